@@ -1,0 +1,76 @@
+import { defineConfig, type OxlintOverride } from 'oxlint';
+
+/**
+ * The rooms of src/, each with the rooms it may import from. Data flows the way this list points; see
+ * docs/ARCHITECTURE.md.
+ */
+const mayImport: Record<string, readonly string[]> = {
+  lib: [],
+  config: ['lib'],
+  plan42: ['lib'],
+  runtimes: ['config', 'lib'],
+  jobs: ['runtimes', 'plan42', 'config', 'lib'],
+  handlers: ['jobs', 'runtimes', 'plan42', 'config', 'lib'],
+  runner: ['handlers', 'jobs', 'runtimes', 'plan42', 'config', 'lib'],
+  server: ['plan42', 'config', 'lib'],
+  cli: ['runner', 'server', 'plan42', 'config', 'lib'],
+  bin: ['cli', 'lib'],
+};
+
+const rooms = Object.keys(mayImport);
+
+// Tests stand beside their sources, and may look further.
+const directions = rooms.map((room): OxlintOverride => {
+  const forbidden = rooms.filter((other) => other !== room && !mayImport[room]?.includes(other));
+  return {
+    files: [`src/${room}/**/*.ts`],
+    excludeFiles: ['**/*.test.ts'],
+    rules: {
+      'no-restricted-imports': [
+        'error',
+        {
+          patterns: [
+            {
+              regex: `^(\\.\\./)+(${forbidden.join('|')})/`,
+              message: `src/${room} may only import from: ${mayImport[room]?.join(', ') || 'nothing else'}.`,
+            },
+          ],
+        },
+      ],
+    },
+  };
+});
+
+const onlyInBin = { files: ['src/**/*.ts'], excludeFiles: ['src/bin/**', '**/*.test.ts'] };
+
+export default defineConfig({
+  options: { typeAware: true, denyWarnings: true, reportUnusedDisableDirectives: 'error' },
+  plugins: ['typescript', 'import', 'unicorn', 'node', 'promise', 'oxc'],
+  categories: { correctness: 'error', suspicious: 'error', perf: 'error' },
+  rules: {
+    'import/no-cycle': 'error',
+    'typescript/no-explicit-any': 'error',
+    // node:test takes care of its own promises.
+    'typescript/no-floating-promises': [
+      'error',
+      { allowForKnownSafeCalls: [{ from: 'package', name: ['test', 'it', 'describe', 'suite'], package: 'node:test' }] },
+    ],
+    'typescript/no-misused-promises': 'error',
+    'typescript/switch-exhaustiveness-check': 'error',
+    'typescript/no-non-null-assertion': 'error',
+    'no-await-in-loop': 'off', // Most loops here are sequential on purpose: retries, polls, orders that matter.
+    'no-underscore-dangle': 'off', // `_` marks a resource that is only held.
+    'no-shadow': 'off',
+    'consistent-return': 'off', // The compiler's noImplicitReturns is exact about it.
+    'typescript/no-unsafe-type-assertion': 'off',
+    'typescript/consistent-return': 'off',
+    'typescript/no-meaningless-void-operator': 'off',
+    'unicorn/consistent-function-scoping': 'off', // Functions stand where they are understood.
+    'unicorn/no-useless-spread': 'off', // Spread keeps an option and its value together in argument lists.
+    'import/no-named-as-default-member': 'off',
+    'import/no-unassigned-import': 'off',
+    'promise/always-return': 'off',
+  },
+  overrides: [...directions, { ...onlyInBin, rules: { 'node/no-process-env': 'error', 'unicorn/no-process-exit': 'error' } }],
+  ignorePatterns: ['dist', 'bin', 'node_modules'],
+});

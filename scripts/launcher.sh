@@ -1,0 +1,22 @@
+#!/bin/sh
+# Starts @COMMAND@ with the Node.js that came with this checkout, else with one from the PATH that is new enough.
+# Written by `make build`.
+self=$0
+while [ -L "$self" ]; do
+  target=$(readlink "$self")
+  case $target in
+    /*) self=$target ;;
+    *) self=$(dirname "$self")/$target ;;
+  esac
+done
+root=$(cd "$(dirname "$self")/.." && pwd -P) || exit 1
+node=$root/node_modules/node/bin/node
+if [ ! -x "$node" ]; then
+  node=node
+  major=$("$node" -p 'process.versions.node.split(".")[0]' 2>/dev/null || echo 0)
+  if [ "$major" -lt 26 ]; then
+    echo "ERROR: @COMMAND@ needs Node.js 26 or newer. Run \"npm install\" in $root, or install Node.js 26." >&2
+    exit 1
+  fi
+fi
+exec "$node" --enable-source-maps "$root/dist/js/@COMMAND@.mjs" "$@"

@@ -1,0 +1,83 @@
+import { describeError } from './errors.ts';
+
+const levels = ['debug', 'info', 'warn', 'error'] as const;
+export type LogLevel = (typeof levels)[number];
+export const logLevels: readonly LogLevel[] = levels;
+export type LogFormat = 'text' | 'json';
+
+export type LogFields = Record<string, unknown>;
+
+/**
+ * A structured logger: a static message, and fields for what varies. Callers must not put tokens, keys or
+ * message payloads into fields; {@link redact} is only the second line of defence.
+ */
+export interface Logger {
+  debug(message: string, fields?: LogFields): void;
+  info(message: string, fields?: LogFields): void;
+  warn(message: string, fields?: LogFields): void;
+  error(message: string, fields?: LogFields): void;
+  /** A logger whose lines all carry `fields`. */
+  with(fields: LogFields): Logger;
+}
+
+export interface LoggerOptions {
+  level: LogLevel;
+  format: LogFormat;
+  write: (line: string) => void;
+  now?: () => Date;
+}
+
+export function createLogger(options: LoggerOptions, bound: LogFields = {}): Logger {
+  const { write, now = () => new Date() } = options;
+  const threshold = levels.indexOf(options.level);
+  const render = options.format === 'json' ? renderJson : renderText;
+  const at = (level: LogLevel) => {
+    if (levels.indexOf(level) < threshold) return () => {};
+    return (message: string, fields?: LogFields) =>
+      write(`${redact(render(now().toISOString(), level, message, { ...bound, ...fields }))}\n`);
+  };
+  return {
+    debug: at('debug'),
+    info: at('info'),
+    warn: at('warn'),
+    error: at('error'),
+    with: (fields) => createLogger(options, { ...bound, ...fields }),
+  };
+}
+
+/** A logger that says nothing. */
+export const silentLogger: Logger = createLogger({ level: 'error', format: 'text', write: () => {} });
+
+/** Whatever looks like a Plan42 or GitHub token or a private key is not printed, wherever it came from. */
+export function redact(line: string): string {
+  return line
+    .replaceAll(/\b(p42[a-z]_)[\w.-]+/g, '$1[redacted]')
+    .replaceAll(/\beyJ[\w-]+\.[\w-]+\.[\w-]*/g, '[redacted]')
+    .replaceAll(/\b(gh[a-z]_|github_pat_)\w+/g, '$1[redacted]')
+    .replaceAll(/-----BEGIN [A-Z ]*PRIVATE KEY-----[\s\S]*?-----END [A-Z ]*PRIVATE KEY-----/g, '[redacted]');
+}
+
+function plain(value: unknown): unknown {
+  if (value instanceof Error) return describeError(value);
+  if (value instanceof Date) return value.toISOString();
+  return value;
+}
+
+function renderJson(time: string, level: LogLevel, message: string, fields: LogFields): string {
+  const entries = Object.entries(fields).map(([name, value]) => [name, plain(value)]);
+  return JSON.stringify({ time, level, message, ...Object.fromEntries(entries) });
+}
+
+function renderText(time: string, level: LogLevel, message: string, fields: LogFields): string {
+  let line = `${time} ${level.toUpperCase().padEnd(5)} ${message}`;
+  for (const [name, value] of Object.entries(fields)) {
+    if (value !== undefined) line += ` ${name}=${quote(plain(value))}`;
+  }
+  return line;
+}
+
+// One line per entry: a line break or an escape sequence in a value must not forge another entry.
+function quote(value: unknown): string {
+  const text = typeof value === 'string' ? value : (JSON.stringify(value) ?? 'undefined');
+  return /^[\w.:/@+-]+$/.test(text) || typeof value !== 'string' ? text : JSON.stringify(text);
+}

@@ -1,0 +1,62 @@
+import { execFile } from 'node:child_process';
+import { access, constants, stat } from 'node:fs/promises';
+import { delimiter, join } from 'node:path';
+import { errorCode } from './errors.ts';
+
+export interface CommandResult {
+  /** Undefined when a signal ended it. */
+  exitCode: number | undefined;
+  stdout: string;
+  stderr: string;
+}
+
+export interface CommandOptions {
+  env: NodeJS.ProcessEnv;
+  signal?: AbortSignal | undefined;
+  /** In milliseconds; ends the command with SIGTERM. */
+  timeoutMs?: number;
+}
+
+const maxOutputBytes = 4 * 1024 * 1024;
+
+/**
+ * Runs a command to its end, never through a shell.
+ * @throws the signal's reason when aborted; the system's error (`ENOENT`) when it can't be started.
+ */
+export function runCommand(file: string, args: readonly string[], options: CommandOptions): Promise<CommandResult> {
+  const { env, signal, timeoutMs = 0 } = options;
+  const { promise, resolve, reject } = Promise.withResolvers<CommandResult>();
+  const child = execFile(
+    file,
+    [...args],
+    { env, timeout: timeoutMs, maxBuffer: maxOutputBytes, ...(signal === undefined ? {} : { signal }) },
+    (error, stdout, stderr) => {
+      if (signal?.aborted) reject(signal.reason);
+      else if (error !== null && child.pid === undefined) reject(error);
+      else if (errorCode(error) === 'ERR_CHILD_PROCESS_STDIO_MAXBUFFER') reject(error);
+      else resolve({ exitCode: child.exitCode ?? undefined, stdout, stderr });
+    },
+  );
+  child.stdin?.end();
+  return promise;
+}
+
+/** Whether there is such a command in the `PATH` of `env`. */
+export async function isCommandInstalled(file: string, env: NodeJS.ProcessEnv): Promise<boolean> {
+  const candidates = file.includes('/')
+    ? [file]
+    : (env['PATH'] ?? '').split(delimiter).map((folder) => join(folder, file));
+  for (const candidate of candidates) {
+    if (await isExecutable(candidate)) return true;
+  }
+  return false;
+}
+
+async function isExecutable(path: string): Promise<boolean> {
+  try {
+    await access(path, constants.X_OK);
+    return (await stat(path)).isFile();
+  } catch {
+    return false;
+  }
+}
