@@ -1,0 +1,158 @@
+import * as v from 'valibot';
+import {
+  AdminTask,
+  AdminTurn,
+  Environment,
+  type EnvVar,
+  NewRunnerToken,
+  Runner,
+  RunnerTokenMetadata,
+  Tenant,
+} from './admin-objects.ts';
+import { ApiError } from './errors.ts';
+import { knownFields } from './fields.ts';
+import { type ApiCall, type ApiEndpoint, callApi } from './http.ts';
+import { streamTurnLogs, type TurnLogEntry, type TurnLogOptions } from './turn-logs.ts';
+
+export interface NewEnvironment {
+  Name: string;
+  Description: string;
+  DockerImage: string;
+  Repos: readonly string[];
+  EnvVars: readonly EnvVar[];
+}
+
+export interface NewTask {
+  Title: string;
+  Prompt: string;
+  EnvironmentId: string;
+  RepoInfo: Record<string, { FeatureBranch: string; TargetBranch: string }>;
+}
+
+/** The tenant that a token belongs to, for callers that know nothing but the token. */
+export function getCurrentTenant(endpoint: ApiEndpoint, signal?: AbortSignal): Promise<Tenant> {
+  return callApi(endpoint, { method: 'GET', path: '/v1/current-user', signal }, Tenant);
+}
+
+/** The calls that a tenant's owner makes. Each rejects with an ApiError or a ConnectionError; lists are read to their end. */
+export class AdminClient {
+  readonly #endpoint: ApiEndpoint;
+  readonly #tenantPath: string;
+  readonly #signal: AbortSignal | undefined;
+
+  /** Aborting `signal` ends every call. */
+  constructor(endpoint: ApiEndpoint, tenantId: string, signal?: AbortSignal) {
+    this.#endpoint = endpoint;
+    this.#tenantPath = `/v1/tenants/${encodeURIComponent(tenantId)}`;
+    this.#signal = signal;
+  }
+
+  listRunners(): Promise<Runner[]> {
+    return this.#list('/runners', {}, Runner);
+  }
+
+  createRunnerToken(runnerId: string, tokenId: string, ttlDays: number): Promise<NewRunnerToken> {
+    return this.#call(
+      { method: 'PUT', path: tokenPath(runnerId, tokenId), body: { TTLDays: ttlDays } },
+      NewRunnerToken,
+    );
+  }
+
+  /** Expired and revoked ones too. */
+  listRunnerTokens(runnerId: string): Promise<RunnerTokenMetadata[]> {
+    const path = `/runners/${encodeURIComponent(runnerId)}/tokens`;
+    return this.#list(path, { includeRevoked: 'true' }, RunnerTokenMetadata, 'Items', 'nextPageToken');
+  }
+
+  async revokeRunnerToken(token: Pick<RunnerTokenMetadata, 'RunnerID' | 'TokenID' | 'Version'>): Promise<void> {
+    const path = `${tokenPath(token.RunnerID, token.TokenID)}/revoke`;
+    await this.#call({ method: 'POST', path, ifMatch: token.Version }, v.unknown());
+  }
+
+  listEnvironments(): Promise<Environment[]> {
+    return this.#list('/environments', {}, Environment);
+  }
+
+  createEnvironment(id: string, environment: NewEnvironment): Promise<Environment> {
+    const body = { Context: '', SetupScript: '', AllowedHosts: [], ...environment };
+    return this.#call({ method: 'PUT', path: `/environments/${encodeURIComponent(id)}`, body }, Environment);
+  }
+
+  createTask(id: string, task: NewTask): Promise<AdminTask> {
+    return this.#call({ method: 'PUT', path: taskPath(id), body: task }, AdminTask);
+  }
+
+  getTask(id: string): Promise<AdminTask> {
+    return this.#call({ method: 'GET', path: taskPath(id) }, AdminTask);
+  }
+
+  listTasks(): Promise<AdminTask[]> {
+    return this.#list('/tasks', {}, AdminTask, 'Tasks');
+  }
+
+  listTurns(taskId: string): Promise<AdminTurn[]> {
+    return this.#list(`${taskPath(taskId)}/turns`, {}, AdminTurn, 'Turns');
+  }
+
+  getTurn(taskId: string, index: number | 'last'): Promise<AdminTurn> {
+    return this.#call({ method: 'GET', path: `${taskPath(taskId)}/turns/${index}` }, AdminTurn);
+  }
+
+  createTurn(task: AdminTask, index: number, prompt: string): Promise<AdminTurn> {
+    const path = `${taskPath(task.TaskId)}/turns/${index}`;
+    return this.#call({ method: 'PUT', path, ifMatch: task.Version, body: { Prompt: prompt } }, AdminTurn);
+  }
+
+  /** A version conflict rejects with an ApiError whose `current` is the turn as it is now. */
+  updateTurn(turn: AdminTurn, patch: { Status: string; ErrorMessage?: string }): Promise<AdminTurn> {
+    const path = `${taskPath(turn.TaskId)}/turns/${turn.TurnIndex}`;
+    return this.#call({ method: 'PATCH', path, ifMatch: turn.Version, body: patch }, AdminTurn);
+  }
+
+  /** The index of the newest log entry, or undefined when there is none. */
+  async getLastLogIndex(taskId: string, index: number): Promise<number | undefined> {
+    const path = `${taskPath(taskId)}/turns/${index}/logs/last`;
+    try {
+      return (await this.#call({ method: 'GET', path }, knownFields({ Index: v.number() }))).Index;
+    } catch (error) {
+      if (error instanceof ApiError && error.status === 404) return undefined;
+      throw error;
+    }
+  }
+
+  /** Every entry of a turn's log, until the turn is over: see {@link streamTurnLogs}. */
+  turnLogs(taskId: string, index: number, options: TurnLogOptions = {}): AsyncGenerator<TurnLogEntry, void> {
+    const path = `${this.#tenantPath}${taskPath(taskId)}/turns/${index}/logs`;
+    return streamTurnLogs(this.#endpoint, path, { signal: this.#signal, ...options });
+  }
+
+  #call<const Schema extends v.GenericSchema>(call: ApiCall, schema: Schema): Promise<v.InferOutput<Schema>> {
+    return callApi(this.#endpoint, { signal: this.#signal, ...call, path: this.#tenantPath + call.path }, schema);
+  }
+
+  async #list<const Schema extends v.GenericSchema>(
+    path: string,
+    query: Record<string, string>,
+    schema: Schema,
+    arrayName = 'Items',
+    tokenName = 'token',
+  ): Promise<v.InferOutput<Schema>[]> {
+    const items: v.InferOutput<Schema>[] = [];
+    const page = knownFields({ [arrayName]: v.nullish(v.array(schema)), NextToken: v.nullish(v.string()) });
+    for (let token = ''; ; ) {
+      const search = new URLSearchParams({ maxResults: '500', ...query, ...(token ? { [tokenName]: token } : {}) });
+      const answer: Record<string, unknown> = await this.#call({ method: 'GET', path: `${path}?${search}` }, page);
+      items.push(...((answer[arrayName] ?? []) as v.InferOutput<Schema>[]));
+      token = (answer['NextToken'] as string | undefined) ?? '';
+      if (token === '') return items;
+    }
+  }
+}
+
+function taskPath(taskId: string): string {
+  return `/tasks/${encodeURIComponent(taskId)}`;
+}
+
+function tokenPath(runnerId: string, tokenId: string): string {
+  return `/runners/${encodeURIComponent(runnerId)}/tokens/${encodeURIComponent(tokenId)}`;
+}

@@ -1,0 +1,113 @@
+import * as v from 'valibot';
+import { knownFields } from './fields.ts';
+
+/** The server answered with a 4xx or 5xx status. */
+export class ApiError extends Error {
+  override readonly name = 'ApiError';
+  readonly status: number;
+  readonly errorType: string | undefined;
+  readonly method: string;
+  readonly path: string;
+  /** Whether the body was the API's own error, and not, say, a proxy's page. */
+  readonly isFromApi: boolean;
+  /** What the server asked to wait, in milliseconds. */
+  readonly retryAfterMs: number | undefined;
+  /** Of a 409: what kind of object `current` is. */
+  readonly currentType: string | undefined;
+  /** Of a 409: the object as the server now has it. */
+  readonly current: unknown;
+
+  constructor(call: { method: string; path: string }, response: ErrorResponse) {
+    super(`${call.method} ${call.path}: ${response.status}${response.message ? ` ${response.message}` : ''}`);
+    this.status = response.status;
+    this.errorType = response.errorType;
+    this.method = call.method;
+    this.path = call.path;
+    this.isFromApi = response.isFromApi;
+    this.retryAfterMs = response.retryAfterMs;
+    this.currentType = response.currentType;
+    this.current = response.current;
+  }
+}
+
+/** No usable answer came: the connection failed, was cut off or took too long, or the answer was not what the call returns. */
+export class ConnectionError extends Error {
+  override readonly name = 'ConnectionError';
+  readonly method: string;
+  readonly path: string;
+
+  constructor(call: { method: string; path: string }, message: string, options?: ErrorOptions) {
+    super(`${call.method} ${call.path}: ${message}`, options);
+    this.method = call.method;
+    this.path = call.path;
+  }
+}
+
+interface ErrorResponse {
+  status: number;
+  isFromApi: boolean;
+  message?: string | undefined;
+  errorType?: string | undefined;
+  retryAfterMs?: number | undefined;
+  currentType?: string | undefined;
+  current?: unknown;
+}
+
+const ErrorBody = knownFields({
+  Message: v.nullish(v.string()),
+  ErrorType: v.nullish(v.string()),
+  CurrentType: v.nullish(v.string()),
+  Current: v.nullish(v.unknown()),
+});
+
+const maxMessageLength = 500;
+
+/** Makes an error of a failed response, whatever its body is: a proxy's HTML page too. */
+export function parseErrorResponse(
+  status: number,
+  headers: Record<string, string | string[] | undefined>,
+  body: string,
+  now = new Date(),
+): ErrorResponse {
+  const retryAfterMs = parseRetryAfter(headers['retry-after'], now);
+  const parsed = v.safeParse(ErrorBody, parseJson(body));
+  if (!parsed.success) return { status, isFromApi: false, retryAfterMs };
+  const { Message, ErrorType, CurrentType, Current } = parsed.output;
+  return {
+    status,
+    isFromApi: typeof Message === 'string' || typeof ErrorType === 'string',
+    retryAfterMs,
+    message: Message?.slice(0, maxMessageLength),
+    errorType: ErrorType ?? undefined,
+    currentType: CurrentType ?? undefined,
+    current: Current ?? undefined,
+  };
+}
+
+function parseJson(body: string): unknown {
+  try {
+    return JSON.parse(body);
+  } catch {
+    return undefined;
+  }
+}
+
+/** `Retry-After` (RFC 9110, §10.2.3) in milliseconds: seconds or an HTTP date. */
+export function parseRetryAfter(header: string | string[] | undefined, now = new Date()): number | undefined {
+  const value = (Array.isArray(header) ? header[0] : header)?.trim();
+  if (value === undefined || value === '') return undefined;
+  if (/^\d+$/.test(value)) return Number(value) * 1000;
+  const date = Date.parse(value);
+  return Number.isNaN(date) ? undefined : Math.max(0, date - now.getTime());
+}
+
+/** Whether a call that failed so may succeed when it is made again: the network, 429 and 5xx. */
+export function isTransient(error: unknown): boolean {
+  if (error instanceof ApiError) return error.status === 429 || error.status >= 500;
+  return error instanceof ConnectionError;
+}
+
+/** Whether the server refused the token. */
+export function isAuthError(error: unknown): error is ApiError {
+  return error instanceof ApiError && (error.status === 401 || error.status === 403);
+}

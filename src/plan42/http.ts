@@ -1,0 +1,140 @@
+import { type Dispatcher, request } from 'undici';
+import * as v from 'valibot';
+import { TimeoutError, withDeadline } from '../lib/deadline.ts';
+import { describeError } from '../lib/errors.ts';
+import { ApiError, ConnectionError, parseErrorResponse } from './errors.ts';
+
+export interface ApiCall {
+  method: 'GET' | 'PUT' | 'POST' | 'PATCH' | 'DELETE';
+  /** Below the server's URL, already percent-encoded, with the query. */
+  path: string;
+  body?: unknown;
+  ifMatch?: number;
+  timeoutMs?: number;
+  signal?: AbortSignal | undefined;
+}
+
+export interface ApiEndpoint {
+  transport: Dispatcher;
+  baseUrl: URL;
+  token: string;
+  userAgent: string;
+}
+
+const defaultTimeoutMs = 15_000;
+
+/**
+ * Makes one call and returns its JSON, checked against `schema`.
+ * @throws ApiError for a 4xx or 5xx answer; ConnectionError when there was no usable answer;
+ *   the signal's reason when it was aborted.
+ */
+export async function callApi<const Schema extends v.GenericSchema>(
+  endpoint: ApiEndpoint,
+  call: ApiCall,
+  schema: Schema,
+): Promise<v.InferOutput<Schema>> {
+  const text = await exchange(endpoint, call);
+  let json: unknown;
+  try {
+    json = text === '' ? undefined : JSON.parse(text);
+  } catch {
+    throw new ConnectionError(call, 'the answer is not JSON');
+  }
+  const result = v.safeParse(schema, json);
+  if (result.success) return result.output;
+  throw new ConnectionError(call, `the answer has the wrong shape (${v.getDotPath(result.issues[0]) ?? 'top level'})`);
+}
+
+async function exchange(endpoint: ApiEndpoint, call: ApiCall): Promise<string> {
+  const { signal, timeoutMs = defaultTimeoutMs } = call;
+  try {
+    return await withDeadline(timeoutMs, signal, async (bounded) => {
+      const response = await request(requestUrl(endpoint.baseUrl, call.path), {
+        dispatcher: endpoint.transport,
+        method: call.method,
+        headers: requestHeaders(endpoint, call),
+        body: call.body === undefined ? null : JSON.stringify(call.body),
+        signal: bounded,
+        // withDeadline is the one time limit.
+        headersTimeout: 0,
+        bodyTimeout: 0,
+      });
+      const text = await response.body.text();
+      if (response.statusCode >= 200 && response.statusCode < 300) return text;
+      throw new ApiError(call, parseErrorResponse(response.statusCode, response.headers, text));
+    });
+  } catch (error) {
+    if (error instanceof ApiError) throw error;
+    signal?.throwIfAborted();
+    if (error instanceof TimeoutError) throw new ConnectionError(call, error.message, { cause: error });
+    throw new ConnectionError(call, describeError(error), { cause: error });
+  }
+}
+
+export interface EventStreamCall {
+  /** Below the server's URL, already percent-encoded, with the query. */
+  path: string;
+  /** Where an earlier stream was cut off. */
+  lastEventId?: string;
+  signal?: AbortSignal | undefined;
+}
+
+// A server sends comments now and then; without them a dead connection would be waited on for ever.
+const idleStreamTimeoutMs = 90_000;
+
+/**
+ * Opens a stream of server-sent events; undefined when the server says that there is nothing more (204). The chunks
+ * reject with a ConnectionError when the stream is cut off, or with the signal's reason.
+ * @throws like {@link callApi}
+ */
+export async function openEventStream(
+  endpoint: ApiEndpoint,
+  { path, lastEventId, signal }: EventStreamCall,
+): Promise<AsyncIterable<Uint8Array> | undefined> {
+  const call = { method: 'GET', path } as const;
+  const cut = (error: unknown): never => {
+    signal?.throwIfAborted();
+    throw error instanceof ApiError ? error : new ConnectionError(call, describeError(error), { cause: error });
+  };
+  try {
+    const response = await request(requestUrl(endpoint.baseUrl, path), {
+      dispatcher: endpoint.transport,
+      headers: {
+        ...requestHeaders(endpoint, call),
+        accept: 'text/event-stream',
+        ...(lastEventId === undefined ? {} : { 'last-event-id': lastEventId }),
+      },
+      signal: signal ?? null,
+      headersTimeout: defaultTimeoutMs,
+      bodyTimeout: idleStreamTimeoutMs,
+    });
+    if (response.statusCode === 200) return rejectingWith(response.body, cut);
+    const text = await response.body.text();
+    if (response.statusCode === 204) return undefined;
+    throw new ApiError(call, parseErrorResponse(response.statusCode, response.headers, text));
+  } catch (error) {
+    return cut(error);
+  }
+}
+
+async function* rejectingWith(chunks: AsyncIterable<Uint8Array>, onError: (error: unknown) => never) {
+  try {
+    yield* chunks;
+  } catch (error) {
+    onError(error);
+  }
+}
+
+function requestUrl(base: URL, path: string): string {
+  return `${base.origin}${base.pathname.replace(/\/+$/, '')}${path}`;
+}
+
+function requestHeaders(endpoint: ApiEndpoint, call: ApiCall): Record<string, string> {
+  return {
+    authorization: `APIToken ${endpoint.token}`,
+    accept: 'application/json',
+    'user-agent': endpoint.userAgent,
+    ...(call.body === undefined ? {} : { 'content-type': 'application/json' }),
+    ...(call.ifMatch === undefined ? {} : { 'if-match': String(call.ifMatch) }),
+  };
+}

@@ -1,0 +1,77 @@
+import * as v from 'valibot';
+
+const seconds = v.pipe(v.number(), v.integer());
+
+const Claims = v.looseObject({
+  sub: v.optional(v.string()),
+  runner_id: v.optional(v.string()),
+  exp: v.optional(seconds),
+  nbf: v.optional(seconds),
+});
+
+/** What a runner token says of itself. The signature can't be checked here: only the server has the key. */
+export interface RunnerToken {
+  tenantId: string;
+  runnerId: string;
+  expiresAt: Date | undefined;
+  notBefore: Date | undefined;
+}
+
+/** Why a token can't be used. The message never holds any part of the token. */
+export class TokenError extends Error {
+  override readonly name = 'TokenError';
+}
+
+const prefix = 'p42r_';
+
+/**
+ * Reads a runner token: `p42r_` and a JWT (RFC 7519) in compact form.
+ * @throws TokenError if it is malformed, lacks its tenant or runner ID, or has expired at `now`.
+ */
+export function parseRunnerToken(token: string, now = new Date()): RunnerToken {
+  if (!token.startsWith(prefix)) throw new TokenError(`it does not start with "${prefix}"`);
+  const parts = token.slice(prefix.length).split('.');
+  if (parts.length !== 3) throw new TokenError(`a JWT has 3 parts, this has ${parts.length}`);
+  const [header = '', payload = '', signature = ''] = parts;
+  parsePart('header', header);
+  const claims = parsePart('payload', payload);
+  if (!isBase64url(signature) || signature === '') throw new TokenError('its signature is not base64url');
+  const result = v.safeParse(Claims, claims);
+  if (!result.success) {
+    throw new TokenError(`its claim "${v.getDotPath(result.issues[0]) ?? ''}" has the wrong type`);
+  }
+  return checkClaims(result.output, now);
+}
+
+function checkClaims(claims: v.InferOutput<typeof Claims>, now: Date): RunnerToken {
+  if (!claims.sub) throw new TokenError('it has no tenant ID (claim "sub")');
+  if (!claims.runner_id) throw new TokenError('it has no runner ID (claim "runner_id")');
+  const expiresAt = dateOf(claims.exp);
+  if (expiresAt && expiresAt <= now) throw new TokenError(`it expired at ${expiresAt.toISOString()}`);
+  return { tenantId: claims.sub, runnerId: claims.runner_id, expiresAt, notBefore: dateOf(claims.nbf) };
+}
+
+function dateOf(epochSeconds: number | undefined): Date | undefined {
+  if (epochSeconds === undefined) return undefined;
+  const date = new Date(epochSeconds * 1000);
+  if (Number.isNaN(date.getTime())) throw new TokenError('one of its times is out of range');
+  return date;
+}
+
+function parsePart(name: string, part: string): object {
+  if (!isBase64url(part)) throw new TokenError(`its ${name} is not base64url`);
+  let value: unknown;
+  try {
+    value = JSON.parse(Buffer.from(part, 'base64url').toString('utf8'));
+  } catch {
+    throw new TokenError(`its ${name} is not JSON`);
+  }
+  if (typeof value !== 'object' || value === null || Array.isArray(value)) {
+    throw new TokenError(`its ${name} is not a JSON object`);
+  }
+  return value;
+}
+
+function isBase64url(part: string): boolean {
+  return /^[\w-]*$/.test(part);
+}

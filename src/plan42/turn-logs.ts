@@ -1,0 +1,77 @@
+import * as v from 'valibot';
+import { Backoff } from '../lib/backoff.ts';
+import { sleep as realSleep, type Sleep } from '../lib/sleep.ts';
+import { isTransient } from './errors.ts';
+import { parseEventStream, type ServerSentEvent } from './event-stream.ts';
+import { knownFields } from './fields.ts';
+import { type ApiEndpoint, openEventStream } from './http.ts';
+
+const TurnLog = knownFields({ Timestamp: v.string(), Message: v.string() });
+
+export interface TurnLogEntry {
+  /** The entry's place in the turn's log. */
+  index: number;
+  /** RFC 3339. */
+  timestamp: string;
+  message: string;
+}
+
+export interface TurnLogOptions {
+  signal?: AbortSignal | undefined;
+  sleep?: Sleep;
+}
+
+const defaultRetryMs = 1000;
+// In a row: about half a minute.
+const maxFailures = 10;
+
+/**
+ * The entries of a turn's log at `path`, first to last and each once, as they are written, until the turn is over. A
+ * stream that is cut off goes on where it was.
+ * @throws ApiError or ConnectionError when the server doesn't come back; the signal's reason when it was aborted.
+ */
+export async function* streamTurnLogs(
+  endpoint: ApiEndpoint,
+  path: string,
+  { signal, sleep = realSleep }: TurnLogOptions = {},
+): AsyncGenerator<TurnLogEntry, void> {
+  const failures = new Backoff({ minMs: 250, maxMs: 5000 });
+  let lastIndex = -1;
+  let retryMs = defaultRetryMs;
+  for (;;) {
+    let pauseMs = 0;
+    try {
+      const resume = lastIndex < 0 ? {} : { lastEventId: `${lastIndex}` };
+      const chunks = await openEventStream(endpoint, { path, signal, ...resume });
+      if (chunks === undefined) return;
+      failures.reset();
+      for await (const event of parseEventStream(chunks)) {
+        retryMs = event.retryMs ?? retryMs;
+        const entry = parseEntry(event);
+        if (entry === undefined || entry.index <= lastIndex) continue;
+        lastIndex = entry.index;
+        yield entry;
+      }
+    } catch (error) {
+      if (!isTransient(error) || failures.attempts >= maxFailures) throw error;
+      pauseMs = failures.next();
+    }
+    await sleep(Math.max(retryMs, pauseMs), signal);
+  }
+}
+
+/** What isn't an entry is skipped: a newer server may send other events too. */
+function parseEntry(event: ServerSentEvent): TurnLogEntry | undefined {
+  if (event.type !== 'log' || !/^\d+$/.test(event.lastEventId)) return undefined;
+  const result = v.safeParse(TurnLog, parseJson(event.data));
+  if (!result.success) return undefined;
+  return { index: Number(event.lastEventId), timestamp: result.output.Timestamp, message: result.output.Message };
+}
+
+function parseJson(text: string): unknown {
+  try {
+    return JSON.parse(text);
+  } catch {
+    return undefined;
+  }
+}
