@@ -1,0 +1,157 @@
+/** The kinds of values that the configuration has, each read from TOML and from text (flags, environment). */
+import { isAbsolute } from 'node:path';
+
+/** Why a value does not fit; reads after "is", as in "jobs.cpus is not a number". */
+export class InvalidValue extends Error {
+  override readonly name = 'InvalidValue';
+}
+
+export interface Kind<T> {
+  /** For the reference: what a person writes. */
+  readonly notation: string;
+  /** Checks what TOML gave. @throws InvalidValue */
+  fromToml(value: unknown): T;
+  /** Checks what a flag or an environment variable gave. @throws InvalidValue */
+  fromText(text: string): T;
+}
+
+function kind<T>(notation: string, fromToml: (value: unknown) => T, toToml: (text: string) => unknown): Kind<T> {
+  return { notation, fromToml, fromText: (text) => fromToml(toToml(text)) };
+}
+
+const same = (text: string): unknown => text;
+const toNumber = (text: string): unknown => (text.trim() === '' ? text : Number(text));
+const toBoolean = (text: string): unknown =>
+  /^(true|1|yes|on)$/i.test(text) ? true : /^(false|0|no|off)$/i.test(text) ? false : text;
+const toList = (text: string): unknown =>
+  text
+    .split(',')
+    .map((item) => item.trim())
+    .filter((item) => item !== '');
+
+function string(value: unknown): string {
+  if (typeof value !== 'string') throw new InvalidValue(`not a string in quotes, but ${describe(value)}`);
+  return value;
+}
+
+function describe(value: unknown): string {
+  if (Array.isArray(value)) return 'an array';
+  if (value instanceof Date) return 'a date';
+  if (typeof value === 'object') return 'a table';
+  return typeof value === 'boolean' ? `${value}` : `a ${typeof value}`;
+}
+
+export const text: Kind<string> = kind('"text"', string, same);
+
+export const boolean: Kind<boolean> = kind(
+  'true or false',
+  (value) => {
+    if (typeof value !== 'boolean') throw new InvalidValue('neither true nor false');
+    return value;
+  },
+  toBoolean,
+);
+
+export function number(min: number, max: number, { whole = true } = {}): Kind<number> {
+  const what = whole ? 'whole number' : 'number';
+  return kind(
+    `${what}, ${min} to ${max}`,
+    (value) => {
+      const n = typeof value === 'bigint' ? Number(value) : value;
+      if (typeof n !== 'number' || Number.isNaN(n)) throw new InvalidValue(`not a number`);
+      if ((whole && !Number.isInteger(n)) || n < min || n > max) {
+        throw new InvalidValue(`not a ${what} from ${min} to ${max}`);
+      }
+      return n;
+    },
+    toNumber,
+  );
+}
+
+const unitsMs: Record<string, number> = { ms: 1, s: 1000, m: 60_000, h: 3_600_000, d: 86_400_000 };
+const maxDurationMs = 365 * 86_400_000;
+
+/** A duration such as `"30s"` or `"1h30m"`, in milliseconds. */
+export function duration(minMs = 0): Kind<number> {
+  return kind('duration: "500ms", "30s", "5m", "1h30m"', (value) => parseDuration(value, minMs), same);
+}
+
+function parseDuration(value: unknown, minMs: number): number {
+  if (typeof value !== 'string' || !/^(\d+(\.\d+)?(ms|s|m|h|d))+$/.test(value)) {
+    throw new InvalidValue('not a duration like "30s", "5m" or "1h30m"');
+  }
+  let ms = 0;
+  for (const [, amount, unit = ''] of value.matchAll(/(\d+(?:\.\d+)?)(ms|[smhd])/g))
+    ms += Number(amount) * (unitsMs[unit] ?? 0);
+  if (ms < minMs) throw new InvalidValue(`shorter than ${minMs / 1000} s`);
+  if (ms > maxDurationMs) throw new InvalidValue('longer than a year');
+  return Math.round(ms);
+}
+
+export function choice<const Name extends string>(names: readonly Name[]): Kind<Name> {
+  return kind(
+    names.map((name) => `"${name}"`).join(', '),
+    (value) => {
+      const name = names.find((candidate) => candidate === value);
+      if (name === undefined) throw new InvalidValue(`not one of ${names.join(', ')}`);
+      return name;
+    },
+    same,
+  );
+}
+
+export const list: Kind<readonly string[]> = kind(
+  'array of strings; in flags and the environment separated by commas',
+  (value) => {
+    if (!Array.isArray(value) || !value.every((item) => typeof item === 'string')) {
+      throw new InvalidValue('not an array of strings');
+    }
+    return value;
+  },
+  toList,
+);
+
+export const absolutePath: Kind<string> = kind(
+  'absolute path',
+  (value) => {
+    const path = string(value);
+    if (!isAbsolute(path)) throw new InvalidValue('not an absolute path');
+    return path;
+  },
+  same,
+);
+
+const loopback = /^(localhost|127\.\d+\.\d+\.\d+|\[::1\])$/;
+
+/** An https URL; http only to loopback, since tokens go there. */
+export const serverUrl: Kind<URL> = kind(
+  'https URL; http only for loopback',
+  (value) => {
+    const url = URL.parse(string(value));
+    if (url === null) throw new InvalidValue('not a URL like "https://api.example.com"');
+    if (url.protocol !== 'https:' && !(url.protocol === 'http:' && loopback.test(url.hostname))) {
+      throw new InvalidValue('not an https URL (http is only taken for loopback)');
+    }
+    if (url.username !== '' || url.password !== '' || url.search !== '' || url.hash !== '') {
+      throw new InvalidValue('a URL with more than host, port and path');
+    }
+    return url;
+  },
+  same,
+);
+
+export interface HostPort {
+  host: string;
+  port: number;
+}
+
+export const hostPort: Kind<HostPort> = kind(
+  '"host:port"',
+  (value) => {
+    const match = /^(\[[0-9a-fA-F:]+\]|[^:\s]+):(\d{1,5})$/.exec(string(value));
+    const port = Number(match?.[2]);
+    if (match?.[1] === undefined || port > 65_535) throw new InvalidValue('not an address like "127.0.0.1:9142"');
+    return { host: match[1].replaceAll(/[[\]]/g, ''), port };
+  },
+  same,
+);

@@ -1,0 +1,37 @@
+import { homedir } from 'node:os';
+import { join, resolve } from 'node:path';
+
+/** Where the runner's files live; see the table in docs. */
+export interface Paths {
+  configFile: string;
+  /** Instance ID, job records. */
+  stateDir: string;
+  /** The service's log and the jobs' logs. */
+  logDir: string;
+}
+
+export function defaultPaths(env: NodeJS.ProcessEnv, platform: NodeJS.Platform = process.platform): Paths {
+  const home = env['HOME'] || homedir();
+  const config = (platform !== 'darwin' && absolute(env['XDG_CONFIG_HOME'])) || join(home, '.config');
+  const configFile = env['PLAN42_CONFIG_FILE']
+    ? resolve(env['PLAN42_CONFIG_FILE'])
+    : join(config, 'plan42-runner.toml');
+  const stateOverride = env['PLAN42_STATE_DIR'];
+  if (stateOverride)
+    return { configFile, stateDir: resolve(stateOverride), logDir: join(resolve(stateOverride), 'logs') };
+  if (platform === 'darwin') {
+    const name = 'ai.plan42.runner';
+    return {
+      configFile,
+      stateDir: join(home, 'Library/Application Support', name),
+      logDir: join(home, 'Library/Logs', name),
+    };
+  }
+  const stateDir = join(absolute(env['XDG_STATE_HOME']) || join(home, '.local/state'), 'plan42-runner');
+  return { configFile, stateDir, logDir: join(stateDir, 'logs') };
+}
+
+// The XDG base directory specification has relative paths ignored.
+function absolute(path: string | undefined): string | undefined {
+  return path?.startsWith('/') ? path : undefined;
+}

@@ -1,0 +1,152 @@
+/**
+ * Every setting of the configuration file: its name there, kind, default and meaning. Reading, the environment's
+ * variables, flags and the reference for users all come from this table.
+ */
+import { logLevels } from '../lib/logger.ts';
+import {
+  absolutePath,
+  boolean,
+  choice,
+  duration,
+  hostPort,
+  type Kind,
+  list,
+  number,
+  serverUrl,
+  text,
+} from './kinds.ts';
+
+export interface Field<T> {
+  /** The key in the file, as in `max_jobs`. */
+  readonly key: string;
+  readonly kind: Kind<T>;
+  readonly default: T;
+  readonly about: string;
+  /** Never shown, and not taken from a command line. */
+  readonly secret: boolean;
+}
+
+function field<T>(key: string, kind: Kind<T>, initial: NoInfer<T>, about: string): Field<T> {
+  return { key, kind, default: initial, about, secret: false };
+}
+
+function optional<T>(key: string, kind: Kind<T>, about: string): Field<T | undefined> {
+  return { key, kind, default: undefined, about, secret: false };
+}
+
+function secret(key: string, about: string): Field<string | undefined> {
+  return { key, kind: text, default: undefined, about, secret: true };
+}
+
+export const runtimeNames = ['docker', 'podman', 'apple', 'host'] as const;
+export type RuntimeName = (typeof runtimeNames)[number];
+
+/** Linux capabilities that installing packages inside the container needs, and no more. */
+export const defaultCapabilities = [
+  'CHOWN',
+  'DAC_OVERRIDE',
+  'FOWNER',
+  'FSETID',
+  'KILL',
+  'SETGID',
+  'SETUID',
+  'SYS_CHROOT',
+];
+
+const seconds = 1000;
+const minutes = 60 * seconds;
+
+export const tables = {
+  runner: {
+    url: field('url', serverUrl, new URL('https://api.dev.plan42.ai'), 'the Plan42 server'),
+    token: secret('token', 'the runner token, "p42r_…"'),
+    skipSslVerify: field('skip_ssl_verify', boolean, false, 'leave the server’s certificate unchecked'),
+    runtime: optional('runtime', choice(runtimeNames), 'what runs the agents; otherwise the first that is ready'),
+  },
+  jobs: {
+    maxJobs: field('max_jobs', number(1, 1000), 4, 'agents at once; more wait for a slot'),
+    cpus: field('cpus', number(0.1, 1024, { whole: false }), 4, 'CPUs of a job'),
+    memoryGib: field('memory_gib', number(0.0625, 65_536, { whole: false }), 8, 'memory of a job'),
+    pids: field('pids', number(16, 4_194_304), 4096, 'processes and threads of a job'),
+    maxLogMib: field('max_log_mib', number(1, 1_048_576), 200, 'size of a job’s log; the newest part is kept'),
+    stopTimeoutMs: field('stop_timeout', duration(), 10 * seconds, 'from SIGTERM to SIGKILL when a job is killed'),
+    entrypoint: field('entrypoint', absolutePath, '/usr/bin/agent-wrapper', 'what is run in the image'),
+    network: optional(
+      'network',
+      text,
+      'the engine’s network for jobs, such as "host" or "none"; otherwise its default',
+    ),
+    capabilities: field(
+      'capabilities',
+      list,
+      defaultCapabilities,
+      'Linux capabilities a job keeps; all others are dropped',
+    ),
+    noNewPrivileges: field('no_new_privileges', boolean, true, 'forbid setuid programs in a job'),
+  },
+  images: {
+    pullPolicy: field('pull_policy', choice(['always', 'if-not-present', 'never']), 'always', 'when images are pulled'),
+    allowed: field('allowed', list, ['*'], 'globs of the images that may run; "*" matches any characters'),
+  },
+  queues: {
+    maxQueues: field('max_queues', number(1, 1000), 64, 'upper bound of the queues polled at once'),
+    pollWaitMs: field('poll_wait', duration(), 30 * seconds, 'how long a poll waits at the server; at most 2 minutes'),
+    drainTimeMs: field('drain_time', duration(), 30 * seconds, 'a draining queue is polled at least this long'),
+    shutdownTimeoutMs: field('shutdown_timeout', duration(), 5 * minutes, 'after this a shutdown waits no longer'),
+    scaleUpAfterMs: field('scale_up_after', duration(), minutes, 'shortest time of high load before more queues'),
+    scaleUpAt: field(
+      'scale_up_at',
+      number(0, 1, { whole: false }),
+      0.8,
+      'utilisation from which on there are more queues',
+    ),
+    scaleDownAfterMs: field(
+      'scale_down_after',
+      duration(),
+      2 * minutes,
+      'shortest time of low load before fewer queues',
+    ),
+    scaleDownAt: field(
+      'scale_down_at',
+      number(0, 1, { whole: false }),
+      0.4,
+      'utilisation up to which there are fewer queues',
+    ),
+  },
+  host: {
+    unisolated: field('unisolated', boolean, false, 'acknowledges that jobs run as you, with your files and network'),
+    command: optional('command', list, 'the agent’s command and arguments; it gets the request on standard input'),
+  },
+  network: {
+    caFile: optional('ca_file', absolutePath, 'PEM file of certificate authorities, beside the system’s'),
+  },
+  health: {
+    listen: optional('listen', hostPort, 'address of the health endpoint; off unless set'),
+  },
+  log: {
+    level: field('level', choice(logLevels), 'info', 'the least level that is logged'),
+    format: field('format', choice(['text', 'json']), 'text', 'how log lines are written'),
+  },
+} as const;
+
+/** One `[github.<name>]` table each. */
+export const connectionFields = {
+  name: optional('name', text, 'what people call the connection'),
+  url: field('url', serverUrl, new URL('https://github.com'), 'github.com or a GitHub Enterprise Server'),
+  connectionId: optional('connection_id', text, 'the connection’s ID in Plan42'),
+  token: secret('token', 'a GitHub token'),
+} as const;
+
+type Values<Fields> = { -readonly [Name in keyof Fields]: Fields[Name] extends Field<infer T> ? T : never };
+
+export type Connection = Values<typeof connectionFields>;
+
+export type Config = { -readonly [Table in keyof typeof tables]: Values<(typeof tables)[Table]> } & {
+  /** By the name of their table. */
+  github: Record<string, Connection>;
+};
+
+/** The variable of the environment that overrides a setting: `jobs.max_jobs` is `PLAN42_JOBS_MAX_JOBS`. */
+export function environmentVariable(table: string, key: string): string {
+  return `PLAN42_${table}_${key}`.toUpperCase();
+}

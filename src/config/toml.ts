@@ -1,0 +1,71 @@
+import { type AST, getStaticTOMLValue, ParseError, parseTOML } from 'toml-eslint-parser';
+
+export interface Position {
+  /** From 1. */
+  line: number;
+  /** From 1. */
+  column: number;
+}
+
+export interface TomlDocument {
+  values: Record<string, unknown>;
+  /** Where the key at this path stands, or the nearest table around it. */
+  positionOf(path: readonly string[]): Position | undefined;
+}
+
+/** The file is not TOML. */
+export class TomlSyntaxError extends Error {
+  override readonly name = 'TomlSyntaxError';
+  readonly position: Position;
+
+  constructor(message: string, position: Position) {
+    super(message);
+    this.position = position;
+  }
+}
+
+/** @throws TomlSyntaxError */
+export function parseToml(source: string): TomlDocument {
+  let ast: AST.TOMLProgram;
+  try {
+    ast = parseTOML(source, { tomlVersion: '1.0' });
+  } catch (error) {
+    if (!(error instanceof ParseError)) throw error;
+    throw new TomlSyntaxError(error.message, { line: error.lineNumber, column: error.column + 1 });
+  }
+  const positions = new Map<string, Position>();
+  for (const node of ast.body[0].body) collect(node, [], positions);
+  return {
+    values: getStaticTOMLValue(ast) as Record<string, unknown>,
+    positionOf: (path) => {
+      for (let length = path.length; length > 0; length -= 1) {
+        const position = positions.get(pathKey(path.slice(0, length)));
+        if (position) return position;
+      }
+      return undefined;
+    },
+  };
+}
+
+function collect(
+  node: AST.TOMLTable | AST.TOMLKeyValue,
+  parent: readonly string[],
+  positions: Map<string, Position>,
+): void {
+  const path = [...parent, ...getStaticTOMLValue(node.key).map(String)];
+  remember(positions, path, node.key);
+  if (node.type === 'TOMLTable') {
+    for (const child of node.body) collect(child, path, positions);
+  } else if (node.value.type === 'TOMLInlineTable') {
+    for (const child of node.value.body) collect(child, path, positions);
+  }
+}
+
+function remember(positions: Map<string, Position>, path: readonly string[], node: AST.TOMLNode): void {
+  const { line, column } = node.loc.start;
+  if (!positions.has(pathKey(path))) positions.set(pathKey(path), { line, column: column + 1 });
+}
+
+function pathKey(path: readonly string[]): string {
+  return JSON.stringify(path);
+}
