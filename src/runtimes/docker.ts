@@ -1,0 +1,16 @@
+import { createEngineRuntime, type Engine, type RuntimeOptions } from './engine.ts';
+import type { Runtime } from './runtime.ts';
+
+const docker: Engine = {
+  name: 'docker',
+  command: 'docker',
+  probe: ['version', '--format', '{{.Server.Version}}'],
+  remedy: {
+    install: 'Install Docker, or set runner.runtime to another runtime.',
+    start: 'Start the Docker daemon, and let this user reach it (on Linux: membership in the group "docker").',
+  },
+};
+
+export function createDockerRuntime(options: RuntimeOptions): Runtime {
+  return createEngineRuntime(docker, options);
+}

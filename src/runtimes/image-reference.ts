@@ -1,0 +1,58 @@
+/** Container image references: `[registry[:port]/]repository[:tag][@digest]`. */
+
+/** Which part of a reference is wrong; the message goes back to whoever asked for the image. */
+export class InvalidImageError extends Error {
+  override readonly name = 'InvalidImageError';
+}
+
+export interface ImageReference {
+  registry: string | undefined;
+  port: number | undefined;
+  repository: string;
+  tag: string | undefined;
+  digest: string | undefined;
+}
+
+const label = /^[A-Za-z0-9]([A-Za-z0-9-]{0,61}[A-Za-z0-9])?$/;
+const repositoryComponent = /^[a-z0-9]+((\.|__?|-+)[a-z0-9]+)*$/;
+const maxRepositoryLength = 255;
+
+/** @throws InvalidImageError that names the part which is wrong */
+export function parseImageReference(text: string): ImageReference {
+  const [withoutDigest, digest] = splitOnce(text, '@');
+  const slash = withoutDigest.indexOf('/');
+  const first = withoutDigest.slice(0, Math.max(slash, 0));
+  const hasRegistry = slash >= 0 && (/[.:]/.test(first) || first === 'localhost');
+  const rest = hasRegistry ? withoutDigest.slice(slash + 1) : withoutDigest;
+  const [registry, port] = hasRegistry ? splitOnce(first, ':') : [undefined, undefined];
+  const [repository, tag] = splitOnce(rest, ':');
+  if (registry !== undefined) check('registry', registry, isRegistry);
+  if (port !== undefined) check('port', port, isPort);
+  check('repository', repository, isRepository);
+  if (tag !== undefined) check('tag', tag, (value) => /^\w[\w.-]{0,127}$/.test(value));
+  if (digest !== undefined) check('digest', digest, (value) => /^sha256:[0-9a-f]{64}$/i.test(value));
+  return { registry, port: port === undefined ? undefined : Number(port), repository, tag, digest };
+}
+
+function check(part: string, value: string, isValid: (value: string) => boolean): void {
+  if (!isValid(value)) throw new InvalidImageError(`invalid ${part}: '${value}'`);
+}
+
+function splitOnce(text: string, separator: string): [string, string | undefined] {
+  const index = text.indexOf(separator);
+  return index < 0 ? [text, undefined] : [text.slice(0, index), text.slice(index + 1)];
+}
+
+function isRegistry(registry: string): boolean {
+  return registry.split('.').every((part) => label.test(part));
+}
+
+function isPort(port: string): boolean {
+  return /^[1-9]\d{0,4}$/.test(port) && Number(port) <= 65_535;
+}
+
+function isRepository(repository: string): boolean {
+  return (
+    repository.length <= maxRepositoryLength && repository.split('/').every((part) => repositoryComponent.test(part))
+  );
+}

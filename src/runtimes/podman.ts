@@ -1,0 +1,17 @@
+import { createEngineRuntime, type Engine, type RuntimeOptions } from './engine.ts';
+import type { Runtime } from './runtime.ts';
+
+const podman: Engine = {
+  name: 'podman',
+  command: 'podman',
+  // Unlike `podman version`, this fails when storage or the machine behind it can't be used.
+  probe: ['info', '--format', '{{.Version.Version}}'],
+  remedy: {
+    install: 'Install Podman, or set runner.runtime to another runtime.',
+    start: 'Check "podman info"; on macOS run "podman machine start".',
+  },
+};
+
+export function createPodmanRuntime(options: RuntimeOptions): Runtime {
+  return createEngineRuntime(podman, options);
+}
