@@ -1,0 +1,36 @@
+import type { Connection } from '../config/schema.ts';
+import { parseLossless } from '../lib/lossless-json.ts';
+import type { Turn } from '../plan42/objects.ts';
+
+export interface AgentInputParts {
+  /** The newest one that the server returned. */
+  turn?: Turn | undefined;
+  /** The runner's own connection to GitHub that the request names. */
+  connection?: Connection | undefined;
+  feedback?: unknown;
+}
+
+/** What the agent gets: the request as it was received, unknown fields included, with a few parts replaced. */
+export function buildAgentInput(request: string, { turn, connection, feedback }: AgentInputParts): string {
+  const input = parseLossless(request) as Record<string, unknown>;
+  const replace = (name: string, value: unknown) => {
+    if (value === undefined) return;
+    // The request may spell the field with other capitals.
+    const spelled = Object.keys(input).find((key) => key.toLowerCase() === name.toLowerCase());
+    input[spelled ?? name] = value;
+  };
+  replace('Turn', turn);
+  replace('GithubToken', connection?.token);
+  replace('GithubURL', connection?.url.href.replace(/\/$/, ''));
+  replace('FeedBack', feedback);
+  return JSON.stringify(input);
+}
+
+/** The connection with this ID, if the configuration has it. */
+export function findConnection(
+  connections: Record<string, Connection>,
+  id: string | null | undefined,
+): Connection | undefined {
+  if (!id) return undefined;
+  return Object.values(connections).find((connection) => connection.connectionId?.toLowerCase() === id.toLowerCase());
+}

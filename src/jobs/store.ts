@@ -1,0 +1,139 @@
+/**
+ * Jobs on disk: `active/<job ID>/` while there is something left to do, `finished/<job ID>.json` afterwards, so that
+ * starting up reads only what matters.
+ */
+import { access, mkdir, readdir, readFile, rename, rm } from 'node:fs/promises';
+import { join } from 'node:path';
+import * as v from 'valibot';
+import { syncDirectory, writeDurably } from '../lib/durable-file.ts';
+import { errorCode } from '../lib/errors.ts';
+import type { JobPlace } from '../runtimes/runtime.ts';
+import { isJobId } from './job-id.ts';
+import { JobRecord } from './record.ts';
+
+/** There is an active job with this ID. */
+export class JobExistsError extends Error {
+  override readonly name = 'JobExistsError';
+}
+
+const recordFile = 'job.json';
+const requestFile = 'request.json';
+const inputFile = 'input.json';
+const tokenFile = 'agent-token';
+const killedFile = 'killed';
+
+/** What a job needs besides its record. Secret: 0600, and gone as soon as it is not needed any more. */
+export interface JobSecrets {
+  /** The request as received, JSON. */
+  request: string;
+  agentToken: string;
+}
+
+export class JobStore {
+  readonly #active: string;
+  readonly #finished: string;
+  readonly #logDir: string;
+
+  private constructor(stateDir: string, logDir: string) {
+    this.#active = join(stateDir, 'jobs/active');
+    this.#finished = join(stateDir, 'jobs/finished');
+    this.#logDir = logDir;
+  }
+
+  static async open(stateDir: string, logDir: string): Promise<JobStore> {
+    const store = new JobStore(stateDir, logDir);
+    for (const folder of [store.#active, store.#finished, logDir])
+      await mkdir(folder, { recursive: true, mode: 0o700 });
+    return store;
+  }
+
+  place(jobId: string): JobPlace {
+    return { jobId, folder: join(this.#active, jobId), logFile: join(this.#logDir, `${jobId}.log`) };
+  }
+
+  /**
+   * Makes the job durable, all of it or nothing.
+   * @throws JobExistsError
+   */
+  async create(record: JobRecord, secrets: JobSecrets): Promise<void> {
+    const { folder } = this.place(record.jobId);
+    // Not a job ID, so that what a crash leaves behind is no job.
+    const draft = `${folder}.draft`;
+    await rm(draft, { recursive: true, force: true });
+    await mkdir(draft, { mode: 0o700 });
+    await writeDurably(join(draft, requestFile), secrets.request);
+    await writeDurably(join(draft, tokenFile), secrets.agentToken);
+    await writeDurably(join(draft, recordFile), serialise(record));
+    try {
+      // Fails if the folder is there, as it is not empty.
+      await rename(draft, folder);
+    } catch (error) {
+      await rm(draft, { recursive: true, force: true });
+      if (errorCode(error) === 'ENOTEMPTY' || errorCode(error) === 'EEXIST') throw new JobExistsError(record.jobId);
+      throw error;
+    }
+    await syncDirectory(this.#active);
+  }
+
+  async update(record: JobRecord): Promise<void> {
+    await writeDurably(join(this.place(record.jobId).folder, recordFile), serialise(record));
+  }
+
+  /** Undefined once the agent has been given its input. */
+  async readRequest(jobId: string): Promise<string | undefined> {
+    try {
+      return await readFile(join(this.place(jobId).folder, requestFile), 'utf8');
+    } catch (error) {
+      if (errorCode(error) === 'ENOENT') return undefined;
+      throw error;
+    }
+  }
+
+  readAgentToken(jobId: string): Promise<string> {
+    return readFile(join(this.place(jobId).folder, tokenFile), 'utf8');
+  }
+
+  /** Writes what the agent gets on standard input; returns the file's path. */
+  async writeInput(jobId: string, input: string): Promise<string> {
+    const path = join(this.place(jobId).folder, inputFile);
+    await writeDurably(path, input);
+    return path;
+  }
+
+  /** The agent has its input open: its copies on disk have done their work. */
+  async removeInput(jobId: string): Promise<void> {
+    const { folder } = this.place(jobId);
+    await Promise.all([requestFile, inputFile].map((name) => rm(join(folder, name), { force: true })));
+  }
+
+  /** Remembers that a person asked for the job's end, whatever becomes of this process. */
+  async markKilled(jobId: string): Promise<void> {
+    await writeDurably(join(this.place(jobId).folder, killedFile), '');
+  }
+
+  async isKilled(jobId: string): Promise<boolean> {
+    return access(join(this.place(jobId).folder, killedFile)).then(
+      () => true,
+      () => false,
+    );
+  }
+
+  /** Nothing is left to do: keeps the record and forgets everything else. */
+  async finish(record: JobRecord): Promise<void> {
+    await writeDurably(join(this.#finished, `${record.jobId}.json`), serialise(record));
+    await rm(this.place(record.jobId).folder, { recursive: true, force: true });
+  }
+
+  /** The IDs of the jobs that are not finished. */
+  async listActive(): Promise<string[]> {
+    return (await readdir(this.#active)).filter(isJobId);
+  }
+
+  async readActive(jobId: string): Promise<JobRecord> {
+    return v.parse(JobRecord, JSON.parse(await readFile(join(this.place(jobId).folder, recordFile), 'utf8')));
+  }
+}
+
+function serialise(record: JobRecord): string {
+  return `${JSON.stringify(record, undefined, 2)}\n`;
+}
