@@ -1,0 +1,23 @@
+import { runnerMain } from '../cli/runner-main.ts';
+import { ExitCode } from '../lib/errors.ts';
+import { version } from '../lib/version.ts';
+
+const drain = new AbortController();
+const hurry = new AbortController();
+for (const name of ['SIGINT', 'SIGTERM'] as const) {
+  process.on(name, () => {
+    if (hurry.signal.aborted) process.exit(ExitCode.interrupted);
+    if (drain.signal.aborted) hurry.abort();
+    drain.abort();
+  });
+}
+
+const { env, stdout, stderr } = process;
+process.exitCode = await runnerMain({
+  argv: process.argv.slice(2),
+  env,
+  stdout,
+  stderr,
+  version,
+  signals: { drain: drain.signal, hurry: hurry.signal },
+});

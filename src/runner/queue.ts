@@ -1,0 +1,205 @@
+import { randomUUID } from 'node:crypto';
+import type { Config } from '../config/schema.ts';
+import { Backoff } from '../lib/backoff.ts';
+import type { Logger } from '../lib/logger.ts';
+import { sleep } from '../lib/sleep.ts';
+import type { Plan42Client, QueuePath } from '../plan42/client.ts';
+import { generateKeyPair, publicKeyPem } from '../plan42/ecies.ts';
+import { ApiError, isAuthError } from '../plan42/errors.ts';
+import { deleteQueue, markDraining } from './queue-removal.ts';
+import { nextPhase, type QueueEvent, type QueuePhase } from './queue-phase.ts';
+import type { Readiness } from './readiness.ts';
+import { RetryDelay } from './retry.ts';
+
+export interface QueueOptions {
+  client: Plan42Client;
+  tenantId: string;
+  runnerId: string;
+  settings: Config['queues'];
+  readiness: Readiness;
+  logger: Logger;
+  /** Answers one message; never rejects. */
+  onMessage: (raw: unknown, queue: Queue) => Promise<void>;
+  /** After each poll that succeeded. */
+  onPoll: (messages: number) => void;
+  /** Cuts a drain short: what has been received is still answered. */
+  hurry: AbortSignal;
+  /** Ends everything at once, calls in flight included. */
+  stop: AbortSignal;
+}
+
+const managementBackoff = { minMs: 10, maxMs: 5000 };
+const errorBackoff = { minMs: 100, maxMs: 60_000 };
+const emptyBackoff = { minMs: 1, maxMs: 50 };
+// A proxy's 404 is not the server's word that the queue is gone, unless it goes on.
+const maxForeignNotFound = 3;
+
+/** One queue of the runner, with a key pair of its own, from its registration to its end. */
+export class Queue {
+  readonly path: QueuePath;
+  readonly #keys = generateKeyPair();
+  readonly #options: QueueOptions;
+  readonly #drain = new AbortController();
+  readonly #inFlight = new Set<Promise<void>>();
+  readonly #logger: Logger;
+  #phase: QueuePhase = 'registering';
+  /** Ends a pause. */
+  #wake = new AbortController();
+  /** Ends a poll in flight. */
+  readonly #cut = new AbortController();
+  /** Of `performance.now()`: how long a draining queue is polled at least. */
+  #drainUntil = Number.POSITIVE_INFINITY;
+  /** Resolves when the queue is gone: `lost` when the server had deleted it, `stopped` when it was cut short. */
+  readonly ended: Promise<'drained' | 'lost' | 'stopped'>;
+
+  constructor(options: QueueOptions) {
+    this.#options = options;
+    this.path = { tenantId: options.tenantId, runnerId: options.runnerId, queueId: randomUUID() };
+    this.#logger = options.logger.with({ queueID: this.path.queueId });
+    this.ended = this.#run();
+  }
+
+  get id(): string {
+    return this.path.queueId;
+  }
+
+  get phase(): QueuePhase {
+    return this.#phase;
+  }
+
+  get privateKey() {
+    return this.#keys.privateKey;
+  }
+
+  get isLeaving(): boolean {
+    return this.#drain.signal.aborted;
+  }
+
+  /** Messages that are being answered. */
+  get inFlight(): number {
+    return this.#inFlight.size;
+  }
+
+  /** Takes no new work, finishes what there is, and deletes the queue on the server. */
+  drain(): void {
+    this.#drain.abort();
+    this.retryNow();
+  }
+
+  /** Ends a pause after a failure: there is reason to hope. */
+  retryNow(): void {
+    this.#wake.abort();
+    this.#wake = new AbortController();
+  }
+
+  async #run(): Promise<'drained' | 'lost' | 'stopped'> {
+    const { stop, hurry, readiness } = this.#options;
+    const cutShort = () => {
+      this.#cut.abort();
+      this.retryNow();
+    };
+    for (const signal of [stop, hurry]) signal.addEventListener('abort', cutShort, { once: true });
+    try {
+      await this.#register();
+      if (this.#phase === 'gone') return 'drained';
+      const outcome = await this.#pollUntilDrained();
+      while (this.#inFlight.size > 0) await Promise.all(this.#inFlight);
+      if (outcome === 'drained') await deleteQueue(this.path, this.#options.client, { logger: this.#logger, stop });
+      this.#enter(outcome);
+      return outcome;
+    } catch (error) {
+      if (stop.aborted) return 'stopped';
+      throw error;
+    } finally {
+      for (const signal of [stop, hurry]) signal.removeEventListener('abort', cutShort);
+      readiness.forget(this.id);
+    }
+  }
+
+  #enter(event: QueueEvent): void {
+    this.#phase = nextPhase(this.#phase, event);
+    this.#logger.debug('the queue changes', { event, phase: this.#phase });
+  }
+
+  async #register(): Promise<void> {
+    const { client, stop, readiness } = this.#options;
+    const delay = new RetryDelay(managementBackoff, readiness, this.id);
+    const publicKey = publicKeyPem(this.#keys.publicKey);
+    while (this.#phase === 'registering') {
+      if (this.#drain.signal.aborted) {
+        this.#enter('drain');
+        return;
+      }
+      try {
+        await client.registerQueue(this.path, publicKey, { signal: stop });
+        this.#enter('registered');
+      } catch (error) {
+        stop.throwIfAborted();
+        // It exists: an earlier attempt got through, or the first poll will tell otherwise.
+        if (error instanceof ApiError && error.status === 409) this.#enter('registered');
+        else await this.#pause(delay.failed(error));
+      }
+    }
+    delay.succeeded();
+    this.#logger.info('a queue is registered');
+  }
+
+  async #pollUntilDrained(): Promise<'drained' | 'lost'> {
+    const { settings, stop, hurry, readiness } = this.#options;
+    const delay = new RetryDelay(errorBackoff, readiness, this.id);
+    const afterEmpty = new Backoff(emptyBackoff);
+    let foreignNotFound = 0;
+    for (;;) {
+      if (hurry.aborted) return 'drained';
+      if (this.isLeaving && this.#phase === 'polling') this.#startDraining();
+      const remainingMs = this.#drainUntil - performance.now();
+      try {
+        const count = await this.#poll(Math.max(0, Math.min(settings.pollWaitMs, remainingMs)));
+        delay.succeeded();
+        foreignNotFound = 0;
+        if (count > 0) afterEmpty.reset();
+        else if (remainingMs <= 0) return 'drained';
+        else await this.#pause(afterEmpty.next());
+      } catch (error) {
+        stop.throwIfAborted();
+        if (isNotFound(error) && (error.isFromApi || ++foreignNotFound >= maxForeignNotFound)) return 'lost';
+        // Whoever refuses the token will not take a goodbye either.
+        if (this.isLeaving && isAuthError(error)) return 'lost';
+        if (!hurry.aborted) await this.#pause(delay.failed(error));
+      }
+    }
+  }
+
+  async #poll(waitMs: number): Promise<number> {
+    const { client, onPoll } = this.#options;
+    const messages = await client.getMessages(this.path, waitMs, { signal: this.#cut.signal });
+    onPoll(messages.length);
+    for (const message of messages) this.#handle(message);
+    return messages.length;
+  }
+
+  #startDraining(): void {
+    const { client, settings, stop } = this.#options;
+    this.#enter('drain');
+    void markDraining(this.path, client, { logger: this.#logger, stop }).then(() => {
+      this.#drainUntil = performance.now() + settings.drainTimeMs;
+    });
+  }
+
+  #handle(message: unknown): void {
+    const work = this.#options.onMessage(message, this).finally(() => this.#inFlight.delete(work));
+    this.#inFlight.add(work);
+  }
+
+  async #pause(ms: number): Promise<void> {
+    try {
+      await sleep(ms, this.#wake.signal);
+    } catch {
+      this.#options.stop.throwIfAborted();
+    }
+  }
+}
+
+function isNotFound(error: unknown): error is ApiError {
+  return error instanceof ApiError && error.status === 404;
+}

@@ -1,0 +1,44 @@
+import { Backoff, type BackoffLimits } from '../lib/backoff.ts';
+import { describeError } from '../lib/errors.ts';
+import { ApiError, isAuthError } from '../plan42/errors.ts';
+import type { Readiness } from './readiness.ts';
+
+const refusedFirstMs = 1000;
+const refusedMaxMs = 60_000;
+
+/**
+ * How long to wait after a failed call of one queue, and telling the readiness of it. A refused token is no outage:
+ * its delay doubles from a second to a minute, without jitter below it, so that tries stay rare.
+ */
+export class RetryDelay {
+  readonly #backoff: Backoff;
+  readonly #readiness: Readiness;
+  readonly #part: string;
+  #refusals = 0;
+
+  constructor(limits: BackoffLimits, readiness: Readiness, part: string) {
+    this.#backoff = new Backoff(limits);
+    this.#readiness = readiness;
+    this.#part = part;
+  }
+
+  succeeded(): void {
+    this.#backoff.reset();
+    this.#refusals = 0;
+    this.#readiness.works(this.#part);
+  }
+
+  /** Milliseconds to wait before the next try. */
+  failed(error: unknown): number {
+    const retryAfterMs = error instanceof ApiError ? (error.retryAfterMs ?? 0) : 0;
+    if (!isAuthError(error)) {
+      this.#refusals = 0;
+      this.#readiness.fails(this.#part, 'unreachable', describeError(error));
+      return this.#backoff.next(retryAfterMs);
+    }
+    this.#readiness.fails(this.#part, 'refused', describeError(error));
+    const delayMs = Math.min(refusedMaxMs, refusedFirstMs * 2 ** this.#refusals);
+    this.#refusals += 1;
+    return Math.max(retryAfterMs, delayMs * (1 + Math.random() / 10));
+  }
+}

@@ -1,0 +1,109 @@
+/** The runner as a whole: the one place where its parts are put together, and taken apart again. */
+import { loadConfig } from '../config/load.ts';
+import type { Paths } from '../config/paths.ts';
+import type { Config } from '../config/schema.ts';
+import type { Handler } from '../handlers/handler.ts';
+import { createInvokeAgentHandler } from '../handlers/invoke-agent.ts';
+import { handlePing } from '../handlers/ping.ts';
+import { Jobs } from '../jobs/jobs.ts';
+import { JobStore } from '../jobs/store.ts';
+import { ExitCode, UserError } from '../lib/errors.ts';
+import { createLogger, type Logger } from '../lib/logger.ts';
+import { Plan42Client } from '../plan42/client.ts';
+import { parseRunnerToken, type RunnerToken, TokenError } from '../plan42/runner-token.ts';
+import { createTransport } from '../plan42/transport.ts';
+import { selectRuntime } from '../runtimes/select.ts';
+import { dispatch } from './dispatch.ts';
+import { openInstance } from './instance.ts';
+import { QueuePool } from './queue-pool.ts';
+import { Readiness } from './readiness.ts';
+import { drainOnSignal, type ShutdownSignals } from './shutdown.ts';
+
+export interface ServiceOptions {
+  paths: Paths;
+  /** The person named the configuration file, so that it must be there. */
+  explicitConfigFile: boolean;
+  env: NodeJS.ProcessEnv;
+  flags: ReadonlyMap<string, string>;
+  version: string;
+  write: (line: string) => void;
+  signals: ShutdownSignals;
+}
+
+/**
+ * Runs the service until the signals end it.
+ * @throws UserError when it can't start, with the exit code that says why
+ */
+export async function runService(options: ServiceOptions): Promise<void> {
+  const { paths, env, signals } = options;
+  const { config, path, warnings } = await loadConfig({
+    path: paths.configFile,
+    explicit: options.explicitConfigFile,
+    env,
+    flags: options.flags,
+  });
+  const baseLogger = createLogger({ ...config.log, write: options.write });
+  for (const warning of warnings) baseLogger.warn(warning);
+  const { token, tenantId, runnerId } = requireToken(config, path);
+  const logger = baseLogger.with({ tenantID: tenantId, runnerID: runnerId });
+
+  using instance = await openInstance(paths.stateDir);
+  const store = await JobStore.open(paths.stateDir, paths.logDir);
+  const transport = createTransport({ ...config.runner, caFile: config.network.caFile, env });
+  await using _closeTransport = { [Symbol.asyncDispose]: () => transport.destroy() };
+  const client = new Plan42Client({ transport, baseUrl: config.runner.url, token, userAgent: `plan42-runner/${options.version}` });
+  const knownJobs = async () => (await store.listActive()).map((jobId) => store.place(jobId));
+  const runtime = await selectRuntime({ config, env, instanceId: instance.id, knownJobs, signal: signals.drain });
+
+  await using jobs = new Jobs({ config, store, runtime, client, logger });
+  await jobs.adopt();
+  const handlers = new Map<string, Handler>([
+    ['PingRequest', handlePing],
+    ['InvokeAgentRequest', createInvokeAgentHandler({ config, jobs, runtime, instanceId: instance.id, tenantId, logger })],
+  ]);
+  const readiness = new Readiness(logger);
+  const stop = new AbortController();
+  const pool = new QueuePool({
+    client,
+    tenantId,
+    runnerId,
+    settings: config.queues,
+    readiness,
+    logger,
+    onMessage: (message, queue) =>
+      dispatch(message, { queue: queue.path, privateKey: queue.privateKey }, { client, handlers, logger, signal: stop.signal }),
+    hurry: signals.hurry,
+    stop: stop.signal,
+  });
+  logStart(logger, { config, runtime: runtime.name, version: options.version, instanceId: instance.id });
+  const timeoutMs = config.queues.shutdownTimeoutMs;
+  await drainOnSignal({ pool, jobs, readiness, logger, signals, timeoutMs, stop: () => stop.abort() });
+}
+
+function requireToken(config: Config, path: string): RunnerToken & { token: string } {
+  const { token } = config.runner;
+  if (!token) {
+    throw new UserError('there is no runner token', {
+      remedy: `Set runner.token in ${path}, or PLAN42_RUNNER_TOKEN in the environment.`,
+      exitCode: ExitCode.configuration,
+    });
+  }
+  try {
+    return { token, ...parseRunnerToken(token) };
+  } catch (error) {
+    if (!(error instanceof TokenError)) throw error;
+    throw new UserError(`the runner token is invalid: ${error.message}`, {
+      remedy: `Get a new one and set runner.token in ${path}.`,
+      exitCode: ExitCode.token,
+    });
+  }
+}
+
+function logStart(
+  logger: Logger,
+  { config, ...fields }: { config: Config; runtime: string; version: string; instanceId: string },
+): void {
+  logger.info('the runner starts', { ...fields, url: config.runner.url.href });
+  if (config.runner.skipSslVerify) logger.warn('the server’s certificate is not checked (runner.skip_ssl_verify)');
+  if (fields.runtime === 'host') logger.warn('jobs run without isolation, with the files and the network of this user');
+}

@@ -1,0 +1,70 @@
+import type { Jobs } from '../jobs/jobs.ts';
+import type { Logger } from '../lib/logger.ts';
+import type { QueuePool } from './queue-pool.ts';
+import type { Readiness } from './readiness.ts';
+
+/** How a person or the system asks the service to end, more and more urgently. */
+export interface ShutdownSignals {
+  /** Finish what there is, take nothing new. */
+  drain: AbortSignal;
+  /** Wait for nothing that can be taken up again later. */
+  hurry: AbortSignal;
+}
+
+export interface ShutdownOptions {
+  pool: QueuePool;
+  jobs: Jobs;
+  readiness: Readiness;
+  logger: Logger;
+  signals: ShutdownSignals;
+  /** After this the drain is given up. */
+  timeoutMs: number;
+  /** Ends everything that is still under way. */
+  stop: () => void;
+}
+
+const hurryMs = 3000;
+const progressMs = 10_000;
+
+/** Waits for the signal to end, then ends in order: queues drained, messages answered, jobs started or left for the next run. */
+export async function drainOnSignal(options: ShutdownOptions): Promise<void> {
+  const { pool, jobs, readiness, logger, signals, stop } = options;
+  await aborted(signals.drain);
+  readiness.drains();
+  logger.info('the runner stops: queues are drained, running jobs go on', counts(options));
+  const progress = setInterval(() => logger.info('the runner is still draining', counts(options)), progressMs);
+  const limit = setTimeout(() => {
+    logger.warn('draining takes too long and is given up', counts(options));
+    stop();
+  }, options.timeoutMs);
+  const hurry = onAbort(signals.hurry, () => {
+    logger.warn('the runner stops soon: jobs that have not started are left for its next run', counts(options));
+    setTimeout(stop, hurryMs).unref();
+  });
+  try {
+    await pool.drain();
+    await Promise.race([jobs.whenStartedUp(), aborted(signals.hurry)]);
+  } finally {
+    clearInterval(progress);
+    clearTimeout(limit);
+    hurry[Symbol.dispose]();
+    stop();
+  }
+  logger.info('the runner has stopped', { running_jobs: jobs.count });
+}
+
+function counts({ pool, jobs }: ShutdownOptions): Record<string, number> {
+  return { queues: pool.queues.length, messages_in_flight: pool.inFlight, jobs_starting: jobs.startingCount, jobs: jobs.count };
+}
+
+function aborted(signal: AbortSignal): Promise<void> {
+  const { promise, resolve } = Promise.withResolvers<void>();
+  onAbort(signal, resolve);
+  return promise;
+}
+
+function onAbort(signal: AbortSignal, act: () => void): Disposable {
+  if (signal.aborted) act();
+  else signal.addEventListener('abort', act, { once: true });
+  return { [Symbol.dispose]: () => signal.removeEventListener('abort', act) };
+}
