@@ -26,7 +26,7 @@ lint: $(INSTALLED) ## types, lint rules, folder directions, format, unused code
 fmt: $(INSTALLED) ## formats the code
 	@biome check --write
 
-demo: build ## the main job, end to end, on this machine
+demo: build ## the main job, end to end, on this machine (ENGINE=docker, podman or none chooses)
 	@node scripts/demo.ts
 
 bench: build ## ratios against a reference measured in the same run

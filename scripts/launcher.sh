@@ -2,14 +2,15 @@
 # Starts @COMMAND@ with the Node.js that came with this checkout, else with one from the PATH that is new enough.
 # Written by `make build`.
 self=$0
+case $self in */*) ;; *) self=$(command -v "$self") ;; esac
 while [ -L "$self" ]; do
   target=$(readlink "$self")
   case $target in
     /*) self=$target ;;
-    *) self=$(dirname "$self")/$target ;;
+    *) self=${self%/*}/$target ;;
   esac
 done
-root=$(cd "$(dirname "$self")/.." && pwd -P) || exit 1
+root=$(cd "${self%/*}/.." && pwd -P) || exit 1
 node=$root/node_modules/node/bin/node
 if [ ! -x "$node" ]; then
   node=node

@@ -104,7 +104,10 @@ export class AdminClient {
   }
 
   /** A version conflict rejects with an ApiError whose `current` is the turn as it is now. */
-  updateTurn(turn: AdminTurn, patch: { Status: string; ErrorMessage?: string }): Promise<AdminTurn> {
+  updateTurn(
+    turn: AdminTurn,
+    patch: { Status: string; OutputMessage?: string; ErrorMessage?: string },
+  ): Promise<AdminTurn> {
     const path = `${taskPath(turn.TaskId)}/turns/${turn.TurnIndex}`;
     return this.#call({ method: 'PATCH', path, ifMatch: turn.Version, body: patch }, AdminTurn);
   }

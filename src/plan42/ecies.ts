@@ -37,6 +37,8 @@ export interface KeyPair {
 const curve = 'prime256v1'; // OpenSSL's name of NIST P-256
 const tagLength = 16;
 const kdfCounter = Buffer.from([0, 0, 0, 1]);
+// In an SPKI key on a named curve of 256 bits, the point's first byte, which tells its form.
+const pointOffset = 26;
 
 export function generateKeyPair(): KeyPair {
   return generateKeyPairSync('ec', { namedCurve: curve });
@@ -64,6 +66,9 @@ export function parsePublicKey(pem: string): KeyObject {
   if (key.asymmetricKeyType !== 'ec' || key.asymmetricKeyDetails?.namedCurve !== curve) {
     throw new DecryptionError('the public key is not on P-256');
   }
+  // OpenSSL knows a hybrid form too, in which one flipped bit would go unnoticed.
+  const form = key.export({ type: 'spki', format: 'der' })[pointOffset];
+  if (form !== 2 && form !== 3 && form !== 4) throw new DecryptionError('the public key has an unknown form');
   return key;
 }
 

@@ -4,6 +4,7 @@ import { knownFields } from './fields.ts';
 import { Task } from './objects.ts';
 
 const text = v.nullish(v.string());
+const anything = v.optional(v.unknown());
 
 export const Request = knownFields({ Type: v.string() });
 export type Request = v.InferOutput<typeof Request>;
@@ -18,16 +19,16 @@ export const InvokeAgentRequest = knownFields({
   Turn: v.nullish(
     knownFields({
       TenantId: text,
-      TaskId: v.unknown(),
-      TurnIndex: v.unknown(),
-      Version: v.unknown(),
-      Status: v.unknown(),
+      TaskId: anything,
+      TurnIndex: anything,
+      Version: anything,
+      Status: anything,
     }),
   ),
-  Environment: v.nullish(knownFields({ DockerImage: v.unknown() })),
+  Environment: v.nullish(knownFields({ DockerImage: anything })),
   PrivateGithubConnectionID: text,
   AgentToken: text,
-  FeedBack: v.nullish(v.unknown()),
+  FeedBack: anything,
 });
 export type InvokeAgentRequest = v.InferOutput<typeof InvokeAgentRequest>;
 

@@ -73,5 +73,6 @@ function parsePart(name: string, part: string): object {
 }
 
 function isBase64url(part: string): boolean {
-  return /^[\w-]*$/.test(part);
+  // No number of bytes gives one character more than a multiple of four.
+  return /^[\w-]*$/.test(part) && part.length % 4 !== 1;
 }

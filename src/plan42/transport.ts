@@ -18,7 +18,7 @@ const connectTimeoutMs = 10_000;
 
 /**
  * Kept-alive connections to any number of hosts, through the environment's proxies. The caller closes it.
- * @throws UserError if `caFile` can't be used.
+ * @throws UserError if `caFile` or a proxy's address can't be used.
  */
 export function createTransport({ caFile, skipSslVerify = false, env = {} }: TransportOptions): Dispatcher {
   const tls = {
@@ -27,17 +27,30 @@ export function createTransport({ caFile, skipSslVerify = false, env = {} }: Tra
   };
   const common = { keepAliveTimeout: keepAliveMs, maxResponseSize: maxResponseBytes };
   const connect = { ...tls, timeout: connectTimeoutMs };
-  const httpProxy = env['http_proxy'] ?? env['HTTP_PROXY'];
-  const httpsProxy = env['https_proxy'] ?? env['HTTPS_PROXY'];
+  const httpProxy = proxyOf(env, 'http_proxy');
+  const httpsProxy = proxyOf(env, 'https_proxy');
   if (!httpProxy && !httpsProxy) return new Agent({ ...common, connect });
   return new EnvHttpProxyAgent({
     ...common,
     connect,
     requestTls: connect,
-    ...(httpProxy ? { httpProxy } : {}),
-    ...(httpsProxy ? { httpsProxy } : {}),
+    // Empty rather than absent: undici would look into the process's own environment.
+    httpProxy,
+    httpsProxy,
     // A proxy can't reach our own loopback.
     noProxy: ['localhost', '127.0.0.1', '::1', '[::1]', env['no_proxy'] ?? env['NO_PROXY'] ?? ''].join(','),
+  });
+}
+
+/** Empty when there is none. */
+function proxyOf(env: NodeJS.ProcessEnv, lowerCase: string): string {
+  const name = env[lowerCase] === undefined ? lowerCase.toUpperCase() : lowerCase;
+  const url = env[name] ?? '';
+  if (url === '' || /^(https?|socks5?):$/.test(URL.parse(url)?.protocol ?? '')) return url;
+  // It may hold a password.
+  throw new UserError(`the environment’s ${name} is not a URL`, {
+    remedy: 'Set it to a URL like "http://proxy.example.com:3128".',
+    exitCode: ExitCode.configuration,
   });
 }
 

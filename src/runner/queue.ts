@@ -82,8 +82,10 @@ export class Queue {
 
   /** Takes no new work, finishes what there is, and deletes the queue on the server. */
   drain(): void {
+    if (this.isLeaving) return;
     this.#drain.abort();
     this.retryNow();
+    if (this.#phase === 'polling') this.#startDraining();
   }
 
   /** Ends a pause after a failure: there is reason to hope. */
@@ -142,6 +144,8 @@ export class Queue {
     }
     delay.succeeded();
     this.#logger.info('a queue is registered');
+    // Asked while the last registration was under way.
+    if (this.isLeaving) this.#startDraining();
   }
 
   async #pollUntilDrained(): Promise<'drained' | 'lost'> {
@@ -151,7 +155,6 @@ export class Queue {
     let foreignNotFound = 0;
     for (;;) {
       if (hurry.aborted) return 'drained';
-      if (this.isLeaving && this.#phase === 'polling') this.#startDraining();
       const remainingMs = this.#drainUntil - performance.now();
       try {
         const count = await this.#poll(Math.max(0, Math.min(settings.pollWaitMs, remainingMs)));
@@ -178,6 +181,7 @@ export class Queue {
     return messages.length;
   }
 
+  /** The poll in flight goes on: what it brings would be lost otherwise. */
   #startDraining(): void {
     const { client, settings, stop } = this.#options;
     this.#enter('drain');

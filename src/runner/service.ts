@@ -45,7 +45,8 @@ export async function runService(options: ServiceOptions): Promise<void> {
   const baseLogger = createLogger({ ...config.log, write: options.write });
   for (const warning of warnings) baseLogger.warn(warning);
   const { token, tenantId, runnerId } = requireToken(config, path);
-  const logger = baseLogger.with({ tenantID: tenantId, runnerID: runnerId });
+  // In text, for people, the first line says it; in JSON every line can be searched for it.
+  const logger = config.log.format === 'json' ? baseLogger.with({ tenantID: tenantId, runnerID: runnerId }) : baseLogger;
 
   using instance = await openInstance(paths.stateDir);
   const store = await JobStore.open(paths.stateDir, paths.logDir);
@@ -75,7 +76,8 @@ export async function runService(options: ServiceOptions): Promise<void> {
     hurry: signals.hurry,
     stop: stop.signal,
   });
-  logStart(logger, { config, runtime: runtime.name, version: options.version, instanceId: instance.id });
+  const identity = { tenantID: tenantId, runnerID: runnerId, instanceID: instance.id };
+  logStart(logger, { config, version: options.version, runtime: runtime.name, ...identity });
   const timeoutMs = config.queues.shutdownTimeoutMs;
   await drainOnSignal({ pool, jobs, readiness, logger, signals, timeoutMs, stop: () => stop.abort() });
 }
@@ -101,9 +103,9 @@ function requireToken(config: Config, path: string): RunnerToken & { token: stri
 
 function logStart(
   logger: Logger,
-  { config, ...fields }: { config: Config; runtime: string; version: string; instanceId: string },
+  { config, ...fields }: { config: Config; runtime: string; version: string } & Record<string, unknown>,
 ): void {
-  logger.info('the runner starts', { ...fields, url: config.runner.url.href });
+  logger.info('the runner starts', { url: config.runner.url.href, ...fields });
   if (config.runner.skipSslVerify) logger.warn('the server’s certificate is not checked (runner.skip_ssl_verify)');
   if (fields.runtime === 'host') logger.warn('jobs run without isolation, with the files and the network of this user');
 }

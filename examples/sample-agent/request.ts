@@ -1,0 +1,70 @@
+/** What this agent needs of an InvokeAgentRequest. */
+export interface AgentRequest {
+  tenantId: string;
+  taskId: string;
+  turnIndex: number;
+  /** Of the turn, as the runner last knew it. */
+  version: number;
+  title: string;
+  prompt: string;
+  /** `org/repo` */
+  repos: string[];
+  token: string;
+}
+
+/** The request can't be worked on. */
+export class RequestError extends Error {
+  override readonly name = 'RequestError';
+}
+
+type Fields = Record<string, unknown>;
+
+/** @throws RequestError */
+export function parseRequest(json: string): AgentRequest {
+  const request = parseObject(json);
+  const [task, turn] = [objectIn(request, 'Task'), objectIn(request, 'Turn')];
+  return {
+    tenantId: stringIn(turn, 'TenantId'),
+    taskId: stringIn(turn, 'TaskId'),
+    turnIndex: integerIn(turn, 'TurnIndex'),
+    version: integerIn(turn, 'Version'),
+    title: typeof task['Title'] === 'string' ? task['Title'] : '',
+    prompt: stringIn(turn, 'Prompt'),
+    repos: Object.keys((task['RepoInfo'] as object | null | undefined) ?? {}),
+    token: stringIn(request, 'AgentToken'),
+  };
+}
+
+function parseObject(json: string): Fields {
+  try {
+    const value: unknown = JSON.parse(json);
+    if (typeof value === 'object' && value !== null) return value as Fields;
+  } catch {
+    // The same mistake, as far as the caller is concerned; the text may hold secrets, so it is not repeated.
+  }
+  throw new RequestError('standard input is not a JSON object');
+}
+
+// The protocol's capitals vary: TenantId, TenantID.
+function fieldIn(fields: Fields, name: string): unknown {
+  const key = Object.keys(fields).find((candidate) => candidate.toLowerCase() === name.toLowerCase());
+  return key === undefined ? undefined : fields[key];
+}
+
+function objectIn(fields: Fields, name: string): Fields {
+  const value = fieldIn(fields, name);
+  if (typeof value === 'object' && value !== null) return value as Fields;
+  throw new RequestError(`the request has no ${name}`);
+}
+
+function stringIn(fields: Fields, name: string): string {
+  const value = fieldIn(fields, name);
+  if (typeof value === 'string' && value !== '') return value;
+  throw new RequestError(`the request has no ${name}`);
+}
+
+function integerIn(fields: Fields, name: string): number {
+  const value = fieldIn(fields, name);
+  if (typeof value === 'number' && Number.isInteger(value)) return value;
+  throw new RequestError(`the request has no ${name}`);
+}

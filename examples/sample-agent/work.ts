@@ -1,0 +1,97 @@
+import { once } from 'node:events';
+import { setTimeout as sleep } from 'node:timers/promises';
+import { type Directive, parseDirectives } from './directives.ts';
+import type { AgentRequest } from './request.ts';
+import type { TurnReporter, TurnResult } from './turn-reporter.ts';
+
+/** The prompt asks for an end of the process, with the turn unfinished. */
+export class ExitDirective extends Error {
+  override readonly name = 'ExitDirective';
+  readonly exitCode: number;
+
+  constructor(exitCode: number) {
+    super(`[exit ${exitCode}]`);
+    this.exitCode = exitCode;
+  }
+}
+
+// So that a person who watches sees one step after the other.
+const pauseMs = 300;
+const sayEveryMs = 5000;
+
+/**
+ * Works on the prompt: counts its words, and follows the directives in it.
+ * @throws ExitDirective; the signal's reason.
+ */
+export async function work(request: AgentRequest, turn: TurnReporter, signal: AbortSignal): Promise<TurnResult> {
+  const { prompt, title, taskId, turnIndex, repos } = request;
+  const directives = parseDirectives(prompt);
+  turn.log(`Sample agent: turn ${turnIndex} of task ${taskId}${title ? `, "${title}"` : ''}`);
+  await turn.setStatus('Planning');
+  const steps = [
+    'read the prompt',
+    'count its words',
+    ...directives.map(({ text }) => `follow ${text}`),
+    'write the answer',
+  ];
+  turn.log(['Plan:', ...steps.map((step, i) => `  ${i + 1}. ${step}`)].join('\n'));
+  await sleep(pauseMs, undefined, { signal });
+
+  await turn.setStatus('Counting Words');
+  const words = prompt.match(/\S+/g)?.length ?? 0;
+  const lines = prompt.trimEnd().split('\n').length;
+  turn.log(`The prompt has ${count(words, 'word')} in ${count(lines, 'line')}.`);
+  await sleep(pauseMs, undefined, { signal });
+
+  for (const directive of directives) {
+    await turn.setStatus(`Following ${directive.text}`);
+    const result = await follow(directive, turn, signal);
+    if (result !== undefined) return result;
+  }
+  turn.log('Done.');
+  const about = repos.length > 0 ? ` It is about ${repos.join(', ')}.` : '';
+  return {
+    Status: 'Completed',
+    OutputMessage: `Your prompt has ${count(words, 'word')} in ${count(lines, 'line')}.${about}`,
+  };
+}
+
+async function follow(
+  { name, value }: Directive,
+  turn: TurnReporter,
+  signal: AbortSignal,
+): Promise<TurnResult | undefined> {
+  switch (name) {
+    case 'fail':
+      turn.log('The prompt says to fail.');
+      return { Status: 'Failed', ErrorMessage: 'the prompt says to fail' };
+    case 'exit':
+      turn.log(`Exiting with ${value}, and leaving the turn unfinished.`);
+      await turn.flush();
+      throw new ExitDirective(value);
+    case 'sleep':
+      return void (await sleepAloud(value * 1000, turn, signal));
+    case 'spam':
+      return void (await spam(value, signal));
+  }
+}
+
+async function sleepAloud(ms: number, turn: TurnReporter, signal: AbortSignal): Promise<void> {
+  for (let left = ms; left > 0; left -= sayEveryMs) {
+    turn.log(`Sleeping: ${left / 1000} s left.`);
+    await sleep(Math.min(left, sayEveryMs), undefined, { signal });
+  }
+}
+
+// To standard output only: the turn's log is for people.
+async function spam(bytes: number, signal: AbortSignal): Promise<void> {
+  const line = `${'spam '.repeat(15)}spam\n`;
+  for (let left = bytes; left > 0; left -= line.length) {
+    const isRoom = process.stdout.write(left >= line.length ? line : `${line.slice(0, left - 1)}\n`);
+    if (!isRoom) await once(process.stdout, 'drain', { signal });
+  }
+}
+
+function count(n: number, noun: string): string {
+  return `${n} ${noun}${n === 1 ? '' : 's'}`;
+}

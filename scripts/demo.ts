@@ -1,0 +1,194 @@
+/**
+ * The main job, end to end, with the real commands: a control plane, a runner, a task, an agent. In a container where Docker
+ * or Podman works, else as a process of this machine. Everything is in a temporary folder and gone at the end.
+ * ENGINE=docker, podman or none in the environment takes the choice away.
+ */
+import { type ChildProcess, execFile, spawn } from 'node:child_process';
+import { once } from 'node:events';
+import { mkdtemp, readdir, readFile, rm, writeFile } from 'node:fs/promises';
+import { createServer } from 'node:net';
+import { tmpdir } from 'node:os';
+import { join } from 'node:path';
+import { promisify } from 'node:util';
+import { makeSampleImage } from '../examples/sample-agent/image.ts';
+
+type Engine = 'docker' | 'podman';
+
+const run = promisify(execFile);
+const root = join(import.meta.dirname, '..');
+const agent = join(root, 'dist/js/sample-agent.mjs');
+const image = 'localhost/plan42-sample-agent:demo';
+
+const interrupted = new AbortController();
+for (const name of ['SIGINT', 'SIGTERM'] as const) process.once(name, () => interrupted.abort(new Error('interrupted')));
+
+await using resources = new AsyncDisposableStack();
+try {
+  process.exitCode = await demo();
+} catch (error) {
+  console.error(`\nThe demo failed: ${error instanceof Error ? error.message : String(error)}`);
+  process.exitCode = 1;
+}
+
+async function demo(): Promise<number> {
+  const folder = await mkdtemp(join(tmpdir(), 'plan42-demo-'));
+  resources.defer(() => rm(folder, { recursive: true, force: true }));
+
+  title('1. Is there a container engine?');
+  const engine = await findEngine(folder);
+  if (engine === undefined) {
+    say('So the agent will run on this machine itself, without isolation: with your files and your network.');
+    say('With Docker or Podman ready, this demo runs it in a container.');
+  }
+
+  title('2. A control plane of our own');
+  const port = await freePort();
+  const data = join(folder, 'server');
+  const listen = `127.0.0.1:${port}`;
+  const server = start('server', ['plan42', 'server', 'start', '--listen', listen, '--data', data, '--log-level', 'warn']);
+  await server.prints(/Plan42 server: /);
+
+  title('3. A token for a runner, and its configuration');
+  const token = await capture(['plan42', 'server', 'token', 'create', '--data', data]);
+  const configFile = join(folder, 'plan42-runner.toml');
+  const config = configuration(`http://${listen}`, token, engine);
+  await writeFile(configFile, config, { mode: 0o600 });
+  say(config.replace(token, 'p42r_…').trimEnd().replaceAll(/^/gm, '  '));
+
+  title('4. The runner connects');
+  const runner = start('runner', ['plan42', 'runner', 'exec', '-c', configFile, '--state-dir', join(folder, 'runner')]);
+  await runner.prints(/the runner is ready/);
+
+  title('5. A task for an agent');
+  const prompt = 'Tell me how many words this is.';
+  const create = ['plan42', 'server', 'task', 'create', '--data', data, '--image', image, '--prompt', prompt, '--follow'];
+  const exitCode = await runAloud(create);
+  if (exitCode !== 0) await showJobLogs(join(folder, 'runner/logs'));
+
+  title('6. Everything stops');
+  await runner.stop();
+  await server.stop();
+  say(exitCode === 0 ? '\nThe agent did its work, and its turn is Completed.' : '\nThe turn did not end as Completed.');
+  return exitCode;
+}
+
+async function showJobLogs(folder: string): Promise<void> {
+  for (const name of await readdir(folder)) {
+    say(`The log ${name}:`);
+    say(await readFile(join(folder, name), 'utf8'));
+  }
+}
+
+function configuration(url: string, token: string, engine: Engine | undefined): string {
+  const runner = `[runner]\nurl = "${url}"\ntoken = "${token}"\nruntime = "${engine ?? 'host'}"\n`;
+  // Shorter than by default, so that the end of the demo does not keep anybody waiting.
+  const queues = '\n[queues]\npoll_wait = "1s"\ndrain_time = "1s"\n';
+  if (engine === undefined) {
+    const command = JSON.stringify([process.execPath, agent]);
+    return `${runner}\n[host]\nunisolated = true\ncommand = ${command}\n${queues}`;
+  }
+  // The control plane listens on loopback only; on Linux that is reached from the host's network.
+  const network = process.platform === 'linux' ? '\n[jobs]\nnetwork = "host"\n' : '';
+  return `${runner}\n[images]\npull_policy = "never"\n${network}${queues}`;
+}
+
+/** The first engine that really runs the sample image, which is made on the way. */
+async function findEngine(folder: string): Promise<Engine | undefined> {
+  const wanted = process.env['ENGINE'];
+  for (const engine of ['podman', 'docker'] as const) {
+    if (wanted !== undefined && wanted !== engine) continue;
+    try {
+      await run(engine, ['info'], { timeout: 20_000 });
+      say(`${engine} answers; making the image ${image} for it …`);
+      const work = await mkdtemp(join(folder, 'image-'));
+      await makeSampleImage({ engine, name: image, agent, folder: work, env: process.env });
+      resources.defer(() => run(engine, ['rmi', '--force', image]).then(() => {}));
+      await run(engine, ['run', '--rm', '--pull', 'never', '--entrypoint', '/usr/bin/node', image, '--version']);
+      say(`${engine} runs containers: the agent will run in one.`);
+      return engine;
+    } catch (error) {
+      say(`${engine} can’t be used: ${whyNot(error)}`);
+    }
+  }
+  return undefined;
+}
+
+function whyNot(error: unknown): string {
+  const { code, stderr, message } = error as NodeJS.ErrnoException & { stderr?: string };
+  if (code === 'ENOENT') return 'it is not installed.';
+  return (stderr?.trim() || message).split('\n').at(-1)?.slice(0, 200) ?? '';
+}
+
+interface Started {
+  prints(pattern: RegExp): Promise<void>;
+  stop(): Promise<void>;
+}
+
+/** Starts a command that goes on, with its output behind its name. It is stopped at the latest when the demo ends. */
+function start(name: string, [command = '', ...args]: string[]): Started {
+  sayCommand([command, ...args]);
+  const child = spawn(join(root, 'bin', command), args, { stdio: ['ignore', 'pipe', 'pipe'] });
+  let output = '';
+  for (const stream of [child.stdout, child.stderr]) {
+    stream.setEncoding('utf8').on('data', (text: string) => {
+      output += text;
+      process.stdout.write(text.replaceAll(/^(?=.)/gm, `  ${name} | `));
+    });
+  }
+  const stop = () => stopChild(child);
+  resources.defer(stop);
+  return { prints: (pattern) => waitFor(() => pattern.test(output), child, name), stop };
+}
+
+async function stopChild(child: ChildProcess): Promise<void> {
+  if (child.exitCode !== null || child.signalCode !== null) return;
+  child.kill('SIGTERM');
+  await once(child, 'exit');
+}
+
+async function waitFor(condition: () => boolean, child: ChildProcess, name: string): Promise<void> {
+  const end = Date.now() + 30_000;
+  while (!condition()) {
+    interrupted.signal.throwIfAborted();
+    if (child.exitCode !== null) throw new Error(`the ${name} ended with exit code ${child.exitCode}`);
+    if (Date.now() > end) throw new Error(`the ${name} is not ready after 30 s`);
+    await new Promise((resolve) => setTimeout(resolve, 20));
+  }
+}
+
+async function capture([command = '', ...args]: string[]): Promise<string> {
+  sayCommand([command, ...args]);
+  const { stdout } = await run(join(root, 'bin', command), args);
+  return stdout.trim();
+}
+
+async function runAloud([command = '', ...args]: string[]): Promise<number> {
+  sayCommand([command, ...args]);
+  const child = spawn(join(root, 'bin', command), args, { stdio: ['ignore', 'inherit', 'inherit'] });
+  const stop = () => child.kill('SIGTERM');
+  interrupted.signal.addEventListener('abort', stop);
+  await once(child, 'exit');
+  return child.exitCode ?? 1;
+}
+
+async function freePort(): Promise<number> {
+  const probe = createServer().listen(0, '127.0.0.1');
+  await once(probe, 'listening');
+  const address = probe.address();
+  probe.close();
+  await once(probe, 'close');
+  if (address === null || typeof address === 'string') throw new Error('there is no free port');
+  return address.port;
+}
+
+function sayCommand(words: string[]): void {
+  say(`$ ${words.map((word) => (/\s/.test(word) ? `"${word}"` : word)).join(' ')}`);
+}
+
+function title(text: string): void {
+  say(`\n== ${text}`);
+}
+
+function say(text: string): void {
+  process.stdout.write(`${text}\n`);
+}

@@ -1,0 +1,84 @@
+import { createHash } from 'node:crypto';
+import { mkdir, writeFile } from 'node:fs/promises';
+import { join } from 'node:path';
+import { removeCgroup } from './cgroup.ts';
+import { type Env, requireCommands, run, startDaemon, untilReady } from './processes.ts';
+
+/** A private docker; disposing removes its containers and stops its daemon. */
+export interface Docker extends AsyncDisposable {
+  env: Env;
+}
+
+// In its own mount namespace the daemon sees an empty /run/containerd, so that it starts a containerd of its own even
+// if the system has one; and none of its mounts outlive it.
+const inOwnMounts = `
+for folder in /run/containerd /run/docker /etc/docker; do
+  mkdir -p "$folder" && mount -t tmpfs none "$folder" || exit
+done
+exec dockerd "$@"
+`;
+
+/** Starts a private dockerd with all its state below `dir`. Loopback registries are insecure by docker's default. */
+export async function startDocker({ dir, signal }: { dir: string; signal: AbortSignal }): Promise<Docker> {
+  await requireCommands('docker', 'dockerd', 'ip', 'setpriv', 'unshare');
+  if (process.getuid?.() !== 0) throw new Error('dockerd needs root');
+  const home = join(dir, 'docker');
+  const env = { DOCKER_HOST: `unix://${home}/docker.sock`, DOCKER_CONFIG: join(home, 'client') };
+  await mkdir(env.DOCKER_CONFIG, { recursive: true });
+  await writeFile(join(home, 'daemon.json'), '{}');
+
+  await using undo = new AsyncDisposableStack();
+  undo.defer(() => removeDockerLeftovers(dir));
+  await addBridge(dir);
+  const args = ['--mount', '--propagation', 'slave', 'sh', '-c', inOwnMounts, 'dockerd', ...flags(dir, home)];
+  const daemon = undo.use(await startDaemon('unshare', args, { logFile: join(home, 'dockerd.log') }));
+  await untilReady(daemon, () => run('docker', ['version'], { env, signal }), { signal });
+  undo.defer(() => removeContainers(env));
+
+  const owned = undo.move();
+  return { env, [Symbol.asyncDispose]: () => owned.disposeAsync() };
+}
+
+function flags(dir: string, home: string): string[] {
+  return [
+    ['--config-file', join(home, 'daemon.json')],
+    ['--host', `unix://${home}/docker.sock`],
+    ['--group', 'root'],
+    ['--data-root', join(home, 'data')],
+    ['--exec-root', join(home, 'exec')],
+    ['--pidfile', join(home, 'dockerd.pid')],
+    ['--exec-opt', 'native.cgroupdriver=cgroupfs'],
+    ['--cgroup-parent', `/${nameFor(dir)}`],
+    ['--bridge', nameFor(dir)],
+    // The machine's firewall stays as it is: containers reach the host, and nothing beyond.
+    ['--iptables=false', '--ip-masq=false', '--userland-proxy=false'],
+  ].flat();
+}
+
+/** Removes the bridge and the cgroup of a private docker that has ended. */
+export async function removeDockerLeftovers(dir: string): Promise<void> {
+  await run('ip', ['link', 'del', nameFor(dir)]).catch(() => {});
+  await removeCgroup(nameFor(dir));
+}
+
+/** A bridge and a cgroup are the whole machine's, so their names are derived from the folder. */
+function nameFor(dir: string): string {
+  return `p42-${hash(dir).toString('hex').slice(0, 8)}`;
+}
+
+async function addBridge(dir: string): Promise<void> {
+  const name = nameFor(dir);
+  const [third = 0, fourth = 0] = hash(dir);
+  await run('ip', ['link', 'add', 'name', name, 'type', 'bridge']);
+  await run('ip', ['addr', 'add', `10.242.${third}.${(fourth & 0xc0) + 1}/26`, 'dev', name]);
+  await run('ip', ['link', 'set', name, 'up']);
+}
+
+function hash(dir: string): Buffer {
+  return createHash('sha256').update(dir).digest();
+}
+
+async function removeContainers(env: Env): Promise<void> {
+  const ids = (await run('docker', ['ps', '--all', '--quiet'], { env })).split('\n').filter(Boolean);
+  if (ids.length > 0) await run('docker', ['rm', '--force', '--volumes', ...ids], { env });
+}

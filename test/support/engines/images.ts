@@ -1,0 +1,71 @@
+import { chmod, copyFile, mkdir, readFile, symlink, writeFile } from 'node:fs/promises';
+import { join } from 'node:path';
+import { requireCommands, run } from './processes.ts';
+import { pushImage } from './push-image.ts';
+
+/** References of the test images in the private registry. */
+export interface TestImages {
+  /** `/usr/bin/agent-wrapper` runs the `@@commands@@` found in the request. */
+  agent: string;
+  /** The same without `/usr/bin/agent-wrapper`. */
+  noEntrypoint: string;
+}
+
+/** Makes the test images from the machine's own static busybox and pushes them. */
+export async function pushTestImages(options: {
+  dir: string;
+  registry: string;
+  signal: AbortSignal;
+}): Promise<TestImages> {
+  const { dir, registry, signal } = options;
+  await requireCommands('busybox', 'tar');
+  const [busybox, wrapper] = await Promise.all([busyboxLayer(dir), wrapperLayer(dir)]);
+  const push = (name: string, layers: Buffer[]) =>
+    pushImage({ registry, repository: `test/${name}`, tag: 'v1', layers, signal });
+  const [agent, noEntrypoint] = await Promise.all([
+    push('agent', [busybox, wrapper]),
+    push('no-entrypoint', [busybox]),
+  ]);
+  return { agent, noEntrypoint };
+}
+
+async function busyboxLayer(dir: string): Promise<Buffer> {
+  const root = join(dir, 'images', 'busybox');
+  const bin = join(root, 'bin');
+  await Promise.all(
+    ['bin', 'etc', 'root', 'tmp', 'usr/bin'].map((name) => mkdir(join(root, name), { recursive: true })),
+  );
+  await chmod(join(root, 'tmp'), 0o1777);
+  await copyFile((await run('sh', ['-c', 'command -v busybox'])).trim(), join(bin, 'busybox'));
+  if (await isDynamic(join(bin, 'busybox'))) throw new Error('busybox is not the static one of busybox-static');
+  const applets = (await run('busybox', ['--list'])).split('\n').filter((name) => name !== '' && name !== 'busybox');
+  await Promise.all(applets.map((name) => symlink('busybox', join(bin, name))));
+  await writeFile(join(root, 'etc/passwd'), 'root:x:0:0:root:/root:/bin/sh\nagent:x:1000:1000:agent:/tmp:/bin/sh\n');
+  await writeFile(join(root, 'etc/group'), 'root:x:0:\nagent:x:1000:\n');
+  return tar(root);
+}
+
+/** A dynamic busybox would not run in an image that has no libraries. */
+async function isDynamic(program: string): Promise<boolean> {
+  return run('ldd', [program]).then(
+    () => true,
+    () => false,
+  );
+}
+
+async function wrapperLayer(dir: string): Promise<Buffer> {
+  const root = join(dir, 'images', 'wrapper');
+  const wrapper = join(root, 'usr/bin/agent-wrapper');
+  await mkdir(join(root, 'usr/bin'), { recursive: true });
+  await copyFile(new URL('agent-wrapper.sh', import.meta.url), wrapper);
+  await chmod(wrapper, 0o755);
+  return tar(root);
+}
+
+/** Owners, times and order are fixed, so that equal content has an equal digest. */
+async function tar(root: string): Promise<Buffer> {
+  const file = `${root}.tar`;
+  const fixed = ['--sort=name', '--mtime=@0', '--owner=0', '--group=0', '--numeric-owner', '--format=gnu'];
+  await run('tar', ['--create', '--file', file, '--directory', root, ...fixed, '.']);
+  return readFile(file);
+}

@@ -1,0 +1,143 @@
+import { randomUUID } from 'node:crypto';
+import { once } from 'node:events';
+import { createServer, type IncomingMessage, type ServerResponse } from 'node:http';
+import type { AddressInfo } from 'node:net';
+import { text } from 'node:stream/consumers';
+import {
+  decrypt,
+  encrypt,
+  generateKeyPair,
+  parsePublicKey,
+  publicKeyPem,
+  type WrappedSecret,
+} from '../../src/plan42/ecies.ts';
+
+/** What the runner answered, decrypted; undefined when it did not answer within the time. */
+// biome-ignore lint/suspicious/noExplicitAny: whatever the runner answers
+export type RunnerAnswer = Record<string, any> | undefined;
+
+/**
+ * The least of a control plane that a runner can't tell from the service: one runner, whatever queues it registers, and
+ * messages exactly as a test wants them, junk included. For everything else there is the real one.
+ */
+export class MessagePlane implements AsyncDisposable {
+  readonly tenantId = randomUUID();
+  readonly runnerId = randomUUID();
+  readonly token: string;
+  /** By queue ID. */
+  readonly queueKeys = new Map<string, string>();
+  /** Bodies of turn updates, in order. */
+  readonly turnUpdates: unknown[] = [];
+  readonly #caller = generateKeyPair();
+  readonly #callerPem = publicKeyPem(this.#caller.publicKey);
+  readonly #answers = new Map<string, (answer: RunnerAnswer) => void>();
+  readonly #waiting: object[] = [];
+  #poll: (() => void) | undefined;
+  readonly #server = createServer((request, response) => void this.#serve(request, response));
+
+  constructor() {
+    const part = (value: unknown) => Buffer.from(JSON.stringify(value)).toString('base64url');
+    const now = Math.floor(Date.now() / 1000);
+    const claims = {
+      sub: this.tenantId,
+      runner_id: this.runnerId,
+      iat: now,
+      nbf: now,
+      exp: now + 3600,
+      jti: randomUUID(),
+    };
+    this.token = `p42r_${part({ alg: 'ES256', kid: 'k', typ: 'JWT' })}.${part(claims)}.${'A'.repeat(86)}`;
+  }
+
+  async listen(): Promise<this> {
+    this.#server.listen(0, '127.0.0.1');
+    await once(this.#server, 'listening');
+    return this;
+  }
+
+  get url(): string {
+    return `http://127.0.0.1:${(this.#server.address() as AddressInfo).port}`;
+  }
+
+  /** A good message with this body; with changes, a bad one. */
+  message(
+    body: unknown,
+    changes: { payload?: Partial<WrappedSecret> | null; [field: string]: unknown } = {},
+  ): Record<string, unknown> {
+    const plaintext = typeof body === 'string' ? body : JSON.stringify(body);
+    const [queueId = '', pem = ''] = [...this.queueKeys].at(-1) ?? [];
+    const { payload, ...fields } = changes;
+    return {
+      TenantID: this.tenantId,
+      RunnerID: this.runnerId,
+      QueueID: queueId,
+      MessageID: randomUUID(),
+      CallerID: randomUUID(),
+      CallerPublicKey: this.#callerPem,
+      CreatedAt: new Date().toISOString(),
+      Payload: payload === null ? null : { ...encrypt(Buffer.from(plaintext), parsePublicKey(pem)), ...payload },
+      ...fields,
+    };
+  }
+
+  /** Hands the messages out in one batch; resolves with their answers. */
+  async deliver(messages: Record<string, unknown>[], timeoutMs = 5000): Promise<RunnerAnswer[]> {
+    const answers = messages.map((message) => {
+      const { promise, resolve } = Promise.withResolvers<RunnerAnswer>();
+      this.#answers.set(String(message['MessageID']), resolve);
+      setTimeout(resolve, timeoutMs, undefined).unref();
+      return promise;
+    });
+    this.#waiting.push(...messages);
+    this.#poll?.();
+    return Promise.all(answers);
+  }
+
+  async [Symbol.asyncDispose](): Promise<void> {
+    this.#server.closeAllConnections();
+    this.#server.close();
+    await once(this.#server, 'close');
+  }
+
+  async #serve(request: IncomingMessage, response: ServerResponse): Promise<void> {
+    const [, , , , kind, , , queueId = '', what, messageId = ''] = (request.url?.split('?')[0] ?? '').split('/');
+    const body = request.method === 'GET' ? '' : await text(request);
+    if (kind === 'tasks') return this.#updateTurn(body, response);
+    if (what === undefined) return this.#manageQueue(request.method ?? '', queueId, body, response);
+    if (messageId === '') return this.#answerPoll(response);
+    const answer = JSON.parse(body) as { Payload: WrappedSecret };
+    this.#answers.get(messageId)?.(JSON.parse(decrypt(answer.Payload, this.#caller.privateKey).toString()));
+    response.writeHead(204).end();
+  }
+
+  #updateTurn(body: string, response: ServerResponse): void {
+    this.turnUpdates.push(JSON.parse(body));
+    reply(response, 200, {
+      Version: this.turnUpdates.length + 1,
+      Status: 'Executing',
+      FromServer: true,
+      ...JSON.parse(body),
+    });
+  }
+
+  #manageQueue(method: string, queueId: string, body: string, response: ServerResponse): void {
+    if (method === 'PUT') this.queueKeys.set(queueId, JSON.parse(body).PublicKey);
+    if (method === 'DELETE') response.writeHead(204).end();
+    else reply(response, method === 'PUT' ? 201 : 200, { QueueID: queueId, Version: 1 });
+  }
+
+  #answerPoll(response: ServerResponse): void {
+    const answer = () => {
+      this.#poll = undefined;
+      clearTimeout(timer);
+      reply(response, 200, { Messages: this.#waiting.splice(0, 10) });
+    };
+    const timer = setTimeout(answer, 200);
+    this.#poll = answer;
+    if (this.#waiting.length > 0) answer();
+  }
+}
+
+function reply(response: ServerResponse, status: number, body: object): void {
+  response.writeHead(status, { 'content-type': 'application/json' }).end(JSON.stringify(body));
+}
