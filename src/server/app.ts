@@ -1,0 +1,107 @@
+import type { IncomingMessage, ServerResponse } from 'node:http';
+import type { Logger } from '../lib/logger.ts';
+import { createEvents } from './events.ts';
+import { watchQueue } from './health.ts';
+import { authenticate } from './http/authentication.ts';
+import { createDispatcher } from './http/dispatch.ts';
+import { LiveRequests } from './http/live-requests.ts';
+import type { Route } from './http/route.ts';
+import { createRouter } from './http/router.ts';
+import { Exchange } from './queues/exchange.ts';
+import { RoundRobin } from './queues/round-robin.ts';
+import { environmentRoutes } from './routes/environments.ts';
+import { githubConnectionRoutes } from './routes/github-connections.ts';
+import { githubProxyRoutes } from './routes/github-proxy.ts';
+import { notImplementedRoutes } from './routes/not-implemented.ts';
+import { runnerQueueRoutes } from './routes/runner-queues.ts';
+import { runnerTokenRoutes } from './routes/runner-tokens.ts';
+import { runnerRoutes } from './routes/runners.ts';
+import { taskRoutes } from './routes/tasks.ts';
+import { tenantRoutes } from './routes/tenants.ts';
+import { turnLogRoutes } from './routes/turn-logs.ts';
+import { turnRoutes } from './routes/turns.ts';
+import { Scheduler } from './scheduler.ts';
+import type { QueueKey } from './store/runner-queues.ts';
+import type { Store } from './store/store.ts';
+import type { Clock } from './time.ts';
+import type { Timing } from './timing.ts';
+import type { Tokens } from './tokens.ts';
+import { expireTurns } from './turn-expiry.ts';
+
+interface AppOptions {
+  store: Store;
+  tokens: Tokens;
+  timing: Timing;
+  clock: Clock;
+  logger: Logger;
+  /** Ends everything that waits or repeats; its reason is the answer to those who wait. */
+  signal: AbortSignal;
+}
+
+/** All parts of the server together, without the network. */
+export interface App {
+  answer: (request: IncomingMessage, response: ServerResponse) => Promise<void>;
+  /** Does what is to be done with nobody asking, until the signal aborts. Never rejects. */
+  work: () => Promise<void>;
+}
+
+export function createApp(options: AppOptions): App {
+  const { store, timing, clock, signal } = options;
+  const events = createEvents();
+  const exchange = new Exchange(clock);
+  const roundRobin = new RoundRobin(store.runnerQueues);
+  const liveRequests = new LiveRequests(signal);
+  const parts = { ...options, events, exchange, roundRobin, liveRequests };
+  const scheduler = new Scheduler(parts);
+  const watches = new Set<Promise<void>>();
+  const watch = (queue: QueueKey, firstAfterMs: number) => {
+    const watched = watchQueue(parts, queue, firstAfterMs).finally(() => watches.delete(watched));
+    watches.add(watched);
+  };
+
+  events.on('turnAdded', (turn) => scheduler.send(turn));
+  events.on('turnsToSend', () => scheduler.sendAll());
+  events.on('queueUsable', () => scheduler.sendAll());
+  events.on('queueUnusable', (queue, why) => exchange.evacuate(queue, why, () => roundRobin.next(queue)));
+  events.on('queueAdded', (queue) => watch(queue, timing.healthCheckIntervalMs));
+
+  const answer = createDispatcher({
+    findRoute: createRouter(allRoutes(parts)),
+    authenticate: (headers) => authenticate(headers, options),
+    liveRequests,
+    clock,
+    logger: options.logger,
+  });
+  const work = async () => {
+    for (const queue of store.runnerQueues.select('')) watch(queue, Math.random() * timing.healthCheckIntervalMs);
+    scheduler.sendAll();
+    await expireTurns(parts);
+    await Promise.all(watches);
+  };
+  return { answer, work };
+}
+
+type RouteParts = Parameters<typeof tenantRoutes>[0] &
+  Parameters<typeof environmentRoutes>[0] &
+  Parameters<typeof taskRoutes>[0] &
+  Parameters<typeof turnLogRoutes>[0] &
+  Parameters<typeof runnerRoutes>[0] &
+  Parameters<typeof runnerTokenRoutes>[0] &
+  Parameters<typeof runnerQueueRoutes>[0] &
+  Parameters<typeof githubProxyRoutes>[0];
+
+function allRoutes(parts: RouteParts): Route[] {
+  return [
+    ...tenantRoutes(parts),
+    ...environmentRoutes(parts),
+    ...taskRoutes(parts),
+    ...turnRoutes(parts),
+    ...turnLogRoutes(parts),
+    ...runnerRoutes(parts),
+    ...runnerTokenRoutes(parts),
+    ...runnerQueueRoutes(parts),
+    ...githubConnectionRoutes(parts),
+    ...githubProxyRoutes(parts),
+    ...notImplementedRoutes(),
+  ];
+}

@@ -1,0 +1,55 @@
+import type { IncomingMessage } from 'node:http';
+import * as v from 'valibot';
+import { badRequest, tooLarge } from './errors.ts';
+import type { ApiRequest } from './request.ts';
+
+// A batch of logs may have 1 MB of messages, of which every byte may be escaped as six.
+const maxBodyBytes = 16 * 1024 * 1024;
+
+/** Reads a request's JSON, which may be absent. @throws HttpError 400 or 413. */
+export async function readJson(request: IncomingMessage): Promise<unknown> {
+  const chunks: Buffer[] = [];
+  let length = 0;
+  for await (const chunk of request as AsyncIterable<Buffer>) {
+    length += chunk.length;
+    if (length > maxBodyBytes) throw tooLarge(`the body is larger than ${maxBodyBytes} bytes`);
+    chunks.push(chunk);
+  }
+  if (length === 0) return undefined;
+  try {
+    return JSON.parse(new TextDecoder('utf-8', { fatal: true }).decode(Buffer.concat(chunks)));
+  } catch {
+    throw badRequest('the body is not JSON in UTF-8');
+  }
+}
+
+/** Checks the body against `schema`. No body counts as `{}`. @throws HttpError 400, which names the field. */
+export function parseBody<const Schema extends v.GenericSchema>(
+  { json }: Pick<ApiRequest, 'json'>,
+  schema: Schema,
+): v.InferOutput<Schema> {
+  if (Array.isArray(json)) throw badRequest('the body is not a JSON object');
+  const result = v.safeParse(schema, json ?? {});
+  if (result.success) return result.output;
+  const [issue] = result.issues;
+  throw badRequest(`${v.getDotPath(issue) ?? 'the body'}: ${issue.message}`);
+}
+
+/** The given fields of `body` that are there: absent and null both mean "unchanged". */
+export function pickPresent<Body extends object, const Name extends keyof Body>(
+  body: Body,
+  names: readonly Name[],
+): { [N in Name]?: NonNullable<Body[N]> } {
+  const present = names.filter((name) => body[name] !== undefined && body[name] !== null);
+  return Object.fromEntries(present.map((name) => [name, body[name]])) as { [N in Name]?: NonNullable<Body[N]> };
+}
+
+/** A field that may be absent or null. */
+export const optionalText = v.nullish(v.string());
+export const optionalFlag = v.nullish(v.boolean());
+export const optionalCount = v.nullish(v.pipe(v.number(), v.safeInteger(), v.minValue(0)));
+export const requiredText = v.pipe(v.string(), v.nonEmpty('must not be empty'));
+/** An ID that refers to another object. */
+export const optionalId = v.nullish(v.pipe(v.string(), v.toLowerCase()));
+/** `Deleted` in an update: only `false`, which undeletes. */
+export const undelete = v.nullish(v.literal(false, 'can only be false; use DELETE'));

@@ -1,0 +1,74 @@
+import assert from 'node:assert/strict';
+import { randomUUID } from 'node:crypto';
+import { request } from 'node:http';
+import { after, test } from 'node:test';
+import { startControlPlane } from '../../../test/support/control-plane.ts';
+
+const plane = await startControlPlane();
+after(() => plane[Symbol.asyncDispose]());
+const { call, tenant } = plane;
+
+test('an error has a body that repeats its status', async () => {
+  const missing = await call('GET', `${tenant}/nothing`);
+  assert.equal(missing.status, 404);
+  assert.deepEqual(Object.keys(missing.body), ['ResponseCode', 'Message', 'ErrorType']);
+  assert.deepEqual([missing.body.ResponseCode, missing.body.ErrorType], [404, 'NotFound']);
+  for (const path of ['/v1//tenants', '/v1/tenants/%zz', `${tenant}/tasks/${'x'.repeat(5000)}`, '/v1/tenants/']) {
+    assert.equal((await call('GET', path)).body.ResponseCode, 404, path);
+  }
+});
+
+test('calls that are left out say so', async () => {
+  for (const [method, path] of [
+    ['GET', `${tenant}/workstreams`],
+    ['PUT', `${tenant}/workstreams/${randomUUID()}/tasks/${randomUUID()}`],
+    ['GET', `${tenant}/policies`],
+    ['GET', '/v1/turns?partition=0'],
+    ['POST', `${tenant}/tasks/${randomUUID()}/move`],
+    ['PUT', `${tenant}/ui-tokens/${randomUUID()}`],
+  ] as const) {
+    const { status, body } = await call(method, path);
+    assert.deepEqual([status, body.ResponseCode, body.ErrorType], [501, 501, 'NotImplemented']);
+    assert.equal((await call(method, path, { token: null })).status, 401);
+  }
+});
+
+test('a body must be JSON in UTF-8 of the right shape, and names its bad field', async () => {
+  const put = async (body: string) => call('PUT', `environments/${randomUUID()}`, { body });
+  for (const body of ['{', 'null,', '[]', '7', '"x"']) assert.equal((await put(body)).status, 400, body);
+  assert.match((await put('{"EnvVars":[{"Name":"A","Value":7}]}')).body.Message, /EnvVars\.0\.Value/);
+  assert.equal((await put('{"NAME":"n","nAmE2":1,"Unknown":{}}')).body.Name, 'n');
+  const bytes = await fetch(`${plane.server.url}${tenant}/environments/${randomUUID()}`, {
+    method: 'PUT',
+    headers: { authorization: `APIToken ${plane.server.admin.tenantToken}` },
+    body: Buffer.from([0x7b, 0x22, 0xff, 0x22, 0x3a, 0x31, 0x7d]),
+  });
+  assert.equal(bytes.status, 400);
+});
+
+test('a body may be missing, also in chunks', async () => {
+  const { promise, resolve, reject } = Promise.withResolvers<number | undefined>();
+  const headers = { authorization: `APIToken ${plane.server.admin.tenantToken}`, 'transfer-encoding': 'chunked' };
+  const path = `${plane.runner}/tokens/${randomUUID()}`;
+  request(plane.server.url + path, { method: 'PUT', headers }, (response) => resolve(response.resume().statusCode))
+    .on('error', reject)
+    .end();
+  assert.equal(await promise, 201);
+});
+
+test('a body that is far too large is refused', async () => {
+  const { status, body } = await call('PUT', `environments/${randomUUID()}`, { body: ' '.repeat(17 * 1024 * 1024) });
+  assert.deepEqual([status, body.ErrorType], [413, 'ContentTooLarge']);
+});
+
+test('IDs are the same in any capitals', async () => {
+  const id = await plane.newEnvironment();
+  assert.equal((await call('GET', `environments/${id.toUpperCase()}`)).body.EnvironmentId, id);
+  assert.equal((await call('GET', tenant.toUpperCase().replace('/V1/TENANTS', '/v1/tenants'))).status, 200);
+});
+
+test('the page at / says what this is, to everybody', async () => {
+  const { status, body } = await call('GET', '/', { token: null });
+  assert.equal(status, 200);
+  assert.match(body, /Plan42 control plane/);
+});

@@ -1,0 +1,88 @@
+import * as v from 'valibot';
+import { isUuid, isUuidV4 } from '../../lib/uuid.ts';
+import type { Page, PageRequest } from '../store/table.ts';
+import { badRequest } from './errors.ts';
+import type { ApiRequest } from './request.ts';
+
+/** A boolean query parameter. @throws HttpError 400 */
+export function queryFlag(query: URLSearchParams, name: string): boolean | undefined {
+  const value = query.get(name);
+  if (value === null) return undefined;
+  if (value !== 'true' && value !== 'false') throw badRequest(`${name} must be true or false`);
+  return value === 'true';
+}
+
+/** An integer query parameter within limits. @throws HttpError 400 */
+export function queryInteger(
+  query: URLSearchParams,
+  name: string,
+  limits: { min: number; max: number },
+): number | undefined {
+  const value = query.get(name);
+  if (value === null) return undefined;
+  const number = /^\d{1,15}$/.test(value) ? Number(value) : Number.NaN;
+  if (number >= limits.min && number <= limits.max) return number;
+  throw badRequest(`${name} must be an integer from ${limits.min} to ${limits.max}`);
+}
+
+/** A filter on `Deleted`: by default deleted objects are not there. */
+export function includeDeleted(query: URLSearchParams): boolean {
+  return queryFlag(query, 'includeDeleted') ?? false;
+}
+
+const defaultPageSize = 10;
+const maxPageSize = 500;
+
+// What a page token holds: the last row's place in the order.
+const PageToken = v.array(v.union([v.string(), v.number()]));
+
+/** What page of a list a call asks for. @throws HttpError 400 */
+export function pageRequest(query: URLSearchParams, order: readonly string[], tokenName = 'token'): PageRequest {
+  const maxResults = queryInteger(query, 'maxResults', { min: 1, max: maxPageSize }) ?? defaultPageSize;
+  const token = query.get(tokenName);
+  // Some clients send an empty one for the first page.
+  return { maxResults, after: token ? decodeToken(token, order, tokenName) : undefined };
+}
+
+function decodeToken(token: string, order: readonly string[], name: string): (string | number)[] {
+  try {
+    const values = v.parse(PageToken, JSON.parse(Buffer.from(token, 'base64url').toString('utf8')));
+    if (values.length === order.length) return values;
+  } catch {
+    // Falls through to the one error.
+  }
+  throw badRequest(`${name} is not from this list`);
+}
+
+/** The answer of a list. There is no `NextToken` on the last page: callers go on as long as there is one. */
+export function pageBody<Row>({ items, next }: Page<Row>, arrayName = 'Items'): object {
+  return { [arrayName]: items, ...(next && { NextToken: Buffer.from(JSON.stringify(next)).toString('base64url') }) };
+}
+
+/** The ID of an object that is to be created. @throws HttpError 400 unless it is a UUID of version 4 */
+export function newId(id: string): string {
+  if (!isUuidV4(id)) throw badRequest('the ID in the path must be a UUID of version 4');
+  return id;
+}
+
+/** The same for objects whose IDs the service is less strict about: any UUID. */
+export function newUuid(id: string): string {
+  if (!isUuid(id)) throw badRequest('the ID in the path must be a UUID');
+  return id;
+}
+
+/** The version in `If-Match`, or undefined when there is none. @throws HttpError 400 */
+export function ifMatch({ headers }: Pick<ApiRequest, 'headers'>): number | undefined {
+  const header = headers['if-match'];
+  if (header === undefined) return undefined;
+  if (typeof header !== 'string' || !/^\d{1,15}$/.test(header.trim()))
+    throw badRequest('If-Match must be a version, an integer');
+  return Number(header);
+}
+
+/** The same where it must be there. @throws HttpError 400 */
+export function requiredIfMatch(request: Pick<ApiRequest, 'headers'>): number {
+  const version = ifMatch(request);
+  if (version === undefined) throw badRequest('the call needs If-Match with the version of the object');
+  return version;
+}

@@ -1,0 +1,53 @@
+import type { ServerResponse } from 'node:http';
+import type { ApiRequest } from './request.ts';
+
+export type Method = 'GET' | 'PUT' | 'POST' | 'PATCH' | 'DELETE';
+
+/** Who may make a call. Each only within its own tenant, and a runner or an agent only on what is its own. */
+export type PrincipalKind = 'tenant' | 'runner' | 'agent';
+
+export const tenantOnly: readonly PrincipalKind[] = ['tenant'];
+export const tenantAndRunner: readonly PrincipalKind[] = ['tenant', 'runner'];
+export const tenantAndAgent: readonly PrincipalKind[] = ['tenant', 'agent'];
+export const everybody: readonly PrincipalKind[] = ['tenant', 'runner', 'agent'];
+
+export type Reply =
+  | { status: number; body?: unknown }
+  /** Writes the whole answer itself. */
+  | { status: number; stream: (response: ServerResponse) => Promise<void> };
+
+export const ok = (body: unknown): Reply => ({ status: 200, body });
+export const created = (body: unknown): Reply => ({ status: 201, body });
+export const noContent: Reply = { status: 204 };
+
+export interface RouteOptions {
+  access: readonly PrincipalKind[];
+  /** The call may wait for long: it ends early when its caller goes away or loses the right to make it. */
+  waits?: boolean;
+  /** Agents may make it after their turn is over, to be told so. */
+  afterTurn?: boolean;
+}
+
+export interface Route extends RouteOptions {
+  method: Method;
+  path: string;
+  handle: (request: ApiRequest<string>) => Reply | Promise<Reply>;
+}
+
+/** The names of the parameters in a path such as `/v1/tenants/:tenantId`. */
+type ParamsOf<Path extends string> = Path extends `${string}:${infer Name}/${infer Rest}`
+  ? Name | ParamsOf<`/${Rest}`>
+  : Path extends `${string}:${infer Name}`
+    ? Name
+    : never;
+
+export function route<const Path extends string>(
+  method: Method,
+  path: Path,
+  options: RouteOptions,
+  handle: (request: ApiRequest<ParamsOf<Path>>) => Reply | Promise<Reply>,
+): Route {
+  return { method, path, ...options, handle };
+}
+
+export const tenantPath = '/v1/tenants/:tenantId';

@@ -1,0 +1,30 @@
+import findMyWay from 'find-my-way';
+import { notFound } from './errors.ts';
+import type { Route } from './route.ts';
+
+export interface Match {
+  route: Route;
+  params: Record<string, string>;
+}
+
+const maxParamLength = 1024;
+
+/** Finds the route of a request. Paths are split before they are decoded, so that names may contain `/`. */
+export function createRouter(routes: readonly Route[]): (method: string, rawPath: string) => Match {
+  const router = findMyWay({ maxParamLength });
+  for (const route of routes) router.on(route.method, route.path, () => {}, route);
+  return (method, rawPath) => {
+    // `find` wants one of its own methods; it answers null for any other.
+    const found = router.find(method as Route['method'], rawPath);
+    const params = Object.entries(found?.params ?? {}).map(
+      ([name, value]) => [name, normalise(name, value ?? '')] as const,
+    );
+    if (!found || params.some(([, value]) => value === '')) throw notFound(`there is no ${method} ${rawPath}`);
+    return { route: found.store as Route, params: Object.fromEntries(params) };
+  };
+}
+
+// IDs are compared without regard to case.
+function normalise(name: string, value: string): string {
+  return name.endsWith('Id') ? value.toLowerCase() : value;
+}

@@ -1,0 +1,108 @@
+import assert from 'node:assert/strict';
+import { randomUUID } from 'node:crypto';
+import { after, test } from 'node:test';
+import { startControlPlane } from '../../../test/support/control-plane.ts';
+
+const plane = await startControlPlane();
+after(() => plane[Symbol.asyncDispose]());
+const { call } = plane;
+
+test('an environment is created with its defaults; null lists are empty', async () => {
+  const id = randomUUID();
+  const body = {
+    Name: 'n',
+    Description: '',
+    Context: '',
+    Repos: null,
+    SetupScript: '',
+    DockerImage: '',
+    EnvVars: null,
+  };
+  const made = await call('PUT', `environments/${id.toUpperCase()}`, { body });
+  assert.equal(made.status, 201);
+  const { CreatedAt, UpdatedAt, ...rest } = made.body;
+  assert.deepEqual(rest, {
+    ...body,
+    TenantId: plane.server.admin.tenantId,
+    EnvironmentId: id,
+    Repos: [],
+    AllowedHosts: [],
+    EnvVars: [],
+    RunnerId: 'default',
+    GithubConnectionId: 'default',
+    Deleted: false,
+    Version: 1,
+  });
+  assert.equal(CreatedAt, UpdatedAt);
+  assert.deepEqual((await call('GET', `environments/${id}`)).body, made.body);
+  const again = await call('PUT', `environments/${id}`, { body });
+  assert.deepEqual([again.status, again.body.CurrentType, again.body.Current], [409, 'Environment', made.body]);
+});
+
+test('what breaks the rules is refused', async () => {
+  const create = async (body: object, id: string = randomUUID()) =>
+    (await call('PUT', `environments/${id}`, { body })).status;
+  assert.equal(await create({ Repos: Array(50).fill('o/r') }), 201);
+  assert.equal(await create({ Repos: Array(51).fill('o/r') }), 400);
+  assert.equal(await create({ SetupScript: 'é'.repeat(256 * 1024) }), 201);
+  assert.equal(await create({ SetupScript: 'é'.repeat(256 * 1024 + 1) }), 400);
+  assert.equal(await create({ EnvVars: [{ Name: 'A' }] }), 400);
+  assert.equal(await create({ RunnerId: randomUUID() }), 400);
+  assert.equal(await create({ GithubConnectionId: randomUUID() }), 400);
+  assert.equal(await create({}, 'ae3bd6b4-6b0b-11f0-8de9-0242ac120002'), 400);
+});
+
+test('a patch changes what it names and replaces lists whole', async () => {
+  const vars = [{ Name: 'A', Value: '1', IsSecret: true }];
+  const id = await plane.newEnvironment({ Repos: ['a/b'], EnvVars: vars, Name: 'old' });
+  const path = `environments/${id}`;
+  const patched = await call('PATCH', path, {
+    ifMatch: 1,
+    body: { Name: 'new', Repos: [], EnvVars: null, RunnerID: '' },
+  });
+  assert.equal(patched.status, 200);
+  assert.deepEqual([patched.body.Name, patched.body.Repos, patched.body.EnvVars], ['new', [], vars]);
+  assert.deepEqual([patched.body.RunnerId, patched.body.Version], ['default', 2]);
+  const empty = await call('PATCH', path, { ifMatch: 2, body: {} });
+  assert.equal(empty.body.Version, 3);
+  for (const ifMatch of [0, 1, 2]) assert.equal((await call('PATCH', path, { ifMatch, body: {} })).status, 409);
+  assert.equal((await call('PATCH', path, { body: {} })).status, 400);
+  assert.equal((await call('PATCH', path, { body: {}, headers: { 'if-match': '"3"' } })).status, 400);
+});
+
+test('a deleted environment is hidden until it is undeleted', async () => {
+  const path = `environments/${await plane.newEnvironment()}`;
+  assert.equal((await call('DELETE', path, { ifMatch: 7 })).status, 409);
+  const deleted = await call('DELETE', path, { ifMatch: 1 });
+  assert.deepEqual([deleted.status, deleted.body], [204, '']);
+  assert.equal((await call('GET', path)).status, 404);
+  assert.equal((await call('GET', `${path}?includeDeleted=false`)).status, 404);
+  assert.equal((await call('DELETE', path, { ifMatch: 2 })).status, 404);
+  assert.equal((await call('PATCH', path, { ifMatch: 2, body: { Name: 'x' } })).status, 404);
+  const hidden = await call('GET', `${path}?includeDeleted=true`);
+  assert.deepEqual([hidden.status, hidden.body.Deleted, hidden.body.Version], [200, true, 2]);
+  assert.equal((await call('PATCH', path, { ifMatch: 2, body: { Deleted: true } })).status, 400);
+  assert.equal((await call('PATCH', path, { ifMatch: 2, body: { Deleted: false } })).status, 200);
+  assert.equal((await call('GET', path)).status, 200);
+});
+
+test('lists come in pages, oldest first, without a token on the last', async () => {
+  await using own = await startControlPlane();
+  const ids: string[] = [];
+  for (let i = 0; i < 5; i += 1) ids.push(await own.newEnvironment());
+  await own.call('DELETE', `environments/${ids[1]}`, { ifMatch: 1 });
+  const seen: string[] = [];
+  let token: string | undefined = '';
+  while (token !== undefined) {
+    const page = await own.call('GET', `environments?maxResults=2&token=${token}`);
+    seen.push(...page.body.Items.map((item: { EnvironmentId: string }) => item.EnvironmentId));
+    token = page.body.NextToken;
+    assert.notEqual(token, '');
+  }
+  assert.deepEqual(new Set(seen), new Set(ids.toSpliced(1, 1)));
+  assert.equal(seen.length, 4);
+  assert.equal((await own.call('GET', 'environments?includeDeleted=true')).body.Items.length, 5);
+  for (const query of ['maxResults=0', 'maxResults=501', 'maxResults=x', 'token=junk', 'includeDeleted=1']) {
+    assert.equal((await own.call('GET', `environments?${query}`)).status, 400, query);
+  }
+});

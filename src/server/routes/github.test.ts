@@ -1,0 +1,124 @@
+import assert from 'node:assert/strict';
+import { randomUUID } from 'node:crypto';
+import { after, test } from 'node:test';
+import { startControlPlane } from '../../../test/support/control-plane.ts';
+import { type Answerer, startFakeRunner } from '../../../test/support/fake-runner.ts';
+
+const plane = await startControlPlane({ timing: { runnerAnswerTimeoutMs: 200 } });
+after(() => plane[Symbol.asyncDispose]());
+const { call } = plane;
+const { runnerId } = plane.server.admin;
+
+async function newConnection(fields: object = { Private: true, RunnerID: runnerId }): Promise<string> {
+  const path = `github-connections/${randomUUID()}`;
+  assert.equal((await call('PUT', path, { body: fields })).status, 201);
+  return path;
+}
+
+test('connections are created, changed and deleted', async () => {
+  const path = `github-connections/${randomUUID()}`;
+  const made = await call('PUT', path, { body: { Private: true, RunnerID: runnerId, Name: 'n' } });
+  assert.equal(made.status, 201);
+  assert.deepEqual(
+    [made.body.Private, made.body.RunnerID, made.body.Name, made.body.Version],
+    [true, runnerId, 'n', 1],
+  );
+  assert.equal((await call('PUT', path, { body: { Private: false } })).body.CurrentType, 'GithubConnection');
+  const secret = { Name: '', OAuthToken: 'o', RefreshToken: 'r', TokenExpiry: '0001-01-01T00:00:00Z', State: '' };
+  const changed = await call('PATCH', path, { ifMatch: 1, body: secret });
+  assert.equal(changed.status, 200);
+  assert.deepEqual(Object.keys(changed.body).toSorted(), [
+    'ConnectionID',
+    'CreatedAt',
+    'Private',
+    'RunnerID',
+    'TenantID',
+    'UpdatedAt',
+    'Version',
+  ]);
+  assert.equal((await call('DELETE', path, { ifMatch: 1 })).status, 409);
+  assert.equal((await call('DELETE', path, { ifMatch: 2 })).status, 204);
+  assert.equal((await call('GET', path)).status, 404);
+  assert.equal(
+    (await call('PUT', path, { body: { Private: false, GithubUserID: 7, GithubUserLogin: 'l' } })).status,
+    201,
+  );
+});
+
+test('a connection must fit together', async () => {
+  const status = async (body: object) => (await call('PUT', `github-connections/${randomUUID()}`, { body })).status;
+  assert.equal(await status({}), 400);
+  assert.equal(await status({ Private: true }), 400);
+  assert.equal(await status({ Private: true, RunnerID: randomUUID() }), 400);
+  assert.equal(await status({ Private: true, RunnerID: runnerId, GithubUserLogin: 'l' }), 400);
+  const path = await newConnection();
+  assert.equal((await call('PATCH', path, { ifMatch: 1, body: { RunnerID: '' } })).status, 400);
+});
+
+test('connections are listed by kind', async () => {
+  await using own = await startControlPlane();
+  const put = (body: object) => own.call('PUT', `github-connections/${randomUUID()}`, { body });
+  await put({ Private: false });
+  await put({ Private: true, RunnerID: own.server.admin.runnerId });
+  const count = async (query: string) => (await own.call('GET', `github-connections?${query}`)).body.Items.length;
+  assert.deepEqual([await count(''), await count('private=true'), await count('private=false')], [2, 1, 1]);
+});
+
+async function withRunner(answer: Answerer, work: (requests: unknown[]) => Promise<void>): Promise<void> {
+  await using runner = await startFakeRunner({ url: plane.server.url, token: await plane.newToken(), answer });
+  await work(runner.requests);
+  const queue = (await call('GET', runner.path)).body;
+  await call('DELETE', runner.path, { ifMatch: queue.Version });
+}
+
+test('orgs, repositories and branches come from the runner', async () => {
+  const path = await newConnection();
+  const ids = { TenantID: plane.server.admin.tenantId, ConnectionID: path.split('/')[1] };
+  const answer: Answerer = ({ Type }) => ({
+    Type: Type.replace('Request', 'Response'),
+    Items: Type.startsWith('ListOrgs') ? ['a', 'b'] : null,
+    NextToken: Type.startsWith('ListOrgs') ? 'more' : null,
+    ErrorMessage: null,
+  });
+  await withRunner(answer, async (requests) => {
+    assert.deepEqual((await call('GET', `${path}/orgs?maxResults=5&token=t`)).body, {
+      Items: ['a', 'b'],
+      NextToken: 'more',
+    });
+    const repos = await call('GET', `${path}/orgs/a%20b+c%2Fd/repos?search=a+b%2Bc`);
+    assert.deepEqual([repos.status, repos.body], [200, { Items: [] }]);
+    assert.equal((await call('GET', `${path}/orgs/o/repos/r%25/branches?search=`)).status, 200);
+    assert.deepEqual(requests, [
+      { Type: 'ListOrgsForGithubConnectionRequest', ...ids, MaxResults: 5, Token: 't' },
+      { Type: 'SearchRepoRequest', ...ids, OrgName: 'a b+c/d', Search: 'a b+c' },
+      { Type: 'ListRepoBranchesRequest', ...ids, OrgName: 'o', RepoName: 'r%', Search: '' },
+    ]);
+  });
+});
+
+test('what goes wrong on the way has a status of its own', async () => {
+  const path = await newConnection();
+  const status = async (suffix: string) => (await call('GET', path + suffix)).status;
+  assert.equal(await status('/orgs'), 504, 'no queue');
+  const failing: Answerer = ({ Type }) => ({
+    Type: Type.replace('Request', 'Response'),
+    ErrorMessage: 'GitHub says no',
+  });
+  await withRunner(failing, async () => {
+    const { status, body } = await call('GET', `${path}/orgs`);
+    assert.deepEqual([status, body.ResponseCode, body.Message], [502, 502, 'GitHub says no']);
+  });
+  await withRunner(
+    () => undefined,
+    async () => assert.equal(await status('/orgs'), 504, 'silence'),
+  );
+  await withRunner(
+    () => ({ Type: 'PingResponse' }),
+    async () => assert.equal(await status('/orgs'), 502, 'nonsense'),
+  );
+  assert.equal(await status('/orgs?maxResults=101'), 400);
+  assert.equal(await status('/orgs/o/repos'), 400);
+  const open = await newConnection({ Private: false });
+  assert.equal((await call('GET', `${open}/orgs`)).status, 400);
+  assert.equal((await call('GET', `github-connections/${randomUUID()}/orgs`)).status, 404);
+});

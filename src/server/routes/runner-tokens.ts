@@ -1,0 +1,88 @@
+import * as v from 'valibot';
+import { knownFields } from '../../plan42/fields.ts';
+import { parseBody } from '../http/body.ts';
+import { notFound } from '../http/errors.ts';
+import type { LiveRequests } from '../http/live-requests.ts';
+import { create, read, readUndeleted, requireVersion } from '../http/objects.ts';
+import { includeDeleted, newId, pageBody, pageRequest, queryFlag, requiredIfMatch } from '../http/query.ts';
+import { created, noContent, ok, type Route, route, tenantOnly } from '../http/route.ts';
+import type { RunnerTokenMetadata } from '../store/runners.ts';
+import type { Store } from '../store/store.ts';
+import { type Clock, isoTime } from '../time.ts';
+import { signatureHash, type Tokens } from '../tokens.ts';
+import { runnerKey, runnerPath } from './runners.ts';
+
+const dayMs = 24 * 3_600_000;
+const defaultTtlDays = 90;
+const CreateBody = knownFields({
+  TTLDays: v.nullish(v.pipe(v.number(), v.integer(), v.minValue(1), v.maxValue(365))),
+});
+
+const path = `${runnerPath}/tokens/:tokenId` as const;
+
+interface TokenParts {
+  store: Pick<Store, 'runners' | 'runnerTokens' | 'transaction'>;
+  tokens: Tokens;
+  clock: Clock;
+  liveRequests: LiveRequests;
+}
+
+export function runnerTokenRoutes({ store, tokens, clock, liveRequests }: TokenParts): Route[] {
+  const { runners, runnerTokens } = store;
+  return [
+    route('PUT', path, { access: tenantOnly }, (request) => {
+      const { tenantId, runnerId, tokenId } = request.params;
+      newId(tokenId);
+      const { TTLDays } = parseBody(request, CreateBody);
+      readUndeleted(runners, runnerKey(request.params));
+      const from = clock();
+      const to = new Date(from.getTime() + (TTLDays ?? defaultTtlDays) * dayMs);
+      const token = tokens.forRunner(tenantId, runnerId, tokenId, { from, to });
+      const metadata: RunnerTokenMetadata = {
+        ...tokenKey(request.params),
+        SignatureHash: signatureHash(token),
+        ExpiresAt: isoTime(to),
+        Revoked: false,
+        CreatedAt: isoTime(from),
+        Version: 1,
+      };
+      // The only time that the token is shown.
+      return created({ ...create(runnerTokens, metadata), Token: token });
+    }),
+
+    route('GET', path, { access: tenantOnly }, ({ params, query }) => {
+      const token = read(runnerTokens, tokenKey(params));
+      if (token.Revoked && !includeDeleted(query)) throw notFound('the RunnerToken was revoked');
+      return ok(token);
+    }),
+
+    route('GET', `${runnerPath}/tokens`, { access: tenantOnly }, ({ params, query }) => {
+      const revoked = queryFlag(query, 'includeRevoked') ? undefined : false;
+      const { tenantId, runnerId } = params;
+      const page = runnerTokens.list(
+        [
+          ['TenantID', '=', tenantId],
+          ['RunnerID', '=', runnerId],
+          ['Revoked', '=', revoked],
+        ],
+        // Unlike every other list; the answer says NextToken all the same.
+        pageRequest(query, runnerTokens.order, 'nextPageToken'),
+      );
+      return ok(pageBody(page));
+    }),
+
+    route('POST', `${path}/revoke`, { access: tenantOnly }, (request) => {
+      const version = requiredIfMatch(request);
+      const token = read(runnerTokens, tokenKey(request.params));
+      if (token.Revoked) return noContent;
+      requireVersion(runnerTokens, token, version);
+      runnerTokens.update({ ...token, Revoked: true, RevokedAt: isoTime(clock()), Version: token.Version + 1 });
+      liveRequests.revoke((principal) => principal.kind === 'runner' && principal.tokenId === token.TokenID);
+      return noContent;
+    }),
+  ];
+}
+
+function tokenKey({ tenantId, runnerId, tokenId }: { tenantId: string; runnerId: string; tokenId: string }) {
+  return { TenantID: tenantId, RunnerID: runnerId, TokenID: tokenId };
+}

@@ -1,0 +1,86 @@
+import * as v from 'valibot';
+import { knownFields } from '../../plan42/fields.ts';
+import type { Events } from '../events.ts';
+import { optionalFlag, optionalText, parseBody, pickPresent, requiredText, undelete } from '../http/body.ts';
+import type { LiveRequests } from '../http/live-requests.ts';
+import { change, create, firstVersion, readUndeleted, requireVersion, softDelete } from '../http/objects.ts';
+import { includeDeleted, newUuid, pageBody, pageRequest, queryFlag, requiredIfMatch } from '../http/query.ts';
+import { created, noContent, ok, type Route, route, tenantOnly, tenantPath } from '../http/route.ts';
+import type { Store } from '../store/store.ts';
+import type { Clock } from '../time.ts';
+
+const flags = { IsCloud: optionalFlag, RunsTasks: optionalFlag, ProxiesGithub: optionalFlag };
+const CreateBody = knownFields({ Name: requiredText, Description: optionalText, ...flags });
+const UpdateBody = knownFields({
+  Name: v.nullish(requiredText),
+  Description: optionalText,
+  Deleted: undelete,
+  ...flags,
+});
+
+export const runnerPath = `${tenantPath}/runners/:runnerId` as const;
+
+interface RunnerParts {
+  store: Pick<Store, 'runners'>;
+  clock: Clock;
+  events: Events;
+  liveRequests: LiveRequests;
+}
+
+export function runnerRoutes({ store: { runners }, clock, events, liveRequests }: RunnerParts): Route[] {
+  return [
+    route('PUT', runnerPath, { access: tenantOnly }, (request) => {
+      newUuid(request.params.runnerId);
+      const body = parseBody(request, CreateBody);
+      const runner = {
+        ...runnerKey(request.params),
+        Name: body.Name,
+        Description: body.Description ?? undefined,
+        IsCloud: body.IsCloud ?? false,
+        RunsTasks: body.RunsTasks ?? false,
+        ProxiesGithub: body.ProxiesGithub ?? false,
+        Deleted: false,
+        ...firstVersion(clock),
+      };
+      return created(create(runners, runner));
+    }),
+
+    route('GET', runnerPath, { access: tenantOnly }, ({ params, query }) =>
+      ok(readUndeleted(runners, runnerKey(params), includeDeleted(query))),
+    ),
+
+    route('GET', `${tenantPath}/runners`, { access: tenantOnly }, ({ params, query }) => {
+      const page = runners.list(
+        [
+          ['TenantId', '=', params.tenantId],
+          ['Deleted', '=', includeDeleted(query) ? undefined : false],
+          ['RunsTasks', '=', queryFlag(query, 'runsTasks')],
+          ['ProxiesGithub', '=', queryFlag(query, 'proxiesGithub')],
+        ],
+        pageRequest(query, runners.order),
+      );
+      return ok(pageBody(page));
+    }),
+
+    route('PATCH', runnerPath, { access: tenantOnly }, (request) => {
+      const version = requiredIfMatch(request);
+      const fields = ['Name', 'Description', 'IsCloud', 'RunsTasks', 'ProxiesGithub', 'Deleted'] as const;
+      const changes = pickPresent(parseBody(request, UpdateBody), fields);
+      const runner = readUndeleted(runners, runnerKey(request.params), changes.Deleted === false);
+      requireVersion(runners, runner, version);
+      const changed = change(runners, runner, changes, clock);
+      events.emit('turnsToSend');
+      return ok(changed);
+    }),
+
+    route('DELETE', runnerPath, { access: tenantOnly }, (request) => {
+      const { RunnerId } = softDelete(runners, runnerKey(request.params), requiredIfMatch(request), clock);
+      liveRequests.revoke((principal) => principal.kind === 'runner' && principal.runnerId === RunnerId);
+      return noContent;
+    }),
+  ];
+}
+
+export function runnerKey({ tenantId, runnerId }: { tenantId: string; runnerId: string }) {
+  return { TenantId: tenantId, RunnerId: runnerId };
+}

@@ -1,0 +1,160 @@
+import * as v from 'valibot';
+import { isUuid } from '../../lib/uuid.ts';
+import { knownFields } from '../../plan42/fields.ts';
+import {
+  optionalCount,
+  optionalId,
+  optionalText,
+  parseBody,
+  pickPresent,
+  requiredText,
+  undelete,
+} from '../http/body.ts';
+import { badRequest } from '../http/errors.ts';
+import { change, create, firstVersion, read, readUndeleted, requireVersion, softDelete } from '../http/objects.ts';
+import { includeDeleted, newId, pageBody, pageRequest, queryInteger, requiredIfMatch } from '../http/query.ts';
+import {
+  created,
+  everybody,
+  noContent,
+  ok,
+  type Route,
+  route,
+  tenantAndAgent,
+  tenantAndRunner,
+  tenantOnly,
+  tenantPath,
+} from '../http/route.ts';
+import type { Store } from '../store/store.ts';
+import { type RepoInfo as StoredRepoInfo, searchTasks, type Task } from '../store/tasks.ts';
+import { Time } from '../time.ts';
+import { addTurn, type TurnParts } from '../turns.ts';
+
+const RepoInfo = v.pipe(
+  knownFields({
+    FeatureBranch: optionalText,
+    TargetBranch: optionalText,
+    PRLink: optionalText,
+    PRID: optionalText,
+    PRNumber: optionalCount,
+    PRStatus: optionalText,
+    PRStatusUpdatedAt: v.nullish(Time),
+  }),
+  v.transform((info): StoredRepoInfo => {
+    const present = Object.entries(info).filter(([, value]) => value !== null && value !== undefined);
+    return { FeatureBranch: '', TargetBranch: '', ...Object.fromEntries(present) };
+  }),
+);
+const repoInfoByRepo = v.nullish(v.record(v.string(), RepoInfo));
+
+const CreateBody = knownFields({
+  Title: requiredText,
+  Prompt: requiredText,
+  EnvironmentId: optionalId,
+  Model: optionalText,
+  RepoInfo: repoInfoByRepo,
+});
+const UpdateBody = knownFields({
+  Title: v.nullish(requiredText),
+  Prompt: v.nullish(requiredText),
+  EnvironmentId: optionalId,
+  Model: optionalText,
+  RepoInfo: repoInfoByRepo,
+  Deleted: undelete,
+});
+
+const path = `${tenantPath}/tasks/:taskId`;
+
+interface TaskParts extends TurnParts {
+  store: TurnParts['store'] & Pick<Store, 'environments'>;
+}
+
+export function taskRoutes(parts: TaskParts): Route[] {
+  const { store, clock, events } = parts;
+  const { tasks } = store;
+  const keyOf = (params: { tenantId: string; taskId: string }) => ({
+    TenantId: params.tenantId,
+    TaskId: params.taskId,
+  });
+  return [
+    route('PUT', path, { access: tenantOnly }, (request) => {
+      newId(request.params.taskId);
+      const body = parseBody(request, CreateBody);
+      const key = keyOf(request.params);
+      const environment = store.environments.find({ TenantId: key.TenantId, EnvironmentId: body.EnvironmentId ?? '' });
+      if (environment?.Deleted !== false) throw badRequest('EnvironmentId: there is no such environment');
+      const task: Task = {
+        ...key,
+        Title: body.Title,
+        Prompt: body.Prompt,
+        EnvironmentId: environment.EnvironmentId,
+        Model: body.Model ?? null,
+        Parallel: false,
+        AssignedToAI: true,
+        RepoInfo: body.RepoInfo ?? {},
+        State: 'Pending',
+        Deleted: false,
+        ...firstVersion(clock),
+      };
+      store.transaction(() => {
+        create(tasks, task);
+        addTurn(parts, task, task.Prompt);
+      });
+      return created(read(tasks, key));
+    }),
+
+    route('GET', path, { access: everybody }, ({ params, query }) =>
+      ok(readUndeleted(tasks, keyOf(params), includeDeleted(query))),
+    ),
+
+    route('GET', `${tenantPath}/tasks`, { access: tenantAndRunner }, ({ params, query }) => {
+      const deleted = includeDeleted(query) ? undefined : false;
+      const page = pageRequest(query, tasks.order);
+      return ok(
+        pageBody(
+          tasks.list(
+            [
+              ['TenantId', '=', params.tenantId],
+              ['Deleted', '=', deleted],
+            ],
+            page,
+          ),
+          'Tasks',
+        ),
+      );
+    }),
+
+    route('PATCH', path, { access: tenantAndAgent }, (request) => {
+      const version = requiredIfMatch(request);
+      const body = parseBody(request, UpdateBody);
+      const changes = pickPresent(body, ['Title', 'Prompt', 'Model', 'RepoInfo', 'Deleted']);
+      const task = readUndeleted(tasks, keyOf(request.params), changes.Deleted === false);
+      if ((body.EnvironmentId ?? task.EnvironmentId) !== task.EnvironmentId) {
+        throw badRequest('EnvironmentId: the environment of a task cannot change');
+      }
+      requireVersion(tasks, task, version);
+      const changed = change(tasks, task, changes, clock);
+      // Turns of deleted tasks are not sent; this one is back.
+      if (task.Deleted) events.emit('turnsToSend');
+      return ok(changed);
+    }),
+
+    route('DELETE', path, { access: tenantOnly }, (request) => {
+      softDelete(tasks, keyOf(request.params), requiredIfMatch(request), clock);
+      return noContent;
+    }),
+
+    route('POST', '/v1/tasks/search', { access: tenantOnly }, ({ principal, query }) => {
+      const pullRequestId = queryInteger(query, 'pullRequestId', { min: 1, max: Number.MAX_SAFE_INTEGER });
+      const taskId = query.get('taskId') ?? undefined;
+      if (pullRequestId === undefined && taskId === undefined) throw badRequest('pullRequestId or taskId is needed');
+      if (taskId !== undefined && !isUuid(taskId)) throw badRequest('taskId must be a UUID');
+      const found = searchTasks(tasks, {
+        tenantId: principal.tenantId,
+        taskId: taskId?.toLowerCase(),
+        pullRequestId: pullRequestId?.toString(),
+      });
+      return ok({ Tasks: found });
+    }),
+  ];
+}

@@ -1,0 +1,81 @@
+import * as v from 'valibot';
+import { knownFields } from '../../plan42/fields.ts';
+import type { Events } from '../events.ts';
+import { optionalId, parseBody, pickPresent } from '../http/body.ts';
+import { badRequest, conflict, forbidden } from '../http/errors.ts';
+import { change, read, requireVersion } from '../http/objects.ts';
+import { pageBody, pageRequest, requiredIfMatch } from '../http/query.ts';
+import { everybody, ok, type Route, route, tenantAndRunner, tenantOnly, tenantPath } from '../http/route.ts';
+import type { Store } from '../store/store.ts';
+import type { Clock } from '../time.ts';
+
+const CreateBody = knownFields({ Type: v.picklist(['User', 'Organization', 'Enterprise']) });
+const UpdateBody = knownFields({ DefaultRunnerID: optionalId, DefaultGithubConnectionID: optionalId });
+
+interface TenantParts {
+  store: Pick<Store, 'tenants' | 'runners' | 'githubConnections'>;
+  clock: Clock;
+  events: Events;
+}
+
+export function tenantRoutes({ store, clock, events }: TenantParts): Route[] {
+  const { tenants } = store;
+  return [
+    // There is one tenant, made at the first start; authorisation has answered 403 for any other.
+    route('PUT', tenantPath, { access: tenantOnly }, (request) => {
+      parseBody(request, CreateBody);
+      throw conflict('the Tenant exists already', tenants.type, read(tenants, { TenantId: request.params.tenantId }));
+    }),
+
+    route('GET', tenantPath, { access: tenantAndRunner }, ({ params }) =>
+      ok(read(tenants, { TenantId: params.tenantId })),
+    ),
+
+    route('PATCH', tenantPath, { access: tenantOnly }, (request) => {
+      const version = requiredIfMatch(request);
+      const tenant = read(tenants, { TenantId: request.params.tenantId });
+      const changes = pickPresent(parseBody(request, UpdateBody), ['DefaultRunnerID', 'DefaultGithubConnectionID']);
+      checkReferences(store, tenant.TenantId, changes);
+      requireVersion(tenants, tenant, version);
+      const changed = change(tenants, tenant, emptyAsUndefined(changes), clock);
+      events.emit('turnsToSend');
+      return ok(changed);
+    }),
+
+    route('GET', '/v1/tenants', { access: tenantOnly }, ({ principal, query }) => {
+      const page = tenants.list([['TenantId', '=', principal.tenantId]], pageRequest(query, tenants.order));
+      return ok(pageBody(page));
+    }),
+
+    route('GET', '/v1/current-user', { access: everybody }, ({ principal }) => {
+      if (principal.kind !== 'tenant') throw forbidden('the caller is no user');
+      return ok(read(tenants, { TenantId: principal.tenantId }));
+    }),
+  ];
+}
+
+interface References {
+  DefaultRunnerID?: string;
+  DefaultGithubConnectionID?: string;
+}
+
+function checkReferences(
+  { runners, githubConnections }: TenantParts['store'],
+  tenantId: string,
+  references: References,
+): void {
+  const { DefaultRunnerID: runnerId, DefaultGithubConnectionID: connectionId } = references;
+  if (runnerId && runners.find({ TenantId: tenantId, RunnerId: runnerId })?.Deleted !== false) {
+    throw badRequest('DefaultRunnerID: there is no such runner');
+  }
+  if (connectionId && !githubConnections.find({ TenantID: tenantId, ConnectionID: connectionId })) {
+    throw badRequest('DefaultGithubConnectionID: there is no such connection');
+  }
+}
+
+function emptyAsUndefined<Fields extends Record<string, string>>(
+  fields: Fields,
+): { [Name in keyof Fields]: string | undefined } {
+  const entries = Object.entries(fields).map(([name, value]) => [name, value === '' ? undefined : value]);
+  return Object.fromEntries(entries);
+}

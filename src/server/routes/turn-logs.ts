@@ -1,0 +1,92 @@
+import * as v from 'valibot';
+import { knownFields } from '../../plan42/fields.ts';
+import { parseBody } from '../http/body.ts';
+import { badRequest, conflict, notFound, tooLarge } from '../http/errors.ts';
+import { read, requireVersion } from '../http/objects.ts';
+import { requiredIfMatch } from '../http/query.ts';
+import type { ApiRequest } from '../http/request.ts';
+import { noContent, ok, type Route, route, tenantAndAgent } from '../http/route.ts';
+import { isExhausted, streamLogs } from '../logs-stream.ts';
+import type { TurnLog } from '../store/turn-logs.ts';
+import type { TurnKey } from '../store/turns.ts';
+import { Time } from '../time.ts';
+import type { Timing } from '../timing.ts';
+import { acceptTurn, changeTurn, type TurnParts } from '../turns.ts';
+import { readTurn, requireActive, turnKey, turnPath } from './turns.ts';
+
+const UploadBody = knownFields({
+  Index: v.pipe(v.number(), v.safeInteger(), v.minValue(0)),
+  Logs: v.nullish(
+    v.array(
+      v.pipe(
+        knownFields({ Timestamp: Time, Message: v.string() }),
+        v.transform(({ Timestamp, Message }): TurnLog => ({ Timestamp, Message })),
+      ),
+    ),
+  ),
+});
+
+const maxEntries = 500;
+// Of the messages in UTF-8: what JSON makes of them can be several times that.
+const maxMessageBytes = 1024 * 1024;
+
+const path = `${turnPath}/logs` as const;
+
+export function turnLogRoutes(parts: TurnParts & { timing: Timing }): Route[] {
+  const { store } = parts;
+  return [
+    route('POST', path, { access: tenantAndAgent, afterTurn: true }, (request) => {
+      const version = requiredIfMatch(request);
+      const { Index, Logs } = parseBody(request, UploadBody);
+      const logs = Logs ?? [];
+      requireFit(logs);
+      const turn = read(store.turns, turnKey(request.params));
+      requireActive(turn);
+      requireVersion(store.turns, turn, version);
+      if (!expectedIndices(parts, turn).includes(Index))
+        throw conflict('these are not the next entries', store.turns.type, turn);
+      return store.transaction(() => {
+        store.turnLogs.append(turn, Index, logs);
+        if (request.principal.kind === 'agent') acceptTurn(parts, turn);
+        return ok({ Version: changeTurn(parts, turn, {}).Version });
+      });
+    }),
+
+    route(
+      'GET',
+      path,
+      { access: tenantAndAgent, waits: true, afterTurn: true },
+      ({ params, query, headers, signal }) => {
+        const turn = readTurn(parts, params, query);
+        const after = lastEventId(headers);
+        if (isExhausted(store, turn, after)) return noContent;
+        return { status: 200, stream: (response) => streamLogs(parts, { turn, after, signal }, response) };
+      },
+    ),
+
+    route('GET', `${path}/last`, { access: tenantAndAgent, afterTurn: true }, ({ params, query }) => {
+      const last = store.turnLogs.last(readTurn(parts, params, query));
+      if (!last) throw notFound('the turn has no logs');
+      return ok(last);
+    }),
+  ];
+}
+
+function requireFit(logs: readonly TurnLog[]): void {
+  if (logs.length > maxEntries) throw tooLarge(`more than ${maxEntries} log entries`);
+  const bytes = logs.reduce((sum, { Message }) => sum + Buffer.byteLength(Message), 0);
+  if (bytes > maxMessageBytes) throw tooLarge(`more than ${maxMessageBytes} bytes of log messages`);
+}
+
+/** Where the next entries may begin: for the first of a turn some programs count from 0, some from 1. */
+function expectedIndices({ store }: TurnParts, turn: TurnKey): number[] {
+  const last = store.turnLogs.last(turn);
+  return last ? [last.Index + 1] : [0, 1];
+}
+
+function lastEventId(headers: ApiRequest['headers']): number {
+  const header = headers['last-event-id'];
+  if (header === undefined || header === '') return -1;
+  if (typeof header === 'string' && /^\d{1,15}$/.test(header)) return Number(header);
+  throw badRequest('Last-Event-ID must be the index of an entry');
+}

@@ -1,0 +1,68 @@
+import { join } from 'node:path';
+import { writeDurably } from '../lib/durable-file.ts';
+import { UserError } from '../lib/errors.ts';
+import type { Logger } from '../lib/logger.ts';
+import { createApp } from './app.ts';
+import { prepareDataDir } from './data-dir.ts';
+import { type Admin, prepare } from './first-start.ts';
+import { unavailable } from './http/errors.ts';
+import { type ListenAddress, listen, type TlsKeyPair } from './http/listener.ts';
+import { openStore } from './store/store.ts';
+import type { Clock } from './time.ts';
+import { defaultTiming, type Timing } from './timing.ts';
+
+export interface ServerOptions {
+  /** Made if it is not there; holds the database and `admin.json`. */
+  dataDir: string;
+  /** Port 0 takes any free one. */
+  listen: ListenAddress;
+  /** Where clients reach the server, if that is not where it listens. */
+  publicUrl?: string | undefined;
+  tls?: TlsKeyPair | undefined;
+  logger: Logger;
+  clock?: Clock;
+  timing?: Partial<Timing>;
+}
+
+/** A running server. Disposing of it stops it: what waits is ended at once, and nothing acknowledged is lost. */
+export interface ControlPlane extends AsyncDisposable {
+  /** Without a slash at the end. */
+  url: string;
+  admin: Admin;
+}
+
+/**
+ * Starts the control plane. The first start in a data directory makes the database, the signing key, a tenant, a
+ * runner and the tenant's token; every start writes `admin.json`, from which a person or a program can use it.
+ * @throws UserError when the directory, the address or the certificate can't be used
+ */
+export async function startServer(options: ServerOptions): Promise<ControlPlane> {
+  const { dataDir, tls, logger, clock = () => new Date() } = options;
+  const timing = { ...defaultTiming, ...options.timing };
+  const publicUrl = options.publicUrl === undefined ? undefined : checkUrl(options.publicUrl);
+  await using resources = new AsyncDisposableStack();
+  const store = resources.use(openStore(await prepareDataDir(dataDir)));
+  const listener = resources.use(await listen(options.listen, { tls, closeGraceMs: timing.closeGraceMs }));
+  const url = publicUrl ?? listener.url;
+  const { tokens, admin } = prepare(store, clock, url);
+
+  const closing = new AbortController();
+  const app = createApp({ store, tokens, timing, clock, logger, signal: closing.signal });
+  listener.serve(app.answer);
+  const work = app.work();
+  resources.defer(() => {
+    closing.abort(unavailable('the server is stopping'));
+    return work;
+  });
+
+  await writeDurably(join(dataDir, 'admin.json'), `${JSON.stringify({ url, ...admin }, null, 2)}\n`);
+  logger.info('the control plane is listening', { url, dataDir });
+  const running = resources.move();
+  return { url, admin, [Symbol.asyncDispose]: () => running.disposeAsync() };
+}
+
+function checkUrl(text: string): string {
+  const url = URL.parse(text);
+  if (url?.protocol === 'http:' || url?.protocol === 'https:') return url.href.replace(/\/+$/, '');
+  throw new UserError(`"${text}" is not the URL of a server`, { remedy: 'It must begin with http:// or https://.' });
+}

@@ -1,0 +1,108 @@
+/**
+ * The tables, as the steps from one `user_version` to the next. A step that was released is never changed.
+ * Columns have the names of the API's fields. Lists and maps are JSON. Times are UTC; those that the
+ * server makes itself have milliseconds and sort as text.
+ */
+export const migrations: readonly string[] = [
+  `
+CREATE TABLE settings (Name TEXT PRIMARY KEY, Value TEXT NOT NULL) STRICT, WITHOUT ROWID;
+
+CREATE TABLE tenants (
+  TenantId TEXT PRIMARY KEY, Type TEXT NOT NULL,
+  FullName TEXT, Email TEXT, FirstName TEXT, LastName TEXT, OrgName TEXT, EnterpriseName TEXT, PictureUrl TEXT,
+  DefaultRunnerID TEXT, DefaultGithubConnectionID TEXT,
+  Deleted INTEGER NOT NULL, CreatedAt TEXT NOT NULL, UpdatedAt TEXT NOT NULL, Version INTEGER NOT NULL
+) STRICT;
+
+CREATE TABLE environments (
+  TenantId TEXT NOT NULL, EnvironmentId TEXT NOT NULL,
+  Name TEXT NOT NULL, Description TEXT NOT NULL, Context TEXT NOT NULL, SetupScript TEXT NOT NULL, DockerImage TEXT NOT NULL,
+  Repos TEXT NOT NULL, AllowedHosts TEXT NOT NULL, EnvVars TEXT NOT NULL,
+  RunnerId TEXT NOT NULL, GithubConnectionId TEXT NOT NULL,
+  Deleted INTEGER NOT NULL, CreatedAt TEXT NOT NULL, UpdatedAt TEXT NOT NULL, Version INTEGER NOT NULL,
+  PRIMARY KEY (TenantId, EnvironmentId)
+) STRICT;
+CREATE INDEX environments_by_age ON environments (TenantId, CreatedAt, EnvironmentId);
+
+CREATE TABLE workstreams (
+  TenantId TEXT NOT NULL, WorkstreamId TEXT NOT NULL,
+  Name TEXT NOT NULL, Description TEXT NOT NULL, DefaultShortName TEXT NOT NULL,
+  TaskCounter INTEGER NOT NULL, Paused INTEGER NOT NULL,
+  Deleted INTEGER NOT NULL, CreatedAt TEXT NOT NULL, UpdatedAt TEXT NOT NULL, Version INTEGER NOT NULL,
+  PRIMARY KEY (TenantId, WorkstreamId)
+) STRICT;
+
+CREATE TABLE workstream_short_names (
+  TenantId TEXT NOT NULL, Name TEXT NOT NULL, WorkstreamID TEXT NOT NULL, CreatedAt TEXT NOT NULL,
+  PRIMARY KEY (TenantId, Name)
+) STRICT;
+
+-- Rank orders the tasks of a workstream; the API does not show it.
+CREATE TABLE tasks (
+  TenantId TEXT NOT NULL, TaskId TEXT NOT NULL, Title TEXT NOT NULL, Prompt TEXT NOT NULL,
+  WorkstreamId TEXT, TaskNumber INTEGER, Rank INTEGER,
+  EnvironmentId TEXT, Model TEXT, Parallel INTEGER NOT NULL, AssignedToAI INTEGER NOT NULL, AssignedToTenantId TEXT,
+  RepoInfo TEXT NOT NULL, State TEXT NOT NULL, LastTurnStatus TEXT, LastTurnIndex INTEGER,
+  Deleted INTEGER NOT NULL, CreatedAt TEXT NOT NULL, UpdatedAt TEXT NOT NULL, Version INTEGER NOT NULL,
+  PRIMARY KEY (TenantId, TaskId)
+) STRICT;
+CREATE INDEX tasks_by_age ON tasks (TenantId, CreatedAt, TaskId);
+CREATE INDEX tasks_by_rank ON tasks (TenantId, WorkstreamId, Rank) WHERE WorkstreamId IS NOT NULL;
+
+-- AcceptedAt is when a runner took the turn on; the API does not show it.
+CREATE TABLE turns (
+  TenantId TEXT NOT NULL, TaskId TEXT NOT NULL, TurnIndex INTEGER NOT NULL,
+  WorkstreamId TEXT, Prompt TEXT NOT NULL, PreviousResponseID TEXT, CommitInfo TEXT, Status TEXT NOT NULL,
+  OutputMessage TEXT, ErrorMessage TEXT, CompletedAt TEXT,
+  CreatedAt TEXT NOT NULL, UpdatedAt TEXT NOT NULL, Version INTEGER NOT NULL,
+  AcceptedAt TEXT,
+  IsOver INTEGER NOT NULL GENERATED ALWAYS AS (Status IN ('Completed', 'Failed', 'Succeeded', 'Done')) STORED,
+  PRIMARY KEY (TenantId, TaskId, TurnIndex),
+  FOREIGN KEY (TenantId, TaskId) REFERENCES tasks
+) STRICT;
+CREATE INDEX active_turns ON turns (CreatedAt, TaskId, TurnIndex) WHERE IsOver = 0;
+
+CREATE TABLE turn_logs (
+  TenantId TEXT NOT NULL, TaskId TEXT NOT NULL, TurnIndex INTEGER NOT NULL, LogIndex INTEGER NOT NULL,
+  Timestamp TEXT NOT NULL, Message TEXT NOT NULL,
+  PRIMARY KEY (TenantId, TaskId, TurnIndex, LogIndex),
+  FOREIGN KEY (TenantId, TaskId, TurnIndex) REFERENCES turns
+) STRICT, WITHOUT ROWID;
+
+CREATE TABLE runners (
+  TenantId TEXT NOT NULL, RunnerId TEXT NOT NULL, Name TEXT NOT NULL, Description TEXT,
+  IsCloud INTEGER NOT NULL, RunsTasks INTEGER NOT NULL, ProxiesGithub INTEGER NOT NULL,
+  Deleted INTEGER NOT NULL, CreatedAt TEXT NOT NULL, UpdatedAt TEXT NOT NULL, Version INTEGER NOT NULL,
+  PRIMARY KEY (TenantId, RunnerId)
+) STRICT;
+
+-- The token itself is not kept.
+CREATE TABLE runner_tokens (
+  TenantID TEXT NOT NULL, RunnerID TEXT NOT NULL, TokenID TEXT NOT NULL, SignatureHash TEXT NOT NULL,
+  ExpiresAt TEXT NOT NULL, Revoked INTEGER NOT NULL, RevokedAt TEXT,
+  CreatedAt TEXT NOT NULL, Version INTEGER NOT NULL,
+  PRIMARY KEY (TenantID, RunnerID, TokenID),
+  FOREIGN KEY (TenantID, RunnerID) REFERENCES runners
+) STRICT;
+
+CREATE TABLE runner_queues (
+  TenantID TEXT NOT NULL, RunnerID TEXT NOT NULL, QueueID TEXT NOT NULL, PublicKey TEXT NOT NULL,
+  IsHealthy INTEGER NOT NULL, Draining INTEGER NOT NULL,
+  NConsecutiveFailedHealthChecks INTEGER NOT NULL, NConsecutiveSuccessfulHealthChecks INTEGER NOT NULL,
+  LastHealthCheckAt TEXT NOT NULL,
+  CreatedAt TEXT NOT NULL, UpdatedAt TEXT NOT NULL, Version INTEGER NOT NULL,
+  PRIMARY KEY (TenantID, RunnerID, QueueID),
+  FOREIGN KEY (TenantID, RunnerID) REFERENCES runners
+) STRICT;
+
+-- Outlives the queues: a key is never used twice.
+CREATE TABLE used_public_keys (Point TEXT PRIMARY KEY) STRICT, WITHOUT ROWID;
+
+CREATE TABLE github_connections (
+  TenantID TEXT NOT NULL, ConnectionID TEXT NOT NULL, Private INTEGER NOT NULL,
+  RunnerID TEXT, GithubUserLogin TEXT, GithubUserID INTEGER, Name TEXT,
+  CreatedAt TEXT NOT NULL, UpdatedAt TEXT NOT NULL, Version INTEGER NOT NULL,
+  PRIMARY KEY (TenantID, ConnectionID)
+) STRICT
+`,
+];

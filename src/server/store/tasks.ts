@@ -1,0 +1,87 @@
+import { type Columns, flag, integer, json, nullable, omitted, text, type Versioned, versioned } from './columns.ts';
+import type { Database } from './database.ts';
+import { Table } from './table.ts';
+
+export type TaskState = 'Pending' | 'Executing' | 'Awaiting Code Review' | 'Completed' | 'Failed';
+
+/** What is known of a task's work on one repository; unknown fields are kept. */
+export interface RepoInfo {
+  FeatureBranch: string;
+  TargetBranch: string;
+  PRLink?: string;
+  PRID?: string;
+  PRNumber?: number;
+  PRStatus?: string;
+  PRStatusUpdatedAt?: string;
+  [unknownField: string]: unknown;
+}
+
+export interface Task extends Versioned {
+  TenantId: string;
+  TaskId: string;
+  Title: string;
+  Prompt: string;
+  WorkstreamId?: string | undefined;
+  /** Its number in its workstream. */
+  TaskNumber?: number | undefined;
+  EnvironmentId: string | null;
+  Model: string | null;
+  Parallel: boolean;
+  AssignedToAI: boolean;
+  AssignedToTenantId?: string | undefined;
+  /** By `org/repo`. */
+  RepoInfo: Record<string, RepoInfo>;
+  State: TaskState;
+  LastTurnStatus?: string | undefined;
+  LastTurnIndex?: number | undefined;
+  Deleted: boolean;
+}
+
+const columns: Columns<Task> = {
+  TenantId: text,
+  TaskId: text,
+  Title: text,
+  Prompt: text,
+  WorkstreamId: omitted(text),
+  TaskNumber: omitted(integer),
+  EnvironmentId: nullable(text),
+  Model: nullable(text),
+  Parallel: flag,
+  AssignedToAI: flag,
+  AssignedToTenantId: omitted(text),
+  RepoInfo: json(),
+  State: { toSql: text.toSql, fromSql: (value) => value as TaskState },
+  LastTurnStatus: omitted(text),
+  LastTurnIndex: omitted(integer),
+  Deleted: flag,
+  ...versioned,
+};
+
+export function tasksTable(database: Database) {
+  return new Table(database, {
+    type: 'Task',
+    name: 'tasks',
+    columns,
+    key: ['TenantId', 'TaskId'],
+    order: ['CreatedAt', 'TaskId'],
+  });
+}
+
+/** The tenant's tasks with this ID, with a pull request of this ID, or both. */
+export function searchTasks(
+  tasks: ReturnType<typeof tasksTable>,
+  {
+    tenantId,
+    taskId,
+    pullRequestId,
+  }: { tenantId: string; taskId?: string | undefined; pullRequestId?: string | undefined },
+): Task[] {
+  return tasks.select(
+    `WHERE TenantId = ?1 AND Deleted = 0 AND (?2 IS NULL OR TaskId = ?2) AND (?3 IS NULL OR EXISTS (
+       SELECT 1 FROM json_each(tasks.RepoInfo) AS repo WHERE json_extract(repo.value, '$.PRID') = ?3))
+     ORDER BY CreatedAt, TaskId LIMIT 500`,
+    tenantId,
+    taskId ?? null,
+    pullRequestId ?? null,
+  );
+}

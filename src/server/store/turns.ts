@@ -1,0 +1,88 @@
+import { type Columns, integer, json, nullable, omitted, text, type Versioned, versioned } from './columns.ts';
+import type { Database } from './database.ts';
+import { Table } from './table.ts';
+
+export interface CommitInfo {
+  BaselineCommitHash: string | null;
+  LastCommitHash: string | null;
+}
+
+export interface Turn extends Versioned {
+  TenantId: string;
+  WorkstreamId?: string | undefined;
+  TaskId: string;
+  /** 1 is the first. */
+  TurnIndex: number;
+  Prompt: string;
+  PreviousResponseID?: string | undefined;
+  /** By `org/repo`. */
+  CommitInfo: Record<string, CommitInfo> | null;
+  Status: string;
+  OutputMessage?: string | undefined;
+  ErrorMessage?: string | undefined;
+  CompletedAt?: string | undefined;
+}
+
+export type TurnKey = Pick<Turn, 'TenantId' | 'TaskId' | 'TurnIndex'>;
+
+const columns: Columns<Turn> = {
+  TenantId: text,
+  WorkstreamId: omitted(text),
+  TaskId: text,
+  TurnIndex: integer,
+  Prompt: text,
+  PreviousResponseID: omitted(text),
+  CommitInfo: nullable(json<Record<string, CommitInfo>>()),
+  Status: text,
+  OutputMessage: omitted(text),
+  ErrorMessage: omitted(text),
+  CompletedAt: omitted(text),
+  ...versioned,
+};
+
+export function turnsTable(database: Database) {
+  return new Table(database, {
+    type: 'Turn',
+    name: 'turns',
+    columns,
+    key: ['TenantId', 'TaskId', 'TurnIndex'],
+    order: ['TurnIndex'],
+  });
+}
+
+/** The part of a turn's record that the API does not show: whether a runner has taken it on. */
+export class TurnAcceptance {
+  readonly #database: Database;
+  readonly #turns: ReturnType<typeof turnsTable>;
+
+  constructor(database: Database, turns: ReturnType<typeof turnsTable>) {
+    this.#database = database;
+    this.#turns = turns;
+  }
+
+  /** Records that a runner has the turn. Only the first time counts; returns whether this was it. */
+  accept({ TenantId, TaskId, TurnIndex }: TurnKey, at: string): boolean {
+    const sql =
+      'UPDATE turns SET AcceptedAt = ? WHERE TenantId = ? AND TaskId = ? AND TurnIndex = ? AND AcceptedAt IS NULL';
+    return this.#database.statement(sql).run(at, TenantId, TaskId, TurnIndex).changes === 1;
+  }
+
+  isAccepted({ TenantId, TaskId, TurnIndex }: TurnKey): boolean {
+    const sql =
+      'SELECT AcceptedAt FROM turns WHERE TenantId = ? AND TaskId = ? AND TurnIndex = ? AND AcceptedAt IS NOT NULL';
+    return this.#database.statement(sql).get(TenantId, TaskId, TurnIndex) !== undefined;
+  }
+
+  /** The turns that are to be sent to a runner, oldest first. Those of deleted tasks are not. */
+  waiting(): Turn[] {
+    return this.#turns.select(
+      `JOIN tasks USING (TenantId, TaskId) WHERE IsOver = 0 AND AcceptedAt IS NULL AND tasks.Deleted = 0
+       ORDER BY turns.CreatedAt, TaskId, TurnIndex`,
+    );
+  }
+
+  /** The turns that a runner has, and that gave no sign of life since `before`. */
+  silentSince(before: string): Turn[] {
+    return this.#turns.select('WHERE IsOver = 0 AND AcceptedAt < ?1 AND UpdatedAt < ?1 ORDER BY CreatedAt', before);
+  }
+}

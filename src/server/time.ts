@@ -1,0 +1,43 @@
+import * as v from 'valibot';
+
+/** The time of day; tests pass their own. */
+export type Clock = () => Date;
+
+export function isoTime(date: Date): string {
+  return date.toISOString();
+}
+
+/** Go's zero time: what a required time without a value is written as. */
+export const zeroTime = '0001-01-01T00:00:00Z';
+
+const rfc3339 = /^(\d{4}-\d{2}-\d{2}T\d{2}:\d{2}:\d{2})(\.\d+)?(Z|[+-]\d{2}:\d{2})$/;
+
+/**
+ * The same instant in UTC, with every digit of its fraction (Go sends nine, with its local offset), or undefined
+ * if `text` is not an RFC 3339 time. A bad time must not get in: it would fail a Go client's whole response.
+ */
+export function toUtc(text: string): string | undefined {
+  const [, wallClock, fraction = '', offset] = rfc3339.exec(text) ?? [];
+  if (wallClock === undefined || offset === undefined || !isCalendarTime(wallClock)) return undefined;
+  if (offset !== 'Z' && !/^[+-]([01]\d|2[0-3]):[0-5]\d$/.test(offset)) return undefined;
+  const instant = new Date(`${wallClock}${offset}`).toISOString();
+  // Years outside 0000–9999, which an offset can reach, have no RFC 3339 form.
+  return /^\d{4}-/.test(instant) ? `${instant.slice(0, 19)}${fraction}Z` : undefined;
+}
+
+// `Date` takes 30 February for 2 March and 24:00 for the next day.
+function isCalendarTime(wallClock: string): boolean {
+  const date = new Date(`${wallClock}Z`);
+  return !Number.isNaN(date.getTime()) && date.toISOString().startsWith(wallClock);
+}
+
+/** A time in a request body, read as UTC. */
+export const Time = v.pipe(
+  v.string(),
+  v.rawTransform(({ dataset, addIssue, NEVER }) => {
+    const utc = toUtc(dataset.value);
+    if (utc !== undefined) return utc;
+    addIssue({ message: 'not an RFC 3339 time' });
+    return NEVER;
+  }),
+);
