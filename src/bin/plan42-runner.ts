@@ -20,4 +20,5 @@ process.exitCode = await runnerMain({
   stderr,
   version,
   signals: { drain: drain.signal, hurry: hurry.signal },
+  onReloadRequest: (listener) => process.on('SIGHUP', listener),
 });

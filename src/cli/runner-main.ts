@@ -11,6 +11,7 @@ import { explainUsage } from './usage.ts';
 
 export interface RunnerContext extends Pick<CliContext, 'argv' | 'env' | 'stdout' | 'stderr' | 'version'> {
   signals: ShutdownSignals;
+  onReloadRequest: (listener: () => void) => void;
 }
 
 interface Options {
@@ -25,7 +26,7 @@ interface Options {
 
 /** Runs the `plan42-runner` command line and returns the exit code. Never throws. */
 export async function runnerMain(context: RunnerContext): Promise<ExitCode> {
-  const { argv, env, stderr, version, signals } = context;
+  const { argv, env, stderr, version, signals, onReloadRequest } = context;
   try {
     const options = parseArguments(argv, context);
     const places = {
@@ -41,6 +42,7 @@ export async function runnerMain(context: RunnerContext): Promise<ExitCode> {
       version,
       write: (line) => stderr.write(line),
       signals,
+      onReloadRequest,
     });
     return ExitCode.done;
   } catch (error) {
@@ -102,6 +104,6 @@ Settings for --set:
 Each can also be given in the environment: jobs.max_jobs as PLAN42_JOBS_MAX_JOBS. Flags beat the environment, which
 beats the file. Tokens come from the file or the environment only: PLAN42_RUNNER_TOKEN.
 
-Signals: SIGTERM and SIGINT drain the queues and end; a second one leaves jobs that have not started for the next run;
+Signals: SIGHUP reads the configuration again, which also happens when the file changes. SIGTERM and SIGINT drain the queues and end; a second one leaves jobs that have not started for the next run;
 a third ends at once. Running agents are never ended by any of them.`;
 }

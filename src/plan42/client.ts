@@ -28,10 +28,15 @@ const pollAllowanceMs = 15_000;
  * none retries by itself, since what a failure means depends on the call.
  */
 export class Plan42Client {
-  readonly #endpoint: ApiEndpoint;
+  #endpoint: ApiEndpoint;
 
   constructor(endpoint: ApiEndpoint) {
     this.#endpoint = endpoint;
+  }
+
+  /** From now on calls are made with this token. */
+  replaceToken(token: string): void {
+    this.#endpoint = { ...this.#endpoint, token };
   }
 
   /** The same server and connections with another token, such as a job's agent token. */

@@ -39,6 +39,11 @@ export class QueuePool {
     for (const queue of this.#queues) queue.retryNow();
   }
 
+  /** Gives up the polls in flight, whose connections are known to be dead. */
+  abandonPolls(reason: Error): void {
+    for (const queue of this.#queues) queue.abandonPoll(reason);
+  }
+
   /** Drains every queue at once. Resolves when all are gone. */
   async drain(): Promise<void> {
     this.#draining = true;

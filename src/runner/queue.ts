@@ -45,8 +45,8 @@ export class Queue {
   #phase: QueuePhase = 'registering';
   /** Ends a pause. */
   #wake = new AbortController();
-  /** Ends a poll in flight. */
-  readonly #cut = new AbortController();
+  /** Ends the poll in flight. */
+  #poll = new AbortController();
   /** Of `performance.now()`: how long a draining queue is polled at least. */
   #drainUntil = Number.POSITIVE_INFINITY;
   /** Resolves when the queue is gone: `lost` when the server had deleted it, `stopped` when it was cut short. */
@@ -94,10 +94,16 @@ export class Queue {
     this.#wake = new AbortController();
   }
 
+  /** Gives up the poll in flight, whose connection is known to be dead, and polls again. */
+  abandonPoll(reason: Error): void {
+    this.#poll.abort(reason);
+    this.retryNow();
+  }
+
   async #run(): Promise<'drained' | 'lost' | 'stopped'> {
     const { stop, hurry, readiness } = this.#options;
     const cutShort = () => {
-      this.#cut.abort();
+      this.#poll.abort();
       this.retryNow();
     };
     for (const signal of [stop, hurry]) signal.addEventListener('abort', cutShort, { once: true });
@@ -157,7 +163,7 @@ export class Queue {
       if (hurry.aborted) return 'drained';
       const remainingMs = this.#drainUntil - performance.now();
       try {
-        const count = await this.#poll(Math.max(0, Math.min(settings.pollWaitMs, remainingMs)));
+        const count = await this.#takeMessages(Math.max(0, Math.min(settings.pollWaitMs, remainingMs)));
         delay.succeeded();
         foreignNotFound = 0;
         if (count > 0) afterEmpty.reset();
@@ -173,9 +179,12 @@ export class Queue {
     }
   }
 
-  async #poll(waitMs: number): Promise<number> {
+  async #takeMessages(waitMs: number): Promise<number> {
+    this.#poll = new AbortController();
     const { client, onPoll } = this.#options;
-    const messages = await client.getMessages(this.path, waitMs, { signal: this.#cut.signal });
+    const messages = await client.getMessages(this.path, waitMs, {
+      signal: this.#poll.signal,
+    });
     onPoll(messages.length);
     for (const message of messages) this.#handle(message);
     return messages.length;

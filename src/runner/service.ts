@@ -7,17 +7,18 @@ import { createInvokeAgentHandler } from '../handlers/invoke-agent.ts';
 import { handlePing } from '../handlers/ping.ts';
 import { Jobs } from '../jobs/jobs.ts';
 import { JobStore } from '../jobs/store.ts';
-import { ExitCode, UserError } from '../lib/errors.ts';
 import { createLogger, type Logger } from '../lib/logger.ts';
 import { Plan42Client } from '../plan42/client.ts';
-import { parseRunnerToken, type RunnerToken, TokenError } from '../plan42/runner-token.ts';
 import { createTransport } from '../plan42/transport.ts';
 import { selectRuntime } from '../runtimes/select.ts';
 import { dispatch } from './dispatch.ts';
 import { openInstance } from './instance.ts';
 import { QueuePool } from './queue-pool.ts';
 import { Readiness } from './readiness.ts';
+import { watchConfig } from './reload.ts';
+import { requireRunnerToken } from './require-token.ts';
 import { drainOnSignal, type ShutdownSignals } from './shutdown.ts';
+import { watchForWake } from './wake.ts';
 
 export interface ServiceOptions {
   paths: Paths;
@@ -28,6 +29,8 @@ export interface ServiceOptions {
   version: string;
   write: (line: string) => void;
   signals: ShutdownSignals;
+  /** Calls back whenever somebody asks for the configuration to be read again. */
+  onReloadRequest: (listener: () => void) => void;
 }
 
 /**
@@ -36,15 +39,12 @@ export interface ServiceOptions {
  */
 export async function runService(options: ServiceOptions): Promise<void> {
   const { paths, env, signals } = options;
-  const { config, path, warnings } = await loadConfig({
-    path: paths.configFile,
-    explicit: options.explicitConfigFile,
-    env,
-    flags: options.flags,
-  });
+  const load = () =>
+    loadConfig({ path: paths.configFile, explicit: options.explicitConfigFile, env, flags: options.flags });
+  const { config, path, warnings } = await load();
   const baseLogger = createLogger({ ...config.log, write: options.write });
   for (const warning of warnings) baseLogger.warn(warning);
-  const { token, tenantId, runnerId } = requireToken(config, path);
+  const { token, tenantId, runnerId } = requireRunnerToken(config, path);
   // In text, for people, the first line says it; in JSON every line can be searched for it.
   const logger = config.log.format === 'json' ? baseLogger.with({ tenantID: tenantId, runnerID: runnerId }) : baseLogger;
 
@@ -78,27 +78,19 @@ export async function runService(options: ServiceOptions): Promise<void> {
   });
   const identity = { tenantID: tenantId, runnerID: runnerId, instanceID: instance.id };
   logStart(logger, { config, version: options.version, runtime: runtime.name, ...identity });
+  using _config = watchConfig({
+    ...{ path, load, config, logger, onReloadRequest: options.onReloadRequest },
+    onToken: (newToken) => {
+      client.replaceToken(newToken);
+      pool.retryNow();
+    },
+  });
+  using _wake = watchForWake((gapMs) => {
+    logger.info('the machine was asleep; connections are made anew', { seconds: Math.round(gapMs / 1000) });
+    pool.abandonPolls(new Error('the machine was asleep'));
+  });
   const timeoutMs = config.queues.shutdownTimeoutMs;
   await drainOnSignal({ pool, jobs, readiness, logger, signals, timeoutMs, stop: () => stop.abort() });
-}
-
-function requireToken(config: Config, path: string): RunnerToken & { token: string } {
-  const { token } = config.runner;
-  if (!token) {
-    throw new UserError('there is no runner token', {
-      remedy: `Set runner.token in ${path}, or PLAN42_RUNNER_TOKEN in the environment.`,
-      exitCode: ExitCode.configuration,
-    });
-  }
-  try {
-    return { token, ...parseRunnerToken(token) };
-  } catch (error) {
-    if (!(error instanceof TokenError)) throw error;
-    throw new UserError(`the runner token is invalid: ${error.message}`, {
-      remedy: `Get a new one and set runner.token in ${path}.`,
-      exitCode: ExitCode.token,
-    });
-  }
 }
 
 function logStart(
