@@ -3,7 +3,6 @@ import { Command, InvalidArgumentError } from 'commander';
 import { defaultPaths } from '../config/paths.ts';
 import { settableKeys } from '../config/read.ts';
 import { ExitCode } from '../lib/errors.ts';
-import { runService } from '../runner/service.ts';
 import type { ShutdownSignals } from '../runner/shutdown.ts';
 import type { CliContext } from './context.ts';
 import { renderError } from './render-error.ts';
@@ -34,6 +33,8 @@ export async function runnerMain(context: RunnerContext): Promise<ExitCode> {
       ...(options.configFile === undefined ? {} : { PLAN42_CONFIG_FILE: options.configFile }),
       ...(options.stateDir === undefined ? {} : { PLAN42_STATE_DIR: options.stateDir }),
     };
+    // Loaded late, so that --help, --version and mistakes are answered quickly.
+    const { runService } = await import('../runner/service.ts');
     await runService({
       paths: defaultPaths(places),
       explicitConfigFile: Boolean(places['PLAN42_CONFIG_FILE']),

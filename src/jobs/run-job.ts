@@ -65,6 +65,7 @@ async function startJob(record: JobRecord, context: JobContext, slot: Disposable
   using _starting = context.noteStarting();
   const told = tellStatus(context, 'Pulling Agent Image on Local Runner', stop);
   await runtime.pull(record.image, config.images.pullPolicy, stop);
+  logger.debug('the image is there');
   await told;
   stop.throwIfAborted();
 
