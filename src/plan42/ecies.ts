@@ -36,9 +36,9 @@ export interface KeyPair {
 
 const curve = 'prime256v1'; // OpenSSL's name of NIST P-256
 const tagLength = 16;
+// RFC 5480: SubjectPublicKeyInfo up to the point, for id-ecPublicKey on secp256r1.
+const spkiPrefix = Buffer.from('3059301306072a8648ce3d020106082a8648ce3d030107034200', 'hex');
 const kdfCounter = Buffer.from([0, 0, 0, 1]);
-// In an SPKI key on a named curve of 256 bits, the point's first byte, which tells its form.
-const pointOffset = 26;
 
 export function generateKeyPair(): KeyPair {
   return generateKeyPairSync('ec', { namedCurve: curve });
@@ -46,7 +46,15 @@ export function generateKeyPair(): KeyPair {
 
 /** The key as SPKI PEM, as the protocol sends it. */
 export function publicKeyPem(key: KeyObject): string {
-  return key.export({ type: 'spki', format: 'pem' }).toString();
+  return spkiPem(uncompressedPoint(key));
+}
+
+// Node's own PEM export takes as long as everything else about a message together.
+function spkiPem(point: Buffer): string {
+  const body = Buffer.concat([spkiPrefix, point])
+    .toString('base64')
+    .replaceAll(/.{64}(?=.)/g, '$&\n');
+  return `-----BEGIN PUBLIC KEY-----\n${body}\n-----END PUBLIC KEY-----\n`;
 }
 
 /**
@@ -54,12 +62,12 @@ export function publicKeyPem(key: KeyObject): string {
  * @throws DecryptionError if it is not a public key on P-256 (OpenSSL refuses points off the curve).
  */
 export function parsePublicKey(pem: string): KeyObject {
-  // `createPublicKey` would also take a private key or a certificate, and derive the public key from it.
-  if (!pem.trimStart().startsWith('-----BEGIN PUBLIC KEY-----'))
-    throw new DecryptionError('the public key is not SPKI PEM');
+  const body = /^\s*-----BEGIN PUBLIC KEY-----([A-Za-z0-9+/=\s]+)-----END PUBLIC KEY-----\s*$/.exec(pem)?.[1];
+  if (body === undefined) throw new DecryptionError('the public key is not SPKI PEM');
+  const der = Buffer.from(body, 'base64');
   let key: KeyObject;
   try {
-    key = createPublicKey(pem);
+    key = createPublicKey({ key: der, format: 'der', type: 'spki' });
   } catch (error) {
     throw new DecryptionError('the public key cannot be read', { cause: error });
   }
@@ -67,7 +75,7 @@ export function parsePublicKey(pem: string): KeyObject {
     throw new DecryptionError('the public key is not on P-256');
   }
   // OpenSSL knows a hybrid form too, in which one flipped bit would go unnoticed.
-  const form = key.export({ type: 'spki', format: 'der' })[pointOffset];
+  const form = der[spkiPrefix.length];
   if (form !== 2 && form !== 3 && form !== 4) throw new DecryptionError('the public key has an unknown form');
   return key;
 }
@@ -75,13 +83,14 @@ export function parsePublicKey(pem: string): KeyObject {
 /** Encrypts `plaintext` to `recipient`, with a fresh ephemeral key. */
 export function encrypt(plaintext: Uint8Array, recipient: KeyObject): WrappedSecret {
   const ephemeral = generateKeyPair();
-  const { key, iv } = deriveKey(ephemeral.privateKey, recipient, ephemeral.publicKey);
+  const point = uncompressedPoint(ephemeral.publicKey);
+  const { key, iv } = deriveKey(ephemeral.privateKey, recipient, point);
   const cipher = createCipheriv('aes-128-gcm', key, iv);
   const data = Buffer.concat([cipher.update(plaintext), cipher.final(), cipher.getAuthTag()]);
   return {
     EncryptionAlgorithm: eciesAlgorithm,
     EncryptedData: data.toString('base64'),
-    EphemeralPublicKey: publicKeyPem(ephemeral.publicKey),
+    EphemeralPublicKey: spkiPem(point),
   };
 }
 
@@ -94,7 +103,7 @@ export function decrypt(secret: WrappedSecret, recipient: KeyObject): Buffer {
   const ephemeral = parsePublicKey(secret.EphemeralPublicKey);
   const data = parseBase64(secret.EncryptedData);
   if (data.length < tagLength) throw new DecryptionError('the encrypted data is too short');
-  const { key, iv } = deriveKey(recipient, ephemeral, ephemeral);
+  const { key, iv } = deriveKey(recipient, ephemeral, uncompressedPoint(ephemeral));
   const decipher = createDecipheriv('aes-128-gcm', key, iv, { authTagLength: tagLength });
   decipher.setAuthTag(data.subarray(-tagLength));
   try {
@@ -104,9 +113,9 @@ export function decrypt(secret: WrappedSecret, recipient: KeyObject): Buffer {
   }
 }
 
-function deriveKey(privateKey: KeyObject, publicKey: KeyObject, ephemeral: KeyObject): { key: Buffer; iv: Buffer } {
+function deriveKey(privateKey: KeyObject, publicKey: KeyObject, ephemeralPoint: Buffer): { key: Buffer; iv: Buffer } {
   const secret = diffieHellman({ privateKey, publicKey });
-  const block = hash('sha256', Buffer.concat([secret, kdfCounter, uncompressedPoint(ephemeral)]), 'buffer');
+  const block = hash('sha256', Buffer.concat([secret, kdfCounter, ephemeralPoint]), 'buffer');
   return { key: block.subarray(0, 16), iv: block.subarray(16, 32) };
 }
 
