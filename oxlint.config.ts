@@ -43,6 +43,17 @@ const directions = rooms.map((room): OxlintOverride => {
 
 const onlyInBin = { files: ['src/**/*.ts'], excludeFiles: ['src/bin/**', '**/*.test.ts'] };
 
+// Tests hand functions and odd values around on purpose.
+const inTests = {
+  files: ['**/*.test.ts', 'test/**/*.ts'],
+  rules: {
+    'typescript/unbound-method': 'off',
+    'typescript/restrict-template-expressions': 'off',
+    'typescript/no-base-to-string': 'off',
+    'typescript/no-misused-spread': 'off',
+  },
+} satisfies OxlintOverride;
+
 export default defineConfig({
   options: { typeAware: true, denyWarnings: true, reportUnusedDisableDirectives: 'error' },
   plugins: ['typescript', 'import', 'unicorn', 'node', 'promise', 'oxc'],
@@ -53,7 +64,9 @@ export default defineConfig({
     // node:test takes care of its own promises.
     'typescript/no-floating-promises': [
       'error',
-      { allowForKnownSafeCalls: [{ from: 'package', name: ['test', 'it', 'describe', 'suite'], package: 'node:test' }] },
+      {
+        allowForKnownSafeCalls: [{ from: 'package', name: ['test', 'it', 'describe', 'suite'], package: 'node:test' }],
+      },
     ],
     'typescript/no-misused-promises': 'error',
     'typescript/switch-exhaustiveness-check': 'error',
@@ -65,12 +78,17 @@ export default defineConfig({
     'typescript/no-unsafe-type-assertion': 'off',
     'typescript/consistent-return': 'off',
     'typescript/no-meaningless-void-operator': 'off',
+    'typescript/no-unnecessary-type-conversion': 'off',
     'unicorn/consistent-function-scoping': 'off', // Functions stand where they are understood.
     'unicorn/no-useless-spread': 'off', // Spread keeps an option and its value together in argument lists.
     'import/no-named-as-default-member': 'off',
     'import/no-unassigned-import': 'off',
     'promise/always-return': 'off',
   },
-  overrides: [...directions, { ...onlyInBin, rules: { 'node/no-process-env': 'error', 'unicorn/no-process-exit': 'error' } }],
+  overrides: [
+    ...directions,
+    inTests,
+    { ...onlyInBin, rules: { 'node/no-process-env': 'error', 'unicorn/no-process-exit': 'error' } },
+  ],
   ignorePatterns: ['dist', 'bin', 'node_modules'],
 });

@@ -50,14 +50,25 @@ async function compare(name: 'podman' | 'docker', engines: Engines): Promise<voi
     `${name}: first output ${median(ours).toFixed(0)} ms after the pull, by hand ${median(byHandMs).toFixed(0)} ms: ` +
       `${difference.toFixed(0)} ms more, ${(median(ours) / median(byHandMs)).toFixed(2)}× (medians of ${rounds})`,
   );
-  console.log(`${name}: an invocation is answered ${median(answers).toFixed(1)} ms after it is delivered (at most ${Math.max(...answers).toFixed(1)} ms)`);
+  console.log(
+    `${name}: an invocation is answered ${median(answers).toFixed(1)} ms after it is delivered (at most ${Math.max(...answers).toFixed(1)} ms)`,
+  );
 }
 
-async function byRunner(plane: MessagePlane, runner: RunnerProcess, image: string): Promise<{ startMs: number; answerMs: number }> {
+async function byRunner(
+  plane: MessagePlane,
+  runner: RunnerProcess,
+  image: string,
+): Promise<{ startMs: number; answerMs: number }> {
   const taskId = randomUUID();
   const jobId = `plan42-${taskId}-1`;
   const turn = { TenantId: plane.tenantId, TaskId: taskId, TurnIndex: 1, Version: 1, Status: 'Pending' };
-  const request = { Type: 'InvokeAgentRequest', Turn: turn, Task: { TaskId: taskId, Prompt: prompt }, AgentToken: 'p42a_x' };
+  const request = {
+    Type: 'InvokeAgentRequest',
+    Turn: turn,
+    Task: { TaskId: taskId, Prompt: prompt },
+    AgentToken: 'p42a_x',
+  };
   const message = plane.message({ ...request, Environment: { DockerImage: image } });
   const delivered = performance.now();
   await plane.deliver([message]);
@@ -81,7 +92,16 @@ async function byHand(command: string, image: string, env: NodeJS.ProcessEnv): P
   await writeFile(requestFile, JSON.stringify({ Prompt: prompt }));
   await using request = await open(requestFile, 'r');
   await using log = await open(logFile, 'a');
-  const args = ['run', '--rm', '--interactive', '--log-driver', 'none', '--entrypoint', '/usr/bin/agent-wrapper', image];
+  const args = [
+    'run',
+    '--rm',
+    '--interactive',
+    '--log-driver',
+    'none',
+    '--entrypoint',
+    '/usr/bin/agent-wrapper',
+    image,
+  ];
   const startedAt = Date.now();
   const child = spawn(command, args, { env, stdio: [request.fd, log.fd, log.fd] });
   await once(child, 'exit');

@@ -20,7 +20,8 @@ const agent = join(root, 'dist/js/sample-agent.mjs');
 const image = 'localhost/plan42-sample-agent:demo';
 
 const interrupted = new AbortController();
-for (const name of ['SIGINT', 'SIGTERM'] as const) process.once(name, () => interrupted.abort(new Error('interrupted')));
+for (const name of ['SIGINT', 'SIGTERM'] as const)
+  process.once(name, () => interrupted.abort(new Error('interrupted')));
 
 await using resources = new AsyncDisposableStack();
 try {
@@ -45,7 +46,17 @@ async function demo(): Promise<number> {
   const port = await freePort();
   const data = join(folder, 'server');
   const listen = `127.0.0.1:${port}`;
-  const server = start('server', ['plan42', 'server', 'start', '--listen', listen, '--data', data, '--log-level', 'warn']);
+  const server = start('server', [
+    'plan42',
+    'server',
+    'start',
+    '--listen',
+    listen,
+    '--data',
+    data,
+    '--log-level',
+    'warn',
+  ]);
   await server.prints(/Plan42 server: /);
 
   title('3. A token for a runner, and its configuration');
@@ -61,7 +72,19 @@ async function demo(): Promise<number> {
 
   title('5. A task for an agent');
   const prompt = 'Tell me how many words this is.';
-  const create = ['plan42', 'server', 'task', 'create', '--data', data, '--image', image, '--prompt', prompt, '--follow'];
+  const create = [
+    'plan42',
+    'server',
+    'task',
+    'create',
+    '--data',
+    data,
+    '--image',
+    image,
+    '--prompt',
+    prompt,
+    '--follow',
+  ];
   const exitCode = await runAloud(create);
   if (exitCode !== 0) await showJobLogs(join(folder, 'runner/logs'));
 

@@ -33,7 +33,7 @@ test('bad messages cost no good one its answer', async () => {
     'a bad caller key': plane.message(ping, { CallerPublicKey: 'junk' }),
     'a number as caller key': plane.message(ping, { CallerPublicKey: 1 }),
     'junk instead of JSON': plane.message(`${secret}{`),
-    'null': plane.message('null'),
+    null: plane.message('null'),
     'an array': plane.message([secret]),
     'no type': plane.message({ Secret: secret }),
     'a null type': plane.message({ Type: null }),
@@ -84,7 +84,10 @@ test('an invocation that lacks its parts is answered with what is wrong', async 
     [{ Type, Turn: { TaskId, TurnIndex: 1.5 } }, /^invalid turn index: 1\.5$/],
     [{ Type, Turn: { TaskId, TurnIndex: '1' } }, /^invalid turn index: 1$/],
     [{ Type, Turn: { TaskId, TurnIndex: 1 } }, /^invalid Docker image: \(missing\)$/],
-    [{ Type, Turn: { TaskId, TurnIndex: 1 }, Environment: { DockerImage: '--privileged' } }, /^invalid Docker image: invalid repository/],
+    [
+      { Type, Turn: { TaskId, TurnIndex: 1 }, Environment: { DockerImage: '--privileged' } },
+      /^invalid Docker image: invalid repository/,
+    ],
     [{ Type, Turn: { TaskId, TurnIndex: 1 }, Environment }, /^missing agent token$/],
     [{ Type, Turn: [], Environment }, /^invalid/],
   ];

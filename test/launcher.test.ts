@@ -1,5 +1,5 @@
 import assert from 'node:assert/strict';
-import { type SpawnSyncReturns, spawn, spawnSync } from 'node:child_process';
+import { type SpawnSyncOptionsWithStringEncoding, type SpawnSyncReturns, spawn, spawnSync } from 'node:child_process';
 import { once } from 'node:events';
 import { chmod, cp, mkdir, mkdtempDisposable, symlink, writeFile } from 'node:fs/promises';
 import { tmpdir } from 'node:os';
@@ -107,7 +107,11 @@ describe('plan42 as a process', () => {
   it('ends quietly when its reader goes away', () => {
     const script = 'set -o pipefail; for i in 1 2 3 4 5; do "$0" server task create --help | true || exit; done';
     // Bash reads ~/.bashrc when its standard input is a socket.
-    const options = { encoding: 'utf8', env: { PATH }, stdio: ['ignore', 'pipe', 'pipe'] } as const;
+    const options = {
+      encoding: 'utf8',
+      env: { PATH },
+      stdio: ['ignore', 'pipe', 'pipe'],
+    } satisfies SpawnSyncOptionsWithStringEncoding;
     const { status, stderr } = spawnSync('bash', ['-c', script, plan42], options);
     assert.deepEqual({ status, stderr }, { status: 0, stderr: '' });
   });

@@ -52,7 +52,11 @@ for (const name of ['podman', 'docker'] as const) {
       const input = JSON.parse(request);
       assert.equal(input.Type, 'InvokeAgentRequest');
       assert.equal(input.Task.TaskId, taskId);
-      assert.equal(input.Turn.Status, 'Pulling Agent Image on Local Runner', 'the newest turn that the server returned');
+      assert.equal(
+        input.Turn.Status,
+        'Pulling Agent Image on Local Runner',
+        'the newest turn that the server returned',
+      );
       assert.ok(input.AgentToken.startsWith('p42a_'));
       assert.deepEqual(
         rest.filter((line) => !line.startsWith('ls:')),
@@ -91,12 +95,25 @@ for (const name of ['podman', 'docker'] as const) {
       await using setting = await setUp(t, name, '[images]\nallowed = ["127.0.0.1:*/test/*"]\n');
       if (!setting.plane) return;
       const { plane, engines } = setting;
-      const failure = async (image: string) => (await untilOver(plane, await startTask(plane, image))).turn.ErrorMessage;
+      const failure = async (image: string) =>
+        (await untilOver(plane, await startTask(plane, image))).turn.ErrorMessage;
       const missing = `${engines.registry}/test/nonesuch:v1`;
-      assert.match(await failure(missing), new RegExp(`cannot pull the image ${missing}: .*(manifest unknown|not found)`, 'i'));
-      assert.match(await failure('docker.io/library/busybox'), /'docker.io\/library\/busybox' is not allowed on this runner/);
-      assert.match(await failure('busybox:latest extra text'), /^invalid Docker image: invalid tag: 'latest extra text'$/);
-      assert.match(await failure(engines.images.noEntrypoint), /could not be started: .*agent-wrapper.*(no such file|not found)/is);
+      assert.match(
+        await failure(missing),
+        new RegExp(`cannot pull the image ${missing}: .*(manifest unknown|not found)`, 'i'),
+      );
+      assert.match(
+        await failure('docker.io/library/busybox'),
+        /'docker.io\/library\/busybox' is not allowed on this runner/,
+      );
+      assert.match(
+        await failure('busybox:latest extra text'),
+        /^invalid Docker image: invalid tag: 'latest extra text'$/,
+      );
+      assert.match(
+        await failure(engines.images.noEntrypoint),
+        /could not be started: .*agent-wrapper.*(no such file|not found)/is,
+      );
     });
 
     test('pulls as the policy says', async (t) => {
@@ -134,7 +151,13 @@ async function setUp(t: TestContext, name: 'podman' | 'docker', config = ''): Pr
   if (!engines) return nothing;
   const { env } = engines[name] as { env: NodeJS.ProcessEnv };
   const plane = await startControlPlane();
-  const runner = await RunnerProcess.start({ url: plane.server.url, token: await plane.newToken(), runtime: name, config, env });
+  const runner = await RunnerProcess.start({
+    url: plane.server.url,
+    token: await plane.newToken(),
+    runtime: name,
+    config,
+    env,
+  });
   await runner.ready();
   const run = promisify(execFile);
   return {

@@ -19,7 +19,11 @@ function start(config: string | undefined, args: string[] = [], env: NodeJS.Proc
   const file = join(folder, 'config.toml');
   if (config === undefined) rmSync(file, { force: true });
   else writeFileSync(file, config, { mode: 0o600 });
-  const options = { env: { PATH: process.env['PATH'], HOME: folder, ...env }, encoding: 'utf8', timeout: 20_000 } as const;
+  const options = {
+    env: { PATH: process.env['PATH'], HOME: folder, ...env },
+    encoding: 'utf8',
+    timeout: 20_000,
+  } as const;
   return spawnSync(executable, ['-c', file, ...args], options);
 }
 
@@ -29,18 +33,58 @@ const config = (token: string, runtime = 'host') =>
 const cases: [what: string, run: () => ReturnType<typeof start>, exitCode: number, error: RegExp][] = [
   ['no file', () => start(undefined), 3, /there is no configuration file .*config\.toml\. Create it/],
   ['bad TOML', () => start('[runner\nx = 1'), 3, /config\.toml:\d+:\d+: /],
-  ['a wrong type', () => start('[runner]\nskip_ssl_verify = "yes"'), 3, /config\.toml:2:1: runner\.skip_ssl_verify is neither true nor false/],
-  ['plain http', () => start('[runner]\nurl = "http://example.com"'), 3, /config\.toml:2:1: runner\.url is not an https URL/],
+  [
+    'a wrong type',
+    () => start('[runner]\nskip_ssl_verify = "yes"'),
+    3,
+    /config\.toml:2:1: runner\.skip_ssl_verify is neither true nor false/,
+  ],
+  [
+    'plain http',
+    () => start('[runner]\nurl = "http://example.com"'),
+    3,
+    /config\.toml:2:1: runner\.url is not an https URL/,
+  ],
   ['no token', () => start('[runner]\n'), 3, /there is no runner token\. Set runner\.token in .*config\.toml/],
-  ['a token that is no JWT', () => start(config('p42r_nonsense')), 4, /token is invalid: a JWT has 3 parts, this has 1/],
+  [
+    'a token that is no JWT',
+    () => start(config('p42r_nonsense')),
+    4,
+    /token is invalid: a JWT has 3 parts, this has 1/,
+  ],
   ['another kind of token', () => start(config('ghp_nonsense')), 4, /token is invalid: it does not start with "p42r_"/],
-  ['an expired token', () => start(config(jwt({ sub: 't', runner_id: 'r', exp: 1000 }))), 4, /it expired at 1970-01-01T00:16:40/],
+  [
+    'an expired token',
+    () => start(config(jwt({ sub: 't', runner_id: 'r', exp: 1000 }))),
+    4,
+    /it expired at 1970-01-01T00:16:40/,
+  ],
   ['a token without runner ID', () => start(config(jwt({ sub: 't', exp: 4e9 }))), 4, /it has no runner ID/],
   ['a token without tenant ID', () => start(config(jwt({ runner_id: 'r', exp: 4e9 }))), 4, /it has no tenant ID/],
-  ['a runtime that is not switched on', () => start(config(good)), 5, /the runtime host is not ready: .*host\.unisolated = true/],
-  ['a runtime that is not installed', () => start(config(good, 'podman'), [], { PATH: '/nonexistent' }), 5, /there is no podman command\. Install Podman/],
-  ['an unknown flag', () => start(config(good), ['--runtme', 'host']), 2, /unknown option '--runtme' \(did you mean --runtime\?\)/],
-  ['an unknown setting', () => start(config(good), ['--set', 'jobs.max_job=1']), 3, /no setting "jobs\.max_job", did you mean "jobs\.max_jobs"\?/],
+  [
+    'a runtime that is not switched on',
+    () => start(config(good)),
+    5,
+    /the runtime host is not ready: .*host\.unisolated = true/,
+  ],
+  [
+    'a runtime that is not installed',
+    () => start(config(good, 'podman'), [], { PATH: '/nonexistent' }),
+    5,
+    /there is no podman command\. Install Podman/,
+  ],
+  [
+    'an unknown flag',
+    () => start(config(good), ['--runtme', 'host']),
+    2,
+    /unknown option '--runtme' \(did you mean --runtime\?\)/,
+  ],
+  [
+    'an unknown setting',
+    () => start(config(good), ['--set', 'jobs.max_job=1']),
+    3,
+    /no setting "jobs\.max_job", did you mean "jobs\.max_jobs"\?/,
+  ],
   ['a token as a flag', () => start(config(good), ['--set', 'runner.token=p42r_x']), 3, /no setting "runner\.token"/],
 ];
 
@@ -61,6 +105,9 @@ test('a file that others can read is used, with a warning', () => {
   const file = join(folder, 'open.toml');
   writeFileSync(file, config(good));
   chmodSync(file, 0o644);
-  const { stderr } = spawnSync(executable, ['-c', file], { encoding: 'utf8', env: { PATH: process.env['PATH'], HOME: folder } });
+  const { stderr } = spawnSync(executable, ['-c', file], {
+    encoding: 'utf8',
+    env: { PATH: process.env['PATH'], HOME: folder },
+  });
   assert.match(stderr, /others can read it: run chmod 600/);
 });

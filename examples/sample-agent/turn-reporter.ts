@@ -165,5 +165,7 @@ function isTransient(answer: ApiAnswer | undefined): boolean {
 }
 
 function describe(answer: ApiAnswer | undefined): string {
-  return answer === undefined ? 'nothing' : `${answer.status} ${String(answer.body['Message'] ?? '')}`.trim();
+  if (answer === undefined) return 'nothing';
+  const { Message } = answer.body;
+  return typeof Message === 'string' ? `${answer.status} ${Message}` : String(answer.status);
 }

@@ -69,22 +69,22 @@ export function number(min: number, max: number, { whole = true } = {}): Kind<nu
 }
 
 const unitsMs: Record<string, number> = { ms: 1, s: 1000, m: 60_000, h: 3_600_000, d: 86_400_000 };
-const maxDurationMs = 365 * 86_400_000;
+// The longest that a timer can wait is some 24.8 days.
+const maxDurationMs = 24 * 86_400_000;
 
 /** A duration such as `"30s"` or `"1h30m"`, in milliseconds. */
-export function duration(minMs = 0): Kind<number> {
-  return kind('duration: "500ms", "30s", "5m", "1h30m"', (value) => parseDuration(value, minMs), same);
+export function duration({ maxMs = maxDurationMs } = {}): Kind<number> {
+  return kind('duration: "500ms", "30s", "5m", "1h30m"', (value) => parseDuration(value, maxMs), same);
 }
 
-function parseDuration(value: unknown, minMs: number): number {
+function parseDuration(value: unknown, maxMs: number): number {
   if (typeof value !== 'string' || !/^(\d+(\.\d+)?(ms|s|m|h|d))+$/.test(value)) {
     throw new InvalidValue('not a duration like "30s", "5m" or "1h30m"');
   }
   let ms = 0;
   for (const [, amount, unit = ''] of value.matchAll(/(\d+(?:\.\d+)?)(ms|[smhd])/g))
     ms += Number(amount) * (unitsMs[unit] ?? 0);
-  if (ms < minMs) throw new InvalidValue(`shorter than ${minMs / 1000} s`);
-  if (ms > maxDurationMs) throw new InvalidValue('longer than a year');
+  if (ms > maxMs) throw new InvalidValue(`longer than ${maxMs / 1000} s`);
   return Math.round(ms);
 }
 
@@ -139,6 +139,15 @@ export const serverUrl: Kind<URL> = kind(
   },
   same,
 );
+
+/** Like `kind`, but an empty string stands for `value`. */
+export function emptyMeans<T>(value: T, kind: Kind<T>): Kind<T> {
+  return {
+    notation: kind.notation,
+    fromToml: (given) => (given === '' ? value : kind.fromToml(given)),
+    fromText: (given) => (given === '' ? value : kind.fromText(given)),
+  };
+}
 
 export interface HostPort {
   host: string;

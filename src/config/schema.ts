@@ -8,6 +8,7 @@ import {
   boolean,
   choice,
   duration,
+  emptyMeans,
   hostPort,
   type Kind,
   list,
@@ -90,7 +91,12 @@ export const tables = {
   },
   queues: {
     maxQueues: field('max_queues', number(1, 1000), 64, 'upper bound of the queues polled at once'),
-    pollWaitMs: field('poll_wait', duration(), 30 * seconds, 'how long a poll waits at the server; at most 2 minutes'),
+    pollWaitMs: field(
+      'poll_wait',
+      duration({ maxMs: 2 * minutes }),
+      30 * seconds,
+      'how long a poll waits at the server; at most 2 minutes',
+    ),
     drainTimeMs: field('drain_time', duration(), 30 * seconds, 'a draining queue is polled at least this long'),
     shutdownTimeoutMs: field('shutdown_timeout', duration(), 5 * minutes, 'after this a shutdown waits no longer'),
     scaleUpAfterMs: field('scale_up_after', duration(), minutes, 'shortest time of high load before more queues'),
@@ -129,10 +135,12 @@ export const tables = {
   },
 } as const;
 
+const githubCom = new URL('https://github.com');
+
 /** One `[github.<name>]` table each. */
 export const connectionFields = {
   name: optional('name', text, 'what people call the connection'),
-  url: field('url', serverUrl, new URL('https://github.com'), 'github.com or a GitHub Enterprise Server'),
+  url: field('url', emptyMeans(githubCom, serverUrl), githubCom, 'github.com or a GitHub Enterprise Server'),
   connectionId: optional('connection_id', text, 'the connection’s ID in Plan42'),
   token: secret('token', 'a GitHub token'),
 } as const;

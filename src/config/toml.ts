@@ -1,4 +1,4 @@
-import { type AST, getStaticTOMLValue, ParseError, parseTOML } from 'toml-eslint-parser';
+import { type AST, getStaticTOMLValue, ParseError, parseTOML, traverseNodes } from 'toml-eslint-parser';
 
 export interface Position {
   /** From 1. */
@@ -33,6 +33,7 @@ export function parseToml(source: string): TomlDocument {
     if (!(error instanceof ParseError)) throw error;
     throw new TomlSyntaxError(error.message, { line: error.lineNumber, column: error.column + 1 });
   }
+  refusePrototypes(ast);
   const positions = new Map<string, Position>();
   for (const node of ast.body[0].body) collect(node, [], positions);
   return {
@@ -47,13 +48,33 @@ export function parseToml(source: string): TomlDocument {
   };
 }
 
+// The parser's values are made by assignment, which with such a key would change every object of the program.
+function refusePrototypes(ast: AST.TOMLProgram): void {
+  traverseNodes(ast, {
+    enterNode(node) {
+      if (node.type !== 'TOMLKey') return;
+      const key = node.keys.find((part) => getStaticTOMLValue(part) === '__proto__');
+      if (key !== undefined) throw new TomlSyntaxError('The key "__proto__" is not allowed', positionOf(key));
+    },
+    leaveNode() {},
+  });
+}
+
+function positionOf(node: AST.TOMLNode): Position {
+  const { line, column } = node.loc.start;
+  return { line, column: column + 1 };
+}
+
 function collect(
   node: AST.TOMLTable | AST.TOMLKeyValue,
   parent: readonly string[],
   positions: Map<string, Position>,
 ): void {
   const path = [...parent, ...getStaticTOMLValue(node.key).map(String)];
-  remember(positions, path, node.key);
+  // A dotted key makes tables on its way.
+  for (let length = parent.length + 1; length <= path.length; length += 1) {
+    remember(positions, path.slice(0, length), node.key);
+  }
   if (node.type === 'TOMLTable') {
     for (const child of node.body) collect(child, path, positions);
   } else if (node.value.type === 'TOMLInlineTable') {
@@ -62,8 +83,7 @@ function collect(
 }
 
 function remember(positions: Map<string, Position>, path: readonly string[], node: AST.TOMLNode): void {
-  const { line, column } = node.loc.start;
-  if (!positions.has(pathKey(path))) positions.set(pathKey(path), { line, column: column + 1 });
+  if (!positions.has(pathKey(path))) positions.set(pathKey(path), positionOf(node));
 }
 
 function pathKey(path: readonly string[]): string {

@@ -15,9 +15,10 @@ export function buildAgentInput(request: string, { turn, connection, feedback }:
   const input = parseLossless(request) as Record<string, unknown>;
   const replace = (name: string, value: unknown) => {
     if (value === undefined) return;
-    // The request may spell the field with other capitals.
-    const spelled = Object.keys(input).find((key) => key.toLowerCase() === name.toLowerCase());
-    input[spelled ?? name] = value;
+    // The request may spell the field with other capitals; whoever reads it must not find two.
+    const others = Object.keys(input).filter((key) => key.toLowerCase() === name.toLowerCase() && key !== name);
+    for (const other of others) delete input[other];
+    input[name] = value;
   };
   replace('Turn', turn);
   replace('GithubToken', connection?.token);

@@ -65,17 +65,33 @@ export class Jobs implements AsyncDisposable {
 
   /** Goes on with the jobs that an earlier run of this runner left. */
   async adopt(): Promise<void> {
+    const { logger } = this.#options;
+    for (const { record, secrets, killed } of await this.#readLeft()) {
+      this.#watch(record, secrets);
+      logger.info('a job of an earlier run is looked after again', { job_id: record.jobId, phase: record.phase });
+      if (!killed) continue;
+      this.kill(record.jobId).catch((error: unknown) => {
+        logger.error('a job could not be killed', { job_id: record.jobId, error });
+      });
+    }
+  }
+
+  /** Running jobs first, since they hold their slots already; the others in the order in which they were accepted. */
+  async #readLeft() {
     const { store, logger } = this.#options;
+    const left = [];
     for (const jobId of await store.listActive()) {
       try {
         const record = await store.readActive(jobId);
-        const request = await store.readRequest(jobId);
-        this.#watch(record, { request: request ?? '{}', agentToken: await store.readAgentToken(jobId) });
-        logger.info('a job of an earlier run is looked after again', { job_id: jobId, phase: record.phase });
+        const request = (await store.readRequest(jobId)) ?? '{}';
+        const secrets = { request, agentToken: await store.readAgentToken(jobId) };
+        left.push({ record, secrets, killed: await store.isKilled(jobId) });
       } catch (error) {
         logger.error('a job of an earlier run cannot be read', { job_id: jobId, error });
       }
     }
+    const rank = ({ phase, acceptedAt }: JobRecord) => `${phase === 'accepted' ? 1 : 0} ${acceptedAt}`;
+    return left.sort((a, b) => (rank(a.record) < rank(b.record) ? -1 : 1));
   }
 
   /** Ends a job by a person's wish. Returns false when there is no such job. */

@@ -44,6 +44,11 @@ export async function runJob(record: JobRecord, context: JobContext): Promise<vo
   using slot = new DisposableStack();
   try {
     if (job.phase === 'accepted') job = await startJob(job, context, slot);
+    else if (job.phase === 'started') {
+      slot.use(context.slots.occupy());
+      // A crash can have come between the start and this.
+      await store.removeInput(job.jobId);
+    }
     if (job.phase === 'started') {
       const exit = await runtime.wait(place, detach);
       logger.info('the agent has ended', { exit_code: exit.exitCode, out_of_memory: exit.outOfMemory || undefined });
@@ -79,6 +84,8 @@ async function startJob(record: JobRecord, context: JobContext, slot: Disposable
   await runtime.start({ ...store.place(record.jobId), image: record.image, requestFile });
   await store.removeInput(record.jobId);
   logger.info('the job is running', { runtime: runtime.name });
+  // Whoever killed it meanwhile found nothing to kill.
+  if (cancel.aborted) await runtime.kill(store.place(record.jobId), config.jobs.stopTimeoutMs);
   return started;
 }
 
@@ -148,13 +155,14 @@ async function recordFailure(
   else logger.error('the job failed', { error });
   const ended: JobRecord = { ...record, phase: 'ended', endedAt: new Date().toISOString(), failure };
   await store.update(ended);
+  await store.removeInput(record.jobId);
   return ended;
 }
 
 async function finishJob(record: JobRecord, { store, runtime, turn, logger, detach }: JobContext): Promise<void> {
   const endedAt = new Date(record.endedAt ?? Date.now());
-  await runtime.remove(store.place(record.jobId));
   await turn.fail(record.failure ?? 'The agent has ended.', endedAt, detach);
+  await runtime.remove(store.place(record.jobId));
   await store.finish(record);
   logger.info('the job is finished');
 }

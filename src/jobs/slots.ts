@@ -9,14 +9,20 @@ export class Slots {
 
   /** A slot if one is free now. The holder disposes of it. */
   tryTake(): Disposable | undefined {
-    if (this.#free === 0) return undefined;
+    if (this.#free <= 0) return undefined;
+    this.#free -= 1;
+    return this.#slot();
+  }
+
+  /** A slot even when none is free, for what is running already. */
+  occupy(): Disposable {
     this.#free -= 1;
     return this.#slot();
   }
 
   /** Waits for a slot; rejects with the signal's reason. */
   take(signal: AbortSignal): Promise<Disposable> {
-    signal.throwIfAborted();
+    if (signal.aborted) return Promise.reject(signal.reason);
     const slot = this.tryTake();
     if (slot) return Promise.resolve(slot);
     const { promise, resolve, reject } = Promise.withResolvers<Disposable>();
@@ -39,7 +45,7 @@ export class Slots {
       [Symbol.dispose]: () => {
         if (!held) return;
         held = false;
-        const next = this.#waiting.shift();
+        const next = this.#free < 0 ? undefined : this.#waiting.shift();
         if (next) next(this.#slot());
         else this.#free += 1;
       },

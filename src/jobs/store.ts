@@ -2,6 +2,7 @@
  * Jobs on disk: `active/<job ID>/` while there is something left to do, `finished/<job ID>.json` afterwards, so that
  * starting up reads only what matters.
  */
+import { randomUUID } from 'node:crypto';
 import { access, mkdir, readdir, readFile, rename, rm } from 'node:fs/promises';
 import { join } from 'node:path';
 import * as v from 'valibot';
@@ -16,6 +17,8 @@ export class JobExistsError extends Error {
   override readonly name = 'JobExistsError';
 }
 
+// Not the end of a job ID, so that what a crash leaves behind is no job.
+const draftSuffix = '.draft';
 const recordFile = 'job.json';
 const requestFile = 'request.json';
 const inputFile = 'input.json';
@@ -44,6 +47,10 @@ export class JobStore {
     const store = new JobStore(stateDir, logDir);
     for (const folder of [store.#active, store.#finished, logDir])
       await mkdir(folder, { recursive: true, mode: 0o700 });
+    // What a crash has left behind can hold secrets.
+    for (const name of await readdir(store.#active)) {
+      if (name.endsWith(draftSuffix)) await rm(join(store.#active, name), { recursive: true, force: true });
+    }
     return store;
   }
 
@@ -57,14 +64,13 @@ export class JobStore {
    */
   async create(record: JobRecord, secrets: JobSecrets): Promise<void> {
     const { folder } = this.place(record.jobId);
-    // Not a job ID, so that what a crash leaves behind is no job.
-    const draft = `${folder}.draft`;
-    await rm(draft, { recursive: true, force: true });
+    // A name of its own, since the same job can be asked for twice at a time.
+    const draft = `${folder}.${randomUUID()}${draftSuffix}`;
     await mkdir(draft, { mode: 0o700 });
-    await writeDurably(join(draft, requestFile), secrets.request);
-    await writeDurably(join(draft, tokenFile), secrets.agentToken);
-    await writeDurably(join(draft, recordFile), serialise(record));
     try {
+      await writeDurably(join(draft, requestFile), secrets.request);
+      await writeDurably(join(draft, tokenFile), secrets.agentToken);
+      await writeDurably(join(draft, recordFile), serialise(record));
       // Fails if the folder is there, as it is not empty.
       await rename(draft, folder);
     } catch (error) {
@@ -121,7 +127,11 @@ export class JobStore {
   /** Nothing is left to do: keeps the record and forgets everything else. */
   async finish(record: JobRecord): Promise<void> {
     await writeDurably(join(this.#finished, `${record.jobId}.json`), serialise(record));
-    await rm(this.place(record.jobId).folder, { recursive: true, force: true });
+    const { folder } = this.place(record.jobId);
+    const remains = `${folder}.${randomUUID()}${draftSuffix}`;
+    // At once, since half a folder would be a job that can't be read.
+    await rename(folder, remains);
+    await rm(remains, { recursive: true, force: true });
   }
 
   /** The IDs of the jobs that are not finished. */

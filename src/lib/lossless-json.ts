@@ -2,8 +2,8 @@ type Reviver = (this: unknown, key: string, value: unknown, context: { source?: 
 
 // JSON.rawJSON and the reviver's context are ES2026; the library's types do not have them yet.
 const { rawJSON, parse } = JSON as unknown as {
-  rawJSON(text: string): unknown;
-  parse(text: string, reviver: Reviver): unknown;
+  rawJSON: (text: string) => unknown;
+  parse: (text: string, reviver: Reviver) => unknown;
 };
 
 /**

@@ -144,7 +144,10 @@ export class AdminClient {
     const page = knownFields({ [arrayName]: v.nullish(v.array(schema)), NextToken: v.nullish(v.string()) });
     for (let token = ''; ; ) {
       const search = new URLSearchParams({ maxResults: '500', ...query, ...(token ? { [tokenName]: token } : {}) });
-      const answer: Record<string, unknown> = await this.#call({ method: 'GET', path: `${path}?${search}` }, page);
+      const answer: Record<string, unknown> = await this.#call(
+        { method: 'GET', path: `${path}?${search.toString()}` },
+        page,
+      );
       items.push(...((answer[arrayName] ?? []) as v.InferOutput<Schema>[]));
       token = (answer['NextToken'] as string | undefined) ?? '';
       if (token === '') return items;

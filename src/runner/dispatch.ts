@@ -43,13 +43,18 @@ export async function dispatch(raw: unknown, origin: Origin, options: DispatchOp
     if (answer === undefined) return;
     const payload = encrypt(Buffer.from(JSON.stringify(answer)), parsePublicKey(message.CallerPublicKey));
     const address = { messageId: message.MessageID, callerId: message.CallerID };
-    await deliver(() =>
-      options.client.writeResponse(origin.queue, address, payload, { signal: options.signal, timeoutMs: attemptTimeoutMs }),
+    await deliver(
+      () =>
+        options.client.writeResponse(origin.queue, address, payload, {
+          signal: options.signal,
+          timeoutMs: attemptTimeoutMs,
+        }),
       receivedAt + answerTimeMs,
       options.signal,
     );
   } catch (error) {
-    if (error instanceof v.ValiError) logger.warn('a message has the wrong shape', { field: v.getDotPath(error.issues[0]) });
+    if (error instanceof v.ValiError)
+      logger.warn('a message has the wrong shape', { field: v.getDotPath(error.issues[0]) });
     else logger.warn('a message could not be answered', { error });
   }
 }
@@ -59,7 +64,11 @@ function messageIdOf(raw: unknown): string | undefined {
   return parsed.success ? parsed.output.MessageID : undefined;
 }
 
-async function answerMessage(message: RunnerMessage, { privateKey }: Origin, options: DispatchOptions): Promise<object | undefined> {
+async function answerMessage(
+  message: RunnerMessage,
+  { privateKey }: Origin,
+  options: DispatchOptions,
+): Promise<object | undefined> {
   const text = decrypt(message.Payload, privateKey).toString('utf8');
   let body: unknown;
   try {
@@ -72,7 +81,10 @@ async function answerMessage(message: RunnerMessage, { privateKey }: Origin, opt
   const { Type: type } = v.parse(Request, body);
   const handler = options.handlers.get(type);
   if (handler !== undefined) return handler({ type, text, body }, options.signal);
-  options.logger.warn('a message of unknown type is not answered', { type: type.slice(0, 100), callerID: message.CallerID });
+  options.logger.warn('a message of unknown type is not answered', {
+    type: type.slice(0, 100),
+    callerID: message.CallerID,
+  });
   return undefined;
 }
 

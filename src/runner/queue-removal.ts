@@ -1,8 +1,9 @@
 /** Saying goodbye to the server about a queue. */
+
+import * as v from 'valibot';
 import { Backoff } from '../lib/backoff.ts';
 import type { Logger } from '../lib/logger.ts';
 import { sleep } from '../lib/sleep.ts';
-import * as v from 'valibot';
 import type { Plan42Client, QueuePath } from '../plan42/client.ts';
 import { ApiError, isTransient } from '../plan42/errors.ts';
 import { RunnerQueue } from '../plan42/objects.ts';
@@ -16,7 +17,11 @@ const backoffLimits = { minMs: 10, maxMs: 5000 };
 const maxDeleteTries = 5;
 
 /** Tells the server to give the queue no more work. Tries again in an outage; gives up when the server says no. */
-export async function markDraining(path: QueuePath, client: Plan42Client, { logger, stop }: RemovalOptions): Promise<void> {
+export async function markDraining(
+  path: QueuePath,
+  client: Plan42Client,
+  { logger, stop }: RemovalOptions,
+): Promise<void> {
   const backoff = new Backoff(backoffLimits);
   let version: number | undefined;
   for (;;) {
@@ -37,7 +42,11 @@ export async function markDraining(path: QueuePath, client: Plan42Client, { logg
 }
 
 /** Deletes the queue on the server; what can't be deleted is left to the server's own health checks. */
-export async function deleteQueue(path: QueuePath, client: Plan42Client, { logger, stop }: RemovalOptions): Promise<void> {
+export async function deleteQueue(
+  path: QueuePath,
+  client: Plan42Client,
+  { logger, stop }: RemovalOptions,
+): Promise<void> {
   const backoff = new Backoff(backoffLimits);
   let version: number | undefined;
   let failure: unknown;

@@ -6,8 +6,8 @@ import { sleep } from '../lib/sleep.ts';
 import type { Plan42Client, QueuePath } from '../plan42/client.ts';
 import { generateKeyPair, publicKeyPem } from '../plan42/ecies.ts';
 import { ApiError, isAuthError } from '../plan42/errors.ts';
-import { deleteQueue, markDraining } from './queue-removal.ts';
 import { nextPhase, type QueueEvent, type QueuePhase } from './queue-phase.ts';
+import { deleteQueue, markDraining } from './queue-removal.ts';
 import type { Readiness } from './readiness.ts';
 import { RetryDelay } from './retry.ts';
 

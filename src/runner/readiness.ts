@@ -62,14 +62,16 @@ export class Readiness {
 
   #logChange(): void {
     const { state } = this;
-    const refused = state.phase === 'degraded' ? state.troubles.find((trouble) => trouble.kind === 'refused') : undefined;
+    const refused =
+      state.phase === 'degraded' ? state.troubles.find((trouble) => trouble.kind === 'refused') : undefined;
     const trouble = refused ?? (state.phase === 'degraded' ? state.troubles[0] : undefined);
     const summary = trouble === undefined ? state.phase : trouble.kind;
     // While a queue is replaced there is none for a moment, which is no news.
     if (summary === this.#logged || summary === 'starting') return;
     this.#logged = summary;
     if (trouble === undefined) this.#logger.info(`the runner is ${state.phase}`);
-    else if (trouble.kind === 'refused') this.#logger.error('the server refuses the runner token', { error: trouble.message });
+    else if (trouble.kind === 'refused')
+      this.#logger.error('the server refuses the runner token', { error: trouble.message });
     else this.#logger.warn('the server cannot be reached', { error: trouble.message });
   }
 }

@@ -39,7 +39,8 @@ export function watchConfig({ path, load, config, logger, onReloadRequest, onTok
         logger.info('the runner token was replaced');
       }
       const changed = changedTables(current, next);
-      if (changed.length > 0) logger.warn('changes of the configuration take effect at the next start', { tables: changed });
+      if (changed.length > 0)
+        logger.warn('changes of the configuration take effect at the next start', { tables: changed });
       current = next;
     } catch (error) {
       logger.error('the configuration could not be read again; the runner goes on as before', { error });
@@ -65,7 +66,8 @@ function requireSameRunner(next: { tenantId: string; runnerId: string }, token: 
 function changedTables(before: Config, after: Config): string[] {
   const names = Object.keys(after) as (keyof Config)[];
   return names.filter((name) => {
-    const withoutToken = (config: Config) => (name === 'runner' ? { ...config.runner, token: undefined } : config[name]);
+    const withoutToken = (config: Config) =>
+      name === 'runner' ? { ...config.runner, token: undefined } : config[name];
     return !isDeepStrictEqual(withoutToken(before), withoutToken(after));
   });
 }

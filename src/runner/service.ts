@@ -46,13 +46,19 @@ export async function runService(options: ServiceOptions): Promise<void> {
   for (const warning of warnings) baseLogger.warn(warning);
   const { token, tenantId, runnerId } = requireRunnerToken(config, path);
   // In text, for people, the first line says it; in JSON every line can be searched for it.
-  const logger = config.log.format === 'json' ? baseLogger.with({ tenantID: tenantId, runnerID: runnerId }) : baseLogger;
+  const logger =
+    config.log.format === 'json' ? baseLogger.with({ tenantID: tenantId, runnerID: runnerId }) : baseLogger;
 
   using instance = await openInstance(paths.stateDir);
   const store = await JobStore.open(paths.stateDir, paths.logDir);
   const transport = createTransport({ ...config.runner, caFile: config.network.caFile, env });
   await using _closeTransport = { [Symbol.asyncDispose]: () => transport.destroy() };
-  const client = new Plan42Client({ transport, baseUrl: config.runner.url, token, userAgent: `plan42-runner/${options.version}` });
+  const client = new Plan42Client({
+    transport,
+    baseUrl: config.runner.url,
+    token,
+    userAgent: `plan42-runner/${options.version}`,
+  });
   const knownJobs = async () => (await store.listActive()).map((jobId) => store.place(jobId));
   const runtime = await selectRuntime({ config, env, instanceId: instance.id, knownJobs, signal: signals.drain });
 
@@ -60,7 +66,10 @@ export async function runService(options: ServiceOptions): Promise<void> {
   await jobs.adopt();
   const handlers = new Map<string, Handler>([
     ['PingRequest', handlePing],
-    ['InvokeAgentRequest', createInvokeAgentHandler({ config, jobs, runtime, instanceId: instance.id, tenantId, logger })],
+    [
+      'InvokeAgentRequest',
+      createInvokeAgentHandler({ config, jobs, runtime, instanceId: instance.id, tenantId, logger }),
+    ],
   ]);
   const readiness = new Readiness(logger);
   const stop = new AbortController();
@@ -72,7 +81,11 @@ export async function runService(options: ServiceOptions): Promise<void> {
     readiness,
     logger,
     onMessage: (message, queue) =>
-      dispatch(message, { queue: queue.path, privateKey: queue.privateKey }, { client, handlers, logger, signal: stop.signal }),
+      dispatch(
+        message,
+        { queue: queue.path, privateKey: queue.privateKey },
+        { client, handlers, logger, signal: stop.signal },
+      ),
     hurry: signals.hurry,
     stop: stop.signal,
   });

@@ -54,7 +54,12 @@ export async function drainOnSignal(options: ShutdownOptions): Promise<void> {
 }
 
 function counts({ pool, jobs }: ShutdownOptions): Record<string, number> {
-  return { queues: pool.queues.length, messages_in_flight: pool.inFlight, jobs_starting: jobs.startingCount, jobs: jobs.count };
+  return {
+    queues: pool.queues.length,
+    messages_in_flight: pool.inFlight,
+    jobs_starting: jobs.startingCount,
+    jobs: jobs.count,
+  };
 }
 
 function aborted(signal: AbortSignal): Promise<void> {

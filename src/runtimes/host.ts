@@ -1,5 +1,5 @@
 import type { Config } from '../config/schema.ts';
-import { listProcesses, treeOfGroup } from '../lib/process-tree.ts';
+import { listProcesses, type ProcessEntry, treeOfGroup } from '../lib/process-tree.ts';
 import { isCommandInstalled } from '../lib/run-command.ts';
 import {
   type JobExit,
@@ -36,6 +36,8 @@ export function createHostRuntime({ env, settings, knownJobs }: HostRuntimeOptio
     const readiness = await checkReady();
     if (!readiness.ready) throw new RuntimeError(`cannot start the job: ${readiness.reason}`);
     await supervisor.launch({ job, command: [command, ...args], env, cwd: env['HOME'] ?? '/' });
+    // A job that isn't marked as running could not be killed.
+    await supervisor.waitForStart(job.folder, async () => (await supervisor.readState(job.folder)).phase === 'running');
   }
 
   async function wait(job: JobPlace, signal?: AbortSignal): Promise<JobExit> {
@@ -46,12 +48,19 @@ export function createHostRuntime({ env, settings, knownJobs }: HostRuntimeOptio
   async function kill(job: JobPlace, graceMs: number): Promise<void> {
     const state = await supervisor.readState(job.folder);
     if (state.phase !== 'running' || !(await supervisor.isSupervisor(state.pid, job.folder))) return;
-    await signalTree(state.pid, 'SIGTERM');
+    const asked = await treeBelow(state.pid);
+    signalAll(asked, 'SIGTERM');
     try {
       await supervisor.waitForExit(job.folder, AbortSignal.timeout(graceMs));
     } catch {
-      await signalTree(state.pid, 'SIGKILL');
+      // What is left of it is ended below.
     }
+    // As in a container, nothing outlives the agent; what lost its parent meanwhile is known from before.
+    const left = new Map((await listProcesses()).map((entry) => [entry.pid, entry.group]));
+    signalAll(
+      [...asked.filter(({ pid, group }) => left.get(pid) === group), ...(await treeBelow(state.pid))],
+      'SIGKILL',
+    );
   }
 
   async function listRunning(): Promise<string[]> {
@@ -76,10 +85,15 @@ export function createHostRuntime({ env, settings, knownJobs }: HostRuntimeOptio
   };
 }
 
-/** Signals everything below the supervisor, but not the supervisor, which has yet to record the exit code. */
-async function signalTree(supervisorPid: number, signal: NodeJS.Signals): Promise<void> {
-  const pids = treeOfGroup(supervisorPid, await listProcesses()).filter((pid) => pid !== supervisorPid);
-  for (const pid of pids) {
+/** Everything below the supervisor, but not the supervisor, which has yet to record the exit code. */
+async function treeBelow(supervisorPid: number): Promise<ProcessEntry[]> {
+  const processes = await listProcesses();
+  const tree = new Set(treeOfGroup(supervisorPid, processes));
+  return processes.filter(({ pid }) => tree.has(pid) && pid !== supervisorPid);
+}
+
+function signalAll(processes: readonly ProcessEntry[], signal: NodeJS.Signals): void {
+  for (const { pid } of processes) {
     try {
       process.kill(pid, signal);
     } catch {

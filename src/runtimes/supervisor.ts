@@ -26,6 +26,8 @@ mv "$folder/supervisor.running.$$" "$folder/supervisor.exited.$code"
 exit $code
 `;
 
+const maxLaunchMs = 60_000;
+
 export type SupervisorState =
   | { phase: 'none' }
   | { phase: 'new' }
@@ -54,7 +56,10 @@ export async function launch({ job, command, env, cwd }: Launch): Promise<void> 
   await spawnDetached(['-c', script, 'plan42-job', job.folder, ...command], { stdio, env, cwd });
 }
 
-function spawnDetached(args: string[], options: { stdio: number[]; env: NodeJS.ProcessEnv; cwd: string }): Promise<void> {
+function spawnDetached(
+  args: string[],
+  options: { stdio: number[]; env: NodeJS.ProcessEnv; cwd: string },
+): Promise<void> {
   const { promise, resolve, reject } = Promise.withResolvers<void>();
   const child = spawn('/bin/sh', args, { ...options, detached: true });
   child.once('error', (error) => reject(new RuntimeError('cannot start a process for the job', { cause: error })));
@@ -99,11 +104,27 @@ export function waitForExit(folder: string, signal?: AbortSignal): Promise<Super
 async function readExit(folder: string): Promise<SupervisedExit | undefined> {
   const state = await readState(folder);
   if (state.phase === 'exited') return state;
+  if (state.phase === 'new')
+    return (await isAbandoned(folder)) ? { exitCode: undefined, endedAt: new Date() } : undefined;
   if (state.phase === 'running' && (await isSupervisor(state.pid, folder))) return undefined;
-  // It may have ended between the two looks.
+  // It may have begun or ended between the two looks.
   const again = await readState(folder);
   if (again.phase === 'exited') return again;
-  return again.phase === 'new' ? undefined : { exitCode: undefined, endedAt: new Date() };
+  return again.phase === state.phase ? { exitCode: undefined, endedAt: new Date() } : undefined;
+}
+
+// A supervisor takes its mark within moments. Where it has not, the launch was cut off, by a crash for instance;
+// without the mark, it can't begin any more.
+async function isAbandoned(folder: string): Promise<boolean> {
+  const mark = join(folder, 'supervisor.new');
+  try {
+    if (Date.now() - (await stat(mark)).mtimeMs < maxLaunchMs) return false;
+    await rm(mark);
+    return true;
+  } catch (error) {
+    if (errorCode(error) === 'ENOENT') return false;
+    throw error;
+  }
 }
 
 /** Resolves when `isStarted` does to true, or the supervised command has ended. */

@@ -1,0 +1,330 @@
+import assert from 'node:assert/strict';
+import { readdir, readFile } from 'node:fs/promises';
+import { join } from 'node:path';
+import { afterEach, beforeEach, describe, test } from 'node:test';
+import type { Dispatcher } from 'undici';
+import { eventually } from '../../test/support/eventually.ts';
+import { createFakeRuntime, type FakeRuntime } from '../../test/support/fake-runtime.ts';
+import { makeRecord } from '../../test/support/job-record.ts';
+import { makeTempDir, type TempDir } from '../../test/support/temp-dir.ts';
+import { startTurnServer, type TurnServer } from '../../test/support/turn-server.ts';
+import { readConfig } from '../config/read.ts';
+import { silentLogger } from '../lib/logger.ts';
+import { Plan42Client } from '../plan42/client.ts';
+import { createTransport } from '../plan42/transport.ts';
+import { RuntimeError } from '../runtimes/runtime.ts';
+import { Jobs } from './jobs.ts';
+import type { JobRecord } from './record.ts';
+import { JobExistsError, JobStore } from './store.ts';
+
+let dir: TempDir;
+let server: TurnServer;
+let transport: Dispatcher;
+let runtime: FakeRuntime;
+let store: JobStore;
+let jobs: Jobs;
+
+const pulling = 'Pulling Agent Image on Local Runner';
+const waiting = 'Waiting for a Free Slot on Local Runner';
+
+beforeEach(async () => {
+  dir = await makeTempDir();
+  server = await startTurnServer();
+  transport = createTransport({});
+  runtime = createFakeRuntime();
+  jobs = await makeJobs();
+});
+afterEach(async () => {
+  await jobs[Symbol.asyncDispose]();
+  await transport.destroy();
+  await server[Symbol.asyncDispose]();
+  await dir[Symbol.asyncDispose]();
+});
+
+async function makeJobs(settings = 'jobs.max_jobs = 1'): Promise<Jobs> {
+  store = await JobStore.open(join(dir.path, 'state'), join(dir.path, 'logs'));
+  const file = `${settings}\n[github.g]\nconnection_id = "c"\ntoken = "ghp_own"`;
+  const { config } = readConfig({ file, env: {}, flags: new Map() });
+  const endpoint = { transport, baseUrl: new URL(server.url), token: 'p42r_x', userAgent: 't' };
+  return new Jobs({ config, store, runtime, client: new Plan42Client(endpoint), logger: silentLogger });
+}
+
+/** What a restart of the runner does. */
+async function restart(settings?: string): Promise<void> {
+  await jobs[Symbol.asyncDispose]();
+  jobs = await makeJobs(settings);
+  await jobs.adopt();
+}
+
+async function accept(record: JobRecord = makeRecord(), request: object = {}): Promise<JobRecord> {
+  const { taskId: TaskId, turnIndex: TurnIndex } = record;
+  const Turn = { TaskId, TurnIndex, ...server.turn };
+  const text = JSON.stringify({ Type: 'InvokeAgentRequest', Turn, ...request });
+  await jobs.accept(record, { request: text, agentToken: 'p42a_secret' });
+  return record;
+}
+
+const started = (record: JobRecord) => eventually(async () => runtime.calls.includes(`start ${record.jobId}`));
+const running = (record: JobRecord) =>
+  eventually(async () => (await runtime.listRunning()).includes(record.jobId) && jobs.startingCount === 0);
+const finished = () => eventually(async () => jobs.count === 0);
+const isStarted = (record: JobRecord) => runtime.calls.includes(`start ${record.jobId}`);
+
+describe('a job', () => {
+  test('is pulled, started, waited for, reported and removed', async () => {
+    const record = await accept();
+    await running(record);
+    assert.deepEqual(server.statuses, [pulling]);
+    runtime.end(record.jobId, { exitCode: 3, endedAt: new Date('2026-01-02T03:04:05Z') });
+    await finished();
+    const { jobId, image } = record;
+    assert.deepEqual(runtime.calls, [`pull ${image}`, `start ${jobId}`, `remove ${jobId}`]);
+    assert.equal(server.turn.Status, 'Failed');
+    assert.match(server.turn.ErrorMessage ?? '', new RegExp(`exit code 3.*plan42 runner job logs ${jobId}`));
+    assert.equal(server.turn.CompletedAt, '2026-01-02T03:04:05.000Z');
+    const kept: unknown = JSON.parse(await readFile(join(dir.path, `state/jobs/finished/${jobId}.json`), 'utf8'));
+    assert.deepEqual(
+      { ...(kept as JobRecord), startedAt: '', failure: '' },
+      {
+        ...record,
+        phase: 'ended',
+        exitCode: 3,
+        killed: false,
+        startedAt: '',
+        endedAt: '2026-01-02T03:04:05.000Z',
+        failure: '',
+      },
+    );
+  });
+
+  test('whose agent finished its turn is reported no more', async () => {
+    const record = await accept();
+    await running(record);
+    Object.assign(server.turn, { Status: 'Completed', Version: 50 });
+    runtime.end(record.jobId);
+    await finished();
+    assert.deepEqual(server.statuses, [pulling]);
+    assert.equal(server.turn.Status, 'Completed');
+  });
+
+  test('is on disk when it is accepted, and refused a second time', async () => {
+    runtime.onPull = () => new Promise(() => {});
+    const record = await accept();
+    assert.deepEqual(await store.listActive(), [record.jobId]);
+    await assert.rejects(accept(record), JobExistsError);
+    assert.equal(jobs.count, 1);
+    runtime.onPull = async () => {};
+    await jobs.kill(record.jobId);
+  });
+
+  test('gives the agent the request with the newest turn and the connection', async () => {
+    let input: Record<string, unknown> = {};
+    runtime.onStart = async ({ requestFile }) => {
+      input = JSON.parse(await readFile(requestFile, 'utf8')) as Record<string, unknown>;
+    };
+    const record = await accept(makeRecord(), { PrivateGithubConnectionID: 'C', New: { a: 1 } });
+    await running(record);
+    assert.deepEqual(input['New'], { a: 1 });
+    assert.equal(input['GithubToken'], 'ghp_own');
+    assert.equal((input['Turn'] as { Status: string }).Status, pulling);
+    const { folder } = store.place(record.jobId);
+    assert.deepEqual((await readdir(folder)).sort(), ['agent-token', 'job.json']);
+  });
+
+  test('waits for a slot, in the order of acceptance, and says so', async () => {
+    const [a, b, c] = [await accept(), await accept(), await accept()];
+    await running(a);
+    await eventually(async () => server.statuses.filter((status) => status === waiting).length === 2);
+    assert.deepEqual([isStarted(b), isStarted(c)], [false, false]);
+    runtime.end(a.jobId);
+    await started(b);
+    assert.equal(isStarted(c), false);
+    assert.equal(jobs.count >= 2, true);
+  });
+});
+
+describe('a job that cannot be started', () => {
+  test('ends its turn with what the runtime said, and gives its slot to the next', async () => {
+    const message = 'cannot pull the image x: denied';
+    runtime.onPull = async () => {
+      runtime.onPull = async () => {};
+      throw new RuntimeError(message);
+    };
+    const [bad, good] = [await accept(), await accept()];
+    await eventually(async () => server.turn.ErrorMessage !== undefined);
+    assert.equal(server.turn.Status, 'Failed');
+    assert.match(server.turn.ErrorMessage ?? '', new RegExp(message));
+    assert.equal(isStarted(bad), false);
+    // The second job's turn is the same here, and over.
+    await eventually(async () => !(await store.listActive()).includes(good.jobId));
+    await finished();
+  });
+
+  test('keeps no secret while the server cannot be told', async () => {
+    server.beforeWrite = () => 'fail';
+    runtime.onPull = async () => {
+      throw new RuntimeError('denied');
+    };
+    const record = await accept();
+    await restart();
+    await eventually(async () => (await store.readActive(record.jobId)).phase === 'ended');
+    await eventually(async () => (await readdir(store.place(record.jobId).folder)).length === 2);
+    server.beforeWrite = () => undefined;
+    await finished();
+    assert.match(server.turn.ErrorMessage ?? '', /denied/);
+  });
+
+  test('is not started when its turn is over already', async () => {
+    server.turn = { Status: 'Completed', Version: 4 };
+    const record = await accept();
+    await finished();
+    assert.equal(isStarted(record), false);
+    assert.deepEqual(server.statuses, []);
+  });
+
+  test('is not started when its turn is cancelled meanwhile', async () => {
+    runtime.onPull = async () => server.cancel();
+    const waits = await accept();
+    // Its slot is taken, so that a heartbeat or the next status tells it.
+    await eventually(async () => isStarted(waits) || jobs.count === 0);
+    await jobs.kill(waits.jobId);
+    await finished();
+    assert.equal(server.turn.ErrorMessage, 'cancelled by user');
+  });
+});
+
+describe('a kill', () => {
+  test('before the start keeps it from starting', async () => {
+    const pull = Promise.withResolvers<void>();
+    runtime.onPull = () => pull.promise;
+    const record = await accept();
+    await eventually(async () => runtime.calls.length > 0);
+    const killing = jobs.kill(record.jobId);
+    pull.resolve();
+    assert.equal(await killing, true);
+    await finished();
+    assert.equal(isStarted(record), false);
+    assert.match(server.turn.ErrorMessage ?? '', /killed by user/);
+  });
+
+  test('while it waits for a slot frees no slot and starts nothing', async () => {
+    const [a, b] = [await accept(), await accept()];
+    await running(a);
+    await jobs.kill(b.jobId);
+    await eventually(async () => jobs.count === 1);
+    assert.equal(isStarted(b), false);
+    assert.deepEqual(await runtime.listRunning(), [a.jobId]);
+  });
+
+  test('during the start ends it as soon as it has started', async () => {
+    const start = Promise.withResolvers<void>();
+    runtime.onStart = () => start.promise;
+    const record = await accept();
+    await started(record);
+    await jobs.kill(record.jobId);
+    start.resolve();
+    await finished();
+    assert.deepEqual(await runtime.listRunning(), []);
+    assert.match(server.turn.ErrorMessage ?? '', /killed by user/);
+  });
+
+  test('of a running job is told as one', async () => {
+    const record = await accept();
+    await running(record);
+    assert.equal(await jobs.kill(record.jobId), true);
+    await finished();
+    assert.match(server.turn.ErrorMessage ?? '', /killed by user/);
+  });
+
+  test('of a job that there is not does nothing', async () => {
+    assert.equal(await jobs.kill(makeRecord().jobId), false);
+    assert.deepEqual(runtime.calls, []);
+  });
+});
+
+describe('after a restart', () => {
+  test('a running job is waited for and reported, and not started again', async () => {
+    const record = await accept();
+    await running(record);
+    await restart();
+    assert.equal(jobs.count, 1);
+    runtime.end(record.jobId, { exitCode: 4 });
+    await finished();
+    assert.equal(runtime.calls.filter((call) => call.startsWith('start')).length, 1);
+    assert.match(server.turn.ErrorMessage ?? '', /exit code 4/);
+  });
+
+  test('running jobs keep their slots, before any that waits', async () => {
+    await jobs[Symbol.asyncDispose]();
+    jobs = await makeJobs('jobs.max_jobs = 2');
+    const [a, b, c] = [await accept(), await accept(), await accept()];
+    await running(a);
+    await running(b);
+    await restart('jobs.max_jobs = 1');
+    runtime.end(a.jobId);
+    await eventually(async () => jobs.count === 2);
+    assert.equal(isStarted(c), false);
+  });
+
+  test('jobs that wait go on in the order of their acceptance', async () => {
+    const hold = await accept();
+    await running(hold);
+    const ids = ['f', '0', '7'].map((digit) => `${digit}f2504e0-4f89-41d3-9a0c-0305e82c3301`);
+    const [f, zero, seven] = ids.map((taskId, i) => makeRecord({ taskId, acceptedAt: `2026-01-0${i + 1}T00:00:00Z` }));
+    for (const record of [f, zero, seven]) await accept(record);
+    await restart();
+    Object.assign(server, { cancel: undefined });
+    runtime.end(hold.jobId);
+    const { jobId = '' } = f ?? {};
+    await eventually(async () => runtime.calls.includes(`start ${jobId}`) || jobs.count === 0);
+    const order = runtime.calls.filter((call) => call.startsWith('start')).map((call) => call.slice(6));
+    assert.equal(order[1] ?? jobId, jobId);
+  });
+
+  test('a job that somebody killed is killed', async () => {
+    const record = await accept();
+    await running(record);
+    await store.markKilled(record.jobId);
+    await restart();
+    await finished();
+    assert.match(server.turn.ErrorMessage ?? '', /killed by user/);
+  });
+
+  test('a job that somebody killed before it started does not start', async () => {
+    runtime.onPull = (_, signal) =>
+      new Promise((_resolve, reject) => signal?.addEventListener('abort', () => reject(signal.reason)));
+    const record = await accept();
+    await store.markKilled(record.jobId);
+    await restart();
+    await finished();
+    assert.equal(isStarted(record), false);
+    assert.match(server.turn.ErrorMessage ?? '', /killed by user/);
+  });
+
+  test('a status that could not be delivered is', async () => {
+    const record = await accept();
+    await running(record);
+    server.beforeWrite = () => 'fail';
+    runtime.end(record.jobId, { exitCode: 9 });
+    await eventually(async () => (await store.readActive(record.jobId)).phase === 'ended');
+    await restart();
+    server.beforeWrite = () => undefined;
+    await finished();
+    assert.match(server.turn.ErrorMessage ?? '', /exit code 9/);
+  });
+});
+
+test('a job’s turn is told its end even if the runtime cannot clean up', async () => {
+  runtime.onRemove = async () => {
+    throw new Error('the engine is gone');
+  };
+  const record = await accept();
+  await running(record);
+  runtime.end(record.jobId);
+  await finished();
+  assert.equal(server.turn.Status, 'Failed');
+  runtime.onRemove = async () => {};
+  await restart();
+  await finished();
+  assert.deepEqual(await store.listActive(), []);
+});

@@ -1,0 +1,33 @@
+import assert from 'node:assert/strict';
+import { describe, test } from 'node:test';
+import { makeRecord } from '../../test/support/job-record.ts';
+import { describeExit } from './outcome.ts';
+
+const record = makeRecord();
+const exit = { exitCode: 0, endedAt: new Date(), outOfMemory: false, startError: undefined };
+
+describe('what became of a job is told', () => {
+  const cases: [name: string, text: string, expected: RegExp][] = [
+    ['exit code 0', describeExit(record, exit, 'host-1'), /exit code 0\b/],
+    ['exit code 3', describeExit(record, { ...exit, exitCode: 3 }, 'host-1'), /exit code 3\b/],
+    ['SIGKILL', describeExit(record, { ...exit, exitCode: 137 }, 'host-1'), /SIGKILL.*137/],
+    ['SIGTERM', describeExit(record, { ...exit, exitCode: 143 }, 'host-1'), /SIGTERM.*143/],
+    ['an exit code that is no signal', describeExit(record, { ...exit, exitCode: 255 }, 'host-1'), /exit code 255\b/],
+    ['a kill', describeExit({ ...record, killed: true }, { ...exit, exitCode: 137 }, 'host-1'), /killed by user/],
+    ['no memory', describeExit(record, { ...exit, exitCode: 137, outOfMemory: true }, 'host-1'), /out of memory/],
+    ['a restart', describeExit(record, { ...exit, exitCode: undefined }, 'host-1'), /machine restarted/],
+    [
+      'no start',
+      describeExit(record, { ...exit, exitCode: 127, startError: 'no such file' }, 'host-1'),
+      new RegExp(`${record.image}.*no such file`),
+    ],
+  ];
+  for (const [name, text, expected] of cases) {
+    test(`${name}, with where its log is`, () => {
+      assert.match(text, expected);
+      assert.ok(text.includes('host-1'));
+      assert.ok(text.endsWith(`plan42 runner job logs ${record.jobId}`));
+      assert.doesNotMatch(text, /\n/);
+    });
+  }
+});

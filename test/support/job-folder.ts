@@ -1,0 +1,36 @@
+import { mkdir, readFile, writeFile } from 'node:fs/promises';
+import { join } from 'node:path';
+import type { StartOptions } from '../../src/runtimes/runtime.ts';
+import { makeTempDir } from './temp-dir.ts';
+
+/** A job's folder, log and request, as runtimes get them. */
+export interface JobFolder extends StartOptions, AsyncDisposable {
+  readLog(): Promise<string>;
+}
+
+export async function makeJobFolder(request = '', name = 'job'): Promise<JobFolder> {
+  const dir = await makeTempDir();
+  const folder = join(dir.path, name);
+  await mkdir(folder);
+  const requestFile = join(folder, 'input.json');
+  await writeFile(requestFile, request);
+  const logFile = join(dir.path, 'job.log');
+  return {
+    jobId: 'plan42-test-1',
+    folder,
+    logFile,
+    requestFile,
+    image: 'none',
+    readLog: () => readFile(logFile, 'utf8'),
+    [Symbol.asyncDispose]: () => dir[Symbol.asyncDispose](),
+  };
+}
+
+export function isAlive(pid: number): boolean {
+  try {
+    process.kill(pid, 0);
+    return true;
+  } catch {
+    return false;
+  }
+}
