@@ -1,0 +1,31 @@
+import { ExitCode, errorCode } from '../lib/errors.ts';
+import type { CliContext } from './context.ts';
+import { createProgram } from './program.ts';
+import { renderError } from './render-error.ts';
+
+/** Runs the `plan42` command line and returns the exit code. Never throws; what went wrong is on `context.stderr`. */
+export async function main(context: CliContext): Promise<ExitCode> {
+  const reader = watchReader(context.stdout);
+  const signal = AbortSignal.any([context.signal, reader.gone]);
+  // Somebody who only types the name wants to know what there is.
+  const argv = context.argv.length === 0 ? ['--help'] : context.argv;
+  try {
+    await createProgram({ ...context, argv, signal }).parseAsync(argv, { from: 'user' });
+    return ExitCode.done;
+  } catch (error) {
+    if (reader.gone.aborted) return ExitCode.done;
+    const { text, exitCode } = renderError(error, signal);
+    context.stderr.write(text);
+    return exitCode;
+  }
+}
+
+/** Notices that whoever read our output has had enough (`plan42 … | head -1`): the command ends, quietly. */
+function watchReader(stdout: CliContext['stdout']): { gone: AbortSignal } {
+  const controller = new AbortController();
+  stdout.on('error', (error: Error) => {
+    if (errorCode(error) !== 'EPIPE') throw error;
+    controller.abort();
+  });
+  return { gone: controller.signal };
+}

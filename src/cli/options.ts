@@ -1,0 +1,27 @@
+import { type Command, InvalidArgumentError } from 'commander';
+
+/** An option parser for whole numbers from `min` to `max`. */
+export function integerBetween(min: number, max: number): (text: string) => number {
+  return (text) => {
+    const value = /^\d+$/.test(text) ? Number(text) : Number.NaN;
+    if (value >= min && value <= max) return value;
+    throw new InvalidArgumentError(`It must be a whole number from ${min} to ${max}.`);
+  };
+}
+
+/** An option parser for options that may be given several times. */
+export function collect(value: string, previous: readonly string[] | undefined): string[] {
+  return [...(previous ?? []), value];
+}
+
+/** An option parser for the URL of a server. */
+export function httpUrl(text: string): string {
+  const url = URL.parse(text);
+  if (url !== null && /^https?:$/.test(url.protocol)) return text;
+  throw new InvalidArgumentError('It must be a URL such as https://plan42.example.com.');
+}
+
+/** Adds `--no-color`, which `wantsColor` looks for. Not for commands that hand their options over to another program. */
+export function withColorOption(command: Command): Command {
+  return command.option('--no-color', 'no colours, also on a terminal');
+}

@@ -1,0 +1,42 @@
+import { type Command, Option } from 'commander';
+import { logLevels } from '../../lib/logger.ts';
+import type { CliContext } from '../context.ts';
+import { httpUrl, withColorOption } from '../options.ts';
+import { parseListenAddress } from './listen-address.ts';
+import type { StartOptions } from './start.ts';
+import { addTaskCommands } from './task/commands.ts';
+import { addTokenCommands } from './token/commands.ts';
+import { addTurnCommands } from './turn/commands.ts';
+
+const startExamples = `
+Examples:
+  plan42 server start
+  plan42 server start --listen 127.0.0.1:0 --data ./server-data
+  plan42 server start --listen 0.0.0.0:7042 --tls-cert cert.pem \\
+    --tls-key key.pem --public-url https://plan42.example.com
+
+The other "plan42 server" commands find the running server through its data
+folder: give them the same --data.`;
+
+/** `plan42 server …` */
+export function addServerCommands(program: Command, context: CliContext): void {
+  const server = program.command('server').description('the embedded control plane, a small Plan42 server');
+  withColorOption(server.command('start'))
+    .description('run the server in the foreground')
+    .addOption(
+      new Option('--listen <address>', 'host and port; port 0 takes a free one')
+        .argParser(parseListenAddress)
+        .default({ host: '127.0.0.1', port: 7042 }, '127.0.0.1:7042'),
+    )
+    .option('--data <folder>', 'data folder, made when missing')
+    .option('--public-url <url>', 'how runners and agents reach the server, when not at the listen address', httpUrl)
+    .option('--tls-cert <file>', 'PEM file with the certificate chain')
+    .option('--tls-key <file>', 'PEM file with the private key')
+    .addOption(new Option('--log-level <level>', 'what to log to standard error').choices(logLevels).default('info'))
+    .addOption(new Option('--log-format <format>', 'how to log it').choices(['text', 'json']).default('text'))
+    .addHelpText('after', startExamples)
+    .action(async (options: StartOptions) => (await import('./start.ts')).startCommand(context, options));
+  addTokenCommands(server, context);
+  addTaskCommands(server, context);
+  addTurnCommands(server, context);
+}

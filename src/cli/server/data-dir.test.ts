@@ -1,0 +1,17 @@
+import assert from 'node:assert/strict';
+import { join } from 'node:path';
+import { it } from 'node:test';
+import { serverDataDir } from './data-dir.ts';
+
+it('serverDataDir is where the platform keeps data, unless told', () => {
+  const env = { HOME: '/home/me' };
+  assert.equal(serverDataDir(undefined, env, 'linux'), '/home/me/.local/share/plan42-server');
+  assert.equal(serverDataDir(undefined, { ...env, XDG_DATA_HOME: '/data' }, 'linux'), '/data/plan42-server');
+  assert.equal(
+    serverDataDir(undefined, { ...env, XDG_DATA_HOME: 'data' }, 'linux'),
+    '/home/me/.local/share/plan42-server',
+  );
+  const mac = serverDataDir(undefined, { ...env, XDG_DATA_HOME: '/data' }, 'darwin');
+  assert.equal(mac, '/home/me/Library/Application Support/ai.plan42.server');
+  assert.equal(serverDataDir('here', env), join(process.cwd(), 'here'));
+});

@@ -1,0 +1,79 @@
+import type { Writable } from 'node:stream';
+import { UserError } from '../../lib/errors.ts';
+import { sleep } from '../../lib/sleep.ts';
+import type { AdminClient } from '../../plan42/admin-client.ts';
+import type { AdminTurn } from '../../plan42/admin-objects.ts';
+import { isTransient } from '../../plan42/errors.ts';
+import { isTerminalStatus } from '../../plan42/objects.ts';
+import type { CliContext } from '../context.ts';
+import { print } from '../output.ts';
+import { printable, printableLine } from '../printable.ts';
+
+const statusPollMs = 500;
+
+/**
+ * Shows a turn as it goes until it is over: its log and its output on `lines`, its status on standard error.
+ * @returns the finished turn, which may be a failed one.
+ */
+export async function followTurn(
+  context: CliContext,
+  client: AdminClient,
+  turn: AdminTurn,
+  lines: Writable,
+): Promise<AdminTurn> {
+  // Whichever of the two fails ends the other.
+  const stop = new AbortController();
+  const signal = AbortSignal.any([context.signal, stop.signal]);
+  try {
+    const [finished] = await Promise.all([
+      watchStatus(context, client, turn, signal),
+      printLog(client, turn, lines, signal),
+    ]);
+    context.stderr.write(statusLine(finished));
+    if (finished.OutputMessage) await print(lines, `${printable(finished.OutputMessage)}\n`, signal);
+    return finished;
+  } finally {
+    stop.abort();
+  }
+}
+
+/** @throws UserError if the turn, which is over, did not complete. */
+export function throwIfFailed(turn: AdminTurn): void {
+  if (turn.Status !== 'Failed') return;
+  const why = printableLine(turn.ErrorMessage ?? '') || 'the agent gave no reason';
+  throw new UserError(`turn ${turn.TurnIndex} failed: ${why}`, {
+    remedy: `Try again with "plan42 server turn create ${turn.TaskId} --prompt TEXT".`,
+  });
+}
+
+/** Prints the log, first to last, until the turn is over. */
+export async function printLog(
+  client: AdminClient,
+  turn: AdminTurn,
+  lines: Writable,
+  signal: AbortSignal,
+): Promise<void> {
+  for await (const { message } of client.turnLogs(turn.TaskId, turn.TurnIndex, { signal })) {
+    await print(lines, `${printable(message)}\n`, signal);
+  }
+}
+
+// While the server is away nothing is said: the log's reader notices too, and decides when to give up.
+async function watchStatus({ stderr }: CliContext, client: AdminClient, turn: AdminTurn, signal: AbortSignal) {
+  let [current, shown] = [turn, ''];
+  for (;;) {
+    if (isTerminalStatus(current.Status)) return current;
+    if (current.Status !== shown) stderr.write(statusLine(current));
+    shown = current.Status;
+    await sleep(statusPollMs, signal);
+    try {
+      current = await client.getTurn(turn.TaskId, turn.TurnIndex);
+    } catch (error) {
+      if (!isTransient(error)) throw error;
+    }
+  }
+}
+
+function statusLine({ TurnIndex, Status }: AdminTurn): string {
+  return `[turn ${TurnIndex}] ${printableLine(Status)}\n`;
+}

@@ -1,0 +1,40 @@
+import assert from 'node:assert/strict';
+import { describe, it } from 'node:test';
+import { formatListenAddress, isLoopback, parseListenAddress } from './listen-address.ts';
+
+describe('parseListenAddress', () => {
+  it('reads host and port', () => {
+    assert.deepEqual(parseListenAddress('127.0.0.1:7042'), { host: '127.0.0.1', port: 7042 });
+    assert.deepEqual(parseListenAddress('localhost:0'), { host: 'localhost', port: 0 });
+    assert.deepEqual(parseListenAddress('[::1]:65535'), { host: '::1', port: 65_535 });
+    assert.deepEqual(parseListenAddress('8080'), { host: '127.0.0.1', port: 8080 });
+  });
+
+  it('refuses everything else', () => {
+    for (const text of [
+      '',
+      ':',
+      'localhost',
+      'localhost:',
+      ':7042',
+      '::1:7042',
+      '[::1]',
+      '[1.2.3.4]:1',
+      'a b:1',
+      'h:65536',
+      'h:-1',
+    ]) {
+      assert.throws(() => parseListenAddress(text), /It must be host:port/, text);
+    }
+  });
+});
+
+it('formatListenAddress puts IPv6 addresses into brackets', () => {
+  assert.equal(formatListenAddress({ host: '::1', port: 1 }), '[::1]:1');
+  assert.equal(formatListenAddress({ host: 'localhost', port: 1 }), 'localhost:1');
+});
+
+it('isLoopback knows what stays on this machine', () => {
+  for (const host of ['127.0.0.1', '127.1.2.3', '::1', 'localhost']) assert.equal(isLoopback(host), true, host);
+  for (const host of ['0.0.0.0', '::', '127.example.com', '192.168.0.1']) assert.equal(isLoopback(host), false, host);
+});

@@ -1,0 +1,32 @@
+import { isIP } from 'node:net';
+import { InvalidArgumentError } from 'commander';
+
+export interface ListenAddress {
+  host: string;
+  port: number;
+}
+
+/**
+ * Reads `127.0.0.1:7042`, `[::1]:7042`, `localhost:7042`, or a port alone, which is one on 127.0.0.1.
+ * @throws InvalidArgumentError
+ */
+export function parseListenAddress(text: string): ListenAddress {
+  const match = /^(?:(?<host>[^[\]:\s]+|\[[\da-fA-F:.]+\]):)?(?<port>\d{1,5})$/.exec(text);
+  const port = Number(match?.groups?.['port'] ?? Number.NaN);
+  const host = (match?.groups?.['host'] ?? '127.0.0.1').replace(/^\[(.*)\]$/, '$1');
+  const isBracketed = text.startsWith('[');
+  if (match === null || port > 65_535 || (isBracketed && isIP(host) !== 6)) {
+    throw new InvalidArgumentError('It must be host:port, such as 127.0.0.1:7042 or [::1]:7042.');
+  }
+  return { host, port };
+}
+
+/** The address as it stands in a URL. */
+export function formatListenAddress({ host, port }: ListenAddress): string {
+  return `${isIP(host) === 6 ? `[${host}]` : host}:${port}`;
+}
+
+/** Whether only programs on this machine can reach `host`. */
+export function isLoopback(host: string): boolean {
+  return host === 'localhost' || host === '::1' || (isIP(host) === 4 && host.startsWith('127.'));
+}

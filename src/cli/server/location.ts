@@ -1,0 +1,70 @@
+import { readFileSync } from 'node:fs';
+import { join } from 'node:path';
+import type { Command } from 'commander';
+import * as v from 'valibot';
+import { ExitCode, errorCode, UserError } from '../../lib/errors.ts';
+import type { CliContext } from '../context.ts';
+import { httpUrl, withColorOption } from '../options.ts';
+import { serverDataDir } from './data-dir.ts';
+
+/** How a command was told which server to talk to. */
+export interface LocationOptions {
+  data?: string;
+  server?: string;
+}
+
+export interface ServerLocation {
+  url: string;
+  token: string;
+  /** Undefined when only the token is known. */
+  ids: { tenantId: string; runnerId: string } | undefined;
+  /** Where the token comes from, for error messages. */
+  tokenSource: string;
+}
+
+const tokenVariable = 'PLAN42_SERVER_TOKEN';
+
+const AdminFile = v.object({
+  url: v.pipe(v.string(), v.url()),
+  tenantId: v.string(),
+  runnerId: v.string(),
+  tenantToken: v.string(),
+});
+
+/** Adds the options of the commands that talk to a running server. */
+export function withLocationOptions(command: Command): Command {
+  return withColorOption(command)
+    .option('--data <folder>', 'data folder of the server, when not the default')
+    .option('--server <url>', `another server; its tenant token is read from $${tokenVariable}`, httpUrl);
+}
+
+/** @throws UserError if there is no such server, or no token for it. */
+export function locateServer({ data, server }: LocationOptions, env: CliContext['env']): ServerLocation {
+  if (server === undefined) return readAdminFile(serverDataDir(data, env));
+  const token = env[tokenVariable];
+  if (token) return { url: server, token, ids: undefined, tokenSource: `$${tokenVariable}` };
+  throw new UserError(`--server needs a tenant token in the environment variable ${tokenVariable}`, {
+    remedy: 'It is the "tenantToken" in the file admin.json of the server\'s data folder.',
+    exitCode: ExitCode.usage,
+  });
+}
+
+// The server writes the file anew at each start.
+function readAdminFile(dataDir: string): ServerLocation {
+  const path = join(dataDir, 'admin.json');
+  const start = 'Start the server with "plan42 server start", or name its folder with --data.';
+  let text: string;
+  try {
+    text = readFileSync(path, 'utf8');
+  } catch (error) {
+    if (errorCode(error) === 'ENOENT')
+      throw new UserError(`there is no Plan42 server in ${dataDir}`, { remedy: start });
+    throw new UserError(`cannot read ${path}`, { remedy: 'Run this as the user that runs the server.', cause: error });
+  }
+  try {
+    const { url, tenantToken, ...ids } = v.parse(AdminFile, JSON.parse(text));
+    return { url, token: tenantToken, ids, tokenSource: path };
+  } catch {
+    throw new UserError(`${path} is damaged`, { remedy: 'Restart the server: it writes the file anew.' });
+  }
+}

@@ -1,0 +1,128 @@
+import assert from 'node:assert/strict';
+import { mkdir, mkdtempDisposable, writeFile } from 'node:fs/promises';
+import { tmpdir } from 'node:os';
+import { join } from 'node:path';
+import { describe, it } from 'node:test';
+import { type CliRun, type CliRunOptions, runCli } from '../../../test/support/run-cli.ts';
+import { startTestServer } from '../../../test/support/start-test-server.ts';
+import { tlsPair } from '../../../test/support/tls-pair.ts';
+
+const temporaryFolder = () => mkdtempDisposable(join(tmpdir(), 'plan42-start-'));
+
+/** Runs `plan42 server start`, and `whileRunning` once it has greeted; then stops it. */
+async function startAndStop(
+  argv: readonly string[],
+  whileRunning: (stdout: string) => Promise<void>,
+  options: CliRunOptions = {},
+): Promise<CliRun> {
+  const stop = new AbortController();
+  const work = Promise.withResolvers<void>();
+  const run = await runCli(['server', 'start', ...argv, '--log-level', 'error'], {
+    ...options,
+    signal: stop.signal,
+    onOutput: ({ stdout }) => {
+      if (!stdout.endsWith('stay.\n') || stop.signal.aborted) return;
+      whileRunning(stdout)
+        .then(work.resolve, work.reject)
+        .finally(() => stop.abort());
+    },
+  });
+  if (run.stdout !== '') await work.promise;
+  return run;
+}
+
+describe('plan42 server start', () => {
+  it('says how to connect a runner and start a task, and the commands that it names work', async () => {
+    await using folder = await temporaryFolder();
+    const data = join(folder.path, "it's data");
+    const { exitCode, stdout, stderr } = await startAndStop(
+      ['--listen', '127.0.0.1:0', '--data', data],
+      async (greeting) => {
+        assert.match(greeting, /^Plan42 server: http:\/\/127\.0\.0\.1:\d+\nData: +\S.*\n/);
+        const token = await runCli(['server', 'token', 'create', '--data', data]);
+        assert.match(token.stdout, /^p42r_/);
+      },
+    );
+    assert.deepEqual({ exitCode, stderr }, { exitCode: 0, stderr: 'Stopping the server.\n' });
+    const quoted = `'${folder.path}/it'\\''s data'`;
+    assert.ok(
+      stdout.includes(`  export PLAN42_RUNNER_TOKEN="$(plan42 server token create --data ${quoted})"\n`),
+      stdout,
+    );
+    assert.match(stdout, /\n {2}\[runner\]\n {2}url = "http:\/\/127\.0\.0\.1:\d+"\n/);
+  });
+
+  it('keeps its data in the default folder without naming it', async () => {
+    await using folder = await temporaryFolder();
+    const env = { XDG_DATA_HOME: folder.path, HOME: folder.path };
+    const run = await startAndStop(
+      ['--listen', '0'],
+      async () => assert.equal((await runCli(['server', 'task', 'list'], { env })).exitCode, 0),
+      { env },
+    );
+    assert.equal(run.exitCode, 0, run.stderr);
+    assert.match(run.stdout, /"\$\(plan42 server token create\)"/);
+  });
+
+  it('speaks TLS, and warns where others could listen without it', async () => {
+    await using folder = await temporaryFolder();
+    const [cert, key] = [join(folder.path, 'cert.pem'), join(folder.path, 'key.pem')];
+    await Promise.all([writeFile(cert, tlsPair.cert), writeFile(key, tlsPair.key)]);
+    const data = join(folder.path, 'data');
+    const argv = ['--listen', '0.0.0.0:0', '--data', data];
+    const secure = await startAndStop([...argv, '--tls-cert', cert, '--tls-key', key], async (greeting) => {
+      assert.match(greeting, /^Plan42 server: https:/);
+      const { stderr } = await runCli(['server', 'task', 'list', '--data', data]);
+      assert.match(stderr, /Set NODE_EXTRA_CA_CERTS to a PEM file/);
+    });
+    assert.equal(secure.stderr, 'Stopping the server.\n');
+    const plain = await startAndStop(argv, async () => {});
+    assert.match(plain.stderr, /^WARNING: 0\.0\.0\.0:0 can be reached from other machines/);
+  });
+
+  it('explains in one line why it cannot start', async () => {
+    await using running = await startTestServer();
+    await using folder = await temporaryFolder();
+    const [cert, key, file] = ['cert', 'key', 'file'].map((name) => join(folder.path, name)) as [
+      string,
+      string,
+      string,
+    ];
+    await Promise.all([writeFile(cert, tlsPair.cert), writeFile(key, tlsPair.key), writeFile(file, 'x')]);
+    await mkdir(join(folder.path, 'data'));
+    const data = ['--data', join(folder.path, 'data')];
+    const taken = new URL(running.server.url).host;
+    const cases = [
+      [[...data, '--listen', taken], 1, /^ERROR: \S+ is in use by another program.* Choose another/],
+      [
+        [...data, '--listen', '192.0.2.1:0'],
+        1,
+        /^ERROR: 192\.0\.2\.1 is not an address of this machine.* Choose another/,
+      ],
+      [[...data, '--tls-cert', cert], 2, /^ERROR: --tls-cert needs --tls-key\. Give both, or neither\.\n$/],
+      [
+        [...data, '--tls-cert', cert, '--tls-key', '/nonexistent'],
+        1,
+        /^ERROR: cannot read \/nonexistent: ENOENT.* Give --tls-key/,
+      ],
+      [[...data, '--tls-cert', file, '--tls-key', key], 1, /^ERROR: \S+ is not a PEM certificate.* Give a file/],
+      [
+        [...data, '--tls-cert', cert, '--tls-key', file],
+        1,
+        /^ERROR: \S+ is not an unencrypted PEM private key.* Give a file/,
+      ],
+      [
+        ['--listen', '0', '--data', join(file, 'x')],
+        1,
+        /^ERROR: \S+ cannot be used as the data directory: ENOTDIR.* with --data\.\n$/,
+      ],
+      [['--listen', '0', '--data', folder.path], 1, /^ERROR: \S+ is not empty, .* Choose/],
+    ] as const;
+    for (const [argv, code, message] of cases) {
+      const run = await startAndStop(argv, async () => {});
+      assert.deepEqual([run.exitCode, run.stdout], [code, ''], run.stderr);
+      assert.match(run.stderr, message);
+      assert.equal(run.stderr.split('\n').length, 2, run.stderr);
+    }
+  });
+});

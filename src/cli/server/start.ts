@@ -1,0 +1,54 @@
+import { once } from 'node:events';
+import { createLogger, type LogFormat, type LogLevel } from '../../lib/logger.ts';
+import { type ControlPlane, startServer } from '../../server/server.ts';
+import type { CliContext } from '../context.ts';
+import { print } from '../output.ts';
+import { serverDataDir } from './data-dir.ts';
+import { formatListenAddress, isLoopback, type ListenAddress } from './listen-address.ts';
+import { readTlsFiles, type TlsFiles } from './tls-files.ts';
+import { welcome } from './welcome.ts';
+
+export interface StartOptions extends TlsFiles {
+  listen: ListenAddress;
+  data?: string;
+  publicUrl?: string;
+  logLevel: LogLevel;
+  logFormat: LogFormat;
+}
+
+/** Runs the embedded control plane until `context.signal` is aborted. */
+export async function startCommand(context: CliContext, options: StartOptions): Promise<void> {
+  const { listen } = options;
+  const dataDir = serverDataDir(options.data, context.env);
+  const tls = readTlsFiles(options);
+  const server = await startServer({
+    dataDir,
+    listen,
+    ...(options.publicUrl === undefined ? {} : { publicUrl: options.publicUrl }),
+    ...(tls === undefined ? {} : { tls }),
+    logger: createLogger({
+      level: options.logLevel,
+      format: options.logFormat,
+      write: (line) => context.stderr.write(line),
+    }),
+  });
+  if (tls === undefined && !isLoopback(listen.host)) context.stderr.write(plaintextWarning(listen));
+  await serve(context, server, welcome({ url: server.url, dataDir, explicitData: options.data !== undefined }));
+}
+
+async function serve(context: CliContext, server: ControlPlane, greeting: string): Promise<void> {
+  await using _ = server;
+  const { signal } = context;
+  if (signal.aborted) return;
+  const ended = once(signal, 'abort');
+  await print(context.stdout, greeting, signal);
+  await ended;
+  context.stderr.write('Stopping the server.\n');
+}
+
+function plaintextWarning(listen: ListenAddress): string {
+  return (
+    `WARNING: ${formatListenAddress(listen)} can be reached from other machines, and without TLS everybody on the way can ` +
+    'read tokens and prompts. Use --tls-cert and --tls-key, or a proxy that ends TLS in front of a loopback address.\n'
+  );
+}

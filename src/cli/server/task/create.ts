@@ -1,0 +1,81 @@
+import { randomUUID } from 'node:crypto';
+import { ExitCode, UserError } from '../../../lib/errors.ts';
+import type { AdminClient } from '../../../plan42/admin-client.ts';
+import type { CliContext } from '../../context.ts';
+import { truncate } from '../../display-width.ts';
+import { print, renderJson } from '../../output.ts';
+import { printableLine } from '../../printable.ts';
+import { followTurn, throwIfFailed } from '../follow-turn.ts';
+import type { LocationOptions } from '../location.ts';
+import { type PromptOptions, readPrompt } from '../prompt.ts';
+import { withServer } from '../with-server.ts';
+import { ensureEnvironment, parseEnvVar } from './environment.ts';
+import { parseRepo, type Repo } from './repo.ts';
+
+export interface CreateTaskOptions extends LocationOptions, PromptOptions {
+  image?: string;
+  title?: string;
+  env?: string[];
+  repo?: string[];
+  environment?: string;
+  follow?: boolean;
+  json?: boolean;
+}
+
+const maxTitleColumns = 60;
+
+export async function createTask(context: CliContext, options: CreateTaskOptions): Promise<void> {
+  const { stdout, stderr, signal } = context;
+  const environmentOf = environmentSource(context, options);
+  const repos = (options.repo ?? []).map(parseRepo);
+  const prompt = await readPrompt(context, options);
+  await withServer(context, options, async ({ client }) => {
+    const taskId = randomUUID();
+    await client.createTask(taskId, {
+      Title: options.title ?? titleOf(prompt),
+      Prompt: prompt,
+      EnvironmentId: await environmentOf(client, repos),
+      RepoInfo: repoInfo(repos, taskId),
+    });
+    if (!options.json) await print(stdout, `${taskId}\n`, signal);
+    const turn = await client.getTurn(taskId, 1);
+    const last = options.follow ? await followTurn(context, client, turn, options.json ? stderr : stdout) : turn;
+    if (options.json) await print(stdout, renderJson(await documentOf(client, taskId)), signal);
+    if (options.follow) throwIfFailed(last);
+  });
+}
+
+type EnvironmentSource = (client: AdminClient, repos: readonly Repo[]) => Promise<string>;
+
+// Mistakes in the options are found before anything is made on the server.
+function environmentSource({ env }: CliContext, options: CreateTaskOptions): EnvironmentSource {
+  const { image, environment } = options;
+  if (environment !== undefined) {
+    if (image === undefined && options.env === undefined) return async () => environment;
+    const remedy = 'They belong to the environment: leave them out, or leave --environment out.';
+    throw new UserError('--environment does not go with --image and --env', { remedy, exitCode: ExitCode.usage });
+  }
+  if (image === undefined) {
+    const remedy = 'Give the image of an agent with --image IMAGE, or an environment with --environment ID.';
+    throw new UserError('there is no image', { remedy, exitCode: ExitCode.usage });
+  }
+  const envVars = (options.env ?? []).map((text) => parseEnvVar(text, env));
+  return (client, repos) => ensureEnvironment(client, { image, envVars, repos: repos.map(({ name }) => name) });
+}
+
+function titleOf(prompt: string): string {
+  const [firstLine = ''] = prompt.trim().split('\n');
+  return truncate(printableLine(firstLine), maxTitleColumns);
+}
+
+function repoInfo(repos: readonly Repo[], taskId: string) {
+  const FeatureBranch = `plan42/${taskId.slice(0, 8)}`;
+  return Object.fromEntries(
+    repos.map(({ name, targetBranch }) => [name, { FeatureBranch, TargetBranch: targetBranch }]),
+  );
+}
+
+async function documentOf(client: AdminClient, taskId: string) {
+  const [Task, Turns] = await Promise.all([client.getTask(taskId), client.listTurns(taskId)]);
+  return { Task, Turns };
+}

@@ -1,0 +1,14 @@
+import type { CliContext } from '../../context.ts';
+import { followTurn, throwIfFailed } from '../follow-turn.ts';
+import type { LocationOptions } from '../location.ts';
+import { withServer } from '../with-server.ts';
+import { findTask } from './find.ts';
+
+/** Shows the task's latest turn until it is over, and fails if the turn did. */
+export async function followTask(context: CliContext, id: string, options: LocationOptions): Promise<void> {
+  const finished = await withServer(context, options, async ({ client }) => {
+    const task = await findTask(client, id);
+    return followTurn(context, client, await client.getTurn(task.TaskId, 'last'), context.stdout);
+  });
+  throwIfFailed(finished);
+}

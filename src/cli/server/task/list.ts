@@ -1,0 +1,45 @@
+import type { AdminTask } from '../../../plan42/admin-objects.ts';
+import type { CliContext } from '../../context.ts';
+import { localTime } from '../../local-time.ts';
+import { print, renderJson } from '../../output.ts';
+import { printableLine } from '../../printable.ts';
+import { shortIds } from '../../short-ids.ts';
+import { createStyle, wantsColor } from '../../style.ts';
+import { renderTable } from '../../table.ts';
+import type { LocationOptions } from '../location.ts';
+import { statusStyle } from '../status-style.ts';
+import { withServer } from '../with-server.ts';
+
+export interface ListTasksOptions extends LocationOptions {
+  json?: boolean;
+}
+
+/** Newest first. */
+export async function listTasks(context: CliContext, options: ListTasksOptions): Promise<void> {
+  const { stdout, signal } = context;
+  const tasks = await withServer(context, options, ({ client }) => client.listTasks());
+  tasks.sort((a, b) => Date.parse(b.CreatedAt) - Date.parse(a.CreatedAt) || a.TaskId.localeCompare(b.TaskId));
+  if (options.json) return print(stdout, renderJson(tasks), signal);
+  if (tasks.length === 0) {
+    context.stderr.write('There are no tasks. Start one with "plan42 server task create".\n');
+    return;
+  }
+  await print(stdout, renderTasks(context, tasks), signal);
+}
+
+function renderTasks(context: CliContext, tasks: readonly AdminTask[]): string {
+  const { stdout } = context;
+  const idOf = shortIds(tasks.map((task) => task.TaskId));
+  const colored = statusStyle(createStyle(wantsColor(stdout, context)));
+  return renderTable(
+    tasks,
+    [
+      { title: 'TASK', cell: (task) => printableLine(idOf(task.TaskId)) },
+      { title: 'TITLE', cell: (task) => printableLine(task.Title), flexible: true },
+      { title: 'TURN', cell: (task) => String(task.LastTurnIndex ?? '') },
+      { title: 'STATE', cell: (task) => printableLine(task.State ?? ''), style: colored },
+      { title: 'CREATED', cell: (task) => printableLine(localTime(task.CreatedAt)) },
+    ],
+    stdout.isTTY ? stdout.columns : undefined,
+  );
+}

@@ -1,0 +1,56 @@
+import type { AdminTask, AdminTurn } from '../../../plan42/admin-objects.ts';
+import type { CliContext } from '../../context.ts';
+import { localTime } from '../../local-time.ts';
+import { print, renderJson } from '../../output.ts';
+import { printable, printableLine } from '../../printable.ts';
+import { createStyle, type Style, wantsColor } from '../../style.ts';
+import type { LocationOptions } from '../location.ts';
+import { statusStyle } from '../status-style.ts';
+import { withServer } from '../with-server.ts';
+import { findTask } from './find.ts';
+
+export interface ShowTaskOptions extends LocationOptions {
+  json?: boolean;
+}
+
+export async function showTask(context: CliContext, id: string, options: ShowTaskOptions): Promise<void> {
+  const { stdout, signal } = context;
+  const { task, turns } = await withServer(context, options, async ({ client }) => {
+    const found = await findTask(client, id);
+    return { task: found, turns: await client.listTurns(found.TaskId) };
+  });
+  turns.sort((a, b) => a.TurnIndex - b.TurnIndex);
+  if (options.json) return print(stdout, renderJson({ Task: task, Turns: turns }), signal);
+  const style = createStyle(wantsColor(stdout, context));
+  const parts = [renderTask(task, style), ...turns.map((turn) => renderTurn(turn, style))];
+  await print(stdout, parts.join('\n'), signal);
+}
+
+function renderTask(task: AdminTask, style: Style): string {
+  const fields = [
+    ['Task', task.TaskId],
+    ['Title', task.Title],
+    ['State', task.State ?? ''],
+    ['Created', localTime(task.CreatedAt)],
+    ['Environment', task.EnvironmentId ?? ''],
+    ['Repositories', Object.keys(task.RepoInfo ?? {}).join(', ')],
+  ] as const;
+  return fields
+    .filter(([, value]) => value !== '')
+    .map(([name, value]) => `${style.bold(name.padEnd(12))}  ${printableLine(value)}\n`)
+    .join('');
+}
+
+function renderTurn(turn: AdminTurn, style: Style): string {
+  const { TurnIndex, Status, CreatedAt, CompletedAt, Prompt, OutputMessage, ErrorMessage } = turn;
+  const status = statusStyle(style)(printableLine(Status));
+  const times = [CreatedAt, CompletedAt].filter(Boolean).map((time) => printableLine(localTime(time ?? '')));
+  const heading = `${style.bold(`Turn ${TurnIndex}`)}  ${status}  ${style.dim(times.join(' to '))}\n`;
+  return heading + section('Prompt', Prompt) + section('Output', OutputMessage) + section('Error', ErrorMessage);
+}
+
+// Every line is indented, so that no text can pass for one of ours.
+function section(title: string, text: string | null | undefined): string {
+  if (!text) return '';
+  return `  ${title}:\n${printable(text.trim()).replaceAll(/^/gm, '    ')}\n`;
+}

@@ -1,0 +1,224 @@
+import assert from 'node:assert/strict';
+import { describe, it } from 'node:test';
+import { setTimeout } from 'node:timers/promises';
+import { startTestServer, type TestServer } from '../../../../test/support/start-test-server.ts';
+import type { AdminTask, AdminTurn } from '../../../plan42/admin-objects.ts';
+
+const create = ['task', 'create', '--image', 'example.com/agent:1', '--prompt'];
+
+async function createTask(test: TestServer, prompt = 'Say hello.'): Promise<AdminTurn> {
+  const { stdout, stderr, exitCode } = await test.plan42([...create, prompt]);
+  assert.equal(exitCode, 0, stderr);
+  return test.client.getTurn(stdout.trimEnd(), 1);
+}
+
+interface TaskDocument {
+  Task: AdminTask;
+  Turns: AdminTurn[];
+}
+
+describe('plan42 server task create', () => {
+  it('prints the ID of a task with the prompt, its first line as title, and the image', async () => {
+    await using test = await startTestServer();
+    const { TaskId, Prompt } = await createTask(test, 'Say hello.\nTwice.');
+    const task = await test.client.getTask(TaskId);
+    assert.deepEqual([Prompt, task.Title], ['Say hello.\nTwice.', 'Say hello.']);
+    const [environment] = await test.client.listEnvironments();
+    assert.deepEqual(
+      [environment?.EnvironmentId, environment?.DockerImage],
+      [task.EnvironmentId, 'example.com/agent:1'],
+    );
+  });
+
+  it('reads the prompt from standard input, and secrets from the environment', async () => {
+    await using test = await startTestServer();
+    const argv = [
+      '--env',
+      'STAGE=a=b',
+      '--env',
+      'API_KEY',
+      '--repo',
+      'me/site',
+      '--repo',
+      'me/docs:next',
+      '--title',
+      'T',
+    ];
+    const options = { stdin: 'from stdin\n', env: { API_KEY: 'secret' } };
+    const run = await test.plan42([...create.slice(0, -1), '--prompt-file', '-', ...argv, '--json'], options);
+    const { Task, Turns } = JSON.parse(run.stdout) as TaskDocument;
+    assert.deepEqual([Task.Title, Turns[0]?.Prompt], ['T', 'from stdin\n']);
+    assert.deepEqual(
+      Object.entries(Task.RepoInfo ?? {}).map(([name, repo]) => [name, repo.TargetBranch]),
+      [
+        ['me/site', 'main'],
+        ['me/docs', 'next'],
+      ],
+    );
+    const [environment] = await test.client.listEnvironments();
+    assert.deepEqual(environment?.Repos, ['me/site', 'me/docs']);
+    assert.deepEqual(environment?.EnvVars, [
+      { Name: 'STAGE', Value: 'a=b', IsSecret: false },
+      { Name: 'API_KEY', Value: 'secret', IsSecret: true },
+    ]);
+  });
+
+  it('uses an environment again only when it is just as wanted', async () => {
+    await using test = await startTestServer();
+    await createTask(test);
+    await createTask(test);
+    assert.equal((await test.client.listEnvironments()).length, 1);
+    await test.plan42([...create, 'x', '--env', 'A=1']);
+    assert.equal((await test.client.listEnvironments()).length, 2);
+  });
+
+  it('refuses what cannot work before it makes anything', async () => {
+    await using test = await startTestServer();
+    const image = create.slice(0, -1);
+    const cases = [
+      [['task', 'create', '--prompt', 'x'], 2, /^ERROR: there is no image\. Give/],
+      [image, 2, /^ERROR: there is no prompt\. Give/],
+      [[...create, ' '], 2, /^ERROR: the prompt is empty\. Give/],
+      [[...create, 'x', '--prompt-file', 'y'], 2, /^ERROR: there are two prompts\. Give/],
+      [[...image, '--prompt-file', '/nonexistent'], 1, /^ERROR: cannot read the prompt from \/nonexistent: ENOENT/],
+      [[...create, 'x', '--env', 'NOT_SET'], 2, /^ERROR: the environment has no variable NOT_SET\. Set it/],
+      [[...create, 'x', '--env', '1=secret'], 2, /^ERROR: a variable given with --env has no valid name\. Give/],
+      [[...create, 'x', '--repo', 'site'], 2, /^ERROR: site is not a repository\. Give/],
+      [[...create, 'x', '--environment', 'y'], 2, /^ERROR: --environment does not go with --image and --env\. They/],
+    ] as const;
+    for (const [argv, code, message] of cases) {
+      const run = await test.plan42(argv);
+      assert.deepEqual([run.exitCode, run.stdout], [code, ''], run.stderr);
+      assert.match(run.stderr, message);
+    }
+    assert.deepEqual(await test.client.listTasks(), []);
+    assert.deepEqual(await test.client.listEnvironments(), []);
+  });
+});
+
+describe('plan42 server task create --follow', () => {
+  it('shows status and log, made harmless, and succeeds with the turn', async () => {
+    await using test = await startTestServer();
+    const played = Promise.withResolvers<void>();
+    const run = await test.plan42([...create, 'x', '--follow'], {
+      // Once it follows, the agent plays its part.
+      onOutput: once(/\[turn 1\]/, ({ stdout }) =>
+        playAgent(test, stdout.trimEnd()).then(played.resolve, played.reject),
+      ),
+    });
+    await played.promise;
+    assert.equal(run.exitCode, 0, run.stderr);
+    assert.deepEqual(run.stdout.split('\n').slice(1), ['one', 'two\\x1b[2J', 'three', 'all done', '']);
+    assert.match(run.stderr, /\n\[turn 1\] Working\\x07\n\[turn 1\] Completed\n$/);
+  });
+
+  it('fails with the turn, and says why', async () => {
+    await using test = await startTestServer();
+    const run = await test.plan42([...create, 'x', '--follow', '--json'], {
+      onOutput: once(/\[turn 1\]/, async () => {
+        const [task] = await test.client.listTasks();
+        await test.plan42(['task', 'cancel', task?.TaskId ?? '']);
+      }),
+    });
+    assert.equal(run.exitCode, 1);
+    assert.match(run.stderr, /\nERROR: turn 1 failed: cancelled by user\. Try again with "plan42 server turn create /);
+    assert.equal((JSON.parse(run.stdout) as TaskDocument).Turns[0]?.Status, 'Failed');
+  });
+
+  it('is interrupted without a word', async () => {
+    await using test = await startTestServer();
+    const interruption = new AbortController();
+    const run = await test.plan42([...create, 'x', '--follow'], {
+      signal: interruption.signal,
+      onOutput: once(/\[turn 1\]/, async () => interruption.abort()),
+    });
+    assert.equal(run.exitCode, 130);
+    assert.match(run.stderr, /^(\[turn 1\] .*\n)+$/);
+  });
+});
+
+async function playAgent(test: TestServer, taskId: string): Promise<void> {
+  await test.updateTurn(taskId, { Status: 'Working\x07' });
+  await test.uploadLogs(taskId, 0, ['\x1b[1mone\x1b[0m', 'two\x1b[2J']);
+  await setTimeout(700); // longer than the status is polled
+  await test.uploadLogs(taskId, 2, ['three']);
+  await test.updateTurn(taskId, { Status: 'Completed', OutputMessage: 'all done' });
+}
+
+type OnOutput = (soFar: { stdout: string; stderr: string }) => void;
+
+/** Calls `react` as soon as standard error shows `pattern`, once. */
+function once(pattern: RegExp, react: (soFar: { stdout: string; stderr: string }) => Promise<void>): OnOutput {
+  let done = false;
+  return (soFar) => {
+    if (done || !pattern.test(soFar.stderr)) return;
+    done = true;
+    void react({ ...soFar });
+  };
+}
+
+describe('plan42 server task list', () => {
+  it('shows the newest first, in 80 columns on a terminal', async () => {
+    await using test = await startTestServer();
+    const older = await createTask(
+      test,
+      'The first \x1b[31mtask\x07, with a title that is much too long to fit in there',
+    );
+    const newer = await createTask(test, 'Another');
+    const { stdout } = await test.plan42(['task', 'list'], { columns: 80, env: { NO_COLOR: '1' } });
+    const [header = '', first = '', second = ''] = stdout.split('\n');
+    assert.match(header, /^TASK +TITLE +TURN +STATE +CREATED$/);
+    assert.match(first, new RegExp(`^${newer.TaskId.slice(0, 8)} +Another +1 +Pending +\\d{4}-`));
+    assert.match(second, new RegExp(`^${older.TaskId.slice(0, 8)} +The first task\\\\x07, .*… +1 +Pending +\\d{4}-`));
+    assert.ok([first, second].every((line) => line.length <= 80));
+    const json = JSON.parse((await test.plan42(['task', 'list', '--json'])).stdout) as AdminTask[];
+    assert.deepEqual(
+      json.map((task) => task.TaskId),
+      [newer.TaskId, older.TaskId],
+    );
+  });
+
+  it('says when there are none', async () => {
+    await using test = await startTestServer();
+    const run = await test.plan42(['task', 'list']);
+    assert.deepEqual([run.exitCode, run.stdout], [0, '']);
+    assert.match(run.stderr, /There are no tasks/);
+    assert.equal((await test.plan42(['task', 'list', '--json'])).stdout, '[]\n');
+  });
+});
+
+describe('plan42 server task show and cancel', () => {
+  it('finds a task by the start of its ID, and shows its turns', async () => {
+    await using test = await startTestServer();
+    const turn = await createTask(test, 'Say\nhello.');
+    await test.updateTurn(turn.TaskId, { Status: 'Failed', ErrorMessage: 'no\x1b[2J\nway' });
+    const { stdout, exitCode } = await test.plan42(['task', 'show', turn.TaskId.slice(0, 6).toUpperCase()]);
+    assert.equal(exitCode, 0);
+    assert.match(stdout, new RegExp(`^Task +${turn.TaskId}\\nTitle +Say\\nState +Failed\\nCreated +\\d{4}`));
+    assert.match(
+      stdout,
+      /\nTurn 1 {2}Failed {2}.* to .*\n {2}Prompt:\n {4}Say\n {4}hello\.\n {2}Error:\n {4}no\\x1b\[2J\n {4}way\n$/,
+    );
+  });
+
+  it('cancels the latest turn once', async () => {
+    await using test = await startTestServer();
+    const { TaskId } = await createTask(test);
+    const run = await test.plan42(['task', 'cancel', TaskId]);
+    assert.deepEqual(run, { exitCode: 0, stdout: '', stderr: `Turn 1 of task ${TaskId} is cancelled.\n` });
+    const turn = await test.client.getTurn(TaskId, 1);
+    assert.deepEqual([turn.Status, turn.ErrorMessage], ['Failed', 'cancelled by user']);
+    const again = await test.plan42(['task', 'cancel', TaskId]);
+    assert.deepEqual([again.exitCode, again.stderr], [1, `ERROR: turn 1 of task ${TaskId} is already over: Failed.\n`]);
+    const follow = await test.plan42(['task', 'follow', TaskId]);
+    assert.equal(follow.exitCode, 1);
+  });
+
+  it('says when there is no such task', async () => {
+    await using test = await startTestServer();
+    for (const id of ['abc', '00000000-0000-4000-8000-000000000000']) {
+      const run = await test.plan42(['task', 'show', id]);
+      assert.equal(run.stderr, `ERROR: there is no task ${id}. "plan42 server task list" lists them.\n`);
+    }
+  });
+});

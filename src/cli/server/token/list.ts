@@ -1,0 +1,47 @@
+import type { RunnerTokenMetadata } from '../../../plan42/admin-objects.ts';
+import type { CliContext } from '../../context.ts';
+import { localTime } from '../../local-time.ts';
+import { print, renderJson } from '../../output.ts';
+import { printableLine } from '../../printable.ts';
+import { shortIds } from '../../short-ids.ts';
+import { createStyle, wantsColor } from '../../style.ts';
+import { renderTable } from '../../table.ts';
+import type { LocationOptions } from '../location.ts';
+import { withServer } from '../with-server.ts';
+import { allTokens } from './all-tokens.ts';
+
+export interface ListTokensOptions extends LocationOptions {
+  all?: boolean;
+  json?: boolean;
+}
+
+/** Valid tokens only, unless all are asked for; as JSON always all, with what tells them apart. */
+export async function listTokens(context: CliContext, options: ListTokensOptions): Promise<void> {
+  const { stdout, signal } = context;
+  const tokens = await withServer(context, options, ({ client }) => allTokens(client));
+  if (options.json) return print(stdout, renderJson(tokens), signal);
+  const shown = options.all ? tokens : tokens.filter((token) => stateOf(token) === 'valid');
+  if (shown.length === 0) {
+    context.stderr.write('There are no valid tokens. Make one with "plan42 server token create".\n');
+    return;
+  }
+  const idOf = shortIds(tokens.map((token) => token.TokenID));
+  const style = createStyle(wantsColor(stdout, context));
+  const table = renderTable(
+    shown,
+    [
+      { title: 'TOKEN', cell: (token) => printableLine(idOf(token.TokenID)) },
+      { title: 'RUNNER', cell: (token) => printableLine(token.RunnerID), flexible: true },
+      { title: 'CREATED', cell: (token) => printableLine(localTime(token.CreatedAt ?? '')) },
+      { title: 'EXPIRES', cell: (token) => printableLine(localTime(token.ExpiresAt)) },
+      { title: 'STATE', cell: stateOf, style: (text) => (text === 'valid' ? style.good(text) : style.dim(text)) },
+    ],
+    stdout.isTTY ? stdout.columns : undefined,
+  );
+  await print(stdout, table, signal);
+}
+
+function stateOf(token: RunnerTokenMetadata): 'valid' | 'revoked' | 'expired' {
+  if (token.Revoked) return 'revoked';
+  return Date.parse(token.ExpiresAt) <= Date.now() ? 'expired' : 'valid';
+}

@@ -1,0 +1,65 @@
+import assert from 'node:assert/strict';
+import { describe, it } from 'node:test';
+import { startTestServer } from '../../../../test/support/start-test-server.ts';
+import { parseRunnerToken } from '../../../plan42/runner-token.ts';
+
+const dayMs = 24 * 60 * 60 * 1000;
+
+describe('plan42 server token', () => {
+  it('create prints the token alone, and what it is for on standard error', async () => {
+    await using test = await startTestServer();
+    const run = await test.plan42(['token', 'create']);
+    assert.equal(run.exitCode, 0);
+    const { tenantId, runnerId, expiresAt } = parseRunnerToken(run.stdout.trimEnd());
+    assert.deepEqual([tenantId, runnerId], [test.server.admin.tenantId, test.server.admin.runnerId]);
+    assert.equal(Math.round(((expiresAt?.getTime() ?? 0) - Date.now()) / dayMs), 90);
+    assert.match(run.stderr, new RegExp(`^Token \\S{36} for runner ${runnerId}, valid until \\S+ \\S+\\.\\n$`));
+  });
+
+  it('create takes a runner by name and a lifetime', async () => {
+    await using test = await startTestServer();
+    const [runner] = await test.client.listRunners();
+    const argv = ['token', 'create', '--runner', runner?.Name ?? '', '--ttl-days', '1', '--json'];
+    const run = await test.plan42(argv);
+    const token = JSON.parse(run.stdout) as { Token: string; RunnerID: string; ExpiresAt: string };
+    assert.equal(token.RunnerID, runner?.RunnerId);
+    assert.match(token.Token, /^p42r_/);
+    assert.equal(Math.round((Date.parse(token.ExpiresAt) - Date.now()) / dayMs), 1);
+  });
+
+  it('create says which runners there are', async () => {
+    await using test = await startTestServer();
+    const run = await test.plan42(['token', 'create', '--runner', 'nobody']);
+    assert.equal(run.exitCode, 1);
+    assert.match(run.stderr, /^ERROR: there is no runner nobody\. There is: .* \(.{36}\)\.\n$/);
+  });
+
+  it('list shows what revoke takes away', async () => {
+    await using test = await startTestServer();
+    const none = await test.plan42(['token', 'list']);
+    assert.deepEqual([none.exitCode, none.stdout], [0, '']);
+    assert.match(none.stderr, /no valid tokens/);
+
+    await test.plan42(['token', 'create']);
+    const listed = await test.plan42(['token', 'list'], { columns: 80, env: { NO_COLOR: '1' } });
+    const [header = '', row = ''] = listed.stdout.split('\n');
+    assert.match(header, /^TOKEN +RUNNER +CREATED +EXPIRES +STATE$/);
+    assert.match(row, / valid$/);
+    assert.ok(row.length <= 80, row);
+
+    const [id = ''] = row.split(' ');
+    const revoked = await test.plan42(['token', 'revoke', id]);
+    assert.deepEqual([revoked.exitCode, revoked.stdout], [0, '']);
+    assert.match(revoked.stderr, /is revoked/);
+    assert.equal((await test.plan42(['token', 'list'])).stdout, '');
+    assert.match((await test.plan42(['token', 'list', '--all'])).stdout, / revoked\n$/);
+    assert.equal((await test.plan42(['token', 'revoke', id])).exitCode, 0);
+  });
+
+  it('revoke does not repeat a token that is taken for its ID', async () => {
+    await using test = await startTestServer();
+    const { stdout } = await test.plan42(['token', 'create']);
+    const run = await test.plan42(['token', 'revoke', stdout.trimEnd()]);
+    assert.equal(run.stderr, 'ERROR: that is a token, not its ID. "plan42 server token list" shows the IDs.\n');
+  });
+});

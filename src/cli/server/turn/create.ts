@@ -1,0 +1,35 @@
+import { UserError } from '../../../lib/errors.ts';
+import { isTerminalStatus } from '../../../plan42/objects.ts';
+import type { CliContext } from '../../context.ts';
+import { print, renderJson } from '../../output.ts';
+import { printableLine } from '../../printable.ts';
+import { followTurn, throwIfFailed } from '../follow-turn.ts';
+import type { LocationOptions } from '../location.ts';
+import { type PromptOptions, readPrompt } from '../prompt.ts';
+import { findTask } from '../task/find.ts';
+import { withServer } from '../with-server.ts';
+
+export interface CreateTurnOptions extends LocationOptions, PromptOptions {
+  follow?: boolean;
+  json?: boolean;
+}
+
+/** Adds a turn to a task whose latest turn is over. */
+export async function createTurn(context: CliContext, id: string, options: CreateTurnOptions): Promise<void> {
+  const { stdout, stderr, signal } = context;
+  const prompt = await readPrompt(context, options);
+  await withServer(context, options, async ({ client }) => {
+    const task = await findTask(client, id);
+    const last = await client.getTurn(task.TaskId, 'last');
+    if (!isTerminalStatus(last.Status)) {
+      throw new UserError(`turn ${last.TurnIndex} is not over yet: ${printableLine(last.Status)}`, {
+        remedy: `Wait for it with "plan42 server task follow ${task.TaskId}", or cancel it.`,
+      });
+    }
+    const created = await client.createTurn(task, last.TurnIndex + 1, prompt);
+    if (!options.json) stderr.write(`Turn ${created.TurnIndex} of task ${task.TaskId} is created.\n`);
+    const turn = options.follow ? await followTurn(context, client, created, options.json ? stderr : stdout) : created;
+    if (options.json) await print(stdout, renderJson(turn), signal);
+    if (options.follow) throwIfFailed(turn);
+  });
+}

@@ -1,0 +1,56 @@
+import assert from 'node:assert/strict';
+import { describe, it } from 'node:test';
+import { startTestServer, type TestServer } from '../../../../test/support/start-test-server.ts';
+import type { AdminTurn } from '../../../plan42/admin-objects.ts';
+
+async function createTask(test: TestServer): Promise<AdminTurn> {
+  const { stdout } = await test.plan42(['task', 'create', '--image', 'example.com/agent:1', '--prompt', 'x']);
+  return test.client.getTurn(stdout.trimEnd(), 1);
+}
+
+describe('plan42 server turn create', () => {
+  it('adds a turn behind one that is over', async () => {
+    await using test = await startTestServer();
+    const turn = await createTask(test);
+    await test.updateTurn(turn.TaskId, { Status: 'Completed' });
+    const run = await test.plan42(['turn', 'create', turn.TaskId, '--prompt', 'again', '--json']);
+    const created = JSON.parse(run.stdout) as AdminTurn;
+    assert.deepEqual([run.exitCode, created.TurnIndex, created.Prompt], [0, 2, 'again']);
+  });
+
+  it('does not while the latest is not over', async () => {
+    await using test = await startTestServer();
+    const { TaskId } = await createTask(test);
+    const run = await test.plan42(['turn', 'create', TaskId, '--prompt', 'again']);
+    assert.equal(run.exitCode, 1);
+    assert.match(run.stderr, /^ERROR: turn 1 is not over yet: [\w ]+\. Wait for it with "plan42 server task follow /);
+  });
+});
+
+describe('plan42 server turn logs', () => {
+  it('prints what there is so far, and with -f all of it', async () => {
+    await using test = await startTestServer();
+    const turn = await createTask(test);
+    assert.deepEqual(await test.plan42(['turn', 'logs', turn.TaskId]), { exitCode: 0, stdout: '', stderr: '' });
+    await test.uploadLogs(turn.TaskId, 0, ['one']);
+    const soFar = await test.plan42(['turn', 'logs', turn.TaskId]);
+    assert.deepEqual(soFar, { exitCode: 0, stdout: 'one\n', stderr: '' });
+
+    const all = await test.plan42(['turn', 'logs', turn.TaskId, '1', '-f'], {
+      onOutput: ({ stdout }) => {
+        if (stdout === 'one\n') void test.uploadLogs(turn.TaskId, 1, ['two']);
+        if (stdout === 'one\ntwo\n') void test.updateTurn(turn.TaskId, { Status: 'Completed' });
+      },
+    });
+    assert.deepEqual(all, { exitCode: 0, stdout: 'one\ntwo\n', stderr: '' });
+  });
+
+  it('refuses a turn that there is not', async () => {
+    await using test = await startTestServer();
+    const { TaskId } = await createTask(test);
+    assert.equal((await test.plan42(['turn', 'logs', TaskId, '0'])).exitCode, 2);
+    const run = await test.plan42(['turn', 'logs', TaskId, '2']);
+    assert.equal(run.exitCode, 1);
+    assert.match(run.stderr, /^ERROR: /);
+  });
+});

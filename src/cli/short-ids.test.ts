@@ -1,0 +1,24 @@
+import assert from 'node:assert/strict';
+import { describe, it } from 'node:test';
+import { pickByPrefix, shortIds } from './short-ids.ts';
+
+describe('shortIds', () => {
+  it('takes eight characters, or as many as tell the IDs apart', () => {
+    assert.equal(shortIds(['0123456789', 'abcdefghij'])('abcdefghij'), 'abcdefgh');
+    assert.equal(shortIds(['0123456789', '0123456799'])('0123456789'), '012345678');
+    assert.equal(shortIds(['0123456789', '0123456789'])('0123456789'), '01234567');
+  });
+});
+
+describe('pickByPrefix', () => {
+  const pick = (prefix: string) =>
+    pickByPrefix(['abc1', 'abd2'], (id) => id, prefix, { kind: 'task', listCommand: 'plan42 server task list' });
+
+  it('finds the only one, in any capitals', () => assert.equal(pick('ABC'), 'abc1'));
+
+  it('refuses none and several', () => {
+    assert.throws(() => pick('x'), { message: 'there is no task x', remedy: '"plan42 server task list" lists them.' });
+    assert.throws(() => pick('ab'), { message: '2 tasks start with ab' });
+    assert.throws(() => pick(''), { message: 'there is no task ' });
+  });
+});

@@ -1,0 +1,48 @@
+import assert from 'node:assert/strict';
+import { describe, it } from 'node:test';
+import { displayWidth, truncate } from './display-width.ts';
+import { renderTable } from './table.ts';
+
+describe('displayWidth', () => {
+  it('counts columns, not characters', () => {
+    for (const [text, width] of [
+      ['abc', 3],
+      ['日本', 4],
+      ['e\u0301', 1],
+      ['👩‍👩‍👧', 2],
+      ['ﬁ\u200b', 1],
+      ['', 0],
+    ] as const) {
+      assert.equal(displayWidth(text), width, text);
+    }
+  });
+});
+
+describe('truncate', () => {
+  it('cuts to columns and never through a character', () => {
+    assert.equal(truncate('abcdef', 6), 'abcdef');
+    assert.equal(truncate('abcdef', 4), 'abc…');
+    assert.equal(truncate('日本語', 4), '日…');
+  });
+});
+
+describe('renderTable', () => {
+  const columns = [
+    { title: 'ID', cell: (row: string[]) => row[0] ?? '' },
+    { title: 'TITLE', cell: (row: string[]) => row[1] ?? '', flexible: true },
+    { title: 'STATE', cell: (row: string[]) => row[2] ?? '' },
+  ];
+  const rows = [
+    ['1', 'a title of more than twenty characters', 'Completed'],
+    ['22', '日本', ''],
+  ];
+
+  it('aligns columns and cuts the flexible one to the width', () => {
+    const lines = ['ID  TITLE           STATE', '1   a title of mo…  Completed', '22  日本', ''];
+    assert.equal(renderTable(rows, columns, 29), lines.join('\n'));
+  });
+
+  it('cuts nothing without a width', () => {
+    assert.match(renderTable(rows, columns), /a title of more than twenty characters {2}Completed/);
+  });
+});
