@@ -37,7 +37,7 @@ export function parseToml(source: string): TomlDocument {
   const positions = new Map<string, Position>();
   for (const node of ast.body[0].body) collect(node, [], positions);
   return {
-    values: getStaticTOMLValue(ast) as Record<string, unknown>,
+    values: getStaticTOMLValue(ast),
     positionOf: (path) => {
       for (let length = path.length; length > 0; length -= 1) {
         const position = positions.get(pathKey(path.slice(0, length)));

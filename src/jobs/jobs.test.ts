@@ -6,8 +6,8 @@ import type { Dispatcher } from 'undici';
 import { eventually } from '../../test/support/eventually.ts';
 import { createFakeRuntime, type FakeRuntime } from '../../test/support/fake-runtime.ts';
 import { makeRecord } from '../../test/support/job-record.ts';
+import { type ManyTurns, startManyTurns } from '../../test/support/many-turns.ts';
 import { makeTempDir, type TempDir } from '../../test/support/temp-dir.ts';
-import { startTurnServer, type TurnServer } from '../../test/support/turn-server.ts';
 import { readConfig } from '../config/read.ts';
 import { silentLogger } from '../lib/logger.ts';
 import { Plan42Client } from '../plan42/client.ts';
@@ -18,7 +18,7 @@ import type { JobRecord } from './record.ts';
 import { JobExistsError, JobStore } from './store.ts';
 
 let dir: TempDir;
-let server: TurnServer;
+let server: ManyTurns;
 let transport: Dispatcher;
 let runtime: FakeRuntime;
 let store: JobStore;
@@ -29,7 +29,7 @@ const waiting = 'Waiting for a Free Slot on Local Runner';
 
 beforeEach(async () => {
   dir = await makeTempDir();
-  server = await startTurnServer();
+  server = await startManyTurns();
   transport = createTransport({});
   runtime = createFakeRuntime();
   jobs = await makeJobs();
@@ -49,6 +49,10 @@ async function makeJobs(settings = 'jobs.max_jobs = 1'): Promise<Jobs> {
   return new Jobs({ config, store, runtime, client: new Plan42Client(endpoint), logger: silentLogger });
 }
 
+/** A pull that takes for ever. */
+const untilAborted = (_image: string, signal: AbortSignal | undefined) =>
+  new Promise<void>((_, reject) => signal?.addEventListener('abort', () => reject(signal.reason as Error)));
+
 /** What a restart of the runner does. */
 async function restart(settings?: string): Promise<void> {
   await jobs[Symbol.asyncDispose]();
@@ -58,12 +62,15 @@ async function restart(settings?: string): Promise<void> {
 
 async function accept(record: JobRecord = makeRecord(), request: object = {}): Promise<JobRecord> {
   const { taskId: TaskId, turnIndex: TurnIndex } = record;
-  const Turn = { TaskId, TurnIndex, ...server.turn };
+  const Turn = { TaskId, TurnIndex, ...server.turnOf(record.taskId) };
   const text = JSON.stringify({ Type: 'InvokeAgentRequest', Turn, ...request });
   await jobs.accept(record, { request: text, agentToken: 'p42a_secret' });
   return record;
 }
 
+const turnOf = ({ taskId }: JobRecord) => server.turnOf(taskId);
+const statusesOf = ({ taskId }: JobRecord) => server.statusesOf(taskId);
+const failureOf = (record: JobRecord) => turnOf(record).ErrorMessage ?? '';
 const started = (record: JobRecord) => eventually(async () => runtime.calls.includes(`start ${record.jobId}`));
 const running = (record: JobRecord) =>
   eventually(async () => (await runtime.listRunning()).includes(record.jobId) && jobs.startingCount === 0);
@@ -74,14 +81,14 @@ describe('a job', () => {
   test('is pulled, started, waited for, reported and removed', async () => {
     const record = await accept();
     await running(record);
-    assert.deepEqual(server.statuses, [pulling]);
+    assert.deepEqual(statusesOf(record), [pulling]);
     runtime.end(record.jobId, { exitCode: 3, endedAt: new Date('2026-01-02T03:04:05Z') });
     await finished();
     const { jobId, image } = record;
     assert.deepEqual(runtime.calls, [`pull ${image}`, `start ${jobId}`, `remove ${jobId}`]);
-    assert.equal(server.turn.Status, 'Failed');
-    assert.match(server.turn.ErrorMessage ?? '', new RegExp(`exit code 3.*plan42 runner job logs ${jobId}`));
-    assert.equal(server.turn.CompletedAt, '2026-01-02T03:04:05.000Z');
+    assert.equal(turnOf(record).Status, 'Failed');
+    assert.match(failureOf(record), new RegExp(`exit code 3.*plan42 runner job logs ${jobId}`));
+    assert.equal(turnOf(record).CompletedAt, '2026-01-02T03:04:05.000Z');
     const kept: unknown = JSON.parse(await readFile(join(dir.path, `state/jobs/finished/${jobId}.json`), 'utf8'));
     assert.deepEqual(
       { ...(kept as JobRecord), startedAt: '', failure: '' },
@@ -100,20 +107,19 @@ describe('a job', () => {
   test('whose agent finished its turn is reported no more', async () => {
     const record = await accept();
     await running(record);
-    Object.assign(server.turn, { Status: 'Completed', Version: 50 });
+    Object.assign(turnOf(record), { Status: 'Completed', Version: 50 });
     runtime.end(record.jobId);
     await finished();
-    assert.deepEqual(server.statuses, [pulling]);
-    assert.equal(server.turn.Status, 'Completed');
+    assert.deepEqual(statusesOf(record), [pulling]);
+    assert.equal(turnOf(record).Status, 'Completed');
   });
 
   test('is on disk when it is accepted, and refused a second time', async () => {
-    runtime.onPull = () => new Promise(() => {});
+    runtime.onPull = untilAborted;
     const record = await accept();
     assert.deepEqual(await store.listActive(), [record.jobId]);
     await assert.rejects(accept(record), JobExistsError);
     assert.equal(jobs.count, 1);
-    runtime.onPull = async () => {};
     await jobs.kill(record.jobId);
   });
 
@@ -128,18 +134,20 @@ describe('a job', () => {
     assert.equal(input['GithubToken'], 'ghp_own');
     assert.equal((input['Turn'] as { Status: string }).Status, pulling);
     const { folder } = store.place(record.jobId);
-    assert.deepEqual((await readdir(folder)).sort(), ['agent-token', 'job.json']);
+    assert.deepEqual((await readdir(folder)).toSorted(), ['agent-token', 'job.json']);
   });
 
   test('waits for a slot, in the order of acceptance, and says so', async () => {
     const [a, b, c] = [await accept(), await accept(), await accept()];
     await running(a);
-    await eventually(async () => server.statuses.filter((status) => status === waiting).length === 2);
+    for (const record of [b, c]) await eventually(async () => statusesOf(record).includes(waiting));
     assert.deepEqual([isStarted(b), isStarted(c)], [false, false]);
     runtime.end(a.jobId);
-    await started(b);
+    await running(b);
     assert.equal(isStarted(c), false);
-    assert.equal(jobs.count >= 2, true);
+    assert.deepEqual(statusesOf(b), [waiting, pulling]);
+    runtime.end(b.jobId);
+    await running(c);
   });
 });
 
@@ -150,46 +158,43 @@ describe('a job that cannot be started', () => {
       runtime.onPull = async () => {};
       throw new RuntimeError(message);
     };
-    const [bad, good] = [await accept(), await accept()];
-    await eventually(async () => server.turn.ErrorMessage !== undefined);
-    assert.equal(server.turn.Status, 'Failed');
-    assert.match(server.turn.ErrorMessage ?? '', new RegExp(message));
-    assert.equal(isStarted(bad), false);
-    // The second job's turn is the same here, and over.
-    await eventually(async () => !(await store.listActive()).includes(good.jobId));
-    await finished();
+    const [record, next] = [await accept(), await accept()];
+    await running(next);
+    await eventually(async () => turnOf(record).Status === 'Failed');
+    assert.match(failureOf(record), new RegExp(message));
+    assert.equal(isStarted(record), false);
   });
 
   test('keeps no secret while the server cannot be told', async () => {
-    server.beforeWrite = () => 'fail';
+    server.down = true;
     runtime.onPull = async () => {
       throw new RuntimeError('denied');
     };
     const record = await accept();
-    await restart();
     await eventually(async () => (await store.readActive(record.jobId)).phase === 'ended');
     await eventually(async () => (await readdir(store.place(record.jobId).folder)).length === 2);
-    server.beforeWrite = () => undefined;
+    server.down = false;
     await finished();
-    assert.match(server.turn.ErrorMessage ?? '', /denied/);
+    assert.match(failureOf(record), /denied/);
   });
 
   test('is not started when its turn is over already', async () => {
-    server.turn = { Status: 'Completed', Version: 4 };
-    const record = await accept();
+    const record = makeRecord();
+    turnOf(record).Status = 'Completed';
+    await accept(record);
     await finished();
     assert.equal(isStarted(record), false);
-    assert.deepEqual(server.statuses, []);
+    assert.deepEqual(statusesOf(record), []);
   });
 
   test('is not started when its turn is cancelled meanwhile', async () => {
-    runtime.onPull = async () => server.cancel();
-    const waits = await accept();
-    // Its slot is taken, so that a heartbeat or the next status tells it.
-    await eventually(async () => isStarted(waits) || jobs.count === 0);
-    await jobs.kill(waits.jobId);
+    const record = makeRecord();
+    Object.assign(turnOf(record), { Status: 'Failed', ErrorMessage: 'cancelled by user', Version: 8 });
+    // The request was written before that.
+    await accept(record, { Turn: { TaskId: record.taskId, TurnIndex: 1, Status: 'Pending', Version: 1 } });
     await finished();
-    assert.equal(server.turn.ErrorMessage, 'cancelled by user');
+    assert.equal(isStarted(record), false);
+    assert.equal(failureOf(record), 'cancelled by user');
   });
 });
 
@@ -199,12 +204,11 @@ describe('a kill', () => {
     runtime.onPull = () => pull.promise;
     const record = await accept();
     await eventually(async () => runtime.calls.length > 0);
-    const killing = jobs.kill(record.jobId);
+    assert.equal(await jobs.kill(record.jobId), true);
     pull.resolve();
-    assert.equal(await killing, true);
     await finished();
     assert.equal(isStarted(record), false);
-    assert.match(server.turn.ErrorMessage ?? '', /killed by user/);
+    assert.match(failureOf(record), /killed by user/);
   });
 
   test('while it waits for a slot frees no slot and starts nothing', async () => {
@@ -225,7 +229,7 @@ describe('a kill', () => {
     start.resolve();
     await finished();
     assert.deepEqual(await runtime.listRunning(), []);
-    assert.match(server.turn.ErrorMessage ?? '', /killed by user/);
+    assert.match(failureOf(record), /killed by user/);
   });
 
   test('of a running job is told as one', async () => {
@@ -233,7 +237,7 @@ describe('a kill', () => {
     await running(record);
     assert.equal(await jobs.kill(record.jobId), true);
     await finished();
-    assert.match(server.turn.ErrorMessage ?? '', /killed by user/);
+    assert.match(failureOf(record), /killed by user/);
   });
 
   test('of a job that there is not does nothing', async () => {
@@ -251,7 +255,7 @@ describe('after a restart', () => {
     runtime.end(record.jobId, { exitCode: 4 });
     await finished();
     assert.equal(runtime.calls.filter((call) => call.startsWith('start')).length, 1);
-    assert.match(server.turn.ErrorMessage ?? '', /exit code 4/);
+    assert.match(failureOf(record), /exit code 4/);
   });
 
   test('running jobs keep their slots, before any that waits', async () => {
@@ -269,16 +273,21 @@ describe('after a restart', () => {
   test('jobs that wait go on in the order of their acceptance', async () => {
     const hold = await accept();
     await running(hold);
-    const ids = ['f', '0', '7'].map((digit) => `${digit}f2504e0-4f89-41d3-9a0c-0305e82c3301`);
-    const [f, zero, seven] = ids.map((taskId, i) => makeRecord({ taskId, acceptedAt: `2026-01-0${i + 1}T00:00:00Z` }));
+    const later = (digit: string, day: number) =>
+      makeRecord({ taskId: `${digit}f2504e0-4f89-41d3-9a0c-0305e82c3301`, acceptedAt: `2026-01-0${day}T00:00:00Z` });
+    const [f, zero, seven] = [later('f', 1), later('0', 2), later('7', 3)];
     for (const record of [f, zero, seven]) await accept(record);
     await restart();
-    Object.assign(server, { cancel: undefined });
-    runtime.end(hold.jobId);
-    const { jobId = '' } = f ?? {};
-    await eventually(async () => runtime.calls.includes(`start ${jobId}`) || jobs.count === 0);
-    const order = runtime.calls.filter((call) => call.startsWith('start')).map((call) => call.slice(6));
-    assert.equal(order[1] ?? jobId, jobId);
+    for (const record of [hold, f, zero, seven]) {
+      await running(record);
+      runtime.end(record.jobId);
+      await eventually(async () => turnOf(record).Status === 'Failed');
+    }
+    const starts = runtime.calls.filter((call) => call.startsWith('start'));
+    assert.deepEqual(
+      starts,
+      [hold, f, zero, seven].map(({ jobId }) => `start ${jobId}`),
+    );
   });
 
   test('a job that somebody killed is killed', async () => {
@@ -287,30 +296,29 @@ describe('after a restart', () => {
     await store.markKilled(record.jobId);
     await restart();
     await finished();
-    assert.match(server.turn.ErrorMessage ?? '', /killed by user/);
+    assert.match(failureOf(record), /killed by user/);
   });
 
   test('a job that somebody killed before it started does not start', async () => {
-    runtime.onPull = (_, signal) =>
-      new Promise((_resolve, reject) => signal?.addEventListener('abort', () => reject(signal.reason)));
+    runtime.onPull = untilAborted;
     const record = await accept();
     await store.markKilled(record.jobId);
     await restart();
     await finished();
     assert.equal(isStarted(record), false);
-    assert.match(server.turn.ErrorMessage ?? '', /killed by user/);
+    assert.match(failureOf(record), /killed by user/);
   });
 
   test('a status that could not be delivered is', async () => {
     const record = await accept();
     await running(record);
-    server.beforeWrite = () => 'fail';
+    server.down = true;
     runtime.end(record.jobId, { exitCode: 9 });
     await eventually(async () => (await store.readActive(record.jobId)).phase === 'ended');
     await restart();
-    server.beforeWrite = () => undefined;
+    server.down = false;
     await finished();
-    assert.match(server.turn.ErrorMessage ?? '', /exit code 9/);
+    assert.match(failureOf(record), /exit code 9/);
   });
 });
 
@@ -322,7 +330,7 @@ test('a job’s turn is told its end even if the runtime cannot clean up', async
   await running(record);
   runtime.end(record.jobId);
   await finished();
-  assert.equal(server.turn.Status, 'Failed');
+  assert.equal(turnOf(record).Status, 'Failed');
   runtime.onRemove = async () => {};
   await restart();
   await finished();

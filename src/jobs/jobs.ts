@@ -91,7 +91,7 @@ export class Jobs implements AsyncDisposable {
       }
     }
     const rank = ({ phase, acceptedAt }: JobRecord) => `${phase === 'accepted' ? 1 : 0} ${acceptedAt}`;
-    return left.sort((a, b) => (rank(a.record) < rank(b.record) ? -1 : 1));
+    return left.toSorted((a, b) => (rank(a.record) < rank(b.record) ? -1 : 1));
   }
 
   /** Ends a job by a person's wish. Returns false when there is no such job. */

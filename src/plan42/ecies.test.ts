@@ -86,7 +86,7 @@ describe('encryption', () => {
 
   test('writes the algorithm, padded base64 and an SPKI PEM key', () => {
     const secret = encrypt(Buffer.from('x'), publicKey);
-    assert.deepEqual(Object.keys(secret).sort(), ['EncryptedData', 'EncryptionAlgorithm', 'EphemeralPublicKey']);
+    assert.deepEqual(Object.keys(secret).toSorted(), ['EncryptedData', 'EncryptionAlgorithm', 'EphemeralPublicKey']);
     assert.equal(secret.EncryptionAlgorithm, 'ECIES.Cofactor.VariableIV.X963.SHA256.AESGCM');
     assert.match(secret.EncryptedData, /^[A-Za-z0-9+/]{23}=$/);
     assert.match(secret.EphemeralPublicKey, /^-----BEGIN PUBLIC KEY-----\n[\s\S]+\n-----END PUBLIC KEY-----\n$/);

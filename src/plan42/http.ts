@@ -61,6 +61,8 @@ async function exchange(endpoint: ApiEndpoint, call: ApiCall): Promise<string> {
       });
       const text = await response.body.text();
       if (response.statusCode >= 200 && response.statusCode < 300) return text;
+      // The API never redirects; a portal in between does, until somebody logs in.
+      if (response.statusCode < 400) throw new Error(`the answer is a redirect (${response.statusCode})`);
       throw new ApiError(call, parseErrorResponse(response.statusCode, response.headers, text));
     });
   } catch (error) {

@@ -34,6 +34,11 @@ export class Readiness {
     return { phase: this.#working.size > 0 ? 'ready' : 'starting' };
   }
 
+  /** What is wrong at the moment, also while draining. */
+  get troubles(): readonly Trouble[] {
+    return [...this.#troubles.values()];
+  }
+
   /** The part works. */
   works(part: string): void {
     this.#working.add(part);
@@ -41,10 +46,14 @@ export class Readiness {
     this.#logChange();
   }
 
-  /** The part can't do its work; the first report of a kind counts until it works again. */
+  /**
+   * The part can't do its work. The first report of a kind counts until it works again; a refusal counts for more than an
+   * outage, which says nothing about the token.
+   */
   fails(part: string, kind: Trouble['kind'], message: string): void {
     this.#working.delete(part);
-    if (this.#troubles.get(part)?.kind !== kind) this.#troubles.set(part, { kind, message, since: new Date() });
+    const known = this.#troubles.get(part)?.kind;
+    if (known !== kind && known !== 'refused') this.#troubles.set(part, { kind, message, since: new Date() });
     this.#logChange();
   }
 

@@ -33,8 +33,10 @@ export async function drainOnSignal(options: ShutdownOptions): Promise<void> {
   readiness.drains();
   logger.info('the runner stops: queues are drained, running jobs go on', counts(options));
   const progress = setInterval(() => logger.info('the runner is still draining', counts(options)), progressMs);
+  const giveUp = new AbortController();
   const limit = setTimeout(() => {
     logger.warn('draining takes too long and is given up', counts(options));
+    giveUp.abort();
     stop();
   }, options.timeoutMs);
   const hurry = onAbort(signals.hurry, () => {
@@ -43,7 +45,7 @@ export async function drainOnSignal(options: ShutdownOptions): Promise<void> {
   });
   try {
     await pool.drain();
-    await Promise.race([jobs.whenStartedUp(), aborted(signals.hurry)]);
+    await Promise.race([jobs.whenStartedUp(), aborted(signals.hurry), aborted(giveUp.signal)]);
   } finally {
     clearInterval(progress);
     clearTimeout(limit);
@@ -53,12 +55,13 @@ export async function drainOnSignal(options: ShutdownOptions): Promise<void> {
   logger.info('the runner has stopped', { running_jobs: jobs.count });
 }
 
-function counts({ pool, jobs }: ShutdownOptions): Record<string, number> {
+function counts({ pool, jobs, readiness }: ShutdownOptions): Record<string, unknown> {
   return {
     queues: pool.queues.length,
     messages_in_flight: pool.inFlight,
     jobs_starting: jobs.startingCount,
     jobs: jobs.count,
+    trouble: readiness.troubles[0]?.message,
   };
 }
 

@@ -28,12 +28,13 @@ export interface TestServer extends AsyncDisposable {
 
 export async function startTestServer(answer: Answerer, tls?: { cert: string; key: string }): Promise<TestServer> {
   const requests: SeenRequest[] = [];
-  const listener = async (request: IncomingMessage, response: ServerResponse) => {
+  const serve = async (request: IncomingMessage, response: ServerResponse) => {
     const { method = '', url = '', headers } = request;
     const seen = { method, url, headers, body: await text(request).catch(() => '') };
     requests.push(seen);
     await server.answer(response, seen);
   };
+  const listener = (request: IncomingMessage, response: ServerResponse) => void serve(request, response);
   const http = tls ? createTlsServer(tls, listener) : createServer(listener);
   await once(http.listen(0, '127.0.0.1'), 'listening');
   const { port } = http.address() as AddressInfo;

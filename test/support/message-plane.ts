@@ -11,10 +11,10 @@ import {
   publicKeyPem,
   type WrappedSecret,
 } from '../../src/plan42/ecies.ts';
+import type { Json } from './json.ts';
 
 /** What the runner answered, decrypted; undefined when it did not answer within the time. */
-// biome-ignore lint/suspicious/noExplicitAny: whatever the runner answers
-export type RunnerAnswer = Record<string, any> | undefined;
+export type RunnerAnswer = Record<string, Json> | undefined;
 
 /**
  * The least of a control plane that a runner can't tell from the service: one runner, whatever queues it registers, and

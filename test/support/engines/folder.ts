@@ -51,5 +51,5 @@ function isAlive(pid: number): boolean {
 async function mountPointsBelow(dir: string): Promise<string[]> {
   const lines = (await readFile('/proc/self/mountinfo', 'utf8')).split('\n');
   const mountPoints = lines.map((line) => (line.split(' ')[4] ?? '').replaceAll('\\040', ' '));
-  return mountPoints.filter((mountPoint) => mountPoint.startsWith(`${dir}/`)).reverse();
+  return mountPoints.filter((mountPoint) => mountPoint.startsWith(`${dir}/`)).toReversed();
 }

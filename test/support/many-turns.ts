@@ -1,0 +1,48 @@
+import { sendJson, startTestServer, type TestServer } from './http-server.ts';
+
+export interface ServedTurn {
+  Status: string;
+  Version: number;
+  ErrorMessage?: string;
+  CompletedAt?: string;
+}
+
+/** UpdateTurn for any number of turns, over real HTTP. */
+export interface ManyTurns extends AsyncDisposable {
+  url: string;
+  /** The turn of a task, made on first use. */
+  turnOf(taskId: string): ServedTurn;
+  /** Every status that was set for the task, in order. */
+  statusesOf(taskId: string): string[];
+  /** While true, updates are answered with 503. */
+  down: boolean;
+}
+
+export async function startManyTurns(): Promise<ManyTurns> {
+  const turns = new Map<string, { turn: ServedTurn; statuses: string[] }>();
+  const entryOf = (taskId: string) => {
+    const entry = turns.get(taskId) ?? { turn: { Status: 'Pending', Version: 1 }, statuses: [] };
+    turns.set(taskId, entry);
+    return entry;
+  };
+  const http: TestServer = await startTestServer((response, { url, headers, body }) => {
+    if (server.down) return sendJson(response, 503, { ResponseCode: 503 });
+    const { turn, statuses } = entryOf(/\/tasks\/([^/]+)/.exec(url)?.[1] ?? '');
+    const isOver = /^(Completed|Failed)$/.test(turn.Status);
+    if (isOver || Number(headers['if-match']) !== turn.Version) {
+      const ErrorType = isOver ? 'UpdateCompletedTurn' : 'Conflict';
+      return sendJson(response, 409, { ResponseCode: 409, ErrorType, CurrentType: 'Turn', Current: turn });
+    }
+    const patch = JSON.parse(body) as Partial<ServedTurn>;
+    if (patch.Status !== undefined) statuses.push(patch.Status);
+    sendJson(response, 200, Object.assign(turn, patch, { Version: turn.Version + 1 }));
+  });
+  const server: ManyTurns = {
+    url: http.url,
+    turnOf: (taskId) => entryOf(taskId).turn,
+    statusesOf: (taskId) => entryOf(taskId).statuses,
+    down: false,
+    [Symbol.asyncDispose]: () => http[Symbol.asyncDispose](),
+  };
+  return server;
+}
