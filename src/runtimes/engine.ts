@@ -1,5 +1,5 @@
 /** What docker and podman have in common: the command line of a container engine. */
-import { access } from 'node:fs/promises';
+import { access, stat } from 'node:fs/promises';
 import { join } from 'node:path';
 import * as v from 'valibot';
 import type { Config, RuntimeName } from '../config/schema.ts';
@@ -87,8 +87,8 @@ export function createEngineRuntime(engine: Engine, { env, instanceId, limits }:
     const containerIdFile = join(job.folder, 'container-id');
     const command = [engine.command, ...runArguments(job, containerIdFile)];
     await supervisor.launch({ job, command, env, cwd: job.folder });
-    // The engine writes it when the container is made, right before it starts it.
-    await supervisor.waitForStart(job.folder, () => exists(containerIdFile));
+    // The engine fills it when the container is made, right before it starts it. Docker makes it empty at first.
+    await supervisor.waitForStart(job.folder, () => hasContent(containerIdFile));
   }
 
   function runArguments(job: StartOptions, containerIdFile: string): string[] {
@@ -180,6 +180,13 @@ export function createEngineRuntime(engine: Engine, { env, instanceId, limits }:
 function said({ stdout, stderr }: { stdout: string; stderr: string }): string {
   const text = (stderr.trim() || stdout.trim()).replaceAll(/\s+/g, ' ');
   return text.slice(-maxReasonBytes) || 'the engine gave no reason';
+}
+
+async function hasContent(path: string): Promise<boolean> {
+  return stat(path).then(
+    ({ size }) => size > 0,
+    () => false,
+  );
 }
 
 async function exists(path: string): Promise<boolean> {
