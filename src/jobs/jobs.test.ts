@@ -258,6 +258,17 @@ describe('after a restart', () => {
     assert.match(failureOf(record), /exit code 4/);
   });
 
+  test('a job that was started but not yet recorded as such is not started again', async () => {
+    const record = makeRecord();
+    await store.create(record, { request: '{}', agentToken: 'p42a_secret' });
+    await runtime.start({ ...store.place(record.jobId), image: record.image, requestFile: '/dev/null' });
+    await restart();
+    runtime.end(record.jobId, { exitCode: 3 });
+    await finished();
+    assert.equal(runtime.calls.filter((call) => call.startsWith('start')).length, 1);
+    assert.match(failureOf(record), /exit code 3/);
+  });
+
   test('running jobs keep their slots, before any that waits', async () => {
     await jobs[Symbol.asyncDispose]();
     jobs = await makeJobs('jobs.max_jobs = 2');

@@ -3,7 +3,7 @@ import { runtimeNames } from '../config/schema.ts';
 
 /**
  * accepted: the caller has been told that the job will run; nothing is started.
- * started: its process was handed to the runtime, once and for all.
+ * started: its process is the runtime's. Written after the fact: what counts is the runtime's own mark.
  * ended: the process is over and what remains is to tell the server.
  */
 export const phases = ['accepted', 'started', 'ended'] as const;

@@ -43,11 +43,11 @@ export async function runJob(record: JobRecord, context: JobContext): Promise<vo
   let job = record;
   using slot = new DisposableStack();
   try {
-    if (job.phase === 'accepted') job = await startJob(job, context, slot);
-    else if (job.phase === 'started') {
+    if (job.phase !== 'ended' && (await runtime.wasStarted(place))) {
       slot.use(context.slots.occupy());
-      // A crash can have come between the start and this.
-      await store.removeInput(job.jobId);
+      job = await recordStart(job, context);
+    } else if (job.phase === 'accepted') {
+      job = await startJob(job, context, slot);
     }
     if (job.phase === 'started') {
       const exit = await runtime.wait(place, detach);
@@ -78,14 +78,19 @@ async function startJob(record: JobRecord, context: JobContext, slot: Disposable
   if (request === undefined) throw new Error('the request of the job is gone');
   const connection = findConnection(config.github, context.connectionId);
   const requestFile = await store.writeInput(record.jobId, buildAgentInput(request, { turn: turn.newest, connection }));
-  // From here on a crash leaves the question whether it was started to the runtime's own mark.
-  const started: JobRecord = { ...record, phase: 'started', startedAt: new Date().toISOString() };
-  await store.update(started);
   await runtime.start({ ...store.place(record.jobId), image: record.image, requestFile });
-  await store.removeInput(record.jobId);
+  const started = await recordStart(record, context);
   logger.info('the job is running', { runtime: runtime.name });
   // Whoever killed it meanwhile found nothing to kill.
   if (cancel.aborted) await runtime.kill(store.place(record.jobId), config.jobs.stopTimeoutMs);
+  return started;
+}
+
+/** After a crash the runtime's own mark tells that it was started, whether or not this was reached. */
+async function recordStart(record: JobRecord, { store }: JobContext): Promise<JobRecord> {
+  const started: JobRecord = { ...record, phase: 'started', startedAt: record.startedAt ?? new Date().toISOString() };
+  await store.update(started);
+  await store.removeInput(record.jobId);
   return started;
 }
 

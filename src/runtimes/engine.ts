@@ -170,6 +170,7 @@ export function createEngineRuntime(engine: Engine, { env, instanceId, limits }:
     checkReady,
     pull,
     start,
+    wasStarted: (job) => supervisor.wasStarted(job.folder),
     wait,
     kill,
     listRunning,

@@ -78,6 +78,7 @@ export function createHostRuntime({ env, settings, knownJobs }: HostRuntimeOptio
     checkReady,
     pull: async () => {},
     start,
+    wasStarted: (job) => supervisor.wasStarted(job.folder),
     wait,
     kill,
     listRunning,

@@ -47,6 +47,8 @@ export interface Runtime {
   pull(image: string, policy: PullPolicy, signal?: AbortSignal): Promise<void>;
   /** Starts the job and resolves when it is on its way; a start that fails later shows in `wait`. @throws RuntimeError */
   start(job: StartOptions): Promise<void>;
+  /** Whether the job was started, by whomever; a start that was cut off in the middle counts as none. */
+  wasStarted(job: JobPlace): Promise<boolean>;
   /** Resolves when the job has ended, however long ago. Rejects only when `signal` is aborted. */
   wait(job: JobPlace, signal?: AbortSignal): Promise<JobExit>;
   /** Asks the job to end; after `graceMs` makes it. Does nothing to a job that is not running. */

@@ -90,6 +90,11 @@ async function names(folder: string): Promise<string[]> {
   }
 }
 
+export async function wasStarted(folder: string): Promise<boolean> {
+  const { phase } = await readState(folder);
+  return phase === 'running' || phase === 'exited';
+}
+
 export interface SupervisedExit {
   /** Undefined when the supervisor itself was killed, or the machine restarted. */
   exitCode: number | undefined;

@@ -22,6 +22,7 @@ export function createFakeRuntime(): FakeRuntime {
     return exit;
   };
   const running = new Set<string>();
+  const ended = new Set<string>();
   const runtime: FakeRuntime = {
     name: 'docker',
     calls: [],
@@ -30,7 +31,7 @@ export function createFakeRuntime(): FakeRuntime {
     onStart: async () => {},
     onRemove: async () => {},
     end: (jobId, exit = {}) => {
-      running.delete(jobId);
+      if (running.delete(jobId)) ended.add(jobId);
       exitOf(jobId).resolve({
         exitCode: 0,
         endedAt: new Date(),
@@ -51,6 +52,7 @@ export function createFakeRuntime(): FakeRuntime {
       await runtime.onStart(job);
       running.add(job.jobId);
     },
+    wasStarted: async ({ jobId }) => running.has(jobId) || ended.has(jobId),
     wait: async ({ jobId }, signal) => {
       signal?.throwIfAborted();
       const aborted = Promise.withResolvers<never>();
