@@ -1,0 +1,73 @@
+/** A new token is taken over while the runner runs, and a wrong configuration changes nothing. */
+import assert from 'node:assert/strict';
+import { readFile, rename, writeFile } from 'node:fs/promises';
+import { join } from 'node:path';
+import { test } from 'node:test';
+import { startControlPlane, type TestControlPlane } from './support/control-plane.ts';
+import { eventually } from './support/eventually.ts';
+import { RunnerProcess } from './support/runner-process.ts';
+import { jobIdOf, startTask, untilOver } from './support/tasks.ts';
+
+const config = '[host]\nunisolated = true\ncommand = ["/bin/sh", "-c", "sleep 3; exit 7"]\n';
+
+async function revokeAll(plane: TestControlPlane): Promise<void> {
+  const { body } = await plane.call('GET', `${plane.runner}/tokens`);
+  for (const { TokenID, Version } of body.Items) {
+    const { status } = await plane.call('POST', `${plane.runner}/tokens/${TokenID}/revoke`, { ifMatch: Version });
+    assert.equal(status, 204);
+  }
+}
+
+/** As editors and configuration tools do it: a new file in the place of the old one. */
+async function edit(runner: RunnerProcess, change: (text: string) => string): Promise<void> {
+  const file = join(runner.folder, 'plan42-runner.toml');
+  await writeFile(`${file}.new`, change(await readFile(file, 'utf8')), { mode: 0o600 });
+  await rename(`${file}.new`, file);
+}
+
+test('a revoked token is said once; with a new one in the file everything goes on, jobs included', async () => {
+  await using plane = await startControlPlane();
+  const token = await plane.newToken();
+  await using runner = await RunnerProcess.start({ url: plane.server.url, token, runtime: 'host', config });
+  await runner.ready();
+  const taskId = await startTask(plane, 'example/agent');
+  await runner.logged(/the job is running/);
+
+  await revokeAll(plane);
+  await runner.logged(/the server refuses the runner token/);
+  const newToken = await plane.newToken();
+  await edit(runner, (text) => text.replace(token, newToken));
+  await runner.logged(/the runner token was replaced/);
+  await eventually(async () => (runner.log.match(/the runner is ready/g) ?? []).length === 2, 10_000);
+  assert.equal(runner.log.match(/the server refuses the runner token/g)?.length, 1, 'said once');
+
+  const { turn } = await untilOver(plane, taskId);
+  assert.match(turn.ErrorMessage, /exit code 7/);
+  assert.ok((await runner.jobLog(jobIdOf(taskId))) === '', 'the job was left alone');
+  const second = await untilOver(plane, await startTask(plane, 'example/agent'));
+  assert.match(second.turn.ErrorMessage, /exit code 7/, 'new work arrives');
+  assert.ok(!runner.log.includes(newToken.slice(5, 60)));
+});
+
+test('SIGHUP reads the file again; mistakes and another runner’s token change nothing', async () => {
+  await using plane = await startControlPlane();
+  const token = await plane.newToken();
+  await using runner = await RunnerProcess.start({ url: plane.server.url, token, runtime: 'host', config });
+  await runner.ready();
+
+  await edit(runner, (text) => text.replace(token, 'p42r_nonsense'));
+  process.kill(runner.pid, 'SIGHUP');
+  await runner.logged(/could not be read again; the runner goes on as before.*a JWT has 3 parts/);
+
+  const { body: other } = await plane.call('PUT', `runners/${crypto.randomUUID()}`, {
+    body: { Name: 'other', IsCloud: false, RunsTasks: true, ProxiesGithub: false },
+  });
+  const othersToken = await plane.newToken(`${plane.tenant}/runners/${other.RunnerId}`);
+  await edit(runner, (text) => text.replace('p42r_nonsense', othersToken));
+  await runner.logged(/could not be read again.*the new token is another runner’s/);
+
+  await edit(runner, (text) => `${text.replace(othersToken, token)}\n[jobs]\nmax_jobs = 9\n`);
+  await runner.logged(/take effect at the next start tables=\["jobs"\]/);
+  const { turn } = await untilOver(plane, await startTask(plane, 'example/agent'));
+  assert.match(turn.ErrorMessage, /exit code 7/);
+});
