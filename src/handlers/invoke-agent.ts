@@ -50,8 +50,9 @@ function response(ErrorMessage: string | null): InvokeAgentResponse {
 function refusal(error: unknown, logger: Logger): string {
   if (error instanceof JobExistsError) return `the job ${error.message} is already queued or running`;
   if (error instanceof RefusedRequest || error instanceof InvalidImageError) {
-    logger.warn('an invocation was refused', { error });
-    return error.message;
+    const message = error.message.slice(0, maxMessageLength);
+    logger.warn('an invocation was refused', { error: message });
+    return message;
   }
   logger.error('a job could not be recorded', { error });
   return `the runner could not record the job: ${describeError(error)}`;
@@ -97,6 +98,8 @@ function checkImage(image: unknown, allowed: readonly string[]): string {
 }
 
 const maxShownLength = 200;
+// More than a valid image reference can be long.
+const maxMessageLength = 900;
 
 function show(value: unknown): string {
   if (value === undefined || value === null) return '(missing)';

@@ -78,11 +78,13 @@ export class Jobs implements AsyncDisposable {
 
   /** Running jobs first, since they hold their slots already; the others in the order in which they were accepted. */
   async #readLeft() {
-    const { store, logger } = this.#options;
+    const { store, runtime, logger } = this.#options;
     const left = [];
     for (const jobId of await store.listActive()) {
       try {
         const record = await store.readActive(jobId);
+        // Whatever the record says: the last run may have ended before it could write it.
+        if (record.phase === 'accepted' && (await runtime.wasStarted(store.place(jobId)))) record.phase = 'started';
         const request = (await store.readRequest(jobId)) ?? '{}';
         const secrets = { request, agentToken: await store.readAgentToken(jobId) };
         left.push({ record, secrets, killed: await store.isKilled(jobId) });

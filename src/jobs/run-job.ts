@@ -43,11 +43,11 @@ export async function runJob(record: JobRecord, context: JobContext): Promise<vo
   let job = record;
   using slot = new DisposableStack();
   try {
-    if (job.phase !== 'ended' && (await runtime.wasStarted(place))) {
+    if (job.phase === 'accepted') job = await startJob(job, context, slot);
+    else if (job.phase === 'started') {
       slot.use(context.slots.occupy());
+      // A crash can have come between the start and this.
       job = await recordStart(job, context);
-    } else if (job.phase === 'accepted') {
-      job = await startJob(job, context, slot);
     }
     if (job.phase === 'started') {
       const exit = await runtime.wait(place, detach);
@@ -78,7 +78,7 @@ async function startJob(record: JobRecord, context: JobContext, slot: Disposable
   if (request === undefined) throw new Error('the request of the job is gone');
   const connection = findConnection(config.github, context.connectionId);
   const requestFile = await store.writeInput(record.jobId, buildAgentInput(request, { turn: turn.newest, connection }));
-  await runtime.start({ ...store.place(record.jobId), image: record.image, requestFile });
+  await runtime.start({ ...store.place(record.jobId), image: record.image, requestFile }, detach);
   const started = await recordStart(record, context);
   logger.info('the job is running', { runtime: runtime.name });
   // Whoever killed it meanwhile found nothing to kill.

@@ -113,15 +113,21 @@ export class TurnUpdates {
     } catch (error) {
       signal.throwIfAborted();
       this.#logger.debug('a turn update failed', { error });
-      if (isConflict(error)) this.#adoptConflict(error);
+      if (isConflict(error)) await this.#adoptConflict(error, signal);
       return error;
     }
   }
 
-  #adoptConflict(error: ApiError): void {
-    const current = v.safeParse(Turn, error.current);
-    if (current.success) this.#adopt(current.output);
+  async #adoptConflict(error: ApiError, signal: AbortSignal): Promise<void> {
     if (error.errorType === 'UpdateCompletedTurn') this.#finished.abort();
+    const current = v.safeParse(Turn, error.current);
+    if (current.success) {
+      this.#adopt(current.output);
+    } else if (!this.#finished.signal.aborted) {
+      // Without the turn, the conflict would come again and again.
+      const turn = await this.#client.getTurn(this.#path, { signal }).catch(() => undefined);
+      if (turn) this.#adopt(turn);
+    }
   }
 
   #adopt(turn: Turn): void {

@@ -48,28 +48,32 @@ export function createLogger(options: LoggerOptions, bound: LogFields = {}): Log
 /** A logger that says nothing. */
 export const silentLogger: Logger = createLogger({ level: 'error', format: 'text', write: () => {} });
 
+// In a rendered line, the letter before a word can be the end of an escape, as in "\\ntoken".
+const wordStart = String.raw`(?:\b|(?<=\\(?:[bfnrt]|u[0-9a-f]{4})))`;
+
 /** Whatever looks like a Plan42 or GitHub token or a private key is not printed, wherever it came from. */
 export function redact(line: string): string {
   return line
-    .replaceAll(/\b(p42[a-z]_)[\w.-]+/g, '$1[redacted]')
-    .replaceAll(/\beyJ[\w-]+\.[\w-]+\.[\w-]*/g, '[redacted]')
-    .replaceAll(/\b(gh[a-z]_|github_pat_)\w+/g, '$1[redacted]')
-    .replaceAll(/-----BEGIN [A-Z ]*PRIVATE KEY-----[\s\S]*?-----END [A-Z ]*PRIVATE KEY-----/g, '[redacted]');
+    .replaceAll(/(p42[a-z]_)[\w.-]+/g, '$1[redacted]')
+    .replaceAll(new RegExp(`${wordStart}eyJ[\\w-]+\\.[\\w-]+\\.[\\w-]*`, 'g'), '[redacted]')
+    .replaceAll(new RegExp(`${wordStart}(gh[a-z]_|github_pat_)\\w+`, 'g'), '$1[redacted]')
+    .replaceAll(/-----BEGIN [A-Z ]*PRIVATE KEY-----[^"]*?(-----END [A-Z ]*PRIVATE KEY-----|(?="|$))/g, '[redacted]');
 }
 
 function plain(value: unknown): unknown {
   if (value instanceof Error) return describeError(value);
   if (value instanceof Date) return value.toISOString();
+  if (typeof value === 'bigint') return `${value}`;
   return value;
 }
 
 function renderJson(time: string, level: LogLevel, message: string, fields: LogFields): string {
   const entries = Object.entries(fields).map(([name, value]) => [name, plain(value)]);
-  return JSON.stringify({ time, level, message, ...Object.fromEntries(entries) });
+  return escapeControls(JSON.stringify({ time, level, message, ...Object.fromEntries(entries) }));
 }
 
 function renderText(time: string, level: LogLevel, message: string, fields: LogFields): string {
-  let line = `${time} ${level.toUpperCase().padEnd(5)} ${message}`;
+  let line = `${time} ${level.toUpperCase().padEnd(5)} ${escapeControls(message)}`;
   for (const [name, value] of Object.entries(fields)) {
     if (value !== undefined) line += ` ${name}=${quote(plain(value))}`;
   }
@@ -79,5 +83,13 @@ function renderText(time: string, level: LogLevel, message: string, fields: LogF
 // One line per entry: a line break or an escape sequence in a value must not forge another entry.
 function quote(value: unknown): string {
   const text = typeof value === 'string' ? value : (JSON.stringify(value) ?? 'undefined');
-  return /^[\w.:/@+-]+$/.test(text) || typeof value !== 'string' ? text : JSON.stringify(text);
+  return escapeControls(/^[\w.:/@+-]+$/.test(text) || typeof value !== 'string' ? text : JSON.stringify(text));
+}
+
+// JSON leaves some as they are: DEL, the second set of control characters, the Unicode line breaks.
+function escapeControls(text: string): string {
+  return text.replaceAll(
+    /[\p{Cc}\u2028\u2029]/gu,
+    (character) => `\\u${character.charCodeAt(0).toString(16).padStart(4, '0')}`,
+  );
 }

@@ -1,9 +1,12 @@
 import { setTimeout as delay } from 'node:timers/promises';
 
-/** Waits `ms` milliseconds; rejects with the signal's reason as soon as it is aborted. */
+// Timers take a longer time for no time at all.
+const maxTimerMs = 2 ** 31 - 1;
+
+/** Waits `ms` milliseconds, at most 24 days; rejects with the signal's reason as soon as it is aborted. */
 export async function sleep(ms: number, signal?: AbortSignal): Promise<void> {
   try {
-    await delay(ms, undefined, signal === undefined ? {} : { signal });
+    await delay(Math.min(ms, maxTimerMs), undefined, signal === undefined ? {} : { signal });
   } catch (error) {
     signal?.throwIfAborted();
     throw error;

@@ -173,15 +173,21 @@ describe('answers', () => {
   for (const [name, status, body] of [
     ['a proxy’s page', 502, '<html>nginx</html>'],
     ['empty', 500, ''],
-    ['a redirect', 302, ''],
   ] as const) {
     test(`that fail with a body that is ${name} name status and path`, async () => {
-      server.answer = (response) => void response.writeHead(status, { location: 'http://x.invalid/' }).end(body);
+      server.answer = (response) => void response.writeHead(status).end(body);
       const error = await failureOf(client.getQueue(queue), ApiError);
       assert.equal(error.message, `GET ${queuePath}: ${status}`);
       assert.equal(error.status, status);
     });
   }
+
+  test('that are redirects are not followed, and no answers', async () => {
+    server.answer = (response) => void response.writeHead(302, { location: `${server.url}/elsewhere` }).end();
+    const error = await failureOf(client.getQueue(queue), ConnectionError);
+    assert.match(error.message, /302/);
+    assert.equal(server.requests.length, 1);
+  });
 
   for (const [name, body] of [
     ['not JSON', '<html>login</html>'],

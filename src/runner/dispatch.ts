@@ -8,8 +8,10 @@ import { sleep } from '../lib/sleep.ts';
 import type { Plan42Client, QueuePath } from '../plan42/client.ts';
 import { decrypt, encrypt, parsePublicKey } from '../plan42/ecies.ts';
 import { ApiError, isTransient } from '../plan42/errors.ts';
+import { knownFields } from '../plan42/fields.ts';
 import { Request } from '../plan42/messages.ts';
 import { RunnerMessage } from '../plan42/objects.ts';
+import type { OutagePace } from './outage-pace.ts';
 
 export interface DispatchOptions {
   client: Plan42Client;
@@ -23,6 +25,8 @@ export interface DispatchOptions {
 export interface Origin {
   queue: QueuePath;
   privateKey: KeyObject;
+  /** Of the queue. */
+  pace: OutagePace;
 }
 
 // How long a caller can still be waiting.
@@ -39,19 +43,16 @@ export async function dispatch(raw: unknown, origin: Origin, options: DispatchOp
   const logger = options.logger.with({ queueID: origin.queue.queueId, messageID: messageIdOf(raw) });
   try {
     const message = v.parse(RunnerMessage, raw);
+    // Before anything is done for a caller who could not be answered.
+    const callerKey = parsePublicKey(message.CallerPublicKey);
     const answer = await answerMessage(message, origin, { ...options, logger });
     if (answer === undefined) return;
-    const payload = encrypt(Buffer.from(JSON.stringify(answer)), parsePublicKey(message.CallerPublicKey));
+    const payload = encrypt(Buffer.from(JSON.stringify(answer)), callerKey);
     const address = { messageId: message.MessageID, callerId: message.CallerID };
-    await deliver(
-      () =>
-        options.client.writeResponse(origin.queue, address, payload, {
-          signal: options.signal,
-          timeoutMs: attemptTimeoutMs,
-        }),
-      receivedAt + answerTimeMs,
-      options.signal,
-    );
+    const { signal } = options;
+    const write = () =>
+      options.client.writeResponse(origin.queue, address, payload, { signal, timeoutMs: attemptTimeoutMs });
+    await deliver(() => origin.pace.call(write, signal), receivedAt + answerTimeMs, signal);
   } catch (error) {
     if (error instanceof v.ValiError)
       logger.warn('a message has the wrong shape', { field: v.getDotPath(error.issues[0]) });
@@ -60,7 +61,7 @@ export async function dispatch(raw: unknown, origin: Origin, options: DispatchOp
 }
 
 function messageIdOf(raw: unknown): string | undefined {
-  const parsed = v.safeParse(v.looseObject({ MessageID: v.string() }), raw);
+  const parsed = v.safeParse(knownFields({ MessageID: v.string() }), raw);
   return parsed.success ? parsed.output.MessageID : undefined;
 }
 
@@ -98,9 +99,11 @@ async function deliver(write: () => Promise<void>, deadline: number, signal: Abo
     } catch (error) {
       // An attempt before this one got through, and only its confirmation was lost.
       if (backoff.attempts > 0 && error instanceof ApiError && error.status === 404) return;
-      const delayMs = backoff.next(error instanceof ApiError ? error.retryAfterMs : 0);
-      if (signal.aborted || !isTransient(error) || performance.now() + delayMs > deadline) throw error;
-      await sleep(delayMs, signal);
+      const retryAfterMs = error instanceof ApiError ? (error.retryAfterMs ?? 0) : 0;
+      const remainingMs = deadline - performance.now();
+      if (signal.aborted || !isTransient(error) || remainingMs <= 0 || retryAfterMs > remainingMs) throw error;
+      // The last attempt is at the deadline.
+      await sleep(Math.min(remainingMs, backoff.next(retryAfterMs)), signal);
     }
   }
 }

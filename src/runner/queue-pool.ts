@@ -1,18 +1,22 @@
+import { Backoff } from '../lib/backoff.ts';
 import type { Logger } from '../lib/logger.ts';
 import { Queue, type QueueOptions } from './queue.ts';
 import { addPoll, decide, type ScalerSettings, startWindow } from './scaler.ts';
 
-export interface QueuePoolOptions extends Omit<QueueOptions, 'onPoll'> {
+export interface QueuePoolOptions extends Omit<QueueOptions, 'onPoll' | 'onLost' | 'registerAfterMs'> {
   settings: QueueOptions['settings'] & ScalerSettings;
 }
 
 const decisionIntervalMs = 1000;
+// For a server that takes queues and then does not know them.
+const replacementBackoff = { minMs: 100, maxMs: 60_000 };
 
 /** The runner's queues: as many as the scaler wants, and a new one for each that the server has deleted. */
 export class QueuePool {
   readonly #options: QueuePoolOptions;
   readonly #logger: Logger;
-  /** Oldest first. */
+  readonly #replacementBackoff = new Backoff(replacementBackoff);
+  /** Oldest first, with those that the server has deleted and that still wait for their answers. */
   readonly #queues = new Set<Queue>();
   readonly #timer: NodeJS.Timeout;
   #window = startWindow(performance.now());
@@ -25,13 +29,14 @@ export class QueuePool {
     this.#timer = setInterval(() => this.#scale(), decisionIntervalMs);
   }
 
+  /** Those that the server may know. */
   get queues(): readonly Queue[] {
-    return [...this.#queues];
+    return [...this.#queues].filter((queue) => queue.phase !== 'gone');
   }
 
   /** Messages that are being answered. */
   get inFlight(): number {
-    return this.queues.reduce((sum, queue) => sum + queue.inFlight, 0);
+    return [...this.#queues].reduce((sum, queue) => sum + queue.inFlight, 0);
   }
 
   /** Ends every queue's pause after a failure. */
@@ -48,46 +53,49 @@ export class QueuePool {
   async drain(): Promise<void> {
     this.#draining = true;
     clearInterval(this.#timer);
-    const queues = this.queues;
+    const queues = [...this.#queues];
     for (const queue of queues) queue.drain();
     await Promise.all(queues.map((queue) => queue.ended));
   }
 
-  #add(): void {
+  #add(registerAfterMs = 0): void {
     const queue: Queue = new Queue({
       ...this.#options,
+      registerAfterMs,
       onPoll: (messages) => {
-        this.#window = addPoll(this.#window, messages);
+        // The last polls of a queue that gets no more work say nothing about the load.
+        if (!queue.isLeaving) this.#window = addPoll(this.#window, messages);
       },
+      onLost: () => this.#replace(queue),
     });
     this.#queues.add(queue);
-    void queue.ended.then(
-      (outcome) => this.#onEnd(queue, outcome),
-      (error: unknown) => {
-        this.#logger.error('a queue failed and is replaced', { queueID: queue.id, error });
-        this.#onEnd(queue, 'lost');
-      },
-    );
+    void queue.ended
+      .catch((error: unknown) => {
+        this.#logger.error('a queue failed', { queueID: queue.id, error });
+        this.#replace(queue);
+      })
+      .finally(() => this.#queues.delete(queue));
   }
 
-  #onEnd(queue: Queue, outcome: Awaited<Queue['ended']>): void {
-    this.#queues.delete(queue);
-    if (outcome !== 'lost' || queue.isLeaving || this.#draining) return;
-    this.#logger.warn('the server has deleted a queue; a new one takes its place', { queueID: queue.id });
-    this.#add();
+  #replace({ id, hasPolled, isLeaving }: Queue): void {
+    if (isLeaving || this.#draining) return;
+    if (hasPolled) this.#replacementBackoff.reset();
+    this.#logger.warn('the server has deleted a queue; a new one takes its place', { queueID: id });
+    this.#add(hasPolled ? 0 : this.#replacementBackoff.next());
   }
 
   #scale(): void {
     // No decision while an earlier one, or a replacement, is still in progress.
-    if (this.queues.some((queue) => queue.phase !== 'polling')) return;
-    const { verdict, window } = decide(this.#window, performance.now(), this.#queues.size, this.#options.settings);
+    const { queues } = this;
+    if (queues.some((queue) => queue.phase !== 'polling')) return;
+    const { verdict, window } = decide(this.#window, performance.now(), queues.length, this.#options.settings);
     this.#window = window;
     if (verdict.action === 'up') {
-      this.#logger.info('load is high: more queues', { queues: this.#queues.size + verdict.count });
+      this.#logger.info('load is high: more queues', { queues: queues.length + verdict.count });
       for (let i = 0; i < verdict.count; i += 1) this.#add();
     } else if (verdict.action === 'down') {
-      this.#logger.info('load is low: fewer queues', { queues: this.#queues.size - 1 });
-      this.queues.at(-1)?.drain();
+      this.#logger.info('load is low: fewer queues', { queues: queues.length - 1 });
+      queues.at(-1)?.drain();
     }
   }
 }

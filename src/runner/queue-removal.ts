@@ -7,9 +7,12 @@ import { sleep } from '../lib/sleep.ts';
 import type { Plan42Client, QueuePath } from '../plan42/client.ts';
 import { ApiError, isTransient } from '../plan42/errors.ts';
 import { RunnerQueue } from '../plan42/objects.ts';
+import type { OutagePace } from './outage-pace.ts';
 
 export interface RemovalOptions {
   logger: Logger;
+  /** Of the queue. */
+  pace: OutagePace;
   stop: AbortSignal;
 }
 
@@ -20,14 +23,15 @@ const maxDeleteTries = 5;
 export async function markDraining(
   path: QueuePath,
   client: Plan42Client,
-  { logger, stop }: RemovalOptions,
+  { logger, pace, stop }: RemovalOptions,
 ): Promise<void> {
   const backoff = new Backoff(backoffLimits);
   let version: number | undefined;
   for (;;) {
     try {
-      version ??= (await client.getQueue(path, { signal: stop })).Version;
-      await client.updateQueue(path, version, { Draining: true, IsHealthy: false }, { signal: stop });
+      const known = version ?? (await pace.call(() => client.getQueue(path, { signal: stop }), stop)).Version;
+      const patch = { Draining: true, IsHealthy: false };
+      await pace.call(() => client.updateQueue(path, known, patch, { signal: stop }), stop);
       return;
     } catch (error) {
       if (stop.aborted) return;
@@ -36,7 +40,7 @@ export async function markDraining(
         logger.warn('the queue could not be marked as draining', { error });
         return;
       }
-      await sleep(backoff.next(), stop).catch(() => {});
+      await sleep(backoff.next(retryAfterMs(error)), stop).catch(() => {});
     }
   }
 }
@@ -45,15 +49,15 @@ export async function markDraining(
 export async function deleteQueue(
   path: QueuePath,
   client: Plan42Client,
-  { logger, stop }: RemovalOptions,
+  { logger, pace, stop }: RemovalOptions,
 ): Promise<void> {
   const backoff = new Backoff(backoffLimits);
   let version: number | undefined;
   let failure: unknown;
   for (let tries = 0; tries < maxDeleteTries; tries += 1) {
     try {
-      version ??= (await client.getQueue(path, { signal: stop })).Version;
-      await client.deleteQueue(path, version, { signal: stop });
+      const known = version ?? (await pace.call(() => client.getQueue(path, { signal: stop }), stop)).Version;
+      await pace.call(() => client.deleteQueue(path, known, { signal: stop }), stop);
       logger.info('a queue is deleted');
       return;
     } catch (error) {
@@ -61,10 +65,14 @@ export async function deleteQueue(
       if (error instanceof ApiError && error.status === 404) return;
       failure = error;
       version = conflictVersion(error);
-      if (version === undefined) await sleep(backoff.next(), stop);
+      if (version === undefined) await sleep(backoff.next(retryAfterMs(error)), stop);
     }
   }
   logger.warn('a queue could not be deleted', { error: failure });
+}
+
+function retryAfterMs(error: unknown): number | undefined {
+  return error instanceof ApiError ? error.retryAfterMs : undefined;
 }
 
 function conflictVersion(error: unknown): number | undefined {

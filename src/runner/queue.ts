@@ -6,6 +6,7 @@ import { sleep } from '../lib/sleep.ts';
 import type { Plan42Client, QueuePath } from '../plan42/client.ts';
 import { generateKeyPair, publicKeyPem } from '../plan42/ecies.ts';
 import { ApiError, isAuthError } from '../plan42/errors.ts';
+import { OutagePace } from './outage-pace.ts';
 import { nextPhase, type QueueEvent, type QueuePhase } from './queue-phase.ts';
 import { deleteQueue, markDraining } from './queue-removal.ts';
 import type { Readiness } from './readiness.ts';
@@ -22,6 +23,10 @@ export interface QueueOptions {
   onMessage: (raw: unknown, queue: Queue) => Promise<void>;
   /** After each poll that succeeded. */
   onPoll: (messages: number) => void;
+  /** The server has deleted the queue, which still waits for its answers. */
+  onLost: () => void;
+  /** How long to wait before the registration. */
+  registerAfterMs: number;
   /** Cuts a drain short: what has been received is still answered. */
   hurry: AbortSignal;
   /** Ends everything at once, calls in flight included. */
@@ -37,6 +42,8 @@ const maxForeignNotFound = 3;
 /** One queue of the runner, with a key pair of its own, from its registration to its end. */
 export class Queue {
   readonly path: QueuePath;
+  /** For all calls that concern this queue. */
+  readonly pace = new OutagePace();
   readonly #keys = generateKeyPair();
   readonly #options: QueueOptions;
   readonly #drain = new AbortController();
@@ -49,6 +56,7 @@ export class Queue {
   #poll = new AbortController();
   /** Of `performance.now()`: how long a draining queue is polled at least. */
   #drainUntil = Number.POSITIVE_INFINITY;
+  #hasPolled = false;
   /** Resolves when the queue is gone: `lost` when the server had deleted it, `stopped` when it was cut short. */
   readonly ended: Promise<'drained' | 'lost' | 'stopped'>;
 
@@ -69,6 +77,11 @@ export class Queue {
 
   get privateKey() {
     return this.#keys.privateKey;
+  }
+
+  /** Whether a poll ever succeeded. */
+  get hasPolled(): boolean {
+    return this.#hasPolled;
   }
 
   get isLeaving(): boolean {
@@ -101,7 +114,7 @@ export class Queue {
   }
 
   async #run(): Promise<'drained' | 'lost' | 'stopped'> {
-    const { stop, hurry, readiness } = this.#options;
+    const { client, stop, hurry, readiness } = this.#options;
     const cutShort = () => {
       this.#poll.abort();
       this.retryNow();
@@ -111,9 +124,11 @@ export class Queue {
       await this.#register();
       if (this.#phase === 'gone') return 'drained';
       const outcome = await this.#pollUntilDrained();
+      if (outcome === 'lost') this.#lose();
       while (this.#inFlight.size > 0) await Promise.all(this.#inFlight);
-      if (outcome === 'drained') await deleteQueue(this.path, this.#options.client, { logger: this.#logger, stop });
-      this.#enter(outcome);
+      if (outcome === 'lost') return outcome;
+      await deleteQueue(this.path, client, { logger: this.#logger, pace: this.pace, stop });
+      this.#enter('drained');
       return outcome;
     } catch (error) {
       if (stop.aborted) return 'stopped';
@@ -129,23 +144,32 @@ export class Queue {
     this.#logger.debug('the queue changes', { event, phase: this.#phase });
   }
 
+  /** Nobody waits for its last answers before there is another queue. */
+  #lose(): void {
+    this.#enter('lost');
+    this.#options.readiness.forget(this.id);
+    this.#options.onLost();
+  }
+
   async #register(): Promise<void> {
-    const { client, stop, readiness } = this.#options;
+    const { client, stop, readiness, registerAfterMs } = this.#options;
     const delay = new RetryDelay(managementBackoff, readiness, this.id);
     const publicKey = publicKeyPem(this.#keys.publicKey);
+    if (registerAfterMs > 0) await this.#pause(registerAfterMs, this.#wake.signal);
     while (this.#phase === 'registering') {
       if (this.#drain.signal.aborted) {
         this.#enter('drain');
         return;
       }
+      const wake = this.#wake.signal;
       try {
-        await client.registerQueue(this.path, publicKey, { signal: stop });
+        await this.pace.call(() => client.registerQueue(this.path, publicKey, { signal: stop }), stop);
         this.#enter('registered');
       } catch (error) {
         stop.throwIfAborted();
         // It exists: an earlier attempt got through, or the first poll will tell otherwise.
         if (error instanceof ApiError && error.status === 409) this.#enter('registered');
-        else await this.#pause(delay.failed(error));
+        else await this.#pause(delay.failed(error), wake);
       }
     }
     delay.succeeded();
@@ -161,20 +185,23 @@ export class Queue {
     let foreignNotFound = 0;
     for (;;) {
       if (hurry.aborted) return 'drained';
+      const wake = this.#wake.signal;
       const remainingMs = this.#drainUntil - performance.now();
       try {
-        const count = await this.#takeMessages(Math.max(0, Math.min(settings.pollWaitMs, remainingMs)));
+        // After a failure without waiting, so that it is known at once when all is well again.
+        const waitMs = delay.isFailing ? 0 : Math.max(0, Math.min(settings.pollWaitMs, remainingMs));
+        const count = await this.#takeMessages(waitMs);
         delay.succeeded();
         foreignNotFound = 0;
         if (count > 0) afterEmpty.reset();
         else if (remainingMs <= 0) return 'drained';
-        else await this.#pause(afterEmpty.next());
+        else await this.#pause(afterEmpty.next(), wake);
       } catch (error) {
         stop.throwIfAborted();
         if (isNotFound(error) && (error.isFromApi || ++foreignNotFound >= maxForeignNotFound)) return 'lost';
         // Whoever refuses the token will not take a goodbye either.
         if (this.isLeaving && isAuthError(error)) return 'lost';
-        if (!hurry.aborted) await this.#pause(delay.failed(error));
+        if (!hurry.aborted) await this.#pause(delay.failed(error), wake);
       }
     }
   }
@@ -182,9 +209,9 @@ export class Queue {
   async #takeMessages(waitMs: number): Promise<number> {
     this.#poll = new AbortController();
     const { client, onPoll } = this.#options;
-    const messages = await client.getMessages(this.path, waitMs, {
-      signal: this.#poll.signal,
-    });
+    const { signal } = this.#poll;
+    const messages = await this.pace.call(() => client.getMessages(this.path, waitMs, { signal }), signal);
+    this.#hasPolled = true;
     onPoll(messages.length);
     for (const message of messages) this.#handle(message);
     return messages.length;
@@ -194,7 +221,7 @@ export class Queue {
   #startDraining(): void {
     const { client, settings, stop } = this.#options;
     this.#enter('drain');
-    void markDraining(this.path, client, { logger: this.#logger, stop }).then(() => {
+    void markDraining(this.path, client, { logger: this.#logger, pace: this.pace, stop }).then(() => {
       this.#drainUntil = performance.now() + settings.drainTimeMs;
     });
   }
@@ -204,9 +231,10 @@ export class Queue {
     this.#inFlight.add(work);
   }
 
-  async #pause(ms: number): Promise<void> {
+  /** `wake` is from before the call that the pause is for: what there was to hope for meanwhile counts too. */
+  async #pause(ms: number, wake: AbortSignal): Promise<void> {
     try {
-      await sleep(ms, this.#wake.signal);
+      await sleep(ms, wake);
     } catch {
       this.#options.stop.throwIfAborted();
     }

@@ -8,13 +8,15 @@ const refusedMaxMs = 60_000;
 
 /**
  * How long to wait after a failed call of one queue, and telling the readiness of it. A refused token is no outage:
- * its delay doubles from a second to a minute, without jitter below it, so that tries stay rare.
+ * its delay doubles from a second to a minute, without jitter below it, so that tries stay rare. Failures of the network
+ * in between are no news about the token, and change nothing about that.
  */
 export class RetryDelay {
   readonly #backoff: Backoff;
   readonly #readiness: Readiness;
   readonly #part: string;
   #refusals = 0;
+  #isFailing = false;
 
   constructor(limits: BackoffLimits, readiness: Readiness, part: string) {
     this.#backoff = new Backoff(limits);
@@ -22,7 +24,13 @@ export class RetryDelay {
     this.#part = part;
   }
 
+  /** Whether the last call failed. */
+  get isFailing(): boolean {
+    return this.#isFailing;
+  }
+
   succeeded(): void {
+    this.#isFailing = false;
     this.#backoff.reset();
     this.#refusals = 0;
     this.#readiness.works(this.#part);
@@ -30,9 +38,9 @@ export class RetryDelay {
 
   /** Milliseconds to wait before the next try. */
   failed(error: unknown): number {
+    this.#isFailing = true;
     const retryAfterMs = error instanceof ApiError ? (error.retryAfterMs ?? 0) : 0;
-    if (!isAuthError(error)) {
-      this.#refusals = 0;
+    if (!isAuthError(error) && this.#refusals === 0) {
       this.#readiness.fails(this.#part, 'unreachable', describeError(error));
       return this.#backoff.next(retryAfterMs);
     }

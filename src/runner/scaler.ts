@@ -53,6 +53,6 @@ export function decide(
   if (average !== undefined && average <= settings.scaleDownAt && longEnough(settings.scaleDownAfterMs) && queues > 1) {
     return { verdict: { action: 'down' }, window: startWindow(now, now) };
   }
-  const steady = age >= settings.scaleDownAfterMs;
+  const steady = age >= Math.max(settings.scaleUpAfterMs, settings.scaleDownAfterMs);
   return { verdict: { action: 'none' }, window: steady ? startWindow(now, window.scaledAt) : window };
 }

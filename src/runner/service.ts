@@ -83,7 +83,7 @@ export async function runService(options: ServiceOptions): Promise<void> {
     onMessage: (message, queue) =>
       dispatch(
         message,
-        { queue: queue.path, privateKey: queue.privateKey },
+        { queue: queue.path, privateKey: queue.privateKey, pace: queue.pace },
         { client, handlers, logger, signal: stop.signal },
       ),
     hurry: signals.hurry,

@@ -83,12 +83,12 @@ export function createEngineRuntime(engine: Engine, { env, instanceId, limits }:
     return exitCode === 0;
   }
 
-  async function start(job: StartOptions): Promise<void> {
+  async function start(job: StartOptions, signal?: AbortSignal): Promise<void> {
     const containerIdFile = join(job.folder, 'container-id');
     const command = [engine.command, ...runArguments(job, containerIdFile)];
     await supervisor.launch({ job, command, env, cwd: job.folder });
     // The engine fills it when the container is made, right before it starts it. Docker makes it empty at first.
-    await supervisor.waitForStart(job.folder, () => hasContent(containerIdFile));
+    await supervisor.waitForStart(job.folder, () => hasContent(containerIdFile), signal);
   }
 
   function runArguments(job: StartOptions, containerIdFile: string): string[] {

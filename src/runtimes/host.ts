@@ -32,12 +32,13 @@ export function createHostRuntime({ env, settings, knownJobs }: HostRuntimeOptio
     return { ready: false, reason, remedy: 'Set host.command to the agent and its arguments.' };
   }
 
-  async function start(job: StartOptions): Promise<void> {
+  async function start(job: StartOptions, signal?: AbortSignal): Promise<void> {
     const readiness = await checkReady();
     if (!readiness.ready) throw new RuntimeError(`cannot start the job: ${readiness.reason}`);
     await supervisor.launch({ job, command: [command, ...args], env, cwd: env['HOME'] ?? '/' });
     // A job that isn't marked as running could not be killed.
-    await supervisor.waitForStart(job.folder, async () => (await supervisor.readState(job.folder)).phase === 'running');
+    const isRunning = async () => (await supervisor.readState(job.folder)).phase === 'running';
+    await supervisor.waitForStart(job.folder, isRunning, signal);
   }
 
   async function wait(job: JobPlace, signal?: AbortSignal): Promise<JobExit> {

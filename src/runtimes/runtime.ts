@@ -45,8 +45,12 @@ export interface Runtime {
   checkReady(signal?: AbortSignal): Promise<Readiness>;
   /** Makes the image available as the policy says. @throws RuntimeError */
   pull(image: string, policy: PullPolicy, signal?: AbortSignal): Promise<void>;
-  /** Starts the job and resolves when it is on its way; a start that fails later shows in `wait`. @throws RuntimeError */
-  start(job: StartOptions): Promise<void>;
+  /**
+   * Starts the job and resolves when it is on its way; a start that fails later shows in `wait`. Rejects with the signal's
+   * reason when it is no longer waited for: what has been begun goes on.
+   * @throws RuntimeError
+   */
+  start(job: StartOptions, signal?: AbortSignal): Promise<void>;
   /** Whether the job was started, by whomever; a start that was cut off in the middle counts as none. */
   wasStarted(job: JobPlace): Promise<boolean>;
   /** Resolves when the job has ended, however long ago. Rejects only when `signal` is aborted. */

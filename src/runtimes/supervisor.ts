@@ -133,8 +133,12 @@ async function isAbandoned(folder: string): Promise<boolean> {
 }
 
 /** Resolves when `isStarted` does to true, or the supervised command has ended. */
-export async function waitForStart(folder: string, isStarted: () => Promise<boolean>): Promise<void> {
-  await watchUntil(folder, async () => ((await isStarted()) || (await readExit(folder)) ? true : undefined), undefined);
+export async function waitForStart(
+  folder: string,
+  isStarted: () => Promise<boolean>,
+  signal?: AbortSignal,
+): Promise<void> {
+  await watchUntil(folder, async () => ((await isStarted()) || (await readExit(folder)) ? true : undefined), signal);
 }
 
 /**

@@ -1,0 +1,65 @@
+import assert from 'node:assert/strict';
+import { test } from 'node:test';
+import { ApiError, ConnectionError } from '../plan42/errors.ts';
+import { OutagePace } from './outage-pace.ts';
+
+const path = { method: 'GET', path: '/x' };
+const never = new AbortController().signal;
+const unreachable = () => Promise.reject(new ConnectionError(path, 'refused'));
+
+function timed(times: number[], work: () => Promise<unknown>) {
+  return () => {
+    times.push(performance.now());
+    return work();
+  };
+}
+
+test('while calls get through, none waits', async () => {
+  const pace = new OutagePace();
+  const times: number[] = [];
+  await Promise.all(
+    Array.from({ length: 100 }, () =>
+      pace.call(
+        timed(times, async () => {}),
+        never,
+      ),
+    ),
+  );
+  assert.ok((times.at(-1) ?? 0) - (times[0] ?? 0) < 100);
+});
+
+test('in an outage calls are an eighth of a second apart, and the first that gets through lets the others go', async () => {
+  const pace = new OutagePace();
+  await assert.rejects(pace.call(unreachable, never));
+  const times: number[] = [];
+  const fail = () => assert.rejects(pace.call(timed(times, unreachable), never));
+  const failing = [fail(), fail()];
+  const working = Array.from({ length: 50 }, () =>
+    pace.call(
+      timed(times, async () => {}),
+      never,
+    ),
+  );
+  await Promise.all([...failing, ...working]);
+  const gaps = times.slice(1).map((at, index) => at - (times[index] ?? 0));
+  for (const gap of gaps.slice(0, 2)) assert.ok(gap > 115, `${gap} ms`);
+  assert.ok((times.at(-1) ?? 0) - (times[2] ?? 0) < 200, 'not 49 turns');
+});
+
+test('an answer that says no is no outage', async () => {
+  const pace = new OutagePace();
+  const refuse = () => Promise.reject(new ApiError(path, { status: 404, isFromApi: true }));
+  const startedAt = performance.now();
+  for (let i = 0; i < 20; i += 1) await assert.rejects(pace.call(refuse, never));
+  assert.ok(performance.now() - startedAt < 100);
+});
+
+test('whoever gives up does not wait for a turn', async () => {
+  const pace = new OutagePace();
+  await assert.rejects(pace.call(unreachable, never));
+  const stop = new AbortController();
+  const calls = Array.from({ length: 100 }, () => pace.call(unreachable, stop.signal));
+  stop.abort(new Error('given up'));
+  const outcomes = await Promise.allSettled(calls);
+  assert.ok(outcomes.every((outcome) => outcome.status === 'rejected' && /given up/.test(String(outcome.reason))));
+});

@@ -1,0 +1,44 @@
+import { sleep } from '../lib/sleep.ts';
+import { isTransient } from '../plan42/errors.ts';
+
+const minGapMs = 125;
+
+/**
+ * Holds the calls of one queue back while none of them gets through: polls, answers and management together make at most
+ * eight a second then, in the order in which they ask. The first that gets through lets all others go.
+ */
+export class OutagePace {
+  #isOutage = false;
+  /** When the next call of the outage may be made, of `performance.now()`. */
+  #nextTurn = 0;
+  #recovered = new AbortController();
+
+  /** Makes a call, in an outage not before its turn. Rejects as `work` does, or with the signal's reason. */
+  async call<T>(work: () => Promise<T>, signal: AbortSignal): Promise<T> {
+    if (this.#isOutage) await this.#takeTurn(signal);
+    try {
+      const result = await work();
+      this.#recover();
+      return result;
+    } catch (error) {
+      if (isTransient(error)) this.#isOutage = true;
+      throw error;
+    }
+  }
+
+  async #takeTurn(signal: AbortSignal): Promise<void> {
+    const now = performance.now();
+    const turn = Math.max(now, this.#nextTurn);
+    this.#nextTurn = turn + minGapMs;
+    const wake = AbortSignal.any([signal, this.#recovered.signal]);
+    await sleep(turn - now, wake).catch(() => signal.throwIfAborted());
+  }
+
+  #recover(): void {
+    if (!this.#isOutage) return;
+    this.#isOutage = false;
+    this.#nextTurn = 0;
+    this.#recovered.abort();
+    this.#recovered = new AbortController();
+  }
+}
