@@ -13,7 +13,7 @@ const mayImport: Record<string, readonly string[]> = {
   handlers: ['jobs', 'runtimes', 'plan42', 'config', 'lib'],
   runner: ['handlers', 'jobs', 'runtimes', 'plan42', 'config', 'lib'],
   server: ['plan42', 'config', 'lib'],
-  cli: ['runner', 'server', 'plan42', 'config', 'lib'],
+  cli: ['runner', 'server', 'runtimes', 'plan42', 'config', 'lib'],
   bin: ['cli', 'lib'],
 };
 

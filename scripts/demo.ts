@@ -23,6 +23,9 @@ const interrupted = new AbortController();
 for (const name of ['SIGINT', 'SIGTERM'] as const)
   process.once(name, () => interrupted.abort(new Error('interrupted')));
 
+// Whoever reads has had enough (`make demo | head`): stop, and clean up.
+process.stdout.on('error', () => interrupted.abort(new Error('nobody reads any more')));
+
 await using resources = new AsyncDisposableStack();
 try {
   process.exitCode = await demo();
@@ -117,9 +120,11 @@ function configuration(url: string, token: string, engine: Engine | undefined): 
 
 /** The first engine that really runs the sample image, which is made on the way. */
 async function findEngine(folder: string): Promise<Engine | undefined> {
-  const wanted = process.env['ENGINE'];
+  const wanted = process.env['ENGINE'] ?? 'any';
+  if (!['any', 'podman', 'docker', 'none'].includes(wanted))
+    throw new Error(`ENGINE=${wanted} is not podman, docker or none`);
   for (const engine of ['podman', 'docker'] as const) {
-    if (wanted !== undefined && wanted !== engine) continue;
+    if (wanted !== 'any' && wanted !== engine) continue;
     try {
       await run(engine, ['info'], { timeout: 20_000 });
       say(`${engine} answers; making the image ${image} for it …`);
@@ -133,6 +138,8 @@ async function findEngine(folder: string): Promise<Engine | undefined> {
       say(`${engine} can’t be used: ${whyNot(error)}`);
     }
   }
+  if (wanted === 'podman' || wanted === 'docker')
+    throw new Error(`${wanted} was asked for with ENGINE, and can’t be used`);
   return undefined;
 }
 

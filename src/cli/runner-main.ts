@@ -16,7 +16,7 @@ export interface RunnerContext extends Pick<CliContext, 'argv' | 'env' | 'stdout
 interface Options {
   configFile?: string;
   stateDir?: string;
-  set: Map<string, string>;
+  set?: Map<string, string>;
   url?: string;
   runtime?: string;
   logLevel?: string;
@@ -69,12 +69,7 @@ function parseArguments(argv: readonly string[], { stdout, stderr, version }: Ru
     .option('--runtime <name>', 'what runs agents, as runner.runtime')
     .option('--log-level <level>', 'as log.level')
     .option('--log-format <format>', 'as log.format')
-    .option(
-      '--set <table.key=value>',
-      'any other setting of the configuration; can be repeated',
-      collectSetting,
-      new Map(),
-    )
+    .option('--set <table.key=value>', 'any other setting of the configuration; can be repeated', collectSetting)
     .addHelpText('after', help())
     .configureOutput({ writeOut: (text) => stdout.write(text), writeErr: () => {}, outputError: () => {} })
     .exitOverride((error) => {
@@ -84,7 +79,7 @@ function parseArguments(argv: readonly string[], { stdout, stderr, version }: Ru
   return command.parse(argv, { from: 'user' }).opts<Options>();
 }
 
-function collectSetting(text: string, settings: Map<string, string>): Map<string, string> {
+function collectSetting(text: string, settings = new Map<string, string>()): Map<string, string> {
   const match = /^([\w.]+)=(.*)$/s.exec(text);
   if (match?.[1] === undefined || match[2] === undefined)
     throw new InvalidArgumentError('It must look like jobs.max_jobs=8.');
@@ -94,7 +89,7 @@ function collectSetting(text: string, settings: Map<string, string>): Map<string
 function flagsOf({ set, url, runtime, logLevel, logFormat }: Options): Map<string, string> {
   const named = { 'runner.url': url, 'runner.runtime': runtime, 'log.level': logLevel, 'log.format': logFormat };
   const given = Object.entries(named).filter((entry): entry is [string, string] => entry[1] !== undefined);
-  return new Map([...set, ...given]);
+  return new Map([...(set ?? []), ...given]);
 }
 
 function help(): string {

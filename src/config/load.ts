@@ -27,12 +27,16 @@ export interface LoadedConfig {
 export async function loadConfig({ path, explicit, env, flags = new Map() }: LoadOptions): Promise<LoadedConfig> {
   const file = await readIfPresent(path, explicit);
   const { config, problems } = readConfig({ file, env, flags });
-  const errors = problems.filter((problem) => problem.severity === 'error');
-  if (errors.length > 0) {
-    throw new UserError(`the configuration is invalid: ${errors.map((problem) => render(path, problem)).join('; ')}`, {
-      remedy: 'Correct it and start again.',
-      exitCode: ExitCode.configuration,
-    });
+  problems.sort((a, b) => (a.position?.line ?? 0) - (b.position?.line ?? 0));
+  if (problems.some((problem) => problem.severity === 'error')) {
+    // With the warnings, since a mistyped name is often the reason of an error.
+    throw new UserError(
+      `the configuration is invalid: ${problems.map((problem) => render(path, problem)).join('; ')}`,
+      {
+        remedy: 'Correct it and start again.',
+        exitCode: ExitCode.configuration,
+      },
+    );
   }
   const warnings = problems.map((problem) => render(path, problem));
   if (file !== undefined) warnings.push(...(await permissionWarnings(path)));

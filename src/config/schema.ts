@@ -69,7 +69,12 @@ export const tables = {
     cpus: field('cpus', number(0.1, 1024, { whole: false }), 4, 'CPUs of a job'),
     memoryGib: field('memory_gib', number(0.0625, 65_536, { whole: false }), 8, 'memory of a job'),
     pids: field('pids', number(16, 4_194_304), 4096, 'processes and threads of a job'),
-    maxLogMib: field('max_log_mib', number(1, 1_048_576), 200, 'size of a job’s log; the newest part is kept'),
+    maxLogMib: field(
+      'max_log_mib',
+      number(1, 1_048_576),
+      200,
+      'size of a job’s log, of which the newest part is kept (not applied yet)',
+    ),
     stopTimeoutMs: field('stop_timeout', duration(), 10 * seconds, 'from SIGTERM to SIGKILL when a job is killed'),
     entrypoint: field('entrypoint', absolutePath, '/usr/bin/agent-wrapper', 'what is run in the image'),
     network: optional(

@@ -8,6 +8,7 @@ import { join } from 'node:path';
 import * as v from 'valibot';
 import { syncDirectory, writeDurably } from '../lib/durable-file.ts';
 import { errorCode } from '../lib/errors.ts';
+import { makeFolder } from '../lib/make-folder.ts';
 import type { JobPlace } from '../runtimes/runtime.ts';
 import { isJobId } from './job-id.ts';
 import { JobRecord } from './record.ts';
@@ -45,8 +46,7 @@ export class JobStore {
 
   static async open(stateDir: string, logDir: string): Promise<JobStore> {
     const store = new JobStore(stateDir, logDir);
-    for (const folder of [store.#active, store.#finished, logDir])
-      await mkdir(folder, { recursive: true, mode: 0o700 });
+    for (const folder of [store.#active, store.#finished, logDir]) await makeFolder(folder);
     // What a crash has left behind can hold secrets.
     for (const name of await readdir(store.#active)) {
       if (name.endsWith(draftSuffix)) await rm(join(store.#active, name), { recursive: true, force: true });

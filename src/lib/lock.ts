@@ -1,3 +1,4 @@
+import { closeSync, openSync } from 'node:fs';
 import { join } from 'node:path';
 import { DatabaseSync } from 'node:sqlite';
 
@@ -6,7 +7,10 @@ import { DatabaseSync } from 'node:sqlite';
  * which is the operating system's: nothing stale is left behind. Returns undefined when another process holds it.
  */
 export function tryLockFolder(folder: string): Disposable | undefined {
-  const database = new DatabaseSync(join(folder, 'lock'));
+  const path = join(folder, 'lock');
+  // SQLite would make it readable for others.
+  closeSync(openSync(path, 'a', 0o600));
+  const database = new DatabaseSync(path);
   try {
     database.exec('PRAGMA locking_mode = EXCLUSIVE; PRAGMA journal_mode = MEMORY; BEGIN EXCLUSIVE');
   } catch (error) {

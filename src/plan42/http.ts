@@ -1,7 +1,7 @@
 import { type Dispatcher, request } from 'undici';
 import * as v from 'valibot';
 import { TimeoutError, withDeadline } from '../lib/deadline.ts';
-import { describeError } from '../lib/errors.ts';
+import { describeError, errorCode } from '../lib/errors.ts';
 import { ApiError, ConnectionError, parseErrorResponse } from './errors.ts';
 
 export interface ApiCall {
@@ -69,8 +69,16 @@ async function exchange(endpoint: ApiEndpoint, call: ApiCall): Promise<string> {
     if (error instanceof ApiError) throw error;
     signal?.throwIfAborted();
     if (error instanceof TimeoutError) throw new ConnectionError(call, error.message, { cause: error });
-    throw new ConnectionError(call, describeError(error), { cause: error });
+    throw new ConnectionError(call, explainFailure(error), { cause: error });
   }
+}
+
+const untrusted = /CERT|UNABLE_TO_(GET|VERIFY)/;
+
+function explainFailure(error: unknown): string {
+  const code = errorCode(error) ?? '';
+  if (!untrusted.test(code)) return describeError(error);
+  return `the server’s certificate is not trusted (${code}); name its authority in network.ca_file`;
 }
 
 export interface EventStreamCall {

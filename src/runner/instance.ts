@@ -1,9 +1,10 @@
 import { randomUUID } from 'node:crypto';
-import { mkdir, readFile } from 'node:fs/promises';
+import { readFile } from 'node:fs/promises';
 import { join } from 'node:path';
 import { writeDurably } from '../lib/durable-file.ts';
 import { errorCode, UserError } from '../lib/errors.ts';
 import { tryLockFolder } from '../lib/lock.ts';
+import { makeFolder } from '../lib/make-folder.ts';
 import { isUuid } from '../lib/uuid.ts';
 
 /** This runner, as distinct from others on the same machine: what it creates carries its ID. */
@@ -16,7 +17,14 @@ export interface Instance extends Disposable {
  * @throws UserError when another runner uses the folder
  */
 export async function openInstance(stateDir: string): Promise<Instance> {
-  await mkdir(stateDir, { recursive: true, mode: 0o700 });
+  try {
+    await makeFolder(stateDir);
+  } catch (error) {
+    throw new UserError(`${stateDir} cannot be used as the state folder`, {
+      remedy: 'Choose another one with --state-dir.',
+      cause: error,
+    });
+  }
   const lock = tryLockFolder(stateDir);
   if (lock === undefined) {
     throw new UserError(`another runner is using the state folder ${stateDir}`, {

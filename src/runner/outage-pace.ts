@@ -1,11 +1,11 @@
 import { sleep } from '../lib/sleep.ts';
 import { isTransient } from '../plan42/errors.ts';
 
-const minGapMs = 125;
+const minGapMs = 150;
 
 /**
  * Holds the calls of one queue back while none of them gets through: polls, answers and management together make at most
- * eight a second then, in the order in which they ask. The first that gets through lets all others go.
+ * seven a second then, in the order in which they ask. The first of them that gets through lets all others go.
  */
 export class OutagePace {
   #isOutage = false;
@@ -15,10 +15,12 @@ export class OutagePace {
 
   /** Makes a call, in an outage not before its turn. Rejects as `work` does, or with the signal's reason. */
   async call<T>(work: () => Promise<T>, signal: AbortSignal): Promise<T> {
-    if (this.#isOutage) await this.#takeTurn(signal);
+    // A call from before the outage, such as a long poll, does not tell that it is over.
+    const isProbe = this.#isOutage;
+    if (isProbe) await this.#takeTurn(signal);
     try {
       const result = await work();
-      this.#recover();
+      if (isProbe) this.#recover();
       return result;
     } catch (error) {
       if (isTransient(error)) this.#isOutage = true;

@@ -1,10 +1,12 @@
 import { Backoff } from '../lib/backoff.ts';
 import type { Logger } from '../lib/logger.ts';
 import { Queue, type QueueOptions } from './queue.ts';
+import type { QueueMemory } from './queue-memory.ts';
 import { addPoll, decide, type ScalerSettings, startWindow } from './scaler.ts';
 
 export interface QueuePoolOptions extends Omit<QueueOptions, 'onPoll' | 'onLost' | 'registerAfterMs'> {
   settings: QueueOptions['settings'] & ScalerSettings;
+  memory: QueueMemory;
 }
 
 const decisionIntervalMs = 1000;
@@ -69,7 +71,13 @@ export class QueuePool {
       onLost: () => this.#replace(queue),
     });
     this.#queues.add(queue);
+    const { memory } = this.#options;
+    memory.remember(queue.id);
     void queue.ended
+      .then((outcome) => {
+        // One that was cut short may still be there for the server.
+        if (outcome !== 'stopped') memory.forget(queue.id);
+      })
       .catch((error: unknown) => {
         this.#logger.error('a queue failed', { queueID: queue.id, error });
         this.#replace(queue);

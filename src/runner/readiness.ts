@@ -80,7 +80,9 @@ export class Readiness {
     this.#logged = summary;
     if (trouble === undefined) this.#logger.info(`the runner is ${state.phase}`);
     else if (trouble.kind === 'refused')
-      this.#logger.error('the server refuses the runner token', { error: trouble.message });
+      this.#logger.error('the server refuses the runner token; put a new one into the configuration', {
+        error: trouble.message,
+      });
     else this.#logger.warn('the server cannot be reached', { error: trouble.message });
   }
 }

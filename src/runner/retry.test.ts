@@ -47,6 +47,13 @@ describe('the delay', () => {
       assert.ok(delay.failed(errorOf(status)) < 2000);
     }
   });
+
+  test('of a refused token is not shortened by a network that fails in between', () => {
+    const delay = delayOf();
+    for (let i = 0; i < 8; i += 1) delay.failed(errorOf(401));
+    assert.ok(delay.failed(outage) >= 60_000);
+    assert.ok(delay.failed(errorOf(401)) >= 60_000);
+  });
 });
 
 describe('readiness', () => {
@@ -72,6 +79,12 @@ describe('readiness', () => {
     for (const delay of delays) delay.succeeded();
     assert.equal(phase(), 'ready');
     assert.equal(lines.length, 2);
+  });
+
+  test('does not say it again when the network fails in between', () => {
+    const delay = delayOf();
+    for (const error of [errorOf(401), outage, errorOf(401)]) delay.failed(error);
+    assert.equal(lines.length, 1);
   });
 
   test('says once that the server cannot be reached', () => {

@@ -13,6 +13,7 @@ import { createTransport } from '../plan42/transport.ts';
 import { selectRuntime } from '../runtimes/select.ts';
 import { dispatch } from './dispatch.ts';
 import { openInstance } from './instance.ts';
+import { deleteLeftQueues, QueueMemory } from './queue-memory.ts';
 import { QueuePool } from './queue-pool.ts';
 import { Readiness } from './readiness.ts';
 import { watchConfig } from './reload.ts';
@@ -71,6 +72,8 @@ export async function runService(options: ServiceOptions): Promise<void> {
       createInvokeAgentHandler({ config, jobs, runtime, instanceId: instance.id, tenantId, logger }),
     ],
   ]);
+  const memory = await QueueMemory.open(paths.stateDir);
+  const left = await memory.list();
   const readiness = new Readiness(logger);
   const stop = new AbortController();
   const pool = new QueuePool({
@@ -78,6 +81,7 @@ export async function runService(options: ServiceOptions): Promise<void> {
     tenantId,
     runnerId,
     settings: config.queues,
+    memory,
     readiness,
     logger,
     onMessage: (message, queue) =>
@@ -102,8 +106,11 @@ export async function runService(options: ServiceOptions): Promise<void> {
     logger.info('the machine was asleep; connections are made anew', { seconds: Math.round(gapMs / 1000) });
     pool.abandonPolls(new Error('the machine was asleep'));
   });
+  const cleaned = deleteLeftQueues(left, { memory, client, tenantId, runnerId, logger, stop: stop.signal });
   const timeoutMs = config.queues.shutdownTimeoutMs;
   await drainOnSignal({ pool, jobs, readiness, logger, signals, timeoutMs, stop: () => stop.abort() });
+  await cleaned;
+  await memory.settled();
 }
 
 function logStart(

@@ -178,9 +178,12 @@ export function createEngineRuntime(engine: Engine, { env, instanceId, limits }:
   };
 }
 
+/** The engine's last word; before it come progress, warnings and tries that failed in the same way. */
 function said({ stdout, stderr }: { stdout: string; stderr: string }): string {
-  const text = (stderr.trim() || stdout.trim()).replaceAll(/\s+/g, ' ');
-  return text.slice(-maxReasonBytes) || 'the engine gave no reason';
+  const lines = (stderr.trim() || stdout.trim()).split('\n');
+  const line = lines.findLast((candidate) => /^error/i.test(candidate)) ?? lines.at(-1) ?? '';
+  const text = line.replace(/^Error(?: response from daemon)?: /i, '').trim();
+  return text.slice(0, maxReasonBytes) || 'the engine gave no reason';
 }
 
 async function hasContent(path: string): Promise<boolean> {

@@ -1,6 +1,7 @@
-import { chmod, mkdir, readdir } from 'node:fs/promises';
+import { chmod, readdir } from 'node:fs/promises';
 import { join } from 'node:path';
 import { UserError } from '../lib/errors.ts';
+import { makeFolder } from '../lib/make-folder.ts';
 
 const databaseName = 'plan42.db';
 
@@ -21,7 +22,7 @@ export async function prepareDataDir(path: string): Promise<string> {
 
 async function listOrMake(path: string): Promise<string[]> {
   try {
-    await mkdir(path, { recursive: true, mode: 0o700 });
+    await makeFolder(path);
     return await readdir(path);
   } catch (error) {
     throw new UserError(`${path} cannot be used as the data directory`, {

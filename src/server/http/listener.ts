@@ -1,6 +1,7 @@
 import { createServer, type IncomingMessage, type Server, type ServerResponse } from 'node:http';
 import { createServer as createTlsServer } from 'node:https';
 import type { AddressInfo } from 'node:net';
+import type { Duplex } from 'node:stream';
 import { errorCode, UserError } from '../../lib/errors.ts';
 
 export interface ListenAddress {
@@ -34,8 +35,7 @@ export async function listen(
   { tls, closeGraceMs }: { tls: TlsKeyPair | undefined; closeGraceMs: number },
 ): Promise<Listener> {
   const server = createHttpServer(tls);
-  // Connections break; requests notice by themselves, and the rest is noise.
-  server.on('clientError', (_error, socket) => socket.destroy());
+  server.on('clientError', (error, socket) => refuseMalformed(error, socket));
   const { promise, resolve, reject } = Promise.withResolvers<void>();
   server.once('error', reject).listen({ host, port }, resolve);
   try {
@@ -103,4 +103,15 @@ async function closeServer(server: Server, graceMs: number): Promise<void> {
   await promise;
   clearInterval(sweep);
   clearTimeout(limit);
+}
+
+/** Connections break, which requests notice by themselves; what is no HTTP gets the API's error all the same. */
+function refuseMalformed(error: Error, socket: Duplex): void {
+  if (!socket.writable || errorCode(error) === 'ECONNRESET') {
+    socket.destroy();
+    return;
+  }
+  const body = JSON.stringify({ ResponseCode: 400, Message: 'this is no HTTP request', ErrorType: 'BadRequest' });
+  const headers = ['Content-Type: application/json', `Content-Length: ${body.length}`, 'Connection: close'];
+  socket.end(`HTTP/1.1 400 Bad Request\r\n${headers.join('\r\n')}\r\n\r\n${body}`);
 }

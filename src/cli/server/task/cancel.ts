@@ -16,7 +16,9 @@ export async function cancelTask(context: CliContext, id: string, options: Locat
     const task = await findTask(client, id);
     return failTurn(client, await client.getTurn(task.TaskId, 'last'));
   });
-  context.stderr.write(`Turn ${turn.TurnIndex} of task ${turn.TaskId} is cancelled.\n`);
+  context.stderr.write(
+    `Turn ${turn.TurnIndex} of task ${turn.TaskId} is cancelled. Its agent notices with its next call; until then it goes on.\n`,
+  );
 }
 
 // The agent writes to the turn all the time, so the version we know may be old at once.

@@ -1,6 +1,7 @@
 import { randomUUID } from 'node:crypto';
-import { ExitCode, UserError } from '../../../lib/errors.ts';
+import { describeError, ExitCode, UserError } from '../../../lib/errors.ts';
 import type { AdminClient } from '../../../plan42/admin-client.ts';
+import { parseImageReference } from '../../../runtimes/image-reference.ts';
 import type { CliContext } from '../../context.ts';
 import { truncate } from '../../display-width.ts';
 import { print, renderJson } from '../../output.ts';
@@ -45,6 +46,15 @@ export async function createTask(context: CliContext, options: CreateTaskOptions
   });
 }
 
+function checkImage(image: string): void {
+  try {
+    parseImageReference(image);
+  } catch (error) {
+    const remedy = 'It must look like registry.example.com/team/agent:1.0.';
+    throw new UserError(describeError(error), { remedy, exitCode: ExitCode.usage });
+  }
+}
+
 type EnvironmentSource = (client: AdminClient, repos: readonly Repo[]) => Promise<string>;
 
 // Mistakes in the options are found before anything is made on the server.
@@ -59,6 +69,7 @@ function environmentSource({ env }: CliContext, options: CreateTaskOptions): Env
     const remedy = 'Give the image of an agent with --image IMAGE, or an environment with --environment ID.';
     throw new UserError('there is no image', { remedy, exitCode: ExitCode.usage });
   }
+  checkImage(image);
   const envVars = (options.env ?? []).map((text) => parseEnvVar(text, env));
   return (client, repos) => ensureEnvironment(client, { image, envVars, repos: repos.map(({ name }) => name) });
 }

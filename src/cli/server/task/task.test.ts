@@ -201,11 +201,22 @@ describe('plan42 server task show and cancel', () => {
     );
   });
 
+  it('refuses an image that can be none before anything is made', async () => {
+    await using test = await startTestServer();
+    for (const image of ['', 'A B', '--privileged', 'busybox:latest extra text']) {
+      const run = await test.plan42(['task', 'create', `--image=${image}`, '--prompt', 'x']);
+      assert.equal(run.exitCode, 2, image);
+      assert.match(run.stderr, /^ERROR: invalid (repository|tag): '.*'\. It must look like registry/);
+    }
+    assert.equal((await test.client.listEnvironments()).length, 0);
+  });
+
   it('cancels the latest turn once', async () => {
     await using test = await startTestServer();
     const { TaskId } = await createTask(test);
     const run = await test.plan42(['task', 'cancel', TaskId]);
-    assert.deepEqual(run, { exitCode: 0, stdout: '', stderr: `Turn 1 of task ${TaskId} is cancelled.\n` });
+    assert.deepEqual([run.exitCode, run.stdout], [0, '']);
+    assert.match(run.stderr, /^Turn 1 of task .* is cancelled\. Its agent notices with its next call/);
     const turn = await test.client.getTurn(TaskId, 1);
     assert.deepEqual([turn.Status, turn.ErrorMessage], ['Failed', 'cancelled by user']);
     const again = await test.plan42(['task', 'cancel', TaskId]);
