@@ -64,8 +64,9 @@ test('whoever gives up does not wait for a turn', async () => {
   assert.ok(outcomes.every((outcome) => outcome.status === 'rejected' && /given up/.test(String(outcome.reason))));
 });
 
-test('a call from before the outage does not end it', async () => {
+test('a call from before the last failure does not end the outage', async () => {
   const pace = new OutagePace();
+  await assert.rejects(pace.call(unreachable, never));
   const longPoll = Promise.withResolvers<void>();
   const polled = pace.call(() => longPoll.promise, never);
   await assert.rejects(pace.call(unreachable, never));

@@ -9,23 +9,29 @@ const minGapMs = 150;
  */
 export class OutagePace {
   #isOutage = false;
+  #failures = 0;
   /** When the next call of the outage may be made, of `performance.now()`. */
   #nextTurn = 0;
   #recovered = new AbortController();
 
   /** Makes a call, in an outage not before its turn. Rejects as `work` does, or with the signal's reason. */
   async call<T>(work: () => Promise<T>, signal: AbortSignal): Promise<T> {
-    // A call from before the outage, such as a long poll, does not tell that it is over.
-    const isProbe = this.#isOutage;
-    if (isProbe) await this.#takeTurn(signal);
+    if (this.#isOutage) await this.#takeTurn(signal);
+    const failuresBefore = this.#failures;
     try {
       const result = await work();
-      if (isProbe) this.#recover();
+      // A long poll from before the last failure does not tell that the outage is over.
+      if (this.#failures === failuresBefore) this.#recover();
       return result;
     } catch (error) {
-      if (isTransient(error)) this.#isOutage = true;
+      if (isTransient(error)) this.#noteFailure();
       throw error;
     }
+  }
+
+  #noteFailure(): void {
+    this.#isOutage = true;
+    this.#failures += 1;
   }
 
   async #takeTurn(signal: AbortSignal): Promise<void> {

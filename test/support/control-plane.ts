@@ -40,12 +40,16 @@ export interface TestControlPlane extends AsyncDisposable {
   restart: () => Promise<void>;
 }
 
-type Options = Partial<Pick<ServerOptions, 'clock' | 'timing' | 'publicUrl' | 'tls'>>;
+interface Options extends Partial<Pick<ServerOptions, 'clock' | 'timing' | 'publicUrl' | 'tls'>> {
+  /** Gets every line of the log. */
+  onLog?: (line: string) => void;
+}
 
-export async function startControlPlane(options: Options = {}): Promise<TestControlPlane> {
+export async function startControlPlane({ onLog, ...options }: Options = {}): Promise<TestControlPlane> {
   const dataDir = await mkdtemp(join(tmpdir(), 'plan42-server-'));
   const waiters = new Set<(line: string) => void>();
   const write = (line: string) => {
+    onLog?.(line);
     for (const waiter of waiters) waiter(line);
   };
   const logger = createLogger({ level: 'debug', format: 'text', write });
