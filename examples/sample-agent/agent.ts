@@ -11,8 +11,15 @@ import { TurnReporter } from './turn-reporter.ts';
 import { ExitDirective, work } from './work.ts';
 
 const stopped = new AbortController();
-for (const name of ['SIGTERM', 'SIGINT'] as const) process.on(name, () => stopped.abort());
 const exitCodeWhenStopped = 128 + 15;
+// Enough to tell a server that answers, and not for ever for one that doesn't.
+const stopTimeoutMs = 5000;
+for (const name of ['SIGTERM', 'SIGINT'] as const) {
+  process.on(name, () => {
+    stopped.abort();
+    setTimeout(() => process.exit(exitCodeWhenStopped), stopTimeoutMs).unref();
+  });
+}
 
 process.exitCode = await main().catch((error: unknown) => {
   if (stopped.signal.aborted) return exitCodeWhenStopped;

@@ -15,11 +15,15 @@ import { runCommand } from '../lib/run-command.ts';
 import { watchUntil } from '../lib/watch-folder.ts';
 import { type JobPlace, RuntimeError } from './runtime.ts';
 
+// However busy jobs are, the runner has to answer pings: jobs come second, within their session (nice) and, where Linux
+// shares the processor by session, the session as a whole (autogroup).
 // The traps make the shell outlive a signal to its process group; commands that it starts get the default back.
 const script = `
 trap : HUP INT QUIT TERM
 folder=$1; shift
 mv "$folder/supervisor.new" "$folder/supervisor.running.$$" || exit 125
+renice -n 5 -p $$ >/dev/null 2>&1
+{ echo 10 >/proc/$$/autogroup; } 2>/dev/null
 "$@"
 code=$?
 mv "$folder/supervisor.running.$$" "$folder/supervisor.exited.$code"
