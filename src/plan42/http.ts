@@ -73,7 +73,7 @@ async function exchange(endpoint: ApiEndpoint, call: ApiCall): Promise<string> {
   }
 }
 
-const untrusted = /CERT|UNABLE_TO_(GET|VERIFY)/;
+const untrusted = /SELF_SIGNED|UNABLE_TO_(GET|VERIFY)/;
 
 function explainFailure(error: unknown): string {
   const code = errorCode(error) ?? '';
