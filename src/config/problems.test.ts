@@ -118,3 +118,10 @@ test('a token’s value is in no message', () => {
     assert.doesNotMatch(problems.join(), /secret/, line);
   }
 });
+
+test('settings that contradict each other are warned about', () => {
+  assert.deepEqual(problemsOf('[queues]\nscale_up_at = 0.1\nscale_down_at = 0.9'), [
+    'warning 3:1 queues.scale_down_at is not below queues.scale_up_at: queues would come and go under steady load',
+  ]);
+  assert.deepEqual(problemsOf('[queues]\nscale_up_at = 0.5'), []);
+});

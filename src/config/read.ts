@@ -37,7 +37,9 @@ export function readConfig(sources: Sources): ReadResult {
   }
   values['github'] = readConnections(document, problems);
   problems.push(...unknownTables(document), ...unknownFlags(sources.flags));
-  return { config: values as Config, problems };
+  const config = values as Config;
+  problems.push(...contradictions(config, document));
+  return { config, problems };
 }
 
 function parseFile(source: string | undefined, problems: Problem[]): TomlDocument {
@@ -163,6 +165,13 @@ function unknown(what: string, path: readonly string[], known: string[], documen
     message: `unknown ${what} "${path.join('.')}"${hint}`,
     position: document.positionOf(path),
   };
+}
+
+/** Settings that are right by themselves, but not together. */
+function contradictions({ queues }: Config, document: TomlDocument): Problem[] {
+  if (queues.scaleDownAt < queues.scaleUpAt) return [];
+  const message = 'queues.scale_down_at is not below queues.scale_up_at: queues would come and go under steady load';
+  return [{ severity: 'warning', message, position: document.positionOf(['queues', 'scale_down_at']) }];
 }
 
 function unknownFlags(flags: ReadonlyMap<string, string>): Problem[] {

@@ -36,8 +36,9 @@ export interface QueueOptions {
 const managementBackoff = { minMs: 10, maxMs: 5000 };
 const errorBackoff = { minMs: 100, maxMs: 60_000 };
 const emptyBackoff = { minMs: 1, maxMs: 50 };
-// A proxy's 404 is not the server's word that the queue is gone, unless it goes on.
-const maxForeignNotFound = 3;
+// A proxy's 404 is not the server's word that the queue is gone, unless it goes on for so long that the server, too, has
+// given the queue up.
+const maxForeignNotFoundMs = 60_000;
 
 /** One queue of the runner, with a key pair of its own, from its registration to its end. */
 export class Queue {
@@ -124,9 +125,13 @@ export class Queue {
       await this.#register();
       if (this.#phase === 'gone') return 'drained';
       const outcome = await this.#pollUntilDrained();
-      if (outcome === 'lost') this.#lose();
+      if (outcome !== 'drained') this.#lose();
       while (this.#inFlight.size > 0) await Promise.all(this.#inFlight);
       if (outcome === 'lost') return outcome;
+      if (outcome === 'refused') {
+        this.#logger.warn('the token is refused, so that a queue stays on the server; the next start deletes it');
+        return 'stopped';
+      }
       await deleteQueue(this.path, client, { logger: this.#logger, pace: this.pace, stop });
       this.#enter('drained');
       return outcome;
@@ -178,11 +183,11 @@ export class Queue {
     if (this.isLeaving) this.#startDraining();
   }
 
-  async #pollUntilDrained(): Promise<'drained' | 'lost'> {
+  async #pollUntilDrained(): Promise<'drained' | 'lost' | 'refused'> {
     const { settings, stop, hurry, readiness } = this.#options;
     const delay = new RetryDelay(errorBackoff, readiness, this.id);
     const afterEmpty = new Backoff(emptyBackoff);
-    let foreignNotFound = 0;
+    let foreignNotFoundSince = Number.POSITIVE_INFINITY;
     for (;;) {
       if (hurry.aborted) return 'drained';
       const wake = this.#wake.signal;
@@ -192,15 +197,19 @@ export class Queue {
         const waitMs = delay.isFailing ? 0 : Math.max(0, Math.min(settings.pollWaitMs, remainingMs));
         const count = await this.#takeMessages(waitMs);
         delay.succeeded();
-        foreignNotFound = 0;
+        foreignNotFoundSince = Number.POSITIVE_INFINITY;
         if (count > 0) afterEmpty.reset();
         else if (remainingMs <= 0) return 'drained';
         else await this.#pause(afterEmpty.next(), wake);
       } catch (error) {
         stop.throwIfAborted();
-        if (isNotFound(error) && (error.isFromApi || ++foreignNotFound >= maxForeignNotFound)) return 'lost';
+        if (isNotFound(error)) {
+          const now = performance.now();
+          foreignNotFoundSince = Math.min(foreignNotFoundSince, now);
+          if (error.isFromApi || now - foreignNotFoundSince >= maxForeignNotFoundMs) return 'lost';
+        }
         // Whoever refuses the token will not take a goodbye either.
-        if (this.isLeaving && isAuthError(error)) return 'lost';
+        if (this.isLeaving && isAuthError(error)) return 'refused';
         if (!hurry.aborted) await this.#pause(delay.failed(error), wake);
       }
     }

@@ -83,6 +83,6 @@ export class Readiness {
       this.#logger.error('the server refuses the runner token; put a new one into the configuration', {
         error: trouble.message,
       });
-    else this.#logger.warn('the server cannot be reached', { error: trouble.message });
+    else this.#logger.warn('the server cannot be reached, or answers with errors', { error: trouble.message });
   }
 }
