@@ -2,10 +2,11 @@
 import assert from 'node:assert/strict';
 import { spawn } from 'node:child_process';
 import { once } from 'node:events';
-import { chmod, writeFile } from 'node:fs/promises';
+import { chmod, readFile, writeFile } from 'node:fs/promises';
 import { join } from 'node:path';
 import { describe, test } from 'node:test';
 import { eventually } from '../../test/support/eventually.ts';
+import { isAlive } from '../../test/support/job-folder.ts';
 import { makeTempDir } from '../../test/support/temp-dir.ts';
 import { listProcesses, treeOfGroup } from './process-tree.ts';
 import { isCommandInstalled, runCommand } from './run-command.ts';
@@ -44,6 +45,26 @@ describe('a command', () => {
     await assert.rejects(running, (error) => error === reason);
     await assert.rejects(sh('true', { signal: controller.signal }), (error) => error === reason);
     assert.equal((await sh('exec sleep 30', { timeoutMs: 30 })).exitCode, undefined);
+  });
+
+  test('that ignores SIGTERM is ended all the same, whatever its children hold open', async () => {
+    const started = performance.now();
+    assert.equal(
+      (await sh(`trap '' TERM; sleep 4 & while :; do sleep 1; done`, { timeoutMs: 30 })).exitCode,
+      undefined,
+    );
+    assert.ok(performance.now() - started > 1000, 'it had its time');
+  });
+
+  test('that ignores SIGTERM does not outlive an abort for long', async () => {
+    await using dir = await makeTempDir();
+    const pidFile = join(dir.path, 'pid');
+    const controller = new AbortController();
+    const running = sh(`trap '' TERM; echo $$ >${pidFile}; while :; do sleep 0.1; done`, { signal: controller.signal });
+    const pid = await eventually(async () => Number(await readFile(pidFile, 'utf8').catch(() => '')) || undefined);
+    controller.abort();
+    await assert.rejects(running);
+    await eventually(async () => !isAlive(pid));
   });
 
   test('that says too much is an error', async () => {

@@ -14,6 +14,22 @@ function log(format: LogFormat, message: string, fields?: LogFields, level: LogL
 
 const formats = ['text', 'json'] as const;
 
+test('entries that tell of an error are reported, whatever the level is, on one line and without secrets', () => {
+  const written: string[] = [];
+  const reported: unknown[] = [];
+  const options = { level: 'error', format: 'text', now } as const;
+  const logger = createLogger({ ...options, write: (line) => written.push(line), onError: (e) => reported.push(e) });
+  logger.with({ queueID: 'q' }).warn('it failed', { error: new Error('with p42r_abc.def\n\u001b[2J') });
+  logger.warn('only a warning');
+  logger.info('not at this level', { error: 'x' });
+  logger.error('it is broken');
+  assert.deepEqual(reported, [
+    { time: now(), message: 'it failed: with p42r_[redacted]\\u000a\\u001b[2J' },
+    { time: now(), message: 'it is broken' },
+  ]);
+  assert.equal(written.length, 1);
+});
+
 describe('a log line', () => {
   test('in text', () => {
     const fields = { queueID: 'a-b', n: 5, ok: true, none: undefined, nil: null, text: 'two words', list: [1, 'a'] };

@@ -25,16 +25,28 @@ export interface LoggerOptions {
   format: LogFormat;
   write: (line: string) => void;
   now?: () => Date;
+  /** Called with every entry that tells of an error, whether or not the level has it written. */
+  onError?: (entry: ErrorEntry) => void;
+}
+
+export interface ErrorEntry {
+  time: Date;
+  /** One line, with nothing secret in it. */
+  message: string;
 }
 
 export function createLogger(options: LoggerOptions, bound: LogFields = {}): Logger {
-  const { write, now = () => new Date() } = options;
+  const { write, onError, now = () => new Date() } = options;
   const threshold = levels.indexOf(options.level);
   const render = options.format === 'json' ? renderJson : renderText;
   const at = (level: LogLevel) => {
-    if (levels.indexOf(level) < threshold) return () => {};
-    return (message: string, fields?: LogFields) =>
-      write(`${redact(render(now().toISOString(), level, message, { ...bound, ...fields }))}\n`);
+    const isWritten = levels.indexOf(level) >= threshold;
+    if (!isWritten && !(onError && (level === 'error' || level === 'warn'))) return () => {};
+    return (message: string, fields?: LogFields) => {
+      const time = now();
+      if (isWritten) write(`${redact(render(time.toISOString(), level, message, { ...bound, ...fields }))}\n`);
+      if (onError && tellsOfError(level, fields ?? {})) onError({ time, message: summarise(message, fields) });
+    };
   };
   return {
     debug: at('debug'),
@@ -43,6 +55,15 @@ export function createLogger(options: LoggerOptions, bound: LogFields = {}): Log
     error: at('error'),
     with: (fields) => createLogger(options, { ...bound, ...fields }),
   };
+}
+
+// Warnings may have an error to tell of.
+function tellsOfError(level: LogLevel, fields: LogFields | undefined): boolean {
+  return level === 'error' || (level === 'warn' && fields?.['error'] !== undefined);
+}
+
+function summarise(message: string, { error }: LogFields = {}): string {
+  return escapeControls(redact(error === undefined ? message : `${message}: ${describeError(error)}`));
 }
 
 /** A logger that says nothing. */

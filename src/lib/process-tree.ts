@@ -22,9 +22,29 @@ export function treeOfGroup(group: number, processes: readonly ProcessEntry[]): 
   return [...members];
 }
 
+/**
+ * The processes of this user that were started with `name=value` in their environment, wherever in the process tree they are
+ * now. Linux only: elsewhere none are found.
+ */
+export async function listWithVariable(name: string, value: string): Promise<number[]> {
+  if (process.platform !== 'linux') return [];
+  const variable = `${name}=${value}`;
+  const pids = await listPids();
+  const matches = await Promise.all(pids.map((pid) => readProc(pid, 'environ')));
+  return pids.filter((_, index) => matches[index]?.split('\0').includes(variable)).map(Number);
+}
+
+async function listPids(): Promise<string[]> {
+  return (await readdir('/proc')).filter((name) => /^\d+$/.test(name));
+}
+
+/** Empty for a process that has ended, or is another user's. */
+function readProc(pid: string, file: string): Promise<string> {
+  return readFile(`/proc/${pid}/${file}`, 'utf8').catch(() => '');
+}
+
 async function listFromProc(): Promise<ProcessEntry[]> {
-  const pids = (await readdir('/proc')).filter((name) => /^\d+$/.test(name));
-  const entries = await Promise.all(pids.map((pid) => readFile(`/proc/${pid}/stat`, 'utf8').catch(() => '')));
+  const entries = await Promise.all((await listPids()).map((pid) => readProc(pid, 'stat')));
   return entries.filter((stat) => stat !== '').map(parseStat);
 }
 

@@ -1,4 +1,4 @@
-import { execFile } from 'node:child_process';
+import { type ChildProcess, execFile } from 'node:child_process';
 import { access, constants, stat } from 'node:fs/promises';
 import { delimiter, join } from 'node:path';
 import { errorCode } from './errors.ts';
@@ -13,32 +13,48 @@ export interface CommandResult {
 export interface CommandOptions {
   env: NodeJS.ProcessEnv;
   signal?: AbortSignal | undefined;
-  /** In milliseconds; ends the command with SIGTERM. */
+  /** In milliseconds; ends the command with SIGTERM, and soon after with SIGKILL. */
   timeoutMs?: number;
 }
 
 const maxOutputBytes = 4 * 1024 * 1024;
+const graceMs = 2000;
 
 /**
  * Runs a command to its end, never through a shell.
  * @throws the signal's reason when aborted; the system's error (`ENOENT`) when it can't be started.
  */
 export function runCommand(file: string, args: readonly string[], options: CommandOptions): Promise<CommandResult> {
-  const { env, signal, timeoutMs = 0 } = options;
+  const { env, signal, timeoutMs } = options;
+  if (signal?.aborted) return Promise.reject(signal.reason);
   const { promise, resolve, reject } = Promise.withResolvers<CommandResult>();
-  const child = execFile(
-    file,
-    [...args],
-    { env, timeout: timeoutMs, maxBuffer: maxOutputBytes, ...(signal === undefined ? {} : { signal }) },
-    (error, stdout, stderr) => {
-      if (signal?.aborted) reject(signal.reason);
-      else if (error !== null && child.pid === undefined) reject(error);
-      else if (errorCode(error) === 'ERR_CHILD_PROCESS_STDIO_MAXBUFFER') reject(error);
-      else resolve({ exitCode: child.exitCode ?? undefined, stdout, stderr });
-    },
-  );
+  const child = execFile(file, [...args], { env, maxBuffer: maxOutputBytes }, (error, stdout, stderr) => {
+    clearTimeout(timer);
+    signal?.removeEventListener('abort', abort);
+    if (error !== null && child.pid === undefined) reject(error);
+    else if (errorCode(error) === 'ERR_CHILD_PROCESS_STDIO_MAXBUFFER') reject(error);
+    else resolve({ exitCode: child.exitCode ?? undefined, stdout, stderr });
+  });
+  const timer = timeoutMs === undefined ? undefined : setTimeout(() => endChild(child), timeoutMs);
+  // Whoever waits no longer need not wait for its end either.
+  const abort = () => {
+    reject(signal?.reason);
+    endChild(child);
+  };
+  signal?.addEventListener('abort', abort, { once: true });
   child.stdin?.end();
   return promise;
+}
+
+function endChild(child: ChildProcess): void {
+  child.kill('SIGTERM');
+  const insist = setTimeout(() => {
+    child.kill('SIGKILL');
+    // Its children can hold them open.
+    child.stdout?.destroy();
+    child.stderr?.destroy();
+  }, graceMs);
+  child.once('close', () => clearTimeout(insist));
 }
 
 /** Whether there is such a command in the `PATH` of `env`. */

@@ -1,0 +1,21 @@
+import { readFile } from 'node:fs/promises';
+import { runCommand } from './run-command.ts';
+
+// Can't change while this process lives.
+let bootId: Promise<string | undefined> | undefined;
+
+/** Another one after each restart of the machine; undefined where the system has none. */
+export function readBootId(): Promise<string | undefined> {
+  bootId ??= (process.platform === 'linux' ? fromProc() : fromSysctl()).catch(() => undefined);
+  return bootId;
+}
+
+async function fromProc(): Promise<string> {
+  return (await readFile('/proc/sys/kernel/random/boot_id', 'utf8')).trim();
+}
+
+async function fromSysctl(): Promise<string | undefined> {
+  const env = { PATH: '/usr/bin:/bin:/usr/sbin:/sbin' };
+  const { exitCode, stdout } = await runCommand('sysctl', ['-n', 'kern.bootsessionuuid'], { env, timeoutMs: 5000 });
+  return exitCode === 0 ? stdout.trim() : undefined;
+}

@@ -1,0 +1,62 @@
+import { open } from 'node:fs/promises';
+import { dirname } from 'node:path';
+import { errorCode } from './errors.ts';
+import { FollowedFile } from './followed-file.ts';
+import { findLastLines } from './last-lines.ts';
+import { watchUntil } from './watch-folder.ts';
+
+export interface ReadLogOptions {
+  /** The log, and behind it what was rotated away, the newest first. */
+  files: readonly [string, ...string[]];
+  /** How many of the last lines come first; infinity for all. */
+  lines: number;
+  /** With it, goes on as the log grows, until this resolves to true: whatever writes the log has ended. */
+  isOver?: () => Promise<boolean>;
+  signal: AbortSignal;
+}
+
+/** The content of a log in pieces, from the oldest line that was asked for. A file that is missing counts as empty. */
+export async function* readLog({ files, lines, isOver, signal }: ReadLogOptions): AsyncGenerator<Buffer> {
+  if (isOver === undefined) {
+    yield* readEnds(files, lines, signal);
+    return;
+  }
+  const [path, ...rotated] = files;
+  let missing = lines;
+  await using log = await FollowedFile.open(path, async (file) => {
+    const { offset, count } = await findLastLines(file, (await file.stat()).size, lines);
+    missing -= count;
+    return offset;
+  });
+  yield* readEnds(rotated, missing, signal);
+  for (;;) {
+    signal.throwIfAborted();
+    // Asked before the last look, so that nothing is missed.
+    const isLast = await isOver();
+    for await (const piece of log.read()) {
+      yield piece;
+      signal.throwIfAborted();
+    }
+    if (isLast) return;
+    await watchUntil(dirname(path), async () => (await log.hasNews()) || (await isOver()) || undefined, signal);
+  }
+}
+
+/** The last `lines` lines that are there now, of the files together, oldest first. */
+async function* readEnds(files: readonly string[], lines: number, signal: AbortSignal): AsyncGenerator<Buffer> {
+  const [path, ...older] = files;
+  if (path === undefined || lines <= 0) return;
+  try {
+    await using file = await open(path, 'r');
+    const { size } = await file.stat();
+    const { offset, count } = await findLastLines(file, size, lines);
+    yield* readEnds(older, lines - count, signal);
+    if (offset === size) return;
+    for await (const piece of file.createReadStream({ start: offset, end: size - 1, autoClose: false })) {
+      signal.throwIfAborted();
+      yield piece as Buffer;
+    }
+  } catch (error) {
+    if (errorCode(error) !== 'ENOENT') throw error;
+  }
+}

@@ -1,0 +1,69 @@
+import { closeSync, fstatSync, openSync, renameSync, writeSync } from 'node:fs';
+
+export interface RotationLimits {
+  /** Of one file. */
+  maxBytes: number;
+  /** How many old files stay, at least 1. */
+  keep: number;
+}
+
+/** Newest first: the file itself, then `.1` and so on. */
+export function rotatedNames(path: string, keep: number): [string, ...string[]] {
+  return [path, ...Array.from({ length: keep }, (_, i) => `${path}.${i + 1}`)];
+}
+
+/**
+ * A log file of bounded size. Writing is synchronous, so that the last words before a crash are in it, and never throws: a
+ * full disk costs lines and nothing else.
+ */
+export class RotatingFile implements Disposable {
+  readonly #path: string;
+  readonly #limits: RotationLimits;
+  #file: number | undefined;
+  #size = 0;
+
+  constructor(path: string, limits: RotationLimits) {
+    this.#path = path;
+    this.#limits = limits;
+  }
+
+  /** Appends whole lines, which stay together. */
+  write(lines: string): void {
+    try {
+      const bytes = Buffer.from(lines);
+      this.#file ??= this.#open();
+      if (this.#size > 0 && this.#size + bytes.length > this.#limits.maxBytes) this.#rotate();
+      this.#file ??= this.#open();
+      this.#size += writeSync(this.#file, bytes);
+    } catch {
+      // Perhaps it can be opened again later.
+      this[Symbol.dispose]();
+    }
+  }
+
+  [Symbol.dispose](): void {
+    const file = this.#file;
+    this.#file = undefined;
+    if (file !== undefined) closeSync(file);
+  }
+
+  #open(): number {
+    const file = openSync(this.#path, 'a', 0o600);
+    this.#size = fstatSync(file).size;
+    return file;
+  }
+
+  #rotate(): void {
+    this[Symbol.dispose]();
+    const names = rotatedNames(this.#path, this.#limits.keep);
+    for (let i = names.length - 1; i > 0; i -= 1) renameIfThere(names[i - 1] ?? '', names[i] ?? '');
+  }
+}
+
+function renameIfThere(from: string, to: string): void {
+  try {
+    renameSync(from, to);
+  } catch (error) {
+    if ((error as NodeJS.ErrnoException).code !== 'ENOENT') throw error;
+  }
+}

@@ -1,0 +1,104 @@
+import assert from 'node:assert/strict';
+import { getEventListeners } from 'node:events';
+import { describe, test } from 'node:test';
+import fc from 'fast-check';
+import { Slots } from './slots.ts';
+
+const never = new AbortController().signal;
+
+describe('slots', () => {
+  test('are as many as were made', () => {
+    const slots = new Slots(2);
+    assert.ok(slots.tryTake());
+    const second = slots.tryTake();
+    assert.ok(second);
+    assert.equal(slots.tryTake(), undefined);
+    second[Symbol.dispose]();
+    // Giving one back twice makes no second one of it.
+    second[Symbol.dispose]();
+    assert.ok(slots.tryTake());
+    assert.equal(slots.tryTake(), undefined);
+  });
+
+  test('go to those who wait in the order in which they asked', async () => {
+    const slots = new Slots(1);
+    const order: number[] = [];
+    let held = await slots.take(never);
+    const waiting = [1, 2, 3].map(async (n) => {
+      const slot = await slots.take(never);
+      order.push(n);
+      return slot;
+    });
+    for (const next of waiting) {
+      held[Symbol.dispose]();
+      assert.equal(slots.tryTake(), undefined, 'nobody jumps the queue');
+      held = await next;
+    }
+    assert.deepEqual(order, [1, 2, 3]);
+  });
+
+  test('are not waited for any more after an abort, and none is lost', async () => {
+    const slots = new Slots(1);
+    const held = slots.tryTake();
+    const [first, second] = [new AbortController(), new AbortController()];
+    const [a, b] = [slots.take(first.signal), slots.take(second.signal)];
+    const reason = new Error('enough');
+    first.abort(reason);
+    await assert.rejects(a, (error) => error === reason);
+    held?.[Symbol.dispose]();
+    const slot = await b;
+    assert.equal(getEventListeners(second.signal, 'abort').length, 0);
+    // Too late to leave.
+    second.abort();
+    assert.equal(slots.tryTake(), undefined);
+    slot[Symbol.dispose]();
+    assert.ok(slots.tryTake());
+    await assert.rejects(slots.take(first.signal), (error) => error === reason);
+  });
+
+  test('can be occupied beyond their number, and are free again when enough are given back', async () => {
+    const slots = new Slots(1);
+    const [a, b] = [slots.occupy(), slots.occupy()];
+    let given = false;
+    const waiting = slots.take(never).then((slot) => {
+      given = true;
+      return slot;
+    });
+    a[Symbol.dispose]();
+    await new Promise(setImmediate);
+    assert.equal(given, false);
+    b[Symbol.dispose]();
+    (await waiting)[Symbol.dispose]();
+    assert.ok(slots.tryTake());
+  });
+
+  test('are never held by more than their number, and none gets lost, whatever happens', async () => {
+    const action = fc.constantFrom('take', 'give', 'abort');
+    await fc.assert(
+      fc.asyncProperty(fc.integer({ min: 1, max: 4 }), fc.array(action, { maxLength: 40 }), async (count, actions) => {
+        const slots = new Slots(count);
+        const held: Disposable[] = [];
+        const waiting: AbortController[] = [];
+        for (const what of actions) {
+          if (what === 'give') held.shift()?.[Symbol.dispose]();
+          if (what === 'abort') waiting.pop()?.abort();
+          if (what === 'take') {
+            const controller = new AbortController();
+            waiting.push(controller);
+            slots.take(controller.signal).then(
+              (slot) => {
+                waiting.splice(waiting.indexOf(controller), 1);
+                held.push(slot);
+              },
+              () => {},
+            );
+          }
+          await new Promise(setImmediate);
+          assert.ok(held.length <= count);
+          assert.ok(held.length === count || waiting.length === 0, 'somebody waits though a slot is free');
+        }
+      }),
+      { numRuns: 50 },
+    );
+  });
+});

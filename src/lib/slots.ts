@@ -1,0 +1,67 @@
+/** A fixed number of places, given out in the order in which they were asked for. */
+export class Slots {
+  #free: number;
+  #held = 0;
+  readonly #waiting: ((slot: Disposable) => void)[] = [];
+
+  constructor(count: number) {
+    this.#free = count;
+  }
+
+  /** How many slots are held. */
+  get held(): number {
+    return this.#held;
+  }
+
+  /** How many wait for a slot. */
+  get waiting(): number {
+    return this.#waiting.length;
+  }
+
+  /** A slot if one is free now. The holder disposes of it. */
+  tryTake(): Disposable | undefined {
+    if (this.#free <= 0) return undefined;
+    this.#free -= 1;
+    return this.#slot();
+  }
+
+  /** A slot even when none is free, for what is running already. */
+  occupy(): Disposable {
+    this.#free -= 1;
+    return this.#slot();
+  }
+
+  /** Waits for a slot; rejects with the signal's reason. */
+  take(signal: AbortSignal): Promise<Disposable> {
+    if (signal.aborted) return Promise.reject(signal.reason);
+    const slot = this.tryTake();
+    if (slot) return Promise.resolve(slot);
+    const { promise, resolve, reject } = Promise.withResolvers<Disposable>();
+    const give = (given: Disposable) => {
+      signal.removeEventListener('abort', leave);
+      resolve(given);
+    };
+    const leave = () => {
+      this.#waiting.splice(this.#waiting.indexOf(give), 1);
+      reject(signal.reason);
+    };
+    this.#waiting.push(give);
+    signal.addEventListener('abort', leave, { once: true });
+    return promise;
+  }
+
+  #slot(): Disposable {
+    let held = true;
+    this.#held += 1;
+    return {
+      [Symbol.dispose]: () => {
+        if (!held) return;
+        held = false;
+        this.#held -= 1;
+        const next = this.#free < 0 ? undefined : this.#waiting.shift();
+        if (next) next(this.#slot());
+        else this.#free += 1;
+      },
+    };
+  }
+}
