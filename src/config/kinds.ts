@@ -1,5 +1,6 @@
 /** The kinds of values that the configuration has, each read from TOML and from text (flags, environment). */
 import { isAbsolute } from 'node:path';
+import type { TomlValue } from './toml-text.ts';
 
 /** Why a value does not fit; reads after "is", as in "jobs.cpus is not a number". */
 export class InvalidValue extends Error {
@@ -13,21 +14,43 @@ export interface Kind<T> {
   fromToml(value: unknown): T;
   /** Checks what a flag or an environment variable gave. @throws InvalidValue */
   fromText(text: string): T;
+  /** What to write into the file for what a flag or an environment variable gives; unchecked. */
+  toToml(text: string): TomlValue;
+  /** What a person would write into the file for this value. */
+  show(value: T): TomlValue;
 }
 
-function kind<T>(notation: string, fromToml: (value: unknown) => T, toToml: (text: string) => unknown): Kind<T> {
-  return { notation, fromToml, fromText: (text) => fromToml(toToml(text)) };
+function kind<T>(
+  notation: string,
+  fromToml: (value: unknown) => T,
+  toToml: (text: string) => TomlValue,
+  show: (value: T) => TomlValue,
+): Kind<T> {
+  return { notation, fromToml, toToml, fromText: (text) => fromToml(toToml(text)), show };
 }
 
-const same = (text: string): unknown => text;
-const toNumber = (text: string): unknown => (text.trim() === '' ? text : Number(text));
-const toBoolean = (text: string): unknown =>
+const same = <T>(value: T): T => value;
+const toNumber = (text: string): TomlValue => (text.trim() === '' ? text : Number(text));
+const toBoolean = (text: string): TomlValue =>
   /^(true|1|yes|on)$/i.test(text) ? true : /^(false|0|no|off)$/i.test(text) ? false : text;
-const toList = (text: string): unknown =>
-  text
-    .split(',')
-    .map((item) => item.trim())
-    .filter((item) => item !== '');
+// As in the file, `["a", "b, c"]`, or for short `a, b`.
+const toList = (text: string): TomlValue =>
+  text.trimStart().startsWith('[')
+    ? parseList(text)
+    : text
+        .split(',')
+        .map((item) => item.trim())
+        .filter((item) => item !== '');
+
+// What is no list of strings stays a text, which is then refused as none.
+function parseList(text: string): TomlValue {
+  try {
+    const list: unknown = JSON.parse(text);
+    return Array.isArray(list) && list.every((item) => typeof item === 'string') ? list : text;
+  } catch {
+    return text;
+  }
+}
 
 function string(value: unknown): string {
   if (typeof value !== 'string') throw new InvalidValue(`not a string in quotes, but ${describe(value)}`);
@@ -41,7 +64,21 @@ function describe(value: unknown): string {
   return typeof value === 'boolean' ? `${value}` : `a ${typeof value}`;
 }
 
-export const text: Kind<string> = kind('"text"', string, same);
+export const text: Kind<string> = kind('"text"', string, same, same);
+
+/** Of printable ASCII; an empty one stands for none. What a secret is does not go into the error. */
+export const token: Kind<string> = kind(
+  '"text"',
+  (value) => {
+    const text = string(value);
+    if (/^[\x21-\x7e]*$/.test(text)) return text;
+    throw new InvalidValue(
+      'not a token: there is a space, a line break or a character that no token has in it; copy it once more',
+    );
+  },
+  same,
+  same,
+);
 
 export const boolean: Kind<boolean> = kind(
   'true or false',
@@ -50,6 +87,7 @@ export const boolean: Kind<boolean> = kind(
     return value;
   },
   toBoolean,
+  same,
 );
 
 export function number(min: number, max: number, { whole = true } = {}): Kind<number> {
@@ -65,6 +103,7 @@ export function number(min: number, max: number, { whole = true } = {}): Kind<nu
       return n;
     },
     toNumber,
+    same,
   );
 }
 
@@ -72,14 +111,25 @@ const unitsMs: Record<string, number> = { ms: 1, s: 1000, m: 60_000, h: 3_600_00
 // The longest that a timer can wait is some 24.8 days.
 const maxDurationMs = 24 * 86_400_000;
 
-/** A duration such as `"30s"` or `"1h30m"`, in milliseconds. */
+/** A duration such as `"30s"` or `"1h30m"`, in milliseconds. One that no timer waits for may be longer. */
 export function duration({ maxMs = maxDurationMs } = {}): Kind<number> {
-  return kind('duration: "500ms", "30s", "5m", "1h30m"', (value) => parseDuration(value, maxMs), same);
+  return kind(
+    'duration: "500ms", "30s", "5m", "1h30m", "7d"',
+    (value) => parseDuration(value, maxMs),
+    same,
+    showDuration,
+  );
+}
+
+/** In the largest unit that it is a whole number of. */
+function showDuration(ms: number): string {
+  const unit = Object.entries(unitsMs).findLast(([, unitMs]) => ms >= unitMs && ms % unitMs === 0);
+  return unit === undefined ? `${ms}ms` : `${ms / unit[1]}${unit[0]}`;
 }
 
 function parseDuration(value: unknown, maxMs: number): number {
   if (typeof value !== 'string' || !/^(\d+(\.\d+)?(ms|s|m|h|d))+$/.test(value)) {
-    throw new InvalidValue('not a duration like "30s", "5m" or "1h30m"');
+    throw new InvalidValue('not a duration like "30s", "1h30m" or "7d"');
   }
   let ms = 0;
   for (const [, amount, unit = ''] of value.matchAll(/(\d+(?:\.\d+)?)(ms|[smhd])/g))
@@ -97,6 +147,7 @@ export function choice<const Name extends string>(names: readonly Name[]): Kind<
       return name;
     },
     same,
+    same,
   );
 }
 
@@ -109,6 +160,7 @@ export const list: Kind<readonly string[]> = kind(
     return value;
   },
   toList,
+  same,
 );
 
 export const absolutePath: Kind<string> = kind(
@@ -118,6 +170,7 @@ export const absolutePath: Kind<string> = kind(
     if (!isAbsolute(path)) throw new InvalidValue('not an absolute path');
     return path;
   },
+  same,
   same,
 );
 
@@ -138,12 +191,13 @@ export const serverUrl: Kind<URL> = kind(
     return url;
   },
   same,
+  (url) => url.href.replace(/\/$/, ''),
 );
 
 /** Like `kind`, but an empty string stands for `value`. */
 export function emptyMeans<T>(value: T, kind: Kind<T>): Kind<T> {
   return {
-    notation: kind.notation,
+    ...kind,
     fromToml: (given) => (given === '' ? value : kind.fromToml(given)),
     fromText: (given) => (given === '' ? value : kind.fromText(given)),
   };
@@ -163,4 +217,5 @@ export const hostPort: Kind<HostPort> = kind(
     return { host: match[1].replaceAll(/[[\]]/g, ''), port };
   },
   same,
+  ({ host, port }) => `${host.includes(':') ? `[${host}]` : host}:${port}`,
 );

@@ -10,6 +10,21 @@ export interface Paths {
   logDir: string;
 }
 
+/** The environment with the places that a command line names in it, for {@link defaultPaths}. */
+export function withPlaces(
+  env: NodeJS.ProcessEnv,
+  { configFile, stateDir }: { configFile?: string; stateDir?: string },
+): NodeJS.ProcessEnv {
+  return {
+    ...env,
+    ...(configFile === undefined ? {} : { PLAN42_CONFIG_FILE: configFile }),
+    ...(stateDir === undefined ? {} : { PLAN42_STATE_DIR: stateDir }),
+  };
+}
+
+/** The service's own log, in the folder of logs; what was rotated away has `.1`, `.2` behind its name. */
+export const serviceLogName = 'runner.log';
+
 export function defaultPaths(env: NodeJS.ProcessEnv, platform: NodeJS.Platform = process.platform): Paths {
   const home = env['HOME'] || homedir();
   const config = (platform !== 'darwin' && absolute(env['XDG_CONFIG_HOME'])) || join(home, '.config');

@@ -34,6 +34,9 @@ describe('a wrong type', () => {
     ['[health]\nlisten = "9142"', '2:1', 'health.listen'],
     ['[log]\nlevel = "loud"', '2:1', 'log.level'],
     ['[github.a]\ntoken = 1', '2:1', 'github.a.token'],
+    ['[github.a]\n token = "ghp_x\\n"', '2:2', 'github.a.token'],
+    ['[github.a]\ntoken = " ghp_x"', '2:1', 'github.a.token'],
+    ['[github.a]\ntoken = "ghp_ü"', '2:1', 'github.a.token'],
     ['[github.a]\nurl = "http://github.com"', '2:1', 'github.a.url'],
     ['github.a = 1', '1:1', 'github.a'],
     ['github = []', '1:1', 'github'],
@@ -78,6 +81,26 @@ describe('what nobody knows', () => {
   for (const [file, problem] of cases) {
     test(JSON.stringify(file), () => assert.deepEqual(problemsOf(file), [problem]));
   }
+});
+
+describe('the ID of a connection', () => {
+  const id = '0b6c1b3e-9a53-4b6e-8d1f-6f6b1a3c2d4e';
+  const connection = (name: string, text: string) => `[github.${name}]\nconnection_id = "${text}"\n`;
+
+  test('that no task can name is told', () => {
+    assert.deepEqual(problemsOf(connection('a', 'my-connection')), [
+      'warning 2:1 github.a.connection_id is not an ID as Plan42 makes them, so that no task uses the connection',
+    ]);
+  });
+
+  test('that two connections have is told, in whatever capitals', () => {
+    const file = connection('a', id) + connection('b', id.replace('0', '1')) + connection('c', id.toUpperCase());
+    assert.deepEqual(problemsOf(file), [
+      'warning 6:1 github.c.connection_id is that of github.a too, which is the one that is used',
+    ]);
+  });
+
+  test('may be missing', () => assert.deepEqual(problemsOf(connection('a', '') + connection('b', '')), []));
 });
 
 describe('what is not TOML', () => {

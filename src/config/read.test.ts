@@ -32,6 +32,8 @@ cpus = 1.5
 memory_gib = 2
 pids = 100
 max_log_mib = 50
+min_free_gib = 0.5
+keep_finished = "60d"
 stop_timeout = "1m30s"
 entrypoint = "/bin/agent"
 network = "none"
@@ -39,6 +41,8 @@ capabilities = ["CHOWN"]
 no_new_privileges = false
 [images]
 pull_policy = "if-not-present"
+keep = 3
+keep_gib = 20
 allowed = ["ghcr.io/*", "local"]
 [queues]
 max_queues = 8
@@ -62,7 +66,7 @@ format = "json"
 [github.my-github]
 name = "mine"
 url = "https://github.example.com"
-connection_id = "an-id"
+connection_id = "0b6c1b3e-9a53-4b6e-8d1f-6f6b1a3c2d4e"
 token = "ghp_secret"
 `;
 
@@ -80,13 +84,15 @@ describe('the file', () => {
         memoryGib: 2,
         pids: 100,
         maxLogMib: 50,
+        minFreeGib: 0.5,
+        keepFinishedMs: 60 * 86_400_000,
         stopTimeoutMs: 90_000,
         entrypoint: '/bin/agent',
         network: 'none',
         capabilities: ['CHOWN'],
         noNewPrivileges: false,
       },
-      images: { pullPolicy: 'if-not-present', allowed: ['ghcr.io/*', 'local'] },
+      images: { pullPolicy: 'if-not-present', keep: 3, keepGib: 20, allowed: ['ghcr.io/*', 'local'] },
       queues: {
         maxQueues: 8,
         pollWaitMs: 500,
@@ -105,7 +111,11 @@ describe('the file', () => {
     assert.deepEqual(Object.keys(github), ['my-github']);
     const { url, ...connection } = github['my-github'] ?? {};
     assert.equal(url?.href, 'https://github.example.com/');
-    assert.deepEqual(connection, { name: 'mine', connectionId: 'an-id', token: 'ghp_secret' });
+    assert.deepEqual(connection, {
+      name: 'mine',
+      connectionId: '0b6c1b3e-9a53-4b6e-8d1f-6f6b1a3c2d4e',
+      token: 'ghp_secret',
+    });
   });
 
   test('may be absent: these are the defaults', () => {
@@ -127,12 +137,14 @@ describe('the file', () => {
       memoryGib: 8,
       pids: 4096,
       maxLogMib: 200,
+      minFreeGib: 1,
+      keepFinishedMs: 30 * 86_400_000,
       stopTimeoutMs: 10_000,
       entrypoint: '/usr/bin/agent-wrapper',
       network: undefined,
       noNewPrivileges: true,
     });
-    assert.deepEqual(images, { pullPolicy: 'always', allowed: ['*'] });
+    assert.deepEqual(images, { pullPolicy: 'always', keep: 10, keepGib: undefined, allowed: ['*'] });
     assert.deepEqual(queues, {
       maxQueues: 64,
       pollWaitMs: 30_000,
@@ -162,10 +174,11 @@ describe('the file', () => {
   }
 
   test('may have connections in any notation', () => {
-    const file = `github.a.connection_id = "1"\n[github."b c"]\nconnection_id = "2"\nurl = ""\n[github.constructor]\n`;
+    const id = '0b6c1b3e-9a53-4b6e-8d1f-6f6b1a3c2d4';
+    const file = `github.a.connection_id = "${id}1"\n[github."b c"]\nconnection_id = "${id}2"\nurl = ""\n[github.constructor]\n`;
     const { github } = good({ file });
     assert.deepEqual(Object.keys(github), ['a', 'b c', 'constructor']);
-    assert.equal(github['b c']?.connectionId, '2');
+    assert.equal(github['b c']?.connectionId, `${id}2`);
     // github.md: an empty URL is github.com.
     for (const { url } of Object.values(github)) assert.equal(url.href, 'https://github.com/');
   });

@@ -1,5 +1,6 @@
 /** Turns a configuration file, the environment and flags into one checked Config. Flags beat environment beats file beats defaults. */
 import { nearest } from '../lib/nearest.ts';
+import { isUuid } from '../lib/uuid.ts';
 import { InvalidValue } from './kinds.ts';
 import { type Config, type Connection, connectionFields, environmentVariable, type Field, tables } from './schema.ts';
 import { type Position, parseToml, type TomlDocument, TomlSyntaxError } from './toml.ts';
@@ -38,7 +39,7 @@ export function readConfig(sources: Sources): ReadResult {
   values['github'] = readConnections(document, problems);
   problems.push(...unknownTables(document), ...unknownFlags(sources.flags));
   const config = values as Config;
-  problems.push(...contradictions(config, document));
+  problems.push(...contradictions(config, document), ...doubtfulIds(config.github, document));
   return { config, problems };
 }
 
@@ -172,6 +173,23 @@ function contradictions({ queues }: Config, document: TomlDocument): Problem[] {
   if (queues.scaleDownAt < queues.scaleUpAt) return [];
   const message = 'queues.scale_down_at is not below queues.scale_up_at: queues would come and go under steady load';
   return [{ severity: 'warning', message, position: document.positionOf(['queues', 'scale_down_at']) }];
+}
+
+/** IDs that no task can name, or that name two connections, of which the first is used. */
+function doubtfulIds(connections: Record<string, Connection>, document: TomlDocument): Problem[] {
+  const owners = new Map<string, string>();
+  return Object.entries(connections).flatMap(([name, { connectionId }]): Problem[] => {
+    if (!connectionId) return [];
+    const path = ['github', name, 'connection_id'];
+    const warning = (text: string): Problem[] => [
+      { severity: 'warning', message: `${path.join('.')} ${text}`, position: document.positionOf(path) },
+    ];
+    if (!isUuid(connectionId)) return warning('is not an ID as Plan42 makes them, so that no task uses the connection');
+    const owner = owners.get(connectionId.toLowerCase());
+    if (owner !== undefined) return warning(`is that of github.${owner} too, which is the one that is used`);
+    owners.set(connectionId.toLowerCase(), name);
+    return [];
+  });
 }
 
 function unknownFlags(flags: ReadonlyMap<string, string>): Problem[] {

@@ -15,6 +15,7 @@ import {
   number,
   serverUrl,
   text,
+  token,
 } from './kinds.ts';
 
 export interface Field<T> {
@@ -35,8 +36,8 @@ function optional<T>(key: string, kind: Kind<T>, about: string): Field<T | undef
   return { key, kind, default: undefined, about, secret: false };
 }
 
-function secret(key: string, about: string): Field<string | undefined> {
-  return { key, kind: text, default: undefined, about, secret: true };
+function secret(key: string, about: string, kind = text): Field<string | undefined> {
+  return { key, kind, default: undefined, about, secret: true };
 }
 
 export const runtimeNames = ['docker', 'podman', 'apple', 'host'] as const;
@@ -56,27 +57,44 @@ export const defaultCapabilities = [
 
 const seconds = 1000;
 const minutes = 60 * seconds;
+const days = 24 * 60 * minutes;
 
 export const tables = {
   runner: {
     url: field('url', serverUrl, new URL('https://api.dev.plan42.ai'), 'the Plan42 server'),
     token: secret('token', 'the runner token, "p42r_…"'),
-    skipSslVerify: field('skip_ssl_verify', boolean, false, 'leave the server’s certificate unchecked'),
-    runtime: optional('runtime', choice(runtimeNames), 'what runs the agents; otherwise the first that is ready'),
+    skipSslVerify: field('skip_ssl_verify', boolean, false, 'leave the server’s certificate unchecked; for tests only'),
+    runtime: optional(
+      'runtime',
+      choice(runtimeNames),
+      'what runs the agents; otherwise the first that is ready, in this order',
+    ),
   },
   jobs: {
     maxJobs: field('max_jobs', number(1, 1000), 4, 'agents at once; more wait for a slot'),
-    cpus: field('cpus', number(0.1, 1024, { whole: false }), 4, 'CPUs of a job'),
-    memoryGib: field('memory_gib', number(0.0625, 65_536, { whole: false }), 8, 'memory of a job'),
+    cpus: field('cpus', number(0.1, 1024, { whole: false }), 4, 'CPUs of a job; may be a fraction'),
+    memoryGib: field('memory_gib', number(0.0625, 65_536, { whole: false }), 8, 'memory of a job, in GiB'),
     pids: field('pids', number(16, 4_194_304), 4096, 'processes and threads of a job'),
     maxLogMib: field(
       'max_log_mib',
       number(1, 1_048_576),
       200,
-      'size of a job’s log, of which the newest part is kept (not applied yet)',
+      'largest size of a job’s log, in MiB; beyond it the oldest part is cut',
     ),
     stopTimeoutMs: field('stop_timeout', duration(), 10 * seconds, 'from SIGTERM to SIGKILL when a job is killed'),
-    entrypoint: field('entrypoint', absolutePath, '/usr/bin/agent-wrapper', 'what is run in the image'),
+    minFreeGib: field(
+      'min_free_gib',
+      number(0, 1_048_576, { whole: false }),
+      1,
+      'free disk space, in GiB, below which no new job is taken',
+    ),
+    keepFinishedMs: field(
+      'keep_finished',
+      duration({ maxMs: 36_500 * days }),
+      30 * days,
+      'how long the records and logs of finished jobs are kept',
+    ),
+    entrypoint: field('entrypoint', absolutePath, '/usr/bin/agent-wrapper', 'the program that is started in the image'),
     network: optional(
       'network',
       text,
@@ -92,7 +110,18 @@ export const tables = {
   },
   images: {
     pullPolicy: field('pull_policy', choice(['always', 'if-not-present', 'never']), 'always', 'when images are pulled'),
-    allowed: field('allowed', list, ['*'], 'globs of the images that may run; "*" matches any characters'),
+    keep: field(
+      'keep',
+      number(0, 100_000),
+      10,
+      'how many of the images pulled for jobs are kept, those used last; older ones are removed',
+    ),
+    keepGib: optional(
+      'keep_gib',
+      number(0, 1_048_576, { whole: false }),
+      'GiB that the images pulled for jobs may take together; otherwise only their number counts',
+    ),
+    allowed: field('allowed', list, ['*'], 'globs of the images that may run; "*" matches any characters, "?" one'),
   },
   queues: {
     maxQueues: field('max_queues', number(1, 1000), 64, 'upper bound of the queues polled at once'),
@@ -132,7 +161,7 @@ export const tables = {
     caFile: optional('ca_file', absolutePath, 'PEM file of certificate authorities, beside the system’s'),
   },
   health: {
-    listen: optional('listen', hostPort, 'address of the health endpoint; off unless set'),
+    listen: optional('listen', hostPort, 'address at which monitors are told, by HTTP, whether the runner is ready'),
   },
   log: {
     level: field('level', choice(logLevels), 'info', 'the least level that is logged'),
@@ -147,7 +176,7 @@ export const connectionFields = {
   name: optional('name', text, 'what people call the connection'),
   url: field('url', emptyMeans(githubCom, serverUrl), githubCom, 'github.com or a GitHub Enterprise Server'),
   connectionId: optional('connection_id', text, 'the connection’s ID in Plan42'),
-  token: secret('token', 'a GitHub token'),
+  token: secret('token', 'a GitHub token', token),
 } as const;
 
 type Values<Fields> = { -readonly [Name in keyof Fields]: Fields[Name] extends Field<infer T> ? T : never };

@@ -1,0 +1,192 @@
+/**
+ * Changes of a TOML file that leave everything else as it stands: comments, order, spacing, unknown keys. Whatever is
+ * done is read again and compared with what was meant, so that a file is never written that says something else.
+ */
+import { isDeepStrictEqual } from 'node:util';
+import { ExitCode, UserError } from '../lib/errors.ts';
+import { parseToml } from './toml.ts';
+import { type OutlineEntry, type OutlineTable, outlineOf, type Span } from './toml-outline.ts';
+import { renderKey, renderValue, type TomlValue } from './toml-text.ts';
+
+export type Edit =
+  | { type: 'set'; path: readonly string[]; value: TomlValue }
+  /** Of a key, or of a table with all that is in it. Comments stay. */
+  | { type: 'unset'; path: readonly string[] };
+
+type Values = Record<string, unknown>;
+
+/**
+ * `source` with the edits made, one after the other. A path has a table and a key at least.
+ * @throws TomlSyntaxError; UserError (exit code 3) where the file is written in a way that leaves no place for an edit
+ */
+export function editToml(source: string, edits: readonly Edit[]): string {
+  let text = source;
+  for (const edit of edits) {
+    const wanted = withEdit(parseToml(text).values, edit);
+    text = edit.type === 'set' ? setValue(text, edit.path, edit.value) : unset(text, edit.path);
+    requireMeaning(text, wanted, edit);
+  }
+  return text;
+}
+
+function withEdit(values: Values, edit: Edit): Values {
+  const copy = structuredClone(values);
+  let table = copy;
+  for (const [index, name] of edit.path.slice(0, -1).entries()) {
+    const next = Object.hasOwn(table, name) ? table[name] : undefined;
+    if (next === undefined && edit.type === 'unset') return copy;
+    if (next !== undefined && !isTable(next)) throw noPlace(`${renderKey(edit.path.slice(0, index + 1))} is no table`);
+    const below = next ?? {};
+    define(table, name, below);
+    table = below;
+  }
+  const key = edit.path.at(-1) ?? '';
+  if (edit.type === 'set') define(table, key, edit.value);
+  else delete table[key];
+  return copy;
+}
+
+// Assignment would not do so for `__proto__`.
+function define(table: Values, name: string, value: unknown): void {
+  Object.defineProperty(table, name, { value, enumerable: true, configurable: true, writable: true });
+}
+
+function isTable(value: unknown): value is Values {
+  return typeof value === 'object' && value !== null && !Array.isArray(value) && !(value instanceof Date);
+}
+
+function requireMeaning(text: string, wanted: Values, edit: Edit): void {
+  if (isDeepStrictEqual(withoutEmptyTables(tryParse(text)), withoutEmptyTables(wanted))) return;
+  throw noPlace(`${renderKey(edit.path)} cannot be changed the way the configuration file is written`);
+}
+
+function tryParse(text: string): Values | undefined {
+  try {
+    return parseToml(text).values;
+  } catch {
+    return undefined;
+  }
+}
+
+// With its last key a table that only dotted keys have made goes away.
+function withoutEmptyTables(value: unknown): unknown {
+  if (!isTable(value)) return value;
+  const entries = Object.entries(value)
+    .map(([key, child]) => [key, withoutEmptyTables(child)] as const)
+    .filter(([, child]) => !(isTable(child) && Object.keys(child).length === 0));
+  return Object.fromEntries(entries);
+}
+
+function noPlace(message: string): UserError {
+  return new UserError(message, { remedy: 'Change it with an editor.', exitCode: ExitCode.configuration });
+}
+
+function setValue(source: string, path: readonly string[], value: TomlValue): string {
+  const { entries, tables } = outlineOf(source);
+  const present = entries.find((entry) => isSame(entry.path, path));
+  if (present)
+    return isDeepStrictEqual(valueAt(source, path), value) ? source : splice(source, present.value, renderValue(value));
+  // The nearest table that the key can be written into.
+  for (let length = path.length - 1; length > 0; length -= 1) {
+    const prefix = path.slice(0, length);
+    const home = tables.findLast(
+      (table) => isSame(table.path, prefix) && (table.kind === 'inline' || length === path.length - 1),
+    );
+    if (home) return insert(source, home, home.entries.at(-1), path, value);
+    const neighbour = entries.findLast((entry) => startsWith(entry.path, prefix) && entry.table.path.length < length);
+    if (neighbour) return insert(source, neighbour.table, neighbour, path, value);
+  }
+  return append(source, path, value);
+}
+
+function insert(
+  source: string,
+  table: OutlineTable,
+  after: OutlineEntry | undefined,
+  path: readonly string[],
+  value: TomlValue,
+): string {
+  const assignment = `${renderKey(path.slice(table.path.length))} = ${renderValue(value)}`;
+  if (table.kind === 'inline') {
+    if (after === undefined) return splice(source, table.span, `{ ${assignment} }`);
+    return splice(source, { start: after.span.end, end: after.span.end }, `, ${assignment}`);
+  }
+  const end = lineEnd(source, (after ?? table).span.end);
+  const indentation = after === undefined ? '' : source.slice(lineStart(source, after.span.start), after.span.start);
+  return splice(source, { start: end, end }, `${lineBreak(source)}${indentation}${assignment}`);
+}
+
+function append(source: string, path: readonly string[], value: TomlValue): string {
+  const br = lineBreak(source);
+  const gap = source === '' ? '' : source.endsWith('\n') ? br : br + br;
+  const header = `[${renderKey(path.slice(0, -1))}]`;
+  return `${source}${gap}${header}${br}${renderKey(path.slice(-1))} = ${renderValue(value)}${br}`;
+}
+
+function unset(source: string, path: readonly string[]): string {
+  for (let text = source; ; ) {
+    const { entries, tables } = outlineOf(text);
+    const entry = entries.find((candidate) => startsWith(candidate.path, path));
+    const header = tables.find((candidate) => candidate.kind === 'header' && startsWith(candidate.path, path));
+    if (entry) text = entry.table.kind === 'inline' ? removeFromInline(text, entry) : removeStatement(text, entry.span);
+    else if (header) text = removeStatement(text, header.span, { withBlankLineAbove: true });
+    else return text;
+  }
+}
+
+function removeFromInline(source: string, { table: { entries }, span }: OutlineEntry): string {
+  const index = entries.findIndex((entry) => entry.span.start === span.start);
+  const before = entries[index - 1];
+  const after = entries[index + 1];
+  const start = before?.span.end ?? span.start;
+  return splice(source, { start, end: before === undefined ? (after?.span.start ?? span.end) : span.end }, '');
+}
+
+/** With its line, unless a comment stands behind it. */
+function removeStatement(source: string, span: Span, { withBlankLineAbove = false } = {}): string {
+  const end = lineEnd(source, span.end);
+  const behind = source.slice(span.end, end);
+  if (behind.trim() !== '') return splice(source, { start: span.start, end: end - behind.trimStart().length }, '');
+  let start = lineStart(source, span.start);
+  if (withBlankLineAbove && start > 0) {
+    const above = lineStart(source, start - 1);
+    if (source.slice(above, start).trim() === '') start = above;
+  }
+  return splice(source, { start, end: nextLine(source, end) }, '');
+}
+
+function valueAt(source: string, path: readonly string[]): unknown {
+  return path.reduce<unknown>((value, name) => (value as Values)[name], parseToml(source).values);
+}
+
+function splice(source: string, { start, end }: Span, replacement: string): string {
+  return source.slice(0, start) + replacement + source.slice(end);
+}
+
+function lineStart(source: string, offset: number): number {
+  return offset === 0 ? 0 : source.lastIndexOf('\n', offset - 1) + 1;
+}
+
+/** Before the line break. */
+function lineEnd(source: string, offset: number): number {
+  const newline = source.indexOf('\n', offset);
+  if (newline === -1) return source.length;
+  return source[newline - 1] === '\r' && newline > offset ? newline - 1 : newline;
+}
+
+function nextLine(source: string, offset: number): number {
+  const newline = source.indexOf('\n', offset);
+  return newline === -1 ? source.length : newline + 1;
+}
+
+function lineBreak(source: string): string {
+  return source.includes('\r\n') ? '\r\n' : '\n';
+}
+
+function isSame(a: readonly string[], b: readonly string[]): boolean {
+  return a.length === b.length && startsWith(a, b);
+}
+
+function startsWith(path: readonly string[], prefix: readonly string[]): boolean {
+  return prefix.every((name, index) => path[index] === name);
+}

@@ -1,0 +1,24 @@
+import assert from 'node:assert/strict';
+import { test } from 'node:test';
+import { readConfig } from './read.ts';
+
+const read = (text: string) => readConfig({ env: { PLAN42_IMAGES_ALLOWED: text }, flags: new Map() });
+
+test('a list from the environment or a flag is written as in the file, or with commas', () => {
+  const allowed = (text: string) => read(text).config.images.allowed;
+  assert.deepEqual(allowed('["ghcr.io/us/*", "a,b"]'), ['ghcr.io/us/*', 'a,b']);
+  assert.deepEqual(allowed(' [ "x" ] '), ['x']);
+  assert.deepEqual(allowed('a, b'), ['a', 'b']);
+});
+
+test('half a list is refused rather than taken for an entry', () => {
+  for (const text of ['["a', '[1]', '[a]', '["a"] x']) {
+    assert.match(
+      read(text)
+        .problems.map(({ message }) => message)
+        .join(),
+      /array|list/i,
+      text,
+    );
+  }
+});
