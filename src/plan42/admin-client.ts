@@ -7,11 +7,13 @@ import {
   NewRunnerToken,
   Runner,
   RunnerTokenMetadata,
+  SignInLink,
   Tenant,
 } from './admin-objects.ts';
 import { ApiError } from './errors.ts';
 import { knownFields } from './fields.ts';
 import { type ApiCall, type ApiEndpoint, callApi } from './http.ts';
+import { listAll } from './pages.ts';
 import { streamTurnLogs, type TurnLogEntry, type TurnLogOptions } from './turn-logs.ts';
 
 export interface NewEnvironment {
@@ -67,6 +69,12 @@ export class AdminClient {
   async revokeRunnerToken(token: Pick<RunnerTokenMetadata, 'RunnerID' | 'TokenID' | 'Version'>): Promise<void> {
     const path = `${tokenPath(token.RunnerID, token.TokenID)}/revoke`;
     await this.#call({ method: 'POST', path, ifMatch: token.Version }, v.unknown());
+  }
+
+  /** A link that signs in at the server's web page, once. */
+  createSignInLink(): Promise<SignInLink> {
+    const call = { method: 'POST', path: '/page/sign-in-links', signal: this.#signal } as const;
+    return callApi(this.#endpoint, call, SignInLink);
   }
 
   listEnvironments(): Promise<Environment[]> {
@@ -133,25 +141,15 @@ export class AdminClient {
     return callApi(this.#endpoint, { signal: this.#signal, ...call, path: this.#tenantPath + call.path }, schema);
   }
 
-  async #list<const Schema extends v.GenericSchema>(
+  #list<const Schema extends v.GenericSchema>(
     path: string,
     query: Record<string, string>,
     schema: Schema,
     arrayName = 'Items',
     tokenName = 'token',
   ): Promise<v.InferOutput<Schema>[]> {
-    const items: v.InferOutput<Schema>[] = [];
-    const page = knownFields({ [arrayName]: v.nullish(v.array(schema)), NextToken: v.nullish(v.string()) });
-    for (let token = ''; ; ) {
-      const search = new URLSearchParams({ maxResults: '500', ...query, ...(token ? { [tokenName]: token } : {}) });
-      const answer: Record<string, unknown> = await this.#call(
-        { method: 'GET', path: `${path}?${search.toString()}` },
-        page,
-      );
-      items.push(...((answer[arrayName] ?? []) as v.InferOutput<Schema>[]));
-      token = (answer['NextToken'] as string | undefined) ?? '';
-      if (token === '') return items;
-    }
+    const call = { path: this.#tenantPath + path, query, arrayName, tokenName, signal: this.#signal };
+    return listAll(this.#endpoint, call, schema);
   }
 }
 

@@ -35,6 +35,10 @@ export const NewRunnerToken = knownFields({
 });
 export type NewRunnerToken = v.InferOutput<typeof NewRunnerToken>;
 
+/** Only servers with a web page of their own make it. */
+export const SignInLink = knownFields({ Url: v.string(), ExpiresAt: v.string() });
+export type SignInLink = v.InferOutput<typeof SignInLink>;
+
 export const EnvVar = knownFields({ Name: v.string(), Value: v.string(), IsSecret: flag });
 export type EnvVar = v.InferOutput<typeof EnvVar>;
 

@@ -95,13 +95,17 @@ function parseJson(body: string): unknown {
 // By then the server has deleted a queue that nobody polls; and timers can't wait for much more than weeks.
 const maxRetryAfterMs = 5 * 60_000;
 
-/** `Retry-After` (RFC 9110, §10.2.3) in milliseconds, at most five minutes: seconds or an HTTP date. */
-export function parseRetryAfter(header: string | string[] | undefined, now = new Date()): number | undefined {
+/** `Retry-After` (RFC 9110, §10.2.3) in milliseconds, at most `maxMs` (five minutes): seconds or an HTTP date. */
+export function parseRetryAfter(
+  header: string | string[] | undefined,
+  now = new Date(),
+  maxMs = maxRetryAfterMs,
+): number | undefined {
   const value = (Array.isArray(header) ? header[0] : header)?.trim();
   if (value === undefined || value === '') return undefined;
-  if (/^\d+$/.test(value)) return Math.min(maxRetryAfterMs, Number(value) * 1000);
+  if (/^\d+$/.test(value)) return Math.min(maxMs, Number(value) * 1000);
   const date = Date.parse(value);
-  return Number.isNaN(date) ? undefined : Math.min(maxRetryAfterMs, Math.max(0, date - now.getTime()));
+  return Number.isNaN(date) ? undefined : Math.min(maxMs, Math.max(0, date - now.getTime()));
 }
 
 /** Whether a call that failed so may succeed when it is made again: the network, 429 and 5xx. */

@@ -75,7 +75,8 @@ async function exchange(endpoint: ApiEndpoint, call: ApiCall): Promise<string> {
 
 const untrusted = /SELF_SIGNED|UNABLE_TO_(GET|VERIFY)/;
 
-function explainFailure(error: unknown): string {
+/** Like `describeError`; for a certificate that is not trusted, with what to do about it. */
+export function explainFailure(error: unknown): string {
   const code = errorCode(error) ?? '';
   if (!untrusted.test(code)) return describeError(error);
   return `the server’s certificate is not trusted (${code}); name its authority in network.ca_file`;

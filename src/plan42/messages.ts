@@ -32,6 +32,34 @@ export const InvokeAgentRequest = knownFields({
 });
 export type InvokeAgentRequest = v.InferOutput<typeof InvokeAgentRequest>;
 
+const limit = v.nullish(v.number());
+
+export const ListOrgsForGithubConnectionRequest = knownFields({
+  ConnectionID: text,
+  MaxResults: limit,
+  Token: text,
+  Search: text,
+});
+
+export const SearchRepoRequest = knownFields({
+  ConnectionID: text,
+  OrgName: text,
+  Search: text,
+  MaxResults: limit,
+  Token: text,
+});
+
+export const ListRepoBranchesRequest = knownFields({
+  ConnectionID: text,
+  OrgName: text,
+  RepoName: text,
+  Search: text,
+  MaxResults: limit,
+  Token: text,
+});
+
+export const GetDefaultBranchesRequest = knownFields({ ConnectionID: text, Repos: v.nullish(v.array(v.string())) });
+
 export interface PingResponse {
   Type: 'PingResponse';
 }
@@ -41,4 +69,41 @@ export interface InvokeAgentResponse {
   ErrorMessage: string | null;
 }
 
-export type Response = PingResponse | InvokeAgentResponse;
+/** In answers every field is present; `Items` is null beside an `ErrorMessage`. */
+export interface ListResponse {
+  Type: 'ListOrgsForGithubConnectionResponse' | 'SearchRepoResponse' | 'ListRepoBranchesResponse';
+  Items: string[] | null;
+  NextToken: string | null;
+  ErrorMessage: string | null;
+}
+
+export interface GetDefaultBranchesResponse {
+  Type: 'GetDefaultBranchesResponse';
+  Items: { Repo: string; DefaultBranch: string }[] | null;
+  ErrorMessage: string | null;
+}
+
+export type Response = PingResponse | InvokeAgentResponse | ListResponse | GetDefaultBranchesResponse;
+
+/** One comment of a review, or on a pull request. Texts that there are not are empty, numbers 0. */
+export interface FeedBackComment {
+  User: string;
+  Body: string;
+  Date: string;
+  DiffHunk: string;
+  Path: string;
+  StartLine: number;
+  OrigStartLine: number;
+  CommitHash: string;
+  IsMinimized: boolean;
+  MinimizedReason: string;
+}
+
+export interface FeedBackItem {
+  ID: string;
+  IsResolved: boolean;
+  Comments: FeedBackComment[];
+}
+
+/** What people said about the pull requests of a task, by `org/repo`. */
+export type FeedBack = Record<string, FeedBackItem[]>;

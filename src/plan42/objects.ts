@@ -3,6 +3,8 @@ import * as v from 'valibot';
 import { WrappedSecret } from './ecies.ts';
 import { knownFields } from './fields.ts';
 
+export { isTerminalStatus } from './turn-status.ts';
+
 const text = v.nullish(v.string());
 const count = v.nullish(v.pipe(v.number(), v.integer()));
 const flag = v.nullish(v.boolean());
@@ -74,10 +76,3 @@ export const Turn = knownFields({
   ...commonFields,
 });
 export type Turn = v.InferOutput<typeof Turn>;
-
-const terminalStatuses = new Set(['Completed', 'Failed', 'Succeeded', 'Done']);
-
-/** Whether a turn with this status is over. Only the first two are written; the others occur in old documents. */
-export function isTerminalStatus(status: string | null | undefined): boolean {
-  return typeof status === 'string' && terminalStatuses.has(status);
-}
