@@ -23,9 +23,14 @@ interface Accepted {
 }
 
 /** Asks the handler; returns its error message and what was accepted. */
-async function ask(body: unknown, accept: () => Promise<void> = async () => {}) {
+async function ask(
+  body: unknown,
+  accept: () => Promise<void> = async () => {},
+  { lowDisk, isActive = false }: { lowDisk?: string; isActive?: boolean } = {},
+) {
   const accepted: Accepted[] = [];
-  const jobs: Pick<Jobs, 'accept'> = {
+  const jobs: Pick<Jobs, 'accept' | 'has'> = {
+    has: () => isActive,
     accept: async (record, secrets) => {
       await accept();
       accepted.push({ record, secrets });
@@ -39,6 +44,7 @@ async function ask(body: unknown, accept: () => Promise<void> = async () => {}) 
     runtime: createFakeRuntime(),
     instanceId: 'instance',
     tenantId: 'own-tenant',
+    tellLowDisk: async () => lowDisk,
     logger: silentLogger,
   });
   const text = JSON.stringify(body);
@@ -152,6 +158,19 @@ describe('a bad request is answered with what is wrong, and not accepted', () =>
   test('a job that there is already', async () => {
     const { error } = await ask(good, () => Promise.reject(new JobExistsError(`plan42-${taskId}-2`)));
     assert.equal(error, `the job plan42-${taskId}-2 is already queued or running`);
+  });
+
+  test('for want of disk space', async () => {
+    const lowDisk = 'not enough disk space on host: 3.0 MiB free';
+    const { error, accepted } = await ask(good, undefined, { lowDisk });
+    assert.equal(error, lowDisk);
+    assert.deepEqual(accepted, []);
+  });
+
+  test('but a job that runs is not told to be refused, however full the disk is', async () => {
+    const exists = () => Promise.reject(new JobExistsError(`plan42-${taskId}-2`));
+    const { error } = await ask(good, exists, { lowDisk: 'not enough disk space', isActive: true });
+    assert.match(error ?? '', /already queued or running/);
   });
 
   test('a job that cannot be recorded', async () => {

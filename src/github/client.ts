@@ -1,0 +1,208 @@
+/** One connection's client: its token, its answers so far, and its rate limits. Loaded when the first call is made. */
+import { Octokit } from '@octokit/core';
+import type { Dispatcher } from 'undici';
+import * as v from 'valibot';
+import type { Connection } from '../config/schema.ts';
+import { Backoff } from '../lib/backoff.ts';
+import { TimeoutError, withDeadline } from '../lib/deadline.ts';
+import type { Logger } from '../lib/logger.ts';
+import { type Sleep, sleep } from '../lib/sleep.ts';
+import { Slots } from '../lib/slots.ts';
+import { type Caller, during } from './caller.ts';
+import { githubEndpoints } from './endpoints.ts';
+import { GithubError, loggable, RetiredClient, withRetryTime } from './errors.ts';
+import { EtagCache } from './etag-cache.ts';
+import { type Failure, failureOf } from './failure.ts';
+import { createGithubFetch } from './fetch.ts';
+import { dataOf, GraphqlBody } from './graphql-body.ts';
+import { LimitMemory, type Resource } from './limit-memory.ts';
+import type { AnswerHeaders, RateLimit } from './rate-limit.ts';
+
+export interface GithubClientOptions {
+  connection: Pick<Connection, 'url'> & { token: string };
+  /** Not the one for Plan42, whose certificate checks can be switched off. */
+  transport: Dispatcher;
+  logger: Logger;
+  userAgent: string;
+  sleep?: Sleep;
+}
+
+export interface Answer<T> {
+  data: T;
+  headers: AnswerHeaders;
+}
+
+// GitHub refuses more than 100 at once, of all programs that use the token.
+const maxConcurrentCalls = 30;
+const attemptTimeoutMs = 60_000;
+const maxRetries = 4;
+// Of one call; each time the wait gets longer.
+const maxLimitWaits = 6;
+const backoffLimits = { minMs: 400, maxMs: 5000 };
+
+/** Reads from GitHub. Every call is made again while its caller can wait and it can succeed. */
+export class GithubClient {
+  readonly #options: GithubClientOptions;
+  readonly #octokit: Octokit;
+  readonly #graphqlUrl: string;
+  readonly #sleep: Sleep;
+  readonly #limits: LimitMemory;
+  readonly #slots = new Slots(maxConcurrentCalls);
+  readonly #retired = new AbortController();
+
+  constructor(options: GithubClientOptions) {
+    const { connection, transport, userAgent } = options;
+    const { rest, graphql } = githubEndpoints(connection.url);
+    this.#options = options;
+    this.#graphqlUrl = graphql;
+    this.#sleep = options.sleep ?? sleep;
+    this.#limits = new LimitMemory(this.#sleep);
+    const fetch = createGithubFetch(transport, new EtagCache());
+    this.#octokit = new Octokit({ baseUrl: rest, userAgent, log: silent, request: { fetch, log: silent } });
+    this.#octokit.hook.before('request', ({ headers }) => {
+      headers.authorization = `Bearer ${connection.token}`;
+    });
+  }
+
+  /** Ends the waiting of its calls with {@link RetiredClient}. Those that GitHub has been asked go on. */
+  retire(): void {
+    this.#retired.abort(new RetiredClient());
+  }
+
+  /**
+   * GETs `path`, a template such as `/repos/{org}/{repo}`; parameters that it does not name are the query.
+   * @throws GithubError; RetiredClient; the reason of the caller's signal
+   */
+  async get<const Schema extends v.GenericSchema>(
+    path: `/${string}`,
+    parameters: Record<string, string | number>,
+    schema: Schema,
+    caller: Caller,
+  ): Promise<Answer<v.InferOutput<Schema>>> {
+    requireWellFormed(parameters);
+    const resource = path.startsWith('/search/') ? 'search' : 'core';
+    const route = `GET ${withQuery(path, Object.keys(parameters))}`;
+    return this.#persist(resource, path, caller, async (signal) => {
+      const { data, headers } = await this.#octokit.request(route, { ...parameters, request: { signal } });
+      if (headers['deprecation'] !== undefined) this.#options.logger.debug('GitHub calls this deprecated', { path });
+      return { data: this.#check(schema, data), headers };
+    });
+  }
+
+  /**
+   * Runs a GraphQL query. An answer with errors is a failure, whatever data it has besides.
+   * @throws GithubError; RetiredClient; the reason of the caller's signal
+   */
+  async query<const Schema extends v.GenericSchema>(
+    query: string,
+    variables: Record<string, string | number>,
+    schema: Schema,
+    caller: Caller,
+  ): Promise<v.InferOutput<Schema>> {
+    return this.#persist('graphql', '/graphql', caller, async (signal) => {
+      const call = { method: 'POST', url: this.#graphqlUrl, query, variables, request: { signal } } as const;
+      const { data: body, headers } = await this.#octokit.request(call);
+      return this.#check(schema, dataOf(this.#check(GraphqlBody, body), headers));
+    });
+  }
+
+  /** Makes the call until it succeeds, fails for good, or the caller's time would be over before the next attempt. */
+  async #persist<T>(
+    resource: Resource,
+    path: string,
+    caller: Caller,
+    send: (signal: AbortSignal) => Promise<T>,
+  ): Promise<T> {
+    const { deadline } = caller;
+    const waiting = { deadline, signal: AbortSignal.any([caller.signal, this.#retired.signal]) };
+    const backoff = new Backoff(backoffLimits);
+    for (let limitWaits = 0; ; ) {
+      const slot = await this.#admit(resource, caller, waiting);
+      const outcome = await this.#attempt(path, caller, send, slot);
+      if (outcome.failure === undefined) {
+        this.#limits.noteSuccess(resource);
+        return outcome.value;
+      }
+      const { error, limit, isTransient, retryAfterMs } = outcome.failure;
+      if (limit) {
+        this.#noteLimit(resource, path, limit, error);
+        limitWaits += 1;
+        if (limitWaits > maxLimitWaits) throw this.#limits.refusal(resource) ?? error;
+      } else {
+        const waitMs = backoff.next(retryAfterMs);
+        const isTooLate = performance.now() + waitMs >= deadline;
+        if (!isTransient) throw error;
+        if (isTooLate || backoff.attempts > maxRetries) throw retryAfterMs ? withRetryTime(error, retryAfterMs) : error;
+        await this.#sleep(waitMs, waiting.signal);
+      }
+    }
+  }
+
+  #noteLimit(resource: Resource, path: string, limit: RateLimit, error: GithubError): void {
+    const waitMs = this.#limits.note(resource, limit, error);
+    if (waitMs === undefined) return;
+    const fields = { path, seconds: Math.ceil(waitMs / 1000), error: loggable(error) };
+    this.#options.logger.warn('a rate limit of GitHub is reached', fields);
+  }
+
+  /** A slot at a time when GitHub may be asked: a limit can be reached while the call waits for its slot. */
+  async #admit(resource: Resource, caller: Caller, waiting: Pick<Caller, 'deadline' | 'signal'>): Promise<Disposable> {
+    for (;;) {
+      await this.#limits.wait(resource, waiting);
+      const slot = await during('queued', caller, () => this.#slots.take(waiting.signal));
+      if (!this.#limits.isReached(resource)) return slot;
+      slot[Symbol.dispose]();
+    }
+  }
+
+  async #attempt<T>(
+    path: string,
+    caller: Caller,
+    send: (signal: AbortSignal) => Promise<T>,
+    slot: Disposable,
+  ): Promise<{ failure?: undefined; value: T } | { failure: Failure }> {
+    using _slot = slot;
+    const { signal } = caller;
+    const { logger, connection } = this.#options;
+    const startedAt = performance.now();
+    const took = () => ({ path, ms: Math.round(performance.now() - startedAt) });
+    try {
+      const value = await during('asked', caller, () => withDeadline(attemptTimeoutMs, signal, send));
+      logger.debug('GitHub answered', took());
+      return { value };
+    } catch (error) {
+      signal.throwIfAborted();
+      const isTimeout = error instanceof TimeoutError;
+      const failure = isTimeout
+        ? { error: new GithubError(`GitHub gave ${error.message}`), isTransient: true }
+        : failureOf(error, connection);
+      logger.debug('GitHub did not answer as it should', { ...took(), error: loggable(failure.error) });
+      return { failure };
+    }
+  }
+
+  #check<const Schema extends v.GenericSchema>(schema: Schema, data: unknown): v.InferOutput<Schema> {
+    const result = v.safeParse(schema, data);
+    if (result.success) return result.output;
+    // Octokit gives text for what it can't read.
+    if (typeof data === 'string' || data instanceof ArrayBuffer) {
+      const { host } = this.#options.connection.url;
+      throw new GithubError(`what ${host} answers is not JSON; check the URL of the connection`);
+    }
+    throw new GithubError(`GitHub’s answer has the wrong shape (${v.getDotPath(result.issues[0]) ?? 'top level'})`);
+  }
+}
+
+/** The template with all parameters. Octokit’s own way of adding them leaves a "+" in `q` as it is, which means a space. */
+function withQuery(path: string, names: readonly string[]): string {
+  const query = names.filter((name) => !path.includes(`{${name}}`));
+  return query.length === 0 ? path : `${path}{?${query.join(',')}}`;
+}
+
+function requireWellFormed(parameters: Record<string, string | number>): void {
+  if (Object.values(parameters).every((value) => String(value).isWellFormed())) return;
+  throw new GithubError('invalid request: there are characters in it that are no text');
+}
+
+// Its warnings of deprecated calls repeat what was asked for; by itself it would say them on the console.
+const silent = { debug: () => {}, info: () => {}, warn: () => {}, error: () => {} };

@@ -1,0 +1,53 @@
+import * as v from 'valibot';
+
+// GitHub says null where there is nothing: a deleted account, a commit that is gone, a comment on no line.
+const text = v.nullish(v.string(), '');
+const line = v.nullish(v.number(), 0);
+const said = { author: v.nullish(v.object({ login: v.string() })), body: text, createdAt: text };
+const minimized = { isMinimized: v.nullish(v.boolean(), false), minimizedReason: text };
+const commit = v.nullish(v.object({ oid: text }));
+
+const PageInfo = v.object({ hasNextPage: v.boolean(), endCursor: v.nullish(v.string()) });
+
+function pageOf<const Node extends v.GenericSchema>(node: Node) {
+  // Without them the answer is no answer, rather than one that there is nothing.
+  const nodes = v.pipe(
+    v.array(v.nullable(node)),
+    v.transform((list) => list.filter((item) => item !== null)),
+  );
+  return v.object({ pageInfo: PageInfo, nodes });
+}
+
+const ThreadComment = v.object({
+  ...said,
+  ...minimized,
+  diffHunk: text,
+  path: text,
+  commit,
+  startLine: line,
+  originalStartLine: line,
+});
+export type ThreadComment = v.InferOutput<typeof ThreadComment>;
+
+const Thread = v.object({ id: v.string(), isResolved: v.boolean(), comments: pageOf(ThreadComment) });
+export type Thread = v.InferOutput<typeof Thread>;
+
+const IssueComment = v.object({ id: v.string(), ...said, ...minimized });
+export type IssueComment = v.InferOutput<typeof IssueComment>;
+
+const Review = v.object({ id: v.string(), ...said, commit });
+export type Review = v.InferOutput<typeof Review>;
+
+const PullRequest = v.object({
+  reviewThreads: v.optional(pageOf(Thread)),
+  comments: v.optional(pageOf(IssueComment)),
+  reviews: v.optional(pageOf(Review)),
+});
+
+/** The answer to a feedback query; what is beside the repository are the threads asked for by their IDs. */
+export const FeedbackAnswer = v.objectWithRest(
+  { repository: v.nullish(v.object({ pullRequest: v.nullish(PullRequest) })) },
+  v.nullable(v.object({ comments: v.optional(pageOf(ThreadComment)) })),
+);
+export type FeedbackAnswer = v.InferOutput<typeof FeedbackAnswer>;
+export type PageInfo = v.InferOutput<typeof PageInfo>;

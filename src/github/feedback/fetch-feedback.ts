@@ -1,0 +1,89 @@
+import type { FeedBackItem } from '../../plan42/messages.ts';
+import type { Caller } from '../caller.ts';
+import type { GithubClient } from '../client.ts';
+import { GithubError } from '../errors.ts';
+import { parseRepo } from '../repo-path.ts';
+import { FeedbackAnswer, type IssueComment, type PageInfo, type Review, type Thread } from './answer.ts';
+import { toFeedbackItems } from './items.ts';
+import { cursorVariable, type FeedbackQuery, listNames, takeQuery, type Unread } from './query.ts';
+
+/** Everything that was read of one pull request. */
+export interface Discussion {
+  reviewThreads: Thread[];
+  comments: IssueComment[];
+  reviews: Review[];
+}
+
+/** Does a call with the client that the connection has now. */
+export type WithClient = <T>(call: (client: GithubClient) => Promise<T>) => Promise<T>;
+
+// As GraphQL's Int.
+const maxNumber = 2 ** 31 - 1;
+
+/**
+ * The feedback on one pull request: review threads, then comments, then reviews. Each call reads the next page of every
+ * list that has one, of the long threads too, so that there are as many calls as the longest of them has pages.
+ * @throws GithubError; the reason of the caller's signal
+ */
+export async function fetchFeedback(
+  withClient: WithClient,
+  repo: string,
+  number: number,
+  caller: Caller,
+): Promise<FeedBackItem[]> {
+  const { org: owner, repo: name } = parseRepo(repo);
+  if (!Number.isInteger(number) || number < 1 || number > maxNumber) {
+    throw new GithubError(`the number of a pull request is a whole one from 1 to ${maxNumber}`);
+  }
+  const discussion: Discussion = { reviewThreads: [], comments: [], reviews: [] };
+  const unread: Unread = { lists: new Map(listNames.map((list) => [list, undefined])), threads: new Map() };
+  while (unread.lists.size > 0 || unread.threads.size > 0) {
+    const query = takeQuery(unread);
+    const variables = { ...query.variables, owner, name, number };
+    const answer = await withClient((client) => client.query(query.text, variables, FeedbackAnswer, caller));
+    takeLists(answer, query, discussion, unread);
+    takeThreads(answer, query, discussion, unread);
+  }
+  return toFeedbackItems(discussion);
+}
+
+function takeLists(answer: FeedbackAnswer, query: FeedbackQuery, discussion: Discussion, unread: Unread): void {
+  const pullRequest = answer.repository?.pullRequest;
+  if (!pullRequest) throw new GithubError('there is no such pull request');
+  discussion.reviewThreads.push(...(pullRequest.reviewThreads?.nodes ?? []));
+  discussion.comments.push(...(pullRequest.comments?.nodes ?? []));
+  discussion.reviews.push(...(pullRequest.reviews?.nodes ?? []));
+  for (const list of query.lists) {
+    const page = pullRequest[list] ?? missing(list);
+    const cursor = nextCursor(page.pageInfo, query.variables[cursorVariable(list)]);
+    if (cursor !== undefined) unread.lists.set(list, cursor);
+  }
+  for (const { id, comments } of pullRequest.reviewThreads?.nodes ?? []) {
+    const cursor = nextCursor(comments.pageInfo, undefined);
+    if (cursor !== undefined) unread.threads.set(id, cursor);
+  }
+}
+
+function takeThreads(answer: FeedbackAnswer, query: FeedbackQuery, discussion: Discussion, unread: Unread): void {
+  for (const [alias, id] of query.threadIds) {
+    const thread = (answer as Record<string, FeedbackAnswer[string] | undefined>)[alias];
+    // It was deleted meanwhile.
+    if (thread === null) continue;
+    const page = thread?.comments ?? missing('comments of a thread');
+    discussion.reviewThreads.find((known) => known.id === id)?.comments.nodes.push(...page.nodes);
+    const cursor = nextCursor(page.pageInfo, query.variables[cursorVariable(alias)]);
+    if (cursor !== undefined) unread.threads.set(id, cursor);
+  }
+}
+
+function missing(list: string): never {
+  throw new GithubError(`GitHub’s answer is incomplete: it has no ${list}`);
+}
+
+/** Where the next page begins, if there is one. `cursor` is where this one began. */
+function nextCursor(info: PageInfo, cursor: string | undefined): string | undefined {
+  if (!info.hasNextPage) return undefined;
+  // Or the same page would be read for ever.
+  if (!info.endCursor || info.endCursor === cursor) throw new GithubError('GitHub’s pages have no end');
+  return info.endCursor;
+}

@@ -1,0 +1,77 @@
+/** The query for feedback: everything that is still to be read of one pull request, in one call. */
+
+/** The lists of a pull request that are read, in the order in which they make feedback. */
+export const listNames = ['reviewThreads', 'comments', 'reviews'] as const;
+export type ListName = (typeof listNames)[number];
+
+/** What is still to be read, each after a cursor; undefined for a list's first page. */
+export interface Unread {
+  lists: Map<ListName, string | undefined>;
+  /** Comments of threads that have more than a page of them, by the thread's ID. */
+  threads: Map<string, string>;
+}
+
+export interface FeedbackQuery {
+  text: string;
+  variables: Record<string, string>;
+  lists: ListName[];
+  /** Of the threads asked for, by the name of their part of the answer. */
+  threadIds: Map<string, string>;
+}
+
+// As many as GitHub gives at a time. With 100 comments of each of 100 threads a call can bring 10,300 nodes, of the 500,000
+// that are allowed, for one point of the hourly 5,000.
+const pageSize = 100;
+// Keeps a call as small as the first one.
+const maxThreadsPerCall = 100;
+
+const pageInfo = 'pageInfo { hasNextPage endCursor }';
+const said = 'author { login } body createdAt';
+const minimized = 'isMinimized minimizedReason';
+const threadComments = `${pageInfo} nodes { ${said} ${minimized} diffHunk path commit { oid } startLine originalStartLine }`;
+
+const fields: Record<ListName, string> = {
+  reviewThreads: `nodes { id isResolved comments(first: ${pageSize}) { ${threadComments} } }`,
+  comments: `nodes { id ${said} ${minimized} }`,
+  reviews: `nodes { id ${said} commit { oid } }`,
+};
+
+/** The variable that holds where a page of a list or thread begins. */
+export function cursorVariable(name: string): string {
+  return `${name}After`;
+}
+
+/** Takes what it asks for out of `unread`. The variables of the pull request itself are the caller's. */
+export function takeQuery(unread: Unread): FeedbackQuery {
+  const declarations = ['$owner: String!', '$name: String!', '$number: Int!'];
+  const variables: Record<string, string> = {};
+  const declare = (name: string, type: string, value: string) => {
+    declarations.push(`$${name}: ${type}`);
+    variables[name] = value;
+  };
+
+  const asked = [...unread.lists];
+  const lists = asked.map(([name, cursor]) => {
+    if (cursor !== undefined) declare(cursorVariable(name), 'String!', cursor);
+    const after = cursor === undefined ? '' : `, after: $${cursorVariable(name)}`;
+    return `${name}(first: ${pageSize}${after}) { ${pageInfo} ${fields[name]} }`;
+  });
+  unread.lists.clear();
+
+  const threadIds = new Map<string, string>();
+  const threads = [...unread.threads].slice(0, maxThreadsPerCall).map(([id, cursor], index) => {
+    unread.threads.delete(id);
+    const alias = `thread${index}`;
+    threadIds.set(alias, id);
+    declare(`${alias}Id`, 'ID!', id);
+    declare(cursorVariable(alias), 'String!', cursor);
+    const comments = `comments(first: ${pageSize}, after: $${cursorVariable(alias)}) { ${threadComments} }`;
+    return `${alias}: node(id: $${alias}Id) { ... on PullRequestReviewThread { ${comments} } }`;
+  });
+
+  // Asked for in every call, since a query must use all that it declares.
+  const pullRequest = `pullRequest(number: $number) { id ${lists.join(' ')} }`;
+  const parts = [`repository(owner: $owner, name: $name) { ${pullRequest} }`, ...threads];
+  const text = `query Feedback(${declarations.join(', ')}) { ${parts.join(' ')} }`;
+  return { text, variables, lists: asked.map(([name]) => name), threadIds };
+}

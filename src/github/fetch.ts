@@ -1,0 +1,128 @@
+import { promisify } from 'node:util';
+import { gunzip as gunzipCallback } from 'node:zlib';
+import { type Dispatcher, request } from 'undici';
+import { errorCode } from '../lib/errors.ts';
+import { GithubError } from './errors.ts';
+import type { CachedAnswer, EtagCache } from './etag-cache.ts';
+import { hasLink } from './link-header.ts';
+
+export interface FetchInit {
+  method: string;
+  headers: Record<string, string>;
+  body?: string | undefined;
+  signal?: AbortSignal | undefined;
+}
+
+export type GithubFetch = (url: string, init: FetchInit) => Promise<Response>;
+
+const gunzip = promisify(gunzipCallback);
+// Unpacked; a little that is packed can be very much. As they come, answers have the transport's limit.
+const maxBodyBytes = 64 * 1024 * 1024;
+const maxRedirects = 5;
+
+/**
+ * A `fetch` for one token. The answer is complete when it resolves, so that one that was cut off is a failure and not an
+ * empty result; it follows redirects on the same host only, and makes GET requests conditional.
+ */
+export function createGithubFetch(dispatcher: Dispatcher, cache: EtagCache): GithubFetch {
+  return async (url, init) => {
+    let target = url;
+    for (let hops = 0; hops <= maxRedirects; hops += 1) {
+      const response = await exchange(target, init);
+      if (!isRedirect(response)) return response;
+      target = nextTarget(target, response, init.method);
+    }
+    throw new GithubError('GitHub redirects in a circle');
+  };
+
+  async function exchange(url: string, init: FetchInit): Promise<Response> {
+    const cached = init.method === 'GET' ? cache.get(url) : undefined;
+    const { statusCode, ...response } = await request(url, {
+      dispatcher,
+      method: init.method,
+      headers: { ...init.headers, 'accept-encoding': 'gzip', ...(cached && { 'if-none-match': cached.etag }) },
+      body: init.body ?? null,
+      signal: init.signal ?? null,
+      // The caller's signal is the one time limit.
+      headersTimeout: 0,
+      bodyTimeout: 0,
+    });
+    const headers = essential(response.headers);
+    const body = await readBody(response);
+    if (cached && statusCode === 304) return complete(200, new Map([...cached.headers, ...headers]), cached.body);
+    const { etag } = response.headers;
+    if (init.method === 'GET' && statusCode === 200 && typeof etag === 'string') {
+      const answer = { etag, headers, body };
+      if (!isFullLastPage(url, answer)) cache.set(url, answer);
+    }
+    return complete(statusCode, headers, body);
+  }
+}
+
+function isRedirect({ status }: Response): boolean {
+  return status >= 300 && status < 400 && status !== 304;
+}
+
+async function readBody({ headers, body }: Pick<Dispatcher.ResponseData, 'headers' | 'body'>): Promise<string> {
+  try {
+    const bytes = Buffer.from(await body.arrayBuffer());
+    if (headers['content-encoding'] !== 'gzip' || bytes.length === 0) return bytes.toString('utf8');
+    return (await gunzip(bytes, { maxOutputLength: maxBodyBytes })).toString('utf8');
+  } catch (error) {
+    if (!/TOO_LARGE|EXCEEDED_MAX_SIZE/.test(errorCode(error) ?? '')) throw error;
+    throw new GithubError('GitHub’s answer is too large', { cause: error });
+  }
+}
+
+/** Whether another page could follow by now, which an unchanged page does not tell: the tag is of the entries alone. */
+function isFullLastPage(url: string, { headers, body }: CachedAnswer): boolean {
+  const pageSize = Number(new URL(url).searchParams.get('per_page') ?? Number.POSITIVE_INFINITY);
+  const links = headers.find(([name]) => name === 'link')?.[1] ?? '';
+  return !hasLink(links, 'next') && countEntries(body) >= pageSize;
+}
+
+function countEntries(body: string): number {
+  try {
+    const list: unknown = JSON.parse(body);
+    return Array.isArray(list) ? list.length : 0;
+  } catch {
+    return 0;
+  }
+}
+
+// The body is decoded and complete: what describes its transfer is not true any more.
+const ofTransfer = new Set(['content-encoding', 'content-length', 'transfer-encoding']);
+
+function essential(headers: Dispatcher.ResponseData['headers']): [name: string, value: string][] {
+  return Object.entries(headers).flatMap(([name, value]) =>
+    value === undefined || ofTransfer.has(name) ? [] : [[name, Array.isArray(value) ? value.join(', ') : value]],
+  );
+}
+
+const withoutBody = new Set([204, 205, 304]);
+
+function complete(status: number, headers: Iterable<[string, string]>, body: string): Response {
+  return new Response(withoutBody.has(status) ? null : body, { status, headers: [...headers] });
+}
+
+/**
+ * Renamed repositories are redirects on the same host, which get the same headers. An answer from anywhere else would be
+ * somebody else's, so it is not asked for, with the token or without.
+ */
+function nextTarget(from: string, response: Response, method: string): string {
+  const location = response.headers.get('location');
+  const target = location ? URL.parse(location, from) : null;
+  if (target === null) throw new GithubError(`GitHub redirects to nowhere (${response.status})`);
+  const { origin } = new URL(from);
+  if (target.origin !== origin) {
+    throw new GithubError(`${origin} redirects to another host (${whereabouts(target)}), where the token is not sent`);
+  }
+  const keepsMethod = response.status === 307 || response.status === 308;
+  if (method !== 'GET' && !keepsMethod) throw new GithubError(`${origin} redirects a ${method} (${response.status})`);
+  return target.href;
+}
+
+// Only of some schemes has a URL an origin.
+function whereabouts({ origin, protocol }: URL): string {
+  return origin === 'null' ? protocol : origin;
+}

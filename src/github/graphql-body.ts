@@ -1,0 +1,30 @@
+import * as v from 'valibot';
+import type { AnswerHeaders } from './rate-limit.ts';
+
+const text = v.fallback(v.optional(v.string()), undefined);
+
+/** Any answer to a query, whose status is 200 even when it failed. */
+export const GraphqlBody = v.object({
+  data: v.optional(v.unknown()),
+  errors: v.nullish(v.array(v.object({ message: text, type: text }))),
+});
+export type GraphqlBody = v.InferOutput<typeof GraphqlBody>;
+
+/** The query failed, in part at least. */
+export class QueryFailure extends Error {
+  override readonly name = 'QueryFailure';
+  readonly types: string[];
+  readonly headers: AnswerHeaders;
+
+  constructor(errors: NonNullable<GraphqlBody['errors']>, headers: AnswerHeaders) {
+    super(errors.map(({ message, type }) => message ?? type ?? 'an error without a message').join('; '));
+    this.types = errors.flatMap(({ type }) => type ?? []);
+    this.headers = headers;
+  }
+}
+
+/** What was asked for. @throws QueryFailure if there is any error, since what came beside it is not the whole */
+export function dataOf({ data, errors }: GraphqlBody, headers: AnswerHeaders): unknown {
+  if (errors && errors.length > 0) throw new QueryFailure(errors, headers);
+  return data;
+}

@@ -1,0 +1,253 @@
+import assert from 'node:assert/strict';
+import { after, before, beforeEach, describe, test } from 'node:test';
+import fc from 'fast-check';
+import { connect, type TestClient } from '../../test/support/github/client.ts';
+import { type GithubDouble, startGithub } from '../../test/support/github/double.ts';
+import { answerWith } from '../../test/support/github/harness.ts';
+import { makeRepo, makeState } from '../../test/support/github/state.ts';
+import { getDefaultBranches } from './default-branches.ts';
+import { GithubError, loggable } from './errors.ts';
+import { listBranches } from './list-branches.ts';
+import { listOrgs } from './list-orgs.ts';
+import type { Page, PageRequest } from './page.ts';
+import { searchRepos } from './search-repos.ts';
+
+let github: GithubDouble;
+let test1: TestClient;
+
+before(async () => {
+  github = await startGithub();
+  test1 = connect(github);
+});
+beforeEach(() => {
+  Object.assign(github.state, makeState());
+  github.requests.length = 0;
+});
+after(async () => {
+  await test1[Symbol.asyncDispose]();
+  await github[Symbol.asyncDispose]();
+});
+
+const orgs = (request: { search?: string | null } & PageRequest) =>
+  test1.ask((caller) => listOrgs(test1.client, request, caller));
+const branches = (request: { search?: string | null } & PageRequest) =>
+  test1.ask((caller) => listBranches(test1.client, { orgName: 'acme', repoName: 'app', ...request }, caller));
+const repos = (request: Parameters<typeof searchRepos>[1]) =>
+  test1.ask((caller) => searchRepos(test1.client, { orgName: 'acme', search: 'r', ...request }, caller));
+const json = (token: string | null) => JSON.parse(Buffer.from(token ?? '', 'base64url').toString()) as unknown;
+
+const fails = (call: Promise<unknown>, message: string) =>
+  assert.rejects(call, (error) => {
+    assert.ok(error instanceof GithubError);
+    assert.equal(error.message, message);
+    return true;
+  });
+
+/** Follows the tokens to the end. */
+async function allPages(list: (request: PageRequest) => Promise<Page>, request: PageRequest): Promise<Page[]> {
+  const pages: Page[] = [];
+  for (let token: string | null | undefined; token !== null; token = pages.at(-1)?.nextToken) {
+    pages.push(await list({ ...request, token }));
+    assert.ok(pages.length < 500, 'the tokens go in a circle');
+  }
+  return pages;
+}
+
+const login = fc.stringMatching(/^[abAB-]{1,4}$/);
+
+describe('organisations', () => {
+  test('each match comes once, in GitHub’s order, and the user’s own login last', async () => {
+    const anything = fc.record({
+      names: fc.uniqueArray(login, { maxLength: 35 }),
+      own: login.map((name) => `${name}!`),
+      search: fc.option(fc.stringMatching(/^[abAB!]{0,2}$/)),
+      maxResults: fc.oneof(fc.integer({ min: 1, max: 6 }), fc.integer({ min: 1, max: 100 })),
+    });
+    await fc.assert(
+      fc.asyncProperty(anything, async ({ names, own, search, maxResults }) => {
+        Object.assign(github.state, { orgs: names, login: own });
+        const pages = await allPages((page) => orgs({ ...page, search }), { maxResults });
+        const expected = [...names, own].filter((name) => name.includes(search ?? ''));
+        assert.deepEqual(
+          pages.flatMap(({ items }) => items),
+          expected,
+        );
+        for (const { items } of pages) assert.ok(items.length <= maxResults);
+      }),
+      { numRuns: 120 },
+    );
+  });
+
+  test('the user’s login is on the last page if it has room, else on one more, whose token is {}', async () => {
+    Object.assign(github.state, { orgs: ['a', 'b', 'c'], login: 'me' });
+    assert.deepEqual(await orgs({ maxResults: 4 }), { items: ['a', 'b', 'c', 'me'], nextToken: null });
+    const first = await orgs({ maxResults: 3 });
+    assert.deepEqual([first.items, json(first.nextToken)], [['a', 'b', 'c'], {}]);
+    assert.equal(first.nextToken, 'e30');
+    assert.deepEqual(await orgs({ maxResults: 3, token: 'e30' }), { items: ['me'], nextToken: null });
+    const second = await orgs({ maxResults: 2 });
+    assert.deepEqual([second.items, json(second.nextToken)], [['a', 'b'], { Page: 2 }]);
+    assert.deepEqual(await orgs({ maxResults: 2, token: second.nextToken }), { items: ['c', 'me'], nextToken: null });
+  });
+
+  test('there is no page for a login that does not match', async () => {
+    Object.assign(github.state, { orgs: ['a1', 'a2'], login: 'me' });
+    assert.deepEqual(await orgs({ maxResults: 2, search: 'a' }), { items: ['a1', 'a2'], nextToken: null });
+    assert.deepEqual(await orgs({ token: 'e30', search: 'a' }), { items: [], nextToken: null });
+  });
+
+  test('a page without a match may have a next one', async () => {
+    Object.assign(github.state, { orgs: ['x', 'x2', 'Yes'], login: 'me' });
+    const first = await orgs({ maxResults: 2, search: 'Y' });
+    assert.deepEqual([first.items, json(first.nextToken)], [[], { Page: 2 }]);
+    assert.deepEqual(await orgs({ maxResults: 2, search: 'Y', token: first.nextToken }), {
+      items: ['Yes'],
+      nextToken: null,
+    });
+    assert.deepEqual((await orgs({ search: 'y' })).items, [], 'capitals count');
+  });
+
+  test('that are new after a full page are found, though that page has not changed', async () => {
+    Object.assign(github.state, { orgs: ['a', 'b'], login: 'me' });
+    assert.deepEqual(await orgs({ maxResults: 2 }), { items: ['a', 'b'], nextToken: 'e30' });
+    github.state.orgs = ['a', 'b', 'c'];
+    assert.deepEqual(json((await orgs({ maxResults: 2 })).nextToken), { Page: 2 });
+  });
+
+  test('ten at a time unless told', async () => {
+    github.state.orgs = Array.from({ length: 25 }, (_, i) => `org${i}`);
+    assert.equal((await orgs({})).items.length, 10);
+    assert.equal((await orgs({ maxResults: null, token: null, search: null })).items.length, 10);
+    assert.match(github.requests[0]?.url ?? '', /^\/api\/v3\/user\/orgs\?page=1&per_page=10$/);
+  });
+});
+
+describe('branches', () => {
+  test('each match comes once and in order, however many there are', async () => {
+    const anything = fc.record({
+      names: fc.uniqueArray(fc.stringMatching(/^[ab/]{1,4}$/), { maxLength: 60 }),
+      search: fc.constantFrom('', 'a', '/', 'ab', 'z', '.*'),
+      maxResults: fc.integer({ min: 1, max: 30 }),
+    });
+    await fc.assert(
+      fc.asyncProperty(anything, async ({ names, search, maxResults }) => {
+        github.state.repos.set('acme/app', makeRepo({ branches: names }));
+        const pages = await allPages((page) => branches({ ...page, search }), { maxResults });
+        assert.deepEqual(
+          pages.flatMap(({ items }) => items),
+          names.filter((name) => name.includes(search)),
+        );
+        assert.equal(pages.length, Math.max(1, Math.ceil(names.length / maxResults)));
+      }),
+      { numRuns: 60 },
+    );
+  });
+
+  test('of odd names are asked for in one piece, and of no other path', async () => {
+    const list = (orgName: string, repoName: string) =>
+      test1.ask((caller) => listBranches(test1.client, { orgName, repoName }, caller));
+    await fails(list('a b', 'c/d?e#f%2F'), 'Not Found');
+    assert.equal(github.requests[0]?.url.split('?')[0], '/api/v3/repos/a%20b/c%2Fd%3Fe%23f%252F/branches');
+    for (const name of ['.', '..']) {
+      await fails(list('acme', name), `invalid repo name: acme/${name}`);
+      await fails(list(name, 'app'), `invalid repo name: ${name}/app`);
+    }
+    assert.equal(github.requests.length, 1);
+  });
+
+  test('of a renamed repository are found', async () => {
+    github.state.renamed.set('acme/old', 'acme/app');
+    const { items } = await test1.ask((caller) =>
+      listBranches(test1.client, { orgName: 'acme', repoName: 'old' }, caller),
+    );
+    assert.deepEqual(items, ['main']);
+    assert.equal(github.requests.length, 2);
+  });
+});
+
+describe('repositories', () => {
+  test('are searched by GitHub, in one organisation, with forks', async () => {
+    for (const name of ['acme/r1', 'acme/r2', 'acme/r3', 'other/r4']) github.state.repos.set(name, makeRepo());
+    const first = await repos({ maxResults: 2 });
+    assert.deepEqual(first.items, ['acme/r1', 'acme/r2']);
+    assert.deepEqual(json(first.nextToken), { Page: 2 });
+    assert.deepEqual(await repos({ maxResults: 2, token: first.nextToken }), { items: ['acme/r3'], nextToken: null });
+    const query = new URL(github.requests[0]?.url ?? '', github.url).searchParams;
+    assert.equal(query.get('q'), 'r org:acme fork:true');
+  });
+
+  test('GitHub’s own message is the error', async () => {
+    github.faults.push(answerWith(422, { message: 'Validation Failed', errors: [{ message: 'The query is odd' }] }));
+    await fails(repos({}), 'Validation Failed: The query is odd');
+  });
+
+  test('of what is not the name of an organisation are not searched', async () => {
+    for (const orgName of ['acme user:torvalds', '..', 'a/b', 'a\nb', 'acme ']) {
+      await fails(repos({ orgName }), `invalid org name: ${orgName}`);
+    }
+    assert.equal(github.requests.length, 0);
+  });
+});
+
+describe('default branches', () => {
+  const ask = (names: string[]) => test1.ask((caller) => getDefaultBranches(test1.client, names, caller));
+
+  test('come in the order asked, twice where asked twice', async () => {
+    const names = Array.from({ length: 30 }, (_, i) => `acme/r${i}`);
+    for (const [i, name] of names.entries()) github.state.repos.set(name, makeRepo({ defaultBranch: `b${i}` }));
+    names.push('acme/r3');
+    const expected = names.map((repo) => ({ repo, defaultBranch: repo.replace('acme/r', 'b') }));
+    assert.deepEqual(await ask(names), expected);
+    assert.deepEqual(await ask([]), []);
+  });
+
+  test('of a repository that there is not are an error that names it', async () => {
+    await fails(ask(['acme/app', 'acme/none']), 'acme/none: Not Found');
+    for (const name of ['acme', '', '/', 'a/b/c', 'acme/..', '../x']) {
+      await assert.rejects(ask([name]), /^GithubError: invalid repo name: /);
+      await assert.rejects(ask([name]), (error) => loggable(error) === 'invalid repo name');
+    }
+  });
+});
+
+describe('what is asked for wrongly', () => {
+  for (const maxResults of [0, -1, 101, 1.5, Number.NaN]) {
+    test(`maxResults ${maxResults}`, async () => {
+      for (const list of [orgs, branches, repos]) {
+        await fails(list({ maxResults }), 'maxResults must be between 1 and 100');
+      }
+    });
+  }
+
+  const encode = (text: string) => Buffer.from(text).toString('base64url');
+  for (const [name, token] of [
+    ['an empty one', ''],
+    ['not base64url', 'e3+/'],
+    ['padded', 'e30='],
+    ['not JSON', encode('hello')],
+    ['no object', encode('[1]')],
+    ['null', encode('null')],
+    ['page 0', encode('{"Page":0}')],
+    ['page 1.5', encode('{"Page":1.5}')],
+    ['a page in words', encode('{"Page":"2"}')],
+  ] as const) {
+    test(`a token that is ${name}`, async () => {
+      for (const list of [orgs, branches, repos]) await fails(list({ token }), 'invalid pagination token');
+    });
+  }
+
+  test('the token for the user’s own login elsewhere', async () => {
+    for (const list of [branches, repos]) await fails(list({ token: 'e30' }), 'invalid pagination token');
+  });
+
+  test('names that are missing', async () => {
+    for (const missing of ['', null, undefined]) {
+      const list = (request: object) =>
+        test1.ask((caller) => listBranches(test1.client, { orgName: 'acme', repoName: 'app', ...request }, caller));
+      await fails(list({ orgName: missing }), 'org name is required');
+      await fails(list({ repoName: missing }), 'repo name is required');
+      await fails(repos({ orgName: missing }), 'org name is required');
+      await fails(repos({ search: missing }), 'search query is required');
+    }
+  });
+});
