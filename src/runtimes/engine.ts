@@ -1,14 +1,31 @@
 /** What docker and podman have in common: the command line of a container engine. */
-import { access, stat } from 'node:fs/promises';
 import { join } from 'node:path';
 import * as v from 'valibot';
 import type { Config, RuntimeName } from '../config/schema.ts';
 import { describeError, errorCode } from '../lib/errors.ts';
+import { exists } from '../lib/exists.ts';
+import type { Logger } from '../lib/logger.ts';
 import { readTail } from '../lib/read-tail.ts';
 import { isCommandInstalled, runCommand } from '../lib/run-command.ts';
+import { sleep } from '../lib/sleep.ts';
+import { type Container, inspectContainer } from './container.ts';
+import {
+  agentArguments,
+  containerIdFile,
+  hasContainerId,
+  instanceLabel,
+  launchClient,
+  maxReasonBytes,
+  pullByPolicy,
+  quickMs,
+  said,
+} from './container-client.ts';
+import { createEngineImages } from './engine-images.ts';
+import type { RunEngine } from './run-engine.ts';
 import {
   type JobExit,
   type JobPlace,
+  type OwnContainer,
   type PullPolicy,
   type Readiness,
   type Runtime,
@@ -16,6 +33,7 @@ import {
   type StartOptions,
 } from './runtime.ts';
 import * as supervisor from './supervisor.ts';
+import { keptLogDriver, watchContainer } from './watch-container.ts';
 
 /** What differs between engines. */
 export interface Engine {
@@ -23,7 +41,11 @@ export interface Engine {
   command: string;
   /** Succeeds only when the engine can run containers; prints its version. */
   probe: readonly string[];
+  /** Prints `true` when containers go on while the daemon is restarted, though their clients don't. */
+  outlivesDaemon?: readonly string[];
   remedy: { install: string; start: string };
+  /** Arguments that make it print the folder of its storage. */
+  storageFolder: readonly string[];
 }
 
 export interface RuntimeOptions {
@@ -32,29 +54,22 @@ export interface RuntimeOptions {
   /** Marks what belongs to this runner. */
   instanceId: string;
   limits: Config['jobs'];
+  logger: Logger;
 }
 
-const agentArguments = ['--encrypted-input=false', '--plan42-proxy', '--log-agent-output'];
-const instanceLabel = 'ai.plan42.instance';
-const quickMs = 30_000;
+// An engine waits some time for a container to end, and removes a large one slowly.
+const removalMs = 120_000;
 // Podman before 5 loses an out-of-memory kill on cgroups v1, but its monitor leaves this in its working directory.
 const conmonOomFile = 'oom';
 const cpuPeriodUs = 100_000;
-const maxReasonBytes = 600;
 
-const ContainerState = v.object({
-  Running: v.boolean(),
-  OOMKilled: v.optional(v.boolean(), false),
-  ExitCode: v.number(),
-  Error: v.optional(v.string(), ''),
-  StartedAt: v.string(),
-});
-type ContainerState = v.InferOutput<typeof ContainerState>;
+const startingMs = 200;
+
+const Inspected = v.object({ Id: v.string(), Name: v.string(), Created: v.string(), SizeRw: v.optional(v.number()) });
 
 /** A runtime that works through an engine's command, which is given argument arrays and no shell. */
-export function createEngineRuntime(engine: Engine, { env, instanceId, limits }: RuntimeOptions): Runtime {
-  const run = (args: readonly string[], options: { signal?: AbortSignal | undefined; timeoutMs?: number } = {}) =>
-    runCommand(engine.command, args, { env, ...options });
+export function createEngineRuntime(engine: Engine, { env, instanceId, limits, logger }: RuntimeOptions): Runtime {
+  const run: RunEngine = (args, options = {}) => runCommand(engine.command, args, { env, ...options });
 
   async function checkReady(signal?: AbortSignal): Promise<Readiness> {
     try {
@@ -69,38 +84,36 @@ export function createEngineRuntime(engine: Engine, { env, instanceId, limits }:
     }
   }
 
-  async function pull(image: string, policy: PullPolicy, signal?: AbortSignal): Promise<void> {
-    if (policy !== 'always' && (await hasImage(image, signal))) return;
-    if (policy === 'never') {
-      throw new RuntimeError(`the image ${image} is not on this machine, and images.pull_policy is "never"`);
-    }
-    const result = await run(['pull', '--quiet', image], { signal });
-    if (result.exitCode !== 0) throw new RuntimeError(`cannot pull the image ${image}: ${said(result)}`);
-  }
+  const images = createEngineImages(run);
 
-  async function hasImage(image: string, signal?: AbortSignal): Promise<boolean> {
-    const { exitCode } = await run(['image', 'inspect', '--format', '{{.Id}}', image], { signal, timeoutMs: quickMs });
-    return exitCode === 0;
+  async function pull(image: string, policy: PullPolicy, signal?: AbortSignal): Promise<void> {
+    await pullByPolicy(image, policy, {
+      isThere: async () => (await images.find(image, signal)) !== undefined,
+      pull: () => run(['pull', '--quiet', image], { signal }),
+    });
   }
 
   async function start(job: StartOptions, signal?: AbortSignal): Promise<void> {
-    const containerIdFile = join(job.folder, 'container-id');
-    const command = [engine.command, ...runArguments(job, containerIdFile)];
-    await supervisor.launch({ job, command, env, cwd: job.folder });
-    // The engine fills it when the container is made, right before it starts it. Docker makes it empty at first.
-    await supervisor.waitForStart(job.folder, () => hasContent(containerIdFile), signal);
+    const logDriver = await chooseLogDriver();
+    await launchClient(job, [engine.command, ...runArguments(job, logDriver)], env, signal);
   }
 
-  function runArguments(job: StartOptions, containerIdFile: string): string[] {
+  // The client writes the job's log. The engine keeps another, bounded one only where the client may be lost.
+  async function chooseLogDriver(): Promise<string> {
+    if (engine.outlivesDaemon === undefined) return 'none';
+    const { stdout } = await run(engine.outlivesDaemon, { timeoutMs: quickMs });
+    return stdout.trim() === 'true' ? keptLogDriver : 'none';
+  }
+
+  function runArguments(job: StartOptions, logDriver: string): string[] {
     return [
       'run',
       ...['--name', job.jobId],
       ...['--label', `${instanceLabel}=${instanceId}`],
-      ...['--cidfile', containerIdFile],
+      ...['--cidfile', containerIdFile(job)],
       '--interactive',
       ...['--pull', 'never'],
-      // The client writes the job's log; the engine need not keep another.
-      ...['--log-driver', 'none'],
+      ...['--log-driver', logDriver],
       // Not --cpus: docker refuses more of them than the machine has.
       ...['--cpu-period', String(cpuPeriodUs), '--cpu-quota', String(Math.round(limits.cpus * cpuPeriodUs))],
       ...['--memory', `${Math.round(limits.memoryGib * 1024)}m`],
@@ -116,40 +129,59 @@ export function createEngineRuntime(engine: Engine, { env, instanceId, limits }:
   }
 
   async function wait(job: JobPlace, signal?: AbortSignal): Promise<JobExit> {
-    const { exitCode, endedAt } = await supervisor.waitForExit(job.folder, signal);
-    let state = await inspect(job);
-    if (state?.Running) {
-      // Only the client is gone; the container is not.
-      await run(['wait', job.jobId], { signal });
-      state = await inspect(job);
+    const client = await supervisor.waitForExit(job.folder, signal);
+    const { machineRestarted } = client;
+    const container = await watchContainer(job, client, {
+      ...{ command: engine.command, env, run, logger, signal },
+      maxLogBytes: limits.maxLogMib * 2 ** 20,
+    });
+    const endedAt = new Date(Math.max(client.endedAt.getTime(), container?.endedAtMs ?? 0));
+    const outOfMemory = container?.outOfMemory || (await exists(join(job.folder, conmonOomFile)));
+    const exit = { endedAt, outOfMemory, startError: undefined, machineRestarted };
+    if (container?.wasStarted) {
+      // What engines say of containers that a restart of the machine ended differs, and is made up.
+      const wasCutOff = machineRestarted && client.exitCode === undefined;
+      return { ...exit, exitCode: wasCutOff ? undefined : container.exitCode };
     }
-    const started = state !== undefined && !state.StartedAt.startsWith('0001-');
-    return {
-      exitCode: started ? state?.ExitCode : exitCode,
-      endedAt,
-      outOfMemory: state?.OOMKilled || (await exists(join(job.folder, conmonOomFile))),
-      startError: started ? undefined : await startError(job, state),
-    };
+    if (container === undefined && (await hasContainerId(job))) {
+      // Somebody has removed it.
+      return { ...exit, exitCode: isOfClient(client.exitCode) ? undefined : client.exitCode };
+    }
+    const startError = client.exitCode === undefined ? undefined : await startErrorOf(job, container);
+    return { ...exit, exitCode: client.exitCode, startError };
   }
 
   // A container that never ran has written nothing: the log holds what the engine said.
-  async function startError(job: JobPlace, state: ContainerState | undefined): Promise<string> {
-    return state?.Error || (await readTail(job.logFile, maxReasonBytes)) || 'the engine gave no reason';
-  }
-
-  async function inspect(job: JobPlace): Promise<ContainerState | undefined> {
-    const args = ['container', 'inspect', '--format', '{{json .State}}', job.jobId];
-    const { exitCode, stdout } = await run(args, { timeoutMs: quickMs });
-    return exitCode === 0 ? v.parse(ContainerState, JSON.parse(stdout)) : undefined;
+  async function startErrorOf(job: JobPlace, container: Container | undefined): Promise<string> {
+    return container?.error || (await readTail(job.logFile, maxReasonBytes)) || 'the engine gave no reason';
   }
 
   async function kill(job: JobPlace, graceMs: number): Promise<void> {
+    if (!(await isKillable(job))) return;
     await run(['kill', '--signal', 'TERM', job.jobId], { timeoutMs: quickMs });
     try {
-      await supervisor.waitForExit(job.folder, AbortSignal.timeout(graceMs));
+      await untilStopped(job, AbortSignal.timeout(graceMs));
     } catch {
-      await run(['kill', '--signal', 'KILL', job.jobId], { timeoutMs: quickMs });
+      const result = await run(['kill', '--signal', 'KILL', job.jobId], { timeoutMs: quickMs });
+      if (result.exitCode !== 0 && (await inspectContainer(run, job.jobId))?.isRunning) {
+        throw new RuntimeError(`cannot kill the container ${job.jobId}: ${said(result)}`);
+      }
     }
+  }
+
+  /** False when there is nothing to kill. One that is being started is waited for: it can't be killed before. */
+  async function isKillable(job: JobPlace): Promise<boolean> {
+    for (;;) {
+      const isStarting = await supervisor.isRunning(job.folder);
+      if ((await inspectContainer(run, job.jobId))?.isRunning) return true;
+      if (!isStarting) return false;
+      await sleep(startingMs);
+    }
+  }
+
+  async function untilStopped(job: JobPlace, signal: AbortSignal): Promise<void> {
+    await supervisor.waitForExit(job.folder, signal);
+    if ((await inspectContainer(run, job.jobId, signal))?.isRunning) await run(['wait', job.jobId], { signal });
   }
 
   async function listRunning(signal?: AbortSignal): Promise<string[]> {
@@ -160,8 +192,36 @@ export function createEngineRuntime(engine: Engine, { env, instanceId, limits }:
   }
 
   async function remove(job: JobPlace): Promise<void> {
-    await run(['rm', '--force', '--volumes', job.jobId], { timeoutMs: quickMs });
+    const result = await run(['rm', '--force', '--volumes', job.jobId], { timeoutMs: quickMs });
+    if (result.exitCode !== 0 && (await inspectContainer(run, job.jobId)) !== undefined) {
+      throw new RuntimeError(`cannot remove the container ${job.jobId}: ${said(result)}`);
+    }
     await supervisor.forget(job.folder);
+  }
+
+  async function listLeft(except: ReadonlySet<string>, signal?: AbortSignal): Promise<OwnContainer[]> {
+    const args = ['ps', '--all', '--no-trunc', '--filter', `label=${instanceLabel}=${instanceId}`];
+    const listed = await run([...args, '--format', '{{.ID}} {{.Names}}'], { signal, timeoutMs: quickMs });
+    if (listed.exitCode !== 0) throw new RuntimeError(`cannot list containers: ${said(listed)}`);
+    const left: OwnContainer[] = [];
+    for (const line of listed.stdout.split('\n')) {
+      const [id = '', name = ''] = line.split(' ');
+      if (id === '' || except.has(name)) continue;
+      const { exitCode, stdout } = await run(['container', 'inspect', '--size', id], { signal });
+      // It can be gone meanwhile.
+      if (exitCode === 0) left.push(...v.parse(v.array(Inspected), JSON.parse(stdout)).map(toOwnContainer));
+    }
+    return left;
+  }
+
+  async function removeLeft(id: string): Promise<void> {
+    const result = await run(['rm', '--force', '--volumes', id], { timeoutMs: removalMs });
+    if (result.exitCode !== 0 && !/no such container/i.test(result.stderr)) throw new RuntimeError(said(result));
+  }
+
+  async function storageFolder(signal?: AbortSignal): Promise<string | undefined> {
+    const { exitCode, stdout } = await run(engine.storageFolder, { signal, timeoutMs: quickMs });
+    return exitCode === 0 && stdout.startsWith('/') ? stdout.trim() : undefined;
   }
 
   return {
@@ -175,27 +235,19 @@ export function createEngineRuntime(engine: Engine, { env, instanceId, limits }:
     kill,
     listRunning,
     remove,
+    listLeft,
+    removeLeft,
+    storageFolder,
+    images,
   };
 }
 
-/** The engine's last word; before it come progress, warnings and tries that failed in the same way. */
-function said({ stdout, stderr }: { stdout: string; stderr: string }): string {
-  const lines = (stderr.trim() || stdout.trim()).split('\n');
-  const line = lines.findLast((candidate) => /^error/i.test(candidate)) ?? lines.at(-1) ?? '';
-  const text = line.replace(/^Error(?: response from daemon)?: /i, '').trim();
-  return text.slice(0, maxReasonBytes) || 'the engine gave no reason';
+function toOwnContainer({ Id, Name, Created, SizeRw }: v.InferOutput<typeof Inspected>): OwnContainer {
+  // Docker writes the name with a slash before it.
+  return { id: Id, jobId: Name.replace(/^\//, ''), createdAt: new Date(Created), sizeBytes: SizeRw };
 }
 
-async function hasContent(path: string): Promise<boolean> {
-  return stat(path).then(
-    ({ size }) => size > 0,
-    () => false,
-  );
-}
-
-async function exists(path: string): Promise<boolean> {
-  return access(path).then(
-    () => true,
-    () => false,
-  );
+/** Whether an exit code tells of docker or podman rather than of what they ran. */
+function isOfClient(exitCode: number | undefined): boolean {
+  return exitCode !== undefined && exitCode >= 125 && exitCode <= 127;
 }

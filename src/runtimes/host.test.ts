@@ -4,6 +4,7 @@ import { join } from 'node:path';
 import { describe, test } from 'node:test';
 import { eventually } from '../../test/support/eventually.ts';
 import { isAlive, type JobFolder, makeJobFolder } from '../../test/support/job-folder.ts';
+import { listWithVariable } from '../lib/process-tree.ts';
 import { createHostRuntime } from './host.ts';
 import { RuntimeError } from './runtime.ts';
 
@@ -84,6 +85,26 @@ describe('a job', () => {
   });
 });
 
+test('what an agent leaves running ends when its job is put away, unless it was started without the job’s ID', async (t) => {
+  if (process.platform !== 'linux') return t.skip('processes can’t be found by their environment here');
+  await using job = await makeJobFolder();
+  const runtime = scripted(
+    job,
+    `setsid sh -c 'echo $$; exec sleep 60' & setsid env -u PLAN42_JOB_ID sh -c 'echo $$; exec sleep 60' &
+    while [ $(wc -l <"$1/../job.log") -lt 2 ]; do sleep 0.02; done`,
+  );
+  await runtime.start(job);
+  await runtime.wait(job);
+  const pids = await loggedPids(job, 2);
+  const marked = await listWithVariable('PLAN42_JOB_ID', job.jobId);
+  const [left, kept] = [pids.filter((pid) => marked.includes(pid)), pids.filter((pid) => !marked.includes(pid))];
+  assert.deepEqual([left.length, kept.length], [1, 1]);
+  await runtime.remove(job);
+  await allGone(left);
+  assert.ok(kept.every(isAlive));
+  for (const pid of kept) process.kill(pid, 'SIGKILL');
+});
+
 describe('kill', () => {
   test('asks first, so that the agent can end by itself', async () => {
     await using job = await makeJobFolder();
@@ -131,6 +152,32 @@ describe('kill', () => {
     await runtime.kill(job, 80);
     await runtime.wait(job);
     await allGone(pids);
+  });
+
+  test('leaves what the agent says at its end in the log', async () => {
+    await using job = await makeJobFolder();
+    const runtime = scripted(job, `trap 'seq 1 50000; exit 5' TERM; echo $$; ${untilGo}`);
+    await runtime.start(job);
+    await loggedPids(job, 1);
+    await runtime.kill(job, 10_000);
+    assert.equal((await runtime.wait(job)).exitCode, 5);
+    assert.equal((await job.readLog()).match(/^\d+$/gm)?.length, 50_001);
+  });
+
+  test('ends what has left both its session and its parent', async (t) => {
+    if (process.platform !== 'linux') return t.skip('processes can’t be found by their environment here');
+    await using job = await makeJobFolder();
+    const runtime = scripted(job, `echo $$; setsid sh -c '(echo $$; sleep 60) & exit' & ${untilGo}`);
+    await runtime.start(job);
+    await loggedPids(job, 2);
+    // The second one has told its parent's.
+    const orphans = await eventually(async () => {
+      const pids = await listWithVariable('PLAN42_JOB_ID', job.jobId);
+      return pids.length >= 3 && pids;
+    });
+    await runtime.kill(job, 1000);
+    await runtime.wait(job);
+    await allGone(orphans);
   });
 
   test('leaves the supervisor to record the end', async () => {

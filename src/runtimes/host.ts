@@ -1,6 +1,7 @@
 import type { Config } from '../config/schema.ts';
-import { listProcesses, type ProcessEntry, treeOfGroup } from '../lib/process-tree.ts';
+import { listProcesses, listWithVariable, type ProcessEntry } from '../lib/process-tree.ts';
 import { isCommandInstalled } from '../lib/run-command.ts';
+import { sleep } from '../lib/sleep.ts';
 import {
   type JobExit,
   type JobPlace,
@@ -10,6 +11,11 @@ import {
   type StartOptions,
 } from './runtime.ts';
 import * as supervisor from './supervisor.ts';
+
+/** Set in the environment of all processes of a job. One that shall outlive its job has to be started without it. */
+const jobVariable = 'PLAN42_JOB_ID';
+const maxSweepMs = 2000;
+const sweepEveryMs = 20;
 
 export interface HostRuntimeOptions {
   env: NodeJS.ProcessEnv;
@@ -35,7 +41,9 @@ export function createHostRuntime({ env, settings, knownJobs }: HostRuntimeOptio
   async function start(job: StartOptions, signal?: AbortSignal): Promise<void> {
     const readiness = await checkReady();
     if (!readiness.ready) throw new RuntimeError(`cannot start the job: ${readiness.reason}`);
-    await supervisor.launch({ job, command: [command, ...args], env, cwd: env['HOME'] ?? '/' });
+    // By it what has left the process tree is found. The supervisor itself has not got it.
+    const marked = ['/usr/bin/env', `${jobVariable}=${job.jobId}`, command, ...args];
+    await supervisor.launch({ job, command: marked, env, cwd: env['HOME'] ?? '/' });
     // A job that isn't marked as running could not be killed.
     const isRunning = async () => (await supervisor.readState(job.folder)).phase === 'running';
     await supervisor.waitForStart(job.folder, isRunning, signal);
@@ -49,7 +57,7 @@ export function createHostRuntime({ env, settings, knownJobs }: HostRuntimeOptio
   async function kill(job: JobPlace, graceMs: number): Promise<void> {
     const state = await supervisor.readState(job.folder);
     if (state.phase !== 'running' || !(await supervisor.isSupervisor(state.pid, job.folder))) return;
-    const asked = await treeBelow(state.pid);
+    const asked = await processesOf(job, state.pid);
     signalAll(asked, 'SIGTERM');
     try {
       await supervisor.waitForExit(job.folder, AbortSignal.timeout(graceMs));
@@ -59,16 +67,32 @@ export function createHostRuntime({ env, settings, knownJobs }: HostRuntimeOptio
     // As in a container, nothing outlives the agent; what lost its parent meanwhile is known from before.
     const left = new Map((await listProcesses()).map((entry) => [entry.pid, entry.group]));
     signalAll(
-      [...asked.filter(({ pid, group }) => left.get(pid) === group), ...(await treeBelow(state.pid))],
+      [...asked.filter(({ pid, group }) => left.get(pid) === group), ...(await processesOf(job, state.pid))],
       'SIGKILL',
     );
+  }
+
+  /** What an agent has left behind ends, as it would with its container. */
+  async function remove(job: JobPlace): Promise<void> {
+    const deadline = performance.now() + maxSweepMs;
+    for (;;) {
+      const left = await listWithVariable(jobVariable, job.jobId);
+      if (left.length === 0) break;
+      // A process that can't be ended (it waits for a disk, say) does not keep the job from being over.
+      if (performance.now() > deadline) break;
+      signalAll(
+        left.map((pid) => ({ pid })),
+        'SIGKILL',
+      );
+      await sleep(sweepEveryMs);
+    }
+    await supervisor.forget(job.folder);
   }
 
   async function listRunning(): Promise<string[]> {
     const running: string[] = [];
     for (const job of await knownJobs()) {
-      const state = await supervisor.readState(job.folder);
-      if (state.phase === 'running' && (await supervisor.isSupervisor(state.pid, job.folder))) running.push(job.jobId);
+      if (await supervisor.isRunning(job.folder)) running.push(job.jobId);
     }
     return running;
   }
@@ -83,18 +107,26 @@ export function createHostRuntime({ env, settings, knownJobs }: HostRuntimeOptio
     wait,
     kill,
     listRunning,
-    remove: (job) => supervisor.forget(job.folder),
+    remove,
+    listLeft: async () => [],
+    removeLeft: async () => {},
+    storageFolder: async () => undefined,
+    images: undefined,
   };
 }
 
-/** Everything below the supervisor, but not the supervisor, which has yet to record the exit code. */
-async function treeBelow(supervisorPid: number): Promise<ProcessEntry[]> {
-  const processes = await listProcesses();
-  const tree = new Set(treeOfGroup(supervisorPid, processes));
-  return processes.filter(({ pid }) => tree.has(pid) && pid !== supervisorPid);
+/** Everything of the job but what has yet to write its log and record its exit code. */
+async function processesOf({ jobId }: JobPlace, supervisorPid: number): Promise<Pick<ProcessEntry, 'pid' | 'group'>[]> {
+  const [below, marked] = await Promise.all([
+    supervisor.listJobProcesses(supervisorPid),
+    listWithVariable(jobVariable, jobId),
+  ]);
+  const known = new Set(below.map(({ pid }) => pid));
+  const strays = new Set(marked.filter((pid) => !known.has(pid)));
+  return [...below, ...(await listProcesses()).filter(({ pid }) => strays.has(pid))];
 }
 
-function signalAll(processes: readonly ProcessEntry[], signal: NodeJS.Signals): void {
+function signalAll(processes: readonly Pick<ProcessEntry, 'pid'>[], signal: NodeJS.Signals): void {
   for (const { pid } of processes) {
     try {
       process.kill(pid, signal);

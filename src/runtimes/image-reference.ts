@@ -34,6 +34,21 @@ export function parseImageReference(text: string): ImageReference {
   return { registry, port: port === undefined ? undefined : Number(port), repository, tag, digest };
 }
 
+/** Whether two names mean the same image, as engines fill up what is left out: `busybox` is `docker.io/library/busybox:latest`. */
+export function sameImageName(a: string, b: string): boolean {
+  return a === b || canonicalName(a) === canonicalName(b);
+}
+
+function canonicalName(text: string): string {
+  try {
+    const { registry = 'docker.io', port, repository, tag, digest } = parseImageReference(text);
+    const path = registry === 'docker.io' && !repository.includes('/') ? `library/${repository}` : repository;
+    return [registry, port ?? '', path, digest === undefined ? (tag ?? 'latest') : digest].join(' ');
+  } catch {
+    return text;
+  }
+}
+
 function check(part: string, value: string, isValid: (value: string) => boolean): void {
   if (!isValid(value)) throw new InvalidImageError(`invalid ${part}: '${value}'`);
 }

@@ -10,6 +10,7 @@ const podman: Engine = {
     install: 'Install Podman, or set runner.runtime to another runtime.',
     start: 'Check "podman info"; on macOS run "podman machine start".',
   },
+  storageFolder: ['info', '--format', '{{.Store.GraphRoot}}'],
 };
 
 export function createPodmanRuntime(options: RuntimeOptions): Runtime {

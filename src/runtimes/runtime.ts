@@ -14,7 +14,10 @@ export interface JobPlace {
   jobId: string;
   /** The job's own; runtimes keep there what they need across restarts. */
   folder: string;
-  /** Standard output and error are appended to it. */
+  /**
+   * Standard output and error are appended to it. When it would grow beyond its limit, a new file takes its place, with
+   * the newest part and a first line that says how much is gone.
+   */
   logFile: string;
 }
 
@@ -22,6 +25,8 @@ export interface StartOptions extends JobPlace {
   image: string;
   /** Becomes standard input, to its end. */
   requestFile: string;
+  /** The log file is never larger. At least 1 MiB. */
+  maxLogBytes: number;
 }
 
 export interface JobExit {
@@ -31,6 +36,42 @@ export interface JobExit {
   outOfMemory: boolean;
   /** Set when the agent's process never ran: what the runtime said. */
   startError: string | undefined;
+  /** Whether the machine was restarted since the start; undefined when that is not known. */
+  machineRestarted?: boolean | undefined;
+}
+
+/** A container that carries this runner's mark. */
+export interface OwnContainer {
+  id: string;
+  jobId: string;
+  createdAt: Date;
+  /** What it takes on disk beyond its image; undefined where the runtime doesn't know. */
+  sizeBytes: number | undefined;
+}
+
+export interface Image {
+  /** Of its content: the same image has the same ID under any name. */
+  id: string;
+  /** What it can be asked for by, in the runtime's own spelling. */
+  names: readonly string[];
+  sizeBytes: number;
+}
+
+/** The images that a runtime keeps on this machine, whoever brought them there. */
+export interface ImageStore {
+  /** The IDs of all of them. @throws RuntimeError */
+  listIds(signal?: AbortSignal): Promise<string[]>;
+  /** By a name or an ID; undefined when it is not there. @throws RuntimeError */
+  find(image: string, signal?: AbortSignal): Promise<Image | undefined>;
+  /** @throws RuntimeError */
+  addName(id: string, name: string): Promise<void>;
+  /** Whether there is a container of it, running or not, anybody's. @throws RuntimeError */
+  isInUse(id: string, signal?: AbortSignal): Promise<boolean>;
+  /**
+   * Takes one name away; the image goes with its last one. Given an ID, removes an image that has at most one name.
+   * @throws RuntimeError also when a container needs it
+   */
+  remove(nameOrId: string): Promise<void>;
 }
 
 /**
@@ -43,6 +84,10 @@ export interface Runtime {
   isInstalled(): Promise<boolean>;
   /** Whether jobs can be started now. */
   checkReady(signal?: AbortSignal): Promise<Readiness>;
+  /** Like `checkReady`, but first starts what the runtime itself needs and a user may start. For runtimes that need it. */
+  prepare?(signal?: AbortSignal): Promise<Readiness>;
+  /** What a person should know who configured it: settings that it can't apply, one sentence each. */
+  readonly warnings?: readonly string[];
   /** Makes the image available as the policy says. @throws RuntimeError */
   pull(image: string, policy: PullPolicy, signal?: AbortSignal): Promise<void>;
   /**
@@ -55,10 +100,21 @@ export interface Runtime {
   wasStarted(job: JobPlace): Promise<boolean>;
   /** Resolves when the job has ended, however long ago. Rejects only when `signal` is aborted. */
   wait(job: JobPlace, signal?: AbortSignal): Promise<JobExit>;
-  /** Asks the job to end; after `graceMs` makes it. Does nothing to a job that is not running. */
+  /** Asks the job to end; after `graceMs` makes it. Does nothing to a job that is not running. @throws RuntimeError */
   kill(job: JobPlace, graceMs: number): Promise<void>;
   /** The job IDs of this runner instance that are running now. */
   listRunning(signal?: AbortSignal): Promise<string[]>;
-  /** Forgets a job that has ended. */
+  /** Forgets a job that has ended. @throws RuntimeError */
   remove(job: JobPlace): Promise<void>;
+  /**
+   * This runner instance's containers, running or not, but those of the jobs in `except`. None where the runtime keeps
+   * nothing of a job. @throws RuntimeError
+   */
+  listLeft(except: ReadonlySet<string>, signal?: AbortSignal): Promise<OwnContainer[]>;
+  /** Ends and removes a container of `listLeft`; by its ID, so that no later one of the same job is meant. @throws RuntimeError */
+  removeLeft(id: string): Promise<void>;
+  /** The folder of this machine in which containers and images take space, if there is one. */
+  storageFolder(signal?: AbortSignal): Promise<string | undefined>;
+  /** Undefined where jobs run without images. */
+  readonly images: ImageStore | undefined;
 }

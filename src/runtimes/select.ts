@@ -1,15 +1,19 @@
 import { type Config, type RuntimeName, runtimeNames } from '../config/schema.ts';
 import { ExitCode, UserError } from '../lib/errors.ts';
+import { type Logger, silentLogger } from '../lib/logger.ts';
+import { createAppleRuntime } from './apple/apple.ts';
 import { createDockerRuntime } from './docker.ts';
 import { createHostRuntime } from './host.ts';
 import { createPodmanRuntime } from './podman.ts';
-import type { JobPlace, Runtime } from './runtime.ts';
+import type { JobPlace, Readiness, Runtime } from './runtime.ts';
 
 export interface SelectOptions {
   config: Config;
   env: NodeJS.ProcessEnv;
   instanceId: string;
   knownJobs: () => Promise<JobPlace[]>;
+  /** Nothing is logged without one. */
+  logger?: Logger;
   signal?: AbortSignal;
 }
 
@@ -22,9 +26,8 @@ export async function selectRuntime(options: SelectOptions): Promise<Runtime> {
   if (configured !== undefined) return requireReady(createRuntime(configured, options), options.signal);
   const reasons: string[] = [];
   for (const name of runtimeNames) {
-    if (name === 'apple') continue;
     const runtime = createRuntime(name, options);
-    const readiness = await runtime.checkReady(options.signal);
+    const readiness = await prepare(runtime, options.signal);
     if (readiness.ready) return runtime;
     reasons.push(`${name}: ${readiness.reason}`);
   }
@@ -35,7 +38,7 @@ export async function selectRuntime(options: SelectOptions): Promise<Runtime> {
 }
 
 async function requireReady(runtime: Runtime, signal: AbortSignal | undefined): Promise<Runtime> {
-  const readiness = await runtime.checkReady(signal);
+  const readiness = await prepare(runtime, signal);
   if (readiness.ready) return runtime;
   throw new UserError(`the runtime ${runtime.name} is not ready: ${readiness.reason}`, {
     remedy: readiness.remedy,
@@ -43,20 +46,24 @@ async function requireReady(runtime: Runtime, signal: AbortSignal | undefined): 
   });
 }
 
-function createRuntime(name: RuntimeName, { config, env, instanceId, knownJobs }: SelectOptions): Runtime {
-  const options = { env: withoutOwnVariables(env), instanceId, limits: config.jobs };
+function prepare(runtime: Runtime, signal: AbortSignal | undefined): Promise<Readiness> {
+  return runtime.prepare?.(signal) ?? runtime.checkReady(signal);
+}
+
+/** A runtime as it is configured, ready or not. */
+export function createRuntime(name: RuntimeName, options: Omit<SelectOptions, 'signal'>): Runtime {
+  const { config, instanceId, knownJobs, logger = silentLogger } = options;
+  const env = withoutOwnVariables(options.env);
+  const engineOptions = { env, instanceId, limits: config.jobs, logger };
   switch (name) {
     case 'docker':
-      return createDockerRuntime(options);
+      return createDockerRuntime(engineOptions);
     case 'podman':
-      return createPodmanRuntime(options);
+      return createPodmanRuntime(engineOptions);
     case 'host':
-      return createHostRuntime({ env: options.env, settings: config.host, knownJobs });
+      return createHostRuntime({ env, settings: config.host, knownJobs });
     case 'apple':
-      throw new UserError('the runtime apple is not supported yet', {
-        remedy: 'Set runner.runtime to docker, podman or host.',
-        exitCode: ExitCode.runtime,
-      });
+      return createAppleRuntime(engineOptions);
   }
 }
 

@@ -1,7 +1,7 @@
 import assert from 'node:assert/strict';
 import { spawn } from 'node:child_process';
 import { once } from 'node:events';
-import { readdir, stat, utimes, writeFile } from 'node:fs/promises';
+import { readdir, readFile, stat, utimes, writeFile } from 'node:fs/promises';
 import { join } from 'node:path';
 import { describe, test } from 'node:test';
 import { eventually } from '../../test/support/eventually.ts';
@@ -135,10 +135,10 @@ describe('the state', () => {
     assert.equal((await waitForExit(job.folder)).exitCode, undefined);
   });
 
-  test('of a supervisor that was killed is an end that nobody saw', async () => {
+  test('of a supervisor that was killed, with all that belongs to it, is an end that nobody saw', async () => {
     await using job = await makeJobFolder();
-    await start(job, 'exec sleep 0.3');
-    process.kill(await runningPid(job), 'SIGKILL');
+    await start(job, 'exec sleep 60');
+    process.kill(-(await runningPid(job)), 'SIGKILL');
     assert.equal((await waitForExit(job.folder)).exitCode, undefined);
   });
 
@@ -155,6 +155,46 @@ describe('the state', () => {
     await utimes(mark, longAgo, longAgo);
     assert.equal((await waitForExit(job.folder)).exitCode, undefined);
     assert.deepEqual(await readState(job.folder), { phase: 'none' });
+  });
+
+  test('is made once, even when an earlier launch comes to life in between', async () => {
+    await using job = await makeJobFolder();
+    const starts = await Promise.allSettled(Array.from({ length: 8 }, () => start(job, 'echo begun; sleep 0.2')));
+    assert.ok(starts.some(({ status }) => status === 'fulfilled'));
+    for (const result of starts) assert.ok(result.status === 'fulfilled' || result.reason instanceof RuntimeError);
+    await waitForExit(job.folder);
+    assert.equal(await job.readLog(), 'begun\n');
+  });
+
+  test('of another boot is that of no process, and tells that the machine restarted', async () => {
+    await using job = await makeJobFolder();
+    await start(job, 'while [ ! -e "$1/go" ]; do sleep 0.02; done', job.folder);
+    const pid = await runningPid(job);
+    const mark = join(job.folder, `supervisor.running.${pid}`);
+    const thisBoot = await readFile(mark, 'utf8');
+    await writeFile(mark, 'another boot');
+    assert.equal(await isSupervisor(pid, job.folder), false);
+    const { exitCode, machineRestarted } = await waitForExit(job.folder);
+    assert.deepEqual([exitCode, machineRestarted], [undefined, true]);
+    await writeFile(mark, thisBoot);
+    await writeFile(join(job.folder, 'go'), '');
+    assert.equal((await waitForExit(job.folder)).machineRestarted, false);
+  });
+
+  test('is not that of a process that merely names the folder, nor one whose name begins with it', async () => {
+    await using job = await makeJobFolder();
+    const reader = spawn('/bin/sh', ['-c', 'sleep 5', 'tail', job.folder], { stdio: 'ignore' });
+    try {
+      assert.equal(await isSupervisor(reader.pid ?? 0, job.folder), false);
+      await start(job, 'while [ ! -e "$1/go" ]; do sleep 0.02; done', job.folder);
+      const pid = await runningPid(job);
+      assert.equal(await isSupervisor(pid, job.folder.slice(0, -1)), false);
+      await writeFile(join(job.folder, 'go'), '');
+      await waitForExit(job.folder);
+    } finally {
+      reader.kill('SIGKILL');
+      await once(reader, 'exit');
+    }
   });
 
   test('of a job that is just being launched is no end', async () => {

@@ -1,0 +1,212 @@
+/** Apple's `container`: every container is a virtual machine of its own. What is special about it: docs/decisions/0007. */
+import { type Config, tables } from '../../config/schema.ts';
+import { readTail } from '../../lib/read-tail.ts';
+import { isCommandInstalled, runCommand } from '../../lib/run-command.ts';
+import { sleep } from '../../lib/sleep.ts';
+import {
+  agentArguments,
+  containerIdFile,
+  hasContainerId,
+  instanceLabel,
+  killWithGrace,
+  launchClient,
+  maxReasonBytes,
+  pullByPolicy,
+  quickMs,
+  said,
+} from '../container-client.ts';
+import type { RuntimeOptions } from '../engine.ts';
+import {
+  type JobExit,
+  type JobPlace,
+  type OwnContainer,
+  type PullPolicy,
+  type Readiness,
+  type Runtime,
+  RuntimeError,
+  type StartOptions,
+} from '../runtime.ts';
+import * as supervisor from '../supervisor.ts';
+import { listContainers } from './containers.ts';
+import { whyUnsuitable } from './mac.ts';
+import { checkServices, type RunContainer, startServices } from './services.ts';
+
+const command = 'container';
+const pollMs = 1000;
+// What the client ends with when it fails itself; it has deleted the container then.
+const clientFailed = 1;
+// The services have ended, and every container with them.
+const connectionLost = /Error: interrupted: .*XPC connection error.*$/;
+
+export function createAppleRuntime({ env, instanceId, limits }: Omit<RuntimeOptions, 'logger'>): Runtime {
+  const run: RunContainer = (args, options = {}) => runCommand(command, args, { env, ...options });
+  // Otherwise all platforms of an image are pulled.
+  const platform = env['CONTAINER_DEFAULT_PLATFORM'] ? [] : ['--platform', 'linux/arm64'];
+
+  async function prepare(signal?: AbortSignal): Promise<Readiness> {
+    const { running, ...readiness } = await checkServices(run, env, signal);
+    if (!readiness.ready || running) return readiness;
+    const started = await startServices(run, signal);
+    return started.ready ? readiness : started;
+  }
+
+  async function pull(image: string, policy: PullPolicy, signal?: AbortSignal): Promise<void> {
+    // A restart of the machine or somebody may have stopped the services since the runner started.
+    const readiness = await prepare(signal);
+    if (!readiness.ready) throw new RuntimeError(`the runtime apple is not ready: ${readiness.reason}`);
+    await pullByPolicy(image, policy, {
+      isThere: () => hasImage(image, signal),
+      pull: () => run(['image', 'pull', '--progress', 'none', ...platform, image], { signal }),
+    });
+  }
+
+  async function hasImage(image: string, signal?: AbortSignal): Promise<boolean> {
+    const { exitCode } = await run(['image', 'inspect', image], { signal, timeoutMs: quickMs });
+    return exitCode === 0;
+  }
+
+  function runArguments(job: StartOptions): string[] {
+    return [
+      'run',
+      ...['--name', job.jobId],
+      ...['--label', `${instanceLabel}=${instanceId}`],
+      ...['--cidfile', containerIdFile(job)],
+      '-i',
+      // The job's log is the agent's.
+      ...['--progress', 'none'],
+      ...platform,
+      ...['-c', String(wholeCpus(limits)), '-m', memory(limits)],
+      ...['--cap-drop', 'ALL'],
+      ...limits.capabilities.flatMap((name) => ['--cap-add', name]),
+      ...(limits.network === undefined ? [] : ['--network', limits.network]),
+      ...['--entrypoint', limits.entrypoint],
+      job.image,
+      ...agentArguments,
+    ];
+  }
+
+  async function wait(job: JobPlace, signal?: AbortSignal): Promise<JobExit> {
+    const exit = await supervisor.waitForExit(job.folder, signal);
+    const left = await findContainer(job, signal);
+    if (left?.running) {
+      // Only the client is gone, and with it the one that would have learnt the exit code.
+      await untilStopped(job, signal);
+      return unseenEnd(new Date());
+    }
+    if (exit.exitCode === clientFailed && connectionLost.test(await readTail(job.logFile, maxReasonBytes))) {
+      return unseenEnd(exit.endedAt);
+    }
+    const failed = left === undefined && exit.exitCode === clientFailed;
+    const ran = (await hasContainerId(job)) && !failed;
+    return {
+      exitCode: exit.exitCode,
+      endedAt: exit.endedAt,
+      // Memory is the virtual machine's, and nobody tells what its kernel did inside.
+      outOfMemory: false,
+      startError: ran ? undefined : await startError(job),
+    };
+  }
+
+  async function untilStopped(job: JobPlace, signal?: AbortSignal): Promise<void> {
+    do await sleep(pollMs, signal);
+    while ((await findContainer(job, signal))?.running);
+  }
+
+  // Without its services nothing runs; once they run again, what they still know counts.
+  async function findContainer(job: JobPlace, signal?: AbortSignal) {
+    const find = async () => (await listContainers(run, signal)).find(({ id }) => id === job.jobId);
+    try {
+      return await find();
+    } catch (error) {
+      signal?.throwIfAborted();
+      if (!(error instanceof RuntimeError) || !(await prepare(signal)).ready) return undefined;
+      return find().catch(() => {
+        signal?.throwIfAborted();
+        return undefined;
+      });
+    }
+  }
+
+  async function kill(job: JobPlace, graceMs: number): Promise<void> {
+    await killWithGrace(job, graceMs, (name) => run(['kill', '--signal', name, job.jobId], { timeoutMs: quickMs }));
+  }
+
+  async function listRunning(signal?: AbortSignal): Promise<string[]> {
+    const containers = await listContainers(run, signal);
+    return containers
+      .filter(({ running, labels }) => running && labels[instanceLabel] === instanceId)
+      .map(({ id }) => id);
+  }
+
+  async function remove(job: JobPlace): Promise<void> {
+    await run(['delete', '--force', job.jobId], { timeoutMs: quickMs });
+    await supervisor.forget(job.folder);
+  }
+
+  async function listLeft(except: ReadonlySet<string>, signal?: AbortSignal): Promise<OwnContainer[]> {
+    const containers = await listContainers(run, signal);
+    return containers
+      .filter(({ id, labels }) => labels[instanceLabel] === instanceId && !except.has(id))
+      .map(({ id }) => ({ id, jobId: id, createdAt: new Date(0), sizeBytes: undefined }));
+  }
+
+  async function removeLeft(id: string): Promise<void> {
+    const result = await run(['delete', '--force', id], { timeoutMs: quickMs });
+    if (result.exitCode !== 0) throw new RuntimeError(said(result));
+  }
+
+  return {
+    name: 'apple',
+    isInstalled: async () => (await isCommandInstalled(command, env)) && (await whyUnsuitable(env)) === undefined,
+    checkReady: async (signal) => {
+      const { running: _, ...readiness } = await checkServices(run, env, signal);
+      return readiness;
+    },
+    prepare,
+    warnings: unapplied(limits),
+    pull,
+    start: (job, signal) => launchClient(job, [command, ...runArguments(job)], env, signal),
+    wasStarted: (job) => supervisor.wasStarted(job.folder),
+    wait,
+    kill,
+    listRunning,
+    remove,
+    listLeft,
+    removeLeft,
+    storageFolder: async () => undefined,
+    images: undefined,
+  };
+}
+
+function unseenEnd(endedAt: Date): JobExit {
+  return { exitCode: undefined, endedAt, outOfMemory: false, startError: undefined };
+}
+
+/** A virtual machine has whole processors. */
+function wholeCpus({ cpus }: Config['jobs']): number {
+  return Math.ceil(cpus);
+}
+
+function memory({ memoryGib }: Config['jobs']): string {
+  const mib = Math.round(memoryGib * 1024);
+  return mib % 1024 === 0 ? `${mib / 1024}G` : `${mib}M`;
+}
+
+/** What somebody has set and this runtime can't do. */
+function unapplied(limits: Config['jobs']): string[] {
+  const warnings: string[] = [];
+  if (wholeCpus(limits) !== limits.cpus)
+    warnings.push(`jobs.cpus: Apple’s container gives whole CPUs, so jobs have ${wholeCpus(limits)}`);
+  if (limits.pids !== tables.jobs.pids.default)
+    warnings.push(
+      'jobs.pids is not applied by Apple’s container: a job can use up the processes of its own virtual machine only',
+    );
+  return warnings;
+}
+
+/** What the client said: before the agent runs, nobody else writes into the log. */
+async function startError(job: JobPlace): Promise<string> {
+  const text = await readTail(job.logFile, maxReasonBytes);
+  // The first error is the cause, those behind it tell what could not be done because of it.
+  return /Error: (.*?)(?= Error: |$)/.exec(text)?.[1]?.trim() || text || 'the engine gave no reason';
+}

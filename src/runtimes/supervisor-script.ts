@@ -1,0 +1,123 @@
+/**
+ * What runs as a supervisor: POSIX shell, and commands that every system has, in their plainest form, so that dash, bash as
+ * sh and busybox all do, on Linux and macOS alike. Nothing that a job prints ever becomes a word of a script.
+ */
+
+/** Its own name in the list of processes, before the job's folder. */
+export const writerName = 'plan42-job-log';
+
+/**
+ * Arguments: the job's folder, its log, the log's limit in bytes, the shell and script of the log writer, and then the
+ * command. The left side of the pipe runs the command and says how it ended; the right side writes the log.
+ *
+ * However busy jobs are, the runner has to answer pings: jobs come second, within their session (nice) and, where Linux
+ * shares the processor by session, the session as a whole (autogroup).
+ *
+ * All of it outlives signals to its process group; commands that the left side starts get the default back.
+ */
+export const supervisorScript = `
+trap '' HUP INT QUIT TERM
+folder=$1 log=$2 limit=$3 shell=$4 writer=$5; shift 5
+mv "$folder/supervisor.new" "$folder/supervisor.running.$$" 2>/dev/null || exit 125
+renice -n 5 -p $$ >/dev/null 2>&1
+{ echo 10 >/proc/$$/autogroup; } 2>/dev/null
+{
+  trap : HUP INT QUIT TERM
+  ("$@" 2>&1)
+  code=$?
+  ending=$folder/supervisor.ending.$$.$code
+  mv "$folder/supervisor.running.$$" "$ending"
+  exec >/dev/null
+  tries=0
+  while [ -e "$ending" ] && [ $((tries += 1)) -le 50 ]; do sleep 0.1 || sleep 1; done
+  mv "$ending" "$folder/supervisor.exited.$code"
+} | exec "$shell" -c "$writer" ${writerName} "$folder" "$log" "$limit" >/dev/null
+`;
+
+/**
+ * Arguments: the job's folder, its log and the log's limit in bytes. Copies its standard input to the log, as it comes
+ * (`dd` writes what each read brings), in rounds that are small enough to keep the limit even when every read is full.
+ *
+ * What can't be written is counted and left out, and the next try comes a second later: the job must not wait for a disk.
+ * Should this shell itself fail, for want of a process for instance, it becomes a `cat` that keeps the job going.
+ */
+export const writerScript = `
+folder=$1 log=$2 limit=$3
+PATH=$PATH:/usr/bin:/bin LC_ALL=C
+export PATH LC_ALL
+unset BLOCK_SIZE LS_BLOCK_SIZE
+umask 077
+trap 'exec cat' EXIT
+block=$((limit / 256))
+[ $block -le 65536 ] || block=65536
+reserve=$((limit / 8))
+cut=0 head=0 missing=0 tried= freeing=
+
+measure() {
+  set -- $(ls -ln "$log")
+  size=$5
+}
+
+keep_newest() {
+  at=$(((size - $1) / block)) span=$(($1 / 4 / block))
+  rest_of_line=$(dd if="$log" bs=$block skip=$at count=$span | head -n 1 | wc -c)
+  [ $((rest_of_line)) -lt $((span * block)) ] || rest_of_line=0
+  from=$((at * block + rest_of_line))
+  gone=$((cut + from - head))
+  mark="[plan42: the first $gone bytes of this log were cut]"
+  {
+    copy_from $from <&5 >"$log.cut" && mv -f "$log.cut" "$log" || { rm -f "$log.cut"; return 1; }
+    # The last to close a file without a name frees it, which takes a while: not us, then, and not while the job has to do.
+    [ -z "$freeing" ] || wait "$freeing"
+    nice -n 19 sleep 0 &
+    freeing=$!
+  } 5<"$log"
+  cut=$gone head=$((\${#mark} + 1))
+  measure
+}
+
+copy_from() {
+  echo "$mark" && dd bs=$block skip=$(($1 / block - 1)) count=1 >/dev/null || return 1
+  [ $(($1 % block)) -eq 0 ] || dd bs=$(($1 % block)) count=1 >/dev/null || return 1
+  cat
+}
+
+make_room() {
+  measure
+  [ $((limit - size)) -ge $reserve ] || keep_newest $((limit / 4)) || keep_newest $((limit / 16))
+}
+
+tell_missing() {
+  line_end=
+  [ -z "$(tail -c 1 "$log")" ] || line_end='\\n'
+  printf "$line_end[plan42: at least $missing bytes of the output are missing here: they could not be written]\\n" >>"$log" &&
+    missing=0
+}
+
+is_writable() {
+  if [ $missing -gt 0 ]; then
+    now=$(date +%s)
+    [ "$now" != "$tried" ] || return 1
+    tried=$now
+  fi
+  make_room || return 1
+  [ $missing -eq 0 ] || { tell_missing && measure; }
+}
+
+while [ -e "$log" ]; do
+  if is_writable; then
+    report=$(dd bs=$block count=$(((limit - size) / block)) 2>&1 >>"$log") || missing=1
+    case $report in 0+0*) break ;; esac
+  else
+    left_out=$(dd bs=65536 count=32 | wc -c)
+    [ $((left_out)) -gt 0 ] || break
+    missing=$((missing + left_out))
+  fi
+done
+[ $missing -eq 0 ] || { make_room && tell_missing; }
+cat
+for ending in "$folder"/supervisor.ending.*; do
+  mv "$ending" "$folder/supervisor.exited.\${ending##*.}"
+done
+trap - EXIT
+`;

@@ -1,0 +1,13 @@
+import { type RuntimeName, runtimeNames } from '../config/schema.ts';
+import type { Readiness } from './runtime.ts';
+
+export interface RuntimeStatus {
+  name: RuntimeName;
+  installed: boolean;
+  readiness: Readiness;
+}
+
+/** The one that is used when none is configured. */
+export function firstReady(statuses: readonly RuntimeStatus[]): RuntimeName | undefined {
+  return runtimeNames.find((name) => statuses.some((status) => status.name === name && status.readiness.ready));
+}
