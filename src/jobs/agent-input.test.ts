@@ -1,7 +1,7 @@
 import assert from 'node:assert/strict';
 import { describe, test } from 'node:test';
 import { readConfig } from '../config/read.ts';
-import { buildAgentInput, findConnection } from './agent-input.ts';
+import { buildAgentInput } from './agent-input.ts';
 
 const file = `
 [github.one]
@@ -58,15 +58,5 @@ describe('what the agent gets', () => {
   test('may have keys like __proto__, which are data', () => {
     const request = '{"__proto__":{"a":1},"constructor":1}';
     assert.equal(buildAgentInput(request, {}), request);
-  });
-});
-
-describe('connections', () => {
-  test('are found by their ID, in any capitals', () => {
-    assert.equal(findConnection(github, 'abcdef00-0000-4000-8000-000000000001')?.token, 'ghp_one');
-    assert.equal(findConnection(github, 'ABCDEF00-0000-4000-8000-000000000002')?.token, 'ghp_two');
-  });
-  test('are none without an ID', () => {
-    for (const id of [undefined, null, '', 'other']) assert.equal(findConnection(github, id), undefined);
   });
 });

@@ -22,16 +22,7 @@ export function buildAgentInput(request: string, { turn, connection, feedback }:
   };
   replace('Turn', turn);
   replace('GithubToken', connection?.token);
-  replace('GithubURL', connection?.url.href.replace(/\/$/, ''));
+  replace('GithubURL', connection?.url.href.replace(/\/+$/, ''));
   replace('FeedBack', feedback);
   return JSON.stringify(input);
-}
-
-/** The connection with this ID, if the configuration has it. */
-export function findConnection(
-  connections: Record<string, Connection>,
-  id: string | null | undefined,
-): Connection | undefined {
-  if (!id) return undefined;
-  return Object.values(connections).find((connection) => connection.connectionId?.toLowerCase() === id.toLowerCase());
 }

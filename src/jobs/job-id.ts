@@ -7,6 +7,27 @@ export function formatJobId(taskId: string, turnIndex: number): string {
   return `${prefix}${taskId.toLowerCase()}-${turnIndex}`;
 }
 
+/** The parts of a job ID. */
+export function parseJobId(jobId: string): { taskId: string; turnIndex: number } {
+  const dash = jobId.lastIndexOf('-');
+  return { taskId: jobId.slice(prefix.length, dash), turnIndex: Number(jobId.slice(dash + 1)) };
+}
+
+/**
+ * Whether `text` can be the start of a job ID, or of one without `plan42-` before it: a task's ID, for instance. Nothing else
+ * gets near a path or a command.
+ */
+export function isJobIdPrefix(text: string): boolean {
+  if (text !== '' && prefix.startsWith(text)) return true;
+  const rest = text.startsWith(prefix) ? text.slice(prefix.length) : text;
+  const example = '00000000-0000-0000-0000-000000000000';
+  if (rest.length <= example.length) return rest !== '' && isUuid(rest.toLowerCase() + example.slice(rest.length));
+  return (
+    isJobId(`${prefix}${rest}`) ||
+    (rest.length === example.length + 1 && rest.endsWith('-') && isUuid(rest.slice(0, -1)))
+  );
+}
+
 /** Whether `text` has the form of a job ID, so that it can't reach outside a folder or be taken for an option. */
 export function isJobId(text: string): boolean {
   const dash = text.lastIndexOf('-');

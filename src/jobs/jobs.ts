@@ -1,14 +1,16 @@
 import { hostname } from 'node:os';
 import * as v from 'valibot';
-import type { Config } from '../config/schema.ts';
+import type { Config, RuntimeName } from '../config/schema.ts';
+import type { GithubConnections } from '../github/connections.ts';
 import { isAbort } from '../lib/errors.ts';
 import type { Logger } from '../lib/logger.ts';
+import { Slots } from '../lib/slots.ts';
 import type { Plan42Client } from '../plan42/client.ts';
 import { InvokeAgentRequest } from '../plan42/messages.ts';
 import type { Runtime } from '../runtimes/runtime.ts';
+import { persevere } from './persevere.ts';
 import type { JobRecord } from './record.ts';
 import { runJob } from './run-job.ts';
-import { Slots } from './slots.ts';
 import type { JobSecrets, JobStore } from './store.ts';
 import { TurnUpdates } from './turn-updates.ts';
 
@@ -16,12 +18,34 @@ export interface JobsOptions {
   config: Config;
   store: JobStore;
   runtime: Runtime;
+  /** The runtime of jobs that an earlier run of this runner started with another one. */
+  otherRuntime: (name: RuntimeName) => Runtime;
   client: Plan42Client;
+  github: GithubConnections;
   logger: Logger;
+}
+
+export interface JobCounts {
+  running: number;
+  starting: number;
+  /** For a slot, or for the feedback on pull requests. */
+  waiting: number;
+  /** The agent has ended, and the server is still to be told. */
+  ending: number;
+}
+
+interface Job {
+  record: JobRecord;
+  runtime: Runtime;
+  invocation: InvokeAgentRequest | undefined;
+  agentToken: string;
+  /** By a person's wish, before this run. */
+  isKilled: boolean;
 }
 
 interface ActiveJob {
   record: JobRecord;
+  runtime: Runtime;
   cancel: AbortController;
   done: Promise<void>;
 }
@@ -32,6 +56,8 @@ export class Jobs implements AsyncDisposable {
   readonly #slots: Slots;
   readonly #active = new Map<string, ActiveJob>();
   readonly #starting = new Set<Promise<void>>();
+  /** How many wait for something else than a slot. */
+  #waiting = 0;
   readonly #detach = new AbortController();
 
   constructor(options: JobsOptions) {
@@ -44,9 +70,23 @@ export class Jobs implements AsyncDisposable {
     return this.#active.size;
   }
 
+  /** Whether there is something left to do for the job. */
+  has(jobId: string): boolean {
+    return this.#active.has(jobId);
+  }
+
   /** How many jobs are being started now. */
   get startingCount(): number {
     return this.#starting.size;
+  }
+
+  /** How many jobs are how far. */
+  get counts(): JobCounts {
+    const { held } = this.#slots;
+    const waiting = this.#slots.waiting + this.#waiting;
+    const starting = this.#starting.size;
+    const running = Math.max(0, held - starting);
+    return { running, starting, waiting, ending: Math.max(0, this.count - held - waiting) };
   }
 
   /** Resolves when no job is being started; those that wait for a slot do not count. */
@@ -59,52 +99,77 @@ export class Jobs implements AsyncDisposable {
    * @throws JobExistsError
    */
   async accept(record: JobRecord, secrets: JobSecrets): Promise<void> {
-    await this.#options.store.create(record, secrets);
-    this.#watch(record, secrets);
+    const { store, runtime } = this.#options;
+    await store.create(record, secrets);
+    const { request, agentToken } = secrets;
+    this.#watch({ record, runtime, invocation: parseRequest(request), agentToken, isKilled: false });
   }
 
   /** Goes on with the jobs that an earlier run of this runner left. */
   async adopt(): Promise<void> {
     const { logger } = this.#options;
-    for (const { record, secrets, killed } of await this.#readLeft()) {
-      this.#watch(record, secrets);
-      logger.info('a job of an earlier run is looked after again', { job_id: record.jobId, phase: record.phase });
-      if (!killed) continue;
-      this.kill(record.jobId).catch((error: unknown) => {
-        logger.error('a job could not be killed', { job_id: record.jobId, error });
-      });
+    for (const job of await this.#readLeft()) {
+      const { jobId, phase } = job.record;
+      this.#watch(job);
+      logger.info('a job of an earlier run is looked after again', { job_id: jobId, phase });
+      if (job.isKilled) void this.#end(jobId, job.runtime);
     }
   }
 
   /** Running jobs first, since they hold their slots already; the others in the order in which they were accepted. */
-  async #readLeft() {
-    const { store, runtime, logger } = this.#options;
-    const left = [];
+  async #readLeft(): Promise<Job[]> {
+    const { store, logger } = this.#options;
+    const left: Job[] = [];
     for (const jobId of await store.listActive()) {
       try {
-        const record = await store.readActive(jobId);
-        // Whatever the record says: the last run may have ended before it could write it.
-        if (record.phase === 'accepted' && (await runtime.wasStarted(store.place(jobId)))) record.phase = 'started';
-        const request = (await store.readRequest(jobId)) ?? '{}';
-        const secrets = { request, agentToken: await store.readAgentToken(jobId) };
-        left.push({ record, secrets, killed: await store.isKilled(jobId) });
+        left.push(await this.#readJob(jobId));
       } catch (error) {
-        logger.error('a job of an earlier run cannot be read', { job_id: jobId, error });
+        const { folder } = store.place(jobId);
+        logger.error('a job of an earlier run cannot be read and is left as it is', { job_id: jobId, folder, error });
       }
     }
     const rank = ({ phase, acceptedAt }: JobRecord) => `${phase === 'accepted' ? 1 : 0} ${acceptedAt}`;
     return left.toSorted((a, b) => (rank(a.record) < rank(b.record) ? -1 : 1));
   }
 
-  /** Ends a job by a person's wish. Returns false when there is no such job. */
+  async #readJob(jobId: string): Promise<Job> {
+    const { store, runtime, otherRuntime } = this.#options;
+    const record = await store.readActive(jobId);
+    const started = record.runtime === runtime.name ? runtime : otherRuntime(record.runtime);
+    // Whatever the record says: the last run may have ended before it could write it.
+    if (record.phase === 'accepted' && (await started.wasStarted(store.place(jobId)))) record.phase = 'started';
+    const isWaiting = record.phase === 'accepted';
+    return {
+      record: isWaiting ? { ...record, runtime: runtime.name } : record,
+      runtime: isWaiting ? runtime : started,
+      invocation: parseRequest((await store.readRequest(jobId)) ?? '{}'),
+      agentToken: await store.readAgentToken(jobId),
+      isKilled: await store.isKilled(jobId),
+    };
+  }
+
+  /** Ends a job by a person's wish, and resolves when it is told to. Returns false when there is no such job. */
   async kill(jobId: string): Promise<boolean> {
     const job = this.#active.get(jobId);
     if (!job) return false;
-    const { store, runtime, config } = this.#options;
-    await store.markKilled(jobId);
+    const { store, logger } = this.#options;
+    // On a full disk it is killed all the same; only a crash in this moment would forget by whom.
+    await store.markKilled(jobId).catch((error: unknown) => {
+      logger.warn('the wish to kill a job could not be written down', { job_id: jobId, error });
+    });
     job.cancel.abort(new Error('killed by user'));
-    await runtime.kill(store.place(jobId), config.jobs.stopTimeoutMs);
+    await this.#end(jobId, job.runtime);
     return true;
+  }
+
+  /** Tries until it is told, since the engine can be down: nobody will ask again. */
+  async #end(jobId: string, runtime: Runtime): Promise<void> {
+    const { store, config, logger } = this.#options;
+    const options = { logger: logger.with({ job_id: jobId }), signal: this.#detach.signal };
+    const kill = async () => {
+      if (this.#active.has(jobId)) await runtime.kill(store.place(jobId), config.jobs.stopTimeoutMs);
+    };
+    await persevere(kill, { ...options, failure: 'the job could not be killed' }).catch(() => {});
   }
 
   /** Stops looking after the jobs. Those that run go on, and the next run of this runner adopts them. */
@@ -113,15 +178,14 @@ export class Jobs implements AsyncDisposable {
     await Promise.all([...this.#active.values()].map((job) => job.done));
   }
 
-  #watch(record: JobRecord, { request, agentToken }: JobSecrets): void {
-    const { config, store, runtime, client } = this.#options;
+  #watch({ record, runtime, invocation, agentToken, isKilled }: Job): void {
+    const { config, store, client, github } = this.#options;
     const { jobId, tenantId, taskId, turnIndex } = record;
     const logger = this.#options.logger.with({ job_id: jobId, task_id: taskId, turn_index: turnIndex });
-    const parsed = v.safeParse(InvokeAgentRequest, JSON.parse(request));
-    const invocation = parsed.success ? parsed.output : undefined;
     const path = { tenantId, taskId, turnIndex };
     const turn = new TurnUpdates({ client: client.withToken(agentToken), path, turn: invocation?.Turn, logger });
     const cancel = new AbortController();
+    if (isKilled) cancel.abort(new Error('killed by user'));
     const context = {
       config,
       store,
@@ -130,9 +194,11 @@ export class Jobs implements AsyncDisposable {
       turn,
       logger,
       hostName: hostname(),
-      connectionId: invocation?.PrivateGithubConnectionID,
+      github,
+      invocation,
       detach: this.#detach.signal,
       cancel: cancel.signal,
+      noteWaiting: () => this.#noteWaiting(),
       noteStarting: () => this.#noteStarting(),
     };
     const done = runJob(record, context)
@@ -141,7 +207,16 @@ export class Jobs implements AsyncDisposable {
           logger.error('the job is left as it is until the next start', { error });
       })
       .finally(() => this.#active.delete(jobId));
-    this.#active.set(jobId, { record, cancel, done });
+    this.#active.set(jobId, { record, runtime, cancel, done });
+  }
+
+  #noteWaiting(): Disposable {
+    this.#waiting += 1;
+    return {
+      [Symbol.dispose]: () => {
+        this.#waiting -= 1;
+      },
+    };
   }
 
   #noteStarting(): Disposable {
@@ -154,4 +229,16 @@ export class Jobs implements AsyncDisposable {
       },
     };
   }
+}
+
+/** Undefined where the request has the wrong shape. @throws Error for what is not JSON, without a word of it: it is secret */
+function parseRequest(request: string): InvokeAgentRequest | undefined {
+  let body: unknown;
+  try {
+    body = JSON.parse(request);
+  } catch {
+    throw new Error('the request is not JSON');
+  }
+  const parsed = v.safeParse(InvokeAgentRequest, body);
+  return parsed.success ? parsed.output : undefined;
 }

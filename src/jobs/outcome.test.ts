@@ -15,7 +15,26 @@ describe('what became of a job is told', () => {
     ['an exit code that is no signal', describeExit(record, { ...exit, exitCode: 255 }, 'host-1'), /exit code 255\b/],
     ['a kill', describeExit({ ...record, killed: true }, { ...exit, exitCode: 137 }, 'host-1'), /killed by user/],
     ['no memory', describeExit(record, { ...exit, exitCode: 137, outOfMemory: true }, 'host-1'), /out of memory/],
-    ['a restart', describeExit(record, { ...exit, exitCode: undefined }, 'host-1'), /machine restarted/],
+    [
+      'no memory for one process',
+      describeExit(record, { ...exit, exitCode: 9, outOfMemory: true }, 'host-1'),
+      /^A process .*out of memory.*exit code 9\b/,
+    ],
+    ...(
+      [
+        [undefined, undefined, /gone and nobody saw it end: it was killed, or the machine restarted\. /],
+        [undefined, false, /gone and nobody saw it end: it was killed\. /],
+        [undefined, true, /^The machine restarted while the agent was running\. /],
+        // Ended by the shutdown, which left time to see it.
+        [143, true, /SIGTERM \(exit code 143\) before it finished its turn, and the machine restarted\. /],
+        [143, false, /SIGTERM \(exit code 143\) before it finished its turn\. /],
+        [3, true, /exit code 3 without finishing its turn\. /],
+      ] as const
+    ).map(([exitCode, machineRestarted, expected]): [string, string, RegExp] => [
+      `an end with ${exitCode}, restarted: ${machineRestarted}`,
+      describeExit(record, { ...exit, exitCode, machineRestarted }, 'host-1'),
+      expected,
+    ]),
     [
       'no start',
       describeExit(record, { ...exit, exitCode: 127, startError: 'no such file' }, 'host-1'),

@@ -1,14 +1,21 @@
 /** The life of one job, from its acceptance to the end of its turn. */
-import type { Config } from '../config/schema.ts';
+import type { Config, Connection } from '../config/schema.ts';
+import type { GithubConnections } from '../github/connections.ts';
+import { loggable } from '../github/errors.ts';
+import { fetchTaskFeedback, type PullRequestId } from '../github/feedback/task-feedback.ts';
 import { withDeadline } from '../lib/deadline.ts';
-import { describeError, isAbort } from '../lib/errors.ts';
+import { isAbort } from '../lib/errors.ts';
 import type { Logger } from '../lib/logger.ts';
 import { sleep } from '../lib/sleep.ts';
+import type { Slots } from '../lib/slots.ts';
+import type { FeedBack, InvokeAgentRequest } from '../plan42/messages.ts';
 import type { JobExit, Runtime } from '../runtimes/runtime.ts';
-import { buildAgentInput, findConnection } from './agent-input.ts';
-import { describeExit } from './outcome.ts';
+import { buildAgentInput } from './agent-input.ts';
+import { pullRequestsToCheck } from './feedback.ts';
+import { describeExit, describeFailure } from './outcome.ts';
+import { persevere } from './persevere.ts';
+import { pullImage } from './pull-image.ts';
 import type { JobRecord } from './record.ts';
-import type { Slots } from './slots.ts';
 import type { JobStore } from './store.ts';
 import type { TurnUpdates } from './turn-updates.ts';
 
@@ -20,8 +27,11 @@ export interface JobContext {
   turn: TurnUpdates;
   logger: Logger;
   hostName: string;
-  /** The GitHub connection that the request names. */
-  connectionId: string | null | undefined;
+  github: GithubConnections;
+  /** The request, if it can be read. */
+  invocation: InvokeAgentRequest | undefined;
+  /** Called when the job has to wait for something else than a slot; disposed of when it need not any more. */
+  noteWaiting: () => Disposable;
   /** Called when the job begins to start; what it returns is disposed of when it has started or failed to. */
   noteStarting: () => Disposable;
   /** Aborted when this process no longer waits for the job; the job itself goes on. */
@@ -52,11 +62,11 @@ export async function runJob(record: JobRecord, context: JobContext): Promise<vo
     if (job.phase === 'started') {
       const exit = await runtime.wait(place, detach);
       logger.info('the agent has ended', { exit_code: exit.exitCode, out_of_memory: exit.outOfMemory || undefined });
-      job = await recordEnd(job, exit, context);
+      job = await describeEnd(job, exit, context);
     }
   } catch (error) {
     if (detach.aborted && isAbort(error, detach)) throw error;
-    job = await recordFailure(job, error, context);
+    job = await endWithFailure(job, error, context);
   }
   slot.dispose();
   await finishJob(job, context);
@@ -66,32 +76,86 @@ async function startJob(record: JobRecord, context: JobContext, slot: Disposable
   const { config, store, runtime, turn, logger, detach, cancel } = context;
   const stop = AbortSignal.any([detach, cancel, turn.finished]);
   await using _heartbeats = startHeartbeats(turn, stop);
+  const pullRequests = pullRequestsToCheck(context.invocation);
+  // Only where it has to, since nothing is to be awaited before a slot is asked for.
+  const feedback = pullRequests.length === 0 ? undefined : await checkForFeedback(pullRequests, context, stop);
   slot.use(await takeSlot(context, stop));
   using _starting = context.noteStarting();
   const told = tellStatus(context, 'Pulling Agent Image on Local Runner', stop);
-  await runtime.pull(record.image, config.images.pullPolicy, stop);
+  await using _image = await pullImage(record, context, stop);
   logger.debug('the image is there');
   await told;
   stop.throwIfAborted();
 
   const request = await store.readRequest(record.jobId);
   if (request === undefined) throw new Error('the request of the job is gone');
-  const connection = findConnection(config.github, context.connectionId);
-  const requestFile = await store.writeInput(record.jobId, buildAgentInput(request, { turn: turn.newest, connection }));
-  await runtime.start({ ...store.place(record.jobId), image: record.image, requestFile }, detach);
+  const connection = findConnection(context);
+  const input = buildAgentInput(request, { turn: turn.newest, connection, feedback });
+  const requestFile = await store.writeInput(record.jobId, input);
+  const maxLogBytes = config.jobs.maxLogMib * 2 ** 20;
+  const place = store.place(record.jobId);
+  try {
+    await runtime.start({ ...place, image: record.image, requestFile, maxLogBytes }, detach);
+  } catch (error) {
+    detach.throwIfAborted();
+    // What the last run began, just before it was killed, can come to life only now.
+    if (!(await runtime.wasStarted(place))) throw error;
+  }
   const started = await recordStart(record, context);
   logger.info('the job is running', { runtime: runtime.name });
   // Whoever killed it meanwhile found nothing to kill.
-  if (cancel.aborted) await runtime.kill(store.place(record.jobId), config.jobs.stopTimeoutMs);
+  if (cancel.aborted) {
+    const kill = () => runtime.kill(place, config.jobs.stopTimeoutMs);
+    await persevere(kill, { failure: 'the job could not be killed', logger, signal: detach });
+  }
   return started;
 }
 
+function findConnection({ github, invocation, logger }: JobContext): Connection | undefined {
+  const id = invocation?.PrivateGithubConnectionID;
+  const connection = github.find(id);
+  if (id && !connection?.token) {
+    const remedy = connection
+      ? 'set the token of the [github.<name>] table with this connection_id'
+      : 'add a [github.<name>] table with this connection_id and a token';
+    logger.warn('the agent has no access to GitHub', { connection_id: id, remedy });
+  }
+  return connection;
+}
+
 /** After a crash the runtime's own mark tells that it was started, whether or not this was reached. */
-async function recordStart(record: JobRecord, { store }: JobContext): Promise<JobRecord> {
+async function recordStart(record: JobRecord, context: JobContext): Promise<JobRecord> {
   const started: JobRecord = { ...record, phase: 'started', startedAt: record.startedAt ?? new Date().toISOString() };
-  await store.update(started);
-  await store.removeInput(record.jobId);
+  await tryToUpdate(started, context);
+  await context.store.removeInput(record.jobId);
   return started;
+}
+
+/** A restart on the way begins it anew. */
+async function checkForFeedback(
+  pullRequests: readonly PullRequestId[],
+  context: JobContext,
+  stop: AbortSignal,
+): Promise<FeedBack> {
+  using _waiting = context.noteWaiting();
+  const told = tellStatus(context, 'Checking for PR Feedback', stop);
+  const id = context.invocation?.PrivateGithubConnectionID;
+  // With the client of the moment, whose token may be another than at first.
+  const feedback = await fetchTaskFeedback((call) => context.github.withClient(id, call), pullRequests, stop);
+  context.logger.info('the feedback on pull requests is there', { pull_requests: pullRequests.length });
+  await told;
+  return feedback;
+}
+
+/** Writes the record if that is possible, which on a full disk it is not: for now it can be found out again what it says. */
+async function tryToUpdate(record: JobRecord, { store, logger }: JobContext): Promise<boolean> {
+  try {
+    await store.update(record);
+    return true;
+  } catch (error) {
+    logger.warn('the job’s record could not be written; the job goes on', { error });
+    return false;
+  }
 }
 
 // Asks for the slot before anything is awaited, so that slots go out in the order in which jobs were accepted.
@@ -135,8 +199,9 @@ function startHeartbeats(turn: TurnUpdates, stop: AbortSignal): AsyncDisposable 
   };
 }
 
-async function recordEnd(record: JobRecord, exit: JobExit, { store, hostName }: JobContext): Promise<JobRecord> {
-  const killed = await store.isKilled(record.jobId);
+async function describeEnd(record: JobRecord, exit: JobExit, context: JobContext): Promise<JobRecord> {
+  const { store, hostName, cancel } = context;
+  const killed = cancel.aborted || (await store.isKilled(record.jobId));
   const ended: JobRecord = {
     ...record,
     phase: 'ended',
@@ -145,29 +210,37 @@ async function recordEnd(record: JobRecord, exit: JobExit, { store, hostName }: 
     failure: describeExit({ ...record, killed }, exit, hostName),
     ...(exit.exitCode === undefined ? {} : { exitCode: exit.exitCode }),
   };
-  await store.update(ended);
   return ended;
 }
 
-async function recordFailure(
-  record: JobRecord,
-  error: unknown,
-  { store, logger, cancel, turn }: JobContext,
-): Promise<JobRecord> {
-  const failure = cancel.aborted ? 'The agent was killed by user before it started.' : `${describeError(error)}.`;
+async function endWithFailure(record: JobRecord, error: unknown, context: JobContext): Promise<JobRecord> {
+  const { store, logger, cancel, turn, hostName } = context;
+  const failure = cancel.aborted ? 'The agent was killed by user before it started.' : describeFailure(error, hostName);
   if (cancel.aborted) logger.info('the job was killed before it started');
   else if (turn.finished.aborted) logger.info('the turn was finished before the job started');
-  else logger.error('the job failed', { error });
-  const ended: JobRecord = { ...record, phase: 'ended', endedAt: new Date().toISOString(), failure };
-  await store.update(ended);
+  else logger.error('the job failed', { error: loggable(error) });
+  const killed = cancel.aborted ? { killed: true } : {};
+  const ended: JobRecord = { ...record, phase: 'ended', endedAt: new Date().toISOString(), failure, ...killed };
   await store.removeInput(record.jobId);
   return ended;
 }
 
-async function finishJob(record: JobRecord, { store, runtime, turn, logger, detach }: JobContext): Promise<void> {
+async function finishJob(record: JobRecord, context: JobContext): Promise<void> {
+  const { store, runtime, turn, logger, detach } = context;
   const endedAt = new Date(record.endedAt ?? Date.now());
-  await turn.fail(record.failure ?? 'The agent has ended.', endedAt, detach);
-  await runtime.remove(store.place(record.jobId));
-  await store.finish(record);
+  // Before the server is told, which can take days.
+  await store.removeInput(record.jobId);
+  const until = { logger, signal: detach };
+  const isRecorded = await tryToUpdate(record, context);
+  const cleanUp = async () => {
+    // Until the end is on disk, it can be found out only from what is removed here.
+    const update = () => (isRecorded ? Promise.resolve() : store.update(record));
+    await persevere(update, { ...until, failure: 'the job’s end could not be written down' });
+    const remove = () => runtime.remove(store.place(record.jobId));
+    await persevere(remove, { ...until, failure: 'the runtime could not remove what it has of the job' });
+  };
+  // Neither has to wait for the other: the server can be away, and so can the engine.
+  await Promise.all([turn.fail(record.failure ?? 'The agent has ended.', endedAt, detach), cleanUp()]);
+  await persevere(() => store.finish(record), { ...until, failure: 'the job’s record could not be put away' });
   logger.info('the job is finished');
 }

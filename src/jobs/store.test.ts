@@ -115,6 +115,24 @@ describe('the job store', () => {
     assert.equal(await store.readAgentToken(record.jobId), secrets.agentToken);
   });
 
+  test('forgets a part of the input too, which a crash has left while it was written', async () => {
+    const record = makeRecord();
+    await store.create(record, secrets);
+    const { folder } = store.place(record.jobId);
+    for (const name of ['request.json.0f.tmp', 'input.json.1f.tmp']) await writeFile(join(folder, name), 'secret');
+    await store.removeInput(record.jobId);
+    assert.deepEqual((await readdir(folder)).toSorted(), ['agent-token', 'job.json']);
+  });
+
+  test('keeps the log of a finished job, and no draft of it that a crash has left', async () => {
+    const record = makeRecord();
+    await store.create(record, secrets);
+    const { logFile } = store.place(record.jobId);
+    for (const path of [logFile, `${logFile}.cut`]) await writeFile(path, 'a line\n');
+    await store.finish({ ...record, phase: 'ended' });
+    assert.deepEqual(await readdir(join(dir.path, 'logs')), [`${record.jobId}.log`]);
+  });
+
   test('remembers a kill', async () => {
     const record = makeRecord();
     await store.create(record, secrets);

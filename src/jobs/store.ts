@@ -3,13 +3,16 @@
  * starting up reads only what matters.
  */
 import { randomUUID } from 'node:crypto';
-import { access, mkdir, readdir, readFile, rename, rm } from 'node:fs/promises';
+import { mkdir, readdir, readFile, rename, rm } from 'node:fs/promises';
 import { join } from 'node:path';
 import * as v from 'valibot';
 import { syncDirectory, writeDurably } from '../lib/durable-file.ts';
 import { errorCode } from '../lib/errors.ts';
+import { exists } from '../lib/exists.ts';
 import { makeFolder } from '../lib/make-folder.ts';
+import { cutDraft } from '../runtimes/log-cut.ts';
 import type { JobPlace } from '../runtimes/runtime.ts';
+import { ImageLedger } from './image-ledger.ts';
 import { isJobId } from './job-id.ts';
 import { JobRecord } from './record.ts';
 
@@ -19,12 +22,13 @@ export class JobExistsError extends Error {
 }
 
 // Not the end of a job ID, so that what a crash leaves behind is no job.
-const draftSuffix = '.draft';
+export const draftSuffix = '.draft';
 const recordFile = 'job.json';
 const requestFile = 'request.json';
 const inputFile = 'input.json';
 const tokenFile = 'agent-token';
 const killedFile = 'killed';
+const recordSuffix = '.json';
 
 /** What a job needs besides its record. Secret: 0600, and gone as soon as it is not needed any more. */
 export interface JobSecrets {
@@ -37,13 +41,22 @@ export class JobStore {
   readonly #active: string;
   readonly #finished: string;
   readonly #logDir: string;
+  /** Which images were pulled for jobs, and which were used. */
+  readonly images: ImageLedger;
 
   private constructor(stateDir: string, logDir: string) {
     this.#active = join(stateDir, 'jobs/active');
     this.#finished = join(stateDir, 'jobs/finished');
     this.#logDir = logDir;
+    this.images = new ImageLedger(join(stateDir, 'images'));
   }
 
+  /** The jobs as they are there, for looking at them beside the runner: makes and cleans nothing. */
+  static at(stateDir: string, logDir: string): JobStore {
+    return new JobStore(stateDir, logDir);
+  }
+
+  /** For the runner itself, which holds the state folder: makes what is missing and removes what a crash has left. */
   static async open(stateDir: string, logDir: string): Promise<JobStore> {
     const store = new JobStore(stateDir, logDir);
     for (const folder of [store.#active, store.#finished, logDir]) await makeFolder(folder);
@@ -52,6 +65,11 @@ export class JobStore {
       if (name.endsWith(draftSuffix)) await rm(join(store.#active, name), { recursive: true, force: true });
     }
     return store;
+  }
+
+  /** Where jobs are kept, for what goes through all of them. */
+  get folders(): { active: string; finished: string; logs: string } {
+    return { active: this.#active, finished: this.#finished, logs: this.#logDir };
   }
 
   place(jobId: string): JobPlace {
@@ -109,7 +127,9 @@ export class JobStore {
   /** The agent has its input open: its copies on disk have done their work. */
   async removeInput(jobId: string): Promise<void> {
     const { folder } = this.place(jobId);
-    await Promise.all([requestFile, inputFile].map((name) => rm(join(folder, name), { force: true })));
+    // A crash in the middle of writing one leaves a part of it under a longer name.
+    const names = (await readdir(folder)).filter((name) => name.startsWith(requestFile) || name.startsWith(inputFile));
+    await Promise.all(names.map((name) => rm(join(folder, name), { force: true })));
   }
 
   /** Remembers that a person asked for the job's end, whatever becomes of this process. */
@@ -118,16 +138,19 @@ export class JobStore {
   }
 
   async isKilled(jobId: string): Promise<boolean> {
-    return access(join(this.place(jobId).folder, killedFile)).then(
-      () => true,
-      () => false,
-    );
+    return exists(join(this.place(jobId).folder, killedFile));
+  }
+
+  /** Whether there is something left to do for it. */
+  async isActive(jobId: string): Promise<boolean> {
+    return exists(this.place(jobId).folder);
   }
 
   /** Nothing is left to do: keeps the record and forgets everything else. */
   async finish(record: JobRecord): Promise<void> {
-    await writeDurably(join(this.#finished, `${record.jobId}.json`), serialise(record));
-    const { folder } = this.place(record.jobId);
+    await writeDurably(join(this.#finished, `${record.jobId}${recordSuffix}`), serialise(record));
+    const { folder, logFile } = this.place(record.jobId);
+    await rm(cutDraft(logFile), { force: true });
     const remains = `${folder}.${randomUUID()}${draftSuffix}`;
     // At once, since half a folder would be a job that can't be read.
     await rename(folder, remains);
@@ -136,11 +159,36 @@ export class JobStore {
 
   /** The IDs of the jobs that are not finished. */
   async listActive(): Promise<string[]> {
-    return (await readdir(this.#active)).filter(isJobId);
+    return (await namesIn(this.#active)).filter(isJobId);
   }
 
   async readActive(jobId: string): Promise<JobRecord> {
-    return v.parse(JobRecord, JSON.parse(await readFile(join(this.place(jobId).folder, recordFile), 'utf8')));
+    return readRecord(join(this.place(jobId).folder, recordFile));
+  }
+
+  /** The IDs of the jobs with which nothing is left to do. */
+  async listFinished(): Promise<string[]> {
+    const names = await namesIn(this.#finished);
+    return names
+      .flatMap((name) => (name.endsWith(recordSuffix) ? [name.slice(0, -recordSuffix.length)] : []))
+      .filter(isJobId);
+  }
+
+  async readFinished(jobId: string): Promise<JobRecord> {
+    return readRecord(join(this.#finished, `${jobId}${recordSuffix}`));
+  }
+}
+
+async function readRecord(path: string): Promise<JobRecord> {
+  return v.parse(JobRecord, JSON.parse(await readFile(path, 'utf8')));
+}
+
+async function namesIn(folder: string): Promise<string[]> {
+  try {
+    return await readdir(folder);
+  } catch (error) {
+    if (errorCode(error) === 'ENOENT') return [];
+    throw error;
   }
 }
 

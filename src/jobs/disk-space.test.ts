@@ -1,0 +1,42 @@
+import assert from 'node:assert/strict';
+import { describe, test } from 'node:test';
+import { tellLowDisk } from './disk-space.ts';
+
+const gib = 2 ** 30;
+
+function tell(free: Record<string, number>, folders: Record<string, string | undefined>, minFree = gib) {
+  const measure = async (path: string) => {
+    const bytes = free[path];
+    if (bytes === undefined) throw new Error(`ENOENT: ${path}`);
+    return bytes;
+  };
+  return tellLowDisk({ folders: () => folders, minFree, hostName: 'box', measure });
+}
+
+describe('too little disk space', () => {
+  test('is told with what is free, what is needed, where, and on which machine', async () => {
+    assert.equal(
+      await tell({ '/state': 2 * gib, '/logs': 0.25 * gib }, { jobs: '/state', logs: '/logs' }),
+      'not enough disk space on box: 256 MiB free for logs in /logs, 1.0 GiB are needed to take a job (jobs.min_free_gib)',
+    );
+  });
+
+  test('is none where there is just enough', async () => {
+    assert.equal(await tell({ '/state': gib }, { jobs: '/state' }), undefined);
+    assert.match((await tell({ '/state': gib - 1 }, { jobs: '/state' })) ?? '', /not enough/);
+  });
+
+  test('is not looked for when none is asked for, nor where nothing can be measured', async () => {
+    assert.equal(await tell({ '/state': 0 }, { jobs: '/state' }, 0), undefined);
+    assert.equal(await tell({}, { containers: '/in/a/virtual/machine', logs: undefined }), undefined);
+  });
+
+  test('is measured on the real file system', async () => {
+    const options = { folders: () => ({ jobs: '/' }), hostName: 'box' };
+    assert.equal(await tellLowDisk({ ...options, minFree: 0 }), undefined);
+    assert.match(
+      (await tellLowDisk({ ...options, minFree: 2 ** 70 })) ?? '',
+      /^not enough disk space on box: [\d.]+ [KMGTP]iB/,
+    );
+  });
+});

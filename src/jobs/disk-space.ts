@@ -1,0 +1,25 @@
+import { formatBytes } from '../lib/format-bytes.ts';
+import { type FreeSpace, freeSpace } from '../lib/free-space.ts';
+
+export interface DiskSpaceOptions {
+  /** What is kept where, as in `{ 'job logs': '/var/…' }`; what is undefined is not known, or not on this machine. */
+  folders: () => Record<string, string | undefined>;
+  /** In bytes. */
+  minFree: number;
+  hostName: string;
+  measure?: FreeSpace;
+}
+
+/** Tells, in a sentence for the caller of a job, where there is too little disk space for one; undefined when there is enough. */
+export async function tellLowDisk(options: DiskSpaceOptions): Promise<string | undefined> {
+  const { folders, minFree, hostName, measure = freeSpace } = options;
+  for (const [what, folder] of Object.entries(folders())) {
+    // An engine's folder may be in a virtual machine, and what can't be measured is no reason to refuse work.
+    const free = folder === undefined ? undefined : await measure(folder).catch(() => undefined);
+    if (free !== undefined && free < minFree) {
+      const needed = `${formatBytes(minFree)} are needed to take a job (jobs.min_free_gib)`;
+      return `not enough disk space on ${hostName}: ${formatBytes(free)} free for ${what} in ${folder}, ${needed}`;
+    }
+  }
+  return undefined;
+}

@@ -1,0 +1,324 @@
+import assert from 'node:assert/strict';
+import { mkdir, readdir, readFile, utimes, writeFile } from 'node:fs/promises';
+import { join } from 'node:path';
+import { afterEach, beforeEach, describe, test } from 'node:test';
+import { createFakeRuntime, type FakeRuntime } from '../../../test/support/fake-runtime.ts';
+import { makeRecord } from '../../../test/support/job-record.ts';
+import { makeTempDir, type TempDir } from '../../../test/support/temp-dir.ts';
+import { holdName } from '../image-hold.ts';
+import type { JobRecord } from '../record.ts';
+import { JobStore } from '../store.ts';
+import { collectGarbage } from './collect.ts';
+import type { GarbageRules } from './garbage.ts';
+
+const secrets = { request: '{}', agentToken: 'p42a_secret' };
+const minute = 60_000;
+const day = 86_400_000;
+const instanceId = '3f2504e0-4f89-41d3-9a0c-0305e82c3301';
+const otherId = '9b2504e0-4f89-41d3-9a0c-0305e82c3301';
+
+let dir: TempDir;
+let store: JobStore;
+let runtime: FakeRuntime;
+
+beforeEach(async () => {
+  dir = await makeTempDir();
+  store = await JobStore.open(join(dir.path, 'state'), join(dir.path, 'logs'));
+  runtime = createFakeRuntime();
+});
+afterEach(() => dir[Symbol.asyncDispose]());
+
+const ageFile = (path: string, ageMs: number) => {
+  const time = new Date(Date.now() - ageMs);
+  return utimes(path, time, time);
+};
+const finishedFile = ({ jobId }: JobRecord) => join(store.folders.finished, `${jobId}.json`);
+const logOf = ({ jobId }: JobRecord) => store.place(jobId).logFile;
+
+async function makeFinished(ageMs: number, log = 'said\n'): Promise<JobRecord> {
+  const record = makeRecord();
+  await store.create(record, secrets);
+  await store.finish({ ...record, phase: 'ended' });
+  await writeFile(logOf(record), log);
+  await ageFile(finishedFile(record), ageMs);
+  await ageFile(logOf(record), ageMs);
+  return record;
+}
+
+async function makeActive(fields: Partial<JobRecord> = {}): Promise<JobRecord> {
+  const record = makeRecord(fields);
+  await store.create(record, secrets);
+  return record;
+}
+
+async function collect({ dryRun = false, ...rules }: Partial<GarbageRules> & { dryRun?: boolean } = {}) {
+  const { removed, failures } = await collectGarbage(
+    {
+      ...{ store, runtime, instanceId, now: Date.now, signal: new AbortController().signal },
+      rules: { keepFinishedMs: 30 * day, keepImages: 1, keepImageBytes: Infinity, graceMs: 5 * minute, ...rules },
+    },
+    { dryRun },
+  );
+  return { removed: removed.map(({ kind, name }) => `${kind} ${name}`), failures, details: removed };
+}
+
+describe('finished jobs', () => {
+  test('go with their logs when they are old enough', async () => {
+    const [old, young] = [await makeFinished(31 * day), await makeFinished(29 * day)];
+    const { removed, details } = await collect();
+    assert.deepEqual(removed, [`job ${old.jobId}`]);
+    assert.match(details[0]?.reason ?? '', /^finished 31 days ago$/);
+    assert.ok((details[0]?.bytes ?? 0) > 'said\n'.length);
+    assert.deepEqual(await readdir(store.folders.finished), [`${young.jobId}.json`]);
+    assert.deepEqual(await readdir(store.folders.logs), [`${young.jobId}.log`]);
+  });
+
+  test('stay in a dry run, which tells the same', async () => {
+    const old = await makeFinished(31 * day);
+    assert.deepEqual((await collect({ dryRun: true })).removed, [`job ${old.jobId}`]);
+    assert.deepEqual(await readdir(store.folders.logs), [`${old.jobId}.log`]);
+    assert.deepEqual((await collect()).removed, [`job ${old.jobId}`]);
+  });
+
+  test('that run again stay, and so does their log', async () => {
+    const record = await makeFinished(31 * day, 'of the first time\n');
+    await store.create(record, secrets);
+    assert.deepEqual((await collect({ keepFinishedMs: 0, graceMs: 0 })).removed, []);
+    assert.equal(await readFile(logOf(record), 'utf8'), 'of the first time\n');
+    assert.deepEqual(await readdir(store.folders.logs), [`${record.jobId}.log`]);
+    assert.deepEqual(await readdir(store.folders.finished), [`${record.jobId}.json`]);
+  });
+});
+
+describe('files that are left', () => {
+  test('of logs whose job nobody knows go in their time, with all parts', async () => {
+    const { jobId } = makeRecord();
+    for (const name of [`${jobId}.log`, `${jobId}.log.1.removed`]) {
+      await writeFile(join(store.folders.logs, name), 'x');
+      await ageFile(join(store.folders.logs, name), 31 * day);
+    }
+    assert.deepEqual((await collect()).removed.toSorted(), [`log ${jobId}.log`, `log ${jobId}.log.1.removed`]);
+    assert.deepEqual(await readdir(store.folders.logs), []);
+  });
+
+  test('of logs stay when they are young, of an active job, or no job’s', async () => {
+    const active = await makeActive();
+    const names = [`${makeRecord().jobId}.log`, `${active.jobId}.log`, 'plan42-runner.log', 'plan42-x-1.log'];
+    for (const [i, name] of names.entries()) {
+      await writeFile(join(store.folders.logs, name), 'x');
+      await ageFile(join(store.folders.logs, name), i === 0 ? day : 400 * day);
+    }
+    assert.deepEqual((await collect()).removed, []);
+    assert.deepEqual((await readdir(store.folders.logs)).toSorted(), names.toSorted());
+  });
+
+  test('of jobs that were being made go with their secrets after the grace period', async () => {
+    const { jobId } = makeRecord();
+    const [old, young] = [`${jobId}.1.draft`, `${jobId}.2.draft`] as const;
+    for (const name of [old, young]) {
+      await mkdir(join(store.folders.active, name));
+      await writeFile(join(store.folders.active, name, 'agent-token'), 'secret');
+    }
+    await ageFile(join(store.folders.active, old), 6 * minute);
+    await writeFile(join(store.folders.finished, `${jobId}.json.0123456789ab.tmp`), '{');
+    await ageFile(join(store.folders.finished, `${jobId}.json.0123456789ab.tmp`), 6 * minute);
+    assert.deepEqual((await collect()).removed, [`file ${old}`, `file ${jobId}.json.0123456789ab.tmp`]);
+    assert.deepEqual(await readdir(store.folders.active), [young]);
+  });
+});
+
+describe('containers', () => {
+  const container = (id: string, { jobId }: JobRecord, ageMs = day) => ({
+    ...{ id, jobId, createdAt: new Date(Date.now() - ageMs), sizeBytes: 5 },
+  });
+
+  test('go when their job is not active', async () => {
+    const [over, active] = [makeRecord(), await makeActive()];
+    runtime.left.push(container('a', over), container('b', active), container('c', makeRecord(), minute));
+    runtime.left.push({ ...container('d', over), jobId: 'made-by-hand' });
+    assert.deepEqual((await collect()).removed, [`container ${over.jobId}`]);
+    assert.deepEqual(
+      runtime.left.map(({ id }) => id),
+      ['b', 'c', 'd'],
+    );
+  });
+
+  test('stay when their job is taken on at this moment', async () => {
+    const record = makeRecord();
+    runtime.left.push(container('a', record));
+    const { listLeft } = runtime;
+    runtime.listLeft = async (...args) => {
+      const left = await listLeft(...args);
+      await store.create(record, secrets);
+      return left;
+    };
+    assert.deepEqual((await collect()).removed, []);
+    assert.equal(runtime.left.length, 1);
+  });
+
+  test('that cannot be removed are told, and keep nothing else', async () => {
+    const [record, old] = [makeRecord(), await makeFinished(31 * day)];
+    runtime.left.push(container('a', record));
+    runtime.removeLeft = () => Promise.reject(new Error('device busy'));
+    const { removed, failures } = await collect();
+    assert.deepEqual(removed, [`job ${old.jobId}`]);
+    assert.deepEqual(failures, [{ what: `container ${record.jobId}`, error: new Error('device busy') }]);
+  });
+
+  test('that cannot be listed neither', async () => {
+    const old = await makeFinished(31 * day);
+    runtime.listLeft = () => Promise.reject(new Error('no daemon'));
+    const { removed, failures } = await collect();
+    assert.deepEqual(removed, [`job ${old.jobId}`]);
+    assert.deepEqual(
+      failures.map(({ what }) => what),
+      ['containers'],
+    );
+  });
+});
+
+test('without a runtime, files go and nothing else is looked for', async () => {
+  const old = await makeFinished(31 * day);
+  await store.images.noteUse('docker', 'a', 'a:1', true);
+  const rules = { keepFinishedMs: day, keepImages: 0, keepImageBytes: 0, graceMs: 0 };
+  const signal = new AbortController().signal;
+  const { removed, failures } = await collectGarbage({
+    ...{ store, runtime: undefined, instanceId, now: Date.now, signal, rules },
+  });
+  assert.deepEqual([removed.map(({ name }) => name), failures], [[old.jobId], []]);
+  assert.equal((await store.images.list('docker')).length, 1);
+});
+
+describe('images', () => {
+  /** An image that a job of this runner used so long ago. */
+  async function used(reference: string, ageMs: number, { pulled = true, held = true, sizeBytes = 10 } = {}) {
+    const id = `id-of-${reference}`;
+    const names = [reference, ...(held ? [holdName(instanceId, id)] : [])];
+    runtime.images.all.set(id, { id, names, sizeBytes });
+    await store.images.noteUse('docker', id, reference, pulled);
+    await ageFile(join(store.images.folder, `docker.${id.replaceAll(/[^\w.-]/g, '_')}.json`), ageMs);
+    return id;
+  }
+  const there = () => [...runtime.images.all.keys()];
+  const addName = (id: string, name: string) => runtime.images.addName(id, name);
+
+  test('beyond the limit go, those first that were used longest ago', async () => {
+    for (const [name, age] of [
+      ['c:1', 3 * day],
+      ['a:1', day],
+      ['b:1', 2 * day],
+    ] as const) {
+      await used(name, age);
+    }
+    assert.deepEqual((await collect({ keepImages: 2, dryRun: true })).removed, ['image c:1']);
+    assert.deepEqual((await collect({ keepImages: 2 })).removed, ['image c:1']);
+    assert.deepEqual(there().toSorted(), ['id-of-a:1', 'id-of-b:1']);
+    assert.deepEqual((await collect({ keepImages: 0 })).removed, ['image a:1', 'image b:1']);
+    assert.deepEqual(await store.images.list('docker'), []);
+  });
+
+  test('beyond the size go as well', async () => {
+    await used('a:1', day, { sizeBytes: 50 });
+    await used('b:1', 2 * day, { sizeBytes: 60 });
+    await used('c:1', 3 * day, { sizeBytes: 1 });
+    assert.deepEqual((await collect({ keepImages: 9, keepImageBytes: 100 })).removed, ['image b:1', 'image c:1']);
+  });
+
+  test('that were there before stay, whatever the limit', async () => {
+    const id = await used('a:1', 100 * day, { pulled: false, held: false });
+    assert.deepEqual((await collect({ keepImages: 0 })).removed, []);
+    assert.deepEqual(there(), [id]);
+    assert.deepEqual(runtime.images.all.get(id)?.names, ['a:1']);
+  });
+
+  test('that a newer one has replaced go at once, and only they', async () => {
+    const old = await used('a:latest', 6 * minute);
+    runtime.images.all.set(old, { id: old, names: [holdName(instanceId, old)], sizeBytes: 1 });
+    runtime.images.all.set('new', { id: 'new', names: ['a:latest'], sizeBytes: 1 });
+    await store.images.noteUse('docker', 'new', 'a:latest', true);
+    const { removed, details } = await collect();
+    assert.deepEqual(removed, ['image a:latest (id-of-a:late)']);
+    assert.equal(details[0]?.reason, 'a newer one has taken its name');
+    assert.deepEqual(there(), ['new']);
+  });
+
+  test('stay while they are young, in use, or an active job’s', async () => {
+    await used('young:1', minute);
+    runtime.images.inUse.add(await used('busy:1', day));
+    await used('wanted:1', day);
+    await makeActive({ image: 'wanted:1' });
+    assert.deepEqual((await collect({ keepImages: 0 })).removed, []);
+    assert.equal(there().length, 3);
+  });
+
+  test('stay when a job takes them at this moment', async () => {
+    const id = await used('a:1', day);
+    const { isInUse } = runtime.images;
+    runtime.images.isInUse = async (...args) => {
+      await makeActive({ image: 'a:1' });
+      return isInUse(...args);
+    };
+    assert.deepEqual((await collect({ keepImages: 0 })).removed, []);
+    assert.deepEqual(runtime.images.all.get(id)?.names, ['a:1', holdName(instanceId, id)]);
+  });
+
+  test('that another runner holds stay under their name until it lets go', async () => {
+    const id = await used('a:1', day);
+    await addName(id, holdName(otherId, id));
+    assert.deepEqual((await collect({ keepImages: 0 })).removed, []);
+    assert.deepEqual(runtime.images.all.get(id)?.names, ['a:1', holdName(otherId, id)], 'no longer held by this one');
+    await runtime.images.remove(holdName(otherId, id));
+    assert.deepEqual((await collect({ keepImages: 0 })).removed, ['image a:1']);
+  });
+
+  test('of another runner are only let go', async () => {
+    const id = await used('a:1', day, { pulled: false });
+    await addName(id, holdName(otherId, id));
+    assert.deepEqual((await collect({ keepImages: 0 })).removed, []);
+    assert.deepEqual(runtime.images.all.get(id)?.names, ['a:1', holdName(otherId, id)]);
+    assert.deepEqual(await store.images.list('docker'), []);
+  });
+
+  test('to which somebody gave a name are theirs', async () => {
+    const id = await used('a:1', day);
+    await addName(id, 'mine:1');
+    assert.deepEqual((await collect({ keepImages: 0 })).removed, []);
+    assert.deepEqual(runtime.images.all.get(id)?.names, ['a:1', 'mine:1']);
+    await runtime.images.remove('mine:1');
+    assert.deepEqual((await collect({ keepImages: 0 })).removed, [], 'for good');
+  });
+
+  test('of another runtime are left alone', async () => {
+    await store.images.noteUse('podman', 'p', 'a:1', true);
+    runtime.images.all.set('p', { id: 'p', names: ['a:1'], sizeBytes: 1 });
+    assert.deepEqual((await collect({ keepImages: 0, graceMs: 0 })).removed, []);
+  });
+
+  test('that a pull brought before a crash are known', async () => {
+    const record = makeRecord({ image: 'a:1' });
+    await store.images.beginPull({ runtime: 'docker', jobId: record.jobId, reference: 'a:1', present: ['other'] });
+    runtime.images.all.set('id', { id: 'id', names: ['a:1'], sizeBytes: 1 });
+    await collect();
+    assert.deepEqual(await store.images.listPulls(), []);
+    assert.deepEqual(runtime.images.all.get('id')?.names, ['a:1', holdName(instanceId, 'id')]);
+    assert.deepEqual((await collect({ keepImages: 0, graceMs: 0 })).removed, ['image a:1']);
+  });
+
+  test('change nothing in a dry run', async () => {
+    await store.images.beginPull({ runtime: 'docker', jobId: makeRecord().jobId, reference: 'a:1', present: [] });
+    runtime.images.all.set('id', { id: 'id', names: ['a:1'], sizeBytes: 1 });
+    const gone = await used('gone:1', day);
+    runtime.images.all.delete(gone);
+    const before = await readdir(store.images.folder);
+    await collect({ dryRun: true, keepImages: 0, graceMs: 0 });
+    assert.deepEqual(await readdir(store.images.folder), before);
+    assert.deepEqual(runtime.images.all.get('id')?.names, ['a:1']);
+  });
+
+  test('of a book that cannot be read stay', async () => {
+    await used('a:1', day);
+    for (const name of await readdir(store.images.folder)) await writeFile(join(store.images.folder, name), '{');
+    assert.deepEqual(await collect({ keepImages: 0, graceMs: 0 }), { removed: [], failures: [], details: [] });
+    assert.equal(there().length, 1);
+  });
+});

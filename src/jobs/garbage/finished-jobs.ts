@@ -1,0 +1,35 @@
+import { rm, stat } from 'node:fs/promises';
+import { join } from 'node:path';
+import { listFolder } from '../../lib/list-folder.ts';
+import { isJobId } from '../job-id.ts';
+import { describeAge } from './age.ts';
+import type { Garbage, GarbageContext } from './garbage.ts';
+import { removeLog } from './remove-log.ts';
+
+const extension = '.json';
+
+/** The records of jobs that finished long ago, with their logs. Reads no record: a file's time tells enough. */
+export async function* findFinishedJobs({ store, rules, now, signal }: GarbageContext): AsyncGenerator<Garbage> {
+  for await (const { name } of listFolder(store.folders.finished)) {
+    signal.throwIfAborted();
+    const jobId = name.slice(0, -extension.length);
+    if (!name.endsWith(extension) || !isJobId(jobId)) continue;
+    const path = join(store.folders.finished, name);
+    const record = await stat(path).catch(() => undefined);
+    if (record === undefined || record.mtimeMs > now() - rules.keepFinishedMs) continue;
+    const { logFile } = store.place(jobId);
+    const log = await stat(logFile).catch(() => undefined);
+    yield {
+      kind: 'job',
+      name: jobId,
+      bytes: record.size + (log?.size ?? 0),
+      reason: `finished ${describeAge(now() - record.mtimeMs)} ago`,
+      remove: async () => {
+        // The record goes last, so that what a crash leaves is still known to be garbage. A job can be asked for again.
+        if ((await store.isActive(jobId)) || !(await removeLog(logFile, jobId, store))) return false;
+        await rm(path, { force: true });
+        return true;
+      },
+    };
+  }
+}

@@ -1,0 +1,67 @@
+import type { Dirent } from 'node:fs';
+import { rm, stat } from 'node:fs/promises';
+import { join } from 'node:path';
+import { exists } from '../../lib/exists.ts';
+import { listFolder } from '../../lib/list-folder.ts';
+import { isJobId } from '../job-id.ts';
+import { draftSuffix, type JobStore } from '../store.ts';
+import { describeAge } from './age.ts';
+import type { Garbage, GarbageContext } from './garbage.ts';
+import { removeLog } from './remove-log.ts';
+
+/** What crashes leave: logs without a record, jobs that were being made or forgotten, files that were being written. */
+export async function* findLeftFiles(context: GarbageContext): AsyncGenerator<Garbage> {
+  const { active, finished } = context.store.folders;
+  yield* findLeftLogs(context);
+  // Requests and tokens are in there; a job that is whole has another name.
+  yield* findCutOff(context, active, (entry) => entry.isDirectory() && entry.name.endsWith(draftSuffix));
+  for (const folder of [finished, context.store.images.folder])
+    yield* findCutOff(context, folder, (entry) => /\.[0-9a-f]{12}\.tmp$/.test(entry.name));
+}
+
+async function* findLeftLogs({ store, rules, now, signal }: GarbageContext): AsyncGenerator<Garbage> {
+  for await (const { name } of listFolder(store.folders.logs)) {
+    signal.throwIfAborted();
+    const jobId = name.split('.', 1)[0] ?? '';
+    // The service's own log is there as well.
+    if (!isJobId(jobId) || !name.includes('.')) continue;
+    const path = join(store.folders.logs, name);
+    const file = await stat(path).catch(() => undefined);
+    if (file === undefined || file.mtimeMs > now() - Math.max(rules.keepFinishedMs, rules.graceMs)) continue;
+    if (await isKnown(store, jobId)) continue;
+    yield {
+      kind: 'log',
+      name,
+      bytes: file.size,
+      reason: `its job is not known, last written ${describeAge(now() - file.mtimeMs)} ago`,
+      remove: async () => !(await isKnown(store, jobId)) && removeLog(path, jobId, store),
+    };
+  }
+}
+
+async function isKnown(store: JobStore, jobId: string): Promise<boolean> {
+  return (await store.isActive(jobId)) || exists(join(store.folders.finished, `${jobId}.json`));
+}
+
+async function* findCutOff(
+  { rules, now }: GarbageContext,
+  folder: string,
+  isOne: (entry: Dirent) => boolean,
+): AsyncGenerator<Garbage> {
+  for await (const entry of listFolder(folder)) {
+    if (!isOne(entry)) continue;
+    const path = join(folder, entry.name);
+    const file = await stat(path).catch(() => undefined);
+    if (file === undefined || file.mtimeMs > now() - rules.graceMs) continue;
+    yield {
+      kind: 'file',
+      name: entry.name,
+      bytes: file.size,
+      reason: 'it was cut off while it was written or removed',
+      remove: async () => {
+        await rm(path, { recursive: true, force: true });
+        return true;
+      },
+    };
+  }
+}

@@ -1,0 +1,126 @@
+import assert from 'node:assert/strict';
+import { writeFile } from 'node:fs/promises';
+import { afterEach, beforeEach, describe, test } from 'node:test';
+import { eventually } from '../../test/support/eventually.ts';
+import { makeRecord } from '../../test/support/job-record.ts';
+import { JobsSetting, untilAborted } from '../../test/support/jobs-setting.ts';
+import { RuntimeError } from '../runtimes/runtime.ts';
+
+let setting: JobsSetting;
+
+beforeEach(async () => {
+  setting = await JobsSetting.start();
+});
+afterEach(() => setting[Symbol.asyncDispose]());
+
+describe('a kill', () => {
+  test('before the start keeps it from starting', async () => {
+    const pull = Promise.withResolvers<void>();
+    setting.runtime.onPull = () => pull.promise;
+    const record = await setting.accept();
+    await eventually(async () => setting.runtime.calls.length > 0);
+    assert.equal(await setting.jobs.kill(record.jobId), true);
+    pull.resolve();
+    await setting.finished();
+    assert.equal(setting.isStarted(record), false);
+    assert.match(setting.failureOf(record), /killed by user/);
+  });
+
+  test('during the start ends it as soon as it has started', async () => {
+    const start = Promise.withResolvers<void>();
+    setting.runtime.onStart = () => start.promise;
+    const record = await setting.accept();
+    await setting.started(record);
+    await setting.jobs.kill(record.jobId);
+    start.resolve();
+    await setting.finished();
+    assert.deepEqual(await setting.runtime.listRunning(), []);
+    assert.match(setting.failureOf(record), /killed by user/);
+  });
+
+  test('of a running job is told as one', async () => {
+    const record = await setting.accept();
+    await setting.running(record);
+    assert.equal(await setting.jobs.kill(record.jobId), true);
+    await setting.finished();
+    assert.match(setting.failureOf(record), /killed by user/);
+  });
+
+  test('of a job that there is not does nothing', async () => {
+    assert.equal(await setting.jobs.kill(makeRecord().jobId), false);
+    assert.deepEqual(setting.runtime.calls, []);
+  });
+
+  test('while it waits for a slot frees no slot and starts nothing', async () => {
+    const [a, b] = [await setting.accept(), await setting.accept()];
+    await setting.running(a);
+    await setting.jobs.kill(b.jobId);
+    await eventually(async () => setting.jobs.count === 1);
+    assert.equal(setting.isStarted(b), false);
+    assert.deepEqual(await setting.runtime.listRunning(), [a.jobId]);
+  });
+
+  test('that the runtime can’t do now is tried again', async () => {
+    let failures = 0;
+    setting.runtime.onKill = async () => {
+      failures += 1;
+      if (failures === 1) throw new RuntimeError('the engine is down');
+    };
+    const record = await setting.accept();
+    await setting.running(record);
+    assert.equal(await setting.jobs.kill(record.jobId), true);
+    await setting.finished();
+    assert.match(setting.failureOf(record), /killed by user/);
+    assert.equal(setting.logged.filter((line) => line.includes('could not be killed')).length, 1);
+  });
+
+  test('during the start that the runtime can’t do at first is tried again', async () => {
+    const start = Promise.withResolvers<void>();
+    setting.runtime.onStart = () => start.promise;
+    const record = await setting.accept();
+    await setting.started(record);
+    await setting.jobs.kill(record.jobId);
+    let failures = 0;
+    setting.runtime.onKill = async () => {
+      failures += 1;
+      if (failures === 1) throw new RuntimeError('the engine is down');
+    };
+    start.resolve();
+    await setting.finished();
+    assert.equal(failures, 2);
+    assert.match(setting.failureOf(record), /killed by user/);
+  });
+
+  test('that can’t be written down is done all the same', async () => {
+    const record = await setting.accept();
+    await setting.running(record);
+    // Not even root can write into what is not a folder.
+    setting.store.markKilled = async () => {
+      await writeFile('/dev/null/killed', '');
+    };
+    await setting.jobs.kill(record.jobId);
+    await setting.finished();
+    assert.match(setting.failureOf(record), /killed by user/);
+  });
+});
+
+describe('a kill that the last run could not finish', () => {
+  test('a job that somebody killed is killed', async () => {
+    const record = await setting.accept();
+    await setting.running(record);
+    await setting.store.markKilled(record.jobId);
+    await setting.restart();
+    await setting.finished();
+    assert.match(setting.failureOf(record), /killed by user/);
+  });
+
+  test('a job that somebody killed before it started does not start', async () => {
+    setting.runtime.onPull = untilAborted;
+    const record = await setting.accept();
+    await setting.store.markKilled(record.jobId);
+    await setting.restart();
+    await setting.finished();
+    assert.equal(setting.isStarted(record), false);
+    assert.match(setting.failureOf(record), /killed by user/);
+  });
+});

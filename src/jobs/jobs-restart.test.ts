@@ -1,0 +1,108 @@
+import assert from 'node:assert/strict';
+import { rm, writeFile } from 'node:fs/promises';
+import { join } from 'node:path';
+import { afterEach, beforeEach, describe, test } from 'node:test';
+import { eventually } from '../../test/support/eventually.ts';
+import { makeRecord } from '../../test/support/job-record.ts';
+import { JobsSetting } from '../../test/support/jobs-setting.ts';
+
+let setting: JobsSetting;
+
+beforeEach(async () => {
+  setting = await JobsSetting.start();
+});
+afterEach(() => setting[Symbol.asyncDispose]());
+
+describe('after a restart', () => {
+  test('a running job is waited for and reported, and not started again', async () => {
+    const record = await setting.accept();
+    await setting.running(record);
+    await setting.restart();
+    assert.equal(setting.jobs.count, 1);
+    setting.runtime.end(record.jobId, { exitCode: 4 });
+    await setting.finished();
+    assert.equal(setting.runtime.calls.filter((call) => call.startsWith('start')).length, 1);
+    assert.match(setting.failureOf(record), /exit code 4/);
+  });
+
+  test('a job that was started but not yet recorded as such is not started again', async () => {
+    const record = makeRecord();
+    await setting.store.create(record, { request: '{}', agentToken: 'p42a_secret' });
+    await setting.runtime.start({
+      ...setting.store.place(record.jobId),
+      image: record.image,
+      requestFile: '/dev/null',
+      maxLogBytes: 2 ** 20,
+    });
+    await setting.restart();
+    setting.runtime.end(record.jobId, { exitCode: 3 });
+    await setting.finished();
+    assert.equal(setting.runtime.calls.filter((call) => call.startsWith('start')).length, 1);
+    assert.match(setting.failureOf(record), /exit code 3/);
+  });
+
+  test('a status that could not be delivered is', async () => {
+    const record = await setting.accept();
+    await setting.running(record);
+    setting.server.down = true;
+    setting.runtime.end(record.jobId, { exitCode: 9 });
+    await eventually(async () => (await setting.store.readActive(record.jobId)).phase === 'ended');
+    await setting.restart();
+    setting.server.down = false;
+    await setting.finished();
+    assert.match(setting.failureOf(record), /exit code 9/);
+  });
+
+  test('a job that another runtime has started stays with it', async () => {
+    const record = makeRecord({ runtime: 'podman' });
+    await setting.store.create(record, { request: '{}', agentToken: 'p42a_secret' });
+    await setting.otherRuntime.start({
+      ...setting.store.place(record.jobId),
+      image: record.image,
+      requestFile: '/dev/null',
+      maxLogBytes: 2 ** 20,
+    });
+    await setting.restart();
+    setting.otherRuntime.end(record.jobId, { exitCode: 5 });
+    await setting.finished();
+    assert.match(setting.failureOf(record), /exit code 5/);
+    assert.deepEqual(setting.otherRuntime.calls, [`start ${record.jobId}`, `remove ${record.jobId}`]);
+    assert.deepEqual(setting.runtime.calls, []);
+  });
+
+  test('a job that waited when the runtime was changed runs on the new one', async () => {
+    const record = makeRecord({ runtime: 'podman' });
+    const request = JSON.stringify({ Type: 'InvokeAgentRequest', Turn: setting.turnOf(record) });
+    await setting.store.create(record, { request, agentToken: 'p42a_secret' });
+    await setting.restart();
+    await setting.running(record);
+    setting.runtime.end(record.jobId);
+    await setting.finished();
+    assert.deepEqual(setting.otherRuntime.calls, []);
+  });
+
+  for (const [what, spoil] of Object.entries({
+    'whose record is cut off': (folder: string) => writeFile(join(folder, 'job.json'), '{"recordVersion": 1, "job'),
+    'whose record is empty': (folder: string) => writeFile(join(folder, 'job.json'), ''),
+    'whose record is gone': (folder: string) => rm(join(folder, 'job.json')),
+    'whose record has the wrong shape': (folder: string) => writeFile(join(folder, 'job.json'), '{"recordVersion": 2}'),
+    'whose request is cut off': (folder: string) => writeFile(join(folder, 'request.json'), '{"GithubToken": "secret'),
+    'whose agent token is gone': (folder: string) => rm(join(folder, 'agent-token')),
+  })) {
+    test(`a job ${what} does not keep the others from going on, and is told of`, async () => {
+      const [bad, good] = [makeRecord(), makeRecord()];
+      for (const record of [bad, good])
+        await setting.store.create(record, { request: '{}', agentToken: 'p42a_secret' });
+      await spoil(setting.store.place(bad.jobId).folder);
+      await setting.restart();
+      await setting.running(good);
+      setting.runtime.end(good.jobId);
+      await setting.finished();
+      assert.match(setting.failureOf(good), /exit code 0/);
+      const said = setting.logged.filter((line) => line.includes('cannot be read'));
+      assert.equal(said.length, 1);
+      assert.ok(said[0]?.includes(bad.jobId));
+      assert.ok(!setting.logged.join('').includes('secret'));
+    });
+  }
+});
