@@ -7,6 +7,8 @@ import { tryLockFolder } from '../lib/lock.ts';
 import { makeFolder } from '../lib/make-folder.ts';
 import { isUuid } from '../lib/uuid.ts';
 
+const idFile = 'instance-id';
+
 /** This runner, as distinct from others on the same machine: what it creates carries its ID. */
 export interface Instance extends Disposable {
   id: string;
@@ -32,21 +34,27 @@ export async function openInstance(stateDir: string): Promise<Instance> {
     });
   }
   try {
-    return { id: await readOrCreateId(join(stateDir, 'instance-id')), [Symbol.dispose]: () => lock[Symbol.dispose]() };
+    const id = (await readInstanceId(stateDir)) ?? (await createId(stateDir));
+    return { id, [Symbol.dispose]: () => lock[Symbol.dispose]() };
   } catch (error) {
     lock[Symbol.dispose]();
     throw error;
   }
 }
 
-async function readOrCreateId(path: string): Promise<string> {
+/** The ID of the runner whose state folder this is, running or not; undefined when none ever ran with it. */
+export async function readInstanceId(stateDir: string): Promise<string | undefined> {
   try {
-    const id = (await readFile(path, 'utf8')).trim();
-    if (isUuid(id)) return id;
+    const id = (await readFile(join(stateDir, idFile), 'utf8')).trim();
+    return isUuid(id) ? id : undefined;
   } catch (error) {
-    if (errorCode(error) !== 'ENOENT') throw error;
+    if (errorCode(error) === 'ENOENT') return undefined;
+    throw error;
   }
+}
+
+async function createId(stateDir: string): Promise<string> {
   const id = randomUUID();
-  await writeDurably(path, `${id}\n`);
+  await writeDurably(join(stateDir, idFile), `${id}\n`);
   return id;
 }

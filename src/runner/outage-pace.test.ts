@@ -42,8 +42,8 @@ test('in an outage there is time between calls, and the first that gets through 
   );
   await Promise.all([...failing, ...working]);
   const gaps = times.slice(1).map((at, index) => at - (times[index] ?? 0));
-  for (const gap of gaps.slice(0, 2)) assert.ok(gap > 140, `${gap} ms`);
-  assert.ok((times.at(-1) ?? 0) - (times[2] ?? 0) < 200, 'not 49 turns');
+  for (const gap of gaps.slice(0, 2)) assert.ok(gap > 100, `${gap} ms`);
+  assert.ok((times.at(-1) ?? 0) - (times[2] ?? 0) < 2000, 'not 49 turns');
 });
 
 test('an answer that says no is no outage', async () => {

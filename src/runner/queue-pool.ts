@@ -2,7 +2,7 @@ import { Backoff } from '../lib/backoff.ts';
 import type { Logger } from '../lib/logger.ts';
 import { Queue, type QueueOptions } from './queue.ts';
 import type { QueueMemory } from './queue-memory.ts';
-import { addPoll, decide, type ScalerSettings, startWindow } from './scaler.ts';
+import { addPoll, averageUtilisation, decide, type ScalerSettings, startWindow } from './scaler.ts';
 
 export interface QueuePoolOptions extends Omit<QueueOptions, 'onPoll' | 'onLost' | 'registerAfterMs'> {
   settings: QueueOptions['settings'] & ScalerSettings;
@@ -22,6 +22,8 @@ export class QueuePool {
   readonly #queues = new Set<Queue>();
   readonly #timer: NodeJS.Timeout;
   #window = startWindow(performance.now());
+  /** Of the window before, for as long as this one has measured nothing. */
+  #lastUtilisation: number | undefined;
   #draining = false;
 
   constructor(options: QueuePoolOptions) {
@@ -39,6 +41,11 @@ export class QueuePool {
   /** Messages that are being answered. */
   get inFlight(): number {
     return [...this.#queues].reduce((sum, queue) => sum + queue.inFlight, 0);
+  }
+
+  /** What the scaler goes by, from 0 to 1; undefined when nothing is known yet. */
+  get utilisation(): number | undefined {
+    return averageUtilisation(this.#window) ?? this.#lastUtilisation;
   }
 
   /** Ends every queue's pause after a failure. */
@@ -97,6 +104,7 @@ export class QueuePool {
     const { queues } = this;
     if (queues.some((queue) => queue.phase !== 'polling')) return;
     const { verdict, window } = decide(this.#window, performance.now(), queues.length, this.#options.settings);
+    this.#lastUtilisation = this.utilisation;
     this.#window = window;
     if (verdict.action === 'up') {
       this.#logger.info('load is high: more queues', { queues: queues.length + verdict.count });

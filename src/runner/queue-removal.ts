@@ -26,12 +26,12 @@ export async function markDraining(
   { logger, pace, stop }: RemovalOptions,
 ): Promise<void> {
   const backoff = new Backoff(backoffLimits);
+  const patch = { Draining: true, IsHealthy: false };
   let version: number | undefined;
   for (;;) {
     try {
-      const known = version ?? (await pace.call(() => client.getQueue(path, { signal: stop }), stop)).Version;
-      const patch = { Draining: true, IsHealthy: false };
-      await pace.call(() => client.updateQueue(path, known, patch, { signal: stop }), stop);
+      const call = (known: number) => client.updateQueue(path, known, patch, { signal: stop });
+      await withVersion(version, call, { path, client, pace, stop });
       return;
     } catch (error) {
       if (stop.aborted) return;
@@ -56,8 +56,8 @@ export async function deleteQueue(
   let failure: unknown;
   for (let tries = 0; tries < maxDeleteTries; tries += 1) {
     try {
-      const known = version ?? (await pace.call(() => client.getQueue(path, { signal: stop }), stop)).Version;
-      await pace.call(() => client.deleteQueue(path, known, { signal: stop }), stop);
+      const call = (known: number) => client.deleteQueue(path, known, { signal: stop });
+      await withVersion(version, call, { path, client, pace, stop });
       logger.info('a queue is deleted');
       return;
     } catch (error) {
@@ -69,6 +69,21 @@ export async function deleteQueue(
     }
   }
   logger.warn('a queue could not be deleted', { error: failure });
+}
+
+interface Versioned extends Pick<RemovalOptions, 'pace' | 'stop'> {
+  path: QueuePath;
+  client: Plan42Client;
+}
+
+/** Makes the call with the queue's version: the one that a conflict told, or else what the server says now. */
+async function withVersion(
+  version: number | undefined,
+  call: (version: number) => Promise<unknown>,
+  { path, client, pace, stop }: Versioned,
+): Promise<void> {
+  const known = version ?? (await pace.call(() => client.getQueue(path, { signal: stop }), stop)).Version;
+  await pace.call(() => call(known), stop);
 }
 
 function retryAfterMs(error: unknown): number | undefined {

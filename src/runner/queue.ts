@@ -10,7 +10,9 @@ import { OutagePace } from './outage-pace.ts';
 import { nextPhase, type QueueEvent, type QueuePhase } from './queue-phase.ts';
 import { deleteQueue, markDraining } from './queue-removal.ts';
 import type { Readiness } from './readiness.ts';
+import { RecentMean } from './recent-mean.ts';
 import { RetryDelay } from './retry.ts';
+import { pollUtilisation } from './scaler.ts';
 
 export interface QueueOptions {
   client: Plan42Client;
@@ -35,6 +37,8 @@ export interface QueueOptions {
 
 const managementBackoff = { minMs: 10, maxMs: 5000 };
 const errorBackoff = { minMs: 100, maxMs: 60_000 };
+// How far back a queue's utilisation looks.
+const loadTimeMs = 60_000;
 const emptyBackoff = { minMs: 1, maxMs: 50 };
 // A proxy's 404 is not the server's word that the queue is gone, unless it goes on for so long that the server, too, has
 // given the queue up.
@@ -57,7 +61,7 @@ export class Queue {
   #poll = new AbortController();
   /** Of `performance.now()`: how long a draining queue is polled at least. */
   #drainUntil = Number.POSITIVE_INFINITY;
-  #hasPolled = false;
+  readonly #load = new RecentMean(loadTimeMs);
   /** Resolves when the queue is gone: `lost` when the server had deleted it, `stopped` when it was cut short. */
   readonly ended: Promise<'drained' | 'lost' | 'stopped'>;
 
@@ -82,7 +86,12 @@ export class Queue {
 
   /** Whether a poll ever succeeded. */
   get hasPolled(): boolean {
-    return this.#hasPolled;
+    return this.#load.value !== undefined;
+  }
+
+  /** Of its polls in about the last minute, from 0 to 1; undefined before the first. */
+  get utilisation(): number | undefined {
+    return this.#load.value;
   }
 
   get isLeaving(): boolean {
@@ -220,7 +229,7 @@ export class Queue {
     const { client, onPoll } = this.#options;
     const { signal } = this.#poll;
     const messages = await this.pace.call(() => client.getMessages(this.path, waitMs, { signal }), signal);
-    this.#hasPolled = true;
+    this.#load.add(pollUtilisation(messages.length), performance.now());
     onPoll(messages.length);
     for (const message of messages) this.#handle(message);
     return messages.length;

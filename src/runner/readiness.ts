@@ -19,13 +19,16 @@ export type ReadinessState =
  */
 export class Readiness {
   readonly #logger: Logger;
+  readonly #onChange: (summary: string) => void;
   readonly #troubles = new Map<string, Trouble>();
   readonly #working = new Set<string>();
   #draining = false;
   #logged = 'starting';
 
-  constructor(logger: Logger) {
+  /** `onChange` gets one line that tells how the whole is. */
+  constructor(logger: Logger, onChange: (summary: string) => void = () => {}) {
     this.#logger = logger;
+    this.#onChange = onChange;
   }
 
   get state(): ReadinessState {
@@ -78,6 +81,7 @@ export class Readiness {
     // While a queue is replaced there is none for a moment, which is no news.
     if (summary === this.#logged || summary === 'starting') return;
     this.#logged = summary;
+    this.#onChange(trouble === undefined ? summary : `degraded: ${trouble.message}`);
     if (trouble === undefined) this.#logger.info(`the runner is ${state.phase}`);
     else if (trouble.kind === 'refused')
       this.#logger.error('the server refuses the runner token; put a new one into the configuration', {

@@ -2,7 +2,7 @@ import { unwatchFile, watchFile } from 'node:fs';
 import { isDeepStrictEqual } from 'node:util';
 import type { LoadedConfig } from '../config/load.ts';
 import type { Config } from '../config/schema.ts';
-import { UserError } from '../lib/errors.ts';
+import { describeError, UserError } from '../lib/errors.ts';
 import type { Logger } from '../lib/logger.ts';
 import { parseRunnerToken } from '../plan42/runner-token.ts';
 import { requireRunnerToken } from './require-token.ts';
@@ -16,44 +16,62 @@ export interface WatchConfigOptions {
   onReloadRequest: (listener: () => void) => void;
   /** There is another token of the same runner. */
   onToken: (token: string) => void;
+  /** The connections to GitHub are others. */
+  onConnections: (connections: Config['github']) => void;
+}
+
+export interface ConfigWatch extends Disposable {
+  /** Reads the configuration again. Resolves with what was wrong with it, or null. */
+  reload(): Promise<string | null>;
 }
 
 // Looking at the file's times sees every way in which files are replaced, on every file system.
 const lookEveryMs = 1000;
 
 /**
- * Reads the configuration again when its file changes and when somebody asks for it. A new token is used from then on;
- * what else has changed is said to take effect at the next start. A configuration that is wrong changes nothing.
+ * Reads the configuration again when its file changes and when somebody asks for it. A new token and changed
+ * connections to GitHub are used from then on; what else has changed is said to take effect at the next start. A
+ * configuration that is wrong changes nothing.
  */
-export function watchConfig({ path, load, config, logger, onReloadRequest, onToken }: WatchConfigOptions): Disposable {
+export function watchConfig(options: WatchConfigOptions): ConfigWatch {
+  const { path, load, config, logger } = options;
   let current = config;
-  let last: Promise<void> = Promise.resolve();
+  let last: Promise<unknown> = Promise.resolve();
 
-  async function reload(): Promise<void> {
+  async function reload(): Promise<string | null> {
     try {
       const next = (await load()).config;
       if (next.runner.token !== current.runner.token) {
         const identity = requireRunnerToken(next, path);
         requireSameRunner(identity, current.runner.token ?? '');
-        onToken(identity.token);
+        options.onToken(identity.token);
         logger.info('the runner token was replaced');
+      }
+      if (!isDeepStrictEqual(next.github, current.github)) {
+        options.onConnections(next.github);
+        logger.info('the connections to GitHub were replaced', { connections: Object.keys(next.github).length });
       }
       const changed = changedTables(current, next);
       if (changed.length > 0)
         logger.warn('changes of the configuration take effect at the next start', { tables: changed });
       current = next;
+      return null;
     } catch (error) {
       logger.error('the configuration could not be read again; the runner goes on as before', { error });
+      return describeError(error);
     }
   }
 
   // One at a time, in order.
   const request = () => {
-    last = last.then(reload);
+    const reloaded = last.then(reload);
+    last = reloaded;
+    return reloaded;
   };
-  onReloadRequest(request);
-  watchFile(path, { interval: lookEveryMs, persistent: false }, request);
-  return { [Symbol.dispose]: () => unwatchFile(path, request) };
+  const onChange = () => void request();
+  options.onReloadRequest(onChange);
+  watchFile(path, { interval: lookEveryMs, persistent: false }, onChange);
+  return { reload: request, [Symbol.dispose]: () => unwatchFile(path, onChange) };
 }
 
 function requireSameRunner(next: { tenantId: string; runnerId: string }, token: string): void {
@@ -66,6 +84,7 @@ function requireSameRunner(next: { tenantId: string; runnerId: string }, token: 
 function changedTables(before: Config, after: Config): string[] {
   const names = Object.keys(after) as (keyof Config)[];
   return names.filter((name) => {
+    if (name === 'github') return false;
     const withoutToken = (config: Config) =>
       name === 'runner' ? { ...config.runner, token: undefined } : config[name];
     return !isDeepStrictEqual(withoutToken(before), withoutToken(after));

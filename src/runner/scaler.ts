@@ -24,10 +24,19 @@ export function startWindow(now: number, scaledAt = Number.NEGATIVE_INFINITY): S
   return { startedAt: now, polls: 0, utilisation: 0, scaledAt };
 }
 
+/** How much of what it could bring a poll has brought, from 0 to 1. */
+export function pollUtilisation(messages: number): number {
+  return Math.min(1, messages / messagesPerFullPoll);
+}
+
 /** The window with one more poll. */
 export function addPoll(window: ScalerWindow, messages: number): ScalerWindow {
-  const utilisation = Math.min(1, messages / messagesPerFullPoll);
-  return { ...window, polls: window.polls + 1, utilisation: window.utilisation + utilisation };
+  return { ...window, polls: window.polls + 1, utilisation: window.utilisation + pollUtilisation(messages) };
+}
+
+/** Of the window's polls; undefined without a single one. */
+export function averageUtilisation({ polls, utilisation }: ScalerWindow): number | undefined {
+  return polls === 0 ? undefined : utilisation / polls;
 }
 
 /**
@@ -43,7 +52,7 @@ export function decide(
   const age = now - window.startedAt;
   const sinceScaled = now - window.scaledAt;
   // Without a single poll nothing is known, and nothing changes.
-  const average = window.polls === 0 ? undefined : window.utilisation / window.polls;
+  const average = averageUtilisation(window);
   const longEnough = (ms: number) => age >= ms && sinceScaled >= ms;
 
   if (average !== undefined && average >= settings.scaleUpAt && longEnough(settings.scaleUpAfterMs)) {

@@ -1,23 +1,29 @@
 /** The runner as a whole: the one place where its parts are put together, and taken apart again. */
 import { loadConfig } from '../config/load.ts';
 import type { Paths } from '../config/paths.ts';
-import type { Config } from '../config/schema.ts';
-import type { Handler } from '../handlers/handler.ts';
-import { createInvokeAgentHandler } from '../handlers/invoke-agent.ts';
-import { handlePing } from '../handlers/ping.ts';
+import type { Config, RuntimeName } from '../config/schema.ts';
+import { GithubConnections } from '../github/connections.ts';
+import { garbageRules } from '../jobs/garbage/garbage.ts';
 import { Jobs } from '../jobs/jobs.ts';
 import { JobStore } from '../jobs/store.ts';
-import { createLogger, type Logger } from '../lib/logger.ts';
+import { createLogger, type ErrorEntry, type Logger } from '../lib/logger.ts';
+import type { ServiceNotifier } from '../lib/service-notifier.ts';
 import { Plan42Client } from '../plan42/client.ts';
 import { createTransport } from '../plan42/transport.ts';
-import { selectRuntime } from '../runtimes/select.ts';
+import { createRuntime, selectRuntime } from '../runtimes/select.ts';
+import { startControl } from './control.ts';
+import { watchDisk } from './disk-watch.ts';
 import { dispatch } from './dispatch.ts';
+import { createHandlers } from './handlers.ts';
+import { startHealthEndpoint } from './health-endpoint.ts';
+import { startHousekeeping } from './housekeeping.ts';
 import { openInstance } from './instance.ts';
 import { deleteLeftQueues, QueueMemory } from './queue-memory.ts';
 import { QueuePool } from './queue-pool.ts';
 import { Readiness } from './readiness.ts';
 import { watchConfig } from './reload.ts';
 import { requireRunnerToken } from './require-token.ts';
+import { ServiceLog } from './service-log.ts';
 import { drainOnSignal, type ShutdownSignals } from './shutdown.ts';
 import { watchForWake } from './wake.ts';
 
@@ -32,6 +38,8 @@ export interface ServiceOptions {
   signals: ShutdownSignals;
   /** Calls back whenever somebody asks for the configuration to be read again. */
   onReloadRequest: (listener: () => void) => void;
+  /** The service manager that started this process, if any. */
+  notifier: ServiceNotifier;
 }
 
 /**
@@ -39,11 +47,17 @@ export interface ServiceOptions {
  * @throws UserError when it can't start, with the exit code that says why
  */
 export async function runService(options: ServiceOptions): Promise<void> {
-  const { paths, env, signals } = options;
+  const { paths, env, signals, notifier } = options;
   const load = () =>
     loadConfig({ path: paths.configFile, explicit: options.explicitConfigFile, env, flags: options.flags });
   const { config, path, warnings } = await load();
-  const baseLogger = createLogger({ ...config.log, write: options.write });
+  const startedAt = new Date();
+  using log = new ServiceLog(options.write);
+  let lastError: ErrorEntry | undefined;
+  const onError = (entry: ErrorEntry) => {
+    lastError = entry;
+  };
+  const baseLogger = createLogger({ ...config.log, write: log.write, onError });
   for (const warning of warnings) baseLogger.warn(warning);
   const { token, tenantId, runnerId } = requireRunnerToken(config, path);
   // In text, for people, the first line says it; in JSON every line can be searched for it.
@@ -51,30 +65,41 @@ export async function runService(options: ServiceOptions): Promise<void> {
     config.log.format === 'json' ? baseLogger.with({ tenantID: tenantId, runnerID: runnerId }) : baseLogger;
 
   using instance = await openInstance(paths.stateDir);
+  await log.open(paths.logDir);
   const store = await JobStore.open(paths.stateDir, paths.logDir);
-  const transport = createTransport({ ...config.runner, caFile: config.network.caFile, env });
+  const { caFile } = config.network;
+  const transport = createTransport({ ...config.runner, caFile, env });
   await using _closeTransport = { [Symbol.asyncDispose]: () => transport.destroy() };
-  const client = new Plan42Client({
-    transport,
-    baseUrl: config.runner.url,
-    token,
-    userAgent: `plan42-runner/${options.version}`,
+  // Another one: whoever leaves the certificate of the Plan42 server unchecked has not said so of GitHub's.
+  const githubTransport = createTransport({ caFile, env });
+  await using _closeGithubTransport = { [Symbol.asyncDispose]: () => githubTransport.destroy() };
+  const userAgent = `plan42-runner/${options.version}`;
+  const client = new Plan42Client({ transport, baseUrl: config.runner.url, token, userAgent });
+  const github = new GithubConnections({
+    connections: config.github,
+    transport: githubTransport,
+    logger,
+    userAgent,
   });
   const knownJobs = async () => (await store.listActive()).map((jobId) => store.place(jobId));
-  const runtime = await selectRuntime({ config, env, instanceId: instance.id, knownJobs, signal: signals.drain });
+  const runtimeOptions = { config, env, instanceId: instance.id, knownJobs, logger };
+  const runtime = await selectRuntime({ ...runtimeOptions, signal: signals.drain });
 
-  await using jobs = new Jobs({ config, store, runtime, client, logger });
+  const otherRuntime = (name: RuntimeName) => createRuntime(name, runtimeOptions);
+  await using jobs = new Jobs({ config, store, runtime, otherRuntime, client, github, logger });
   await jobs.adopt();
-  const handlers = new Map<string, Handler>([
-    ['PingRequest', handlePing],
-    [
-      'InvokeAgentRequest',
-      createInvokeAgentHandler({ config, jobs, runtime, instanceId: instance.id, tenantId, logger }),
-    ],
-  ]);
+  await using _housekeeping = startHousekeeping({
+    ...{ store, runtime, instanceId: instance.id, logger },
+    rules: garbageRules(config),
+  });
+  const handlers = createHandlers({
+    ...{ config, jobs, runtime, instanceId: instance.id, tenantId, github, logger },
+    tellLowDisk: watchDisk(config, paths, runtime),
+  });
   const memory = await QueueMemory.open(paths.stateDir);
   const left = await memory.list();
-  const readiness = new Readiness(logger);
+  const readiness = new Readiness(logger, (summary) => notifier.status(summary));
+  await using _health = await startHealthEndpoint(config.health.listen, { readiness, logger });
   const stop = new AbortController();
   const pool = new QueuePool({
     client,
@@ -95,19 +120,29 @@ export async function runService(options: ServiceOptions): Promise<void> {
   });
   const identity = { tenantID: tenantId, runnerID: runnerId, instanceID: instance.id };
   logStart(logger, { config, version: options.version, runtime: runtime.name, ...identity });
-  using _config = watchConfig({
+  for (const warning of runtime.warnings ?? []) logger.warn(warning);
+  using configWatch = watchConfig({
     ...{ path, load, config, logger, onReloadRequest: options.onReloadRequest },
     onToken: (newToken) => {
       client.replaceToken(newToken);
       pool.retryNow();
     },
+    onConnections: (connections) => github.replace(connections),
   });
   using _wake = watchForWake((gapMs) => {
     logger.info('the machine was asleep; connections are made anew', { seconds: Math.round(gapMs / 1000) });
     pool.abandonPolls(new Error('the machine was asleep'));
   });
+  await using _control = await startControl({
+    ...{ paths, config, version: options.version, startedAt, runtime: runtime.name, pool, jobs, readiness, logger },
+    identity: { tenantId, runnerId, instanceId: instance.id },
+    lastError: () => lastError,
+    reload: () => configWatch.reload(),
+  });
   const cleaned = deleteLeftQueues(left, { memory, client, tenantId, runnerId, logger, stop: stop.signal });
   const timeoutMs = config.queues.shutdownTimeoutMs;
+  notifier.ready();
+  signals.drain.addEventListener('abort', () => notifier.stopping(timeoutMs), { once: true });
   await drainOnSignal({ pool, jobs, readiness, logger, signals, timeoutMs, stop: () => stop.abort() });
   await cleaned;
   await memory.settled();

@@ -52,7 +52,8 @@ export async function drainOnSignal(options: ShutdownOptions): Promise<void> {
     hurry[Symbol.dispose]();
     stop();
   }
-  logger.info('the runner has stopped', { running_jobs: jobs.count });
+  const { running, starting, waiting } = jobs.counts;
+  logger.info('the runner has stopped', { running_jobs: running, jobs_left_for_next_run: starting + waiting });
 }
 
 function counts({ pool, jobs, readiness }: ShutdownOptions): Record<string, unknown> {
@@ -60,6 +61,7 @@ function counts({ pool, jobs, readiness }: ShutdownOptions): Record<string, unkn
     queues: pool.queues.length,
     messages_in_flight: pool.inFlight,
     jobs_starting: jobs.startingCount,
+    jobs_waiting: jobs.counts.waiting,
     jobs: jobs.count,
     trouble: readiness.troubles[0]?.message,
   };

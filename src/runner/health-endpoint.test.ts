@@ -1,0 +1,54 @@
+import assert from 'node:assert/strict';
+import { createServer } from 'node:http';
+import type { AddressInfo } from 'node:net';
+import { test } from 'node:test';
+import { UserError } from '../lib/errors.ts';
+import { silentLogger } from '../lib/logger.ts';
+import { startHealthEndpoint } from './health-endpoint.ts';
+import { Readiness } from './readiness.ts';
+
+const logger = silentLogger;
+
+async function freePort(): Promise<number> {
+  const server = createServer();
+  await new Promise<void>((resolve) => server.listen(0, '127.0.0.1', resolve));
+  const { port } = server.address() as AddressInfo;
+  await new Promise((resolve) => server.close(resolve));
+  return port;
+}
+
+test('tells whether the runner is ready, and nothing more', async () => {
+  const readiness = new Readiness(logger);
+  const port = await freePort();
+  await using _endpoint = await startHealthEndpoint({ host: '127.0.0.1', port }, { readiness, logger });
+  const ask = async (method = 'GET') => {
+    const response = await fetch(`http://127.0.0.1:${port}/any/path`, { method });
+    return [response.status, await response.text()];
+  };
+  assert.deepEqual(await ask(), [503, '{"phase":"starting","problems":[]}\n']);
+  readiness.works('queue');
+  assert.deepEqual(await ask(), [200, '{"phase":"ready","problems":[]}\n']);
+  assert.deepEqual(await ask('HEAD'), [200, '']);
+  readiness.fails('queue', 'refused', 'the token p42r_secret was refused');
+  assert.deepEqual(await ask(), [503, '{"phase":"degraded","problems":["refused"]}\n']);
+  readiness.drains();
+  assert.deepEqual(await ask(), [503, '{"phase":"draining","problems":[]}\n']);
+  assert.equal((await ask('POST'))[0], 405);
+});
+
+test('is not there unless it is asked for', async () => {
+  await using endpoint = await startHealthEndpoint(undefined, { readiness: new Readiness(logger), logger });
+  assert.ok(endpoint);
+});
+
+test('an address that is taken is told, with what to do', async () => {
+  const readiness = new Readiness(logger);
+  const address = { host: '127.0.0.1', port: await freePort() };
+  await using _first = await startHealthEndpoint(address, { readiness, logger });
+  await assert.rejects(startHealthEndpoint(address, { readiness, logger }), (error) => {
+    assert.ok(error instanceof UserError);
+    assert.match(error.message, new RegExp(`cannot listen on 127.0.0.1:${address.port}`));
+    assert.equal(error.exitCode, 3);
+    return true;
+  });
+});

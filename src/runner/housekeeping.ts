@@ -1,0 +1,46 @@
+import { collectGarbage } from '../jobs/garbage/collect.ts';
+import { describeCollection, type GarbageContext } from '../jobs/garbage/garbage.ts';
+import { isAbort } from '../lib/errors.ts';
+import type { Logger } from '../lib/logger.ts';
+import { type Sleep, sleep } from '../lib/sleep.ts';
+
+export interface HousekeepingOptions extends Omit<GarbageContext, 'now' | 'signal'> {
+  logger: Logger;
+  sleep?: Sleep;
+  now?: () => number;
+}
+
+// Not at once, so that it takes nothing from the start.
+const firstAfterMs = 5000;
+const everyMs = 3_600_000;
+
+/** Removes garbage soon after the start and then every hour, until it is disposed of. */
+export function startHousekeeping({
+  sleep: wait = sleep,
+  now = Date.now,
+  ...context
+}: HousekeepingOptions): AsyncDisposable {
+  const stop = new AbortController();
+  const { signal } = stop;
+  const { logger } = context;
+  const work = (async () => {
+    for (let delayMs = firstAfterMs; ; delayMs = everyMs) {
+      await wait(delayMs, signal);
+      await clean({ ...context, now, signal }, logger);
+    }
+  })().catch((error: unknown) => {
+    if (!isAbort(error, signal)) logger.error('garbage is not removed any more', { error });
+  });
+  return {
+    [Symbol.asyncDispose]: async () => {
+      stop.abort();
+      await work;
+    },
+  };
+}
+
+async function clean(context: GarbageContext, logger: Logger): Promise<void> {
+  const { removed, failures } = await collectGarbage(context);
+  if (removed.length > 0) logger.info('garbage was removed', { what: describeCollection(removed) });
+  for (const { what, error } of failures) logger.warn('garbage could not be removed', { what, error });
+}

@@ -1,0 +1,54 @@
+import type { ServiceDefinition } from './service-manager.ts';
+
+export const agentLabel = 'ai.plan42.runner';
+
+type Value = string | number | boolean | readonly string[] | { [key: string]: Value };
+
+// launchd's own default of a few seconds would cut off every drain.
+const minExitTimeoutSeconds = 300;
+
+/** The LaunchAgent, an XML property list. */
+export function renderPlist(definition: ServiceDefinition): string {
+  const { command, environment, stopTimeoutMs, errorFile, version } = definition;
+  const agent = {
+    Label: agentLabel,
+    // It logs into a file that it rotates, which nobody does with launchd's.
+    ProgramArguments: [...command, '--quiet'],
+    EnvironmentVariables: environment,
+    RunAtLoad: true,
+    KeepAlive: true,
+    ExitTimeOut: Math.max(minExitTimeoutSeconds, Math.ceil(stopTimeoutMs / 1000)),
+    // Jobs are children in process groups of their own, and go on when the runner ends.
+    AbandonProcessGroup: true,
+    StandardErrorPath: errorFile,
+  };
+  return `<?xml version="1.0" encoding="UTF-8"?>
+<!DOCTYPE plist PUBLIC "-//Apple//DTD PLIST 1.0//EN" "http://www.apple.com/DTDs/PropertyList-1.0.dtd">
+<!-- Written by plan42 ${version}. "plan42 runner enable" writes it anew. -->
+<plist version="1.0">
+${render(agent, '')}
+</plist>
+`;
+}
+
+function render(value: Value, indent: string): string {
+  if (typeof value === 'string') return `${indent}<string>${escapeText(value)}</string>`;
+  if (typeof value === 'number') return `${indent}<integer>${value}</integer>`;
+  if (typeof value === 'boolean') return `${indent}<${value}/>`;
+  const deeper = `${indent}  `;
+  if (isList(value)) {
+    return [`${indent}<array>`, ...value.map((item) => render(item, deeper)), `${indent}</array>`].join('\n');
+  }
+  const entries = Object.entries(value).map(
+    ([key, item]) => `${deeper}<key>${escapeText(key)}</key>\n${render(item, deeper)}`,
+  );
+  return [`${indent}<dict>`, ...entries, `${indent}</dict>`].join('\n');
+}
+
+function isList(value: object): value is readonly string[] {
+  return Array.isArray(value);
+}
+
+function escapeText(text: string): string {
+  return text.replaceAll('&', '&amp;').replaceAll('<', '&lt;').replaceAll('>', '&gt;');
+}
