@@ -1,4 +1,4 @@
-import type { IncomingMessage, ServerResponse } from 'node:http';
+import type { IncomingHttpHeaders, IncomingMessage, ServerResponse } from 'node:http';
 import type { Logger } from '../lib/logger.ts';
 import { createEvents } from './events.ts';
 import { watchQueue } from './health.ts';
@@ -7,12 +7,16 @@ import { createDispatcher } from './http/dispatch.ts';
 import { LiveRequests } from './http/live-requests.ts';
 import type { Route } from './http/route.ts';
 import { createRouter } from './http/router.ts';
+import { createPageFiles } from './page/page-files.ts';
+import type { SignInLinks } from './page/sign-in-links.ts';
 import { Exchange } from './queues/exchange.ts';
+import { QueueHistory } from './queues/queue-history.ts';
 import { RoundRobin } from './queues/round-robin.ts';
 import { environmentRoutes } from './routes/environments.ts';
 import { githubConnectionRoutes } from './routes/github-connections.ts';
 import { githubProxyRoutes } from './routes/github-proxy.ts';
 import { notImplementedRoutes } from './routes/not-implemented.ts';
+import { pageRoutes } from './routes/page.ts';
 import { runnerQueueRoutes } from './routes/runner-queues.ts';
 import { runnerTokenRoutes } from './routes/runner-tokens.ts';
 import { runnerRoutes } from './routes/runners.ts';
@@ -20,6 +24,7 @@ import { taskRoutes } from './routes/tasks.ts';
 import { tenantRoutes } from './routes/tenants.ts';
 import { turnLogRoutes } from './routes/turn-logs.ts';
 import { turnRoutes } from './routes/turns.ts';
+import { sampleQueues } from './sample-queues.ts';
 import { Scheduler } from './scheduler.ts';
 import type { QueueKey } from './store/runner-queues.ts';
 import type { Store } from './store/store.ts';
@@ -31,6 +36,10 @@ import { expireTurns } from './turn-expiry.ts';
 interface AppOptions {
   store: Store;
   tokens: Tokens;
+  signInLinks: SignInLinks;
+  /** Where clients reach the server. */
+  url: string;
+  checkHost: (headers: IncomingHttpHeaders) => void;
   timing: Timing;
   clock: Clock;
   logger: Logger;
@@ -45,13 +54,17 @@ export interface App {
   work: () => Promise<void>;
 }
 
+// An hour.
+const historySteps = 360;
+
 export function createApp(options: AppOptions): App {
   const { store, timing, clock, signal } = options;
   const events = createEvents();
   const exchange = new Exchange(clock);
   const roundRobin = new RoundRobin(store.runnerQueues);
   const liveRequests = new LiveRequests(signal);
-  const parts = { ...options, events, exchange, roundRobin, liveRequests };
+  const history = new QueueHistory(store, historySteps);
+  const parts = { ...options, events, exchange, roundRobin, liveRequests, history };
   const scheduler = new Scheduler(parts);
   const watches = new Set<Promise<void>>();
   const watch = (queue: QueueKey, firstAfterMs: number) => {
@@ -68,6 +81,8 @@ export function createApp(options: AppOptions): App {
   const answer = createDispatcher({
     findRoute: createRouter(allRoutes(parts)),
     authenticate: (headers) => authenticate(headers, options),
+    checkHost: options.checkHost,
+    sendPageFile: createPageFiles().send,
     liveRequests,
     clock,
     logger: options.logger,
@@ -75,7 +90,7 @@ export function createApp(options: AppOptions): App {
   const work = async () => {
     for (const queue of store.runnerQueues.select('')) watch(queue, Math.random() * timing.healthCheckIntervalMs);
     scheduler.sendAll();
-    await expireTurns(parts);
+    await Promise.all([expireTurns(parts), sampleQueues(parts)]);
     await Promise.all(watches);
   };
   return { answer, work };
@@ -88,7 +103,8 @@ type RouteParts = Parameters<typeof tenantRoutes>[0] &
   Parameters<typeof runnerRoutes>[0] &
   Parameters<typeof runnerTokenRoutes>[0] &
   Parameters<typeof runnerQueueRoutes>[0] &
-  Parameters<typeof githubProxyRoutes>[0];
+  Parameters<typeof githubProxyRoutes>[0] &
+  Parameters<typeof pageRoutes>[0];
 
 function allRoutes(parts: RouteParts): Route[] {
   return [
@@ -102,6 +118,7 @@ function allRoutes(parts: RouteParts): Route[] {
     ...runnerQueueRoutes(parts),
     ...githubConnectionRoutes(parts),
     ...githubProxyRoutes(parts),
+    ...pageRoutes(parts),
     ...notImplementedRoutes(),
   ];
 }

@@ -6,7 +6,9 @@ import { createApp } from './app.ts';
 import { prepareDataDir } from './data-dir.ts';
 import { type Admin, prepare } from './first-start.ts';
 import { unavailable } from './http/errors.ts';
+import { createHostCheck } from './http/host-check.ts';
 import { type ListenAddress, listen, type TlsKeyPair } from './http/listener.ts';
+import { SignInLinks } from './page/sign-in-links.ts';
 import { openStore } from './store/store.ts';
 import type { Clock } from './time.ts';
 import { defaultTiming, type Timing } from './timing.ts';
@@ -29,6 +31,8 @@ export interface ControlPlane extends AsyncDisposable {
   /** Without a slash at the end. */
   url: string;
   admin: Admin;
+  /** A new link that signs in at the web page, once. */
+  newSignInUrl: () => string;
 }
 
 /**
@@ -47,7 +51,10 @@ export async function startServer(options: ServerOptions): Promise<ControlPlane>
   const { tokens, admin } = prepare(store, clock, url);
 
   const closing = new AbortController();
-  const app = createApp({ store, tokens, timing, clock, logger, signal: closing.signal });
+  const signInLinks = new SignInLinks(url, clock);
+  const checkHost = createHostCheck(options.listen.host, publicUrl);
+  const { signal } = closing;
+  const app = createApp({ store, tokens, signInLinks, url, checkHost, timing, clock, logger, signal });
   listener.serve(app.answer);
   const work = app.work();
   resources.defer(() => {
@@ -58,7 +65,8 @@ export async function startServer(options: ServerOptions): Promise<ControlPlane>
   await writeDurably(join(dataDir, 'admin.json'), `${JSON.stringify({ url, ...admin }, null, 2)}\n`);
   logger.info('the control plane is listening', { url, dataDir });
   const running = resources.move();
-  return { url, admin, [Symbol.asyncDispose]: () => running.disposeAsync() };
+  const newSignInUrl = () => signInLinks.make(admin.tenantId).url;
+  return { url, admin, newSignInUrl, [Symbol.asyncDispose]: () => running.disposeAsync() };
 }
 
 function checkUrl(text: string): string {

@@ -18,6 +18,8 @@ export interface Timing {
   turnExpiryMs: number;
   turnExpiryCheckMs: number;
   logStreamKeepAliveMs: number;
+  /** How long a step of the queues' history is. */
+  historyStepMs: number;
   /** How long requests may take to finish once the server is closing. */
   closeGraceMs: number;
 }
@@ -34,5 +36,6 @@ export const defaultTiming: Timing = {
   turnExpiryMs: 5 * 60_000,
   turnExpiryCheckMs: 10_000,
   logStreamKeepAliveMs: 15_000,
+  historyStepMs: 10_000,
   closeGraceMs: 1_000,
 };

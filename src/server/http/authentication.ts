@@ -1,5 +1,7 @@
 import type { IncomingHttpHeaders } from 'node:http';
 import { isTerminalStatus } from '../../plan42/objects.ts';
+import { findSession, isPageToken } from '../page/sessions.ts';
+import type { SignInLinks } from '../page/sign-in-links.ts';
 import type { Store } from '../store/store.ts';
 import type { Clock } from '../time.ts';
 import { type Claims, signatureHash, type Tokens } from '../tokens.ts';
@@ -7,8 +9,9 @@ import { unauthorized } from './errors.ts';
 import type { Principal } from './principal.ts';
 
 interface AuthenticationParts {
-  store: Pick<Store, 'runners' | 'runnerTokens' | 'settings' | 'turns'>;
+  store: Pick<Store, 'runners' | 'runnerTokens' | 'settings' | 'turns' | 'pageSessions'>;
   tokens: Tokens;
+  signInLinks: SignInLinks;
   clock: Clock;
 }
 
@@ -16,6 +19,7 @@ interface AuthenticationParts {
 export function authenticate(headers: IncomingHttpHeaders, parts: AuthenticationParts): Principal {
   const { scheme, credential } = parseHeader(headers.authorization);
   if (scheme === 'apitoken') return checkToken(credential, parts);
+  if (scheme === 'signincode') return redeemCode(credential, parts);
   // Such a caller proves to AWS who it is, which can't be checked here; the tenant's token that it must add can.
   if (scheme === 'sts:getcalleridentity') {
     const delegating = parseHeader(headers['x-event-horizon-delegating-authorization']);
@@ -33,7 +37,16 @@ function parseHeader(header: string | string[] | undefined): { scheme: string; c
   return { scheme: scheme.toLowerCase(), credential };
 }
 
-function checkToken(token: string, { store, tokens, clock }: AuthenticationParts): Principal {
+// The code of a sign-in link. It is good for one call, also for one that fails.
+function redeemCode(code: string, { signInLinks }: AuthenticationParts): Principal {
+  const found = signInLinks.redeem(code);
+  if (!found) throw unauthorized('the sign-in link was used before, or is too old');
+  return { ...found, kind: 'signIn' };
+}
+
+function checkToken(token: string, parts: AuthenticationParts): Principal {
+  const { store, tokens, clock } = parts;
+  if (isPageToken(token)) return checkPageToken(token, parts);
   const claims = tokens.verify(token);
   if (!claims) throw unauthorized('unknown token');
   const now = clock().getTime();
@@ -41,6 +54,12 @@ function checkToken(token: string, { store, tokens, clock }: AuthenticationParts
   if (now < claims.nbf * 1000) throw unauthorized('the token is not valid yet');
   if (!isCurrent(claims, token, store)) throw unauthorized('the token is no longer valid');
   return principalOf(claims, store);
+}
+
+function checkPageToken(token: string, parts: AuthenticationParts): Principal {
+  const session = findSession(parts, token);
+  if (!session) throw unauthorized('the session at the web page is over');
+  return { ...session, kind: 'tenant', pageToken: token };
 }
 
 function isCurrent(

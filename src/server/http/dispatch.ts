@@ -5,12 +5,16 @@ import { authorise } from './authorisation.ts';
 import { readJson } from './body.ts';
 import type { LiveRequests } from './live-requests.ts';
 import type { Principal } from './principal.ts';
-import { send, sendAbout, sendError } from './reply.ts';
+import { send, sendError } from './reply.ts';
 import type { Match } from './router.ts';
 
 interface DispatchParts {
   findRoute: (method: string, rawPath: string) => Match;
   authenticate: (headers: IncomingMessage['headers']) => Principal;
+  /** Throws if the web page must not be served under the name that was called. */
+  checkHost: (headers: IncomingMessage['headers']) => void;
+  /** Answers if the path is a file of the web page. */
+  sendPageFile: (request: IncomingMessage, response: ServerResponse, path: string) => Promise<boolean>;
   liveRequests: LiveRequests;
   clock: Clock;
   logger: Logger;
@@ -46,7 +50,10 @@ interface Exchange {
 
 async function serve({ request, response, path, query }: Exchange, parts: DispatchParts): Promise<void> {
   const method = request.method ?? '';
-  if (method === 'GET' && path === '/') return sendAbout(response);
+  if (!path.startsWith('/v1/')) {
+    parts.checkHost(request.headers);
+    if (await parts.sendPageFile(request, response, path)) return;
+  }
   const { route, params } = parts.findRoute(method, path);
   const principal = parts.authenticate(request.headers);
   authorise(principal, route, params);

@@ -38,9 +38,3 @@ function sendHttpError(response: ServerResponse, error: HttpError): void {
   if (error.status === 413) response.shouldKeepAlive = false;
   response.writeHead(error.status, { 'content-type': 'application/json', 'content-length': body.length }).end(body);
 }
-
-/** The answer at `/`, until there is a page. */
-export function sendAbout(response: ServerResponse): void {
-  const text = 'This is a Plan42 control plane (plan42 server). Its API is below /v1/ and needs a token.\n';
-  response.writeHead(200, { 'content-type': 'text/plain; charset=utf-8' }).end(text);
-}

@@ -4,12 +4,13 @@ import type { ApiRequest } from './request.ts';
 export type Method = 'GET' | 'PUT' | 'POST' | 'PATCH' | 'DELETE';
 
 /** Who may make a call. Each only within its own tenant, and a runner or an agent only on what is its own. */
-export type PrincipalKind = 'tenant' | 'runner' | 'agent';
+export type PrincipalKind = 'tenant' | 'runner' | 'agent' | 'signIn';
 
 export const tenantOnly: readonly PrincipalKind[] = ['tenant'];
 export const tenantAndRunner: readonly PrincipalKind[] = ['tenant', 'runner'];
 export const tenantAndAgent: readonly PrincipalKind[] = ['tenant', 'agent'];
 export const everybody: readonly PrincipalKind[] = ['tenant', 'runner', 'agent'];
+export const signInOnly: readonly PrincipalKind[] = ['signIn'];
 
 export type Reply =
   | { status: number; body?: unknown }

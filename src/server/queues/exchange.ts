@@ -3,7 +3,7 @@ import type * as v from 'valibot';
 import { TimeoutError, withDeadline } from '../../lib/deadline.ts';
 import { encrypt, generateKeyPair, parsePublicKey, publicKeyPem, type WrappedSecret } from '../../plan42/ecies.ts';
 import { notFound } from '../http/errors.ts';
-import type { QueueKey, RunnerQueue } from '../store/runner-queues.ts';
+import { type QueueKey, queueName, type RunnerQueue } from '../store/runner-queues.ts';
 import { type Clock, isoTime } from '../time.ts';
 import { AskError, openAnswer } from './answers.ts';
 import { Mailbox } from './mailbox.ts';
@@ -26,7 +26,8 @@ interface Ask extends PromiseWithResolvers<unknown> {
   handedOutTo: string | undefined;
 }
 
-const maxBatch = 10;
+/** How many messages a poll brings at most. */
+export const maxBatch = 10;
 
 /**
  * The messages between callers and runners. They are kept in memory only, since their callers wait for them and
@@ -92,7 +93,7 @@ export class Exchange {
   /** Takes the answer to a message. @throws HttpError 404 for a message that this queue has not got, or no longer. */
   answer(queue: QueueKey, messageId: string, callerId: string, payload: WrappedSecret): void {
     const ask = this.#asks.get(messageId);
-    const isExpected = ask?.handedOutTo === nameOf(queue) && callerId === this.#callerId;
+    const isExpected = ask?.handedOutTo === queueName(queue) && callerId === this.#callerId;
     if (!isExpected) throw notFound('nobody waits for an answer to this message');
     this.#asks.delete(messageId);
     try {
@@ -119,11 +120,23 @@ export class Exchange {
     }
     if (why !== 'deleted') return;
     mailbox.failPolls(notFound('the queue was deleted'));
-    this.#mailboxes.delete(nameOf(queue));
+    this.#mailboxes.delete(queueName(queue));
+  }
+
+  /** Counts the messages on their way, and returns what tells those of a queue. */
+  countOutstanding(): (queue: QueueKey) => { waiting: number; unanswered: number } {
+    const unanswered = new Map<string, number>();
+    for (const { handedOutTo } of this.#asks.values()) {
+      if (handedOutTo !== undefined) unanswered.set(handedOutTo, (unanswered.get(handedOutTo) ?? 0) + 1);
+    }
+    return (queue) => {
+      const name = queueName(queue);
+      return { waiting: this.#mailboxes.get(name)?.size ?? 0, unanswered: unanswered.get(name) ?? 0 };
+    };
   }
 
   #handOut(ask: Ask, queue: RunnerQueue): object {
-    ask.handedOutTo = nameOf(queue);
+    ask.handedOutTo = queueName(queue);
     return {
       TenantID: queue.TenantID,
       RunnerID: queue.RunnerID,
@@ -137,13 +150,9 @@ export class Exchange {
   }
 
   #mailbox(queue: QueueKey): Mailbox<Ask> {
-    const name = nameOf(queue);
+    const name = queueName(queue);
     const mailbox = this.#mailboxes.get(name) ?? new Mailbox<Ask>();
     this.#mailboxes.set(name, mailbox);
     return mailbox;
   }
-}
-
-function nameOf({ TenantID, RunnerID, QueueID }: QueueKey): string {
-  return `${TenantID}/${RunnerID}/${QueueID}`;
 }

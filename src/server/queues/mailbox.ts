@@ -4,6 +4,11 @@ export class Mailbox<Message> {
   // In the order of their arrival.
   readonly #polls = new Set<PromiseWithResolvers<Message[]>>();
 
+  /** How many messages wait. */
+  get size(): number {
+    return this.#messages.length;
+  }
+
   /** Hands the message to the poll that has waited longest, or keeps it for the next one. */
   put(message: Message): void {
     const [poll] = this.#polls;

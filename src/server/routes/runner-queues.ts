@@ -10,6 +10,7 @@ import { created, noContent, ok, type Route, route, tenantAndRunner, tenantOnly 
 import { PingResponse } from '../queues/answers.ts';
 import type { Exchange } from '../queues/exchange.ts';
 import { addQueue, changeQueue, type QueueParts, removeQueue } from '../queues/queue-changes.ts';
+import type { QueueHistory } from '../queues/queue-history.ts';
 import type { QueueKey } from '../store/runner-queues.ts';
 import type { Store } from '../store/store.ts';
 import { Time } from '../time.ts';
@@ -38,11 +39,12 @@ const path = `${runnerPath}/queues/:queueId` as const;
 interface RunnerQueueParts extends QueueParts {
   store: QueueParts['store'] & Pick<Store, 'runners'>;
   exchange: Exchange;
+  history: QueueHistory;
   timing: Timing;
 }
 
 export function runnerQueueRoutes(parts: RunnerQueueParts): Route[] {
-  const { store, exchange, timing } = parts;
+  const { store, exchange, history, timing } = parts;
   const { runnerQueues: queues } = store;
   return [
     route('PUT', path, { access: tenantAndRunner }, (request) => {
@@ -74,7 +76,8 @@ export function runnerQueueRoutes(parts: RunnerQueueParts): Route[] {
       const limits = { min: 0, max: timing.maxPollWaitMs / 1000 };
       const waitSeconds = queryInteger(query, 'maxWaitSeconds', limits) ?? 0;
       const queue = read(queues, queueKey(params));
-      return ok({ Messages: await exchange.poll(queue, waitSeconds * 1000, signal) });
+      const poll = () => exchange.poll(queue, waitSeconds * 1000, signal);
+      return ok({ Messages: await history.countPoll(queue, poll) });
     }),
 
     route('PUT', `${path}/messages/:messageId/response`, { access: tenantAndRunner }, (request) => {

@@ -19,6 +19,11 @@ export interface RunnerQueue extends Versioned {
 export type RunnerKey = Pick<RunnerQueue, 'TenantID' | 'RunnerID'>;
 export type QueueKey = Pick<RunnerQueue, 'TenantID' | 'RunnerID' | 'QueueID'>;
 
+/** The whole key as one text, for maps. */
+export function queueName({ TenantID, RunnerID, QueueID }: QueueKey): string {
+  return `${TenantID}/${RunnerID}/${QueueID}`;
+}
+
 const columns: Columns<RunnerQueue> = {
   TenantID: text,
   RunnerID: text,

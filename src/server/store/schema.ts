@@ -105,4 +105,9 @@ CREATE TABLE github_connections (
   PRIMARY KEY (TenantID, ConnectionID)
 ) STRICT
 `,
+  `
+-- Who is signed in at the web page. The token itself is not kept.
+CREATE TABLE page_sessions (TokenHash TEXT PRIMARY KEY, TenantId TEXT NOT NULL, ExpiresAt TEXT NOT NULL) STRICT, WITHOUT ROWID;
+CREATE INDEX tasks_by_state ON tasks (TenantId, Deleted, State, CreatedAt, TaskId)
+`,
 ];

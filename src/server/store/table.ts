@@ -21,6 +21,8 @@ export interface PageRequest {
   maxResults: number;
   /** The `next` of the page before. */
   after: readonly SQLInputValue[] | undefined;
+  /** The last one first. */
+  descending?: boolean;
 }
 
 export interface Page<Row> {
@@ -69,12 +71,13 @@ export class Table<Row extends object, Key extends keyof Row & string> {
     this.#database.statement(`DELETE FROM ${this.#definition.name} ${this.#whereKey}`).run(...this.#keyOf(key));
   }
 
-  /** One page in the table's order. */
-  list(conditions: readonly Condition<Row>[], { maxResults, after }: PageRequest): Page<Row> {
+  /** One page in the table's order, or against it. */
+  list(conditions: readonly Condition<Row>[], { maxResults, after, descending = false }: PageRequest): Page<Row> {
     const used = conditions.filter(([, , value]) => value !== undefined);
-    const order = this.#definition.order.join(', ');
+    const { order: names } = this.#definition;
+    const order = names.map((name) => (descending ? `${name} DESC` : name)).join(', ');
     const where = used.map(([name, operator]) => `${name} ${operator} ?`);
-    if (after) where.push(`(${order}) > (${after.map(() => '?').join(', ')})`);
+    if (after) where.push(`(${names.join(', ')}) ${descending ? '<' : '>'} (${after.map(() => '?').join(', ')})`);
     const values = used.map(([name, , value]) => this.#value(name, value as Row[typeof name]));
     const tail = `WHERE ${where.join(' AND ') || 'TRUE'} ORDER BY ${order} LIMIT ?`;
     const items = this.select(tail, ...values, ...(after ?? []), maxResults + 1);

@@ -67,6 +67,13 @@ export function tasksTable(database: Database) {
   });
 }
 
+/** How many tasks the tenant has in each state that occurs. */
+export function countTasks(database: Database, tenantId: string): Partial<Record<TaskState, number>> {
+  const sql = 'SELECT State, COUNT(*) AS Count FROM tasks WHERE TenantId = ? AND Deleted = 0 GROUP BY State';
+  const rows = database.statement(sql).all(tenantId);
+  return Object.fromEntries(rows.map(({ State, Count }) => [State, Count]));
+}
+
 /** The tenant's tasks with this ID, with a pull request of this ID, or both. */
 export function searchTasks(
   tasks: ReturnType<typeof tasksTable>,

@@ -1,0 +1,119 @@
+import type { Overview, QueueOverview, RunnerOverview, Session, SignInLink, TaskSummary } from '../../web/page-api.ts';
+import type { LiveRequests } from '../http/live-requests.ts';
+import { pageBody, pageRequest, queryInteger } from '../http/query.ts';
+import { created, noContent, ok, type Route, route, signInOnly, tenantOnly } from '../http/route.ts';
+import { beginSession, endSession } from '../page/sessions.ts';
+import type { SignInLinks } from '../page/sign-in-links.ts';
+import type { Exchange } from '../queues/exchange.ts';
+import { type QueueHistory, stateOf } from '../queues/queue-history.ts';
+import type { RunnerQueue } from '../store/runner-queues.ts';
+import type { Runner } from '../store/runners.ts';
+import type { Store } from '../store/store.ts';
+import type { Task } from '../store/tasks.ts';
+import { type Clock, isoTime, zeroTime } from '../time.ts';
+import type { Timing } from '../timing.ts';
+
+interface PageParts {
+  store: Pick<Store, 'runners' | 'runnerQueues' | 'tasks' | 'countTasks' | 'pageSessions'>;
+  history: QueueHistory;
+  exchange: Exchange;
+  liveRequests: LiveRequests;
+  signInLinks: SignInLinks;
+  timing: Timing;
+  clock: Clock;
+  /** Where clients reach the server. */
+  url: string;
+}
+
+/** The calls that only the web page makes: signing in and out, and what it asks again and again in as few calls as possible. */
+export function pageRoutes(parts: PageParts): Route[] {
+  const { store, liveRequests, signInLinks } = parts;
+  const { tasks } = store;
+  return [
+    route('POST', '/page/sign-in-links', { access: tenantOnly }, ({ principal }) => {
+      const { url, expiresAt } = signInLinks.make(principal.tenantId);
+      return created({ Url: url, ExpiresAt: isoTime(expiresAt) } satisfies SignInLink);
+    }),
+
+    route('POST', '/page/session', { access: signInOnly }, ({ principal }) => {
+      const { token, tenantId, expiresAt } = beginSession(parts, principal.tenantId);
+      return created({ Token: token, TenantId: tenantId, ExpiresAt: isoTime(expiresAt) } satisfies Session);
+    }),
+
+    route('DELETE', '/page/session', { access: tenantOnly }, ({ principal }) => {
+      const pageToken = principal.kind === 'tenant' ? principal.pageToken : undefined;
+      if (pageToken === undefined) return noContent;
+      endSession(parts, pageToken);
+      liveRequests.revoke((other) => other.kind === 'tenant' && other.pageToken === pageToken);
+      return noContent;
+    }),
+
+    route('GET', '/page/overview', { access: tenantOnly }, ({ principal, query }) => {
+      const limits = { min: 0, max: Number.MAX_SAFE_INTEGER };
+      const since = queryInteger(query, 'since', limits) ?? 0;
+      return ok(overview(parts, principal.tenantId, query.get('epoch') === parts.history.epoch ? since : 0));
+    }),
+
+    route('GET', '/page/tasks', { access: tenantOnly }, ({ principal, query }) => {
+      const state = (query.get('state') ?? undefined) as Task['State'] | undefined;
+      const page = tasks.list(
+        [
+          ['TenantId', '=', principal.tenantId],
+          ['Deleted', '=', false],
+          ['State', '=', state],
+        ],
+        { ...pageRequest(query, tasks.order), descending: true },
+      );
+      const summaries = { ...page, items: page.items.map(summaryOf) };
+      return ok({ ...pageBody(summaries, 'Tasks'), Counts: store.countTasks(principal.tenantId) });
+    }),
+  ];
+}
+
+function overview(parts: PageParts, tenantId: string, since: number): Overview {
+  const { store, history, exchange, timing, clock, url } = parts;
+  const outstanding = exchange.countOutstanding();
+  const queues = Map.groupBy(
+    store.runnerQueues.select('WHERE TenantID = ? ORDER BY CreatedAt, QueueID', tenantId),
+    (queue) => queue.RunnerID,
+  );
+  const runners = store.runners.select('WHERE TenantId = ? AND Deleted = 0 ORDER BY CreatedAt, RunnerId', tenantId);
+  const queueOverview = (queue: RunnerQueue): QueueOverview => {
+    const { waiting, unanswered } = outstanding(queue);
+    const samples = history.ofQueue(queue, since);
+    return {
+      QueueID: queue.QueueID,
+      State: stateOf(queue),
+      CreatedAt: queue.CreatedAt,
+      ...(queue.LastHealthCheckAt !== zeroTime && { LastHealthCheckAt: queue.LastHealthCheckAt }),
+      FailedHealthChecks: queue.NConsecutiveFailedHealthChecks,
+      Waiting: waiting,
+      Unanswered: unanswered,
+      Utilisation: samples.utilisation,
+      States: samples.states.join(''),
+    };
+  };
+  const runnerOverview = ({ RunnerId, Name, Description, RunsTasks, ProxiesGithub }: Runner): RunnerOverview => ({
+    RunnerId,
+    Name,
+    ...(Description && { Description }),
+    RunsTasks,
+    ProxiesGithub,
+    Queues: (queues.get(RunnerId) ?? []).map(queueOverview),
+    Utilisation: history.ofRunner({ TenantID: tenantId, RunnerID: RunnerId }, since),
+  });
+  return {
+    Now: isoTime(clock()),
+    Url: url,
+    Epoch: history.epoch,
+    Step: history.steps,
+    StepSeconds: timing.historyStepMs / 1000,
+    MaxSteps: history.maxSteps,
+    Runners: runners.map(runnerOverview),
+  };
+}
+
+function summaryOf(task: Task): TaskSummary {
+  const { TaskId, Title, State, LastTurnIndex, LastTurnStatus, CreatedAt, UpdatedAt } = task;
+  return { TaskId, Title, State, LastTurnIndex, LastTurnStatus, CreatedAt, UpdatedAt };
+}

@@ -1,0 +1,28 @@
+import assert from 'node:assert/strict';
+import { test } from 'node:test';
+import { hashOf, type Place, placeOf, signInCodeOf } from './place.ts';
+
+test('a place and its address say the same', () => {
+  const places: Exclude<Place, { view: 'unknown' }>[] = [
+    { view: 'overview' },
+    { view: 'tasks' },
+    { view: 'tasks', state: 'Awaiting Code Review', after: 'a+/=' },
+    { view: 'task', taskId: 'a/b?c' },
+    { view: 'runner', runnerId: 'r' },
+    { view: 'newTask' },
+  ];
+  for (const place of places) assert.deepEqual(placeOf(hashOf(place)), place);
+  assert.deepEqual(placeOf(''), { view: 'overview' });
+});
+
+test('what is no place is unknown', () => {
+  for (const hash of ['#/x', '#/tasks/a/b', '#/runners', '#/runners/', '#/%']) {
+    assert.deepEqual(placeOf(hash), { view: 'unknown' }, hash);
+  }
+});
+
+test('only a sign-in link has a code', () => {
+  assert.equal(signInCodeOf('#sign-in=aB-_9'), 'aB-_9');
+  for (const hash of ['', '#/', '#sign-in=', '#sign-in=a/b', '#/sign-in=a'])
+    assert.equal(signInCodeOf(hash), undefined);
+});

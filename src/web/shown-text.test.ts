@@ -1,0 +1,36 @@
+import assert from 'node:assert/strict';
+import { test } from 'node:test';
+import { isUuidV4 } from '../lib/uuid.ts';
+import { logLine } from './log-line.ts';
+import { safeLink } from './safe-link.ts';
+import { clockTime, duration, exactTime, localTime } from './times.ts';
+import { newUuid } from './uuid.ts';
+
+test('a log line has no colours and no hidden characters, and an end', () => {
+  assert.equal(logLine('\u001b[1;31mred\u001b[0m\u0007 \u202e!\n'), 'red\\x07 \\u202e!');
+  assert.equal(logLine('x'.repeat(10_002)), `${'x'.repeat(10_000)} … (2 more characters)`);
+});
+
+test('only links to the web are links', () => {
+  assert.equal(safeLink('https://example.com/pr/1'), 'https://example.com/pr/1');
+  for (const url of ['javascript:alert(1)', 'data:text/html,x', ' java\nscript:x', 'pr/1', '', null]) {
+    assert.equal(safeLink(url), undefined, String(url));
+  }
+});
+
+test('times are local, of today without the day, and what is none is shown as it is', () => {
+  const at = '2026-03-04T05:06:07.089Z';
+  assert.doesNotMatch(localTime(at, new Date(at)), /2026/);
+  assert.match(localTime(at, new Date('2026-03-09T00:00:00Z')), /2026/);
+  assert.match(exactTime(at), /2026.*\b07\.089\b/);
+  assert.deepEqual([localTime('x', new Date()), exactTime('x'), clockTime('x')], ['x', 'x', '']);
+});
+
+test('durations', () => {
+  const texts = [420, 9_960, 59_400, 252_000, 7_500_000].map(duration);
+  assert.deepEqual(texts, ['0.4 s', '10.0 s', '59 s', '4 min 12 s', '2 h 5 min']);
+});
+
+test('IDs are UUIDs of version 4', () => {
+  assert.ok(Array.from({ length: 100 }, newUuid).every(isUuidV4));
+});

@@ -1,0 +1,90 @@
+import { type Repo, readRepo, readVariable, titleOf } from '../plan42/task-input.ts';
+import { parseImageReference } from '../runtimes/image-reference.ts';
+
+/** The fields of the form, as they were filled in. */
+export interface TaskForm {
+  /** The ID of an environment, or empty for one with the image below. */
+  environment: string;
+  image: string;
+  prompt: string;
+  title: string;
+  /** One per line. */
+  repos: string;
+  /** One `NAME=VALUE` per line. */
+  variables: string;
+  areSecret: boolean;
+}
+
+export const emptyTaskForm: TaskForm = {
+  environment: '',
+  image: '',
+  prompt: '',
+  title: '',
+  repos: '',
+  variables: '',
+  areSecret: false,
+};
+
+export interface WantedTask {
+  title: string;
+  prompt: string;
+  repos: Repo[];
+  environment:
+    | { id: string }
+    | { image: string; envVars: { Name: string; Value: string; IsSecret: boolean }[]; repos: string[] };
+}
+
+export type FormErrors = Partial<Record<keyof TaskForm, string>>;
+
+/** Reads the form, or says of each wrong field what is wrong. */
+export function readTaskForm(form: TaskForm): { task: WantedTask } | { errors: FormErrors } {
+  const errors: FormErrors = {};
+  const isNew = form.environment === '';
+  if (isNew) setError(errors, 'image', imageError(form.image.trim()));
+  if (form.prompt.trim() === '') errors.prompt = 'Say what the agent is to do.';
+  const [repos, badRepos] = readLines(form.repos, readRepo);
+  if (badRepos.length > 0) errors.repos = `Not org/repo or org/repo:branch: ${badRepos.join(', ')}`;
+  const [variables, badVariables] = isNew ? readLines(form.variables, readAssignment) : [[], []];
+  // Only the number, since what is wrong may be a secret.
+  if (badVariables.length > 0) errors.variables = `${badVariables.length} of the lines are not NAME=VALUE.`;
+  if (Object.keys(errors).length > 0) return { errors };
+  const envVars = variables.map(({ name, value }) => ({ Name: name, Value: value, IsSecret: form.areSecret }));
+  return {
+    task: {
+      title: form.title.trim() || titleOf(form.prompt),
+      prompt: form.prompt,
+      repos,
+      environment: isNew
+        ? { image: form.image.trim(), envVars, repos: repos.map(({ name }) => name) }
+        : { id: form.environment },
+    },
+  };
+}
+
+function setError(errors: FormErrors, name: keyof TaskForm, message: string | undefined): void {
+  if (message !== undefined) errors[name] = message;
+}
+
+function imageError(image: string): string | undefined {
+  if (image === '') return 'Name the image of an agent, such as registry.example.com/team/agent:1.0.';
+  try {
+    parseImageReference(image);
+    return undefined;
+  } catch (error) {
+    const why = error instanceof Error ? error.message : String(error);
+    return `${why}. It must look like registry.example.com/team/agent:1.0.`;
+  }
+}
+
+function readAssignment(line: string): { name: string; value: string } | undefined {
+  const { name, value } = readVariable(line) ?? {};
+  return name === undefined || value === undefined ? undefined : { name, value };
+}
+
+/** What `read` makes of each line that is not empty, and the lines that it can't read. */
+function readLines<T>(text: string, read: (line: string) => T | undefined): [T[], string[]] {
+  const lines = text.split('\n').filter((line) => line.trim() !== '');
+  const results = lines.map((line) => ({ line, result: read(line.trim()) }));
+  const good = results.map(({ result }) => result).filter((result) => result !== undefined);
+  return [good, results.filter(({ result }) => result === undefined).map(({ line }) => line.trim())];
+}

@@ -1,0 +1,44 @@
+import { useState } from 'preact/hooks';
+import type { Task, Turn } from '../api-objects.ts';
+import { useAction, useApi } from './hooks.ts';
+import { ErrorNote, Field } from './parts.tsx';
+
+interface AddTurnProps {
+  task: Task;
+  last: Turn;
+  path: string;
+  onDone: () => void;
+}
+
+/** A form that goes on with a task whose last turn is over. */
+export function AddTurn({ task, last, path, onDone }: AddTurnProps) {
+  const api = useApi();
+  const [prompt, setPrompt] = useState('');
+  const [mistake, setMistake] = useState<string>();
+  const { run, isBusy, error } = useAction(async () => {
+    const options = { body: { Prompt: prompt }, ifMatch: task.Version };
+    await api.call('PUT', `${path}/turns/${last.TurnIndex + 1}`, options);
+    onDone();
+  });
+  const submit = (event: SubmitEvent) => {
+    event.preventDefault();
+    const isEmpty = prompt.trim() === '';
+    setMistake(isEmpty ? 'Say what the agent is to do next.' : undefined);
+    if (isEmpty) (event.currentTarget as HTMLFormElement).querySelector('textarea')?.focus();
+    else run();
+  };
+  return (
+    <form class="card" aria-labelledby="add-turn" onSubmit={submit} noValidate>
+      <h2 id="add-turn">Add a turn</h2>
+      <Field label="Prompt" error={mistake}>
+        {(attributes) => (
+          <textarea {...attributes} rows={4} value={prompt} onInput={(event) => setPrompt(event.currentTarget.value)} />
+        )}
+      </Field>
+      <ErrorNote message={error} />
+      <button type="submit" class="primary" disabled={isBusy}>
+        Start turn {last.TurnIndex + 1}
+      </button>
+    </form>
+  );
+}

@@ -1,0 +1,127 @@
+import type { Session } from '../page-api.ts';
+
+/** The server refused a call. */
+export class CallError extends Error {
+  override readonly name = 'CallError';
+  readonly status: number;
+  /** Of a conflict: the object as it is now. */
+  readonly current: unknown;
+
+  constructor(status: number, message: string, current?: unknown) {
+    super(message);
+    this.status = status;
+    this.current = current;
+  }
+}
+
+/** No answer, or one that is not the server's own. */
+export class Unreachable extends Error {
+  override readonly name = 'Unreachable';
+}
+
+export interface CallOptions {
+  body?: unknown;
+  ifMatch?: number;
+  signal?: AbortSignal | undefined;
+}
+
+/** Calls the server as whoever is signed in. */
+export class Api extends EventTarget {
+  readonly tenantPath: string;
+  readonly #token: string;
+  #isReachable = true;
+
+  constructor({ Token, TenantId }: Session) {
+    super();
+    this.tenantPath = `v1/tenants/${encodeURIComponent(TenantId)}`;
+    this.#token = Token;
+  }
+
+  /** Whether the last call got an answer; `change` events tell of changes. */
+  get isReachable(): boolean {
+    return this.#isReachable;
+  }
+
+  /** @throws CallError, Unreachable, or the signal's reason */
+  async call<T>(method: string, path: string, options: CallOptions = {}): Promise<T> {
+    const response = await this.#fetch(method, path, options, {});
+    const text = await response.text().catch(() => '');
+    return (text === '' ? undefined : parse(text)) as T;
+  }
+
+  /** A stream of events behind the entry `after`; undefined when there will be no more. */
+  async openStream(
+    path: string,
+    after: number,
+    signal: AbortSignal,
+  ): Promise<ReadableStream<Uint8Array<ArrayBuffer>> | undefined> {
+    const headers = { accept: 'text/event-stream', ...(after >= 0 && { 'last-event-id': String(after) }) };
+    const response = await this.#fetch('GET', path, { signal }, headers);
+    return response.status === 204 ? undefined : (response.body ?? undefined);
+  }
+
+  async #fetch(
+    method: string,
+    path: string,
+    { body, ifMatch, signal }: CallOptions,
+    more: Record<string, string>,
+  ): Promise<Response> {
+    const headers = {
+      authorization: `APIToken ${this.#token}`,
+      ...(body !== undefined && { 'content-type': 'application/json' }),
+      ...(ifMatch !== undefined && { 'if-match': String(ifMatch) }),
+      ...more,
+    };
+    let response: Response;
+    try {
+      response = await fetch(path, {
+        method,
+        headers,
+        cache: 'no-store',
+        credentials: 'omit',
+        ...(body !== undefined && { body: JSON.stringify(body) }),
+        ...(signal && { signal }),
+      });
+    } catch (error) {
+      signal?.throwIfAborted();
+      this.#setReachable(false);
+      throw new Unreachable('the server does not answer', { cause: error });
+    }
+    // What a proxy says of a server that is not there is no answer of the server.
+    this.#setReachable(![502, 503, 504].includes(response.status));
+    if (!response.ok) throw await this.#refusal(response);
+    return response;
+  }
+
+  async #refusal(response: Response): Promise<Error> {
+    const { Message, Current } = parse(await response.text().catch(() => '')) as {
+      Message?: string;
+      Current?: unknown;
+    };
+    if (response.status === 401) this.dispatchEvent(new Event('signedOut'));
+    return new CallError(response.status, Message ?? `the server answered ${response.status}`, Current);
+  }
+
+  #setReachable(isReachable: boolean): void {
+    if (this.#isReachable === isReachable) return;
+    this.#isReachable = isReachable;
+    this.dispatchEvent(new Event('change'));
+  }
+}
+
+/** @throws CallError when the link is used up, or TypeError when the server does not answer */
+export async function beginSession(code: string): Promise<Session> {
+  const headers = { authorization: `SignInCode ${code}` };
+  const response = await fetch('page/session', { method: 'POST', headers, cache: 'no-store', credentials: 'omit' });
+  const body = parse(await response.text());
+  if (response.ok) return body as Session;
+  throw new CallError(response.status, (body as { Message?: string }).Message ?? '');
+}
+
+function parse(text: string): unknown {
+  try {
+    return JSON.parse(text);
+  } catch {
+    return {};
+  }
+}

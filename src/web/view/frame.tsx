@@ -1,0 +1,101 @@
+import { useEffect, useState } from 'preact/hooks';
+import { hashOf, type Place } from '../place.ts';
+import { useAction, useApi, usePlace } from './hooks.ts';
+import { NewTaskView } from './new-task.tsx';
+import { OverviewView } from './overview.tsx';
+import { ErrorNote, Heading } from './parts.tsx';
+import { RunnerView } from './runner.tsx';
+import { TaskView } from './task.tsx';
+import { TasksView } from './tasks.tsx';
+
+/** What is around every view. */
+export function Frame({ onSignOut }: { onSignOut: () => void }) {
+  const place = usePlace();
+  return (
+    <>
+      <button type="button" class="skip" onClick={skipToContent}>
+        Skip to content
+      </button>
+      <Navigation place={place} onSignOut={onSignOut} />
+      <ConnectionNote />
+      <main id="content" tabIndex={-1}>
+        <View key={place.view} place={place} />
+      </main>
+    </>
+  );
+}
+
+function View({ place }: { place: Place }) {
+  switch (place.view) {
+    case 'overview':
+      return <OverviewView />;
+    case 'tasks':
+      return <TasksView {...place} />;
+    case 'task':
+      return <TaskView key={place.taskId} taskId={place.taskId} />;
+    case 'runner':
+      return <RunnerView key={place.runnerId} runnerId={place.runnerId} />;
+    case 'newTask':
+      return <NewTaskView />;
+    case 'unknown':
+      return (
+        <>
+          <Heading title="Nothing here" />
+          <p>
+            <a href={hashOf({ view: 'overview' })}>Overview</a>
+          </p>
+        </>
+      );
+  }
+}
+
+function Navigation({ place, onSignOut }: { place: Place; onSignOut: () => void }) {
+  const api = useApi();
+  const { run, error } = useAction(async () => {
+    await api.call('DELETE', 'page/session');
+    onSignOut();
+  });
+  const link = (to: 'overview' | 'tasks' | 'newTask', text: string) => (
+    <li>
+      <a href={hashOf({ view: to })} aria-current={place.view === to ? 'page' : undefined}>
+        {text}
+      </a>
+    </li>
+  );
+  return (
+    <header class="top">
+      <nav aria-label="Main">
+        <span class="brand">Plan42</span>
+        <ul>
+          {link('overview', 'Overview')}
+          {link('tasks', 'Tasks')}
+          {link('newTask', 'Start a task')}
+        </ul>
+      </nav>
+      <button type="button" class="link" onClick={run}>
+        Sign out
+      </button>
+      <ErrorNote message={error} />
+    </header>
+  );
+}
+
+function ConnectionNote() {
+  const api = useApi();
+  const [isReachable, setReachable] = useState(api.isReachable);
+  useEffect(() => {
+    const heard = () => setReachable(api.isReachable);
+    api.addEventListener('change', heard);
+    return () => api.removeEventListener('change', heard);
+  }, [api]);
+  return (
+    <div role="status" class="connection">
+      {isReachable ? null : <p class="note attention">The server does not answer. Trying again …</p>}
+    </div>
+  );
+}
+
+// No link, since the address behind "#" is the place in the page.
+function skipToContent(): void {
+  document.querySelector<HTMLElement>('#content')?.focus();
+}

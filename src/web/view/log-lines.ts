@@ -1,0 +1,64 @@
+import type { LogEntry } from '../api-objects.ts';
+import { logLine } from '../log-line.ts';
+import { clockTime, exactTime } from '../times.ts';
+
+/** How many lines are shown at most; the oldest ones go first. */
+export const maxLines = 5000;
+const linesPerBlock = 250;
+
+/** The lines of a log in the document: appended in blocks, which a browser skips while they are out of sight. */
+export class LogLines {
+  readonly #container: HTMLElement;
+  #count = 0;
+  #pending: LogEntry[] = [];
+  #frame: number | undefined;
+  readonly #onShown: (added: number) => void;
+
+  /** @param onShown called after each change, with how many lines are new */
+  constructor(container: HTMLElement, onShown: (added: number) => void) {
+    this.#container = container;
+    this.#onShown = onShown;
+  }
+
+  /** Shows the entry with the browser's next frame, together with the others that come until then. */
+  add(entry: LogEntry): void {
+    this.#pending.push(entry);
+    if (this.#pending.length > maxLines) this.#pending.splice(0, this.#pending.length - maxLines);
+    this.#frame ??= requestAnimationFrame(() => this.#show());
+  }
+
+  stop(): void {
+    if (this.#frame !== undefined) cancelAnimationFrame(this.#frame);
+  }
+
+  #show(): void {
+    this.#frame = undefined;
+    const entries = this.#pending.splice(0);
+    for (const entry of entries) this.#openBlock().append(lineOf(entry));
+    this.#count += entries.length;
+    while (this.#count - linesPerBlock >= maxLines) {
+      this.#container.firstElementChild?.remove();
+      this.#count -= linesPerBlock;
+    }
+    this.#onShown(entries.length);
+  }
+
+  #openBlock(): Element {
+    const last = this.#container.lastElementChild;
+    if (last && last.childElementCount < linesPerBlock) return last;
+    const block = document.createElement('div');
+    block.className = 'block';
+    this.#container.append(block);
+    return block;
+  }
+}
+
+function lineOf({ timestamp, message }: LogEntry): HTMLElement {
+  const line = document.createElement('div');
+  line.className = 'log-line';
+  // Shown by the style sheet, so that it isn't copied with the text.
+  line.dataset['time'] = clockTime(timestamp);
+  line.title = exactTime(timestamp);
+  line.textContent = logLine(message) || ' ';
+  return line;
+}

@@ -1,0 +1,65 @@
+import { render } from 'preact';
+import { useCallback, useEffect, useMemo, useState } from 'preact/hooks';
+import type { Session } from '../page-api.ts';
+import { signInCodeOf } from '../place.ts';
+import { Api } from './api.ts';
+import { Frame } from './frame.tsx';
+import { ApiContext } from './hooks.ts';
+import { onSessionChange, readSession, writeSession } from './session-store.ts';
+import { SignIn, signIn } from './sign-in.tsx';
+
+interface Access {
+  session: Session | undefined;
+  /** Why nobody is signed in, if there is more to say than that. */
+  reason?: string;
+}
+
+function Page({ initial }: { initial: Access }) {
+  const [{ session, reason }, setAccess] = useState(initial);
+  const api = useMemo(() => session && new Api(session), [session]);
+  const leave = useCallback((why?: string) => {
+    writeSession(undefined);
+    setAccess({ session: undefined, ...(why && { reason: why }) });
+  }, []);
+  useEffect(() => onSessionChange(() => setAccess({ session: readSession() })), []);
+  useEffect(() => {
+    const ended = () => leave('Your session is over.');
+    api?.addEventListener('signedOut', ended);
+    return () => api?.removeEventListener('signedOut', ended);
+  }, [api, leave]);
+  // A link that is opened in a tab that shows the page already.
+  useEffect(() => {
+    const heard = () => void takeLink().then((access) => access && setAccess(access));
+    addEventListener('hashchange', heard);
+    return () => removeEventListener('hashchange', heard);
+  }, []);
+  const enter = (entered: Session) => {
+    writeSession(entered);
+    setAccess({ session: entered });
+  };
+  if (!session || !api) return <SignIn reason={reason} onSignedIn={enter} />;
+  return (
+    <ApiContext.Provider value={api}>
+      <Frame key={session.Token} onSignOut={leave} />
+    </ApiContext.Provider>
+  );
+}
+
+/** Signs in with the link in the address, if there is one; it is taken out of the address and the history at once. */
+async function takeLink(): Promise<Access | undefined> {
+  const code = signInCodeOf(location.hash);
+  if (code === undefined) return undefined;
+  history.replaceState(null, '', '#/');
+  dispatchEvent(new HashChangeEvent('hashchange'));
+  try {
+    const session = await signIn(code);
+    writeSession(session);
+    return { session };
+  } catch (error) {
+    // Who is signed in already may click the same link again.
+    const session = readSession();
+    return session ? { session } : { session, reason: error instanceof Error ? error.message : String(error) };
+  }
+}
+
+void takeLink().then((access) => render(<Page initial={access ?? { session: readSession() }} />, document.body));

@@ -1,0 +1,155 @@
+import { useEffect, useLayoutEffect, useRef, useState } from 'preact/hooks';
+import type { Environment } from '../api-objects.ts';
+import { hashOf } from '../place.ts';
+import { emptyTaskForm, type FormErrors, readTaskForm, type TaskForm, type WantedTask } from '../task-form.ts';
+import { useAction, useApi } from './hooks.ts';
+import { ErrorNote, Field, Heading } from './parts.tsx';
+import { listEnvironments, startTask } from './start-task.ts';
+
+export function NewTaskView() {
+  const api = useApi();
+  const [form, setForm] = useState(emptyTaskForm);
+  const [errors, setErrors] = useState<FormErrors>({});
+  const element = useRef<HTMLFormElement>(null);
+  const environments = useEnvironments();
+  const { run, isBusy, error } = useAction(async (task: WantedTask) => {
+    location.hash = hashOf({ view: 'task', taskId: await startTask(api, task) });
+  });
+  const set = (changes: Partial<TaskForm>) => setForm((old) => ({ ...old, ...changes }));
+  const submit = (event: SubmitEvent) => {
+    event.preventDefault();
+    const read = readTaskForm(form);
+    setErrors('errors' in read ? read.errors : {});
+    if ('task' in read) run(read.task);
+  };
+  useLayoutEffect(() => {
+    if (Object.keys(errors).length > 0) element.current?.querySelector<HTMLElement>('[aria-invalid="true"]')?.focus();
+  }, [errors]);
+  return (
+    <>
+      <Heading title="Start a task" />
+      <form ref={element} class="card" onSubmit={submit} noValidate>
+        {environments.length > 0 ? (
+          <Field label="Environment">
+            {(attributes) => (
+              <select
+                {...attributes}
+                value={form.environment}
+                onChange={(event) => set({ environment: event.currentTarget.value })}
+              >
+                <option value="">From an image</option>
+                {environments.map(({ EnvironmentId, Name, DockerImage }) => (
+                  <option key={EnvironmentId} value={EnvironmentId}>
+                    {Name || DockerImage || EnvironmentId}
+                  </option>
+                ))}
+              </select>
+            )}
+          </Field>
+        ) : null}
+        <TaskFields form={form} set={set} errors={errors} />
+        <ErrorNote message={error} />
+        <button type="submit" class="primary" disabled={isBusy}>
+          Start the task
+        </button>
+      </form>
+    </>
+  );
+}
+
+interface FieldsProps {
+  form: TaskForm;
+  set: (changes: Partial<TaskForm>) => void;
+  errors: FormErrors;
+}
+
+function TaskFields({ form, set, errors }: FieldsProps) {
+  const isNew = form.environment === '';
+  return (
+    <>
+      {isNew ? (
+        <Field label="Image" hint="The container image of an agent." error={errors.image}>
+          {(attributes) => (
+            <input
+              {...attributes}
+              autocomplete="off"
+              autocapitalize="none"
+              spellcheck={false}
+              value={form.image}
+              onInput={(event) => set({ image: event.currentTarget.value })}
+            />
+          )}
+        </Field>
+      ) : null}
+      <Field label="Prompt" hint="What the agent is to do." error={errors.prompt}>
+        {(attributes) => (
+          <textarea
+            {...attributes}
+            rows={6}
+            value={form.prompt}
+            onInput={(event) => set({ prompt: event.currentTarget.value })}
+          />
+        )}
+      </Field>
+      <details open={Boolean(errors.repos ?? errors.variables) || undefined}>
+        <summary>Title, repositories, variables</summary>
+        <Field label="Title" hint="Without one, the first line of the prompt." error={errors.title}>
+          {(attributes) => (
+            <input {...attributes} value={form.title} onInput={(event) => set({ title: event.currentTarget.value })} />
+          )}
+        </Field>
+        <Field label="Repositories" hint="One per line: org/repo or org/repo:branch." error={errors.repos}>
+          {(attributes) => (
+            <textarea
+              {...attributes}
+              rows={2}
+              spellcheck={false}
+              value={form.repos}
+              onInput={(event) => set({ repos: event.currentTarget.value })}
+            />
+          )}
+        </Field>
+        {isNew ? <VariableFields form={form} set={set} errors={errors} /> : null}
+      </details>
+    </>
+  );
+}
+
+function VariableFields({ form, set, errors }: FieldsProps) {
+  return (
+    <>
+      <Field label="Environment variables" hint="One per line: NAME=VALUE." error={errors.variables}>
+        {(attributes) => (
+          <textarea
+            {...attributes}
+            rows={2}
+            spellcheck={false}
+            autocomplete="off"
+            value={form.variables}
+            onInput={(event) => set({ variables: event.currentTarget.value })}
+          />
+        )}
+      </Field>
+      <label class="check">
+        <input
+          type="checkbox"
+          checked={form.areSecret}
+          onChange={(event) => set({ areSecret: event.currentTarget.checked })}
+        />
+        The values are secret
+      </label>
+    </>
+  );
+}
+
+/** What there is to choose from. Without an answer there is nothing to choose, and the form works all the same. */
+function useEnvironments(): Environment[] {
+  const api = useApi();
+  const [environments, setEnvironments] = useState<Environment[]>([]);
+  useEffect(() => {
+    const stop = new AbortController();
+    listEnvironments(api, stop.signal).then(setEnvironments, () => {});
+    return () => stop.abort();
+  }, [api]);
+  return environments;
+}

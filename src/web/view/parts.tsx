@@ -1,0 +1,144 @@
+/** Small things that all views are made of. */
+import type { ComponentChildren } from 'preact';
+import { useEffect, useId, useRef } from 'preact/hooks';
+import { exactTime, localTime } from '../times.ts';
+
+export function Time({ at }: { at: string }) {
+  return (
+    <time dateTime={at} title={exactTime(at)}>
+      {localTime(at, new Date())}
+    </time>
+  );
+}
+
+type Tone = 'waiting' | 'active' | 'good' | 'attention' | 'bad';
+
+const tones: Record<string, Tone> = {
+  Pending: 'waiting',
+  Executing: 'active',
+  'Awaiting Code Review': 'attention',
+  Completed: 'good',
+  Done: 'good',
+  Succeeded: 'good',
+  Failed: 'bad',
+  Healthy: 'good',
+  Unhealthy: 'bad',
+  Draining: 'attention',
+  'Not connected': 'waiting',
+};
+
+/** A state in words, with a mark whose colour and shape say the same. */
+export function State({ name, children = name }: { name: string; children?: ComponentChildren }) {
+  // Agents and runners give turns statuses of their own, while they work on them.
+  return <span class={`state ${tones[name] ?? 'active'}`}>{children}</span>;
+}
+
+/** The heading of a view, which gets the focus when the view appears, so that a screen reader says where one is. */
+export function Heading({ title, children }: { title: string; children?: ComponentChildren }) {
+  const heading = useRef<HTMLHeadingElement>(null);
+  useEffect(() => {
+    document.title = `${title} – Plan42`;
+  }, [title]);
+  useEffect(() => {
+    // Not when the page is opened, where nothing has changed yet.
+    if (document.body.dataset['visited'] === 'yes') heading.current?.focus();
+    document.body.dataset['visited'] = 'yes';
+  }, []);
+  return (
+    <div class="heading">
+      <h1 ref={heading} tabIndex={-1}>
+        {title}
+      </h1>
+      {children}
+    </div>
+  );
+}
+
+export function ErrorNote({ message }: { message: string | undefined }) {
+  return <div role="alert">{message === undefined ? null : <p class="note bad">{sentence(message)}</p>}</div>;
+}
+
+export function Loading({ error }: { error: string | undefined }) {
+  if (error !== undefined) return <ErrorNote message={error} />;
+  return <p class="quiet">Loading …</p>;
+}
+
+/** A label, its control, what it is for, and what is wrong with it. */
+export function Field(props: {
+  label: string;
+  hint?: string | undefined;
+  error?: string | undefined;
+  children: (attributes: { id: string; 'aria-describedby': string; 'aria-invalid': boolean }) => ComponentChildren;
+}) {
+  const id = useId();
+  const { label, hint, error, children } = props;
+  return (
+    <div class="field">
+      <label for={id}>{label}</label>
+      {children({ id, 'aria-describedby': `${id}-hint ${id}-error`, 'aria-invalid': error !== undefined })}
+      <p id={`${id}-hint`} class="hint">
+        {hint}
+      </p>
+      <p id={`${id}-error`} class="error">
+        {error}
+      </p>
+    </div>
+  );
+}
+
+const yes = 'yes';
+
+/** Asks whether something that can't be undone is to be done. */
+export function Confirm(props: {
+  question: string;
+  consequence: string;
+  action: string;
+  onAnswer: (yes: boolean) => void;
+}) {
+  const dialog = useRef<HTMLDialogElement>(null);
+  const id = useId();
+  useEffect(() => dialog.current?.showModal(), []);
+  // The dialog is closed before it is taken away: so what had the focus gets it back.
+  const closed = () => onAnswer(dialog.current?.returnValue === yes);
+  const { question, consequence, action, onAnswer } = props;
+  return (
+    <dialog ref={dialog} aria-labelledby={`${id}-question`} aria-describedby={`${id}-consequence`} onClose={closed}>
+      <h2 id={`${id}-question`}>{question}</h2>
+      <p id={`${id}-consequence`}>{consequence}</p>
+      <div class="actions">
+        <button type="button" onClick={() => dialog.current?.close()}>
+          Back
+        </button>
+        <button type="button" class="danger" onClick={() => dialog.current?.close(yes)}>
+          {action}
+        </button>
+      </div>
+    </dialog>
+  );
+}
+
+/** Text to be taken elsewhere, by keyboard too. */
+export function Snippet({ text, label, rows }: { text: string; label: string; rows: number }) {
+  const copy = () => void navigator.clipboard.writeText(text);
+  return (
+    <div class="snippet">
+      <textarea readOnly aria-label={label} rows={rows} spellcheck={false} value={text} />
+      {/* There is none on pages that came over plain HTTP from another machine. */}
+      {'clipboard' in navigator ? (
+        <button type="button" onClick={copy}>
+          Copy<span class="hidden"> {label}</span>
+        </button>
+      ) : null}
+    </div>
+  );
+}
+
+/** The beginning of an ID, with all of it as title. */
+export function ShortId({ id }: { id: string }) {
+  return <code title={id}>{id.slice(0, 8)}</code>;
+}
+
+function sentence(message: string): string {
+  const text = message.charAt(0).toUpperCase() + message.slice(1);
+  return /[.!?…]$/.test(text) ? text : `${text}.`;
+}

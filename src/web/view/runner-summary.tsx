@@ -1,0 +1,75 @@
+import type { Overview, RunnerOverview } from '../page-api.ts';
+import { summarise } from '../series.ts';
+import { State } from './parts.tsx';
+import { UtilisationPlot } from './utilisation-plot.tsx';
+
+const queueStates = ['Healthy', 'Draining', 'Unhealthy'] as const;
+
+/** How a runner is: its queues by state, its messages, and its utilisation. */
+export function RunnerSummary({ runner, overview }: { runner: RunnerOverview; overview: Overview }) {
+  const { Queues } = runner;
+  const outstanding = Queues.reduce((sum, { Waiting, Unanswered }) => sum + Waiting + Unanswered, 0);
+  const summary = summarise(runner.Utilisation);
+  const percent = (value: number | undefined) => (value === undefined ? '–' : `${value}%`);
+  return (
+    <>
+      <dl class="figures">
+        <div>
+          <dt>Queues</dt>
+          <dd>
+            <QueueCounts runner={runner} />
+          </dd>
+        </div>
+        <div>
+          <dt>Outstanding</dt>
+          <dd>{outstanding === 1 ? '1 message' : `${outstanding} messages`}</dd>
+        </div>
+        <div>
+          <dt>Utilisation now</dt>
+          <dd>{percent(summary?.now)}</dd>
+        </div>
+        <div>
+          <dt>Highest, last hour</dt>
+          <dd>{percent(summary?.highest)}</dd>
+        </div>
+      </dl>
+      <figure>
+        <UtilisationPlot
+          size="large"
+          label={`Utilisation of ${runner.Name}`}
+          samples={runner.Utilisation}
+          steps={overview.MaxSteps}
+        />
+        <figcaption aria-hidden="true">
+          <span>1 hour ago</span>
+          <span>Utilisation, 0 to 100%</span>
+          <span>now</span>
+        </figcaption>
+      </figure>
+    </>
+  );
+}
+
+/** A runner is as well as the best of its queues. */
+export function RunnerState({ runner: { Queues } }: { runner: RunnerOverview }) {
+  const best = queueStates.find((state) => Queues.some((queue) => queue.State === state));
+  return <State name={best ?? 'Not connected'} />;
+}
+
+function QueueCounts({ runner }: { runner: RunnerOverview }) {
+  const counts = queueStates
+    .map((state) => ({ state, count: runner.Queues.filter((queue) => queue.State === state).length }))
+    .filter(({ count }) => count > 0);
+  if (counts.length === 0) return <>none</>;
+  return (
+    <>
+      {counts.map(({ state, count }) => (
+        <span key={state} class="count">
+          <State name={state}>
+            {count} {state.toLowerCase()}
+          </State>
+        </span>
+      ))}
+    </>
+  );
+}

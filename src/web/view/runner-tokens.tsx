@@ -1,0 +1,147 @@
+import { useState } from 'preact/hooks';
+import type { RunnerToken } from '../api-objects.ts';
+import { newUuid } from '../uuid.ts';
+import { useAction, useApi, usePoll } from './hooks.ts';
+import { Confirm, ErrorNote, Field, Loading, ShortId, Snippet, Time } from './parts.tsx';
+
+const defaultDays = '90';
+const maxTokens = 500;
+
+/** The tokens with which a runner connects: making one, showing it once, and revoking. */
+export function RunnerTokens({ runnerId, serverUrl }: { runnerId: string; serverUrl: string }) {
+  const api = useApi();
+  const path = `${api.tenantPath}/runners/${encodeURIComponent(runnerId)}/tokens`;
+  const { value, error, refresh } = usePoll<{ Items: RunnerToken[] }>(path, (signal) =>
+    api.call('GET', `${path}?maxResults=${maxTokens}`, { signal }),
+  );
+  return (
+    <section class="card" aria-labelledby="tokens">
+      <h2 id="tokens">Tokens</h2>
+      {value ? <TokenTable tokens={value.Items} path={path} onDone={refresh} /> : <Loading error={error} />}
+      <NewToken path={path} serverUrl={serverUrl} onDone={refresh} />
+    </section>
+  );
+}
+
+interface TokenTableProps {
+  tokens: readonly RunnerToken[];
+  path: string;
+  onDone: () => void;
+}
+
+function TokenTable({ tokens, path, onDone }: TokenTableProps) {
+  const api = useApi();
+  const [asked, setAsked] = useState<RunnerToken>();
+  const { run, isBusy, error } = useAction(async ({ TokenID, Version }: RunnerToken) => {
+    await api.call('POST', `${path}/${TokenID}/revoke`, { ifMatch: Version });
+    onDone();
+  });
+  if (tokens.length === 0) return <p class="quiet">There is no token; a runner needs one to connect.</p>;
+  const answered = (yes: boolean) => {
+    setAsked(undefined);
+    if (yes && asked) run(asked);
+  };
+  return (
+    <>
+      <table>
+        <caption class="hidden">Tokens</caption>
+        <thead>
+          <tr>
+            <th scope="col">Token</th>
+            <th scope="col" class="wide">
+              Made
+            </th>
+            <th scope="col">Valid until</th>
+            <th scope="col">
+              <span class="hidden">Action</span>
+            </th>
+          </tr>
+        </thead>
+        <tbody>
+          {tokens.map((token) => (
+            <tr key={token.TokenID}>
+              <th scope="row">
+                <ShortId id={token.TokenID} />
+              </th>
+              <td class="wide">
+                <Time at={token.CreatedAt} />
+              </td>
+              <td>
+                <Time at={token.ExpiresAt} />
+              </td>
+              <td class="action">
+                <button type="button" disabled={isBusy} onClick={() => setAsked(token)}>
+                  Revoke<span class="hidden"> token {token.TokenID.slice(0, 8)}</span>
+                </button>
+              </td>
+            </tr>
+          ))}
+        </tbody>
+      </table>
+      <ErrorNote message={error} />
+      {asked ? (
+        <Confirm
+          question={`Revoke token ${asked.TokenID.slice(0, 8)}?`}
+          consequence="Runners that use it are refused from now on. It can't be undone."
+          action="Revoke"
+          onAnswer={answered}
+        />
+      ) : null}
+    </>
+  );
+}
+
+function NewToken({ path, serverUrl, onDone }: { path: string; serverUrl: string; onDone: () => void }) {
+  const api = useApi();
+  const [days, setDays] = useState(defaultDays);
+  const [mistake, setMistake] = useState<string>();
+  const [made, setMade] = useState<string>();
+  const { run, isBusy, error } = useAction(async () => {
+    const body = { TTLDays: Number(days) };
+    setMade((await api.call<{ Token: string }>('PUT', `${path}/${newUuid()}`, { body })).Token);
+    onDone();
+  });
+  const submit = (event: SubmitEvent) => {
+    event.preventDefault();
+    const isValid = /^\d{1,3}$/.test(days.trim()) && Number(days) >= 1 && Number(days) <= 365;
+    setMistake(isValid ? undefined : 'A number of days from 1 to 365.');
+    if (isValid) run();
+  };
+  return (
+    <form class="inline" aria-label="New token" onSubmit={submit} noValidate>
+      <Field label="Valid for, in days" error={mistake}>
+        {(attributes) => (
+          <input
+            {...attributes}
+            inputMode="numeric"
+            class="short"
+            value={days}
+            onInput={(event) => setDays(event.currentTarget.value)}
+          />
+        )}
+      </Field>
+      <button type="submit" disabled={isBusy}>
+        Make a token
+      </button>
+      <ErrorNote message={error} />
+      <div role="status">{made === undefined ? null : <MadeToken token={made} serverUrl={serverUrl} />}</div>
+    </form>
+  );
+}
+
+function MadeToken({ token, serverUrl }: { token: string; serverUrl: string }) {
+  const commands = [
+    `export PLAN42_RUNNER_URL=${serverUrl}`,
+    'read -rs PLAN42_RUNNER_TOKEN && export PLAN42_RUNNER_TOKEN   # paste the token, then Enter',
+    'plan42 runner exec',
+  ].join('\n');
+  return (
+    <div class="made">
+      <p>
+        <strong>This is the only time that the token is shown.</strong> With it a runner connects:
+      </p>
+      <Snippet label="Token" text={token} rows={6} />
+      <Snippet label="Commands" text={commands} rows={3} />
+    </div>
+  );
+}

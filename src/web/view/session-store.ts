@@ -1,0 +1,27 @@
+import type { Session } from '../page-api.ts';
+
+// Storage belongs to an origin, its port included; cookies would go to every server on this machine.
+const key = 'plan42-session';
+
+export function readSession(): Session | undefined {
+  try {
+    const session = JSON.parse(localStorage.getItem(key) ?? 'null') as Session | null;
+    return session && Date.parse(session.ExpiresAt) > Date.now() ? session : undefined;
+  } catch {
+    return undefined;
+  }
+}
+
+export function writeSession(session: Session | undefined): void {
+  if (session) localStorage.setItem(key, JSON.stringify(session));
+  else localStorage.removeItem(key);
+}
+
+/** Calls `listener` when another tab signs in or out. */
+export function onSessionChange(listener: () => void): () => void {
+  const heard = (event: StorageEvent) => {
+    if (event.key === key || event.key === null) listener();
+  };
+  addEventListener('storage', heard);
+  return () => removeEventListener('storage', heard);
+}

@@ -1,0 +1,56 @@
+import { useState } from 'preact/hooks';
+import type { Session } from '../page-api.ts';
+import { signInCodeOf } from '../place.ts';
+import { beginSession, CallError } from './api.ts';
+import { useAction } from './hooks.ts';
+import { ErrorNote, Field, Heading } from './parts.tsx';
+
+/** For who comes without a link, or with one that is used up. */
+export function SignIn({ reason, onSignedIn }: { reason: string | undefined; onSignedIn: (session: Session) => void }) {
+  const [link, setLink] = useState('');
+  const [mistake, setMistake] = useState<string>();
+  const { run, isBusy, error } = useAction(async (code: string) => onSignedIn(await signIn(code)));
+  const submit = (event: SubmitEvent) => {
+    event.preventDefault();
+    const code = signInCodeOf(link.trim().replace(/^[^#]*/, ''));
+    setMistake(code ? undefined : 'This is no sign-in link; one has “#sign-in=” in it.');
+    if (code) run(code);
+  };
+  return (
+    <main id="content" class="narrow-page">
+      <Heading title="Sign in" />
+      <ErrorNote message={reason} />
+      <p>On the machine of the server, this prints a link that signs in once:</p>
+      <pre>plan42 server link</pre>
+      <p>Open the link in this browser, or paste it here.</p>
+      <form class="stack" onSubmit={submit} noValidate>
+        <Field label="Link" error={mistake}>
+          {(attributes) => (
+            <input
+              {...attributes}
+              autocomplete="off"
+              spellcheck={false}
+              value={link}
+              onInput={(event) => setLink(event.currentTarget.value)}
+            />
+          )}
+        </Field>
+        <ErrorNote message={error} />
+        <button type="submit" class="primary" disabled={isBusy}>
+          Sign in
+        </button>
+      </form>
+    </main>
+  );
+}
+
+/** @throws Error that says what to do */
+export async function signIn(code: string): Promise<Session> {
+  try {
+    return await beginSession(code);
+  } catch (error) {
+    if (!(error instanceof CallError)) throw new Error('the server does not answer', { cause: error });
+    if (error.status === 401) throw new Error('this link was used before, or is too old', { cause: error });
+    throw error;
+  }
+}

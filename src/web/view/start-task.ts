@@ -1,0 +1,47 @@
+import { isAsWanted, repoInfoOf } from '../../plan42/task-input.ts';
+import type { Environment } from '../api-objects.ts';
+import type { WantedTask } from '../task-form.ts';
+import { newUuid } from '../uuid.ts';
+import type { Api } from './api.ts';
+
+/** All environments of the tenant. */
+export async function listEnvironments(api: Api, signal?: AbortSignal): Promise<Environment[]> {
+  const environments: Environment[] = [];
+  for (let token = ''; ; ) {
+    const path = `${api.tenantPath}/environments?${new URLSearchParams({ maxResults: '500', token })}`;
+    const page = await api.call<{ Items: Environment[]; NextToken?: string }>('GET', path, { signal });
+    environments.push(...page.Items);
+    if (!page.NextToken) return environments;
+    token = page.NextToken;
+  }
+}
+
+/** Starts the task, in an environment that is made if there is none like it. Returns its ID. */
+export async function startTask(api: Api, { title, prompt, repos, environment }: WantedTask): Promise<string> {
+  const taskId = newUuid();
+  const body = {
+    Title: title,
+    Prompt: prompt,
+    EnvironmentId: 'id' in environment ? environment.id : await ensureEnvironment(api, environment),
+    RepoInfo: repoInfoOf(repos, taskId),
+  };
+  await api.call('PUT', `${api.tenantPath}/tasks/${taskId}`, { body });
+  return taskId;
+}
+
+async function ensureEnvironment(
+  api: Api,
+  wanted: Exclude<WantedTask['environment'], { id: string }>,
+): Promise<string> {
+  const existing = (await listEnvironments(api)).find((environment) => isAsWanted(environment, wanted));
+  if (existing) return existing.EnvironmentId;
+  const body = {
+    Name: wanted.image,
+    Description: 'Made at the web page.',
+    DockerImage: wanted.image,
+    Repos: wanted.repos,
+    EnvVars: wanted.envVars,
+  };
+  const made = await api.call<Environment>('PUT', `${api.tenantPath}/environments/${newUuid()}`, { body });
+  return made.EnvironmentId;
+}

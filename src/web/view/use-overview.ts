@@ -1,0 +1,12 @@
+import type { Overview } from '../page-api.ts';
+import { mergeOverview } from '../series.ts';
+import { type Polled, useApi, usePoll } from './hooks.ts';
+
+/** Runners and queues, with an hour of samples. Each call asks for the new ones only. */
+export function useOverview(): Polled<Overview> {
+  const api = useApi();
+  return usePoll<Overview>('overview', async (signal, known) => {
+    const query = known ? `?epoch=${known.Epoch}&since=${known.Step}` : '';
+    return mergeOverview(known, await api.call<Overview>('GET', `page/overview${query}`, { signal }));
+  });
+}
