@@ -1,0 +1,150 @@
+/** Every check of a configuration, in the order in which a person would mend what they find. */
+import type { ConfigFile } from '../../config/config-file.ts';
+import { readConfig } from '../../config/read.ts';
+import type { Config, Connection } from '../../config/schema.ts';
+import { checkGithubToken } from '../../github/check-token.ts';
+import { describeError, ExitCode, UserError } from '../../lib/errors.ts';
+import type { GithubConnection } from '../../plan42/github-connections.ts';
+import { createTransport } from '../../plan42/transport.ts';
+import { surveyRuntime, surveyRuntimes } from '../../runtimes/survey.ts';
+import { firstReady, type RuntimeStatus } from '../../runtimes/survey-result.ts';
+import { describeToken } from './describe-token.ts';
+import { checkRunnerSettings } from './runner-settings.ts';
+import { checkWithServer } from './server.ts';
+
+export interface Finding {
+  /** What was checked: a setting such as `runner.token`, or `github.my-github`. */
+  subject: string;
+  severity: 'ok' | 'warning' | 'error';
+  message: string;
+  remedy?: string | undefined;
+  /** What a command ends with because of it. */
+  exitCode: ExitCode;
+}
+
+export interface ValidateOptions {
+  file: ConfigFile;
+  /** The environment beats the file. */
+  env: NodeJS.ProcessEnv;
+  /** As they stand in the file or the environment, right or wrong. */
+  runner: { token: string; url: string };
+  version: string;
+  signal: AbortSignal;
+}
+
+export async function validateConfig(options: ValidateOptions): Promise<Finding[]> {
+  const { file, env, runner, version, signal } = options;
+  const { config, problems } = readConfig({ file: file.content, env, flags: new Map() });
+  const findings = problems
+    // Told below, in better words.
+    .filter(({ message }) => !/^(the environment’s PLAN42_RUNNER_|runner\.)(URL|url|TOKEN|token) is /.test(message))
+    .map(({ severity, message, position }): Finding => {
+      const subject = position === undefined ? file.path : `${file.path}:${position.line}:${position.column}`;
+      return { subject, severity, message, exitCode: exitCodeOf(severity, ExitCode.configuration) };
+    });
+  const [server, runtime, github] = await Promise.all([
+    checkServer(),
+    checkRuntime({ config, env, signal }),
+    checkGithub(config, env, signal),
+  ]);
+  return [...findings, ...server.findings, runtime, ...github, ...compare(server.connections, config.github)];
+
+  async function checkServer(): Promise<{ findings: Finding[]; connections?: GithubConnection[] }> {
+    try {
+      const checked = checkRunnerSettings(runner);
+      const { skipSslVerify } = config.runner;
+      const access = { skipSslVerify, caFile: config.network.caFile, env, version, signal };
+      const connections = await checkWithServer(checked, access);
+      const { tenantId, runnerId, expiresAt } = checked.identity;
+      const until = expiresAt === undefined ? '' : `, valid until ${expiresAt.toISOString()}`;
+      return {
+        findings: [
+          ok('runner.token', `runner ${runnerId} of tenant ${tenantId}${until}`),
+          ok('runner.url', `${checked.url.href} takes the token`),
+        ],
+        connections,
+      };
+    } catch (error) {
+      if (!(error instanceof UserError)) throw error;
+      const setting = 'setting' in error ? `runner.${String(error.setting)}` : 'network';
+      return { findings: [failure(setting, error)] };
+    }
+  }
+}
+
+async function checkRuntime(options: {
+  config: Config;
+  env: NodeJS.ProcessEnv;
+  signal: AbortSignal;
+}): Promise<Finding> {
+  const configured = options.config.runner.runtime;
+  const statuses: RuntimeStatus[] =
+    configured === undefined ? await Promise.all(surveyRuntimes(options)) : [await surveyRuntime(configured, options)];
+  const name = configured ?? firstReady(statuses);
+  const readiness = statuses.find((status) => status.name === name)?.readiness;
+  if (readiness?.ready) return ok('runner.runtime', `${name} is ready (${readiness.detail})`);
+  const message = configured === undefined ? 'no container runtime is ready' : `${configured} is not ready`;
+  const reasons = statuses.flatMap(({ name, readiness }) => (readiness.ready ? [] : [`${name}: ${readiness.reason}`]));
+  const remedy = readiness?.remedy ?? 'Install and start Docker or Podman, or set runner.runtime.';
+  return {
+    subject: 'runner.runtime',
+    severity: 'error',
+    message: `${message} (${reasons.join('; ')})`,
+    remedy,
+    exitCode: ExitCode.runtime,
+  };
+}
+
+async function checkGithub(config: Config, env: NodeJS.ProcessEnv, signal: AbortSignal): Promise<Finding[]> {
+  const transport = createTransport({ caFile: config.network.caFile, env });
+  await using _ = { [Symbol.asyncDispose]: () => transport.destroy() };
+  const checks = Object.entries(config.github).map(async ([name, connection]): Promise<Finding> => {
+    const subject = `github.${name}.token`;
+    if (!connection.token)
+      return { subject, severity: 'warning', message: 'missing github token', exitCode: ExitCode.done };
+    try {
+      return ok(subject, describeToken(await checkGithubToken(connection, { transport, signal })));
+    } catch (error) {
+      signal.throwIfAborted();
+      return { subject, severity: 'error', message: describeError(error), exitCode: ExitCode.failed };
+    }
+  });
+  return await Promise.all(checks);
+}
+
+function compare(
+  connections: readonly GithubConnection[] | undefined,
+  configured: Readonly<Record<string, Connection>>,
+): Finding[] {
+  if (connections === undefined) return [];
+  const sameId = (a: string | undefined, b: string) => a?.toLowerCase() === b.toLowerCase();
+  const missing = connections.filter(
+    ({ ConnectionID }) => !Object.values(configured).some(({ connectionId }) => sameId(connectionId, ConnectionID)),
+  );
+  const gone = Object.entries(configured).filter(
+    ([, { connectionId }]) => !connections.some(({ ConnectionID }) => sameId(connectionId, ConnectionID)),
+  );
+  const warning = (subject: string, message: string): Finding => ({
+    subject,
+    severity: 'warning',
+    message,
+    exitCode: ExitCode.done,
+  });
+  return [
+    ...missing.map(({ ConnectionID, Name }) => warning('github', `${Name ?? ConnectionID} is not configured here`)),
+    ...gone.map(([name]) => warning(`github.${name}`, 'the tenant has no such private connection')),
+  ];
+}
+
+function ok(subject: string, message: string): Finding {
+  return { subject, severity: 'ok', message, exitCode: ExitCode.done };
+}
+
+function failure(subject: string, error: UserError): Finding {
+  const { remedy, exitCode } = error;
+  return { subject, severity: 'error', message: describeError(error), remedy, exitCode };
+}
+
+function exitCodeOf(severity: 'warning' | 'error', exitCode: ExitCode): ExitCode {
+  return severity === 'error' ? exitCode : ExitCode.done;
+}

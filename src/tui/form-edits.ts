@@ -1,0 +1,78 @@
+import type { Edit } from '../config/edit.ts';
+import type { TomlValue } from '../config/toml-text.ts';
+import { type ConnectionForm, connectionKey, type FileConnection, type FileForm, type RunnerForm } from './form.ts';
+
+/** A private connection as the server has it. */
+export interface TenantConnection {
+  id: string;
+  name: string;
+}
+
+export interface Draft {
+  runner: RunnerForm;
+  /** Of every connection of the tenant, and of those that only the file has. */
+  connections: ReadonlyMap<string, ConnectionForm>;
+  /** Keys of connections to be taken out of the file. */
+  removed: readonly string[];
+}
+
+/** What to change in the file so that it says what the draft says; nothing where it does. */
+export function editsFor(base: FileForm, draft: Draft, tenant: readonly TenantConnection[]): Edit[] {
+  const { token, url, runtime } = draft.runner;
+  const taken = new Set(base.connections.map(({ table }) => table));
+  return [
+    // A new file says all of it, for whoever looks into it later.
+    ...change(['runner', 'url'], base.exists ? base.runner.url : '', url),
+    ...change(['runner', 'token'], base.runner.token, token),
+    ...change(['runner', 'runtime'], base.runner.runtime ?? '', runtime ?? ''),
+    ...tenant.flatMap((connection) => {
+      const key = connectionKey(connection.id);
+      const form = draft.connections.get(key);
+      if (form === undefined) return [];
+      const present = base.connections.find((candidate) => candidate.key === key);
+      return present ? update(present, connection, form) : add(uniqueTable(connection.name, taken), connection, form);
+    }),
+    ...base.connections
+      .filter(({ key }) => !tenant.some(({ id }) => connectionKey(id) === key))
+      .flatMap((present) => {
+        if (draft.removed.includes(present.key)) return [{ type: 'unset' as const, path: ['github', present.table] }];
+        const form = draft.connections.get(present.key);
+        return form === undefined ? [] : fieldChanges(present, form);
+      }),
+  ];
+}
+
+function update(present: FileConnection, { name }: TenantConnection, form: ConnectionForm): Edit[] {
+  const rename = name === '' ? [] : change(['github', present.table, 'name'], present.name ?? '', name);
+  return [...rename, ...fieldChanges(present, form)];
+}
+
+function fieldChanges(present: FileConnection, { url, token }: ConnectionForm): Edit[] {
+  const path = ['github', present.table];
+  return [...change([...path, 'url'], present.url, url), ...change([...path, 'token'], present.token, token)];
+}
+
+function add(table: string, { id, name }: TenantConnection, { url, token }: ConnectionForm): Edit[] {
+  const set = (key: string, value: TomlValue): Edit => ({ type: 'set', path: ['github', table, key], value });
+  return [
+    ...(name === '' ? [] : [set('name', name)]),
+    ...(url === '' ? [] : [set('url', url)]),
+    set('connection_id', id),
+    ...(token === '' ? [] : [set('token', token)]),
+  ];
+}
+
+function change(path: readonly string[], before: string, after: string): Edit[] {
+  if (before === after) return [];
+  return [after === '' ? { type: 'unset', path } : { type: 'set', path, value: after }];
+}
+
+/** A name for a connection's table that no other has yet: connections may well have the same name. */
+function uniqueTable(name: string, taken: Set<string>): string {
+  // The name that every object has is not for tables.
+  const base = name === '' || name === '__proto__' ? 'connection' : name;
+  let table = base;
+  for (let n = 2; taken.has(table); n += 1) table = `${base}-${n}`;
+  taken.add(table);
+  return table;
+}

@@ -1,0 +1,83 @@
+/** What the screen shows and changes of a configuration file. */
+import type { ConfigFile } from '../config/config-file.ts';
+import { connectionFields, type RuntimeName, runtimeNames, tables } from '../config/schema.ts';
+import { parseToml } from '../config/toml.ts';
+import type { TomlValue } from '../config/toml-text.ts';
+
+export interface RunnerForm {
+  token: string;
+  url: string;
+  /** Undefined: the first that is ready. */
+  runtime: RuntimeName | undefined;
+}
+
+export interface ConnectionForm {
+  url: string;
+  token: string;
+}
+
+/** A connection as it stands in the file. */
+export interface FileConnection extends ConnectionForm {
+  /** Tells connections apart: the connection's ID, or the table where there is none or it is taken. */
+  key: string;
+  table: string;
+  /** Undefined where the file has none. */
+  id: string | undefined;
+  name: string | undefined;
+}
+
+export interface FileForm {
+  /** Whether there is such a file. */
+  exists: boolean;
+  runner: RunnerForm;
+  connections: readonly FileConnection[];
+}
+
+export const defaultServerUrl = show(tables.runner.url.kind.show(tables.runner.url.default));
+export const defaultGithubUrl = show(connectionFields.url.kind.show(connectionFields.url.default));
+
+/** Reads leniently: what is not as it should be counts as not there. @throws TomlSyntaxError */
+export function readForm({ content }: ConfigFile): FileForm {
+  const { runner, github } = parseToml(content ?? '').values;
+  const { token, url, runtime } = tableOf(runner);
+  const connections: FileConnection[] = [];
+  for (const [table, value] of Object.entries(tableOf(github))) {
+    const { connection_id: connectionId, name, url, token } = tableOf(value);
+    const id = textOf(connectionId) || undefined;
+    const key = id === undefined ? undefined : connectionKey(id);
+    connections.push({
+      key: key === undefined || connections.some((other) => other.key === key) ? `[${table}]` : key,
+      table,
+      id,
+      name: textOf(name) || undefined,
+      url: typeof url === 'string' ? url : defaultGithubUrl,
+      token: textOf(token),
+    });
+  }
+  return {
+    exists: content !== undefined,
+    runner: {
+      token: textOf(token),
+      url: textOf(url) || defaultServerUrl,
+      runtime: runtimeNames.find((name) => name === runtime),
+    },
+    connections,
+  };
+}
+
+/** IDs are the same in whatever capitals. */
+export function connectionKey(id: string): string {
+  return id.toLowerCase();
+}
+
+function tableOf(value: unknown): Record<string, unknown> {
+  return typeof value === 'object' && value !== null ? (value as Record<string, unknown>) : {};
+}
+
+function textOf(value: unknown): string {
+  return typeof value === 'string' ? value : '';
+}
+
+function show(value: TomlValue): string {
+  return String(value);
+}

@@ -1,0 +1,95 @@
+import { InvalidValue, serverUrl } from '../../config/kinds.ts';
+import type { ConnectionForm, FileForm } from '../form.ts';
+import { editsFor } from '../form-edits.ts';
+import { connectionsOf } from './fields.ts';
+import { focusOn } from './focus.ts';
+import type { AfterSave, FieldId, State, Step } from './state.ts';
+import { step } from './step.ts';
+import { startValidation } from './validation.ts';
+
+/** Saves once the server has taken the token and every field is right; until then nothing is written. */
+export function requestSave(state: State, goal: AfterSave): Step {
+  const { validation } = state;
+  if (validation.phase === 'running') return step({ ...state, validation: { ...validation, goal } });
+  if (validation.phase !== 'valid') return startValidation(state, goal);
+  if (state.conflict) return step(withError(state, conflictText(state)));
+  const mistake = findMistake(state);
+  if (mistake) return step(withError(focusOn(state, mistake.id), mistake.text));
+  const connections = new Map(connectionsOf(state).map(({ key, url, token }) => [key, { url, token }]));
+  const edits = editsFor(state.base, { ...state.draft, connections }, state.tenant);
+  return step({ ...state, saving: true, message: undefined }, { type: 'save', edits, goal });
+}
+
+function findMistake(state: State): { id: FieldId; text: string } | undefined {
+  for (const { key, name, url, token } of connectionsOf(state)) {
+    // Without one, the token would go to github.com.
+    if (url === '' && token !== '') return { id: `github:${key}:url`, text: `missing server url of ${name}` };
+    const reason = url === '' ? undefined : urlProblem(url);
+    if (reason !== undefined)
+      return { id: `github:${key}:url`, text: `invalid server url of ${name}: it is ${reason}` };
+  }
+  return undefined;
+}
+
+function urlProblem(url: string): string | undefined {
+  try {
+    serverUrl.fromToml(url);
+    return undefined;
+  } catch (error) {
+    if (error instanceof InvalidValue) return error.message;
+    throw error;
+  }
+}
+
+export function onSaved(state: State, base: FileForm, message: string, goal: AfterSave): Step {
+  const saved: State = { ...afterReading(state, base), saving: false, message: { kind: 'info', text: message } };
+  return goal === 'leave' ? step(saved, { type: 'leave', how: 'saved' }) : step(saved);
+}
+
+export function onNotSaved(state: State, message: string, conflict: boolean): State {
+  const next = { ...state, saving: false, conflict };
+  return withError(next, conflict ? conflictText(state) : message);
+}
+
+function conflictText({ path }: State): string {
+  return `${path} has changed since it was read: not saved. Ctrl-L reads it again and keeps what you changed here.`;
+}
+
+/** What was changed here stays; everything else is as in the file. */
+export function onReloaded(state: State, base: FileForm): State {
+  const { draft } = state;
+  const runner = merge(draft.runner, state.base.runner, base.runner);
+  const connections = [...draft.connections].map(([key, form]) => {
+    const before = connectionIn(state.base, key);
+    const after = connectionIn(base, key);
+    return [key, before === undefined || after === undefined ? form : merge(form, before, after)] as const;
+  });
+  const other = runner.token !== draft.runner.token || runner.url !== draft.runner.url;
+  const next: State = {
+    ...afterReading({ ...state, draft: { ...draft, runner, connections: new Map(connections) } }, base),
+    conflict: false,
+    validation: other ? { phase: 'none' } : state.validation,
+    message: { kind: 'info', text: 'Read again. What you changed here is kept, and not saved yet.' },
+  };
+  return focusOn(next, other ? 'token' : state.focus);
+}
+
+/** `mine` where it was changed since `before`, else `theirs`. */
+function merge<T extends object>(mine: T, before: T, theirs: T): T {
+  const keys = Object.keys(mine) as (keyof T)[];
+  return Object.fromEntries(keys.map((key) => [key, (mine[key] === before[key] ? theirs : mine)[key]])) as T;
+}
+
+function connectionIn({ connections }: FileForm, key: string): ConnectionForm | undefined {
+  return connections.find((connection) => connection.key === key);
+}
+
+function afterReading(state: State, base: FileForm): State {
+  const stillThere = (key: string) => base.connections.some((connection) => connection.key === key);
+  const removed = state.draft.removed.filter(stillThere);
+  return { ...state, base, draft: { ...state.draft, removed } };
+}
+
+function withError(state: State, text: string): State {
+  return { ...state, message: { kind: 'error', text } };
+}

@@ -1,0 +1,35 @@
+/** One line of text that is being edited. */
+export interface TextInput {
+  value: string;
+  /** From 0 to the length of the value. */
+  cursor: number;
+}
+
+export type TextKey = 'left' | 'right' | 'home' | 'end' | 'backspace' | 'delete' | 'clear';
+
+/** Puts text in at the cursor. White space goes: no token or URL has any, and copies often have line breaks in them. */
+export function insert({ value, cursor }: TextInput, text: string): TextInput {
+  const clean = text.replaceAll(/[\s\p{Cc}\p{Cf}\p{Cs}]+/gu, '');
+  return { value: value.slice(0, cursor) + clean + value.slice(cursor), cursor: cursor + clean.length };
+}
+
+export function edit({ value, cursor }: TextInput, key: TextKey): TextInput {
+  const before = cursor - (/\P{Cs}$/u.exec(value.slice(0, cursor))?.[0].length ?? Math.min(cursor, 1));
+  const after = cursor + (/^\P{Cs}/u.exec(value.slice(cursor))?.[0].length ?? Math.min(value.length - cursor, 1));
+  switch (key) {
+    case 'left':
+      return { value, cursor: before };
+    case 'right':
+      return { value, cursor: after };
+    case 'home':
+      return { value, cursor: 0 };
+    case 'end':
+      return { value, cursor: value.length };
+    case 'backspace':
+      return { value: value.slice(0, before) + value.slice(cursor), cursor: before };
+    case 'delete':
+      return { value: value.slice(0, cursor) + value.slice(after), cursor };
+    case 'clear':
+      return { value: value.slice(cursor), cursor: 0 };
+  }
+}

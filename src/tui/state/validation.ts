@@ -1,0 +1,19 @@
+/** The server's word on the `[runner]` section is asked for, and done without. */
+import type { AfterValidation, State, Step } from './state.ts';
+import { step } from './step.ts';
+
+export function startValidation(state: State, goal: AfterValidation): Step {
+  const attempt = state.attempts + 1;
+  const { token, url } = state.draft.runner;
+  return step(
+    { ...state, attempts: attempt, validation: { phase: 'running', attempt, goal }, message: undefined },
+    { type: 'validate', attempt, token, url },
+  );
+}
+
+/** Whatever the server says now is about something else. */
+export function dropValidation(state: State): Step {
+  const { phase } = state.validation;
+  const next: State = { ...state, validation: { phase: 'none' } };
+  return phase === 'running' ? step(next, { type: 'cancel-validation' }) : step(next);
+}

@@ -1,0 +1,28 @@
+import type { Effect, Event, State } from './state/state.ts';
+import { update } from './state/update.ts';
+
+/** Holds the state. What depends on it is told of every change. */
+export interface Store {
+  state: () => State;
+  dispatch: (event: Event) => void;
+  /** Returns what ends the subscription. */
+  subscribe: (listener: () => void) => () => void;
+}
+
+export function createStore(initial: State, run: (effect: Effect) => void): Store {
+  let state = initial;
+  const listeners = new Set<() => void>();
+  return {
+    state: () => state,
+    dispatch: (event) => {
+      const step = update(state, event);
+      state = step.state;
+      for (const listener of listeners) listener();
+      for (const effect of step.effects) run(effect);
+    },
+    subscribe: (listener) => {
+      listeners.add(listener);
+      return () => listeners.delete(listener);
+    },
+  };
+}

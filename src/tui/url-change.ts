@@ -1,0 +1,13 @@
+import type { Edit } from '../config/edit.ts';
+import { parseToml } from '../config/toml.ts';
+
+const urlPath = ['runner', 'url'];
+const skipPath = ['runner', 'skip_ssl_verify'];
+
+/** Leaving the certificate of one server unchecked says nothing about another: a new URL switches the checks on again. */
+export function changeOfUrl(source: string, edits: readonly Edit[]): Edit[] {
+  const { runner } = parseToml(source).values as { runner?: { url?: unknown; skip_ssl_verify?: unknown } };
+  const url = edits.find((edit) => edit.path.join('.') === urlPath.join('.'));
+  const isOther = url !== undefined && (url.type === 'unset' || url.value !== runner?.url);
+  return isOther && runner?.skip_ssl_verify === true ? [{ type: 'set', path: skipPath, value: false }] : [];
+}

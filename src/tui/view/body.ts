@@ -1,0 +1,62 @@
+/** The sections between the top and the bottom lines, as long as they are. */
+import { type ConnectionView, connectionsOf } from '../state/fields.ts';
+import { currentCheck } from '../state/github.ts';
+import type { State } from '../state/state.ts';
+import { buttonSpans, fixedLine, textLine, valueColumn } from './field-line.ts';
+import { emptyLine, type Line, raw, type Span, span } from './line.ts';
+import { menuLines, runtimeLine } from './runtime-lines.ts';
+
+export function drawBody(state: State, columns: number): Line[] {
+  const connections = connectionsOf(state);
+  return [
+    heading('[runner]'),
+    textLine(state, 'token', { label: 'Plan42 Runner Token', whenEmpty: 'paste it here', columns }),
+    textLine(state, 'url', { label: 'Server URL', whenEmpty: 'empty', columns }),
+    runtimeLine(state),
+    ...(state.menu === undefined ? [] : menuLines(state, state.menu)),
+    ...connections.flatMap((connection) => connectionLines(state, connection, columns)),
+    ...(connections.length === 0 ? [emptyLine, { spans: [raw('   '), span(withoutConnections(state), 'dim')] }] : []),
+    emptyLine,
+    {
+      spans: [raw(' '), ...buttonSpans(state, 'ok', 'OK'), raw('  '), ...buttonSpans(state, 'cancel', 'Cancel')],
+      fields: ['ok', 'cancel'],
+    },
+  ];
+}
+
+function heading(text: string): Line {
+  return { spans: [raw(' '), span(text, 'bold')] };
+}
+
+function withoutConnections({ validation }: State): string {
+  if (validation.phase === 'valid') return 'The tenant has no private GitHub connections.';
+  return 'GitHub connections are shown once the server has taken the token.';
+}
+
+function connectionLines(state: State, { key, name, id, gone }: ConnectionView, columns: number): Line[] {
+  const field = `github:${key}`;
+  const lines = [
+    emptyLine,
+    heading(`[github: ${name || id}]${gone ? ' (no longer a private connection of the tenant)' : ''}`),
+    fixedLine('Name', name || '(none)'),
+    fixedLine('Connection ID', id || '(none)'),
+    textLine(state, `${field}:url`, { label: 'Server URL', whenEmpty: 'https://github.com', columns }),
+    textLine(state, `${field}:token`, {
+      label: 'Github Token',
+      whenEmpty: 'none',
+      columns,
+      note: githubNote(state, key),
+    }),
+  ];
+  if (!gone) return lines;
+  const remove = buttonSpans(state, `${field}:remove`, 'Remove');
+  return [...lines, { spans: [raw(' '.repeat(valueColumn - 1)), ...remove], fields: [`${field}:remove`] }];
+}
+
+function githubNote(state: State, key: string): Span | undefined {
+  const check = currentCheck(state, key);
+  if (check === undefined) return undefined;
+  if (check.result === 'running') return raw('checking', 'dim');
+  const { ok, text } = check.result;
+  return ok ? span(`ok: ${text}`, 'good') : span(`! ${text}`, 'bad');
+}

@@ -1,0 +1,55 @@
+import type { Key as InkKey } from 'ink';
+import type { Event, Key } from '../state/state.ts';
+
+const controls: Readonly<Record<string, Key>> = {
+  '\t': 'tab',
+  '\r': 'enter',
+  '\n': 'enter',
+  '\x01': 'home',
+  '\x03': 'interrupt',
+  '\x05': 'end',
+  '\x08': 'backspace',
+  '\x0c': 'reload',
+  '\x12': 'reveal',
+  '\x13': 'save',
+  '\x15': 'clear',
+  '\x7f': 'backspace',
+};
+
+const named: readonly [name: keyof InkKey, key: Key][] = [
+  ['upArrow', 'up'],
+  ['downArrow', 'down'],
+  ['leftArrow', 'left'],
+  ['rightArrow', 'right'],
+  ['pageUp', 'page-up'],
+  ['pageDown', 'page-down'],
+  ['home', 'home'],
+  ['end', 'end'],
+  ['return', 'enter'],
+  ['escape', 'escape'],
+  ['backspace', 'backspace'],
+  ['delete', 'delete'],
+];
+
+/** What Ink tells of the keyboard, as events. Keys that mean nothing here give none. */
+export function eventsOf(input: string, key: InkKey): Event[] {
+  if (key.eventType === 'release') return [];
+  if (key.tab) return [{ type: 'key', key: key.shift ? 'back-tab' : 'tab' }];
+  const found = named.find(([name]) => key[name] === true);
+  if (found) return [{ type: 'key', key: found[1] }];
+  if (key.ctrl)
+    return eventsOfText(String.fromCharCode(input.charCodeAt(0) & 0x1f)).filter(({ type }) => type === 'key');
+  if (key.meta || key.super || key.hyper) return [];
+  return eventsOfText(input);
+}
+
+/** Over a slow connection several keys come at once, as one text. */
+function eventsOfText(text: string): Event[] {
+  const events: Event[] = [];
+  for (const [part] of text.matchAll(/\p{Cc}|\P{Cc}+/gu)) {
+    const key = controls[part];
+    if (key !== undefined) events.push({ type: 'key', key });
+    else if (!/^\p{Cc}/u.test(part)) events.push({ type: 'text', text: part });
+  }
+  return events;
+}

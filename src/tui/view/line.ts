@@ -1,0 +1,71 @@
+import { displayWidth, truncate } from '../../lib/display-width.ts';
+import { printableLine } from '../../lib/printable.ts';
+import type { FieldId } from '../state/state.ts';
+
+export type Look = 'plain' | 'bold' | 'dim' | 'good' | 'bad' | 'inverse';
+
+export interface Span {
+  text: string;
+  look: Look;
+}
+
+/** One row of the screen. */
+export interface Line {
+  spans: readonly Span[];
+  /** What of it can have the focus. */
+  fields?: readonly FieldId[];
+  /** Of a text that is being edited. */
+  cursorColumn?: number;
+}
+
+export const emptyLine: Line = { spans: [] };
+
+/** Text from elsewhere goes through here, so that it can't do anything to the terminal. */
+export function span(text: string, look: Look = 'plain'): Span {
+  return { text: printableLine(text), look };
+}
+
+/** Text as it is, with its spaces. */
+export function raw(text: string, look: Look = 'plain'): Span {
+  return { text, look };
+}
+
+export function lineWidth(spans: readonly Span[]): number {
+  return spans.reduce((sum, { text }) => sum + displayWidth(text), 0);
+}
+
+/** Cut to at most `columns`. */
+export function fit({ spans, ...line }: Line, columns: number): Line {
+  const kept: Span[] = [];
+  let left = columns;
+  for (const { text, look } of spans) {
+    if (left <= 0) break;
+    const cut = truncate(text, left);
+    kept.push({ text: cut, look });
+    left -= displayWidth(cut);
+  }
+  return { ...line, spans: kept };
+}
+
+export function pad(text: string, columns: number): string {
+  const cut = truncate(text, columns);
+  return cut + ' '.repeat(Math.max(0, columns - displayWidth(cut)));
+}
+
+/** In lines of at most `columns`, at most `rows` of them. */
+export function wrap(text: string, columns: number, rows: number): string[] {
+  const lines: string[] = [];
+  let line = '';
+  for (const word of text.split(' ')) {
+    const longer = line === '' ? word : `${line} ${word}`;
+    if (displayWidth(longer) <= columns || line === '') {
+      line = longer;
+      continue;
+    }
+    lines.push(line);
+    line = word;
+  }
+  lines.push(line);
+  const last = lines.slice(rows - 1).join(' ');
+  return [...lines.slice(0, rows - 1), ...(lines.length >= rows ? [last] : [])].map((text) => truncate(text, columns));
+}

@@ -1,0 +1,71 @@
+/** The screen in a terminal, by way of Ink: it draws what `draw` says and tells of keys; everything else is elsewhere. */
+import { Box, Text, useCursor, useInput, usePaste, useWindowSize } from 'ink';
+import { createElement as h, type ReactElement, useEffect, useState, useSyncExternalStore } from 'react';
+import type { Event, State } from '../state/state.ts';
+import type { Store } from '../store.ts';
+import { draw, isWaiting } from './draw.ts';
+import { eventsOf } from './keys.ts';
+import type { Line, Look, Span } from './line.ts';
+
+export interface ScreenProps {
+  store: Store;
+  color: boolean;
+}
+
+const spinnerMs = 120;
+
+export function Screen({ store, color }: ScreenProps): ReactElement {
+  const state = useSyncExternalStore(store.subscribe, store.state);
+  const size = useWindowSize();
+  const tick = useTick(isWaiting(state));
+  const { setCursorPosition } = useCursor();
+  const dispatchAll = (events: readonly Event[]) => events.forEach(store.dispatch);
+  useInput((input, key) => dispatchAll(eventsOf(input, key)));
+  usePaste((text) => store.dispatch({ type: 'text', text }));
+  const { lines, cursor } = draw(state, size, tick);
+  setCursorPosition(cursor);
+  return h(
+    Box,
+    { flexDirection: 'column', width: size.columns, height: size.rows, overflow: 'hidden' },
+    ...lines.map((line, index) => drawLine(line, index, color)),
+  );
+}
+
+function useTick(active: State['saving']): number {
+  const [tick, setTick] = useState(0);
+  useEffect(() => {
+    if (!active) return;
+    const timer = setInterval(() => setTick((before) => before + 1), spinnerMs);
+    return () => clearInterval(timer);
+  }, [active]);
+  return tick;
+}
+
+function drawLine({ spans }: Line, index: number, color: boolean): ReactElement {
+  // A line without text would have no height.
+  const texts =
+    spans.length === 0 ? [' '] : spans.map((span, key) => h(Text, { key, ...lookOf(span, color) }, span.text));
+  return h(Text, { key: index, wrap: 'truncate' }, ...texts);
+}
+
+interface TextLook {
+  bold?: boolean;
+  dimColor?: boolean;
+  inverse?: boolean;
+  color?: string;
+}
+
+const looks: Record<Look, TextLook> = {
+  plain: {},
+  bold: { bold: true },
+  dim: { dimColor: true },
+  good: { color: 'green' },
+  bad: { color: 'red', bold: true },
+  inverse: { inverse: true },
+};
+
+function lookOf({ look }: Span, color: boolean): TextLook {
+  if (color) return looks[look];
+  const { color: _, ...rest } = looks[look];
+  return rest;
+}
