@@ -1,6 +1,6 @@
 import { runnerMain } from '../cli/runner-main.ts';
 import { ExitCode } from '../lib/errors.ts';
-import { version } from '../lib/version.ts';
+import { describeVersion, version } from '../lib/version.ts';
 
 const drain = new AbortController();
 const hurry = new AbortController();
@@ -19,6 +19,7 @@ process.exitCode = await runnerMain({
   stdout,
   stderr,
   version,
+  versionText: describeVersion(),
   signals: { drain: drain.signal, hurry: hurry.signal },
   onReloadRequest: (listener) => process.on('SIGHUP', listener),
 });

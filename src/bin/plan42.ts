@@ -1,12 +1,18 @@
-import { extname, join } from 'node:path';
-import type { SiblingExecutable } from '../cli/context.ts';
+import { spawn } from 'node:child_process';
+import { existsSync, realpathSync } from 'node:fs';
+import { delimiter, dirname, extname, isAbsolute, join } from 'node:path';
+import { isSea } from 'node:sea';
+import type { SiblingExecutable, StartPager } from '../cli/context.ts';
 import { main } from '../cli/main.ts';
 import { ExitCode } from '../lib/errors.ts';
-import { version } from '../lib/version.ts';
+import { describeVersion, version } from '../lib/version.ts';
 
 const interruption = new AbortController();
+let pagers = 0;
 for (const name of ['SIGINT', 'SIGTERM'] as const) {
   process.on(name, () => {
+    // The terminal sends it to the pager too, for which it is no wish to leave.
+    if (name === 'SIGINT' && pagers > 0) return;
     // The second one is from somebody who doesn't want to wait.
     if (interruption.signal.aborted) process.exit(ExitCode.interrupted);
     interruption.abort();
@@ -21,18 +27,50 @@ process.exitCode = await main({
   stderr: process.stderr,
   signal: interruption.signal,
   version,
-  handOver: (executable, args) => replaceProcess(siblingScript(executable), args),
+  versionText: describeVersion(),
+  ...(process.stdout.isTTY ? { startPager } : {}),
+  platform: process.platform,
+  uid: process.getuid?.() ?? 0,
+  runnerCommand: runnerCommand(),
+  handOver: replaceProcess,
 });
+
+function startPager(...[file, args, env]: Parameters<StartPager>): ReturnType<StartPager> {
+  pagers += 1;
+  return spawn(file, args, { env, stdio: ['pipe', 'inherit', 'inherit'] }).once('close', () => {
+    pagers -= 1;
+  });
+}
 
 /** The other executables lie beside this one: as bundles in dist/js, or as sources in src/bin. */
 function siblingScript(executable: SiblingExecutable): string {
   return join(import.meta.dirname, executable + extname(import.meta.filename));
 }
 
+/**
+ * The launcher finds Node.js anew at each start, which outlives upgrades of Node.js; where there is none, this Node.js it
+ * is. A package's own executable is found where the PATH has it: its real place can have the version in its name.
+ */
+function runnerCommand(): [string, ...string[]] {
+  if (isSea()) return [linkInPath('plan42-runner') ?? join(dirname(process.execPath), 'plan42-runner')];
+  const launcher = join(import.meta.dirname, '../../bin/plan42-runner');
+  if (existsSync(launcher)) return [launcher];
+  return [process.execPath, ...process.execArgv, siblingScript('plan42-runner')];
+}
+
+/** The first link to this executable in the PATH. */
+function linkInPath(name: string): string | undefined {
+  const folders = (process.env['PATH'] ?? '').split(delimiter).filter(isAbsolute);
+  const real = realpathSync(process.execPath);
+  const isOurs = (path: string) => existsSync(path) && realpathSync(path) === real;
+  return folders.map((folder) => join(folder, name)).find(isOurs);
+}
+
 // execve(2) instead of a child: one process, so signals, the terminal and the exit code need no forwarding. A Ctrl-C that
 // the terminal sends to the whole group arrives once, and a service manager sees the runner itself.
-function replaceProcess(script: string, args: readonly string[]): never {
+function replaceProcess(executable: SiblingExecutable, args: readonly string[]): never {
   const { execPath, execArgv, execve } = process;
   if (execve === undefined) throw new Error('this platform cannot replace a process by another');
-  return execve(execPath, [execPath, ...execArgv, script, ...args], process.env);
+  const command = isSea() ? [executable] : [execPath, ...execArgv, siblingScript(executable)];
+  return execve(execPath, [...command, ...args], process.env);
 }

@@ -1,3 +1,4 @@
+import type { ChildProcessByStdio } from 'node:child_process';
 import type { Readable, Writable } from 'node:stream';
 
 /** What a command gets of the process it runs in; only `src/bin` reads these from the real one. */
@@ -11,8 +12,24 @@ export interface CliContext {
   /** Aborted when the person or the system asks the process to end. */
   signal: AbortSignal;
   version: string;
+  /** The version with commit and platform, for people. */
+  versionText: string;
+  /** Runs a program that has the terminal to itself, Ctrl-C included, until it ends. Absent without a real terminal. */
+  startPager?: StartPager;
+  platform: NodeJS.Platform;
+  /** The user's ID. */
+  uid: number;
+  /** What starts `plan42-runner`, from anywhere: an absolute path, and arguments. */
+  runnerCommand: readonly [string, ...string[]];
   /** Runs one of our other executables in place of this process, which ends here: its signals, output and exit code are the other's. */
   handOver(executable: SiblingExecutable, args: readonly string[]): never;
 }
 
-export type SiblingExecutable = 'plan42-runner';
+/** The caller writes the pager's input, ends it, and waits for its exit. */
+export type StartPager = (
+  file: string,
+  args: readonly string[],
+  env: NodeJS.ProcessEnv,
+) => ChildProcessByStdio<Writable, null, null>;
+
+export type SiblingExecutable = 'plan42-runner' | 'plan42-runner-config' | 'plan42-sample-agent';

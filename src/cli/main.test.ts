@@ -1,8 +1,24 @@
 import assert from 'node:assert/strict';
 import { Writable } from 'node:stream';
 import { describe, it } from 'node:test';
-import { runCli } from '../../test/support/run-cli.ts';
+import type { Command } from 'commander';
+import { commandContext, runCli } from '../../test/support/run-cli.ts';
 import { UserError } from '../lib/errors.ts';
+import { createProgram } from './program.ts';
+
+/** Every command of which help can be asked. */
+function visibleCommands(): { path: string[]; isGroup: boolean }[] {
+  const visit = (command: Command, path: string[]): { path: string[]; isGroup: boolean }[] => {
+    const subcommands = command
+      .createHelp()
+      .visibleCommands(command)
+      // Asked for help, it would ask plan42-runner.
+      .filter((subcommand) => !['help', 'exec'].includes(subcommand.name()));
+    const below = subcommands.flatMap((subcommand) => visit(subcommand, [...path, subcommand.name()]));
+    return [{ path, isGroup: subcommands.length > 0 }, ...below];
+  };
+  return visit(createProgram(commandContext([])), []);
+}
 
 describe('plan42', () => {
   it('prints its version', async () => {
@@ -18,17 +34,16 @@ describe('plan42', () => {
   });
 
   it('fits its help into 80 columns', async () => {
-    for (const path of [
-      '',
-      'server',
-      'server start',
-      'server task create',
-      'server token create',
-      'server turn logs',
-    ]) {
-      const { stdout } = await runCli([...path.split(' ').filter(Boolean), '--help']);
+    for (const { path } of visibleCommands()) {
+      const { stdout } = await runCli([...path, '--help']);
       const tooLong = stdout.split('\n').filter((line) => line.length > 80);
-      assert.deepEqual(tooLong, [], path);
+      assert.deepEqual(tooLong, [], path.join(' '));
+    }
+  });
+
+  it('has examples in the help of every command that does something', async () => {
+    for (const { path, isGroup } of visibleCommands()) {
+      if (!isGroup) assert.match((await runCli([...path, '--help'])).stdout, /\nExamples:\n {2}\S/, path.join(' '));
     }
   });
 
@@ -56,6 +71,11 @@ describe('plan42', () => {
         ['server', 'task', 'list', '--jsn'],
         `ERROR: unknown option '--jsn' (did you mean --json?). Run "plan42 server task list --help".`,
       ],
+      [['runner', 'jbo'], `ERROR: unknown command 'jbo' (did you mean job?). Run "plan42 runner --help".`],
+      [
+        ['runner', 'job', 'klil'],
+        `ERROR: unknown command 'klil' (did you mean kill?). Run "plan42 runner job --help".`,
+      ],
       [['server', 'task', 'show'], `ERROR: missing required argument 'id'. Run "plan42 server task show --help".`],
       [
         ['server', 'token', 'create', '--ttl-days', '366'],
@@ -81,6 +101,25 @@ describe('plan42', () => {
     const { exitCode } = await runCli(['runner', 'exec', ...argv], { handOver });
     assert.deepEqual(handed, [['plan42-runner', argv]]);
     assert.equal(exitCode, 5);
+  });
+
+  it('hands over to plan42-runner-config, unless what follows looks like a command', async () => {
+    const handed: unknown[] = [];
+    const handOver = (...call: unknown[]): never => {
+      handed.push(call);
+      throw new UserError('handed over', { exitCode: 5 });
+    };
+    for (const argv of [[], ['-c', 'x.toml', '--server', 'https://a'], ['--version']]) {
+      const { exitCode } = await runCli(['runner', 'config', ...argv], { handOver });
+      assert.deepEqual(handed.pop(), ['plan42-runner-config', argv]);
+      assert.equal(exitCode, 5);
+    }
+    assert.deepEqual(await runCli(['runner', 'config', 'sett', 'a', 'b'], { handOver }), {
+      exitCode: 2,
+      stdout: '',
+      stderr: `ERROR: unknown command 'sett' (did you mean set?). Run "plan42 runner config --help".\n`,
+    });
+    assert.deepEqual(handed, []);
   });
 
   it('ends quietly when its reader goes away', async () => {

@@ -1,7 +1,8 @@
-import { ExitCode, errorCode } from '../lib/errors.ts';
+import { ExitCode } from '../lib/errors.ts';
 import type { CliContext } from './context.ts';
 import { createProgram } from './program.ts';
 import { renderError } from './render-error.ts';
+import { watchReader } from './watch-reader.ts';
 
 /** Runs the `plan42` command line and returns the exit code. Never throws; what went wrong is on `context.stderr`. */
 export async function main(context: CliContext): Promise<ExitCode> {
@@ -18,14 +19,4 @@ export async function main(context: CliContext): Promise<ExitCode> {
     context.stderr.write(text);
     return exitCode;
   }
-}
-
-/** Notices that whoever read our output has had enough (`plan42 … | head -1`): the command ends, quietly. */
-function watchReader(stdout: CliContext['stdout']): { gone: AbortSignal } {
-  const controller = new AbortController();
-  stdout.on('error', (error: Error) => {
-    if (errorCode(error) !== 'EPIPE') throw error;
-    controller.abort();
-  });
-  return { gone: controller.signal };
 }

@@ -9,6 +9,13 @@ export function integerBetween(min: number, max: number): (text: string) => numb
   };
 }
 
+/** An option parser for how many lines to show: a whole number, or `all`. */
+export function lineCount(text: string): number {
+  if (text === 'all') return Number.POSITIVE_INFINITY;
+  if (/^\d{1,15}$/.test(text)) return Number(text);
+  throw new InvalidArgumentError('It must be a whole number, or "all".');
+}
+
 /** An option parser for options that may be given several times. */
 export function collect(value: string, previous: readonly string[] | undefined): string[] {
   return [...(previous ?? []), value];
@@ -19,6 +26,11 @@ export function httpUrl(text: string): string {
   const url = URL.parse(text);
   if (url !== null && /^https?:$/.test(url.protocol)) return text;
   throw new InvalidArgumentError('It must be a URL such as https://plan42.example.com.');
+}
+
+/** Examples for the end of a command's help, one in each line. */
+export function examples(...lines: string[]): string {
+  return `\nExamples:\n${lines.map((line) => `  ${line}\n`).join('')}`.trimEnd();
 }
 
 /** Adds `--no-color`, which `wantsColor` looks for. Not for commands that hand their options over to another program. */

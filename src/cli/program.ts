@@ -1,15 +1,19 @@
 import { Command } from 'commander';
+import { addCompletionCommands } from './completion/commands.ts';
 import type { CliContext } from './context.ts';
 import { withColorOption } from './options.ts';
 import { addRunnerCommands } from './runner/commands.ts';
 import { addServerCommands } from './server/commands.ts';
 import { createStyle, wantsColor } from './style.ts';
 import { explainUsage } from './usage.ts';
+import { addVersionCommand } from './version/command.ts';
 
 const examples = `
 Examples:
   plan42 server start               try Plan42 here, without an account
   plan42 runner exec                run the runner in the foreground
+  plan42 runner status              how it is, and its jobs
+  plan42 runner job logs ID -f      follow what an agent writes
   plan42 server task create --help  how to give an agent something to do
 
 Exit codes:
@@ -17,13 +21,21 @@ Exit codes:
   invalid, 4 token invalid or refused, 5 container runtime not available,
   6 not supported on this platform, 130 interrupted`;
 
+const sampleAgentHelp = `
+It counts the words of the prompt. The runner starts it without isolation, as a
+process of yours, so it is for trying things out only.
+
+Examples:
+  plan42 runner exec --runtime host --set host.unisolated=true \\
+    --set 'host.command=["plan42", "sample-agent"]'`;
+
 /** The whole command line. What a command does is loaded when it is called, so that the rest stays quick. */
 export function createProgram(context: CliContext): Command {
   const { stdout, stderr } = context;
   const style = createStyle(wantsColor(stdout, context));
   const program = withColorOption(new Command('plan42'))
     .description('Runs AI agent tasks on your own machines.')
-    .version(context.version, '-V, --version', 'print the version')
+    .version(context.versionText, '-V, --version', 'print the version')
     .helpOption('-h, --help', 'print help for a command')
     .enablePositionalOptions()
     .configureHelp({ styleTitle: style.bold })
@@ -37,6 +49,13 @@ export function createProgram(context: CliContext): Command {
     .addHelpText('after', examples);
   addRunnerCommands(program, context);
   addServerCommands(program, context);
+  addCompletionCommands(program, context);
+  addVersionCommand(program, context);
+  program
+    .command('sample-agent')
+    .description('the least agent there is, to try things out with: reads a request on standard input')
+    .addHelpText('after', sampleAgentHelp)
+    .action(() => context.handOver('plan42-sample-agent', []));
   forEachCommand(program, (command) => {
     command.exitOverride((error) => {
       if (error.exitCode !== 0) stderr.write(explainUsage(command, error));

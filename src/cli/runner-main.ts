@@ -1,14 +1,18 @@
 import { resolve } from 'node:path';
 import { Command, InvalidArgumentError } from 'commander';
-import { defaultPaths } from '../config/paths.ts';
-import { settableKeys } from '../config/read.ts';
+import { defaultPaths, type Paths, withPlaces } from '../config/paths.ts';
+import { connectionFields } from '../config/schema.ts';
+import { allSettings } from '../config/setting.ts';
 import { ExitCode } from '../lib/errors.ts';
+import { createServiceNotifier, withoutNotifyVariables } from '../lib/service-notifier.ts';
 import type { ShutdownSignals } from '../runner/shutdown.ts';
 import type { CliContext } from './context.ts';
 import { renderError } from './render-error.ts';
 import { explainUsage } from './usage.ts';
+import { watchReader } from './watch-reader.ts';
 
-export interface RunnerContext extends Pick<CliContext, 'argv' | 'env' | 'stdout' | 'stderr' | 'version'> {
+export interface RunnerContext
+  extends Pick<CliContext, 'argv' | 'env' | 'stdout' | 'stderr' | 'version' | 'versionText'> {
   signals: ShutdownSignals;
   onReloadRequest: (listener: () => void) => void;
 }
@@ -21,42 +25,58 @@ interface Options {
   runtime?: string;
   logLevel?: string;
   logFormat?: string;
+  quiet?: boolean;
 }
 
 /** Runs the `plan42-runner` command line and returns the exit code. Never throws. */
 export async function runnerMain(context: RunnerContext): Promise<ExitCode> {
-  const { argv, env, stderr, version, signals, onReloadRequest } = context;
+  const { argv, stdout, stderr, version, signals, onReloadRequest } = context;
+  const env = withoutNotifyVariables(context.env);
+  using notifier = createServiceNotifier(context.env);
+  watchReader(stdout);
+  let paths: Paths | undefined;
   try {
     const options = parseArguments(argv, context);
-    const places = {
-      ...env,
-      ...(options.configFile === undefined ? {} : { PLAN42_CONFIG_FILE: options.configFile }),
-      ...(options.stateDir === undefined ? {} : { PLAN42_STATE_DIR: options.stateDir }),
-    };
+    const places = withPlaces(env, options);
+    paths = defaultPaths(places);
     // Loaded late, so that --help, --version and mistakes are answered quickly.
     const { runService } = await import('../runner/service.ts');
     await runService({
-      paths: defaultPaths(places),
+      paths,
       explicitConfigFile: Boolean(places['PLAN42_CONFIG_FILE']),
       env,
       flags: flagsOf(options),
       version,
-      write: (line) => stderr.write(line),
+      write: options.quiet ? () => {} : (line) => stderr.write(line),
       signals,
       onReloadRequest,
+      notifier,
     });
     return ExitCode.done;
   } catch (error) {
     const { text, exitCode } = renderError(error, signals.drain);
     stderr.write(text);
+    if (text !== '' && paths !== undefined) await recordEnd(paths, text);
     return exitCode;
   }
 }
 
-function parseArguments(argv: readonly string[], { stdout, stderr, version }: RunnerContext): Options {
+// `plan42 runner logs` has to show it too, also when a service manager is the only one to see standard error.
+async function recordEnd({ logDir }: Paths, text: string): Promise<void> {
+  const { logLastWords } = await import('../runner/service-log.ts');
+  await logLastWords(logDir, `${new Date().toISOString()} ${text}`);
+}
+
+function parseArguments(argv: readonly string[], context: RunnerContext): Options {
+  return createRunnerProgram(context).parse(argv, { from: 'user' }).opts<Options>();
+}
+
+/** The command line of `plan42-runner`. */
+export function createRunnerProgram(context: Pick<RunnerContext, 'stdout' | 'stderr' | 'versionText'>): Command {
+  const { stdout, stderr, versionText } = context;
   const command: Command = new Command('plan42-runner')
     .description('Takes messages from a Plan42 server and runs the agents they ask for, until it is stopped.')
-    .version(version, '-V, --version', 'print the version')
+    .version(versionText, '-V, --version', 'print the version')
     .option(
       '-c, --config-file <file>',
       'the configuration (default: plan42-runner.toml where configurations live)',
@@ -69,14 +89,15 @@ function parseArguments(argv: readonly string[], { stdout, stderr, version }: Ru
     .option('--runtime <name>', 'what runs agents, as runner.runtime')
     .option('--log-level <level>', 'as log.level')
     .option('--log-format <format>', 'as log.format')
+    .option('-q, --quiet', 'log to the log file only, and not to standard error too')
     .option('--set <table.key=value>', 'any other setting of the configuration; can be repeated', collectSetting)
-    .addHelpText('after', help())
+    .addHelpText('after', ({ command }) => help(command))
     .configureOutput({ writeOut: (text) => stdout.write(text), writeErr: () => {}, outputError: () => {} })
     .exitOverride((error) => {
       if (error.exitCode !== 0) stderr.write(explainUsage(command, error));
       throw error;
     });
-  return command.parse(argv, { from: 'user' }).opts<Options>();
+  return command;
 }
 
 function collectSetting(text: string, settings = new Map<string, string>()): Map<string, string> {
@@ -92,14 +113,25 @@ function flagsOf({ set, url, runtime, logLevel, logFormat }: Options): Map<strin
   return new Map([...(set ?? []), ...given]);
 }
 
-function help(): string {
+function help(command: Command): string {
+  const settings = allSettings([]).filter(({ field }) => !field.secret);
+  const width = Math.max(...settings.map(({ name }) => name.length));
+  const connections = Object.values(connectionFields).map(({ key, about }) => [`github.<name>.${key}`, about] as const);
+  const helper = command.createHelp();
+  helper.prepareContext({});
   return `
 Settings for --set:
-  ${settableKeys().join('\n  ')}
+${settings.map(({ name, field }) => helper.formatItem(name, width, field.about, helper)).join('\n')}
 
-Each can also be given in the environment: jobs.max_jobs as PLAN42_JOBS_MAX_JOBS. Flags beat the environment, which
-beats the file. Tokens come from the file or the environment only: PLAN42_RUNNER_TOKEN.
+A setting can also be given in the environment: jobs.max_jobs as
+PLAN42_JOBS_MAX_JOBS. Flags beat the environment, which beats the file. Tokens
+come from the file or the environment only: PLAN42_RUNNER_TOKEN.
 
-Signals: SIGHUP reads the configuration again, which also happens when the file changes. SIGTERM and SIGINT drain the queues and end; a second one leaves jobs that have not started for the next run;
-a third ends at once. Running agents are never ended by any of them.`;
+Connections to GitHub are in the file only, in a table [github.<name>] each:
+${connections.map(([name, about]) => helper.formatItem(name, width, about, helper)).join('\n')}
+
+Signals: SIGHUP reads the configuration again, which also happens when the file
+changes. SIGTERM and SIGINT drain the queues and end; a second one leaves jobs
+that have not started for the next run; a third ends at once. Running agents are
+never ended by any of them.`;
 }

@@ -1,6 +1,6 @@
 import assert from 'node:assert/strict';
 import { describe, it } from 'node:test';
-import { displayWidth, truncate } from './display-width.ts';
+import { displayWidth, truncate } from '../lib/display-width.ts';
 import { renderTable } from './table.ts';
 
 describe('displayWidth', () => {

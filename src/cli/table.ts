@@ -1,11 +1,11 @@
-import { displayWidth, truncate } from './display-width.ts';
+import { displayWidth, truncate } from '../lib/display-width.ts';
 
 export interface Column<Row> {
   title: string;
   /** Without control characters. */
   cell: (row: Row) => string;
-  /** Cut to fit when the table is wider than the terminal; one column of a table may be. */
-  flexible?: boolean;
+  /** Cut to fit when the table is wider than the terminal, but not below so many columns; true stands for 8. */
+  flexible?: boolean | number;
   /** How a cell's text is coloured. */
   style?: (text: string, row: Row) => string;
 }
@@ -14,15 +14,14 @@ const gap = '  ';
 const minFlexibleWidth = 8;
 
 /**
- * Lines of text with aligned columns, at most `width` columns wide where the flexible column can make it so; `width` is
- * undefined when the output is not a terminal, and then nothing is cut.
+ * Lines of text with aligned columns, at most `width` columns wide where the flexible columns can make it so, the last of them
+ * first; `width` is undefined when the output is not a terminal, and then nothing is cut.
  */
 export function renderTable<Row>(rows: readonly Row[], columns: readonly Column<Row>[], width?: number): string {
   const widths = columns.map((column) =>
     Math.max(displayWidth(column.title), ...rows.map((row) => displayWidth(column.cell(row)))),
   );
-  const flexible = columns.findIndex((column) => column.flexible);
-  if (width !== undefined && flexible >= 0) shrink(widths, flexible, width);
+  if (width !== undefined) shrinkToFit(widths, columns, width);
   const line = (cells: string[]) => `${cells.join(gap).trimEnd()}\n`;
   const header = line(columns.map((column, i) => pad(column.title, widths[i] ?? 0)));
   const body = rows.map((row) =>
@@ -31,9 +30,15 @@ export function renderTable<Row>(rows: readonly Row[], columns: readonly Column<
   return header + body.join('');
 }
 
-function shrink(widths: number[], index: number, total: number): void {
+function shrinkToFit<Row>(widths: number[], columns: readonly Column<Row>[], width: number): void {
+  for (const [i, { flexible }] of [...columns.entries()].toReversed()) {
+    if (flexible) shrink(widths, i, width, flexible === true ? minFlexibleWidth : flexible);
+  }
+}
+
+function shrink(widths: number[], index: number, total: number, min: number): void {
   const others = widths.reduce((sum, width, i) => (i === index ? sum : sum + width), gap.length * (widths.length - 1));
-  widths[index] = Math.min(widths[index] ?? 0, Math.max(minFlexibleWidth, total - others));
+  widths[index] = Math.min(widths[index] ?? 0, Math.max(min, total - others));
 }
 
 function pad(text: string, width: number, style = (cut: string) => cut): string {

@@ -8,7 +8,8 @@ export function explainUsage(command: Command, error: CommanderError): string {
 
 // Commander prints help for a command that needs a subcommand, and gives no message.
 function missingSubcommand(command: Command): string {
-  const names = command.commands.map((subcommand) => subcommand.name());
+  const visible = command.createHelp().visibleCommands(command);
+  const names = visible.map((subcommand) => subcommand.name()).filter((name) => name !== 'help');
   return `missing command: one of ${names.join(', ')}.`;
 }
 

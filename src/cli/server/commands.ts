@@ -3,6 +3,7 @@ import { logLevels } from '../../lib/logger.ts';
 import type { CliContext } from '../context.ts';
 import { httpUrl, withColorOption } from '../options.ts';
 import { parseListenAddress } from './listen-address.ts';
+import { type LocationOptions, withLocationOptions } from './location.ts';
 import type { StartOptions } from './start.ts';
 import { addTaskCommands } from './task/commands.ts';
 import { addTokenCommands } from './token/commands.ts';
@@ -17,6 +18,11 @@ Examples:
 
 The other "plan42 server" commands find the running server through its data
 folder: give them the same --data.`;
+
+const linkExamples = `
+Examples:
+  plan42 server link
+  xdg-open "$(plan42 server link)"`;
 
 /** `plan42 server …` */
 export function addServerCommands(program: Command, context: CliContext): void {
@@ -36,6 +42,10 @@ export function addServerCommands(program: Command, context: CliContext): void {
     .addOption(new Option('--log-format <format>', 'how to log it').choices(['text', 'json']).default('text'))
     .addHelpText('after', startExamples)
     .action(async (options: StartOptions) => (await import('./start.ts')).startCommand(context, options));
+  withLocationOptions(server.command('link'))
+    .description('print a link that signs in at the web page, once and within an hour')
+    .addHelpText('after', linkExamples)
+    .action(async (options: LocationOptions) => (await import('./link.ts')).printLink(context, options));
   addTokenCommands(server, context);
   addTaskCommands(server, context);
   addTurnCommands(server, context);

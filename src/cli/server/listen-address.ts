@@ -25,8 +25,3 @@ export function parseListenAddress(text: string): ListenAddress {
 export function formatListenAddress({ host, port }: ListenAddress): string {
   return `${isIP(host) === 6 ? `[${host}]` : host}:${port}`;
 }
-
-/** Whether only programs on this machine can reach `host`. */
-export function isLoopback(host: string): boolean {
-  return host === 'localhost' || host === '::1' || (isIP(host) === 4 && host.startsWith('127.'));
-}

@@ -31,6 +31,13 @@ async function startAndStop(
   return run;
 }
 
+/** What the page does with a sign-in link; the status of the answer. */
+async function signIn(link: string): Promise<number> {
+  const { origin, hash } = new URL(link);
+  const headers = { authorization: `SignInCode ${hash.replace('#sign-in=', '')}` };
+  return (await fetch(`${origin}/page/session`, { method: 'POST', headers })).status;
+}
+
 describe('plan42 server start', () => {
   it('says how to connect a runner and start a task, and the commands that it names work', async () => {
     await using folder = await temporaryFolder();
@@ -41,6 +48,10 @@ describe('plan42 server start', () => {
         assert.match(greeting, /^Plan42 server: http:\/\/127\.0\.0\.1:\d+\nData: +\S.*\n/);
         const token = await runCli(['server', 'token', 'create', '--data', data]);
         assert.match(token.stdout, /^p42r_/);
+        const printed = /^ {2}(http:\S+#sign-in=\S+)$/m.exec(greeting)?.[1] ?? '';
+        const made = await runCli(['server', 'link', '--data', data]);
+        for (const link of [printed, made.stdout.trimEnd()]) assert.equal(await signIn(link), 201, link);
+        assert.equal(await signIn(printed), 401, 'once');
       },
     );
     assert.deepEqual({ exitCode, stderr }, { exitCode: 0, stderr: 'Stopping the server.\n' });
@@ -49,7 +60,10 @@ describe('plan42 server start', () => {
       stdout.includes(`  export PLAN42_RUNNER_TOKEN="$(plan42 server token create --data ${quoted})"\n`),
       stdout,
     );
-    assert.match(stdout, /\n {2}\[runner\]\n {2}url = "http:\/\/127\.0\.0\.1:\d+"\n/);
+    assert.ok(
+      stdout.includes(`  plan42 server token create --data ${quoted} |\n    plan42 runner config set runner.url=http:`),
+    );
+    assert.match(stdout, /\n {2}plan42 runner config --server http:\/\/127\.0\.0\.1:\d+\n/);
   });
 
   it('keeps its data in the default folder without naming it', async () => {

@@ -1,10 +1,11 @@
 import { once } from 'node:events';
 import { createLogger, type LogFormat, type LogLevel } from '../../lib/logger.ts';
+import { isLoopback } from '../../lib/loopback.ts';
 import { type ControlPlane, startServer } from '../../server/server.ts';
 import type { CliContext } from '../context.ts';
 import { print } from '../output.ts';
 import { serverDataDir } from './data-dir.ts';
-import { formatListenAddress, isLoopback, type ListenAddress } from './listen-address.ts';
+import { formatListenAddress, type ListenAddress } from './listen-address.ts';
 import { readTlsFiles, type TlsFiles } from './tls-files.ts';
 import { welcome } from './welcome.ts';
 
@@ -33,7 +34,9 @@ export async function startCommand(context: CliContext, options: StartOptions): 
     }),
   });
   if (tls === undefined && !isLoopback(listen.host)) context.stderr.write(plaintextWarning(listen));
-  await serve(context, server, welcome({ url: server.url, dataDir, explicitData: options.data !== undefined }));
+  const explicitData = options.data !== undefined;
+  const greeting = welcome({ url: server.url, signInUrl: server.newSignInUrl(), dataDir, explicitData });
+  await serve(context, server, greeting);
 }
 
 async function serve(context: CliContext, server: ControlPlane, greeting: string): Promise<void> {

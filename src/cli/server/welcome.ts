@@ -1,26 +1,33 @@
 export interface Welcome {
   url: string;
+  /** Signs in at the web page, once. */
+  signInUrl: string;
   dataDir: string;
   /** Whether the folder has to be named for other commands to find it. */
   explicitData: boolean;
 }
 
 /** What `plan42 server start` says: where everything is, and the exact commands for what comes next. */
-export function welcome({ url, dataDir, explicitData }: Welcome): string {
+export function welcome({ url, signInUrl, dataDir, explicitData }: Welcome): string {
   const data = explicitData ? ` --data ${shellWord(dataDir)}` : '';
   return `Plan42 server: ${url}
 Data:          ${dataDir}
 
+Its web page; this link signs in once, within an hour ("plan42 server link${data}" prints another):
+  ${signInUrl}
+
 Connect a runner, in another terminal:
+  plan42 server token create${data} |
+    plan42 runner config set runner.url=${shellWord(url)} runner.token &&
+    plan42 runner exec
+
+or with the token that "plan42 server token create${data}" prints:
+  plan42 runner config --server ${shellWord(url)}
+
+or without changing the runner's configuration:
   export PLAN42_RUNNER_URL=${shellWord(url)}
   export PLAN42_RUNNER_TOKEN="$(plan42 server token create${data})"
   plan42 runner exec
-
-or with this in ~/.config/plan42-runner.toml, and the token that
-"plan42 server token create${data}" prints:
-  [runner]
-  url = ${JSON.stringify(url)}
-  token = "p42r_..."
 
 Start a task:
   plan42 server task create${data} --image IMAGE --prompt "Say hello." --follow

@@ -1,6 +1,7 @@
 import { AdminClient, getCurrentTenant } from '../../plan42/admin-client.ts';
 import { createTransport } from '../../plan42/transport.ts';
 import type { CliContext } from '../context.ts';
+import { withProgress } from '../progress.ts';
 import { explainApiFailure } from './api-failure.ts';
 import { type LocationOptions, locateServer } from './location.ts';
 
@@ -31,6 +32,15 @@ export async function withServer<T>(
   } finally {
     await transport.destroy();
   }
+}
+
+/** The same for calls that are made without writing anything; a terminal shows that they take time. */
+export function askServer<T>(
+  context: CliContext,
+  options: LocationOptions,
+  work: (server: ServerConnection) => Promise<T>,
+): Promise<T> {
+  return withProgress(context, 'Asking the server …', () => withServer(context, options, work));
 }
 
 async function idsOf(endpoint: Parameters<typeof getCurrentTenant>[0], signal: AbortSignal) {

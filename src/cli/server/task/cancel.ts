@@ -7,12 +7,12 @@ import { isTerminalStatus } from '../../../plan42/objects.ts';
 import type { CliContext } from '../../context.ts';
 import { printableLine } from '../../printable.ts';
 import type { LocationOptions } from '../location.ts';
-import { withServer } from '../with-server.ts';
+import { askServer } from '../with-server.ts';
 import { findTask } from './find.ts';
 
 /** Ends the latest turn as failed; its agent notices with its next call. */
 export async function cancelTask(context: CliContext, id: string, options: LocationOptions): Promise<void> {
-  const turn = await withServer(context, options, async ({ client }) => {
+  const turn = await askServer(context, options, async ({ client }) => {
     const task = await findTask(client, id);
     return failTurn(client, await client.getTurn(task.TaskId, 'last'));
   });

@@ -1,6 +1,6 @@
 import type { Command } from 'commander';
 import type { CliContext } from '../../context.ts';
-import { collect } from '../../options.ts';
+import { collect, examples } from '../../options.ts';
 import { type LocationOptions, withLocationOptions } from '../location.ts';
 import { withPromptOptions } from '../prompt.ts';
 import type { CreateTaskOptions } from './create.ts';
@@ -26,18 +26,22 @@ export function addTaskCommands(server: Command, context: CliContext): void {
   addCreate(task, context);
   withLocationOptions(task.command('list').description('list the tasks, newest first'))
     .option('--json', 'print them as JSON')
+    .addHelpText('after', examples('plan42 server task list', 'plan42 server task list --json | jq length'))
     .action(async (options: JsonOptions) => (await import('./list.ts')).listTasks(context, options));
   withLocationOptions(task.command('show').description('show a task and its turns'))
     .argument('<id>', 'the task ID, or the start of it')
     .option('--json', 'print {"Task", "Turns"} as JSON')
+    .addHelpText('after', examples('plan42 server task show 8f46cade'))
     .action(async (id: string, options: JsonOptions) => (await import('./show.ts')).showTask(context, id, options));
   withLocationOptions(task.command('follow').description("follow a task's latest turn until it is over"))
     .argument('<id>', 'the task ID, or the start of it')
+    .addHelpText('after', examples('plan42 server task follow 8f46cade'))
     .action(async (id: string, options: LocationOptions) =>
       (await import('./follow.ts')).followTask(context, id, options),
     );
   withLocationOptions(task.command('cancel').description("end a task's latest turn as failed"))
     .argument('<id>', 'the task ID, or the start of it')
+    .addHelpText('after', examples('plan42 server task cancel 8f46cade'))
     .action(async (id: string, options: LocationOptions) =>
       (await import('./cancel.ts')).cancelTask(context, id, options),
     );

@@ -1,17 +1,16 @@
 import { randomUUID } from 'node:crypto';
 import { describeError, ExitCode, UserError } from '../../../lib/errors.ts';
 import type { AdminClient } from '../../../plan42/admin-client.ts';
+import { type Repo, repoInfoOf, titleOf } from '../../../plan42/task-input.ts';
 import { parseImageReference } from '../../../runtimes/image-reference.ts';
 import type { CliContext } from '../../context.ts';
-import { truncate } from '../../display-width.ts';
 import { print, renderJson } from '../../output.ts';
-import { printableLine } from '../../printable.ts';
 import { followTurn, throwIfFailed } from '../follow-turn.ts';
 import type { LocationOptions } from '../location.ts';
 import { type PromptOptions, readPrompt } from '../prompt.ts';
 import { withServer } from '../with-server.ts';
 import { ensureEnvironment, parseEnvVar } from './environment.ts';
-import { parseRepo, type Repo } from './repo.ts';
+import { parseRepo } from './repo.ts';
 
 export interface CreateTaskOptions extends LocationOptions, PromptOptions {
   image?: string;
@@ -22,8 +21,6 @@ export interface CreateTaskOptions extends LocationOptions, PromptOptions {
   follow?: boolean;
   json?: boolean;
 }
-
-const maxTitleColumns = 60;
 
 export async function createTask(context: CliContext, options: CreateTaskOptions): Promise<void> {
   const { stdout, stderr, signal } = context;
@@ -36,7 +33,7 @@ export async function createTask(context: CliContext, options: CreateTaskOptions
       Title: options.title ?? titleOf(prompt),
       Prompt: prompt,
       EnvironmentId: await environmentOf(client, repos),
-      RepoInfo: repoInfo(repos, taskId),
+      RepoInfo: repoInfoOf(repos, taskId),
     });
     if (!options.json) await print(stdout, `${taskId}\n`, signal);
     const turn = await client.getTurn(taskId, 1);
@@ -72,18 +69,6 @@ function environmentSource({ env }: CliContext, options: CreateTaskOptions): Env
   checkImage(image);
   const envVars = (options.env ?? []).map((text) => parseEnvVar(text, env));
   return (client, repos) => ensureEnvironment(client, { image, envVars, repos: repos.map(({ name }) => name) });
-}
-
-function titleOf(prompt: string): string {
-  const [firstLine = ''] = prompt.trim().split('\n');
-  return truncate(printableLine(firstLine), maxTitleColumns);
-}
-
-function repoInfo(repos: readonly Repo[], taskId: string) {
-  const FeatureBranch = `plan42/${taskId.slice(0, 8)}`;
-  return Object.fromEntries(
-    repos.map(({ name, targetBranch }) => [name, { FeatureBranch, TargetBranch: targetBranch }]),
-  );
 }
 
 async function documentOf(client: AdminClient, taskId: string) {

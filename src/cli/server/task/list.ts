@@ -8,7 +8,7 @@ import { createStyle, wantsColor } from '../../style.ts';
 import { renderTable } from '../../table.ts';
 import type { LocationOptions } from '../location.ts';
 import { statusStyle } from '../status-style.ts';
-import { withServer } from '../with-server.ts';
+import { askServer } from '../with-server.ts';
 
 export interface ListTasksOptions extends LocationOptions {
   json?: boolean;
@@ -17,7 +17,7 @@ export interface ListTasksOptions extends LocationOptions {
 /** Newest first. */
 export async function listTasks(context: CliContext, options: ListTasksOptions): Promise<void> {
   const { stdout, signal } = context;
-  const tasks = await withServer(context, options, ({ client }) => client.listTasks());
+  const tasks = await askServer(context, options, ({ client }) => client.listTasks());
   tasks.sort((a, b) => Date.parse(b.CreatedAt) - Date.parse(a.CreatedAt) || a.TaskId.localeCompare(b.TaskId));
   if (options.json) return print(stdout, renderJson(tasks), signal);
   if (tasks.length === 0) {

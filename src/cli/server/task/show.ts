@@ -6,7 +6,7 @@ import { printable, printableLine } from '../../printable.ts';
 import { createStyle, type Style, wantsColor } from '../../style.ts';
 import type { LocationOptions } from '../location.ts';
 import { statusStyle } from '../status-style.ts';
-import { withServer } from '../with-server.ts';
+import { askServer } from '../with-server.ts';
 import { findTask } from './find.ts';
 
 export interface ShowTaskOptions extends LocationOptions {
@@ -15,7 +15,7 @@ export interface ShowTaskOptions extends LocationOptions {
 
 export async function showTask(context: CliContext, id: string, options: ShowTaskOptions): Promise<void> {
   const { stdout, signal } = context;
-  const { task, turns } = await withServer(context, options, async ({ client }) => {
+  const { task, turns } = await askServer(context, options, async ({ client }) => {
     const found = await findTask(client, id);
     return { task: found, turns: await client.listTurns(found.TaskId) };
   });

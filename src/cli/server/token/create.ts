@@ -5,7 +5,7 @@ import { localTime } from '../../local-time.ts';
 import { print, renderJson } from '../../output.ts';
 import { printableLine } from '../../printable.ts';
 import type { LocationOptions } from '../location.ts';
-import { type ServerConnection, withServer } from '../with-server.ts';
+import { askServer, type ServerConnection } from '../with-server.ts';
 
 export interface CreateTokenOptions extends LocationOptions {
   runner?: string;
@@ -14,7 +14,7 @@ export interface CreateTokenOptions extends LocationOptions {
 }
 
 export async function createToken(context: CliContext, options: CreateTokenOptions): Promise<void> {
-  const token = await withServer(context, options, async (server) => {
+  const token = await askServer(context, options, async (server) => {
     const runnerId = await findRunner(server, options.runner);
     return server.client.createRunnerToken(runnerId, randomUUID(), options.ttlDays);
   });

@@ -7,7 +7,7 @@ import { shortIds } from '../../short-ids.ts';
 import { createStyle, wantsColor } from '../../style.ts';
 import { renderTable } from '../../table.ts';
 import type { LocationOptions } from '../location.ts';
-import { withServer } from '../with-server.ts';
+import { askServer } from '../with-server.ts';
 import { allTokens } from './all-tokens.ts';
 
 export interface ListTokensOptions extends LocationOptions {
@@ -18,7 +18,7 @@ export interface ListTokensOptions extends LocationOptions {
 /** Valid tokens only, unless all are asked for; as JSON always all, with what tells them apart. */
 export async function listTokens(context: CliContext, options: ListTokensOptions): Promise<void> {
   const { stdout, signal } = context;
-  const tokens = await withServer(context, options, ({ client }) => allTokens(client));
+  const tokens = await askServer(context, options, ({ client }) => allTokens(client));
   if (options.json) return print(stdout, renderJson(tokens), signal);
   const shown = options.all ? tokens : tokens.filter((token) => stateOf(token) === 'valid');
   if (shown.length === 0) {

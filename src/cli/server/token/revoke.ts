@@ -2,7 +2,7 @@ import { UserError } from '../../../lib/errors.ts';
 import type { CliContext } from '../../context.ts';
 import { pickByPrefix } from '../../short-ids.ts';
 import type { LocationOptions } from '../location.ts';
-import { withServer } from '../with-server.ts';
+import { askServer } from '../with-server.ts';
 import { allTokens } from './all-tokens.ts';
 
 export type RevokeTokenOptions = LocationOptions;
@@ -13,7 +13,7 @@ export async function revokeToken(context: CliContext, id: string, options: Revo
   if (id.startsWith('p42')) {
     throw new UserError('that is a token, not its ID', { remedy: '"plan42 server token list" shows the IDs.' });
   }
-  const revoked = await withServer(context, options, async ({ client }) => {
+  const revoked = await askServer(context, options, async ({ client }) => {
     const tokens = await allTokens(client);
     const token = pickByPrefix(tokens, (candidate) => candidate.TokenID, id, {
       kind: 'token',

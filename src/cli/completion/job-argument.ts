@@ -1,0 +1,11 @@
+import { Argument } from 'commander';
+
+/** An argument that is a job ID, which shells can complete. */
+export class JobArgument extends Argument {
+  readonly which: 'all' | 'active';
+
+  constructor(name: string, description: string, which: 'all' | 'active') {
+    super(name, description);
+    this.which = which;
+  }
+}

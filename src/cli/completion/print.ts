@@ -1,0 +1,45 @@
+import type { Command } from 'commander';
+import { defaultPaths } from '../../config/paths.ts';
+import { JobStore } from '../../jobs/store.ts';
+import type { CliContext } from '../context.ts';
+import { print } from '../output.ts';
+import { printableLine } from '../printable.ts';
+import { type Candidate, complete } from './candidates.ts';
+
+const maxJobs = 100;
+
+/** The kind of what follows on the first line; then, for words, one in each line, with a tab before what it is about. */
+export async function printCompletion(context: CliContext, program: Command, words: readonly string[]): Promise<void> {
+  const completion = complete(program, words);
+  const lines =
+    completion.kind === 'jobs'
+      ? await jobCandidates(context, completion)
+      : completion.kind === 'words'
+        ? completion.words
+        : [];
+  const kind = completion.kind === 'jobs' ? 'words' : completion.kind;
+  const text = lines.map(({ value, about }) => `${value}\t${printableLine(about)}\n`).join('');
+  await print(context.stdout, `${kind}\n${text}`, context.signal);
+}
+
+async function jobCandidates(
+  { env }: CliContext,
+  { which, start }: { which: 'all' | 'active'; start: string },
+): Promise<Candidate[]> {
+  const { stateDir, logDir } = defaultPaths(env);
+  const store = JobStore.at(stateDir, logDir);
+  const active = await store.listActive();
+  const jobIds = new Set([...active, ...(which === 'all' ? await store.listFinished() : [])]);
+  // Whoever types the task's ID gets it completed.
+  const shown = (jobId: string) => (jobId.startsWith(start) ? jobId : jobId.replace(/^plan42-/, ''));
+  const matching = [...jobIds].filter((jobId) => shown(jobId).startsWith(start)).slice(0, maxJobs);
+  const isActive = new Set(active);
+  const titleOf = async (jobId: string) => {
+    const record = isActive.has(jobId) ? store.readActive(jobId) : store.readFinished(jobId);
+    return record.then(
+      ({ title }) => title,
+      () => '',
+    );
+  };
+  return Promise.all(matching.map(async (jobId) => ({ value: shown(jobId), about: await titleOf(jobId) })));
+}

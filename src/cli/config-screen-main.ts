@@ -1,0 +1,82 @@
+import { resolve } from 'node:path';
+import { Command } from 'commander';
+import { defaultPaths } from '../config/paths.ts';
+import { ExitCode, UserError } from '../lib/errors.ts';
+import type { CliContext } from './context.ts';
+import { httpUrl } from './options.ts';
+import { renderError } from './render-error.ts';
+import { wantsColor } from './style.ts';
+import { explainUsage } from './usage.ts';
+import { watchReader } from './watch-reader.ts';
+
+export interface ConfigScreenContext extends Pick<CliContext, 'argv' | 'env' | 'signal' | 'version' | 'versionText'> {
+  stdin: NodeJS.ReadStream;
+  stdout: NodeJS.WriteStream;
+  stderr: CliContext['stderr'];
+  /** Calls back with what nobody else catches. */
+  onCrash: (listener: (error: unknown) => void) => void;
+}
+
+interface Options {
+  configFile?: string;
+  server?: string;
+}
+
+const help = `
+Tab and the arrows move, Enter opens and presses, Ctrl-S saves, Esc leaves without
+saving; the last line tells which keys do something. Scripts use
+"plan42 runner config get|set|unset|list|validate" instead.`;
+
+/** Runs the `plan42-runner-config` command line and returns the exit code. Never throws. */
+export async function configScreenMain(context: ConfigScreenContext): Promise<ExitCode> {
+  const { env, stdin, stdout, stderr, signal, version, onCrash } = context;
+  watchReader(stdout);
+  try {
+    const { configFile, server } = parseArguments(context);
+    requireTerminal(context);
+    // Loaded late, so that --help, --version and mistakes are answered quickly.
+    const { runConfigScreen } = await import('../tui/config-screen.ts');
+    const { how, saved } = await runConfigScreen({
+      path: configFile ?? defaultPaths(env).configFile,
+      serverUrl: server,
+      color: wantsColor(stdout, context),
+      ...{ env, version, stdin, stdout, signal, onCrash },
+    });
+    stdout.write(`${saved ?? 'Left without saving.'}\n`);
+    return how === 'interrupted' ? ExitCode.interrupted : ExitCode.done;
+  } catch (error) {
+    const { text, exitCode } = renderError(error, signal);
+    stderr.write(text);
+    return exitCode;
+  }
+}
+
+function parseArguments(context: ConfigScreenContext): Options {
+  return createConfigScreenProgram(context).parse(context.argv, { from: 'user' }).opts<Options>();
+}
+
+/** The command line of `plan42-runner-config`. */
+export function createConfigScreenProgram(context: Pick<CliContext, 'stdout' | 'stderr' | 'versionText'>): Command {
+  const { stdout, stderr, versionText } = context;
+  const command: Command = new Command('plan42-runner-config')
+    .description('Configures the runner in a full-screen program.')
+    .version(versionText, '-V, --version', 'print the version')
+    .option('-c, --config-file <file>', 'the file to change', (path) => resolve(path))
+    .option('--server <url>', 'start with this server URL', httpUrl)
+    .option('--no-color', 'no colours')
+    .addHelpText('after', help)
+    .configureOutput({ writeOut: (text) => stdout.write(text), writeErr: () => {}, outputError: () => {} })
+    .exitOverride((error) => {
+      if (error.exitCode !== 0) stderr.write(explainUsage(command, error));
+      throw error;
+    });
+  return command;
+}
+
+function requireTerminal({ stdin, stdout }: ConfigScreenContext): void {
+  if (stdin.isTTY && stdout.isTTY) return;
+  throw new UserError('the configuration screen needs a terminal', {
+    remedy: 'Use "plan42 runner config set", and the other commands that "plan42 runner config --help" lists.',
+    exitCode: ExitCode.usage,
+  });
+}

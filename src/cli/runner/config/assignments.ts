@@ -1,0 +1,86 @@
+import { readFile } from 'node:fs/promises';
+import { addAbortSignal } from 'node:stream';
+import { text } from 'node:stream/consumers';
+import { findSetting, type Setting } from '../../../config/setting.ts';
+import { ExitCode, UserError } from '../../../lib/errors.ts';
+import type { CliContext } from '../../context.ts';
+
+export interface Assignment {
+  setting: Setting;
+  text: string;
+}
+
+/**
+ * Reads `key value`, or any number of `key=value`. A key alone gets its value from `fromFile` or standard input, and
+ * that is the only way for secrets, since everybody on the machine can see a command line.
+ * @throws UserError (exit code 2)
+ */
+export async function readAssignments(
+  context: CliContext,
+  args: readonly string[],
+  fromFile: string | undefined,
+): Promise<Assignment[]> {
+  const assignments: Assignment[] = [];
+  const alone: Setting[] = [];
+  for (const { name, value } of split(args)) {
+    const setting = findSetting(name);
+    if (value === undefined) alone.push(setting);
+    else if (setting.field.secret) throw secretInArguments(setting);
+    else assignments.push({ setting, text: value });
+  }
+  const [setting, second] = alone;
+  if (second !== undefined) {
+    throw usage(`there are no values for ${alone.map(({ name }) => name).join(' and ')}`, 'Set one of them at a time.');
+  }
+  if (setting !== undefined) assignments.push({ setting, text: await readValue(context, setting, fromFile) });
+  else if (fromFile !== undefined) throw usage('--from-file has nothing to set', 'Name a setting without a value.');
+  return assignments;
+}
+
+function split(args: readonly string[]): { name: string; value?: string }[] {
+  const [first = '', second] = args;
+  if (args.length === 2 && second !== undefined && !first.includes('=') && !isAssignment(second)) {
+    return [{ name: first, value: second }];
+  }
+  return args.map((arg) => {
+    const equals = arg.indexOf('=');
+    return equals === -1 ? { name: arg } : { name: arg.slice(0, equals), value: arg.slice(equals + 1) };
+  });
+}
+
+function isAssignment(arg: string): boolean {
+  return /^[a-z]+\.[^=]+=/.test(arg);
+}
+
+function secretInArguments({ name }: Setting): UserError {
+  return usage(
+    `${name} is a secret, and others can see a command line`,
+    `Pipe it in, "… | plan42 runner config set ${name}", or use --from-file.`,
+  );
+}
+
+async function readValue({ stdin, signal }: CliContext, { name, field }: Setting, path: string | undefined) {
+  const remedy = field.secret
+    ? `Pipe it in, "… | plan42 runner config set ${name}", or use --from-file.`
+    : `Write it behind the name, "plan42 runner config set ${name} VALUE", or use --from-file.`;
+  if (path === undefined && (stdin.isTTY || !field.secret)) throw usage(`there is no value for ${name}`, remedy);
+  const content = path === undefined ? await text(addAbortSignal(signal, stdin)) : await readValueFile(path, signal);
+  // Tokens are copied with line breaks now and then.
+  const value = field.secret ? content.replaceAll(/\s+/g, '') : content.trim();
+  if (value === '')
+    throw usage(`the value for ${name} is empty`, `To remove it, "plan42 runner config unset ${name}".`);
+  return value;
+}
+
+async function readValueFile(path: string, signal: AbortSignal): Promise<string> {
+  try {
+    return await readFile(path, { encoding: 'utf8', signal });
+  } catch (error) {
+    signal.throwIfAborted();
+    throw new UserError(`cannot read ${path}`, { remedy: 'Give a file that can be read.', cause: error });
+  }
+}
+
+function usage(message: string, remedy: string): UserError {
+  return new UserError(message, { remedy, exitCode: ExitCode.usage });
+}

@@ -1,0 +1,45 @@
+import { readConfigFile } from '../../../config/config-file.ts';
+import { readConfig } from '../../../config/read.ts';
+import { allSettings } from '../../../config/setting.ts';
+import type { CliContext } from '../../context.ts';
+import { print, renderJson } from '../../output.ts';
+import { printableLine } from '../../printable.ts';
+import { renderTable } from '../../table.ts';
+import { type ConfigLocation, configFilePath } from './location.ts';
+import { connectionNames, plainValue, settingReader, showSetting } from './setting-value.ts';
+
+export interface ListOptions extends ConfigLocation {
+  all?: boolean;
+  json?: boolean;
+  showSecrets?: boolean;
+}
+
+/** What is set, or everything with its defaults; as JSON always everything. What is wrong with the file is on standard error. */
+export async function listSettings(context: CliContext, options: ListOptions): Promise<void> {
+  const { stdout, stderr, env, signal } = context;
+  const file = await readConfigFile(configFilePath(options, env));
+  const read = settingReader(file, env);
+  const settings = allSettings(connectionNames(file))
+    .map(read)
+    .map((value) => showSetting(value, options.showSecrets ?? false));
+  for (const { severity, message, position } of readConfig({ file: file.content, env, flags: new Map() }).problems) {
+    const place = position === undefined ? '' : `${file.path}:${position.line}:${position.column}: `;
+    stderr.write(`${severity === 'error' ? 'ERROR' : 'WARNING'}: ${printableLine(place + message)}\n`);
+  }
+  if (options.json) return print(stdout, renderJson({ configFile: file.path, settings }), signal);
+  const shown = settings.filter((setting) => options.all || setting.origin !== 'default');
+  if (shown.length === 0) {
+    stderr.write(`Nothing is set in ${file.path}. "plan42 runner config list --all" shows the defaults.\n`);
+    return;
+  }
+  const table = renderTable(
+    shown,
+    [
+      { title: 'KEY', cell: (setting) => printableLine(setting.key) },
+      { title: 'VALUE', cell: (setting) => printableLine(plainValue(setting)), flexible: true },
+      { title: 'FROM', cell: (setting) => setting.origin },
+    ],
+    stdout.isTTY ? stdout.columns : undefined,
+  );
+  await print(stdout, table, signal);
+}

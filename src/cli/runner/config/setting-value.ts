@@ -1,0 +1,66 @@
+import type { ConfigFile } from '../../../config/config-file.ts';
+import { environmentVariable } from '../../../config/schema.ts';
+import type { Setting } from '../../../config/setting.ts';
+import { parseToml } from '../../../config/toml.ts';
+import { renderValue, type TomlValue } from '../../../config/toml-text.ts';
+
+export interface SettingValue {
+  setting: Setting;
+  /** As it would stand in the file; undefined where nothing sets it and it has no default. */
+  value: unknown;
+  origin: 'environment' | 'file' | 'default';
+}
+
+/** A setting as it is shown in JSON: docs/schemas/runner-config-get.json. */
+export interface ShownSetting {
+  key: string;
+  value: unknown;
+  origin: SettingValue['origin'];
+  /** A token or the like; `value` is null then unless secrets were asked for. */
+  secret: boolean;
+  isSet: boolean;
+}
+
+export const mask = '********';
+
+/** Reads settings as they are, right or wrong; the environment beats the file. */
+export function settingReader(file: ConfigFile, env: NodeJS.ProcessEnv): (setting: Setting) => SettingValue {
+  const { values } = parseToml(file.content ?? '');
+  return (setting) => {
+    const { table, field, path } = setting;
+    const variable = table === undefined ? undefined : env[environmentVariable(table, field.key)] || undefined;
+    if (variable !== undefined) return { setting, value: field.kind.toToml(variable), origin: 'environment' };
+    const written = valueAt(values, path);
+    if (written !== undefined) return { setting, value: written, origin: 'file' };
+    const value = field.default === undefined ? undefined : field.kind.show(field.default);
+    return { setting, value, origin: 'default' };
+  };
+}
+
+export function connectionNames(file: ConfigFile): string[] {
+  const { github } = parseToml(file.content ?? '').values;
+  return typeof github === 'object' && github !== null ? Object.keys(github) : [];
+}
+
+export function showSetting({ setting, value, origin }: SettingValue, showSecrets: boolean): ShownSetting {
+  const { secret } = setting.field;
+  const shown = secret && !showSecrets ? undefined : value;
+  return { key: setting.name, value: shown ?? null, origin, secret, isSet: value !== undefined };
+}
+
+/** Text as it is; everything else as the file would have it. */
+export function plainValue({ value, secret, isSet }: ShownSetting): string {
+  if (secret && isSet && value === null) return mask;
+  if (value === null) return '';
+  return typeof value === 'string' ? value : renderValue(value as TomlValue);
+}
+
+function valueAt(values: unknown, path: readonly string[]): unknown {
+  return path.reduce<unknown>(
+    (table, name) =>
+      typeof table === 'object' && table !== null && Object.hasOwn(table, name)
+        ? (table as Record<string, unknown>)[name]
+        : undefined,
+    values,
+  );
+}

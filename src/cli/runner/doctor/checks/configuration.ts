@@ -1,0 +1,44 @@
+import { stat } from 'node:fs/promises';
+import { describeError, ExitCode, errorCode, UserError } from '../../../../lib/errors.ts';
+import type { CheckContext } from '../check.ts';
+import { combine, type Finding, failed, ok, warning } from '../finding.ts';
+import { shellQuote } from '../shell-quote.ts';
+
+/** Found, without mistakes, without unknown keys, for its owner only. */
+export async function checkConfiguration({ loadConfig, paths }: CheckContext): Promise<Finding> {
+  const path = paths.configFile;
+  try {
+    const { found, warnings } = await loadConfig();
+    if (!found) return withoutFile(path);
+    const [first, ...others] = [
+      ...(await permissions(path)),
+      // Permissions are reported with the command to run.
+      ...warnings.filter((text) => !text.startsWith(`${path} holds tokens`)).map(unclear(path)),
+    ];
+    return first === undefined ? ok(`${path} has no mistakes`) : combine([first, ...others]);
+  } catch (error) {
+    if (!(error instanceof UserError)) throw error;
+    return failed(describeError(error), { text: error.remedy ?? `Correct ${path}.` }, ExitCode.configuration);
+  }
+}
+
+function withoutFile(path: string): Finding {
+  return warning(`there is no ${path}, so defaults and the environment are used`, {
+    text: 'Put the runner’s token into it.',
+    command: `(umask 077 && mkdir -p ${shellQuote(path.replace(/\/[^/]*$/, ''))} && printf '[runner]\\ntoken = "p42r_…"\\n' > ${shellQuote(path)})`,
+  });
+}
+
+const unclear = (path: string) => (text: string) => warning(text, { text: `Correct or remove it in ${path}.` });
+
+async function permissions(path: string): Promise<Finding[]> {
+  try {
+    const mode = (await stat(path)).mode & 0o777;
+    if ((mode & 0o077) === 0) return [];
+    const found = `${path} holds tokens and others can use it (mode ${mode.toString(8).padStart(4, '0')})`;
+    return [warning(found, { text: 'Keep it to yourself.', command: `chmod 600 ${shellQuote(path)}` })];
+  } catch (error) {
+    if (errorCode(error) === 'ENOENT') return [];
+    throw error;
+  }
+}

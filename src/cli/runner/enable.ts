@@ -1,0 +1,65 @@
+import { join, resolve } from 'node:path';
+import { loadConfig } from '../../config/load.ts';
+import { defaultPaths, serviceLogName, withPlaces } from '../../config/paths.ts';
+import { ExitCode, UserError } from '../../lib/errors.ts';
+import { makeFolder } from '../../lib/make-folder.ts';
+import { requireRunnerToken } from '../../runner/require-token.ts';
+import { requireServiceManager } from '../../service/choose.ts';
+import { defineService, serviceEnvironment, tokenVariable, variablesLeftOut } from '../../service/definition.ts';
+import type { EnableResult } from '../../service/service-manager.ts';
+import type { CliContext } from '../context.ts';
+import { print, renderJson } from '../output.ts';
+import { withProgress } from '../progress.ts';
+import { serviceStatusJson } from './service-status-json.ts';
+
+/** Installs the runner as a service and starts it. */
+export async function enableCommand(
+  context: CliContext,
+  options: { configFile?: string; json?: boolean },
+): Promise<void> {
+  const { platform, runnerCommand, version, signal, stdout, stderr } = context;
+  const env = options.configFile ? withPlaces(context.env, { configFile: resolve(options.configFile) }) : context.env;
+  const manager = await requireServiceManager({ ...context, env }, signal);
+  const paths = defaultPaths(env, platform);
+  const path = paths.configFile;
+  // As the service will see it.
+  const { config, warnings } = await loadConfig({ path, explicit: true, env: serviceEnvironment({ env, platform }) });
+  if (!config.runner.token && env[tokenVariable]) throw tokenOnlyHere(path);
+  requireRunnerToken(config, path);
+  warnings.push(...leftOut(env, path));
+  for (const warning of warnings) stderr.write(`WARNING: ${warning}.\n`);
+
+  await makeFolder(paths.logDir);
+  const definition = defineService({ host: { env, platform }, paths, config, runnerCommand, version });
+  const result = await withProgress(context, 'Starting the runner', () => manager.enable(definition, signal));
+  const file = await manager.definitionFile();
+  if (options.json) {
+    await print(stdout, renderJson({ ...serviceStatusJson(manager.name, result.status), definition: file }), signal);
+    return;
+  }
+  await print(stdout, report(result, { file, configFile: path, log: join(paths.logDir, serviceLogName) }), signal);
+}
+
+function tokenOnlyHere(path: string): UserError {
+  return new UserError(`the service would have no runner token: it does not get ${tokenVariable} from this shell`, {
+    remedy: `Set runner.token in ${path}.`,
+    exitCode: ExitCode.configuration,
+  });
+}
+
+function leftOut(env: NodeJS.ProcessEnv, path: string): string[] {
+  return variablesLeftOut(env).map((name) => `the service does not get ${name} from this shell; set it in ${path}`);
+}
+
+function report(
+  { started, status, hints }: EnableResult,
+  { file, configFile, log }: Record<'file' | 'configFile' | 'log', string>,
+): string {
+  const how = started ? 'The runner was started' : 'The runner was running already';
+  return `${how} (process ${status.pid ?? 'unknown'}: ${status.detail}), and starts at every login.
+
+  service        ${file}
+  configuration  ${configFile}
+  log            ${log} (plan42 runner logs -f)
+${hints.map(({ text, command }) => `\n${text}:\n  ${command}\n`).join('')}`;
+}

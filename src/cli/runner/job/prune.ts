@@ -1,0 +1,87 @@
+import { type Collection, collectGarbage } from '../../../jobs/garbage/collect.ts';
+import { describeCollection, garbageRules, totalBytes } from '../../../jobs/garbage/garbage.ts';
+import { JobStore } from '../../../jobs/store.ts';
+import { describeError, isAbort, UserError } from '../../../lib/errors.ts';
+import { formatBytes } from '../../../lib/format-bytes.ts';
+import { readInstanceId } from '../../../runner/instance.ts';
+import type { Runtime } from '../../../runtimes/runtime.ts';
+import { selectRuntime } from '../../../runtimes/select.ts';
+import type { CliContext } from '../../context.ts';
+import { print, renderJson } from '../../output.ts';
+import { printableLine } from '../../printable.ts';
+import { renderTable } from '../../table.ts';
+import { findPlaces, loadPlacedConfig, type PlaceOptions } from '../places.ts';
+
+export interface PruneOptions extends PlaceOptions {
+  dryRun?: boolean;
+  /** In milliseconds. */
+  olderThan?: number;
+  json?: boolean;
+}
+
+/** @throws UserError when something could not be removed; what was removed has been printed by then */
+export async function pruneJobs(context: CliContext, options: PruneOptions): Promise<void> {
+  const { dryRun = false } = options;
+  const collection = await collect(context, options, dryRun);
+  await print(
+    context.stdout,
+    options.json ? toJson(collection, dryRun) : toText(context, collection, dryRun),
+    context.signal,
+  );
+  const [first] = collection.failures;
+  if (first === undefined) return;
+  const more = collection.failures.length > 1 ? ` (and ${collection.failures.length - 1} more)` : '';
+  throw new UserError(`${first.what} could not be removed${more}`, { cause: first.error });
+}
+
+async function collect(context: CliContext, options: PruneOptions, dryRun: boolean): Promise<Collection> {
+  const places = await findPlaces(context, options);
+  const { stateDir, logDir } = places;
+  const { config, warnings } = await loadPlacedConfig(context, places);
+  for (const warning of warnings) context.stderr.write(`WARNING: ${warning}\n`);
+  const instanceId = await readInstanceId(stateDir);
+  if (instanceId === undefined) return { removed: [], failures: [] };
+  const store = JobStore.at(stateDir, logDir);
+  const knownJobs = async () => (await store.listActive()).map((jobId) => store.place(jobId));
+  const { signal } = context;
+  let runtime: Runtime | undefined;
+  try {
+    runtime = await selectRuntime({ config, env: context.env, instanceId, knownJobs, signal });
+  } catch (error) {
+    if (isAbort(error, signal) || !(error instanceof UserError)) throw error;
+    context.stderr.write(`WARNING: containers and images are left out: ${describeError(error)}\n`);
+  }
+  const rules = garbageRules(config);
+  return collectGarbage(
+    {
+      ...{ store, runtime, instanceId, signal, now: Date.now },
+      rules: { ...rules, keepFinishedMs: options.olderThan ?? rules.keepFinishedMs },
+    },
+    { dryRun },
+  );
+}
+
+function toJson({ removed, failures }: Collection, dryRun: boolean): string {
+  return renderJson({
+    dryRun,
+    removed: removed.map(({ kind, name, bytes = null, reason }) => ({ kind, name, bytes, reason })),
+    bytes: totalBytes(removed),
+    failures: failures.map(({ what, error }) => ({ what, error: describeError(error) })),
+  });
+}
+
+function toText({ stdout }: CliContext, { removed }: Collection, dryRun: boolean): string {
+  if (removed.length === 0) return 'There is nothing to remove.\n';
+  const table = renderTable(
+    removed,
+    [
+      { title: 'KIND', cell: ({ kind }) => kind },
+      { title: 'NAME', cell: ({ name }) => printableLine(name) },
+      { title: 'SIZE', cell: ({ bytes }) => (bytes === undefined ? '' : formatBytes(bytes)) },
+      { title: 'REASON', cell: ({ reason }) => reason, flexible: true },
+    ],
+    stdout.isTTY ? stdout.columns : undefined,
+  );
+  const total = describeCollection(removed);
+  return `${table}${dryRun ? `Would be removed: ${total}. Nothing was.` : `Removed: ${total}.`}\n`;
+}

@@ -1,0 +1,49 @@
+import type { JobOverview } from '../../../jobs/overview.ts';
+import type { JobStore } from '../../../jobs/store.ts';
+import type { CliContext } from '../../context.ts';
+import { localTime } from '../../local-time.ts';
+import { printableLine } from '../../printable.ts';
+import { createStyle, wantsColor } from '../../style.ts';
+import { type Column, renderTable } from '../../table.ts';
+
+// Enough of it to be told from others, and to be typed.
+const minIdWidth = 16;
+
+export function renderJobs(context: CliContext, jobs: readonly JobOverview[], verbose: boolean): string {
+  const { stdout } = context;
+  const style = createStyle(wantsColor(stdout, context));
+  const columns: Column<JobOverview>[] = [
+    { title: 'Job ID', cell: (job) => job.jobId, flexible: minIdWidth },
+    { title: 'Title', cell: (job) => printableLine(job.title), flexible: true },
+    { title: 'Turn Index', cell: (job) => String(job.turnIndex) },
+    {
+      title: 'Running?',
+      cell: (job) => (job.state === 'running' ? 'Yes' : 'No'),
+      style: (text, job) => (job.state === 'running' ? style.good(text) : text),
+    },
+    { title: 'Created', cell: (job) => (job.record ? localTime(job.record.acceptedAt) : '') },
+  ];
+  const more: Column<JobOverview>[] = [
+    { title: 'State', cell: (job) => (job.record?.killed ? `${job.state} (killed)` : job.state) },
+    { title: 'Exit Code', cell: (job) => String(job.record?.exitCode ?? '') },
+    { title: 'Ended', cell: (job) => (job.record?.endedAt === undefined ? '' : localTime(job.record.endedAt)) },
+    { title: 'Runtime', cell: (job) => job.record?.runtime ?? '' },
+    { title: 'Image', cell: (job) => printableLine(job.record?.image ?? '') },
+  ];
+  return renderTable(jobs, verbose ? [...columns, ...more] : columns, stdout.isTTY ? stdout.columns : undefined);
+}
+
+/** As documented in docs/json-output.md. */
+export function jobsAsJson(jobs: readonly JobOverview[], store: JobStore) {
+  return jobs.map(({ jobId, taskId, turnIndex, title, state, record }) => ({
+    ...{ jobId, taskId, turnIndex, title, state, running: state === 'running' },
+    createdAt: record?.acceptedAt ?? null,
+    startedAt: record?.startedAt ?? null,
+    endedAt: record?.endedAt ?? null,
+    exitCode: record?.exitCode ?? null,
+    killed: record?.killed ?? false,
+    runtime: record?.runtime ?? null,
+    image: record?.image ?? null,
+    logFile: store.place(jobId).logFile,
+  }));
+}

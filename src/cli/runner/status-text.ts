@@ -1,0 +1,106 @@
+import type { RunnerStatus } from '../../control/messages.ts';
+import type { JobOverview } from '../../jobs/overview.ts';
+import type { CliContext } from '../context.ts';
+import { localTime } from '../local-time.ts';
+import { printableLine } from '../printable.ts';
+import { createStyle, type Style, wantsColor } from '../style.ts';
+import { renderTable } from '../table.ts';
+import { renderJobs } from './job/table.ts';
+import type { Places } from './places.ts';
+import type { ServiceState } from './service-state.ts';
+
+/** All that `plan42 runner status` tells. */
+export interface Picture {
+  state: 'running' | 'not-running' | 'not-answering';
+  /** Why it gives no answer. */
+  problem: string | null;
+  service: ServiceState | null;
+  runner: RunnerStatus | null;
+  /** Those that are not finished. */
+  jobs: JobOverview[];
+}
+
+type Line = readonly [name: string, text: string];
+
+export function renderStatus(context: CliContext, places: Places, picture: Picture): string {
+  const { runner, service, jobs } = picture;
+  const style = createStyle(wantsColor(context.stdout, context));
+  const lines: Line[] = [
+    ['Runner', renderState(picture, style)],
+    ...(service ? [renderService(service)] : []),
+    ...(runner ? describeRunner(runner) : [['State folder', places.stateDir] as const]),
+    ['Configuration', runner?.configFile ?? places.configFile],
+    ['Jobs', runner ? renderCounts(runner) : countStates(jobs)],
+    ...(runner?.lastError
+      ? [['Last error', `${localTime(runner.lastError.time)} ${runner.lastError.message}`] as const]
+      : []),
+  ];
+  const width = Math.max(...lines.map(([name]) => name.length));
+  const summary = lines.map(([name, text]) => `${style.bold(name.padEnd(width))}  ${text}\n`).join('');
+  const queues = runner && runner.queues.length > 0 ? `\n${renderQueues(context, runner)}` : '';
+  return summary + queues + (jobs.length > 0 ? `\n${renderJobs(context, jobs, false)}` : '');
+}
+
+function renderState({ state, problem, runner }: Picture, style: Style): string {
+  if (state === 'not-running') return style.bad('Not Running');
+  if (runner === null) return `${style.bad('Not Answering')}: ${printableLine(problem ?? '')}`;
+  const since = `since ${localTime(runner.startedAt)}, process ${runner.pid}`;
+  const [trouble, ...others] = runner.troubles;
+  if (trouble === undefined) return `${style.good(`Running, ${runner.phase}`)}, ${since}`;
+  const more = others.length === 0 ? '' : ` (and ${others.length} more)`;
+  const why = printableLine(`${troubleNames[trouble.kind]}: ${trouble.message}`);
+  return `${style.bad(`Running, ${runner.phase}`)}, ${since}; since ${localTime(trouble.since)} ${why}${more}`;
+}
+
+const troubleNames = {
+  unreachable: 'the server cannot be reached, or answers with errors',
+  refused: 'the server refuses the runner token',
+};
+
+function renderService({ manager, installed, enabled, detail }: ServiceState): Line {
+  const start = enabled ? 'installed, started at login' : 'installed, not started at login';
+  return ['Service', printableLine(`${installed ? start : 'not installed'} (${manager}: ${detail})`)];
+}
+
+function describeRunner({ version, url, runtime, utilisation, queues }: RunnerStatus): Line[] {
+  return [
+    ['Version', printableLine(version)],
+    ['Server', printableLine(url)],
+    ['Runtime', runtime],
+    ['Queues', `${queues.length}, utilisation ${percent(utilisation)}`],
+  ];
+}
+
+function renderCounts({ jobs: { running, starting, waiting, ending, max } }: RunnerStatus): string {
+  const counts = [
+    `${running} of at most ${max} running`,
+    ...(starting > 0 ? [`${starting} starting`] : []),
+    `${waiting} waiting`,
+    ...(ending > 0 ? [`${ending} being reported`] : []),
+  ];
+  return counts.join(', ');
+}
+
+function countStates(jobs: readonly JobOverview[]): string {
+  const count = (state: JobOverview['state']) => jobs.filter((job) => job.state === state).length;
+  const ended = count('ended');
+  return `${count('running')} running, ${count('waiting')} waiting${ended > 0 ? `, ${ended} to be reported at its next start` : ''}`;
+}
+
+function renderQueues(context: CliContext, { queues }: RunnerStatus): string {
+  const { stdout } = context;
+  return renderTable(
+    queues,
+    [
+      { title: 'Queue ID', cell: (queue) => printableLine(queue.queueId), flexible: true },
+      { title: 'State', cell: (queue) => queue.phase },
+      { title: 'Utilisation', cell: (queue) => percent(queue.utilisation) },
+      { title: 'Being Answered', cell: (queue) => String(queue.inFlight) },
+    ],
+    stdout.isTTY ? stdout.columns : undefined,
+  );
+}
+
+function percent(utilisation: number | null): string {
+  return utilisation === null ? 'not known yet' : `${Math.round(utilisation * 100)} %`;
+}

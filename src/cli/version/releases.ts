@@ -1,0 +1,52 @@
+/** The newest release, as GitHub's API tells it. */
+import { type Dispatcher, request } from 'undici';
+import * as v from 'valibot';
+
+const maxWaitMs = 3_000;
+
+const Release = v.object({ tag_name: v.string(), html_url: v.pipe(v.string(), v.startsWith('https://')) });
+
+export interface NewestRelease {
+  version: string;
+  url: string;
+}
+
+/** Undefined when nobody can be asked, whatever the reason: a machine without network is no error here. */
+export async function findNewestRelease(
+  url: string,
+  { transport, signal }: { transport: Dispatcher; signal: AbortSignal },
+): Promise<NewestRelease | undefined> {
+  try {
+    const { statusCode, body } = await request(url, {
+      dispatcher: transport,
+      headers: { accept: 'application/vnd.github+json', 'user-agent': 'plan42' },
+      signal: AbortSignal.any([signal, AbortSignal.timeout(maxWaitMs)]),
+    });
+    if (statusCode !== 200) {
+      await body.dump();
+      return undefined;
+    }
+    const { tag_name, html_url } = v.parse(Release, await body.json());
+    return { version: tag_name.replace(/^v/, ''), url: html_url };
+  } catch {
+    signal.throwIfAborted();
+    return undefined;
+  }
+}
+
+/** Whether `candidate` was released after `current`; somebody's own build counts as older than the releases of its time. */
+export function isNewer(candidate: string, current: string): boolean {
+  const a = numbersOf(candidate);
+  const b = numbersOf(current);
+  for (const [index, number] of a.entries()) {
+    const other = b[index] ?? 0;
+    if (number !== other) return number > other;
+  }
+  return false;
+}
+
+// MAJOR.MINOR.PATCH[-ATTEMPT]: a later attempt comes after an earlier one, unlike a semantic version's pre-release.
+function numbersOf(version: string): [number, number, number, number] {
+  const [, major = 0, minor = 0, patch = 0, attempt = 1] = /^(\d+)\.(\d+)\.(\d+)(?:-(\d+)$)?/.exec(version) ?? [];
+  return [Number(major), Number(minor), Number(patch), Number(attempt)];
+}
