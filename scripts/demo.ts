@@ -6,17 +6,17 @@
 import { type ChildProcess, execFile, spawn } from 'node:child_process';
 import { once } from 'node:events';
 import { mkdtemp, readdir, readFile, rm, writeFile } from 'node:fs/promises';
-import { createServer } from 'node:net';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { promisify } from 'node:util';
 import { makeSampleImage } from '../examples/sample-agent/image.ts';
+import { freePort } from './free-port.ts';
 
 type Engine = 'docker' | 'podman';
 
 const run = promisify(execFile);
 const root = join(import.meta.dirname, '..');
-const agent = join(root, 'dist/js/sample-agent.mjs');
+const agent = join(root, 'dist/js/plan42-sample-agent.mjs');
 const image = 'localhost/plan42-sample-agent:demo';
 
 const interrupted = new AbortController();
@@ -70,7 +70,8 @@ async function demo(): Promise<number> {
   say(config.replace(token, 'p42r_…').trimEnd().replaceAll(/^/gm, '  '));
 
   title('4. The runner connects');
-  const runner = start('runner', ['plan42', 'runner', 'exec', '-c', configFile, '--state-dir', join(folder, 'runner')]);
+  const place = ['-c', configFile, '--state-dir', join(folder, 'runner')];
+  const runner = start('runner', ['plan42', 'runner', 'exec', ...place]);
   await runner.prints(/the runner is ready/);
 
   title('5. A task for an agent');
@@ -89,16 +90,29 @@ async function demo(): Promise<number> {
     '--follow',
   ];
   const exitCode = await runAloud(create);
-  if (exitCode !== 0) await showJobLogs(join(folder, 'runner/logs'));
+  if (exitCode !== 0) await showLogs(join(folder, 'runner/logs'));
+  // The turn is over when the agent says so; the agent itself ends a moment later.
+  else await runner.prints(/the job is finished/);
 
-  title('6. Everything stops');
+  title('6. What the runner knows of it');
+  const looks = [await runAloud(['plan42', 'runner', 'status', ...place])];
+  looks.push(await runAloud(['plan42', 'runner', 'job', 'list', '-a', ...place]));
+  const [{ jobId = 'plan42-' } = {}] = await listJobs(place);
+  looks.push(await runAloud(['plan42', 'runner', 'job', 'logs', jobId, ...place]));
+
+  title('7. Everything stops');
   await runner.stop();
   await server.stop();
   say(exitCode === 0 ? '\nThe agent did its work, and its turn is Completed.' : '\nThe turn did not end as Completed.');
-  return exitCode;
+  return exitCode || Math.max(...looks);
 }
 
-async function showJobLogs(folder: string): Promise<void> {
+async function listJobs(place: readonly string[]): Promise<{ jobId?: string }[]> {
+  const { stdout } = await run(join(root, 'bin/plan42'), ['runner', 'job', 'list', '-a', '--json', ...place]);
+  return JSON.parse(stdout) as { jobId?: string }[];
+}
+
+async function showLogs(folder: string): Promise<void> {
   for (const name of await readdir(folder)) {
     say(`The log ${name}:`);
     say(await readFile(join(folder, name), 'utf8'));
@@ -199,16 +213,6 @@ async function runAloud([command = '', ...args]: string[]): Promise<number> {
   interrupted.signal.addEventListener('abort', stop);
   await once(child, 'exit');
   return child.exitCode ?? 1;
-}
-
-async function freePort(): Promise<number> {
-  const probe = createServer().listen(0, '127.0.0.1');
-  await once(probe, 'listening');
-  const address = probe.address();
-  probe.close();
-  await once(probe, 'close');
-  if (address === null || typeof address === 'string') throw new Error('there is no free port');
-  return address.port;
 }
 
 function sayCommand(words: string[]): void {

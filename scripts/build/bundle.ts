@@ -1,0 +1,47 @@
+/** What every bundle of the executables has in common. */
+import { readFile } from 'node:fs/promises';
+import { join } from 'node:path';
+import type { BuildOptions } from 'esbuild';
+import { pageInside } from './page.ts';
+import { screenOptions } from './screen.ts';
+import { buildInfo } from './version.ts';
+
+export const root = join(import.meta.dirname, '../..');
+export const commands = ['plan42', 'plan42-runner', 'plan42-runner-config'];
+
+/** Options of esbuild for ES modules that run on Node.js alone. */
+export const common = {
+  absWorkingDir: root,
+  outExtension: { '.js': '.mjs' },
+  bundle: true,
+  format: 'esm',
+  platform: 'node',
+  target: 'node26',
+  legalComments: 'none',
+  logLevel: 'warning',
+} satisfies BuildOptions;
+
+/** The options above, for code that knows its version. */
+export async function executableOptions(): Promise<BuildOptions> {
+  const { version, commit, repository } = await buildInfo(root);
+  return {
+    ...common,
+    ...screenOptions,
+    plugins: [...screenOptions.plugins, pageInside],
+    define: {
+      ...screenOptions.define,
+      PLAN42_VERSION: JSON.stringify(version),
+      PLAN42_COMMIT: JSON.stringify(commit),
+      PLAN42_REPOSITORY: JSON.stringify(repository),
+    },
+    // Bundled CommonJS packages (undici) still call `require` for Node.js's own modules.
+    banner: {
+      js: "import { createRequire as nodeCreateRequire } from 'node:module'; const require = nodeCreateRequire(import.meta.url);",
+    },
+  };
+}
+
+export async function readLauncher(command: string): Promise<string> {
+  const launcher = await readFile(join(import.meta.dirname, 'launcher.sh'), 'utf8');
+  return launcher.replaceAll('@COMMAND@', command);
+}

@@ -1,0 +1,55 @@
+/** docs/reference/commands.md: every command with its options, from the definitions that the programs run with. */
+import { type CommandDescription, describeCommand, type Item, withSubcommands } from './describe.ts';
+import { anchor, code, fence, generatedNote, plain, table } from './markdown.ts';
+import { isSettings, type Note } from './notes.ts';
+import { loadPrograms } from './programs.ts';
+
+export function renderCommandsPage(): string {
+  const { plan42, runner, configScreen } = loadPrograms();
+  const programs = [plan42, runner, configScreen].map((program) => withSubcommands(describeCommand(program)));
+  const all = programs.flat();
+  const runnable = all.filter(({ subcommands, path }) => subcommands.length === 0 || path === 'plan42 runner config');
+  return `# Commands
+
+${generatedNote}
+Every command has \`--help\`. Options of a command stand behind it: \`plan42 runner status --json\`. What \`--json\` prints is described in
+[JSON output](../json-output.md), the settings in [Configuration](configuration.md).
+
+${table(
+  ['command', 'what it does'],
+  runnable.map(({ path, about }) => [`[${code(path)}](#${anchor(path)})`, plain(about)]),
+)}
+${programs.map((commands) => commands.map((command, index) => renderCommand(command, index === 0 ? 2 : 3)).join('\n')).join('\n')}`;
+}
+
+function renderCommand(command: CommandDescription, level: number): string {
+  const { path, about, usage } = command;
+  const parts = [
+    `${'#'.repeat(level)} ${path}\n`,
+    `${plain(about)}\n`,
+    fence('text', [usage]),
+    ...(command.subcommands.length > 0 ? [renderItems('command', subcommandItems(command))] : []),
+    ...(command.arguments.length > 0 ? [renderItems('argument', command.arguments)] : []),
+    ...(command.options.length > 0 ? [renderItems('option', command.options)] : []),
+    ...command.notes.filter((note) => !isSettings(note)).map(renderNote),
+  ];
+  return parts.join('\n');
+}
+
+function subcommandItems({ subcommands, path }: CommandDescription): Item[] {
+  return subcommands.map((subcommand) => ({ term: subcommand.path.slice(path.length + 1), about: subcommand.about }));
+}
+
+function renderItems(what: string, items: readonly Item[]): string {
+  return table(
+    [what, 'meaning'],
+    items.map(({ term, about }) => [code(term), plain(about)]),
+  );
+}
+
+function renderNote(note: Note): string {
+  if (note.kind === 'text') return `${plain(note.text)}\n`;
+  const title = `${plain(note.title)}\n\n`;
+  if (note.kind === 'list') return title + note.items.map((item) => `- ${plain(item)}\n`).join('');
+  return title + fence(note.isShell ? 'sh' : 'text', note.lines);
+}

@@ -1,0 +1,43 @@
+/** The free text of a command's help: paragraphs, lists, and lines that keep their form. */
+
+export type Note =
+  | { kind: 'text'; text: string }
+  | { kind: 'list'; title: string; items: string[] }
+  /** Examples of commands, each with its comment behind a `#`, or other lines. */
+  | { kind: 'lines'; title: string; isShell: boolean; lines: string[] };
+
+/** @param text as a person reads it in a terminal: what is indented belongs to the line before it */
+export function parseNotes(text: string): Note[] {
+  const notes: Note[] = [];
+  for (const part of text.split(/\n\s*\n/)) {
+    const lines = part.split('\n').filter((line) => line !== '');
+    for (let from = 0; from < lines.length; ) {
+      const indented = lines.findIndex((line, index) => index >= from && line.startsWith('  '));
+      const textEnd = indented === -1 ? lines.length : indented;
+      const paragraph = lines.slice(from, textEnd).join(' ');
+      const after = lines.findIndex((line, index) => index >= textEnd && !line.startsWith('  '));
+      const blockEnd = after === -1 ? lines.length : after;
+      const block = lines.slice(textEnd, blockEnd).map((line) => line.slice(2));
+      notes.push(block.length === 0 ? { kind: 'text', text: paragraph } : blockOf(paragraph, block));
+      from = blockEnd;
+    }
+  }
+  return notes;
+}
+
+function blockOf(title: string, lines: string[]): Note {
+  if (lines.every((line) => line.startsWith('- ')))
+    return { kind: 'list', title, items: lines.map((line) => line.slice(2)) };
+  const isShell = lines.some((line) => /\bplan42\b/.test(line));
+  return { kind: 'lines', title, isShell, lines: isShell ? lines.map(withComment) : lines };
+}
+
+// In the help, what a command does stands behind some spaces.
+function withComment(line: string): string {
+  return line.replace(/^(\S.*?)( {2,})(?=[^ #])/, (_, command: string, gap: string) => `${command}${gap}# `);
+}
+
+/** Whether it is the list of settings, which documents have a better place for. */
+export function isSettings(note: Note): boolean {
+  return note.kind === 'lines' && note.title === 'Settings for --set:';
+}

@@ -1,0 +1,46 @@
+/**
+ * Makes what people install, for the platform this runs on, in dist/packages: a tarball, a Debian package (on Linux), an npm
+ * package, and their sums. The same commit gives the same bytes.
+ */
+import { mkdir, mkdtemp, readFile, rm, stat, writeFile } from 'node:fs/promises';
+import { tmpdir } from 'node:os';
+import { basename, join } from 'node:path';
+import { root } from './build/bundle.ts';
+import { buildInfo } from './build/version.ts';
+import { sha256, writeTarball } from './package/archive.ts';
+import { buildDebianPackage } from './package/debian.ts';
+import { buildExecutable } from './package/executable.ts';
+import { buildNpmPackage } from './package/npm.ts';
+import { buildTree } from './package/tree.ts';
+
+const output = join(root, 'dist/packages');
+const info = await buildInfo(root);
+const platform = `${process.platform}-${process.arch}`;
+const name = `plan42-${info.version}-${platform}`;
+
+await rm(output, { recursive: true, force: true });
+await mkdir(output, { recursive: true });
+const work = await mkdtemp(join(tmpdir(), 'plan42-package-'));
+await using _work = { [Symbol.asyncDispose]: () => rm(work, { recursive: true, force: true }) };
+
+const executable = await buildExecutable(join(work, 'executable'));
+const tree = join(work, name);
+await buildTree(tree, executable);
+
+const tarball = join(output, `${name}.tar.gz`);
+await writeTarball({ file: tarball, cwd: work, name, time: new Date(info.commitTime * 1000) });
+const files = [tarball];
+if (process.platform === 'linux')
+  files.push(await buildDebianPackage(tree, { staging: join(work, 'debian'), output, info }));
+const npm = { staging: join(work, 'npm'), output, info, notices: executable.notices };
+await mkdir(npm.staging);
+files.push(await buildNpmPackage(npm));
+
+let sums = '';
+for (const file of files) sums += `${await sha256(file)}  ${basename(file)}\n`;
+await writeFile(join(output, `SHA256SUMS-${platform}`), sums);
+
+const mib = async (path: string) => `${((await stat(path)).size / 1024 ** 2).toFixed(1)} MiB`;
+console.log(`plan42 ${info.version}, ${platform}: the executable has ${await mib(join(tree, 'bin/plan42'))}`);
+for (const file of files) console.log(`  ${basename(file)}  ${await mib(file)}`);
+console.log(await readFile(join(output, `SHA256SUMS-${platform}`), 'utf8'));

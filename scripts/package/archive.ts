@@ -1,0 +1,36 @@
+/** Archives that depend on nothing but what is in them. */
+import { createHash } from 'node:crypto';
+import { createReadStream } from 'node:fs';
+import { readdir } from 'node:fs/promises';
+import { join, relative } from 'node:path';
+import { pipeline } from 'node:stream/promises';
+import { create } from 'tar';
+
+interface Archive {
+  file: string;
+  /** The folder that holds `name`. */
+  cwd: string;
+  name: string;
+  /** Of every entry. */
+  time: Date;
+}
+
+/** Makes `file`, a gzipped tar of the folder `name`: entries in order, owned by nobody in particular. */
+export async function writeTarball({ file, cwd, name, time }: Archive): Promise<void> {
+  const options = { file, cwd, gzip: { level: 9 }, portable: true, mtime: time, noDirRecurse: true };
+  await create(options, await namesIn(cwd, name));
+}
+
+/** The folder and everything below it, each after its parent. */
+async function namesIn(cwd: string, name: string): Promise<string[]> {
+  const entries = await readdir(join(cwd, name), { recursive: true, withFileTypes: true });
+  const names = entries.map((entry) => relative(cwd, join(entry.parentPath, entry.name)));
+  return [name, ...names.toSorted()];
+}
+
+/** Hexadecimal SHA-256 of a file. */
+export async function sha256(path: string): Promise<string> {
+  const hash = createHash('sha256');
+  await pipeline(createReadStream(path), hash);
+  return hash.digest('hex');
+}

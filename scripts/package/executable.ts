@@ -1,0 +1,86 @@
+/** The single executable: Node.js with the bundle inside. */
+import { appendFile, chmod, copyFile, mkdir, readFile, writeFile } from 'node:fs/promises';
+import { join } from 'node:path';
+import { build } from 'esbuild';
+import licenses from 'esbuild-plugin-license';
+import { executableOptions } from '../build/bundle.ts';
+import { bundlePage } from '../build/page.ts';
+import { lazyBuiltins } from './lazy-builtins.ts';
+import { run } from './run.ts';
+
+export interface Executable {
+  path: string;
+  /** Notices of the packages that are inside. */
+  notices: string;
+}
+
+/** Where the shared libraries that come along lie, as seen from the executable. */
+const libraries = '$ORIGIN/../lib/plan42';
+
+// Names without a folder: they end up inside.
+const seaConfig = {
+  main: 'plan42-single.mjs',
+  mainFormat: 'module',
+  executable: 'node',
+  output: 'plan42',
+  disableExperimentalSEAWarning: true,
+  useCodeCache: true,
+  // What NODE_OPTIONS says is meant for others.
+  execArgvExtension: 'none',
+};
+
+/** Builds `folder/plan42`, for the platform and with the Node.js that this runs on. */
+export async function buildExecutable(folder: string): Promise<Executable> {
+  await mkdir(folder, { recursive: true });
+  const notices = join(folder, 'packages.txt');
+  const options = await executableOptions();
+  const pageNotices = join(folder, 'page-packages.txt');
+  await bundlePage([noticePlugin(pageNotices)]);
+  await build({
+    ...options,
+    entryPoints: { 'plan42-single': 'src/bin/plan42-single.ts' },
+    outdir: folder,
+    minifySyntax: true,
+    minifyWhitespace: true,
+    plugins: [...(options.plugins ?? []), lazyBuiltins, noticePlugin(notices)],
+  });
+
+  await appendFile(notices, separator + (await readFile(pageNotices, 'utf8')));
+
+  // Symbols are a fifth of it. They must go first, as the blob is lost with them otherwise.
+  const node = join(folder, 'node');
+  await copyFile(process.execPath, node);
+  await chmod(node, 0o755);
+  if (process.platform === 'darwin') await run('codesign', ['--remove-signature', node]);
+  await run('strip', process.platform === 'darwin' ? ['-x', node] : [node]);
+
+  const path = join(folder, 'plan42');
+  await writeFile(join(folder, 'sea.json'), JSON.stringify(seaConfig));
+  // V8's code cache depends on chance otherwise.
+  await run(process.execPath, ['--random-seed=1', '--build-sea', 'sea.json'], { cwd: folder });
+  await chmod(path, 0o755);
+  if (process.platform === 'darwin') await run('codesign', ['--sign', '-', path]);
+  else await run('patchelf', ['--set-rpath', libraries, path]);
+  return { path, notices };
+}
+
+const separator = `\n${'-'.repeat(78)}\n\n`;
+
+/** Writes the notices of all packages that a bundle contains into a file. */
+function noticePlugin(file: string) {
+  return licenses({ banner: '', thirdParty: { output: { file, template: noticesOf } } });
+}
+
+interface Dependency {
+  packageJson: { name?: string; version?: string; license?: string };
+  licenseText: string;
+}
+
+function noticesOf(dependencies: readonly Dependency[]): string {
+  const notices = dependencies.map(({ packageJson: { name = '', version = '', license = '' }, licenseText }) => {
+    if (licenseText.trim() === '' && license === '') throw new Error(`${name} has no licence`);
+    return `${name} ${version} (${license})\n\n${licenseText.trim()}\n`;
+  });
+  // A package of several parts is listed with each.
+  return [...new Set(notices)].toSorted().join(separator);
+}

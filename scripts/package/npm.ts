@@ -1,0 +1,72 @@
+/** The npm package: the bundle for a Node.js that is there already. */
+import { chmod, copyFile, mkdir, writeFile } from 'node:fs/promises';
+import { join } from 'node:path';
+import { build } from 'esbuild';
+import { commands, executableOptions, root } from '../build/bundle.ts';
+import type { BuildInfo } from '../build/version.ts';
+import { run } from './run.ts';
+
+const minimalNode = 26;
+
+/** Makes `plan42-cli-VERSION.tgz` in `output`; returns its path. */
+export async function buildNpmPackage({
+  staging,
+  output,
+  info,
+  notices,
+}: {
+  staging: string;
+  output: string;
+  info: BuildInfo;
+  notices: string;
+}): Promise<string> {
+  await build({
+    ...(await executableOptions()),
+    outdir: join(staging, 'js'),
+    entryPoints: {
+      ...Object.fromEntries(commands.map((name) => [name, `src/bin/${name}.ts`])),
+      'plan42-sample-agent': 'examples/sample-agent/agent.ts',
+    },
+    splitting: true,
+    chunkNames: 'chunks/[name]-[hash]',
+    minifySyntax: true,
+    minifyWhitespace: true,
+  });
+  await mkdir(join(staging, 'bin'));
+  for (const name of commands) {
+    await writeFile(join(staging, 'bin', `${name}.cjs`), starter(name));
+    await chmod(join(staging, 'bin', `${name}.cjs`), 0o755);
+  }
+  await copyFile(notices, join(staging, 'THIRD-PARTY-NOTICES.txt'));
+  await copyFile(join(root, 'README.md'), join(staging, 'README.md'));
+  await writeFile(join(staging, 'package.json'), `${JSON.stringify(manifest(info), undefined, 2)}\n`);
+  const printed = await run('npm', ['pack', '--json', '--ignore-scripts', '--pack-destination', output], {
+    cwd: staging,
+  });
+  const [{ filename }] = JSON.parse(printed) as [{ filename: string }];
+  return join(output, filename);
+}
+
+function manifest({ version, repository }: BuildInfo) {
+  return {
+    name: 'plan42-cli',
+    version,
+    description: 'Plan42 remote runner: runs AI agent tasks on your own machines',
+    type: 'module',
+    engines: { node: `>=${minimalNode}` },
+    ...(repository === '' ? {} : { repository: { type: 'git', url: `git+https://github.com/${repository}.git` } }),
+    bin: Object.fromEntries(commands.map((name) => [name, `bin/${name}.cjs`])),
+    files: ['bin', 'js', 'THIRD-PARTY-NOTICES.txt'],
+  };
+}
+
+// Written so that an old Node.js understands it far enough to say that it is too old.
+function starter(name: string): string {
+  return `#!/usr/bin/env node
+if (parseInt(process.versions.node, 10) < ${minimalNode}) {
+  console.error('ERROR: ${name} needs Node.js ${minimalNode} or newer, and this is ' + process.versions.node + '. Use "npx -p node@${minimalNode} -p plan42-cli ${name}", or a package with Node.js inside.');
+  process.exit(1);
+}
+import('../js/${name}.mjs');
+`;
+}
