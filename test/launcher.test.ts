@@ -32,7 +32,7 @@ describe('bin/plan42, made by `make build`', () => {
   it('starts from another directory', () => {
     const { status, stdout, stderr } = run(plan42, ['--version'], { cwd: tmpdir() });
     assert.deepEqual({ status, stderr }, { status: 0, stderr: '' });
-    assert.match(stdout, /^\d+\.\d+\.\d+\S*\n$/);
+    assert.match(stdout, /^\d+\.\d+\.\d+\S* \(([0-9a-f]{9}, )?\w+-\w+, Node\.js 26\.\S+\)\n$/);
   });
 
   it('starts through a chain of absolute and relative symbolic links', async () => {
@@ -92,6 +92,13 @@ describe('plan42 as a process', () => {
     }
   });
 
+  it('becomes plan42-runner-config for `runner config`, which needs a terminal', () => {
+    const direct = run(join(root, 'bin/plan42-runner-config'), ['-c', 'x.toml']);
+    assert.equal(direct.status, 2);
+    const { status, stdout, stderr } = run(plan42, ['runner', 'config', '-c', 'x.toml']);
+    assert.deepEqual([status, stdout, stderr], [direct.status, direct.stdout, direct.stderr]);
+  });
+
   it('stops a server with exit code 0 on SIGTERM and SIGINT', async () => {
     for (const signal of ['SIGTERM', 'SIGINT'] as const) {
       await using folder = await temporaryFolder();
@@ -105,7 +112,8 @@ describe('plan42 as a process', () => {
   });
 
   it('ends quietly when its reader goes away', () => {
-    const script = 'set -o pipefail; for i in 1 2 3 4 5; do "$0" server task create --help | true || exit; done';
+    const script =
+      'set -o pipefail; for i in 1 2 3 4 5; do "$0" server task create --help | true || exit; "$0" runner exec --help | true || exit; done';
     // Bash reads ~/.bashrc when its standard input is a socket.
     const options = {
       encoding: 'utf8',

@@ -1,4 +1,13 @@
-import type { JobExit, JobPlace, Runtime, StartOptions } from '../../src/runtimes/runtime.ts';
+import type {
+  Image,
+  ImageStore,
+  JobExit,
+  JobPlace,
+  OwnContainer,
+  Runtime,
+  StartOptions,
+} from '../../src/runtimes/runtime.ts';
+import { RuntimeError } from '../../src/runtimes/runtime.ts';
 
 export interface FakeRuntime extends Runtime {
   /** What was done, in order: `pull alpine`, `start plan42-…`. */
@@ -7,10 +16,52 @@ export interface FakeRuntime extends Runtime {
   readonly started: StartOptions[];
   /** May be replaced, to fail or to take time. */
   onPull: (image: string, signal: AbortSignal | undefined) => Promise<void>;
+  isReady: boolean;
   onStart: (job: StartOptions) => Promise<void>;
+  onKill: (job: JobPlace) => Promise<void>;
   onRemove: (job: JobPlace) => Promise<void>;
+  /** What is left of jobs; the test fills it. */
+  readonly left: OwnContainer[];
+  readonly images: FakeImages;
   /** Ends a job, running or not yet started. */
   end(jobId: string, exit?: Partial<JobExit>): void;
+}
+
+/** Images that the test puts there. */
+export interface FakeImages extends ImageStore {
+  readonly all: Map<string, Image>;
+  /** The IDs of those that a container was made of. */
+  readonly inUse: Set<string>;
+}
+
+function createFakeImages(): FakeImages {
+  const all = new Map<string, Image>();
+  const find = (image: string) => all.get(image) ?? [...all.values()].find(({ names }) => names.includes(image));
+  const setNames = (image: Image, names: string[]) => all.set(image.id, { ...image, names });
+  const inUse = new Set<string>();
+  return {
+    all,
+    inUse,
+    listIds: async () => [...all.keys()],
+    find: async (image) => find(image),
+    addName: async (id, name) => {
+      const image = all.get(id);
+      if (image) setNames(image, [...image.names, name]);
+    },
+    isInUse: async (id) => inUse.has(id),
+    remove: async (nameOrId) => {
+      const image = find(nameOrId);
+      if (!image) throw new RuntimeError(`no such image: ${nameOrId}`);
+      const names = image.names.filter((name) => name !== nameOrId);
+      if (names.length > (nameOrId === image.id ? 1 : 0)) {
+        if (nameOrId === image.id) throw new RuntimeError('it has more than one name');
+        setNames(image, names);
+      } else {
+        if (inUse.has(image.id)) throw new RuntimeError('a container needs it');
+        all.delete(image.id);
+      }
+    },
+  };
 }
 
 /** A runtime that runs nothing: the test says when jobs end. */
@@ -28,7 +79,9 @@ export function createFakeRuntime(): FakeRuntime {
     calls: [],
     started: [],
     onPull: async () => {},
+    isReady: true,
     onStart: async () => {},
+    onKill: async () => {},
     onRemove: async () => {},
     end: (jobId, exit = {}) => {
       if (running.delete(jobId)) ended.add(jobId);
@@ -41,7 +94,8 @@ export function createFakeRuntime(): FakeRuntime {
       });
     },
     isInstalled: async () => true,
-    checkReady: async () => ({ ready: true, detail: 'fake' }),
+    checkReady: async () =>
+      runtime.isReady ? { ready: true, detail: 'fake' } : { ready: false, reason: 'it is down', remedy: 'Wait.' },
     pull: async (image, _policy, signal) => {
       runtime.calls.push(`pull ${image}`);
       await runtime.onPull(image, signal);
@@ -59,11 +113,20 @@ export function createFakeRuntime(): FakeRuntime {
       signal?.addEventListener('abort', () => aborted.reject(signal.reason), { once: true });
       return Promise.race([exitOf(jobId).promise, aborted.promise]);
     },
-    kill: async ({ jobId }) => {
+    kill: async (job) => {
+      const { jobId } = job;
       runtime.calls.push(`kill ${jobId}`);
+      await runtime.onKill(job);
       if (running.has(jobId)) runtime.end(jobId, { exitCode: 137 });
     },
     listRunning: async () => [...running],
+    left: [],
+    images: createFakeImages(),
+    listLeft: async (except) => runtime.left.filter(({ jobId }) => !except.has(jobId)),
+    removeLeft: async (id) => {
+      runtime.left.splice(0, Number.POSITIVE_INFINITY, ...runtime.left.filter((container) => container.id !== id));
+    },
+    storageFolder: async () => undefined,
     remove: async (job) => {
       runtime.calls.push(`remove ${job.jobId}`);
       await runtime.onRemove(job);

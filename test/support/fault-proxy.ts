@@ -9,10 +9,12 @@ import { type Fault, type FaultPlan, faults } from './faults.ts';
 /** A call of the runner as the proxy saw it. Times are of `performance.now()`. */
 export interface ProxiedCall {
   at: number;
-  kind: 'register' | 'read' | 'update' | 'delete' | 'poll' | 'answer' | 'other';
+  kind: 'register' | 'read' | 'update' | 'delete' | 'poll' | 'answer' | 'turn' | 'other';
   queueId: string;
   /** Of an answer. */
   messageId: string | undefined;
+  /** Of a turn's update: which task's, and what it sets. */
+  turn: { taskId: string; Status?: string } | undefined;
   fault: Fault;
   /** What the server answered, if it saw the call. */
   serverStatus: number | undefined;
@@ -87,6 +89,7 @@ export class FaultProxy implements AsyncDisposable {
   async #serve(request: IncomingMessage, response: ServerResponse): Promise<void> {
     const call = this.#note(request);
     const body = await text(request);
+    if (call.kind === 'turn') call.turn = { ...JSON.parse(body), taskId: call.turn?.taskId };
     const fault = this.plan(call);
     call.fault = fault;
     if (fault.kind === 'unanswered') return;
@@ -101,12 +104,14 @@ export class FaultProxy implements AsyncDisposable {
   }
 
   #note({ method = '', url = '' }: IncomingMessage): ProxiedCall {
-    const [, , , , , , what, queueId = '', messages, messageId] = (url.split('?')[0] ?? '').split('/');
+    const [, , , , , owner = '', what, queueId = '', messages, messageId] = (url.split('?')[0] ?? '').split('/');
     const management = queueCalls[method as keyof typeof queueCalls] ?? 'other';
     const ofQueue = messages === undefined ? management : messageId === undefined ? 'poll' : 'answer';
-    const kind = what === 'queues' ? ofQueue : 'other';
+    const ofTask = what === 'turns' && method === 'PATCH' ? 'turn' : 'other';
+    const kind = what === 'queues' ? ofQueue : ofTask;
+    const turn = kind === 'turn' ? { taskId: owner } : undefined;
     const fresh = { fault: faults.none, serverStatus: undefined, status: undefined };
-    const call = { at: performance.now(), kind, queueId, messageId, ...fresh } as const;
+    const call = { at: performance.now(), kind, queueId, messageId, turn, ...fresh } as const;
     this.calls.push(call);
     return call;
   }

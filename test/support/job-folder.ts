@@ -21,6 +21,7 @@ export async function makeJobFolder(request = '', name = 'job'): Promise<JobFold
     logFile,
     requestFile,
     image: 'none',
+    maxLogBytes: 200 * 2 ** 20,
     readLog: () => readFile(logFile, 'utf8'),
     [Symbol.asyncDispose]: () => dir[Symbol.asyncDispose](),
   };

@@ -17,6 +17,9 @@ export interface CliRunOptions {
   /** Instead of one that captures. */
   stdout?: Writable;
   handOver?: CliContext['handOver'];
+  platform?: NodeJS.Platform;
+  uid?: number;
+  runnerCommand?: CliContext['runnerCommand'];
   /** Called with what has been written so far, whenever something is. */
   onOutput?: (soFar: { stdout: string; stderr: string }) => void;
 }
@@ -36,16 +39,36 @@ export async function runCli(argv: readonly string[], options: CliRunOptions = {
     return options.columns === undefined ? stream : Object.assign(stream, { isTTY: true, columns: options.columns });
   };
   const exitCode = await main({
-    argv,
-    env: options.env ?? {},
-    stdin: options.stdin === undefined ? new PassThrough() : Readable.from([options.stdin]),
+    ...commandContext(argv),
+    ...(options.env === undefined ? {} : { env: options.env }),
+    ...(options.stdin === undefined ? {} : { stdin: Readable.from([options.stdin]) }),
     stdout: options.stdout ?? capture('stdout'),
     stderr: capture('stderr'),
-    signal: options.signal ?? new AbortController().signal,
-    version: '1.2.3',
-    handOver: options.handOver ?? unexpectedHandOver,
+    ...(options.signal === undefined ? {} : { signal: options.signal }),
+    ...(options.platform === undefined ? {} : { platform: options.platform }),
+    ...(options.uid === undefined ? {} : { uid: options.uid }),
+    ...(options.runnerCommand === undefined ? {} : { runnerCommand: options.runnerCommand }),
+    ...(options.handOver === undefined ? {} : { handOver: options.handOver }),
   });
   return { exitCode, ...output };
+}
+
+/** What a command gets when nothing else is said; its output goes nowhere. */
+export function commandContext(argv: readonly string[]): CliContext {
+  return {
+    argv,
+    env: {},
+    stdin: new PassThrough(),
+    stdout: new PassThrough(),
+    stderr: new PassThrough(),
+    signal: new AbortController().signal,
+    version: '1.2.3',
+    versionText: '1.2.3',
+    platform: process.platform,
+    uid: process.getuid?.() ?? 0,
+    runnerCommand: ['/nowhere/plan42-runner'],
+    handOver: unexpectedHandOver,
+  };
 }
 
 function unexpectedHandOver(executable: string): never {

@@ -3,11 +3,12 @@ import { once } from 'node:events';
 import { mkdtemp, readFile, rm, writeFile } from 'node:fs/promises';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
+import type { RuntimeName } from '../../src/config/schema.ts';
 
 export interface RunnerOptions {
   url: string;
   token: string;
-  runtime: 'docker' | 'podman' | 'host';
+  runtime: RuntimeName;
   /** More lines of the configuration file. */
   config?: string;
   args?: string[];

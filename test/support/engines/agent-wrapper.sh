@@ -3,7 +3,7 @@
 printf 'ARGS: %s\n' "$*"
 
 umask 077
-REQUEST=$(mktemp /tmp/request.XXXXXX) || exit 125
+REQUEST=$(mktemp "${TMPDIR:-/tmp}/request.XXXXXX") || exit 125
 export REQUEST
 cat >"$REQUEST"
 

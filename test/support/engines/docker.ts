@@ -1,42 +1,77 @@
 import { createHash } from 'node:crypto';
-import { mkdir, writeFile } from 'node:fs/promises';
+import { access, mkdir, rm, writeFile } from 'node:fs/promises';
 import { join } from 'node:path';
 import { removeCgroup } from './cgroup.ts';
-import { type Env, requireCommands, run, startDaemon, untilReady } from './processes.ts';
+import { type Daemon, type Env, requireCommands, run, startDaemon, untilReady } from './processes.ts';
 
 /** A private docker; disposing removes its containers and stops its daemon. */
 export interface Docker extends AsyncDisposable {
   env: Env;
+  /** Ends the daemon: SIGTERM as for an upgrade, SIGKILL as in a crash. Resolves when it is gone. */
+  stopDaemon(signal: 'SIGTERM' | 'SIGKILL'): Promise<void>;
+  /** Starts it again; resolves when it answers. */
+  startDaemon(): Promise<void>;
 }
 
-// In its own mount namespace the daemon sees an empty /run/containerd, so that it starts a containerd of its own even
-// if the system has one; and none of its mounts outlive it.
-const inOwnMounts = `
+interface Options {
+  dir: string;
+  signal: AbortSignal;
+  /** Containers go on while the daemon is down. */
+  liveRestore?: boolean;
+}
+
+// In their own mount namespace the daemons see an empty /run/containerd, so that they start a containerd of their own even
+// if the system has one; and none of their mounts outlive it. One process holds it, so that a daemon can be started again.
+const holdOwnMounts = `
 for folder in /run/containerd /run/docker /etc/docker; do
   mkdir -p "$folder" && mount -t tmpfs none "$folder" || exit
 done
-exec dockerd "$@"
+: >"$1"
+exec sleep infinity
 `;
 
 /** Starts a private dockerd with all its state below `dir`. Loopback registries are insecure by docker's default. */
-export async function startDocker({ dir, signal }: { dir: string; signal: AbortSignal }): Promise<Docker> {
-  await requireCommands('docker', 'dockerd', 'ip', 'setpriv', 'unshare');
+export async function startDocker({ dir, signal, liveRestore = false }: Options): Promise<Docker> {
+  await requireCommands('docker', 'dockerd', 'ip', 'nsenter', 'setpriv', 'unshare');
   if (process.getuid?.() !== 0) throw new Error('dockerd needs root');
   const home = join(dir, 'docker');
   const env = { DOCKER_HOST: `unix://${home}/docker.sock`, DOCKER_CONFIG: join(home, 'client') };
   await mkdir(env.DOCKER_CONFIG, { recursive: true });
-  await writeFile(join(home, 'daemon.json'), '{}');
+  await writeFile(join(home, 'daemon.json'), JSON.stringify({ 'live-restore': liveRestore }));
 
   await using undo = new AsyncDisposableStack();
   undo.defer(() => removeDockerLeftovers(dir));
   await addBridge(dir);
-  const args = ['--mount', '--propagation', 'slave', 'sh', '-c', inOwnMounts, 'dockerd', ...flags(dir, home)];
-  const daemon = undo.use(await startDaemon('unshare', args, { logFile: join(home, 'dockerd.log') }));
-  await untilReady(daemon, () => run('docker', ['version'], { env, signal }), { signal });
+  const mounts = undo.use(await holdMounts(home, signal));
+  const start = async () => {
+    const args = ['--target', String(mounts.pid), '--mount', 'dockerd', ...flags(dir, home)];
+    const daemon = await startDaemon('nsenter', args, { logFile: join(home, 'dockerd.log') });
+    await untilReady(daemon, () => run('docker', ['version'], { env, signal }), { signal });
+    return daemon;
+  };
+  let daemon = await start();
+  undo.defer(() => daemon[Symbol.asyncDispose]());
   undo.defer(() => removeContainers(env));
 
   const owned = undo.move();
-  return { env, [Symbol.asyncDispose]: () => owned.disposeAsync() };
+  return {
+    env,
+    stopDaemon: (how) => daemon.stop(how),
+    startDaemon: async () => {
+      // One that was killed leaves them, and the next would take a zombie, or whoever has the process ID by then, for them.
+      for (const file of ['dockerd.pid', 'exec/containerd/containerd.pid']) await rm(join(home, file), { force: true });
+      daemon = await start();
+    },
+    [Symbol.asyncDispose]: () => owned.disposeAsync(),
+  };
+}
+
+async function holdMounts(home: string, signal: AbortSignal): Promise<Daemon> {
+  const mark = join(home, 'mounts-are-made');
+  const args = ['--mount', '--propagation', 'slave', 'sh', '-c', holdOwnMounts, 'mounts', mark];
+  const holder = await startDaemon('unshare', args, { logFile: join(home, 'mounts.log') });
+  await untilReady(holder, () => access(mark), { signal });
+  return holder;
 }
 
 function flags(dir: string, home: string): string[] {

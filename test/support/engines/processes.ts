@@ -10,8 +10,11 @@ export type Env = Readonly<Record<string, string>>;
 
 /** A started daemon. Disposing stops it with SIGTERM, after `stopTimeoutMs` with SIGKILL, and waits for its end. */
 export interface Daemon extends AsyncDisposable {
+  readonly pid: number;
   /** Throws, with the end of the log, once the daemon has ended. */
   assertRunning(): Promise<void>;
+  /** Sends the signal and resolves when the daemon is gone. */
+  stop(signal: NodeJS.Signals): Promise<void>;
 }
 
 const execute = promisify(execFile);
@@ -70,6 +73,8 @@ export async function startDaemon(
   await once(child, 'spawn');
   child.unref();
   return {
+    pid: child.pid ?? 0,
+    stop: (signal) => stop(child, stopTimeoutMs, signal),
     async assertRunning() {
       if (isRunning(child)) return;
       const lines = (await readFile(logFile, 'utf8')).trim().split('\n');
@@ -101,11 +106,11 @@ function isRunning(child: ChildProcess): boolean {
   return child.exitCode === null && child.signalCode === null;
 }
 
-async function stop(child: ChildProcess, timeoutMs: number): Promise<void> {
+async function stop(child: ChildProcess, timeoutMs: number, signal: NodeJS.Signals = 'SIGTERM'): Promise<void> {
   if (!isRunning(child)) return;
   child.ref();
   const ended = once(child, 'exit');
-  child.kill('SIGTERM');
+  child.kill(signal);
   const impatience = setTimeout(() => child.kill('SIGKILL'), timeoutMs);
   await ended;
   clearTimeout(impatience);

@@ -1,0 +1,125 @@
+/** The whole way with Apple's container, or rather with its stand-in: the real control plane and the real runner. */
+import assert from 'node:assert/strict';
+import { readdir } from 'node:fs/promises';
+import { join } from 'node:path';
+import { suite, test } from 'node:test';
+import { startControlPlane, type TestControlPlane } from './support/control-plane.ts';
+import { eventually } from './support/eventually.ts';
+import { agentImage, type FakeApple, type FakeMac, noEntrypointImage, startFakeApple } from './support/fake-apple.ts';
+import { type RunnerOptions, RunnerProcess } from './support/runner-process.ts';
+import { jobIdOf, startTask, untilOver } from './support/tasks.ts';
+
+interface Setting extends AsyncDisposable {
+  apple: FakeApple;
+  plane: TestControlPlane;
+  options: RunnerOptions;
+}
+
+async function setUp(mac: FakeMac = {}, config = ''): Promise<Setting> {
+  await using resources = new AsyncDisposableStack();
+  const apple = resources.use(await startFakeApple(mac));
+  const plane = resources.use(await startControlPlane());
+  const options = {
+    url: plane.server.url,
+    token: await plane.newToken(),
+    runtime: 'apple',
+    config,
+    env: apple.env,
+  } as const;
+  const owned = resources.move();
+  return { apple, plane, options, [Symbol.asyncDispose]: () => owned.disposeAsync() };
+}
+
+async function startRunner(options: RunnerOptions): Promise<RunnerProcess> {
+  const runner = await RunnerProcess.start(options);
+  await runner.ready();
+  return runner;
+}
+
+suite('apple', { concurrency: false }, () => {
+  test('the runner starts the services; an agent gets its request, and its turn tells the truth', async () => {
+    await using setting = await setUp();
+    const { apple, plane } = setting;
+    await using runner = await startRunner(setting.options);
+    assert.ok(apple.state.has('services'));
+    const taskId = await startTask(plane, agentImage, 'cat $REQUEST; echo; exit 3');
+    const { turn } = await untilOver(plane, taskId);
+    assert.equal(turn.Status, 'Failed');
+    assert.match(turn.ErrorMessage, /exit code 3 .*plan42 runner job logs plan42-/s);
+    const [args, request = ''] = (await runner.jobLog(jobIdOf(taskId))).trimEnd().split('\n');
+    assert.equal(args, 'ARGS: --encrypted-input=false --plan42-proxy --log-agent-output');
+    assert.equal(JSON.parse(request).Task.TaskId, taskId);
+    await runner.logged(/the job is finished/);
+    assert.deepEqual(apple.state.containers(), []);
+    assert.deepEqual(await readdir(join(runner.folder, 'state/jobs/active')), []);
+    assert.ok(!apple.state.calls().some((call) => /p42[ar]_/.test(call)), 'no token on a command line');
+  });
+
+  test('says what is wrong with an image', async () => {
+    await using setting = await setUp();
+    await using _runner = await startRunner(setting.options);
+    const failure = async (image: string) =>
+      (await untilOver(setting.plane, await startTask(setting.plane, image))).turn.ErrorMessage;
+    assert.match(
+      await failure('registry.example/test/none:v1'),
+      /cannot pull the image registry.example\/test\/none:v1: .*404/,
+    );
+    assert.match(
+      await failure(noEntrypointImage),
+      /could not be started: failed to find target executable \/usr\/bin\/agent-wrapper\./,
+    );
+  });
+
+  test('a job outlives a killed runner, which reports its exit code when it is back', async () => {
+    await using setting = await setUp();
+    const { plane, options } = setting;
+    const first = await startRunner(options);
+    const taskId = await startTask(plane, agentImage, 'for i in 1 2 3 4 5 6; do echo line $i; sleep 0.3; done; exit 5');
+    await first.logged(/the job is running/);
+    assert.equal(await first.stop('SIGKILL'), 'SIGKILL');
+    await using second = await startRunner({ ...options, folder: first.folder });
+    await second.logged(/a job of an earlier run is looked after again/);
+    const { turn } = await untilOver(plane, taskId);
+    assert.match(turn.ErrorMessage, /exit code 5/);
+    const lines = (await second.jobLog(jobIdOf(taskId))).trimEnd().split('\n').slice(1);
+    assert.deepEqual(lines, ['line 1', 'line 2', 'line 3', 'line 4', 'line 5', 'line 6']);
+  });
+
+  test('a job that ended while there was no runner, and no services, is reported too', async () => {
+    await using setting = await setUp();
+    const { plane, options, apple } = setting;
+    const first = await startRunner(options);
+    const taskId = await startTask(plane, agentImage, 'sleep 1; exit 6');
+    await first.logged(/the job is running/);
+    await first.stop('SIGKILL');
+    const folder = join(first.folder, 'state/jobs/active', jobIdOf(taskId));
+    await eventually(async () => (await readdir(folder)).includes('supervisor.exited.6'));
+    apple.state.set('services', false);
+    await using _second = await startRunner({ ...options, folder: first.folder });
+    assert.match((await untilOver(plane, taskId)).turn.ErrorMessage, /exit code 6/);
+    await eventually(async () => apple.state.containers().length === 0);
+  });
+
+  test('services that crash fail the turn, and the next job has them again', async () => {
+    await using setting = await setUp();
+    const { plane, options, apple } = setting;
+    await using runner = await startRunner(options);
+    const taskId = await startTask(plane, agentImage, 'sleep 60');
+    await runner.logged(/the job is running/);
+    await eventually(async () => apple.state.containers()[0]?.state === 'running');
+    apple.crash();
+    assert.match((await untilOver(plane, taskId)).turn.ErrorMessage, /nobody saw it end/);
+    const next = await untilOver(plane, await startTask(plane, agentImage, 'exit 0'));
+    assert.match(next.turn.ErrorMessage, /exit code 0/);
+  });
+
+  test('what it cannot apply is said at the start; a Mac that is too old is refused', async () => {
+    await using setting = await setUp({}, '[jobs]\npids = 100\n');
+    await using runner = await startRunner(setting.options);
+    assert.match(runner.log, /WARN +jobs\.pids is not applied by Apple’s container/);
+    await using old = await setUp({ macOs: '15.6' });
+    await using refused = await RunnerProcess.start(old.options);
+    assert.equal(await refused.ended(), 5);
+    assert.match(refused.log, /ERROR: the runtime apple is not ready: .*this is macOS 15\.6/);
+  });
+});

@@ -1,0 +1,73 @@
+/** Docker's daemon is restarted under running jobs, for an upgrade or after a crash: their ends are told as they were. */
+import { suite, type TestContext, test } from 'node:test';
+import { setTimeout as delay } from 'node:timers/promises';
+import type { AgentPlan } from './support/crash/agents.ts';
+import { assertJobTold, assertNothingLeft } from './support/crash/expectations.ts';
+import { type CrashSetting, requireEngine, setUpCrash } from './support/crash/setting.ts';
+import { startDocker } from './support/engines/docker.ts';
+import { makeEnginesDir, removeEnginesDir } from './support/engines/folder.ts';
+
+interface Restart {
+  liveRestore: boolean;
+  signal: 'SIGTERM' | 'SIGKILL';
+  /** What the runner does meanwhile. */
+  runner: 'stays' | 'is killed' | 'is away';
+}
+
+// By hand, all of them are crossed.
+const all = { SIGTERM: ['stays', 'is killed', 'is away'], SIGKILL: ['stays', 'is killed', 'is away'] } as const;
+const few = { SIGTERM: ['is killed'], SIGKILL: ['stays'] } as const;
+const runners = process.env['PLAN42_CRASH_ROUNDS'] === undefined ? few : all;
+
+suite('docker’s daemon is restarted', { concurrency: 2 }, () => {
+  for (const signal of ['SIGTERM', 'SIGKILL'] as const) {
+    test(`by ${signal}: an agent that it ends with it has the exit code it had`, (t) =>
+      restartUnder(t, { liveRestore: false, signal, runner: 'stays' }));
+
+    for (const runner of runners[signal]) {
+      test(`by ${signal}, with live-restore, and the runner ${runner}: agents go on, and their logs have no gap`, (t) =>
+        restartUnder(t, { liveRestore: true, signal, runner }));
+    }
+  }
+});
+
+async function restartUnder(t: TestContext, { liveRestore, signal, runner }: Restart): Promise<void> {
+  const shared = await requireEngine(t, 'docker');
+  if (!shared) return;
+  await using undo = new AsyncDisposableStack();
+  const dir = await makeEnginesDir();
+  undo.defer(() => removeEnginesDir(dir));
+  const docker = undo.use(await startDocker({ dir, signal: AbortSignal.timeout(60_000), liveRestore }));
+  const setting = undo.use(await setUpCrash({ runtime: 'docker', engine: { ...shared, env: docker.env }, maxJobs: 3 }));
+
+  const plans: AgentPlan[] = liveRestore
+    ? [
+        { key: 'slow', lines: 250, linePauseMs: 20, end: { kind: 'exit', code: 7 } },
+        // Faster than its log can be written.
+        { key: 'fast', lines: 100_000, linePauseMs: 0, end: { kind: 'exit', code: 8 } },
+        { key: 'good', lines: 100, linePauseMs: 50, end: { kind: 'finish', code: 0 } },
+      ]
+    : [{ key: 'ended', lines: 1000, linePauseMs: 50, end: { kind: 'exit', code: 5 }, endsOnTerm: true }];
+  const begun = untilBegun(setting, plans.length);
+  const jobs = await setting.start(plans);
+  await begun;
+  await delay(300);
+
+  if (runner === 'is away') await setting.kill();
+  await docker.stopDaemon(signal);
+  if (runner === 'is killed') await setting.kill();
+  await docker.startDaemon();
+  if (runner !== 'stays') await setting.restart();
+
+  await setting.untilOver(jobs, 120_000).catch((cause: unknown) => {
+    throw new Error(setting.log(), { cause });
+  });
+  for (const job of jobs) await assertJobTold(job, setting);
+  await assertNothingLeft(jobs, setting);
+}
+
+function untilBegun({ desk }: CrashSetting, count: number): Promise<void> {
+  const { promise, resolve } = Promise.withResolvers<void>();
+  desk.onCall = () => desk.starts.size === count && resolve();
+  return promise;
+}

@@ -1,0 +1,215 @@
+/** What users read is true: links lead somewhere, commands are taken, examples run, generated pages are current. */
+import assert from 'node:assert/strict';
+import { execFile } from 'node:child_process';
+import { globSync } from 'node:fs';
+import { access, readFile, writeFile } from 'node:fs/promises';
+import { dirname, join, relative, resolve } from 'node:path';
+import { describe, test } from 'node:test';
+import { promisify } from 'node:util';
+import { renderManPages } from '../scripts/docs/man-pages.ts';
+import { pages as generated } from '../scripts/docs/pages.ts';
+import { variables } from '../scripts/docs/places.ts';
+import { readConfig } from '../src/config/read.ts';
+import { allSettings } from '../src/config/setting.ts';
+import { mistakeIn, mistakeInMention, ownCommand } from './support/docs/command-line.ts';
+import { type Page, parsePage, readPage } from './support/docs/page.ts';
+import { runPage } from './support/docs/run-page.ts';
+import { shellCommands } from './support/docs/shell.ts';
+import { requiresCommands } from './support/requires-command.ts';
+import { makeTempDir } from './support/temp-dir.ts';
+
+const root = join(import.meta.dirname, '..');
+const paths = globSync(['README.md', 'docs/**/*.md', 'examples/**/README.md'], { cwd: root });
+const pages = new Map(await Promise.all(paths.map(async (path) => [path, await readPage(join(root, path))] as const)));
+
+/** Every mistake, each with its place. */
+function mistakes(check: (page: Page) => Iterable<{ line: number; mistake: string | undefined }>): string[] {
+  return [...pages].flatMap(([path, page]) =>
+    [...check(page)].flatMap(({ line, mistake }) => (mistake === undefined ? [] : [`${path}:${line}: ${mistake}`])),
+  );
+}
+
+test('links and anchors lead somewhere', async () => {
+  const broken: string[] = [];
+  for (const [path, page] of pages) {
+    for (const { target, line } of page.links) {
+      if (/^[a-z]+:/.test(target)) continue;
+      const [file = '', anchor] = target.split('#');
+      const to = file === '' ? page.path : resolve(dirname(page.path), file);
+      const isThere = await access(to).then(
+        () => true,
+        () => false,
+      );
+      const anchors = pages.get(relative(root, to))?.anchors;
+      if (!isThere || (anchor !== undefined && !anchors?.has(anchor))) broken.push(`${path}:${line}: ${target}`);
+    }
+  }
+  assert.deepEqual(broken, []);
+});
+
+test('every page can be found from the index', () => {
+  const seen = new Set(['README.md']);
+  for (const path of seen) {
+    const page = pages.get(path);
+    for (const { target } of page?.links ?? []) {
+      const to = relative(root, resolve(dirname(join(root, path)), target.replace(/#.*/, '')));
+      if (pages.has(to)) seen.add(to);
+      // A link to the folder of decisions leads to all of them.
+      if (to === 'docs/decisions') for (const other of paths) if (other.startsWith(to)) seen.add(other);
+    }
+  }
+  assert.deepEqual(
+    paths.filter((path) => !seen.has(path)),
+    [],
+  );
+});
+
+test('the programs take every command line', () => {
+  let count = 0;
+  const found = mistakes(function* ({ blocks }) {
+    for (const { language, text, line } of blocks) {
+      for (const words of shellCommands(shellIn(language, text))) {
+        const command = ownCommand(words);
+        if (command === undefined) continue;
+        count += 1;
+        const mistake = mistakeIn(command);
+        yield { line, mistake: mistake && `${command.join(' ')}: ${mistake}` };
+      }
+    }
+  });
+  assert.deepEqual(found, []);
+  assert.ok(count > 100, `only ${count} were looked at`);
+});
+
+/** The lines of a block that a person would type. */
+function shellIn(language: string, text: string): string {
+  if (['sh', 'bash', 'fish'].includes(language)) return text;
+  if (!['', 'console', 'text'].includes(language)) return '';
+  const prompts = [...text.matchAll(/^\$ (.*)$/gm)].map(([, command]) => `${command}\n`);
+  // Without a language: a command, and what it does behind some spaces.
+  const plain = language === '' ? [...text.matchAll(/^(plan42.*?)(?= {2,}|$)/gm)].map(([, command]) => command) : [];
+  return [...prompts, ...plain].join('\n');
+}
+
+test('commands and settings that sentences name are there', () => {
+  const settings = new Set(allSettings([]).map(({ name }) => name));
+  const found = mistakes(function* ({ mentions }) {
+    for (const { text, line } of mentions) {
+      if (/^plan42(-runner|-runner-config)?( |$)/.test(text)) {
+        const [words = []] = shellCommands(text.replaceAll('|', String.raw`\|`));
+        const mistake = mistakeInMention(words);
+        yield { line, mistake: mistake && `${text}: ${mistake}` };
+      }
+      const isSetting = /^(runner|jobs|images|queues|host|network|health|log)\.(?!(ts|log)$)[a-z_]+$/.test(text);
+      if (isSetting && !settings.has(text)) yield { line, mistake: `there is no setting ${text}` };
+    }
+  });
+  assert.deepEqual(found, []);
+});
+
+test('examples of the configuration are read without a problem', () => {
+  let count = 0;
+  const found = mistakes(function* ({ blocks }) {
+    for (const { language, text, line } of blocks) {
+      if (language !== 'toml') continue;
+      count += 1;
+      const { problems } = readConfig({ file: text, env: {}, flags: new Map() });
+      for (const { message } of problems) yield { line, mistake: message };
+    }
+  });
+  assert.deepEqual(found, []);
+  assert.ok(count >= 5, `only ${count} were looked at`);
+});
+
+describe('examples that are marked to be run', () => {
+  for (const [path, page] of pages) {
+    if (!page.blocks.some(({ options }) => /^run\b/.test(options))) continue;
+    test(path, async (t) => {
+      if (!(await requiresCommands(t, 'bash'))) return;
+      await using home = await makeTempDir();
+      const output = await runPage(page, home.path);
+      if (path !== 'docs/quick-start.md') return;
+      assert.match(output, /^\[turn 1\] Completed$/m);
+      assert.match(output, /^Your prompt has 7 words in 1 line\.$/m);
+      assert.match(output, /^Runner +Running, ready/m);
+    });
+  }
+});
+
+describe('generated pages', () => {
+  for (const { path, render } of generated) {
+    test(`${relative(root, path)} is current; "make docs" writes it`, async () => {
+      assert.equal(await readFile(path, 'utf8'), render());
+    });
+  }
+
+  // All warnings; and plain text, without bold by striking twice.
+  const checking = ['-man', '-ww', '-Kutf8', '-Tutf8', '-P-c', '-P-bou'];
+
+  test('man pages are without mistakes', async (t) => {
+    if (!(await requiresCommands(t, 'groff'))) return;
+    await using dir = await makeTempDir();
+    for (const [name, text] of renderManPages({ version: '1.2.3', date: new Date(0) })) {
+      const file = join(dir.path, name);
+      await writeFile(file, text);
+      const { stdout, stderr } = await promisify(execFile)('groff', [...checking, file]);
+      assert.equal(stderr, '', name);
+      assert.match(stdout, /^SYNOPSIS$/m);
+      // Nothing of roff's own is left over, and nothing was taken for a request.
+      assert.doesNotMatch(stdout, /\\[fe(&]/);
+    }
+  });
+
+  test('variables of the environment that the code reads are documented', async () => {
+    const internal = ['HOME', 'PATH', 'TERM', 'WATCHDOG_USEC', 'XDG_RUNTIME_DIR', 'PLAN42_RUNNER_TOKEN'];
+    const documented = variables.flatMap(({ term }) => term.split(', ')).map((name) => name.toUpperCase());
+    const known = new Set([...internal, ...documented]);
+    for (const path of globSync('src/**/*.ts', { cwd: root, exclude: (name) => name.endsWith('.test.ts') })) {
+      const source = await readFile(join(root, path), 'utf8');
+      for (const [, name = ''] of source.matchAll(/\benv\['(\w+)'\]/g))
+        assert.ok(known.has(name.toUpperCase()), `${path} reads ${name}`);
+    }
+  });
+});
+
+test('these checks find mistakes', () => {
+  const page = parsePage(
+    'x.md',
+    '# A `b` c\n# A b c\n[x](y.md#z) `plan42 x`\n```sh run until="u"\nplan42 \\\n  a | b\n```\n',
+  );
+  assert.deepEqual([...page.anchors], ['a-b-c', 'a-b-c-1']);
+  assert.deepEqual(page.links, [{ target: 'y.md#z', line: 3 }]);
+  assert.deepEqual(page.blocks, [{ language: 'sh', options: 'run until="u"', text: 'plan42 \\\n  a | b\n', line: 5 }]);
+  assert.deepEqual(shellCommands('A=1 x "y $(p q)" 2>&1 | z >f # c\nu \'v w\' && { t; }'), [
+    ['p', 'q'],
+    ['x', 'y $(p q)'],
+    ['z'],
+    ['u', 'v w'],
+    ['{', 't'],
+    ['}'],
+  ]);
+  assert.deepEqual(ownCommand(['sudo', '-u', 'me', 'plan42', 'version']), ['plan42', 'version']);
+  for (const others of [
+    ['apt', 'install', 'plan42'],
+    ['sudo', 'apt-get', 'remove', 'plan42'],
+  ])
+    assert.equal(ownCommand(others), undefined);
+  for (const wrong of [
+    'plan42 run',
+    'plan42 runner job logs',
+    'plan42 runner status --jsn',
+    'plan42 runner exec --jsn',
+  ])
+    assert.notEqual(mistakeIn(wrong.split(' ')), undefined, wrong);
+  for (const right of [
+    'plan42 runner job logs X -f',
+    'plan42 runner exec --quiet',
+    'plan42 --help',
+    'plan42 runner config',
+  ])
+    assert.equal(mistakeIn(right.split(' ')), undefined, right);
+  for (const wrong of ['plan42 run', 'plan42 runner job log', 'plan42 runner status --jsn'])
+    assert.notEqual(mistakeInMention(wrong.split(' ')), undefined, wrong);
+  for (const right of ['plan42 runner job logs', 'plan42 server …', 'plan42 completion bash|zsh'])
+    assert.equal(mistakeInMention(right.split(' ')), undefined, right);
+});

@@ -1,0 +1,273 @@
+/** What two runners on one machine leave in its engine, and what they take away again: looked at from the outside. */
+import assert from 'node:assert/strict';
+import { execFile } from 'node:child_process';
+import { randomUUID } from 'node:crypto';
+import { mkdtemp, readFile, rm, writeFile } from 'node:fs/promises';
+import { tmpdir } from 'node:os';
+import { join } from 'node:path';
+import { suite, type TestContext, test } from 'node:test';
+import { promisify } from 'node:util';
+import { readConfig } from '../src/config/read.ts';
+import { collectGarbage } from '../src/jobs/garbage/collect.ts';
+import { holdName } from '../src/jobs/image-hold.ts';
+import { pullImage } from '../src/jobs/pull-image.ts';
+import type { JobRecord } from '../src/jobs/record.ts';
+import { JobStore } from '../src/jobs/store.ts';
+import { silentLogger } from '../src/lib/logger.ts';
+import type { Runtime } from '../src/runtimes/runtime.ts';
+import { selectRuntime } from '../src/runtimes/select.ts';
+import { pushImage } from './support/engines/push-image.ts';
+import { requires } from './support/engines-client.ts';
+import { makeRecord } from './support/job-record.ts';
+
+const run = promisify(execFile);
+
+/** One of the runners: its jobs, its books, its sight of the engine. */
+interface Runner {
+  instanceId: string;
+  store: JobStore;
+  runtime: Runtime;
+  /** What one of its jobs does with its image. */
+  use(image: string): Promise<void>;
+  /** Removes its garbage; the names of what went. */
+  collect(keepImages?: number, dryRun?: boolean): Promise<string[]>;
+}
+
+interface Setting {
+  a: Runner;
+  b: Runner;
+  /** The engine's own command, as a person would use it. */
+  engine(...args: string[]): Promise<string>;
+  /** Puts an image of this content into the registry; returns its name. */
+  push(name: string, content: string): Promise<string>;
+  /** The names of the images of this test that the engine has, and the number of holds on them. */
+  left(): Promise<{ names: string[]; holds: number }>;
+}
+
+for (const name of ['podman', 'docker'] as const) {
+  suite(name, { concurrency: false }, () => {
+    const scenario = (title: string, act: (setting: Setting) => Promise<void>) => {
+      void test(title, async (t) => {
+        const setting = await setUp(t, name);
+        if (setting) await act(setting);
+      });
+    };
+
+    scenario('an image that was pulled for a job goes, and no name of it stays', async ({ a, push, left }) => {
+      const image = await push('app:1', 'one');
+      await a.use(image);
+      assert.deepEqual(await left(), { names: [image], holds: 1 });
+      assert.deepEqual(await a.collect(1), []);
+      assert.deepEqual(await a.collect(0, true), [image]);
+      assert.deepEqual(await left(), { names: [image], holds: 1 });
+      assert.deepEqual(await a.collect(0), [image]);
+      assert.deepEqual(await left(), { names: [], holds: 0 });
+      assert.deepEqual(await a.store.images.list(name), []);
+    });
+
+    scenario('an image that was there before stays, under whatever name', async ({ a, push, left, engine }) => {
+      const [first, second] = [await push('app:1', 'one'), await push('app:2', 'two')];
+      await engine('pull', '--quiet', first);
+      await engine('pull', '--quiet', second);
+      const other = second.replace(/app:2$/, 'renamed:1');
+      await engine('tag', second, other);
+      await engine('rmi', second);
+      await a.use(first);
+      await a.use(second);
+      assert.deepEqual(await a.collect(0), []);
+      assert.deepEqual(await left(), { names: [first, second, other].toSorted(), holds: 0 });
+    });
+
+    scenario('of a name that moves on, the old image goes and the new one stays', async ({ a, push, engine, left }) => {
+      const image = await push('app:latest', 'old');
+      await a.use(image);
+      const old = (await a.runtime.images?.find(image))?.id ?? '';
+      await push('app:latest', 'new');
+      await a.use(image);
+      assert.equal((await left()).holds, 2);
+      const [replaced = ''] = await a.collect(1);
+      assert.match(replaced, /app:latest \([0-9a-f]{12}\)$/);
+      assert.deepEqual(await left(), { names: [image], holds: 1 });
+      await assert.rejects(engine('image', 'inspect', old), /no such image|not known/i);
+    });
+
+    scenario('an old image that was there before a name moved on stays', async ({ a, push, engine }) => {
+      const image = await push('app:latest', 'old');
+      await engine('pull', '--quiet', image);
+      const id = (await engine('image', 'inspect', '--format', '{{.Id}}', image)).trim();
+      await a.use(image);
+      await push('app:latest', 'new');
+      await a.use(image);
+      assert.deepEqual(await a.collect(0), [image]);
+      assert.equal((await engine('image', 'inspect', '--format', '{{.Id}}', id)).trim(), id);
+      await engine('rmi', id);
+    });
+
+    scenario('an image that the other runner uses stays until it lets go', async ({ a, b, push, left }) => {
+      const image = await push('app:1', 'one');
+      await a.use(image);
+      await b.use(image);
+      assert.deepEqual(await left(), { names: [image], holds: 2 });
+      assert.deepEqual(await a.collect(0), []);
+      assert.deepEqual(await left(), { names: [image], holds: 1 });
+      assert.deepEqual(await b.collect(0), [], 'it did not pull it');
+      assert.deepEqual(await left(), { names: [image], holds: 0 });
+      assert.deepEqual(await a.collect(0), [image]);
+      assert.deepEqual(await left(), { names: [], holds: 0 });
+    });
+
+    scenario('an image that both have pulled goes with the second', async ({ a, b, push, left }) => {
+      const image = await push('app:1', 'one');
+      const present = await a.runtime.images?.listIds();
+      await a.use(image);
+      // As if it had begun at the same time.
+      const pull = { runtime: name, jobId: makeRecord().jobId, reference: image, present: present ?? [] };
+      await b.store.images.beginPull(pull);
+      assert.deepEqual(await b.collect(1), []);
+      assert.deepEqual(await left(), { names: [image], holds: 2 });
+      assert.deepEqual(await a.collect(0), []);
+      assert.deepEqual(await b.collect(0), [image]);
+      assert.deepEqual(await left(), { names: [], holds: 0 });
+      assert.deepEqual(await a.collect(0), []);
+    });
+
+    scenario('an image of which there is a container stays as long as that', async ({ a, push, engine, left }) => {
+      const image = await push('app:1', 'one');
+      await a.use(image);
+      const id = (await engine('create', image, 'true')).trim();
+      assert.deepEqual(await a.collect(0), []);
+      assert.deepEqual(await left(), { names: [image], holds: 1 });
+      const { images } = a.runtime;
+      assert.ok(images);
+      await images.remove(holdName(a.instanceId, (await images.find(image))?.id ?? ''));
+      await assert.rejects(images.remove(image), /container/, 'the engine itself refuses');
+      await engine('rm', id);
+      await a.use(image);
+      assert.deepEqual(await a.collect(0), [image]);
+    });
+
+    scenario('an image to which a person gave a name stays', async ({ a, push, engine, left }) => {
+      const image = await push('app:1', 'one');
+      await a.use(image);
+      const own = image.replace('app', 'mine');
+      await engine('tag', image, own);
+      assert.deepEqual(await a.collect(0), []);
+      assert.deepEqual(await left(), { names: [image, own], holds: 0 });
+    });
+
+    scenario('an image that was asked for by its digest goes as well', async ({ a, push, engine, left }) => {
+      const image = await push('app:1', 'one');
+      await engine('pull', '--quiet', image);
+      const [digest = ''] = JSON.parse(await engine('image', 'inspect', '--format', '{{json .RepoDigests}}', image));
+      await engine('rmi', image);
+      await a.use(digest);
+      assert.deepEqual(await a.collect(0), [digest]);
+      assert.equal(await a.runtime.images?.find(digest), undefined);
+      assert.deepEqual(await left(), { names: [], holds: 0 });
+    });
+
+    scenario('an image that is gone already is forgotten', async ({ a, push, engine, left }) => {
+      const image = await push('app:1', 'one');
+      await a.use(image);
+      await engine('rmi', '--force', (await a.runtime.images?.find(image))?.id ?? '');
+      assert.deepEqual(await a.collect(0), []);
+      assert.deepEqual(await a.store.images.list(name), []);
+      assert.deepEqual(await left(), { names: [], holds: 0 });
+    });
+
+    scenario('containers of jobs that are over go, and no others', async ({ a, b, push, engine }) => {
+      const image = await push('app:1', 'one');
+      const create = (owner: Runner, container: string) =>
+        engine('create', '--name', container, '--label', `ai.plan42.instance=${owner.instanceId}`, image, 'true');
+      const [over, active, foreign] = [makeRecord(), makeRecord(), makeRecord()];
+      await a.store.create(active, { request: '{}', agentToken: '' });
+      const byHand = `by-hand-${randomUUID()}`;
+      const stays = [active.jobId, foreign.jobId, byHand];
+      await create(a, over.jobId);
+      await create(a, active.jobId);
+      await create(a, byHand);
+      await create(b, foreign.jobId);
+      const there = async () =>
+        (await engine('ps', '--all', '--format', '{{.Names}}')).split('\n').filter((line) => line !== '');
+      assert.deepEqual(await a.collect(0, true), [over.jobId]);
+      assert.ok((await there()).includes(over.jobId));
+      assert.deepEqual(await a.collect(0), [over.jobId]);
+      const left = await there();
+      assert.ok(!left.includes(over.jobId));
+      assert.deepEqual(
+        stays.filter((container) => !left.includes(container)),
+        [],
+      );
+      assert.deepEqual(await b.collect(0), [foreign.jobId]);
+      await engine('rm', active.jobId, byHand);
+      await engine('rmi', image);
+    });
+  });
+}
+
+async function setUp(t: TestContext, name: 'podman' | 'docker'): Promise<Setting | undefined> {
+  const engines = await requires(t, name, 'registry');
+  if (!engines) return undefined;
+  const { env } = engines[name] as { env: NodeJS.ProcessEnv };
+  const folder = await mkdtemp(join(tmpdir(), 'plan42-garbage-'));
+  const engine = async (...args: string[]) => (await run(name, args, { env: { ...process.env, ...env } })).stdout;
+  // Other test files use the same engine at the same time.
+  const space = randomUUID().slice(0, 8);
+  const names = async () =>
+    (await engine('images', '--format', '{{.Repository}}:{{.Tag}}')).split('\n').filter((line) => line !== '');
+  const [a, b] = [await makeRunner(name, env, folder), await makeRunner(name, env, folder)];
+  const isOurs = (line: string) =>
+    [`/${space}/`, a.instanceId, b.instanceId].some((part) => line.includes(part)) && !line.endsWith('<none>');
+  t.after(async () => {
+    for (const image of (await names()).filter(isOurs)) await engine('rmi', image);
+    await rm(folder, { recursive: true });
+  });
+  return {
+    a,
+    b,
+    engine,
+    push: (image, content) => push(engines.registry, `${space}/${image}`, `${content} ${space}`, folder),
+    left: async () => {
+      const all = (await names()).filter(isOurs);
+      const images = all.filter((line) => line.includes(`/${space}/`));
+      return { names: images.toSorted(), holds: all.length - images.length };
+    },
+  };
+}
+
+async function makeRunner(name: 'podman' | 'docker', env: NodeJS.ProcessEnv, folder: string): Promise<Runner> {
+  const instanceId = randomUUID();
+  const stateDir = join(folder, instanceId);
+  const store = await JobStore.open(stateDir, join(stateDir, 'logs'));
+  const { config } = readConfig({ file: `runner.runtime = "${name}"`, env: {}, flags: new Map() });
+  const runtime = await selectRuntime({
+    ...{ config, instanceId, env: { ...process.env, ...env } },
+    knownJobs: async () => [],
+  });
+  const { signal } = new AbortController();
+  return {
+    instanceId,
+    store,
+    runtime,
+    use: async (image) => {
+      const record: JobRecord = makeRecord({ image, instanceId, runtime: name });
+      await using _notes = await pullImage(record, { config, store, runtime, logger: silentLogger }, signal);
+    },
+    collect: async (keepImages = 10, dryRun = false) => {
+      const rules = { keepFinishedMs: 0, keepImages, keepImageBytes: Number.POSITIVE_INFINITY, graceMs: 0 };
+      const context = { store, runtime, instanceId, rules, now: () => Date.now() + 1, signal };
+      const { removed, failures } = await collectGarbage(context, { dryRun });
+      assert.deepEqual(failures, []);
+      return removed.map((garbage) => garbage.name);
+    },
+  };
+}
+
+async function push(registry: string, image: string, content: string, folder: string): Promise<string> {
+  const [repository = '', tag = ''] = image.split(':');
+  await writeFile(join(folder, 'content'), content);
+  const archive = join(folder, 'layer.tar');
+  await run('tar', ['--create', '--file', archive, '--directory', folder, 'content']);
+  const layers = [await readFile(archive)];
+  return pushImage({ registry, repository, tag, layers, signal: AbortSignal.timeout(30_000) });
+}

@@ -1,0 +1,162 @@
+/** `plan42 runner job prune`, beside a runner that runs and without one. */
+import assert from 'node:assert/strict';
+import { mkdir, readdir, utimes, writeFile } from 'node:fs/promises';
+import { join } from 'node:path';
+import { suite, test } from 'node:test';
+import { startControlPlane, type TestControlPlane } from './support/control-plane.ts';
+import { makeRecord } from './support/job-record.ts';
+import { runCli } from './support/run-cli.ts';
+import { RunnerProcess } from './support/runner-process.ts';
+import { getTurn, jobIdOf, startTask, untilOver } from './support/tasks.ts';
+import { makeTempDir } from './support/temp-dir.ts';
+
+// The first job of each runner ends at once, later ones when they are told.
+const agent =
+  'cat >/dev/null; echo said; if mkdir "$0" 2>/dev/null; then exit 3; fi; while [ ! -e "$0/end" ]; do sleep 0.1; done; exit 4';
+
+// So that a stop does not wait for a poll.
+const queues = '[queues]\npoll_wait = "1s"\ndrain_time = "300ms"\n';
+
+interface Setting extends AsyncDisposable {
+  plane: TestControlPlane;
+  runner: RunnerProcess;
+  prune(...args: string[]): ReturnType<typeof runCli>;
+}
+
+async function setUp(): Promise<Setting> {
+  const plane = await startControlPlane();
+  const dir = await makeTempDir();
+  const command = JSON.stringify(['/bin/sh', '-c', agent, join(dir.path, 'agent')]);
+  const config = `[host]\nunisolated = true\ncommand = ${command}\n${queues}`;
+  const runner = await RunnerProcess.start({
+    url: plane.server.url,
+    token: await plane.newToken(),
+    runtime: 'host',
+    config,
+  });
+  await runner.ready();
+  const places = ['-c', join(runner.folder, 'plan42-runner.toml'), '--state-dir', join(runner.folder, 'state')];
+  return {
+    plane,
+    runner,
+    prune: (...args) => runCli(['runner', 'job', 'prune', ...places, ...args], { env: { PATH: process.env['PATH'] } }),
+    [Symbol.asyncDispose]: async () => {
+      await runner[Symbol.asyncDispose]();
+      await plane[Symbol.asyncDispose]();
+      await dir[Symbol.asyncDispose]();
+    },
+  };
+}
+
+/** Runs a job to its end; returns its ID. */
+async function finishJob({ plane, runner }: Setting): Promise<string> {
+  const taskId = await startTask(plane, 'example/agent');
+  await untilOver(plane, taskId);
+  await runner.logged(new RegExp(`the job is finished job_id=${jobIdOf(taskId)}`));
+  return jobIdOf(taskId);
+}
+
+const filesOf = async ({ runner }: Setting) => {
+  const names = await Promise.all(['logs', 'jobs/finished'].map((name) => readdir(join(runner.folder, 'state', name))));
+  // But for the runner's own log.
+  return names
+    .flat()
+    .filter((name) => name !== 'runner.log')
+    .toSorted();
+};
+
+async function age({ runner }: Setting, jobId: string, days: number): Promise<void> {
+  const time = new Date(Date.now() - days * 86_400_000);
+  await utimes(join(runner.folder, 'state/jobs/finished', `${jobId}.json`), time, time);
+}
+
+suite('job prune', () => {
+  test('beside a runner: old jobs go with their logs, a running one is not touched', async () => {
+    await using setting = await setUp();
+    const { plane, runner, prune } = setting;
+    const jobId = await finishJob(setting);
+    const running = await startTask(plane, 'example/agent');
+    await runner.logged(new RegExp(`the job is running job_id=${jobIdOf(running)}`));
+
+    assert.deepEqual(await prune(), { exitCode: 0, stdout: 'There is nothing to remove.\n', stderr: '' });
+    await age(setting, jobId, 8);
+    assert.match((await prune()).stdout, /nothing to remove/, '30 days is the default');
+    const before = await filesOf(setting);
+    const dry = await prune('--older-than', '7d', '--dry-run');
+    assert.match(dry.stdout, /^KIND +NAME +SIZE +REASON\n/);
+    assert.match(dry.stdout, new RegExp(`^job +${jobId} +\\d+ bytes +finished 8 days ago$`, 'm'));
+    assert.match(dry.stdout, /Would be removed: 1 job: \d+ bytes\. Nothing was\.\n$/);
+    assert.deepEqual(await filesOf(setting), before);
+
+    const { exitCode, stdout } = await prune('--older-than', '7d', '--json');
+    assert.equal(exitCode, 0);
+    const { removed, bytes, ...rest } = JSON.parse(stdout);
+    assert.deepEqual(rest, { dryRun: false, failures: [] });
+    assert.deepEqual(removed, [{ kind: 'job', name: jobId, bytes, reason: 'finished 8 days ago' }]);
+    assert.deepEqual(await filesOf(setting), [`${jobIdOf(running)}.log`]);
+
+    assert.match((await prune('--older-than', '0s')).stdout, /nothing to remove/);
+    assert.equal((await getTurn(plane, running)).Status, 'Pulling Agent Image on Local Runner');
+    assert.equal(await runner.jobLog(jobIdOf(running)), 'said\n');
+  });
+
+  test('after the runner has stopped', async () => {
+    await using setting = await setUp();
+    const jobId = await finishJob(setting);
+    await setting.runner.stop();
+    assert.match((await setting.prune('--older-than', '0s')).stdout, /Removed: 1 job/);
+    assert.ok(!(await filesOf(setting)).some((name) => name.startsWith(jobId)));
+  });
+
+  test('without a runtime that is ready cleans the files, and says what it leaves out', async () => {
+    await using setting = await setUp();
+    await finishJob(setting);
+    await setting.runner.stop();
+    const config = join(setting.runner.folder, 'nowhere.toml');
+    const { exitCode, stdout, stderr } = await setting.prune('--older-than', '0s', '-c', config);
+    assert.deepEqual([exitCode, stdout], [3, '']);
+    assert.match(stderr, /^ERROR: there is no configuration file .*nowhere\.toml/);
+    const env = { PATH: '/nowhere', PLAN42_RUNNER_RUNTIME: 'docker' };
+    const state = join(setting.runner.folder, 'state');
+    const run = await runCli(['runner', 'job', 'prune', '--state-dir', state, '--older-than', '0s'], { env });
+    assert.equal(
+      run.stderr,
+      'WARNING: containers and images are left out: the runtime docker is not ready: there is no docker command\n',
+    );
+    assert.match(run.stdout, /Removed: 1 job/);
+    assert.equal(run.exitCode, 0);
+  });
+
+  test('is what a runner does by itself, soon after its start', async () => {
+    await using plane = await startControlPlane();
+    await using dir = await makeTempDir();
+    const finished = join(dir.path, 'state/jobs/finished');
+    await mkdir(finished, { recursive: true });
+    const record = join(finished, `${makeRecord().jobId}.json`);
+    await writeFile(record, '{}');
+    await utimes(record, 0, 0);
+    const config = '[host]\nunisolated = true\ncommand = ["/bin/cat"]\n';
+    const options = { url: plane.server.url, token: await plane.newToken(), runtime: 'host', config } as const;
+    await using runner = await RunnerProcess.start({ ...options, folder: dir.path });
+    await runner.logged(/garbage was removed what="1 job: 2 bytes"/);
+    assert.deepEqual(await readdir(finished), []);
+  });
+
+  test('where no runner ever ran makes nothing', async () => {
+    await using dir = await makeTempDir();
+    const { exitCode, stdout } = await runCli(['runner', 'job', 'prune', '--state-dir', join(dir.path, 'state')], {
+      env: { HOME: dir.path },
+    });
+    assert.deepEqual([exitCode, stdout], [0, 'There is nothing to remove.\n']);
+    assert.deepEqual(await readdir(dir.path), []);
+  });
+
+  test('refuses a time that is none', async () => {
+    const { exitCode, stderr } = await runCli(['runner', 'job', 'prune', '--older-than', '7 weeks']);
+    assert.equal(exitCode, 2);
+    assert.match(
+      stderr,
+      /^ERROR: .*'7 weeks' is invalid\. It is not a duration like "30s", "1h30m" or "7d"\. Run "plan42 runner job prune --help"\.\n$/,
+    );
+  });
+});

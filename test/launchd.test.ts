@@ -1,0 +1,225 @@
+/** The service under launchd, as far as that can be had without a Mac: see test/support/launchd. */
+import assert from 'node:assert/strict';
+import { access, chmod, mkdir, readFile, rm, stat, writeFile } from 'node:fs/promises';
+import { join } from 'node:path';
+import { type TestContext, test } from 'node:test';
+import { startControlPlane } from './support/control-plane.ts';
+import { eventually } from './support/eventually.ts';
+import { type Mac, makeMac } from './support/launchd/mac.ts';
+import { jobIdOf, startTask, untilOver } from './support/tasks.ts';
+
+const target = 'gui/501/ai.plan42.runner';
+const encode = (part: object) => Buffer.from(JSON.stringify(part)).toString('base64url');
+// Good for as long as nobody checks its signature.
+const token = `p42r_${encode({ alg: 'ES256' })}.${encode({ sub: crypto.randomUUID(), runner_id: crypto.randomUUID() })}.c2ln`;
+
+const isThere = (path: string) =>
+  access(path).then(
+    () => true,
+    () => false,
+  );
+
+async function writeConfig(mac: Mac, token: string, more = ''): Promise<string> {
+  const file = join(mac.home, '.config/plan42-runner.toml');
+  await mkdir(join(mac.home, '.config'), { recursive: true });
+  await writeFile(file, `[runner]\ntoken = "${token}"\n${more}`, { mode: 0o600 });
+  return file;
+}
+
+/** A Mac with a runner that only notes how it was called, and takes `drainMs` to end. */
+async function macWithRunner(t: TestContext, { drainMs = 0, script = 'while :; do sleep 0.05; done' } = {}) {
+  const mac = await makeMac(t);
+  if (!mac) return undefined;
+  const program = join(mac.home, 'plan42-runner & co');
+  const notes = join(mac.home, 'notes');
+  const drain = `trap 'sleep ${drainMs / 1000}; echo ended >>"$0.log"; exit 0' TERM`;
+  await writeFile(program, `#!/bin/sh\n${drain}\n{ echo "$$"; env; printf '%s\\n' "$@"; } >"$HOME/notes"\n${script}\n`);
+  await chmod(program, 0o755);
+  await writeConfig(mac, token);
+  const plan42 = (command: string, ...args: string[]) =>
+    mac.plan42(['runner', command, ...args], { runnerCommand: [program] });
+  return { mac, program, notes, plan42 };
+}
+
+test('enable, status, a second enable and disable, call by call', async (t) => {
+  const setting = await macWithRunner(t, { drainMs: 400 });
+  if (!setting) return;
+  const { mac, program, notes, plan42 } = setting;
+  await using _ = mac;
+  const first = await plan42('enable');
+  assert.deepEqual([first.exitCode, first.stderr], [0, '']);
+  assert.match(first.stdout, /^The runner was started \(process \d+: running\), and starts at every login\.\n/);
+  assert.ok(first.stdout.includes(mac.plistFile));
+  assert.deepEqual(await mac.calls(), [`enable ${target}`, `bootstrap gui/501 ${mac.plistFile}`]);
+
+  const [pid, ...lines] = (await readFile(notes, 'utf8')).trim().split('\n');
+  assert.deepEqual(lines.slice(-3), ['--config-file', join(mac.home, '.config/plan42-runner.toml'), '--quiet']);
+  const status = JSON.parse((await plan42('stop', '--json').then(() => plan42('enable', '--json'))).stdout);
+  assert.notEqual(status.pid, Number(pid));
+  assert.ok(Math.abs(Date.now() - Date.parse(status.since)) < 60_000);
+  assert.deepEqual(
+    { ...status, pid: 0, since: '' },
+    {
+      manager: 'launchd',
+      installed: true,
+      enabled: true,
+      running: true,
+      pid: 0,
+      since: '',
+      exitCode: null,
+      detail: 'running',
+      definition: mac.plistFile,
+    },
+  );
+  assert.equal(await readFile(`${program}.log`, 'utf8'), 'ended\n', 'the first has drained before the second began');
+
+  assert.match((await plan42('disable')).stdout, /^The runner has stopped, and no longer starts at login/);
+  assert.deepEqual((await mac.calls()).slice(-2), [`bootout ${target}`, `disable ${target}`]);
+  assert.equal(await isThere(mac.plistFile), false);
+  const again = await plan42('disable');
+  assert.deepEqual([again.exitCode, again.stdout], [0, 'The service is not installed: there is nothing to disable.\n']);
+  const gone = await plan42('stop');
+  assert.equal(gone.exitCode, 1);
+  assert.match(gone.stderr, /^ERROR: the service is not installed\. /);
+
+  // What was disabled is enabled before it is bootstrapped, which launchd would refuse otherwise.
+  assert.equal((await plan42('enable')).exitCode, 0);
+});
+
+test('the plist is what libplist understands, whatever the paths', async (t) => {
+  const setting = await macWithRunner(t);
+  if (!setting) return;
+  const { mac, program, notes, plan42 } = setting;
+  await using _ = mac;
+  assert.equal((await plan42('enable')).exitCode, 0);
+  const { EnvironmentVariables, ...rest } = mac.plist();
+  assert.deepEqual(rest, {
+    Label: 'ai.plan42.runner',
+    ProgramArguments: [program, '--config-file', join(mac.home, '.config/plan42-runner.toml'), '--quiet'],
+    RunAtLoad: true,
+    KeepAlive: true,
+    ExitTimeOut: 300,
+    AbandonProcessGroup: true,
+    StandardErrorPath: join(mac.home, 'Library/Logs/ai.plan42.runner/stderr.log'),
+  });
+  const { PATH, ...others } = EnvironmentVariables as Record<string, string>;
+  assert.match(PATH ?? '', /:\/opt\/homebrew\/bin(:|$)/);
+  assert.deepEqual(
+    Object.keys(others).filter((name) => /PLAN42|FAKE|TOKEN/.test(name)),
+    [],
+  );
+  assert.ok((await readFile(notes, 'utf8')).includes(`PATH=${PATH}\n`));
+  assert.equal((await stat(mac.plistFile)).mode & 0o777, 0o600);
+});
+
+test('a bootout that launchd takes its time for is waited for', async (t) => {
+  const setting = await macWithRunner(t, { drainMs: 1500 });
+  if (!setting) return;
+  const { mac, program, plan42 } = setting;
+  await using _ = mac;
+  await plan42('enable');
+  const begin = performance.now();
+  const { exitCode, stdout } = await plan42('stop');
+  assert.equal(exitCode, 0);
+  assert.match(stdout, /^The runner has stopped\./);
+  assert.ok(performance.now() - begin >= 1500);
+  assert.equal(await readFile(`${program}.log`, 'utf8'), 'ended\n');
+  assert.match((await plan42('stop')).stdout, /^The runner was not running\.\n$/);
+  assert.ok(await isThere(mac.plistFile), 'it starts at the next login');
+});
+
+test('a bootstrap that launchd refuses for a moment is tried again', async (t) => {
+  const setting = await macWithRunner(t);
+  if (!setting) return;
+  const { mac, plan42 } = setting;
+  await using _ = mac;
+  await writeFile(join(mac.launchd, 'busy'), '');
+  const { exitCode, stderr } = await plan42('enable');
+  assert.deepEqual([exitCode, stderr], [0, '']);
+  assert.equal((await mac.calls()).filter((call) => call.startsWith('bootstrap')).length, 2);
+});
+
+test('a runner that ends at once is reported with its exit code', async (t) => {
+  const setting = await macWithRunner(t, { script: 'exit 5' });
+  if (!setting) return;
+  const { mac, plan42 } = setting;
+  await using _ = mac;
+  const { exitCode, stdout, stderr } = await plan42('enable');
+  assert.deepEqual([exitCode, stdout], [5, '']);
+  assert.match(
+    stderr,
+    /^ERROR: the service is enabled but does not start: .*the last run ended with exit code 5\. .*\n$/,
+  );
+});
+
+test('without a session on the screen, and for a wrong configuration, nothing is installed', async (t) => {
+  const setting = await macWithRunner(t);
+  if (!setting) return;
+  const { mac, plan42 } = setting;
+  await using _ = mac;
+  const configFile = await writeConfig(mac, 'nonsense');
+  assert.equal((await plan42('enable')).exitCode, 4);
+  await rm(configFile);
+  const missing = await plan42('enable');
+  assert.equal(missing.exitCode, 3);
+  assert.match(missing.stderr, /^ERROR: there is no configuration file /);
+  await writeConfig(mac, '');
+  const inShell = await mac.plan42(['runner', 'enable'], { env: { PLAN42_RUNNER_TOKEN: token } });
+  assert.equal(inShell.exitCode, 3);
+  assert.match(
+    inShell.stderr,
+    /^ERROR: the service would have no runner token: .*PLAN42_RUNNER_TOKEN.* Set runner\.token in /,
+  );
+  await writeFile(join(mac.launchd, 'no-session'), '');
+  const { exitCode, stderr } = await plan42('enable');
+  assert.equal(exitCode, 6);
+  assert.match(stderr, /Could not find domain for user gui: 501\. Log in on the Mac’s screen/);
+  assert.equal(await isThere(mac.plistFile), false);
+  await rm(join(mac.launchd, 'no-session'));
+});
+
+test('elsewhere it says what to do instead', async (t) => {
+  const setting = await macWithRunner(t);
+  if (!setting) return;
+  await using _ = setting.mac;
+  for (const command of ['enable', 'disable', 'stop']) {
+    const { exitCode, stderr } = await setting.mac.plan42(['runner', command], { platform: 'freebsd' });
+    assert.equal(exitCode, 6);
+    assert.match(
+      stderr,
+      /^ERROR: .*freebsd has neither launchd nor systemd. Instead, keep "plan42 runner exec" running.*\n$/,
+    );
+  }
+});
+
+test('a job of the real runner outlives a restart by launchd', async (t) => {
+  await using plane = await startControlPlane();
+  const mac = await makeMac(t);
+  if (!mac) return;
+  await using _ = mac;
+  const hold = join(mac.home, 'hold');
+  await writeFile(hold, '');
+  const agent = `cat >/dev/null; for i in $(seq 1000); do echo $i; sleep 0.1; [ -e '${hold}' ] || exit 5; done`;
+  const command = JSON.stringify(['/bin/sh', '-c', agent]);
+  const more = `url = "${plane.server.url}"\nruntime = "host"\n[host]\nunisolated = true\ncommand = ${command}\n[queues]\ndrain_time = "300ms"\npoll_wait = "1s"\n`;
+  await writeConfig(mac, await plane.newToken(), more);
+  const enable = () =>
+    mac.plan42(['runner', 'enable'], {
+      runnerCommand: [join(import.meta.dirname, '../bin/plan42-runner')],
+      env: { PLAN42_STATE_DIR: join(mac.home, 'state') },
+    });
+  assert.equal((await enable()).exitCode, 0);
+  const taskId = await startTask(plane, 'example/agent');
+  const log = join(mac.home, 'state/logs', `${jobIdOf(taskId)}.log`);
+  await eventually(async () => (await readFile(log, 'utf8').catch(() => '')).includes('3\n'), 20_000);
+  assert.equal((await enable()).exitCode, 0);
+  await rm(hold);
+  const { turn } = await untilOver(plane, taskId);
+  assert.match(turn.ErrorMessage, /exit code 5/);
+  const lines = (await readFile(log, 'utf8')).trim().split('\n');
+  assert.deepEqual(
+    lines,
+    Array.from(lines, (_, i) => String(i + 1)),
+    'counted without a gap, and by one agent only',
+  );
+});

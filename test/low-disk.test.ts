@@ -1,0 +1,79 @@
+/** A disk that fills up, a real one where this may mount one: no new jobs, but everything else goes on. */
+import assert from 'node:assert/strict';
+import { execFile } from 'node:child_process';
+import { randomUUID } from 'node:crypto';
+import { mkdir, rm, writeFile } from 'node:fs/promises';
+import { hostname } from 'node:os';
+import { join } from 'node:path';
+import { type TestContext, test } from 'node:test';
+import { promisify } from 'node:util';
+import { eventually } from './support/eventually.ts';
+import { MessagePlane } from './support/message-plane.ts';
+import { RunnerProcess } from './support/runner-process.ts';
+import { makeTempDir } from './support/temp-dir.ts';
+
+const run = promisify(execFile);
+
+test('on a full disk no job is taken, which the caller is told; pings, running and waiting jobs go on', async (t) => {
+  await using dir = await makeTempDir();
+  const disk = join(dir.path, 'disk');
+  await mkdir(disk);
+  await using mount = await mountSmallDisk(t, disk);
+  if (mount === undefined) return;
+  const folder = join(disk, 'runner');
+  await mkdir(folder);
+  await using plane = await new MessagePlane().listen();
+  const end = join(dir.path, 'end');
+  const command = JSON.stringify(['/bin/sh', '-c', `cat >/dev/null; until [ -e ${end} ]; do sleep 0.1; done; exit 7`]);
+  // 4 of 8 MiB.
+  const config = `[jobs]\nmax_jobs = 1\nmin_free_gib = 0.00390625\n[host]\nunisolated = true\ncommand = ${command}\n`;
+  const { url, token } = plane;
+  await using runner = await RunnerProcess.start({ url, token, runtime: 'host', config, folder });
+  await runner.ready();
+
+  const invoke = async (taskId: string) => {
+    const turn = { TenantId: plane.tenantId, TaskId: taskId, TurnIndex: 1, Version: 1, Status: 'Pending' };
+    const body = { Type: 'InvokeAgentRequest', Turn: turn, Environment: { DockerImage: 'a' }, AgentToken: 'p42a_x' };
+    const [answer] = await plane.deliver([plane.message(body)]);
+    return answer?.['ErrorMessage'] as string | null | undefined;
+  };
+  const ping = async () => (await plane.deliver([plane.message({ Type: 'PingRequest' })]))[0]?.['Type'] as unknown;
+
+  const [running, waiting, refused] = [randomUUID(), randomUUID(), randomUUID()];
+  assert.equal(await invoke(running), null);
+  await runner.logged(/the job is running/);
+  assert.equal(await invoke(waiting), null);
+  await runner.logged(/the job waits for a free slot/);
+
+  await writeFile(join(folder, 'ballast'), Buffer.alloc(5 * 2 ** 20));
+  const folderShown = join(folder, 'state').replaceAll('.', String.raw`\.`);
+  const why = `^not enough disk space on ${hostname()}: [\\d.]+ MiB free for jobs in ${folderShown}, 4\\.0 MiB are needed`;
+  assert.match((await invoke(refused)) ?? '', new RegExp(why));
+  assert.match((await invoke(running)) ?? '', /already queued or running/, 'no lie about a job that runs');
+  assert.equal(await ping(), 'PingResponse');
+
+  await writeFile(join(folder, 'last-drop'), Buffer.alloc(8 * 2 ** 20)).catch(() => {});
+  assert.match((await invoke(refused)) ?? '', /: 0 bytes free for jobs/);
+  assert.equal(await ping(), 'PingResponse');
+  await rm(join(folder, 'last-drop'));
+  await writeFile(end, '');
+  // The ballast is there still: what was taken on goes to its end.
+  await eventually(async () => runner.log.split('the job is finished').length === 3, 20_000);
+  assert.equal(plane.turnUpdates.filter((update) => /exit code 7/.test(JSON.stringify(update))).length, 2);
+
+  await rm(join(folder, 'ballast'));
+  assert.equal(await invoke(refused), null);
+  await eventually(async () => runner.log.split('the job is finished').length === 4, 20_000);
+});
+
+/** A file system of 8 MiB. */
+async function mountSmallDisk(t: TestContext, dir: string): Promise<AsyncDisposable | undefined> {
+  try {
+    if (process.platform !== 'linux' || process.getuid?.() !== 0) throw new Error('mounting needs root on Linux');
+    await run('mount', ['-t', 'tmpfs', '-o', 'size=8m', 'none', dir]);
+  } catch (error) {
+    t.skip(`missing prerequisite: mount: ${(error as Error).message}`);
+    return undefined;
+  }
+  return { [Symbol.asyncDispose]: async () => void (await run('umount', ['--lazy', dir])) };
+}

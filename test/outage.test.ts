@@ -1,0 +1,40 @@
+/** The server can't be reached for a while: jobs go on, and what happened is told when it is back. PLAN42_OUTAGE_MS=60000 by hand. */
+import { suite, test } from 'node:test';
+import { setTimeout as delay } from 'node:timers/promises';
+import type { AgentPlan } from './support/crash/agents.ts';
+import { assertJobTold, assertNothingLeft } from './support/crash/expectations.ts';
+import { setUpCrash } from './support/crash/setting.ts';
+import { eventually } from './support/eventually.ts';
+
+const outageMs = Number(process.env['PLAN42_OUTAGE_MS'] ?? 3000);
+
+const plans: AgentPlan[] = [
+  { key: 'ends-meanwhile', lines: 20, linePauseMs: 30, end: { kind: 'exit', code: 3 } },
+  { key: 'is-killed-meanwhile', lines: 30, linePauseMs: 30, end: { kind: 'signal' } },
+  { key: 'goes-on', lines: 40, linePauseMs: (outageMs + 2000) / 40, end: { kind: 'finish', code: 0 } },
+  { key: 'waits-for-a-slot', lines: 5, linePauseMs: 30, end: { kind: 'exit', code: 4 } },
+];
+
+suite('the server is unreachable', { concurrency: true }, () => {
+  for (const runner of ['stays', 'is killed and started again'] as const) {
+    test(`and the runner ${runner}: every end is told when the server is back`, async () => {
+      await using setting = await setUpCrash({ runtime: 'host', engine: undefined, maxJobs: 3 });
+      const { desk, proxy } = setting;
+      const jobs = await setting.start(plans);
+      await eventually(async () => desk.starts.size === 3, 20_000);
+
+      await proxy.refuseConnections();
+      await delay(outageMs / 2);
+      if (runner !== 'stays') {
+        await setting.kill();
+        await setting.restart();
+      }
+      await delay(outageMs / 2);
+      await proxy.acceptConnections();
+
+      await setting.untilOver(jobs);
+      for (const job of jobs) await assertJobTold(job, setting);
+      await assertNothingLeft(jobs, setting);
+    });
+  }
+});

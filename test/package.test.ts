@@ -1,0 +1,161 @@
+/** What people install, from the packages alone: on a machine with nothing but the C library, on Debian without Node.js, by npm. */
+import assert from 'node:assert/strict';
+import { copyFile, mkdir, readdir, readFile } from 'node:fs/promises';
+import { dirname, join } from 'node:path';
+import { after, before, suite, test } from 'node:test';
+import { buildExecutable } from '../scripts/package/executable.ts';
+import { run } from './support/engines/processes.ts';
+import { requires } from './support/engines-client.ts';
+import { eventually } from './support/eventually.ts';
+import { requiresCommands } from './support/requires-command.ts';
+import { SystemdMachine } from './support/systemd/machine.ts';
+import { makeTempDir, type TempDir } from './support/temp-dir.ts';
+
+const root = join(import.meta.dirname, '..');
+const packages = join(root, 'dist/packages');
+const versionText = /^\d+\.\d+\.\d+\S* \(([0-9a-f]{9}, )?linux-\w+, Node\.js 26\.\S+\)\n$/;
+
+const config = `
+[runner]
+url = "http://127.0.0.1:7042"
+runtime = "host"
+
+[host]
+unisolated = true
+command = ["/usr/bin/plan42", "sample-agent"]
+
+[queues]
+drain_time = "1s"
+poll_wait = "2s"
+`;
+
+suite('packages', { timeout: 600_000 }, () => {
+  let dir: TempDir;
+  let names: string[];
+  let machine: SystemdMachine | undefined;
+  let ready = false;
+
+  before(async () => {
+    dir = await makeTempDir();
+  });
+  after(async () => {
+    await machine?.[Symbol.asyncDispose]();
+    await dir[Symbol.asyncDispose]();
+  });
+
+  const named = (pattern: RegExp) => {
+    const name = names.find((candidate) => pattern.test(candidate));
+    assert.ok(name, `${pattern} is not among ${names.join()}`);
+    return join(packages, name);
+  };
+
+  test('are made, with their sums', async (t) => {
+    if (process.platform !== 'linux') return t.skip('made on Linux here');
+    if (!(await requiresCommands(t, 'patchelf', 'strip', 'dpkg-deb', 'npm'))) return;
+    await run(process.execPath, [join(root, 'scripts/package.ts')]);
+    names = await readdir(packages);
+    const sums = await readFile(named(/^SHA256SUMS-linux-/), 'utf8');
+    assert.deepEqual(
+      sums.match(/(?<= {2}).+$/gm)?.toSorted(),
+      names.filter((name) => !name.startsWith('SHA256SUMS')).toSorted(),
+    );
+    ready = true;
+  });
+
+  test('the tarball needs nothing but the C library', async (t) => {
+    const engines = await requires(t, 'podman');
+    if (!engines || !ready) return t.skip();
+    const { env } = engines.podman;
+    const rootfs = join(dir.path, 'rootfs');
+    await mkdir(join(rootfs, 'opt'), { recursive: true });
+    await run('tar', ['-xzf', named(/^plan42-.*\.tar\.gz$/), '-C', join(rootfs, 'opt'), '--strip-components=1']);
+    const linked = await run('ldd', [join(rootfs, 'opt/bin/plan42')]);
+    const system = [...linked.matchAll(/(?:=> )?(\/\S+) \(0x/g)].map(([, path = '']) => path);
+    const libc = system.filter((path) => !path.startsWith(rootfs));
+    assert.ok(!libc.some((path) => /stdc\+\+|gcc|atomic/.test(path)), libc.join());
+    for (const path of libc) {
+      await mkdir(dirname(join(rootfs, path)), { recursive: true });
+      await copyFile(path, join(rootfs, path));
+    }
+    const archive = join(dir.path, 'rootfs.tar');
+    await run('tar', ['-cf', archive, '-C', rootfs, '.']);
+    await run('podman', ['import', archive, 'localhost/plan42-libc-only'], { env });
+    const inside = (...command: string[]) =>
+      run('podman', ['run', '--rm', '--network', 'none', 'localhost/plan42-libc-only', ...command], { env });
+    assert.match(await inside('/opt/bin/plan42', '--version'), versionText);
+    assert.match(await inside('/opt/bin/plan42-runner', '--version'), versionText);
+    assert.match(await inside('/opt/bin/plan42-runner-config', '--help'), /^Usage: plan42-runner-config /);
+    assert.match(await inside('/opt/bin/plan42', 'runner', 'exec', '--help'), /^Usage: plan42-runner /);
+    const doc = await readdir(join(rootfs, 'opt/share/doc/plan42'));
+    assert.ok(doc.includes('THIRD-PARTY-NOTICES.txt') && doc.includes('sbom.cdx.json'), doc.join());
+    const executable = await readFile(join(rootfs, 'opt/bin/plan42'));
+    assert.equal(executable.includes(root), false, 'it has the path of its sources inside');
+  });
+
+  test('the executable has the same bytes wherever and whenever it is built', async (t) => {
+    if (!ready) return t.skip();
+    const again = await buildExecutable(join(dir.path, 'elsewhere'));
+    assert.ok((await readFile(again.path)).equals(await readFile(join(dir.path, 'rootfs/opt/bin/plan42'))));
+  });
+
+  test('the npm package works with npx', async (t) => {
+    if (!ready) return t.skip();
+    const env = { npm_config_cache: join(dir.path, 'npm'), npm_config_update_notifier: 'false' };
+    const tarball = named(/^plan42-cli-.*\.tgz$/);
+    for (const command of ['plan42', 'plan42-runner', 'plan42-runner-config']) {
+      const args = ['exec', '--offline', '--yes', `--package=${tarball}`, '--', command, '--version'];
+      assert.match(await run('npm', args, { env }), versionText);
+    }
+  });
+
+  test('the Debian package does the main job on a machine without Node.js', async (t) => {
+    if (!ready) return t.skip();
+    machine = await SystemdMachine.boot(t, ['/mnt/checkout']);
+    if (!machine) return;
+    const m = machine;
+    const ann = (...command: string[]) => m.must(command, { as: 'ann' });
+    assert.notEqual((await m.run(['sh', '-c', 'command -v node'])).exitCode, 0);
+    await m.must(['dpkg', '--install', named(/\.deb$/).replace(root, '/mnt/checkout')]);
+    await m.must(['useradd', '--create-home', '--shell', '/bin/bash', 'ann']);
+    await m.must(['loginctl', 'enable-linger', 'ann']);
+    await eventually(async () => (await m.run(['systemctl', 'is-active', 'user@1000'])).exitCode === 0, 30_000);
+
+    assert.match(await ann('plan42', '--version'), versionText);
+    await m.must(['systemd-run', '--unit=server', '--uid=ann', '--setenv=HOME=/home/ann', 'plan42', 'server', 'start']);
+    await eventually(async () => (await m.run(['test', '-e', '/home/ann/.local/share/plan42-server'])).exitCode === 0);
+    await m.writeFile('/home/ann/.config/plan42-runner.toml', config, { as: 'ann' });
+    const token = await eventually(async () => {
+      const { exitCode, stdout } = await m.run(['plan42', 'server', 'token', 'create'], { as: 'ann' });
+      return exitCode === 0 && stdout.trim();
+    }, 30_000);
+    await ann('sh', '-c', 'printf %s "$1" | plan42 runner config set runner.token', 'sh', token);
+    assert.match(await ann('plan42', 'runner', 'enable'), /^The runner was started/);
+    const task = ['task', 'create', '--image', 'any/agent', '--prompt', 'How many words are these?', '--follow'];
+    assert.match(await ann('plan42', 'server', ...task), /Your prompt has 5 words in 1 line\./);
+    assert.match(await ann('plan42', 'runner', 'job', 'list', '-a'), /plan42-[0-9a-f-]{36}-1/);
+    assert.match(await ann('plan42', 'runner', 'doctor'), /^ok +Service /m);
+    await ann('plan42', 'runner', 'disable');
+
+    await m.must(['dpkg', '--remove', 'plan42']);
+    const left = await m.must([
+      'find',
+      '/',
+      '-xdev',
+      '-name',
+      '*plan42*',
+      '-not',
+      '-path',
+      '/mnt/*',
+      '-not',
+      '-path',
+      '/proc/*',
+    ]);
+    const outside = left.split('\n').filter((path) => path !== '' && !path.startsWith('/home/ann/'));
+    // dpkg's own list of what it has removed goes with --purge.
+    assert.deepEqual(
+      outside.filter((path) => !path.startsWith('/var/lib/dpkg/') && !path.startsWith('/tmp/')),
+      [],
+    );
+    assert.match(left, /^\/home\/ann\/\.config\/plan42-runner\.toml$/m);
+  });
+});

@@ -1,0 +1,52 @@
+import { readFile, writeFile } from 'node:fs/promises';
+import { join } from 'node:path';
+import { fakeDocker } from './fake-docker.ts';
+import { makeTempDir } from './temp-dir.ts';
+import { startTerminal, type Terminal, type TerminalOptions } from './terminal.ts';
+
+export const configScreen = join(import.meta.dirname, '../../bin/plan42-runner-config');
+
+export interface ScreenOptions extends Pick<TerminalOptions, 'columns' | 'rows'> {
+  /** What the file says before; no file unless given. */
+  config?: string;
+  args?: readonly string[];
+  env?: NodeJS.ProcessEnv;
+}
+
+/** The real configuration screen in a real terminal. */
+export interface ScreenTest extends AsyncDisposable {
+  terminal: Terminal;
+  file: string;
+  /** What the file says now; undefined when there is none. */
+  saved(): Promise<string | undefined>;
+  /** Waits until the program has ended and the terminal is the shell's again. Resolves with the exit code and what is to be seen. */
+  left(): Promise<{ exitCode: number; screen: string }>;
+}
+
+// Afterwards the terminal is looked at as a shell would find it.
+const shell = '"$@"; echo "exit code $?"; exec cat';
+
+/** Docker is ready in it, podman is missing, and nothing of this machine counts. */
+export async function startScreen({ config, args = [], env = {}, ...size }: ScreenOptions = {}): Promise<ScreenTest> {
+  await using resources = new AsyncDisposableStack();
+  const dir = resources.use(await makeTempDir('plan42-screen-'));
+  const file = join(dir.path, 'plan42-runner.toml');
+  if (config !== undefined) await writeFile(file, config, { mode: 0o600 });
+  const command = ['/bin/sh', '-c', shell, 'sh', configScreen, '-c', file, ...args];
+  const path = await fakeDocker(dir.path);
+  const terminal = resources.use(
+    await startTerminal({ command, ...size, env: { HOME: dir.path, PATH: path, ...env } }),
+  );
+  const owned = resources.move();
+  return {
+    terminal,
+    file,
+    saved: () => readFile(file, 'utf8').catch(() => undefined),
+    left: async () => {
+      const screen = await terminal.shows(/exit code \d+/);
+      if (await terminal.isFullScreen()) throw new Error('the terminal is still full-screen');
+      return { exitCode: Number(/exit code (\d+)/.exec(screen)?.[1]), screen };
+    },
+    [Symbol.asyncDispose]: () => owned.disposeAsync(),
+  };
+}

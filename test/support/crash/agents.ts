@@ -1,0 +1,113 @@
+import { setTimeout as delay } from 'node:timers/promises';
+import type { TestControlPlane } from '../control-plane.ts';
+import { startTestServer } from '../http-server.ts';
+import { getTurn, jobIdOf } from '../tasks.ts';
+
+/** How an agent ends: by itself, with its turn finished or not; or by a signal from outside. */
+export type AgentEnd = { kind: 'exit'; code: number } | { kind: 'finish'; code: number } | { kind: 'signal' };
+
+export interface AgentPlan {
+  key: string;
+  lines: number;
+  linePauseMs: number;
+  end: AgentEnd;
+  /** Exits with its code as soon as it is asked to end. Otherwise it does not care. */
+  endsOnTerm?: boolean;
+}
+
+export interface PlannedJob {
+  plan: AgentPlan;
+  jobId: string;
+  taskId: string;
+}
+
+/** What agents themselves tell, so that it does not come from the runner. */
+export interface AgentDesk extends AsyncDisposable {
+  /** By key. */
+  readonly starts: ReadonlyMap<string, number>;
+  /** Most agents that were at work at the same time. */
+  readonly mostAtWork: number;
+  /** Creates a task whose agent follows the plan. */
+  start(plan: AgentPlan, image: string): Promise<PlannedJob>;
+  /** Called with what agents tell: `start`, `end`. */
+  onCall: (what: string, key: string) => unknown;
+}
+
+export interface DeskOptions {
+  plane: TestControlPlane;
+  /** Kills the agent of a job from outside; undefined when it does that itself. */
+  killAgent: ((jobId: string) => Promise<unknown>) | undefined;
+}
+
+export async function startAgentDesk({ plane, killAgent }: DeskOptions): Promise<AgentDesk> {
+  const starts = new Map<string, number>();
+  const atWork = new Set<string>();
+  const tasks = new Map<string, PromiseWithResolvers<string>>();
+  let mostAtWork = 0;
+  const taskOf = (key: string) => {
+    const task = tasks.get(key) ?? Promise.withResolvers<string>();
+    tasks.set(key, task);
+    return task;
+  };
+  const http = await startTestServer(async (response, { url }) => {
+    const [, what = '', key = ''] = url.split('/');
+    if (what === 'start') {
+      starts.set(key, (starts.get(key) ?? 0) + 1);
+      mostAtWork = Math.max(mostAtWork, atWork.add(key).size);
+    }
+    if (what === 'end') atWork.delete(key);
+    if (what === 'finish') await finishTurn(plane, await taskOf(key).promise);
+    if (what === 'kill') void killAgent?.(jobIdOf(await taskOf(key).promise));
+    response.end('ok');
+    desk.onCall(what, key);
+  });
+  const desk: AgentDesk = {
+    starts,
+    get mostAtWork() {
+      return mostAtWork;
+    },
+    start: async (plan, image) => {
+      const EnvironmentId = await plane.newEnvironment({ DockerImage: image });
+      const Prompt = `@@${agentScript(plan, http.port, killAgent === undefined)}@@`;
+      const taskId = await plane.newTask({ EnvironmentId, Prompt });
+      taskOf(plan.key).resolve(taskId);
+      return { plan, taskId, jobId: jobIdOf(taskId) };
+    },
+    onCall: () => {},
+    [Symbol.asyncDispose]: () => http[Symbol.asyncDispose](),
+  };
+  return desk;
+}
+
+function agentScript(
+  { key, lines, linePauseMs, end, endsOnTerm }: AgentPlan,
+  port: number,
+  killsItself: boolean,
+): string {
+  const tell = (what: string) => `busybox wget -q -O /dev/null http://127.0.0.1:${port}/${what}/${key} || exit 99`;
+  const pause = linePauseMs === 0 ? '' : `sleep ${linePauseMs / 1000}; `;
+  const say = `i=1; while [ $i -le ${lines} ]; do echo line $i; i=$((i+1)); ${pause}done`;
+  const trap = endsOnTerm ? `trap 'exit ${exitCodeOf(end)}' TERM` : 'true';
+  return [trap, tell('start'), say, tell('end'), ...lastWords(end, tell, killsItself)].join('; ');
+}
+
+export function exitCodeOf(end: AgentEnd): number {
+  return end.kind === 'signal' ? 137 : end.code;
+}
+
+function lastWords(end: AgentEnd, tell: (what: string) => string, killsItself: boolean): string[] {
+  if (end.kind === 'exit') return [`exit ${end.code}`];
+  if (end.kind === 'finish') return [tell('finish'), `exit ${end.code}`];
+  return killsItself ? ['kill -9 $$'] : [tell('kill'), 'sleep 60'];
+}
+
+/** What an agent does with its token. */
+async function finishTurn(plane: TestControlPlane, taskId: string): Promise<void> {
+  for (;;) {
+    const { Version, TurnIndex } = await getTurn(plane, taskId);
+    const body = { Status: 'Completed', OutputMessage: 'done', CompletedAt: new Date().toISOString() };
+    const { status } = await plane.call('PATCH', `tasks/${taskId}/turns/${TurnIndex}`, { ifMatch: Version, body });
+    if (status === 200) return;
+    await delay(5);
+  }
+}

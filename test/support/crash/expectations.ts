@@ -1,0 +1,95 @@
+import assert from 'node:assert/strict';
+import { readdir, readFile } from 'node:fs/promises';
+import { hostname } from 'node:os';
+import { join } from 'node:path';
+import type { TestControlPlane } from '../control-plane.ts';
+import { eventually } from '../eventually.ts';
+import type { FaultProxy } from '../fault-proxy.ts';
+import { getTurn } from '../tasks.ts';
+import { type AgentDesk, type AgentEnd, exitCodeOf, type PlannedJob } from './agents.ts';
+
+export interface Evidence {
+  plane: TestControlPlane;
+  proxy: FaultProxy;
+  desk: AgentDesk;
+  /** Of the runner. */
+  stateDir: string;
+  /** Names of all containers, running or not; none on the host. */
+  listContainers: () => Promise<string[]>;
+}
+
+/** A job was started once, ended with the truth, once, and its log is whole. */
+export async function assertJobTold(job: PlannedJob, { plane, proxy, desk, stateDir }: Evidence): Promise<void> {
+  const { plan, jobId, taskId } = job;
+  const turn = await getTurn(plane, taskId);
+  const finals = proxy.calls.filter(
+    ({ turn: update, serverStatus }) =>
+      update?.taskId === taskId && serverStatus === 200 && /^(Failed|Completed)$/.test(update.Status ?? ''),
+  );
+  const log = await readFile(join(stateDir, 'logs', `${jobId}.log`), 'utf8');
+  const record = JSON.parse(await readFile(join(stateDir, 'jobs/finished', `${jobId}.json`), 'utf8'));
+  const found = {
+    starts: desk.starts.get(plan.key),
+    status: turn.Status,
+    message: turn.ErrorMessage ?? '',
+    // Where the runner was killed in the middle of the call, the proxy may not know how it ended.
+    isToldTwice: finals.length > 1,
+    exitCode: record.exitCode,
+    // The supervising shell adds what it says of a signal.
+    log: rangesOf(log.split('\n').filter((line) => line.startsWith('line '))),
+  };
+  const isFinished = plan.end.kind === 'finish';
+  assert.deepEqual(found, {
+    starts: 1,
+    status: isFinished ? 'Completed' : 'Failed',
+    message: isFinished ? '' : `${messageOf(plan.end)} Its log is on ${hostname()}: plan42 runner job logs ${jobId}`,
+    isToldTwice: false,
+    exitCode: exitCodeOf(plan.end),
+    log: plan.endsOnTerm ? [/^1-\d+$/.exec(found.log[0] ?? '')?.[0]] : plan.lines === 0 ? [] : [`1-${plan.lines}`],
+  });
+}
+
+/** `line 1`, `line 2`, `line 4` as `1-2`, `4-4`. */
+function rangesOf(lines: readonly string[]): string[] {
+  const ranges: { first: number; last: number }[] = [];
+  for (const number of lines.map((line) => Number(line.slice('line '.length)))) {
+    const range = ranges.at(-1);
+    if (range?.last === number - 1) range.last = number;
+    else ranges.push({ first: number, last: number });
+  }
+  return ranges.map(({ first, last }) => `${first}-${last}`);
+}
+
+function messageOf(end: AgentEnd): string {
+  const code = exitCodeOf(end);
+  if (end.kind === 'signal') return `The agent was ended by SIGKILL (exit code ${code}) before it finished its turn.`;
+  return `The agent ended with exit code ${code} without finishing its turn.`;
+}
+
+/** Once the jobs are over, nothing of them is left but their records and logs. */
+export async function assertNothingLeft(jobs: readonly PlannedJob[], { stateDir, listContainers }: Evidence) {
+  assert.deepEqual(await readdir(join(stateDir, 'jobs/active')), []);
+  const jobIds = jobs.map(({ jobId }) => jobId);
+  assert.deepEqual(
+    (await listContainers()).filter((name) => jobIds.includes(name)),
+    [],
+  );
+  // An engine takes a moment to clean up after itself.
+  await eventually(async () => (await processesOf(jobIds)).length === 0, 10_000).catch(async () =>
+    assert.deepEqual(await processesOf(jobIds), []),
+  );
+}
+
+/** Command lines of processes that know one of the jobs: by an argument, or by their environment. */
+async function processesOf(jobIds: readonly string[]): Promise<string[]> {
+  const found: string[] = [];
+  for (const pid of (await readdir('/proc')).filter((name) => /^\d+$/.test(name))) {
+    const [commandLine, environment] = await Promise.all(
+      ['cmdline', 'environ'].map((file) => readFile(`/proc/${pid}/${file}`, 'utf8').catch(() => '')),
+    );
+    if (jobIds.some((id) => commandLine?.includes(id) || environment?.includes(`PLAN42_JOB_ID=${id}\0`))) {
+      found.push(`${pid} ${commandLine?.replaceAll('\0', ' ')}`);
+    }
+  }
+  return found;
+}

@@ -1,0 +1,133 @@
+import { mkdir, mkdtemp, readdir, rm } from 'node:fs/promises';
+import { tmpdir } from 'node:os';
+import { join } from 'node:path';
+import type { TestContext } from 'node:test';
+import { defaultTiming } from '../../../src/server/timing.ts';
+import { startControlPlane } from '../control-plane.ts';
+import { type Env, run } from '../engines/processes.ts';
+import { requires } from '../engines-client.ts';
+import { eventually } from '../eventually.ts';
+import { FaultProxy } from '../fault-proxy.ts';
+import { RunnerProcess } from '../runner-process.ts';
+import { untilOver } from '../tasks.ts';
+import { type AgentPlan, type PlannedJob, startAgentDesk } from './agents.ts';
+import type { Evidence } from './expectations.ts';
+import { startHoldingRegistry } from './holding-registry.ts';
+import { makePausingEngine } from './pausing-engine.ts';
+import type { CrashScene } from './windows.ts';
+
+export type CrashRuntime = 'docker' | 'podman' | 'host';
+
+// A turn whose acceptance was lost in a crash is sent again soon.
+const timing = {
+  ...defaultTiming,
+  runnerAnswerTimeoutMs: 1000,
+  invocationRetry: { minMs: 20, maxMs: 200 },
+  maxInvocationAttempts: 1000,
+  healthCheckIntervalMs: 1000,
+  healthCheckTimeoutMs: 3000,
+};
+
+/** A runner that is killed and started again on the same folder, and all it works with. */
+export interface CrashSetting extends CrashScene, Evidence, AsyncDisposable {
+  image: string;
+  runner: () => RunnerProcess;
+  /** SIGKILL, and a new one as soon as it is gone. */
+  kill: () => Promise<void>;
+  restart: () => Promise<void>;
+  start: (plans: readonly AgentPlan[]) => Promise<PlannedJob[]>;
+  /** Resolves when the turns are over and the runner has put everything away. */
+  untilOver: (jobs: readonly PlannedJob[], timeoutMs?: number) => Promise<void>;
+  /** Of all runners so far. */
+  log: () => string;
+}
+
+/** Where containers are to run. */
+export interface EngineUnderTest {
+  env: Env;
+  registry: string;
+  image: string;
+}
+
+export interface CrashOptions {
+  runtime: CrashRuntime;
+  /** Undefined on the host. */
+  engine: EngineUnderTest | undefined;
+  maxJobs: number;
+  /** Called before the runner is started. */
+  prepareState?: (stateDir: string) => Promise<void>;
+}
+
+/** The engine of this test run; without it skips the test and returns undefined. */
+export async function requireEngine(t: TestContext, name: 'docker' | 'podman'): Promise<EngineUnderTest | undefined> {
+  const found = await requires(t, name, 'registry');
+  return found && { env: found[name].env, registry: found.registry, image: found.images.agent };
+}
+
+export async function setUpCrash(setUp: CrashOptions): Promise<CrashSetting> {
+  const { runtime, engine: engineUnderTest, maxJobs, prepareState } = setUp;
+  await using undo = new AsyncDisposableStack();
+  const folder = await mkdtemp(join(tmpdir(), 'plan42-crash-'));
+  undo.defer(() => rm(folder, { recursive: true, force: true }));
+  const stateDir = join(folder, 'runner/state');
+  for (const name of [join(folder, 'tmp'), stateDir]) await mkdir(name, { recursive: true });
+  await prepareState?.(stateDir);
+
+  const engineEnv = engineUnderTest?.env ?? {};
+  const registry = engineUnderTest && undo.use(await startHoldingRegistry(engineUnderTest.registry));
+  const pausing = join(folder, 'bin');
+  const PATH = engineUnderTest ? await makePausingEngine(runtime, pausing) : process.env['PATH'];
+  const env = { ...engineEnv, PATH, TMPDIR: join(folder, 'tmp') };
+  const engine = (...args: string[]) => run(runtime, args, { env: engineEnv });
+
+  const plane = undo.use(await startControlPlane({ timing }));
+  const proxy = undo.use(await FaultProxy.start(() => plane.server.url));
+  const killAgent = engineUnderTest && ((jobId: string) => engine('kill', '--signal', 'KILL', jobId));
+  const desk = undo.use(await startAgentDesk({ plane, killAgent }));
+  const options = {
+    url: proxy.url,
+    token: await plane.newToken(),
+    runtime,
+    config: configure(maxJobs),
+    env,
+    folder: join(folder, 'runner'),
+  };
+  let runner = await RunnerProcess.start(options);
+  undo.defer(() => runner[Symbol.asyncDispose]());
+  await runner.ready();
+  let earlier = '';
+
+  const image = registry ? engineUnderTest.image.replace(engineUnderTest.registry, registry.host) : 'example/agent';
+  const owned = undo.move();
+  return {
+    ...{ stateDir, plane, proxy, desk, registry, image },
+    pauseFile: engineUnderTest && join(pausing, 'pause'),
+    listContainers: async () =>
+      engineUnderTest ? (await engine('ps', '--all', '--format', '{{.Names}}')).split('\n') : [],
+    runner: () => runner,
+    kill: async () => {
+      await runner.stop('SIGKILL');
+      earlier = `${earlier}${runner.log}--- SIGKILL\n`.slice(-200_000);
+    },
+    restart: async () => {
+      runner = await RunnerProcess.start(options);
+    },
+    start: (plans) => Promise.all(plans.map((plan) => desk.start(plan, image))),
+    untilOver: async (jobs, timeoutMs = 60_000) => {
+      for (const { taskId } of jobs) await untilOver(plane, taskId, timeoutMs);
+      await runner.ready();
+      await eventually(async () => (await readdir(join(stateDir, 'jobs/active'))).length === 0, 30_000);
+    },
+    log: () => earlier + runner.log,
+    [Symbol.asyncDispose]: () => owned.disposeAsync(),
+  };
+}
+
+function configure(maxJobs: number): string {
+  const agent = join(import.meta.dirname, '../engines/agent-wrapper.sh');
+  return [
+    `[jobs]\nmax_jobs = ${maxJobs}\nnetwork = "host"\nmin_free_gib = 0`,
+    `[host]\nunisolated = true\ncommand = ["/bin/sh", "${agent}"]`,
+    '[queues]\npoll_wait = "1s"\ndrain_time = "300ms"\n',
+  ].join('\n');
+}

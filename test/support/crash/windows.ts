@@ -1,0 +1,104 @@
+/** The moments of a job's life at which a runner is killed. */
+import { rm, writeFile } from 'node:fs/promises';
+import type { FaultProxy, ProxiedCall } from '../fault-proxy.ts';
+import { faults } from '../faults.ts';
+import type { AgentDesk } from './agents.ts';
+import type { HoldingRegistry } from './holding-registry.ts';
+import { type JobEvent, watchJobs } from './job-events.ts';
+
+export interface CrashScene {
+  stateDir: string;
+  proxy: FaultProxy;
+  desk: AgentDesk;
+  /** Undefined on the host, where nothing is pulled or made. */
+  registry: HoldingRegistry | undefined;
+  /** Makes the engine pause between making and starting a container while it exists. */
+  pauseFile: string | undefined;
+}
+
+/** Calls `hit` in its moment; disposing puts things right again. */
+export type CrashWindow = (scene: CrashScene, hit: () => void) => Promise<AsyncDisposable>;
+
+const isFinal = ({ turn }: ProxiedCall) => /^(Failed|Completed)$/.test(turn?.Status ?? '');
+
+export const crashWindows: Readonly<Record<string, CrashWindow>> = {
+  'before the record is on disk': onFile('draft'),
+  'when the record is on disk': onFile('job'),
+  'before the acceptance is told': onCall(({ kind }) => kind === 'answer', 'dropped'),
+  'when the acceptance is told, but not confirmed': onCall(({ kind }) => kind === 'answer', 'reset'),
+  'while it waits for a slot': onCall(({ turn }) => turn?.Status?.startsWith('Waiting') === true, 'reset'),
+  'while it is pulled': async (scene, hit) => {
+    const { registry } = scene;
+    if (registry === undefined) return onAgent('start')(scene, hit);
+    const { promise, resolve } = Promise.withResolvers<void>();
+    registry.onPull = () => {
+      hit();
+      return promise;
+    };
+    return {
+      [Symbol.asyncDispose]: async () => {
+        registry.onPull = () => undefined;
+        resolve();
+      },
+    };
+  },
+  'when its input is written': onFile('input.json'),
+  'when its mark is made': onFile('supervisor.new'),
+  'when its supervisor runs': onFile('supervisor.running'),
+  'between create and start': async (scene, hit) => {
+    if (scene.pauseFile === undefined) return onFile('supervisor.running')(scene, hit);
+    await writeFile(scene.pauseFile, '');
+    const watching = await onFile('container-id')(scene, hit);
+    return {
+      [Symbol.asyncDispose]: async () => {
+        await watching[Symbol.asyncDispose]();
+        await rm(scene.pauseFile ?? '', { force: true });
+      },
+    };
+  },
+  'when its agent begins': onAgent('start'),
+  'when its agent is about to end': onAgent('end'),
+  'when its agent has ended': onFile('supervisor.exited'),
+  'before its end is told': onCall(isFinal, 'dropped'),
+  'when its end is told, but not confirmed': onCall(isFinal, 'reset'),
+  'when it is finished': onFile('finished'),
+};
+
+function onFile(prefix: string): CrashWindow {
+  return async ({ stateDir }, hit) => {
+    const onEvent: JobEvent = (name) => name.startsWith(prefix) && hit();
+    const watching = await watchJobs(stateDir, onEvent);
+    return { [Symbol.asyncDispose]: async () => watching[Symbol.dispose]() };
+  };
+}
+
+/** In the moment in which the proxy has the call: before the server has seen it, or when it has done it. */
+function onCall(isIt: (call: ProxiedCall) => boolean, fault: 'dropped' | 'reset'): CrashWindow {
+  return async ({ proxy }, hit) => {
+    let isDue = true;
+    proxy.plan = (call) => {
+      if (!isDue || !isIt(call)) return faults.none;
+      isDue = false;
+      // What is to be done goes on for a moment, as it does at the other end of a connection that breaks.
+      if (fault === 'dropped') hit();
+      else setTimeout(hit, 3);
+      return faults[fault];
+    };
+    return {
+      [Symbol.asyncDispose]: async () => {
+        proxy.plan = () => faults.none;
+      },
+    };
+  };
+}
+
+function onAgent(event: string): CrashWindow {
+  return async ({ desk }, hit) => {
+    desk.onCall = (what) => what === event && hit();
+    return {
+      [Symbol.asyncDispose]: async () => {
+        desk.onCall = () => {};
+      },
+    };
+  };
+}

@@ -1,0 +1,32 @@
+/**
+ * Stands in for the virtual machine of one container: it goes on when the client that started it is gone, though nobody
+ * reads the output then, and it ends with its first process.
+ */
+import { spawn } from 'node:child_process';
+import { once } from 'node:events';
+import { constants } from 'node:os';
+import { FakeState } from './state.ts';
+
+const [dir = '', id = ''] = process.argv.slice(2);
+const state = new FakeState(dir);
+const container = state.readContainer(id);
+if (!container) throw new Error(`no container ${id}`);
+const [program = '', ...args] = container.command;
+
+for (const stream of [process.stdout, process.stderr]) stream.on('error', () => {});
+const child = spawn(program, args, { stdio: ['inherit', 'pipe', 'pipe'], detached: true, cwd: '/' });
+child.stdout.on('data', (chunk) => process.stdout.write(chunk));
+child.stderr.on('data', (chunk) => process.stderr.write(chunk));
+const { pid } = child;
+if (pid === undefined) throw new Error(`cannot run ${program}`);
+state.writeContainer({ ...container, state: 'running', pid, startedDate: new Date().toISOString() });
+const [code, signal] = (await once(child, 'exit')) as [number | null, NodeJS.Signals | null];
+try {
+  process.kill(-pid, 'SIGKILL');
+} catch {
+  // Nothing is left of it.
+}
+const { pid: _, ...stopped } = state.readContainer(id) ?? container;
+// Unless it has been deleted by force.
+if (state.readContainer(id)) state.writeContainer({ ...stopped, state: 'stopped' });
+process.exitCode = code ?? 128 + constants.signals[signal ?? 'SIGKILL'];

@@ -1,0 +1,153 @@
+import { seededRandom } from '../random.ts';
+
+/** The fields of GitHub's GraphQL schema that feedback is made of; lists are served as connections. */
+export interface Comment {
+  __typename: 'PullRequestReviewComment' | 'IssueComment';
+  id: string;
+  author: Actor | null;
+  body: string;
+  createdAt: string;
+  isMinimized: boolean;
+  minimizedReason: string | null;
+  diffHunk?: string;
+  path?: string;
+  commit?: { oid: string } | null;
+  startLine?: number | null;
+  originalStartLine?: number | null;
+}
+
+interface Actor {
+  __typename: 'User' | 'Bot';
+  login: string;
+}
+
+export interface Thread {
+  __typename: 'PullRequestReviewThread';
+  id: string;
+  isResolved: boolean;
+  comments: Comment[];
+}
+
+interface Review {
+  __typename: 'PullRequestReview';
+  id: string;
+  author: Actor | null;
+  body: string;
+  createdAt: string;
+  commit: { oid: string } | null;
+}
+
+export interface PullRequest {
+  id: string;
+  reviewThreads: Thread[];
+  comments: Comment[];
+  reviews: Review[];
+}
+
+export interface Repo {
+  defaultBranch: string;
+  branches: string[];
+  pullRequests: Map<number, PullRequest>;
+}
+
+/** What is on a GitHub, and what one user of it sees. */
+export interface GithubState {
+  token: string;
+  login: string;
+  orgs: string[];
+  /** By `org/repo`. */
+  repos: Map<string, Repo>;
+  /** From an old `org/repo` to the new one. */
+  renamed: Map<string, string>;
+  /** Requests left in this hour. */
+  quota: number;
+  /** When the hour is over, in seconds. */
+  resetAt: number;
+}
+
+export function makeState(state: Partial<GithubState> = {}): GithubState {
+  return {
+    token: 'ghp_doublesecret0123456789',
+    login: 'octo',
+    orgs: ['acme'],
+    repos: new Map([['acme/app', makeRepo()]]),
+    renamed: new Map(),
+    quota: 5000,
+    resetAt: Math.floor(Date.now() / 1000) + 3600,
+    ...state,
+  };
+}
+
+export function makeRepo(repo: Partial<Repo> = {}): Repo {
+  return { defaultBranch: 'main', branches: ['main'], pullRequests: new Map(), ...repo };
+}
+
+const user = (login: string): Actor => ({ __typename: 'User', login });
+let lastId = 0;
+const newId = (kind: string) => {
+  lastId += 1;
+  return `${kind}_${lastId}`;
+};
+
+export function makeReviewComment(fields: Partial<Comment> = {}): Comment {
+  return {
+    __typename: 'PullRequestReviewComment',
+    id: newId('PRRC'),
+    author: user('ann'),
+    body: 'please rename',
+    createdAt: '2026-01-02T03:04:05Z',
+    isMinimized: false,
+    minimizedReason: null,
+    diffHunk: '@@ -1 +1 @@\n-a\n+b',
+    path: 'src/a.ts',
+    commit: { oid: 'a'.repeat(40) },
+    startLine: 3,
+    originalStartLine: 2,
+    ...fields,
+  };
+}
+
+export function makeThread(comments: Comment[], fields: Partial<Thread> = {}): Thread {
+  return { __typename: 'PullRequestReviewThread', id: newId('PRRT'), isResolved: false, comments, ...fields };
+}
+
+export function makeIssueComment(fields: Partial<Comment> = {}): Comment {
+  const { author, createdAt, isMinimized, minimizedReason } = makeReviewComment();
+  const said = { author, body: 'please explain', createdAt, isMinimized, minimizedReason };
+  return { __typename: 'IssueComment', id: newId('IC'), ...said, ...fields };
+}
+
+export function makeReview(fields: Partial<Review> = {}): Review {
+  const { author, createdAt } = makeReviewComment();
+  const commit = { oid: 'b'.repeat(40) };
+  return { __typename: 'PullRequestReview', id: newId('PRR'), author, body: 'fine', createdAt, commit, ...fields };
+}
+
+export interface Sizes {
+  threads: number;
+  /** Of each thread. */
+  threadComments: (thread: number) => number;
+  comments: number;
+  reviews: number;
+}
+
+/** A pull request that people talked about a lot; every body says which it is. */
+export function makePullRequest({ threads, threadComments, comments, reviews }: Sizes): PullRequest {
+  const random = seededRandom(7);
+  const author = () => user(['ann', 'ben', 'cleo'][Math.floor(random() * 3)] ?? '');
+  const many = <T>(count: number, make: (index: number) => T) =>
+    Array.from({ length: count }, (_, index) => make(index));
+  return {
+    id: newId('PR'),
+    reviewThreads: many(threads, (thread) =>
+      makeThread(
+        many(threadComments(thread), (index) => makeReviewComment({ author: author(), body: `t${thread}c${index}` })),
+        { isResolved: random() < 0.5 },
+      ),
+    ),
+    comments: many(comments, (index) => makeIssueComment({ author: author(), body: `c${index}` })),
+    reviews: many(reviews, (index) => makeReview({ author: author(), body: `r${index}` })),
+  };
+}
+
+export const noDiscussion: Sizes = { threads: 0, threadComments: () => 0, comments: 0, reviews: 0 };

@@ -1,0 +1,51 @@
+import { type ChildProcess, spawn } from 'node:child_process';
+import { once } from 'node:events';
+import { join } from 'node:path';
+
+const executable = join(import.meta.dirname, '../../bin/plan42');
+
+/** The real `plan42 server start`, as `make build` leaves it. */
+export class ServerProcess implements AsyncDisposable {
+  readonly url: string;
+  readonly dataDir: string;
+  /** As it is printed at the start: good once. */
+  readonly signInUrl: string;
+  readonly #child: ChildProcess;
+
+  private constructor(child: ChildProcess, dataDir: string, { url, signInUrl }: { url: string; signInUrl: string }) {
+    this.#child = child;
+    this.dataDir = dataDir;
+    this.url = url;
+    this.signInUrl = signInUrl;
+  }
+
+  /** @param port 0 takes any free one */
+  static async start(dataDir: string, port = 0): Promise<ServerProcess> {
+    const args = ['server', 'start', '--listen', `127.0.0.1:${port}`, '--data', dataDir, '--log-level', 'debug'];
+    const child = spawn(executable, args, { stdio: ['ignore', 'pipe', 'pipe'] });
+    let greeting = '';
+    child.stdout.setEncoding('utf8');
+    child.stderr.setEncoding('utf8').on('data', (text: string) => {
+      if (text.includes('#sign-in')) throw new Error(`a sign-in link in the log: ${text}`);
+    });
+    for await (const text of child.stdout) {
+      greeting += text;
+      if (!greeting.endsWith('stay.\n')) continue;
+      const url = /^Plan42 server: (\S+)$/m.exec(greeting)?.[1] ?? '';
+      const signInUrl = /^ {2}(\S+#sign-in=\S+)$/m.exec(greeting)?.[1] ?? '';
+      return new ServerProcess(child, dataDir, { url, signInUrl });
+    }
+    throw new Error(`the server ended: ${greeting}`);
+  }
+
+  /** Kills it, as a power cut would. */
+  async stop(): Promise<void> {
+    if (this.#child.exitCode !== null || this.#child.signalCode !== null) return;
+    this.#child.kill('SIGKILL');
+    await once(this.#child, 'exit');
+  }
+
+  async [Symbol.asyncDispose](): Promise<void> {
+    await this.stop();
+  }
+}

@@ -1,0 +1,283 @@
+/** The service under a real systemd: installed by an ordinary user, restarted, killed, rebooted, stopped, taken away. */
+import assert from 'node:assert/strict';
+import { after, suite, test } from 'node:test';
+import { eventually } from './support/eventually.ts';
+import { type Ran, SystemdMachine } from './support/systemd/machine.ts';
+
+// What means something to systemd or to a shell. Quotes it takes in arguments only, so that there are two ways.
+const checkout = '/opt/Plan 42% für $HOME & %h';
+const quotedCheckout = `/opt/"quoted" 'twice' %% $$ $X`;
+const config = (token: string) => `
+[runner]
+url = "http://127.0.0.1:7042"
+token = "${token}"
+runtime = "host"
+
+[host]
+unisolated = true
+command = ["/usr/local/bin/agent"]
+
+[queues]
+drain_time = "1s"
+poll_wait = "2s"
+`;
+const configFile = String.raw`/home/ann/"Konfig" ü $HOME %h \x41/plan42 runner.toml`;
+
+// Counts for as long as there is a file `hold`, so that a gap would show.
+const agent = `#!/bin/bash
+cat >/dev/null
+env | grep -E '^(NOTIFY|WATCHDOG|PLAN42)' | grep -v '^PLAN42_JOB_ID=' >/tmp/agent-env
+for ((i = 1; ; i++)); do echo "$i"; sleep 0.2; [[ -e /tmp/hold ]] || break; done
+exit 5
+`;
+// As the network does, it outlives users' services when the machine goes down.
+const server = `[Unit]
+Before=systemd-user-sessions.service
+[Service]
+ExecStart=/usr/local/bin/plan42 server start --data /var/lib/plan42-server
+[Install]
+WantedBy=multi-user.target
+`;
+
+let machine: SystemdMachine | undefined;
+after(() => machine?.[Symbol.asyncDispose]());
+
+const ann = (...command: string[]): Promise<Ran> => m().run(command, { as: 'ann' });
+const plan42 = (...args: string[]): Promise<Ran> => ann('plan42', ...args);
+const systemctl = (...args: string[]): Promise<string> =>
+  m().must(['systemctl', '--user', ...args], { as: 'ann', env: { XDG_RUNTIME_DIR: '/run/user/1000' } });
+const show = async (property: string) => (await systemctl('show', '--value', '-p', property, 'plan42-runner')).trim();
+const plan42Server = (...args: string[]) => m().must(['plan42', 'server', ...args, '--data', '/var/lib/plan42-server']);
+
+function m(): SystemdMachine {
+  assert.ok(machine);
+  return machine;
+}
+
+async function until(property: string, expected: RegExp): Promise<string> {
+  return eventually(async () => {
+    const value = await show(property);
+    return expected.test(value) && value;
+  }, 30_000);
+}
+
+async function startJob(): Promise<string> {
+  await m().must(['touch', '/tmp/hold']);
+  const id = (await plan42Server('task', 'create', '--image', 'any/agent', '--prompt', 'count')).trim();
+  await eventually(async () => (await jobLog(id)).includes('3\n'), 30_000);
+  return id;
+}
+
+const jobLog = async (id: string) =>
+  (await ann('cat', `/home/ann/.local/state/plan42-runner/logs/plan42-${id}-1.log`)).stdout;
+
+function untilFailed(id: string): Promise<{ ErrorMessage: string }> {
+  return eventually(async () => {
+    const turn = JSON.parse(await plan42Server('task', 'show', '--json', id)).Turns[0];
+    return turn.Status === 'Failed' && turn;
+  }, 30_000);
+}
+
+async function endJob(id: string): Promise<void> {
+  await m().must(['rm', '/tmp/hold']);
+  const turn = await untilFailed(id);
+  assert.match(turn.ErrorMessage, /exit code 5/);
+  const lines = (await jobLog(id)).trim().split('\n');
+  assert.deepEqual(
+    lines,
+    Array.from(lines, (_, i) => String(i + 1)),
+    'counted without a gap, and by one agent only',
+  );
+}
+
+suite('under systemd', { timeout: 420_000 }, () => {
+  test('a machine boots', async (t) => {
+    machine = await SystemdMachine.boot(t, [checkout, quotedCheckout]);
+    if (!machine) return;
+    // On cgroups v1, systemd in a container doesn't see when the last process of a user has ended, and waits.
+    await machine.writeFile('/etc/systemd/system/user@.service.d/quick.conf', '[Service]\nTimeoutStopSec=5s\n');
+    await machine.must(['systemctl', 'daemon-reload']);
+    await machine.must(['useradd', '--create-home', '--shell', '/bin/bash', 'ann']);
+    await machine.must(['ln', '-s', `${checkout}/bin/plan42`, '/usr/local/bin/plan42']);
+    await machine.writeFile('/etc/systemd/system/plan42-server.service', server);
+    await machine.must(['systemctl', 'enable', '--now', '--quiet', 'plan42-server']);
+    await machine.writeFile('/usr/local/bin/agent', agent);
+    await machine.must(['chmod', '755', '/usr/local/bin/agent']);
+  });
+
+  test('without a systemd of the user’s own, enable says how to get one', async (t) => {
+    if (!machine) return t.skip();
+    const { exitCode, stdout, stderr } = await plan42('runner', 'enable');
+    assert.deepEqual([exitCode, stdout], [6, '']);
+    assert.match(stderr, /^ERROR: .*does not answer: .*sudo loginctl enable-linger "\$USER".*plan42 runner exec.*\n$/);
+    await machine.must(['loginctl', 'enable-linger', 'ann']);
+    await eventually(async () => (await machine?.run(['systemctl', 'is-active', 'user@1000']))?.exitCode === 0, 30_000);
+  });
+
+  test('a wrong configuration is not installed', async (t) => {
+    if (!machine) return t.skip();
+    const missing = await plan42('runner', 'enable', '-c', configFile);
+    assert.deepEqual([missing.exitCode, missing.stderr.split('\n').length], [3, 2]);
+    await machine.writeFile(configFile, config('nonsense'), { as: 'ann' });
+    const refused = await plan42('runner', 'enable', '-c', configFile);
+    assert.equal(refused.exitCode, 4);
+    assert.match(refused.stderr, /^ERROR: the runner token is invalid/);
+    assert.equal(await show('LoadState'), 'not-found');
+    const stopped = await plan42('runner', 'stop');
+    assert.deepEqual([stopped.exitCode, stopped.stdout], [1, '']);
+    assert.match(stopped.stderr, /^ERROR: the service is not installed\. .*plan42 runner enable.*\n$/);
+  });
+
+  test('enable installs and starts it, and says so; a second time changes nothing', async (t) => {
+    if (!machine) return t.skip();
+    const token = await eventually(() => plan42Server('token', 'create').catch(() => undefined), 30_000);
+    await machine.writeFile(configFile, config(token.trim()), { as: 'ann' });
+    const { exitCode, stdout, stderr } = await plan42('runner', 'enable', '-c', configFile);
+    assert.deepEqual([exitCode, stderr], [0, '']);
+    assert.match(
+      stdout,
+      /^The runner was started \(process \d+: active \(running\).*\), and starts at every login\.\n/,
+    );
+    assert.ok(stdout.includes('/home/ann/.config/systemd/user/plan42-runner.service'), stdout);
+    assert.ok(!stdout.includes('linger'), 'it lingers already');
+    await until('StatusText', /^ready$/);
+    const pid = await show('MainPID');
+    const again = await plan42('runner', 'enable', '-c', configFile);
+    assert.match(again.stdout, /^The runner was running already/);
+    assert.equal(await show('MainPID'), pid);
+    const status = JSON.parse((await plan42('runner', 'enable', '--json', '-c', configFile)).stdout);
+    const { since, ...rest } = status;
+    assert.ok(Math.abs(Date.now() - Date.parse(since)) < 120_000, since);
+    assert.deepEqual(rest, {
+      manager: 'systemd',
+      installed: true,
+      enabled: true,
+      running: true,
+      pid: Number(pid),
+      exitCode: null,
+      detail: 'active (running), ready',
+      definition: '/home/ann/.config/systemd/user/plan42-runner.service',
+    });
+  });
+
+  test('enable starts a runner of another definition, whatever its path', async (t) => {
+    if (!machine) return t.skip();
+    const pid = await show('MainPID');
+    const { stdout, stderr } = await ann(`${quotedCheckout}/bin/plan42`, 'runner', 'enable', '-c', configFile);
+    assert.equal(stderr, '');
+    assert.match(stdout, /^The runner was started/);
+    const newPid = await show('MainPID');
+    assert.notEqual(newPid, pid);
+    const commandLine = (await machine.must(['cat', `/proc/${newPid}/cmdline`])).split('\0');
+    assert.deepEqual(commandLine.slice(-4), [
+      `${quotedCheckout}/dist/js/plan42-runner.mjs`,
+      '--config-file',
+      configFile,
+      '',
+    ]);
+    await plan42('runner', 'enable', '-c', configFile);
+  });
+
+  test('to somebody whose services end with the session, enable says how to keep them', async (t) => {
+    if (!machine) return t.skip();
+    const file = '/home/bob/.config/plan42-runner.toml';
+    await machine.must(['useradd', '--create-home', '--shell', '/bin/bash', 'bob']);
+    await machine.writeFile(file, await machine.must(['cat', configFile]));
+    await machine.must(['chown', '-R', 'bob:', '/home/bob']);
+    const { stdout, stderr } = await machine.run([
+      'su',
+      '--login',
+      'bob',
+      '-c',
+      'plan42 runner enable; plan42 runner disable',
+    ]);
+    assert.equal(stderr, '');
+    assert.match(
+      stdout,
+      /^The runner was started .*when you log out.*:\n {2}sudo loginctl enable-linger "\$USER"\nThe runner has stopped/s,
+    );
+  });
+
+  test('a job outlives restart, stop and start, and its end is reported', async (t) => {
+    if (!machine) return t.skip();
+    const first = await startJob();
+    assert.equal((await machine.must(['cat', '/tmp/agent-env'])).trim(), '', 'what is the runner’s own stays with it');
+    await systemctl('restart', 'plan42-runner');
+    await until('StatusText', /^ready$/);
+    await endJob(first);
+
+    const second = await startJob();
+    const stopped = await plan42('runner', 'stop');
+    assert.match(stopped.stdout, /^The runner has stopped\. Agents that were running go on/);
+    assert.equal(await show('ActiveState'), 'inactive');
+    assert.match((await plan42('runner', 'stop')).stdout, /^The runner was not running\.\n$/);
+    const before = await jobLog(second);
+    await eventually(async () => (await jobLog(second)).length > before.length);
+    assert.match((await plan42('runner', 'enable', '-c', configFile)).stdout, /^The runner was started/);
+    await endJob(second);
+  });
+
+  test('a killed runner comes back, and its job goes on', async (t) => {
+    if (!machine) return t.skip();
+    await machine.writeFile(
+      '/home/ann/.config/systemd/user/plan42-runner.service.d/quick.conf',
+      '[Service]\nRestartSec=1\nWatchdogSec=3\n',
+      { as: 'ann' },
+    );
+    await systemctl('daemon-reload');
+    const id = await startJob();
+    const pid = await show('MainPID');
+    await machine.must(['kill', '-9', pid]);
+    await until('MainPID', new RegExp(`^(?!(0|${pid})$)`));
+    await until('StatusText', /^ready$/);
+    await endJob(id);
+  });
+
+  test('a runner that hangs is replaced, and one that does not is left alone', async (t) => {
+    if (!machine) return t.skip();
+    const pid = await show('MainPID');
+    const lived = Number(await show('ExecMainStartTimestampMonotonic'));
+    // Longer than the watchdog's time.
+    await eventually(async () => {
+      const uptime = Number((await m().must(['cat', '/proc/uptime'])).split(' ')[0]) * 1e6;
+      return uptime - lived > 5e6;
+    }, 10_000);
+    assert.equal(await show('MainPID'), pid);
+    await machine.must(['kill', '-STOP', pid]);
+    await until('MainPID', new RegExp(`^(?!(0|${pid})$)`));
+    await until('StatusText', /^ready$/);
+  });
+
+  test('it starts again when the machine does, and reports the job that was cut off', async (t) => {
+    if (!machine) return t.skip();
+    const id = await startJob();
+    await machine.reboot();
+    await until('StatusText', /^ready$/);
+    const turn = await untilFailed(id);
+    assert.match(turn.ErrorMessage, /restart|ended|gone/, 'the job is not forgotten');
+  });
+
+  test('it keeps trying while something is wrong, and says what', async (t) => {
+    if (!machine) return t.skip();
+    await machine.must(['chmod', '-x', '/usr/local/bin/agent']);
+    await assert.rejects(systemctl('restart', 'plan42-runner'), /control process exited with error code/);
+    const { exitCode, stderr } = await plan42('runner', 'enable', '-c', configFile);
+    assert.equal(exitCode, 5);
+    assert.match(stderr, /^ERROR: the service is enabled but does not start: .*exit code 5.*plan42 runner logs.*\n$/);
+    await machine.must(['chmod', '+x', '/usr/local/bin/agent']);
+    await until('StatusText', /^ready$/);
+  });
+
+  test('disable stops it and takes it away', async (t) => {
+    if (!machine) return t.skip();
+    const { exitCode, stdout } = await plan42('runner', 'disable');
+    assert.equal(exitCode, 0);
+    assert.match(stdout, /^The runner has stopped, and no longer starts at login/);
+    assert.equal(await show('ActiveState'), 'inactive');
+    const again = await plan42('runner', 'disable');
+    assert.equal(again.exitCode, 0);
+    assert.match(again.stdout, /^The service is not installed/);
+    const left = await ann('find', '/home/ann/.config/systemd/user', '-name', '*.service');
+    assert.equal(left.stdout, '');
+  });
+});

@@ -1,0 +1,207 @@
+/** The real runner is watched and controlled with the real command, while it runs and when it doesn't. */
+import assert from 'node:assert/strict';
+import { execFile, spawn } from 'node:child_process';
+import { once } from 'node:events';
+import { readdir, stat } from 'node:fs/promises';
+import { join } from 'node:path';
+import { text } from 'node:stream/consumers';
+import { test } from 'node:test';
+import { promisify } from 'node:util';
+import { startControlPlane, type TestControlPlane } from './support/control-plane.ts';
+import { requires } from './support/engines-client.ts';
+import { eventually } from './support/eventually.ts';
+import { parseAs } from './support/json-schemas.ts';
+import { MessagePlane } from './support/message-plane.ts';
+import { type RunnerOptions, RunnerProcess } from './support/runner-process.ts';
+import { jobIdOf, startTask, untilOver } from './support/tasks.ts';
+
+const executable = join(import.meta.dirname, '../bin/plan42');
+const agent = 'i=0; while [ $i -lt 600 ]; do i=$((i+1)); echo line $i; sleep 0.1; done';
+const config = `[jobs]
+max_jobs = 1
+[host]
+unisolated = true
+command = ["/bin/sh", "-c", "${agent}"]
+[queues]
+poll_wait = "1s"
+drain_time = "100ms"
+`;
+
+interface Run {
+  exitCode: number;
+  stdout: string;
+  stderr: string;
+}
+
+/** `plan42 runner …` about the runner in this folder. */
+async function plan42(folder: string, ...argv: string[]): Promise<Run> {
+  return run({ PATH: process.env['PATH'], HOME: folder, ...places(folder) }, argv);
+}
+
+async function run(env: NodeJS.ProcessEnv, argv: readonly string[]): Promise<Run> {
+  try {
+    const { stdout, stderr } = await promisify(execFile)(executable, ['runner', ...argv], { env });
+    return { exitCode: 0, stdout, stderr };
+  } catch (error) {
+    const { code, stdout, stderr } = error as { code: number; stdout: string; stderr: string };
+    return { exitCode: code, stdout, stderr };
+  }
+}
+
+function places(folder: string): NodeJS.ProcessEnv {
+  return { PLAN42_STATE_DIR: join(folder, 'state'), PLAN42_CONFIG_FILE: join(folder, 'plan42-runner.toml') };
+}
+
+async function startRunner(plane: TestControlPlane, options: Partial<RunnerOptions> = {}): Promise<RunnerProcess> {
+  const token = await plane.newToken();
+  const runner = await RunnerProcess.start({ url: plane.server.url, token, runtime: 'host', config, ...options });
+  try {
+    await runner.ready();
+  } catch (error) {
+    await runner[Symbol.asyncDispose]();
+    throw error;
+  }
+  return runner;
+}
+
+test('a job is listed, followed and killed while the runner runs', async () => {
+  await using plane = await startControlPlane();
+  await using runner = await startRunner(plane);
+  const { folder } = runner;
+  const taskId = await startTask(plane, 'example/agent');
+  const jobId = jobIdOf(taskId);
+  await runner.logged(/the job is running/);
+  const waiting = jobIdOf(await startTask(plane, 'example/agent'));
+  await runner.logged(/the job waits for a free slot/);
+
+  const following = spawn(executable, ['runner', 'job', 'logs', taskId, '-f', '-n', 'all'], {
+    env: { PATH: process.env['PATH'], ...places(folder) },
+    stdio: ['ignore', 'pipe', 'pipe'],
+  });
+  const followed = text(following.stdout);
+  const followingEnded = once(following, 'exit');
+
+  const list = parseAs('runner-job-list.json', (await plan42(folder, 'job', 'list', '--json')).stdout);
+  assert.deepEqual([list.length, list[0].jobId, list[0].running], [1, jobId, true]);
+  const status = parseAs('runner-status.json', (await plan42(folder, 'status', '--json')).stdout);
+  assert.deepEqual(
+    [status.state, status.runner.phase, status.runner.runtime, status.runner.pid],
+    ['running', 'ready', 'host', runner.pid],
+  );
+  assert.deepEqual(status.runner.jobs, { running: 1, starting: 0, waiting: 1, ending: 0, max: 1 });
+  assert.ok(status.runner.queues[0].utilisation > 0);
+  assert.match((await plan42(folder, 'status')).stdout, /Jobs +1 of at most 1 running, 1 waiting/);
+
+  assert.deepEqual(await plan42(folder, 'job', 'kill', waiting), {
+    exitCode: 0,
+    stdout: `The job ${waiting} was killed.\n`,
+    stderr: '',
+  });
+  const killed = await plan42(folder, 'job', 'kill', taskId.slice(0, 13));
+  assert.deepEqual(killed, { exitCode: 0, stdout: `The job ${jobId} was killed.\n`, stderr: '' });
+  const { turn } = await untilOver(plane, taskId);
+  assert.match(turn.ErrorMessage, /^The agent was killed by user\./);
+  assert.deepEqual(await followingEnded, [0, null]);
+  assert.equal(await followed, await runner.jobLog(jobId), 'from its first line to its last, each once');
+  await eventually(async () => (await plan42(folder, 'job', 'kill', jobId)).stdout.includes('has already ended'));
+  assert.match((await plan42(folder, 'job', 'list', '-a', '-v')).stdout, /finished \(killed\)/);
+});
+
+test('a job is killed without a runner, whose next start reports it', async () => {
+  await using plane = await startControlPlane();
+  await using first = await startRunner(plane);
+  const { folder } = first;
+  const taskId = await startTask(plane, 'example/agent');
+  await first.logged(/the job is running/);
+  const waitingTask = await startTask(plane, 'example/agent');
+  await first.logged(/the job waits for a free slot/);
+  await first.stop('SIGKILL');
+
+  const status = await plan42(folder, 'status');
+  assert.equal(status.exitCode, 1);
+  assert.match(status.stdout, /^Runner +Not Running\n/);
+  assert.match(status.stdout, new RegExp(`${jobIdOf(taskId)} .* Yes `));
+  assert.match((await plan42(folder, 'job', 'list')).stdout, new RegExp(`${jobIdOf(taskId)} .* Yes `));
+  assert.match(
+    (await plan42(folder, 'job', 'kill', taskId)).stdout,
+    /was killed\. The server is told at the next start/,
+  );
+  assert.match((await plan42(folder, 'job', 'kill', waitingTask)).stdout, /had not started, and will not\./);
+  assert.match((await plan42(folder, 'job', 'kill', taskId)).stdout, /has already ended/);
+  assert.match((await plan42(folder, 'job', 'list')).stderr, /No job is running/);
+
+  await using second = await startRunner(plane, { folder });
+  assert.match((await untilOver(plane, taskId)).turn.ErrorMessage, /^The agent was killed by user\./);
+  assert.match((await untilOver(plane, waitingTask)).turn.ErrorMessage, /killed by user before it started/);
+  assert.doesNotMatch(second.log, /the job is running/);
+});
+
+for (const name of ['podman', 'docker'] as const) {
+  test(`a container is found and ended without a runner, with ${name}`, async (t) => {
+    const engines = await requires(t, name, 'registry');
+    if (!engines) return;
+    const { env } = engines[name] as { env: NodeJS.ProcessEnv };
+    await using plane = await startControlPlane();
+    const containers = '[images]\npull_policy = "if-not-present"\n[jobs]\nstop_timeout = "1s"\n';
+    const options = { runtime: name, config: containers, env };
+    await using first = await startRunner(plane, options);
+    const taskId = await startTask(plane, engines.images.agent, 'sleep 300');
+    await first.logged(/the job is running/);
+    await first.stop('SIGKILL');
+
+    const command = (...argv: string[]) => run({ ...process.env, ...env, ...places(first.folder) }, argv);
+    assert.match((await command('job', 'list')).stdout, new RegExp(`${jobIdOf(taskId)} .* Yes `));
+    // Nobody is left who would tell of its end, so that the engine has to be asked.
+    const mark = await onlyMark(first.folder, jobIdOf(taskId));
+    process.kill(mark.pid, 'SIGKILL');
+    assert.match((await command('job', 'list')).stdout, new RegExp(`${jobIdOf(taskId)} .* Yes `));
+    assert.equal((await command('job', 'kill', taskId)).stderr, '');
+    assert.match((await command('job', 'list')).stderr, /No job is running/);
+    assert.match((await command('job', 'kill', taskId)).stdout, /has already ended/);
+
+    await using _second = await startRunner(plane, { ...options, folder: first.folder });
+    assert.match((await untilOver(plane, taskId)).turn.ErrorMessage, /^The agent was killed by user\./);
+  });
+}
+
+/** The process that supervises a job. */
+async function onlyMark(folder: string, jobId: string): Promise<{ pid: number }> {
+  const names = await readdir(join(folder, 'state/jobs/active', jobId));
+  const mark = names.find((name) => name.startsWith('supervisor.running.'));
+  return { pid: Number(mark?.split('.').at(-1)) };
+}
+
+test('the runner has a log file of its own, also for what keeps it from starting', async () => {
+  await using plane = await startControlPlane();
+  const token = await plane.newToken();
+  const options: RunnerOptions = { url: plane.server.url, token, runtime: 'host', config, args: ['--quiet'] };
+  await using runner = await RunnerProcess.start(options);
+  const { folder } = runner;
+  const logs = () => plan42(folder, 'logs');
+  await eventually(async () => (await logs()).stdout.includes('INFO  the runner is ready'), 15_000);
+  for (const name of ['control.sock', 'logs/runner.log'])
+    assert.equal((await stat(join(folder, 'state', name))).mode & 0o777, 0o600, name);
+  assert.equal(runner.log, '');
+
+  await using rival = await RunnerProcess.start({ ...options, folder });
+  assert.equal(await rival.ended(), 1);
+  assert.match(rival.log, /^ERROR: another runner is using the state folder/);
+  assert.match((await logs()).stdout, /^\S+Z ERROR: another runner is using the state folder/m);
+  assert.equal((await plan42(folder, 'status')).exitCode, 0, 'the first one still answers');
+  assert.equal(await runner.stop(), 0);
+  assert.match((await plan42(folder, 'logs', '-n', '1')).stdout, /the runner has stopped/);
+  assert.deepEqual(runner.log, '');
+});
+
+test('a runner in trouble says why, and answers pings and status all the same', async () => {
+  const plane = await new MessagePlane().listen();
+  await using runner = await RunnerProcess.start({ url: plane.url, token: plane.token, runtime: 'host', config });
+  await runner.ready();
+  await plane[Symbol.asyncDispose]();
+  const status = await eventually(async () => {
+    const document = JSON.parse((await plan42(runner.folder, 'status', '--json')).stdout);
+    return document.runner.phase === 'degraded' ? document : undefined;
+  }, 20_000);
+  assert.equal(status.runner.troubles[0].kind, 'unreachable');
+  assert.match(status.runner.lastError.message, /the server cannot be reached/);
+});

