@@ -8,13 +8,18 @@ const mayImport: Record<string, readonly string[]> = {
   lib: [],
   config: ['lib'],
   plan42: ['lib'],
+  control: ['config', 'lib'],
+  service: ['config', 'lib'],
   runtimes: ['config', 'lib'],
-  jobs: ['runtimes', 'plan42', 'config', 'lib'],
-  handlers: ['jobs', 'runtimes', 'plan42', 'config', 'lib'],
-  runner: ['handlers', 'jobs', 'runtimes', 'plan42', 'config', 'lib'],
-  server: ['plan42', 'config', 'lib'],
-  cli: ['runner', 'server', 'runtimes', 'plan42', 'config', 'lib'],
-  bin: ['cli', 'lib'],
+  github: ['plan42', 'config', 'lib'],
+  jobs: ['github', 'runtimes', 'plan42', 'config', 'lib'],
+  handlers: ['jobs', 'github', 'runtimes', 'plan42', 'config', 'lib'],
+  runner: ['handlers', 'jobs', 'github', 'control', 'runtimes', 'plan42', 'config', 'lib'],
+  web: ['runtimes', 'plan42', 'lib'],
+  server: ['web', 'plan42', 'config', 'lib'],
+  tui: ['github', 'control', 'service', 'runtimes', 'plan42', 'config', 'lib'],
+  cli: ['tui', 'runner', 'server', 'jobs', 'github', 'control', 'service', 'runtimes', 'plan42', 'config', 'lib'],
+  bin: ['cli', 'tui', 'lib'],
 };
 
 const rooms = Object.keys(mayImport);
@@ -23,7 +28,7 @@ const rooms = Object.keys(mayImport);
 const directions = rooms.map((room): OxlintOverride => {
   const forbidden = rooms.filter((other) => other !== room && !mayImport[room]?.includes(other));
   return {
-    files: [`src/${room}/**/*.ts`],
+    files: [`src/${room}/**/*.ts`, `src/${room}/**/*.tsx`],
     excludeFiles: ['**/*.test.ts'],
     rules: {
       'no-restricted-imports': [

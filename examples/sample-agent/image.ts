@@ -10,7 +10,7 @@ export interface ImageOptions {
   engine: 'docker' | 'podman';
   /** The image's name. */
   name: string;
-  /** The bundled agent, `dist/js/sample-agent.mjs`. */
+  /** The bundled agent, `dist/js/plan42-sample-agent.mjs`. */
   agent: string;
   /** An empty folder to work in. */
   folder: string;
