@@ -79,7 +79,8 @@ suite('faults', { concurrency: 4, timeout: soakMs + 120_000 }, () => {
       const calls = proxy.calls.filter((call) => call.at > startedAt);
       const most = busiestSecond(calls);
       t.diagnostic(`${calls.length} calls in 4 s of ${fault.kind}, ${most} in the busiest second`);
-      assert.ok(most <= 10, `${most} calls in a second`);
+      // Calls that leave a tenth of a second apart may arrive eleven in a second.
+      assert.ok(most <= 11, `${most} calls in a second`);
       assert.ok(calls.length > 0);
     }
     proxy.plan = () => faults.none;

@@ -165,6 +165,8 @@ suite('the web page', { concurrency: false }, () => {
     await log.focus();
     await page.keyboard.press('Control+Home');
     await page.getByRole('button', { name: 'To the end' }).waitFor();
+    // A browser may take its time to scroll there.
+    await page.waitForFunction(`document.querySelector('[role="log"]').scrollTop === 0`);
     await upload(8000, 300);
     await page.getByRole('button', { name: '300 new lines' }).waitFor();
     assert.ok((await fromEnd()) > 10_000, 'it stays where the reader is');
