@@ -29,8 +29,8 @@ saving; the last line tells which keys do something. Scripts use
 
 /** Runs the `plan42-runner-config` command line and returns the exit code. Never throws. */
 export async function configScreenMain(context: ConfigScreenContext): Promise<ExitCode> {
-  const { env, stdin, stdout, stderr, signal, version, onCrash } = context;
-  watchReader(stdout);
+  const { env, stdin, stdout, stderr, version, onCrash } = context;
+  const signal = AbortSignal.any([context.signal, watchReader(stdout).gone]);
   try {
     const { configFile, server } = parseArguments(context);
     requireTerminal(context);

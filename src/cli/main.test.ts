@@ -1,4 +1,5 @@
 import assert from 'node:assert/strict';
+import { createWriteStream } from 'node:fs';
 import { Writable } from 'node:stream';
 import { describe, it } from 'node:test';
 import type { Command } from 'commander';
@@ -127,5 +128,14 @@ describe('plan42', () => {
       write: (_chunk, _encoding, done) => done(Object.assign(new Error('write EPIPE'), { code: 'EPIPE' })),
     });
     assert.deepEqual(await runCli(['--help'], { stdout }), { exitCode: 0, stdout: '', stderr: '' });
+  });
+
+  it('says in one line that its output cannot be written', async () => {
+    for (const argv of [['--help'], ['runner', '--help'], ['completion', 'bash']]) {
+      const full = createWriteStream('/dev/full');
+      const { exitCode, stderr } = await runCli(argv, { stdout: full });
+      assert.equal(exitCode, 1);
+      assert.match(stderr, /^ERROR: the output cannot be written: ENOSPC: [^\n]+\n$/);
+    }
   });
 });

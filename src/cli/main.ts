@@ -10,13 +10,16 @@ export async function main(context: CliContext): Promise<ExitCode> {
   const signal = AbortSignal.any([context.signal, reader.gone]);
   // Somebody who only types the name wants to know what there is.
   const argv = context.argv.length === 0 ? ['--help'] : context.argv;
-  try {
-    await createProgram({ ...context, argv, signal }).parseAsync(argv, { from: 'user' });
-    return ExitCode.done;
-  } catch (error) {
-    if (reader.gone.aborted) return ExitCode.done;
+  const fail = (error: unknown) => {
     const { text, exitCode } = renderError(error, signal);
     context.stderr.write(text);
     return exitCode;
+  };
+  let exitCode: ExitCode = ExitCode.done;
+  try {
+    await createProgram({ ...context, argv, signal }).parseAsync(argv, { from: 'user' });
+  } catch (error) {
+    if (!reader.gone.aborted) exitCode = fail(error);
   }
+  return reader.hasAll().then(() => exitCode, fail);
 }

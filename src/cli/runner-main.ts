@@ -1,5 +1,5 @@
 import { resolve } from 'node:path';
-import { Command, InvalidArgumentError } from 'commander';
+import { Command, CommanderError, InvalidArgumentError } from 'commander';
 import { defaultPaths, type Paths, withPlaces } from '../config/paths.ts';
 import { connectionFields } from '../config/schema.ts';
 import { allSettings } from '../config/setting.ts';
@@ -9,7 +9,7 @@ import type { ShutdownSignals } from '../runner/shutdown.ts';
 import type { CliContext } from './context.ts';
 import { renderError } from './render-error.ts';
 import { explainUsage } from './usage.ts';
-import { watchReader } from './watch-reader.ts';
+import { type Reader, watchReader } from './watch-reader.ts';
 
 export interface RunnerContext
   extends Pick<CliContext, 'argv' | 'env' | 'stdout' | 'stderr' | 'version' | 'versionText'> {
@@ -33,7 +33,7 @@ export async function runnerMain(context: RunnerContext): Promise<ExitCode> {
   const { argv, stdout, stderr, version, signals, onReloadRequest } = context;
   const env = withoutNotifyVariables(context.env);
   using notifier = createServiceNotifier(context.env);
-  watchReader(stdout);
+  const reader = watchReader(stdout);
   let paths: Paths | undefined;
   try {
     const options = parseArguments(argv, context);
@@ -54,11 +54,20 @@ export async function runnerMain(context: RunnerContext): Promise<ExitCode> {
     });
     return ExitCode.done;
   } catch (error) {
-    const { text, exitCode } = renderError(error, signals.drain);
+    const { text, exitCode } = renderError(await outputError(reader, error), signals.drain);
     stderr.write(text);
     if (text !== '' && paths !== undefined) await recordEnd(paths, text);
     return exitCode;
   }
+}
+
+// Help and version end with an exit code of their own, unless they could not be written.
+async function outputError(reader: Reader, error: unknown): Promise<unknown> {
+  if (!(error instanceof CommanderError)) return error;
+  return reader.hasAll().then(
+    () => error,
+    (problem: unknown) => problem,
+  );
 }
 
 // `plan42 runner logs` has to show it too, also when a service manager is the only one to see standard error.

@@ -1,5 +1,6 @@
-import { homedir } from 'node:os';
-import { join, resolve } from 'node:path';
+import { realpathSync } from 'node:fs';
+import { userInfo } from 'node:os';
+import { dirname, join, resolve } from 'node:path';
 
 /** Where the runner's files live; see the table in docs. */
 export interface Paths {
@@ -25,8 +26,17 @@ export function withPlaces(
 /** The service's own log, in the folder of logs; what was rotated away has `.1`, `.2` behind its name. */
 export const serviceLogName = 'runner.log';
 
+/**
+ * Where everything is, without symbolic links in the folders: a job is known by the path of its folder, so there is one path,
+ * however somebody got there.
+ */
 export function defaultPaths(env: NodeJS.ProcessEnv, platform: NodeJS.Platform = process.platform): Paths {
-  const home = env['HOME'] || homedir();
+  const { configFile, stateDir, logDir } = namedPaths(env, platform);
+  return { configFile, stateDir: realPlace(stateDir), logDir: realPlace(logDir) };
+}
+
+function namedPaths(env: NodeJS.ProcessEnv, platform: NodeJS.Platform): Paths {
+  const home = absolute(env['HOME']) ?? userInfo().homedir;
   const config = (platform !== 'darwin' && absolute(env['XDG_CONFIG_HOME'])) || join(home, '.config');
   const configFile = env['PLAN42_CONFIG_FILE']
     ? resolve(env['PLAN42_CONFIG_FILE'])
@@ -49,4 +59,14 @@ export function defaultPaths(env: NodeJS.ProcessEnv, platform: NodeJS.Platform =
 // The XDG base directory specification has relative paths ignored.
 function absolute(path: string | undefined): string | undefined {
   return path?.startsWith('/') ? path : undefined;
+}
+
+// What isn't there yet will be in the real place of the folder that it comes into.
+function realPlace(path: string): string {
+  try {
+    return realpathSync(path);
+  } catch {
+    const parent = dirname(path);
+    return parent === path ? path : join(realPlace(parent), path.slice(parent.length));
+  }
 }

@@ -1,0 +1,30 @@
+import assert from 'node:assert/strict';
+import { mkdir, symlink } from 'node:fs/promises';
+import { userInfo } from 'node:os';
+import { join } from 'node:path';
+import { describe, it } from 'node:test';
+import { makeTempDir } from '../../test/support/temp-dir.ts';
+import { defaultPaths } from './paths.ts';
+
+describe('where the files of the runner are', () => {
+  it('names the folders in one way, however somebody got there', async () => {
+    await using dir = await makeTempDir();
+    await mkdir(join(dir.path, 'real/home'), { recursive: true });
+    await symlink('real', join(dir.path, 'link'));
+    const [direct, linked] = ['real', 'link'].map((name) =>
+      defaultPaths({ HOME: join(dir.path, name, 'home') }, 'linux'),
+    );
+    assert.equal(linked?.stateDir, join(dir.path, 'real/home/.local/state/plan42-runner'));
+    assert.equal(linked?.stateDir, direct?.stateDir);
+    assert.equal(linked?.logDir, direct?.logDir);
+    const named = defaultPaths({ HOME: '/', PLAN42_STATE_DIR: join(dir.path, 'link') }, 'linux');
+    assert.deepEqual([named.stateDir, named.logDir], [join(dir.path, 'real'), join(dir.path, 'real/logs')]);
+  });
+
+  it('takes the home folder of the user database where HOME names none', () => {
+    for (const HOME of ['', 'relative', undefined]) {
+      const { configFile } = defaultPaths({ HOME }, 'linux');
+      assert.equal(configFile, join(userInfo().homedir, '.config/plan42-runner.toml'));
+    }
+  });
+});
