@@ -4,7 +4,7 @@
  */
 import { isDeepStrictEqual } from 'node:util';
 import { ExitCode, UserError } from '../lib/errors.ts';
-import { parseToml } from './toml.ts';
+import { isTable, parseToml } from './toml.ts';
 import { type OutlineEntry, type OutlineTable, outlineOf, type Span } from './toml-outline.ts';
 import { renderKey, renderValue, type TomlValue } from './toml-text.ts';
 
@@ -49,10 +49,6 @@ function withEdit(values: Values, edit: Edit): Values {
 // Assignment would not do so for `__proto__`.
 function define(table: Values, name: string, value: unknown): void {
   Object.defineProperty(table, name, { value, enumerable: true, configurable: true, writable: true });
-}
-
-function isTable(value: unknown): value is Values {
-  return typeof value === 'object' && value !== null && !Array.isArray(value) && !(value instanceof Date);
 }
 
 function requireMeaning(text: string, wanted: Values, edit: Edit): void {

@@ -3,7 +3,7 @@ import { nearest } from '../lib/nearest.ts';
 import { isUuid } from '../lib/uuid.ts';
 import { InvalidValue } from './kinds.ts';
 import { type Config, type Connection, connectionFields, environmentVariable, type Field, tables } from './schema.ts';
-import { type Position, parseToml, type TomlDocument, TomlSyntaxError } from './toml.ts';
+import { isTable, type Position, parseToml, type TomlDocument, TomlSyntaxError } from './toml.ts';
 
 export interface Problem {
   /** `error`: the configuration can't be used. `warning`: it can, but somebody should look. */
@@ -64,10 +64,6 @@ function tableOf(document: TomlDocument, path: readonly string[], problems: Prob
     position: document.positionOf(path),
   });
   return {};
-}
-
-function isTable(value: unknown): value is Record<string, unknown> {
-  return typeof value === 'object' && value !== null && !Array.isArray(value) && !(value instanceof Date);
 }
 
 function readTable(

@@ -1,3 +1,5 @@
+import { shellQuote } from '../../lib/shell-quote.ts';
+
 export interface Welcome {
   url: string;
   /** Signs in at the web page, once. */
@@ -9,7 +11,7 @@ export interface Welcome {
 
 /** What `plan42 server start` says: where everything is, and the exact commands for what comes next. */
 export function welcome({ url, signInUrl, dataDir, explicitData }: Welcome): string {
-  const data = explicitData ? ` --data ${shellWord(dataDir)}` : '';
+  const data = explicitData ? ` --data ${shellQuote(dataDir)}` : '';
   return `Plan42 server: ${url}
 Data:          ${dataDir}
 
@@ -18,14 +20,14 @@ Its web page; this link signs in once, within an hour ("plan42 server link${data
 
 Connect a runner, in another terminal:
   plan42 server token create${data} |
-    plan42 runner config set runner.url=${shellWord(url)} runner.token &&
+    plan42 runner config set runner.url=${shellQuote(url)} runner.token &&
     plan42 runner exec
 
 or with the token that "plan42 server token create${data}" prints:
-  plan42 runner config --server ${shellWord(url)}
+  plan42 runner config --server ${shellQuote(url)}
 
 or without changing the runner's configuration:
-  export PLAN42_RUNNER_URL=${shellWord(url)}
+  export PLAN42_RUNNER_URL=${shellQuote(url)}
   export PLAN42_RUNNER_TOKEN="$(plan42 server token create${data})"
   plan42 runner exec
 
@@ -34,9 +36,4 @@ Start a task:
 
 Ctrl-C stops the server; tasks and tokens stay.
 `;
-}
-
-/** `text` as one word of a POSIX shell. */
-export function shellWord(text: string): string {
-  return /^[\w@%+=:,./-]+$/.test(text) ? text : `'${text.replaceAll("'", "'\\''")}'`;
 }
