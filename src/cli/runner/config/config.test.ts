@@ -284,7 +284,10 @@ describe('plan42 runner config validate', () => {
     assert.match(told.join('\n'), /^error github\.work\.token: Bad credentials$/m);
     assert.match(told.join('\n'), /^warning github: new is not configured here$/m);
     assert.match(told.join('\n'), /^warning github\.old: the tenant has no such private connection$/m);
-    assert.match(json.stderr, /^ERROR: github\.work\.token: Bad credentials\.\n$/);
+    assert.match(
+      json.stderr,
+      /^ERROR: github\.work\.token: Bad credentials\. Get a new token, and pipe it in: "… \| plan42 [^"]* github\.work\.token"\.\n$/,
+    );
   });
 
   it('fails with the exit code of the first mistake, in the words of the screen', async () => {
@@ -318,5 +321,49 @@ describe('plan42 runner config validate', () => {
       assert.equal(run.exitCode, exitCode, run.stderr);
       assert.ok(!`${run.stdout}${run.stderr}`.includes(token.slice(5, 30)));
     }
+  });
+
+  it('names the setting that is of the wrong type, and what cannot be used, in JSON too', async () => {
+    const runner = (lines: string) => `[runner]\nruntime = "host"\n${lines}\n${host}`;
+    const right = `url = "http://127.0.0.1:1"\ntoken = "${token}"`;
+    const cases: [config: string, exitCode: number, error: RegExp, count: number][] = [
+      [runner(`url = 5\ntoken = "${token}"`), 3, /:3:1: runner\.url is not a string in quotes, but a number$/m, 1],
+      [
+        runner('token = true\nurl = "https://a.example"'),
+        3,
+        /:3:1: runner\.token is not a string in quotes, but true$/m,
+        1,
+      ],
+      [
+        `${runner(right)}[network]\nca_file = "/nonexistent.pem"\n[github."a b"]\ntoken = "x"\n`,
+        3,
+        /^network: cannot read the CA file \/nonexistent\.pem/m,
+        1,
+      ],
+      ['github = 5\n', 3, /:1:1: github is not a table$/m, 2],
+    ];
+    for (const [config, exitCode, error, count] of cases) {
+      await using at = await place(config);
+      const run = await at.config(['validate', '--json'], { env: { PATH: '/nonexistent' } });
+      const findings: (Finding & { remedy: string })[] = parseAs('runner-config-validate.json', run.stdout).findings;
+      const mistakes = findings.filter(({ severity, subject }) => severity === 'error' && subject !== 'runner.runtime');
+      assert.match(mistakes.map(({ subject, message }) => `${subject}: ${message}`).join('\n'), error);
+      assert.equal(mistakes.length, count, run.stdout);
+      assert.ok(
+        mistakes.every(({ remedy }) => remedy),
+        run.stdout,
+      );
+      assert.equal(run.exitCode, exitCode, run.stderr);
+    }
+  });
+
+  it('quotes names, tells a variable from the file, and warns of a file that others can read', async () => {
+    await using at = await place(`[runner]\nruntime = "host"\n${host}[github."a b"]\ntokn = "x"\n`);
+    await chmod(at.file, 0o640);
+    const { stdout } = await at.config(['validate'], { env: { PLAN42_JOBS_PIDS: 'x' } });
+    assert.match(stdout, /^warning {2}github\."a b"\.token: missing github token$/m);
+    assert.match(stdout, /unknown key "github\."a b"\.tokn", did you mean "token"\?$/m);
+    assert.match(stdout, /^error {4}environment: the environment’s PLAN42_JOBS_PIDS is not a number$/m);
+    assert.match(stdout, /^warning {2}\S+: \S+ holds tokens and others can read it: run chmod 600 /m);
   });
 });

@@ -19,7 +19,7 @@ export async function validate(context: CliContext, options: ValidateOptions): P
   const read = settingReader(file, env);
   const text = (name: string) => {
     const { value } = read(findSetting(name));
-    return typeof value === 'string' ? value : '';
+    return value === undefined ? '' : typeof value === 'string' ? value : undefined;
   };
   const runner = { token: text('runner.token'), url: text('runner.url') };
   const findings = await validateConfig({ file, env, runner, version, signal });
