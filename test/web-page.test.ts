@@ -46,7 +46,7 @@ suite('the web page', { concurrency: false }, () => {
   }, async () => {
     await using watched = await openPage(browser, { origin: server.url });
     const { page } = watched;
-    await page.goto(server.signInUrl);
+    await page.goto(await newLink(server));
     await page.getByText('Not connected').waitFor();
     assert.equal(page.url(), `${server.url}/#/`, 'the link is out of the address');
     await tabTo(page, 'Local runner');

@@ -34,6 +34,13 @@ describe('editToml', () => {
     ['removing the first of an inline table', 'a = { b = 1, c = 2 }', unset('a.b'), 'a = { c = 2 }'],
     ['removing the last of an inline table', 'a = { b = 1, c = 2 }', unset('a.c'), 'a = { b = 1 }'],
     ['removing the only one of an inline table', 'a = { b = 1 }', unset('a.b'), 'a = {  }'],
+    ['removing the last key of a table', '[a]\nb = 1\n\n[c]\nd = 1\n', unset('c.d'), '[a]\nb = 1\n'],
+    ['the same of the first table', '[a]\nb = 1\n\n[c]\nd = 1\n', unset('a.b'), '[c]\nd = 1\n'],
+    ['the same of the only one', '[a]\r\nb = 1\r\n', unset('a.b'), ''],
+    ['the same with a comment', '[a] # mine\nb = 1\n', unset('a.b'), '[a] # mine\n'],
+    ['the same with a comment in it', '[a]\n# mine\nb = 1\n\n[c]\n', unset('a.b'), '[a]\n# mine\n\n[c]\n'],
+    ['the same with a comment above', '# mine\n[a]\nb = 1\n', unset('a.b'), '# mine\n[a]\n'],
+    ['the same of a table in a table', '[g.a]\nk = 1\n[g.a.b]\nk = 2\n', unset('g.a.k'), '[g.a.b]\nk = 2\n'],
     [
       'removing a table',
       '[a]\nb = 1\n\n# mine\n[g.x] # x\nu = 1\n[g.x.y]\nk = 2\n\n[c]\nd = 1\n',

@@ -4,7 +4,7 @@
  */
 import { isDeepStrictEqual } from 'node:util';
 import { ExitCode, UserError } from '../lib/errors.ts';
-import { parseToml } from './toml.ts';
+import { isTable, parseToml } from './toml.ts';
 import { type OutlineEntry, type OutlineTable, outlineOf, type Span } from './toml-outline.ts';
 import { renderKey, renderValue, type TomlValue } from './toml-text.ts';
 
@@ -49,10 +49,6 @@ function withEdit(values: Values, edit: Edit): Values {
 // Assignment would not do so for `__proto__`.
 function define(table: Values, name: string, value: unknown): void {
   Object.defineProperty(table, name, { value, enumerable: true, configurable: true, writable: true });
-}
-
-function isTable(value: unknown): value is Values {
-  return typeof value === 'object' && value !== null && !Array.isArray(value) && !(value instanceof Date);
 }
 
 function requireMeaning(text: string, wanted: Values, edit: Edit): void {
@@ -128,10 +124,31 @@ function unset(source: string, path: readonly string[]): string {
     const { entries, tables } = outlineOf(text);
     const entry = entries.find((candidate) => startsWith(candidate.path, path));
     const header = tables.find((candidate) => candidate.kind === 'header' && startsWith(candidate.path, path));
-    if (entry) text = entry.table.kind === 'inline' ? removeFromInline(text, entry) : removeStatement(text, entry.span);
+    if (entry) text = removeEntry(text, entry);
     else if (header) text = removeStatement(text, header.span, { withBlankLineAbove: true });
     else return text;
   }
+}
+
+function removeEntry(source: string, entry: OutlineEntry): string {
+  const { table, span } = entry;
+  if (table.kind === 'inline') return removeFromInline(source, entry);
+  const without = removeStatement(source, span);
+  if (table.kind !== 'header' || table.entries.length > 1) return without;
+  if (!isBareHeader(without, table)) return without;
+  const left = removeStatement(without, table.span, { withBlankLineAbove: true });
+  // The blank line behind the first table has nothing to keep apart.
+  return table.span.start === 0 ? left.replace(/^(\r?\n)+/, '') : left;
+}
+
+/** Whether a table without keys has nothing of a person's in it: no comment in it, behind its header or above. */
+function isBareHeader(source: string, { span }: OutlineTable): boolean {
+  const { tables } = outlineOf(source);
+  const next = tables.find((table) => table.kind === 'header' && table.span.start > span.start);
+  const body = source.slice(span.end, next?.span.start);
+  const above = source.slice(0, lineStart(source, span.start)).trimEnd().split('\n').at(-1) ?? '';
+  const isAdjacent = !/\n\s*\n[ \t]*$/.test(source.slice(0, span.start));
+  return body.trim() === '' && !(isAdjacent && above.trimStart().startsWith('#'));
 }
 
 function removeFromInline(source: string, { table: { entries }, span }: OutlineEntry): string {

@@ -29,6 +29,10 @@ function kind<T>(
   return { notation, fromToml, toToml, fromText: (text) => fromToml(toToml(text)), show };
 }
 
+function checkedAs<T>(fromToml: (value: unknown) => T, toToml: (text: string) => TomlValue) {
+  return { fromToml, fromText: (text: string) => fromToml(toToml(text)) };
+}
+
 const same = <T>(value: T): T => value;
 const toNumber = (text: string): TomlValue => (text.trim() === '' ? text : Number(text));
 const toBoolean = (text: string): TomlValue =>
@@ -161,6 +165,42 @@ export const list: Kind<readonly string[]> = kind(
   },
   toList,
   same,
+);
+
+/** Names of Linux capabilities. */
+export const capabilities: Kind<readonly string[]> = {
+  ...list,
+  ...checkedAs((value) => {
+    const names = list.fromToml(value);
+    const odd = names.find((name) => !/^[A-Za-z][A-Za-z_]*$/.test(name));
+    if (odd !== undefined) throw new InvalidValue(`a list with ${JSON.stringify(odd)}, which is no capability’s name`);
+    return names;
+  }, toList),
+};
+
+/** A program and its arguments. */
+export const command: Kind<readonly string[]> = {
+  ...list,
+  ...checkedAs((value) => {
+    const words = list.fromToml(value);
+    if (!words[0]) throw new InvalidValue('without a program, which comes before the arguments');
+    return words;
+  }, toList),
+};
+
+/** A container engine's network by its name, or one of its modes such as `container:web`; empty for none. */
+export const network: Kind<string | undefined> = kind(
+  '"name" of a network, "host", "none", or another mode of the engine',
+  (value) => {
+    const name = string(value);
+    if (name === '') return undefined;
+    if (!/^[A-Za-z0-9][\w.:=,/@-]*$/.test(name)) {
+      throw new InvalidValue('not the name of a network like "host", "none" or "my-network"');
+    }
+    return name;
+  },
+  same,
+  (name) => name ?? '',
 );
 
 export const absolutePath: Kind<string> = kind(

@@ -48,7 +48,8 @@ describe('loading', () => {
   test('says so when the file is no file', async () => {
     const path = join(dir.path, 'folder.toml');
     await mkdir(path);
-    for (const explicit of [true, false]) await assert.rejects(load(path, explicit), userError(/cannot read/));
+    for (const explicit of [true, false])
+      await assert.rejects(load(path, explicit), userError(/is a folder, and not a file/));
   });
 
   for (const mode of [0o640, 0o604, 0o620, 0o666]) {

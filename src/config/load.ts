@@ -1,5 +1,5 @@
-import { readFile, stat } from 'node:fs/promises';
-import { ExitCode, errorCode, UserError } from '../lib/errors.ts';
+import { ExitCode, UserError } from '../lib/errors.ts';
+import { permissionWarnings, readConfigText } from './config-text.ts';
 import { type Problem, readConfig } from './read.ts';
 import type { Config } from './schema.ts';
 
@@ -44,26 +44,12 @@ export async function loadConfig({ path, explicit, env, flags = new Map() }: Loa
 }
 
 async function readIfPresent(path: string, explicit: boolean): Promise<string | undefined> {
-  try {
-    return await readFile(path, 'utf8');
-  } catch (error) {
-    if (errorCode(error) === 'ENOENT' && !explicit) return undefined;
-    const missing = errorCode(error) === 'ENOENT';
-    throw new UserError(
-      missing ? `there is no configuration file ${path}` : `cannot read the configuration file ${path}`,
-      {
-        remedy: missing ? 'Create it, or name another one with --config-file.' : 'Check its permissions.',
-        exitCode: ExitCode.configuration,
-        cause: missing ? undefined : error,
-      },
-    );
-  }
-}
-
-async function permissionWarnings(path: string): Promise<string[]> {
-  const { mode } = await stat(path);
-  if ((mode & 0o077) === 0) return [];
-  return [`${path} holds tokens and others can read it: run chmod 600 '${path}'`];
+  const content = await readConfigText(path);
+  if (content !== undefined || !explicit) return content;
+  throw new UserError(`there is no configuration file ${path}`, {
+    remedy: 'Create it, or name another one with --config-file.',
+    exitCode: ExitCode.configuration,
+  });
 }
 
 function render(path: string, { message, position }: Problem): string {

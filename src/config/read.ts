@@ -3,7 +3,8 @@ import { nearest } from '../lib/nearest.ts';
 import { isUuid } from '../lib/uuid.ts';
 import { InvalidValue } from './kinds.ts';
 import { type Config, type Connection, connectionFields, environmentVariable, type Field, tables } from './schema.ts';
-import { type Position, parseToml, type TomlDocument, TomlSyntaxError } from './toml.ts';
+import { isTable, type Position, parseToml, type TomlDocument, TomlSyntaxError } from './toml.ts';
+import { renderKey } from './toml-text.ts';
 
 export interface Problem {
   /** `error`: the configuration can't be used. `warning`: it can, but somebody should look. */
@@ -60,14 +61,10 @@ function tableOf(document: TomlDocument, path: readonly string[], problems: Prob
   if (isTable(value)) return value;
   problems.push({
     severity: 'error',
-    message: `${path.join('.')} is not a table`,
+    message: `${renderKey(path)} is not a table`,
     position: document.positionOf(path),
   });
   return {};
-}
-
-function isTable(value: unknown): value is Record<string, unknown> {
-  return typeof value === 'object' && value !== null && !Array.isArray(value) && !(value instanceof Date);
 }
 
 function readTable(
@@ -108,7 +105,7 @@ function readFromFile(
   return attempt(
     () => field.kind.fromToml(value),
     field.default,
-    keyPath.join('.'),
+    renderKey(keyPath),
     document.positionOf(keyPath),
     problems,
   );
@@ -163,7 +160,7 @@ function unknown(what: string, path: readonly string[], known: string[], documen
   const hint = guess === undefined ? '' : `, did you mean "${guess}"?`;
   return {
     severity: 'warning',
-    message: `unknown ${what} "${path.join('.')}"${hint}`,
+    message: `unknown ${what} "${renderKey(path)}"${hint}`,
     position: document.positionOf(path),
   };
 }
@@ -182,11 +179,12 @@ function doubtfulIds(connections: Record<string, Connection>, document: TomlDocu
     if (!connectionId) return [];
     const path = ['github', name, 'connection_id'];
     const warning = (text: string): Problem[] => [
-      { severity: 'warning', message: `${path.join('.')} ${text}`, position: document.positionOf(path) },
+      { severity: 'warning', message: `${renderKey(path)} ${text}`, position: document.positionOf(path) },
     ];
     if (!isUuid(connectionId)) return warning('is not an ID as Plan42 makes them, so that no task uses the connection');
     const owner = owners.get(connectionId.toLowerCase());
-    if (owner !== undefined) return warning(`is that of github.${owner} too, which is the one that is used`);
+    if (owner !== undefined)
+      return warning(`is that of ${renderKey(['github', owner])} too, which is the one that is used`);
     owners.set(connectionId.toLowerCase(), name);
     return [];
   });

@@ -6,12 +6,15 @@ import { logLevels } from '../lib/logger.ts';
 import {
   absolutePath,
   boolean,
+  capabilities,
   choice,
+  command,
   duration,
   emptyMeans,
   hostPort,
   type Kind,
   list,
+  network,
   number,
   serverUrl,
   text,
@@ -97,12 +100,12 @@ export const tables = {
     entrypoint: field('entrypoint', absolutePath, '/usr/bin/agent-wrapper', 'the program that is started in the image'),
     network: optional(
       'network',
-      text,
+      network,
       'the engine’s network for jobs, such as "host" or "none"; otherwise its default',
     ),
     capabilities: field(
       'capabilities',
-      list,
+      capabilities,
       defaultCapabilities,
       'Linux capabilities a job keeps; all others are dropped',
     ),
@@ -155,7 +158,7 @@ export const tables = {
   },
   host: {
     unisolated: field('unisolated', boolean, false, 'acknowledges that jobs run as you, with your files and network'),
-    command: optional('command', list, 'the agent’s command and arguments; it gets the request on standard input'),
+    command: optional('command', command, 'the agent’s command and arguments; it gets the request on standard input'),
   },
   network: {
     caFile: optional('ca_file', absolutePath, 'PEM file of certificate authorities, beside the system’s'),

@@ -89,3 +89,8 @@ function remember(positions: Map<string, Position>, path: readonly string[], nod
 function pathKey(path: readonly string[]): string {
   return JSON.stringify(path);
 }
+
+/** Whether a value is a table, as the parser makes them. */
+export function isTable(value: unknown): value is Record<string, unknown> {
+  return typeof value === 'object' && value !== null && !Array.isArray(value) && !(value instanceof Date);
+}

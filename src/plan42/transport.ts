@@ -1,4 +1,4 @@
-import { readFileSync } from 'node:fs';
+import { readFileSync, statSync } from 'node:fs';
 import { getCACertificates } from 'node:tls';
 import { Agent, type Dispatcher, EnvHttpProxyAgent } from 'undici';
 import { ExitCode, UserError } from '../lib/errors.ts';
@@ -54,10 +54,13 @@ function proxyOf(env: NodeJS.ProcessEnv, lowerCase: string): string {
   });
 }
 
-function readCaFile(path: string): string {
+/** @throws UserError (exit code 3) unless it holds a certificate in PEM */
+export function readCaFile(path: string): string {
   const remedy = 'Set network.ca_file to a PEM file with the certificate of your authority.';
   let pem: string;
   try {
+    // A pipe would keep everything waiting.
+    if (!statSync(path).isFile()) throw new Error('it is no file');
     pem = readFileSync(path, 'utf8');
   } catch (error) {
     throw new UserError(`cannot read the CA file ${path}`, { remedy, cause: error, exitCode: ExitCode.configuration });

@@ -12,6 +12,8 @@ export interface WatchConfigOptions {
   load: () => Promise<LoadedConfig>;
   /** As the runner was started with. */
   config: Config;
+  /** Of the configuration, which have been logged. */
+  warnings: readonly string[];
   logger: Logger;
   onReloadRequest: (listener: () => void) => void;
   /** There is another token of the same runner. */
@@ -36,11 +38,14 @@ const lookEveryMs = 1000;
 export function watchConfig(options: WatchConfigOptions): ConfigWatch {
   const { path, load, config, logger } = options;
   let current = config;
+  let knownWarnings = options.warnings;
   let last: Promise<unknown> = Promise.resolve();
 
   async function reload(): Promise<string | null> {
     try {
-      const next = (await load()).config;
+      const { config: next, warnings } = await load();
+      for (const warning of warnings.filter((text) => !knownWarnings.includes(text))) logger.warn(warning);
+      knownWarnings = warnings;
       if (next.runner.token !== current.runner.token) {
         const identity = requireRunnerToken(next, path);
         requireSameRunner(identity, current.runner.token ?? '');

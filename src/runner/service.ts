@@ -122,7 +122,7 @@ export async function runService(options: ServiceOptions): Promise<void> {
   logStart(logger, { config, version: options.version, runtime: runtime.name, ...identity });
   for (const warning of runtime.warnings ?? []) logger.warn(warning);
   using configWatch = watchConfig({
-    ...{ path, load, config, logger, onReloadRequest: options.onReloadRequest },
+    ...{ path, load, config, warnings, logger, onReloadRequest: options.onReloadRequest },
     onToken: (newToken) => {
       client.replaceToken(newToken);
       pool.retryNow();

@@ -21,6 +21,8 @@ export interface ServerOptions {
   /** Where clients reach the server, if that is not where it listens. */
   publicUrl?: string | undefined;
   tls?: TlsKeyPair | undefined;
+  /** The PEM file by which clients trust the certificate, for `admin.json`, where they need one. */
+  caFile?: string | undefined;
   logger: Logger;
   clock?: Clock;
   timing?: Partial<Timing>;
@@ -62,7 +64,8 @@ export async function startServer(options: ServerOptions): Promise<ControlPlane>
     return work;
   });
 
-  await writeDurably(join(dataDir, 'admin.json'), `${JSON.stringify({ url, ...admin }, null, 2)}\n`);
+  const { caFile } = options;
+  await writeDurably(join(dataDir, 'admin.json'), `${JSON.stringify({ url, caFile, ...admin }, null, 2)}\n`);
   logger.info('the control plane is listening', { url, dataDir });
   const running = resources.move();
   const newSignInUrl = () => signInLinks.make(admin.tenantId).url;

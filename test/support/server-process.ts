@@ -8,15 +8,12 @@ const executable = join(import.meta.dirname, '../../bin/plan42');
 export class ServerProcess implements AsyncDisposable {
   readonly url: string;
   readonly dataDir: string;
-  /** As it is printed at the start: good once. */
-  readonly signInUrl: string;
   readonly #child: ChildProcess;
 
-  private constructor(child: ChildProcess, dataDir: string, { url, signInUrl }: { url: string; signInUrl: string }) {
+  private constructor(child: ChildProcess, dataDir: string, url: string) {
     this.#child = child;
     this.dataDir = dataDir;
     this.url = url;
-    this.signInUrl = signInUrl;
   }
 
   /** @param port 0 takes any free one */
@@ -32,8 +29,8 @@ export class ServerProcess implements AsyncDisposable {
       greeting += text;
       if (!greeting.endsWith('stay.\n')) continue;
       const url = /^Plan42 server: (\S+)$/m.exec(greeting)?.[1] ?? '';
-      const signInUrl = /^ {2}(\S+#sign-in=\S+)$/m.exec(greeting)?.[1] ?? '';
-      return new ServerProcess(child, dataDir, { url, signInUrl });
+      if (greeting.includes('#sign-in')) throw new Error(`a sign-in link where there is no terminal: ${greeting}`);
+      return new ServerProcess(child, dataDir, url);
     }
     throw new Error(`the server ended: ${greeting}`);
   }

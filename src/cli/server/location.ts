@@ -20,6 +20,8 @@ export interface ServerLocation {
   ids: { tenantId: string; runnerId: string } | undefined;
   /** Where the token comes from, for error messages. */
   tokenSource: string;
+  /** By which the server's certificate is trusted, beside what this machine knows. */
+  caFile?: string | undefined;
 }
 
 const tokenVariable = 'PLAN42_SERVER_TOKEN';
@@ -29,6 +31,7 @@ const AdminFile = v.object({
   tenantId: v.string(),
   runnerId: v.string(),
   tenantToken: v.string(),
+  caFile: v.optional(v.string()),
 });
 
 /** Adds the options of the commands that talk to a running server. */
@@ -62,8 +65,8 @@ function readAdminFile(dataDir: string): ServerLocation {
     throw new UserError(`cannot read ${path}`, { remedy: 'Run this as the user that runs the server.', cause: error });
   }
   try {
-    const { url, tenantToken, ...ids } = v.parse(AdminFile, JSON.parse(text));
-    return { url, token: tenantToken, ids, tokenSource: path };
+    const { url, tenantToken, caFile, ...ids } = v.parse(AdminFile, JSON.parse(text));
+    return { url, token: tenantToken, ids, tokenSource: path, caFile };
   } catch {
     throw new UserError(`${path} is damaged`, { remedy: 'Restart the server: it writes the file anew.' });
   }

@@ -50,9 +50,11 @@ describe('plan42 server start', () => {
         assert.match(token.stdout, /^p42r_/);
         const printed = /^ {2}(http:\S+#sign-in=\S+)$/m.exec(greeting)?.[1] ?? '';
         const made = await runCli(['server', 'link', '--data', data]);
+        assert.notEqual(printed, '');
         for (const link of [printed, made.stdout.trimEnd()]) assert.equal(await signIn(link), 201, link);
         assert.equal(await signIn(printed), 401, 'once');
       },
+      { columns: 80 },
     );
     assert.deepEqual({ exitCode, stderr }, { exitCode: 0, stderr: 'Stopping the server.\n' });
     const quoted = `'${folder.path}/it'\\''s data'`;
@@ -76,6 +78,8 @@ describe('plan42 server start', () => {
     );
     assert.equal(run.exitCode, 0, run.stderr);
     assert.match(run.stdout, /"\$\(plan42 server token create\)"/);
+    assert.doesNotMatch(run.stdout, /sign-in=/, 'whoever reads a log must not get in');
+    assert.match(run.stdout, /^Its web page: "plan42 server link" prints a link that signs in\.$/m);
   });
 
   it('speaks TLS, and warns where others could listen without it', async () => {
@@ -86,12 +90,30 @@ describe('plan42 server start', () => {
     const argv = ['--listen', '0.0.0.0:0', '--data', data];
     const secure = await startAndStop([...argv, '--tls-cert', cert, '--tls-key', key], async (greeting) => {
       assert.match(greeting, /^Plan42 server: https:/);
-      const { stderr } = await runCli(['server', 'task', 'list', '--data', data]);
-      assert.match(stderr, /Set NODE_EXTRA_CA_CERTS to a PEM file/);
     });
     assert.equal(secure.stderr, 'Stopping the server.\n');
     const plain = await startAndStop(argv, async () => {});
     assert.match(plain.stderr, /^WARNING: 0\.0\.0\.0:0 can be reached from other machines/);
+  });
+
+  it('has runners and its own commands trust a certificate that it signed itself', async () => {
+    await using folder = await temporaryFolder();
+    const [cert, key] = [join(folder.path, 'own cert.pem'), join(folder.path, 'key.pem')];
+    await Promise.all([writeFile(cert, tlsPair.cert), writeFile(key, tlsPair.key)]);
+    const data = join(folder.path, 'data');
+    const argv = ['--listen', '127.0.0.1:0', '--data', data, '--tls-cert', cert, '--tls-key', key];
+    const { stdout } = await startAndStop(argv, async (greeting) => {
+      const created = await runCli(['server', 'token', 'create', '--data', data]);
+      assert.equal(created.exitCode, 0, created.stderr);
+      const url = /runner\.url=(\S+)/.exec(greeting)?.[1] ?? '';
+      const file = join(folder.path, 'plan42-runner.toml');
+      const config = (args: string[], stdin = '') => runCli(['runner', 'config', ...args, '-c', file], { stdin });
+      const set = await config(['set', `runner.url=${url}`, `network.ca_file=${cert}`, 'runner.token'], created.stdout);
+      assert.equal(set.exitCode, 0, set.stderr);
+      assert.match((await config(['validate'])).stdout, /^ok {7}runner\.url: https:\S+ takes the token$/m);
+    });
+    assert.match(stdout, /config set runner\.url=https:\S+ network\.ca_file='\S+\/own cert\.pem' runner\.token &&\n/);
+    assert.match(stdout, /export PLAN42_NETWORK_CA_FILE='\S+\/own cert\.pem'\n/);
   });
 
   it('explains in one line why it cannot start', async () => {

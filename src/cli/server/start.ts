@@ -17,6 +17,9 @@ export interface StartOptions extends TlsFiles {
   logFormat: LogFormat;
 }
 
+/** For a person to fill in: the server has been given no certificate of the authority. */
+const authorityPlaceholder = '/path/to/authority.pem';
+
 /** Runs the embedded control plane until `context.signal` is aborted. */
 export async function startCommand(context: CliContext, options: StartOptions): Promise<void> {
   const { listen } = options;
@@ -26,7 +29,7 @@ export async function startCommand(context: CliContext, options: StartOptions): 
     dataDir,
     listen,
     ...(options.publicUrl === undefined ? {} : { publicUrl: options.publicUrl }),
-    ...(tls === undefined ? {} : { tls }),
+    ...(tls === undefined ? {} : { tls, caFile: tls.ownAuthority }),
     logger: createLogger({
       level: options.logLevel,
       format: options.logFormat,
@@ -35,7 +38,9 @@ export async function startCommand(context: CliContext, options: StartOptions): 
   });
   if (tls === undefined && !isLoopback(listen.host)) context.stderr.write(plaintextWarning(listen));
   const explicitData = options.data !== undefined;
-  const greeting = welcome({ url: server.url, signInUrl: server.newSignInUrl(), dataDir, explicitData });
+  const signInUrl = context.stdout.isTTY ? server.newSignInUrl() : undefined;
+  const caFile = tls?.ownAuthority ?? (tls?.isKnown === false ? authorityPlaceholder : undefined);
+  const greeting = welcome({ url: server.url, signInUrl, dataDir, explicitData, caFile });
   await serve(context, server, greeting);
 }
 

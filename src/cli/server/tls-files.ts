@@ -1,5 +1,7 @@
 import { createPrivateKey, X509Certificate } from 'node:crypto';
 import { readFileSync } from 'node:fs';
+import { resolve } from 'node:path';
+import { getCACertificates } from 'node:tls';
 import { ExitCode, UserError } from '../../lib/errors.ts';
 
 export interface TlsFiles {
@@ -7,11 +9,21 @@ export interface TlsFiles {
   tlsKey?: string;
 }
 
+export interface TlsPair {
+  /** The PEM text of the certificate and those above it. */
+  cert: string;
+  key: string;
+  /** The absolute path of the certificate's file, when its own authority is in it, as in a self-signed one. */
+  ownAuthority: string | undefined;
+  /** Whether this machine knows the authority by itself. */
+  isKnown: boolean;
+}
+
 /**
- * The PEM texts for TLS, or undefined when none is wanted.
+ * What TLS needs, or undefined when none is wanted.
  * @throws UserError if one of the two is missing, unreadable or not what it should be, or they don't belong together.
  */
-export function readTlsFiles({ tlsCert, tlsKey }: TlsFiles): { cert: string; key: string } | undefined {
+export function readTlsFiles({ tlsCert, tlsKey }: TlsFiles): TlsPair | undefined {
   if (tlsCert === undefined && tlsKey === undefined) return undefined;
   if (tlsCert === undefined || tlsKey === undefined) {
     const [given, missing] = tlsCert === undefined ? ['--tls-key', '--tls-cert'] : ['--tls-cert', '--tls-key'];
@@ -25,7 +37,22 @@ export function readTlsFiles({ tlsCert, tlsKey }: TlsFiles): { cert: string; key
     const remedy = 'Give the key that the certificate was made with.';
     throw new UserError(`the key in ${tlsKey} does not belong to the certificate in ${tlsCert}`, { remedy });
   }
-  return { cert, key };
+  const chain = [...cert.matchAll(/-----BEGIN CERTIFICATE-----[^-]+-----END CERTIFICATE-----/g)].flatMap(([pem]) => {
+    const parsed = tryParse(pem);
+    return parsed === undefined ? [] : [parsed];
+  });
+  const known = getCACertificates('default').flatMap((pem) => tryParse(pem) ?? []);
+  const isKnown = chain.some((link) => known.some((authority) => link.checkIssued(authority)));
+  const isOwn = !isKnown && chain.some((link) => link.checkIssued(link));
+  return { cert, key, isKnown, ownAuthority: isOwn ? resolve(tlsCert) : undefined };
+}
+
+function tryParse(pem: string): X509Certificate | undefined {
+  try {
+    return new X509Certificate(pem);
+  } catch {
+    return undefined;
+  }
 }
 
 function read(path: string, option: string): string {

@@ -22,7 +22,7 @@ export async function withServer<T>(
 ): Promise<T> {
   const { env, signal, version } = context;
   const location = locateServer(options, env);
-  const transport = createTransport({ env });
+  const transport = createTransport({ env, caFile: location.caFile });
   const endpoint = { transport, baseUrl: new URL(location.url), token: location.token, userAgent: `plan42/${version}` };
   try {
     const { tenantId, runnerId } = location.ids ?? (await idsOf(endpoint, signal));

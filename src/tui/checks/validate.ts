@@ -1,9 +1,13 @@
 /** Every check of a configuration, in the order in which a person would mend what they find. */
 import type { ConfigFile } from '../../config/config-file.ts';
-import { readConfig } from '../../config/read.ts';
+import { permissionWarnings } from '../../config/config-text.ts';
+import { type Problem, readConfig } from '../../config/read.ts';
 import type { Config, Connection } from '../../config/schema.ts';
+import { renderKey } from '../../config/toml-text.ts';
 import { checkGithubToken } from '../../github/check-token.ts';
+import { GithubError } from '../../github/errors.ts';
 import { describeError, ExitCode, UserError } from '../../lib/errors.ts';
+import { shellQuote } from '../../lib/shell-quote.ts';
 import type { GithubConnection } from '../../plan42/github-connections.ts';
 import { createTransport } from '../../plan42/transport.ts';
 import { surveyRuntime, surveyRuntimes } from '../../runtimes/survey.ts';
@@ -26,8 +30,8 @@ export interface ValidateOptions {
   file: ConfigFile;
   /** The environment beats the file. */
   env: NodeJS.ProcessEnv;
-  /** As they stand in the file or the environment, right or wrong. */
-  runner: { token: string; url: string };
+  /** As they stand in the file or the environment, right or wrong; undefined where one is no text at all. */
+  runner: { token: string | undefined; url: string | undefined };
   version: string;
   signal: AbortSignal;
 }
@@ -37,21 +41,24 @@ export async function validateConfig(options: ValidateOptions): Promise<Finding[
   const { config, problems } = readConfig({ file: file.content, env, flags: new Map() });
   const findings = problems
     // Told below, in better words.
-    .filter(({ message }) => !/^(the environment’s PLAN42_RUNNER_|runner\.)(URL|url|TOKEN|token) is /.test(message))
-    .map(({ severity, message, position }): Finding => {
-      const subject = position === undefined ? file.path : `${file.path}:${position.line}:${position.column}`;
-      return { subject, severity, message, exitCode: exitCodeOf(severity, ExitCode.configuration) };
-    });
+    .filter(({ message }) => !isToldWithServer(message, runner))
+    .map((problem) => findingOf(problem, file.path));
+  const open = (await permissionWarnings(file.path)).map((message) => warning(file.path, message));
   const [server, runtime, github] = await Promise.all([
     checkServer(),
     checkRuntime({ config, env, signal }),
     checkGithub(config, env, signal),
   ]);
-  return [...findings, ...server.findings, runtime, ...github, ...compare(server.connections, config.github)];
+  return unique([
+    ...[...findings, ...open, ...server.findings, runtime, ...github],
+    ...compare(server.connections, config.github),
+  ]);
 
   async function checkServer(): Promise<{ findings: Finding[]; connections?: GithubConnection[] }> {
+    const { token, url } = runner;
+    if (token === undefined || url === undefined) return { findings: [] };
     try {
-      const checked = checkRunnerSettings(runner);
+      const checked = checkRunnerSettings({ token, url });
       const { skipSslVerify } = config.runner;
       const access = { skipSslVerify, caFile: config.network.caFile, env, version, signal };
       const connections = await checkWithServer(checked, access);
@@ -66,10 +73,33 @@ export async function validateConfig(options: ValidateOptions): Promise<Finding[
       };
     } catch (error) {
       if (!(error instanceof UserError)) throw error;
-      const setting = 'setting' in error ? `runner.${String(error.setting)}` : 'network';
-      return { findings: [failure(setting, error)] };
+      return { findings: [failure('setting' in error ? `runner.${String(error.setting)}` : 'network', error)] };
     }
   }
+}
+
+function findingOf({ severity, message, position }: Problem, path: string): Finding {
+  const fromEnvironment = message.startsWith('the environment’s ');
+  const inFile = position === undefined ? path : `${path}:${position.line}:${position.column}`;
+  const subject = fromEnvironment ? 'environment' : inFile;
+  const correct = fromEnvironment ? 'Correct it there, or unset it.' : `Correct it in ${inFile}.`;
+  const remedy = severity === 'error' ? correct : undefined;
+  return { subject, severity, message, remedy, exitCode: exitCodeOf(severity, ExitCode.configuration) };
+}
+
+/** What is no text at all is not asked the server about. */
+function isToldWithServer(message: string, runner: ValidateOptions['runner']): boolean {
+  const name = /^(?:the environment’s PLAN42_RUNNER_|runner\.)(URL|url|TOKEN|token) is /.exec(message)?.[1];
+  const { token, url } = runner;
+  return name !== undefined && token !== undefined && url !== undefined;
+}
+
+/** Whoever can't connect because of `network.ca_file` can't for the server and for GitHub. */
+function unique(findings: readonly Finding[]): Finding[] {
+  return findings.filter(
+    ({ subject, message }, index) =>
+      findings.findIndex((other) => other.subject === subject && other.message === message) === index,
+  );
 }
 
 async function checkRuntime(options: {
@@ -96,17 +126,27 @@ async function checkRuntime(options: {
 }
 
 async function checkGithub(config: Config, env: NodeJS.ProcessEnv, signal: AbortSignal): Promise<Finding[]> {
-  const transport = createTransport({ caFile: config.network.caFile, env });
+  let transport: ReturnType<typeof createTransport>;
+  try {
+    transport = createTransport({ caFile: config.network.caFile, env });
+  } catch (error) {
+    if (!(error instanceof UserError)) throw error;
+    return [failure('network', error)];
+  }
   await using _ = { [Symbol.asyncDispose]: () => transport.destroy() };
   const checks = Object.entries(config.github).map(async ([name, connection]): Promise<Finding> => {
-    const subject = `github.${name}.token`;
-    if (!connection.token)
-      return { subject, severity: 'warning', message: 'missing github token', exitCode: ExitCode.done };
+    const subject = renderKey(['github', name, 'token']);
+    if (!connection.token) return warning(subject, 'missing github token');
     try {
       return ok(subject, describeToken(await checkGithubToken(connection, { transport, signal })));
     } catch (error) {
       signal.throwIfAborted();
-      return { subject, severity: 'error', message: describeError(error), exitCode: ExitCode.failed };
+      const refused = error instanceof GithubError && error.status === 401;
+      const command = `plan42 runner config set ${shellQuote(subject)}`;
+      const remedy = refused
+        ? `Get a new token, and pipe it in: "… | ${command}".`
+        : `Check ${renderKey(['github', name, 'url'])}, and whether the server can be reached.`;
+      return { subject, severity: 'error', message: describeError(error), remedy, exitCode: ExitCode.failed };
     }
   });
   return await Promise.all(checks);
@@ -124,20 +164,18 @@ function compare(
   const gone = Object.entries(configured).filter(
     ([, { connectionId }]) => !connections.some(({ ConnectionID }) => sameId(connectionId, ConnectionID)),
   );
-  const warning = (subject: string, message: string): Finding => ({
-    subject,
-    severity: 'warning',
-    message,
-    exitCode: ExitCode.done,
-  });
   return [
     ...missing.map(({ ConnectionID, Name }) => warning('github', `${Name ?? ConnectionID} is not configured here`)),
-    ...gone.map(([name]) => warning(`github.${name}`, 'the tenant has no such private connection')),
+    ...gone.map(([name]) => warning(renderKey(['github', name]), 'the tenant has no such private connection')),
   ];
 }
 
 function ok(subject: string, message: string): Finding {
   return { subject, severity: 'ok', message, exitCode: ExitCode.done };
+}
+
+function warning(subject: string, message: string): Finding {
+  return { subject, severity: 'warning', message, exitCode: ExitCode.done };
 }
 
 function failure(subject: string, error: UserError): Finding {

@@ -60,9 +60,7 @@ export function createEffects({ dispatch, leave, fail, ...context }: EffectsOpti
         void start(ended.signal, async () => (await import('./github.ts')).checkGithub(effect, context, ended.signal));
         break;
       case 'save':
-        lastWrite = start(ended.signal, () =>
-          withFile(async () => (await import('./save.ts')).save(effect, context.file)),
-        );
+        lastWrite = start(ended.signal, () => withFile(async () => (await import('./save.ts')).save(effect, context)));
         break;
       case 'reload':
         void start(ended.signal, () => withFile(async () => (await import('./save.ts')).reload(context.file)));

@@ -1,10 +1,13 @@
 import { type ConfigFile, ConfigFileChanged, readConfigFile, saveConfigFile } from '../../config/config-file.ts';
 import { editToml } from '../../config/edit.ts';
+import { defaultPaths } from '../../config/paths.ts';
+import { renderKey } from '../../config/toml-text.ts';
+import { applyConfig } from '../../control/apply-config.ts';
 import { describeError, UserError } from '../../lib/errors.ts';
 import { readForm } from '../form.ts';
-import { howToApply } from '../how-to-apply.ts';
 import type { Effect, Event } from '../state/state.ts';
 import { changeOfUrl } from '../url-change.ts';
+import type { EffectContext } from './context.ts';
 
 export interface FileResult {
   /** As it is now. */
@@ -12,8 +15,14 @@ export interface FileResult {
   event: Event;
 }
 
-/** Writes the edits into the file, unless somebody else has written it since it was read. */
-export async function save({ edits, goal }: Effect & { type: 'save' }, file: ConfigFile): Promise<FileResult> {
+/**
+ * Writes the edits into the file, unless somebody else has written it since it was read, and has a running runner take
+ * them over.
+ */
+export async function save(
+  { edits, goal }: Effect & { type: 'save' },
+  { file, env }: Pick<EffectContext, 'file' | 'env'>,
+): Promise<FileResult> {
   try {
     const before = file.content ?? '';
     const content = editToml(before, [...changeOfUrl(before, edits), ...edits]);
@@ -22,7 +31,9 @@ export async function save({ edits, goal }: Effect & { type: 'save' }, file: Con
       return { file, event: { type: 'saved', base, changed: false, goal, message: 'Nothing was changed.' } };
     }
     const saved = await saveConfigFile(file, content);
-    const message = `Saved ${file.path}. ${howToApply(edits.map(({ path }) => path.join('.')))}`;
+    const names = edits.map(({ path }) => renderKey(path));
+    const applied = await applyConfig({ configFile: file.path, stateDir: defaultPaths(env).stateDir, names });
+    const message = `Saved ${file.path}. ${applied.message}`;
     return { file: saved, event: { type: 'saved', base: readForm(saved), changed: true, goal, message } };
   } catch (error) {
     if (!(error instanceof UserError)) throw error;

@@ -1,6 +1,6 @@
 import assert from 'node:assert/strict';
 import { randomUUID } from 'node:crypto';
-import { readFile, stat, writeFile } from 'node:fs/promises';
+import { chmod, readFile, stat, writeFile } from 'node:fs/promises';
 import { join } from 'node:path';
 import { describe, it } from 'node:test';
 import { startControlPlane } from '../../../../test/support/control-plane.ts';
@@ -107,12 +107,51 @@ describe('plan42 runner config set', () => {
 
   it('tells programs what it did', async () => {
     await using at = await place();
-    const run = await at.config(['set', 'jobs.pids=99', '--json']);
-    assert.deepEqual(parseAs('runner-config-set.json', run.stdout), {
-      configFile: at.file,
-      changed: true,
-      keys: ['jobs.pids'],
-    });
+    const env = { PLAN42_JOBS_PIDS: '77' };
+    const run = await at.config(['set', 'jobs.pids=99', 'queues.scale_down_at=0.9', '--json'], { env });
+    const { warnings, ...done } = parseAs('runner-config-set.json', run.stdout);
+    const keys = ['jobs.pids', 'queues.scale_down_at'];
+    assert.deepEqual(done, { configFile: at.file, changed: true, keys, runner: 'unknown' });
+    assert.equal(warnings.length, 2);
+    assert.match(warnings[0], /^queues\.scale_down_at is not below queues\.scale_up_at/);
+    assert.match(warnings[1], /^PLAN42_JOBS_PIDS is set in this environment and beats jobs\.pids in the file/);
+  });
+
+  it('says when the environment hides what was set, and so does list', async () => {
+    await using at = await place();
+    const env = { PLAN42_JOBS_PIDS: '77', PLAN42_RUNNER_TOKEN: token };
+    const hidden = /^WARNING: PLAN42_JOBS_PIDS is set in this environment and beats jobs\.pids in the file: unset it/m;
+    const { stderr } = await at.config(['set', 'jobs.pids=99', 'jobs.cpus=1'], { env });
+    assert.match(stderr, hidden);
+    assert.equal(stderr.match(/WARNING/g)?.length, 1, stderr);
+    const listed = await at.config(['list'], { env });
+    assert.match(listed.stderr, hidden);
+    assert.doesNotMatch(listed.stderr, /PLAN42_RUNNER_TOKEN/, 'the file has none');
+    assert.doesNotMatch((await at.config(['set', 'jobs.pids=98'])).stderr, /WARNING/);
+  });
+
+  it('refuses at once what no runner could use', async () => {
+    await using at = await place('# nothing\n');
+    const cases: [assignment: string, error: RegExp][] = [
+      ['jobs.network=my network', /^ERROR: jobs\.network is not the name of a network like .* It takes: /],
+      ['jobs.network=--privileged', /is not the name of a network/],
+      ['jobs.capabilities=CHOWN,KILL ALL', /"KILL ALL", which is no capability’s name\. It takes: /],
+      ['host.command=[]', /^ERROR: host\.command is without a program/],
+      ['jobs.stop_timeout=10', /is not a duration like "30s".* It takes: /],
+      ['runner.runtime=dokcer', /is not one of docker, podman, apple, host\. It takes: /],
+      ['github.a.url=ftp://example.com', /is not an https URL/],
+      [
+        'network.ca_file=/nonexistent.pem',
+        /^ERROR: cannot read the CA file \/nonexistent\.pem.* Set network\.ca_file to a PEM/,
+      ],
+      [`network.ca_file=${at.file}`, /^ERROR: there is no PEM certificate in the CA file/],
+    ];
+    for (const [assignment, error] of cases) {
+      const run = await at.config(['set', assignment]);
+      assert.match(run.stderr, error);
+      assert.equal(run.exitCode, 3, assignment);
+      assert.equal(await at.read(), '# nothing\n');
+    }
   });
 
   it('leaves a file alone that is not TOML', async () => {
@@ -186,6 +225,24 @@ describe('plan42 runner config get and list', () => {
     assert.ok(!json.stdout.includes('p42r_secret'));
   });
 
+  it('tell that others can read the file', async () => {
+    await using at = await place(content);
+    await chmod(at.file, 0o644);
+    const warning = `${at.file} holds tokens and others can read it: run chmod 600 ${at.file}`;
+    assert.ok((await at.config(['list'])).stderr.includes(`WARNING: ${warning}\n`));
+    await chmod(at.file, 0o600);
+    assert.doesNotMatch((await at.config(['list'])).stderr, /chmod/);
+  });
+
+  it('say when a file that was named is not there', async () => {
+    await using at = await place();
+    for (const argv of [['list'], ['get', 'jobs.pids'], ['validate'], ['validate', '--json']]) {
+      const run = await at.config(argv);
+      assert.deepEqual([run.exitCode, run.stdout], [3, '']);
+      assert.match(run.stderr, /^ERROR: there is no configuration file \S+\. Name another one, or make it: /);
+    }
+  });
+
   it('list tells what is wrong with the file', async () => {
     await using at = await place('[jobs]\npids = "x"\nmax_job = 1\n');
     const { stderr, stdout } = await at.config(['list']);
@@ -227,7 +284,10 @@ describe('plan42 runner config validate', () => {
     assert.match(told.join('\n'), /^error github\.work\.token: Bad credentials$/m);
     assert.match(told.join('\n'), /^warning github: new is not configured here$/m);
     assert.match(told.join('\n'), /^warning github\.old: the tenant has no such private connection$/m);
-    assert.match(json.stderr, /^ERROR: github\.work\.token: Bad credentials\.\n$/);
+    assert.match(
+      json.stderr,
+      /^ERROR: github\.work\.token: Bad credentials\. Get a new token, and pipe it in: "… \| plan42 [^"]* github\.work\.token"\.\n$/,
+    );
   });
 
   it('fails with the exit code of the first mistake, in the words of the screen', async () => {
@@ -261,5 +321,49 @@ describe('plan42 runner config validate', () => {
       assert.equal(run.exitCode, exitCode, run.stderr);
       assert.ok(!`${run.stdout}${run.stderr}`.includes(token.slice(5, 30)));
     }
+  });
+
+  it('names the setting that is of the wrong type, and what cannot be used, in JSON too', async () => {
+    const runner = (lines: string) => `[runner]\nruntime = "host"\n${lines}\n${host}`;
+    const right = `url = "http://127.0.0.1:1"\ntoken = "${token}"`;
+    const cases: [config: string, exitCode: number, error: RegExp, count: number][] = [
+      [runner(`url = 5\ntoken = "${token}"`), 3, /:3:1: runner\.url is not a string in quotes, but a number$/m, 1],
+      [
+        runner('token = true\nurl = "https://a.example"'),
+        3,
+        /:3:1: runner\.token is not a string in quotes, but true$/m,
+        1,
+      ],
+      [
+        `${runner(right)}[network]\nca_file = "/nonexistent.pem"\n[github."a b"]\ntoken = "x"\n`,
+        3,
+        /^network: cannot read the CA file \/nonexistent\.pem/m,
+        1,
+      ],
+      ['github = 5\n', 3, /:1:1: github is not a table$/m, 2],
+    ];
+    for (const [config, exitCode, error, count] of cases) {
+      await using at = await place(config);
+      const run = await at.config(['validate', '--json'], { env: { PATH: '/nonexistent' } });
+      const findings: (Finding & { remedy: string })[] = parseAs('runner-config-validate.json', run.stdout).findings;
+      const mistakes = findings.filter(({ severity, subject }) => severity === 'error' && subject !== 'runner.runtime');
+      assert.match(mistakes.map(({ subject, message }) => `${subject}: ${message}`).join('\n'), error);
+      assert.equal(mistakes.length, count, run.stdout);
+      assert.ok(
+        mistakes.every(({ remedy }) => remedy),
+        run.stdout,
+      );
+      assert.equal(run.exitCode, exitCode, run.stderr);
+    }
+  });
+
+  it('quotes names, tells a variable from the file, and warns of a file that others can read', async () => {
+    await using at = await place(`[runner]\nruntime = "host"\n${host}[github."a b"]\ntokn = "x"\n`);
+    await chmod(at.file, 0o640);
+    const { stdout } = await at.config(['validate'], { env: { PLAN42_JOBS_PIDS: 'x' } });
+    assert.match(stdout, /^warning {2}github\."a b"\.token: missing github token$/m);
+    assert.match(stdout, /unknown key "github\."a b"\.tokn", did you mean "token"\?$/m);
+    assert.match(stdout, /^error {4}environment: the environment’s PLAN42_JOBS_PIDS is not a number$/m);
+    assert.match(stdout, /^warning {2}\S+: \S+ holds tokens and others can read it: run chmod 600 /m);
   });
 });

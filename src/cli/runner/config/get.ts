@@ -1,10 +1,9 @@
-import { readConfigFile } from '../../../config/config-file.ts';
 import { findSetting } from '../../../config/setting.ts';
 import { UserError } from '../../../lib/errors.ts';
 import type { CliContext } from '../../context.ts';
 import { print, renderJson } from '../../output.ts';
 import { printable } from '../../printable.ts';
-import { type ConfigLocation, configFilePath } from './location.ts';
+import { type ConfigLocation, readConfigToShow } from './location.ts';
 import { plainValue, settingReader, showSetting } from './setting-value.ts';
 
 export interface GetOptions extends ConfigLocation {
@@ -16,7 +15,7 @@ export interface GetOptions extends ConfigLocation {
 export async function getSetting(context: CliContext, name: string, options: GetOptions): Promise<void> {
   const { stdout, env, signal } = context;
   const setting = findSetting(name);
-  const file = await readConfigFile(configFilePath(options, env));
+  const file = await readConfigToShow(context, options);
   const shown = showSetting(settingReader(file, env)(setting), options.showSecrets ?? false);
   if (!shown.isSet) {
     throw new UserError(`${name} is not set in ${file.path}`, { remedy: `Set it with "plan42 runner config set".` });

@@ -1,12 +1,19 @@
-import { readConfigFile } from '../../../config/config-file.ts';
+import { permissionWarnings } from '../../../config/config-text.ts';
 import { readConfig } from '../../../config/read.ts';
 import { allSettings } from '../../../config/setting.ts';
 import type { CliContext } from '../../context.ts';
 import { print, renderJson } from '../../output.ts';
 import { printableLine } from '../../printable.ts';
 import { renderTable } from '../../table.ts';
-import { type ConfigLocation, configFilePath } from './location.ts';
-import { connectionNames, plainValue, settingReader, showSetting } from './setting-value.ts';
+import { type ConfigLocation, readConfigToShow } from './location.ts';
+import {
+  connectionNames,
+  hiddenByEnvironment,
+  isInFile,
+  plainValue,
+  settingReader,
+  showSetting,
+} from './setting-value.ts';
 
 export interface ListOptions extends ConfigLocation {
   all?: boolean;
@@ -17,17 +24,21 @@ export interface ListOptions extends ConfigLocation {
 /** What is set, or everything with its defaults; as JSON always everything. What is wrong with the file is on standard error. */
 export async function listSettings(context: CliContext, options: ListOptions): Promise<void> {
   const { stdout, stderr, env, signal } = context;
-  const file = await readConfigFile(configFilePath(options, env));
+  const file = await readConfigToShow(context, options);
   const read = settingReader(file, env);
-  const settings = allSettings(connectionNames(file))
-    .map(read)
-    .map((value) => showSetting(value, options.showSecrets ?? false));
-  for (const { severity, message, position } of readConfig({ file: file.content, env, flags: new Map() }).problems) {
+  const settings = allSettings(connectionNames(file));
+  const values = settings.map(read).map((value) => showSetting(value, options.showSecrets ?? false));
+  const { problems } = readConfig({ file: file.content, env, flags: new Map() });
+  for (const { severity, message, position } of problems) {
     const place = position === undefined ? '' : `${file.path}:${position.line}:${position.column}: `;
     stderr.write(`${severity === 'error' ? 'ERROR' : 'WARNING'}: ${printableLine(place + message)}\n`);
   }
-  if (options.json) return print(stdout, renderJson({ configFile: file.path, settings }), signal);
-  const shown = settings.filter((setting) => options.all || setting.origin !== 'default');
+  const inFile = settings.filter(({ path }) => isInFile(file, path));
+  for (const warning of [...(await permissionWarnings(file.path)), ...hiddenByEnvironment(inFile, env)]) {
+    stderr.write(`WARNING: ${printableLine(warning)}\n`);
+  }
+  if (options.json) return print(stdout, renderJson({ configFile: file.path, settings: values }), signal);
+  const shown = values.filter((setting) => options.all || setting.origin !== 'default');
   if (shown.length === 0) {
     stderr.write(`Nothing is set in ${file.path}. "plan42 runner config list --all" shows the defaults.\n`);
     return;

@@ -1,15 +1,15 @@
-import { readConfigFile, saveConfigFile } from '../../../config/config-file.ts';
-import { type Edit, editToml } from '../../../config/edit.ts';
+import { type ConfigChange, type ConfigFile, changeConfigFile } from '../../../config/config-file.ts';
+import type { Edit } from '../../../config/edit.ts';
 import { InvalidValue } from '../../../config/kinds.ts';
+import { readConfig } from '../../../config/read.ts';
 import { ExitCode, UserError } from '../../../lib/errors.ts';
+import { readCaFile } from '../../../plan42/transport.ts';
 import { checkRunnerToken, checkServerUrl } from '../../../tui/checks/runner-settings.ts';
-import { howToApply } from '../../../tui/how-to-apply.ts';
-import { changeOfUrl } from '../../../tui/url-change.ts';
 import type { CliContext } from '../../context.ts';
-import { print, renderJson } from '../../output.ts';
-import { printableLine } from '../../printable.ts';
 import { type Assignment, readAssignments } from './assignments.ts';
 import { type ConfigLocation, configFilePath } from './location.ts';
+import { reportChange, withEdits } from './report-change.ts';
+import { hiddenByEnvironment } from './setting-value.ts';
 
 export interface SetOptions extends ConfigLocation {
   fromFile?: string;
@@ -18,15 +18,15 @@ export interface SetOptions extends ConfigLocation {
 
 /** Sets all of them or none. */
 export async function setSettings(context: CliContext, args: readonly string[], options: SetOptions): Promise<void> {
-  const path = configFilePath(options, context.env);
+  const { env, signal } = context;
+  const path = configFilePath(options, env);
   const assignments = await readAssignments(context, args, options.fromFile);
   const edits = assignments.map(editFor);
-  const file = await readConfigFile(path);
-  const content = editToml(file.content ?? '', [...changeOfUrl(file.content ?? '', edits), ...edits]);
-  const changed = content !== file.content;
-  if (changed) await saveConfigFile(file, content);
-  const names = assignments.map(({ setting }) => setting.name);
-  await reportChange(context, { path, changed, names, json: options.json ?? false });
+  const change = await changeConfigFile(path, ({ content = '' }) => withEdits(content, edits), signal);
+  const settings = assignments.map(({ setting }) => setting);
+  const warnings = [...newWarnings(change), ...hiddenByEnvironment(settings, env)];
+  const names = settings.map(({ name }) => name);
+  await reportChange(context, { ...change, names, warnings, json: options.json ?? false });
 }
 
 function editFor({ setting, text }: Assignment): Edit {
@@ -40,18 +40,16 @@ function editFor({ setting, text }: Assignment): Edit {
     const remedy = `It takes: ${field.kind.notation}.`;
     throw new UserError(`${name} is ${error.message}`, { remedy, exitCode: ExitCode.configuration });
   }
+  // Without it no runner would start.
+  if (name === 'network.ca_file') readCaFile(text);
   return { type: 'set', path, value: field.kind.toToml(text) };
 }
 
-interface Change {
-  path: string;
-  changed: boolean;
-  names: readonly string[];
-  json: boolean;
-}
-
-/** Of `set` and `unset`: JSON for programs (docs/schemas/runner-config-set.json), a line on standard error for people. */
-export async function reportChange(context: CliContext, { path, changed, names, json }: Change): Promise<void> {
-  if (json) await print(context.stdout, renderJson({ configFile: path, changed, keys: names }), context.signal);
-  else context.stderr.write(changed ? `Saved ${printableLine(path)}. ${howToApply(names)}\n` : 'Nothing changed.\n');
+/** What is doubtful now and was not before. */
+function newWarnings({ before, after }: ConfigChange): string[] {
+  const problemsOf = ({ content }: ConfigFile) => readConfig({ file: content, env: {}, flags: new Map() }).problems;
+  const known = new Set(problemsOf(before).map(({ message }) => message));
+  return problemsOf(after)
+    .map(({ message }) => message)
+    .filter((message) => !known.has(message));
 }

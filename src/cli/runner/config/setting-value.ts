@@ -1,7 +1,7 @@
 import type { ConfigFile } from '../../../config/config-file.ts';
 import { environmentVariable } from '../../../config/schema.ts';
 import type { Setting } from '../../../config/setting.ts';
-import { parseToml } from '../../../config/toml.ts';
+import { isTable, parseToml } from '../../../config/toml.ts';
 import { renderValue, type TomlValue } from '../../../config/toml-text.ts';
 
 export interface SettingValue {
@@ -27,8 +27,9 @@ export const mask = '********';
 export function settingReader(file: ConfigFile, env: NodeJS.ProcessEnv): (setting: Setting) => SettingValue {
   const { values } = parseToml(file.content ?? '');
   return (setting) => {
-    const { table, field, path } = setting;
-    const variable = table === undefined ? undefined : env[environmentVariable(table, field.key)] || undefined;
+    const { field, path } = setting;
+    const name = variableOf(setting);
+    const variable = name === undefined ? undefined : env[name] || undefined;
     if (variable !== undefined) return { setting, value: field.kind.toToml(variable), origin: 'environment' };
     const written = valueAt(values, path);
     if (written !== undefined) return { setting, value: written, origin: 'file' };
@@ -37,9 +38,26 @@ export function settingReader(file: ConfigFile, env: NodeJS.ProcessEnv): (settin
   };
 }
 
+export function isInFile(file: ConfigFile, path: readonly string[]): boolean {
+  return valueAt(parseToml(file.content ?? '').values, path) !== undefined;
+}
+
+/** A sentence for each of these settings that the environment has another value for, so that the file's counts for nothing. */
+export function hiddenByEnvironment(settings: readonly Setting[], env: NodeJS.ProcessEnv): string[] {
+  return settings.flatMap((setting) => {
+    const variable = variableOf(setting);
+    if (variable === undefined || !env[variable]) return [];
+    return [`${variable} is set in this environment and beats ${setting.name} in the file: unset it to use the file's`];
+  });
+}
+
+function variableOf({ table, field }: Setting): string | undefined {
+  return table === undefined ? undefined : environmentVariable(table, field.key);
+}
+
 export function connectionNames(file: ConfigFile): string[] {
   const { github } = parseToml(file.content ?? '').values;
-  return typeof github === 'object' && github !== null ? Object.keys(github) : [];
+  return isTable(github) ? Object.keys(github) : [];
 }
 
 export function showSetting({ setting, value, origin }: SettingValue, showSecrets: boolean): ShownSetting {
@@ -57,10 +75,7 @@ export function plainValue({ value, secret, isSet }: ShownSetting): string {
 
 function valueAt(values: unknown, path: readonly string[]): unknown {
   return path.reduce<unknown>(
-    (table, name) =>
-      typeof table === 'object' && table !== null && Object.hasOwn(table, name)
-        ? (table as Record<string, unknown>)[name]
-        : undefined,
+    (table, name) => (isTable(table) && Object.hasOwn(table, name) ? table[name] : undefined),
     values,
   );
 }

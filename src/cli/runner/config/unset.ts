@@ -1,10 +1,10 @@
-import { readConfigFile, saveConfigFile } from '../../../config/config-file.ts';
-import { type Edit, editToml } from '../../../config/edit.ts';
+import { type ConfigFile, changeConfigFile } from '../../../config/config-file.ts';
+import type { Edit } from '../../../config/edit.ts';
 import { findSetting } from '../../../config/setting.ts';
-import { changeOfUrl } from '../../../tui/url-change.ts';
+import { renderKey } from '../../../config/toml-text.ts';
 import type { CliContext } from '../../context.ts';
 import { type ConfigLocation, configFilePath } from './location.ts';
-import { reportChange } from './set.ts';
+import { reportChange, withEdits } from './report-change.ts';
 import { connectionNames } from './setting-value.ts';
 
 export interface UnsetOptions extends ConfigLocation {
@@ -17,15 +17,18 @@ export async function unsetSettings(
   names: readonly string[],
   options: UnsetOptions,
 ): Promise<void> {
-  const file = await readConfigFile(configFilePath(options, context.env));
-  const source = file.content ?? '';
-  const connections = connectionNames(file);
-  const edits = names.map((name): Edit => {
-    const connection = connections.find((candidate) => name === `github.${candidate}`);
-    return { type: 'unset', path: connection === undefined ? findSetting(name).path : ['github', connection] };
-  });
-  const content = editToml(source, [...changeOfUrl(source, edits), ...edits]);
-  const changed = content !== source;
-  if (changed) await saveConfigFile(file, content);
-  await reportChange(context, { path: file.path, changed, names, json: options.json ?? false });
+  const edits = (file: ConfigFile) => names.map((name) => editFor(name, connectionNames(file)));
+  const change = await changeConfigFile(
+    configFilePath(options, context.env),
+    (file) => withEdits(file.content ?? '', edits(file)),
+    context.signal,
+  );
+  await reportChange(context, { ...change, names, warnings: [], json: options.json ?? false });
+}
+
+function editFor(name: string, connections: readonly string[]): Edit {
+  const connection = connections.find(
+    (candidate) => name === `github.${candidate}` || name === renderKey(['github', candidate]),
+  );
+  return { type: 'unset', path: connection === undefined ? findSetting(name).path : ['github', connection] };
 }

@@ -1,4 +1,3 @@
-import { readConfigFile } from '../../../config/config-file.ts';
 import { findSetting } from '../../../config/setting.ts';
 import { UserError } from '../../../lib/errors.ts';
 import { type Finding, validateConfig } from '../../../tui/checks/validate.ts';
@@ -6,7 +5,7 @@ import type { CliContext } from '../../context.ts';
 import { print, renderJson } from '../../output.ts';
 import { printableLine } from '../../printable.ts';
 import { createStyle, type Style, wantsColor } from '../../style.ts';
-import { type ConfigLocation, configFilePath } from './location.ts';
+import { type ConfigLocation, readConfigToShow } from './location.ts';
 import { settingReader } from './setting-value.ts';
 
 export interface ValidateOptions extends ConfigLocation {
@@ -16,11 +15,11 @@ export interface ValidateOptions extends ConfigLocation {
 /** Tells everything that is right and wrong with the configuration, and fails with the exit code of the first mistake. */
 export async function validate(context: CliContext, options: ValidateOptions): Promise<void> {
   const { env, stdout, signal, version } = context;
-  const file = await readConfigFile(configFilePath(options, env));
+  const file = await readConfigToShow(context, options);
   const read = settingReader(file, env);
   const text = (name: string) => {
     const { value } = read(findSetting(name));
-    return typeof value === 'string' ? value : '';
+    return value === undefined ? '' : typeof value === 'string' ? value : undefined;
   };
   const runner = { token: text('runner.token'), url: text('runner.url') };
   const findings = await validateConfig({ file, env, runner, version, signal });

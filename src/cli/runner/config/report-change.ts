@@ -1,0 +1,40 @@
+import type { ConfigChange } from '../../../config/config-file.ts';
+import { type Edit, editToml } from '../../../config/edit.ts';
+import { defaultPaths } from '../../../config/paths.ts';
+import { applyConfig } from '../../../control/apply-config.ts';
+import { changeOfUrl } from '../../../tui/url-change.ts';
+import type { CliContext } from '../../context.ts';
+import { print, renderJson } from '../../output.ts';
+import { printableLine } from '../../printable.ts';
+
+export interface ReportedChange extends ConfigChange {
+  /** The settings that were named. */
+  names: readonly string[];
+  /** Sentences about what should be looked at. */
+  warnings: readonly string[];
+  json: boolean;
+}
+
+export function withEdits(source: string, edits: readonly Edit[]): string {
+  return editToml(source, [...changeOfUrl(source, edits), ...edits]);
+}
+
+/**
+ * Of `set` and `unset`: has a running runner take the change over, and tells what was done, in JSON for programs
+ * (docs/schemas/runner-config-set.json), in a line on standard error for people.
+ */
+export async function reportChange(context: CliContext, change: ReportedChange): Promise<void> {
+  const { env, stdout, stderr, signal, platform } = context;
+  const { before, after, names, warnings, json } = change;
+  const changed = after.content !== before.content;
+  const { stateDir } = defaultPaths(env, platform);
+  const applied = changed ? await applyConfig({ configFile: after.path, stateDir, names, signal }) : undefined;
+  if (json) {
+    const runner = applied?.outcome ?? null;
+    await print(stdout, renderJson({ configFile: after.path, changed, keys: names, runner, warnings }), signal);
+    return;
+  }
+  const done = applied === undefined ? 'Nothing changed.' : `Saved ${after.path}. ${applied.message}`;
+  stderr.write(`${printableLine(done)}\n`);
+  for (const warning of warnings) stderr.write(`WARNING: ${printableLine(warning)}.\n`);
+}
