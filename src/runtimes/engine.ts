@@ -90,7 +90,7 @@ export function createEngineRuntime(engine: Engine, { env, instanceId, limits, l
   async function pull(image: string, policy: PullPolicy, signal?: AbortSignal): Promise<void> {
     await pullByPolicy(image, policy, {
       isThere: async () => (await images.find(image, signal)) !== undefined,
-      pull: () => run(['pull', '--quiet', image], { signal }),
+      pull: () => run(['pull', '--quiet', image], { signal, leash: true }),
     });
   }
 

@@ -61,7 +61,7 @@ async function isOverWithin(ms: number, run: RunEngine, job: JobPlace): Promise<
     while ((await inspectContainer(run, job.jobId, signal))?.isRunning) {
       signal.throwIfAborted();
       // It can go on waiting for a container whose end nobody records.
-      await run(['wait', job.jobId], { signal, timeoutMs: waitMs });
+      await run(['wait', job.jobId], { signal, timeoutMs: waitMs, leash: true });
     }
     return true;
   } catch {
