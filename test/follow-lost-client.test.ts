@@ -2,9 +2,10 @@
 import assert from 'node:assert/strict';
 import { join } from 'node:path';
 import { suite, type TestContext, test } from 'node:test';
+import { setTimeout as delay } from 'node:timers/promises';
 import { JobStore } from '../src/jobs/store.ts';
 import { readState } from '../src/runtimes/supervisor.ts';
-import { type EngineJob, killClient, setUpEngineJob } from './support/engine-job.ts';
+import { type EngineJob, killClient, setUpEngineJob, tellEnd, untilTold } from './support/engine-job.ts';
 import { eventually } from './support/eventually.ts';
 import { makeRecord } from './support/job-record.ts';
 import { runCli } from './support/run-cli.ts';
@@ -13,17 +14,20 @@ import { makeTempDir } from './support/temp-dir.ts';
 for (const name of ['podman', 'docker'] as const) {
   suite(name, { concurrency: 2 }, () => {
     test('a log is followed for as long as the container runs', async (t) => {
-      await using setting = await setUp(t, name, 'echo begun; sleep 5');
+      await using setting = await setUp(t, name);
       if (!setting) return;
       const { jobId, engine, env } = setting;
-      const { exitCode, stdout } = await runCli(['runner', 'job', 'logs', jobId, '-f', '-n', 'all'], { env });
+      const following = runCli(['runner', 'job', 'logs', jobId, '-f', '-n', 'all'], { env });
+      assert.equal(await soon(following), undefined, 'the container runs');
+      await tellEnd(setting);
+      const { exitCode, stdout } = await following;
       assert.equal(exitCode, 0);
       assert.match(stdout, /begun\n/);
       assert.equal((await engine('inspect', '--format', '{{.State.Running}}', jobId)).trim(), 'false');
     });
 
     test('and where the engine can’t be asked, that is said, and the log is followed on', async (t) => {
-      await using setting = await setUp(t, name, 'echo begun; sleep 60');
+      await using setting = await setUp(t, name);
       if (!setting) return;
       const { jobId, engine } = setting;
       const nowhere = { DOCKER_HOST: 'unix:///does/not/exist', CONTAINERS_STORAGE_CONF: '/does/not/exist' };
@@ -37,8 +41,7 @@ for (const name of ['podman', 'docker'] as const) {
       });
       await Promise.race([told.promise, following]);
       // It has not ended by itself, though it is asked again and again.
-      const early = await Promise.race([following, new Promise((resolve) => setTimeout(resolve, 3000))]);
-      assert.equal(early, undefined);
+      assert.equal(await soon(following), undefined);
       const list = await runCli(['runner', 'job', 'list'], { env });
       assert.match(list.stdout, new RegExp(jobId.slice(0, 16)));
       enough.abort();
@@ -48,16 +51,22 @@ for (const name of ['podman', 'docker'] as const) {
   });
 }
 
+/** Undefined when it takes longer. */
+async function soon<T>(promise: Promise<T>): Promise<T | undefined> {
+  return Promise.race([promise, delay(3000, undefined)]);
+}
+
 interface Setting extends AsyncDisposable {
   jobId: string;
+  job: EngineJob['job'];
   env: NodeJS.ProcessEnv;
   engine: EngineJob['engine'];
 }
 
 /** A job in a state folder, with its container running and its client killed. */
-async function setUp(t: TestContext, name: 'docker' | 'podman', commands: string): Promise<Setting | undefined> {
+async function setUp(t: TestContext, name: 'docker' | 'podman'): Promise<Setting | undefined> {
   await using undo = new AsyncDisposableStack();
-  const setting = undo.use(await setUpEngineJob(t, name, { commands }));
+  const setting = undo.use(await setUpEngineJob(t, name, { commands: untilTold('exit 3') }));
   if (!setting.runtime) return undefined;
   const dir = undo.use(await makeTempDir());
   const store = await JobStore.open(dir.path, join(dir.path, 'logs'));
@@ -71,6 +80,7 @@ async function setUp(t: TestContext, name: 'docker' | 'podman', commands: string
   const owned = undo.move();
   return {
     jobId: record.jobId,
+    job: setting.job,
     env: { ...setting.env, HOME: dir.path, PLAN42_STATE_DIR: dir.path },
     engine: setting.engine,
     [Symbol.asyncDispose]: () => owned.disposeAsync(),

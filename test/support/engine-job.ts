@@ -29,6 +29,16 @@ export interface EngineJob extends AsyncDisposable {
   unreachable: Runtime;
 }
 
+/** Commands of an agent that says `begun`, does `work` again and again, and does `end` when it is told to. */
+export function untilTold(end: string, work = ':'): string {
+  return `trap '${end}' USR1; echo begun; while :; do ${work}; sleep 0.1; done`;
+}
+
+/** Has the agent of `untilTold` end. */
+export async function tellEnd({ engine, job }: Pick<EngineJob, 'engine' | 'job'>): Promise<void> {
+  await engine('kill', '--signal', 'USR1', job.jobId);
+}
+
 const createRuntime = { docker: createDockerRuntime, podman: createPodmanRuntime };
 
 /** As the kernel does when there is no memory left. */
