@@ -1,31 +1,10 @@
 /** What docker and podman do with a job when its client, its container or the engine itself is not where it should be. */
 import assert from 'node:assert/strict';
-import { randomUUID } from 'node:crypto';
-import { readFile, stat } from 'node:fs/promises';
-import { join } from 'node:path';
-import { suite, type TestContext, test } from 'node:test';
-import { readConfig } from '../src/config/read.ts';
-import { silentLogger } from '../src/lib/logger.ts';
-import { createDockerRuntime } from '../src/runtimes/docker.ts';
-import { createPodmanRuntime } from '../src/runtimes/podman.ts';
-import { type Runtime, RuntimeError, type StartOptions } from '../src/runtimes/runtime.ts';
+import { suite, test } from 'node:test';
+import { RuntimeError } from '../src/runtimes/runtime.ts';
 import { launchedAtMs, readState } from '../src/runtimes/supervisor.ts';
-import { makePausingEngine } from './support/crash/pausing-engine.ts';
-import { run } from './support/engines/processes.ts';
-import { requires } from './support/engines-client.ts';
+import { killSupervisor, setUpEngineJob as setUp } from './support/engine-job.ts';
 import { eventually } from './support/eventually.ts';
-import { makeJobFolder } from './support/job-folder.ts';
-
-interface Setting extends AsyncDisposable {
-  runtime: Runtime;
-  job: StartOptions;
-  log: () => Promise<string>;
-  engine: (...args: string[]) => Promise<string>;
-  /** The same, on an engine that nobody can reach. */
-  unreachable: Runtime;
-}
-
-const createRuntime = { docker: createDockerRuntime, podman: createPodmanRuntime };
 
 for (const name of ['podman', 'docker'] as const) {
   suite(name, { concurrency: 2 }, () => {
@@ -90,50 +69,4 @@ for (const name of ['podman', 'docker'] as const) {
       await runtime.remove(job);
     });
   });
-}
-
-/** As the kernel does when there is no memory left. */
-async function killSupervisor({ folder }: StartOptions): Promise<void> {
-  const state = await readState(folder);
-  assert.ok(state.phase === 'running');
-  process.kill(-state.pid, 'SIGKILL');
-}
-
-interface Nothing extends AsyncDisposable {
-  runtime?: never;
-}
-
-async function setUp(
-  t: TestContext,
-  name: 'docker' | 'podman',
-  { commands, isPausing = false }: { commands: string; isPausing?: boolean },
-): Promise<Setting | Nothing> {
-  const engines = await requires(t, name, 'registry');
-  if (!engines) return { [Symbol.asyncDispose]: async () => {} };
-  const folder = await makeJobFolder(JSON.stringify({ Prompt: `@@${commands}@@` }));
-  const job = { ...folder, jobId: `plan42-${randomUUID()}-1`, image: engines.images.agent };
-  const PATH = isPausing ? await makePausingEngine(name, join(folder.folder, 'bin')) : process.env['PATH'];
-  if (isPausing) await run('touch', [join(folder.folder, 'bin/pause')]);
-  const env = { ...process.env, ...engines[name].env, PATH };
-  const { config } = readConfig({ env: {}, flags: new Map() });
-  const create = (environment: NodeJS.ProcessEnv) =>
-    createRuntime[name]({ env: environment, instanceId: 'test', limits: config.jobs, logger: silentLogger });
-  const runtime = create(env);
-  await runtime.pull(job.image, 'if-not-present');
-  const engine = (...args: string[]) => run(name, args, { env: engines[name].env });
-  return {
-    runtime,
-    job,
-    engine,
-    unreachable: create({
-      ...env,
-      DOCKER_HOST: 'unix:///does/not/exist',
-      CONTAINERS_STORAGE_CONF: '/does/not/exist',
-    }),
-    log: async () => ((await stat(job.logFile).catch(() => undefined)) ? readFile(job.logFile, 'utf8') : ''),
-    [Symbol.asyncDispose]: async () => {
-      await engine('rm', '--force', job.jobId).catch(() => {});
-      await folder[Symbol.asyncDispose]();
-    },
-  };
 }

@@ -47,7 +47,10 @@ for (const name of ['podman', 'docker'] as const) {
       assert.ok(statuses.includes('Pulling Agent Image on Local Runner') || statuses.length <= 2, statuses.join());
 
       const log = await runner.jobLog(jobIdOf(taskId));
-      const [args, request = '', ...rest] = log.trimEnd().split('\n');
+      // Engines carry standard output and error in two pipes, each in its order.
+      const isError = (line: string) => line.startsWith('ls:') || line === 'to stderr';
+      const lines = log.trimEnd().split('\n');
+      const [args, request = '', ...rest] = lines.filter((line) => !isError(line));
       assert.equal(args, 'ARGS: --encrypted-input=false --plan42-proxy --log-agent-output');
       const input = JSON.parse(request);
       assert.equal(input.Type, 'InvokeAgentRequest');
@@ -58,18 +61,16 @@ for (const name of ['podman', 'docker'] as const) {
         'the newest turn that the server returned',
       );
       assert.ok(input.AgentToken.startsWith('p42a_'));
-      assert.deepEqual(
-        rest.filter((line) => !line.startsWith('ls:')),
-        [
-          ...(rest[0]?.startsWith('cpu.max')
-            ? ['cpu.max 400000 100000', `memory.max ${8 * 2 ** 30}`, 'pids.max 4096']
-            : ['cpu/cpu.cfs_quota_us 400000', `memory/memory.limit_in_bytes ${8 * 2 ** 30}`, 'pids/pids.max 4096']),
-          'NoNewPrivs:\t1',
-          'CapBnd:\t00000000000400fb',
-          'to stderr',
-        ],
-      );
-      assert.equal(rest.filter((line) => line.startsWith('ls:')).length, 2, 'no engine socket inside');
+      assert.deepEqual(rest, [
+        ...(rest[0]?.startsWith('cpu.max')
+          ? ['cpu.max 400000 100000', `memory.max ${8 * 2 ** 30}`, 'pids.max 4096']
+          : ['cpu/cpu.cfs_quota_us 400000', `memory/memory.limit_in_bytes ${8 * 2 ** 30}`, 'pids/pids.max 4096']),
+        'NoNewPrivs:\t1',
+        'CapBnd:\t00000000000400fb',
+      ]);
+      const errors = lines.filter(isError);
+      assert.equal(errors.filter((line) => line.startsWith('ls:')).length, 2, 'no engine socket inside');
+      assert.deepEqual([errors.length, errors.at(-1)], [3, 'to stderr']);
     });
 
     test('leaves no container, no secret and no running record behind', async (t) => {
@@ -150,25 +151,19 @@ async function setUp(t: TestContext, name: 'podman' | 'docker', config = ''): Pr
   const engines = await requires(t, name, 'registry');
   if (!engines) return nothing;
   const { env } = engines[name] as { env: NodeJS.ProcessEnv };
-  const plane = await startControlPlane();
-  const runner = await RunnerProcess.start({
-    url: plane.server.url,
-    token: await plane.newToken(),
-    runtime: name,
-    config,
-    env,
-  });
+  await using undo = new AsyncDisposableStack();
+  const plane = undo.use(await startControlPlane());
+  const token = await plane.newToken();
+  const runner = undo.use(await RunnerProcess.start({ url: plane.server.url, token, runtime: name, config, env }));
   await runner.ready();
   const run = promisify(execFile);
+  const owned = undo.move();
   return {
     plane,
     runner,
     engines,
     engine: async (...args) => (await run(name, args, { env: { ...process.env, ...env } })).stdout,
-    [Symbol.asyncDispose]: async () => {
-      await runner[Symbol.asyncDispose]();
-      await plane[Symbol.asyncDispose]();
-    },
+    [Symbol.asyncDispose]: () => owned.disposeAsync(),
   };
 }
 

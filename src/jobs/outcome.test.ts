@@ -36,6 +36,11 @@ describe('what became of a job is told', () => {
       expected,
     ]),
     [
+      'an end that nobody saw for a known reason',
+      describeExit(record, { ...exit, exitCode: undefined, unseenBecause: 'it was dark' }, 'host-1'),
+      /gone and nobody saw it end: it was dark\. /,
+    ],
+    [
       'no start',
       describeExit(record, { ...exit, exitCode: 127, startError: 'no such file' }, 'host-1'),
       new RegExp(`${record.image}.*no such file`),

@@ -22,7 +22,7 @@ function reasonOf(record: JobRecord, exit: JobExit): string {
   if (exit.startError !== undefined)
     return `The agent in the image ${record.image} could not be started: ${exit.startError}.`;
   if (exit.outOfMemory) return outOfMemory(exit.exitCode);
-  if (exit.exitCode === undefined) return unseenEnd(exit.machineRestarted);
+  if (exit.exitCode === undefined) return unseenEnd(exit);
   const signal = signalName(exit.exitCode);
   if (signal !== undefined) {
     const restart = exit.machineRestarted ? ', and the machine restarted' : '';
@@ -38,8 +38,9 @@ function outOfMemory(exitCode: number | undefined): string {
   return `A process of the agent was killed for using more memory than the job may have (out of memory), and the agent ended with exit code ${exitCode} without finishing its turn.`;
 }
 
-function unseenEnd(machineRestarted: boolean | undefined): string {
+function unseenEnd({ machineRestarted, unseenBecause }: JobExit): string {
   if (machineRestarted) return 'The machine restarted while the agent was running.';
+  if (unseenBecause) return `The agent is gone and nobody saw it end: ${unseenBecause}.`;
   const restart = machineRestarted === undefined ? ', or the machine restarted' : '';
   return `The agent is gone and nobody saw it end: it was killed${restart}.`;
 }

@@ -8,7 +8,7 @@ import { makeRecord } from '../../test/support/job-record.ts';
 import { makeTempDir, type TempDir } from '../../test/support/temp-dir.ts';
 import { ApiError, ConnectionError } from '../plan42/errors.ts';
 import { launch } from '../runtimes/supervisor.ts';
-import { inListOrder, listJobs } from './overview.ts';
+import { hasEnded, inListOrder, listJobs } from './overview.ts';
 import type { JobRecord } from './record.ts';
 import { JobStore } from './store.ts';
 import { fillTitles } from './titles.ts';
@@ -130,6 +130,38 @@ describe('the list of jobs', () => {
     const store = JobStore.at(join(dir.path, 'none'), join(dir.path, 'none/logs'));
     assert.deepEqual(await listJobs({ store, all: true, runtimeOf }), []);
     await assert.rejects(readFile(join(dir.path, 'none')), { code: 'ENOENT' });
+  });
+});
+
+describe('the end of a job', () => {
+  const nobody = { isLookedAfter: async () => false };
+  const somebody = { isLookedAfter: async () => true };
+
+  test('is not that of its client, but of its container, and on record where a runner is there', async () => {
+    const { jobId } = await add({ phase: 'started', runtime: 'podman' });
+    await writeFile(join(store.place(jobId).folder, 'supervisor.exited.137'), '');
+    running = [jobId];
+    assert.equal(await hasEnded(jobId, { store, runtimeOf, ...nobody }), false);
+    running = [];
+    assert.equal(await hasEnded(jobId, { store, runtimeOf, ...somebody }), false, 'the log may be taken up again');
+    assert.equal(await hasEnded(jobId, { store, runtimeOf, ...nobody }), true);
+  });
+
+  test('is not told while the runtime can’t be asked', async () => {
+    const { jobId } = await add({ phase: 'started', runtime: 'podman' });
+    await writeFile(join(store.place(jobId).folder, 'supervisor.exited.137'), '');
+    const failure = new Error('it is down');
+    const unreachable = async () => ({ listRunning: () => Promise.reject(failure) });
+    await assert.rejects(hasEnded(jobId, { store, runtimeOf: unreachable, ...nobody }), failure);
+    const [job] = await listJobs({ store, all: false, runtimeOf: unreachable });
+    assert.equal(job?.state, 'running');
+  });
+
+  test('of one without a container is that of its supervised command', async () => {
+    const { jobId } = await add({ phase: 'started', runtime: 'host' });
+    await writeFile(join(store.place(jobId).folder, 'supervisor.exited.0'), '');
+    assert.equal(await hasEnded(jobId, { store, runtimeOf, ...somebody }), true);
+    assert.deepEqual(asked, []);
   });
 });
 

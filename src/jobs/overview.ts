@@ -1,5 +1,6 @@
 /** What there is to see of the jobs on this machine, with or without a runner that looks after them. */
 import { access } from 'node:fs/promises';
+import { errorCode } from '../lib/errors.ts';
 import type { Runtime } from '../runtimes/runtime.ts';
 import { isSupervisor, readState } from '../runtimes/supervisor.ts';
 import { parseJobId } from './job-id.ts';
@@ -64,11 +65,24 @@ async function describeFinished(jobId: string, store: JobStore): Promise<JobOver
   return { ...overviewOf(jobId, await store.readFinished(jobId).catch(() => undefined)), state: 'finished' };
 }
 
-/** Whether the agent has written its last word. */
-export async function hasEnded(jobId: string, store: JobStore): Promise<boolean> {
+export interface EndOptions extends Pick<ListOptions, 'store' | 'runtimeOf'> {
+  /** Whether a runner is there, which writes the end down when the log is complete. */
+  isLookedAfter: () => Promise<boolean>;
+}
+
+/**
+ * Whether the log has its last word. Of an engine's job it is not the client's end that counts, as the container can outlive it.
+ * @throws what the runtime does when it can't be asked
+ */
+export async function hasEnded(jobId: string, { store, runtimeOf, isLookedAfter }: EndOptions): Promise<boolean> {
   const { folder } = store.place(jobId);
-  if ((await readState(folder)).phase === 'exited') return true;
-  return (await store.readActive(jobId).catch(() => undefined))?.phase === 'ended' || !(await exists(folder));
+  const record = await store.readActive(jobId).catch(() => undefined);
+  if (record?.phase === 'ended' || !(await exists(folder))) return true;
+  const state = await supervisedState(folder);
+  if (state === 'waiting' || state === 'running') return false;
+  if (state === 'ended' && (record === undefined || record.runtime === 'host')) return true;
+  if (record !== undefined && (await isRunning(record, runtimeOf))) return false;
+  return !(await isLookedAfter());
 }
 
 function overviewOf(jobId: string, record: JobRecord | undefined): Omit<JobOverview, 'state'> {
@@ -90,7 +104,8 @@ export async function describeActive(
   const state = mayGoOn ? 'lost' : supervised;
   if (state !== 'lost') return { ...job, state: record?.phase === 'ended' ? 'ended' : state };
   if (record?.phase === 'ended') return { ...job, state: 'ended' };
-  return { ...job, state: record && (await isRunning(record, runtimeOf)) ? 'running' : 'ended' };
+  // Where the runtime can't be asked, nobody has seen it end.
+  return { ...job, state: record && (await isRunning(record, runtimeOf).catch(() => true)) ? 'running' : 'ended' };
 }
 
 /** Without asking an engine, which takes its time: whoever records the end of a job lives as long as the job does. */
@@ -103,12 +118,14 @@ async function supervisedState(folder: string): Promise<JobState | 'lost'> {
   return (await readState(folder)).phase === 'exited' ? 'ended' : 'lost';
 }
 
-/** Where the runtime can't be asked, there is no sign that it runs. */
+/** @throws what the runtime does when it can't be asked */
 async function isRunning(record: JobRecord, runtimeOf: ListOptions['runtimeOf']): Promise<boolean> {
   try {
     return (await (await runtimeOf(record)).listRunning()).includes(record.jobId);
-  } catch {
-    return false;
+  } catch (error) {
+    // It was taken off the machine, and runs nothing.
+    if (errorCode(error) === 'ENOENT') return false;
+    throw error;
   }
 }
 

@@ -34,6 +34,17 @@ export async function listWithVariable(name: string, value: string): Promise<num
   return pids.filter((_, index) => matches[index]?.split('\0').includes(variable)).map(Number);
 }
 
+/** Those that have ended meanwhile are passed over. */
+export function signalAll(processes: readonly Pick<ProcessEntry, 'pid'>[], signal: NodeJS.Signals): void {
+  for (const { pid } of processes) {
+    try {
+      process.kill(pid, signal);
+    } catch {
+      // It has ended.
+    }
+  }
+}
+
 async function listPids(): Promise<string[]> {
   return (await readdir('/proc')).filter((name) => /^\d+$/.test(name));
 }

@@ -2,6 +2,7 @@ import { type ChildProcess, execFile } from 'node:child_process';
 import { access, constants, stat } from 'node:fs/promises';
 import { delimiter, join } from 'node:path';
 import { errorCode } from './errors.ts';
+import { leashed } from './leash.ts';
 
 export interface CommandResult {
   /** Undefined when a signal ended it. */
@@ -15,6 +16,8 @@ export interface CommandOptions {
   signal?: AbortSignal | undefined;
   /** In milliseconds; ends the command with SIGTERM, and soon after with SIGKILL. */
   timeoutMs?: number;
+  /** Has the command end with this process, however that ends; for what can take long. One that is missing exits with 127. */
+  leash?: boolean;
 }
 
 const maxOutputBytes = 4 * 1024 * 1024;
@@ -25,10 +28,11 @@ const graceMs = 2000;
  * @throws the signal's reason when aborted; the system's error (`ENOENT`) when it can't be started.
  */
 export function runCommand(file: string, args: readonly string[], options: CommandOptions): Promise<CommandResult> {
-  const { env, signal, timeoutMs } = options;
+  const { env, signal, timeoutMs, leash = false } = options;
   if (signal?.aborted) return Promise.reject(signal.reason);
   const { promise, resolve, reject } = Promise.withResolvers<CommandResult>();
-  const child = execFile(file, [...args], { env, maxBuffer: maxOutputBytes }, (error, stdout, stderr) => {
+  const command = leash ? (['/bin/sh', leashed(file, args)] as const) : ([file, [...args]] as const);
+  const child = execFile(...command, { env, maxBuffer: maxOutputBytes }, (error, stdout, stderr) => {
     clearTimeout(timer);
     signal?.removeEventListener('abort', abort);
     if (error !== null && child.pid === undefined) reject(error);
@@ -42,7 +46,8 @@ export function runCommand(file: string, args: readonly string[], options: Comma
     endChild(child);
   };
   signal?.addEventListener('abort', abort, { once: true });
-  child.stdin?.end();
+  // The end of it is the end of the leash.
+  if (!leash) child.stdin?.end();
   return promise;
 }
 

@@ -14,6 +14,9 @@ export const instanceLabel = 'ai.plan42.instance';
 /** Time limit of commands that are answered from what the engine knows already. */
 export const quickMs = 30_000;
 
+/** The same for a removal: an engine waits for the container to end, and removes a large one slowly. */
+export const removalMs = 120_000;
+
 export const maxReasonBytes = 600;
 
 /** Pulls the image unless the policy is content with the one that is there. @throws RuntimeError */

@@ -1,10 +1,12 @@
 /** What an engine says of a job's container. */
 import * as v from 'valibot';
 import { Backoff } from '../lib/backoff.ts';
+import { commandLine } from '../lib/command-line.ts';
 import { errorCode } from '../lib/errors.ts';
 import type { Logger } from '../lib/logger.ts';
 import { sleep } from '../lib/sleep.ts';
 import { quickMs, said } from './container-client.ts';
+import { isMonitorGone, isMonitorThere, type Monitor } from './monitor.ts';
 import type { RunEngine } from './run-engine.ts';
 import { RuntimeError } from './runtime.ts';
 
@@ -12,6 +14,9 @@ const Inspected = v.tuple([
   v.object({
     Running: v.boolean(),
     Paused: v.optional(v.boolean(), false),
+    Pid: v.optional(v.number(), 0),
+    // Podman's alone.
+    ConmonPid: v.optional(v.number(), 0),
     OOMKilled: v.optional(v.boolean(), false),
     ExitCode: v.number(),
     Error: v.optional(v.string(), ''),
@@ -31,6 +36,11 @@ export interface Container {
   /** Zero until it has ended. */
   endedAtMs: number;
   logDriver: string;
+  /** Of its first process; zero when there is none. */
+  pid: number;
+  monitor: Monitor;
+  /** Whether its monitor was killed: nobody sees its end any more, nor what it writes. */
+  isUnwatched: boolean;
 }
 
 /** What engines write for "never". */
@@ -38,7 +48,8 @@ const never = '0001-';
 const unreachableBackoff = { minMs: 500, maxMs: 10_000 };
 
 /**
- * Undefined when there is no such container.
+ * Undefined when there is no such container. Of one whose monitor was killed an engine may say for ever that it runs: then
+ * its first process counts.
  * @throws RuntimeError when the engine doesn't answer
  */
 export async function inspectContainer(
@@ -46,16 +57,37 @@ export async function inspectContainer(
   jobId: string,
   signal?: AbortSignal,
 ): Promise<Container | undefined> {
+  const container = await ask(run, jobId, signal);
+  if (!container?.isRunning || !(await isMonitorGone(run, container.monitor, signal))) return container;
+  // A monitor writes the end down before its own. What the engine says now, it can't know from the monitor any more.
+  const again = await ask(run, jobId, signal);
+  if (!again?.isRunning || again.monitor.pid !== container.monitor.pid) return again;
+  return { ...again, isRunning: await isThere(again.pid), isUnwatched: true };
+}
+
+/**
+ * Whether the container goes on as it did when it was looked at, or so it seems without asking the engine, which takes its
+ * time.
+ */
+export async function goesOn({ isRunning, isUnwatched, monitor, pid }: Container): Promise<boolean> {
+  return isRunning && (isUnwatched ? isThere(pid) : isMonitorThere(monitor));
+}
+
+async function isThere(pid: number): Promise<boolean> {
+  return pid > 0 && (await commandLine(pid)) !== '';
+}
+
+async function ask(run: RunEngine, jobId: string, signal: AbortSignal | undefined): Promise<Container | undefined> {
   const format = '[{{json .State}},{{json .HostConfig.LogConfig}}]';
   const result = await run(['container', 'inspect', '--format', format, jobId], { signal, timeoutMs: quickMs });
-  if (result.exitCode === 0) return parse(result.stdout);
+  if (result.exitCode === 0) return parse(result.stdout, jobId);
   // Engines have many words for it, but an empty list is an empty list.
   const list = await run(['ps', '--all', '--quiet', '--filter', `name=^${jobId}$`], { signal, timeoutMs: quickMs });
   if (list.exitCode === 0 && list.stdout.trim() === '') return undefined;
   throw new RuntimeError(`the engine does not tell how the container ${jobId} is: ${said(result)}`);
 }
 
-function parse(json: string): Container {
+function parse(json: string, jobId: string): Container {
   const [state, log] = v.parse(Inspected, JSON.parse(json));
   return {
     // Podman says of a paused one that it doesn't run.
@@ -66,6 +98,9 @@ function parse(json: string): Container {
     error: state.Error,
     endedAtMs: state.FinishedAt.startsWith(never) ? 0 : Date.parse(state.FinishedAt),
     logDriver: log.Type,
+    pid: state.Pid,
+    monitor: { name: jobId, pid: state.ConmonPid },
+    isUnwatched: false,
   };
 }
 

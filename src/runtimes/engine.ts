@@ -7,7 +7,6 @@ import { exists } from '../lib/exists.ts';
 import type { Logger } from '../lib/logger.ts';
 import { readTail } from '../lib/read-tail.ts';
 import { isCommandInstalled, runCommand } from '../lib/run-command.ts';
-import { sleep } from '../lib/sleep.ts';
 import { type Container, inspectContainer } from './container.ts';
 import {
   agentArguments,
@@ -18,9 +17,12 @@ import {
   maxReasonBytes,
   pullByPolicy,
   quickMs,
+  removalMs,
   said,
 } from './container-client.ts';
 import { createEngineImages } from './engine-images.ts';
+import { killContainer } from './kill-container.ts';
+import { keptLogDriver } from './log-pieces.ts';
 import type { RunEngine } from './run-engine.ts';
 import {
   type JobExit,
@@ -33,7 +35,8 @@ import {
   type StartOptions,
 } from './runtime.ts';
 import * as supervisor from './supervisor.ts';
-import { keptLogDriver, watchContainer } from './watch-container.ts';
+import { waitForClient } from './watch-client.ts';
+import { watchContainer } from './watch-container.ts';
 
 /** What differs between engines. */
 export interface Engine {
@@ -43,6 +46,8 @@ export interface Engine {
   probe: readonly string[];
   /** Prints `true` when containers go on while the daemon is restarted, though their clients don't. */
   outlivesDaemon?: readonly string[];
+  /** What watches over each container, as a process of its own, if there is such a thing. */
+  monitors?: string;
   remedy: { install: string; start: string };
   /** Arguments that make it print the folder of its storage. */
   storageFolder: readonly string[];
@@ -57,13 +62,9 @@ export interface RuntimeOptions {
   logger: Logger;
 }
 
-// An engine waits some time for a container to end, and removes a large one slowly.
-const removalMs = 120_000;
 // Podman before 5 loses an out-of-memory kill on cgroups v1, but its monitor leaves this in its working directory.
 const conmonOomFile = 'oom';
 const cpuPeriodUs = 100_000;
-
-const startingMs = 200;
 
 const Inspected = v.object({ Id: v.string(), Name: v.string(), Created: v.string(), SizeRw: v.optional(v.number()) });
 
@@ -89,7 +90,7 @@ export function createEngineRuntime(engine: Engine, { env, instanceId, limits, l
   async function pull(image: string, policy: PullPolicy, signal?: AbortSignal): Promise<void> {
     await pullByPolicy(image, policy, {
       isThere: async () => (await images.find(image, signal)) !== undefined,
-      pull: () => run(['pull', '--quiet', image], { signal }),
+      pull: () => run(['pull', '--quiet', image], { signal, leash: true }),
     });
   }
 
@@ -129,7 +130,9 @@ export function createEngineRuntime(engine: Engine, { env, instanceId, limits, l
   }
 
   async function wait(job: JobPlace, signal?: AbortSignal): Promise<JobExit> {
-    const client = await supervisor.waitForExit(job.folder, signal);
+    const client = await (engine.monitors
+      ? waitForClient(job, { run, logger, signal })
+      : supervisor.waitForExit(job.folder, signal));
     const { machineRestarted } = client;
     const container = await watchContainer(job, client, {
       ...{ command: engine.command, env, run, logger, signal },
@@ -138,6 +141,10 @@ export function createEngineRuntime(engine: Engine, { env, instanceId, limits, l
     const endedAt = new Date(Math.max(client.endedAt.getTime(), container?.endedAtMs ?? 0));
     const outOfMemory = container?.outOfMemory || (await exists(join(job.folder, conmonOomFile)));
     const exit = { endedAt, outOfMemory, startError: undefined, machineRestarted };
+    if (container?.isUnwatched) {
+      const unseenBecause = `${engine.monitors}, which watches over the container, was killed`;
+      return { ...exit, exitCode: undefined, endedAt: new Date(), unseenBecause };
+    }
     if (container?.wasStarted) {
       // What engines say of containers that a restart of the machine ended differs, and is made up.
       const wasCutOff = machineRestarted && client.exitCode === undefined;
@@ -156,39 +163,14 @@ export function createEngineRuntime(engine: Engine, { env, instanceId, limits, l
     return container?.error || (await readTail(job.logFile, maxReasonBytes)) || 'the engine gave no reason';
   }
 
-  async function kill(job: JobPlace, graceMs: number): Promise<void> {
-    if (!(await isKillable(job))) return;
-    await run(['kill', '--signal', 'TERM', job.jobId], { timeoutMs: quickMs });
-    try {
-      await untilStopped(job, AbortSignal.timeout(graceMs));
-    } catch {
-      const result = await run(['kill', '--signal', 'KILL', job.jobId], { timeoutMs: quickMs });
-      if (result.exitCode !== 0 && (await inspectContainer(run, job.jobId))?.isRunning) {
-        throw new RuntimeError(`cannot kill the container ${job.jobId}: ${said(result)}`);
-      }
-    }
-  }
-
-  /** False when there is nothing to kill. One that is being started is waited for: it can't be killed before. */
-  async function isKillable(job: JobPlace): Promise<boolean> {
-    for (;;) {
-      const isStarting = await supervisor.isRunning(job.folder);
-      if ((await inspectContainer(run, job.jobId))?.isRunning) return true;
-      if (!isStarting) return false;
-      await sleep(startingMs);
-    }
-  }
-
-  async function untilStopped(job: JobPlace, signal: AbortSignal): Promise<void> {
-    await supervisor.waitForExit(job.folder, signal);
-    if ((await inspectContainer(run, job.jobId, signal))?.isRunning) await run(['wait', job.jobId], { signal });
-  }
-
   async function listRunning(signal?: AbortSignal): Promise<string[]> {
     const args = ['ps', '--filter', `label=${instanceLabel}=${instanceId}`, '--format', '{{.Names}}'];
     const result = await run(args, { signal, timeoutMs: quickMs });
     if (result.exitCode !== 0) throw new RuntimeError(`cannot list containers: ${said(result)}`);
-    return result.stdout.split('\n').filter((name) => name !== '');
+    const names = result.stdout.split('\n').filter((name) => name !== '');
+    if (engine.monitors === undefined) return names;
+    const containers = await Promise.all(names.map((name) => inspectContainer(run, name, signal)));
+    return names.filter((_, index) => containers[index]?.isRunning);
   }
 
   async function remove(job: JobPlace): Promise<void> {
@@ -232,7 +214,7 @@ export function createEngineRuntime(engine: Engine, { env, instanceId, limits, l
     start,
     wasStarted: (job) => supervisor.wasStarted(job.folder),
     wait,
-    kill,
+    kill: (job, graceMs) => killContainer(run, job, graceMs),
     listRunning,
     remove,
     listLeft,

@@ -1,5 +1,5 @@
 import type { Config } from '../config/schema.ts';
-import { listProcesses, listWithVariable, type ProcessEntry } from '../lib/process-tree.ts';
+import { listProcesses, listWithVariable, type ProcessEntry, signalAll } from '../lib/process-tree.ts';
 import { isCommandInstalled } from '../lib/run-command.ts';
 import { sleep } from '../lib/sleep.ts';
 import {
@@ -124,14 +124,4 @@ async function processesOf({ jobId }: JobPlace, supervisorPid: number): Promise<
   const known = new Set(below.map(({ pid }) => pid));
   const strays = new Set(marked.filter((pid) => !known.has(pid)));
   return [...below, ...(await listProcesses()).filter(({ pid }) => strays.has(pid))];
-}
-
-function signalAll(processes: readonly Pick<ProcessEntry, 'pid'>[], signal: NodeJS.Signals): void {
-  for (const { pid } of processes) {
-    try {
-      process.kill(pid, signal);
-    } catch {
-      // It has ended meanwhile.
-    }
-  }
 }

@@ -6,6 +6,7 @@ const podman: Engine = {
   command: 'podman',
   // Unlike `podman version`, this fails when storage or the machine behind it can't be used.
   probe: ['info', '--format', '{{.Version.Version}}'],
+  monitors: 'Podman’s monitor (conmon)',
   remedy: {
     install: 'Install Podman, or set runner.runtime to another runtime.',
     start: 'Check "podman info"; on macOS run "podman machine start".',

@@ -38,6 +38,8 @@ export interface JobExit {
   startError: string | undefined;
   /** Whether the machine was restarted since the start; undefined when that is not known. */
   machineRestarted?: boolean | undefined;
+  /** Why nobody saw it end, if that is known; a sentence without its full stop. */
+  unseenBecause?: string | undefined;
 }
 
 /** A container that carries this runner's mark. */

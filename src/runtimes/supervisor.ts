@@ -13,9 +13,9 @@ import { spawn } from 'node:child_process';
 import { open, readdir, readFile, rm, stat } from 'node:fs/promises';
 import { join } from 'node:path';
 import { readBootId } from '../lib/boot-id.ts';
+import { commandLine } from '../lib/command-line.ts';
 import { errorCode } from '../lib/errors.ts';
-import { listProcesses, type ProcessEntry, treeOfGroup } from '../lib/process-tree.ts';
-import { runCommand } from '../lib/run-command.ts';
+import { listProcesses, type ProcessEntry, signalAll, treeOfGroup } from '../lib/process-tree.ts';
 import { watchUntil } from '../lib/watch-folder.ts';
 import { type JobPlace, RuntimeError, type StartOptions } from './runtime.ts';
 import { supervisorScript, writerName, writerScript } from './supervisor-script.ts';
@@ -196,7 +196,20 @@ export async function listJobProcesses(supervisorPid: number): Promise<ProcessEn
 // The other half has the same command line as the supervisor, whose folder does not come after the writer's name.
 async function isLogWriter(pid: number): Promise<boolean> {
   const line = await commandLine(pid).catch(() => '');
-  return line.replaceAll('\0', ' ').includes(`${writerName} /`);
+  return line.includes(`${writerName} /`);
+}
+
+/** Whether something still writes the log, which a supervisor that was killed alone leaves behind. */
+export async function isLogWritten(folder: string): Promise<boolean> {
+  const lines = await Promise.all((await listProcesses()).map(({ pid }) => commandLine(pid)));
+  return lines.some((line) => line.includes(` ${writerName} ${folder} `));
+}
+
+/** Makes the supervised command end, and leaves it to the supervisor to record that. */
+export async function endCommand(folder: string): Promise<void> {
+  const state = await readState(folder);
+  if (state.phase !== 'running' || !(await isSupervisor(state.pid, folder))) return;
+  signalAll(await listJobProcesses(state.pid), 'SIGKILL');
 }
 
 /**
@@ -210,14 +223,6 @@ export async function isSupervisor(pid: number, folder: string): Promise<boolean
   } catch {
     return false;
   }
-}
-
-async function commandLine(pid: number): Promise<string> {
-  if (process.platform === 'linux') return (await readFile(`/proc/${pid}/cmdline`, 'utf8')).replaceAll('\0', ' ');
-  const { stdout } = await runCommand('ps', ['-ww', '-o', 'args=', '-p', String(pid)], {
-    env: { PATH: '/usr/bin:/bin' },
-  });
-  return stdout;
 }
 
 /** When the command was launched; zero if it was not. */

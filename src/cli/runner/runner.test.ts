@@ -42,7 +42,7 @@ async function addFinished(fields: Partial<JobRecord> = {}): Promise<JobRecord> 
 
 /** As after the loss of everything but this process, which plays the supervisor. */
 async function addRunning(fields: Partial<JobRecord> = {}): Promise<JobRecord> {
-  const record = await add({ phase: 'started', ...fields });
+  const record = await add({ phase: 'started', runtime: 'host', ...fields });
   await writeFile(join(store.place(record.jobId).folder, 'supervisor.exited.3'), '');
   return record;
 }
@@ -174,7 +174,7 @@ describe('plan42 runner job logs', () => {
   });
 
   test('follows a job from before its start to its end, whatever pieces come', async () => {
-    const record = await add();
+    const record = await add({ runtime: 'host' });
     const { folder, logFile } = store.place(record.jobId);
     const steps = ['first\n\u001b[3', '1mred\u001b[0m\r', '\n', 'last\n'];
     const next = async () => {

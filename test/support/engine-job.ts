@@ -1,0 +1,100 @@
+import assert from 'node:assert/strict';
+import { randomUUID } from 'node:crypto';
+import { readFile, stat } from 'node:fs/promises';
+import { join } from 'node:path';
+import type { TestContext } from 'node:test';
+import { readConfig } from '../../src/config/read.ts';
+import { commandLine } from '../../src/lib/command-line.ts';
+import { silentLogger } from '../../src/lib/logger.ts';
+import { createDockerRuntime } from '../../src/runtimes/docker.ts';
+import { createPodmanRuntime } from '../../src/runtimes/podman.ts';
+import type { Runtime, StartOptions } from '../../src/runtimes/runtime.ts';
+import { listJobProcesses, readState } from '../../src/runtimes/supervisor.ts';
+import { makePausingEngine } from './crash/pausing-engine.ts';
+import { run } from './engines/processes.ts';
+import { requires } from './engines-client.ts';
+import { eventually } from './eventually.ts';
+import { makeJobFolder } from './job-folder.ts';
+
+/** One job, and a real engine to run it. */
+export interface EngineJob extends AsyncDisposable {
+  runtime: Runtime;
+  job: StartOptions;
+  log: () => Promise<string>;
+  /** The engine's own command, as a person would use it. */
+  engine: (...args: string[]) => Promise<string>;
+  /** What its command needs. */
+  env: NodeJS.ProcessEnv;
+  /** The same runtime, on an engine that nobody can reach. */
+  unreachable: Runtime;
+}
+
+/** Commands of an agent that says `begun`, does `work` again and again, and does `end` when it is told to. */
+export function untilTold(end: string, work = ':'): string {
+  return `trap '${end}' USR1; echo begun; while :; do ${work}; sleep 0.1; done`;
+}
+
+/** Has the agent of `untilTold` end. */
+export async function tellEnd({ engine, job }: Pick<EngineJob, 'engine' | 'job'>): Promise<void> {
+  await engine('kill', '--signal', 'USR1', job.jobId);
+}
+
+const createRuntime = { docker: createDockerRuntime, podman: createPodmanRuntime };
+
+/** As the kernel does when there is no memory left. */
+export async function killSupervisor({ folder }: StartOptions): Promise<void> {
+  const state = await readState(folder);
+  assert.ok(state.phase === 'running');
+  process.kill(-state.pid, 'SIGKILL');
+}
+
+/** The attached `podman run` or `docker run`, but not its supervisor. */
+export async function killClient({ folder, jobId }: StartOptions): Promise<void> {
+  const state = await readState(folder);
+  assert.ok(state.phase === 'running');
+  for (const { pid } of await listJobProcesses(state.pid)) {
+    if ((await commandLine(pid)).includes(jobId)) process.kill(pid, 'SIGKILL');
+  }
+  await eventually(async () => (await readState(folder)).phase === 'exited', 20_000);
+}
+
+interface Nothing extends AsyncDisposable {
+  runtime?: never;
+}
+
+/** Skips the test, with nothing set up, where the engine is missing. */
+export async function setUpEngineJob(
+  t: TestContext,
+  name: 'docker' | 'podman',
+  { commands, isPausing = false }: { commands: string; isPausing?: boolean },
+): Promise<EngineJob | Nothing> {
+  const engines = await requires(t, name, 'registry');
+  if (!engines) return { [Symbol.asyncDispose]: async () => {} };
+  const folder = await makeJobFolder(JSON.stringify({ Prompt: `@@${commands}@@` }));
+  const job = { ...folder, jobId: `plan42-${randomUUID()}-1`, image: engines.images.agent };
+  const PATH = isPausing ? await makePausingEngine(name, join(folder.folder, 'bin')) : process.env['PATH'];
+  if (isPausing) await run('touch', [join(folder.folder, 'bin/pause')]);
+  const env = { ...process.env, ...engines[name].env, PATH };
+  const { config } = readConfig({ env: {}, flags: new Map() });
+  const create = (environment: NodeJS.ProcessEnv) =>
+    createRuntime[name]({ env: environment, instanceId: 'test', limits: config.jobs, logger: silentLogger });
+  const runtime = create(env);
+  await runtime.pull(job.image, 'if-not-present');
+  const engine = (...args: string[]) => run(name, args, { env: engines[name].env });
+  return {
+    runtime,
+    job,
+    engine,
+    env,
+    unreachable: create({
+      ...env,
+      DOCKER_HOST: 'unix:///does/not/exist',
+      CONTAINERS_STORAGE_CONF: '/does/not/exist',
+    }),
+    log: async () => ((await stat(job.logFile).catch(() => undefined)) ? readFile(job.logFile, 'utf8') : ''),
+    [Symbol.asyncDispose]: async () => {
+      await engine('rm', '--force', job.jobId).catch(() => {});
+      await folder[Symbol.asyncDispose]();
+    },
+  };
+}
