@@ -7,6 +7,7 @@ import type { Browser, Page } from 'playwright-core';
 import { exists } from '../src/lib/exists.ts';
 import { chromiumPath, launchBrowser, openPage, type PageOptions, type WatchedPage } from './support/browser.ts';
 import { type CallOptions, callServer } from './support/control-plane.ts';
+import { eventually } from './support/eventually.ts';
 import type { Json } from './support/json.ts';
 import { runCli } from './support/run-cli.ts';
 import { RunnerProcess } from './support/runner-process.ts';
@@ -166,7 +167,7 @@ suite('the web page', { concurrency: false }, () => {
     await page.keyboard.press('Control+Home');
     await page.getByRole('button', { name: 'To the end' }).waitFor();
     // A browser may take its time to scroll there.
-    await page.waitForFunction(`document.querySelector('[role="log"]').scrollTop === 0`);
+    await eventually(async () => (await log.evaluate((box: Scrolled) => box.scrollTop)) === 0);
     await upload(8000, 300);
     await page.getByRole('button', { name: '300 new lines' }).waitFor();
     assert.ok((await fromEnd()) > 10_000, 'it stays where the reader is');
