@@ -14,7 +14,13 @@ export async function startHoldingRegistry(target: string): Promise<HoldingRegis
   const server = createServer((request, response) => {
     const { method, url = '', headers } = request;
     const pass = () => {
+      // A pull ends with the runner that is killed while it is held.
+      if (response.destroyed) return;
       const onward = httpRequest(`http://${target}${url}`, { method, headers }, (answer) => {
+        if (response.destroyed) {
+          answer.destroy();
+          return;
+        }
         response.writeHead(answer.statusCode ?? 502, answer.headers);
         pipeline(answer, response, () => {});
       });
