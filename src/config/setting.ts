@@ -29,11 +29,27 @@ export function allSettings(connectionNames: readonly string[]): Setting[] {
 export function findSetting(name: string): Setting {
   const found = allSettings([]).find((candidate) => candidate.name === name) ?? findOfConnection(name);
   if (found) return found;
+  if (isTableName(name)) throw noSetting(name);
   const connection = connectionOf(name);
   const candidates = allSettings(connection === undefined ? ['NAME'] : [connection]).map((candidate) => candidate.name);
   const guess = nearest(name, candidates);
   throw new UserError(`there is no setting "${name}"${guess === undefined ? '' : `, did you mean "${guess}"?`}`, {
     remedy: '"plan42 runner config list --all" shows what there is.',
+    exitCode: ExitCode.usage,
+  });
+}
+
+// Whoever writes `github.token` means the key of a connection, and has left out its name.
+function isTableName(name: string): boolean {
+  const connection = /^github\.([^.]+)$/.exec(name)?.[1];
+  const isKey = Object.values<Field<unknown>>(connectionFields).some(({ key }) => key === connection);
+  return Object.hasOwn(tables, name) || name === 'github' || (connection !== undefined && !isKey);
+}
+
+function noSetting(name: string): UserError {
+  const example = allSettings(['NAME']).find((candidate) => candidate.name.startsWith(`${name.split('.')[0]}.`));
+  return new UserError(`"${name}" is a table, and no setting`, {
+    remedy: `Name a setting in it, such as ${example?.name.replace('NAME', name.split('.')[1] ?? 'NAME')}.`,
     exitCode: ExitCode.usage,
   });
 }

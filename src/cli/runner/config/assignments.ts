@@ -1,4 +1,6 @@
-import { readFile } from 'node:fs/promises';
+import { constants, openSync } from 'node:fs';
+import { readFile, stat } from 'node:fs/promises';
+import { Socket } from 'node:net';
 import { addAbortSignal } from 'node:stream';
 import { text } from 'node:stream/consumers';
 import { findSetting, type Setting } from '../../../config/setting.ts';
@@ -67,18 +69,34 @@ async function readValue({ stdin, signal }: CliContext, { name, field }: Setting
   const content = path === undefined ? await text(addAbortSignal(signal, stdin)) : await readValueFile(path, signal);
   // Tokens are copied with line breaks now and then.
   const value = field.secret ? content.replaceAll(/\s+/g, '') : content.trim();
-  if (value === '')
-    throw usage(`the value for ${name} is empty`, `To remove it, "plan42 runner config unset ${name}".`);
+  if (value === '') throw emptyValue(name);
   return value;
 }
 
 async function readValueFile(path: string, signal: AbortSignal): Promise<string> {
   try {
-    return await readFile(path, { encoding: 'utf8', signal });
+    const stats = await stat(path);
+    if (!stats.isFile() && !stats.isFIFO()) throw new Error('it is neither a file nor a pipe');
+    if (stats.isFile()) return await readFile(path, { encoding: 'utf8', signal });
+    // Opening a pipe that nobody writes to would wait where no signal reaches.
+    const fd = openSync(path, constants.O_RDONLY | constants.O_NONBLOCK);
+    // As in --from-file <(command). The socket closes it.
+    return await text(addAbortSignal(signal, new Socket({ fd, readable: true, writable: false })));
   } catch (error) {
     signal.throwIfAborted();
-    throw new UserError(`cannot read ${path}`, { remedy: 'Give a file that can be read.', cause: error });
+    throw new UserError(`cannot read ${path}`, {
+      remedy: 'Name a file that you can read and that holds the value alone.',
+      cause: error,
+    });
   }
+}
+
+/** The value for a setting is empty, and it takes none that is. */
+export function emptyValue(name: string): UserError {
+  return usage(
+    `the value for ${name} is empty`,
+    `Has what should give it failed? To remove the setting: "plan42 runner config unset ${name}".`,
+  );
 }
 
 function usage(message: string, remedy: string): UserError {

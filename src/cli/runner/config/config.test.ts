@@ -1,8 +1,10 @@
 import assert from 'node:assert/strict';
+import { execFile, execFileSync } from 'node:child_process';
 import { randomUUID } from 'node:crypto';
 import { chmod, readFile, stat, writeFile } from 'node:fs/promises';
 import { join } from 'node:path';
 import { describe, it } from 'node:test';
+import { promisify } from 'node:util';
 import { startControlPlane } from '../../../../test/support/control-plane.ts';
 import { startFakeGithub } from '../../../../test/support/fake-github.ts';
 import { parseAs } from '../../../../test/support/json-schemas.ts';
@@ -83,6 +85,11 @@ describe('plan42 runner config set', () => {
       [['runner.token'], 4, /^ERROR: invalid runner token: it does not start with "p42r_"/, 'ghp_x'],
       [['runner.token'], 4, /^ERROR: invalid runner token: it expired/, runnerJwt({ exp: 1 })],
       [['github.a.token', '--from-file', '/nonexistent'], 1, /^ERROR: cannot read \/nonexistent/],
+      [['github.a.token', '--from-file', '/'], 1, /^ERROR: cannot read \/: it is neither a file nor a pipe\. Name/],
+      [['jobs.cpus='], 2, /^ERROR: the value for jobs\.cpus is empty\. .* unset jobs\.cpus"\.$/],
+      [['runner.url='], 2, /^ERROR: the value for runner\.url is empty/],
+      [['jobs=1'], 2, /^ERROR: "jobs" is a table, and no setting\. Name a setting in it, such as jobs\.max_jobs\.$/],
+      [['github.a=1'], 2, /"github\.a" is a table.* such as github\.a\.name\.$/],
       [['jobs.cpus=1', '--from-file', '/nonexistent'], 2, /--from-file has nothing to set/],
     ];
     for (const [argv, exitCode, error, stdin] of cases) {
@@ -115,6 +122,20 @@ describe('plan42 runner config set', () => {
     assert.equal(warnings.length, 2);
     assert.match(warnings[0], /^queues\.scale_down_at is not below queues\.scale_up_at/);
     assert.match(warnings[1], /^PLAN42_JOBS_PIDS is set in this environment and beats jobs\.pids in the file/);
+  });
+
+  it('takes a token from a pipe by its name, and can be interrupted while nobody writes to it', async () => {
+    await using at = await place();
+    const pipe = `${at.file}.pipe`;
+    execFileSync('mkfifo', [pipe]);
+    const set = ['set', 'github.a.token', '--from-file', pipe];
+    const nobody = await at.config(set, { signal: AbortSignal.timeout(100) });
+    assert.equal(nobody.exitCode, 130, nobody.stderr);
+    // Waits for a reader.
+    const writer = promisify(execFile)('/bin/sh', ['-c', 'echo ghp_x > "$0"', pipe]);
+    assert.equal((await at.config(set)).exitCode, 0);
+    await writer;
+    assert.match(await at.read(), /token = "ghp_x"/);
   });
 
   it('says when the environment hides what was set, and so does list', async () => {

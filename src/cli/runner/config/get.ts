@@ -18,7 +18,9 @@ export async function getSetting(context: CliContext, name: string, options: Get
   const file = await readConfigToShow(context, options);
   const shown = showSetting(settingReader(file, env)(setting), options.showSecrets ?? false);
   if (!shown.isSet) {
-    throw new UserError(`${name} is not set in ${file.path}`, { remedy: `Set it with "plan42 runner config set".` });
+    throw new UserError(`${name} is not set in ${file.path}`, {
+      remedy: `Set it with "plan42 runner config set ${name}${setting.field.secret ? '", which reads standard input' : ' VALUE"'}.`,
+    });
   }
   await print(stdout, options.json ? renderJson(shown) : `${printable(plainValue(shown))}\n`, signal);
 }

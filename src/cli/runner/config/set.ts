@@ -6,7 +6,7 @@ import { ExitCode, UserError } from '../../../lib/errors.ts';
 import { readCaFile } from '../../../plan42/transport.ts';
 import { checkRunnerToken, checkServerUrl } from '../../../tui/checks/runner-settings.ts';
 import type { CliContext } from '../../context.ts';
-import { type Assignment, readAssignments } from './assignments.ts';
+import { type Assignment, emptyValue, readAssignments } from './assignments.ts';
 import { type ConfigLocation, configFilePath } from './location.ts';
 import { reportChange, withEdits } from './report-change.ts';
 import { hiddenByEnvironment } from './setting-value.ts';
@@ -32,11 +32,12 @@ export async function setSettings(context: CliContext, args: readonly string[], 
 function editFor({ setting, text }: Assignment): Edit {
   const { name, path, field } = setting;
   if (name === 'runner.token') checkRunnerToken(text);
-  if (name === 'runner.url') checkServerUrl(text);
+  if (name === 'runner.url' && text !== '') checkServerUrl(text);
   try {
     field.kind.fromText(text);
   } catch (error) {
     if (!(error instanceof InvalidValue)) throw error;
+    if (text === '') throw emptyValue(name);
     const remedy = `It takes: ${field.kind.notation}.`;
     throw new UserError(`${name} is ${error.message}`, { remedy, exitCode: ExitCode.configuration });
   }
