@@ -58,28 +58,37 @@ export class QueueHistory {
 
   /** Ends a step, and forgets the queues and runners that are gone. */
   sample(): void {
-    const queues = this.#store.runnerQueues.select('');
-    const previous = { queues: this.#queues, runners: this.#runners };
-    const byRunner = new Map<string, (number | null)[]>();
+    this.#sampleRunners(this.#sampleQueues());
+    this.#steps += 1;
+  }
+
+  /** Returns what the queues of each runner came to. */
+  #sampleQueues(): Map<string, (number | null)[]> {
+    const previous = this.#queues;
     this.#queues = new Map();
-    for (const queue of queues) {
+    const byRunner = new Map<string, (number | null)[]>();
+    for (const queue of this.#store.runnerQueues.select('')) {
       const name = queueName(queue);
       const utilisation = this.#takeUtilisation(name);
-      const samples = previous.queues.get(name) ?? { utilisation: [], states: [] };
-      this.#queues.set(name, samples);
+      const samples = previous.get(name) ?? { utilisation: [], states: [] };
       this.#push(samples.utilisation, utilisation);
       this.#push(samples.states, stateOf(queue).charAt(0));
+      this.#queues.set(name, samples);
       byRunner.set(runnerName(queue), [...(byRunner.get(runnerName(queue)) ?? []), utilisation]);
     }
     for (const name of this.#polls.keys()) if (!this.#queues.has(name)) this.#polls.delete(name);
-    // A runner keeps its past for as long as there is something in it: it may have no queue for a moment.
+    return byRunner;
+  }
+
+  // A runner keeps its past for as long as there is something in it: it may have no queue for a moment.
+  #sampleRunners(byRunner: ReadonlyMap<string, (number | null)[]>): void {
+    const previous = this.#runners;
     this.#runners = new Map();
-    for (const name of new Set([...previous.runners.keys(), ...byRunner.keys()])) {
-      const samples = previous.runners.get(name) ?? [];
+    for (const name of new Set([...previous.keys(), ...byRunner.keys()])) {
+      const samples = previous.get(name) ?? [];
       this.#push(samples, mean(byRunner.get(name) ?? []));
       if (samples.some((value) => value !== null) || byRunner.has(name)) this.#runners.set(name, samples);
     }
-    this.#steps += 1;
   }
 
   /** The samples of a queue since the step `since`. */
