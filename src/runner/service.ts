@@ -17,7 +17,7 @@ import { dispatch } from './dispatch.ts';
 import { createHandlers } from './handlers.ts';
 import { startHealthEndpoint } from './health-endpoint.ts';
 import { startHousekeeping } from './housekeeping.ts';
-import { openInstance } from './instance.ts';
+import { inStateFolder, openInstance } from './instance.ts';
 import { deleteLeftQueues, QueueMemory } from './queue-memory.ts';
 import { QueuePool } from './queue-pool.ts';
 import { Readiness } from './readiness.ts';
@@ -64,9 +64,9 @@ export async function runService(options: ServiceOptions): Promise<void> {
   const logger =
     config.log.format === 'json' ? baseLogger.with({ tenantID: tenantId, runnerID: runnerId }) : baseLogger;
 
-  using instance = await openInstance(paths.stateDir);
-  await log.open(paths.logDir);
-  const store = await JobStore.open(paths.stateDir, paths.logDir);
+  using instance = await openInstance(paths.stateDir, logger);
+  await inStateFolder(paths.stateDir, () => log.open(paths.logDir));
+  const store = await inStateFolder(paths.stateDir, () => JobStore.open(paths.stateDir, paths.logDir));
   const { caFile } = config.network;
   const transport = createTransport({ ...config.runner, caFile, env });
   await using _closeTransport = { [Symbol.asyncDispose]: () => transport.destroy() };
@@ -86,7 +86,7 @@ export async function runService(options: ServiceOptions): Promise<void> {
   const runtime = await selectRuntime({ ...runtimeOptions, signal: signals.drain });
 
   const otherRuntime = (name: RuntimeName) => createRuntime(name, runtimeOptions);
-  await using jobs = new Jobs({ config, store, runtime, otherRuntime, client, github, logger });
+  await using jobs = new Jobs({ config, store, runtime, otherRuntime, client, tenantId, github, logger });
   await jobs.adopt();
   await using _housekeeping = startHousekeeping({
     ...{ store, runtime, instanceId: instance.id, logger },
@@ -96,7 +96,7 @@ export async function runService(options: ServiceOptions): Promise<void> {
     ...{ config, jobs, runtime, instanceId: instance.id, tenantId, github, logger },
     tellLowDisk: watchDisk(config, paths, runtime),
   });
-  const memory = await QueueMemory.open(paths.stateDir);
+  const memory = await inStateFolder(paths.stateDir, () => QueueMemory.open(paths.stateDir));
   const left = await memory.list();
   const readiness = new Readiness(logger, (summary) => notifier.status(summary));
   await using _health = await startHealthEndpoint(config.health.listen, { readiness, logger });
