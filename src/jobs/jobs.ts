@@ -1,14 +1,13 @@
 import { hostname } from 'node:os';
-import * as v from 'valibot';
 import type { Config, RuntimeName } from '../config/schema.ts';
 import type { GithubConnections } from '../github/connections.ts';
 import { isAbort } from '../lib/errors.ts';
 import type { Logger } from '../lib/logger.ts';
 import { Slots } from '../lib/slots.ts';
 import type { Plan42Client } from '../plan42/client.ts';
-import { InvokeAgentRequest } from '../plan42/messages.ts';
 import type { Runtime } from '../runtimes/runtime.ts';
 import { persevere } from './persevere.ts';
+import { type Job, parseRequest, readLeftJob } from './read-left.ts';
 import type { JobRecord } from './record.ts';
 import { runJob } from './run-job.ts';
 import type { JobSecrets, JobStore } from './store.ts';
@@ -21,6 +20,8 @@ export interface JobsOptions {
   /** The runtime of jobs that an earlier run of this runner started with another one. */
   otherRuntime: (name: RuntimeName) => Runtime;
   client: Plan42Client;
+  /** The runner's own. */
+  tenantId: string;
   github: GithubConnections;
   logger: Logger;
 }
@@ -32,15 +33,6 @@ export interface JobCounts {
   waiting: number;
   /** The agent has ended, and the server is still to be told. */
   ending: number;
-}
-
-interface Job {
-  record: JobRecord;
-  runtime: Runtime;
-  invocation: InvokeAgentRequest | undefined;
-  agentToken: string;
-  /** By a person's wish, before this run. */
-  isKilled: boolean;
 }
 
 interface ActiveJob {
@@ -119,10 +111,12 @@ export class Jobs implements AsyncDisposable {
   /** Running jobs first, since they hold their slots already; the others in the order in which they were accepted. */
   async #readLeft(): Promise<Job[]> {
     const { store, logger } = this.#options;
+    for (const { name, path } of await store.clearStrays())
+      logger.error('a file was where the folder of a job should be, and is put aside', { job_id: name, path });
     const left: Job[] = [];
     for (const jobId of await store.listActive()) {
       try {
-        left.push(await this.#readJob(jobId));
+        left.push(await readLeftJob(jobId, this.#options));
       } catch (error) {
         const { folder } = store.place(jobId);
         logger.error('a job of an earlier run cannot be read and is left as it is', { job_id: jobId, folder, error });
@@ -130,22 +124,6 @@ export class Jobs implements AsyncDisposable {
     }
     const rank = ({ phase, acceptedAt }: JobRecord) => `${phase === 'accepted' ? 1 : 0} ${acceptedAt}`;
     return left.toSorted((a, b) => (rank(a.record) < rank(b.record) ? -1 : 1));
-  }
-
-  async #readJob(jobId: string): Promise<Job> {
-    const { store, runtime, otherRuntime } = this.#options;
-    const record = await store.readActive(jobId);
-    const started = record.runtime === runtime.name ? runtime : otherRuntime(record.runtime);
-    // Whatever the record says: the last run may have ended before it could write it.
-    if (record.phase === 'accepted' && (await started.wasStarted(store.place(jobId)))) record.phase = 'started';
-    const isWaiting = record.phase === 'accepted';
-    return {
-      record: isWaiting ? { ...record, runtime: runtime.name } : record,
-      runtime: isWaiting ? runtime : started,
-      invocation: parseRequest((await store.readRequest(jobId)) ?? '{}'),
-      agentToken: await store.readAgentToken(jobId),
-      isKilled: await store.isKilled(jobId),
-    };
   }
 
   /** Ends a job by a person's wish, and resolves when it is told to. Returns false when there is no such job. */
@@ -183,7 +161,13 @@ export class Jobs implements AsyncDisposable {
     const { jobId, tenantId, taskId, turnIndex } = record;
     const logger = this.#options.logger.with({ job_id: jobId, task_id: taskId, turn_index: turnIndex });
     const path = { tenantId, taskId, turnIndex };
-    const turn = new TurnUpdates({ client: client.withToken(agentToken), path, turn: invocation?.Turn, logger });
+    const turn = new TurnUpdates({
+      client: client.withToken(agentToken),
+      path,
+      turn: invocation?.Turn,
+      logger,
+      isMute: agentToken === '',
+    });
     const cancel = new AbortController();
     if (isKilled) cancel.abort(new Error('killed by user'));
     const context = {
@@ -229,16 +213,4 @@ export class Jobs implements AsyncDisposable {
       },
     };
   }
-}
-
-/** Undefined where the request has the wrong shape. @throws Error for what is not JSON, without a word of it: it is secret */
-function parseRequest(request: string): InvokeAgentRequest | undefined {
-  let body: unknown;
-  try {
-    body = JSON.parse(request);
-  } catch {
-    throw new Error('the request is not JSON');
-  }
-  const parsed = v.safeParse(InvokeAgentRequest, body);
-  return parsed.success ? parsed.output : undefined;
 }
