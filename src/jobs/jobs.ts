@@ -22,6 +22,8 @@ export interface JobsOptions {
   client: Plan42Client;
   /** The runner's own. */
   tenantId: string;
+  /** What a command needs to find this runner: `--state-dir … `, or nothing. */
+  placeOption?: string;
   github: GithubConnections;
   logger: Logger;
 }
@@ -33,6 +35,13 @@ export interface JobCounts {
   waiting: number;
   /** The agent has ended, and the server is still to be told. */
   ending: number;
+}
+
+/** The place of a request in the order of arrival, until it is disposed of. */
+export interface Arrival extends Disposable {
+  number: number;
+  /** Resolves when all that came before are taken on or refused. */
+  isNext: Promise<unknown>;
 }
 
 interface ActiveJob {
@@ -50,6 +59,8 @@ export class Jobs implements AsyncDisposable {
   readonly #starting = new Set<Promise<void>>();
   /** How many wait for something else than a slot. */
   #waiting = 0;
+  #lastArrival = 0;
+  #arrivals: Promise<unknown> = Promise.resolve();
   readonly #detach = new AbortController();
 
   constructor(options: JobsOptions) {
@@ -86,13 +97,26 @@ export class Jobs implements AsyncDisposable {
     while (this.#starting.size > 0) await Promise.all(this.#starting);
   }
 
+  /** To be called as soon as a request is there, before anything is awaited. */
+  arrive(): Arrival {
+    const { promise, resolve } = Promise.withResolvers<void>();
+    const isNext = this.#arrivals;
+    this.#arrivals = Promise.all([isNext, promise]);
+    this.#lastArrival += 1;
+    return { number: this.#lastArrival, isNext, [Symbol.dispose]: resolve };
+  }
+
   /**
-   * Takes a job on: when this resolves, it is on disk and will run.
+   * Takes a job on: when this resolves, it is on disk and will run. Jobs get their slots in the order of arrival, and not in that
+   * in which the disk is done with them.
    * @throws JobExistsError
    */
-  async accept(record: JobRecord, secrets: JobSecrets): Promise<void> {
+  async accept(accepted: JobRecord, secrets: JobSecrets, arrival = this.arrive()): Promise<void> {
+    using place = arrival;
     const { store, runtime } = this.#options;
+    const record = { ...accepted, arrival: place.number };
     await store.create(record, secrets);
+    await place.isNext;
     const { request, agentToken } = secrets;
     this.#watch({ record, runtime, invocation: parseRequest(request), agentToken, isKilled: false });
   }
@@ -108,7 +132,7 @@ export class Jobs implements AsyncDisposable {
     }
   }
 
-  /** Running jobs first, since they hold their slots already; the others in the order in which they were accepted. */
+  /** Running jobs first, since they hold their slots already; the others in the order in which they arrived. */
   async #readLeft(): Promise<Job[]> {
     const { store, logger } = this.#options;
     for (const { name, path } of await store.clearStrays())
@@ -122,8 +146,8 @@ export class Jobs implements AsyncDisposable {
         logger.error('a job of an earlier run cannot be read and is left as it is', { job_id: jobId, folder, error });
       }
     }
-    const rank = ({ phase, acceptedAt }: JobRecord) => `${phase === 'accepted' ? 1 : 0} ${acceptedAt}`;
-    return left.toSorted((a, b) => (rank(a.record) < rank(b.record) ? -1 : 1));
+    this.#lastArrival = Math.max(this.#lastArrival, ...left.map(({ record }) => record.arrival ?? 0));
+    return left.toSorted((a, b) => compareArrival(a.record, b.record));
   }
 
   /** Ends a job by a person's wish, and resolves when it is told to. Returns false when there is no such job. */
@@ -178,6 +202,7 @@ export class Jobs implements AsyncDisposable {
       turn,
       logger,
       hostName: hostname(),
+      placeOption: this.#options.placeOption ?? '',
       github,
       invocation,
       detach: this.#detach.signal,
@@ -213,4 +238,13 @@ export class Jobs implements AsyncDisposable {
       },
     };
   }
+}
+
+function compareArrival(a: JobRecord, b: JobRecord): number {
+  const isWaiting = ({ phase }: JobRecord) => Number(phase === 'accepted');
+  return (
+    isWaiting(a) - isWaiting(b) ||
+    (a.arrival ?? 0) - (b.arrival ?? 0) ||
+    Date.parse(a.acceptedAt) - Date.parse(b.acceptedAt)
+  );
 }

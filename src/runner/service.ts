@@ -1,6 +1,6 @@
 /** The runner as a whole: the one place where its parts are put together, and taken apart again. */
 import { loadConfig } from '../config/load.ts';
-import type { Paths } from '../config/paths.ts';
+import { type Paths, stateDirOption } from '../config/paths.ts';
 import type { Config, RuntimeName } from '../config/schema.ts';
 import { GithubConnections } from '../github/connections.ts';
 import { garbageRules } from '../jobs/garbage/garbage.ts';
@@ -86,7 +86,8 @@ export async function runService(options: ServiceOptions): Promise<void> {
   const runtime = await selectRuntime({ ...runtimeOptions, signal: signals.drain });
 
   const otherRuntime = (name: RuntimeName) => createRuntime(name, runtimeOptions);
-  await using jobs = new Jobs({ config, store, runtime, otherRuntime, client, tenantId, github, logger });
+  const placeOption = stateDirOption(paths, env);
+  await using jobs = new Jobs({ config, placeOption, store, runtime, otherRuntime, client, tenantId, github, logger });
   await jobs.adopt();
   await using _housekeeping = startHousekeeping({
     ...{ store, runtime, instanceId: instance.id, logger },

@@ -1,7 +1,7 @@
 /** What a person can do about a connection that does not come about. */
 import { describeError, errorCode } from '../../../lib/errors.ts';
+import { shellQuote } from '../../../lib/shell-quote.ts';
 import { type Finding, failed } from './finding.ts';
-import { shellQuote } from './shell-quote.ts';
 
 interface Explanation {
   codes: RegExp;

@@ -1,8 +1,8 @@
 import { stat } from 'node:fs/promises';
 import { describeError, ExitCode, errorCode, UserError } from '../../../../lib/errors.ts';
+import { shellQuote } from '../../../../lib/shell-quote.ts';
 import type { CheckContext } from '../check.ts';
 import { combine, type Finding, failed, ok, warning } from '../finding.ts';
-import { shellQuote } from '../shell-quote.ts';
 
 /** Found, without mistakes, without unknown keys, for its owner only. */
 export async function checkConfiguration({ loadConfig, paths }: CheckContext): Promise<Finding> {

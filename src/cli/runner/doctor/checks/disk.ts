@@ -1,9 +1,9 @@
 import { statfs } from 'node:fs/promises';
 import { tables } from '../../../../config/schema.ts';
+import { shellQuote } from '../../../../lib/shell-quote.ts';
 import type { CheckContext } from '../check.ts';
 import { existingParent } from '../existing-parent.ts';
 import { combine, type Finding, failed, ok } from '../finding.ts';
-import { shellQuote } from '../shell-quote.ts';
 
 const gib = 1024 ** 3;
 

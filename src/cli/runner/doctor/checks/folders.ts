@@ -2,10 +2,10 @@ import { constants } from 'node:fs';
 import { access, rm, stat, writeFile } from 'node:fs/promises';
 import { join } from 'node:path';
 import { describeError } from '../../../../lib/errors.ts';
+import { shellQuote } from '../../../../lib/shell-quote.ts';
 import type { CheckContext } from '../check.ts';
 import { existingParent } from '../existing-parent.ts';
 import { combine, type Finding, failed, ok, warning } from '../finding.ts';
-import { shellQuote } from '../shell-quote.ts';
 
 /** State and logs can be written, and only their owner can look into them. */
 export async function checkFolders({ paths }: CheckContext): Promise<Finding> {
