@@ -12,7 +12,7 @@ import { Plan42Client } from '../plan42/client.ts';
 import { createTransport } from '../plan42/transport.ts';
 import { createRuntime, selectRuntime } from '../runtimes/select.ts';
 import { startControl } from './control.ts';
-import { watchDisk } from './disk-watch.ts';
+import { reportLowDisk, watchDisk } from './disk-watch.ts';
 import { dispatch } from './dispatch.ts';
 import { createHandlers } from './handlers.ts';
 import { startHealthEndpoint } from './health-endpoint.ts';
@@ -93,13 +93,14 @@ export async function runService(options: ServiceOptions): Promise<void> {
     ...{ store, runtime, instanceId: instance.id, logger },
     rules: garbageRules(config),
   });
+  const readiness = new Readiness(logger, (summary) => notifier.status(summary));
+  using disk = reportLowDisk(watchDisk(config, paths, runtime), readiness);
   const handlers = createHandlers({
     ...{ config, jobs, runtime, instanceId: instance.id, tenantId, github, logger },
-    tellLowDisk: watchDisk(config, paths, runtime),
+    tellLowDisk: disk.tellLowDisk,
   });
   const memory = await inStateFolder(paths.stateDir, () => QueueMemory.open(paths.stateDir));
   const left = await memory.list();
-  const readiness = new Readiness(logger, (summary) => notifier.status(summary));
   await using _health = await startHealthEndpoint(config.health.listen, { readiness, logger });
   const stop = new AbortController();
   const pool = new QueuePool({
