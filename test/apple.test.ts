@@ -45,7 +45,7 @@ suite('apple', { concurrency: false }, () => {
     const taskId = await startTask(plane, agentImage, 'cat $REQUEST; echo; exit 3');
     const { turn } = await untilOver(plane, taskId);
     assert.equal(turn.Status, 'Failed');
-    assert.match(turn.ErrorMessage, /exit code 3 .*plan42 runner job logs plan42-/s);
+    assert.match(turn.ErrorMessage, /exit code 3 .*plan42 runner job logs (--state-dir \S+ )?plan42-/s);
     const [args, request = ''] = (await runner.jobLog(jobIdOf(taskId))).trimEnd().split('\n');
     assert.equal(args, 'ARGS: --encrypted-input=false --plan42-proxy --log-agent-output');
     assert.equal(JSON.parse(request).Task.TaskId, taskId);

@@ -56,6 +56,18 @@ suite('drain', { timeout: 120_000, concurrency: 3 }, () => {
     assert.match(runner.log, /draining takes too long and is given up/);
   });
 
+  test('with the server unreachable it is given up long before the default shutdown_timeout', async () => {
+    await using plane = await startControlPlane({ timing });
+    await using proxy = await FaultProxy.start(() => plane.server.url);
+    await using runner = await startRunner(plane, { url: proxy.url, config: `${host}${queues}` });
+    await proxy.refuseConnections();
+    const startedAt = performance.now();
+    assert.equal(await runner.stop(), 0);
+    assert.ok(performance.now() - startedAt < 100_000);
+    assert.match(runner.log, /the server cannot be reached: its queues are left to the next start/);
+    assert.match(runner.log, /the runner has stopped/);
+  });
+
   test('running jobs go on', async () => {
     await using dir = await makeTempDir();
     await using plane = await startControlPlane({ timing });

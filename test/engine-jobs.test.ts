@@ -1,5 +1,7 @@
 /** What docker and podman do with a job when its client, its container or the engine itself is not where it should be. */
 import assert from 'node:assert/strict';
+import { stat } from 'node:fs/promises';
+import { join } from 'node:path';
 import { suite, test } from 'node:test';
 import { RuntimeError } from '../src/runtimes/runtime.ts';
 import { launchedAtMs, readState } from '../src/runtimes/supervisor.ts';
@@ -16,6 +18,22 @@ for (const name of ['podman', 'docker'] as const) {
       await runtime.kill(job, 500);
       const { exitCode } = await runtime.wait(job);
       assert.ok(exitCode === 137 || exitCode === 143, `${exitCode}`);
+    });
+
+    test('a container has no swap beyond its memory, and its ID is its owner’s alone', async (t) => {
+      await using setting = await setUp(t, name, { commands: 'echo begun; sleep 60' });
+      if (!setting.runtime) return;
+      const { runtime, job, engine } = setting;
+      await runtime.start(job);
+      const { mode } = await stat(join(job.folder, 'container-id'));
+      assert.equal(mode & 0o777, 0o600);
+      const format = '{{.HostConfig.Memory}} {{.HostConfig.MemorySwap}}';
+      const [memory, swap] = (await engine('container', 'inspect', '--format', format, job.jobId)).trim().split(' ');
+      // Without swap accounting in the kernel there is no such limit.
+      assert.ok(Number(memory) > 0 && (swap === memory || Number(swap) <= 0), `${memory} ${swap}`);
+      await runtime.kill(job, 100);
+      await runtime.wait(job);
+      await runtime.remove(job);
     });
 
     test('a kill whose client and supervisor are gone insists all the same', async (t) => {

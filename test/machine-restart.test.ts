@@ -34,7 +34,10 @@ async function restartUnder(t: TestContext, runtime: CrashRuntime): Promise<void
   await setting.untilOver([job]);
   const { ErrorMessage, Status } = await getTurn(setting.plane, job.taskId);
   assert.equal(Status, 'Failed');
-  assert.match(ErrorMessage, /^The machine restarted while the agent was running\. Its log is on .+ logs plan42-/);
+  assert.match(
+    ErrorMessage,
+    /^The machine restarted while the agent was running\. Its log is on .+ logs (--state-dir \S+ )?plan42-/,
+  );
   assert.equal(setting.desk.starts.get('agent'), 1);
 }
 

@@ -42,7 +42,7 @@ for (const name of ['podman', 'docker'] as const) {
       const { turn, statuses } = await untilOver(plane, taskId);
 
       assert.equal(turn.Status, 'Failed');
-      assert.match(turn.ErrorMessage, /exit code 3 .*plan42 runner job logs plan42-/s);
+      assert.match(turn.ErrorMessage, /exit code 3 .*plan42 runner job logs (--state-dir \S+ )?plan42-/s);
       assert.ok(turn.CompletedAt);
       assert.ok(statuses.includes('Pulling Agent Image on Local Runner') || statuses.length <= 2, statuses.join());
 

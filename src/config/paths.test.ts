@@ -4,7 +4,7 @@ import { userInfo } from 'node:os';
 import { join } from 'node:path';
 import { describe, it } from 'node:test';
 import { makeTempDir } from '../../test/support/temp-dir.ts';
-import { defaultPaths } from './paths.ts';
+import { defaultPaths, stateDirOption } from './paths.ts';
 
 describe('where the files of the runner are', () => {
   it('names the folders in one way, however somebody got there', async () => {
@@ -26,5 +26,12 @@ describe('where the files of the runner are', () => {
       const { configFile } = defaultPaths({ HOME }, 'linux');
       assert.equal(configFile, join(userInfo().homedir, '.config/plan42-runner.toml'));
     }
+  });
+
+  it('commands are told the state folder only where it is not the usual one', () => {
+    const env = { HOME: '/home/me' };
+    assert.equal(stateDirOption(defaultPaths(env), env), '');
+    const elsewhere = { ...env, PLAN42_STATE_DIR: '/srv/two words' };
+    assert.equal(stateDirOption(defaultPaths(elsewhere), elsewhere), "--state-dir '/srv/two words' ");
   });
 });

@@ -1,6 +1,7 @@
 import { realpathSync } from 'node:fs';
 import { userInfo } from 'node:os';
 import { dirname, join, resolve } from 'node:path';
+import { shellQuote } from '../lib/shell-quote.ts';
 
 /** Where the runner's files live; see the table in docs. */
 export interface Paths {
@@ -54,6 +55,13 @@ function namedPaths(env: NodeJS.ProcessEnv, platform: NodeJS.Platform): Paths {
   }
   const stateDir = join(absolute(env['XDG_STATE_HOME']) || join(home, '.local/state'), 'plan42-runner');
   return { configFile, stateDir, logDir: join(stateDir, 'logs') };
+}
+
+/** What commands need to find this state folder, with a space behind it; empty for the default one. */
+export function stateDirOption({ stateDir }: Pick<Paths, 'stateDir'>, env: NodeJS.ProcessEnv): string {
+  const usual = defaultPaths({ ...env, PLAN42_STATE_DIR: undefined }).stateDir;
+  if (stateDir === usual) return '';
+  return `--state-dir ${shellQuote(stateDir)} `;
 }
 
 // The XDG base directory specification has relative paths ignored.

@@ -6,7 +6,7 @@ const count = v.pipe(v.number(), v.integer(), v.minValue(0));
 /** From 0 to 1; null when there was no poll to measure. */
 const utilisation = v.nullable(v.number());
 
-const Trouble = v.object({ kind: v.picklist(['unreachable', 'refused']), message: v.string(), since: time });
+const Trouble = v.object({ kind: v.picklist(['unreachable', 'refused', 'disk']), message: v.string(), since: time });
 
 const Queue = v.object({
   queueId: v.string(),

@@ -29,7 +29,8 @@ async function ask(
   { lowDisk, isActive = false }: { lowDisk?: string; isActive?: boolean } = {},
 ) {
   const accepted: Accepted[] = [];
-  const jobs: Pick<Jobs, 'accept' | 'has'> = {
+  const jobs: Pick<Jobs, 'accept' | 'arrive' | 'has'> = {
+    arrive: () => ({ number: 1, isNext: Promise.resolve(), [Symbol.dispose]: () => {} }),
     has: () => isActive,
     accept: async (record, secrets) => {
       await accept();

@@ -31,6 +31,7 @@ class RefusedRequest extends Error {}
 /** Checks the request, takes the job on durably and answers; everything else happens in the background. */
 export function createInvokeAgentHandler(options: InvokeAgentOptions): Handler {
   return async ({ text, body }) => {
+    using arrival = options.jobs.arrive();
     const parsed = v.safeParse(InvokeAgentRequest, body);
     if (!parsed.success)
       return response(`invalid request: ${v.getDotPath(parsed.issues[0]) ?? 'it'} has the wrong type`);
@@ -39,7 +40,7 @@ export function createInvokeAgentHandler(options: InvokeAgentOptions): Handler {
       const lowDisk = await options.tellLowDisk();
       // A caller who asks again for a job that runs must not be told that it was refused.
       if (lowDisk !== undefined && !options.jobs.has(record.jobId)) throw new RefusedRequest(lowDisk);
-      await options.jobs.accept(record, { request: text, agentToken: parsed.output.AgentToken ?? '' });
+      await options.jobs.accept(record, { request: text, agentToken: parsed.output.AgentToken ?? '' }, arrival);
       options.logger.info('a job was accepted', { job_id: record.jobId });
       return response(null);
     } catch (error) {

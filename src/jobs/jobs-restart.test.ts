@@ -1,5 +1,5 @@
 import assert from 'node:assert/strict';
-import { rm, writeFile } from 'node:fs/promises';
+import { mkdir, readdir, readFile, rm, writeFile } from 'node:fs/promises';
 import { join } from 'node:path';
 import { afterEach, beforeEach, describe, test } from 'node:test';
 import { eventually } from '../../test/support/eventually.ts';
@@ -88,6 +88,10 @@ describe('after a restart', () => {
     'whose record has the wrong shape': (folder: string) => writeFile(join(folder, 'job.json'), '{"recordVersion": 2}'),
     'whose request is cut off': (folder: string) => writeFile(join(folder, 'request.json'), '{"GithubToken": "secret'),
     'whose agent token is gone': (folder: string) => rm(join(folder, 'agent-token')),
+    'whose agent token is a folder': (folder: string) => putFolder(join(folder, 'agent-token')),
+    'whose agent token is empty': (folder: string) => writeFile(join(folder, 'agent-token'), ''),
+    'whose record is a folder': (folder: string) => putFolder(join(folder, 'job.json')),
+    'whose request is a folder': (folder: string) => putFolder(join(folder, 'request.json')),
   })) {
     test(`a job ${what} does not keep the others from going on, and is told of`, async () => {
       const [bad, good] = [makeRecord(), makeRecord()];
@@ -103,6 +107,43 @@ describe('after a restart', () => {
       assert.equal(said.length, 1);
       assert.ok(said[0]?.includes(bad.jobId));
       assert.ok(!setting.logged.join('').includes('secret'));
+      const isTokenLost = what.includes('token');
+      assert.match(setting.failureOf(bad), isTokenLost ? /^$/ : /the runner’s files of the job are damaged/);
+      assert.deepEqual(await setting.store.listActive(), []);
+      const { damaged } = setting.store.folders;
+      const [kept = ''] = await readdir(damaged);
+      // Of a request nothing is kept: it is secret.
+      assert.ok(what.includes('request') ? kept === '' : kept.startsWith(bad.jobId));
+      const names = (await readdir(join(damaged, kept))).filter((name) => /token|request|input/.test(name));
+      assert.deepEqual(names, [], 'no secret is kept');
+      assert.equal((await setting.store.readFinished(bad.jobId)).phase, 'ended');
     });
   }
+
+  test('a running job whose record is damaged is watched to its end', async () => {
+    const record = await setting.accept();
+    await setting.running(record);
+    const { folder } = setting.store.place(record.jobId);
+    await writeFile(join(folder, 'container-id'), 'id');
+    await setting.restart(undefined, () => writeFile(join(folder, 'job.json'), 'nonsense'));
+    assert.equal((await setting.store.readActive(record.jobId).catch(() => undefined))?.phase ?? 'started', 'started');
+    setting.runtime.end(record.jobId, { exitCode: 4 });
+    await setting.finished();
+    assert.match(setting.failureOf(record), /exit code 4/);
+  });
+
+  test('a file in the place of a job’s folder is put aside', async () => {
+    const { jobId } = makeRecord();
+    await writeFile(join(setting.store.folders.active, jobId), 'stray');
+    assert.deepEqual(await setting.store.listActive(), []);
+    await setting.restart();
+    const [kept = ''] = await readdir(setting.store.folders.damaged);
+    assert.equal(await readFile(join(setting.store.folders.damaged, kept), 'utf8'), 'stray');
+    assert.match(setting.logged.join('\n'), new RegExp(`put aside.*${jobId}`));
+  });
 });
+
+async function putFolder(path: string): Promise<void> {
+  await rm(path);
+  await mkdir(path);
+}

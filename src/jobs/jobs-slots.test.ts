@@ -3,6 +3,8 @@ import { afterEach, beforeEach, describe, test } from 'node:test';
 import { eventually } from '../../test/support/eventually.ts';
 import { makeRecord } from '../../test/support/job-record.ts';
 import { JobsSetting, pulling, waiting } from '../../test/support/jobs-setting.ts';
+import type { JobRecord } from './record.ts';
+import type { JobSecrets } from './store.ts';
 
 let setting: JobsSetting;
 
@@ -26,7 +28,45 @@ describe('slots', () => {
   });
 });
 
+test('slots go out in the order of arrival, however long the disk takes over each job', async (t) => {
+  const records = [makeRecord(), makeRecord(), makeRecord()];
+  const [first, second, third] = records as [JobRecord, JobRecord, JobRecord];
+  const create = setting.store.create.bind(setting.store);
+  const firstMayBeWritten = Promise.withResolvers<void>();
+  t.mock.method(setting.store, 'create', async (record: JobRecord, secrets: JobSecrets) => {
+    if (record.jobId === first.jobId) await firstMayBeWritten.promise;
+    await create(record, secrets);
+    if (record.jobId === third.jobId) firstMayBeWritten.resolve();
+  });
+  await Promise.all(records.map((record) => setting.accept(record)));
+  for (const record of [first, second, third]) {
+    await setting.running(record);
+    setting.runtime.end(record.jobId);
+  }
+  const starts = setting.runtime.calls.filter((call) => call.startsWith('start'));
+  assert.deepEqual(
+    starts,
+    [first, second, third].map(({ jobId }) => `start ${jobId}`),
+  );
+});
+
 describe('after a restart', () => {
+  test('jobs that came in the same moment, or before the clock was set back, keep their order', async () => {
+    const hold = await setting.accept();
+    await setting.running(hold);
+    const later = (digit: string, acceptedAt: string) =>
+      makeRecord({ taskId: `${digit}f2504e0-4f89-41d3-9a0c-0305e82c3301`, acceptedAt });
+    const moment = '2026-01-03T00:00:00Z';
+    const records = [later('f', moment), later('7', moment), later('0', moment), later('8', '2026-01-01T00:00:00Z')];
+    for (const record of records) await setting.accept(record);
+    await setting.restart();
+    for (const record of [hold, ...records]) {
+      await setting.running(record);
+      setting.runtime.end(record.jobId);
+    }
+    await setting.finished();
+  });
+
   test('running jobs keep their slots, before any that waits', async () => {
     await setting.restart('jobs.max_jobs = 2');
     const [a, b, c] = [await setting.accept(), await setting.accept(), await setting.accept()];

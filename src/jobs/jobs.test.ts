@@ -35,6 +35,7 @@ describe('a job', () => {
       { ...(kept as JobRecord), startedAt: '', failure: '' },
       {
         ...record,
+        arrival: 1,
         phase: 'ended',
         exitCode: 3,
         killed: false,

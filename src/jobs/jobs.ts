@@ -1,14 +1,13 @@
 import { hostname } from 'node:os';
-import * as v from 'valibot';
 import type { Config, RuntimeName } from '../config/schema.ts';
 import type { GithubConnections } from '../github/connections.ts';
 import { isAbort } from '../lib/errors.ts';
 import type { Logger } from '../lib/logger.ts';
 import { Slots } from '../lib/slots.ts';
 import type { Plan42Client } from '../plan42/client.ts';
-import { InvokeAgentRequest } from '../plan42/messages.ts';
 import type { Runtime } from '../runtimes/runtime.ts';
 import { persevere } from './persevere.ts';
+import { type Job, parseRequest, readLeftJob } from './read-left.ts';
 import type { JobRecord } from './record.ts';
 import { runJob } from './run-job.ts';
 import type { JobSecrets, JobStore } from './store.ts';
@@ -21,6 +20,10 @@ export interface JobsOptions {
   /** The runtime of jobs that an earlier run of this runner started with another one. */
   otherRuntime: (name: RuntimeName) => Runtime;
   client: Plan42Client;
+  /** The runner's own. */
+  tenantId: string;
+  /** What a command needs to find this runner: `--state-dir … `, or nothing. */
+  placeOption?: string;
   github: GithubConnections;
   logger: Logger;
 }
@@ -34,13 +37,11 @@ export interface JobCounts {
   ending: number;
 }
 
-interface Job {
-  record: JobRecord;
-  runtime: Runtime;
-  invocation: InvokeAgentRequest | undefined;
-  agentToken: string;
-  /** By a person's wish, before this run. */
-  isKilled: boolean;
+/** The place of a request in the order of arrival, until it is disposed of. */
+export interface Arrival extends Disposable {
+  number: number;
+  /** Resolves when all that came before are taken on or refused. */
+  isNext: Promise<unknown>;
 }
 
 interface ActiveJob {
@@ -58,6 +59,8 @@ export class Jobs implements AsyncDisposable {
   readonly #starting = new Set<Promise<void>>();
   /** How many wait for something else than a slot. */
   #waiting = 0;
+  #lastArrival = 0;
+  #arrivals: Promise<unknown> = Promise.resolve();
   readonly #detach = new AbortController();
 
   constructor(options: JobsOptions) {
@@ -94,13 +97,26 @@ export class Jobs implements AsyncDisposable {
     while (this.#starting.size > 0) await Promise.all(this.#starting);
   }
 
+  /** To be called as soon as a request is there, before anything is awaited. */
+  arrive(): Arrival {
+    const { promise, resolve } = Promise.withResolvers<void>();
+    const isNext = this.#arrivals;
+    this.#arrivals = Promise.all([isNext, promise]);
+    this.#lastArrival += 1;
+    return { number: this.#lastArrival, isNext, [Symbol.dispose]: resolve };
+  }
+
   /**
-   * Takes a job on: when this resolves, it is on disk and will run.
+   * Takes a job on: when this resolves, it is on disk and will run. Jobs get their slots in the order of arrival, and not in that
+   * in which the disk is done with them.
    * @throws JobExistsError
    */
-  async accept(record: JobRecord, secrets: JobSecrets): Promise<void> {
+  async accept(accepted: JobRecord, secrets: JobSecrets, arrival = this.arrive()): Promise<void> {
+    using place = arrival;
     const { store, runtime } = this.#options;
+    const record = { ...accepted, arrival: place.number };
     await store.create(record, secrets);
+    await place.isNext;
     const { request, agentToken } = secrets;
     this.#watch({ record, runtime, invocation: parseRequest(request), agentToken, isKilled: false });
   }
@@ -116,36 +132,22 @@ export class Jobs implements AsyncDisposable {
     }
   }
 
-  /** Running jobs first, since they hold their slots already; the others in the order in which they were accepted. */
+  /** Running jobs first, since they hold their slots already; the others in the order in which they arrived. */
   async #readLeft(): Promise<Job[]> {
     const { store, logger } = this.#options;
+    for (const { name, path } of await store.clearStrays())
+      logger.error('a file was where the folder of a job should be, and is put aside', { job_id: name, path });
     const left: Job[] = [];
     for (const jobId of await store.listActive()) {
       try {
-        left.push(await this.#readJob(jobId));
+        left.push(await readLeftJob(jobId, this.#options));
       } catch (error) {
         const { folder } = store.place(jobId);
         logger.error('a job of an earlier run cannot be read and is left as it is', { job_id: jobId, folder, error });
       }
     }
-    const rank = ({ phase, acceptedAt }: JobRecord) => `${phase === 'accepted' ? 1 : 0} ${acceptedAt}`;
-    return left.toSorted((a, b) => (rank(a.record) < rank(b.record) ? -1 : 1));
-  }
-
-  async #readJob(jobId: string): Promise<Job> {
-    const { store, runtime, otherRuntime } = this.#options;
-    const record = await store.readActive(jobId);
-    const started = record.runtime === runtime.name ? runtime : otherRuntime(record.runtime);
-    // Whatever the record says: the last run may have ended before it could write it.
-    if (record.phase === 'accepted' && (await started.wasStarted(store.place(jobId)))) record.phase = 'started';
-    const isWaiting = record.phase === 'accepted';
-    return {
-      record: isWaiting ? { ...record, runtime: runtime.name } : record,
-      runtime: isWaiting ? runtime : started,
-      invocation: parseRequest((await store.readRequest(jobId)) ?? '{}'),
-      agentToken: await store.readAgentToken(jobId),
-      isKilled: await store.isKilled(jobId),
-    };
+    this.#lastArrival = Math.max(this.#lastArrival, ...left.map(({ record }) => record.arrival ?? 0));
+    return left.toSorted((a, b) => compareArrival(a.record, b.record));
   }
 
   /** Ends a job by a person's wish, and resolves when it is told to. Returns false when there is no such job. */
@@ -183,7 +185,13 @@ export class Jobs implements AsyncDisposable {
     const { jobId, tenantId, taskId, turnIndex } = record;
     const logger = this.#options.logger.with({ job_id: jobId, task_id: taskId, turn_index: turnIndex });
     const path = { tenantId, taskId, turnIndex };
-    const turn = new TurnUpdates({ client: client.withToken(agentToken), path, turn: invocation?.Turn, logger });
+    const turn = new TurnUpdates({
+      client: client.withToken(agentToken),
+      path,
+      turn: invocation?.Turn,
+      logger,
+      isMute: agentToken === '',
+    });
     const cancel = new AbortController();
     if (isKilled) cancel.abort(new Error('killed by user'));
     const context = {
@@ -194,6 +202,7 @@ export class Jobs implements AsyncDisposable {
       turn,
       logger,
       hostName: hostname(),
+      placeOption: this.#options.placeOption ?? '',
       github,
       invocation,
       detach: this.#detach.signal,
@@ -231,14 +240,11 @@ export class Jobs implements AsyncDisposable {
   }
 }
 
-/** Undefined where the request has the wrong shape. @throws Error for what is not JSON, without a word of it: it is secret */
-function parseRequest(request: string): InvokeAgentRequest | undefined {
-  let body: unknown;
-  try {
-    body = JSON.parse(request);
-  } catch {
-    throw new Error('the request is not JSON');
-  }
-  const parsed = v.safeParse(InvokeAgentRequest, body);
-  return parsed.success ? parsed.output : undefined;
+function compareArrival(a: JobRecord, b: JobRecord): number {
+  const isWaiting = ({ phase }: JobRecord) => Number(phase === 'accepted');
+  return (
+    isWaiting(a) - isWaiting(b) ||
+    (a.arrival ?? 0) - (b.arrival ?? 0) ||
+    Date.parse(a.acceptedAt) - Date.parse(b.acceptedAt)
+  );
 }

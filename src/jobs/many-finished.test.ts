@@ -59,6 +59,7 @@ test('a start looks at no more files, however many jobs are finished', async (t)
         store,
         runtime: createFakeRuntime(),
         otherRuntime: createFakeRuntime,
+        tenantId: 'tenant',
         client: new Plan42Client(endpoint),
       };
       const common = { transport: transport.dispatcher, logger: silentLogger, userAgent: 't' };

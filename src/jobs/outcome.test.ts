@@ -22,8 +22,8 @@ describe('what became of a job is told', () => {
     ],
     ...(
       [
-        [undefined, undefined, /gone and nobody saw it end: it was killed, or the machine restarted\. /],
-        [undefined, false, /gone and nobody saw it end: it was killed\. /],
+        [undefined, undefined, /gone and nobody saw it end: perhaps it was killed, or the machine restarted\. /],
+        [undefined, false, /gone and nobody saw it end: perhaps it was killed\. /],
         [undefined, true, /^The machine restarted while the agent was running\. /],
         // Ended by the shutdown, which left time to see it.
         [143, true, /SIGTERM \(exit code 143\) before it finished its turn, and the machine restarted\. /],
@@ -54,4 +54,9 @@ describe('what became of a job is told', () => {
       assert.doesNotMatch(text, /\n/);
     });
   }
+});
+
+test('where the log is, is told so that the command finds a runner in another place', () => {
+  const text = describeExit(record, exit, 'host-1', "--state-dir '/a b' ");
+  assert.ok(text.endsWith(`plan42 runner job logs --state-dir '/a b' ${record.jobId}`));
 });

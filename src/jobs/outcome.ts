@@ -3,10 +3,13 @@ import { describeError, errorCode } from '../lib/errors.ts';
 import type { JobExit } from '../runtimes/runtime.ts';
 import type { JobRecord } from './record.ts';
 
-/** What the person who reads the turn is told when the agent itself has not finished it. */
-export function describeExit(record: JobRecord, exit: JobExit, hostName: string): string {
+/**
+ * What the person who reads the turn is told when the agent itself has not finished it. `placeOption` leads the command to this
+ * runner: `--state-dir … `, or nothing.
+ */
+export function describeExit(record: JobRecord, exit: JobExit, hostName: string, placeOption = ''): string {
   const reason = reasonOf(record, exit);
-  return `${reason} Its log is on ${hostName}: plan42 runner job logs ${record.jobId}`;
+  return `${reason} Its log is on ${hostName}: plan42 runner job logs ${placeOption}${record.jobId}`;
 }
 
 /** The same for a job that could not be started. */
@@ -42,7 +45,7 @@ function unseenEnd({ machineRestarted, unseenBecause }: JobExit): string {
   if (machineRestarted) return 'The machine restarted while the agent was running.';
   if (unseenBecause) return `The agent is gone and nobody saw it end: ${unseenBecause}.`;
   const restart = machineRestarted === undefined ? ', or the machine restarted' : '';
-  return `The agent is gone and nobody saw it end: it was killed${restart}.`;
+  return `The agent is gone and nobody saw it end: perhaps it was killed${restart}.`;
 }
 
 function signalName(exitCode: number): string | undefined {

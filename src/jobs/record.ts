@@ -21,6 +21,8 @@ export const JobRecord = v.object({
   runtime: v.picklist(runtimeNames),
   phase: v.picklist(phases),
   acceptedAt: v.string(),
+  /** Its number in the order of arrival, also over restarts. */
+  arrival: v.optional(v.number()),
   startedAt: v.optional(v.string()),
   endedAt: v.optional(v.string()),
   exitCode: v.optional(v.number()),

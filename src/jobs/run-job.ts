@@ -27,6 +27,8 @@ export interface JobContext {
   turn: TurnUpdates;
   logger: Logger;
   hostName: string;
+  /** Of commands that shall find this runner. */
+  placeOption: string;
   github: GithubConnections;
   /** The request, if it can be read. */
   invocation: InvokeAgentRequest | undefined;
@@ -79,7 +81,7 @@ async function startJob(record: JobRecord, context: JobContext, slot: Disposable
   const pullRequests = pullRequestsToCheck(context.invocation);
   // Only where it has to, since nothing is to be awaited before a slot is asked for.
   const feedback = pullRequests.length === 0 ? undefined : await checkForFeedback(pullRequests, context, stop);
-  slot.use(await takeSlot(context, stop));
+  slot.use(await takeSlot(record, context, stop));
   using _starting = context.noteStarting();
   const told = tellStatus(context, 'Pulling Agent Image on Local Runner', stop);
   await using _image = await pullImage(record, context, stop);
@@ -158,13 +160,18 @@ async function tryToUpdate(record: JobRecord, { store, logger }: JobContext): Pr
   }
 }
 
-// Asks for the slot before anything is awaited, so that slots go out in the order in which jobs were accepted.
-async function takeSlot({ slots, ...context }: JobContext, stop: AbortSignal): Promise<Disposable> {
+// Asks for the slot before anything is awaited, so that slots go out in the order in which jobs arrived. Who had to wait for
+// feedback first gets its place in that order back, as far as slots are not taken yet.
+async function takeSlot(
+  { arrival }: JobRecord,
+  { slots, ...context }: JobContext,
+  stop: AbortSignal,
+): Promise<Disposable> {
   const free = slots.tryTake();
   if (free) return free;
   context.logger.info('the job waits for a free slot', { max_jobs: context.config.jobs.maxJobs });
   const told = tellStatus(context, 'Waiting for a Free Slot on Local Runner', stop);
-  const [slot] = await Promise.all([slots.take(stop), told]);
+  const [slot] = await Promise.all([slots.take(stop, arrival), told]);
   return slot;
 }
 
@@ -200,14 +207,14 @@ function startHeartbeats(turn: TurnUpdates, stop: AbortSignal): AsyncDisposable 
 }
 
 async function describeEnd(record: JobRecord, exit: JobExit, context: JobContext): Promise<JobRecord> {
-  const { store, hostName, cancel } = context;
+  const { store, hostName, placeOption, cancel } = context;
   const killed = cancel.aborted || (await store.isKilled(record.jobId));
   const ended: JobRecord = {
     ...record,
     phase: 'ended',
     killed,
     endedAt: exit.endedAt.toISOString(),
-    failure: describeExit({ ...record, killed }, exit, hostName),
+    failure: describeExit({ ...record, killed }, exit, hostName, placeOption),
     ...(exit.exitCode === undefined ? {} : { exitCode: exit.exitCode }),
   };
   return ended;

@@ -3,7 +3,8 @@
  * starting up reads only what matters.
  */
 import { randomUUID } from 'node:crypto';
-import { mkdir, readdir, readFile, rename, rm } from 'node:fs/promises';
+import type { Dirent } from 'node:fs';
+import { chmod, mkdir, readdir, readFile, rename, rm, utimes } from 'node:fs/promises';
 import { join } from 'node:path';
 import * as v from 'valibot';
 import { syncDirectory, writeDurably } from '../lib/durable-file.ts';
@@ -29,6 +30,11 @@ const inputFile = 'input.json';
 const tokenFile = 'agent-token';
 const killedFile = 'killed';
 const recordSuffix = '.json';
+const damagedSuffix = '.damaged';
+
+/** What a job that is taken up is read from. */
+export const jobFiles = { record: recordFile, request: requestFile, token: tokenFile } as const;
+export type JobFile = (typeof jobFiles)[keyof typeof jobFiles];
 
 /** What a job needs besides its record. Secret: 0600, and gone as soon as it is not needed any more. */
 export interface JobSecrets {
@@ -40,6 +46,7 @@ export interface JobSecrets {
 export class JobStore {
   readonly #active: string;
   readonly #finished: string;
+  readonly #damaged: string;
   readonly #logDir: string;
   /** Which images were pulled for jobs, and which were used. */
   readonly images: ImageLedger;
@@ -47,6 +54,7 @@ export class JobStore {
   private constructor(stateDir: string, logDir: string) {
     this.#active = join(stateDir, 'jobs/active');
     this.#finished = join(stateDir, 'jobs/finished');
+    this.#damaged = join(stateDir, 'jobs/damaged');
     this.#logDir = logDir;
     this.images = new ImageLedger(join(stateDir, 'images'));
   }
@@ -59,7 +67,7 @@ export class JobStore {
   /** For the runner itself, which holds the state folder: makes what is missing and removes what a crash has left. */
   static async open(stateDir: string, logDir: string): Promise<JobStore> {
     const store = new JobStore(stateDir, logDir);
-    for (const folder of [store.#active, store.#finished, logDir]) await makeFolder(folder);
+    for (const folder of [store.#active, store.#finished, store.#damaged, logDir]) await makeFolder(folder);
     // What a crash has left behind can hold secrets.
     for (const name of await readdir(store.#active)) {
       if (name.endsWith(draftSuffix)) await rm(join(store.#active, name), { recursive: true, force: true });
@@ -68,8 +76,8 @@ export class JobStore {
   }
 
   /** Where jobs are kept, for what goes through all of them. */
-  get folders(): { active: string; finished: string; logs: string } {
-    return { active: this.#active, finished: this.#finished, logs: this.#logDir };
+  get folders(): { active: string; finished: string; damaged: string; logs: string } {
+    return { active: this.#active, finished: this.#finished, damaged: this.#damaged, logs: this.#logDir };
   }
 
   place(jobId: string): JobPlace {
@@ -129,7 +137,7 @@ export class JobStore {
     const { folder } = this.place(jobId);
     // A crash in the middle of writing one leaves a part of it under a longer name.
     const names = (await readdir(folder)).filter((name) => name.startsWith(requestFile) || name.startsWith(inputFile));
-    await Promise.all(names.map((name) => rm(join(folder, name), { force: true })));
+    await Promise.all(names.map((name) => rm(join(folder, name), { recursive: true, force: true })));
   }
 
   /** Remembers that a person asked for the job's end, whatever becomes of this process. */
@@ -154,12 +162,53 @@ export class JobStore {
     const remains = `${folder}.${randomUUID()}${draftSuffix}`;
     // At once, since half a folder would be a job that can't be read.
     await rename(folder, remains);
-    await rm(remains, { recursive: true, force: true });
+    const isEvidence = (await readdir(remains)).some((name) => name.endsWith(damagedSuffix));
+    if (!isEvidence) return rm(remains, { recursive: true, force: true });
+    // Damaged or not, a secret is no evidence.
+    for (const name of await readdir(remains)) {
+      if ([requestFile, inputFile, tokenFile].some((secret) => name.startsWith(secret)))
+        await rm(join(remains, name), { recursive: true, force: true });
+    }
+    await this.#keepDamaged(remains, record.jobId);
+  }
+
+  /** Makes the job's folder readable again, should somebody have changed that. */
+  async claim(jobId: string): Promise<void> {
+    await chmod(this.place(jobId).folder, 0o700).catch(() => {});
+  }
+
+  /** What can't be read makes way, and marks the folder as one to be kept when the job is over. */
+  async putAside(jobId: string, file: JobFile): Promise<void> {
+    const path = join(this.place(jobId).folder, file);
+    const aside = `${path}${damagedSuffix}`;
+    await rm(aside, { recursive: true, force: true });
+    // Where there is no such file, the mark tells that one was missed.
+    if (await exists(path)) await rename(path, aside);
+    else await writeDurably(aside, '');
+  }
+
+  /** Puts aside what has the name of a job and is no folder. Returns where it is now. */
+  async clearStrays(): Promise<{ name: string; path: string }[]> {
+    const strays = (await entriesIn(this.#active)).filter((entry) => isJobId(entry.name) && !entry.isDirectory());
+    return Promise.all(
+      strays.map(async ({ name }) => ({ name, path: await this.#keepDamaged(join(this.#active, name), name) })),
+    );
+  }
+
+  async #keepDamaged(path: string, jobId: string): Promise<string> {
+    const kept = join(this.#damaged, `${jobId}.${randomUUID()}`);
+    await makeFolder(this.#damaged);
+    await rename(path, kept);
+    // From now on it grows old.
+    await utimes(kept, new Date(), new Date()).catch(() => {});
+    return kept;
   }
 
   /** The IDs of the jobs that are not finished. */
   async listActive(): Promise<string[]> {
-    return (await namesIn(this.#active)).filter(isJobId);
+    return (await entriesIn(this.#active))
+      .filter((entry) => entry.isDirectory() && isJobId(entry.name))
+      .map(({ name }) => name);
   }
 
   async readActive(jobId: string): Promise<JobRecord> {
@@ -168,9 +217,8 @@ export class JobStore {
 
   /** The IDs of the jobs with which nothing is left to do. */
   async listFinished(): Promise<string[]> {
-    const names = await namesIn(this.#finished);
-    return names
-      .flatMap((name) => (name.endsWith(recordSuffix) ? [name.slice(0, -recordSuffix.length)] : []))
+    return (await entriesIn(this.#finished))
+      .flatMap(({ name }) => (name.endsWith(recordSuffix) ? [name.slice(0, -recordSuffix.length)] : []))
       .filter(isJobId);
   }
 
@@ -183,9 +231,9 @@ async function readRecord(path: string): Promise<JobRecord> {
   return v.parse(JobRecord, JSON.parse(await readFile(path, 'utf8')));
 }
 
-async function namesIn(folder: string): Promise<string[]> {
+async function entriesIn(folder: string): Promise<Dirent[]> {
   try {
-    return await readdir(folder);
+    return await readdir(folder, { withFileTypes: true });
   } catch (error) {
     if (errorCode(error) === 'ENOENT') return [];
     throw error;

@@ -14,6 +14,8 @@ export interface TurnUpdatesOptions {
   /** As it came with the request. */
   turn: unknown;
   logger: Logger;
+  /** There is no token to tell anything with. */
+  isMute?: boolean;
   sleep?: Sleep;
 }
 
@@ -39,11 +41,12 @@ export class TurnUpdates {
   #version = 0; // Matches no version: without a turn, the first update learns the right one from its conflict.
   #last: Promise<unknown> = Promise.resolve();
 
-  constructor({ client, path, turn, logger, sleep: wait = sleep }: TurnUpdatesOptions) {
+  constructor({ client, path, turn, logger, isMute = false, sleep: wait = sleep }: TurnUpdatesOptions) {
     this.#client = client;
     this.#path = path;
     this.#logger = logger;
     this.#sleep = wait;
+    this.#refused = isMute;
     const parsed = v.safeParse(Turn, turn);
     if (!parsed.success) return;
     this.#version = parsed.output.Version;

@@ -37,6 +37,22 @@ describe('slots', () => {
     assert.deepEqual(order, [1, 2, 3]);
   });
 
+  test('go to the lowest rank first', async () => {
+    const slots = new Slots(1);
+    let held = await slots.take(never);
+    const order: number[] = [];
+    const waiting = [3, 1, 2].map(async (rank) => {
+      const slot = await slots.take(never, rank);
+      order.push(rank);
+      return slot;
+    });
+    for (const index of [1, 2, 0]) {
+      held[Symbol.dispose]();
+      held = (await waiting[index]) as Disposable;
+    }
+    assert.deepEqual(order, [1, 2, 3]);
+  });
+
   test('are not waited for any more after an abort, and none is lost', async () => {
     const slots = new Slots(1);
     const held = slots.tryTake();

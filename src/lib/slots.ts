@@ -1,8 +1,8 @@
-/** A fixed number of places, given out in the order in which they were asked for. */
+/** A fixed number of places, given out by rank, and among equals in the order in which they were asked for. */
 export class Slots {
   #free: number;
   #held = 0;
-  readonly #waiting: ((slot: Disposable) => void)[] = [];
+  readonly #waiting: { rank: number; give: (slot: Disposable) => void }[] = [];
 
   constructor(count: number) {
     this.#free = count;
@@ -31,8 +31,8 @@ export class Slots {
     return this.#slot();
   }
 
-  /** Waits for a slot; rejects with the signal's reason. */
-  take(signal: AbortSignal): Promise<Disposable> {
+  /** Waits for a slot, before all of a higher rank; rejects with the signal's reason. */
+  take(signal: AbortSignal, rank = 0): Promise<Disposable> {
     if (signal.aborted) return Promise.reject(signal.reason);
     const slot = this.tryTake();
     if (slot) return Promise.resolve(slot);
@@ -42,10 +42,12 @@ export class Slots {
       resolve(given);
     };
     const leave = () => {
-      this.#waiting.splice(this.#waiting.indexOf(give), 1);
+      this.#waiting.splice(this.#waiting.indexOf(place), 1);
       reject(signal.reason);
     };
-    this.#waiting.push(give);
+    const place = { rank, give };
+    const behind = this.#waiting.findIndex((other) => other.rank > rank);
+    this.#waiting.splice(behind === -1 ? this.#waiting.length : behind, 0, place);
     signal.addEventListener('abort', leave, { once: true });
     return promise;
   }
@@ -59,7 +61,7 @@ export class Slots {
         held = false;
         this.#held -= 1;
         const next = this.#free < 0 ? undefined : this.#waiting.shift();
-        if (next) next(this.#slot());
+        if (next) next.give(this.#slot());
         else this.#free += 1;
       },
     };

@@ -3,6 +3,7 @@ import type { Paths } from '../config/paths.ts';
 import type { Config } from '../config/schema.ts';
 import { tellLowDisk } from '../jobs/disk-space.ts';
 import type { Runtime } from '../runtimes/runtime.ts';
+import type { Readiness } from './readiness.ts';
 
 /** What tells why no job can be taken for want of space, if that is so: where jobs, their logs or their containers are. */
 export function watchDisk(
@@ -18,4 +19,22 @@ export function watchDisk(
   learn().catch(() => {});
   const folders = () => ({ jobs: stateDir, logs: logDir, containers: engineFolder });
   return () => tellLowDisk({ folders, minFree: jobs.minFreeGib * 2 ** 30, hostName: hostname() });
+}
+
+const lookMs = 15_000;
+
+/** Looks now and then, and whenever it is asked, so that the runner's state says why it takes no jobs. */
+export function reportLowDisk(
+  tell: () => Promise<string | undefined>,
+  readiness: Pick<Readiness, 'fails' | 'forget'>,
+): Disposable & { tellLowDisk: () => Promise<string | undefined> } {
+  const tellLowDisk = async () => {
+    const low = await tell();
+    if (low === undefined) readiness.forget('disk');
+    else readiness.fails('disk', 'disk', low);
+    return low;
+  };
+  void tellLowDisk();
+  const timer = setInterval(() => void tellLowDisk(), lookMs).unref();
+  return { tellLowDisk, [Symbol.dispose]: () => clearInterval(timer) };
 }

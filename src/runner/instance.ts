@@ -1,10 +1,12 @@
 import { randomUUID } from 'node:crypto';
-import { readFile } from 'node:fs/promises';
 import { join } from 'node:path';
 import { writeDurably } from '../lib/durable-file.ts';
 import { errorCode, UserError } from '../lib/errors.ts';
+import { exists } from '../lib/exists.ts';
 import { tryLockFolder } from '../lib/lock.ts';
+import type { Logger } from '../lib/logger.ts';
 import { makeFolder } from '../lib/make-folder.ts';
+import { readIfThere } from '../lib/read-if-there.ts';
 import { isUuid } from '../lib/uuid.ts';
 
 const idFile = 'instance-id';
@@ -18,15 +20,8 @@ export interface Instance extends Disposable {
  * Takes the state folder for this process and reads its instance ID, or makes one.
  * @throws UserError when another runner uses the folder
  */
-export async function openInstance(stateDir: string): Promise<Instance> {
-  try {
-    await makeFolder(stateDir);
-  } catch (error) {
-    throw new UserError(`${stateDir} cannot be used as the state folder`, {
-      remedy: 'Choose another one with --state-dir.',
-      cause: error,
-    });
-  }
+export async function openInstance(stateDir: string, logger: Logger): Promise<Instance> {
+  await inStateFolder(stateDir, () => makeFolder(stateDir));
   const lock = tryLockFolder(stateDir);
   if (lock === undefined) {
     throw new UserError(`another runner is using the state folder ${stateDir}`, {
@@ -34,7 +29,8 @@ export async function openInstance(stateDir: string): Promise<Instance> {
     });
   }
   try {
-    const id = (await readInstanceId(stateDir)) ?? (await createId(stateDir));
+    const known = await readInstanceId(stateDir);
+    const id = known ?? (await inStateFolder(stateDir, () => replaceId(stateDir, logger)));
     return { id, [Symbol.dispose]: () => lock[Symbol.dispose]() };
   } catch (error) {
     lock[Symbol.dispose]();
@@ -42,19 +38,56 @@ export async function openInstance(stateDir: string): Promise<Instance> {
   }
 }
 
-/** The ID of the runner whose state folder this is, running or not; undefined when none ever ran with it. */
-export async function readInstanceId(stateDir: string): Promise<string | undefined> {
+/**
+ * Does what the runner can't start without and what can fail for want of space or permission, say.
+ * @throws UserError where it does
+ */
+export async function inStateFolder<T>(stateDir: string, work: () => Promise<T>): Promise<T> {
   try {
-    const id = (await readFile(join(stateDir, idFile), 'utf8')).trim();
-    return isUuid(id) ? id : undefined;
+    return await work();
   } catch (error) {
-    if (errorCode(error) === 'ENOENT') return undefined;
-    throw error;
+    const code = errorCode(error);
+    if (code === undefined || error instanceof UserError) throw error;
+    const isFull = code === 'ENOSPC' || code === 'EDQUOT';
+    throw new UserError(`${stateDir} cannot be used as the state folder`, {
+      remedy: isFull
+        ? 'Make space on its disk, or choose another one with --state-dir.'
+        : 'Choose another one with --state-dir.',
+      cause: error,
+    });
   }
 }
 
-async function createId(stateDir: string): Promise<string> {
+/**
+ * The ID of the runner whose state folder this is, running or not; undefined when none ever ran with it, or it is damaged.
+ * @throws UserError when it can't be read
+ */
+export async function readInstanceId(stateDir: string): Promise<string | undefined> {
+  const path = join(stateDir, idFile);
+  try {
+    const id = (await readIfThere(path))?.trim();
+    return id !== undefined && isUuid(id) ? id : undefined;
+  } catch (error) {
+    throw new UserError(`the runner’s own ID in ${path} cannot be read`, {
+      remedy:
+        'Make it readable, or remove it; then the runner takes a new ID, and what carries the old one is nobody’s.',
+      cause: error,
+    });
+  }
+}
+
+async function replaceId(stateDir: string, logger: Logger): Promise<string> {
+  const path = join(stateDir, idFile);
+  const isDamaged = await exists(path);
   const id = randomUUID();
-  await writeDurably(join(stateDir, idFile), `${id}\n`);
+  await writeDurably(path, `${id}\n`);
+  if (isDamaged)
+    logger.warn(
+      'the runner’s own ID was damaged and is replaced: containers and images that carry the old one are nobody’s now, and are to be removed by hand',
+      {
+        file: path,
+        instanceID: id,
+      },
+    );
   return id;
 }

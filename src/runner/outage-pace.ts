@@ -8,15 +8,21 @@ const minGapMs = 150;
  * seven a second then, in the order in which they ask. The first of them that gets through lets all others go.
  */
 export class OutagePace {
-  #isOutage = false;
+  /** Of `performance.now()`. */
+  #outageSince: number | undefined;
   #failures = 0;
   /** When the next call of the outage may be made, of `performance.now()`. */
   #nextTurn = 0;
   #recovered = new AbortController();
 
+  /** Since when no call has got through, of `performance.now()`; undefined when the last one did. */
+  get outageSince(): number | undefined {
+    return this.#outageSince;
+  }
+
   /** Makes a call, in an outage not before its turn. Rejects as `work` does, or with the signal's reason. */
   async call<T>(work: () => Promise<T>, signal: AbortSignal): Promise<T> {
-    if (this.#isOutage) await this.#takeTurn(signal);
+    if (this.#outageSince !== undefined) await this.#takeTurn(signal);
     const failuresBefore = this.#failures;
     try {
       const result = await work();
@@ -30,7 +36,7 @@ export class OutagePace {
   }
 
   #noteFailure(): void {
-    this.#isOutage = true;
+    this.#outageSince ??= performance.now();
     this.#failures += 1;
   }
 
@@ -43,8 +49,8 @@ export class OutagePace {
   }
 
   #recover(): void {
-    if (!this.#isOutage) return;
-    this.#isOutage = false;
+    if (this.#outageSince === undefined) return;
+    this.#outageSince = undefined;
     this.#nextTurn = 0;
     this.#recovered.abort();
     this.#recovered = new AbortController();

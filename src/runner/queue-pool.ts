@@ -43,6 +43,13 @@ export class QueuePool {
     return [...this.#queues].reduce((sum, queue) => sum + queue.inFlight, 0);
   }
 
+  /** Since when none of the queues' calls has got through, of `performance.now()`; undefined when one does. */
+  get outageSince(): number | undefined {
+    const since = this.queues.map(({ pace }) => pace.outageSince);
+    const known = since.filter((time) => time !== undefined);
+    return known.length > 0 && known.length === since.length ? Math.max(...known) : undefined;
+  }
+
   /** What the scaler goes by, from 0 to 1; undefined when nothing is known yet. */
   get utilisation(): number | undefined {
     return averageUtilisation(this.#window) ?? this.#lastUtilisation;

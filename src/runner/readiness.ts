@@ -2,7 +2,7 @@ import type { Logger } from '../lib/logger.ts';
 
 /** Why a part of the runner can't do its work at the moment. */
 export interface Trouble {
-  kind: 'unreachable' | 'refused';
+  kind: 'unreachable' | 'refused' | 'disk';
   message: string;
   since: Date;
 }
@@ -76,7 +76,9 @@ export class Readiness {
     const { state } = this;
     const refused =
       state.phase === 'degraded' ? state.troubles.find((trouble) => trouble.kind === 'refused') : undefined;
-    const trouble = refused ?? (state.phase === 'degraded' ? state.troubles[0] : undefined);
+    const others = state.phase === 'degraded' ? state.troubles : [];
+    // Without the server, a full disk is the smaller trouble.
+    const trouble = refused ?? others.find(({ kind }) => kind !== 'disk') ?? others[0];
     const summary = trouble === undefined ? state.phase : trouble.kind;
     // While a queue is replaced there is none for a moment, which is no news.
     if (summary === this.#logged || summary === 'starting') return;
@@ -87,6 +89,7 @@ export class Readiness {
       this.#logger.error('the server refuses the runner token; put a new one into the configuration', {
         error: trouble.message,
       });
+    else if (trouble.kind === 'disk') this.#logger.warn('no new jobs are taken', { error: trouble.message });
     else this.#logger.warn('the server cannot be reached, or answers with errors', { error: trouble.message });
   }
 }

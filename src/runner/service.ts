@@ -1,6 +1,6 @@
 /** The runner as a whole: the one place where its parts are put together, and taken apart again. */
 import { loadConfig } from '../config/load.ts';
-import type { Paths } from '../config/paths.ts';
+import { type Paths, stateDirOption } from '../config/paths.ts';
 import type { Config, RuntimeName } from '../config/schema.ts';
 import { GithubConnections } from '../github/connections.ts';
 import { garbageRules } from '../jobs/garbage/garbage.ts';
@@ -12,12 +12,12 @@ import { Plan42Client } from '../plan42/client.ts';
 import { createTransport } from '../plan42/transport.ts';
 import { createRuntime, selectRuntime } from '../runtimes/select.ts';
 import { startControl } from './control.ts';
-import { watchDisk } from './disk-watch.ts';
+import { reportLowDisk, watchDisk } from './disk-watch.ts';
 import { dispatch } from './dispatch.ts';
 import { createHandlers } from './handlers.ts';
 import { startHealthEndpoint } from './health-endpoint.ts';
 import { startHousekeeping } from './housekeeping.ts';
-import { openInstance } from './instance.ts';
+import { inStateFolder, openInstance } from './instance.ts';
 import { deleteLeftQueues, QueueMemory } from './queue-memory.ts';
 import { QueuePool } from './queue-pool.ts';
 import { Readiness } from './readiness.ts';
@@ -64,9 +64,9 @@ export async function runService(options: ServiceOptions): Promise<void> {
   const logger =
     config.log.format === 'json' ? baseLogger.with({ tenantID: tenantId, runnerID: runnerId }) : baseLogger;
 
-  using instance = await openInstance(paths.stateDir);
-  await log.open(paths.logDir);
-  const store = await JobStore.open(paths.stateDir, paths.logDir);
+  using instance = await openInstance(paths.stateDir, logger);
+  await inStateFolder(paths.stateDir, () => log.open(paths.logDir));
+  const store = await inStateFolder(paths.stateDir, () => JobStore.open(paths.stateDir, paths.logDir));
   const { caFile } = config.network;
   const transport = createTransport({ ...config.runner, caFile, env });
   await using _closeTransport = { [Symbol.asyncDispose]: () => transport.destroy() };
@@ -86,19 +86,21 @@ export async function runService(options: ServiceOptions): Promise<void> {
   const runtime = await selectRuntime({ ...runtimeOptions, signal: signals.drain });
 
   const otherRuntime = (name: RuntimeName) => createRuntime(name, runtimeOptions);
-  await using jobs = new Jobs({ config, store, runtime, otherRuntime, client, github, logger });
+  const placeOption = stateDirOption(paths, env);
+  await using jobs = new Jobs({ config, placeOption, store, runtime, otherRuntime, client, tenantId, github, logger });
   await jobs.adopt();
   await using _housekeeping = startHousekeeping({
     ...{ store, runtime, instanceId: instance.id, logger },
     rules: garbageRules(config),
   });
+  const readiness = new Readiness(logger, (summary) => notifier.status(summary));
+  using disk = reportLowDisk(watchDisk(config, paths, runtime), readiness);
   const handlers = createHandlers({
     ...{ config, jobs, runtime, instanceId: instance.id, tenantId, github, logger },
-    tellLowDisk: watchDisk(config, paths, runtime),
+    tellLowDisk: disk.tellLowDisk,
   });
-  const memory = await QueueMemory.open(paths.stateDir);
+  const memory = await inStateFolder(paths.stateDir, () => QueueMemory.open(paths.stateDir));
   const left = await memory.list();
-  const readiness = new Readiness(logger, (summary) => notifier.status(summary));
   await using _health = await startHealthEndpoint(config.health.listen, { readiness, logger });
   const stop = new AbortController();
   const pool = new QueuePool({

@@ -25,6 +25,9 @@ export interface ShutdownOptions {
 
 const hurryMs = 3000;
 const progressMs = 10_000;
+// Queues that are left on the server are deleted by the next start, or by the server's health checks.
+const maxOutageMs = 15_000;
+const lookMs = 500;
 
 /** Waits for the signal to end, then ends in order: queues drained, messages answered, jobs started or left for the next run. */
 export async function drainOnSignal(options: ShutdownOptions): Promise<void> {
@@ -39,21 +42,41 @@ export async function drainOnSignal(options: ShutdownOptions): Promise<void> {
     giveUp.abort();
     stop();
   }, options.timeoutMs);
+  const watch = watchForOutage(options);
   const hurry = onAbort(signals.hurry, () => {
     logger.warn('the runner stops soon: jobs that have not started are left for its next run', counts(options));
     setTimeout(stop, hurryMs).unref();
   });
   try {
     await pool.drain();
+    watch[Symbol.dispose]();
     await Promise.race([jobs.whenStartedUp(), aborted(signals.hurry), aborted(giveUp.signal)]);
   } finally {
     clearInterval(progress);
     clearTimeout(limit);
+    watch[Symbol.dispose]();
     hurry[Symbol.dispose]();
     stop();
   }
   const { running, starting, waiting } = jobs.counts;
   logger.info('the runner has stopped', { running_jobs: running, jobs_left_for_next_run: starting + waiting });
+}
+
+/** Gives the queues up when the server can't be told of their end for a while. Jobs that are just starting are waited for all the same. */
+function watchForOutage(options: ShutdownOptions): Disposable {
+  const { pool, logger, stop } = options;
+  const startedAt = performance.now();
+  const timer = setInterval(() => {
+    const since = pool.outageSince;
+    if (since === undefined || performance.now() - Math.max(since, startedAt) < maxOutageMs) return;
+    clearInterval(timer);
+    logger.warn(
+      'the server cannot be reached: its queues are left to the next start, which deletes them',
+      counts(options),
+    );
+    stop();
+  }, lookMs);
+  return { [Symbol.dispose]: () => clearInterval(timer) };
 }
 
 function counts({ pool, jobs, readiness }: ShutdownOptions): Record<string, unknown> {

@@ -1,5 +1,5 @@
 /** What the command lines of all container engines have in common, Apple's included. */
-import { stat } from 'node:fs/promises';
+import { chmod, stat } from 'node:fs/promises';
 import { join } from 'node:path';
 import type { CommandResult } from '../lib/run-command.ts';
 import { type JobPlace, type PullPolicy, RuntimeError, type StartOptions } from './runtime.ts';
@@ -58,6 +58,8 @@ export async function launchClient(
 ): Promise<void> {
   await supervisor.launch({ job, command, env, cwd: job.folder });
   await supervisor.waitForStart(job.folder, () => hasContainerId(job), signal);
+  // Engines make it for all to read.
+  await chmod(containerIdFile(job), 0o600).catch(() => {});
 }
 
 /** Has `send` deliver SIGTERM to the container, and SIGKILL when its client has not ended after `graceMs`. */

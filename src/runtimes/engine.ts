@@ -107,6 +107,7 @@ export function createEngineRuntime(engine: Engine, { env, instanceId, limits, l
   }
 
   function runArguments(job: StartOptions, logDriver: string): string[] {
+    const memory = `${Math.round(limits.memoryGib * 1024)}m`;
     return [
       'run',
       ...['--name', job.jobId],
@@ -117,7 +118,8 @@ export function createEngineRuntime(engine: Engine, { env, instanceId, limits, l
       ...['--log-driver', logDriver],
       // Not --cpus: docker refuses more of them than the machine has.
       ...['--cpu-period', String(cpuPeriodUs), '--cpu-quota', String(Math.round(limits.cpus * cpuPeriodUs))],
-      ...['--memory', `${Math.round(limits.memoryGib * 1024)}m`],
+      // With the same limit for both together there is no swap: the engines' default would allow as much again.
+      ...['--memory', memory, '--memory-swap', memory],
       ...['--pids-limit', String(limits.pids)],
       ...['--cap-drop', 'ALL'],
       ...limits.capabilities.flatMap((name) => ['--cap-add', name]),

@@ -63,6 +63,17 @@ describe('a job', () => {
     assert.equal(await job.readLog(), '{"the": "request"}');
   });
 
+  test('whose working folder is not there is told so', async () => {
+    await using job = await makeJobFolder();
+    const settings = { unisolated: true, command: ['/bin/cat'] };
+    const lost = { ...env, HOME: join(job.folder, 'gone') };
+    const runtime = createHostRuntime({ env: lost, settings, knownJobs: async () => [] });
+    await assert.rejects(runtime.start(job), {
+      name: 'RuntimeError',
+      message: /working folder .*gone \(HOME\) is not there/,
+    });
+  });
+
   test('is listed while it runs', async () => {
     await using job = await makeJobFolder();
     const runtime = scripted(job, untilGo);

@@ -1,4 +1,5 @@
 import type { Config } from '../config/schema.ts';
+import { exists } from '../lib/exists.ts';
 import { listProcesses, listWithVariable, type ProcessEntry, signalAll } from '../lib/process-tree.ts';
 import { isCommandInstalled } from '../lib/run-command.ts';
 import { sleep } from '../lib/sleep.ts';
@@ -43,7 +44,11 @@ export function createHostRuntime({ env, settings, knownJobs }: HostRuntimeOptio
     if (!readiness.ready) throw new RuntimeError(`cannot start the job: ${readiness.reason}`);
     // By it what has left the process tree is found. The supervisor itself has not got it.
     const marked = ['/usr/bin/env', `${jobVariable}=${job.jobId}`, command, ...args];
-    await supervisor.launch({ job, command: marked, env, cwd: env['HOME'] ?? '/' });
+    const cwd = env['HOME'] ?? '/';
+    // Or else the shell itself would be said to be missing.
+    if (!(await exists(cwd)))
+      throw new RuntimeError(`cannot start the job: its working folder ${cwd} (HOME) is not there`);
+    await supervisor.launch({ job, command: marked, env, cwd });
     // A job that isn't marked as running could not be killed.
     const isRunning = async () => (await supervisor.readState(job.folder)).phase === 'running';
     await supervisor.waitForStart(job.folder, isRunning, signal);

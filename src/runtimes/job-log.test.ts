@@ -72,6 +72,21 @@ for (const name of shellNames) {
       });
     }
 
+    test('that fills the disk by itself has a log with its newest lines, which says what is missing', async (t) => {
+      if (process.getuid?.() !== 0) return t.skip('needs root, to mount a small file system');
+      await using job = await makeJobFolder();
+      await using disk = mountSmallDisk(job.folder, '2m');
+      const logFile = join(disk.path, 'job.log');
+      const ended = await run(t, { ...job, logFile }, 'seq 1 1000000; exit 6', 8);
+      if (!ended) return;
+      assert.equal(ended.exitCode, 6);
+      const log = await readFile(logFile, 'utf8');
+      assert.ok(cutBytes(log.split('\n', 1)[0] ?? '') > 0, log.slice(0, 100));
+      assert.match(log, /\n1000000\n(\[plan42: at least \d+ bytes [^\n]*\]\n)?$/);
+      assert.match(log, /\[plan42: at least \d+ bytes of the output are missing here/);
+      assert.deepEqual((await readdir(disk.path)).toSorted(), ['bin', 'job.log']);
+    });
+
     test('has a log that is never larger than its limit, with the newest lines and no gap', async (t) => {
       await using job = await makeJobFolder();
       const last = 1_500_000;
@@ -185,10 +200,11 @@ describe('a disk', () => {
     await using job = await makeJobFolder();
     await using disk = mountSmallDisk(job.folder, '600k');
     const logFile = join(disk.path, 'job.log');
-    const script = `seq 1 20000; ${until('full')}; seq 20001 100000; touch "$1/written"; ${until('free')}
+    // Too little to give way.
+    const script = `seq 1 10000; ${until('full')}; seq 10001 100000; touch "$1/written"; ${until('free')}
       i=100001; while [ ! -e "$1/told" ] && [ $i -lt 100000000 ]; do echo $i; i=$((i + 1)); done; echo last $i; exit 7`;
     await start({ ...job, logFile }, script);
-    await eventually(async () => (await readFile(logFile, 'latin1').catch(() => '')).endsWith('\n20000\n'));
+    await eventually(async () => (await readFile(logFile, 'latin1').catch(() => '')).endsWith('\n10000\n'));
     const filler = join(disk.path, 'filler');
     await appendFile(filler, Buffer.alloc(mib)).catch(() => {});
     await say(job, 'full');
@@ -205,7 +221,7 @@ describe('a disk', () => {
     const [before = '', missing = 0, after = ''] = log.split(
       /\[plan42: at least (\d+) bytes of the output are missing here: .*\]\n/,
     );
-    assert.ok(before.startsWith('1\n2\n3\n') && before.includes('\n20000\n'));
+    assert.ok(before.startsWith('1\n2\n3\n') && before.includes('\n10000\n'));
     assert.ok(Number(missing) > 0);
     assert.match(after, /\nlast \d+\n$/);
     const [, last = ''] = /last (\d+)\n$/.exec(after) ?? [];

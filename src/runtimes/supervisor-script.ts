@@ -38,7 +38,9 @@ renice -n 5 -p $$ >/dev/null 2>&1
  * Arguments: the job's folder, its log and the log's limit in bytes. Copies its standard input to the log, as it comes
  * (`dd` writes what each read brings), in rounds that are small enough to keep the limit even when every read is full.
  *
- * What can't be written is counted and left out, and the next try comes a second later: the job must not wait for a disk.
+ * Where a write fails, on a full disk above all, the log itself gives way: its newest part is moved to the start of the same
+ * file, which takes no space, and the rest is given back. What can't be written even so is counted and left out, and the next try
+ * comes a second later: the job must not wait for a disk.
  * Should this shell itself fail, for want of a process for instance, it becomes a `cat` that keeps the job going.
  */
 export const writerScript = `
@@ -58,13 +60,22 @@ measure() {
   size=$5
 }
 
-keep_newest() {
+choose_newest() {
   at=$(((size - $1) / block)) span=$(($1 / 4 / block))
   rest_of_line=$(dd if="$log" bs=$block skip=$at count=$span | head -n 1 | wc -c)
   [ $((rest_of_line)) -lt $((span * block)) ] || rest_of_line=0
   from=$((at * block + rest_of_line))
   gone=$((cut + from - head))
   mark="[plan42: the first $gone bytes of this log were cut]"
+}
+
+note_cut() {
+  cut=$gone head=$((\${#mark} + 1))
+  measure
+}
+
+keep_newest() {
+  choose_newest $1
   {
     copy_from $from <&5 >"$log.cut" && mv -f "$log.cut" "$log" || { rm -f "$log.cut"; return 1; }
     # The last to close a file without a name frees it, which takes a while: not us, then, and not while the job has to do.
@@ -72,19 +83,28 @@ keep_newest() {
     nice -n 19 sleep 0 &
     freeing=$!
   } 5<"$log"
-  cut=$gone head=$((\${#mark} + 1))
-  measure
+  note_cut
 }
 
+# Not cat, which refuses to read the file that it writes to.
 copy_from() {
   echo "$mark" && dd bs=$block skip=$(($1 / block - 1)) count=1 >/dev/null || return 1
   [ $(($1 % block)) -eq 0 ] || dd bs=$(($1 % block)) count=1 >/dev/null || return 1
-  cat
+  dd bs=$block
+}
+
+give_way() {
+  measure
+  [ $size -ge $((block * 16)) ] || return 1
+  choose_newest $((size / 4))
+  copy_from $from <"$log" 1<>"$log" || return 1
+  dd if=/dev/null of="$log" bs=1 seek=$((\${#mark} + 1 + size - from)) count=0 || return 1
+  note_cut
 }
 
 make_room() {
   measure
-  [ $((limit - size)) -ge $reserve ] || keep_newest $((limit / 4)) || keep_newest $((limit / 16))
+  [ $((limit - size)) -ge $reserve ] || keep_newest $((limit / 4)) || keep_newest $((limit / 16)) || give_way
 }
 
 tell_missing() {
@@ -106,7 +126,7 @@ is_writable() {
 
 while [ -e "$log" ]; do
   if is_writable; then
-    report=$(dd bs=$block count=$(((limit - size) / block)) 2>&1 >>"$log") || missing=1
+    report=$(dd bs=$block count=$(((limit - size) / block)) 2>&1 >>"$log") || { missing=1; give_way && tried=; }
     case $report in 0+0*) break ;; esac
   else
     left_out=$(dd bs=65536 count=32 | wc -c)
@@ -114,7 +134,7 @@ while [ -e "$log" ]; do
     missing=$((missing + left_out))
   fi
 done
-[ $missing -eq 0 ] || { make_room && tell_missing; }
+[ $missing -eq 0 ] || { make_room && tell_missing; } || { give_way && tell_missing; }
 cat
 for ending in "$folder"/supervisor.ending.*; do
   mv "$ending" "$folder/supervisor.exited.\${ending##*.}"

@@ -97,14 +97,16 @@ export class JobsSetting implements AsyncDisposable {
       runtime: this.runtime,
       otherRuntime: () => this.otherRuntime,
       client: new Plan42Client(endpoint),
+      tenantId: 'tenant',
       github: this.#connections,
       logger,
     });
   }
 
   /** What a restart of the runner does. */
-  async restart(settings?: string): Promise<void> {
+  async restart(settings?: string, meanwhile: () => Promise<void> = async () => {}): Promise<void> {
     await this.#jobs[Symbol.asyncDispose]();
+    await meanwhile();
     await this.#make(settings);
     await this.#jobs.adopt();
   }

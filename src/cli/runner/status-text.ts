@@ -55,6 +55,7 @@ function renderState({ state, problem, runner }: Picture, style: Style): string 
 const troubleNames = {
   unreachable: 'the server cannot be reached, or answers with errors',
   refused: 'the server refuses the runner token',
+  disk: 'no new jobs are taken',
 };
 
 function renderService({ manager, installed, enabled, detail }: ServiceState): Line {

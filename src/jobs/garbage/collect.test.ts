@@ -322,3 +322,13 @@ describe('images', () => {
     assert.equal(there().length, 1);
   });
 });
+
+test('what was kept of a damaged job goes with its time', async () => {
+  const { damaged } = store.folders;
+  const [old, young] = [join(damaged, 'old'), join(damaged, 'young')];
+  for (const folder of [old, young]) await mkdir(folder);
+  await writeFile(join(old, 'job.json.damaged'), 'nonsense');
+  await ageFile(old, 31 * day);
+  await collect({ keepFinishedMs: 30 * day });
+  assert.deepEqual(await readdir(damaged), ['young']);
+});

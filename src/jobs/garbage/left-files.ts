@@ -11,12 +11,14 @@ import { removeLog } from './remove-log.ts';
 
 /** What crashes leave: logs without a record, jobs that were being made or forgotten, files that were being written. */
 export async function* findLeftFiles(context: GarbageContext): AsyncGenerator<Garbage> {
-  const { active, finished } = context.store.folders;
+  const { active, finished, damaged } = context.store.folders;
   yield* findLeftLogs(context);
   // Requests and tokens are in there; a job that is whole has another name.
   yield* findCutOff(context, active, (entry) => entry.isDirectory() && entry.name.endsWith(draftSuffix));
   for (const folder of [finished, context.store.images.folder])
     yield* findCutOff(context, folder, (entry) => /\.[0-9a-f]{12}\.tmp$/.test(entry.name));
+  const keptMs = Math.max(context.rules.keepFinishedMs, context.rules.graceMs);
+  yield* findOld(context, damaged, { isOne: () => true, keptMs, reason: 'it was kept of a damaged job' });
 }
 
 async function* findLeftLogs({ store, rules, now, signal }: GarbageContext): AsyncGenerator<Garbage> {
@@ -43,21 +45,30 @@ async function isKnown(store: JobStore, jobId: string): Promise<boolean> {
   return (await store.isActive(jobId)) || exists(join(store.folders.finished, `${jobId}.json`));
 }
 
-async function* findCutOff(
-  { rules, now }: GarbageContext,
+function findCutOff(
+  context: GarbageContext,
   folder: string,
   isOne: (entry: Dirent) => boolean,
+): AsyncGenerator<Garbage> {
+  const reason = 'it was cut off while it was written or removed';
+  return findOld(context, folder, { isOne, keptMs: context.rules.graceMs, reason });
+}
+
+async function* findOld(
+  { now }: GarbageContext,
+  folder: string,
+  { isOne, keptMs, reason }: { isOne: (entry: Dirent) => boolean; keptMs: number; reason: string },
 ): AsyncGenerator<Garbage> {
   for await (const entry of listFolder(folder)) {
     if (!isOne(entry)) continue;
     const path = join(folder, entry.name);
     const file = await stat(path).catch(() => undefined);
-    if (file === undefined || file.mtimeMs > now() - rules.graceMs) continue;
+    if (file === undefined || file.mtimeMs > now() - keptMs) continue;
     yield {
       kind: 'file',
       name: entry.name,
       bytes: file.size,
-      reason: 'it was cut off while it was written or removed',
+      reason,
       remove: async () => {
         await rm(path, { recursive: true, force: true });
         return true;

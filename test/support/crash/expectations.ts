@@ -31,7 +31,7 @@ export async function assertJobTold(job: PlannedJob, { plane, proxy, desk, state
   const found = {
     starts: desk.starts.get(plan.key),
     status: turn.Status,
-    message: turn.ErrorMessage ?? '',
+    message: (turn.ErrorMessage ?? '').replace(/--state-dir \S+ /, ''),
     // Where the runner was killed in the middle of the call, the proxy may not know how it ended.
     isToldTwice: finals.length > 1,
     exitCode: record.exitCode,

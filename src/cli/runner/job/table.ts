@@ -24,13 +24,18 @@ export function renderJobs(context: CliContext, jobs: readonly JobOverview[], ve
     { title: 'Created', cell: (job) => (job.record ? localTime(job.record.acceptedAt) : '') },
   ];
   const more: Column<JobOverview>[] = [
-    { title: 'State', cell: (job) => (job.record?.killed ? `${job.state} (killed)` : job.state) },
+    { title: 'State', cell: stateOf },
     { title: 'Exit Code', cell: (job) => String(job.record?.exitCode ?? '') },
     { title: 'Ended', cell: (job) => (job.record?.endedAt === undefined ? '' : localTime(job.record.endedAt)) },
     { title: 'Runtime', cell: (job) => job.record?.runtime ?? '' },
     { title: 'Image', cell: (job) => printableLine(job.record?.image ?? '') },
   ];
   return renderTable(jobs, verbose ? [...columns, ...more] : columns, stdout.isTTY ? stdout.columns : undefined);
+}
+
+function stateOf({ state, record }: JobOverview): string {
+  if (record === undefined) return `${state} (record damaged)`;
+  return record.killed ? `${state} (killed)` : state;
 }
 
 /** As documented in docs/json-output.md. */
