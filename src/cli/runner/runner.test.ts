@@ -254,7 +254,12 @@ describe('one line and an exit code for', () => {
       3,
       /no configuration file \/none\.toml/,
     ],
-    ['a folder for a configuration', async () => ['status', '-c', dir.path], 3, /cannot read the configuration file/],
+    [
+      'a folder for a configuration',
+      async () => ['status', '-c', dir.path],
+      3,
+      /the configuration file .* is a folder/,
+    ],
     ['bad TOML', async () => ['job', 'logs', 'p', '-c', await configuration('[runner\n')], 3, /config\.toml:\d+:\d+: /],
     [
       'a wrong type',
