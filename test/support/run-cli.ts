@@ -32,7 +32,7 @@ export async function runCli(argv: readonly string[], options: CliRunOptions = {
       decodeStrings: false,
       write(chunk: string, _encoding, done) {
         output[name] += chunk;
-        options.onOutput?.(output);
+        if (chunk !== '') options.onOutput?.(output);
         done();
       },
     });

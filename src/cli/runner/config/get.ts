@@ -3,7 +3,8 @@ import { UserError } from '../../../lib/errors.ts';
 import type { CliContext } from '../../context.ts';
 import { print, renderJson } from '../../output.ts';
 import { printable } from '../../printable.ts';
-import { type ConfigLocation, readConfigToShow } from './location.ts';
+import type { ConfigLocation } from './location.ts';
+import { readConfigToShow } from './read-to-show.ts';
 import { plainValue, settingReader, showSetting } from './setting-value.ts';
 
 export interface GetOptions extends ConfigLocation {

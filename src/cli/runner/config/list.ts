@@ -5,7 +5,8 @@ import type { CliContext } from '../../context.ts';
 import { print, renderJson } from '../../output.ts';
 import { printableLine } from '../../printable.ts';
 import { renderTable } from '../../table.ts';
-import { type ConfigLocation, readConfigToShow } from './location.ts';
+import type { ConfigLocation } from './location.ts';
+import { readConfigToShow } from './read-to-show.ts';
 import {
   connectionNames,
   hiddenByEnvironment,
