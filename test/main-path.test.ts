@@ -34,7 +34,7 @@ for (const name of ['podman', 'docker'] as const) {
         'done',
         'grep NoNewPrivs /proc/self/status',
         'grep CapBnd /proc/self/status',
-        'ls /var/run/docker.sock /run/podman 2>&1',
+        'ls /var/run/docker.sock /run/podman',
         'echo to stderr >&2',
         'exit 3',
       ].join('; ');

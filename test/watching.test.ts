@@ -145,8 +145,10 @@ for (const name of ['podman', 'docker'] as const) {
     const containers = '[images]\npull_policy = "if-not-present"\n[jobs]\nstop_timeout = "1s"\n';
     const options = { runtime: name, config: containers, env };
     await using first = await startRunner(plane, options);
-    const taskId = await startTask(plane, engines.images.agent, 'sleep 300');
+    const taskId = await startTask(plane, engines.images.agent, 'echo at work; sleep 300');
     await first.logged(/the job is running/);
+    // Which it says of a container that is made; the engine lists it when it is started.
+    await eventually(async () => (await first.jobLog(jobIdOf(taskId))).includes('at work'), 15_000);
     await first.stop('SIGKILL');
 
     const command = (...argv: string[]) => run({ ...process.env, ...env, ...places(first.folder) }, argv);

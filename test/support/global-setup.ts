@@ -3,7 +3,7 @@ import { type Engines, startEngines } from './engines.ts';
 
 let started: (Engines & AsyncDisposable) | undefined;
 
-/** For `node --test --test-global-setup`: starts the engines once for all the test files of a run. */
+/** Starts the engines once for all the test files of a run; for `node --test --test-global-setup` too. */
 export async function globalSetup(): Promise<void> {
   await sweepAbandonedEngines();
   started = await startEngines({ dir: await makeEnginesDir(), signal: AbortSignal.timeout(60_000) });
