@@ -64,7 +64,7 @@ export default defineConfig({
   plugins: ['typescript', 'import', 'unicorn', 'node', 'promise', 'oxc'],
   categories: { correctness: 'error', suspicious: 'error', perf: 'error' },
   rules: {
-    'import/no-cycle': 'error',
+    'import/no-cycle': ['error', { ignoreTypes: false }],
     'typescript/no-explicit-any': 'error',
     // node:test takes care of its own promises.
     'typescript/no-floating-promises': [

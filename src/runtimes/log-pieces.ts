@@ -1,13 +1,14 @@
 /** What a job's log gets after its client: the rest of the output where it can be had, and a line where it can't. */
 import { join } from 'node:path';
+import type { Logger } from '../lib/logger.ts';
 import { makeFolder } from '../lib/make-folder.ts';
 import { readEnd } from '../lib/read-tail.ts';
 import type { Container } from './container.ts';
 import { findContinuation } from './lost-log.ts';
+import type { RunEngine } from './run-engine.ts';
 import type { JobPlace } from './runtime.ts';
 import * as supervisor from './supervisor.ts';
 import { waitForClient } from './watch-client.ts';
-import type { WatchOptions } from './watch-container.ts';
 
 /** What writes the job's log: the client, or what takes its place. */
 export interface LogWriter {
@@ -18,12 +19,21 @@ export interface LogWriter {
   isCutOff: (container: Container) => Promise<boolean>;
 }
 
-type Options = Pick<WatchOptions, 'run' | 'command' | 'env' | 'maxLogBytes' | 'logger' | 'signal'>;
+export interface LogPieceOptions {
+  /** The engine's. */
+  command: string;
+  env: NodeJS.ProcessEnv;
+  run: RunEngine;
+  /** Of the job's log. */
+  maxLogBytes: number;
+  logger: Logger;
+  signal: AbortSignal | undefined;
+}
 
 interface TakeUp {
   container: Container;
   before: LogWriter;
-  options: Options;
+  options: LogPieceOptions;
 }
 
 /** Of containers whose engine keeps what they write, within bounds. */
@@ -74,7 +84,7 @@ function missingLine(command: string, { isRunning }: Container): string {
 }
 
 /** Says once in the log that nothing more comes. */
-export async function noteUnwatched(job: JobPlace, options: Options): Promise<void> {
+export async function noteUnwatched(job: JobPlace, options: LogPieceOptions): Promise<void> {
   const folder = join(job.folder, 'log-unwatched');
   const line = `what the agent wrote from here on is missing: ${options.command}’s monitor of the container was killed`;
   try {
@@ -97,7 +107,7 @@ async function saying({ logFile }: JobPlace, text: string, command: readonly str
 async function append(
   job: JobPlace,
   folder: string,
-  { env, maxLogBytes }: Options,
+  { env, maxLogBytes }: LogPieceOptions,
   makeCommand: () => Promise<string[]>,
 ): Promise<boolean> {
   await makeFolder(folder);

@@ -1,22 +1,9 @@
 /** Watches a container to its end, and takes its log up again where its client was cut off. */
-import type { Logger } from '../lib/logger.ts';
 import { sleep } from '../lib/sleep.ts';
 import { type Container, inspectPatiently } from './container.ts';
-import { type LogWriter, noteUnwatched, takeUpLog } from './log-pieces.ts';
-import type { RunEngine } from './run-engine.ts';
+import { type LogPieceOptions, type LogWriter, noteUnwatched, takeUpLog } from './log-pieces.ts';
 import type { JobPlace } from './runtime.ts';
 import * as supervisor from './supervisor.ts';
-
-export interface WatchOptions {
-  /** The engine's. */
-  command: string;
-  env: NodeJS.ProcessEnv;
-  run: RunEngine;
-  /** Of the job's log. */
-  maxLogBytes: number;
-  logger: Logger;
-  signal: AbortSignal | undefined;
-}
 
 const retryMs = 1000;
 // An engine can go on waiting for what has ended.
@@ -30,7 +17,7 @@ const unwatchedMs = 2000;
 export async function watchContainer(
   job: JobPlace,
   client: supervisor.SupervisedExit,
-  options: WatchOptions,
+  options: LogPieceOptions,
 ): Promise<Container | undefined> {
   const { run, logger, signal } = options;
   // Of the client and its successors, the last.

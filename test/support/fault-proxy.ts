@@ -4,23 +4,7 @@ import type { AddressInfo } from 'node:net';
 import { text } from 'node:stream/consumers';
 import { setTimeout as delay } from 'node:timers/promises';
 import { Agent, request as forward } from 'undici';
-import { type Fault, type FaultPlan, faults } from './faults.ts';
-
-/** A call of the runner as the proxy saw it. Times are of `performance.now()`. */
-export interface ProxiedCall {
-  at: number;
-  kind: 'register' | 'read' | 'update' | 'delete' | 'poll' | 'answer' | 'turn' | 'other';
-  queueId: string;
-  /** Of an answer. */
-  messageId: string | undefined;
-  /** Of a turn's update: which task's, and what it sets. */
-  turn: { taskId: string; Status?: string } | undefined;
-  fault: Fault;
-  /** What the server answered, if it saw the call. */
-  serverStatus: number | undefined;
-  /** What the runner got, if it got a whole answer. */
-  status: number | undefined;
-}
+import { type FaultPlan, faults, type ProxiedCall } from './faults.ts';
 
 const queueCalls = { PUT: 'register', GET: 'read', PATCH: 'update', DELETE: 'delete' } as const;
 const keepAliveTimeoutMs = 2000;

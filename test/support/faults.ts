@@ -1,5 +1,4 @@
 /** What can go wrong between a runner and its server. */
-import type { ProxiedCall } from './fault-proxy.ts';
 import { seededRandom } from './random.ts';
 
 export type Fault =
@@ -16,6 +15,22 @@ export type Fault =
   | { kind: 'cut off' }
   /** The server never sees the call: something in between answers it. */
   | { kind: 'foreign'; status: number; headers?: Record<string, string>; body: string };
+
+/** A call of the runner as the proxy saw it. Times are of `performance.now()`. */
+export interface ProxiedCall {
+  at: number;
+  kind: 'register' | 'read' | 'update' | 'delete' | 'poll' | 'answer' | 'turn' | 'other';
+  queueId: string;
+  /** Of an answer. */
+  messageId: string | undefined;
+  /** Of a turn's update: which task's, and what it sets. */
+  turn: { taskId: string; Status?: string } | undefined;
+  fault: Fault;
+  /** What the server answered, if it saw the call. */
+  serverStatus: number | undefined;
+  /** What the runner got, if it got a whole answer. */
+  status: number | undefined;
+}
 
 /** Decides what goes wrong with a call. */
 export type FaultPlan = (call: ProxiedCall) => Fault;

@@ -30,7 +30,7 @@ const ThreadComment = v.object({
 export type ThreadComment = v.InferOutput<typeof ThreadComment>;
 
 const Thread = v.object({ id: v.string(), isResolved: v.boolean(), comments: pageOf(ThreadComment) });
-export type Thread = v.InferOutput<typeof Thread>;
+type Thread = v.InferOutput<typeof Thread>;
 
 const IssueComment = v.object({ id: v.string(), ...said, ...minimized });
 export type IssueComment = v.InferOutput<typeof IssueComment>;
@@ -51,3 +51,10 @@ export const FeedbackAnswer = v.objectWithRest(
 );
 export type FeedbackAnswer = v.InferOutput<typeof FeedbackAnswer>;
 export type PageInfo = v.InferOutput<typeof PageInfo>;
+
+/** Everything that was read of one pull request. */
+export interface Discussion {
+  reviewThreads: Thread[];
+  comments: IssueComment[];
+  reviews: Review[];
+}

@@ -3,16 +3,9 @@ import type { Caller } from '../caller.ts';
 import type { GithubClient } from '../client.ts';
 import { GithubError } from '../errors.ts';
 import { parseRepo } from '../repo-path.ts';
-import { FeedbackAnswer, type IssueComment, type PageInfo, type Review, type Thread } from './answer.ts';
+import { type Discussion, FeedbackAnswer, type PageInfo } from './answer.ts';
 import { toFeedbackItems } from './items.ts';
 import { cursorVariable, type FeedbackQuery, listNames, takeQuery, type Unread } from './query.ts';
-
-/** Everything that was read of one pull request. */
-export interface Discussion {
-  reviewThreads: Thread[];
-  comments: IssueComment[];
-  reviews: Review[];
-}
 
 /** Does a call with the client that the connection has now. */
 export type WithClient = <T>(call: (client: GithubClient) => Promise<T>) => Promise<T>;

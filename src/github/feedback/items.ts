@@ -1,6 +1,5 @@
 import type { FeedBackComment, FeedBackItem } from '../../plan42/messages.ts';
-import type { IssueComment, Review, ThreadComment } from './answer.ts';
-import type { Discussion } from './fetch-feedback.ts';
+import type { Discussion, IssueComment, Review, ThreadComment } from './answer.ts';
 import { isOwnComment } from './own-comments.ts';
 
 /** The protocol's form of what people said, in its order and without what Plan42 itself wrote. */

@@ -1,7 +1,7 @@
 /** The moments of a job's life at which a runner is killed. */
 import { rm, writeFile } from 'node:fs/promises';
-import type { FaultProxy, ProxiedCall } from '../fault-proxy.ts';
-import { faults } from '../faults.ts';
+import type { FaultProxy } from '../fault-proxy.ts';
+import { faults, type ProxiedCall } from '../faults.ts';
 import type { AgentDesk } from './agents.ts';
 import type { HoldingRegistry } from './holding-registry.ts';
 import { type JobEvent, watchJobs } from './job-events.ts';
