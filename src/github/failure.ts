@@ -3,6 +3,7 @@ import type { Connection } from '../config/schema.ts';
 import { errorCode } from '../lib/errors.ts';
 import { parseRetryAfter } from '../plan42/errors.ts';
 import { explainFailure } from '../plan42/http.ts';
+import { proxyRefusal } from '../plan42/proxy-refusal.ts';
 import { GithubError, presentable } from './errors.ts';
 import { QueryFailure } from './graphql-body.ts';
 import { maxWaitMs, type RateLimit, rateLimitOf } from './rate-limit.ts';
@@ -68,7 +69,8 @@ function fromNetwork(cause: unknown, { url, token }: AskedConnection): Failure {
     return { error, isTransient: false };
   }
   const reason = presentable(explainFailure(cause), token);
-  const isTransient = !lasting.test(code);
+  // A proxy that answers 4xx wants a password, or lets nobody through to this host.
+  const isTransient = !lasting.test(code) && (proxyRefusal(cause) ?? 500) >= 500;
   return { error: new GithubError(`GitHub cannot be reached: ${reason}`, { cause }), isTransient };
 }
 

@@ -46,6 +46,8 @@ export function createGithubFetch(dispatcher: Dispatcher, cache: EtagCache): Git
       // The caller's signal is the one time limit.
       headersTimeout: 0,
       bodyTimeout: 0,
+    }).catch((error: unknown) => {
+      throw withoutFalseName(error, init.signal);
     });
     const headers = essential(response.headers);
     const body = await readBody(response);
@@ -57,6 +59,12 @@ export function createGithubFetch(dispatcher: Dispatcher, cache: EtagCache): Git
     }
     return complete(statusCode, headers, body);
   }
+}
+
+/** undici names a proxy's refusal like an abort, which would go past Octokit and everybody else as if the caller had left. */
+function withoutFalseName(error: unknown, signal: AbortSignal | undefined): unknown {
+  const isMisnamed = error instanceof Error && error.name === 'AbortError' && !signal?.aborted;
+  return isMisnamed ? new Error(error.message, { cause: error }) : error;
 }
 
 function isRedirect({ status }: Response): boolean {

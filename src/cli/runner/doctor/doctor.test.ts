@@ -562,6 +562,24 @@ describe('the server', () => {
     );
   });
 
+  test('and GitHub behind a proxy that lets nobody through', async () => {
+    await using server = await startTestServer(asServer());
+    await using proxy = await startProxy(server.port, { refusal: 407 });
+    await using patient = await setUp({
+      runner: { url: 'https://plan42.invalid' },
+      config: connection('https://github.invalid'),
+      env: { HTTPS_PROXY: proxy.url },
+    });
+    const { of } = await patient.checks();
+    for (const [name, host] of [
+      ['api', 'plan42'],
+      ['github', 'github'],
+    ] as const) {
+      const found = `the proxy \\S+ does not let through to ${host}\\.invalid \\(.*407.*\\)$`;
+      assert.match(of(name).found[0] ?? '', new RegExp(found));
+    }
+  });
+
   test('that never answers is waited for so long, GitHub too, and everything else is told meanwhile', async () => {
     await using server = await startTestServer(() => {});
     await using patient = await setUp({ runner: { url: server.url }, config: connection(server.url) });
