@@ -62,20 +62,13 @@ const lasting = /CERT|SELF_SIGNED|UNABLE_TO/;
 function fromNetwork(cause: unknown, { url, token }: AskedConnection): Failure {
   if (cause instanceof GithubError) return { error: cause, isTransient: false };
   const code = errorCode(cause) ?? '';
-  if (/ERR_SSL|EPROTO/.test(code)) {
-    const reason = `what answers at ${url.host} does not speak TLS (${code}); check scheme and port of the connection’s URL`;
-    // In place of OpenSSL's own text, which would follow as the cause.
-    const error = new GithubError(`GitHub cannot be reached: ${reason}`, { cause: codedError(reason, code) });
-    return { error, isTransient: false };
-  }
-  const reason = presentable(explainFailure(cause), token);
+  const isPlain = /ERR_SSL|EPROTO/.test(code);
+  const reason = isPlain
+    ? `what answers at ${url.host} does not speak TLS (${code}); check scheme and port of the connection’s URL`
+    : presentable(explainFailure(cause), token);
   // A proxy that answers 4xx wants a password, or lets nobody through to this host.
-  const isTransient = !lasting.test(code) && (proxyRefusal(cause) ?? 500) >= 500;
-  return { error: new GithubError(`GitHub cannot be reached: ${reason}`, { cause }), isTransient };
-}
-
-function codedError(message: string, code: string): Error {
-  return Object.assign(new Error(message), { code });
+  const isLasting = isPlain || lasting.test(code) || (proxyRefusal(cause) ?? 500) < 500;
+  return { error: new GithubError(`GitHub cannot be reached: ${reason}`, { origin: cause }), isTransient: !isLasting };
 }
 
 function isJson(data: unknown): boolean {
