@@ -161,6 +161,15 @@ describe('errors reach the caller', () => {
     assert.ok('ErrorMessage' in tooMany && tooMany.ErrorMessage === 'maxResults must be between 1 and 100');
   });
 
+  test('what nobody has foreseen', async () => {
+    const withClient = () => Promise.reject(new TypeError('nobody thought of this'));
+    Object.assign(connections, { withClient });
+    const answer = await ask('SearchRepo', valid);
+    assert.ok('ErrorMessage' in answer);
+    assert.equal(answer.ErrorMessage, 'the runner failed to ask GitHub; its log tells why');
+    assert.match(log, /ERROR a question to GitHub broke off .*nobody thought of this/);
+  });
+
   test('and nothing secret is logged', () => {
     assert.ok(!log.includes('doublesecret'));
   });
