@@ -4,6 +4,7 @@ export interface GithubErrorOptions {
   /** When a call can succeed again, as GitHub's rate limit says. */
   retryAt?: Date | undefined;
   origin?: unknown;
+  mayBeTooMuch?: boolean | undefined;
   /** What a log may tell, where the message has words of the request in it. */
   forLog?: string | undefined;
 }
@@ -18,13 +19,19 @@ export class GithubError extends Error {
   readonly retryAt: Date | undefined;
   /** What the connection failed with, for finding out more. No `cause`, which would be told after the message once more. */
   readonly origin: unknown;
+  /** GitHub gave up on the call; one that asks for less may succeed. */
+  readonly mayBeTooMuch: boolean;
   readonly forLog: string;
 
-  constructor(message: string, { status, retryAt, origin, forLog = message }: GithubErrorOptions = {}) {
+  constructor(
+    message: string,
+    { status, retryAt, origin, mayBeTooMuch = false, forLog = message }: GithubErrorOptions = {},
+  ) {
     super(message);
     this.status = status;
     this.retryAt = retryAt;
     this.origin = origin;
+    this.mayBeTooMuch = mayBeTooMuch;
     this.forLog = forLog;
   }
 }

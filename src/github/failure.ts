@@ -36,7 +36,8 @@ export function failureOf(error: unknown, connection: AskedConnection, now = new
   // Others can repeat what was asked for.
   const forLog = limit || status === 401 ? message : bare;
   return {
-    error: new GithubError(message, { status, forLog }),
+    // What takes GitHub more than 10 s is ended with one of these.
+    error: new GithubError(message, { status, forLog, mayBeTooMuch: status === 502 || status === 504 }),
     limit,
     isTransient: status >= 500,
     retryAfterMs: parseRetryAfter(headers['retry-after']?.toString(), now, maxWaitMs),
@@ -50,10 +51,11 @@ function fromQuery(error: QueryFailure, { token }: AskedConnection, now: Date): 
   const message = presentable(error.message, token);
   const limit = rateLimitOf({ status: 200, headers: error.headers, message, errorTypes: error.types }, now);
   const isTransient = brokenQuery.test(message);
+  const mayBeTooMuch = isTransient || error.types.includes('RESOURCE_LIMITS_EXCEEDED');
   const types = error.types.filter((type) => /^[A-Z_]{1,40}$/.test(type)).slice(0, 10);
   const bare = `GitHub answered with errors${types.length > 0 ? ` (${types.join(', ')})` : ''}`;
   const forLog = limit || isTransient ? message : bare;
-  return { error: new GithubError(message, { status: 200, forLog }), limit, isTransient };
+  return { error: new GithubError(message, { status: 200, forLog, mayBeTooMuch }), limit, isTransient };
 }
 
 // No certificate gets better by asking again.

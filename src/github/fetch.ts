@@ -78,7 +78,7 @@ async function readBody({ headers, body }: Pick<Dispatcher.ResponseData, 'header
     return (await gunzip(bytes, { maxOutputLength: maxBodyBytes })).toString('utf8');
   } catch (error) {
     if (!/TOO_LARGE|EXCEEDED_MAX_SIZE/.test(errorCode(error) ?? '')) throw error;
-    throw new GithubError('GitHub’s answer is too large', { origin: error });
+    throw new GithubError('GitHub’s answer is too large', { origin: error, mayBeTooMuch: true });
   }
 }
 
