@@ -272,6 +272,15 @@ const cases: Case[] = [
     exitCode: 1,
   },
   {
+    what: 'a GitHub that there is not',
+    given: () => ({ config: connection('https://github.invalid') }),
+    check: 'github',
+    status: 'failed',
+    found: /no host github\.invalid/,
+    remedy: /Correct github\.work\.url, or the DNS/,
+    exitCode: 1,
+  },
+  {
     what: 'a port where nothing listens',
     given: () => ({ runner: { url: 'http://127.0.0.1:1' } }),
     check: 'api',
