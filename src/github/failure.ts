@@ -58,19 +58,23 @@ function fromQuery(error: QueryFailure, { token }: AskedConnection, now: Date): 
   return { error: new GithubError(message, { status: 200, forLog, mayBeTooMuch }), limit, isTransient };
 }
 
-// No certificate gets better by asking again.
-const lasting = /CERT|SELF_SIGNED|UNABLE_TO/;
+// Neither certificates nor what a server speaks get better by asking again.
+const lasting = /CERT|SELF_SIGNED|UNABLE_TO|ERR_SSL|EPROTO/;
 
 function fromNetwork(cause: unknown, { url, token }: AskedConnection): Failure {
   if (cause instanceof GithubError) return { error: cause, isTransient: false };
   const code = errorCode(cause) ?? '';
-  const isPlain = /ERR_SSL|EPROTO/.test(code);
-  const reason = isPlain
-    ? `what answers at ${url.host} does not speak TLS (${code}); check scheme and port of the connection’s URL`
-    : presentable(explainFailure(cause), token);
+  const reason = tlsReason(code, url.host) ?? presentable(explainFailure(cause), token);
   // A proxy that answers 4xx wants a password, or lets nobody through to this host.
-  const isLasting = isPlain || lasting.test(code) || (proxyRefusal(cause) ?? 500) < 500;
+  const isLasting = lasting.test(code) || (proxyRefusal(cause) ?? 500) < 500;
   return { error: new GithubError(`GitHub cannot be reached: ${reason}`, { origin: cause }), isTransient: !isLasting };
+}
+
+/** In place of OpenSSL's own text. */
+function tlsReason(code: string, host: string): string | undefined {
+  if (/ERR_SSL.*ALERT/.test(code)) return `${host} refuses the TLS connection (${code})`;
+  if (!/ERR_SSL|EPROTO/.test(code)) return undefined;
+  return `what answers at ${host} does not speak TLS (${code}); check scheme and port of the connection’s URL`;
 }
 
 function isJson(data: unknown): boolean {

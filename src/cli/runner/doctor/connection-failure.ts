@@ -35,6 +35,12 @@ const explanations: readonly Explanation[] = [
     command: certificate,
   },
   {
+    codes: /ERR_SSL.*ALERT/,
+    found: (host) => `${host} refuses the TLS connection`,
+    remedy: () => 'It may know only TLS that is older than 1.2, or want a certificate: tell whoever runs it.',
+    command: certificate,
+  },
+  {
     codes: /ERR_SSL|EPROTO/,
     found: (host) => `what answers at ${host} does not speak TLS`,
     remedy: (setting) => `Correct scheme and port of ${setting}, or the proxy in the environment.`,
