@@ -90,7 +90,7 @@ test('organisations, repositories and branches are listed through the runner', a
   assert.deepEqual([missing.status, missing.body.Message], [502, 'Not Found']);
   const odd = await plane.call('GET', `${path}/orgs?token=nonsense!`);
   assert.deepEqual([odd.status, odd.body.Message], [502, 'invalid pagination token']);
-  assert.ok(!runner.log.includes(github.state.token) && !runner.log.includes('doublesecret'), 'no token in the log');
+  assert.ok(!runner.log.includes(github.state.token), 'no token in the log');
   assert.match(runner.log, /DEBUG GitHub answered/);
 });
 
@@ -111,7 +111,7 @@ test('an agent’s second turn gets the feedback on its pull request, the token 
     [160, 3, 'c0', 'r0'],
   );
   assert.equal(github.requests.length, 1);
-  assert.ok(!runner.log.includes('doublesecret'), 'no token in the log');
+  assert.ok(!runner.log.includes(github.state.token), 'no token in the log');
 });
 
 test('feedback that cannot be had ends the turn with the repository and the reason', async () => {
@@ -152,7 +152,7 @@ test('a runner that is killed while it fetches feedback fetches it again', async
 test('a new GitHub token and another address are taken over while the runner runs', async () => {
   await using setting = await setUp();
   const { plane, github, runner, path } = setting;
-  await using other = await startGithub({ state: { token: 'ghp_replacedsecret', login: 'other' } });
+  await using other = await startGithub({ state: { token: 'replacedsecret0123', login: 'other' } });
   const file = join(runner.folder, 'plan42-runner.toml');
   const edit = async (from: string, to: string) => {
     await writeFile(`${file}.new`, (await readFile(file, 'utf8')).replace(from, to), { mode: 0o600 });
@@ -164,9 +164,9 @@ test('a new GitHub token and another address are taken over while the runner run
       10_000,
     );
   const { token } = github.state;
-  github.state.token = 'ghp_replacedsecret';
+  github.state.token = 'replacedsecret0123';
   assert.equal((await plane.call('GET', `${path}/orgs`)).body.Message, 'Bad credentials');
-  await edit(token, 'ghp_replacedsecret');
+  await edit(token, 'replacedsecret0123');
   await replaced(1);
   assert.deepEqual((await plane.call('GET', `${path}/orgs`)).body.Items, ['acme', 'octo']);
   await edit(github.url, other.url);

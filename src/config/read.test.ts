@@ -183,6 +183,16 @@ describe('the file', () => {
     for (const { url } of Object.values(github)) assert.equal(url.href, 'https://github.com/');
   });
 
+  test('leaves out a connection with a mistake, whose token would go to the default’s server', () => {
+    const file = '[github.work]\nurl = "http://ghe.example.com"\ntoken = "x"\n[github.home]\ntoken = "y"';
+    const { config, problems } = read({ file });
+    assert.deepEqual(Object.keys(config.github), ['home']);
+    assert.deepEqual(
+      problems.map(({ severity, position }) => [severity, position?.line]),
+      [['error', 2]],
+    );
+  });
+
   test('changes no object but the configuration', () => {
     for (const file of [
       '[__proto__]\npolluted = 1',

@@ -121,17 +121,19 @@ function attempt<T>(read: () => T, fallback: T, name: string, position: Position
   }
 }
 
+/** Those without a mistake: with the default in place of a wrong URL, a token would go to somebody else's server. */
 function readConnections(document: TomlDocument, problems: Problem[]): Record<string, Connection> {
   const connections: Record<string, Connection> = {};
   for (const name of Object.keys(tableOf(document, ['github'], problems))) {
     const path = ['github', name];
     const table = tableOf(document, path, problems);
     const values: Record<string, unknown> = {};
+    const mistakes: Problem[] = [];
     for (const [key, field] of Object.entries<Field<unknown>>(connectionFields)) {
-      values[key] = readFromFile(path, field, table, document, problems);
+      values[key] = readFromFile(path, field, table, document, mistakes);
     }
-    problems.push(...unknownKeys(path, connectionFields, table, document));
-    connections[name] = values as Connection;
+    problems.push(...mistakes, ...unknownKeys(path, connectionFields, table, document));
+    if (mistakes.length === 0) connections[name] = values as Connection;
   }
   return connections;
 }

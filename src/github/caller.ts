@@ -32,7 +32,7 @@ export async function withCaller<T>(
     return await withDeadline(timeoutMs, signal, (bounded) => work({ signal: bounded, deadline, progress }));
   } catch (error) {
     if (!(error instanceof TimeoutError)) throw error;
-    throw new GithubError(describeTimeout(timeoutMs / 1000, progress), { cause: error });
+    throw new GithubError(describeTimeout(timeoutMs / 1000, progress), { origin: error });
   }
 }
 

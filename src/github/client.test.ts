@@ -19,7 +19,7 @@ describe('a call', () => {
 
   test('leaves a trace in the log, without the token', async () => {
     await at.connection.ask(at.getUser);
-    assert.match(at.log.join(''), /"message":"GitHub answered","path":"\/user","ms":\d+/);
+    assert.match(at.log.join(''), /"message":"GitHub answered","host":"127\.0\.0\.1:\d+","path":"\/user","ms":\d+/);
     assert.ok(!at.log.join('').includes('doublesecret'));
   });
 });

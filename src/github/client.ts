@@ -44,6 +44,7 @@ const backoffLimits = { minMs: 400, maxMs: 5000 };
 export class GithubClient {
   readonly #options: GithubClientOptions;
   readonly #octokit: Octokit;
+  readonly #host: string;
   readonly #graphqlUrl: string;
   readonly #sleep: Sleep;
   readonly #limits: LimitMemory;
@@ -54,6 +55,7 @@ export class GithubClient {
     const { connection, transport, userAgent } = options;
     const { rest, graphql } = githubEndpoints(connection.url);
     this.#options = options;
+    this.#host = connection.url.host;
     this.#graphqlUrl = graphql;
     this.#sleep = options.sleep ?? sleep;
     this.#limits = new LimitMemory(this.#sleep);
@@ -141,7 +143,7 @@ export class GithubClient {
   #noteLimit(resource: Resource, path: string, limit: RateLimit, error: GithubError): void {
     const waitMs = this.#limits.note(resource, limit, error);
     if (waitMs === undefined) return;
-    const fields = { path, seconds: Math.ceil(waitMs / 1000), error: loggable(error) };
+    const fields = { host: this.#host, path, seconds: Math.ceil(waitMs / 1000), error: loggable(error) };
     this.#options.logger.warn('a rate limit of GitHub is reached', fields);
   }
 
@@ -165,7 +167,7 @@ export class GithubClient {
     const { signal } = caller;
     const { logger, connection } = this.#options;
     const startedAt = performance.now();
-    const took = () => ({ path, ms: Math.round(performance.now() - startedAt) });
+    const took = () => ({ host: this.#host, path, ms: Math.round(performance.now() - startedAt) });
     try {
       const value = await during('asked', caller, () => withDeadline(attemptTimeoutMs, signal, send));
       logger.debug('GitHub answered', took());
@@ -186,8 +188,7 @@ export class GithubClient {
     if (result.success) return result.output;
     // Octokit gives text for what it can't read.
     if (typeof data === 'string' || data instanceof ArrayBuffer) {
-      const { host } = this.#options.connection.url;
-      throw new GithubError(`what ${host} answers is not JSON; check the URL of the connection`);
+      throw new GithubError(`what ${this.#host} answers is not JSON; check the URL of the connection`);
     }
     throw new GithubError(`GitHub’s answer has the wrong shape (${v.getDotPath(result.issues[0]) ?? 'top level'})`);
   }

@@ -89,6 +89,25 @@ describe('calls arrive', () => {
     );
   });
 
+  test('at nobody, if the proxy lets nobody through, which is said at once unless it may pass', async () => {
+    await using github = await startGithub();
+    for (const [refusal, waits] of [
+      [403, 0],
+      [407, 0],
+      [502, 4],
+    ] as const) {
+      await using proxy = await startProxy(github.server.port, { refusal });
+      const slept: number[] = [];
+      const options = { url: 'https://github.com', env: { https_proxy: proxy.url } };
+      await assert.rejects(checkBoth(github, { ...options, onSleep: (ms) => slept.push(ms) }), {
+        name: 'GithubError',
+        message: `GitHub cannot be reached: the proxy does not let it through (status ${refusal})`,
+      });
+      assert.equal(slept.length, waits);
+    }
+    assert.deepEqual(github.requests, []);
+  });
+
   test('at a server whose authority ca_file has, and at no other', async () => {
     await using dir = await makeTempDir();
     const caFile = join(dir.path, 'ca.pem');

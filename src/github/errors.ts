@@ -3,22 +3,35 @@ export interface GithubErrorOptions {
   status?: number | undefined;
   /** When a call can succeed again, as GitHub's rate limit says. */
   retryAt?: Date | undefined;
-  cause?: unknown;
+  origin?: unknown;
+  mayBeTooMuch?: boolean | undefined;
   /** What a log may tell, where the message has words of the request in it. */
   forLog?: string | undefined;
 }
 
-/** GitHub could not be asked, or did not do what it was asked. The message is one line, and never holds the token. */
+/**
+ * GitHub could not be asked, or did not do what it was asked. The message is one line that says everything, and never holds
+ * the token.
+ */
 export class GithubError extends Error {
   override readonly name = 'GithubError';
   readonly status: number | undefined;
   readonly retryAt: Date | undefined;
+  /** What the connection failed with, for finding out more. No `cause`, which would be told after the message once more. */
+  readonly origin: unknown;
+  /** GitHub gave up on the call; one that asks for less may succeed. */
+  readonly mayBeTooMuch: boolean;
   readonly forLog: string;
 
-  constructor(message: string, { status, retryAt, cause, forLog = message }: GithubErrorOptions = {}) {
-    super(message, cause === undefined ? undefined : { cause });
+  constructor(
+    message: string,
+    { status, retryAt, origin, mayBeTooMuch = false, forLog = message }: GithubErrorOptions = {},
+  ) {
+    super(message);
     this.status = status;
     this.retryAt = retryAt;
+    this.origin = origin;
+    this.mayBeTooMuch = mayBeTooMuch;
     this.forLog = forLog;
   }
 }
@@ -31,8 +44,8 @@ export class RetiredClient extends Error {
 /** The same error, with what it is about before its message. Others stay as they are. */
 export function about(subject: string, error: unknown): unknown {
   if (!(error instanceof GithubError)) return error;
-  const { status, retryAt, forLog } = error;
-  return new GithubError(`${subject}: ${error.message}`, { status, retryAt, forLog, cause: error });
+  const { status, retryAt, origin, forLog } = error;
+  return new GithubError(`${subject}: ${error.message}`, { status, retryAt, origin, forLog });
 }
 
 /** The same error, with when to try again after its message. */

@@ -3,6 +3,7 @@ import type { Connection } from '../config/schema.ts';
 import { errorCode } from '../lib/errors.ts';
 import { parseRetryAfter } from '../plan42/errors.ts';
 import { explainFailure } from '../plan42/http.ts';
+import { proxyRefusal } from '../plan42/proxy-refusal.ts';
 import { GithubError, presentable } from './errors.ts';
 import { QueryFailure } from './graphql-body.ts';
 import { maxWaitMs, type RateLimit, rateLimitOf } from './rate-limit.ts';
@@ -35,7 +36,8 @@ export function failureOf(error: unknown, connection: AskedConnection, now = new
   // Others can repeat what was asked for.
   const forLog = limit || status === 401 ? message : bare;
   return {
-    error: new GithubError(message, { status, forLog }),
+    // What takes GitHub more than 10 s is ended with one of these.
+    error: new GithubError(message, { status, forLog, mayBeTooMuch: status === 502 || status === 504 }),
     limit,
     isTransient: status >= 500,
     retryAfterMs: parseRetryAfter(headers['retry-after']?.toString(), now, maxWaitMs),
@@ -49,31 +51,30 @@ function fromQuery(error: QueryFailure, { token }: AskedConnection, now: Date): 
   const message = presentable(error.message, token);
   const limit = rateLimitOf({ status: 200, headers: error.headers, message, errorTypes: error.types }, now);
   const isTransient = brokenQuery.test(message);
+  const mayBeTooMuch = isTransient || error.types.includes('RESOURCE_LIMITS_EXCEEDED');
   const types = error.types.filter((type) => /^[A-Z_]{1,40}$/.test(type)).slice(0, 10);
   const bare = `GitHub answered with errors${types.length > 0 ? ` (${types.join(', ')})` : ''}`;
   const forLog = limit || isTransient ? message : bare;
-  return { error: new GithubError(message, { status: 200, forLog }), limit, isTransient };
+  return { error: new GithubError(message, { status: 200, forLog, mayBeTooMuch }), limit, isTransient };
 }
 
-// No certificate gets better by asking again.
-const lasting = /CERT|SELF_SIGNED|UNABLE_TO/;
+// Neither certificates nor what a server speaks get better by asking again.
+const lasting = /CERT|SELF_SIGNED|UNABLE_TO|ERR_SSL|EPROTO/;
 
 function fromNetwork(cause: unknown, { url, token }: AskedConnection): Failure {
   if (cause instanceof GithubError) return { error: cause, isTransient: false };
   const code = errorCode(cause) ?? '';
-  if (/ERR_SSL|EPROTO/.test(code)) {
-    const reason = `what answers at ${url.host} does not speak TLS (${code}); check scheme and port of the connection’s URL`;
-    // In place of OpenSSL's own text, which would follow as the cause.
-    const error = new GithubError(`GitHub cannot be reached: ${reason}`, { cause: codedError(reason, code) });
-    return { error, isTransient: false };
-  }
-  const reason = presentable(explainFailure(cause), token);
-  const isTransient = !lasting.test(code);
-  return { error: new GithubError(`GitHub cannot be reached: ${reason}`, { cause }), isTransient };
+  const reason = tlsReason(code, url.host) ?? presentable(explainFailure(cause), token);
+  // A proxy that answers 4xx wants a password, or lets nobody through to this host.
+  const isLasting = lasting.test(code) || (proxyRefusal(cause) ?? 500) < 500;
+  return { error: new GithubError(`GitHub cannot be reached: ${reason}`, { origin: cause }), isTransient: !isLasting };
 }
 
-function codedError(message: string, code: string): Error {
-  return Object.assign(new Error(message), { code });
+/** In place of OpenSSL's own text. */
+function tlsReason(code: string, host: string): string | undefined {
+  if (/ERR_SSL.*ALERT/.test(code)) return `${host} refuses the TLS connection (${code})`;
+  if (!/ERR_SSL|EPROTO/.test(code)) return undefined;
+  return `what answers at ${host} does not speak TLS (${code}); check scheme and port of the connection’s URL`;
 }
 
 function isJson(data: unknown): boolean {

@@ -46,6 +46,8 @@ export function createGithubFetch(dispatcher: Dispatcher, cache: EtagCache): Git
       // The caller's signal is the one time limit.
       headersTimeout: 0,
       bodyTimeout: 0,
+    }).catch((error: unknown) => {
+      throw withoutFalseName(error, init.signal);
     });
     const headers = essential(response.headers);
     const body = await readBody(response);
@@ -59,6 +61,12 @@ export function createGithubFetch(dispatcher: Dispatcher, cache: EtagCache): Git
   }
 }
 
+/** undici names a proxy's refusal like an abort, which would go past Octokit and everybody else as if the caller had left. */
+function withoutFalseName(error: unknown, signal: AbortSignal | undefined): unknown {
+  const isMisnamed = error instanceof Error && error.name === 'AbortError' && !signal?.aborted;
+  return isMisnamed ? new Error(error.message, { cause: error }) : error;
+}
+
 function isRedirect({ status }: Response): boolean {
   return status >= 300 && status < 400 && status !== 304;
 }
@@ -70,7 +78,7 @@ async function readBody({ headers, body }: Pick<Dispatcher.ResponseData, 'header
     return (await gunzip(bytes, { maxOutputLength: maxBodyBytes })).toString('utf8');
   } catch (error) {
     if (!/TOO_LARGE|EXCEEDED_MAX_SIZE/.test(errorCode(error) ?? '')) throw error;
-    throw new GithubError('GitHub’s answer is too large', { cause: error });
+    throw new GithubError('GitHub’s answer is too large', { origin: error, mayBeTooMuch: true });
   }
 }
 

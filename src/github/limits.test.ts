@@ -127,7 +127,9 @@ describe('rate limits', () => {
     };
     const calls = Array.from({ length: 20 }, () => at.failure(at.connection.ask(at.getUser, 5000)));
     await Promise.all(calls);
-    assert.equal(at.log.filter((line) => line.includes('a rate limit of GitHub is reached')).length, 1);
+    const told = at.log.filter((line) => line.includes('a rate limit of GitHub is reached'));
+    assert.equal(told.length, 1);
+    assert.equal(JSON.parse(told[0] ?? '').host, new URL(at.github.url).host, 'and it tells which GitHub');
   });
 
   test('are heeded by calls that wait for others to end', async () => {

@@ -1,6 +1,9 @@
 import assert from 'node:assert/strict';
+import { once } from 'node:events';
+import { type AddressInfo, createServer } from 'node:net';
 import { describe, test } from 'node:test';
 import { setTimeout as delay } from 'node:timers/promises';
+import { promisify } from 'node:util';
 import { connect } from '../../test/support/github/client.ts';
 import { answerWith, setUpGithub, User, viewer } from '../../test/support/github/harness.ts';
 import { type Answerer, sendJson, startTestServer } from '../../test/support/http-server.ts';
@@ -71,6 +74,21 @@ test('a port without TLS is named, and not asked again', async () => {
   assert.match(
     describeError(error),
     /^GitHub cannot be reached: what answers at 127\.0\.0\.1:\d+ does not speak TLS \(E\w+\); check scheme and port of the connection’s URL$/,
+  );
+  assert.deepEqual(at.slept, []);
+});
+
+test('a server that refuses the TLS connection is not taken for one without TLS', async () => {
+  // A fatal alert: no version that both know.
+  const old = createServer((socket) => void socket.resume().end(Buffer.from('15030100020246', 'hex')));
+  await once(old.listen(0, '127.0.0.1'), 'listening');
+  await using _ = { [Symbol.asyncDispose]: () => promisify(old.close.bind(old))() };
+  const url = `https://127.0.0.1:${(old.address() as AddressInfo).port}`;
+  await using refused = connect(at.github, { url, onSleep: (ms) => at.slept.push(ms) });
+  const error = await at.failure(refused.ask((caller) => refused.client.get('/user', {}, User, caller)));
+  assert.match(
+    error.message,
+    /^GitHub cannot be reached: 127\.0\.0\.1:\d+ refuses the TLS connection \(ERR_SSL_\w+\)$/,
   );
   assert.deepEqual(at.slept, []);
 });

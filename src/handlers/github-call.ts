@@ -22,8 +22,8 @@ const defaultAnswerTimeMs = 25_000;
 type RequestSchema = v.GenericSchema<unknown, { ConnectionID?: string | null | undefined }>;
 
 /**
- * Reads the message, and asks the GitHub of its connection. What went wrong comes back as a text for the caller; only
- * the signal's reason and bugs are thrown.
+ * Reads the message, and asks the GitHub of its connection. Whatever went wrong comes back as a text for the caller; only
+ * the signal's reason is thrown.
  */
 export async function askGithub<const Schema extends RequestSchema, Result>(
   schema: Schema,
@@ -43,9 +43,15 @@ export async function askGithub<const Schema extends RequestSchema, Result>(
     );
     return { result, error: null };
   } catch (error) {
-    if (!(error instanceof GithubError)) throw error;
-    logger.warn('a question to GitHub failed', { type, connection_id: request.ConnectionID, error: loggable(error) });
-    return { result: null, error: error.message };
+    const about = { type, connection_id: request.ConnectionID, error: loggable(error) };
+    if (error instanceof GithubError) {
+      logger.warn('a question to GitHub failed', about);
+      return { result: null, error: error.message };
+    }
+    signal.throwIfAborted();
+    // A bug. Nobody is to wait for an answer because of it.
+    logger.error('a question to GitHub broke off', about);
+    return { result: null, error: 'the runner failed to ask GitHub; its log tells why' };
   }
 }
 

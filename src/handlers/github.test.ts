@@ -161,8 +161,27 @@ describe('errors reach the caller', () => {
     assert.ok('ErrorMessage' in tooMany && tooMany.ErrorMessage === 'maxResults must be between 1 and 100');
   });
 
-  test('and nothing secret is logged', () => {
-    assert.ok(!log.includes('doublesecret'));
+  test('what nobody has foreseen', async () => {
+    const withClient = () => Promise.reject(new TypeError('nobody thought of this'));
+    Object.assign(connections, { withClient });
+    const answer = await ask('SearchRepo', valid);
+    assert.ok('ErrorMessage' in answer);
+    assert.equal(answer.ErrorMessage, 'the runner failed to ask GitHub; its log tells why');
+    assert.match(log, /ERROR a question to GitHub broke off .*nobody thought of this/);
+  });
+
+  test('and nothing secret is logged', async () => {
+    const { token } = github.state;
+    for (const name of Object.keys(handlers)) {
+      github.state.token = token;
+      await ask(name, valid);
+      github.state.token = 'another';
+      await ask(name, valid);
+    }
+    for (const line of ['GitHub answered', 'GitHub did not answer as it should', 'a question to GitHub failed']) {
+      assert.ok(log.split(line).length > Object.keys(handlers).length, line);
+    }
+    assert.ok(!log.includes(token), log);
   });
 });
 

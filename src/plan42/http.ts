@@ -3,6 +3,7 @@ import * as v from 'valibot';
 import { TimeoutError, withDeadline } from '../lib/deadline.ts';
 import { describeError, errorCode } from '../lib/errors.ts';
 import { ApiError, ConnectionError, parseErrorResponse } from './errors.ts';
+import { proxyRefusal } from './proxy-refusal.ts';
 
 export interface ApiCall {
   method: 'GET' | 'PUT' | 'POST' | 'PATCH' | 'DELETE';
@@ -75,8 +76,10 @@ async function exchange(endpoint: ApiEndpoint, call: ApiCall): Promise<string> {
 
 const untrusted = /SELF_SIGNED|UNABLE_TO_(GET|VERIFY)/;
 
-/** Like `describeError`; for a certificate that is not trusted, with what to do about it. */
+/** Like `describeError`; in better words for a proxy that refuses and for a certificate that is not trusted. */
 export function explainFailure(error: unknown): string {
+  const refusal = proxyRefusal(error);
+  if (refusal !== undefined) return `the proxy does not let it through (status ${refusal})`;
   const code = errorCode(error) ?? '';
   if (!untrusted.test(code)) return describeError(error);
   return `the server’s certificate is not trusted (${code}); name its authority in network.ca_file`;

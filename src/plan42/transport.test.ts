@@ -153,6 +153,14 @@ describe('proxies', () => {
     await assert.rejects(get('http://api.plan42.test', { env: { http_proxy: url } }), refused(/ECONNREFUSED/));
   });
 
+  test('one that refuses is an error that tells how', async () => {
+    await using refusing = await startProxy(plain.port, { refusal: 407 });
+    await assert.rejects(
+      get('https://api.plan42.test', { env: { https_proxy: refusing.url } }),
+      refused(/^GET \/x: the proxy does not let it through \(status 407\)$/),
+    );
+  });
+
   test('an address that is no URL is a mistake that can be mended', () => {
     for (const name of ['http_proxy', 'HTTPS_PROXY']) {
       assert.throws(

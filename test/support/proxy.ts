@@ -11,7 +11,8 @@ export interface TestProxy extends AsyncDisposable {
   targets: string[];
 }
 
-export async function startProxy(port: number): Promise<TestProxy> {
+/** With `refusal`, a status, it refuses every CONNECT. */
+export async function startProxy(port: number, { refusal }: { refusal?: number } = {}): Promise<TestProxy> {
   const targets: string[] = [];
   const sockets = new Set<Duplex>();
   const server = createServer((request, response) => {
@@ -26,6 +27,7 @@ export async function startProxy(port: number): Promise<TestProxy> {
   });
   server.on('connect', (request: IncomingMessage, socket: Duplex) => {
     targets.push(request.url ?? '');
+    if (refusal !== undefined) return void socket.end(`HTTP/1.1 ${refusal} Refused\r\nContent-Length: 0\r\n\r\n`);
     const onward = connect(port, '127.0.0.1', () => socket.write('HTTP/1.1 200 Connection Established\r\n\r\n'));
     for (const end of [socket, onward]) {
       sockets.add(end);

@@ -15,6 +15,7 @@ import {
   type Sizes,
 } from '../../../test/support/github/state.ts';
 import { sendJson } from '../../../test/support/http-server.ts';
+import { describeError } from '../../lib/errors.ts';
 import { fetchFeedback } from './fetch-feedback.ts';
 import { fetchTaskFeedback } from './task-feedback.ts';
 
@@ -189,6 +190,29 @@ describe('calls', () => {
     assert.equal(github.requests.length, 3);
   });
 
+  const timeout = 'Something went wrong while executing your query. This may be the result of a timeout';
+  for (const [name, status, body, attempts] of [
+    ['takes it too long', 200, { errors: [{ message: timeout }] }, 5],
+    ['takes a gateway too long', 504, {}, 5],
+    ['is beyond its limits', 200, { errors: [{ type: 'RESOURCE_LIMITS_EXCEEDED', message: 'Too much' }] }, 1],
+  ] as const) {
+    test(`in smaller pages where a large one ${name}`, async () => {
+      await using patient = connect(github, { onSleep: () => {} });
+      const sizes = {
+        threads: 45,
+        threadComments: (thread: number) => (thread === 0 ? 50 : 1),
+        comments: 50,
+        reviews: 21,
+      };
+      publish(makePullRequest(sizes));
+      for (let i = 0; i < attempts; i += 1) github.faults.push((response) => sendJson(response, status, body));
+      const items = await patient.ask((caller) => fetchFeedback(patient.withClient, 'acme/app', 5, caller));
+      assert.deepEqual([items.length, items[0]?.Comments.length], [45 + 50 + 21, 50]);
+      const asked = github.requests.map((request) => /first: \d+/.exec(request.body)?.[0]);
+      assert.deepEqual(asked, [...Array.from({ length: attempts }, () => 'first: 100'), ...Array(3).fill('first: 20')]);
+    });
+  }
+
   const whole = { pageInfo: { hasNextPage: false, endCursor: null }, nodes: [] };
   const lists = { reviewThreads: whole, comments: whole, reviews: whole };
   for (const [name, pullRequest] of [
@@ -299,7 +323,8 @@ describe('of a task', () => {
     github.faults.push(() => {});
     await assert.rejects(
       fetchTaskFeedback(connection.withClient, [{ repo: 'acme/app', number: 5 }], never, 100),
-      /acme\/app#5: GitHub did not answer within 0\.1 s$/,
+      // As the turn tells it: nothing twice.
+      (error) => describeError(error) === 'cannot get the feedback on acme/app#5: GitHub did not answer within 0.1 s',
     );
     await assert.rejects(ask('nonsense'), /nonsense#5: invalid repo name/);
   });

@@ -19,9 +19,11 @@ export interface FeedbackQuery {
   threadIds: Map<string, string>;
 }
 
-// As many as GitHub gives at a time. With 100 comments of each of 100 threads a call can bring 10,300 nodes, of the 500,000
-// that are allowed, for one point of the hourly 5,000.
-const pageSize = 100;
+/**
+ * As many as GitHub gives at a time: with 100 comments of each of 100 threads a call can bring 10,300 nodes, of the 500,000
+ * that are allowed, for one point of the hourly 5,000. The others are for when it gives up on that.
+ */
+export const pageSizes = [100, 20] as const;
 // Keeps a call as small as the first one.
 const maxThreadsPerCall = 100;
 
@@ -30,10 +32,10 @@ const said = 'author { login } body createdAt';
 const minimized = 'isMinimized minimizedReason';
 const threadComments = `${pageInfo} nodes { ${said} ${minimized} diffHunk path commit { oid } startLine originalStartLine }`;
 
-const fields: Record<ListName, string> = {
-  reviewThreads: `nodes { id isResolved comments(first: ${pageSize}) { ${threadComments} } }`,
-  comments: `nodes { id ${said} ${minimized} }`,
-  reviews: `nodes { id ${said} commit { oid } }`,
+const fields: Record<ListName, (pageSize: number) => string> = {
+  reviewThreads: (pageSize) => `nodes { id isResolved comments(first: ${pageSize}) { ${threadComments} } }`,
+  comments: () => `nodes { id ${said} ${minimized} }`,
+  reviews: () => `nodes { id ${said} commit { oid } }`,
 };
 
 /** The variable that holds where a page of a list or thread begins. */
@@ -41,8 +43,8 @@ export function cursorVariable(name: string): string {
   return `${name}After`;
 }
 
-/** Takes what it asks for out of `unread`. The variables of the pull request itself are the caller's. */
-export function takeQuery(unread: Unread): FeedbackQuery {
+/** Asks for the next page of everything, or of what a call has room for. The variables of the pull request itself are the caller's. */
+export function nextQuery(unread: Unread, pageSize: number): FeedbackQuery {
   const declarations = ['$owner: String!', '$name: String!', '$number: Int!'];
   const variables: Record<string, string> = {};
   const declare = (name: string, type: string, value: string) => {
@@ -54,13 +56,11 @@ export function takeQuery(unread: Unread): FeedbackQuery {
   const lists = asked.map(([name, cursor]) => {
     if (cursor !== undefined) declare(cursorVariable(name), 'String!', cursor);
     const after = cursor === undefined ? '' : `, after: $${cursorVariable(name)}`;
-    return `${name}(first: ${pageSize}${after}) { ${pageInfo} ${fields[name]} }`;
+    return `${name}(first: ${pageSize}${after}) { ${pageInfo} ${fields[name](pageSize)} }`;
   });
-  unread.lists.clear();
 
   const threadIds = new Map<string, string>();
   const threads = [...unread.threads].slice(0, maxThreadsPerCall).map(([id, cursor], index) => {
-    unread.threads.delete(id);
     const alias = `thread${index}`;
     threadIds.set(alias, id);
     declare(`${alias}Id`, 'ID!', id);

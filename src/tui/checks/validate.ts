@@ -51,7 +51,8 @@ export async function validateConfig(options: ValidateOptions): Promise<Finding[
   ]);
   return unique([
     ...[...findings, ...open, ...server.findings, runtime, ...github],
-    ...compare(server.connections, config.github),
+    // A connection with a mistake may be one that seems to be missing.
+    ...(problems.some(isOfGithub) ? [] : compare(server.connections, config.github)),
   ]);
 
   async function checkServer(): Promise<{ findings: Finding[]; connections?: GithubConnection[] }> {
@@ -85,6 +86,10 @@ function findingOf({ severity, message, position }: Problem, path: string): Find
   const correct = fromEnvironment ? 'Correct it there, or unset it.' : `Correct it in ${inFile}.`;
   const remedy = severity === 'error' ? correct : undefined;
   return { subject, severity, message, remedy, exitCode: exitCodeOf(severity, ExitCode.configuration) };
+}
+
+function isOfGithub({ severity, message }: Problem): boolean {
+  return severity === 'error' && /^github\b/.test(message);
 }
 
 /** What is no text at all is not asked the server about. */

@@ -67,7 +67,8 @@ export interface GithubState {
 
 export function makeState(state: Partial<GithubState> = {}): GithubState {
   return {
-    token: 'ghp_doublesecret0123456789',
+    // Not of GitHub's newer form, which the logger would strike out wherever it came from.
+    token: 'doublesecret0123456789',
     login: 'octo',
     orgs: ['acme'],
     repos: new Map([['acme/app', makeRepo()]]),

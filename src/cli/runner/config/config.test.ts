@@ -8,6 +8,7 @@ import { promisify } from 'node:util';
 import { startControlPlane } from '../../../../test/support/control-plane.ts';
 import { startFakeGithub } from '../../../../test/support/fake-github.ts';
 import { parseAs } from '../../../../test/support/json-schemas.ts';
+import { startProxy } from '../../../../test/support/proxy.ts';
 import { type CliRunOptions, runCli } from '../../../../test/support/run-cli.ts';
 import { runnerJwt } from '../../../../test/support/runner-jwt.ts';
 import { makeTempDir } from '../../../../test/support/temp-dir.ts';
@@ -309,6 +310,23 @@ describe('plan42 runner config validate', () => {
       json.stderr,
       /^ERROR: github\.work\.token: Bad credentials\. Get a new token, and pipe it in: "… \| plan42 [^"]* github\.work\.token"\.\n$/,
     );
+  });
+
+  it('sends no token of a connection whose address is wrong', async () => {
+    await using plane = await startControlPlane();
+    const id = randomUUID();
+    const body = { Private: true, RunnerID: plane.server.admin.runnerId, Name: 'work' };
+    await plane.call('PUT', `github-connections/${id}`, { body });
+    await using proxy = await startProxy(0, { refusal: 502 });
+    await using at = await place(
+      `[runner]\nurl = "${plane.server.url}"\ntoken = "${await plane.newToken()}"\nruntime = "host"\n${host}` +
+        `[github.work]\nconnection_id = "${id}"\nurl = "http://ghe.example.com"\ntoken = "ghp_right"\n`,
+    );
+    const run = await at.config(['validate'], { env: { ...process.env, https_proxy: proxy.url } });
+    assert.equal(run.exitCode, 3);
+    assert.match(run.stdout, /^error {4}\S+: github\.work\.url is not an https URL/m);
+    assert.doesNotMatch(run.stdout, /warning|github\.work\.token/);
+    assert.deepEqual(proxy.targets, []);
   });
 
   it('fails with the exit code of the first mistake, in the words of the screen', async () => {

@@ -272,6 +272,15 @@ const cases: Case[] = [
     exitCode: 1,
   },
   {
+    what: 'a GitHub that there is not',
+    given: () => ({ config: connection('https://github.invalid') }),
+    check: 'github',
+    status: 'failed',
+    found: /no host github\.invalid/,
+    remedy: /Correct github\.work\.url, or the DNS/,
+    exitCode: 1,
+  },
+  {
     what: 'a port where nothing listens',
     given: () => ({ runner: { url: 'http://127.0.0.1:1' } }),
     check: 'api',
@@ -560,6 +569,24 @@ describe('the server', () => {
       of('api').found[0] ?? '',
       /the certificate that came is not for plan42\.invalid \(ERR_TLS_CERT_ALTNAME_INVALID, through the proxy 127\.0\.0\.1:\d+\)/,
     );
+  });
+
+  test('and GitHub behind a proxy that lets nobody through', async () => {
+    await using server = await startTestServer(asServer());
+    await using proxy = await startProxy(server.port, { refusal: 407 });
+    await using patient = await setUp({
+      runner: { url: 'https://plan42.invalid' },
+      config: connection('https://github.invalid'),
+      env: { HTTPS_PROXY: proxy.url },
+    });
+    const { of } = await patient.checks();
+    for (const [name, host] of [
+      ['api', 'plan42'],
+      ['github', 'github'],
+    ] as const) {
+      const found = `the proxy \\S+ does not let through to ${host}\\.invalid \\(.*407.*\\)$`;
+      assert.match(of(name).found[0] ?? '', new RegExp(found));
+    }
   });
 
   test('that never answers is waited for so long, GitHub too, and everything else is told meanwhile', async () => {

@@ -14,7 +14,7 @@ export function checkApi(context: CheckContext): Promise<Finding> {
     } catch (error) {
       context.signal.throwIfAborted();
       if (error instanceof UserError) return failed(describeError(error), { text: error.remedy ?? '' }, error.exitCode);
-      return explainConnection(error, config.runner.url, context.env);
+      return explainConnection(error, 'runner.url', config.runner.url, context.env);
     }
   });
 }

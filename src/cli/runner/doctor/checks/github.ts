@@ -55,9 +55,11 @@ async function checkConnection(
   } catch (error) {
     signal.throwIfAborted();
     if (!(error instanceof GithubError)) throw error;
-    const { status, cause, message } = error;
+    const { status, origin, message } = error;
     if (status === 401 || status === 403) return failed(`${url.host} refuses its token (${status}: ${message})`, renew);
-    if (status === undefined && cause !== undefined) return explainConnection(cause, url, env);
+    if (status === undefined && origin !== undefined) {
+      return explainConnection(origin, `github.${name}.url`, url, env);
+    }
     const text = `Correct github.${name}.url in ${paths.configFile}, if that is not GitHub.`;
     return failed(`${url.host} does not answer as GitHub does: ${message}`, { text });
   }
