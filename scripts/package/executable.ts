@@ -6,6 +6,8 @@ import licenses from 'esbuild-plugin-license';
 import { executableOptions } from '../build/bundle.ts';
 import { bundlePage } from '../build/page.ts';
 import { lazyBuiltins } from './lazy-builtins.ts';
+import { withoutModuleNames } from './module-names.ts';
+import { libraryFolders } from './native-libraries.ts';
 import { run } from './run.ts';
 
 export interface Executable {
@@ -13,9 +15,6 @@ export interface Executable {
   /** Notices of the packages that are inside. */
   notices: string;
 }
-
-/** Where the shared libraries that come along lie, as seen from the executable. */
-const libraries = '$ORIGIN/../lib/plan42';
 
 // Names without a folder: they end up inside.
 const seaConfig = {
@@ -45,6 +44,8 @@ export async function buildExecutable(folder: string): Promise<Executable> {
     plugins: [...(options.plugins ?? []), lazyBuiltins, noticePlugin(notices)],
   });
 
+  const bundle = join(folder, seaConfig.main);
+  await writeFile(bundle, withoutModuleNames(await readFile(bundle, 'utf8')));
   await appendFile(notices, separator + (await readFile(pageNotices, 'utf8')));
 
   // Symbols are a fifth of it. They must go first, as the blob is lost with them otherwise.
@@ -60,7 +61,7 @@ export async function buildExecutable(folder: string): Promise<Executable> {
   await run(process.execPath, ['--random-seed=1', '--build-sea', 'sea.json'], { cwd: folder });
   await chmod(path, 0o755);
   if (process.platform === 'darwin') await run('codesign', ['--sign', '-', path]);
-  else await run('patchelf', ['--set-rpath', libraries, path]);
+  else await run('patchelf', ['--set-rpath', libraryFolders.join(':'), path]);
   return { path, notices };
 }
 

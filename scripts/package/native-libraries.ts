@@ -5,6 +5,23 @@ import { run } from './run.ts';
 
 const names = ['libstdc++.so.6', 'libgcc_s.so.1', 'libatomic.so.1'];
 
+const debianNames: Partial<Record<NodeJS.Architecture, string>> = {
+  x64: 'x86_64-linux-gnu',
+  arm64: 'aarch64-linux-gnu',
+};
+const debianName = debianNames[process.arch] ?? process.arch;
+
+/**
+ * Where the executable looks for them. The system's come first: they fit its C library, whereas those that come along need
+ * one as new as on the machine that made the package.
+ */
+export const libraryFolders = [
+  '/usr/lib64',
+  `/usr/lib/${debianName}`,
+  `/lib/${debianName}`,
+  '$ORIGIN/../lib/plan42',
+] as const;
+
 const notice = `libstdc++, libgcc_s, libatomic (GPL-3.0-or-later WITH GCC-exception-3.1)
 
 Shared libraries of the GNU Compiler Collection, in lib/plan42, unchanged as the distribution that this package was built on
