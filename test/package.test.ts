@@ -1,7 +1,7 @@
 /** What people install, from the packages alone: on a machine with nothing but the C library, on Debian without Node.js, by npm. */
 import assert from 'node:assert/strict';
 import { existsSync } from 'node:fs';
-import { copyFile, link, mkdir, readdir, readFile, writeFile } from 'node:fs/promises';
+import { chmod, copyFile, link, mkdir, readdir, readFile, stat, writeFile } from 'node:fs/promises';
 import { dirname, join } from 'node:path';
 import { after, before, suite, test } from 'node:test';
 import { buildExecutable } from '../scripts/package/executable.ts';
@@ -53,7 +53,8 @@ suite('packages', { timeout: 600_000 }, () => {
   test('are made, with their sums', async (t) => {
     if (process.platform !== 'linux') return t.skip('made on Linux here');
     if (!(await requiresCommands(t, 'patchelf', 'strip', 'dpkg-deb', 'npm'))) return;
-    await run(process.execPath, [join(root, 'scripts/package.ts')]);
+    // Who keeps files from others must not keep what is installed from them.
+    await run('sh', ['-c', 'umask 077; exec "$0" "$1"', process.execPath, join(root, 'scripts/package.ts')]);
     names = await readdir(packages);
     const sums = await readFile(named(/^SHA256SUMS-linux-/), 'utf8');
     assert.deepEqual(
@@ -68,8 +69,11 @@ suite('packages', { timeout: 600_000 }, () => {
     if (!engines || !ready) return t.skip();
     const { env } = engines.podman;
     const rootfs = join(dir.path, 'rootfs');
-    await mkdir(join(rootfs, 'opt'), { recursive: true });
+    const share = join(rootfs, 'opt/share');
+    await mkdir(share, { recursive: true });
+    await chmod(share, 0o700);
     await run('tar', ['-xzf', named(/^plan42-.*\.tar\.gz$/), '-C', join(rootfs, 'opt'), '--strip-components=1']);
+    assert.equal((await stat(share)).mode & 0o777, 0o700, 'a folder that was there has another mode');
     const linked = await run('ldd', [join(rootfs, 'opt/bin/plan42')]);
     const system = [...linked.matchAll(/(?:=> )?(\/\S+) \(0x/g)].map(([, path = '']) => path);
     for (const path of system.filter((library) => !/stdc\+\+|gcc|atomic/.test(library))) {
@@ -85,8 +89,40 @@ suite('packages', { timeout: 600_000 }, () => {
     assert.match(await inside('/opt/bin/plan42-runner', '--version'), versionText);
     assert.match(await inside('/opt/bin/plan42-runner-config', '--help'), /^Usage: plan42-runner-config /);
     assert.match(await inside('/opt/bin/plan42', 'runner', 'exec', '--help'), /^Usage: plan42-runner /);
-    const doc = await readdir(join(rootfs, 'opt/share/doc/plan42'));
-    assert.ok(doc.includes('THIRD-PARTY-NOTICES.txt') && doc.includes('sbom.cdx.json'), doc.join());
+  });
+
+  test('notices and the bill of materials are of all that is inside', async (t) => {
+    if (!ready) return t.skip();
+    const doc = join(dir.path, 'rootfs/opt/share/doc/plan42');
+    const debian = join(dir.path, 'debian');
+    await run('dpkg-deb', ['--extract', named(/\.deb$/), debian]);
+    const debianDoc = join(debian, 'usr/share/doc/plan42');
+
+    for (const [sbomFile, noticesFile, hasLibraries] of [
+      [join(doc, 'sbom.cdx.json'), join(doc, 'THIRD-PARTY-NOTICES.txt'), true],
+      [join(debianDoc, 'sbom.cdx.json'), join(debianDoc, 'copyright'), false],
+    ] as const) {
+      const sbom = JSON.parse(await readFile(sbomFile, 'utf8'));
+      const notices = await readFile(noticesFile, 'utf8');
+      const components: { name: string; version: string }[] = sbom.components;
+      const packages = notices.matchAll(/^(@?[a-z][\w./-]*) (\d+\.\d+\.\d+) \([A-Z]/gm);
+      const noticed = [...packages].map(([, name, version]) => `${name}@${version}`);
+      assert.ok(noticed.length > 50, noticed.join());
+      const others = hasLibraries ? 2 : 1;
+      assert.deepEqual(
+        components
+          .slice(0, -others)
+          .map(({ name, version }) => `${name}@${version}`)
+          .toSorted(),
+        noticed.toSorted(),
+      );
+      const node = components.at(-others);
+      assert.equal(`${node?.name} ${node?.version}`, `node ${process.versions.node}`);
+      assert.equal(sbom.metadata.component.name, 'plan42');
+      assert.match(notices, /^Node\.js 26\./m);
+      assert.equal(notices.includes('GCC RUNTIME LIBRARY EXCEPTION'), hasLibraries);
+      assert.equal(/GNU GENERAL PUBLIC LICENSE\s+Version 3/.test(notices), hasLibraries);
+    }
   });
 
   test('the executable has no paths of sources inside', async (t) => {

@@ -15,17 +15,19 @@ interface Archive {
   time: Date;
 }
 
-/** Makes `file`, a gzipped tar of the folder `name`: entries in order, owned by nobody in particular. */
+/**
+ * Makes `file`, a gzipped tar of the files and links in the folder `name`: in order, owned by nobody in particular. Folders
+ * aren't entries: unpacking would give those that are there already, as in ~/.local, their mode and time.
+ */
 export async function writeTarball({ file, cwd, name, time }: Archive): Promise<void> {
-  const options = { file, cwd, gzip: { level: 9 }, portable: true, mtime: time, noDirRecurse: true };
+  const options = { file, cwd, gzip: { level: 9 }, portable: true, mtime: time };
   await create(options, await namesIn(cwd, name));
 }
 
-/** The folder and everything below it, each after its parent. */
 async function namesIn(cwd: string, name: string): Promise<string[]> {
   const entries = await readdir(join(cwd, name), { recursive: true, withFileTypes: true });
-  const names = entries.map((entry) => relative(cwd, join(entry.parentPath, entry.name)));
-  return [name, ...names.toSorted()];
+  const files = entries.filter((entry) => !entry.isDirectory());
+  return files.map((entry) => relative(cwd, join(entry.parentPath, entry.name))).toSorted();
 }
 
 /** Hexadecimal SHA-256 of a file. */

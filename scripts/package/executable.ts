@@ -12,8 +12,10 @@ import { run } from './run.ts';
 
 export interface Executable {
   path: string;
-  /** Notices of the packages that are inside. */
+  /** The file with notices of the packages that are inside. */
   notices: string;
+  /** Those packages, as `name@version`. */
+  packages: ReadonlySet<string>;
 }
 
 // Names without a folder: they end up inside.
@@ -32,16 +34,17 @@ const seaConfig = {
 export async function buildExecutable(folder: string): Promise<Executable> {
   await mkdir(folder, { recursive: true });
   const notices = join(folder, 'packages.txt');
+  const packages = new Set<string>();
   const options = await executableOptions();
   const pageNotices = join(folder, 'page-packages.txt');
-  await bundlePage([noticePlugin(pageNotices)]);
+  await bundlePage([noticePlugin(pageNotices, packages)]);
   await build({
     ...options,
     entryPoints: { 'plan42-single': 'src/bin/plan42-single.ts' },
     outdir: folder,
     minifySyntax: true,
     minifyWhitespace: true,
-    plugins: [...(options.plugins ?? []), lazyBuiltins, noticePlugin(notices)],
+    plugins: [...(options.plugins ?? []), lazyBuiltins, noticePlugin(notices, packages)],
   });
 
   const bundle = join(folder, seaConfig.main);
@@ -62,14 +65,18 @@ export async function buildExecutable(folder: string): Promise<Executable> {
   await chmod(path, 0o755);
   if (process.platform === 'darwin') await run('codesign', ['--sign', '-', path]);
   else await run('patchelf', ['--set-rpath', libraryFolders.join(':'), path]);
-  return { path, notices };
+  return { path, notices, packages };
 }
 
 const separator = `\n${'-'.repeat(78)}\n\n`;
 
-/** Writes the notices of all packages that a bundle contains into a file. */
-function noticePlugin(file: string) {
-  return licenses({ banner: '', thirdParty: { output: { file, template: noticesOf } } });
+/** Writes the notices of all packages that a bundle contains into a file, and adds them to `packages`. */
+function noticePlugin(file: string, packages: Set<string>) {
+  const template = (dependencies: readonly Dependency[]) => {
+    for (const { packageJson } of dependencies) packages.add(`${packageJson.name}@${packageJson.version}`);
+    return noticesOf(dependencies);
+  };
+  return licenses({ banner: '', thirdParty: { output: { file, template } } });
 }
 
 interface Dependency {
