@@ -74,6 +74,7 @@ suite('packages', { timeout: 600_000 }, () => {
     await chmod(share, 0o700);
     await run('tar', ['-xzf', named(/^plan42-.*\.tar\.gz$/), '-C', join(rootfs, 'opt'), '--strip-components=1']);
     assert.equal((await stat(share)).mode & 0o777, 0o700, 'a folder that was there has another mode');
+    assert.match(await run('tar', ['-tvzf', named(/\.tar\.gz$/)]), /^drwxr-xr-x .*\/lib\/plan42\/$/m);
     const linked = await run('ldd', [join(rootfs, 'opt/bin/plan42')]);
     const system = [...linked.matchAll(/(?:=> )?(\/\S+) \(0x/g)].map(([, path = '']) => path);
     for (const path of system.filter((library) => !/stdc\+\+|gcc|atomic/.test(library))) {

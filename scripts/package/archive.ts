@@ -16,18 +16,20 @@ interface Archive {
 }
 
 /**
- * Makes `file`, a gzipped tar of the files and links in the folder `name`: in order, owned by nobody in particular. Folders
- * aren't entries: unpacking would give those that are there already, as in ~/.local, their mode and time.
+ * Makes `file`, a gzipped tar of what is in the folder `name`: in order, owned by nobody in particular. Folders are entries only
+ * if they are the program's own: unpacking would give others that are there already, as in ~/.local, their mode and time.
  */
 export async function writeTarball({ file, cwd, name, time }: Archive): Promise<void> {
-  const options = { file, cwd, gzip: { level: 9 }, portable: true, mtime: time };
+  const options = { file, cwd, gzip: { level: 9 }, portable: true, mtime: time, noDirRecurse: true };
   await create(options, await namesIn(cwd, name));
 }
 
+/** Everything, each after its folder. */
 async function namesIn(cwd: string, name: string): Promise<string[]> {
   const entries = await readdir(join(cwd, name), { recursive: true, withFileTypes: true });
-  const files = entries.filter((entry) => !entry.isDirectory());
-  return files.map((entry) => relative(cwd, join(entry.parentPath, entry.name))).toSorted();
+  const paths = entries.map((entry) => ({ entry, path: relative(cwd, join(entry.parentPath, entry.name)) }));
+  const kept = paths.filter(({ entry, path }) => !entry.isDirectory() || `${path}/`.includes('/plan42/'));
+  return kept.map(({ path }) => path).toSorted();
 }
 
 /** Hexadecimal SHA-256 of a file. */

@@ -31,6 +31,9 @@ export async function buildDebianPackage(
   await rename(join(usr, 'share/zsh/site-functions/_plan42'), join(usr, 'share/zsh/vendor-completions/_plan42'));
   await rm(join(usr, 'share/zsh/site-functions'), { recursive: true });
 
+  const manual = join(usr, 'share/man/man1');
+  // As Debian wants it; without name and time of the file.
+  await run('gzip', ['--best', '--no-name', ...(await readdir(manual)).map((name) => join(manual, name))]);
   await mkdir(join(usr, 'lib/systemd/user'), { recursive: true });
   await writeFile(join(usr, 'lib/systemd/user', unitName), renderUnit({ ...service, version: info.version }));
 
