@@ -25,13 +25,13 @@ await using _work = { [Symbol.asyncDispose]: () => rm(work, { recursive: true, f
 
 const executable = await buildExecutable(join(work, 'executable'));
 const tree = join(work, name);
-await buildTree(tree, executable);
+await buildTree(tree, executable, { withLibraries: true });
 
 const tarball = join(output, `${name}.tar.gz`);
 await writeTarball({ file: tarball, cwd: work, name, time: new Date(info.commitTime * 1000) });
 const files = [tarball];
 if (process.platform === 'linux')
-  files.push(await buildDebianPackage(tree, { staging: join(work, 'debian'), output, info }));
+  files.push(await buildDebianPackage(executable, { staging: join(work, 'debian'), output, info }));
 const npm = { staging: join(work, 'npm'), output, info, notices: executable.notices };
 await mkdir(npm.staging);
 files.push(await buildNpmPackage(npm));

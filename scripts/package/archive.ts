@@ -15,17 +15,21 @@ interface Archive {
   time: Date;
 }
 
-/** Makes `file`, a gzipped tar of the folder `name`: entries in order, owned by nobody in particular. */
+/**
+ * Makes `file`, a gzipped tar of what is in the folder `name`: in order, owned by nobody in particular. Folders are entries only
+ * if they are the program's own: unpacking would give others that are there already, as in ~/.local, their mode and time.
+ */
 export async function writeTarball({ file, cwd, name, time }: Archive): Promise<void> {
   const options = { file, cwd, gzip: { level: 9 }, portable: true, mtime: time, noDirRecurse: true };
   await create(options, await namesIn(cwd, name));
 }
 
-/** The folder and everything below it, each after its parent. */
+/** Everything, each after its folder. */
 async function namesIn(cwd: string, name: string): Promise<string[]> {
   const entries = await readdir(join(cwd, name), { recursive: true, withFileTypes: true });
-  const names = entries.map((entry) => relative(cwd, join(entry.parentPath, entry.name)));
-  return [name, ...names.toSorted()];
+  const paths = entries.map((entry) => ({ entry, path: relative(cwd, join(entry.parentPath, entry.name)) }));
+  const kept = paths.filter(({ entry, path }) => !entry.isDirectory() || `${path}/`.includes('/plan42/'));
+  return kept.map(({ path }) => path).toSorted();
 }
 
 /** Hexadecimal SHA-256 of a file. */

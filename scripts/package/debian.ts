@@ -1,9 +1,12 @@
 /** The Debian package: the same tree below /usr, with the system's libraries and a systemd user unit. */
-import { cp, mkdir, readdir, rename, rm, stat, writeFile } from 'node:fs/promises';
+import { mkdir, readdir, rename, rm, stat, writeFile } from 'node:fs/promises';
 import { join } from 'node:path';
 import { renderUnit, unitName } from '../../src/service/systemd-unit.ts';
 import type { BuildInfo } from '../build/version.ts';
+import type { Executable } from './executable.ts';
+import { makeReadable } from './modes.ts';
 import { run } from './run.ts';
+import { buildTree } from './tree.ts';
 
 const architectures: Partial<Record<NodeJS.Architecture, string>> = { x64: 'amd64', arm64: 'arm64' };
 
@@ -15,20 +18,22 @@ const service = {
   errorFile: '',
 };
 
-/** Makes the package from the tree; returns its path. */
+/** Makes the package; returns its path. */
 export async function buildDebianPackage(
-  tree: string,
+  executable: Executable,
   { staging, output, info }: { staging: string; output: string; info: BuildInfo },
 ): Promise<string> {
   const usr = join(staging, 'usr');
   const doc = join(usr, 'share/doc/plan42');
-  await cp(tree, usr, { recursive: true, verbatimSymlinks: true });
-  await rm(join(usr, 'lib'), { recursive: true });
+  await buildTree(usr, executable, { withLibraries: false });
   await rename(join(doc, 'THIRD-PARTY-NOTICES.txt'), join(doc, 'copyright'));
   await mkdir(join(usr, 'share/zsh/vendor-completions'), { recursive: true });
   await rename(join(usr, 'share/zsh/site-functions/_plan42'), join(usr, 'share/zsh/vendor-completions/_plan42'));
   await rm(join(usr, 'share/zsh/site-functions'), { recursive: true });
 
+  const manual = join(usr, 'share/man/man1');
+  // As Debian wants it; without name and time of the file.
+  await run('gzip', ['--best', '--no-name', ...(await readdir(manual)).map((name) => join(manual, name))]);
   await mkdir(join(usr, 'lib/systemd/user'), { recursive: true });
   await writeFile(join(usr, 'lib/systemd/user', unitName), renderUnit({ ...service, version: info.version }));
 
@@ -39,6 +44,7 @@ export async function buildDebianPackage(
     .replaceAll(/[^\w.+~]/g, '.');
   await mkdir(join(staging, 'DEBIAN'));
   await writeFile(join(staging, 'DEBIAN/control'), control({ version, architecture, kib: await kibOf(usr) }));
+  await makeReadable(staging);
   const file = join(output, `plan42_${version}_${architecture}.deb`);
   const env = { ...process.env, SOURCE_DATE_EPOCH: String(info.commitTime) };
   await run('dpkg-deb', ['--build', '--root-owner-group', '-Zxz', '-z3', staging, file], { env });

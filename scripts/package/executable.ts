@@ -6,16 +6,17 @@ import licenses from 'esbuild-plugin-license';
 import { executableOptions } from '../build/bundle.ts';
 import { bundlePage } from '../build/page.ts';
 import { lazyBuiltins } from './lazy-builtins.ts';
+import { withoutModuleNames } from './module-names.ts';
+import { libraryFolders } from './native-libraries.ts';
 import { run } from './run.ts';
 
 export interface Executable {
   path: string;
-  /** Notices of the packages that are inside. */
+  /** The file with notices of the packages that are inside. */
   notices: string;
+  /** Those packages, as `name@version`. */
+  packages: ReadonlySet<string>;
 }
-
-/** Where the shared libraries that come along lie, as seen from the executable. */
-const libraries = '$ORIGIN/../lib/plan42';
 
 // Names without a folder: they end up inside.
 const seaConfig = {
@@ -33,18 +34,21 @@ const seaConfig = {
 export async function buildExecutable(folder: string): Promise<Executable> {
   await mkdir(folder, { recursive: true });
   const notices = join(folder, 'packages.txt');
+  const packages = new Set<string>();
   const options = await executableOptions();
   const pageNotices = join(folder, 'page-packages.txt');
-  await bundlePage([noticePlugin(pageNotices)]);
+  await bundlePage([noticePlugin(pageNotices, packages)]);
   await build({
     ...options,
     entryPoints: { 'plan42-single': 'src/bin/plan42-single.ts' },
     outdir: folder,
     minifySyntax: true,
     minifyWhitespace: true,
-    plugins: [...(options.plugins ?? []), lazyBuiltins, noticePlugin(notices)],
+    plugins: [...(options.plugins ?? []), lazyBuiltins, noticePlugin(notices, packages)],
   });
 
+  const bundle = join(folder, seaConfig.main);
+  await writeFile(bundle, withoutModuleNames(await readFile(bundle, 'utf8')));
   await appendFile(notices, separator + (await readFile(pageNotices, 'utf8')));
 
   // Symbols are a fifth of it. They must go first, as the blob is lost with them otherwise.
@@ -60,15 +64,19 @@ export async function buildExecutable(folder: string): Promise<Executable> {
   await run(process.execPath, ['--random-seed=1', '--build-sea', 'sea.json'], { cwd: folder });
   await chmod(path, 0o755);
   if (process.platform === 'darwin') await run('codesign', ['--sign', '-', path]);
-  else await run('patchelf', ['--set-rpath', libraries, path]);
-  return { path, notices };
+  else await run('patchelf', ['--set-rpath', libraryFolders.join(':'), path]);
+  return { path, notices, packages };
 }
 
 const separator = `\n${'-'.repeat(78)}\n\n`;
 
-/** Writes the notices of all packages that a bundle contains into a file. */
-function noticePlugin(file: string) {
-  return licenses({ banner: '', thirdParty: { output: { file, template: noticesOf } } });
+/** Writes the notices of all packages that a bundle contains into a file, and adds them to `packages`. */
+function noticePlugin(file: string, packages: Set<string>) {
+  const template = (dependencies: readonly Dependency[]) => {
+    for (const { packageJson } of dependencies) packages.add(`${packageJson.name}@${packageJson.version}`);
+    return noticesOf(dependencies);
+  };
+  return licenses({ banner: '', thirdParty: { output: { file, template } } });
 }
 
 interface Dependency {

@@ -1,21 +1,47 @@
 /** What Node.js needs besides the C library, on Linux: brought along, so that nothing has to be installed first. */
-import { copyFile, mkdir, realpath } from 'node:fs/promises';
+import { copyFile, mkdir, readFile, realpath } from 'node:fs/promises';
 import { join } from 'node:path';
 import { run } from './run.ts';
 
 const names = ['libstdc++.so.6', 'libgcc_s.so.1', 'libatomic.so.1'];
 
+const debianNames: Partial<Record<NodeJS.Architecture, string>> = {
+  x64: 'x86_64-linux-gnu',
+  arm64: 'aarch64-linux-gnu',
+};
+const debianName = debianNames[process.arch] ?? process.arch;
+
+/**
+ * Where the executable looks for them. The system's come first: they fit its C library, whereas those that come along need
+ * one as new as on the machine that made the package.
+ */
+export const libraryFolders = [
+  '/usr/lib64',
+  `/usr/lib/${debianName}`,
+  `/lib/${debianName}`,
+  '$ORIGIN/../lib/plan42',
+] as const;
+
 const notice = `libstdc++, libgcc_s, libatomic (GPL-3.0-or-later WITH GCC-exception-3.1)
 
 Shared libraries of the GNU Compiler Collection, in lib/plan42, unchanged as the distribution that this package was built on
 distributes them. They are used under the GCC Runtime Library Exception; replace them by your own, or delete them
-to use your system's. Source code: https://gcc.gnu.org and the distribution's source package:`;
+to use your system's. Source code: https://gcc.gnu.org and the distribution's source package`;
 
-/** Copies them into the folder; returns the notice that belongs to them. */
-export async function copyLibraries(executable: string, folder: string): Promise<string> {
+const gpl = '/usr/share/common-licenses/GPL-3';
+
+interface Libraries {
+  notice: string;
+  /** Of the distribution's source package that they come from. */
+  version: string;
+}
+
+/** Copies them into the folder. */
+export async function copyLibraries(executable: string, folder: string): Promise<Libraries> {
   await mkdir(folder, { recursive: true });
   const linked = await run('ldd', [executable]);
-  const origins = new Set<string>();
+  const sources = new Map<string, string>();
+  const licences = new Set<string>();
   for (const name of names) {
     const path = linked
       .split('\n')
@@ -24,17 +50,22 @@ export async function copyLibraries(executable: string, folder: string): Promise
     if (path === undefined) throw new Error(`${name} is not among what ${executable} is linked with`);
     const real = await realpath(path);
     await copyFile(real, join(folder, name));
-    origins.add(await sourcePackageOf(real));
+    const owner = await ownerOf(real);
+    sources.set(owner.source, owner.version);
+    licences.add(await readFile(`/usr/share/doc/${owner.name}/copyright`, 'utf8'));
   }
-  return `${notice} ${[...origins].join(', ')}\n`;
+  const from = [...sources].map(([source, version]) => `${source} ${version}`).join(', ');
+  const texts = [`${notice}: ${from}`, ...licences, await readFile(gpl, 'utf8')];
+  return { notice: `${texts.map((text) => text.trim()).join('\n\n')}\n`, version: [...sources.values()].join(', ') };
 }
 
-async function sourcePackageOf(path: string): Promise<string> {
-  try {
-    const [owner = ''] = (await run('dpkg', ['-S', path])).split(': ');
-    // biome-ignore lint/suspicious/noTemplateCurlyInString: dpkg fills it in.
-    return (await run('dpkg-query', ['-W', '-f', '${source:Package} ${source:Version}', owner])).trim();
-  } catch {
-    return 'see the distribution';
-  }
+/** The package of Debian's, or of one of its kin, that a file belongs to. */
+async function ownerOf(path: string): Promise<{ name: string; source: string; version: string }> {
+  // dpkg may know it by its path from before /lib moved into /usr.
+  const found = await run('dpkg', ['-S', path]).catch(() => run('dpkg', ['-S', path.replace(/^\/usr/, '')]));
+  const [owner = ''] = found.split(': ');
+  // biome-ignore lint/suspicious/noTemplateCurlyInString: dpkg fills it in.
+  const format = '${Package} ${source:Package} ${source:Version}';
+  const [name = '', source = '', version = ''] = (await run('dpkg-query', ['-W', '-f', format, owner])).split(' ');
+  return { name, source, version };
 }

@@ -1,9 +1,63 @@
+/** The software bill of materials: what is inside, as CycloneDX JSON. */
 import { run } from './run.ts';
 
-/** What the bundle is made of, as CycloneDX JSON by npm itself, without what changes from one run to the next. */
-export async function sbomOf(root: string): Promise<string> {
-  const args = ['sbom', '--sbom-format', 'cyclonedx', '--omit', 'dev', '--package-lock-only'];
-  const { serialNumber: _, ...sbom } = JSON.parse(await run('npm', args, { cwd: root }));
-  delete sbom.metadata.timestamp;
-  return `${JSON.stringify(sbom, undefined, 2)}\n`;
+interface Component {
+  'bom-ref': string;
+  type: string;
+  name: string;
+  version: string;
+  components?: Component[];
+}
+
+interface Contents {
+  version: string;
+  /** `name@version` of each package of npm's that is inside. */
+  packages: ReadonlySet<string>;
+  /** Version of the libraries of the GNU Compiler Collection, if they come along. */
+  gccLibraries?: string;
+}
+
+/** npm's own list of packages, without those that only serve the build, and with what isn't npm's. */
+export async function sbomOf(root: string, { version, packages, gccLibraries }: Contents): Promise<string> {
+  const args = ['sbom', '--sbom-format', 'cyclonedx', '--package-lock-only'];
+  // The serial number and the time differ from one run to the next, and npm calls the root by the name of its folder.
+  const { serialNumber: _, metadata, ...sbom } = JSON.parse(await run('npm', args, { cwd: root }));
+  const program = component('application', 'plan42', version);
+  const isInside = ({ name, version: its }: Component) => packages.has(`${name}@${its}`);
+  const components: Component[] = sbom.components.filter(isInside);
+  if (components.length < packages.size) throw new Error('npm does not list all packages that are inside');
+  const others = [nodeComponent()];
+  if (gccLibraries !== undefined) others.push(component('library', 'libstdc++, libgcc_s, libatomic', gccLibraries));
+
+  const refs = new Set(components.map((one) => one['bom-ref']));
+  const dependencies = sbom.dependencies
+    .map(({ ref, dependsOn }: { ref: string; dependsOn: string[] }) => {
+      const inside = dependsOn.filter((other) => refs.has(other));
+      const isRoot = ref === metadata.component['bom-ref'];
+      return isRoot
+        ? { ref: program['bom-ref'], dependsOn: [...inside, ...others.map((one) => one['bom-ref'])] }
+        : { ref, dependsOn: inside };
+    })
+    .filter(({ ref }: { ref: string }) => refs.has(ref) || ref === program['bom-ref']);
+  const document = {
+    ...sbom,
+    metadata: { tools: metadata.tools, component: program },
+    components: [...components, ...others],
+    dependencies,
+  };
+  return `${JSON.stringify(document, undefined, 2)}\n`;
+}
+
+/** Node.js, with what it has inside by its own account. */
+function nodeComponent(): Component {
+  // Two of them are numbers of interfaces, and some are empty: not inside of this build.
+  const { node, modules: _modules, napi: _napi, ...inside } = process.versions;
+  const parts = Object.entries(inside).flatMap(([name, version]) =>
+    version ? [component('library', name, version, 'node/')] : [],
+  );
+  return { ...component('platform', 'node', node), components: parts };
+}
+
+function component(type: string, name: string, version: string, prefix = ''): Component {
+  return { 'bom-ref': `${prefix}${name}@${version}`, type, name, version };
 }

@@ -5,6 +5,7 @@ import { root } from '../build/bundle.ts';
 import { buildInfo } from '../build/version.ts';
 import { renderManPages } from '../docs/man-pages.ts';
 import type { Executable } from './executable.ts';
+import { makeReadable } from './modes.ts';
 import { copyLibraries } from './native-libraries.ts';
 import { run } from './run.ts';
 import { sbomOf } from './sbom.ts';
@@ -16,26 +17,38 @@ const completions = {
   fish: 'share/fish/vendor_completions.d/plan42.fish',
 };
 
-/** Fills the folder. */
-export async function buildTree(folder: string, { path, notices }: Executable): Promise<void> {
+/** Fills the folder, on Linux with the libraries that Node.js needs unless the package depends on the system's. */
+export async function buildTree(
+  folder: string,
+  { path, notices, packages }: Executable,
+  { withLibraries }: { withLibraries: boolean },
+): Promise<void> {
+  const { version, commitTime } = await buildInfo(root);
   const plan42 = join(folder, 'bin/plan42');
   await put(plan42, path);
   await chmod(plan42, 0o755);
   for (const name of links) await symlink('plan42', join(folder, 'bin', name));
 
   const licences = [await readFile(notices, 'utf8'), await nodeLicence()];
-  if (process.platform === 'linux') licences.unshift(await copyLibraries(path, join(folder, 'lib/plan42')));
+  const contents = { version, packages };
+  if (withLibraries && process.platform === 'linux') {
+    const libraries = await copyLibraries(path, join(folder, 'lib/plan42'));
+    licences.unshift(libraries.notice);
+    Object.assign(contents, { gccLibraries: libraries.version });
+  }
   await write(join(folder, 'share/doc/plan42/THIRD-PARTY-NOTICES.txt'), licences.join(`\n${'-'.repeat(78)}\n\n`));
-  await write(join(folder, 'share/doc/plan42/sbom.cdx.json'), await sbomOf(root));
+  await write(join(folder, 'share/doc/plan42/sbom.cdx.json'), await sbomOf(root, contents));
   await put(join(folder, 'share/doc/plan42/README.md'), join(root, 'README.md'));
-  await cp(join(root, 'docs'), join(folder, 'share/doc/plan42/docs'), { recursive: true });
+  const filter = (source: string) => !source.endsWith('.test.ts');
+  for (const name of ['docs', 'examples'])
+    await cp(join(root, name), join(folder, 'share/doc/plan42', name), { recursive: true, filter });
 
   for (const [shell, place] of Object.entries(completions))
     await write(join(folder, place), await run(path, ['completion', shell]));
 
-  const { version, commitTime } = await buildInfo(root);
   for (const [name, text] of renderManPages({ version, date: new Date(commitTime * 1000) }))
     await write(join(folder, 'share/man/man1', name), text);
+  await makeReadable(folder);
 }
 
 // The package that brings Node.js has its licence, with those of everything inside, beside the executable's folder.

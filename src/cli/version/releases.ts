@@ -4,7 +4,16 @@ import * as v from 'valibot';
 
 const maxWaitMs = 3_000;
 
-const Release = v.object({ tag_name: v.string(), html_url: v.pipe(v.string(), v.startsWith('https://')) });
+const Release = v.object({
+  tag_name: v.pipe(v.string(), v.regex(/^v?\d[\w.-]*$/)),
+  // Parsed, so that nothing in it can control the terminal.
+  html_url: v.pipe(
+    v.string(),
+    v.url(),
+    v.startsWith('https://'),
+    v.transform((url) => new URL(url).href),
+  ),
+});
 
 export interface NewestRelease {
   version: string;

@@ -36,6 +36,7 @@ describe('plan42 version', () => {
     'nothing released': [404, '{"message":"Not Found"}'],
     'no JSON': [200, '<html>'],
     'something else': [200, '{"tag_name":1}'],
+    'a version that is none': [200, '{"tag_name":"v9.0.0\\u001b[2J","html_url":"https://example.com/"}'],
     'no link': [200, '{"tag_name":"v9.0.0","html_url":"javascript:alert(1)"}'],
   };
   for (const [name, [status, body]] of Object.entries(broken)) {
@@ -49,6 +50,14 @@ describe('plan42 version', () => {
       assert.deepEqual(run, { exitCode: 0, stdout: 'plan42 1.2.3\n', stderr: '' });
     });
   }
+
+  it('--check lets no link control the terminal', async () => {
+    await using server = await startTestServer((response) => {
+      response.end(JSON.stringify({ tag_name: 'v9.0.0', html_url: 'https://example.com/\u001b[2J' }));
+    });
+    const { stdout } = await runCli(['version', '--check'], { env: { PLAN42_RELEASES_URL: server.url } });
+    assert.match(stdout, /^Version 9\.0\.0 is there: https:\/\/example\.com\/%1B\[2J$/m);
+  });
 
   it('--check is silent without network', async () => {
     const env = { PLAN42_RELEASES_URL: 'http://127.0.0.1:1/' };
