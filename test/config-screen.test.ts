@@ -104,6 +104,33 @@ describe('the configuration screen', () => {
     assert.equal(await test.saved(), undefined);
   });
 
+  it('tells at once, and after saving, when no runner starts with the file', async () => {
+    await using plane = await startControlPlane();
+    const config = configFor(plane.server.url, await plane.newToken()).replace('"docker"', '"dokcer"');
+    await using test = await startScreen({ config });
+    const { terminal } = test;
+    const screen = await terminal.shows('! No runner starts with it: ');
+    assert.match(screen.replaceAll(/\s+/g, ' '), /\.toml:5:1: runner\.runtime is not one of docker/);
+    await terminal.press('C-s');
+    await terminal.shows(/Nothing was changed\.\s+No runner starts/);
+    await terminal.press('Down', 'Down', 'Enter', 'Home', 'Enter', 'C-s');
+    await terminal.shows(/Saved \S+\.\s+Restart a running runner/);
+    assert.equal(await test.saved(), config.replace('"dokcer"', '"docker"'));
+  });
+
+  it('tells that the chosen runtime is not ready, and what to do about it', async () => {
+    await using plane = await startControlPlane();
+    await using test = await startScreen({ config: configFor(plane.server.url, await plane.newToken()) });
+    const { terminal } = test;
+    await terminal.shows('[docker v]  ready');
+    await terminal.press('Tab', 'Tab', 'Enter', 'End');
+    await terminal.shows(
+      /host is not ready: jobs without isolation are not switched on\. Set\s+host\.unisolated = true/,
+    );
+    await terminal.press('Enter', 'C-s');
+    await terminal.shows(/Saved .*host\s+is\s+not\s+ready: jobs/s);
+  });
+
   it('goes on when a server that was down is up', async () => {
     await using plane = await startControlPlane();
     const token = await plane.newToken();
@@ -235,7 +262,7 @@ token = "ghp_wrong"
     await terminal.shows('> Plan42 Runner Token');
     await terminal.press('PageDown');
     await terminal.shows('! Bad credentials');
-    await terminal.press('Tab', 'C-u');
+    await terminal.press('Tab', 'M-BSpace', 'BSpace', 'C-w');
     await terminal.type('ghp_right');
     await terminal.press('Tab');
     await terminal.shows('ok: octocat (repo, read:org)');
@@ -291,7 +318,7 @@ kept = 1 # why not
     await test.terminal.press('Tab', 'C-u');
     await test.terminal.type(plane.server.url);
     await test.terminal.press('C-s');
-    await test.terminal.shows('Saved');
+    await test.terminal.shows(/Saved .*runner\.skip_ssl_verify\s+is\s+false\s+now/s);
     assert.equal(
       await test.saved(),
       config.replace('https://other.example', plane.server.url).replace('= true #', '= false #'),
@@ -359,7 +386,13 @@ describe('the terminal', () => {
   });
 
   it('is restored after a crash, which is told afterwards', async () => {
-    const crash = "setTimeout(() => { throw new Error('the sky falls'); }, 1000)";
+    // As soon as the screen has been drawn.
+    const crash = `const { stdout } = process;
+      const write = stdout.write.bind(stdout);
+      stdout.write = (...args) => {
+        if (String(args[0]).includes('[ OK ]')) setImmediate(() => { throw new Error('the sky falls'); });
+        return write(...args);
+      };`;
     const watched = watch({ NODE_OPTIONS: `--import=data:text/javascript,${encodeURIComponent(crash)}` });
     const [exitCode] = await watched.ended;
     assert.match(restored(watched.output), /ERROR: unexpected failure, please report it: Error: the sky falls/);

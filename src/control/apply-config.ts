@@ -1,10 +1,13 @@
 /** Brings a changed configuration to the runner that is running. */
 import { realpath } from 'node:fs/promises';
+import type { ConfigFile } from '../config/config-file.ts';
+import { mistakesIn, mistakesNote } from '../config/mistakes.ts';
 import { describeError } from '../lib/errors.ts';
 import { ControlError, createControlClient } from './client.ts';
 
 export interface ConfigChange {
-  configFile: string;
+  /** As it is now. */
+  file: ConfigFile;
   /** Of the runner that is asked. */
   stateDir: string;
   /** The settings that have changed, as `jobs.max_jobs`. */
@@ -25,14 +28,16 @@ export interface Applied {
 const restart = '"plan42 runner stop" and "plan42 runner enable", or Ctrl-C and "plan42 runner exec"';
 
 /** Has the runner that uses the state folder read its configuration again, and waits until it has. Rejects with the signal's reason. */
-export async function applyConfig({ configFile, stateDir, names, signal }: ConfigChange): Promise<Applied> {
+export async function applyConfig({ file, stateDir, names, signal }: ConfigChange): Promise<Applied> {
   const client = createControlClient(stateDir);
   const later = names.filter((name) => !isTakenOver(name));
+  const mistakes = mistakesNote(mistakesIn(file));
+  const withoutRunner = mistakes ?? toBeDone(later);
   try {
     const status = await client.status(signal);
-    if (!(await isSameFile(status.configFile, configFile))) {
-      const message = `The runner that is running uses another file, ${status.configFile}.`;
-      return { outcome: 'unknown', message };
+    if (!(await isSameFile(status.configFile, file.path))) {
+      const message = `The runner that is running uses another file, ${status.configFile}. ${mistakes ?? ''}`;
+      return { outcome: 'unknown', message: message.trim() };
     }
     const mistake = await client.reload(signal);
     if (mistake !== null) {
@@ -44,14 +49,14 @@ export async function applyConfig({ configFile, stateDir, names, signal }: Confi
     return { outcome: 'restart', message };
   } catch (error) {
     if (!(error instanceof ControlError)) throw error;
-    if (error.failure === 'absent') return { outcome: 'unknown', message: withoutRunner(later) };
-    const message = `The running runner could not be asked (${describeError(error)}). ${withoutRunner(later)}`;
+    if (error.failure === 'absent') return { outcome: 'unknown', message: withoutRunner };
+    const message = `The running runner could not be asked (${describeError(error)}). ${withoutRunner}`;
     return { outcome: 'unknown', message };
   }
 }
 
 // None that uses this state folder: there may be others.
-function withoutRunner(later: readonly string[]): string {
+function toBeDone(later: readonly string[]): string {
   if (later.length === 0) return 'A running runner takes it over by itself.';
   return `Restart a running runner to use it: ${restart}.`;
 }

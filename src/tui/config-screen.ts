@@ -2,8 +2,8 @@
 import { render } from 'ink';
 import { createElement } from 'react';
 import { readConfigFile } from '../config/config-file.ts';
-import { environmentVariable } from '../config/schema.ts';
 import { createEffects, type LeaveReason } from './effects/effects.ts';
+import { openingMessage } from './opening-message.ts';
 import { initialState } from './state/state.ts';
 import { createStore } from './store.ts';
 import { Screen } from './view/screen.ts';
@@ -38,7 +38,7 @@ export async function runConfigScreen(options: ConfigScreenOptions): Promise<Con
   const file = await readConfigFile(path);
   const left = Promise.withResolvers<LeaveReason>();
   let saved: string | undefined;
-  const state = initialState({ ...file, serverUrl, note: environmentNote(env) });
+  const state = initialState({ ...file, serverUrl, message: await openingMessage(file, env) });
   const store = createStore(state, (effect) => effects.run(effect));
   using effects = createEffects({
     ...{ file, env, version, leave: left.resolve, fail: left.reject },
@@ -69,13 +69,4 @@ export async function runConfigScreen(options: ConfigScreenOptions): Promise<Con
     screen.unmount();
     await screen.waitUntilExit().catch(() => {});
   }
-}
-
-/** Who changes here what the environment beats would wonder. */
-function environmentNote(env: NodeJS.ProcessEnv): string | undefined {
-  const names = ['url', 'token', 'runtime']
-    .map((key) => environmentVariable('runner', key))
-    .filter((name) => env[name]);
-  if (names.length === 0) return undefined;
-  return `Set in the environment, which beats the file: ${names.join(', ')}.`;
 }

@@ -3,9 +3,10 @@ import { Box, Text, useCursor, useInput, usePaste, useWindowSize } from 'ink';
 import { createElement as h, type ReactElement, useEffect, useState, useSyncExternalStore } from 'react';
 import type { Event, State } from '../state/state.ts';
 import type { Store } from '../store.ts';
-import { draw, isWaiting } from './draw.ts';
+import { draw } from './draw.ts';
 import { eventsOf } from './keys.ts';
 import type { Line, Look, Span } from './line.ts';
+import { isWaiting } from './message.ts';
 
 export interface ScreenProps {
   store: Store;
