@@ -3,17 +3,20 @@ import assert from 'node:assert/strict';
 import { spawn, spawnSync } from 'node:child_process';
 import { randomUUID } from 'node:crypto';
 import { once } from 'node:events';
-import { rename, stat, writeFile } from 'node:fs/promises';
+import { readFile, rename, stat, writeFile } from 'node:fs/promises';
 import { dirname, join } from 'node:path';
 import { describe, it } from 'node:test';
 import { parseToml } from '../src/config/toml.ts';
 import { configScreen, startScreen } from './support/config-screen.ts';
 import { startControlPlane, type TestControlPlane } from './support/control-plane.ts';
 import { eventually } from './support/eventually.ts';
+import { fakeDocker } from './support/fake-docker.ts';
 import { startFakeGithub } from './support/fake-github.ts';
 import { startTestServer } from './support/http-server.ts';
 import { runCli } from './support/run-cli.ts';
 import { runnerJwt } from './support/runner-jwt.ts';
+import { makeTempDir } from './support/temp-dir.ts';
+import { startTerminal } from './support/terminal.ts';
 
 async function addConnection(plane: TestControlPlane, Name: string): Promise<string> {
   const id = randomUUID();
@@ -397,6 +400,45 @@ describe('the terminal', () => {
     const [exitCode] = await watched.ended;
     assert.match(restored(watched.output), /ERROR: unexpected failure, please report it: Error: the sky falls/);
     assert.equal(exitCode, 1);
+  });
+
+  it('is the shell’s while the program is stopped, and the program’s again afterwards', async () => {
+    await using dir = await makeTempDir('plan42-screen-');
+    const env = { HOME: dir.path, PATH: await fakeDocker(dir.path), PS1: 'ready> ' };
+    await using terminal = await startTerminal({ command: ['/bin/bash', '--norc', '--noprofile', '-i'], env });
+    await terminal.shows('ready>');
+    await terminal.type(`sh -c 'echo $$ >${dir.path}/pid; exec ${configScreen}'`);
+    await terminal.press('Enter');
+    await terminal.shows('> Plan42 Runner Token');
+    await terminal.press('Tab', 'C-u');
+    await terminal.type('https://a.example');
+    await terminal.shows('https://a.example');
+    const pid = Number(await readFile(`${dir.path}/pid`, 'utf8'));
+    const stop: [by: () => Promise<void> | boolean, typed: string, shown: string][] = [
+      [() => terminal.press('C-z'), '/b', 'https://a.example/b'],
+      [() => process.kill(pid, 'SIGSTOP'), '/c', 'https://a.example/b/c'],
+    ];
+    for (const [by, typed, shown] of stop) {
+      await by();
+      await terminal.shows('Stopped');
+      await terminal.type('fg');
+      await terminal.press('Enter');
+      await terminal.hides('Stopped');
+      await terminal.shows('> Server URL ');
+      await terminal.type(typed);
+      await terminal.shows(shown);
+      assert.equal(await terminal.isFullScreen(), true);
+    }
+    await terminal.press('Escape');
+    await terminal.shows('Left without saving.');
+  });
+
+  it('stays the program’s where no shell could go on with it', async () => {
+    await using test = await startScreen();
+    await test.terminal.shows('> Plan42 Runner Token');
+    await test.terminal.press('C-z', 'C-r');
+    await test.terminal.type('p42r_x');
+    await test.terminal.shows('p42r_x');
   });
 
   it('is needed; without one it says what to use instead', () => {

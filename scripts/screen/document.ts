@@ -59,6 +59,7 @@ ${screen(accepted().press('save').send({ type: 'not-saved', message: '', conflic
 | Ctrl-R | shows a token, or hides it again |
 | Ctrl-S | saves |
 | Ctrl-L | reads a file again that somebody else has changed |
+| Ctrl-Z | stops the program, until \`fg\` in the shell |
 | Esc, Ctrl-C | leave without saving |
 
 ## From scripts

@@ -3,6 +3,7 @@ import { render } from 'ink';
 import { createElement } from 'react';
 import { readConfigFile } from '../config/config-file.ts';
 import { createEffects, type LeaveReason } from './effects/effects.ts';
+import type { JobControl } from './job-control.ts';
 import { openingMessage } from './opening-message.ts';
 import { initialState } from './state/state.ts';
 import { createStore } from './store.ts';
@@ -17,6 +18,7 @@ export interface ConfigScreenOptions {
   color: boolean;
   stdin: NodeJS.ReadStream;
   stdout: NodeJS.WriteStream;
+  jobControl: JobControl;
   /** Aborted to leave without saving. */
   signal: AbortSignal;
   /** Calls back with what nobody else catches: the terminal has to be put in order before it can be told. */
@@ -34,7 +36,7 @@ export interface ConfigScreenResult {
  * @throws UserError (exit code 3) when there is a file that can't be read
  */
 export async function runConfigScreen(options: ConfigScreenOptions): Promise<ConfigScreenResult> {
-  const { path, env, version, serverUrl, color, stdin, stdout, signal } = options;
+  const { path, env, version, serverUrl, color, stdin, stdout, jobControl, signal } = options;
   const file = await readConfigFile(path);
   const left = Promise.withResolvers<LeaveReason>();
   let saved: string | undefined;
@@ -50,7 +52,7 @@ export async function runConfigScreen(options: ConfigScreenOptions): Promise<Con
   const onAbort = () => left.resolve('interrupted');
   options.onCrash(left.reject);
   signal.addEventListener('abort', onAbort, { once: true });
-  const screen = render(createElement(Screen, { store, color }), {
+  const screen = render(createElement(Screen, { store, color, jobControl }), {
     ...{ stdin, stdout },
     exitOnCtrlC: false,
     patchConsole: false,
