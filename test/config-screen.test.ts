@@ -48,7 +48,7 @@ describe('the configuration screen', () => {
     await terminal.press('Enter');
     const { exitCode, screen: after } = await test.left();
     assert.equal(exitCode, 0);
-    assert.match(after.replaceAll('\n', ''), /^Saved \S+\. Restart a running runner/);
+    assert.match(after.replaceAll('\n', ''), /^Saved \S+\. Start the runner: "plan42 runner enable"/);
     assert.equal((await terminal.cursor()).visible, true);
 
     assert.equal((await stat(test.file)).mode & 0o777, 0o600);

@@ -1,13 +1,11 @@
 /** Brings a changed configuration to the runner that is running. */
 import { realpath } from 'node:fs/promises';
-import type { ConfigFile } from '../config/config-file.ts';
+import type { ConfigChange } from '../config/config-file.ts';
 import { mistakesIn, mistakesNote } from '../config/mistakes.ts';
 import { describeError } from '../lib/errors.ts';
 import { ControlError, createControlClient } from './client.ts';
 
-export interface ConfigChange {
-  /** As it is now. */
-  file: ConfigFile;
+export interface ChangeToApply extends ConfigChange {
   /** Of the runner that is asked. */
   stateDir: string;
   /** The settings that have changed, as `jobs.max_jobs`. */
@@ -25,17 +23,19 @@ export interface Applied {
   message: string;
 }
 
+const start = 'Start the runner: "plan42 runner enable" as a service, or "plan42 runner exec" in a terminal.';
 const restart = '"plan42 runner stop" and "plan42 runner enable", or Ctrl-C and "plan42 runner exec"';
 
 /** Has the runner that uses the state folder read its configuration again, and waits until it has. Rejects with the signal's reason. */
-export async function applyConfig({ file, stateDir, names, signal }: ConfigChange): Promise<Applied> {
+export async function applyConfig({ before, after, stateDir, names, signal }: ChangeToApply): Promise<Applied> {
   const client = createControlClient(stateDir);
   const later = names.filter((name) => !isTakenOver(name));
-  const mistakes = mistakesNote(mistakesIn(file));
-  const withoutRunner = mistakes ?? toBeDone(later);
+  const mistakes = mistakesNote(mistakesIn(after));
+  const isFirst = before.content === undefined && names.includes('runner.token');
+  const withoutRunner = mistakes ?? (isFirst ? start : toBeDone(later));
   try {
     const status = await client.status(signal);
-    if (!(await isSameFile(status.configFile, file.path))) {
+    if (!(await isSameFile(status.configFile, after.path))) {
       const message = `The runner that is running uses another file, ${status.configFile}. ${mistakes ?? ''}`;
       return { outcome: 'unknown', message: message.trim() };
     }

@@ -34,7 +34,7 @@ export async function save(
     }
     const saved = await saveConfigFile(file, content);
     const names = edits.map(({ path }) => renderKey(path));
-    const applied = await applyConfig({ file: saved, stateDir: defaultPaths(env).stateDir, names });
+    const applied = await applyConfig({ before: file, after: saved, stateDir: defaultPaths(env).stateDir, names });
     const message = sentences(
       `Saved ${file.path}.`,
       applied.message,

@@ -52,6 +52,12 @@ describe('plan42 runner config set', () => {
     assert.equal((await at.config(['set', 'jobs.max_jobs', '8'])).stderr, 'Nothing changed.\n');
   });
 
+  it('says how to start the runner when the file is new and has a token', async () => {
+    await using at = await place();
+    const { stderr } = await at.config(['set', 'runner.url=http://127.0.0.1:7042', 'runner.token'], { stdin: token });
+    assert.match(stderr, /^Saved \S+\. Start the runner: "plan42 runner enable"/);
+  });
+
   it('takes tokens from standard input and from files, and never shows them', async () => {
     await using at = await place('# mine\n[runner]\n');
     const halves = `${token.slice(0, 40)}\n${token.slice(40)}\n`;

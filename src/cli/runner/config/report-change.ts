@@ -32,7 +32,7 @@ export async function reportChange(context: CliContext, change: ReportedChange):
   const isUrlOther = changeOfUrl(before.content ?? '', edits).length > 0 && !names.includes('runner.skip_ssl_verify');
   const warnings = [...change.warnings, ...(isUrlOther ? [urlChangeNote] : [])];
   const { stateDir } = defaultPaths(env, platform);
-  const applied = changed ? await applyConfig({ file: after, stateDir, names, signal }) : undefined;
+  const applied = changed ? await applyConfig({ before, after, stateDir, names, signal }) : undefined;
   if (json) {
     const runner = applied?.outcome ?? null;
     const told = [...warnings, ...mistakesIn(after)];
