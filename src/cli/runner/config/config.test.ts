@@ -244,6 +244,8 @@ describe('plan42 runner config get and list', () => {
     const unset = await at.config(['get', 'runner.runtime']);
     assert.deepEqual([unset.exitCode, unset.stdout], [1, '']);
     assert.match(unset.stderr, /^ERROR: runner\.runtime is not set in /);
+    const noConnection = await at.config(['get', 'github.nope.url']);
+    assert.deepEqual([noConnection.exitCode, noConnection.stdout], [1, '']);
   });
 
   it('get says as JSON what the value is and where it comes from', async () => {
