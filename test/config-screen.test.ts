@@ -3,17 +3,20 @@ import assert from 'node:assert/strict';
 import { spawn, spawnSync } from 'node:child_process';
 import { randomUUID } from 'node:crypto';
 import { once } from 'node:events';
-import { rename, stat, writeFile } from 'node:fs/promises';
+import { readFile, rename, stat, writeFile } from 'node:fs/promises';
 import { dirname, join } from 'node:path';
 import { describe, it } from 'node:test';
 import { parseToml } from '../src/config/toml.ts';
 import { configScreen, startScreen } from './support/config-screen.ts';
 import { startControlPlane, type TestControlPlane } from './support/control-plane.ts';
 import { eventually } from './support/eventually.ts';
+import { fakeDocker } from './support/fake-docker.ts';
 import { startFakeGithub } from './support/fake-github.ts';
 import { startTestServer } from './support/http-server.ts';
 import { runCli } from './support/run-cli.ts';
 import { runnerJwt } from './support/runner-jwt.ts';
+import { makeTempDir } from './support/temp-dir.ts';
+import { startTerminal } from './support/terminal.ts';
 
 async function addConnection(plane: TestControlPlane, Name: string): Promise<string> {
   const id = randomUUID();
@@ -45,7 +48,7 @@ describe('the configuration screen', () => {
     await terminal.press('Enter');
     const { exitCode, screen: after } = await test.left();
     assert.equal(exitCode, 0);
-    assert.match(after.replaceAll('\n', ''), /^Saved \S+\. Restart a running runner/);
+    assert.match(after.replaceAll('\n', ''), /^Saved \S+\. Start the runner: "plan42 runner enable"/);
     assert.equal((await terminal.cursor()).visible, true);
 
     assert.equal((await stat(test.file)).mode & 0o777, 0o600);
@@ -102,6 +105,33 @@ describe('the configuration screen', () => {
     const screen = await terminal.shows('! token not authorized.');
     assert.match(screen, /^ > Plan42 Runner Token/m);
     assert.equal(await test.saved(), undefined);
+  });
+
+  it('tells at once, and after saving, when no runner starts with the file', async () => {
+    await using plane = await startControlPlane();
+    const config = configFor(plane.server.url, await plane.newToken()).replace('"docker"', '"dokcer"');
+    await using test = await startScreen({ config });
+    const { terminal } = test;
+    const screen = await terminal.shows('! No runner starts with it: ');
+    assert.match(screen.replaceAll(/\s+/g, ' '), /\.toml:5:1: runner\.runtime is not one of docker/);
+    await terminal.press('C-s');
+    await terminal.shows(/Nothing was changed\.\s+No runner starts/);
+    await terminal.press('Down', 'Down', 'Enter', 'Home', 'Enter', 'C-s');
+    await terminal.shows(/Saved \S+\.\s+Restart a running runner/);
+    assert.equal(await test.saved(), config.replace('"dokcer"', '"docker"'));
+  });
+
+  it('tells that the chosen runtime is not ready, and what to do about it', async () => {
+    await using plane = await startControlPlane();
+    await using test = await startScreen({ config: configFor(plane.server.url, await plane.newToken()) });
+    const { terminal } = test;
+    await terminal.shows('[docker v]  ready');
+    await terminal.press('Tab', 'Tab', 'Enter', 'End');
+    await terminal.shows(
+      /host is not ready: jobs without isolation are not switched on\. Set\s+host\.unisolated = true/,
+    );
+    await terminal.press('Enter', 'C-s');
+    await terminal.shows(/Saved .*host\s+is\s+not\s+ready: jobs/s);
   });
 
   it('goes on when a server that was down is up', async () => {
@@ -235,7 +265,7 @@ token = "ghp_wrong"
     await terminal.shows('> Plan42 Runner Token');
     await terminal.press('PageDown');
     await terminal.shows('! Bad credentials');
-    await terminal.press('Tab', 'C-u');
+    await terminal.press('Tab', 'M-BSpace', 'BSpace', 'C-w');
     await terminal.type('ghp_right');
     await terminal.press('Tab');
     await terminal.shows('ok: octocat (repo, read:org)');
@@ -291,7 +321,7 @@ kept = 1 # why not
     await test.terminal.press('Tab', 'C-u');
     await test.terminal.type(plane.server.url);
     await test.terminal.press('C-s');
-    await test.terminal.shows('Saved');
+    await test.terminal.shows(/Saved .*runner\.skip_ssl_verify\s+is\s+false\s+now/s);
     assert.equal(
       await test.saved(),
       config.replace('https://other.example', plane.server.url).replace('= true #', '= false #'),
@@ -359,11 +389,56 @@ describe('the terminal', () => {
   });
 
   it('is restored after a crash, which is told afterwards', async () => {
-    const crash = "setTimeout(() => { throw new Error('the sky falls'); }, 1000)";
+    // As soon as the screen has been drawn.
+    const crash = `const { stdout } = process;
+      const write = stdout.write.bind(stdout);
+      stdout.write = (...args) => {
+        if (String(args[0]).includes('[ OK ]')) setImmediate(() => { throw new Error('the sky falls'); });
+        return write(...args);
+      };`;
     const watched = watch({ NODE_OPTIONS: `--import=data:text/javascript,${encodeURIComponent(crash)}` });
     const [exitCode] = await watched.ended;
     assert.match(restored(watched.output), /ERROR: unexpected failure, please report it: Error: the sky falls/);
     assert.equal(exitCode, 1);
+  });
+
+  it('is the shell’s while the program is stopped, and the program’s again afterwards', async () => {
+    await using dir = await makeTempDir('plan42-screen-');
+    const env = { HOME: dir.path, PATH: await fakeDocker(dir.path), PS1: 'ready> ' };
+    await using terminal = await startTerminal({ command: ['/bin/bash', '--norc', '--noprofile', '-i'], env });
+    await terminal.shows('ready>');
+    await terminal.type(`sh -c 'echo $$ >${dir.path}/pid; exec ${configScreen}'`);
+    await terminal.press('Enter');
+    await terminal.shows('> Plan42 Runner Token');
+    await terminal.press('Tab', 'C-u');
+    await terminal.type('https://a.example');
+    await terminal.shows('https://a.example');
+    const pid = Number(await readFile(`${dir.path}/pid`, 'utf8'));
+    const stop: [by: () => Promise<void> | boolean, typed: string, shown: string][] = [
+      [() => terminal.press('C-z'), '/b', 'https://a.example/b'],
+      [() => process.kill(pid, 'SIGSTOP'), '/c', 'https://a.example/b/c'],
+    ];
+    for (const [by, typed, shown] of stop) {
+      await by();
+      await terminal.shows('Stopped');
+      await terminal.type('fg');
+      await terminal.press('Enter');
+      await terminal.hides('Stopped');
+      await terminal.shows('> Server URL ');
+      await terminal.type(typed);
+      await terminal.shows(shown);
+      assert.equal(await terminal.isFullScreen(), true);
+    }
+    await terminal.press('Escape');
+    await terminal.shows('Left without saving.');
+  });
+
+  it('stays the program’s where no shell could go on with it', async () => {
+    await using test = await startScreen();
+    await test.terminal.shows('> Plan42 Runner Token');
+    await test.terminal.press('C-z', 'C-r');
+    await test.terminal.type('p42r_x');
+    await test.terminal.shows('p42r_x');
   });
 
   it('is needed; without one it says what to use instead', () => {

@@ -24,9 +24,9 @@ A new configuration needs no more than a token. The drop-down already has the fi
 
 ${screen(first())}
 
-The drop-down shows what there is on this machine:
+The drop-down shows what there is on this machine, and why the marked one can't be used:
 
-${screen(first().press('tab', 'tab', 'enter'))}
+${screen(first().press('tab', 'tab', 'enter', 'end'))}
 
 Leaving the \`[runner]\` section downwards asks the server. Going back gives it up:
 
@@ -42,7 +42,7 @@ from saving:
 ${screen(accepted())}
 
 \`Ctrl-S\` saves and stays, \`[ OK ]\` saves and leaves, \`Esc\` and \`Ctrl-C\` leave without saving. Comments, order and keys that the program doesn't know
-stay in the file as they are. If somebody else has changed the file meanwhile, nothing is overwritten:
+stay in the file as they are. What else is wrong with the file, so that no runner starts with it, is told when the screen opens and again after saving. If somebody else has changed the file meanwhile, nothing is overwritten:
 
 ${screen(accepted().press('save').send({ type: 'not-saved', message: '', conflict: true }))}
 
@@ -53,10 +53,13 @@ ${screen(accepted().press('save').send({ type: 'not-saved', message: '', conflic
 | Page Down, Page Up | the next section, the one before |
 | Enter, Space | opens the drop-down, presses a button |
 | Left, Right, Home, End | move in a text; between the buttons |
-| Ctrl-U | deletes what is left of the cursor |
+| Ctrl-Left, Ctrl-Right, Alt-B, Alt-F | move by a word of a text |
+| Ctrl-W, Alt-Backspace | delete the word left of the cursor |
+| Ctrl-U, Ctrl-K | delete what is left of the cursor, right of it |
 | Ctrl-R | shows a token, or hides it again |
 | Ctrl-S | saves |
 | Ctrl-L | reads a file again that somebody else has changed |
+| Ctrl-Z | stops the program, until \`fg\` in the shell |
 | Esc, Ctrl-C | leave without saving |
 
 ## From scripts
@@ -85,7 +88,11 @@ function first(): Driver {
       status: {
         name: 'host',
         installed: true,
-        readiness: { ready: false, reason: 'jobs without isolation are not switched on', remedy: '' },
+        readiness: {
+          ready: false,
+          reason: 'jobs without isolation are not switched on',
+          remedy: 'Set host.unisolated = true if agents may run as you, with your files and network.',
+        },
       },
     },
   );

@@ -1,8 +1,22 @@
+import { setTimeout } from 'node:timers/promises';
 import { configScreenMain } from '../cli/config-screen-main.ts';
 import { describeVersion, version } from '../lib/version.ts';
+import type { JobControl } from '../tui/job-control.ts';
 
 const interruption = new AbortController();
 for (const name of ['SIGINT', 'SIGTERM', 'SIGHUP'] as const) process.on(name, () => interruption.abort());
+
+const jobControl: JobControl = {
+  stop: async () => {
+    // The whole group, as terminals do it. The system drops it where no shell looks after the group.
+    process.kill(0, 'SIGTSTP');
+    await setTimeout(50);
+  },
+  onContinued: (listener) => {
+    process.on('SIGCONT', listener);
+    return () => process.off('SIGCONT', listener);
+  },
+};
 
 const { env, stdin, stdout, stderr } = process;
 process.exitCode = await configScreenMain({
@@ -14,5 +28,6 @@ process.exitCode = await configScreenMain({
   signal: interruption.signal,
   version,
   versionText: describeVersion(),
+  jobControl,
   onCrash: (listener) => process.setUncaughtExceptionCaptureCallback(listener),
 });

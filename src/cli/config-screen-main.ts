@@ -2,6 +2,7 @@ import { resolve } from 'node:path';
 import { Command } from 'commander';
 import { defaultPaths } from '../config/paths.ts';
 import { ExitCode, UserError } from '../lib/errors.ts';
+import type { JobControl } from '../tui/job-control.ts';
 import type { CliContext } from './context.ts';
 import { httpUrl } from './options.ts';
 import { renderError } from './render-error.ts';
@@ -13,6 +14,7 @@ export interface ConfigScreenContext extends Pick<CliContext, 'argv' | 'env' | '
   stdin: NodeJS.ReadStream;
   stdout: NodeJS.WriteStream;
   stderr: CliContext['stderr'];
+  jobControl: JobControl;
   /** Calls back with what nobody else catches. */
   onCrash: (listener: (error: unknown) => void) => void;
 }
@@ -29,7 +31,7 @@ saving; the last line tells which keys do something. Scripts use
 
 /** Runs the `plan42-runner-config` command line and returns the exit code. Never throws. */
 export async function configScreenMain(context: ConfigScreenContext): Promise<ExitCode> {
-  const { env, stdin, stdout, stderr, version, onCrash } = context;
+  const { env, stdin, stdout, stderr, version, jobControl, onCrash } = context;
   const signal = AbortSignal.any([context.signal, watchReader(stdout).gone]);
   try {
     const { configFile, server } = parseArguments(context);
@@ -40,7 +42,7 @@ export async function configScreenMain(context: ConfigScreenContext): Promise<Ex
       path: configFile ?? defaultPaths(env).configFile,
       serverUrl: server,
       color: wantsColor(stdout, context),
-      ...{ env, version, stdin, stdout, signal, onCrash },
+      ...{ env, version, stdin, stdout, signal, jobControl, onCrash },
     });
     stdout.write(`${saved ?? 'Left without saving.'}\n`);
     return how === 'interrupted' ? ExitCode.interrupted : ExitCode.done;

@@ -1,6 +1,6 @@
 import { ExitCode, UserError } from '../lib/errors.ts';
 import { permissionWarnings, readConfigText } from './config-text.ts';
-import { type Problem, readConfig } from './read.ts';
+import { readConfig, renderProblem } from './read.ts';
 import type { Config } from './schema.ts';
 
 export interface LoadOptions {
@@ -27,18 +27,17 @@ export interface LoadedConfig {
 export async function loadConfig({ path, explicit, env, flags = new Map() }: LoadOptions): Promise<LoadedConfig> {
   const file = await readIfPresent(path, explicit);
   const { config, problems } = readConfig({ file, env, flags });
-  problems.sort((a, b) => (a.position?.line ?? 0) - (b.position?.line ?? 0));
   if (problems.some((problem) => problem.severity === 'error')) {
     // With the warnings, since a mistyped name is often the reason of an error.
     throw new UserError(
-      `the configuration is invalid: ${problems.map((problem) => render(path, problem)).join('; ')}`,
+      `the configuration is invalid: ${problems.map((problem) => renderProblem(path, problem)).join('; ')}`,
       {
         remedy: 'Correct it and start again.',
         exitCode: ExitCode.configuration,
       },
     );
   }
-  const warnings = problems.map((problem) => render(path, problem));
+  const warnings = problems.map((problem) => renderProblem(path, problem));
   if (file !== undefined) warnings.push(...(await permissionWarnings(path)));
   return { config, path, found: file !== undefined, warnings };
 }
@@ -50,8 +49,4 @@ async function readIfPresent(path: string, explicit: boolean): Promise<string | 
     remedy: 'Create it, or name another one with --config-file.',
     exitCode: ExitCode.configuration,
   });
-}
-
-function render(path: string, { message, position }: Problem): string {
-  return position === undefined ? message : `${path}:${position.line}:${position.column}: ${message}`;
 }

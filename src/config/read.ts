@@ -24,6 +24,7 @@ export interface Sources {
 
 export interface ReadResult {
   config: Config;
+  /** In the order of the file, after those that are about something else. */
   problems: Problem[];
 }
 
@@ -41,7 +42,12 @@ export function readConfig(sources: Sources): ReadResult {
   problems.push(...unknownTables(document), ...unknownFlags(sources.flags));
   const config = values as Config;
   problems.push(...contradictions(config, document), ...doubtfulIds(config.github, document));
-  return { config, problems };
+  return { config, problems: problems.toSorted((a, b) => (a.position?.line ?? 0) - (b.position?.line ?? 0)) };
+}
+
+/** With its place, where it is about the file at `path`. */
+export function renderProblem(path: string, { message, position }: Problem): string {
+  return position === undefined ? message : `${path}:${position.line}:${position.column}: ${message}`;
 }
 
 function parseFile(source: string | undefined, problems: Problem[]): TomlDocument {

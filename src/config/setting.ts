@@ -39,11 +39,16 @@ export function findSetting(name: string): Setting {
   });
 }
 
-// Whoever writes `github.token` means the key of a connection, and has left out its name.
 function isTableName(name: string): boolean {
+  return Object.hasOwn(tables, name) || name === 'github' || connectionNamed(name) !== undefined;
+}
+
+/** The connection that `github.NAME` is about as a whole; undefined for everything else. */
+export function connectionNamed(name: string): string | undefined {
   const connection = /^github\.([^.]+)$/.exec(name)?.[1];
+  // Whoever writes `github.token` means the key of a connection, and has left out its name.
   const isKey = Object.values<Field<unknown>>(connectionFields).some(({ key }) => key === connection);
-  return Object.hasOwn(tables, name) || name === 'github' || (connection !== undefined && !isKey);
+  return isKey ? undefined : connection;
 }
 
 function noSetting(name: string): UserError {

@@ -1,10 +1,11 @@
 /** Brings a changed configuration to the runner that is running. */
 import { realpath } from 'node:fs/promises';
+import type { ConfigChange } from '../config/config-file.ts';
+import { mistakesIn, mistakesNote } from '../config/mistakes.ts';
 import { describeError } from '../lib/errors.ts';
 import { ControlError, createControlClient } from './client.ts';
 
-export interface ConfigChange {
-  configFile: string;
+export interface ChangeToApply extends ConfigChange {
   /** Of the runner that is asked. */
   stateDir: string;
   /** The settings that have changed, as `jobs.max_jobs`. */
@@ -22,17 +23,21 @@ export interface Applied {
   message: string;
 }
 
+const start = 'Start the runner: "plan42 runner enable" as a service, or "plan42 runner exec" in a terminal.';
 const restart = '"plan42 runner stop" and "plan42 runner enable", or Ctrl-C and "plan42 runner exec"';
 
 /** Has the runner that uses the state folder read its configuration again, and waits until it has. Rejects with the signal's reason. */
-export async function applyConfig({ configFile, stateDir, names, signal }: ConfigChange): Promise<Applied> {
+export async function applyConfig({ before, after, stateDir, names, signal }: ChangeToApply): Promise<Applied> {
   const client = createControlClient(stateDir);
   const later = names.filter((name) => !isTakenOver(name));
+  const mistakes = mistakesNote(mistakesIn(after));
+  const isFirst = before.content === undefined && names.includes('runner.token');
+  const withoutRunner = mistakes ?? (isFirst ? start : toBeDone(later));
   try {
     const status = await client.status(signal);
-    if (!(await isSameFile(status.configFile, configFile))) {
-      const message = `The runner that is running uses another file, ${status.configFile}.`;
-      return { outcome: 'unknown', message };
+    if (!(await isSameFile(status.configFile, after.path))) {
+      const message = `The runner that is running uses another file, ${status.configFile}. ${mistakes ?? ''}`;
+      return { outcome: 'unknown', message: message.trim() };
     }
     const mistake = await client.reload(signal);
     if (mistake !== null) {
@@ -44,14 +49,14 @@ export async function applyConfig({ configFile, stateDir, names, signal }: Confi
     return { outcome: 'restart', message };
   } catch (error) {
     if (!(error instanceof ControlError)) throw error;
-    if (error.failure === 'absent') return { outcome: 'unknown', message: withoutRunner(later) };
-    const message = `The running runner could not be asked (${describeError(error)}). ${withoutRunner(later)}`;
+    if (error.failure === 'absent') return { outcome: 'unknown', message: withoutRunner };
+    const message = `The running runner could not be asked (${describeError(error)}). ${withoutRunner}`;
     return { outcome: 'unknown', message };
   }
 }
 
 // None that uses this state folder: there may be others.
-function withoutRunner(later: readonly string[]): string {
+function toBeDone(later: readonly string[]): string {
   if (later.length === 0) return 'A running runner takes it over by itself.';
   return `Restart a running runner to use it: ${restart}.`;
 }

@@ -3,6 +3,7 @@ import { once } from 'node:events';
 import { createServer } from 'node:http';
 import type { AddressInfo } from 'node:net';
 import { it } from 'node:test';
+import { sendJson, startTestServer } from '../../test/support/http-server.ts';
 import { AdminClient } from './admin-client.ts';
 import { createTransport } from './transport.ts';
 
@@ -27,4 +28,16 @@ it('AdminClient reads lists to their last page', async () => {
   );
   const path = '/prefix/v1/tenants/t%2F1/runners/r/tokens?maxResults=500&includeRevoked=true';
   assert.deepEqual(urls, [path, `${path}&nextPageToken=p+1`, `${path}&nextPageToken=p+2`]);
+});
+
+it('AdminClient gives up on pages that lead in a circle', async () => {
+  await using server = await startTestServer((response, { url }) => {
+    const NextToken = url.includes('nextPageToken=a') ? 'b' : 'a';
+    sendJson(response, 200, { Items: [], NextToken });
+  });
+  const transport = createTransport({});
+  await using _ = { [Symbol.asyncDispose]: () => transport.destroy() };
+  const client = new AdminClient({ transport, baseUrl: new URL(server.url), token: 'x', userAgent: 'test' }, 't');
+  await assert.rejects(client.listRunnerTokens('r'), /the pages of the list lead in a circle/);
+  assert.equal(server.requests.length, 3);
 });

@@ -2,8 +2,9 @@
 import { render } from 'ink';
 import { createElement } from 'react';
 import { readConfigFile } from '../config/config-file.ts';
-import { environmentVariable } from '../config/schema.ts';
 import { createEffects, type LeaveReason } from './effects/effects.ts';
+import type { JobControl } from './job-control.ts';
+import { openingMessage } from './opening-message.ts';
 import { initialState } from './state/state.ts';
 import { createStore } from './store.ts';
 import { Screen } from './view/screen.ts';
@@ -17,6 +18,7 @@ export interface ConfigScreenOptions {
   color: boolean;
   stdin: NodeJS.ReadStream;
   stdout: NodeJS.WriteStream;
+  jobControl: JobControl;
   /** Aborted to leave without saving. */
   signal: AbortSignal;
   /** Calls back with what nobody else catches: the terminal has to be put in order before it can be told. */
@@ -34,11 +36,11 @@ export interface ConfigScreenResult {
  * @throws UserError (exit code 3) when there is a file that can't be read
  */
 export async function runConfigScreen(options: ConfigScreenOptions): Promise<ConfigScreenResult> {
-  const { path, env, version, serverUrl, color, stdin, stdout, signal } = options;
+  const { path, env, version, serverUrl, color, stdin, stdout, jobControl, signal } = options;
   const file = await readConfigFile(path);
   const left = Promise.withResolvers<LeaveReason>();
   let saved: string | undefined;
-  const state = initialState({ ...file, serverUrl, note: environmentNote(env) });
+  const state = initialState({ ...file, serverUrl, message: await openingMessage(file, env) });
   const store = createStore(state, (effect) => effects.run(effect));
   using effects = createEffects({
     ...{ file, env, version, leave: left.resolve, fail: left.reject },
@@ -50,7 +52,7 @@ export async function runConfigScreen(options: ConfigScreenOptions): Promise<Con
   const onAbort = () => left.resolve('interrupted');
   options.onCrash(left.reject);
   signal.addEventListener('abort', onAbort, { once: true });
-  const screen = render(createElement(Screen, { store, color }), {
+  const screen = render(createElement(Screen, { store, color, jobControl }), {
     ...{ stdin, stdout },
     exitOnCtrlC: false,
     patchConsole: false,
@@ -69,13 +71,4 @@ export async function runConfigScreen(options: ConfigScreenOptions): Promise<Con
     screen.unmount();
     await screen.waitUntilExit().catch(() => {});
   }
-}
-
-/** Who changes here what the environment beats would wonder. */
-function environmentNote(env: NodeJS.ProcessEnv): string | undefined {
-  const names = ['url', 'token', 'runtime']
-    .map((key) => environmentVariable('runner', key))
-    .filter((name) => env[name]);
-  if (names.length === 0) return undefined;
-  return `Set in the environment, which beats the file: ${names.join(', ')}.`;
 }

@@ -11,3 +11,7 @@ export function changeOfUrl(source: string, edits: readonly Edit[]): Edit[] {
   const isOther = url !== undefined && (url.type === 'unset' || url.value !== runner?.url);
   return isOther && runner?.skip_ssl_verify === true ? [{ type: 'set', path: skipPath, value: false }] : [];
 }
+
+/** What people are told of it. */
+export const urlChangeNote =
+  'runner.skip_ssl_verify is false now, since runner.url has changed: certificates are checked again';

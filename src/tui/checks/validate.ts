@@ -143,7 +143,8 @@ async function checkGithub(config: Config, env: NodeJS.ProcessEnv, signal: Abort
     const subject = renderKey(['github', name, 'token']);
     if (!connection.token) return warning(subject, 'missing github token');
     try {
-      return ok(subject, describeToken(await checkGithubToken(connection, { transport, signal })));
+      const described = describeToken(await checkGithubToken(connection, { transport, signal }));
+      return (described.ok ? ok : warning)(subject, described.text);
     } catch (error) {
       signal.throwIfAborted();
       const refused = error instanceof GithubError && error.status === 401;
@@ -170,7 +171,9 @@ function compare(
     ([, { connectionId }]) => !connections.some(({ ConnectionID }) => sameId(connectionId, ConnectionID)),
   );
   return [
-    ...missing.map(({ ConnectionID, Name }) => warning('github', `${Name ?? ConnectionID} is not configured here`)),
+    ...missing.map(({ ConnectionID, Name }) =>
+      warning('github', `${Name ? `${Name} (${ConnectionID})` : ConnectionID} is not configured here`),
+    ),
     ...gone.map(([name]) => warning(renderKey(['github', name]), 'the tenant has no such private connection')),
   ];
 }

@@ -18,7 +18,8 @@ export async function checkGithub(
   try {
     const connection = { name: undefined, connectionId: key, url: connectionFields.url.kind.fromToml(url), token };
     const info = await withTransport(context, (transport) => checkGithubToken(connection, { transport, signal }));
-    return told(true, describeToken(info));
+    const { ok, text } = describeToken(info);
+    return told(ok, text);
   } catch (error) {
     signal.throwIfAborted();
     return told(false, error instanceof InvalidValue ? 'the URL is wrong' : describeError(error));

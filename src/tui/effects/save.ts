@@ -1,12 +1,13 @@
 import { type ConfigFile, ConfigFileChanged, readConfigFile, saveConfigFile } from '../../config/config-file.ts';
 import { editToml } from '../../config/edit.ts';
+import { mistakesIn, mistakesNote } from '../../config/mistakes.ts';
 import { defaultPaths } from '../../config/paths.ts';
 import { renderKey } from '../../config/toml-text.ts';
 import { applyConfig } from '../../control/apply-config.ts';
 import { describeError, UserError } from '../../lib/errors.ts';
 import { readForm } from '../form.ts';
 import type { Effect, Event } from '../state/state.ts';
-import { changeOfUrl } from '../url-change.ts';
+import { changeOfUrl, urlChangeNote } from '../url-change.ts';
 import type { EffectContext } from './context.ts';
 
 export interface FileResult {
@@ -20,20 +21,26 @@ export interface FileResult {
  * them over.
  */
 export async function save(
-  { edits, goal }: Effect & { type: 'save' },
+  { edits, goal, note }: Effect & { type: 'save' },
   { file, env }: Pick<EffectContext, 'file' | 'env'>,
 ): Promise<FileResult> {
   try {
     const before = file.content ?? '';
-    const content = editToml(before, [...changeOfUrl(before, edits), ...edits]);
+    const ofUrl = changeOfUrl(before, edits);
+    const content = editToml(before, [...ofUrl, ...edits]);
     if (content === before && file.content !== undefined) {
-      const base = readForm(file);
-      return { file, event: { type: 'saved', base, changed: false, goal, message: 'Nothing was changed.' } };
+      const message = sentences('Nothing was changed.', mistakesNote(mistakesIn(file)), note);
+      return { file, event: { type: 'saved', base: readForm(file), changed: false, goal, message } };
     }
     const saved = await saveConfigFile(file, content);
     const names = edits.map(({ path }) => renderKey(path));
-    const applied = await applyConfig({ configFile: file.path, stateDir: defaultPaths(env).stateDir, names });
-    const message = `Saved ${file.path}. ${applied.message}`;
+    const applied = await applyConfig({ before: file, after: saved, stateDir: defaultPaths(env).stateDir, names });
+    const message = sentences(
+      `Saved ${file.path}.`,
+      applied.message,
+      ofUrl.length > 0 ? `${urlChangeNote}.` : undefined,
+      note,
+    );
     return { file: saved, event: { type: 'saved', base: readForm(saved), changed: true, goal, message } };
   } catch (error) {
     if (!(error instanceof UserError)) throw error;
@@ -50,6 +57,10 @@ export async function reload(file: ConfigFile): Promise<FileResult> {
     if (!(error instanceof UserError)) throw error;
     return { file, event: { type: 'not-saved', message: sentence(error), conflict: false } };
   }
+}
+
+function sentences(...parts: (string | undefined)[]): string {
+  return parts.filter((part) => part !== undefined).join(' ');
 }
 
 function sentence(error: UserError): string {

@@ -8,9 +8,11 @@ import { displayWidth } from '../../lib/display-width.ts';
 import { draw } from '../view/draw.ts';
 import { connectionsOf, fieldsOf } from './fields.ts';
 import type { Effect, Key } from './state.ts';
+import { textKeys } from './text-input.ts';
 
 const keys: Key[] = [
-  ...(['left', 'right', 'home', 'end', 'backspace', 'delete', 'clear', 'tab', 'back-tab', 'up', 'down'] as const),
+  ...textKeys,
+  ...(['tab', 'back-tab', 'up', 'down'] as const),
   ...(['page-up', 'page-down', 'enter', 'escape', 'interrupt', 'save', 'reveal', 'reload'] as const),
 ];
 const file =

@@ -13,8 +13,8 @@ export interface ConnectionView extends ConnectionForm {
   key: string;
   id: string;
   name: string;
-  /** Only the file has it. */
-  gone: boolean;
+  /** Why only the file has it, and it can be removed; undefined for those of the tenant. */
+  stray?: 'gone' | 'without an ID' | 'double';
 }
 
 const runnerFields: readonly Field[] = [
@@ -29,12 +29,12 @@ const buttons: readonly Field[] = [
 
 /** What can have the focus, from the top to the bottom. Connections are known once the server has taken the token. */
 export function fieldsOf(state: State): Field[] {
-  const connections = connectionsOf(state).flatMap(({ key, gone }): Field[] => {
+  const connections = connectionsOf(state).flatMap(({ key, stray }): Field[] => {
     const texts: Field[] = [
       { id: `github:${key}:url`, kind: 'text', section: key },
       { id: `github:${key}:token`, kind: 'secret', section: key },
     ];
-    return gone ? texts.concat({ id: `github:${key}:remove`, kind: 'button', section: key }) : texts;
+    return stray ? texts.concat({ id: `github:${key}:remove`, kind: 'button', section: key }) : texts;
   });
   return [...runnerFields, ...connections, ...buttons];
 }
@@ -52,15 +52,16 @@ export function connectionsOf(state: State): ConnectionView[] {
   const known = tenant.map(({ id, name }): ConnectionView => {
     const key = connectionKey(id);
     const { url, token } = connectionForm(state, key);
-    return { key, id, name, gone: false, url, token };
+    return { key, id, name, url, token };
   });
-  const gone = base.connections
+  const strays = base.connections
     .filter(({ key }) => !known.some((connection) => connection.key === key) && !draft.removed.includes(key))
-    .map(({ key, id = '', name, table }): ConnectionView => {
+    .map(({ key, id, name, table }): ConnectionView => {
       const { url, token } = connectionForm(state, key);
-      return { key, id, name: name ?? table, gone: true, url, token };
+      const stray = id === undefined ? 'without an ID' : key === connectionKey(id) ? 'gone' : 'double';
+      return { key, id: id ?? '', name: name ?? table, stray, url, token };
     });
-  return [...known, ...gone];
+  return [...known, ...strays];
 }
 
 /** What was typed, else what the file has. */

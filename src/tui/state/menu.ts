@@ -30,9 +30,13 @@ export function inMenu(state: State, menu: number, key: Key): State {
       return { ...state, menu: undefined };
     case 'left':
     case 'right':
+    case 'word-left':
+    case 'word-right':
     case 'backspace':
     case 'delete':
+    case 'delete-word':
     case 'clear':
+    case 'clear-after':
     case 'interrupt':
     case 'save':
     case 'reveal':

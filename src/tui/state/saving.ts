@@ -1,6 +1,7 @@
 import { InvalidValue, serverUrl } from '../../config/kinds.ts';
 import type { ConnectionForm, FileForm } from '../form.ts';
 import { editsFor } from '../form-edits.ts';
+import { readinessNote } from '../readiness-note.ts';
 import { connectionsOf } from './fields.ts';
 import { focusOn } from './focus.ts';
 import type { AfterSave, FieldId, State, Step } from './state.ts';
@@ -17,7 +18,11 @@ export function requestSave(state: State, goal: AfterSave): Step {
   if (mistake) return step(withError(focusOn(state, mistake.id), mistake.text));
   const connections = new Map(connectionsOf(state).map(({ key, url, token }) => [key, { url, token }]));
   const edits = editsFor(state.base, { ...state.draft, connections }, state.tenant);
-  return step({ ...state, saving: true, message: undefined }, { type: 'save', edits, goal });
+  const note = readinessNote(state.draft.runner.runtime, state.runtimes);
+  return step(
+    { ...state, saving: true, message: undefined },
+    { type: 'save', edits, goal, ...(note === undefined ? {} : { note }) },
+  );
 }
 
 function findMistake(state: State): { id: FieldId; text: string } | undefined {
@@ -57,6 +62,7 @@ function conflictText({ path }: State): string {
 
 /** What was changed here stays; everything else is as in the file. */
 export function onReloaded(state: State, base: FileForm): State {
+  if (!base.exists && state.base.exists) return onFileGone(state, base);
   const { draft } = state;
   const runner = merge(draft.runner, state.base.runner, base.runner);
   const connections = [...draft.connections].map(([key, form]) => {
@@ -72,6 +78,16 @@ export function onReloaded(state: State, base: FileForm): State {
     message: { kind: 'info', text: 'Read again. What you changed here is kept, and not saved yet.' },
   };
   return focusOn(next, other ? 'token' : state.focus);
+}
+
+/** What is on the screen is all that is left of the file. */
+function onFileGone(state: State, base: FileForm): State {
+  const connections = new Map(connectionsOf(state).map(({ key, url, token }) => [key, { url, token }]));
+  const text = 'The file is not there any more. What you see is kept, and not saved yet.';
+  return {
+    ...afterReading({ ...state, draft: { ...state.draft, connections } }, base),
+    ...{ conflict: false, message: { kind: 'info', text } },
+  };
 }
 
 /** `mine` where it was changed since `before`, else `theirs`. */

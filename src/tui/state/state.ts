@@ -85,7 +85,8 @@ export type Effect =
   | { type: 'validate'; attempt: number; token: string; url: string }
   | { type: 'cancel-validation' }
   | { type: 'check-github'; key: string; url: string; token: string }
-  | { type: 'save'; edits: readonly Edit[]; goal: AfterSave }
+  /** `note`: what else there is to be told once it is saved. */
+  | { type: 'save'; edits: readonly Edit[]; goal: AfterSave; note?: string }
   | { type: 'reload' }
   | { type: 'leave'; how: 'saved' | 'cancelled' | 'interrupted' };
 
@@ -100,10 +101,10 @@ export interface Start {
   content: string | undefined;
   /** In place of the file's. */
   serverUrl?: string | undefined;
-  note?: string | undefined;
+  message?: Message | undefined;
 }
 
-export function initialState({ path, content, serverUrl, note }: Start): State {
+export function initialState({ path, content, serverUrl, message }: Start): State {
   const base = readForm({ path, content });
   const url = serverUrl ?? base.runner.url;
   return {
@@ -121,6 +122,6 @@ export function initialState({ path, content, serverUrl, note }: Start): State {
     github: new Map(),
     saving: false,
     conflict: false,
-    message: note === undefined ? undefined : { kind: 'info', text: note },
+    message,
   };
 }

@@ -5,7 +5,11 @@ export interface TextInput {
   cursor: number;
 }
 
-export type TextKey = 'left' | 'right' | 'home' | 'end' | 'backspace' | 'delete' | 'clear';
+export const textKeys = [
+  ...(['left', 'right', 'home', 'end', 'backspace', 'delete', 'clear'] as const),
+  ...(['word-left', 'word-right', 'delete-word', 'clear-after'] as const),
+] as const;
+export type TextKey = (typeof textKeys)[number];
 
 /** Puts text in at the cursor. White space goes: no token or URL has any, and copies often have line breaks in them. */
 export function insert({ value, cursor }: TextInput, text: string): TextInput {
@@ -31,5 +35,20 @@ export function edit({ value, cursor }: TextInput, key: TextKey): TextInput {
       return { value: value.slice(0, cursor) + value.slice(after), cursor };
     case 'clear':
       return { value: value.slice(cursor), cursor: 0 };
+    case 'clear-after':
+      return { value: value.slice(0, cursor), cursor };
+    case 'word-left':
+      return { value, cursor: wordStart(value, cursor) };
+    case 'word-right':
+      return { value, cursor: cursor + (/^[^\p{L}\p{N}]*[\p{L}\p{N}]*/u.exec(value.slice(cursor))?.[0].length ?? 0) };
+    case 'delete-word': {
+      const start = wordStart(value, cursor);
+      return { value: value.slice(0, start) + value.slice(cursor), cursor: start };
+    }
   }
+}
+
+// There are no spaces: words are what stands between the dots, slashes and dashes of a URL.
+function wordStart(value: string, cursor: number): number {
+  return cursor - (/[\p{L}\p{N}]*[^\p{L}\p{N}]*$/u.exec(value.slice(0, cursor))?.[0].length ?? 0);
 }

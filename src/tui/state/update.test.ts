@@ -2,8 +2,9 @@ import assert from 'node:assert/strict';
 import { describe, it } from 'node:test';
 import { drive, missing, ready } from '../../../test/support/screen-state.ts';
 import type { Edit } from '../../config/edit.ts';
+import { runtimeNames } from '../../config/schema.ts';
 import { readForm } from '../form.ts';
-import { fieldsOf } from './fields.ts';
+import { connectionsOf, fieldsOf } from './fields.ts';
 
 const file = `[runner]
 url = "https://a.example"
@@ -74,6 +75,17 @@ describe('typing', () => {
     const driver = drive().type('a😀b').press('left', 'left').type('x');
     assert.equal(driver.state.draft.runner.token, 'ax😀b');
     assert.equal(driver.press('delete', 'backspace').state.draft.runner.token, 'ab');
+  });
+
+  it('goes and deletes by the words of a URL', () => {
+    const driver = drive(undefined, 'https://api.example.com:8443/x').press('tab');
+    const trail = (['word-left', 'word-left', 'word-left', 'word-right', 'word-right'] as const).map(
+      (key) => driver.press(key).state.cursor,
+    );
+    assert.deepEqual(trail, [29, 24, 20, 23, 28]);
+    assert.equal(driver.press('delete-word').state.draft.runner.url, 'https://api.example.com:/x');
+    assert.equal(driver.press('delete-word', 'clear-after').state.draft.runner.url, 'https://api.example.');
+    assert.equal(driver.press('home', 'delete-word', 'word-left').state.cursor, 0);
   });
 
   it('reveals a secret, until the focus leaves it', () => {
@@ -247,6 +259,28 @@ describe('connections', () => {
   });
 });
 
+describe('connections that only the file has', () => {
+  it('say why', () => {
+    const tables = [
+      'a]\nconnection_id = "11"',
+      'b]\nconnection_id = "11"',
+      'c]\ntoken = "x"',
+      'd]\nconnection_id = "9"',
+    ];
+    const driver = drive(tables.map((table) => `[github.${table}\n`).join(''));
+    const { state } = driver.press('page-down').accept([work]);
+    assert.deepEqual(
+      connectionsOf(state).map(({ name, stray }) => [name, stray]),
+      [
+        ['work', undefined],
+        ['b', 'double'],
+        ['c', 'without an ID'],
+        ['d', 'gone'],
+      ],
+    );
+  });
+});
+
 describe('saving', () => {
   const valid = () => drive(file).press('page-down').accept([work]);
 
@@ -291,6 +325,23 @@ describe('saving', () => {
     assert.equal(state.saving, true);
     assert.deepEqual(driver.type('x').press('tab', 'save', 'escape').state, state);
     assert.deepEqual(driver.press('interrupt').effects, [{ type: 'leave', how: 'interrupted' }]);
+  });
+
+  it('tells of a runtime that is not ready', () => {
+    const note = (driver: ReturnType<typeof drive>) => {
+      const effect = driver.press('save').effects.at(-1);
+      return effect?.type === 'save' ? effect.note : assert.fail();
+    };
+    const runtime = (status: ReturnType<typeof ready>) => ({ type: 'runtime', status }) as const;
+    assert.equal(note(valid()), undefined, 'not known yet');
+    assert.equal(note(valid().send(runtime(ready('docker')))), undefined);
+    assert.equal(
+      note(valid().send(runtime(missing('docker')))),
+      'docker is not ready: there is no docker command. Install it.',
+    );
+    const none = runtimeNames.map((name) => runtime(missing(name)));
+    const automatic = drive(file.replace('runtime =', '# runtime =')).press('page-down').accept([work]);
+    assert.match(note(automatic.send(...none)) ?? '', /^No runtime is ready\./);
   });
 
   it('says what was done, or leaves', () => {
@@ -345,6 +396,26 @@ describe('when somebody else has changed the file', () => {
     );
     const edits = [set('github.work.token', 'ghp_a2')];
     assert.deepEqual(driver.press('save').effects, [{ type: 'save', edits, goal: 'stay' }]);
+  });
+
+  it('keeps everything when the file is not there any more', () => {
+    const driver = conflict().send({ type: 'reloaded', base: readForm({ path: '/c.toml', content: undefined }) });
+    assert.match(driver.state.message?.text ?? '', /^The file is not there any more/);
+    assert.deepEqual(driver.press('save').effects, [
+      {
+        type: 'save',
+        edits: [
+          set('runner.url', 'https://a.example'),
+          set('runner.token', 'p42r_a'),
+          set('runner.runtime', 'docker'),
+          set('github.work.name', 'work'),
+          set('github.work.url', 'https://github.com'),
+          set('github.work.connection_id', '11'),
+          set('github.work.token', 'ghp_a2'),
+        ],
+        goal: 'stay',
+      },
+    ]);
   });
 
   it('asks the server again when token or URL are others', () => {

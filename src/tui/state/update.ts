@@ -62,9 +62,13 @@ function onKey(state: State, key: Key): Step {
     case 'right':
     case 'home':
     case 'end':
+    case 'word-left':
+    case 'word-right':
     case 'backspace':
     case 'delete':
+    case 'delete-word':
     case 'clear':
+    case 'clear-after':
       return onEditKey(state, key);
   }
 }

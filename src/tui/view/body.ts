@@ -33,11 +33,17 @@ function withoutConnections({ validation }: State): string {
   return 'GitHub connections are shown once the server has taken the token.';
 }
 
-function connectionLines(state: State, { key, name, id, gone }: ConnectionView, columns: number): Line[] {
+const whyStray: Record<NonNullable<ConnectionView['stray']>, string> = {
+  gone: 'no longer a private connection of the tenant',
+  'without an ID': 'it has no connection ID, so nothing uses it',
+  double: 'another one has its connection ID, and is used',
+};
+
+function connectionLines(state: State, { key, name, id, stray }: ConnectionView, columns: number): Line[] {
   const field = `github:${key}`;
   const lines = [
     emptyLine,
-    heading(`[github: ${name || id}]${gone ? ' (no longer a private connection of the tenant)' : ''}`),
+    heading(`[github: ${name || id}]${stray ? ` (${whyStray[stray]})` : ''}`),
     fixedLine('Name', name || '(none)'),
     fixedLine('Connection ID', id || '(none)'),
     textLine(state, `${field}:url`, { label: 'Server URL', whenEmpty: 'https://github.com', columns }),
@@ -48,7 +54,7 @@ function connectionLines(state: State, { key, name, id, gone }: ConnectionView, 
       note: githubNote(state, key),
     }),
   ];
-  if (!gone) return lines;
+  if (!stray) return lines;
   const remove = buttonSpans(state, `${field}:remove`, 'Remove');
   return [...lines, { spans: [raw(' '.repeat(valueColumn - 1)), ...remove], fields: [`${field}:remove`] }];
 }

@@ -1,6 +1,7 @@
 import assert from 'node:assert/strict';
 import { describe, it } from 'node:test';
-import { drive, ready } from '../../../test/support/screen-state.ts';
+import { drive, missing, ready } from '../../../test/support/screen-state.ts';
+import { fieldsOf } from '../state/fields.ts';
 import type { State } from '../state/state.ts';
 import { draw } from './draw.ts';
 import { wrap } from './line.ts';
@@ -50,6 +51,37 @@ describe('the screen', () => {
     );
   });
 
+  it('says why a runtime cannot be used, which the line beside has no room for', () => {
+    const driver = drive('[runner]\nruntime = "podman"\n').press('tab', 'tab');
+    assert.doesNotMatch(text(driver.state), /is not ready/);
+    driver.send({ type: 'runtime', status: missing('podman') });
+    assert.match(text(driver.state), /^ podman is not ready: there is no podman command\. Install it\.$/m);
+    driver.send({ type: 'runtime', status: missing('docker') }).press('enter', 'up');
+    assert.match(text(driver.state), /^ docker is not ready/m, 'of the option that is marked');
+  });
+
+  it('has more room for a long message, and takes it from what is above', () => {
+    const message = { kind: 'info', text: `${'word '.repeat(50)}end` } as const;
+    const { state } = drive();
+    const lines = text({ ...state, message }).split('\n');
+    assert.match(lines.at(-2) ?? '', /word end$/);
+    assert.equal(lines.length, 24);
+    assert.equal(text({ ...state, message }, 80, 10).split('\n').length, 10);
+  });
+
+  it('tells all keys in 80 columns, whatever has the focus', () => {
+    const driver = drive('[github.gone]\nconnection_id = "9"\n')
+      .press('page-down')
+      .accept([{ id: '1', name: 'a' }]);
+    const help = (state: State) => text(state).split('\n').at(-1) ?? '';
+    for (const { id } of fieldsOf(driver.state)) {
+      const state = { ...driver.state, focus: id };
+      assert.doesNotMatch(help(state), /…/, id);
+      assert.match(help(state), /leave without saving/, id);
+      assert.match(help({ ...state, conflict: true }), /^ Ctrl-L read again {2}.*leave without saving$/, id);
+    }
+  });
+
   it('turns something while it waits', () => {
     const { state } = drive('[runner]\ntoken = "x"\n').press('save');
     assert.notEqual(text(state, 80, 24, 0), text(state, 80, 24, 1));
@@ -63,6 +95,8 @@ describe('texts', () => {
     assert.deepEqual(showText('abcdefgh', 8, 5), { text: 'efgh ', cursor: 4 });
     assert.deepEqual(showText('abcdefgh', 0, 5), { text: 'abcde', cursor: 0 });
     assert.deepEqual(showText('abcdefgh', 6, 5), { text: 'cdefg', cursor: 4 });
+    assert.deepEqual(showText('漢字ab', 2, 8), { text: '漢字ab  ', cursor: 4 }, 'wide characters take two columns');
+    assert.deepEqual(showText('漢字ab', 4, 5), { text: '字ab ', cursor: 4 });
   });
 
   it('that are secret say how long they are when there is no room', () => {

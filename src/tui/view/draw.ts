@@ -1,9 +1,8 @@
-import { connectionPart } from '../state/fields.ts';
-import { currentCheck } from '../state/github.ts';
 import type { State } from '../state/state.ts';
 import { drawBody } from './body.ts';
 import { helpFor } from './help.ts';
-import { emptyLine, fit, type Line, lineWidth, raw, type Span, span, wrap } from './line.ts';
+import { emptyLine, fit, type Line, lineWidth, raw, span } from './line.ts';
+import { drawMessage } from './message.ts';
 
 export interface Size {
   columns: number;
@@ -16,15 +15,14 @@ export interface Frame {
   cursor: { x: number; y: number } | undefined;
 }
 
-const messageRows = 2;
 // Title and a line at the top; a line, the message and help at the bottom.
 const topRows = 2;
-const otherRows = topRows + 1 + messageRows + 1;
-const spinner = ['|', '/', '-', '\\'];
+const otherRows = topRows + 1 + 1;
 
 /** The whole screen. `tick` moves what turns while something is waited for. */
 export function draw(state: State, { columns, rows }: Size, tick: number): Frame {
-  const bodyRows = Math.max(1, rows - otherRows);
+  const message = drawMessage(state, { columns, rows }, tick);
+  const bodyRows = Math.max(1, rows - otherRows - message.length);
   const body = drawBody(state, columns);
   const focused = body.findLastIndex(({ fields }) => fields?.includes(state.focus));
   const first = firstVisible(focused, body.length, bodyRows);
@@ -36,7 +34,7 @@ export function draw(state: State, { columns, rows }: Size, tick: number): Frame
     ...visible,
     ...Array.from({ length: bodyRows - visible.length }, () => emptyLine),
     rule(columns, below > 0 ? 'more below' : ''),
-    ...message(state, columns, tick),
+    ...message,
     { spans: [raw(' '), raw(helpFor(state), 'dim')] },
   ];
   return { lines: lines.slice(0, rows).map((line) => fit(line, columns)), cursor: cursorOf(visible, columns) };
@@ -65,36 +63,4 @@ function rule(columns: number, text: string): Line {
   return {
     spans: [raw('-'.repeat(Math.max(0, columns - text.length - 4)), 'dim'), raw(` ${text} `), raw('--', 'dim')],
   };
-}
-
-function message(state: State, columns: number, tick: number): Line[] {
-  const { text, look } = messageOf(state, tick);
-  const wrapped = wrap(text, columns - 2, messageRows);
-  return Array.from({ length: messageRows }, (_, row) =>
-    wrapped[row] ? { spans: [raw(' '), raw(wrapped[row], look)] } : emptyLine,
-  );
-}
-
-function messageOf(state: State, tick: number): Span {
-  const turning = spinner[tick % spinner.length];
-  if (state.validation.phase === 'running')
-    return span(`${turning} Checking the token with ${state.draft.runner.url} ...`);
-  if (state.saving) return span(`${turning} Saving ...`);
-  if (state.message === undefined) return githubMessage(state);
-  const { kind, text } = state.message;
-  return kind === 'error' ? span(`! ${text}`, 'bad') : span(text);
-}
-
-/** Beside the field there may be too little room for it. */
-function githubMessage(state: State): Span {
-  const part = connectionPart(state.focus);
-  const check = part === undefined ? undefined : currentCheck(state, part.key);
-  if (check === undefined || check.result === 'running') return raw('');
-  const { ok, text } = check.result;
-  return ok ? span(`Github Token: ${text}`) : span(`! Github Token: ${text}`, 'bad');
-}
-
-/** Whether something turns on the screen. */
-export function isWaiting({ validation, saving }: State): boolean {
-  return validation.phase === 'running' || saving;
 }

@@ -1,4 +1,4 @@
-import { focusedField, textOf } from '../state/fields.ts';
+import { textOf } from '../state/fields.ts';
 import type { FieldId, State } from '../state/state.ts';
 import { type Line, pad, raw, type Span, span } from './line.ts';
 import { masked, showText } from './text-field.ts';
@@ -25,13 +25,12 @@ export function textLine(state: State, id: FieldId, { label, whenEmpty, columns,
   const behind = note === undefined ? [] : [raw(' '), note];
   const labels = labelSpans(state, id, label);
   const value = textOf(state, id).replaceAll(unsafe, '?');
-  const field = focusedField(state);
-  if (field.id === id) {
-    const plain = field.kind === 'secret' && !state.revealed ? '*'.repeat(value.length) : value;
+  const isSecret = id === 'token' || id.endsWith(':token');
+  if (state.focus === id) {
+    const plain = isSecret && !state.revealed ? '*'.repeat(value.length) : value;
     const { text, cursor } = showText(plain, state.cursor, width);
     return { spans: [...labels, raw(text), ...behind], fields: [id], cursorColumn: valueColumn + cursor };
   }
-  const isSecret = id === 'token' || id.endsWith(':token');
   const shown = isSecret ? masked(value, width) : value;
   const text = value === '' ? raw(pad(`(${whenEmpty})`, width), 'dim') : raw(pad(shown, width));
   return { spans: [...labels, text, ...behind], fields: [id] };

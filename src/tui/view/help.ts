@@ -8,7 +8,10 @@ export function helpFor(state: State): string {
     .join('  ');
 }
 
-function keysFor(state: State): [key: string, what: string][] {
+type KeyHelp = [key: string, what: string];
+
+// At most 79 columns, so that all of it is to be seen in a terminal of 80.
+function keysFor(state: State): KeyHelp[] {
   if (state.saving) return [['Ctrl-C', 'leave']];
   if (state.menu !== undefined) {
     return [
@@ -24,15 +27,18 @@ function keysFor(state: State): [key: string, what: string][] {
     ];
   }
   const { id, kind } = focusedField(state);
-  const press = id === 'ok' ? 'save and leave' : id === 'cancel' ? 'leave without saving' : 'remove';
-  return [
-    ...(state.conflict ? ([['Ctrl-L', 'read again']] as [string, string][]) : []),
-    ...(kind === 'choice' ? ([['Enter', 'open']] as [string, string][]) : []),
-    ...(kind === 'button' ? ([['Enter', press]] as [string, string][]) : []),
+  const leave: KeyHelp = ['Esc', 'leave without saving'];
+  const move: KeyHelp[] = [
     ['Tab', 'next'],
     ['Shift-Tab', 'back'],
-    ...(kind === 'secret' ? ([['Ctrl-R', state.revealed ? 'hide' : 'show']] as [string, string][]) : []),
-    ['Ctrl-S', 'save'],
-    ['Esc', 'leave without saving'],
   ];
+  // Nothing can be saved until then.
+  if (state.conflict) return [['Ctrl-L', 'read again'], ...move, leave];
+  const save: KeyHelp = ['Ctrl-S', 'save'];
+  if (id === 'ok') return [['Enter', 'save and leave'], ...move, leave];
+  if (id === 'cancel') return [['Enter', leave[1]], ...move, save];
+  if (kind === 'button') return [['Enter', 'remove'], ...move, save, leave];
+  if (kind === 'choice') return [['Enter', 'open'], ...move, save, leave];
+  if (kind === 'secret') return [...move, ['Ctrl-R', state.revealed ? 'hide' : 'show'], save, leave];
+  return [...move, save, leave];
 }

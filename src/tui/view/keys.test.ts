@@ -33,9 +33,20 @@ describe('keys', () => {
     assert.deepEqual(read('\t\t\x7f'), ['tab', 'tab', 'backspace']);
   });
 
+  it('go by words as in a shell', () => {
+    assert.deepEqual(read('w', { ctrl: true }), ['delete-word']);
+    assert.deepEqual(read('', { backspace: true, meta: true }), ['delete-word']);
+    assert.deepEqual(read('k', { ctrl: true }), ['clear-after']);
+    assert.deepEqual(read('b', { meta: true }), ['word-left']);
+    assert.deepEqual(read('f', { meta: true }), ['word-right']);
+    assert.deepEqual(read('', { leftArrow: true, ctrl: true }), ['word-left']);
+    assert.deepEqual(read('', { rightArrow: true, meta: true }), ['word-right']);
+    assert.deepEqual(read('', { backspace: true }), ['backspace']);
+  });
+
   it('that mean nothing here do nothing', () => {
     assert.deepEqual(read('x', { meta: true }), []);
-    assert.deepEqual(read('b', { ctrl: true }), []);
+    assert.deepEqual(read('q', { ctrl: true }), []);
     assert.deepEqual(read('\x00\x1f\x9b'), []);
     assert.deepEqual(read('', {}), []);
     assert.deepEqual(read('x', { eventType: 'release' }), []);

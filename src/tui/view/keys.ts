@@ -9,12 +9,23 @@ const controls: Readonly<Record<string, Key>> = {
   '\x03': 'interrupt',
   '\x05': 'end',
   '\x08': 'backspace',
+  '\x0b': 'clear-after',
   '\x0c': 'reload',
   '\x12': 'reveal',
   '\x13': 'save',
   '\x15': 'clear',
+  '\x17': 'delete-word',
   '\x7f': 'backspace',
 };
+
+const ofWords: Readonly<Partial<Record<Key, Key>>> = {
+  left: 'word-left',
+  right: 'word-right',
+  backspace: 'delete-word',
+};
+
+// Of Alt and a letter, as shells have them.
+const altLetters: Readonly<Record<string, Key>> = { b: 'word-left', f: 'word-right' };
 
 const named: readonly [name: keyof InkKey, key: Key][] = [
   ['upArrow', 'up'],
@@ -36,9 +47,11 @@ export function eventsOf(input: string, key: InkKey): Event[] {
   if (key.eventType === 'release') return [];
   if (key.tab) return [{ type: 'key', key: key.shift ? 'back-tab' : 'tab' }];
   const found = named.find(([name]) => key[name] === true);
-  if (found) return [{ type: 'key', key: found[1] }];
+  if (found) return [{ type: 'key', key: ((key.ctrl || key.meta) && ofWords[found[1]]) || found[1] }];
   if (key.ctrl)
     return eventsOfText(String.fromCharCode(input.charCodeAt(0) & 0x1f)).filter(({ type }) => type === 'key');
+  const letter = key.meta ? altLetters[input] : undefined;
+  if (letter !== undefined) return [{ type: 'key', key: letter }];
   if (key.meta || key.super || key.hyper) return [];
   return eventsOfText(input);
 }

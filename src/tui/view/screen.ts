@@ -1,26 +1,38 @@
 /** The screen in a terminal, by way of Ink: it draws what `draw` says and tells of keys; everything else is elsewhere. */
-import { Box, Text, useCursor, useInput, usePaste, useWindowSize } from 'ink';
-import { createElement as h, type ReactElement, useEffect, useState, useSyncExternalStore } from 'react';
+import { Box, Text, useApp, useCursor, useInput, usePaste, useWindowSize } from 'ink';
+import {
+  createElement as h,
+  type ReactElement,
+  useEffect,
+  useEffectEvent,
+  useRef,
+  useState,
+  useSyncExternalStore,
+} from 'react';
+import type { JobControl } from '../job-control.ts';
 import type { Event, State } from '../state/state.ts';
 import type { Store } from '../store.ts';
-import { draw, isWaiting } from './draw.ts';
+import { draw } from './draw.ts';
 import { eventsOf } from './keys.ts';
 import type { Line, Look, Span } from './line.ts';
+import { isWaiting } from './message.ts';
 
 export interface ScreenProps {
   store: Store;
   color: boolean;
+  jobControl: JobControl;
 }
 
 const spinnerMs = 120;
 
-export function Screen({ store, color }: ScreenProps): ReactElement {
+export function Screen({ store, color, jobControl }: ScreenProps): ReactElement {
   const state = useSyncExternalStore(store.subscribe, store.state);
   const size = useWindowSize();
   const tick = useTick(isWaiting(state));
   const { setCursorPosition } = useCursor();
   const dispatchAll = (events: readonly Event[]) => events.forEach(store.dispatch);
-  useInput((input, key) => dispatchAll(eventsOf(input, key)));
+  const stop = useJobControl(jobControl);
+  useInput((input, key) => (key.ctrl && input === 'z' ? stop() : dispatchAll(eventsOf(input, key))));
   usePaste((text) => store.dispatch({ type: 'text', text }));
   const { lines, cursor } = draw(state, size, tick);
   setCursorPosition(cursor);
@@ -29,6 +41,21 @@ export function Screen({ store, color }: ScreenProps): ReactElement {
     { flexDirection: 'column', width: size.columns, height: size.rows, overflow: 'hidden' },
     ...lines.map((line, index) => drawLine(line, index, color)),
   );
+}
+
+/** Returns what Ctrl-Z does. Whoever goes on after having been stopped finds the terminal as somebody else left it. */
+function useJobControl({ stop, onContinued }: JobControl): () => void {
+  const { suspendTerminal } = useApp();
+  const isStopped = useRef(false);
+  const handOver = async (meanwhile: () => Promise<void>) => {
+    if (isStopped.current) return;
+    isStopped.current = true;
+    await suspendTerminal(meanwhile);
+    isStopped.current = false;
+  };
+  const takeBack = useEffectEvent(() => void handOver(async () => {}));
+  useEffect(() => onContinued(takeBack), [onContinued]);
+  return () => void handOver(stop);
 }
 
 function useTick(active: State['saving']): number {

@@ -1,3 +1,4 @@
+import { displayWidth } from '../../lib/display-width.ts';
 import { pad } from './line.ts';
 
 export interface ShownText {
@@ -10,9 +11,24 @@ export interface ShownText {
 /** The part of a text around the cursor that a field has room for; one column is kept for a cursor behind the end. */
 export function showText(value: string, cursor: number, columns: number): ShownText {
   const room = Math.max(1, columns - 1);
-  const start = Math.max(0, cursor - room);
-  const part = value.slice(start, start + columns);
-  return { text: pad(part, columns), cursor: Math.min(cursor - start, columns - 1) };
+  const before = fitting(Array.from(value.slice(0, cursor)).toReversed(), room)
+    .toReversed()
+    .join('');
+  const column = displayWidth(before);
+  const behind = fitting(Array.from(value.slice(cursor)), columns - column).join('');
+  return { text: pad(before + behind, columns), cursor: Math.min(column, columns - 1) };
+}
+
+/** As many of the characters, from the first on, as there are columns for. */
+function fitting(characters: readonly string[], columns: number): string[] {
+  const kept: string[] = [];
+  let width = 0;
+  for (const character of characters) {
+    width += displayWidth(character);
+    if (width > columns) break;
+    kept.push(character);
+  }
+  return kept;
 }
 
 /** A secret that nobody shall read over a shoulder: as many stars as there is room for, and how long it is. */

@@ -53,6 +53,12 @@ describe('plan42 runner config set', () => {
     assert.equal((await at.config(['set', 'jobs.max_jobs', '8'])).stderr, 'Nothing changed.\n');
   });
 
+  it('says how to start the runner when the file is new and has a token', async () => {
+    await using at = await place();
+    const { stderr } = await at.config(['set', 'runner.url=http://127.0.0.1:7042', 'runner.token'], { stdin: token });
+    assert.match(stderr, /^Saved \S+\. Start the runner: "plan42 runner enable"/);
+  });
+
   it('takes tokens from standard input and from files, and never shows them', async () => {
     await using at = await place('# mine\n[runner]\n');
     const halves = `${token.slice(0, 40)}\n${token.slice(40)}\n`;
@@ -107,10 +113,32 @@ describe('plan42 runner config set', () => {
     await using at = await place('[runner]\nurl = "https://a.example" # a\nskip_ssl_verify = true\n');
     await at.config(['set', 'runner.url', 'https://a.example']);
     assert.match(await at.read(), /skip_ssl_verify = true/);
-    await at.config(['set', 'runner.url', 'https://b.example']);
+    const other = await at.config(['set', 'runner.url', 'https://b.example']);
     assert.equal(await at.read(), '[runner]\nurl = "https://b.example" # a\nskip_ssl_verify = false\n');
+    assert.match(other.stderr, /^WARNING: runner\.skip_ssl_verify is false now, since runner\.url has changed/m);
     await at.config(['set', 'runner.url=https://c.example', 'runner.skip_ssl_verify=true']);
     assert.match(await at.read(), /skip_ssl_verify = true/);
+    const unset = await at.config(['unset', 'runner.url', '--json']);
+    assert.match(parseAs('runner-config-set.json', unset.stdout).warnings[0], /^runner\.skip_ssl_verify is false now/);
+  });
+
+  it('says when no runner starts with the file, whatever else is wrong with it', async () => {
+    await using at = await place('[runner]\nruntime = "dokcer"\n[jobs]\ncpus = "x"\n');
+    const run = await at.config(['set', 'jobs.pids=99']);
+    assert.equal(run.exitCode, 0);
+    assert.equal(
+      run.stderr,
+      `Saved ${at.file}. No runner starts with it: ${at.file}:2:1: runner.runtime is not one of docker, podman, apple, ` +
+        'host, and 1 more. "plan42 runner config validate" tells all.\n',
+    );
+    const json = await at.config(['set', 'jobs.pids=98', '--json']);
+    const { warnings } = parseAs('runner-config-set.json', json.stdout);
+    assert.deepEqual(warnings, [
+      `${at.file}:2:1: runner.runtime is not one of docker, podman, apple, host`,
+      `${at.file}:4:1: jobs.cpus is not a number`,
+    ]);
+    const mended = await at.config(['set', 'runner.runtime=host', 'jobs.cpus=1']);
+    assert.match(mended.stderr, /^Saved \S+\. Restart a running runner/);
   });
 
   it('tells programs what it did', async () => {
@@ -193,7 +221,9 @@ describe('plan42 runner config unset', () => {
     const { changed } = parseAs('runner-config-set.json', run.stdout);
     assert.equal(changed, true);
     assert.equal((await at.config(['unset', 'jobs.pids'])).stderr, 'Nothing changed.\n');
+    assert.equal((await at.config(['unset', 'github.work'])).stderr, 'Nothing changed.\n');
     assert.equal((await at.config(['unset', 'jobs.pid'])).exitCode, 2);
+    assert.equal((await at.config(['unset', 'github.token'])).exitCode, 2);
   });
 });
 
@@ -215,6 +245,8 @@ describe('plan42 runner config get and list', () => {
     const unset = await at.config(['get', 'runner.runtime']);
     assert.deepEqual([unset.exitCode, unset.stdout], [1, '']);
     assert.match(unset.stderr, /^ERROR: runner\.runtime is not set in /);
+    const noConnection = await at.config(['get', 'github.nope.url']);
+    assert.deepEqual([noConnection.exitCode, noConnection.stdout], [1, '']);
   });
 
   it('get says as JSON what the value is and where it comes from', async () => {
@@ -277,6 +309,13 @@ describe('plan42 runner config get and list', () => {
 describe('plan42 runner config validate', () => {
   const host = '[host]\nunisolated = true\ncommand = ["/bin/sh"]\n';
 
+  it('tells which scopes a GitHub token lacks', async () => {
+    await using github = await startFakeGithub('ghp_right', 'octocat', 'gist, admin:org');
+    await using at = await place(`[github.work]\nurl = "${github.url}"\ntoken = "ghp_right"\n`);
+    const { stdout } = await at.config(['validate'], { env: { PATH: '/nonexistent' } });
+    assert.match(stdout, /^warning {2}github\.work\.token: lacks the scope repo \(octocat\)$/m);
+  });
+
   it('tells what it found to be right, all pages of connections included', async () => {
     await using plane = await startControlPlane();
     await using github = await startFakeGithub('ghp_right', 'octocat');
@@ -294,7 +333,10 @@ describe('plan42 runner config validate', () => {
     assert.match(run.stdout, /^ok {7}github\.work\.token: octocat \(repo, read:org\)$/m);
     assert.doesNotMatch(run.stdout, /warning|error/);
 
-    await plane.call('PUT', `github-connections/${randomUUID()}`, { body: { ...body, Name: 'new' } });
+    const ids = [randomUUID(), randomUUID()];
+    for (const other of ids) {
+      await plane.call('PUT', `github-connections/${other}`, { body: { ...body, Name: 'new' } });
+    }
     await at.config(['set', 'github.work.token'], { stdin: 'ghp_wrong' });
     await at.config(['set', 'github.old.token'], { stdin: 'ghp_wrong' });
     await at.config(['set', `github.old.url=${github.url}`]);
@@ -304,7 +346,9 @@ describe('plan42 runner config validate', () => {
     const others = findings.filter(({ severity }: Finding) => severity !== 'ok');
     const told = others.map(({ subject, severity, message }: Finding) => `${severity} ${subject}: ${message}`);
     assert.match(told.join('\n'), /^error github\.work\.token: Bad credentials$/m);
-    assert.match(told.join('\n'), /^warning github: new is not configured here$/m);
+    for (const other of ids) {
+      assert.ok(told.includes(`warning github: new (${other}) is not configured here`), 'both, though named alike');
+    }
     assert.match(told.join('\n'), /^warning github\.old: the tenant has no such private connection$/m);
     assert.match(
       json.stderr,

@@ -1,5 +1,5 @@
 import { permissionWarnings } from '../../../config/config-text.ts';
-import { readConfig } from '../../../config/read.ts';
+import { readConfig, renderProblem } from '../../../config/read.ts';
 import { allSettings } from '../../../config/setting.ts';
 import type { CliContext } from '../../context.ts';
 import { print, renderJson } from '../../output.ts';
@@ -30,9 +30,9 @@ export async function listSettings(context: CliContext, options: ListOptions): P
   const settings = allSettings(connectionNames(file));
   const values = settings.map(read).map((value) => showSetting(value, options.showSecrets ?? false));
   const { problems } = readConfig({ file: file.content, env, flags: new Map() });
-  for (const { severity, message, position } of problems) {
-    const place = position === undefined ? '' : `${file.path}:${position.line}:${position.column}: `;
-    stderr.write(`${severity === 'error' ? 'ERROR' : 'WARNING'}: ${printableLine(place + message)}\n`);
+  for (const problem of problems) {
+    const label = problem.severity === 'error' ? 'ERROR' : 'WARNING';
+    stderr.write(`${label}: ${printableLine(renderProblem(file.path, problem))}\n`);
   }
   const inFile = settings.filter(({ path }) => isInFile(file, path));
   for (const warning of [...(await permissionWarnings(file.path)), ...hiddenByEnvironment(inFile, env)]) {

@@ -1,13 +1,15 @@
 import type { ConfigChange } from '../../../config/config-file.ts';
 import { type Edit, editToml } from '../../../config/edit.ts';
+import { mistakesIn } from '../../../config/mistakes.ts';
 import { defaultPaths } from '../../../config/paths.ts';
 import { applyConfig } from '../../../control/apply-config.ts';
-import { changeOfUrl } from '../../../tui/url-change.ts';
+import { changeOfUrl, urlChangeNote } from '../../../tui/url-change.ts';
 import type { CliContext } from '../../context.ts';
 import { print, renderJson } from '../../output.ts';
 import { printableLine } from '../../printable.ts';
 
 export interface ReportedChange extends ConfigChange {
+  edits: readonly Edit[];
   /** The settings that were named. */
   names: readonly string[];
   /** Sentences about what should be looked at. */
@@ -25,13 +27,16 @@ export function withEdits(source: string, edits: readonly Edit[]): string {
  */
 export async function reportChange(context: CliContext, change: ReportedChange): Promise<void> {
   const { env, stdout, stderr, signal, platform } = context;
-  const { before, after, names, warnings, json } = change;
+  const { before, after, edits, names, json } = change;
   const changed = after.content !== before.content;
+  const isUrlOther = changeOfUrl(before.content ?? '', edits).length > 0 && !names.includes('runner.skip_ssl_verify');
+  const warnings = [...change.warnings, ...(isUrlOther ? [urlChangeNote] : [])];
   const { stateDir } = defaultPaths(env, platform);
-  const applied = changed ? await applyConfig({ configFile: after.path, stateDir, names, signal }) : undefined;
+  const applied = changed ? await applyConfig({ before, after, stateDir, names, signal }) : undefined;
   if (json) {
     const runner = applied?.outcome ?? null;
-    await print(stdout, renderJson({ configFile: after.path, changed, keys: names, runner, warnings }), signal);
+    const told = [...warnings, ...mistakesIn(after)];
+    await print(stdout, renderJson({ configFile: after.path, changed, keys: names, runner, warnings: told }), signal);
     return;
   }
   const done = applied === undefined ? 'Nothing changed.' : `Saved ${after.path}. ${applied.message}`;

@@ -26,7 +26,7 @@ export async function setSettings(context: CliContext, args: readonly string[], 
   const settings = assignments.map(({ setting }) => setting);
   const warnings = [...newWarnings(change), ...hiddenByEnvironment(settings, env)];
   const names = settings.map(({ name }) => name);
-  await reportChange(context, { ...change, names, warnings, json: options.json ?? false });
+  await reportChange(context, { ...change, edits, names, warnings, json: options.json ?? false });
 }
 
 function editFor({ setting, text }: Assignment): Edit {

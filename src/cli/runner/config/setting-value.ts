@@ -33,7 +33,9 @@ export function settingReader(file: ConfigFile, env: NodeJS.ProcessEnv): (settin
     if (variable !== undefined) return { setting, value: field.kind.toToml(variable), origin: 'environment' };
     const written = valueAt(values, path);
     if (written !== undefined) return { setting, value: written, origin: 'file' };
-    const value = field.default === undefined ? undefined : field.kind.show(field.default);
+    // A connection that isn't there has no defaults.
+    const hasDefault = setting.table !== undefined || isTable(valueAt(values, path.slice(0, -1)));
+    const value = field.default === undefined || !hasDefault ? undefined : field.kind.show(field.default);
     return { setting, value, origin: 'default' };
   };
 }

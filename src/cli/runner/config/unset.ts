@@ -1,6 +1,6 @@
 import { type ConfigFile, changeConfigFile } from '../../../config/config-file.ts';
 import type { Edit } from '../../../config/edit.ts';
-import { findSetting } from '../../../config/setting.ts';
+import { connectionNamed, findSetting } from '../../../config/setting.ts';
 import { renderKey } from '../../../config/toml-text.ts';
 import type { CliContext } from '../../context.ts';
 import { type ConfigLocation, configFilePath } from './location.ts';
@@ -17,18 +17,19 @@ export async function unsetSettings(
   names: readonly string[],
   options: UnsetOptions,
 ): Promise<void> {
-  const edits = (file: ConfigFile) => names.map((name) => editFor(name, connectionNames(file)));
+  const editsFor = (file: ConfigFile) => names.map((name) => editFor(name, connectionNames(file)));
   const change = await changeConfigFile(
     configFilePath(options, context.env),
-    (file) => withEdits(file.content ?? '', edits(file)),
+    (file) => withEdits(file.content ?? '', editsFor(file)),
     context.signal,
   );
-  await reportChange(context, { ...change, names, warnings: [], json: options.json ?? false });
+  const edits = editsFor(change.before);
+  await reportChange(context, { ...change, edits, names, warnings: [], json: options.json ?? false });
 }
 
 function editFor(name: string, connections: readonly string[]): Edit {
-  const connection = connections.find(
-    (candidate) => name === `github.${candidate}` || name === renderKey(['github', candidate]),
-  );
+  const connection =
+    connections.find((candidate) => name === `github.${candidate}` || name === renderKey(['github', candidate])) ??
+    connectionNamed(name);
   return { type: 'unset', path: connection === undefined ? findSetting(name).path : ['github', connection] };
 }

@@ -1,13 +1,11 @@
 import type { Connection } from '../../../../config/schema.ts';
 import { checkGithubToken, type GithubTokenInfo } from '../../../../github/check-token.ts';
 import { GithubError } from '../../../../github/errors.ts';
+import { missingScopes } from '../../../../github/scopes.ts';
 import { createTransport } from '../../../../plan42/transport.ts';
 import { answerMs, type CheckContext, withConfig } from '../check.ts';
 import { explainConnection } from '../connection-failure.ts';
 import { combine, type Finding, failed, ok, skipped, warning } from '../finding.ts';
-
-// What a classic token needs to clone, to push, and to list organisations.
-const neededScopes = ['repo', 'read:org'];
 
 /** Every connection: it has a token, GitHub takes it, and it has the scopes that the runner needs. */
 export function checkGithub(context: CheckContext): Promise<Finding> {
@@ -68,11 +66,7 @@ async function checkConnection(
 function judgeScopes(login: string, url: URL, scopes: readonly string[] | undefined, renew: { text: string }): Finding {
   const who = `${login} at ${url.host}`;
   if (scopes === undefined) return ok(`${who}, with a fine-grained token, which does not tell what it may do`);
-  const missing = neededScopes.filter((scope) => !implied(scope, scopes));
+  const missing = missingScopes(scopes);
   if (missing.length === 0) return ok(`${who}, with the scopes ${scopes.join(', ')}`);
   return warning(`${who}, but the token has not the scope ${missing.join(', ')}`, renew);
-}
-
-function implied(scope: string, scopes: readonly string[]): boolean {
-  return scopes.includes(scope) || (scope === 'read:org' && ['write:org', 'admin:org'].some((s) => scopes.includes(s)));
 }
