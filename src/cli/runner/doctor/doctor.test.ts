@@ -9,11 +9,13 @@ import { Ajv2020 } from 'ajv/dist/2020.js';
 import { startControlPlane, type TestControlPlane } from '../../../../test/support/control-plane.ts';
 import { type FakeApple, startFakeApple } from '../../../../test/support/fake-apple.ts';
 import { type Answerer, sendJson, startTestServer } from '../../../../test/support/http-server.ts';
+import { asOrdinaryUser } from '../../../../test/support/ordinary-user.ts';
 import { startProxy } from '../../../../test/support/proxy.ts';
 import { type CliRun, type CliRunOptions, runCli } from '../../../../test/support/run-cli.ts';
 import { makeTempDir, type TempDir } from '../../../../test/support/temp-dir.ts';
 import { tlsPair } from '../../../../test/support/tls-pair.ts';
 import { checkDisk } from './checks/disk.ts';
+import { checkFolders } from './checks/folders.ts';
 import { checks } from './checks.ts';
 
 const schema = JSON.parse(
@@ -443,6 +445,28 @@ describe('what is amiss is found, with a remedy', () => {
       JSON.parse(stdout).checks[1].found[0],
       /\/proc\/plan42 cannot be written: \/proc does not let it be made/,
     );
+  });
+
+  test('a state folder that is somebody else’s is taken over, or made, and those above it are left alone', async () => {
+    await using patient = await setUp();
+    const state = join(patient.dir.path, 'state');
+    const folders = async (stateDir: string) => {
+      const paths = { configFile: '', stateDir, logDir: join(stateDir, 'logs') };
+      const { status, found, remedies } = await asOrdinaryUser(() => checkFolders({ paths }));
+      assert.equal(status, 'failed');
+      assert.deepEqual(
+        found.map((text) => /EACCES/.test(text)),
+        [true, true],
+      );
+      return remedies.map(({ text, command }) => [text, command]);
+    };
+    await mkdir(join(state, 'logs'), { recursive: true });
+    await chmod(patient.dir.path, 0o755);
+    for (const folder of [join(state, 'logs'), state]) await chmod(folder, 0o555);
+    const yours = 'Make it yours, or choose another one with --state-dir.';
+    assert.deepEqual(await folders(state), [[yours, `sudo chown -R "$(id -un)" ${state}`]]);
+    const inside = join(state, 'new');
+    assert.deepEqual(await folders(inside), [[yours, `sudo install -d -m 700 -o "$(id -un)" ${inside}`]]);
   });
 
   test('a full disk', async () => {
