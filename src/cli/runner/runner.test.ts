@@ -364,6 +364,16 @@ ${job.jobId}  Waits  1           No        ${localTime(job.acceptedAt)}
     assert.deepEqual([document.state, document.jobs[0].jobId], ['running', job.jobId]);
   });
 
+  test('is what stop asks where no service runs, to tell how a runner in the foreground is stopped', async () => {
+    await using _ = await serve();
+    const { exitCode, stdout, stderr } = await runner(['stop'], { platform: 'freebsd' });
+    assert.deepEqual([exitCode, stdout], [6, '']);
+    assert.match(
+      stderr,
+      /^ERROR: the runner that runs \(process 42\) was not started as the service\. .*"kill 42"\.\n$/,
+    );
+  });
+
   test('says that it is not running, and what is left', async () => {
     await add({ title: 'Waits' });
     const run = await runner(['status']);

@@ -1,7 +1,9 @@
 /** Against the real control plane; the container runtime is the stand-in for Apple's, which is ready at once. */
 import assert from 'node:assert/strict';
 import { exec } from 'node:child_process';
+import { once } from 'node:events';
 import { chmod, mkdir, readdir, readFile, writeFile } from 'node:fs/promises';
+import { createServer } from 'node:http';
 import { join } from 'node:path';
 import { after, before, describe, test } from 'node:test';
 import { promisify } from 'node:util';
@@ -16,6 +18,7 @@ import { makeTempDir, type TempDir } from '../../../../test/support/temp-dir.ts'
 import { tlsPair } from '../../../../test/support/tls-pair.ts';
 import { checkDisk } from './checks/disk.ts';
 import { checkFolders } from './checks/folders.ts';
+import { checkService } from './checks/service.ts';
 import { checks } from './checks.ts';
 
 const schema = JSON.parse(
@@ -467,6 +470,20 @@ describe('what is amiss is found, with a remedy', () => {
     assert.deepEqual(await folders(state), [[yours, `sudo chown -R "$(id -un)" ${state}`]]);
     const inside = join(state, 'new');
     assert.deepEqual(await folders(inside), [[yours, `sudo install -d -m 700 -o "$(id -un)" ${inside}`]]);
+  });
+
+  test('a runner that runs, one that gives no answer, and none', async () => {
+    await using dir = await makeTempDir();
+    const paths = { configFile: '', stateDir: dir.path, logDir: join(dir.path, 'logs') };
+    const host = { platform: 'freebsd', uid: 1, env: {} } as const;
+    const check = () => checkService({ host, paths, env: {}, signal: AbortSignal.timeout(60_000) });
+    assert.equal((await check()).status, 'skipped');
+    await using server = createServer((_, response) => response.end('{}'));
+    await once(server.listen(join(dir.path, 'control.sock')), 'listening');
+    const silent = await check();
+    assert.equal(silent.status, 'warning');
+    assert.match(silent.found[0] ?? '', /^the runner runs and does not answer \(.+\)$/);
+    assert.equal(silent.remedies[0]?.command, `plan42 runner logs --state-dir ${dir.path} -n 50`);
   });
 
   test('a full disk', async () => {
