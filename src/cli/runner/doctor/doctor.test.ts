@@ -222,7 +222,7 @@ const cases: Case[] = [
     check: 'token',
     status: 'failed',
     found: /there is no runner token/,
-    remedy: /Set runner\.token in .*plan42-runner\.toml/,
+    remedy: /Get a new token .* paste it .* plan42 runner config -c \/.*plan42-runner\.toml$/,
     exitCode: 3,
   },
   {
@@ -231,6 +231,15 @@ const cases: Case[] = [
     check: 'token',
     status: 'failed',
     found: /it does not start with "p42r_"/,
+    exitCode: 4,
+  },
+  {
+    what: 'a token in the environment that is none',
+    given: () => ({ env: { PLAN42_RUNNER_TOKEN: plainSecret } }),
+    check: 'token',
+    status: 'failed',
+    found: /it does not start with "p42r_"/,
+    remedy: /set PLAN42_RUNNER_TOKEN to it, which beats the file\.$/,
     exitCode: 4,
   },
   {
@@ -247,7 +256,7 @@ const cases: Case[] = [
     check: 'token',
     status: 'warning',
     found: /it expires at 20/,
-    remedy: /Get a new one/,
+    remedy: /Get a new token/,
     exitCode: 4,
   },
   {
@@ -402,7 +411,8 @@ describe('what is amiss is found, with a remedy', () => {
       assert.equal(result.status, status, result.found.join());
       assert.match(result.found[0] ?? '', found);
       if (status !== 'skipped') assert.ok(result.remedies.length > 0 || result.found.length > 1);
-      if (remedy) assert.match(result.remedies.map(({ text }) => text).join(' '), remedy);
+      if (remedy)
+        assert.match(result.remedies.map(({ text, command = '' }) => `${text} ${command}`.trim()).join(' '), remedy);
       assert.equal(report.exitCode, exitCode);
     });
   }
