@@ -42,8 +42,12 @@ function compare(commands: Record<string, [string, ...string[]]>): void {
 function measure([file, ...args]: [string, ...string[]]): number {
   const env = { PATH: process.env['PATH'], HOME: folder, PLAN42_STATE_DIR: folder };
   const start = performance.now();
-  spawnSync(file, args, { env, stdio: ['ignore', 'pipe', 'pipe'] });
-  return performance.now() - start;
+  const { status, stderr } = spawnSync(file, args, { env, stdio: ['ignore', 'pipe', 'pipe'], encoding: 'utf8' });
+  const elapsed = performance.now() - start;
+  // What fails is soon over, and no measure; that no runner runs is as it should be.
+  if (status !== 0 && !stderr.startsWith('ERROR: the runner is not running'))
+    throw new Error(`${args.join(' ')}: ${stderr}`);
+  return elapsed;
 }
 
 function median(values: readonly number[]): number {

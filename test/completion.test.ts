@@ -45,6 +45,8 @@ const lines: [typed: string, becomes: string][] = [
   ['plan42 server start --log-level=w', '$ plan42 server start --log-level=warn'],
   ['plan42 runner job list -c pl', '$ plan42 runner job list -c plan.toml'],
   ['plan42 runner status --state-dir som', '$ plan42 runner status --state-dir some\\ folder/'],
+  ['plan42 runner config get jobs.max_j', '$ plan42 runner config get jobs.max_jobs'],
+  ['plan42 runner config unset jobs.cpus health.l', '$ plan42 runner config unset jobs.cpus health.listen'],
   ['plan42 completion z', '$ plan42 completion zsh'],
 ];
 

@@ -80,6 +80,12 @@ const cases: [what: string, run: () => ReturnType<typeof start>, exitCode: numbe
     /unknown option '--runtme' \(did you mean --runtime\?\)/,
   ],
   [
+    'an empty state folder, and not the current one',
+    () => start(config(good), ['--state-dir', '']),
+    2,
+    /--state-dir <folder>' argument '' is invalid\. It is empty/,
+  ],
+  [
     'an unknown setting',
     () => start(config(good), ['--set', 'jobs.max_job=1']),
     3,

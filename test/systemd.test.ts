@@ -160,6 +160,23 @@ suite('under systemd', { timeout: 420_000 }, () => {
     });
   });
 
+  test('status, the doctor and the log show the service', async (t) => {
+    if (!machine) return t.skip();
+    const status = await plan42('runner', 'status', '--json', '-c', configFile);
+    assert.deepEqual([status.exitCode, status.stderr], [0, '']);
+    const { state, runner, service } = JSON.parse(status.stdout);
+    const detail = 'active (running), ready';
+    assert.deepEqual(service, { manager: 'systemd', installed: true, enabled: true, detail });
+    assert.deepEqual([state, runner.phase, runner.configFile], ['running', 'ready', configFile]);
+    const { checks } = JSON.parse((await plan42('runner', 'doctor', '--json', '-c', configFile)).stdout);
+    const check = checks.find(({ name }: { name: string }) => name === 'service');
+    assert.deepEqual(
+      [check.status, check.found],
+      ['ok', [`the runner runs (process ${runner.pid}, ready), started at login (systemd: ${detail})`]],
+    );
+    assert.match((await plan42('runner', 'logs')).stdout, /the runner is ready/);
+  });
+
   test('enable starts a runner of another definition, whatever its path', async (t) => {
     if (!machine) return t.skip();
     const pid = await show('MainPID');

@@ -153,6 +153,8 @@ for (const name of ['podman', 'docker'] as const) {
 
     const command = (...argv: string[]) => run({ ...process.env, ...env, ...places(first.folder) }, argv);
     assert.match((await command('job', 'list')).stdout, new RegExp(`${jobIdOf(taskId)} .* Yes `));
+    // Until then the engine may not know of the container yet.
+    await eventually(async () => (await command('job', 'logs', taskId)).stdout !== '', 30_000);
     // Nobody is left who would tell of its end, so that the engine has to be asked.
     const mark = await onlyMark(first.folder, jobIdOf(taskId));
     process.kill(mark.pid, 'SIGKILL');

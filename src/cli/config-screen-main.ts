@@ -1,10 +1,9 @@
-import { resolve } from 'node:path';
 import { Command } from 'commander';
 import { defaultPaths } from '../config/paths.ts';
 import { ExitCode, UserError } from '../lib/errors.ts';
 import type { JobControl } from '../tui/job-control.ts';
 import type { CliContext } from './context.ts';
-import { httpUrl } from './options.ts';
+import { absolutePath, httpUrl } from './options.ts';
 import { renderError } from './render-error.ts';
 import { wantsColor } from './style.ts';
 import { explainUsage } from './usage.ts';
@@ -63,7 +62,7 @@ export function createConfigScreenProgram(context: Pick<CliContext, 'stdout' | '
   const command: Command = new Command('plan42-runner-config')
     .description('Configures the runner in a full-screen program.')
     .version(versionText, '-V, --version', 'print the version')
-    .option('-c, --config-file <file>', 'the file to change', (path) => resolve(path))
+    .option('-c, --config-file <file>', 'the file to change', absolutePath)
     .option('--server <url>', 'start with this server URL', httpUrl)
     .option('--no-color', 'no colours')
     .addHelpText('after', help)

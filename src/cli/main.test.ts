@@ -34,6 +34,12 @@ describe('plan42', () => {
     assert.deepEqual(await runCli([]), run);
   });
 
+  it('has the same help behind the word help, however deep the command is', async () => {
+    assert.deepEqual(await runCli(['help']), await runCli([]));
+    for (const path of [['version'], ['runner', 'job'], ['runner', 'job', 'list']])
+      assert.deepEqual(await runCli(['help', ...path]), await runCli([...path, '--help']));
+  });
+
   it('fits its help into 80 columns', async () => {
     for (const { path } of visibleCommands()) {
       const { stdout } = await runCli([...path, '--help']);

@@ -8,8 +8,7 @@ import { watchReader } from './watch-reader.ts';
 export async function main(context: CliContext): Promise<ExitCode> {
   const reader = watchReader(context.stdout);
   const signal = AbortSignal.any([context.signal, reader.gone]);
-  // Somebody who only types the name wants to know what there is.
-  const argv = context.argv.length === 0 ? ['--help'] : context.argv;
+  const argv = asHelpOption(context.argv);
   const fail = (error: unknown) => {
     const { text, exitCode } = renderError(error, signal);
     context.stderr.write(text);
@@ -22,4 +21,10 @@ export async function main(context: CliContext): Promise<ExitCode> {
     if (!reader.gone.aborted) exitCode = fail(error);
   }
   return reader.hasAll().then(() => exitCode, fail);
+}
+
+// Somebody who only types the name wants to know what there is; and `help` by itself knows only one name.
+function asHelpOption(argv: readonly string[]): readonly string[] {
+  if (argv.length === 0) return ['--help'];
+  return argv[0] === 'help' ? [...argv.slice(1), '--help'] : argv;
 }

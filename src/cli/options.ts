@@ -1,3 +1,4 @@
+import { resolve } from 'node:path';
 import { type Command, InvalidArgumentError } from 'commander';
 
 /** An option parser for whole numbers from `min` to `max`. */
@@ -14,6 +15,12 @@ export function lineCount(text: string): number {
   if (text === 'all') return Number.POSITIVE_INFINITY;
   if (/^\d{1,15}$/.test(text)) return Number(text);
   throw new InvalidArgumentError('It must be a whole number, or "all".');
+}
+
+/** An option parser for files and folders. An empty one is what a variable gives that isn't set, and means no folder. */
+export function absolutePath(text: string): string {
+  if (text !== '') return resolve(text);
+  throw new InvalidArgumentError('It is empty.');
 }
 
 /** An option parser for options that may be given several times. */

@@ -1,4 +1,3 @@
-import { resolve } from 'node:path';
 import { Command, CommanderError, InvalidArgumentError } from 'commander';
 import { defaultPaths, type Paths, withPlaces } from '../config/paths.ts';
 import { connectionFields } from '../config/schema.ts';
@@ -7,6 +6,7 @@ import { ExitCode } from '../lib/errors.ts';
 import { createServiceNotifier, withoutNotifyVariables } from '../lib/service-notifier.ts';
 import type { ShutdownSignals } from '../runner/shutdown.ts';
 import type { CliContext } from './context.ts';
+import { absolutePath } from './options.ts';
 import { renderError } from './render-error.ts';
 import { explainUsage } from './usage.ts';
 import { type Reader, watchReader } from './watch-reader.ts';
@@ -89,11 +89,9 @@ export function createRunnerProgram(context: Pick<RunnerContext, 'stdout' | 'std
     .option(
       '-c, --config-file <file>',
       'the configuration (default: plan42-runner.toml where configurations live)',
-      (path) => resolve(path),
+      absolutePath,
     )
-    .option('--state-dir <folder>', 'where jobs and logs are kept; each runner needs one of its own', (path) =>
-      resolve(path),
-    )
+    .option('--state-dir <folder>', 'where jobs and logs are kept; each runner needs one of its own', absolutePath)
     .option('--url <url>', 'the server, as runner.url')
     .option('--runtime <name>', 'what runs agents, as runner.runtime')
     .option('--log-level <level>', 'as log.level')

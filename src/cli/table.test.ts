@@ -1,6 +1,6 @@
 import assert from 'node:assert/strict';
 import { describe, it } from 'node:test';
-import { displayWidth, truncate } from '../lib/display-width.ts';
+import { displayWidth, truncate, wrap } from '../lib/display-width.ts';
 import { renderTable } from './table.ts';
 
 describe('displayWidth', () => {
@@ -15,6 +15,15 @@ describe('displayWidth', () => {
     ] as const) {
       assert.equal(displayWidth(text), width, text);
     }
+  });
+});
+
+describe('wrap', () => {
+  it('breaks between words, and leaves a word whole that is too long', () => {
+    assert.deepEqual(wrap('see /a/long/path and go on', 8), ['see', '/a/long/path', 'and go', 'on']);
+    assert.deepEqual(wrap('日本 語', 6), ['日本', '語']);
+    assert.deepEqual(wrap('', 5), ['']);
+    assert.deepEqual(wrap('all of it', Number.POSITIVE_INFINITY), ['all of it']);
   });
 });
 

@@ -2,11 +2,12 @@
 import assert from 'node:assert/strict';
 import { spawn } from 'node:child_process';
 import { once } from 'node:events';
-import { chmod, readFile, writeFile } from 'node:fs/promises';
+import { chmod, mkdir, readFile, writeFile } from 'node:fs/promises';
 import { join } from 'node:path';
 import { describe, test } from 'node:test';
 import { eventually } from '../../test/support/eventually.ts';
 import { isAlive } from '../../test/support/job-folder.ts';
+import { asOrdinaryUser } from '../../test/support/ordinary-user.ts';
 import { makeTempDir } from '../../test/support/temp-dir.ts';
 import { listProcesses, treeOfGroup } from './process-tree.ts';
 import { isCommandInstalled, runCommand } from './run-command.ts';
@@ -35,6 +36,15 @@ describe('a command', () => {
     await writeFile(path, '');
     await chmod(path, 0o644);
     await assert.rejects(runCommand(path, [], { env }), { code: 'EACCES' });
+  });
+
+  test('that is not there is missing also where a folder of the PATH may not be looked into', async () => {
+    await using dir = await makeTempDir();
+    const closed = join(dir.path, 'closed');
+    await mkdir(closed);
+    await chmod(closed, 0o000);
+    const run = () => runCommand('no-such-command', [], { env: { PATH: `${closed}:/does/not/exist` } });
+    await asOrdinaryUser(() => assert.rejects(run(), { code: 'ENOENT' }));
   });
 
   test('ends with the signal’s reason, or when its time is over', async () => {

@@ -27,6 +27,19 @@ export function truncate(text: string, columns: number): string {
   return `${kept}…`;
 }
 
+/** `text` in lines of at most `columns` columns, broken between words; a word that is longer stays whole, so that it can be copied. */
+export function wrap(text: string, columns: number): string[] {
+  const lines: string[] = [];
+  let line = '';
+  for (const word of text.split(' ')) {
+    if (line !== '' && displayWidth(`${line} ${word}`) > columns) {
+      lines.push(line);
+      line = word;
+    } else line = line === '' ? word : `${line} ${word}`;
+  }
+  return [...lines, line];
+}
+
 function graphemeWidth(grapheme: string): number {
   if (invisible.test(grapheme)) return 0;
   return wide.test(grapheme) ? 2 : 1;

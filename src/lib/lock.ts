@@ -1,4 +1,4 @@
-import { closeSync, futimesSync, openSync, rmSync, statSync } from 'node:fs';
+import { accessSync, closeSync, constants, futimesSync, openSync, rmSync, statSync } from 'node:fs';
 import { join } from 'node:path';
 import { DatabaseSync } from 'node:sqlite';
 import { errorCode } from './errors.ts';
@@ -68,13 +68,24 @@ function makeLockFile(path: string): void {
   try {
     file = openSync(path, 'wx', 0o600);
   } catch (error) {
-    if (errorCode(error) === 'EEXIST') return;
-    throw error;
+    if (errorCode(error) !== 'EEXIST') throw error;
+    requireWritable(path);
+    return;
   }
   // Its inode may have been that of the one before; a time of its own tells them apart.
   const time = Math.floor(Math.random() * 2 ** 31);
   futimesSync(file, time, time);
   closeSync(file);
+}
+
+/** SQLite says nothing of one that it can only read, and locks nothing. */
+function requireWritable(path: string): void {
+  try {
+    accessSync(path, constants.R_OK | constants.W_OK);
+  } catch (error) {
+    // Who held it has taken it away.
+    if (errorCode(error) !== 'ENOENT') throw error;
+  }
 }
 
 function identityOf(path: string): string | undefined {

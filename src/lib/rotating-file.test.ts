@@ -1,5 +1,5 @@
 import assert from 'node:assert/strict';
-import { mkdir, readdir, readFile, rmdir, stat, writeFile } from 'node:fs/promises';
+import { mkdir, readdir, readFile, rename, rm, rmdir, stat, truncate, writeFile } from 'node:fs/promises';
 import { join } from 'node:path';
 import { afterEach, beforeEach, test } from 'node:test';
 import { makeTempDir, type TempDir } from '../../test/support/temp-dir.ts';
@@ -38,6 +38,19 @@ test('it goes on with what is there, and a line longer than a file gets one of i
   file.write('a longer line than fits\n');
   file.write('x\n');
   assert.deepEqual(await contents(), { 'a.log': 'x\n', 'a.log.1': 'a longer line than fits\n' });
+});
+
+test('taken away, moved or emptied by somebody, it is there again with the next line', async () => {
+  using file = new RotatingFile(path, { maxBytes: 12, keep: 1 });
+  file.write('lost\n');
+  await rm(path);
+  file.write('one\n');
+  await rename(path, join(dir.path, 'moved'));
+  file.write('two\n');
+  assert.deepEqual(await contents(), { 'a.log': 'two\n', moved: 'one\n' });
+  await truncate(path);
+  file.write('0123456789\n');
+  assert.deepEqual(await contents(), { 'a.log': '0123456789\n', moved: 'one\n' });
 });
 
 test('what can’t be written costs nothing, and writing goes on when it can be again', async () => {

@@ -1,4 +1,4 @@
-import { closeSync, fstatSync, openSync, renameSync, writeSync } from 'node:fs';
+import { closeSync, fstatSync, openSync, renameSync, statSync, writeSync } from 'node:fs';
 
 export interface RotationLimits {
   /** Of one file. */
@@ -14,13 +14,13 @@ export function rotatedNames(path: string, keep: number): [string, ...string[]] 
 
 /**
  * A log file of bounded size. Writing is synchronous, so that the last words before a crash are in it, and never throws: a
- * full disk costs lines and nothing else.
+ * full disk costs lines and nothing else. When somebody takes the file away, there is a new one.
  */
 export class RotatingFile implements Disposable {
   readonly #path: string;
   readonly #limits: RotationLimits;
   #file: number | undefined;
-  #size = 0;
+  #inode: number | undefined;
 
   constructor(path: string, limits: RotationLimits) {
     this.#path = path;
@@ -31,10 +31,12 @@ export class RotatingFile implements Disposable {
   write(lines: string): void {
     try {
       const bytes = Buffer.from(lines);
+      const { ino, size } = statSync(this.#path, { throwIfNoEntry: false }) ?? { ino: undefined, size: 0 };
+      if (ino !== this.#inode) this[Symbol.dispose]();
       this.#file ??= this.#open();
-      if (this.#size > 0 && this.#size + bytes.length > this.#limits.maxBytes) this.#rotate();
+      if (size > 0 && size + bytes.length > this.#limits.maxBytes) this.#rotate();
       this.#file ??= this.#open();
-      this.#size += writeSync(this.#file, bytes);
+      writeSync(this.#file, bytes);
     } catch {
       // Perhaps it can be opened again later.
       this[Symbol.dispose]();
@@ -49,7 +51,7 @@ export class RotatingFile implements Disposable {
 
   #open(): number {
     const file = openSync(this.#path, 'a', 0o600);
-    this.#size = fstatSync(file).size;
+    this.#inode = fstatSync(file).ino;
     return file;
   }
 

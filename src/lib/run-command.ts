@@ -25,7 +25,8 @@ const graceMs = 2000;
 
 /**
  * Runs a command to its end, never through a shell.
- * @throws the signal's reason when aborted; the system's error (`ENOENT`) when it can't be started.
+ * @throws the signal's reason when aborted; the system's error when it can't be started, `ENOENT` where no folder of the
+ * `PATH` has it.
  */
 export function runCommand(file: string, args: readonly string[], options: CommandOptions): Promise<CommandResult> {
   const { env, signal, timeoutMs, leash = false } = options;
@@ -35,7 +36,7 @@ export function runCommand(file: string, args: readonly string[], options: Comma
   const child = execFile(...command, { env, maxBuffer: maxOutputBytes }, (error, stdout, stderr) => {
     clearTimeout(timer);
     signal?.removeEventListener('abort', abort);
-    if (error !== null && child.pid === undefined) reject(error);
+    if (error !== null && child.pid === undefined) reject(asMissing(file, error));
     else if (errorCode(error) === 'ERR_CHILD_PROCESS_STDIO_MAXBUFFER') reject(error);
     else resolve({ exitCode: child.exitCode ?? undefined, stdout, stderr });
   });
@@ -49,6 +50,12 @@ export function runCommand(file: string, args: readonly string[], options: Comma
   // The end of it is the end of the leash.
   if (!leash) child.stdin?.end();
   return promise;
+}
+
+// The system says so of a command that isn't anywhere when it may not look into one of the folders.
+function asMissing(file: string, error: Error): Error {
+  if (file.includes('/') || errorCode(error) !== 'EACCES') return error;
+  return Object.assign(new Error(`there is no command ${file} that may be run`, { cause: error }), { code: 'ENOENT' });
 }
 
 function endChild(child: ChildProcess): void {

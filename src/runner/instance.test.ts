@@ -1,10 +1,11 @@
 import assert from 'node:assert/strict';
 import { execFileSync } from 'node:child_process';
-import { mkdir, readFile, writeFile } from 'node:fs/promises';
+import { chmod, mkdir, readFile, writeFile } from 'node:fs/promises';
 import { join } from 'node:path';
 import { test } from 'node:test';
+import { asOrdinaryUser } from '../../test/support/ordinary-user.ts';
 import { makeTempDir } from '../../test/support/temp-dir.ts';
-import { UserError } from '../lib/errors.ts';
+import { errorCode, UserError } from '../lib/errors.ts';
 import { createLogger, silentLogger } from '../lib/logger.ts';
 import { openInstance } from './instance.ts';
 
@@ -36,6 +37,32 @@ test('an ID that can’t be read keeps the runner from starting, with what to do
     /instance-id cannot be read/.test(error.message) &&
     /remove it/.test(error.remedy ?? '');
   await assert.rejects(openInstance(dir.path, silentLogger), isClear);
+});
+
+test('a folder of somebody else’s keeps the runner from starting, with what to do', async () => {
+  await using dir = await makeTempDir();
+  await chmod(dir.path, 0o555);
+  const isClear = (error: unknown) =>
+    error instanceof UserError && errorCode(error) === 'EACCES' && /Make it yours/.test(error.remedy ?? '');
+  await asOrdinaryUser(() => assert.rejects(openInstance(dir.path, silentLogger), isClear));
+});
+
+test('a disk that is read-only keeps the runner from starting, also where one has run before', async (t) => {
+  if (process.platform !== 'linux' || process.getuid?.() !== 0) return t.skip('needs root, to mount a small disk');
+  await using dir = await makeTempDir();
+  const mount = (options: string) => execFileSync('mount', ['-t', 'tmpfs', '-o', options, 'tmpfs', dir.path]);
+  const isClear = (error: unknown) =>
+    error instanceof UserError && errorCode(error) === 'EROFS' && error.remedy?.startsWith('Choose another one');
+  mount('ro,size=1m,mode=700');
+  try {
+    await assert.rejects(openInstance(dir.path, silentLogger), isClear);
+    mount('remount,rw');
+    (await openInstance(dir.path, silentLogger))[Symbol.dispose]();
+    mount('remount,ro');
+    await assert.rejects(openInstance(dir.path, silentLogger), isClear);
+  } finally {
+    execFileSync('umount', ['--lazy', dir.path]);
+  }
 });
 
 test('a first start on a full disk fails with what to do', async (t) => {

@@ -18,11 +18,11 @@ export interface Instance extends Disposable {
 
 /**
  * Takes the state folder for this process and reads its instance ID, or makes one.
- * @throws UserError when another runner uses the folder
+ * @throws UserError when another runner uses the folder, or it can't be used
  */
 export async function openInstance(stateDir: string, logger: Logger): Promise<Instance> {
   await inStateFolder(stateDir, () => makeFolder(stateDir));
-  const lock = tryLockFolder(stateDir);
+  const lock = await inStateFolder(stateDir, async () => tryLockFolder(stateDir));
   if (lock === undefined) {
     throw new UserError(`another runner is using the state folder ${stateDir}`, {
       remedy: 'Stop it first, or give this one a folder of its own with --state-dir.',
@@ -46,16 +46,21 @@ export async function inStateFolder<T>(stateDir: string, work: () => Promise<T>)
   try {
     return await work();
   } catch (error) {
-    const code = errorCode(error);
-    if (code === undefined || error instanceof UserError) throw error;
-    const isFull = code === 'ENOSPC' || code === 'EDQUOT';
+    if (errorCode(error) === undefined || error instanceof UserError) throw error;
     throw new UserError(`${stateDir} cannot be used as the state folder`, {
-      remedy: isFull
-        ? 'Make space on its disk, or choose another one with --state-dir.'
-        : 'Choose another one with --state-dir.',
+      remedy: stateFolderRemedy(error),
       cause: error,
     });
   }
+}
+
+/** What to do about a folder for state that can't be written, `error` being why. */
+export function stateFolderRemedy(error: unknown): string {
+  const code = errorCode(error) ?? '';
+  const other = 'choose another one with --state-dir.';
+  if (['ENOSPC', 'EDQUOT'].includes(code)) return `Make space on its disk, or ${other}`;
+  if (['EACCES', 'EPERM'].includes(code)) return `Make it yours, or ${other}`;
+  return `C${other.slice(1)}`;
 }
 
 /**

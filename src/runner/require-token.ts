@@ -19,7 +19,7 @@ export function requireRunnerToken(config: Config, path: string): RunnerToken & 
   } catch (error) {
     if (!(error instanceof TokenError)) throw error;
     throw new UserError(`the runner token is invalid: ${error.message}`, {
-      remedy: `Get a new one and set runner.token in ${path}.`,
+      remedy: `Get a new one and set runner.token in ${path}, or PLAN42_RUNNER_TOKEN where the environment has it.`,
       exitCode: ExitCode.token,
     });
   }

@@ -1,6 +1,7 @@
 /** What a shell offers when a command line is to be completed: a pure function of the definitions of the commands. */
 import type { Argument, Command, Option } from 'commander';
 import { JobArgument } from './job-argument.ts';
+import { SettingArgument } from './setting-argument.ts';
 
 export interface Candidate {
   value: string;
@@ -11,6 +12,7 @@ export type Completion =
   | { kind: 'words'; words: Candidate[] }
   | { kind: 'files' }
   | { kind: 'folders' }
+  | { kind: 'settings'; start: string }
   | { kind: 'jobs'; which: 'all' | 'active'; start: string };
 
 /** Where in the tree of commands a command line is, and what its last word is to become. */
@@ -86,6 +88,7 @@ function argumentAt(command: Command, index: number): Argument | undefined {
 
 function completeArgument(argument: Argument | undefined, current: string): Completion {
   if (argument instanceof JobArgument) return { kind: 'jobs', which: argument.which, start: current };
+  if (argument instanceof SettingArgument) return { kind: 'settings', start: current };
   return starting(current, plain(argument?.argChoices ?? []));
 }
 

@@ -4,22 +4,37 @@ import { JobStore } from '../../jobs/store.ts';
 import type { CliContext } from '../context.ts';
 import { print } from '../output.ts';
 import { printableLine } from '../printable.ts';
-import { type Candidate, complete } from './candidates.ts';
+import { type Candidate, type Completion, complete } from './candidates.ts';
 
 const maxJobs = 100;
 
 /** The kind of what follows on the first line; then, for words, one in each line, with a tab before what it is about. */
 export async function printCompletion(context: CliContext, program: Command, words: readonly string[]): Promise<void> {
   const completion = complete(program, words);
-  const lines =
-    completion.kind === 'jobs'
-      ? await jobCandidates(context, completion)
-      : completion.kind === 'words'
-        ? completion.words
-        : [];
-  const kind = completion.kind === 'jobs' ? 'words' : completion.kind;
+  const isFound = completion.kind === 'files' || completion.kind === 'folders';
+  const lines = isFound ? [] : await candidates(context, completion);
   const text = lines.map(({ value, about }) => `${value}\t${printableLine(about)}\n`).join('');
-  await print(context.stdout, `${kind}\n${text}`, context.signal);
+  await print(context.stdout, `${isFound ? completion.kind : 'words'}\n${text}`, context.signal);
+}
+
+async function candidates(
+  context: CliContext,
+  completion: Exclude<Completion, { kind: 'files' | 'folders' }>,
+): Promise<Candidate[]> {
+  switch (completion.kind) {
+    case 'words':
+      return completion.words;
+    case 'settings':
+      return settingCandidates(completion.start);
+    case 'jobs':
+      return jobCandidates(context, completion);
+  }
+}
+
+async function settingCandidates(start: string): Promise<Candidate[]> {
+  const { allSettings } = await import('../../config/setting.ts');
+  const settings = allSettings([]).filter(({ name }) => name.startsWith(start));
+  return settings.map(({ name, field }) => ({ value: name, about: field.about }));
 }
 
 async function jobCandidates(

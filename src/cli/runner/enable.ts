@@ -1,4 +1,4 @@
-import { join, resolve } from 'node:path';
+import { join } from 'node:path';
 import { loadConfig } from '../../config/load.ts';
 import { defaultPaths, serviceLogName, withPlaces } from '../../config/paths.ts';
 import { ExitCode, UserError } from '../../lib/errors.ts';
@@ -18,7 +18,7 @@ export async function enableCommand(
   options: { configFile?: string; json?: boolean },
 ): Promise<void> {
   const { platform, runnerCommand, version, signal, stdout, stderr } = context;
-  const env = options.configFile ? withPlaces(context.env, { configFile: resolve(options.configFile) }) : context.env;
+  const env = withPlaces(context.env, options);
   const manager = await requireServiceManager({ ...context, env }, signal);
   const paths = defaultPaths(env, platform);
   const path = paths.configFile;

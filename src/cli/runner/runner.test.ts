@@ -1,5 +1,5 @@
 import assert from 'node:assert/strict';
-import { appendFile, mkdir, rm, writeFile } from 'node:fs/promises';
+import { appendFile, chmod, mkdir, rm, writeFile } from 'node:fs/promises';
 import { createServer } from 'node:http';
 import type { AddressInfo } from 'node:net';
 import { join } from 'node:path';
@@ -8,6 +8,7 @@ import { stripVTControlCharacters } from 'node:util';
 import { makeRecord } from '../../../test/support/job-record.ts';
 import { parseAs } from '../../../test/support/json-schemas.ts';
 import { MessagePlane } from '../../../test/support/message-plane.ts';
+import { asOrdinaryUser } from '../../../test/support/ordinary-user.ts';
 import { type CliRunOptions, runCli } from '../../../test/support/run-cli.ts';
 import { makeTempDir, type TempDir } from '../../../test/support/temp-dir.ts';
 import type { RunnerStatus } from '../../control/messages.ts';
@@ -273,6 +274,18 @@ describe('one line and an exit code for', () => {
       1,
       /cannot look into/,
     ],
+    [
+      'an empty state folder',
+      async () => ['status', '--state-dir', ''],
+      2,
+      /'--state-dir <folder>' argument '' is invalid\. It is empty/,
+    ],
+    [
+      'an empty configuration',
+      async () => ['enable', '-c', ''],
+      2,
+      /'-c, --config-file <file>' argument '' is invalid/,
+    ],
     ['a mistyped command', async () => ['job', 'lst'], 2, /unknown command 'lst' \(did you mean list\?\)/],
     ['a mistyped option', async () => ['job', 'logs', 'p', '--folow'], 2, /did you mean --follow\?/],
     ['a missing ID', async () => ['job', 'kill'], 2, /missing required argument 'id'/],
@@ -351,6 +364,16 @@ ${job.jobId}  Waits  1           No        ${localTime(job.acceptedAt)}
     assert.deepEqual([document.state, document.jobs[0].jobId], ['running', job.jobId]);
   });
 
+  test('is what stop asks where no service runs, to tell how a runner in the foreground is stopped', async () => {
+    await using _ = await serve();
+    const { exitCode, stdout, stderr } = await runner(['stop'], { platform: 'freebsd' });
+    assert.deepEqual([exitCode, stdout], [6, '']);
+    assert.match(
+      stderr,
+      /^ERROR: the runner that runs \(process 42\) was not started as the service\. .*"kill 42"\.\n$/,
+    );
+  });
+
   test('says that it is not running, and what is left', async () => {
     await add({ title: 'Waits' });
     const run = await runner(['status']);
@@ -379,4 +402,34 @@ test('plan42 runner logs shows the old parts too', async () => {
   await writeFile(join(dir.path, 'logs/runner.log'), 'newer\nnewest\n');
   assert.equal((await runner(['logs'])).stdout, 'older\nnewer\nnewest\n');
   assert.equal((await runner(['logs', '-n', '2'])).stdout, 'newer\nnewest\n');
+});
+
+test('a log that may not be read is one line, and not one that is missing', async () => {
+  const { jobId } = await addFinished();
+  const files = [store.place(jobId).logFile, join(dir.path, 'logs/runner.log')];
+  for (const file of files) await writeFile(file, 'a line\n');
+  const commands = [
+    ['logs', '-n', '1'],
+    ['job', 'logs', jobId],
+    ['job', 'logs', '-f', jobId],
+  ];
+  for (const argv of commands) assert.equal((await runner(argv)).stdout, 'a line\n');
+  const isRefused = async (argv: readonly string[]) => {
+    const { exitCode, stdout, stderr } = await runner(argv);
+    assert.deepEqual([exitCode, stdout], [1, '']);
+    assert.match(stderr, /^ERROR: cannot look into the state folder .*EACCES.*\. Check its permissions.*\n$/);
+  };
+  const refused = [...commands, ['logs', '-f']];
+  for (const [path, mode] of [...files.map((file) => [file, 0o000] as const), [join(dir.path, 'logs'), 0o600] as const])
+    await chmod(path, mode);
+  await chmod(dir.path, 0o755);
+  for (const folder of ['jobs', 'jobs/active', 'jobs/finished']) await chmod(join(dir.path, folder), 0o755);
+  await chmod(join(dir.path, 'jobs/finished', `${jobId}.json`), 0o644);
+  await asOrdinaryUser(async () => {
+    for (const argv of refused) await isRefused(argv);
+  });
+  await chmod(join(dir.path, 'logs'), 0o755);
+  await asOrdinaryUser(async () => {
+    for (const argv of refused) await isRefused(argv);
+  });
 });

@@ -1,6 +1,7 @@
 import type { Command } from 'commander';
 import { ExitCode, UserError } from '../../../lib/errors.ts';
 import { nearest } from '../../../lib/nearest.ts';
+import { SettingArgument } from '../../completion/setting-argument.ts';
 import type { CliContext } from '../../context.ts';
 import { withColorOption } from '../../options.ts';
 import type { GetOptions } from './get.ts';
@@ -64,14 +65,14 @@ export function addConfigCommands(runner: Command, context: CliContext): void {
     });
   withConfigFileOption(config.command('get'))
     .description('print a setting: from the environment, else the file, else the default')
-    .argument('<key>', 'such as runner.url or github.my-github.token')
+    .addArgument(new SettingArgument('<key>', 'such as runner.url or github.my-github.token'))
     .option('--show-secrets', 'print a token as it is, and not ********')
     .option('--json', 'print value and origin as JSON')
     .addHelpText('after', getExamples)
     .action(async (key: string, options: GetOptions) => (await import('./get.ts')).getSetting(context, key, options));
   withConfigFileOption(config.command('set'))
     .description('change settings in the file; everything else in it stays as it is')
-    .argument('<args...>', 'tokens come from standard input: give the key alone')
+    .addArgument(new SettingArgument('<args...>', 'tokens come from standard input: give the key alone'))
     .usage('[options] <key> <value> | <key=value>... | <key>')
     .option('--from-file <file>', 'take the value of the key without one from a file')
     .option('--json', 'print what was done as JSON')
@@ -81,7 +82,7 @@ export function addConfigCommands(runner: Command, context: CliContext): void {
     );
   withConfigFileOption(config.command('unset'))
     .description('take settings, or whole connections (github.NAME), out of the file')
-    .argument('<key...>')
+    .addArgument(new SettingArgument('<key...>'))
     .option('--json', 'print what was done as JSON')
     .addHelpText('after', unsetExamples)
     .action(async (keys: string[], options: UnsetOptions) =>

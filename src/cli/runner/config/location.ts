@@ -1,6 +1,6 @@
-import { resolve } from 'node:path';
 import type { Command } from 'commander';
 import { defaultPaths } from '../../../config/paths.ts';
+import { absolutePath } from '../../options.ts';
 
 export interface ConfigLocation {
   configFile?: string;
@@ -8,7 +8,7 @@ export interface ConfigLocation {
 
 /** Adds `-c/--config-file`. */
 export function withConfigFileOption(command: Command): Command {
-  return command.option('-c, --config-file <file>', 'the configuration file', (path) => resolve(path));
+  return command.option('-c, --config-file <file>', 'the configuration file', absolutePath);
 }
 
 export function configFilePath({ configFile }: ConfigLocation, env: NodeJS.ProcessEnv): string {

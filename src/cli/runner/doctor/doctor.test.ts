@@ -1,7 +1,9 @@
 /** Against the real control plane; the container runtime is the stand-in for Apple's, which is ready at once. */
 import assert from 'node:assert/strict';
 import { exec } from 'node:child_process';
+import { once } from 'node:events';
 import { chmod, mkdir, readdir, readFile, writeFile } from 'node:fs/promises';
+import { createServer } from 'node:http';
 import { join } from 'node:path';
 import { after, before, describe, test } from 'node:test';
 import { promisify } from 'node:util';
@@ -9,11 +11,14 @@ import { Ajv2020 } from 'ajv/dist/2020.js';
 import { startControlPlane, type TestControlPlane } from '../../../../test/support/control-plane.ts';
 import { type FakeApple, startFakeApple } from '../../../../test/support/fake-apple.ts';
 import { type Answerer, sendJson, startTestServer } from '../../../../test/support/http-server.ts';
+import { asOrdinaryUser } from '../../../../test/support/ordinary-user.ts';
 import { startProxy } from '../../../../test/support/proxy.ts';
 import { type CliRun, type CliRunOptions, runCli } from '../../../../test/support/run-cli.ts';
 import { makeTempDir, type TempDir } from '../../../../test/support/temp-dir.ts';
 import { tlsPair } from '../../../../test/support/tls-pair.ts';
 import { checkDisk } from './checks/disk.ts';
+import { checkFolders } from './checks/folders.ts';
+import { checkService } from './checks/service.ts';
 import { checks } from './checks.ts';
 
 const schema = JSON.parse(
@@ -217,7 +222,7 @@ const cases: Case[] = [
     check: 'token',
     status: 'failed',
     found: /there is no runner token/,
-    remedy: /Set runner\.token in .*plan42-runner\.toml/,
+    remedy: /Get a new token .* paste it .* plan42 runner config -c \/.*plan42-runner\.toml$/,
     exitCode: 3,
   },
   {
@@ -226,6 +231,15 @@ const cases: Case[] = [
     check: 'token',
     status: 'failed',
     found: /it does not start with "p42r_"/,
+    exitCode: 4,
+  },
+  {
+    what: 'a token in the environment that is none',
+    given: () => ({ env: { PLAN42_RUNNER_TOKEN: plainSecret } }),
+    check: 'token',
+    status: 'failed',
+    found: /it does not start with "p42r_"/,
+    remedy: /set PLAN42_RUNNER_TOKEN to it, which beats the file\.$/,
     exitCode: 4,
   },
   {
@@ -242,7 +256,7 @@ const cases: Case[] = [
     check: 'token',
     status: 'warning',
     found: /it expires at 20/,
-    remedy: /Get a new one/,
+    remedy: /Get a new token/,
     exitCode: 4,
   },
   {
@@ -406,7 +420,8 @@ describe('what is amiss is found, with a remedy', () => {
       assert.equal(result.status, status, result.found.join());
       assert.match(result.found[0] ?? '', found);
       if (status !== 'skipped') assert.ok(result.remedies.length > 0 || result.found.length > 1);
-      if (remedy) assert.match(result.remedies.map(({ text }) => text).join(' '), remedy);
+      if (remedy)
+        assert.match(result.remedies.map(({ text, command = '' }) => `${text} ${command}`.trim()).join(' '), remedy);
       assert.equal(report.exitCode, exitCode);
     });
   }
@@ -452,6 +467,42 @@ describe('what is amiss is found, with a remedy', () => {
       JSON.parse(stdout).checks[1].found[0],
       /\/proc\/plan42 cannot be written: \/proc does not let it be made/,
     );
+  });
+
+  test('a state folder that is somebody else’s is taken over, or made, and those above it are left alone', async () => {
+    await using patient = await setUp();
+    const state = join(patient.dir.path, 'state');
+    const folders = async (stateDir: string) => {
+      const paths = { configFile: '', stateDir, logDir: join(stateDir, 'logs') };
+      const { status, found, remedies } = await asOrdinaryUser(() => checkFolders({ paths }));
+      assert.equal(status, 'failed');
+      assert.deepEqual(
+        found.map((text) => /EACCES/.test(text)),
+        [true, true],
+      );
+      return remedies.map(({ text, command }) => [text, command]);
+    };
+    await mkdir(join(state, 'logs'), { recursive: true });
+    await chmod(patient.dir.path, 0o755);
+    for (const folder of [join(state, 'logs'), state]) await chmod(folder, 0o555);
+    const yours = 'Make it yours, or choose another one with --state-dir.';
+    assert.deepEqual(await folders(state), [[yours, `sudo chown -R "$(id -un)" ${state}`]]);
+    const inside = join(state, 'new');
+    assert.deepEqual(await folders(inside), [[yours, `sudo install -d -m 700 -o "$(id -un)" ${inside}`]]);
+  });
+
+  test('a runner that runs, one that gives no answer, and none', async () => {
+    await using dir = await makeTempDir();
+    const paths = { configFile: '', stateDir: dir.path, logDir: join(dir.path, 'logs') };
+    const host = { platform: 'freebsd', uid: 1, env: {} } as const;
+    const check = () => checkService({ host, paths, env: {}, signal: AbortSignal.timeout(60_000) });
+    assert.equal((await check()).status, 'skipped');
+    await using server = createServer((_, response) => response.end('{}'));
+    await once(server.listen(join(dir.path, 'control.sock')), 'listening');
+    const silent = await check();
+    assert.equal(silent.status, 'warning');
+    assert.match(silent.found[0] ?? '', /^the runner runs and does not answer \(.+\)$/);
+    assert.equal(silent.remedies[0]?.command, `plan42 runner logs --state-dir ${dir.path} -n 50`);
   });
 
   test('a full disk', async () => {

@@ -41,7 +41,7 @@ export async function doctor(context: CliContext, options: DoctorOptions, now = 
       outcomes.push(outcome);
       if (options.json) continue;
       progress.hide();
-      await print(stdout, renderOutcome(outcome, style), signal);
+      await print(stdout, renderOutcome(outcome, style, stdout.isTTY ? stdout.columns : undefined), signal);
       progress.showAgain();
     }
   } finally {

@@ -1,3 +1,4 @@
+import { wrap } from '../../../lib/display-width.ts';
 import { ExitCode } from '../../../lib/errors.ts';
 import { printable } from '../../printable.ts';
 import type { Style } from '../../style.ts';
@@ -7,15 +8,29 @@ import type { Outcome } from './run-checks.ts';
 
 const statusWidth = 9;
 const titleWidth = 19;
+// In a narrower window what is found comes below the title.
+const narrowColumns = 60;
 
-/** One check as people read it: status, title, what was found, and what to do, with commands on lines of their own. */
-export function renderOutcome({ status, check, found, remedies }: Outcome, style: Style): string {
+/**
+ * One check as people read it: status, title, what was found, and what to do, with commands on lines of their own, which are
+ * never broken.
+ */
+export function renderOutcome(
+  { status, check, found, remedies }: Outcome,
+  style: Style,
+  columns = Number.POSITIVE_INFINITY,
+): string {
   const head = styleOf(status, style)(status.padEnd(statusWidth)) + check.title.padEnd(titleWidth);
-  const indent = ' '.repeat(statusWidth + titleWidth);
+  const isNarrow = columns < narrowColumns;
+  const indent = ' '.repeat(isNarrow ? 2 : statusWidth + titleWidth);
+  const sentence = (text: string) => wrap(printable(text), columns - indent.length);
   const advice = remedies.flatMap(({ text, command }) =>
-    command === undefined ? [text] : [text.replace(/\.$/, ':'), `  ${style.bold(printable(command))}`],
+    command === undefined
+      ? sentence(text)
+      : [...sentence(text.replace(/\.$/, ':')), `  ${style.bold(printable(command))}`],
   );
-  const lines = [...found.map(printable), ...advice.map((line) => (line.startsWith('  ') ? line : printable(line)))];
+  const lines = [...found.flatMap(sentence), ...advice];
+  if (isNarrow) return [head.trimEnd(), ...lines.map((line) => indent + line)].map((line) => `${line}\n`).join('');
   return lines.map((line, i) => `${i === 0 ? head : indent}${line}\n`).join('');
 }
 

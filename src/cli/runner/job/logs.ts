@@ -1,9 +1,9 @@
-import { access } from 'node:fs/promises';
 import { ControlError, createControlClient } from '../../../control/client.ts';
 import { hasEnded } from '../../../jobs/overview.ts';
 import type { JobRecord } from '../../../jobs/record.ts';
 import { JobStore } from '../../../jobs/store.ts';
 import { describeError, UserError } from '../../../lib/errors.ts';
+import { exists } from '../../../lib/exists.ts';
 import type { CliContext } from '../../context.ts';
 import { printableLine } from '../../printable.ts';
 import { findPlaces, lookInto, type PlaceOptions, type Places } from '../places.ts';
@@ -77,11 +77,4 @@ async function noLog(jobId: string, isOver: boolean): Promise<UserError> {
   return new UserError(`the job ${jobId} has not started yet`, {
     remedy: 'With -f its log is shown as soon as it does.',
   });
-}
-
-async function exists(path: string): Promise<boolean> {
-  return access(path).then(
-    () => true,
-    () => false,
-  );
 }

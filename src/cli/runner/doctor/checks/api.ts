@@ -4,12 +4,13 @@ import type { ApiProbe } from '../api-probe.ts';
 import { type CheckContext, withConfig } from '../check.ts';
 import { explainConnection } from '../connection-failure.ts';
 import { combine, type Finding, failed, ok, warning } from '../finding.ts';
+import { tokenRemedy } from '../token-remedy.ts';
 
 /** The server can be reached and takes the token. */
 export function checkApi(context: CheckContext): Promise<Finding> {
   return withConfig(context, async (config) => {
     try {
-      const verdict = judge(await context.probeApi(), context.paths.configFile);
+      const verdict = judge(await context.probeApi(), context);
       return config.runner.skipSslVerify ? combine([verdict, unchecked(config)]) : verdict;
     } catch (error) {
       context.signal.throwIfAborted();
@@ -19,7 +20,7 @@ export function checkApi(context: CheckContext): Promise<Finding> {
   });
 }
 
-function judge(probe: ApiProbe, configFile: string): Finding {
+function judge(probe: ApiProbe, context: CheckContext): Finding {
   const { url, status, message, isFromApi, location } = probe;
   const latency = `answered in ${Math.round(probe.latencyMs)} ms`;
   const answer = `${url} answers with ${status}${message ? ` (${message})` : ''}`;
@@ -27,8 +28,8 @@ function judge(probe: ApiProbe, configFile: string): Finding {
   if (!probe.authorised && status === 401 && isFromApi)
     return ok(`${url} can be reached; ${latency}; there was no token to try`);
   if (status === 401 || status === 403) {
-    const text = `Get a new token from the server and set runner.token in ${configFile}; see that it belongs to this server.`;
-    return failed(`${url} refuses the token: ${status}${message ? ` ${message}` : ''}`, { text }, ExitCode.token);
+    const renew = tokenRemedy('Get a new token from this server', context);
+    return failed(`${url} refuses the token: ${status}${message ? ` ${message}` : ''}`, renew, ExitCode.token);
   }
   if (status === 407)
     return failed(answer, { text: 'Put the proxy’s user name and password into its URL in the environment.' });

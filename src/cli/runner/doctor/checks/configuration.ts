@@ -9,7 +9,13 @@ export async function checkConfiguration({ loadConfig, paths }: CheckContext): P
   const path = paths.configFile;
   try {
     const { found, warnings } = await loadConfig();
-    if (!found) return withoutFile(path);
+    if (!found) {
+      const found = `there is no ${path}, so defaults and the environment are used`;
+      return warning(found, {
+        text: 'Make one, with a token from the server.',
+        command: `plan42 runner config -c ${shellQuote(path)}`,
+      });
+    }
     const [first, ...others] = [
       ...(await permissions(path)),
       // Permissions are reported with the command to run.
@@ -20,13 +26,6 @@ export async function checkConfiguration({ loadConfig, paths }: CheckContext): P
     if (!(error instanceof UserError)) throw error;
     return failed(describeError(error), { text: error.remedy ?? `Correct ${path}.` }, ExitCode.configuration);
   }
-}
-
-function withoutFile(path: string): Finding {
-  return warning(`there is no ${path}, so defaults and the environment are used`, {
-    text: 'Put the runner’s token into it.',
-    command: `(umask 077 && mkdir -p ${shellQuote(path.replace(/\/[^/]*$/, ''))} && printf '[runner]\\ntoken = "p42r_…"\\n' > ${shellQuote(path)})`,
-  });
 }
 
 const unclear = (path: string) => (text: string) => warning(text, { text: `Correct or remove it in ${path}.` });

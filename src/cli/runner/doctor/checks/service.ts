@@ -1,3 +1,4 @@
+import { stateDirOption } from '../../../../config/paths.ts';
 import { ControlError, createControlClient } from '../../../../control/client.ts';
 import { serviceManagerOf } from '../../../../service/choose.ts';
 import type { CheckContext } from '../check.ts';
@@ -6,8 +7,21 @@ import { type Finding, ok, skipped, warning } from '../finding.ts';
 const start = { text: 'Start the runner, now and at every login.', command: 'plan42 runner enable' };
 
 /** The runner runs, and is started at login. It may well be somebody's wish that it doesn't: nothing here fails. */
-export async function checkService({ host, paths, signal }: CheckContext): Promise<Finding> {
-  const running = await describeRunner(paths.stateDir, signal);
+export async function checkService({
+  host,
+  paths,
+  env,
+  signal,
+}: Pick<CheckContext, 'host' | 'paths' | 'env' | 'signal'>): Promise<Finding> {
+  const runner = await askRunner(paths.stateDir, signal);
+  if (runner?.problem !== undefined) {
+    const command = `plan42 runner logs ${stateDirOption(paths, env)}-n 50`;
+    return warning(`the runner runs and does not answer (${runner.problem})`, {
+      text: 'See what it did last.',
+      command,
+    });
+  }
+  const running = runner && `the runner runs (process ${runner.pid}, ${runner.phase})`;
   const manager = serviceManagerOf(host);
   if (manager === undefined || !(await manager.isAvailable(signal)).available) {
     return running === undefined
@@ -21,14 +35,15 @@ export async function checkService({ host, paths, signal }: CheckContext): Promi
   return ok(`${running}, started at login (${service})`);
 }
 
+type Runner = { pid: number; phase: string; problem?: never } | { problem: string };
+
 /** Undefined when it does not run. */
-async function describeRunner(stateDir: string, signal: AbortSignal): Promise<string | undefined> {
+async function askRunner(stateDir: string, signal: AbortSignal): Promise<Runner | undefined> {
   try {
-    const { pid, phase } = await createControlClient(stateDir).status(signal);
-    return `the runner runs (process ${pid}, ${phase})`;
+    return await createControlClient(stateDir).status(signal);
   } catch (error) {
     signal.throwIfAborted();
     if (!(error instanceof ControlError)) throw error;
-    return error.failure === 'absent' ? undefined : `the runner runs and does not answer (${error.message})`;
+    return error.failure === 'absent' ? undefined : { problem: error.message };
   }
 }

@@ -2,6 +2,7 @@ import { UserError } from '../../../../lib/errors.ts';
 import { requireRunnerToken } from '../../../../runner/require-token.ts';
 import { type CheckContext, withConfig } from '../check.ts';
 import { type Finding, failed, ok, warning } from '../finding.ts';
+import { tokenRemedy } from '../token-remedy.ts';
 
 const dayMs = 86_400_000;
 const soonDays = 7;
@@ -9,11 +10,10 @@ const soonDays = 7;
 /** There is one, it can be read, it has not expired, and it names its tenant and runner. */
 export function checkToken(context: CheckContext): Promise<Finding> {
   return withConfig(context, (config) => {
-    const { configFile } = context.paths;
+    const renew = tokenRemedy('Get a new token from the server', context);
     const now = context.now().getTime();
     try {
-      const { tenantId, runnerId, expiresAt, notBefore } = requireRunnerToken(config, configFile);
-      const renew = { text: `Get a new one from the server and set runner.token in ${configFile}.` };
+      const { tenantId, runnerId, expiresAt, notBefore } = requireRunnerToken(config, context.paths.configFile);
       if (notBefore !== undefined && notBefore.getTime() > now) {
         return warning(`it is not valid before ${notBefore.toISOString()}`, { text: 'Wait, or set the clock right.' });
       }
@@ -23,7 +23,7 @@ export function checkToken(context: CheckContext): Promise<Finding> {
       return ok(`tenant ${tenantId}, runner ${runnerId}; ${until}`);
     } catch (error) {
       if (!(error instanceof UserError)) throw error;
-      return failed(error.message, { text: error.remedy ?? '' }, error.exitCode);
+      return failed(error.message, renew, error.exitCode);
     }
   });
 }
