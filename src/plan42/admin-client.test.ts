@@ -32,7 +32,8 @@ it('AdminClient reads lists to their last page', async () => {
 
 it('AdminClient gives up on pages that lead in a circle', async () => {
   await using server = await startTestServer((response, { url }) => {
-    const NextToken = url.includes('nextPageToken=a') ? 'b' : 'a';
+    const next = url.includes('nextPageToken=a') ? 'b' : 'a';
+    const NextToken = server.requests.length < 9 ? next : null;
     sendJson(response, 200, { Items: [], NextToken });
   });
   const transport = createTransport({});
