@@ -161,6 +161,8 @@ suite('packages', { timeout: 600_000 }, () => {
     if (!ready) return t.skip();
     const env = { npm_config_cache: join(dir.path, 'npm'), npm_config_update_notifier: 'false' };
     const tarball = named(/^plan42-cli-.*\.tgz$/);
+    const modes = new Set((await run('tar', ['-tvzf', tarball])).match(/^\S+/gm));
+    assert.deepEqual([...modes].toSorted(), ['-rw-r--r--', '-rwxr-xr-x']);
     for (const command of ['plan42', 'plan42-runner', 'plan42-runner-config']) {
       const args = ['exec', '--offline', '--yes', `--package=${tarball}`, '--', command, '--version'];
       assert.match(await run('npm', args, { env }), versionText);

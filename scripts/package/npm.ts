@@ -4,6 +4,7 @@ import { join } from 'node:path';
 import { build } from 'esbuild';
 import { commands, executableOptions, root } from '../build/bundle.ts';
 import type { BuildInfo } from '../build/version.ts';
+import { makeReadable } from './modes.ts';
 import { run } from './run.ts';
 
 const minimalNode = 26;
@@ -40,6 +41,7 @@ export async function buildNpmPackage({
   await copyFile(notices, join(staging, 'THIRD-PARTY-NOTICES.txt'));
   await copyFile(join(root, 'README.md'), join(staging, 'README.md'));
   await writeFile(join(staging, 'package.json'), `${JSON.stringify(manifest(info), undefined, 2)}\n`);
+  await makeReadable(staging);
   const printed = await run('npm', ['pack', '--json', '--ignore-scripts', '--pack-destination', output], {
     cwd: staging,
   });
