@@ -10,10 +10,10 @@ export async function showServiceLog(context: CliContext, options: ShowLogOption
   const places = await findPlaces(context, options);
   const files = serviceLogFiles(places.logDir);
   await lookInto(places, async () => {
-    if (!options.follow && !(await exists(files[0]))) {
-      throw new UserError(`there is no log at ${files[0]}`, {
-        remedy: 'The runner writes it once it runs: "plan42 runner exec".',
-      });
+    if (!(await exists(files[0]))) {
+      const remedy = 'The runner writes it once it runs: "plan42 runner exec".';
+      if (!options.follow) throw new UserError(`there is no log at ${files[0]}`, { remedy });
+      context.stderr.write(`There is no log at ${files[0]} yet. ${remedy}\n`);
     }
     await showLog(context, options, { files, isOver: async () => false });
   });

@@ -1,4 +1,5 @@
 import assert from 'node:assert/strict';
+import { writeFileSync } from 'node:fs';
 import { appendFile, chmod, mkdir, rm, writeFile } from 'node:fs/promises';
 import { createServer } from 'node:http';
 import type { AddressInfo } from 'node:net';
@@ -402,6 +403,20 @@ test('plan42 runner logs shows the old parts too', async () => {
   await writeFile(join(dir.path, 'logs/runner.log'), 'newer\nnewest\n');
   assert.equal((await runner(['logs'])).stdout, 'older\nnewer\nnewest\n');
   assert.equal((await runner(['logs', '-n', '2'])).stdout, 'newer\nnewest\n');
+});
+
+test('plan42 runner logs -f says when there is nothing to follow yet, and waits', async () => {
+  const controller = new AbortController();
+  const file = join(dir.path, 'logs/runner.log');
+  const { exitCode, stdout, stderr } = await runner(['logs', '-f'], {
+    signal: controller.signal,
+    onOutput: (soFar) => {
+      if (soFar.stdout !== '') controller.abort();
+      else writeFileSync(file, 'a line\n');
+    },
+  });
+  assert.deepEqual([exitCode, stdout], [130, 'a line\n']);
+  assert.match(stderr, /^There is no log at .*runner\.log yet\. The runner writes it once it runs: .*\n$/);
 });
 
 test('a log that may not be read is one line, and not one that is missing', async () => {
