@@ -3,7 +3,7 @@ import type { ServerResponse } from 'node:http';
 import { after, before, beforeEach, describe, test } from 'node:test';
 import type { Dispatcher } from 'undici';
 import { sendJson, startTestServer, type TestServer } from '../../test/support/http-server.ts';
-import { silentLogger } from '../lib/logger.ts';
+import { createLogger } from '../lib/logger.ts';
 import { Plan42Client } from '../plan42/client.ts';
 import { createTransport } from '../plan42/transport.ts';
 import { TurnUpdates } from './turn-updates.ts';
@@ -27,6 +27,7 @@ const never = new AbortController().signal;
 let server: TestServer;
 let transport: Dispatcher;
 let pauses: number[];
+let warnings: string[];
 
 before(async () => {
   server = await startTestServer(() => {});
@@ -35,6 +36,7 @@ before(async () => {
 beforeEach(() => {
   server.requests.length = 0;
   pauses = [];
+  warnings = [];
 });
 after(async () => {
   await transport.destroy();
@@ -50,7 +52,7 @@ function updates(answers: Answer[], turn: unknown = turnAt(1)): TurnUpdates {
     client: new Plan42Client(endpoint),
     path: { tenantId: 't', taskId: 'k', turnIndex: 1 },
     turn,
-    logger: silentLogger,
+    logger: createLogger({ level: 'warn', format: 'json', write: (line) => warnings.push(JSON.parse(line).message) }),
     sleep: async (ms, signal) => {
       signal?.throwIfAborted();
       pauses.push(ms);
@@ -151,24 +153,56 @@ describe('an update', () => {
 });
 
 describe('a refused token', () => {
+  const hourMs = 3600_000;
+  const pausedMs = () => pauses.reduce((sum, ms) => sum + ms, 0);
+
   for (const status of [401, 403, 404]) {
-    test(`is given up after five times ${status}, for good`, async () => {
-      const turn = updates([fails(status)]);
-      await turn.setStatus('one', never);
-      assert.equal(server.requests.length, 5);
+    test(`is given up after an hour of ${status}, for good`, async () => {
+      const turn = updates([fails(status, { Message: 'm' })]);
       await turn.fail('m', new Date(), never);
+      assert.ok(pausedMs() >= hourMs && pausedMs() < 1.1 * hourMs, `${pausedMs()} ms`);
+      const tries = server.requests.length;
+      await turn.setStatus('one', never);
       await turn.heartbeat(never);
-      assert.equal(server.requests.length, 5);
+      assert.equal(server.requests.length, tries);
+      assert.deepEqual(warnings, [
+        'the agent token is refused; the turn’s update is tried again for an hour',
+        'the agent token is refused; the turn is not updated any more',
+      ]);
     });
   }
 
-  test('that is taken in the end is none', async () => {
-    const turn = updates([fails(401), fails(401), fails(403), fails(401), ok(2), ok(3)]);
-    await turn.setStatus('one', never);
-    await turn.setStatus('two', never);
-    assert.equal(turn.newest?.Version, 3);
+  test('that the server takes again is told the end of the job', async () => {
+    const refusals = Array.from({ length: 60 }, () => fails(401, { Message: 'unknown token' }));
+    const turn = updates([...refusals, ok(2, 'Failed')]);
+    await turn.fail('m', new Date(), never);
+    assert.ok(turn.finished.aborted);
+    assert.equal(server.requests.length, 61);
+  });
+
+  test('while a status is told does not keep the end from being told', async () => {
+    const controller = new AbortController();
+    let refusals = 0;
+    const refuses: Answer = (response) => {
+      refusals += 1;
+      if (refusals === 20) controller.abort(new Error('no time'));
+      fails(401, { Message: 'm' })(response);
+    };
+    const turn = updates([...Array.from({ length: 20 }, () => refuses), ok(2, 'Failed')]);
+    await assert.rejects(turn.setStatus('one', controller.signal), /no time/);
+    await turn.fail('m', new Date(), never);
+    assert.ok(turn.finished.aborted);
   });
 });
+
+for (const status of [400, 405, 407, 408]) {
+  test(`an answer ${status} that is not the server's own is no answer to the update`, async () => {
+    const page: Answer = (response) => void response.writeHead(status).end('<html>');
+    const turn = updates([page, page, ok(2, 'Failed')]);
+    await turn.fail('m', new Date(), never);
+    assert.ok(turn.finished.aborted);
+  });
+}
 
 describe('a finished turn gets no update', () => {
   const cases: [name: string, answer: Answer][] = [

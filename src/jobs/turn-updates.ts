@@ -4,7 +4,7 @@ import { Backoff } from '../lib/backoff.ts';
 import type { Logger } from '../lib/logger.ts';
 import { type Sleep, sleep } from '../lib/sleep.ts';
 import type { Plan42Client, TurnPatch, TurnPath } from '../plan42/client.ts';
-import { ApiError, isAuthError, isTransient } from '../plan42/errors.ts';
+import { ApiError, isTransient } from '../plan42/errors.ts';
 import { isTerminalStatus, Turn } from '../plan42/objects.ts';
 
 export interface TurnUpdatesOptions {
@@ -20,8 +20,10 @@ export interface TurnUpdatesOptions {
 }
 
 const backoffLimits = { minMs: 200, maxMs: 30_000 };
-// A proxy on the way can refuse a call or two that the server would have taken.
-const maxRefusals = 5;
+// A proxy on the way can refuse a call or two that the server would have taken, and a server whose keys are away refuses
+// all of them. Nothing waits for a job that is only to be reported, so that there is time.
+const toldRefusals = 5;
+const maxRefusedMs = 60 * 60_000;
 // Conflicts are tried again at once, as they bring the right version; but not for ever.
 const maxQuickConflicts = 3;
 
@@ -37,6 +39,8 @@ export class TurnUpdates {
   readonly #sleep: Sleep;
   readonly #finished = new AbortController();
   #refused = false;
+  /** In a row, over all updates. */
+  #refusals = 0;
   #newest: Turn | undefined;
   #version = 0; // Matches no version: without a turn, the first update learns the right one from its conflict.
   #last: Promise<unknown> = Promise.resolve();
@@ -93,18 +97,21 @@ export class TurnUpdates {
 
   async #deliver(patch: TurnPatch, signal: AbortSignal): Promise<void> {
     const backoff = new Backoff(backoffLimits);
-    let refusals = 0;
+    let refusedMs = 0;
     for (let conflicts = 0; !this.#isOver(); ) {
       const error = await this.#send(patch, signal);
       if (error === undefined) return;
       if (isConflict(error) && ++conflicts <= maxQuickConflicts) continue;
-      if (isRefusal(error) && ++refusals === maxRefusals) this.#giveUp(error);
-      else if (!isConflict(error) && !isRefusal(error) && !isTransient(error)) {
+      if (!isConflict(error) && !isRefusal(error) && !isTransient(error)) {
         this.#logger.warn('the server does not take the turn update', { error });
         return;
       }
-      const retryAfterMs = error instanceof ApiError ? error.retryAfterMs : undefined;
-      if (!this.#isOver()) await this.#sleep(backoff.next(retryAfterMs), signal);
+      const pauseMs = backoff.next(error instanceof ApiError ? error.retryAfterMs : undefined);
+      if (isRefusal(error)) {
+        this.#noteRefusal(error, refusedMs);
+        refusedMs += pauseMs;
+      }
+      if (!this.#isOver()) await this.#sleep(pauseMs, signal);
     }
   }
 
@@ -135,13 +142,19 @@ export class TurnUpdates {
 
   #adopt(turn: Turn): void {
     this.#newest = turn;
+    this.#refusals = 0;
     this.#version = turn.Version;
     if (isTerminalStatus(turn.Status)) this.#finished.abort();
   }
 
-  #giveUp(error: unknown): void {
-    this.#refused = true;
-    this.#logger.warn('the agent token is refused; the turn is not updated any more', { error });
+  #noteRefusal(error: unknown, refusedMs: number): void {
+    this.#refusals += 1;
+    if (refusedMs >= maxRefusedMs) {
+      this.#refused = true;
+      this.#logger.warn('the agent token is refused; the turn is not updated any more', { error });
+    } else if (this.#refusals === toldRefusals) {
+      this.#logger.warn('the agent token is refused; the turn’s update is tried again for an hour', { error });
+    }
   }
 }
 
@@ -149,6 +162,8 @@ function isConflict(error: unknown): error is ApiError {
   return error instanceof ApiError && error.status === 409;
 }
 
+/** Of the token or the turn, or not the server's word at all: a page of a proxy or portal on the way. */
 function isRefusal(error: unknown): boolean {
-  return isAuthError(error) || (error instanceof ApiError && error.status === 404);
+  if (!(error instanceof ApiError) || error.status === 409 || isTransient(error)) return false;
+  return [401, 403, 404].includes(error.status) || !error.isFromApi;
 }
