@@ -1,5 +1,5 @@
 import assert from 'node:assert/strict';
-import { readdir, readFile } from 'node:fs/promises';
+import { readdir, readFile, rm } from 'node:fs/promises';
 import { join } from 'node:path';
 import { afterEach, beforeEach, describe, test } from 'node:test';
 import { eventually } from '../../test/support/eventually.ts';
@@ -172,6 +172,17 @@ test('a job’s turn is told its end while the runtime cannot clean up, which it
   clean.resolve();
   await setting.finished();
   assert.deepEqual(await setting.store.listActive(), []);
+});
+
+test('a job whose folder somebody has removed is told its end all the same', async () => {
+  const record = await setting.accept();
+  await setting.running(record);
+  await rm(setting.store.place(record.jobId).folder, { recursive: true });
+  setting.runtime.end(record.jobId, { exitCode: 6 });
+  await setting.finished();
+  assert.match(setting.failureOf(record), /exit code 6/);
+  assert.equal((await setting.store.readFinished(record.jobId)).exitCode, 6);
+  assert.ok(setting.runtime.calls.includes(`remove ${record.jobId}`));
 });
 
 test('a job’s container is removed while the server cannot be told', async () => {

@@ -241,7 +241,10 @@ async function finishJob(record: JobRecord, context: JobContext): Promise<void> 
   const isRecorded = await tryToUpdate(record, context);
   const cleanUp = async () => {
     // Until the end is on disk, it can be found out only from what is removed here.
-    const update = () => (isRecorded ? Promise.resolve() : store.update(record));
+    const update = async () => {
+      // Somebody can have removed the folder, and then there is nothing to find out from.
+      if (!isRecorded && (await store.isActive(record.jobId))) await store.update(record);
+    };
     await persevere(update, { ...until, failure: 'the job’s end could not be written down' });
     const remove = () => runtime.remove(store.place(record.jobId));
     await persevere(remove, { ...until, failure: 'the runtime could not remove what it has of the job' });

@@ -136,8 +136,9 @@ export class JobStore {
   async removeInput(jobId: string): Promise<void> {
     const { folder } = this.place(jobId);
     // A crash in the middle of writing one leaves a part of it under a longer name.
-    const names = (await readdir(folder)).filter((name) => name.startsWith(requestFile) || name.startsWith(inputFile));
-    await Promise.all(names.map((name) => rm(join(folder, name), { recursive: true, force: true })));
+    const names = (await entriesIn(folder)).map(({ name }) => name);
+    const inputs = names.filter((name) => name.startsWith(requestFile) || name.startsWith(inputFile));
+    await Promise.all(inputs.map((name) => rm(join(folder, name), { recursive: true, force: true })));
   }
 
   /** Remembers that a person asked for the job's end, whatever becomes of this process. */
@@ -160,6 +161,8 @@ export class JobStore {
     const { folder, logFile } = this.place(record.jobId);
     await rm(cutDraft(logFile), { force: true });
     const remains = `${folder}.${randomUUID()}${draftSuffix}`;
+    // Somebody else can have removed it.
+    if (!(await exists(folder))) return;
     // At once, since half a folder would be a job that can't be read.
     await rename(folder, remains);
     const isEvidence = (await readdir(remains)).some((name) => name.endsWith(damagedSuffix));
