@@ -40,6 +40,12 @@ test('what the client said of its end, and half a line, are passed over', async 
   assert.equal(await continuationOf(`one\ntwo${complaint}`, lines), `${kept}.100000001`);
 });
 
+test('lines that the engine passed on and lost are passed over', async () => {
+  const lost = Array.from({ length: 500 }, (_, i) => `lost ${i}\n`).join('');
+  const lines = [line('1', 'one'), line('9', 'after the restart')];
+  assert.equal(await continuationOf(`one\n${lost}`, lines), `${kept}.100000001`);
+});
+
 test('of lines that are alike the last counts', async () => {
   const lines = [line('1', 'tick'), line('2', 'tick'), line('3', 'tick')];
   assert.equal(await continuationOf('tick\ntick\ntick\n', lines), `${kept}.300000001`);

@@ -16,8 +16,8 @@ export interface LostLog {
   signal: AbortSignal | undefined;
 }
 
-// The last lines can be the client's own complaint, or the first half of one.
-const candidateLines = 20;
+// The last lines can be the client's own complaint, the first half of one, or what the engine has lost: it passes lines on before
+// it writes them down.
 const tailBytes = 64 * 1024;
 const windowMs = 60_000;
 
@@ -27,7 +27,7 @@ const windowMs = 60_000;
  */
 export async function findContinuation(lost: LostLog): Promise<string> {
   const lines = (await readEnd(lost.logFile, tailBytes)).toString('utf8').split('\n');
-  const candidates = lines.filter((line) => line !== '').slice(-candidateLines);
+  const candidates = lines.filter((line) => line !== '');
   // In the order of their last times in the log.
   const lastTimes = new Map([...new Set(candidates.toReversed())].toReversed().map((line) => [line, '']));
   await eachKeptLine(lost, (time, line) => lastTimes.has(line) && lastTimes.set(line, time));
