@@ -244,6 +244,20 @@ describe('a disk', () => {
     assert.ok((await stat(logFile)).size > mib / 8);
   });
 
+  test('that stays full to the end leaves a small log its word of what is missing', async (t) => {
+    if (process.getuid?.() !== 0) return t.skip('needs root, to mount a small file system');
+    await using job = await makeJobFolder();
+    await using disk = mountSmallDisk(job.folder, '600k');
+    const logFile = join(disk.path, 'job.log');
+    await start({ ...job, logFile }, `seq 1 1000; ${until('full')}; seq 1001 9000; exit 7`);
+    await eventually(async () => (await readFile(logFile, 'latin1').catch(() => '')).endsWith('\n1000\n'));
+    await appendFile(join(disk.path, 'filler'), Buffer.alloc(mib)).catch(() => {});
+    await say(job, 'full');
+    assert.equal((await waitForExit(job.folder)).exitCode, 7);
+    const log = await readFile(logFile, 'latin1');
+    assert.match(log, /^1\n2\n3\n.*\n\[plan42: at least \d+ bytes of the output are missing here: [^\n]*\]\n$/s);
+  });
+
   test('with a log that somebody removed does not get another', async () => {
     await using job = await makeJobFolder();
     await start(job, `echo begun; ${until('go')}; seq 1 100000; exit 9`);

@@ -107,11 +107,23 @@ make_room() {
   [ $((limit - size)) -ge $reserve ] || keep_newest $((limit / 4)) || keep_newest $((limit / 16)) || give_way
 }
 
+word_note() {
+  note="[plan42: at least $missing bytes of the output are missing here: they could not be written]"
+}
+
 tell_missing() {
   line_end=
   [ -z "$(tail -c 1 "$log")" ] || line_end='\\n'
-  printf "$line_end[plan42: at least $missing bytes of the output are missing here: they could not be written]\\n" >>"$log" &&
-    missing=0
+  word_note
+  printf "$line_end$note\\n" >>"$log" && missing=0
+}
+
+# The last resort, which takes no space: over the end of what was written.
+tell_in_place() {
+  measure
+  word_note
+  at=$((size - \${#note} - 2))
+  [ $at -ge 0 ] && printf "\\n$note\\n" | dd of="$log" bs=1 seek=$at conv=notrunc
 }
 
 is_writable() {
@@ -134,7 +146,7 @@ while [ -e "$log" ]; do
     missing=$((missing + left_out))
   fi
 done
-[ $missing -eq 0 ] || { make_room && tell_missing; } || { give_way && tell_missing; }
+[ $missing -eq 0 ] || { make_room && tell_missing; } || { give_way && tell_missing; } || tell_in_place
 cat
 for ending in "$folder"/supervisor.ending.*; do
   mv "$ending" "$folder/supervisor.exited.\${ending##*.}"
