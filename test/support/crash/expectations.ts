@@ -80,9 +80,10 @@ function messageOf(end: AgentEnd): string {
   return `The agent ended with exit code ${code} without finishing its turn.`;
 }
 
-/** Once the jobs are over, nothing of them is left but their records and logs. */
+/** Once the jobs are over, nothing of them is left but their records and logs, and no secret. */
 export async function assertNothingLeft(jobs: readonly PlannedJob[], { stateDir, listContainers }: Evidence) {
   assert.deepEqual(await readdir(join(stateDir, 'jobs/active')), []);
+  assert.deepEqual(await filesWith(/p42[ar]_/, stateDir), []);
   const jobIds = jobs.map(({ jobId }) => jobId);
   assert.deepEqual(
     (await listContainers()).filter((name) => jobIds.includes(name)),
@@ -92,6 +93,13 @@ export async function assertNothingLeft(jobs: readonly PlannedJob[], { stateDir,
   await eventually(async () => (await processesOf(jobIds)).length === 0, 10_000).catch(async () =>
     assert.deepEqual(await processesOf(jobIds), []),
   );
+}
+
+async function filesWith(text: RegExp, folder: string): Promise<string[]> {
+  const entries = await readdir(folder, { recursive: true, withFileTypes: true });
+  const files = entries.filter((entry) => entry.isFile()).map(({ parentPath, name }) => join(parentPath, name));
+  const contents = await Promise.all(files.map((file) => readFile(file, 'latin1').catch(() => '')));
+  return files.filter((_, index) => text.test(contents[index] ?? ''));
 }
 
 /** Command lines of processes that know one of the jobs: by an argument, or by their environment. */
