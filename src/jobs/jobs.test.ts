@@ -174,6 +174,25 @@ test('a job’s turn is told its end while the runtime cannot clean up, which it
   assert.deepEqual(await setting.store.listActive(), []);
 });
 
+test('a job that can’t be looked at for a moment goes on, and is told its own end', async () => {
+  const { wait } = setting.runtime;
+  let failures = 2;
+  setting.runtime.wait = (...args) => {
+    failures -= 1;
+    return failures < 0 ? wait(...args) : Promise.reject(Object.assign(new Error('EMFILE'), { code: 'EMFILE' }));
+  };
+  const record = await setting.accept();
+  await eventually(async () => failures < 0);
+  assert.deepEqual(
+    setting.runtime.calls.filter((call) => /^(kill|remove)/.test(call)),
+    [],
+  );
+  setting.runtime.end(record.jobId, { exitCode: 6 });
+  await setting.finished();
+  assert.match(setting.failureOf(record), /exit code 6/);
+  assert.equal(setting.logged.filter((line) => line.includes('the job could not be watched')).length, 1);
+});
+
 test('a job whose folder somebody has removed is told its end all the same', async () => {
   const record = await setting.accept();
   await setting.running(record);

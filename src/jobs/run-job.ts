@@ -62,7 +62,9 @@ export async function runJob(record: JobRecord, context: JobContext): Promise<vo
       job = await recordStart(job, context);
     }
     if (job.phase === 'started') {
-      const exit = await runtime.wait(place, detach);
+      // That it can't be looked at, for want of file descriptors say, is no end: what is given up would be removed.
+      const watching = { failure: 'the job could not be watched', logger, signal: detach };
+      const exit = await persevere(() => runtime.wait(place, detach), watching);
       logger.info('the agent has ended', { exit_code: exit.exitCode, out_of_memory: exit.outOfMemory || undefined });
       job = await describeEnd(job, exit, context);
     }

@@ -1,7 +1,9 @@
 import assert from 'node:assert/strict';
 import { spawn } from 'node:child_process';
 import { once } from 'node:events';
+import fs from 'node:fs';
 import { readdir, readFile, stat, utimes, writeFile } from 'node:fs/promises';
+import { syncBuiltinESMExports } from 'node:module';
 import { join } from 'node:path';
 import { describe, test } from 'node:test';
 import { eventually } from '../../test/support/eventually.ts';
@@ -271,4 +273,24 @@ test('a launch that cannot be says so', async () => {
   await using job = await makeJobFolder();
   const launching = launch({ job, command: ['true'], env, cwd: join(job.folder, 'missing') });
   await assert.rejects(launching, RuntimeError);
+});
+
+test('that the processes can’t be looked at is not taken for the end of one', async (t) => {
+  if (process.platform !== 'linux') return t.skip('elsewhere they are looked at by a command');
+  await using job = await makeJobFolder();
+  await start(job, 'until [ -e "$1/go" ]; do sleep 0.02; done; exit 5', job.folder);
+  const pid = await runningPid(job);
+  const mock = t.mock.method(fs.promises, 'readFile', () =>
+    Promise.reject(Object.assign(new Error('too many open files'), { code: 'EMFILE' })),
+  );
+  syncBuiltinESMExports();
+  try {
+    await assert.rejects(isSupervisor(pid, job.folder), { code: 'EMFILE' });
+    await assert.rejects(waitForExit(job.folder), { code: 'EMFILE' });
+  } finally {
+    mock.mock.restore();
+    syncBuiltinESMExports();
+  }
+  await writeFile(join(job.folder, 'go'), '');
+  assert.equal((await waitForExit(job.folder)).exitCode, 5);
 });

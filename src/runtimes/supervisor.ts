@@ -217,12 +217,8 @@ export async function endCommand(folder: string): Promise<void> {
  * machine; a shell that was given this folder is not.
  */
 export async function isSupervisor(pid: number, folder: string): Promise<boolean> {
-  try {
-    if (await wasMachineRestarted(folder)) return false;
-    return (await commandLine(pid)).includes(` ${scriptName} ${folder} `);
-  } catch {
-    return false;
-  }
+  if (await wasMachineRestarted(folder)) return false;
+  return (await commandLine(pid)).includes(` ${scriptName} ${folder} `);
 }
 
 /** When the command was launched; zero if it was not. */
