@@ -156,7 +156,7 @@ describe('a refused token', () => {
   const hourMs = 3600_000;
   const pausedMs = () => pauses.reduce((sum, ms) => sum + ms, 0);
 
-  for (const status of [401, 403, 404]) {
+  for (const status of [401, 403]) {
     test(`is given up after an hour of ${status}, for good`, async () => {
       const turn = updates([fails(status, { Message: 'm' })]);
       await turn.fail('m', new Date(), never);
@@ -171,6 +171,16 @@ describe('a refused token', () => {
       ]);
     });
   }
+
+  test('of a turn that is gone is given up after a few tries, unless it is not the server who says so', async () => {
+    const gone = updates([fails(404, { Message: 'm' })]);
+    await gone.fail('m', new Date(), never);
+    assert.equal(server.requests.length, 5);
+    const page: Answer = (response) => void response.writeHead(404).end('<html>');
+    const turn = updates([...Array.from({ length: 20 }, () => page), ok(2, 'Failed')]);
+    await turn.fail('m', new Date(), never);
+    assert.ok(turn.finished.aborted);
+  });
 
   test('that the server takes again is told the end of the job', async () => {
     const refusals = Array.from({ length: 60 }, () => fails(401, { Message: 'unknown token' }));

@@ -149,7 +149,9 @@ export class TurnUpdates {
 
   #noteRefusal(error: unknown, refusedMs: number): void {
     this.#refusals += 1;
-    if (refusedMs >= maxRefusedMs) {
+    // That there is no such turn is the server's word on the turn, and not on who asks.
+    const isGone = error instanceof ApiError && error.status === 404 && error.isFromApi;
+    if (refusedMs >= maxRefusedMs || (isGone && this.#refusals >= toldRefusals)) {
       this.#refused = true;
       this.#logger.warn('the agent token is refused; the turn is not updated any more', { error });
     } else if (this.#refusals === toldRefusals) {
