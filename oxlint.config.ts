@@ -16,8 +16,8 @@ const mayImport: Record<string, readonly string[]> = {
   handlers: ['jobs', 'github', 'runtimes', 'plan42', 'config', 'lib'],
   runner: ['handlers', 'jobs', 'github', 'control', 'runtimes', 'plan42', 'config', 'lib'],
   web: ['runtimes', 'plan42', 'lib'],
-  server: ['web', 'plan42', 'config', 'lib'],
-  tui: ['github', 'control', 'service', 'runtimes', 'plan42', 'config', 'lib'],
+  server: ['web', 'plan42', 'lib'],
+  tui: ['github', 'control', 'runtimes', 'plan42', 'config', 'lib'],
   cli: ['tui', 'runner', 'server', 'jobs', 'github', 'control', 'service', 'runtimes', 'plan42', 'config', 'lib'],
   bin: ['cli', 'tui', 'lib'],
 };
