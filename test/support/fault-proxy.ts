@@ -1,6 +1,6 @@
 import { once } from 'node:events';
 import { createServer, type IncomingMessage, type ServerResponse } from 'node:http';
-import type { AddressInfo } from 'node:net';
+import type { AddressInfo, Socket } from 'node:net';
 import { text } from 'node:stream/consumers';
 import { setTimeout as delay } from 'node:timers/promises';
 import { Agent, request as forward } from 'undici';
@@ -77,12 +77,12 @@ export class FaultProxy implements AsyncDisposable {
     const fault = this.plan(call);
     call.fault = fault;
     if (fault.kind === 'unanswered') return;
-    if (fault.kind === 'dropped') return void request.socket.resetAndDestroy();
+    if (fault.kind === 'dropped') return reset(request.socket);
     if (fault.kind === 'foreign') return this.#finish(call, response, fault);
     if (fault.kind === 'slow') await delay(fault.delayMs);
     const answer = await this.#forward(request, response, body);
     call.serverStatus = answer.status;
-    if (fault.kind === 'reset') request.socket.resetAndDestroy();
+    if (fault.kind === 'reset') reset(request.socket);
     else if (fault.kind === 'cut off') request.socket.end(firstHalf(answer));
     else this.#finish(call, response, answer);
   }
@@ -151,4 +151,10 @@ export function busiestSecond(calls: readonly ProxiedCall[]): number {
     most = Math.max(most, index - first + 1);
   }
   return most;
+}
+
+/** One that is being shut down, as its other side has left, can't be reset: Node.js 26 then loses it, and spins for ever at its own end. */
+function reset(socket: Socket): void {
+  if (socket.writable) socket.resetAndDestroy();
+  else socket.destroy();
 }
