@@ -16,6 +16,28 @@ export interface Driver {
   refuse(message: string, setting?: string): Driver;
 }
 
+/** A configuration with everything in it, and with two connections: `work`, and one that the tenant has no more. */
+export const filledFile = `[runner]
+url = "https://a.example"
+token = "p42r_a"
+runtime = "docker"
+
+[github.work]
+name = "work"
+connection_id = "11"
+url = "https://github.com"
+token = "ghp_a"
+
+[github.old]
+name = "old"
+connection_id = "99"
+token = "ghp_old"
+`;
+
+/** Connections of the tenant. */
+export const work = { id: '11', name: 'work' };
+export const home = { id: '22', name: 'home' };
+
 export function drive(content?: string, serverUrl?: string): Driver {
   const driver: Driver = {
     state: initialState({ path: '/c.toml', content, serverUrl }),

@@ -1,0 +1,84 @@
+import assert from 'node:assert/strict';
+import { chmod } from 'node:fs/promises';
+import { describe, it } from 'node:test';
+import { placeConfig } from '../../../../test/support/config-place.ts';
+import { parseAs } from '../../../../test/support/json-schemas.ts';
+
+describe('plan42 runner config get and list', () => {
+  const content =
+    '[runner]\ntoken = "p42r_secret"\n[jobs]\ncpus = 0.5\nstop_timeout = "5s"\n[github."a.b"]\nurl = ""\n';
+
+  it('get prints one value: from the environment, the file or the defaults', async () => {
+    await using at = await placeConfig(content);
+    const env = { PLAN42_JOBS_PIDS: '77' };
+    const get = async (key: string) => (await at.config(['get', key], { env })).stdout;
+    assert.equal(await get('jobs.pids'), '77\n');
+    assert.equal(await get('jobs.cpus'), '0.5\n');
+    assert.equal(await get('runner.url'), 'https://api.dev.plan42.ai\n');
+    assert.equal(await get('queues.shutdown_timeout'), '5m\n');
+    assert.equal(await get('images.allowed'), '["*"]\n');
+    assert.equal(await get('runner.token'), '********\n');
+    assert.equal((await at.config(['get', 'runner.token', '--show-secrets'])).stdout, 'p42r_secret\n');
+    const unset = await at.config(['get', 'runner.runtime']);
+    assert.deepEqual([unset.exitCode, unset.stdout], [1, '']);
+    assert.match(unset.stderr, /^ERROR: runner\.runtime is not set in /);
+    const noConnection = await at.config(['get', 'github.nope.url']);
+    assert.deepEqual([noConnection.exitCode, noConnection.stdout], [1, '']);
+  });
+
+  it('get says as JSON what the value is and where it comes from', async () => {
+    await using at = await placeConfig(content);
+    const get = async (...argv: string[]) =>
+      parseAs('runner-config-get.json', (await at.config(['get', ...argv, '--json'])).stdout);
+    const common = { key: 'runner.token', origin: 'file', secret: true, isSet: true };
+    assert.deepEqual(await get('runner.token'), { ...common, value: null });
+    assert.deepEqual(await get('runner.token', '--show-secrets'), { ...common, value: 'p42r_secret' });
+    assert.deepEqual(await get('jobs.cpus'), {
+      key: 'jobs.cpus',
+      value: 0.5,
+      origin: 'file',
+      secret: false,
+      isSet: true,
+    });
+  });
+
+  it('list shows what is set, and with --all everything', async () => {
+    await using at = await placeConfig(content);
+    const run = await at.config(['list'], { env: { PLAN42_LOG_LEVEL: 'debug' } });
+    assert.deepEqual(
+      run.stdout.split('\n').map((line) => line.split(/ {2,}/)[0]),
+      ['KEY', 'runner.token', 'jobs.cpus', 'jobs.stop_timeout', 'log.level', 'github."a.b".url', ''],
+    );
+    assert.ok((await at.config(['list', '-a'])).stdout.split('\n').length > 30);
+    const json = await at.config(['list', '--json']);
+    const { settings } = parseAs('runner-config-list.json', json.stdout);
+    assert.ok(settings.length > 30);
+    assert.ok(!json.stdout.includes('p42r_secret'));
+  });
+
+  it('tell that others can read the file', async () => {
+    await using at = await placeConfig(content);
+    await chmod(at.file, 0o644);
+    const warning = `${at.file} holds tokens and others can read it: run chmod 600 ${at.file}`;
+    assert.ok((await at.config(['list'])).stderr.includes(`WARNING: ${warning}\n`));
+    await chmod(at.file, 0o600);
+    assert.doesNotMatch((await at.config(['list'])).stderr, /chmod/);
+  });
+
+  it('say when a file that was named is not there', async () => {
+    await using at = await placeConfig();
+    for (const argv of [['list'], ['get', 'jobs.pids'], ['validate'], ['validate', '--json']]) {
+      const run = await at.config(argv);
+      assert.deepEqual([run.exitCode, run.stdout], [3, '']);
+      assert.match(run.stderr, /^ERROR: there is no configuration file \S+\. Name another one, or make it: /);
+    }
+  });
+
+  it('list tells what is wrong with the file', async () => {
+    await using at = await placeConfig('[jobs]\npids = "x"\nmax_job = 1\n');
+    const { stderr, stdout } = await at.config(['list']);
+    assert.match(stderr, /^ERROR: \S+:2:1: jobs\.pids is not a number$/m);
+    assert.match(stderr, /^WARNING: \S+:3:1: unknown key "jobs\.max_job", did you mean "max_jobs"\?$/m);
+    assert.match(stdout, /^jobs\.pids +x +file$/m);
+  });
+});

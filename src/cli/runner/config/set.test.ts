@@ -1,0 +1,184 @@
+import assert from 'node:assert/strict';
+import { execFile, execFileSync } from 'node:child_process';
+import { stat, writeFile } from 'node:fs/promises';
+import { describe, it } from 'node:test';
+import { promisify } from 'node:util';
+import { placeConfig } from '../../../../test/support/config-place.ts';
+import { parseAs } from '../../../../test/support/json-schemas.ts';
+import { runnerJwt } from '../../../../test/support/runner-jwt.ts';
+
+const token = runnerJwt();
+
+describe('plan42 runner config set', () => {
+  it('makes the file, for its owner only, and says how to apply it', async () => {
+    await using at = await placeConfig();
+    const run = await at.config(['set', 'runner.url=http://127.0.0.1:7042', 'jobs.max_jobs=8', 'images.allowed=a,b']);
+    assert.deepEqual([run.exitCode, run.stdout], [0, '']);
+    assert.match(run.stderr, /^Saved \S+\. Restart a running runner to use it/);
+    assert.equal(
+      await at.read(),
+      '[runner]\nurl = "http://127.0.0.1:7042"\n\n[jobs]\nmax_jobs = 8\n\n[images]\nallowed = ["a", "b"]\n',
+    );
+    assert.equal((await stat(at.file)).mode & 0o777, 0o600);
+    assert.equal((await at.config(['set', 'jobs.max_jobs', '8'])).stderr, 'Nothing changed.\n');
+  });
+
+  it('says how to start the runner when the file is new and has a token', async () => {
+    await using at = await placeConfig();
+    const { stderr } = await at.config(['set', 'runner.url=http://127.0.0.1:7042', 'runner.token'], { stdin: token });
+    assert.match(stderr, /^Saved \S+\. Start the runner: "plan42 runner enable"/);
+  });
+
+  it('takes tokens from standard input and from files, and never shows them', async () => {
+    await using at = await placeConfig('# mine\n[runner]\n');
+    const halves = `${token.slice(0, 40)}\n${token.slice(40)}\n`;
+    const piped = await at.config(['set', 'runner.token'], { stdin: halves });
+    assert.match(piped.stderr, /takes it over by itself/);
+    assert.equal(await at.read(), `# mine\n[runner]\ntoken = "${token}"\n`);
+    const secret = `${at.file}.secret`;
+    await writeFile(secret, 'ghp_x\n');
+    await at.config(['set', 'github.a.token', '--from-file', secret]);
+    const shown = await at.config(['list']);
+    assert.match(shown.stdout, /^runner\.token +\*{8} +file$/m);
+    assert.match(shown.stdout, /^github\.a\.token +\*{8} +file$/m);
+    for (const run of [piped, shown]) assert.ok(!`${run.stdout}${run.stderr}`.includes(token.slice(5, 30)));
+  });
+
+  it('refuses what is wrong with the exit code of its kind, and writes nothing', async () => {
+    const cases: [argv: string[], exitCode: number, error: RegExp, stdin?: string][] = [
+      [['runner.token', token], 2, /^ERROR: runner\.token is a secret.*--from-file\.$/],
+      [[`runner.token=${token}`], 2, /is a secret/],
+      [['runner.token'], 2, /the value for runner\.token is empty/, ' \n'],
+      [
+        ['runner.token', 'github.a.token', 'jobs.pids=99'],
+        2,
+        /there are no values for runner\.token and github\.a\.token/,
+        'x',
+      ],
+      [['runner.url'], 2, /there is no value for runner\.url/],
+      [['runner.ulr', 'x'], 2, /did you mean "runner\.url"\?/],
+      [['runner.url', 'http://example.com'], 3, /^ERROR: invalid server url: it is not an https URL/],
+      [['jobs.max_jobs=8', 'jobs.cpus=many'], 3, /^ERROR: jobs\.cpus is not a number\. It takes: /],
+      [['runner.token'], 4, /^ERROR: invalid runner token: it does not start with "p42r_"/, 'ghp_x'],
+      [['runner.token'], 4, /^ERROR: invalid runner token: it expired/, runnerJwt({ exp: 1 })],
+      [['github.a.token', '--from-file', '/nonexistent'], 1, /^ERROR: cannot read \/nonexistent/],
+      [['github.a.token', '--from-file', '/'], 1, /^ERROR: cannot read \/: it is neither a file nor a pipe\. Name/],
+      [['jobs.cpus='], 2, /^ERROR: the value for jobs\.cpus is empty\. .* unset jobs\.cpus"\.$/],
+      [['runner.url='], 2, /^ERROR: the value for runner\.url is empty/],
+      [['jobs=1'], 2, /^ERROR: "jobs" is a table, and no setting\. Name a setting in it, such as jobs\.max_jobs\.$/],
+      [['github.a=1'], 2, /"github\.a" is a table.* such as github\.a\.name\.$/],
+      [['jobs.cpus=1', '--from-file', '/nonexistent'], 2, /--from-file has nothing to set/],
+    ];
+    for (const [argv, exitCode, error, stdin] of cases) {
+      await using at = await placeConfig('# nothing\n');
+      const run = await at.config(['set', ...argv], stdin === undefined ? {} : { stdin });
+      assert.equal(run.exitCode, exitCode, run.stderr);
+      assert.match(run.stderr.trimEnd(), error);
+      assert.ok(!run.stderr.includes(token.slice(5, 30)), run.stderr);
+      assert.equal(await at.read(), '# nothing\n');
+    }
+  });
+
+  it('checks the certificate again when the URL changes', async () => {
+    await using at = await placeConfig('[runner]\nurl = "https://a.example" # a\nskip_ssl_verify = true\n');
+    await at.config(['set', 'runner.url', 'https://a.example']);
+    assert.match(await at.read(), /skip_ssl_verify = true/);
+    const other = await at.config(['set', 'runner.url', 'https://b.example']);
+    assert.equal(await at.read(), '[runner]\nurl = "https://b.example" # a\nskip_ssl_verify = false\n');
+    assert.match(other.stderr, /^WARNING: runner\.skip_ssl_verify is false now, since runner\.url has changed/m);
+    await at.config(['set', 'runner.url=https://c.example', 'runner.skip_ssl_verify=true']);
+    assert.match(await at.read(), /skip_ssl_verify = true/);
+    const unset = await at.config(['unset', 'runner.url', '--json']);
+    assert.match(parseAs('runner-config-set.json', unset.stdout).warnings[0], /^runner\.skip_ssl_verify is false now/);
+  });
+
+  it('says when no runner starts with the file, whatever else is wrong with it', async () => {
+    await using at = await placeConfig('[runner]\nruntime = "dokcer"\n[jobs]\ncpus = "x"\n');
+    const run = await at.config(['set', 'jobs.pids=99']);
+    assert.equal(run.exitCode, 0);
+    assert.equal(
+      run.stderr,
+      `Saved ${at.file}. No runner starts with it: ${at.file}:2:1: runner.runtime is not one of docker, podman, apple, ` +
+        'host, and 1 more. "plan42 runner config validate" tells all.\n',
+    );
+    const json = await at.config(['set', 'jobs.pids=98', '--json']);
+    const { warnings } = parseAs('runner-config-set.json', json.stdout);
+    assert.deepEqual(warnings, [
+      `${at.file}:2:1: runner.runtime is not one of docker, podman, apple, host`,
+      `${at.file}:4:1: jobs.cpus is not a number`,
+    ]);
+    const mended = await at.config(['set', 'runner.runtime=host', 'jobs.cpus=1']);
+    assert.match(mended.stderr, /^Saved \S+\. Restart a running runner/);
+  });
+
+  it('tells programs what it did', async () => {
+    await using at = await placeConfig();
+    const env = { PLAN42_JOBS_PIDS: '77' };
+    const run = await at.config(['set', 'jobs.pids=99', 'queues.scale_down_at=0.9', '--json'], { env });
+    const { warnings, ...done } = parseAs('runner-config-set.json', run.stdout);
+    const keys = ['jobs.pids', 'queues.scale_down_at'];
+    assert.deepEqual(done, { configFile: at.file, changed: true, keys, runner: 'unknown' });
+    assert.equal(warnings.length, 2);
+    assert.match(warnings[0], /^queues\.scale_down_at is not below queues\.scale_up_at/);
+    assert.match(warnings[1], /^PLAN42_JOBS_PIDS is set in this environment and beats jobs\.pids in the file/);
+  });
+
+  it('takes a token from a pipe by its name, and can be interrupted while nobody writes to it', async () => {
+    await using at = await placeConfig();
+    const pipe = `${at.file}.pipe`;
+    execFileSync('mkfifo', [pipe]);
+    const set = ['set', 'github.a.token', '--from-file', pipe];
+    const nobody = await at.config(set, { signal: AbortSignal.timeout(100) });
+    assert.equal(nobody.exitCode, 130, nobody.stderr);
+    // Waits for a reader.
+    const writer = promisify(execFile)('/bin/sh', ['-c', 'echo ghp_x > "$0"', pipe]);
+    assert.equal((await at.config(set)).exitCode, 0);
+    await writer;
+    assert.match(await at.read(), /token = "ghp_x"/);
+  });
+
+  it('says when the environment hides what was set, and so does list', async () => {
+    await using at = await placeConfig();
+    const env = { PLAN42_JOBS_PIDS: '77', PLAN42_RUNNER_TOKEN: token };
+    const hidden = /^WARNING: PLAN42_JOBS_PIDS is set in this environment and beats jobs\.pids in the file: unset it/m;
+    const { stderr } = await at.config(['set', 'jobs.pids=99', 'jobs.cpus=1'], { env });
+    assert.match(stderr, hidden);
+    assert.equal(stderr.match(/WARNING/g)?.length, 1, stderr);
+    const listed = await at.config(['list'], { env });
+    assert.match(listed.stderr, hidden);
+    assert.doesNotMatch(listed.stderr, /PLAN42_RUNNER_TOKEN/, 'the file has none');
+    assert.doesNotMatch((await at.config(['set', 'jobs.pids=98'])).stderr, /WARNING/);
+  });
+
+  it('refuses at once what no runner could use', async () => {
+    await using at = await placeConfig('# nothing\n');
+    const cases: [assignment: string, error: RegExp][] = [
+      ['jobs.network=my network', /^ERROR: jobs\.network is not the name of a network like .* It takes: /],
+      ['jobs.network=--privileged', /is not the name of a network/],
+      ['jobs.capabilities=CHOWN,KILL ALL', /"KILL ALL", which is no capability’s name\. It takes: /],
+      ['host.command=[]', /^ERROR: host\.command is without a program/],
+      ['jobs.stop_timeout=10', /is not a duration like "30s".* It takes: /],
+      ['runner.runtime=dokcer', /is not one of docker, podman, apple, host\. It takes: /],
+      ['github.a.url=ftp://example.com', /is not an https URL/],
+      [
+        'network.ca_file=/nonexistent.pem',
+        /^ERROR: cannot read the CA file \/nonexistent\.pem.* Set network\.ca_file to a PEM/,
+      ],
+      [`network.ca_file=${at.file}`, /^ERROR: there is no PEM certificate in the CA file/],
+    ];
+    for (const [assignment, error] of cases) {
+      const run = await at.config(['set', assignment]);
+      assert.match(run.stderr, error);
+      assert.equal(run.exitCode, 3, assignment);
+      assert.equal(await at.read(), '# nothing\n');
+    }
+  });
+
+  it('leaves a file alone that is not TOML', async () => {
+    await using at = await placeConfig('[runner\n');
+    const run = await at.config(['set', 'jobs.pids=99']);
+    assert.equal(run.exitCode, 3);
+    assert.match(run.stderr, /:2:1: .*Correct it with an editor\.$/m);
+    assert.equal(await at.read(), '[runner\n');
+  });
+});

@@ -1,0 +1,84 @@
+import { after, before, describe, test } from 'node:test';
+import { assertFound, type DoctorCase } from '../../../../test/support/doctor-case.ts';
+import {
+  connection,
+  type DoctorSetting,
+  plainSecret,
+  startDoctorSetting,
+} from '../../../../test/support/doctor-setting.ts';
+
+let setting: DoctorSetting;
+before(async () => {
+  setting = await startDoctorSetting();
+});
+after(() => setting[Symbol.asyncDispose]());
+
+const cases: DoctorCase[] = [
+  {
+    what: 'a host that there is not',
+    given: () => ({ runner: { url: 'https://plan42.invalid' } }),
+    check: 'api',
+    status: 'failed',
+    found: /no host plan42\.invalid/,
+    remedy: /DNS/,
+    exitCode: 1,
+  },
+  {
+    what: 'a GitHub that there is not',
+    given: () => ({ config: connection('https://github.invalid') }),
+    check: 'github',
+    status: 'failed',
+    found: /no host github\.invalid/,
+    remedy: /Correct github\.work\.url, or the DNS/,
+    exitCode: 1,
+  },
+  {
+    what: 'a port where nothing listens',
+    given: () => ({ runner: { url: 'http://127.0.0.1:1' } }),
+    check: 'api',
+    status: 'failed',
+    found: /nothing listens at 127\.0\.0\.1:1 \(ECONNREFUSED\)/,
+    exitCode: 1,
+  },
+  {
+    what: 'a clock without a server',
+    given: () => ({ runner: { url: 'http://127.0.0.1:1' } }),
+    check: 'clock',
+    status: 'skipped',
+    found: /the server did not answer/,
+    exitCode: 1,
+  },
+  {
+    what: 'a proxy that is not there',
+    given: () => ({
+      runner: { url: 'https://plan42.invalid' },
+      env: { https_proxy: `http://user:${plainSecret}@127.0.0.1:1` },
+    }),
+    check: 'api',
+    status: 'failed',
+    found: /the proxy 127\.0\.0\.1:1 does not let through to plan42\.invalid/,
+    remedy: /https_proxy/,
+    exitCode: 1,
+  },
+  {
+    what: 'a proxy that is no URL',
+    given: () => ({ env: { https_proxy: `nonsense ${plainSecret}` } }),
+    check: 'api',
+    status: 'failed',
+    found: /https_proxy is not a URL/,
+    exitCode: 3,
+  },
+  {
+    what: 'a CA file that is not there',
+    given: () => ({ config: '[network]\nca_file = "/does/not/exist.pem"\n' }),
+    check: 'api',
+    status: 'failed',
+    found: /cannot read the CA file \/does\/not\/exist\.pem/,
+    remedy: /network\.ca_file/,
+    exitCode: 3,
+  },
+];
+
+describe('what is amiss is found, with a remedy', () => {
+  for (const one of cases) test(one.what, () => assertFound(setting, one));
+});

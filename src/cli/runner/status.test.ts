@@ -1,0 +1,94 @@
+import assert from 'node:assert/strict';
+import { rm } from 'node:fs/promises';
+import { afterEach, beforeEach, describe, test } from 'node:test';
+import { parseAs } from '../../../test/support/json-schemas.ts';
+import { makeRunnerHome, type RunnerHome } from '../../../test/support/runner-home.ts';
+import type { RunnerStatus } from '../../control/messages.ts';
+import { startControlServer } from '../../control/server.ts';
+import { silentLogger } from '../../lib/logger.ts';
+import { localTime } from '../local-time.ts';
+
+let home: RunnerHome;
+beforeEach(async () => {
+  home = await makeRunnerHome();
+});
+afterEach(() => home[Symbol.asyncDispose]());
+
+describe('plan42 runner status', () => {
+  const answer: RunnerStatus = {
+    ...{ version: '1.0.0', pid: 42, startedAt: '2026-01-02T03:04:05.678Z', configFile: '/c.toml', stateDir: '/s' },
+    ...{ url: 'https://example.com/', runtime: 'podman', tenantId: 't', runnerId: 'r', instanceId: 'i' },
+    ...{ phase: 'degraded', utilisation: 0.256 },
+    troubles: [{ kind: 'refused', message: 'GET /x: 401\u001b[2J', since: '2026-01-02T03:05:05.678Z' }],
+    queues: [{ queueId: '7c0e', phase: 'polling', utilisation: null, inFlight: 3 }],
+    jobs: { running: 1, starting: 2, waiting: 3, ending: 4, max: 5 },
+    lastError: { time: '2026-01-02T03:06:05.678Z', message: 'the job failed: no' },
+  };
+  const serve = () =>
+    startControlServer({
+      stateDir: home.path,
+      logger: silentLogger,
+      calls: { status: () => answer, kill: async () => 'unknown', reload: async () => null },
+    });
+
+  test('tells all that there is to know, and what is wrong', async () => {
+    await using _server = await serve();
+    const job = await home.add({ title: 'Waits' });
+    const { stdout, stderr, exitCode } = await home.runner(['status']);
+    assert.deepEqual([exitCode, stderr], [0, '']);
+    const at = (minute: number) => localTime(`2026-01-02T03:0${minute}:05.678Z`);
+    assert.equal(
+      stdout,
+      `Runner         Running, degraded, since ${at(4)}, process 42; since ${at(5)} the server refuses the runner token: GET /x: 401\\x1b[2J
+Version        1.0.0
+Server         https://example.com/
+Runtime        podman
+Queues         1, utilisation 26 %
+Configuration  /c.toml
+Jobs           1 of at most 5 running, 2 starting, 3 waiting, 4 being reported
+Last error     ${at(6)} the job failed: no
+
+Queue ID  State    Utilisation    Being Answered
+7c0e      polling  not known yet  3
+
+Job ID                                         Title  Turn Index  Running?  Created
+${job.jobId}  Waits  1           No        ${localTime(job.acceptedAt)}
+`,
+    );
+    const document = parseAs('runner-status.json', (await home.runner(['status', '--json'])).stdout);
+    assert.deepEqual(document.runner, answer);
+    assert.deepEqual([document.state, document.jobs[0].jobId], ['running', job.jobId]);
+  });
+
+  test('is what stop asks where no service runs, to tell how a runner in the foreground is stopped', async () => {
+    await using _ = await serve();
+    const { exitCode, stdout, stderr } = await home.runner(['stop'], { platform: 'freebsd' });
+    assert.deepEqual([exitCode, stdout], [6, '']);
+    assert.match(
+      stderr,
+      /^ERROR: the runner that runs \(process 42\) was not started as the service\. .*"kill 42"\.\n$/,
+    );
+  });
+
+  test('says that it is not running, and what is left', async () => {
+    await home.add({ title: 'Waits' });
+    const run = await home.runner(['status']);
+    assert.match(run.stdout, /^Runner +Not Running\n(.+\n)+Jobs +0 running, 1 waiting\n\nJob ID/);
+    const json = await home.runner(['status', '--json']);
+    assert.equal(json.exitCode, 1);
+    const document = parseAs('runner-status.json', json.stdout);
+    assert.deepEqual([document.state, document.runner, document.jobs.length], ['not-running', null, 1]);
+  });
+
+  test('uses colours on a terminal only', async () => {
+    await using _server = await serve();
+    assert.ok((await home.runner(['status'], { columns: 80 })).stdout.includes('\u001b[31mRunning, degraded'));
+    const plain = await home.runner(['status'], { columns: 80, env: { NO_COLOR: '1' } });
+    assert.ok(!plain.stdout.includes('\u001b'));
+  });
+
+  test('works without a state folder', async () => {
+    await rm(home.path, { recursive: true });
+    assert.equal((await home.runner(['status'])).exitCode, 1);
+  });
+});
