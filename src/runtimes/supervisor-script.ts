@@ -52,7 +52,7 @@ umask 077
 trap 'exec cat' EXIT
 block=$((limit / 256))
 [ $block -le 65536 ] || block=65536
-reserve=$((limit / 8))
+reserve=$((limit / 16))
 cut=0 head=0 missing=0 tried= freeing=
 
 measure() {
@@ -104,7 +104,7 @@ give_way() {
 
 make_room() {
   measure
-  [ $((limit - size)) -ge $reserve ] || keep_newest $((limit / 4)) || keep_newest $((limit / 16)) || give_way
+  [ $((limit - size)) -ge $reserve ] || keep_newest $((limit / 8)) || keep_newest $((limit / 32)) || give_way
 }
 
 word_note() {
