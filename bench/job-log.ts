@@ -27,7 +27,7 @@ interface Setting {
 }
 
 const mib = 2 ** 20;
-const rounds = 3;
+const rounds = 5;
 const maxLogMib = 200;
 const pingIntervalMs = 20;
 const sampleMs = 10;
