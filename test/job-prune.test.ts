@@ -10,9 +10,9 @@ import { RunnerProcess } from './support/runner-process.ts';
 import { getTurn, jobIdOf, startTask, untilOver } from './support/tasks.ts';
 import { makeTempDir } from './support/temp-dir.ts';
 
-// The first job of each runner ends at once, later ones when they are told.
+// The first job of each runner ends at once, later ones when they are told, or the test is over.
 const agent =
-  'cat >/dev/null; echo said; if mkdir "$0" 2>/dev/null; then exit 3; fi; while [ ! -e "$0/end" ]; do sleep 0.1; done; exit 4';
+  'cat >/dev/null; echo said; if mkdir "$0" 2>/dev/null; then exit 3; fi; while [ -e "$0" ] && [ ! -e "$0/end" ]; do sleep 0.1; done; exit 4';
 
 // So that a stop does not wait for a poll.
 const queues = '[queues]\npoll_wait = "1s"\ndrain_time = "300ms"\n';
