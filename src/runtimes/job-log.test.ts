@@ -98,6 +98,17 @@ for (const name of shellNames) {
       assert.ok((await stat(job.logFile)).size >= mib / 4);
       assert.deepEqual((await readdir(dirname(job.logFile))).toSorted(), ['bin', 'job', 'job.log']);
     });
+
+    test('has such a log too when it writes little at a time and then much', async (t) => {
+      await using job = await makeJobFolder();
+      const [little, last] = [600_000, 4_000_000];
+      const script = `seq 1 ${little} | dd bs=64 2>/dev/null; seq ${little + 1} ${last}; exit 8`;
+      const ended = await run(t, job, script, 16);
+      if (!ended) return;
+      assert.equal(ended.exitCode, 8);
+      assert.ok(ended.largest <= 16 * mib, `${ended.largest} bytes`);
+      assert.ok(assertLinesTo(last, await job.readLog()) > 0);
+    });
   });
 }
 
@@ -138,6 +149,15 @@ describe('a log', () => {
     assert.ok(cut > 0);
     assert.equal(Buffer.compare(log.subarray(lineEnd + 1), output.subarray(cut)), 0);
     assert.equal(output[cut - 1], 10, 'cut after a line end');
+  });
+
+  test('is written through a pipe that holds half a megabyte, where the system has Perl', async () => {
+    await using job = await makeJobFolder();
+    // The writer asks for it while the job runs already.
+    const ask =
+      'my $size; do { $size = fcntl STDOUT, 1032, 0; select undef, undef, undef, 0.02 } until $size > 65536; print $size';
+    await start(job, 'exec perl -e "$2"', { args: [ask] });
+    await logged(job, '524288');
   });
 
   test('gets a line as soon as it is written', async () => {
