@@ -299,6 +299,33 @@ test('a job comes to its end when its log can’t be written for want of a worki
   assert.match(await job.readLog(), /bytes of the output are missing here/);
 });
 
+for (const [what, script] of [
+  ['hangs', 'echo $$ >"$0.pid"; exec sleep 60'],
+  ['reads', 'cat'],
+  ['is broken', ')'],
+] as const) {
+  test(`a job and its log are as ever where what is called perl ${what}`, async () => {
+    await using job = await makeJobFolder();
+    const bin = join(dirname(job.logFile), 'strange');
+    execFileSync('mkdir', [bin]);
+    const perl = join(bin, 'perl');
+    await writeFile(perl, `#!/bin/sh\n${script}\n`, { mode: 0o755 });
+    const env = { PATH: `${bin}:/usr/bin:/bin` };
+    await start(job, 'seq 1 300000; exit 5', { shell: { path: '/bin/sh', env } });
+    try {
+      const late = delay(20_000, 'still running', { ref: false });
+      const exit = await Promise.race([waitForExit(job.folder), late]);
+      assert.equal(typeof exit === 'object' && exit.exitCode, 5);
+      assert.ok(assertLinesTo(300_000, await job.readLog()) > 0);
+    } finally {
+      if (what === 'hangs') {
+        const pid = await eventually(async () => Number(await readFile(`${perl}.pid`, 'utf8').catch(() => '')));
+        process.kill(pid, 'SIGKILL');
+      }
+    }
+  });
+}
+
 test('the log’s writer keeps the job going when it can’t start a process any more', (t) => {
   if (process.getuid?.() !== 0) return t.skip('needs root, to become a user who may have no more processes');
   const writer = `ulimit -u 1; exec /bin/sh -c "$1" plan42-job-log /nowhere /dev/null ${mib} >/dev/null`;

@@ -60,7 +60,8 @@ cut=0 head=0 missing=0 tried= freeing=
 
 # On Linux a pipe can hold more than 64 KiB, so that the job and dd wait for each other less often; but of all commands that a
 # system may have, only Perl can ask for that: fcntl(F_SETPIPE_SZ). Without it a job that does nothing but write is slower.
-perl -e 'fcntl STDIN, 1031, 1 << 19'
+# What bears its name can be anything: it is neither waited for nor given the job's output to read.
+{ perl -e 'open PIPE, "<&=3"; fcntl PIPE, 1031, 1 << 19' </dev/null & } 3<&0
 
 measure() {
   set -- $(ls -ln "$log")
