@@ -157,7 +157,13 @@ choose_unit() {
 
 while [ -e "$log" ]; do
   if is_writable; then
-    report=$(dd bs=$unit count=$(((limit - size) / unit)) 2>&1 >>"$log") || { missing=1; give_way && tried=; }
+    # Without notrunc the dd of uutils cuts the log where its own writing ended, which is at 0 where there was nothing to write;
+    # and where a write fails, it reports 0+0 too.
+    report=$(dd bs=$unit count=$(((limit - size) / unit)) conv=notrunc 2>&1 >>"$log") || {
+      missing=1
+      give_way && tried=
+      continue
+    }
     case $report in 0+0*) break ;; esac
     choose_unit
   else
