@@ -299,6 +299,53 @@ test('a job comes to its end when its log can’t be written for want of a worki
   assert.match(await job.readLog(), /bytes of the output are missing here/);
 });
 
+for (const [what, script] of [
+  ['hangs', 'echo $$ >"$0.pid"; exec sleep 60'],
+  ['reads', 'cat'],
+  ['is broken', ')'],
+] as const) {
+  test(`a job and its log are as ever where what is called perl ${what}`, async () => {
+    await using job = await makeJobFolder();
+    const bin = join(dirname(job.logFile), 'strange');
+    execFileSync('mkdir', [bin]);
+    const perl = join(bin, 'perl');
+    await writeFile(perl, `#!/bin/sh\n${script}\n`, { mode: 0o755 });
+    const env = { PATH: `${bin}:/usr/bin:/bin` };
+    await start(job, 'seq 1 300000; exit 5', { shell: { path: '/bin/sh', env } });
+    try {
+      const late = delay(20_000, 'still running', { ref: false });
+      const exit = await Promise.race([waitForExit(job.folder), late]);
+      assert.equal(typeof exit === 'object' && exit.exitCode, 5);
+      assert.ok(assertLinesTo(300_000, await job.readLog()) > 0);
+    } finally {
+      if (what === 'hangs') {
+        const pid = await eventually(async () => Number(await readFile(`${perl}.pid`, 'utf8').catch(() => '')));
+        process.kill(pid, 'SIGKILL');
+      }
+    }
+  });
+}
+
+test('a log is as ever with the dd of uutils, which cuts its output and reports nothing read when it fails', async () => {
+  await using job = await makeJobFolder();
+  const bin = join(dirname(job.logFile), 'strange');
+  execFileSync('mkdir', [bin]);
+  // As it does: at the end, the output ends where its own writing did. Once, it can't write.
+  const dd = `#!/bin/sh
+    case "$*" in
+      *if=*) ;;
+      *count=*) [ -e "$0.failed" ] || { : >"$0.failed"; echo "0+0 records in" >&2; exec /usr/bin/head -c 1 2>&1 >/dev/full; } ;;
+    esac
+    /usr/bin/dd "$@" || exit
+    case "$*" in *notrunc* | *of=*) ;; *) perl -e 'truncate STDOUT, sysseek STDOUT, 0, 1' 2>/dev/null ;; esac
+    exit 0\n`;
+  await writeFile(join(bin, 'dd'), dd, { mode: 0o755 });
+  const env = { PATH: `${bin}:/usr/bin:/bin` };
+  await start(job, 'echo first; sleep 0.2; seq 1 300000; exit 5', { shell: { path: '/bin/sh', env } });
+  assert.equal((await waitForExit(job.folder)).exitCode, 5);
+  assert.match(await job.readLog(), /^\[plan42: the first \d+ bytes of this log were cut\]\n.*\n299999\n300000\n$/s);
+});
+
 test('the log’s writer keeps the job going when it can’t start a process any more', (t) => {
   if (process.getuid?.() !== 0) return t.skip('needs root, to become a user who may have no more processes');
   const writer = `ulimit -u 1; exec /bin/sh -c "$1" plan42-job-log /nowhere /dev/null ${mib} >/dev/null`;

@@ -60,7 +60,8 @@ cut=0 head=0 missing=0 tried= freeing=
 
 # On Linux a pipe can hold more than 64 KiB, so that the job and dd wait for each other less often; but of all commands that a
 # system may have, only Perl can ask for that: fcntl(F_SETPIPE_SZ). Without it a job that does nothing but write is slower.
-perl -e 'fcntl STDIN, 1031, 1 << 19'
+# What bears its name can be anything: it is neither waited for nor given the job's output to read.
+{ perl -e 'open PIPE, "<&=3"; fcntl PIPE, 1031, 1 << 19' </dev/null & } 3<&0
 
 measure() {
   set -- $(ls -ln "$log")
@@ -156,7 +157,13 @@ choose_unit() {
 
 while [ -e "$log" ]; do
   if is_writable; then
-    report=$(dd bs=$unit count=$(((limit - size) / unit)) 2>&1 >>"$log") || { missing=1; give_way && tried=; }
+    # Without notrunc the dd of uutils cuts the log where its own writing ended, which is at 0 where there was nothing to write;
+    # and where a write fails, it reports 0+0 too.
+    report=$(dd bs=$unit count=$(((limit - size) / unit)) conv=notrunc 2>&1 >>"$log") || {
+      missing=1
+      give_way && tried=
+      continue
+    }
     case $report in 0+0*) break ;; esac
     choose_unit
   else
