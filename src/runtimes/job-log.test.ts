@@ -3,7 +3,7 @@ import assert from 'node:assert/strict';
 import { execFileSync, spawnSync } from 'node:child_process';
 import { randomBytes } from 'node:crypto';
 import { existsSync } from 'node:fs';
-import { appendFile, open, readdir, readFile, stat, writeFile } from 'node:fs/promises';
+import { appendFile, mkdir, open, readdir, readFile, stat, writeFile } from 'node:fs/promises';
 import { dirname, join } from 'node:path';
 import { describe, type TestContext, test } from 'node:test';
 import { setTimeout as delay } from 'node:timers/promises';
@@ -34,6 +34,14 @@ const start = (job: JobFolder, script: string, { maxLogMib = 1, shell = system, 
     cwd: '/',
     shell: shell.path,
   });
+
+/** The system's shell, which finds this script before the system's command of that name. */
+async function shellThatFinds(job: JobFolder, name: string, script: string): Promise<Shell> {
+  const bin = join(dirname(job.logFile), 'strange');
+  await mkdir(bin);
+  await writeFile(join(bin, name), `#!/bin/sh\n${script}\n`, { mode: 0o755 });
+  return { path: '/bin/sh', env: { PATH: `${bin}:/usr/bin:/bin` } };
+}
 
 const until = (name: string) => `while [ ! -e "$1/${name}" ]; do sleep 0.02; done`;
 const say = (job: JobFolder, name: string) => writeFile(join(job.folder, name), '');
@@ -291,10 +299,7 @@ describe('a disk', () => {
 
 test('a job comes to its end when its log can’t be written for want of a working command', async () => {
   await using job = await makeJobFolder();
-  const broken = join(dirname(job.logFile), 'broken');
-  execFileSync('sh', ['-c', 'mkdir "$1"; printf "#!/bin/sh\\nexit 1\\n" >"$1/dd"; chmod +x "$1/dd"', 'sh', broken]);
-  const env = { PATH: `${broken}:/usr/bin:/bin` };
-  await start(job, 'seq 1 1000000; exit 5', { shell: { path: '/bin/sh', env } });
+  await start(job, 'seq 1 1000000; exit 5', { shell: await shellThatFinds(job, 'dd', 'exit 1') });
   assert.equal((await waitForExit(job.folder)).exitCode, 5);
   assert.match(await job.readLog(), /bytes of the output are missing here/);
 });
@@ -306,12 +311,7 @@ for (const [what, script] of [
 ] as const) {
   test(`a job and its log are as ever where what is called perl ${what}`, async () => {
     await using job = await makeJobFolder();
-    const bin = join(dirname(job.logFile), 'strange');
-    execFileSync('mkdir', [bin]);
-    const perl = join(bin, 'perl');
-    await writeFile(perl, `#!/bin/sh\n${script}\n`, { mode: 0o755 });
-    const env = { PATH: `${bin}:/usr/bin:/bin` };
-    await start(job, 'seq 1 300000; exit 5', { shell: { path: '/bin/sh', env } });
+    await start(job, 'seq 1 300000; exit 5', { shell: await shellThatFinds(job, 'perl', script) });
     try {
       const late = delay(20_000, 'still running', { ref: false });
       const exit = await Promise.race([waitForExit(job.folder), late]);
@@ -319,7 +319,9 @@ for (const [what, script] of [
       assert.ok(assertLinesTo(300_000, await job.readLog()) > 0);
     } finally {
       if (what === 'hangs') {
-        const pid = await eventually(async () => Number(await readFile(`${perl}.pid`, 'utf8').catch(() => '')));
+        const pid = await eventually(async () =>
+          Number(await readFile(join(dirname(job.logFile), 'strange/perl.pid'), 'utf8').catch(() => '')),
+        );
         process.kill(pid, 'SIGKILL');
       }
     }
@@ -328,20 +330,17 @@ for (const [what, script] of [
 
 test('a log is as ever with the dd of uutils, which cuts its output and reports nothing read when it fails', async () => {
   await using job = await makeJobFolder();
-  const bin = join(dirname(job.logFile), 'strange');
-  execFileSync('mkdir', [bin]);
   // As it does: at the end, the output ends where its own writing did. Once, it can't write.
-  const dd = `#!/bin/sh
+  const dd = `
     case "$*" in
       *if=*) ;;
       *count=*) [ -e "$0.failed" ] || { : >"$0.failed"; echo "0+0 records in" >&2; exec /usr/bin/head -c 1 2>&1 >/dev/full; } ;;
     esac
     /usr/bin/dd "$@" || exit
     case "$*" in *notrunc* | *of=*) ;; *) perl -e 'truncate STDOUT, sysseek STDOUT, 0, 1' 2>/dev/null ;; esac
-    exit 0\n`;
-  await writeFile(join(bin, 'dd'), dd, { mode: 0o755 });
-  const env = { PATH: `${bin}:/usr/bin:/bin` };
-  await start(job, 'echo first; sleep 0.2; seq 1 300000; exit 5', { shell: { path: '/bin/sh', env } });
+    exit 0`;
+  const shell = await shellThatFinds(job, 'dd', dd);
+  await start(job, 'echo first; sleep 0.2; seq 1 300000; exit 5', { shell });
   assert.equal((await waitForExit(job.folder)).exitCode, 5);
   assert.match(await job.readLog(), /^\[plan42: the first \d+ bytes of this log were cut\]\n.*\n299999\n300000\n$/s);
 });
