@@ -4,6 +4,7 @@ import { join } from 'node:path';
 import type { BuildOptions } from 'esbuild';
 import { pageInside } from './page.ts';
 import { screenOptions } from './screen.ts';
+import { shimScriptsInside } from './shim-scripts.ts';
 import { buildInfo } from './version.ts';
 
 export const root = join(import.meta.dirname, '../..');
@@ -27,7 +28,7 @@ export async function executableOptions(): Promise<BuildOptions> {
   return {
     ...common,
     ...screenOptions,
-    plugins: [...screenOptions.plugins, pageInside],
+    plugins: [...screenOptions.plugins, pageInside, shimScriptsInside],
     define: {
       ...screenOptions.define,
       PLAN42_VERSION: JSON.stringify(version),

@@ -8,8 +8,7 @@ import { join } from 'node:path';
 import { describe, test } from 'node:test';
 import { eventually } from '../../test/support/eventually.ts';
 import { isAlive, type JobFolder, makeJobFolder } from '../../test/support/job-folder.ts';
-import { RuntimeError } from './runtime.ts';
-import { forget, isSupervisor, launch, readState, waitForExit, waitForStart } from './supervisor.ts';
+import { forget, isShim, LaunchError, launch, readState, waitForExit, waitForStart } from './shim.ts';
 
 const env = { PATH: '/usr/bin:/bin' };
 
@@ -108,7 +107,7 @@ describe('the state', () => {
     await start(job, 'while [ ! -e "$1/go" ]; do sleep 0.02; done; exit 5', job.folder);
     const pid = await runningPid(job);
     assert.deepEqual(await marks(), [`supervisor.running.${pid}`]);
-    assert.ok(await isSupervisor(pid, job.folder));
+    assert.ok(await isShim(pid, job.folder));
     await writeFile(join(job.folder, 'go'), '');
     assert.equal((await waitForExit(job.folder)).exitCode, 5);
     assert.deepEqual(await marks(), ['supervisor.exited.5']);
@@ -121,17 +120,17 @@ describe('the state', () => {
     await using job = await makeJobFolder();
     await start(job, 'echo one; while [ ! -e "$1/go" ]; do sleep 0.02; done', job.folder);
     await runningPid(job);
-    await assert.rejects(start(job, 'echo two'), RuntimeError);
+    await assert.rejects(start(job, 'echo two'), LaunchError);
     await writeFile(join(job.folder, 'go'), '');
     await waitForExit(job.folder);
-    await assert.rejects(start(job, 'echo three'), RuntimeError);
+    await assert.rejects(start(job, 'echo three'), LaunchError);
     assert.equal(await job.readLog(), 'one\n');
   });
 
   test('is that of the folder, not of any process with that ID', async () => {
     await using job = await makeJobFolder();
-    assert.equal(await isSupervisor(process.pid, job.folder), false);
-    assert.equal(await isSupervisor(2 ** 22 + 1, job.folder), false);
+    assert.equal(await isShim(process.pid, job.folder), false);
+    assert.equal(await isShim(2 ** 22 + 1, job.folder), false);
     // The machine was restarted, and the ID is another process's now.
     await writeFile(join(job.folder, `supervisor.running.${process.pid}`), '');
     assert.equal((await waitForExit(job.folder)).exitCode, undefined);
@@ -163,7 +162,7 @@ describe('the state', () => {
     await using job = await makeJobFolder();
     const starts = await Promise.allSettled(Array.from({ length: 8 }, () => start(job, 'echo begun; sleep 0.2')));
     assert.ok(starts.some(({ status }) => status === 'fulfilled'));
-    for (const result of starts) assert.ok(result.status === 'fulfilled' || result.reason instanceof RuntimeError);
+    for (const result of starts) assert.ok(result.status === 'fulfilled' || result.reason instanceof LaunchError);
     await waitForExit(job.folder);
     assert.equal(await job.readLog(), 'begun\n');
   });
@@ -175,7 +174,7 @@ describe('the state', () => {
     const mark = join(job.folder, `supervisor.running.${pid}`);
     const thisBoot = await readFile(mark, 'utf8');
     await writeFile(mark, 'another boot');
-    assert.equal(await isSupervisor(pid, job.folder), false);
+    assert.equal(await isShim(pid, job.folder), false);
     const { exitCode, machineRestarted } = await waitForExit(job.folder);
     assert.deepEqual([exitCode, machineRestarted], [undefined, true]);
     await writeFile(mark, thisBoot);
@@ -187,10 +186,10 @@ describe('the state', () => {
     await using job = await makeJobFolder();
     const reader = spawn('/bin/sh', ['-c', 'sleep 5', 'tail', job.folder], { stdio: 'ignore' });
     try {
-      assert.equal(await isSupervisor(reader.pid ?? 0, job.folder), false);
+      assert.equal(await isShim(reader.pid ?? 0, job.folder), false);
       await start(job, 'while [ ! -e "$1/go" ]; do sleep 0.02; done', job.folder);
       const pid = await runningPid(job);
-      assert.equal(await isSupervisor(pid, job.folder.slice(0, -1)), false);
+      assert.equal(await isShim(pid, job.folder.slice(0, -1)), false);
       await writeFile(join(job.folder, 'go'), '');
       await waitForExit(job.folder);
     } finally {
@@ -226,7 +225,7 @@ test('a supervisor outlives signals to its group, and records the end', async ()
 test('a job outlives the process that started it', async () => {
   await using job = await makeJobFolder();
   const program = `
-    import { launch } from ${JSON.stringify(new URL('./supervisor.ts', import.meta.url).href)};
+    import { launch } from ${JSON.stringify(new URL('./shim.ts', import.meta.url).href)};
     const job = ${JSON.stringify(job)};
     const script = 'echo start; while [ ! -e "$1/go" ]; do sleep 0.02; done; echo end; exit 9';
     await launch({ job, command: ['/bin/sh', '-c', script, 'job', job.folder], env: process.env, cwd: '/' });
@@ -272,7 +271,7 @@ describe('waiting', () => {
 test('a launch that cannot be says so', async () => {
   await using job = await makeJobFolder();
   const launching = launch({ job, command: ['true'], env, cwd: join(job.folder, 'missing') });
-  await assert.rejects(launching, RuntimeError);
+  await assert.rejects(launching, LaunchError);
 });
 
 test('that the processes can’t be looked at is not taken for the end of one', async (t) => {
@@ -285,7 +284,7 @@ test('that the processes can’t be looked at is not taken for the end of one', 
   );
   syncBuiltinESMExports();
   try {
-    await assert.rejects(isSupervisor(pid, job.folder), { code: 'EMFILE' });
+    await assert.rejects(isShim(pid, job.folder), { code: 'EMFILE' });
     await assert.rejects(waitForExit(job.folder), { code: 'EMFILE' });
   } finally {
     mock.mock.restore();

@@ -1,49 +1,4 @@
-/**
- * What runs as a supervisor: POSIX shell, and commands that every system has, in their plainest form, so that dash, bash as
- * sh and busybox all do, on Linux and macOS alike; and Perl, where there is one. Nothing that a job prints ever becomes a word of a script.
- */
-
-/** Its own name in the list of processes, before the job's folder. */
-export const writerName = 'plan42-job-log';
-
-/**
- * Arguments: the job's folder, its log, the log's limit in bytes, the shell and script of the log writer, and then the
- * command. The left side of the pipe runs the command and says how it ended; the right side writes the log.
- *
- * However busy jobs are, the runner has to answer pings: jobs come second, within their session (nice) and, where Linux
- * shares the processor by session, the session as a whole (autogroup).
- *
- * All of it outlives signals to its process group; commands that the left side starts get the default back.
- */
-export const supervisorScript = `
-trap '' HUP INT QUIT TERM
-folder=$1 log=$2 limit=$3 shell=$4 writer=$5; shift 5
-mv "$folder/supervisor.new" "$folder/supervisor.running.$$" 2>/dev/null || exit 125
-renice -n 5 -p $$ >/dev/null 2>&1
-{ echo 10 >/proc/$$/autogroup; } 2>/dev/null
-{
-  trap : HUP INT QUIT TERM
-  ("$@" 2>&1)
-  code=$?
-  ending=$folder/supervisor.ending.$$.$code
-  mv "$folder/supervisor.running.$$" "$ending"
-  exec >/dev/null
-  tries=0
-  while [ -e "$ending" ] && [ $((tries += 1)) -le 50 ]; do sleep 0.1 || sleep 1; done
-  mv "$ending" "$folder/supervisor.exited.$code"
-} | exec "$shell" -c "$writer" ${writerName} "$folder" "$log" "$limit" >/dev/null
-`;
-
-/**
- * Arguments: the job's folder, its log and the log's limit in bytes. Copies its standard input to the log, as it comes
- * (`dd` writes what each read brings), in rounds that are small enough to keep the limit even when every read is full.
- *
- * Where a write fails, on a full disk above all, the log itself gives way: its newest part is moved to the start of the same
- * file, which takes no space, and the rest is given back. What can't be written even so is counted and left out, and the next try
- * comes a second later: the job must not wait for a disk.
- * Should this shell itself fail, for want of a process for instance, it becomes a `cat` that keeps the job going.
- */
-export const writerScript = `
+#!/bin/sh
 folder=$1 log=$2 limit=$3
 PATH=$PATH:/usr/bin:/bin LC_ALL=C
 export PATH LC_ALL
@@ -78,7 +33,7 @@ choose_newest() {
 }
 
 note_cut() {
-  cut=$gone head=$((\${#mark} + 1))
+  cut=$gone head=$((${#mark} + 1))
   measure
 }
 
@@ -106,7 +61,7 @@ give_way() {
   [ $size -ge $((block * 16)) ] || return 1
   choose_newest $((size / 4))
   copy_from $from <"$log" 1<>"$log" || return 1
-  dd if=/dev/null of="$log" bs=1 seek=$((\${#mark} + 1 + size - from)) count=0 || return 1
+  dd if=/dev/null of="$log" bs=1 seek=$((${#mark} + 1 + size - from)) count=0 || return 1
   note_cut
 }
 
@@ -121,17 +76,17 @@ word_note() {
 
 tell_missing() {
   line_end=
-  [ -z "$(tail -c 1 "$log")" ] || line_end='\\n'
+  [ -z "$(tail -c 1 "$log")" ] || line_end='\n'
   word_note
-  printf "$line_end$note\\n" >>"$log" && missing=0
+  printf "$line_end$note\n" >>"$log" && missing=0
 }
 
 # The last resort, which takes no space: over the end of what was written.
 tell_in_place() {
   measure
   word_note
-  at=$((size - \${#note} - 2))
-  [ $at -ge 0 ] && printf "\\n$note\\n" | dd of="$log" bs=1 seek=$at conv=notrunc
+  at=$((size - ${#note} - 2))
+  [ $at -ge 0 ] && printf "\n$note\n" | dd of="$log" bs=1 seek=$at conv=notrunc
 }
 
 is_writable() {
@@ -146,9 +101,9 @@ is_writable() {
 
 # The less a read brings, the smaller the blocks, since a round is so many of them as even full ones stay within the limit.
 choose_unit() {
-  counts=\${report%% records in*}
-  counts=\${counts##*[!0-9+]}
-  if [ "\${counts#*+}" -gt "\${counts%+*}" ]; then
+  counts=${report%% records in*}
+  counts=${counts##*[!0-9+]}
+  if [ "${counts#*+}" -gt "${counts%+*}" ]; then
     [ $unit -le 8192 ] || unit=$((unit / 2))
   else
     unit=$widest
@@ -175,7 +130,6 @@ done
 [ $missing -eq 0 ] || { make_room && tell_missing; } || { give_way && tell_missing; } || tell_in_place
 cat
 for ending in "$folder"/supervisor.ending.*; do
-  mv "$ending" "$folder/supervisor.exited.\${ending##*.}"
+  mv "$ending" "$folder/supervisor.exited.${ending##*.}"
 done
 trap - EXIT
-`;

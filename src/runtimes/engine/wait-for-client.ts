@@ -1,11 +1,11 @@
 /** Waits for the engine's client, which stays for as long as the container runs, unless something goes wrong. */
-import type { Logger } from '../lib/logger.ts';
-import { sleep } from '../lib/sleep.ts';
-import { type Container, goesOn, inspectContainer } from './container.ts';
-import { hasContainerId } from './container-client.ts';
+import type { Logger } from '../../lib/logger.ts';
+import { sleep } from '../../lib/sleep.ts';
+import type { JobPaths } from '../../shim/shim.ts';
+import * as shim from '../../shim/shim.ts';
+import { hasContainerId } from './client.ts';
+import { type Container, goesOn, inspectContainer } from './inspect.ts';
 import type { RunEngine } from './run-engine.ts';
-import type { JobPlace } from './runtime.ts';
-import * as supervisor from './supervisor.ts';
 
 export interface WatchClientOptions {
   run: RunEngine;
@@ -21,13 +21,13 @@ const lookMs = 2000;
  * Resolves when the client has ended. A client that waits for a container that is over, but whose monitor was killed and
  * can't tell it, would wait for ever: it is ended. So is one whose container was removed.
  */
-export async function waitForClient(job: JobPlace, options: WatchClientOptions): Promise<supervisor.SupervisedExit> {
+export async function waitForClient(job: JobPaths, options: WatchClientOptions): Promise<shim.ShimExit> {
   const { signal, folder = job.folder } = options;
   const done = new AbortController();
   const whileWaiting = signal === undefined ? done.signal : AbortSignal.any([done.signal, signal]);
   const watching = endDeceivedClient(job, { ...options, signal: whileWaiting }).catch(() => {});
   try {
-    return await supervisor.waitForExit(folder, signal);
+    return await shim.waitForExit(folder, signal);
   } finally {
     done.abort();
     await watching;
@@ -35,7 +35,7 @@ export async function waitForClient(job: JobPlace, options: WatchClientOptions):
 }
 
 /** Rejects with the signal's reason. */
-async function endDeceivedClient(job: JobPlace, options: WatchClientOptions & { signal: AbortSignal }): Promise<void> {
+async function endDeceivedClient(job: JobPaths, options: WatchClientOptions & { signal: AbortSignal }): Promise<void> {
   const { run, logger, signal, folder = job.folder } = options;
   let container: Container | undefined;
   // Where there is no monitor to be seen, there is nothing to find out; once may be by chance.
@@ -53,7 +53,7 @@ async function endDeceivedClient(job: JobPlace, options: WatchClientOptions & { 
     if (container?.isRunning) unseen = (await goesOn(container)) ? 0 : unseen + 1;
     else if (container ? container.isUnwatched : before !== undefined) {
       logger.warn('the container is over, and its client, which does not see it, is ended', { job_id: job.jobId });
-      await supervisor.endCommand(folder);
+      await shim.killCommand(folder);
       return;
     }
   }

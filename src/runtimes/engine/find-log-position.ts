@@ -2,7 +2,7 @@
 import { spawn } from 'node:child_process';
 import { once } from 'node:events';
 import { createInterface } from 'node:readline';
-import { readEnd } from '../lib/read-tail.ts';
+import { readEnd } from '../../lib/read-tail.ts';
 
 export interface LostLog {
   /** The engine's command. */
@@ -22,7 +22,7 @@ const tailBytes = 64 * 1024;
 const windowMs = 60_000;
 
 /**
- * A value for `--since`, in seconds: right behind the last line that the log has, by its text. Should that have been said
+ * A value for `--since`, in seconds: right behind the last line that the log has, by its text. Should that have been lastErrorLine
  * more than once, its last time counts; and where no line is found, the time at which the writer was gone.
  */
 export async function findContinuation(lost: LostLog): Promise<string> {

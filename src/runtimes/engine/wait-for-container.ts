@@ -1,9 +1,9 @@
 /** Watches a container to its end, and takes its log up again where its client was cut off. */
-import { sleep } from '../lib/sleep.ts';
-import { type Container, inspectPatiently } from './container.ts';
-import { type LogPieceOptions, type LogWriter, noteUnwatched, takeUpLog } from './log-pieces.ts';
-import type { JobPlace } from './runtime.ts';
-import * as supervisor from './supervisor.ts';
+import { sleep } from '../../lib/sleep.ts';
+import type { JobPaths } from '../../shim/shim.ts';
+import * as shim from '../../shim/shim.ts';
+import { type Container, inspectPatiently } from './inspect.ts';
+import { type LogPieceOptions, type LogWriter, noteUnwatched, takeUpLog } from './resume-log.ts';
 
 const retryMs = 1000;
 // An engine can go on waiting for what has ended.
@@ -15,8 +15,8 @@ const unwatchedMs = 2000;
  * the log: then the log is taken up again as far as that is possible, and says what is missing in it.
  */
 export async function watchContainer(
-  job: JobPlace,
-  client: supervisor.SupervisedExit,
+  job: JobPaths,
+  client: shim.ShimExit,
   options: LogPieceOptions,
 ): Promise<Container | undefined> {
   const { run, logger, signal } = options;
@@ -27,7 +27,7 @@ export async function watchContainer(
     isCutOff: async ({ exitCode }) =>
       client.exitCode === undefined
         ? // Where only the supervisor is gone, the client is there and writes on.
-          !client.machineRestarted && !(await supervisor.isLogWritten(job.folder))
+          !client.machineRestarted && !(await shim.isLogWritten(job.folder))
         : client.exitCode !== exitCode,
   };
   for (let round = 1; ; round += 1) {

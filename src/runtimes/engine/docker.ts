@@ -1,5 +1,5 @@
+import type { Runtime } from '../runtime.ts';
 import { createEngineRuntime, type Engine, type RuntimeOptions } from './engine.ts';
-import type { Runtime } from './runtime.ts';
 
 const docker: Engine = {
   name: 'docker',

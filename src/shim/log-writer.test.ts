@@ -13,8 +13,8 @@ import { assertLinesTo } from '../../test/support/numbered-lines.ts';
 import { largestSize } from '../../test/support/sample-size.ts';
 import { makeShell, type Shell, shellNames } from '../../test/support/shells.ts';
 import { cutBytes } from './log-cut.ts';
-import { launch, waitForExit } from './supervisor.ts';
-import { writerScript } from './supervisor-script.ts';
+import { logWriterScript } from './scripts.ts';
+import { launch, waitForExit } from './shim.ts';
 
 const mib = 2 ** 20;
 const system: Shell = { path: '/bin/sh', env: { PATH: '/usr/bin:/bin' } };
@@ -349,7 +349,7 @@ test('the log’s writer keeps the job going when it can’t start a process any
   if (process.getuid?.() !== 0) return t.skip('needs root, to become a user who may have no more processes');
   const writer = `ulimit -u 1; exec /bin/sh -c "$1" plan42-job-log /nowhere /dev/null ${mib} >/dev/null`;
   const script = `(seq 1 1000000; echo "job: $?" >&2) | setpriv --reuid=65534 --clear-groups bash -c '${writer}' bash "$1"`;
-  const { stderr } = spawnSync('/bin/sh', ['-c', script, 'sh', writerScript], { encoding: 'utf8', timeout: 30_000 });
+  const { stderr } = spawnSync('/bin/sh', ['-c', script, 'sh', logWriterScript], { encoding: 'utf8', timeout: 30_000 });
   assert.match(stderr, /job: 0/);
   assert.match(stderr, /fork/);
 });

@@ -1,42 +1,42 @@
 /** What docker and podman have in common: the command line of a container engine. */
 import { join } from 'node:path';
 import * as v from 'valibot';
-import type { Config, RuntimeName } from '../config/schema.ts';
-import { describeError, errorCode } from '../lib/errors.ts';
-import { exists } from '../lib/exists.ts';
-import type { Logger } from '../lib/logger.ts';
-import { readTail } from '../lib/read-tail.ts';
-import { isCommandInstalled, runCommand } from '../lib/run-command.ts';
-import { type Container, inspectContainer } from './container.ts';
-import {
-  agentArguments,
-  containerIdFile,
-  hasContainerId,
-  instanceLabel,
-  launchClient,
-  maxReasonBytes,
-  pullByPolicy,
-  quickMs,
-  removalMs,
-  said,
-} from './container-client.ts';
-import { createEngineImages } from './engine-images.ts';
-import { killContainer } from './kill-container.ts';
-import { keptLogDriver } from './log-pieces.ts';
-import type { RunEngine } from './run-engine.ts';
+import type { Config, RuntimeName } from '../../config/schema.ts';
+import { describeError, errorCode } from '../../lib/errors.ts';
+import { exists } from '../../lib/exists.ts';
+import type { Logger } from '../../lib/logger.ts';
+import { readTail } from '../../lib/read-tail.ts';
+import { isCommandInstalled, runCommand } from '../../lib/run-command.ts';
+import type { JobPaths } from '../../shim/shim.ts';
+import * as shim from '../../shim/shim.ts';
 import {
   type JobExit,
-  type JobPlace,
   type OwnContainer,
   type PullPolicy,
   type Readiness,
   type Runtime,
   RuntimeError,
   type StartOptions,
-} from './runtime.ts';
-import * as supervisor from './supervisor.ts';
-import { waitForClient } from './watch-client.ts';
-import { watchContainer } from './watch-container.ts';
+} from '../runtime.ts';
+import {
+  agentArguments,
+  containerIdFile,
+  hasContainerId,
+  instanceLabel,
+  lastErrorLine,
+  launchClient,
+  maxReasonBytes,
+  pullByPolicy,
+  queryTimeoutMs,
+  removalTimeoutMs,
+} from './client.ts';
+import { createEngineImages } from './images.ts';
+import { type Container, inspectContainer } from './inspect.ts';
+import { killContainer } from './kill.ts';
+import { keptLogDriver } from './resume-log.ts';
+import type { RunEngine } from './run-engine.ts';
+import { waitForClient } from './wait-for-client.ts';
+import { watchContainer } from './wait-for-container.ts';
 
 /** What differs between engines. */
 export interface Engine {
@@ -74,9 +74,9 @@ export function createEngineRuntime(engine: Engine, { env, instanceId, limits, l
 
   async function checkReady(signal?: AbortSignal): Promise<Readiness> {
     try {
-      const { exitCode, stdout, stderr } = await run(engine.probe, { signal, timeoutMs: quickMs });
+      const { exitCode, stdout, stderr } = await run(engine.probe, { signal, timeoutMs: queryTimeoutMs });
       if (exitCode === 0) return { ready: true, detail: `${engine.name} ${stdout.trim()}` };
-      return { ready: false, reason: said({ stdout, stderr }), remedy: engine.remedy.start };
+      return { ready: false, reason: lastErrorLine({ stdout, stderr }), remedy: engine.remedy.start };
     } catch (error) {
       signal?.throwIfAborted();
       const missing = errorCode(error) === 'ENOENT';
@@ -102,7 +102,7 @@ export function createEngineRuntime(engine: Engine, { env, instanceId, limits, l
   // The client writes the job's log. The engine keeps another, bounded one only where the client may be lost.
   async function chooseLogDriver(): Promise<string> {
     if (engine.outlivesDaemon === undefined) return 'none';
-    const { stdout } = await run(engine.outlivesDaemon, { timeoutMs: quickMs });
+    const { stdout } = await run(engine.outlivesDaemon, { timeoutMs: queryTimeoutMs });
     return stdout.trim() === 'true' ? keptLogDriver : 'none';
   }
 
@@ -131,10 +131,10 @@ export function createEngineRuntime(engine: Engine, { env, instanceId, limits, l
     ];
   }
 
-  async function wait(job: JobPlace, signal?: AbortSignal): Promise<JobExit> {
+  async function wait(job: JobPaths, signal?: AbortSignal): Promise<JobExit> {
     const client = await (engine.monitors
       ? waitForClient(job, { run, logger, signal })
-      : supervisor.waitForExit(job.folder, signal));
+      : shim.waitForExit(job.folder, signal));
     const { machineRestarted } = client;
     const container = await watchContainer(job, client, {
       ...{ command: engine.command, env, run, logger, signal },
@@ -160,33 +160,33 @@ export function createEngineRuntime(engine: Engine, { env, instanceId, limits, l
     return { ...exit, exitCode: client.exitCode, startError };
   }
 
-  // A container that never ran has written nothing: the log holds what the engine said.
-  async function startErrorOf(job: JobPlace, container: Container | undefined): Promise<string> {
+  // A container that never ran has written nothing: the log holds what the engine lastErrorLine.
+  async function startErrorOf(job: JobPaths, container: Container | undefined): Promise<string> {
     return container?.error || (await readTail(job.logFile, maxReasonBytes)) || 'the engine gave no reason';
   }
 
   async function listRunning(signal?: AbortSignal): Promise<string[]> {
     const args = ['ps', '--filter', `label=${instanceLabel}=${instanceId}`, '--format', '{{.Names}}'];
-    const result = await run(args, { signal, timeoutMs: quickMs });
-    if (result.exitCode !== 0) throw new RuntimeError(`cannot list containers: ${said(result)}`);
+    const result = await run(args, { signal, timeoutMs: queryTimeoutMs });
+    if (result.exitCode !== 0) throw new RuntimeError(`cannot list containers: ${lastErrorLine(result)}`);
     const names = result.stdout.split('\n').filter((name) => name !== '');
     if (engine.monitors === undefined) return names;
     const containers = await Promise.all(names.map((name) => inspectContainer(run, name, signal)));
     return names.filter((_, index) => containers[index]?.isRunning);
   }
 
-  async function remove(job: JobPlace): Promise<void> {
-    const result = await run(['rm', '--force', '--volumes', job.jobId], { timeoutMs: quickMs });
+  async function remove(job: JobPaths): Promise<void> {
+    const result = await run(['rm', '--force', '--volumes', job.jobId], { timeoutMs: queryTimeoutMs });
     if (result.exitCode !== 0 && (await inspectContainer(run, job.jobId)) !== undefined) {
-      throw new RuntimeError(`cannot remove the container ${job.jobId}: ${said(result)}`);
+      throw new RuntimeError(`cannot remove the container ${job.jobId}: ${lastErrorLine(result)}`);
     }
-    await supervisor.forget(job.folder);
+    await shim.forget(job.folder);
   }
 
   async function listLeft(except: ReadonlySet<string>, signal?: AbortSignal): Promise<OwnContainer[]> {
     const args = ['ps', '--all', '--no-trunc', '--filter', `label=${instanceLabel}=${instanceId}`];
-    const listed = await run([...args, '--format', '{{.ID}} {{.Names}}'], { signal, timeoutMs: quickMs });
-    if (listed.exitCode !== 0) throw new RuntimeError(`cannot list containers: ${said(listed)}`);
+    const listed = await run([...args, '--format', '{{.ID}} {{.Names}}'], { signal, timeoutMs: queryTimeoutMs });
+    if (listed.exitCode !== 0) throw new RuntimeError(`cannot list containers: ${lastErrorLine(listed)}`);
     const left: OwnContainer[] = [];
     for (const line of listed.stdout.split('\n')) {
       const [id = '', name = ''] = line.split(' ');
@@ -199,12 +199,13 @@ export function createEngineRuntime(engine: Engine, { env, instanceId, limits, l
   }
 
   async function removeLeft(id: string): Promise<void> {
-    const result = await run(['rm', '--force', '--volumes', id], { timeoutMs: removalMs });
-    if (result.exitCode !== 0 && !/no such container/i.test(result.stderr)) throw new RuntimeError(said(result));
+    const result = await run(['rm', '--force', '--volumes', id], { timeoutMs: removalTimeoutMs });
+    if (result.exitCode !== 0 && !/no such container/i.test(result.stderr))
+      throw new RuntimeError(lastErrorLine(result));
   }
 
   async function storageFolder(signal?: AbortSignal): Promise<string | undefined> {
-    const { exitCode, stdout } = await run(engine.storageFolder, { signal, timeoutMs: quickMs });
+    const { exitCode, stdout } = await run(engine.storageFolder, { signal, timeoutMs: queryTimeoutMs });
     return exitCode === 0 && stdout.startsWith('/') ? stdout.trim() : undefined;
   }
 
@@ -214,7 +215,8 @@ export function createEngineRuntime(engine: Engine, { env, instanceId, limits, l
     checkReady,
     pull,
     start,
-    wasStarted: (job) => supervisor.wasStarted(job.folder),
+    wasStarted: (job) => shim.wasStarted(job.folder),
+    createdContainer: hasContainerId,
     wait,
     kill: (job, graceMs) => killContainer(run, job, graceMs),
     listRunning,

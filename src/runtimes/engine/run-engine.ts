@@ -1,4 +1,4 @@
-import type { CommandResult } from '../lib/run-command.ts';
+import type { CommandResult } from '../../lib/run-command.ts';
 
 /** Runs an engine's command with these arguments, to its end. */
 export type RunEngine = (

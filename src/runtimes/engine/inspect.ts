@@ -1,14 +1,14 @@
 /** What an engine says of a job's container. */
 import * as v from 'valibot';
-import { Backoff } from '../lib/backoff.ts';
-import { commandLine } from '../lib/command-line.ts';
-import { errorCode } from '../lib/errors.ts';
-import type { Logger } from '../lib/logger.ts';
-import { sleep } from '../lib/sleep.ts';
-import { quickMs, said } from './container-client.ts';
-import { isMonitorGone, isMonitorThere, type Monitor } from './monitor.ts';
+import { Backoff } from '../../lib/backoff.ts';
+import { commandLine } from '../../lib/command-line.ts';
+import { errorCode } from '../../lib/errors.ts';
+import type { Logger } from '../../lib/logger.ts';
+import { sleep } from '../../lib/sleep.ts';
+import { RuntimeError } from '../runtime.ts';
+import { lastErrorLine, queryTimeoutMs } from './client.ts';
+import { isMonitorGone, isMonitorThere, type Monitor } from './conmon.ts';
 import type { RunEngine } from './run-engine.ts';
-import { RuntimeError } from './runtime.ts';
 
 const Inspected = v.tuple([
   v.object({
@@ -79,12 +79,15 @@ async function isThere(pid: number): Promise<boolean> {
 
 async function ask(run: RunEngine, jobId: string, signal: AbortSignal | undefined): Promise<Container | undefined> {
   const format = '[{{json .State}},{{json .HostConfig.LogConfig}}]';
-  const result = await run(['container', 'inspect', '--format', format, jobId], { signal, timeoutMs: quickMs });
+  const result = await run(['container', 'inspect', '--format', format, jobId], { signal, timeoutMs: queryTimeoutMs });
   if (result.exitCode === 0) return parse(result.stdout, jobId);
   // Engines have many words for it, but an empty list is an empty list.
-  const list = await run(['ps', '--all', '--quiet', '--filter', `name=^${jobId}$`], { signal, timeoutMs: quickMs });
+  const list = await run(['ps', '--all', '--quiet', '--filter', `name=^${jobId}$`], {
+    signal,
+    timeoutMs: queryTimeoutMs,
+  });
   if (list.exitCode === 0 && list.stdout.trim() === '') return undefined;
-  throw new RuntimeError(`the engine does not tell how the container ${jobId} is: ${said(result)}`);
+  throw new RuntimeError(`the engine does not tell how the container ${jobId} is: ${lastErrorLine(result)}`);
 }
 
 function parse(json: string, jobId: string): Container {

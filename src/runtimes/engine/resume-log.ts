@@ -1,14 +1,14 @@
 /** What a job's log gets after its client: the rest of the output where it can be had, and a line where it can't. */
 import { join } from 'node:path';
-import type { Logger } from '../lib/logger.ts';
-import { makeFolder } from '../lib/make-folder.ts';
-import { readEnd } from '../lib/read-tail.ts';
-import type { Container } from './container.ts';
-import { findContinuation } from './lost-log.ts';
+import type { Logger } from '../../lib/logger.ts';
+import { makeFolder } from '../../lib/make-folder.ts';
+import { readEnd } from '../../lib/read-tail.ts';
+import type { JobPaths } from '../../shim/shim.ts';
+import * as shim from '../../shim/shim.ts';
+import { findContinuation } from './find-log-position.ts';
+import type { Container } from './inspect.ts';
 import type { RunEngine } from './run-engine.ts';
-import type { JobPlace } from './runtime.ts';
-import * as supervisor from './supervisor.ts';
-import { waitForClient } from './watch-client.ts';
+import { waitForClient } from './wait-for-client.ts';
 
 /** What writes the job's log: the client, or what takes its place. */
 export interface LogWriter {
@@ -46,7 +46,7 @@ const sayAndRun = 'printf "$1"; shift; exec "$@"';
  * Appends to the log what the engine has kept since its writer was lost, to the end of the container. Where the engine keeps
  * nothing, what comes from now on is appended. A line says that output is missing, or can be.
  */
-export async function takeUpLog(job: JobPlace, { container, before, options }: TakeUp): Promise<LogWriter> {
+export async function takeUpLog(job: JobPaths, { container, before, options }: TakeUp): Promise<LogWriter> {
   const { command, logger, signal } = options;
   const piece = before.piece + 1;
   const folder = join(job.folder, `log-${piece}`);
@@ -72,8 +72,8 @@ export async function takeUpLog(job: JobPlace, { container, before, options }: T
     const { endedAt } = await waitForClient(job, { ...options, folder });
     return { piece, endedAt, isCutOff: async ({ isRunning }) => isRunning && piece < maxAttached };
   }
-  const { exitCode, endedAt } = await supervisor.waitForExit(folder, signal);
-  const beganAtMs = await supervisor.launchedAtMs(folder);
+  const { exitCode, endedAt } = await shim.waitForExit(folder, signal);
+  const beganAtMs = await shim.launchedAtMs(folder);
   // One that follows can miss the last lines (Docker 20.10): only one that began after the end has them for certain.
   return { piece, endedAt, isCutOff: async (now) => exitCode !== 0 || beganAtMs <= now.endedAtMs };
 }
@@ -90,12 +90,12 @@ function keptLine(command: string): string {
 }
 
 /** Says once in the log that nothing more comes. */
-export async function noteUnwatched(job: JobPlace, options: LogPieceOptions): Promise<void> {
+export async function noteUnwatched(job: JobPaths, options: LogPieceOptions): Promise<void> {
   const folder = join(job.folder, 'log-unwatched');
   const line = `what the agent wrote from here on is missing: ${options.command}’s monitor of the container was killed`;
   try {
     await append(job, folder, options, () => saying(job, line, ['true']));
-    await supervisor.waitForExit(folder, options.signal);
+    await shim.waitForExit(folder, options.signal);
   } catch (error) {
     options.signal?.throwIfAborted();
     options.logger.warn('the job’s log can’t be written to', { job_id: job.jobId, error });
@@ -103,7 +103,7 @@ export async function noteUnwatched(job: JobPlace, options: LogPieceOptions): Pr
 }
 
 /** A command that says a line of its own in the log before it runs another. */
-async function saying({ logFile }: JobPlace, text: string, command: readonly string[]): Promise<string[]> {
+async function saying({ logFile }: JobPaths, text: string, command: readonly string[]): Promise<string[]> {
   const last = await readEnd(logFile, 1);
   const lineEnd = last.length === 0 || last.toString() === '\n' ? '' : '\\n';
   return ['/bin/sh', '-c', sayAndRun, 'plan42-note', `${lineEnd}[plan42: ${text}]\\n`, ...command];
@@ -111,15 +111,15 @@ async function saying({ logFile }: JobPlace, text: string, command: readonly str
 
 /** Starts what writes the next piece, supervised like the client, unless an earlier run did; resolves with whether it did. */
 async function append(
-  job: JobPlace,
+  job: JobPaths,
   folder: string,
   { env, maxLogBytes }: LogPieceOptions,
   makeCommand: () => Promise<string[]>,
 ): Promise<boolean> {
   await makeFolder(folder);
-  if (await supervisor.wasStarted(folder)) return false;
+  if (await shim.wasStarted(folder)) return false;
   const command = await makeCommand();
-  await supervisor.launch({
+  await shim.launch({
     job: { ...job, folder, requestFile: '/dev/null', maxLogBytes },
     command,
     env,

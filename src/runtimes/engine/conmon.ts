@@ -2,8 +2,8 @@
  * Podman has no daemon: each container has a process of its own that takes what it writes and records its end (conmon). Should
  * that be killed, for want of memory say, Podman goes on saying that the container runs.
  */
-import { commandLine } from '../lib/command-line.ts';
-import { quickMs } from './container-client.ts';
+import { commandLine } from '../../lib/command-line.ts';
+import { queryTimeoutMs } from './client.ts';
 import type { RunEngine } from './run-engine.ts';
 
 export interface Monitor {
@@ -21,7 +21,10 @@ export async function isMonitorGone(
 ): Promise<boolean> {
   // Elsewhere Podman runs in a virtual machine.
   if (process.platform !== 'linux' || monitor.pid === 0 || (await isMonitorThere(monitor))) return false;
-  const { stdout } = await run(['info', '--format', '{{.Host.ServiceIsRemote}}'], { signal, timeoutMs: quickMs });
+  const { stdout } = await run(['info', '--format', '{{.Host.ServiceIsRemote}}'], {
+    signal,
+    timeoutMs: queryTimeoutMs,
+  });
   return stdout.trim() === 'false';
 }
 
