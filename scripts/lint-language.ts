@@ -4,7 +4,7 @@ import { join } from 'node:path';
 import { findLongDecision, findLongProse } from './lint/markdown.ts';
 import { findMarkerWords } from './lint/marker-words.ts';
 
-const places = ['src', 'test', 'scripts', 'docs', 'README.md', 'bench', 'examples', 'packaging'];
+const places = ['src', 'test', 'scripts', 'docs', '*.md', 'bench', 'examples', 'packaging'];
 const checks = [findMarkerWords, findLongProse, findLongDecision];
 
 const root = process.argv[2] ?? join(import.meta.dirname, '..');

@@ -19,7 +19,7 @@ import { requiresCommands } from './support/requires-command.ts';
 import { makeTempDir } from './support/temp-dir.ts';
 
 const root = join(import.meta.dirname, '..');
-const paths = globSync(['README.md', 'docs/**/*.md', 'examples/**/README.md'], { cwd: root });
+const paths = globSync(['*.md', 'docs/**/*.md', 'examples/**/README.md'], { cwd: root });
 const pages = new Map(await Promise.all(paths.map(async (path) => [path, await readPage(join(root, path))] as const)));
 
 /** Every mistake, each with its place. */

@@ -121,6 +121,7 @@ suite('packages', { timeout: 600_000 }, () => {
       assert.equal(`${node?.name} ${node?.version}`, `node ${process.versions.node}`);
       assert.equal(sbom.metadata.component.name, 'plan42');
       assert.match(notices, /^Node\.js 26\./m);
+      assert.match(await readFile(join(dirname(sbomFile), 'LICENSE'), 'utf8'), /Apache License\s+Version 2\.0/);
       assert.equal(notices.includes('GCC RUNTIME LIBRARY EXCEPTION'), hasLibraries);
       assert.equal(/GNU GENERAL PUBLIC LICENSE\s+Version 3/.test(notices), hasLibraries);
     }

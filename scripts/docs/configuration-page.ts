@@ -13,7 +13,7 @@ const about: Record<keyof typeof tables | 'github', string> = {
   queues: 'How the runner asks for messages. The defaults are right for nearly everybody.',
   host: 'Only for `runtime = "host"`: [jobs without a container](../runtimes.md#host).',
   network: 'Proxies come from the environment, not from here.',
-  health: 'For [monitors](../operations.md#how-it-is). Off unless set.',
+  health: 'For [monitors](../operations.md#monitoring). Off unless set.',
   log: 'The runner’s own log.',
   github:
     'Any number of tables with names of your own, one for each [private GitHub connection](../github.md). Changes are taken over while the runner runs. The environment has no variables for them.',

@@ -1,5 +1,5 @@
 /** The Debian package: the same tree below /usr, with the system's libraries and a systemd user unit. */
-import { mkdir, readdir, rename, rm, stat, writeFile } from 'node:fs/promises';
+import { mkdir, readdir, readFile, rename, rm, stat, writeFile } from 'node:fs/promises';
 import { join } from 'node:path';
 import { renderUnit, unitName } from '../../src/service/systemd-unit.ts';
 import type { BuildInfo } from '../build/version.ts';
@@ -18,6 +18,13 @@ const service = {
   errorFile: '',
 };
 
+const ownLicence = `plan42 is distributed under the Apache License, Version 2.0:
+/usr/share/common-licenses/Apache-2.0
+
+It contains the following software:
+
+`;
+
 /** Makes the package; returns its path. */
 export async function buildDebianPackage(
   executable: Executable,
@@ -26,7 +33,8 @@ export async function buildDebianPackage(
   const usr = join(staging, 'usr');
   const doc = join(usr, 'share/doc/plan42');
   await buildTree(usr, executable, { withLibraries: false });
-  await rename(join(doc, 'THIRD-PARTY-NOTICES.txt'), join(doc, 'copyright'));
+  await writeFile(join(doc, 'copyright'), ownLicence + (await readFile(join(doc, 'THIRD-PARTY-NOTICES.txt'), 'utf8')));
+  await rm(join(doc, 'THIRD-PARTY-NOTICES.txt'));
   await mkdir(join(usr, 'share/zsh/vendor-completions'), { recursive: true });
   await rename(join(usr, 'share/zsh/site-functions/_plan42'), join(usr, 'share/zsh/vendor-completions/_plan42'));
   await rm(join(usr, 'share/zsh/site-functions'), { recursive: true });

@@ -39,7 +39,7 @@ export async function buildNpmPackage({
     await chmod(join(staging, 'bin', `${name}.cjs`), 0o755);
   }
   await copyFile(notices, join(staging, 'THIRD-PARTY-NOTICES.txt'));
-  await copyFile(join(root, 'README.md'), join(staging, 'README.md'));
+  for (const name of ['LICENSE', 'README.md']) await copyFile(join(root, name), join(staging, name));
   await writeFile(join(staging, 'package.json'), `${JSON.stringify(manifest(info), undefined, 2)}\n`);
   await makeReadable(staging);
   const printed = await run('npm', ['pack', '--json', '--ignore-scripts', '--pack-destination', output], {
@@ -54,6 +54,7 @@ function manifest({ version, repository }: BuildInfo) {
     name: 'plan42-cli',
     version,
     description: 'Plan42 remote runner: runs AI agent tasks on your own machines',
+    license: 'Apache-2.0',
     type: 'module',
     engines: { node: `>=${minimalNode}` },
     ...(repository === '' ? {} : { repository: { type: 'git', url: `git+https://github.com/${repository}.git` } }),

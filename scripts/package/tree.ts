@@ -38,7 +38,8 @@ export async function buildTree(
   }
   await write(join(folder, 'share/doc/plan42/THIRD-PARTY-NOTICES.txt'), licences.join(`\n${'-'.repeat(78)}\n\n`));
   await write(join(folder, 'share/doc/plan42/sbom.cdx.json'), await sbomOf(root, contents));
-  await put(join(folder, 'share/doc/plan42/README.md'), join(root, 'README.md'));
+  for (const name of ['LICENSE', 'CHANGELOG.md', 'README.md', 'SECURITY.md'])
+    await put(join(folder, 'share/doc/plan42', name), join(root, name));
   const filter = (source: string) => !source.endsWith('.test.ts');
   for (const name of ['docs', 'examples'])
     await cp(join(root, name), join(folder, 'share/doc/plan42', name), { recursive: true, filter });
