@@ -38,7 +38,7 @@ const mayImport: Record<string, readonly string[]> = {
 
 /** Rooms of which the others may import these files only. */
 const publicFiles: Record<string, readonly string[]> = {
-  shim: ['shim', 'log-cut'],
+  shim: ['shim', 'job-log'],
   runtimes: ['runtime', 'select', 'survey', 'survey-result', 'image-policy', 'image-reference'],
 };
 

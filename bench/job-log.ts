@@ -10,8 +10,8 @@ import { mkdtemp, open, rm, stat, writeFile } from 'node:fs/promises';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { setTimeout as delay } from 'node:timers/promises';
-import { readTail } from '../src/lib/read-tail.ts';
 import { runCommand } from '../src/lib/run-command.ts';
+import { readLogTail } from '../src/shim/job-log.ts';
 import { startControlPlane, type TestControlPlane } from '../test/support/control-plane.ts';
 import { type Engines, startEngines } from '../test/support/engines.ts';
 import { PingLoad } from '../test/support/ping-load.ts';
@@ -178,7 +178,7 @@ async function secondsByHand({ name, image, env, commands }: Setting, prepare: s
 }
 
 async function saidSeconds(logFile: string): Promise<number> {
-  const [, began, ended] = /from ([\d.]+) to ([\d.]+)$/.exec(await readTail(logFile, 100)) ?? [];
+  const [, began, ended] = /from ([\d.]+) to ([\d.]+)$/.exec(await readLogTail(logFile, 100)) ?? [];
   return Number(ended) - Number(began);
 }
 

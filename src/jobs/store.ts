@@ -11,7 +11,6 @@ import { syncDirectory, writeDurably } from '../lib/durable-file.ts';
 import { errorCode } from '../lib/errors.ts';
 import { exists } from '../lib/exists.ts';
 import { makeFolder } from '../lib/make-folder.ts';
-import { cutDraft } from '../shim/log-cut.ts';
 import type { JobPaths } from '../shim/shim.ts';
 import { ImageLedger } from './image-ledger.ts';
 import { isJobId } from './job-id.ts';
@@ -158,8 +157,7 @@ export class JobStore {
   /** Nothing is left to do: keeps the record and forgets everything else. */
   async finish(record: JobRecord): Promise<void> {
     await writeDurably(join(this.#finished, `${record.jobId}${recordSuffix}`), serialise(record));
-    const { folder, logFile } = this.place(record.jobId);
-    await rm(cutDraft(logFile), { force: true });
+    const { folder } = this.place(record.jobId);
     const remains = `${folder}.${randomUUID()}${draftSuffix}`;
     // Somebody else can have removed it.
     if (!(await exists(folder))) return;

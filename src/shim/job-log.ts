@@ -2,7 +2,8 @@
  * The log of a job as one, whatever segments it is in: the newest has the name of the log, `<log>.older/` has the others, each
  * named after the number of bytes of the output that come before it. The oldest ones are removed as the log grows.
  */
-import { type FileHandle, open, readdir, rm, rmdir, stat } from 'node:fs/promises';
+import { randomUUID } from 'node:crypto';
+import { type FileHandle, link, open, readdir, rename, rm, rmdir, stat } from 'node:fs/promises';
 import { basename, dirname, join } from 'node:path';
 import { errorCode } from '../lib/errors.ts';
 import { findLastLines } from '../lib/last-lines.ts';
@@ -32,7 +33,8 @@ export async function* readJobLog({ logFile, lines, isFinished, signal }: ReadJo
     yield dropped(`the first ${log.position} bytes of this log were dropped`);
   }
   yield* log.blocks(log.end, signal);
-  while (isFinished !== undefined) {
+  if (isFinished === undefined) return;
+  for (;;) {
     signal.throwIfAborted();
     // Asked before the last look, so that nothing is missed.
     const isLast = await isFinished();
@@ -57,13 +59,17 @@ function dropped(what: string): Buffer {
   return Buffer.from(`[plan42: ${what}]\n`);
 }
 
-/** The last `maxBytes` of a log; empty if there is none. */
+/** The last `maxBytes` of a log; empty if there is none, or it cannot be read. */
 export async function readLogEnd(logFile: string, maxBytes: number): Promise<Buffer> {
-  await using log = await OpenLog.open(logFile);
-  const length = Math.min(log.end - log.start, maxBytes);
-  const buffer = Buffer.alloc(length);
-  const { bytesRead } = await log.read(buffer, 0, length, log.end - log.start - length);
-  return buffer.subarray(0, bytesRead);
+  try {
+    await using log = await OpenLog.open(logFile);
+    const length = Math.min(log.end - log.start, maxBytes);
+    const buffer = Buffer.alloc(length);
+    const { bytesRead } = await log.read(buffer, 0, length, log.end - log.start - length);
+    return buffer.subarray(0, bytesRead);
+  } catch {
+    return Buffer.alloc(0);
+  }
 }
 
 /** The last `maxBytes` of a log as one line of text; empty if there is none. */
@@ -84,10 +90,35 @@ export async function statLog(logFile: string): Promise<{ bytes: number; modifie
   }
 }
 
-/** Removes all segments but the newest, which its owner removes in its own way. */
-export async function removeOlderSegments(logFile: string): Promise<void> {
-  for (const name of await listOlder(logFile)) await rm(join(olderFolder(logFile), name), { force: true });
+/**
+ * Removes a log unless `isNeeded` resolves with true; resolves with whether it is gone. The newest segment is renamed before
+ * that look, so that the log of a job that is accepted at this moment is never lost: either the look finds the job, and the
+ * segment gets its name back, or the job opens a new file.
+ */
+export async function removeLog(logFile: string, isNeeded: () => Promise<boolean>): Promise<boolean> {
+  const older = await listOlder(logFile);
+  const aside = `${logFile}.${randomUUID()}.removed`;
+  const isThere = await rename(logFile, aside).then(() => true, ifMissing);
+  if (await isNeeded()) {
+    if (isThere) await putBack(aside, logFile);
+    return false;
+  }
+  await rm(aside, { force: true });
+  for (const name of older) await rm(join(olderFolder(logFile), name), { force: true });
   await rmdir(olderFolder(logFile)).catch(() => {});
+  return true;
+}
+
+async function putBack(aside: string, logFile: string): Promise<void> {
+  await link(aside, logFile).catch((error: unknown) => {
+    if (errorCode(error) !== 'EEXIST') throw error;
+  });
+  await rm(aside, { force: true });
+}
+
+/** The log that a file or folder in the folder of logs belongs to. */
+export function logFileOf(path: string): string {
+  return path.replace(/\.older$/, '');
 }
 
 const olderFolder = (logFile: string) => `${logFile}.older`;
@@ -135,7 +166,7 @@ class OpenLog implements AsyncDisposable {
       const files = await Promise.all(paths.map((segment) => open(segment, 'r').catch(ifMissing)));
       // Each new segment changes the list: with the same list after opening, all files belong to one moment.
       if (isSame(paths, await listSegments(path))) return new OpenLog(path, await toSegments(paths, files));
-      await Promise.all(files.map((file) => file?.close()));
+      await Promise.all(files.map(async (file) => file?.close()));
     }
   }
 

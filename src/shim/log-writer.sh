@@ -89,11 +89,13 @@ make_room_on_disk() {
   room=$((room - segment))
   [ "$room" -lt "$segment" ] || return 0
   while
-    free=$(df -Pk "$log" | tail -n 1)
-    free=${free%%%*} free=${free% *} free=${free##* }
-    case $free in '' | *[!0-9]*) return 0 ;; esac
-    room=$((free * 512))
-    [ $((free * 1024)) -lt $((segment + 65536)) ]
+    line=$(df -Pk "$log" | tail -n 1)
+    # shellcheck disable=SC2086 # The words up to the capacity in percent, the free KiB before it.
+    set -- ${line%%%*}
+    [ $# -gt 2 ] && shift $(($# - 2))
+    case $1 in '' | *[!0-9]*) return 0 ;; esac
+    room=$(($1 * 512))
+    [ $(($1 * 1024)) -lt $((segment + 65536)) ]
   do drop_oldest || return 0; done
 }
 

@@ -3,11 +3,11 @@ import { rm, stat } from 'node:fs/promises';
 import { join } from 'node:path';
 import { exists } from '../../lib/exists.ts';
 import { listFolder } from '../../lib/list-folder.ts';
+import { logFileOf, removeLog, statLog } from '../../shim/job-log.ts';
 import { isJobId } from '../job-id.ts';
 import { draftSuffix, type JobStore } from '../store.ts';
 import { describeAge } from './age.ts';
 import type { Garbage, GarbageContext } from './garbage.ts';
-import { removeLog } from './remove-log.ts';
 
 /** What crashes leave: logs without a record, jobs that were being made or forgotten, files that were being written. */
 export async function* findLeftFiles(context: GarbageContext): AsyncGenerator<Garbage> {
@@ -28,15 +28,17 @@ async function* findLeftLogs({ store, rules, now, signal }: GarbageContext): Asy
     // The service's own log is there as well.
     if (!isJobId(jobId) || !name.includes('.')) continue;
     const path = join(store.folders.logs, name);
-    const file = await stat(path).catch(() => undefined);
-    if (file === undefined || file.mtimeMs > now() - Math.max(rules.keepFinishedMs, rules.graceMs)) continue;
+    const logFile = logFileOf(path);
+    if (logFile !== path && (await exists(logFile))) continue;
+    const log = await statLog(logFile);
+    if (log === undefined || log.modifiedAtMs > now() - Math.max(rules.keepFinishedMs, rules.graceMs)) continue;
     if (await isKnown(store, jobId)) continue;
     yield {
       kind: 'log',
       name,
-      bytes: file.size,
-      reason: `its job is not known, last written ${describeAge(now() - file.mtimeMs)} ago`,
-      remove: async () => !(await isKnown(store, jobId)) && removeLog(path, jobId, store),
+      bytes: log.bytes,
+      reason: `its job is not known, last written ${describeAge(now() - log.modifiedAtMs)} ago`,
+      remove: async () => !(await isKnown(store, jobId)) && removeLog(logFile, () => store.isActive(jobId)),
     };
   }
 }
