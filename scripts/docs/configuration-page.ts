@@ -1,8 +1,8 @@
 /** docs/reference/configuration.md: every setting, from the table that the configuration is read with. */
 import { connectionFields, environmentVariable, type Field, tables } from '../../src/config/schema.ts';
 import { renderValue } from '../../src/config/toml-text.ts';
+import { files, variables } from './files-and-variables.ts';
 import { code, fence, generatedNote, plain, table } from './markdown.ts';
-import { files, variables } from './places.ts';
 
 type AnyField = Field<unknown>;
 

@@ -4,8 +4,8 @@ import { environmentVariable } from '../../src/config/schema.ts';
 import { allSettings } from '../../src/config/setting.ts';
 import { renderValue } from '../../src/config/toml-text.ts';
 import { type CommandDescription, describeCommand, type Item, withSubcommands } from './describe.ts';
+import { type File, files, variables } from './files-and-variables.ts';
 import { isSettings, type Note } from './notes.ts';
-import { type File, files, variables } from './places.ts';
 import { loadPrograms } from './programs.ts';
 import { bold, header, item, lines, paragraph, plain, section, subsection, term } from './roff.ts';
 

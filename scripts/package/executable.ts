@@ -6,7 +6,6 @@ import licenses from 'esbuild-plugin-license';
 import { executableOptions } from '../build/bundle.ts';
 import { bundlePage } from '../build/page.ts';
 import { lazyBuiltins } from './lazy-builtins.ts';
-import { withoutModuleNames } from './module-names.ts';
 import { libraryFolders } from './native-libraries.ts';
 import { run } from './run.ts';
 
@@ -91,4 +90,14 @@ function noticesOf(dependencies: readonly Dependency[]): string {
   });
   // A package of several parts is listed with each.
   return [...new Set(notices)].toSorted().join(separator);
+}
+
+const moduleName = /(?<=\b(?:__esm|__commonJS)\(\{(?:async)?)"[^"]+"(?=\()/g;
+
+/**
+ * Takes the path of each module's source out of what esbuild has bundled. It only serves profilers, and `minifyIdentifiers`,
+ * which leaves it out too, would take the names of classes with it.
+ */
+function withoutModuleNames(bundle: string): string {
+  return bundle.replaceAll(moduleName, '""');
 }

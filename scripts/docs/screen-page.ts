@@ -1,10 +1,6 @@
 /** Writes docs/configuration-screen.md, whose screens are drawn by the program's own code. */
-import { writeFile } from 'node:fs/promises';
-import { join } from 'node:path';
 import { draw } from '../../src/tui/view/draw.ts';
 import { type Driver, drive, missing, ready } from '../../test/support/screen-state.ts';
-
-export const documentPath = join(import.meta.dirname, '../../docs/configuration-screen.md');
 
 const token = `p42r_${'x'.repeat(400)}`;
 const connections = [
@@ -13,7 +9,7 @@ const connections = [
 ];
 const url = 'https://github.com';
 
-export function renderDocument(): string {
+export function renderScreenPage(): string {
   return `# The configuration screen
 
 \`plan42 runner config\` opens it (\`plan42-runner-config\` is the program behind it). It works from 80×24 up, over ssh, with and
@@ -119,5 +115,3 @@ function screen({ state }: Driver): string {
   );
   return `\`\`\`\n${text.join('\n')}\n\`\`\``;
 }
-
-if (import.meta.main) await writeFile(documentPath, renderDocument());
