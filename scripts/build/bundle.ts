@@ -1,4 +1,4 @@
-/** What every bundle of the executables has in common. */
+/** Options of esbuild for all executables. */
 import { readFile } from 'node:fs/promises';
 import { join } from 'node:path';
 import type { BuildOptions, Plugin } from 'esbuild';
@@ -21,8 +21,8 @@ export const common = {
   logLevel: 'warning',
 } satisfies BuildOptions;
 
-// The layout engine looks whether there is a `fetch`, for a case that we don't have (it brings its own code along), and
-// just looking makes Node.js load its HTTP client: a sixth of the time to the first frame.
+// Ink's layout engine checks for `fetch`, which it does not need because its WebAssembly is embedded. The check alone makes
+// Node.js load its HTTP client, a sixth of the time to the first frame.
 const withoutFetch: Plugin = {
   name: 'without-fetch',
   setup: (bundle) =>
@@ -33,7 +33,7 @@ const withoutFetch: Plugin = {
 
 const screenOptions = {
   define: {
-    // In development React checks its callers, at twice the size and time.
+    // React's development build checks its callers, at twice the size and time.
     'process.env.NODE_ENV': '"production"',
     // Ink would connect to a debugger.
     'process.env.DEV': '"false"',
@@ -42,7 +42,7 @@ const screenOptions = {
   plugins: [withoutFetch],
 } satisfies BuildOptions;
 
-/** The options above, for code that knows its version. */
+/** Options for an executable, with its version and commit. */
 export async function executableOptions(): Promise<BuildOptions> {
   const { version, commit, repository } = await buildInfo(root);
   return {
@@ -55,7 +55,7 @@ export async function executableOptions(): Promise<BuildOptions> {
       PLAN42_COMMIT: JSON.stringify(commit),
       PLAN42_REPOSITORY: JSON.stringify(repository),
     },
-    // Bundled CommonJS packages (undici) still call `require` for Node.js's own modules.
+    // Bundled CommonJS packages (undici) call `require` for Node.js modules.
     banner: {
       js: "import { createRequire as nodeCreateRequire } from 'node:module'; const require = nodeCreateRequire(import.meta.url);",
     },

@@ -1,4 +1,4 @@
-/** The environment's variables and the files that users may want to know of. Settings have variables too, from the schema. */
+/** Environment variables and files of the programs. Variables of settings come from the schema instead. */
 import type { Item } from './describe.ts';
 
 type Program = 'plan42' | 'plan42-runner' | 'plan42-runner-config';
@@ -7,7 +7,7 @@ const all: readonly Program[] = ['plan42', 'plan42-runner', 'plan42-runner-confi
 const withRunner: readonly Program[] = ['plan42', 'plan42-runner'];
 
 interface Variable extends Item {
-  /** Which programs look at it. */
+  /** The programs that read it. */
   of: readonly Program[];
 }
 
@@ -18,57 +18,57 @@ export const variables: readonly Variable[] = [
   {
     of: ['plan42'],
     term: 'PLAN42_RELEASES_URL',
-    about: 'where "plan42 version --check" looks, instead of the releases of its own build',
+    about: 'URL of the releases for "plan42 version --check", instead of those of its own build',
   },
   {
     of: all,
     term: 'http_proxy, https_proxy, no_proxy',
-    about: 'proxies for the Plan42 server and GitHub, also in capitals; never used for loopback',
+    about: 'proxies for the Plan42 server and GitHub, also in upper case; never used for loopback',
   },
-  { of: ['plan42', 'plan42-runner-config'], term: 'NO_COLOR', about: 'no colours when it is set, as --no-color' },
-  { of: ['plan42'], term: 'PAGER', about: 'shows logs on a terminal; otherwise less' },
+  { of: ['plan42', 'plan42-runner-config'], term: 'NO_COLOR', about: 'disables colours if set, as --no-color' },
+  { of: ['plan42'], term: 'PAGER', about: 'the pager for logs on a terminal; less by default' },
   {
     of: all,
     term: 'XDG_CONFIG_HOME, XDG_STATE_HOME, XDG_DATA_HOME',
-    about: 'on Linux, absolute paths that stand for ~/.config, ~/.local/state and ~/.local/share',
+    about: 'on Linux, absolute paths that replace ~/.config, ~/.local/state and ~/.local/share',
   },
   {
     of: withRunner,
     term: 'CONTAINER_DEFAULT_PLATFORM',
-    about: 'with the runtime apple, the platform of images; otherwise linux/arm64',
+    about: 'the platform of images for the runtime apple; linux/arm64 by default',
   },
 ];
 
 export interface File {
   of: readonly Program[];
-  what: string;
+  about: string;
   linux: string;
   macos: string;
 }
 
 export const files: readonly File[] = [
-  { of: all, what: 'configuration', linux: '~/.config/plan42-runner.toml', macos: '~/.config/plan42-runner.toml' },
+  { of: all, about: 'configuration', linux: '~/.config/plan42-runner.toml', macos: '~/.config/plan42-runner.toml' },
   {
     of: withRunner,
-    what: 'state of the runner: its identity, jobs, lock, control socket',
+    about: 'state of the runner: identity, jobs, lock, control socket',
     linux: '~/.local/state/plan42-runner/',
     macos: '~/Library/Application Support/ai.plan42.runner/',
   },
   {
     of: withRunner,
-    what: 'logs of the runner (runner.log) and of jobs (JOB-ID.log)',
+    about: 'logs of the runner (runner.log) and of jobs (JOB-ID.log)',
     linux: '~/.local/state/plan42-runner/logs/',
     macos: '~/Library/Logs/ai.plan42.runner/',
   },
   {
     of: ['plan42'],
-    what: 'service definition, written by "plan42 runner enable"',
+    about: 'service definition, written by "plan42 runner enable"',
     linux: '~/.config/systemd/user/plan42-runner.service',
     macos: '~/Library/LaunchAgents/ai.plan42.runner.plist',
   },
   {
     of: ['plan42'],
-    what: 'data of the embedded control plane',
+    about: 'data of the embedded control plane',
     linux: '~/.local/share/plan42-server/',
     macos: '~/Library/Application Support/ai.plan42.server/',
   },

@@ -1,4 +1,4 @@
-/** The pages of docs/ that are written by programs. */
+/** The generated pages of docs/. */
 import { join } from 'node:path';
 import { renderCommandsPage } from './commands-page.ts';
 import { renderConfigurationPage } from './configuration-page.ts';

@@ -1,4 +1,4 @@
-/** Writes docs/configuration-screen.md, whose screens are drawn by the program's own code. */
+/** Renders docs/configuration-screen.md; the program's own code draws its screens. */
 import { draw } from '../../src/tui/view/draw.ts';
 import { type Driver, drive, missing, ready } from '../../test/support/screen-state.ts';
 
@@ -12,65 +12,68 @@ const url = 'https://github.com';
 export function renderScreenPage(): string {
   return `# The configuration screen
 
-\`plan42 runner config\` opens it (\`plan42-runner-config\` is the program behind it). It works from 80×24 up, over ssh, with and
-without colours; \`>\` marks what has the focus, and the last line tells which keys do something. Options: \`-c/--config-file\`, and \`--server URL\`
-to begin with another server.
+\`plan42 runner config\` opens the configuration screen, the program \`plan42-runner-config\`. It needs a terminal of at
+least 80×24 characters, and works over ssh and without colours. \`>\` marks the focus. The last line lists the keys that
+you can use. Options: \`-c/--config-file\`, and \`--server URL\` to start with another server.
 
-A new configuration needs no more than a token. The drop-down already has the first runtime that is ready:
+A new configuration needs only a token. The drop-down is set to the first runtime that is ready:
 
 ${screen(first())}
 
-The drop-down shows what there is on this machine, and why the marked one can't be used:
+The drop-down lists the runtimes, and shows why the selected one is not ready:
 
 ${screen(first().press('tab', 'tab', 'enter', 'end'))}
 
-Leaving the \`[runner]\` section downwards asks the server. Going back gives it up:
+When you leave the \`[runner]\` section downwards, the screen checks the token with the server. Going back cancels the
+check:
 
 ${screen(asked())}
 
-What is wrong is said in the line above the keys, and the cursor is where it can be mended:
+The line above the keys shows errors. The cursor moves to the field to fix:
 
 ${screen(asked().refuse('token not authorized. It may have been revoked, or be another server’s: get a new one.'))}
 
-Then there is a section for each private GitHub connection of the tenant. Tokens are checked with GitHub meanwhile; that never keeps anybody
-from saving:
+After that, each private GitHub connection of the tenant has a section. The screen checks the tokens with GitHub in the
+background. You can save at any time:
 
 ${screen(accepted())}
 
-\`Ctrl-S\` saves and stays, \`[ OK ]\` saves and leaves, \`Esc\` and \`Ctrl-C\` leave without saving. Comments, order and keys that the program doesn't know
-stay in the file as they are. What else is wrong with the file, so that no runner starts with it, is told when the screen opens and again after saving. If somebody else has changed the file meanwhile, nothing is overwritten:
+\`Ctrl-S\` saves and stays, \`[ OK ]\` saves and exits, \`Esc\` and \`Ctrl-C\` exit without saving. Comments, order and
+unknown keys in the file stay as they are. Other errors in the file that keep a runner from starting are shown when the
+screen opens, and again after saving. If another program has changed the file in the meantime, nothing is overwritten:
 
 ${screen(accepted().press('save').send({ type: 'not-saved', message: '', conflict: true }))}
 
-| key | what it does |
+| key | action |
 |---|---|
-| Tab, Down, Enter in a text | the next field |
-| Shift-Tab, Up | the field before |
-| Page Down, Page Up | the next section, the one before |
+| Tab, Down, Enter in a text | next field |
+| Shift-Tab, Up | previous field |
+| Page Down, Page Up | next section, previous section |
 | Enter, Space | opens the drop-down, presses a button |
 | Left, Right, Home, End | move in a text; between the buttons |
-| Ctrl-Left, Ctrl-Right, Alt-B, Alt-F | move by a word of a text |
+| Ctrl-Left, Ctrl-Right, Alt-B, Alt-F | move by a word |
 | Ctrl-W, Alt-Backspace | delete the word left of the cursor |
-| Ctrl-U, Ctrl-K | delete what is left of the cursor, right of it |
-| Ctrl-R | shows a token, or hides it again |
+| Ctrl-U, Ctrl-K | delete to the start of the text, to its end |
+| Ctrl-R | shows or hides a token |
 | Ctrl-S | saves |
-| Ctrl-L | reads a file again that somebody else has changed |
-| Ctrl-Z | stops the program, until \`fg\` in the shell |
-| Esc, Ctrl-C | leave without saving |
+| Ctrl-L | reads the file again after another program changed it |
+| Ctrl-Z | suspends the program, until \`fg\` in the shell |
+| Esc, Ctrl-C | exit without saving |
 
 ## From scripts
 
-| command | what it does |
+| command | action |
 |---|---|
-| \`plan42 runner config get KEY\` | prints what counts: the environment's value, else the file's, else the default |
-| \`plan42 runner config set KEY VALUE\`, or \`KEY=VALUE …\` | changes the file; all of it or nothing |
-| \`… \\| plan42 runner config set runner.token\` | secrets come from standard input, or a file (\`--from-file\`), never from arguments |
-| \`plan42 runner config unset KEY …\` | takes settings out, or a whole connection (\`github.NAME\`) |
-| \`plan42 runner config list [--all]\` | every setting and where it comes from |
-| \`plan42 runner config validate\` | the checks of the screen, and of all else in the file |
+| \`plan42 runner config get KEY\` | prints the effective value: of the environment, otherwise the file, otherwise the default |
+| \`plan42 runner config set KEY VALUE\`, or \`KEY=VALUE …\` | changes the file, all settings or none |
+| \`… \\| plan42 runner config set runner.token\` | reads a secret from standard input or a file (\`--from-file\`), never from arguments |
+| \`plan42 runner config unset KEY …\` | removes settings, or a whole connection (\`github.NAME\`) |
+| \`plan42 runner config list [--all]\` | lists every setting and its source |
+| \`plan42 runner config validate\` | runs the checks of the screen and validates the rest of the file |
 
-Tokens are shown as \`********\` unless \`--show-secrets\` is given. With \`--json\` the output is for programs: [schemas](schemas). Exit codes: 2 bad usage, 3
-configuration missing or invalid, 4 token invalid or refused, 5 runtime not ready, 1 anything else.
+Tokens are shown as \`********\` without \`--show-secrets\`. \`--json\` prints a document with a stable format; see
+[schemas](schemas). Exit codes: 2 bad usage, 3 configuration missing or invalid, 4 token invalid or rejected, 5 runtime
+not ready, 1 anything else.
 `;
 }
 
