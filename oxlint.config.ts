@@ -10,16 +10,36 @@ const mayImport: Record<string, readonly string[]> = {
   plan42: ['lib'],
   control: ['config', 'lib'],
   service: ['config', 'lib'],
-  runtimes: ['config', 'lib'],
+  shim: ['lib'],
+  runtimes: ['shim', 'config', 'lib'],
   github: ['plan42', 'config', 'lib'],
-  jobs: ['github', 'runtimes', 'plan42', 'config', 'lib'],
-  handlers: ['jobs', 'github', 'runtimes', 'plan42', 'config', 'lib'],
-  runner: ['handlers', 'jobs', 'github', 'control', 'runtimes', 'plan42', 'config', 'lib'],
+  jobs: ['github', 'runtimes', 'shim', 'plan42', 'config', 'lib'],
+  handlers: ['jobs', 'github', 'runtimes', 'shim', 'plan42', 'config', 'lib'],
+  runner: ['handlers', 'jobs', 'github', 'control', 'runtimes', 'shim', 'plan42', 'config', 'lib'],
   web: ['runtimes', 'plan42', 'lib'],
   server: ['web', 'plan42', 'lib'],
   tui: ['github', 'control', 'runtimes', 'plan42', 'config', 'lib'],
-  cli: ['tui', 'runner', 'server', 'jobs', 'github', 'control', 'service', 'runtimes', 'plan42', 'config', 'lib'],
+  cli: [
+    'tui',
+    'runner',
+    'server',
+    'jobs',
+    'github',
+    'control',
+    'service',
+    'runtimes',
+    'shim',
+    'plan42',
+    'config',
+    'lib',
+  ],
   bin: ['cli', 'tui', 'lib'],
+};
+
+/** Rooms of which the others may import these files only. */
+const publicFiles: Record<string, readonly string[]> = {
+  shim: ['shim', 'log-cut'],
+  runtimes: ['runtime', 'select', 'survey', 'survey-result', 'image-policy', 'image-reference'],
 };
 
 const rooms = Object.keys(mayImport);
@@ -39,6 +59,12 @@ const directions = rooms.map((room): OxlintOverride => {
               regex: `^(\\.\\./)+(${forbidden.join('|')})/`,
               message: `src/${room} may only import from: ${mayImport[room]?.join(', ') || 'nothing else'}.`,
             },
+            ...Object.entries(publicFiles)
+              .filter(([other]) => other !== room)
+              .map(([other, files]) => ({
+                group: [`**/${other}/**`, ...files.map((file) => `!**/${other}/${file}.ts`)],
+                message: `Of src/${other}, other rooms may only import: ${files.join(', ')}.`,
+              })),
           ],
         },
       ],

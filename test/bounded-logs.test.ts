@@ -2,7 +2,7 @@
 import assert from 'node:assert/strict';
 import { join } from 'node:path';
 import { test } from 'node:test';
-import { cutBytes } from '../src/runtimes/log-cut.ts';
+import { cutBytes } from '../src/shim/log-cut.ts';
 import { startControlPlane, type TestControlPlane } from './support/control-plane.ts';
 import { requires } from './support/engines-client.ts';
 import { eventually } from './support/eventually.ts';

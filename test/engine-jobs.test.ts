@@ -4,7 +4,7 @@ import { stat } from 'node:fs/promises';
 import { join } from 'node:path';
 import { suite, test } from 'node:test';
 import { RuntimeError } from '../src/runtimes/runtime.ts';
-import { launchedAtMs, readState } from '../src/runtimes/supervisor.ts';
+import { launchedAtMs, readState } from '../src/shim/shim.ts';
 import { killSupervisor, setUpEngineJob as setUp } from './support/engine-job.ts';
 import { eventually } from './support/eventually.ts';
 

@@ -4,7 +4,7 @@ import { join } from 'node:path';
 import { suite, type TestContext, test } from 'node:test';
 import { setTimeout as delay } from 'node:timers/promises';
 import { JobStore } from '../src/jobs/store.ts';
-import { readState } from '../src/runtimes/supervisor.ts';
+import { readState } from '../src/shim/shim.ts';
 import { type EngineJob, killClient, setUpEngineJob, tellEnd, untilTold } from './support/engine-job.ts';
 import { eventually } from './support/eventually.ts';
 import { makeRecord } from './support/job-record.ts';

@@ -7,7 +7,7 @@ import { afterEach, beforeEach, describe, test } from 'node:test';
 import { makeRecord } from '../../test/support/job-record.ts';
 import { makeTempDir, type TempDir } from '../../test/support/temp-dir.ts';
 import { ApiError, ConnectionError } from '../plan42/errors.ts';
-import { launch } from '../runtimes/supervisor.ts';
+import { launch } from '../shim/shim.ts';
 import { hasEnded, inListOrder, listJobs } from './overview.ts';
 import type { JobRecord } from './record.ts';
 import { JobStore } from './store.ts';

@@ -2,7 +2,7 @@
 import { access } from 'node:fs/promises';
 import { errorCode } from '../lib/errors.ts';
 import type { Runtime } from '../runtimes/runtime.ts';
-import { isSupervisor, readState } from '../runtimes/supervisor.ts';
+import { isShim, readState } from '../shim/shim.ts';
 import { parseJobId } from './job-id.ts';
 import type { JobRecord } from './record.ts';
 import type { JobStore } from './store.ts';
@@ -113,7 +113,7 @@ async function supervisedState(folder: string): Promise<JobState | 'lost'> {
   const state = await readState(folder);
   if (state.phase === 'none' || state.phase === 'new') return 'waiting';
   if (state.phase === 'exited') return 'ended';
-  if (await isSupervisor(state.pid, folder)) return 'running';
+  if (await isShim(state.pid, folder)) return 'running';
   // It may have ended between the two looks.
   return (await readState(folder)).phase === 'exited' ? 'ended' : 'lost';
 }

@@ -4,7 +4,6 @@ import * as v from 'valibot';
 import type { RuntimeName } from '../config/schema.ts';
 import type { Logger } from '../lib/logger.ts';
 import { InvokeAgentRequest } from '../plan42/messages.ts';
-import { hasContainerId } from '../runtimes/container-client.ts';
 import type { Runtime } from '../runtimes/runtime.ts';
 import { parseJobId } from './job-id.ts';
 import type { JobRecord } from './record.ts';
@@ -96,7 +95,7 @@ async function remakeRecord(
   { store, runtime, tenantId }: ReadLeftOptions,
 ): Promise<JobRecord> {
   const image = invocation?.Environment?.DockerImage;
-  const isContainer = await hasContainerId(store.place(jobId));
+  const isContainer = await runtime.createdContainer(store.place(jobId));
   return {
     recordVersion: 1,
     jobId,

@@ -11,8 +11,8 @@ import { syncDirectory, writeDurably } from '../lib/durable-file.ts';
 import { errorCode } from '../lib/errors.ts';
 import { exists } from '../lib/exists.ts';
 import { makeFolder } from '../lib/make-folder.ts';
-import { cutDraft } from '../runtimes/log-cut.ts';
-import type { JobPlace } from '../runtimes/runtime.ts';
+import { cutDraft } from '../shim/log-cut.ts';
+import type { JobPaths } from '../shim/shim.ts';
 import { ImageLedger } from './image-ledger.ts';
 import { isJobId } from './job-id.ts';
 import { JobRecord } from './record.ts';
@@ -80,7 +80,7 @@ export class JobStore {
     return { active: this.#active, finished: this.#finished, damaged: this.#damaged, logs: this.#logDir };
   }
 
-  place(jobId: string): JobPlace {
+  place(jobId: string): JobPaths {
     return { jobId, folder: join(this.#active, jobId), logFile: join(this.#logDir, `${jobId}.log`) };
   }
 

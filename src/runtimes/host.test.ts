@@ -5,6 +5,7 @@ import { describe, test } from 'node:test';
 import { eventually } from '../../test/support/eventually.ts';
 import { isAlive, type JobFolder, makeJobFolder } from '../../test/support/job-folder.ts';
 import { listWithVariable } from '../lib/process-tree.ts';
+import { LaunchError } from '../shim/shim.ts';
 import { createHostRuntime } from './host.ts';
 import { RuntimeError } from './runtime.ts';
 
@@ -90,7 +91,7 @@ describe('a job', () => {
     await using job = await makeJobFolder();
     const runtime = scripted(job, 'echo once');
     await runtime.start(job);
-    await assert.rejects(runtime.start(job), RuntimeError);
+    await assert.rejects(runtime.start(job), LaunchError);
     await runtime.wait(job);
     assert.equal(await job.readLog(), 'once\n');
   });
@@ -204,7 +205,7 @@ describe('kill', () => {
     await using job = await makeJobFolder();
     const runtime = scripted(job, 'exit 0');
     await runtime.kill(job, 10);
-    await writeFile(join(job.folder, `supervisor.running.${process.pid}`), '');
+    await writeFile(join(job.folder, `shim.running.${process.pid}`), '');
     await runtime.kill(job, 10);
     assert.deepEqual(await runtime.listRunning(), []);
     assert.equal((await runtime.wait(job)).exitCode, undefined);

@@ -3,15 +3,9 @@ import { exists } from '../lib/exists.ts';
 import { listProcesses, listWithVariable, type ProcessEntry, signalAll } from '../lib/process-tree.ts';
 import { isCommandInstalled } from '../lib/run-command.ts';
 import { sleep } from '../lib/sleep.ts';
-import {
-  type JobExit,
-  type JobPlace,
-  type Readiness,
-  type Runtime,
-  RuntimeError,
-  type StartOptions,
-} from './runtime.ts';
-import * as supervisor from './supervisor.ts';
+import type { JobPaths } from '../shim/shim.ts';
+import * as shim from '../shim/shim.ts';
+import { type JobExit, type Readiness, type Runtime, RuntimeError, type StartOptions } from './runtime.ts';
 
 /** Set in the environment of all processes of a job. One that shall outlive its job has to be started without it. */
 const jobVariable = 'PLAN42_JOB_ID';
@@ -22,7 +16,7 @@ export interface HostRuntimeOptions {
   env: NodeJS.ProcessEnv;
   settings: Config['host'];
   /** Which jobs of this runner there are, for the list of running ones. */
-  knownJobs: () => Promise<JobPlace[]>;
+  knownJobs: () => Promise<JobPaths[]>;
 }
 
 /** Runs a configured command instead of a container: no isolation, no image, no limits. */
@@ -48,24 +42,24 @@ export function createHostRuntime({ env, settings, knownJobs }: HostRuntimeOptio
     // Or else the shell itself would be said to be missing.
     if (!(await exists(cwd)))
       throw new RuntimeError(`cannot start the job: its working folder ${cwd} (HOME) is not there`);
-    await supervisor.launch({ job, command: marked, env, cwd });
+    await shim.launch({ job, command: marked, env, cwd });
     // A job that isn't marked as running could not be killed.
-    const isRunning = async () => (await supervisor.readState(job.folder)).phase === 'running';
-    await supervisor.waitForStart(job.folder, isRunning, signal);
+    const isRunning = async () => (await shim.readState(job.folder)).phase === 'running';
+    await shim.waitForStart(job.folder, isRunning, signal);
   }
 
-  async function wait(job: JobPlace, signal?: AbortSignal): Promise<JobExit> {
-    const exit = await supervisor.waitForExit(job.folder, signal);
+  async function wait(job: JobPaths, signal?: AbortSignal): Promise<JobExit> {
+    const exit = await shim.waitForExit(job.folder, signal);
     return { ...exit, outOfMemory: false, startError: undefined };
   }
 
-  async function kill(job: JobPlace, graceMs: number): Promise<void> {
-    const state = await supervisor.readState(job.folder);
-    if (state.phase !== 'running' || !(await supervisor.isSupervisor(state.pid, job.folder))) return;
+  async function kill(job: JobPaths, graceMs: number): Promise<void> {
+    const state = await shim.readState(job.folder);
+    if (state.phase !== 'running' || !(await shim.isShim(state.pid, job.folder))) return;
     const asked = await processesOf(job, state.pid);
     signalAll(asked, 'SIGTERM');
     try {
-      await supervisor.waitForExit(job.folder, AbortSignal.timeout(graceMs));
+      await shim.waitForExit(job.folder, AbortSignal.timeout(graceMs));
     } catch {
       // What is left of it is ended below.
     }
@@ -78,7 +72,7 @@ export function createHostRuntime({ env, settings, knownJobs }: HostRuntimeOptio
   }
 
   /** What an agent has left behind ends, as it would with its container. */
-  async function remove(job: JobPlace): Promise<void> {
+  async function remove(job: JobPaths): Promise<void> {
     const deadline = performance.now() + maxSweepMs;
     for (;;) {
       const left = await listWithVariable(jobVariable, job.jobId);
@@ -91,13 +85,13 @@ export function createHostRuntime({ env, settings, knownJobs }: HostRuntimeOptio
       );
       await sleep(sweepEveryMs);
     }
-    await supervisor.forget(job.folder);
+    await shim.forget(job.folder);
   }
 
   async function listRunning(): Promise<string[]> {
     const running: string[] = [];
     for (const job of await knownJobs()) {
-      if (await supervisor.isRunning(job.folder)) running.push(job.jobId);
+      if (await shim.isRunning(job.folder)) running.push(job.jobId);
     }
     return running;
   }
@@ -108,7 +102,8 @@ export function createHostRuntime({ env, settings, knownJobs }: HostRuntimeOptio
     checkReady,
     pull: async () => {},
     start,
-    wasStarted: (job) => supervisor.wasStarted(job.folder),
+    wasStarted: (job) => shim.wasStarted(job.folder),
+    createdContainer: async () => false,
     wait,
     kill,
     listRunning,
@@ -121,9 +116,9 @@ export function createHostRuntime({ env, settings, knownJobs }: HostRuntimeOptio
 }
 
 /** Everything of the job but what has yet to write its log and record its exit code. */
-async function processesOf({ jobId }: JobPlace, supervisorPid: number): Promise<Pick<ProcessEntry, 'pid' | 'group'>[]> {
+async function processesOf({ jobId }: JobPaths, supervisorPid: number): Promise<Pick<ProcessEntry, 'pid' | 'group'>[]> {
   const [below, marked] = await Promise.all([
-    supervisor.listJobProcesses(supervisorPid),
+    shim.listJobProcesses(supervisorPid),
     listWithVariable(jobVariable, jobId),
   ]);
   const known = new Set(below.map(({ pid }) => pid));

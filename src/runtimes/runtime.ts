@@ -1,4 +1,5 @@
 import type { RuntimeName } from '../config/schema.ts';
+import type { JobPaths } from '../shim/shim.ts';
 
 /** A runtime could not do what it was asked; the message is for the person who wants the job to run. */
 export class RuntimeError extends Error {
@@ -9,19 +10,7 @@ export type Readiness = { ready: true; detail: string } | { ready: false; reason
 
 export type PullPolicy = 'always' | 'if-not-present' | 'never';
 
-/** A job as runtimes know it. */
-export interface JobPlace {
-  jobId: string;
-  /** The job's own; runtimes keep there what they need across restarts. */
-  folder: string;
-  /**
-   * Standard output and error are appended to it. When it would grow beyond its limit, a new file takes its place, with
-   * the newest part and a first line that says how much is gone.
-   */
-  logFile: string;
-}
-
-export interface StartOptions extends JobPlace {
+export interface StartOptions extends JobPaths {
   image: string;
   /** Becomes standard input, to its end. */
   requestFile: string;
@@ -99,15 +88,17 @@ export interface Runtime {
    */
   start(job: StartOptions, signal?: AbortSignal): Promise<void>;
   /** Whether the job was started, by whomever; a start that was cut off in the middle counts as none. */
-  wasStarted(job: JobPlace): Promise<boolean>;
+  wasStarted(job: JobPaths): Promise<boolean>;
+  /** Whether the job's folder shows that a container was created for it. */
+  createdContainer(job: JobPaths): Promise<boolean>;
   /** Resolves when the job has ended, however long ago. Rejects only when `signal` is aborted. */
-  wait(job: JobPlace, signal?: AbortSignal): Promise<JobExit>;
+  wait(job: JobPaths, signal?: AbortSignal): Promise<JobExit>;
   /** Asks the job to end; after `graceMs` makes it. Does nothing to a job that is not running. @throws RuntimeError */
-  kill(job: JobPlace, graceMs: number): Promise<void>;
+  kill(job: JobPaths, graceMs: number): Promise<void>;
   /** The job IDs of this runner instance that are running now. */
   listRunning(signal?: AbortSignal): Promise<string[]>;
   /** Forgets a job that has ended. @throws RuntimeError */
-  remove(job: JobPlace): Promise<void>;
+  remove(job: JobPaths): Promise<void>;
   /**
    * This runner instance's containers, running or not, but those of the jobs in `except`. None where the runtime keeps
    * nothing of a job. @throws RuntimeError

@@ -1,17 +1,18 @@
 import { type Config, type RuntimeName, runtimeNames } from '../config/schema.ts';
 import { ExitCode, UserError } from '../lib/errors.ts';
 import { type Logger, silentLogger } from '../lib/logger.ts';
+import type { JobPaths } from '../shim/shim.ts';
 import { createAppleRuntime } from './apple/apple.ts';
-import { createDockerRuntime } from './docker.ts';
+import { createDockerRuntime } from './engine/docker.ts';
+import { createPodmanRuntime } from './engine/podman.ts';
 import { createHostRuntime } from './host.ts';
-import { createPodmanRuntime } from './podman.ts';
-import type { JobPlace, Readiness, Runtime } from './runtime.ts';
+import type { Readiness, Runtime } from './runtime.ts';
 
 export interface SelectOptions {
   config: Config;
   env: NodeJS.ProcessEnv;
   instanceId: string;
-  knownJobs: () => Promise<JobPlace[]>;
+  knownJobs: () => Promise<JobPaths[]>;
   /** Nothing is logged without one. */
   logger?: Logger;
   signal?: AbortSignal;

@@ -1,13 +1,8 @@
-import type {
-  Image,
-  ImageStore,
-  JobExit,
-  JobPlace,
-  OwnContainer,
-  Runtime,
-  StartOptions,
-} from '../../src/runtimes/runtime.ts';
+import { join } from 'node:path';
+import { exists } from '../../src/lib/exists.ts';
+import type { Image, ImageStore, JobExit, OwnContainer, Runtime, StartOptions } from '../../src/runtimes/runtime.ts';
 import { RuntimeError } from '../../src/runtimes/runtime.ts';
+import type { JobPaths } from '../../src/shim/shim.ts';
 
 export interface FakeRuntime extends Runtime {
   /** What was done, in order: `pull alpine`, `start plan42-…`. */
@@ -18,8 +13,8 @@ export interface FakeRuntime extends Runtime {
   onPull: (image: string, signal: AbortSignal | undefined) => Promise<void>;
   isReady: boolean;
   onStart: (job: StartOptions) => Promise<void>;
-  onKill: (job: JobPlace) => Promise<void>;
-  onRemove: (job: JobPlace) => Promise<void>;
+  onKill: (job: JobPaths) => Promise<void>;
+  onRemove: (job: JobPaths) => Promise<void>;
   /** What is left of jobs; the test fills it. */
   readonly left: OwnContainer[];
   readonly images: FakeImages;
@@ -106,6 +101,7 @@ export function createFakeRuntime(): FakeRuntime {
       await runtime.onStart(job);
       running.add(job.jobId);
     },
+    createdContainer: async ({ folder }) => exists(join(folder, 'container-id')),
     wasStarted: async ({ jobId }) => running.has(jobId) || ended.has(jobId),
     wait: async ({ jobId }, signal) => {
       signal?.throwIfAborted();

@@ -1,5 +1,5 @@
 import assert from 'node:assert/strict';
-import { cutBytes } from '../../src/runtimes/log-cut.ts';
+import { cutBytes } from '../../src/shim/log-cut.ts';
 
 /** How many bytes `seq 1 LAST` writes before the line of `line`. */
 function bytesBefore(line: number): number {

@@ -16,8 +16,8 @@ import {
 import { isAlive, type JobFolder, makeJobFolder } from '../../../test/support/job-folder.ts';
 import { readConfig } from '../../config/read.ts';
 import type { Config } from '../../config/schema.ts';
+import { LaunchError, listJobProcesses, readState } from '../../shim/shim.ts';
 import { RuntimeError } from '../runtime.ts';
-import { listJobProcesses, readState } from '../supervisor.ts';
 import { createAppleRuntime } from './apple.ts';
 
 const defaults = readConfig({ env: {}, flags: new Map() }).config.jobs;
@@ -92,7 +92,7 @@ describe('readiness', () => {
     assert.deepEqual(await runtime.checkReady(), { ready: true, detail: 'apple: container 1.3.1' });
   });
 
-  test('services that cannot be started are told with what was said', async () => {
+  test('services that cannot be started are told with what was lastErrorLine', async () => {
     await using apple = await startFakeApple({ startFails: true });
     const readiness = await create(apple).prepare?.();
     assert.ok(readiness && !readiness.ready);
@@ -169,13 +169,13 @@ describe('a job', () => {
     assert.doesNotMatch(call, /--rm/);
     const others = createAppleRuntime({ env: apple.env, instanceId: 'another', limits: defaults });
     assert.deepEqual(await others.listRunning(), [], 'two runners on one machine');
-    await assert.rejects(runtime.start(job), RuntimeError);
+    await assert.rejects(runtime.start(job), LaunchError);
     await letGo(job);
     assert.equal((await runtime.wait(job)).exitCode, 0);
     assert.deepEqual(await runtime.listRunning(), []);
   });
 
-  test('has whole CPUs, and what is not applied is said', async () => {
+  test('has whole CPUs, and what is not applied is lastErrorLine', async () => {
     await using setting = await setUp({ cpus: 2.5, memoryGib: 0.5, pids: 100 });
     const job = await setting.newJob(untilGo);
     await setting.runtime.start(job);

@@ -3,22 +3,23 @@ import { type Config, tables } from '../../config/schema.ts';
 import { readTail } from '../../lib/read-tail.ts';
 import { isCommandInstalled, runCommand } from '../../lib/run-command.ts';
 import { sleep } from '../../lib/sleep.ts';
+import type { JobPaths } from '../../shim/shim.ts';
+import * as shim from '../../shim/shim.ts';
 import {
   agentArguments,
   containerIdFile,
   hasContainerId,
   instanceLabel,
   killWithGrace,
+  lastErrorLine,
   launchClient,
   maxReasonBytes,
   pullByPolicy,
-  quickMs,
-  said,
-} from '../container-client.ts';
-import type { RuntimeOptions } from '../engine.ts';
+  queryTimeoutMs,
+} from '../engine/client.ts';
+import type { RuntimeOptions } from '../engine/engine.ts';
 import {
   type JobExit,
-  type JobPlace,
   type OwnContainer,
   type PullPolicy,
   type Readiness,
@@ -26,7 +27,6 @@ import {
   RuntimeError,
   type StartOptions,
 } from '../runtime.ts';
-import * as supervisor from '../supervisor.ts';
 import { listContainers } from './containers.ts';
 import { whyUnsuitable } from './mac.ts';
 import { checkServices, type RunContainer, startServices } from './services.ts';
@@ -61,7 +61,7 @@ export function createAppleRuntime({ env, instanceId, limits }: Omit<RuntimeOpti
   }
 
   async function hasImage(image: string, signal?: AbortSignal): Promise<boolean> {
-    const { exitCode } = await run(['image', 'inspect', image], { signal, timeoutMs: quickMs });
+    const { exitCode } = await run(['image', 'inspect', image], { signal, timeoutMs: queryTimeoutMs });
     return exitCode === 0;
   }
 
@@ -85,8 +85,8 @@ export function createAppleRuntime({ env, instanceId, limits }: Omit<RuntimeOpti
     ];
   }
 
-  async function wait(job: JobPlace, signal?: AbortSignal): Promise<JobExit> {
-    const exit = await supervisor.waitForExit(job.folder, signal);
+  async function wait(job: JobPaths, signal?: AbortSignal): Promise<JobExit> {
+    const exit = await shim.waitForExit(job.folder, signal);
     const left = await findContainer(job, signal);
     if (left?.running) {
       // Only the client is gone, and with it the one that would have learnt the exit code.
@@ -107,13 +107,13 @@ export function createAppleRuntime({ env, instanceId, limits }: Omit<RuntimeOpti
     };
   }
 
-  async function untilStopped(job: JobPlace, signal?: AbortSignal): Promise<void> {
+  async function untilStopped(job: JobPaths, signal?: AbortSignal): Promise<void> {
     do await sleep(pollMs, signal);
     while ((await findContainer(job, signal))?.running);
   }
 
   // Without its services nothing runs; once they run again, what they still know counts.
-  async function findContainer(job: JobPlace, signal?: AbortSignal) {
+  async function findContainer(job: JobPaths, signal?: AbortSignal) {
     const find = async () => (await listContainers(run, signal)).find(({ id }) => id === job.jobId);
     try {
       return await find();
@@ -127,8 +127,10 @@ export function createAppleRuntime({ env, instanceId, limits }: Omit<RuntimeOpti
     }
   }
 
-  async function kill(job: JobPlace, graceMs: number): Promise<void> {
-    await killWithGrace(job, graceMs, (name) => run(['kill', '--signal', name, job.jobId], { timeoutMs: quickMs }));
+  async function kill(job: JobPaths, graceMs: number): Promise<void> {
+    await killWithGrace(job, graceMs, (name) =>
+      run(['kill', '--signal', name, job.jobId], { timeoutMs: queryTimeoutMs }),
+    );
   }
 
   async function listRunning(signal?: AbortSignal): Promise<string[]> {
@@ -138,9 +140,9 @@ export function createAppleRuntime({ env, instanceId, limits }: Omit<RuntimeOpti
       .map(({ id }) => id);
   }
 
-  async function remove(job: JobPlace): Promise<void> {
-    await run(['delete', '--force', job.jobId], { timeoutMs: quickMs });
-    await supervisor.forget(job.folder);
+  async function remove(job: JobPaths): Promise<void> {
+    await run(['delete', '--force', job.jobId], { timeoutMs: queryTimeoutMs });
+    await shim.forget(job.folder);
   }
 
   async function listLeft(except: ReadonlySet<string>, signal?: AbortSignal): Promise<OwnContainer[]> {
@@ -151,8 +153,8 @@ export function createAppleRuntime({ env, instanceId, limits }: Omit<RuntimeOpti
   }
 
   async function removeLeft(id: string): Promise<void> {
-    const result = await run(['delete', '--force', id], { timeoutMs: quickMs });
-    if (result.exitCode !== 0) throw new RuntimeError(said(result));
+    const result = await run(['delete', '--force', id], { timeoutMs: queryTimeoutMs });
+    if (result.exitCode !== 0) throw new RuntimeError(lastErrorLine(result));
   }
 
   return {
@@ -166,7 +168,8 @@ export function createAppleRuntime({ env, instanceId, limits }: Omit<RuntimeOpti
     warnings: unapplied(limits),
     pull,
     start: (job, signal) => launchClient(job, [command, ...runArguments(job)], env, signal),
-    wasStarted: (job) => supervisor.wasStarted(job.folder),
+    wasStarted: (job) => shim.wasStarted(job.folder),
+    createdContainer: hasContainerId,
     wait,
     kill,
     listRunning,
@@ -204,8 +207,8 @@ function unapplied(limits: Config['jobs']): string[] {
   return warnings;
 }
 
-/** What the client said: before the agent runs, nobody else writes into the log. */
-async function startError(job: JobPlace): Promise<string> {
+/** What the client lastErrorLine: before the agent runs, nobody else writes into the log. */
+async function startError(job: JobPaths): Promise<string> {
   const text = await readTail(job.logFile, maxReasonBytes);
   // The first error is the cause, those behind it tell what could not be done because of it.
   return /Error: (.*?)(?= Error: |$)/.exec(text)?.[1]?.trim() || text || 'the engine gave no reason';

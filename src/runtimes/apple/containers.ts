@@ -1,5 +1,5 @@
 import * as v from 'valibot';
-import { quickMs, said } from '../container-client.ts';
+import { lastErrorLine, queryTimeoutMs } from '../engine/client.ts';
 import { RuntimeError } from '../runtime.ts';
 import type { RunContainer } from './services.ts';
 
@@ -23,8 +23,8 @@ export interface Container {
  * @throws RuntimeError when the services don't answer
  */
 export async function listContainers(run: RunContainer, signal?: AbortSignal): Promise<Container[]> {
-  const result = await run(['list', '--all', '--format', 'json'], { signal, timeoutMs: quickMs });
-  if (result.exitCode !== 0) throw new RuntimeError(`cannot list containers: ${said(result)}`);
+  const result = await run(['list', '--all', '--format', 'json'], { signal, timeoutMs: queryTimeoutMs });
+  if (result.exitCode !== 0) throw new RuntimeError(`cannot list containers: ${lastErrorLine(result)}`);
   return v.parse(Containers, JSON.parse(result.stdout)).map(({ id, configuration, status }) => ({
     id,
     labels: configuration.labels,

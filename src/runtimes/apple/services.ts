@@ -1,7 +1,7 @@
 /** The command `container` and the services behind it, which are started once after login and hold every container. */
 import { describeError, errorCode } from '../../lib/errors.ts';
 import type { CommandResult } from '../../lib/run-command.ts';
-import { quickMs, said } from '../container-client.ts';
+import { lastErrorLine, queryTimeoutMs } from '../engine/client.ts';
 import type { Readiness } from '../runtime.ts';
 import { whyUnsuitable } from './mac.ts';
 
@@ -33,8 +33,8 @@ export async function checkServices(
   }
   try {
     const [{ stdout }, status] = await Promise.all([
-      run(['--version'], { signal, timeoutMs: quickMs }),
-      run(['system', 'status'], { signal, timeoutMs: quickMs }),
+      run(['--version'], { signal, timeoutMs: queryTimeoutMs }),
+      run(['system', 'status'], { signal, timeoutMs: queryTimeoutMs }),
     ]);
     const version = /\d+\.\d+[\w.-]*/.exec(stdout)?.[0] ?? 'of an unknown version';
     if (Number.parseInt(version, 10) < minMajorVersion) {
@@ -55,5 +55,9 @@ export async function checkServices(
 export async function startServices(run: RunContainer, signal?: AbortSignal): Promise<Readiness> {
   const started = await run(['system', 'start', '--enable-kernel-install'], { signal, timeoutMs: startMs });
   if (started.exitCode === 0) return { ready: true, detail: 'apple: its services have been started' };
-  return { ready: false, reason: `its services could not be started: ${said(started)}`, remedy: remedies.start };
+  return {
+    ready: false,
+    reason: `its services could not be started: ${lastErrorLine(started)}`,
+    remedy: remedies.start,
+  };
 }

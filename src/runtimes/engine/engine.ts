@@ -1,0 +1,239 @@
+/** What docker and podman have in common: the command line of a container engine. */
+import { join } from 'node:path';
+import * as v from 'valibot';
+import type { Config, RuntimeName } from '../../config/schema.ts';
+import { describeError, errorCode } from '../../lib/errors.ts';
+import { exists } from '../../lib/exists.ts';
+import type { Logger } from '../../lib/logger.ts';
+import { readTail } from '../../lib/read-tail.ts';
+import { isCommandInstalled, runCommand } from '../../lib/run-command.ts';
+import type { JobPaths } from '../../shim/shim.ts';
+import * as shim from '../../shim/shim.ts';
+import {
+  type JobExit,
+  type OwnContainer,
+  type PullPolicy,
+  type Readiness,
+  type Runtime,
+  RuntimeError,
+  type StartOptions,
+} from '../runtime.ts';
+import {
+  agentArguments,
+  containerIdFile,
+  hasContainerId,
+  instanceLabel,
+  lastErrorLine,
+  launchClient,
+  maxReasonBytes,
+  pullByPolicy,
+  queryTimeoutMs,
+  removalTimeoutMs,
+} from './client.ts';
+import { createEngineImages } from './images.ts';
+import { type Container, inspectContainer } from './inspect.ts';
+import { killContainer } from './kill.ts';
+import { keptLogDriver } from './resume-log.ts';
+import type { RunEngine } from './run-engine.ts';
+import { waitForClient } from './wait-for-client.ts';
+import { watchContainer } from './wait-for-container.ts';
+
+/** What differs between engines. */
+export interface Engine {
+  name: RuntimeName;
+  command: string;
+  /** Succeeds only when the engine can run containers; prints its version. */
+  probe: readonly string[];
+  /** Prints `true` when containers go on while the daemon is restarted, though their clients don't. */
+  outlivesDaemon?: readonly string[];
+  /** What watches over each container, as a process of its own, if there is such a thing. */
+  monitors?: string;
+  remedy: { install: string; start: string };
+  /** Arguments that make it print the folder of its storage. */
+  storageFolder: readonly string[];
+}
+
+export interface RuntimeOptions {
+  /** For the commands that are run: without this program's own variables. */
+  env: NodeJS.ProcessEnv;
+  /** Marks what belongs to this runner. */
+  instanceId: string;
+  limits: Config['jobs'];
+  logger: Logger;
+}
+
+// Podman before 5 loses an out-of-memory kill on cgroups v1, but its monitor leaves this in its working directory.
+const conmonOomFile = 'oom';
+const cpuPeriodUs = 100_000;
+
+const Inspected = v.object({ Id: v.string(), Name: v.string(), Created: v.string(), SizeRw: v.optional(v.number()) });
+
+/** A runtime that works through an engine's command, which is given argument arrays and no shell. */
+export function createEngineRuntime(engine: Engine, { env, instanceId, limits, logger }: RuntimeOptions): Runtime {
+  const run: RunEngine = (args, options = {}) => runCommand(engine.command, args, { env, ...options });
+
+  async function checkReady(signal?: AbortSignal): Promise<Readiness> {
+    try {
+      const { exitCode, stdout, stderr } = await run(engine.probe, { signal, timeoutMs: queryTimeoutMs });
+      if (exitCode === 0) return { ready: true, detail: `${engine.name} ${stdout.trim()}` };
+      return { ready: false, reason: lastErrorLine({ stdout, stderr }), remedy: engine.remedy.start };
+    } catch (error) {
+      signal?.throwIfAborted();
+      const missing = errorCode(error) === 'ENOENT';
+      const reason = missing ? `there is no ${engine.command} command` : describeError(error);
+      return { ready: false, reason, remedy: missing ? engine.remedy.install : engine.remedy.start };
+    }
+  }
+
+  const images = createEngineImages(run);
+
+  async function pull(image: string, policy: PullPolicy, signal?: AbortSignal): Promise<void> {
+    await pullByPolicy(image, policy, {
+      isThere: async () => (await images.find(image, signal)) !== undefined,
+      pull: () => run(['pull', '--quiet', image], { signal, leash: true }),
+    });
+  }
+
+  async function start(job: StartOptions, signal?: AbortSignal): Promise<void> {
+    const logDriver = await chooseLogDriver();
+    await launchClient(job, [engine.command, ...runArguments(job, logDriver)], env, signal);
+  }
+
+  // The client writes the job's log. The engine keeps another, bounded one only where the client may be lost.
+  async function chooseLogDriver(): Promise<string> {
+    if (engine.outlivesDaemon === undefined) return 'none';
+    const { stdout } = await run(engine.outlivesDaemon, { timeoutMs: queryTimeoutMs });
+    return stdout.trim() === 'true' ? keptLogDriver : 'none';
+  }
+
+  function runArguments(job: StartOptions, logDriver: string): string[] {
+    const memory = `${Math.round(limits.memoryGib * 1024)}m`;
+    return [
+      'run',
+      ...['--name', job.jobId],
+      ...['--label', `${instanceLabel}=${instanceId}`],
+      ...['--cidfile', containerIdFile(job)],
+      '--interactive',
+      ...['--pull', 'never'],
+      ...['--log-driver', logDriver],
+      // Not --cpus: docker refuses more of them than the machine has.
+      ...['--cpu-period', String(cpuPeriodUs), '--cpu-quota', String(Math.round(limits.cpus * cpuPeriodUs))],
+      // With the same limit for both together there is no swap: the engines' default would allow as much again.
+      ...['--memory', memory, '--memory-swap', memory],
+      ...['--pids-limit', String(limits.pids)],
+      ...['--cap-drop', 'ALL'],
+      ...limits.capabilities.flatMap((name) => ['--cap-add', name]),
+      ...(limits.noNewPrivileges ? ['--security-opt', 'no-new-privileges'] : []),
+      ...(limits.network === undefined ? [] : ['--network', limits.network]),
+      ...['--entrypoint', limits.entrypoint],
+      job.image,
+      ...agentArguments,
+    ];
+  }
+
+  async function wait(job: JobPaths, signal?: AbortSignal): Promise<JobExit> {
+    const client = await (engine.monitors
+      ? waitForClient(job, { run, logger, signal })
+      : shim.waitForExit(job.folder, signal));
+    const { machineRestarted } = client;
+    const container = await watchContainer(job, client, {
+      ...{ command: engine.command, env, run, logger, signal },
+      maxLogBytes: limits.maxLogMib * 2 ** 20,
+    });
+    const endedAt = new Date(Math.max(client.endedAt.getTime(), container?.endedAtMs ?? 0));
+    const outOfMemory = container?.outOfMemory || (await exists(join(job.folder, conmonOomFile)));
+    const exit = { endedAt, outOfMemory, startError: undefined, machineRestarted };
+    if (container?.isUnwatched) {
+      const unseenBecause = `${engine.monitors}, which watches over the container, was killed`;
+      return { ...exit, exitCode: undefined, endedAt: new Date(), unseenBecause };
+    }
+    if (container?.wasStarted) {
+      // What engines say of containers that a restart of the machine ended differs, and is made up.
+      const wasCutOff = machineRestarted && client.exitCode === undefined;
+      return { ...exit, exitCode: wasCutOff ? undefined : container.exitCode };
+    }
+    if (container === undefined && (await hasContainerId(job))) {
+      // Somebody has removed it.
+      return { ...exit, exitCode: isOfClient(client.exitCode) ? undefined : client.exitCode };
+    }
+    const startError = client.exitCode === undefined ? undefined : await startErrorOf(job, container);
+    return { ...exit, exitCode: client.exitCode, startError };
+  }
+
+  // A container that never ran has written nothing: the log holds what the engine lastErrorLine.
+  async function startErrorOf(job: JobPaths, container: Container | undefined): Promise<string> {
+    return container?.error || (await readTail(job.logFile, maxReasonBytes)) || 'the engine gave no reason';
+  }
+
+  async function listRunning(signal?: AbortSignal): Promise<string[]> {
+    const args = ['ps', '--filter', `label=${instanceLabel}=${instanceId}`, '--format', '{{.Names}}'];
+    const result = await run(args, { signal, timeoutMs: queryTimeoutMs });
+    if (result.exitCode !== 0) throw new RuntimeError(`cannot list containers: ${lastErrorLine(result)}`);
+    const names = result.stdout.split('\n').filter((name) => name !== '');
+    if (engine.monitors === undefined) return names;
+    const containers = await Promise.all(names.map((name) => inspectContainer(run, name, signal)));
+    return names.filter((_, index) => containers[index]?.isRunning);
+  }
+
+  async function remove(job: JobPaths): Promise<void> {
+    const result = await run(['rm', '--force', '--volumes', job.jobId], { timeoutMs: queryTimeoutMs });
+    if (result.exitCode !== 0 && (await inspectContainer(run, job.jobId)) !== undefined) {
+      throw new RuntimeError(`cannot remove the container ${job.jobId}: ${lastErrorLine(result)}`);
+    }
+    await shim.forget(job.folder);
+  }
+
+  async function listLeft(except: ReadonlySet<string>, signal?: AbortSignal): Promise<OwnContainer[]> {
+    const args = ['ps', '--all', '--no-trunc', '--filter', `label=${instanceLabel}=${instanceId}`];
+    const listed = await run([...args, '--format', '{{.ID}} {{.Names}}'], { signal, timeoutMs: queryTimeoutMs });
+    if (listed.exitCode !== 0) throw new RuntimeError(`cannot list containers: ${lastErrorLine(listed)}`);
+    const left: OwnContainer[] = [];
+    for (const line of listed.stdout.split('\n')) {
+      const [id = '', name = ''] = line.split(' ');
+      if (id === '' || except.has(name)) continue;
+      const { exitCode, stdout } = await run(['container', 'inspect', '--size', id], { signal });
+      // It can be gone meanwhile.
+      if (exitCode === 0) left.push(...v.parse(v.array(Inspected), JSON.parse(stdout)).map(toOwnContainer));
+    }
+    return left;
+  }
+
+  async function removeLeft(id: string): Promise<void> {
+    const result = await run(['rm', '--force', '--volumes', id], { timeoutMs: removalTimeoutMs });
+    if (result.exitCode !== 0 && !/no such container/i.test(result.stderr))
+      throw new RuntimeError(lastErrorLine(result));
+  }
+
+  async function storageFolder(signal?: AbortSignal): Promise<string | undefined> {
+    const { exitCode, stdout } = await run(engine.storageFolder, { signal, timeoutMs: queryTimeoutMs });
+    return exitCode === 0 && stdout.startsWith('/') ? stdout.trim() : undefined;
+  }
+
+  return {
+    name: engine.name,
+    isInstalled: () => isCommandInstalled(engine.command, env),
+    checkReady,
+    pull,
+    start,
+    wasStarted: (job) => shim.wasStarted(job.folder),
+    createdContainer: hasContainerId,
+    wait,
+    kill: (job, graceMs) => killContainer(run, job, graceMs),
+    listRunning,
+    remove,
+    listLeft,
+    removeLeft,
+    storageFolder,
+    images,
+  };
+}
+
+function toOwnContainer({ Id, Name, Created, SizeRw }: v.InferOutput<typeof Inspected>): OwnContainer {
+  // Docker writes the name with a slash before it.
+  return { id: Id, jobId: Name.replace(/^\//, ''), createdAt: new Date(Created), sizeBytes: SizeRw };
+}
+
+/** Whether an exit code tells of docker or podman rather than of what they ran. */
+function isOfClient(exitCode: number | undefined): boolean {
+  return exitCode !== undefined && exitCode >= 125 && exitCode <= 127;
+}

@@ -1,0 +1,49 @@
+/** The images of docker and podman. */
+import * as v from 'valibot';
+import { type Image, type ImageStore, RuntimeError } from '../runtime.ts';
+import { lastErrorLine, queryTimeoutMs } from './client.ts';
+import type { RunEngine } from './run-engine.ts';
+
+const Inspected = v.tuple([
+  v.object({ Id: v.string(), RepoTags: v.nullish(v.array(v.string()), []), Size: v.number() }),
+]);
+// Large layers take their time to go.
+const removalTimeoutMs = 120_000;
+
+export function createEngineImages(run: RunEngine): ImageStore {
+  async function lines(what: string, args: readonly string[], signal: AbortSignal | undefined): Promise<string[]> {
+    const result = await run(args, { signal, timeoutMs: queryTimeoutMs });
+    if (result.exitCode !== 0) throw new RuntimeError(`cannot ${what}: ${lastErrorLine(result)}`);
+    return result.stdout.split('\n').filter((line) => line !== '');
+  }
+
+  async function find(image: string, signal?: AbortSignal): Promise<Image | undefined> {
+    const result = await run(['image', 'inspect', image], { signal, timeoutMs: queryTimeoutMs });
+    if (result.exitCode !== 0) {
+      if (/no such (image|object)|not known|not found/i.test(result.stderr)) return undefined;
+      throw new RuntimeError(`cannot look up the image ${image}: ${lastErrorLine(result)}`);
+    }
+    const [{ Id, RepoTags, Size }] = v.parse(Inspected, JSON.parse(result.stdout));
+    return { id: bare(Id), names: RepoTags ?? [], sizeBytes: Size };
+  }
+
+  return {
+    listIds: async (signal) =>
+      (await lines('list images', ['images', '--all', '--quiet', '--no-trunc'], signal)).map(bare),
+    find,
+    addName: async (id, name) => void (await lines('name an image', ['tag', id, name], undefined)),
+    isInUse: async (id, signal) => {
+      const args = ['ps', '--all', '--quiet', '--filter', `ancestor=${id}`];
+      return (await lines('list containers', args, signal)).length > 0;
+    },
+    remove: async (nameOrId) => {
+      const result = await run(['rmi', nameOrId], { timeoutMs: removalTimeoutMs });
+      if (result.exitCode !== 0) throw new RuntimeError(lastErrorLine(result));
+    },
+  };
+}
+
+// Engines and their commands don't agree on whether it belongs to the ID.
+function bare(id: string): string {
+  return id.replace(/^sha256:/, '');
+}

@@ -1,0 +1,63 @@
+import { spawn } from 'node:child_process';
+import { open } from 'node:fs/promises';
+import { errorCode } from '../lib/errors.ts';
+import type { JobPaths } from './job-paths.ts';
+import { shimName } from './processes.ts';
+import { logWriterScript, shimScript } from './scripts.ts';
+import { createState, readState } from './state.ts';
+
+/** A job could not be launched. */
+export class LaunchError extends Error {
+  override readonly name = 'LaunchError';
+}
+
+export interface Launch {
+  job: JobPaths & {
+    /** Becomes standard input of the command. */
+    requestFile: string;
+    /** The segments of the log are never larger together. At least 1 MiB. */
+    maxLogBytes: number;
+  };
+  command: readonly string[];
+  env: NodeJS.ProcessEnv;
+  cwd: string;
+  /** The shell that runs the shim. */
+  shell?: string;
+}
+
+/**
+ * Starts the command under a shim: a small shell, detached into a session of its own, which runs the command, writes its
+ * output to the job's log and records its exit code, whether or not this process is alive.
+ * @throws LaunchError if the job was launched before
+ */
+export async function launch({ job, command, env, cwd, shell = '/bin/sh' }: Launch): Promise<void> {
+  const { phase } = await readState(job.folder);
+  if (phase !== 'none' && phase !== 'new') throw launchedBefore(job);
+  await using request = await open(job.requestFile, 'r');
+  await using _log = await open(job.logFile, 'a', 0o600);
+  await createState(job.folder, phase).catch((error: unknown) => {
+    throw ['EEXIST', 'ENOENT'].includes(errorCode(error) ?? '') ? launchedBefore(job) : error;
+  });
+  const args = [shimName, job.folder, job.logFile, String(job.maxLogBytes), shell, logWriterScript, ...command];
+  await spawnDetached(shell, ['-c', shimScript, ...args], { requestFd: request.fd, env, cwd });
+}
+
+function launchedBefore({ jobId }: JobPaths): LaunchError {
+  return new LaunchError(`the job ${jobId} was started before`);
+}
+
+function spawnDetached(
+  shell: string,
+  args: string[],
+  { requestFd, env, cwd }: { requestFd: number; env: NodeJS.ProcessEnv; cwd: string },
+): Promise<void> {
+  const { promise, resolve, reject } = Promise.withResolvers<void>();
+  // The shim's own messages are no part of the job's log.
+  const child = spawn(shell, args, { env, cwd, stdio: [requestFd, 'ignore', 'ignore'], detached: true });
+  child.once('error', (error) => reject(new LaunchError('cannot start a process for the job', { cause: error })));
+  child.once('spawn', () => {
+    child.unref();
+    resolve();
+  });
+  return promise;
+}

@@ -1,0 +1,98 @@
+/** `make lint` fails on what it is there for: each tool runs on a small tree with one fault. */
+import assert from 'node:assert/strict';
+import { execFile } from 'node:child_process';
+import { cp, mkdir, symlink, writeFile } from 'node:fs/promises';
+import { dirname, join } from 'node:path';
+import { test } from 'node:test';
+import { promisify } from 'node:util';
+import { requiresCommands } from './support/requires-command.ts';
+import { makeTempDir } from './support/temp-dir.ts';
+
+const root = join(import.meta.dirname, '..');
+
+const faults = [
+  'a worker that nobody waits for',
+  'the runner is told to stop',
+  'connections are made anew',
+  'it is kept For ever',
+  'it ends by itself',
+  'refused for want of memory',
+  '// Of the queue.',
+  '/** What the queue knows. */',
+  ' * Whoever holds the lock.',
+];
+
+test('a marker word fails the check of language', async () => {
+  for (const fault of faults) {
+    await using tree = await makeTree({ 'src/lib/a.ts': `const a = 1;\n${fault}\n`, 'docs/b.md': 'You start it.\n' });
+    const { exitCode, output } = await checkLanguage(tree.path);
+    assert.equal(exitCode, 1, fault);
+    assert.match(output, /^src\/lib\/a\.ts:2: .*: write: ./m);
+    assert.match(output, /^ +1 src\/lib$/m);
+  }
+});
+
+test('unwrapped prose and a long decision fail the check of language', async () => {
+  const link = `[a page](${'x'.repeat(100)})`;
+  await using tree = await makeTree({
+    'docs/wide.md': `# A page\n\n${'word '.repeat(21)}\n`,
+    'docs/decisions/0001-long.md': 'word word word word\n'.repeat(101),
+    'docs/good.md': `| ${'word '.repeat(21)} |\n\`\`\`\n${'word '.repeat(21)}\n\`\`\`\nSee ${link}.\n`,
+  });
+  const { exitCode, output } = await checkLanguage(tree.path);
+  assert.equal(exitCode, 1);
+  assert.deepEqual(output.match(/^docs.*$/gm), [
+    'docs/decisions/0001-long.md:1: 404 words: write: a decision has at most 400',
+    'docs/wide.md:3: 105 columns: write: wrap at 100',
+  ]);
+});
+
+test('plain language passes', async () => {
+  await using tree = await makeTree({ 'src/lib/a.ts': '// Returns the folder that the job writes to.\n' });
+  assert.deepEqual(await checkLanguage(tree.path), { exitCode: 0, output: '' });
+});
+
+test('an import that points back fails oxlint', async () => {
+  await using tree = await makeTree({
+    'src/lib/a.ts': "import { b } from '../cli/b.ts';\n\nexport const a = b;\n",
+    'src/cli/b.ts': 'export const b = 1;\n',
+  });
+  for (const file of ['oxlint.config.ts', 'tsconfig.json', 'package.json'])
+    await cp(join(root, file), join(tree.path, file));
+  await symlink(join(root, 'node_modules'), join(tree.path, 'node_modules'));
+  const { exitCode, output } = await run(join(root, 'node_modules/.bin/oxlint'), [], tree.path);
+  assert.equal(exitCode, 1);
+  assert.match(output, /src\/lib may only import from: nothing else/);
+});
+
+test('a warning of shellcheck fails', async (t) => {
+  if (!(await requiresCommands(t, 'shellcheck'))) return;
+  await using tree = await makeTree({ 'a.sh': '#!/bin/sh\nrm $1\n' });
+  const { exitCode, output } = await run('shellcheck', ['a.sh'], tree.path);
+  assert.equal(exitCode, 1);
+  assert.match(output, /SC2086/);
+});
+
+async function checkLanguage(folder: string): Promise<{ exitCode: unknown; output: string }> {
+  return await run(process.execPath, [join(root, 'scripts/lint-language.ts'), folder], folder);
+}
+
+async function run(program: string, args: string[], cwd: string): Promise<{ exitCode: unknown; output: string }> {
+  const running = promisify(execFile)(program, args, { cwd });
+  return await running.then(
+    ({ stdout, stderr }) => ({ exitCode: 0, output: stdout + stderr }),
+    (error: { code: unknown; stdout: string; stderr: string }) => ({
+      exitCode: error.code,
+      output: error.stdout + error.stderr,
+    }),
+  );
+}
+
+async function makeTree(files: Record<string, string>): Promise<Awaited<ReturnType<typeof makeTempDir>>> {
+  const dir = await makeTempDir();
+  for (const [path, text] of Object.entries(files)) {
+    await mkdir(dirname(join(dir.path, path)), { recursive: true });
+    await writeFile(join(dir.path, path), text);
+  }
+  return dir;
+}
