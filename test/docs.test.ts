@@ -36,16 +36,20 @@ test('links and anchors resolve', async () => {
       if (/^[a-z]+:/.test(target)) continue;
       const [file = '', anchor] = target.split('#');
       const to = file === '' ? page.path : resolve(dirname(page.path), file);
-      const isThere = await access(to).then(
-        () => true,
-        () => false,
-      );
+      const isThere = await exists(to);
       const anchors = pages.get(relative(root, to))?.anchors;
       if (!isThere || (anchor !== undefined && !anchors?.has(anchor))) broken.push(`${path}:${line}: ${target}`);
     }
   }
   assert.deepEqual(broken, []);
 });
+
+async function exists(path: string): Promise<boolean> {
+  return await access(path).then(
+    () => true,
+    () => false,
+  );
+}
 
 test('every page is reachable from the index', () => {
   const seen = new Set(['README.md']);
@@ -105,6 +109,24 @@ test('commands and settings in the text exist', () => {
     }
   });
   assert.deepEqual(found, []);
+});
+
+test('files of this repository in the text exist', async () => {
+  const missing: string[] = [];
+  for (const [path, page] of pages) {
+    for (const { text, line } of page.mentions) {
+      if (!/^(src|test|scripts|docs|bench|examples|\.ci|\.github)\/[\w./-]+$/.test(text)) continue;
+      if (!(await exists(join(root, text)))) missing.push(`${path}:${line}: ${text}`);
+    }
+  }
+  assert.deepEqual(missing, []);
+});
+
+test('"Where is …?" names the files of at least twenty behaviours', async () => {
+  const source = await readFile(join(root, 'docs/contributing.md'), 'utf8');
+  const [, section = ''] = /^## Where is …\?\n(.*?)(?=^## )/ms.exec(source) ?? [];
+  const rows = section.split('\n').filter((line) => /^\| .*`src\/.*\|$/.test(line));
+  assert.ok(rows.length >= 20, `only ${rows.length}`);
 });
 
 test('examples of the configuration are valid', () => {
