@@ -1,4 +1,4 @@
-import type { BackoffLimits } from '../lib/backoff.ts';
+import type { BackoffLimits } from '../../lib/backoff.ts';
 
 /** Every waiting time of the server, so that tests can shorten them. */
 export interface Timing {

@@ -1,9 +1,9 @@
 import assert from 'node:assert/strict';
 import { test } from 'node:test';
 import { setTimeout as delay } from 'node:timers/promises';
-import { startControlPlane } from '../../test/support/control-plane.ts';
-import { eventually } from '../../test/support/eventually.ts';
-import { startFakeRunner } from '../../test/support/fake-runner.ts';
+import { startControlPlane } from '../../../test/support/control-plane.ts';
+import { eventually } from '../../../test/support/eventually.ts';
+import { startFakeRunner } from '../../../test/support/fake-runner.ts';
 
 test('a turn without heartbeats fails; one with heartbeats, and one that waits for a runner, live on', async () => {
   await using plane = await startControlPlane({ timing: { turnExpiryMs: 150, turnExpiryCheckMs: 10 } });

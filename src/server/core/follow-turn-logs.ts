@@ -1,10 +1,10 @@
 import { once } from 'node:events';
 import type { ServerResponse } from 'node:http';
-import { isTerminalStatus } from '../plan42/objects.ts';
+import { isTerminalStatus } from '../../plan42/objects/turn-status.ts';
+import type { Store } from '../store/store.ts';
+import type { IndexedTurnLog } from '../store/turn-logs.ts';
+import type { TurnKey } from '../store/turns.ts';
 import type { Events } from './events.ts';
-import type { Store } from './store/store.ts';
-import type { IndexedTurnLog } from './store/turn-logs.ts';
-import type { TurnKey } from './store/turns.ts';
 import type { Timing } from './timing.ts';
 
 interface StreamParts {

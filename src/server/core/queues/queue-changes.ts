@@ -1,10 +1,10 @@
-import { DecryptionError, parsePublicKey } from '../../plan42/ecies.ts';
+import { DecryptionError, parsePublicKey } from '../../../plan42/ecies.ts';
+import { badRequest, conflict } from '../../http/errors.ts';
+import type { QueueKey, RunnerQueue } from '../../store/runner-queues.ts';
+import type { Store } from '../../store/store.ts';
 import type { Events } from '../events.ts';
-import { badRequest, conflict } from '../http/errors.ts';
-import { change, create, firstVersion } from '../http/objects.ts';
-import type { QueueKey, RunnerQueue } from '../store/runner-queues.ts';
-import type { Store } from '../store/store.ts';
 import { type Clock, zeroTime } from '../time.ts';
+import { change, create, firstVersion } from '../versioned.ts';
 
 /** What every change of a queue needs. */
 export interface QueueParts {

@@ -1,7 +1,7 @@
 import assert from 'node:assert/strict';
 import { test } from 'node:test';
-import type { RunnerQueue } from '../store/runner-queues.ts';
-import type { Store } from '../store/store.ts';
+import type { RunnerQueue } from '../../store/runner-queues.ts';
+import type { Store } from '../../store/store.ts';
 import { QueueHistory } from './queue-history.ts';
 
 const runner = { TenantID: 't', RunnerID: 'r' };

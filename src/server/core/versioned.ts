@@ -1,8 +1,9 @@
 /** What calls do with versioned objects, the same for all of them. */
+
+import { conflict, notFound } from '../http/errors.ts';
 import type { Versioned } from '../store/columns.ts';
 import type { Table } from '../store/table.ts';
-import { type Clock, isoTime } from '../time.ts';
-import { conflict, notFound } from './errors.ts';
+import { type Clock, isoTime } from './time.ts';
 
 type SoftDeleted = Versioned & { Deleted: boolean };
 

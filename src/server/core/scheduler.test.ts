@@ -1,9 +1,9 @@
 import assert from 'node:assert/strict';
 import { randomUUID } from 'node:crypto';
 import { test } from 'node:test';
-import { startControlPlane, type TestControlPlane } from '../../test/support/control-plane.ts';
-import { eventually } from '../../test/support/eventually.ts';
-import { FakeRunner, startFakeRunner } from '../../test/support/fake-runner.ts';
+import { startControlPlane, type TestControlPlane } from '../../../test/support/control-plane.ts';
+import { eventually } from '../../../test/support/eventually.ts';
+import { FakeRunner, startFakeRunner } from '../../../test/support/fake-runner.ts';
 
 const fast = { runnerAnswerTimeoutMs: 100, invocationRetry: { minMs: 1, maxMs: 5 } };
 

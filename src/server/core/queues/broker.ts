@@ -1,12 +1,12 @@
 import { type KeyObject, randomUUID } from 'node:crypto';
 import type * as v from 'valibot';
-import { TimeoutError, withDeadline } from '../../lib/deadline.ts';
-import { encrypt, generateKeyPair, parsePublicKey, publicKeyPem, type WrappedSecret } from '../../plan42/ecies.ts';
-import { notFound } from '../http/errors.ts';
-import { type QueueKey, queueName, type RunnerQueue } from '../store/runner-queues.ts';
+import { TimeoutError, withDeadline } from '../../../lib/deadline.ts';
+import { encrypt, generateKeyPair, parsePublicKey, publicKeyPem, type WrappedSecret } from '../../../plan42/ecies.ts';
+import { notFound } from '../../http/errors.ts';
+import { type QueueKey, queueName, type RunnerQueue } from '../../store/runner-queues.ts';
 import { type Clock, isoTime } from '../time.ts';
-import { AskError, openAnswer } from './answers.ts';
 import { Mailbox } from './mailbox.ts';
+import { AskError, openAnswer } from './runner-responses.ts';
 
 export interface AskOptions {
   timeoutMs: number;

@@ -1,5 +1,5 @@
-import { nextHealthyQueue, type RunnerKey, type RunnerQueue } from '../store/runner-queues.ts';
-import type { Store } from '../store/store.ts';
+import { nextHealthyQueue, type RunnerKey, type RunnerQueue } from '../../store/runner-queues.ts';
+import type { Store } from '../../store/store.ts';
 
 /** Spreads work over the healthy queues of each runner: every call gives the next one. */
 export class RoundRobin {

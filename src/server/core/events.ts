@@ -1,6 +1,6 @@
 import { EventEmitter } from 'node:events';
-import type { RunnerQueue } from './store/runner-queues.ts';
-import type { TurnKey } from './store/turns.ts';
+import type { RunnerQueue } from '../store/runner-queues.ts';
+import type { TurnKey } from '../store/turns.ts';
 
 /** What the parts of the server tell each other. Listeners run before `emit` returns. */
 export interface ServerEvents {

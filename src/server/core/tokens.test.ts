@@ -1,7 +1,7 @@
 import assert from 'node:assert/strict';
 import { hash } from 'node:crypto';
 import { test } from 'node:test';
-import { parseRunnerToken } from '../plan42/runner-token.ts';
+import { parseRunnerToken } from '../../plan42/runner-token.ts';
 import { exportSigningKey, generateSigningKey, importSigningKey, signJwt } from './jwt.ts';
 import { signatureHash, Tokens } from './tokens.ts';
 

@@ -1,7 +1,7 @@
 import { hash } from 'node:crypto';
 import * as v from 'valibot';
+import type { TurnKey } from '../store/turns.ts';
 import { type SigningKey, signJwt, verifyJwt } from './jwt.ts';
-import type { TurnKey } from './store/turns.ts';
 
 const audience = 'plan42-control-plane';
 

@@ -1,8 +1,8 @@
 import { randomUUID } from 'node:crypto';
-import type { QueueState } from '../../web/page-api.ts';
-import { type QueueKey, queueName, type RunnerKey, type RunnerQueue } from '../store/runner-queues.ts';
-import type { Store } from '../store/store.ts';
-import { maxBatch } from './exchange.ts';
+import type { QueueState } from '../../../plan42/objects/page.ts';
+import { type QueueKey, queueName, type RunnerKey, type RunnerQueue } from '../../store/runner-queues.ts';
+import type { Store } from '../../store/store.ts';
+import { maxBatch } from './broker.ts';
 
 /** Samples, oldest first, of equal steps; those of a queue that is younger than the history are fewer. */
 export interface QueueSamples {

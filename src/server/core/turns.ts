@@ -1,11 +1,11 @@
 /** What happens to turns. Every change goes through here, so that the task follows and those who watch are told. */
-import { isTerminalStatus } from '../plan42/objects.ts';
+import { isTerminalStatus } from '../../plan42/objects/turn-status.ts';
+import type { Store } from '../store/store.ts';
+import type { Task, TaskState } from '../store/tasks.ts';
+import type { Turn, TurnKey } from '../store/turns.ts';
 import type { Events } from './events.ts';
-import { firstVersion } from './http/objects.ts';
-import type { Store } from './store/store.ts';
-import type { Task, TaskState } from './store/tasks.ts';
-import type { Turn, TurnKey } from './store/turns.ts';
 import { type Clock, isoTime } from './time.ts';
+import { firstVersion } from './versioned.ts';
 
 export interface TurnParts {
   store: Pick<Store, 'tasks' | 'turns' | 'turnAcceptance' | 'turnLogs' | 'transaction'>;

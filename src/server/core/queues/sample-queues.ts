@@ -1,8 +1,8 @@
-import { isAbort } from '../lib/errors.ts';
-import type { Logger } from '../lib/logger.ts';
-import { sleep } from '../lib/sleep.ts';
-import type { QueueHistory } from './queues/queue-history.ts';
-import type { Timing } from './timing.ts';
+import { isAbort } from '../../../lib/errors.ts';
+import type { Logger } from '../../../lib/logger.ts';
+import { sleep } from '../../../lib/sleep.ts';
+import type { Timing } from '../timing.ts';
+import type { QueueHistory } from './queue-history.ts';
 
 interface SampleParts {
   history: QueueHistory;

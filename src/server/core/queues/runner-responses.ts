@@ -1,9 +1,9 @@
 /** The answers of runners, as their callers read them. */
 import type { KeyObject } from 'node:crypto';
 import * as v from 'valibot';
-import { decrypt, type WrappedSecret } from '../../plan42/ecies.ts';
-import { knownFields } from '../../plan42/fields.ts';
-import { HttpError } from '../http/errors.ts';
+import { decrypt, type WrappedSecret } from '../../../plan42/ecies.ts';
+import { knownFields } from '../../../plan42/fields.ts';
+import { HttpError } from '../../http/errors.ts';
 
 const optionalText = v.nullish(v.string());
 

@@ -1,10 +1,10 @@
-import { isAbort } from '../lib/errors.ts';
-import type { Logger } from '../lib/logger.ts';
-import { sleep } from '../lib/sleep.ts';
-import { PingResponse } from './queues/answers.ts';
-import type { Exchange } from './queues/exchange.ts';
+import { isAbort } from '../../lib/errors.ts';
+import type { Logger } from '../../lib/logger.ts';
+import { sleep } from '../../lib/sleep.ts';
+import type { QueueKey, RunnerQueue } from '../store/runner-queues.ts';
+import type { Exchange } from './queues/broker.ts';
 import { changeQueue, type QueueParts, removeQueue } from './queues/queue-changes.ts';
-import type { QueueKey, RunnerQueue } from './store/runner-queues.ts';
+import { PingResponse } from './queues/runner-responses.ts';
 import { isoTime } from './time.ts';
 import type { Timing } from './timing.ts';
 

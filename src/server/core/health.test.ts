@@ -1,8 +1,8 @@
 import assert from 'node:assert/strict';
 import { test } from 'node:test';
-import { startControlPlane } from '../../test/support/control-plane.ts';
-import { eventually } from '../../test/support/eventually.ts';
-import { answerAll, FakeRunner, startFakeRunner } from '../../test/support/fake-runner.ts';
+import { startControlPlane } from '../../../test/support/control-plane.ts';
+import { eventually } from '../../../test/support/eventually.ts';
+import { answerAll, FakeRunner, startFakeRunner } from '../../../test/support/fake-runner.ts';
 
 const timing = { healthCheckIntervalMs: 20, healthCheckTimeoutMs: 10 };
 

@@ -1,9 +1,9 @@
 import { randomUUID } from 'node:crypto';
-import { firstVersion } from './http/objects.ts';
+import type { Store } from '../store/store.ts';
 import { exportSigningKey, generateSigningKey, importSigningKey } from './jwt.ts';
-import type { Store } from './store/store.ts';
 import type { Clock } from './time.ts';
 import { Tokens } from './tokens.ts';
+import { firstVersion } from './versioned.ts';
 
 /** What a person needs to use the server. */
 export interface Admin {

@@ -1,6 +1,6 @@
-import { isAbort } from '../lib/errors.ts';
-import type { Logger } from '../lib/logger.ts';
-import { sleep } from '../lib/sleep.ts';
+import { isAbort } from '../../lib/errors.ts';
+import type { Logger } from '../../lib/logger.ts';
+import { sleep } from '../../lib/sleep.ts';
 import { isoTime } from './time.ts';
 import type { Timing } from './timing.ts';
 import { failTurn, type TurnParts } from './turns.ts';
