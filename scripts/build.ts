@@ -1,4 +1,4 @@
-/** Bundles the executables into dist/, and writes their launchers into bin/. */
+/** Bundles the executables into dist/ and writes their launchers to bin/. */
 import { chmod, mkdir, rm, writeFile } from 'node:fs/promises';
 import { join } from 'node:path';
 import { build } from 'esbuild';
@@ -9,14 +9,14 @@ await build({
   ...(await executableOptions()),
   outdir: 'dist/js',
   entryPoints: Object.fromEntries(commands.map((name) => [name, `src/bin/${name}.ts`])),
-  // Commands load their code when they are called, so that `--help` stays quick.
+  // Commands load their code when they are called, so that `--help` stays fast.
   splitting: true,
   chunkNames: 'chunks/[name]-[hash]',
   sourcemap: 'linked',
   sourcesContent: false,
 });
 
-// One file by itself, since it is copied into images.
+// A single file, because it is copied into images.
 await build({ ...common, outdir: 'dist/js', entryPoints: { 'plan42-sample-agent': 'examples/sample-agent/agent.ts' } });
 
 await mkdir(join(root, 'bin'), { recursive: true });

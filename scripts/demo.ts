@@ -1,7 +1,7 @@
 /**
- * The main job, end to end, with the real commands: a control plane, a runner, a task, an agent. In a container where Docker
- * or Podman works, else as a process of this machine. Everything is in a temporary folder and gone at the end.
- * ENGINE=docker, podman or none in the environment takes the choice away.
+ * The main job, end to end, with the real commands: a control plane, a runner, a task, an agent. The agent runs in a
+ * container if Docker or Podman is ready, otherwise as a process. Everything is in a temporary folder, which is removed.
+ * Set ENGINE to docker, podman or none to select the engine.
  */
 import { type ChildProcess, execFile, spawn } from 'node:child_process';
 import { once } from 'node:events';
@@ -23,8 +23,8 @@ const interrupted = new AbortController();
 for (const name of ['SIGINT', 'SIGTERM'] as const)
   process.once(name, () => interrupted.abort(new Error('interrupted')));
 
-// Whoever reads has had enough (`make demo | head`): stop, and clean up.
-process.stdout.on('error', () => interrupted.abort(new Error('nobody reads any more')));
+// The reader has closed the pipe (`make demo | head`): stop and clean up.
+process.stdout.on('error', () => interrupted.abort(new Error('standard output was closed')));
 
 await using resources = new AsyncDisposableStack();
 try {
@@ -38,14 +38,14 @@ async function demo(): Promise<number> {
   const folder = await mkdtemp(join(tmpdir(), 'plan42-demo-'));
   resources.defer(() => rm(folder, { recursive: true, force: true }));
 
-  title('1. Is there a container engine?');
+  printTitle('1. Find a container engine');
   const engine = await findEngine(folder);
   if (engine === undefined) {
-    say('So the agent will run on this machine itself, without isolation: with your files and your network.');
-    say('With Docker or Podman ready, this demo runs it in a container.');
+    print('The agent runs as a process of your user, without isolation: with your files and your network.');
+    print('To run it in a container, start Docker or Podman.');
   }
 
-  title('2. A control plane of our own');
+  printTitle('2. Start a control plane');
   const port = await freePort();
   const data = join(folder, 'server');
   const listen = `127.0.0.1:${port}`;
@@ -62,19 +62,19 @@ async function demo(): Promise<number> {
   ]);
   await server.prints(/Plan42 server: /);
 
-  title('3. A token for a runner, and its configuration');
+  printTitle('3. Create a runner token and a configuration');
   const token = await capture(['plan42', 'server', 'token', 'create', '--data', data]);
   const configFile = join(folder, 'plan42-runner.toml');
   const config = configuration(`http://${listen}`, token, engine);
   await writeFile(configFile, config, { mode: 0o600 });
-  say(config.replace(token, 'p42r_…').trimEnd().replaceAll(/^/gm, '  '));
+  print(config.replace(token, 'p42r_…').trimEnd().replaceAll(/^/gm, '  '));
 
-  title('4. The runner connects');
-  const place = ['-c', configFile, '--state-dir', join(folder, 'runner')];
-  const runner = start('runner', ['plan42', 'runner', 'exec', ...place]);
+  printTitle('4. Start the runner');
+  const location = ['-c', configFile, '--state-dir', join(folder, 'runner')];
+  const runner = start('runner', ['plan42', 'runner', 'exec', ...location]);
   await runner.prints(/the runner is ready/);
 
-  title('5. A task for an agent');
+  printTitle('5. Create a task');
   const prompt = 'Tell me how many words this is.';
   const create = [
     'plan42',
@@ -89,77 +89,76 @@ async function demo(): Promise<number> {
     prompt,
     '--follow',
   ];
-  const exitCode = await runAloud(create);
+  const exitCode = await runVisibly(create);
   if (exitCode !== 0) await showLogs(join(folder, 'runner/logs'));
-  // The turn is over when the agent says so; the agent itself ends a moment later.
+  // The agent finishes its turn a moment before it exits.
   else await runner.prints(/the job is finished/);
 
-  title('6. What the runner knows of it');
-  const looks = [await runAloud(['plan42', 'runner', 'status', ...place])];
-  looks.push(await runAloud(['plan42', 'runner', 'job', 'list', '-a', ...place]));
-  const [{ jobId = 'plan42-' } = {}] = await listJobs(place);
-  looks.push(await runAloud(['plan42', 'runner', 'job', 'logs', jobId, ...place]));
+  printTitle('6. Show the runner and the job');
+  const exitCodes = [await runVisibly(['plan42', 'runner', 'status', ...location])];
+  exitCodes.push(await runVisibly(['plan42', 'runner', 'job', 'list', '-a', ...location]));
+  const [{ jobId = 'plan42-' } = {}] = await listJobs(location);
+  exitCodes.push(await runVisibly(['plan42', 'runner', 'job', 'logs', jobId, ...location]));
 
-  title('7. Everything stops');
+  printTitle('7. Stop everything');
   await runner.stop();
   await server.stop();
-  say(exitCode === 0 ? '\nThe agent did its work, and its turn is Completed.' : '\nThe turn did not end as Completed.');
-  return exitCode || Math.max(...looks);
+  print(exitCode === 0 ? '\nThe agent finished its turn: Completed.' : '\nThe turn did not complete.');
+  return exitCode || Math.max(...exitCodes);
 }
 
-async function listJobs(place: readonly string[]): Promise<{ jobId?: string }[]> {
-  const { stdout } = await run(join(root, 'bin/plan42'), ['runner', 'job', 'list', '-a', '--json', ...place]);
+async function listJobs(location: readonly string[]): Promise<{ jobId?: string }[]> {
+  const { stdout } = await run(join(root, 'bin/plan42'), ['runner', 'job', 'list', '-a', '--json', ...location]);
   return JSON.parse(stdout) as { jobId?: string }[];
 }
 
 async function showLogs(folder: string): Promise<void> {
   for (const name of await readdir(folder)) {
-    say(`The log ${name}:`);
-    say(await readFile(join(folder, name), 'utf8'));
+    print(`Log ${name}:`);
+    print(await readFile(join(folder, name), 'utf8'));
   }
 }
 
 function configuration(url: string, token: string, engine: Engine | undefined): string {
   const runner = `[runner]\nurl = "${url}"\ntoken = "${token}"\nruntime = "${engine ?? 'host'}"\n`;
-  // Shorter than by default, so that the end of the demo does not keep anybody waiting.
+  // Shorter than the defaults, so that the demo stops fast.
   const queues = '\n[queues]\npoll_wait = "1s"\ndrain_time = "1s"\n';
   if (engine === undefined) {
     const command = JSON.stringify([process.execPath, agent]);
     return `${runner}\n[host]\nunisolated = true\ncommand = ${command}\n${queues}`;
   }
-  // The control plane listens on loopback only; on Linux that is reached from the host's network.
+  // The control plane listens on loopback only, which a container on Linux reaches through the host's network.
   const network = process.platform === 'linux' ? '\n[jobs]\nnetwork = "host"\n' : '';
   return `${runner}\n[images]\npull_policy = "never"\n${network}${queues}`;
 }
 
-/** The first engine that really runs the sample image, which is made on the way. */
+/** Builds the sample image and returns the first engine that runs it. */
 async function findEngine(folder: string): Promise<Engine | undefined> {
   const wanted = process.env['ENGINE'] ?? 'any';
   if (!['any', 'podman', 'docker', 'none'].includes(wanted))
-    throw new Error(`ENGINE=${wanted} is not podman, docker or none`);
+    throw new Error(`invalid ENGINE=${wanted}: use podman, docker or none`);
   for (const engine of ['podman', 'docker'] as const) {
     if (wanted !== 'any' && wanted !== engine) continue;
     try {
       await run(engine, ['info'], { timeout: 20_000 });
-      say(`${engine} answers; making the image ${image} for it …`);
+      print(`${engine} is ready. Building image ${image} …`);
       const work = await mkdtemp(join(folder, 'image-'));
       await makeSampleImage({ engine, name: image, agent, folder: work, env: process.env });
       resources.defer(() => run(engine, ['rmi', '--force', image]).then(() => {}));
       await run(engine, ['run', '--rm', '--pull', 'never', '--entrypoint', '/usr/bin/node', image, '--version']);
-      say(`${engine} runs containers: the agent will run in one.`);
+      print(`${engine} can run containers. The agent runs in one.`);
       return engine;
     } catch (error) {
-      say(`${engine} can’t be used: ${whyNot(error)}`);
+      print(`cannot use ${engine}: ${reasonOf(error)}`);
     }
   }
-  if (wanted === 'podman' || wanted === 'docker')
-    throw new Error(`${wanted} was asked for with ENGINE, and can’t be used`);
+  if (wanted === 'podman' || wanted === 'docker') throw new Error(`cannot use ${wanted}, which ENGINE selects`);
   return undefined;
 }
 
-function whyNot(error: unknown): string {
+function reasonOf(error: unknown): string {
   const { code, stderr, message } = error as NodeJS.ErrnoException & { stderr?: string };
-  if (code === 'ENOENT') return 'it is not installed.';
+  if (code === 'ENOENT') return 'it is not installed';
   return (stderr?.trim() || message).split('\n').at(-1)?.slice(0, 200) ?? '';
 }
 
@@ -168,9 +167,9 @@ interface Started {
   stop(): Promise<void>;
 }
 
-/** Starts a command that goes on, with its output behind its name. It is stopped at the latest when the demo ends. */
+/** Starts a command in the background and prefixes its output with a name. It stops when the demo ends. */
 function start(name: string, [command = '', ...args]: string[]): Started {
-  sayCommand([command, ...args]);
+  printCommand([command, ...args]);
   const child = spawn(join(root, 'bin', command), args, { stdio: ['ignore', 'pipe', 'pipe'] });
   let output = '';
   for (const stream of [child.stdout, child.stderr]) {
@@ -194,20 +193,20 @@ async function waitFor(condition: () => boolean, child: ChildProcess, name: stri
   const end = Date.now() + 30_000;
   while (!condition()) {
     interrupted.signal.throwIfAborted();
-    if (child.exitCode !== null) throw new Error(`the ${name} ended with exit code ${child.exitCode}`);
+    if (child.exitCode !== null) throw new Error(`the ${name} exited with code ${child.exitCode}`);
     if (Date.now() > end) throw new Error(`the ${name} is not ready after 30 s`);
     await new Promise((resolve) => setTimeout(resolve, 20));
   }
 }
 
 async function capture([command = '', ...args]: string[]): Promise<string> {
-  sayCommand([command, ...args]);
+  printCommand([command, ...args]);
   const { stdout } = await run(join(root, 'bin', command), args);
   return stdout.trim();
 }
 
-async function runAloud([command = '', ...args]: string[]): Promise<number> {
-  sayCommand([command, ...args]);
+async function runVisibly([command = '', ...args]: string[]): Promise<number> {
+  printCommand([command, ...args]);
   const child = spawn(join(root, 'bin', command), args, { stdio: ['ignore', 'inherit', 'inherit'] });
   const stop = () => child.kill('SIGTERM');
   interrupted.signal.addEventListener('abort', stop);
@@ -215,14 +214,14 @@ async function runAloud([command = '', ...args]: string[]): Promise<number> {
   return child.exitCode ?? 1;
 }
 
-function sayCommand(words: string[]): void {
-  say(`$ ${words.map((word) => (/\s/.test(word) ? `"${word}"` : word)).join(' ')}`);
+function printCommand(words: string[]): void {
+  print(`$ ${words.map((word) => (/\s/.test(word) ? `"${word}"` : word)).join(' ')}`);
 }
 
-function title(text: string): void {
-  say(`\n== ${text}`);
+function printTitle(text: string): void {
+  print(`\n== ${text}`);
 }
 
-function say(text: string): void {
+function print(text: string): void {
   process.stdout.write(`${text}\n`);
 }

@@ -1,4 +1,4 @@
-/** Writes the pages of docs/ that are made from the code, and the man pages into dist/man. */
+/** Writes the generated pages of docs/, and the man pages to dist/man. */
 import { mkdir, writeFile } from 'node:fs/promises';
 import { join } from 'node:path';
 import { root } from './build/bundle.ts';

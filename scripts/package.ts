@@ -1,6 +1,6 @@
 /**
- * Makes what people install, for the platform this runs on, in dist/packages: a tarball, a Debian package (on Linux), an npm
- * package, and their sums. The same commit gives the same bytes.
+ * Builds the packages for this platform in dist/packages: a tarball, a Debian package (on Linux), an npm package, and their
+ * checksums. The same commit gives the same bytes.
  */
 import { mkdir, mkdtemp, readFile, rm, stat, writeFile } from 'node:fs/promises';
 import { tmpdir } from 'node:os';
@@ -41,6 +41,6 @@ for (const file of files) sums += `${await sha256(file)}  ${basename(file)}\n`;
 await writeFile(join(output, `SHA256SUMS-${platform}`), sums);
 
 const mib = async (path: string) => `${((await stat(path)).size / 1024 ** 2).toFixed(1)} MiB`;
-console.log(`plan42 ${info.version}, ${platform}: the executable has ${await mib(join(tree, 'bin/plan42'))}`);
+console.log(`plan42 ${info.version}, ${platform}: executable ${await mib(join(tree, 'bin/plan42'))}`);
 for (const file of files) console.log(`  ${basename(file)}  ${await mib(file)}`);
 console.log(await readFile(join(output, `SHA256SUMS-${platform}`), 'utf8'));

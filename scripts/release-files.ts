@@ -1,4 +1,4 @@
-/** From the packages of all platforms in dist/packages: one file of sums, the Homebrew formula, and the version. */
+/** Writes checksums, Homebrew formula and version of a release, from the packages of all platforms in dist/packages. */
 import { readdir, rm, writeFile } from 'node:fs/promises';
 import { join } from 'node:path';
 import { root } from './build/bundle.ts';

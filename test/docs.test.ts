@@ -1,4 +1,4 @@
-/** What users read is true: links lead somewhere, commands are taken, examples run, generated pages are current. */
+/** The documentation is correct: links resolve, commands parse, examples run, generated pages are current. */
 import assert from 'node:assert/strict';
 import { execFile } from 'node:child_process';
 import { globSync } from 'node:fs';
@@ -6,9 +6,9 @@ import { access, readFile, writeFile } from 'node:fs/promises';
 import { dirname, join, relative, resolve } from 'node:path';
 import { describe, test } from 'node:test';
 import { promisify } from 'node:util';
+import { variables } from '../scripts/docs/files-and-variables.ts';
 import { renderManPages } from '../scripts/docs/man-pages.ts';
 import { pages as generated } from '../scripts/docs/pages.ts';
-import { variables } from '../scripts/docs/places.ts';
 import { readConfig } from '../src/config/read.ts';
 import { allSettings } from '../src/config/setting.ts';
 import { mistakeIn, mistakeInMention, ownCommand } from './support/docs/command-line.ts';
@@ -22,24 +22,21 @@ const root = join(import.meta.dirname, '..');
 const paths = globSync(['*.md', 'docs/**/*.md', 'examples/**/README.md'], { cwd: root });
 const pages = new Map(await Promise.all(paths.map(async (path) => [path, await readPage(join(root, path))] as const)));
 
-/** Every mistake, each with its place. */
+/** Returns every error with its file and line. */
 function mistakes(check: (page: Page) => Iterable<{ line: number; mistake: string | undefined }>): string[] {
   return [...pages].flatMap(([path, page]) =>
     [...check(page)].flatMap(({ line, mistake }) => (mistake === undefined ? [] : [`${path}:${line}: ${mistake}`])),
   );
 }
 
-test('links and anchors lead somewhere', async () => {
+test('links and anchors resolve', async () => {
   const broken: string[] = [];
   for (const [path, page] of pages) {
     for (const { target, line } of page.links) {
       if (/^[a-z]+:/.test(target)) continue;
       const [file = '', anchor] = target.split('#');
       const to = file === '' ? page.path : resolve(dirname(page.path), file);
-      const isThere = await access(to).then(
-        () => true,
-        () => false,
-      );
+      const isThere = await exists(to);
       const anchors = pages.get(relative(root, to))?.anchors;
       if (!isThere || (anchor !== undefined && !anchors?.has(anchor))) broken.push(`${path}:${line}: ${target}`);
     }
@@ -47,14 +44,21 @@ test('links and anchors lead somewhere', async () => {
   assert.deepEqual(broken, []);
 });
 
-test('every page can be found from the index', () => {
+async function exists(path: string): Promise<boolean> {
+  return await access(path).then(
+    () => true,
+    () => false,
+  );
+}
+
+test('every page is reachable from the index', () => {
   const seen = new Set(['README.md']);
   for (const path of seen) {
     const page = pages.get(path);
     for (const { target } of page?.links ?? []) {
       const to = relative(root, resolve(dirname(join(root, path)), target.replace(/#.*/, '')));
       if (pages.has(to)) seen.add(to);
-      // A link to the folder of decisions leads to all of them.
+      // A link to the folder of decisions reaches all of them.
       if (to === 'docs/decisions') for (const other of paths) if (other.startsWith(to)) seen.add(other);
     }
   }
@@ -64,7 +68,7 @@ test('every page can be found from the index', () => {
   );
 });
 
-test('the programs take every command line', () => {
+test('the programs accept every command line', () => {
   let count = 0;
   const found = mistakes(function* ({ blocks }) {
     for (const { language, text, line } of blocks) {
@@ -78,20 +82,20 @@ test('the programs take every command line', () => {
     }
   });
   assert.deepEqual(found, []);
-  assert.ok(count > 100, `only ${count} were looked at`);
+  assert.ok(count > 100, `checked only ${count}`);
 });
 
-/** The lines of a block that a person would type. */
+/** Returns the lines of a block that a user would type. */
 function shellIn(language: string, text: string): string {
   if (['sh', 'bash', 'fish'].includes(language)) return text;
   if (!['', 'console', 'text'].includes(language)) return '';
   const prompts = [...text.matchAll(/^\$ (.*)$/gm)].map(([, command]) => `${command}\n`);
-  // Without a language: a command, and what it does behind some spaces.
+  // In a block without a language, spaces separate a command from its description.
   const plain = language === '' ? [...text.matchAll(/^(plan42.*?)(?= {2,}|$)/gm)].map(([, command]) => command) : [];
   return [...prompts, ...plain].join('\n');
 }
 
-test('commands and settings that sentences name are there', () => {
+test('commands and settings in the text exist', () => {
   const settings = new Set(allSettings([]).map(({ name }) => name));
   const found = mistakes(function* ({ mentions }) {
     for (const { text, line } of mentions) {
@@ -101,13 +105,31 @@ test('commands and settings that sentences name are there', () => {
         yield { line, mistake: mistake && `${text}: ${mistake}` };
       }
       const isSetting = /^(runner|jobs|images|queues|host|network|health|log)\.(?!(ts|log)$)[a-z_]+$/.test(text);
-      if (isSetting && !settings.has(text)) yield { line, mistake: `there is no setting ${text}` };
+      if (isSetting && !settings.has(text)) yield { line, mistake: `no setting ${text}` };
     }
   });
   assert.deepEqual(found, []);
 });
 
-test('examples of the configuration are read without a problem', () => {
+test('files of this repository in the text exist', async () => {
+  const missing: string[] = [];
+  for (const [path, page] of pages) {
+    for (const { text, line } of page.mentions) {
+      if (!/^(src|test|scripts|docs|bench|examples|\.ci|\.github)\/[\w./-]+$/.test(text)) continue;
+      if (!(await exists(join(root, text)))) missing.push(`${path}:${line}: ${text}`);
+    }
+  }
+  assert.deepEqual(missing, []);
+});
+
+test('"Where is …?" names the files of at least twenty behaviours', async () => {
+  const source = await readFile(join(root, 'docs/contributing.md'), 'utf8');
+  const [, section = ''] = /^## Where is …\?\n(.*?)(?=^## )/ms.exec(source) ?? [];
+  const rows = section.split('\n').filter((line) => /^\| .*`src\/.*\|$/.test(line));
+  assert.ok(rows.length >= 20, `only ${rows.length}`);
+});
+
+test('examples of the configuration are valid', () => {
   let count = 0;
   const found = mistakes(function* ({ blocks }) {
     for (const { language, text, line } of blocks) {
@@ -118,10 +140,10 @@ test('examples of the configuration are read without a problem', () => {
     }
   });
   assert.deepEqual(found, []);
-  assert.ok(count >= 5, `only ${count} were looked at`);
+  assert.ok(count >= 5, `checked only ${count}`);
 });
 
-describe('examples that are marked to be run', () => {
+describe('examples marked `sh run`', () => {
   for (const [path, page] of pages) {
     if (!page.blocks.some(({ options }) => /^run\b/.test(options))) continue;
     test(path, async (t) => {
@@ -143,10 +165,10 @@ describe('generated pages', () => {
     });
   }
 
-  // All warnings; and plain text, without bold by striking twice.
+  // All warnings, and plain text without overstriking.
   const checking = ['-man', '-ww', '-Kutf8', '-Tutf8', '-P-c', '-P-bou'];
 
-  test('man pages are without mistakes', async (t) => {
+  test('man pages are valid', async (t) => {
     if (!(await requiresCommands(t, 'groff'))) return;
     await using dir = await makeTempDir();
     for (const [name, text] of renderManPages({ version: '1.2.3', date: new Date(0) })) {
@@ -155,12 +177,12 @@ describe('generated pages', () => {
       const { stdout, stderr } = await promisify(execFile)('groff', [...checking, file]);
       assert.equal(stderr, '', name);
       assert.match(stdout, /^SYNOPSIS$/m);
-      // Nothing of roff's own is left over, and nothing was taken for a request.
+      // No roff escapes remain.
       assert.doesNotMatch(stdout, /\\[fe(&]/);
     }
   });
 
-  test('variables of the environment that the code reads are documented', async () => {
+  test('environment variables that the code reads are documented', async () => {
     const internal = ['HOME', 'PATH', 'TERM', 'WATCHDOG_USEC', 'XDG_RUNTIME_DIR', 'PLAN42_RUNNER_TOKEN'];
     const documented = variables.flatMap(({ term }) => term.split(', ')).map((name) => name.toUpperCase());
     const known = new Set([...internal, ...documented]);
@@ -172,7 +194,7 @@ describe('generated pages', () => {
   });
 });
 
-test('these checks find mistakes', () => {
+test('these checks find errors', () => {
   const page = parsePage(
     'x.md',
     '# A `b` c\n# A b c\n[x](y.md#z) `plan42 x`\n```sh run until="u"\nplan42 \\\n  a | b\n```\n',

@@ -1,4 +1,4 @@
-/** What people install, from the packages alone: on a machine with nothing but the C library, on Debian without Node.js, by npm. */
+/** The packages, installed on a machine with only the C library, on Debian without Node.js, and by npm. */
 import assert from 'node:assert/strict';
 import { existsSync } from 'node:fs';
 import { chmod, copyFile, link, mkdir, readdir, readFile, stat, writeFile } from 'node:fs/promises';
@@ -46,14 +46,14 @@ suite('packages', { timeout: 600_000 }, () => {
 
   const named = (pattern: RegExp) => {
     const name = names.find((candidate) => pattern.test(candidate));
-    assert.ok(name, `${pattern} is not among ${names.join()}`);
+    assert.ok(name, `${pattern} is missing in ${names.join()}`);
     return join(packages, name);
   };
 
-  test('are made, with their sums', async (t) => {
-    if (process.platform !== 'linux') return t.skip('made on Linux here');
+  test('are built with their checksums', async (t) => {
+    if (process.platform !== 'linux') return t.skip('packages are built on Linux');
     if (!(await requiresCommands(t, 'patchelf', 'strip', 'dpkg-deb', 'npm'))) return;
-    // Who keeps files from others must not keep what is installed from them.
+    // A strict umask must not make installed files unreadable.
     await run('sh', ['-c', 'umask 077; exec "$0" "$1"', process.execPath, join(root, 'scripts/package.ts')]);
     names = await readdir(packages);
     const sums = await readFile(named(/^SHA256SUMS-linux-/), 'utf8');
@@ -64,7 +64,7 @@ suite('packages', { timeout: 600_000 }, () => {
     ready = true;
   });
 
-  test('the tarball needs nothing but the C library', async (t) => {
+  test('the tarball needs only the C library', async (t) => {
     const engines = await requires(t, 'podman');
     if (!engines || !ready) return t.skip();
     const { env } = engines.podman;
@@ -73,7 +73,7 @@ suite('packages', { timeout: 600_000 }, () => {
     await mkdir(share, { recursive: true });
     await chmod(share, 0o700);
     await run('tar', ['-xzf', named(/^plan42-.*\.tar\.gz$/), '-C', join(rootfs, 'opt'), '--strip-components=1']);
-    assert.equal((await stat(share)).mode & 0o777, 0o700, 'a folder that was there has another mode');
+    assert.equal((await stat(share)).mode & 0o777, 0o700, 'the mode of an existing folder changed');
     assert.match(await run('tar', ['-tvzf', named(/\.tar\.gz$/)]), /^drwxr-xr-x .*\/lib\/plan42\/$/m);
     const linked = await run('ldd', [join(rootfs, 'opt/bin/plan42')]);
     const system = [...linked.matchAll(/(?:=> )?(\/\S+) \(0x/g)].map(([, path = '']) => path);
@@ -92,7 +92,7 @@ suite('packages', { timeout: 600_000 }, () => {
     assert.match(await inside('/opt/bin/plan42', 'runner', 'exec', '--help'), /^Usage: plan42-runner /);
   });
 
-  test('notices and the bill of materials are of all that is inside', async (t) => {
+  test('notices and the bill of materials list all components', async (t) => {
     if (!ready) return t.skip();
     const doc = join(dir.path, 'rootfs/opt/share/doc/plan42');
     const debian = join(dir.path, 'debian');
@@ -127,11 +127,11 @@ suite('packages', { timeout: 600_000 }, () => {
     }
   });
 
-  test('the executable has no paths of sources inside', async (t) => {
+  test('the executable contains no source paths', async (t) => {
     if (!ready) return t.skip();
     const executable = await readFile(join(dir.path, 'rootfs/opt/bin/plan42'), 'latin1');
     assert.equal(executable.includes(root), false, 'the path of the checkout');
-    // Node.js has names of its own sources inside; those of the checkout exist.
+    // Node.js contains paths of its own sources. Only those of the checkout exist.
     const names = executable.match(/(?:src|examples|scripts|node_modules)\/[\w@./-]+\.[jt]sx?/g) ?? [];
     assert.deepEqual(
       names.filter((name) => existsSync(join(root, name))),
@@ -139,20 +139,20 @@ suite('packages', { timeout: 600_000 }, () => {
     );
   });
 
-  test('the executable takes the libraries of a system that has them, whatever came along', async (t) => {
+  test('the executable prefers the libraries of the system', async (t) => {
     if (!ready) return t.skip();
     const tarball = join(dir.path, 'rootfs/opt');
     const copy = join(dir.path, 'other-libraries');
     await mkdir(join(copy, 'bin'), { recursive: true });
     await mkdir(join(copy, 'lib/plan42'), { recursive: true });
     await link(join(tarball, 'bin/plan42'), join(copy, 'bin/plan42'));
-    // Those of a newer system can't be loaded by an older one either.
+    // Like libraries of a newer system, these cannot be loaded.
     for (const name of await readdir(join(tarball, 'lib/plan42')))
       await writeFile(join(copy, 'lib/plan42', name), 'for another system');
     assert.match(await run(join(copy, 'bin/plan42'), ['--version']), versionText);
   });
 
-  test('the executable has the same bytes wherever and whenever it is built', async (t) => {
+  test('the executable is reproducible', async (t) => {
     if (!ready) return t.skip();
     const again = await buildExecutable(join(dir.path, 'elsewhere'));
     assert.ok((await readFile(again.path)).equals(await readFile(join(dir.path, 'rootfs/opt/bin/plan42'))));
@@ -213,7 +213,7 @@ suite('packages', { timeout: 600_000 }, () => {
       '/proc/*',
     ]);
     const outside = left.split('\n').filter((path) => path !== '' && !path.startsWith('/home/ann/'));
-    // dpkg's own list of what it has removed goes with --purge.
+    // dpkg keeps its list of removed files until --purge.
     assert.deepEqual(
       outside.filter((path) => !path.startsWith('/var/lib/dpkg/') && !path.startsWith('/tmp/')),
       [],

@@ -1,4 +1,4 @@
-/** What a release has besides its packages: made from those of all platforms. */
+/** Checksums and the Homebrew formula of a release, from the packages of all platforms. */
 import assert from 'node:assert/strict';
 import { createHash } from 'node:crypto';
 import { writeFile } from 'node:fs/promises';
@@ -10,13 +10,13 @@ import { makeTempDir } from './support/temp-dir.ts';
 
 const template = join(import.meta.dirname, '../packaging/plan42.rb.template');
 const version = '1.4.73';
-const repository = 'somebody/plan42';
+const repository = 'example/plan42';
 const platforms = ['darwin-arm64', 'darwin-x64', 'linux-arm64', 'linux-x64'];
 const npm = `plan42-cli-${version}.tgz`;
 
 const sumOf = (text: string) => createHash('sha256').update(text).digest('hex');
 
-/** As the artifacts of all platforms lie in one folder: the npm package of one of them has replaced the others'. */
+/** Writes the packages of all platforms into one folder, where the last npm package has replaced the others. */
 async function makePackages(folder: string): Promise<void> {
   for (const platform of platforms) {
     const tarball = `plan42-${version}-${platform}.tar.gz`;
@@ -28,7 +28,7 @@ async function makePackages(folder: string): Promise<void> {
 }
 
 describe('the files of a release', () => {
-  it('have the sum of each file that is released', async () => {
+  it('list the checksum of each released file', async () => {
     await using dir = await makeTempDir();
     await makePackages(dir.path);
     const sums = await releaseSums(dir.path);
@@ -36,18 +36,18 @@ describe('the files of a release', () => {
     assert.equal(sums.get(npm), sumOf('made on darwin-x64'));
   });
 
-  it('are not made of a package that no platform has made, or that is missing', async () => {
+  it('reject a package that is damaged, missing or unknown', async () => {
     await using dir = await makeTempDir();
     await makePackages(dir.path);
     const file = join(dir.path, `plan42-${version}-linux-x64.tar.gz`);
     await writeFile(file, 'damaged');
-    await assert.rejects(releaseSums(dir.path), /plan42-1\.4\.73-linux-x64\.tar\.gz is not what/);
+    await assert.rejects(releaseSums(dir.path), /plan42-1\.4\.73-linux-x64\.tar\.gz does not match/);
     await makePackages(dir.path);
     await writeFile(join(dir.path, 'extra'), '');
-    await assert.rejects(releaseSums(dir.path), /extra is not what/);
+    await assert.rejects(releaseSums(dir.path), /extra does not match/);
   });
 
-  it('have a formula with every tarball and its sum', async () => {
+  it('include a formula with every tarball and its checksum', async () => {
     await using dir = await makeTempDir();
     await makePackages(dir.path);
     const sums = await releaseSums(dir.path);

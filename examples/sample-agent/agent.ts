@@ -1,7 +1,7 @@
 #!/usr/bin/env node
 /**
- * A sample Plan42 agent: reads an InvokeAgentRequest from standard input, works on the turn's prompt a little, reports as it
- * goes, and finishes the turn. See README.md.
+ * A sample Plan42 agent: reads an InvokeAgentRequest from standard input, works on the prompt, reports its progress and
+ * finishes the turn. See README.md.
  */
 import { addAbortSignal } from 'node:stream';
 import { text } from 'node:stream/consumers';
@@ -12,7 +12,7 @@ import { ExitDirective, work } from './work.ts';
 
 const stopped = new AbortController();
 const exitCodeWhenStopped = 128 + 15;
-// Enough to tell a server that answers, and not for ever for one that doesn't.
+// Enough to report the final status to a server that responds, without waiting long for one that does not.
 const stopTimeoutMs = 5000;
 for (const name of ['SIGTERM', 'SIGINT'] as const) {
   process.on(name, () => {
@@ -32,17 +32,17 @@ async function main(): Promise<number> {
   const api = await findApi(request, process.env['PLAN42_URL']);
   await using turn = new TurnReporter(api, request);
   try {
-    const result = await work(request, turn, AbortSignal.any([stopped.signal, turn.over]));
+    const result = await work(request, turn, AbortSignal.any([stopped.signal, turn.finished]));
     await turn.finish(result);
     return 0;
   } catch (error) {
-    return await endEarly(error, turn);
+    return await stopEarly(error, turn);
   }
 }
 
-async function endEarly(error: unknown, turn: TurnReporter): Promise<number> {
-  if (turn.over.aborted) {
-    console.log('The turn is over already; stopping.');
+async function stopEarly(error: unknown, turn: TurnReporter): Promise<number> {
+  if (turn.finished.aborted) {
+    console.log('The turn has already finished. Stopping.');
     return 0;
   }
   if (error instanceof ExitDirective) return error.exitCode;

@@ -1,32 +1,37 @@
 import { type AgentRequest, RequestError } from './request.ts';
 
-export interface ApiAnswer {
+export interface ApiResponse {
   status: number;
   /** The parsed JSON, or an empty object. */
   body: Record<string, unknown>;
 }
 
-/** Calls on this turn: `path` is below the turn's own. Rejects only when no answer came. */
-export type TurnApi = (call: { method: string; path?: string; version?: number; body?: unknown }) => Promise<ApiAnswer>;
+/** Calls the API of this turn. `path` is relative to the turn. Rejects only if there is no response. */
+export type TurnApi = (call: {
+  method: string;
+  path?: string;
+  version?: number;
+  body?: unknown;
+}) => Promise<ApiResponse>;
 
-// Names that container engines give to the machine they run on.
+// Names of the host machine in containers.
 const hostNames = ['host.containers.internal', 'host.docker.internal'];
 const probeTimeoutMs = 3000;
 const callTimeoutMs = 20_000;
 
 /**
- * Finds the server: at `url` when given, else where the agent token says that it comes from. "This machine" means something else
- * in a container than where the token was made, so the host's names are tried too.
- * @throws RequestError if none answers.
+ * Finds the server: `url` if given, otherwise the issuer of the agent token. A loopback issuer is another machine if the
+ * agent runs in a container, so the host's names are tried too.
+ * @throws RequestError if none responds
  */
 export async function findApi(request: AgentRequest, url: string | undefined): Promise<TurnApi> {
   const candidates = url ? [url] : candidateUrls(issuerOf(request.token));
   for (const candidate of candidates) {
     const api = turnApi(request, candidate);
-    const answer = await api({ method: 'GET' }, probeTimeoutMs).catch(() => undefined);
-    if (answer !== undefined) return api;
+    const response = await api({ method: 'GET' }, probeTimeoutMs).catch(() => undefined);
+    if (response !== undefined) return api;
   }
-  throw new RequestError(`no answer from ${candidates.join(' or ')}; set PLAN42_URL to the server's URL`);
+  throw new RequestError(`no response from ${candidates.join(' or ')}. Set PLAN42_URL to the server's URL`);
 }
 
 function candidateUrls(issuer: URL): string[] {
@@ -35,14 +40,14 @@ function candidateUrls(issuer: URL): string[] {
   return [issuer.href, ...alternatives];
 }
 
-// `p42a_` and a JWT; the server, and only it, can check the signature.
+// The token is `p42a_` and a JWT. Only the server can verify the signature.
 function issuerOf(token: string): URL {
   const payload = token.slice(token.indexOf('_') + 1).split('.')[1] ?? '';
   try {
     const claims: unknown = JSON.parse(Buffer.from(payload, 'base64url').toString());
     return new URL((claims as { iss: string }).iss);
   } catch {
-    throw new RequestError("the agent token does not say where it is from; set PLAN42_URL to the server's URL");
+    throw new RequestError("the agent token has no valid issuer. Set PLAN42_URL to the server's URL");
   }
 }
 
@@ -52,7 +57,7 @@ function turnApi({ tenantId, taskId, turnIndex, token }: AgentRequest, base: str
   return async (
     { method, path = '', version, body }: Parameters<TurnApi>[0],
     timeoutMs = callTimeoutMs,
-  ): Promise<ApiAnswer> => {
+  ): Promise<ApiResponse> => {
     const response = await fetch(turnUrl + path, {
       method,
       headers: {

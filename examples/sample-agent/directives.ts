@@ -1,12 +1,12 @@
 export interface Directive {
   name: 'fail' | 'exit' | 'sleep' | 'spam';
-  /** Exit code, seconds or bytes; 0 where there is none. */
+  /** Exit code, seconds or bytes. 0 for `fail`. */
   value: number;
-  /** As it stands in the prompt. */
+  /** The directive as written in the prompt. */
   text: string;
 }
 
-/** The directives in a prompt, in their order; what only looks like one is part of the prompt. */
+/** Returns the directives in a prompt, in order. Anything malformed is part of the prompt. */
 export function parseDirectives(prompt: string): Directive[] {
   const matches = prompt.matchAll(/\[(?:(fail)|(exit|spam) (\d{1,10})|(sleep) (\d{1,6}(?:\.\d+)?))\]/g);
   return [...matches].map(([text, fail, whole, wholeValue, sleep, seconds]) => ({

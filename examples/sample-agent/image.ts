@@ -1,4 +1,4 @@
-/** Makes a container image with the sample agent in it. */
+/** Builds a container image of the sample agent. */
 import { execFile } from 'node:child_process';
 import { copyFile, mkdir, readFile, rm, writeFile } from 'node:fs/promises';
 import { dirname, join } from 'node:path';
@@ -18,8 +18,8 @@ export interface ImageOptions {
 }
 
 /**
- * On Linux the image is made of this machine's Node.js and the libraries that it needs, without any download;
- * elsewhere, where that Node.js does not run in a container, on top of the official image of Node.js.
+ * On Linux, the image contains this machine's Node.js and its libraries, so it needs no download. On other systems, whose
+ * Node.js does not run in a container, it is based on the official image of Node.js.
  */
 export async function makeSampleImage(options: ImageOptions): Promise<void> {
   if (process.platform === 'linux') await importImage(options);

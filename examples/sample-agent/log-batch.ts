@@ -3,19 +3,19 @@ export interface LogEntry {
   Message: string;
 }
 
-// The server's limits on one upload, where an entry counts as its bytes and 120 more.
+// The server's limits for one upload. An entry counts as its bytes plus 120.
 const maxEntries = 500;
 const maxBytes = 1_048_576;
 const entryOverheadBytes = 120;
 const maxMessageCharacters = 100_000;
 
-/** A log line as it is uploaded; one that no batch could hold is cut. */
+/** Returns a log line as an entry, truncated if it exceeds the limit of a batch. */
 export function logEntry(message: string, now = new Date()): LogEntry {
-  const cut = message.length > maxMessageCharacters ? `${message.slice(0, maxMessageCharacters)}…` : message;
-  return { Timestamp: now.toISOString(), Message: cut };
+  const truncated = message.length > maxMessageCharacters ? `${message.slice(0, maxMessageCharacters)}…` : message;
+  return { Timestamp: now.toISOString(), Message: truncated };
 }
 
-/** How many of the first entries fit into one upload. */
+/** Returns how many of the first entries fit into one upload. */
 export function batchLength(entries: readonly LogEntry[]): number {
   let bytes = 0;
   let length = 0;

@@ -1,9 +1,9 @@
-/** What this agent needs of an InvokeAgentRequest. */
+/** The fields of an InvokeAgentRequest that this agent uses. */
 export interface AgentRequest {
   tenantId: string;
   taskId: string;
   turnIndex: number;
-  /** Of the turn, as the runner last knew it. */
+  /** Version of the turn that the runner last read. */
   version: number;
   title: string;
   prompt: string;
@@ -12,7 +12,7 @@ export interface AgentRequest {
   token: string;
 }
 
-/** The request can't be worked on. */
+/** The request is invalid. */
 export class RequestError extends Error {
   override readonly name = 'RequestError';
 }
@@ -40,12 +40,12 @@ function parseObject(json: string): Fields {
     const value: unknown = JSON.parse(json);
     if (typeof value === 'object' && value !== null) return value as Fields;
   } catch {
-    // The same mistake, as far as the caller is concerned; the text may hold secrets, so it is not repeated.
+    // Same error for the caller. The text may contain secrets, so the message does not quote it.
   }
   throw new RequestError('standard input is not a JSON object');
 }
 
-// The protocol's capitals vary: TenantId, TenantID.
+// The protocol's capitalisation varies: TenantId, TenantID.
 function fieldIn(fields: Fields, name: string): unknown {
   const key = Object.keys(fields).find((candidate) => candidate.toLowerCase() === name.toLowerCase());
   return key === undefined ? undefined : fields[key];

@@ -1,5 +1,5 @@
 import { setTimeout as sleep } from 'node:timers/promises';
-import type { ApiAnswer, TurnApi } from './api.ts';
+import type { ApiResponse, TurnApi } from './api.ts';
 import { batchLength, type LogEntry, logEntry } from './log-batch.ts';
 
 export interface TurnPatch {
@@ -9,29 +9,29 @@ export interface TurnPatch {
   CompletedAt?: string;
 }
 
-/** The result of a turn: what ends it. */
+/** The update that finishes a turn. */
 export type TurnResult = TurnPatch & { Status: 'Completed' | 'Failed' };
 
-/** Somebody else has ended the turn: a person cancelled it, or the server gave it up. */
-export class TurnOver extends Error {
-  override readonly name = 'TurnOver';
-  /** What the turn ended with. */
+/** The turn was finished by another client: a user cancelled it, or the server failed it. */
+export class TurnFinished extends Error {
+  override readonly name = 'TurnFinished';
+  /** The final status. */
   readonly status: string;
 
   constructor(status: string) {
-    super(`the turn is over: ${status}`);
+    super(`the turn has already finished: ${status}`);
     this.status = status;
   }
 }
 
 const uploadEveryMs = 500;
-// The server fails a turn that it has heard nothing of for long, and its answer tells whether somebody cancelled it.
+// The server fails a turn without heartbeats, and its response shows whether the turn was cancelled.
 const heartbeatEveryMs = 5000;
-const maxTries = 8;
+const maxAttempts = 8;
 
 /**
- * Tells the server how the turn goes. Writes are made one after the other, since each needs the version that the one
- * before it left. Dispose it to stop the uploads in the background.
+ * Reports the progress of the turn to the server. Writes are sequential, because each needs the version that the previous
+ * one returned. Dispose it to stop the uploads in the background.
  */
 export class TurnReporter {
   readonly #api: TurnApi;
@@ -40,47 +40,47 @@ export class TurnReporter {
   #pending: LogEntry[] = [];
   #lastWriteAt = Date.now();
   #queue: Promise<void> = Promise.resolve();
-  readonly #over = new AbortController();
+  readonly #finished = new AbortController();
   readonly #timer: NodeJS.Timeout;
 
   constructor(api: TurnApi, { version }: { version: number }) {
     this.#api = api;
     this.#version = version;
-    // A failed upload is tried again with the next one; the last one, in finish(), is the one that counts.
+    // A failed upload is retried with the next one. The one in finish() must succeed.
     this.#timer = setInterval(() => void this.#inTurn(() => this.#tick()).catch(() => {}), uploadEveryMs);
   }
 
-  /** Logs a line: to standard output, where the runner keeps it, and to the turn's log. */
+  /** Logs a line to standard output, which the runner stores, and to the turn's log. */
   log(message: string): void {
     console.log(message);
     this.#pending.push(logEntry(message));
   }
 
-  /** Sets what a person sees as the state of the turn. */
+  /** Sets the status that users see. */
   async setStatus(Status: string): Promise<void> {
     await this.#inTurn(() => this.#patch({ Status }));
   }
 
-  /** Uploads what is left of the log. */
+  /** Uploads the rest of the log. */
   async flush(): Promise<void> {
     await this.#inTurn(() => this.#uploadLogs());
   }
 
-  /** Ends the turn. Its log is complete then: a finished turn takes no more. */
+  /** Finishes the turn, after uploading the rest of the log: a finished turn accepts no more entries. */
   async finish(result: TurnResult): Promise<void> {
     await this.flush();
     clearInterval(this.#timer);
     try {
       await this.#inTurn(() => this.#patch({ ...result, CompletedAt: new Date().toISOString() }));
     } catch (error) {
-      // It was us, when the answer to the first try was lost.
-      if (!(error instanceof TurnOver && error.status === result.Status)) throw error;
+      // This agent finished it, but the response to the first attempt was lost.
+      if (!(error instanceof TurnFinished && error.status === result.Status)) throw error;
     }
   }
 
-  /** Aborted, with a TurnOver, when somebody else has ended the turn. */
-  get over(): AbortSignal {
-    return this.#over.signal;
+  /** Aborts with a TurnFinished if another client has finished the turn. */
+  get finished(): AbortSignal {
+    return this.#finished.signal;
   }
 
   async [Symbol.asyncDispose](): Promise<void> {
@@ -123,16 +123,17 @@ export class TurnReporter {
     this.#nextIndex += count;
   }
 
-  // The call is made anew for each try: a conflict may change what is left to do.
+  // Each attempt builds its call again, because a conflict can change the pending log entries.
   async #write(call: () => Parameters<TurnApi>[0]): Promise<void> {
-    for (let tries = 1; ; tries += 1) {
-      this.over.throwIfAborted();
-      const answer = await this.#api({ ...call(), version: this.#version }).catch(() => undefined);
-      if (answer !== undefined && answer.status < 300) return this.#adopt(answer.body);
-      if (answer?.status === 409) await this.#resolveConflict(answer);
-      else if (!isTransient(answer) || tries >= maxTries) throw new Error(`the server answered ${describe(answer)}`);
-      else await sleep(Math.random() * Math.min(10_000, 200 * 2 ** tries));
-      if (tries >= 2 * maxTries) throw new Error('the turn changes faster than it can be written');
+    for (let attempts = 1; ; attempts += 1) {
+      this.finished.throwIfAborted();
+      const response = await this.#api({ ...call(), version: this.#version }).catch(() => undefined);
+      if (response !== undefined && response.status < 300) return this.#adopt(response.body);
+      if (response?.status === 409) await this.#resolveConflict(response);
+      else if (!isTransient(response) || attempts >= maxAttempts)
+        throw new Error(`the server responded with ${describe(response)}`);
+      else await sleep(Math.random() * Math.min(10_000, 200 * 2 ** attempts));
+      if (attempts >= 2 * maxAttempts) throw new Error('cannot update the turn: other clients change it too often');
     }
   }
 
@@ -141,16 +142,16 @@ export class TurnReporter {
     this.#lastWriteAt = Date.now();
   }
 
-  async #resolveConflict({ body }: ApiAnswer): Promise<void> {
+  async #resolveConflict({ body }: ApiResponse): Promise<void> {
     const current = (body['Current'] ?? {}) as Record<string, unknown>;
     const status = String(current['Status']);
-    const isOver = body['ErrorType'] === 'UpdateCompletedTurn' || /^(Completed|Failed)$/.test(status);
-    if (isOver) this.#over.abort(new TurnOver(status));
+    const isFinished = body['ErrorType'] === 'UpdateCompletedTurn' || /^(Completed|Failed)$/.test(status);
+    if (isFinished) this.#finished.abort(new TurnFinished(status));
     else if (current['Version'] === this.#version) await this.#findLogEnd();
     else this.#adopt(current);
   }
 
-  // The version was right, so the index was wrong: an answer was lost, and the server has what we sent.
+  // The version is current, so the index is wrong: a response was lost, and the server has the entries.
   async #findLogEnd(): Promise<void> {
     const last = await this.#api({ method: 'GET', path: '/logs/last' }).catch(() => undefined);
     if (last === undefined || isTransient(last)) return;
@@ -160,12 +161,12 @@ export class TurnReporter {
   }
 }
 
-function isTransient(answer: ApiAnswer | undefined): boolean {
-  return answer === undefined || answer.status === 429 || answer.status >= 500;
+function isTransient(response: ApiResponse | undefined): boolean {
+  return response === undefined || response.status === 429 || response.status >= 500;
 }
 
-function describe(answer: ApiAnswer | undefined): string {
-  if (answer === undefined) return 'nothing';
-  const { Message } = answer.body;
-  return typeof Message === 'string' ? `${answer.status} ${Message}` : String(answer.status);
+function describe(response: ApiResponse | undefined): string {
+  if (response === undefined) return 'no response';
+  const { Message } = response.body;
+  return typeof Message === 'string' ? `${response.status} ${Message}` : String(response.status);
 }

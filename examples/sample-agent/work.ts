@@ -4,7 +4,7 @@ import { type Directive, parseDirectives } from './directives.ts';
 import type { AgentRequest } from './request.ts';
 import type { TurnReporter, TurnResult } from './turn-reporter.ts';
 
-/** The prompt asks for an end of the process, with the turn unfinished. */
+/** The prompt contains `[exit N]`: exit without finishing the turn. */
 export class ExitDirective extends Error {
   override readonly name = 'ExitDirective';
   readonly exitCode: number;
@@ -15,13 +15,13 @@ export class ExitDirective extends Error {
   }
 }
 
-// So that a person who watches sees one step after the other.
+// Makes the steps visible one after the other.
 const pauseMs = 300;
-const sayEveryMs = 5000;
+const progressIntervalMs = 5000;
 
 /**
- * Works on the prompt: counts its words, and follows the directives in it.
- * @throws ExitDirective; the signal's reason.
+ * Counts the words of the prompt and follows its directives.
+ * @throws ExitDirective, or the signal's reason
  */
 export async function work(request: AgentRequest, turn: TurnReporter, signal: AbortSignal): Promise<TurnResult> {
   const { prompt, title, taskId, turnIndex, repos } = request;
@@ -63,32 +63,32 @@ async function follow(
 ): Promise<TurnResult | undefined> {
   switch (name) {
     case 'fail':
-      turn.log('The prompt says to fail.');
-      return { Status: 'Failed', ErrorMessage: 'the prompt says to fail' };
+      turn.log('The prompt contains [fail].');
+      return { Status: 'Failed', ErrorMessage: 'the prompt contains [fail]' };
     case 'exit':
-      turn.log(`Exiting with ${value}, and leaving the turn unfinished.`);
+      turn.log(`Exiting with ${value} without finishing the turn.`);
       await turn.flush();
       throw new ExitDirective(value);
     case 'sleep':
-      return void (await sleepAloud(value * 1000, turn, signal));
+      return void (await sleepWithProgress(value * 1000, turn, signal));
     case 'spam':
       return void (await spam(value, signal));
   }
 }
 
-async function sleepAloud(ms: number, turn: TurnReporter, signal: AbortSignal): Promise<void> {
-  for (let left = ms; left > 0; left -= sayEveryMs) {
+async function sleepWithProgress(ms: number, turn: TurnReporter, signal: AbortSignal): Promise<void> {
+  for (let left = ms; left > 0; left -= progressIntervalMs) {
     turn.log(`Sleeping: ${left / 1000} s left.`);
-    await sleep(Math.min(left, sayEveryMs), undefined, { signal });
+    await sleep(Math.min(left, progressIntervalMs), undefined, { signal });
   }
 }
 
-// To standard output only: the turn's log is for people.
+// Writes to standard output only, not to the turn's log.
 async function spam(bytes: number, signal: AbortSignal): Promise<void> {
   const line = `${'spam '.repeat(15)}spam\n`;
   for (let left = bytes; left > 0; left -= line.length) {
-    const isRoom = process.stdout.write(left >= line.length ? line : `${line.slice(0, left - 1)}\n`);
-    if (!isRoom) await once(process.stdout, 'drain', { signal });
+    const hasRoom = process.stdout.write(left >= line.length ? line : `${line.slice(0, left - 1)}\n`);
+    if (!hasRoom) await once(process.stdout, 'drain', { signal });
   }
 }
 

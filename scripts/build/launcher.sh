@@ -1,6 +1,5 @@
 #!/bin/sh
-# Starts @COMMAND@ with the Node.js that came with this checkout, else with one from the PATH that is new enough.
-# Written by `make build`.
+# Starts @COMMAND@ with the Node.js of this checkout, otherwise with one from the PATH. Written by `make build`.
 self=$0
 case $self in */*) ;; *) self=$(command -v "$self") ;; esac
 while [ -L "$self" ]; do

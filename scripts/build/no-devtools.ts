@@ -1,2 +1,2 @@
-/** Stands in the bundle for React's debugger, which Ink asks for in development. */
+/** Replaces React's debugger in the bundle. Ink imports it for development. */
 export default {};

@@ -1,4 +1,4 @@
-/** Bundles the server's web page into the few texts that the server serves. */
+/** Bundles the web page into the files that the server serves. */
 import { readFile } from 'node:fs/promises';
 import { join } from 'node:path';
 import { build, type Plugin } from 'esbuild';
@@ -6,7 +6,7 @@ import type { PageSources } from '../../src/server/page/page-sources.ts';
 
 const folder = join(import.meta.dirname, '../../src/web/view');
 
-/** Puts the page into a bundle of the server. */
+/** Embeds the page in a bundle of the server. */
 export const pageInside: Plugin = {
   name: 'page-inside',
   setup: (bundle) =>
@@ -15,7 +15,7 @@ export const pageInside: Plugin = {
     })),
 };
 
-/** @param plugins see what the script is made of */
+/** @param plugins for the page's script; they can inspect its modules */
 export async function bundlePage(plugins: Plugin[] = []): Promise<PageSources> {
   const [script, style, markup, icon] = await Promise.all([
     bundle('main.tsx', plugins),
@@ -36,7 +36,7 @@ async function bundle(name: string, plugins: Plugin[] = []): Promise<string> {
     write: false,
     minify: true,
     format: 'iife',
-    // Of 2024: what browsers have that are still kept up to date.
+    // Browsers of 2024.
     target: ['chrome125', 'firefox126', 'safari17.5'],
     charset: 'utf8',
     jsx: 'automatic',

@@ -1,8 +1,8 @@
 /**
- * What a build is called: `MAJOR.MINOR.PATCH[-ATTEMPT]` with the number and the attempt of the CI run that made it, the
- * first attempt left out. `PLAN42_BUILD_ATTEMPT` is the attempt in which the run's first job ran: when only failed jobs run again,
- * their packages belong to those that are there. Anything else is somebody's own, `MAJOR.MINOR.0-USER.test-DATE`. Both are semantic versions, as npm
- * wants them.
+ * The version of a build. In CI it is `MAJOR.MINOR.PATCH[-ATTEMPT]`, with the number and the attempt of the run; the first
+ * attempt is omitted. `PLAN42_BUILD_ATTEMPT` is the attempt in which the run's first job ran: if only failed jobs run
+ * again, their packages get the version of the existing ones. Elsewhere it is `MAJOR.MINOR.0-USER.test-DATE`. Both are
+ * semantic versions, which npm requires.
  */
 import { execFile } from 'node:child_process';
 import { readFile } from 'node:fs/promises';
@@ -12,16 +12,16 @@ import { promisify } from 'node:util';
 
 export interface BuildInfo {
   version: string;
-  /** Abbreviated; empty outside a checkout. */
+  /** Abbreviated hash. Empty outside a checkout. */
   commit: string;
-  /** Of the commit, in seconds since 1970: what is built from one commit has the same time everywhere. */
+  /** Seconds since 1970. Files in packages get this time, so that the same commit gives the same bytes. */
   commitTime: number;
-  /** `owner/name` at GitHub, where releases are; empty when the build doesn't know. */
+  /** `owner/name` on GitHub, for links to releases. Empty outside CI. */
   repository: string;
 }
 
 interface Origin {
-  /** Only its first two numbers count. */
+  /** Only its major and minor numbers are used. */
   packageVersion: string;
   env: NodeJS.ProcessEnv;
   user: string;
@@ -35,7 +35,7 @@ export function versionOf({ packageVersion, env, user, date }: Origin): string {
     const attempt = env['PLAN42_BUILD_ATTEMPT'] || env['GITHUB_RUN_ATTEMPT'] || '1';
     return `${major}.${minor}.${run}${attempt === '1' ? '' : `-${attempt}`}`;
   }
-  const name = user.toLowerCase().replaceAll(/[^a-z0-9-]+/g, '-') || 'somebody';
+  const name = user.toLowerCase().replaceAll(/[^a-z0-9-]+/g, '-') || 'unknown';
   return `${major}.${minor}.0-${name}.test-${date.toISOString().slice(0, 10)}`;
 }
 

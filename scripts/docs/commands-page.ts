@@ -1,4 +1,4 @@
-/** docs/reference/commands.md: every command with its options, from the definitions that the programs run with. */
+/** Renders docs/reference/commands.md from the command definitions of the programs. */
 import { type CommandDescription, describeCommand, type Item, withSubcommands } from './describe.ts';
 import { anchor, code, fence, generatedNote, plain, table } from './markdown.ts';
 import { isSettings, type Note } from './notes.ts';
@@ -12,11 +12,11 @@ export function renderCommandsPage(): string {
   return `# Commands
 
 ${generatedNote}
-Every command has \`--help\`. Options of a command stand behind it: \`plan42 runner status --json\`. What \`--json\` prints is described in
-[JSON output](../json-output.md), the settings in [Configuration](configuration.md).
+Every command has \`--help\`. Put options after the command: \`plan42 runner status --json\`.
+[JSON output](../json-output.md) describes the documents of \`--json\`, [Configuration](configuration.md) the settings.
 
 ${table(
-  ['command', 'what it does'],
+  ['command', 'description'],
   runnable.map(({ path, about }) => [`[${code(path)}](#${anchor(path)})`, plain(about)]),
 )}
 ${programs.map((commands) => commands.map((command, index) => renderCommand(command, index === 0 ? 2 : 3)).join('\n')).join('\n')}`;
@@ -40,9 +40,9 @@ function subcommandItems({ subcommands, path }: CommandDescription): Item[] {
   return subcommands.map((subcommand) => ({ term: subcommand.path.slice(path.length + 1), about: subcommand.about }));
 }
 
-function renderItems(what: string, items: readonly Item[]): string {
+function renderItems(kind: string, items: readonly Item[]): string {
   return table(
-    [what, 'meaning'],
+    [kind, 'description'],
     items.map(({ term, about }) => [code(term), plain(about)]),
   );
 }

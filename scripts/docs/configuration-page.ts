@@ -1,22 +1,22 @@
-/** docs/reference/configuration.md: every setting, from the table that the configuration is read with. */
+/** Renders docs/reference/configuration.md from the table of settings. */
 import { connectionFields, environmentVariable, type Field, tables } from '../../src/config/schema.ts';
 import { renderValue } from '../../src/config/toml-text.ts';
+import { files, variables } from './files-and-variables.ts';
 import { code, fence, generatedNote, plain, table } from './markdown.ts';
-import { files, variables } from './places.ts';
 
 type AnyField = Field<unknown>;
 
 const about: Record<keyof typeof tables | 'github', string> = {
-  runner: 'The server, and what runs the agents. A new `token` is taken over while the runner runs.',
-  jobs: 'What an agent gets, and what becomes of its job. A message from the server changes none of it.',
-  images: 'Which container images run, when they are pulled, and how many are kept.',
-  queues: 'How the runner asks for messages. The defaults are right for nearly everybody.',
+  runner: 'The server and the runtime. A new `token` takes effect without a restart.',
+  jobs: 'Limits and isolation of agents, and retention of jobs. Messages from the server cannot change them.',
+  images: 'Which container images may run, when they are pulled, and how many are kept.',
+  queues: 'How the runner polls for messages. You rarely need to change the defaults.',
   host: 'Only for `runtime = "host"`: [jobs without a container](../runtimes.md#host).',
   network: 'Proxies come from the environment, not from here.',
-  health: 'For [monitors](../operations.md#monitoring). Off unless set.',
+  health: 'The [health endpoint](../operations.md#health-endpoint). Off unless set.',
   log: 'The runner’s own log.',
   github:
-    'Any number of tables with names of your own, one for each [private GitHub connection](../github.md). Changes are taken over while the runner runs. The environment has no variables for them.',
+    'One table with a name of your choice for each [private GitHub connection](../github.md). Changes take effect without a restart. There are no environment variables for these keys.',
 };
 
 export function renderConfigurationPage(): string {
@@ -26,8 +26,8 @@ export function renderConfigurationPage(): string {
   return `# Configuration reference
 
 ${generatedNote}
-All tables and keys of \`plan42-runner.toml\`. [Configuration](../configuration.md) tells how to set them, and what beats what. Everything but
-\`runner.token\` has a default or can be left out.
+All tables and keys of \`plan42-runner.toml\`. [Configuration](../configuration.md) explains how to set them, and their
+precedence. Only \`runner.token\` is required.
 
 ${sections.join('\n')}
 ## github.NAME
@@ -35,37 +35,37 @@ ${sections.join('\n')}
 ${about.github}
 
 ${table(
-  ['key', 'meaning', 'default', 'values'],
+  ['key', 'description', 'default', 'values'],
   Object.values<AnyField>(connectionFields).map((field) => row(field)),
 )}
 ## The whole file
 
-With every default; what is commented out has none.
+With every default. Keys without a default are commented out.
 
 ${fence('toml', wholeFile())}
 ## Environment
 
-Each setting above has a variable, named in its row. Those of the programs themselves:
+The tables above list the variable of each setting. The programs also read:
 
 ${table(
-  ['variable', 'meaning'],
+  ['variable', 'description'],
   variables.map(({ term, about }) => [term.split(', ').map(code).join(', '), plain(about)]),
 )}
-A variable that is set to nothing counts as not set.
+An empty variable counts as not set.
 
 ## Files
 
 ${table(
-  ['what', 'Linux', 'macOS'],
-  files.map(({ what, linux, macos }) => [plain(what), code(linux), code(macos)]),
+  ['file', 'Linux', 'macOS'],
+  files.map(({ about, linux, macos }) => [plain(about), code(linux), code(macos)]),
 )}
-With \`--state-dir\` the logs are in \`logs\` inside that folder. Folders have mode 0700 and files 0600.
+With \`--state-dir\`, logs are in \`logs\` inside that folder. Folders have mode 0700, files 0600.
 `;
 }
 
 function renderTable(name: string, about: string, fields: readonly AnyField[]): string {
   const rows = fields.map((field) => [...row(field), code(environmentVariable(name, field.key))]);
-  return `## ${name}\n\n${about}\n\n${table(['key', 'meaning', 'default', 'values', 'environment'], rows)}`;
+  return `## ${name}\n\n${about}\n\n${table(['key', 'description', 'default', 'values', 'environment'], rows)}`;
 }
 
 function row(field: AnyField): string[] {
@@ -100,6 +100,6 @@ const placeholders: Record<string, string> = {
 function assignment(field: AnyField): string {
   if (field.default !== undefined) return `${field.key} = ${show(field)}`;
   const placeholder = placeholders[field.key];
-  if (placeholder === undefined) throw new Error(`there is no example for ${field.key}`);
+  if (placeholder === undefined) throw new Error(`no placeholder for ${field.key}: add one`);
   return `# ${field.key} = ${placeholder}`;
 }

@@ -1,18 +1,18 @@
-/** What the definition of a command says, in a form that any document can be made of. */
+/** Descriptions of commands, independent of the document that they are rendered to. */
 import type { EventEmitter } from 'node:events';
 import type { Command } from 'commander';
 import { type Note, parseNotes } from './notes.ts';
 
 export interface CommandDescription {
-  /** As it is typed: `plan42 runner job list`. */
+  /** For example `plan42 runner job list`. */
   path: string;
   /** A sentence. */
   about: string;
-  /** The path, and what can follow it. */
+  /** The path and its arguments. */
   usage: string;
   arguments: Item[];
   options: Item[];
-  /** What the help says below the options. */
+  /** The help text below the options. */
   notes: Note[];
   subcommands: CommandDescription[];
 }
@@ -42,7 +42,7 @@ export function describeCommand(command: Command, parentPath = ''): CommandDescr
   };
 }
 
-/** The command and all below it, in the order of the help. */
+/** Returns the command and all its subcommands, in the order of the help. */
 export function withSubcommands(command: CommandDescription): CommandDescription[] {
   return [command, ...command.subcommands.flatMap(withSubcommands)];
 }

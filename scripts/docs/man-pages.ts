@@ -1,11 +1,11 @@
-/** The man pages of the three programs, from the same definitions as their help. */
+/** Renders the man pages of the three programs from the definitions of their help. */
 
 import { environmentVariable } from '../../src/config/schema.ts';
 import { allSettings } from '../../src/config/setting.ts';
 import { renderValue } from '../../src/config/toml-text.ts';
 import { type CommandDescription, describeCommand, type Item, withSubcommands } from './describe.ts';
+import { type File, files, variables } from './files-and-variables.ts';
 import { isSettings, type Note } from './notes.ts';
-import { type File, files, variables } from './places.ts';
 import { loadPrograms } from './programs.ts';
 import { bold, header, item, lines, paragraph, plain, section, subsection, term } from './roff.ts';
 
@@ -14,7 +14,7 @@ interface Build {
   date: Date;
 }
 
-/** Each with its file name. */
+/** Returns each page by its file name. */
 export function renderManPages(build: Build): Map<string, string> {
   const { plan42, runner, configScreen } = loadPrograms();
   const names = [plan42, runner, configScreen].map((program) => program.name());
@@ -32,7 +32,7 @@ export function renderManPages(build: Build): Map<string, string> {
 
 function renderPage(program: CommandDescription, build: Build, extra: string, others: readonly string[]): string {
   const { path, about, usage, options } = program;
-  // The settings are a section of their own.
+  // Settings have their own section.
   const notes = program.notes.filter((note) => !isSettings(note));
   const isOfThis = ({ of }: { of: readonly string[] }) => of.includes(path);
   return [
@@ -117,7 +117,7 @@ function renderSettings(): string {
   return rows.join('');
 }
 
-function renderFile({ what, linux, macos }: File): string {
+function renderFile({ about, linux, macos }: File): string {
   const same = macos === linux ? '' : item(bold(macos), 'The same on macOS.');
-  return item(bold(linux), capitalise(what)) + same;
+  return item(bold(linux), capitalise(about)) + same;
 }

@@ -1,12 +1,12 @@
-/** The free text of a command's help: paragraphs, lists, and lines that keep their form. */
+/** Parses the text below a command's options into paragraphs, lists and preformatted lines. */
 
 export type Note =
   | { kind: 'text'; text: string }
   | { kind: 'list'; title: string; items: string[] }
-  /** Examples of commands, each with its comment behind a `#`, or other lines. */
+  /** Examples of commands, each with its comment after a `#`, or other preformatted lines. */
   | { kind: 'lines'; title: string; isShell: boolean; lines: string[] };
 
-/** @param text as a person reads it in a terminal: what is indented belongs to the line before it */
+/** @param text as shown in a terminal: indented lines belong to the line before them */
 export function parseNotes(text: string): Note[] {
   const notes: Note[] = [];
   for (const part of text.split(/\n\s*\n/)) {
@@ -32,12 +32,12 @@ function blockOf(title: string, lines: string[]): Note {
   return { kind: 'lines', title, isShell, lines: isShell ? lines.map(withComment) : lines };
 }
 
-// In the help, what a command does stands behind some spaces.
+// The help separates a command from its description by spaces.
 function withComment(line: string): string {
   return line.replace(/^(\S.*?)( {2,})(?=[^ #])/, (_, command: string, gap: string) => `${command}${gap}# `);
 }
 
-/** Whether it is the list of settings, which documents have a better place for. */
+/** Returns true for the list of settings, which the documents render separately. */
 export function isSettings(note: Note): boolean {
   return note.kind === 'lines' && note.title === 'Settings for --set:';
 }

@@ -1,13 +1,13 @@
-/** The pages of docs/ that are written by programs. */
+/** The generated pages of docs/. */
 import { join } from 'node:path';
-import { documentPath, renderDocument } from '../screen/document.ts';
 import { renderCommandsPage } from './commands-page.ts';
 import { renderConfigurationPage } from './configuration-page.ts';
+import { renderScreenPage } from './screen-page.ts';
 
-const folder = join(import.meta.dirname, '../../docs/reference');
+const docs = join(import.meta.dirname, '../../docs');
 
 export const pages: readonly { path: string; render: () => string }[] = [
-  { path: join(folder, 'commands.md'), render: renderCommandsPage },
-  { path: join(folder, 'configuration.md'), render: renderConfigurationPage },
-  { path: documentPath, render: renderDocument },
+  { path: join(docs, 'reference/commands.md'), render: renderCommandsPage },
+  { path: join(docs, 'reference/configuration.md'), render: renderConfigurationPage },
+  { path: join(docs, 'configuration-screen.md'), render: renderScreenPage },
 ];

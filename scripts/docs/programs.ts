@@ -1,4 +1,4 @@
-/** The definitions of the three programs, to look at and not to run. */
+/** Loads the command definitions of the three programs, without running them. */
 import type { Command } from 'commander';
 import { createConfigScreenProgram } from '../../src/cli/config-screen-main.ts';
 import { createProgram } from '../../src/cli/program.ts';

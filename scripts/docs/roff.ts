@@ -1,4 +1,4 @@
-/** Text for man(7). */
+/** Renders roff for man(7). */
 
 const special: Record<string, string> = {
   '\\': '\\e',
@@ -12,12 +12,12 @@ const special: Record<string, string> = {
   '…': '...',
 };
 
-/** As text anywhere, also in the arguments of macros. */
+/** Escapes text, also for the arguments of macros. */
 export function plain(text: string): string {
   const escaped = text
     .replaceAll(/[\\\-'"`^~’…]/g, (character) => special[character] ?? character)
     .replaceAll(/\P{ASCII}/gu, (character) => `\\[u${hex(character)}]`);
-  // What begins with a dot would be a request.
+  // A line that starts with a dot is a request.
   return escaped.replace(/^\./, String.raw`\&.`);
 }
 
@@ -29,7 +29,7 @@ export function bold(text: string): string {
   return `\\fB${plain(text)}\\fR`;
 }
 
-/** The words of a usage line: what stands for something else in italics, what is typed in bold. */
+/** Renders a usage line: placeholders in italics, literal words in bold. */
 export function term(text: string): string {
   const parts = text.split(/([[\]<>()|,\s]+|\.\.\.)/);
   let depth = 0;
@@ -62,12 +62,12 @@ export function paragraph(text: string): string {
   return `.PP\n${plain(text)}\n`;
 }
 
-/** @param head roff already */
+/** @param head in roff */
 export function item(head: string, text: string): string {
   return `.TP\n${head}\n${plain(text)}\n`;
 }
 
-/** Lines that keep their form. */
+/** Renders preformatted lines. */
 export function lines(all: readonly string[]): string {
   return `.PP\n.RS 4\n.nf\n${all.map((line) => `${plain(line)}\n`).join('')}.fi\n.RE\n`;
 }

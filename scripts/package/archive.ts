@@ -1,4 +1,4 @@
-/** Archives that depend on nothing but what is in them. */
+/** Reproducible archives: the same contents give the same bytes. */
 import { createHash } from 'node:crypto';
 import { createReadStream } from 'node:fs';
 import { readdir } from 'node:fs/promises';
@@ -8,23 +8,23 @@ import { create } from 'tar';
 
 interface Archive {
   file: string;
-  /** The folder that holds `name`. */
+  /** The parent folder of `name`. */
   cwd: string;
   name: string;
-  /** Of every entry. */
+  /** Modification time of every entry. */
   time: Date;
 }
 
 /**
- * Makes `file`, a gzipped tar of what is in the folder `name`: in order, owned by nobody in particular. Folders are entries only
- * if they are the program's own: unpacking would give others that are there already, as in ~/.local, their mode and time.
+ * Writes a gzipped tar of the folder `name` to `file`, sorted and without owners. Shared folders get no entries, because
+ * unpacking would change mode and time of existing ones, as in ~/.local.
  */
 export async function writeTarball({ file, cwd, name, time }: Archive): Promise<void> {
   const options = { file, cwd, gzip: { level: 9 }, portable: true, mtime: time, noDirRecurse: true };
   await create(options, await namesIn(cwd, name));
 }
 
-/** Everything, each after its folder. */
+/** Returns the paths of all entries, each after its folder. */
 async function namesIn(cwd: string, name: string): Promise<string[]> {
   const entries = await readdir(join(cwd, name), { recursive: true, withFileTypes: true });
   const paths = entries.map((entry) => ({ entry, path: relative(cwd, join(entry.parentPath, entry.name)) }));
@@ -32,7 +32,7 @@ async function namesIn(cwd: string, name: string): Promise<string[]> {
   return kept.map(({ path }) => path).toSorted();
 }
 
-/** Hexadecimal SHA-256 of a file. */
+/** Returns the SHA-256 of a file in hexadecimal. */
 export async function sha256(path: string): Promise<string> {
   const hash = createHash('sha256');
   await pipeline(createReadStream(path), hash);

@@ -1,4 +1,4 @@
-/** The Debian package: the same tree below /usr, with the system's libraries and a systemd user unit. */
+/** Builds the Debian package: the tree below /usr and a systemd user unit, without libraries. */
 import { mkdir, readdir, readFile, rename, rm, stat, writeFile } from 'node:fs/promises';
 import { join } from 'node:path';
 import { renderUnit, unitName } from '../../src/service/systemd-unit.ts';
@@ -10,7 +10,7 @@ import { buildTree } from './tree.ts';
 
 const architectures: Partial<Record<NodeJS.Architecture, string>> = { x64: 'amd64', arm64: 'arm64' };
 
-// For "systemctl --user enable plan42-runner"; what "plan42 runner enable" writes for one user comes before it.
+// For "systemctl --user enable plan42-runner". The unit that "plan42 runner enable" writes for one user overrides it.
 const service = {
   command: ['/usr/bin/plan42-runner'] as const,
   environment: { PATH: '/usr/local/bin:/usr/bin:/bin:/usr/local/sbin:/usr/sbin:/sbin' },
@@ -25,7 +25,7 @@ It contains the following software:
 
 `;
 
-/** Makes the package; returns its path. */
+/** Returns the path of the package. */
 export async function buildDebianPackage(
   executable: Executable,
   { staging, output, info }: { staging: string; output: string; info: BuildInfo },
@@ -40,13 +40,13 @@ export async function buildDebianPackage(
   await rm(join(usr, 'share/zsh/site-functions'), { recursive: true });
 
   const manual = join(usr, 'share/man/man1');
-  // As Debian wants it; without name and time of the file.
+  // Debian requires compressed man pages. No name and time, for reproducible bytes.
   await run('gzip', ['--best', '--no-name', ...(await readdir(manual)).map((name) => join(manual, name))]);
   await mkdir(join(usr, 'lib/systemd/user'), { recursive: true });
   await writeFile(join(usr, 'lib/systemd/user', unitName), renderUnit({ ...service, version: info.version }));
 
   const architecture = architectures[process.arch] ?? process.arch;
-  // A tilde sorts before everything: somebody's own build is older than the release of the same number.
+  // A tilde sorts first, so a development build is older than the release with the same number.
   const version = info.version
     .replace('-', /^\d+(\.\d+){2}-\d+$/.test(info.version) ? '+' : '~')
     .replaceAll(/[^\w.+~]/g, '.');

@@ -1,4 +1,4 @@
-/** The single executable: Node.js with the bundle inside. */
+/** Builds the single executable: Node.js with the bundle inside. */
 import { appendFile, chmod, copyFile, mkdir, readFile, writeFile } from 'node:fs/promises';
 import { join } from 'node:path';
 import { build } from 'esbuild';
@@ -6,19 +6,18 @@ import licenses from 'esbuild-plugin-license';
 import { executableOptions } from '../build/bundle.ts';
 import { bundlePage } from '../build/page.ts';
 import { lazyBuiltins } from './lazy-builtins.ts';
-import { withoutModuleNames } from './module-names.ts';
 import { libraryFolders } from './native-libraries.ts';
 import { run } from './run.ts';
 
 export interface Executable {
   path: string;
-  /** The file with notices of the packages that are inside. */
+  /** Path of the licence notices of the bundled packages. */
   notices: string;
-  /** Those packages, as `name@version`. */
+  /** The bundled packages, as `name@version`. */
   packages: ReadonlySet<string>;
 }
 
-// Names without a folder: they end up inside.
+// File names without a folder, because they are stored in the executable.
 const seaConfig = {
   main: 'plan42-single.mjs',
   mainFormat: 'module',
@@ -26,11 +25,11 @@ const seaConfig = {
   output: 'plan42',
   disableExperimentalSEAWarning: true,
   useCodeCache: true,
-  // What NODE_OPTIONS says is meant for others.
+  // Ignores NODE_OPTIONS, which is meant for other programs.
   execArgvExtension: 'none',
 };
 
-/** Builds `folder/plan42`, for the platform and with the Node.js that this runs on. */
+/** Builds `folder/plan42` for this platform, with the running Node.js. */
 export async function buildExecutable(folder: string): Promise<Executable> {
   await mkdir(folder, { recursive: true });
   const notices = join(folder, 'packages.txt');
@@ -51,7 +50,7 @@ export async function buildExecutable(folder: string): Promise<Executable> {
   await writeFile(bundle, withoutModuleNames(await readFile(bundle, 'utf8')));
   await appendFile(notices, separator + (await readFile(pageNotices, 'utf8')));
 
-  // Symbols are a fifth of it. They must go first, as the blob is lost with them otherwise.
+  // Symbols are a fifth of the file. Strip them before the blob is injected, because stripping would remove it.
   const node = join(folder, 'node');
   await copyFile(process.execPath, node);
   await chmod(node, 0o755);
@@ -60,7 +59,7 @@ export async function buildExecutable(folder: string): Promise<Executable> {
 
   const path = join(folder, 'plan42');
   await writeFile(join(folder, 'sea.json'), JSON.stringify(seaConfig));
-  // V8's code cache depends on chance otherwise.
+  // Makes V8's code cache reproducible.
   await run(process.execPath, ['--random-seed=1', '--build-sea', 'sea.json'], { cwd: folder });
   await chmod(path, 0o755);
   if (process.platform === 'darwin') await run('codesign', ['--sign', '-', path]);
@@ -70,7 +69,7 @@ export async function buildExecutable(folder: string): Promise<Executable> {
 
 const separator = `\n${'-'.repeat(78)}\n\n`;
 
-/** Writes the notices of all packages that a bundle contains into a file, and adds them to `packages`. */
+/** Writes the notices of all bundled packages to a file, and adds the packages to `packages`. */
 function noticePlugin(file: string, packages: Set<string>) {
   const template = (dependencies: readonly Dependency[]) => {
     for (const { packageJson } of dependencies) packages.add(`${packageJson.name}@${packageJson.version}`);
@@ -86,9 +85,19 @@ interface Dependency {
 
 function noticesOf(dependencies: readonly Dependency[]): string {
   const notices = dependencies.map(({ packageJson: { name = '', version = '', license = '' }, licenseText }) => {
-    if (licenseText.trim() === '' && license === '') throw new Error(`${name} has no licence`);
+    if (licenseText.trim() === '' && license === '') throw new Error(`package ${name} has no licence`);
     return `${name} ${version} (${license})\n\n${licenseText.trim()}\n`;
   });
-  // A package of several parts is listed with each.
+  // A package with several parts is listed once per part.
   return [...new Set(notices)].toSorted().join(separator);
+}
+
+const moduleName = /(?<=\b(?:__esm|__commonJS)\(\{(?:async)?)"[^"]+"(?=\()/g;
+
+/**
+ * Removes the source path of each module from a bundle of esbuild. Only profilers use it. `minifyIdentifiers` removes it
+ * too, but also the names of classes.
+ */
+function withoutModuleNames(bundle: string): string {
+  return bundle.replaceAll(moduleName, '""');
 }

@@ -1,12 +1,12 @@
-/** The Homebrew formula of a release, from its sums. */
+/** Renders the Homebrew formula of a release. */
 import { readFile } from 'node:fs/promises';
 import { basename } from 'node:path';
 
 const platforms = ['darwin-arm64', 'darwin-x64', 'linux-arm64', 'linux-x64'];
 
 /**
- * Fills the template in with the sums of the tarballs that are there.
- * @throws Error if a platform's is missing
+ * Fills the template with the checksums of the tarballs.
+ * @throws Error if the tarball of a platform is missing
  */
 export async function formulaOf(
   template: string,
@@ -16,7 +16,7 @@ export async function formulaOf(
   const base = `https://github.com/${repository}/releases/download/v${version}`;
   for (const platform of platforms) {
     const file = [...sums.keys()].find((path) => basename(path) === `plan42-${version}-${platform}.tar.gz`);
-    if (file === undefined) throw new Error(`there is no tarball for ${platform}`);
+    if (file === undefined) throw new Error(`no tarball for ${platform}`);
     const key = platform.replace('-', '_').toUpperCase();
     formula = formula
       .replaceAll(`@${key}_URL@`, `${base}/${basename(file)}`)

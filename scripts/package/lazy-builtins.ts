@@ -2,8 +2,8 @@ import { builtinModules } from 'node:module';
 import type { Plugin } from 'esbuild';
 
 /**
- * Loads Node.js's own modules when the code that imports them runs. As imports of one big file they would all be
- * loaded at every start, which takes longer than the rest of a short command.
+ * Loads Node.js modules when the code that imports them runs. As static imports of one bundle, all of them would load at
+ * every start, which takes longer than the rest of a short command.
  */
 export const lazyBuiltins: Plugin = {
   name: 'lazy-builtins',

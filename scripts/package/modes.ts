@@ -1,7 +1,7 @@
 import { chmod, readdir, stat } from 'node:fs/promises';
 import { join } from 'node:path';
 
-/** Lets everybody read what is in a folder, whatever the umask with which it or the checkout was made. */
+/** Makes a folder readable for all users, independent of the umask. */
 export async function makeReadable(folder: string): Promise<void> {
   await chmod(folder, 0o755);
   for (const entry of await readdir(folder, { recursive: true, withFileTypes: true })) {

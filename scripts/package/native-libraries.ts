@@ -1,4 +1,4 @@
-/** What Node.js needs besides the C library, on Linux: brought along, so that nothing has to be installed first. */
+/** Copies the shared libraries that Node.js needs on Linux, so that users need to install only the C library. */
 import { copyFile, mkdir, readFile, realpath } from 'node:fs/promises';
 import { join } from 'node:path';
 import { run } from './run.ts';
@@ -12,8 +12,8 @@ const debianNames: Partial<Record<NodeJS.Architecture, string>> = {
 const debianName = debianNames[process.arch] ?? process.arch;
 
 /**
- * Where the executable looks for them. The system's come first: they fit its C library, whereas those that come along need
- * one as new as on the machine that made the package.
+ * Search path of the executable. The system's folders come first, because the copies need a C library at least as new as on
+ * the build machine.
  */
 export const libraryFolders = [
   '/usr/lib64',
@@ -24,19 +24,19 @@ export const libraryFolders = [
 
 const notice = `libstdc++, libgcc_s, libatomic (GPL-3.0-or-later WITH GCC-exception-3.1)
 
-Shared libraries of the GNU Compiler Collection, in lib/plan42, unchanged as the distribution that this package was built on
-distributes them. They are used under the GCC Runtime Library Exception; replace them by your own, or delete them
-to use your system's. Source code: https://gcc.gnu.org and the distribution's source package`;
+Shared libraries of the GNU Compiler Collection, in lib/plan42, unchanged from the distribution that this package was built
+on. They are used under the GCC Runtime Library Exception. Replace them with your own, or delete them to use your
+system's. Source code: https://gcc.gnu.org and the distribution's source package`;
 
 const gpl = '/usr/share/common-licenses/GPL-3';
 
 interface Libraries {
   notice: string;
-  /** Of the distribution's source package that they come from. */
+  /** Version of the distribution's source package. */
   version: string;
 }
 
-/** Copies them into the folder. */
+/** Copies the libraries into the folder. */
 export async function copyLibraries(executable: string, folder: string): Promise<Libraries> {
   await mkdir(folder, { recursive: true });
   const linked = await run('ldd', [executable]);
@@ -47,7 +47,7 @@ export async function copyLibraries(executable: string, folder: string): Promise
       .split('\n')
       .find((line) => line.trim().startsWith(`${name} `))
       ?.split(/\s+/)[3];
-    if (path === undefined) throw new Error(`${name} is not among what ${executable} is linked with`);
+    if (path === undefined) throw new Error(`${executable} is not linked with ${name}`);
     const real = await realpath(path);
     await copyFile(real, join(folder, name));
     const owner = await ownerOf(real);
@@ -59,12 +59,12 @@ export async function copyLibraries(executable: string, folder: string): Promise
   return { notice: `${texts.map((text) => text.trim()).join('\n\n')}\n`, version: [...sources.values()].join(', ') };
 }
 
-/** The package of Debian's, or of one of its kin, that a file belongs to. */
+/** Returns the Debian package that a file belongs to. */
 async function ownerOf(path: string): Promise<{ name: string; source: string; version: string }> {
-  // dpkg may know it by its path from before /lib moved into /usr.
+  // dpkg may list it by its path from before /lib moved to /usr.
   const found = await run('dpkg', ['-S', path]).catch(() => run('dpkg', ['-S', path.replace(/^\/usr/, '')]));
   const [owner = ''] = found.split(': ');
-  // biome-ignore lint/suspicious/noTemplateCurlyInString: dpkg fills it in.
+  // biome-ignore lint/suspicious/noTemplateCurlyInString: dpkg's syntax
   const format = '${Package} ${source:Package} ${source:Version}';
   const [name = '', source = '', version = ''] = (await run('dpkg-query', ['-W', '-f', format, owner])).split(' ');
   return { name, source, version };

@@ -1,4 +1,4 @@
-/** The npm package: the bundle for a Node.js that is there already. */
+/** Builds the npm package: the bundle, for an installed Node.js. */
 import { chmod, copyFile, mkdir, writeFile } from 'node:fs/promises';
 import { join } from 'node:path';
 import { build } from 'esbuild';
@@ -9,7 +9,7 @@ import { run } from './run.ts';
 
 const minimalNode = 26;
 
-/** Makes `plan42-cli-VERSION.tgz` in `output`; returns its path. */
+/** Writes `plan42-cli-VERSION.tgz` to `output` and returns its path. */
 export async function buildNpmPackage({
   staging,
   output,
@@ -63,11 +63,11 @@ function manifest({ version, repository }: BuildInfo) {
   };
 }
 
-// Written so that an old Node.js understands it far enough to say that it is too old.
+// Uses only syntax that an old Node.js can parse, so that it can report its version.
 function starter(name: string): string {
   return `#!/usr/bin/env node
 if (parseInt(process.versions.node, 10) < ${minimalNode}) {
-  console.error('ERROR: ${name} needs Node.js ${minimalNode} or newer, and this is ' + process.versions.node + '. Use "npx -p node@${minimalNode} -p plan42-cli ${name}", or a package with Node.js inside.');
+  console.error('ERROR: ${name} needs Node.js ${minimalNode} or newer, not ' + process.versions.node + '. Run: npx -p node@${minimalNode} -p plan42-cli ${name}, or install a package that contains Node.js.');
   process.exit(1);
 }
 import('../js/${name}.mjs');

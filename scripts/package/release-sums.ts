@@ -1,15 +1,15 @@
-/** The sums of a release, from the packages of all platforms. */
+/** Checksums of a release, from the packages of all platforms. */
 import { readdir, readFile } from 'node:fs/promises';
 import { join } from 'node:path';
 import { sha256 } from './archive.ts';
 
 /**
- * Sums of the packages in a folder that holds what every platform has made, together with its `SHA256SUMS-PLATFORM`.
- * @throws Error if a package is not one of those that were made: missing, damaged, or from elsewhere
+ * Returns the checksums of the packages of all platforms in a folder, verified against each `SHA256SUMS-PLATFORM`.
+ * @throws Error if a package is missing, damaged or unknown
  */
 export async function releaseSums(folder: string): Promise<Map<string, string>> {
   const names = (await readdir(folder)).toSorted();
-  // Several platforms make the package for npm; one of theirs is there.
+  // Several platforms build the npm package. One of them is in the folder.
   const made = new Map<string, Set<string>>();
   for (const name of names.filter(isSums)) {
     for (const line of (await readFile(join(folder, name), 'utf8')).trim().split('\n')) {
@@ -20,7 +20,7 @@ export async function releaseSums(folder: string): Promise<Map<string, string>> 
   const sums = new Map<string, string>();
   for (const name of new Set([...names.filter((one) => !isSums(one)), ...made.keys()])) {
     const sum = await sha256(join(folder, name));
-    if (!made.get(name)?.has(sum)) throw new Error(`${name} is not what a platform has made`);
+    if (!made.get(name)?.has(sum)) throw new Error(`${name} does not match the checksum of any platform`);
     sums.set(name, sum);
   }
   return sums;

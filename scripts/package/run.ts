@@ -3,7 +3,7 @@ import { promisify } from 'node:util';
 
 const maxOutputBytes = 64 * 1024 * 1024;
 
-/** Runs a command to its end and returns what it printed. @throws Error with what it said if it failed */
+/** Runs a command and returns its output. @throws Error with its standard error if it fails */
 export async function run(
   command: string,
   args: readonly string[],

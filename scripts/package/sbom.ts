@@ -1,4 +1,4 @@
-/** The software bill of materials: what is inside, as CycloneDX JSON. */
+/** Renders the software bill of materials as CycloneDX JSON. */
 import { run } from './run.ts';
 
 interface Component {
@@ -11,21 +11,21 @@ interface Component {
 
 interface Contents {
   version: string;
-  /** `name@version` of each package of npm's that is inside. */
+  /** The bundled npm packages, as `name@version`. */
   packages: ReadonlySet<string>;
-  /** Version of the libraries of the GNU Compiler Collection, if they come along. */
+  /** Version of the copied libraries of the GNU Compiler Collection. */
   gccLibraries?: string;
 }
 
-/** npm's own list of packages, without those that only serve the build, and with what isn't npm's. */
+/** Returns npm's list of packages without those of the build, plus Node.js and the copied libraries. */
 export async function sbomOf(root: string, { version, packages, gccLibraries }: Contents): Promise<string> {
   const args = ['sbom', '--sbom-format', 'cyclonedx', '--package-lock-only'];
-  // The serial number and the time differ from one run to the next, and npm calls the root by the name of its folder.
+  // The serial number and the time differ in each run, and npm names the root after its folder.
   const { serialNumber: _, metadata, ...sbom } = JSON.parse(await run('npm', args, { cwd: root }));
   const program = component('application', 'plan42', version);
   const isInside = ({ name, version: its }: Component) => packages.has(`${name}@${its}`);
   const components: Component[] = sbom.components.filter(isInside);
-  if (components.length < packages.size) throw new Error('npm does not list all packages that are inside');
+  if (components.length < packages.size) throw new Error('npm does not list all bundled packages');
   const others = [nodeComponent()];
   if (gccLibraries !== undefined) others.push(component('library', 'libstdc++, libgcc_s, libatomic', gccLibraries));
 
@@ -48,9 +48,9 @@ export async function sbomOf(root: string, { version, packages, gccLibraries }: 
   return `${JSON.stringify(document, undefined, 2)}\n`;
 }
 
-/** Node.js, with what it has inside by its own account. */
+/** Returns Node.js with its own components. */
 function nodeComponent(): Component {
-  // Two of them are numbers of interfaces, and some are empty: not inside of this build.
+  // Two of the entries are interface versions. Empty ones are not part of this build.
   const { node, modules: _modules, napi: _napi, ...inside } = process.versions;
   const parts = Object.entries(inside).flatMap(([name, version]) =>
     version ? [component('library', name, version, 'node/')] : [],

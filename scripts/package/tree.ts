@@ -1,4 +1,4 @@
-/** The tree that packages install: `bin`, `lib`, `share`, as below /usr or wherever it is unpacked. */
+/** Builds the tree that packages install: `bin`, `lib`, `share`, as below /usr. */
 import { chmod, copyFile, cp, mkdir, readFile, symlink, writeFile } from 'node:fs/promises';
 import { dirname, join } from 'node:path';
 import { root } from '../build/bundle.ts';
@@ -17,7 +17,7 @@ const completions = {
   fish: 'share/fish/vendor_completions.d/plan42.fish',
 };
 
-/** Fills the folder, on Linux with the libraries that Node.js needs unless the package depends on the system's. */
+/** @param withLibraries copy the libraries that Node.js needs on Linux, unless the package depends on the system's */
 export async function buildTree(
   folder: string,
   { path, notices, packages }: Executable,
@@ -52,7 +52,7 @@ export async function buildTree(
   await makeReadable(folder);
 }
 
-// The package that brings Node.js has its licence, with those of everything inside, beside the executable's folder.
+// The npm package of Node.js has its licence, with those of its components, beside the executable's folder.
 async function nodeLicence(): Promise<string> {
   const { platform, arch } = process;
   const packages = join(root, 'node_modules/node/node_modules');
@@ -62,7 +62,7 @@ async function nodeLicence(): Promise<string> {
     const text = await readFile(join(place, 'LICENSE'), 'utf8').catch(() => undefined);
     if (text !== undefined) return `Node.js ${process.versions.node}\n\n${text}`;
   }
-  throw new Error('the licence of Node.js is not there; run "npm ci"');
+  throw new Error('cannot find the licence of Node.js. Run: npm ci');
 }
 
 async function put(path: string, source: string): Promise<void> {

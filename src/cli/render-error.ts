@@ -1,6 +1,6 @@
 import { inspect } from 'node:util';
 import { CommanderError } from 'commander';
-import { describeError, ExitCode, isAbort, UserError } from '../lib/errors.ts';
+import { ExitCode, formatError, isAbort, UserError } from '../lib/errors.ts';
 import { redact } from '../lib/logger.ts';
 
 export interface RenderedError {
@@ -14,7 +14,7 @@ export function renderError(error: unknown, signal?: AbortSignal): RenderedError
   if (error instanceof CommanderError) return renderUsage(error);
   if (isAbort(error, signal)) return { text: '', exitCode: ExitCode.interrupted };
   if (error instanceof UserError) {
-    const sentence = `ERROR: ${describeError(error)}.`.replace(/([.!?])\.$/, '$1');
+    const sentence = `ERROR: ${formatError(error)}.`.replace(/([.!?])\.$/, '$1');
     const text = [sentence, error.remedy].filter(Boolean).join(' ');
     return { text: `${redact(text.replaceAll('\n', ' '))}\n`, exitCode: error.exitCode };
   }

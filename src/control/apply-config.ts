@@ -2,7 +2,7 @@
 import { realpath } from 'node:fs/promises';
 import type { ConfigChange } from '../config/config-file.ts';
 import { mistakesIn, mistakesNote } from '../config/mistakes.ts';
-import { describeError } from '../lib/errors.ts';
+import { formatError } from '../lib/errors.ts';
 import { ControlError, createControlClient } from './client.ts';
 
 export interface ChangeToApply extends ConfigChange {
@@ -50,7 +50,7 @@ export async function applyConfig({ before, after, stateDir, names, signal }: Ch
   } catch (error) {
     if (!(error instanceof ControlError)) throw error;
     if (error.failure === 'absent') return { outcome: 'unknown', message: withoutRunner };
-    const message = `The running runner could not be asked (${describeError(error)}). ${withoutRunner}`;
+    const message = `The running runner could not be asked (${formatError(error)}). ${withoutRunner}`;
     return { outcome: 'unknown', message };
   }
 }

@@ -2,7 +2,7 @@
 import { once } from 'node:events';
 import { type IncomingMessage, request } from 'node:http';
 import * as v from 'valibot';
-import { describeError, errorCode } from '../lib/errors.ts';
+import { errorCode, formatError } from '../lib/errors.ts';
 import { Answer, KillResult, ReloadResult, RunnerStatus } from './messages.ts';
 import { controlSocketPath, withShortPath } from './socket-path.ts';
 
@@ -80,7 +80,7 @@ async function exchange(socketPath: string, call: Call, silenceMs: number): Prom
     if (error instanceof ControlError) throw error;
     if (['ENOENT', 'ECONNREFUSED', 'ENOTDIR'].includes(errorCode(error) ?? ''))
       throw new ControlError('absent', 'the runner is not running', { cause: error });
-    throw new ControlError('silent', `the runner gives no answer: ${describeError(error)}`, { cause: error });
+    throw new ControlError('silent', `the runner gives no answer: ${formatError(error)}`, { cause: error });
   }
 }
 

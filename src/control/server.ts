@@ -1,7 +1,7 @@
 /** The runner's side of the control socket. */
 import { rm } from 'node:fs/promises';
 import { createServer, type IncomingMessage, type Server, type ServerResponse } from 'node:http';
-import { describeError } from '../lib/errors.ts';
+import { formatError } from '../lib/errors.ts';
 import type { Logger } from '../lib/logger.ts';
 import type { Answer, ControlCalls } from './messages.ts';
 import { controlSocketPath, withShortPath } from './socket-path.ts';
@@ -92,7 +92,7 @@ async function perform(work: () => unknown): Promise<Answer> {
   try {
     return { result: await work() };
   } catch (error) {
-    return { error: describeError(error) };
+    return { error: formatError(error) };
   }
 }
 

@@ -1,4 +1,4 @@
-import { describeError } from './errors.ts';
+import { formatError } from './errors.ts';
 
 const levels = ['debug', 'info', 'warn', 'error'] as const;
 export type LogLevel = (typeof levels)[number];
@@ -63,7 +63,7 @@ function tellsOfError(level: LogLevel, fields: LogFields | undefined): boolean {
 }
 
 function summarise(message: string, { error }: LogFields = {}): string {
-  return escapeControls(redact(error === undefined ? message : `${message}: ${describeError(error)}`));
+  return escapeControls(redact(error === undefined ? message : `${message}: ${formatError(error)}`));
 }
 
 /** A logger that says nothing. */
@@ -82,7 +82,7 @@ export function redact(line: string): string {
 }
 
 function plain(value: unknown): unknown {
-  if (value instanceof Error) return describeError(value);
+  if (value instanceof Error) return formatError(value);
   if (value instanceof Date) return value.toISOString();
   if (typeof value === 'bigint') return `${value}`;
   return value;

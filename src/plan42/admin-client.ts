@@ -13,7 +13,7 @@ import {
 import { ApiError } from './errors.ts';
 import { knownFields } from './fields.ts';
 import { type ApiCall, type ApiEndpoint, callApi } from './http.ts';
-import { listAll } from './pages.ts';
+import { listAll } from './list-all.ts';
 import { streamTurnLogs, type TurnLogEntry, type TurnLogOptions } from './turn-logs.ts';
 
 export interface NewEnvironment {

@@ -3,7 +3,8 @@ import { describe, test } from 'node:test';
 import * as v from 'valibot';
 import { knownFields } from './fields.ts';
 import { Request } from './messages.ts';
-import { isTerminalStatus, RunnerMessage, RunnerQueue, Task, Turn } from './objects.ts';
+import { isTerminalStatus } from './objects/turn-status.ts';
+import { RunnerMessage, RunnerQueue, Task, Turn } from './objects.ts';
 
 const Thing = knownFields({ TenantId: v.nullish(v.string()), Version: v.nullish(v.number()) });
 

@@ -1,7 +1,7 @@
 import * as v from 'valibot';
 import { knownFields } from './fields.ts';
 import type { ApiEndpoint } from './http.ts';
-import { listAll } from './pages.ts';
+import { listAll } from './list-all.ts';
 
 export const GithubConnection = knownFields({
   ConnectionID: v.string(),

@@ -3,8 +3,6 @@ import * as v from 'valibot';
 import { WrappedSecret } from './ecies.ts';
 import { knownFields } from './fields.ts';
 
-export { isTerminalStatus } from './turn-status.ts';
-
 const text = v.nullish(v.string());
 const count = v.nullish(v.pipe(v.number(), v.integer()));
 const flag = v.nullish(v.boolean());

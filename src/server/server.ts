@@ -3,15 +3,15 @@ import { writeDurably } from '../lib/durable-file.ts';
 import { UserError } from '../lib/errors.ts';
 import type { Logger } from '../lib/logger.ts';
 import { createApp } from './app.ts';
-import { prepareDataDir } from './data-dir.ts';
-import { type Admin, prepare } from './first-start.ts';
+import { type Admin, prepare } from './core/first-start.ts';
+import type { Clock } from './core/time.ts';
+import { defaultTiming, type Timing } from './core/timing.ts';
 import { unavailable } from './http/errors.ts';
 import { createHostCheck } from './http/host-check.ts';
 import { type ListenAddress, listen, type TlsKeyPair } from './http/listener.ts';
 import { SignInLinks } from './page/sign-in-links.ts';
+import { prepareDataDir } from './store/data-dir.ts';
 import { openStore } from './store/store.ts';
-import type { Clock } from './time.ts';
-import { defaultTiming, type Timing } from './timing.ts';
 
 export interface ServerOptions {
   /** Made if it is not there; holds the database and `admin.json`. */

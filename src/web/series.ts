@@ -1,4 +1,4 @@
-import type { Overview, QueueOverview, RunnerOverview } from './page-api.ts';
+import type { Overview, QueueOverview, RunnerOverview } from '../plan42/objects/page.ts';
 
 /** What the page knows after `answer`, given what it knew before: the answer has only the samples since then. */
 export function mergeOverview(known: Overview | undefined, answer: Overview): Overview {

@@ -1,10 +1,10 @@
 import type { IncomingHttpHeaders } from 'node:http';
-import { isTerminalStatus } from '../../plan42/objects.ts';
+import { isTerminalStatus } from '../../plan42/objects/turn-status.ts';
+import type { Clock } from '../core/time.ts';
+import { type Claims, signatureHash, type Tokens } from '../core/tokens.ts';
 import { findSession, isPageToken } from '../page/sessions.ts';
 import type { SignInLinks } from '../page/sign-in-links.ts';
 import type { Store } from '../store/store.ts';
-import type { Clock } from '../time.ts';
-import { type Claims, signatureHash, type Tokens } from '../tokens.ts';
 import { unauthorized } from './errors.ts';
 import type { Principal } from './principal.ts';
 

@@ -1,6 +1,6 @@
 import type { IncomingMessage, ServerResponse } from 'node:http';
 import type { Logger } from '../../lib/logger.ts';
-import type { Clock } from '../time.ts';
+import type { Clock } from '../core/time.ts';
 import { authorise } from './authorisation.ts';
 import { readJson } from './body.ts';
 import type { LiveRequests } from './live-requests.ts';

@@ -1,7 +1,7 @@
 /** Sessions at the web page: what its token is, and how long it is good for. */
 import { hash, randomBytes } from 'node:crypto';
+import { type Clock, isoTime } from '../core/time.ts';
 import type { Store } from '../store/store.ts';
-import { type Clock, isoTime } from '../time.ts';
 
 interface SessionParts {
   store: Pick<Store, 'pageSessions'>;

@@ -1,5 +1,5 @@
 import { hash, randomBytes } from 'node:crypto';
-import type { Clock } from '../time.ts';
+import type { Clock } from '../core/time.ts';
 
 interface Issued {
   tenantId: string;

@@ -1,14 +1,14 @@
 import * as v from 'valibot';
 import { knownFields } from '../../plan42/fields.ts';
-import type { Events } from '../events.ts';
+import type { Events } from '../core/events.ts';
+import type { Clock } from '../core/time.ts';
+import { change, create, firstVersion, readUndeleted, requireVersion, softDelete } from '../core/versioned.ts';
 import { optionalId, optionalText, parseBody, pickPresent, undelete } from '../http/body.ts';
 import { badRequest } from '../http/errors.ts';
-import { change, create, firstVersion, readUndeleted, requireVersion, softDelete } from '../http/objects.ts';
 import { includeDeleted, newId, pageBody, pageRequest, requiredIfMatch } from '../http/query.ts';
 import { created, noContent, ok, type Route, route, tenantAndRunner, tenantOnly, tenantPath } from '../http/route.ts';
 import type { Environment } from '../store/environments.ts';
 import type { Store } from '../store/store.ts';
-import type { Clock } from '../time.ts';
 
 const maxListLength = 50;
 const maxSetupScriptBytes = 512 * 1024;

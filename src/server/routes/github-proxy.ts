@@ -1,14 +1,19 @@
 import type { GenericSchema, InferOutput } from 'valibot';
+import type { Exchange } from '../core/queues/broker.ts';
+import type { RoundRobin } from '../core/queues/round-robin.ts';
+import {
+  AskError,
+  ListOrgsResponse,
+  ListRepoBranchesResponse,
+  SearchRepoResponse,
+} from '../core/queues/runner-responses.ts';
+import type { Timing } from '../core/timing.ts';
+import { read } from '../core/versioned.ts';
 import { badGateway, badRequest } from '../http/errors.ts';
-import { read } from '../http/objects.ts';
 import { queryInteger } from '../http/query.ts';
 import type { ApiRequest } from '../http/request.ts';
 import { ok, type Reply, type Route, route, tenantOnly } from '../http/route.ts';
-import { AskError, ListOrgsResponse, ListRepoBranchesResponse, SearchRepoResponse } from '../queues/answers.ts';
-import type { Exchange } from '../queues/exchange.ts';
-import type { RoundRobin } from '../queues/round-robin.ts';
 import type { Store } from '../store/store.ts';
-import type { Timing } from '../timing.ts';
 import { connectionKey, connectionPath } from './github-connections.ts';
 
 interface ProxyParts {

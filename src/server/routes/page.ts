@@ -1,17 +1,24 @@
-import type { Overview, QueueOverview, RunnerOverview, Session, SignInLink, TaskSummary } from '../../web/page-api.ts';
+import type {
+  Overview,
+  QueueOverview,
+  RunnerOverview,
+  Session,
+  SignInLink,
+  TaskSummary,
+} from '../../plan42/objects/page.ts';
+import type { Exchange } from '../core/queues/broker.ts';
+import { type QueueHistory, stateOf } from '../core/queues/queue-history.ts';
+import { type Clock, isoTime, zeroTime } from '../core/time.ts';
+import type { Timing } from '../core/timing.ts';
 import type { LiveRequests } from '../http/live-requests.ts';
 import { pageBody, pageRequest, queryInteger } from '../http/query.ts';
 import { created, noContent, ok, type Route, route, signInOnly, tenantOnly } from '../http/route.ts';
 import { beginSession, endSession } from '../page/sessions.ts';
 import type { SignInLinks } from '../page/sign-in-links.ts';
-import type { Exchange } from '../queues/exchange.ts';
-import { type QueueHistory, stateOf } from '../queues/queue-history.ts';
 import type { RunnerQueue } from '../store/runner-queues.ts';
 import type { Runner } from '../store/runners.ts';
 import type { Store } from '../store/store.ts';
 import type { Task } from '../store/tasks.ts';
-import { type Clock, isoTime, zeroTime } from '../time.ts';
-import type { Timing } from '../timing.ts';
 
 interface PageParts {
   store: Pick<Store, 'runners' | 'runnerQueues' | 'tasks' | 'countTasks' | 'pageSessions'>;

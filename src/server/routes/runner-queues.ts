@@ -1,20 +1,20 @@
 import * as v from 'valibot';
 import { WrappedSecret } from '../../plan42/ecies.ts';
 import { knownFields } from '../../plan42/fields.ts';
+import type { Exchange } from '../core/queues/broker.ts';
+import { addQueue, changeQueue, type QueueParts, removeQueue } from '../core/queues/queue-changes.ts';
+import type { QueueHistory } from '../core/queues/queue-history.ts';
+import { PingResponse } from '../core/queues/runner-responses.ts';
+import { Time } from '../core/time.ts';
+import type { Timing } from '../core/timing.ts';
+import { read, readUndeleted, requireVersion } from '../core/versioned.ts';
 import { optionalCount, optionalFlag, parseBody, pickPresent, requiredText } from '../http/body.ts';
 import { badRequest, forbidden } from '../http/errors.ts';
-import { read, readUndeleted, requireVersion } from '../http/objects.ts';
 import type { Principal } from '../http/principal.ts';
 import { newUuid, pageBody, pageRequest, queryFlag, queryInteger, requiredIfMatch } from '../http/query.ts';
 import { created, noContent, ok, type Route, route, tenantAndRunner, tenantOnly } from '../http/route.ts';
-import { PingResponse } from '../queues/answers.ts';
-import type { Exchange } from '../queues/exchange.ts';
-import { addQueue, changeQueue, type QueueParts, removeQueue } from '../queues/queue-changes.ts';
-import type { QueueHistory } from '../queues/queue-history.ts';
 import type { QueueKey } from '../store/runner-queues.ts';
 import type { Store } from '../store/store.ts';
-import { Time } from '../time.ts';
-import type { Timing } from '../timing.ts';
 import { runnerKey, runnerPath } from './runners.ts';
 
 const RegisterBody = knownFields({ PublicKey: requiredText });

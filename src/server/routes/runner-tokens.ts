@@ -1,15 +1,15 @@
 import * as v from 'valibot';
 import { knownFields } from '../../plan42/fields.ts';
+import { type Clock, isoTime } from '../core/time.ts';
+import { signatureHash, type Tokens } from '../core/tokens.ts';
+import { create, read, readUndeleted, requireVersion } from '../core/versioned.ts';
 import { parseBody } from '../http/body.ts';
 import { notFound } from '../http/errors.ts';
 import type { LiveRequests } from '../http/live-requests.ts';
-import { create, read, readUndeleted, requireVersion } from '../http/objects.ts';
 import { includeDeleted, newId, pageBody, pageRequest, queryFlag, requiredIfMatch } from '../http/query.ts';
 import { created, noContent, ok, type Route, route, tenantOnly } from '../http/route.ts';
 import type { RunnerTokenMetadata } from '../store/runners.ts';
 import type { Store } from '../store/store.ts';
-import { type Clock, isoTime } from '../time.ts';
-import { signatureHash, type Tokens } from '../tokens.ts';
 import { runnerKey, runnerPath } from './runners.ts';
 
 const dayMs = 24 * 3_600_000;

@@ -1,13 +1,13 @@
 import * as v from 'valibot';
 import { knownFields } from '../../plan42/fields.ts';
-import type { Events } from '../events.ts';
+import type { Events } from '../core/events.ts';
+import type { Clock } from '../core/time.ts';
+import { change, create, firstVersion, readUndeleted, requireVersion, softDelete } from '../core/versioned.ts';
 import { optionalFlag, optionalText, parseBody, pickPresent, requiredText, undelete } from '../http/body.ts';
 import type { LiveRequests } from '../http/live-requests.ts';
-import { change, create, firstVersion, readUndeleted, requireVersion, softDelete } from '../http/objects.ts';
 import { includeDeleted, newUuid, pageBody, pageRequest, queryFlag, requiredIfMatch } from '../http/query.ts';
 import { created, noContent, ok, type Route, route, tenantOnly, tenantPath } from '../http/route.ts';
 import type { Store } from '../store/store.ts';
-import type { Clock } from '../time.ts';
 
 const flags = { IsCloud: optionalFlag, RunsTasks: optionalFlag, ProxiesGithub: optionalFlag };
 const CreateBody = knownFields({ Name: requiredText, Description: optionalText, ...flags });

@@ -1,6 +1,9 @@
 import * as v from 'valibot';
 import { isUuid } from '../../lib/uuid.ts';
 import { knownFields } from '../../plan42/fields.ts';
+import { Time } from '../core/time.ts';
+import { addTurn, type TurnParts } from '../core/turns.ts';
+import { change, create, firstVersion, read, readUndeleted, requireVersion, softDelete } from '../core/versioned.ts';
 import {
   optionalCount,
   optionalId,
@@ -11,7 +14,6 @@ import {
   undelete,
 } from '../http/body.ts';
 import { badRequest } from '../http/errors.ts';
-import { change, create, firstVersion, read, readUndeleted, requireVersion, softDelete } from '../http/objects.ts';
 import { includeDeleted, newId, pageBody, pageRequest, queryInteger, requiredIfMatch } from '../http/query.ts';
 import {
   created,
@@ -27,8 +29,6 @@ import {
 } from '../http/route.ts';
 import type { Store } from '../store/store.ts';
 import { type RepoInfo as StoredRepoInfo, searchTasks, type Task } from '../store/tasks.ts';
-import { Time } from '../time.ts';
-import { addTurn, type TurnParts } from '../turns.ts';
 
 const RepoInfo = v.pipe(
   knownFields({

@@ -1,13 +1,13 @@
 import * as v from 'valibot';
 import { knownFields } from '../../plan42/fields.ts';
-import type { Events } from '../events.ts';
+import type { Events } from '../core/events.ts';
+import type { Clock } from '../core/time.ts';
+import { change, read, requireVersion } from '../core/versioned.ts';
 import { optionalId, parseBody, pickPresent } from '../http/body.ts';
 import { badRequest, conflict, forbidden } from '../http/errors.ts';
-import { change, read, requireVersion } from '../http/objects.ts';
 import { pageBody, pageRequest, requiredIfMatch } from '../http/query.ts';
 import { everybody, ok, type Route, route, tenantAndRunner, tenantOnly, tenantPath } from '../http/route.ts';
 import type { Store } from '../store/store.ts';
-import type { Clock } from '../time.ts';
 
 const CreateBody = knownFields({ Type: v.picklist(['User', 'Organization', 'Enterprise']) });
 const UpdateBody = knownFields({ DefaultRunnerID: optionalId, DefaultGithubConnectionID: optionalId });

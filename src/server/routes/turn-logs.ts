@@ -1,17 +1,17 @@
 import * as v from 'valibot';
 import { knownFields } from '../../plan42/fields.ts';
+import { isExhausted, streamLogs } from '../core/follow-turn-logs.ts';
+import { Time } from '../core/time.ts';
+import type { Timing } from '../core/timing.ts';
+import { acceptTurn, changeTurn, type TurnParts } from '../core/turns.ts';
+import { read, requireVersion } from '../core/versioned.ts';
 import { parseBody } from '../http/body.ts';
 import { badRequest, conflict, notFound, tooLarge } from '../http/errors.ts';
-import { read, requireVersion } from '../http/objects.ts';
 import { requiredIfMatch } from '../http/query.ts';
 import type { ApiRequest } from '../http/request.ts';
 import { noContent, ok, type Route, route, tenantAndAgent } from '../http/route.ts';
-import { isExhausted, streamLogs } from '../logs-stream.ts';
 import type { TurnLog } from '../store/turn-logs.ts';
 import type { TurnKey } from '../store/turns.ts';
-import { Time } from '../time.ts';
-import type { Timing } from '../timing.ts';
-import { acceptTurn, changeTurn, type TurnParts } from '../turns.ts';
 import { readTurn, requireActive, turnKey, turnPath } from './turns.ts';
 
 const UploadBody = knownFields({

@@ -1,9 +1,11 @@
 import * as v from 'valibot';
 import { knownFields } from '../../plan42/fields.ts';
-import { isTerminalStatus } from '../../plan42/objects.ts';
+import { isTerminalStatus } from '../../plan42/objects/turn-status.ts';
+import { Time } from '../core/time.ts';
+import { acceptTurn, addTurn, changeTurn, type TurnParts } from '../core/turns.ts';
+import { change, read, readUndeleted, requireVersion } from '../core/versioned.ts';
 import { optionalText, parseBody, pickPresent, requiredText } from '../http/body.ts';
 import { badRequest, conflict, notFound } from '../http/errors.ts';
-import { change, read, readUndeleted, requireVersion } from '../http/objects.ts';
 import { ifMatch, includeDeleted, pageBody, pageRequest, requiredIfMatch } from '../http/query.ts';
 import {
   created,
@@ -18,8 +20,6 @@ import {
 } from '../http/route.ts';
 import type { Task } from '../store/tasks.ts';
 import type { Turn, TurnKey } from '../store/turns.ts';
-import { Time } from '../time.ts';
-import { acceptTurn, addTurn, changeTurn, type TurnParts } from '../turns.ts';
 
 const CreateBody = knownFields({ Prompt: requiredText });
 

@@ -1,4 +1,4 @@
-import type { Session } from '../page-api.ts';
+import type { Session } from '../../plan42/objects/page.ts';
 
 /** The server refused a call. */
 export class CallError extends Error {

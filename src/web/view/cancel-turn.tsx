@@ -1,5 +1,5 @@
 import { useState } from 'preact/hooks';
-import { isTerminalStatus } from '../../plan42/turn-status.ts';
+import { isTerminalStatus } from '../../plan42/objects/turn-status.ts';
 import type { Turn } from '../api-objects.ts';
 import { type Api, CallError } from './api.ts';
 import { useAction, useApi } from './hooks.ts';

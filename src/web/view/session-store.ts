@@ -1,4 +1,4 @@
-import type { Session } from '../page-api.ts';
+import type { Session } from '../../plan42/objects/page.ts';
 
 // Storage belongs to an origin, its port included; cookies would go to every server on this machine.
 const key = 'plan42-session';

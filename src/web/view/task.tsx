@@ -1,4 +1,4 @@
-import { isTerminalStatus } from '../../plan42/turn-status.ts';
+import { isTerminalStatus } from '../../plan42/objects/turn-status.ts';
 import type { Task, Turn } from '../api-objects.ts';
 import { safeLink } from '../safe-link.ts';
 import { AddTurn } from './add-turn.tsx';

@@ -2,7 +2,7 @@ import { mkdir, mkdtemp, readdir, rm } from 'node:fs/promises';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import type { TestContext } from 'node:test';
-import { defaultTiming } from '../../../src/server/timing.ts';
+import { defaultTiming } from '../../../src/server/core/timing.ts';
 import { startControlPlane } from '../control-plane.ts';
 import { type Env, run } from '../engines/processes.ts';
 import { requires } from '../engines-client.ts';

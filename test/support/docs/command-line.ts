@@ -1,10 +1,10 @@
-/** Whether a command line of the documentation is one that the programs take. Nothing is run. */
+/** Checks command lines of the documentation against the definitions of the programs. Runs nothing. */
 import type { Command } from 'commander';
 import { loadPrograms } from '../../../scripts/docs/programs.ts';
 
 const names = new Set(['plan42', 'plan42-runner', 'plan42-runner-config']);
 
-/** @returns the part of the words that is ours, if any: what stands behind `sudo`, `exec`, `npx` and the like counts too */
+/** Returns the words from a plan42 command on, also after `sudo`, `exec` or `npx`. Undefined if there is none. */
 export function ownCommand(words: readonly string[]): string[] | undefined {
   const isOption = (word = '') => word.startsWith('-');
   const isPrefix = ['sudo', 'exec', 'npx', 'nohup', 'time', 'env'].includes(words[0] ?? '');
@@ -14,18 +14,18 @@ export function ownCommand(words: readonly string[]): string[] | undefined {
   return index === -1 ? undefined : words.slice(index);
 }
 
-/** @returns what is wrong with the command line, or undefined */
+/** Returns the error in a command line, or undefined. */
 export function mistakeIn([name = '', ...args]: readonly string[]): string | undefined {
   const { plan42, runner, configScreen } = loadPrograms();
   const program = { plan42, 'plan42-runner': runner, 'plan42-runner-config': configScreen }[name.replace(/^.*\//, '')];
-  if (program === undefined) return `there is no ${name}`;
-  // These two hand their arguments over to another program.
-  const handOver = { exec: 'plan42-runner', config: 'plan42-runner-config' };
+  if (program === undefined) return `unknown program ${name}`;
+  // These two pass their arguments to another program.
+  const delegates = { exec: 'plan42-runner', config: 'plan42-runner-config' };
   const [group, command = '', ...others] = args;
-  if (program === plan42 && group === 'runner' && command === 'exec') return mistakeIn([handOver.exec, ...others]);
+  if (program === plan42 && group === 'runner' && command === 'exec') return mistakeIn([delegates.exec, ...others]);
   const isScreen = command === 'config' && (others[0] === undefined || others[0].startsWith('-'));
   if (program === plan42 && group === 'runner' && isScreen && !others.includes('--help'))
-    return mistakeIn([handOver.config, ...others]);
+    return mistakeIn([delegates.config, ...others]);
   let message: string | undefined;
   forEachCommand(program, (each) => {
     each.exitOverride((error) => {
@@ -42,7 +42,7 @@ export function mistakeIn([name = '', ...args]: readonly string[]): string | und
   }
 }
 
-/** The same for a command that is only named in a sentence: arguments may be missing, and `…` stands for anything. */
+/** The same for a command in the text: arguments may be missing, and `…` matches anything. */
 export function mistakeInMention([name = '', ...words]: readonly string[]): string | undefined {
   const { plan42, runner, configScreen } = loadPrograms();
   let command: Command | undefined = { plan42, 'plan42-runner': runner, 'plan42-runner-config': configScreen }[name];
@@ -57,12 +57,12 @@ export function mistakeInMention([name = '', ...words]: readonly string[]): stri
     if (next === undefined) isArgument = true;
     else command = next;
   }
-  return command === undefined ? `there is no ${name}` : undefined;
+  return command === undefined ? `unknown program ${name}` : undefined;
 }
 
 function hasOption(command: Command, word: string): boolean {
   const flags = word.split('=')[0]?.split('/') ?? [];
-  // "exec" and "config" take those of another program.
+  // "exec" and "config" accept the options of another program.
   if (['exec', 'config'].includes(command.name())) return true;
   return flags.every(
     (flag) =>

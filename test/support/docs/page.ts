@@ -1,4 +1,4 @@
-/** A page of Markdown, as far as the tests of the documentation look into it. */
+/** Parses the parts of a Markdown page that the tests of the documentation check. */
 import { readFile } from 'node:fs/promises';
 import { anchor } from '../../../scripts/docs/markdown.ts';
 
@@ -7,17 +7,17 @@ export interface Page {
   anchors: ReadonlySet<string>;
   links: { target: string; line: number }[];
   blocks: Block[];
-  /** What stands in backticks within the text. */
+  /** Text in backticks outside blocks. */
   mentions: { text: string; line: number }[];
 }
 
-/** What stands between fences. */
+/** A fenced block. */
 export interface Block {
-  /** What follows the fence: `sh`, and perhaps more. */
+  /** The first word after the fence, such as `sh`. */
   language: string;
   options: string;
   text: string;
-  /** Of the first line of the text. */
+  /** Line number of the first line of the text. */
   line: number;
 }
 
@@ -42,7 +42,7 @@ export function parsePage(path: string, source: string): Page {
       readText(page, text, index + 1);
     }
   }
-  if (open) throw new Error(`${path}: a block is not closed`);
+  if (open) throw new Error(`${path}: unclosed block`);
   return page;
 }
 
@@ -54,7 +54,7 @@ function readText(page: Page & { anchors: Set<string> }, text: string, line: num
   for (const [, target = ''] of withoutCode.matchAll(/\]\(([^()\s]+)\)/g)) page.links.push({ target, line });
 }
 
-// GitHub numbers headings that are the same.
+// GitHub numbers equal headings.
 function freeAnchor(taken: ReadonlySet<string>, wanted: string): string {
   for (let count = 0; ; count += 1) {
     const name = count === 0 ? wanted : `${wanted}-${count}`;

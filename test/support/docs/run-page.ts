@@ -1,4 +1,4 @@
-/** Runs the examples of a page that are marked to be run, as a reader would: one after the other, in a new home. */
+/** Runs the `sh run` examples of a page in order, in a new home folder. */
 import { spawn } from 'node:child_process';
 import { once } from 'node:events';
 import { delimiter, join } from 'node:path';
@@ -10,15 +10,15 @@ const bin = join(import.meta.dirname, '../../../bin');
 const usualPort = 7042;
 
 /**
- * Blocks that begin with `sh run` are run in one shell. One that says `until="TEXT"` goes on in the background, like a
- * terminal of its own, and the next one begins when it has printed that. At the end everything is stopped.
- * @returns all that was printed
- * @throws Error with it when a command failed
+ * Runs all blocks in one shell. A block with `until="TEXT"` runs in the background, and the next one starts once it has
+ * printed the text. Stops everything at the end.
+ * @returns the output
+ * @throws Error with the output if a command fails
  */
 export async function runPage({ path, blocks }: Page, home: string): Promise<string> {
   const port = await freePort();
   const examples = blocks.filter(({ language, options }) => language === 'sh' && /^run\b/.test(options));
-  if (examples.length === 0) throw new Error(`${path} has no example to run`);
+  if (examples.length === 0) throw new Error(`${path} has no example marked \`sh run\``);
   const script = examples.map(({ text, options, line }, index) => {
     const code = text
       .replaceAll(`:${usualPort}`, `:${port}`)
@@ -34,11 +34,12 @@ export async function runPage({ path, blocks }: Page, home: string): Promise<str
     stdio: ['ignore', 'pipe', 'pipe'],
   });
   const [stdout, stderr] = await Promise.all([text(shell.stdout), text(shell.stderr), once(shell, 'close')]);
-  if (shell.exitCode !== 0) throw new Error(`the examples fail with exit code ${shell.exitCode}:\n${stdout}${stderr}`);
+  if (shell.exitCode !== 0)
+    throw new Error(`the examples failed with exit code ${shell.exitCode}:\n${stdout}${stderr}`);
   return stdout + stderr;
 }
 
-// Each command in the background gets a process group of its own, so that all of it can be ended.
+// Each background command gets its own process group, so that all its processes can be killed.
 const prelude = `set -euo pipefail
 started=()
 finish() { for group in "\${started[@]}"; do kill -KILL -- "-$group" 2>/dev/null || true; done; }

@@ -1,6 +1,6 @@
-/** The simple commands of a piece of shell, as far as documentation uses it: quotes, pipes, substitutions, comments. */
+/** Parses the shell syntax that the documentation uses: quotes, pipes, substitutions, comments. */
 
-/** @returns the words of each command, without assignments before it and without redirections */
+/** Returns the words of each simple command, without assignments and redirections. */
 export function shellCommands(text: string): string[][] {
   const commands: string[][] = [];
   let words: string[] = [];
@@ -23,7 +23,7 @@ export function shellCommands(text: string): string[][] {
     if (token.kind === 'space') endWord();
     else if (token.kind === 'end') endCommand();
     else if (token.kind === 'redirection') {
-      // A number right before it is a file descriptor's.
+      // A digit right before it is a file descriptor.
       if (word !== undefined && /^\d$/.test(word)) word = undefined;
       endWord();
       isTarget = !/&\d$/.test(token.text);
@@ -38,7 +38,7 @@ interface Token {
   kind: 'space' | 'end' | 'redirection' | 'text' | 'nothing';
   length: number;
   text: string;
-  /** Commands whose output it is made of. */
+  /** Commands in substitutions. */
   inner: string[];
 }
 
@@ -82,5 +82,5 @@ function untilParenthesis(text: string): string {
     if (text[at] === ')') depth -= 1;
     if (depth === 0) return text.slice(0, at);
   }
-  throw new Error(`a parenthesis is not closed: ${text}`);
+  throw new Error(`unclosed parenthesis: ${text}`);
 }

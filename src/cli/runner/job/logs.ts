@@ -2,7 +2,7 @@ import { ControlError, createControlClient } from '../../../control/client.ts';
 import { hasEnded } from '../../../jobs/overview.ts';
 import type { JobRecord } from '../../../jobs/record.ts';
 import { JobStore } from '../../../jobs/store.ts';
-import { describeError, UserError } from '../../../lib/errors.ts';
+import { formatError, UserError } from '../../../lib/errors.ts';
 import { readJobLog, statLog } from '../../../shim/job-log.ts';
 import type { CliContext } from '../../context.ts';
 import { printableLine } from '../../printable.ts';
@@ -56,7 +56,7 @@ function createIsOver(context: CliContext, places: Places, store: JobStore, jobI
       return await hasEnded(jobId, { store, runtimeOf, isLookedAfter });
     } catch (error) {
       signal.throwIfAborted();
-      const reason = printableLine(describeError(error));
+      const reason = printableLine(formatError(error));
       if (!isTold) stderr.write(`Whether the job ${jobId} has ended can’t be found out now: ${reason}\n`);
       isTold = true;
       return false;

@@ -1,5 +1,5 @@
 import { randomUUID } from 'node:crypto';
-import { describeError, ExitCode, UserError } from '../../../lib/errors.ts';
+import { ExitCode, formatError, UserError } from '../../../lib/errors.ts';
 import type { AdminClient } from '../../../plan42/admin-client.ts';
 import { type Repo, repoInfoOf, titleOf } from '../../../plan42/task-input.ts';
 import { parseImageReference } from '../../../runtimes/image-reference.ts';
@@ -48,7 +48,7 @@ function checkImage(image: string): void {
     parseImageReference(image);
   } catch (error) {
     const remedy = 'It must look like registry.example.com/team/agent:1.0.';
-    throw new UserError(describeError(error), { remedy, exitCode: ExitCode.usage });
+    throw new UserError(formatError(error), { remedy, exitCode: ExitCode.usage });
   }
 }
 

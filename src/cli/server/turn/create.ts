@@ -1,5 +1,5 @@
 import { UserError } from '../../../lib/errors.ts';
-import { isTerminalStatus } from '../../../plan42/objects.ts';
+import { isTerminalStatus } from '../../../plan42/objects/turn-status.ts';
 import type { CliContext } from '../../context.ts';
 import { print, renderJson } from '../../output.ts';
 import { printableLine } from '../../printable.ts';

@@ -1,0 +1,71 @@
+import { randomUUID } from 'node:crypto';
+import type { Environment } from '../store/environments.ts';
+import type { RunnerKey } from '../store/runner-queues.ts';
+import type { Store } from '../store/store.ts';
+import type { Task } from '../store/tasks.ts';
+import type { Tenant } from '../store/tenants.ts';
+import type { Turn } from '../store/turns.ts';
+import type { Clock } from './time.ts';
+import type { Tokens } from './tokens.ts';
+
+/** Everything that says where a turn runs. */
+export interface Assignment {
+  tenant: Tenant;
+  environment: Environment;
+  runner: RunnerKey;
+}
+
+/** Why a turn can't be sent: for now, or for good. */
+export interface Obstacle {
+  obstacle: string;
+  isFinal: boolean;
+}
+
+type AssignmentStore = Pick<Store, 'tenants' | 'environments' | 'runners'>;
+
+/** Finds out where the turns of a task are to run. What is missing may be a person's to mend: then they wait for it. */
+export function assign(store: AssignmentStore, { TenantId, EnvironmentId }: Task): Assignment | Obstacle {
+  const tenant = store.tenants.find({ TenantId });
+  const environment = store.environments.find({ TenantId, EnvironmentId: EnvironmentId ?? '' });
+  if (!tenant || !environment || environment.Deleted) {
+    return { obstacle: 'the environment of the task was deleted', isFinal: true };
+  }
+  const runnerId = orDefault(environment.RunnerId, tenant.DefaultRunnerID);
+  if (runnerId === undefined) return waitingBecause('the tenant has no default runner');
+  const runner = store.runners.find({ TenantId, RunnerId: runnerId });
+  if (!runner || runner.Deleted) return waitingBecause('the runner of the environment was deleted');
+  if (!runner.RunsTasks) return waitingBecause(`"${runner.Name}" does not run tasks`);
+  return { tenant, environment, runner: { TenantID: TenantId, RunnerID: runnerId } };
+}
+
+function waitingBecause(reason: string): Obstacle {
+  return { obstacle: `Waiting for a runner: ${reason}`, isFinal: false };
+}
+
+function orDefault(id: string, defaultId: string | undefined): string | undefined {
+  return id === 'default' ? defaultId : id;
+}
+
+// The token ends with the turn; this is for an expiry date that no turn reaches.
+const agentTokenMs = 365 * 24 * 3_600_000;
+
+/** The message that starts the agent of a turn. GitHub tokens are the runner's to fill in. */
+export function invokeAgentRequest(
+  { store, tokens, clock }: { store: Pick<Store, 'tasks' | 'githubConnections'>; tokens: Tokens; clock: Clock },
+  { tenant, environment }: Assignment,
+  turn: Turn,
+) {
+  const connectionId = orDefault(environment.GithubConnectionId, tenant.DefaultGithubConnectionID);
+  const key = { TenantID: tenant.TenantId, ConnectionID: connectionId ?? '' };
+  const connection = store.githubConnections.find(key);
+  const now = clock();
+  return {
+    Type: 'InvokeAgentRequest',
+    Task: store.tasks.find(turn),
+    Turn: turn,
+    Environment: environment,
+    Tenant: tenant,
+    ...(connection?.Private && { PrivateGithubConnectionID: connection.ConnectionID }),
+    AgentToken: tokens.forAgent(turn, randomUUID(), { from: now, to: new Date(now.getTime() + agentTokenMs) }),
+  };
+}

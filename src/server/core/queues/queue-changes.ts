@@ -1,0 +1,70 @@
+import { DecryptionError, parsePublicKey } from '../../../plan42/ecies.ts';
+import { badRequest, conflict } from '../../http/errors.ts';
+import type { QueueKey, RunnerQueue } from '../../store/runner-queues.ts';
+import type { Store } from '../../store/store.ts';
+import type { Events } from '../events.ts';
+import { type Clock, zeroTime } from '../time.ts';
+import { change, create, firstVersion } from '../versioned.ts';
+
+/** What every change of a queue needs. */
+export interface QueueParts {
+  store: Pick<Store, 'runnerQueues' | 'usedPublicKeys' | 'transaction'>;
+  clock: Clock;
+  events: Events;
+}
+
+/**
+ * Adds a queue, which gets work from now on.
+ * @throws HttpError 400 for a bad key; 409 when the queue exists or its key was used before.
+ */
+export function addQueue({ store, clock, events }: QueueParts, key: QueueKey, publicKey: string): RunnerQueue {
+  const point = pointOf(publicKey);
+  const queue: RunnerQueue = {
+    ...key,
+    PublicKey: publicKey,
+    IsHealthy: true,
+    Draining: false,
+    NConsecutiveFailedHealthChecks: 0,
+    NConsecutiveSuccessfulHealthChecks: 0,
+    LastHealthCheckAt: zeroTime,
+    ...firstVersion(clock),
+  };
+  store.transaction(() => {
+    create(store.runnerQueues, queue);
+    if (!store.usedPublicKeys.add(point)) throw conflict('the public key was used before; every queue needs its own');
+  });
+  events.emit('queueAdded', queue);
+  events.emit('queueUsable', queue);
+  return queue;
+}
+
+/** @throws HttpError 400 for a draining queue that would be healthy */
+export function changeQueue(
+  { store, clock, events }: QueueParts,
+  queue: RunnerQueue,
+  changes: Partial<RunnerQueue>,
+): RunnerQueue {
+  const { Draining, IsHealthy } = { ...queue, ...changes };
+  if (Draining && IsHealthy) throw badRequest('a draining queue cannot be healthy: Draining needs IsHealthy false');
+  const changed = change(store.runnerQueues, queue, changes, clock);
+  if (changed.IsHealthy && !queue.IsHealthy) events.emit('queueUsable', changed);
+  const stops = queue.IsHealthy && !changed.IsHealthy;
+  if (stops) events.emit('queueUnusable', changed, changed.Draining ? 'draining' : 'unhealthy');
+  return changed;
+}
+
+export function removeQueue({ store, events }: QueueParts, queue: RunnerQueue): void {
+  store.runnerQueues.remove(queue);
+  events.emit('queueUnusable', queue, 'deleted');
+}
+
+// The same key has several encodings, so it is known by its point.
+function pointOf(pem: string): string {
+  try {
+    const { x, y } = parsePublicKey(pem).export({ format: 'jwk' });
+    return `${x}.${y}`;
+  } catch (error) {
+    if (error instanceof DecryptionError) throw badRequest(`PublicKey: ${error.message}`);
+    throw error;
+  }
+}

@@ -1,0 +1,81 @@
+import assert from 'node:assert/strict';
+import { test } from 'node:test';
+import type { RunnerQueue } from '../../store/runner-queues.ts';
+import type { Store } from '../../store/store.ts';
+import { QueueHistory } from './queue-history.ts';
+
+const runner = { TenantID: 't', RunnerID: 'r' };
+const queueOf = (QueueID: string, fields: Partial<RunnerQueue> = {}) =>
+  ({ ...runner, QueueID, IsHealthy: true, Draining: false, ...fields }) as RunnerQueue;
+
+function historyOf(maxSteps = 100) {
+  const queues: RunnerQueue[] = [];
+  const store = { runnerQueues: { select: () => queues } } as unknown as Pick<Store, 'runnerQueues'>;
+  const history = new QueueHistory(store, maxSteps);
+  const poll = (queue: RunnerQueue, messages: number) =>
+    history.countPoll(queue, async () => Array.from({ length: messages }, () => ({})));
+  return { history, queues, poll };
+}
+
+test('a step is how full its polls were; waiting is idle, and nobody polling is unknown', async () => {
+  const { history, queues, poll } = historyOf();
+  const [a, b] = [queueOf('a'), queueOf('b')];
+  queues.push(a, b);
+  await poll(a, 10);
+  await poll(a, 3);
+  history.sample();
+  const end = Promise.withResolvers<object[]>();
+  const waiting = history.countPoll(a, () => end.promise);
+  history.sample();
+  end.resolve([]);
+  await waiting;
+  history.sample();
+  history.sample();
+  assert.deepEqual(history.ofQueue(a, 0), { utilisation: [65, 0, 0, null], states: ['H', 'H', 'H', 'H'] });
+  assert.deepEqual(history.ofQueue(b, 0).utilisation, [null, null, null, null]);
+  assert.deepEqual(history.ofRunner(runner, 0), [65, 0, 0, null]);
+});
+
+test('a poll that fails is over, and brought nothing', async () => {
+  const { history, queues } = historyOf();
+  const a = queueOf('a');
+  queues.push(a);
+  await assert.rejects(history.countPoll(a, () => Promise.reject(new Error('gone'))));
+  history.sample();
+  assert.deepEqual(history.ofQueue(a, 0).utilisation, [null]);
+});
+
+test('only what is new is asked for, of young queues all', async () => {
+  const { history, queues, poll } = historyOf();
+  const [old, young] = [queueOf('old'), queueOf('young', { IsHealthy: false })];
+  queues.push(old);
+  await poll(old, 1);
+  history.sample();
+  history.sample();
+  queues.push(young);
+  queues[0] = queueOf('old', { IsHealthy: false, Draining: true });
+  await poll(old, 2);
+  history.sample();
+  assert.equal(history.steps, 3);
+  assert.deepEqual(history.ofQueue(old, 1), { utilisation: [null, 20], states: ['H', 'D'] });
+  assert.deepEqual(history.ofQueue(old, 3), { utilisation: [], states: [] });
+  assert.deepEqual(history.ofQueue(young, 0), { utilisation: [null], states: ['U'] });
+});
+
+test('it stays within its limit, and forgets queues that are gone', async () => {
+  const { history, queues, poll } = historyOf(3);
+  const a = queueOf('a');
+  queues.push(a);
+  for (let i = 1; i <= 5; i += 1) {
+    await poll(a, i);
+    history.sample();
+  }
+  assert.deepEqual(history.ofQueue(a, 0).utilisation, [30, 40, 50]);
+  queues.length = 0;
+  history.sample();
+  assert.deepEqual(history.ofQueue(a, 0).utilisation, []);
+  assert.deepEqual(history.ofRunner(runner, 0), [40, 50, null], 'a runner keeps its past without a queue');
+  history.sample();
+  history.sample();
+  assert.deepEqual(history.ofRunner(runner, 0), [], 'until there is nothing left of it');
+});

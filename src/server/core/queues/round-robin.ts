@@ -1,0 +1,22 @@
+import { nextHealthyQueue, type RunnerKey, type RunnerQueue } from '../../store/runner-queues.ts';
+import type { Store } from '../../store/store.ts';
+
+/** Spreads work over the healthy queues of each runner: every call gives the next one. */
+export class RoundRobin {
+  readonly #queues: Store['runnerQueues'];
+  readonly #lastUsed = new Map<string, string>();
+
+  constructor(queues: Store['runnerQueues']) {
+    this.#queues = queues;
+  }
+
+  /** The queue whose turn it is, or undefined when the runner has no healthy one. */
+  next(runner: RunnerKey): RunnerQueue | undefined {
+    const name = `${runner.TenantID}/${runner.RunnerID}`;
+    const queue =
+      nextHealthyQueue(this.#queues, runner, this.#lastUsed.get(name) ?? '') ??
+      nextHealthyQueue(this.#queues, runner, '');
+    if (queue) this.#lastUsed.set(name, queue.QueueID);
+    return queue;
+  }
+}

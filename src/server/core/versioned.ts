@@ -1,0 +1,74 @@
+/** What calls do with versioned objects, the same for all of them. */
+
+import { conflict, notFound } from '../http/errors.ts';
+import type { Versioned } from '../store/columns.ts';
+import type { Table } from '../store/table.ts';
+import { type Clock, isoTime } from './time.ts';
+
+type SoftDeleted = Versioned & { Deleted: boolean };
+
+/** @throws HttpError 404 */
+export function read<Row extends object, Key extends keyof Row & string>(
+  table: Table<Row, Key>,
+  key: Pick<Row, Key>,
+): Row {
+  const row = table.find(key);
+  if (!row) throw notFound(`no such ${table.type}`);
+  return row;
+}
+
+/** @throws HttpError 404, also for a deleted object unless `includeDeleted` */
+export function readUndeleted<Row extends SoftDeleted, Key extends keyof Row & string>(
+  table: Table<Row, Key>,
+  key: Pick<Row, Key>,
+  includeDeleted = false,
+): Row {
+  const row = read(table, key);
+  if (row.Deleted && !includeDeleted) throw notFound(`the ${table.type} was deleted`);
+  return row;
+}
+
+/** @throws HttpError 409 with the object that has the ID already */
+export function create<Row extends object, Key extends keyof Row & string>(table: Table<Row, Key>, row: Row): Row {
+  const existing = table.find(row);
+  if (existing) throw conflict(`the ${table.type} exists already`, table.type, existing);
+  table.insert(row);
+  return row;
+}
+
+/** @throws HttpError 409 with the object as it is now */
+export function requireVersion(table: { type: string }, row: { Version: number }, version: number): void {
+  if (row.Version !== version)
+    throw conflict(`the ${table.type} has version ${row.Version}, not ${version}`, table.type, row);
+}
+
+/** Writes the changed object as its next version. */
+export function change<Row extends Versioned, Key extends keyof Row & string>(
+  table: Table<Row, Key>,
+  row: Row,
+  changes: Partial<Row>,
+  clock: Clock,
+): Row {
+  const changed = { ...row, ...changes, UpdatedAt: isoTime(clock()), Version: row.Version + 1 };
+  table.update(changed);
+  return changed;
+}
+
+/** Marks the object as deleted. @throws HttpError 404 or 409 */
+export function softDelete<Row extends SoftDeleted, Key extends keyof Row & string>(
+  table: Table<Row, Key>,
+  key: Pick<Row, Key>,
+  version: number,
+  clock: Clock,
+): Row {
+  const row = readUndeleted(table, key);
+  requireVersion(table, row, version);
+  // The compiler can't see that a type with a boolean `Deleted` has this part.
+  return change(table, row, { Deleted: true } as Partial<Row>, clock);
+}
+
+/** The fields of a new object's first version. */
+export function firstVersion(clock: Clock): Versioned {
+  const now = isoTime(clock());
+  return { CreatedAt: now, UpdatedAt: now, Version: 1 };
+}
