@@ -6,7 +6,7 @@ import { once } from 'node:events';
 import { readFile, rename, stat, writeFile } from 'node:fs/promises';
 import { dirname, join } from 'node:path';
 import { describe, it } from 'node:test';
-import { parseToml } from '../src/config/toml.ts';
+import { parseToml } from '../src/config/toml/parse.ts';
 import { configScreen, startScreen } from './support/config-screen.ts';
 import { startControlPlane, type TestControlPlane } from './support/control-plane.ts';
 import { eventually } from './support/eventually.ts';

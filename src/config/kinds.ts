@@ -1,6 +1,6 @@
 /** The kinds of values that the configuration has, each read from TOML and from text (flags, environment). */
 import { isAbsolute } from 'node:path';
-import type { TomlValue } from './toml-text.ts';
+import type { TomlValue } from './toml/render.ts';
 
 /** Why a value does not fit; reads after "is", as in "jobs.cpus is not a number". */
 export class InvalidValue extends Error {

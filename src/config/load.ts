@@ -1,6 +1,6 @@
 import { ExitCode, UserError } from '../lib/errors.ts';
-import { permissionWarnings, readConfigText } from './config-text.ts';
-import { readConfig, renderProblem } from './read.ts';
+import { parseConfig, renderProblem } from './parse.ts';
+import { permissionWarnings, readConfigText } from './read-file.ts';
 import type { Config } from './schema.ts';
 
 export interface LoadOptions {
@@ -26,7 +26,7 @@ export interface LoadedConfig {
  */
 export async function loadConfig({ path, explicit, env, flags = new Map() }: LoadOptions): Promise<LoadedConfig> {
   const file = await readIfPresent(path, explicit);
-  const { config, problems } = readConfig({ file, env, flags });
+  const { config, problems } = parseConfig({ file, env, flags });
   if (problems.some((problem) => problem.severity === 'error')) {
     // With the warnings, since a mistyped name is often the reason of an error.
     throw new UserError(

@@ -13,7 +13,7 @@ export interface Paths {
 }
 
 /** The environment with the places that a command line names in it, for {@link defaultPaths}. */
-export function withPlaces(
+export function withPathOptions(
   env: NodeJS.ProcessEnv,
   { configFile, stateDir }: { configFile?: string; stateDir?: string },
 ): NodeJS.ProcessEnv {

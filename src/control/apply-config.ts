@@ -1,7 +1,7 @@
 /** Brings a changed configuration to the runner that is running. */
 import { realpath } from 'node:fs/promises';
-import type { ConfigChange } from '../config/config-file.ts';
-import { mistakesIn, mistakesNote } from '../config/mistakes.ts';
+import type { ConfigChange } from '../config/edit-file.ts';
+import { mistakesIn, mistakesNote } from '../config/edit-file.ts';
 import { formatError } from '../lib/errors.ts';
 import { ControlError, createControlClient } from './client.ts';
 

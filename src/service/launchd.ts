@@ -1,14 +1,12 @@
 import { mkdir, rm } from 'node:fs/promises';
 import { homedir } from 'node:os';
 import { dirname, join } from 'node:path';
-import { writeDurably } from '../lib/durable-file.ts';
 import { errorCode, UserError } from '../lib/errors.ts';
-import { readIfThere } from '../lib/read-if-there.ts';
+import { readFileIfExists, writeDurably } from '../lib/files.ts';
 import { type CommandResult, runCommand } from '../lib/run-command.ts';
 import { sleep } from '../lib/sleep.ts';
 import { type PrintedService, parsePrintedService } from './launchctl-print.ts';
 import { agentLabel, renderPlist } from './launchd-plist.ts';
-import { startedAt } from './process-start.ts';
 import type {
   Availability,
   EnableResult,
@@ -17,7 +15,7 @@ import type {
   ServiceManager,
   ServiceStatus,
 } from './service-manager.ts';
-import { startFailure } from './start-failure.ts';
+import { startFailure } from './service-manager.ts';
 
 /** The exit codes of launchctl that mean something to us; `launchctl error` explains each. */
 const LaunchctlCode = {
@@ -70,7 +68,7 @@ export function createLaunchdManager({ uid, env }: ServiceHost): ServiceManager 
   }
 
   async function status(signal?: AbortSignal): Promise<ServiceStatus> {
-    const [plist, service] = await Promise.all([readIfThere(path), print(signal)]);
+    const [plist, service] = await Promise.all([readFileIfExists(path), print(signal)]);
     const installed = plist !== undefined;
     if (service === undefined) {
       return { installed, enabled: installed, running: false, detail: installed ? 'Not Running' : 'Not Installed' };
@@ -145,7 +143,7 @@ export function createLaunchdManager({ uid, env }: ServiceHost): ServiceManager 
 
   async function disable(signal?: AbortSignal): Promise<boolean> {
     const wasLoaded = await bootOut(signal);
-    const wasInstalled = (await readIfThere(path)) !== undefined;
+    const wasInstalled = (await readFileIfExists(path)) !== undefined;
     if (!wasLoaded && !wasInstalled) return false;
     await order(['disable', target], signal);
     await rm(path, { force: true });
@@ -178,4 +176,12 @@ function failure(args: readonly string[], { exitCode, stderr }: CommandResult): 
 function lastLine(text: string): string {
   const lines = text.split('\n').filter((line) => line.trim() !== '' && !line.startsWith('Try re-running'));
   return lines.at(-1)?.trim() ?? '';
+}
+
+/** When a process was started, to the second; undefined when there is none with this ID. */
+export async function startedAt(pid: number, env: NodeJS.ProcessEnv): Promise<Date | undefined> {
+  const options = { env: { PATH: env['PATH'], LC_ALL: 'C', TZ: 'UTC' } };
+  const { stdout } = await runCommand('ps', ['-o', 'lstart=', '-p', String(pid)], options);
+  const date = new Date(`${stdout.trim()} UTC`);
+  return Number.isNaN(date.getTime()) ? undefined : date;
 }

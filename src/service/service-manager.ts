@@ -1,3 +1,5 @@
+import { ExitCode, UserError } from '../lib/errors.ts';
+
 /** What starts the runner at login and keeps it running, whichever system does it: launchd on macOS, systemd on Linux. */
 
 /** What is to be run, and how. */
@@ -71,4 +73,13 @@ export interface ServiceHost {
   /** User ID. */
   uid: number;
   env: NodeJS.ProcessEnv;
+}
+
+/** The service was started and has ended at once. Its own exit code, when it has a meaning, becomes the command's. */
+export function startFailure({ exitCode, detail }: { exitCode: number | undefined; detail: string }): UserError {
+  const meaning = Object.values(ExitCode).find((known) => known === exitCode && known !== ExitCode.done);
+  return new UserError(`the service is enabled but does not start: ${detail}`, {
+    remedy: 'It is tried again every 10 seconds; "plan42 runner logs" shows why it ends.',
+    exitCode: meaning ?? ExitCode.failed,
+  });
 }

@@ -1,9 +1,8 @@
 import { mkdir, realpath, rm, stat } from 'node:fs/promises';
 import { homedir } from 'node:os';
 import { dirname, join } from 'node:path';
-import { writeDurably } from '../lib/durable-file.ts';
 import { errorCode, UserError } from '../lib/errors.ts';
-import { readIfThere } from '../lib/read-if-there.ts';
+import { readFileIfExists, writeDurably } from '../lib/files.ts';
 import { type CommandResult, runCommand } from '../lib/run-command.ts';
 import type {
   Availability,
@@ -14,7 +13,7 @@ import type {
   ServiceManager,
   ServiceStatus,
 } from './service-manager.ts';
-import { startFailure } from './start-failure.ts';
+import { startFailure } from './service-manager.ts';
 import { parseUnitState, statusOfUnit, type UnitState, unitProperties } from './systemd-state.ts';
 import { renderUnit, unitName } from './systemd-unit.ts';
 
@@ -71,7 +70,7 @@ export function createSystemdManager({ uid, env }: ServiceHost): ServiceManager 
   async function enable(definition: ServiceDefinition, signal?: AbortSignal): Promise<EnableResult> {
     const unit = renderUnit(definition);
     const path = await definitionFile();
-    const isNew = (await readIfThere(path)) !== unit;
+    const isNew = (await readFileIfExists(path)) !== unit;
     if (isNew) {
       await mkdir(dirname(path), { recursive: true });
       // The environment can hold the password of a proxy.

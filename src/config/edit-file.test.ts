@@ -6,7 +6,7 @@ import { join } from 'node:path';
 import { describe, it } from 'node:test';
 import { makeTempDir } from '../../test/support/temp-dir.ts';
 import { ExitCode, UserError } from '../lib/errors.ts';
-import { ConfigFileChanged, changeConfigFile, readConfigFile, saveConfigFile } from './config-file.ts';
+import { ConfigFileChanged, changeConfigFile, readConfigFile, saveConfigFile } from './edit-file.ts';
 import { loadConfig } from './load.ts';
 
 describe('the configuration file', () => {

@@ -2,11 +2,11 @@ import assert from 'node:assert/strict';
 import { describe, it } from 'node:test';
 import fc from 'fast-check';
 import { parseTOML } from 'toml-eslint-parser';
-import { ExitCode, UserError } from '../lib/errors.ts';
+import { ExitCode, UserError } from '../../lib/errors.ts';
 import { type Edit, editToml } from './edit.ts';
-import { parseToml } from './toml.ts';
-import { outlineOf } from './toml-outline.ts';
-import { renderKey, renderValue, type TomlValue } from './toml-text.ts';
+import { outlineOf } from './outline.ts';
+import { parseToml } from './parse.ts';
+import { renderKey, renderValue, type TomlValue } from './render.ts';
 
 const set = (path: string, value: TomlValue): Edit => ({ type: 'set', path: path.split('.'), value });
 const unset = (path: string): Edit => ({ type: 'unset', path: path.split('.') });

@@ -1,12 +1,12 @@
 import { readlink, realpath } from 'node:fs/promises';
 import { basename, dirname, join, resolve } from 'node:path';
 import { TimeoutError, withDeadline } from '../lib/deadline.ts';
-import { writeDurably } from '../lib/durable-file.ts';
 import { ExitCode, errorCode, UserError } from '../lib/errors.ts';
+import { makeFolder, writeDurably } from '../lib/files.ts';
 import { lockBriefly } from '../lib/lock.ts';
-import { makeFolder } from '../lib/make-folder.ts';
-import { readConfigText } from './config-text.ts';
-import { parseToml, TomlSyntaxError } from './toml.ts';
+import { parseConfig, renderProblem } from './parse.ts';
+import { readConfigText } from './read-file.ts';
+import { parseToml, TomlSyntaxError } from './toml/parse.ts';
 
 /** A configuration file as it was read, for changing it. */
 export interface ConfigFile {
@@ -153,4 +153,18 @@ const remedies: Record<string, string> = {
 
 function remedyFor(error: unknown): string {
   return remedies[errorCode(error) ?? ''] ?? 'Check the permissions of its folder, in which the new file is made.';
+}
+
+/** What keeps runners from starting with a file, each with its place. A setting that isn't there is no mistake. */
+export function mistakesIn({ path, content }: ConfigFile): string[] {
+  return parseConfig({ file: content, env: {}, flags: new Map() })
+    .problems.filter(({ severity }) => severity === 'error')
+    .map((problem) => renderProblem(path, problem));
+}
+
+/** Undefined where there are none. */
+export function mistakesNote([first, ...more]: readonly string[]): string | undefined {
+  if (first === undefined) return undefined;
+  const others = more.length === 0 ? '' : `, and ${more.length} more`;
+  return `No runner starts with it: ${first}${others}. "plan42 runner config validate" tells all.`;
 }

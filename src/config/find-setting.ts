@@ -1,7 +1,7 @@
 import { ExitCode, UserError } from '../lib/errors.ts';
 import { nearest } from '../lib/nearest.ts';
 import { connectionFields, type Field, tables } from './schema.ts';
-import { renderKey } from './toml-text.ts';
+import { renderKey } from './toml/render.ts';
 
 type Fields = Record<string, Field<unknown>>;
 

@@ -1,10 +1,10 @@
 /** What people are told about a file that is not right. */
 import assert from 'node:assert/strict';
 import { describe, test } from 'node:test';
-import { readConfig } from './read.ts';
+import { parseConfig } from './parse.ts';
 
 function problemsOf(file: string): string[] {
-  return readConfig({ file, env: {}, flags: new Map() }).problems.map(
+  return parseConfig({ file, env: {}, flags: new Map() }).problems.map(
     ({ severity, message, position }) => `${severity} ${position?.line}:${position?.column} ${message}`,
   );
 }

@@ -3,10 +3,10 @@
  * done is read again and compared with what was meant, so that a file is never written that says something else.
  */
 import { isDeepStrictEqual } from 'node:util';
-import { ExitCode, UserError } from '../lib/errors.ts';
-import { isTable, parseToml } from './toml.ts';
-import { type OutlineEntry, type OutlineTable, outlineOf, type Span } from './toml-outline.ts';
-import { renderKey, renderValue, type TomlValue } from './toml-text.ts';
+import { ExitCode, UserError } from '../../lib/errors.ts';
+import { type OutlineEntry, type OutlineTable, outlineOf, type Span } from './outline.ts';
+import { isTable, parseToml } from './parse.ts';
+import { renderKey, renderValue, type TomlValue } from './render.ts';
 
 export type Edit =
   | { type: 'set'; path: readonly string[]; value: TomlValue }

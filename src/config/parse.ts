@@ -3,8 +3,8 @@ import { nearest } from '../lib/nearest.ts';
 import { isUuid } from '../lib/uuid.ts';
 import { InvalidValue } from './kinds.ts';
 import { type Config, type Connection, connectionFields, environmentVariable, type Field, tables } from './schema.ts';
-import { isTable, type Position, parseToml, type TomlDocument, TomlSyntaxError } from './toml.ts';
-import { renderKey } from './toml-text.ts';
+import { isTable, type Position, parseToml, type TomlDocument, TomlSyntaxError } from './toml/parse.ts';
+import { renderKey } from './toml/render.ts';
 
 export interface Problem {
   /** `error`: the configuration can't be used. `warning`: it can, but somebody should look. */
@@ -31,7 +31,7 @@ export interface ReadResult {
 type Fields = Record<string, Field<unknown>>;
 
 /** Reads everything that can be read and tells every problem, so that a person mends them all at once. */
-export function readConfig(sources: Sources): ReadResult {
+export function parseConfig(sources: Sources): ReadResult {
   const problems: Problem[] = [];
   const document = parseFile(sources.file, problems);
   const values: Record<string, unknown> = {};

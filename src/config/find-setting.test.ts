@@ -1,7 +1,7 @@
 import assert from 'node:assert/strict';
 import { describe, it } from 'node:test';
 import { ExitCode, UserError } from '../lib/errors.ts';
-import { allSettings, findSetting } from './setting.ts';
+import { allSettings, findSetting } from './find-setting.ts';
 
 describe('findSetting', () => {
   it('finds settings of tables and of connections, whatever these are called', () => {
