@@ -105,8 +105,8 @@ describe('the control socket', () => {
   test('does not trust what another version answers', async () => {
     for (const [answer, message] of [
       ['{"result": {"version": 7}}', /another version/],
-      ['<html>', /cut off/],
-      ['{}', /cut off/],
+      ['<html>', /incomplete/],
+      ['{}', /incomplete/],
     ] as const) {
       await using server = createServer((_, response) => response.end(answer)).listen(join(dir.path, 'control.sock'));
       await once(server, 'listening');
