@@ -6,7 +6,7 @@ import { join } from 'node:path';
 import { test } from 'node:test';
 import { eventually } from '../../test/support/eventually.ts';
 import { makeTempDir } from '../../test/support/temp-dir.ts';
-import { commandLine } from './command-line.ts';
+import { commandLine } from './processes.ts';
 import { runCommand } from './run-command.ts';
 
 const env = process.env;

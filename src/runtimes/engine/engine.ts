@@ -3,7 +3,7 @@ import { join } from 'node:path';
 import * as v from 'valibot';
 import type { Config, RuntimeName } from '../../config/schema.ts';
 import { errorCode, formatError } from '../../lib/errors.ts';
-import { exists } from '../../lib/exists.ts';
+import { exists } from '../../lib/files.ts';
 import type { Logger } from '../../lib/logger.ts';
 import { isCommandInstalled, runCommand } from '../../lib/run-command.ts';
 import { readLogTail } from '../../shim/job-log.ts';

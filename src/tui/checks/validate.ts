@@ -1,9 +1,9 @@
 /** Every check of a configuration, in the order in which a person would mend what they find. */
-import type { ConfigFile } from '../../config/config-file.ts';
-import { permissionWarnings } from '../../config/config-text.ts';
-import { type Problem, readConfig } from '../../config/read.ts';
+import type { ConfigFile } from '../../config/edit-file.ts';
+import { type Problem, parseConfig } from '../../config/parse.ts';
+import { permissionWarnings } from '../../config/read-file.ts';
 import type { Config, Connection } from '../../config/schema.ts';
-import { renderKey } from '../../config/toml-text.ts';
+import { renderKey } from '../../config/toml/render.ts';
 import { checkGithubToken } from '../../github/check-token.ts';
 import { GithubError } from '../../github/errors.ts';
 import { ExitCode, formatError, UserError } from '../../lib/errors.ts';
@@ -38,7 +38,7 @@ export interface ValidateOptions {
 
 export async function validateConfig(options: ValidateOptions): Promise<Finding[]> {
   const { file, env, runner, version, signal } = options;
-  const { config, problems } = readConfig({ file: file.content, env, flags: new Map() });
+  const { config, problems } = parseConfig({ file: file.content, env, flags: new Map() });
   const findings = problems
     // Told below, in better words.
     .filter(({ message }) => !isToldWithServer(message, runner))

@@ -1,8 +1,14 @@
-import { type ConfigFile, ConfigFileChanged, readConfigFile, saveConfigFile } from '../../config/config-file.ts';
-import { editToml } from '../../config/edit.ts';
-import { mistakesIn, mistakesNote } from '../../config/mistakes.ts';
+import {
+  type ConfigFile,
+  ConfigFileChanged,
+  mistakesIn,
+  mistakesNote,
+  readConfigFile,
+  saveConfigFile,
+} from '../../config/edit-file.ts';
 import { defaultPaths } from '../../config/paths.ts';
-import { renderKey } from '../../config/toml-text.ts';
+import { editToml } from '../../config/toml/edit.ts';
+import { renderKey } from '../../config/toml/render.ts';
 import { applyConfig } from '../../control/apply-config.ts';
 import { formatError, UserError } from '../../lib/errors.ts';
 import { readForm } from '../form.ts';

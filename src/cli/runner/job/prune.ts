@@ -3,12 +3,12 @@ import { describeCollection, garbageRules, totalBytes } from '../../../jobs/garb
 import { JobStore } from '../../../jobs/store.ts';
 import { formatError, isAbort, UserError } from '../../../lib/errors.ts';
 import { formatBytes } from '../../../lib/format-bytes.ts';
+import { printableLine } from '../../../lib/printable.ts';
 import { readInstanceId } from '../../../runner/instance.ts';
 import type { Runtime } from '../../../runtimes/runtime.ts';
 import { selectRuntime } from '../../../runtimes/select.ts';
 import type { CliContext } from '../../context.ts';
 import { print, renderJson } from '../../output.ts';
-import { printableLine } from '../../printable.ts';
 import { renderTable } from '../../table.ts';
 import { findPlaces, loadPlacedConfig, type PlaceOptions } from '../places.ts';
 

@@ -2,8 +2,8 @@ import type { JobOverview } from '../../../jobs/overview.ts';
 import { fillTitles } from '../../../jobs/titles.ts';
 import { formatError } from '../../../lib/errors.ts';
 import { redact } from '../../../lib/logger.ts';
+import { printableLine } from '../../../lib/printable.ts';
 import type { CliContext } from '../../context.ts';
-import { printableLine } from '../../printable.ts';
 import { loadPlacedConfig, type Places } from '../places.ts';
 
 const maxWaitMs = 5000;

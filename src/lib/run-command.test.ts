@@ -9,7 +9,7 @@ import { eventually } from '../../test/support/eventually.ts';
 import { isAlive } from '../../test/support/job-folder.ts';
 import { asOrdinaryUser } from '../../test/support/ordinary-user.ts';
 import { makeTempDir } from '../../test/support/temp-dir.ts';
-import { listProcesses, treeOfGroup } from './process-tree.ts';
+import { listProcesses, treeOfGroup } from './processes.ts';
 import { isCommandInstalled, runCommand } from './run-command.ts';
 
 const env = { PATH: '/usr/bin:/bin', X: 'é' };

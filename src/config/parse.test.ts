@@ -1,6 +1,6 @@
 import assert from 'node:assert/strict';
 import { describe, test } from 'node:test';
-import { readConfig, settableKeys } from './read.ts';
+import { parseConfig, settableKeys } from './parse.ts';
 import type { Config } from './schema.ts';
 
 interface Given {
@@ -10,7 +10,7 @@ interface Given {
 }
 
 function read({ file, env = {}, flags = {} }: Given = {}) {
-  return readConfig({ file, env, flags: new Map(Object.entries(flags)) });
+  return parseConfig({ file, env, flags: new Map(Object.entries(flags)) });
 }
 
 /** The configuration of sources without any problem. */
@@ -263,7 +263,7 @@ describe('settings on the command line', () => {
 
   test('must exist', () => {
     assert.deepEqual(read({ flags: { 'jobs.max_job': '1' } }).problems, [
-      { severity: 'error', message: 'there is no setting "jobs.max_job", did you mean "jobs.max_jobs"?' },
+      { severity: 'error', message: 'unknown setting "jobs.max_job", did you mean "jobs.max_jobs"?' },
     ]);
   });
 

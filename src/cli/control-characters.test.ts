@@ -1,7 +1,7 @@
 import assert from 'node:assert/strict';
 import { describe, it } from 'node:test';
+import { printable, printableLine } from '../lib/printable.ts';
 import { renderJson } from './output.ts';
-import { printable, printableLine } from './printable.ts';
 
 describe('printable', () => {
   it('takes colours away and shows other control characters', () => {

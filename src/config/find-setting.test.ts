@@ -1,7 +1,7 @@
 import assert from 'node:assert/strict';
 import { describe, it } from 'node:test';
 import { ExitCode, UserError } from '../lib/errors.ts';
-import { allSettings, findSetting } from './setting.ts';
+import { allSettings, findSetting } from './find-setting.ts';
 
 describe('findSetting', () => {
   it('finds settings of tables and of connections, whatever these are called', () => {
@@ -25,9 +25,9 @@ describe('findSetting', () => {
   it('suggests the nearest name', () => {
     const mistakes = [
       ['runner.tokn', /"runner\.token"/],
-      ['max_jobs', /there is no setting "max_jobs"/],
+      ['max_jobs', /unknown setting "max_jobs"/],
       ['github.a.tokn', /"github\.a\.token"/],
-      ['github.token', /there is no setting/],
+      ['github.token', /unknown setting/],
     ] as const;
     for (const [name, message] of mistakes) {
       assert.throws(

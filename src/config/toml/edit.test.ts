@@ -2,11 +2,11 @@ import assert from 'node:assert/strict';
 import { describe, it } from 'node:test';
 import fc from 'fast-check';
 import { parseTOML } from 'toml-eslint-parser';
-import { ExitCode, UserError } from '../lib/errors.ts';
+import { ExitCode, UserError } from '../../lib/errors.ts';
 import { type Edit, editToml } from './edit.ts';
-import { parseToml } from './toml.ts';
-import { outlineOf } from './toml-outline.ts';
-import { renderKey, renderValue, type TomlValue } from './toml-text.ts';
+import { outlineOf } from './outline.ts';
+import { parseToml } from './parse.ts';
+import { renderKey, renderValue, type TomlValue } from './render.ts';
 
 const set = (path: string, value: TomlValue): Edit => ({ type: 'set', path: path.split('.'), value });
 const unset = (path: string): Edit => ({ type: 'unset', path: path.split('.') });
@@ -64,10 +64,10 @@ describe('editToml', () => {
 
   it('says so when there is no place for a value', () => {
     const refused: [string, Edit, RegExp][] = [
-      ['a = 1\n', set('a.b', 2), /^a is no table$/],
-      ['[[g]]\nk = 1\n', set('g.x', 2), /^g is no table$/],
-      ['[a.b]\nc = 1\n', set('a.b', 2), /^a\.b cannot be changed the way/],
-      ['', set('a', 1), /^a cannot be changed/],
+      ['a = 1\n', set('a.b', 2), /^a is not a table$/],
+      ['[[g]]\nk = 1\n', set('g.x', 2), /^g is not a table$/],
+      ['[a.b]\nc = 1\n', set('a.b', 2), /^cannot edit a\.b the way/],
+      ['', set('a', 1), /^cannot edit a the way/],
     ];
     for (const [source, edit, message] of refused) {
       assert.throws(

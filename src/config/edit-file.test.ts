@@ -6,7 +6,7 @@ import { join } from 'node:path';
 import { describe, it } from 'node:test';
 import { makeTempDir } from '../../test/support/temp-dir.ts';
 import { ExitCode, UserError } from '../lib/errors.ts';
-import { ConfigFileChanged, changeConfigFile, readConfigFile, saveConfigFile } from './config-file.ts';
+import { ConfigFileChanged, changeConfigFile, readConfigFile, saveConfigFile } from './edit-file.ts';
 import { loadConfig } from './load.ts';
 
 describe('the configuration file', () => {
@@ -73,9 +73,9 @@ describe('the configuration file', () => {
     const pipe = join(dir.path, 'pipe');
     execFileSync('mkfifo', [pipe]);
     const cases: [path: string, kind: RegExp][] = [
-      [pipe, /is a pipe, and not a file$/],
-      ['/dev/zero', /is a device, and not a file$/],
-      [dir.path, /is a folder, and not a file$/],
+      [pipe, /is a pipe, not a file$/],
+      ['/dev/zero', /is a device, not a file$/],
+      [dir.path, /is a folder, not a file$/],
     ];
     for (const [path, kind] of cases) {
       const refused = (error: unknown) =>
