@@ -38,14 +38,14 @@ async function demo(): Promise<number> {
   const folder = await mkdtemp(join(tmpdir(), 'plan42-demo-'));
   resources.defer(() => rm(folder, { recursive: true, force: true }));
 
-  title('1. Find a container engine');
+  printTitle('1. Find a container engine');
   const engine = await findEngine(folder);
   if (engine === undefined) {
-    say('The agent runs as a process of your user, without isolation: with your files and your network.');
-    say('To run it in a container, start Docker or Podman.');
+    print('The agent runs as a process of your user, without isolation: with your files and your network.');
+    print('To run it in a container, start Docker or Podman.');
   }
 
-  title('2. Start a control plane');
+  printTitle('2. Start a control plane');
   const port = await freePort();
   const data = join(folder, 'server');
   const listen = `127.0.0.1:${port}`;
@@ -62,19 +62,19 @@ async function demo(): Promise<number> {
   ]);
   await server.prints(/Plan42 server: /);
 
-  title('3. Create a runner token and a configuration');
+  printTitle('3. Create a runner token and a configuration');
   const token = await capture(['plan42', 'server', 'token', 'create', '--data', data]);
   const configFile = join(folder, 'plan42-runner.toml');
   const config = configuration(`http://${listen}`, token, engine);
   await writeFile(configFile, config, { mode: 0o600 });
-  say(config.replace(token, 'p42r_…').trimEnd().replaceAll(/^/gm, '  '));
+  print(config.replace(token, 'p42r_…').trimEnd().replaceAll(/^/gm, '  '));
 
-  title('4. Start the runner');
+  printTitle('4. Start the runner');
   const location = ['-c', configFile, '--state-dir', join(folder, 'runner')];
   const runner = start('runner', ['plan42', 'runner', 'exec', ...location]);
   await runner.prints(/the runner is ready/);
 
-  title('5. Create a task');
+  printTitle('5. Create a task');
   const prompt = 'Tell me how many words this is.';
   const create = [
     'plan42',
@@ -94,16 +94,16 @@ async function demo(): Promise<number> {
   // The agent finishes its turn a moment before it exits.
   else await runner.prints(/the job is finished/);
 
-  title('6. Show the runner and the job');
+  printTitle('6. Show the runner and the job');
   const exitCodes = [await runVisibly(['plan42', 'runner', 'status', ...location])];
   exitCodes.push(await runVisibly(['plan42', 'runner', 'job', 'list', '-a', ...location]));
   const [{ jobId = 'plan42-' } = {}] = await listJobs(location);
   exitCodes.push(await runVisibly(['plan42', 'runner', 'job', 'logs', jobId, ...location]));
 
-  title('7. Stop everything');
+  printTitle('7. Stop everything');
   await runner.stop();
   await server.stop();
-  say(exitCode === 0 ? '\nThe agent finished its turn: Completed.' : '\nThe turn did not complete.');
+  print(exitCode === 0 ? '\nThe agent finished its turn: Completed.' : '\nThe turn did not complete.');
   return exitCode || Math.max(...exitCodes);
 }
 
@@ -114,8 +114,8 @@ async function listJobs(location: readonly string[]): Promise<{ jobId?: string }
 
 async function showLogs(folder: string): Promise<void> {
   for (const name of await readdir(folder)) {
-    say(`Log ${name}:`);
-    say(await readFile(join(folder, name), 'utf8'));
+    print(`Log ${name}:`);
+    print(await readFile(join(folder, name), 'utf8'));
   }
 }
 
@@ -141,22 +141,22 @@ async function findEngine(folder: string): Promise<Engine | undefined> {
     if (wanted !== 'any' && wanted !== engine) continue;
     try {
       await run(engine, ['info'], { timeout: 20_000 });
-      say(`${engine} is ready. Building image ${image} …`);
+      print(`${engine} is ready. Building image ${image} …`);
       const work = await mkdtemp(join(folder, 'image-'));
       await makeSampleImage({ engine, name: image, agent, folder: work, env: process.env });
       resources.defer(() => run(engine, ['rmi', '--force', image]).then(() => {}));
       await run(engine, ['run', '--rm', '--pull', 'never', '--entrypoint', '/usr/bin/node', image, '--version']);
-      say(`${engine} can run containers. The agent runs in one.`);
+      print(`${engine} can run containers. The agent runs in one.`);
       return engine;
     } catch (error) {
-      say(`cannot use ${engine}: ${whyNot(error)}`);
+      print(`cannot use ${engine}: ${reasonOf(error)}`);
     }
   }
   if (wanted === 'podman' || wanted === 'docker') throw new Error(`cannot use ${wanted}, which ENGINE selects`);
   return undefined;
 }
 
-function whyNot(error: unknown): string {
+function reasonOf(error: unknown): string {
   const { code, stderr, message } = error as NodeJS.ErrnoException & { stderr?: string };
   if (code === 'ENOENT') return 'it is not installed';
   return (stderr?.trim() || message).split('\n').at(-1)?.slice(0, 200) ?? '';
@@ -169,7 +169,7 @@ interface Started {
 
 /** Starts a command in the background and prefixes its output with a name. It stops when the demo ends. */
 function start(name: string, [command = '', ...args]: string[]): Started {
-  sayCommand([command, ...args]);
+  printCommand([command, ...args]);
   const child = spawn(join(root, 'bin', command), args, { stdio: ['ignore', 'pipe', 'pipe'] });
   let output = '';
   for (const stream of [child.stdout, child.stderr]) {
@@ -200,13 +200,13 @@ async function waitFor(condition: () => boolean, child: ChildProcess, name: stri
 }
 
 async function capture([command = '', ...args]: string[]): Promise<string> {
-  sayCommand([command, ...args]);
+  printCommand([command, ...args]);
   const { stdout } = await run(join(root, 'bin', command), args);
   return stdout.trim();
 }
 
 async function runVisibly([command = '', ...args]: string[]): Promise<number> {
-  sayCommand([command, ...args]);
+  printCommand([command, ...args]);
   const child = spawn(join(root, 'bin', command), args, { stdio: ['ignore', 'inherit', 'inherit'] });
   const stop = () => child.kill('SIGTERM');
   interrupted.signal.addEventListener('abort', stop);
@@ -214,14 +214,14 @@ async function runVisibly([command = '', ...args]: string[]): Promise<number> {
   return child.exitCode ?? 1;
 }
 
-function sayCommand(words: string[]): void {
-  say(`$ ${words.map((word) => (/\s/.test(word) ? `"${word}"` : word)).join(' ')}`);
+function printCommand(words: string[]): void {
+  print(`$ ${words.map((word) => (/\s/.test(word) ? `"${word}"` : word)).join(' ')}`);
 }
 
-function title(text: string): void {
-  say(`\n== ${text}`);
+function printTitle(text: string): void {
+  print(`\n== ${text}`);
 }
 
-function say(text: string): void {
+function print(text: string): void {
   process.stdout.write(`${text}\n`);
 }

@@ -1,11 +1,12 @@
-/** Checks the language of source and docs: marker words, wrapped prose, short decisions. Argument: the folder to check. */
+/** Checks the language of source and docs: marker words, log lines, wrapped prose, short decisions. Argument: the folder. */
 import { globSync, readFileSync } from 'node:fs';
 import { join } from 'node:path';
+import { findLogLines } from './lint/log-lines.ts';
 import { findLongDecision, findLongProse } from './lint/markdown.ts';
 import { findMarkerWords } from './lint/marker-words.ts';
 
 const places = ['src', 'test', 'scripts', 'docs', '*.md', 'bench', 'examples', 'packaging'];
-const checks = [findMarkerWords, findLongProse, findLongDecision];
+const checks = [findMarkerWords, findLogLines, findLongProse, findLongDecision];
 
 const root = process.argv[2] ?? join(import.meta.dirname, '..');
 const files = globSync(

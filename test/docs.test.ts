@@ -9,8 +9,8 @@ import { promisify } from 'node:util';
 import { variables } from '../scripts/docs/files-and-variables.ts';
 import { renderManPages } from '../scripts/docs/man-pages.ts';
 import { pages as generated } from '../scripts/docs/pages.ts';
-import { readConfig } from '../src/config/read.ts';
-import { allSettings } from '../src/config/setting.ts';
+import { allSettings } from '../src/config/find-setting.ts';
+import { parseConfig } from '../src/config/parse.ts';
 import { mistakeIn, mistakeInMention, ownCommand } from './support/docs/command-line.ts';
 import { type Page, parsePage, readPage } from './support/docs/page.ts';
 import { runPage } from './support/docs/run-page.ts';
@@ -135,7 +135,7 @@ test('examples of the configuration are valid', () => {
     for (const { language, text, line } of blocks) {
       if (language !== 'toml') continue;
       count += 1;
-      const { problems } = readConfig({ file: text, env: {}, flags: new Map() });
+      const { problems } = parseConfig({ file: text, env: {}, flags: new Map() });
       for (const { message } of problems) yield { line, mistake: message };
     }
   });

@@ -7,7 +7,7 @@ import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { suite, type TestContext, test } from 'node:test';
 import { promisify } from 'node:util';
-import { readConfig } from '../src/config/read.ts';
+import { parseConfig } from '../src/config/parse.ts';
 import { collectGarbage } from '../src/jobs/garbage/collect.ts';
 import { holdName } from '../src/jobs/image-hold.ts';
 import { pullImage } from '../src/jobs/pull-image.ts';
@@ -239,7 +239,7 @@ async function makeRunner(name: 'podman' | 'docker', env: NodeJS.ProcessEnv, fol
   const instanceId = randomUUID();
   const stateDir = join(folder, instanceId);
   const store = await JobStore.open(stateDir, join(stateDir, 'logs'));
-  const { config } = readConfig({ file: `runner.runtime = "${name}"`, env: {}, flags: new Map() });
+  const { config } = parseConfig({ file: `runner.runtime = "${name}"`, env: {}, flags: new Map() });
   const runtime = await selectRuntime({
     ...{ config, instanceId, env: { ...process.env, ...env } },
     knownJobs: async () => [],

@@ -1,8 +1,7 @@
 /** A runner that is killed in the middle of a pull leaves no process of its own behind. */
 import assert from 'node:assert/strict';
 import { suite, test } from 'node:test';
-import { commandLine } from '../src/lib/command-line.ts';
-import { listProcesses } from '../src/lib/process-tree.ts';
+import { commandLine, listProcesses } from '../src/lib/processes.ts';
 import { startControlPlane } from './support/control-plane.ts';
 import { startHoldingRegistry } from './support/crash/holding-registry.ts';
 import { requires } from './support/engines-client.ts';

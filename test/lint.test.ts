@@ -47,6 +47,21 @@ test('unwrapped prose and a long decision fail the check of language', async () 
   ]);
 });
 
+test('a log line that is not a constant event with snake_case fields fails', async () => {
+  const lines = [
+    `logger.info(\`job \${id} started\`);`,
+    "logger.warn('A job failed.');",
+    "logger.info('job started', { jobId });",
+  ];
+  for (const line of lines) {
+    await using tree = await makeTree({ 'src/jobs/a.ts': line });
+    assert.equal((await checkLanguage(tree.path)).exitCode, 1, line);
+  }
+  const plain = "logger.info('job started', { job_id: jobId, image, error: format({ jobId }) });";
+  await using tree = await makeTree({ 'src/jobs/a.ts': plain });
+  assert.deepEqual(await checkLanguage(tree.path), { exitCode: 0, output: '' });
+});
+
 test('plain language passes', async () => {
   await using tree = await makeTree({ 'src/lib/a.ts': '// Returns the folder that the job writes to.\n' });
   assert.deepEqual(await checkLanguage(tree.path), { exitCode: 0, output: '' });

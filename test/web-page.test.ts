@@ -4,7 +4,7 @@ import { readFile } from 'node:fs/promises';
 import { join } from 'node:path';
 import { after, before, suite, test } from 'node:test';
 import type { Browser, Page } from 'playwright-core';
-import { exists } from '../src/lib/exists.ts';
+import { exists } from '../src/lib/files.ts';
 import { chromiumPath, launchBrowser, openPage, type PageOptions, type WatchedPage } from './support/browser.ts';
 import { type CallOptions, callServer } from './support/control-plane.ts';
 import { eventually } from './support/eventually.ts';

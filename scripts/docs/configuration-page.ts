@@ -1,6 +1,6 @@
 /** Renders docs/reference/configuration.md from the table of settings. */
 import { connectionFields, environmentVariable, type Field, tables } from '../../src/config/schema.ts';
-import { renderValue } from '../../src/config/toml-text.ts';
+import { renderValue } from '../../src/config/toml/render.ts';
 import { files, variables } from './files-and-variables.ts';
 import { code, fence, generatedNote, plain, table } from './markdown.ts';
 

@@ -1,8 +1,8 @@
 /** Renders the man pages of the three programs from the definitions of their help. */
 
+import { allSettings } from '../../src/config/find-setting.ts';
 import { environmentVariable } from '../../src/config/schema.ts';
-import { allSettings } from '../../src/config/setting.ts';
-import { renderValue } from '../../src/config/toml-text.ts';
+import { renderValue } from '../../src/config/toml/render.ts';
 import { type CommandDescription, describeCommand, type Item, withSubcommands } from './describe.ts';
 import { type File, files, variables } from './files-and-variables.ts';
 import { isSettings, type Note } from './notes.ts';

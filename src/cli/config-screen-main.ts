@@ -4,9 +4,8 @@ import { ExitCode, UserError } from '../lib/errors.ts';
 import type { JobControl } from '../tui/job-control.ts';
 import type { CliContext } from './context.ts';
 import { absolutePath, httpUrl } from './options.ts';
-import { renderError } from './render-error.ts';
+import { explainUsage, renderError } from './render-error.ts';
 import { wantsColor } from './style.ts';
-import { explainUsage } from './usage.ts';
 import { watchReader } from './watch-reader.ts';
 
 export interface ConfigScreenContext extends Pick<CliContext, 'argv' | 'env' | 'signal' | 'version' | 'versionText'> {

@@ -1,6 +1,6 @@
 import type { Writable } from 'node:stream';
+import { printable } from '../lib/printable.ts';
 import { print } from './output.ts';
-import { printable } from './printable.ts';
 
 // May be the first half of a line break or of a colour.
 const undecided = new RegExp(String.raw`(?:\r|${'\u001b'}(?:\[[\d;:]{0,40})?)$`);

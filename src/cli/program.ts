@@ -2,10 +2,10 @@ import { Command } from 'commander';
 import { addCompletionCommands } from './completion/commands.ts';
 import type { CliContext } from './context.ts';
 import { withColorOption } from './options.ts';
+import { explainUsage } from './render-error.ts';
 import { addRunnerCommands } from './runner/commands.ts';
 import { addServerCommands } from './server/commands.ts';
 import { createStyle, wantsColor } from './style.ts';
-import { explainUsage } from './usage.ts';
 import { addVersionCommand } from './version/command.ts';
 
 const examples = `

@@ -1,6 +1,6 @@
 import { inspect } from 'node:util';
-import { CommanderError } from 'commander';
-import { describeError, ExitCode, isAbort, UserError } from '../lib/errors.ts';
+import { type Command, CommanderError } from 'commander';
+import { ExitCode, formatError, isAbort, UserError } from '../lib/errors.ts';
 import { redact } from '../lib/logger.ts';
 
 export interface RenderedError {
@@ -14,7 +14,7 @@ export function renderError(error: unknown, signal?: AbortSignal): RenderedError
   if (error instanceof CommanderError) return renderUsage(error);
   if (isAbort(error, signal)) return { text: '', exitCode: ExitCode.interrupted };
   if (error instanceof UserError) {
-    const sentence = `ERROR: ${describeError(error)}.`.replace(/([.!?])\.$/, '$1');
+    const sentence = `ERROR: ${formatError(error)}.`.replace(/([.!?])\.$/, '$1');
     const text = [sentence, error.remedy].filter(Boolean).join(' ');
     return { text: `${redact(text.replaceAll('\n', ' '))}\n`, exitCode: error.exitCode };
   }
@@ -27,4 +27,30 @@ export function renderError(error: unknown, signal?: AbortSignal): RenderedError
 // Commander has printed help, version or the mistake by itself.
 function renderUsage(error: CommanderError): RenderedError {
   return { text: '', exitCode: error.exitCode === 0 ? ExitCode.done : ExitCode.usage };
+}
+
+/** One line about a mistake in the command line, with what to do next. */
+export function explainUsage(command: Command, error: CommanderError): string {
+  const mistake = error.code === 'commander.help' ? missingSubcommand(command) : sentence(error.message);
+  return `ERROR: ${mistake} Run "${commandPath(command)} --help".\n`;
+}
+
+// Commander prints help for a command that needs a subcommand, and gives no message.
+function missingSubcommand(command: Command): string {
+  const visible = command.createHelp().visibleCommands(command);
+  const names = visible.map((subcommand) => subcommand.name()).filter((name) => name !== 'help');
+  return `missing command: one of ${names.join(', ')}.`;
+}
+
+function sentence(message: string): string {
+  const text = message
+    .replace(/^error: /, '')
+    .replace(/\s*\n\s*\(Did you mean (.*)\)/, ' (did you mean $1)')
+    .replaceAll(/\s+/g, ' ')
+    .trim();
+  return /[.!?]$/.test(text) ? text : `${text}.`;
+}
+
+function commandPath(command: Command): string {
+  return command.parent === null ? command.name() : `${commandPath(command.parent)} ${command.name()}`;
 }

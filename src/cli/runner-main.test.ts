@@ -2,7 +2,7 @@ import assert from 'node:assert/strict';
 import { PassThrough } from 'node:stream';
 import { text } from 'node:stream/consumers';
 import { test } from 'node:test';
-import { allSettings } from '../config/setting.ts';
+import { allSettings } from '../config/find-setting.ts';
 import { runnerMain } from './runner-main.ts';
 
 test('the help of plan42-runner names every setting, those of connections too', async () => {

@@ -1,14 +1,13 @@
 import { Command, CommanderError, InvalidArgumentError } from 'commander';
-import { defaultPaths, type Paths, withPlaces } from '../config/paths.ts';
+import { allSettings } from '../config/find-setting.ts';
+import { defaultPaths, type Paths, withPathOptions } from '../config/paths.ts';
 import { connectionFields } from '../config/schema.ts';
-import { allSettings } from '../config/setting.ts';
 import { ExitCode } from '../lib/errors.ts';
 import { createServiceNotifier, withoutNotifyVariables } from '../lib/service-notifier.ts';
 import type { ShutdownSignals } from '../runner/shutdown.ts';
 import type { CliContext } from './context.ts';
 import { absolutePath } from './options.ts';
-import { renderError } from './render-error.ts';
-import { explainUsage } from './usage.ts';
+import { explainUsage, renderError } from './render-error.ts';
 import { type Reader, watchReader } from './watch-reader.ts';
 
 export interface RunnerContext
@@ -37,7 +36,7 @@ export async function runnerMain(context: RunnerContext): Promise<ExitCode> {
   let paths: Paths | undefined;
   try {
     const options = parseArguments(argv, context);
-    const places = withPlaces(env, options);
+    const places = withPathOptions(env, options);
     paths = defaultPaths(places);
     // Loaded late, so that --help, --version and mistakes are answered quickly.
     const { runService } = await import('../runner/service.ts');

@@ -18,3 +18,11 @@ export function createStyle(enabled: boolean): Style {
     enabled ? styleText(format, text, { validateStream: false }) : text;
   return { bold: as('bold'), dim: as('dim'), good: as('green'), bad: as('red') };
 }
+
+/** Colours a status or a state by how it went; the text itself tells the same. */
+export function statusStyle(style: Style): (text: string) => string {
+  return (text) => {
+    if (text === 'Completed') return style.good(text);
+    return text === 'Failed' ? style.bad(text) : text;
+  };
+}

@@ -1,8 +1,8 @@
 import assert from 'node:assert/strict';
 import { test } from 'node:test';
-import { readConfig } from './read.ts';
+import { parseConfig } from './parse.ts';
 
-const read = (text: string) => readConfig({ env: { PLAN42_IMAGES_ALLOWED: text }, flags: new Map() });
+const read = (text: string) => parseConfig({ env: { PLAN42_IMAGES_ALLOWED: text }, flags: new Map() });
 
 test('a list from the environment or a flag is written as in the file, or with commas', () => {
   const allowed = (text: string) => read(text).config.images.allowed;

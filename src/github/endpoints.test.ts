@@ -8,13 +8,13 @@ import { type GithubDouble, startGithub } from '../../test/support/github/double
 import { startProxy } from '../../test/support/proxy.ts';
 import { makeTempDir } from '../../test/support/temp-dir.ts';
 import { tlsPair } from '../../test/support/tls-pair.ts';
-import { readConfig } from '../config/read.ts';
+import { parseConfig } from '../config/parse.ts';
 import { githubEndpoints } from './endpoints.ts';
 
 /** As the configuration reads the URL. */
 function connectionUrl(url: string): URL | string {
   const file = `[github.g]\nurl = "${url}"\n`;
-  const { config, problems } = readConfig({ file, env: {}, flags: new Map() });
+  const { config, problems } = parseConfig({ file, env: {}, flags: new Map() });
   return problems[0]?.message ?? config.github['g']?.url ?? '';
 }
 
@@ -51,7 +51,7 @@ describe('the API of a connection', () => {
     'http://10.0.0.1',
   ]) {
     test(`of "${url}" is refused when the configuration is read`, () => {
-      assert.equal(connectionUrl(url), 'github.g.url is not an https URL (http is only taken for loopback)');
+      assert.equal(connectionUrl(url), 'github.g.url is not an https URL (http is only accepted for loopback)');
     });
   }
 });

@@ -7,7 +7,7 @@ import { promisify } from 'node:util';
 import { connect } from '../../test/support/github/client.ts';
 import { answerWith, setUpGithub, User, viewer } from '../../test/support/github/harness.ts';
 import { type Answerer, sendJson, startTestServer } from '../../test/support/http-server.ts';
-import { describeError } from '../lib/errors.ts';
+import { formatError } from '../lib/errors.ts';
 
 const at = setUpGithub();
 const cut: Answerer = (response) => {
@@ -72,7 +72,7 @@ test('a port without TLS is named, and not asked again', async () => {
   await using wrong = connect(at.github, { url, onSleep: (ms) => at.slept.push(ms) });
   const error = await at.failure(wrong.ask((caller) => wrong.client.get('/user', {}, User, caller)));
   assert.match(
-    describeError(error),
+    formatError(error),
     /^GitHub cannot be reached: what answers at 127\.0\.0\.1:\d+ does not speak TLS \(E\w+\); check scheme and port of the connection’s URL$/,
   );
   assert.deepEqual(at.slept, []);

@@ -6,7 +6,7 @@ import type { Dispatcher } from 'undici';
 import { type GithubDouble, startGithub } from '../../test/support/github/double.ts';
 import { answerWith } from '../../test/support/github/harness.ts';
 import { makeRepo, makeState } from '../../test/support/github/state.ts';
-import { readConfig } from '../config/read.ts';
+import { parseConfig } from '../config/parse.ts';
 import { GithubConnections } from '../github/connections.ts';
 import { createLogger } from '../lib/logger.ts';
 import { createTransport } from '../plan42/transport.ts';
@@ -46,7 +46,7 @@ token = "${github.state.token}"
 connection_id = "abc-2"
 url = "${github.url}"
 `;
-  const { config } = readConfig({ file, env: {}, flags: new Map() });
+  const { config } = parseConfig({ file, env: {}, flags: new Map() });
   const logger = createLogger({ level: 'debug', format: 'text', write: (line) => (log += line) });
   connections = new GithubConnections({ connections: config.github, transport, logger, userAgent: 'test' });
 });

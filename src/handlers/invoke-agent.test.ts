@@ -1,7 +1,7 @@
 import assert from 'node:assert/strict';
 import { describe, test } from 'node:test';
 import { createFakeRuntime } from '../../test/support/fake-runtime.ts';
-import { readConfig } from '../config/read.ts';
+import { parseConfig } from '../config/parse.ts';
 import type { Jobs } from '../jobs/jobs.ts';
 import type { JobRecord } from '../jobs/record.ts';
 import { JobExistsError } from '../jobs/store.ts';
@@ -38,7 +38,7 @@ async function ask(
     },
   };
   const file = 'images.allowed = ["ghcr.io/org/*", "host:*/agent*"]';
-  const { config } = readConfig({ file, env: {}, flags: new Map() });
+  const { config } = parseConfig({ file, env: {}, flags: new Map() });
   const handler = createInvokeAgentHandler({
     config,
     jobs: jobs as Jobs,

@@ -4,7 +4,7 @@ import { formatJobId } from '../jobs/job-id.ts';
 import type { Jobs } from '../jobs/jobs.ts';
 import type { JobRecord } from '../jobs/record.ts';
 import { JobExistsError } from '../jobs/store.ts';
-import { describeError } from '../lib/errors.ts';
+import { formatError } from '../lib/errors.ts';
 import type { Logger } from '../lib/logger.ts';
 import { isUuid } from '../lib/uuid.ts';
 import { InvokeAgentRequest, type InvokeAgentResponse } from '../plan42/messages.ts';
@@ -61,7 +61,7 @@ function refusal(error: unknown, logger: Logger): string {
     return message;
   }
   logger.error('a job could not be recorded', { error });
-  return `the runner could not record the job: ${describeError(error)}`;
+  return `the runner could not record the job: ${formatError(error)}`;
 }
 
 function checkRequest(request: InvokeAgentRequest, options: InvokeAgentOptions): JobRecord {

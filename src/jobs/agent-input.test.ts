@@ -1,6 +1,6 @@
 import assert from 'node:assert/strict';
 import { describe, test } from 'node:test';
-import { readConfig } from '../config/read.ts';
+import { parseConfig } from '../config/parse.ts';
 import { buildAgentInput } from './agent-input.ts';
 
 const file = `
@@ -13,7 +13,7 @@ url = "https://github.example.com/"
 token = "ghp_two"
 [github.three]
 `;
-const { github } = readConfig({ file, env: {}, flags: new Map() }).config;
+const { github } = parseConfig({ file, env: {}, flags: new Map() }).config;
 
 describe('what the agent gets', () => {
   test('is the request as it was received', () => {

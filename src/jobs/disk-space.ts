@@ -1,5 +1,5 @@
+import { type FreeSpace, freeSpace } from '../lib/files.ts';
 import { formatBytes } from '../lib/format-bytes.ts';
-import { type FreeSpace, freeSpace } from '../lib/free-space.ts';
 
 export interface DiskSpaceOptions {
   /** What is kept where, as in `{ 'job logs': '/var/…' }`; what is undefined is not known, or not on this machine. */

@@ -2,10 +2,8 @@ import { readFile, rm, stat, utimes } from 'node:fs/promises';
 import { join } from 'node:path';
 import * as v from 'valibot';
 import { runtimeNames } from '../config/schema.ts';
-import { writeDurably } from '../lib/durable-file.ts';
 import { errorCode } from '../lib/errors.ts';
-import { listFolder } from '../lib/list-folder.ts';
-import { makeFolder } from '../lib/make-folder.ts';
+import { listFolder, makeFolder, writeDurably } from '../lib/files.ts';
 
 const UsedImage = v.object({
   runtime: v.picklist(runtimeNames),

@@ -7,7 +7,7 @@ import { type TestContext, test } from 'node:test';
 import { createFakeRuntime } from '../../test/support/fake-runtime.ts';
 import { makeRecord } from '../../test/support/job-record.ts';
 import { makeTempDir } from '../../test/support/temp-dir.ts';
-import { readConfig } from '../config/read.ts';
+import { parseConfig } from '../config/parse.ts';
 import { GithubConnections } from '../github/connections.ts';
 import { silentLogger } from '../lib/logger.ts';
 import { Plan42Client } from '../plan42/client.ts';
@@ -45,7 +45,7 @@ test('a start looks at no more files, however many jobs are finished', async (t)
       dispatcher: createTransport({}),
       [Symbol.asyncDispose]: () => transport.dispatcher.destroy(),
     };
-    const { config } = readConfig({ env: {}, flags: new Map() });
+    const { config } = parseConfig({ env: {}, flags: new Map() });
     const endpoint = {
       transport: transport.dispatcher,
       baseUrl: new URL('http://127.0.0.1:1'),

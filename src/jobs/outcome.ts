@@ -1,5 +1,5 @@
 import { constants } from 'node:os';
-import { describeError, errorCode } from '../lib/errors.ts';
+import { errorCode, formatError } from '../lib/errors.ts';
 import type { JobExit } from '../runtimes/runtime.ts';
 import type { JobRecord } from './record.ts';
 
@@ -17,7 +17,7 @@ export function describeFailure(error: unknown, hostName: string): string {
   if (['ENOSPC', 'EDQUOT'].includes(errorCode(error) ?? '')) {
     return `The agent was not started: on ${hostName} there is no space left for the job’s files.`;
   }
-  return describeError(error).replace(/\.*$/, '.');
+  return formatError(error).replace(/\.*$/, '.');
 }
 
 function reasonOf(record: JobRecord, exit: JobExit): string {

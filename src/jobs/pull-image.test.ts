@@ -3,7 +3,7 @@ import { afterEach, beforeEach, describe, test } from 'node:test';
 import { createFakeRuntime, type FakeRuntime } from '../../test/support/fake-runtime.ts';
 import { makeRecord } from '../../test/support/job-record.ts';
 import { makeTempDir, type TempDir } from '../../test/support/temp-dir.ts';
-import { readConfig } from '../config/read.ts';
+import { parseConfig } from '../config/parse.ts';
 import { createLogger } from '../lib/logger.ts';
 import { holdName } from './image-hold.ts';
 import { pullImage } from './pull-image.ts';
@@ -31,7 +31,7 @@ function put(id: string, names: string[]): void {
 }
 
 async function pull(record: JobRecord = makeRecord({ image: 'a:1' }), policy = 'always', signal?: AbortSignal) {
-  const { config } = readConfig({ file: `images.pull_policy = "${policy}"`, env: {}, flags: new Map() });
+  const { config } = parseConfig({ file: `images.pull_policy = "${policy}"`, env: {}, flags: new Map() });
   const write = (line: string) => {
     log += line;
   };

@@ -7,10 +7,8 @@ import type { Dirent } from 'node:fs';
 import { chmod, mkdir, readdir, readFile, rename, rm, utimes } from 'node:fs/promises';
 import { join } from 'node:path';
 import * as v from 'valibot';
-import { syncDirectory, writeDurably } from '../lib/durable-file.ts';
 import { errorCode } from '../lib/errors.ts';
-import { exists } from '../lib/exists.ts';
-import { makeFolder } from '../lib/make-folder.ts';
+import { exists, makeFolder, syncFolder, writeDurably } from '../lib/files.ts';
 import { cutDraft } from '../shim/log-cut.ts';
 import type { JobPaths } from '../shim/shim.ts';
 import { ImageLedger } from './image-ledger.ts';
@@ -104,7 +102,7 @@ export class JobStore {
       if (errorCode(error) === 'ENOTEMPTY' || errorCode(error) === 'EEXIST') throw new JobExistsError(record.jobId);
       throw error;
     }
-    await syncDirectory(this.#active);
+    await syncFolder(this.#active);
   }
 
   async update(record: JobRecord): Promise<void> {

@@ -1,7 +1,7 @@
 import { readFile } from 'node:fs/promises';
 import { join } from 'node:path';
 import * as v from 'valibot';
-import { writeDurably } from '../lib/durable-file.ts';
+import { writeDurably } from '../lib/files.ts';
 import { ApiError, ConnectionError } from '../plan42/errors.ts';
 import type { JobOverview } from './overview.ts';
 import type { JobRecord } from './record.ts';

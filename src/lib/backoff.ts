@@ -4,7 +4,7 @@ export interface BackoffLimits {
 }
 
 /**
- * Exponential back-off with full jitter: the n-th delay is uniform in [0, min(maxMs, minMs · 2ⁿ)].
+ * Exponential backoff with full jitter: the n-th delay is uniform in [0, min(maxMs, minMs · 2ⁿ)].
  * Source: Marc Brooker, "Exponential Backoff And Jitter", AWS Architecture Blog, 2015.
  */
 export class Backoff {

@@ -1,4 +1,4 @@
-/** Process exit codes, as documented for the three commands. */
+/** Exit codes of the three commands, as documented. */
 export const ExitCode = {
   done: 0,
   failed: 1,
@@ -12,8 +12,8 @@ export const ExitCode = {
 export type ExitCode = (typeof ExitCode)[keyof typeof ExitCode];
 
 /**
- * A person's mistake, or a state of the world that a person can mend. It is shown as one sentence and
- * what to do next, never with a stack. Anything else that is thrown is a bug and keeps its stack.
+ * A mistake or a failure that the user can fix. It is shown as one sentence and a remedy, without a stack. Any other error
+ * is a bug and keeps its stack.
  */
 export class UserError extends Error {
   override readonly name = 'UserError';
@@ -27,7 +27,7 @@ export class UserError extends Error {
   }
 }
 
-/** The `code` of a Node.js system error (`ENOENT`, `ECONNRESET`, …), looked up through its causes. */
+/** The `code` of a Node.js system error (`ENOENT`, `ECONNRESET`, …), of `error` or one of its causes. */
 export function errorCode(error: unknown): string | undefined {
   for (let e = error; e instanceof Error; e = e.cause) {
     const code = (e as NodeJS.ErrnoException).code;
@@ -36,17 +36,17 @@ export function errorCode(error: unknown): string | undefined {
   return undefined;
 }
 
-/** One line that tells what went wrong, with the causes that add something. */
-export function describeError(error: unknown): string {
+/** The error as one line, with the causes that add information. */
+export function formatError(error: unknown): string {
   if (!(error instanceof Error)) return String(error);
   const message = error.message || errorCode(error) || error.name;
-  if (error instanceof AggregateError && error.errors.length > 0) return describeError(error.errors[0]);
+  if (error instanceof AggregateError && error.errors.length > 0) return formatError(error.errors[0]);
   if (!(error.cause instanceof Error)) return message;
-  const cause = describeError(error.cause);
+  const cause = formatError(error.cause);
   return message.includes(cause) ? message : `${message}: ${cause}`;
 }
 
-/** Whether `error` is the way an `AbortSignal` ends an operation. */
+/** Whether `error` was thrown because `signal` was aborted. */
 export function isAbort(error: unknown, signal: AbortSignal | undefined): boolean {
   return (
     signal?.aborted === true && (error === signal.reason || (error instanceof Error && error.name === 'AbortError'))

@@ -7,7 +7,7 @@ import { join } from 'node:path';
 import { afterEach, beforeEach, describe, test } from 'node:test';
 import { eventually } from '../../test/support/eventually.ts';
 import { makeTempDir, type TempDir } from '../../test/support/temp-dir.ts';
-import { writeDurably } from './durable-file.ts';
+import { writeDurably } from './files.ts';
 import { tryLockFolder } from './lock.ts';
 import { readTail } from './read-tail.ts';
 import { watchUntil } from './watch-folder.ts';

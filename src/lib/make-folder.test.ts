@@ -3,7 +3,7 @@ import { stat, writeFile } from 'node:fs/promises';
 import { join } from 'node:path';
 import { test } from 'node:test';
 import { makeTempDir } from '../../test/support/temp-dir.ts';
-import { makeFolder } from './make-folder.ts';
+import { makeFolder } from './files.ts';
 
 test('makes what is missing, for this user only, and takes what is there', async () => {
   await using dir = await makeTempDir();

@@ -2,10 +2,10 @@ import { type ChildProcess, execFile } from 'node:child_process';
 import { access, constants, stat } from 'node:fs/promises';
 import { delimiter, join } from 'node:path';
 import { errorCode } from './errors.ts';
-import { leashed } from './leash.ts';
+import { exitWithParentArgs } from './exit-with-parent.ts';
 
 export interface CommandResult {
-  /** Undefined when a signal ended it. */
+  /** Undefined if a signal ended the command. */
   exitCode: number | undefined;
   stdout: string;
   stderr: string;
@@ -14,62 +14,64 @@ export interface CommandResult {
 export interface CommandOptions {
   env: NodeJS.ProcessEnv;
   signal?: AbortSignal | undefined;
-  /** In milliseconds; ends the command with SIGTERM, and soon after with SIGKILL. */
+  /** Stops the command with SIGTERM, and two seconds later with SIGKILL. */
   timeoutMs?: number;
-  /** Has the command end with this process, however that ends; for what can take long. One that is missing exits with 127. */
-  leash?: boolean;
+  /** Stops the command when this process exits, even by SIGKILL. For commands that take long; a missing one exits with 127. */
+  exitWithParent?: boolean;
 }
 
 const maxOutputBytes = 4 * 1024 * 1024;
 const graceMs = 2000;
 
 /**
- * Runs a command to its end, never through a shell.
- * @throws the signal's reason when aborted; the system's error when it can't be started, `ENOENT` where no folder of the
- * `PATH` has it.
+ * Runs a command until it exits. The arguments never pass through a shell.
+ * @throws the signal's reason if aborted; the system's error if the command cannot be started, `ENOENT` if it is not in
+ * the `PATH`
  */
 export function runCommand(file: string, args: readonly string[], options: CommandOptions): Promise<CommandResult> {
-  const { env, signal, timeoutMs, leash = false } = options;
+  const { env, signal, timeoutMs, exitWithParent = false } = options;
   if (signal?.aborted) return Promise.reject(signal.reason);
   const { promise, resolve, reject } = Promise.withResolvers<CommandResult>();
-  const command = leash ? (['/bin/sh', leashed(file, args)] as const) : ([file, [...args]] as const);
+  const command = exitWithParent
+    ? (['/bin/sh', exitWithParentArgs(file, args)] as const)
+    : ([file, [...args]] as const);
   const child = execFile(...command, { env, maxBuffer: maxOutputBytes }, (error, stdout, stderr) => {
     clearTimeout(timer);
     signal?.removeEventListener('abort', abort);
-    if (error !== null && child.pid === undefined) reject(asMissing(file, error));
+    if (error !== null && child.pid === undefined) reject(asNotFound(file, error));
     else if (errorCode(error) === 'ERR_CHILD_PROCESS_STDIO_MAXBUFFER') reject(error);
     else resolve({ exitCode: child.exitCode ?? undefined, stdout, stderr });
   });
-  const timer = timeoutMs === undefined ? undefined : setTimeout(() => endChild(child), timeoutMs);
-  // Whoever waits no longer need not wait for its end either.
+  const timer = timeoutMs === undefined ? undefined : setTimeout(() => stopChild(child), timeoutMs);
+  // Rejects before the command has exited, which can take until SIGKILL.
   const abort = () => {
     reject(signal?.reason);
-    endChild(child);
+    stopChild(child);
   };
   signal?.addEventListener('abort', abort, { once: true });
-  // The end of it is the end of the leash.
-  if (!leash) child.stdin?.end();
+  // With exitWithParent, its end stops the command.
+  if (!exitWithParent) child.stdin?.end();
   return promise;
 }
 
-// The system says so of a command that isn't anywhere when it may not look into one of the folders.
-function asMissing(file: string, error: Error): Error {
+// execvp reports EACCES for a missing command if it cannot read one of the folders in the PATH.
+function asNotFound(file: string, error: Error): Error {
   if (file.includes('/') || errorCode(error) !== 'EACCES') return error;
-  return Object.assign(new Error(`there is no command ${file} that may be run`, { cause: error }), { code: 'ENOENT' });
+  return Object.assign(new Error(`command ${file} not found`, { cause: error }), { code: 'ENOENT' });
 }
 
-function endChild(child: ChildProcess): void {
+function stopChild(child: ChildProcess): void {
   child.kill('SIGTERM');
-  const insist = setTimeout(() => {
+  const killTimer = setTimeout(() => {
     child.kill('SIGKILL');
-    // Its children can hold them open.
+    // Grandchildren may hold the pipes open.
     child.stdout?.destroy();
     child.stderr?.destroy();
   }, graceMs);
-  child.once('close', () => clearTimeout(insist));
+  child.once('close', () => clearTimeout(killTimer));
 }
 
-/** Whether there is such a command in the `PATH` of `env`. */
+/** Whether `file` is an executable in the `PATH` of `env`. */
 export async function isCommandInstalled(file: string, env: NodeJS.ProcessEnv): Promise<boolean> {
   const candidates = file.includes('/')
     ? [file]

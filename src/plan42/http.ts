@@ -1,7 +1,7 @@
 import { type Dispatcher, request } from 'undici';
 import * as v from 'valibot';
 import { TimeoutError, withDeadline } from '../lib/deadline.ts';
-import { describeError, errorCode } from '../lib/errors.ts';
+import { errorCode, formatError } from '../lib/errors.ts';
 import { ApiError, ConnectionError, parseErrorResponse } from './errors.ts';
 import { proxyRefusal } from './proxy-refusal.ts';
 
@@ -76,12 +76,12 @@ async function exchange(endpoint: ApiEndpoint, call: ApiCall): Promise<string> {
 
 const untrusted = /SELF_SIGNED|UNABLE_TO_(GET|VERIFY)/;
 
-/** Like `describeError`; in better words for a proxy that refuses and for a certificate that is not trusted. */
+/** Like `formatError`; in better words for a proxy that refuses and for a certificate that is not trusted. */
 export function explainFailure(error: unknown): string {
   const refusal = proxyRefusal(error);
   if (refusal !== undefined) return `the proxy does not let it through (status ${refusal})`;
   const code = errorCode(error) ?? '';
-  if (!untrusted.test(code)) return describeError(error);
+  if (!untrusted.test(code)) return formatError(error);
   return `the server’s certificate is not trusted (${code}); name its authority in network.ca_file`;
 }
 
@@ -108,7 +108,7 @@ export async function openEventStream(
   const call = { method: 'GET', path } as const;
   const cut = (error: unknown): never => {
     signal?.throwIfAborted();
-    throw error instanceof ApiError ? error : new ConnectionError(call, describeError(error), { cause: error });
+    throw error instanceof ApiError ? error : new ConnectionError(call, formatError(error), { cause: error });
   };
   try {
     const response = await request(requestUrl(endpoint.baseUrl, path), {

@@ -5,7 +5,7 @@ import { test } from 'node:test';
 import { createFakeRuntime } from '../../test/support/fake-runtime.ts';
 import { makeRecord } from '../../test/support/job-record.ts';
 import { makeTempDir } from '../../test/support/temp-dir.ts';
-import { readConfig } from '../config/read.ts';
+import { parseConfig } from '../config/parse.ts';
 import { garbageRules } from '../jobs/garbage/garbage.ts';
 import { JobStore } from '../jobs/store.ts';
 import { createLogger } from '../lib/logger.ts';
@@ -42,7 +42,7 @@ test('garbage goes soon after the start and then every hour, and nothing goes af
     await begun.promise;
     begun = Promise.withResolvers<void>();
   };
-  const rules = garbageRules(readConfig({ env: {}, flags: new Map() }).config);
+  const rules = garbageRules(parseConfig({ env: {}, flags: new Map() }).config);
   const logger = createLogger({ level: 'debug', format: 'text', write });
   const house = startHousekeeping({ store, runtime, instanceId: 'i', rules, logger, sleep });
 

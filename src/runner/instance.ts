@@ -1,12 +1,9 @@
 import { randomUUID } from 'node:crypto';
 import { join } from 'node:path';
-import { writeDurably } from '../lib/durable-file.ts';
 import { errorCode, UserError } from '../lib/errors.ts';
-import { exists } from '../lib/exists.ts';
+import { exists, makeFolder, readFileIfExists, writeDurably } from '../lib/files.ts';
 import { tryLockFolder } from '../lib/lock.ts';
 import type { Logger } from '../lib/logger.ts';
-import { makeFolder } from '../lib/make-folder.ts';
-import { readIfThere } from '../lib/read-if-there.ts';
 import { isUuid } from '../lib/uuid.ts';
 
 const idFile = 'instance-id';
@@ -70,7 +67,7 @@ export function stateFolderRemedy(error: unknown): string {
 export async function readInstanceId(stateDir: string): Promise<string | undefined> {
   const path = join(stateDir, idFile);
   try {
-    const id = (await readIfThere(path))?.trim();
+    const id = (await readFileIfExists(path))?.trim();
     return id !== undefined && isUuid(id) ? id : undefined;
   } catch (error) {
     throw new UserError(`the runner’s own ID in ${path} cannot be read`, {

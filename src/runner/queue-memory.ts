@@ -1,7 +1,7 @@
 import { readdir, rm, writeFile } from 'node:fs/promises';
 import { join } from 'node:path';
+import { makeFolder } from '../lib/files.ts';
 import type { Logger } from '../lib/logger.ts';
-import { makeFolder } from '../lib/make-folder.ts';
 import { isUuid } from '../lib/uuid.ts';
 import type { Plan42Client, QueuePath } from '../plan42/client.ts';
 import { OutagePace } from './outage-pace.ts';

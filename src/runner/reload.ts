@@ -2,7 +2,7 @@ import { unwatchFile, watchFile } from 'node:fs';
 import { isDeepStrictEqual } from 'node:util';
 import type { LoadedConfig } from '../config/load.ts';
 import type { Config } from '../config/schema.ts';
-import { describeError, UserError } from '../lib/errors.ts';
+import { formatError, UserError } from '../lib/errors.ts';
 import type { Logger } from '../lib/logger.ts';
 import { parseRunnerToken } from '../plan42/runner-token.ts';
 import { requireRunnerToken } from './require-token.ts';
@@ -63,7 +63,7 @@ export function watchConfig(options: WatchConfigOptions): ConfigWatch {
       return null;
     } catch (error) {
       logger.error('the configuration could not be read again; the runner goes on as before', { error });
-      return describeError(error);
+      return formatError(error);
     }
   }
 

@@ -1,5 +1,5 @@
 import { Backoff, type BackoffLimits } from '../lib/backoff.ts';
-import { describeError } from '../lib/errors.ts';
+import { formatError } from '../lib/errors.ts';
 import { ApiError, isAuthError } from '../plan42/errors.ts';
 import type { Readiness } from './readiness.ts';
 
@@ -41,10 +41,10 @@ export class RetryDelay {
     this.#isFailing = true;
     const retryAfterMs = error instanceof ApiError ? (error.retryAfterMs ?? 0) : 0;
     if (!isAuthError(error) && this.#refusals === 0) {
-      this.#readiness.fails(this.#part, 'unreachable', describeError(error));
+      this.#readiness.fails(this.#part, 'unreachable', formatError(error));
       return this.#backoff.next(retryAfterMs);
     }
-    this.#readiness.fails(this.#part, 'refused', describeError(error));
+    this.#readiness.fails(this.#part, 'refused', formatError(error));
     const delayMs = Math.min(refusedMaxMs, refusedFirstMs * 2 ** this.#refusals);
     this.#refusals += 1;
     return Math.max(retryAfterMs, delayMs * (1 + Math.random() / 10));

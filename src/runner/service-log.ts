@@ -1,6 +1,6 @@
 import { join } from 'node:path';
 import { serviceLogName } from '../config/paths.ts';
-import { makeFolder } from '../lib/make-folder.ts';
+import { makeFolder } from '../lib/files.ts';
 import { RotatingFile, rotatedNames } from '../lib/rotating-file.ts';
 
 const limits = { maxBytes: 10 * 1024 * 1024, keep: 2 };

@@ -5,7 +5,7 @@ import { eventually } from '../../test/support/eventually.ts';
 import { startGithub } from '../../test/support/github/double.ts';
 import { MessagePlane } from '../../test/support/message-plane.ts';
 import { makeTempDir } from '../../test/support/temp-dir.ts';
-import { readConfig } from '../config/read.ts';
+import { parseConfig } from '../config/parse.ts';
 import { GithubConnections } from '../github/connections.ts';
 import { handlePing } from '../handlers/ping.ts';
 import { createSearchRepoHandler } from '../handlers/search-repo.ts';
@@ -34,7 +34,7 @@ test('pings are answered while hundreds of listing messages hang', async (t) => 
   const transport = createTransport({});
   const stop = new AbortController();
   const file = `[github.slow]\nconnection_id = "c"\nurl = "${github.url}"\ntoken = "ghp_x"\n`;
-  const { config } = readConfig({ file, env: {}, flags: new Map() });
+  const { config } = parseConfig({ file, env: {}, flags: new Map() });
   const connections = { connections: config.github, transport, logger: silentLogger, userAgent: 'test' };
   const handlers = new Map([
     ['PingRequest', handlePing],

@@ -4,7 +4,7 @@ import { join } from 'node:path';
 import { describe, test } from 'node:test';
 import { eventually } from '../../test/support/eventually.ts';
 import { isAlive, type JobFolder, makeJobFolder } from '../../test/support/job-folder.ts';
-import { listWithVariable } from '../lib/process-tree.ts';
+import { listWithVariable } from '../lib/processes.ts';
 import { LaunchError } from '../shim/shim.ts';
 import { createHostRuntime } from './host.ts';
 import { RuntimeError } from './runtime.ts';

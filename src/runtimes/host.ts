@@ -1,6 +1,6 @@
 import type { Config } from '../config/schema.ts';
-import { exists } from '../lib/exists.ts';
-import { listProcesses, listWithVariable, type ProcessEntry, signalAll } from '../lib/process-tree.ts';
+import { exists } from '../lib/files.ts';
+import { listProcesses, listWithVariable, type ProcessEntry, signalAll } from '../lib/processes.ts';
 import { isCommandInstalled } from '../lib/run-command.ts';
 import { sleep } from '../lib/sleep.ts';
 import type { JobPaths } from '../shim/shim.ts';

@@ -1,5 +1,5 @@
 import { type Config, type RuntimeName, runtimeNames } from '../config/schema.ts';
-import { describeError, UserError } from '../lib/errors.ts';
+import { formatError, UserError } from '../lib/errors.ts';
 import { createRuntime } from './select.ts';
 import type { RuntimeStatus } from './survey-result.ts';
 
@@ -24,6 +24,6 @@ export async function surveyRuntime(name: RuntimeName, { config, env, signal }: 
   } catch (error) {
     signal?.throwIfAborted();
     const remedy = (error instanceof UserError && error.remedy) || 'Choose another runtime.';
-    return { name, installed: false, readiness: { ready: false, reason: describeError(error), remedy } };
+    return { name, installed: false, readiness: { ready: false, reason: formatError(error), remedy } };
   }
 }

@@ -1,6 +1,6 @@
 import { join } from 'node:path';
-import { writeDurably } from '../lib/durable-file.ts';
 import { UserError } from '../lib/errors.ts';
+import { writeDurably } from '../lib/files.ts';
 import type { Logger } from '../lib/logger.ts';
 import { createApp } from './app.ts';
 import { type Admin, prepare } from './core/first-start.ts';

@@ -1,10 +1,10 @@
 import assert from 'node:assert/strict';
 import { test } from 'node:test';
+import { parseConfig } from '../config/parse.ts';
 import { defaultPaths } from '../config/paths.ts';
-import { readConfig } from '../config/read.ts';
 import { defineService, serviceEnvironment, variablesLeftOut } from './definition.ts';
 
-const { config } = readConfig({ file: undefined, env: {}, flags: new Map() });
+const { config } = parseConfig({ file: undefined, env: {}, flags: new Map() });
 const common = { config, runnerCommand: ['/opt/plan42-runner'] as const, version: '1' };
 
 test('the service gets where programs, engines and the network are, and nothing else', () => {

@@ -1,14 +1,12 @@
 import { mkdir, rm } from 'node:fs/promises';
 import { homedir } from 'node:os';
 import { dirname, join } from 'node:path';
-import { writeDurably } from '../lib/durable-file.ts';
 import { errorCode, UserError } from '../lib/errors.ts';
-import { readIfThere } from '../lib/read-if-there.ts';
+import { readFileIfExists, writeDurably } from '../lib/files.ts';
 import { type CommandResult, runCommand } from '../lib/run-command.ts';
 import { sleep } from '../lib/sleep.ts';
 import { type PrintedService, parsePrintedService } from './launchctl-print.ts';
 import { agentLabel, renderPlist } from './launchd-plist.ts';
-import { startedAt } from './process-start.ts';
 import type {
   Availability,
   EnableResult,
@@ -17,9 +15,9 @@ import type {
   ServiceManager,
   ServiceStatus,
 } from './service-manager.ts';
-import { startFailure } from './start-failure.ts';
+import { startFailure } from './service-manager.ts';
 
-/** The exit codes of launchctl that mean something to us; `launchctl error` explains each. */
+/** Exit codes of launchctl; `launchctl error CODE` explains each. */
 const LaunchctlCode = {
   noSuchProcess: 3,
   inputOutputError: 5,
@@ -28,28 +26,28 @@ const LaunchctlCode = {
   couldNotFindService: 113,
 } as const;
 
-const quickMs = 30_000;
-const lookEveryMs = 100;
-/** A service that is to end at once, as its configuration is wrong or there is no engine, has done so by then. */
+const queryTimeoutMs = 30_000;
+const pollIntervalMs = 100;
+/** A service with an invalid configuration or without an engine exits within this time. */
 const settleMs = 2000;
 const maxStartMs = 30_000;
 const bootstrapAttempts = 20;
 
-/** Runs the service as a LaunchAgent of the user who is logged in to the Mac. */
+/** Runs the service as a LaunchAgent of the logged-in user. */
 export function createLaunchdManager({ uid, env }: ServiceHost): ServiceManager {
   const domain = `gui/${uid}`;
   const target = `${domain}/${agentLabel}`;
   const path = join(env['HOME'] || homedir(), 'Library/LaunchAgents', `${agentLabel}.plist`);
 
   const launchctl = (args: string[], signal?: AbortSignal) =>
-    runCommand('launchctl', args, { env: { ...env, LC_ALL: 'C' }, signal, timeoutMs: quickMs });
+    runCommand('launchctl', args, { env: { ...env, LC_ALL: 'C' }, signal, timeoutMs: queryTimeoutMs });
 
   async function order(args: string[], signal: AbortSignal | undefined): Promise<void> {
     const result = await launchctl(args, signal);
     if (result.exitCode !== 0) throw failure(args, result);
   }
 
-  /** Undefined when launchd does not know the service. */
+  /** Undefined if launchd has not loaded the service. */
   async function print(signal?: AbortSignal): Promise<PrintedService | undefined> {
     const result = await launchctl(['print', target], signal);
     if (result.exitCode === 0) return parsePrintedService(result.stdout);
@@ -62,15 +60,15 @@ export function createLaunchdManager({ uid, env }: ServiceHost): ServiceManager 
       const { exitCode, stderr } = await launchctl(['print', domain], signal);
       if (exitCode === 0) return { available: true };
       const reason = `launchd has no session for this user: ${lastLine(stderr)}`;
-      return { available: false, reason, remedy: 'Log in on the Mac’s screen, or by screen sharing, once.' };
+      return { available: false, reason, remedy: 'Log in once at the Mac’s screen or by screen sharing.' };
     } catch (error) {
       if (errorCode(error) !== 'ENOENT') throw error;
-      return { available: false, reason: 'there is no launchctl', remedy: '' };
+      return { available: false, reason: 'launchctl is not installed', remedy: '' };
     }
   }
 
   async function status(signal?: AbortSignal): Promise<ServiceStatus> {
-    const [plist, service] = await Promise.all([readIfThere(path), print(signal)]);
+    const [plist, service] = await Promise.all([readFileIfExists(path), print(signal)]);
     const installed = plist !== undefined;
     if (service === undefined) {
       return { installed, enabled: installed, running: false, detail: installed ? 'Not Running' : 'Not Installed' };
@@ -80,45 +78,47 @@ export function createLaunchdManager({ uid, env }: ServiceHost): ServiceManager 
     const since = running ? await startedAt(pid, env) : undefined;
     const ended = lastExitCode === undefined ? lastSignal : `exit code ${lastExitCode}`;
     return {
-      ...{ installed, enabled: installed, running },
+      installed,
+      enabled: installed,
+      running,
       ...(running ? { pid } : {}),
       ...(since === undefined ? {} : { since }),
       ...(running || lastExitCode === undefined ? {} : { exitCode: lastExitCode }),
-      detail: running || ended === undefined ? state : `${state}, the last run ended with ${ended}`,
+      detail: running || ended === undefined ? state : `${state}, last run: ${ended}`,
     };
   }
 
-  /** Takes the service out of launchd and waits until it has ended. False when launchd did not know it. */
+  /** Unloads the service and waits until it has exited. False if it was not loaded. */
   async function bootOut(signal?: AbortSignal): Promise<boolean> {
     if ((await print(signal)) === undefined) return false;
     const args = ['bootout', target];
     const result = await launchctl(args, signal);
-    const fine: (number | undefined)[] = [0, LaunchctlCode.noSuchProcess, LaunchctlCode.operationNowInProgress];
-    if (!fine.includes(result.exitCode)) throw failure(args, result);
-    while ((await print(signal)) !== undefined) await sleep(lookEveryMs, signal);
+    const expected: (number | undefined)[] = [0, LaunchctlCode.noSuchProcess, LaunchctlCode.operationNowInProgress];
+    if (!expected.includes(result.exitCode)) throw failure(args, result);
+    while ((await print(signal)) !== undefined) await sleep(pollIntervalMs, signal);
     return true;
   }
 
-  // For a moment after a service is gone, launchd refuses another of that name, with one of two codes.
+  // For a moment after a service was unloaded, launchd rejects another one with the same label.
   async function bootstrap(signal: AbortSignal | undefined): Promise<void> {
     const args = ['bootstrap', domain, path];
     for (let attempt = 1; ; attempt += 1) {
       const result = await launchctl(args, signal);
       if (result.exitCode === 0) return;
-      const passing: (number | undefined)[] = [
+      const transient: (number | undefined)[] = [
         LaunchctlCode.inputOutputError,
         LaunchctlCode.operationAlreadyInProgress,
         LaunchctlCode.operationNowInProgress,
       ];
-      if (attempt === bootstrapAttempts || !passing.includes(result.exitCode)) throw failure(args, result);
-      await sleep(lookEveryMs, signal);
+      if (attempt === bootstrapAttempts || !transient.includes(result.exitCode)) throw failure(args, result);
+      await sleep(pollIntervalMs, signal);
     }
   }
 
   async function enable(definition: ServiceDefinition, signal?: AbortSignal): Promise<EnableResult> {
     await bootOut(signal);
     await mkdir(dirname(path), { recursive: true });
-    // The environment can hold the password of a proxy.
+    // The environment can contain the password of a proxy.
     await writeDurably(path, renderPlist(definition), 0o600);
     await start(signal);
     return { started: true, status: await status(signal), hints: [] };
@@ -130,7 +130,7 @@ export function createLaunchdManager({ uid, env }: ServiceHost): ServiceManager 
     await untilSettled(signal);
   }
 
-  /** launchd does not say when a service is ready: one that runs for a while has started. */
+  /** launchd does not report when a service is ready: one that keeps running for a while has started. */
   async function untilSettled(signal: AbortSignal | undefined): Promise<void> {
     const end = performance.now() + maxStartMs;
     let runningSince: number | undefined;
@@ -139,13 +139,13 @@ export function createLaunchdManager({ uid, env }: ServiceHost): ServiceManager 
       if (!current.running && (current.exitCode !== undefined || performance.now() > end))
         throw startFailure({ exitCode: current.exitCode, detail: current.detail });
       runningSince = current.running ? (runningSince ?? performance.now()) : undefined;
-      await sleep(lookEveryMs, signal);
+      await sleep(pollIntervalMs, signal);
     }
   }
 
   async function disable(signal?: AbortSignal): Promise<boolean> {
     const wasLoaded = await bootOut(signal);
-    const wasInstalled = (await readIfThere(path)) !== undefined;
+    const wasInstalled = (await readFileIfExists(path)) !== undefined;
     if (!wasLoaded && !wasInstalled) return false;
     await order(['disable', target], signal);
     await rm(path, { force: true });
@@ -174,8 +174,16 @@ function failure(args: readonly string[], { exitCode, stderr }: CommandResult): 
   return new UserError(`launchctl ${args[0]} failed: ${lastLine(stderr) || `exit code ${exitCode ?? 'unknown'}`}`);
 }
 
-// The first line is often just "Bad request.", and a hint about root is no help with an agent.
+// The first line is often only "Bad request.", and the hint about root does not apply to a LaunchAgent.
 function lastLine(text: string): string {
   const lines = text.split('\n').filter((line) => line.trim() !== '' && !line.startsWith('Try re-running'));
   return lines.at(-1)?.trim() ?? '';
+}
+
+/** Start time of a process, to the second; undefined if it does not exist. */
+export async function startedAt(pid: number, env: NodeJS.ProcessEnv): Promise<Date | undefined> {
+  const options = { env: { PATH: env['PATH'], LC_ALL: 'C', TZ: 'UTC' } };
+  const { stdout } = await runCommand('ps', ['-o', 'lstart=', '-p', String(pid)], options);
+  const date = new Date(`${stdout.trim()} UTC`);
+  return Number.isNaN(date.getTime()) ? undefined : date;
 }

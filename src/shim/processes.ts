@@ -1,6 +1,5 @@
 /** The processes of a shim and of its job, found by their command lines: process IDs are reused, a job's folder is not. */
-import { commandLine } from '../lib/command-line.ts';
-import { listProcesses, type ProcessEntry, signalAll, treeOfGroup } from '../lib/process-tree.ts';
+import { commandLine, listProcesses, type ProcessEntry, signalAll, treeOfGroup } from '../lib/processes.ts';
 import { readState, wasMachineRestarted } from './state.ts';
 
 /** The names under which a shim and its log writer run, each followed by the job's folder. */

@@ -1,7 +1,7 @@
 /** The configuration screen as a whole: the one place where its parts are put together. */
 import { render } from 'ink';
 import { createElement } from 'react';
-import { readConfigFile } from '../config/config-file.ts';
+import { readConfigFile } from '../config/edit-file.ts';
 import { createEffects, type LeaveReason } from './effects/effects.ts';
 import type { JobControl } from './job-control.ts';
 import { openingMessage } from './opening-message.ts';

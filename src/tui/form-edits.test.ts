@@ -1,6 +1,6 @@
 import assert from 'node:assert/strict';
 import { describe, it } from 'node:test';
-import { editToml } from '../config/edit.ts';
+import { editToml } from '../config/toml/edit.ts';
 import { readForm } from './form.ts';
 import { type Draft, editsFor } from './form-edits.ts';
 

@@ -1,5 +1,5 @@
-import type { Edit } from '../config/edit.ts';
-import type { TomlValue } from '../config/toml-text.ts';
+import type { Edit } from '../config/toml/edit.ts';
+import type { TomlValue } from '../config/toml/render.ts';
 import { type ConnectionForm, connectionKey, type FileConnection, type FileForm, type RunnerForm } from './form.ts';
 
 /** A private connection as the server has it. */

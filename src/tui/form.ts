@@ -1,8 +1,8 @@
 /** What the screen shows and changes of a configuration file. */
-import type { ConfigFile } from '../config/config-file.ts';
+import type { ConfigFile } from '../config/edit-file.ts';
 import { connectionFields, type RuntimeName, runtimeNames, tables } from '../config/schema.ts';
-import { parseToml } from '../config/toml.ts';
-import type { TomlValue } from '../config/toml-text.ts';
+import { parseToml } from '../config/toml/parse.ts';
+import type { TomlValue } from '../config/toml/render.ts';
 
 export interface RunnerForm {
   token: string;

@@ -1,6 +1,6 @@
-import type { ConfigFile } from '../config/config-file.ts';
-import { permissionWarnings } from '../config/config-text.ts';
-import { mistakesIn, mistakesNote } from '../config/mistakes.ts';
+import type { ConfigFile } from '../config/edit-file.ts';
+import { mistakesIn, mistakesNote } from '../config/edit-file.ts';
+import { permissionWarnings } from '../config/read-file.ts';
 import { environmentVariable } from '../config/schema.ts';
 import type { Message } from './state/state.ts';
 

@@ -1,5 +1,5 @@
-import type { Edit } from '../config/edit.ts';
-import { parseToml } from '../config/toml.ts';
+import type { Edit } from '../config/toml/edit.ts';
+import { parseToml } from '../config/toml/parse.ts';
 
 const urlPath = ['runner', 'url'];
 const skipPath = ['runner', 'skip_ssl_verify'];

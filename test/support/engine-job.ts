@@ -3,9 +3,9 @@ import { randomUUID } from 'node:crypto';
 import { readFile, stat } from 'node:fs/promises';
 import { join } from 'node:path';
 import type { TestContext } from 'node:test';
-import { readConfig } from '../../src/config/read.ts';
-import { commandLine } from '../../src/lib/command-line.ts';
+import { parseConfig } from '../../src/config/parse.ts';
 import { silentLogger } from '../../src/lib/logger.ts';
+import { commandLine } from '../../src/lib/processes.ts';
 import { createDockerRuntime } from '../../src/runtimes/engine/docker.ts';
 import { createPodmanRuntime } from '../../src/runtimes/engine/podman.ts';
 import type { Runtime, StartOptions } from '../../src/runtimes/runtime.ts';
@@ -75,7 +75,7 @@ export async function setUpEngineJob(
   const PATH = isPausing ? await makePausingEngine(name, join(folder.folder, 'bin')) : process.env['PATH'];
   if (isPausing) await run('touch', [join(folder.folder, 'bin/pause')]);
   const env = { ...process.env, ...engines[name].env, PATH };
-  const { config } = readConfig({ env: {}, flags: new Map() });
+  const { config } = parseConfig({ env: {}, flags: new Map() });
   const create = (environment: NodeJS.ProcessEnv) =>
     createRuntime[name]({ env: environment, instanceId: 'test', limits: config.jobs, logger: silentLogger });
   const runtime = create(env);

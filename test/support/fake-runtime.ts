@@ -1,5 +1,5 @@
 import { join } from 'node:path';
-import { exists } from '../../src/lib/exists.ts';
+import { exists } from '../../src/lib/files.ts';
 import type { Image, ImageStore, JobExit, OwnContainer, Runtime, StartOptions } from '../../src/runtimes/runtime.ts';
 import { RuntimeError } from '../../src/runtimes/runtime.ts';
 import type { JobPaths } from '../../src/shim/shim.ts';

@@ -1,6 +1,6 @@
 import { join } from 'node:path';
 import type { Dispatcher } from 'undici';
-import { readConfig } from '../../src/config/read.ts';
+import { parseConfig } from '../../src/config/parse.ts';
 import { GithubConnections } from '../../src/github/connections.ts';
 import { Jobs } from '../../src/jobs/jobs.ts';
 import type { JobRecord } from '../../src/jobs/record.ts';
@@ -77,7 +77,7 @@ export class JobsSetting implements AsyncDisposable {
     this.#store = await JobStore.open(join(this.dir.path, 'state'), join(this.dir.path, 'logs'));
     const { url, token } = this.#github;
     const file = `${settings}\n[github.g]\nconnection_id = "c"\nurl = "${url}"\ntoken = "${token}"`;
-    const { config } = readConfig({ file, env: {}, flags: new Map() });
+    const { config } = parseConfig({ file, env: {}, flags: new Map() });
     const endpoint = {
       transport: this.#transport,
       baseUrl: new URL(this.server.url),

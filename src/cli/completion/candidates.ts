@@ -1,7 +1,6 @@
 /** What a shell offers when a command line is to be completed: a pure function of the definitions of the commands. */
 import type { Argument, Command, Option } from 'commander';
-import { JobArgument } from './job-argument.ts';
-import { SettingArgument } from './setting-argument.ts';
+import { JobArgument, SettingArgument } from './arguments.ts';
 
 export interface Candidate {
   value: string;

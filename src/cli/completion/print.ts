@@ -1,9 +1,9 @@
 import type { Command } from 'commander';
 import { defaultPaths } from '../../config/paths.ts';
 import { JobStore } from '../../jobs/store.ts';
+import { printableLine } from '../../lib/printable.ts';
 import type { CliContext } from '../context.ts';
 import { print } from '../output.ts';
-import { printableLine } from '../printable.ts';
 import { type Candidate, type Completion, complete } from './candidates.ts';
 
 const maxJobs = 100;
@@ -32,7 +32,7 @@ async function candidates(
 }
 
 async function settingCandidates(start: string): Promise<Candidate[]> {
-  const { allSettings } = await import('../../config/setting.ts');
+  const { allSettings } = await import('../../config/find-setting.ts');
   const settings = allSettings([]).filter(({ name }) => name.startsWith(start));
   return settings.map(({ name, field }) => ({ value: name, about: field.about }));
 }

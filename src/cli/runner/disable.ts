@@ -1,4 +1,4 @@
-import { requireServiceManager } from '../../service/choose.ts';
+import { requireServiceManager } from '../../service/find-service-manager.ts';
 import type { CliContext } from '../context.ts';
 import { print, renderJson } from '../output.ts';
 import { withProgress } from '../progress.ts';

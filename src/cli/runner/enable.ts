@@ -1,11 +1,11 @@
 import { join } from 'node:path';
 import { loadConfig } from '../../config/load.ts';
-import { defaultPaths, serviceLogName, withPlaces } from '../../config/paths.ts';
+import { defaultPaths, serviceLogName, withPathOptions } from '../../config/paths.ts';
 import { ExitCode, UserError } from '../../lib/errors.ts';
-import { makeFolder } from '../../lib/make-folder.ts';
+import { makeFolder } from '../../lib/files.ts';
 import { requireRunnerToken } from '../../runner/require-token.ts';
-import { requireServiceManager } from '../../service/choose.ts';
 import { defineService, serviceEnvironment, tokenVariable, variablesLeftOut } from '../../service/definition.ts';
+import { requireServiceManager } from '../../service/find-service-manager.ts';
 import type { EnableResult } from '../../service/service-manager.ts';
 import type { CliContext } from '../context.ts';
 import { print, renderJson } from '../output.ts';
@@ -18,7 +18,7 @@ export async function enableCommand(
   options: { configFile?: string; json?: boolean },
 ): Promise<void> {
   const { platform, runnerCommand, version, signal, stdout, stderr } = context;
-  const env = withPlaces(context.env, options);
+  const env = withPathOptions(context.env, options);
   const manager = await requireServiceManager({ ...context, env }, signal);
   const paths = defaultPaths(env, platform);
   const path = paths.configFile;

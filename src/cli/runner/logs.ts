@@ -1,5 +1,5 @@
 import { UserError } from '../../lib/errors.ts';
-import { exists } from '../../lib/exists.ts';
+import { exists } from '../../lib/files.ts';
 import { serviceLogFiles } from '../../runner/service-log.ts';
 import type { CliContext } from '../context.ts';
 import { findPlaces, lookInto, type PlaceOptions } from './places.ts';

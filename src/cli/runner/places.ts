@@ -1,5 +1,5 @@
 import type { Command } from 'commander';
-import { defaultPaths, type Paths, withPlaces } from '../../config/paths.ts';
+import { defaultPaths, type Paths, withPathOptions } from '../../config/paths.ts';
 import { errorCode, UserError } from '../../lib/errors.ts';
 import type { CliContext } from '../context.ts';
 import { absolutePath, withColorOption } from '../options.ts';
@@ -27,7 +27,7 @@ export function withPlaceOptions(command: Command): Command {
  * @throws UserError (exit code 3) when that can't be used
  */
 export async function findPlaces(context: CliContext, options: PlaceOptions): Promise<Places> {
-  const env = withPlaces(context.env, options);
+  const env = withPathOptions(context.env, options);
   const places = { ...defaultPaths(env), isConfigNamed: Boolean(env['PLAN42_CONFIG_FILE']) };
   if (places.isConfigNamed) await loadPlacedConfig(context, places);
   return places;

@@ -1,4 +1,4 @@
-import { serviceManagerOf } from '../../service/choose.ts';
+import { serviceManagerOf } from '../../service/find-service-manager.ts';
 import type { ServiceManager } from '../../service/service-manager.ts';
 import type { CliContext } from '../context.ts';
 

@@ -1,8 +1,8 @@
 import type { RunnerStatus } from '../../control/messages.ts';
 import type { JobOverview } from '../../jobs/overview.ts';
+import { printableLine } from '../../lib/printable.ts';
 import type { CliContext } from '../context.ts';
-import { localTime } from '../local-time.ts';
-import { printableLine } from '../printable.ts';
+import { localTime } from '../output.ts';
 import { createStyle, type Style, wantsColor } from '../style.ts';
 import { renderTable } from '../table.ts';
 import { renderJobs } from './job/table.ts';

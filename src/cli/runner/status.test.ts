@@ -6,7 +6,7 @@ import { makeRunnerHome, type RunnerHome } from '../../../test/support/runner-ho
 import type { RunnerStatus } from '../../control/messages.ts';
 import { startControlServer } from '../../control/server.ts';
 import { silentLogger } from '../../lib/logger.ts';
-import { localTime } from '../local-time.ts';
+import { localTime } from '../output.ts';
 
 let home: RunnerHome;
 beforeEach(async () => {

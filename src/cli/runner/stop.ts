@@ -1,7 +1,7 @@
 import { defaultPaths } from '../../config/paths.ts';
 import { ControlError, createControlClient } from '../../control/client.ts';
 import { ExitCode, UserError } from '../../lib/errors.ts';
-import { requireServiceManager } from '../../service/choose.ts';
+import { requireServiceManager } from '../../service/find-service-manager.ts';
 import type { CliContext } from '../context.ts';
 import { print, renderJson } from '../output.ts';
 import { withProgress } from '../progress.ts';

@@ -1,6 +1,6 @@
 import { ExitCode, errorCode, UserError } from '../../lib/errors.ts';
+import { printableLine } from '../../lib/printable.ts';
 import { ApiError, ConnectionError, isAuthError } from '../../plan42/errors.ts';
-import { printableLine } from '../printable.ts';
 import type { ServerLocation } from './location.ts';
 
 const certificateCodes = /CERT|SELF_SIGNED|UNABLE_TO_VERIFY|UNABLE_TO_GET_ISSUER/;

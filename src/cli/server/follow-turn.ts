@@ -1,5 +1,6 @@
 import type { Writable } from 'node:stream';
 import { UserError } from '../../lib/errors.ts';
+import { printable, printableLine } from '../../lib/printable.ts';
 import { sleep } from '../../lib/sleep.ts';
 import type { AdminClient } from '../../plan42/admin-client.ts';
 import type { AdminTurn } from '../../plan42/admin-objects.ts';
@@ -7,7 +8,6 @@ import { isTransient } from '../../plan42/errors.ts';
 import { isTerminalStatus } from '../../plan42/objects/turn-status.ts';
 import type { CliContext } from '../context.ts';
 import { print } from '../output.ts';
-import { printable, printableLine } from '../printable.ts';
 
 const statusPollMs = 500;
 

@@ -1,6 +1,6 @@
+import { printableLine } from '../../lib/printable.ts';
 import type { CliContext } from '../context.ts';
 import { print } from '../output.ts';
-import { printableLine } from '../printable.ts';
 import type { LocationOptions } from './location.ts';
 import { askServer } from './with-server.ts';
 

@@ -15,7 +15,7 @@ import {
   type Sizes,
 } from '../../../test/support/github/state.ts';
 import { sendJson } from '../../../test/support/http-server.ts';
-import { describeError } from '../../lib/errors.ts';
+import { formatError } from '../../lib/errors.ts';
 import { fetchFeedback } from './fetch-feedback.ts';
 import { fetchTaskFeedback } from './task-feedback.ts';
 
@@ -324,7 +324,7 @@ describe('of a task', () => {
     await assert.rejects(
       fetchTaskFeedback(connection.withClient, [{ repo: 'acme/app', number: 5 }], never, 100),
       // As the turn tells it: nothing twice.
-      (error) => describeError(error) === 'cannot get the feedback on acme/app#5: GitHub did not answer within 0.1 s',
+      (error) => formatError(error) === 'cannot get the feedback on acme/app#5: GitHub did not answer within 0.1 s',
     );
     await assert.rejects(ask('nonsense'), /nonsense#5: invalid repo name/);
   });

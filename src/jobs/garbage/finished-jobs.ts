@@ -1,6 +1,6 @@
 import { rm, stat } from 'node:fs/promises';
 import { join } from 'node:path';
-import { listFolder } from '../../lib/list-folder.ts';
+import { listFolder } from '../../lib/files.ts';
 import { isJobId } from '../job-id.ts';
 import { describeAge } from './age.ts';
 import type { Garbage, GarbageContext } from './garbage.ts';

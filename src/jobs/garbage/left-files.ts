@@ -1,8 +1,7 @@
 import type { Dirent } from 'node:fs';
 import { rm, stat } from 'node:fs/promises';
 import { join } from 'node:path';
-import { exists } from '../../lib/exists.ts';
-import { listFolder } from '../../lib/list-folder.ts';
+import { exists, listFolder } from '../../lib/files.ts';
 import { isJobId } from '../job-id.ts';
 import { draftSuffix, type JobStore } from '../store.ts';
 import { describeAge } from './age.ts';

@@ -14,13 +14,13 @@ import {
   startFakeApple,
 } from '../../../test/support/fake-apple.ts';
 import { isAlive, type JobFolder, makeJobFolder } from '../../../test/support/job-folder.ts';
-import { readConfig } from '../../config/read.ts';
+import { parseConfig } from '../../config/parse.ts';
 import type { Config } from '../../config/schema.ts';
 import { LaunchError, listJobProcesses, readState } from '../../shim/shim.ts';
 import { RuntimeError } from '../runtime.ts';
 import { createAppleRuntime } from './apple.ts';
 
-const defaults = readConfig({ env: {}, flags: new Map() }).config.jobs;
+const defaults = parseConfig({ env: {}, flags: new Map() }).config.jobs;
 const untilGo = (job: JobFolder) => `while [ ! -e ${job.folder}/go ]; do sleep 0.02; done`;
 const letGo = (job: JobFolder) => writeFile(join(job.folder, 'go'), '');
 

@@ -1,5 +1,5 @@
 /** The command `container` and the services behind it, which are started once after login and hold every container. */
-import { describeError, errorCode } from '../../lib/errors.ts';
+import { errorCode, formatError } from '../../lib/errors.ts';
 import type { CommandResult } from '../../lib/run-command.ts';
 import { lastErrorLine, queryTimeoutMs } from '../engine/client.ts';
 import type { Readiness } from '../runtime.ts';
@@ -46,7 +46,7 @@ export async function checkServices(
   } catch (error) {
     signal?.throwIfAborted();
     const missing = errorCode(error) === 'ENOENT';
-    const reason = missing ? 'there is no container command' : describeError(error);
+    const reason = missing ? 'there is no container command' : formatError(error);
     return { ready: false, reason, remedy: missing ? remedies.install : remedies.start };
   }
 }

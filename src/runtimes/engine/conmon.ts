@@ -2,7 +2,7 @@
  * Podman has no daemon: each container has a process of its own that takes what it writes and records its end (conmon). Should
  * that be killed, for want of memory say, Podman goes on saying that the container runs.
  */
-import { commandLine } from '../../lib/command-line.ts';
+import { commandLine } from '../../lib/processes.ts';
 import { queryTimeoutMs } from './client.ts';
 import type { RunEngine } from './run-engine.ts';
 

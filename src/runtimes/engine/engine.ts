@@ -2,8 +2,8 @@
 import { join } from 'node:path';
 import * as v from 'valibot';
 import type { Config, RuntimeName } from '../../config/schema.ts';
-import { describeError, errorCode } from '../../lib/errors.ts';
-import { exists } from '../../lib/exists.ts';
+import { errorCode, formatError } from '../../lib/errors.ts';
+import { exists } from '../../lib/files.ts';
 import type { Logger } from '../../lib/logger.ts';
 import { readTail } from '../../lib/read-tail.ts';
 import { isCommandInstalled, runCommand } from '../../lib/run-command.ts';
@@ -80,7 +80,7 @@ export function createEngineRuntime(engine: Engine, { env, instanceId, limits, l
     } catch (error) {
       signal?.throwIfAborted();
       const missing = errorCode(error) === 'ENOENT';
-      const reason = missing ? `there is no ${engine.command} command` : describeError(error);
+      const reason = missing ? `there is no ${engine.command} command` : formatError(error);
       return { ready: false, reason, remedy: missing ? engine.remedy.install : engine.remedy.start };
     }
   }
@@ -90,7 +90,7 @@ export function createEngineRuntime(engine: Engine, { env, instanceId, limits, l
   async function pull(image: string, policy: PullPolicy, signal?: AbortSignal): Promise<void> {
     await pullByPolicy(image, policy, {
       isThere: async () => (await images.find(image, signal)) !== undefined,
-      pull: () => run(['pull', '--quiet', image], { signal, leash: true }),
+      pull: () => run(['pull', '--quiet', image], { signal, exitWithParent: true }),
     });
   }
 

@@ -1,9 +1,9 @@
 /** What an engine says of a job's container. */
 import * as v from 'valibot';
 import { Backoff } from '../../lib/backoff.ts';
-import { commandLine } from '../../lib/command-line.ts';
 import { errorCode } from '../../lib/errors.ts';
 import type { Logger } from '../../lib/logger.ts';
+import { commandLine } from '../../lib/processes.ts';
 import { sleep } from '../../lib/sleep.ts';
 import { RuntimeError } from '../runtime.ts';
 import { lastErrorLine, queryTimeoutMs } from './client.ts';

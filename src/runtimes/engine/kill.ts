@@ -62,7 +62,7 @@ async function isOverWithin(ms: number, run: RunEngine, job: JobPaths): Promise<
     while ((await inspectContainer(run, job.jobId, signal))?.isRunning) {
       signal.throwIfAborted();
       // It can go on waiting for a container whose end nobody records.
-      await run(['wait', job.jobId], { signal, timeoutMs: waitMs, leash: true });
+      await run(['wait', job.jobId], { signal, timeoutMs: waitMs, exitWithParent: true });
     }
     return true;
   } catch {

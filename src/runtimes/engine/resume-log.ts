@@ -1,7 +1,7 @@
 /** What a job's log gets after its client: the rest of the output where it can be had, and a line where it can't. */
 import { join } from 'node:path';
+import { makeFolder } from '../../lib/files.ts';
 import type { Logger } from '../../lib/logger.ts';
-import { makeFolder } from '../../lib/make-folder.ts';
 import { readEnd } from '../../lib/read-tail.ts';
 import type { JobPaths } from '../../shim/shim.ts';
 import * as shim from '../../shim/shim.ts';

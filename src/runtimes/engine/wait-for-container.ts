@@ -38,6 +38,6 @@ export async function watchContainer(
     if (round > 1) await sleep(retryMs, signal);
     if (isLogLost) writer = await takeUpLog(job, { container, before: writer, options });
     else if (container.isUnwatched) await sleep(unwatchedMs, signal);
-    else await run(['wait', job.jobId], { signal, timeoutMs: maxWaitMs, leash: true });
+    else await run(['wait', job.jobId], { signal, timeoutMs: maxWaitMs, exitWithParent: true });
   }
 }

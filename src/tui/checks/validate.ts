@@ -1,12 +1,12 @@
 /** Every check of a configuration, in the order in which a person would mend what they find. */
-import type { ConfigFile } from '../../config/config-file.ts';
-import { permissionWarnings } from '../../config/config-text.ts';
-import { type Problem, readConfig } from '../../config/read.ts';
+import type { ConfigFile } from '../../config/edit-file.ts';
+import { type Problem, parseConfig } from '../../config/parse.ts';
+import { permissionWarnings } from '../../config/read-file.ts';
 import type { Config, Connection } from '../../config/schema.ts';
-import { renderKey } from '../../config/toml-text.ts';
+import { renderKey } from '../../config/toml/render.ts';
 import { checkGithubToken } from '../../github/check-token.ts';
 import { GithubError } from '../../github/errors.ts';
-import { describeError, ExitCode, UserError } from '../../lib/errors.ts';
+import { ExitCode, formatError, UserError } from '../../lib/errors.ts';
 import { shellQuote } from '../../lib/shell-quote.ts';
 import type { GithubConnection } from '../../plan42/github-connections.ts';
 import { createTransport } from '../../plan42/transport.ts';
@@ -38,7 +38,7 @@ export interface ValidateOptions {
 
 export async function validateConfig(options: ValidateOptions): Promise<Finding[]> {
   const { file, env, runner, version, signal } = options;
-  const { config, problems } = readConfig({ file: file.content, env, flags: new Map() });
+  const { config, problems } = parseConfig({ file: file.content, env, flags: new Map() });
   const findings = problems
     // Told below, in better words.
     .filter(({ message }) => !isToldWithServer(message, runner))
@@ -152,7 +152,7 @@ async function checkGithub(config: Config, env: NodeJS.ProcessEnv, signal: Abort
       const remedy = refused
         ? `Get a new token, and pipe it in: "… | ${command}".`
         : `Check ${renderKey(['github', name, 'url'])}, and whether the server can be reached.`;
-      return { subject, severity: 'error', message: describeError(error), remedy, exitCode: ExitCode.failed };
+      return { subject, severity: 'error', message: formatError(error), remedy, exitCode: ExitCode.failed };
     }
   });
   return await Promise.all(checks);
@@ -188,7 +188,7 @@ function warning(subject: string, message: string): Finding {
 
 function failure(subject: string, error: UserError): Finding {
   const { remedy, exitCode } = error;
-  return { subject, severity: 'error', message: describeError(error), remedy, exitCode };
+  return { subject, severity: 'error', message: formatError(error), remedy, exitCode };
 }
 
 function exitCodeOf(severity: 'warning' | 'error', exitCode: ExitCode): ExitCode {

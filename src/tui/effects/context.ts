@@ -1,5 +1,5 @@
-import type { ConfigFile } from '../../config/config-file.ts';
-import { readConfig } from '../../config/read.ts';
+import type { ConfigFile } from '../../config/edit-file.ts';
+import { parseConfig } from '../../config/parse.ts';
 import type { Config } from '../../config/schema.ts';
 
 /** What effects work with. */
@@ -12,5 +12,5 @@ export interface EffectContext {
 
 /** The settings that the screen doesn't show, defaults where they are wrong. */
 export function currentConfig({ file, env }: EffectContext): Config {
-  return readConfig({ file: file.content, env, flags: new Map() }).config;
+  return parseConfig({ file: file.content, env, flags: new Map() }).config;
 }

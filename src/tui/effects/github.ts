@@ -2,7 +2,7 @@ import type { Dispatcher } from 'undici';
 import { InvalidValue } from '../../config/kinds.ts';
 import { connectionFields } from '../../config/schema.ts';
 import { checkGithubToken } from '../../github/check-token.ts';
-import { describeError } from '../../lib/errors.ts';
+import { formatError } from '../../lib/errors.ts';
 import { createTransport } from '../../plan42/transport.ts';
 import { describeToken } from '../checks/describe-token.ts';
 import type { Effect, Event } from '../state/state.ts';
@@ -22,7 +22,7 @@ export async function checkGithub(
     return told(ok, text);
   } catch (error) {
     signal.throwIfAborted();
-    return told(false, error instanceof InvalidValue ? 'the URL is wrong' : describeError(error));
+    return told(false, error instanceof InvalidValue ? 'the URL is wrong' : formatError(error));
   }
 }
 

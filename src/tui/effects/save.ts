@@ -1,10 +1,16 @@
-import { type ConfigFile, ConfigFileChanged, readConfigFile, saveConfigFile } from '../../config/config-file.ts';
-import { editToml } from '../../config/edit.ts';
-import { mistakesIn, mistakesNote } from '../../config/mistakes.ts';
+import {
+  type ConfigFile,
+  ConfigFileChanged,
+  mistakesIn,
+  mistakesNote,
+  readConfigFile,
+  saveConfigFile,
+} from '../../config/edit-file.ts';
 import { defaultPaths } from '../../config/paths.ts';
-import { renderKey } from '../../config/toml-text.ts';
+import { editToml } from '../../config/toml/edit.ts';
+import { renderKey } from '../../config/toml/render.ts';
 import { applyConfig } from '../../control/apply-config.ts';
-import { describeError, UserError } from '../../lib/errors.ts';
+import { formatError, UserError } from '../../lib/errors.ts';
 import { readForm } from '../form.ts';
 import type { Effect, Event } from '../state/state.ts';
 import { changeOfUrl, urlChangeNote } from '../url-change.ts';
@@ -64,5 +70,5 @@ function sentences(...parts: (string | undefined)[]): string {
 }
 
 function sentence(error: UserError): string {
-  return `${describeError(error)}. ${error.remedy ?? ''}`.trim();
+  return `${formatError(error)}. ${error.remedy ?? ''}`.trim();
 }

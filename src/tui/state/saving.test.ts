@@ -1,8 +1,8 @@
 import assert from 'node:assert/strict';
 import { describe, it } from 'node:test';
 import { drive, filledFile, missing, ready, work } from '../../../test/support/screen-state.ts';
-import type { Edit } from '../../config/edit.ts';
 import { runtimeNames } from '../../config/schema.ts';
+import type { Edit } from '../../config/toml/edit.ts';
 import { readForm } from '../form.ts';
 
 const base = readForm({ path: '/c.toml', content: filledFile });

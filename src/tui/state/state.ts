@@ -1,4 +1,4 @@
-import type { Edit } from '../../config/edit.ts';
+import type { Edit } from '../../config/toml/edit.ts';
 import type { RuntimeStatus } from '../../runtimes/survey-result.ts';
 import { type FileForm, readForm } from '../form.ts';
 import type { Draft, TenantConnection } from '../form-edits.ts';

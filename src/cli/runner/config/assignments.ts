@@ -3,7 +3,7 @@ import { readFile, stat } from 'node:fs/promises';
 import { Socket } from 'node:net';
 import { addAbortSignal } from 'node:stream';
 import { text } from 'node:stream/consumers';
-import { findSetting, type Setting } from '../../../config/setting.ts';
+import { findSetting, type Setting } from '../../../config/find-setting.ts';
 import { ExitCode, UserError } from '../../../lib/errors.ts';
 import type { CliContext } from '../../context.ts';
 

@@ -1,7 +1,7 @@
 import type { Command } from 'commander';
 import { ExitCode, UserError } from '../../../lib/errors.ts';
 import { nearest } from '../../../lib/nearest.ts';
-import { SettingArgument } from '../../completion/setting-argument.ts';
+import { SettingArgument } from '../../completion/arguments.ts';
 import type { CliContext } from '../../context.ts';
 import { withColorOption } from '../../options.ts';
 import type { GetOptions } from './get.ts';

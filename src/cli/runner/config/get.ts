@@ -1,8 +1,8 @@
-import { findSetting } from '../../../config/setting.ts';
+import { findSetting } from '../../../config/find-setting.ts';
 import { UserError } from '../../../lib/errors.ts';
+import { printable } from '../../../lib/printable.ts';
 import type { CliContext } from '../../context.ts';
 import { print, renderJson } from '../../output.ts';
-import { printable } from '../../printable.ts';
 import type { ConfigLocation } from './location.ts';
 import { readConfigToShow } from './read-to-show.ts';
 import { plainValue, settingReader, showSetting } from './setting-value.ts';

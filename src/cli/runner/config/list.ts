@@ -1,9 +1,9 @@
-import { permissionWarnings } from '../../../config/config-text.ts';
-import { readConfig, renderProblem } from '../../../config/read.ts';
-import { allSettings } from '../../../config/setting.ts';
+import { allSettings } from '../../../config/find-setting.ts';
+import { parseConfig, renderProblem } from '../../../config/parse.ts';
+import { permissionWarnings } from '../../../config/read-file.ts';
+import { printableLine } from '../../../lib/printable.ts';
 import type { CliContext } from '../../context.ts';
 import { print, renderJson } from '../../output.ts';
-import { printableLine } from '../../printable.ts';
 import { renderTable } from '../../table.ts';
 import type { ConfigLocation } from './location.ts';
 import { readConfigToShow } from './read-to-show.ts';
@@ -29,7 +29,7 @@ export async function listSettings(context: CliContext, options: ListOptions): P
   const read = settingReader(file, env);
   const settings = allSettings(connectionNames(file));
   const values = settings.map(read).map((value) => showSetting(value, options.showSecrets ?? false));
-  const { problems } = readConfig({ file: file.content, env, flags: new Map() });
+  const { problems } = parseConfig({ file: file.content, env, flags: new Map() });
   for (const problem of problems) {
     const label = problem.severity === 'error' ? 'ERROR' : 'WARNING';
     stderr.write(`${label}: ${printableLine(renderProblem(file.path, problem))}\n`);

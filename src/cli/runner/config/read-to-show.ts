@@ -1,5 +1,5 @@
-import { type ConfigFile, readConfigFile } from '../../../config/config-file.ts';
-import { withPlaces } from '../../../config/paths.ts';
+import { type ConfigFile, readConfigFile } from '../../../config/edit-file.ts';
+import { withPathOptions } from '../../../config/paths.ts';
 import { ExitCode, UserError } from '../../../lib/errors.ts';
 import { shellQuote } from '../../../lib/shell-quote.ts';
 import type { CliContext } from '../../context.ts';
@@ -11,7 +11,7 @@ import { type ConfigLocation, configFilePath } from './location.ts';
  */
 export async function readConfigToShow({ env, signal }: CliContext, options: ConfigLocation): Promise<ConfigFile> {
   const file = await readConfigFile(configFilePath(options, env), signal);
-  const isNamed = Boolean(withPlaces(env, options)['PLAN42_CONFIG_FILE']);
+  const isNamed = Boolean(withPathOptions(env, options)['PLAN42_CONFIG_FILE']);
   if (file.content !== undefined || !isNamed) return file;
   throw new UserError(`there is no configuration file ${file.path}`, {
     remedy: `Name another one, or make it: "plan42 runner config -c ${shellQuote(file.path)}".`,

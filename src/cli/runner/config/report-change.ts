@@ -1,12 +1,12 @@
-import type { ConfigChange } from '../../../config/config-file.ts';
-import { type Edit, editToml } from '../../../config/edit.ts';
-import { mistakesIn } from '../../../config/mistakes.ts';
+import type { ConfigChange } from '../../../config/edit-file.ts';
+import { mistakesIn } from '../../../config/edit-file.ts';
 import { defaultPaths } from '../../../config/paths.ts';
+import { type Edit, editToml } from '../../../config/toml/edit.ts';
 import { applyConfig } from '../../../control/apply-config.ts';
+import { printableLine } from '../../../lib/printable.ts';
 import { changeOfUrl, urlChangeNote } from '../../../tui/url-change.ts';
 import type { CliContext } from '../../context.ts';
 import { print, renderJson } from '../../output.ts';
-import { printableLine } from '../../printable.ts';
 
 export interface ReportedChange extends ConfigChange {
   edits: readonly Edit[];

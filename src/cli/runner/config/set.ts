@@ -1,7 +1,7 @@
-import { type ConfigChange, type ConfigFile, changeConfigFile } from '../../../config/config-file.ts';
-import type { Edit } from '../../../config/edit.ts';
+import { type ConfigChange, type ConfigFile, changeConfigFile } from '../../../config/edit-file.ts';
 import { InvalidValue } from '../../../config/kinds.ts';
-import { readConfig } from '../../../config/read.ts';
+import { parseConfig } from '../../../config/parse.ts';
+import type { Edit } from '../../../config/toml/edit.ts';
 import { ExitCode, UserError } from '../../../lib/errors.ts';
 import { readCaFile } from '../../../plan42/transport.ts';
 import { checkRunnerToken, checkServerUrl } from '../../../tui/checks/runner-settings.ts';
@@ -48,7 +48,7 @@ function editFor({ setting, text }: Assignment): Edit {
 
 /** What is doubtful now and was not before. */
 function newWarnings({ before, after }: ConfigChange): string[] {
-  const problemsOf = ({ content }: ConfigFile) => readConfig({ file: content, env: {}, flags: new Map() }).problems;
+  const problemsOf = ({ content }: ConfigFile) => parseConfig({ file: content, env: {}, flags: new Map() }).problems;
   const known = new Set(problemsOf(before).map(({ message }) => message));
   return problemsOf(after)
     .map(({ message }) => message)

@@ -1,8 +1,8 @@
-import type { ConfigFile } from '../../../config/config-file.ts';
+import type { ConfigFile } from '../../../config/edit-file.ts';
+import type { Setting } from '../../../config/find-setting.ts';
 import { environmentVariable } from '../../../config/schema.ts';
-import type { Setting } from '../../../config/setting.ts';
-import { isTable, parseToml } from '../../../config/toml.ts';
-import { renderValue, type TomlValue } from '../../../config/toml-text.ts';
+import { isTable, parseToml } from '../../../config/toml/parse.ts';
+import { renderValue, type TomlValue } from '../../../config/toml/render.ts';
 
 export interface SettingValue {
   setting: Setting;

@@ -1,7 +1,7 @@
-import { type ConfigFile, changeConfigFile } from '../../../config/config-file.ts';
-import type { Edit } from '../../../config/edit.ts';
-import { connectionNamed, findSetting } from '../../../config/setting.ts';
-import { renderKey } from '../../../config/toml-text.ts';
+import { type ConfigFile, changeConfigFile } from '../../../config/edit-file.ts';
+import { connectionNamed, findSetting } from '../../../config/find-setting.ts';
+import type { Edit } from '../../../config/toml/edit.ts';
+import { renderKey } from '../../../config/toml/render.ts';
 import type { CliContext } from '../../context.ts';
 import { type ConfigLocation, configFilePath } from './location.ts';
 import { reportChange, withEdits } from './report-change.ts';

@@ -1,9 +1,9 @@
-import { findSetting } from '../../../config/setting.ts';
+import { findSetting } from '../../../config/find-setting.ts';
 import { UserError } from '../../../lib/errors.ts';
+import { printableLine } from '../../../lib/printable.ts';
 import { type Finding, validateConfig } from '../../../tui/checks/validate.ts';
 import type { CliContext } from '../../context.ts';
 import { print, renderJson } from '../../output.ts';
-import { printableLine } from '../../printable.ts';
 import { createStyle, type Style, wantsColor } from '../../style.ts';
 import type { ConfigLocation } from './location.ts';
 import { readConfigToShow } from './read-to-show.ts';

@@ -1,5 +1,5 @@
 /** What a person can do about a connection that does not come about. */
-import { describeError, errorCode } from '../../../lib/errors.ts';
+import { errorCode, formatError } from '../../../lib/errors.ts';
 import { shellQuote } from '../../../lib/shell-quote.ts';
 import { type Finding, failed } from './finding.ts';
 
@@ -70,7 +70,7 @@ const explanations: readonly Explanation[] = [
 /** A failed finding from the error of a connection to `url`, which is the value of `setting`. */
 export function explainConnection(error: unknown, setting: string, url: URL, env: NodeJS.ProcessEnv): Finding {
   const code = errorCode(error) ?? '';
-  const said = describeError(error);
+  const said = formatError(error);
   const proxy = proxyHost(url, env);
   if (proxy !== undefined && /ECONNREFUSED|ENOTFOUND|Proxy response/.test(`${code} ${said}`)) {
     const text =

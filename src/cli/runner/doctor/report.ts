@@ -1,6 +1,6 @@
 import { wrap } from '../../../lib/display-width.ts';
 import { ExitCode } from '../../../lib/errors.ts';
-import { printable } from '../../printable.ts';
+import { printable } from '../../../lib/printable.ts';
 import type { Style } from '../../style.ts';
 import type { Status } from './finding.ts';
 import { worse } from './finding.ts';

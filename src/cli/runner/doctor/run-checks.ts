@@ -1,5 +1,5 @@
 import { performance } from 'node:perf_hooks';
-import { describeError, ExitCode } from '../../../lib/errors.ts';
+import { ExitCode, formatError } from '../../../lib/errors.ts';
 import type { Check, CheckContext } from './check.ts';
 import type { Finding } from './finding.ts';
 
@@ -43,7 +43,7 @@ async function runCheck(check: Check, context: CheckContext, expired: AbortSigna
     // A check that doesn't look at the signal, stuck in a dead network drive for instance, is not waited for either.
     return await Promise.race([check.run(context), rejectionOf(context.signal)]);
   } catch (error) {
-    const found = expired.aborted ? 'it took too long' : `the check itself failed: ${describeError(error)}`;
+    const found = expired.aborted ? 'it took too long' : `the check itself failed: ${formatError(error)}`;
     const text = expired.aborted ? 'Try again; what it waits for does not answer.' : 'Please report it.';
     return { status: 'failed', found: [found], remedies: [{ text }], exitCode: ExitCode.failed };
   }

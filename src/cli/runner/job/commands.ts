@@ -1,5 +1,5 @@
 import type { Command } from 'commander';
-import { JobArgument } from '../../completion/job-argument.ts';
+import { JobArgument } from '../../completion/arguments.ts';
 import type { CliContext } from '../../context.ts';
 import { addLogOptions } from '../log-options.ts';
 import { type PlaceOptions, withPlaceOptions } from '../places.ts';

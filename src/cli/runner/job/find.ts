@@ -2,7 +2,7 @@ import { matchingJobs } from '../../../jobs/find-jobs.ts';
 import { isJobIdPrefix } from '../../../jobs/job-id.ts';
 import type { JobStore } from '../../../jobs/store.ts';
 import { ExitCode, UserError } from '../../../lib/errors.ts';
-import { printableLine } from '../../printable.ts';
+import { printableLine } from '../../../lib/printable.ts';
 
 const list = '"plan42 runner job list -a" lists them';
 const maxShown = 3;

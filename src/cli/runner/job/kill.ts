@@ -1,7 +1,7 @@
 import { ControlError, createControlClient } from '../../../control/client.ts';
 import { describeActive, type JobOverview } from '../../../jobs/overview.ts';
 import { JobStore } from '../../../jobs/store.ts';
-import { describeError, ExitCode, UserError } from '../../../lib/errors.ts';
+import { ExitCode, formatError, UserError } from '../../../lib/errors.ts';
 import { watchUntil } from '../../../lib/watch-folder.ts';
 import type { Runtime } from '../../../runtimes/runtime.ts';
 import type { CliContext } from '../../context.ts';
@@ -80,7 +80,7 @@ async function endRunningJob(
   } catch (error) {
     const readiness = await runtime.checkReady();
     const [reason, remedy] = readiness.ready
-      ? [describeError(error), 'Try again.']
+      ? [formatError(error), 'Try again.']
       : [readiness.reason, readiness.remedy];
     throw new UserError(`the job ${jobId} could not be killed: ${reason}`, {
       remedy,

@@ -10,7 +10,7 @@ import { parseAs } from '../../../../test/support/json-schemas.ts';
 import { MessagePlane } from '../../../../test/support/message-plane.ts';
 import { makeRunnerHome, type RunnerHome, taskId } from '../../../../test/support/runner-home.ts';
 import type { JobRecord } from '../../../jobs/record.ts';
-import { localTime } from '../../local-time.ts';
+import { localTime } from '../../output.ts';
 
 let home: RunnerHome;
 beforeEach(async () => {

@@ -2,10 +2,10 @@ import { ControlError, createControlClient } from '../../../control/client.ts';
 import { hasEnded } from '../../../jobs/overview.ts';
 import type { JobRecord } from '../../../jobs/record.ts';
 import { JobStore } from '../../../jobs/store.ts';
-import { describeError, UserError } from '../../../lib/errors.ts';
-import { exists } from '../../../lib/exists.ts';
+import { formatError, UserError } from '../../../lib/errors.ts';
+import { exists } from '../../../lib/files.ts';
+import { printableLine } from '../../../lib/printable.ts';
 import type { CliContext } from '../../context.ts';
-import { printableLine } from '../../printable.ts';
 import { findPlaces, lookInto, type PlaceOptions, type Places } from '../places.ts';
 import { createRuntimeOf } from '../runtime-of.ts';
 import { type ShowLogOptions, showLog } from '../show-log.ts';
@@ -54,7 +54,7 @@ function createIsOver(context: CliContext, places: Places, store: JobStore, jobI
       return await hasEnded(jobId, { store, runtimeOf, isLookedAfter });
     } catch (error) {
       signal.throwIfAborted();
-      const reason = printableLine(describeError(error));
+      const reason = printableLine(formatError(error));
       if (!isTold) stderr.write(`Whether the job ${jobId} has ended can’t be found out now: ${reason}\n`);
       isTold = true;
       return false;

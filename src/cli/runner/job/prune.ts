@@ -1,14 +1,14 @@
 import { type Collection, collectGarbage } from '../../../jobs/garbage/collect.ts';
 import { describeCollection, garbageRules, totalBytes } from '../../../jobs/garbage/garbage.ts';
 import { JobStore } from '../../../jobs/store.ts';
-import { describeError, isAbort, UserError } from '../../../lib/errors.ts';
+import { formatError, isAbort, UserError } from '../../../lib/errors.ts';
 import { formatBytes } from '../../../lib/format-bytes.ts';
+import { printableLine } from '../../../lib/printable.ts';
 import { readInstanceId } from '../../../runner/instance.ts';
 import type { Runtime } from '../../../runtimes/runtime.ts';
 import { selectRuntime } from '../../../runtimes/select.ts';
 import type { CliContext } from '../../context.ts';
 import { print, renderJson } from '../../output.ts';
-import { printableLine } from '../../printable.ts';
 import { renderTable } from '../../table.ts';
 import { findPlaces, loadPlacedConfig, type PlaceOptions } from '../places.ts';
 
@@ -49,7 +49,7 @@ async function collect(context: CliContext, options: PruneOptions, dryRun: boole
     runtime = await selectRuntime({ config, env: context.env, instanceId, knownJobs, signal });
   } catch (error) {
     if (isAbort(error, signal) || !(error instanceof UserError)) throw error;
-    context.stderr.write(`WARNING: containers and images are left out: ${describeError(error)}\n`);
+    context.stderr.write(`WARNING: containers and images are left out: ${formatError(error)}\n`);
   }
   const rules = garbageRules(config);
   return collectGarbage(
@@ -66,7 +66,7 @@ function toJson({ removed, failures }: Collection, dryRun: boolean): string {
     dryRun,
     removed: removed.map(({ kind, name, bytes = null, reason }) => ({ kind, name, bytes, reason })),
     bytes: totalBytes(removed),
-    failures: failures.map(({ what, error }) => ({ what, error: describeError(error) })),
+    failures: failures.map(({ what, error }) => ({ what, error: formatError(error) })),
   });
 }
 

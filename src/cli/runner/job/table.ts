@@ -1,8 +1,8 @@
 import type { JobOverview } from '../../../jobs/overview.ts';
 import type { JobStore } from '../../../jobs/store.ts';
+import { printableLine } from '../../../lib/printable.ts';
 import type { CliContext } from '../../context.ts';
-import { localTime } from '../../local-time.ts';
-import { printableLine } from '../../printable.ts';
+import { localTime } from '../../output.ts';
 import { createStyle, wantsColor } from '../../style.ts';
 import { type Column, renderTable } from '../../table.ts';
 

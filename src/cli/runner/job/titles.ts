@@ -1,9 +1,9 @@
 import type { JobOverview } from '../../../jobs/overview.ts';
 import { fillTitles } from '../../../jobs/titles.ts';
-import { describeError } from '../../../lib/errors.ts';
+import { formatError } from '../../../lib/errors.ts';
 import { redact } from '../../../lib/logger.ts';
+import { printableLine } from '../../../lib/printable.ts';
 import type { CliContext } from '../../context.ts';
-import { printableLine } from '../../printable.ts';
 import { loadPlacedConfig, type Places } from '../places.ts';
 
 const maxWaitMs = 5000;
@@ -31,7 +31,7 @@ export async function fillMissingTitles(
   });
   signal.throwIfAborted();
   if (failure === undefined) return '';
-  return `Some titles could not be fetched: ${printableLine(redact(describeError(failure)))}\n`;
+  return `Some titles could not be fetched: ${printableLine(redact(formatError(failure)))}\n`;
 }
 
 async function connect(context: CliContext, places: Places, resources: AsyncDisposableStack) {

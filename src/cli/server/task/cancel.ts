@@ -1,11 +1,11 @@
 import * as v from 'valibot';
 import { UserError } from '../../../lib/errors.ts';
+import { printableLine } from '../../../lib/printable.ts';
 import type { AdminClient } from '../../../plan42/admin-client.ts';
 import { AdminTurn } from '../../../plan42/admin-objects.ts';
 import { ApiError } from '../../../plan42/errors.ts';
 import { isTerminalStatus } from '../../../plan42/objects/turn-status.ts';
 import type { CliContext } from '../../context.ts';
-import { printableLine } from '../../printable.ts';
 import type { LocationOptions } from '../location.ts';
 import { askServer } from '../with-server.ts';
 import { findTask } from './find.ts';

@@ -1,7 +1,7 @@
 import { randomUUID } from 'node:crypto';
-import { describeError, ExitCode, UserError } from '../../../lib/errors.ts';
+import { ExitCode, formatError, UserError } from '../../../lib/errors.ts';
 import type { AdminClient } from '../../../plan42/admin-client.ts';
-import { type Repo, repoInfoOf, titleOf } from '../../../plan42/task-input.ts';
+import { type Repo, readRepo, repoInfoOf, titleOf } from '../../../plan42/task-input.ts';
 import { parseImageReference } from '../../../runtimes/image-reference.ts';
 import type { CliContext } from '../../context.ts';
 import { print, renderJson } from '../../output.ts';
@@ -10,7 +10,6 @@ import type { LocationOptions } from '../location.ts';
 import { type PromptOptions, readPrompt } from '../prompt.ts';
 import { withServer } from '../with-server.ts';
 import { ensureEnvironment, parseEnvVar } from './environment.ts';
-import { parseRepo } from './repo.ts';
 
 export interface CreateTaskOptions extends LocationOptions, PromptOptions {
   image?: string;
@@ -48,7 +47,7 @@ function checkImage(image: string): void {
     parseImageReference(image);
   } catch (error) {
     const remedy = 'It must look like registry.example.com/team/agent:1.0.';
-    throw new UserError(describeError(error), { remedy, exitCode: ExitCode.usage });
+    throw new UserError(formatError(error), { remedy, exitCode: ExitCode.usage });
   }
 }
 
@@ -74,4 +73,15 @@ function environmentSource({ env }: CliContext, options: CreateTaskOptions): Env
 async function documentOf(client: AdminClient, taskId: string) {
   const [Task, Turns] = await Promise.all([client.getTask(taskId), client.listTurns(taskId)]);
   return { Task, Turns };
+}
+
+/**
+ * Reads `org/repo` or `org/repo:branch`.
+ * @throws UserError
+ */
+export function parseRepo(text: string): Repo {
+  const repo = readRepo(text);
+  if (repo !== undefined) return repo;
+  const remedy = 'Give it as org/repo, or org/repo:branch for another target branch than main.';
+  throw new UserError(`${text} is not a repository`, { remedy, exitCode: ExitCode.usage });
 }

@@ -1,13 +1,11 @@
+import { printableLine } from '../../../lib/printable.ts';
 import type { AdminTask } from '../../../plan42/admin-objects.ts';
 import type { CliContext } from '../../context.ts';
-import { localTime } from '../../local-time.ts';
-import { print, renderJson } from '../../output.ts';
-import { printableLine } from '../../printable.ts';
+import { localTime, print, renderJson } from '../../output.ts';
 import { shortIds } from '../../short-ids.ts';
-import { createStyle, wantsColor } from '../../style.ts';
+import { createStyle, statusStyle, wantsColor } from '../../style.ts';
 import { renderTable } from '../../table.ts';
 import type { LocationOptions } from '../location.ts';
-import { statusStyle } from '../status-style.ts';
 import { askServer } from '../with-server.ts';
 
 export interface ListTasksOptions extends LocationOptions {

@@ -1,11 +1,9 @@
+import { printable, printableLine } from '../../../lib/printable.ts';
 import type { AdminTask, AdminTurn } from '../../../plan42/admin-objects.ts';
 import type { CliContext } from '../../context.ts';
-import { localTime } from '../../local-time.ts';
-import { print, renderJson } from '../../output.ts';
-import { printable, printableLine } from '../../printable.ts';
-import { createStyle, type Style, wantsColor } from '../../style.ts';
+import { localTime, print, renderJson } from '../../output.ts';
+import { createStyle, type Style, statusStyle, wantsColor } from '../../style.ts';
 import type { LocationOptions } from '../location.ts';
-import { statusStyle } from '../status-style.ts';
 import { askServer } from '../with-server.ts';
 import { findTask } from './find.ts';
 

@@ -1,9 +1,8 @@
 import { randomUUID } from 'node:crypto';
 import { UserError } from '../../../lib/errors.ts';
+import { printableLine } from '../../../lib/printable.ts';
 import type { CliContext } from '../../context.ts';
-import { localTime } from '../../local-time.ts';
-import { print, renderJson } from '../../output.ts';
-import { printableLine } from '../../printable.ts';
+import { localTime, print, renderJson } from '../../output.ts';
 import type { LocationOptions } from '../location.ts';
 import { askServer, type ServerConnection } from '../with-server.ts';
 

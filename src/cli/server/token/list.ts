@@ -1,8 +1,7 @@
+import { printableLine } from '../../../lib/printable.ts';
 import type { RunnerTokenMetadata } from '../../../plan42/admin-objects.ts';
 import type { CliContext } from '../../context.ts';
-import { localTime } from '../../local-time.ts';
-import { print, renderJson } from '../../output.ts';
-import { printableLine } from '../../printable.ts';
+import { localTime, print, renderJson } from '../../output.ts';
 import { shortIds } from '../../short-ids.ts';
 import { createStyle, wantsColor } from '../../style.ts';
 import { renderTable } from '../../table.ts';

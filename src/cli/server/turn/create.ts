@@ -1,8 +1,8 @@
 import { UserError } from '../../../lib/errors.ts';
+import { printableLine } from '../../../lib/printable.ts';
 import { isTerminalStatus } from '../../../plan42/objects/turn-status.ts';
 import type { CliContext } from '../../context.ts';
 import { print, renderJson } from '../../output.ts';
-import { printableLine } from '../../printable.ts';
 import { followTurn, throwIfFailed } from '../follow-turn.ts';
 import type { LocationOptions } from '../location.ts';
 import { type PromptOptions, readPrompt } from '../prompt.ts';

@@ -1,8 +1,8 @@
+import { printable } from '../../../lib/printable.ts';
 import type { AdminClient } from '../../../plan42/admin-client.ts';
 import type { AdminTurn } from '../../../plan42/admin-objects.ts';
 import type { CliContext } from '../../context.ts';
 import { print } from '../../output.ts';
-import { printable } from '../../printable.ts';
 import { printLog } from '../follow-turn.ts';
 import type { LocationOptions } from '../location.ts';
 import { findTask } from '../task/find.ts';

@@ -1,5 +1,5 @@
 import type { Config } from '../../../../config/schema.ts';
-import { describeError, ExitCode, UserError } from '../../../../lib/errors.ts';
+import { ExitCode, formatError, UserError } from '../../../../lib/errors.ts';
 import type { ApiProbe } from '../api-probe.ts';
 import { type CheckContext, withConfig } from '../check.ts';
 import { explainConnection } from '../connection-failure.ts';
@@ -14,7 +14,7 @@ export function checkApi(context: CheckContext): Promise<Finding> {
       return config.runner.skipSslVerify ? combine([verdict, unchecked(config)]) : verdict;
     } catch (error) {
       context.signal.throwIfAborted();
-      if (error instanceof UserError) return failed(describeError(error), { text: error.remedy ?? '' }, error.exitCode);
+      if (error instanceof UserError) return failed(formatError(error), { text: error.remedy ?? '' }, error.exitCode);
       return explainConnection(error, 'runner.url', config.runner.url, context.env);
     }
   });

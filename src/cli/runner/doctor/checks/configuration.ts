@@ -1,5 +1,5 @@
 import { stat } from 'node:fs/promises';
-import { describeError, ExitCode, errorCode, UserError } from '../../../../lib/errors.ts';
+import { ExitCode, errorCode, formatError, UserError } from '../../../../lib/errors.ts';
 import { shellQuote } from '../../../../lib/shell-quote.ts';
 import type { CheckContext } from '../check.ts';
 import { combine, type Finding, failed, ok, warning } from '../finding.ts';
@@ -24,7 +24,7 @@ export async function checkConfiguration({ loadConfig, paths }: CheckContext): P
     return first === undefined ? ok(`${path} has no mistakes`) : combine([first, ...others]);
   } catch (error) {
     if (!(error instanceof UserError)) throw error;
-    return failed(describeError(error), { text: error.remedy ?? `Correct ${path}.` }, ExitCode.configuration);
+    return failed(formatError(error), { text: error.remedy ?? `Correct ${path}.` }, ExitCode.configuration);
   }
 }
 

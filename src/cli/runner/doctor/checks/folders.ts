@@ -1,7 +1,7 @@
 import { constants } from 'node:fs';
 import { access, rm, stat, writeFile } from 'node:fs/promises';
 import { join } from 'node:path';
-import { describeError, errorCode } from '../../../../lib/errors.ts';
+import { errorCode, formatError } from '../../../../lib/errors.ts';
 import { shellQuote } from '../../../../lib/shell-quote.ts';
 import { stateFolderRemedy } from '../../../../runner/instance.ts';
 import type { CheckContext } from '../check.ts';
@@ -27,7 +27,7 @@ async function checkFolder(what: string, path: string): Promise<Finding> {
       return unusable('it is a file', look(`ls -l ${shellQuote(path)}`));
     const problem = await whyNotWritable(existing);
     if (problem !== undefined) {
-      const reason = describeError(problem);
+      const reason = formatError(problem);
       if (isThere) return unusable(reason, remedyFor(problem, path, takeOver(path)));
       // Never the folder above: it can be one of the system's.
       const make = `sudo install -d -m 700 -o "$(id -un)" ${shellQuote(path)}`;
@@ -42,7 +42,7 @@ async function checkFolder(what: string, path: string): Promise<Finding> {
       command: `chmod 700 ${shellQuote(path)}`,
     });
   } catch (error) {
-    return unusable(describeError(error), look(`ls -ld ${shellQuote(path)}`));
+    return unusable(formatError(error), look(`ls -ld ${shellQuote(path)}`));
   }
 }
 

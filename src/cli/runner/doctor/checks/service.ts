@@ -1,6 +1,6 @@
 import { stateDirOption } from '../../../../config/paths.ts';
 import { ControlError, createControlClient } from '../../../../control/client.ts';
-import { serviceManagerOf } from '../../../../service/choose.ts';
+import { serviceManagerOf } from '../../../../service/find-service-manager.ts';
 import type { CheckContext } from '../check.ts';
 import { type Finding, ok, skipped, warning } from '../finding.ts';
 

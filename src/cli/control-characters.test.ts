@@ -1,0 +1,33 @@
+import assert from 'node:assert/strict';
+import { describe, it } from 'node:test';
+import { printable, printableLine } from '../lib/printable.ts';
+import { renderJson } from './output.ts';
+
+describe('printable', () => {
+  it('takes colours away and shows other control characters', () => {
+    assert.equal(printable('\x1b[1;31mred\x1b[0m'), 'red');
+    assert.equal(
+      printable('a\x1b]0;title\x07b\x1b[2Jc\x9b2Jd\re\x7f'),
+      'a\\x1b]0;title\\x07b\\x1b[2Jc\\x9b2Jd\\x0de\\x7f',
+    );
+    assert.equal(printable('abc\u202egpj.exe'), 'abc\\u202egpj.exe');
+  });
+
+  it('cannot be made to build an escape sequence out of what it leaves', () => {
+    assert.equal(printable('\x1b\x1b[0m[2J').includes('\x1b'), false);
+  });
+
+  it('keeps line breaks and tabs, except on one line', () => {
+    assert.equal(printable('a\r\n\tb'), 'a\n\tb');
+    assert.equal(printableLine(' a\r\n\tb '), 'a b');
+  });
+});
+
+describe('renderJson', () => {
+  it('escapes every control character, and reads back as it was', () => {
+    const value = { text: '\x1b[2J\x7f\x9b' };
+    const json = renderJson(value);
+    assert.equal(json, '{\n  "text": "\\u001b[2J\\u007f\\u009b"\n}\n');
+    assert.deepEqual(JSON.parse(json), value);
+  });
+});

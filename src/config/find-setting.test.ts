@@ -1,0 +1,48 @@
+import assert from 'node:assert/strict';
+import { describe, it } from 'node:test';
+import { ExitCode, UserError } from '../lib/errors.ts';
+import { allSettings, findSetting } from './find-setting.ts';
+
+describe('findSetting', () => {
+  it('finds settings of tables and of connections, whatever these are called', () => {
+    const paths = ['jobs.max_jobs', 'github.a.token', 'github.my.own.url', 'github."my \\"own\\"".url'].map(
+      (name) => findSetting(name).path,
+    );
+    assert.deepEqual(paths, [
+      ['jobs', 'max_jobs'],
+      ['github', 'a', 'token'],
+      ['github', 'my.own', 'url'],
+      ['github', 'my "own"', 'url'],
+    ]);
+  });
+
+  it('finds every setting by the name it is listed with', () => {
+    for (const { name, path } of allSettings(['a', 'a b', 'a.b', '"'])) {
+      assert.deepEqual([name, findSetting(name).path], [name, path]);
+    }
+  });
+
+  it('suggests the nearest name', () => {
+    const mistakes = [
+      ['runner.tokn', /"runner\.token"/],
+      ['max_jobs', /unknown setting "max_jobs"/],
+      ['github.a.tokn', /"github\.a\.token"/],
+      ['github.token', /unknown setting/],
+    ] as const;
+    for (const [name, message] of mistakes) {
+      assert.throws(
+        () => findSetting(name),
+        (error) => error instanceof UserError && error.exitCode === ExitCode.usage && message.test(error.message),
+      );
+    }
+  });
+});
+
+describe('kinds', () => {
+  it('show every default so that it reads back as it was', () => {
+    for (const { name, field } of allSettings([])) {
+      if (field.default === undefined) continue;
+      assert.deepEqual(field.kind.fromToml(field.kind.show(field.default)), field.default, name);
+    }
+  });
+});

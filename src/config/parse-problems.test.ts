@@ -1,0 +1,150 @@
+/** What people are told about a file that is not right. */
+import assert from 'node:assert/strict';
+import { describe, test } from 'node:test';
+import { parseConfig } from './parse.ts';
+
+function problemsOf(file: string): string[] {
+  return parseConfig({ file, env: {}, flags: new Map() }).problems.map(
+    ({ severity, message, position }) => `${severity} ${position?.line}:${position?.column} ${message}`,
+  );
+}
+
+describe('a wrong type', () => {
+  const cases: [file: string, position: string, name: string][] = [
+    ['[jobs]\nmax_jobs = "4"', '2:1', 'jobs.max_jobs'],
+    ['[jobs]\nmax_jobs = 1.5', '2:1', 'jobs.max_jobs'],
+    ['[jobs]\nmax_jobs = 0', '2:1', 'jobs.max_jobs'],
+    ['[jobs]\nmax_jobs = -1', '2:1', 'jobs.max_jobs'],
+    ['[jobs]\nmax_jobs = nan', '2:1', 'jobs.max_jobs'],
+    ['[jobs]\nmax_jobs = 99999999999999999999', '2:1', 'jobs.max_jobs'],
+    ['[jobs]\n\n  cpus = inf', '3:3', 'jobs.cpus'],
+    ['[jobs]\nentrypoint = "relative"', '2:1', 'jobs.entrypoint'],
+    ['[runner]\nskip_ssl_verify = "true"', '2:1', 'runner.skip_ssl_verify'],
+    ['[runner]\nskip_ssl_verify = 1', '2:1', 'runner.skip_ssl_verify'],
+    ['[runner]\nruntime = "Docker"', '2:1', 'runner.runtime'],
+    ['[runner]\nurl = 42', '2:1', 'runner.url'],
+    ['runner.url.x = 1', '1:1', 'runner.url'],
+    ['runner = { runtime = "docker", token = [] }', '1:32', 'runner.token'],
+    ['[runner]\ntoken = 2026-01-02', '2:1', 'runner.token'],
+    ['[images]\nallowed = "*"', '2:1', 'images.allowed'],
+    ['[images]\nallowed = [1]', '2:1', 'images.allowed'],
+    ['[queues]\nscale_up_at = 1.1', '2:1', 'queues.scale_up_at'],
+    ['[queues]\npoll_wait = 30', '2:1', 'queues.poll_wait'],
+    ['[queues]\npoll_wait = "3m"', '2:1', 'queues.poll_wait'],
+    ['[health]\nlisten = "9142"', '2:1', 'health.listen'],
+    ['[log]\nlevel = "loud"', '2:1', 'log.level'],
+    ['[github.a]\ntoken = 1', '2:1', 'github.a.token'],
+    ['[github.a]\n token = "ghp_x\\n"', '2:2', 'github.a.token'],
+    ['[github.a]\ntoken = " ghp_x"', '2:1', 'github.a.token'],
+    ['[github.a]\ntoken = "ghp_ü"', '2:1', 'github.a.token'],
+    ['[github.a]\nurl = "http://github.com"', '2:1', 'github.a.url'],
+    ['github.a = 1', '1:1', 'github.a'],
+    ['github = []', '1:1', 'github'],
+    ['jobs = 1', '1:1', 'jobs'],
+    ['jobs = 2026-01-02', '1:1', 'jobs'],
+    ['[[jobs]]\nmax_jobs = 1', '1:3', 'jobs'],
+    ['[[github.a]]\ntoken = "x"', '1:3', 'github.a'],
+    ['[[github]]\ntoken = "x"', '1:3', 'github'],
+  ];
+  for (const [file, position, name] of cases) {
+    test(`has line and column: ${JSON.stringify(file)}`, () => {
+      const [problem = '', ...others] = problemsOf(file);
+      assert.ok(problem.startsWith(`error ${position} ${name} is `), problem);
+      assert.deepEqual(others, []);
+    });
+  }
+
+  test('is told together with all the others', () => {
+    const problems = problemsOf('[jobs]\nmax_jobs = ""\ncpu = 1\n[log]\nlevel = 1');
+    assert.equal(problems.length, 3);
+  });
+});
+
+describe('what nobody knows', () => {
+  const cases: [file: string, problem: string][] = [
+    ['[jobs]\nmax_job = 1', 'warning 2:1 unknown key "jobs.max_job", did you mean "max_jobs"?'],
+    ['[runner]\nurls = 1', 'warning 2:1 unknown key "runner.urls", did you mean "url"?'],
+    [
+      '[runner]\nSKIP_SSL_VERIFY = 1',
+      'warning 2:1 unknown key "runner.SKIP_SSL_VERIFY", did you mean "skip_ssl_verify"?',
+    ],
+    ['[runner]\nxyzzy = 1', 'warning 2:1 unknown key "runner.xyzzy"'],
+    [
+      '[github.a]\nconection_id = "x"',
+      'warning 2:1 unknown key "github.a.conection_id", did you mean "connection_id"?',
+    ],
+    ['[job]\nmax_jobs = 1', 'warning 1:2 unknown table "job", did you mean "jobs"?'],
+    ['max_jobs = 1', 'warning 1:1 unknown key "max_jobs"'],
+    ['[jobs.more]\na = 1', 'warning 1:2 unknown key "jobs.more"'],
+    ['\n jobs.max_job = 1', 'warning 2:2 unknown key "jobs.max_job", did you mean "max_jobs"?'],
+  ];
+  for (const [file, problem] of cases) {
+    test(JSON.stringify(file), () => assert.deepEqual(problemsOf(file), [problem]));
+  }
+});
+
+describe('the ID of a connection', () => {
+  const id = '0b6c1b3e-9a53-4b6e-8d1f-6f6b1a3c2d4e';
+  const connection = (name: string, text: string) => `[github.${name}]\nconnection_id = "${text}"\n`;
+
+  test('that no task can name is told', () => {
+    assert.deepEqual(problemsOf(connection('a', 'my-connection')), [
+      'warning 2:1 github.a.connection_id is not a UUID, so that no task can use the connection',
+    ]);
+  });
+
+  test('that two connections have is told, in whatever capitals', () => {
+    const file = connection('a', id) + connection('b', id.replace('0', '1')) + connection('c', id.toUpperCase());
+    assert.deepEqual(problemsOf(file), [
+      'warning 6:1 github.c.connection_id is also the ID of github.a, which is used instead',
+    ]);
+  });
+
+  test('may be missing', () => assert.deepEqual(problemsOf(connection('a', '') + connection('b', '')), []));
+});
+
+describe('what is not TOML', () => {
+  const cases: [file: string, position: string][] = [
+    ['[runner', '1:8'],
+    ['[runner]\nurl', '2:4'],
+    ['[runner]\nurl = ', '2:7'],
+    ['[jobs]\nmax_jobs = 4\nmax_jobs = 5', '3:1'],
+    ['[jobs]\nmax_jobs = 4\n[jobs]', '3:2'],
+    ['a = 1 b = 2', '1:7'],
+  ];
+  for (const [file, position] of cases) {
+    test(`has line and column: ${JSON.stringify(file)}`, () => {
+      assert.match(problemsOf(file)[0] ?? '', new RegExp(`^error ${position} \\S`));
+    });
+  }
+});
+
+test('a token’s value is in no message', () => {
+  for (const line of [
+    'token = ["p42r_secret"]',
+    'token = { p42r_secret = 1 }',
+    'token = p42r_secret',
+    'token = "p42r_secret',
+    "token = 'p42r_secret' x",
+    'token = "p42r_secret\\q"',
+    'token = """p42r_secret',
+    'token = "p42r_secret"\ntoken = "p42r_secret"',
+    'token "p42r_secret"',
+    'runtime = "p42r_secret"',
+    'url = "p42r_secret"',
+    'url = "https://p42r_secret@example.com"',
+    'url = "https://example.com/?p42r_secret"',
+    'skip_ssl_verify = "p42r_secret"',
+  ]) {
+    const problems = problemsOf(`[runner]\n${line}\n`);
+    assert.ok(problems.length > 0, line);
+    assert.doesNotMatch(problems.join(), /secret/, line);
+  }
+});
+
+test('settings that contradict each other are warned about', () => {
+  assert.deepEqual(problemsOf('[queues]\nscale_up_at = 0.1\nscale_down_at = 0.9'), [
+    'warning 3:1 queues.scale_down_at is not below queues.scale_up_at: queues would be added and removed under steady load',
+  ]);
+  assert.deepEqual(problemsOf('[queues]\nscale_up_at = 0.5'), []);
+});

@@ -1,0 +1,275 @@
+import assert from 'node:assert/strict';
+import { describe, test } from 'node:test';
+import { parseConfig, settableKeys } from './parse.ts';
+import type { Config } from './schema.ts';
+
+interface Given {
+  file?: string;
+  env?: NodeJS.ProcessEnv;
+  flags?: Record<string, string>;
+}
+
+function read({ file, env = {}, flags = {} }: Given = {}) {
+  return parseConfig({ file, env, flags: new Map(Object.entries(flags)) });
+}
+
+/** The configuration of sources without any problem. */
+function good(given: Given): Config {
+  const { config, problems } = read(given);
+  assert.deepEqual(problems, []);
+  return config;
+}
+
+const everything = `
+[runner]
+url = "https://plan42.example.com/prefix"
+token = "p42r_secret"
+skip_ssl_verify = true
+runtime = "podman"
+[jobs]
+max_jobs = 7
+cpus = 1.5
+memory_gib = 2
+pids = 100
+max_log_mib = 50
+min_free_gib = 0.5
+keep_finished = "60d"
+stop_timeout = "1m30s"
+entrypoint = "/bin/agent"
+network = "none"
+capabilities = ["CHOWN"]
+no_new_privileges = false
+[images]
+pull_policy = "if-not-present"
+keep = 3
+keep_gib = 20
+allowed = ["ghcr.io/*", "local"]
+[queues]
+max_queues = 8
+poll_wait = "500ms"
+drain_time = "1s"
+shutdown_timeout = "1h"
+scale_up_after = "2m"
+scale_up_at = 0.5
+scale_down_after = "3m"
+scale_down_at = 0
+[host]
+unisolated = true
+command = ["/path/to/agent", "an argument"]
+[network]
+ca_file = "/path/to/ca.pem"
+[health]
+listen = "[::1]:9142"
+[log]
+level = "debug"
+format = "json"
+[github.my-github]
+name = "mine"
+url = "https://github.example.com"
+connection_id = "0b6c1b3e-9a53-4b6e-8d1f-6f6b1a3c2d4e"
+token = "ghp_secret"
+`;
+
+describe('the file', () => {
+  test('is read, every key of it', () => {
+    const { runner, github, ...rest } = good({ file: everything });
+    assert.deepEqual(
+      { ...runner, url: runner.url.href },
+      { url: 'https://plan42.example.com/prefix', token: 'p42r_secret', skipSslVerify: true, runtime: 'podman' },
+    );
+    assert.deepEqual(rest, {
+      jobs: {
+        maxJobs: 7,
+        cpus: 1.5,
+        memoryGib: 2,
+        pids: 100,
+        maxLogMib: 50,
+        minFreeGib: 0.5,
+        keepFinishedMs: 60 * 86_400_000,
+        stopTimeoutMs: 90_000,
+        entrypoint: '/bin/agent',
+        network: 'none',
+        capabilities: ['CHOWN'],
+        noNewPrivileges: false,
+      },
+      images: { pullPolicy: 'if-not-present', keep: 3, keepGib: 20, allowed: ['ghcr.io/*', 'local'] },
+      queues: {
+        maxQueues: 8,
+        pollWaitMs: 500,
+        drainTimeMs: 1000,
+        shutdownTimeoutMs: 3_600_000,
+        scaleUpAfterMs: 120_000,
+        scaleUpAt: 0.5,
+        scaleDownAfterMs: 180_000,
+        scaleDownAt: 0,
+      },
+      host: { unisolated: true, command: ['/path/to/agent', 'an argument'] },
+      network: { caFile: '/path/to/ca.pem' },
+      health: { listen: { host: '::1', port: 9142 } },
+      log: { level: 'debug', format: 'json' },
+    });
+    assert.deepEqual(Object.keys(github), ['my-github']);
+    const { url, ...connection } = github['my-github'] ?? {};
+    assert.equal(url?.href, 'https://github.example.com/');
+    assert.deepEqual(connection, {
+      name: 'mine',
+      connectionId: '0b6c1b3e-9a53-4b6e-8d1f-6f6b1a3c2d4e',
+      token: 'ghp_secret',
+    });
+  });
+
+  test('may be absent: these are the defaults', () => {
+    const { runner, jobs, images, queues, host, network, health, log, github } = good({});
+    assert.deepEqual(
+      { ...runner, url: runner.url.href },
+      {
+        url: 'https://api.dev.plan42.ai/',
+        token: undefined,
+        skipSslVerify: false,
+        runtime: undefined,
+      },
+    );
+    const { capabilities, ...limits } = jobs;
+    assert.ok(!capabilities.includes('SYS_ADMIN') && !capabilities.includes('NET_RAW'));
+    assert.deepEqual(limits, {
+      maxJobs: 4,
+      cpus: 4,
+      memoryGib: 8,
+      pids: 4096,
+      maxLogMib: 200,
+      minFreeGib: 1,
+      keepFinishedMs: 30 * 86_400_000,
+      stopTimeoutMs: 10_000,
+      entrypoint: '/usr/bin/agent-wrapper',
+      network: undefined,
+      noNewPrivileges: true,
+    });
+    assert.deepEqual(images, { pullPolicy: 'always', keep: 10, keepGib: undefined, allowed: ['*'] });
+    assert.deepEqual(queues, {
+      maxQueues: 64,
+      pollWaitMs: 30_000,
+      drainTimeMs: 30_000,
+      shutdownTimeoutMs: 300_000,
+      scaleUpAfterMs: 60_000,
+      scaleUpAt: 0.8,
+      scaleDownAfterMs: 120_000,
+      scaleDownAt: 0.4,
+    });
+    assert.deepEqual(host, { unisolated: false, command: undefined });
+    assert.deepEqual([network.caFile, health.listen, github], [undefined, undefined, {}]);
+    assert.deepEqual(log, { level: 'info', format: 'text' });
+  });
+
+  for (const [name, file] of [
+    ['inline tables', 'jobs = { max_jobs = 9 }'],
+    ['dotted keys', 'jobs.max_jobs = 9'],
+    ['quoted keys', '"jobs"."max_jobs" = 9'],
+    ['literal quotes', "['jobs']\n'max_jobs' = 9"],
+    ['CRLF', '[jobs]\r\nmax_jobs = 9\r\n'],
+    ['comments', '# one\n[jobs] # two\nmax_jobs = 9 # three'],
+    ['other notations of a number', '[jobs]\nmax_jobs = 0b1001'],
+    ['a whole number with a point', '[jobs]\nmax_jobs = 9.0'],
+  ] as const) {
+    test(`may be written with ${name}`, () => assert.equal(good({ file }).jobs.maxJobs, 9));
+  }
+
+  test('may have connections in any notation', () => {
+    const id = '0b6c1b3e-9a53-4b6e-8d1f-6f6b1a3c2d4';
+    const file = `github.a.connection_id = "${id}1"\n[github."b c"]\nconnection_id = "${id}2"\nurl = ""\n[github.constructor]\n`;
+    const { github } = good({ file });
+    assert.deepEqual(Object.keys(github), ['a', 'b c', 'constructor']);
+    assert.equal(github['b c']?.connectionId, `${id}2`);
+    // github.md: an empty URL is github.com.
+    for (const { url } of Object.values(github)) assert.equal(url.href, 'https://github.com/');
+  });
+
+  test('leaves out a connection with a mistake, whose token would go to the default’s server', () => {
+    const file = '[github.work]\nurl = "http://ghe.example.com"\ntoken = "x"\n[github.home]\ntoken = "y"';
+    const { config, problems } = read({ file });
+    assert.deepEqual(Object.keys(config.github), ['home']);
+    assert.deepEqual(
+      problems.map(({ severity, position }) => [severity, position?.line]),
+      [['error', 2]],
+    );
+  });
+
+  test('changes no object but the configuration', () => {
+    for (const file of [
+      '[__proto__]\npolluted = 1',
+      '[github.__proto__]\npolluted = 1',
+      'a = [{ "__proto__".polluted = 1 }]',
+    ]) {
+      const { problems } = read({ file });
+      assert.match(problems[0]?.message ?? '', /__proto__/);
+      assert.equal(problems[0]?.position?.line, 1);
+      assert.equal('polluted' in {}, false);
+    }
+  });
+});
+
+describe('precedence', () => {
+  const file = '[log]\nlevel = "warn"\n[runner]\ntoken = "from-file"';
+  test('flags beat environment beats file beats defaults', () => {
+    const env = { PLAN42_LOG_LEVEL: 'error' };
+    assert.equal(good({}).log.level, 'info');
+    assert.equal(good({ file }).log.level, 'warn');
+    assert.equal(good({ file, env }).log.level, 'error');
+    assert.equal(good({ file, env, flags: { 'log.level': 'debug' } }).log.level, 'debug');
+    assert.equal(good({ file, flags: { 'log.level': 'debug' } }).log.level, 'debug');
+  });
+
+  test('a variable that is set to nothing is not set', () => {
+    assert.equal(good({ file, env: { PLAN42_LOG_LEVEL: '' } }).log.level, 'warn');
+  });
+
+  test('what is overridden need not be right', () => {
+    assert.equal(good({ file: '[jobs]\nmax_jobs = "x"', env: { PLAN42_JOBS_MAX_JOBS: '3' } }).jobs.maxJobs, 3);
+  });
+
+  test('the token comes from the environment too', () => {
+    assert.equal(good({ file, env: { PLAN42_RUNNER_TOKEN: 'from-env' } }).runner.token, 'from-env');
+  });
+
+  test('every kind of value can be given as text', () => {
+    const flags = {
+      'runner.skip_ssl_verify': 'yes',
+      'jobs.cpus': '0.5',
+      'images.allowed': 'a, b/*,,c',
+      'queues.drain_time': '2m',
+      'health.listen': 'localhost:0',
+      'runner.url': 'http://127.0.0.1:8000',
+    };
+    const { runner, jobs, images, queues, health } = good({ flags });
+    assert.equal(runner.skipSslVerify, true);
+    assert.equal(jobs.cpus, 0.5);
+    assert.deepEqual(images.allowed, ['a', 'b/*', 'c']);
+    assert.equal(queues.drainTimeMs, 120_000);
+    assert.deepEqual(health.listen, { host: 'localhost', port: 0 });
+    assert.equal(runner.url.port, '8000');
+  });
+});
+
+describe('settings on the command line', () => {
+  test('are never secrets', () => {
+    assert.deepEqual(
+      settableKeys().filter((key) => key.includes('token')),
+      [],
+    );
+    const { problems } = read({ flags: { 'runner.token': 'p42r_secret' } });
+    assert.equal(problems[0]?.severity, 'error');
+    assert.match(problems[0].message, /runner\.token/);
+    assert.doesNotMatch(JSON.stringify(problems), /secret/);
+  });
+
+  test('must exist', () => {
+    assert.deepEqual(read({ flags: { 'jobs.max_job': '1' } }).problems, [
+      { severity: 'error', message: 'unknown setting "jobs.max_job", did you mean "jobs.max_jobs"?' },
+    ]);
+  });
+
+  test('that are wrong are named as they were given', () => {
+    assert.match(read({ flags: { 'jobs.max_jobs': 'many' } }).problems[0]?.message ?? '', /--set jobs\.max_jobs is/);
+    const { problems } = read({ env: { PLAN42_JOBS_MAX_JOBS: 'many' } });
+    assert.match(problems[0]?.message ?? '', /PLAN42_JOBS_MAX_JOBS is/);
+  });
+});

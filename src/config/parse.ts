@@ -1,0 +1,219 @@
+/** Merges the configuration file, the environment and flags into one checked Config. Precedence: flags, environment, file, defaults. */
+import { nearest } from '../lib/nearest.ts';
+import { isUuid } from '../lib/uuid.ts';
+import { InvalidValue } from './kinds.ts';
+import { type Config, type Connection, connectionFields, environmentVariable, type Field, tables } from './schema.ts';
+import { isTable, type Position, parseToml, type TomlDocument, TomlSyntaxError } from './toml/parse.ts';
+import { renderKey } from './toml/render.ts';
+
+export interface Problem {
+  /** `error`: the configuration cannot be used. `warning`: it can be used, but is probably not what you meant. */
+  severity: 'error' | 'warning';
+  message: string;
+  /** Undefined if the problem is not in the file. */
+  position?: Position | undefined;
+}
+
+export interface Sources {
+  /** The content of the file; absent if it does not exist. */
+  file?: string | undefined;
+  env: NodeJS.ProcessEnv;
+  /** Values by `table.key`, such as `jobs.max_jobs`. */
+  flags: ReadonlyMap<string, string>;
+}
+
+export interface ReadResult {
+  config: Config;
+  /** In the order of the file, after those that are not in the file. */
+  problems: Problem[];
+}
+
+type Fields = Record<string, Field<unknown>>;
+
+/** Reads everything that can be read and collects every problem, so that you can fix them all at once. */
+export function parseConfig(sources: Sources): ReadResult {
+  const problems: Problem[] = [];
+  const document = parseFile(sources.file, problems);
+  const values: Record<string, unknown> = {};
+  for (const [name, fields] of Object.entries<Fields>(tables)) {
+    values[name] = readTable(name, fields, tableOf(document, [name], problems), document, sources, problems);
+  }
+  values['github'] = readConnections(document, problems);
+  problems.push(...unknownTables(document), ...unknownFlags(sources.flags));
+  const config = values as Config;
+  problems.push(...contradictions(config, document), ...doubtfulIds(config.github, document));
+  return { config, problems: problems.toSorted((a, b) => (a.position?.line ?? 0) - (b.position?.line ?? 0)) };
+}
+
+/** Starts with the position in the file at `path`, if there is one. */
+export function renderProblem(path: string, { message, position }: Problem): string {
+  return position === undefined ? message : `${path}:${position.line}:${position.column}: ${message}`;
+}
+
+function parseFile(source: string | undefined, problems: Problem[]): TomlDocument {
+  try {
+    return parseToml(source ?? '');
+  } catch (error) {
+    if (!(error instanceof TomlSyntaxError)) throw error;
+    problems.push({ severity: 'error', message: error.message, position: error.position });
+    return parseToml('');
+  }
+}
+
+function tableOf(document: TomlDocument, path: readonly string[], problems: Problem[]): Record<string, unknown> {
+  let value: unknown = document.values;
+  for (const name of path) value = isTable(value) ? value[name] : undefined;
+  if (value === undefined) return {};
+  if (isTable(value)) return value;
+  problems.push({
+    severity: 'error',
+    message: `${renderKey(path)} is not a table`,
+    position: document.positionOf(path),
+  });
+  return {};
+}
+
+function readTable(
+  table: string,
+  fields: Fields,
+  fromFile: Record<string, unknown>,
+  document: TomlDocument,
+  { env, flags }: Sources,
+  problems: Problem[],
+): Record<string, unknown> {
+  const values: Record<string, unknown> = {};
+  for (const [name, field] of Object.entries(fields)) {
+    const variable = environmentVariable(table, field.key);
+    const flag = flags.get(`${table}.${field.key}`);
+    // An empty variable counts as unset, because some shells and service files cannot unset one.
+    const text = flag ?? (env[variable] || undefined);
+    if (text === undefined) {
+      values[name] = readFromFile([table], field, fromFile, document, problems);
+    } else {
+      const origin = flag === undefined ? `the environment’s ${variable}` : `--set ${table}.${field.key}`;
+      values[name] = attempt(() => field.kind.fromText(text), field.default, origin, undefined, problems);
+    }
+  }
+  problems.push(...unknownKeys([table], fields, fromFile, document));
+  return values;
+}
+
+function readFromFile(
+  path: readonly string[],
+  field: Field<unknown>,
+  table: Record<string, unknown>,
+  document: TomlDocument,
+  problems: Problem[],
+): unknown {
+  const value = table[field.key];
+  if (value === undefined) return field.default;
+  const keyPath = [...path, field.key];
+  return attempt(
+    () => field.kind.fromToml(value),
+    field.default,
+    renderKey(keyPath),
+    document.positionOf(keyPath),
+    problems,
+  );
+}
+
+function attempt<T>(read: () => T, fallback: T, name: string, position: Position | undefined, problems: Problem[]): T {
+  try {
+    return read();
+  } catch (error) {
+    if (!(error instanceof InvalidValue)) throw error;
+    problems.push({ severity: 'error', message: `${name} is ${error.message}`, position });
+    return fallback;
+  }
+}
+
+/** Skips connections with errors: with the default URL in place of an invalid one, a token would go to the wrong server. */
+function readConnections(document: TomlDocument, problems: Problem[]): Record<string, Connection> {
+  const connections: Record<string, Connection> = {};
+  for (const name of Object.keys(tableOf(document, ['github'], problems))) {
+    const path = ['github', name];
+    const table = tableOf(document, path, problems);
+    const values: Record<string, unknown> = {};
+    const mistakes: Problem[] = [];
+    for (const [key, field] of Object.entries<Field<unknown>>(connectionFields)) {
+      values[key] = readFromFile(path, field, table, document, mistakes);
+    }
+    problems.push(...mistakes, ...unknownKeys(path, connectionFields, table, document));
+    if (mistakes.length === 0) connections[name] = values as Connection;
+  }
+  return connections;
+}
+
+function unknownKeys(
+  path: readonly string[],
+  fields: Fields,
+  table: Record<string, unknown>,
+  document: TomlDocument,
+): Problem[] {
+  const known = Object.values(fields).map((field) => field.key);
+  return Object.keys(table)
+    .filter((key) => !known.includes(key))
+    .map((key) => unknown('key', [...path, key], known, document));
+}
+
+function unknownTables(document: TomlDocument): Problem[] {
+  const known = [...Object.keys(tables), 'github'];
+  return Object.keys(document.values)
+    .filter((name) => !known.includes(name))
+    .map((name) => unknown(isTable(document.values[name]) ? 'table' : 'key', [name], known, document));
+}
+
+function unknown(what: string, path: readonly string[], known: string[], document: TomlDocument): Problem {
+  const guess = nearest(path.at(-1) ?? '', known);
+  const hint = guess === undefined ? '' : `, did you mean "${guess}"?`;
+  return {
+    severity: 'warning',
+    message: `unknown ${what} "${renderKey(path)}"${hint}`,
+    position: document.positionOf(path),
+  };
+}
+
+/** Settings that are valid alone but not together. */
+function contradictions({ queues }: Config, document: TomlDocument): Problem[] {
+  if (queues.scaleDownAt < queues.scaleUpAt) return [];
+  const message =
+    'queues.scale_down_at is not below queues.scale_up_at: queues would be added and removed under steady load';
+  return [{ severity: 'warning', message, position: document.positionOf(['queues', 'scale_down_at']) }];
+}
+
+/** IDs that no task can refer to, and duplicates, of which the first is used. */
+function doubtfulIds(connections: Record<string, Connection>, document: TomlDocument): Problem[] {
+  const owners = new Map<string, string>();
+  return Object.entries(connections).flatMap(([name, { connectionId }]): Problem[] => {
+    if (!connectionId) return [];
+    const path = ['github', name, 'connection_id'];
+    const warning = (text: string): Problem[] => [
+      { severity: 'warning', message: `${renderKey(path)} ${text}`, position: document.positionOf(path) },
+    ];
+    if (!isUuid(connectionId)) return warning('is not a UUID, so that no task can use the connection');
+    const owner = owners.get(connectionId.toLowerCase());
+    if (owner !== undefined) return warning(`is also the ID of ${renderKey(['github', owner])}, which is used instead`);
+    owners.set(connectionId.toLowerCase(), name);
+    return [];
+  });
+}
+
+function unknownFlags(flags: ReadonlyMap<string, string>): Problem[] {
+  const known = settableKeys();
+  return [...flags.keys()]
+    .filter((name) => !known.includes(name))
+    .map((name) => {
+      const guess = nearest(name, known);
+      const hint = guess === undefined ? '' : `, did you mean "${guess}"?`;
+      return { severity: 'error', message: `unknown setting "${name}"${hint}` };
+    });
+}
+
+/** The settings that `--set` accepts: all but secrets, which must not be on a command line. */
+export function settableKeys(): string[] {
+  return Object.entries<Fields>(tables).flatMap(([table, fields]) =>
+    Object.values(fields)
+      .filter((field) => !field.secret)
+      .map((field) => `${table}.${field.key}`),
+  );
+}

@@ -1,0 +1,86 @@
+import { isUtf8 } from 'node:buffer';
+import { constants, type Stats } from 'node:fs';
+import { type FileHandle, open, stat } from 'node:fs/promises';
+import { ExitCode, errorCode, UserError } from '../lib/errors.ts';
+import { shellQuote } from '../lib/shell-quote.ts';
+
+/**
+ * The text of the configuration file without a byte order mark; undefined if the file does not exist.
+ * @throws UserError (exit code 3) if it cannot be read, is not a regular file, or is not UTF-8; the signal's reason
+ */
+export async function readConfigText(path: string, signal?: AbortSignal): Promise<string | undefined> {
+  const content = await readBytes(path, signal);
+  return content === undefined ? undefined : decode(path, content);
+}
+
+/** A warning with a remedy if other users can read or write the file; otherwise none. */
+export async function permissionWarnings(path: string): Promise<string[]> {
+  const found = await stat(path).catch(() => undefined);
+  if (found === undefined || (found.mode & 0o077) === 0) return [];
+  return [`${path} contains tokens and other users can access it. Run: chmod 600 ${shellQuote(path)}`];
+}
+
+async function readBytes(path: string, signal: AbortSignal | undefined): Promise<Buffer | undefined> {
+  try {
+    // Checked first, because opening a device can have side effects.
+    requireFile(path, await stat(path));
+    // Without O_NONBLOCK, a named pipe that has replaced the file would block.
+    await using file: FileHandle = await open(path, constants.O_RDONLY | constants.O_NONBLOCK);
+    requireFile(path, await file.stat());
+    return await file.readFile(signal === undefined ? {} : { signal });
+  } catch (error) {
+    signal?.throwIfAborted();
+    if (errorCode(error) === 'ENOENT') return undefined;
+    if (error instanceof UserError) throw error;
+    throw new UserError(`cannot read the configuration file ${path}`, {
+      remedy: remedyFor(error, path),
+      exitCode: ExitCode.configuration,
+      cause: error,
+    });
+  }
+}
+
+function requireFile(path: string, stats: Stats): void {
+  if (stats.isFile()) return;
+  throw new UserError(`the configuration file ${path} is ${kindOf(stats)}, not a file`, {
+    remedy: 'Choose a file with --config-file.',
+    exitCode: ExitCode.configuration,
+  });
+}
+
+function kindOf(stats: Stats): string {
+  if (stats.isDirectory()) return 'a folder';
+  if (stats.isFIFO()) return 'a pipe';
+  return stats.isSocket() ? 'a socket' : 'a device';
+}
+
+function remedyFor(error: unknown, path: string): string {
+  const code = errorCode(error) ?? '';
+  if (code === 'EACCES' || code === 'EPERM')
+    return `Run this as the owner of the file, or run: chmod u+rw ${shellQuote(path)}.`;
+  const reason: Record<string, string> = {
+    ENOTDIR: 'A part of its path is not a folder. Choose',
+    ELOOP: 'It is a symbolic link to itself. Remove it, or choose',
+  };
+  return `${reason[code] ?? 'Choose'} another file with --config-file.`;
+}
+
+function decode(path: string, content: Buffer): string {
+  try {
+    return new TextDecoder('utf-8', { fatal: true }).decode(content);
+  } catch (error) {
+    const line = firstInvalidLine(content);
+    throw new UserError(`${path}:${line}: this line is not UTF-8 text`, {
+      remedy: 'Save the file as UTF-8 with an editor. Nothing was changed.',
+      exitCode: ExitCode.configuration,
+      // The decoder's own message adds nothing.
+      ...(error instanceof TypeError ? {} : { cause: error }),
+    });
+  }
+}
+
+// In UTF-8 a line break is never part of another character, so that each line can be checked alone.
+function firstInvalidLine(content: Buffer): number {
+  const lines = content.toString('latin1').split('\n');
+  return lines.findIndex((line) => !isUtf8(Buffer.from(line, 'latin1'))) + 1;
+}
