@@ -152,7 +152,7 @@ describe('plan42 server start', () => {
         1,
         /^ERROR: cannot use the data directory \S+: ENOTDIR.* with --data\.\n$/,
       ],
-      [['--listen', '0', '--data', folder.path], 1, /^ERROR: \S+ is not empty, .* Choose/],
+      [['--listen', '0', '--data', folder.path], 1, /^ERROR: cannot use the data directory \S+: .* Choose/],
     ] as const;
     for (const [argv, code, message] of cases) {
       const run = await startAndStop(argv, async () => {});

@@ -35,7 +35,7 @@ test('a silent queue is unhealthy after two pings and deleted after ten', async 
 
 test('an unhealthy queue recovers with a response; a draining queue stays unhealthy', async () => {
   await using plane = await startControlPlane({
-    timing: { ...timing, healthCheckTimeoutMs: 15, failuresUntilDeleted: 1000 },
+    timing: { ...timing, healthCheckTimeoutMs: 250, failuresUntilDeleted: 1000 },
   });
   let isAsleep = true;
   const answer = (request: object) => (isAsleep ? undefined : answerAll(request));
