@@ -22,6 +22,6 @@ describe('pickByPrefix', () => {
       remedy: 'To list them, run "plan42 server task list".',
     });
     assert.throws(() => pick('ab'), { message: '2 tasks start with ab' });
-    assert.throws(() => pick(''), { message: 'there is no task ' });
+    assert.throws(() => pick(''), { message: 'task  not found' });
   });
 });

@@ -232,7 +232,7 @@ describe('plan42 server task show and cancel', () => {
     await using test = await startTestServer();
     for (const id of ['abc', '00000000-0000-4000-8000-000000000000']) {
       const run = await test.plan42(['task', 'show', id]);
-      assert.equal(run.stderr, `ERROR: there is no task ${id}. "plan42 server task list" lists them.\n`);
+      assert.equal(run.stderr, `ERROR: task ${id} not found. To list them, run "plan42 server task list".\n`);
     }
   });
 });
