@@ -7,7 +7,7 @@ import { Slots } from '../lib/slots.ts';
 import type { Plan42Client } from '../plan42/client.ts';
 import type { Runtime } from '../runtimes/runtime.ts';
 import { persevere } from './persevere.ts';
-import { type Job, parseRequest, readLeftJob } from './read-left.ts';
+import { type Job, parseRequest, readLeftJob } from './recover.ts';
 import type { JobRecord } from './record.ts';
 import { runJob } from './run-job.ts';
 import type { JobSecrets, JobStore } from './store.ts';

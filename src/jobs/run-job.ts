@@ -14,7 +14,7 @@ import { buildAgentInput } from './agent-input.ts';
 import { pullRequestsToCheck } from './feedback.ts';
 import { describeExit, describeFailure } from './outcome.ts';
 import { persevere } from './persevere.ts';
-import { pullImage } from './pull-image.ts';
+import { pullImage } from './images/pull-image.ts';
 import type { JobRecord } from './record.ts';
 import type { JobStore } from './store.ts';
 import type { TurnUpdates } from './turn-updates.ts';

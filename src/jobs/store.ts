@@ -11,7 +11,7 @@ import { errorCode } from '../lib/errors.ts';
 import { exists, makeFolder, syncFolder, writeDurably } from '../lib/files.ts';
 import { cutDraft } from '../shim/log-cut.ts';
 import type { JobPaths } from '../shim/shim.ts';
-import { ImageLedger } from './image-ledger.ts';
+import { ImageLedger } from './images/image-usage.ts';
 import { isJobId } from './job-id.ts';
 import { JobRecord } from './record.ts';
 

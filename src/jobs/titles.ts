@@ -3,7 +3,7 @@ import { join } from 'node:path';
 import * as v from 'valibot';
 import { writeDurably } from '../lib/files.ts';
 import { ApiError, ConnectionError } from '../plan42/errors.ts';
-import type { JobOverview } from './overview.ts';
+import type { JobOverview } from './summary.ts';
 import type { JobRecord } from './record.ts';
 
 export interface TitleOptions {

@@ -1,5 +1,5 @@
 import type { RunnerStatus } from '../../control/messages.ts';
-import type { JobOverview } from '../../jobs/overview.ts';
+import type { JobOverview } from '../../jobs/summary.ts';
 import { printableLine } from '../../lib/printable.ts';
 import type { CliContext } from '../context.ts';
 import { localTime } from '../output.ts';

@@ -5,7 +5,7 @@ import { afterEach, beforeEach, describe, test } from 'node:test';
 import { createFakeRuntime, type FakeRuntime } from '../../../test/support/fake-runtime.ts';
 import { makeRecord } from '../../../test/support/job-record.ts';
 import { makeTempDir, type TempDir } from '../../../test/support/temp-dir.ts';
-import { holdName } from '../image-hold.ts';
+import { holdName } from '../images/image-pin.ts';
 import type { JobRecord } from '../record.ts';
 import { JobStore } from '../store.ts';
 import { collectGarbage } from './collect.ts';

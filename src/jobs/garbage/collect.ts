@@ -1,8 +1,8 @@
 import { findContainers } from './containers.ts';
 import { findFinishedJobs } from './finished-jobs.ts';
 import type { Garbage, GarbageContext } from './garbage.ts';
-import { findImages, tidyImages } from './images.ts';
-import { findLeftFiles } from './left-files.ts';
+import { findImages, tidyImages } from '../images/image-garbage.ts';
+import { findLeftFiles } from './orphaned-files.ts';
 
 export interface Collection {
   /** What was removed; in a dry run, what would be. */

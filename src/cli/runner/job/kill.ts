@@ -1,5 +1,5 @@
 import { ControlError, createControlClient } from '../../../control/client.ts';
-import { describeActive, type JobOverview } from '../../../jobs/overview.ts';
+import { describeActive, type JobOverview } from '../../../jobs/summary.ts';
 import { JobStore } from '../../../jobs/store.ts';
 import { ExitCode, formatError, UserError } from '../../../lib/errors.ts';
 import { watchUntil } from '../../../lib/watch-folder.ts';

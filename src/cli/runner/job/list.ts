@@ -1,4 +1,4 @@
-import { inListOrder, type JobOverview, listJobs } from '../../../jobs/overview.ts';
+import { inListOrder, type JobOverview, listJobs } from '../../../jobs/summary.ts';
 import { JobStore } from '../../../jobs/store.ts';
 import type { CliContext } from '../../context.ts';
 import { print, renderJson } from '../../output.ts';

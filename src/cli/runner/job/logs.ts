@@ -1,5 +1,5 @@
 import { ControlError, createControlClient } from '../../../control/client.ts';
-import { hasEnded } from '../../../jobs/overview.ts';
+import { hasEnded } from '../../../jobs/summary.ts';
 import type { JobRecord } from '../../../jobs/record.ts';
 import { JobStore } from '../../../jobs/store.ts';
 import { formatError, UserError } from '../../../lib/errors.ts';

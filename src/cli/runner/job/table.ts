@@ -1,4 +1,4 @@
-import type { JobOverview } from '../../../jobs/overview.ts';
+import type { JobOverview } from '../../../jobs/summary.ts';
 import type { JobStore } from '../../../jobs/store.ts';
 import { printableLine } from '../../../lib/printable.ts';
 import type { CliContext } from '../../context.ts';

@@ -1,4 +1,4 @@
-import type { JobOverview } from '../../../jobs/overview.ts';
+import type { JobOverview } from '../../../jobs/summary.ts';
 import { fillTitles } from '../../../jobs/titles.ts';
 import { formatError } from '../../../lib/errors.ts';
 import { redact } from '../../../lib/logger.ts';

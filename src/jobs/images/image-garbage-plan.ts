@@ -1,9 +1,9 @@
 import { sameImageName } from '../../runtimes/image-reference.ts';
 import type { Image, ImageStore } from '../../runtimes/runtime.ts';
-import { holdName, isHold } from '../image-hold.ts';
-import type { UsedImage } from '../image-ledger.ts';
+import { holdName, isHold } from './image-pin.ts';
+import type { UsedImage } from './image-usage.ts';
 import type { JobStore } from '../store.ts';
-import type { GarbageContext } from './garbage.ts';
+import type { GarbageContext } from '../garbage/garbage.ts';
 
 /** An image that jobs used, as it is now. */
 export interface KnownImage {

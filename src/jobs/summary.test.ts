@@ -8,7 +8,7 @@ import { makeRecord } from '../../test/support/job-record.ts';
 import { makeTempDir, type TempDir } from '../../test/support/temp-dir.ts';
 import { ApiError, ConnectionError } from '../plan42/errors.ts';
 import { launch } from '../shim/shim.ts';
-import { hasEnded, inListOrder, listJobs } from './overview.ts';
+import { hasEnded, inListOrder, listJobs } from './summary.ts';
 import type { JobRecord } from './record.ts';
 import { JobStore } from './store.ts';
 import { fillTitles } from './titles.ts';

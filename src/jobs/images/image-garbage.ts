@@ -1,8 +1,8 @@
 import type { ImageStore } from '../../runtimes/runtime.ts';
-import { holdName } from '../image-hold.ts';
-import { completePull } from '../pull-image.ts';
-import { describeAge } from './age.ts';
-import type { Garbage, GarbageContext } from './garbage.ts';
+import { holdName } from './image-pin.ts';
+import { completePull } from './pull-image.ts';
+import { describeAge } from '../garbage/age.ts';
+import type { Garbage, GarbageContext } from '../garbage/garbage.ts';
 import {
   activeImages,
   currentNames,
@@ -10,7 +10,7 @@ import {
   isHeldByOthers,
   type KnownImage,
   planImages,
-} from './image-plan.ts';
+} from './image-garbage-plan.ts';
 
 /** Images that were pulled for jobs and are not needed any more. */
 export async function* findImages(context: GarbageContext): AsyncGenerator<Garbage> {

@@ -1,9 +1,9 @@
 import { readFile, rm, stat, utimes } from 'node:fs/promises';
 import { join } from 'node:path';
 import * as v from 'valibot';
-import { runtimeNames } from '../config/schema.ts';
-import { errorCode } from '../lib/errors.ts';
-import { listFolder, makeFolder, writeDurably } from '../lib/files.ts';
+import { runtimeNames } from '../../config/schema.ts';
+import { errorCode } from '../../lib/errors.ts';
+import { listFolder, makeFolder, writeDurably } from '../../lib/files.ts';
 
 const UsedImage = v.object({
   runtime: v.picklist(runtimeNames),

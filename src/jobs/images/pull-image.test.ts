@@ -1,14 +1,14 @@
 import assert from 'node:assert/strict';
 import { afterEach, beforeEach, describe, test } from 'node:test';
-import { createFakeRuntime, type FakeRuntime } from '../../test/support/fake-runtime.ts';
-import { makeRecord } from '../../test/support/job-record.ts';
-import { makeTempDir, type TempDir } from '../../test/support/temp-dir.ts';
-import { parseConfig } from '../config/parse.ts';
-import { createLogger } from '../lib/logger.ts';
-import { holdName } from './image-hold.ts';
+import { createFakeRuntime, type FakeRuntime } from '../../../test/support/fake-runtime.ts';
+import { makeRecord } from '../../../test/support/job-record.ts';
+import { makeTempDir, type TempDir } from '../../../test/support/temp-dir.ts';
+import { parseConfig } from '../../config/parse.ts';
+import { createLogger } from '../../lib/logger.ts';
+import { holdName } from './image-pin.ts';
 import { pullImage } from './pull-image.ts';
-import type { JobRecord } from './record.ts';
-import { JobStore } from './store.ts';
+import type { JobRecord } from '../record.ts';
+import { JobStore } from '../store.ts';
 
 const otherId = '9b2504e0-4f89-41d3-9a0c-0305e82c3301';
 

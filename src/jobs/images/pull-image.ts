@@ -1,12 +1,12 @@
-import type { Config } from '../config/schema.ts';
-import { Backoff } from '../lib/backoff.ts';
-import type { Logger } from '../lib/logger.ts';
-import { sleep } from '../lib/sleep.ts';
-import type { ImageStore, Runtime } from '../runtimes/runtime.ts';
-import { holdName, isHold } from './image-hold.ts';
-import type { Pull } from './image-ledger.ts';
-import type { JobRecord } from './record.ts';
-import type { JobStore } from './store.ts';
+import type { Config } from '../../config/schema.ts';
+import { Backoff } from '../../lib/backoff.ts';
+import type { Logger } from '../../lib/logger.ts';
+import { sleep } from '../../lib/sleep.ts';
+import type { ImageStore, Runtime } from '../../runtimes/runtime.ts';
+import { holdName, isHold } from './image-pin.ts';
+import type { Pull } from './image-usage.ts';
+import type { JobRecord } from '../record.ts';
+import type { JobStore } from '../store.ts';
 
 const engineBackoff = { minMs: 500, maxMs: 5000 };
 const maxEngineDownMs = 2 * 60_000;
