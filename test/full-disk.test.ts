@@ -50,7 +50,7 @@ test('a full disk costs no job that runs, and refuses new ones with the reason',
   await setting.kill();
   await setting.restart();
   await setting.runner().ready();
-  await setting.runner().logged(/could not be written down; it is tried again/);
+  await setting.runner().logged(/cannot save job result, retrying/);
   await full[Symbol.asyncDispose]();
 
   await setting.untilOver(running);

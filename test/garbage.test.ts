@@ -9,7 +9,7 @@ import { suite, type TestContext, test } from 'node:test';
 import { promisify } from 'node:util';
 import { parseConfig } from '../src/config/parse.ts';
 import { collectGarbage } from '../src/jobs/garbage/collect.ts';
-import { holdName } from '../src/jobs/images/image-pin.ts';
+import { pinName } from '../src/jobs/images/image-pin.ts';
 import { pullImage } from '../src/jobs/images/pull-image.ts';
 import type { JobRecord } from '../src/jobs/record.ts';
 import { JobStore } from '../src/jobs/store.ts';
@@ -139,7 +139,7 @@ for (const name of ['podman', 'docker'] as const) {
       assert.deepEqual(await left(), { names: [image], holds: 1 });
       const { images } = a.runtime;
       assert.ok(images);
-      await images.remove(holdName(a.instanceId, (await images.find(image))?.id ?? ''));
+      await images.remove(pinName(a.instanceId, (await images.find(image))?.id ?? ''));
       await assert.rejects(images.remove(image), /container/, 'the engine itself refuses');
       await engine('rm', id);
       await a.use(image);

@@ -33,7 +33,7 @@ const pullPrefix = 'pull.';
  * Which images jobs used, in a file each, whose time of modification is that of the last use; and which pulls are under
  * way, so that after a crash it is still known what they have brought.
  */
-export class ImageLedger {
+export class ImageUsage {
   readonly #folder: string;
 
   constructor(folder: string) {

@@ -47,11 +47,11 @@ function createIsOver(context: CliContext, places: Places, store: JobStore, jobI
       return asked.running;
     },
   });
-  const isLookedAfter = () => isRunnerThere(places, signal);
+  const isManaged = () => isRunnerThere(places, signal);
   let isTold = false;
   return async () => {
     try {
-      return await hasEnded(jobId, { store, runtimeOf, isLookedAfter });
+      return await hasEnded(jobId, { store, runtimeOf, isManaged });
     } catch (error) {
       signal.throwIfAborted();
       const reason = printableLine(formatError(error));
