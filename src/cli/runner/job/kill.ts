@@ -1,6 +1,6 @@
 import { ControlError, createControlClient } from '../../../control/client.ts';
-import { describeActive, type JobSummary } from '../../../jobs/summary.ts';
 import { JobStore } from '../../../jobs/store.ts';
+import { describeActive, type JobSummary } from '../../../jobs/summary.ts';
 import { ExitCode, formatError, UserError } from '../../../lib/errors.ts';
 import { watchUntil } from '../../../lib/watch-folder.ts';
 import type { Runtime } from '../../../runtimes/runtime.ts';

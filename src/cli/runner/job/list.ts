@@ -1,5 +1,5 @@
-import { inListOrder, type JobSummary, listJobs } from '../../../jobs/summary.ts';
 import { JobStore } from '../../../jobs/store.ts';
+import { inListOrder, type JobSummary, listJobs } from '../../../jobs/summary.ts';
 import type { CliContext } from '../../context.ts';
 import { print, renderJson } from '../../output.ts';
 import { withProgress } from '../../progress.ts';

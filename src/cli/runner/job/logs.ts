@@ -1,7 +1,7 @@
 import { ControlError, createControlClient } from '../../../control/client.ts';
-import { hasEnded } from '../../../jobs/summary.ts';
 import type { JobRecord } from '../../../jobs/record.ts';
 import { JobStore } from '../../../jobs/store.ts';
+import { hasEnded } from '../../../jobs/summary.ts';
 import { formatError, UserError } from '../../../lib/errors.ts';
 import { exists } from '../../../lib/files.ts';
 import { printableLine } from '../../../lib/printable.ts';

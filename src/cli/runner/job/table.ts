@@ -1,5 +1,5 @@
-import type { JobSummary } from '../../../jobs/summary.ts';
 import type { JobStore } from '../../../jobs/store.ts';
+import type { JobSummary } from '../../../jobs/summary.ts';
 import { printableLine } from '../../../lib/printable.ts';
 import type { CliContext } from '../../context.ts';
 import { localTime } from '../../output.ts';
