@@ -112,7 +112,7 @@ describe('the configuration screen', () => {
     const config = configFor(plane.server.url, await plane.newToken()).replace('"docker"', '"dokcer"');
     await using test = await startScreen({ config });
     const { terminal } = test;
-    const screen = await terminal.shows('! No runner starts with it: ');
+    const screen = await terminal.shows('! No runner can start with it: ');
     assert.match(screen.replaceAll(/\s+/g, ' '), /\.toml:5:1: runner\.runtime is not one of docker/);
     await terminal.press('C-s');
     await terminal.shows(/Nothing was changed\.\s+No runner starts/);
@@ -454,7 +454,7 @@ describe('the terminal', () => {
     await using test = await startScreen({ config: '[runner\n' });
     const { exitCode, screen } = await test.left();
     assert.equal(exitCode, 3);
-    assert.match(screen.replaceAll('\n', ''), /^ERROR: \S+:2:1: .*Correct it with an editor\./);
+    assert.match(screen.replaceAll('\n', ''), /^ERROR: \S+:2:1: .*Fix it with an editor\./);
   });
 });
 

@@ -38,20 +38,17 @@ test('a running runner is asked whether it took the change over, and tells what 
   const set = async (...args: string[]) => (await run(executable, ['runner', 'config', ...args], { env })).stderr;
 
   const used = await set('set', 'github.work.connection_id=nonsense', '-c', file);
-  assert.match(used, /^Saved \S+\. The running runner uses it from now on\.$/m);
+  assert.match(used, /^Saved \S+\. The running runner uses it now\.$/m);
   await runner.logged(/the connections to GitHub were replaced/);
-  await runner.logged(/WARN.*github\.work\.connection_id is not an ID as Plan42 makes them/i);
+  await runner.logged(/WARN.*github\.work\.connection_id is not a UUID/i);
 
   const later = await set('set', 'jobs.pids=99', 'github.work.name=w', '-c', file);
-  assert.match(
-    later,
-    /The running runner has read it, and uses jobs\.pids from its next start on: "plan42 runner stop"/,
-  );
+  assert.match(later, /Restart the running runner to use jobs\.pids: "plan42 runner stop"/);
   const { stdout } = await run(executable, ['runner', 'config', 'unset', 'github.work', '-c', file, '--json'], { env });
   assert.equal(JSON.parse(stdout).runner, 'used');
 
   const other = await set('set', 'jobs.pids=99', '-c', `${file}.other`);
-  assert.match(other, /The runner that is running uses another file, \S+plan42-runner\.toml\./);
+  assert.match(other, /The running runner uses another file, \S+plan42-runner\.toml\./);
 
   const { body } = await plane.call('PUT', `runners/${crypto.randomUUID()}`, {
     body: { Name: 'other', IsCloud: false, RunsTasks: true, ProxiesGithub: false },
@@ -61,6 +58,6 @@ test('a running runner is asked whether it took the change over, and tells what 
   refused.child.stdin?.end(others);
   assert.match(
     (await refused).stderr,
-    /does not take it over, and goes on as before: the new token is another runner’s\.$/m,
+    /rejected the new configuration and keeps the old one: the new token is another runner’s\.$/m,
   );
 });

@@ -115,7 +115,7 @@ suite('job prune', () => {
     const config = join(setting.runner.folder, 'nowhere.toml');
     const { exitCode, stdout, stderr } = await setting.prune('--older-than', '0s', '-c', config);
     assert.deepEqual([exitCode, stdout], [3, '']);
-    assert.match(stderr, /^ERROR: there is no configuration file .*nowhere\.toml/);
+    assert.match(stderr, /^ERROR: configuration file .*nowhere\.toml/);
     const env = { PATH: '/nowhere', PLAN42_RUNNER_RUNTIME: 'docker' };
     const state = join(setting.runner.folder, 'state');
     const run = await runCli(['runner', 'job', 'prune', '--state-dir', state, '--older-than', '0s'], { env });

@@ -146,10 +146,7 @@ test('a runner that ends at once is reported with its exit code', async (t) => {
   await using _ = mac;
   const { exitCode, stdout, stderr } = await plan42('enable');
   assert.deepEqual([exitCode, stdout], [5, '']);
-  assert.match(
-    stderr,
-    /^ERROR: the service is enabled but does not start: .*the last run ended with exit code 5\. .*\n$/,
-  );
+  assert.match(stderr, /^ERROR: the service is enabled but cannot start: .*last run: exit code 5\. .*\n$/);
 });
 
 test('without a session on the screen, and for a wrong configuration, nothing is installed', async (t) => {
@@ -162,7 +159,7 @@ test('without a session on the screen, and for a wrong configuration, nothing is
   await rm(configFile);
   const missing = await plan42('enable');
   assert.equal(missing.exitCode, 3);
-  assert.match(missing.stderr, /^ERROR: there is no configuration file /);
+  assert.match(missing.stderr, /^ERROR: configuration file /);
   await writeConfig(mac, '');
   const inShell = await mac.plan42(['runner', 'enable'], { env: { PLAN42_RUNNER_TOKEN: token } });
   assert.equal(inShell.exitCode, 3);

@@ -31,7 +31,7 @@ const config = (token: string, runtime = 'host') =>
   `[runner]\nurl = "http://127.0.0.1:1"\ntoken = "${token}"\nruntime = "${runtime}"\n`;
 
 const cases: [what: string, run: () => ReturnType<typeof start>, exitCode: number, error: RegExp][] = [
-  ['no file', () => start(undefined), 3, /there is no configuration file .*config\.toml\. Create it/],
+  ['no file', () => start(undefined), 3, /configuration file .*config\.toml not found\. Create it/],
   ['bad TOML', () => start('[runner\nx = 1'), 3, /config\.toml:\d+:\d+: /],
   [
     'a wrong type',
@@ -115,5 +115,5 @@ test('a file that others can read is used, with a warning', () => {
     encoding: 'utf8',
     env: { PATH: process.env['PATH'], HOME: folder },
   });
-  assert.match(stderr, /others can read it: run chmod 600/);
+  assert.match(stderr, /other users can access it\. Run: chmod 600/);
 });

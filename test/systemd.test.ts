@@ -280,7 +280,7 @@ suite('under systemd', { timeout: 420_000 }, () => {
     await assert.rejects(systemctl('restart', 'plan42-runner'), /control process exited with error code/);
     const { exitCode, stderr } = await plan42('runner', 'enable', '-c', configFile);
     assert.equal(exitCode, 5);
-    assert.match(stderr, /^ERROR: the service is enabled but does not start: .*exit code 5.*plan42 runner logs.*\n$/);
+    assert.match(stderr, /^ERROR: the service is enabled but cannot start: .*exit code 5.*plan42 runner logs.*\n$/);
     await machine.must(['chmod', '+x', '/usr/local/bin/agent']);
     await until('StatusText', /^ready$/);
   });

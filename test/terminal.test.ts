@@ -145,7 +145,7 @@ test('what takes longer than half a second shows that it goes on, and leaves not
   await using terminal = await place.terminal(['status']);
   await terminal.shows(/^[⠋⠙⠹⠸⠼⠴⠦⠧⠇⠏] Asking the runner … \d+ s$/m);
   const screen = await terminal.shows('ERROR: the runner runs and does not answer.');
-  assert.match(screen, /^Runner +Not Answering: the runner has not answered for 5 s\n/);
+  assert.match(screen, /^Runner +Not Answering: the runner has not responded for 5 s\n/);
   assert.equal((await terminal.ended()).code, 1);
   assert.equal(silent.listening, true);
 });

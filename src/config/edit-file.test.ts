@@ -73,9 +73,9 @@ describe('the configuration file', () => {
     const pipe = join(dir.path, 'pipe');
     execFileSync('mkfifo', [pipe]);
     const cases: [path: string, kind: RegExp][] = [
-      [pipe, /is a pipe, and not a file$/],
-      ['/dev/zero', /is a device, and not a file$/],
-      [dir.path, /is a folder, and not a file$/],
+      [pipe, /is a pipe, not a file$/],
+      ['/dev/zero', /is a device, not a file$/],
+      [dir.path, /is a folder, not a file$/],
     ];
     for (const [path, kind] of cases) {
       const refused = (error: unknown) =>

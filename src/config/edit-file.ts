@@ -8,32 +8,32 @@ import { parseConfig, renderProblem } from './parse.ts';
 import { readConfigText } from './read-file.ts';
 import { parseToml, TomlSyntaxError } from './toml/parse.ts';
 
-/** A configuration file as it was read, for changing it. */
+/** A configuration file as it was read, to be edited. */
 export interface ConfigFile {
   path: string;
-  /** Undefined when there is no file yet. */
+  /** Undefined if the file does not exist. */
   content: string | undefined;
 }
 
-/** The file as it was and as it is. */
+/** The file before and after an edit. */
 export interface ConfigChange {
   before: ConfigFile;
   after: ConfigFile;
 }
 
-/** Somebody else has written the file since it was read. */
+/** Another program has written the file since it was read. */
 export class ConfigFileChanged extends UserError {
   constructor(path: string) {
     super(`${path} has changed since it was read`, { remedy: 'Nothing was saved. Try again.' });
   }
 }
 
-// Whoever else has it needs some milliseconds.
+// Other programs hold the lock for milliseconds.
 const lockTimeoutMs = 30_000;
-// An editor that saves at the very moment is met again at most once or twice.
+// An editor that saves at the same moment causes one or two retries.
 const maxAttempts = 10;
 
-/** @throws UserError (exit code 3) when it can't be read or is not TOML; the signal's reason */
+/** @throws UserError (exit code 3) if it cannot be read or is not TOML; the signal's reason */
 export async function readConfigFile(path: string, signal?: AbortSignal): Promise<ConfigFile> {
   const content = await readConfigText(path, signal);
   try {
@@ -42,7 +42,7 @@ export async function readConfigFile(path: string, signal?: AbortSignal): Promis
     if (!(error instanceof TomlSyntaxError)) throw error;
     const { line, column } = error.position;
     throw new UserError(`${path}:${line}:${column}: ${error.message}`, {
-      remedy: 'Correct it with an editor.',
+      remedy: 'Fix it with an editor.',
       exitCode: ExitCode.configuration,
     });
   }
@@ -50,17 +50,16 @@ export async function readConfigFile(path: string, signal?: AbortSignal): Promis
 }
 
 /**
- * Writes `content` in the place of what was read, as a whole or not at all, with mode 0600. Returns the file as it is then.
- * @throws ConfigFileChanged; UserError when it can't be written; the signal's reason
+ * Replaces the file atomically by `content`, with mode 0600, and returns the new file.
+ * @throws ConfigFileChanged; UserError if it cannot be written; the signal's reason
  */
 export async function saveConfigFile(file: ConfigFile, content: string, signal?: AbortSignal): Promise<ConfigFile> {
   return withFileLocked(file.path, signal, (target) => replace(file, content, target, signal));
 }
 
 /**
- * Writes what `change` makes of the file. Changes that several programs make at once come one after the other, so that none
- * is lost.
- * @throws what `change` throws; UserError when it can't be read or written; the signal's reason
+ * Replaces the file by the result of `change`. Concurrent changes by several programs are serialised, so that none is lost.
+ * @throws what `change` throws; UserError if it cannot be read or written; the signal's reason
  */
 export async function changeConfigFile(
   path: string,
@@ -68,7 +67,7 @@ export async function changeConfigFile(
   signal?: AbortSignal,
 ): Promise<ConfigChange> {
   const first = await readConfigFile(path, signal);
-  // What changes nothing writes nothing, and works where nothing can be written.
+  // An edit without effect writes nothing, so that it works in a read-only folder too.
   if (change(first) === (first.content ?? '')) return { before: first, after: first };
   return withFileLocked(path, signal, async (target) => {
     for (let attempt = 1; ; attempt += 1) {
@@ -76,7 +75,7 @@ export async function changeConfigFile(
       try {
         return { before, after: await replace(before, change(before), target, signal) };
       } catch (error) {
-        // By a program that knows nothing of the lock.
+        // A program that does not use the lock has written the file.
         if (!(error instanceof ConfigFileChanged) || attempt === maxAttempts) throw error;
       }
     }
@@ -99,7 +98,7 @@ async function replace(
   return { path, content };
 }
 
-/** Calls `work` with the file that is to be replaced: a link stays one, since many people keep their configuration elsewhere. */
+/** Calls `work` with the file to replace: the target of a symbolic link, so that the link itself stays. */
 async function withFileLocked<T>(
   path: string,
   signal: AbortSignal | undefined,
@@ -118,15 +117,15 @@ async function lock(path: string, target: string, signal: AbortSignal | undefine
   } catch (error) {
     signal?.throwIfAborted();
     if (!(error instanceof TimeoutError)) throw notWritable(path, error);
-    throw new UserError(`another program has been changing ${path} for ${lockTimeoutMs / 1000} s`, {
-      remedy: 'Nothing was saved. End that program, and try again.',
+    throw new UserError(`another program has locked ${path} for ${lockTimeoutMs / 1000} s`, {
+      remedy: 'Nothing was saved. Stop that program and try again.',
     });
   }
 }
 
 const maxLinks = 40;
 
-/** Where a path leads to; the file at its end need not be there. */
+/** Resolves symbolic links. The file that they point to need not exist. */
 async function targetOf(path: string): Promise<string> {
   let target = path;
   for (let links = 0; links < maxLinks; links += 1) {
@@ -144,27 +143,27 @@ function notWritable(path: string, cause: unknown): UserError {
 }
 
 const remedies: Record<string, string> = {
-  ENOSPC: 'Nothing was saved. Make room on its disk, and try again.',
-  EDQUOT: 'Nothing was saved. Make room on its disk, and try again.',
-  EROFS: 'Its disk is read-only: name another file with --config-file.',
-  ENOTDIR: 'What its path leads through is not a folder: name another file with --config-file.',
-  EEXIST: 'What its path leads through is not a folder: name another file with --config-file.',
+  ENOSPC: 'Nothing was saved. Free disk space and try again.',
+  EDQUOT: 'Nothing was saved. Free disk space and try again.',
+  EROFS: 'Its file system is read-only. Choose another file with --config-file.',
+  ENOTDIR: 'A part of its path is not a folder. Choose another file with --config-file.',
+  EEXIST: 'A part of its path is not a folder. Choose another file with --config-file.',
 };
 
 function remedyFor(error: unknown): string {
-  return remedies[errorCode(error) ?? ''] ?? 'Check the permissions of its folder, in which the new file is made.';
+  return remedies[errorCode(error) ?? ''] ?? 'Check the permissions of its folder.';
 }
 
-/** What keeps runners from starting with a file, each with its place. A setting that isn't there is no mistake. */
+/** The errors in a file that keep a runner from starting, each with its position. A missing setting is none. */
 export function mistakesIn({ path, content }: ConfigFile): string[] {
   return parseConfig({ file: content, env: {}, flags: new Map() })
     .problems.filter(({ severity }) => severity === 'error')
     .map((problem) => renderProblem(path, problem));
 }
 
-/** Undefined where there are none. */
+/** One sentence about the mistakes; undefined if there are none. */
 export function mistakesNote([first, ...more]: readonly string[]): string | undefined {
   if (first === undefined) return undefined;
   const others = more.length === 0 ? '' : `, and ${more.length} more`;
-  return `No runner starts with it: ${first}${others}. "plan42 runner config validate" tells all.`;
+  return `No runner can start with it: ${first}${others}. To see all errors, run "plan42 runner config validate".`;
 }

@@ -25,9 +25,9 @@ describe('findSetting', () => {
   it('suggests the nearest name', () => {
     const mistakes = [
       ['runner.tokn', /"runner\.token"/],
-      ['max_jobs', /there is no setting "max_jobs"/],
+      ['max_jobs', /unknown setting "max_jobs"/],
       ['github.a.tokn', /"github\.a\.token"/],
-      ['github.token', /there is no setting/],
+      ['github.token', /unknown setting/],
     ] as const;
     for (const [name, message] of mistakes) {
       assert.throws(

@@ -5,16 +5,16 @@ import { renderKey } from './toml/render.ts';
 
 type Fields = Record<string, Field<unknown>>;
 
-/** One setting of the file, as a person names it: `jobs.max_jobs`, `github.my-github.token`. */
+/** One setting of the file by its full name: `jobs.max_jobs`, `github.my-github.token`. */
 export interface Setting {
   name: string;
   path: readonly string[];
   field: Field<unknown>;
-  /** Undefined for connections, which the environment has no variables for. */
+  /** Undefined for connections, which cannot be set in the environment. */
   table: string | undefined;
 }
 
-/** Every setting that is in the table of settings, or in one of these connections. */
+/** All settings of the schema, and those of these connections. */
 export function allSettings(connectionNames: readonly string[]): Setting[] {
   const known = Object.entries<Fields>(tables).flatMap(([table, fields]) =>
     Object.values(fields).map((field) => setting([table, field.key], field, table)),
@@ -33,8 +33,8 @@ export function findSetting(name: string): Setting {
   const connection = connectionOf(name);
   const candidates = allSettings(connection === undefined ? ['NAME'] : [connection]).map((candidate) => candidate.name);
   const guess = nearest(name, candidates);
-  throw new UserError(`there is no setting "${name}"${guess === undefined ? '' : `, did you mean "${guess}"?`}`, {
-    remedy: '"plan42 runner config list --all" shows what there is.',
+  throw new UserError(`unknown setting "${name}"${guess === undefined ? '' : `, did you mean "${guess}"?`}`, {
+    remedy: 'To see all settings, run "plan42 runner config list --all".',
     exitCode: ExitCode.usage,
   });
 }
@@ -43,17 +43,17 @@ function isTableName(name: string): boolean {
   return Object.hasOwn(tables, name) || name === 'github' || connectionNamed(name) !== undefined;
 }
 
-/** The connection that `github.NAME` is about as a whole; undefined for everything else. */
+/** The connection that `github.NAME` names; undefined for everything else. */
 export function connectionNamed(name: string): string | undefined {
   const connection = /^github\.([^.]+)$/.exec(name)?.[1];
-  // Whoever writes `github.token` means the key of a connection, and has left out its name.
+  // `github.token` is the key of a connection without the connection's name.
   const isKey = Object.values<Field<unknown>>(connectionFields).some(({ key }) => key === connection);
   return isKey ? undefined : connection;
 }
 
 function noSetting(name: string): UserError {
   const example = allSettings(['NAME']).find((candidate) => candidate.name.startsWith(`${name.split('.')[0]}.`));
-  return new UserError(`"${name}" is a table, and no setting`, {
+  return new UserError(`"${name}" is a table, not a setting`, {
     remedy: `Name a setting in it, such as ${example?.name.replace('NAME', name.split('.')[1] ?? 'NAME')}.`,
     exitCode: ExitCode.usage,
   });
@@ -67,7 +67,7 @@ function findOfConnection(name: string): Setting | undefined {
   return { ...setting(['github', connection, key], field), name };
 }
 
-// A connection's name may have dots in it, and may be in quotes, as it is in the file.
+// A connection's name may contain dots, and may be quoted as in the file.
 function connectionOf(name: string): string | undefined {
   const quoted = /^github\."((?:[^"\\]|\\.)+)"\.[^.]*$/.exec(name);
   if (quoted) return unquote(`"${quoted[1]}"`);

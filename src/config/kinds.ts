@@ -2,21 +2,21 @@
 import { isAbsolute } from 'node:path';
 import type { TomlValue } from './toml/render.ts';
 
-/** Why a value does not fit; reads after "is", as in "jobs.cpus is not a number". */
+/** Why a value is invalid. The message follows "is", as in "jobs.cpus is not a number". */
 export class InvalidValue extends Error {
   override readonly name = 'InvalidValue';
 }
 
 export interface Kind<T> {
-  /** For the reference: what a person writes. */
+  /** The notation, for the reference. */
   readonly notation: string;
-  /** Checks what TOML gave. @throws InvalidValue */
+  /** Checks a TOML value. @throws InvalidValue */
   fromToml(value: unknown): T;
-  /** Checks what a flag or an environment variable gave. @throws InvalidValue */
+  /** Checks the text of a flag or an environment variable. @throws InvalidValue */
   fromText(text: string): T;
-  /** What to write into the file for what a flag or an environment variable gives; unchecked. */
+  /** Converts the text of a flag or an environment variable for the file, unchecked. */
   toToml(text: string): TomlValue;
-  /** What a person would write into the file for this value. */
+  /** The value as you would write it into the file. */
   show(value: T): TomlValue;
 }
 
@@ -37,7 +37,7 @@ const same = <T>(value: T): T => value;
 const toNumber = (text: string): TomlValue => (text.trim() === '' ? text : Number(text));
 const toBoolean = (text: string): TomlValue =>
   /^(true|1|yes|on)$/i.test(text) ? true : /^(false|0|no|off)$/i.test(text) ? false : text;
-// As in the file, `["a", "b, c"]`, or for short `a, b`.
+// As in the file, `["a", "b, c"]`, or short, `a, b`.
 const toList = (text: string): TomlValue =>
   text.trimStart().startsWith('[')
     ? parseList(text)
@@ -46,7 +46,7 @@ const toList = (text: string): TomlValue =>
         .map((item) => item.trim())
         .filter((item) => item !== '');
 
-// What is no list of strings stays a text, which is then refused as none.
+// Anything but a list of strings stays a string, which the check then rejects.
 function parseList(text: string): TomlValue {
   try {
     const list: unknown = JSON.parse(text);
@@ -70,14 +70,14 @@ function describe(value: unknown): string {
 
 export const text: Kind<string> = kind('"text"', string, same, same);
 
-/** Of printable ASCII; an empty one stands for none. What a secret is does not go into the error. */
+/** Printable ASCII; empty means none. The error never contains the secret. */
 export const token: Kind<string> = kind(
   '"text"',
   (value) => {
     const text = string(value);
     if (/^[\x21-\x7e]*$/.test(text)) return text;
     throw new InvalidValue(
-      'not a token: there is a space, a line break or a character that no token has in it; copy it once more',
+      'not a token: it contains a space, a line break or another invalid character; copy it again',
     );
   },
   same,
@@ -112,10 +112,10 @@ export function number(min: number, max: number, { whole = true } = {}): Kind<nu
 }
 
 const unitsMs: Record<string, number> = { ms: 1, s: 1000, m: 60_000, h: 3_600_000, d: 86_400_000 };
-// The longest that a timer can wait is some 24.8 days.
+// A timer waits at most 24.8 days.
 const maxDurationMs = 24 * 86_400_000;
 
-/** A duration such as `"30s"` or `"1h30m"`, in milliseconds. One that no timer waits for may be longer. */
+/** A duration such as `"30s"` or `"1h30m"`, in milliseconds. Raise `maxMs` only for durations that no timer waits for. */
 export function duration({ maxMs = maxDurationMs } = {}): Kind<number> {
   return kind(
     'duration: "500ms", "30s", "5m", "1h30m", "7d"',
@@ -125,7 +125,7 @@ export function duration({ maxMs = maxDurationMs } = {}): Kind<number> {
   );
 }
 
-/** In the largest unit that it is a whole number of. */
+/** In the largest unit that divides it. */
 function showDuration(ms: number): string {
   const unit = Object.entries(unitsMs).findLast(([, unitMs]) => ms >= unitMs && ms % unitMs === 0);
   return unit === undefined ? `${ms}ms` : `${ms / unit[1]}${unit[0]}`;
@@ -173,7 +173,7 @@ export const capabilities: Kind<readonly string[]> = {
   ...checkedAs((value) => {
     const names = list.fromToml(value);
     const odd = names.find((name) => !/^[A-Za-z][A-Za-z_]*$/.test(name));
-    if (odd !== undefined) throw new InvalidValue(`a list with ${JSON.stringify(odd)}, which is no capability’s name`);
+    if (odd !== undefined) throw new InvalidValue(`a list with ${JSON.stringify(odd)}, which is not a capability`);
     return names;
   }, toList),
 };
@@ -183,12 +183,12 @@ export const command: Kind<readonly string[]> = {
   ...list,
   ...checkedAs((value) => {
     const words = list.fromToml(value);
-    if (!words[0]) throw new InvalidValue('without a program, which comes before the arguments');
+    if (!words[0]) throw new InvalidValue('without a program, which must be the first word');
     return words;
   }, toList),
 };
 
-/** A container engine's network by its name, or one of its modes such as `container:web`; empty for none. */
+/** The name of a container engine's network, or a mode such as `container:web`; empty for none. */
 export const network: Kind<string | undefined> = kind(
   '"name" of a network, "host", "none", or another mode of the engine',
   (value) => {
@@ -216,14 +216,14 @@ export const absolutePath: Kind<string> = kind(
 
 const loopback = /^(localhost|127\.\d+\.\d+\.\d+|\[::1\])$/;
 
-/** An https URL; http only to loopback, since tokens go there. */
+/** An https URL. Only loopback may use http, because tokens are sent to it. */
 export const serverUrl: Kind<URL> = kind(
   'https URL; http only for loopback',
   (value) => {
     const url = URL.parse(string(value));
     if (url === null) throw new InvalidValue('not a URL like "https://api.example.com"');
     if (url.protocol !== 'https:' && !(url.protocol === 'http:' && loopback.test(url.hostname))) {
-      throw new InvalidValue('not an https URL (http is only taken for loopback)');
+      throw new InvalidValue('not an https URL (http is only accepted for loopback)');
     }
     if (url.username !== '' || url.password !== '' || url.search !== '' || url.hash !== '') {
       throw new InvalidValue('a URL with more than host, port and path');

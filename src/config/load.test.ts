@@ -42,14 +42,14 @@ describe('loading', () => {
     const path = join(dir.path, 'missing.toml');
     const { found, warnings } = await load(path, false);
     assert.deepEqual({ found, warnings }, { found: false, warnings: [] });
-    await assert.rejects(load(path), userError(/there is no configuration file .*missing\.toml/));
+    await assert.rejects(load(path), userError(/configuration file .*missing\.toml not found/));
   });
 
   test('says so when the file is no file', async () => {
     const path = join(dir.path, 'folder.toml');
     await mkdir(path);
     for (const explicit of [true, false])
-      await assert.rejects(load(path, explicit), userError(/is a folder, and not a file/));
+      await assert.rejects(load(path, explicit), userError(/is a folder, not a file/));
   });
 
   for (const mode of [0o640, 0o604, 0o620, 0o666]) {

@@ -5,7 +5,7 @@ import type { Config } from './schema.ts';
 
 export interface LoadOptions {
   path: string;
-  /** The person named the file, so that it must be there. */
+  /** The file was named explicitly and must exist. */
   explicit: boolean;
   env: NodeJS.ProcessEnv;
   flags?: ReadonlyMap<string, string>;
@@ -16,23 +16,23 @@ export interface LoadedConfig {
   path: string;
   /** Whether there is a file at `path`. */
   found: boolean;
-  /** Readable sentences, with line and column where they are about the file. */
+  /** Sentences, with line and column if they are about the file. */
   warnings: string[];
 }
 
 /**
- * Reads and checks the configuration. Without a file, environment and defaults have to do.
- * @throws UserError (exit code 3) that names every mistake with line and column.
+ * Reads and checks the configuration. Without a file it consists of the environment and the defaults.
+ * @throws UserError (exit code 3) that lists every problem with line and column.
  */
 export async function loadConfig({ path, explicit, env, flags = new Map() }: LoadOptions): Promise<LoadedConfig> {
   const file = await readIfPresent(path, explicit);
   const { config, problems } = parseConfig({ file, env, flags });
   if (problems.some((problem) => problem.severity === 'error')) {
-    // With the warnings, since a mistyped name is often the reason of an error.
+    // Including warnings, because a mistyped name is often the cause of an error.
     throw new UserError(
       `the configuration is invalid: ${problems.map((problem) => renderProblem(path, problem)).join('; ')}`,
       {
-        remedy: 'Correct it and start again.',
+        remedy: 'Fix it and start again.',
         exitCode: ExitCode.configuration,
       },
     );
@@ -45,8 +45,8 @@ export async function loadConfig({ path, explicit, env, flags = new Map() }: Loa
 async function readIfPresent(path: string, explicit: boolean): Promise<string | undefined> {
   const content = await readConfigText(path);
   if (content !== undefined || !explicit) return content;
-  throw new UserError(`there is no configuration file ${path}`, {
-    remedy: 'Create it, or name another one with --config-file.',
+  throw new UserError(`configuration file ${path} not found`, {
+    remedy: 'Create it, or choose another file with --config-file.',
     exitCode: ExitCode.configuration,
   });
 }

@@ -89,14 +89,14 @@ describe('the ID of a connection', () => {
 
   test('that no task can name is told', () => {
     assert.deepEqual(problemsOf(connection('a', 'my-connection')), [
-      'warning 2:1 github.a.connection_id is not an ID as Plan42 makes them, so that no task uses the connection',
+      'warning 2:1 github.a.connection_id is not a UUID, so that no task can use the connection',
     ]);
   });
 
   test('that two connections have is told, in whatever capitals', () => {
     const file = connection('a', id) + connection('b', id.replace('0', '1')) + connection('c', id.toUpperCase());
     assert.deepEqual(problemsOf(file), [
-      'warning 6:1 github.c.connection_id is that of github.a too, which is the one that is used',
+      'warning 6:1 github.c.connection_id is also the ID of github.a, which is used instead',
     ]);
   });
 
@@ -144,7 +144,7 @@ test('a token’s value is in no message', () => {
 
 test('settings that contradict each other are warned about', () => {
   assert.deepEqual(problemsOf('[queues]\nscale_up_at = 0.1\nscale_down_at = 0.9'), [
-    'warning 3:1 queues.scale_down_at is not below queues.scale_up_at: queues would come and go under steady load',
+    'warning 3:1 queues.scale_down_at is not below queues.scale_up_at: queues would be added and removed under steady load',
   ]);
   assert.deepEqual(problemsOf('[queues]\nscale_up_at = 0.5'), []);
 });

@@ -263,7 +263,7 @@ describe('settings on the command line', () => {
 
   test('must exist', () => {
     assert.deepEqual(read({ flags: { 'jobs.max_job': '1' } }).problems, [
-      { severity: 'error', message: 'there is no setting "jobs.max_job", did you mean "jobs.max_jobs"?' },
+      { severity: 'error', message: 'unknown setting "jobs.max_job", did you mean "jobs.max_jobs"?' },
     ]);
   });
 

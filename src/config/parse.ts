@@ -1,4 +1,4 @@
-/** Turns a configuration file, the environment and flags into one checked Config. Flags beat environment beats file beats defaults. */
+/** Merges the configuration file, the environment and flags into one checked Config. Precedence: flags, environment, file, defaults. */
 import { nearest } from '../lib/nearest.ts';
 import { isUuid } from '../lib/uuid.ts';
 import { InvalidValue } from './kinds.ts';
@@ -7,30 +7,30 @@ import { isTable, type Position, parseToml, type TomlDocument, TomlSyntaxError }
 import { renderKey } from './toml/render.ts';
 
 export interface Problem {
-  /** `error`: the configuration can't be used. `warning`: it can, but somebody should look. */
+  /** `error`: the configuration cannot be used. `warning`: it can be used, but is probably not what you meant. */
   severity: 'error' | 'warning';
   message: string;
-  /** Where in the file, if it is there. */
+  /** Undefined if the problem is not in the file. */
   position?: Position | undefined;
 }
 
 export interface Sources {
-  /** The file's content; absent where there is no file. */
+  /** The content of the file; absent if it does not exist. */
   file?: string | undefined;
   env: NodeJS.ProcessEnv;
-  /** From `table.key`, as in `jobs.max_jobs`, to its value. */
+  /** Values by `table.key`, such as `jobs.max_jobs`. */
   flags: ReadonlyMap<string, string>;
 }
 
 export interface ReadResult {
   config: Config;
-  /** In the order of the file, after those that are about something else. */
+  /** In the order of the file, after those that are not in the file. */
   problems: Problem[];
 }
 
 type Fields = Record<string, Field<unknown>>;
 
-/** Reads everything that can be read and tells every problem, so that a person mends them all at once. */
+/** Reads everything that can be read and collects every problem, so that you can fix them all at once. */
 export function parseConfig(sources: Sources): ReadResult {
   const problems: Problem[] = [];
   const document = parseFile(sources.file, problems);
@@ -45,7 +45,7 @@ export function parseConfig(sources: Sources): ReadResult {
   return { config, problems: problems.toSorted((a, b) => (a.position?.line ?? 0) - (b.position?.line ?? 0)) };
 }
 
-/** With its place, where it is about the file at `path`. */
+/** Starts with the position in the file at `path`, if there is one. */
 export function renderProblem(path: string, { message, position }: Problem): string {
   return position === undefined ? message : `${path}:${position.line}:${position.column}: ${message}`;
 }
@@ -85,7 +85,7 @@ function readTable(
   for (const [name, field] of Object.entries(fields)) {
     const variable = environmentVariable(table, field.key);
     const flag = flags.get(`${table}.${field.key}`);
-    // A variable that is set to nothing counts as not set, as shells and service files can't unset one.
+    // An empty variable counts as unset, because some shells and service files cannot unset one.
     const text = flag ?? (env[variable] || undefined);
     if (text === undefined) {
       values[name] = readFromFile([table], field, fromFile, document, problems);
@@ -127,7 +127,7 @@ function attempt<T>(read: () => T, fallback: T, name: string, position: Position
   }
 }
 
-/** Those without a mistake: with the default in place of a wrong URL, a token would go to somebody else's server. */
+/** Skips connections with errors: with the default URL in place of an invalid one, a token would go to the wrong server. */
 function readConnections(document: TomlDocument, problems: Problem[]): Record<string, Connection> {
   const connections: Record<string, Connection> = {};
   for (const name of Object.keys(tableOf(document, ['github'], problems))) {
@@ -173,14 +173,15 @@ function unknown(what: string, path: readonly string[], known: string[], documen
   };
 }
 
-/** Settings that are right by themselves, but not together. */
+/** Settings that are valid alone but not together. */
 function contradictions({ queues }: Config, document: TomlDocument): Problem[] {
   if (queues.scaleDownAt < queues.scaleUpAt) return [];
-  const message = 'queues.scale_down_at is not below queues.scale_up_at: queues would come and go under steady load';
+  const message =
+    'queues.scale_down_at is not below queues.scale_up_at: queues would be added and removed under steady load';
   return [{ severity: 'warning', message, position: document.positionOf(['queues', 'scale_down_at']) }];
 }
 
-/** IDs that no task can name, or that name two connections, of which the first is used. */
+/** IDs that no task can refer to, and duplicates, of which the first is used. */
 function doubtfulIds(connections: Record<string, Connection>, document: TomlDocument): Problem[] {
   const owners = new Map<string, string>();
   return Object.entries(connections).flatMap(([name, { connectionId }]): Problem[] => {
@@ -189,10 +190,9 @@ function doubtfulIds(connections: Record<string, Connection>, document: TomlDocu
     const warning = (text: string): Problem[] => [
       { severity: 'warning', message: `${renderKey(path)} ${text}`, position: document.positionOf(path) },
     ];
-    if (!isUuid(connectionId)) return warning('is not an ID as Plan42 makes them, so that no task uses the connection');
+    if (!isUuid(connectionId)) return warning('is not a UUID, so that no task can use the connection');
     const owner = owners.get(connectionId.toLowerCase());
-    if (owner !== undefined)
-      return warning(`is that of ${renderKey(['github', owner])} too, which is the one that is used`);
+    if (owner !== undefined) return warning(`is also the ID of ${renderKey(['github', owner])}, which is used instead`);
     owners.set(connectionId.toLowerCase(), name);
     return [];
   });
@@ -205,11 +205,11 @@ function unknownFlags(flags: ReadonlyMap<string, string>): Problem[] {
     .map((name) => {
       const guess = nearest(name, known);
       const hint = guess === undefined ? '' : `, did you mean "${guess}"?`;
-      return { severity: 'error', message: `there is no setting "${name}"${hint}` };
+      return { severity: 'error', message: `unknown setting "${name}"${hint}` };
     });
 }
 
-/** What `--set` takes: every setting but the secrets, which have no place on a command line. */
+/** The settings that `--set` accepts: all but secrets, which must not be on a command line. */
 export function settableKeys(): string[] {
   return Object.entries<Fields>(tables).flatMap(([table, fields]) =>
     Object.values(fields)

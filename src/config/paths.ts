@@ -3,7 +3,7 @@ import { userInfo } from 'node:os';
 import { dirname, join, resolve } from 'node:path';
 import { shellQuote } from '../lib/shell-quote.ts';
 
-/** Where the runner's files live; see the table in docs. */
+/** The runner's files; docs has a table. */
 export interface Paths {
   configFile: string;
   /** Instance ID, job records. */
@@ -12,7 +12,7 @@ export interface Paths {
   logDir: string;
 }
 
-/** The environment with the places that a command line names in it, for {@link defaultPaths}. */
+/** The environment with the paths from the command line added, for {@link defaultPaths}. */
 export function withPathOptions(
   env: NodeJS.ProcessEnv,
   { configFile, stateDir }: { configFile?: string; stateDir?: string },
@@ -24,16 +24,15 @@ export function withPathOptions(
   };
 }
 
-/** The service's own log, in the folder of logs; what was rotated away has `.1`, `.2` behind its name. */
+/** The service's own log in the log folder; rotated files have the suffix `.1`, `.2`. */
 export const serviceLogName = 'runner.log';
 
 /**
- * Where everything is, without symbolic links in the folders: a job is known by the path of its folder, so there is one path,
- * however somebody got there.
+ * All paths, with symbolic links resolved: a job is identified by the path of its folder, which must be unique.
  */
 export function defaultPaths(env: NodeJS.ProcessEnv, platform: NodeJS.Platform = process.platform): Paths {
   const { configFile, stateDir, logDir } = namedPaths(env, platform);
-  return { configFile, stateDir: realPlace(stateDir), logDir: realPlace(logDir) };
+  return { configFile, stateDir: realPathOf(stateDir), logDir: realPathOf(logDir) };
 }
 
 function namedPaths(env: NodeJS.ProcessEnv, platform: NodeJS.Platform): Paths {
@@ -57,24 +56,24 @@ function namedPaths(env: NodeJS.ProcessEnv, platform: NodeJS.Platform): Paths {
   return { configFile, stateDir, logDir: join(stateDir, 'logs') };
 }
 
-/** What commands need to find this state folder, with a space behind it; empty for the default one. */
+/** The option with which commands find this state folder, followed by a space; empty for the default folder. */
 export function stateDirOption({ stateDir }: Pick<Paths, 'stateDir'>, env: NodeJS.ProcessEnv): string {
   const usual = defaultPaths({ ...env, PLAN42_STATE_DIR: undefined }).stateDir;
   if (stateDir === usual) return '';
   return `--state-dir ${shellQuote(stateDir)} `;
 }
 
-// The XDG base directory specification has relative paths ignored.
+// The XDG base directory specification ignores relative paths.
 function absolute(path: string | undefined): string | undefined {
   return path?.startsWith('/') ? path : undefined;
 }
 
-// What isn't there yet will be in the real place of the folder that it comes into.
-function realPlace(path: string): string {
+// A path that does not exist yet is resolved by its nearest existing parent.
+function realPathOf(path: string): string {
   try {
     return realpathSync(path);
   } catch {
     const parent = dirname(path);
-    return parent === path ? path : join(realPlace(parent), path.slice(parent.length));
+    return parent === path ? path : join(realPathOf(parent), path.slice(parent.length));
   }
 }

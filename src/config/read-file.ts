@@ -5,27 +5,26 @@ import { ExitCode, errorCode, UserError } from '../lib/errors.ts';
 import { shellQuote } from '../lib/shell-quote.ts';
 
 /**
- * The text of the configuration file, without the byte order mark that some editors put before it; undefined when there
- * is no file.
- * @throws UserError (exit code 3) when it can't be read, is no file, or is not UTF-8; the signal's reason
+ * The text of the configuration file without a byte order mark; undefined if the file does not exist.
+ * @throws UserError (exit code 3) if it cannot be read, is not a regular file, or is not UTF-8; the signal's reason
  */
 export async function readConfigText(path: string, signal?: AbortSignal): Promise<string | undefined> {
   const content = await readBytes(path, signal);
   return content === undefined ? undefined : decode(path, content);
 }
 
-/** Whether others than its owner can read or write it: a sentence with what to do, or none. */
+/** A warning with a remedy if other users can read or write the file; otherwise none. */
 export async function permissionWarnings(path: string): Promise<string[]> {
   const found = await stat(path).catch(() => undefined);
   if (found === undefined || (found.mode & 0o077) === 0) return [];
-  return [`${path} holds tokens and others can read it: run chmod 600 ${shellQuote(path)}`];
+  return [`${path} contains tokens and other users can access it. Run: chmod 600 ${shellQuote(path)}`];
 }
 
 async function readBytes(path: string, signal: AbortSignal | undefined): Promise<Buffer | undefined> {
   try {
-    // Looked at first, since opening alone does something to a device.
+    // Checked first, because opening a device can have side effects.
     requireFile(path, await stat(path));
-    // A pipe that has come in its place meanwhile would otherwise keep the program waiting.
+    // Without O_NONBLOCK, a named pipe that has replaced the file would block.
     await using file: FileHandle = await open(path, constants.O_RDONLY | constants.O_NONBLOCK);
     requireFile(path, await file.stat());
     return await file.readFile(signal === undefined ? {} : { signal });
@@ -43,8 +42,8 @@ async function readBytes(path: string, signal: AbortSignal | undefined): Promise
 
 function requireFile(path: string, stats: Stats): void {
   if (stats.isFile()) return;
-  throw new UserError(`the configuration file ${path} is ${kindOf(stats)}, and not a file`, {
-    remedy: 'Name a file with --config-file.',
+  throw new UserError(`the configuration file ${path} is ${kindOf(stats)}, not a file`, {
+    remedy: 'Choose a file with --config-file.',
     exitCode: ExitCode.configuration,
   });
 }
@@ -55,34 +54,33 @@ function kindOf(stats: Stats): string {
   return stats.isSocket() ? 'a socket' : 'a device';
 }
 
-/** What to do about a file that can't be read. */
 function remedyFor(error: unknown, path: string): string {
   const code = errorCode(error) ?? '';
   if (code === 'EACCES' || code === 'EPERM')
-    return `Run this as its owner, who may have to: chmod u+rw ${shellQuote(path)}.`;
+    return `Run this as the owner of the file, or run: chmod u+rw ${shellQuote(path)}.`;
   const reason: Record<string, string> = {
-    ENOTDIR: 'What its path leads through is not a folder: name',
-    ELOOP: 'It is a link that leads back to itself: remove it, or name',
+    ENOTDIR: 'A part of its path is not a folder. Choose',
+    ELOOP: 'It is a symbolic link to itself. Remove it, or choose',
   };
-  return `${reason[code] ?? 'Name'} another file with --config-file.`;
+  return `${reason[code] ?? 'Choose'} another file with --config-file.`;
 }
 
 function decode(path: string, content: Buffer): string {
   try {
     return new TextDecoder('utf-8', { fatal: true }).decode(content);
   } catch (error) {
-    const line = firstWrongLine(content);
+    const line = firstInvalidLine(content);
     throw new UserError(`${path}:${line}: this line is not UTF-8 text`, {
-      remedy: `Save the file as UTF-8 with an editor; nothing was changed.`,
+      remedy: 'Save the file as UTF-8 with an editor. Nothing was changed.',
       exitCode: ExitCode.configuration,
-      // What the decoder says adds nothing.
+      // The decoder's own message adds nothing.
       ...(error instanceof TypeError ? {} : { cause: error }),
     });
   }
 }
 
-// No line break is part of another character in UTF-8, so that each line is right or wrong by itself.
-function firstWrongLine(content: Buffer): number {
+// In UTF-8 a line break is never part of another character, so that each line can be checked alone.
+function firstInvalidLine(content: Buffer): number {
   const lines = content.toString('latin1').split('\n');
   return lines.findIndex((line) => !isUtf8(Buffer.from(line, 'latin1'))) + 1;
 }

@@ -1,6 +1,6 @@
 /**
- * Every setting of the configuration file: its name there, kind, default and meaning. Reading, the environment's
- * variables, flags and the reference for users all come from this table.
+ * Every setting of the configuration file: key, kind, default and description. Parsing, environment variables, flags and the
+ * reference are derived from this table.
  */
 import { logLevels } from '../lib/logger.ts';
 import {
@@ -27,7 +27,7 @@ export interface Field<T> {
   readonly kind: Kind<T>;
   readonly default: T;
   readonly about: string;
-  /** Never shown, and not taken from a command line. */
+  /** Never shown, and not accepted on a command line. */
   readonly secret: boolean;
 }
 
@@ -46,7 +46,7 @@ function secret(key: string, about: string, kind = text): Field<string | undefin
 export const runtimeNames = ['docker', 'podman', 'apple', 'host'] as const;
 export type RuntimeName = (typeof runtimeNames)[number];
 
-/** Linux capabilities that installing packages inside the container needs, and no more. */
+/** The Linux capabilities that installing packages in a container needs. */
 export const defaultCapabilities = [
   'CHOWN',
   'DAC_OVERRIDE',
@@ -66,109 +66,113 @@ export const tables = {
   runner: {
     url: field('url', serverUrl, new URL('https://api.dev.plan42.ai'), 'the Plan42 server'),
     token: secret('token', 'the runner token, "p42r_…"'),
-    skipSslVerify: field('skip_ssl_verify', boolean, false, 'leave the server’s certificate unchecked; for tests only'),
+    skipSslVerify: field('skip_ssl_verify', boolean, false, 'do not verify the server’s certificate; for tests only'),
     runtime: optional(
       'runtime',
       choice(runtimeNames),
-      'what runs the agents; otherwise the first that is ready, in this order',
+      'what runs agents; default: the first that is ready, in this order',
     ),
   },
   jobs: {
-    maxJobs: field('max_jobs', number(1, 1000), 4, 'agents at once; more wait for a slot'),
-    cpus: field('cpus', number(0.1, 1024, { whole: false }), 4, 'CPUs of a job; may be a fraction'),
-    memoryGib: field('memory_gib', number(0.0625, 65_536, { whole: false }), 8, 'memory of a job, in GiB'),
-    pids: field('pids', number(16, 4_194_304), 4096, 'processes and threads of a job'),
+    maxJobs: field('max_jobs', number(1, 1000), 4, 'agents that run at once; further jobs wait for a slot'),
+    cpus: field('cpus', number(0.1, 1024, { whole: false }), 4, 'CPUs per job; may be a fraction'),
+    memoryGib: field('memory_gib', number(0.0625, 65_536, { whole: false }), 8, 'memory per job, in GiB'),
+    pids: field('pids', number(16, 4_194_304), 4096, 'processes and threads per job'),
     maxLogMib: field(
       'max_log_mib',
       number(1, 1_048_576),
       200,
-      'largest size of a job’s log, in MiB; beyond it the oldest part is cut',
+      'maximum size of a job’s log, in MiB; the oldest output is dropped',
     ),
-    stopTimeoutMs: field('stop_timeout', duration(), 10 * seconds, 'from SIGTERM to SIGKILL when a job is killed'),
+    stopTimeoutMs: field('stop_timeout', duration(), 10 * seconds, 'time from SIGTERM to SIGKILL when a job is killed'),
     minFreeGib: field(
       'min_free_gib',
       number(0, 1_048_576, { whole: false }),
       1,
-      'free disk space, in GiB, below which no new job is taken',
+      'minimum free disk space, in GiB, to accept a job',
     ),
     keepFinishedMs: field(
       'keep_finished',
       duration({ maxMs: 36_500 * days }),
       30 * days,
-      'how long the records and logs of finished jobs are kept',
+      'how long to keep records and logs of finished jobs',
     ),
-    entrypoint: field('entrypoint', absolutePath, '/usr/bin/agent-wrapper', 'the program that is started in the image'),
+    entrypoint: field('entrypoint', absolutePath, '/usr/bin/agent-wrapper', 'program to start in the container'),
     network: optional(
       'network',
       network,
-      'the engine’s network for jobs, such as "host" or "none"; otherwise its default',
+      'the engine’s network for jobs, such as "host" or "none"; default: the engine’s',
     ),
     capabilities: field(
       'capabilities',
       capabilities,
       defaultCapabilities,
-      'Linux capabilities a job keeps; all others are dropped',
+      'Linux capabilities that a job keeps; all others are dropped',
     ),
-    noNewPrivileges: field('no_new_privileges', boolean, true, 'forbid setuid programs in a job'),
+    noNewPrivileges: field(
+      'no_new_privileges',
+      boolean,
+      true,
+      'forbid jobs to gain privileges, for example by setuid programs',
+    ),
   },
   images: {
-    pullPolicy: field('pull_policy', choice(['always', 'if-not-present', 'never']), 'always', 'when images are pulled'),
-    keep: field(
-      'keep',
-      number(0, 100_000),
-      10,
-      'how many of the images pulled for jobs are kept, those used last; older ones are removed',
-    ),
+    pullPolicy: field('pull_policy', choice(['always', 'if-not-present', 'never']), 'always', 'when to pull images'),
+    keep: field('keep', number(0, 100_000), 10, 'number of pulled images to keep; the least recently used are removed'),
     keepGib: optional(
       'keep_gib',
       number(0, 1_048_576, { whole: false }),
-      'GiB that the images pulled for jobs may take together; otherwise only their number counts',
+      'maximum total size of pulled images, in GiB; default: no limit',
     ),
-    allowed: field('allowed', list, ['*'], 'globs of the images that may run; "*" matches any characters, "?" one'),
+    allowed: field('allowed', list, ['*'], 'globs of images that may run; "*" matches any characters, "?" one'),
   },
   queues: {
-    maxQueues: field('max_queues', number(1, 1000), 64, 'upper bound of the queues polled at once'),
+    maxQueues: field('max_queues', number(1, 1000), 64, 'maximum number of queues to poll'),
     pollWaitMs: field(
       'poll_wait',
       duration({ maxMs: 2 * minutes }),
       30 * seconds,
-      'how long a poll waits at the server; at most 2 minutes',
+      'how long the server holds a poll without messages; at most 2 minutes',
     ),
-    drainTimeMs: field('drain_time', duration(), 30 * seconds, 'a draining queue is polled at least this long'),
-    shutdownTimeoutMs: field('shutdown_timeout', duration(), 5 * minutes, 'after this a shutdown waits no longer'),
-    scaleUpAfterMs: field('scale_up_after', duration(), minutes, 'shortest time of high load before more queues'),
-    scaleUpAt: field(
-      'scale_up_at',
-      number(0, 1, { whole: false }),
-      0.8,
-      'utilisation from which on there are more queues',
+    drainTimeMs: field('drain_time', duration(), 30 * seconds, 'minimum time to poll a draining queue'),
+    shutdownTimeoutMs: field('shutdown_timeout', duration(), 5 * minutes, 'maximum duration of a shutdown'),
+    scaleUpAfterMs: field(
+      'scale_up_after',
+      duration(),
+      minutes,
+      'how long utilisation must be high before a queue is added',
     ),
+    scaleUpAt: field('scale_up_at', number(0, 1, { whole: false }), 0.8, 'utilisation at which queues are added'),
     scaleDownAfterMs: field(
       'scale_down_after',
       duration(),
       2 * minutes,
-      'shortest time of low load before fewer queues',
+      'how long utilisation must be low before a queue is removed',
     ),
-    scaleDownAt: field(
-      'scale_down_at',
-      number(0, 1, { whole: false }),
-      0.4,
-      'utilisation up to which there are fewer queues',
-    ),
+    scaleDownAt: field('scale_down_at', number(0, 1, { whole: false }), 0.4, 'utilisation at which queues are removed'),
   },
   host: {
-    unisolated: field('unisolated', boolean, false, 'acknowledges that jobs run as you, with your files and network'),
-    command: optional('command', command, 'the agent’s command and arguments; it gets the request on standard input'),
+    unisolated: field(
+      'unisolated',
+      boolean,
+      false,
+      'confirm that jobs run as you, with access to your files and network',
+    ),
+    command: optional('command', command, 'the agent’s command and arguments; it reads the request on standard input'),
   },
   network: {
-    caFile: optional('ca_file', absolutePath, 'PEM file of certificate authorities, beside the system’s'),
+    caFile: optional(
+      'ca_file',
+      absolutePath,
+      'PEM file of certificate authorities to trust in addition to the system’s',
+    ),
   },
   health: {
-    listen: optional('listen', hostPort, 'address at which monitors are told, by HTTP, whether the runner is ready'),
+    listen: optional('listen', hostPort, 'address of the HTTP health endpoint'),
   },
   log: {
-    level: field('level', choice(logLevels), 'info', 'the least level that is logged'),
-    format: field('format', choice(['text', 'json']), 'text', 'how log lines are written'),
+    level: field('level', choice(logLevels), 'info', 'minimum level of log lines'),
+    format: field('format', choice(['text', 'json']), 'text', 'format of log lines'),
   },
 } as const;
 
@@ -176,9 +180,9 @@ const githubCom = new URL('https://github.com');
 
 /** One `[github.<name>]` table each. */
 export const connectionFields = {
-  name: optional('name', text, 'what people call the connection'),
+  name: optional('name', text, 'display name of the connection'),
   url: field('url', emptyMeans(githubCom, serverUrl), githubCom, 'github.com or a GitHub Enterprise Server'),
-  connectionId: optional('connection_id', text, 'the connection’s ID in Plan42'),
+  connectionId: optional('connection_id', text, 'ID of the connection in Plan42'),
   token: secret('token', 'a GitHub token', token),
 } as const;
 
@@ -187,11 +191,11 @@ type Values<Fields> = { -readonly [Name in keyof Fields]: Fields[Name] extends F
 export type Connection = Values<typeof connectionFields>;
 
 export type Config = { -readonly [Table in keyof typeof tables]: Values<(typeof tables)[Table]> } & {
-  /** By the name of their table. */
+  /** By the name of the table. */
   github: Record<string, Connection>;
 };
 
-/** The variable of the environment that overrides a setting: `jobs.max_jobs` is `PLAN42_JOBS_MAX_JOBS`. */
+/** The environment variable that overrides a setting: `PLAN42_JOBS_MAX_JOBS` for `jobs.max_jobs`. */
 export function environmentVariable(table: string, key: string): string {
   return `PLAN42_${table}_${key}`.toUpperCase();
 }

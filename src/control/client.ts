@@ -3,12 +3,12 @@ import { once } from 'node:events';
 import { type IncomingMessage, request } from 'node:http';
 import * as v from 'valibot';
 import { errorCode, formatError } from '../lib/errors.ts';
-import { Answer, KillResult, ReloadResult, RunnerStatus } from './messages.ts';
+import { ControlResponse, KillResult, ReloadResult, RunnerStatus } from './messages.ts';
 import { controlSocketPath, withShortPath } from './socket-path.ts';
 
 /**
- * `absent`: no runner uses the state folder. `silent`: one does, and gives no usable answer. `failed`: it could not do what
- * it was asked.
+ * `absent`: no runner uses the state folder. `silent`: one does, but does not respond correctly. `failed`: it could not do what
+ * was requested.
  */
 export type ControlFailure = 'absent' | 'silent' | 'failed';
 
@@ -22,10 +22,10 @@ export class ControlError extends Error {
   }
 }
 
-/** Asks the running runner. Every call rejects with a ControlError, or the signal's reason. */
+/** Calls the running runner. Every call rejects with a ControlError or the signal's reason. */
 export interface ControlClient {
   status(signal?: AbortSignal): Promise<RunnerStatus>;
-  /** Resolves when the job has ended. */
+  /** Resolves when the job has finished. */
   kill(jobId: string, signal?: AbortSignal): Promise<KillResult>;
   reload(signal?: AbortSignal): Promise<ReloadResult>;
 }
@@ -37,9 +37,9 @@ interface Call {
 }
 
 const defaultSilenceMs = 5000;
-const maxAnswerBytes = 4 * 1024 * 1024;
+const maxResponseBytes = 4 * 1024 * 1024;
 
-/** @param silenceMs after how long without a sign of life a call is given up; long work gives one every second */
+/** @param silenceMs how long the runner may send nothing; during long work it sends something every second */
 export function createControlClient(stateDir: string, silenceMs = defaultSilenceMs): ControlClient {
   const path = controlSocketPath(stateDir);
 
@@ -47,11 +47,11 @@ export function createControlClient(stateDir: string, silenceMs = defaultSilence
     options: Call,
     schema: Schema,
   ): Promise<v.InferOutput<Schema>> {
-    const answer = parseAnswer(await exchange(path, options, silenceMs));
-    if ('error' in answer) throw new ControlError('failed', answer.error);
-    const result = v.safeParse(schema, answer.result);
+    const response = parseResponse(await exchange(path, options, silenceMs));
+    if ('error' in response) throw new ControlError('failed', response.error);
+    const result = v.safeParse(schema, response.result);
     if (result.success) return result.output;
-    throw new ControlError('silent', 'the running runner is of another version than this command');
+    throw new ControlError('silent', 'the running runner has another version than this command');
   }
 
   return {
@@ -61,18 +61,18 @@ export function createControlClient(stateDir: string, silenceMs = defaultSilence
   };
 }
 
-function parseAnswer(text: string): Answer {
+function parseResponse(text: string): ControlResponse {
   try {
-    return v.parse(Answer, JSON.parse(text));
+    return v.parse(ControlResponse, JSON.parse(text));
   } catch (error) {
-    throw new ControlError('silent', 'the runner’s answer was cut off', { cause: error });
+    throw new ControlError('silent', 'the runner’s response is incomplete', { cause: error });
   }
 }
 
 async function exchange(socketPath: string, call: Call, silenceMs: number): Promise<string> {
   const { signal } = call;
   try {
-    // The answer has begun when this resolves, so that the way to it isn't needed any more.
+    // Once the response has begun, the path is no longer needed.
     const response = await withShortPath(socketPath, (shortPath) => send(shortPath, call, silenceMs));
     return await readAll(response);
   } catch (error) {
@@ -80,15 +80,15 @@ async function exchange(socketPath: string, call: Call, silenceMs: number): Prom
     if (error instanceof ControlError) throw error;
     if (['ENOENT', 'ECONNREFUSED', 'ENOTDIR'].includes(errorCode(error) ?? ''))
       throw new ControlError('absent', 'the runner is not running', { cause: error });
-    throw new ControlError('silent', `the runner gives no answer: ${formatError(error)}`, { cause: error });
+    throw new ControlError('silent', `the runner is not responding: ${formatError(error)}`, { cause: error });
   }
 }
 
 async function send(socketPath: string, { method, path, signal }: Call, silenceMs: number): Promise<IncomingMessage> {
-  // A connection of its own: a kept one could lead to a runner that is no more.
+  // A new connection each time: a pooled one could lead to a runner that has exited.
   const outgoing = request({ agent: false, socketPath, method, path, ...(signal === undefined ? {} : { signal }) });
   outgoing.setTimeout(silenceMs, () => {
-    outgoing.destroy(new ControlError('silent', `the runner has not answered for ${silenceMs / 1000} s`));
+    outgoing.destroy(new ControlError('silent', `the runner has not responded for ${silenceMs / 1000} s`));
   });
   outgoing.end();
   const [response] = (await once(outgoing, 'response')) as [IncomingMessage];
@@ -99,7 +99,7 @@ async function readAll(response: IncomingMessage): Promise<string> {
   let text = '';
   for await (const chunk of response.setEncoding('utf8')) {
     text += chunk;
-    if (text.length > maxAnswerBytes) throw new Error('the answer is too long');
+    if (text.length > maxResponseBytes) throw new Error('the response is too long');
   }
   return text.trim();
 }

@@ -99,14 +99,14 @@ describe('the control socket', () => {
   test('gives a runner up that says nothing', async () => {
     await using server = createNetServer((socket) => socket.resume()).listen(join(dir.path, 'control.sock'));
     await once(server, 'listening');
-    await assert.rejects(createControlClient(dir.path, 200).status(), failing('silent', /not answered for 0\.2 s/));
+    await assert.rejects(createControlClient(dir.path, 200).status(), failing('silent', /not responded for 0\.2 s/));
   });
 
   test('does not trust what another version answers', async () => {
     for (const [answer, message] of [
       ['{"result": {"version": 7}}', /another version/],
-      ['<html>', /cut off/],
-      ['{}', /cut off/],
+      ['<html>', /incomplete/],
+      ['{}', /incomplete/],
     ] as const) {
       await using server = createServer((_, response) => response.end(answer)).listen(join(dir.path, 'control.sock'));
       await once(server, 'listening');
@@ -122,7 +122,7 @@ describe('the control socket', () => {
     });
     const client = createControlClient(dir.path);
     await assert.rejects(client.kill('plan42-known-1'), failing('failed', /^the disk is full$/));
-    await assert.rejects(client.kill('../x'), failing('failed', /no such call/));
+    await assert.rejects(client.kill('../x'), failing('failed', /unknown request/));
     assert.deepEqual(await client.status(), status);
   });
 

@@ -1,9 +1,9 @@
-/** What the running runner and the commands that ask it say to each other, as JSON. */
+/** The JSON messages between the running runner and the commands. */
 import * as v from 'valibot';
 
 const time = v.pipe(v.string(), v.isoTimestamp());
 const count = v.pipe(v.number(), v.integer(), v.minValue(0));
-/** From 0 to 1; null when there was no poll to measure. */
+/** From 0 to 1; null without polls. */
 const utilisation = v.nullable(v.number());
 
 const Trouble = v.object({ kind: v.picklist(['unreachable', 'refused', 'disk']), message: v.string(), since: time });
@@ -12,7 +12,7 @@ const Queue = v.object({
   queueId: v.string(),
   phase: v.picklist(['registering', 'polling', 'draining', 'gone']),
   utilisation,
-  /** Messages that are being answered. */
+  /** Messages being processed. */
   inFlight: count,
 });
 
@@ -35,11 +35,11 @@ export const RunnerStatus = v.object({
   utilisation,
   jobs: v.object({
     running: count,
-    /** Their image is being pulled, or they are being started. */
+    /** Pulling their image or starting. */
     starting: count,
-    /** For a slot. */
+    /** Waiting for a slot. */
     waiting: count,
-    /** The agent has ended, and the server is still to be told. */
+    /** The agent has exited, but the final status is not reported yet. */
     ending: count,
     max: count,
   }),
@@ -47,22 +47,22 @@ export const RunnerStatus = v.object({
 });
 export type RunnerStatus = v.InferOutput<typeof RunnerStatus>;
 
-/** `unknown`: the runner looks after no such job. */
+/** `unknown`: the runner does not manage such a job. */
 export const KillResult = v.picklist(['killed', 'unknown']);
 export type KillResult = v.InferOutput<typeof KillResult>;
 
-/** What kept the runner from taking the configuration over; null when all is well. */
+/** Why the runner rejected the configuration; null if it did not. */
 export const ReloadResult = v.nullable(v.string());
 export type ReloadResult = v.InferOutput<typeof ReloadResult>;
 
-/** What the runner does when it is asked. */
+/** The runner's implementation of the calls. */
 export interface ControlCalls {
   status(): RunnerStatus;
-  /** Resolves when the job has ended. */
+  /** Resolves when the job has finished. */
   kill(jobId: string): Promise<KillResult>;
   reload(): Promise<ReloadResult>;
 }
 
-/** Every answer is one of the two; white space may come before it, as a sign that it is being worked on. */
-export const Answer = v.union([v.object({ error: v.string() }), v.object({ result: v.unknown() })]);
-export type Answer = v.InferOutput<typeof Answer>;
+/** White space may precede the response, as a keep-alive during long work. */
+export const ControlResponse = v.union([v.object({ error: v.string() }), v.object({ result: v.unknown() })]);
+export type ControlResponse = v.InferOutput<typeof ControlResponse>;

@@ -3,7 +3,7 @@ import { rm } from 'node:fs/promises';
 import { createServer, type IncomingMessage, type Server, type ServerResponse } from 'node:http';
 import { formatError } from '../lib/errors.ts';
 import type { Logger } from '../lib/logger.ts';
-import type { Answer, ControlCalls } from './messages.ts';
+import type { ControlCalls, ControlResponse } from './messages.ts';
 import { controlSocketPath, withShortPath } from './socket-path.ts';
 
 export interface ControlServerOptions {
@@ -12,18 +12,18 @@ export interface ControlServerOptions {
   logger: Logger;
 }
 
-const signOfLifeMs = 1000;
+const keepAliveMs = 1000;
 const maxConnections = 32;
 
 /**
- * Answers commands on a socket in the state folder, which the caller has locked: a socket that is there is a dead
- * runner's. Whatever fails here is logged and costs the runner nothing else. The caller disposes of it.
+ * Responds to commands on a socket in the state folder. The caller holds the folder's lock, so an existing socket is stale.
+ * Failures are logged and do not stop the runner. The caller disposes of the server.
  */
 export async function startControlServer({ stateDir, calls, logger }: ControlServerOptions): Promise<AsyncDisposable> {
   const path = controlSocketPath(stateDir);
   const server = createServer((request, response) => {
     respond(request, response, calls).catch((error: unknown) => {
-      logger.debug('a control call could not be answered', { error });
+      logger.debug('control request failed', { error });
       response.destroy();
     });
   });
@@ -31,10 +31,10 @@ export async function startControlServer({ stateDir, calls, logger }: ControlSer
   try {
     await rm(path, { force: true });
     await withShortPath(path, (shortPath) => listen(server, shortPath));
-    server.on('error', (error) => logger.warn('the control socket failed', { error }));
+    server.on('error', (error) => logger.warn('control socket failed', { error }));
   } catch (error) {
     server.close();
-    logger.warn('there is no control socket: "plan42 runner status" cannot ask this runner', { path, error });
+    logger.warn('cannot open control socket', { path, error });
   }
   return { [Symbol.asyncDispose]: () => close(server, path) };
 }
@@ -45,7 +45,7 @@ function listen(server: Server, path: string): Promise<void> {
     server.off('error', reject);
     resolve();
   });
-  // The socket is made during this call, and never open to others.
+  // The socket is created during this call, and is never accessible to other users.
   const umask = process.umask(0o177);
   try {
     server.listen(path);
@@ -68,14 +68,14 @@ async function respond(request: IncomingMessage, response: ServerResponse, calls
   request.resume();
   const work = findCall(`${request.method} ${request.url}`, calls);
   if (work === undefined) {
-    response.writeHead(404).end(serialise({ error: 'there is no such call' }));
+    response.writeHead(404).end(serialise({ error: 'unknown request' }));
     return;
   }
   response.writeHead(200, { 'content-type': 'application/json' }).flushHeaders();
-  // Long work is told from a runner that hangs.
-  const signsOfLife = setInterval(() => response.write(' '), signOfLifeMs);
-  // However it ends: work that nobody waits for any more must not keep the runner from ending.
-  response.once('close', () => clearInterval(signsOfLife));
+  // The client can distinguish long work from a hung runner.
+  const keepAlive = setInterval(() => response.write(' '), keepAliveMs);
+  // Even if the client disconnects: a timer for abandoned work must not keep the process alive.
+  response.once('close', () => clearInterval(keepAlive));
   response.end(serialise(await perform(work)));
 }
 
@@ -88,7 +88,7 @@ function findCall(call: string, calls: ControlCalls): (() => unknown) | undefine
   return jobId === undefined ? undefined : () => calls.kill(jobId);
 }
 
-async function perform(work: () => unknown): Promise<Answer> {
+async function perform(work: () => unknown): Promise<ControlResponse> {
   try {
     return { result: await work() };
   } catch (error) {
@@ -96,6 +96,6 @@ async function perform(work: () => unknown): Promise<Answer> {
   }
 }
 
-function serialise(answer: Answer): string {
-  return `${JSON.stringify(answer)}\n`;
+function serialise(body: ControlResponse): string {
+  return `${JSON.stringify(body)}\n`;
 }

@@ -2,7 +2,7 @@ import { mkdtemp, rm, symlink } from 'node:fs/promises';
 import { tmpdir } from 'node:os';
 import { basename, dirname, join } from 'node:path';
 
-// Of a socket's path, with the zero byte at its end: 104 on macOS, 108 on Linux.
+// sun_path, including the terminating zero byte, has 104 bytes on macOS and 108 on Linux.
 const maxPathBytes = 103;
 
 export function controlSocketPath(stateDir: string): string {
@@ -10,8 +10,8 @@ export function controlSocketPath(stateDir: string): string {
 }
 
 /**
- * Calls `use` with a path of the socket that is short enough for the system. Where the real one is not, that leads through
- * a link in a private temporary folder, which is needed for as long as `use` takes to bind or connect, and no longer.
+ * Calls `use` with a path to the socket that is short enough for the system. If the real path is too long, it leads through a
+ * symbolic link in a private temporary folder, which is removed once `use` has bound or connected.
  */
 export async function withShortPath<T>(path: string, use: (path: string) => Promise<T>): Promise<T> {
   if (Buffer.byteLength(path) <= maxPathBytes) return use(path);

@@ -51,7 +51,7 @@ describe('the API of a connection', () => {
     'http://10.0.0.1',
   ]) {
     test(`of "${url}" is refused when the configuration is read`, () => {
-      assert.equal(connectionUrl(url), 'github.g.url is not an https URL (http is only taken for loopback)');
+      assert.equal(connectionUrl(url), 'github.g.url is not an https URL (http is only accepted for loopback)');
     });
   }
 });

@@ -1,10 +1,10 @@
 import { readFile } from 'node:fs/promises';
 import { runCommand } from './run-command.ts';
 
-// Can't change while this process lives.
+// Cannot change during the life of this process.
 let bootId: Promise<string | undefined> | undefined;
 
-/** Another one after each restart of the machine; undefined where the system has none. */
+/** Changes with each restart of the machine. Undefined if the system has no boot ID. */
 export function readBootId(): Promise<string | undefined> {
   bootId ??= (process.platform === 'linux' ? fromProc() : fromSysctl()).catch(() => undefined);
   return bootId;

@@ -4,14 +4,14 @@ export class TimeoutError extends Error {
   readonly timeoutMs: number;
 
   constructor(timeoutMs: number) {
-    super(`no answer within ${timeoutMs / 1000} s`);
+    super(`no response within ${timeoutMs / 1000} s`);
     this.timeoutMs = timeoutMs;
   }
 }
 
 /**
- * Runs `work` with a signal that aborts when `signal` does or after `timeoutMs`, whichever is first.
- * Unlike `AbortSignal.any`, it holds nothing on a long-lived `signal` once the work is done.
+ * Runs `work` with a signal that aborts with `signal` or after `timeoutMs`, whichever is first.
+ * Unlike `AbortSignal.any`, it leaves no listener on a long-lived `signal`.
  */
 export async function withDeadline<T>(
   timeoutMs: number,

@@ -2,11 +2,11 @@ const graphemes = new Intl.Segmenter(undefined, { granularity: 'grapheme' });
 // East Asian wide and full-width characters (Unicode Standard Annex #11), in blocks.
 const wide =
   /^[\u1100-\u115f\u2e80-\u303e\u3041-\ua4cf\ua960-\ua97c\uac00-\ud7a3\uf900-\ufaff\ufe30-\ufe6f\uff01-\uff60\uffe0-\uffe6\u{1f300}-\u{1faff}\u{20000}-\u{3fffd}]|^\p{Emoji_Presentation}/u;
-// Cutting a text into graphemes takes a hundred times as long.
+// Segmenting into graphemes takes a hundred times as long.
 const isAscii = /^[ -~]*$/;
 const invisible = /^[\p{Mn}\p{Me}\p{Cf}]+$/u;
 
-/** How many columns of a terminal `text`, which has no control characters, takes. */
+/** The width of `text`, which has no control characters, in terminal columns. */
 export function displayWidth(text: string): number {
   if (isAscii.test(text)) return text.length;
   let width = 0;
@@ -14,7 +14,7 @@ export function displayWidth(text: string): number {
   return width;
 }
 
-/** `text` cut to at most `columns` columns, with an ellipsis where something is missing. */
+/** `text` cut to at most `columns` columns, with an ellipsis if it was shortened. */
 export function truncate(text: string, columns: number): string {
   if (displayWidth(text) <= columns) return text;
   let width = 1; // the ellipsis
@@ -27,7 +27,7 @@ export function truncate(text: string, columns: number): string {
   return `${kept}…`;
 }
 
-/** `text` in lines of at most `columns` columns, broken between words; a word that is longer stays whole, so that it can be copied. */
+/** `text` in lines of at most `columns` columns, broken between words. A longer word stays whole, so that you can copy it. */
 export function wrap(text: string, columns: number): string[] {
   const lines: string[] = [];
   let line = '';

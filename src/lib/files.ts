@@ -4,7 +4,7 @@ import { access, mkdir, open, opendir, readFile, rename, rm, statfs } from 'node
 import { dirname } from 'node:path';
 import { errorCode } from './errors.ts';
 
-/** Whether there is something at `path`. Rejects where that can't be told. */
+/** Whether `path` exists. Rejects if it cannot be checked. */
 export async function exists(path: string): Promise<boolean> {
   try {
     await access(path);
@@ -15,7 +15,7 @@ export async function exists(path: string): Promise<boolean> {
   }
 }
 
-/** The text of a file; undefined when there is no such file. */
+/** The text of a file; undefined if it does not exist. */
 export async function readFileIfExists(path: string): Promise<string | undefined> {
   try {
     return await readFile(path, 'utf8');
@@ -25,7 +25,7 @@ export async function readFileIfExists(path: string): Promise<string | undefined
   }
 }
 
-/** What is in a folder, a few entries at a time; nothing where there is no such folder. */
+/** The entries of a folder, read a few at a time. Empty if the folder does not exist. */
 export async function* listFolder(path: string): AsyncGenerator<Dirent> {
   try {
     yield* await opendir(path);
@@ -35,8 +35,8 @@ export async function* listFolder(path: string): AsyncGenerator<Dirent> {
 }
 
 /**
- * Makes a folder that only this user can look into, and those above it that are missing. Unlike Node's own recursive mkdir,
- * which goes round for ever below /proc, it fails where a folder can't be made.
+ * Creates a folder with mode 0700, and its missing parents. Node's recursive mkdir never returns below /proc; this one
+ * rejects.
  */
 export async function makeFolder(path: string): Promise<void> {
   if (await tryMake(path)) return;
@@ -45,7 +45,7 @@ export async function makeFolder(path: string): Promise<void> {
   await mkdir(path, { mode: 0o700 });
 }
 
-/** False when the folder above is missing. */
+/** False if the parent folder is missing. */
 async function tryMake(path: string): Promise<boolean> {
   try {
     await mkdir(path, { mode: 0o700 });
@@ -57,18 +57,18 @@ async function tryMake(path: string): Promise<boolean> {
   }
 }
 
-/** The bytes that this user can still write to the file system of `path`. */
+/** Bytes that this user can still write to the file system of `path`. */
 export async function freeSpace(path: string): Promise<number> {
   const { bavail, bsize } = await statfs(path);
   return bavail * bsize;
 }
 
-/** A function that measures, so that tests can fill disks by themselves. */
+/** For a parameter, so that tests can simulate a full disk. */
 export type FreeSpace = typeof freeSpace;
 
 /**
- * Replaces `path` by `content` so that a crash or a power cut at any moment leaves either the old file or the
- * new one, and the new one is on the disk when this returns. The file is 0600 unless `mode` says otherwise.
+ * Replaces `path` atomically: a crash or a power cut leaves either the old file or the new one, and the new one is on disk
+ * when this resolves.
  */
 export async function writeDurably(path: string, content: string | Uint8Array, mode = 0o600): Promise<void> {
   const temporary = `${path}.${randomBytes(6).toString('hex')}.tmp`;
@@ -88,7 +88,7 @@ async function writeAndSync(path: string, content: string | Uint8Array, mode: nu
   await file.sync();
 }
 
-/** Makes the names in a directory durable: a rename alone may be lost in a power cut. */
+/** Makes renames in a folder durable: a power cut can undo one that was not synced. */
 export async function syncFolder(path: string): Promise<void> {
   await using directory = await open(path, 'r');
   await directory.sync();

@@ -1,6 +1,6 @@
 const units = ['KiB', 'MiB', 'GiB', 'TiB', 'PiB'];
 
-/** An amount as people read it: `512 bytes`, `1.5 MiB`, `20 GiB`. */
+/** A size for output: `512 bytes`, `1.5 MiB`, `20 GiB`. */
 export function formatBytes(bytes: number): string {
   let [amount, unit] = [bytes, 'bytes'];
   for (const next of units) {

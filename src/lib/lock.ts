@@ -5,18 +5,17 @@ import { errorCode } from './errors.ts';
 import { sleep } from './sleep.ts';
 
 /**
- * Holds a folder for this process until it is disposed of or the process ends, however it ends. The lock is SQLite's,
- * which is the operating system's: nothing stale is left behind. Returns undefined when another process holds it.
+ * Locks a folder for this process until the lock is disposed or the process exits. It is an SQLite lock, which the operating
+ * system releases, so it never goes stale. Returns undefined if another process holds it.
  */
 export function tryLockFolder(folder: string): Disposable | undefined {
   const path = join(folder, 'lock');
-  makeLockFile(path);
+  createLockFile(path);
   return tryLock(path);
 }
 
 /**
- * The same for what is changed in an instant: waits until nobody else holds the lock, whose file is gone when nobody wants
- * it any more. That of a holder who was killed is taken by the next one.
+ * Waits for a lock that is held for milliseconds. Its file is removed on release; one that a killed process left is reused.
  */
 export async function lockBriefly(path: string, signal: AbortSignal): Promise<Disposable> {
   for (;;) {
@@ -24,7 +23,7 @@ export async function lockBriefly(path: string, signal: AbortSignal): Promise<Di
     const lock = tryLockUnmoved(path);
     if (lock !== undefined) {
       return {
-        // While it is held, so that nobody holds a file that another one takes away.
+        // Before the release, so that no other process can lock the file that is being removed.
         [Symbol.dispose]: () => {
           rmSync(path, { force: true });
           lock[Symbol.dispose]();
@@ -35,9 +34,9 @@ export async function lockBriefly(path: string, signal: AbortSignal): Promise<Di
   }
 }
 
-/** Whoever had the file before may have removed it since it was opened here; a lock on that is none. */
+/** The previous holder may have removed the file since it was opened here; a lock on a removed file excludes no one. */
 function tryLockUnmoved(path: string): Disposable | undefined {
-  makeLockFile(path);
+  createLockFile(path);
   const before = identityOf(path);
   const lock = tryLock(path);
   if (lock === undefined || (before !== undefined && before === identityOf(path))) return lock;
@@ -60,10 +59,10 @@ function tryLock(path: string): Disposable | undefined {
 }
 
 /**
- * SQLite would make it readable for others. One that is there is not opened: closing it would end the locks that this
+ * SQLite would create it readable by others. An existing file is not opened: closing it would release the locks that this
  * process has on it.
  */
-function makeLockFile(path: string): void {
+function createLockFile(path: string): void {
   let file: number;
   try {
     file = openSync(path, 'wx', 0o600);
@@ -72,18 +71,18 @@ function makeLockFile(path: string): void {
     requireWritable(path);
     return;
   }
-  // Its inode may have been that of the one before; a time of its own tells them apart.
+  // A removed file's inode may be reused; a random modification time distinguishes the two files.
   const time = Math.floor(Math.random() * 2 ** 31);
   futimesSync(file, time, time);
   closeSync(file);
 }
 
-/** SQLite says nothing of one that it can only read, and locks nothing. */
+/** SQLite accepts a read-only file without an error, but does not lock it. */
 function requireWritable(path: string): void {
   try {
     accessSync(path, constants.R_OK | constants.W_OK);
   } catch (error) {
-    // Who held it has taken it away.
+    // The previous holder has removed it.
     if (errorCode(error) !== 'ENOENT') throw error;
   }
 }

@@ -8,8 +8,8 @@ export type LogFormat = 'text' | 'json';
 export type LogFields = Record<string, unknown>;
 
 /**
- * A structured logger: a static message, and fields for what varies. Callers must not put tokens, keys or
- * message payloads into fields; {@link redact} is only the second line of defence.
+ * A structured logger. The message is a constant lower-case event; everything variable goes into snake_case fields. Callers
+ * must not log tokens, keys or message payloads; {@link redact} is only the second line of defence.
  */
 export interface Logger {
   debug(message: string, fields?: LogFields): void;
@@ -25,13 +25,13 @@ export interface LoggerOptions {
   format: LogFormat;
   write: (line: string) => void;
   now?: () => Date;
-  /** Called with every entry that tells of an error, whether or not the level has it written. */
+  /** Called with every entry that reports an error, even if `level` filters it out. */
   onError?: (entry: ErrorEntry) => void;
 }
 
 export interface ErrorEntry {
   time: Date;
-  /** One line, with nothing secret in it. */
+  /** One line without secrets. */
   message: string;
 }
 
@@ -45,7 +45,7 @@ export function createLogger(options: LoggerOptions, bound: LogFields = {}): Log
     return (message: string, fields?: LogFields) => {
       const time = now();
       if (isWritten) write(`${redact(render(time.toISOString(), level, message, { ...bound, ...fields }))}\n`);
-      if (onError && tellsOfError(level, fields ?? {})) onError({ time, message: summarise(message, fields) });
+      if (onError && reportsError(level, fields ?? {})) onError({ time, message: summarise(message, fields) });
     };
   };
   return {
@@ -57,8 +57,8 @@ export function createLogger(options: LoggerOptions, bound: LogFields = {}): Log
   };
 }
 
-// Warnings may have an error to tell of.
-function tellsOfError(level: LogLevel, fields: LogFields | undefined): boolean {
+// An error, or a warning with an error field.
+function reportsError(level: LogLevel, fields: LogFields | undefined): boolean {
   return level === 'error' || (level === 'warn' && fields?.['error'] !== undefined);
 }
 
@@ -66,13 +66,13 @@ function summarise(message: string, { error }: LogFields = {}): string {
   return escapeControls(redact(error === undefined ? message : `${message}: ${formatError(error)}`));
 }
 
-/** A logger that says nothing. */
+/** A logger that writes nothing. */
 export const silentLogger: Logger = createLogger({ level: 'error', format: 'text', write: () => {} });
 
 // In a rendered line, the letter before a word can be the end of an escape, as in "\\ntoken".
 const wordStart = String.raw`(?:\b|(?<=\\(?:[bfnrt]|u[0-9a-f]{4})))`;
 
-/** Whatever looks like a Plan42 or GitHub token or a private key is not printed, wherever it came from. */
+/** Removes everything that looks like a Plan42 or GitHub token or a private key. */
 export function redact(line: string): string {
   return line
     .replaceAll(/(p42[a-z]_)[\w.-]+/g, '$1[redacted]')
@@ -107,7 +107,7 @@ function quote(value: unknown): string {
   return escapeControls(/^[\w.:/@+-]+$/.test(text) || typeof value !== 'string' ? text : JSON.stringify(text));
 }
 
-// JSON leaves some as they are: DEL, the second set of control characters, the Unicode line breaks.
+// JSON does not escape these: DEL, the second set of control characters, the Unicode line breaks.
 function escapeControls(text: string): string {
   return text.replaceAll(
     /[\p{Cc}\u2028\u2029]/gu,

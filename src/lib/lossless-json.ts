@@ -8,7 +8,7 @@ const { rawJSON, parse } = JSON as unknown as {
 
 /**
  * Parses JSON so that `JSON.stringify` of the result repeats every number as it was written: numbers that a
- * double can't hold to the letter (`12345678901234567890`, `1.0`) stay as raw JSON. For passing data through.
+ * double cannot represent exactly (`12345678901234567890`, `1.0`) stay as raw JSON. For passing data through.
  */
 export function parseLossless(text: string): unknown {
   return parse(text, (_key, value, { source }) =>

@@ -1,6 +1,6 @@
 /**
- * The results of `work` for all items, in their order, at most `limit` at a time. The first failure aborts the signal of
- * the others and is thrown when all have ended.
+ * The results of `work` for all items, in order, at most `limit` at a time. The first failure aborts the signal of the
+ * others and is thrown after all have settled.
  */
 export async function mapConcurrently<Item, Result>(
   items: readonly Item[],

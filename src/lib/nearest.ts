@@ -1,4 +1,4 @@
-/** The candidate that `word` was most likely meant to be, or undefined when none is close. */
+/** The candidate most similar to `word`; undefined if none is close. */
 export function nearest(word: string, candidates: Iterable<string>): string | undefined {
   let best: string | undefined;
   let bestDistance = Math.max(1, Math.floor(word.length * 0.4)) + 1;

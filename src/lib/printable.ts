@@ -1,13 +1,13 @@
 /**
- * Text from elsewhere made safe for a terminal: colours are taken away, any other control character is shown as an escape
- * (`\x1b`), so that a log line can neither move the cursor, set the clipboard nor retitle the window. So are the
- * characters that reorder a line (bidirectional controls), which make a text look like another. Line breaks and tabs stay.
+ * Makes untrusted text safe for a terminal. Colours are removed. Other control characters, and the bidirectional ones that
+ * make a text look like another, are shown as escapes (`\x1b`), so that a log line cannot move the cursor, set the clipboard
+ * or retitle the window. Line breaks and tabs stay.
  */
 export function printable(text: string): string {
   return withoutColors(text).replaceAll('\r\n', '\n').replaceAll(unsafe, escapeCharacter);
 }
 
-/** The same on one line, for tables and headings. */
+/** Like `printable`, on one line, for tables and headings. */
 export function printableLine(text: string): string {
   return printable(text).replaceAll(/\s+/g, ' ').trim();
 }

@@ -3,12 +3,12 @@ import { errorCode } from './errors.ts';
 import { runCommand } from './run-command.ts';
 
 /**
- * With spaces between its words. Empty for a process that has ended, also when nobody has taken note of that yet, and for one
- * that this user may not see. Rejects where that can't be told: for want of file descriptors, say.
+ * The arguments of a process, separated by spaces. Empty if the process has exited (including zombies) or belongs to another
+ * user. Rejects if it cannot be read, for example because the process is out of file descriptors.
  */
 export async function commandLine(pid: number): Promise<string> {
   if (process.platform === 'linux') {
-    return (await readFile(`/proc/${pid}/cmdline`, 'utf8').catch(emptyIfUnseen)).replaceAll('\0', ' ');
+    return (await readFile(`/proc/${pid}/cmdline`, 'utf8').catch(emptyIfGone)).replaceAll('\0', ' ');
   }
   const { stdout } = await runCommand('ps', ['-ww', '-o', 'args=', '-p', String(pid)], {
     env: { PATH: '/usr/bin:/bin' },
@@ -16,7 +16,7 @@ export async function commandLine(pid: number): Promise<string> {
   return stdout;
 }
 
-function emptyIfUnseen(error: unknown): string {
+function emptyIfGone(error: unknown): string {
   if (['ENOENT', 'ESRCH', 'EACCES', 'EPERM'].includes(errorCode(error) ?? '')) return '';
   throw error;
 }
@@ -27,12 +27,12 @@ export interface ProcessEntry {
   group: number;
 }
 
-/** All processes of the machine that this user can see. */
+/** All processes that this user can see. */
 export async function listProcesses(): Promise<ProcessEntry[]> {
   return process.platform === 'linux' ? listFromProc() : listFromPs();
 }
 
-/** The members of a process group and all their descendants, those that left the group included. */
+/** The members of a process group and all their descendants, including those that left the group. */
 export function treeOfGroup(group: number, processes: readonly ProcessEntry[]): number[] {
   const members = new Set(processes.filter((entry) => entry.group === group).map((entry) => entry.pid));
   for (let size = -1; size !== members.size; ) {
@@ -43,8 +43,8 @@ export function treeOfGroup(group: number, processes: readonly ProcessEntry[]): 
 }
 
 /**
- * The processes of this user that were started with `name=value` in their environment, wherever in the process tree they are
- * now. Linux only: elsewhere none are found.
+ * The processes of this user that were started with `name=value` in their environment, anywhere in the process tree. Empty
+ * on systems other than Linux.
  */
 export async function listWithVariable(name: string, value: string): Promise<number[]> {
   if (process.platform !== 'linux') return [];
@@ -54,13 +54,13 @@ export async function listWithVariable(name: string, value: string): Promise<num
   return pids.filter((_, index) => matches[index]?.split('\0').includes(variable)).map(Number);
 }
 
-/** Those that have ended meanwhile are passed over. */
+/** Skips processes that have exited. */
 export function signalAll(processes: readonly Pick<ProcessEntry, 'pid'>[], signal: NodeJS.Signals): void {
   for (const { pid } of processes) {
     try {
       process.kill(pid, signal);
     } catch {
-      // It has ended.
+      // It has exited.
     }
   }
 }
@@ -69,7 +69,7 @@ async function listPids(): Promise<string[]> {
   return (await readdir('/proc')).filter((name) => /^\d+$/.test(name));
 }
 
-/** Empty for a process that has ended, or is another user's. */
+/** Empty if the process has exited or belongs to another user. */
 function readProc(pid: string, file: string): Promise<string> {
   return readFile(`/proc/${pid}/${file}`, 'utf8').catch(() => '');
 }
@@ -79,7 +79,7 @@ async function listFromProc(): Promise<ProcessEntry[]> {
   return entries.filter((stat) => stat !== '').map(parseStat);
 }
 
-// pid (comm) state ppid pgrp …; the command's name may hold spaces and parentheses.
+// pid (comm) state ppid pgrp …; the name of the command may contain spaces and parentheses.
 function parseStat(stat: string): ProcessEntry {
   const [, parent, group] = stat.slice(stat.lastIndexOf(')') + 2).split(' ');
   return { pid: Number.parseInt(stat, 10), parent: Number(parent), group: Number(group) };

@@ -1,9 +1,9 @@
 import { closeSync, fstatSync, openSync, renameSync, statSync, writeSync } from 'node:fs';
 
 export interface RotationLimits {
-  /** Of one file. */
+  /** Maximum size of one file. */
   maxBytes: number;
-  /** How many old files stay, at least 1. */
+  /** Number of rotated files to keep, at least 1. */
   keep: number;
 }
 
@@ -13,8 +13,8 @@ export function rotatedNames(path: string, keep: number): [string, ...string[]] 
 }
 
 /**
- * A log file of bounded size. Writing is synchronous, so that the last words before a crash are in it, and never throws: a
- * full disk costs lines and nothing else. When somebody takes the file away, there is a new one.
+ * A log file of bounded size. Writes are synchronous, so that the last lines before a crash are kept, and never throw: a full
+ * disk only loses lines. A file that was moved or deleted is re-created.
  */
 export class RotatingFile implements Disposable {
   readonly #path: string;
@@ -27,7 +27,7 @@ export class RotatingFile implements Disposable {
     this.#limits = limits;
   }
 
-  /** Appends whole lines, which stay together. */
+  /** Appends whole lines, never split across files. */
   write(lines: string): void {
     try {
       const bytes = Buffer.from(lines);
@@ -38,7 +38,7 @@ export class RotatingFile implements Disposable {
       this.#file ??= this.#open();
       writeSync(this.#file, bytes);
     } catch {
-      // Perhaps it can be opened again later.
+      // The next write opens it again.
       this[Symbol.dispose]();
     }
   }

@@ -1,36 +1,36 @@
 /**
- * Tells systemd how this process is (sd_notify(3)). That takes a datagram to a Unix socket, which Node.js can't send, so
- * systemd's own small program does it.
+ * Notifies systemd of the state of this process (sd_notify(3)). That takes a datagram to a Unix socket, which Node.js cannot
+ * send, so it runs systemd-notify.
  */
 import { redact } from './logger.ts';
 import { runCommand } from './run-command.ts';
 
 export interface ServiceNotifier extends Disposable {
-  /** The service has started. From now on it also gives the signs of life that the watchdog asks for. */
+  /** Reports that the service has started, and begins to ping the watchdog. */
   ready(): void;
-  /** One line for `systemctl status`. */
+  /** Sets the line that `systemctl status` shows. */
   status(text: string): void;
-  /** The service ends, in at most `withinMs` milliseconds. */
+  /** Reports that the service will have stopped in at most `withinMs` milliseconds. */
   stopping(withinMs: number): void;
 }
 
 const notifyTimeoutMs = 10_000;
 
-/** The variables with which systemd asks to be told. Children must not get them: podman, for one, would answer in our name. */
+/** systemd's variables. Children must not inherit them: podman, for example, would notify systemd in the runner's name. */
 const variables = new Set(['NOTIFY_SOCKET', 'WATCHDOG_USEC', 'WATCHDOG_PID']);
 
-/** `env` without what is meant for this process alone. */
+/** `env` without the variables that are meant for this process alone. */
 export function withoutNotifyVariables(env: NodeJS.ProcessEnv): NodeJS.ProcessEnv {
   return Object.fromEntries(Object.entries(env).filter(([name]) => !variables.has(name)));
 }
 
-/** Does nothing where nobody wants to be told. */
+/** Does nothing unless systemd started this process. */
 export function createServiceNotifier(env: NodeJS.ProcessEnv): ServiceNotifier {
   const { NOTIFY_SOCKET, PATH } = env;
   let last: Promise<unknown> = Promise.resolve();
   let watchdog: NodeJS.Timeout | undefined;
 
-  // One at a time, so that they arrive in order. Whether they arrive changes nothing for the service itself.
+  // One at a time, so that they arrive in order. A failure does not affect the service.
   function send(...assignments: string[]): void {
     if (!NOTIFY_SOCKET) return;
     const options = { env: { NOTIFY_SOCKET, PATH }, timeoutMs: notifyTimeoutMs };

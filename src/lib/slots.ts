@@ -1,4 +1,4 @@
-/** A fixed number of places, given out by rank, and among equals in the order in which they were asked for. */
+/** A fixed number of slots, granted by rank, then in order of request. */
 export class Slots {
   #free: number;
   #held = 0;
@@ -8,30 +8,30 @@ export class Slots {
     this.#free = count;
   }
 
-  /** How many slots are held. */
+  /** Number of held slots. */
   get held(): number {
     return this.#held;
   }
 
-  /** How many wait for a slot. */
+  /** Number of callers that wait for a slot. */
   get waiting(): number {
     return this.#waiting.length;
   }
 
-  /** A slot if one is free now. The holder disposes of it. */
+  /** Returns a slot if one is free. The holder disposes of it. */
   tryTake(): Disposable | undefined {
     if (this.#free <= 0) return undefined;
     this.#free -= 1;
     return this.#slot();
   }
 
-  /** A slot even when none is free, for what is running already. */
+  /** Returns a slot even if none is free, for jobs that are already running. */
   occupy(): Disposable {
     this.#free -= 1;
     return this.#slot();
   }
 
-  /** Waits for a slot, before all of a higher rank; rejects with the signal's reason. */
+  /** Waits for a slot, ahead of all callers with a higher rank. Rejects with the signal's reason. */
   take(signal: AbortSignal, rank = 0): Promise<Disposable> {
     if (signal.aborted) return Promise.reject(signal.reason);
     const slot = this.tryTake();

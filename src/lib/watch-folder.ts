@@ -3,8 +3,8 @@ import { type FSWatcher, watch } from 'node:fs';
 const recheckMs = 1000;
 
 /**
- * Resolves with the first result of `check` that is not undefined. It is called at once, whenever something in
- * `folder` changes, and once a second, since notifications can be missing (network file systems, exhausted limits).
+ * Resolves with the first result of `check` that is not undefined. It is called immediately, on every change in `folder`, and
+ * once a second, because notifications can be missing (network file systems, exhausted limits).
  */
 export async function watchUntil<T>(
   folder: string,

@@ -230,7 +230,7 @@ describe('failures', () => {
   test('no answer in time, and an answer that does not end', async () => {
     server.answer = () => {};
     const error = await failureOf(client.getQueue(queue, { timeoutMs: 30 }), ConnectionError);
-    assert.equal(error.message, `GET ${queuePath}: no answer within 0.03 s`);
+    assert.equal(error.message, `GET ${queuePath}: no response within 0.03 s`);
     server.answer = (response) => void response.writeHead(200).write('{');
     await failureOf(client.getQueue(queue, { timeoutMs: 30 }), ConnectionError);
   });

@@ -3,9 +3,9 @@ import type { Paths } from '../config/paths.ts';
 import { type Config, environmentVariable, tables } from '../config/schema.ts';
 import type { ServiceDefinition, ServiceHost } from './service-manager.ts';
 
-// A service starts with next to nothing. What programs of the runner look for is taken over from whoever enables it: where
-// engines and their settings are, how the network is reached, in which language to speak.
-const passedOn =
+// A service starts with a minimal environment. These variables are copied from the user who enables it: locations of engines
+// and their settings, proxies, the locale.
+const copiedVariables =
   /^((https?|no|all)_proxy|xdg_(config|data|state|cache)_home|lang|lc_\w+|tz|docker_\w+|container_\w+|containers_\w+|registry_auth_file|node_extra_ca_certs|ssl_cert_(file|dir))$/i;
 
 const usualFolders = {
@@ -13,18 +13,20 @@ const usualFolders = {
   linux: ['/usr/local/bin', '/usr/bin', '/bin', '/usr/local/sbin', '/usr/sbin', '/sbin'],
 };
 
-/** The environment that the service gets. */
+/** The environment of the service. */
 export function serviceEnvironment({ env, platform }: Omit<ServiceHost, 'uid'>): Record<string, string> {
   const given = Object.entries(env).filter(
     (entry): entry is [string, string] => Boolean(entry[1]) && !/\p{Cc}/u.test(entry[1] ?? ''),
   );
   return {
-    ...Object.fromEntries(given.filter(([name]) => passedOn.test(name)).toSorted(([a], [b]) => (a < b ? -1 : 1))),
+    ...Object.fromEntries(
+      given.filter(([name]) => copiedVariables.test(name)).toSorted(([a], [b]) => (a < b ? -1 : 1)),
+    ),
     PATH: searchPath(env['PATH'] ?? '', usualFolders[platform === 'darwin' ? 'darwin' : 'linux']),
   };
 }
 
-/** The settings that are made here, in the environment, and that the service won't get: they belong into the file. */
+/** Settings from this environment that the service will not get. They belong in the file. */
 export function variablesLeftOut(env: NodeJS.ProcessEnv): string[] {
   const names = Object.entries(tables).flatMap(([table, fields]) =>
     Object.values(fields).map(({ key }) => environmentVariable(table, key)),
@@ -34,7 +36,7 @@ export function variablesLeftOut(env: NodeJS.ProcessEnv): string[] {
 
 export const tokenVariable = environmentVariable('runner', 'token');
 
-// Relative folders would mean something else where the service runs.
+// A relative folder would be another one in the service's working directory.
 function searchPath(given: string, usual: readonly string[]): string {
   return [...new Set([...given.split(delimiter).filter(isAbsolute), ...usual])].join(delimiter);
 }
@@ -43,12 +45,12 @@ export interface DefineOptions {
   host: Omit<ServiceHost, 'uid'>;
   paths: Paths;
   config: Config;
-  /** What starts `plan42-runner`: an absolute path, and arguments. */
+  /** The command line of `plan42-runner`: an absolute path and arguments. */
   runnerCommand: readonly [string, ...string[]];
   version: string;
 }
 
-/** The runner as a service, at the same places that the person who enables it has it at. */
+/** The runner as a service, with the paths of the user who enables it. */
 export function defineService({ host, paths, config, runnerCommand, version }: DefineOptions): ServiceDefinition {
   const [program, ...args] = runnerCommand;
   const stateDir = host.env['PLAN42_STATE_DIR'] ? ['--state-dir', paths.stateDir] : [];

@@ -5,7 +5,7 @@ import { createSystemdManager } from './systemd.ts';
 
 /**
  * The service manager of this machine.
- * @throws UserError (exit code 6) where there is none that this user can use
+ * @throws UserError (exit code 6) if there is none that this user can use
  */
 export async function requireServiceManager(host: ServiceHost, signal?: AbortSignal): Promise<ServiceManager> {
   const manager = serviceManagerOf(host);
@@ -15,7 +15,7 @@ export async function requireServiceManager(host: ServiceHost, signal?: AbortSig
   throw notSupported(availability.reason, availability.remedy);
 }
 
-/** Undefined on platforms that have none; whether it can be used, `isAvailable` tells. */
+/** Undefined on other platforms. `isAvailable` checks whether it can be used. */
 export function serviceManagerOf(host: ServiceHost): ServiceManager | undefined {
   if (host.platform === 'darwin') return createLaunchdManager(host);
   if (host.platform === 'linux') return createSystemdManager(host);
@@ -23,7 +23,7 @@ export function serviceManagerOf(host: ServiceHost): ServiceManager | undefined 
 }
 
 function notSupported(reason: string, remedy = ''): UserError {
-  const instead = `keep "plan42 runner exec" running yourself, in tmux or from a service of the system (docs/service.md has a sample)`;
+  const instead = `keep "plan42 runner exec" running yourself, in tmux or as a system service (docs/service.md has a sample)`;
   return new UserError(`the runner cannot be installed as a service here: ${reason}`, {
     remedy: remedy === '' ? `Instead, ${instead}.` : `${remedy} Or ${instead}.`,
     exitCode: ExitCode.platform,

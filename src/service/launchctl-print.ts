@@ -1,15 +1,15 @@
-/** What `launchctl print` says of a service: for people, so that only its most stable lines are read. */
+/** The output of `launchctl print`. It is not meant for programs, so only its most stable lines are parsed. */
 export interface PrintedService {
   /** `running`, `not running`, `spawn scheduled`, … */
   state: string;
   pid: number | undefined;
-  /** Undefined when it never ended, or by a signal. */
+  /** Undefined if it never exited, or a signal ended it. */
   lastExitCode: number | undefined;
   lastSignal: string | undefined;
 }
 
 export function parsePrintedService(text: string): PrintedService {
-  // Its own properties are indented by one tab; those of its parts (endpoints, event triggers) by more.
+  // Properties of the service are indented by one tab; those of endpoints and event triggers by more.
   const value = (name: string) => new RegExp(`^\\t${name} = (.*)$`, 'm').exec(text)?.[1]?.trim();
   const number = (written: string | undefined) =>
     /^\d+/.test(written ?? '') ? Number.parseInt(written ?? '', 10) : undefined;

@@ -4,7 +4,7 @@ export const agentLabel = 'ai.plan42.runner';
 
 type Value = string | number | boolean | readonly string[] | { [key: string]: Value };
 
-// launchd's own default of a few seconds would cut off every drain.
+// launchd's default of a few seconds would kill the runner while it drains.
 const minExitTimeoutSeconds = 300;
 
 /** The LaunchAgent, an XML property list. */
@@ -12,19 +12,19 @@ export function renderPlist(definition: ServiceDefinition): string {
   const { command, environment, stopTimeoutMs, errorFile, version } = definition;
   const agent = {
     Label: agentLabel,
-    // It logs into a file that it rotates, which nobody does with launchd's.
+    // The runner rotates its own log file; launchd does not rotate standard error.
     ProgramArguments: [...command, '--quiet'],
     EnvironmentVariables: environment,
     RunAtLoad: true,
     KeepAlive: true,
     ExitTimeOut: Math.max(minExitTimeoutSeconds, Math.ceil(stopTimeoutMs / 1000)),
-    // Jobs are children in process groups of their own, and go on when the runner ends.
+    // Jobs are children in process groups of their own, and continue when the runner exits.
     AbandonProcessGroup: true,
     StandardErrorPath: errorFile,
   };
   return `<?xml version="1.0" encoding="UTF-8"?>
 <!DOCTYPE plist PUBLIC "-//Apple//DTD PLIST 1.0//EN" "http://www.apple.com/DTDs/PropertyList-1.0.dtd">
-<!-- Written by plan42 ${version}. "plan42 runner enable" writes it anew. -->
+<!-- Written by plan42 ${version}. "plan42 runner enable" overwrites it. -->
 <plist version="1.0">
 ${render(agent, '')}
 </plist>

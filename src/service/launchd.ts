@@ -17,7 +17,7 @@ import type {
 } from './service-manager.ts';
 import { startFailure } from './service-manager.ts';
 
-/** The exit codes of launchctl that mean something to us; `launchctl error` explains each. */
+/** Exit codes of launchctl; `launchctl error CODE` explains each. */
 const LaunchctlCode = {
   noSuchProcess: 3,
   inputOutputError: 5,
@@ -26,28 +26,28 @@ const LaunchctlCode = {
   couldNotFindService: 113,
 } as const;
 
-const quickMs = 30_000;
-const lookEveryMs = 100;
-/** A service that is to end at once, as its configuration is wrong or there is no engine, has done so by then. */
+const queryTimeoutMs = 30_000;
+const pollIntervalMs = 100;
+/** A service with an invalid configuration or without an engine exits within this time. */
 const settleMs = 2000;
 const maxStartMs = 30_000;
 const bootstrapAttempts = 20;
 
-/** Runs the service as a LaunchAgent of the user who is logged in to the Mac. */
+/** Runs the service as a LaunchAgent of the logged-in user. */
 export function createLaunchdManager({ uid, env }: ServiceHost): ServiceManager {
   const domain = `gui/${uid}`;
   const target = `${domain}/${agentLabel}`;
   const path = join(env['HOME'] || homedir(), 'Library/LaunchAgents', `${agentLabel}.plist`);
 
   const launchctl = (args: string[], signal?: AbortSignal) =>
-    runCommand('launchctl', args, { env: { ...env, LC_ALL: 'C' }, signal, timeoutMs: quickMs });
+    runCommand('launchctl', args, { env: { ...env, LC_ALL: 'C' }, signal, timeoutMs: queryTimeoutMs });
 
   async function order(args: string[], signal: AbortSignal | undefined): Promise<void> {
     const result = await launchctl(args, signal);
     if (result.exitCode !== 0) throw failure(args, result);
   }
 
-  /** Undefined when launchd does not know the service. */
+  /** Undefined if launchd has not loaded the service. */
   async function print(signal?: AbortSignal): Promise<PrintedService | undefined> {
     const result = await launchctl(['print', target], signal);
     if (result.exitCode === 0) return parsePrintedService(result.stdout);
@@ -60,10 +60,10 @@ export function createLaunchdManager({ uid, env }: ServiceHost): ServiceManager 
       const { exitCode, stderr } = await launchctl(['print', domain], signal);
       if (exitCode === 0) return { available: true };
       const reason = `launchd has no session for this user: ${lastLine(stderr)}`;
-      return { available: false, reason, remedy: 'Log in on the Mac’s screen, or by screen sharing, once.' };
+      return { available: false, reason, remedy: 'Log in once at the Mac’s screen or by screen sharing.' };
     } catch (error) {
       if (errorCode(error) !== 'ENOENT') throw error;
-      return { available: false, reason: 'there is no launchctl', remedy: '' };
+      return { available: false, reason: 'launchctl is not installed', remedy: '' };
     }
   }
 
@@ -78,45 +78,47 @@ export function createLaunchdManager({ uid, env }: ServiceHost): ServiceManager 
     const since = running ? await startedAt(pid, env) : undefined;
     const ended = lastExitCode === undefined ? lastSignal : `exit code ${lastExitCode}`;
     return {
-      ...{ installed, enabled: installed, running },
+      installed,
+      enabled: installed,
+      running,
       ...(running ? { pid } : {}),
       ...(since === undefined ? {} : { since }),
       ...(running || lastExitCode === undefined ? {} : { exitCode: lastExitCode }),
-      detail: running || ended === undefined ? state : `${state}, the last run ended with ${ended}`,
+      detail: running || ended === undefined ? state : `${state}, last run: ${ended}`,
     };
   }
 
-  /** Takes the service out of launchd and waits until it has ended. False when launchd did not know it. */
+  /** Unloads the service and waits until it has exited. False if it was not loaded. */
   async function bootOut(signal?: AbortSignal): Promise<boolean> {
     if ((await print(signal)) === undefined) return false;
     const args = ['bootout', target];
     const result = await launchctl(args, signal);
-    const fine: (number | undefined)[] = [0, LaunchctlCode.noSuchProcess, LaunchctlCode.operationNowInProgress];
-    if (!fine.includes(result.exitCode)) throw failure(args, result);
-    while ((await print(signal)) !== undefined) await sleep(lookEveryMs, signal);
+    const expected: (number | undefined)[] = [0, LaunchctlCode.noSuchProcess, LaunchctlCode.operationNowInProgress];
+    if (!expected.includes(result.exitCode)) throw failure(args, result);
+    while ((await print(signal)) !== undefined) await sleep(pollIntervalMs, signal);
     return true;
   }
 
-  // For a moment after a service is gone, launchd refuses another of that name, with one of two codes.
+  // For a moment after a service was unloaded, launchd rejects another one with the same label.
   async function bootstrap(signal: AbortSignal | undefined): Promise<void> {
     const args = ['bootstrap', domain, path];
     for (let attempt = 1; ; attempt += 1) {
       const result = await launchctl(args, signal);
       if (result.exitCode === 0) return;
-      const passing: (number | undefined)[] = [
+      const transient: (number | undefined)[] = [
         LaunchctlCode.inputOutputError,
         LaunchctlCode.operationAlreadyInProgress,
         LaunchctlCode.operationNowInProgress,
       ];
-      if (attempt === bootstrapAttempts || !passing.includes(result.exitCode)) throw failure(args, result);
-      await sleep(lookEveryMs, signal);
+      if (attempt === bootstrapAttempts || !transient.includes(result.exitCode)) throw failure(args, result);
+      await sleep(pollIntervalMs, signal);
     }
   }
 
   async function enable(definition: ServiceDefinition, signal?: AbortSignal): Promise<EnableResult> {
     await bootOut(signal);
     await mkdir(dirname(path), { recursive: true });
-    // The environment can hold the password of a proxy.
+    // The environment can contain the password of a proxy.
     await writeDurably(path, renderPlist(definition), 0o600);
     await start(signal);
     return { started: true, status: await status(signal), hints: [] };
@@ -128,7 +130,7 @@ export function createLaunchdManager({ uid, env }: ServiceHost): ServiceManager 
     await untilSettled(signal);
   }
 
-  /** launchd does not say when a service is ready: one that runs for a while has started. */
+  /** launchd does not report when a service is ready: one that keeps running for a while has started. */
   async function untilSettled(signal: AbortSignal | undefined): Promise<void> {
     const end = performance.now() + maxStartMs;
     let runningSince: number | undefined;
@@ -137,7 +139,7 @@ export function createLaunchdManager({ uid, env }: ServiceHost): ServiceManager 
       if (!current.running && (current.exitCode !== undefined || performance.now() > end))
         throw startFailure({ exitCode: current.exitCode, detail: current.detail });
       runningSince = current.running ? (runningSince ?? performance.now()) : undefined;
-      await sleep(lookEveryMs, signal);
+      await sleep(pollIntervalMs, signal);
     }
   }
 
@@ -172,13 +174,13 @@ function failure(args: readonly string[], { exitCode, stderr }: CommandResult): 
   return new UserError(`launchctl ${args[0]} failed: ${lastLine(stderr) || `exit code ${exitCode ?? 'unknown'}`}`);
 }
 
-// The first line is often just "Bad request.", and a hint about root is no help with an agent.
+// The first line is often only "Bad request.", and the hint about root does not apply to a LaunchAgent.
 function lastLine(text: string): string {
   const lines = text.split('\n').filter((line) => line.trim() !== '' && !line.startsWith('Try re-running'));
   return lines.at(-1)?.trim() ?? '';
 }
 
-/** When a process was started, to the second; undefined when there is none with this ID. */
+/** Start time of a process, to the second; undefined if it does not exist. */
 export async function startedAt(pid: number, env: NodeJS.ProcessEnv): Promise<Date | undefined> {
   const options = { env: { PATH: env['PATH'], LC_ALL: 'C', TZ: 'UTC' } };
   const { stdout } = await runCommand('ps', ['-o', 'lstart=', '-p', String(pid)], options);

@@ -1,73 +1,73 @@
 import { ExitCode, UserError } from '../lib/errors.ts';
 
-/** What starts the runner at login and keeps it running, whichever system does it: launchd on macOS, systemd on Linux. */
+/** Starts the runner at login and keeps it running: launchd on macOS, systemd on Linux. */
 
-/** What is to be run, and how. */
+/** The program to run, and how. */
 export interface ServiceDefinition {
   /** Absolute path of the program, and its arguments. */
   command: readonly [string, ...string[]];
   environment: Readonly<Record<string, string>>;
-  /** How long the program takes at most to finish its work when it is asked to end. */
+  /** Maximum duration of a shutdown. */
   stopTimeoutMs: number;
-  /** Gets standard error where the system keeps no log of its own; its folder exists. */
+  /** Receives standard error if the system keeps no log. Its folder exists. */
   errorFile: string;
-  /** Of the program. Another one makes another definition, so that an upgraded runner is started anew. */
+  /** Version of the program. It is part of the definition, so that an upgraded runner is restarted. */
   version: string;
 }
 
 export interface ServiceStatus {
-  /** Whether the system knows of the service: its definition is there. */
+  /** Whether the definition is installed. */
   installed: boolean;
   /** Starts at login (or at boot, where the system can do that). */
   enabled: boolean;
   running: boolean;
   pid?: number;
-  /** Of the process. */
+  /** Start time of the process. */
   since?: Date;
-  /** Of the last run, when it ended by itself and none has begun since. */
+  /** Exit code of the last run, unless a signal ended it or another run has begun. */
   exitCode?: number;
-  /** The system's own words, and what the service says of itself: one line for people. */
+  /** The system's and the service's own status, on one line. */
   detail: string;
 }
 
 export type Availability = { available: true } | { available: false; reason: string; remedy: string };
 
 export interface EnableResult {
-  /** False when it ran already, with the same definition. */
+  /** False if it was already running with the same definition. */
   started: boolean;
   status: ServiceStatus;
-  /** What a person should know, each one line and what to do. */
+  /** Things to know, one line each, with a command. */
   hints: Hint[];
 }
 
 export interface Hint {
   text: string;
-  /** Can be pasted. */
+  /** To paste into a shell. */
   command: string;
 }
 
-/** Each operation rejects with the signal's reason when aborted; what the system has been asked for goes on. */
+/** Each operation rejects with the signal's reason when aborted; the system's own operation continues. */
 export interface ServiceManager {
   readonly name: 'systemd' | 'launchd';
   /** The file that defines the service. */
   definitionFile(): Promise<string>;
-  /** Whether it can be used by this user, here and now. */
+  /** Whether this user can use it now. */
   isAvailable(signal?: AbortSignal): Promise<Availability>;
   /**
-   * Writes the definition, has it start at login, and starts it, or restarts it when it ran with another definition.
-   * @throws UserError with the service's own exit code when it ends at once
+   * Writes the definition, enables it at login, and starts it, or restarts it if the definition has changed.
+   * @throws UserError with the service's own exit code if it exits at once
    */
   enable(definition: ServiceDefinition, signal?: AbortSignal): Promise<EnableResult>;
-  /** Stops the service and takes its definition away. False when there was none. */
+  /** Stops the service and removes its definition. False if there was none. */
   disable(signal?: AbortSignal): Promise<boolean>;
-  /** Resolves when it has ended, which takes as long as it drains. It starts again at the next login. False when it did not run. */
+  /** Resolves when it has stopped, after its drain. It starts again at the next login. False if it was not running. */
   stop(signal?: AbortSignal): Promise<boolean>;
-  /** Starts the service that is installed, or ends it and starts it again. */
+  /** Starts or restarts the installed service. */
   restart(signal?: AbortSignal): Promise<void>;
   status(signal?: AbortSignal): Promise<ServiceStatus>;
 }
 
-/** What of the machine and its user a service manager depends on. */
+/** The properties of the machine and its user that a service manager depends on. */
 export interface ServiceHost {
   platform: NodeJS.Platform;
   /** User ID. */
@@ -75,11 +75,11 @@ export interface ServiceHost {
   env: NodeJS.ProcessEnv;
 }
 
-/** The service was started and has ended at once. Its own exit code, when it has a meaning, becomes the command's. */
+/** For a service that exits at once. Its exit code becomes the command's, if it is one of ours. */
 export function startFailure({ exitCode, detail }: { exitCode: number | undefined; detail: string }): UserError {
   const meaning = Object.values(ExitCode).find((known) => known === exitCode && known !== ExitCode.done);
-  return new UserError(`the service is enabled but does not start: ${detail}`, {
-    remedy: 'It is tried again every 10 seconds; "plan42 runner logs" shows why it ends.',
+  return new UserError(`the service is enabled but cannot start: ${detail}`, {
+    remedy: 'To see why, run "plan42 runner logs". The service restarts every 10 seconds.',
     exitCode: meaning ?? ExitCode.failed,
   });
 }

@@ -1,6 +1,6 @@
 import type { ServiceStatus } from './service-manager.ts';
 
-/** What is asked of a unit, by systemd's names. */
+/** The properties to query of a unit. */
 export const unitProperties = [
   'LoadState',
   'UnitFileState',
@@ -18,7 +18,7 @@ export const unitProperties = [
 
 export type UnitState = Record<(typeof unitProperties)[number], string>;
 
-/** Reads what `systemctl show` prints; what this systemd does not know is empty. */
+/** Parses the output of `systemctl show`. Properties unknown to this systemd are empty. */
 export function parseUnitState(text: string): UnitState {
   const values = new Map(
     text.split('\n').map((line) => {
@@ -29,14 +29,14 @@ export function parseUnitState(text: string): UnitState {
   return Object.fromEntries(unitProperties.map((name) => [name, values.get(name) ?? ''])) as UnitState;
 }
 
-/** As in sigchld's `si_code`, and so in ExecMainCode. */
-const exitedByItself = '1';
+/** CLD_EXITED, the `si_code` of SIGCHLD, in ExecMainCode. */
+const exited = '1';
 
 export function statusOfUnit(state: UnitState): ServiceStatus {
   const pid = Number(state.MainPID);
   const running = pid > 0;
   const since = running ? parseTimestamp(state.ExecMainStartTimestamp) : undefined;
-  const ended = !running && state.ExecMainExitTimestamp !== '' && state.ExecMainCode === exitedByItself;
+  const ended = !running && state.ExecMainExitTimestamp !== '' && state.ExecMainCode === exited;
   const status = {
     installed: state.LoadState !== 'not-found' && state.LoadState !== '',
     enabled: state.UnitFileState === 'enabled',
@@ -52,12 +52,12 @@ function describe(state: UnitState, { installed, running, exitCode }: Omit<Servi
   if (!installed) return 'Not Installed';
   const words = [`${state.ActiveState} (${state.SubState})`];
   if (running && state.StatusText !== '') words.push(state.StatusText);
-  if (!running && exitCode !== undefined && exitCode !== 0) words.push(`the last run ended with exit code ${exitCode}`);
-  else if (!running && !['success', ''].includes(state.Result)) words.push(`the last run ended with: ${state.Result}`);
+  if (!running && exitCode !== undefined && exitCode !== 0) words.push(`last run: exit code ${exitCode}`);
+  else if (!running && !['success', ''].includes(state.Result)) words.push(`last run: ${state.Result}`);
   return words.join(', ');
 }
 
-/** systemctl was told to use UTC and the C locale: `Sun 2026-11-22 20:21:08 UTC`. */
+/** systemctl runs with UTC and the C locale: `Sun 2026-11-22 20:21:08 UTC`. */
 function parseTimestamp(text: string): Date | undefined {
   const match = /(\d{4}-\d\d-\d\d) (\d\d:\d\d:\d\d) UTC$/.exec(text);
   return match ? new Date(`${match[1]}T${match[2]}Z`) : undefined;

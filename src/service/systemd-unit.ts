@@ -2,28 +2,28 @@ import type { ServiceDefinition } from './service-manager.ts';
 
 export const unitName = 'plan42-runner.service';
 
-// What may follow when a drain is given up.
+// For the rest of a shutdown whose drain timed out.
 const endingSeconds = 30;
 
 /** The unit file; docs/decisions/0009-service.md has the reasons. */
 export function renderUnit({ command, environment, stopTimeoutMs, version }: ServiceDefinition): string {
   const variables = Object.entries(environment).map(([name, value]) => `Environment=${quote(`${name}=${value}`)}\n`);
-  return `# Written by plan42 ${version}. "plan42 runner enable" writes it anew; put changes into a drop-in (systemctl --user edit).
+  return `# Written by plan42 ${version}. "plan42 runner enable" overwrites it; put changes into a drop-in (systemctl --user edit).
 [Unit]
 Description=Plan42 runner
-# It never gives up: a configuration that is put right, or an engine that is started, is all that it takes.
+# Restart without limit, so that the runner starts once its configuration is fixed or its engine is running.
 StartLimitIntervalSec=0
 
 [Service]
 Type=notify
-# systemd-notify speaks for the runner, and is not the main process.
+# The runner notifies systemd through systemd-notify, which is not the main process.
 NotifyAccess=all
 ExecStart=${commandLine(command)}
 ${variables.join('')}Restart=always
 RestartSec=10
-# Jobs are processes of this unit and go on when it stops or restarts: only the runner gets signals.
+# Jobs are processes of this unit and must survive a stop or restart: signal only the runner.
 KillMode=process
-# A job that runs out of memory must not take the runner with it.
+# A job that runs out of memory must not stop the runner.
 OOMPolicy=continue
 TimeoutStartSec=180
 TimeoutStopSec=${Math.ceil(stopTimeoutMs / 1000) + endingSeconds}
@@ -35,8 +35,7 @@ WantedBy=default.target
 `;
 }
 
-// systemd takes no program with quotes or backslashes in its path, but hands them over in arguments. In the path, a dollar
-// sign stands for itself.
+// systemd accepts quotes and backslashes in arguments, but not in the path of the program, where a dollar sign is literal.
 function commandLine([program, ...args]: readonly [string, ...string[]]): string {
   if (!/["'\\]/.test(program)) return [quote(program), ...args.map(quoteArgument)].join(' ');
   return ['/bin/sh', '-c', 'exec "$0" "$@"', program, ...args].map(quoteArgument).join(' ');
@@ -46,7 +45,7 @@ function quoteArgument(text: string): string {
   return quote(text).replaceAll('$', '$$$$');
 }
 
-/** As systemd.syntax(7) and systemd.unit(5) have it: C escapes inside double quotes, and no specifiers. */
+/** See systemd.syntax(7) and systemd.unit(5): C escapes inside double quotes, without specifiers. */
 function quote(text: string): string {
   const escaped = text
     .replaceAll(/["\\]/g, String.raw`\$&`)

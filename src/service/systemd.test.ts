@@ -69,7 +69,7 @@ test('a state is read: waiting for the next attempt, ended, killed, unknown', ()
     enabled: true,
     running: false,
     exitCode: 3,
-    detail: 'activating (auto-restart), the last run ended with exit code 3',
+    detail: 'activating (auto-restart), last run: exit code 3',
   });
   const stopped = { ...ended, ActiveState: 'inactive', SubState: 'dead', StatusText: '' };
   assert.equal(statusOfUnit(parseUnitState(changed(stopped))).detail, 'inactive (dead)');
@@ -82,7 +82,7 @@ test('a state is read: waiting for the next attempt, ended, killed, unknown', ()
     Result: 'signal',
   };
   const { exitCode, detail } = statusOfUnit(parseUnitState(changed(killed)));
-  assert.deepEqual([exitCode, detail], [undefined, 'failed (failed), the last run ended with: signal']);
+  assert.deepEqual([exitCode, detail], [undefined, 'failed (failed), last run: signal']);
   assert.deepEqual(statusOfUnit(parseUnitState(changed({ ...stopped, LoadState: 'not-found', UnitFileState: '' }))), {
     installed: false,
     enabled: false,

@@ -62,7 +62,7 @@ describe('one line and an exit code for', () => {
       'a missing configuration',
       async () => ['job', 'list', '-c', '/none.toml'],
       3,
-      /no configuration file \/none\.toml/,
+      /configuration file \/none\.toml not found/,
     ],
     [
       'a folder for a configuration',

@@ -64,10 +64,10 @@ describe('editToml', () => {
 
   it('says so when there is no place for a value', () => {
     const refused: [string, Edit, RegExp][] = [
-      ['a = 1\n', set('a.b', 2), /^a is no table$/],
-      ['[[g]]\nk = 1\n', set('g.x', 2), /^g is no table$/],
-      ['[a.b]\nc = 1\n', set('a.b', 2), /^a\.b cannot be changed the way/],
-      ['', set('a', 1), /^a cannot be changed/],
+      ['a = 1\n', set('a.b', 2), /^a is not a table$/],
+      ['[[g]]\nk = 1\n', set('g.x', 2), /^g is not a table$/],
+      ['[a.b]\nc = 1\n', set('a.b', 2), /^cannot edit a\.b the way/],
+      ['', set('a', 1), /^cannot edit a the way/],
     ];
     for (const [source, edit, message] of refused) {
       assert.throws(

@@ -1,6 +1,6 @@
 /**
- * Changes of a TOML file that leave everything else as it stands: comments, order, spacing, unknown keys. Whatever is
- * done is read again and compared with what was meant, so that a file is never written that says something else.
+ * Edits a TOML file and preserves everything else: comments, order, spacing, unknown keys. Every edit is parsed and compared
+ * with the intended values, so that a wrong file is never written.
  */
 import { isDeepStrictEqual } from 'node:util';
 import { ExitCode, UserError } from '../../lib/errors.ts';
@@ -10,21 +10,21 @@ import { renderKey, renderValue, type TomlValue } from './render.ts';
 
 export type Edit =
   | { type: 'set'; path: readonly string[]; value: TomlValue }
-  /** Of a key, or of a table with all that is in it. Comments stay. */
+  /** Removes a key, or a table with its content. Comments stay. */
   | { type: 'unset'; path: readonly string[] };
 
 type Values = Record<string, unknown>;
 
 /**
- * `source` with the edits made, one after the other. A path has a table and a key at least.
- * @throws TomlSyntaxError; UserError (exit code 3) where the file is written in a way that leaves no place for an edit
+ * Applies the edits in order. A path has at least a table and a key.
+ * @throws TomlSyntaxError; UserError (exit code 3) if the file is written in a way that cannot be edited
  */
 export function editToml(source: string, edits: readonly Edit[]): string {
   let text = source;
   for (const edit of edits) {
     const wanted = withEdit(parseToml(text).values, edit);
     text = edit.type === 'set' ? setValue(text, edit.path, edit.value) : unset(text, edit.path);
-    requireMeaning(text, wanted, edit);
+    requireValues(text, wanted, edit);
   }
   return text;
 }
@@ -35,7 +35,8 @@ function withEdit(values: Values, edit: Edit): Values {
   for (const [index, name] of edit.path.slice(0, -1).entries()) {
     const next = Object.hasOwn(table, name) ? table[name] : undefined;
     if (next === undefined && edit.type === 'unset') return copy;
-    if (next !== undefined && !isTable(next)) throw noPlace(`${renderKey(edit.path.slice(0, index + 1))} is no table`);
+    if (next !== undefined && !isTable(next))
+      throw notEditable(`${renderKey(edit.path.slice(0, index + 1))} is not a table`);
     const below = next ?? {};
     define(table, name, below);
     table = below;
@@ -46,14 +47,14 @@ function withEdit(values: Values, edit: Edit): Values {
   return copy;
 }
 
-// Assignment would not do so for `__proto__`.
+// Assignment would set the prototype for `__proto__`.
 function define(table: Values, name: string, value: unknown): void {
   Object.defineProperty(table, name, { value, enumerable: true, configurable: true, writable: true });
 }
 
-function requireMeaning(text: string, wanted: Values, edit: Edit): void {
+function requireValues(text: string, wanted: Values, edit: Edit): void {
   if (isDeepStrictEqual(withoutEmptyTables(tryParse(text)), withoutEmptyTables(wanted))) return;
-  throw noPlace(`${renderKey(edit.path)} cannot be changed the way the configuration file is written`);
+  throw notEditable(`cannot edit ${renderKey(edit.path)} the way the configuration file is written`);
 }
 
 function tryParse(text: string): Values | undefined {
@@ -64,7 +65,7 @@ function tryParse(text: string): Values | undefined {
   }
 }
 
-// With its last key a table that only dotted keys have made goes away.
+// A table that only dotted keys created disappears with its last key.
 function withoutEmptyTables(value: unknown): unknown {
   if (!isTable(value)) return value;
   const entries = Object.entries(value)
@@ -73,7 +74,7 @@ function withoutEmptyTables(value: unknown): unknown {
   return Object.fromEntries(entries);
 }
 
-function noPlace(message: string): UserError {
+function notEditable(message: string): UserError {
   return new UserError(message, { remedy: 'Change it with an editor.', exitCode: ExitCode.configuration });
 }
 
@@ -82,7 +83,7 @@ function setValue(source: string, path: readonly string[], value: TomlValue): st
   const present = entries.find((entry) => isSame(entry.path, path));
   if (present)
     return isDeepStrictEqual(valueAt(source, path), value) ? source : splice(source, present.value, renderValue(value));
-  // The nearest table that the key can be written into.
+  // The nearest table that can hold the key.
   for (let length = path.length - 1; length > 0; length -= 1) {
     const prefix = path.slice(0, length);
     const home = tables.findLast(
@@ -137,11 +138,11 @@ function removeEntry(source: string, entry: OutlineEntry): string {
   if (table.kind !== 'header' || table.entries.length > 1) return without;
   if (!isBareHeader(without, table)) return without;
   const left = removeStatement(without, table.span, { withBlankLineAbove: true });
-  // The blank line behind the first table has nothing to keep apart.
+  // The blank lines after the first table separate nothing now.
   return table.span.start === 0 ? left.replace(/^(\r?\n)+/, '') : left;
 }
 
-/** Whether a table without keys has nothing of a person's in it: no comment in it, behind its header or above. */
+/** Whether a table without keys has no comment: none in it, after its header or above it. */
 function isBareHeader(source: string, { span }: OutlineTable): boolean {
   const { tables } = outlineOf(source);
   const next = tables.find((table) => table.kind === 'header' && table.span.start > span.start);
@@ -159,7 +160,7 @@ function removeFromInline(source: string, { table: { entries }, span }: OutlineE
   return splice(source, { start, end: before === undefined ? (after?.span.start ?? span.end) : span.end }, '');
 }
 
-/** With its line, unless a comment stands behind it. */
+/** Removes the whole line, unless a comment follows. */
 function removeStatement(source: string, span: Span, { withBlankLineAbove = false } = {}): string {
   const end = lineEnd(source, span.end);
   const behind = source.slice(span.end, end);
@@ -184,7 +185,7 @@ function lineStart(source: string, offset: number): number {
   return offset === 0 ? 0 : source.lastIndexOf('\n', offset - 1) + 1;
 }
 
-/** Before the line break. */
+/** Offset of the line break. */
 function lineEnd(source: string, offset: number): number {
   const newline = source.indexOf('\n', offset);
   if (newline === -1) return source.length;

@@ -1,17 +1,17 @@
-/** Where the tables and keys of a TOML file stand in its text. */
+/** The positions of tables and keys in the text of a TOML file. */
 import { type AST, getStaticTOMLValue, parseTOML } from 'toml-eslint-parser';
 
 export interface Span {
   start: number;
-  /** Behind the last character. */
+  /** Exclusive. */
   end: number;
 }
 
-/** A table as it is written: the top of the file, `[a.b]`, or `{ … }`. Tables that dotted keys make are none of these. */
+/** A table as it is written: the top of the file, `[a.b]`, or `{ … }`. Dotted keys create tables that are not listed. */
 export interface OutlineTable {
   kind: 'top' | 'header' | 'inline';
   path: readonly string[];
-  /** The header with its brackets, or the braces with all between them; empty for the top. */
+  /** The header with its brackets, or the braces and their content; empty for the top. */
   span: Span;
   entries: OutlineEntry[];
 }
@@ -26,11 +26,11 @@ export interface OutlineEntry {
 
 export interface Outline {
   tables: OutlineTable[];
-  /** In the order of the file, those of inline tables behind the entry that holds the table. */
+  /** In the order of the file; the entries of an inline table follow the entry that contains it. */
   entries: OutlineEntry[];
 }
 
-/** Reads TOML that `parseToml` has taken already. */
+/** Reads TOML that `parseToml` has accepted. */
 export function outlineOf(source: string): Outline {
   const outline: Outline = { tables: [], entries: [] };
   const top = addTable(outline, { kind: 'top', path: [], span: { start: 0, end: 0 }, entries: [] });
@@ -66,7 +66,7 @@ function spanOf({ range: [start, end] }: AST.TOMLNode): Span {
   return { start, end };
 }
 
-// A table's own range goes on to its last key.
+// The range of a table node extends to its last key.
 function headerEnd(source: string, table: AST.TOMLTable): number {
   const bracket = table.kind === 'array' ? ']]' : ']';
   return source.indexOf(bracket, table.key.range[1]) + bracket.length;

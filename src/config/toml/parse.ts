@@ -9,7 +9,7 @@ export interface Position {
 
 export interface TomlDocument {
   values: Record<string, unknown>;
-  /** Where the key at this path stands, or the nearest table around it. */
+  /** Position of the key at this path, or of the nearest enclosing table. */
   positionOf(path: readonly string[]): Position | undefined;
 }
 
@@ -33,7 +33,7 @@ export function parseToml(source: string): TomlDocument {
     if (!(error instanceof ParseError)) throw error;
     throw new TomlSyntaxError(error.message, { line: error.lineNumber, column: error.column + 1 });
   }
-  refusePrototypes(ast);
+  rejectPrototypeKeys(ast);
   const positions = new Map<string, Position>();
   for (const node of ast.body[0].body) collect(node, [], positions);
   return {
@@ -48,8 +48,8 @@ export function parseToml(source: string): TomlDocument {
   };
 }
 
-// The parser's values are made by assignment, which with such a key would change every object of the program.
-function refusePrototypes(ast: AST.TOMLProgram): void {
+// The parser assigns values by key, and with this key would change the prototype of all objects.
+function rejectPrototypeKeys(ast: AST.TOMLProgram): void {
   traverseNodes(ast, {
     enterNode(node) {
       if (node.type !== 'TOMLKey') return;
@@ -71,7 +71,7 @@ function collect(
   positions: Map<string, Position>,
 ): void {
   const path = [...parent, ...getStaticTOMLValue(node.key).map(String)];
-  // A dotted key makes tables on its way.
+  // A dotted key creates tables.
   for (let length = parent.length + 1; length <= path.length; length += 1) {
     remember(positions, path.slice(0, length), node.key);
   }
@@ -90,7 +90,7 @@ function pathKey(path: readonly string[]): string {
   return JSON.stringify(path);
 }
 
-/** Whether a value is a table, as the parser makes them. */
+/** Whether a parsed value is a table. */
 export function isTable(value: unknown): value is Record<string, unknown> {
   return typeof value === 'object' && value !== null && !Array.isArray(value) && !(value instanceof Date);
 }

@@ -7,12 +7,12 @@ export function renderValue(value: TomlValue): string {
   return String(value);
 }
 
-/** The name of a key or table, in quotes where it needs them. */
+/** The name of a key or table, quoted if necessary. */
 export function renderKey(path: readonly string[]): string {
   return path.map((name) => (/^[\w-]+$/.test(name) ? name : renderString(name))).join('.');
 }
 
-// JSON's strings are TOML's, but for DEL and for halves of surrogate pairs, which TOML has no way to write.
+// JSON strings are valid TOML, except for DEL and lone surrogates, which TOML cannot represent.
 function renderString(text: string): string {
   return JSON.stringify(text.toWellFormed()).replaceAll('\x7f', '\\u007f');
 }

@@ -59,7 +59,7 @@ describe('plan42 runner config get and list', () => {
   it('tell that others can read the file', async () => {
     await using at = await placeConfig(content);
     await chmod(at.file, 0o644);
-    const warning = `${at.file} holds tokens and others can read it: run chmod 600 ${at.file}`;
+    const warning = `${at.file} contains tokens and other users can access it. Run: chmod 600 ${at.file}`;
     assert.ok((await at.config(['list'])).stderr.includes(`WARNING: ${warning}\n`));
     await chmod(at.file, 0o600);
     assert.doesNotMatch((await at.config(['list'])).stderr, /chmod/);

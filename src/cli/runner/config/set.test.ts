@@ -33,7 +33,7 @@ describe('plan42 runner config set', () => {
     await using at = await placeConfig('# mine\n[runner]\n');
     const halves = `${token.slice(0, 40)}\n${token.slice(40)}\n`;
     const piped = await at.config(['set', 'runner.token'], { stdin: halves });
-    assert.match(piped.stderr, /takes it over by itself/);
+    assert.match(piped.stderr, /reloads it automatically/);
     assert.equal(await at.read(), `# mine\n[runner]\ntoken = "${token}"\n`);
     const secret = `${at.file}.secret`;
     await writeFile(secret, 'ghp_x\n');
@@ -65,7 +65,7 @@ describe('plan42 runner config set', () => {
       [['github.a.token', '--from-file', '/'], 1, /^ERROR: cannot read \/: it is neither a file nor a pipe\. Name/],
       [['jobs.cpus='], 2, /^ERROR: the value for jobs\.cpus is empty\. .* unset jobs\.cpus"\.$/],
       [['runner.url='], 2, /^ERROR: the value for runner\.url is empty/],
-      [['jobs=1'], 2, /^ERROR: "jobs" is a table, and no setting\. Name a setting in it, such as jobs\.max_jobs\.$/],
+      [['jobs=1'], 2, /^ERROR: "jobs" is a table, not a setting\. Name a setting in it, such as jobs\.max_jobs\.$/],
       [['github.a=1'], 2, /"github\.a" is a table.* such as github\.a\.name\.$/],
       [['jobs.cpus=1', '--from-file', '/nonexistent'], 2, /--from-file has nothing to set/],
     ];
@@ -98,8 +98,8 @@ describe('plan42 runner config set', () => {
     assert.equal(run.exitCode, 0);
     assert.equal(
       run.stderr,
-      `Saved ${at.file}. No runner starts with it: ${at.file}:2:1: runner.runtime is not one of docker, podman, apple, ` +
-        'host, and 1 more. "plan42 runner config validate" tells all.\n',
+      `Saved ${at.file}. No runner can start with it: ${at.file}:2:1: runner.runtime is not one of docker, podman, apple, ` +
+        'host, and 1 more. To see all errors, run "plan42 runner config validate".\n',
     );
     const json = await at.config(['set', 'jobs.pids=98', '--json']);
     const { warnings } = parseAs('runner-config-set.json', json.stdout);
@@ -155,7 +155,7 @@ describe('plan42 runner config set', () => {
     const cases: [assignment: string, error: RegExp][] = [
       ['jobs.network=my network', /^ERROR: jobs\.network is not the name of a network like .* It takes: /],
       ['jobs.network=--privileged', /is not the name of a network/],
-      ['jobs.capabilities=CHOWN,KILL ALL', /"KILL ALL", which is no capability’s name\. It takes: /],
+      ['jobs.capabilities=CHOWN,KILL ALL', /"KILL ALL", which is not a capability\. It takes: /],
       ['host.command=[]', /^ERROR: host\.command is without a program/],
       ['jobs.stop_timeout=10', /is not a duration like "30s".* It takes: /],
       ['runner.runtime=dokcer', /is not one of docker, podman, apple, host\. It takes: /],
@@ -178,7 +178,7 @@ describe('plan42 runner config set', () => {
     await using at = await placeConfig('[runner\n');
     const run = await at.config(['set', 'jobs.pids=99']);
     assert.equal(run.exitCode, 3);
-    assert.match(run.stderr, /:2:1: .*Correct it with an editor\.$/m);
+    assert.match(run.stderr, /:2:1: .*Fix it with an editor\.$/m);
     assert.equal(await at.read(), '[runner\n');
   });
 });

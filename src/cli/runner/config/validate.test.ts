@@ -158,6 +158,6 @@ describe('plan42 runner config validate', () => {
     assert.match(stdout, /^warning {2}github\."a b"\.token: missing github token$/m);
     assert.match(stdout, /unknown key "github\."a b"\.tokn", did you mean "token"\?$/m);
     assert.match(stdout, /^error {4}environment: the environment’s PLAN42_JOBS_PIDS is not a number$/m);
-    assert.match(stdout, /^warning {2}\S+: \S+ holds tokens and others can read it: run chmod 600 /m);
+    assert.match(stdout, /^warning {2}\S+: \S+ contains tokens and other users can access it. Run: chmod 600 /m);
   });
 });

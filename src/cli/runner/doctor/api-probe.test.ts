@@ -153,7 +153,7 @@ describe('the server', () => {
     assert.equal(exitCode, 1);
     for (const name of ['api', 'github']) {
       assert.equal(of(name).status, 'failed');
-      assert.match(of(name).found[0] ?? '', /no answer from 127\.0\.0\.1:\d+ \(no answer within 6 s\)$/);
+      assert.match(of(name).found[0] ?? '', /no answer from 127\.0\.0\.1:\d+ \(no response within 6 s\)$/);
     }
     assert.equal(of('clock').status, 'skipped');
     assert.equal(of('runtime').status, 'ok');

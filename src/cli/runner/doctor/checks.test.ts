@@ -185,7 +185,7 @@ describe('what is amiss is found, with a remedy', () => {
     await using patient = await setUp(setting);
     const { exitCode, stdout, stderr } = await patient.run(['-c', '/does/not/exist.toml']);
     assert.equal(exitCode, 3);
-    assert.match(stdout, /^failed {3}Configuration {6}there is no configuration file \/does\/not\/exist\.toml\n/);
+    assert.match(stdout, /^failed {3}Configuration {6}configuration file \/does\/not\/exist\.toml not found\n/);
     assert.equal(
       stderr,
       'ERROR: the runner would not work: Configuration. What to do is said above, at each of them.\n',
