@@ -53,11 +53,11 @@ describe('a log on a terminal', () => {
     await eventually(async () => {
       await terminal.press('g');
       return (await terminal.screen()).startsWith('line 1\n');
-    }, 15_000);
+    });
     await eventually(async () => {
       await terminal.press('q');
       return terminal.ended(500).catch(() => false);
-    }, 15_000).then((exit) => assert.deepEqual(exit, { code: 0, signal: null }));
+    }).then((exit) => assert.deepEqual(exit, { code: 0, signal: null }));
   });
 
   test('is left early also when there is more than the pager has taken', async (t) => {

@@ -1,5 +1,5 @@
 import type { RunnerStatus } from '../../control/messages.ts';
-import type { JobOverview } from '../../jobs/overview.ts';
+import type { JobSummary } from '../../jobs/summary.ts';
 import { printableLine } from '../../lib/printable.ts';
 import type { CliContext } from '../context.ts';
 import { formatLocalTime } from '../output.ts';
@@ -17,7 +17,7 @@ export interface Picture {
   service: ServiceState | null;
   runner: RunnerStatus | null;
   /** Those that are not finished. */
-  jobs: JobOverview[];
+  jobs: JobSummary[];
 }
 
 type Line = readonly [name: string, text: string];
@@ -82,8 +82,8 @@ function renderCounts({ jobs: { running, starting, waiting, ending, max } }: Run
   return counts.join(', ');
 }
 
-function countStates(jobs: readonly JobOverview[]): string {
-  const count = (state: JobOverview['state']) => jobs.filter((job) => job.state === state).length;
+function countStates(jobs: readonly JobSummary[]): string {
+  const count = (state: JobSummary['state']) => jobs.filter((job) => job.state === state).length;
   const ended = count('ended');
   return `${count('running')} running, ${count('waiting')} waiting${ended > 0 ? `, ${ended} to be reported at its next start` : ''}`;
 }

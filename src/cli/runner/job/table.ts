@@ -1,5 +1,5 @@
-import type { JobOverview } from '../../../jobs/overview.ts';
 import type { JobStore } from '../../../jobs/store.ts';
+import type { JobSummary } from '../../../jobs/summary.ts';
 import { printableLine } from '../../../lib/printable.ts';
 import type { CliContext } from '../../context.ts';
 import { formatLocalTime } from '../../output.ts';
@@ -9,10 +9,10 @@ import { type Column, renderTable } from '../../table.ts';
 // Enough of it to be told from others, and to be typed.
 const minIdWidth = 16;
 
-export function renderJobs(context: CliContext, jobs: readonly JobOverview[], verbose: boolean): string {
+export function renderJobs(context: CliContext, jobs: readonly JobSummary[], verbose: boolean): string {
   const { stdout } = context;
   const style = createStyle(wantsColor(stdout, context));
-  const columns: Column<JobOverview>[] = [
+  const columns: Column<JobSummary>[] = [
     { title: 'Job ID', cell: (job) => job.jobId, flexible: minIdWidth },
     { title: 'Title', cell: (job) => printableLine(job.title), flexible: true },
     { title: 'Turn Index', cell: (job) => String(job.turnIndex) },
@@ -23,7 +23,7 @@ export function renderJobs(context: CliContext, jobs: readonly JobOverview[], ve
     },
     { title: 'Created', cell: (job) => (job.record ? formatLocalTime(job.record.acceptedAt) : '') },
   ];
-  const more: Column<JobOverview>[] = [
+  const more: Column<JobSummary>[] = [
     { title: 'State', cell: stateOf },
     { title: 'Exit Code', cell: (job) => String(job.record?.exitCode ?? '') },
     { title: 'Ended', cell: (job) => (job.record?.endedAt === undefined ? '' : formatLocalTime(job.record.endedAt)) },
@@ -33,13 +33,13 @@ export function renderJobs(context: CliContext, jobs: readonly JobOverview[], ve
   return renderTable(jobs, verbose ? [...columns, ...more] : columns, stdout.isTTY ? stdout.columns : undefined);
 }
 
-function stateOf({ state, record }: JobOverview): string {
+function stateOf({ state, record }: JobSummary): string {
   if (record === undefined) return `${state} (record damaged)`;
   return record.killed ? `${state} (killed)` : state;
 }
 
 /** As documented in docs/json-output.md. */
-export function jobsAsJson(jobs: readonly JobOverview[], store: JobStore) {
+export function jobsAsJson(jobs: readonly JobSummary[], store: JobStore) {
   return jobs.map(({ jobId, taskId, turnIndex, title, state, record }) => ({
     ...{ jobId, taskId, turnIndex, title, state, running: state === 'running' },
     createdAt: record?.acceptedAt ?? null,
