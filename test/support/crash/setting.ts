@@ -116,7 +116,7 @@ export async function setUpCrash(setUp: CrashOptions): Promise<CrashSetting> {
     untilOver: async (jobs, timeoutMs = 60_000) => {
       for (const { taskId } of jobs) await untilOver(plane, taskId, timeoutMs);
       await runner.ready();
-      await eventually(async () => (await readdir(join(stateDir, 'jobs/active'))).length === 0, 30_000);
+      await eventually(async () => (await readdir(join(stateDir, 'jobs/active'))).length === 0);
     },
     log: () => earlier + runner.log,
     [Symbol.asyncDispose]: () => owned.disposeAsync(),
