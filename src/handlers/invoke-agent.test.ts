@@ -45,7 +45,7 @@ async function ask(
     runtime: createFakeRuntime(),
     instanceId: 'instance',
     tenantId: 'own-tenant',
-    tellLowDisk: async () => lowDisk,
+    lowDiskReason: async () => lowDisk,
     logger: silentLogger,
   });
   const text = JSON.stringify(body);

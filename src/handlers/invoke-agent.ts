@@ -21,7 +21,7 @@ export interface InvokeAgentOptions {
   /** For requests that do not say whose they are. */
   tenantId: string;
   /** Why no job can be taken for want of disk space; undefined when there is enough. */
-  tellLowDisk: () => Promise<string | undefined>;
+  lowDiskReason: () => Promise<string | undefined>;
   logger: Logger;
 }
 
@@ -37,7 +37,7 @@ export function createInvokeAgentHandler(options: InvokeAgentOptions): Handler {
       return response(`invalid request: ${v.getDotPath(parsed.issues[0]) ?? 'it'} has the wrong type`);
     try {
       const record = checkRequest(parsed.output, options);
-      const lowDisk = await options.tellLowDisk();
+      const lowDisk = await options.lowDiskReason();
       // A caller who asks again for a job that runs must not be told that it was refused.
       if (lowDisk !== undefined && !options.jobs.has(record.jobId)) throw new RefusedRequest(lowDisk);
       await options.jobs.accept(record, { request: text, agentToken: parsed.output.AgentToken ?? '' }, arrival);

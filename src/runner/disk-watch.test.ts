@@ -9,13 +9,13 @@ test('too little disk space is told by the runner’s state until there is enoug
   readiness.works('queue');
   let low: string | undefined = 'not enough disk space';
   using watch = reportLowDisk(async () => low, readiness);
-  assert.equal(await watch.tellLowDisk(), low);
+  assert.equal(await watch.lowDiskReason(), low);
   assert.equal(readiness.state.phase, 'degraded');
   assert.deepEqual(
     readiness.troubles.map(({ kind, message }) => [kind, message]),
     [['disk', 'not enough disk space']],
   );
   low = undefined;
-  await watch.tellLowDisk();
+  await watch.lowDiskReason();
   assert.equal(readiness.state.phase, 'ready');
 });

@@ -1,7 +1,7 @@
 import { hostname } from 'node:os';
 import type { Paths } from '../config/paths.ts';
 import type { Config } from '../config/schema.ts';
-import { tellLowDisk } from '../jobs/disk-space.ts';
+import { lowDiskReason } from '../jobs/disk-space.ts';
 import type { Runtime } from '../runtimes/runtime.ts';
 import type { Readiness } from './readiness.ts';
 
@@ -18,7 +18,7 @@ export function watchDisk(
   // No invocation waits for an engine that doesn't answer.
   learn().catch(() => {});
   const folders = () => ({ jobs: stateDir, logs: logDir, containers: engineFolder });
-  return () => tellLowDisk({ folders, minFree: jobs.minFreeGib * 2 ** 30, hostName: hostname() });
+  return () => lowDiskReason({ folders, minFree: jobs.minFreeGib * 2 ** 30, hostName: hostname() });
 }
 
 const lookMs = 15_000;
@@ -27,14 +27,14 @@ const lookMs = 15_000;
 export function reportLowDisk(
   tell: () => Promise<string | undefined>,
   readiness: Pick<Readiness, 'fails' | 'forget'>,
-): Disposable & { tellLowDisk: () => Promise<string | undefined> } {
-  const tellLowDisk = async () => {
+): Disposable & { lowDiskReason: () => Promise<string | undefined> } {
+  const lowDiskReason = async () => {
     const low = await tell();
     if (low === undefined) readiness.forget('disk');
     else readiness.fails('disk', 'disk', low);
     return low;
   };
-  void tellLowDisk();
-  const timer = setInterval(() => void tellLowDisk(), lookMs).unref();
-  return { tellLowDisk, [Symbol.dispose]: () => clearInterval(timer) };
+  void lowDiskReason();
+  const timer = setInterval(() => void lowDiskReason(), lookMs).unref();
+  return { lowDiskReason, [Symbol.dispose]: () => clearInterval(timer) };
 }

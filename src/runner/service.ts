@@ -97,7 +97,7 @@ export async function runService(options: ServiceOptions): Promise<void> {
   using disk = reportLowDisk(watchDisk(config, paths, runtime), readiness);
   const handlers = createHandlers({
     ...{ config, jobs, runtime, instanceId: instance.id, tenantId, github, logger },
-    tellLowDisk: disk.tellLowDisk,
+    lowDiskReason: disk.lowDiskReason,
   });
   const memory = await inStateFolder(paths.stateDir, () => QueueMemory.open(paths.stateDir));
   const left = await memory.list();

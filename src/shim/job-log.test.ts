@@ -41,7 +41,7 @@ function follow(logFile: string, lines = Number.POSITIVE_INFINITY) {
   let isFinished = false;
   const follower = {
     text: '',
-    shows: (text: string) => eventually(async () => follower.text.endsWith(text), 10_000),
+    shows: (text: string) => eventually(async () => follower.text.endsWith(text)),
     finish: async () => {
       isFinished = true;
       await done;

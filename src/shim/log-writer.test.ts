@@ -44,7 +44,7 @@ async function shellThatFinds(job: JobFolder, name: string, script: string): Pro
 
 const until = (name: string) => `while [ ! -e "$1/${name}" ]; do sleep 0.02; done`;
 const create = (job: JobFolder, name: string) => writeFile(join(job.folder, name), '');
-const logged = (job: JobFolder, text: string) => eventually(async () => (await job.readLog()).includes(text), 20_000);
+const logged = (job: JobFolder, text: string) => eventually(async () => (await job.readLog()).includes(text));
 
 for (const name of shellNames) {
   describe(`with ${name}, a log`, () => {
@@ -259,11 +259,11 @@ describe('a full disk', () => {
     const filler = join(disk.path, 'filler');
     await appendFile(filler, Buffer.alloc(mib)).catch(() => {});
     await create(job, 'full');
-    await eventually(async () => existsSync(join(job.folder, 'written')), 20_000);
+    await eventually(async () => existsSync(join(job.folder, 'written')));
     assert.ok(!(await readLog(logFile)).includes('plan42'));
     execFileSync('rm', [filler]);
     await create(job, 'free');
-    await eventually(async () => (await readLog(logFile)).includes('plan42'), 20_000);
+    await eventually(async () => (await readLog(logFile)).includes('plan42'));
     await create(job, 'noted');
     assert.equal((await waitForExit(job.folder)).exitCode, 7);
 
@@ -391,7 +391,7 @@ test('processes that a job leaves behind delay its exit for some seconds only, a
   assert.equal((await waitForExit(job.folder)).exitCode, 3);
   assert.equal(await job.readLog(), 'from the job\n');
   await create(job, 'exited');
-  await eventually(async () => existsSync(join(job.folder, 'survived')), 20_000);
+  await eventually(async () => existsSync(join(job.folder, 'survived')));
   assert.ok((await logBytes(job.logFile)) <= mib);
 });
 

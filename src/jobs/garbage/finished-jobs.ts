@@ -3,8 +3,7 @@ import { join } from 'node:path';
 import { listFolder } from '../../lib/files.ts';
 import { removeLog, statLog } from '../../shim/job-log.ts';
 import { isJobId } from '../job-id.ts';
-import { describeAge } from './age.ts';
-import type { Garbage, GarbageContext } from './garbage.ts';
+import { describeAge, type Garbage, type GarbageContext } from './garbage.ts';
 
 const extension = '.json';
 
