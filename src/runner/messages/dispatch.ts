@@ -1,62 +1,58 @@
-/** From a message as it was polled to its answer. */
+/** From a polled message to its response. */
 import type { KeyObject } from 'node:crypto';
 import * as v from 'valibot';
-import type { Handler } from '../handlers/handler.ts';
-import { Backoff } from '../lib/backoff.ts';
-import type { Logger } from '../lib/logger.ts';
-import { sleep } from '../lib/sleep.ts';
-import type { Plan42Client, QueuePath } from '../plan42/client.ts';
-import { decrypt, encrypt, parsePublicKey } from '../plan42/ecies.ts';
-import { ApiError, isTransient } from '../plan42/errors.ts';
-import { knownFields } from '../plan42/fields.ts';
-import { Request } from '../plan42/messages.ts';
-import { RunnerMessage } from '../plan42/objects.ts';
-import type { OutagePace } from './outage-pace.ts';
+import type { Logger } from '../../lib/logger.ts';
+import { retry } from '../../lib/retry.ts';
+import type { Plan42Client, QueuePath } from '../../plan42/client.ts';
+import { decrypt, encrypt, parsePublicKey } from '../../plan42/ecies.ts';
+import { ApiError, isTransient } from '../../plan42/errors.ts';
+import { knownFields } from '../../plan42/fields.ts';
+import { Request } from '../../plan42/messages.ts';
+import { RunnerMessage } from '../../plan42/objects.ts';
+import type { CallLimiter } from '../queues/call-limiter.ts';
+import type { Handler } from './handler.ts';
 
 export interface DispatchOptions {
   client: Plan42Client;
   handlers: ReadonlyMap<string, Handler>;
   logger: Logger;
-  /** Ends handlers and the attempts to deliver answers. */
+  /** Aborts handlers and the delivery of responses. */
   signal: AbortSignal;
 }
 
-/** Where a message came from. */
+/** The queue that a message came from. */
 export interface Origin {
   queue: QueuePath;
   privateKey: KeyObject;
-  /** Of the queue. */
-  pace: OutagePace;
+  limiter: CallLimiter;
 }
 
-// How long a caller can still be waiting.
-const answerTimeMs = 30_000;
+// Callers stop waiting after that.
+const responseTimeMs = 30_000;
 const attemptTimeoutMs = 10_000;
-const backoffLimits = { minMs: 100, maxMs: 2000 };
+const backoff = { minMs: 100, maxMs: 2000 };
 
-/**
- * Answers one message. Never rejects: whatever is wrong with a message is logged with its ID, without its content,
- * and costs no other message its answer.
- */
+/** Responds to one message. Never rejects: an invalid message is logged with its ID, without its content, and affects only itself. */
 export async function dispatch(raw: unknown, origin: Origin, options: DispatchOptions): Promise<void> {
-  const receivedAt = performance.now();
-  const logger = options.logger.with({ queueID: origin.queue.queueId, messageID: messageIdOf(raw) });
+  const deadline = performance.now() + responseTimeMs;
+  const { client, signal } = options;
+  const logger = options.logger.with({ queue_id: origin.queue.queueId, message_id: messageIdOf(raw) });
   try {
     const message = v.parse(RunnerMessage, raw);
-    // Before anything is done for a caller who could not be answered.
+    // Checked first, so that no work is done for a caller who cannot receive the response.
     const callerKey = parsePublicKey(message.CallerPublicKey);
-    const answer = await answerMessage(message, origin, { ...options, logger });
-    if (answer === undefined) return;
-    const payload = encrypt(Buffer.from(JSON.stringify(answer)), callerKey);
+    const response = await handle(message, origin, { ...options, logger });
+    if (response === undefined) return;
+    const payload = encrypt(Buffer.from(JSON.stringify(response)), callerKey);
     const address = { messageId: message.MessageID, callerId: message.CallerID };
-    const { signal } = options;
-    const write = () =>
-      options.client.writeResponse(origin.queue, address, payload, { signal, timeoutMs: attemptTimeoutMs });
-    await deliver(() => origin.pace.call(write, signal), receivedAt + answerTimeMs, signal);
+    const write = () => client.writeResponse(origin.queue, address, payload, { signal, timeoutMs: attemptTimeoutMs });
+    await deliver(() => origin.limiter.call(write, signal), deadline, signal);
   } catch (error) {
-    if (error instanceof v.ValiError)
-      logger.warn('a message has the wrong shape', { field: v.getDotPath(error.issues[0]) });
-    else logger.warn('a message could not be answered', { error });
+    if (error instanceof v.ValiError) {
+      logger.warn('message rejected', { reason: 'invalid message', field: v.getDotPath(error.issues[0]) });
+    } else {
+      logger.warn('cannot respond to message', { error });
+    }
   }
 }
 
@@ -65,10 +61,10 @@ function messageIdOf(raw: unknown): string | undefined {
   return parsed.success ? parsed.output.MessageID : undefined;
 }
 
-async function answerMessage(
+async function handle(
   message: RunnerMessage,
   { privateKey }: Origin,
-  options: DispatchOptions,
+  { handlers, logger, signal }: DispatchOptions,
 ): Promise<object | undefined> {
   const text = decrypt(message.Payload, privateKey).toString('utf8');
   let body: unknown;
@@ -76,34 +72,27 @@ async function answerMessage(
     body = JSON.parse(text);
   } catch {
     // The parser's own message would quote the payload.
-    options.logger.warn('a message is not JSON');
+    logger.warn('message rejected', { reason: 'not JSON' });
     return undefined;
   }
   const { Type: type } = v.parse(Request, body);
-  const handler = options.handlers.get(type);
-  if (handler !== undefined) return handler({ type, text, body }, options.signal);
-  options.logger.warn('a message of unknown type is not answered', {
-    type: type.slice(0, 100),
-    callerID: message.CallerID,
+  const handler = handlers.get(type);
+  if (handler !== undefined) return handler({ type, text, body }, signal);
+  logger.warn('message rejected', {
+    reason: 'unknown message type',
+    message_type: type.slice(0, 100),
+    caller_id: message.CallerID,
   });
   return undefined;
 }
 
-/** Tries until `deadline` (of `performance.now()`) while the failure may pass. */
+/** Retries transient failures until `deadline`, a time of `performance.now()`. */
 async function deliver(write: () => Promise<void>, deadline: number, signal: AbortSignal): Promise<void> {
-  const backoff = new Backoff(backoffLimits);
-  for (;;) {
-    try {
-      await write();
-      return;
-    } catch (error) {
-      // An attempt before this one got through, and only its confirmation was lost.
-      if (backoff.attempts > 0 && error instanceof ApiError && error.status === 404) return;
-      const retryAfterMs = error instanceof ApiError ? (error.retryAfterMs ?? 0) : 0;
-      const remainingMs = deadline - performance.now();
-      if (signal.aborted || !isTransient(error) || remainingMs <= 0 || retryAfterMs > remainingMs) throw error;
-      // The last attempt is at the deadline.
-      await sleep(Math.min(remainingMs, backoff.next(retryAfterMs)), signal);
-    }
-  }
+  const attemptWrite = (attempt: number) =>
+    write().catch((error: unknown) => {
+      // An earlier attempt succeeded and only its confirmation was lost.
+      if (attempt > 1 && error instanceof ApiError && error.status === 404) return;
+      throw error;
+    });
+  await retry(attemptWrite, { backoff, deadline, signal, shouldRetry: isTransient });
 }

@@ -1,13 +1,13 @@
-import type { Response } from '../plan42/messages.ts';
+import type { Response } from '../../plan42/messages.ts';
 
 /** A decrypted message of a known type. */
 export interface Message {
   type: string;
-  /** The JSON as it came. */
+  /** The original JSON. */
   text: string;
-  /** The same, parsed. */
+  /** The parsed JSON. */
   body: unknown;
 }
 
-/** Answers one type of message. Errors that have no place in the response are thrown, and then nothing is answered. */
+/** Handles one type of message. If it throws, no response is sent. */
 export type Handler = (message: Message, signal: AbortSignal) => Promise<Response>;

@@ -1,17 +1,17 @@
 import { readdir, rm, writeFile } from 'node:fs/promises';
 import { join } from 'node:path';
-import { makeFolder } from '../lib/files.ts';
-import type { Logger } from '../lib/logger.ts';
-import { isUuid } from '../lib/uuid.ts';
-import type { Plan42Client, QueuePath } from '../plan42/client.ts';
-import { OutagePace } from './outage-pace.ts';
+import { makeFolder } from '../../lib/files.ts';
+import type { Logger } from '../../lib/logger.ts';
+import { isUuid } from '../../lib/uuid.ts';
+import type { Plan42Client, QueuePath } from '../../plan42/client.ts';
+import { CallLimiter } from './call-limiter.ts';
 import { deleteQueue } from './queue-removal.ts';
 
 /**
- * Which queues the server may know, on disk: the next run of a runner that was killed deletes them at once. Until then
- * the server would go on to give them messages that nobody polls.
+ * The queues that may exist on the server, on disk. After a crash the next run deletes them at once; otherwise the server
+ * would keep assigning messages to queues that are no longer polled.
  */
-export class QueueMemory {
+export class QueueRegistry {
   readonly #folder: string;
   #last: Promise<unknown> = Promise.resolve();
 
@@ -19,27 +19,26 @@ export class QueueMemory {
     this.#folder = folder;
   }
 
-  static async open(stateDir: string): Promise<QueueMemory> {
+  static async open(stateDir: string): Promise<QueueRegistry> {
     const folder = join(stateDir, 'queues');
     await makeFolder(folder);
-    return new QueueMemory(folder);
+    return new QueueRegistry(folder);
   }
 
-  /** Those that an earlier run left. */
   async list(): Promise<string[]> {
     return (await readdir(this.#folder)).filter(isUuid);
   }
 
-  // What can't be written is left to the server's health checks.
-  remember(queueId: string): void {
+  // A failed write is ignored: the server's health checks remove such a queue later.
+  add(queueId: string): void {
     this.#inOrder(() => writeFile(join(this.#folder, queueId), '', { mode: 0o600 }));
   }
 
-  forget(queueId: string): void {
+  remove(queueId: string): void {
     this.#inOrder(() => rm(join(this.#folder, queueId), { force: true }));
   }
 
-  /** Resolves when everything is on disk. */
+  /** Resolves when all changes are on disk. */
   async settled(): Promise<void> {
     await this.#last;
   }
@@ -49,20 +48,20 @@ export class QueueMemory {
   }
 }
 
-export interface LeftQueuesOptions extends Omit<QueuePath, 'queueId'> {
-  memory: QueueMemory;
+export interface LeftoverQueuesOptions extends Omit<QueuePath, 'queueId'> {
+  registry: QueueRegistry;
   client: Plan42Client;
   logger: Logger;
-  stop: AbortSignal;
+  abort: AbortSignal;
 }
 
-/** Deletes on the server what an earlier run left there. Never rejects: what stays is left to the server. */
-export async function deleteLeftQueues(queueIds: readonly string[], options: LeftQueuesOptions): Promise<void> {
-  const { memory, client, tenantId, runnerId, logger, stop } = options;
+/** Deletes queues of a previous run on the server. Never rejects: the server's health checks remove the rest. */
+export async function deleteLeftoverQueues(queueIds: readonly string[], options: LeftoverQueuesOptions): Promise<void> {
+  const { registry, client, tenantId, runnerId, logger, abort } = options;
   const remove = async (queueId: string) => {
-    const removal = { logger: logger.with({ queueID: queueId }), pace: new OutagePace(), stop };
-    await deleteQueue({ tenantId, runnerId, queueId }, client, removal);
-    memory.forget(queueId);
+    const removal = { client, logger: logger.with({ queue_id: queueId }), limiter: new CallLimiter(), abort };
+    await deleteQueue({ tenantId, runnerId, queueId }, removal);
+    registry.remove(queueId);
   };
   await Promise.allSettled(queueIds.map(remove));
 }

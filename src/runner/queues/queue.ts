@@ -1,17 +1,17 @@
 import { randomUUID } from 'node:crypto';
-import type { Config } from '../config/schema.ts';
-import { Backoff } from '../lib/backoff.ts';
-import type { Logger } from '../lib/logger.ts';
-import { sleep } from '../lib/sleep.ts';
-import type { Plan42Client, QueuePath } from '../plan42/client.ts';
-import { generateKeyPair, publicKeyPem } from '../plan42/ecies.ts';
-import { ApiError, isAuthError } from '../plan42/errors.ts';
-import { OutagePace } from './outage-pace.ts';
+import type { Config } from '../../config/schema.ts';
+import { Backoff } from '../../lib/backoff.ts';
+import type { Logger } from '../../lib/logger.ts';
+import { sleep } from '../../lib/sleep.ts';
+import type { Plan42Client, QueuePath } from '../../plan42/client.ts';
+import { generateKeyPair, publicKeyPem } from '../../plan42/ecies.ts';
+import { ApiError, isAuthError } from '../../plan42/errors.ts';
+import type { RunnerHealth } from '../health.ts';
+import { CallLimiter } from './call-limiter.ts';
+import { Ewma } from './ewma.ts';
 import { nextPhase, type QueueEvent, type QueuePhase } from './queue-phase.ts';
 import { deleteQueue, markDraining } from './queue-removal.ts';
-import type { Readiness } from './readiness.ts';
-import { RecentMean } from './recent-mean.ts';
-import { RetryDelay } from './retry.ts';
+import { RetryDelay } from './retry-delay.ts';
 import { pollUtilisation } from './scaler.ts';
 
 export interface QueueOptions {
@@ -19,56 +19,56 @@ export interface QueueOptions {
   tenantId: string;
   runnerId: string;
   settings: Config['queues'];
-  readiness: Readiness;
+  health: RunnerHealth;
   logger: Logger;
-  /** Answers one message; never rejects. */
+  /** Handles one message; never rejects. */
   onMessage: (raw: unknown, queue: Queue) => Promise<void>;
-  /** After each poll that succeeded. */
+  /** Called after each successful poll. */
   onPoll: (messages: number) => void;
-  /** The server has deleted the queue, which still waits for its answers. */
+  /** Called when the server has deleted the queue. Responses may still be in progress. */
   onLost: () => void;
-  /** How long to wait before the registration. */
+  /** Delay before the registration. */
   registerAfterMs: number;
-  /** Cuts a drain short: what has been received is still answered. */
-  hurry: AbortSignal;
-  /** Ends everything at once, calls in flight included. */
-  stop: AbortSignal;
+  /** Shortens a drain: messages already received are still answered. */
+  force: AbortSignal;
+  /** Ends everything at once, including calls in flight. */
+  abort: AbortSignal;
 }
 
-const managementBackoff = { minMs: 10, maxMs: 5000 };
-const errorBackoff = { minMs: 100, maxMs: 60_000 };
-// How far back a queue's utilisation looks.
-const loadTimeMs = 60_000;
+const registrationBackoff = { minMs: 10, maxMs: 5000 };
+const pollBackoff = { minMs: 100, maxMs: 60_000 };
+const utilisationTimeMs = 60_000;
 const emptyBackoff = { minMs: 1, maxMs: 50 };
-// A proxy's 404 is not the server's word that the queue is gone, unless it goes on for so long that the server, too, has
-// given the queue up.
+// A 404 from a proxy does not mean that the queue is gone, unless it lasts so long that the server has expired the queue.
 const maxForeignNotFoundMs = 60_000;
 
-/** One queue of the runner, with a key pair of its own, from its registration to its end. */
+export type QueueOutcome = 'drained' | 'lost' | 'aborted';
+
+/** One queue of the runner with its own key pair, from registration to removal. */
 export class Queue {
   readonly path: QueuePath;
-  /** For all calls that concern this queue. */
-  readonly pace = new OutagePace();
+  /** Shared by all calls for this queue. */
+  readonly limiter = new CallLimiter();
   readonly #keys = generateKeyPair();
   readonly #options: QueueOptions;
   readonly #drain = new AbortController();
   readonly #inFlight = new Set<Promise<void>>();
   readonly #logger: Logger;
   #phase: QueuePhase = 'registering';
-  /** Ends a pause. */
+  /** Aborted to end a pause. */
   #wake = new AbortController();
-  /** Ends the poll in flight. */
+  /** Aborted to end the poll in flight. */
   #poll = new AbortController();
-  /** Of `performance.now()`: how long a draining queue is polled at least. */
+  /** Time of `performance.now()` until which a draining queue is polled at least. */
   #drainUntil = Number.POSITIVE_INFINITY;
-  readonly #load = new RecentMean(loadTimeMs);
-  /** Resolves when the queue is gone: `lost` when the server had deleted it, `stopped` when it was cut short. */
-  readonly ended: Promise<'drained' | 'lost' | 'stopped'>;
+  readonly #utilisation = new Ewma(utilisationTimeMs);
+  /** Resolves when the queue is gone: `lost` if the server deleted it, `aborted` if it may still exist on the server. */
+  readonly ended: Promise<QueueOutcome>;
 
   constructor(options: QueueOptions) {
     this.#options = options;
     this.path = { tenantId: options.tenantId, runnerId: options.runnerId, queueId: randomUUID() };
-    this.#logger = options.logger.with({ queueID: this.path.queueId });
+    this.#logger = options.logger.with({ queue_id: this.path.queueId });
     this.ended = this.#run();
   }
 
@@ -84,52 +84,49 @@ export class Queue {
     return this.#keys.privateKey;
   }
 
-  /** Whether a poll ever succeeded. */
+  /** Whether any poll has succeeded. */
   get hasPolled(): boolean {
-    return this.#load.value !== undefined;
+    return this.#utilisation.value !== undefined;
   }
 
-  /** Of its polls in about the last minute, from 0 to 1; undefined before the first. */
+  /** Average over about the last minute, from 0 to 1; undefined before the first poll. */
   get utilisation(): number | undefined {
-    return this.#load.value;
+    return this.#utilisation.value;
   }
 
-  get isLeaving(): boolean {
+  get isDraining(): boolean {
     return this.#drain.signal.aborted;
   }
 
-  /** Messages that are being answered. */
+  /** Number of messages being handled. */
   get inFlight(): number {
     return this.#inFlight.size;
   }
 
-  /** Takes no new work, finishes what there is, and deletes the queue on the server. */
+  /** Stops taking work, finishes messages in flight, then deletes the queue on the server. */
   drain(): void {
-    if (this.isLeaving) return;
+    if (this.isDraining) return;
     this.#drain.abort();
     this.retryNow();
     if (this.#phase === 'polling') this.#startDraining();
   }
 
-  /** Ends a pause after a failure: there is reason to hope. */
+  /** Ends a pause after a failure. */
   retryNow(): void {
     this.#wake.abort();
     this.#wake = new AbortController();
   }
 
-  /** Gives up the poll in flight, whose connection is known to be dead, and polls again. */
+  /** Aborts the poll in flight, whose connection is known to be dead, and polls again. */
   abandonPoll(reason: Error): void {
     this.#poll.abort(reason);
     this.retryNow();
   }
 
-  async #run(): Promise<'drained' | 'lost' | 'stopped'> {
-    const { client, stop, hurry, readiness } = this.#options;
-    const cutShort = () => {
-      this.#poll.abort();
-      this.retryNow();
-    };
-    for (const signal of [stop, hurry]) signal.addEventListener('abort', cutShort, { once: true });
+  async #run(): Promise<QueueOutcome> {
+    const { client, abort, force, health } = this.#options;
+    const interrupt = () => this.abandonPoll(new Error('the queue is shutting down'));
+    for (const signal of [abort, force]) signal.addEventListener('abort', interrupt, { once: true });
     try {
       await this.#register();
       if (this.#phase === 'gone') return 'drained';
@@ -137,72 +134,72 @@ export class Queue {
       if (outcome !== 'drained') this.#lose();
       while (this.#inFlight.size > 0) await Promise.all(this.#inFlight);
       if (outcome === 'lost') return outcome;
-      if (outcome === 'refused') {
-        this.#logger.warn('the token is refused, so that a queue stays on the server; the next start deletes it');
-        return 'stopped';
+      if (outcome === 'rejected') {
+        this.#logger.warn('runner token rejected, leaving queue to the next start');
+        return 'aborted';
       }
-      await deleteQueue(this.path, client, { logger: this.#logger, pace: this.pace, stop });
+      await deleteQueue(this.path, { client, logger: this.#logger, limiter: this.limiter, abort });
       this.#enter('drained');
       return outcome;
     } catch (error) {
-      if (stop.aborted) return 'stopped';
+      if (abort.aborted) return 'aborted';
       throw error;
     } finally {
-      for (const signal of [stop, hurry]) signal.removeEventListener('abort', cutShort);
-      readiness.forget(this.id);
+      for (const signal of [abort, force]) signal.removeEventListener('abort', interrupt);
+      health.remove(this.id);
     }
   }
 
   #enter(event: QueueEvent): void {
     this.#phase = nextPhase(this.#phase, event);
-    this.#logger.debug('the queue changes', { event, phase: this.#phase });
+    this.#logger.debug('queue phase changed', { event, phase: this.#phase });
   }
 
-  /** Nobody waits for its last answers before there is another queue. */
+  /** The replacement starts at once, before the last responses of this queue are delivered. */
   #lose(): void {
     this.#enter('lost');
-    this.#options.readiness.forget(this.id);
+    this.#options.health.remove(this.id);
     this.#options.onLost();
   }
 
   async #register(): Promise<void> {
-    const { client, stop, readiness, registerAfterMs } = this.#options;
-    const delay = new RetryDelay(managementBackoff, readiness, this.id);
+    const { client, abort, health, registerAfterMs } = this.#options;
+    const delay = new RetryDelay(registrationBackoff, health, this.id);
     const publicKey = publicKeyPem(this.#keys.publicKey);
     if (registerAfterMs > 0) await this.#pause(registerAfterMs, this.#wake.signal);
     while (this.#phase === 'registering') {
-      if (this.#drain.signal.aborted) {
+      if (this.isDraining) {
         this.#enter('drain');
         return;
       }
       const wake = this.#wake.signal;
       try {
-        await this.pace.call(() => client.registerQueue(this.path, publicKey, { signal: stop }), stop);
+        await this.limiter.call(() => client.registerQueue(this.path, publicKey, { signal: abort }), abort);
         this.#enter('registered');
       } catch (error) {
-        stop.throwIfAborted();
-        // It exists: an earlier attempt got through, or the first poll will tell otherwise.
+        abort.throwIfAborted();
+        // The queue exists, so an earlier attempt succeeded. Otherwise the first poll fails with 404.
         if (error instanceof ApiError && error.status === 409) this.#enter('registered');
         else await this.#pause(delay.failed(error), wake);
       }
     }
     delay.succeeded();
-    this.#logger.info('a queue is registered');
-    // Asked while the last registration was under way.
-    if (this.isLeaving) this.#startDraining();
+    this.#logger.info('queue registered');
+    // `drain` was called during the registration.
+    if (this.isDraining) this.#startDraining();
   }
 
-  async #pollUntilDrained(): Promise<'drained' | 'lost' | 'refused'> {
-    const { settings, stop, hurry, readiness } = this.#options;
-    const delay = new RetryDelay(errorBackoff, readiness, this.id);
+  async #pollUntilDrained(): Promise<'drained' | 'lost' | 'rejected'> {
+    const { settings, abort, force, health } = this.#options;
+    const delay = new RetryDelay(pollBackoff, health, this.id);
     const afterEmpty = new Backoff(emptyBackoff);
     let foreignNotFoundSince = Number.POSITIVE_INFINITY;
     for (;;) {
-      if (hurry.aborted) return 'drained';
+      if (force.aborted) return 'drained';
       const wake = this.#wake.signal;
       const remainingMs = this.#drainUntil - performance.now();
       try {
-        // After a failure without waiting, so that it is known at once when all is well again.
+        // No long poll after a failure, so that a recovery is noticed at once.
         const waitMs = delay.isFailing ? 0 : Math.max(0, Math.min(settings.pollWaitMs, remainingMs));
         const count = await this.#takeMessages(waitMs);
         delay.succeeded();
@@ -211,15 +208,15 @@ export class Queue {
         else if (remainingMs <= 0) return 'drained';
         else await this.#pause(afterEmpty.next(), wake);
       } catch (error) {
-        stop.throwIfAborted();
+        abort.throwIfAborted();
         if (isNotFound(error)) {
           const now = performance.now();
           foreignNotFoundSince = Math.min(foreignNotFoundSince, now);
           if (error.isFromApi || now - foreignNotFoundSince >= maxForeignNotFoundMs) return 'lost';
         }
-        // Whoever refuses the token will not take a goodbye either.
-        if (this.isLeaving && isAuthError(error)) return 'refused';
-        if (!hurry.aborted) await this.#pause(delay.failed(error), wake);
+        // A server that rejects the token would reject the deletion as well.
+        if (this.isDraining && isAuthError(error)) return 'rejected';
+        if (!force.aborted) await this.#pause(delay.failed(error), wake);
       }
     }
   }
@@ -228,18 +225,18 @@ export class Queue {
     this.#poll = new AbortController();
     const { client, onPoll } = this.#options;
     const { signal } = this.#poll;
-    const messages = await this.pace.call(() => client.getMessages(this.path, waitMs, { signal }), signal);
-    this.#load.add(pollUtilisation(messages.length), performance.now());
+    const messages = await this.limiter.call(() => client.getMessages(this.path, waitMs, { signal }), signal);
+    this.#utilisation.add(pollUtilisation(messages.length), performance.now());
     onPoll(messages.length);
     for (const message of messages) this.#handle(message);
     return messages.length;
   }
 
-  /** The poll in flight goes on: what it brings would be lost otherwise. */
+  /** Keeps the poll in flight: aborting it would lose the messages that it returns. */
   #startDraining(): void {
-    const { client, settings, stop } = this.#options;
+    const { client, settings, abort } = this.#options;
     this.#enter('drain');
-    void markDraining(this.path, client, { logger: this.#logger, pace: this.pace, stop }).then(() => {
+    void markDraining(this.path, { client, logger: this.#logger, limiter: this.limiter, abort }).then(() => {
       this.#drainUntil = performance.now() + settings.drainTimeMs;
     });
   }
@@ -249,12 +246,12 @@ export class Queue {
     this.#inFlight.add(work);
   }
 
-  /** `wake` is from before the call that the pause is for: what there was to hope for meanwhile counts too. */
+  /** `wake` must be taken before the failed call, so that a `retryNow` during the call counts too. */
   async #pause(ms: number, wake: AbortSignal): Promise<void> {
     try {
       await sleep(ms, wake);
     } catch {
-      this.#options.stop.throwIfAborted();
+      this.#options.abort.throwIfAborted();
     }
   }
 }

@@ -1,26 +1,26 @@
-import { Backoff, type BackoffLimits } from '../lib/backoff.ts';
-import { formatError } from '../lib/errors.ts';
-import { ApiError, isAuthError } from '../plan42/errors.ts';
-import type { Readiness } from './readiness.ts';
+import { Backoff, type BackoffLimits } from '../../lib/backoff.ts';
+import { formatError } from '../../lib/errors.ts';
+import { ApiError, isAuthError } from '../../plan42/errors.ts';
+import type { RunnerHealth } from '../health.ts';
 
-const refusedFirstMs = 1000;
-const refusedMaxMs = 60_000;
+const rejectedFirstMs = 1000;
+const rejectedMaxMs = 60_000;
 
 /**
- * How long to wait after a failed call of one queue, and telling the readiness of it. A refused token is no outage:
- * its delay doubles from a second to a minute, without jitter below it, so that tries stay rare. Failures of the network
- * in between are no news about the token, and change nothing about that.
+ * Computes the delay after a failed call of a queue and reports to the runner's health. A rejected token is not an outage:
+ * its delay doubles from one second to a minute, with little jitter. Network failures in between do not reset it,
+ * because they say nothing about the token.
  */
 export class RetryDelay {
   readonly #backoff: Backoff;
-  readonly #readiness: Readiness;
+  readonly #health: RunnerHealth;
   readonly #part: string;
-  #refusals = 0;
+  #rejections = 0;
   #isFailing = false;
 
-  constructor(limits: BackoffLimits, readiness: Readiness, part: string) {
+  constructor(limits: BackoffLimits, health: RunnerHealth, part: string) {
     this.#backoff = new Backoff(limits);
-    this.#readiness = readiness;
+    this.#health = health;
     this.#part = part;
   }
 
@@ -32,21 +32,21 @@ export class RetryDelay {
   succeeded(): void {
     this.#isFailing = false;
     this.#backoff.reset();
-    this.#refusals = 0;
-    this.#readiness.works(this.#part);
+    this.#rejections = 0;
+    this.#health.reportSuccess(this.#part);
   }
 
-  /** Milliseconds to wait before the next try. */
+  /** Returns the delay before the next attempt, in milliseconds. */
   failed(error: unknown): number {
     this.#isFailing = true;
     const retryAfterMs = error instanceof ApiError ? (error.retryAfterMs ?? 0) : 0;
-    if (!isAuthError(error) && this.#refusals === 0) {
-      this.#readiness.fails(this.#part, 'unreachable', formatError(error));
+    if (!isAuthError(error) && this.#rejections === 0) {
+      this.#health.reportFailure(this.#part, 'unreachable', formatError(error));
       return this.#backoff.next(retryAfterMs);
     }
-    this.#readiness.fails(this.#part, 'refused', formatError(error));
-    const delayMs = Math.min(refusedMaxMs, refusedFirstMs * 2 ** this.#refusals);
-    this.#refusals += 1;
+    this.#health.reportFailure(this.#part, 'refused', formatError(error));
+    const delayMs = Math.min(rejectedMaxMs, rejectedFirstMs * 2 ** this.#rejections);
+    this.#rejections += 1;
     return Math.max(retryAfterMs, delayMs * (1 + Math.random() / 10));
   }
 }
