@@ -48,7 +48,7 @@ async function collected(stream: NodeJS.ReadableStream, pattern: RegExp): Promis
   stream.setEncoding('utf8').on('data', (chunk: string) => {
     text += chunk;
   });
-  return eventually(async () => (pattern.test(text) ? text : undefined), 30_000).catch(() => {
+  return eventually(async () => (pattern.test(text) ? text : undefined)).catch(() => {
     throw new Error(`there is no ${pattern} in:\n${text}`);
   });
 }

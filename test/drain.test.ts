@@ -26,7 +26,7 @@ suite('drain', { timeout: 120_000, concurrency: 3 }, () => {
     await using load = new PingLoad(plane);
     let stopped = false;
     const senders = load.keepPinging(50, () => stopped);
-    await eventually(async () => (await healthyQueues(plane)).length === 4, 30_000);
+    await eventually(async () => (await healthyQueues(plane)).length === 4);
     const before = proxy.delivered.size;
     assert.equal(await runner.stop(), 0);
     stopped = true;
@@ -170,8 +170,7 @@ async function fakeDocker({ hangsOn }: { hangsOn: 'pull' | 'run' }): Promise<Fak
   const path = join(dir.path, 'docker');
   await writeFile(path, `#!/bin/sh\n[ "$1" = ${hangsOn} ] || exit 0\necho $$ > ${pidFile}\nexec sleep 600\n`);
   await chmod(path, 0o755);
-  const hanging = () =>
-    eventually(async () => Number(await readFile(pidFile, 'utf8').catch(() => '')) || undefined, 15_000);
+  const hanging = () => eventually(async () => Number(await readFile(pidFile, 'utf8').catch(() => '')) || undefined);
   return {
     env: { PATH: `${dir.path}:${process.env['PATH']}` },
     hangs: async () => void (await hanging()),

@@ -55,10 +55,10 @@ suite('faults', { concurrency: 4, timeout: soakMs + 120_000 }, () => {
     proxy.plan = () => faults.none;
     // Until then there are queues with messages that nobody has asked for yet.
     await runner.logged(/runner ready\n(?![\s\S]*(unreachable|rejected))/, 90_000);
-    await eventually(async () => unanswered(proxy).length === 0, 40_000).catch(() => {});
+    await eventually(async () => unanswered(proxy).length === 0).catch(() => {});
     assert.deepEqual(unanswered(proxy), [], `messages without an answer (PLAN42_FAULT_SEED=${seed})`);
 
-    await eventually(async () => (await openSockets(runner.pid)) <= 16, 20_000);
+    await eventually(async () => (await openSockets(runner.pid)) <= 16);
     const grownMib = (await residentMib(runner.pid)) - (warmMib ?? 0);
     report(t, setting, grownMib);
     assert.ok(grownMib < maxGrowthMib, `${grownMib} MiB more than after the first part`);
@@ -84,7 +84,7 @@ suite('faults', { concurrency: 4, timeout: soakMs + 120_000 }, () => {
       assert.ok(calls.length > 0);
     }
     proxy.plan = () => faults.none;
-    await eventually(async () => (await load.ping()) === 'answered', 40_000);
+    await eventually(async () => (await load.ping()) === 'answered');
   });
 
   test('a server that knows no queue is not flooded with new ones', async () => {
@@ -104,12 +104,12 @@ suite('faults', { concurrency: 4, timeout: soakMs + 120_000 }, () => {
     proxy.plan = () => (turn++ % 3 === 2 ? faults.dropped : faults.refused);
     const startedAt = performance.now();
     await runner.logged(/runner token rejected/);
-    await eventually(async () => proxy.calls.filter((call) => call.at > startedAt).length >= 4, 20_000);
+    await eventually(async () => proxy.calls.filter((call) => call.at > startedAt).length >= 4);
     proxy.plan = () => faults.none;
     const refused = proxy.calls.filter((call) => call.at > startedAt && call.fault !== faults.none);
     assert.ok((refused.at(-1)?.at ?? 0) - (refused[0]?.at ?? 0) > 6000, 'a second, two, four');
     assert.equal(busiestSecond(refused), 1);
-    await eventually(async () => (await load.ping()) === 'answered', 30_000);
+    await eventually(async () => (await load.ping()) === 'answered');
     assert.equal(runner.log.match(/runner token rejected/g)?.length, 1);
     assert.match(runner.log, /runner token rejected[\s\S]*runner ready/);
   });
@@ -202,7 +202,7 @@ function failNextPoll(proxy: FaultProxy, fault: Fault): Promise<ProxiedCall> {
 }
 
 function pollAfter(proxy: FaultProxy, earlier: ProxiedCall): Promise<ProxiedCall> {
-  return eventually(async () => proxy.callsOf('poll').find((call) => call.at > earlier.at), 30_000);
+  return eventually(async () => proxy.callsOf('poll').find((call) => call.at > earlier.at));
 }
 
 /** Messages that the runner got whole and could have answered, but did not. */

@@ -30,7 +30,7 @@ test('a full disk costs no job that runs, and refuses new ones with the reason',
     { key: 'exits', lines: 2, linePauseMs: 3000, end: { kind: 'exit', code: 3 } },
     { key: 'finishes', lines: 2, linePauseMs: 3000, end: { kind: 'finish', code: 0 } },
   ]);
-  await eventually(async () => desk.starts.size === 2, 20_000);
+  await eventually(async () => desk.starts.size === 2);
   const [waiting] = await setting.start([{ key: 'waits', lines: 1, linePauseMs: 0, end: { kind: 'exit', code: 0 } }]);
   assert.ok(waiting);
   await setting.runner().logged(/the job waits for a free slot/);
@@ -50,7 +50,7 @@ test('a full disk costs no job that runs, and refuses new ones with the reason',
   await setting.kill();
   await setting.restart();
   await setting.runner().ready();
-  await setting.runner().logged(/could not be written down; it is tried again/);
+  await setting.runner().logged(/cannot save job result, retrying/);
   await full[Symbol.asyncDispose]();
 
   await setting.untilOver(running);

@@ -186,7 +186,7 @@ test('pings are answered quickly while hundreds of questions wait for a slow Git
   const round = async () => {
     load.latenciesMs.length = 0;
     await load.pingEvery(20, 2000);
-    await eventually(async () => load.waiting === 0, 10_000);
+    await eventually(async () => load.waiting === 0);
     const sorted = load.latenciesMs.toSorted((a, b) => a - b);
     return sorted[Math.floor(sorted.length * 0.99)] ?? Number.POSITIVE_INFINITY;
   };
@@ -199,7 +199,7 @@ test('pings are answered quickly while hundreds of questions wait for a slow Git
   const questions = Array.from({ length: waiting }, () =>
     plane.call('GET', `${path}/orgs/acme/repos/app/branches?search=x`),
   );
-  await eventually(async () => github.requests.length > 0, 20_000);
+  await eventually(async () => github.requests.length > 0);
   const p99sMs: number[] = [];
   while (p99sMs.length < maxRounds && Math.min(...p99sMs) > limitMs) p99sMs.push(await round());
   release.resolve();

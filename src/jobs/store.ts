@@ -11,7 +11,7 @@ import { errorCode } from '../lib/errors.ts';
 import { exists, makeFolder, syncFolder, writeDurably } from '../lib/files.ts';
 import { cutDraft } from '../shim/log-cut.ts';
 import type { JobPaths } from '../shim/shim.ts';
-import { ImageLedger } from './image-ledger.ts';
+import { ImageUsage } from './images/image-usage.ts';
 import { isJobId } from './job-id.ts';
 import { JobRecord } from './record.ts';
 
@@ -47,14 +47,14 @@ export class JobStore {
   readonly #damaged: string;
   readonly #logDir: string;
   /** Which images were pulled for jobs, and which were used. */
-  readonly images: ImageLedger;
+  readonly images: ImageUsage;
 
   private constructor(stateDir: string, logDir: string) {
     this.#active = join(stateDir, 'jobs/active');
     this.#finished = join(stateDir, 'jobs/finished');
     this.#damaged = join(stateDir, 'jobs/damaged');
     this.#logDir = logDir;
-    this.images = new ImageLedger(join(stateDir, 'images'));
+    this.images = new ImageUsage(join(stateDir, 'images'));
   }
 
   /** The jobs as they are there, for looking at them beside the runner: makes and cleans nothing. */

@@ -40,7 +40,7 @@ function follow(lines = Number.POSITIVE_INFINITY, files: readonly string[] = [])
       await follower.done;
       return follower.text;
     },
-    shows: (text: string) => eventually(async () => follower.text.endsWith(text), 10_000),
+    shows: (text: string) => eventually(async () => follower.text.endsWith(text)),
     stop: (reason: Error) => controller.abort(reason),
   };
   follower.done = (async () => {

@@ -27,7 +27,7 @@ test('garbage goes soon after the start and then every hour, and nothing goes af
     log += line;
   };
   const runtime = createFakeRuntime();
-  runtime.listLeft = () => Promise.reject(new Error('the daemon is gone'));
+  runtime.listUnmanaged = () => Promise.reject(new Error('the daemon is gone'));
   // Each sleep ends when the test says so, and says that it has begun.
   const sleeps: { ms: number; end: () => void }[] = [];
   let begun = Promise.withResolvers<void>();

@@ -45,7 +45,7 @@ async function shellThatFinds(job: JobFolder, name: string, script: string): Pro
 
 const until = (name: string) => `while [ ! -e "$1/${name}" ]; do sleep 0.02; done`;
 const say = (job: JobFolder, name: string) => writeFile(join(job.folder, name), '');
-const logged = (job: JobFolder, text: string) => eventually(async () => (await job.readLog()).includes(text), 20_000);
+const logged = (job: JobFolder, text: string) => eventually(async () => (await job.readLog()).includes(text));
 
 for (const name of shellNames) {
   describe(`with ${name}, a job`, () => {
@@ -237,11 +237,11 @@ describe('a disk', () => {
     await appendFile(filler, Buffer.alloc(mib)).catch(() => {});
     await say(job, 'full');
     // The job comes to its end although nothing of what it writes can be kept.
-    await eventually(async () => existsSync(join(job.folder, 'written')), 20_000);
+    await eventually(async () => existsSync(join(job.folder, 'written')));
     assert.ok(!(await readFile(logFile, 'latin1')).includes('plan42'));
     execFileSync('rm', [filler]);
     await say(job, 'free');
-    await eventually(async () => (await readFile(logFile, 'latin1')).includes('plan42'), 20_000);
+    await eventually(async () => (await readFile(logFile, 'latin1')).includes('plan42'));
     await say(job, 'told');
     assert.equal((await waitForExit(job.folder)).exitCode, 7);
 
@@ -363,7 +363,7 @@ test('what a job leaves running keeps it from ending only for some seconds, and 
   assert.ok(performance.now() - began > 2000, 'first it is waited for');
   assert.equal(await job.readLog(), 'from the job\n');
   await say(job, 'ended');
-  await eventually(async () => existsSync(join(job.folder, 'survived')), 20_000);
+  await eventually(async () => existsSync(join(job.folder, 'survived')));
   assert.ok((await stat(job.logFile)).size <= mib);
 });
 

@@ -55,7 +55,7 @@ export async function killClient({ folder, jobId }: StartOptions): Promise<void>
   for (const { pid } of await listJobProcesses(state.pid)) {
     if ((await commandLine(pid)).includes(jobId)) process.kill(pid, 'SIGKILL');
   }
-  await eventually(async () => (await readState(folder)).phase === 'exited', 20_000);
+  await eventually(async () => (await readState(folder)).phase === 'exited');
 }
 
 interface Nothing extends AsyncDisposable {

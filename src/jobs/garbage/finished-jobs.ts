@@ -2,8 +2,7 @@ import { rm, stat } from 'node:fs/promises';
 import { join } from 'node:path';
 import { listFolder } from '../../lib/files.ts';
 import { isJobId } from '../job-id.ts';
-import { describeAge } from './age.ts';
-import type { Garbage, GarbageContext } from './garbage.ts';
+import { describeAge, type Garbage, type GarbageContext } from './garbage.ts';
 import { removeLog } from './remove-log.ts';
 
 const extension = '.json';

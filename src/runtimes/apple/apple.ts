@@ -145,14 +145,14 @@ export function createAppleRuntime({ env, instanceId, limits }: Omit<RuntimeOpti
     await shim.forget(job.folder);
   }
 
-  async function listLeft(except: ReadonlySet<string>, signal?: AbortSignal): Promise<OwnContainer[]> {
+  async function listUnmanaged(except: ReadonlySet<string>, signal?: AbortSignal): Promise<OwnContainer[]> {
     const containers = await listContainers(run, signal);
     return containers
       .filter(({ id, labels }) => labels[instanceLabel] === instanceId && !except.has(id))
       .map(({ id }) => ({ id, jobId: id, createdAt: new Date(0), sizeBytes: undefined }));
   }
 
-  async function removeLeft(id: string): Promise<void> {
+  async function removeUnmanaged(id: string): Promise<void> {
     const result = await run(['delete', '--force', id], { timeoutMs: queryTimeoutMs });
     if (result.exitCode !== 0) throw new RuntimeError(lastErrorLine(result));
   }
@@ -174,8 +174,8 @@ export function createAppleRuntime({ env, instanceId, limits }: Omit<RuntimeOpti
     kill,
     listRunning,
     remove,
-    listLeft,
-    removeLeft,
+    listUnmanaged,
+    removeUnmanaged,
     storageFolder: async () => undefined,
     images: undefined,
   };

@@ -183,7 +183,7 @@ export function createEngineRuntime(engine: Engine, { env, instanceId, limits, l
     await shim.forget(job.folder);
   }
 
-  async function listLeft(except: ReadonlySet<string>, signal?: AbortSignal): Promise<OwnContainer[]> {
+  async function listUnmanaged(except: ReadonlySet<string>, signal?: AbortSignal): Promise<OwnContainer[]> {
     const args = ['ps', '--all', '--no-trunc', '--filter', `label=${instanceLabel}=${instanceId}`];
     const listed = await run([...args, '--format', '{{.ID}} {{.Names}}'], { signal, timeoutMs: queryTimeoutMs });
     if (listed.exitCode !== 0) throw new RuntimeError(`cannot list containers: ${lastErrorLine(listed)}`);
@@ -198,7 +198,7 @@ export function createEngineRuntime(engine: Engine, { env, instanceId, limits, l
     return left;
   }
 
-  async function removeLeft(id: string): Promise<void> {
+  async function removeUnmanaged(id: string): Promise<void> {
     const result = await run(['rm', '--force', '--volumes', id], { timeoutMs: removalTimeoutMs });
     if (result.exitCode !== 0 && !/no such container/i.test(result.stderr))
       throw new RuntimeError(lastErrorLine(result));
@@ -221,8 +221,8 @@ export function createEngineRuntime(engine: Engine, { env, instanceId, limits, l
     kill: (job, graceMs) => killContainer(run, job, graceMs),
     listRunning,
     remove,
-    listLeft,
-    removeLeft,
+    listUnmanaged,
+    removeUnmanaged,
     storageFolder,
     images,
   };

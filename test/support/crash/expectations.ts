@@ -90,7 +90,7 @@ export async function assertNothingLeft(jobs: readonly PlannedJob[], { stateDir,
     [],
   );
   // An engine takes a moment to clean up after itself.
-  await eventually(async () => (await processesOf(jobIds)).length === 0, 10_000).catch(async () =>
+  await eventually(async () => (await processesOf(jobIds)).length === 0).catch(async () =>
     assert.deepEqual(await processesOf(jobIds), []),
   );
 }

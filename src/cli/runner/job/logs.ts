@@ -1,7 +1,7 @@
 import { ControlError, createControlClient } from '../../../control/client.ts';
-import { hasEnded } from '../../../jobs/overview.ts';
 import type { JobRecord } from '../../../jobs/record.ts';
 import { JobStore } from '../../../jobs/store.ts';
+import { hasEnded } from '../../../jobs/summary.ts';
 import { formatError, UserError } from '../../../lib/errors.ts';
 import { exists } from '../../../lib/files.ts';
 import { printableLine } from '../../../lib/printable.ts';
@@ -47,11 +47,11 @@ function createIsOver(context: CliContext, places: Places, store: JobStore, jobI
       return asked.running;
     },
   });
-  const isLookedAfter = () => isRunnerThere(places, signal);
+  const isManaged = () => isRunnerThere(places, signal);
   let isTold = false;
   return async () => {
     try {
-      return await hasEnded(jobId, { store, runtimeOf, isLookedAfter });
+      return await hasEnded(jobId, { store, runtimeOf, isManaged });
     } catch (error) {
       signal.throwIfAborted();
       const reason = printableLine(formatError(error));

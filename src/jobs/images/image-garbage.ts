@@ -1,16 +1,15 @@
 import type { ImageStore } from '../../runtimes/runtime.ts';
-import { holdName } from '../image-hold.ts';
-import { completePull } from '../pull-image.ts';
-import { describeAge } from './age.ts';
-import type { Garbage, GarbageContext } from './garbage.ts';
+import { describeAge, type Garbage, type GarbageContext } from '../garbage/garbage.ts';
 import {
   activeImages,
   currentNames,
   hasForeignName,
-  isHeldByOthers,
+  isPinnedByOthers,
   type KnownImage,
   planImages,
-} from './image-plan.ts';
+} from './image-garbage-plan.ts';
+import { pinName } from './image-pin.ts';
+import { completePull } from './pull-image.ts';
 
 /** Images that were pulled for jobs and are not needed any more. */
 export async function* findImages(context: GarbageContext): AsyncGenerator<Garbage> {
@@ -43,11 +42,11 @@ async function removeImage({ used }: KnownImage, context: GarbageContext, images
   const busy = await activeImages(store);
   const isUsedAgain = (await store.images.lastUse(used))?.getTime() !== used.usedAt.getTime();
   if (isUsedAgain || used.references.some((reference) => busy.has(reference))) return false;
-  if (isHeldByOthers({ image }, instanceId) || hasForeignName({ used, image }, instanceId)) return false;
+  if (isPinnedByOthers({ image }, instanceId) || hasForeignName({ used, image }, instanceId)) return false;
   if (await images.isInUse(image.id)) return false;
   // The hold first: should the engine refuse to let go of the last name, the image keeps the one that jobs ask for.
-  const hold = holdName(instanceId, image.id);
-  for (const name of [hold, ...names]) {
+  const pin = pinName(instanceId, image.id);
+  for (const name of [pin, ...names]) {
     if ((await images.find(name))?.id === image.id) await images.remove(name);
   }
   const nameless = await images.find(image.id);
@@ -72,15 +71,15 @@ export async function tidyImages(context: GarbageContext): Promise<void> {
   }
   const { release, forget } = await planImages(context, images);
   for (const { used, image } of release) {
-    const hold = holdName(instanceId, image.id);
+    const pin = pinName(instanceId, image.id);
     // Never the last name, with which the image would go.
-    if (image.names.includes(hold) && image.names.length > 1) await images.remove(hold);
+    if (image.names.includes(pin) && image.names.length > 1) await images.remove(pin);
     if (!used.pulled) await store.images.forget(used);
   }
   for (const used of forget) {
-    const hold = holdName(instanceId, used.id);
+    const pin = pinName(instanceId, used.id);
     const names = (await images.find(used.id))?.names ?? [];
-    if (names.includes(hold) && names.length > 1) await images.remove(hold);
+    if (names.includes(pin) && names.length > 1) await images.remove(pin);
     await store.images.forget(used);
   }
 }

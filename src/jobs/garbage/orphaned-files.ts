@@ -4,14 +4,13 @@ import { join } from 'node:path';
 import { exists, listFolder } from '../../lib/files.ts';
 import { isJobId } from '../job-id.ts';
 import { draftSuffix, type JobStore } from '../store.ts';
-import { describeAge } from './age.ts';
-import type { Garbage, GarbageContext } from './garbage.ts';
+import { describeAge, type Garbage, type GarbageContext } from './garbage.ts';
 import { removeLog } from './remove-log.ts';
 
 /** What crashes leave: logs without a record, jobs that were being made or forgotten, files that were being written. */
-export async function* findLeftFiles(context: GarbageContext): AsyncGenerator<Garbage> {
+export async function* findOrphanedFiles(context: GarbageContext): AsyncGenerator<Garbage> {
   const { active, finished, damaged } = context.store.folders;
-  yield* findLeftLogs(context);
+  yield* findOrphanedLogs(context);
   // Requests and tokens are in there; a job that is whole has another name.
   yield* findCutOff(context, active, (entry) => entry.isDirectory() && entry.name.endsWith(draftSuffix));
   for (const folder of [finished, context.store.images.folder])
@@ -20,7 +19,7 @@ export async function* findLeftFiles(context: GarbageContext): AsyncGenerator<Ga
   yield* findOld(context, damaged, { isOne: () => true, keptMs, reason: 'it was kept of a damaged job' });
 }
 
-async function* findLeftLogs({ store, rules, now, signal }: GarbageContext): AsyncGenerator<Garbage> {
+async function* findOrphanedLogs({ store, rules, now, signal }: GarbageContext): AsyncGenerator<Garbage> {
   for await (const { name } of listFolder(store.folders.logs)) {
     signal.throwIfAborted();
     const jobId = name.split('.', 1)[0] ?? '';

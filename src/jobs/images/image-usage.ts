@@ -1,9 +1,9 @@
 import { readFile, rm, stat, utimes } from 'node:fs/promises';
 import { join } from 'node:path';
 import * as v from 'valibot';
-import { runtimeNames } from '../config/schema.ts';
-import { errorCode } from '../lib/errors.ts';
-import { listFolder, makeFolder, writeDurably } from '../lib/files.ts';
+import { runtimeNames } from '../../config/schema.ts';
+import { errorCode } from '../../lib/errors.ts';
+import { listFolder, makeFolder, writeDurably } from '../../lib/files.ts';
 
 const UsedImage = v.object({
   runtime: v.picklist(runtimeNames),
@@ -33,7 +33,7 @@ const pullPrefix = 'pull.';
  * Which images jobs used, in a file each, whose time of modification is that of the last use; and which pulls are under
  * way, so that after a crash it is still known what they have brought.
  */
-export class ImageLedger {
+export class ImageUsage {
   readonly #folder: string;
 
   constructor(folder: string) {

@@ -20,7 +20,7 @@ export interface Job {
   isKilled: boolean;
 }
 
-export interface ReadLeftOptions {
+export interface RecoverDeps {
   store: JobStore;
   runtime: Runtime;
   otherRuntime: (name: RuntimeName) => Runtime;
@@ -38,7 +38,7 @@ interface Damage {
  * One that runs is watched to its end, whatever else is damaged; one that has not begun will not, and its turn fails. What can't
  * be read is put aside within the job's folder, which is kept for that when the job is over.
  */
-export async function readLeftJob(jobId: string, options: ReadLeftOptions): Promise<Job> {
+export async function recoverJob(jobId: string, options: RecoverDeps): Promise<Job> {
   const { store, runtime, otherRuntime, logger } = options;
   const damages: Damage[] = [];
   const read = async <T>(file: JobFile, work: () => Promise<T>): Promise<T | undefined> => {
@@ -92,7 +92,7 @@ async function readToken(jobId: string, store: JobStore): Promise<string> {
 async function remakeRecord(
   jobId: string,
   invocation: InvokeAgentRequest | undefined,
-  { store, runtime, tenantId }: ReadLeftOptions,
+  { store, runtime, tenantId }: RecoverDeps,
 ): Promise<JobRecord> {
   const image = invocation?.Environment?.DockerImage;
   const isContainer = await runtime.createdContainer(store.place(jobId));

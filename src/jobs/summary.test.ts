@@ -8,9 +8,9 @@ import { makeRecord } from '../../test/support/job-record.ts';
 import { makeTempDir, type TempDir } from '../../test/support/temp-dir.ts';
 import { ApiError, ConnectionError } from '../plan42/errors.ts';
 import { launch } from '../shim/shim.ts';
-import { hasEnded, inListOrder, listJobs } from './overview.ts';
 import type { JobRecord } from './record.ts';
 import { JobStore } from './store.ts';
+import { hasEnded, inListOrder, listJobs } from './summary.ts';
 import { fillTitles } from './titles.ts';
 
 let dir: TempDir;
@@ -134,8 +134,8 @@ describe('the list of jobs', () => {
 });
 
 describe('the end of a job', () => {
-  const nobody = { isLookedAfter: async () => false };
-  const somebody = { isLookedAfter: async () => true };
+  const nobody = { isManaged: async () => false };
+  const somebody = { isManaged: async () => true };
 
   test('is not that of its client, but of its container, and on record where a runner is there', async () => {
     const { jobId } = await add({ phase: 'started', runtime: 'podman' });

@@ -5,11 +5,11 @@
 const repository = 'localhost/plan42-runner';
 
 /** The name by which this instance holds the image. */
-export function holdName(instanceId: string, imageId: string): string {
+export function pinName(instanceId: string, imageId: string): string {
   return `${repository}:${instanceId}.${imageId.slice(0, 12)}`;
 }
 
 /** Whether a runner, whichever, holds an image by this name. */
-export function isHold(name: string): boolean {
+export function isPin(name: string): boolean {
   return name.startsWith(`${repository}:`);
 }

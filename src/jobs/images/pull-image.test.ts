@@ -1,14 +1,14 @@
 import assert from 'node:assert/strict';
 import { afterEach, beforeEach, describe, test } from 'node:test';
-import { createFakeRuntime, type FakeRuntime } from '../../test/support/fake-runtime.ts';
-import { makeRecord } from '../../test/support/job-record.ts';
-import { makeTempDir, type TempDir } from '../../test/support/temp-dir.ts';
-import { parseConfig } from '../config/parse.ts';
-import { createLogger } from '../lib/logger.ts';
-import { holdName } from './image-hold.ts';
+import { createFakeRuntime, type FakeRuntime } from '../../../test/support/fake-runtime.ts';
+import { makeRecord } from '../../../test/support/job-record.ts';
+import { makeTempDir, type TempDir } from '../../../test/support/temp-dir.ts';
+import { parseConfig } from '../../config/parse.ts';
+import { createLogger } from '../../lib/logger.ts';
+import type { JobRecord } from '../record.ts';
+import { JobStore } from '../store.ts';
+import { pinName } from './image-pin.ts';
 import { pullImage } from './pull-image.ts';
-import type { JobRecord } from './record.ts';
-import { JobStore } from './store.ts';
 
 const otherId = '9b2504e0-4f89-41d3-9a0c-0305e82c3301';
 
@@ -52,7 +52,7 @@ describe('the image of a job', () => {
   test('is the runner’s own when the pull brought it, and is held', async () => {
     const { instanceId } = await pull();
     assert.deepEqual(await noted(), [{ id: 'new', references: ['a:1'], pulled: true }]);
-    assert.deepEqual(namesOf('new'), ['a:1', holdName(instanceId, 'new')]);
+    assert.deepEqual(namesOf('new'), ['a:1', pinName(instanceId, 'new')]);
     assert.deepEqual(await store.images.listPulls(), []);
   });
 
@@ -75,11 +75,11 @@ describe('the image of a job', () => {
   });
 
   test('is held when it is another runner’s', async () => {
-    const hold = holdName(otherId, 'new');
-    put('new', ['a:1', hold]);
+    const pin = pinName(otherId, 'new');
+    put('new', ['a:1', pin]);
     runtime.onPull = async () => {};
     const { instanceId } = await pull();
-    assert.deepEqual(namesOf('new'), ['a:1', hold, holdName(instanceId, 'new')]);
+    assert.deepEqual(namesOf('new'), ['a:1', pin, pinName(instanceId, 'new')]);
     assert.deepEqual(await noted(), [{ id: 'new', references: ['a:1'], pulled: false }]);
   });
 

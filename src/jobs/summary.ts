@@ -13,7 +13,7 @@ import type { JobStore } from './store.ts';
 export const jobStates = ['waiting', 'running', 'ended', 'finished'] as const;
 export type JobState = (typeof jobStates)[number];
 
-export interface JobOverview {
+export interface JobSummary {
   jobId: string;
   taskId: string;
   turnIndex: number;
@@ -33,7 +33,7 @@ export interface ListOptions {
 }
 
 /** In no order: see {@link inListOrder}. */
-export async function listJobs({ store, all, runtimeOf }: ListOptions): Promise<JobOverview[]> {
+export async function listJobs({ store, all, runtimeOf }: ListOptions): Promise<JobSummary[]> {
   const active = await store.listActive();
   // Second, since jobs go from there to here.
   const finished = all ? await store.listFinished() : [];
@@ -47,7 +47,7 @@ export async function listJobs({ store, all, runtimeOf }: ListOptions): Promise<
 }
 
 /** Newest first, then by title, then by ID. */
-export function inListOrder(jobs: readonly JobOverview[]): JobOverview[] {
+export function inListOrder(jobs: readonly JobSummary[]): JobSummary[] {
   return jobs.toSorted(
     (a, b) =>
       compareText(b.record?.acceptedAt ?? '', a.record?.acceptedAt ?? '') ||
@@ -61,20 +61,20 @@ function compareText(a: string, b: string): number {
   return a < b ? -1 : 1;
 }
 
-async function describeFinished(jobId: string, store: JobStore): Promise<JobOverview> {
+async function describeFinished(jobId: string, store: JobStore): Promise<JobSummary> {
   return { ...overviewOf(jobId, await store.readFinished(jobId).catch(() => undefined)), state: 'finished' };
 }
 
 export interface EndOptions extends Pick<ListOptions, 'store' | 'runtimeOf'> {
   /** Whether a runner is there, which writes the end down when the log is complete. */
-  isLookedAfter: () => Promise<boolean>;
+  isManaged: () => Promise<boolean>;
 }
 
 /**
  * Whether the log has its last word. Of an engine's job it is not the client's end that counts, as the container can outlive it.
  * @throws what the runtime does when it can't be asked
  */
-export async function hasEnded(jobId: string, { store, runtimeOf, isLookedAfter }: EndOptions): Promise<boolean> {
+export async function hasEnded(jobId: string, { store, runtimeOf, isManaged }: EndOptions): Promise<boolean> {
   const { folder } = store.place(jobId);
   const record = await store.readActive(jobId).catch(() => undefined);
   if (record?.phase === 'ended' || !(await exists(folder))) return true;
@@ -82,10 +82,10 @@ export async function hasEnded(jobId: string, { store, runtimeOf, isLookedAfter 
   if (state === 'waiting' || state === 'running') return false;
   if (state === 'ended' && (record === undefined || record.runtime === 'host')) return true;
   if (record !== undefined && (await isRunning(record, runtimeOf))) return false;
-  return !(await isLookedAfter());
+  return !(await isManaged());
 }
 
-function overviewOf(jobId: string, record: JobRecord | undefined): Omit<JobOverview, 'state'> {
+function overviewOf(jobId: string, record: JobRecord | undefined): Omit<JobSummary, 'state'> {
   return { jobId, ...parseJobId(jobId), title: record?.title ?? '', record };
 }
 
@@ -93,7 +93,7 @@ function overviewOf(jobId: string, record: JobRecord | undefined): Omit<JobOverv
 export async function describeActive(
   jobId: string,
   { store, runtimeOf }: Omit<ListOptions, 'all'>,
-): Promise<JobOverview | undefined> {
+): Promise<JobSummary | undefined> {
   const record = await store.readActive(jobId).catch(() => undefined);
   const { folder } = store.place(jobId);
   if (record === undefined && !(await exists(folder))) return undefined;

@@ -1,12 +1,12 @@
-import type { Config } from '../config/schema.ts';
-import { Backoff } from '../lib/backoff.ts';
-import type { Logger } from '../lib/logger.ts';
-import { sleep } from '../lib/sleep.ts';
-import type { ImageStore, Runtime } from '../runtimes/runtime.ts';
-import { holdName, isHold } from './image-hold.ts';
-import type { Pull } from './image-ledger.ts';
-import type { JobRecord } from './record.ts';
-import type { JobStore } from './store.ts';
+import type { Config } from '../../config/schema.ts';
+import { Backoff } from '../../lib/backoff.ts';
+import type { Logger } from '../../lib/logger.ts';
+import { sleep } from '../../lib/sleep.ts';
+import type { ImageStore, Runtime } from '../../runtimes/runtime.ts';
+import type { JobRecord } from '../record.ts';
+import type { JobStore } from '../store.ts';
+import { isPin, pinName } from './image-pin.ts';
+import type { Pull } from './image-usage.ts';
 
 const engineBackoff = { minMs: 500, maxMs: 5000 };
 const maxEngineDownMs = 2 * 60_000;
@@ -82,8 +82,8 @@ export async function completePull(pull: Pull, images: ImageStore, store: JobSto
   if (image !== undefined) {
     const isNew = pull.present !== undefined && !pull.present.includes(image.id);
     const { pulled } = await store.images.noteUse(pull.runtime, image.id, pull.reference, isNew);
-    const hold = holdName(instanceId, image.id);
-    if (!image.names.includes(hold) && (pulled || image.names.some(isHold))) await images.addName(image.id, hold);
+    const pin = pinName(instanceId, image.id);
+    if (!image.names.includes(pin) && (pulled || image.names.some(isPin))) await images.addName(image.id, pin);
   }
   await store.images.endPull(pull);
 }

@@ -1,9 +1,9 @@
 import { sameImageName } from '../../runtimes/image-reference.ts';
 import type { Image, ImageStore } from '../../runtimes/runtime.ts';
-import { holdName, isHold } from '../image-hold.ts';
-import type { UsedImage } from '../image-ledger.ts';
+import type { GarbageContext } from '../garbage/garbage.ts';
 import type { JobStore } from '../store.ts';
-import type { GarbageContext } from './garbage.ts';
+import { isPin, pinName } from './image-pin.ts';
+import type { UsedImage } from './image-usage.ts';
 
 /** An image that jobs used, as it is now. */
 export interface KnownImage {
@@ -35,7 +35,7 @@ export async function planImages(context: GarbageContext, images: ImageStore): P
   const busy = await activeImages(store);
   for (const one of surplus(known, context)) {
     if (one.used.references.some((reference) => busy.has(reference))) continue;
-    if (!one.used.pulled || isHeldByOthers(one, instanceId)) plan.release.push(one);
+    if (!one.used.pulled || isPinnedByOthers(one, instanceId)) plan.release.push(one);
     else if (hasForeignName(one, instanceId)) plan.forget.push(one.used);
     else if (!(await images.isInUse(one.used.id, signal))) plan.remove.push(one);
   }
@@ -77,13 +77,13 @@ export async function currentNames(used: UsedImage, images: ImageStore, signal?:
   return current;
 }
 
-export function isHeldByOthers({ image }: Pick<KnownImage, 'image'>, instanceId: string): boolean {
-  const own = holdName(instanceId, image.id);
-  return image.names.some((name) => isHold(name) && name !== own);
+export function isPinnedByOthers({ image }: Pick<KnownImage, 'image'>, instanceId: string): boolean {
+  const own = pinName(instanceId, image.id);
+  return image.names.some((name) => isPin(name) && name !== own);
 }
 
 export function hasForeignName({ used, image }: Pick<KnownImage, 'used' | 'image'>, instanceId: string): boolean {
-  const own = holdName(instanceId, image.id);
+  const own = pinName(instanceId, image.id);
   return image.names.some(
     (name) => name !== own && !used.references.some((reference) => sameImageName(reference, name)),
   );
