@@ -93,7 +93,7 @@ export class RunnerProcess implements AsyncDisposable {
   }
 
   async ready(): Promise<void> {
-    await this.logged(/the runner is ready/);
+    await this.logged(/runner ready/);
   }
 
   jobLog(jobId: string): Promise<string> {

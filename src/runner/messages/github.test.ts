@@ -3,15 +3,15 @@ import assert from 'node:assert/strict';
 import { after, before, beforeEach, describe, test } from 'node:test';
 import { setTimeout as delay } from 'node:timers/promises';
 import type { Dispatcher } from 'undici';
-import { type GithubDouble, startGithub } from '../../test/support/github/double.ts';
-import { answerWith } from '../../test/support/github/harness.ts';
-import { makeRepo, makeState } from '../../test/support/github/state.ts';
-import { parseConfig } from '../config/parse.ts';
-import { GithubConnections } from '../github/connections.ts';
-import { createLogger } from '../lib/logger.ts';
-import { createTransport } from '../plan42/transport.ts';
+import { type GithubDouble, startGithub } from '../../../test/support/github/double.ts';
+import { answerWith } from '../../../test/support/github/harness.ts';
+import { makeRepo, makeState } from '../../../test/support/github/state.ts';
+import { parseConfig } from '../../config/parse.ts';
+import { GithubConnections } from '../../github/connections.ts';
+import { createLogger } from '../../lib/logger.ts';
+import { createTransport } from '../../plan42/transport.ts';
 import { createGetDefaultBranchesHandler } from './get-default-branches.ts';
-import type { GithubHandlerOptions } from './github-call.ts';
+import type { GithubHandlerOptions } from './github-request.ts';
 import type { Handler } from './handler.ts';
 import { createListOrgsHandler } from './list-orgs.ts';
 import { createListRepoBranchesHandler } from './list-repo-branches.ts';
@@ -57,12 +57,12 @@ after(async () => {
 
 interface AskOptions {
   signal?: AbortSignal;
-  answerTimeMs?: number;
+  timeoutMs?: number;
 }
 
-async function ask(name: string, body: object, { signal, answerTimeMs = 20_000 }: AskOptions = {}): Promise<object> {
+async function ask(name: string, body: object, { signal, timeoutMs = 20_000 }: AskOptions = {}): Promise<object> {
   const logger = createLogger({ level: 'debug', format: 'text', write: (line) => (log += line) });
-  const handler = handlers[name]?.({ github: connections, logger, answerTimeMs });
+  const handler = handlers[name]?.({ github: connections, logger, timeoutMs });
   assert.ok(handler);
   const type = `${name}Request`;
   const whole = { Type: type, TenantID: 't', ConnectionID: 'abc-1', ...body };
@@ -135,7 +135,7 @@ describe('errors reach the caller', () => {
       await fails({}, name === 'GetDefaultBranches' ? 'acme/app: Bad credentials' : 'Bad credentials');
       assert.match(
         log,
-        /WARN {2}a question to GitHub failed type=\w+ connection_id=abc-1 error="(acme.app: )?Bad credentials"/,
+        /WARN {2}GitHub request failed message_type=\w+ connection_id=abc-1 error="(acme.app: )?Bad credentials"/,
       );
     });
 
@@ -145,7 +145,7 @@ describe('errors reach the caller', () => {
 
     test(`${name}: of time`, async () => {
       github.faults.push(() => {});
-      await fails({}, 'GitHub did not answer within 0.3 s', { answerTimeMs: 300 });
+      await fails({}, 'GitHub did not answer within 0.3 s', { timeoutMs: 300 });
     });
 
     test(`${name}: none when the runner stops`, async () => {
@@ -166,8 +166,8 @@ describe('errors reach the caller', () => {
     Object.assign(connections, { withClient });
     const answer = await ask('SearchRepo', valid);
     assert.ok('ErrorMessage' in answer);
-    assert.equal(answer.ErrorMessage, 'the runner failed to ask GitHub; its log tells why');
-    assert.match(log, /ERROR a question to GitHub broke off .*nobody thought of this/);
+    assert.equal(answer.ErrorMessage, 'GitHub request failed, see the log of the runner');
+    assert.match(log, /ERROR GitHub request failed .*nobody thought of this/);
   });
 
   test('and nothing secret is logged', async () => {
@@ -178,7 +178,7 @@ describe('errors reach the caller', () => {
       github.state.token = 'another';
       await ask(name, valid);
     }
-    for (const line of ['GitHub answered', 'GitHub did not answer as it should', 'a question to GitHub failed']) {
+    for (const line of ['GitHub responded', 'GitHub attempt failed', 'GitHub request failed']) {
       assert.ok(log.split(line).length > Object.keys(handlers).length, line);
     }
     assert.ok(!log.includes(token), log);
@@ -193,7 +193,7 @@ describe('what a request says is not in the log', () => {
     }
     await ask('SearchRepo', { OrgName: 'codename is:private', Search: 'codename' });
     await ask('ListRepoBranches', { OrgName: '..', RepoName: 'codename' });
-    assert.equal(log.split('a question to GitHub failed').length, 6);
+    assert.equal(log.split('GitHub request failed').length, 6);
     assert.match(log, /error="invalid repo name"/);
     assert.ok(!log.includes('codename'), log);
   });
@@ -222,7 +222,7 @@ describe('connections', () => {
     assert.ok(connection);
     github.faults.push(answerWith(429, { message: 'Enough' }, { 'retry-after': '15' }));
     const answer = ask('GetDefaultBranches', { Repos: ['acme/app'] });
-    while (!log.includes('a rate limit of GitHub is reached')) await delay(5);
+    while (!log.includes('GitHub rate limit reached')) await delay(5);
     github.state.token = 'ghp_new';
     connections.replace({ one: { ...connection, token: 'ghp_new' } });
     const startedAt = performance.now();

@@ -1,13 +1,13 @@
-import type { GithubConnections } from '../github/connections.ts';
-import { createGetDefaultBranchesHandler } from '../handlers/get-default-branches.ts';
-import type { Handler } from '../handlers/handler.ts';
-import { createInvokeAgentHandler, type InvokeAgentOptions } from '../handlers/invoke-agent.ts';
-import { createListOrgsHandler } from '../handlers/list-orgs.ts';
-import { createListRepoBranchesHandler } from '../handlers/list-repo-branches.ts';
-import { handlePing } from '../handlers/ping.ts';
-import { createSearchRepoHandler } from '../handlers/search-repo.ts';
+import type { GithubConnections } from '../../github/connections.ts';
+import { createGetDefaultBranchesHandler } from './get-default-branches.ts';
+import type { Handler } from './handler.ts';
+import { createInvokeAgentHandler, type InvokeAgentOptions } from './invoke-agent.ts';
+import { createListOrgsHandler } from './list-orgs.ts';
+import { createListRepoBranchesHandler } from './list-repo-branches.ts';
+import { handlePing } from './ping.ts';
+import { createSearchRepoHandler } from './search-repo.ts';
 
-/** What answers the messages of each type. */
+/** The handlers by message type. Register new ones here. */
 export function createHandlers(
   options: InvokeAgentOptions & { github: GithubConnections },
 ): ReadonlyMap<string, Handler> {

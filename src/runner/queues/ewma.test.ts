@@ -1,9 +1,9 @@
 import assert from 'node:assert/strict';
 import { test } from 'node:test';
-import { RecentMean } from './recent-mean.ts';
+import { Ewma } from './ewma.ts';
 
 test('what was measured long ago counts less', () => {
-  const mean = new RecentMean(60_000);
+  const mean = new Ewma(60_000);
   assert.equal(mean.value, undefined);
   mean.add(1, 1000);
   assert.equal(mean.value, 1);

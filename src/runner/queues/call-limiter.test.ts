@@ -1,7 +1,7 @@
 import assert from 'node:assert/strict';
 import { test } from 'node:test';
-import { ApiError, ConnectionError } from '../plan42/errors.ts';
-import { OutagePace } from './outage-pace.ts';
+import { ApiError, ConnectionError } from '../../plan42/errors.ts';
+import { CallLimiter } from './call-limiter.ts';
 
 const path = { method: 'GET', path: '/x' };
 const never = new AbortController().signal;
@@ -15,11 +15,11 @@ function timed(times: number[], work: () => Promise<unknown>) {
 }
 
 test('while calls get through, none waits', async () => {
-  const pace = new OutagePace();
+  const limiter = new CallLimiter();
   const times: number[] = [];
   await Promise.all(
     Array.from({ length: 100 }, () =>
-      pace.call(
+      limiter.call(
         timed(times, async () => {}),
         never,
       ),
@@ -29,13 +29,13 @@ test('while calls get through, none waits', async () => {
 });
 
 test('in an outage there is time between calls, and the first that gets through lets the others go', async () => {
-  const pace = new OutagePace();
-  await assert.rejects(pace.call(unreachable, never));
+  const limiter = new CallLimiter();
+  await assert.rejects(limiter.call(unreachable, never));
   const times: number[] = [];
-  const fail = () => assert.rejects(pace.call(timed(times, unreachable), never));
+  const fail = () => assert.rejects(limiter.call(timed(times, unreachable), never));
   const failing = [fail(), fail()];
   const working = Array.from({ length: 50 }, () =>
-    pace.call(
+    limiter.call(
       timed(times, async () => {}),
       never,
     ),
@@ -47,31 +47,31 @@ test('in an outage there is time between calls, and the first that gets through 
 });
 
 test('an answer that says no is no outage', async () => {
-  const pace = new OutagePace();
+  const limiter = new CallLimiter();
   const refuse = () => Promise.reject(new ApiError(path, { status: 404, isFromApi: true }));
   const startedAt = performance.now();
-  for (let i = 0; i < 20; i += 1) await assert.rejects(pace.call(refuse, never));
+  for (let i = 0; i < 20; i += 1) await assert.rejects(limiter.call(refuse, never));
   assert.ok(performance.now() - startedAt < 100);
 });
 
 test('whoever gives up does not wait for a turn', async () => {
-  const pace = new OutagePace();
-  await assert.rejects(pace.call(unreachable, never));
+  const limiter = new CallLimiter();
+  await assert.rejects(limiter.call(unreachable, never));
   const stop = new AbortController();
-  const calls = Array.from({ length: 100 }, () => pace.call(unreachable, stop.signal));
+  const calls = Array.from({ length: 100 }, () => limiter.call(unreachable, stop.signal));
   stop.abort(new Error('given up'));
   const outcomes = await Promise.allSettled(calls);
   assert.ok(outcomes.every((outcome) => outcome.status === 'rejected' && /given up/.test(String(outcome.reason))));
 });
 
 test('a call from before the last failure does not end the outage', async () => {
-  const pace = new OutagePace();
-  await assert.rejects(pace.call(unreachable, never));
+  const limiter = new CallLimiter();
+  await assert.rejects(limiter.call(unreachable, never));
   const longPoll = Promise.withResolvers<void>();
-  const polled = pace.call(() => longPoll.promise, never);
-  await assert.rejects(pace.call(unreachable, never));
+  const polled = limiter.call(() => longPoll.promise, never);
+  await assert.rejects(limiter.call(unreachable, never));
   const times: number[] = [];
-  const failing = Array.from({ length: 3 }, () => assert.rejects(pace.call(timed(times, unreachable), never)));
+  const failing = Array.from({ length: 3 }, () => assert.rejects(limiter.call(timed(times, unreachable), never)));
   longPoll.resolve();
   await Promise.all([polled, ...failing]);
   assert.ok((times[2] ?? 0) - (times[0] ?? 0) > 280);

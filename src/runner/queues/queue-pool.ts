@@ -1,28 +1,28 @@
-import { Backoff } from '../lib/backoff.ts';
-import type { Logger } from '../lib/logger.ts';
+import { Backoff } from '../../lib/backoff.ts';
+import type { Logger } from '../../lib/logger.ts';
 import { Queue, type QueueOptions } from './queue.ts';
-import type { QueueMemory } from './queue-memory.ts';
+import type { QueueRegistry } from './queue-registry.ts';
 import { addPoll, averageUtilisation, decide, type ScalerSettings, startWindow } from './scaler.ts';
 
 export interface QueuePoolOptions extends Omit<QueueOptions, 'onPoll' | 'onLost' | 'registerAfterMs'> {
   settings: QueueOptions['settings'] & ScalerSettings;
-  memory: QueueMemory;
+  registry: QueueRegistry;
 }
 
 const decisionIntervalMs = 1000;
-// For a server that takes queues and then does not know them.
+// For a server that accepts registrations but does not keep the queues.
 const replacementBackoff = { minMs: 100, maxMs: 60_000 };
 
-/** The runner's queues: as many as the scaler wants, and a new one for each that the server has deleted. */
+/** The runner's queues: as many as the scaler wants, with a replacement for each queue that the server deletes. */
 export class QueuePool {
   readonly #options: QueuePoolOptions;
   readonly #logger: Logger;
   readonly #replacementBackoff = new Backoff(replacementBackoff);
-  /** Oldest first, with those that the server has deleted and that still wait for their answers. */
+  /** Oldest first, including queues that are gone but still have messages in flight. */
   readonly #queues = new Set<Queue>();
   readonly #timer: NodeJS.Timeout;
   #window = startWindow(performance.now());
-  /** Of the window before, for as long as this one has measured nothing. */
+  /** Utilisation of the previous window, used until this one has measurements. */
   #lastUtilisation: number | undefined;
   #draining = false;
 
@@ -33,24 +33,24 @@ export class QueuePool {
     this.#timer = setInterval(() => this.#scale(), decisionIntervalMs);
   }
 
-  /** Those that the server may know. */
+  /** Queues that may exist on the server. */
   get queues(): readonly Queue[] {
     return [...this.#queues].filter((queue) => queue.phase !== 'gone');
   }
 
-  /** Messages that are being answered. */
+  /** Number of messages being handled. */
   get inFlight(): number {
     return [...this.#queues].reduce((sum, queue) => sum + queue.inFlight, 0);
   }
 
-  /** Since when none of the queues' calls has got through, of `performance.now()`; undefined when one does. */
+  /** Time of `performance.now()` since which the calls of all queues fail; undefined if any queue is working. */
   get outageSince(): number | undefined {
-    const since = this.queues.map(({ pace }) => pace.outageSince);
+    const since = this.queues.map(({ limiter }) => limiter.outageSince);
     const known = since.filter((time) => time !== undefined);
     return known.length > 0 && known.length === since.length ? Math.max(...known) : undefined;
   }
 
-  /** What the scaler goes by, from 0 to 1; undefined when nothing is known yet. */
+  /** The scaler's input, from 0 to 1; undefined before the first poll. */
   get utilisation(): number | undefined {
     return averageUtilisation(this.#window) ?? this.#lastUtilisation;
   }
@@ -60,7 +60,7 @@ export class QueuePool {
     for (const queue of this.#queues) queue.retryNow();
   }
 
-  /** Gives up the polls in flight, whose connections are known to be dead. */
+  /** Aborts the polls in flight, whose connections are known to be dead. */
   abandonPolls(reason: Error): void {
     for (const queue of this.#queues) queue.abandonPoll(reason);
   }
@@ -79,45 +79,45 @@ export class QueuePool {
       ...this.#options,
       registerAfterMs,
       onPoll: (messages) => {
-        // The last polls of a queue that gets no more work say nothing about the load.
-        if (!queue.isLeaving) this.#window = addPoll(this.#window, messages);
+        // The server assigns no work to a draining queue, so its polls say nothing about the load.
+        if (!queue.isDraining) this.#window = addPoll(this.#window, messages);
       },
       onLost: () => this.#replace(queue),
     });
     this.#queues.add(queue);
-    const { memory } = this.#options;
-    memory.remember(queue.id);
+    const { registry } = this.#options;
+    registry.add(queue.id);
     void queue.ended
       .then((outcome) => {
-        // One that was cut short may still be there for the server.
-        if (outcome !== 'stopped') memory.forget(queue.id);
+        // An aborted queue may still exist on the server.
+        if (outcome !== 'aborted') registry.remove(queue.id);
       })
       .catch((error: unknown) => {
-        this.#logger.error('a queue failed', { queueID: queue.id, error });
+        this.#logger.error('queue failed', { queue_id: queue.id, error });
         this.#replace(queue);
       })
       .finally(() => this.#queues.delete(queue));
   }
 
-  #replace({ id, hasPolled, isLeaving }: Queue): void {
-    if (isLeaving || this.#draining) return;
+  #replace({ id, hasPolled, isDraining }: Queue): void {
+    if (isDraining || this.#draining) return;
     if (hasPolled) this.#replacementBackoff.reset();
-    this.#logger.warn('the server has deleted a queue; a new one takes its place', { queueID: id });
+    this.#logger.warn('queue deleted by server, replacing it', { queue_id: id });
     this.#add(hasPolled ? 0 : this.#replacementBackoff.next());
   }
 
   #scale(): void {
-    // No decision while an earlier one, or a replacement, is still in progress.
+    // No decision while a previous one or a replacement is still in progress.
     const { queues } = this;
     if (queues.some((queue) => queue.phase !== 'polling')) return;
     const { verdict, window } = decide(this.#window, performance.now(), queues.length, this.#options.settings);
     this.#lastUtilisation = this.utilisation;
     this.#window = window;
     if (verdict.action === 'up') {
-      this.#logger.info('load is high: more queues', { queues: queues.length + verdict.count });
+      this.#logger.info('adding queues', { count: verdict.count, queues: queues.length + verdict.count });
       for (let i = 0; i < verdict.count; i += 1) this.#add();
     } else if (verdict.action === 'down') {
-      this.#logger.info('load is low: fewer queues', { queues: queues.length - 1 });
+      this.#logger.info('removing queue', { queues: queues.length - 1 });
       queues.at(-1)?.drain();
     }
   }

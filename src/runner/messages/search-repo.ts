@@ -1,6 +1,6 @@
-import { searchRepos } from '../github/search-repos.ts';
-import { SearchRepoRequest } from '../plan42/messages.ts';
-import { createListHandler } from './github-call.ts';
+import { searchRepos } from '../../github/search-repos.ts';
+import { SearchRepoRequest } from '../../plan42/messages.ts';
+import { createListHandler } from './github-request.ts';
 
 export const createSearchRepoHandler = createListHandler(
   'SearchRepoResponse',

@@ -1,5 +1,5 @@
-/** A mean in which a measurement counts the less the older it is: after `timeMs` by a factor of e. */
-export class RecentMean {
+/** An exponentially weighted moving average: the weight of a measurement decays by a factor of e every `timeMs`. */
+export class Ewma {
   readonly #timeMs: number;
   #sum = 0;
   #weight = 0;

@@ -1,15 +1,15 @@
 import assert from 'node:assert/strict';
 import { after, before, beforeEach, describe, test } from 'node:test';
 import type { Dispatcher } from 'undici';
-import { sendJson, startTestServer, type TestServer } from '../../test/support/http-server.ts';
-import type { Handler } from '../handlers/handler.ts';
-import { handlePing } from '../handlers/ping.ts';
-import { createLogger } from '../lib/logger.ts';
-import { Plan42Client } from '../plan42/client.ts';
-import { decrypt, encrypt, generateKeyPair, publicKeyPem, type WrappedSecret } from '../plan42/ecies.ts';
-import { createTransport } from '../plan42/transport.ts';
+import { sendJson, startTestServer, type TestServer } from '../../../test/support/http-server.ts';
+import { createLogger } from '../../lib/logger.ts';
+import { Plan42Client } from '../../plan42/client.ts';
+import { decrypt, encrypt, generateKeyPair, publicKeyPem, type WrappedSecret } from '../../plan42/ecies.ts';
+import { createTransport } from '../../plan42/transport.ts';
+import { CallLimiter } from '../queues/call-limiter.ts';
 import { dispatch } from './dispatch.ts';
-import { OutagePace } from './outage-pace.ts';
+import type { Handler } from './handler.ts';
+import { handlePing } from './ping.ts';
 
 const keys = generateKeyPair();
 const caller = generateKeyPair();
@@ -56,7 +56,7 @@ async function dispatchAll(messages: unknown[], signal = new AbortController().s
   ]);
   const logger = createLogger({ level: 'debug', format: 'json', write: (line) => lines.push(line) });
   const client = new Plan42Client(endpoint);
-  const origin = { queue, privateKey: keys.privateKey, pace: new OutagePace() };
+  const origin = { queue, privateKey: keys.privateKey, limiter: new CallLimiter() };
   await Promise.all(messages.map((message) => dispatch(message, origin, { client, handlers, logger, signal })));
 }
 
@@ -144,7 +144,7 @@ describe('a bad message', () => {
       assert.equal(server.requests.length, 0);
       assert.deepEqual(handled, []);
       assert.equal(lines.length, 1);
-      assert.equal((JSON.parse(lines[0] ?? '') as { messageID: string }).messageID, m.MessageID);
+      assert.equal((JSON.parse(lines[0] ?? '') as { message_id: string }).message_id, m.MessageID);
       assert.doesNotMatch(lines[0] ?? '', /the-payload/);
     });
   }

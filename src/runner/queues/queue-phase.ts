@@ -1,5 +1,5 @@
 /**
- * The life of a queue. This table is the whole state machine: whatever is not in it can't happen.
+ * The complete state machine of a queue.
  *
  *     registering ──registered──▶ polling ──drain──▶ draining ──drained──▶ gone
  *          │                         │                   │                  ▲
@@ -16,9 +16,9 @@ const transitions = {
 export type QueuePhase = keyof typeof transitions;
 export type QueueEvent = 'registered' | 'drain' | 'lost' | 'drained';
 
-/** @throws if the event can't happen in this phase, which is a bug. */
+/** @throws if the event is invalid in this phase, which is a bug */
 export function nextPhase(phase: QueuePhase, event: QueueEvent): QueuePhase {
   const next = (transitions[phase] as Partial<Record<QueueEvent, QueuePhase>>)[event];
-  if (next === undefined) throw new Error(`a queue that is ${phase} can't be ${event}`);
+  if (next === undefined) throw new Error(`invalid event '${event}' in queue phase '${phase}'`);
   return next;
 }

@@ -1,11 +1,11 @@
-import { getDefaultBranches } from '../github/default-branches.ts';
-import { GetDefaultBranchesRequest } from '../plan42/messages.ts';
-import { askGithub, type GithubHandlerOptions } from './github-call.ts';
+import { getDefaultBranches } from '../../github/default-branches.ts';
+import { GetDefaultBranchesRequest } from '../../plan42/messages.ts';
+import { type GithubHandlerOptions, requestGithub } from './github-request.ts';
 import type { Handler } from './handler.ts';
 
 export function createGetDefaultBranchesHandler(options: GithubHandlerOptions): Handler {
   return async (message, signal) => {
-    const { result, error } = await askGithub(
+    const { result, error } = await requestGithub(
       GetDefaultBranchesRequest,
       message,
       signal,

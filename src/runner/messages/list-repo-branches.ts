@@ -1,6 +1,6 @@
-import { listBranches } from '../github/list-branches.ts';
-import { ListRepoBranchesRequest } from '../plan42/messages.ts';
-import { createListHandler } from './github-call.ts';
+import { listBranches } from '../../github/list-branches.ts';
+import { ListRepoBranchesRequest } from '../../plan42/messages.ts';
+import { createListHandler } from './github-request.ts';
 
 export const createListRepoBranchesHandler = createListHandler(
   'ListRepoBranchesResponse',

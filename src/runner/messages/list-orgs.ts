@@ -1,6 +1,6 @@
-import { listOrgs } from '../github/list-orgs.ts';
-import { ListOrgsForGithubConnectionRequest } from '../plan42/messages.ts';
-import { createListHandler } from './github-call.ts';
+import { listOrgs } from '../../github/list-orgs.ts';
+import { ListOrgsForGithubConnectionRequest } from '../../plan42/messages.ts';
+import { createListHandler } from './github-request.ts';
 
 export const createListOrgsHandler = createListHandler(
   'ListOrgsForGithubConnectionResponse',

@@ -1,11 +1,11 @@
 import assert from 'node:assert/strict';
 import { describe, test } from 'node:test';
-import { createFakeRuntime } from '../../test/support/fake-runtime.ts';
-import { parseConfig } from '../config/parse.ts';
-import type { Jobs } from '../jobs/jobs.ts';
-import type { JobRecord } from '../jobs/record.ts';
-import { JobExistsError } from '../jobs/store.ts';
-import { silentLogger } from '../lib/logger.ts';
+import { createFakeRuntime } from '../../../test/support/fake-runtime.ts';
+import { parseConfig } from '../../config/parse.ts';
+import type { Jobs } from '../../jobs/jobs.ts';
+import type { JobRecord } from '../../jobs/record.ts';
+import { JobExistsError } from '../../jobs/store.ts';
+import { silentLogger } from '../../lib/logger.ts';
 import { createInvokeAgentHandler } from './invoke-agent.ts';
 
 const taskId = '3f2504e0-4f89-41d3-9a0c-0305e82c3301';
@@ -176,6 +176,6 @@ describe('a bad request is answered with what is wrong, and not accepted', () =>
 
   test('a job that cannot be recorded', async () => {
     const { error } = await ask(good, () => Promise.reject(new Error('ENOSPC: no space left on device')));
-    assert.match(error ?? '', /could not record the job: ENOSPC/);
+    assert.match(error ?? '', /cannot save the job: ENOSPC/);
   });
 });

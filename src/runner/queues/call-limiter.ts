@@ -1,41 +1,40 @@
-import { sleep } from '../lib/sleep.ts';
-import { isTransient } from '../plan42/errors.ts';
+import { sleep } from '../../lib/sleep.ts';
+import { isTransient } from '../../plan42/errors.ts';
 
 const minGapMs = 150;
 
 /**
- * Holds the calls of one queue back while none of them gets through: polls, answers and management together make at most
- * seven a second then, in the order in which they ask. The first of them that gets through lets all others go.
+ * Spaces the calls of one queue during an outage: polls, responses and management share at most seven calls a second,
+ * first come, first served. The first successful call releases all others.
  */
-export class OutagePace {
-  /** Of `performance.now()`. */
+export class CallLimiter {
   #outageSince: number | undefined;
   #failures = 0;
-  /** When the next call of the outage may be made, of `performance.now()`. */
+  /** Time of `performance.now()` at which the next call may be made. */
   #nextTurn = 0;
   #recovered = new AbortController();
 
-  /** Since when no call has got through, of `performance.now()`; undefined when the last one did. */
+  /** Time of `performance.now()` since which all calls fail; undefined if the last one succeeded. */
   get outageSince(): number | undefined {
     return this.#outageSince;
   }
 
-  /** Makes a call, in an outage not before its turn. Rejects as `work` does, or with the signal's reason. */
+  /** Makes a call, delayed during an outage. Rejects as `work` does, or with the signal's reason. */
   async call<T>(work: () => Promise<T>, signal: AbortSignal): Promise<T> {
     if (this.#outageSince !== undefined) await this.#takeTurn(signal);
     const failuresBefore = this.#failures;
     try {
       const result = await work();
-      // A long poll from before the last failure does not tell that the outage is over.
+      // A long poll that started before the last failure does not prove that the server recovered.
       if (this.#failures === failuresBefore) this.#recover();
       return result;
     } catch (error) {
-      if (isTransient(error)) this.#noteFailure();
+      if (isTransient(error)) this.#recordFailure();
       throw error;
     }
   }
 
-  #noteFailure(): void {
+  #recordFailure(): void {
     this.#outageSince ??= performance.now();
     this.#failures += 1;
   }
