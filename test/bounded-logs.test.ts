@@ -62,6 +62,6 @@ test('the log of a job goes on, within its limit, while its runner is killed and
   await eventually(async () => cutBytes(await firstLine()) > cut);
 
   await using second = await RunnerProcess.start({ ...options, folder: first.folder });
-  await second.logged(/a job of an earlier run is looked after again/);
+  await second.logged(/adopted job from previous run/);
   assert.ok((await checkLog(plane, second, { taskId })) > 0);
 });

@@ -33,7 +33,7 @@ test('a full disk costs no job that runs, and refuses new ones with the reason',
   await eventually(async () => desk.starts.size === 2);
   const [waiting] = await setting.start([{ key: 'waits', lines: 1, linePauseMs: 0, end: { kind: 'exit', code: 0 } }]);
   assert.ok(waiting);
-  await setting.runner().logged(/the job waits for a free slot/);
+  await setting.runner().logged(/waiting for slot/);
 
   // The lines of the agents have their place already.
   await eventually(async () => (await logsOf(stateDir, running)).every((log) => log.includes('line 1\n')));

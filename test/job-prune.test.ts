@@ -52,7 +52,7 @@ async function setUp(): Promise<Setting> {
 async function finishJob({ plane, runner }: Setting): Promise<string> {
   const taskId = await startTask(plane, 'example/agent');
   await untilOver(plane, taskId);
-  await runner.logged(new RegExp(`the job is finished job_id=${jobIdOf(taskId)}`));
+  await runner.logged(new RegExp(`job finished job_id=${jobIdOf(taskId)}`));
   return jobIdOf(taskId);
 }
 
@@ -76,7 +76,7 @@ suite('job prune', () => {
     const { plane, runner, prune } = setting;
     const jobId = await finishJob(setting);
     const running = await startTask(plane, 'example/agent');
-    await runner.logged(new RegExp(`the job is running job_id=${jobIdOf(running)}`));
+    await runner.logged(new RegExp(`job started job_id=${jobIdOf(running)}`));
 
     assert.deepEqual(await prune(), { exitCode: 0, stdout: 'There is nothing to remove.\n', stderr: '' });
     await age(setting, jobId, 8);

@@ -121,7 +121,7 @@ describe('feedback on pull requests', () => {
     github.state.token = 'another';
     await fails({}, /^cannot get the feedback on acme\/(app#5|lib#6): Bad credentials\.$/);
     const log = setting.logged.join('');
-    assert.match(log, /the job failed .*error="Bad credentials"/);
+    assert.match(log, /job failed .*error="Bad credentials"/);
     assert.ok(!log.includes('acme/'), log);
   });
 

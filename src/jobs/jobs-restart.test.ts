@@ -29,7 +29,7 @@ describe('after a restart', () => {
     const record = makeRecord();
     await setting.store.create(record, { request: '{}', agentToken: 'p42a_secret' });
     await setting.runtime.start({
-      ...setting.store.place(record.jobId),
+      ...setting.store.paths(record.jobId),
       image: record.image,
       requestFile: '/dev/null',
       maxLogBytes: 2 ** 20,
@@ -57,7 +57,7 @@ describe('after a restart', () => {
     const record = makeRecord({ runtime: 'podman' });
     await setting.store.create(record, { request: '{}', agentToken: 'p42a_secret' });
     await setting.otherRuntime.start({
-      ...setting.store.place(record.jobId),
+      ...setting.store.paths(record.jobId),
       image: record.image,
       requestFile: '/dev/null',
       maxLogBytes: 2 ** 20,
@@ -97,13 +97,13 @@ describe('after a restart', () => {
       const [bad, good] = [makeRecord(), makeRecord()];
       for (const record of [bad, good])
         await setting.store.create(record, { request: '{}', agentToken: 'p42a_secret' });
-      await spoil(setting.store.place(bad.jobId).folder);
+      await spoil(setting.store.paths(bad.jobId).folder);
       await setting.restart();
       await setting.running(good);
       setting.runtime.end(good.jobId);
       await setting.finished();
       assert.match(setting.failureOf(good), /exit code 0/);
-      const said = setting.logged.filter((line) => line.includes('cannot be read'));
+      const said = setting.logged.filter((line) => line.includes('cannot read files of job'));
       assert.equal(said.length, 1);
       assert.ok(said[0]?.includes(bad.jobId));
       assert.ok(!setting.logged.join('').includes('secret'));
@@ -123,7 +123,7 @@ describe('after a restart', () => {
   test('a running job whose record is damaged is watched to its end', async () => {
     const record = await setting.accept();
     await setting.running(record);
-    const { folder } = setting.store.place(record.jobId);
+    const { folder } = setting.store.paths(record.jobId);
     await writeFile(join(folder, 'container-id'), 'id');
     await setting.restart(undefined, () => writeFile(join(folder, 'job.json'), 'nonsense'));
     assert.equal((await setting.store.readActive(record.jobId).catch(() => undefined))?.phase ?? 'started', 'started');
@@ -139,7 +139,7 @@ describe('after a restart', () => {
     await setting.restart();
     const [kept = ''] = await readdir(setting.store.folders.damaged);
     assert.equal(await readFile(join(setting.store.folders.damaged, kept), 'utf8'), 'stray');
-    assert.match(setting.logged.join('\n'), new RegExp(`put aside.*${jobId}`));
+    assert.match(setting.logged.join('\n'), new RegExp(`moved file in place of job folder aside.*${jobId}`));
   });
 });
 

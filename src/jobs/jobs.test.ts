@@ -75,7 +75,7 @@ describe('a job', () => {
     assert.deepEqual(input['New'], { a: 1 });
     assert.equal(input['GithubToken'], 'ghp_own');
     assert.equal((input['Turn'] as { Status: string }).Status, pulling);
-    const { folder } = setting.store.place(record.jobId);
+    const { folder } = setting.store.paths(record.jobId);
     assert.deepEqual((await readdir(folder)).toSorted(), ['agent-token', 'job.json']);
   });
 });
@@ -100,7 +100,7 @@ describe('a job that cannot be started', () => {
       if (!setting.runtime.isReady) throw new RuntimeError('cannot connect');
     };
     const record = await setting.accept();
-    await eventually(async () => setting.logged.some((line) => line.includes('the job waits for its runtime')));
+    await eventually(async () => setting.logged.some((line) => line.includes('runtime not ready, waiting')));
     setting.runtime.isReady = true;
     await setting.running(record);
   });
@@ -109,7 +109,7 @@ describe('a job that cannot be started', () => {
     setting.runtime.onStart = async ({ jobId }) => {
       setting.runtime.onStart = async () => {};
       await setting.runtime.start({
-        ...setting.store.place(jobId),
+        ...setting.store.paths(jobId),
         image: '',
         requestFile: '/dev/null',
         maxLogBytes: 2 ** 20,
@@ -130,7 +130,7 @@ describe('a job that cannot be started', () => {
     };
     const record = await setting.accept();
     await eventually(async () => (await setting.store.readActive(record.jobId)).phase === 'ended');
-    await eventually(async () => (await readdir(setting.store.place(record.jobId).folder)).length === 2);
+    await eventually(async () => (await readdir(setting.store.paths(record.jobId).folder)).length === 2);
     setting.server.down = false;
     await setting.finished();
     assert.match(setting.failureOf(record), /denied/);
@@ -196,7 +196,7 @@ test('a job that can’t be looked at for a moment goes on, and is told its own 
 test('a job whose folder somebody has removed is told its end all the same', async () => {
   const record = await setting.accept();
   await setting.running(record);
-  await rm(setting.store.place(record.jobId).folder, { recursive: true });
+  await rm(setting.store.paths(record.jobId).folder, { recursive: true });
   setting.runtime.end(record.jobId, { exitCode: 6 });
   await setting.finished();
   assert.match(setting.failureOf(record), /exit code 6/);

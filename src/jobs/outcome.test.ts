@@ -22,8 +22,12 @@ describe('what became of a job is told', () => {
     ],
     ...(
       [
-        [undefined, undefined, /gone and nobody saw it end: perhaps it was killed, or the machine restarted\. /],
-        [undefined, false, /gone and nobody saw it end: perhaps it was killed\. /],
+        [
+          undefined,
+          undefined,
+          /gone and its exit code is unknown: it may have been killed, or the machine restarted\. /,
+        ],
+        [undefined, false, /gone and its exit code is unknown: it may have been killed\. /],
         [undefined, true, /^The machine restarted while the agent was running\. /],
         // Ended by the shutdown, which left time to see it.
         [143, true, /SIGTERM \(exit code 143\) before it finished its turn, and the machine restarted\. /],
@@ -36,9 +40,9 @@ describe('what became of a job is told', () => {
       expected,
     ]),
     [
-      'an end that nobody saw for a known reason',
+      'an unknown exit code with a known reason',
       describeExit(record, { ...exit, exitCode: undefined, unseenBecause: 'it was dark' }, 'host-1'),
-      /gone and nobody saw it end: it was dark\. /,
+      /gone and its exit code is unknown: it was dark\. /,
     ],
     [
       'no start',

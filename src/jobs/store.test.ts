@@ -80,7 +80,7 @@ describe('the job store', () => {
     await store.create(record, secrets);
     await store.writeInput(record.jobId, '{}');
     await store.markKilled(record.jobId);
-    const { folder } = store.place(record.jobId);
+    const { folder } = store.paths(record.jobId);
     for (const path of [active, finished, folder, join(dir.path, 'logs'), join(dir.path, 'state')]) {
       assert.equal(await modeOf(path), 0o700, path);
     }
@@ -118,7 +118,7 @@ describe('the job store', () => {
   test('forgets a part of the input too, which a crash has left while it was written', async () => {
     const record = makeRecord();
     await store.create(record, secrets);
-    const { folder } = store.place(record.jobId);
+    const { folder } = store.paths(record.jobId);
     for (const name of ['request.json.0f.tmp', 'input.json.1f.tmp']) await writeFile(join(folder, name), 'secret');
     await store.removeInput(record.jobId);
     assert.deepEqual((await readdir(folder)).toSorted(), ['agent-token', 'job.json']);
@@ -127,7 +127,7 @@ describe('the job store', () => {
   test('keeps the log of a finished job, and no draft of it that a crash has left', async () => {
     const record = makeRecord();
     await store.create(record, secrets);
-    const { logFile } = store.place(record.jobId);
+    const { logFile } = store.paths(record.jobId);
     for (const path of [logFile, `${logFile}.cut`]) await writeFile(path, 'a line\n');
     await store.finish({ ...record, phase: 'ended' });
     assert.deepEqual(await readdir(join(dir.path, 'logs')), [`${record.jobId}.log`]);
@@ -144,7 +144,7 @@ describe('the job store', () => {
   test('refuses a record that is not one', async () => {
     const record = makeRecord();
     await store.create(record, secrets);
-    const path = join(store.place(record.jobId).folder, 'job.json');
+    const path = join(store.paths(record.jobId).folder, 'job.json');
     for (const text of ['', '{}', 'null', JSON.stringify({ ...record, phase: 'dreaming' })]) {
       await writeFile(path, text);
       await assert.rejects(store.readActive(record.jobId), JSON.stringify(text));

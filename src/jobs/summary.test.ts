@@ -45,12 +45,12 @@ async function addFinished(fields: Partial<JobRecord> = {}): Promise<JobRecord> 
 
 /** Under a real supervisor, which runs a command until the returned function ends it. */
 async function start({ jobId }: JobRecord): Promise<() => Promise<void>> {
-  const { folder } = store.place(jobId);
+  const { folder } = store.paths(jobId);
   const requestFile = await store.writeInput(jobId, '');
   const pidFile = join(dir.path, `${jobId}.pid`);
   const command = ['/bin/sh', '-c', `echo $$ >${pidFile}.new; mv ${pidFile}.new ${pidFile}; exec sleep 60`];
   await launch({
-    job: { ...store.place(jobId), requestFile, maxLogBytes: 2 ** 20 },
+    job: { ...store.paths(jobId), requestFile, maxLogBytes: 2 ** 20 },
     command,
     env: process.env,
     cwd: folder,
@@ -92,7 +92,7 @@ describe('the list of jobs', () => {
     const job = await add({ phase: 'started', runtime: 'podman' });
     const child = spawn('/bin/true');
     await once(child, 'exit');
-    await writeFile(join(store.place(job.jobId).folder, `supervisor.running.${child.pid}`), '');
+    await writeFile(join(store.paths(job.jobId).folder, `supervisor.running.${child.pid}`), '');
     assert.deepEqual(await states(), [[job.jobId, 'ended']]);
     running = [job.jobId];
     assert.deepEqual(await states(), [[job.jobId, 'running']]);
@@ -117,7 +117,7 @@ describe('the list of jobs', () => {
   test('has jobs whose record cannot be read', async () => {
     const [finished, active] = [makeRecord({ turnIndex: 3 }), makeRecord()];
     await writeFile(join(dir.path, 'jobs/finished', `${finished.jobId}.json`), '{');
-    await mkdir(store.place(active.jobId).folder);
+    await mkdir(store.paths(active.jobId).folder);
     const jobs = (await list(true)).toSorted((a, b) => b.turnIndex - a.turnIndex);
     const common = { title: '', record: undefined };
     assert.deepEqual(jobs, [
@@ -139,7 +139,7 @@ describe('the end of a job', () => {
 
   test('is not that of its client, but of its container, and on record where a runner is there', async () => {
     const { jobId } = await add({ phase: 'started', runtime: 'podman' });
-    await writeFile(join(store.place(jobId).folder, 'supervisor.exited.137'), '');
+    await writeFile(join(store.paths(jobId).folder, 'supervisor.exited.137'), '');
     running = [jobId];
     assert.equal(await hasEnded(jobId, { store, runtimeOf, ...nobody }), false);
     running = [];
@@ -149,7 +149,7 @@ describe('the end of a job', () => {
 
   test('is not told while the runtime can’t be asked', async () => {
     const { jobId } = await add({ phase: 'started', runtime: 'podman' });
-    await writeFile(join(store.place(jobId).folder, 'supervisor.exited.137'), '');
+    await writeFile(join(store.paths(jobId).folder, 'supervisor.exited.137'), '');
     const failure = new Error('it is down');
     const unreachable = async () => ({ listRunning: () => Promise.reject(failure) });
     await assert.rejects(hasEnded(jobId, { store, runtimeOf: unreachable, ...nobody }), failure);
@@ -159,7 +159,7 @@ describe('the end of a job', () => {
 
   test('of one without a container is that of its supervised command', async () => {
     const { jobId } = await add({ phase: 'started', runtime: 'host' });
-    await writeFile(join(store.place(jobId).folder, 'supervisor.exited.0'), '');
+    await writeFile(join(store.paths(jobId).folder, 'supervisor.exited.0'), '');
     assert.equal(await hasEnded(jobId, { store, runtimeOf, ...somebody }), true);
     assert.deepEqual(asked, []);
   });

@@ -166,8 +166,8 @@ describe('a refused token', () => {
       await turn.heartbeat(never);
       assert.equal(server.requests.length, tries);
       assert.deepEqual(warnings, [
-        'the agent token is refused; the turn’s update is tried again for an hour',
-        'the agent token is refused; the turn is not updated any more',
+        'agent token rejected, retrying for an hour',
+        'agent token rejected, giving up on turn updates',
       ]);
     });
   }

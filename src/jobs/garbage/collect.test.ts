@@ -33,7 +33,7 @@ const ageFile = (path: string, ageMs: number) => {
   return utimes(path, time, time);
 };
 const finishedFile = ({ jobId }: JobRecord) => join(store.folders.finished, `${jobId}.json`);
-const logOf = ({ jobId }: JobRecord) => store.place(jobId).logFile;
+const logOf = ({ jobId }: JobRecord) => store.paths(jobId).logFile;
 
 async function makeFinished(ageMs: number, log = 'said\n'): Promise<JobRecord> {
   const record = makeRecord();
@@ -238,7 +238,7 @@ describe('images', () => {
     await store.images.noteUse('docker', 'new', 'a:latest', true);
     const { removed, details } = await collect();
     assert.deepEqual(removed, ['image a:latest (id-of-a:late)']);
-    assert.equal(details[0]?.reason, 'a newer one has taken its name');
+    assert.equal(details[0]?.reason, 'replaced by a newer image');
     assert.deepEqual(there(), ['new']);
   });
 

@@ -106,7 +106,7 @@ describe('the image of a job', () => {
     runtime.images.listIds = () => Promise.reject(new Error('storage is locked'));
     await pull();
     assert.deepEqual(runtime.calls, ['pull a:1']);
-    assert.match(log, /WARN .*could not be noted.*storage is locked/);
+    assert.match(log, /WARN .*cannot record use of image.*storage is locked/);
     assert.deepEqual(await noted(), []);
   });
 

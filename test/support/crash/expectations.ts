@@ -76,7 +76,8 @@ function rangesOf(numbers: readonly number[]): string[] {
 
 function messageOf(end: AgentEnd): string {
   const code = exitCodeOf(end);
-  if (end.kind === 'signal') return `The agent was ended by SIGKILL (exit code ${code}) before it finished its turn.`;
+  if (end.kind === 'signal')
+    return `The agent was terminated by SIGKILL (exit code ${code}) before it finished its turn.`;
   return `The agent ended with exit code ${code} without finishing its turn.`;
 }
 
