@@ -2,7 +2,7 @@ import type { JobStore } from '../../../jobs/store.ts';
 import type { JobSummary } from '../../../jobs/summary.ts';
 import { printableLine } from '../../../lib/printable.ts';
 import type { CliContext } from '../../context.ts';
-import { localTime } from '../../output.ts';
+import { formatLocalTime } from '../../output.ts';
 import { createStyle, wantsColor } from '../../style.ts';
 import { type Column, renderTable } from '../../table.ts';
 
@@ -21,12 +21,12 @@ export function renderJobs(context: CliContext, jobs: readonly JobSummary[], ver
       cell: (job) => (job.state === 'running' ? 'Yes' : 'No'),
       style: (text, job) => (job.state === 'running' ? style.good(text) : text),
     },
-    { title: 'Created', cell: (job) => (job.record ? localTime(job.record.acceptedAt) : '') },
+    { title: 'Created', cell: (job) => (job.record ? formatLocalTime(job.record.acceptedAt) : '') },
   ];
   const more: Column<JobSummary>[] = [
     { title: 'State', cell: stateOf },
     { title: 'Exit Code', cell: (job) => String(job.record?.exitCode ?? '') },
-    { title: 'Ended', cell: (job) => (job.record?.endedAt === undefined ? '' : localTime(job.record.endedAt)) },
+    { title: 'Ended', cell: (job) => (job.record?.endedAt === undefined ? '' : formatLocalTime(job.record.endedAt)) },
     { title: 'Runtime', cell: (job) => job.record?.runtime ?? '' },
     { title: 'Image', cell: (job) => printableLine(job.record?.image ?? '') },
   ];
