@@ -14,8 +14,7 @@ const mayImport: Record<string, readonly string[]> = {
   runtimes: ['shim', 'config', 'lib'],
   github: ['plan42', 'config', 'lib'],
   jobs: ['github', 'runtimes', 'shim', 'plan42', 'config', 'lib'],
-  handlers: ['jobs', 'github', 'runtimes', 'shim', 'plan42', 'config', 'lib'],
-  runner: ['handlers', 'jobs', 'github', 'control', 'runtimes', 'shim', 'plan42', 'config', 'lib'],
+  runner: ['jobs', 'github', 'control', 'runtimes', 'shim', 'plan42', 'config', 'lib'],
   web: ['runtimes', 'plan42', 'lib'],
   server: ['plan42', 'lib'],
   tui: ['github', 'control', 'runtimes', 'plan42', 'config', 'lib'],
@@ -38,7 +37,7 @@ const mayImport: Record<string, readonly string[]> = {
 
 /** Rooms of which the others may import these files only. */
 const publicFiles: Record<string, readonly string[]> = {
-  shim: ['shim', 'log-cut'],
+  shim: ['shim', 'job-log'],
   runtimes: ['runtime', 'select', 'survey', 'survey-result', 'image-policy', 'image-reference'],
 };
 

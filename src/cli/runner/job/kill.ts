@@ -1,6 +1,6 @@
 import { ControlError, createControlClient } from '../../../control/client.ts';
 import { JobStore } from '../../../jobs/store.ts';
-import { summarizeActive, type JobSummary } from '../../../jobs/summary.ts';
+import { type JobSummary, summarizeActive } from '../../../jobs/summary.ts';
 import { ExitCode, formatError, UserError } from '../../../lib/errors.ts';
 import { watchUntil } from '../../../lib/watch-folder.ts';
 import type { Runtime } from '../../../runtimes/runtime.ts';
