@@ -88,7 +88,7 @@ describe('a log on a terminal', () => {
     }
     await using terminal = await place.terminal(['job', 'logs', jobId], { env: { PAGER: 'no-such-pager' } });
     assert.equal((await terminal.ended()).code, 1);
-    await terminal.shows('ERROR: the pager "no-such-pager" cannot be run.');
+    await terminal.shows('ERROR: cannot run the pager "no-such-pager".');
   });
 
   test('is followed without a pager, until Ctrl-C', async (t) => {

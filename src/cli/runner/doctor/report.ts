@@ -1,4 +1,4 @@
-import { wrap } from '../../../lib/display-width.ts';
+import { wrapWords } from '../../../lib/display-width.ts';
 import { ExitCode } from '../../../lib/errors.ts';
 import { printable } from '../../../lib/printable.ts';
 import type { Style } from '../../style.ts';
@@ -23,7 +23,7 @@ export function renderOutcome(
   const head = styleOf(status, style)(status.padEnd(statusWidth)) + check.title.padEnd(titleWidth);
   const isNarrow = columns < narrowColumns;
   const indent = ' '.repeat(isNarrow ? 2 : statusWidth + titleWidth);
-  const sentence = (text: string) => wrap(printable(text), columns - indent.length);
+  const sentence = (text: string) => wrapWords(printable(text), columns - indent.length);
   const advice = remedies.flatMap(({ text, command }) =>
     command === undefined
       ? sentence(text)
