@@ -1,6 +1,7 @@
 import { realpathSync } from 'node:fs';
 import { userInfo } from 'node:os';
 import { dirname, join, resolve } from 'node:path';
+import { errorCode } from '../lib/errors.ts';
 import { shellQuote } from '../lib/shell-quote.ts';
 
 /** The runner's files; docs has a table. */
@@ -54,6 +55,15 @@ function namedPaths(env: NodeJS.ProcessEnv, platform: NodeJS.Platform): Paths {
   }
   const stateDir = join(absolute(env['XDG_STATE_HOME']) || join(home, '.local/state'), 'plan42-runner');
   return { configFile, stateDir, logDir: join(stateDir, 'logs') };
+}
+
+/** What to do if the state folder cannot be written because of `error`. */
+export function stateFolderRemedy(error: unknown): string {
+  const code = errorCode(error) ?? '';
+  const alternative = 'choose another one with --state-dir.';
+  if (['ENOSPC', 'EDQUOT'].includes(code)) return `Free space on its disk, or ${alternative}`;
+  if (['EACCES', 'EPERM'].includes(code)) return `Take ownership of it, or ${alternative}`;
+  return `C${alternative.slice(1)}`;
 }
 
 /** The option with which commands find this state folder, followed by a space; empty for the default folder. */

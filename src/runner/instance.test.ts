@@ -43,7 +43,7 @@ test('a folder of somebody else’s keeps the runner from starting, with what to
   await using dir = await makeTempDir();
   await chmod(dir.path, 0o555);
   const isClear = (error: unknown) =>
-    error instanceof UserError && errorCode(error) === 'EACCES' && /Make it yours/.test(error.remedy ?? '');
+    error instanceof UserError && errorCode(error) === 'EACCES' && /Take ownership of it/.test(error.remedy ?? '');
   await asOrdinaryUser(() => assert.rejects(openInstance(dir.path, silentLogger), isClear));
 });
 

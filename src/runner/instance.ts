@@ -1,5 +1,6 @@
 import { randomUUID } from 'node:crypto';
 import { join } from 'node:path';
+import { stateFolderRemedy } from '../config/paths.ts';
 import { errorCode, UserError } from '../lib/errors.ts';
 import { exists, makeFolder, readFileIfExists, writeDurably } from '../lib/files.ts';
 import { tryLockFolder } from '../lib/lock.ts';
@@ -49,15 +50,6 @@ export async function inStateFolder<T>(stateDir: string, work: () => Promise<T>)
       cause: error,
     });
   }
-}
-
-/** What to do about a folder for state that can't be written, `error` being why. */
-export function stateFolderRemedy(error: unknown): string {
-  const code = errorCode(error) ?? '';
-  const other = 'choose another one with --state-dir.';
-  if (['ENOSPC', 'EDQUOT'].includes(code)) return `Make space on its disk, or ${other}`;
-  if (['EACCES', 'EPERM'].includes(code)) return `Make it yours, or ${other}`;
-  return `C${other.slice(1)}`;
 }
 
 /**
