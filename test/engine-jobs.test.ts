@@ -41,7 +41,7 @@ for (const name of ['podman', 'docker'] as const) {
       if (!setting.runtime) return;
       const { runtime, job, log } = setting;
       await runtime.start(job);
-      await eventually(async () => (await log()).includes('begun'), 20_000);
+      await eventually(async () => (await log()).includes('begun'));
       await killSupervisor(job);
       const waiting = runtime.wait(job);
       await runtime.kill(job, 300);
@@ -54,7 +54,7 @@ for (const name of ['podman', 'docker'] as const) {
       if (!setting.runtime) return;
       const { runtime, job, log } = setting;
       await runtime.start(job);
-      await eventually(async () => (await log()).includes('begun'), 20_000);
+      await eventually(async () => (await log()).includes('begun'));
       await killSupervisor(job);
       assert.equal((await runtime.wait(job)).exitCode, 6);
     });
@@ -64,7 +64,7 @@ for (const name of ['podman', 'docker'] as const) {
       if (!setting.runtime) return;
       const { runtime, job, log, engine } = setting;
       await runtime.start(job);
-      await eventually(async () => (await log()).includes('begun'), 20_000);
+      await eventually(async () => (await log()).includes('begun'));
       await engine('rm', '--force', job.jobId);
       const exit = await runtime.wait(job);
       assert.equal(exit.startError, undefined);
@@ -77,7 +77,7 @@ for (const name of ['podman', 'docker'] as const) {
       if (!setting.runtime) return;
       const { runtime, job, unreachable } = setting;
       await runtime.start(job);
-      await eventually(async () => (await readState(job.folder)).phase === 'exited', 20_000);
+      await eventually(async () => (await readState(job.folder)).phase === 'exited');
       assert.ok((await launchedAtMs(job.folder)) > Date.now() - 60_000);
       await assert.rejects(unreachable.wait(job, AbortSignal.timeout(1500)), { name: 'TimeoutError' });
       await assert.rejects(unreachable.remove(job), RuntimeError);

@@ -74,7 +74,7 @@ async function setUp(t: TestContext, name: 'docker' | 'podman'): Promise<Setting
   await store.create(record, { request: '{}', agentToken: 't' });
   Object.assign(setting.job, store.place(record.jobId));
   await setting.runtime.start(setting.job);
-  await eventually(async () => (await setting.log()).includes('begun'), 20_000);
+  await eventually(async () => (await setting.log()).includes('begun'));
   await killClient(setting.job);
   assert.equal((await readState(setting.job.folder)).phase, 'exited');
   const owned = undo.move();

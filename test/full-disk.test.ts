@@ -30,7 +30,7 @@ test('a full disk costs no job that runs, and refuses new ones with the reason',
     { key: 'exits', lines: 2, linePauseMs: 3000, end: { kind: 'exit', code: 3 } },
     { key: 'finishes', lines: 2, linePauseMs: 3000, end: { kind: 'finish', code: 0 } },
   ]);
-  await eventually(async () => desk.starts.size === 2, 20_000);
+  await eventually(async () => desk.starts.size === 2);
   const [waiting] = await setting.start([{ key: 'waits', lines: 1, linePauseMs: 0, end: { kind: 'exit', code: 0 } }]);
   assert.ok(waiting);
   await setting.runner().logged(/the job waits for a free slot/);
@@ -41,7 +41,7 @@ test('a full disk costs no job that runs, and refuses new ones with the reason',
   const [refused] = await setting.start([{ key: 'new', lines: 1, linePauseMs: 0, end: { kind: 'exit', code: 0 } }]);
   assert.ok(refused);
   const { turn } = await untilOver(plane, refused.taskId);
-  assert.match(turn.ErrorMessage, /could not record the job: .*no space left on device/);
+  assert.match(turn.ErrorMessage, /cannot save the job: .*no space left on device/);
 
   for (const { taskId } of running) await untilOver(plane, taskId);
   const told = (await untilOver(plane, waiting.taskId)).turn.ErrorMessage;
@@ -50,7 +50,7 @@ test('a full disk costs no job that runs, and refuses new ones with the reason',
   await setting.kill();
   await setting.restart();
   await setting.runner().ready();
-  await setting.runner().logged(/could not be written down; it is tried again/);
+  await setting.runner().logged(/cannot save job result, retrying/);
   await full[Symbol.asyncDispose]();
 
   await setting.untilOver(running);

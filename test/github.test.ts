@@ -159,10 +159,7 @@ test('a new GitHub token and another address are taken over while the runner run
     await rename(`${file}.new`, file);
   };
   const replaced = (times: number) =>
-    eventually(
-      async () => (runner.log.match(/the connections to GitHub were replaced/g) ?? []).length === times,
-      10_000,
-    );
+    eventually(async () => (runner.log.match(/GitHub connections replaced/g) ?? []).length === times, 10_000);
   const { token } = github.state;
   github.state.token = 'replacedsecret0123';
   assert.equal((await plane.call('GET', `${path}/orgs`)).body.Message, 'Bad credentials');
@@ -172,7 +169,7 @@ test('a new GitHub token and another address are taken over while the runner run
   await edit(github.url, other.url);
   await replaced(2);
   assert.deepEqual((await plane.call('GET', `${path}/orgs`)).body.Items, ['acme', 'other']);
-  assert.doesNotMatch(runner.log, /replacedsecret|doublesecret|take effect at the next start/);
+  assert.doesNotMatch(runner.log, /replacedsecret|doublesecret|restart required/);
 });
 
 const waiting = 200;
@@ -189,7 +186,7 @@ test('pings are answered quickly while hundreds of questions wait for a slow Git
   const round = async () => {
     load.latenciesMs.length = 0;
     await load.pingEvery(20, 2000);
-    await eventually(async () => load.waiting === 0, 10_000);
+    await eventually(async () => load.waiting === 0);
     const sorted = load.latenciesMs.toSorted((a, b) => a - b);
     return sorted[Math.floor(sorted.length * 0.99)] ?? Number.POSITIVE_INFINITY;
   };
@@ -202,7 +199,7 @@ test('pings are answered quickly while hundreds of questions wait for a slow Git
   const questions = Array.from({ length: waiting }, () =>
     plane.call('GET', `${path}/orgs/acme/repos/app/branches?search=x`),
   );
-  await eventually(async () => github.requests.length > 0, 20_000);
+  await eventually(async () => github.requests.length > 0);
   const p99sMs: number[] = [];
   while (p99sMs.length < maxRounds && Math.min(...p99sMs) > limitMs) p99sMs.push(await round());
   release.resolve();

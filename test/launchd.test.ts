@@ -208,7 +208,7 @@ test('a job of the real runner outlives a restart by launchd', async (t) => {
   assert.equal((await enable()).exitCode, 0);
   const taskId = await startTask(plane, 'example/agent');
   const log = join(mac.home, 'state/logs', `${jobIdOf(taskId)}.log`);
-  await eventually(async () => (await readFile(log, 'utf8').catch(() => '')).includes('3\n'), 20_000);
+  await eventually(async () => (await readFile(log, 'utf8').catch(() => '')).includes('3\n'));
   assert.equal((await enable()).exitCode, 0);
   await rm(hold);
   const { turn } = await untilOver(plane, taskId);

@@ -18,7 +18,7 @@ for (const name of ['podman', 'docker'] as const) {
       await startAndWrite(setting, 'line 3');
       await killClient(setting.job);
       const waiting = runtime.wait(job);
-      await eventually(async () => /\[plan42: .*\nline /.test(await log()), 20_000);
+      await eventually(async () => /\[plan42: .*\nline /.test(await log()));
       await tellEnd(setting);
       assert.equal((await waiting).exitCode, 6);
       // Podman’s attach ends with an empty one.
@@ -99,7 +99,7 @@ suite('podman’s monitor is killed', { concurrency: 2 }, () => {
 
 async function startAndWrite({ runtime, job, log }: EngineJob, text: string): Promise<void> {
   await runtime.start(job);
-  await eventually(async () => (await log()).includes(text), 20_000);
+  await eventually(async () => (await log()).includes(text));
 }
 
 async function killMonitor({ engine, job }: EngineJob): Promise<void> {

@@ -51,7 +51,7 @@ test('on a full disk no job is taken, which the caller is told; pings, running a
   assert.match((await invoke(refused)) ?? '', new RegExp(why));
   assert.match((await invoke(running)) ?? '', /already queued or running/, 'no lie about a job that runs');
   assert.equal(await ping(), 'PingResponse');
-  await runner.logged(/no new jobs are taken error=.*not enough disk space/);
+  await runner.logged(/not accepting jobs error=.*not enough disk space/);
 
   await writeFile(join(folder, 'last-drop'), Buffer.alloc(8 * 2 ** 20)).catch(() => {});
   assert.match((await invoke(refused)) ?? '', /: 0 bytes free for jobs/);
@@ -59,12 +59,12 @@ test('on a full disk no job is taken, which the caller is told; pings, running a
   await rm(join(folder, 'last-drop'));
   await writeFile(end, '');
   // The ballast is there still: what was taken on goes to its end.
-  await eventually(async () => runner.log.split('the job is finished').length === 3, 20_000);
+  await eventually(async () => runner.log.split('the job is finished').length === 3);
   assert.equal(plane.turnUpdates.filter((update) => /exit code 7/.test(JSON.stringify(update))).length, 2);
 
   await rm(join(folder, 'ballast'));
   assert.equal(await invoke(refused), null);
-  await eventually(async () => runner.log.split('the job is finished').length === 4, 20_000);
+  await eventually(async () => runner.log.split('the job is finished').length === 4);
 });
 
 /** A file system of 8 MiB. */

@@ -21,7 +21,7 @@ async function restartUnder(t: TestContext, runtime: CrashRuntime): Promise<void
   const plan = { key: 'agent', lines: 10_000, linePauseMs: 20, end: { kind: 'exit', code: 1 } } as const;
   const [job] = await setting.start([plan]);
   assert.ok(job);
-  await eventually(async () => setting.desk.starts.size === 1, 20_000);
+  await eventually(async () => setting.desk.starts.size === 1);
 
   await setting.kill();
   const folder = join(setting.stateDir, 'jobs/active', job.jobId);

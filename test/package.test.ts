@@ -180,7 +180,7 @@ suite('packages', { timeout: 600_000 }, () => {
     await m.must(['dpkg', '--install', named(/\.deb$/).replace(root, '/mnt/checkout')]);
     await m.must(['useradd', '--create-home', '--shell', '/bin/bash', 'ann']);
     await m.must(['loginctl', 'enable-linger', 'ann']);
-    await eventually(async () => (await m.run(['systemctl', 'is-active', 'user@1000'])).exitCode === 0, 30_000);
+    await eventually(async () => (await m.run(['systemctl', 'is-active', 'user@1000'])).exitCode === 0);
 
     assert.match(await ann('plan42', '--version'), versionText);
     await m.must(['systemd-run', '--unit=server', '--uid=ann', '--setenv=HOME=/home/ann', 'plan42', 'server', 'start']);
@@ -189,7 +189,7 @@ suite('packages', { timeout: 600_000 }, () => {
     const token = await eventually(async () => {
       const { exitCode, stdout } = await m.run(['plan42', 'server', 'token', 'create'], { as: 'ann' });
       return exitCode === 0 && stdout.trim();
-    }, 30_000);
+    });
     await ann('sh', '-c', 'printf %s "$1" | plan42 runner config set runner.token', 'sh', token);
     assert.match(await ann('plan42', 'runner', 'enable'), /^The runner was started/);
     const task = ['task', 'create', '--image', 'any/agent', '--prompt', 'How many words are these?', '--follow'];

@@ -58,13 +58,13 @@ async function until(property: string, expected: RegExp): Promise<string> {
   return eventually(async () => {
     const value = await show(property);
     return expected.test(value) && value;
-  }, 30_000);
+  });
 }
 
 async function startJob(): Promise<string> {
   await m().must(['touch', '/tmp/hold']);
   const id = (await plan42Server('task', 'create', '--image', 'any/agent', '--prompt', 'count')).trim();
-  await eventually(async () => (await jobLog(id)).includes('3\n'), 30_000);
+  await eventually(async () => (await jobLog(id)).includes('3\n'));
   return id;
 }
 
@@ -75,7 +75,7 @@ function untilFailed(id: string): Promise<{ ErrorMessage: string }> {
   return eventually(async () => {
     const turn = JSON.parse(await plan42Server('task', 'show', '--json', id)).Turns[0];
     return turn.Status === 'Failed' && turn;
-  }, 30_000);
+  });
 }
 
 async function endJob(id: string): Promise<void> {
@@ -111,7 +111,7 @@ suite('under systemd', { timeout: 420_000 }, () => {
     assert.deepEqual([exitCode, stdout], [6, '']);
     assert.match(stderr, /^ERROR: .*does not answer: .*sudo loginctl enable-linger "\$USER".*plan42 runner exec.*\n$/);
     await machine.must(['loginctl', 'enable-linger', 'ann']);
-    await eventually(async () => (await machine?.run(['systemctl', 'is-active', 'user@1000']))?.exitCode === 0, 30_000);
+    await eventually(async () => (await machine?.run(['systemctl', 'is-active', 'user@1000']))?.exitCode === 0);
   });
 
   test('a wrong configuration is not installed', async (t) => {
@@ -130,7 +130,7 @@ suite('under systemd', { timeout: 420_000 }, () => {
 
   test('enable installs and starts it, and says so; a second time changes nothing', async (t) => {
     if (!machine) return t.skip();
-    const token = await eventually(() => plan42Server('token', 'create').catch(() => undefined), 30_000);
+    const token = await eventually(() => plan42Server('token', 'create').catch(() => undefined));
     await machine.writeFile(configFile, config(token.trim()), { as: 'ann' });
     const { exitCode, stdout, stderr } = await plan42('runner', 'enable', '-c', configFile);
     assert.deepEqual([exitCode, stderr], [0, '']);
@@ -174,7 +174,7 @@ suite('under systemd', { timeout: 420_000 }, () => {
       [check.status, check.found],
       ['ok', [`the runner runs (process ${runner.pid}, ready), started at login (systemd: ${detail})`]],
     );
-    assert.match((await plan42('runner', 'logs')).stdout, /the runner is ready/);
+    assert.match((await plan42('runner', 'logs')).stdout, /runner ready/);
   });
 
   test('enable starts a runner of another definition, whatever its path', async (t) => {
@@ -258,7 +258,7 @@ suite('under systemd', { timeout: 420_000 }, () => {
     await eventually(async () => {
       const uptime = Number((await m().must(['cat', '/proc/uptime'])).split(' ')[0]) * 1e6;
       return uptime - lived > 5e6;
-    }, 10_000);
+    });
     assert.equal(await show('MainPID'), pid);
     await machine.must(['kill', '-STOP', pid]);
     await until('MainPID', new RegExp(`^(?!(0|${pid})$)`));

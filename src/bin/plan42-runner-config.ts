@@ -8,7 +8,7 @@ for (const name of ['SIGINT', 'SIGTERM', 'SIGHUP'] as const) process.on(name, ()
 
 const jobControl: JobControl = {
   stop: async () => {
-    // The whole group, as terminals do it. The system drops it where no shell looks after the group.
+    // The whole process group, as terminals do. The kernel ignores it for an orphaned group.
     process.kill(0, 'SIGTSTP');
     await setTimeout(50);
   },

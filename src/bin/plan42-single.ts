@@ -1,10 +1,10 @@
-/** All executables in one: it is the one by whose name it was called. */
+/** All executables in one file. The name by which it was called selects one. */
 import { basename } from 'node:path';
 import { describeVersion } from '../lib/version.ts';
 
 const name = basename(process.argv0);
 const [first, ...others] = process.argv.slice(2);
-// Asked by scripts, again and again: answered before anything is loaded.
+// Scripts call --version often: respond before anything is loaded.
 if ((first === '--version' || first === '-V') && others.length === 0) process.stdout.write(`${describeVersion()}\n`);
 else if (name === 'plan42-runner') await import('./plan42-runner.ts');
 else if (name === 'plan42-runner-config') await import('./plan42-runner-config.ts');

@@ -11,9 +11,9 @@ const interruption = new AbortController();
 let pagers = 0;
 for (const name of ['SIGINT', 'SIGTERM'] as const) {
   process.on(name, () => {
-    // The terminal sends it to the pager too, for which it is no wish to leave.
+    // The terminal sends SIGINT to the pager too, which does not quit on it.
     if (name === 'SIGINT' && pagers > 0) return;
-    // The second one is from somebody who doesn't want to wait.
+    // The second signal exits at once.
     if (interruption.signal.aborted) process.exit(ExitCode.interrupted);
     interruption.abort();
   });
@@ -42,14 +42,14 @@ function startPager(...[file, args, env]: Parameters<StartPager>): ReturnType<St
   });
 }
 
-/** The other executables lie beside this one: as bundles in dist/js, or as sources in src/bin. */
+/** The other executables are in the same folder: bundles in dist/js, or sources in src/bin. */
 function siblingScript(executable: SiblingExecutable): string {
   return join(import.meta.dirname, executable + extname(import.meta.filename));
 }
 
 /**
- * The launcher finds Node.js anew at each start, which outlives upgrades of Node.js; where there is none, this Node.js it
- * is. A package's own executable is found where the PATH has it: its real place can have the version in its name.
+ * The launcher, if there is one, looks for Node.js at each start, and so survives upgrades of Node.js. A packaged executable is
+ * referred to by its link in the PATH, because its real path may contain the version.
  */
 function runnerCommand(): [string, ...string[]] {
   if (isSea()) return [linkInPath('plan42-runner') ?? join(dirname(process.execPath), 'plan42-runner')];
@@ -70,7 +70,7 @@ function linkInPath(name: string): string | undefined {
 // the terminal sends to the whole group arrives once, and a service manager sees the runner itself.
 function replaceProcess(executable: SiblingExecutable, args: readonly string[]): never {
   const { execPath, execArgv, execve } = process;
-  if (execve === undefined) throw new Error('this platform cannot replace a process by another');
+  if (execve === undefined) throw new Error('this platform has no execve');
   const command = isSea() ? [executable] : [execPath, ...execArgv, siblingScript(executable)];
   return execve(execPath, [...command, ...args], process.env);
 }

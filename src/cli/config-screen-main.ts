@@ -3,7 +3,7 @@ import { defaultPaths } from '../config/paths.ts';
 import { ExitCode, UserError } from '../lib/errors.ts';
 import type { JobControl } from '../tui/job-control.ts';
 import type { CliContext } from './context.ts';
-import { absolutePath, httpUrl } from './options.ts';
+import { httpUrl, resolvedPath } from './options.ts';
 import { explainUsage, renderError } from './render-error.ts';
 import { wantsColor } from './style.ts';
 import { watchReader } from './watch-reader.ts';
@@ -13,7 +13,7 @@ export interface ConfigScreenContext extends Pick<CliContext, 'argv' | 'env' | '
   stdout: NodeJS.WriteStream;
   stderr: CliContext['stderr'];
   jobControl: JobControl;
-  /** Calls back with what nobody else catches. */
+  /** Registers a listener for uncaught exceptions. */
   onCrash: (listener: (error: unknown) => void) => void;
 }
 
@@ -23,9 +23,9 @@ interface Options {
 }
 
 const help = `
-Tab and the arrows move, Enter opens and presses, Ctrl-S saves, Esc leaves without
-saving; the last line tells which keys do something. Scripts use
-"plan42 runner config get|set|unset|list|validate" instead.`;
+Tab and the arrow keys move, Enter opens and activates, Ctrl-S saves, Esc leaves
+without saving; the last line shows the available keys. In scripts, use
+"plan42 runner config get|set|unset|list|validate".`;
 
 /** Runs the `plan42-runner-config` command line and returns the exit code. Never throws. */
 export async function configScreenMain(context: ConfigScreenContext): Promise<ExitCode> {
@@ -34,13 +34,19 @@ export async function configScreenMain(context: ConfigScreenContext): Promise<Ex
   try {
     const { configFile, server } = parseArguments(context);
     requireTerminal(context);
-    // Loaded late, so that --help, --version and mistakes are answered quickly.
+    // Loaded late, so that --help, --version and usage errors are fast.
     const { runConfigScreen } = await import('../tui/config-screen.ts');
     const { how, saved } = await runConfigScreen({
       path: configFile ?? defaultPaths(env).configFile,
       serverUrl: server,
       color: wantsColor(stdout, context),
-      ...{ env, version, stdin, stdout, signal, jobControl, onCrash },
+      env,
+      version,
+      stdin,
+      stdout,
+      signal,
+      jobControl,
+      onCrash,
     });
     stdout.write(`${saved ?? 'Left without saving.'}\n`);
     return how === 'interrupted' ? ExitCode.interrupted : ExitCode.done;
@@ -59,11 +65,11 @@ function parseArguments(context: ConfigScreenContext): Options {
 export function createConfigScreenProgram(context: Pick<CliContext, 'stdout' | 'stderr' | 'versionText'>): Command {
   const { stdout, stderr, versionText } = context;
   const command: Command = new Command('plan42-runner-config')
-    .description('Configures the runner in a full-screen program.')
+    .description('Configures the runner on a full-screen terminal.')
     .version(versionText, '-V, --version', 'print the version')
-    .option('-c, --config-file <file>', 'the file to change', absolutePath)
-    .option('--server <url>', 'start with this server URL', httpUrl)
-    .option('--no-color', 'no colours')
+    .option('-c, --config-file <file>', 'configuration file to edit', resolvedPath)
+    .option('--server <url>', 'server URL to start with', httpUrl)
+    .option('--no-color', 'disable colours')
     .addHelpText('after', help)
     .configureOutput({ writeOut: (text) => stdout.write(text), writeErr: () => {}, outputError: () => {} })
     .exitOverride((error) => {

@@ -1,7 +1,7 @@
 import type { ChildProcessByStdio } from 'node:child_process';
 import type { Readable, Writable } from 'node:stream';
 
-/** What a command gets of the process it runs in; only `src/bin` reads these from the real one. */
+/** The process as commands see it. Only `src/bin` accesses the real one. */
 export interface CliContext {
   /** Without the interpreter and the script. */
   argv: readonly string[];
@@ -9,19 +9,19 @@ export interface CliContext {
   stdin: Readable & { isTTY?: boolean };
   stdout: Writable & { isTTY?: boolean; columns?: number };
   stderr: Writable & { isTTY?: boolean };
-  /** Aborted when the person or the system asks the process to end. */
+  /** Aborted by SIGINT and SIGTERM. */
   signal: AbortSignal;
   version: string;
-  /** The version with commit and platform, for people. */
+  /** The version with commit and platform. */
   versionText: string;
-  /** Runs a program that has the terminal to itself, Ctrl-C included, until it ends. Absent without a real terminal. */
+  /** Runs a program that controls the terminal, including Ctrl-C, until it exits. Absent without a real terminal. */
   startPager?: StartPager;
   platform: NodeJS.Platform;
   /** The user's ID. */
   uid: number;
-  /** What starts `plan42-runner`, from anywhere: an absolute path, and arguments. */
+  /** The command line of `plan42-runner`: an absolute path and arguments. */
   runnerCommand: readonly [string, ...string[]];
-  /** Runs one of our other executables in place of this process, which ends here: its signals, output and exit code are the other's. */
+  /** Replaces this process by another of our executables (execve), which inherits its signals, output and exit code. */
   handOver(executable: SiblingExecutable, args: readonly string[]): never;
 }
 

@@ -141,7 +141,7 @@ describe('plan42', () => {
       const full = createWriteStream('/dev/full');
       const { exitCode, stderr } = await runCli(argv, { stdout: full });
       assert.equal(exitCode, 1);
-      assert.match(stderr, /^ERROR: the output cannot be written: ENOSPC: [^\n]+\n$/);
+      assert.match(stderr, /^ERROR: cannot write the output: ENOSPC: [^\n]+\n$/);
     }
   });
 });

@@ -4,7 +4,7 @@ import { createProgram } from './program.ts';
 import { renderError } from './render-error.ts';
 import { watchReader } from './watch-reader.ts';
 
-/** Runs the `plan42` command line and returns the exit code. Never throws; what went wrong is on `context.stderr`. */
+/** Runs the `plan42` command line and returns the exit code. Never throws; errors are printed to `context.stderr`. */
 export async function main(context: CliContext): Promise<ExitCode> {
   const reader = watchReader(context.stdout);
   const signal = AbortSignal.any([context.signal, reader.gone]);
@@ -23,7 +23,7 @@ export async function main(context: CliContext): Promise<ExitCode> {
   return reader.hasAll().then(() => exitCode, fail);
 }
 
-// Somebody who only types the name wants to know what there is; and `help` by itself knows only one name.
+// Without arguments, print help. Commander's own `help` command accepts only one name.
 function asHelpOption(argv: readonly string[]): readonly string[] {
   if (argv.length === 0) return ['--help'];
   return argv[0] === 'help' ? [...argv.slice(1), '--help'] : argv;

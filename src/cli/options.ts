@@ -10,20 +10,20 @@ export function integerBetween(min: number, max: number): (text: string) => numb
   };
 }
 
-/** An option parser for how many lines to show: a whole number, or `all`. */
+/** An option parser for a number of lines, or `all`. */
 export function lineCount(text: string): number {
   if (text === 'all') return Number.POSITIVE_INFINITY;
   if (/^\d{1,15}$/.test(text)) return Number(text);
   throw new InvalidArgumentError('It must be a whole number, or "all".');
 }
 
-/** An option parser for files and folders. An empty one is what a variable gives that isn't set, and means no folder. */
-export function absolutePath(text: string): string {
+/** An option parser for files and folders. Rejects an empty text, the usual result of an unset variable. */
+export function resolvedPath(text: string): string {
   if (text !== '') return resolve(text);
-  throw new InvalidArgumentError('It is empty.');
+  throw new InvalidArgumentError('It must not be empty.');
 }
 
-/** An option parser for options that may be given several times. */
+/** An option parser for repeatable options. */
 export function collect(value: string, previous: readonly string[] | undefined): string[] {
   return [...(previous ?? []), value];
 }
@@ -35,12 +35,12 @@ export function httpUrl(text: string): string {
   throw new InvalidArgumentError('It must be a URL such as https://plan42.example.com.');
 }
 
-/** Examples for the end of a command's help, one in each line. */
+/** Examples for the end of a command's help, one per line. */
 export function examples(...lines: string[]): string {
   return `\nExamples:\n${lines.map((line) => `  ${line}\n`).join('')}`.trimEnd();
 }
 
-/** Adds `--no-color`, which `wantsColor` looks for. Not for commands that hand their options over to another program. */
+/** Adds `--no-color`, which `wantsColor` looks for. Not for commands that pass their options to another program. */
 export function withColorOption(command: Command): Command {
-  return command.option('--no-color', 'no colours, also on a terminal');
+  return command.option('--no-color', 'disable colours');
 }

@@ -4,13 +4,13 @@ import { errorCode, UserError } from '../lib/errors.ts';
 import { isCommandInstalled } from '../lib/run-command.ts';
 import type { CliContext } from './context.ts';
 
-// What git gives to less: leave at once when all fits on the screen, keep colours, don't clear the screen.
+// The same as git's: quit if the text fits on one screen, keep colours, do not clear the screen.
 const defaults = { LESS: 'FRX', LV: '-c' };
 const shellCommandNotFound = 127;
 
 /**
- * Calls `write` with the pager's input on a terminal, else with standard output; the signal ends when nobody reads any more.
- * Resolves when the person has left the pager, also when that was before the end.
+ * Calls `write` with the pager's input on a terminal, otherwise with standard output. Its signal aborts when the reader is
+ * gone. Resolves after the pager has exited, even before the end of the text.
  */
 export async function throughPager(
   context: CliContext,
@@ -23,7 +23,7 @@ export async function throughPager(
   const pager = startPager('/bin/sh', ['-c', command], { ...defaults, ...env });
   const left = new AbortController();
   const ended = once(pager, 'close').finally(() => left.abort());
-  // Its error says only that nobody reads any more.
+  // EPIPE: the pager has exited.
   pager.stdin.on('error', () => left.abort());
   const stop = () => pager.kill();
   signal.addEventListener('abort', stop, { once: true });
@@ -38,13 +38,13 @@ export async function throughPager(
   }
   signal.throwIfAborted();
   if (pager.exitCode === shellCommandNotFound) {
-    throw new UserError(`the pager "${command}" cannot be run`, {
-      remedy: 'Set PAGER to another one, or use --no-pager.',
+    throw new UserError(`cannot run the pager "${command}"`, {
+      remedy: 'Set PAGER to another program, or use --no-pager.',
     });
   }
 }
 
-/** For a shell; undefined when there is to be none. */
+/** A shell command; undefined for no pager. */
 async function pagerCommand(env: CliContext['env']): Promise<string | undefined> {
   const chosen = env['PAGER']?.trim();
   if (chosen !== undefined) return chosen === '' || chosen === 'cat' ? undefined : chosen;

@@ -10,26 +10,26 @@ import { addVersionCommand } from './version/command.ts';
 
 const examples = `
 Examples:
-  plan42 server start               try Plan42 here, without an account
+  plan42 server start               try Plan42 locally, without an account
   plan42 runner exec                run the runner in the foreground
-  plan42 runner status              how it is, and its jobs
-  plan42 runner job logs ID -f      follow what an agent writes
-  plan42 server task create --help  how to give an agent something to do
+  plan42 runner status              show its status and jobs
+  plan42 runner job logs ID -f      follow the output of an agent
+  plan42 server task create --help  how to create a task
 
 Exit codes:
   0 done, 1 an operation failed, 2 bad usage, 3 configuration missing or
-  invalid, 4 token invalid or refused, 5 container runtime not available,
+  invalid, 4 token invalid or rejected, 5 container runtime not available,
   6 not supported on this platform, 130 interrupted`;
 
 const sampleAgentHelp = `
-It counts the words of the prompt. The runner starts it without isolation, as a
-process of yours, so it is for trying things out only.
+It counts the words of the prompt. The runner starts it as your own process,
+without isolation: use it for trials only.
 
 Examples:
   plan42 runner exec --runtime host --set host.unisolated=true \\
     --set 'host.command=["plan42", "sample-agent"]'`;
 
-/** The whole command line. What a command does is loaded when it is called, so that the rest stays quick. */
+/** The whole command line. Commands load their implementation when called, which keeps start-up fast. */
 export function createProgram(context: CliContext): Command {
   const { stdout, stderr } = context;
   const style = createStyle(wantsColor(stdout, context));
@@ -53,7 +53,7 @@ export function createProgram(context: CliContext): Command {
   addVersionCommand(program, context);
   program
     .command('sample-agent')
-    .description('the least agent there is, to try things out with: reads a request on standard input')
+    .description('a minimal agent for trials; reads a request on standard input')
     .addHelpText('after', sampleAgentHelp)
     .action(() => context.handOver('plan42-sample-agent', []));
   forEachCommand(program, (command) => {

@@ -2,10 +2,10 @@ import type { CliContext } from './context.ts';
 
 const frames = ['⠋', '⠙', '⠹', '⠸', '⠼', '⠴', '⠦', '⠧', '⠇', '⠏'];
 const frameMs = 100;
-const patienceMs = 500;
+const delayMs = 500;
 const clearLine = '\r\x1b[2K';
 
-/** On a terminal, tells what is going on and for how long, once `work` takes more than half a second. */
+/** On a terminal, shows `text` and the elapsed time while `work` takes longer than half a second. */
 export async function withProgress<T>(
   { stderr, env }: Pick<CliContext, 'stderr' | 'env'>,
   text: string,
@@ -16,7 +16,7 @@ export async function withProgress<T>(
   let drawn = 0;
   const timer = setInterval(() => {
     const elapsedMs = performance.now() - begin;
-    if (elapsedMs < patienceMs) return;
+    if (elapsedMs < delayMs) return;
     const frame = frames[drawn % frames.length];
     drawn += 1;
     stderr.write(`${clearLine}${frame} ${text} … ${Math.floor(elapsedMs / 1000)} s`);

@@ -4,12 +4,12 @@ import { ExitCode, formatError, isAbort, UserError } from '../lib/errors.ts';
 import { redact } from '../lib/logger.ts';
 
 export interface RenderedError {
-  /** For standard error; empty when everything has been said already. */
+  /** For standard error; empty if the error was printed already. */
   text: string;
   exitCode: ExitCode;
 }
 
-/** The one place where an error becomes text: a person's mistake in one line with its remedy, a bug with its stack. */
+/** The one place that renders errors: a UserError as one line with its remedy, a bug with its stack. */
 export function renderError(error: unknown, signal?: AbortSignal): RenderedError {
   if (error instanceof CommanderError) return renderUsage(error);
   if (isAbort(error, signal)) return { text: '', exitCode: ExitCode.interrupted };
@@ -24,18 +24,18 @@ export function renderError(error: unknown, signal?: AbortSignal): RenderedError
   };
 }
 
-// Commander has printed help, version or the mistake by itself.
+// Commander has already printed help, version or the usage error.
 function renderUsage(error: CommanderError): RenderedError {
   return { text: '', exitCode: error.exitCode === 0 ? ExitCode.done : ExitCode.usage };
 }
 
-/** One line about a mistake in the command line, with what to do next. */
+/** A usage error as one line with a remedy. */
 export function explainUsage(command: Command, error: CommanderError): string {
   const mistake = error.code === 'commander.help' ? missingSubcommand(command) : sentence(error.message);
   return `ERROR: ${mistake} Run "${commandPath(command)} --help".\n`;
 }
 
-// Commander prints help for a command that needs a subcommand, and gives no message.
+// For a missing subcommand, commander prints help without an error message.
 function missingSubcommand(command: Command): string {
   const visible = command.createHelp().visibleCommands(command);
   const names = visible.map((subcommand) => subcommand.name()).filter((name) => name !== 'help');

@@ -6,7 +6,7 @@ import { ExitCode } from '../lib/errors.ts';
 import { createServiceNotifier, withoutNotifyVariables } from '../lib/service-notifier.ts';
 import type { ShutdownSignals } from '../runner/shutdown.ts';
 import type { CliContext } from './context.ts';
-import { absolutePath } from './options.ts';
+import { resolvedPath } from './options.ts';
 import { explainUsage, renderError } from './render-error.ts';
 import { type Reader, watchReader } from './watch-reader.ts';
 
@@ -36,13 +36,13 @@ export async function runnerMain(context: RunnerContext): Promise<ExitCode> {
   let paths: Paths | undefined;
   try {
     const options = parseArguments(argv, context);
-    const places = withPathOptions(env, options);
-    paths = defaultPaths(places);
-    // Loaded late, so that --help, --version and mistakes are answered quickly.
+    const pathEnv = withPathOptions(env, options);
+    paths = defaultPaths(pathEnv);
+    // Loaded late, so that --help, --version and usage errors are fast.
     const { runService } = await import('../runner/service.ts');
     await runService({
       paths,
-      explicitConfigFile: Boolean(places['PLAN42_CONFIG_FILE']),
+      explicitConfigFile: Boolean(pathEnv['PLAN42_CONFIG_FILE']),
       env,
       flags: flagsOf(options),
       version,
@@ -55,12 +55,12 @@ export async function runnerMain(context: RunnerContext): Promise<ExitCode> {
   } catch (error) {
     const { text, exitCode } = renderError(await outputError(reader, error), signals.drain);
     stderr.write(text);
-    if (text !== '' && paths !== undefined) await recordEnd(paths, text);
+    if (text !== '' && paths !== undefined) await logFatalError(paths, text);
     return exitCode;
   }
 }
 
-// Help and version end with an exit code of their own, unless they could not be written.
+// Help and version have their own exit code, unless they could not be written.
 async function outputError(reader: Reader, error: unknown): Promise<unknown> {
   if (!(error instanceof CommanderError)) return error;
   return reader.hasAll().then(
@@ -69,8 +69,8 @@ async function outputError(reader: Reader, error: unknown): Promise<unknown> {
   );
 }
 
-// `plan42 runner logs` has to show it too, also when a service manager is the only one to see standard error.
-async function recordEnd({ logDir }: Paths, text: string): Promise<void> {
+// `plan42 runner logs` must show the error too, because standard error may only go to a service manager.
+async function logFatalError({ logDir }: Paths, text: string): Promise<void> {
   const { logLastWords } = await import('../runner/service-log.ts');
   await logLastWords(logDir, `${new Date().toISOString()} ${text}`);
 }
@@ -83,20 +83,20 @@ function parseArguments(argv: readonly string[], context: RunnerContext): Option
 export function createRunnerProgram(context: Pick<RunnerContext, 'stdout' | 'stderr' | 'versionText'>): Command {
   const { stdout, stderr, versionText } = context;
   const command: Command = new Command('plan42-runner')
-    .description('Takes messages from a Plan42 server and runs the agents they ask for, until it is stopped.')
+    .description('Receives messages from a Plan42 server and runs agents until it is stopped.')
     .version(versionText, '-V, --version', 'print the version')
     .option(
       '-c, --config-file <file>',
-      'the configuration (default: plan42-runner.toml where configurations live)',
-      absolutePath,
+      'configuration file (default: plan42-runner.toml in the configuration folder)',
+      resolvedPath,
     )
-    .option('--state-dir <folder>', 'where jobs and logs are kept; each runner needs one of its own', absolutePath)
-    .option('--url <url>', 'the server, as runner.url')
-    .option('--runtime <name>', 'what runs agents, as runner.runtime')
-    .option('--log-level <level>', 'as log.level')
-    .option('--log-format <format>', 'as log.format')
-    .option('-q, --quiet', 'log to the log file only, and not to standard error too')
-    .option('--set <table.key=value>', 'any other setting of the configuration; can be repeated', collectSetting)
+    .option('--state-dir <folder>', 'folder for jobs and logs; one per runner', resolvedPath)
+    .option('--url <url>', 'server URL; same as runner.url')
+    .option('--runtime <name>', 'container runtime; same as runner.runtime')
+    .option('--log-level <level>', 'same as log.level')
+    .option('--log-format <format>', 'same as log.format')
+    .option('-q, --quiet', 'log only to the log file, not to standard error')
+    .option('--set <table.key=value>', 'any setting of the configuration; repeatable', collectSetting)
     .addHelpText('after', ({ command }) => help(command))
     .configureOutput({ writeOut: (text) => stdout.write(text), writeErr: () => {}, outputError: () => {} })
     .exitOverride((error) => {
@@ -109,7 +109,7 @@ export function createRunnerProgram(context: Pick<RunnerContext, 'stdout' | 'std
 function collectSetting(text: string, settings = new Map<string, string>()): Map<string, string> {
   const match = /^([\w.]+)=(.*)$/s.exec(text);
   if (match?.[1] === undefined || match[2] === undefined)
-    throw new InvalidArgumentError('It must look like jobs.max_jobs=8.');
+    throw new InvalidArgumentError('It must have the form jobs.max_jobs=8.');
   return settings.set(match[1], match[2]);
 }
 
@@ -129,15 +129,16 @@ function help(command: Command): string {
 Settings for --set:
 ${settings.map(({ name, field }) => helper.formatItem(name, width, field.about, helper)).join('\n')}
 
-A setting can also be given in the environment: jobs.max_jobs as
-PLAN42_JOBS_MAX_JOBS. Flags beat the environment, which beats the file. Tokens
-come from the file or the environment only: PLAN42_RUNNER_TOKEN.
+Environment variables set settings too: PLAN42_JOBS_MAX_JOBS for jobs.max_jobs.
+Flags override the environment, which overrides the file. Tokens are read from
+the file or the environment only: PLAN42_RUNNER_TOKEN.
 
-Connections to GitHub are in the file only, in a table [github.<name>] each:
+Connections to GitHub are configured in the file only, each in a table
+[github.<name>]:
 ${connections.map(([name, about]) => helper.formatItem(name, width, about, helper)).join('\n')}
 
-Signals: SIGHUP reads the configuration again, which also happens when the file
-changes. SIGTERM and SIGINT drain the queues and end; a second one leaves jobs
-that have not started for the next run; a third ends at once. Running agents are
-never ended by any of them.`;
+Signals: SIGHUP reloads the configuration, which also happens when the file
+changes. SIGTERM and SIGINT drain the queues and exit. A second one leaves jobs
+that have not started to the next run; a third one exits at once. Running agents
+are never stopped.`;
 }

@@ -17,8 +17,11 @@ describe('pickByPrefix', () => {
   it('finds the only one, in any capitals', () => assert.equal(pick('ABC'), 'abc1'));
 
   it('refuses none and several', () => {
-    assert.throws(() => pick('x'), { message: 'there is no task x', remedy: '"plan42 server task list" lists them.' });
+    assert.throws(() => pick('x'), {
+      message: 'task x not found',
+      remedy: 'To list them, run "plan42 server task list".',
+    });
     assert.throws(() => pick('ab'), { message: '2 tasks start with ab' });
-    assert.throws(() => pick(''), { message: 'there is no task ' });
+    assert.throws(() => pick(''), { message: 'task  not found' });
   });
 });

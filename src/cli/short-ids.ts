@@ -2,7 +2,7 @@ import { UserError } from '../lib/errors.ts';
 
 const minLength = 8;
 
-/** Shortens IDs as far as they stay different from each other, to the same length for all. */
+/** Shortens all IDs to the same length, as far as they stay unique. */
 export function shortIds(ids: readonly string[]): (id: string) => string {
   const longest = Math.max(minLength, ...ids.map((id) => id.length));
   let length = minLength;
@@ -11,7 +11,7 @@ export function shortIds(ids: readonly string[]): (id: string) => string {
 }
 
 /**
- * The one item whose ID starts with `prefix`, in any capitals.
+ * The one item whose ID starts with `prefix`, ignoring case.
  * @throws UserError if there is none, or more than one.
  */
 export function pickByPrefix<Item>(
@@ -23,7 +23,7 @@ export function pickByPrefix<Item>(
   const matches = items.filter((item) => prefix !== '' && idOf(item).startsWith(prefix.toLowerCase()));
   const [match] = matches;
   if (match === undefined)
-    throw new UserError(`there is no ${kind} ${prefix}`, { remedy: `"${listCommand}" lists them.` });
+    throw new UserError(`${kind} ${prefix} not found`, { remedy: `To list them, run "${listCommand}".` });
   if (matches.length === 1) return match;
   throw new UserError(`${matches.length} ${kind}s start with ${prefix}`, { remedy: 'Give more characters of the ID.' });
 }

@@ -8,7 +8,7 @@ export interface Style {
   bad: (text: string) => string;
 }
 
-/** Whether to write colours to `stream`: on a terminal that knows them, unless told not to (https://no-color.org). */
+/** Whether to write colours to `stream`: on a terminal that supports them, unless disabled (https://no-color.org). */
 export function wantsColor(stream: { isTTY?: boolean }, { env, argv }: Pick<CliContext, 'env' | 'argv'>): boolean {
   return stream.isTTY === true && !env['NO_COLOR'] && env['TERM'] !== 'dumb' && !argv.includes('--no-color');
 }
@@ -19,7 +19,7 @@ export function createStyle(enabled: boolean): Style {
   return { bold: as('bold'), dim: as('dim'), good: as('green'), bad: as('red') };
 }
 
-/** Colours a status or a state by how it went; the text itself tells the same. */
+/** Colours a status by its outcome. The text alone carries the same information. */
 export function statusStyle(style: Style): (text: string) => string {
   return (text) => {
     if (text === 'Completed') return style.good(text);

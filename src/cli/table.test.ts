@@ -1,6 +1,6 @@
 import assert from 'node:assert/strict';
 import { describe, it } from 'node:test';
-import { displayWidth, truncate, wrap } from '../lib/display-width.ts';
+import { displayWidth, truncate, wrapWords } from '../lib/display-width.ts';
 import { renderTable } from './table.ts';
 
 describe('displayWidth', () => {
@@ -18,12 +18,12 @@ describe('displayWidth', () => {
   });
 });
 
-describe('wrap', () => {
+describe('wrapWords', () => {
   it('breaks between words, and leaves a word whole that is too long', () => {
-    assert.deepEqual(wrap('see /a/long/path and go on', 8), ['see', '/a/long/path', 'and go', 'on']);
-    assert.deepEqual(wrap('日本 語', 6), ['日本', '語']);
-    assert.deepEqual(wrap('', 5), ['']);
-    assert.deepEqual(wrap('all of it', Number.POSITIVE_INFINITY), ['all of it']);
+    assert.deepEqual(wrapWords('see /a/long/path and go on', 8), ['see', '/a/long/path', 'and go', 'on']);
+    assert.deepEqual(wrapWords('日本 語', 6), ['日本', '語']);
+    assert.deepEqual(wrapWords('', 5), ['']);
+    assert.deepEqual(wrapWords('all of it', Number.POSITIVE_INFINITY), ['all of it']);
   });
 });
 

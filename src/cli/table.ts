@@ -4,9 +4,9 @@ export interface Column<Row> {
   title: string;
   /** Without control characters. */
   cell: (row: Row) => string;
-  /** Cut to fit when the table is wider than the terminal, but not below so many columns; true stands for 8. */
+  /** May be truncated to this width if the table is wider than the terminal; true means 8. */
   flexible?: boolean | number;
-  /** How a cell's text is coloured. */
+  /** Colours the text of a cell. */
   style?: (text: string, row: Row) => string;
 }
 
@@ -14,8 +14,8 @@ const gap = '  ';
 const minFlexibleWidth = 8;
 
 /**
- * Lines of text with aligned columns, at most `width` columns wide where the flexible columns can make it so, the last of them
- * first; `width` is undefined when the output is not a terminal, and then nothing is cut.
+ * A text table with aligned columns. Flexible columns, the last one first, are truncated to fit `width`, which is undefined if
+ * the output is not a terminal.
  */
 export function renderTable<Row>(rows: readonly Row[], columns: readonly Column<Row>[], width?: number): string {
   const widths = columns.map((column) =>

@@ -2,23 +2,22 @@ import type { Writable } from 'node:stream';
 import { errorCode, UserError } from '../lib/errors.ts';
 
 export interface Reader {
-  /** Whoever read our output has had enough (`plan42 … | head -1`), or what we write to is full. */
+  /** Aborted when standard output is closed (`plan42 … | head -1`) or cannot be written. */
   gone: AbortSignal;
   /**
-   * Resolves when all output so far has been taken, or can't be any more because nobody reads it.
-   *
-   * @throws {UserError} when it can't be written for another reason, such as a full disk
+   * Resolves when all output has been written, or its reader is gone.
+   * @throws UserError if it cannot be written for another reason, such as a full disk
    */
   hasAll: () => Promise<void>;
 }
 
-/** Notices that our output can't be written any more: the command ends, and if only a reader went away, quietly. */
+/** Detects that standard output cannot be written any more. A closed pipe stops the command without an error. */
 export function watchReader(stdout: Writable): Reader {
   const controller = new AbortController();
   let problem: UserError | undefined;
   const note = (error: Error) => {
     if (controller.signal.aborted) return;
-    if (errorCode(error) !== 'EPIPE') problem = new UserError('the output cannot be written', { cause: error });
+    if (errorCode(error) !== 'EPIPE') problem = new UserError('cannot write the output', { cause: error });
     controller.abort();
   };
   stdout.on('error', note);

@@ -57,13 +57,12 @@ function namedPaths(env: NodeJS.ProcessEnv, platform: NodeJS.Platform): Paths {
   return { configFile, stateDir, logDir: join(stateDir, 'logs') };
 }
 
-/** What to do if the state folder cannot be written because of `error`. */
+/** Returns the remedy for a state folder that cannot be used because of `error`. */
 export function stateFolderRemedy(error: unknown): string {
   const code = errorCode(error) ?? '';
-  const alternative = 'choose another one with --state-dir.';
-  if (['ENOSPC', 'EDQUOT'].includes(code)) return `Free space on its disk, or ${alternative}`;
-  if (['EACCES', 'EPERM'].includes(code)) return `Take ownership of it, or ${alternative}`;
-  return `C${alternative.slice(1)}`;
+  if (['ENOSPC', 'EDQUOT'].includes(code)) return 'Free disk space, or choose another folder with --state-dir.';
+  if (['EACCES', 'EPERM'].includes(code)) return 'Change its owner, or choose another folder with --state-dir.';
+  return 'Choose another folder with --state-dir.';
 }
 
 /** The option with which commands find this state folder, followed by a space; empty for the default folder. */

@@ -2,7 +2,7 @@ import type { Connection } from '../config/schema.ts';
 import { parseLossless } from '../lib/lossless-json.ts';
 import type { Turn } from '../plan42/objects.ts';
 
-export interface AgentInputParts {
+export interface AgentInputFields {
   /** The newest one that the server returned. */
   turn?: Turn | undefined;
   /** The runner's own connection to GitHub that the request names. */
@@ -11,7 +11,7 @@ export interface AgentInputParts {
 }
 
 /** What the agent gets: the request as it was received, unknown fields included, with a few parts replaced. */
-export function buildAgentInput(request: string, { turn, connection, feedback }: AgentInputParts): string {
+export function buildAgentInput(request: string, { turn, connection, feedback }: AgentInputFields): string {
   const input = parseLossless(request) as Record<string, unknown>;
   const replace = (name: string, value: unknown) => {
     if (value === undefined) return;

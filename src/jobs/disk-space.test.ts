@@ -1,6 +1,6 @@
 import assert from 'node:assert/strict';
 import { describe, test } from 'node:test';
-import { tellLowDisk } from './disk-space.ts';
+import { lowDiskReason } from './disk-space.ts';
 
 const gib = 2 ** 30;
 
@@ -10,7 +10,7 @@ function tell(free: Record<string, number>, folders: Record<string, string | und
     if (bytes === undefined) throw new Error(`ENOENT: ${path}`);
     return bytes;
   };
-  return tellLowDisk({ folders: () => folders, minFree, hostName: 'box', measure });
+  return lowDiskReason({ folders: () => folders, minFree, hostName: 'box', measure });
 }
 
 describe('too little disk space', () => {
@@ -33,9 +33,9 @@ describe('too little disk space', () => {
 
   test('is measured on the real file system', async () => {
     const options = { folders: () => ({ jobs: '/' }), hostName: 'box' };
-    assert.equal(await tellLowDisk({ ...options, minFree: 0 }), undefined);
+    assert.equal(await lowDiskReason({ ...options, minFree: 0 }), undefined);
     assert.match(
-      (await tellLowDisk({ ...options, minFree: 2 ** 70 })) ?? '',
+      (await lowDiskReason({ ...options, minFree: 2 ** 70 })) ?? '',
       /^not enough disk space on box: [\d.]+ [KMGTP]iB/,
     );
   });

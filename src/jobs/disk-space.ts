@@ -11,7 +11,7 @@ export interface DiskSpaceOptions {
 }
 
 /** Tells, in a sentence for the caller of a job, where there is too little disk space for one; undefined when there is enough. */
-export async function tellLowDisk(options: DiskSpaceOptions): Promise<string | undefined> {
+export async function lowDiskReason(options: DiskSpaceOptions): Promise<string | undefined> {
   const { folders, minFree, hostName, measure = freeSpace } = options;
   for (const [what, folder] of Object.entries(folders())) {
     // An engine's folder may be in a virtual machine, and what can't be measured is no reason to refuse work.

@@ -35,3 +35,12 @@ export function isJobId(text: string): boolean {
     text.startsWith(prefix) && isUuid(text.slice(prefix.length, dash)) && /^[1-9]\d{0,8}$/.test(text.slice(dash + 1))
   );
 }
+
+/** The job IDs that `text` can mean: an exact match, else those that start with it, with or without `plan42-`. */
+export function matchingJobs(jobIds: readonly string[], text: string): string[] {
+  const wanted = text.toLowerCase();
+  if (!isJobIdPrefix(wanted)) return [];
+  const full = jobIds.filter((jobId) => jobId === wanted || jobId === `plan42-${wanted}`);
+  if (full.length > 0) return full;
+  return jobIds.filter((jobId) => jobId.startsWith(wanted) || jobId.startsWith(`plan42-${wanted}`));
+}

@@ -71,7 +71,7 @@ describe('a kill', () => {
     assert.equal(await setting.jobs.kill(record.jobId), true);
     await setting.finished();
     assert.match(setting.failureOf(record), /killed by user/);
-    assert.equal(setting.logged.filter((line) => line.includes('could not be killed')).length, 1);
+    assert.equal(setting.logged.filter((line) => line.includes('cannot kill job, retrying')).length, 1);
   });
 
   test('during the start that the runtime can’t do at first is tried again', async () => {

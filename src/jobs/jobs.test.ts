@@ -190,7 +190,7 @@ test('a job that can’t be looked at for a moment goes on, and is told its own 
   setting.runtime.end(record.jobId, { exitCode: 6 });
   await setting.finished();
   assert.match(setting.failureOf(record), /exit code 6/);
-  assert.equal(setting.logged.filter((line) => line.includes('the job could not be watched')).length, 1);
+  assert.equal(setting.logged.filter((line) => line.includes('cannot watch job, retrying')).length, 1);
 });
 
 test('a job whose folder somebody has removed is told its end all the same', async () => {

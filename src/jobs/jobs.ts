@@ -3,12 +3,12 @@ import type { Config, RuntimeName } from '../config/schema.ts';
 import type { GithubConnections } from '../github/connections.ts';
 import { isAbort } from '../lib/errors.ts';
 import type { Logger } from '../lib/logger.ts';
+import { retryForever } from '../lib/retry.ts';
 import { Slots } from '../lib/slots.ts';
 import type { Plan42Client } from '../plan42/client.ts';
 import type { Runtime } from '../runtimes/runtime.ts';
-import { persevere } from './persevere.ts';
-import { type Job, parseRequest, readLeftJob } from './read-left.ts';
 import type { JobRecord } from './record.ts';
+import { type Job, parseRequest, recoverJob } from './recover.ts';
 import { runJob } from './run-job.ts';
 import type { JobSecrets, JobStore } from './store.ts';
 import { TurnUpdates } from './turn-updates.ts';
@@ -140,7 +140,7 @@ export class Jobs implements AsyncDisposable {
     const left: Job[] = [];
     for (const jobId of await store.listActive()) {
       try {
-        left.push(await readLeftJob(jobId, this.#options));
+        left.push(await recoverJob(jobId, this.#options));
       } catch (error) {
         const { folder } = store.place(jobId);
         logger.error('a job of an earlier run cannot be read and is left as it is', { job_id: jobId, folder, error });
@@ -171,7 +171,7 @@ export class Jobs implements AsyncDisposable {
     const kill = async () => {
       if (this.#active.has(jobId)) await runtime.kill(store.place(jobId), config.jobs.stopTimeoutMs);
     };
-    await persevere(kill, { ...options, failure: 'the job could not be killed' }).catch(() => {});
+    await retryForever(kill, { ...options, failure: 'cannot kill job, retrying' }).catch(() => {});
   }
 
   /** Stops looking after the jobs. Those that run go on, and the next run of this runner adopts them. */

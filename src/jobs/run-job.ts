@@ -6,15 +6,15 @@ import { fetchTaskFeedback, type PullRequestId } from '../github/feedback/task-f
 import { withDeadline } from '../lib/deadline.ts';
 import { isAbort } from '../lib/errors.ts';
 import type { Logger } from '../lib/logger.ts';
+import { retryForever } from '../lib/retry.ts';
 import { sleep } from '../lib/sleep.ts';
 import type { Slots } from '../lib/slots.ts';
 import type { FeedBack, InvokeAgentRequest } from '../plan42/messages.ts';
 import type { JobExit, Runtime } from '../runtimes/runtime.ts';
 import { buildAgentInput } from './agent-input.ts';
 import { pullRequestsToCheck } from './feedback.ts';
+import { pullImage } from './images/pull-image.ts';
 import { describeExit, describeFailure } from './outcome.ts';
-import { persevere } from './persevere.ts';
-import { pullImage } from './pull-image.ts';
 import type { JobRecord } from './record.ts';
 import type { JobStore } from './store.ts';
 import type { TurnUpdates } from './turn-updates.ts';
@@ -63,8 +63,8 @@ export async function runJob(record: JobRecord, context: JobContext): Promise<vo
     }
     if (job.phase === 'started') {
       // That it can't be looked at, for want of file descriptors say, is no end: what is given up would be removed.
-      const watching = { failure: 'the job could not be watched', logger, signal: detach };
-      const exit = await persevere(() => runtime.wait(place, detach), watching);
+      const watching = { failure: 'cannot watch job, retrying', logger, signal: detach };
+      const exit = await retryForever(() => runtime.wait(place, detach), watching);
       logger.info('the agent has ended', { exit_code: exit.exitCode, out_of_memory: exit.outOfMemory || undefined });
       job = await describeEnd(job, exit, context);
     }
@@ -110,7 +110,7 @@ async function startJob(record: JobRecord, context: JobContext, slot: Disposable
   // Whoever killed it meanwhile found nothing to kill.
   if (cancel.aborted) {
     const kill = () => runtime.kill(place, config.jobs.stopTimeoutMs);
-    await persevere(kill, { failure: 'the job could not be killed', logger, signal: detach });
+    await retryForever(kill, { failure: 'cannot kill job, retrying', logger, signal: detach });
   }
   return started;
 }
@@ -247,12 +247,12 @@ async function finishJob(record: JobRecord, context: JobContext): Promise<void> 
       // Somebody can have removed the folder, and then there is nothing to find out from.
       if (!isRecorded && (await store.isActive(record.jobId))) await store.update(record);
     };
-    await persevere(update, { ...until, failure: 'the job’s end could not be written down' });
+    await retryForever(update, { ...until, failure: 'cannot save job result, retrying' });
     const remove = () => runtime.remove(store.place(record.jobId));
-    await persevere(remove, { ...until, failure: 'the runtime could not remove what it has of the job' });
+    await retryForever(remove, { ...until, failure: 'cannot remove job from runtime, retrying' });
   };
   // Neither has to wait for the other: the server can be away, and so can the engine.
   await Promise.all([turn.fail(record.failure ?? 'The agent has ended.', endedAt, detach), cleanUp()]);
-  await persevere(() => store.finish(record), { ...until, failure: 'the job’s record could not be put away' });
+  await retryForever(() => store.finish(record), { ...until, failure: 'cannot archive job record, retrying' });
   logger.info('the job is finished');
 }

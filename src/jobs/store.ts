@@ -9,9 +9,8 @@ import { join } from 'node:path';
 import * as v from 'valibot';
 import { errorCode } from '../lib/errors.ts';
 import { exists, makeFolder, syncFolder, writeDurably } from '../lib/files.ts';
-import { cutDraft } from '../shim/log-cut.ts';
 import type { JobPaths } from '../shim/shim.ts';
-import { ImageLedger } from './image-ledger.ts';
+import { ImageUsage } from './images/image-usage.ts';
 import { isJobId } from './job-id.ts';
 import { JobRecord } from './record.ts';
 
@@ -47,14 +46,14 @@ export class JobStore {
   readonly #damaged: string;
   readonly #logDir: string;
   /** Which images were pulled for jobs, and which were used. */
-  readonly images: ImageLedger;
+  readonly images: ImageUsage;
 
   private constructor(stateDir: string, logDir: string) {
     this.#active = join(stateDir, 'jobs/active');
     this.#finished = join(stateDir, 'jobs/finished');
     this.#damaged = join(stateDir, 'jobs/damaged');
     this.#logDir = logDir;
-    this.images = new ImageLedger(join(stateDir, 'images'));
+    this.images = new ImageUsage(join(stateDir, 'images'));
   }
 
   /** The jobs as they are there, for looking at them beside the runner: makes and cleans nothing. */
@@ -156,8 +155,7 @@ export class JobStore {
   /** Nothing is left to do: keeps the record and forgets everything else. */
   async finish(record: JobRecord): Promise<void> {
     await writeDurably(join(this.#finished, `${record.jobId}${recordSuffix}`), serialise(record));
-    const { folder, logFile } = this.place(record.jobId);
-    await rm(cutDraft(logFile), { force: true });
+    const { folder } = this.place(record.jobId);
     const remains = `${folder}.${randomUUID()}${draftSuffix}`;
     // Somebody else can have removed it.
     if (!(await exists(folder))) return;

@@ -3,8 +3,8 @@ import { join } from 'node:path';
 import * as v from 'valibot';
 import { writeDurably } from '../lib/files.ts';
 import { ApiError, ConnectionError } from '../plan42/errors.ts';
-import type { JobOverview } from './overview.ts';
 import type { JobRecord } from './record.ts';
+import type { JobSummary } from './summary.ts';
 
 export interface TitleOptions {
   stateDir: string;
@@ -22,7 +22,7 @@ const concurrency = 8;
  * Gives jobs whose requests came without a title that of their task, which the server is asked for once. Returns why titles
  * are still missing; a task that can't be fetched keeps no job off the list.
  */
-export async function fillTitles(jobs: readonly JobOverview[], options: TitleOptions): Promise<unknown> {
+export async function fillTitles(jobs: readonly JobSummary[], options: TitleOptions): Promise<unknown> {
   const untitled = jobs.filter((job) => job.title === '' && job.record !== undefined);
   if (untitled.length === 0) return undefined;
   const path = join(options.stateDir, cacheFile);

@@ -28,7 +28,7 @@ export function truncate(text: string, columns: number): string {
 }
 
 /** `text` in lines of at most `columns` columns, broken between words. A longer word stays whole, so that you can copy it. */
-export function wrap(text: string, columns: number): string[] {
+export function wrapWords(text: string, columns: number): string[] {
   const lines: string[] = [];
   let line = '';
   for (const word of text.split(' ')) {

@@ -37,7 +37,7 @@ test('the command exits when it is aborted or times out', async () => {
   const pid = await readPid(pidFile);
   enough.abort();
   await assert.rejects(running);
-  await eventually(async () => (await commandLine(pid)) === '', 20_000);
+  await eventually(async () => (await commandLine(pid)) === '');
 });
 
 test('the command exits when its parent is killed', async () => {
@@ -51,9 +51,9 @@ test('the command exits when its parent is killed', async () => {
   assert.match(await commandLine(pid), /sleep/);
   holder.kill('SIGKILL');
   await once(holder, 'exit');
-  await eventually(async () => (await commandLine(pid)) === '', 20_000);
+  await eventually(async () => (await commandLine(pid)) === '');
 });
 
 async function readPid(file: string): Promise<number> {
-  return Number(await eventually(() => readFile(file, 'utf8').catch(() => undefined), 20_000));
+  return Number(await eventually(() => readFile(file, 'utf8').catch(() => undefined)));
 }

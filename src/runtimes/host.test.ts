@@ -26,7 +26,7 @@ const loggedPids = (job: JobFolder, count: number) =>
     return pids.length === count && pids.every((pid) => pid > 0) ? pids : undefined;
   });
 
-const allGone = (pids: number[]) => eventually(async () => !pids.some(isAlive), 2000);
+const allGone = (pids: number[]) => eventually(async () => !pids.some(isAlive));
 
 describe('readiness', () => {
   const cases: [name: string, command: string[] | undefined, unisolated: boolean, reason: RegExp][] = [

@@ -108,8 +108,8 @@ export function createHostRuntime({ env, settings, knownJobs }: HostRuntimeOptio
     kill,
     listRunning,
     remove,
-    listLeft: async () => [],
-    removeLeft: async () => {},
+    listUnmanaged: async () => [],
+    removeUnmanaged: async () => {},
     storageFolder: async () => undefined,
     images: undefined,
   };

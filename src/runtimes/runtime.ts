@@ -103,9 +103,9 @@ export interface Runtime {
    * This runner instance's containers, running or not, but those of the jobs in `except`. None where the runtime keeps
    * nothing of a job. @throws RuntimeError
    */
-  listLeft(except: ReadonlySet<string>, signal?: AbortSignal): Promise<OwnContainer[]>;
-  /** Ends and removes a container of `listLeft`; by its ID, so that no later one of the same job is meant. @throws RuntimeError */
-  removeLeft(id: string): Promise<void>;
+  listUnmanaged(except: ReadonlySet<string>, signal?: AbortSignal): Promise<OwnContainer[]>;
+  /** Ends and removes a container of `listUnmanaged`; by its ID, so that no later one of the same job is meant. @throws RuntimeError */
+  removeUnmanaged(id: string): Promise<void>;
   /** The folder of this machine in which containers and images take space, if there is one. */
   storageFolder(signal?: AbortSignal): Promise<string | undefined>;
   /** Undefined where jobs run without images. */

@@ -43,7 +43,7 @@ export async function openPage(browser: Browser, options: PageOptions): Promise<
     return route.abort();
   });
   const page = await context.newPage();
-  page.setDefaultTimeout(15_000);
+  page.setDefaultTimeout(60_000);
   page.on('pageerror', (error) => problems.push(`error: ${error.stack ?? error.message}`));
   page.on('dialog', (dialog) => {
     problems.push(`dialog: ${dialog.message()}`);

@@ -118,8 +118,8 @@ export function createFakeRuntime(): FakeRuntime {
     listRunning: async () => [...running],
     left: [],
     images: createFakeImages(),
-    listLeft: async (except) => runtime.left.filter(({ jobId }) => !except.has(jobId)),
-    removeLeft: async (id) => {
+    listUnmanaged: async (except) => runtime.left.filter(({ jobId }) => !except.has(jobId)),
+    removeUnmanaged: async (id) => {
       runtime.left.splice(0, Number.POSITIVE_INFINITY, ...runtime.left.filter((container) => container.id !== id));
     },
     storageFolder: async () => undefined,

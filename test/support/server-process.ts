@@ -27,7 +27,7 @@ export class ServerProcess implements AsyncDisposable {
     });
     for await (const text of child.stdout) {
       greeting += text;
-      if (!greeting.endsWith('stay.\n')) continue;
+      if (!greeting.endsWith('kept.\n')) continue;
       const url = /^Plan42 server: (\S+)$/m.exec(greeting)?.[1] ?? '';
       if (greeting.includes('#sign-in')) throw new Error(`a sign-in link where there is no terminal: ${greeting}`);
       return new ServerProcess(child, dataDir, url);

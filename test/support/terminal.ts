@@ -120,19 +120,19 @@ export class Terminal implements AsyncDisposable {
   }
 
   /** Waits until the screen shows it; resolves with the screen. */
-  async shows(expected: string | RegExp, timeoutMs = 15_000): Promise<string> {
+  async shows(expected: string | RegExp, timeoutMs = 60_000): Promise<string> {
     const matches = (screen: string) =>
       typeof expected === 'string' ? screen.includes(expected) : expected.test(screen);
     return this.#until((screen) => matches(screen), `the screen shows ${expected}`, timeoutMs);
   }
 
   /** Waits until the screen no longer shows it; resolves with the screen. */
-  async hides(unwanted: string, timeoutMs = 15_000): Promise<string> {
+  async hides(unwanted: string, timeoutMs = 60_000): Promise<string> {
     return this.#until((screen) => !screen.includes(unwanted), `the screen no longer shows ${unwanted}`, timeoutMs);
   }
 
   /** Waits for the end of the command; what it left on the screen can still be looked at. */
-  async ended(timeoutMs = 15_000): Promise<TerminalExit> {
+  async ended(timeoutMs = 60_000): Promise<TerminalExit> {
     return eventually(async () => {
       const text = await readFile(join(this.#folder, 'exit'), 'utf8').catch(() => undefined);
       return text === undefined ? undefined : (JSON.parse(text) as TerminalExit);

@@ -1,9 +1,9 @@
 import { Argument } from 'commander';
 
-/** An argument that names a setting of the configuration, which shells can complete. */
+/** The name of a setting, which shells can complete. */
 export class SettingArgument extends Argument {}
 
-/** An argument that is a job ID, which shells can complete. */
+/** A job ID, which shells can complete. */
 export class JobArgument extends Argument {
   readonly which: 'all' | 'active';
 

@@ -1,4 +1,4 @@
-/** What a shell offers when a command line is to be completed: a pure function of the definitions of the commands. */
+/** The completions of a command line, derived from the definitions of the commands. */
 import type { Argument, Command, Option } from 'commander';
 import { JobArgument, SettingArgument } from './arguments.ts';
 
@@ -14,18 +14,18 @@ export type Completion =
   | { kind: 'settings'; start: string }
   | { kind: 'jobs'; which: 'all' | 'active'; start: string };
 
-/** Where in the tree of commands a command line is, and what its last word is to become. */
+/** The position of the last word in the tree of commands. */
 interface Position {
   command: Command;
-  /** Arguments that are there already. */
+  /** Number of preceding arguments. */
   argumentCount: number;
-  /** The option whose value the last word is. */
+  /** The option whose value is completed. */
   option: Option | undefined;
   onlyArguments: boolean;
   current: string;
 }
 
-/** @param words what stands behind the program's name; the last one, perhaps empty, is to be completed */
+/** @param words the words after the program's name; the last one, which may be empty, is completed */
 export function complete(program: Command, words: readonly string[]): Completion {
   const position = locate(program, words);
   const { command, option, current, onlyArguments } = position;
@@ -49,7 +49,7 @@ function locate(program: Command, words: readonly string[]): Position {
   let option: Option | undefined;
   let onlyArguments = false;
   for (const word of before) {
-    // Bash makes words of their own of an equals sign and what follows it.
+    // Bash splits words at an equals sign.
     if (word === '=' && option) continue;
     if (option) option = undefined;
     else if (onlyArguments) argumentCount += 1;

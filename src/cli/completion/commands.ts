@@ -9,10 +9,10 @@ Examples:
   echo 'source <(plan42 completion zsh)' >>~/.zshrc       after compinit
   plan42 completion fish >~/.config/fish/completions/plan42.fish`;
 
-/** `plan42 completion`, and the hidden command that the shells then call. */
+/** `plan42 completion`, and the hidden command that the completion scripts call. */
 export function addCompletionCommands(program: Command, context: CliContext): void {
   withColorOption(program.command('completion'))
-    .description('print what makes a shell complete plan42 commands')
+    .description('print the completion script for a shell')
     .addArgument(new Argument('<shell>', 'the shell').choices(Object.keys(shells)))
     .addHelpText('after', examples)
     .action(async (shell: keyof typeof shells) => {
@@ -21,7 +21,7 @@ export function addCompletionCommands(program: Command, context: CliContext): vo
     });
   program
     .command('complete', { hidden: true })
-    .description('print what the last of the words can become')
+    .description('print completions of the last word')
     .argument('[words...]')
     .helpOption(false)
     .allowUnknownOption()

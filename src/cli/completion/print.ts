@@ -8,7 +8,7 @@ import { type Candidate, type Completion, complete } from './candidates.ts';
 
 const maxJobs = 100;
 
-/** The kind of what follows on the first line; then, for words, one in each line, with a tab before what it is about. */
+/** Prints the kind of completion on the first line, then one word per line, with its description after a tab. */
 export async function printCompletion(context: CliContext, program: Command, words: readonly string[]): Promise<void> {
   const completion = complete(program, words);
   const isFound = completion.kind === 'files' || completion.kind === 'folders';
@@ -45,7 +45,7 @@ async function jobCandidates(
   const store = JobStore.at(stateDir, logDir);
   const active = await store.listActive();
   const jobIds = new Set([...active, ...(which === 'all' ? await store.listFinished() : [])]);
-  // Whoever types the task's ID gets it completed.
+  // A job ID contains the task's ID, which is completed without the prefix.
   const shown = (jobId: string) => (jobId.startsWith(start) ? jobId : jobId.replace(/^plan42-/, ''));
   const matching = [...jobIds].filter((jobId) => shown(jobId).startsWith(start)).slice(0, maxJobs);
   const isActive = new Set(active);

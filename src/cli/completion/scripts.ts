@@ -1,6 +1,6 @@
 /**
- * What makes shells complete: each asks `plan42 complete` with the words so far, so that commands, options and jobs are
- * always those of the plan42 that is installed.
+ * Completion scripts. Each calls `plan42 complete` with the words so far, so that completions always match the installed
+ * plan42.
  */
 
 // Works with the bash 3.2 of macOS too.

@@ -92,7 +92,7 @@ describe('one line and an exit code for', () => {
       'an empty state folder',
       async () => ['status', '--state-dir', ''],
       2,
-      /'--state-dir <folder>' argument '' is invalid\. It is empty/,
+      /'--state-dir <folder>' argument '' is invalid\. It must not be empty/,
     ],
     [
       'an empty configuration',

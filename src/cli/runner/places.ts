@@ -2,7 +2,7 @@ import type { Command } from 'commander';
 import { defaultPaths, type Paths, withPathOptions } from '../../config/paths.ts';
 import { errorCode, UserError } from '../../lib/errors.ts';
 import type { CliContext } from '../context.ts';
-import { absolutePath, withColorOption } from '../options.ts';
+import { resolvedPath, withColorOption } from '../options.ts';
 
 /** Which runner a command is about. */
 export interface PlaceOptions {
@@ -18,8 +18,8 @@ export interface Places extends Paths {
 /** Adds the options of the commands that are about the runner on this machine. */
 export function withPlaceOptions(command: Command): Command {
   return withColorOption(command)
-    .option('-c, --config-file <file>', 'the configuration, when not at its usual place', absolutePath)
-    .option('--state-dir <folder>', 'where the runner keeps its jobs, as it was started with', absolutePath);
+    .option('-c, --config-file <file>', 'the configuration, when not at its usual place', resolvedPath)
+    .option('--state-dir <folder>', 'where the runner keeps its jobs, as it was started with', resolvedPath);
 }
 
 /**

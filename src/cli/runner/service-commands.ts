@@ -1,12 +1,12 @@
 import type { Command } from 'commander';
 import type { CliContext } from '../context.ts';
-import { absolutePath, withColorOption } from '../options.ts';
+import { resolvedPath, withColorOption } from '../options.ts';
 
 /** `plan42 runner enable|disable|stop` */
 export function addServiceCommands(runner: Command, context: CliContext): void {
   withColorOption(runner.command('enable'))
     .description('start the runner now and at every login: launchd on macOS, systemd on Linux')
-    .option('-c, --config-file <file>', 'the configuration that the service is to use', absolutePath)
+    .option('-c, --config-file <file>', 'the configuration that the service is to use', resolvedPath)
     .option('--json', 'print the service’s status as JSON')
     .addHelpText('after', enableHelp)
     .action(async (options) => (await import('./enable.ts')).enableCommand(context, options));

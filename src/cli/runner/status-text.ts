@@ -1,8 +1,8 @@
 import type { RunnerStatus } from '../../control/messages.ts';
-import type { JobOverview } from '../../jobs/overview.ts';
+import type { JobSummary } from '../../jobs/summary.ts';
 import { printableLine } from '../../lib/printable.ts';
 import type { CliContext } from '../context.ts';
-import { localTime } from '../output.ts';
+import { formatLocalTime } from '../output.ts';
 import { createStyle, type Style, wantsColor } from '../style.ts';
 import { renderTable } from '../table.ts';
 import { renderJobs } from './job/table.ts';
@@ -17,7 +17,7 @@ export interface Picture {
   service: ServiceState | null;
   runner: RunnerStatus | null;
   /** Those that are not finished. */
-  jobs: JobOverview[];
+  jobs: JobSummary[];
 }
 
 type Line = readonly [name: string, text: string];
@@ -32,7 +32,7 @@ export function renderStatus(context: CliContext, places: Places, picture: Pictu
     ['Configuration', runner?.configFile ?? places.configFile],
     ['Jobs', runner ? renderCounts(runner) : countStates(jobs)],
     ...(runner?.lastError
-      ? [['Last error', `${localTime(runner.lastError.time)} ${runner.lastError.message}`] as const]
+      ? [['Last error', `${formatLocalTime(runner.lastError.time)} ${runner.lastError.message}`] as const]
       : []),
   ];
   const width = Math.max(...lines.map(([name]) => name.length));
@@ -44,12 +44,12 @@ export function renderStatus(context: CliContext, places: Places, picture: Pictu
 function renderState({ state, problem, runner }: Picture, style: Style): string {
   if (state === 'not-running') return style.bad('Not Running');
   if (runner === null) return `${style.bad('Not Answering')}: ${printableLine(problem ?? '')}`;
-  const since = `since ${localTime(runner.startedAt)}, process ${runner.pid}`;
+  const since = `since ${formatLocalTime(runner.startedAt)}, process ${runner.pid}`;
   const [trouble, ...others] = runner.troubles;
   if (trouble === undefined) return `${style.good(`Running, ${runner.phase}`)}, ${since}`;
   const more = others.length === 0 ? '' : ` (and ${others.length} more)`;
   const why = printableLine(`${troubleNames[trouble.kind]}: ${trouble.message}`);
-  return `${style.bad(`Running, ${runner.phase}`)}, ${since}; since ${localTime(trouble.since)} ${why}${more}`;
+  return `${style.bad(`Running, ${runner.phase}`)}, ${since}; since ${formatLocalTime(trouble.since)} ${why}${more}`;
 }
 
 const troubleNames = {
@@ -82,8 +82,8 @@ function renderCounts({ jobs: { running, starting, waiting, ending, max } }: Run
   return counts.join(', ');
 }
 
-function countStates(jobs: readonly JobOverview[]): string {
-  const count = (state: JobOverview['state']) => jobs.filter((job) => job.state === state).length;
+function countStates(jobs: readonly JobSummary[]): string {
+  const count = (state: JobSummary['state']) => jobs.filter((job) => job.state === state).length;
   const ended = count('ended');
   return `${count('running')} running, ${count('waiting')} waiting${ended > 0 ? `, ${ended} to be reported at its next start` : ''}`;
 }

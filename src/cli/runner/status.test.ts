@@ -6,7 +6,7 @@ import { makeRunnerHome, type RunnerHome } from '../../../test/support/runner-ho
 import type { RunnerStatus } from '../../control/messages.ts';
 import { startControlServer } from '../../control/server.ts';
 import { silentLogger } from '../../lib/logger.ts';
-import { localTime } from '../output.ts';
+import { formatLocalTime } from '../output.ts';
 
 let home: RunnerHome;
 beforeEach(async () => {
@@ -36,7 +36,7 @@ describe('plan42 runner status', () => {
     const job = await home.add({ title: 'Waits' });
     const { stdout, stderr, exitCode } = await home.runner(['status']);
     assert.deepEqual([exitCode, stderr], [0, '']);
-    const at = (minute: number) => localTime(`2026-01-02T03:0${minute}:05.678Z`);
+    const at = (minute: number) => formatLocalTime(`2026-01-02T03:0${minute}:05.678Z`);
     assert.equal(
       stdout,
       `Runner         Running, degraded, since ${at(4)}, process 42; since ${at(5)} the server refuses the runner token: GET /x: 401\\x1b[2J
@@ -52,7 +52,7 @@ Queue ID  State    Utilisation    Being Answered
 7c0e      polling  not known yet  3
 
 Job ID                                         Title  Turn Index  Running?  Created
-${job.jobId}  Waits  1           No        ${localTime(job.acceptedAt)}
+${job.jobId}  Waits  1           No        ${formatLocalTime(job.acceptedAt)}
 `,
     );
     const document = parseAs('runner-status.json', (await home.runner(['status', '--json'])).stdout);

@@ -4,7 +4,7 @@ import type { CliContext } from '../context.ts';
 import { httpUrl, withColorOption } from '../options.ts';
 import { parseListenAddress } from './listen-address.ts';
 import { type LocationOptions, withLocationOptions } from './location.ts';
-import type { StartOptions } from './start.ts';
+import type { ServerStartOptions } from './start.ts';
 import { addTaskCommands } from './task/commands.ts';
 import { addTokenCommands } from './token/commands.ts';
 import { addTurnCommands } from './turn/commands.ts';
@@ -16,8 +16,8 @@ Examples:
   plan42 server start --listen 0.0.0.0:7042 --tls-cert cert.pem \\
     --tls-key key.pem --public-url https://plan42.example.com
 
-The other "plan42 server" commands find the running server through its data
-folder: give them the same --data.`;
+The other "plan42 server" commands find the running server by its data folder:
+give them the same --data.`;
 
 const linkExamples = `
 Examples:
@@ -30,20 +30,28 @@ export function addServerCommands(program: Command, context: CliContext): void {
   withColorOption(server.command('start'))
     .description('run the server in the foreground')
     .addOption(
-      new Option('--listen <address>', 'host and port; port 0 takes a free one')
+      new Option('--listen <address>', 'host and port; port 0 chooses a free port')
         .argParser(parseListenAddress)
         .default({ host: '127.0.0.1', port: 7042 }, '127.0.0.1:7042'),
     )
-    .option('--data <folder>', 'data folder, made when missing')
-    .option('--public-url <url>', 'how runners and agents reach the server, when not at the listen address', httpUrl)
+    .option('--data <folder>', 'data folder, created if missing')
+    .option(
+      '--public-url <url>',
+      'address at which runners and agents reach the server, if not the listen address',
+      httpUrl,
+    )
     .option('--tls-cert <file>', 'PEM file with the certificate chain')
     .option('--tls-key <file>', 'PEM file with the private key')
-    .addOption(new Option('--log-level <level>', 'what to log to standard error').choices(logLevels).default('info'))
-    .addOption(new Option('--log-format <format>', 'how to log it').choices(['text', 'json']).default('text'))
+    .addOption(
+      new Option('--log-level <level>', 'minimum level of log lines on standard error')
+        .choices(logLevels)
+        .default('info'),
+    )
+    .addOption(new Option('--log-format <format>', 'format of log lines').choices(['text', 'json']).default('text'))
     .addHelpText('after', startExamples)
-    .action(async (options: StartOptions) => (await import('./start.ts')).startCommand(context, options));
+    .action(async (options: ServerStartOptions) => (await import('./start.ts')).startCommand(context, options));
   withLocationOptions(server.command('link'))
-    .description('print a link that signs in at the web page, once and within an hour')
+    .description('print a link that signs in to the web page once, within an hour')
     .addHelpText('after', linkExamples)
     .action(async (options: LocationOptions) => (await import('./link.ts')).printLink(context, options));
   addTokenCommands(server, context);

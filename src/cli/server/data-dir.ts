@@ -1,7 +1,7 @@
 import { homedir } from 'node:os';
 import { join, resolve } from 'node:path';
 
-/** The folder of the server's data: `data` when given, else the platform's place for a program's data. */
+/** The data folder of the server: `data`, or by default the platform's folder for application data. */
 export function serverDataDir(
   data: string | undefined,
   env: NodeJS.ProcessEnv,
@@ -10,7 +10,7 @@ export function serverDataDir(
   if (data !== undefined) return resolve(data);
   const home = env['HOME'] || homedir();
   if (platform === 'darwin') return join(home, 'Library/Application Support/ai.plan42.server');
-  // The XDG base directory specification has relative paths ignored.
+  // The XDG base directory specification ignores relative paths.
   const base = env['XDG_DATA_HOME']?.startsWith('/') ? env['XDG_DATA_HOME'] : join(home, '.local/share');
   return join(base, 'plan42-server');
 }

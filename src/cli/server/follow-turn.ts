@@ -12,8 +12,8 @@ import { print } from '../output.ts';
 const statusPollMs = 500;
 
 /**
- * Shows a turn as it goes until it is over: its log and its output on `lines`, its status on standard error.
- * @returns the finished turn, which may be a failed one.
+ * Follows a turn until it is finished: log and output go to `lines`, its status to standard error.
+ * @returns the finished turn, which may have failed.
  */
 export async function followTurn(
   context: CliContext,
@@ -21,13 +21,13 @@ export async function followTurn(
   turn: AdminTurn,
   lines: Writable,
 ): Promise<AdminTurn> {
-  // Whichever of the two fails ends the other.
+  // If one of the two fails, the other stops.
   const stop = new AbortController();
   const signal = AbortSignal.any([context.signal, stop.signal]);
   try {
     const [finished] = await Promise.all([
       watchStatus(context, client, turn, signal),
-      printLog(client, turn, lines, signal),
+      printTurnLog(client, turn, lines, signal),
     ]);
     context.stderr.write(statusLine(finished));
     if (finished.OutputMessage) await print(lines, `${printable(finished.OutputMessage)}\n`, signal);
@@ -37,7 +37,7 @@ export async function followTurn(
   }
 }
 
-/** @throws UserError if the turn, which is over, did not complete. */
+/** @throws UserError if the finished turn failed. */
 export function throwIfFailed(turn: AdminTurn): void {
   if (turn.Status !== 'Failed') return;
   const why = printableLine(turn.ErrorMessage ?? '') || 'the agent gave no reason';
@@ -46,8 +46,8 @@ export function throwIfFailed(turn: AdminTurn): void {
   });
 }
 
-/** Prints the log, first to last, until the turn is over. */
-export async function printLog(
+/** Prints the log from its start until the turn is finished. */
+export async function printTurnLog(
   client: AdminClient,
   turn: AdminTurn,
   lines: Writable,
@@ -58,7 +58,7 @@ export async function printLog(
   }
 }
 
-// While the server is away nothing is said: the log's reader notices too, and decides when to give up.
+// Silent while the server is unreachable: the log stream notices it too, and decides when to give up.
 async function watchStatus({ stderr }: CliContext, client: AdminClient, turn: AdminTurn, signal: AbortSignal) {
   let [current, shown] = [turn, ''];
   for (;;) {

@@ -2,10 +2,10 @@ import { printableLine } from '../../lib/printable.ts';
 import type { CliContext } from '../context.ts';
 import { print } from '../output.ts';
 import type { LocationOptions } from './location.ts';
-import { askServer } from './with-server.ts';
+import { callServer } from './with-server.ts';
 
-/** Prints nothing else to standard output, so that the link can be handed to a browser. */
+/** Prints only the link to standard output, so that scripts can open it in a browser. */
 export async function printLink(context: CliContext, options: LocationOptions): Promise<void> {
-  const { Url } = await askServer(context, options, ({ client }) => client.createSignInLink());
+  const { Url } = await callServer(context, options, ({ client }) => client.createSignInLink());
   await print(context.stdout, `${printableLine(Url)}\n`, context.signal);
 }

@@ -1,13 +1,9 @@
 import { isIP } from 'node:net';
 import { InvalidArgumentError } from 'commander';
-
-export interface ListenAddress {
-  host: string;
-  port: number;
-}
+import type { ListenAddress } from '../../server/http/listener.ts';
 
 /**
- * Reads `127.0.0.1:7042`, `[::1]:7042`, `localhost:7042`, or a port alone, which is one on 127.0.0.1.
+ * Parses `127.0.0.1:7042`, `[::1]:7042`, `localhost:7042`, or a port alone, which means 127.0.0.1.
  * @throws InvalidArgumentError
  */
 export function parseListenAddress(text: string): ListenAddress {
@@ -21,7 +17,7 @@ export function parseListenAddress(text: string): ListenAddress {
   return { host, port };
 }
 
-/** The address as it stands in a URL. */
+/** The address in the notation of a URL. */
 export function formatListenAddress({ host, port }: ListenAddress): string {
   return `${isIP(host) === 6 ? `[${host}]` : host}:${port}`;
 }

@@ -7,7 +7,7 @@ import type { CliContext } from '../context.ts';
 import { httpUrl, withColorOption } from '../options.ts';
 import { serverDataDir } from './data-dir.ts';
 
-/** How a command was told which server to talk to. */
+/** The options that select a server. */
 export interface LocationOptions {
   data?: string;
   server?: string;
@@ -16,11 +16,11 @@ export interface LocationOptions {
 export interface ServerLocation {
   url: string;
   token: string;
-  /** Undefined when only the token is known. */
+  /** Undefined if only the token is known. */
   ids: { tenantId: string; runnerId: string } | undefined;
-  /** Where the token comes from, for error messages. */
+  /** The origin of the token, for error messages. */
   tokenSource: string;
-  /** By which the server's certificate is trusted, beside what this machine knows. */
+  /** Authorities to trust in addition to the system's. */
   caFile?: string | undefined;
 }
 
@@ -34,10 +34,10 @@ const AdminFile = v.object({
   caFile: v.optional(v.string()),
 });
 
-/** Adds the options of the commands that talk to a running server. */
+/** Adds the options that select a running server. */
 export function withLocationOptions(command: Command): Command {
   return withColorOption(command)
-    .option('--data <folder>', 'data folder of the server, when not the default')
+    .option('--data <folder>', 'data folder of the server, if not the default')
     .option('--server <url>', `another server; its tenant token is read from $${tokenVariable}`, httpUrl);
 }
 
@@ -52,22 +52,21 @@ export function locateServer({ data, server }: LocationOptions, env: CliContext[
   });
 }
 
-// The server writes the file anew at each start.
+// The server writes the file at each start.
 function readAdminFile(dataDir: string): ServerLocation {
   const path = join(dataDir, 'admin.json');
-  const start = 'Start the server with "plan42 server start", or name its folder with --data.';
+  const start = 'Run "plan42 server start", or give its folder with --data.';
   let text: string;
   try {
     text = readFileSync(path, 'utf8');
   } catch (error) {
-    if (errorCode(error) === 'ENOENT')
-      throw new UserError(`there is no Plan42 server in ${dataDir}`, { remedy: start });
+    if (errorCode(error) === 'ENOENT') throw new UserError(`no Plan42 server found in ${dataDir}`, { remedy: start });
     throw new UserError(`cannot read ${path}`, { remedy: 'Run this as the user that runs the server.', cause: error });
   }
   try {
     const { url, tenantToken, caFile, ...ids } = v.parse(AdminFile, JSON.parse(text));
     return { url, token: tenantToken, ids, tokenSource: path, caFile };
   } catch {
-    throw new UserError(`${path} is damaged`, { remedy: 'Restart the server: it writes the file anew.' });
+    throw new UserError(`${path} is damaged`, { remedy: 'Restart the server, which writes it again.' });
   }
 }

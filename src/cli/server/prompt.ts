@@ -10,19 +10,19 @@ export interface PromptOptions {
   promptFile?: string;
 }
 
-const remedy = 'Give the agent something to do with --prompt TEXT or --prompt-file FILE.';
+const remedy = 'Give a prompt with --prompt TEXT or --prompt-file FILE.';
 
 export function withPromptOptions(command: Command): Command {
   return command
-    .option('--prompt <text>', 'what to do')
-    .option('--prompt-file <file>', 'the same from a file; - is standard input');
+    .option('--prompt <text>', 'the prompt')
+    .option('--prompt-file <file>', 'read the prompt from a file; - is standard input');
 }
 
-/** @throws UserError if there is not exactly one prompt, or it is empty. */
+/** @throws UserError unless there is exactly one prompt, and it is not empty */
 export async function readPrompt(context: CliContext, { prompt, promptFile }: PromptOptions): Promise<string> {
   if (prompt !== undefined && promptFile !== undefined) {
-    throw new UserError('there are two prompts', {
-      remedy: 'Give --prompt or --prompt-file.',
+    throw new UserError('--prompt and --prompt-file cannot be used together', {
+      remedy: 'Give one of them.',
       exitCode: ExitCode.usage,
     });
   }

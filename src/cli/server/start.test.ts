@@ -21,7 +21,7 @@ async function startAndStop(
     ...options,
     signal: stop.signal,
     onOutput: ({ stdout }) => {
-      if (!stdout.endsWith('stay.\n') || stop.signal.aborted) return;
+      if (!stdout.endsWith('kept.\n') || stop.signal.aborted) return;
       whileRunning(stdout)
         .then(work.resolve, work.reject)
         .finally(() => stop.abort());
@@ -79,7 +79,7 @@ describe('plan42 server start', () => {
     assert.equal(run.exitCode, 0, run.stderr);
     assert.match(run.stdout, /"\$\(plan42 server token create\)"/);
     assert.doesNotMatch(run.stdout, /sign-in=/, 'whoever reads a log must not get in');
-    assert.match(run.stdout, /^Its web page: "plan42 server link" prints a link that signs in\.$/m);
+    assert.match(run.stdout, /^Web page: "plan42 server link" prints a link that signs in\.$/m);
   });
 
   it('speaks TLS, and warns where others could listen without it', async () => {
@@ -93,7 +93,7 @@ describe('plan42 server start', () => {
     });
     assert.equal(secure.stderr, 'Stopping the server.\n');
     const plain = await startAndStop(argv, async () => {});
-    assert.match(plain.stderr, /^WARNING: 0\.0\.0\.0:0 can be reached from other machines/);
+    assert.match(plain.stderr, /^WARNING: 0\.0\.0\.0:0 is reachable from other machines/);
   });
 
   it('has runners and its own commands trust a certificate that it signed itself', async () => {
@@ -129,13 +129,13 @@ describe('plan42 server start', () => {
     const data = ['--data', join(folder.path, 'data')];
     const taken = new URL(running.server.url).host;
     const cases = [
-      [[...data, '--listen', taken], 1, /^ERROR: \S+ is in use by another program.* Choose another/],
+      [[...data, '--listen', taken], 1, /^ERROR: cannot listen on \S+: the address is in use.* Choose another/],
       [
         [...data, '--listen', '192.0.2.1:0'],
         1,
-        /^ERROR: 192\.0\.2\.1 is not an address of this machine.* Choose another/,
+        /^ERROR: cannot listen on 192\.0\.2\.1: not an address of this machine.* Choose another/,
       ],
-      [[...data, '--tls-cert', cert], 2, /^ERROR: --tls-cert needs --tls-key\. Give both, or neither\.\n$/],
+      [[...data, '--tls-cert', cert], 2, /^ERROR: --tls-cert needs --tls-key\. Give both or neither\.\n$/],
       [
         [...data, '--tls-cert', cert, '--tls-key', '/nonexistent'],
         1,
@@ -150,9 +150,9 @@ describe('plan42 server start', () => {
       [
         ['--listen', '0', '--data', join(file, 'x')],
         1,
-        /^ERROR: \S+ cannot be used as the data directory: ENOTDIR.* with --data\.\n$/,
+        /^ERROR: cannot use the data directory \S+: ENOTDIR.* with --data\.\n$/,
       ],
-      [['--listen', '0', '--data', folder.path], 1, /^ERROR: \S+ is not empty, .* Choose/],
+      [['--listen', '0', '--data', folder.path], 1, /^ERROR: cannot use the data directory \S+: .* Choose/],
     ] as const;
     for (const [argv, code, message] of cases) {
       const run = await startAndStop(argv, async () => {});

@@ -1,15 +1,16 @@
 import { once } from 'node:events';
 import { createLogger, type LogFormat, type LogLevel } from '../../lib/logger.ts';
 import { isLoopback } from '../../lib/loopback.ts';
+import type { ListenAddress } from '../../server/http/listener.ts';
 import { type ControlPlane, startServer } from '../../server/server.ts';
 import type { CliContext } from '../context.ts';
 import { print } from '../output.ts';
 import { serverDataDir } from './data-dir.ts';
-import { formatListenAddress, type ListenAddress } from './listen-address.ts';
+import { formatListenAddress } from './listen-address.ts';
 import { readTlsFiles, type TlsFiles } from './tls-files.ts';
 import { welcome } from './welcome.ts';
 
-export interface StartOptions extends TlsFiles {
+export interface ServerStartOptions extends TlsFiles {
   listen: ListenAddress;
   data?: string;
   publicUrl?: string;
@@ -17,11 +18,11 @@ export interface StartOptions extends TlsFiles {
   logFormat: LogFormat;
 }
 
-/** For a person to fill in: the server has been given no certificate of the authority. */
+/** For you to fill in: the certificate file does not contain its authority. */
 const authorityPlaceholder = '/path/to/authority.pem';
 
 /** Runs the embedded control plane until `context.signal` is aborted. */
-export async function startCommand(context: CliContext, options: StartOptions): Promise<void> {
+export async function startCommand(context: CliContext, options: ServerStartOptions): Promise<void> {
   const { listen } = options;
   const dataDir = serverDataDir(options.data, context.env);
   const tls = readTlsFiles(options);
@@ -56,7 +57,7 @@ async function serve(context: CliContext, server: ControlPlane, greeting: string
 
 function plaintextWarning(listen: ListenAddress): string {
   return (
-    `WARNING: ${formatListenAddress(listen)} can be reached from other machines, and without TLS everybody on the way can ` +
-    'read tokens and prompts. Use --tls-cert and --tls-key, or a proxy that ends TLS in front of a loopback address.\n'
+    `WARNING: ${formatListenAddress(listen)} is reachable from other machines without TLS: anyone on the network path can ` +
+    'read tokens and prompts. Use --tls-cert and --tls-key, or a TLS proxy in front of a loopback address.\n'
   );
 }

@@ -10,32 +10,32 @@ export interface TlsFiles {
 }
 
 export interface TlsPair {
-  /** The PEM text of the certificate and those above it. */
+  /** PEM text of the certificate chain. */
   cert: string;
   key: string;
-  /** The absolute path of the certificate's file, when its own authority is in it, as in a self-signed one. */
+  /** Absolute path of the certificate file, if it contains its own authority, such as a self-signed one. */
   ownAuthority: string | undefined;
-  /** Whether this machine knows the authority by itself. */
+  /** Whether this machine already trusts the authority. */
   isKnown: boolean;
 }
 
 /**
- * What TLS needs, or undefined when none is wanted.
- * @throws UserError if one of the two is missing, unreadable or not what it should be, or they don't belong together.
+ * Certificate and key, or undefined if neither is given.
+ * @throws UserError if one of the two is missing, unreadable or invalid, or they do not match.
  */
 export function readTlsFiles({ tlsCert, tlsKey }: TlsFiles): TlsPair | undefined {
   if (tlsCert === undefined && tlsKey === undefined) return undefined;
   if (tlsCert === undefined || tlsKey === undefined) {
     const [given, missing] = tlsCert === undefined ? ['--tls-key', '--tls-cert'] : ['--tls-cert', '--tls-key'];
-    throw new UserError(`${given} needs ${missing}`, { remedy: 'Give both, or neither.', exitCode: ExitCode.usage });
+    throw new UserError(`${given} needs ${missing}`, { remedy: 'Give both or neither.', exitCode: ExitCode.usage });
   }
   const cert = read(tlsCert, '--tls-cert');
   const key = read(tlsKey, '--tls-key');
   const certificate = parse(() => new X509Certificate(cert), tlsCert, 'a PEM certificate');
   const privateKey = parse(() => createPrivateKey(key), tlsKey, 'an unencrypted PEM private key');
   if (!certificate.checkPrivateKey(privateKey)) {
-    const remedy = 'Give the key that the certificate was made with.';
-    throw new UserError(`the key in ${tlsKey} does not belong to the certificate in ${tlsCert}`, { remedy });
+    const remedy = 'Give the private key of the certificate.';
+    throw new UserError(`the key in ${tlsKey} does not match the certificate in ${tlsCert}`, { remedy });
   }
   const chain = [...cert.matchAll(/-----BEGIN CERTIFICATE-----[^-]+-----END CERTIFICATE-----/g)].flatMap(([pem]) => {
     const parsed = tryParse(pem);

@@ -2,16 +2,16 @@ import { shellQuote } from '../../lib/shell-quote.ts';
 
 export interface Welcome {
   url: string;
-  /** Signs in at the web page, once; undefined where it would end up in a log. */
+  /** Signs in to the web page once; undefined if it would end up in a log. */
   signInUrl: string | undefined;
   dataDir: string;
-  /** Whether the folder has to be named for other commands to find it. */
+  /** Whether other commands need --data to find the folder. */
   explicitData: boolean;
-  /** PEM file of the authority that a runner has to be told of; undefined where the server's certificate needs none. */
+  /** PEM file of the authority that a runner must be configured with; undefined if it needs none. */
   caFile: string | undefined;
 }
 
-/** What `plan42 server start` says: where everything is, and the exact commands for what comes next. */
+/** The output of `plan42 server start`: locations, and the exact commands for the next steps. */
 export function welcome({ url, signInUrl, dataDir, explicitData, caFile }: Welcome): string {
   const data = explicitData ? ` --data ${shellQuote(dataDir)}` : '';
   const server = shellQuote(url);
@@ -37,19 +37,19 @@ ${authority === '' ? '' : `  export PLAN42_NETWORK_CA_FILE=${authority}\n`}  exp
 Start a task:
   plan42 server task create${data} --image IMAGE --prompt "Say hello." --follow
 
-Ctrl-C stops the server; tasks and tokens stay.
+Ctrl-C stops the server. Tasks and tokens are kept.
 `;
 }
 
-// Whoever reads it can sign in, and what is no terminal is a log or a journal as a rule.
+// Anyone who reads the link can sign in, and output that is not a terminal usually ends up in a log.
 function webPage(signInUrl: string | undefined, data: string): string {
-  if (signInUrl === undefined) return `Its web page: "plan42 server link${data}" prints a link that signs in.\n`;
-  return `Its web page; this link signs in once, within an hour ("plan42 server link${data}" prints another):
+  if (signInUrl === undefined) return `Web page: "plan42 server link${data}" prints a link that signs in.\n`;
+  return `Web page; this link signs in once, within an hour ("plan42 server link${data}" prints another):
   ${signInUrl}
 `;
 }
 
 function authorityNote(authority: string): string {
-  return `Its certificate is trusted by way of network.ca_file=${authority}: on another machine, a copy of that file.
+  return `Runners trust its certificate with network.ca_file=${authority}. On another machine, use a copy of that file.
 `;
 }

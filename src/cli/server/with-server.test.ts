@@ -31,7 +31,10 @@ describe('the commands that talk to a server', () => {
     const env = { PLAN42_SERVER_TOKEN: 'p42t_secret' };
     const run = await runCli([...list, '--server', test.server.url], { env });
     assert.equal(run.exitCode, 4);
-    assert.match(run.stderr, /^ERROR: the server at \S+ refused the token from \$PLAN42_SERVER_TOKEN\. Is it/);
+    assert.match(
+      run.stderr,
+      /^ERROR: the server at \S+ rejected the token from \$PLAN42_SERVER_TOKEN\. Use the token of that server/,
+    );
     assert.doesNotMatch(run.stderr, /secret/);
   });
 
@@ -41,7 +44,7 @@ describe('the commands that talk to a server', () => {
     const none = await runCli([...list, ...data]);
     assert.equal(
       none.stderr,
-      `ERROR: there is no Plan42 server in ${folder.path}. Start the server with "plan42 server start", or name its folder with --data.\n`,
+      `ERROR: no Plan42 server found in ${folder.path}. Run "plan42 server start", or give its folder with --data.\n`,
     );
     const admin = { url: 'http://127.0.0.1:1', tenantId: 't', runnerId: 'r', tenantToken: 'p42t_x' };
     await writeFile(join(folder.path, 'admin.json'), JSON.stringify(admin));
@@ -49,7 +52,7 @@ describe('the commands that talk to a server', () => {
     assert.deepEqual(stopped, {
       exitCode: 1,
       stdout: '',
-      stderr: 'ERROR: no Plan42 server is running at http://127.0.0.1:1. Start it with "plan42 server start".\n',
+      stderr: 'ERROR: no Plan42 server is running at http://127.0.0.1:1. Run "plan42 server start".\n',
     });
     await writeFile(join(folder.path, 'admin.json'), '{');
     assert.match((await runCli([...list, ...data])).stderr, /admin\.json is damaged\. Restart the server/);

@@ -7,13 +7,13 @@ import { type LocationOptions, locateServer } from './location.ts';
 
 export interface ServerConnection {
   client: AdminClient;
-  /** The runner that new tokens are for unless told otherwise; undefined when the tenant has none. */
+  /** The runner for new tokens by default; undefined if the tenant has none. */
   defaultRunnerId: string | undefined;
 }
 
 /**
- * Runs `work` with a client of the running server, and closes the connections afterwards. Failed calls become
- * UserErrors that say what to do.
+ * Runs `work` with a client of the running server, and closes the connections afterwards. Failed calls become UserErrors
+ * with a remedy.
  */
 export async function withServer<T>(
   context: CliContext,
@@ -34,13 +34,13 @@ export async function withServer<T>(
   }
 }
 
-/** The same for calls that are made without writing anything; a terminal shows that they take time. */
-export function askServer<T>(
+/** Like `withServer`, for work that prints nothing. A terminal shows progress. */
+export function callServer<T>(
   context: CliContext,
   options: LocationOptions,
   work: (server: ServerConnection) => Promise<T>,
 ): Promise<T> {
-  return withProgress(context, 'Asking the server …', () => withServer(context, options, work));
+  return withProgress(context, 'Waiting for the server', () => withServer(context, options, work));
 }
 
 async function idsOf(endpoint: Parameters<typeof getCurrentTenant>[0], signal: AbortSignal) {

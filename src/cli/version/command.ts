@@ -17,7 +17,7 @@ export function addVersionCommand(program: Command, context: CliContext): void {
   program
     .command('version')
     .description('print the version; --check looks for a newer release')
-    .option('--check', 'ask where releases are whether there is a newer one; never installs it')
+    .option('--check', 'check for a newer release; never installs it')
     .option('--json', 'print JSON')
     .addHelpText('after', examples)
     .action((options: Options) => printVersion(options, context));
@@ -33,7 +33,7 @@ async function printVersion({ check = false, json = false }: Options, context: C
     return;
   }
   stdout.write(`plan42 ${versionText}\n`);
-  if (newest?.isNewer) stdout.write(`Version ${newest.version} is there: ${newest.url}\n`);
+  if (newest?.isNewer) stdout.write(`Version ${newest.version} is available: ${newest.url}\n`);
   else if (newest !== undefined) stdout.write('This is the newest release.\n');
 }
 

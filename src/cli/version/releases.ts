@@ -1,4 +1,4 @@
-/** The newest release, as GitHub's API tells it. */
+/** The newest release, from GitHub's API. */
 import { type Dispatcher, request } from 'undici';
 import * as v from 'valibot';
 
@@ -6,7 +6,7 @@ const maxWaitMs = 3_000;
 
 const Release = v.object({
   tag_name: v.pipe(v.string(), v.regex(/^v?\d[\w.-]*$/)),
-  // Parsed, so that nothing in it can control the terminal.
+  // Normalised, so that it cannot contain control characters.
   html_url: v.pipe(
     v.string(),
     v.url(),
@@ -20,7 +20,7 @@ export interface NewestRelease {
   url: string;
 }
 
-/** Undefined when nobody can be asked, whatever the reason: a machine without network is no error here. */
+/** Undefined if the request fails: a machine without network is not an error. */
 export async function findNewestRelease(
   url: string,
   { transport, signal }: { transport: Dispatcher; signal: AbortSignal },
@@ -43,7 +43,7 @@ export async function findNewestRelease(
   }
 }
 
-/** Whether `candidate` was released after `current`; somebody's own build counts as older than the releases of its time. */
+/** Whether `candidate` was released after `current`; a private build counts as older than any release. */
 export function isNewer(candidate: string, current: string): boolean {
   const a = numbersOf(candidate);
   const b = numbersOf(current);

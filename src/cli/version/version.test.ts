@@ -25,7 +25,7 @@ describe('plan42 version', () => {
     });
     const env = { PLAN42_RELEASES_URL: `${server.url}/latest` };
     const { stdout } = await runCli(['version', '--check'], { env });
-    assert.equal(stdout, 'plan42 1.2.3\nVersion 7.0.1 is there: https://example.com/v7.0.1\n');
+    assert.equal(stdout, 'plan42 1.2.3\nVersion 7.0.1 is available: https://example.com/v7.0.1\n');
     const json = await runCli(['version', '--check', '--json'], { env });
     const newest = { version: '7.0.1', url: 'https://example.com/v7.0.1', isNewer: true };
     assert.deepEqual(JSON.parse(json.stdout).newest, newest);
@@ -56,7 +56,7 @@ describe('plan42 version', () => {
       response.end(JSON.stringify({ tag_name: 'v9.0.0', html_url: 'https://example.com/\u001b[2J' }));
     });
     const { stdout } = await runCli(['version', '--check'], { env: { PLAN42_RELEASES_URL: server.url } });
-    assert.match(stdout, /^Version 9\.0\.0 is there: https:\/\/example\.com\/%1B\[2J$/m);
+    assert.match(stdout, /^Version 9\.0\.0 is available: https:\/\/example\.com\/%1B\[2J$/m);
   });
 
   it('--check is silent without network', async () => {

@@ -5,7 +5,7 @@ import { afterEach, beforeEach, describe, test } from 'node:test';
 import { createFakeRuntime, type FakeRuntime } from '../../../test/support/fake-runtime.ts';
 import { makeRecord } from '../../../test/support/job-record.ts';
 import { makeTempDir, type TempDir } from '../../../test/support/temp-dir.ts';
-import { holdName } from '../image-hold.ts';
+import { pinName } from '../images/image-pin.ts';
 import type { JobRecord } from '../record.ts';
 import { JobStore } from '../store.ts';
 import { collectGarbage } from './collect.ts';
@@ -146,9 +146,9 @@ describe('containers', () => {
   test('stay when their job is taken on at this moment', async () => {
     const record = makeRecord();
     runtime.left.push(container('a', record));
-    const { listLeft } = runtime;
-    runtime.listLeft = async (...args) => {
-      const left = await listLeft(...args);
+    const { listUnmanaged } = runtime;
+    runtime.listUnmanaged = async (...args) => {
+      const left = await listUnmanaged(...args);
       await store.create(record, secrets);
       return left;
     };
@@ -159,7 +159,7 @@ describe('containers', () => {
   test('that cannot be removed are told, and keep nothing else', async () => {
     const [record, old] = [makeRecord(), await makeFinished(31 * day)];
     runtime.left.push(container('a', record));
-    runtime.removeLeft = () => Promise.reject(new Error('device busy'));
+    runtime.removeUnmanaged = () => Promise.reject(new Error('device busy'));
     const { removed, failures } = await collect();
     assert.deepEqual(removed, [`job ${old.jobId}`]);
     assert.deepEqual(failures, [{ what: `container ${record.jobId}`, error: new Error('device busy') }]);
@@ -167,7 +167,7 @@ describe('containers', () => {
 
   test('that cannot be listed neither', async () => {
     const old = await makeFinished(31 * day);
-    runtime.listLeft = () => Promise.reject(new Error('no daemon'));
+    runtime.listUnmanaged = () => Promise.reject(new Error('no daemon'));
     const { removed, failures } = await collect();
     assert.deepEqual(removed, [`job ${old.jobId}`]);
     assert.deepEqual(
@@ -193,7 +193,7 @@ describe('images', () => {
   /** An image that a job of this runner used so long ago. */
   async function used(reference: string, ageMs: number, { pulled = true, held = true, sizeBytes = 10 } = {}) {
     const id = `id-of-${reference}`;
-    const names = [reference, ...(held ? [holdName(instanceId, id)] : [])];
+    const names = [reference, ...(held ? [pinName(instanceId, id)] : [])];
     runtime.images.all.set(id, { id, names, sizeBytes });
     await store.images.noteUse('docker', id, reference, pulled);
     await ageFile(join(store.images.folder, `docker.${id.replaceAll(/[^\w.-]/g, '_')}.json`), ageMs);
@@ -233,7 +233,7 @@ describe('images', () => {
 
   test('that a newer one has replaced go at once, and only they', async () => {
     const old = await used('a:latest', 6 * minute);
-    runtime.images.all.set(old, { id: old, names: [holdName(instanceId, old)], sizeBytes: 1 });
+    runtime.images.all.set(old, { id: old, names: [pinName(instanceId, old)], sizeBytes: 1 });
     runtime.images.all.set('new', { id: 'new', names: ['a:latest'], sizeBytes: 1 });
     await store.images.noteUse('docker', 'new', 'a:latest', true);
     const { removed, details } = await collect();
@@ -259,23 +259,23 @@ describe('images', () => {
       return isInUse(...args);
     };
     assert.deepEqual((await collect({ keepImages: 0 })).removed, []);
-    assert.deepEqual(runtime.images.all.get(id)?.names, ['a:1', holdName(instanceId, id)]);
+    assert.deepEqual(runtime.images.all.get(id)?.names, ['a:1', pinName(instanceId, id)]);
   });
 
   test('that another runner holds stay under their name until it lets go', async () => {
     const id = await used('a:1', day);
-    await addName(id, holdName(otherId, id));
+    await addName(id, pinName(otherId, id));
     assert.deepEqual((await collect({ keepImages: 0 })).removed, []);
-    assert.deepEqual(runtime.images.all.get(id)?.names, ['a:1', holdName(otherId, id)], 'no longer held by this one');
-    await runtime.images.remove(holdName(otherId, id));
+    assert.deepEqual(runtime.images.all.get(id)?.names, ['a:1', pinName(otherId, id)], 'no longer held by this one');
+    await runtime.images.remove(pinName(otherId, id));
     assert.deepEqual((await collect({ keepImages: 0 })).removed, ['image a:1']);
   });
 
   test('of another runner are only let go', async () => {
     const id = await used('a:1', day, { pulled: false });
-    await addName(id, holdName(otherId, id));
+    await addName(id, pinName(otherId, id));
     assert.deepEqual((await collect({ keepImages: 0 })).removed, []);
-    assert.deepEqual(runtime.images.all.get(id)?.names, ['a:1', holdName(otherId, id)]);
+    assert.deepEqual(runtime.images.all.get(id)?.names, ['a:1', pinName(otherId, id)]);
     assert.deepEqual(await store.images.list('docker'), []);
   });
 
@@ -300,7 +300,7 @@ describe('images', () => {
     runtime.images.all.set('id', { id: 'id', names: ['a:1'], sizeBytes: 1 });
     await collect();
     assert.deepEqual(await store.images.listPulls(), []);
-    assert.deepEqual(runtime.images.all.get('id')?.names, ['a:1', holdName(instanceId, 'id')]);
+    assert.deepEqual(runtime.images.all.get('id')?.names, ['a:1', pinName(instanceId, 'id')]);
     assert.deepEqual((await collect({ keepImages: 0, graceMs: 0 })).removed, ['image a:1']);
   });
 

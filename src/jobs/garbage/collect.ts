@@ -1,8 +1,8 @@
+import { findImages, tidyImages } from '../images/image-garbage.ts';
 import { findContainers } from './containers.ts';
 import { findFinishedJobs } from './finished-jobs.ts';
 import type { Garbage, GarbageContext } from './garbage.ts';
-import { findImages, tidyImages } from './images.ts';
-import { findLeftFiles } from './left-files.ts';
+import { findOrphanedFiles } from './orphaned-files.ts';
 
 export interface Collection {
   /** What was removed; in a dry run, what would be. */
@@ -16,7 +16,7 @@ const finders: [what: string, find: (context: GarbageContext) => AsyncGenerator<
   ['containers', findContainers],
   ['images', findImages],
   ['finished jobs', findFinishedJobs],
-  ['files left behind', findLeftFiles],
+  ['files left behind', findOrphanedFiles],
 ];
 
 /** Removes all garbage, or with `dryRun` only tells it. What fails is told and keeps nothing else from being removed. */

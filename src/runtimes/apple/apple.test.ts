@@ -92,7 +92,7 @@ describe('readiness', () => {
     assert.deepEqual(await runtime.checkReady(), { ready: true, detail: 'apple: container 1.3.1' });
   });
 
-  test('services that cannot be started are told with what was lastErrorLine', async () => {
+  test('services that cannot be started are reported with the error of the command', async () => {
     await using apple = await startFakeApple({ startFails: true });
     const readiness = await create(apple).prepare?.();
     assert.ok(readiness && !readiness.ready);
@@ -175,7 +175,7 @@ describe('a job', () => {
     assert.deepEqual(await runtime.listRunning(), []);
   });
 
-  test('has whole CPUs, and what is not applied is lastErrorLine', async () => {
+  test('has whole CPUs, and warns of limits that are not applied', async () => {
     await using setting = await setUp({ cpus: 2.5, memoryGib: 0.5, pids: 100 });
     const job = await setting.newJob(untilGo);
     await setting.runtime.start(job);

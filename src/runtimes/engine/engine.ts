@@ -5,8 +5,8 @@ import type { Config, RuntimeName } from '../../config/schema.ts';
 import { errorCode, formatError } from '../../lib/errors.ts';
 import { exists } from '../../lib/files.ts';
 import type { Logger } from '../../lib/logger.ts';
-import { readTail } from '../../lib/read-tail.ts';
 import { isCommandInstalled, runCommand } from '../../lib/run-command.ts';
+import { readLogTail } from '../../shim/job-log.ts';
 import type { JobPaths } from '../../shim/shim.ts';
 import * as shim from '../../shim/shim.ts';
 import {
@@ -160,9 +160,9 @@ export function createEngineRuntime(engine: Engine, { env, instanceId, limits, l
     return { ...exit, exitCode: client.exitCode, startError };
   }
 
-  // A container that never ran has written nothing: the log holds what the engine lastErrorLine.
+  // A container that never ran has written nothing: the log contains the engine's error.
   async function startErrorOf(job: JobPaths, container: Container | undefined): Promise<string> {
-    return container?.error || (await readTail(job.logFile, maxReasonBytes)) || 'the engine gave no reason';
+    return container?.error || (await readLogTail(job.logFile, maxReasonBytes)) || 'the engine gave no reason';
   }
 
   async function listRunning(signal?: AbortSignal): Promise<string[]> {
@@ -183,7 +183,7 @@ export function createEngineRuntime(engine: Engine, { env, instanceId, limits, l
     await shim.forget(job.folder);
   }
 
-  async function listLeft(except: ReadonlySet<string>, signal?: AbortSignal): Promise<OwnContainer[]> {
+  async function listUnmanaged(except: ReadonlySet<string>, signal?: AbortSignal): Promise<OwnContainer[]> {
     const args = ['ps', '--all', '--no-trunc', '--filter', `label=${instanceLabel}=${instanceId}`];
     const listed = await run([...args, '--format', '{{.ID}} {{.Names}}'], { signal, timeoutMs: queryTimeoutMs });
     if (listed.exitCode !== 0) throw new RuntimeError(`cannot list containers: ${lastErrorLine(listed)}`);
@@ -198,7 +198,7 @@ export function createEngineRuntime(engine: Engine, { env, instanceId, limits, l
     return left;
   }
 
-  async function removeLeft(id: string): Promise<void> {
+  async function removeUnmanaged(id: string): Promise<void> {
     const result = await run(['rm', '--force', '--volumes', id], { timeoutMs: removalTimeoutMs });
     if (result.exitCode !== 0 && !/no such container/i.test(result.stderr))
       throw new RuntimeError(lastErrorLine(result));
@@ -221,8 +221,8 @@ export function createEngineRuntime(engine: Engine, { env, instanceId, limits, l
     kill: (job, graceMs) => killContainer(run, job, graceMs),
     listRunning,
     remove,
-    listLeft,
-    removeLeft,
+    listUnmanaged,
+    removeUnmanaged,
     storageFolder,
     images,
   };

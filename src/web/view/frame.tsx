@@ -1,4 +1,4 @@
-import { useEffect, useState } from 'preact/hooks';
+import { useLayoutEffect, useState } from 'preact/hooks';
 import { hashOf, type Place } from '../place.ts';
 import { useAction, useApi, usePlace } from './hooks.ts';
 import { NewTaskView } from './new-task.tsx';
@@ -83,7 +83,7 @@ function Navigation({ place, onSignOut }: { place: Place; onSignOut: () => void 
 function ConnectionNote() {
   const api = useApi();
   const [isReachable, setReachable] = useState(api.isReachable);
-  useEffect(() => {
+  useLayoutEffect(() => {
     const heard = () => setReachable(api.isReachable);
     api.addEventListener('change', heard);
     return () => api.removeEventListener('change', heard);

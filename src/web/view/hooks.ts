@@ -1,5 +1,5 @@
 import { createContext } from 'preact';
-import { useCallback, useContext, useEffect, useRef, useState } from 'preact/hooks';
+import { useCallback, useContext, useEffect, useLayoutEffect, useRef, useState } from 'preact/hooks';
 import { placeOf } from '../place.ts';
 import { type Api, CallError } from './api.ts';
 import { pause, whenVisible } from './pause.ts';
@@ -61,7 +61,8 @@ export function usePoll<T>(key: string, load: (signal: AbortSignal, known: T | u
 /** The part of the address behind the `#`, as a place. */
 export function usePlace() {
   const [hash, setHash] = useState(location.hash);
-  useEffect(() => {
+  // A layout effect listens from the first render on and misses no change. So do the other subscriptions.
+  useLayoutEffect(() => {
     const heard = () => setHash(location.hash);
     addEventListener('hashchange', heard);
     return () => removeEventListener('hashchange', heard);
@@ -74,7 +75,7 @@ const narrowScreen = matchMedia('(max-width: 40rem)');
 /** Whether there is room for a few columns only; the style sheet has the same limit. */
 export function useNarrow(): boolean {
   const [isNarrow, setNarrow] = useState(narrowScreen.matches);
-  useEffect(() => {
+  useLayoutEffect(() => {
     const heard = () => setNarrow(narrowScreen.matches);
     narrowScreen.addEventListener('change', heard);
     return () => narrowScreen.removeEventListener('change', heard);

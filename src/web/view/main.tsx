@@ -1,5 +1,5 @@
 import { render } from 'preact';
-import { useCallback, useEffect, useMemo, useState } from 'preact/hooks';
+import { useCallback, useLayoutEffect, useMemo, useState } from 'preact/hooks';
 import type { Session } from '../../plan42/objects/page.ts';
 import { signInCodeOf } from '../place.ts';
 import { Api } from './api.ts';
@@ -21,14 +21,14 @@ function Page({ initial }: { initial: Access }) {
     writeSession(undefined);
     setAccess({ session: undefined, ...(why && { reason: why }) });
   }, []);
-  useEffect(() => onSessionChange(() => setAccess({ session: readSession() })), []);
-  useEffect(() => {
+  useLayoutEffect(() => onSessionChange(() => setAccess({ session: readSession() })), []);
+  useLayoutEffect(() => {
     const ended = () => leave('Your session is over.');
     api?.addEventListener('signedOut', ended);
     return () => api?.removeEventListener('signedOut', ended);
   }, [api, leave]);
   // A link that is opened in a tab that shows the page already.
-  useEffect(() => {
+  useLayoutEffect(() => {
     const heard = () => void takeLink().then((access) => access && setAccess(access));
     addEventListener('hashchange', heard);
     return () => removeEventListener('hashchange', heard);

@@ -1,6 +1,6 @@
 /** Small things that all views are made of. */
 import type { ComponentChildren } from 'preact';
-import { useEffect, useId, useRef } from 'preact/hooks';
+import { useId, useLayoutEffect, useRef } from 'preact/hooks';
 import { exactTime, localTime } from '../times.ts';
 
 export function Time({ at }: { at: string }) {
@@ -33,14 +33,15 @@ export function State({ name, children = name }: { name: string; children?: Comp
   return <span class={`state ${tones[name] ?? 'active'}`}>{children}</span>;
 }
 
-/** The heading of a view, which gets the focus when the view appears, so that a screen reader says where one is. */
+/** The heading of a view. It gets the focus when the view appears, so that a screen reader announces the view. */
 export function Heading({ title, children }: { title: string; children?: ComponentChildren }) {
   const heading = useRef<HTMLHeadingElement>(null);
-  useEffect(() => {
+  useLayoutEffect(() => {
     document.title = `${title} – Plan42`;
   }, [title]);
-  useEffect(() => {
-    // Not when the page is opened, where nothing has changed yet.
+  // Before the view is painted. Later, it would take the focus from a field that the user has already reached with Tab.
+  useLayoutEffect(() => {
+    // Not when the page is opened, because the browser announces that itself.
     if (document.body.dataset['visited'] === 'yes') heading.current?.focus();
     document.body.dataset['visited'] = 'yes';
   }, []);
@@ -97,7 +98,7 @@ export function Confirm(props: {
 }) {
   const dialog = useRef<HTMLDialogElement>(null);
   const id = useId();
-  useEffect(() => dialog.current?.showModal(), []);
+  useLayoutEffect(() => dialog.current?.showModal(), []);
   // The dialog is closed before it is taken away: so what had the focus gets it back.
   const closed = () => onAnswer(dialog.current?.returnValue === yes);
   const { question, consequence, action, onAnswer } = props;

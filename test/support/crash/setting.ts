@@ -21,7 +21,7 @@ export type CrashRuntime = 'docker' | 'podman' | 'host';
 // A turn whose acceptance was lost in a crash is sent again soon.
 const timing = {
   ...defaultTiming,
-  runnerAnswerTimeoutMs: 1000,
+  runnerResponseTimeoutMs: 1000,
   invocationRetry: { minMs: 20, maxMs: 200 },
   maxInvocationAttempts: 1000,
   healthCheckIntervalMs: 1000,
@@ -116,7 +116,7 @@ export async function setUpCrash(setUp: CrashOptions): Promise<CrashSetting> {
     untilOver: async (jobs, timeoutMs = 60_000) => {
       for (const { taskId } of jobs) await untilOver(plane, taskId, timeoutMs);
       await runner.ready();
-      await eventually(async () => (await readdir(join(stateDir, 'jobs/active'))).length === 0, 30_000);
+      await eventually(async () => (await readdir(join(stateDir, 'jobs/active'))).length === 0);
     },
     log: () => earlier + runner.log,
     [Symbol.asyncDispose]: () => owned.disposeAsync(),

@@ -1,6 +1,6 @@
 import type { Command } from 'commander';
 import { defaultPaths } from '../../../config/paths.ts';
-import { absolutePath } from '../../options.ts';
+import { resolvedPath } from '../../options.ts';
 
 export interface ConfigLocation {
   configFile?: string;
@@ -8,7 +8,7 @@ export interface ConfigLocation {
 
 /** Adds `-c/--config-file`. */
 export function withConfigFileOption(command: Command): Command {
-  return command.option('-c, --config-file <file>', 'the configuration file', absolutePath);
+  return command.option('-c, --config-file <file>', 'the configuration file', resolvedPath);
 }
 
 export function configFilePath({ configFile }: ConfigLocation, env: NodeJS.ProcessEnv): string {

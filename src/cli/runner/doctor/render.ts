@@ -1,6 +1,6 @@
 import { type CheckStatus, worstStatus } from '../../../checks/finding.ts';
 import type { CheckResult } from '../../../checks/run-checks.ts';
-import { wrap } from '../../../lib/display-width.ts';
+import { wrapWords } from '../../../lib/display-width.ts';
 import { ExitCode } from '../../../lib/errors.ts';
 import { printable } from '../../../lib/printable.ts';
 import type { Style } from '../../style.ts';
@@ -16,11 +16,11 @@ export function renderResult(result: CheckResult, style: Style, columns = Number
   const head = styleOf(status, style)(status.padEnd(statusWidth)) + check.title.padEnd(titleWidth);
   const isNarrow = columns < narrowColumns;
   const indent = ' '.repeat(isNarrow ? 2 : statusWidth + titleWidth);
-  const sentence = (text: string) => wrap(printable(text), columns - indent.length);
+  const sentence = (text: string) => wrapWords(printable(text), columns - indent.length);
   const advice = remediesOf(result).flatMap(({ text, command }) =>
     command === undefined
       ? sentence(text)
-      : [...sentence(text.replace(/\.$/, ':')), `  ${style.bold(printable(command))}`],
+      : sentence(text.replace(/\.$/, ':')).concat(`  ${style.bold(printable(command))}`),
   );
   const lines = [...messagesOf(result).flatMap(sentence), ...advice];
   if (isNarrow) return [head.trimEnd(), ...lines.map((line) => indent + line)].map((line) => `${line}\n`).join('');

@@ -1,5 +1,4 @@
-import { matchingJobs } from '../../../jobs/find-jobs.ts';
-import { isJobIdPrefix } from '../../../jobs/job-id.ts';
+import { isJobIdPrefix, matchingJobs } from '../../../jobs/job-id.ts';
 import type { JobStore } from '../../../jobs/store.ts';
 import { ExitCode, UserError } from '../../../lib/errors.ts';
 import { printableLine } from '../../../lib/printable.ts';

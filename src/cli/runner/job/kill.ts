@@ -1,6 +1,6 @@
 import { ControlError, createControlClient } from '../../../control/client.ts';
-import { describeActive, type JobOverview } from '../../../jobs/overview.ts';
 import { JobStore } from '../../../jobs/store.ts';
+import { describeActive, type JobSummary } from '../../../jobs/summary.ts';
 import { ExitCode, formatError, UserError } from '../../../lib/errors.ts';
 import { watchUntil } from '../../../lib/watch-folder.ts';
 import type { Runtime } from '../../../runtimes/runtime.ts';
@@ -70,7 +70,7 @@ async function endRunningJob(
   store: JobStore,
   jobId: string,
   graceMs: number,
-  look: () => Promise<JobOverview | undefined>,
+  look: () => Promise<JobSummary | undefined>,
 ): Promise<void> {
   const place = store.place(jobId);
   const isOver = async () => (await look())?.state !== 'running' || undefined;

@@ -10,7 +10,7 @@ import { parseAs } from '../../../../test/support/json-schemas.ts';
 import { MessagePlane } from '../../../../test/support/message-plane.ts';
 import { makeRunnerHome, type RunnerHome, taskId } from '../../../../test/support/runner-home.ts';
 import type { JobRecord } from '../../../jobs/record.ts';
-import { localTime } from '../../output.ts';
+import { formatLocalTime } from '../../output.ts';
 
 let home: RunnerHome;
 beforeEach(async () => {
@@ -36,8 +36,8 @@ describe('plan42 runner job list', () => {
     assert.equal(
       stdout,
       `Job ID                                          Title        Turn Index  Running?  Created
-plan42-${taskId(2)}-12               12          No        ${localTime(recent)}
-plan42-${taskId(1)}-1   Older thing  1           No        ${localTime(old)}
+plan42-${taskId(2)}-12               12          No        ${formatLocalTime(recent)}
+plan42-${taskId(1)}-1   Older thing  1           No        ${formatLocalTime(old)}
 `,
     );
   });

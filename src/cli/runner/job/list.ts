@@ -1,5 +1,5 @@
-import { inListOrder, type JobOverview, listJobs } from '../../../jobs/overview.ts';
 import { JobStore } from '../../../jobs/store.ts';
+import { inListOrder, type JobSummary, listJobs } from '../../../jobs/summary.ts';
 import type { CliContext } from '../../context.ts';
 import { print, renderJson } from '../../output.ts';
 import { withProgress } from '../../progress.ts';
@@ -29,7 +29,7 @@ export async function listJobsCommand(context: CliContext, options: ListJobsOpti
 
 export interface ReadJobs {
   /** In the order of the list, with their titles. */
-  jobs: JobOverview[];
+  jobs: JobSummary[];
   /** A line for people about what is missing; empty when nothing is. */
   note: string;
 }
@@ -42,7 +42,7 @@ export async function readJobs(context: CliContext, places: Places, all: boolean
   return { jobs: inListOrder(jobs), note };
 }
 
-function explainNone(jobs: readonly JobOverview[]): string {
+function explainNone(jobs: readonly JobSummary[]): string {
   const waiting = jobs.filter((job) => job.state === 'waiting').length;
   const others = waiting === 0 ? '' : waiting === 1 ? ', 1 is waiting' : `, ${waiting} are waiting`;
   return `No job is running${others}. "plan42 runner job list -a" lists all jobs.\n`;

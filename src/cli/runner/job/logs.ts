@@ -1,10 +1,10 @@
 import { ControlError, createControlClient } from '../../../control/client.ts';
-import { hasEnded } from '../../../jobs/overview.ts';
 import type { JobRecord } from '../../../jobs/record.ts';
 import { JobStore } from '../../../jobs/store.ts';
+import { hasEnded } from '../../../jobs/summary.ts';
 import { formatError, UserError } from '../../../lib/errors.ts';
-import { exists } from '../../../lib/files.ts';
 import { printableLine } from '../../../lib/printable.ts';
+import { readJobLog, statLog } from '../../../shim/job-log.ts';
 import type { CliContext } from '../../context.ts';
 import { findPlaces, lookInto, type PlaceOptions, type Places } from '../places.ts';
 import { createRuntimeOf } from '../runtime-of.ts';
@@ -25,8 +25,10 @@ export async function showJobLog(
     const jobId = await findJob(store, id);
     const { logFile } = store.place(jobId);
     const isOver = createIsOver(context, places, store, jobId);
-    if (!(await exists(logFile)) && (!options.follow || (await isOver()))) throw await noLog(jobId, await isOver());
-    await showLog(context, options, { files: [logFile], isOver });
+    if (!(await statLog(logFile)) && (!options.follow || (await isOver()))) throw await noLog(jobId, await isOver());
+    await showLog(context, options, ({ lines, follow, signal }) =>
+      readJobLog({ logFile, lines, signal, ...(follow && { isFinished: isOver }) }),
+    );
   });
 }
 
@@ -47,11 +49,11 @@ function createIsOver(context: CliContext, places: Places, store: JobStore, jobI
       return asked.running;
     },
   });
-  const isLookedAfter = () => isRunnerThere(places, signal);
+  const isManaged = () => isRunnerThere(places, signal);
   let isTold = false;
   return async () => {
     try {
-      return await hasEnded(jobId, { store, runtimeOf, isLookedAfter });
+      return await hasEnded(jobId, { store, runtimeOf, isManaged });
     } catch (error) {
       signal.throwIfAborted();
       const reason = printableLine(formatError(error));

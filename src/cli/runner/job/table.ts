@@ -1,18 +1,18 @@
-import type { JobOverview } from '../../../jobs/overview.ts';
 import type { JobStore } from '../../../jobs/store.ts';
+import type { JobSummary } from '../../../jobs/summary.ts';
 import { printableLine } from '../../../lib/printable.ts';
 import type { CliContext } from '../../context.ts';
-import { localTime } from '../../output.ts';
+import { formatLocalTime } from '../../output.ts';
 import { createStyle, wantsColor } from '../../style.ts';
 import { type Column, renderTable } from '../../table.ts';
 
 // Enough of it to be told from others, and to be typed.
 const minIdWidth = 16;
 
-export function renderJobs(context: CliContext, jobs: readonly JobOverview[], verbose: boolean): string {
+export function renderJobs(context: CliContext, jobs: readonly JobSummary[], verbose: boolean): string {
   const { stdout } = context;
   const style = createStyle(wantsColor(stdout, context));
-  const columns: Column<JobOverview>[] = [
+  const columns: Column<JobSummary>[] = [
     { title: 'Job ID', cell: (job) => job.jobId, flexible: minIdWidth },
     { title: 'Title', cell: (job) => printableLine(job.title), flexible: true },
     { title: 'Turn Index', cell: (job) => String(job.turnIndex) },
@@ -21,25 +21,25 @@ export function renderJobs(context: CliContext, jobs: readonly JobOverview[], ve
       cell: (job) => (job.state === 'running' ? 'Yes' : 'No'),
       style: (text, job) => (job.state === 'running' ? style.good(text) : text),
     },
-    { title: 'Created', cell: (job) => (job.record ? localTime(job.record.acceptedAt) : '') },
+    { title: 'Created', cell: (job) => (job.record ? formatLocalTime(job.record.acceptedAt) : '') },
   ];
-  const more: Column<JobOverview>[] = [
+  const more: Column<JobSummary>[] = [
     { title: 'State', cell: stateOf },
     { title: 'Exit Code', cell: (job) => String(job.record?.exitCode ?? '') },
-    { title: 'Ended', cell: (job) => (job.record?.endedAt === undefined ? '' : localTime(job.record.endedAt)) },
+    { title: 'Ended', cell: (job) => (job.record?.endedAt === undefined ? '' : formatLocalTime(job.record.endedAt)) },
     { title: 'Runtime', cell: (job) => job.record?.runtime ?? '' },
     { title: 'Image', cell: (job) => printableLine(job.record?.image ?? '') },
   ];
   return renderTable(jobs, verbose ? [...columns, ...more] : columns, stdout.isTTY ? stdout.columns : undefined);
 }
 
-function stateOf({ state, record }: JobOverview): string {
+function stateOf({ state, record }: JobSummary): string {
   if (record === undefined) return `${state} (record damaged)`;
   return record.killed ? `${state} (killed)` : state;
 }
 
 /** As documented in docs/json-output.md. */
-export function jobsAsJson(jobs: readonly JobOverview[], store: JobStore) {
+export function jobsAsJson(jobs: readonly JobSummary[], store: JobStore) {
   return jobs.map(({ jobId, taskId, turnIndex, title, state, record }) => ({
     ...{ jobId, taskId, turnIndex, title, state, running: state === 'running' },
     createdAt: record?.acceptedAt ?? null,

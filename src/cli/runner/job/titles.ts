@@ -1,4 +1,4 @@
-import type { JobOverview } from '../../../jobs/overview.ts';
+import type { JobSummary } from '../../../jobs/summary.ts';
 import { fillTitles } from '../../../jobs/titles.ts';
 import { formatError } from '../../../lib/errors.ts';
 import { redact } from '../../../lib/logger.ts';
@@ -15,7 +15,7 @@ const maxWaitMs = 5000;
 export async function fillMissingTitles(
   context: CliContext,
   places: Places,
-  jobs: readonly JobOverview[],
+  jobs: readonly JobSummary[],
 ): Promise<string> {
   const { signal } = context;
   await using resources = new AsyncDisposableStack();

@@ -46,24 +46,24 @@ function checkImage(image: string): void {
   try {
     parseImageReference(image);
   } catch (error) {
-    const remedy = 'It must look like registry.example.com/team/agent:1.0.';
+    const remedy = 'Give an image such as registry.example.com/team/agent:1.0.';
     throw new UserError(formatError(error), { remedy, exitCode: ExitCode.usage });
   }
 }
 
 type EnvironmentSource = (client: AdminClient, repos: readonly Repo[]) => Promise<string>;
 
-// Mistakes in the options are found before anything is made on the server.
+// Checks the options before anything is created on the server.
 function environmentSource({ env }: CliContext, options: CreateTaskOptions): EnvironmentSource {
   const { image, environment } = options;
   if (environment !== undefined) {
     if (image === undefined && options.env === undefined) return async () => environment;
-    const remedy = 'They belong to the environment: leave them out, or leave --environment out.';
-    throw new UserError('--environment does not go with --image and --env', { remedy, exitCode: ExitCode.usage });
+    const remedy = 'They are part of the environment: omit them, or omit --environment.';
+    throw new UserError('--environment cannot be used with --image or --env', { remedy, exitCode: ExitCode.usage });
   }
   if (image === undefined) {
     const remedy = 'Give the image of an agent with --image IMAGE, or an environment with --environment ID.';
-    throw new UserError('there is no image', { remedy, exitCode: ExitCode.usage });
+    throw new UserError('no image given', { remedy, exitCode: ExitCode.usage });
   }
   checkImage(image);
   const envVars = (options.env ?? []).map((text) => parseEnvVar(text, env));
@@ -76,12 +76,12 @@ async function documentOf(client: AdminClient, taskId: string) {
 }
 
 /**
- * Reads `org/repo` or `org/repo:branch`.
+ * Parses `org/repo` or `org/repo:branch`.
  * @throws UserError
  */
 export function parseRepo(text: string): Repo {
   const repo = readRepo(text);
   if (repo !== undefined) return repo;
-  const remedy = 'Give it as org/repo, or org/repo:branch for another target branch than main.';
+  const remedy = 'Give org/repo, or org/repo:branch for a target branch other than main.';
   throw new UserError(`${text} is not a repository`, { remedy, exitCode: ExitCode.usage });
 }

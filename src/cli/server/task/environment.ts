@@ -4,13 +4,13 @@ import type { AdminClient } from '../../../plan42/admin-client.ts';
 import type { EnvVar } from '../../../plan42/admin-objects.ts';
 import { isAsWanted, readVariable, type WantedEnvironment } from '../../../plan42/task-input.ts';
 
-/** The ID of an environment that is just as wanted: one that there is already, or else a new one. */
+/** Returns the ID of an existing environment with exactly these properties, or creates one. */
 export async function ensureEnvironment(client: AdminClient, wanted: WantedEnvironment): Promise<string> {
   const existing = (await client.listEnvironments()).find((environment) => isAsWanted(environment, wanted));
   if (existing !== undefined) return existing.EnvironmentId;
   const created = await client.createEnvironment(randomUUID(), {
     Name: wanted.image,
-    Description: 'Made by "plan42 server task create".',
+    Description: 'Created by "plan42 server task create".',
     DockerImage: wanted.image,
     Repos: wanted.repos,
     EnvVars: wanted.envVars,
@@ -19,20 +19,20 @@ export async function ensureEnvironment(client: AdminClient, wanted: WantedEnvir
 }
 
 /**
- * Reads `NAME=VALUE`, or `NAME`, whose value comes from `env` and is secret: it must not be on a command line.
+ * Parses `NAME=VALUE`, or `NAME`, whose value is read from `env` and is secret, because it is not on the command line.
  * @throws UserError
  */
 export function parseEnvVar(text: string, env: NodeJS.ProcessEnv): EnvVar {
   const variable = readVariable(text);
   if (variable === undefined) {
-    const remedy = 'Give NAME=VALUE, or NAME to take it from the environment.';
-    throw new UserError('a variable given with --env has no valid name', { remedy, exitCode: ExitCode.usage });
+    const remedy = 'Give NAME=VALUE, or NAME to read it from the environment.';
+    throw new UserError('a variable in --env has an invalid name', { remedy, exitCode: ExitCode.usage });
   }
   const { name, value } = variable;
   if (value !== undefined) return { Name: name, Value: value, IsSecret: false };
   const secret = env[name];
   if (secret !== undefined) return { Name: name, Value: secret, IsSecret: true };
-  throw new UserError(`the environment has no variable ${name}`, {
+  throw new UserError(`environment variable ${name} is not set`, {
     remedy: `Set it, or give --env ${name}=VALUE.`,
     exitCode: ExitCode.usage,
   });

@@ -5,18 +5,18 @@ import { ApiError } from '../../../plan42/errors.ts';
 import { pickByPrefix } from '../../short-ids.ts';
 
 /**
- * The task with this ID, or the one whose ID starts so.
+ * The task with this ID or ID prefix.
  * @throws UserError if there is none, or more than one.
  */
 export async function findTask(client: AdminClient, idOrPrefix: string): Promise<AdminTask> {
-  const candidates = isUuid(idOrPrefix) ? await getIfThere(client, idOrPrefix) : await client.listTasks();
+  const candidates = isUuid(idOrPrefix) ? await getIfExists(client, idOrPrefix) : await client.listTasks();
   return pickByPrefix(candidates, (task) => task.TaskId, idOrPrefix, {
     kind: 'task',
     listCommand: 'plan42 server task list',
   });
 }
 
-async function getIfThere(client: AdminClient, id: string): Promise<AdminTask[]> {
+async function getIfExists(client: AdminClient, id: string): Promise<AdminTask[]> {
   try {
     return [await client.getTask(id.toLowerCase())];
   } catch (error) {

@@ -4,7 +4,7 @@ import type { LocationOptions } from '../location.ts';
 import { withServer } from '../with-server.ts';
 import { findTask } from './find.ts';
 
-/** Shows the task's latest turn until it is over, and fails if the turn did. */
+/** Follows the task's latest turn until it is finished, and fails if the turn failed. */
 export async function followTask(context: CliContext, id: string, options: LocationOptions): Promise<void> {
   const finished = await withServer(context, options, async ({ client }) => {
     const task = await findTask(client, id);

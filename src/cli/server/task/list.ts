@@ -1,25 +1,25 @@
 import { printableLine } from '../../../lib/printable.ts';
 import type { AdminTask } from '../../../plan42/admin-objects.ts';
 import type { CliContext } from '../../context.ts';
-import { localTime, print, renderJson } from '../../output.ts';
+import { formatLocalTime, print, renderJson } from '../../output.ts';
 import { shortIds } from '../../short-ids.ts';
 import { createStyle, statusStyle, wantsColor } from '../../style.ts';
 import { renderTable } from '../../table.ts';
 import type { LocationOptions } from '../location.ts';
-import { askServer } from '../with-server.ts';
+import { callServer } from '../with-server.ts';
 
 export interface ListTasksOptions extends LocationOptions {
   json?: boolean;
 }
 
-/** Newest first. */
+/** Prints the tasks, newest first. */
 export async function listTasks(context: CliContext, options: ListTasksOptions): Promise<void> {
   const { stdout, signal } = context;
-  const tasks = await askServer(context, options, ({ client }) => client.listTasks());
+  const tasks = await callServer(context, options, ({ client }) => client.listTasks());
   tasks.sort((a, b) => Date.parse(b.CreatedAt) - Date.parse(a.CreatedAt) || a.TaskId.localeCompare(b.TaskId));
   if (options.json) return print(stdout, renderJson(tasks), signal);
   if (tasks.length === 0) {
-    context.stderr.write('There are no tasks. Start one with "plan42 server task create".\n');
+    context.stderr.write('No tasks. Create one with "plan42 server task create".\n');
     return;
   }
   await print(stdout, renderTasks(context, tasks), signal);
@@ -36,7 +36,7 @@ function renderTasks(context: CliContext, tasks: readonly AdminTask[]): string {
       { title: 'TITLE', cell: (task) => printableLine(task.Title), flexible: true },
       { title: 'TURN', cell: (task) => String(task.LastTurnIndex ?? '') },
       { title: 'STATE', cell: (task) => printableLine(task.State ?? ''), style: colored },
-      { title: 'CREATED', cell: (task) => printableLine(localTime(task.CreatedAt)) },
+      { title: 'CREATED', cell: (task) => printableLine(formatLocalTime(task.CreatedAt)) },
     ],
     stdout.isTTY ? stdout.columns : undefined,
   );

@@ -1,10 +1,10 @@
 import { printable, printableLine } from '../../../lib/printable.ts';
 import type { AdminTask, AdminTurn } from '../../../plan42/admin-objects.ts';
 import type { CliContext } from '../../context.ts';
-import { localTime, print, renderJson } from '../../output.ts';
+import { formatLocalTime, print, renderJson } from '../../output.ts';
 import { createStyle, type Style, statusStyle, wantsColor } from '../../style.ts';
 import type { LocationOptions } from '../location.ts';
-import { askServer } from '../with-server.ts';
+import { callServer } from '../with-server.ts';
 import { findTask } from './find.ts';
 
 export interface ShowTaskOptions extends LocationOptions {
@@ -13,7 +13,7 @@ export interface ShowTaskOptions extends LocationOptions {
 
 export async function showTask(context: CliContext, id: string, options: ShowTaskOptions): Promise<void> {
   const { stdout, signal } = context;
-  const { task, turns } = await askServer(context, options, async ({ client }) => {
+  const { task, turns } = await callServer(context, options, async ({ client }) => {
     const found = await findTask(client, id);
     return { task: found, turns: await client.listTurns(found.TaskId) };
   });
@@ -29,7 +29,7 @@ function renderTask(task: AdminTask, style: Style): string {
     ['Task', task.TaskId],
     ['Title', task.Title],
     ['State', task.State ?? ''],
-    ['Created', localTime(task.CreatedAt)],
+    ['Created', formatLocalTime(task.CreatedAt)],
     ['Environment', task.EnvironmentId ?? ''],
     ['Repositories', Object.keys(task.RepoInfo ?? {}).join(', ')],
   ] as const;
@@ -42,12 +42,12 @@ function renderTask(task: AdminTask, style: Style): string {
 function renderTurn(turn: AdminTurn, style: Style): string {
   const { TurnIndex, Status, CreatedAt, CompletedAt, Prompt, OutputMessage, ErrorMessage } = turn;
   const status = statusStyle(style)(printableLine(Status));
-  const times = [CreatedAt, CompletedAt].filter(Boolean).map((time) => printableLine(localTime(time ?? '')));
+  const times = [CreatedAt, CompletedAt].filter(Boolean).map((time) => printableLine(formatLocalTime(time ?? '')));
   const heading = `${style.bold(`Turn ${TurnIndex}`)}  ${status}  ${style.dim(times.join(' to '))}\n`;
   return heading + section('Prompt', Prompt) + section('Output', OutputMessage) + section('Error', ErrorMessage);
 }
 
-// Every line is indented, so that no text can pass for one of ours.
+// Every line is indented, so that untrusted text cannot imitate the output of this command.
 function section(title: string, text: string | null | undefined): string {
   if (!text) return '';
   return `  ${title}:\n${printable(text.trim()).replaceAll(/^/gm, '    ')}\n`;

@@ -76,15 +76,15 @@ describe('plan42 server task create', () => {
     await using test = await startTestServer();
     const image = create.slice(0, -1);
     const cases = [
-      [['task', 'create', '--prompt', 'x'], 2, /^ERROR: there is no image\. Give/],
+      [['task', 'create', '--prompt', 'x'], 2, /^ERROR: no image given\. Give/],
       [image, 2, /^ERROR: there is no prompt\. Give/],
       [[...create, ' '], 2, /^ERROR: the prompt is empty\. Give/],
-      [[...create, 'x', '--prompt-file', 'y'], 2, /^ERROR: there are two prompts\. Give/],
+      [[...create, 'x', '--prompt-file', 'y'], 2, /^ERROR: --prompt and --prompt-file cannot be used together\. Give/],
       [[...image, '--prompt-file', '/nonexistent'], 1, /^ERROR: cannot read the prompt from \/nonexistent: ENOENT/],
-      [[...create, 'x', '--env', 'NOT_SET'], 2, /^ERROR: the environment has no variable NOT_SET\. Set it/],
-      [[...create, 'x', '--env', '1=secret'], 2, /^ERROR: a variable given with --env has no valid name\. Give/],
+      [[...create, 'x', '--env', 'NOT_SET'], 2, /^ERROR: environment variable NOT_SET is not set\. Set it/],
+      [[...create, 'x', '--env', '1=secret'], 2, /^ERROR: a variable in --env has an invalid name\. Give/],
       [[...create, 'x', '--repo', 'site'], 2, /^ERROR: site is not a repository\. Give/],
-      [[...create, 'x', '--environment', 'y'], 2, /^ERROR: --environment does not go with --image and --env\. They/],
+      [[...create, 'x', '--environment', 'y'], 2, /^ERROR: --environment cannot be used with --image or --env\. They/],
     ] as const;
     for (const [argv, code, message] of cases) {
       const run = await test.plan42(argv);
@@ -182,7 +182,7 @@ describe('plan42 server task list', () => {
     await using test = await startTestServer();
     const run = await test.plan42(['task', 'list']);
     assert.deepEqual([run.exitCode, run.stdout], [0, '']);
-    assert.match(run.stderr, /There are no tasks/);
+    assert.match(run.stderr, /No tasks/);
     assert.equal((await test.plan42(['task', 'list', '--json'])).stdout, '[]\n');
   });
 });
@@ -206,7 +206,7 @@ describe('plan42 server task show and cancel', () => {
     for (const image of ['', 'A B', '--privileged', 'busybox:latest extra text']) {
       const run = await test.plan42(['task', 'create', `--image=${image}`, '--prompt', 'x']);
       assert.equal(run.exitCode, 2, image);
-      assert.match(run.stderr, /^ERROR: invalid (repository|tag): '.*'\. It must look like registry/);
+      assert.match(run.stderr, /^ERROR: invalid (repository|tag): '.*'\. Give an image such as registry/);
     }
     assert.equal((await test.client.listEnvironments()).length, 0);
   });
@@ -216,11 +216,14 @@ describe('plan42 server task show and cancel', () => {
     const { TaskId } = await createTask(test);
     const run = await test.plan42(['task', 'cancel', TaskId]);
     assert.deepEqual([run.exitCode, run.stdout], [0, '']);
-    assert.match(run.stderr, /^Turn 1 of task .* is cancelled\. Its agent notices with its next call/);
+    assert.match(run.stderr, /^Turn 1 of task .* cancelled\. Its agent keeps running until its next API call/);
     const turn = await test.client.getTurn(TaskId, 1);
     assert.deepEqual([turn.Status, turn.ErrorMessage], ['Failed', 'cancelled by user']);
     const again = await test.plan42(['task', 'cancel', TaskId]);
-    assert.deepEqual([again.exitCode, again.stderr], [1, `ERROR: turn 1 of task ${TaskId} is already over: Failed.\n`]);
+    assert.deepEqual(
+      [again.exitCode, again.stderr],
+      [1, `ERROR: turn 1 of task ${TaskId} is already finished: Failed.\n`],
+    );
     const follow = await test.plan42(['task', 'follow', TaskId]);
     assert.equal(follow.exitCode, 1);
   });
@@ -229,7 +232,7 @@ describe('plan42 server task show and cancel', () => {
     await using test = await startTestServer();
     for (const id of ['abc', '00000000-0000-4000-8000-000000000000']) {
       const run = await test.plan42(['task', 'show', id]);
-      assert.equal(run.stderr, `ERROR: there is no task ${id}. "plan42 server task list" lists them.\n`);
+      assert.equal(run.stderr, `ERROR: task ${id} not found. To list them, run "plan42 server task list".\n`);
     }
   });
 });

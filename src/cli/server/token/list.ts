@@ -1,12 +1,12 @@
 import { printableLine } from '../../../lib/printable.ts';
 import type { RunnerTokenMetadata } from '../../../plan42/admin-objects.ts';
 import type { CliContext } from '../../context.ts';
-import { localTime, print, renderJson } from '../../output.ts';
+import { formatLocalTime, print, renderJson } from '../../output.ts';
 import { shortIds } from '../../short-ids.ts';
 import { createStyle, wantsColor } from '../../style.ts';
 import { renderTable } from '../../table.ts';
 import type { LocationOptions } from '../location.ts';
-import { askServer } from '../with-server.ts';
+import { callServer } from '../with-server.ts';
 import { allTokens } from './all-tokens.ts';
 
 export interface ListTokensOptions extends LocationOptions {
@@ -14,14 +14,14 @@ export interface ListTokensOptions extends LocationOptions {
   json?: boolean;
 }
 
-/** Valid tokens only, unless all are asked for; as JSON always all, with what tells them apart. */
+/** Prints valid tokens, or all of them with --all. JSON always has all, with their state. */
 export async function listTokens(context: CliContext, options: ListTokensOptions): Promise<void> {
   const { stdout, signal } = context;
-  const tokens = await askServer(context, options, ({ client }) => allTokens(client));
+  const tokens = await callServer(context, options, ({ client }) => allTokens(client));
   if (options.json) return print(stdout, renderJson(tokens), signal);
   const shown = options.all ? tokens : tokens.filter((token) => stateOf(token) === 'valid');
   if (shown.length === 0) {
-    context.stderr.write('There are no valid tokens. Make one with "plan42 server token create".\n');
+    context.stderr.write('No valid tokens. Create one with "plan42 server token create".\n');
     return;
   }
   const idOf = shortIds(tokens.map((token) => token.TokenID));
@@ -31,8 +31,8 @@ export async function listTokens(context: CliContext, options: ListTokensOptions
     [
       { title: 'TOKEN', cell: (token) => printableLine(idOf(token.TokenID)) },
       { title: 'RUNNER', cell: (token) => printableLine(token.RunnerID), flexible: true },
-      { title: 'CREATED', cell: (token) => printableLine(localTime(token.CreatedAt ?? '')) },
-      { title: 'EXPIRES', cell: (token) => printableLine(localTime(token.ExpiresAt)) },
+      { title: 'CREATED', cell: (token) => printableLine(formatLocalTime(token.CreatedAt ?? '')) },
+      { title: 'EXPIRES', cell: (token) => printableLine(formatLocalTime(token.ExpiresAt)) },
       { title: 'STATE', cell: stateOf, style: (text) => (text === 'valid' ? style.good(text) : style.dim(text)) },
     ],
     stdout.isTTY ? stdout.columns : undefined,

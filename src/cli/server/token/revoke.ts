@@ -2,18 +2,18 @@ import { UserError } from '../../../lib/errors.ts';
 import type { CliContext } from '../../context.ts';
 import { pickByPrefix } from '../../short-ids.ts';
 import type { LocationOptions } from '../location.ts';
-import { askServer } from '../with-server.ts';
+import { callServer } from '../with-server.ts';
 import { allTokens } from './all-tokens.ts';
 
 export type RevokeTokenOptions = LocationOptions;
 
-/** Revoking a revoked token is no failure. */
+/** Idempotent: revoking a revoked token succeeds. */
 export async function revokeToken(context: CliContext, id: string, options: RevokeTokenOptions): Promise<void> {
-  // Somebody may well take the token for its ID; then it must not be repeated on the screen.
+  // A token given instead of its ID must not appear in the output.
   if (id.startsWith('p42')) {
-    throw new UserError('that is a token, not its ID', { remedy: '"plan42 server token list" shows the IDs.' });
+    throw new UserError('that is a token, not its ID', { remedy: 'To see the IDs, run "plan42 server token list".' });
   }
-  const revoked = await askServer(context, options, async ({ client }) => {
+  const revoked = await callServer(context, options, async ({ client }) => {
     const tokens = await allTokens(client);
     const token = pickByPrefix(tokens, (candidate) => candidate.TokenID, id, {
       kind: 'token',
@@ -22,5 +22,5 @@ export async function revokeToken(context: CliContext, id: string, options: Revo
     if (!token.Revoked) await client.revokeRunnerToken(token);
     return token;
   });
-  context.stderr.write(`Token ${revoked.TokenID} is revoked.\n`);
+  context.stderr.write(`Token ${revoked.TokenID} revoked.\n`);
 }

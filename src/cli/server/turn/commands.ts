@@ -10,19 +10,19 @@ const turnIndex = integerBetween(1, 1_000_000);
 
 /** `plan42 server turn …` */
 export function addTurnCommands(server: Command, context: CliContext): void {
-  const turn = server.command('turn').description('turns, one round of work on a task each');
-  withLocationOptions(withPromptOptions(turn.command('create').description('ask the agent of a task for another turn')))
-    .argument('<task>', 'the task ID, or the start of it')
-    .option('--follow', 'show status and log until the turn is over')
-    .option('--json', 'print the turn as JSON, at the end with --follow')
+  const turn = server.command('turn').description('turns: rounds of work on a task');
+  withLocationOptions(withPromptOptions(turn.command('create').description('add a turn to a task')))
+    .argument('<task>', 'the task ID or its first characters')
+    .option('--follow', 'follow status and log until the turn is finished')
+    .option('--json', 'print the turn as JSON; with --follow at the end')
     .addHelpText('after', examples('plan42 server turn create 8f46cade --prompt "Once more." --follow'))
     .action(async (task: string, options: CreateTurnOptions) =>
       (await import('./create.ts')).createTurn(context, task, options),
     );
   withLocationOptions(turn.command('logs').description("print a turn's log"))
-    .argument('<task>', 'the task ID, or the start of it')
-    .argument('[index]', 'which turn, 1 is the first; the latest when left out', turnIndex)
-    .option('-f, --follow', 'go on until the turn is over')
+    .argument('<task>', 'the task ID or its first characters')
+    .argument('[index]', 'index of the turn, from 1; default: the latest', turnIndex)
+    .option('-f, --follow', 'follow until the turn is finished')
     .addHelpText('after', examples('plan42 server turn logs 8f46cade -f', 'plan42 server turn logs 8f46cade 1'))
     .action(async (task: string, index: number | undefined, options: TurnLogsOptions) =>
       (await import('./logs.ts')).printTurnLogs(context, task, index, options),

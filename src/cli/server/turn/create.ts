@@ -14,7 +14,7 @@ export interface CreateTurnOptions extends LocationOptions, PromptOptions {
   json?: boolean;
 }
 
-/** Adds a turn to a task whose latest turn is over. */
+/** Adds a turn to a task whose latest turn is finished. */
 export async function createTurn(context: CliContext, id: string, options: CreateTurnOptions): Promise<void> {
   const { stdout, stderr, signal } = context;
   const prompt = await readPrompt(context, options);
@@ -22,12 +22,12 @@ export async function createTurn(context: CliContext, id: string, options: Creat
     const task = await findTask(client, id);
     const last = await client.getTurn(task.TaskId, 'last');
     if (!isTerminalStatus(last.Status)) {
-      throw new UserError(`turn ${last.TurnIndex} is not over yet: ${printableLine(last.Status)}`, {
-        remedy: `Wait for it with "plan42 server task follow ${task.TaskId}", or cancel it.`,
+      throw new UserError(`turn ${last.TurnIndex} is not finished yet: ${printableLine(last.Status)}`, {
+        remedy: `Wait for it with "plan42 server task follow ${task.TaskId}", or cancel it with "plan42 server task cancel ${task.TaskId}".`,
       });
     }
     const created = await client.createTurn(task, last.TurnIndex + 1, prompt);
-    if (!options.json) stderr.write(`Turn ${created.TurnIndex} of task ${task.TaskId} is created.\n`);
+    if (!options.json) stderr.write(`Turn ${created.TurnIndex} of task ${task.TaskId} created.\n`);
     const turn = options.follow ? await followTurn(context, client, created, options.json ? stderr : stdout) : created;
     if (options.json) await print(stdout, renderJson(turn), signal);
     if (options.follow) throwIfFailed(turn);

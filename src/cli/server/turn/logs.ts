@@ -3,7 +3,7 @@ import type { AdminClient } from '../../../plan42/admin-client.ts';
 import type { AdminTurn } from '../../../plan42/admin-objects.ts';
 import type { CliContext } from '../../context.ts';
 import { print } from '../../output.ts';
-import { printLog } from '../follow-turn.ts';
+import { printTurnLog } from '../follow-turn.ts';
 import type { LocationOptions } from '../location.ts';
 import { findTask } from '../task/find.ts';
 import { withServer } from '../with-server.ts';
@@ -22,13 +22,13 @@ export async function printTurnLogs(
     const task = await findTask(client, id);
     const turn = await client.getTurn(task.TaskId, index ?? 'last');
     await (options.follow
-      ? printLog(client, turn, context.stdout, context.signal)
-      : printLogSoFar(context, client, turn));
+      ? printTurnLog(client, turn, context.stdout, context.signal)
+      : printCurrentLog(context, client, turn));
   });
 }
 
-// The API has only the stream, which stays open while the turn runs; so we leave at what is now the last entry.
-async function printLogSoFar({ stdout, signal }: CliContext, client: AdminClient, turn: AdminTurn): Promise<void> {
+// The API only has a stream, which stays open while the turn runs, so this stops at the entry that is the last one now.
+async function printCurrentLog({ stdout, signal }: CliContext, client: AdminClient, turn: AdminTurn): Promise<void> {
   const lastIndex = await client.getLastLogIndex(turn.TaskId, turn.TurnIndex);
   if (lastIndex === undefined) return;
   for await (const entry of client.turnLogs(turn.TaskId, turn.TurnIndex, { signal })) {

@@ -23,7 +23,10 @@ describe('plan42 server turn create', () => {
     const { TaskId } = await createTask(test);
     const run = await test.plan42(['turn', 'create', TaskId, '--prompt', 'again']);
     assert.equal(run.exitCode, 1);
-    assert.match(run.stderr, /^ERROR: turn 1 is not over yet: [\w ]+\. Wait for it with "plan42 server task follow /);
+    assert.match(
+      run.stderr,
+      /^ERROR: turn 1 is not finished yet: [\w ]+\. Wait for it with "plan42 server task follow /,
+    );
   });
 });
 

@@ -1,0 +1,78 @@
+import type { Dirent } from 'node:fs';
+import { rm, stat } from 'node:fs/promises';
+import { join } from 'node:path';
+import { exists, listFolder } from '../../lib/files.ts';
+import { logFileOf, removeLog, statLog } from '../../shim/job-log.ts';
+import { isJobId } from '../job-id.ts';
+import { draftSuffix, type JobStore } from '../store.ts';
+import { describeAge, type Garbage, type GarbageContext } from './garbage.ts';
+
+/** What crashes leave: logs without a record, jobs that were being made or forgotten, files that were being written. */
+export async function* findOrphanedFiles(context: GarbageContext): AsyncGenerator<Garbage> {
+  const { active, finished, damaged } = context.store.folders;
+  yield* findOrphanedLogs(context);
+  // Requests and tokens are in there; a job that is whole has another name.
+  yield* findCutOff(context, active, (entry) => entry.isDirectory() && entry.name.endsWith(draftSuffix));
+  for (const folder of [finished, context.store.images.folder])
+    yield* findCutOff(context, folder, (entry) => /\.[0-9a-f]{12}\.tmp$/.test(entry.name));
+  const keptMs = Math.max(context.rules.keepFinishedMs, context.rules.graceMs);
+  yield* findOld(context, damaged, { isOne: () => true, keptMs, reason: 'it was kept of a damaged job' });
+}
+
+async function* findOrphanedLogs({ store, rules, now, signal }: GarbageContext): AsyncGenerator<Garbage> {
+  for await (const { name } of listFolder(store.folders.logs)) {
+    signal.throwIfAborted();
+    const jobId = name.split('.', 1)[0] ?? '';
+    // The service's own log is there as well.
+    if (!isJobId(jobId) || !name.includes('.')) continue;
+    const path = join(store.folders.logs, name);
+    const logFile = logFileOf(path);
+    if (logFile !== path && (await exists(logFile))) continue;
+    const log = await statLog(logFile);
+    if (log === undefined || log.modifiedAtMs > now() - Math.max(rules.keepFinishedMs, rules.graceMs)) continue;
+    if (await isKnown(store, jobId)) continue;
+    yield {
+      kind: 'log',
+      name,
+      bytes: log.bytes,
+      reason: `its job is not known, last written ${describeAge(now() - log.modifiedAtMs)} ago`,
+      remove: async () => !(await isKnown(store, jobId)) && removeLog(logFile, () => store.isActive(jobId)),
+    };
+  }
+}
+
+async function isKnown(store: JobStore, jobId: string): Promise<boolean> {
+  return (await store.isActive(jobId)) || exists(join(store.folders.finished, `${jobId}.json`));
+}
+
+function findCutOff(
+  context: GarbageContext,
+  folder: string,
+  isOne: (entry: Dirent) => boolean,
+): AsyncGenerator<Garbage> {
+  const reason = 'it was cut off while it was written or removed';
+  return findOld(context, folder, { isOne, keptMs: context.rules.graceMs, reason });
+}
+
+async function* findOld(
+  { now }: GarbageContext,
+  folder: string,
+  { isOne, keptMs, reason }: { isOne: (entry: Dirent) => boolean; keptMs: number; reason: string },
+): AsyncGenerator<Garbage> {
+  for await (const entry of listFolder(folder)) {
+    if (!isOne(entry)) continue;
+    const path = join(folder, entry.name);
+    const file = await stat(path).catch(() => undefined);
+    if (file === undefined || file.mtimeMs > now() - keptMs) continue;
+    yield {
+      kind: 'file',
+      name: entry.name,
+      bytes: file.size,
+      reason,
+      remove: async () => {
+        await rm(path, { recursive: true, force: true });
+        return true;
+      },
+    };
+  }
+}

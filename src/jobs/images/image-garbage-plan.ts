@@ -1,0 +1,90 @@
+import { sameImageName } from '../../runtimes/image-reference.ts';
+import type { Image, ImageStore } from '../../runtimes/runtime.ts';
+import type { GarbageContext } from '../garbage/garbage.ts';
+import type { JobStore } from '../store.ts';
+import { isPin, pinName } from './image-pin.ts';
+import type { UsedImage } from './image-usage.ts';
+
+/** An image that jobs used, as it is now. */
+export interface KnownImage {
+  used: UsedImage;
+  image: Image;
+  /** Those of the names by which it was asked for that still mean it; none when a newer image has taken them all. */
+  currentNames: string[];
+}
+
+export interface ImagePlan {
+  /** Pulled for jobs, and needed by nobody any more. */
+  remove: KnownImage[];
+  /** Not needed by this runner, but not its own to remove, or not yet. */
+  release: KnownImage[];
+  /** Theirs by now who gave it a name of their own, or gone. */
+  forget: UsedImage[];
+}
+
+/** What is to become of the images that are known, by the rules. Changes nothing. */
+export async function planImages(context: GarbageContext, images: ImageStore): Promise<ImagePlan> {
+  const { store, runtime, instanceId, signal } = context;
+  const plan: ImagePlan = { remove: [], release: [], forget: [] };
+  const known: KnownImage[] = [];
+  for (const used of runtime === undefined ? [] : await store.images.list(runtime.name)) {
+    const image = await images.find(used.id, signal);
+    if (image === undefined) plan.forget.push(used);
+    else known.push({ used, image, currentNames: await currentNames(used, images, signal) });
+  }
+  const busy = await activeImages(store);
+  for (const one of surplus(known, context)) {
+    if (one.used.references.some((reference) => busy.has(reference))) continue;
+    if (!one.used.pulled || isPinnedByOthers(one, instanceId)) plan.release.push(one);
+    else if (hasForeignName(one, instanceId)) plan.forget.push(one.used);
+    else if (!(await images.isInUse(one.used.id, signal))) plan.remove.push(one);
+  }
+  return plan;
+}
+
+/** Those that are not among the last used, and not so young that a job may be about to use them. */
+function surplus(known: readonly KnownImage[], { rules, now }: GarbageContext): KnownImage[] {
+  return [true, false].flatMap((pulled) => {
+    const room = { count: rules.keepImages, bytes: rules.keepImageBytes };
+    return known.filter(({ used, image, currentNames }) => {
+      if (used.pulled !== pulled) return false;
+      if (currentNames.length > 0) {
+        room.count -= 1;
+        room.bytes -= image.sizeBytes;
+        if (room.count >= 0 && room.bytes >= 0) return false;
+      }
+      return used.usedAt.getTime() <= now() - rules.graceMs;
+    });
+  });
+}
+
+/** The names by which active jobs ask for their images. */
+export async function activeImages(store: JobStore): Promise<Set<string>> {
+  const names = new Set<string>();
+  for (const jobId of await store.listActive()) {
+    // One that has just finished, or can't be read: what it runs is kept by its container.
+    const record = await store.readActive(jobId).catch(() => undefined);
+    if (record !== undefined) names.add(record.image);
+  }
+  return names;
+}
+
+export async function currentNames(used: UsedImage, images: ImageStore, signal?: AbortSignal): Promise<string[]> {
+  const current: string[] = [];
+  for (const reference of used.references) {
+    if ((await images.find(reference, signal))?.id === used.id) current.push(reference);
+  }
+  return current;
+}
+
+export function isPinnedByOthers({ image }: Pick<KnownImage, 'image'>, instanceId: string): boolean {
+  const own = pinName(instanceId, image.id);
+  return image.names.some((name) => isPin(name) && name !== own);
+}
+
+export function hasForeignName({ used, image }: Pick<KnownImage, 'used' | 'image'>, instanceId: string): boolean {
+  const own = pinName(instanceId, image.id);
+  return image.names.some(
+    (name) => name !== own && !used.references.some((reference) => sameImageName(reference, name)),
+  );
+}

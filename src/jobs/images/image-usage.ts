@@ -1,0 +1,137 @@
+import { readFile, rm, stat, utimes } from 'node:fs/promises';
+import { join } from 'node:path';
+import * as v from 'valibot';
+import { runtimeNames } from '../../config/schema.ts';
+import { errorCode } from '../../lib/errors.ts';
+import { listFolder, makeFolder, writeDurably } from '../../lib/files.ts';
+
+const UsedImage = v.object({
+  runtime: v.picklist(runtimeNames),
+  id: v.string(),
+  /** The names by which jobs asked for it. */
+  references: v.array(v.string()),
+  /** It is here because a job of this runner needed it, and was not here before. */
+  pulled: v.boolean(),
+});
+
+export type UsedImage = v.InferOutput<typeof UsedImage> & { usedAt: Date };
+
+const Pull = v.object({
+  runtime: v.picklist(runtimeNames),
+  jobId: v.string(),
+  reference: v.string(),
+  /** The IDs of the images that were there before it; absent where nothing could be pulled. */
+  present: v.optional(v.array(v.string())),
+});
+
+/** A pull that has begun. */
+export type Pull = v.InferOutput<typeof Pull>;
+
+const pullPrefix = 'pull.';
+
+/**
+ * Which images jobs used, in a file each, whose time of modification is that of the last use; and which pulls are under
+ * way, so that after a crash it is still known what they have brought.
+ */
+export class ImageUsage {
+  readonly #folder: string;
+
+  constructor(folder: string) {
+    this.#folder = folder;
+  }
+
+  get folder(): string {
+    return this.#folder;
+  }
+
+  /** Before a pull. If one of the same job was cut off, what was there before that counts. */
+  async beginPull(pull: Pull): Promise<Pull> {
+    await makeFolder(this.#folder);
+    const earlier = await this.#read(Pull, this.#pullName(pull.jobId));
+    if (earlier?.reference === pull.reference && earlier.runtime === pull.runtime) return earlier;
+    await this.#write(this.#pullName(pull.jobId), pull);
+    return pull;
+  }
+
+  async endPull({ jobId }: Pull): Promise<void> {
+    await rm(join(this.#folder, this.#pullName(jobId)), { force: true });
+  }
+
+  async listPulls(): Promise<Pull[]> {
+    return this.#readAll(Pull, (name) => name.startsWith(pullPrefix));
+  }
+
+  /** A job uses the image now. Returns all that is known of it. */
+  async noteUse(runtime: UsedImage['runtime'], id: string, reference: string, pulled: boolean): Promise<UsedImage> {
+    await makeFolder(this.#folder);
+    const name = imageName({ runtime, id });
+    const known = await this.#read(UsedImage, name);
+    const references = [...new Set([...(known?.references ?? []), reference])];
+    const noted = { runtime, id, references, pulled: pulled || (known?.pulled ?? false) };
+    const usedAt = new Date();
+    if (known?.references.length === references.length && known.pulled === noted.pulled)
+      await utimes(join(this.#folder, name), usedAt, usedAt);
+    else await this.#write(name, noted);
+    return { ...noted, usedAt };
+  }
+
+  /** When it was last used; undefined when nothing is known of it. */
+  async lastUse(image: Pick<UsedImage, 'runtime' | 'id'>): Promise<Date | undefined> {
+    return stat(join(this.#folder, imageName(image))).then(
+      ({ mtime }) => mtime,
+      () => undefined,
+    );
+  }
+
+  /** Those of one runtime, used last first. */
+  async list(runtime: UsedImage['runtime']): Promise<UsedImage[]> {
+    const found: UsedImage[] = [];
+    for (const image of await this.#readAll(UsedImage, (name) => name.startsWith(`${runtime}.`))) {
+      const usedAt = await this.lastUse(image);
+      if (usedAt !== undefined) found.push({ ...image, usedAt });
+    }
+    return found.toSorted((a, b) => b.usedAt.getTime() - a.usedAt.getTime());
+  }
+
+  async forget(image: Pick<UsedImage, 'runtime' | 'id'>): Promise<void> {
+    await rm(join(this.#folder, imageName(image)), { force: true });
+  }
+
+  #pullName(jobId: string): string {
+    return `${pullPrefix}${jobId}.json`;
+  }
+
+  async #write(name: string, value: unknown): Promise<void> {
+    await writeDurably(join(this.#folder, name), `${JSON.stringify(value, undefined, 2)}\n`);
+  }
+
+  async #readAll<Schema extends v.GenericSchema>(
+    schema: Schema,
+    isOne: (name: string) => boolean,
+  ): Promise<v.InferOutput<Schema>[]> {
+    const all: v.InferOutput<Schema>[] = [];
+    for await (const { name } of listFolder(this.#folder)) {
+      const value = name.endsWith('.json') && isOne(name) ? await this.#read(schema, name) : undefined;
+      if (value !== undefined) all.push(value);
+    }
+    return all;
+  }
+
+  /** Undefined also when it can't be understood: then it is as if nothing were known, and nothing is removed. */
+  async #read<Schema extends v.GenericSchema>(
+    schema: Schema,
+    name: string,
+  ): Promise<v.InferOutput<Schema> | undefined> {
+    try {
+      return v.parse(schema, JSON.parse(await readFile(join(this.#folder, name), 'utf8')));
+    } catch (error) {
+      if (error instanceof v.ValiError || error instanceof SyntaxError || errorCode(error) === 'ENOENT')
+        return undefined;
+      throw error;
+    }
+  }
+}
+
+function imageName({ runtime, id }: Pick<UsedImage, 'runtime' | 'id'>): string {
+  return `${runtime}.${id.replaceAll(/[^\w.-]/g, '_')}.json`;
+}

@@ -1,0 +1,117 @@
+import assert from 'node:assert/strict';
+import { afterEach, beforeEach, describe, test } from 'node:test';
+import { createFakeRuntime, type FakeRuntime } from '../../../test/support/fake-runtime.ts';
+import { makeRecord } from '../../../test/support/job-record.ts';
+import { makeTempDir, type TempDir } from '../../../test/support/temp-dir.ts';
+import { parseConfig } from '../../config/parse.ts';
+import { createLogger } from '../../lib/logger.ts';
+import type { JobRecord } from '../record.ts';
+import { JobStore } from '../store.ts';
+import { pinName } from './image-pin.ts';
+import { pullImage } from './pull-image.ts';
+
+const otherId = '9b2504e0-4f89-41d3-9a0c-0305e82c3301';
+
+let dir: TempDir;
+let store: JobStore;
+let runtime: FakeRuntime;
+let log: string;
+
+beforeEach(async () => {
+  dir = await makeTempDir();
+  store = await JobStore.open(dir.path, dir.path);
+  runtime = createFakeRuntime();
+  runtime.onPull = async (image) => put('new', [image]);
+  log = '';
+});
+afterEach(() => dir[Symbol.asyncDispose]());
+
+function put(id: string, names: string[]): void {
+  runtime.images.all.set(id, { id, names, sizeBytes: 1 });
+}
+
+async function pull(record: JobRecord = makeRecord({ image: 'a:1' }), policy = 'always', signal?: AbortSignal) {
+  const { config } = parseConfig({ file: `images.pull_policy = "${policy}"`, env: {}, flags: new Map() });
+  const write = (line: string) => {
+    log += line;
+  };
+  const logger = createLogger({ level: 'debug', format: 'text', write });
+  await using _notes = await pullImage(
+    record,
+    { config, store, runtime, logger },
+    signal ?? new AbortController().signal,
+  );
+  return record;
+}
+
+const noted = async () =>
+  (await store.images.list('docker')).map(({ id, references, pulled }) => ({ id, references, pulled }));
+const namesOf = (id: string) => runtime.images.all.get(id)?.names;
+
+describe('the image of a job', () => {
+  test('is the runner’s own when the pull brought it, and is held', async () => {
+    const { instanceId } = await pull();
+    assert.deepEqual(await noted(), [{ id: 'new', references: ['a:1'], pulled: true }]);
+    assert.deepEqual(namesOf('new'), ['a:1', pinName(instanceId, 'new')]);
+    assert.deepEqual(await store.images.listPulls(), []);
+  });
+
+  test('is not when it was there before, under whatever name', async () => {
+    for (const names of [['a:1'], ['of-somebody:2'], []]) {
+      put('new', names);
+      await pull();
+      assert.deepEqual(await noted(), [{ id: 'new', references: ['a:1'], pulled: false }]);
+      assert.deepEqual(namesOf('new'), ['a:1']);
+    }
+  });
+
+  test('stays the runner’s own when the next pull finds it', async () => {
+    const record = makeRecord({ image: 'a:1' });
+    await pull(record);
+    runtime.onPull = async () => {};
+    await pull(record);
+    assert.deepEqual(await noted(), [{ id: 'new', references: ['a:1'], pulled: true }]);
+    assert.equal(namesOf('new')?.length, 2);
+  });
+
+  test('is held when it is another runner’s', async () => {
+    const pin = pinName(otherId, 'new');
+    put('new', ['a:1', pin]);
+    runtime.onPull = async () => {};
+    const { instanceId } = await pull();
+    assert.deepEqual(namesOf('new'), ['a:1', pin, pinName(instanceId, 'new')]);
+    assert.deepEqual(await noted(), [{ id: 'new', references: ['a:1'], pulled: false }]);
+  });
+
+  test('is not the runner’s own when nothing may be pulled', async () => {
+    await pull(undefined, 'never');
+    assert.deepEqual(await noted(), [{ id: 'new', references: ['a:1'], pulled: false }]);
+  });
+
+  test('is, when an earlier pull of the same job was cut off after it had brought it', async () => {
+    const record = makeRecord({ image: 'a:1' });
+    await store.images.beginPull({ runtime: 'docker', jobId: record.jobId, reference: 'a:1', present: [] });
+    put('new', ['a:1']);
+    await pull(record);
+    assert.equal((await noted())[0]?.pulled, true);
+  });
+
+  test('leaves no note when it cannot be pulled', async () => {
+    runtime.onPull = () => Promise.reject(new Error('denied'));
+    await assert.rejects(pull(), /denied/);
+    assert.deepEqual([await noted(), await store.images.listPulls()], [[], []]);
+  });
+
+  test('is pulled although it cannot be noted, which is said', async () => {
+    runtime.images.listIds = () => Promise.reject(new Error('storage is locked'));
+    await pull();
+    assert.deepEqual(runtime.calls, ['pull a:1']);
+    assert.match(log, /WARN .*could not be noted.*storage is locked/);
+    assert.deepEqual(await noted(), []);
+  });
+
+  test('is not asked for when nobody wants it any more', async () => {
+    await assert.rejects(pull(undefined, 'always', AbortSignal.abort(new Error('killed'))), /killed/);
+    assert.deepEqual(runtime.calls, []);
+  });
+});

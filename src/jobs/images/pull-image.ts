@@ -1,0 +1,89 @@
+import type { Config } from '../../config/schema.ts';
+import { Backoff } from '../../lib/backoff.ts';
+import type { Logger } from '../../lib/logger.ts';
+import { sleep } from '../../lib/sleep.ts';
+import type { ImageStore, Runtime } from '../../runtimes/runtime.ts';
+import type { JobRecord } from '../record.ts';
+import type { JobStore } from '../store.ts';
+import { isPin, pinName } from './image-pin.ts';
+import type { Pull } from './image-usage.ts';
+
+const engineBackoff = { minMs: 500, maxMs: 5000 };
+const maxEngineDownMs = 2 * 60_000;
+
+interface PullContext {
+  config: Config;
+  store: JobStore;
+  runtime: Runtime;
+  logger: Logger;
+}
+
+/**
+ * Pulls the image of a job, and notes which image that brought and which the job uses. Whoever gets the result disposes of
+ * it, which completes the notes, as soon as nothing waits for that any more. No trouble with the notes fails the job.
+ * @throws RuntimeError
+ */
+export async function pullImage(
+  record: JobRecord,
+  context: PullContext,
+  signal: AbortSignal,
+): Promise<AsyncDisposable> {
+  const { config, store, runtime, logger } = context;
+  await using notes = new AsyncDisposableStack();
+  const { images } = runtime;
+  const attempt = async (work: () => Promise<void>) => {
+    try {
+      await work();
+    } catch (error) {
+      if (!signal.aborted) logger.warn('the use of an image could not be noted', { image: record.image, error });
+    }
+  };
+  if (images !== undefined) {
+    await attempt(async () => {
+      const pull = await store.images.beginPull({
+        runtime: runtime.name,
+        jobId: record.jobId,
+        reference: record.image,
+        ...(config.images.pullPolicy === 'never' ? {} : { present: await images.listIds(signal) }),
+      });
+      notes.defer(() => attempt(() => completePull(pull, images, store, record.instanceId)));
+    });
+  }
+  signal.throwIfAborted();
+  await pullWhenReady(record.image, context, signal);
+  return notes.move();
+}
+
+/** An engine that is down for a moment, for its own upgrade perhaps, is waited for. */
+async function pullWhenReady(
+  image: string,
+  { config, runtime, logger }: PullContext,
+  signal: AbortSignal,
+): Promise<void> {
+  const backoff = new Backoff(engineBackoff);
+  const giveUpAt = performance.now() + maxEngineDownMs;
+  for (;;) {
+    try {
+      await runtime.pull(image, config.images.pullPolicy, signal);
+      return;
+    } catch (error) {
+      signal.throwIfAborted();
+      const readiness = await runtime.checkReady(signal);
+      if (readiness.ready || performance.now() > giveUpAt) throw error;
+      if (backoff.attempts === 0) logger.warn('the job waits for its runtime', { reason: readiness.reason });
+      await sleep(backoff.next(), signal);
+    }
+  }
+}
+
+/** Notes what the pull has brought, however it ended. */
+export async function completePull(pull: Pull, images: ImageStore, store: JobStore, instanceId: string): Promise<void> {
+  const image = await images.find(pull.reference);
+  if (image !== undefined) {
+    const isNew = pull.present !== undefined && !pull.present.includes(image.id);
+    const { pulled } = await store.images.noteUse(pull.runtime, image.id, pull.reference, isNew);
+    const pin = pinName(instanceId, image.id);
+    if (!image.names.includes(pin) && (pulled || image.names.some(isPin))) await images.addName(image.id, pin);
+  }
+  await store.images.endPull(pull);
+}
