@@ -91,7 +91,12 @@ const cases: [what: string, run: () => ReturnType<typeof start>, exitCode: numbe
     3,
     /unknown setting "jobs\.max_job", did you mean "jobs\.max_jobs"\?/,
   ],
-  ['a token as a flag', () => start(config(good), ['--set', 'runner.token=p42r_x']), 3, /unknown setting "runner\.token"/],
+  [
+    'a token as a flag',
+    () => start(config(good), ['--set', 'runner.token=p42r_x']),
+    3,
+    /unknown setting "runner\.token"/,
+  ],
 ];
 
 for (const [what, run, exitCode, error] of cases) {
