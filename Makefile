@@ -5,7 +5,7 @@ export PATH := $(CURDIR)/node_modules/node/bin:$(CURDIR)/node_modules/.bin:$(PAT
 # npm writes this file when an install completes.
 INSTALLED := node_modules/.package-lock.json
 
-.PHONY: help build test lint fmt demo docs package release-files clean bench
+.PHONY: help build check test lint fmt demo docs package release-files clean bench
 
 help: ## lists the targets
 	@grep -E '^[a-z-]+:.*## ' $(MAKEFILE_LIST) | sed -E 's/:[^#]*## /\t/' | expand -t 15
@@ -17,11 +17,14 @@ $(INSTALLED): package.json package-lock.json
 build: $(INSTALLED) ## builds bin/plan42, bin/plan42-runner and bin/plan42-runner-config
 	@node scripts/build.ts
 
+check: lint build ## lints and runs the unit tests, in under a minute
+	@node scripts/test.ts --unit
+
 test: build ## runs every test; ends with "N passed, N failed, N skipped"
 	@node scripts/test.ts
 
-lint: $(INSTALLED) ## checks types, lint rules, import directions, format and unused code
-	@tsc && tsc -p src/web && oxlint && biome check && knip && echo "lint: all clean"
+lint: $(INSTALLED) ## checks types, lint rules, import directions, format, unused code and shell scripts
+	@tsc && tsc -p src/web && oxlint && biome check && knip && scripts/lint-shell.sh && echo "lint: all clean"
 
 fmt: $(INSTALLED) ## formats the code
 	@biome check --write

@@ -14,10 +14,9 @@ const mayImport: Record<string, readonly string[]> = {
   runtimes: ['shim', 'config', 'lib'],
   github: ['plan42', 'config', 'lib'],
   jobs: ['github', 'runtimes', 'shim', 'plan42', 'config', 'lib'],
-  handlers: ['jobs', 'github', 'runtimes', 'shim', 'plan42', 'config', 'lib'],
-  runner: ['handlers', 'jobs', 'github', 'control', 'runtimes', 'shim', 'plan42', 'config', 'lib'],
+  runner: ['jobs', 'github', 'control', 'runtimes', 'shim', 'plan42', 'config', 'lib'],
   web: ['runtimes', 'plan42', 'lib'],
-  server: ['web', 'plan42', 'lib'],
+  server: ['plan42', 'lib'],
   tui: ['github', 'control', 'runtimes', 'plan42', 'config', 'lib'],
   cli: [
     'tui',
@@ -38,39 +37,54 @@ const mayImport: Record<string, readonly string[]> = {
 
 /** Rooms of which the others may import these files only. */
 const publicFiles: Record<string, readonly string[]> = {
-  shim: ['shim', 'log-cut'],
+  shim: ['shim', 'job-log'],
   runtimes: ['runtime', 'select', 'survey', 'survey-result', 'image-policy', 'image-reference'],
 };
 
 const rooms = Object.keys(mayImport);
 
-// Tests stand beside their sources, and may look further.
-const directions = rooms.map((room): OxlintOverride => {
-  const forbidden = rooms.filter((other) => other !== room && !mayImport[room]?.includes(other));
+/** The folders of src/server, each with the folders it may import from. Files beside them wire everything together. */
+const serverMayImport: Record<string, readonly string[]> = {
+  store: [],
+  core: ['store'],
+  page: ['core', 'store'],
+  http: ['page', 'core', 'store'],
+  routes: ['http', 'page', 'core', 'store'],
+};
+
+function forbid(place: string, allowed: readonly string[], all: readonly string[]) {
+  const forbidden = all.filter((other) => !place.endsWith(`/${other}`) && !allowed.includes(other));
   return {
-    files: [`src/${room}/**/*.ts`, `src/${room}/**/*.tsx`],
-    excludeFiles: ['**/*.test.ts'],
-    rules: {
-      'no-restricted-imports': [
-        'error',
-        {
-          patterns: [
-            {
-              regex: `^(\\.\\./)+(${forbidden.join('|')})/`,
-              message: `src/${room} may only import from: ${mayImport[room]?.join(', ') || 'nothing else'}.`,
-            },
-            ...Object.entries(publicFiles)
-              .filter(([other]) => other !== room)
-              .map(([other, files]) => ({
-                group: [`**/${other}/**`, ...files.map((file) => `!**/${other}/${file}.ts`)],
-                message: `Of src/${other}, other rooms may only import: ${files.join(', ')}.`,
-              })),
-          ],
-        },
-      ],
-    },
+    regex: `^(\\.\\./)+(${forbidden.join('|')})/`,
+    message: `${place} may only import from: ${allowed.join(', ') || 'nothing else'}.`,
   };
+}
+
+const roomPatterns = (room: string) => [
+  forbid(`src/${room}`, mayImport[room] ?? [], rooms),
+  ...Object.entries(publicFiles)
+    .filter(([other]) => other !== room)
+    .map(([other, files]) => ({
+      group: [`**/${other}/**`, ...files.map((file) => `!**/${other}/${file}.ts`)],
+      message: `Of src/${other}, other rooms may only import: ${files.join(', ')}.`,
+    })),
+];
+
+// Tests stand beside their sources, and may look further.
+const direction = (place: string, patterns: object[]): OxlintOverride => ({
+  files: [`${place}/**/*.ts`, `${place}/**/*.tsx`],
+  excludeFiles: ['**/*.test.ts'],
+  rules: { 'no-restricted-imports': ['error', { patterns }] },
 });
+
+// Of two overrides of one file the later one counts alone, so it repeats the patterns of the room.
+const directions = [
+  ...rooms.map((room) => direction(`src/${room}`, roomPatterns(room))),
+  ...Object.entries(serverMayImport).map(([folder, allowed]) => {
+    const place = `src/server/${folder}`;
+    return direction(place, [...roomPatterns('server'), forbid(place, allowed, Object.keys(serverMayImport))]);
+  }),
+];
 
 const onlyInBin = { files: ['src/**/*.ts'], excludeFiles: ['src/bin/**', '**/*.test.ts'] };
 

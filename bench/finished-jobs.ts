@@ -72,7 +72,7 @@ async function start(plane: MessagePlane, runner: string): Promise<RunnerProcess
 async function measure(plane: MessagePlane, runner: string, figures: Figures): Promise<void> {
   const startedAt = performance.now();
   const process = await start(plane, runner);
-  await process.logged(/a queue is registered/);
+  await process.logged(/queue registered/);
   figures.startMs.push(performance.now() - startedAt);
   figures.cpuMs.push(await cpuTimeOf(process));
   figures.memoryMib.push(await memoryOf(process));

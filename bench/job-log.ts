@@ -6,12 +6,12 @@
  */
 import { spawn } from 'node:child_process';
 import { once } from 'node:events';
-import { mkdtemp, open, rm, stat, writeFile } from 'node:fs/promises';
+import { mkdtemp, open, rm, writeFile } from 'node:fs/promises';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { setTimeout as delay } from 'node:timers/promises';
-import { readTail } from '../src/lib/read-tail.ts';
 import { runCommand } from '../src/lib/run-command.ts';
+import { readLogTail, removeLog, statLog } from '../src/shim/job-log.ts';
 import { startControlPlane, type TestControlPlane } from '../test/support/control-plane.ts';
 import { type Engines, startEngines } from '../test/support/engines.ts';
 import { PingLoad } from '../test/support/ping-load.ts';
@@ -56,7 +56,7 @@ const commandsOf = (agent: Agent) =>
     'echo; echo from $began to $ended',
   ].join('; ');
 
-// As in the supervisor's script.
+// As in src/shim/shim.sh.
 const jobPriority = 'renice -n 5 -p $$ >/dev/null 2>&1; { echo 10 >/proc/$$/autogroup; } 2>/dev/null;';
 
 const folder = await mkdtemp(join(tmpdir(), 'plan42-bench-'));
@@ -128,7 +128,7 @@ async function watchOne({ plane, runner, image, commands }: Setting): Promise<vo
   let [largest, memory, looks] = [0, before, 0];
   const watching = (async () => {
     for (; !over.signal.aborted; looks += 1) {
-      largest = Math.max(largest, await sizeOf(log));
+      largest = Math.max(largest, (await statLog(log))?.bytes ?? 0);
       memory = Math.max(memory, await residentMib(runner.pid));
       await delay(sampleMs);
     }
@@ -153,7 +153,7 @@ async function secondsInJob({ plane, runner, image, commands }: Setting): Promis
   }
   await untilOver(plane, task);
   const seconds = await saidSeconds(logOf(runner, task));
-  await rm(logOf(runner, task));
+  await removeLog(logOf(runner, task), async () => false);
   return seconds;
 }
 
@@ -178,16 +178,12 @@ async function secondsByHand({ name, image, env, commands }: Setting, prepare: s
 }
 
 async function saidSeconds(logFile: string): Promise<number> {
-  const [, began, ended] = /from ([\d.]+) to ([\d.]+)$/.exec(await readTail(logFile, 100)) ?? [];
+  const [, began, ended] = /from ([\d.]+) to ([\d.]+)$/.exec(await readLogTail(logFile, 100)) ?? [];
   return Number(ended) - Number(began);
 }
 
 function logOf(runner: RunnerProcess, task: string): string {
   return join(runner.folder, 'state/logs', `${jobIdOf(task)}.log`);
-}
-
-async function sizeOf(path: string): Promise<number> {
-  return (await stat(path).catch(() => undefined))?.size ?? 0;
 }
 
 function median(values: readonly number[]): number {

@@ -1,6 +1,6 @@
 /** A day of bursty load in virtual time through the scaler: prints load and queues, a line for every quarter of an hour. */
 import { tables } from '../src/config/schema.ts';
-import { addPoll, decide, type ScalerSettings, startWindow } from '../src/runner/scaler.ts';
+import { addPoll, decide, type ScalerSettings, startWindow } from '../src/runner/queues/scaler.ts';
 import { seededRandom } from '../test/support/random.ts';
 
 const { maxQueues, scaleUpAfterMs, scaleUpAt, scaleDownAfterMs, scaleDownAt } = tables.queues;

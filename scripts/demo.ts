@@ -72,7 +72,7 @@ async function demo(): Promise<number> {
   printTitle('4. Start the runner');
   const location = ['-c', configFile, '--state-dir', join(folder, 'runner')];
   const runner = start('runner', ['plan42', 'runner', 'exec', ...location]);
-  await runner.prints(/the runner is ready/);
+  await runner.prints(/runner ready/);
 
   printTitle('5. Create a task');
   const prompt = 'Tell me how many words this is.';

@@ -1,71 +1,119 @@
 /**
  * Runs the tests and ends with one line: `N passed, N failed, N skipped`. Arguments are files or globs; without any, every
- * test runs. A test whose prerequisite is missing is named at the end; with CI=true that is a failure.
+ * test runs. `--unit` runs the tests beside the source, except for `*.slow.test.ts`; none of them needs an engine. A test
+ * whose prerequisite is missing is listed at the end; with CI=true that is a failure.
  *
- * With CI=true, files with a few failures run once more, one at a time: tests that share two cores with container engines,
- * a browser and systemd can fail for want of time. What passes then is named as unsteady, so that somebody mends it.
+ * A failed file never runs again, except with CI=true: once, alone, as the last resort. Tests that pass then are printed
+ * as FLAKY. Each of them is a fault to be fixed.
  */
-import { relative } from 'node:path';
+import { glob } from 'node:fs/promises';
+import { availableParallelism } from 'node:os';
+import { relative, resolve } from 'node:path';
 import { run } from 'node:test';
 import { spec } from 'node:test/reporters';
 import { globalSetup, globalTeardown } from '../test/support/global-setup.ts';
 
 interface Results {
   passed: number;
-  /** The file of each failed test, by file, place and name. */
+  /** The file of each failed test, by file, line and name. */
   failed: Map<string, string>;
   skipped: number;
-  /** Tests without what they need, and what that is. */
+  /** Skipped tests, each with its missing prerequisite. */
   missing: string[];
+  files: { name: string; ms: number }[];
 }
 
-const root = `${import.meta.dirname}/..`;
-const everything = ['src/**/*.test.ts', 'test/**/*.test.ts', 'examples/**/*.test.ts'];
+const root = resolve(import.meta.dirname, '..');
+const allTests = ['src/**/*.test.ts', 'test/**/*.test.ts', 'examples/**/*.test.ts'];
+// They start first, so that no processor is idle at the end while the last of them runs.
+const longestFiles = [
+  'test/package.test.ts',
+  'test/systemd.test.ts',
+  'test/scaling.test.ts',
+  'test/crash.test.ts',
+  'test/faults.test.ts',
+  'test/docker-restart.test.ts',
+  'test/web-page.test.ts',
+  'test/demo.test.ts',
+  'test/docs.test.ts',
+  'test/engine-jobs.test.ts',
+  'test/config-screen.test.ts',
+  'test/drain.test.ts',
+  'test/outage.test.ts',
+  'src/runtimes/apple/apple.slow.test.ts',
+  'src/shim/log-writer.slow.test.ts',
+];
 const missingPrerequisite = 'missing prerequisite: ';
 const isCi = process.env['CI'] === 'true';
-// With more than these it isn't chance.
-const maxTriedAgain = 5;
+// More failures than these are not a matter of chance.
+const maxRetried = 5;
 // A failed comparison can be megabytes long.
 const longLine = /^(.{500}).+$/gm;
 
-const patterns = process.argv.slice(2);
-const { passed, failed, skipped, missing } = await runAll();
+const startedAt = performance.now();
+const isUnit = process.argv[2] === '--unit';
+const patterns = process.argv.slice(isUnit ? 3 : 2);
+const { passed, failed, skipped, missing, files } = isUnit ? await runUnitTests() : await runAll();
 
 if (missing.length > 0) {
-  console.log(`\nNot run, since something is missing on this machine (.ci/install installs it):`);
+  console.log(`\nNot run, because something is missing on this machine (.ci/install installs it):`);
   for (const line of missing) console.log(`  ${line}`);
 }
+if (files.length > 10) {
+  console.log('\nLongest files:');
+  const longest = files.toSorted((a, b) => b.ms - a.ms).slice(0, 10);
+  for (const { name, ms } of longest) console.log(`  ${(ms / 1000).toFixed(1).padStart(6)} s  ${name}`);
+}
 const failures = failed.size + (isCi ? missing.length : 0) + (passed === 0 ? 1 : 0);
-console.log(`\n${passed} passed, ${failures} failed, ${skipped} skipped`);
+console.log(`\ntook ${Math.round((performance.now() - startedAt) / 1000)} s`);
+console.log(`${passed} passed, ${failures} failed, ${skipped} skipped`);
 process.exitCode = failures > 0 ? 1 : 0;
 
+async function runUnitTests(): Promise<Results> {
+  const slow = await findFiles(['src/**/*.slow.test.ts']);
+  const unit = await findFiles(['src/**/*.test.ts']);
+  return runTests(
+    unit.filter((file) => !slow.includes(file)),
+    availableParallelism(),
+  );
+}
+
 async function runAll(): Promise<Results> {
-  // Not by the test runner's own option, which does it for the first run of a process alone.
+  const found = await findFiles(patterns.length > 0 ? patterns : allTests);
+  const first = longestFiles.filter((file) => found.includes(file));
+  const ordered = [...first, ...found.filter((file) => !first.includes(file))];
+  // Not by the test runner's own option, which only does it for the first run of a process.
   await globalSetup();
   try {
-    const first = await runTests(patterns.length > 0 ? patterns : everything, 2);
-    const isWorthAnother = isCi && first.failed.size > 0 && first.failed.size <= maxTriedAgain;
-    return isWorthAnother ? { ...first, ...(await runFailedAgain(first)) } : first;
+    // Many tests mostly wait for containers and processes, so two processors have time for three files.
+    const results = await runTests(ordered, availableParallelism() + 1);
+    const isWorthRetrying = isCi && results.failed.size > 0 && results.failed.size <= maxRetried;
+    return isWorthRetrying ? await retryFailed(results) : results;
   } finally {
     await globalTeardown();
   }
 }
 
-/** What the files with failures come to alone counts, beside what passed before. */
-async function runFailedAgain({ passed, failed }: Results): Promise<Pick<Results, 'passed' | 'failed'>> {
-  console.log('\nOnce more, one at a time:');
-  for (const test of failed.keys()) console.log(`  ${test}`);
-  const again = await runTests([...new Set(failed.values())], 1);
-  const unsteady = [...failed.keys()].filter((test) => again.passed > 0 && !again.failed.has(test));
-  if (unsteady.length > 0) console.log('\nUnsteady, failed at first and passed alone:');
-  for (const test of unsteady) console.log(`  ${test}`);
-  const stillFailed = [...failed].filter(([test]) => !unsteady.includes(test));
-  return { passed: passed + unsteady.length, failed: new Map([...stillFailed, ...again.failed]) };
+/** Runs the files with failures again. A failed test that passes now counts as passed. */
+async function retryFailed(first: Results): Promise<Results> {
+  console.log('\nFailed, running once more, one file at a time:');
+  for (const test of first.failed.keys()) console.log(`  ${test}`);
+  const again = await runTests([...new Set(first.failed.values())], 1);
+  const flaky = [...first.failed.keys()].filter((test) => again.passed > 0 && !again.failed.has(test));
+  console.log();
+  for (const test of flaky) console.log(`FLAKY: ${test}, fix it`);
+  return { ...first, passed: first.passed + flaky.length, failed: again.failed };
 }
 
-async function runTests(globPatterns: string[], concurrency: number): Promise<Results> {
-  const results: Results = { passed: 0, failed: new Map(), skipped: 0, missing: [] };
-  const events = run({ cwd: root, globPatterns, concurrency });
+async function findFiles(globs: readonly string[]): Promise<string[]> {
+  const files = await Array.fromAsync(glob(globs, { cwd: root, exclude: ['**/node_modules/**'] }));
+  return [...new Set(files.map((file) => relative(root, resolve(root, file))))].toSorted();
+}
+
+async function runTests(testFiles: readonly string[], concurrency: number): Promise<Results> {
+  const results: Results = { passed: 0, failed: new Map(), skipped: 0, missing: [], files: [] };
+  if (testFiles.length === 0) return results;
+  const events = run({ cwd: root, files: testFiles.map((file) => resolve(root, file)), concurrency });
   const fileOf = (test: { file?: string | undefined }) => relative(root, test.file ?? '');
   events.on('test:pass', (test) => {
     if (test.details.type === 'suite') return;
@@ -78,6 +126,9 @@ async function runTests(globPatterns: string[], concurrency: number): Promise<Re
   events.on('test:fail', (test) => {
     if (test.details.type !== 'suite')
       results.failed.set(`${fileOf(test)}:${test.line ?? ''} ${test.name}`, fileOf(test));
+  });
+  events.on('test:summary', (summary) => {
+    if (summary.file !== undefined) results.files.push({ name: fileOf(summary), ms: summary.duration_ms });
   });
   for await (const text of events.compose(new spec())) process.stdout.write(String(text).replaceAll(longLine, '$1…'));
   return results;

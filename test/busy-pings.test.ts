@@ -1,10 +1,11 @@
 /** Jobs that write as much as they can do not keep pings waiting. */
 import assert from 'node:assert/strict';
-import { stat, writeFile } from 'node:fs/promises';
+import { writeFile } from 'node:fs/promises';
 import { join } from 'node:path';
 import { test } from 'node:test';
 import { startControlPlane } from './support/control-plane.ts';
 import { eventually } from './support/eventually.ts';
+import { logBytes } from './support/job-log.ts';
 import { PingLoad } from './support/ping-load.ts';
 import { RunnerProcess } from './support/runner-process.ts';
 import { jobIdOf, startTask, untilOver } from './support/tasks.ts';
@@ -62,8 +63,7 @@ test('pings are answered quickly while six jobs write logs as fast as they can',
 });
 
 function sizesOf(paths: readonly string[]): Promise<number[]> {
-  const sizeOf = async (path: string) => (await stat(path).catch(() => undefined))?.size ?? 0;
-  return Promise.all(paths.map(sizeOf));
+  return Promise.all(paths.map(logBytes));
 }
 
 function percentile(values: readonly number[], share: number): number {

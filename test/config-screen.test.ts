@@ -476,7 +476,7 @@ async function expectRunnerToWork(file: string): Promise<void> {
   });
   const ended = once(runner, 'exit');
   try {
-    await eventually(async () => log.includes('the runner is ready'));
+    await eventually(async () => log.includes('runner ready'));
   } finally {
     runner.kill('SIGTERM');
     await ended;

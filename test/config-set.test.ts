@@ -39,7 +39,7 @@ test('a running runner is asked whether it took the change over, and tells what 
 
   const used = await set('set', 'github.work.connection_id=nonsense', '-c', file);
   assert.match(used, /^Saved \S+\. The running runner uses it now\.$/m);
-  await runner.logged(/the connections to GitHub were replaced/);
+  await runner.logged(/GitHub connections replaced/);
   await runner.logged(/WARN.*github\.work\.connection_id is not a UUID/i);
 
   const later = await set('set', 'jobs.pids=99', 'github.work.name=w', '-c', file);
@@ -58,6 +58,6 @@ test('a running runner is asked whether it took the change over, and tells what 
   refused.child.stdin?.end(others);
   assert.match(
     (await refused).stderr,
-    /rejected the new configuration and keeps the old one: the new token is another runner’s\.$/m,
+    /rejected the new configuration and keeps the old one: the new token belongs to another runner\.$/m,
   );
 });

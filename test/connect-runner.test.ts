@@ -25,7 +25,7 @@ test('the command that the server prints connects a runner', async () => {
   // A shell of its own process group, as at a terminal: Ctrl-C reaches all of it.
   const shell = spawn('sh', ['-c', command], { env, detached: true });
   await using _shell = ending(shell, -(shell.pid ?? 0));
-  await collected(shell.stderr, /the runner is ready/);
+  await collected(shell.stderr, /runner ready/);
   const config = await readFile(join(dir.path, '.config/plan42-runner.toml'), 'utf8');
   assert.match(config, /^\[runner\]\nurl = "http:\/\/127\.0\.0\.1:\d+"\ntoken = "p42r_[^"]+"\n$/);
 });

@@ -54,7 +54,7 @@ suite('faults', { concurrency: 4, timeout: soakMs + 120_000 }, () => {
     }
     proxy.plan = () => faults.none;
     // Until then there are queues with messages that nobody has asked for yet.
-    await runner.logged(/the runner is ready\n(?![\s\S]*(cannot be reached|refuses))/, 90_000);
+    await runner.logged(/runner ready\n(?![\s\S]*(unreachable|rejected))/, 90_000);
     await eventually(async () => unanswered(proxy).length === 0).catch(() => {});
     assert.deepEqual(unanswered(proxy), [], `messages without an answer (PLAN42_FAULT_SEED=${seed})`);
 
@@ -103,15 +103,15 @@ suite('faults', { concurrency: 4, timeout: soakMs + 120_000 }, () => {
     // The network fails now and then too, which is no news about the token.
     proxy.plan = () => (turn++ % 3 === 2 ? faults.dropped : faults.refused);
     const startedAt = performance.now();
-    await runner.logged(/the server refuses the runner token/);
+    await runner.logged(/runner token rejected/);
     await eventually(async () => proxy.calls.filter((call) => call.at > startedAt).length >= 4);
     proxy.plan = () => faults.none;
     const refused = proxy.calls.filter((call) => call.at > startedAt && call.fault !== faults.none);
     assert.ok((refused.at(-1)?.at ?? 0) - (refused[0]?.at ?? 0) > 6000, 'a second, two, four');
     assert.equal(busiestSecond(refused), 1);
     await eventually(async () => (await load.ping()) === 'answered');
-    assert.equal(runner.log.match(/the server refuses the runner token/g)?.length, 1);
-    assert.match(runner.log, /refuses the runner token[\s\S]*the runner is ready/);
+    assert.equal(runner.log.match(/runner token rejected/g)?.length, 1);
+    assert.match(runner.log, /runner token rejected[\s\S]*runner ready/);
   });
 
   test('a deleted queue is replaced at once, even while it has messages to answer', async () => {
@@ -138,7 +138,7 @@ suite('faults', { concurrency: 4, timeout: soakMs + 120_000 }, () => {
     'is cut off': faults.cutOff,
     'is an HTML page': faults.htmlPage,
     'is not JSON': faults.notJson,
-    'has the wrong shape': faults.wrongShape,
+    'is of the wrong type': faults.wrongShape,
     'is a redirect': faults.redirect,
     'is another’s 404': faults.htmlNotFound,
     'is 502 in HTML': faults.htmlBadGateway,

@@ -41,7 +41,7 @@ test('a full disk costs no job that runs, and refuses new ones with the reason',
   const [refused] = await setting.start([{ key: 'new', lines: 1, linePauseMs: 0, end: { kind: 'exit', code: 0 } }]);
   assert.ok(refused);
   const { turn } = await untilOver(plane, refused.taskId);
-  assert.match(turn.ErrorMessage, /could not record the job: .*no space left on device/);
+  assert.match(turn.ErrorMessage, /cannot save the job: .*no space left on device/);
 
   for (const { taskId } of running) await untilOver(plane, taskId);
   const told = (await untilOver(plane, waiting.taskId)).turn.ErrorMessage;

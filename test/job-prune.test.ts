@@ -138,7 +138,7 @@ suite('job prune', () => {
     const config = '[host]\nunisolated = true\ncommand = ["/bin/cat"]\n';
     const options = { url: plane.server.url, token: await plane.newToken(), runtime: 'host', config } as const;
     await using runner = await RunnerProcess.start({ ...options, folder: dir.path });
-    await runner.logged(/garbage was removed what="1 job: 2 bytes"/);
+    await runner.logged(/garbage removed removed="1 job: 2 bytes"/);
     assert.deepEqual(await readdir(finished), []);
   });
 

@@ -20,7 +20,7 @@ test('a killed runner leaves no queue behind that takes work, and its jobs go on
 
   await using second = await RunnerProcess.start({ ...options, folder: first.folder });
   await second.logged(/a job of an earlier run is looked after again/);
-  await second.logged(/a queue is deleted/);
+  await second.logged(/queue deleted/);
   const { tenantId, runnerId } = plane.server.admin;
   await eventually(async () => {
     const { body } = await plane.call('GET', `/v1/runner-queues?tenantID=${tenantId}&runnerID=${runnerId}`);

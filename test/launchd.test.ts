@@ -170,7 +170,7 @@ test('nothing is installed without a login session or with an invalid configurat
   await writeFile(join(mac.launchd, 'no-session'), '');
   const { exitCode, stderr } = await plan42('enable');
   assert.equal(exitCode, 6);
-  assert.match(stderr, /Could not find domain for user gui: 501\. Log in on the Mac’s screen/);
+  assert.match(stderr, /Could not find domain for user gui: 501\. Log in once at the Mac’s screen/);
   assert.equal(await isThere(mac.plistFile), false);
   await rm(join(mac.launchd, 'no-session'));
 });

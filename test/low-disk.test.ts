@@ -51,7 +51,7 @@ test('on a full disk no job is taken, which the caller is told; pings, running a
   assert.match((await invoke(refused)) ?? '', new RegExp(why));
   assert.match((await invoke(running)) ?? '', /already queued or running/, 'no lie about a job that runs');
   assert.equal(await ping(), 'PingResponse');
-  await runner.logged(/no new jobs are taken error=.*not enough disk space/);
+  await runner.logged(/not accepting jobs error=.*not enough disk space/);
 
   await writeFile(join(folder, 'last-drop'), Buffer.alloc(8 * 2 ** 20)).catch(() => {});
   assert.match((await invoke(refused)) ?? '', /: 0 bytes free for jobs/);

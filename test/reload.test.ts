@@ -34,12 +34,12 @@ test('a revoked token is said once; with a new one in the file everything goes o
   await runner.logged(/the job is running/);
 
   await revokeAll(plane);
-  await runner.logged(/the server refuses the runner token/);
+  await runner.logged(/runner token rejected/);
   const newToken = await plane.newToken();
   await edit(runner, (text) => text.replace(token, newToken));
-  await runner.logged(/the runner token was replaced/);
-  await eventually(async () => (runner.log.match(/the runner is ready/g) ?? []).length === 2);
-  assert.equal(runner.log.match(/the server refuses the runner token/g)?.length, 1, 'said once');
+  await runner.logged(/runner token replaced/);
+  await eventually(async () => (runner.log.match(/runner ready/g) ?? []).length === 2);
+  assert.equal(runner.log.match(/runner token rejected/g)?.length, 1, 'said once');
 
   const { turn } = await untilOver(plane, taskId);
   assert.match(turn.ErrorMessage, /exit code 7/);
@@ -57,17 +57,17 @@ test('SIGHUP reads the file again; mistakes and another runner’s token change 
 
   await edit(runner, (text) => text.replace(token, 'p42r_nonsense'));
   process.kill(runner.pid, 'SIGHUP');
-  await runner.logged(/could not be read again; the runner goes on as before.*a JWT has 3 parts/);
+  await runner.logged(/cannot reload configuration, keeping the old one.*a JWT has 3 parts/);
 
   const { body: other } = await plane.call('PUT', `runners/${crypto.randomUUID()}`, {
     body: { Name: 'other', IsCloud: false, RunsTasks: true, ProxiesGithub: false },
   });
   const othersToken = await plane.newToken(`${plane.tenant}/runners/${other.RunnerId}`);
   await edit(runner, (text) => text.replace('p42r_nonsense', othersToken));
-  await runner.logged(/could not be read again.*the new token is another runner’s/);
+  await runner.logged(/cannot reload configuration.*the new token belongs to another runner/);
 
   await edit(runner, (text) => `${text.replace(othersToken, token)}\n[jobs]\nmax_jobs = 9\n`);
-  await runner.logged(/take effect at the next start tables=\["jobs"\]/);
+  await runner.logged(/restart required tables=\["jobs"\]/);
   const { turn } = await untilOver(plane, await startTask(plane, 'example/agent'));
   assert.match(turn.ErrorMessage, /exit code 7/);
 });

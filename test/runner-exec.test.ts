@@ -27,6 +27,6 @@ test('runner exec becomes the runner, and a signal drains it', async () => {
     assert.match(await readFile(`/proc/${child.pid}/cmdline`, 'utf8'), /plan42-runner\.mjs/);
     child.kill(signal);
     assert.deepEqual(await once(child, 'close'), [0, null]);
-    assert.match(log, /the runner has stopped/);
+    assert.match(log, /runner stopped/);
   }
 });

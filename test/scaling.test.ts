@@ -60,5 +60,5 @@ test('20,000 messages while the queues double to eight and go back to one', { ti
 
 /** How many queues the runner decided to have, one after the other. */
 function queuesSeen({ log }: RunnerProcess): number[] {
-  return [...log.matchAll(/load is (?:high: more|low: fewer) queues.*queues=(\d+)/g)].map((match) => Number(match[1]));
+  return [...log.matchAll(/(?:adding queues|removing queue) .*queues=(\d+)/g)].map((match) => Number(match[1]));
 }

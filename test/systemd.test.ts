@@ -174,7 +174,7 @@ suite('under systemd', { timeout: 420_000 }, () => {
       [check.status, check.found],
       ['ok', [`the runner runs (process ${runner.pid}, ready), started at login (systemd: ${detail})`]],
     );
-    assert.match((await plan42('runner', 'logs')).stdout, /the runner is ready/);
+    assert.match((await plan42('runner', 'logs')).stdout, /runner ready/);
   });
 
   test('enable restarts a runner with another definition, with any path', async (t) => {

@@ -182,7 +182,7 @@ test('the runner has its own log file, which also gets start-up errors', async (
   await using runner = await RunnerProcess.start(options);
   const { folder } = runner;
   const logs = () => plan42(folder, 'logs');
-  await eventually(async () => (await logs()).stdout.includes('INFO  the runner is ready'));
+  await eventually(async () => (await logs()).stdout.includes('INFO  runner ready'));
   for (const name of ['control.sock', 'logs/runner.log'])
     assert.equal((await stat(join(folder, 'state', name))).mode & 0o777, 0o600, name);
   assert.equal(runner.log, '');
@@ -193,7 +193,7 @@ test('the runner has its own log file, which also gets start-up errors', async (
   assert.match((await logs()).stdout, /^\S+Z ERROR: another runner is using the state folder/m);
   assert.equal((await plan42(folder, 'status')).exitCode, 0, 'the first one still answers');
   assert.equal(await runner.stop(), 0);
-  assert.match((await plan42(folder, 'logs', '-n', '1')).stdout, /the runner has stopped/);
+  assert.match((await plan42(folder, 'logs', '-n', '1')).stdout, /runner stopped/);
   assert.deepEqual(runner.log, '');
 });
 
@@ -207,5 +207,5 @@ test('a degraded runner reports the reason, and still responds to pings and stat
     return document.runner.phase === 'degraded' ? document : undefined;
   });
   assert.equal(status.runner.troubles[0].kind, 'unreachable');
-  assert.match(status.runner.lastError.message, /the server cannot be reached/);
+  assert.match(status.runner.lastError.message, /server unreachable/);
 });

@@ -3,11 +3,11 @@ import { ExitCode } from '../lib/errors.ts';
 import { describeVersion, version } from '../lib/version.ts';
 
 const drain = new AbortController();
-const hurry = new AbortController();
+const force = new AbortController();
 for (const name of ['SIGINT', 'SIGTERM'] as const) {
   process.on(name, () => {
-    if (hurry.signal.aborted) process.exit(ExitCode.interrupted);
-    if (drain.signal.aborted) hurry.abort();
+    if (force.signal.aborted) process.exit(ExitCode.interrupted);
+    if (drain.signal.aborted) force.abort();
     drain.abort();
   });
 }
@@ -20,6 +20,6 @@ process.exitCode = await runnerMain({
   stderr,
   version,
   versionText: describeVersion(),
-  signals: { drain: drain.signal, hurry: hurry.signal },
+  signals: { drain: drain.signal, force: force.signal },
   onReloadRequest: (listener) => process.on('SIGHUP', listener),
 });

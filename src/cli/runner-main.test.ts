@@ -11,7 +11,7 @@ test('the help of plan42-runner lists every setting, including those of connecti
   const never = new AbortController().signal;
   const exitCode = await runnerMain({
     ...{ argv: ['--help'], env: {}, stdout, stderr, version: '1', versionText: '1' },
-    signals: { drain: never, hurry: never },
+    signals: { drain: never, force: never },
     onReloadRequest: () => {},
   });
   stdout.end();

@@ -19,7 +19,10 @@ describe('a call', () => {
 
   test('leaves a trace in the log, without the token', async () => {
     await at.connection.ask(at.getUser);
-    assert.match(at.log.join(''), /"message":"GitHub answered","host":"127\.0\.0\.1:\d+","path":"\/user","ms":\d+/);
+    assert.match(
+      at.log.join(''),
+      /"message":"GitHub responded","host":"127\.0\.0\.1:\d+","path":"\/user","duration_ms":\d+/,
+    );
     assert.ok(!at.log.join('').includes('doublesecret'));
   });
 });
@@ -135,7 +138,7 @@ describe('what is asked for', () => {
     for (let i = 0; i < 3; i += 1) assert.equal((await at.failure(at.connection.ask(repo))).message, message);
     assert.equal((await at.failure(at.connection.ask(at.queryUser))).message, message);
     const log = at.log.join('');
-    assert.match(log, /GitHub calls this deprecated/);
+    assert.match(log, /deprecated GitHub endpoint/);
     assert.match(log, /"error":"GitHub answered with status 404"/);
     assert.match(log, /"error":"GitHub answered with errors \(NOT_FOUND\)"/);
     assert.ok(!log.includes(secret), log);

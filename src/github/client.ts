@@ -86,7 +86,7 @@ export class GithubClient {
     const route = `GET ${withQuery(path, Object.keys(parameters))}`;
     return this.#persist(resource, path, caller, async (signal) => {
       const { data, headers } = await this.#octokit.request(route, { ...parameters, request: { signal } });
-      if (headers['deprecation'] !== undefined) this.#options.logger.debug('GitHub calls this deprecated', { path });
+      if (headers['deprecation'] !== undefined) this.#options.logger.debug('deprecated GitHub endpoint', { path });
       return { data: this.#check(schema, data), headers };
     });
   }
@@ -143,8 +143,8 @@ export class GithubClient {
   #noteLimit(resource: Resource, path: string, limit: RateLimit, error: GithubError): void {
     const waitMs = this.#limits.note(resource, limit, error);
     if (waitMs === undefined) return;
-    const fields = { host: this.#host, path, seconds: Math.ceil(waitMs / 1000), error: loggable(error) };
-    this.#options.logger.warn('a rate limit of GitHub is reached', fields);
+    const fields = { host: this.#host, path, delay_ms: Math.ceil(waitMs), error: loggable(error) };
+    this.#options.logger.warn('GitHub rate limit reached', fields);
   }
 
   /** A slot at a time when GitHub may be asked: a limit can be reached while the call waits for its slot. */
@@ -167,10 +167,10 @@ export class GithubClient {
     const { signal } = caller;
     const { logger, connection } = this.#options;
     const startedAt = performance.now();
-    const took = () => ({ host: this.#host, path, ms: Math.round(performance.now() - startedAt) });
+    const took = () => ({ host: this.#host, path, duration_ms: Math.round(performance.now() - startedAt) });
     try {
       const value = await during('asked', caller, () => withDeadline(attemptTimeoutMs, signal, send));
-      logger.debug('GitHub answered', took());
+      logger.debug('GitHub responded', took());
       return { value };
     } catch (error) {
       signal.throwIfAborted();
@@ -178,7 +178,7 @@ export class GithubClient {
       const failure = isTimeout
         ? { error: new GithubError(`GitHub gave ${error.message}`), isTransient: true }
         : failureOf(error, connection);
-      logger.debug('GitHub did not answer as it should', { ...took(), error: loggable(failure.error) });
+      logger.debug('GitHub attempt failed', { ...took(), error: loggable(failure.error) });
       return { failure };
     }
   }

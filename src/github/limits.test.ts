@@ -115,7 +115,7 @@ describe('rate limits', () => {
         const slept = seconds[i] ?? 0;
         assert.ok(slept > wait - 0.3 && slept <= wait + 0.5, seconds.join(', '));
       }
-      assert.equal(at.log.filter((line) => line.includes('a rate limit of GitHub is reached')).length, 7);
+      assert.equal(at.log.filter((line) => line.includes('GitHub rate limit reached')).length, 7);
     });
   }
 
@@ -127,7 +127,7 @@ describe('rate limits', () => {
     };
     const calls = Array.from({ length: 20 }, () => at.failure(at.connection.ask(at.getUser, 5000)));
     await Promise.all(calls);
-    const told = at.log.filter((line) => line.includes('a rate limit of GitHub is reached'));
+    const told = at.log.filter((line) => line.includes('GitHub rate limit reached'));
     assert.equal(told.length, 1);
     assert.equal(JSON.parse(told[0] ?? '').host, new URL(at.github.url).host, 'and it tells which GitHub');
   });

@@ -152,7 +152,7 @@ describe('feedback on pull requests', () => {
     const limit = answerWith(429, { message: 'Enough' }, { 'retry-after': '300' });
     github.faults.push(limit, limit);
     const record = await setting.accept(second(), request);
-    await eventually(async () => setting.logged.join('').includes('a rate limit of GitHub is reached'));
+    await eventually(async () => setting.logged.join('').includes('GitHub rate limit reached'));
     github.state.token = 'ghp_new';
     setting.connections.replace({ g: { ...connection, token: 'ghp_new' } });
     await setting.running(record);

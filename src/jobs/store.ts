@@ -9,7 +9,6 @@ import { join } from 'node:path';
 import * as v from 'valibot';
 import { errorCode } from '../lib/errors.ts';
 import { exists, makeFolder, syncFolder, writeDurably } from '../lib/files.ts';
-import { cutDraft } from '../shim/log-cut.ts';
 import type { JobPaths } from '../shim/shim.ts';
 import { ImageUsage } from './images/image-usage.ts';
 import { isJobId } from './job-id.ts';
@@ -156,8 +155,7 @@ export class JobStore {
   /** Nothing is left to do: keeps the record and forgets everything else. */
   async finish(record: JobRecord): Promise<void> {
     await writeDurably(join(this.#finished, `${record.jobId}${recordSuffix}`), serialise(record));
-    const { folder, logFile } = this.place(record.jobId);
-    await rm(cutDraft(logFile), { force: true });
+    const { folder } = this.place(record.jobId);
     const remains = `${folder}.${randomUUID()}${draftSuffix}`;
     // Somebody else can have removed it.
     if (!(await exists(folder))) return;

@@ -1,4 +1,4 @@
-/** durable-file, read-tail, watch-folder and lock, all of them on real folders. */
+/** durable-file, watch-folder and lock, all of them on real folders. */
 import assert from 'node:assert/strict';
 import { spawn } from 'node:child_process';
 import { once } from 'node:events';
@@ -9,7 +9,6 @@ import { eventually } from '../../test/support/eventually.ts';
 import { makeTempDir, type TempDir } from '../../test/support/temp-dir.ts';
 import { writeDurably } from './files.ts';
 import { tryLockFolder } from './lock.ts';
-import { readTail } from './read-tail.ts';
 import { watchUntil } from './watch-folder.ts';
 
 let dir: TempDir;
@@ -47,18 +46,6 @@ describe('a durable write', () => {
     for (let i = 0; i < 100; i += 1) assert.ok(contents.includes(await readFile(path, 'utf8')));
     await writing;
     assert.deepEqual(await readdir(dir.path), ['file']);
-  });
-});
-
-describe('the tail of a file', () => {
-  test('is its end, as one line', async () => {
-    await writeFile(path, `${'x'.repeat(1000)} first\n\n  second\tthird\n`);
-    assert.equal(await readTail(path, 14), 'second third');
-    assert.match(await readTail(path, 100_000), /^x+ first second third$/);
-  });
-  test('is empty if the file does not exist', async () => {
-    await writeFile(path, '');
-    for (const each of [path, join(dir.path, 'missing'), dir.path]) assert.equal(await readTail(each, 10), '');
   });
 });
 

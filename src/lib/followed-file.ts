@@ -1,5 +1,4 @@
 import { type FileHandle, open, stat } from 'node:fs/promises';
-import { findContinuation } from './continuation.ts';
 import { errorCode } from './errors.ts';
 
 const blockBytes = 256 * 1024;
@@ -45,7 +44,7 @@ export class FollowedFile implements AsyncDisposable {
       if (replacement === undefined) return;
       // The writer may have used the old file until it was replaced.
       yield* this.#readToEnd();
-      await this.#take(replacement, this.#file ? await findContinuation(this.#file, replacement) : 0);
+      await this.#take(replacement, 0);
     }
   }
 

@@ -1,7 +1,10 @@
-import type { FileHandle } from 'node:fs/promises';
-
 const blockBytes = 64 * 1024;
 const lineFeed = 0x0a;
+
+/** A file handle, or several as one. */
+interface Readable {
+  read(buffer: Buffer, offset: number, length: number, position: number): Promise<{ bytesRead: number }>;
+}
 
 export interface LastLines {
   /** Where the first of them begins. */
@@ -11,7 +14,7 @@ export interface LastLines {
 }
 
 /** Finds the last `wanted` lines of the first `size` bytes from their end, without reading what is before them. */
-export async function findLastLines(file: FileHandle, size: number, wanted: number): Promise<LastLines> {
+export async function findLastLines(file: Readable, size: number, wanted: number): Promise<LastLines> {
   if (wanted === 0 || size === 0) return { offset: size, count: 0 };
   if (wanted === Number.POSITIVE_INFINITY) return { offset: 0, count: 0 };
   const buffer = Buffer.alloc(Math.min(blockBytes, size));

@@ -1,5 +1,5 @@
 import assert from 'node:assert/strict';
-import { appendFile, open, readFile, rename, rm, truncate, writeFile } from 'node:fs/promises';
+import { appendFile, open, rename, rm, truncate, writeFile } from 'node:fs/promises';
 import { join } from 'node:path';
 import { afterEach, beforeEach, describe, test } from 'node:test';
 import { setTimeout as delay } from 'node:timers/promises';
@@ -30,13 +30,13 @@ const numbered = (from: number, to: number) =>
 /** Follows the log in the background. */
 function follow(lines = Number.POSITIVE_INFINITY, files: readonly string[] = []) {
   const controller = new AbortController();
-  let isOver = false;
+  let isFinished = false;
   const follower = {
     text: '',
     done: Promise.resolve(),
     /** What writes the log has ended. */
     finish: async () => {
-      isOver = true;
+      isFinished = true;
       await follower.done;
       return follower.text;
     },
@@ -45,17 +45,10 @@ function follow(lines = Number.POSITIVE_INFINITY, files: readonly string[] = [])
   };
   follower.done = (async () => {
     const options = { files: [path, ...files] as [string, ...string[]], lines, signal: controller.signal };
-    for await (const piece of readLog({ ...options, isOver: async () => isOver })) follower.text += piece.toString();
+    for await (const piece of readLog({ ...options, isFinished: async () => isFinished }))
+      follower.text += piece.toString();
   })();
   return follower;
-}
-
-/** As a log is kept within bounds: the newest part behind a note, in a new file of the same name. */
-async function cut(keepBytes: number): Promise<void> {
-  const all = await readFile(path, 'utf8');
-  const kept = all.slice(all.indexOf('\n', all.length - keepBytes) + 1);
-  await writeFile(`${path}.new`, `[${all.length - kept.length} bytes were cut]\n${kept}`);
-  await rename(`${path}.new`, path);
 }
 
 describe('the last lines of a log', () => {
@@ -143,22 +136,6 @@ describe('a log that is followed', () => {
     await writeFile(path, numbered(500, 900));
     await follower.shows(numbered(899, 900));
     assert.equal(await follower.finish(), `${numbered(0, 100)}anew\n${numbered(500, 900)}`);
-  });
-
-  test('goes on where it was when its first part is cut off, again and again', async () => {
-    await writeFile(path, numbered(0, 5000));
-    const follower = follow(1);
-    await follower.shows(numbered(4999, 5000));
-    for (let at = 5000; at < 20_000; at += 1000) {
-      // Some of it unread when the file is replaced, some after that.
-      await appendFile(path, numbered(at, at + 500));
-      await cut(100_000);
-      await appendFile(path, numbered(at + 500, at + 1000));
-      if (at % 3000 === 0) await follower.shows(numbered(at + 999, at + 1000));
-      else await delay(5);
-    }
-    await follower.shows(numbered(19_999, 20_000));
-    assert.equal(await follower.finish(), numbered(4999, 20_000));
   });
 
   test('goes on with a new file when the old one is rotated away', async () => {

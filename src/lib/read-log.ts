@@ -10,14 +10,14 @@ export interface ReadLogOptions {
   files: readonly [string, ...string[]];
   /** How many of the last lines come first; infinity for all. */
   lines: number;
-  /** With it, goes on as the log grows, until this resolves to true: whatever writes the log has ended. */
-  isOver?: () => Promise<boolean>;
+  /** If given, follows the log until this resolves with true: nothing writes to it any more. */
+  isFinished?: () => Promise<boolean>;
   signal: AbortSignal;
 }
 
 /** The content of a log in pieces, from the oldest line that was asked for. A file that is missing counts as empty. */
-export async function* readLog({ files, lines, isOver, signal }: ReadLogOptions): AsyncGenerator<Buffer> {
-  if (isOver === undefined) {
+export async function* readLog({ files, lines, isFinished, signal }: ReadLogOptions): AsyncGenerator<Buffer> {
+  if (isFinished === undefined) {
     yield* readEnds(files, lines, signal);
     return;
   }
@@ -32,13 +32,13 @@ export async function* readLog({ files, lines, isOver, signal }: ReadLogOptions)
   for (;;) {
     signal.throwIfAborted();
     // Asked before the last look, so that nothing is missed.
-    const isLast = await isOver();
+    const isLast = await isFinished();
     for await (const piece of log.read()) {
       yield piece;
       signal.throwIfAborted();
     }
     if (isLast) return;
-    await watchUntil(dirname(path), async () => (await log.hasNews()) || (await isOver()) || undefined, signal);
+    await watchUntil(dirname(path), async () => (await log.hasNews()) || (await isFinished()) || undefined, signal);
   }
 }
 

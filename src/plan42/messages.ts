@@ -1,4 +1,4 @@
-/** The messages inside the encrypted payloads: what callers ask of a runner, and what it answers. */
+/** The messages inside the encrypted payloads: requests of callers, and the runner's responses. */
 import * as v from 'valibot';
 import { knownFields } from './fields.ts';
 import { Task } from './objects.ts';
@@ -10,8 +10,8 @@ export const Request = knownFields({ Type: v.string() });
 export type Request = v.InferOutput<typeof Request>;
 
 /**
- * The parts of an InvokeAgentRequest that the runner itself looks at. What a job can't start without (task ID,
- * turn index, image) is checked when it is accepted, since that has an answer for the caller.
+ * The parts of an InvokeAgentRequest that the runner itself reads. The fields that a job cannot start without (task ID,
+ * turn index, image) are checked on acceptance instead, because a rejection there reaches the caller.
  */
 export const InvokeAgentRequest = knownFields({
   Type: v.literal('InvokeAgentRequest'),
@@ -60,21 +60,34 @@ export const ListRepoBranchesRequest = knownFields({
 
 export const GetDefaultBranchesRequest = knownFields({ ConnectionID: text, Repos: v.nullish(v.array(v.string())) });
 
+// Each response is a type for the runner, which sends every field, and a schema for the server, which accepts less.
+
 export interface PingResponse {
   Type: 'PingResponse';
 }
+export const PingResponse = knownFields({ Type: v.literal('PingResponse') });
 
 export interface InvokeAgentResponse {
   Type: 'InvokeAgentResponse';
   ErrorMessage: string | null;
 }
+export const InvokeAgentResponse = knownFields({ Type: v.literal('InvokeAgentResponse'), ErrorMessage: text });
 
-/** In answers every field is present; `Items` is null beside an `ErrorMessage`. */
+/** `Items` is null beside an `ErrorMessage`. */
 export interface ListResponse {
   Type: 'ListOrgsForGithubConnectionResponse' | 'SearchRepoResponse' | 'ListRepoBranchesResponse';
   Items: string[] | null;
   NextToken: string | null;
   ErrorMessage: string | null;
+}
+
+export function listResponse(type: ListResponse['Type']) {
+  return knownFields({
+    Type: v.literal(type),
+    Items: v.nullish(v.array(v.string())),
+    NextToken: text,
+    ErrorMessage: text,
+  });
 }
 
 export interface GetDefaultBranchesResponse {
@@ -85,7 +98,7 @@ export interface GetDefaultBranchesResponse {
 
 export type Response = PingResponse | InvokeAgentResponse | ListResponse | GetDefaultBranchesResponse;
 
-/** One comment of a review, or on a pull request. Texts that there are not are empty, numbers 0. */
+/** One comment of a review, or on a pull request. Missing texts are empty, missing numbers 0. */
 export interface FeedBackComment {
   User: string;
   Body: string;
@@ -105,5 +118,5 @@ export interface FeedBackItem {
   Comments: FeedBackComment[];
 }
 
-/** What people said about the pull requests of a task, by `org/repo`. */
+/** The feedback on the pull requests of a task, by `org/repo`. */
 export type FeedBack = Record<string, FeedBackItem[]>;

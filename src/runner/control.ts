@@ -4,8 +4,8 @@ import type { RunnerStatus } from '../control/messages.ts';
 import { startControlServer } from '../control/server.ts';
 import type { Jobs } from '../jobs/jobs.ts';
 import type { ErrorEntry, Logger } from '../lib/logger.ts';
-import type { QueuePool } from './queue-pool.ts';
-import type { Readiness } from './readiness.ts';
+import type { RunnerHealth } from './health.ts';
+import type { QueuePool } from './queues/queue-pool.ts';
 
 export interface ControlOptions {
   paths: Paths;
@@ -16,13 +16,13 @@ export interface ControlOptions {
   identity: Pick<RunnerStatus, 'tenantId' | 'runnerId' | 'instanceId'>;
   pool: QueuePool;
   jobs: Jobs;
-  readiness: Readiness;
+  health: RunnerHealth;
   lastError: () => ErrorEntry | undefined;
   reload: () => Promise<string | null>;
   logger: Logger;
 }
 
-/** Lets commands on this machine ask the runner how it is, end jobs and have the configuration read again. */
+/** Serves local commands: status, kill and reload. */
 export function startControl(options: ControlOptions): Promise<AsyncDisposable> {
   const { paths, jobs, reload, logger } = options;
   return startControlServer({
@@ -31,7 +31,7 @@ export function startControl(options: ControlOptions): Promise<AsyncDisposable> 
     calls: {
       status: () => describeRunner(options),
       kill: async (jobId) => {
-        logger.info('somebody asked for the end of a job', { job_id: jobId });
+        logger.info('kill requested', { job_id: jobId });
         return (await jobs.kill(jobId)) ? 'killed' : 'unknown';
       },
       reload,
@@ -40,13 +40,19 @@ export function startControl(options: ControlOptions): Promise<AsyncDisposable> 
 }
 
 function describeRunner(options: ControlOptions): RunnerStatus {
-  const { paths, config, version, startedAt, runtime, identity, pool, jobs, readiness } = options;
+  const { paths, config, version, startedAt, runtime, identity, pool, jobs, health } = options;
   const lastError = options.lastError();
   return {
-    ...{ version, pid: process.pid, startedAt: startedAt.toISOString() },
-    ...{ configFile: paths.configFile, stateDir: paths.stateDir, url: config.runner.url.href, runtime, ...identity },
-    phase: readiness.state.phase,
-    troubles: readiness.troubles.map(({ kind, message, since }) => ({ kind, message, since: since.toISOString() })),
+    version,
+    pid: process.pid,
+    startedAt: startedAt.toISOString(),
+    configFile: paths.configFile,
+    stateDir: paths.stateDir,
+    url: config.runner.url.href,
+    runtime,
+    ...identity,
+    phase: health.state.phase,
+    troubles: health.troubles.map(({ kind, message, since }) => ({ kind, message, since: since.toISOString() })),
     queues: pool.queues.map(({ id, phase, inFlight, utilisation }) => {
       return { queueId: id, phase, inFlight, utilisation: utilisation ?? null };
     }),

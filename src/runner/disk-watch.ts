@@ -3,38 +3,40 @@ import type { Paths } from '../config/paths.ts';
 import type { Config } from '../config/schema.ts';
 import { lowDiskReason } from '../jobs/disk-space.ts';
 import type { Runtime } from '../runtimes/runtime.ts';
-import type { Readiness } from './readiness.ts';
+import type { RunnerHealth } from './health.ts';
 
-/** What tells why no job can be taken for want of space, if that is so: where jobs, their logs or their containers are. */
+/** Returns a function that checks the disks of jobs, logs and containers and returns why they are too full for a new job. */
 export function watchDisk(
   { jobs }: Config,
   { stateDir, logDir }: Paths,
   runtime: Runtime,
 ): () => Promise<string | undefined> {
   let engineFolder: string | undefined;
-  const learn = async () => {
-    engineFolder = await runtime.storageFolder();
-  };
-  // No invocation waits for an engine that doesn't answer.
-  learn().catch(() => {});
+  // In the background, so that no invocation waits for an engine that does not respond.
+  void runtime.storageFolder().then(
+    (folder) => {
+      engineFolder = folder;
+    },
+    () => {},
+  );
   const folders = () => ({ jobs: stateDir, logs: logDir, containers: engineFolder });
   return () => lowDiskReason({ folders, minFree: jobs.minFreeGib * 2 ** 30, hostName: hostname() });
 }
 
-const lookMs = 15_000;
+const checkIntervalMs = 15_000;
 
-/** Looks now and then, and whenever it is asked, so that the runner's state says why it takes no jobs. */
+/** Checks periodically and on demand, and reports low disk space to the runner's health. */
 export function reportLowDisk(
-  tell: () => Promise<string | undefined>,
-  readiness: Pick<Readiness, 'fails' | 'forget'>,
+  check: () => Promise<string | undefined>,
+  health: Pick<RunnerHealth, 'reportFailure' | 'remove'>,
 ): Disposable & { lowDiskReason: () => Promise<string | undefined> } {
   const lowDiskReason = async () => {
-    const low = await tell();
-    if (low === undefined) readiness.forget('disk');
-    else readiness.fails('disk', 'disk', low);
+    const low = await check();
+    if (low === undefined) health.remove('disk');
+    else health.reportFailure('disk', 'disk', low);
     return low;
   };
   void lowDiskReason();
-  const timer = setInterval(() => void lowDiskReason(), lookMs).unref();
+  const timer = setInterval(() => void lowDiskReason(), checkIntervalMs).unref();
   return { lowDiskReason, [Symbol.dispose]: () => clearInterval(timer) };
 }

@@ -4,8 +4,8 @@ import type { AddressInfo } from 'node:net';
 import { test } from 'node:test';
 import { UserError } from '../lib/errors.ts';
 import { silentLogger } from '../lib/logger.ts';
+import { RunnerHealth } from './health.ts';
 import { startHealthEndpoint } from './health-endpoint.ts';
-import { Readiness } from './readiness.ts';
 
 const logger = silentLogger;
 
@@ -18,34 +18,34 @@ async function freePort(): Promise<number> {
 }
 
 test('tells whether the runner is ready, and nothing more', async () => {
-  const readiness = new Readiness(logger);
+  const health = new RunnerHealth(logger);
   const port = await freePort();
-  await using _endpoint = await startHealthEndpoint({ host: '127.0.0.1', port }, { readiness, logger });
+  await using _endpoint = await startHealthEndpoint({ host: '127.0.0.1', port }, { health, logger });
   const ask = async (method = 'GET') => {
     const response = await fetch(`http://127.0.0.1:${port}/any/path`, { method });
     return [response.status, await response.text()];
   };
   assert.deepEqual(await ask(), [503, '{"phase":"starting","problems":[]}\n']);
-  readiness.works('queue');
+  health.reportSuccess('queue');
   assert.deepEqual(await ask(), [200, '{"phase":"ready","problems":[]}\n']);
   assert.deepEqual(await ask('HEAD'), [200, '']);
-  readiness.fails('queue', 'refused', 'the token p42r_secret was refused');
+  health.reportFailure('queue', 'refused', 'the token p42r_secret was refused');
   assert.deepEqual(await ask(), [503, '{"phase":"degraded","problems":["refused"]}\n']);
-  readiness.drains();
+  health.startDraining();
   assert.deepEqual(await ask(), [503, '{"phase":"draining","problems":[]}\n']);
   assert.equal((await ask('POST'))[0], 405);
 });
 
 test('is not there unless it is asked for', async () => {
-  await using endpoint = await startHealthEndpoint(undefined, { readiness: new Readiness(logger), logger });
+  await using endpoint = await startHealthEndpoint(undefined, { health: new RunnerHealth(logger), logger });
   assert.ok(endpoint);
 });
 
 test('an address that is taken is told, with what to do', async () => {
-  const readiness = new Readiness(logger);
+  const health = new RunnerHealth(logger);
   const address = { host: '127.0.0.1', port: await freePort() };
-  await using _first = await startHealthEndpoint(address, { readiness, logger });
-  await assert.rejects(startHealthEndpoint(address, { readiness, logger }), (error) => {
+  await using _first = await startHealthEndpoint(address, { health, logger });
+  await assert.rejects(startHealthEndpoint(address, { health, logger }), (error) => {
     assert.ok(error instanceof UserError);
     assert.match(error.message, new RegExp(`cannot listen on 127.0.0.1:${address.port}`));
     assert.equal(error.exitCode, 3);

@@ -3,21 +3,21 @@ import { createServer } from 'node:http';
 import type { HostPort } from '../config/kinds.ts';
 import { ExitCode, UserError } from '../lib/errors.ts';
 import type { Logger } from '../lib/logger.ts';
-import type { Readiness } from './readiness.ts';
+import type { RunnerHealth } from './health.ts';
 
 /**
- * Tells monitors whether the runner is ready: 200 or 503, and why not, as JSON, for GET and HEAD of any path. Nothing but that is told,
- * as whoever can reach the address can ask. Does nothing without an address.
- * @throws UserError when the address can't be listened on
+ * Serves the runner's phase to monitoring: 200 if ready, otherwise 503 with the kinds of problems, for GET and HEAD of any path.
+ * Exposes nothing else, because the endpoint has no authentication. Does nothing without an address.
+ * @throws UserError if it cannot listen on the address
  */
 export async function startHealthEndpoint(
   address: HostPort | undefined,
-  { readiness, logger }: { readiness: Readiness; logger: Logger },
+  { health, logger }: { health: RunnerHealth; logger: Logger },
 ): Promise<AsyncDisposable> {
   if (address === undefined) return { [Symbol.asyncDispose]: async () => {} };
   const server = createServer(({ method }, response) => {
     if (method !== 'GET' && method !== 'HEAD') return response.writeHead(405, { allow: 'GET, HEAD' }).end();
-    const { state } = readiness;
+    const { state } = health;
     const problems = state.phase === 'degraded' ? [...new Set(state.troubles.map(({ kind }) => kind))] : [];
     response.writeHead(state.phase === 'ready' ? 200 : 503, {
       'content-type': 'application/json',
@@ -30,12 +30,12 @@ export async function startHealthEndpoint(
     await once(server.listen(port, host), 'listening');
   } catch (cause) {
     throw new UserError(`cannot listen on ${host}:${port} for health checks`, {
-      remedy: 'Set health.listen to a free address of this machine, or leave it out.',
+      remedy: 'Set health.listen to a free address of this machine, or remove the setting.',
       exitCode: ExitCode.configuration,
       cause,
     });
   }
-  logger.info('health checks are answered', { address: `${host}:${port}` });
+  logger.info('health endpoint listening', { address: `${host}:${port}` });
   return {
     [Symbol.asyncDispose]: async () => {
       server.closeAllConnections();

@@ -59,8 +59,8 @@ test('garbage goes soon after the start and then every hour, and nothing goes af
     sleeps.map(({ ms }) => ms),
     [5000, hour, hour],
   );
-  assert.match(log, /INFO {2}garbage was removed what="1 job: 2 bytes"/);
-  assert.match(log, /WARN {2}garbage could not be removed what=containers error="the daemon is gone"/);
+  assert.match(log, /INFO {2}garbage removed removed="1 job: 2 bytes"/);
+  assert.match(log, /WARN {2}cannot remove garbage item=containers error="the daemon is gone"/);
   await house[Symbol.asyncDispose]();
   assert.equal(await countLeft(), 1);
 });

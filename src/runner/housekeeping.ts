@@ -10,11 +10,11 @@ export interface HousekeepingOptions extends Omit<GarbageContext, 'now' | 'signa
   now?: () => number;
 }
 
-// Not at once, so that it takes nothing from the start.
+// Delayed, so that it does not slow down the start.
 const firstAfterMs = 5000;
 const everyMs = 3_600_000;
 
-/** Removes garbage soon after the start and then every hour, until it is disposed of. */
+/** Removes garbage shortly after the start and then every hour, until disposed. */
 export function startHousekeeping({
   sleep: wait = sleep,
   now = Date.now,
@@ -29,7 +29,7 @@ export function startHousekeeping({
       await clean({ ...context, now, signal }, logger);
     }
   })().catch((error: unknown) => {
-    if (!isAbort(error, signal)) logger.error('garbage is not removed any more', { error });
+    if (!isAbort(error, signal)) logger.error('garbage collection stopped', { error });
   });
   return {
     [Symbol.asyncDispose]: async () => {
@@ -41,6 +41,6 @@ export function startHousekeeping({
 
 async function clean(context: GarbageContext, logger: Logger): Promise<void> {
   const { removed, failures } = await collectGarbage(context);
-  if (removed.length > 0) logger.info('garbage was removed', { what: describeCollection(removed) });
-  for (const { what, error } of failures) logger.warn('garbage could not be removed', { what, error });
+  if (removed.length > 0) logger.info('garbage removed', { removed: describeCollection(removed) });
+  for (const { what, error } of failures) logger.warn('cannot remove garbage', { item: what, error });
 }

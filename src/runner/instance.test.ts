@@ -18,7 +18,7 @@ test('an ID is kept', async () => {
   assert.equal(await open(), await open());
 });
 
-test('a damaged ID is replaced, and that is said', async () => {
+test('replaces a damaged ID and logs a warning', async () => {
   await using dir = await makeTempDir();
   await writeFile(join(dir.path, 'instance-id'), 'nonsense');
   const logged: string[] = [];
@@ -26,33 +26,33 @@ test('a damaged ID is replaced, and that is said', async () => {
   using instance = await openInstance(dir.path, logger);
   assert.equal((await readFile(join(dir.path, 'instance-id'), 'utf8')).trim(), instance.id);
   assert.equal(logged.length, 1);
-  assert.match(logged[0] ?? '', /ID was damaged and is replaced: containers and images .* nobody’s/);
+  assert.match(logged[0] ?? '', /instance ID damaged, created a new one .*remedy=/);
 });
 
-test('an ID that can’t be read keeps the runner from starting, with what to do', async () => {
+test('rejects an ID that cannot be read, with a remedy', async () => {
   await using dir = await makeTempDir();
   await mkdir(join(dir.path, 'instance-id'));
   const isClear = (error: unknown) =>
     error instanceof UserError &&
-    /instance-id cannot be read/.test(error.message) &&
-    /remove it/.test(error.remedy ?? '');
+    /cannot read instance ID .*instance-id$/.test(error.message) &&
+    /delete it/.test(error.remedy ?? '');
   await assert.rejects(openInstance(dir.path, silentLogger), isClear);
 });
 
-test('a folder of somebody else’s keeps the runner from starting, with what to do', async () => {
+test('rejects a folder that is not writable, with a remedy', async () => {
   await using dir = await makeTempDir();
   await chmod(dir.path, 0o555);
   const isClear = (error: unknown) =>
-    error instanceof UserError && errorCode(error) === 'EACCES' && /Make it yours/.test(error.remedy ?? '');
+    error instanceof UserError && errorCode(error) === 'EACCES' && /Change its owner/.test(error.remedy ?? '');
   await asOrdinaryUser(() => assert.rejects(openInstance(dir.path, silentLogger), isClear));
 });
 
-test('a disk that is read-only keeps the runner from starting, also where one has run before', async (t) => {
+test('rejects a read-only disk, even if a runner has used it before', async (t) => {
   if (process.platform !== 'linux' || process.getuid?.() !== 0) return t.skip('needs root, to mount a small disk');
   await using dir = await makeTempDir();
   const mount = (options: string) => execFileSync('mount', ['-t', 'tmpfs', '-o', options, 'tmpfs', dir.path]);
   const isClear = (error: unknown) =>
-    error instanceof UserError && errorCode(error) === 'EROFS' && error.remedy?.startsWith('Choose another one');
+    error instanceof UserError && errorCode(error) === 'EROFS' && error.remedy?.startsWith('Choose another folder');
   mount('ro,size=1m,mode=700');
   try {
     await assert.rejects(openInstance(dir.path, silentLogger), isClear);
@@ -65,13 +65,13 @@ test('a disk that is read-only keeps the runner from starting, also where one ha
   }
 });
 
-test('a first start on a full disk fails with what to do', async (t) => {
+test('rejects a full disk on the first start, with a remedy', async (t) => {
   if (process.platform !== 'linux' || process.getuid?.() !== 0) return t.skip('needs root, to mount a small disk');
   await using dir = await makeTempDir();
   execFileSync('mount', ['-t', 'tmpfs', '-o', 'size=16k,mode=700', 'tmpfs', dir.path]);
   try {
     await assert.rejects(writeFile(join(dir.path, 'filler'), Buffer.alloc(65536)), { code: 'ENOSPC' });
-    const isClear = (error: unknown) => error instanceof UserError && /Make space/.test(error.remedy ?? '');
+    const isClear = (error: unknown) => error instanceof UserError && /Free disk space/.test(error.remedy ?? '');
     await assert.rejects(openInstance(dir.path, silentLogger), isClear);
   } finally {
     execFileSync('umount', ['--lazy', dir.path]);

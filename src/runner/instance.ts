@@ -8,21 +8,21 @@ import { isUuid } from '../lib/uuid.ts';
 
 const idFile = 'instance-id';
 
-/** This runner, as distinct from others on the same machine: what it creates carries its ID. */
+/** Identifies this runner among others on the same machine. Its containers and images are labelled with the ID. */
 export interface Instance extends Disposable {
   id: string;
 }
 
 /**
- * Takes the state folder for this process and reads its instance ID, or makes one.
- * @throws UserError when another runner uses the folder, or it can't be used
+ * Locks the state folder and reads its instance ID, or creates one.
+ * @throws UserError if another runner uses the folder, or it is not usable
  */
 export async function openInstance(stateDir: string, logger: Logger): Promise<Instance> {
   await inStateFolder(stateDir, () => makeFolder(stateDir));
   const lock = await inStateFolder(stateDir, async () => tryLockFolder(stateDir));
   if (lock === undefined) {
     throw new UserError(`another runner is using the state folder ${stateDir}`, {
-      remedy: 'Stop it first, or give this one a folder of its own with --state-dir.',
+      remedy: 'Stop the other runner, or choose another folder with --state-dir.',
     });
   }
   try {
@@ -36,33 +36,32 @@ export async function openInstance(stateDir: string, logger: Logger): Promise<In
 }
 
 /**
- * Does what the runner can't start without and what can fail for want of space or permission, say.
- * @throws UserError where it does
+ * Runs `work`, which needs the state folder.
+ * @throws UserError if it fails with a system error, such as a missing permission
  */
 export async function inStateFolder<T>(stateDir: string, work: () => Promise<T>): Promise<T> {
   try {
     return await work();
   } catch (error) {
     if (errorCode(error) === undefined || error instanceof UserError) throw error;
-    throw new UserError(`${stateDir} cannot be used as the state folder`, {
+    throw new UserError(`cannot use state folder ${stateDir}`, {
       remedy: stateFolderRemedy(error),
       cause: error,
     });
   }
 }
 
-/** What to do about a folder for state that can't be written, `error` being why. */
+/** Returns the remedy for a state folder that cannot be used because of `error`. */
 export function stateFolderRemedy(error: unknown): string {
   const code = errorCode(error) ?? '';
-  const other = 'choose another one with --state-dir.';
-  if (['ENOSPC', 'EDQUOT'].includes(code)) return `Make space on its disk, or ${other}`;
-  if (['EACCES', 'EPERM'].includes(code)) return `Make it yours, or ${other}`;
-  return `C${other.slice(1)}`;
+  if (['ENOSPC', 'EDQUOT'].includes(code)) return 'Free disk space, or choose another folder with --state-dir.';
+  if (['EACCES', 'EPERM'].includes(code)) return 'Change its owner, or choose another folder with --state-dir.';
+  return 'Choose another folder with --state-dir.';
 }
 
 /**
- * The ID of the runner whose state folder this is, running or not; undefined when none ever ran with it, or it is damaged.
- * @throws UserError when it can't be read
+ * Reads the instance ID of a state folder, whether its runner is running or not; undefined if it is missing or damaged.
+ * @throws UserError if the file cannot be read
  */
 export async function readInstanceId(stateDir: string): Promise<string | undefined> {
   const path = join(stateDir, idFile);
@@ -70,9 +69,9 @@ export async function readInstanceId(stateDir: string): Promise<string | undefin
     const id = (await readFileIfExists(path))?.trim();
     return id !== undefined && isUuid(id) ? id : undefined;
   } catch (error) {
-    throw new UserError(`the runner’s own ID in ${path} cannot be read`, {
+    throw new UserError(`cannot read instance ID ${path}`, {
       remedy:
-        'Make it readable, or remove it; then the runner takes a new ID, and what carries the old one is nobody’s.',
+        'Make it readable, or delete it. The runner then creates a new ID and no longer manages containers and images labelled with the old one.',
       cause: error,
     });
   }
@@ -83,13 +82,9 @@ async function replaceId(stateDir: string, logger: Logger): Promise<string> {
   const isDamaged = await exists(path);
   const id = randomUUID();
   await writeDurably(path, `${id}\n`);
-  if (isDamaged)
-    logger.warn(
-      'the runner’s own ID was damaged and is replaced: containers and images that carry the old one are nobody’s now, and are to be removed by hand',
-      {
-        file: path,
-        instanceID: id,
-      },
-    );
+  if (isDamaged) {
+    const remedy = 'Remove containers and images labelled with the old ID by hand.';
+    logger.warn('instance ID damaged, created a new one', { path, instance_id: id, remedy });
+  }
   return id;
 }

@@ -10,30 +10,29 @@ import { requireRunnerToken } from './require-token.ts';
 export interface WatchConfigOptions {
   path: string;
   load: () => Promise<LoadedConfig>;
-  /** As the runner was started with. */
+  /** The configuration at the start. */
   config: Config;
-  /** Of the configuration, which have been logged. */
+  /** Configuration warnings that have been logged already. */
   warnings: readonly string[];
   logger: Logger;
   onReloadRequest: (listener: () => void) => void;
-  /** There is another token of the same runner. */
+  /** Called with a new token of the same runner. */
   onToken: (token: string) => void;
-  /** The connections to GitHub are others. */
+  /** Called if the connections to GitHub have changed. */
   onConnections: (connections: Config['github']) => void;
 }
 
 export interface ConfigWatch extends Disposable {
-  /** Reads the configuration again. Resolves with what was wrong with it, or null. */
+  /** Reloads the configuration. Resolves with the error message, or null. */
   reload(): Promise<string | null>;
 }
 
-// Looking at the file's times sees every way in which files are replaced, on every file system.
-const lookEveryMs = 1000;
+// Polling notices every kind of file replacement, on every file system.
+const pollIntervalMs = 1000;
 
 /**
- * Reads the configuration again when its file changes and when somebody asks for it. A new token and changed
- * connections to GitHub are used from then on; what else has changed is said to take effect at the next start. A
- * configuration that is wrong changes nothing.
+ * Reloads the configuration when its file changes and on request. A new token and changed connections to GitHub take
+ * effect at once; other changes are logged and take effect at the next start. An invalid configuration changes nothing.
  */
 export function watchConfig(options: WatchConfigOptions): ConfigWatch {
   const { path, load, config, logger } = options;
@@ -44,25 +43,26 @@ export function watchConfig(options: WatchConfigOptions): ConfigWatch {
   async function reload(): Promise<string | null> {
     try {
       const { config: next, warnings } = await load();
-      for (const warning of warnings.filter((text) => !knownWarnings.includes(text))) logger.warn(warning);
+      const newWarnings = warnings.filter((text) => !knownWarnings.includes(text));
+      for (const reason of newWarnings) logger.warn('configuration warning', { reason });
       knownWarnings = warnings;
       if (next.runner.token !== current.runner.token) {
         const identity = requireRunnerToken(next, path);
         requireSameRunner(identity, current.runner.token ?? '');
         options.onToken(identity.token);
-        logger.info('the runner token was replaced');
+        logger.info('runner token replaced');
       }
       if (!isDeepStrictEqual(next.github, current.github)) {
         options.onConnections(next.github);
-        logger.info('the connections to GitHub were replaced', { connections: Object.keys(next.github).length });
+        logger.info('GitHub connections replaced', { count: Object.keys(next.github).length });
       }
       const changed = changedTables(current, next);
-      if (changed.length > 0)
-        logger.warn('changes of the configuration take effect at the next start', { tables: changed });
+      if (changed.length > 0) logger.warn('configuration changed, restart required', { tables: changed });
       current = next;
+      logger.info('configuration reloaded');
       return null;
     } catch (error) {
-      logger.error('the configuration could not be read again; the runner goes on as before', { error });
+      logger.error('cannot reload configuration, keeping the old one', { error });
       return formatError(error);
     }
   }
@@ -75,15 +75,15 @@ export function watchConfig(options: WatchConfigOptions): ConfigWatch {
   };
   const onChange = () => void request();
   options.onReloadRequest(onChange);
-  watchFile(path, { interval: lookEveryMs, persistent: false }, onChange);
+  watchFile(path, { interval: pollIntervalMs, persistent: false }, onChange);
   return { reload: request, [Symbol.dispose]: () => unwatchFile(path, onChange) };
 }
 
 function requireSameRunner(next: { tenantId: string; runnerId: string }, token: string): void {
-  // Expired or not, the old token tells whose it was.
+  // Accepts an expired token too: only its IDs matter.
   const { tenantId, runnerId } = parseRunnerToken(token, new Date(0));
   if (next.tenantId === tenantId && next.runnerId === runnerId) return;
-  throw new UserError('the new token is another runner’s', { remedy: 'Start this runner again to use it.' });
+  throw new UserError('the new token belongs to another runner', { remedy: 'Restart this runner to use it.' });
 }
 
 function changedTables(before: Config, after: Config): string[] {

@@ -3,8 +3,8 @@ import { ExitCode, UserError } from '../lib/errors.ts';
 import { parseRunnerToken, type RunnerToken, TokenError } from '../plan42/runner-token.ts';
 
 /**
- * The configured runner token and what it says of itself.
- * @throws UserError (exit codes 3 and 4) when there is none, or none that can be used
+ * Returns the configured runner token with its claims.
+ * @throws UserError if it is missing (exit code 3) or invalid (exit code 4)
  */
 export function requireRunnerToken(config: Config, path: string): RunnerToken & { token: string } {
   const { token } = config.runner;

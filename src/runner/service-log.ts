@@ -4,15 +4,15 @@ import { makeFolder } from '../lib/files.ts';
 import { RotatingFile, rotatedNames } from '../lib/rotating-file.ts';
 
 const limits = { maxBytes: 10 * 1024 * 1024, keep: 2 };
-// What is logged before the file may be written; a runner that logs more has gone wrong.
+// Limits the lines kept until the file is open.
 const maxPendingLines = 1000;
 
-/** The service's own log, the newest file first. */
+/** Paths of the service's log, newest first. */
 export function serviceLogFiles(logDir: string): [string, ...string[]] {
   return rotatedNames(join(logDir, serviceLogName), limits.keep);
 }
 
-/** Where the runner's log lines go: to standard error, and to the file that `plan42 runner logs` shows. */
+/** Writes the runner's log to standard error and to the file that `plan42 runner logs` shows. */
 export class ServiceLog implements Disposable {
   readonly #writeStderr: (line: string) => void;
   #file: RotatingFile | undefined;
@@ -28,7 +28,7 @@ export class ServiceLog implements Disposable {
     else if (this.#pending.length < maxPendingLines) this.#pending.push(line);
   };
 
-  /** To be called when the state folder is ours: two runners must not rotate one file. */
+  /** Must be called after locking the state folder: two runners must not rotate the same file. */
   async open(logDir: string): Promise<void> {
     await makeFolder(logDir);
     this.#file = new RotatingFile(join(logDir, serviceLogName), limits);
@@ -41,11 +41,11 @@ export class ServiceLog implements Disposable {
   }
 }
 
-/** Says in the file why a runner that may not have come so far has ended. */
+/** Logs why a runner failed, even if it failed before opening its log. */
 export async function logLastWords(logDir: string, line: string): Promise<void> {
   try {
     await makeFolder(logDir);
-    // Without rotation, since it may be the file of another runner.
+    // Without rotation, because another runner may be using the file.
     using file = new RotatingFile(join(logDir, serviceLogName), { ...limits, maxBytes: Number.POSITIVE_INFINITY });
     file.write(line);
   } catch {

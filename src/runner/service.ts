@@ -1,4 +1,4 @@
-/** The runner as a whole: the one place where its parts are put together, and taken apart again. */
+/** Composes the runner and takes it down again. */
 import { loadConfig } from '../config/load.ts';
 import { type Paths, stateDirOption } from '../config/paths.ts';
 import type { Config, RuntimeName } from '../config/schema.ts';
@@ -13,14 +13,14 @@ import { createTransport } from '../plan42/transport.ts';
 import { createRuntime, selectRuntime } from '../runtimes/select.ts';
 import { startControl } from './control.ts';
 import { reportLowDisk, watchDisk } from './disk-watch.ts';
-import { dispatch } from './dispatch.ts';
-import { createHandlers } from './handlers.ts';
+import { RunnerHealth } from './health.ts';
 import { startHealthEndpoint } from './health-endpoint.ts';
 import { startHousekeeping } from './housekeeping.ts';
 import { inStateFolder, openInstance } from './instance.ts';
-import { deleteLeftQueues, QueueMemory } from './queue-memory.ts';
-import { QueuePool } from './queue-pool.ts';
-import { Readiness } from './readiness.ts';
+import { dispatch } from './messages/dispatch.ts';
+import { createHandlers } from './messages/handlers.ts';
+import { QueuePool } from './queues/queue-pool.ts';
+import { deleteLeftoverQueues, QueueRegistry } from './queues/queue-registry.ts';
 import { watchConfig } from './reload.ts';
 import { requireRunnerToken } from './require-token.ts';
 import { ServiceLog } from './service-log.ts';
@@ -29,22 +29,22 @@ import { watchForWake } from './wake.ts';
 
 export interface ServiceOptions {
   paths: Paths;
-  /** The person named the configuration file, so that it must be there. */
+  /** The configuration file was named on the command line, so it must exist. */
   explicitConfigFile: boolean;
   env: NodeJS.ProcessEnv;
   flags: ReadonlyMap<string, string>;
   version: string;
   write: (line: string) => void;
   signals: ShutdownSignals;
-  /** Calls back whenever somebody asks for the configuration to be read again. */
+  /** Registers a listener for SIGHUP. */
   onReloadRequest: (listener: () => void) => void;
   /** The service manager that started this process, if any. */
   notifier: ServiceNotifier;
 }
 
 /**
- * Runs the service until the signals end it.
- * @throws UserError when it can't start, with the exit code that says why
+ * Runs the service until a signal stops it.
+ * @throws UserError if it cannot start, with the matching exit code
  */
 export async function runService(options: ServiceOptions): Promise<void> {
   const { paths, env, signals, notifier } = options;
@@ -58,11 +58,11 @@ export async function runService(options: ServiceOptions): Promise<void> {
     lastError = entry;
   };
   const baseLogger = createLogger({ ...config.log, write: log.write, onError });
-  for (const warning of warnings) baseLogger.warn(warning);
+  for (const reason of warnings) baseLogger.warn('configuration warning', { reason });
   const { token, tenantId, runnerId } = requireRunnerToken(config, path);
-  // In text, for people, the first line says it; in JSON every line can be searched for it.
+  // In text, only the first line has the IDs; in JSON every line can be filtered by them.
   const logger =
-    config.log.format === 'json' ? baseLogger.with({ tenantID: tenantId, runnerID: runnerId }) : baseLogger;
+    config.log.format === 'json' ? baseLogger.with({ tenant_id: tenantId, runner_id: runnerId }) : baseLogger;
 
   using instance = await openInstance(paths.stateDir, logger);
   await inStateFolder(paths.stateDir, () => log.open(paths.logDir));
@@ -70,7 +70,7 @@ export async function runService(options: ServiceOptions): Promise<void> {
   const { caFile } = config.network;
   const transport = createTransport({ ...config.runner, caFile, env });
   await using _closeTransport = { [Symbol.asyncDispose]: () => transport.destroy() };
-  // Another one: whoever leaves the certificate of the Plan42 server unchecked has not said so of GitHub's.
+  // Separate, because runner.skip_ssl_verify must not disable certificate checks for GitHub.
   const githubTransport = createTransport({ caFile, env });
   await using _closeGithubTransport = { [Symbol.asyncDispose]: () => githubTransport.destroy() };
   const userAgent = `plan42-runner/${options.version}`;
@@ -90,41 +90,55 @@ export async function runService(options: ServiceOptions): Promise<void> {
   await using jobs = new Jobs({ config, placeOption, store, runtime, otherRuntime, client, tenantId, github, logger });
   await jobs.adopt();
   await using _housekeeping = startHousekeeping({
-    ...{ store, runtime, instanceId: instance.id, logger },
+    store,
+    runtime,
+    instanceId: instance.id,
+    logger,
     rules: garbageRules(config),
   });
-  const readiness = new Readiness(logger, (summary) => notifier.status(summary));
-  using disk = reportLowDisk(watchDisk(config, paths, runtime), readiness);
+  const health = new RunnerHealth(logger, (summary) => notifier.status(summary));
+  using disk = reportLowDisk(watchDisk(config, paths, runtime), health);
   const handlers = createHandlers({
-    ...{ config, jobs, runtime, instanceId: instance.id, tenantId, github, logger },
+    config,
+    jobs,
+    runtime,
+    instanceId: instance.id,
+    tenantId,
+    github,
+    logger,
     lowDiskReason: disk.lowDiskReason,
   });
-  const memory = await inStateFolder(paths.stateDir, () => QueueMemory.open(paths.stateDir));
-  const left = await memory.list();
-  await using _health = await startHealthEndpoint(config.health.listen, { readiness, logger });
-  const stop = new AbortController();
+  const registry = await inStateFolder(paths.stateDir, () => QueueRegistry.open(paths.stateDir));
+  const leftoverQueues = await registry.list();
+  await using _health = await startHealthEndpoint(config.health.listen, { health, logger });
+  const abort = new AbortController();
   const pool = new QueuePool({
     client,
     tenantId,
     runnerId,
     settings: config.queues,
-    memory,
-    readiness,
+    registry,
+    health,
     logger,
     onMessage: (message, queue) =>
       dispatch(
         message,
-        { queue: queue.path, privateKey: queue.privateKey, pace: queue.pace },
-        { client, handlers, logger, signal: stop.signal },
+        { queue: queue.path, privateKey: queue.privateKey, limiter: queue.limiter },
+        { client, handlers, logger, signal: abort.signal },
       ),
-    hurry: signals.hurry,
-    stop: stop.signal,
+    force: signals.force,
+    abort: abort.signal,
   });
-  const identity = { tenantID: tenantId, runnerID: runnerId, instanceID: instance.id };
+  const identity = { tenant_id: tenantId, runner_id: runnerId, instance_id: instance.id };
   logStart(logger, { config, version: options.version, runtime: runtime.name, ...identity });
-  for (const warning of runtime.warnings ?? []) logger.warn(warning);
+  for (const reason of runtime.warnings ?? []) logger.warn('runtime warning', { reason });
   using configWatch = watchConfig({
-    ...{ path, load, config, warnings, logger, onReloadRequest: options.onReloadRequest },
+    path,
+    load,
+    config,
+    warnings,
+    logger,
+    onReloadRequest: options.onReloadRequest,
     onToken: (newToken) => {
       client.replaceToken(newToken);
       pool.retryNow();
@@ -132,29 +146,45 @@ export async function runService(options: ServiceOptions): Promise<void> {
     onConnections: (connections) => github.replace(connections),
   });
   using _wake = watchForWake((gapMs) => {
-    logger.info('the machine was asleep; connections are made anew', { seconds: Math.round(gapMs / 1000) });
-    pool.abandonPolls(new Error('the machine was asleep'));
+    logger.info('resumed from sleep, reconnecting', { duration_ms: Math.round(gapMs) });
+    pool.abandonPolls(new Error('resumed from sleep'));
   });
   await using _control = await startControl({
-    ...{ paths, config, version: options.version, startedAt, runtime: runtime.name, pool, jobs, readiness, logger },
+    paths,
+    config,
+    version: options.version,
+    startedAt,
+    runtime: runtime.name,
+    pool,
+    jobs,
+    health,
+    logger,
     identity: { tenantId, runnerId, instanceId: instance.id },
     lastError: () => lastError,
     reload: () => configWatch.reload(),
   });
-  const cleaned = deleteLeftQueues(left, { memory, client, tenantId, runnerId, logger, stop: stop.signal });
+  const cleanup = deleteLeftoverQueues(leftoverQueues, {
+    registry,
+    client,
+    tenantId,
+    runnerId,
+    logger,
+    abort: abort.signal,
+  });
   const timeoutMs = config.queues.shutdownTimeoutMs;
   notifier.ready();
   signals.drain.addEventListener('abort', () => notifier.stopping(timeoutMs), { once: true });
-  await drainOnSignal({ pool, jobs, readiness, logger, signals, timeoutMs, stop: () => stop.abort() });
-  await cleaned;
-  await memory.settled();
+  await drainOnSignal({ pool, jobs, health, logger, signals, timeoutMs, abort: () => abort.abort() });
+  await cleanup;
+  await registry.settled();
 }
 
 function logStart(
   logger: Logger,
   { config, ...fields }: { config: Config; runtime: string; version: string } & Record<string, unknown>,
 ): void {
-  logger.info('the runner starts', { url: config.runner.url.href, ...fields });
-  if (config.runner.skipSslVerify) logger.warn('the server’s certificate is not checked (runner.skip_ssl_verify)');
-  if (fields.runtime === 'host') logger.warn('jobs run without isolation, with the files and the network of this user');
+  logger.info('runner starting', { url: config.runner.url.href, ...fields });
+  if (config.runner.skipSslVerify)
+    logger.warn('server certificate not verified', { setting: 'runner.skip_ssl_verify' });
+  if (fields.runtime === 'host') logger.warn('jobs run without isolation', { runtime: fields.runtime });
 }

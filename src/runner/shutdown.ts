@@ -1,92 +1,89 @@
 import type { Jobs } from '../jobs/jobs.ts';
 import type { Logger } from '../lib/logger.ts';
-import type { QueuePool } from './queue-pool.ts';
-import type { Readiness } from './readiness.ts';
+import type { RunnerHealth } from './health.ts';
+import type { QueuePool } from './queues/queue-pool.ts';
 
-/** How a person or the system asks the service to end, more and more urgently. */
+/** Requests to stop the service, in increasing urgency. */
 export interface ShutdownSignals {
-  /** Finish what there is, take nothing new. */
+  /** Finish what has been accepted and take nothing new. */
   drain: AbortSignal;
-  /** Wait for nothing that can be taken up again later. */
-  hurry: AbortSignal;
+  /** Do not wait for anything that the next run can resume. */
+  force: AbortSignal;
 }
 
 export interface ShutdownOptions {
   pool: QueuePool;
   jobs: Jobs;
-  readiness: Readiness;
+  health: RunnerHealth;
   logger: Logger;
   signals: ShutdownSignals;
-  /** After this the drain is given up. */
+  /** Time limit of the drain. */
   timeoutMs: number;
-  /** Ends everything that is still under way. */
-  stop: () => void;
+  /** Aborts everything that is still in progress. */
+  abort: () => void;
 }
 
-const hurryMs = 3000;
+const forceGraceMs = 3000;
 const progressMs = 10_000;
-// Queues that are left on the server are deleted by the next start, or by the server's health checks.
+// The next start, or the server's health checks, delete the queues that remain.
 const maxOutageMs = 15_000;
-const lookMs = 500;
+const outageCheckMs = 500;
 
-/** Waits for the signal to end, then ends in order: queues drained, messages answered, jobs started or left for the next run. */
+/** Waits for the drain signal, then shuts down in order: queues drained, messages answered, jobs started or left to the next run. */
 export async function drainOnSignal(options: ShutdownOptions): Promise<void> {
-  const { pool, jobs, readiness, logger, signals, stop } = options;
+  const { pool, jobs, health, logger, signals, abort } = options;
   await aborted(signals.drain);
-  readiness.drains();
-  logger.info('the runner stops: queues are drained, running jobs go on', counts(options));
-  const progress = setInterval(() => logger.info('the runner is still draining', counts(options)), progressMs);
-  const giveUp = new AbortController();
+  health.startDraining();
+  logger.info('draining', counts(options));
+  const progress = setInterval(() => logger.info('still draining', counts(options)), progressMs);
+  const timedOut = new AbortController();
   const limit = setTimeout(() => {
-    logger.warn('draining takes too long and is given up', counts(options));
-    giveUp.abort();
-    stop();
+    logger.warn('drain timed out', counts(options));
+    timedOut.abort();
+    abort();
   }, options.timeoutMs);
   const watch = watchForOutage(options);
-  const hurry = onAbort(signals.hurry, () => {
-    logger.warn('the runner stops soon: jobs that have not started are left for its next run', counts(options));
-    setTimeout(stop, hurryMs).unref();
+  const force = onAbort(signals.force, () => {
+    logger.warn('stop forced, leaving jobs that have not started to the next run', counts(options));
+    setTimeout(abort, forceGraceMs).unref();
   });
   try {
     await pool.drain();
     watch[Symbol.dispose]();
-    await Promise.race([jobs.whenStartedUp(), aborted(signals.hurry), aborted(giveUp.signal)]);
+    await Promise.race([jobs.whenStartedUp(), aborted(signals.force), aborted(timedOut.signal)]);
   } finally {
     clearInterval(progress);
     clearTimeout(limit);
     watch[Symbol.dispose]();
-    hurry[Symbol.dispose]();
-    stop();
+    force[Symbol.dispose]();
+    abort();
   }
   const { running, starting, waiting } = jobs.counts;
-  logger.info('the runner has stopped', { running_jobs: running, jobs_left_for_next_run: starting + waiting });
+  logger.info('runner stopped', { running_jobs: running, jobs_left_for_next_run: starting + waiting });
 }
 
-/** Gives the queues up when the server can't be told of their end for a while. Jobs that are just starting are waited for all the same. */
+/** Abandons the queues if the server stays unreachable. Does not shorten the wait for jobs that are starting. */
 function watchForOutage(options: ShutdownOptions): Disposable {
-  const { pool, logger, stop } = options;
+  const { pool, logger, abort } = options;
   const startedAt = performance.now();
   const timer = setInterval(() => {
     const since = pool.outageSince;
     if (since === undefined || performance.now() - Math.max(since, startedAt) < maxOutageMs) return;
     clearInterval(timer);
-    logger.warn(
-      'the server cannot be reached: its queues are left to the next start, which deletes them',
-      counts(options),
-    );
-    stop();
-  }, lookMs);
+    logger.warn('server unreachable, leaving queues to the next start', counts(options));
+    abort();
+  }, outageCheckMs);
   return { [Symbol.dispose]: () => clearInterval(timer) };
 }
 
-function counts({ pool, jobs, readiness }: ShutdownOptions): Record<string, unknown> {
+function counts({ pool, jobs, health }: ShutdownOptions): Record<string, unknown> {
   return {
     queues: pool.queues.length,
     messages_in_flight: pool.inFlight,
     jobs_starting: jobs.startingCount,
     jobs_waiting: jobs.counts.waiting,
     jobs: jobs.count,
-    trouble: readiness.troubles[0]?.message,
+    reason: health.troubles[0]?.message,
   };
 }
 

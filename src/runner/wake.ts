@@ -1,11 +1,11 @@
-const lookEveryMs = 1000;
-// Every poll that was under way has been given up by the server after so long.
+const pollIntervalMs = 1000;
+// By then the server has ended every poll that was in flight.
 const minGapMs = 60_000;
-// What had arrived before the machine went to sleep is still to be read.
+// Leaves time to read data that arrived before the machine went to sleep.
 const graceMs = 1000;
 
 export interface Clocks {
-  /** Goes on while the machine sleeps. */
+  /** Advances while the machine sleeps. */
   wall: () => number;
   /** Stands still while the machine sleeps. */
   monotonic: () => number;
@@ -14,8 +14,8 @@ export interface Clocks {
 const systemClocks: Clocks = { wall: () => Date.now(), monotonic: () => performance.now() };
 
 /**
- * Calls `onWake` after the machine has slept for a minute or more: then connections are dead and nobody says so. Whether
- * it slept is seen by the two clocks drifting apart.
+ * Calls `onWake` after the machine has slept for a minute or more, because connections are then dead without an error.
+ * Sleep is detected by the two clocks drifting apart.
  */
 export function watchForWake(onWake: (gapMs: number) => void, clocks: Clocks = systemClocks): Disposable {
   let drift = clocks.wall() - clocks.monotonic();
@@ -24,7 +24,7 @@ export function watchForWake(onWake: (gapMs: number) => void, clocks: Clocks = s
     const gapMs = now - drift;
     drift = now;
     if (gapMs >= minGapMs) setTimeout(onWake, graceMs, gapMs).unref();
-  }, lookEveryMs);
+  }, pollIntervalMs);
   timer.unref();
   return { [Symbol.dispose]: () => clearInterval(timer) };
 }

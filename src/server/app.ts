@@ -2,10 +2,10 @@ import type { IncomingHttpHeaders, IncomingMessage, ServerResponse } from 'node:
 import type { Logger } from '../lib/logger.ts';
 import { createEvents } from './core/events.ts';
 import { watchQueue } from './core/health.ts';
-import { Exchange } from './core/queues/broker.ts';
-import { QueueHistory } from './core/queues/queue-history.ts';
+import { Broker } from './core/queues/broker.ts';
+import { QueueHistory, sampleQueues } from './core/queues/queue-history.ts';
 import { RoundRobin } from './core/queues/round-robin.ts';
-import { sampleQueues } from './core/queues/sample-queues.ts';
+
 import { Scheduler } from './core/scheduler.ts';
 import type { Clock } from './core/time.ts';
 import type { Timing } from './core/timing.ts';
@@ -37,49 +37,49 @@ interface AppOptions {
   store: Store;
   tokens: Tokens;
   signInLinks: SignInLinks;
-  /** Where clients reach the server. */
+  /** The URL of the server for clients. */
   url: string;
   checkHost: (headers: IncomingHttpHeaders) => void;
   timing: Timing;
   clock: Clock;
   logger: Logger;
-  /** Ends everything that waits or repeats; its reason is the answer to those who wait. */
+  /** Aborts all requests and background work. Its reason is the error for waiting clients. */
   signal: AbortSignal;
 }
 
-/** All parts of the server together, without the network. */
+/** The server without the network. */
 export interface App {
-  answer: (request: IncomingMessage, response: ServerResponse) => Promise<void>;
-  /** Does what is to be done with nobody asking, until the signal aborts. Never rejects. */
-  work: () => Promise<void>;
+  handle: (request: IncomingMessage, response: ServerResponse) => Promise<void>;
+  /** Runs the background work until the signal aborts. Never rejects. */
+  runBackground: () => Promise<void>;
 }
 
-// An hour.
+// One hour.
 const historySteps = 360;
 
 export function createApp(options: AppOptions): App {
   const { store, timing, clock, signal } = options;
   const events = createEvents();
-  const exchange = new Exchange(clock);
+  const broker = new Broker(clock);
   const roundRobin = new RoundRobin(store.runnerQueues);
   const liveRequests = new LiveRequests(signal);
   const history = new QueueHistory(store, historySteps);
-  const parts = { ...options, events, exchange, roundRobin, liveRequests, history };
-  const scheduler = new Scheduler(parts);
+  const deps = { ...options, events, broker, roundRobin, liveRequests, history };
+  const scheduler = new Scheduler(deps);
   const watches = new Set<Promise<void>>();
   const watch = (queue: QueueKey, firstAfterMs: number) => {
-    const watched = watchQueue(parts, queue, firstAfterMs).finally(() => watches.delete(watched));
+    const watched = watchQueue(deps, queue, firstAfterMs).finally(() => watches.delete(watched));
     watches.add(watched);
   };
 
   events.on('turnAdded', (turn) => scheduler.send(turn));
   events.on('turnsToSend', () => scheduler.sendAll());
   events.on('queueUsable', () => scheduler.sendAll());
-  events.on('queueUnusable', (queue, why) => exchange.evacuate(queue, why, () => roundRobin.next(queue)));
+  events.on('queueUnusable', (queue, reason) => broker.reroute(queue, reason, () => roundRobin.next(queue)));
   events.on('queueAdded', (queue) => watch(queue, timing.healthCheckIntervalMs));
 
-  const answer = createDispatcher({
-    findRoute: createRouter(allRoutes(parts)),
+  const handle = createDispatcher({
+    findRoute: createRouter(allRoutes(deps)),
     authenticate: (headers) => authenticate(headers, options),
     checkHost: options.checkHost,
     sendPageFile: createPageFiles().send,
@@ -87,16 +87,16 @@ export function createApp(options: AppOptions): App {
     clock,
     logger: options.logger,
   });
-  const work = async () => {
+  const runBackground = async () => {
     for (const queue of store.runnerQueues.select('')) watch(queue, Math.random() * timing.healthCheckIntervalMs);
     scheduler.sendAll();
-    await Promise.all([expireTurns(parts), sampleQueues(parts)]);
+    await Promise.all([expireTurns(deps), sampleQueues(deps)]);
     await Promise.all(watches);
   };
-  return { answer, work };
+  return { handle, runBackground };
 }
 
-type RouteParts = Parameters<typeof tenantRoutes>[0] &
+type RouteDeps = Parameters<typeof tenantRoutes>[0] &
   Parameters<typeof environmentRoutes>[0] &
   Parameters<typeof taskRoutes>[0] &
   Parameters<typeof turnLogRoutes>[0] &
@@ -106,19 +106,19 @@ type RouteParts = Parameters<typeof tenantRoutes>[0] &
   Parameters<typeof githubProxyRoutes>[0] &
   Parameters<typeof pageRoutes>[0];
 
-function allRoutes(parts: RouteParts): Route[] {
+function allRoutes(deps: RouteDeps): Route[] {
   return [
-    ...tenantRoutes(parts),
-    ...environmentRoutes(parts),
-    ...taskRoutes(parts),
-    ...turnRoutes(parts),
-    ...turnLogRoutes(parts),
-    ...runnerRoutes(parts),
-    ...runnerTokenRoutes(parts),
-    ...runnerQueueRoutes(parts),
-    ...githubConnectionRoutes(parts),
-    ...githubProxyRoutes(parts),
-    ...pageRoutes(parts),
+    ...tenantRoutes(deps),
+    ...environmentRoutes(deps),
+    ...taskRoutes(deps),
+    ...turnRoutes(deps),
+    ...turnLogRoutes(deps),
+    ...runnerRoutes(deps),
+    ...runnerTokenRoutes(deps),
+    ...runnerQueueRoutes(deps),
+    ...githubConnectionRoutes(deps),
+    ...githubProxyRoutes(deps),
+    ...pageRoutes(deps),
     ...notImplementedRoutes(),
   ];
 }

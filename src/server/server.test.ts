@@ -18,7 +18,7 @@ import { startServer } from './server.ts';
 
 const listen = { host: '127.0.0.1', port: 0 };
 
-test('the first start makes what is needed, for its owner only; later ones keep it', async () => {
+test('the first start creates private files, which later starts keep', async () => {
   await using plane = await startControlPlane();
   const mode = async (name: string) => ((await stat(join(plane.dataDir, name))).mode & 0o777).toString(8);
   assert.deepEqual([await mode('.'), await mode('plan42.db'), await mode('admin.json')], ['700', '600', '600']);
@@ -33,14 +33,14 @@ test('the first start makes what is needed, for its owner only; later ones keep 
   assert.equal((await plane.call('GET', plane.tenant)).status, 200);
 });
 
-test('a second server on the same data is refused', async () => {
+test('a second server on the same data is rejected', async () => {
   await using plane = await startControlPlane();
   const second = startServer({ dataDir: plane.dataDir, listen, logger: silentLogger });
   await assert.rejects(second, (error) => error instanceof UserError && /another server is using/.test(error.message));
   assert.equal((await plane.call('GET', plane.tenant)).status, 200);
 });
 
-test('what cannot be used is said in one sentence', async () => {
+test('unusable options are user errors with a remedy', async () => {
   await using plane = await startControlPlane();
   const port = Number(new URL(plane.server.url).port);
   const dataDir = await mkdtemp(join(tmpdir(), 'plan42-server-'));
@@ -55,12 +55,12 @@ test('what cannot be used is said in one sentence', async () => {
   await refused({ tls: { cert: 'x', key: 'y' } }, /TLS/);
   const foreign = await mkdtemp(join(tmpdir(), 'plan42-foreign-'));
   await writeFile(join(foreign, 'letter.txt'), '');
-  await refused({ dataDir: foreign }, /not empty/);
-  await refused({ dataDir: join(foreign, 'letter.txt') }, /cannot be used/);
+  await refused({ dataDir: foreign }, /something else/);
+  await refused({ dataDir: join(foreign, 'letter.txt') }, /cannot use the data directory/);
   await Promise.all([dataDir, foreign].map((path) => rm(path, { recursive: true })));
 });
 
-test('the server is known by its public URL, where it has one', async () => {
+test('tokens and admin.json have the public URL', async () => {
   const dataDir = await mkdtemp(join(tmpdir(), 'plan42-server-'));
   const options = { dataDir, listen, logger: silentLogger, publicUrl: 'https://plane.test/plan42/' };
   await using server = await startServer(options);
@@ -71,7 +71,7 @@ test('the server is known by its public URL, where it has one', async () => {
   await rm(dataDir, { recursive: true });
 });
 
-test('it speaks TLS with a certificate', async () => {
+test('serves TLS with a certificate', async () => {
   const dir = await mkdtemp(join(tmpdir(), 'plan42-server-'));
   const [certFile, keyFile] = [join(dir, 'cert.pem'), join(dir, 'key.pem')];
   const request = ['req', '-x509', '-newkey', 'ec', '-pkeyopt', 'ec_paramgen_curve:prime256v1', '-nodes', '-days', '1'];
@@ -94,7 +94,7 @@ test('it speaks TLS with a certificate', async () => {
   await rm(dir, { recursive: true });
 });
 
-test('closing ends what waits, at once', async () => {
+test('closing aborts waiting requests immediately', async () => {
   const plane = await startControlPlane();
   await using runner = new FakeRunner({ url: plane.server.url, token: await plane.newToken() });
   await runner.register();
@@ -115,7 +115,7 @@ test('closing ends what waits, at once', async () => {
   assert.equal((await ping).status, 503);
 });
 
-test('nothing that was acknowledged is lost when the server is killed', async () => {
+test('no acknowledged change is lost when the server is killed', async () => {
   const dataDir = await mkdtemp(join(tmpdir(), 'plan42-server-'));
   const script = `
     import { startServer } from '${import.meta.resolve('./server.ts')}';

@@ -14,33 +14,33 @@ import { prepareDataDir } from './store/data-dir.ts';
 import { openStore } from './store/store.ts';
 
 export interface ServerOptions {
-  /** Made if it is not there; holds the database and `admin.json`. */
+  /** Created if missing. Holds the database and `admin.json`. */
   dataDir: string;
-  /** Port 0 takes any free one. */
+  /** Port 0 selects a free port. */
   listen: ListenAddress;
-  /** Where clients reach the server, if that is not where it listens. */
+  /** The URL for clients, if it differs from the listen address. */
   publicUrl?: string | undefined;
   tls?: TlsKeyPair | undefined;
-  /** The PEM file by which clients trust the certificate, for `admin.json`, where they need one. */
+  /** The PEM file of the certificate authority, for `admin.json`, if clients need one. */
   caFile?: string | undefined;
   logger: Logger;
   clock?: Clock;
   timing?: Partial<Timing>;
 }
 
-/** A running server. Disposing of it stops it: what waits is ended at once, and nothing acknowledged is lost. */
+/** A running server. Disposal aborts waiting requests; no acknowledged change is lost. */
 export interface ControlPlane extends AsyncDisposable {
   /** Without a slash at the end. */
   url: string;
   admin: Admin;
-  /** A new link that signs in at the web page, once. */
+  /** Creates a sign-in link for the web page, which works once. */
   newSignInUrl: () => string;
 }
 
 /**
- * Starts the control plane. The first start in a data directory makes the database, the signing key, a tenant, a
- * runner and the tenant's token; every start writes `admin.json`, from which a person or a program can use it.
- * @throws UserError when the directory, the address or the certificate can't be used
+ * Starts the control plane. The first start in a data directory creates the database, the signing key, a tenant, a
+ * runner and the tenant's token. Every start writes `admin.json` for clients.
+ * @throws UserError if the directory, the address or the certificate cannot be used
  */
 export async function startServer(options: ServerOptions): Promise<ControlPlane> {
   const { dataDir, tls, logger, clock = () => new Date() } = options;
@@ -57,8 +57,8 @@ export async function startServer(options: ServerOptions): Promise<ControlPlane>
   const checkHost = createHostCheck(options.listen.host, publicUrl);
   const { signal } = closing;
   const app = createApp({ store, tokens, signInLinks, url, checkHost, timing, clock, logger, signal });
-  listener.serve(app.answer);
-  const work = app.work();
+  listener.serve(app.handle);
+  const work = app.runBackground();
   resources.defer(() => {
     closing.abort(unavailable('the server is stopping'));
     return work;
@@ -66,7 +66,7 @@ export async function startServer(options: ServerOptions): Promise<ControlPlane>
 
   const { caFile } = options;
   await writeDurably(join(dataDir, 'admin.json'), `${JSON.stringify({ url, caFile, ...admin }, null, 2)}\n`);
-  logger.info('the control plane is listening', { url, dataDir });
+  logger.info('control plane listening', { url, folder: dataDir });
   const running = resources.move();
   const newSignInUrl = () => signInLinks.make(admin.tenantId).url;
   return { url, admin, newSignInUrl, [Symbol.asyncDispose]: () => running.disposeAsync() };
@@ -75,5 +75,7 @@ export async function startServer(options: ServerOptions): Promise<ControlPlane>
 function checkUrl(text: string): string {
   const url = URL.parse(text);
   if (url?.protocol === 'http:' || url?.protocol === 'https:') return url.href.replace(/\/+$/, '');
-  throw new UserError(`"${text}" is not the URL of a server`, { remedy: 'It must begin with http:// or https://.' });
+  throw new UserError(`"${text}" is not the URL of a server`, {
+    remedy: 'Use a URL that begins with http:// or https://.',
+  });
 }

@@ -1,133 +1,166 @@
 #!/bin/sh
-folder=$1 log=$2 limit=$3
+# The log writer of a job: copies its standard input to the job's log, in segments that stay within the limit together.
+# Arguments: the job's folder, its log, the log's limit in bytes.
+#
+# The newest segment has the name of the log. A full one is moved to <log>.older/<offset>: in 15 digits, how many bytes of
+# the output come before it. Then the oldest ones are removed until a new one has room within the limit and on the disk.
+#
+# POSIX shell and commands that every system has, in their plainest form, like shim.sh; and Perl if there is one.
+# The job never waits for a disk: output that cannot be written is discarded, counted and noted in the log. If this shell
+# itself fails, for instance because no process can be started, it becomes a `cat` that keeps the job going.
+
+folder=$1 log=$2 limit=$3 older=$2.older
 PATH=$PATH:/usr/bin:/bin LC_ALL=C
 export PATH LC_ALL
 unset BLOCK_SIZE LS_BLOCK_SIZE PERL5OPT
 umask 077
 trap 'exec cat' EXIT
-block=$((limit / 256))
-[ $block -le 65536 ] || block=65536
-reserve=$((limit / 16))
-widest=$((limit / 256))
-[ $widest -le 262144 ] || widest=262144
-unit=$widest
-cut=0 head=0 missing=0 tried= freeing=
 
-# On Linux a pipe can hold more than 64 KiB, so that the job and dd wait for each other less often; but of all commands that a
-# system may have, only Perl can ask for that: fcntl(F_SETPIPE_SZ). Without it a job that does nothing but write is slower.
-# What bears its name can be anything: it is neither waited for nor given the job's output to read.
+narrow=4096 widest=262144
+note_bytes=256
+max_segment=$((limit / 16)) min_segment=1048576
+[ "$min_segment" -le "$max_segment" ] || min_segment=$max_segment
+zero=1000000000000000 # of the offsets in names: 15 digits behind a 1, which keeps them from being read as octal.
+start=0 size=0 first=0 room=0 missing=0 tried=''
+
+# On Linux a pipe can hold more than 64 KiB, so that the job and dd wait for each other less often. Of all commands that a
+# system may have, only Perl can ask for that: fcntl(F_SETPIPE_SZ). Without it, a job that does nothing but write is slower.
+# A program of that name can be anything: it is neither waited for nor given the job's output to read.
 { perl -e 'open PIPE, "<&=3"; fcntl PIPE, 1031, 1 << 19' </dev/null & } 3<&0
 
 measure() {
-  set -- $(ls -ln "$log")
-  size=$5
+  # shellcheck disable=SC2012,SC2046 # The size is a word of its own, and wc reads the whole file on some systems.
+  set -- $(ls -ln "$1")
+  size=${5:-0}
 }
 
-choose_newest() {
-  at=$(((size - $1) / block)) span=$(($1 / 4 / block))
-  rest_of_line=$(dd if="$log" bs=$block skip=$at count=$span | head -n 1 | wc -c)
-  [ $((rest_of_line)) -lt $((span * block)) ] || rest_of_line=0
-  from=$((at * block + rest_of_line))
-  gone=$((cut + from - head))
-  mark="[plan42: the first $gone bytes of this log were cut]"
+offset_of() {
+  offset=1${1##*/}
+  offset=$((offset - zero))
 }
 
-note_cut() {
-  cut=$gone head=$((${#mark} + 1))
-  measure
+find_segments() {
+  first=''
+  for last in "$older"/*; do
+    [ -e "$last" ] || { last=''; break; }
+    offset_of "$last"
+    first=${first:-$offset}
+  done
+  if [ -n "$last" ]; then
+    measure "$last"
+    start=$((offset + size))
+  fi
+  first=${first:-$start}
+  measure "$log"
 }
 
-keep_newest() {
-  choose_newest $1
-  {
-    copy_from $from <&5 >"$log.cut" && mv -f "$log.cut" "$log" || { rm -f "$log.cut"; return 1; }
-    # The last to close a file without a name frees it, which takes a while: not us, then, and not while the job has to do.
-    [ -z "$freeing" ] || wait "$freeing"
-    nice -n 19 sleep 0 &
-    freeing=$!
-  } 5<"$log"
-  note_cut
+drop_oldest() {
+  set -- "$older"/*
+  [ -e "$1" ] && rm -f "$1" || return 1
+  shift
+  offset=$start
+  [ $# -eq 0 ] || offset_of "$1"
+  first=$offset
 }
 
-# Not cat, which refuses to read the file that it writes to.
-copy_from() {
-  echo "$mark" && dd bs=$block skip=$(($1 / block - 1)) count=1 >/dev/null || return 1
-  [ $(($1 % block)) -eq 0 ] || dd bs=$(($1 % block)) count=1 >/dev/null || return 1
-  dd bs=$block
+rotate() {
+  name=$((zero + start))
+  { [ -d "$older" ] || mkdir "$older"; } && mv "$log" "$older/${name#1}" || return 1
+  start=$((start + size)) size=0
+  until true >"$log"; do drop_oldest || return 1; done
 }
 
-give_way() {
-  measure
-  [ $size -ge $((block * 16)) ] || return 1
-  choose_newest $((size / 4))
-  copy_from $from <"$log" 1<>"$log" || return 1
-  dd if=/dev/null of="$log" bs=1 seek=$((${#mark} + 1 + size - from)) count=0 || return 1
-  note_cut
+# An eighth of the log so far, so that dropping the oldest segment keeps nearly all of it on a full disk too.
+choose_size() {
+  segment=$(((start - first) / 8))
+  [ "$segment" -le "$max_segment" ] || segment=$max_segment
+  [ "$segment" -ge "$min_segment" ] || segment=$min_segment
+  wide=$((segment / 16))
+  [ "$wide" -le "$widest" ] || wide=$widest
+  [ "$unit" -eq "$narrow" ] || unit=$wide
 }
 
-make_room() {
-  measure
-  [ $((limit - size)) -ge $reserve ] || keep_newest $((limit / 8)) || keep_newest $((limit / 32)) || give_way
+make_room_in_limit() {
+  while [ $((start - first + segment)) -gt $((limit - note_bytes)) ]; do drop_oldest || return 1; done
 }
 
-word_note() {
-  note="[plan42: at least $missing bytes of the output are missing here: they could not be written]"
+# Looks at the disk again when half of the space that it had may be used up.
+make_room_on_disk() {
+  room=$((room - segment))
+  [ "$room" -lt "$segment" ] || return 0
+  while
+    line=$(df -Pk "$log" | tail -n 1)
+    # shellcheck disable=SC2086 # The words up to the capacity in percent, the free KiB before it.
+    set -- ${line%%%*}
+    [ $# -gt 2 ] && shift $(($# - 2))
+    case $1 in '' | *[!0-9]*) return 0 ;; esac
+    room=$(($1 * 512))
+    [ $(($1 * 1024)) -lt $((segment + 65536)) ]
+  do drop_oldest || return 0; done
 }
 
-tell_missing() {
-  line_end=
+has_segment() {
+  if [ $((segment - size)) -lt "$wide" ]; then
+    rotate && choose_size && make_room_in_limit && make_room_on_disk || return 1
+  fi
+  make_room_in_limit
+}
+
+note_missing() {
+  line_end=''
   [ -z "$(tail -c 1 "$log")" ] || line_end='\n'
-  word_note
-  printf "$line_end$note\n" >>"$log" && missing=0
+  note="[plan42: at least $missing bytes of the output are missing here: they could not be written]"
+  printf "$line_end%s\n" "$note" >>"$log" && missing=0
 }
 
 # The last resort, which takes no space: over the end of what was written.
-tell_in_place() {
-  measure
-  word_note
+note_in_place() {
+  measure "$log"
   at=$((size - ${#note} - 2))
-  [ $at -ge 0 ] && printf "\n$note\n" | dd of="$log" bs=1 seek=$at conv=notrunc
+  [ "$at" -ge 0 ] && printf '\n%s\n' "$note" | dd of="$log" bs=1 seek="$at" conv=notrunc
 }
 
 is_writable() {
-  if [ $missing -gt 0 ]; then
+  if [ "$missing" -gt 0 ]; then
     now=$(date +%s)
     [ "$now" != "$tried" ] || return 1
     tried=$now
   fi
-  make_room || return 1
-  [ $missing -eq 0 ] || { tell_missing && measure; }
+  has_segment || return 1
+  [ "$missing" -eq 0 ] || { note_missing && measure "$log"; }
 }
 
-# The less a read brings, the smaller the blocks, since a round is so many of them as even full ones stay within the limit.
-choose_unit() {
+# A round is as many reads as fit into the segment even if each is full. If most bring less than a block, smaller blocks make
+# the rounds longer.
+after_round() {
   counts=${report%% records in*}
   counts=${counts##*[!0-9+]}
-  if [ "${counts#*+}" -gt "${counts%+*}" ]; then
-    [ $unit -le 8192 ] || unit=$((unit / 2))
-  else
-    unit=$widest
-  fi
+  full=${counts%+*} partial=${counts#*+}
+  if [ "$partial" -eq 0 ]; then size=$((size + full * unit)); else measure "$log"; fi
+  if [ "$partial" -gt "$full" ]; then unit=$narrow; else unit=$wide; fi
 }
 
+unit=$narrow
+find_segments
+choose_size
 while [ -e "$log" ]; do
   if is_writable; then
-    # Without notrunc the dd of uutils cuts the log where its own writing ended, which is at 0 where there was nothing to write;
-    # and where a write fails, it reports 0+0 too.
-    report=$(dd bs=$unit count=$(((limit - size) / unit)) conv=notrunc 2>&1 >>"$log") || {
+    # notrunc, because the dd of uutils cuts its output where its own writing ended; it also reports 0+0 when a write fails.
+    report=$(dd bs="$unit" count=$(((segment - size) / unit)) conv=notrunc 2>&1 >>"$log") || {
       missing=1
-      give_way && tried=
+      measure "$log"
+      ! drop_oldest || tried=''
       continue
     }
     case $report in 0+0*) break ;; esac
-    choose_unit
+    after_round
   else
-    left_out=$(dd bs=65536 count=32 | wc -c)
-    [ $((left_out)) -gt 0 ] || break
-    missing=$((missing + left_out))
+    discarded=$(dd bs=65536 count=32 | wc -c)
+    [ $((discarded)) -gt 0 ] || break
+    missing=$((missing + discarded))
   fi
 done
-[ $missing -eq 0 ] || { make_room && tell_missing; } || { give_way && tell_missing; } || tell_in_place
+[ "$missing" -eq 0 ] || note_missing || { drop_oldest && note_missing; } || note_in_place
 cat
 for ending in "$folder"/supervisor.ending.*; do
   mv "$ending" "$folder/supervisor.exited.${ending##*.}"

@@ -1,6 +1,5 @@
 import assert from 'node:assert/strict';
 import { randomUUID } from 'node:crypto';
-import { readFile, stat } from 'node:fs/promises';
 import { join } from 'node:path';
 import type { TestContext } from 'node:test';
 import { parseConfig } from '../../src/config/parse.ts';
@@ -15,6 +14,7 @@ import { run } from './engines/processes.ts';
 import { requires } from './engines-client.ts';
 import { eventually } from './eventually.ts';
 import { makeJobFolder } from './job-folder.ts';
+import { readLog } from './job-log.ts';
 
 /** One job, and a real engine to run it. */
 export interface EngineJob extends AsyncDisposable {
@@ -91,7 +91,7 @@ export async function setUpEngineJob(
       DOCKER_HOST: 'unix:///does/not/exist',
       CONTAINERS_STORAGE_CONF: '/does/not/exist',
     }),
-    log: async () => ((await stat(job.logFile).catch(() => undefined)) ? readFile(job.logFile, 'utf8') : ''),
+    log: () => readLog(job.logFile),
     [Symbol.asyncDispose]: async () => {
       await engine('rm', '--force', job.jobId).catch(() => {});
       await folder[Symbol.asyncDispose]();

@@ -1,6 +1,7 @@
-import { mkdir, readFile, writeFile } from 'node:fs/promises';
+import { mkdir, writeFile } from 'node:fs/promises';
 import { join } from 'node:path';
 import type { StartOptions } from '../../src/runtimes/runtime.ts';
+import { readLog } from './job-log.ts';
 import { makeTempDir } from './temp-dir.ts';
 
 /** A job's folder, log and request, as runtimes get them. */
@@ -22,7 +23,7 @@ export async function makeJobFolder(request = '', name = 'job'): Promise<JobFold
     requestFile,
     image: 'none',
     maxLogBytes: 200 * 2 ** 20,
-    readLog: () => readFile(logFile, 'utf8'),
+    readLog: () => readLog(logFile),
     [Symbol.asyncDispose]: () => dir[Symbol.asyncDispose](),
   };
 }

@@ -1,5 +1,5 @@
 import assert from 'node:assert/strict';
-import { cutBytes } from '../../src/shim/log-cut.ts';
+import { droppedBytes } from './job-log.ts';
 
 /** How many bytes `seq 1 LAST` writes before the line of `line`. */
 function bytesBefore(line: number): number {
@@ -12,12 +12,12 @@ function bytesBefore(line: number): number {
 
 /**
  * That the log holds the lines from some line on to `last`, as `seq` writes them, each once; and that when the first ones
- * are missing, a mark says exactly how many bytes those were, with the `leadingBytes` before them. Returns that number.
+ * are missing, the first line says exactly how many bytes those were, with the `leadingBytes` before them. Returns that number.
  */
 export function assertLinesTo(last: number, log: string, leadingBytes = 0): number {
   const lines = log.split('\n');
   assert.equal(lines.pop(), '', 'the last line is whole');
-  const cut = cutBytes(lines[0] ?? '');
+  const cut = droppedBytes(log);
   if (cut > 0) lines.shift();
   const first = Number(lines[0]);
   assert.equal(cut, cut > 0 ? leadingBytes + bytesBefore(first) : 0, `the lines from ${first} on are there`);

@@ -1,9 +1,10 @@
 import { type ChildProcess, spawn } from 'node:child_process';
 import { once } from 'node:events';
-import { mkdtemp, readFile, rm, writeFile } from 'node:fs/promises';
+import { mkdtemp, rm, writeFile } from 'node:fs/promises';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import type { RuntimeName } from '../../src/config/schema.ts';
+import { readLog } from './job-log.ts';
 
 export interface RunnerOptions {
   url: string;
@@ -92,11 +93,11 @@ export class RunnerProcess implements AsyncDisposable {
   }
 
   async ready(): Promise<void> {
-    await this.logged(/the runner is ready/);
+    await this.logged(/runner ready/);
   }
 
   jobLog(jobId: string): Promise<string> {
-    return readFile(join(this.folder, 'state/logs', `${jobId}.log`), 'utf8');
+    return readLog(join(this.folder, 'state/logs', `${jobId}.log`));
   }
 
   /** Waits for its end; the exit code, or the signal that ended it. */

@@ -11,7 +11,7 @@ export interface Shell {
   env: { PATH: string };
 }
 
-const busyboxApplets = 'cat date dd echo head ls mv rm seq sleep tail wc yes'.split(' ');
+const busyboxApplets = 'cat date dd df echo head ls mkdir mv rm seq sleep tail wc yes'.split(' ');
 
 /** Makes the shell available under `dir`; undefined where it is not installed. */
 export async function makeShell(name: (typeof shellNames)[number], dir: string): Promise<Shell | undefined> {

@@ -1,5 +1,6 @@
 import { UserError } from '../../lib/errors.ts';
 import { exists } from '../../lib/files.ts';
+import { readLog } from '../../lib/read-log.ts';
 import { serviceLogFiles } from '../../runner/service-log.ts';
 import type { CliContext } from '../context.ts';
 import { findPlaces, lookInto, type PlaceOptions } from './places.ts';
@@ -15,6 +16,8 @@ export async function showServiceLog(context: CliContext, options: ShowLogOption
       if (!options.follow) throw new UserError(`there is no log at ${files[0]}`, { remedy });
       context.stderr.write(`There is no log at ${files[0]} yet. ${remedy}\n`);
     }
-    await showLog(context, options, { files, isOver: async () => false });
+    await showLog(context, options, ({ lines, follow, signal }) =>
+      readLog({ files, lines, signal, ...(follow && { isFinished: async () => false }) }),
+    );
   });
 }

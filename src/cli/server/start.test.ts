@@ -129,11 +129,11 @@ describe('plan42 server start', () => {
     const data = ['--data', join(folder.path, 'data')];
     const taken = new URL(running.server.url).host;
     const cases = [
-      [[...data, '--listen', taken], 1, /^ERROR: \S+ is in use by another program.* Choose another/],
+      [[...data, '--listen', taken], 1, /^ERROR: cannot listen on \S+: the address is in use.* Choose another/],
       [
         [...data, '--listen', '192.0.2.1:0'],
         1,
-        /^ERROR: 192\.0\.2\.1 is not an address of this machine.* Choose another/,
+        /^ERROR: cannot listen on 192\.0\.2\.1: not an address of this machine.* Choose another/,
       ],
       [[...data, '--tls-cert', cert], 2, /^ERROR: --tls-cert needs --tls-key\. Give both or neither\.\n$/],
       [
@@ -150,9 +150,9 @@ describe('plan42 server start', () => {
       [
         ['--listen', '0', '--data', join(file, 'x')],
         1,
-        /^ERROR: \S+ cannot be used as the data directory: ENOTDIR.* with --data\.\n$/,
+        /^ERROR: cannot use the data directory \S+: ENOTDIR.* with --data\.\n$/,
       ],
-      [['--listen', '0', '--data', folder.path], 1, /^ERROR: \S+ is not empty, .* Choose/],
+      [['--listen', '0', '--data', folder.path], 1, /^ERROR: cannot use the data directory \S+: .* Choose/],
     ] as const;
     for (const [argv, code, message] of cases) {
       const run = await startAndStop(argv, async () => {});

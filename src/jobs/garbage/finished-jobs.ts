@@ -1,9 +1,9 @@
 import { rm, stat } from 'node:fs/promises';
 import { join } from 'node:path';
 import { listFolder } from '../../lib/files.ts';
+import { removeLog, statLog } from '../../shim/job-log.ts';
 import { isJobId } from '../job-id.ts';
 import { describeAge, type Garbage, type GarbageContext } from './garbage.ts';
-import { removeLog } from './remove-log.ts';
 
 const extension = '.json';
 
@@ -17,15 +17,16 @@ export async function* findFinishedJobs({ store, rules, now, signal }: GarbageCo
     const record = await stat(path).catch(() => undefined);
     if (record === undefined || record.mtimeMs > now() - rules.keepFinishedMs) continue;
     const { logFile } = store.place(jobId);
-    const log = await stat(logFile).catch(() => undefined);
+    const log = await statLog(logFile);
     yield {
       kind: 'job',
       name: jobId,
-      bytes: record.size + (log?.size ?? 0),
+      bytes: record.size + (log?.bytes ?? 0),
       reason: `finished ${describeAge(now() - record.mtimeMs)} ago`,
       remove: async () => {
         // The record goes last, so that what a crash leaves is still known to be garbage. A job can be asked for again.
-        if ((await store.isActive(jobId)) || !(await removeLog(logFile, jobId, store))) return false;
+        const isActive = () => store.isActive(jobId);
+        if ((await isActive()) || !(await removeLog(logFile, isActive))) return false;
         await rm(path, { force: true });
         return true;
       },

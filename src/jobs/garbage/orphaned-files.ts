@@ -2,10 +2,10 @@ import type { Dirent } from 'node:fs';
 import { rm, stat } from 'node:fs/promises';
 import { join } from 'node:path';
 import { exists, listFolder } from '../../lib/files.ts';
+import { logFileOf, removeLog, statLog } from '../../shim/job-log.ts';
 import { isJobId } from '../job-id.ts';
 import { draftSuffix, type JobStore } from '../store.ts';
 import { describeAge, type Garbage, type GarbageContext } from './garbage.ts';
-import { removeLog } from './remove-log.ts';
 
 /** What crashes leave: logs without a record, jobs that were being made or forgotten, files that were being written. */
 export async function* findOrphanedFiles(context: GarbageContext): AsyncGenerator<Garbage> {
@@ -26,15 +26,17 @@ async function* findOrphanedLogs({ store, rules, now, signal }: GarbageContext):
     // The service's own log is there as well.
     if (!isJobId(jobId) || !name.includes('.')) continue;
     const path = join(store.folders.logs, name);
-    const file = await stat(path).catch(() => undefined);
-    if (file === undefined || file.mtimeMs > now() - Math.max(rules.keepFinishedMs, rules.graceMs)) continue;
+    const logFile = logFileOf(path);
+    if (logFile !== path && (await exists(logFile))) continue;
+    const log = await statLog(logFile);
+    if (log === undefined || log.modifiedAtMs > now() - Math.max(rules.keepFinishedMs, rules.graceMs)) continue;
     if (await isKnown(store, jobId)) continue;
     yield {
       kind: 'log',
       name,
-      bytes: file.size,
-      reason: `its job is not known, last written ${describeAge(now() - file.mtimeMs)} ago`,
-      remove: async () => !(await isKnown(store, jobId)) && removeLog(path, jobId, store),
+      bytes: log.bytes,
+      reason: `its job is not known, last written ${describeAge(now() - log.modifiedAtMs)} ago`,
+      remove: async () => !(await isKnown(store, jobId)) && removeLog(logFile, () => store.isActive(jobId)),
     };
   }
 }

@@ -1,8 +1,8 @@
 /** Apple's `container`: every container is a virtual machine of its own. What is special about it: docs/decisions/0007. */
 import { type Config, tables } from '../../config/schema.ts';
-import { readTail } from '../../lib/read-tail.ts';
 import { isCommandInstalled, runCommand } from '../../lib/run-command.ts';
 import { sleep } from '../../lib/sleep.ts';
+import { readLogTail } from '../../shim/job-log.ts';
 import type { JobPaths } from '../../shim/shim.ts';
 import * as shim from '../../shim/shim.ts';
 import {
@@ -93,7 +93,7 @@ export function createAppleRuntime({ env, instanceId, limits }: Omit<RuntimeOpti
       await untilStopped(job, signal);
       return unseenEnd(new Date());
     }
-    if (exit.exitCode === clientFailed && connectionLost.test(await readTail(job.logFile, maxReasonBytes))) {
+    if (exit.exitCode === clientFailed && connectionLost.test(await readLogTail(job.logFile, maxReasonBytes))) {
       return unseenEnd(exit.endedAt);
     }
     const failed = left === undefined && exit.exitCode === clientFailed;
@@ -207,9 +207,9 @@ function unapplied(limits: Config['jobs']): string[] {
   return warnings;
 }
 
-/** What the client lastErrorLine: before the agent runs, nobody else writes into the log. */
+/** The client's error: before the agent runs, nothing else writes to the log. */
 async function startError(job: JobPaths): Promise<string> {
-  const text = await readTail(job.logFile, maxReasonBytes);
+  const text = await readLogTail(job.logFile, maxReasonBytes);
   // The first error is the cause, those behind it tell what could not be done because of it.
   return /Error: (.*?)(?= Error: |$)/.exec(text)?.[1]?.trim() || text || 'the engine gave no reason';
 }

@@ -5,8 +5,8 @@ import type { Config, RuntimeName } from '../../config/schema.ts';
 import { errorCode, formatError } from '../../lib/errors.ts';
 import { exists } from '../../lib/files.ts';
 import type { Logger } from '../../lib/logger.ts';
-import { readTail } from '../../lib/read-tail.ts';
 import { isCommandInstalled, runCommand } from '../../lib/run-command.ts';
+import { readLogTail } from '../../shim/job-log.ts';
 import type { JobPaths } from '../../shim/shim.ts';
 import * as shim from '../../shim/shim.ts';
 import {
@@ -160,9 +160,9 @@ export function createEngineRuntime(engine: Engine, { env, instanceId, limits, l
     return { ...exit, exitCode: client.exitCode, startError };
   }
 
-  // A container that never ran has written nothing: the log holds what the engine lastErrorLine.
+  // A container that never ran has written nothing: the log contains the engine's error.
   async function startErrorOf(job: JobPaths, container: Container | undefined): Promise<string> {
-    return container?.error || (await readTail(job.logFile, maxReasonBytes)) || 'the engine gave no reason';
+    return container?.error || (await readLogTail(job.logFile, maxReasonBytes)) || 'the engine gave no reason';
   }
 
   async function listRunning(signal?: AbortSignal): Promise<string[]> {

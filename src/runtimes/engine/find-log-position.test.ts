@@ -33,7 +33,7 @@ test('a line of standard error counts too', async () => {
   assert.equal(await continuationOf('out\nerr\n', [line('1', 'out')], [line('2', 'err')]), `${kept}.200000001`);
 });
 
-test('what the client lastErrorLine of its end, and half a line, are passed over', async () => {
+test('the client’s error message and an incomplete line are skipped', async () => {
   const complaint = 'time="2026-01-02T03:04:10Z" level=error msg="error waiting for container: unexpected EOF"\n';
   const lines = [line('1', 'one'), line('2', 'two and a half')];
   assert.equal(await continuationOf(`one\n${complaint}`, lines), `${kept}.100000001`);
@@ -51,7 +51,7 @@ test('of lines that are alike the last counts', async () => {
   assert.equal(await continuationOf('tick\ntick\ntick\n', lines), `${kept}.300000001`);
 });
 
-test('and a line that comes back after another is not lastErrorLine again', async () => {
+test('a line that occurs again after another is not repeated', async () => {
   const lines = [line('1', 'a'), line('2', 'b'), line('3', 'a'), line('4', 'c')];
   assert.equal(await continuationOf('a\nb\na\n', lines), `${kept}.300000001`);
 });

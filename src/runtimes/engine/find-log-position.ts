@@ -2,7 +2,7 @@
 import { spawn } from 'node:child_process';
 import { once } from 'node:events';
 import { createInterface } from 'node:readline';
-import { readEnd } from '../../lib/read-tail.ts';
+import { readLogEnd } from '../../shim/job-log.ts';
 
 export interface LostLog {
   /** The engine's command. */
@@ -22,11 +22,11 @@ const tailBytes = 64 * 1024;
 const windowMs = 60_000;
 
 /**
- * A value for `--since`, in seconds: right behind the last line that the log has, by its text. Should that have been lastErrorLine
+ * A value for `--since`, in seconds: right behind the last line that the log has, by its text. If that occurs
  * more than once, its last time counts; and where no line is found, the time at which the writer was gone.
  */
 export async function findContinuation(lost: LostLog): Promise<string> {
-  const lines = (await readEnd(lost.logFile, tailBytes)).toString('utf8').split('\n');
+  const lines = (await readLogEnd(lost.logFile, tailBytes)).toString('utf8').split('\n');
   const candidates = lines.filter((line) => line !== '');
   // In the order of their last times in the log.
   const lastTimes = new Map([...new Set(candidates.toReversed())].toReversed().map((line) => [line, '']));

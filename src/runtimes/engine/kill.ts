@@ -36,7 +36,7 @@ export async function killContainer(run: RunEngine, job: JobPaths, graceMs: numb
   }
 }
 
-/** What the engine lastErrorLine of its failure; empty when there was none. */
+/** The engine's error; empty if the command succeeded. */
 async function runAndTell(run: RunEngine, args: readonly string[], timeoutMs: number): Promise<string> {
   const result = await run(args, { timeoutMs });
   return result.exitCode === 0 ? '' : lastErrorLine(result);

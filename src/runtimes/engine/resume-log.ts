@@ -2,7 +2,7 @@
 import { join } from 'node:path';
 import { makeFolder } from '../../lib/files.ts';
 import type { Logger } from '../../lib/logger.ts';
-import { readEnd } from '../../lib/read-tail.ts';
+import { readLogEnd } from '../../shim/job-log.ts';
 import type { JobPaths } from '../../shim/shim.ts';
 import * as shim from '../../shim/shim.ts';
 import { findContinuation } from './find-log-position.ts';
@@ -104,7 +104,7 @@ export async function noteUnwatched(job: JobPaths, options: LogPieceOptions): Pr
 
 /** A command that says a line of its own in the log before it runs another. */
 async function saying({ logFile }: JobPaths, text: string, command: readonly string[]): Promise<string[]> {
-  const last = await readEnd(logFile, 1);
+  const last = await readLogEnd(logFile, 1);
   const lineEnd = last.length === 0 || last.toString() === '\n' ? '' : '\\n';
   return ['/bin/sh', '-c', sayAndRun, 'plan42-note', `${lineEnd}[plan42: ${text}]\\n`, ...command];
 }

@@ -2,23 +2,23 @@ import { EventEmitter } from 'node:events';
 import type { RunnerQueue } from '../store/runner-queues.ts';
 import type { TurnKey } from '../store/turns.ts';
 
-/** What the parts of the server tell each other. Listeners run before `emit` returns. */
+/** The events between the parts of the server. Listeners run before `emit` returns. */
 export interface ServerEvents {
   queueAdded: [queue: RunnerQueue];
-  /** A queue went from getting no work to getting some. */
+  /** A queue starts to get work. */
   queueUsable: [queue: RunnerQueue];
-  /** A queue gets no more work, or no longer exists. */
-  queueUnusable: [queue: RunnerQueue, why: 'unhealthy' | 'draining' | 'deleted'];
+  /** A queue stops getting work, or was deleted. */
+  queueUnusable: [queue: RunnerQueue, reason: 'unhealthy' | 'draining' | 'deleted'];
   turnAdded: [turn: TurnKey];
-  /** Something changed that decides whether and where turns can be sent. */
+  /** A change that decides whether and where turns can be sent. */
   turnsToSend: [];
-  /** A turn has more logs, or its status changed. */
+  /** A turn has new logs or a new status. */
   turnChanged: [turn: TurnKey];
 }
 
 export type Events = EventEmitter<ServerEvents>;
 
 export function createEvents(): Events {
-  // Every log stream listens.
+  // Every log stream adds a listener.
   return new EventEmitter<ServerEvents>().setMaxListeners(0);
 }

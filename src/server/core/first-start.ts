@@ -5,20 +5,20 @@ import type { Clock } from './time.ts';
 import { Tokens } from './tokens.ts';
 import { firstVersion } from './versioned.ts';
 
-/** What a person needs to use the server. */
+/** The IDs and the token that a user of the server needs. */
 export interface Admin {
   tenantId: string;
   runnerId: string;
   tenantToken: string;
 }
 
-/** Reads the server's tokens and IDs; the first time, makes them, with a tenant and a runner. */
+/** Reads the signing key, IDs and token of the server. The first start creates them, with a tenant and a runner. */
 export function prepare(store: Store, clock: Clock, issuer: string): { tokens: Tokens; admin: Admin } {
   return store.transaction(() => {
     const pem = store.settings.get('signingKey') ?? exportSigningKey(generateSigningKey());
     store.settings.set('signingKey', pem);
     const tokens = new Tokens(importSigningKey(pem), issuer);
-    return { tokens, admin: readAdmin(store) ?? makeAdmin(store, clock, tokens) };
+    return { tokens, admin: readAdmin(store) ?? createAdmin(store, clock, tokens) };
   });
 }
 
@@ -32,10 +32,10 @@ function readAdmin({ settings }: Store): Admin | undefined {
   return { tenantId, runnerId, tenantToken };
 }
 
-// The token is in the data directory like the key that signed it, and there is nobody who could renew it.
+// The token lies beside the key that signed it, so a shorter lifetime would not protect it, and nothing renews it.
 const tenantTokenYears = 20;
 
-function makeAdmin({ settings, tenants, runners }: Store, clock: Clock, tokens: Tokens): Admin {
+function createAdmin({ settings, tenants, runners }: Store, clock: Clock, tokens: Tokens): Admin {
   const [tenantId, runnerId] = [randomUUID(), randomUUID()];
   const from = clock();
   const to = new Date(from);

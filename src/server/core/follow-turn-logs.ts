@@ -1,105 +1,72 @@
-import { once } from 'node:events';
-import type { ServerResponse } from 'node:http';
 import { isTerminalStatus } from '../../plan42/objects/turn-status.ts';
 import type { Store } from '../store/store.ts';
 import type { IndexedTurnLog } from '../store/turn-logs.ts';
 import type { TurnKey } from '../store/turns.ts';
 import type { Events } from './events.ts';
-import type { Timing } from './timing.ts';
 
-interface StreamParts {
+interface FollowDeps {
   store: Pick<Store, 'turns' | 'turnLogs'>;
   events: Events;
-  timing: Timing;
 }
 
 const batchSize = 500;
-// Without it the Go client comes back at once, again and again, when a stream ends.
-const retryMs = 1000;
 
-/** Whether nothing is left to send behind entry `after`, and nothing will come. */
-export function isExhausted({ turns, turnLogs }: StreamParts['store'], turn: TurnKey, after: number): boolean {
-  return isOver(turns, turn) && turnLogs.after(turn, after, 1).length === 0;
+/** Returns whether the turn is finished and has no entries after `after`. */
+export function isExhausted({ turns, turnLogs }: FollowDeps['store'], turn: TurnKey, after: number): boolean {
+  return isFinished(turns, turn) && turnLogs.after(turn, after, 1).length === 0;
 }
 
 /**
- * Sends the log entries behind `after` as server-sent events, the stored ones and then new ones as they come. Ends
- * when the turn is over and all is sent; the client then comes back and is told so. Rejects with the signal's reason.
+ * Yields the log entries after index `after` in batches: the stored ones, then new ones as they arrive, until the turn is
+ * finished. @throws the signal's reason
  */
-export async function streamLogs(
-  { store, events, timing }: StreamParts,
+export async function* followTurnLogs(
+  { store, events }: FollowDeps,
   { turn, after, signal }: { turn: TurnKey; after: number; signal: AbortSignal },
-  response: ServerResponse,
-): Promise<void> {
-  response.writeHead(200, { 'content-type': 'text/event-stream; charset=utf-8', 'cache-control': 'no-cache' });
-  // At once, so that the client knows that it is connected.
-  response.flushHeaders();
-  const changes = watchTurn(events, turn);
-  const keepAlive = setInterval(() => response.write(': still here\n\n'), timing.logStreamKeepAliveMs);
+): AsyncGenerator<IndexedTurnLog[], void> {
+  const changes = watchTurn(events, turn, signal);
   try {
     for (let sent = after; ; ) {
-      const wasOver = isOver(store.turns, turn);
+      const wasFinished = isFinished(store.turns, turn);
       const changed = changes.next();
-      sent = await sendStored(store, { turn, after: sent, signal }, response);
-      if (wasOver) break;
-      await unlessAborted(changed, signal);
+      for (;;) {
+        signal.throwIfAborted();
+        const batch = store.turnLogs.after(turn, sent, batchSize);
+        if (batch.length === 0) break;
+        sent = batch.at(-1)?.Index ?? sent;
+        yield batch;
+      }
+      if (wasFinished) return;
+      await changed;
     }
-    response.end();
   } finally {
-    clearInterval(keepAlive);
     changes.stop();
   }
 }
 
-/** Returns the index of the last entry sent. */
-async function sendStored(
-  { turnLogs }: StreamParts['store'],
-  { turn, after, signal }: { turn: TurnKey; after: number; signal: AbortSignal },
-  response: ServerResponse,
-): Promise<number> {
-  let sent = after;
-  for (;;) {
-    const batch = turnLogs.after(turn, sent, batchSize);
-    if (batch.length === 0) return sent;
-    sent = batch.at(-1)?.Index ?? sent;
-    // A client that does not read must not make the server keep the whole log in memory.
-    if (!response.write(batch.map(asEvent).join(''))) await unlessAborted(once(response, 'drain'), signal);
-  }
-}
-
-function asEvent({ Index, Timestamp, Message }: IndexedTurnLog): string {
-  return `event: log\ndata: ${JSON.stringify({ Timestamp, Message })}\nid: ${Index}\nretry: ${retryMs}\n\n`;
-}
-
-/** Tells of the changes of one turn: `next` resolves at the first one after it was called. */
-function watchTurn(events: Events, turn: TurnKey) {
-  let { promise, resolve } = Promise.withResolvers<void>();
-  const listener = (changed: TurnKey) => {
-    if (changed.TaskId === turn.TaskId && changed.TurnIndex === turn.TurnIndex && changed.TenantId === turn.TenantId)
-      resolve();
+/** Watches one turn: the promise of `next` resolves on the first change after the call, or rejects on abort. */
+function watchTurn(events: Events, turn: TurnKey, signal: AbortSignal) {
+  let current = Promise.withResolvers<void>();
+  const listener = ({ TenantId, TaskId, TurnIndex }: TurnKey) => {
+    if (TaskId === turn.TaskId && TurnIndex === turn.TurnIndex && TenantId === turn.TenantId) current.resolve();
   };
+  const abort = () => current.reject(signal.reason);
   events.on('turnChanged', listener);
+  signal.addEventListener('abort', abort, { once: true });
   return {
     next: () => {
-      ({ promise, resolve } = Promise.withResolvers<void>());
-      return promise;
+      current = Promise.withResolvers<void>();
+      // It may reject while nothing awaits it yet.
+      current.promise.catch(() => {});
+      return current.promise;
     },
-    stop: () => events.off('turnChanged', listener),
+    stop: () => {
+      events.off('turnChanged', listener);
+      signal.removeEventListener('abort', abort);
+    },
   };
 }
 
-async function unlessAborted(promise: Promise<unknown>, signal: AbortSignal): Promise<void> {
-  signal.throwIfAborted();
-  const { promise: aborted, reject } = Promise.withResolvers<never>();
-  const abort = () => reject(signal.reason);
-  signal.addEventListener('abort', abort, { once: true });
-  try {
-    await Promise.race([promise, aborted]);
-  } finally {
-    signal.removeEventListener('abort', abort);
-  }
-}
-
-function isOver(turns: Store['turns'], turn: TurnKey): boolean {
+function isFinished(turns: Store['turns'], turn: TurnKey): boolean {
   return isTerminalStatus(turns.find(turn)?.Status);
 }

@@ -6,7 +6,7 @@ import { answerAll, FakeRunner, startFakeRunner } from '../../../test/support/fa
 
 const timing = { healthCheckIntervalMs: 20, healthCheckTimeoutMs: 10 };
 
-test('a queue that answers stays healthy', async () => {
+test('a responding queue stays healthy', async () => {
   await using plane = await startControlPlane({ timing: { ...timing, healthCheckTimeoutMs: 500 } });
   await using runner = await startFakeRunner({ url: plane.server.url, token: await plane.newToken() });
   const queue = await eventually(async () => {
@@ -18,7 +18,7 @@ test('a queue that answers stays healthy', async () => {
   assert.ok(queue.Version > 3);
 });
 
-test('a queue that is silent becomes unhealthy after two pings and is gone after ten', async () => {
+test('a silent queue is unhealthy after two pings and deleted after ten', async () => {
   await using plane = await startControlPlane({ timing });
   await using runner = new FakeRunner({ url: plane.server.url, token: await plane.newToken() });
   await runner.register();
@@ -33,9 +33,9 @@ test('a queue that is silent becomes unhealthy after two pings and is gone after
   assert.equal((await plane.call('GET', `${runner.path}/messages`)).status, 404);
 });
 
-test('an unhealthy queue that answers again is healthy again, a draining one stays unhealthy', async () => {
+test('an unhealthy queue recovers with a response; a draining queue stays unhealthy', async () => {
   await using plane = await startControlPlane({
-    timing: { ...timing, healthCheckTimeoutMs: 15, failuresUntilDeleted: 1000 },
+    timing: { ...timing, healthCheckTimeoutMs: 250, failuresUntilDeleted: 1000 },
   });
   let isAsleep = true;
   const answer = (request: object) => (isAsleep ? undefined : answerAll(request));
@@ -56,7 +56,7 @@ test('an unhealthy queue that answers again is healthy again, a draining one sta
   assert.equal(later.IsHealthy, false);
 });
 
-test('queues of an earlier run are checked again', async () => {
+test('queues of a previous run are checked', async () => {
   await using plane = await startControlPlane({ timing });
   await using runner = new FakeRunner({ url: plane.server.url, token: await plane.newToken() });
   await runner.register();

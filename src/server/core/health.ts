@@ -1,67 +1,66 @@
 import { isAbort } from '../../lib/errors.ts';
 import type { Logger } from '../../lib/logger.ts';
 import { sleep } from '../../lib/sleep.ts';
+import { PingResponse } from '../../plan42/messages.ts';
 import type { QueueKey, RunnerQueue } from '../store/runner-queues.ts';
-import type { Exchange } from './queues/broker.ts';
-import { changeQueue, type QueueParts, removeQueue } from './queues/queue-changes.ts';
-import { PingResponse } from './queues/runner-responses.ts';
+import type { Broker } from './queues/broker.ts';
+import { changeQueue, type QueueDeps, removeQueue } from './queues/queue-changes.ts';
 import { isoTime } from './time.ts';
 import type { Timing } from './timing.ts';
 
-interface HealthParts extends QueueParts {
-  exchange: Exchange;
+interface HealthDeps extends QueueDeps {
+  broker: Broker;
   timing: Timing;
   logger: Logger;
-  /** Ends all checks. */
   signal: AbortSignal;
 }
 
 /**
- * Pings a queue again and again, from when it is registered until it no longer exists: one that does not answer
- * first gets no more work, and is deleted in the end. Never rejects.
- * @param firstAfterMs less than the interval for queues of an earlier run, so that they are not all pinged at once
+ * Pings a queue periodically until it is deleted or the signal aborts. A queue that does not respond becomes
+ * unhealthy, and is deleted if it stays silent. Never rejects.
+ * @param firstAfterMs less than the interval for queues of a previous run, so that they are not all pinged at once
  */
-export async function watchQueue(parts: HealthParts, key: QueueKey, firstAfterMs: number): Promise<void> {
-  const { store, timing, signal, logger } = parts;
+export async function watchQueue(deps: HealthDeps, key: QueueKey, firstAfterMs: number): Promise<void> {
+  const { store, timing, signal, logger } = deps;
   const publicKey = store.runnerQueues.find(key)?.PublicKey;
-  // One with another key has the same ID, but is another queue, which is watched by itself.
-  const isThere = () => store.runnerQueues.find(key)?.PublicKey === publicKey;
+  // A queue with the same ID and another key is a new queue with a watch of its own.
+  const exists = () => store.runnerQueues.find(key)?.PublicKey === publicKey;
   try {
     await sleep(firstAfterMs, signal);
     // The ping is part of the interval.
-    while (isThere()) await Promise.all([sleep(timing.healthCheckIntervalMs, signal), checkQueue(parts, key)]);
+    while (exists()) await Promise.all([sleep(timing.healthCheckIntervalMs, signal), checkQueue(deps, key)]);
   } catch (error) {
-    if (!isAbort(error, signal)) logger.error('the health checks of a queue ended', { queueID: key.QueueID, error });
+    if (!isAbort(error, signal)) logger.error('health checks stopped', { queue_id: key.QueueID, error });
   }
 }
 
-async function checkQueue(parts: HealthParts, key: QueueKey): Promise<void> {
-  const { exchange, timing, signal, store } = parts;
+async function checkQueue(deps: HealthDeps, key: QueueKey): Promise<void> {
+  const { broker, timing, signal, store } = deps;
   const options = { timeoutMs: timing.healthCheckTimeoutMs, signal, anyQueue: false };
-  const answered = await exchange.ask(key, { Type: 'PingRequest' }, PingResponse, options).then(
+  const responded = await broker.request(key, { Type: 'PingRequest' }, PingResponse, options).then(
     () => true,
     () => false,
   );
   signal.throwIfAborted();
   const queue = store.runnerQueues.find(key);
-  if (queue) recordCheck(parts, queue, answered);
+  if (queue) recordCheck(deps, queue, responded);
 }
 
-function recordCheck(parts: HealthParts, queue: RunnerQueue, answered: boolean): void {
-  const { clock, timing, logger } = parts;
-  const failed = answered ? 0 : queue.NConsecutiveFailedHealthChecks + 1;
-  const fields = { runnerID: queue.RunnerID, queueID: queue.QueueID, failed };
-  if (failed >= timing.failuresUntilDeleted) {
-    logger.warn('deleting a queue that does not answer', fields);
-    removeQueue(parts, queue);
+function recordCheck(deps: HealthDeps, queue: RunnerQueue, responded: boolean): void {
+  const { clock, timing, logger } = deps;
+  const failedChecks = responded ? 0 : queue.NConsecutiveFailedHealthChecks + 1;
+  const fields = { runner_id: queue.RunnerID, queue_id: queue.QueueID, failed_checks: failedChecks };
+  if (failedChecks >= timing.failuresUntilDeleted) {
+    logger.warn('queue not responding, deleting it', fields);
+    removeQueue(deps, queue);
     return;
   }
-  const isHealthy = answered ? !queue.Draining : queue.IsHealthy && failed < timing.failuresUntilUnhealthy;
-  if (queue.IsHealthy && !isHealthy) logger.warn('a queue does not answer: it gets no more work', fields);
-  changeQueue(parts, queue, {
+  const isHealthy = responded ? !queue.Draining : queue.IsHealthy && failedChecks < timing.failuresUntilUnhealthy;
+  if (queue.IsHealthy && !isHealthy) logger.warn('queue unhealthy', fields);
+  changeQueue(deps, queue, {
     IsHealthy: isHealthy,
-    NConsecutiveFailedHealthChecks: failed,
-    NConsecutiveSuccessfulHealthChecks: answered ? queue.NConsecutiveSuccessfulHealthChecks + 1 : 0,
+    NConsecutiveFailedHealthChecks: failedChecks,
+    NConsecutiveSuccessfulHealthChecks: responded ? queue.NConsecutiveSuccessfulHealthChecks + 1 : 0,
     LastHealthCheckAt: isoTime(clock()),
   });
 }

@@ -8,14 +8,14 @@ import type { Turn } from '../store/turns.ts';
 import type { Clock } from './time.ts';
 import type { Tokens } from './tokens.ts';
 
-/** Everything that says where a turn runs. */
+/** Where a turn runs. */
 export interface Assignment {
   tenant: Tenant;
   environment: Environment;
   runner: RunnerKey;
 }
 
-/** Why a turn can't be sent: for now, or for good. */
+/** Why a turn cannot be sent. It fails if the obstacle is final, and waits otherwise. */
 export interface Obstacle {
   obstacle: string;
   isFinal: boolean;
@@ -23,7 +23,7 @@ export interface Obstacle {
 
 type AssignmentStore = Pick<Store, 'tenants' | 'environments' | 'runners'>;
 
-/** Finds out where the turns of a task are to run. What is missing may be a person's to mend: then they wait for it. */
+/** Decides where the turns of a task run. A missing runner is not final, because the tenant can add one. */
 export function assign(store: AssignmentStore, { TenantId, EnvironmentId }: Task): Assignment | Obstacle {
   const tenant = store.tenants.find({ TenantId });
   const environment = store.environments.find({ TenantId, EnvironmentId: EnvironmentId ?? '' });
@@ -46,10 +46,10 @@ function orDefault(id: string, defaultId: string | undefined): string | undefine
   return id === 'default' ? defaultId : id;
 }
 
-// The token ends with the turn; this is for an expiry date that no turn reaches.
+// The token is rejected once the turn is finished; no turn takes this long.
 const agentTokenMs = 365 * 24 * 3_600_000;
 
-/** The message that starts the agent of a turn. GitHub tokens are the runner's to fill in. */
+/** Returns the message that starts the agent of a turn. The runner adds GitHub tokens. */
 export function invokeAgentRequest(
   { store, tokens, clock }: { store: Pick<Store, 'tasks' | 'githubConnections'>; tokens: Tokens; clock: Clock },
   { tenant, environment }: Assignment,

@@ -8,7 +8,7 @@ import {
   verify,
 } from 'node:crypto';
 
-/** An ES256 key pair, and the ID that its tokens name it by. */
+/** An ES256 key pair and its key ID. */
 export interface SigningKey {
   privateKey: KeyObject;
   publicKey: KeyObject;
@@ -41,15 +41,15 @@ export function signJwt(claims: object, { privateKey, keyId }: SigningKey): stri
 }
 
 /**
- * The claims of a token that was signed with `key`; undefined for anything else. Neither its times nor its
- * audience are looked at. The algorithm is always ES256, whatever the header says.
+ * Returns the claims of a token that was signed with `key`, or undefined. Times and audience are not checked. The
+ * algorithm is always ES256; the one in the header is ignored.
  */
 export function verifyJwt(token: string, { publicKey }: SigningKey): unknown {
   const [header, claims, signature, ...rest] = token.split('.');
   if (header === undefined || claims === undefined || signature === undefined || rest.length > 0) return undefined;
   const signed = Buffer.from(`${header}.${claims}`);
   const decoded = Buffer.from(signature, 'base64url');
-  // Node.js skips what is not base64url, which would let one token have many spellings.
+  // Node.js skips invalid characters, which would give one token many spellings.
   if (decoded.toString('base64url') !== signature) return undefined;
   if (!verify('sha256', signed, es256(publicKey), decoded)) return undefined;
   return JSON.parse(Buffer.from(claims, 'base64url').toString('utf8'));
@@ -59,7 +59,7 @@ function encodePart(part: object): string {
   return Buffer.from(JSON.stringify(part)).toString('base64url');
 }
 
-// JWS wants R‖S, not OpenSSL's DER.
+// JWS uses R‖S, not OpenSSL's DER.
 function es256(key: KeyObject) {
   return { key, dsaEncoding: 'ieee-p1363' } as const;
 }

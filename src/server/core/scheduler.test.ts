@@ -5,7 +5,7 @@ import { startControlPlane, type TestControlPlane } from '../../../test/support/
 import { eventually } from '../../../test/support/eventually.ts';
 import { FakeRunner, startFakeRunner } from '../../../test/support/fake-runner.ts';
 
-const fast = { runnerAnswerTimeoutMs: 100, invocationRetry: { minMs: 1, maxMs: 5 } };
+const fast = { runnerResponseTimeoutMs: 100, invocationRetry: { minMs: 1, maxMs: 5 } };
 
 /** Waits until the first turn of a task has a status that `isWanted`. */
 function turnWith(plane: TestControlPlane, task: string, isWanted: (status: string) => boolean) {
@@ -19,7 +19,7 @@ async function taskState(plane: TestControlPlane, task: string, state: string): 
   await eventually(async () => (await plane.call('GET', `tasks/${task}`)).body.State === state);
 }
 
-test('a turn reaches the runner with all that its agent needs', async () => {
+test('a turn is sent with everything that its agent needs', async () => {
   await using plane = await startControlPlane();
   const connection = randomUUID();
   const { runnerId, tenantId } = plane.server.admin;
@@ -44,7 +44,7 @@ test('a turn reaches the runner with all that its agent needs', async () => {
   );
 });
 
-test('an error of the runner ends the turn, unless it has the job already', async () => {
+test('an error of the runner fails the turn, unless the job already exists', async () => {
   await using plane = await startControlPlane();
   let ErrorMessage = 'invalid Docker image: agent';
   const answer = () => ({ Type: 'InvokeAgentResponse', ErrorMessage });
@@ -58,7 +58,7 @@ test('an error of the runner ends the turn, unless it has the job already', asyn
   await taskState(plane, await plane.newTask(), 'Executing');
 });
 
-test('a runner that never answers is asked a few times, through every queue', async () => {
+test('a turn without a response is sent a few times, through different queues', async () => {
   await using plane = await startControlPlane({ timing: { ...fast, maxInvocationAttempts: 4 } });
   const silent = { url: plane.server.url, token: await plane.newToken(), answer: () => undefined };
   await using one = await startFakeRunner(silent);
@@ -68,7 +68,7 @@ test('a runner that never answers is asked a few times, through every queue', as
   assert.deepEqual([one.requests.length, two.requests.length], [2, 2]);
 });
 
-test('work is spread over the healthy queues in turn', async () => {
+test('turns are spread over the healthy queues', async () => {
   await using plane = await startControlPlane();
   const token = await plane.newToken();
   await using stack = new AsyncDisposableStack();
@@ -83,7 +83,7 @@ test('work is spread over the healthy queues in turn', async () => {
   );
 });
 
-test('what a dying queue had not handed out goes to another', async () => {
+test('undelivered messages of an unhealthy queue move to another queue', async () => {
   await using plane = await startControlPlane();
   const token = await plane.newToken();
   await using idle = new FakeRunner({ url: plane.server.url, token });
@@ -96,7 +96,7 @@ test('what a dying queue had not handed out goes to another', async () => {
   assert.equal(runner.requests.length, 1);
 });
 
-test('a turn waits while there is no runner for it, and says why', async () => {
+test('a turn without a runner waits, and its status shows why', async () => {
   await using plane = await startControlPlane();
   const { body: tenant } = await plane.call('PATCH', plane.tenant, { ifMatch: 1, body: { DefaultRunnerID: '' } });
   const task = await plane.newTask();
@@ -124,7 +124,7 @@ test('a turn without its environment fails; a turn of a deleted task is not sent
   await taskState(plane, deleted, 'Executing');
 });
 
-test('a restart sends what was not accepted, and nothing else', async () => {
+test('a restart sends exactly the turns that were not accepted', async () => {
   await using plane = await startControlPlane();
   const token = await plane.newToken();
   const [accepted, waiting] = [await plane.newTask(), await plane.newTask()];
@@ -144,7 +144,7 @@ test('a restart sends what was not accepted, and nothing else', async () => {
   );
 });
 
-test('an update by the agent proves that a runner has the turn, though its answer was lost', async () => {
+test('an update by the agent counts as acceptance if the response was lost', async () => {
   await using plane = await startControlPlane({ timing: fast });
   const silent = { url: plane.server.url, token: await plane.newToken(), answer: () => undefined };
   await using runner = await startFakeRunner(silent);

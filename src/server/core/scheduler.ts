@@ -2,182 +2,182 @@ import { Backoff } from '../../lib/backoff.ts';
 import { isAbort } from '../../lib/errors.ts';
 import type { Logger } from '../../lib/logger.ts';
 import { sleep } from '../../lib/sleep.ts';
+import { InvokeAgentResponse } from '../../plan42/messages.ts';
 import { isTerminalStatus } from '../../plan42/objects/turn-status.ts';
 import type { RunnerQueue } from '../store/runner-queues.ts';
 import type { Store } from '../store/store.ts';
 import type { Turn, TurnKey } from '../store/turns.ts';
+import { RequestError } from './errors.ts';
 import { type Assignment, assign, invokeAgentRequest, type Obstacle } from './invocation.ts';
-import type { Exchange } from './queues/broker.ts';
+import type { Broker } from './queues/broker.ts';
 import type { RoundRobin } from './queues/round-robin.ts';
-import { AskError, InvokeAgentResponse } from './queues/runner-responses.ts';
 import type { Timing } from './timing.ts';
 import type { Tokens } from './tokens.ts';
-import { acceptTurn, changeTurn, failTurn, pendingStatus, type TurnParts } from './turns.ts';
+import { acceptTurn, changeTurn, failTurn, pendingStatus, type TurnDeps } from './turns.ts';
 
-interface SchedulerParts extends TurnParts {
+interface SchedulerDeps extends TurnDeps {
   store: Store;
   tokens: Tokens;
-  exchange: Exchange;
+  broker: Broker;
   roundRobin: RoundRobin;
   timing: Timing;
   logger: Logger;
-  /** Ends everything. */
   signal: AbortSignal;
 }
 
-/** What a scan has found out, by environment. All turns are of one tenant. */
+/** The results of one scan, by environment. All turns belong to one tenant. */
 type KnownAssignments = Map<string | null, Assignment | Obstacle>;
 
-// Each holds a message of up to half a megabyte for as long as its runner takes to answer.
+// Each request holds a message of up to half a megabyte until its runner responds.
 const maxInFlight = 256;
 
 /**
- * Brings turns to runners. What is to be sent is in the database: turns that are not over and that no runner has
- * accepted. So nothing is forgotten over a restart; and a turn that is sent again, because its acceptance was not
- * recorded, is refused by the runner as a job that it already has, which counts as accepted.
+ * Sends turns to runners. The database is the queue: a turn is sent if it is unfinished and no runner has accepted it, so
+ * a restart loses nothing. A turn that is sent twice, because its acceptance was not recorded, is rejected by the runner
+ * as an existing job, which counts as accepted.
  *
  *     waiting ──(its runner has a healthy queue)──▶ sent ──(no error, or "already")──▶ accepted
  *        ▲                                           │──(error message)──────────────▶ failed
- *        └──────(not delivered; or no answer)────────┘──(no answer, too often)───────▶ failed
+ *        └──────(undelivered, or no response)────────┘──(no response, too often)─────▶ failed
  */
 export class Scheduler {
-  readonly #parts: SchedulerParts;
+  readonly #deps: SchedulerDeps;
   readonly #inFlight = new Set<string>();
-  /** Of the turns that were handed out without an answer: how often, and when to try again. */
+  /** The failed attempts of turns that were delivered without a response. */
   readonly #attempts = new Map<string, Backoff>();
   #isScanDue = false;
-  #hasLeftOut = false;
+  #wasLimited = false;
 
-  constructor(parts: SchedulerParts) {
-    this.#parts = parts;
+  constructor(deps: SchedulerDeps) {
+    this.#deps = deps;
   }
 
-  /** Sends one turn, if that can be. Soon: the caller's own work comes first. */
+  /** Sends one turn if possible, after the caller's own work. */
   send(key: TurnKey): void {
-    const { store } = this.#parts;
-    this.#soon(() => {
+    const { store } = this.#deps;
+    this.#defer(() => {
       const turn = store.turns.find(key);
       if (turn && !isTerminalStatus(turn.Status) && !store.turnAcceptance.isAccepted(turn))
         this.#consider(turn, new Map());
     });
   }
 
-  /** Sends all turns that can be sent, soon. */
+  /** Sends all turns that can be sent, after the caller's own work. */
   sendAll(): void {
     if (this.#isScanDue) return;
     this.#isScanDue = true;
-    this.#soon(() => {
+    this.#defer(() => {
       this.#isScanDue = false;
-      this.#hasLeftOut = false;
+      this.#wasLimited = false;
       const known: KnownAssignments = new Map();
-      const { store } = this.#parts;
-      // Together, so that what all of them say of themselves is written to the disk once.
+      const { store } = this.#deps;
+      // One transaction, so that all changed statuses cost one write to the disk.
       store.transaction(() => {
         for (const turn of store.turnAcceptance.waiting()) this.#consider(turn, known);
       });
     });
   }
 
-  #soon(work: () => void): void {
-    const { signal, logger } = this.#parts;
+  #defer(work: () => void): void {
+    const { signal, logger } = this.#deps;
     setImmediate(() => {
       if (signal.aborted) return;
       try {
         work();
       } catch (error) {
-        logger.error('turns could not be sent', { error });
+        logger.error('cannot send turns', { error });
       }
     });
   }
 
   #consider(turn: Turn, known: KnownAssignments): void {
-    const { store, roundRobin } = this.#parts;
+    const { store, roundRobin } = this.#deps;
     const task = store.tasks.find(turn);
-    if (!task || task.Deleted || this.#inFlight.has(nameOf(turn))) return;
-    this.#hasLeftOut ||= this.#inFlight.size >= maxInFlight;
-    if (this.#hasLeftOut) return;
+    if (!task || task.Deleted || this.#inFlight.has(turnName(turn))) return;
+    this.#wasLimited ||= this.#inFlight.size >= maxInFlight;
+    if (this.#wasLimited) return;
     const assignment = known.get(task.EnvironmentId) ?? assign(store, task);
     known.set(task.EnvironmentId, assignment);
     if ('obstacle' in assignment) {
-      if (assignment.isFinal) failTurn(this.#parts, turn, assignment.obstacle);
-      else this.#say(turn, assignment.obstacle);
+      if (assignment.isFinal) failTurn(this.#deps, turn, assignment.obstacle);
+      else this.#setStatus(turn, assignment.obstacle);
       return;
     }
     const queue = roundRobin.next(assignment.runner);
     if (queue) {
-      this.#start(this.#say(turn, pendingStatus), assignment, queue);
+      this.#start(this.#setStatus(turn, pendingStatus), assignment, queue);
       return;
     }
     known.set(task.EnvironmentId, { obstacle: 'Waiting for a runner', isFinal: false });
-    this.#say(turn, 'Waiting for a runner');
+    this.#setStatus(turn, 'Waiting for a runner');
   }
 
   #start(turn: Turn, assignment: Assignment, queue: RunnerQueue): void {
-    const { logger } = this.#parts;
-    const name = nameOf(turn);
+    const { logger } = this.#deps;
+    const name = turnName(turn);
     this.#inFlight.add(name);
     void this.#send(turn, assignment, queue)
-      .catch((error: unknown) => logger.error('a turn could not be sent', { ...logFields(turn), error }))
+      .catch((error: unknown) => logger.error('cannot send turn', { ...logFields(turn), error }))
       .finally(() => {
         this.#inFlight.delete(name);
-        // It may have to be sent again; and there is room for one that was left out.
+        // The turn may need another attempt, and there is room for a turn that the limit left out.
         this.send(turn);
-        if (this.#hasLeftOut) this.sendAll();
+        if (this.#wasLimited) this.sendAll();
       });
   }
 
-  /** Tells people why the turn has not started. */
-  #say(turn: Turn, status: string): Turn {
-    return turn.Status === status ? turn : changeTurn(this.#parts, turn, { Status: status });
+  /** Sets the status, which shows why the turn has not started. */
+  #setStatus(turn: Turn, status: string): Turn {
+    return turn.Status === status ? turn : changeTurn(this.#deps, turn, { Status: status });
   }
 
   async #send(turn: Turn, assignment: Assignment, queue: RunnerQueue): Promise<void> {
-    const { exchange, timing, signal, logger } = this.#parts;
-    const request = invokeAgentRequest(this.#parts, assignment, turn);
-    const options = { timeoutMs: timing.runnerAnswerTimeoutMs, signal, anyQueue: true };
-    logger.info('sending a turn to a runner', { ...logFields(turn), queueID: queue.QueueID });
+    const { broker, timing, signal, logger } = this.#deps;
+    const request = invokeAgentRequest(this.#deps, assignment, turn);
+    const options = { timeoutMs: timing.runnerResponseTimeoutMs, signal, anyQueue: true };
+    logger.info('sending turn', { ...logFields(turn), queue_id: queue.QueueID });
     try {
-      const { ErrorMessage } = await exchange.ask(queue, request, InvokeAgentResponse, options);
+      const { ErrorMessage } = await broker.request(queue, request, InvokeAgentResponse, options);
       this.#settle(turn, ErrorMessage ?? '');
     } catch (error) {
       if (isAbort(error, signal)) return;
-      if (!(error instanceof AskError)) throw error;
-      logger.warn('a turn was not taken on', { ...logFields(turn), queueID: queue.QueueID, error });
+      if (!(error instanceof RequestError)) throw error;
+      logger.warn('turn not accepted', { ...logFields(turn), queue_id: queue.QueueID, error });
       await this.#waitOrGiveUp(turn, error);
     }
   }
 
   #settle(turn: Turn, errorMessage: string): void {
-    this.#attempts.delete(nameOf(turn));
-    if (errorMessage === '' || /\balready\b/i.test(errorMessage)) acceptTurn(this.#parts, turn);
+    this.#attempts.delete(turnName(turn));
+    if (errorMessage === '' || /\balready\b/i.test(errorMessage)) acceptTurn(this.#deps, turn);
     else this.#fail(turn, errorMessage);
   }
 
-  async #waitOrGiveUp(turn: Turn, { reason, message }: AskError): Promise<void> {
-    const { timing, signal } = this.#parts;
-    const name = nameOf(turn);
+  async #waitOrGiveUp(turn: Turn, { reason, message }: RequestError): Promise<void> {
+    const { timing, signal } = this.#deps;
+    const name = turnName(turn);
     const backoff = this.#attempts.get(name) ?? new Backoff(timing.invocationRetry);
-    // What was not handed out is no attempt: health checks end the waiting for a queue that nobody polls.
+    // An undelivered message is no attempt: health checks end the wait for a queue that is not polled.
     if (reason !== 'undelivered') this.#attempts.set(name, backoff);
     const delayMs = backoff.next();
     if (reason !== 'undelivered' && backoff.attempts >= timing.maxInvocationAttempts) {
       this.#attempts.delete(name);
-      this.#fail(turn, `the task could not be started: ${message} (${backoff.attempts} attempts)`);
+      this.#fail(turn, `cannot start the task: ${message} (${backoff.attempts} attempts)`);
       return;
     }
     await sleep(delayMs, signal).catch(() => {});
   }
 
-  /** Fails the turn unless it has ended or started meanwhile. */
+  /** Fails the turn unless it finished or started in the meantime. */
   #fail(turn: TurnKey, message: string): void {
-    const { store } = this.#parts;
+    const { store } = this.#deps;
     const current = store.turns.find(turn);
     if (!current || isTerminalStatus(current.Status) || store.turnAcceptance.isAccepted(turn)) return;
-    failTurn(this.#parts, current, message);
+    failTurn(this.#deps, current, message);
   }
 }
 
-function nameOf({ TenantId, TaskId, TurnIndex }: TurnKey): string {
+function turnName({ TenantId, TaskId, TurnIndex }: TurnKey): string {
   return `${TenantId}/${TaskId}/${TurnIndex}`;
 }
 

@@ -9,7 +9,7 @@ test('a time keeps its instant and every digit of its fraction', () => {
   assert.equal(toUtc('0001-01-01T00:00:00Z'), '0001-01-01T00:00:00Z');
 });
 
-test('what Go could not read back is refused', () => {
+test('times that Go cannot parse are rejected', () => {
   const bad = [
     '',
     '2025-01-02',

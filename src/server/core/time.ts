@@ -1,20 +1,20 @@
 import * as v from 'valibot';
 
-/** The time of day; tests pass their own. */
+/** Returns the current time. */
 export type Clock = () => Date;
 
 export function isoTime(date: Date): string {
   return date.toISOString();
 }
 
-/** Go's zero time: what a required time without a value is written as. */
+/** Go's zero time, which stands for a required time without a value. */
 export const zeroTime = '0001-01-01T00:00:00Z';
 
 const rfc3339 = /^(\d{4}-\d{2}-\d{2}T\d{2}:\d{2}:\d{2})(\.\d+)?(Z|[+-]\d{2}:\d{2})$/;
 
 /**
- * The same instant in UTC, with every digit of its fraction (Go sends nine, with its local offset), or undefined
- * if `text` is not an RFC 3339 time. A bad time must not get in: it would fail a Go client's whole response.
+ * Returns the same instant in UTC with every digit of its fraction (Go sends nine, with its local offset), or undefined
+ * if `text` is not an RFC 3339 time. A stored invalid time would make a Go client reject the whole response.
  */
 export function toUtc(text: string): string | undefined {
   const [, wallClock, fraction = '', offset] = rfc3339.exec(text) ?? [];
@@ -25,7 +25,7 @@ export function toUtc(text: string): string | undefined {
   return /^\d{4}-/.test(instant) ? `${instant.slice(0, 19)}${fraction}Z` : undefined;
 }
 
-// `Date` takes 30 February for 2 March and 24:00 for the next day.
+// `Date` accepts 30 February as 2 March, and 24:00 as the next day.
 function isCalendarTime(wallClock: string): boolean {
   const date = new Date(`${wallClock}Z`);
   return !Number.isNaN(date.getTime()) && date.toISOString().startsWith(wallClock);

@@ -1,26 +1,26 @@
 import type { BackoffLimits } from '../../lib/backoff.ts';
 
-/** Every waiting time of the server, so that tests can shorten them. */
+/** All timeouts and intervals of the server, so that tests can shorten them. */
 export interface Timing {
   healthCheckIntervalMs: number;
   healthCheckTimeoutMs: number;
-  /** Failed pings in a row until a queue gets no more work. */
+  /** Consecutive failed pings until a queue is unhealthy. */
   failuresUntilUnhealthy: number;
-  /** Failed pings in a row until a queue is deleted. */
+  /** Consecutive failed pings until a queue is deleted. */
   failuresUntilDeleted: number;
   maxPollWaitMs: number;
-  /** How long a caller waits for a runner's answer to anything but a ping. */
-  runnerAnswerTimeoutMs: number;
-  /** How many times a turn is handed to a runner that never answers. */
+  /** The timeout of requests to runners, except pings. */
+  runnerResponseTimeoutMs: number;
+  /** How often a turn is delivered to a runner that does not respond. */
   maxInvocationAttempts: number;
   invocationRetry: BackoffLimits;
-  /** An accepted turn that was not updated for so long is failed. */
+  /** An accepted turn without updates for this long is failed. */
   turnExpiryMs: number;
   turnExpiryCheckMs: number;
   logStreamKeepAliveMs: number;
-  /** How long a step of the queues' history is. */
+  /** The length of a step of the queue history. */
   historyStepMs: number;
-  /** How long requests may take to finish once the server is closing. */
+  /** How long requests may take to finish after the server started to close. */
   closeGraceMs: number;
 }
 
@@ -30,7 +30,7 @@ export const defaultTiming: Timing = {
   failuresUntilUnhealthy: 2,
   failuresUntilDeleted: 10,
   maxPollWaitMs: 120_000,
-  runnerAnswerTimeoutMs: 30_000,
+  runnerResponseTimeoutMs: 30_000,
   maxInvocationAttempts: 4,
   invocationRetry: { minMs: 1_000, maxMs: 15_000 },
   turnExpiryMs: 5 * 60_000,

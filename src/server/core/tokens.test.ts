@@ -9,7 +9,7 @@ const key = generateSigningKey();
 const tokens = new Tokens(key, 'https://plane.test');
 const lifetime = { from: new Date('2026-01-01T00:00:00.500Z'), to: new Date('2036-04-01T00:00:00Z') };
 
-test('a runner token is what the runner and Go programs read', () => {
+test('a runner token has the format that runners and Go programs read', () => {
   const token = tokens.forRunner('tenant', 'runner', 'id', lifetime);
   const [header = '', claims = '', signature = ''] = token.slice('p42r_'.length).split('.');
   const decode = (part: string) => JSON.parse(Buffer.from(part, 'base64url').toString());
@@ -31,7 +31,7 @@ test('a runner token is what the runner and Go programs read', () => {
   assert.equal(signatureHash(token), hash('sha256', signature, 'base64'));
 });
 
-test('a token survives the export of its key, and a new issuer', () => {
+test('a token stays valid after an export of its key, and with a new issuer', () => {
   const token = tokens.forAgent({ TenantId: 't', TaskId: 'task', TurnIndex: 2 }, 'id', lifetime);
   const later = new Tokens(importSigningKey(exportSigningKey(key)), 'https://elsewhere.test');
   const claims = later.verify(token);
@@ -39,7 +39,7 @@ test('a token survives the export of its key, and a new issuer', () => {
   assert.deepEqual([claims.sub, claims.task_id, claims.turn_index], ['t', 'task', 2]);
 });
 
-test('a token that was not made by this server, or was changed, is unknown', () => {
+test('foreign and changed tokens are rejected', () => {
   const token = tokens.forTenant('tenant', 'id', lifetime);
   const [header, claims, signature = ''] = token.slice('p42t_'.length).split('.');
   const other = new Tokens(generateSigningKey(), 'https://plane.test').forTenant('tenant', 'id', lifetime);

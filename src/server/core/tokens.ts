@@ -22,27 +22,27 @@ export type Claims = v.InferOutput<typeof Claims>;
 
 const prefixes = { User: 'p42t_', Runner: 'p42r_', Agent: 'p42a_' } as const;
 
-// The verdicts on so many tokens are remembered, since checking a signature is most of the work of a poll.
-const maxKnownTokens = 1000;
+// Verified tokens are cached, because checking the signature is most of the work of a poll.
+const maxCachedTokens = 1000;
 
 interface Lifetime {
   from: Date;
   to: Date;
 }
 
-/** Makes and checks the server's tokens. Whether a token is revoked or its turn is over is not known here. */
+/** Issues and verifies the server's tokens. Does not check whether a token is revoked or its turn finished. */
 export class Tokens {
   readonly #key: SigningKey;
   readonly #issuer: string;
-  readonly #known = new Map<string, Claims>();
+  readonly #verified = new Map<string, Claims>();
 
-  /** `issuer` is the server's URL; it may change without making old tokens invalid. */
+  /** `issuer` is the server's URL. Tokens of an earlier URL stay valid. */
   constructor(key: SigningKey, issuer: string) {
     this.#key = key;
     this.#issuer = issuer;
   }
 
-  /** A token for everything within a tenant. */
+  /** Issues a token for everything in a tenant. */
   forTenant(tenantId: string, tokenId: string, lifetime: Lifetime): string {
     return this.#sign('User', tenantId, tokenId, lifetime, {});
   }
@@ -51,21 +51,21 @@ export class Tokens {
     return this.#sign('Runner', tenantId, tokenId, lifetime, { runner_id: runnerId });
   }
 
-  /** A token for one turn. */
+  /** Issues a token for one turn. */
   forAgent({ TenantId, TaskId, TurnIndex }: TurnKey, tokenId: string, lifetime: Lifetime): string {
     return this.#sign('Agent', TenantId, tokenId, lifetime, { task_id: TaskId, turn_index: TurnIndex });
   }
 
-  /** What a token that this server made says of itself, or undefined. Its times are not checked. */
+  /** Returns the claims of a token of this server, or undefined. Times are not checked. */
   verify(token: string): Claims | undefined {
-    const known = this.#known.get(token);
+    const known = this.#verified.get(token);
     if (known) return known;
     const [prefix] = /^p42[a-z]_/.exec(token) ?? [''];
     const result = v.safeParse(Claims, verifyJwt(token.slice(prefix.length), this.#key));
     if (!result.success || prefixes[result.output.principal_type] !== prefix) return undefined;
-    const oldest = this.#known.size < maxKnownTokens ? undefined : this.#known.keys().next().value;
-    if (oldest !== undefined) this.#known.delete(oldest);
-    this.#known.set(token, result.output);
+    const oldest = this.#verified.size < maxCachedTokens ? undefined : this.#verified.keys().next().value;
+    if (oldest !== undefined) this.#verified.delete(oldest);
+    this.#verified.set(token, result.output);
     return result.output;
   }
 
@@ -85,7 +85,7 @@ export class Tokens {
   }
 }
 
-/** What is kept of a runner token: base64 of the SHA-256 of its signature part. */
+/** Returns base64 of the SHA-256 of a token's signature. The server stores this instead of a runner token. */
 export function signatureHash(token: string): string {
   return hash('sha256', token.slice(token.lastIndexOf('.') + 1), 'base64');
 }

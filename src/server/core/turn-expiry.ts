@@ -3,38 +3,37 @@ import type { Logger } from '../../lib/logger.ts';
 import { sleep } from '../../lib/sleep.ts';
 import { isoTime } from './time.ts';
 import type { Timing } from './timing.ts';
-import { failTurn, type TurnParts } from './turns.ts';
+import { failTurn, type TurnDeps } from './turns.ts';
 
-interface ExpiryParts extends TurnParts {
+interface ExpiryDeps extends TurnDeps {
   timing: Timing;
   logger: Logger;
-  /** Ends the watch. */
   signal: AbortSignal;
 }
 
 /**
- * Fails the turns of agents that stopped sending heartbeats, for as long as the server runs. Never rejects. The time
- * before the start does not count: no agent could reach a server that was down.
+ * Fails the turns of agents that stopped sending heartbeats, until the signal aborts. Never rejects. The time before the
+ * start does not count, because agents could not reach a server that was down.
  */
-export async function expireTurns(parts: ExpiryParts): Promise<void> {
-  const { timing, signal, logger } = parts;
+export async function expireTurns(deps: ExpiryDeps): Promise<void> {
+  const { timing, signal, logger } = deps;
   try {
     await sleep(timing.turnExpiryMs, signal);
     for (;;) {
-      failSilentTurns(parts);
+      failSilentTurns(deps);
       await sleep(timing.turnExpiryCheckMs, signal);
     }
   } catch (error) {
-    if (!isAbort(error, signal)) logger.error('the watch over silent turns ended', { error });
+    if (!isAbort(error, signal)) logger.error('turn expiry stopped', { error });
   }
 }
 
-function failSilentTurns(parts: ExpiryParts): void {
-  const { store, clock, timing, logger } = parts;
+function failSilentTurns(deps: ExpiryDeps): void {
+  const { store, clock, timing, logger } = deps;
   const before = isoTime(new Date(clock().getTime() - timing.turnExpiryMs));
   for (const turn of store.turnAcceptance.silentSince(before)) {
-    logger.warn('failing a turn whose agent is silent', { task_id: turn.TaskId, turn_index: turn.TurnIndex });
-    failTurn(parts, turn, `no sign of life from the agent for ${readable(timing.turnExpiryMs)}`);
+    logger.warn('no heartbeat from agent, failing turn', { task_id: turn.TaskId, turn_index: turn.TurnIndex });
+    failTurn(deps, turn, `no heartbeat from the agent for ${readable(timing.turnExpiryMs)}`);
   }
 }
 

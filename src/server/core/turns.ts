@@ -1,4 +1,4 @@
-/** What happens to turns. Every change goes through here, so that the task follows and those who watch are told. */
+/** The life cycle of turns. All changes are made here, so that the task follows the turn and listeners get an event. */
 import { isTerminalStatus } from '../../plan42/objects/turn-status.ts';
 import type { Store } from '../store/store.ts';
 import type { Task, TaskState } from '../store/tasks.ts';
@@ -7,7 +7,7 @@ import type { Events } from './events.ts';
 import { type Clock, isoTime } from './time.ts';
 import { firstVersion } from './versioned.ts';
 
-export interface TurnParts {
+export interface TurnDeps {
   store: Pick<Store, 'tasks' | 'turns' | 'turnAcceptance' | 'turnLogs' | 'transaction'>;
   clock: Clock;
   events: Events;
@@ -15,8 +15,8 @@ export interface TurnParts {
 
 export const pendingStatus = 'Pending';
 
-/** Adds the turn after the last one, to be sent to a runner. The caller has checked that the task can take it. */
-export function addTurn({ store, clock, events }: TurnParts, task: Task, prompt: string): Turn {
+/** Adds the next turn of a task, which the scheduler sends to a runner. The caller has checked the task's state. */
+export function addTurn({ store, clock, events }: TurnDeps, task: Task, prompt: string): Turn {
   const turn: Turn = {
     TenantId: task.TenantId,
     WorkstreamId: task.WorkstreamId,
@@ -42,36 +42,36 @@ export type TurnChange = Partial<
   >
 >;
 
-/** Writes the next version of a turn that is not over, and what its task shows of it. */
-export function changeTurn(parts: TurnParts, turn: Turn, changes: TurnChange): Turn {
-  const { store, clock, events } = parts;
+/** Writes the next version of an unfinished turn, and updates its task. */
+export function changeTurn(deps: TurnDeps, turn: Turn, changes: TurnChange): Turn {
+  const { store, clock, events } = deps;
   const now = isoTime(clock());
   const changed = { ...turn, ...changes, UpdatedAt: now, Version: turn.Version + 1 };
   if (isTerminalStatus(changed.Status)) changed.CompletedAt ??= now;
   store.transaction(() => {
     store.turns.update(changed);
-    updateTask(parts, changed);
+    updateTask(deps, changed);
   });
   events.emit('turnChanged', changed);
   return changed;
 }
 
-/** Ends a turn that no agent will end. */
-export function failTurn(parts: TurnParts, turn: Turn, message: string): Turn {
-  return changeTurn(parts, turn, { Status: 'Failed', ErrorMessage: message });
+/** Fails a turn without an agent that could report its status. */
+export function failTurn(deps: TurnDeps, turn: Turn, message: string): Turn {
+  return changeTurn(deps, turn, { Status: 'Failed', ErrorMessage: message });
 }
 
-/** Records that a runner has the turn. No new version: the runner that was sent this one may be writing already. */
-export function acceptTurn(parts: TurnParts, key: TurnKey): void {
-  const { store, clock } = parts;
+/** Records that a runner has the turn. The version stays, because the runner may be updating the one that it was sent. */
+export function acceptTurn(deps: TurnDeps, key: TurnKey): void {
+  const { store, clock } = deps;
   store.transaction(() => {
     if (!store.turnAcceptance.accept(key, isoTime(clock()))) return;
     const turn = store.turns.find(key);
-    if (turn) updateTask(parts, turn);
+    if (turn) updateTask(deps, turn);
   });
 }
 
-function updateTask({ store }: TurnParts, turn: Turn): void {
+function updateTask({ store }: TurnDeps, turn: Turn): void {
   const task = store.tasks.find(turn);
   if (!task || task.LastTurnIndex !== turn.TurnIndex) return;
   const next = taskAfter(task, turn, store.turnAcceptance.isAccepted(turn));
@@ -79,20 +79,20 @@ function updateTask({ store }: TurnParts, turn: Turn): void {
 }
 
 /**
- * The task as it follows from its last turn. Its version stays: agents get the task once, as it was when the turn
- * began, and must be able to update it at the end.
+ * Returns the task updated from its last turn. Its version stays, because agents get the task once, when the turn starts,
+ * and must be able to update it at the end.
  */
 function taskAfter(task: Task, turn: Turn, isAccepted: boolean): Task {
   return {
     ...task,
-    State: stateOf(task, turn, isAccepted),
+    State: taskState(task, turn, isAccepted),
     LastTurnStatus: turn.Status,
     LastTurnIndex: turn.TurnIndex,
     UpdatedAt: turn.UpdatedAt,
   };
 }
 
-function stateOf({ RepoInfo }: Task, { Status }: Turn, isAccepted: boolean): TaskState {
+function taskState({ RepoInfo }: Task, { Status }: Turn, isAccepted: boolean): TaskState {
   if (Status === 'Failed') return 'Failed';
   if (!isTerminalStatus(Status)) return isAccepted ? 'Executing' : 'Pending';
   const hasPullRequest = Object.values(RepoInfo).some(({ PRLink, PRNumber }) => PRLink || PRNumber);

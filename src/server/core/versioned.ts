@@ -1,13 +1,13 @@
-/** What calls do with versioned objects, the same for all of them. */
+/** Reads and writes of versioned objects, the same for all types. */
 
-import { conflict, notFound } from '../http/errors.ts';
 import type { Versioned } from '../store/columns.ts';
 import type { Table } from '../store/table.ts';
+import { conflict, notFound } from './errors.ts';
 import { type Clock, isoTime } from './time.ts';
 
 type SoftDeleted = Versioned & { Deleted: boolean };
 
-/** @throws HttpError 404 */
+/** @throws DomainError `notFound` */
 export function read<Row extends object, Key extends keyof Row & string>(
   table: Table<Row, Key>,
   key: Pick<Row, Key>,
@@ -17,7 +17,7 @@ export function read<Row extends object, Key extends keyof Row & string>(
   return row;
 }
 
-/** @throws HttpError 404, also for a deleted object unless `includeDeleted` */
+/** @throws DomainError `notFound`, also for a deleted object unless `includeDeleted` */
 export function readUndeleted<Row extends SoftDeleted, Key extends keyof Row & string>(
   table: Table<Row, Key>,
   key: Pick<Row, Key>,
@@ -28,15 +28,15 @@ export function readUndeleted<Row extends SoftDeleted, Key extends keyof Row & s
   return row;
 }
 
-/** @throws HttpError 409 with the object that has the ID already */
+/** @throws DomainError `conflict` with the object that already has the ID */
 export function create<Row extends object, Key extends keyof Row & string>(table: Table<Row, Key>, row: Row): Row {
   const existing = table.find(row);
-  if (existing) throw conflict(`the ${table.type} exists already`, table.type, existing);
+  if (existing) throw conflict(`the ${table.type} already exists`, table.type, existing);
   table.insert(row);
   return row;
 }
 
-/** @throws HttpError 409 with the object as it is now */
+/** @throws DomainError `conflict` with the current object */
 export function requireVersion(table: { type: string }, row: { Version: number }, version: number): void {
   if (row.Version !== version)
     throw conflict(`the ${table.type} has version ${row.Version}, not ${version}`, table.type, row);
@@ -54,7 +54,7 @@ export function change<Row extends Versioned, Key extends keyof Row & string>(
   return changed;
 }
 
-/** Marks the object as deleted. @throws HttpError 404 or 409 */
+/** Marks the object as deleted. @throws DomainError `notFound` or `conflict` */
 export function softDelete<Row extends SoftDeleted, Key extends keyof Row & string>(
   table: Table<Row, Key>,
   key: Pick<Row, Key>,
@@ -63,11 +63,11 @@ export function softDelete<Row extends SoftDeleted, Key extends keyof Row & stri
 ): Row {
   const row = readUndeleted(table, key);
   requireVersion(table, row, version);
-  // The compiler can't see that a type with a boolean `Deleted` has this part.
+  // The compiler cannot derive that a type with a boolean `Deleted` has this part.
   return change(table, row, { Deleted: true } as Partial<Row>, clock);
 }
 
-/** The fields of a new object's first version. */
+/** Returns the fields that every new object starts with. */
 export function firstVersion(clock: Clock): Versioned {
   const now = isoTime(clock());
   return { CreatedAt: now, UpdatedAt: now, Version: 1 };

@@ -88,7 +88,7 @@ for (const [method, path, forRunner, forAgent] of matrix) {
   });
 }
 
-test('without a valid credential every call is 401, and says what would do', async () => {
+test('every call without a valid credential is 401 and names the accepted scheme', async () => {
   const status = async (authorization: string, headers = {}) =>
     (await call('GET', tenant, { token: null, headers: { authorization, ...headers } })).status;
   const { tenantToken } = plane.server.admin;
@@ -101,7 +101,7 @@ test('without a valid credential every call is 401, and says what would do', asy
   assert.deepEqual([body.ResponseCode, body.ErrorType], [401, 'Unauthorized']);
 });
 
-test('a caller known to AWS is judged by the tenant token that it brings', async () => {
+test('a caller with an AWS identity is authenticated by its tenant token', async () => {
   const status = async (delegating?: string) => {
     const headers = { authorization: 'sts:GetCallerIdentity UE9TVA==' };
     const more = delegating === undefined ? {} : { 'X-Event-Horizon-Delegating-Authorization': delegating };
@@ -114,7 +114,7 @@ test('a caller known to AWS is judged by the tenant token that it brings', async
   assert.equal(await status(`WebUIToken ${plane.server.admin.tenantToken}`), 401);
 });
 
-test('after its turn an agent can only hear that it is over', async () => {
+test('after its turn an agent can only learn that the turn is finished', async () => {
   const { token, turn, task } = await startTurn();
   const { Version } = (await call('GET', turn, { token })).body;
   const ended = await call('PATCH', turn, { token, ifMatch: Version, body: { Status: 'Completed' } });
@@ -128,7 +128,7 @@ test('after its turn an agent can only hear that it is over', async () => {
   assert.equal((await call('PATCH', task, { token, ifMatch: 1, body: {} })).status, 401);
 });
 
-test('a waiting poll ends when its token is revoked', async () => {
+test('a waiting poll is aborted when its token is revoked', async () => {
   const tokenPath = `${runner}/tokens/${randomUUID()}`;
   const { Token: token } = (await call('PUT', tokenPath)).body;
   const poll = call('GET', `${fake.path}/messages?maxWaitSeconds=100`, { token });
@@ -138,7 +138,7 @@ test('a waiting poll ends when its token is revoked', async () => {
   assert.deepEqual([status, body.ResponseCode], [401, 401]);
 });
 
-test('a waiting poll ends when its token expires', async () => {
+test('a waiting poll is aborted when its token expires', async () => {
   let now = new Date();
   await using own = await startControlPlane({ clock: () => now });
   const token = await own.newToken();

@@ -8,22 +8,22 @@ import type { Store } from '../store/store.ts';
 import { unauthorized } from './errors.ts';
 import type { Principal } from './principal.ts';
 
-interface AuthenticationParts {
+interface AuthenticationDeps {
   store: Pick<Store, 'runners' | 'runnerTokens' | 'settings' | 'turns' | 'pageSessions'>;
   tokens: Tokens;
   signInLinks: SignInLinks;
   clock: Clock;
 }
 
-/** Finds out who is calling. @throws HttpError 401 without a credential that is valid now. */
-export function authenticate(headers: IncomingHttpHeaders, parts: AuthenticationParts): Principal {
+/** Returns the principal of a request. @throws HttpError 401 without a valid credential */
+export function authenticate(headers: IncomingHttpHeaders, deps: AuthenticationDeps): Principal {
   const { scheme, credential } = parseHeader(headers.authorization);
-  if (scheme === 'apitoken') return checkToken(credential, parts);
-  if (scheme === 'signincode') return redeemCode(credential, parts);
-  // Such a caller proves to AWS who it is, which can't be checked here; the tenant's token that it must add can.
+  if (scheme === 'apitoken') return checkToken(credential, deps);
+  if (scheme === 'signincode') return redeemCode(credential, deps);
+  // An identity proof for AWS cannot be verified here, but the tenant token that must accompany it can.
   if (scheme === 'sts:getcalleridentity') {
     const delegating = parseHeader(headers['x-event-horizon-delegating-authorization']);
-    const principal = delegating.scheme === 'apitoken' ? checkToken(delegating.credential, parts) : undefined;
+    const principal = delegating.scheme === 'apitoken' ? checkToken(delegating.credential, deps) : undefined;
     if (principal?.kind === 'tenant') return principal;
     throw unauthorized('this server needs a tenant token as the delegated credential (APIToken)');
   }
@@ -37,16 +37,16 @@ function parseHeader(header: string | string[] | undefined): { scheme: string; c
   return { scheme: scheme.toLowerCase(), credential };
 }
 
-// The code of a sign-in link. It is good for one call, also for one that fails.
-function redeemCode(code: string, { signInLinks }: AuthenticationParts): Principal {
+// The code of a sign-in link is used up by the first call, even if that fails.
+function redeemCode(code: string, { signInLinks }: AuthenticationDeps): Principal {
   const found = signInLinks.redeem(code);
   if (!found) throw unauthorized('the sign-in link was used before, or is too old');
   return { ...found, kind: 'signIn' };
 }
 
-function checkToken(token: string, parts: AuthenticationParts): Principal {
-  const { store, tokens, clock } = parts;
-  if (isPageToken(token)) return checkPageToken(token, parts);
+function checkToken(token: string, deps: AuthenticationDeps): Principal {
+  const { store, tokens, clock } = deps;
+  if (isPageToken(token)) return checkPageToken(token, deps);
   const claims = tokens.verify(token);
   if (!claims) throw unauthorized('unknown token');
   const now = clock().getTime();
@@ -56,16 +56,16 @@ function checkToken(token: string, parts: AuthenticationParts): Principal {
   return principalOf(claims, store);
 }
 
-function checkPageToken(token: string, parts: AuthenticationParts): Principal {
-  const session = findSession(parts, token);
-  if (!session) throw unauthorized('the session at the web page is over');
+function checkPageToken(token: string, deps: AuthenticationDeps): Principal {
+  const session = findSession(deps, token);
+  if (!session) throw unauthorized('the session of the web page has ended');
   return { ...session, kind: 'tenant', pageToken: token };
 }
 
 function isCurrent(
   claims: Claims,
   token: string,
-  { settings, runners, runnerTokens }: AuthenticationParts['store'],
+  { settings, runners, runnerTokens }: AuthenticationDeps['store'],
 ): boolean {
   if (claims.principal_type === 'User') return settings.get('tenantToken') === token;
   if (claims.principal_type === 'Agent') return true;
@@ -75,7 +75,7 @@ function isCurrent(
   return runners.find({ TenantId: tenantId, RunnerId: runnerId })?.Deleted === false;
 }
 
-function principalOf(claims: Claims, { turns }: AuthenticationParts['store']): Principal {
+function principalOf(claims: Claims, { turns }: AuthenticationDeps['store']): Principal {
   const common = { tenantId: claims.sub, expiresAt: new Date(claims.exp * 1000) };
   if (claims.principal_type === 'User') return { ...common, kind: 'tenant' };
   if (claims.principal_type === 'Runner')
@@ -83,5 +83,5 @@ function principalOf(claims: Claims, { turns }: AuthenticationParts['store']): P
   const { task_id: taskId, turn_index: turnIndex } = claims;
   const turn = turns.find({ TenantId: claims.sub, TaskId: taskId, TurnIndex: turnIndex });
   if (!turn) throw unauthorized('the token is for a turn that does not exist');
-  return { ...common, kind: 'agent', taskId, turnIndex, turnIsOver: isTerminalStatus(turn.Status) };
+  return { ...common, kind: 'agent', taskId, turnIndex, turnFinished: isTerminalStatus(turn.Status) };
 }

@@ -3,9 +3,9 @@ import type { Principal } from './principal.ts';
 import type { RouteOptions } from './route.ts';
 
 /**
- * Whether `principal` may make a call: by the route's table entry, and only on what is its own, which is what the
- * path names. Calls that name it elsewhere check that themselves.
- * @throws HttpError 403; 401 for an agent whose turn is over, since its token ended with it.
+ * Checks that `principal` may use the route, and that the IDs in the path are its own. Routes with IDs elsewhere check
+ * those themselves.
+ * @throws HttpError 403; 401 for an agent whose turn is finished, because its token is no longer valid
  */
 export function authorise(
   principal: Principal,
@@ -19,7 +19,7 @@ export function authorise(
   if (principal.kind !== 'agent') return;
   requireOwn('task', params['taskId'], principal.taskId);
   requireOwn('turn', params['turnIndex'], String(principal.turnIndex));
-  if (principal.turnIsOver && !afterTurn) throw unauthorized('the turn is over, and the token with it');
+  if (principal.turnFinished && !afterTurn) throw unauthorized('the turn is finished, so its token is no longer valid');
 }
 
 function requireOwn(what: string, named: string | undefined, own: string): void {

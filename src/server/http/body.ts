@@ -3,10 +3,10 @@ import * as v from 'valibot';
 import { badRequest, tooLarge } from './errors.ts';
 import type { ApiRequest } from './request.ts';
 
-// A batch of logs may have 1 MB of messages, of which every byte may be escaped as six.
+// A batch of logs may have 1 MB of messages, and JSON may escape each byte as six.
 const maxBodyBytes = 16 * 1024 * 1024;
 
-/** Reads a request's JSON, which may be absent. @throws HttpError 400 or 413. */
+/** Returns the JSON body of a request, or undefined if it is empty. @throws HttpError 400 or 413 */
 export async function readJson(request: IncomingMessage): Promise<unknown> {
   const chunks: Buffer[] = [];
   let length = 0;
@@ -23,7 +23,7 @@ export async function readJson(request: IncomingMessage): Promise<unknown> {
   }
 }
 
-/** Checks the body against `schema`. No body counts as `{}`. @throws HttpError 400, which names the field. */
+/** Validates the body. A missing body counts as `{}`. @throws HttpError 400 that names the field */
 export function parseBody<const Schema extends v.GenericSchema>(
   { json }: Pick<ApiRequest, 'json'>,
   schema: Schema,
@@ -35,7 +35,7 @@ export function parseBody<const Schema extends v.GenericSchema>(
   throw badRequest(`${v.getDotPath(issue) ?? 'the body'}: ${issue.message}`);
 }
 
-/** The given fields of `body` that are there: absent and null both mean "unchanged". */
+/** Returns the named fields that are present. Absent and null both mean "unchanged". */
 export function pickPresent<Body extends object, const Name extends keyof Body>(
   body: Body,
   names: readonly Name[],
@@ -44,12 +44,12 @@ export function pickPresent<Body extends object, const Name extends keyof Body>(
   return Object.fromEntries(present.map((name) => [name, body[name]])) as { [N in Name]?: NonNullable<Body[N]> };
 }
 
-/** A field that may be absent or null. */
+// Optional fields may be absent or null.
 export const optionalText = v.nullish(v.string());
 export const optionalFlag = v.nullish(v.boolean());
 export const optionalCount = v.nullish(v.pipe(v.number(), v.safeInteger(), v.minValue(0)));
 export const requiredText = v.pipe(v.string(), v.nonEmpty('must not be empty'));
-/** An ID that refers to another object. */
+/** The ID of another object. */
 export const optionalId = v.nullish(v.pipe(v.string(), v.toLowerCase()));
 /** `Deleted` in an update: only `false`, which undeletes. */
 export const undelete = v.nullish(v.literal(false, 'can only be false; use DELETE'));

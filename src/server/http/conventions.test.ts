@@ -18,7 +18,7 @@ test('an error has a body that repeats its status', async () => {
   }
 });
 
-test('calls that are left out say so', async () => {
+test('unimplemented calls return 501', async () => {
   for (const [method, path] of [
     ['GET', `${tenant}/workstreams`],
     ['PUT', `${tenant}/workstreams/${randomUUID()}/tasks/${randomUUID()}`],
@@ -33,7 +33,7 @@ test('calls that are left out say so', async () => {
   }
 });
 
-test('a body must be JSON in UTF-8 of the right shape, and names its bad field', async () => {
+test('an invalid body is rejected, and the error names the field', async () => {
   const put = async (body: string) => call('PUT', `environments/${randomUUID()}`, { body });
   for (const body of ['{', 'null,', '[]', '7', '"x"']) assert.equal((await put(body)).status, 400, body);
   assert.match((await put('{"EnvVars":[{"Name":"A","Value":7}]}')).body.Message, /EnvVars\.0\.Value/);
@@ -56,18 +56,18 @@ test('a body may be missing, also in chunks', async () => {
   assert.equal(await promise, 201);
 });
 
-test('a body that is far too large is refused', async () => {
+test('a body that is too large is rejected', async () => {
   const { status, body } = await call('PUT', `environments/${randomUUID()}`, { body: ' '.repeat(17 * 1024 * 1024) });
   assert.deepEqual([status, body.ErrorType], [413, 'ContentTooLarge']);
 });
 
-test('IDs are the same in any capitals', async () => {
+test('IDs are case-insensitive', async () => {
   const id = await plane.newEnvironment();
   assert.equal((await call('GET', `environments/${id.toUpperCase()}`)).body.EnvironmentId, id);
   assert.equal((await call('GET', tenant.toUpperCase().replace('/V1/TENANTS', '/v1/tenants'))).status, 200);
 });
 
-test('the page at / says what this is, to everybody', async () => {
+test('the page at / needs no credential', async () => {
   const { status, body } = await call('GET', '/', { token: null });
   assert.equal(status, 200);
   assert.match(body, /Plan42 control plane/);

@@ -8,12 +8,12 @@ import type { Principal } from './principal.ts';
 import { send, sendError } from './reply.ts';
 import type { Match } from './router.ts';
 
-interface DispatchParts {
+interface DispatchDeps {
   findRoute: (method: string, rawPath: string) => Match;
   authenticate: (headers: IncomingMessage['headers']) => Principal;
-  /** Throws if the web page must not be served under the name that was called. */
+  /** @throws if the web page must not be served under the requested host name */
   checkHost: (headers: IncomingMessage['headers']) => void;
-  /** Answers if the path is a file of the web page. */
+  /** Responds and returns true if the path is a file of the web page. */
   sendPageFile: (request: IncomingMessage, response: ServerResponse, path: string) => Promise<boolean>;
   liveRequests: LiveRequests;
   clock: Clock;
@@ -22,43 +22,48 @@ interface DispatchParts {
 
 const neverAborted = new AbortController().signal;
 
-/** Answers requests, each with the reply of its route or with the error that was thrown. Never rejects. */
+/** Returns a handler that responds with the reply of the route or with its error. Never rejects. */
 export function createDispatcher(
-  parts: DispatchParts,
+  deps: DispatchDeps,
 ): (request: IncomingMessage, response: ServerResponse) => Promise<void> {
-  const { logger } = parts;
+  const { logger } = deps;
   return async (request, response) => {
     const startedAt = performance.now();
     const [path = '', query = ''] = (request.url ?? '').split(/\?(.*)/s);
     try {
-      await serve({ request, response, path, query: new URLSearchParams(query) }, parts);
+      await serve({ request, response, path, query: new URLSearchParams(query) }, deps);
     } catch (error) {
       sendError(response, error, logger.with({ method: request.method, path }));
     }
     const status = response.writableEnded ? response.statusCode : 'gone';
-    logger.debug('request', { method: request.method, path, status, ms: Math.round(performance.now() - startedAt) });
+    logger.debug('request', {
+      method: request.method,
+      path,
+      status,
+      duration_ms: Math.round(performance.now() - startedAt),
+    });
   };
 }
 
-interface Exchange {
+interface RawRequest {
   request: IncomingMessage;
   response: ServerResponse;
-  /** As it was sent: percent-encoded. */
+  /** Still percent-encoded. */
   path: string;
   query: URLSearchParams;
 }
 
-async function serve({ request, response, path, query }: Exchange, parts: DispatchParts): Promise<void> {
+async function serve({ request, response, path, query }: RawRequest, deps: DispatchDeps): Promise<void> {
   const method = request.method ?? '';
   if (!path.startsWith('/v1/')) {
-    parts.checkHost(request.headers);
-    if (await parts.sendPageFile(request, response, path)) return;
+    deps.checkHost(request.headers);
+    if (await deps.sendPageFile(request, response, path)) return;
   }
-  const { route, params } = parts.findRoute(method, path);
-  const principal = parts.authenticate(request.headers);
+  const { route, params } = deps.findRoute(method, path);
+  const principal = deps.authenticate(request.headers);
   authorise(principal, route, params);
   const json = method === 'GET' ? undefined : await readJson(request);
-  using live = route.waits ? parts.liveRequests.track(principal, response, parts.clock()) : undefined;
+  using live = route.waits ? deps.liveRequests.track(principal, response, deps.clock()) : undefined;
   const signal = live?.signal ?? neverAborted;
   const reply = await route.handle({ params, query, headers: request.headers, principal, json, signal });
   await send(response, reply);

@@ -1,47 +1,57 @@
-/** Why a call fails, as its caller is told. */
+import { DomainError, type RejectionKind, RequestError } from '../core/errors.ts';
+
+/** A call that is rejected before or outside the core. */
 export class HttpError extends Error {
   override readonly name = 'HttpError';
   readonly status: number;
   /** Stable, unlike the message. */
   readonly errorType: string;
-  /** Of a 409: the object that is in the way. */
-  readonly current: { type: string; object: object } | undefined;
 
-  constructor(status: number, errorType: string, message: string, current?: { type: string; object: object }) {
+  constructor(status: number, errorType: string, message: string) {
     super(message);
     this.status = status;
     this.errorType = errorType;
-    this.current = current;
   }
 }
 
 export const badRequest = (message: string) => new HttpError(400, 'BadRequest', message);
 export const unauthorized = (message: string) => new HttpError(401, 'Unauthorized', message);
 export const forbidden = (message: string) => new HttpError(403, 'Forbidden', message);
-export const notFound = (message: string) => new HttpError(404, 'NotFound', message);
 export const misdirected = (message: string) => new HttpError(421, 'MisdirectedRequest', message);
 export const tooLarge = (message: string) => new HttpError(413, 'ContentTooLarge', message);
 export const notImplemented = (message: string) => new HttpError(501, 'NotImplemented', message);
 export const badGateway = (message: string) => new HttpError(502, 'BadGateway', message);
 export const unavailable = (message: string) => new HttpError(503, 'ServiceUnavailable', message);
 
-// The Go client can't read a conflict that carries a current object of these types, and loses the whole error.
+const rejections: Record<RejectionKind, { status: number; errorType: string }> = {
+  invalid: { status: 400, errorType: 'BadRequest' },
+  notFound: { status: 404, errorType: 'NotFound' },
+  conflict: { status: 409, errorType: 'Conflict' },
+  turnFinished: { status: 409, errorType: 'UpdateCompletedTurn' },
+};
+
+const requestFailures: Record<RequestError['reason'], { status: number; errorType: string }> = {
+  undelivered: { status: 504, errorType: 'GatewayTimeout' },
+  unanswered: { status: 504, errorType: 'GatewayTimeout' },
+  unreadable: { status: 502, errorType: 'BadGateway' },
+};
+
+// The Go client cannot parse a conflict that carries a current object of these types, and loses the whole error.
 const typesWithoutCurrent = new Set(['RunnerToken']);
 
-/** A 409 about `current`, which is of the type that the API calls `type`. */
-export function conflict(message: string, type?: string, current?: object, errorType = 'Conflict'): HttpError {
-  if (type === undefined || current === undefined || typesWithoutCurrent.has(type))
-    return new HttpError(409, errorType, message);
-  return new HttpError(409, errorType, message, { type, object: current });
+/** Returns the status and body for an error, or undefined for one that is a bug. Callers branch on `ResponseCode`. */
+export function errorReply(error: unknown): { status: number; body: object } | undefined {
+  const kind = kindOf(error);
+  if (!kind) return undefined;
+  const { status, errorType } = kind;
+  const current = error instanceof DomainError ? error.current : undefined;
+  const body = { ResponseCode: status, Message: (error as Error).message, ErrorType: errorType };
+  if (!current || typesWithoutCurrent.has(current.type)) return { status, body };
+  return { status, body: { ...body, CurrentType: current.type, Current: current.object } };
 }
 
-/** The body of an error's answer. Callers branch on its `ResponseCode`, not on the status line. */
-export function errorBody(error: HttpError): object {
-  const { current } = error;
-  return {
-    ResponseCode: error.status,
-    Message: error.message,
-    ErrorType: error.errorType,
-    ...(current && { CurrentType: current.type, Current: current.object }),
-  };
+function kindOf(error: unknown): { status: number; errorType: string } | undefined {
+  if (error instanceof HttpError) return error;
+  if (error instanceof DomainError) return rejections[error.kind];
+  return error instanceof RequestError ? requestFailures[error.reason] : undefined;
 }

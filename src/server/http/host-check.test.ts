@@ -5,7 +5,7 @@ import { createHostCheck } from './host-check.ts';
 
 const refused = (error: unknown) => error instanceof HttpError && error.status === 421;
 
-test('a server on loopback is called by a loopback name, or by its own', () => {
+test('a server on loopback accepts loopback names and its public name', () => {
   const check = createHostCheck('127.0.0.1', 'https://plan42.test/base');
   for (const host of [
     '127.0.0.1:1',
@@ -31,6 +31,6 @@ test('a server on loopback is called by a loopback name, or by its own', () => {
   assert.throws(() => check({}), refused);
 });
 
-test('a server that others can reach may have any name', () => {
+test('a server that is not on loopback accepts any name', () => {
   assert.doesNotThrow(() => createHostCheck('0.0.0.0', undefined)({ host: 'whatever.test' }));
 });

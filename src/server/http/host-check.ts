@@ -3,9 +3,9 @@ import { isLoopback } from '../../lib/loopback.ts';
 import { misdirected } from './errors.ts';
 
 /**
- * Makes the check that a call of the web page names this server: a stranger's web page can have its own host name resolve to
- * 127.0.0.1 ("DNS rebinding"), and is told from ours by that name. A server that others can reach may have any name.
- * @param listenHost where the server listens
+ * Returns a check of the Host header against DNS rebinding: a hostile web page can make its own host name resolve to
+ * 127.0.0.1, but the header still has that name. A server that is not on loopback may have any name.
+ * @param listenHost the address that the server listens on
  */
 export function createHostCheck(
   listenHost: string,
@@ -16,6 +16,6 @@ export function createHostCheck(
   return ({ host }) => {
     const name = URL.parse(`http://${host ?? ''}`)?.hostname.replace(/^\[(.*)\]$/, '$1');
     if (name !== undefined && (isLoopback(name) || name.endsWith('.localhost') || name === publicName)) return;
-    throw misdirected('the web page is not served under this host name; --public-url tells the server another one');
+    throw misdirected('the web page is not served under this host name; allow it with --public-url');
   };
 }

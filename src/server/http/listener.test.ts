@@ -4,7 +4,7 @@ import { text } from 'node:stream/consumers';
 import { test } from 'node:test';
 import { listen } from './listener.ts';
 
-test('what is no HTTP gets the API’s error, and the server goes on', async () => {
+test('malformed HTTP gets the API’s error, and the server keeps running', async () => {
   await using listener = await listen({ host: '127.0.0.1', port: 0 }, { tls: undefined, closeGraceMs: 100 });
   listener.serve(async (_request, response) => void response.end('fine'));
   for (const junk of ['FOO / HTTP/1.1\r\n\r\n', 'junk\r\n\r\n']) {

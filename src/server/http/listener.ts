@@ -15,27 +15,27 @@ export interface TlsKeyPair {
   key: string;
 }
 
-/** A listening server. Disposing of it ends every connection, and waits until no request is being answered. */
+/** A listening server. Disposal closes every connection and waits for all requests. */
 export interface Listener extends AsyncDisposable {
   url: string;
-  /** Begins to answer. To be called right after {@link listen}; `answer` must not reject. */
-  serve(answer: (request: IncomingMessage, response: ServerResponse) => Promise<void>): void;
+  /** Starts to handle requests. Call it right after {@link listen}; `handle` must not reject. */
+  serve(handle: (request: IncomingMessage, response: ServerResponse) => Promise<void>): void;
 }
 
-// A long poll is quiet for two minutes, and bodies are small: what Node.js limits by itself is enough.
+// Applies between requests only; other timeouts are those of Node.js.
 const keepAliveTimeoutMs = 65_000;
 
 /**
  * Listens on an address.
- * @param closeGraceMs how long requests may take to finish when the listener is disposed of
- * @throws UserError when the address or the certificate can't be used
+ * @param closeGraceMs how long requests may take to finish on disposal
+ * @throws UserError if the address or the certificate cannot be used
  */
 export async function listen(
   { host, port }: ListenAddress,
   { tls, closeGraceMs }: { tls: TlsKeyPair | undefined; closeGraceMs: number },
 ): Promise<Listener> {
   const server = createHttpServer(tls);
-  server.on('clientError', (error, socket) => refuseMalformed(error, socket));
+  server.on('clientError', (error, socket) => rejectMalformed(error, socket));
   const { promise, resolve, reject } = Promise.withResolvers<void>();
   server.once('error', reject).listen({ host, port }, resolve);
   try {
@@ -43,18 +43,18 @@ export async function listen(
   } catch (error) {
     throw listenError(error, host, port);
   }
-  const answering = new Set<Promise<void>>();
+  const running = new Set<Promise<void>>();
   return {
     url: urlOf(server, host, tls !== undefined),
-    serve: (answer) => {
+    serve: (handle) => {
       server.on('request', (request, response) => {
-        const answered = answer(request, response).finally(() => answering.delete(answered));
-        answering.add(answered);
+        const handled = handle(request, response).finally(() => running.delete(handled));
+        running.add(handled);
       });
     },
     [Symbol.asyncDispose]: async () => {
       await closeServer(server, closeGraceMs);
-      await Promise.all(answering);
+      await Promise.all(running);
     },
   };
 }
@@ -65,8 +65,8 @@ function createHttpServer(tls: TlsKeyPair | undefined): Server {
   try {
     return createTlsServer({ ...options, ...tls });
   } catch (error) {
-    throw new UserError('the TLS certificate and key cannot be used', {
-      remedy: 'Both must be PEM files, and the key must be that of the certificate.',
+    throw new UserError('cannot use the TLS certificate and key', {
+      remedy: 'Use PEM files, and the key that belongs to the certificate.',
       cause: error,
     });
   }
@@ -76,22 +76,23 @@ function listenError(error: unknown, host: string, port: number): unknown {
   const remedy = 'Choose another address with --listen.';
   const code = errorCode(error);
   if (code === 'EADDRINUSE')
-    return new UserError(`${host}:${port} is in use by another program`, { remedy, cause: error });
-  if (code === 'EACCES') return new UserError(`${host}:${port} may only be used by root`, { remedy, cause: error });
+    return new UserError(`cannot listen on ${host}:${port}: the address is in use`, { remedy, cause: error });
+  if (code === 'EACCES')
+    return new UserError(`cannot listen on ${host}:${port}: permission denied`, { remedy, cause: error });
   if (code === 'EADDRNOTAVAIL' || code === 'ENOTFOUND') {
-    return new UserError(`${host} is not an address of this machine`, { remedy, cause: error });
+    return new UserError(`cannot listen on ${host}: not an address of this machine`, { remedy, cause: error });
   }
   return error;
 }
 
 function urlOf(server: Server, host: string, secure: boolean): string {
   const { port } = server.address() as AddressInfo;
-  // An address that stands for all of them can be listened on, but not called.
+  // Clients cannot connect to a wildcard address.
   const callable = host === '0.0.0.0' ? '127.0.0.1' : host === '::' ? '::1' : host;
   return `${secure ? 'https' : 'http'}://${callable.includes(':') ? `[${callable}]` : callable}:${port}`;
 }
 
-// Connections become idle as their requests finish; Node.js only ends those that are idle already.
+// Node.js closes only connections that are idle at the call, but they become idle as their requests finish.
 const idleSweepMs = 10;
 
 async function closeServer(server: Server, graceMs: number): Promise<void> {
@@ -105,13 +106,13 @@ async function closeServer(server: Server, graceMs: number): Promise<void> {
   clearTimeout(limit);
 }
 
-/** Connections break, which requests notice by themselves; what is no HTTP gets the API's error all the same. */
-function refuseMalformed(error: Error, socket: Duplex): void {
+/** Responds to malformed HTTP with the API's error. Requests notice broken connections on their own. */
+function rejectMalformed(error: Error, socket: Duplex): void {
   if (!socket.writable || errorCode(error) === 'ECONNRESET') {
     socket.destroy();
     return;
   }
-  const body = JSON.stringify({ ResponseCode: 400, Message: 'this is no HTTP request', ErrorType: 'BadRequest' });
+  const body = JSON.stringify({ ResponseCode: 400, Message: 'malformed HTTP request', ErrorType: 'BadRequest' });
   const headers = ['Content-Type: application/json', `Content-Length: ${body.length}`, 'Connection: close'];
   socket.end(`HTTP/1.1 400 Bad Request\r\n${headers.join('\r\n')}\r\n\r\n${body}`);
 }

@@ -2,10 +2,10 @@ import type { ServerResponse } from 'node:http';
 import { unauthorized } from './errors.ts';
 import type { Principal } from './principal.ts';
 
-// The longest that `setTimeout` can wait; a request that is still there then is ended and made again.
+// The limit of `setTimeout`. A request that lasts this long is ended, and its client repeats it.
 const maxTimerMs = 2 ** 31 - 1;
 
-/** The calls that are waiting, so that they can be ended when they must not go on. */
+/** The requests that wait, so that they can be aborted. */
 export class LiveRequests {
   readonly #live = new Set<{ principal: Principal; controller: AbortController }>();
   readonly #closing: AbortSignal;
@@ -16,8 +16,8 @@ export class LiveRequests {
   }
 
   /**
-   * A signal for as long as the call is being answered. It aborts when the caller is gone, when its token
-   * expires or is revoked, and when the server closes; the reason is the error to answer with.
+   * Returns a signal for the duration of the request. It aborts when the client disconnects, when its token expires or is
+   * revoked, and when the server closes. The reason is the error for the client.
    */
   track(principal: Principal, response: ServerResponse, now: Date): { signal: AbortSignal } & Disposable {
     const controller = new AbortController();
@@ -39,7 +39,7 @@ export class LiveRequests {
     };
   }
 
-  /** Ends the calls of those whose token is no longer valid. */
+  /** Aborts the requests of revoked principals. */
   revoke(isRevoked: (principal: Principal) => boolean): void {
     this.#abortAll(isRevoked, unauthorized('the token is no longer valid'));
   }
@@ -51,7 +51,7 @@ export class LiveRequests {
   }
 }
 
-/** Nobody is left to answer. */
+/** The client disconnected, so there is nothing to send. */
 export class ClientGone extends Error {
   override readonly name = 'ClientGone';
 }

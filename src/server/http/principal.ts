@@ -1,8 +1,8 @@
-/** Who makes a call, as its token proves. */
+/** The authenticated caller of a request. */
 export type Principal = { tenantId: string; expiresAt: Date } & (
   | { kind: 'tenant'; pageToken?: string }
   | { kind: 'runner'; runnerId: string; tokenId: string }
-  /** Somebody at the web page, who may only begin a session. */
+  /** The holder of a sign-in link, who may only start a session. */
   | { kind: 'signIn' }
-  | { kind: 'agent'; taskId: string; turnIndex: number; turnIsOver: boolean }
+  | { kind: 'agent'; taskId: string; turnIndex: number; turnFinished: boolean }
 );

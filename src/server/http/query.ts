@@ -4,7 +4,7 @@ import type { Page, PageRequest } from '../store/table.ts';
 import { badRequest } from './errors.ts';
 import type { ApiRequest } from './request.ts';
 
-/** A boolean query parameter. @throws HttpError 400 */
+/** Returns a boolean query parameter. @throws HttpError 400 */
 export function queryFlag(query: URLSearchParams, name: string): boolean | undefined {
   const value = query.get(name);
   if (value === null) return undefined;
@@ -12,7 +12,7 @@ export function queryFlag(query: URLSearchParams, name: string): boolean | undef
   return value === 'true';
 }
 
-/** An integer query parameter within limits. @throws HttpError 400 */
+/** Returns an integer query parameter. @throws HttpError 400 outside the limits */
 export function queryInteger(
   query: URLSearchParams,
   name: string,
@@ -25,7 +25,7 @@ export function queryInteger(
   throw badRequest(`${name} must be an integer from ${limits.min} to ${limits.max}`);
 }
 
-/** A filter on `Deleted`: by default deleted objects are not there. */
+/** Returns whether the call includes deleted objects, which are hidden by default. */
 export function includeDeleted(query: URLSearchParams): boolean {
   return queryFlag(query, 'includeDeleted') ?? false;
 }
@@ -33,10 +33,10 @@ export function includeDeleted(query: URLSearchParams): boolean {
 const defaultPageSize = 10;
 const maxPageSize = 500;
 
-// What a page token holds: the last row's place in the order.
+// A page token holds the values of the last row that define the order.
 const PageToken = v.array(v.union([v.string(), v.number()]));
 
-/** What page of a list a call asks for. @throws HttpError 400 */
+/** Returns the requested page of a list. @throws HttpError 400 */
 export function pageRequest(query: URLSearchParams, order: readonly string[], tokenName = 'token'): PageRequest {
   const maxResults = queryInteger(query, 'maxResults', { min: 1, max: maxPageSize }) ?? defaultPageSize;
   const token = query.get(tokenName);
@@ -54,24 +54,24 @@ function decodeToken(token: string, order: readonly string[], name: string): (st
   throw badRequest(`${name} is not from this list`);
 }
 
-/** The answer of a list. There is no `NextToken` on the last page: callers go on as long as there is one. */
+/** Returns the body of a list. The last page has no `NextToken`: clients read pages until it is absent. */
 export function pageBody<Row>({ items, next }: Page<Row>, arrayName = 'Items'): object {
   return { [arrayName]: items, ...(next && { NextToken: Buffer.from(JSON.stringify(next)).toString('base64url') }) };
 }
 
-/** The ID of an object that is to be created. @throws HttpError 400 unless it is a UUID of version 4 */
+/** Validates the ID of a new object. @throws HttpError 400 unless it is a UUID of version 4 */
 export function newId(id: string): string {
   if (!isUuidV4(id)) throw badRequest('the ID in the path must be a UUID of version 4');
   return id;
 }
 
-/** The same for objects whose IDs the service is less strict about: any UUID. */
+/** Validates the ID of a new object whose ID may be any UUID. @throws HttpError 400 */
 export function newUuid(id: string): string {
   if (!isUuid(id)) throw badRequest('the ID in the path must be a UUID');
   return id;
 }
 
-/** The version in `If-Match`, or undefined when there is none. @throws HttpError 400 */
+/** Returns the version in `If-Match`, or undefined without the header. @throws HttpError 400 */
 export function ifMatch({ headers }: Pick<ApiRequest, 'headers'>): number | undefined {
   const header = headers['if-match'];
   if (header === undefined) return undefined;
@@ -80,7 +80,7 @@ export function ifMatch({ headers }: Pick<ApiRequest, 'headers'>): number | unde
   return Number(header);
 }
 
-/** The same where it must be there. @throws HttpError 400 */
+/** Returns the version in `If-Match`. @throws HttpError 400, also without the header */
 export function requiredIfMatch(request: Pick<ApiRequest, 'headers'>): number {
   const version = ifMatch(request);
   if (version === undefined) throw badRequest('the call needs If-Match with the version of the object');

@@ -1,10 +1,10 @@
 import type { ServerResponse } from 'node:http';
 import type { Logger } from '../../lib/logger.ts';
-import { errorBody, HttpError } from './errors.ts';
+import { errorReply, HttpError } from './errors.ts';
 import { ClientGone } from './live-requests.ts';
 import type { Reply } from './route.ts';
 
-const internalError = new HttpError(500, 'InternalError', 'internal error; the log of the server says more');
+const internalError = new HttpError(500, 'InternalError', 'internal error; see the log of the server');
 
 export async function send(response: ServerResponse, reply: Reply): Promise<void> {
   if ('stream' in reply) return await reply.stream(response);
@@ -13,28 +13,31 @@ export async function send(response: ServerResponse, reply: Reply): Promise<void
     response.writeHead(reply.status).end();
     return;
   }
-  const body = Buffer.from(JSON.stringify(reply.body));
-  const headers = { 'content-type': 'application/json', 'content-length': body.length, 'cache-control': 'no-store' };
-  response.writeHead(reply.status, headers).end(body);
+  response.setHeader('cache-control', 'no-store');
+  sendJson(response, reply.status, reply.body);
 }
 
-/** The one place where an error becomes an answer. What is not an HttpError is a bug, and its caller is told no more. */
+/** The one place where an error becomes a response. An unknown error is a bug: it is logged, and its caller gets a 500. */
 export function sendError(response: ServerResponse, error: unknown, logger: Logger): void {
   if (error instanceof ClientGone || response.destroyed) return;
-  const known = error instanceof HttpError ? error : internalError;
-  if (known === internalError) {
-    logger.error('a request failed unexpectedly', { error, stack: error instanceof Error ? error.stack : undefined });
+  let reply = errorReply(error);
+  if (!reply) {
+    logger.error('request failed unexpectedly', { error, stack: error instanceof Error ? error.stack : undefined });
+    reply = errorReply(internalError);
   }
-  // When the answer has begun, as a stream, ending it makes the client ask again, and then it is told.
-  if (response.headersSent) response.end();
-  else sendHttpError(response, known);
+  // A stream that has begun is ended: the client then repeats the call and gets the error.
+  if (response.headersSent || !reply) {
+    response.end();
+    return;
+  }
+  // RFC 9110, §11.6.1: a 401 names the accepted scheme.
+  if (reply.status === 401) response.setHeader('www-authenticate', 'APIToken');
+  // The rest of a body that is too large is not read.
+  if (reply.status === 413) response.shouldKeepAlive = false;
+  sendJson(response, reply.status, reply.body);
 }
 
-function sendHttpError(response: ServerResponse, error: HttpError): void {
-  const body = Buffer.from(JSON.stringify(errorBody(error)));
-  // RFC 9110, §11.6.1: a 401 says what would do.
-  if (error.status === 401) response.setHeader('www-authenticate', 'APIToken');
-  // The rest of a body that is not wanted is not read.
-  if (error.status === 413) response.shouldKeepAlive = false;
-  response.writeHead(error.status, { 'content-type': 'application/json', 'content-length': body.length }).end(body);
+function sendJson(response: ServerResponse, status: number, content: unknown): void {
+  const body = Buffer.from(JSON.stringify(content));
+  response.writeHead(status, { 'content-type': 'application/json', 'content-length': body.length }).end(body);
 }

@@ -1,6 +1,6 @@
 import type { Principal } from './principal.ts';
 
-/** One call, authorised, with its body read. */
+/** One authorised request. */
 export interface ApiRequest<Param extends string = never> {
   /** From the path, decoded. IDs are in lower case. */
   params: Readonly<Record<Param, string>>;
@@ -9,6 +9,6 @@ export interface ApiRequest<Param extends string = never> {
   principal: Principal;
   /** The parsed body; undefined when it was empty. */
   json: unknown;
-  /** Of calls that wait: aborted when the caller is gone, or with the error that is to be the answer. */
+  /** Aborted when the client disconnects, or with the error for the client. Only on routes that wait. */
   signal: AbortSignal;
 }

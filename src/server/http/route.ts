@@ -3,18 +3,18 @@ import type { ApiRequest } from './request.ts';
 
 export type Method = 'GET' | 'PUT' | 'POST' | 'PATCH' | 'DELETE';
 
-/** Who may make a call. Each only within its own tenant, and a runner or an agent only on what is its own. */
+/** The kinds of callers. Each is limited to its own tenant, a runner or an agent also to its own objects. */
 export type PrincipalKind = 'tenant' | 'runner' | 'agent' | 'signIn';
 
 export const tenantOnly: readonly PrincipalKind[] = ['tenant'];
 export const tenantAndRunner: readonly PrincipalKind[] = ['tenant', 'runner'];
 export const tenantAndAgent: readonly PrincipalKind[] = ['tenant', 'agent'];
-export const everybody: readonly PrincipalKind[] = ['tenant', 'runner', 'agent'];
+export const allButSignIn: readonly PrincipalKind[] = ['tenant', 'runner', 'agent'];
 export const signInOnly: readonly PrincipalKind[] = ['signIn'];
 
 export type Reply =
   | { status: number; body?: unknown }
-  /** Writes the whole answer itself. */
+  /** Writes the whole response. */
   | { status: number; stream: (response: ServerResponse) => Promise<void> };
 
 export const ok = (body: unknown): Reply => ({ status: 200, body });
@@ -23,9 +23,9 @@ export const noContent: Reply = { status: 204 };
 
 export interface RouteOptions {
   access: readonly PrincipalKind[];
-  /** The call may wait for long: it ends early when its caller goes away or loses the right to make it. */
+  /** The request may wait for long, and is aborted when its client disconnects or its token becomes invalid. */
   waits?: boolean;
-  /** Agents may make it after their turn is over, to be told so. */
+  /** Agents may use the route after their turn is finished, to learn that it is. */
   afterTurn?: boolean;
 }
 
@@ -35,7 +35,7 @@ export interface Route extends RouteOptions {
   handle: (request: ApiRequest<string>) => Reply | Promise<Reply>;
 }
 
-/** The names of the parameters in a path such as `/v1/tenants/:tenantId`. */
+/** The parameter names in a path such as `/v1/tenants/:tenantId`. */
 type ParamsOf<Path extends string> = Path extends `${string}:${infer Name}/${infer Rest}`
   ? Name | ParamsOf<`/${Rest}`>
   : Path extends `${string}:${infer Name}`

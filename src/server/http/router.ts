@@ -1,5 +1,5 @@
 import findMyWay from 'find-my-way';
-import { notFound } from './errors.ts';
+import { notFound } from '../core/errors.ts';
 import type { Route } from './route.ts';
 
 export interface Match {
@@ -9,12 +9,12 @@ export interface Match {
 
 const maxParamLength = 1024;
 
-/** Finds the route of a request. Paths are split before they are decoded, so that names may contain `/`. */
+/** Returns a function that finds the route of a request. Paths are split before decoding, so names may contain `/`. */
 export function createRouter(routes: readonly Route[]): (method: string, rawPath: string) => Match {
   const router = findMyWay({ maxParamLength });
   for (const route of routes) router.on(route.method, route.path, () => {}, route);
   return (method, rawPath) => {
-    // `find` wants one of its own methods; it answers null for any other.
+    // `find` returns null for an unknown method.
     const found = router.find(method as Route['method'], rawPath);
     const params = Object.entries(found?.params ?? {}).map(
       ([name, value]) => [name, normalise(name, value ?? '')] as const,
@@ -24,7 +24,7 @@ export function createRouter(routes: readonly Route[]): (method: string, rawPath
   };
 }
 
-// IDs are compared without regard to case.
+// IDs are case-insensitive.
 function normalise(name: string, value: string): string {
   return name.endsWith('Id') ? value.toLowerCase() : value;
 }

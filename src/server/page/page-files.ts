@@ -8,7 +8,7 @@ interface PageFile {
   etag: string;
 }
 
-// No inline scripts, no strings as code or markup, nothing from or to anywhere else, and no frames around it.
+// Forbids inline scripts, strings as code or markup, other origins, and framing.
 const contentSecurityPolicy = [
   "default-src 'none'",
   "script-src 'self'",
@@ -33,11 +33,11 @@ const securityHeaders = {
 
 const yearSeconds = 31_536_000;
 
-/** Serves the files of the web page. They are public: all that is worth protecting comes from calls that need a token. */
+/** Serves the files of the web page. They are public, because all data comes from calls that need a token. */
 export function createPageFiles() {
   let files: Promise<ReadonlyMap<string, PageFile>> | undefined;
   return {
-    /** Answers if `path` is one of the files; otherwise returns false, and nothing has happened. */
+    /** Responds and returns true if `path` is one of the files. */
     send: async (request: IncomingMessage, response: ServerResponse, path: string): Promise<boolean> => {
       if (request.method !== 'GET' && request.method !== 'HEAD') return false;
       files ??= loadPage().then(filesOf);
@@ -54,7 +54,7 @@ function filesOf({ markup, script, style, icon }: PageSources): ReadonlyMap<stri
     fileOf('text/css', style),
     fileOf('image/svg+xml', icon),
   ] as const;
-  // Their names change with their content, so that a browser may keep them.
+  // The names change with the content, so that browsers may cache the files.
   const named = markup
     .replace('page.js', `page.js?${versionOf(js)}`)
     .replace('page.css', `page.css?${versionOf(css)}`)

@@ -1,4 +1,4 @@
-/** The texts that the web page consists of. */
+/** The files of the web page. */
 export interface PageSources {
   markup: string;
   script: string;
@@ -6,7 +6,7 @@ export interface PageSources {
   icon: string;
 }
 
-/** The page, bundled now. In a bundle of the server, where there is no compiler, this function is one that has it inside. */
+/** Bundles the page now. The build replaces this function by one that returns the bundled page. */
 export async function loadPage(): Promise<PageSources> {
   const { bundlePage } = await import('../../../scripts/build/page.ts');
   return bundlePage();

@@ -1,9 +1,9 @@
-/** Sessions at the web page: what its token is, and how long it is good for. */
+/** The sessions of the web page. */
 import { hash, randomBytes } from 'node:crypto';
 import { type Clock, isoTime } from '../core/time.ts';
 import type { Store } from '../store/store.ts';
 
-interface SessionParts {
+interface SessionDeps {
   store: Pick<Store, 'pageSessions'>;
   clock: Clock;
 }
@@ -20,8 +20,8 @@ export function isPageToken(token: string): boolean {
   return token.startsWith(prefix);
 }
 
-/** Begins a session, and forgets those that are over. The token is not kept. */
-export function beginSession({ store, clock }: SessionParts, tenantId: string): Session & { token: string } {
+/** Starts a session, and deletes expired ones. The token is not stored. */
+export function beginSession({ store, clock }: SessionDeps, tenantId: string): Session & { token: string } {
   const now = clock();
   const expiresAt = new Date(now.getTime() + sessionDays * 24 * 3_600_000);
   const token = prefix + randomBytes(32).toString('base64url');
@@ -30,19 +30,19 @@ export function beginSession({ store, clock }: SessionParts, tenantId: string): 
   return { token, tenantId, expiresAt };
 }
 
-/** Undefined for a token that was never given out, or whose session is over. */
-export function findSession({ store, clock }: SessionParts, token: string): Session | undefined {
+/** Returns the session of a token, or undefined if it is unknown or expired. */
+export function findSession({ store, clock }: SessionDeps, token: string): Session | undefined {
   const session = store.pageSessions.find(hashOf(token));
   if (!session) return undefined;
   const expiresAt = new Date(session.ExpiresAt);
   return expiresAt > clock() ? { tenantId: session.TenantId, expiresAt } : undefined;
 }
 
-export function endSession({ store }: Pick<SessionParts, 'store'>, token: string): void {
+export function endSession({ store }: Pick<SessionDeps, 'store'>, token: string): void {
   store.pageSessions.remove(hashOf(token));
 }
 
-// The token is random and long: a plain hash is enough.
+// A plain hash is enough for a long random token.
 function hashOf(token: string): string {
   return hash('sha256', token, 'base64');
 }

@@ -7,14 +7,14 @@ interface Issued {
 }
 
 const lifetimeMs = 3_600_000;
-// More than anybody has open; the oldest one goes first.
+// The oldest link is dropped first.
 const maxLinks = 100;
 
-/** The links that sign in at the web page. Each is good once, for an hour, and until the server stops. */
+/** The sign-in links of the web page. Each works once, for an hour, and until the server stops. */
 export class SignInLinks {
   readonly #serverUrl: string;
   readonly #clock: Clock;
-  // By the hashes of their codes, so that how long a look-up takes tells nothing about a code.
+  // Keyed by the hash of the code, so that the time of a look-up reveals nothing about a code.
   readonly #issued = new Map<string, Issued>();
 
   /** @param serverUrl without a slash at the end */
@@ -29,11 +29,11 @@ export class SignInLinks {
     const oldest = this.#issued.size < maxLinks ? undefined : this.#issued.keys().next().value;
     if (oldest !== undefined) this.#issued.delete(oldest);
     this.#issued.set(nameOf(code), { tenantId, expiresAt });
-    // A browser keeps what follows "#" to itself: it gets into no log and no Referer.
+    // Browsers do not send what follows "#", so the code gets into no log and no Referer.
     return { url: `${this.#serverUrl}/#sign-in=${code}`, expiresAt };
   }
 
-  /** Whom the code of a link signs in; undefined for one that is unknown, too old or used. It is used now. */
+  /** Uses up the code of a link. Returns undefined if it is unknown, expired or used. */
   redeem(code: string): Issued | undefined {
     const name = nameOf(code);
     const issued = this.#issued.get(name);

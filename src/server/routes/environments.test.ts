@@ -39,7 +39,7 @@ test('an environment is created with its defaults; null lists are empty', async 
   assert.deepEqual([again.status, again.body.CurrentType, again.body.Current], [409, 'Environment', made.body]);
 });
 
-test('what breaks the rules is refused', async () => {
+test('invalid environments are rejected', async () => {
   const create = async (body: object, id: string = randomUUID()) =>
     (await call('PUT', `environments/${id}`, { body })).status;
   assert.equal(await create({ Repos: Array(50).fill('o/r') }), 201);
@@ -52,7 +52,7 @@ test('what breaks the rules is refused', async () => {
   assert.equal(await create({}, 'ae3bd6b4-6b0b-11f0-8de9-0242ac120002'), 400);
 });
 
-test('a patch changes what it names and replaces lists whole', async () => {
+test('a patch changes the given fields and replaces lists as a whole', async () => {
   const vars = [{ Name: 'A', Value: '1', IsSecret: true }];
   const id = await plane.newEnvironment({ Repos: ['a/b'], EnvVars: vars, Name: 'old' });
   const path = `environments/${id}`;

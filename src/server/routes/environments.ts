@@ -62,13 +62,13 @@ const initial = {
 
 const path = `${tenantPath}/environments/:environmentId`;
 
-interface EnvironmentParts {
+interface EnvironmentDeps {
   store: Pick<Store, 'environments' | 'runners' | 'githubConnections'>;
   clock: Clock;
   events: Events;
 }
 
-export function environmentRoutes({ store, clock, events }: EnvironmentParts): Route[] {
+export function environmentRoutes({ store, clock, events }: EnvironmentDeps): Route[] {
   const { environments } = store;
   const keyOf = (params: { tenantId: string; environmentId: string }) => ({
     TenantId: params.tenantId,
@@ -123,7 +123,7 @@ export function environmentRoutes({ store, clock, events }: EnvironmentParts): R
 
 type References = Partial<Pick<Environment, 'RunnerId' | 'GithubConnectionId'>>;
 
-// Empty is not a documented value of a reference; "none" can only mean the default.
+// An empty reference is not documented, and can only mean the default.
 function withDefaults<Fields extends References>(fields: Fields): Fields {
   const changed = { ...fields };
   if (changed.RunnerId === '') changed.RunnerId = 'default';
@@ -132,15 +132,15 @@ function withDefaults<Fields extends References>(fields: Fields): Fields {
 }
 
 function checkReferences(
-  { runners, githubConnections }: EnvironmentParts['store'],
+  { runners, githubConnections }: EnvironmentDeps['store'],
   tenantId: string,
   references: References,
 ): void {
   const { RunnerId: runnerId = 'default', GithubConnectionId: connectionId = 'default' } = references;
   if (runnerId !== 'default' && runners.find({ TenantId: tenantId, RunnerId: runnerId })?.Deleted !== false) {
-    throw badRequest('RunnerId: there is no such runner');
+    throw badRequest('RunnerId: no such runner');
   }
   if (connectionId !== 'default' && !githubConnections.find({ TenantID: tenantId, ConnectionID: connectionId })) {
-    throw badRequest('GithubConnectionId: there is no such connection');
+    throw badRequest('GithubConnectionId: no such connection');
   }
 }

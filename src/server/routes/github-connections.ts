@@ -16,25 +16,25 @@ const common = {
   Name: optionalText,
 };
 const CreateBody = knownFields({ Private: v.boolean(), ...common });
-// The OAuth fields are among the unknown ones: they are taken and not kept.
+// The OAuth fields are accepted as unknown fields, and not stored.
 const UpdateBody = knownFields({ Private: optionalFlag, ...common });
 
 const settable = ['Private', 'RunnerID', 'GithubUserLogin', 'GithubUserID', 'Name'] as const;
 
 export const connectionPath = `${tenantPath}/github-connections/:connectionId` as const;
 
-interface ConnectionParts {
+interface ConnectionDeps {
   store: Pick<Store, 'githubConnections' | 'runners'>;
   clock: Clock;
 }
 
-export function githubConnectionRoutes({ store, clock }: ConnectionParts): Route[] {
+export function githubConnectionRoutes({ store, clock }: ConnectionDeps): Route[] {
   const { githubConnections: connections } = store;
   return [
     route('PUT', connectionPath, { access: tenantOnly }, (request) => {
       newUuid(request.params.connectionId);
       const body = parseBody(request, CreateBody);
-      const connection: GithubConnection = cleared({
+      const connection: GithubConnection = withoutEmpty({
         ...connectionKey(request.params),
         ...firstVersion(clock),
         ...pickPresent(body, settable),
@@ -68,7 +68,7 @@ export function githubConnectionRoutes({ store, clock }: ConnectionParts): Route
       const version = requiredIfMatch(request);
       const changes = pickPresent(parseBody(request, UpdateBody), settable);
       const connection = read(connections, connectionKey(request.params));
-      const next = cleared({ ...connection, ...changes });
+      const next = withoutEmpty({ ...connection, ...changes });
       requireConsistent(store, next);
       requireVersion(connections, connection, version);
       return ok(change(connections, connection, next, clock));
@@ -88,8 +88,8 @@ export function connectionKey({ tenantId, connectionId }: { tenantId: string; co
   return { TenantID: tenantId, ConnectionID: connectionId };
 }
 
-/** Empty texts are no values. */
-function cleared(connection: GithubConnection): GithubConnection {
+/** Removes empty texts, which mean "no value". */
+function withoutEmpty(connection: GithubConnection): GithubConnection {
   const { RunnerID, GithubUserLogin, Name } = connection;
   return {
     ...connection,
@@ -99,13 +99,13 @@ function cleared(connection: GithubConnection): GithubConnection {
   };
 }
 
-function requireConsistent({ runners }: ConnectionParts['store'], connection: GithubConnection): void {
+function requireConsistent({ runners }: ConnectionDeps['store'], connection: GithubConnection): void {
   const { Private, RunnerID, TenantID, GithubUserLogin, GithubUserID } = connection;
   if (Private && RunnerID === undefined) throw badRequest('RunnerID: a private connection needs a runner');
   if (Private && (GithubUserLogin ?? GithubUserID) !== undefined) {
     throw badRequest('GithubUserLogin, GithubUserID: not for a private connection');
   }
   if (RunnerID !== undefined && runners.find({ TenantId: TenantID, RunnerId: RunnerID })?.Deleted !== false) {
-    throw badRequest('RunnerID: there is no such runner');
+    throw badRequest('RunnerID: no such runner');
   }
 }

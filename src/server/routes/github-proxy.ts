@@ -1,12 +1,8 @@
-import type { GenericSchema, InferOutput } from 'valibot';
-import type { Exchange } from '../core/queues/broker.ts';
+import type { InferOutput } from 'valibot';
+import { listResponse } from '../../plan42/messages.ts';
+import { RequestError } from '../core/errors.ts';
+import type { Broker } from '../core/queues/broker.ts';
 import type { RoundRobin } from '../core/queues/round-robin.ts';
-import {
-  AskError,
-  ListOrgsResponse,
-  ListRepoBranchesResponse,
-  SearchRepoResponse,
-} from '../core/queues/runner-responses.ts';
 import type { Timing } from '../core/timing.ts';
 import { read } from '../core/versioned.ts';
 import { badGateway, badRequest } from '../http/errors.ts';
@@ -16,65 +12,68 @@ import { ok, type Reply, type Route, route, tenantOnly } from '../http/route.ts'
 import type { Store } from '../store/store.ts';
 import { connectionKey, connectionPath } from './github-connections.ts';
 
-interface ProxyParts {
+interface GithubProxyDeps {
   store: Pick<Store, 'githubConnections'>;
-  exchange: Exchange;
+  broker: Broker;
   roundRobin: RoundRobin;
   timing: Timing;
 }
 
 const options = { access: tenantOnly, waits: true };
 
-/** The calls that a runner answers, since only it can reach the GitHub of a private connection. */
-export function githubProxyRoutes(parts: ProxyParts): Route[] {
+/** The calls that a runner handles, because only the runner can reach the GitHub of a private connection. */
+export function githubProxyRoutes(deps: GithubProxyDeps): Route[] {
   return [
     route('GET', `${connectionPath}/orgs`, options, (request) =>
-      askForList(parts, request, { Type: 'ListOrgsForGithubConnectionRequest' }, ListOrgsResponse),
+      requestList(
+        deps,
+        request,
+        { Type: 'ListOrgsForGithubConnectionRequest' },
+        listResponse('ListOrgsForGithubConnectionResponse'),
+      ),
     ),
 
     route('GET', `${connectionPath}/orgs/:org/repos`, options, (request) => {
-      if (!request.query.has('search')) throw badRequest('search is needed');
-      return askForList(parts, request, { Type: 'SearchRepoRequest', OrgName: request.params.org }, SearchRepoResponse);
+      if (!request.query.has('search')) throw badRequest('search is required');
+      return requestList(
+        deps,
+        request,
+        { Type: 'SearchRepoRequest', OrgName: request.params.org },
+        listResponse('SearchRepoResponse'),
+      );
     }),
 
     route('GET', `${connectionPath}/orgs/:org/repos/:repo/branches`, options, (request) => {
       const { org, repo } = request.params;
-      const question = { Type: 'ListRepoBranchesRequest', OrgName: org, RepoName: repo };
-      return askForList(parts, request, question, ListRepoBranchesResponse);
+      const message = { Type: 'ListRepoBranchesRequest', OrgName: org, RepoName: repo };
+      return requestList(deps, request, message, listResponse('ListRepoBranchesResponse'));
     }),
   ];
 }
 
-type ListSchema = GenericSchema<
-  unknown,
-  {
-    Items?: string[] | null | undefined;
-    NextToken?: string | null | undefined;
-    ErrorMessage?: string | null | undefined;
-  }
->;
+type ListSchema = ReturnType<typeof listResponse>;
 
-async function askForList(
-  { store, exchange, roundRobin, timing }: ProxyParts,
+async function requestList(
+  { store, broker, roundRobin, timing }: GithubProxyDeps,
   { params, query, signal }: ApiRequest<'tenantId' | 'connectionId'>,
-  question: { Type: string; OrgName?: string; RepoName?: string },
+  message: { Type: string; OrgName?: string; RepoName?: string },
   schema: ListSchema,
 ): Promise<Reply> {
   const maxResults = queryInteger(query, 'maxResults', { min: 1, max: 100 });
   const { TenantID, ConnectionID, Private, RunnerID } = read(store.githubConnections, connectionKey(params));
-  if (!Private || RunnerID === undefined) throw badRequest('the connection is not private: there is no runner to ask');
+  if (!Private || RunnerID === undefined) throw badRequest('the connection is not private, so it has no runner');
   const queue = roundRobin.next({ TenantID, RunnerID });
-  if (!queue) throw new AskError('undelivered');
+  if (!queue) throw new RequestError('undelivered');
   const request = {
-    ...question,
+    ...message,
     TenantID,
     ConnectionID,
     ...(maxResults !== undefined && { MaxResults: maxResults }),
     ...(query.has('token') && { Token: query.get('token') }),
     ...(query.has('search') && { Search: query.get('search') }),
   };
-  const limits = { timeoutMs: timing.runnerAnswerTimeoutMs, signal, anyQueue: true };
-  const answer: InferOutput<ListSchema> = await exchange.ask(queue, request, schema, limits);
-  if (answer.ErrorMessage) throw badGateway(answer.ErrorMessage);
-  return ok({ Items: answer.Items ?? [], ...(answer.NextToken && { NextToken: answer.NextToken }) });
+  const limits = { timeoutMs: timing.runnerResponseTimeoutMs, signal, anyQueue: true };
+  const response: InferOutput<ListSchema> = await broker.request(queue, request, schema, limits);
+  if (response.ErrorMessage) throw badGateway(response.ErrorMessage);
+  return ok({ Items: response.Items ?? [], ...(response.NextToken && { NextToken: response.NextToken }) });
 }

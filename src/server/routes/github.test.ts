@@ -4,7 +4,7 @@ import { after, test } from 'node:test';
 import { startControlPlane } from '../../../test/support/control-plane.ts';
 import { type Answerer, startFakeRunner } from '../../../test/support/fake-runner.ts';
 
-const plane = await startControlPlane({ timing: { runnerAnswerTimeoutMs: 200 } });
+const plane = await startControlPlane({ timing: { runnerResponseTimeoutMs: 200 } });
 after(() => plane[Symbol.asyncDispose]());
 const { call } = plane;
 const { runnerId } = plane.server.admin;
@@ -45,7 +45,7 @@ test('connections are created, changed and deleted', async () => {
   );
 });
 
-test('a connection must fit together', async () => {
+test('an inconsistent connection is rejected', async () => {
   const status = async (body: object) => (await call('PUT', `github-connections/${randomUUID()}`, { body })).status;
   assert.equal(await status({}), 400);
   assert.equal(await status({ Private: true }), 400);
@@ -96,7 +96,7 @@ test('orgs, repositories and branches come from the runner', async () => {
   });
 });
 
-test('what goes wrong on the way has a status of its own', async () => {
+test('each failure on the way to the runner has its own status', async () => {
   const path = await newConnection();
   const status = async (suffix: string) => (await call('GET', path + suffix)).status;
   assert.equal(await status('/orgs'), 504, 'no queue');

@@ -1,7 +1,7 @@
 import { notImplemented } from '../http/errors.ts';
-import { everybody, type Method, type Route, route, tenantPath } from '../http/route.ts';
+import { allButSignIn, type Method, type Route, route, tenantPath } from '../http/route.ts';
 
-/** Calls of the service that this server does not have, so that their callers hear that instead of a bare 404. */
+/** Calls of the hosted service that this server does not implement. Clients get a clear error instead of a 404. */
 const calls: readonly (readonly [Method, string])[] = [
   ['GET', `${tenantPath}/featureflags`],
   ['GET', `${tenantPath}/tasks/:taskId/github-creds`],
@@ -44,8 +44,8 @@ const calls: readonly (readonly [Method, string])[] = [
 
 export function notImplementedRoutes(): Route[] {
   return calls.map(([method, path]) =>
-    route(method, path, { access: everybody }, () => {
-      throw notImplemented('this server does not have this call');
+    route(method, path, { access: allButSignIn }, () => {
+      throw notImplemented('this server does not implement this call');
     }),
   );
 }

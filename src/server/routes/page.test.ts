@@ -23,7 +23,7 @@ function signIn(plane: TestControlPlane, code: string) {
   return callAs(plane, 'POST', '/page/session', { headers: { authorization: `SignInCode ${code}` } });
 }
 
-test('a sign-in link is good once, and for the one call', async () => {
+test('a sign-in link works once, and only to start a session', async () => {
   await using plane = await startControlPlane();
   const link = plane.server.newSignInUrl();
   assert.match(link, new RegExp(`^${plane.server.url}/#sign-in=[\\w-]{32}$`));
@@ -39,7 +39,7 @@ test('a sign-in link is good once, and for the one call', async () => {
   assert.equal((await signIn(plane, other)).status, 401, 'a call that fails uses it up, too');
 });
 
-test('a sign-in link and a session end by themselves', async () => {
+test('sign-in links and sessions expire', async () => {
   let now = Date.now();
   await using plane = await startControlPlane({ clock: () => new Date(now) });
   const [late, early] = [plane.server.newSignInUrl(), plane.server.newSignInUrl()].map(codeOf) as [string, string];
@@ -55,7 +55,7 @@ test('a sign-in link and a session end by themselves', async () => {
   assert.equal(await status(), 401);
 });
 
-test('a session is a tenant’s, outlives a restart, and ends with signing out', async () => {
+test('a session has a tenant’s rights, survives a restart, and ends at sign-out', async () => {
   await using plane = await startControlPlane();
   const made = await plane.call('POST', '/page/sign-in-links');
   assert.equal(made.status, 201);
@@ -76,7 +76,7 @@ test('a session is a tenant’s, outlives a restart, and ends with signing out',
   assert.equal((await callAs(plane, 'GET', plane.tenant, { token: second.body.Token })).status, 200);
 });
 
-test('runners and agents have no business with the page', async () => {
+test('runners and agents may not use the page', async () => {
   await using plane = await startControlPlane();
   const token = await plane.newToken();
   for (const [method, path] of [
@@ -90,7 +90,7 @@ test('runners and agents have no business with the page', async () => {
   }
 });
 
-test('the files of the page are public, strict about what they may do, and kept by browsers', async () => {
+test('the files of the page are public, cacheable, and have a strict security policy', async () => {
   await using plane = await startControlPlane();
   const get = (path: string, headers = {}) => fetch(plane.server.url + path, { headers });
   const page = await get('/');
@@ -115,7 +115,7 @@ test('the files of the page are public, strict about what they may do, and kept 
   assert.equal((await fetch(plane.server.url, { method: 'POST' })).status, 404);
 });
 
-test('under a stranger’s host name there is no page, but the API is as ever', async () => {
+test('a foreign host name gets no page, but the API', async () => {
   await using plane = await startControlPlane();
   const authorization = `APIToken ${plane.server.admin.tenantToken}`;
   const status = async (path: string, host: string) => {
@@ -131,7 +131,7 @@ test('under a stranger’s host name there is no page, but the API is as ever', 
   assert.equal(await status('/v1/tenants', 'host.containers.internal:7042'), 200);
 });
 
-test('the overview has queues with their messages and samples, and only new samples when asked so', async () => {
+test('the overview has queues with messages and samples, on request only new samples', async () => {
   await using plane = await startControlPlane({ timing: { historyStepMs: 10 } });
   const token = await plane.newToken();
   await using busy = new FakeRunner({ url: plane.server.url, token, answer: () => undefined });
@@ -161,7 +161,7 @@ test('the overview has queues with their messages and samples, and only new samp
   await Promise.allSettled(pings);
 });
 
-test('tasks come newest first, page by page, of one state if asked so', async () => {
+test('tasks are listed newest first, in pages, optionally by state', async () => {
   let now = Date.parse('2026-01-01T00:00:00Z');
   await using plane = await startControlPlane({
     clock: () => {
@@ -189,7 +189,7 @@ test('tasks come newest first, page by page, of one state if asked so', async ()
   assert.equal((await get('state=Nonsense')).Tasks.length, 0);
 });
 
-test('a hundred queues and a thousand tasks are polled at ease', async () => {
+test('polling a hundred queues and a thousand tasks is cheap', async () => {
   await using plane = await startControlPlane({ timing: { historyStepMs: 5 } });
   const token = await plane.newToken();
   await using runners = new AsyncDisposableStack();

@@ -6,8 +6,8 @@ import type {
   SignInLink,
   TaskSummary,
 } from '../../plan42/objects/page.ts';
-import type { Exchange } from '../core/queues/broker.ts';
-import { type QueueHistory, stateOf } from '../core/queues/queue-history.ts';
+import type { Broker } from '../core/queues/broker.ts';
+import { type QueueHistory, queueState } from '../core/queues/queue-history.ts';
 import { type Clock, isoTime, zeroTime } from '../core/time.ts';
 import type { Timing } from '../core/timing.ts';
 import type { LiveRequests } from '../http/live-requests.ts';
@@ -20,21 +20,21 @@ import type { Runner } from '../store/runners.ts';
 import type { Store } from '../store/store.ts';
 import type { Task } from '../store/tasks.ts';
 
-interface PageParts {
+interface PageDeps {
   store: Pick<Store, 'runners' | 'runnerQueues' | 'tasks' | 'countTasks' | 'pageSessions'>;
   history: QueueHistory;
-  exchange: Exchange;
+  broker: Broker;
   liveRequests: LiveRequests;
   signInLinks: SignInLinks;
   timing: Timing;
   clock: Clock;
-  /** Where clients reach the server. */
+  /** The URL of the server for clients. */
   url: string;
 }
 
-/** The calls that only the web page makes: signing in and out, and what it asks again and again in as few calls as possible. */
-export function pageRoutes(parts: PageParts): Route[] {
-  const { store, liveRequests, signInLinks } = parts;
+/** The calls of the web page only: sign-in and sign-out, and what it polls, in as few calls as possible. */
+export function pageRoutes(deps: PageDeps): Route[] {
+  const { store, liveRequests, signInLinks } = deps;
   const { tasks } = store;
   return [
     route('POST', '/page/sign-in-links', { access: tenantOnly }, ({ principal }) => {
@@ -43,14 +43,14 @@ export function pageRoutes(parts: PageParts): Route[] {
     }),
 
     route('POST', '/page/session', { access: signInOnly }, ({ principal }) => {
-      const { token, tenantId, expiresAt } = beginSession(parts, principal.tenantId);
+      const { token, tenantId, expiresAt } = beginSession(deps, principal.tenantId);
       return created({ Token: token, TenantId: tenantId, ExpiresAt: isoTime(expiresAt) } satisfies Session);
     }),
 
     route('DELETE', '/page/session', { access: tenantOnly }, ({ principal }) => {
       const pageToken = principal.kind === 'tenant' ? principal.pageToken : undefined;
       if (pageToken === undefined) return noContent;
-      endSession(parts, pageToken);
+      endSession(deps, pageToken);
       liveRequests.revoke((other) => other.kind === 'tenant' && other.pageToken === pageToken);
       return noContent;
     }),
@@ -58,7 +58,7 @@ export function pageRoutes(parts: PageParts): Route[] {
     route('GET', '/page/overview', { access: tenantOnly }, ({ principal, query }) => {
       const limits = { min: 0, max: Number.MAX_SAFE_INTEGER };
       const since = queryInteger(query, 'since', limits) ?? 0;
-      return ok(overview(parts, principal.tenantId, query.get('epoch') === parts.history.epoch ? since : 0));
+      return ok(overview(deps, principal.tenantId, query.get('epoch') === deps.history.epoch ? since : 0));
     }),
 
     route('GET', '/page/tasks', { access: tenantOnly }, ({ principal, query }) => {
@@ -77,9 +77,9 @@ export function pageRoutes(parts: PageParts): Route[] {
   ];
 }
 
-function overview(parts: PageParts, tenantId: string, since: number): Overview {
-  const { store, history, exchange, timing, clock, url } = parts;
-  const outstanding = exchange.countOutstanding();
+function overview(deps: PageDeps, tenantId: string, since: number): Overview {
+  const { store, history, broker, timing, clock, url } = deps;
+  const outstanding = broker.countOutstanding();
   const queues = Map.groupBy(
     store.runnerQueues.select('WHERE TenantID = ? ORDER BY CreatedAt, QueueID', tenantId),
     (queue) => queue.RunnerID,
@@ -90,7 +90,7 @@ function overview(parts: PageParts, tenantId: string, since: number): Overview {
     const samples = history.ofQueue(queue, since);
     return {
       QueueID: queue.QueueID,
-      State: stateOf(queue),
+      State: queueState(queue),
       CreatedAt: queue.CreatedAt,
       ...(queue.LastHealthCheckAt !== zeroTime && { LastHealthCheckAt: queue.LastHealthCheckAt }),
       FailedHealthChecks: queue.NConsecutiveFailedHealthChecks,

@@ -49,7 +49,7 @@ test('a queue is registered, read, changed and deleted by its runner', async () 
   }
 });
 
-test('a public key is used once, however it is encoded', async () => {
+test('a public key is accepted once, in whatever encoding', async () => {
   await using runner = newQueue();
   await runner.register();
   const PublicKey = publicKeyPem(runner.keys.publicKey);
@@ -63,7 +63,7 @@ test('a public key is used once, however it is encoded', async () => {
     assert.equal((await register(bad)).status, 400);
 });
 
-test('a poll gets its message as soon as there is one', async () => {
+test('a poll returns as soon as there is a message', async () => {
   await using runner = newQueue();
   await runner.register();
   assert.deepEqual((await call('GET', `${runner.path}/messages`, { token })).body, { Messages: [] });
@@ -79,7 +79,7 @@ test('a poll gets its message as soon as there is one', async () => {
   }
 });
 
-test('a message is handed out once, at most ten at a time', async () => {
+test('messages are delivered once, at most ten in a poll', async () => {
   await using runner = newQueue();
   await runner.register();
   const pings = Array.from({ length: 12 }, () => call('POST', `${runner.path}/ping`));
@@ -94,7 +94,7 @@ test('a message is handed out once, at most ten at a time', async () => {
   assert.deepEqual(new Set((await Promise.all(pings)).map(({ status }) => status)), new Set([504]));
 });
 
-test('a poll whose client went away takes no message', async () => {
+test('a poll of a disconnected client takes no message', async () => {
   await using runner = newQueue();
   await runner.register();
   const gone = new AbortController();
@@ -112,14 +112,14 @@ test('a poll whose client went away takes no message', async () => {
   assert.equal((await ping).status, 204);
 });
 
-test('a caller who gave up leaves no message behind', async () => {
+test('the message of a disconnected caller is withdrawn', async () => {
   await using runner = newQueue();
   await runner.register();
   assert.equal((await call('POST', `${runner.path}/ping`)).status, 504);
   assert.deepEqual(await runner.receive(0), []);
 });
 
-test('an answer is taken once, from the right queue, for the right caller', async () => {
+test('a response is accepted once, from the right queue, for the right caller', async () => {
   await using runner = newQueue();
   await using other = newQueue();
   await Promise.all([runner.register(), other.register()]);
@@ -139,7 +139,7 @@ test('an answer is taken once, from the right queue, for the right caller', asyn
   assert.equal((await ping).status, 204);
 });
 
-test('an answer that cannot be read is an error to the caller only', async () => {
+test('an unreadable response is an error for the caller only', async () => {
   await using runner = newQueue();
   await runner.register();
   const ping = call('POST', `${runner.path}/ping`);
@@ -154,7 +154,7 @@ test('an answer that cannot be read is an error to the caller only', async () =>
   assert.equal((await ping).status, 502);
 });
 
-test('a deleted queue ends its polls with 404', async () => {
+test('polls of a deleted queue end with 404', async () => {
   await using runner = newQueue();
   await runner.register();
   const poll = call('GET', `${runner.path}/messages?maxWaitSeconds=100`, { token });
@@ -164,7 +164,7 @@ test('a deleted queue ends its polls with 404', async () => {
   assert.deepEqual([status, body.ResponseCode], [404, 404]);
 });
 
-test('a ping through a runner that polls is answered fast', async () => {
+test('a ping of a polling runner is fast', async () => {
   await using runner = await startFakeRunner({ url: plane.server.url, token });
   const times: number[] = [];
   for (let i = 0; i < 50; i += 1) {

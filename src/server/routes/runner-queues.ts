@@ -1,10 +1,10 @@
 import * as v from 'valibot';
 import { WrappedSecret } from '../../plan42/ecies.ts';
 import { knownFields } from '../../plan42/fields.ts';
-import type { Exchange } from '../core/queues/broker.ts';
-import { addQueue, changeQueue, type QueueParts, removeQueue } from '../core/queues/queue-changes.ts';
+import { PingResponse } from '../../plan42/messages.ts';
+import type { Broker } from '../core/queues/broker.ts';
+import { addQueue, changeQueue, type QueueDeps, removeQueue } from '../core/queues/queue-changes.ts';
 import type { QueueHistory } from '../core/queues/queue-history.ts';
-import { PingResponse } from '../core/queues/runner-responses.ts';
 import { Time } from '../core/time.ts';
 import type { Timing } from '../core/timing.ts';
 import { read, readUndeleted, requireVersion } from '../core/versioned.ts';
@@ -32,26 +32,26 @@ const updatable = [
   'NConsecutiveSuccessfulHealthChecks',
   'LastHealthCheckAt',
 ] as const;
-const AnswerBody = knownFields({ CallerID: v.string(), Payload: WrappedSecret });
+const ResponseBody = knownFields({ CallerID: v.string(), Payload: WrappedSecret });
 
 const path = `${runnerPath}/queues/:queueId` as const;
 
-interface RunnerQueueParts extends QueueParts {
-  store: QueueParts['store'] & Pick<Store, 'runners'>;
-  exchange: Exchange;
+interface RunnerQueueDeps extends QueueDeps {
+  store: QueueDeps['store'] & Pick<Store, 'runners'>;
+  broker: Broker;
   history: QueueHistory;
   timing: Timing;
 }
 
-export function runnerQueueRoutes(parts: RunnerQueueParts): Route[] {
-  const { store, exchange, history, timing } = parts;
+export function runnerQueueRoutes(deps: RunnerQueueDeps): Route[] {
+  const { store, broker, history, timing } = deps;
   const { runnerQueues: queues } = store;
   return [
     route('PUT', path, { access: tenantAndRunner }, (request) => {
       newUuid(request.params.queueId);
       const { PublicKey } = parseBody(request, RegisterBody);
       readUndeleted(store.runners, runnerKey(request.params));
-      return created(addQueue(parts, queueKey(request.params), PublicKey));
+      return created(addQueue(deps, queueKey(request.params), PublicKey));
     }),
 
     route('GET', path, { access: tenantAndRunner }, ({ params }) => ok(read(queues, queueKey(params)))),
@@ -61,14 +61,14 @@ export function runnerQueueRoutes(parts: RunnerQueueParts): Route[] {
       const changes = pickPresent(parseBody(request, UpdateBody), updatable);
       const queue = read(queues, queueKey(request.params));
       requireVersion(queues, queue, version);
-      return ok(changeQueue(parts, queue, changes));
+      return ok(changeQueue(deps, queue, changes));
     }),
 
     route('DELETE', path, { access: tenantAndRunner }, (request) => {
       const version = requiredIfMatch(request);
       const queue = read(queues, queueKey(request.params));
       requireVersion(queues, queue, version);
-      removeQueue(parts, queue);
+      removeQueue(deps, queue);
       return noContent;
     }),
 
@@ -76,20 +76,20 @@ export function runnerQueueRoutes(parts: RunnerQueueParts): Route[] {
       const limits = { min: 0, max: timing.maxPollWaitMs / 1000 };
       const waitSeconds = queryInteger(query, 'maxWaitSeconds', limits) ?? 0;
       const queue = read(queues, queueKey(params));
-      const poll = () => exchange.poll(queue, waitSeconds * 1000, signal);
+      const poll = () => broker.poll(queue, waitSeconds * 1000, signal);
       return ok({ Messages: await history.countPoll(queue, poll) });
     }),
 
     route('PUT', `${path}/messages/:messageId/response`, { access: tenantAndRunner }, (request) => {
-      const { CallerID, Payload } = parseBody(request, AnswerBody);
-      exchange.answer(queueKey(request.params), request.params.messageId, CallerID, Payload);
+      const { CallerID, Payload } = parseBody(request, ResponseBody);
+      broker.respond(queueKey(request.params), request.params.messageId, CallerID, Payload);
       return noContent;
     }),
 
     route('POST', `${path}/ping`, { access: tenantOnly, waits: true }, async ({ params, signal }) => {
       const queue = read(queues, queueKey(params));
       const options = { timeoutMs: timing.healthCheckTimeoutMs, signal, anyQueue: false };
-      await exchange.ask(queue, { Type: 'PingRequest' }, PingResponse, options);
+      await broker.request(queue, { Type: 'PingRequest' }, PingResponse, options);
       return noContent;
     }),
 
@@ -116,7 +116,7 @@ function queueKey({ tenantId, runnerId, queueId }: { tenantId: string; runnerId:
   return { TenantID: tenantId, RunnerID: runnerId, QueueID: queueId };
 }
 
-/** The runner whose queues are asked for; undefined for those of all of the tenant's, which a runner may not see. */
+/** Returns the runner in the query, or undefined for all runners of the tenant, which a runner may not list. */
 function requireOwnRunner(query: URLSearchParams, principal: Principal): string | undefined {
   const [tenantId, runnerId] = pair(query, 'tenantID', 'runnerID');
   if (tenantId !== undefined && tenantId !== principal.tenantId) throw forbidden('the token is for another tenant');
@@ -124,9 +124,9 @@ function requireOwnRunner(query: URLSearchParams, principal: Principal): string 
   return runnerId;
 }
 
-/** Two parameters that only go together, in lower case. @throws HttpError 400 */
+/** Returns two parameters that require each other, in lower case. @throws HttpError 400 */
 function pair(query: URLSearchParams, first: string, second: string): [string | undefined, string | undefined] {
   const [a, b] = [query.get(first), query.get(second)];
-  if ((a === null) !== (b === null)) throw badRequest(`${first} and ${second} only go together`);
+  if ((a === null) !== (b === null)) throw badRequest(`${first} and ${second} must be given together`);
   return [a?.toLowerCase(), b?.toLowerCase()];
 }

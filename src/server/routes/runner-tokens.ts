@@ -1,10 +1,10 @@
 import * as v from 'valibot';
 import { knownFields } from '../../plan42/fields.ts';
+import { notFound } from '../core/errors.ts';
 import { type Clock, isoTime } from '../core/time.ts';
 import { signatureHash, type Tokens } from '../core/tokens.ts';
 import { create, read, readUndeleted, requireVersion } from '../core/versioned.ts';
 import { parseBody } from '../http/body.ts';
-import { notFound } from '../http/errors.ts';
 import type { LiveRequests } from '../http/live-requests.ts';
 import { includeDeleted, newId, pageBody, pageRequest, queryFlag, requiredIfMatch } from '../http/query.ts';
 import { created, noContent, ok, type Route, route, tenantOnly } from '../http/route.ts';
@@ -20,14 +20,14 @@ const CreateBody = knownFields({
 
 const path = `${runnerPath}/tokens/:tokenId` as const;
 
-interface TokenParts {
+interface RunnerTokenDeps {
   store: Pick<Store, 'runners' | 'runnerTokens' | 'transaction'>;
   tokens: Tokens;
   clock: Clock;
   liveRequests: LiveRequests;
 }
 
-export function runnerTokenRoutes({ store, tokens, clock, liveRequests }: TokenParts): Route[] {
+export function runnerTokenRoutes({ store, tokens, clock, liveRequests }: RunnerTokenDeps): Route[] {
   const { runners, runnerTokens } = store;
   return [
     route('PUT', path, { access: tenantOnly }, (request) => {
@@ -46,7 +46,7 @@ export function runnerTokenRoutes({ store, tokens, clock, liveRequests }: TokenP
         CreatedAt: isoTime(from),
         Version: 1,
       };
-      // The only time that the token is shown.
+      // The token is not stored, so no other call can return it.
       return created({ ...create(runnerTokens, metadata), Token: token });
     }),
 
@@ -65,7 +65,7 @@ export function runnerTokenRoutes({ store, tokens, clock, liveRequests }: TokenP
           ['RunnerID', '=', runnerId],
           ['Revoked', '=', revoked],
         ],
-        // Unlike every other list; the answer says NextToken all the same.
+        // The parameter's name differs from every other list; the response has NextToken like the others.
         pageRequest(query, runnerTokens.order, 'nextPageToken'),
       );
       return ok(pageBody(page));

@@ -28,7 +28,7 @@ test('runners are created, changed, deleted and undeleted', async () => {
   assert.equal((await call('PATCH', path, { ifMatch: 3, body: { Deleted: false } })).body.Version, 4);
 });
 
-test('a list of runners is filtered by what they do', async () => {
+test('runners are filtered by their abilities', async () => {
   await using own = await startControlPlane();
   const put = (fields: object) => own.call('PUT', `runners/${randomUUID()}`, { body: { Name: 'r', ...fields } });
   await put({ RunsTasks: true });
@@ -40,7 +40,7 @@ test('a list of runners is filtered by what they do', async () => {
   assert.equal(await count('runsTasks=true&proxiesGithub=true'), 1);
 });
 
-test('a token is shown once and works at once', async () => {
+test('a token is returned once and valid immediately', async () => {
   const path = await newRunner();
   const id = randomUUID();
   const made = await call('PUT', `${path}/tokens/${id}`, { body: { TTLDays: 1 } });
@@ -70,7 +70,7 @@ test('conflicts of tokens have no current object', async () => {
   }
 });
 
-test('a revoked token is refused at once, and can still be read', async () => {
+test('a revoked token is rejected immediately, and can still be read', async () => {
   const runner = await newRunner();
   const path = `${runner}/tokens/${randomUUID()}`;
   const { Token: token } = (await call('PUT', path)).body;
@@ -93,7 +93,7 @@ test('tokens are paged with nextPageToken', async () => {
   assert.deepEqual([first.Items.length, second.Items.length, second.NextToken], [2, 1, undefined]);
 });
 
-test('the tokens of a deleted runner are refused until it is back', async () => {
+test('the tokens of a deleted runner are rejected until it is undeleted', async () => {
   const runner = await newRunner();
   const token = await plane.newToken(runner);
   await call('DELETE', runner, { ifMatch: 1 });

@@ -20,14 +20,14 @@ const UpdateBody = knownFields({
 
 export const runnerPath = `${tenantPath}/runners/:runnerId` as const;
 
-interface RunnerParts {
+interface RunnerDeps {
   store: Pick<Store, 'runners'>;
   clock: Clock;
   events: Events;
   liveRequests: LiveRequests;
 }
 
-export function runnerRoutes({ store: { runners }, clock, events, liveRequests }: RunnerParts): Route[] {
+export function runnerRoutes({ store: { runners }, clock, events, liveRequests }: RunnerDeps): Route[] {
   return [
     route('PUT', runnerPath, { access: tenantOnly }, (request) => {
       newUuid(request.params.runnerId);

@@ -7,7 +7,7 @@ const plane = await startControlPlane();
 after(() => plane[Symbol.asyncDispose]());
 const { call } = plane;
 
-test('a task comes with its first turn', async () => {
+test('a new task has its first turn', async () => {
   const environment = await plane.newEnvironment();
   const path = `tasks/${randomUUID()}`;
   const body = { Title: 't', Prompt: 'p', EnvironmentID: environment, Model: 'GPT-5', RepoInfo: null };
@@ -25,7 +25,7 @@ test('a task comes with its first turn', async () => {
   assert.deepEqual([again.status, again.body.CurrentType, again.body.Current.TaskId], [409, 'Task', made.body.TaskId]);
 });
 
-test('a task needs title, prompt and an environment that is there', async () => {
+test('a task needs a title, a prompt and an existing environment', async () => {
   const environment = await plane.newEnvironment();
   const status = async (body: object) => (await call('PUT', `tasks/${randomUUID()}`, { body })).status;
   assert.equal(await status({ Title: 't', Prompt: 'p' }), 400);
@@ -36,7 +36,7 @@ test('a task needs title, prompt and an environment that is there', async () => 
   assert.equal(await status({ Title: 't', Prompt: 'p', EnvironmentId: environment }), 400);
 });
 
-test('an update keeps what it does not name, and times keep their instant', async () => {
+test('an update keeps other fields, and times keep their instant', async () => {
   const path = `tasks/${await plane.newTask()}`;
   const info = {
     FeatureBranch: 'f',

@@ -2,7 +2,7 @@ import * as v from 'valibot';
 import { isUuid } from '../../lib/uuid.ts';
 import { knownFields } from '../../plan42/fields.ts';
 import { Time } from '../core/time.ts';
-import { addTurn, type TurnParts } from '../core/turns.ts';
+import { addTurn, type TurnDeps } from '../core/turns.ts';
 import { change, create, firstVersion, read, readUndeleted, requireVersion, softDelete } from '../core/versioned.ts';
 import {
   optionalCount,
@@ -16,8 +16,8 @@ import {
 import { badRequest } from '../http/errors.ts';
 import { includeDeleted, newId, pageBody, pageRequest, queryInteger, requiredIfMatch } from '../http/query.ts';
 import {
+  allButSignIn,
   created,
-  everybody,
   noContent,
   ok,
   type Route,
@@ -65,12 +65,12 @@ const UpdateBody = knownFields({
 
 const path = `${tenantPath}/tasks/:taskId`;
 
-interface TaskParts extends TurnParts {
-  store: TurnParts['store'] & Pick<Store, 'environments'>;
+interface TaskDeps extends TurnDeps {
+  store: TurnDeps['store'] & Pick<Store, 'environments'>;
 }
 
-export function taskRoutes(parts: TaskParts): Route[] {
-  const { store, clock, events } = parts;
+export function taskRoutes(deps: TaskDeps): Route[] {
+  const { store, clock, events } = deps;
   const { tasks } = store;
   const keyOf = (params: { tenantId: string; taskId: string }) => ({
     TenantId: params.tenantId,
@@ -82,7 +82,7 @@ export function taskRoutes(parts: TaskParts): Route[] {
       const body = parseBody(request, CreateBody);
       const key = keyOf(request.params);
       const environment = store.environments.find({ TenantId: key.TenantId, EnvironmentId: body.EnvironmentId ?? '' });
-      if (environment?.Deleted !== false) throw badRequest('EnvironmentId: there is no such environment');
+      if (environment?.Deleted !== false) throw badRequest('EnvironmentId: no such environment');
       const task: Task = {
         ...key,
         Title: body.Title,
@@ -98,12 +98,12 @@ export function taskRoutes(parts: TaskParts): Route[] {
       };
       store.transaction(() => {
         create(tasks, task);
-        addTurn(parts, task, task.Prompt);
+        addTurn(deps, task, task.Prompt);
       });
       return created(read(tasks, key));
     }),
 
-    route('GET', path, { access: everybody }, ({ params, query }) =>
+    route('GET', path, { access: allButSignIn }, ({ params, query }) =>
       ok(readUndeleted(tasks, keyOf(params), includeDeleted(query))),
     ),
 
@@ -134,7 +134,7 @@ export function taskRoutes(parts: TaskParts): Route[] {
       }
       requireVersion(tasks, task, version);
       const changed = change(tasks, task, changes, clock);
-      // Turns of deleted tasks are not sent; this one is back.
+      // Turns of deleted tasks are not sent, but this task is undeleted.
       if (task.Deleted) events.emit('turnsToSend');
       return ok(changed);
     }),
@@ -147,7 +147,7 @@ export function taskRoutes(parts: TaskParts): Route[] {
     route('POST', '/v1/tasks/search', { access: tenantOnly }, ({ principal, query }) => {
       const pullRequestId = queryInteger(query, 'pullRequestId', { min: 1, max: Number.MAX_SAFE_INTEGER });
       const taskId = query.get('taskId') ?? undefined;
-      if (pullRequestId === undefined && taskId === undefined) throw badRequest('pullRequestId or taskId is needed');
+      if (pullRequestId === undefined && taskId === undefined) throw badRequest('pullRequestId or taskId is required');
       if (taskId !== undefined && !isUuid(taskId)) throw badRequest('taskId must be a UUID');
       const found = searchTasks(tasks, {
         tenantId: principal.tenantId,

@@ -7,7 +7,7 @@ const plane = await startControlPlane();
 after(() => plane[Symbol.asyncDispose]());
 const { call, tenant } = plane;
 
-test('the tenant of the first start', async () => {
+test('the first start creates a tenant', async () => {
   const { status, body } = await call('GET', tenant);
   assert.equal(status, 200);
   assert.equal(body.TenantId, plane.server.admin.tenantId);

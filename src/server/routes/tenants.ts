@@ -1,30 +1,31 @@
 import * as v from 'valibot';
 import { knownFields } from '../../plan42/fields.ts';
+import { conflict } from '../core/errors.ts';
 import type { Events } from '../core/events.ts';
 import type { Clock } from '../core/time.ts';
 import { change, read, requireVersion } from '../core/versioned.ts';
 import { optionalId, parseBody, pickPresent } from '../http/body.ts';
-import { badRequest, conflict, forbidden } from '../http/errors.ts';
+import { badRequest, forbidden } from '../http/errors.ts';
 import { pageBody, pageRequest, requiredIfMatch } from '../http/query.ts';
-import { everybody, ok, type Route, route, tenantAndRunner, tenantOnly, tenantPath } from '../http/route.ts';
+import { allButSignIn, ok, type Route, route, tenantAndRunner, tenantOnly, tenantPath } from '../http/route.ts';
 import type { Store } from '../store/store.ts';
 
 const CreateBody = knownFields({ Type: v.picklist(['User', 'Organization', 'Enterprise']) });
 const UpdateBody = knownFields({ DefaultRunnerID: optionalId, DefaultGithubConnectionID: optionalId });
 
-interface TenantParts {
+interface TenantDeps {
   store: Pick<Store, 'tenants' | 'runners' | 'githubConnections'>;
   clock: Clock;
   events: Events;
 }
 
-export function tenantRoutes({ store, clock, events }: TenantParts): Route[] {
+export function tenantRoutes({ store, clock, events }: TenantDeps): Route[] {
   const { tenants } = store;
   return [
-    // There is one tenant, made at the first start; authorisation has answered 403 for any other.
+    // There is one tenant, created by the first start; authorisation has rejected any other with 403.
     route('PUT', tenantPath, { access: tenantOnly }, (request) => {
       parseBody(request, CreateBody);
-      throw conflict('the Tenant exists already', tenants.type, read(tenants, { TenantId: request.params.tenantId }));
+      throw conflict('the Tenant already exists', tenants.type, read(tenants, { TenantId: request.params.tenantId }));
     }),
 
     route('GET', tenantPath, { access: tenantAndRunner }, ({ params }) =>
@@ -47,8 +48,8 @@ export function tenantRoutes({ store, clock, events }: TenantParts): Route[] {
       return ok(pageBody(page));
     }),
 
-    route('GET', '/v1/current-user', { access: everybody }, ({ principal }) => {
-      if (principal.kind !== 'tenant') throw forbidden('the caller is no user');
+    route('GET', '/v1/current-user', { access: allButSignIn }, ({ principal }) => {
+      if (principal.kind !== 'tenant') throw forbidden('the caller is not a user');
       return ok(read(tenants, { TenantId: principal.tenantId }));
     }),
   ];
@@ -60,16 +61,16 @@ interface References {
 }
 
 function checkReferences(
-  { runners, githubConnections }: TenantParts['store'],
+  { runners, githubConnections }: TenantDeps['store'],
   tenantId: string,
   references: References,
 ): void {
   const { DefaultRunnerID: runnerId, DefaultGithubConnectionID: connectionId } = references;
   if (runnerId && runners.find({ TenantId: tenantId, RunnerId: runnerId })?.Deleted !== false) {
-    throw badRequest('DefaultRunnerID: there is no such runner');
+    throw badRequest('DefaultRunnerID: no such runner');
   }
   if (connectionId && !githubConnections.find({ TenantID: tenantId, ConnectionID: connectionId })) {
-    throw badRequest('DefaultGithubConnectionID: there is no such connection');
+    throw badRequest('DefaultGithubConnectionID: no such connection');
   }
 }
 

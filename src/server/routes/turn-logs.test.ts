@@ -47,7 +47,7 @@ const event = (id: number, message: string) =>
   `event: log\ndata: {"Timestamp":"2025-01-01T00:00:00.5Z","Message":"${message}"}\nid: ${id}\nretry: 1000\n\n`;
 const withoutComments = (text: string) => text.replaceAll(/^:.*\n\n/gm, '');
 
-test('entries follow each other, from 0 or 1', async () => {
+test('entries are consecutive, starting at 0 or 1', async () => {
   for (const first of [0, 1]) {
     const turn = await newTurn();
     assert.equal((await call('GET', `${turn.path}/logs/last`)).status, 404);
@@ -66,7 +66,7 @@ test('entries follow each other, from 0 or 1', async () => {
   assert.equal((await (await newTurn()).upload(2, ['x'])).status, 409);
 });
 
-test('a batch has at most 500 entries and 1 MB of messages, however long their JSON is', async () => {
+test('a batch has at most 500 entries and 1 MB of messages, whatever the size of their JSON', async () => {
   const turn = await newTurn();
   assert.equal((await turn.upload(0, Array(501).fill(''))).status, 413);
   assert.equal((await turn.upload(0, ['x'.repeat(1024 * 1024 + 1)])).status, 413);
@@ -75,7 +75,7 @@ test('a batch has at most 500 entries and 1 MB of messages, however long their J
   assert.equal((await turn.upload(1, Array(500).fill('x'))).status, 200);
 });
 
-test('an upload needs the version, good times, and a turn that is not over', async () => {
+test('an upload needs the version, valid times, and an unfinished turn', async () => {
   const turn = await newTurn();
   const post = (options: object) => call('POST', `${turn.path}/logs`, options);
   assert.equal((await post({ body: { Index: 0, Logs: [] } })).status, 400);
@@ -90,7 +90,7 @@ test('an upload needs the version, good times, and a turn that is not over', asy
   assert.deepEqual([late.status, late.body.ErrorType], [409, 'UpdateCompletedTurn']);
 });
 
-test('a stream sends what is stored, then what comes, and ends with the turn', async () => {
+test('a stream sends stored entries, then new ones, and ends with the turn', async () => {
   const turn = await newTurn();
   await turn.upload(0, ['one']);
   const response = await turn.stream();
@@ -103,7 +103,7 @@ test('a stream sends what is stored, then what comes, and ends with the turn', a
   assert.equal(withoutComments(await whole), event(0, 'one') + event(1, 'two') + event(2, 'three'));
 });
 
-test('a stream continues after Last-Event-ID, and is 204 when nothing is left', async () => {
+test('a stream resumes after Last-Event-ID, and is 204 without further entries', async () => {
   const turn = await newTurn();
   await turn.upload(1, ['one', 'two', 'three']);
   assert.match(await readUntil(await turn.stream(2), 'id: 3'), /^(: .*\n\n)*event: log\ndata: .*"three"/);
@@ -116,16 +116,16 @@ test('a stream continues after Last-Event-ID, and is 204 when nothing is left', 
   assert.equal((await call('GET', `${turn.path}/logs`, { headers: { 'last-event-id': 'x' } })).status, 400);
 });
 
-test('a quiet stream is kept alive with comments, and costs nothing when its reader is gone', async () => {
+test('a quiet stream gets keep-alive comments, and is released when its reader disconnects', async () => {
   const turn = await newTurn();
   const gone = new AbortController();
   const ended = plane.logged('request', turn.path, 'status=gone');
-  await readUntil(await turn.stream(undefined, gone.signal), ': still here\n\n');
+  await readUntil(await turn.stream(undefined, gone.signal), ': keep-alive\n\n');
   gone.abort();
   await ended;
 });
 
-test('many entries go through a slow reader', async () => {
+test('a slow reader gets many entries', async () => {
   const turn = await newTurn();
   for (let i = 0; i < 4; i += 1) await turn.upload(i * 500, Array(500).fill('x'.repeat(2000)));
   await turn.end();

@@ -1,15 +1,17 @@
 import * as v from 'valibot';
 import { knownFields } from '../../plan42/fields.ts';
-import { isExhausted, streamLogs } from '../core/follow-turn-logs.ts';
+import { conflict, notFound } from '../core/errors.ts';
+import { followTurnLogs, isExhausted } from '../core/follow-turn-logs.ts';
 import { Time } from '../core/time.ts';
 import type { Timing } from '../core/timing.ts';
-import { acceptTurn, changeTurn, type TurnParts } from '../core/turns.ts';
+import { acceptTurn, changeTurn, type TurnDeps } from '../core/turns.ts';
 import { read, requireVersion } from '../core/versioned.ts';
 import { parseBody } from '../http/body.ts';
-import { badRequest, conflict, notFound, tooLarge } from '../http/errors.ts';
+import { badRequest, tooLarge } from '../http/errors.ts';
 import { requiredIfMatch } from '../http/query.ts';
 import type { ApiRequest } from '../http/request.ts';
 import { noContent, ok, type Route, route, tenantAndAgent } from '../http/route.ts';
+import { sendEventStream } from '../http/send-event-stream.ts';
 import type { TurnLog } from '../store/turn-logs.ts';
 import type { TurnKey } from '../store/turns.ts';
 import { readTurn, requireActive, turnKey, turnPath } from './turns.ts';
@@ -27,13 +29,13 @@ const UploadBody = knownFields({
 });
 
 const maxEntries = 500;
-// Of the messages in UTF-8: what JSON makes of them can be several times that.
+// The UTF-8 size of the messages, whose JSON can be several times as large.
 const maxMessageBytes = 1024 * 1024;
 
 const path = `${turnPath}/logs` as const;
 
-export function turnLogRoutes(parts: TurnParts & { timing: Timing }): Route[] {
-  const { store } = parts;
+export function turnLogRoutes(deps: TurnDeps & { timing: Timing }): Route[] {
+  const { store, timing } = deps;
   return [
     route('POST', path, { access: tenantAndAgent, afterTurn: true }, (request) => {
       const version = requiredIfMatch(request);
@@ -43,12 +45,12 @@ export function turnLogRoutes(parts: TurnParts & { timing: Timing }): Route[] {
       const turn = read(store.turns, turnKey(request.params));
       requireActive(turn);
       requireVersion(store.turns, turn, version);
-      if (!expectedIndices(parts, turn).includes(Index))
-        throw conflict('these are not the next entries', store.turns.type, turn);
+      if (!expectedIndices(deps, turn).includes(Index))
+        throw conflict('Index is not that of the next entry', store.turns.type, turn);
       return store.transaction(() => {
         store.turnLogs.append(turn, Index, logs);
-        if (request.principal.kind === 'agent') acceptTurn(parts, turn);
-        return ok({ Version: changeTurn(parts, turn, {}).Version });
+        if (request.principal.kind === 'agent') acceptTurn(deps, turn);
+        return ok({ Version: changeTurn(deps, turn, {}).Version });
       });
     }),
 
@@ -57,15 +59,17 @@ export function turnLogRoutes(parts: TurnParts & { timing: Timing }): Route[] {
       path,
       { access: tenantAndAgent, waits: true, afterTurn: true },
       ({ params, query, headers, signal }) => {
-        const turn = readTurn(parts, params, query);
+        const turn = readTurn(deps, params, query);
         const after = lastEventId(headers);
         if (isExhausted(store, turn, after)) return noContent;
-        return { status: 200, stream: (response) => streamLogs(parts, { turn, after, signal }, response) };
+        const batches = followTurnLogs(deps, { turn, after, signal });
+        const keepAliveMs = timing.logStreamKeepAliveMs;
+        return { status: 200, stream: (response) => sendEventStream(response, batches, { keepAliveMs, signal }) };
       },
     ),
 
     route('GET', `${path}/last`, { access: tenantAndAgent, afterTurn: true }, ({ params, query }) => {
-      const last = store.turnLogs.last(readTurn(parts, params, query));
+      const last = store.turnLogs.last(readTurn(deps, params, query));
       if (!last) throw notFound('the turn has no logs');
       return ok(last);
     }),
@@ -78,8 +82,8 @@ function requireFit(logs: readonly TurnLog[]): void {
   if (bytes > maxMessageBytes) throw tooLarge(`more than ${maxMessageBytes} bytes of log messages`);
 }
 
-/** Where the next entries may begin: for the first of a turn some programs count from 0, some from 1. */
-function expectedIndices({ store }: TurnParts, turn: TurnKey): number[] {
+/** Returns the allowed indices of the next entry. Some clients start at 0, others at 1. */
+function expectedIndices({ store }: TurnDeps, turn: TurnKey): number[] {
   const last = store.turnLogs.last(turn);
   return last ? [last.Index + 1] : [0, 1];
 }

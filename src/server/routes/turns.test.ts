@@ -16,7 +16,7 @@ async function settledTask(): Promise<{ task: string; turn: string; version: num
   }
 }
 
-test('an update writes what it names, and the task follows', async () => {
+test('an update changes the given fields, and the task follows', async () => {
   const { task, turn, version } = await settledTask();
   const commits = { 'o/r': { BaselineCommitHash: 'a' } };
   const body = { Status: 'Working', CommitInfo: commits, PreviousResponseID: 'r', Future: 1 };
@@ -37,7 +37,7 @@ test('an empty update is a heartbeat', async () => {
   assert.ok(beat.body.UpdatedAt >= before.UpdatedAt);
 });
 
-test('a conflict carries the turn as it is', async () => {
+test('a conflict carries the current turn', async () => {
   const { turn, version } = await settledTask();
   const stale = await call('PATCH', turn, { ifMatch: version - 1, body: { Status: 'x' } });
   assert.equal(stale.status, 409);
@@ -45,7 +45,7 @@ test('a conflict carries the turn as it is', async () => {
   assert.deepEqual(stale.body.Current, (await call('GET', turn)).body);
 });
 
-test('a terminal status ends the turn for good', async () => {
+test('a turn with a terminal status cannot change', async () => {
   const { task, turn, version } = await settledTask();
   const ended = await call('PATCH', turn, { ifMatch: version, body: { Status: 'Completed', OutputMessage: 'done' } });
   assert.match(ended.body.CompletedAt, /^\d{4}-.*Z$/);
@@ -57,7 +57,7 @@ test('a terminal status ends the turn for good', async () => {
   }
 });
 
-test('the state of the task follows from how the turn ended', async () => {
+test('the state of the task follows from the final status of the turn', async () => {
   const end = async (status: string, RepoInfo?: object) => {
     const { task, turn, version } = await settledTask();
     if (RepoInfo) await call('PATCH', task, { ifMatch: 1, body: { RepoInfo } });
@@ -74,7 +74,7 @@ test('the state of the task follows from how the turn ended', async () => {
   );
 });
 
-test('a turn follows the last one, when that is over', async () => {
+test('a new turn needs a finished previous turn', async () => {
   const { task, turn, version } = await settledTask();
   const next = (index: number, options = {}) =>
     call('PUT', `${task}/turns/${index}`, { body: { Prompt: 'more' }, ...options });

@@ -1,6 +1,6 @@
 import type { SQLInputValue, SQLOutputValue } from 'node:sqlite';
 
-/** How a field is kept in a column. */
+/** How a field is stored in a column. */
 export interface Column<T> {
   toSql: (value: T) => SQLInputValue;
   fromSql: (value: SQLOutputValue) => T;
@@ -15,7 +15,7 @@ export interface Versioned {
   Version: number;
 }
 
-// STRICT tables hold what their columns say, so the casts below state facts.
+// STRICT tables enforce the column types, so the casts below are safe.
 
 export const text: Column<string> = { toSql: (value) => value, fromSql: (value) => value as string };
 
@@ -28,13 +28,13 @@ export const json = <T>(): Column<T> => ({
   fromSql: (value) => JSON.parse(value as string) as T,
 });
 
-/** A field that is written as `null` when it has no value. */
+/** A field that is `null` without a value. */
 export const nullable = <T>(column: Column<T>): Column<T | null> => ({
   toSql: (value) => (value === null ? null : column.toSql(value)),
   fromSql: (value) => (value === null ? null : column.fromSql(value)),
 });
 
-/** A field that is left out when it has no value. */
+/** A field that is absent without a value. */
 export const omitted = <T>(column: Column<T>): Column<T | undefined> => ({
   toSql: (value) => (value === undefined ? null : column.toSql(value)),
   fromSql: (value) => (value === null ? undefined : column.fromSql(value)),

@@ -6,26 +6,26 @@ import { makeFolder } from '../../lib/files.ts';
 const databaseName = 'plan42.db';
 
 /**
- * Makes sure that the data directory exists and that nobody else can read it. Returns the path of its database.
- * @throws UserError for a directory that holds something else, since its mode is not ours to change.
+ * Creates the data directory if needed, makes it private, and returns the path of its database.
+ * @throws UserError for a directory with other content, whose mode must not be changed
  */
 export async function prepareDataDir(path: string): Promise<string> {
-  const names = await listOrMake(path);
+  const names = await listOrCreate(path);
   if (names.length > 0 && !names.includes(databaseName)) {
-    throw new UserError(`${path} is not empty, and not the data directory of a server`, {
-      remedy: 'Choose a directory of its own with --data.',
+    throw new UserError(`cannot use the data directory ${path}: it holds files of something else`, {
+      remedy: 'Choose an empty directory with --data.',
     });
   }
   await chmod(path, 0o700);
   return join(path, databaseName);
 }
 
-async function listOrMake(path: string): Promise<string[]> {
+async function listOrCreate(path: string): Promise<string[]> {
   try {
     await makeFolder(path);
     return await readdir(path);
   } catch (error) {
-    throw new UserError(`${path} cannot be used as the data directory`, {
+    throw new UserError(`cannot use the data directory ${path}`, {
       remedy: 'Choose another one with --data.',
       cause: error,
     });

@@ -12,7 +12,7 @@ export class Database implements Disposable {
     this.#connection = connection;
   }
 
-  /** The prepared statement of `sql`, which must not contain values: statements are kept for ever. */
+  /** Returns a prepared statement. All statements are cached, so `sql` must not contain values. */
   statement(sql: string): StatementSync {
     const known = this.#statements.get(sql);
     if (known) return known;
@@ -21,7 +21,7 @@ export class Database implements Disposable {
     return statement;
   }
 
-  /** Does all of `work` or nothing; durable when it returns. A transaction inside another becomes part of it. */
+  /** Runs `work` in a transaction, which is durable when this returns. A nested transaction joins the outer one. */
   transaction<T>(work: () => T): T {
     if (this.#connection.isTransaction) return work();
     this.#connection.exec('BEGIN IMMEDIATE');
@@ -30,7 +30,7 @@ export class Database implements Disposable {
       this.#connection.exec('COMMIT');
       return result;
     } catch (error) {
-      // Some failures, such as a full disk, have rolled back already.
+      // SQLite rolls back on its own after some failures, such as a full disk.
       if (this.#connection.isTransaction) this.#connection.exec('ROLLBACK');
       throw error;
     }
@@ -43,15 +43,15 @@ export class Database implements Disposable {
 }
 
 /**
- * Opens the database at `path` for this process alone, making or upgrading its tables.
- * @throws UserError if another server has it open, or if a newer version of this program wrote it.
+ * Opens the database at `path` exclusively, and creates or upgrades its tables.
+ * @throws UserError if another server has it open, or if a newer version of this program wrote it
  */
 export function openDatabase(path: string): Database {
-  // SQLite would make it readable for everybody; its other files take over the mode of this one.
+  // SQLite would create it with mode 0644. Its other files inherit the mode of this one.
   closeSync(openSync(path, 'a', 0o600));
   const connection = new DatabaseSync(path);
   try {
-    // The exclusive lock keeps a second server out, and goes with the process however it ends.
+    // The lock excludes a second server, and the kernel releases it with the process.
     connection.exec('PRAGMA locking_mode = EXCLUSIVE; PRAGMA journal_mode = WAL; PRAGMA synchronous = FULL');
     connection.exec('PRAGMA foreign_keys = ON; BEGIN IMMEDIATE; COMMIT');
     migrate(connection, path);
@@ -59,8 +59,8 @@ export function openDatabase(path: string): Database {
   } catch (error) {
     connection.close();
     if (!isLocked(error)) throw error;
-    throw new UserError(`another server is using ${path}`, {
-      remedy: 'Stop it, or give this one another data directory with --data.',
+    throw new UserError(`cannot open ${path}: another server is using it`, {
+      remedy: 'Stop the other server, or choose another data directory with --data.',
       cause: error,
     });
   }
@@ -69,8 +69,8 @@ export function openDatabase(path: string): Database {
 function migrate(connection: DatabaseSync, path: string): void {
   const version = Number(connection.prepare('PRAGMA user_version').get()?.['user_version']);
   if (version > migrations.length) {
-    throw new UserError(`${path} was written by a newer version of this program`, {
-      remedy: 'Upgrade, or use another --data.',
+    throw new UserError(`cannot open ${path}: a newer version of this program wrote it`, {
+      remedy: 'Upgrade this program, or choose another data directory with --data.',
     });
   }
   migrations.slice(version).forEach((sql, i) => {

@@ -20,7 +20,7 @@ export interface Environment extends Versioned {
   Repos: string[];
   AllowedHosts: string[];
   EnvVars: EnvVar[];
-  /** An ID, or `default` for the tenant's. */
+  /** An ID, or `default` for the tenant's default. */
   RunnerId: string;
   GithubConnectionId: string;
   Deleted: boolean;

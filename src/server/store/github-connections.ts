@@ -2,11 +2,11 @@ import { type Columns, flag, integer, omitted, text, type Versioned, versioned }
 import type { Database } from './database.ts';
 import { Table } from './table.ts';
 
-/** Its OAuth fields are taken and not kept: this server has no use for them. */
+/** OAuth fields are accepted and not stored, because this server does not use them. */
 export interface GithubConnection extends Versioned {
   TenantID: string;
   ConnectionID: string;
-  /** Whether a runner of the tenant speaks to GitHub for it. */
+  /** Whether a runner of the tenant accesses GitHub for this connection. */
   Private: boolean;
   RunnerID?: string | undefined;
   GithubUserLogin?: string | undefined;

@@ -5,7 +5,7 @@ export interface PageSession {
   ExpiresAt: string;
 }
 
-/** Who is signed in at the web page, by the hashes of their tokens. */
+/** The sessions of the web page, by the hash of their token. */
 export class PageSessions {
   readonly #database: Database;
 

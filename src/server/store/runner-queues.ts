@@ -8,7 +8,7 @@ export interface RunnerQueue extends Versioned {
   QueueID: string;
   /** SPKI PEM. */
   PublicKey: string;
-  /** Whether it gets work. A draining queue is never healthy. */
+  /** Whether the queue gets work. A draining queue is never healthy. */
   IsHealthy: boolean;
   Draining: boolean;
   NConsecutiveFailedHealthChecks: number;
@@ -19,7 +19,7 @@ export interface RunnerQueue extends Versioned {
 export type RunnerKey = Pick<RunnerQueue, 'TenantID' | 'RunnerID'>;
 export type QueueKey = Pick<RunnerQueue, 'TenantID' | 'RunnerID' | 'QueueID'>;
 
-/** The whole key as one text, for maps. */
+/** Returns the key as a string, for maps. */
 export function queueName({ TenantID, RunnerID, QueueID }: QueueKey): string {
   return `${TenantID}/${RunnerID}/${QueueID}`;
 }
@@ -47,7 +47,7 @@ export function runnerQueuesTable(database: Database) {
   });
 }
 
-/** The runner's healthy queue with the smallest ID after `afterQueueId`. */
+/** Returns the runner's healthy queue with the smallest ID after `afterQueueId`. */
 export function nextHealthyQueue(
   queues: ReturnType<typeof runnerQueuesTable>,
   { TenantID, RunnerID }: RunnerKey,
@@ -57,7 +57,7 @@ export function nextHealthyQueue(
   return queues.select(`${where} ORDER BY QueueID LIMIT 1`, TenantID, RunnerID, afterQueueId)[0];
 }
 
-/** The public keys that queues have or had, each by the coordinates of its point. */
+/** The public keys of all current and former queues, by the coordinates of their points. */
 export class UsedPublicKeys {
   readonly #database: Database;
 
@@ -65,7 +65,7 @@ export class UsedPublicKeys {
     this.#database = database;
   }
 
-  /** Remembers a key; returns false if it was known. */
+  /** Records a key. Returns false if it was used before. */
   add(point: string): boolean {
     return this.#database.statement('INSERT OR IGNORE INTO used_public_keys VALUES (?)').run(point).changes === 1;
   }

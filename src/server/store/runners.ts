@@ -35,7 +35,7 @@ export function runnersTable(database: Database) {
   });
 }
 
-/** A runner token without the token itself, which is shown once and not kept. */
+/** A runner token without the token itself, which is returned once and not stored. */
 export interface RunnerTokenMetadata {
   TenantID: string;
   RunnerID: string;

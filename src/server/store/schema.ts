@@ -1,7 +1,6 @@
 /**
- * The tables, as the steps from one `user_version` to the next. A step that was released is never changed.
- * Columns have the names of the API's fields. Lists and maps are JSON. Times are UTC; those that the
- * server makes itself have milliseconds and sort as text.
+ * The migrations from one `user_version` to the next. Never change a released one. Columns have the names of the API's
+ * fields. Lists and maps are JSON. Times are UTC; those that the server generates have milliseconds and sort as text.
  */
 export const migrations: readonly string[] = [
   `
@@ -37,7 +36,7 @@ CREATE TABLE workstream_short_names (
   PRIMARY KEY (TenantId, Name)
 ) STRICT;
 
--- Rank orders the tasks of a workstream; the API does not show it.
+-- Rank orders the tasks of a workstream; it is not part of the API.
 CREATE TABLE tasks (
   TenantId TEXT NOT NULL, TaskId TEXT NOT NULL, Title TEXT NOT NULL, Prompt TEXT NOT NULL,
   WorkstreamId TEXT, TaskNumber INTEGER, Rank INTEGER,
@@ -49,7 +48,7 @@ CREATE TABLE tasks (
 CREATE INDEX tasks_by_age ON tasks (TenantId, CreatedAt, TaskId);
 CREATE INDEX tasks_by_rank ON tasks (TenantId, WorkstreamId, Rank) WHERE WorkstreamId IS NOT NULL;
 
--- AcceptedAt is when a runner took the turn on; the API does not show it.
+-- AcceptedAt is when a runner accepted the turn; it is not part of the API.
 CREATE TABLE turns (
   TenantId TEXT NOT NULL, TaskId TEXT NOT NULL, TurnIndex INTEGER NOT NULL,
   WorkstreamId TEXT, Prompt TEXT NOT NULL, PreviousResponseID TEXT, CommitInfo TEXT, Status TEXT NOT NULL,
@@ -76,7 +75,7 @@ CREATE TABLE runners (
   PRIMARY KEY (TenantId, RunnerId)
 ) STRICT;
 
--- The token itself is not kept.
+-- The token itself is not stored.
 CREATE TABLE runner_tokens (
   TenantID TEXT NOT NULL, RunnerID TEXT NOT NULL, TokenID TEXT NOT NULL, SignatureHash TEXT NOT NULL,
   ExpiresAt TEXT NOT NULL, Revoked INTEGER NOT NULL, RevokedAt TEXT,
@@ -95,7 +94,7 @@ CREATE TABLE runner_queues (
   FOREIGN KEY (TenantID, RunnerID) REFERENCES runners
 ) STRICT;
 
--- Outlives the queues: a key is never used twice.
+-- Outlives the queues, so that a key is never used twice.
 CREATE TABLE used_public_keys (Point TEXT PRIMARY KEY) STRICT, WITHOUT ROWID;
 
 CREATE TABLE github_connections (
@@ -106,7 +105,7 @@ CREATE TABLE github_connections (
 ) STRICT
 `,
   `
--- Who is signed in at the web page. The token itself is not kept.
+-- The sessions of the web page. The token itself is not stored.
 CREATE TABLE page_sessions (TokenHash TEXT PRIMARY KEY, TenantId TEXT NOT NULL, ExpiresAt TEXT NOT NULL) STRICT, WITHOUT ROWID;
 CREATE INDEX tasks_by_state ON tasks (TenantId, Deleted, State, CreatedAt, TaskId)
 `,

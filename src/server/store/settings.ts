@@ -2,7 +2,7 @@ import type { Database } from './database.ts';
 
 type SettingName = 'signingKey' | 'tenantId' | 'runnerId' | 'tenantToken';
 
-/** The few values that the server itself remembers. */
+/** The server's own key-value pairs. */
 export class Settings {
   readonly #database: Database;
 

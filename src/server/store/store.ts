@@ -12,7 +12,7 @@ import { TurnAcceptance, turnsTable } from './turns.ts';
 
 export type Store = ReturnType<typeof storeOf>;
 
-/** Opens everything that the server keeps. The caller disposes of it. @throws UserError as {@link openDatabase}. */
+/** Opens the store. The caller disposes it. @throws UserError like {@link openDatabase} */
 export function openStore(path: string): Store {
   return storeOf(openDatabase(path));
 }

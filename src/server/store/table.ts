@@ -3,25 +3,25 @@ import type { Columns } from './columns.ts';
 import type { Database } from './database.ts';
 
 interface TableDefinition<Row, Key extends keyof Row> {
-  /** What the API calls one of them (`CurrentType`). */
+  /** The API's name of the type (`CurrentType`). */
   type: string;
   name: string;
   columns: Columns<Row>;
   key: readonly Key[];
-  /** The order of lists. Unique within a list, and the values never change: pages continue after them. */
+  /** The order of lists. Pages continue after these values, so they must be unique and never change. */
   order: readonly (keyof Row & string)[];
 }
 
-/** A filter of a list. One whose value is undefined is no filter. */
+/** A filter of a list. Ignored if its value is undefined. */
 export type Condition<Row> = {
   [Name in keyof Row & string]: readonly [column: Name, operator: '=' | '>=' | '<', value: Row[Name] | undefined];
 }[keyof Row & string];
 
 export interface PageRequest {
   maxResults: number;
-  /** The `next` of the page before. */
+  /** The `next` of the previous page. */
   after: readonly SQLInputValue[] | undefined;
-  /** The last one first. */
+  /** Reverses the order. */
   descending?: boolean;
 }
 
@@ -30,7 +30,7 @@ export interface Page<Row> {
   next: readonly SQLInputValue[] | undefined;
 }
 
-/** The rows of one table as the API's objects. Columns that are not in the definition are left alone. */
+/** A table whose rows are objects of the API. Columns that are not in the definition are never touched. */
 export class Table<Row extends object, Key extends keyof Row & string> {
   readonly type: string;
   readonly order: readonly string[];
@@ -55,7 +55,7 @@ export class Table<Row extends object, Key extends keyof Row & string> {
     return row && this.#read(row);
   }
 
-  /** @throws if the key is taken. */
+  /** @throws if the key exists */
   insert(row: Row): void {
     const sql = `INSERT INTO ${this.#definition.name} (${this.#names.join(', ')}) VALUES (${this.#names.map(() => '?').join(', ')})`;
     this.#database.statement(sql).run(...this.#values(row));
@@ -71,7 +71,7 @@ export class Table<Row extends object, Key extends keyof Row & string> {
     this.#database.statement(`DELETE FROM ${this.#definition.name} ${this.#whereKey}`).run(...this.#keyOf(key));
   }
 
-  /** One page in the table's order, or against it. */
+  /** Returns one page, in the table's order or its reverse. */
   list(conditions: readonly Condition<Row>[], { maxResults, after, descending = false }: PageRequest): Page<Row> {
     const used = conditions.filter(([, , value]) => value !== undefined);
     const { order: names } = this.#definition;
@@ -86,7 +86,7 @@ export class Table<Row extends object, Key extends keyof Row & string> {
     return { items: items.slice(0, maxResults), next };
   }
 
-  /** The rows that a hand-written end of the statement (`JOIN`, `WHERE`, …) selects. */
+  /** Returns the rows selected by a hand-written end of the statement (`JOIN`, `WHERE`, …). */
   select(tail: string, ...values: SQLInputValue[]): Row[] {
     const rows = this.#database.statement(`${this.#select} ${tail}`).all(...values);
     return rows.map((row) => this.#read(row));

@@ -4,7 +4,7 @@ import { Table } from './table.ts';
 
 export type TaskState = 'Pending' | 'Executing' | 'Awaiting Code Review' | 'Completed' | 'Failed';
 
-/** What is known of a task's work on one repository; unknown fields are kept. */
+/** The state of a task's work on one repository. Unknown fields are kept. */
 export interface RepoInfo {
   FeatureBranch: string;
   TargetBranch: string;
@@ -22,7 +22,7 @@ export interface Task extends Versioned {
   Title: string;
   Prompt: string;
   WorkstreamId?: string | undefined;
-  /** Its number in its workstream. */
+  /** The number in the workstream. */
   TaskNumber?: number | undefined;
   EnvironmentId: string | null;
   Model: string | null;
@@ -67,14 +67,14 @@ export function tasksTable(database: Database) {
   });
 }
 
-/** How many tasks the tenant has in each state that occurs. */
+/** Returns the number of the tenant's tasks in each state that occurs. */
 export function countTasks(database: Database, tenantId: string): Partial<Record<TaskState, number>> {
   const sql = 'SELECT State, COUNT(*) AS Count FROM tasks WHERE TenantId = ? AND Deleted = 0 GROUP BY State';
   const rows = database.statement(sql).all(tenantId);
   return Object.fromEntries(rows.map(({ State, Count }) => [State, Count]));
 }
 
-/** The tenant's tasks with this ID, with a pull request of this ID, or both. */
+/** Returns the tenant's tasks that match all given IDs. */
 export function searchTasks(
   tasks: ReturnType<typeof tasksTable>,
   {

@@ -21,7 +21,7 @@ export class TurnLogs {
     this.#database = database;
   }
 
-  /** Appends entries, the first of them with `index`, in one transaction. */
+  /** Appends entries in one transaction. The first one gets `index`. */
   append({ TenantId, TaskId, TurnIndex }: TurnKey, index: number, logs: readonly TurnLog[]): void {
     const insert = this.#database.statement('INSERT INTO turn_logs VALUES (?, ?, ?, ?, ?, ?)');
     this.#database.transaction(() => {
@@ -38,7 +38,7 @@ export class TurnLogs {
     return row && asLog(row);
   }
 
-  /** At most `limit` entries behind the one with index `after`. */
+  /** Returns at most `limit` entries after index `after`. */
   after(turn: TurnKey, after: number, limit: number): IndexedTurnLog[] {
     const sql = `SELECT ${columns} ${ofTurn} AND LogIndex > ? ORDER BY LogIndex LIMIT ?`;
     return this.#database

@@ -11,7 +11,7 @@ export interface Turn extends Versioned {
   TenantId: string;
   WorkstreamId?: string | undefined;
   TaskId: string;
-  /** 1 is the first. */
+  /** Starts at 1. */
   TurnIndex: number;
   Prompt: string;
   PreviousResponseID?: string | undefined;
@@ -50,7 +50,7 @@ export function turnsTable(database: Database) {
   });
 }
 
-/** The part of a turn's record that the API does not show: whether a runner has taken it on. */
+/** Whether a runner has accepted a turn, which is not part of the API. */
 export class TurnAcceptance {
   readonly #database: Database;
   readonly #turns: ReturnType<typeof turnsTable>;
@@ -60,7 +60,7 @@ export class TurnAcceptance {
     this.#turns = turns;
   }
 
-  /** Records that a runner has the turn. Only the first time counts; returns whether this was it. */
+  /** Records that a runner accepted the turn. Returns whether this is the first record. */
   accept({ TenantId, TaskId, TurnIndex }: TurnKey, at: string): boolean {
     const sql =
       'UPDATE turns SET AcceptedAt = ? WHERE TenantId = ? AND TaskId = ? AND TurnIndex = ? AND AcceptedAt IS NULL';
@@ -73,7 +73,7 @@ export class TurnAcceptance {
     return this.#database.statement(sql).get(TenantId, TaskId, TurnIndex) !== undefined;
   }
 
-  /** The turns that are to be sent to a runner, oldest first. Those of deleted tasks are not. */
+  /** Returns the turns to send to runners, oldest first, without those of deleted tasks. */
   waiting(): Turn[] {
     return this.#turns.select(
       `JOIN tasks USING (TenantId, TaskId) WHERE IsOver = 0 AND AcceptedAt IS NULL AND tasks.Deleted = 0
@@ -81,7 +81,7 @@ export class TurnAcceptance {
     );
   }
 
-  /** The turns that a runner has, and that gave no sign of life since `before`. */
+  /** Returns the accepted turns without an update since `before`. */
   silentSince(before: string): Turn[] {
     return this.#turns.select('WHERE IsOver = 0 AND AcceptedAt < ?1 AND UpdatedAt < ?1 ORDER BY CreatedAt', before);
   }

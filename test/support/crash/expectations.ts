@@ -5,6 +5,7 @@ import { join } from 'node:path';
 import type { TestControlPlane } from '../control-plane.ts';
 import { eventually } from '../eventually.ts';
 import type { FaultProxy } from '../fault-proxy.ts';
+import { readLog } from '../job-log.ts';
 import { getTurn } from '../tasks.ts';
 import { type AgentDesk, type AgentEnd, exitCodeOf, type PlannedJob } from './agents.ts';
 
@@ -33,7 +34,7 @@ export async function assertJobTold(
     ({ turn: update, serverStatus }) =>
       update?.taskId === taskId && serverStatus === 200 && /^(Failed|Completed)$/.test(update.Status ?? ''),
   );
-  const log = await readFile(join(stateDir, 'logs', `${jobId}.log`), 'utf8');
+  const log = await readLog(join(stateDir, 'logs', `${jobId}.log`));
   const record = JSON.parse(await readFile(join(stateDir, 'jobs/finished', `${jobId}.json`), 'utf8'));
   const found = {
     starts: desk.starts.get(plan.key),

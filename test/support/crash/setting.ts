@@ -21,7 +21,7 @@ export type CrashRuntime = 'docker' | 'podman' | 'host';
 // A turn whose acceptance was lost in a crash is sent again soon.
 const timing = {
   ...defaultTiming,
-  runnerAnswerTimeoutMs: 1000,
+  runnerResponseTimeoutMs: 1000,
   invocationRetry: { minMs: 20, maxMs: 200 },
   maxInvocationAttempts: 1000,
   healthCheckIntervalMs: 1000,

@@ -3,8 +3,8 @@ import type { JobRecord } from '../../../jobs/record.ts';
 import { JobStore } from '../../../jobs/store.ts';
 import { hasEnded } from '../../../jobs/summary.ts';
 import { formatError, UserError } from '../../../lib/errors.ts';
-import { exists } from '../../../lib/files.ts';
 import { printableLine } from '../../../lib/printable.ts';
+import { readJobLog, statLog } from '../../../shim/job-log.ts';
 import type { CliContext } from '../../context.ts';
 import { findPlaces, lookInto, type PlaceOptions, type Places } from '../places.ts';
 import { createRuntimeOf } from '../runtime-of.ts';
@@ -25,8 +25,10 @@ export async function showJobLog(
     const jobId = await findJob(store, id);
     const { logFile } = store.place(jobId);
     const isOver = createIsOver(context, places, store, jobId);
-    if (!(await exists(logFile)) && (!options.follow || (await isOver()))) throw await noLog(jobId, await isOver());
-    await showLog(context, options, { files: [logFile], isOver });
+    if (!(await statLog(logFile)) && (!options.follow || (await isOver()))) throw await noLog(jobId, await isOver());
+    await showLog(context, options, ({ lines, follow, signal }) =>
+      readJobLog({ logFile, lines, signal, ...(follow && { isFinished: isOver }) }),
+    );
   });
 }
 

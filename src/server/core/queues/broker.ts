@@ -1,45 +1,51 @@
 import { type KeyObject, randomUUID } from 'node:crypto';
-import type * as v from 'valibot';
+import * as v from 'valibot';
 import { TimeoutError, withDeadline } from '../../../lib/deadline.ts';
-import { encrypt, generateKeyPair, parsePublicKey, publicKeyPem, type WrappedSecret } from '../../../plan42/ecies.ts';
-import { notFound } from '../../http/errors.ts';
+import {
+  decrypt,
+  encrypt,
+  generateKeyPair,
+  parsePublicKey,
+  publicKeyPem,
+  type WrappedSecret,
+} from '../../../plan42/ecies.ts';
 import { type QueueKey, queueName, type RunnerQueue } from '../../store/runner-queues.ts';
+import { notFound, RequestError } from '../errors.ts';
 import { type Clock, isoTime } from '../time.ts';
 import { Mailbox } from './mailbox.ts';
-import { AskError, openAnswer } from './runner-responses.ts';
 
-export interface AskOptions {
+export interface RequestOptions {
   timeoutMs: number;
   signal: AbortSignal;
-  /** Whether any queue of the runner will do, should this one fail before the message is handed out. */
+  /** Whether another queue of the runner may deliver the message if this one fails before it does. */
   anyQueue: boolean;
 }
 
-/** A question to a runner, from when it is asked until it is answered or given up. */
-interface Ask extends PromiseWithResolvers<unknown> {
+/** A request to a runner, until it has a response or failed. */
+interface PendingRequest extends PromiseWithResolvers<unknown> {
   id: string;
   createdAt: string;
-  request: Buffer;
+  plaintext: Buffer;
   schema: v.GenericSchema;
   anyQueue: boolean;
-  mailbox: Mailbox<Ask>;
-  handedOutTo: string | undefined;
+  mailbox: Mailbox<PendingRequest>;
+  deliveredTo: string | undefined;
 }
 
-/** How many messages a poll brings at most. */
+/** The maximum number of messages in one poll. */
 export const maxBatch = 10;
 
 /**
- * The messages between callers and runners. They are kept in memory only, since their callers wait for them and
- * end with the process. A message is encrypted as it is handed out: only then is it known to which queue's key.
+ * Passes requests to runners and their responses back. Requests are kept in memory only, because their callers wait
+ * for them and end with the process. A message is encrypted on delivery, when the queue, and so its key, is known.
  */
-export class Exchange {
+export class Broker {
   readonly #clock: Clock;
   readonly #callerId = randomUUID();
   readonly #privateKey: KeyObject;
   readonly #publicKeyPem: string;
-  readonly #mailboxes = new Map<string, Mailbox<Ask>>();
-  readonly #asks = new Map<string, Ask>();
+  readonly #mailboxes = new Map<string, Mailbox<PendingRequest>>();
+  readonly #pending = new Map<string, PendingRequest>();
 
   constructor(clock: Clock) {
     this.#clock = clock;
@@ -49,85 +55,90 @@ export class Exchange {
   }
 
   /**
-   * Sends a request through a queue and waits for the answer.
-   * @throws AskError when there is none, or none that can be read; the signal's reason when it is aborted.
+   * Sends a request through a queue and returns the response.
+   * @throws RequestError without a readable response; the signal's reason when it is aborted.
    */
-  async ask<const Schema extends v.GenericSchema>(
+  async request<const Schema extends v.GenericSchema>(
     queue: QueueKey,
-    request: { Type: string },
+    message: { Type: string },
     schema: Schema,
-    { timeoutMs, signal, anyQueue }: AskOptions,
+    { timeoutMs, signal, anyQueue }: RequestOptions,
   ): Promise<v.InferOutput<Schema>> {
-    const ask: Ask = {
+    const pending: PendingRequest = {
       ...Promise.withResolvers<unknown>(),
       id: randomUUID(),
       createdAt: isoTime(this.#clock()),
-      request: Buffer.from(JSON.stringify(request)),
+      plaintext: Buffer.from(JSON.stringify(message)),
       schema,
       anyQueue,
       mailbox: this.#mailbox(queue),
-      handedOutTo: undefined,
+      deliveredTo: undefined,
     };
     try {
       return await withDeadline(timeoutMs, signal, (bounded) => {
-        bounded.addEventListener('abort', () => ask.reject(bounded.reason), { once: true });
-        this.#asks.set(ask.id, ask);
-        ask.mailbox.put(ask);
-        return ask.promise;
+        bounded.addEventListener('abort', () => pending.reject(bounded.reason), { once: true });
+        this.#pending.set(pending.id, pending);
+        pending.mailbox.put(pending);
+        return pending.promise;
       });
     } catch (error) {
-      if (error instanceof TimeoutError) throw new AskError(ask.handedOutTo === undefined ? 'undelivered' : 'silent');
-      throw error;
+      if (!(error instanceof TimeoutError)) throw error;
+      throw new RequestError(pending.deliveredTo === undefined ? 'undelivered' : 'unanswered');
     } finally {
-      this.#asks.delete(ask.id);
-      ask.mailbox.withdraw(ask);
-    }
-  }
-
-  /** Hands out the messages of a queue, each once. Rejects with the signal's reason, or with 404 if the queue is deleted. */
-  async poll(queue: RunnerQueue, waitMs: number, signal: AbortSignal): Promise<object[]> {
-    const asks = await this.#mailbox(queue).take(maxBatch, waitMs, signal);
-    return asks.map((ask) => this.#handOut(ask, queue));
-  }
-
-  /** Takes the answer to a message. @throws HttpError 404 for a message that this queue has not got, or no longer. */
-  answer(queue: QueueKey, messageId: string, callerId: string, payload: WrappedSecret): void {
-    const ask = this.#asks.get(messageId);
-    const isExpected = ask?.handedOutTo === queueName(queue) && callerId === this.#callerId;
-    if (!isExpected) throw notFound('nobody waits for an answer to this message');
-    this.#asks.delete(messageId);
-    try {
-      ask.resolve(openAnswer(payload, this.#privateKey, ask.schema));
-    } catch (error) {
-      ask.reject(error);
+      this.#pending.delete(pending.id);
+      pending.mailbox.withdraw(pending);
     }
   }
 
   /**
-   * Looks after the messages of a queue that gets no more work and that were not handed out: they go to another
-   * queue that `findOther` names. Without one they fail, unless the queue is draining, since it is still polled.
+   * Delivers the messages of a queue, each once.
+   * @throws the signal's reason; DomainError `notFound` if the queue is deleted.
    */
-  evacuate(queue: QueueKey, why: 'unhealthy' | 'draining' | 'deleted', findOther: () => QueueKey | undefined): void {
+  async poll(queue: RunnerQueue, waitMs: number, signal: AbortSignal): Promise<object[]> {
+    const batch = await this.#mailbox(queue).take(maxBatch, waitMs, signal);
+    return batch.map((pending) => this.#deliver(pending, queue));
+  }
+
+  /** Passes a response to its caller. @throws DomainError `notFound` if no request of this queue waits for it. */
+  respond(queue: QueueKey, messageId: string, callerId: string, payload: WrappedSecret): void {
+    const pending = this.#pending.get(messageId);
+    const isExpected = pending?.deliveredTo === queueName(queue) && callerId === this.#callerId;
+    if (!isExpected) throw notFound('no caller waits for a response to this message');
+    this.#pending.delete(messageId);
+    try {
+      const plaintext = decrypt(payload, this.#privateKey).toString('utf8');
+      pending.resolve(v.parse(pending.schema, JSON.parse(plaintext)));
+    } catch {
+      // The cause may quote what was encrypted.
+      pending.reject(new RequestError('unreadable'));
+    }
+  }
+
+  /**
+   * Moves the undelivered messages of a queue that gets no more work to the queues that `findOther` returns. Without
+   * one they fail, unless the queue is draining, because a draining queue is still polled.
+   */
+  reroute(queue: QueueKey, reason: 'unhealthy' | 'draining' | 'deleted', findOther: () => QueueKey | undefined): void {
     const mailbox = this.#mailbox(queue);
-    for (const ask of mailbox.empty()) {
-      const other = ask.anyQueue ? findOther() : undefined;
-      const mayStay = why === 'draining' || (why === 'unhealthy' && !ask.anyQueue);
-      if (!other && !mayStay) ask.reject(new AskError('undelivered'));
+    for (const pending of mailbox.empty()) {
+      const other = pending.anyQueue ? findOther() : undefined;
+      const mayStay = reason === 'draining' || (reason === 'unhealthy' && !pending.anyQueue);
+      if (!other && !mayStay) pending.reject(new RequestError('undelivered'));
       else {
-        ask.mailbox = other ? this.#mailbox(other) : mailbox;
-        ask.mailbox.put(ask);
+        pending.mailbox = other ? this.#mailbox(other) : mailbox;
+        pending.mailbox.put(pending);
       }
     }
-    if (why !== 'deleted') return;
+    if (reason !== 'deleted') return;
     mailbox.failPolls(notFound('the queue was deleted'));
     this.#mailboxes.delete(queueName(queue));
   }
 
-  /** Counts the messages on their way, and returns what tells those of a queue. */
+  /** Counts all outstanding messages once, and returns a function that looks up those of a queue. */
   countOutstanding(): (queue: QueueKey) => { waiting: number; unanswered: number } {
     const unanswered = new Map<string, number>();
-    for (const { handedOutTo } of this.#asks.values()) {
-      if (handedOutTo !== undefined) unanswered.set(handedOutTo, (unanswered.get(handedOutTo) ?? 0) + 1);
+    for (const { deliveredTo } of this.#pending.values()) {
+      if (deliveredTo !== undefined) unanswered.set(deliveredTo, (unanswered.get(deliveredTo) ?? 0) + 1);
     }
     return (queue) => {
       const name = queueName(queue);
@@ -135,23 +146,23 @@ export class Exchange {
     };
   }
 
-  #handOut(ask: Ask, queue: RunnerQueue): object {
-    ask.handedOutTo = queueName(queue);
+  #deliver(pending: PendingRequest, queue: RunnerQueue): object {
+    pending.deliveredTo = queueName(queue);
     return {
       TenantID: queue.TenantID,
       RunnerID: queue.RunnerID,
       QueueID: queue.QueueID,
-      MessageID: ask.id,
+      MessageID: pending.id,
       CallerID: this.#callerId,
       CallerPublicKey: this.#publicKeyPem,
-      CreatedAt: ask.createdAt,
-      Payload: encrypt(ask.request, parsePublicKey(queue.PublicKey)),
+      CreatedAt: pending.createdAt,
+      Payload: encrypt(pending.plaintext, parsePublicKey(queue.PublicKey)),
     };
   }
 
-  #mailbox(queue: QueueKey): Mailbox<Ask> {
+  #mailbox(queue: QueueKey): Mailbox<PendingRequest> {
     const name = queueName(queue);
-    const mailbox = this.#mailboxes.get(name) ?? new Mailbox<Ask>();
+    const mailbox = this.#mailboxes.get(name) ?? new Mailbox<PendingRequest>();
     this.#mailboxes.set(name, mailbox);
     return mailbox;
   }

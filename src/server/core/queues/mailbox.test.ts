@@ -4,7 +4,7 @@ import { Mailbox } from './mailbox.ts';
 
 const never = new AbortController().signal;
 
-test('messages are handed out once, at most so many at a time, in order', async () => {
+test('messages are delivered once, in order, up to the maximum', async () => {
   const mailbox = new Mailbox<number>();
   for (const n of [1, 2, 3]) mailbox.put(n);
   assert.deepEqual(await mailbox.take(2, 1000, never), [1, 2]);
@@ -12,7 +12,7 @@ test('messages are handed out once, at most so many at a time, in order', async 
   assert.deepEqual(await mailbox.take(2, 0, never), []);
 });
 
-test('waiting polls get one message each, the longest waiting first', async () => {
+test('waiting polls get one message each, oldest poll first', async () => {
   const mailbox = new Mailbox<number>();
   const polls = [mailbox.take(10, 1000, never), mailbox.take(10, 1000, never)];
   for (const n of [1, 2, 3]) mailbox.put(n);
@@ -20,7 +20,7 @@ test('waiting polls get one message each, the longest waiting first', async () =
   assert.deepEqual(await mailbox.take(10, 0, never), [3]);
 });
 
-test('a poll that was given up takes no message', async () => {
+test('an aborted poll takes no message', async () => {
   const mailbox = new Mailbox<number>();
   const gone = new AbortController();
   const poll = mailbox.take(10, 1000, gone.signal);
@@ -31,7 +31,7 @@ test('a poll that was given up takes no message', async () => {
   assert.deepEqual(await mailbox.take(10, 0, never), [1]);
 });
 
-test('a poll ends empty after its time, and fails with its queue', async () => {
+test('a poll returns empty after its timeout, and rejects when its queue is deleted', async () => {
   const mailbox = new Mailbox<number>();
   assert.deepEqual(await mailbox.take(10, 1, never), []);
   const poll = mailbox.take(10, 1000, never);
@@ -39,7 +39,7 @@ test('a poll ends empty after its time, and fails with its queue', async () => {
   await assert.rejects(poll, /deleted/);
 });
 
-test('a message can be taken back until it is handed out', async () => {
+test('a message can be withdrawn until it is delivered', async () => {
   const mailbox = new Mailbox<number>();
   mailbox.put(1);
   assert.equal(mailbox.withdraw(1), true);

@@ -1,29 +1,29 @@
-/** The messages that wait in one queue, and the polls that wait for them. Each message is handed out at most once. */
+/** The messages waiting in one queue, and the polls waiting for messages. Each message is delivered at most once. */
 export class Mailbox<Message> {
   #messages: Message[] = [];
-  // In the order of their arrival.
+  // In order of arrival.
   readonly #polls = new Set<PromiseWithResolvers<Message[]>>();
 
-  /** How many messages wait. */
+  /** The number of waiting messages. */
   get size(): number {
     return this.#messages.length;
   }
 
-  /** Hands the message to the poll that has waited longest, or keeps it for the next one. */
+  /** Delivers the message to the oldest poll, or keeps it for the next one. */
   put(message: Message): void {
     const [poll] = this.#polls;
     if (!poll) {
       this.#messages.push(message);
       return;
     }
-    // At once, so that the next message goes to another poll, and a poll that is ending can't be given one.
+    // Removed synchronously, so that the next message goes to another poll, and an ending poll gets none.
     this.#polls.delete(poll);
     poll.resolve([message]);
   }
 
   /**
-   * Takes out up to `max` messages, waiting up to `waitMs` for the first. When `signal` aborts, it rejects with the
-   * signal's reason and has taken none.
+   * Removes and returns up to `max` messages, waiting up to `waitMs` for the first. If `signal` aborts, rejects with
+   * the signal's reason and removes none.
    */
   async take(max: number, waitMs: number, signal: AbortSignal): Promise<Message[]> {
     signal.throwIfAborted();
@@ -42,19 +42,19 @@ export class Mailbox<Message> {
     }
   }
 
-  /** Takes back a message that nobody wants any more. Returns false if it was handed out. */
+  /** Removes a message whose caller is gone. Returns false if it was delivered already. */
   withdraw(message: Message): boolean {
     const index = this.#messages.indexOf(message);
     if (index >= 0) this.#messages.splice(index, 1);
     return index >= 0;
   }
 
-  /** Takes out everything. */
+  /** Removes and returns all messages. */
   empty(): Message[] {
     return this.#messages.splice(0);
   }
 
-  /** Ends the polls: the queue is gone. */
+  /** Rejects all polls, because the queue was deleted. */
   failPolls(error: Error): void {
     for (const poll of this.#polls) {
       this.#polls.delete(poll);

@@ -1,23 +1,22 @@
 import { DecryptionError, parsePublicKey } from '../../../plan42/ecies.ts';
-import { badRequest, conflict } from '../../http/errors.ts';
 import type { QueueKey, RunnerQueue } from '../../store/runner-queues.ts';
 import type { Store } from '../../store/store.ts';
+import { conflict, invalid } from '../errors.ts';
 import type { Events } from '../events.ts';
 import { type Clock, zeroTime } from '../time.ts';
 import { change, create, firstVersion } from '../versioned.ts';
 
-/** What every change of a queue needs. */
-export interface QueueParts {
+export interface QueueDeps {
   store: Pick<Store, 'runnerQueues' | 'usedPublicKeys' | 'transaction'>;
   clock: Clock;
   events: Events;
 }
 
 /**
- * Adds a queue, which gets work from now on.
- * @throws HttpError 400 for a bad key; 409 when the queue exists or its key was used before.
+ * Adds a queue, which is healthy from the start.
+ * @throws DomainError `invalid` for a bad key; `conflict` if the queue exists or its key was used before.
  */
-export function addQueue({ store, clock, events }: QueueParts, key: QueueKey, publicKey: string): RunnerQueue {
+export function addQueue({ store, clock, events }: QueueDeps, key: QueueKey, publicKey: string): RunnerQueue {
   const point = pointOf(publicKey);
   const queue: RunnerQueue = {
     ...key,
@@ -38,14 +37,14 @@ export function addQueue({ store, clock, events }: QueueParts, key: QueueKey, pu
   return queue;
 }
 
-/** @throws HttpError 400 for a draining queue that would be healthy */
+/** @throws DomainError `invalid` for a draining queue that would be healthy */
 export function changeQueue(
-  { store, clock, events }: QueueParts,
+  { store, clock, events }: QueueDeps,
   queue: RunnerQueue,
   changes: Partial<RunnerQueue>,
 ): RunnerQueue {
   const { Draining, IsHealthy } = { ...queue, ...changes };
-  if (Draining && IsHealthy) throw badRequest('a draining queue cannot be healthy: Draining needs IsHealthy false');
+  if (Draining && IsHealthy) throw invalid('a draining queue cannot be healthy: Draining needs IsHealthy false');
   const changed = change(store.runnerQueues, queue, changes, clock);
   if (changed.IsHealthy && !queue.IsHealthy) events.emit('queueUsable', changed);
   const stops = queue.IsHealthy && !changed.IsHealthy;
@@ -53,18 +52,18 @@ export function changeQueue(
   return changed;
 }
 
-export function removeQueue({ store, events }: QueueParts, queue: RunnerQueue): void {
+export function removeQueue({ store, events }: QueueDeps, queue: RunnerQueue): void {
   store.runnerQueues.remove(queue);
   events.emit('queueUnusable', queue, 'deleted');
 }
 
-// The same key has several encodings, so it is known by its point.
+// A key has several encodings, so keys are compared by their points.
 function pointOf(pem: string): string {
   try {
     const { x, y } = parsePublicKey(pem).export({ format: 'jwk' });
     return `${x}.${y}`;
   } catch (error) {
-    if (error instanceof DecryptionError) throw badRequest(`PublicKey: ${error.message}`);
+    if (error instanceof DecryptionError) throw invalid(`PublicKey: ${error.message}`);
     throw error;
   }
 }

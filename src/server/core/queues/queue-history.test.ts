@@ -17,7 +17,7 @@ function historyOf(maxSteps = 100) {
   return { history, queues, poll };
 }
 
-test('a step is how full its polls were; waiting is idle, and nobody polling is unknown', async () => {
+test('a sample is the fill rate of the polls of its step: 0 while a poll waits, null without polls', async () => {
   const { history, queues, poll } = historyOf();
   const [a, b] = [queueOf('a'), queueOf('b')];
   queues.push(a, b);
@@ -36,7 +36,7 @@ test('a step is how full its polls were; waiting is idle, and nobody polling is 
   assert.deepEqual(history.ofRunner(runner, 0), [65, 0, 0, null]);
 });
 
-test('a poll that fails is over, and brought nothing', async () => {
+test('a failed poll does not count', async () => {
   const { history, queues } = historyOf();
   const a = queueOf('a');
   queues.push(a);
@@ -45,7 +45,7 @@ test('a poll that fails is over, and brought nothing', async () => {
   assert.deepEqual(history.ofQueue(a, 0).utilisation, [null]);
 });
 
-test('only what is new is asked for, of young queues all', async () => {
+test('returns the samples since a step, and all samples of younger queues', async () => {
   const { history, queues, poll } = historyOf();
   const [old, young] = [queueOf('old'), queueOf('young', { IsHealthy: false })];
   queues.push(old);
@@ -62,7 +62,7 @@ test('only what is new is asked for, of young queues all', async () => {
   assert.deepEqual(history.ofQueue(young, 0), { utilisation: [null], states: ['U'] });
 });
 
-test('it stays within its limit, and forgets queues that are gone', async () => {
+test('keeps at most its limit, and drops deleted queues', async () => {
   const { history, queues, poll } = historyOf(3);
   const a = queueOf('a');
   queues.push(a);

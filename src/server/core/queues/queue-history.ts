@@ -1,27 +1,31 @@
 import { randomUUID } from 'node:crypto';
+import { isAbort } from '../../../lib/errors.ts';
+import type { Logger } from '../../../lib/logger.ts';
+import { sleep } from '../../../lib/sleep.ts';
 import type { QueueState } from '../../../plan42/objects/page.ts';
 import { type QueueKey, queueName, type RunnerKey, type RunnerQueue } from '../../store/runner-queues.ts';
 import type { Store } from '../../store/store.ts';
+import type { Timing } from '../timing.ts';
 import { maxBatch } from './broker.ts';
 
-/** Samples, oldest first, of equal steps; those of a queue that is younger than the history are fewer. */
+/** Samples in equal steps, oldest first. A queue that is younger than the history has fewer. */
 export interface QueueSamples {
-  /** Percent; null when nobody polled. */
+  /** Percent; null without polls. */
   utilisation: (number | null)[];
   /** The first letter of a {@link QueueState}. */
   states: string[];
 }
 
-/** What the polls of a queue brought in the current step. */
+/** The polls of a queue in the current step. */
 interface Polls {
   finished: number;
   messages: number;
   waiting: number;
 }
 
-/** How busy the queues were lately. In memory only, and of existing queues and runners only, so that it stays small. */
+/** The recent utilisation of queues. Kept in memory, and only for existing queues and runners, so that it stays small. */
 export class QueueHistory {
-  /** Tells the samples of one run of the server from those of the next. */
+  /** Identifies this run of the server, because the next one starts without samples. */
   readonly epoch = randomUUID();
   readonly maxSteps: number;
   #steps = 0;
@@ -35,12 +39,12 @@ export class QueueHistory {
     this.maxSteps = maxSteps;
   }
 
-  /** How many samples were taken. */
+  /** The number of samples taken. */
   get steps(): number {
     return this.#steps;
   }
 
-  /** Counts a poll while it is made. */
+  /** Runs a poll and counts it. */
   async countPoll(queue: QueueKey, poll: () => Promise<object[]>): Promise<object[]> {
     const name = queueName(queue);
     const polls = this.#polls.get(name) ?? { finished: 0, messages: 0, waiting: 0 };
@@ -56,13 +60,13 @@ export class QueueHistory {
     }
   }
 
-  /** Ends a step, and forgets the queues and runners that are gone. */
+  /** Ends a step, and drops deleted queues and runners. */
   sample(): void {
     this.#sampleRunners(this.#sampleQueues());
     this.#steps += 1;
   }
 
-  /** Returns what the queues of each runner came to. */
+  /** Returns the utilisation of the queues of each runner. */
   #sampleQueues(): Map<string, (number | null)[]> {
     const previous = this.#queues;
     this.#queues = new Map();
@@ -72,7 +76,7 @@ export class QueueHistory {
       const utilisation = this.#takeUtilisation(name);
       const samples = previous.get(name) ?? { utilisation: [], states: [] };
       this.#push(samples.utilisation, utilisation);
-      this.#push(samples.states, stateOf(queue).charAt(0));
+      this.#push(samples.states, queueState(queue).charAt(0));
       this.#queues.set(name, samples);
       byRunner.set(runnerName(queue), [...(byRunner.get(runnerName(queue)) ?? []), utilisation]);
     }
@@ -80,7 +84,7 @@ export class QueueHistory {
     return byRunner;
   }
 
-  // A runner keeps its past for as long as there is something in it: it may have no queue for a moment.
+  // A runner keeps its history until that is empty, because a restarting runner has no queue for a moment.
   #sampleRunners(byRunner: ReadonlyMap<string, (number | null)[]>): void {
     const previous = this.#runners;
     this.#runners = new Map();
@@ -91,13 +95,13 @@ export class QueueHistory {
     }
   }
 
-  /** The samples of a queue since the step `since`. */
+  /** Returns the samples of a queue since the step `since`. */
   ofQueue(queue: QueueKey, since: number): QueueSamples {
     const { utilisation, states } = this.#queues.get(queueName(queue)) ?? { utilisation: [], states: [] };
     return { utilisation: this.#since(utilisation, since), states: this.#since(states, since) };
   }
 
-  /** The mean utilisation of a runner's queues since the step `since`. */
+  /** Returns the mean utilisation of a runner's queues since the step `since`. */
   ofRunner(runner: RunnerKey, since: number): (number | null)[] {
     return this.#since(this.#runners.get(runnerName(runner)) ?? [], since);
   }
@@ -123,7 +127,26 @@ export class QueueHistory {
   }
 }
 
-export function stateOf({ Draining, IsHealthy }: Pick<RunnerQueue, 'Draining' | 'IsHealthy'>): QueueState {
+interface SamplingDeps {
+  history: QueueHistory;
+  timing: Timing;
+  logger: Logger;
+  signal: AbortSignal;
+}
+
+/** Samples the queues step by step until the signal aborts. Never rejects. */
+export async function sampleQueues({ history, timing, logger, signal }: SamplingDeps): Promise<void> {
+  try {
+    for (;;) {
+      await sleep(timing.historyStepMs, signal);
+      history.sample();
+    }
+  } catch (error) {
+    if (!isAbort(error, signal)) logger.error('queue sampling stopped', { error });
+  }
+}
+
+export function queueState({ Draining, IsHealthy }: Pick<RunnerQueue, 'Draining' | 'IsHealthy'>): QueueState {
   if (Draining) return 'Draining';
   return IsHealthy ? 'Healthy' : 'Unhealthy';
 }

@@ -1,7 +1,7 @@
 import { nextHealthyQueue, type RunnerKey, type RunnerQueue } from '../../store/runner-queues.ts';
 import type { Store } from '../../store/store.ts';
 
-/** Spreads work over the healthy queues of each runner: every call gives the next one. */
+/** Spreads work over the healthy queues of each runner: every call returns the next one. */
 export class RoundRobin {
   readonly #queues: Store['runnerQueues'];
   readonly #lastUsed = new Map<string, string>();
@@ -10,7 +10,7 @@ export class RoundRobin {
     this.#queues = queues;
   }
 
-  /** The queue whose turn it is, or undefined when the runner has no healthy one. */
+  /** Returns the next queue, or undefined if the runner has no healthy one. */
   next(runner: RunnerKey): RunnerQueue | undefined {
     const name = `${runner.TenantID}/${runner.RunnerID}`;
     const queue =

@@ -63,7 +63,7 @@ describe('what is amiss is found, with a remedy', () => {
     await mkdir(join(state, 'logs'), { recursive: true });
     await chmod(patient.dir.path, 0o755);
     for (const folder of [join(state, 'logs'), state]) await chmod(folder, 0o555);
-    const yours = 'Make it yours, or choose another one with --state-dir.';
+    const yours = 'Change its owner, or choose another folder with --state-dir.';
     assert.deepEqual(await folders(state), [[yours, `sudo chown -R "$(id -un)" ${state}`]]);
     const inside = join(state, 'new');
     assert.deepEqual(await folders(inside), [[yours, `sudo install -d -m 700 -o "$(id -un)" ${inside}`]]);

@@ -1,0 +1,98 @@
+/** From a polled message to its response. */
+import type { KeyObject } from 'node:crypto';
+import * as v from 'valibot';
+import type { Logger } from '../../lib/logger.ts';
+import { retry } from '../../lib/retry.ts';
+import type { Plan42Client, QueuePath } from '../../plan42/client.ts';
+import { decrypt, encrypt, parsePublicKey } from '../../plan42/ecies.ts';
+import { ApiError, isTransient } from '../../plan42/errors.ts';
+import { knownFields } from '../../plan42/fields.ts';
+import { Request } from '../../plan42/messages.ts';
+import { RunnerMessage } from '../../plan42/objects.ts';
+import type { CallLimiter } from '../queues/call-limiter.ts';
+import type { Handler } from './handler.ts';
+
+export interface DispatchOptions {
+  client: Plan42Client;
+  handlers: ReadonlyMap<string, Handler>;
+  logger: Logger;
+  /** Aborts handlers and the delivery of responses. */
+  signal: AbortSignal;
+}
+
+/** The queue that a message came from. */
+export interface Origin {
+  queue: QueuePath;
+  privateKey: KeyObject;
+  limiter: CallLimiter;
+}
+
+// Callers stop waiting after that.
+const responseTimeMs = 30_000;
+const attemptTimeoutMs = 10_000;
+const backoff = { minMs: 100, maxMs: 2000 };
+
+/** Responds to one message. Never rejects: an invalid message is logged with its ID, without its content, and affects only itself. */
+export async function dispatch(raw: unknown, origin: Origin, options: DispatchOptions): Promise<void> {
+  const deadline = performance.now() + responseTimeMs;
+  const { client, signal } = options;
+  const logger = options.logger.with({ queue_id: origin.queue.queueId, message_id: messageIdOf(raw) });
+  try {
+    const message = v.parse(RunnerMessage, raw);
+    // Checked first, so that no work is done for a caller who cannot receive the response.
+    const callerKey = parsePublicKey(message.CallerPublicKey);
+    const response = await handle(message, origin, { ...options, logger });
+    if (response === undefined) return;
+    const payload = encrypt(Buffer.from(JSON.stringify(response)), callerKey);
+    const address = { messageId: message.MessageID, callerId: message.CallerID };
+    const write = () => client.writeResponse(origin.queue, address, payload, { signal, timeoutMs: attemptTimeoutMs });
+    await deliver(() => origin.limiter.call(write, signal), deadline, signal);
+  } catch (error) {
+    if (error instanceof v.ValiError) {
+      logger.warn('message rejected', { reason: 'invalid message', field: v.getDotPath(error.issues[0]) });
+    } else {
+      logger.warn('cannot respond to message', { error });
+    }
+  }
+}
+
+function messageIdOf(raw: unknown): string | undefined {
+  const parsed = v.safeParse(knownFields({ MessageID: v.string() }), raw);
+  return parsed.success ? parsed.output.MessageID : undefined;
+}
+
+async function handle(
+  message: RunnerMessage,
+  { privateKey }: Origin,
+  { handlers, logger, signal }: DispatchOptions,
+): Promise<object | undefined> {
+  const text = decrypt(message.Payload, privateKey).toString('utf8');
+  let body: unknown;
+  try {
+    body = JSON.parse(text);
+  } catch {
+    // The parser's own message would quote the payload.
+    logger.warn('message rejected', { reason: 'not JSON' });
+    return undefined;
+  }
+  const { Type: type } = v.parse(Request, body);
+  const handler = handlers.get(type);
+  if (handler !== undefined) return handler({ type, text, body }, signal);
+  logger.warn('message rejected', {
+    reason: 'unknown message type',
+    message_type: type.slice(0, 100),
+    caller_id: message.CallerID,
+  });
+  return undefined;
+}
+
+/** Retries transient failures until `deadline`, a time of `performance.now()`. */
+async function deliver(write: () => Promise<void>, deadline: number, signal: AbortSignal): Promise<void> {
+  const attemptWrite = (attempt: number) =>
+    write().catch((error: unknown) => {
+      // An earlier attempt succeeded and only its confirmation was lost.
+      if (attempt > 1 && error instanceof ApiError && error.status === 404) return;
+      throw error;
+    });
+  await retry(attemptWrite, { backoff, deadline, signal, shouldRetry: isTransient });
+}

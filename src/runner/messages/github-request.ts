@@ -1,0 +1,76 @@
+/** Shared by the handlers that request data from GitHub. */
+import * as v from 'valibot';
+import { type Caller, withCaller } from '../../github/caller.ts';
+import type { GithubClient } from '../../github/client.ts';
+import type { GithubConnections } from '../../github/connections.ts';
+import { GithubError, loggable } from '../../github/errors.ts';
+import type { Page } from '../../github/page.ts';
+import type { Logger } from '../../lib/logger.ts';
+import type { ListResponse } from '../../plan42/messages.ts';
+import type { Handler, Message } from './handler.ts';
+
+export interface GithubHandlerOptions {
+  github: GithubConnections;
+  logger: Logger;
+  /** Time limit for GitHub, including retries. */
+  timeoutMs?: number;
+}
+
+// The caller waits 30 s, which includes the delivery of the response.
+const defaultTimeoutMs = 25_000;
+
+type RequestSchema = v.GenericSchema<unknown, { ConnectionID?: string | null | undefined }>;
+
+/**
+ * Parses the message and sends the request to the GitHub of its connection. Failures are returned as text for the
+ * caller; only the signal's reason is thrown.
+ */
+export async function requestGithub<const Schema extends RequestSchema, Result>(
+  schema: Schema,
+  { type, body }: Message,
+  signal: AbortSignal,
+  { github, logger, timeoutMs = defaultTimeoutMs }: GithubHandlerOptions,
+  request: (client: GithubClient, request: v.InferOutput<Schema>, caller: Caller) => Promise<Result>,
+): Promise<{ result: Result; error: null } | { result: null; error: string }> {
+  const parsed = v.safeParse(schema, body);
+  if (!parsed.success) {
+    return {
+      result: null,
+      error: `invalid request: ${v.getDotPath(parsed.issues[0]) ?? 'message'} has the wrong type`,
+    };
+  }
+  const message = parsed.output;
+  try {
+    const result = await withCaller(timeoutMs, signal, (caller) =>
+      github.withClient(message.ConnectionID, (client) => request(client, message, caller)),
+    );
+    return { result, error: null };
+  } catch (error) {
+    const fields = { message_type: type, connection_id: message.ConnectionID, error: loggable(error) };
+    if (error instanceof GithubError) {
+      logger.warn('GitHub request failed', fields);
+      return { result: null, error: error.message };
+    }
+    signal.throwIfAborted();
+    // A bug, but the caller still gets a response.
+    logger.error('GitHub request failed', fields);
+    return { result: null, error: 'GitHub request failed, see the log of the runner' };
+  }
+}
+
+/** Creates a handler for a message that lists names, one page at a time. */
+export function createListHandler<const Schema extends RequestSchema>(
+  type: ListResponse['Type'],
+  schema: Schema,
+  list: (client: GithubClient, request: v.InferOutput<Schema>, caller: Caller) => Promise<Page>,
+): (options: GithubHandlerOptions) => Handler {
+  return (options) => async (message, signal) => {
+    const { result, error } = await requestGithub(schema, message, signal, options, list);
+    return {
+      Type: type,
+      Items: result?.items ?? null,
+      NextToken: result?.nextToken ?? null,
+      ErrorMessage: error,
+    };
+  };
+}

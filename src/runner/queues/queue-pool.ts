@@ -1,0 +1,124 @@
+import { Backoff } from '../../lib/backoff.ts';
+import type { Logger } from '../../lib/logger.ts';
+import { Queue, type QueueOptions } from './queue.ts';
+import type { QueueRegistry } from './queue-registry.ts';
+import { addPoll, averageUtilisation, decide, type ScalerSettings, startWindow } from './scaler.ts';
+
+export interface QueuePoolOptions extends Omit<QueueOptions, 'onPoll' | 'onLost' | 'registerAfterMs'> {
+  settings: QueueOptions['settings'] & ScalerSettings;
+  registry: QueueRegistry;
+}
+
+const decisionIntervalMs = 1000;
+// For a server that accepts registrations but does not keep the queues.
+const replacementBackoff = { minMs: 100, maxMs: 60_000 };
+
+/** The runner's queues: as many as the scaler wants, with a replacement for each queue that the server deletes. */
+export class QueuePool {
+  readonly #options: QueuePoolOptions;
+  readonly #logger: Logger;
+  readonly #replacementBackoff = new Backoff(replacementBackoff);
+  /** Oldest first, including queues that are gone but still have messages in flight. */
+  readonly #queues = new Set<Queue>();
+  readonly #timer: NodeJS.Timeout;
+  #window = startWindow(performance.now());
+  /** Utilisation of the previous window, used until this one has measurements. */
+  #lastUtilisation: number | undefined;
+  #draining = false;
+
+  constructor(options: QueuePoolOptions) {
+    this.#options = options;
+    this.#logger = options.logger;
+    this.#add();
+    this.#timer = setInterval(() => this.#scale(), decisionIntervalMs);
+  }
+
+  /** Queues that may exist on the server. */
+  get queues(): readonly Queue[] {
+    return [...this.#queues].filter((queue) => queue.phase !== 'gone');
+  }
+
+  /** Number of messages being handled. */
+  get inFlight(): number {
+    return [...this.#queues].reduce((sum, queue) => sum + queue.inFlight, 0);
+  }
+
+  /** Time of `performance.now()` since which the calls of all queues fail; undefined if any queue is working. */
+  get outageSince(): number | undefined {
+    const since = this.queues.map(({ limiter }) => limiter.outageSince);
+    const known = since.filter((time) => time !== undefined);
+    return known.length > 0 && known.length === since.length ? Math.max(...known) : undefined;
+  }
+
+  /** The scaler's input, from 0 to 1; undefined before the first poll. */
+  get utilisation(): number | undefined {
+    return averageUtilisation(this.#window) ?? this.#lastUtilisation;
+  }
+
+  /** Ends every queue's pause after a failure. */
+  retryNow(): void {
+    for (const queue of this.#queues) queue.retryNow();
+  }
+
+  /** Aborts the polls in flight, whose connections are known to be dead. */
+  abandonPolls(reason: Error): void {
+    for (const queue of this.#queues) queue.abandonPoll(reason);
+  }
+
+  /** Drains every queue at once. Resolves when all are gone. */
+  async drain(): Promise<void> {
+    this.#draining = true;
+    clearInterval(this.#timer);
+    const queues = [...this.#queues];
+    for (const queue of queues) queue.drain();
+    await Promise.all(queues.map((queue) => queue.ended));
+  }
+
+  #add(registerAfterMs = 0): void {
+    const queue: Queue = new Queue({
+      ...this.#options,
+      registerAfterMs,
+      onPoll: (messages) => {
+        // The server assigns no work to a draining queue, so its polls say nothing about the load.
+        if (!queue.isDraining) this.#window = addPoll(this.#window, messages);
+      },
+      onLost: () => this.#replace(queue),
+    });
+    this.#queues.add(queue);
+    const { registry } = this.#options;
+    registry.add(queue.id);
+    void queue.ended
+      .then((outcome) => {
+        // An aborted queue may still exist on the server.
+        if (outcome !== 'aborted') registry.remove(queue.id);
+      })
+      .catch((error: unknown) => {
+        this.#logger.error('queue failed', { queue_id: queue.id, error });
+        this.#replace(queue);
+      })
+      .finally(() => this.#queues.delete(queue));
+  }
+
+  #replace({ id, hasPolled, isDraining }: Queue): void {
+    if (isDraining || this.#draining) return;
+    if (hasPolled) this.#replacementBackoff.reset();
+    this.#logger.warn('queue deleted by server, replacing it', { queue_id: id });
+    this.#add(hasPolled ? 0 : this.#replacementBackoff.next());
+  }
+
+  #scale(): void {
+    // No decision while a previous one or a replacement is still in progress.
+    const { queues } = this;
+    if (queues.some((queue) => queue.phase !== 'polling')) return;
+    const { verdict, window } = decide(this.#window, performance.now(), queues.length, this.#options.settings);
+    this.#lastUtilisation = this.utilisation;
+    this.#window = window;
+    if (verdict.action === 'up') {
+      this.#logger.info('adding queues', { count: verdict.count, queues: queues.length + verdict.count });
+      for (let i = 0; i < verdict.count; i += 1) this.#add();
+    } else if (verdict.action === 'down') {
+      this.#logger.info('removing queue', { queues: queues.length - 1 });
+      queues.at(-1)?.drain();
+    }
+  }
+}

@@ -1,0 +1,67 @@
+import { readdir, rm, writeFile } from 'node:fs/promises';
+import { join } from 'node:path';
+import { makeFolder } from '../../lib/files.ts';
+import type { Logger } from '../../lib/logger.ts';
+import { isUuid } from '../../lib/uuid.ts';
+import type { Plan42Client, QueuePath } from '../../plan42/client.ts';
+import { CallLimiter } from './call-limiter.ts';
+import { deleteQueue } from './queue-removal.ts';
+
+/**
+ * The queues that may exist on the server, on disk. After a crash the next run deletes them at once; otherwise the server
+ * would keep assigning messages to queues that are no longer polled.
+ */
+export class QueueRegistry {
+  readonly #folder: string;
+  #last: Promise<unknown> = Promise.resolve();
+
+  private constructor(folder: string) {
+    this.#folder = folder;
+  }
+
+  static async open(stateDir: string): Promise<QueueRegistry> {
+    const folder = join(stateDir, 'queues');
+    await makeFolder(folder);
+    return new QueueRegistry(folder);
+  }
+
+  async list(): Promise<string[]> {
+    return (await readdir(this.#folder)).filter(isUuid);
+  }
+
+  // A failed write is ignored: the server's health checks remove such a queue later.
+  add(queueId: string): void {
+    this.#inOrder(() => writeFile(join(this.#folder, queueId), '', { mode: 0o600 }));
+  }
+
+  remove(queueId: string): void {
+    this.#inOrder(() => rm(join(this.#folder, queueId), { force: true }));
+  }
+
+  /** Resolves when all changes are on disk. */
+  async settled(): Promise<void> {
+    await this.#last;
+  }
+
+  #inOrder(work: () => Promise<unknown>): void {
+    this.#last = this.#last.then(work).catch(() => {});
+  }
+}
+
+export interface LeftoverQueuesOptions extends Omit<QueuePath, 'queueId'> {
+  registry: QueueRegistry;
+  client: Plan42Client;
+  logger: Logger;
+  abort: AbortSignal;
+}
+
+/** Deletes queues of a previous run on the server. Never rejects: the server's health checks remove the rest. */
+export async function deleteLeftoverQueues(queueIds: readonly string[], options: LeftoverQueuesOptions): Promise<void> {
+  const { registry, client, tenantId, runnerId, logger, abort } = options;
+  const remove = async (queueId: string) => {
+    const removal = { client, logger: logger.with({ queue_id: queueId }), limiter: new CallLimiter(), abort };
+    await deleteQueue({ tenantId, runnerId, queueId }, removal);
+    registry.remove(queueId);
+  };
+  await Promise.allSettled(queueIds.map(remove));
+}

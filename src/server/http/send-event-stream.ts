@@ -1,0 +1,37 @@
+import { once } from 'node:events';
+import type { ServerResponse } from 'node:http';
+import type { IndexedTurnLog } from '../store/turn-logs.ts';
+
+// Without a retry time the Go client reconnects in a busy loop when a stream ends.
+const retryMs = 1000;
+
+/**
+ * Sends log entries as server-sent events until `batches` ends. The client then reconnects, and gets a 204 if the turn
+ * is finished. Rejects with the signal's reason.
+ */
+export async function sendEventStream(
+  response: ServerResponse,
+  batches: AsyncIterable<IndexedTurnLog[]>,
+  { keepAliveMs, signal }: { keepAliveMs: number; signal: AbortSignal },
+): Promise<void> {
+  response.writeHead(200, { 'content-type': 'text/event-stream; charset=utf-8', 'cache-control': 'no-cache' });
+  // Sent before the first event, so that the client knows that it is connected.
+  response.flushHeaders();
+  const keepAlive = setInterval(() => response.write(': keep-alive\n\n'), keepAliveMs);
+  try {
+    for await (const batch of batches) {
+      // A client that does not read must not make the server buffer the whole log.
+      if (!response.write(batch.map(formatEvent).join(''))) await once(response, 'drain', { signal });
+    }
+    response.end();
+  } catch (error) {
+    signal.throwIfAborted();
+    throw error;
+  } finally {
+    clearInterval(keepAlive);
+  }
+}
+
+function formatEvent({ Index, Timestamp, Message }: IndexedTurnLog): string {
+  return `event: log\ndata: ${JSON.stringify({ Timestamp, Message })}\nid: ${Index}\nretry: ${retryMs}\n\n`;
+}
