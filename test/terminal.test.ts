@@ -21,7 +21,7 @@ async function setUp() {
   const store = await JobStore.open(dir.path, join(dir.path, 'logs'));
   const record = makeRecord({ title: 'A task with a title that is longer than a narrow window is wide' });
   await store.create(record, { request: '{}', agentToken: 't' });
-  const { logFile } = store.place(record.jobId);
+  const { logFile } = store.paths(record.jobId);
   await writeFile(logFile, lines(500));
   const owned = resources.move();
   const env = { HOME: dir.path, PLAN42_STATE_DIR: dir.path };

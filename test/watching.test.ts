@@ -70,9 +70,9 @@ test('a job is listed, followed and killed while the runner runs', async () => {
   const { folder } = runner;
   const taskId = await startTask(plane, 'example/agent');
   const jobId = jobIdOf(taskId);
-  await runner.logged(/the job is running/);
+  await runner.logged(/job started/);
   const waiting = jobIdOf(await startTask(plane, 'example/agent'));
-  await runner.logged(/the job waits for a free slot/);
+  await runner.logged(/waiting for slot/);
 
   const following = spawn(executable, ['runner', 'job', 'logs', taskId, '-f', '-n', 'all'], {
     env: { PATH: process.env['PATH'], ...places(folder) },
@@ -112,9 +112,9 @@ test('a job is killed without a runner, whose next start reports it', async () =
   await using first = await startRunner(plane);
   const { folder } = first;
   const taskId = await startTask(plane, 'example/agent');
-  await first.logged(/the job is running/);
+  await first.logged(/job started/);
   const waitingTask = await startTask(plane, 'example/agent');
-  await first.logged(/the job waits for a free slot/);
+  await first.logged(/waiting for slot/);
   await first.stop('SIGKILL');
 
   const status = await plan42(folder, 'status');
@@ -133,7 +133,7 @@ test('a job is killed without a runner, whose next start reports it', async () =
   await using second = await startRunner(plane, { folder });
   assert.match((await untilOver(plane, taskId)).turn.ErrorMessage, /^The agent was killed by user\./);
   assert.match((await untilOver(plane, waitingTask)).turn.ErrorMessage, /killed by user before it started/);
-  assert.doesNotMatch(second.log, /the job is running/);
+  assert.doesNotMatch(second.log, /job started/);
 });
 
 for (const name of ['podman', 'docker'] as const) {
@@ -146,7 +146,7 @@ for (const name of ['podman', 'docker'] as const) {
     const options = { runtime: name, config: containers, env };
     await using first = await startRunner(plane, options);
     const taskId = await startTask(plane, engines.images.agent, 'echo at work; sleep 300');
-    await first.logged(/the job is running/);
+    await first.logged(/job started/);
     // Which it says of a container that is made; the engine lists it when it is started.
     await eventually(async () => (await first.jobLog(jobIdOf(taskId))).includes('at work'));
     await first.stop('SIGKILL');
