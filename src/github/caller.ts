@@ -1,25 +1,25 @@
 import { TimeoutError, withDeadline } from '../lib/deadline.ts';
 import { GithubError } from './errors.ts';
 
-/** For whom GitHub is asked, and how long that one waits. */
+/** The caller of a GitHub request and the time that it waits. */
 export interface Caller {
   /** Aborted at the deadline at the latest. */
   signal: AbortSignal;
-  /** Of `performance.now()`. */
+  /** Time of `performance.now()`. */
   deadline: number;
-  /** Shared by all calls that are made for this caller. */
+  /** Shared by all requests of this caller. */
   progress: Progress;
 }
 
-/** How many calls are how far; as it was when the caller's time was over. */
+/** Numbers of requests by stage, frozen when the caller's time is up. */
 interface Progress {
   queued: number;
-  asked: number;
+  sent: number;
 }
 
 /**
- * Does `work` for a caller who waits `timeoutMs`.
- * @throws GithubError when the time is over; the reason of `signal` when that is aborted
+ * Runs `work` for a caller that waits `timeoutMs`.
+ * @throws GithubError if the time is up; the reason of `signal` if it is aborted
  */
 export async function withCaller<T>(
   timeoutMs: number,
@@ -27,7 +27,7 @@ export async function withCaller<T>(
   work: (caller: Caller) => Promise<T>,
 ): Promise<T> {
   const deadline = performance.now() + timeoutMs;
-  const progress: Progress = { queued: 0, asked: 0 };
+  const progress: Progress = { queued: 0, sent: 0 };
   try {
     return await withDeadline(timeoutMs, signal, (bounded) => work({ signal: bounded, deadline, progress }));
   } catch (error) {
@@ -36,12 +36,12 @@ export async function withCaller<T>(
   }
 }
 
-function describeTimeout(seconds: number, { queued, asked }: Progress): string {
-  if (asked > 0 || queued === 0) return `GitHub did not answer within ${seconds} s`;
-  return `GitHub was not asked within ${seconds} s: too many other calls are under way. Try again later`;
+function describeTimeout(seconds: number, { queued, sent }: Progress): string {
+  if (sent > 0 || queued === 0) return `GitHub did not respond within ${seconds} s`;
+  return `the request was not sent to GitHub within ${seconds} s: too many requests are in progress. Try again later`;
 }
 
-/** Counts a stage of a call, until it is over; the end of the caller's time leaves the count as it is. */
+/** Counts a request in a stage while `work` runs. The count is frozen when the caller's time is up. */
 export async function during<T>(
   stage: keyof Progress,
   { signal, progress }: Caller,

@@ -70,25 +70,25 @@ test('a token may have no scopes, and a fine-grained one has none to tell', asyn
   });
 });
 
-test('a refused token is told in GitHub’s words', async () => {
+test('reports a rejected token in GitHub’s words', async () => {
   server.answer = (response) => sendJson(response, 401, { message: 'Bad credentials', documentation_url: 'https://x' });
   await assert.rejects(checkGithubToken(connectionTo(), { transport }), refused(/^Bad credentials$/, 401));
 });
 
 test('so is a server that is not GitHub, or does not answer, or repeats the token', async () => {
   server.answer = (response) => sendJson(response, 200, ['hello']);
-  await assert.rejects(checkGithubToken(connectionTo(), { transport }), refused(/wrong shape/));
+  await assert.rejects(checkGithubToken(connectionTo(), { transport }), refused(/invalid response/));
   server.answer = (response, { headers }) => sendJson(response, 400, { message: `Bad ${headers.authorization}` });
   await assert.rejects(checkGithubToken(connectionTo(), { transport }), refused(/^Bad Bearer \[redacted\]$/, 400));
   server.answer = () => {};
   const timeoutMs = 100;
   await assert.rejects(
     checkGithubToken(connectionTo(), { transport, timeoutMs }),
-    refused(/did not answer within 0\.1 s/),
+    refused(/did not respond within 0\.1 s/),
   );
 });
 
-test('without a token nobody is asked', async () => {
+test('sends no request without a token', async () => {
   await assert.rejects(
     checkGithubToken(connectionTo({ token: undefined }), { transport }),
     refused(/^missing github token for connection c-1$/),

@@ -7,25 +7,25 @@ import { withCaller } from './caller.ts';
 import { GithubError } from './errors.ts';
 
 export interface CheckTokenOptions {
-  /** As of `createTransport({ caFile, env })`; stays the caller's. */
+  /** Made by `createTransport({ caFile, env })`. The caller closes it. */
   transport: Dispatcher;
   signal?: AbortSignal;
-  /** How long the caller waits; 10 s unless told. */
+  /** Defaults to 10 s. */
   timeoutMs?: number;
 }
 
 export interface GithubTokenInfo {
-  /** Whose token it is. */
+  /** The user who owns the token. */
   login: string;
-  /** Undefined for fine-grained tokens, which have permissions instead that GitHub does not tell. */
+  /** Undefined for fine-grained tokens, whose permissions GitHub does not report. */
   scopes: string[] | undefined;
-  /** Undefined if the token does not expire, or the server does not say. */
+  /** Undefined if the token does not expire or the server does not report it. */
   expiresAt: Date | undefined;
 }
 
 /**
- * Asks GitHub whose token a connection has, and what it may do.
- * @throws GithubError in one line: no token, refused (`status` 401), not reachable, rate limit; the signal's reason
+ * Fetches owner, scopes and expiry of a connection's token.
+ * @throws GithubError if the token is missing or rejected (`status` 401), GitHub is unreachable or limits the rate; the signal's reason
  */
 export async function checkGithubToken(
   { url, token, connectionId, name }: Connection,

@@ -27,7 +27,7 @@ describe('a call', () => {
   });
 });
 
-describe('what GitHub refuses is told in its words, and not asked again', () => {
+describe('a rejected request is reported in GitHub’s words and not retried', () => {
   for (const [status, body, message] of [
     [401, { message: 'Bad credentials', documentation_url: 'https://docs' }, 'Bad credentials'],
     [
@@ -41,7 +41,7 @@ describe('what GitHub refuses is told in its words, and not asked again', () => 
       { message: 'Validation Failed', errors: [{ message: 'One', code: 'x' }, 'Two', { code: 'y' }, null] },
       'Validation Failed: One: Two',
     ],
-    [400, ['no', 'message'], 'GitHub answered with status 400'],
+    [400, ['no', 'message'], 'GitHub responded with status 400'],
     [404, { message: 'a\nb\u0007c  d' }, 'a b c d'],
   ] as const) {
     test(`${status} ${JSON.stringify(body)}`, async () => {
@@ -58,7 +58,7 @@ describe('what GitHub refuses is told in its words, and not asked again', () => 
     );
     assert.match(
       (await at.failure(at.connection.ask(at.getUser))).message,
-      /^127\.0\.0\.1:\d+ answered with status 403, not in JSON as GitHub does$/,
+      /^127\.0\.0\.1:\d+ responded with status 403 and no JSON, unlike GitHub$/,
     );
   });
 
@@ -75,7 +75,7 @@ describe('what GitHub refuses is told in its words, and not asked again', () => 
   ] as const) {
     test(`an answer that is ${name}`, async () => {
       at.github.faults.push(answerWith(200, body));
-      assert.match((await at.failure(at.connection.ask(at.getUser))).message, /^GitHub’s answer has the wrong shape/);
+      assert.match((await at.failure(at.connection.ask(at.getUser))).message, /^invalid response from GitHub/);
     });
   }
 });
@@ -96,7 +96,7 @@ describe('an answer that is no JSON', () => {
       for (const call of [at.getUser, at.queryUser]) {
         at.github.faults.push(fault);
         const { message } = await at.failure(at.connection.ask<unknown>(call));
-        assert.match(message, /^what 127\.0\.0\.1:\d+ answers is not JSON; check the URL of the connection$/);
+        assert.match(message, /^the response of 127\.0\.0\.1:\d+ is not JSON; check the URL of the connection$/);
       }
     });
   }
@@ -123,7 +123,7 @@ describe('what is asked for', () => {
   test('and cannot be sent is an error', async () => {
     const get = (caller: Caller) =>
       at.connection.client.get('/repos/{org}/{repo}', { org: 'acme', repo: 'a\ud800' }, v.unknown(), caller);
-    assert.match((await at.failure(at.connection.ask(get))).message, /^invalid request: there are characters/);
+    assert.match((await at.failure(at.connection.ask(get))).message, /^invalid request: it contains/);
     assert.equal(at.github.requests.length, 0);
   });
 
@@ -139,8 +139,8 @@ describe('what is asked for', () => {
     assert.equal((await at.failure(at.connection.ask(at.queryUser))).message, message);
     const log = at.log.join('');
     assert.match(log, /deprecated GitHub endpoint/);
-    assert.match(log, /"error":"GitHub answered with status 404"/);
-    assert.match(log, /"error":"GitHub answered with errors \(NOT_FOUND\)"/);
+    assert.match(log, /"error":"GitHub responded with status 404"/);
+    assert.match(log, /"error":"GitHub responded with errors \(NOT_FOUND\)"/);
     assert.ok(!log.includes(secret), log);
   });
 });
@@ -173,7 +173,10 @@ test('a call that none of them made room for says so', async () => {
   const others = Array.from({ length: 30 }, () => at.connection.ask(at.getUser, 60_000, stop.signal));
   while (at.github.requests.length < 30) await delay(5);
   const error = await at.failure(at.connection.ask(at.getUser, 100));
-  assert.equal(error.message, 'GitHub was not asked within 0.1 s: too many other calls are under way. Try again later');
+  assert.equal(
+    error.message,
+    'the request was not sent to GitHub within 0.1 s: too many requests are in progress. Try again later',
+  );
   stop.abort(new Error('enough'));
   await Promise.allSettled(others);
 });

@@ -1,4 +1,4 @@
-/** One connection's client: its token, its answers so far, and its rate limits. Loaded when the first call is made. */
+/** The client of one connection, with its token, ETag cache and rate limits. Loaded with the first request. */
 import { Octokit } from '@octokit/core';
 import type { Dispatcher } from 'undici';
 import * as v from 'valibot';
@@ -15,12 +15,11 @@ import { EtagCache } from './etag-cache.ts';
 import { type Failure, failureOf } from './failure.ts';
 import { createGithubFetch } from './fetch.ts';
 import { dataOf, GraphqlBody } from './graphql-body.ts';
-import { LimitMemory, type Resource } from './limit-memory.ts';
-import type { AnswerHeaders, RateLimit } from './rate-limit.ts';
+import { type AnswerHeaders, type RateLimit, RateLimiter, type Resource } from './rate-limit.ts';
 
 export interface GithubClientOptions {
   connection: Pick<Connection, 'url'> & { token: string };
-  /** Not the one for Plan42, whose certificate checks can be switched off. */
+  /** Not the transport for Plan42, whose certificate checks can be disabled. */
   transport: Dispatcher;
   logger: Logger;
   userAgent: string;
@@ -32,22 +31,22 @@ export interface Answer<T> {
   headers: AnswerHeaders;
 }
 
-// GitHub refuses more than 100 at once, of all programs that use the token.
+// GitHub rejects more than 100 concurrent requests per token, over all programs.
 const maxConcurrentCalls = 30;
 const attemptTimeoutMs = 60_000;
 const maxRetries = 4;
-// Of one call; each time the wait gets longer.
+// Per request; the wait grows each time.
 const maxLimitWaits = 6;
 const backoffLimits = { minMs: 400, maxMs: 5000 };
 
-/** Reads from GitHub. Every call is made again while its caller can wait and it can succeed. */
+/** Reads from GitHub. Retries transient failures and rate limits while the caller waits. */
 export class GithubClient {
   readonly #options: GithubClientOptions;
   readonly #octokit: Octokit;
   readonly #host: string;
   readonly #graphqlUrl: string;
   readonly #sleep: Sleep;
-  readonly #limits: LimitMemory;
+  readonly #limits: RateLimiter;
   readonly #slots = new Slots(maxConcurrentCalls);
   readonly #retired = new AbortController();
 
@@ -58,7 +57,7 @@ export class GithubClient {
     this.#host = connection.url.host;
     this.#graphqlUrl = graphql;
     this.#sleep = options.sleep ?? sleep;
-    this.#limits = new LimitMemory(this.#sleep);
+    this.#limits = new RateLimiter(this.#sleep);
     const fetch = createGithubFetch(transport, new EtagCache());
     this.#octokit = new Octokit({ baseUrl: rest, userAgent, log: silent, request: { fetch, log: silent } });
     this.#octokit.hook.before('request', ({ headers }) => {
@@ -66,13 +65,13 @@ export class GithubClient {
     });
   }
 
-  /** Ends the waiting of its calls with {@link RetiredClient}. Those that GitHub has been asked go on. */
+  /** Rejects waiting requests with {@link RetiredClient}. Requests already sent continue. */
   retire(): void {
     this.#retired.abort(new RetiredClient());
   }
 
   /**
-   * GETs `path`, a template such as `/repos/{org}/{repo}`; parameters that it does not name are the query.
+   * GETs `path`, a template such as `/repos/{org}/{repo}`. Other parameters become the query string.
    * @throws GithubError; RetiredClient; the reason of the caller's signal
    */
   async get<const Schema extends v.GenericSchema>(
@@ -84,7 +83,7 @@ export class GithubClient {
     requireWellFormed(parameters);
     const resource = path.startsWith('/search/') ? 'search' : 'core';
     const route = `GET ${withQuery(path, Object.keys(parameters))}`;
-    return this.#persist(resource, path, caller, async (signal) => {
+    return this.#retry(resource, path, caller, async (signal) => {
       const { data, headers } = await this.#octokit.request(route, { ...parameters, request: { signal } });
       if (headers['deprecation'] !== undefined) this.#options.logger.debug('deprecated GitHub endpoint', { path });
       return { data: this.#check(schema, data), headers };
@@ -92,7 +91,7 @@ export class GithubClient {
   }
 
   /**
-   * Runs a GraphQL query. An answer with errors is a failure, whatever data it has besides.
+   * Runs a GraphQL query. A response with errors is a failure, even if it contains data.
    * @throws GithubError; RetiredClient; the reason of the caller's signal
    */
   async query<const Schema extends v.GenericSchema>(
@@ -101,15 +100,15 @@ export class GithubClient {
     schema: Schema,
     caller: Caller,
   ): Promise<v.InferOutput<Schema>> {
-    return this.#persist('graphql', '/graphql', caller, async (signal) => {
+    return this.#retry('graphql', '/graphql', caller, async (signal) => {
       const call = { method: 'POST', url: this.#graphqlUrl, query, variables, request: { signal } } as const;
       const { data: body, headers } = await this.#octokit.request(call);
       return this.#check(schema, dataOf(this.#check(GraphqlBody, body), headers));
     });
   }
 
-  /** Makes the call until it succeeds, fails for good, or the caller's time would be over before the next attempt. */
-  async #persist<T>(
+  /** Retries until the request succeeds, fails permanently, or the next attempt would be past the caller's deadline. */
+  async #retry<T>(
     resource: Resource,
     path: string,
     caller: Caller,
@@ -147,7 +146,7 @@ export class GithubClient {
     this.#options.logger.warn('GitHub rate limit reached', fields);
   }
 
-  /** A slot at a time when GitHub may be asked: a limit can be reached while the call waits for its slot. */
+  /** Waits for a slot and for rate limits. Checks the limit again afterwards, because it may be reached while waiting for the slot. */
   async #admit(resource: Resource, caller: Caller, waiting: Pick<Caller, 'deadline' | 'signal'>): Promise<Disposable> {
     for (;;) {
       await this.#limits.wait(resource, waiting);
@@ -169,14 +168,14 @@ export class GithubClient {
     const startedAt = performance.now();
     const took = () => ({ host: this.#host, path, duration_ms: Math.round(performance.now() - startedAt) });
     try {
-      const value = await during('asked', caller, () => withDeadline(attemptTimeoutMs, signal, send));
+      const value = await during('sent', caller, () => withDeadline(attemptTimeoutMs, signal, send));
       logger.debug('GitHub responded', took());
       return { value };
     } catch (error) {
       signal.throwIfAborted();
       const isTimeout = error instanceof TimeoutError;
       const failure = isTimeout
-        ? { error: new GithubError(`GitHub gave ${error.message}`), isTransient: true }
+        ? { error: new GithubError(`GitHub: ${error.message}`), isTransient: true }
         : failureOf(error, connection);
       logger.debug('GitHub attempt failed', { ...took(), error: loggable(failure.error) });
       return { failure };
@@ -186,15 +185,15 @@ export class GithubClient {
   #check<const Schema extends v.GenericSchema>(schema: Schema, data: unknown): v.InferOutput<Schema> {
     const result = v.safeParse(schema, data);
     if (result.success) return result.output;
-    // Octokit gives text for what it can't read.
+    // Octokit returns text if the body is not JSON.
     if (typeof data === 'string' || data instanceof ArrayBuffer) {
-      throw new GithubError(`what ${this.#host} answers is not JSON; check the URL of the connection`);
+      throw new GithubError(`the response of ${this.#host} is not JSON; check the URL of the connection`);
     }
-    throw new GithubError(`GitHub’s answer has the wrong shape (${v.getDotPath(result.issues[0]) ?? 'top level'})`);
+    throw new GithubError(`invalid response from GitHub (${v.getDotPath(result.issues[0]) ?? 'top level'})`);
   }
 }
 
-/** The template with all parameters. Octokit’s own way of adding them leaves a "+" in `q` as it is, which means a space. */
+/** Adds the query parameters to the template. Octokit's own query building leaves "+" unescaped, which means a space. */
 function withQuery(path: string, names: readonly string[]): string {
   const query = names.filter((name) => !path.includes(`{${name}}`));
   return query.length === 0 ? path : `${path}{?${query.join(',')}}`;
@@ -202,8 +201,8 @@ function withQuery(path: string, names: readonly string[]): string {
 
 function requireWellFormed(parameters: Record<string, string | number>): void {
   if (Object.values(parameters).every((value) => String(value).isWellFormed())) return;
-  throw new GithubError('invalid request: there are characters in it that are no text');
+  throw new GithubError('invalid request: it contains an unpaired surrogate');
 }
 
-// Its warnings of deprecated calls repeat what was asked for; by itself it would say them on the console.
+// Octokit logs deprecation warnings to the console by default, and they contain request data.
 const silent = { debug: () => {}, info: () => {}, warn: () => {}, error: () => {} };

@@ -5,19 +5,19 @@ import type { GithubClient } from './client.ts';
 import { GithubError, RetiredClient } from './errors.ts';
 
 export interface GithubConnectionsOptions {
-  /** By the name of their table in the configuration. */
+  /** Keyed by the table name in the configuration. */
   connections: Record<string, Connection>;
-  /** Stays the caller's. */
+  /** The caller closes it. */
   transport: Dispatcher;
   logger: Logger;
   userAgent: string;
 }
 
-/** The configuration's connections to GitHub, with one client each, which is kept. */
+/** The configured connections to GitHub, with one cached client each. */
 export class GithubConnections {
   readonly #options: GithubConnectionsOptions;
   #connections: Record<string, Connection>;
-  /** By URL and token, since limits and answers are those of a token. */
+  /** Keyed by URL and token, because rate limits and cached responses belong to a token. */
   readonly #clients = new Map<string, Promise<GithubClient>>();
 
   constructor(options: GithubConnectionsOptions) {
@@ -25,7 +25,7 @@ export class GithubConnections {
     this.#connections = options.connections;
   }
 
-  /** The connection with this ID, in whatever capitals. */
+  /** Finds a connection by its ID, ignoring case. */
   find(id: string | null | undefined): Connection | undefined {
     if (!id) return undefined;
     return Object.values(this.#connections).find(
@@ -33,7 +33,7 @@ export class GithubConnections {
     );
   }
 
-  /** The client of the connection with this ID. @throws GithubError if there is no such connection, or no token */
+  /** Returns the client of a connection. @throws GithubError if the connection or its token is missing */
   client(id: string | null | undefined): Promise<GithubClient> {
     const connection = this.find(id);
     if (!id) throw new GithubError('no github connection is named (ConnectionID)');
@@ -47,8 +47,7 @@ export class GithubConnections {
   }
 
   /**
-   * Does `work` with the client of the connection with this ID, and once more from its beginning if the connection gets
-   * another client while it waits for its turn or for a limit.
+   * Runs `work` with the client of a connection, and repeats it if the client is replaced while `work` waits.
    * @throws GithubError as `client` and `work` do
    */
   async withClient<T>(id: string | null | undefined, work: (client: GithubClient) => Promise<T>): Promise<T> {
@@ -62,7 +61,7 @@ export class GithubConnections {
     }
   }
 
-  /** Uses these from now on. Connections that have not changed keep their clients; what others have asked GitHub goes on. */
+  /** Replaces the connections. Unchanged connections keep their clients; requests already sent continue. */
   replace(connections: Record<string, Connection>): void {
     this.#connections = connections;
     const used = new Set(Object.values(connections).map(clientKey));
@@ -75,7 +74,7 @@ export class GithubConnections {
 
   async #create(connection: Pick<Connection, 'url'> & { token: string }): Promise<GithubClient> {
     const { transport, logger, userAgent } = this.#options;
-    // Loaded late, since most runs of most commands never ask GitHub.
+    // Loaded late, because most commands never use GitHub.
     const { GithubClient } = await import('./client.ts');
     return new GithubClient({ connection, transport, logger, userAgent });
   }

@@ -14,7 +14,7 @@ const Repository = v.object({ default_branch: v.string() });
 
 const maxConcurrentRepos = 10;
 
-/** The default branch of each repository, in the order asked. @throws GithubError that names the repository */
+/** Returns the default branch of each repository, in the given order. @throws GithubError that names the repository */
 export async function getDefaultBranches(
   client: GithubClient,
   repos: readonly string[],

@@ -89,7 +89,7 @@ describe('calls arrive', () => {
     );
   });
 
-  test('at nobody, if the proxy lets nobody through, which is said at once unless it may pass', async () => {
+  test('nowhere if the proxy rejects them, which is reported at once unless it is transient', async () => {
     await using github = await startGithub();
     for (const [refusal, waits] of [
       [403, 0],
@@ -101,7 +101,7 @@ describe('calls arrive', () => {
       const options = { url: 'https://github.com', env: { https_proxy: proxy.url } };
       await assert.rejects(checkBoth(github, { ...options, onSleep: (ms) => slept.push(ms) }), {
         name: 'GithubError',
-        message: `GitHub cannot be reached: the proxy does not let it through (status ${refusal})`,
+        message: `cannot reach GitHub: the proxy does not let it through (status ${refusal})`,
       });
       assert.equal(slept.length, waits);
     }
@@ -117,7 +117,7 @@ describe('calls arrive', () => {
     const slept: number[] = [];
     await assert.rejects(
       checkBoth(github, { onSleep: (ms) => slept.push(ms) }),
-      /GitHub cannot be reached: .*certificate is not trusted.*network\.ca_file/,
+      /cannot reach GitHub: .*certificate is not trusted.*network\.ca_file/,
     );
     assert.deepEqual(slept, [], 'not tried again');
   });

@@ -1,12 +1,12 @@
 export interface GithubEndpoints {
-  /** Without a slash at the end. */
+  /** Without a trailing slash. */
   rest: string;
   graphql: string;
 }
 
 /**
- * Where the API of a connection is: github.com has a host for it; a GitHub Enterprise Server has REST below the
- * connection's URL, its path included, and GraphQL at the root of its host.
+ * Returns the API endpoints of a connection. github.com has a separate host; GitHub Enterprise Server has REST below the
+ * connection's URL and GraphQL at the root of the host.
  */
 export function githubEndpoints(url: URL): GithubEndpoints {
   if (url.host === 'github.com') {

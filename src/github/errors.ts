@@ -1,25 +1,24 @@
 export interface GithubErrorOptions {
-  /** Of the answer, if there was one. */
+  /** HTTP status, if there was a response. */
   status?: number | undefined;
-  /** When a call can succeed again, as GitHub's rate limit says. */
+  /** When the rate limit ends. */
   retryAt?: Date | undefined;
   origin?: unknown;
   mayBeTooMuch?: boolean | undefined;
-  /** What a log may tell, where the message has words of the request in it. */
+  /** Message for the log, if `message` contains request data. */
   forLog?: string | undefined;
 }
 
 /**
- * GitHub could not be asked, or did not do what it was asked. The message is one line that says everything, and never holds
- * the token.
+ * A GitHub request failed. The message is one complete line without the token.
  */
 export class GithubError extends Error {
   override readonly name = 'GithubError';
   readonly status: number | undefined;
   readonly retryAt: Date | undefined;
-  /** What the connection failed with, for finding out more. No `cause`, which would be told after the message once more. */
+  /** The underlying error. Not `cause`, which would be appended to the message. */
   readonly origin: unknown;
-  /** GitHub gave up on the call; one that asks for less may succeed. */
+  /** GitHub aborted the request because of its size; a smaller one may succeed. */
   readonly mayBeTooMuch: boolean;
   readonly forLog: string;
 
@@ -36,19 +35,19 @@ export class GithubError extends Error {
   }
 }
 
-/** The connection has another client now, which the call can be made with. */
+/** The client was replaced. Repeat the request with the new client. */
 export class RetiredClient extends Error {
   override readonly name = 'RetiredClient';
 }
 
-/** The same error, with what it is about before its message. Others stay as they are. */
+/** Prefixes the message of a GithubError with its subject. Returns other errors unchanged. */
 export function about(subject: string, error: unknown): unknown {
   if (!(error instanceof GithubError)) return error;
   const { status, retryAt, origin, forLog } = error;
   return new GithubError(`${subject}: ${error.message}`, { status, retryAt, origin, forLog });
 }
 
-/** The same error, with when to try again after its message. */
+/** Appends the time of the next possible attempt to the message. */
 export function withRetryTime(error: GithubError, waitMs: number): GithubError {
   const retryAt = new Date(Math.ceil((Date.now() + waitMs) / 1000) * 1000);
   const time = retryAt.toISOString().replace('.000', '');
@@ -58,14 +57,14 @@ export function withRetryTime(error: GithubError, waitMs: number): GithubError {
   return new GithubError(withTime(message), { status, retryAt, forLog: withTime(forLog) });
 }
 
-/** What a log may tell of an error: nothing of the request, which is its sender's business. */
+/** Returns an error in a form that is safe to log, without request data. */
 export function loggable(error: unknown): unknown {
   return error instanceof GithubError ? error.forLog : error;
 }
 
 const maxMessageLength = 500;
 
-/** Text from elsewhere, fit for an error: one line, not endless, and without the token, should somebody echo it. */
+/** Makes foreign text fit for an error message: one line, bounded, without the token. */
 export function presentable(text: string, token: string): string {
   const oneLine = text.replaceAll(token, '[redacted]').replaceAll(/[\s\p{Cc}]+/gu, ' ');
   return oneLine.trim().slice(0, maxMessageLength);

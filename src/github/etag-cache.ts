@@ -1,4 +1,4 @@
-/** An answer as GitHub gave it, with the `ETag` by which to ask whether it is still so. */
+/** A response of GitHub with the `ETag` to revalidate it. */
 export interface CachedAnswer {
   etag: string;
   headers: readonly [name: string, value: string][];
@@ -7,15 +7,15 @@ export interface CachedAnswer {
 
 const maxChars = 4 * 1024 * 1024;
 const maxAnswerChars = maxChars / 8;
-// What an answer needs besides its body.
+// Estimated overhead per response.
 const overheadChars = 1024;
 
 /**
- * The answers to one token's GET requests, by URL; the least recently used go first. GitHub does not count a request
- * that it answers with 304. About 8 MiB of memory at most.
+ * Responses to one token's GET requests by URL; evicts the least recently used. GitHub does not count requests that it
+ * answers with 304. Uses about 8 MiB of memory at most.
  */
 export class EtagCache {
-  // In the order of their last use.
+  // Ordered by last use.
   readonly #answers = new Map<string, CachedAnswer>();
   #chars = 0;
 

@@ -31,7 +31,7 @@ describe('an answer', () => {
   test('that is too much when it is unpacked is none', async () => {
     const bomb = gzipSync(Buffer.alloc(100 * 1024 * 1024));
     at.github.faults.push(sendPacked(bomb));
-    assert.equal((await at.failure(at.connection.ask(at.getUser))).message, 'GitHub’s answer is too large');
+    assert.equal((await at.failure(at.connection.ask(at.getUser))).message, 'the response of GitHub is too large');
   });
 
   test('that is too much as it is, is read no further', async () => {
@@ -45,7 +45,7 @@ describe('an answer', () => {
       }
       response.end();
     });
-    assert.equal((await at.failure(at.connection.ask(at.getUser))).message, 'GitHub’s answer is too large');
+    assert.equal((await at.failure(at.connection.ask(at.getUser))).message, 'the response of GitHub is too large');
     assert.ok(sent < 100, `${sent} MiB were sent`);
     assert.equal(at.github.requests.length, 1);
   });
@@ -116,12 +116,12 @@ describe('redirects', () => {
     assert.match((await at.failure(at.connection.ask(at.queryUser))).message, /redirects a POST \(302\)/);
   });
 
-  test('in a circle, to nowhere, or to no URL are errors', async () => {
+  test('in a loop, without a location, or to an invalid URL are errors', async () => {
     at.github.everyAnswer = to(301, '/api/v3/user');
-    assert.match((await at.failure(at.connection.ask(at.getUser))).message, /in a circle/);
+    assert.match((await at.failure(at.connection.ask(at.getUser))).message, /in a loop/);
     assert.equal(at.github.requests.length, 6);
     at.github.everyAnswer = to(302, '');
-    assert.match((await at.failure(at.connection.ask(at.getUser))).message, /to nowhere \(302\)/);
+    assert.match((await at.failure(at.connection.ask(at.getUser))).message, /without a location \(302\)/);
     assert.equal(at.github.requests.length, 7);
     for (const scheme of ['file:', 'data:']) {
       at.github.everyAnswer = to(302, `${scheme}///etc/passwd`);

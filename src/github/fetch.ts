@@ -16,26 +16,26 @@ export interface FetchInit {
 export type GithubFetch = (url: string, init: FetchInit) => Promise<Response>;
 
 const gunzip = promisify(gunzipCallback);
-// Unpacked; a little that is packed can be very much. As they come, answers have the transport's limit.
+// Limit after decompression. The transport limits the compressed size.
 const maxBodyBytes = 64 * 1024 * 1024;
 const maxRedirects = 5;
 
 /**
- * A `fetch` for one token. The answer is complete when it resolves, so that one that was cut off is a failure and not an
- * empty result; it follows redirects on the same host only, and makes GET requests conditional.
+ * Creates a `fetch` for one token. It resolves with the complete body, so a truncated response is a failure and not an empty
+ * result. It follows redirects on the same host only and makes GET requests conditional.
  */
 export function createGithubFetch(dispatcher: Dispatcher, cache: EtagCache): GithubFetch {
   return async (url, init) => {
     let target = url;
     for (let hops = 0; hops <= maxRedirects; hops += 1) {
-      const response = await exchange(target, init);
+      const response = await send(target, init);
       if (!isRedirect(response)) return response;
       target = nextTarget(target, response, init.method);
     }
-    throw new GithubError('GitHub redirects in a circle');
+    throw new GithubError('GitHub redirects in a loop');
   };
 
-  async function exchange(url: string, init: FetchInit): Promise<Response> {
+  async function send(url: string, init: FetchInit): Promise<Response> {
     const cached = init.method === 'GET' ? cache.get(url) : undefined;
     const { statusCode, ...response } = await request(url, {
       dispatcher,
@@ -43,11 +43,11 @@ export function createGithubFetch(dispatcher: Dispatcher, cache: EtagCache): Git
       headers: { ...init.headers, 'accept-encoding': 'gzip', ...(cached && { 'if-none-match': cached.etag }) },
       body: init.body ?? null,
       signal: init.signal ?? null,
-      // The caller's signal is the one time limit.
+      // The caller's signal is the only time limit.
       headersTimeout: 0,
       bodyTimeout: 0,
     }).catch((error: unknown) => {
-      throw withoutFalseName(error, init.signal);
+      throw withoutFalseAbort(error, init.signal);
     });
     const headers = essential(response.headers);
     const body = await readBody(response);
@@ -61,8 +61,8 @@ export function createGithubFetch(dispatcher: Dispatcher, cache: EtagCache): Git
   }
 }
 
-/** undici names a proxy's refusal like an abort, which would go past Octokit and everybody else as if the caller had left. */
-function withoutFalseName(error: unknown, signal: AbortSignal | undefined): unknown {
+/** undici reports a proxy's rejection as an AbortError, which Octokit would treat as the caller's abort. */
+function withoutFalseAbort(error: unknown, signal: AbortSignal | undefined): unknown {
   const isMisnamed = error instanceof Error && error.name === 'AbortError' && !signal?.aborted;
   return isMisnamed ? new Error(error.message, { cause: error }) : error;
 }
@@ -78,11 +78,11 @@ async function readBody({ headers, body }: Pick<Dispatcher.ResponseData, 'header
     return (await gunzip(bytes, { maxOutputLength: maxBodyBytes })).toString('utf8');
   } catch (error) {
     if (!/TOO_LARGE|EXCEEDED_MAX_SIZE/.test(errorCode(error) ?? '')) throw error;
-    throw new GithubError('GitHub’s answer is too large', { origin: error, mayBeTooMuch: true });
+    throw new GithubError('the response of GitHub is too large', { origin: error, mayBeTooMuch: true });
   }
 }
 
-/** Whether another page could follow by now, which an unchanged page does not tell: the tag is of the entries alone. */
+/** Whether another page may follow by now. The ETag covers only the entries, so a 304 does not reveal a new page. */
 function isFullLastPage(url: string, { headers, body }: CachedAnswer): boolean {
   const pageSize = Number(new URL(url).searchParams.get('per_page') ?? Number.POSITIVE_INFINITY);
   const links = headers.find(([name]) => name === 'link')?.[1] ?? '';
@@ -98,7 +98,7 @@ function countEntries(body: string): number {
   }
 }
 
-// The body is decoded and complete: what describes its transfer is not true any more.
+// Headers of the transfer, which do not apply to the decoded body.
 const ofTransfer = new Set(['content-encoding', 'content-length', 'transfer-encoding']);
 
 function essential(headers: Dispatcher.ResponseData['headers']): [name: string, value: string][] {
@@ -114,23 +114,25 @@ function complete(status: number, headers: Iterable<[string, string]>, body: str
 }
 
 /**
- * Renamed repositories are redirects on the same host, which get the same headers. An answer from anywhere else would be
- * somebody else's, so it is not asked for, with the token or without.
+ * Renamed repositories redirect on the same host, with the same headers. Redirects to other hosts are rejected, because
+ * their responses would not come from GitHub.
  */
 function nextTarget(from: string, response: Response, method: string): string {
   const location = response.headers.get('location');
   const target = location ? URL.parse(location, from) : null;
-  if (target === null) throw new GithubError(`GitHub redirects to nowhere (${response.status})`);
+  if (target === null) throw new GithubError(`GitHub redirects without a location (${response.status})`);
   const { origin } = new URL(from);
   if (target.origin !== origin) {
-    throw new GithubError(`${origin} redirects to another host (${whereabouts(target)}), where the token is not sent`);
+    throw new GithubError(
+      `${origin} redirects to another host (${describeTarget(target)}), where the token is not sent`,
+    );
   }
   const keepsMethod = response.status === 307 || response.status === 308;
   if (method !== 'GET' && !keepsMethod) throw new GithubError(`${origin} redirects a ${method} (${response.status})`);
   return target.href;
 }
 
-// Only of some schemes has a URL an origin.
-function whereabouts({ origin, protocol }: URL): string {
+// Only some schemes have an origin.
+function describeTarget({ origin, protocol }: URL): string {
   return origin === 'null' ? protocol : origin;
 }

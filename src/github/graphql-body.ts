@@ -3,14 +3,14 @@ import type { AnswerHeaders } from './rate-limit.ts';
 
 const text = v.fallback(v.optional(v.string()), undefined);
 
-/** Any answer to a query, whose status is 200 even when it failed. */
+/** A GraphQL response. Its HTTP status is 200 even if the query failed. */
 export const GraphqlBody = v.object({
   data: v.optional(v.unknown()),
   errors: v.nullish(v.array(v.object({ message: text, type: text }))),
 });
 export type GraphqlBody = v.InferOutput<typeof GraphqlBody>;
 
-/** The query failed, in part at least. */
+/** The query failed, at least in part. */
 export class QueryFailure extends Error {
   override readonly name = 'QueryFailure';
   readonly types: string[];
@@ -23,7 +23,7 @@ export class QueryFailure extends Error {
   }
 }
 
-/** What was asked for. @throws QueryFailure if there is any error, since what came beside it is not the whole */
+/** Returns the data. @throws QueryFailure on any error, because the data is then incomplete */
 export function dataOf({ data, errors }: GraphqlBody, headers: AnswerHeaders): unknown {
   if (errors && errors.length > 0) throw new QueryFailure(errors, headers);
   return data;

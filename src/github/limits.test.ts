@@ -7,7 +7,7 @@ import { answerWith, setUpGithub, User, viewer } from '../../test/support/github
 import { type Answerer, sendJson } from '../../test/support/http-server.ts';
 import type { Caller } from './caller.ts';
 import { GithubError } from './errors.ts';
-import { LimitMemory } from './limit-memory.ts';
+import { RateLimiter } from './rate-limit.ts';
 
 const at = setUpGithub();
 
@@ -27,7 +27,7 @@ describe('rate limits', () => {
     });
   }
 
-  test('else the error says when to try again, and nobody asks GitHub until then', async () => {
+  test('otherwise the error has the time of the next attempt, and no request is sent before', async () => {
     at.github.faults.push(primary(600));
     const error = await at.failure(at.connection.ask(at.getUser));
     assert.match(
@@ -82,7 +82,7 @@ describe('rate limits', () => {
       22_000,
     ],
   ] as [string, Answerer, number, number][]) {
-    test(`told by ${name}`, async () => {
+    test(`reported by ${name}`, async () => {
       at.github.faults.push(fault, viewer);
       assert.deepEqual(await at.connection.ask(at.queryUser, 90_000), { viewer: { login: 'octo' } });
       assert.ok((at.slept[0] ?? 0) >= minMs && (at.slept[0] ?? 0) <= maxMs, `${at.slept[0]} ms`);
@@ -103,7 +103,7 @@ describe('rate limits', () => {
     ['Retry-After: 2', answerWith(429, secondary, { 'retry-after': '2' }), [2, 2, 4, 8, 16, 32]],
     ['a reset in the past', primary(-100), [1, 2, 4, 8, 16, 32]],
   ] as [string, Answerer, number[]][]) {
-    test(`that say ${name} for ever are asked about more and more slowly, and in the end no more`, async () => {
+    test(`that keep reporting ${name} are retried more and more slowly, and finally not at all`, async () => {
       at.github.everyAnswer = fault;
       const error = await at.failure(at.connection.ask(at.getUser, 600_000));
       assert.match(error.message, /rate limit.*\. Try again in 6[345] s, at 2.*Z\.$/);
@@ -127,9 +127,9 @@ describe('rate limits', () => {
     };
     const calls = Array.from({ length: 20 }, () => at.failure(at.connection.ask(at.getUser, 5000)));
     await Promise.all(calls);
-    const told = at.log.filter((line) => line.includes('GitHub rate limit reached'));
-    assert.equal(told.length, 1);
-    assert.equal(JSON.parse(told[0] ?? '').host, new URL(at.github.url).host, 'and it tells which GitHub');
+    const logged = at.log.filter((line) => line.includes('GitHub rate limit reached'));
+    assert.equal(logged.length, 1);
+    assert.equal(JSON.parse(logged[0] ?? '').host, new URL(at.github.url).host, 'with the host');
   });
 
   test('are heeded by calls that wait for others to end', async () => {
@@ -146,7 +146,7 @@ describe('rate limits', () => {
   });
 
   test('that are long are not cut short by shorter ones', async () => {
-    const memory = new LimitMemory(async () => {});
+    const memory = new RateLimiter(async () => {});
     const reason = new GithubError('Enough');
     memory.note('core', { waitMs: 600_000, scope: 'all' }, reason);
     memory.note('core', { waitMs: 2000, scope: 'all' }, reason);
@@ -157,13 +157,13 @@ describe('rate limits', () => {
     assert.match(memory.refusal('core')?.message ?? '', /^Enough\. Try again in 20 min/);
   });
 
-  test('that last for days are somebody’s mistake', async () => {
+  test('that last for days are treated as a mistake', async () => {
     at.github.faults.push(answerWith(429, {}, { 'retry-after': '999999999' }));
     const error = await at.failure(at.connection.ask(at.getUser));
     assert.match(error.message, /Try again in 65 min/);
   });
 
-  test('end while somebody waits, who is not kept when the signal ends it', async () => {
+  test('stop waiting when the signal is aborted', async () => {
     await using waiting = connect(at.github);
     const get = (caller: Caller) => waiting.client.get('/user', {}, User, caller);
     at.github.faults.push(answerWith(429, secondary, { 'retry-after': '1' }));

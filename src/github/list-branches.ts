@@ -12,7 +12,7 @@ export interface BranchesRequest extends PageRequest {
 
 const Branches = v.array(v.object({ name: v.string() }));
 
-/** The branches on one of GitHub's pages whose names contain `search`. @throws GithubError */
+/** Lists the branches of one page whose names contain `search`. @throws GithubError */
 export async function listBranches(client: GithubClient, request: BranchesRequest, caller: Caller): Promise<Page> {
   const org = required(request.orgName, 'org name is required');
   const repo = required(request.repoName, 'repo name is required');

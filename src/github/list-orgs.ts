@@ -11,8 +11,8 @@ export interface OrgsRequest extends PageRequest {
 const Account = v.object({ login: v.string() });
 
 /**
- * One page of the organisations that the token's user belongs to, and after the last of them the user's own login: on
- * that page if it has room, else on one of its own.
+ * Lists one page of the token user's organisations, followed by the user's own login: on the last page if there is room,
+ * otherwise on a page of its own.
  * @throws GithubError
  */
 export async function listOrgs(client: GithubClient, request: OrgsRequest, caller: Caller): Promise<Page> {

@@ -114,7 +114,7 @@ describe('organisations', () => {
     assert.deepEqual(json((await orgs({ maxResults: 2 })).nextToken), { Page: 2 });
   });
 
-  test('ten at a time unless told', async () => {
+  test('ten per page by default', async () => {
     github.state.orgs = Array.from({ length: 25 }, (_, i) => `org${i}`);
     assert.equal((await orgs({})).items.length, 10);
     assert.equal((await orgs({ maxResults: null, token: null, search: null })).items.length, 10);

@@ -5,16 +5,16 @@ import { GithubError } from './errors.ts';
 
 const PageToken = knownFields({ Page: v.optional(v.pipe(v.number(), v.safeInteger(), v.minValue(1))) });
 
-/** `page` undefined stands for what comes after the last of GitHub's pages. */
+/** `page` undefined stands for the page after GitHub's last one. */
 export function writePageToken(page?: number): string {
   return Buffer.from(JSON.stringify({ Page: page })).toString('base64url');
 }
 
-/** The page to fetch; 1 without a token, undefined for what comes after the last. @throws GithubError */
+/** Returns the page to fetch: 1 without a token, undefined for the page after GitHub's last one. @throws GithubError */
 export function readPageToken(token: string | null | undefined): number | undefined {
   if (token === undefined || token === null) return 1;
   const invalid = new GithubError('invalid pagination token');
-  // Node's decoder would skip what it does not know.
+  // Node.js would ignore invalid characters.
   if (!/^[\w-]+$/.test(token)) throw invalid;
   try {
     return v.parse(PageToken, JSON.parse(Buffer.from(token, 'base64url').toString('utf8'))).Page;

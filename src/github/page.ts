@@ -3,7 +3,7 @@ import { hasLink } from './link-header.ts';
 import { readPageToken, writePageToken } from './page-token.ts';
 import type { AnswerHeaders } from './rate-limit.ts';
 
-/** What every listing can be asked with. */
+/** Parameters of every listing. */
 export interface PageRequest {
   maxResults?: number | null | undefined;
   token?: string | null | undefined;
@@ -16,7 +16,7 @@ export interface Page {
 
 const defaultMaxResults = 10;
 
-/** How many results a page has. @throws GithubError */
+/** Returns the page size. @throws GithubError */
 export function pageSizeOf({ maxResults }: PageRequest): number {
   const size = maxResults ?? defaultMaxResults;
   if (!Number.isInteger(size) || size < 1 || size > 100) {

@@ -34,12 +34,12 @@ describe('what may pass is asked again', () => {
     });
   }
 
-  test('but not for ever', async () => {
+  test('but only a limited number of times', async () => {
     at.github.everyAnswer = answerWith(500, { message: 'Server Error' });
     assert.equal((await at.failure(at.connection.ask(at.getUser))).message, 'Server Error');
     assert.equal(at.github.requests.length, 5);
     at.github.everyAnswer = cut;
-    assert.match((await at.failure(at.connection.ask(at.getUser))).message, /^GitHub cannot be reached: /);
+    assert.match((await at.failure(at.connection.ask(at.getUser))).message, /^cannot reach GitHub: /);
   });
 
   test('and not beyond the time that the caller has', async () => {
@@ -61,7 +61,7 @@ describe('what may pass is asked again', () => {
     await gone[Symbol.asyncDispose]();
     await using nowhere = connect(at.github, { url: gone.url, onSleep: (ms) => at.slept.push(ms) });
     const call = nowhere.ask((caller) => nowhere.client.get('/user', {}, User, caller));
-    assert.match((await at.failure(call)).message, /^GitHub cannot be reached: .*ECONNREFUSED/);
+    assert.match((await at.failure(call)).message, /^cannot reach GitHub: .*ECONNREFUSED/);
     assert.equal(at.slept.length, 4);
   });
 });
@@ -73,12 +73,12 @@ test('a port without TLS is named, and not asked again', async () => {
   const error = await at.failure(wrong.ask((caller) => wrong.client.get('/user', {}, User, caller)));
   assert.match(
     formatError(error),
-    /^GitHub cannot be reached: what answers at 127\.0\.0\.1:\d+ does not speak TLS \(E\w+\); check scheme and port of the connection’s URL$/,
+    /^cannot reach GitHub: 127\.0\.0\.1:\d+ does not speak TLS \(E\w+\); check scheme and port of the connection’s URL$/,
   );
   assert.deepEqual(at.slept, []);
 });
 
-test('a server that refuses the TLS connection is not taken for one without TLS', async () => {
+test('a server that rejects the TLS connection is not taken for one without TLS', async () => {
   // A fatal alert: no version that both know.
   const old = createServer((socket) => void socket.resume().end(Buffer.from('15030100020246', 'hex')));
   await once(old.listen(0, '127.0.0.1'), 'listening');
@@ -86,10 +86,7 @@ test('a server that refuses the TLS connection is not taken for one without TLS'
   const url = `https://127.0.0.1:${(old.address() as AddressInfo).port}`;
   await using refused = connect(at.github, { url, onSleep: (ms) => at.slept.push(ms) });
   const error = await at.failure(refused.ask((caller) => refused.client.get('/user', {}, User, caller)));
-  assert.match(
-    error.message,
-    /^GitHub cannot be reached: 127\.0\.0\.1:\d+ refuses the TLS connection \(ERR_SSL_\w+\)$/,
-  );
+  assert.match(error.message, /^cannot reach GitHub: 127\.0\.0\.1:\d+ rejects the TLS connection \(ERR_SSL_\w+\)$/);
   assert.deepEqual(at.slept, []);
 });
 
@@ -102,14 +99,14 @@ describe('a slow answer', () => {
     assert.deepEqual((await at.connection.ask(at.getUser)).data, { login: 'late' });
     at.github.faults.push(hang);
     const error = await at.failure(at.connection.ask(at.getUser, 100));
-    assert.equal(error.message, 'GitHub did not answer within 0.1 s');
+    assert.equal(error.message, 'GitHub did not respond within 0.1 s');
   });
 
   test('that begins and does not end is no different', async () => {
     at.github.faults.push(
       (response) => void response.writeHead(200, { 'content-type': 'application/json' }).write('{'),
     );
-    assert.equal((await at.failure(at.connection.ask(at.getUser, 100))).message, 'GitHub did not answer within 0.1 s');
+    assert.equal((await at.failure(at.connection.ask(at.getUser, 100))).message, 'GitHub did not respond within 0.1 s');
   });
 
   test('is left when the signal says so, with its reason', async () => {

@@ -1,4 +1,4 @@
-// What a classic token needs to clone, to push, and to list organisations.
+// Required of a classic token to clone, push and list organisations.
 const neededScopes = ['repo', 'read:org'];
 
 /** Those that a classic token needs for the runner and its agents, and has not. */

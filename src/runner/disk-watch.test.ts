@@ -4,7 +4,7 @@ import { silentLogger } from '../lib/logger.ts';
 import { reportLowDisk } from './disk-watch.ts';
 import { RunnerHealth } from './health.ts';
 
-test('too little disk space is told by the runner’s state until there is enough again', async () => {
+test('reports low disk space until there is enough again', async () => {
   const health = new RunnerHealth(silentLogger);
   health.reportSuccess('queue');
   let low: string | undefined = 'not enough disk space';

@@ -17,7 +17,7 @@ async function freePort(): Promise<number> {
   return port;
 }
 
-test('tells whether the runner is ready, and nothing more', async () => {
+test('returns the phase and nothing else', async () => {
   const health = new RunnerHealth(logger);
   const port = await freePort();
   await using _endpoint = await startHealthEndpoint({ host: '127.0.0.1', port }, { health, logger });
@@ -41,7 +41,7 @@ test('is not there unless it is asked for', async () => {
   assert.ok(endpoint);
 });
 
-test('an address that is taken is told, with what to do', async () => {
+test('rejects an address that is in use, with a remedy', async () => {
   const health = new RunnerHealth(logger);
   const address = { host: '127.0.0.1', port: await freePort() };
   await using _first = await startHealthEndpoint(address, { health, logger });

@@ -1,6 +1,6 @@
 import * as v from 'valibot';
 
-// GitHub says null where there is nothing: a deleted account, a commit that is gone, a comment on no line.
+// GitHub returns null for missing values: a deleted account, a deleted commit, a comment without a line.
 const text = v.nullish(v.string(), '');
 const line = v.nullish(v.number(), 0);
 const said = { author: v.nullish(v.object({ login: v.string() })), body: text, createdAt: text };
@@ -10,7 +10,7 @@ const commit = v.nullish(v.object({ oid: text }));
 const PageInfo = v.object({ hasNextPage: v.boolean(), endCursor: v.nullish(v.string()) });
 
 function pageOf<const Node extends v.GenericSchema>(node: Node) {
-  // Without them the answer is no answer, rather than one that there is nothing.
+  // Required: a missing list must not be read as an empty one.
   const nodes = v.pipe(
     v.array(v.nullable(node)),
     v.transform((list) => list.filter((item) => item !== null)),
@@ -44,7 +44,7 @@ const PullRequest = v.object({
   reviews: v.optional(pageOf(Review)),
 });
 
-/** The answer to a feedback query; what is beside the repository are the threads asked for by their IDs. */
+/** The response to a feedback query. The other properties are threads requested by ID. */
 export const FeedbackAnswer = v.objectWithRest(
   { repository: v.nullish(v.object({ pullRequest: v.nullish(PullRequest) })) },
   v.nullable(v.object({ comments: v.optional(pageOf(ThreadComment)) })),
@@ -52,7 +52,7 @@ export const FeedbackAnswer = v.objectWithRest(
 export type FeedbackAnswer = v.InferOutput<typeof FeedbackAnswer>;
 export type PageInfo = v.InferOutput<typeof PageInfo>;
 
-/** Everything that was read of one pull request. */
+/** The feedback read from one pull request. */
 export interface Discussion {
   reviewThreads: Thread[];
   comments: IssueComment[];

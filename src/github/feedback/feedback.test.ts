@@ -231,7 +231,7 @@ describe('calls', () => {
     test(`none when ${name}: that is no answer`, async () => {
       github.faults.push((response) => sendJson(response, 200, { data: { repository: { pullRequest } } }));
       const call = connection.ask((caller) => fetchFeedback(connection.withClient, 'acme/app', 5, caller));
-      await assert.rejects(call, /^GithubError: GitHub’s answer (is incomplete|has the wrong shape)/);
+      await assert.rejects(call, /^GithubError: (incomplete|invalid) response from GitHub/);
     });
   }
 
@@ -248,15 +248,18 @@ describe('calls', () => {
       }
       return connection.ask((caller) => fetchFeedback(connection.withClient, 'acme/app', 5, caller));
     };
-    await assert.rejects(ask({}), /incomplete: it has no comments of a thread/);
-    await assert.rejects(ask({ thread0: {} }), /incomplete: it has no comments of a thread/);
+    await assert.rejects(ask({}), /incomplete response from GitHub: missing comments of a thread/);
+    await assert.rejects(ask({ thread0: {} }), /incomplete response from GitHub: missing comments of a thread/);
     assert.deepEqual(await ask({ thread0: null }), []);
   });
 
   test('none of a number that no pull request has', async () => {
     for (const number of [2 ** 31, -1, 1.5]) {
       const call = connection.ask((caller) => fetchFeedback(connection.withClient, 'acme/app', number, caller));
-      await assert.rejects(call, /^GithubError: the number of a pull request is a whole one from 1 to 2147483647$/);
+      await assert.rejects(
+        call,
+        /^GithubError: invalid pull request number: it must be an integer from 1 to 2147483647$/,
+      );
     }
     assert.equal(github.requests.length, 0);
   });
@@ -272,7 +275,7 @@ describe('calls', () => {
     try {
       await assert.rejects(
         connection.ask((caller) => fetchFeedback(connection.withClient, 'acme/app', 5, caller)),
-        /pages have no end/,
+        /pages do not end/,
       );
       assert.equal(github.requests.length, 2);
     } finally {
@@ -293,7 +296,7 @@ describe('of a task', () => {
       asking += 1;
       most = Math.max(most, asking);
       if (asking === 5) gate.resolve();
-      // Nobody is answered before five have asked.
+      // Responds only when five requests have arrived.
       await gate.promise;
       await new Promise(setImmediate);
       asking -= 1;
@@ -324,7 +327,7 @@ describe('of a task', () => {
     await assert.rejects(
       fetchTaskFeedback(connection.withClient, [{ repo: 'acme/app', number: 5 }], never, 100),
       // As the turn tells it: nothing twice.
-      (error) => formatError(error) === 'cannot get the feedback on acme/app#5: GitHub did not answer within 0.1 s',
+      (error) => formatError(error) === 'cannot get the feedback on acme/app#5: GitHub did not respond within 0.1 s',
     );
     await assert.rejects(ask('nonsense'), /nonsense#5: invalid repo name/);
   });

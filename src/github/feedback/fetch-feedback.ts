@@ -7,16 +7,16 @@ import { type Discussion, FeedbackAnswer, type PageInfo } from './answer.ts';
 import { toFeedbackItems } from './items.ts';
 import { cursorVariable, type FeedbackQuery, listNames, nextQuery, pageSizes, type Unread } from './query.ts';
 
-/** Does a call with the client that the connection has now. */
+/** Runs a request with the connection's current client. */
 export type WithClient = <T>(call: (client: GithubClient) => Promise<T>) => Promise<T>;
 
 // As GraphQL's Int.
 const maxNumber = 2 ** 31 - 1;
 
 /**
- * The feedback on one pull request: review threads, then comments, then reviews. Each call reads the next page of every
- * list that has one, of the long threads too, so that there are as many calls as the longest of them has pages. What is too
- * much for GitHub is read in smaller pages.
+ * Fetches the feedback on one pull request: review threads, comments, reviews. Each request reads the next page of every list
+ * and long thread, so the longest list determines the number of requests. Falls back to smaller pages if GitHub aborts
+ * a request because of its size.
  * @throws GithubError; the reason of the caller's signal
  */
 export async function fetchFeedback(
@@ -27,7 +27,7 @@ export async function fetchFeedback(
 ): Promise<FeedBackItem[]> {
   const { org: owner, repo: name } = parseRepo(repo);
   if (!Number.isInteger(number) || number < 1 || number > maxNumber) {
-    throw new GithubError(`the number of a pull request is a whole one from 1 to ${maxNumber}`);
+    throw new GithubError(`invalid pull request number: it must be an integer from 1 to ${maxNumber}`);
   }
   const discussion: Discussion = { reviewThreads: [], comments: [], reviews: [] };
   const unread: Unread = { lists: new Map(listNames.map((list) => [list, undefined])), threads: new Map() };
@@ -52,7 +52,7 @@ export async function fetchFeedback(
 
 function takeLists(answer: FeedbackAnswer, query: FeedbackQuery, discussion: Discussion, unread: Unread): void {
   const pullRequest = answer.repository?.pullRequest;
-  if (!pullRequest) throw new GithubError('there is no such pull request');
+  if (!pullRequest) throw new GithubError('pull request not found');
   discussion.reviewThreads.push(...(pullRequest.reviewThreads?.nodes ?? []));
   discussion.comments.push(...(pullRequest.comments?.nodes ?? []));
   discussion.reviews.push(...(pullRequest.reviews?.nodes ?? []));
@@ -69,7 +69,7 @@ function takeThreads(answer: FeedbackAnswer, query: FeedbackQuery, discussion: D
   for (const [alias, id] of query.threadIds) {
     const thread = (answer as Record<string, FeedbackAnswer[string] | undefined>)[alias];
     unread.threads.delete(id);
-    // It was deleted meanwhile.
+    // The thread was deleted in the meantime.
     if (thread === null) continue;
     const page = thread?.comments ?? missing('comments of a thread');
     discussion.reviewThreads.find((known) => known.id === id)?.comments.nodes.push(...page.nodes);
@@ -83,13 +83,13 @@ function proceed<Name>(unread: Map<Name, string | undefined>, name: Name, cursor
 }
 
 function missing(list: string): never {
-  throw new GithubError(`GitHub’s answer is incomplete: it has no ${list}`);
+  throw new GithubError(`incomplete response from GitHub: missing ${list}`);
 }
 
-/** Where the next page begins, if there is one. `cursor` is where this one began. */
+/** Returns the cursor of the next page, if there is one. `cursor` is that of this page. */
 function nextCursor(info: PageInfo, cursor: string | undefined): string | undefined {
   if (!info.hasNextPage) return undefined;
-  // Or the same page would be read for ever.
-  if (!info.endCursor || info.endCursor === cursor) throw new GithubError('GitHub’s pages have no end');
+  // Otherwise the same page would be read endlessly.
+  if (!info.endCursor || info.endCursor === cursor) throw new GithubError('GitHub’s pages do not end');
   return info.endCursor;
 }

@@ -2,7 +2,7 @@ import type { FeedBackComment, FeedBackItem } from '../../plan42/messages.ts';
 import type { Discussion, IssueComment, Review, ThreadComment } from './answer.ts';
 import { isOwnComment } from './own-comments.ts';
 
-/** The protocol's form of what people said, in its order and without what Plan42 itself wrote. */
+/** Converts feedback to the protocol's form, in its order and without Plan42's own comments. */
 export function toFeedbackItems({ reviewThreads, comments, reviews }: Discussion): FeedBackItem[] {
   const items = [
     ...reviewThreads.map(({ id, isResolved, comments: { nodes } }) => item(id, isResolved, nodes)),

@@ -18,7 +18,7 @@ for (const body of [
   test(`Plan42 wrote ${body}`, () => {
     for (const login of ['plan42', 'Plan42-ai', 'PLAN42[bot]']) assert.ok(isOwn(login, body), login);
   });
-  test(`somebody else wrote ${body}`, () => {
+  test(`another user wrote ${body}`, () => {
     for (const login of ['ann', 'my-plan42', '', null]) assert.ok(!isOwn(login, body), String(login));
   });
 }

@@ -1,6 +1,6 @@
 const mark = '<!-- event-horizon';
 
-/** Whether Plan42 itself wrote this: one of its accounts, with its mark at the beginning. */
+/** Whether Plan42 itself wrote the comment: one of its accounts, with its marker at the beginning. */
 export function isOwnComment({
   author,
   body,
@@ -12,7 +12,7 @@ export function isOwnComment({
   return unescapeHtml(body).startsWith(mark);
 }
 
-// Those that the mark's characters have, and the ampersand's, which must not make one of what follows it.
+// The entities of the marker's characters and of the ampersand.
 const entities: Record<string, string> = { lt: '<', LT: '<', excl: '!', amp: '&', AMP: '&' };
 
 function unescapeHtml(text: string): string {

@@ -1,13 +1,13 @@
-/** The query for feedback: everything that is still to be read of one pull request, in one call. */
+/** Builds the query for the next pages of a pull request's feedback, in one request. */
 
 /** The lists of a pull request that are read, in the order in which they make feedback. */
 export const listNames = ['reviewThreads', 'comments', 'reviews'] as const;
 export type ListName = (typeof listNames)[number];
 
-/** What is still to be read, each after a cursor; undefined for a list's first page. */
+/** Unread pages with their cursors; undefined for a list's first page. */
 export interface Unread {
   lists: Map<ListName, string | undefined>;
-  /** Comments of threads that have more than a page of them, by the thread's ID. */
+  /** Cursors of threads with unread comments, by thread ID. */
   threads: Map<string, string>;
 }
 
@@ -15,7 +15,7 @@ export interface FeedbackQuery {
   text: string;
   variables: Record<string, string>;
   lists: ListName[];
-  /** Of the threads asked for, by the name of their part of the answer. */
+  /** IDs of the requested threads by their alias in the response. */
   threadIds: Map<string, string>;
 }
 
@@ -38,12 +38,12 @@ const fields: Record<ListName, (pageSize: number) => string> = {
   reviews: () => `nodes { id ${said} commit { oid } }`,
 };
 
-/** The variable that holds where a page of a list or thread begins. */
+/** Returns the name of the cursor variable of a list or thread. */
 export function cursorVariable(name: string): string {
   return `${name}After`;
 }
 
-/** Asks for the next page of everything, or of what a call has room for. The variables of the pull request itself are the caller's. */
+/** Builds the query for the next pages, up to the limit of threads. The caller adds the variables of the pull request. */
 export function nextQuery(unread: Unread, pageSize: number): FeedbackQuery {
   const declarations = ['$owner: String!', '$name: String!', '$number: Int!'];
   const variables: Record<string, string> = {};
@@ -69,7 +69,7 @@ export function nextQuery(unread: Unread, pageSize: number): FeedbackQuery {
     return `${alias}: node(id: $${alias}Id) { ... on PullRequestReviewThread { ${comments} } }`;
   });
 
-  // Asked for in every call, since a query must use all that it declares.
+  // Always included, because a query must use all declared variables.
   const pullRequest = `pullRequest(number: $number) { id ${lists.join(' ')} }`;
   const parts = [`repository(owner: $owner, name: $name) { ${pullRequest} }`, ...threads];
   const text = `query Feedback(${declarations.join(', ')}) { ${parts.join(' ')} }`;

@@ -14,7 +14,7 @@ const maxConcurrentRepos = 5;
 const maxTimeMs = 10 * 60_000;
 
 /**
- * The feedback on all pull requests of a task. Each may take `timeoutMs`, in which a short rate limit is waited for.
+ * Fetches the feedback on all pull requests of a task. Each may take `timeoutMs`, including short rate limits.
  * @throws GithubError that names the pull request; the signal's reason
  */
 export async function fetchTaskFeedback(

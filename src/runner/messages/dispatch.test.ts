@@ -105,7 +105,7 @@ describe('a good message', () => {
     assert.deepEqual(lines, []);
   });
 
-  test('may have other capitals and fields that nobody knows', async () => {
+  test('may differ in capitals and have unknown fields', async () => {
     const { MessageID: messageId, CallerID: callerId, ...rest } = ping();
     await dispatchAll([{ messageId, CallerId: callerId, ...rest, Shiny: true }]);
     assert.equal(answers().size, 1);

@@ -145,7 +145,7 @@ describe('errors reach the caller', () => {
 
     test(`${name}: of time`, async () => {
       github.faults.push(() => {});
-      await fails({}, 'GitHub did not answer within 0.3 s', { timeoutMs: 300 });
+      await fails({}, 'GitHub did not respond within 0.3 s', { timeoutMs: 300 });
     });
 
     test(`${name}: none when the runner stops`, async () => {
@@ -161,13 +161,13 @@ describe('errors reach the caller', () => {
     assert.ok('ErrorMessage' in tooMany && tooMany.ErrorMessage === 'maxResults must be between 1 and 100');
   });
 
-  test('what nobody has foreseen', async () => {
-    const withClient = () => Promise.reject(new TypeError('nobody thought of this'));
+  test('an unexpected error', async () => {
+    const withClient = () => Promise.reject(new TypeError('a bug'));
     Object.assign(connections, { withClient });
     const answer = await ask('SearchRepo', valid);
     assert.ok('ErrorMessage' in answer);
     assert.equal(answer.ErrorMessage, 'GitHub request failed, see the log of the runner');
-    assert.match(log, /ERROR GitHub request failed .*nobody thought of this/);
+    assert.match(log, /ERROR GitHub request failed .*a bug/);
   });
 
   test('and nothing secret is logged', async () => {

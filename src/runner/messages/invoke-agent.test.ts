@@ -81,7 +81,7 @@ describe('a good request', () => {
     assert.doesNotMatch(JSON.stringify(record), /secret/);
   });
 
-  test('may lack what a job does without, and have what nobody knows', async () => {
+  test('may lack optional fields and have unknown ones', async () => {
     const { Turn, Environment, AgentToken, Type } = good;
     const bare = { Type, Turn: { TaskId: Turn.TaskId, TurnIndex: 1 }, Environment, AgentToken, Task: null, Shiny: [1] };
     const { error, accepted } = await ask({ ...bare, FeedBack: null, PrivateGithubConnectionID: null });
@@ -161,14 +161,14 @@ describe('a bad request is answered with what is wrong, and not accepted', () =>
     assert.equal(error, `the job plan42-${taskId}-2 is already queued or running`);
   });
 
-  test('for want of disk space', async () => {
+  test('because of low disk space', async () => {
     const lowDisk = 'not enough disk space on host: 3.0 MiB free';
     const { error, accepted } = await ask(good, undefined, { lowDisk });
     assert.equal(error, lowDisk);
     assert.deepEqual(accepted, []);
   });
 
-  test('but a job that runs is not told to be refused, however full the disk is', async () => {
+  test('but a running job is reported as existing even if the disk is full', async () => {
     const exists = () => Promise.reject(new JobExistsError(`plan42-${taskId}-2`));
     const { error } = await ask(good, exists, { lowDisk: 'not enough disk space', isActive: true });
     assert.match(error ?? '', /already queued or running/);

@@ -47,7 +47,7 @@ test('an answer that says no is no outage', async () => {
   assert.ok(performance.now() - startedAt < 4500, 'not 300 turns of 150 ms');
 });
 
-test('whoever gives up does not wait for a turn', async () => {
+test('an aborted call does not wait for its turn', async () => {
   const limiter = new CallLimiter();
   await assert.rejects(limiter.call(unreachable, never));
   const stop = new AbortController();

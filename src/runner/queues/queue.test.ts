@@ -17,7 +17,7 @@ let force: AbortController;
 let abort: AbortController;
 let lost: number;
 let handled: unknown[];
-/** What a handler waits for. */
+/** Handlers resolve with it. */
 let handling: Promise<void>;
 
 beforeEach(() => {

@@ -62,7 +62,7 @@ describe('the window', () => {
     assert.deepEqual(decide(windowOf([0]), 2 * minute, 2, settings).window, startWindow(2 * minute, 2 * minute));
   });
 
-  test('starts again after two steady minutes, so that old load does not count for ever', () => {
+  test('starts again after two steady minutes, so that old load expires', () => {
     assert.deepEqual(decide(windowOf([6], -5), 2 * minute, 2, settings).window, startWindow(2 * minute, -5));
   });
 
@@ -116,7 +116,7 @@ describe('over time', () => {
   });
 
   test('a steady load comes to rest', () => {
-    // At exactly 80 % of a queue, the numbers of the specification themselves go up and down for ever.
+    // At exactly 80 % of a queue, the specification's own numbers oscillate.
     const steady = fc.double({ min: 0, max: 40, noNaN: true }).filter((load) => {
       const doublings = load / 0.8;
       return Math.abs(doublings - Math.round(doublings)) > 0.001;

@@ -16,7 +16,7 @@ export const User = v.object({ login: v.string() });
 export interface Harness {
   github: GithubDouble;
   connection: TestClient;
-  /** What the client logged, all levels. */
+  /** The client's log, all levels. */
   log: string[];
   /** The waits of the client, in milliseconds, none of which takes any time. */
   slept: number[];
