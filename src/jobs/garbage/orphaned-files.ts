@@ -28,7 +28,8 @@ async function* findOrphanedLogs({ store, rules, now, signal }: GarbageContext):
     const path = join(store.folders.logs, name);
     const logFile = logFileOf(path);
     if (logFile !== path && (await exists(logFile))) continue;
-    const log = await statLog(logFile);
+    // A removal that was interrupted can leave the folder of older segments without its log, or empty.
+    const log = (await statLog(logFile)) ?? (logFile === path ? undefined : await statEmpty(path));
     if (log === undefined || log.modifiedAtMs > now() - Math.max(rules.keepFinishedMs, rules.graceMs)) continue;
     if (await isKnown(store, jobId)) continue;
     yield {
@@ -39,6 +40,11 @@ async function* findOrphanedLogs({ store, rules, now, signal }: GarbageContext):
       remove: async () => !(await isKnown(store, jobId)) && removeLog(logFile, () => store.isActive(jobId)),
     };
   }
+}
+
+async function statEmpty(folder: string): Promise<{ bytes: number; modifiedAtMs: number } | undefined> {
+  const found = await stat(folder).catch(() => undefined);
+  return found && { bytes: 0, modifiedAtMs: found.mtimeMs };
 }
 
 async function isKnown(store: JobStore, jobId: string): Promise<boolean> {
