@@ -160,7 +160,7 @@ describe('the configuration screen', () => {
     const closed = once(silent.http, 'connection').then(([socket]) => once(socket, 'close'));
     await terminal.press('Tab', 'Tab', 'Tab');
     const screen = await terminal.shows(/[|/\\-] Checking the token with http:/);
-    assert.match(screen, /Shift-Tab back, to change something/);
+    assert.match(screen, /Shift-Tab back and cancel/);
     await terminal.press('BTab');
     await terminal.hides('Checking the token');
     await terminal.shows('> Server URL');
@@ -321,7 +321,7 @@ kept = 1 # why not
     await test.terminal.press('Tab', 'C-u');
     await test.terminal.type(plane.server.url);
     await test.terminal.press('C-s');
-    await test.terminal.shows(/Saved .*runner\.skip_ssl_verify\s+is\s+false\s+now/s);
+    await test.terminal.shows(/Saved .*runner\.skip_ssl_verify\s+is\s+now\s+false/s);
     assert.equal(
       await test.saved(),
       config.replace('https://other.example', plane.server.url).replace('= true #', '= false #'),
@@ -341,10 +341,10 @@ kept = 1 # why not
     await writeFile(`${test.file}.new`, other, { mode: 0o600 });
     await rename(`${test.file}.new`, test.file);
     await terminal.press('C-s');
-    await terminal.shows(/has changed since it was read:\s+not saved\./);
+    await terminal.shows(/Not saved: .*has\s+changed\s+since/s);
     assert.equal(await test.saved(), other);
     await terminal.press('C-l');
-    await terminal.shows('Read again.');
+    await terminal.shows('Read the file again.');
     await terminal.press('C-s');
     await terminal.shows('Saved');
     assert.equal(await test.saved(), other.replace('"docker"', '"podman"'));
