@@ -62,7 +62,7 @@ describe('plan42 runner config set', () => {
       [['runner.token'], 4, /^ERROR: invalid runner token: it does not start with "p42r_"/, 'ghp_x'],
       [['runner.token'], 4, /^ERROR: invalid runner token: it expired/, runnerJwt({ exp: 1 })],
       [['github.a.token', '--from-file', '/nonexistent'], 1, /^ERROR: cannot read \/nonexistent/],
-      [['github.a.token', '--from-file', '/'], 1, /^ERROR: cannot read \/: it is neither a file nor a pipe\. Name/],
+      [['github.a.token', '--from-file', '/'], 1, /^ERROR: cannot read \/: neither a file nor a pipe\. Choose/],
       [['jobs.cpus='], 2, /^ERROR: the value for jobs\.cpus is empty\. .* unset jobs\.cpus"\.$/],
       [['runner.url='], 2, /^ERROR: the value for runner\.url is empty/],
       [['jobs=1'], 2, /^ERROR: "jobs" is a table, not a setting\. Name a setting in it, such as jobs\.max_jobs\.$/],
