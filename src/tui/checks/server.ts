@@ -1,6 +1,6 @@
 import { ExitCode } from '../../lib/errors.ts';
 import { ApiError, ConnectionError, isAuthError } from '../../plan42/errors.ts';
-import { type GithubConnection, listPrivateConnections } from '../../plan42/github-connections.ts';
+import { listPrivateConnections, type PrivateConnection } from '../../plan42/github-connections.ts';
 import { createTransport } from '../../plan42/transport.ts';
 import { type CheckedSettings, SettingError } from './runner-settings.ts';
 
@@ -19,7 +19,7 @@ export interface ServerCheckOptions {
 export async function checkWithServer(
   { token, url, identity }: CheckedSettings,
   { version, signal, ...options }: ServerCheckOptions,
-): Promise<GithubConnection[]> {
+): Promise<PrivateConnection[]> {
   const transport = createTransport(options);
   await using _ = { [Symbol.asyncDispose]: () => transport.destroy() };
   const endpoint = { transport, baseUrl: url, token, userAgent: `plan42-runner-config/${version}` };

@@ -8,7 +8,7 @@ import { checkGithubToken } from '../../github/check-token.ts';
 import { GithubError } from '../../github/errors.ts';
 import { ExitCode, formatError, UserError } from '../../lib/errors.ts';
 import { shellQuote } from '../../lib/shell-quote.ts';
-import type { GithubConnection } from '../../plan42/github-connections.ts';
+import type { PrivateConnection } from '../../plan42/github-connections.ts';
 import { createTransport } from '../../plan42/transport.ts';
 import { surveyRuntime, surveyRuntimes } from '../../runtimes/survey.ts';
 import { firstReady, type RuntimeStatus } from '../../runtimes/survey-result.ts';
@@ -55,7 +55,7 @@ export async function validateConfig(options: ValidateOptions): Promise<Finding[
     ...(problems.some(isOfGithub) ? [] : compare(server.connections, config.github)),
   ]);
 
-  async function checkServer(): Promise<{ findings: Finding[]; connections?: GithubConnection[] }> {
+  async function checkServer(): Promise<{ findings: Finding[]; connections?: PrivateConnection[] }> {
     const { token, url } = runner;
     if (token === undefined || url === undefined) return { findings: [] };
     try {
@@ -159,7 +159,7 @@ async function checkGithub(config: Config, env: NodeJS.ProcessEnv, signal: Abort
 }
 
 function compare(
-  connections: readonly GithubConnection[] | undefined,
+  connections: readonly PrivateConnection[] | undefined,
   configured: Readonly<Record<string, Connection>>,
 ): Finding[] {
   if (connections === undefined) return [];
