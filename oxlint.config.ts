@@ -17,9 +17,11 @@ const mayImport: Record<string, readonly string[]> = {
   runner: ['jobs', 'github', 'control', 'runtimes', 'shim', 'plan42', 'config', 'lib'],
   web: ['runtimes', 'plan42', 'lib'],
   server: ['plan42', 'lib'],
-  tui: ['github', 'control', 'runtimes', 'plan42', 'config', 'lib'],
+  checks: ['github', 'control', 'service', 'runtimes', 'plan42', 'config', 'lib'],
+  tui: ['checks', 'github', 'control', 'runtimes', 'plan42', 'config', 'lib'],
   cli: [
     'tui',
+    'checks',
     'runner',
     'server',
     'jobs',

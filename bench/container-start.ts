@@ -73,7 +73,7 @@ async function byRunner(
   const delivered = performance.now();
   await plane.deliver([message]);
   const answerMs = performance.now() - delivered;
-  const ended = await runner.logged(new RegExp(`the job is finished job_id=${jobId}`));
+  const ended = await runner.logged(new RegExp(`job finished job_id=${jobId}`));
   const [, pulled = ''] = /^(\S+) DEBUG the image is there/m.exec(linesOf(ended.input, jobId)) ?? [];
   const { mtimeMs } = await stat(join(runner.folder, 'state/logs', `${jobId}.log`));
   return { startMs: mtimeMs - Date.parse(pulled), answerMs };

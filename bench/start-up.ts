@@ -1,4 +1,4 @@
-/** What the commands take on top of `node -e 0`, measured in turns: nothing can be quicker than the program they run in. */
+/** The start-up time of the commands beyond that of `node -e 0`, measured in alternation. */
 import { spawnSync } from 'node:child_process';
 import { mkdtempSync, rmSync, writeFileSync } from 'node:fs';
 import { tmpdir } from 'node:os';
@@ -36,7 +36,7 @@ function compare(commands: Record<string, [string, ...string[]]>): void {
   const [reference, ...others] = [...times];
   const [base, least] = [median(reference?.[1] ?? []), Math.min(...(reference?.[1] ?? []))];
   console.log(`node -e 0: ${base.toFixed(0)} ms (medians of ${rounds}), ${least.toFixed(0)} ms in the quickest round`);
-  // On a busy machine the quickest rounds tell more.
+  // On a busy machine the fastest rounds are the most accurate.
   for (const [name, measured] of others) {
     const more = Math.min(...measured) - least;
     console.log(
@@ -50,7 +50,7 @@ function measure([file, ...args]: [string, ...string[]]): number {
   const start = performance.now();
   const { status, stderr } = spawnSync(file, args, { env, stdio: ['ignore', 'pipe', 'pipe'], encoding: 'utf8' });
   const elapsed = performance.now() - start;
-  // What fails is soon over, and no measure; that no runner runs is as it should be.
+  // A command that fails is fast and measures nothing; "not running" is the expected status.
   if (status !== 0 && !stderr.startsWith('ERROR: the runner is not running'))
     throw new Error(`${args.join(' ')}: ${stderr}`);
   return elapsed;

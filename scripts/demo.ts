@@ -92,7 +92,7 @@ async function demo(): Promise<number> {
   const exitCode = await runVisibly(create);
   if (exitCode !== 0) await showLogs(join(folder, 'runner/logs'));
   // The agent finishes its turn a moment before it exits.
-  else await runner.prints(/the job is finished/);
+  else await runner.prints(/job finished/);
 
   printTitle('6. Show the runner and the job');
   const exitCodes = [await runVisibly(['plan42', 'runner', 'status', ...location])];

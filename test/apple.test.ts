@@ -49,7 +49,7 @@ suite('apple', { concurrency: false }, () => {
     const [args, request = ''] = (await runner.jobLog(jobIdOf(taskId))).trimEnd().split('\n');
     assert.equal(args, 'ARGS: --encrypted-input=false --plan42-proxy --log-agent-output');
     assert.equal(JSON.parse(request).Task.TaskId, taskId);
-    await runner.logged(/the job is finished/);
+    await runner.logged(/job finished/);
     assert.deepEqual(apple.state.containers(), []);
     assert.deepEqual(await readdir(join(runner.folder, 'state/jobs/active')), []);
     assert.ok(!apple.state.calls().some((call) => /p42[ar]_/.test(call)), 'no token on a command line');
@@ -75,10 +75,10 @@ suite('apple', { concurrency: false }, () => {
     const { plane, options } = setting;
     const first = await startRunner(options);
     const taskId = await startTask(plane, agentImage, 'for i in 1 2 3 4 5 6; do echo line $i; sleep 0.3; done; exit 5');
-    await first.logged(/the job is running/);
+    await first.logged(/job started/);
     assert.equal(await first.stop('SIGKILL'), 'SIGKILL');
     await using second = await startRunner({ ...options, folder: first.folder });
-    await second.logged(/a job of an earlier run is looked after again/);
+    await second.logged(/adopted job from previous run/);
     const { turn } = await untilOver(plane, taskId);
     assert.match(turn.ErrorMessage, /exit code 5/);
     const lines = (await second.jobLog(jobIdOf(taskId))).trimEnd().split('\n').slice(1);
@@ -90,7 +90,7 @@ suite('apple', { concurrency: false }, () => {
     const { plane, options, apple } = setting;
     const first = await startRunner(options);
     const taskId = await startTask(plane, agentImage, 'sleep 1; exit 6');
-    await first.logged(/the job is running/);
+    await first.logged(/job started/);
     await first.stop('SIGKILL');
     const folder = join(first.folder, 'state/jobs/active', jobIdOf(taskId));
     await eventually(async () => (await readdir(folder)).includes('supervisor.exited.6'));
@@ -105,10 +105,10 @@ suite('apple', { concurrency: false }, () => {
     const { plane, options, apple } = setting;
     await using runner = await startRunner(options);
     const taskId = await startTask(plane, agentImage, 'sleep 60');
-    await runner.logged(/the job is running/);
+    await runner.logged(/job started/);
     await eventually(async () => apple.state.containers()[0]?.state === 'running');
     apple.crash();
-    assert.match((await untilOver(plane, taskId)).turn.ErrorMessage, /nobody saw it end/);
+    assert.match((await untilOver(plane, taskId)).turn.ErrorMessage, /its exit code is unknown/);
     const next = await untilOver(plane, await startTask(plane, agentImage, 'exit 0'));
     assert.match(next.turn.ErrorMessage, /exit code 0/);
   });

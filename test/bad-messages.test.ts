@@ -113,7 +113,7 @@ test('the agent gets the request as it was received, with the newest turn', asyn
     "PrivateGithubConnectionID":"${connection}","GithubToken":null,"AgentToken":"p42a_x"}`;
   const [answer] = await plane.deliver([plane.message(request)]);
   assert.deepEqual(answer, { Type: 'InvokeAgentResponse', ErrorMessage: null });
-  await runner.logged(/the job is finished/);
+  await runner.logged(/job finished/);
   const input = await runner.jobLog(`plan42-${taskId}-1`);
   assert.match(input, /"Future":\{"Deep":\[1\.0,12345678901234567890,null,"é"\]\}/);
   assert.match(input, /"NewField":1e2/);

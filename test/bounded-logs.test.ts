@@ -63,6 +63,6 @@ test('the log of a host job has no gap if its runner is killed and started again
   await eventually(async () => (await dropped()) > before);
 
   await using second = await RunnerProcess.start({ ...options, folder: first.folder });
-  await second.logged(/a job of an earlier run is looked after again/);
+  await second.logged(/adopted job from previous run/);
   assert.ok((await checkLog(plane, second, { taskId })) > 0);
 });

@@ -1,4 +1,4 @@
-/** What the completion scripts make of real shells: bash, zsh and fish, on a real terminal where they need one. */
+/** The completion scripts in real shells: bash, zsh and fish, on a real terminal if they need one. */
 import assert from 'node:assert/strict';
 import { execFile } from 'node:child_process';
 import { mkdir, writeFile } from 'node:fs/promises';
@@ -25,7 +25,7 @@ async function setUp() {
   return { path: dir.path, env, cwd: join(dir.path, 'work'), [Symbol.asyncDispose]: () => dir[Symbol.asyncDispose]() };
 }
 
-/** Types a line up to where it is to be completed, and presses Tab. */
+/** Types the start of a line and presses Tab. */
 async function completes(terminal: Terminal, line: string, expected: string | RegExp): Promise<string> {
   await terminal.press('C-u');
   await terminal.press('C-l');
@@ -34,7 +34,7 @@ async function completes(terminal: Terminal, line: string, expected: string | Re
   return terminal.shows(expected);
 }
 
-/** What all shells have to complete in the same way: a line and what becomes of it, the prompt being `$`. */
+/** Completions that are the same in all shells: the typed line and the completed one. The prompt is `$`. */
 const lines: [typed: string, becomes: string][] = [
   ['plan42 run', '$ plan42 runner'],
   ['plan42 runner sta', '$ plan42 runner status'],
@@ -77,7 +77,7 @@ describe('completion', () => {
     await completes(terminal, 'plan42 runner job logs ', `plan42-${taskId}-1`);
   });
 
-  test('in zsh, as a file in its path of functions', async (t) => {
+  test('in zsh, as a file in its fpath', async (t) => {
     if (!(await requiresCommands(t, 'tmux', 'zsh'))) return;
     await using place = await setUp();
     const { stdout } = await promisify(execFile)(join(bin, 'plan42'), ['completion', 'zsh']);

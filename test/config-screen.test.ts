@@ -102,7 +102,7 @@ describe('the configuration screen', () => {
     await terminal.press('C-u');
     await terminal.type(plane.server.url);
     await terminal.press('PageDown');
-    const screen = await terminal.shows('! token not authorized.');
+    const screen = await terminal.shows('! token not authorized (401');
     assert.match(screen, /^ > Plan42 Runner Token/m);
     assert.equal(await test.saved(), undefined);
   });
@@ -144,7 +144,7 @@ describe('the configuration screen', () => {
     const { terminal } = test;
     await terminal.shows('> Plan42 Runner Token');
     await terminal.press('PageDown');
-    const screen = await terminal.shows('! unable to connect to server: connect ECONNREFUSED');
+    const screen = await terminal.shows('! unable to connect to server: nothing listens at');
     assert.match(screen, /^ > Server URL/m);
     await using _up = await forward(port, plane.server.url);
     await terminal.press('PageDown');
@@ -264,7 +264,7 @@ token = "ghp_wrong"
     const { terminal } = test;
     await terminal.shows('> Plan42 Runner Token');
     await terminal.press('PageDown');
-    await terminal.shows('! Bad credentials');
+    await terminal.shows('! token rejected (401: Bad credentials)');
     await terminal.press('Tab', 'M-BSpace', 'BSpace', 'C-w');
     await terminal.type('ghp_right');
     await terminal.press('Tab');

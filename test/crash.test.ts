@@ -1,13 +1,13 @@
 /**
- * The runner is killed with SIGKILL at every moment of its jobs' lives, and started again: no job is lost, none is started
- * twice, every end is told once and truly, and nothing is left over. PLAN42_CRASH_ROUNDS sets the rounds per runtime,
- * PLAN42_CRASH_SEED repeats a run.
+ * Kills the runner with SIGKILL at every step of its jobs, and restarts it: no job is lost or started twice, every final status is
+ * correct and reported once, and no garbage remains. PLAN42_CRASH_ROUNDS sets the rounds per runtime, PLAN42_CRASH_SEED
+ * repeats a run.
  */
 import assert from 'node:assert/strict';
 import { suite, type TestContext, test } from 'node:test';
 import { setTimeout as delay } from 'node:timers/promises';
 import type { AgentEnd, AgentPlan, PlannedJob } from './support/crash/agents.ts';
-import { assertJobTold, assertNothingLeft } from './support/crash/expectations.ts';
+import { assertJobReported, assertNothingLeft } from './support/crash/expectations.ts';
 import { type CrashRuntime, type CrashSetting, requireEngine, setUpCrash } from './support/crash/setting.ts';
 import { crashWindows } from './support/crash/windows.ts';
 import { seededRandom } from './support/random.ts';
@@ -17,10 +17,10 @@ const rounds = { host: 8, podman: 6, docker: 6 } as const;
 const maxJobs = 2;
 const jobsPerRound = 4;
 const maxRoundMs = 90_000;
-// A window can be missed now and then, but not again and again: then it is none any more.
+// A window can be missed occasionally. One that is always missed no longer exists.
 const maxMissed = 3;
 
-suite('a runner that is killed again and again', { concurrency: true }, () => {
+suite('a runner that is killed repeatedly', { concurrency: true }, () => {
   for (const runtime of ['host', 'podman', 'docker'] as const) {
     test(`on ${runtime} loses no job`, { timeout: 24 * 3600_000 }, async (t) => {
       const engine = runtime === 'host' ? undefined : await requireEngine(t, runtime);
@@ -76,20 +76,20 @@ async function crashOnce({ window, round, random, setting }: Round): Promise<boo
   });
   await delay(pauseMs);
   await setting.restart();
-  // Now and then while it takes the jobs up again.
+  // Sometimes also while it adopts the jobs.
   if (again < 0.3) {
     await delay(again * 3000);
     await setting.kill();
     await setting.restart();
   }
   await setting.untilOver(jobs, maxRoundMs);
-  for (const job of jobs) await assertJobTold(job, setting);
+  for (const job of jobs) await assertJobReported(job, setting);
   await assertNothingLeft(jobs, setting);
-  if (desk.mostAtWork > maxJobs) throw new Error(`${desk.mostAtWork} agents were at work at once`);
+  if (desk.mostAtWork > maxJobs) throw new Error(`${desk.mostAtWork} agents were running at once`);
   return isHit;
 }
 
-/** Kills the runner when the window opens, or at the latest when all would be over. */
+/** Kills the runner when the window opens, or at the latest when all jobs would be finished. */
 async function killAt(
   { window, setting, anyTimeMs }: { window: string; setting: CrashSetting; anyTimeMs: number },
   begin: () => Promise<void>,

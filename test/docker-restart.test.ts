@@ -2,7 +2,7 @@
 import { suite, type TestContext, test } from 'node:test';
 import { setTimeout as delay } from 'node:timers/promises';
 import type { AgentPlan } from './support/crash/agents.ts';
-import { assertJobTold, assertNothingLeft, numbersIn } from './support/crash/expectations.ts';
+import { assertJobReported, assertNothingLeft, numbersIn } from './support/crash/expectations.ts';
 import { type CrashSetting, requireEngine, setUpCrash } from './support/crash/setting.ts';
 import { startDocker } from './support/engines/docker.ts';
 import { makeEnginesDir, removeEnginesDir } from './support/engines/folder.ts';
@@ -64,7 +64,8 @@ async function restartUnder(t: TestContext, { liveRestore, signal, runner }: Res
   await setting.untilOver(jobs, 120_000).catch((cause: unknown) => {
     throw new Error(setting.log(), { cause });
   });
-  for (const [index, job] of jobs.entries()) await assertJobTold(job, setting, lostLines((await kept[index]) ?? []));
+  for (const [index, job] of jobs.entries())
+    await assertJobReported(job, setting, lostLines((await kept[index]) ?? []));
   await assertNothingLeft(jobs, setting);
 }
 

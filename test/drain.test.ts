@@ -78,7 +78,7 @@ suite('drain', { timeout: 120_000, concurrency: 3 }, () => {
       config: `[host]\nunisolated = true\ncommand = ${command}\n${queues}`,
     });
     const taskId = await startTask(plane, 'example/agent');
-    await runner.logged(/the job is running/);
+    await runner.logged(/job started/);
     const pid = await eventually(async () => Number(await readFile(pidFile, 'utf8').catch(() => '')) || undefined);
     assert.equal(await runner.stop(), 0);
     assert.match(runner.log, /runner stopped running_jobs=1/);

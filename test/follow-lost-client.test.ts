@@ -72,7 +72,7 @@ async function setUp(t: TestContext, name: 'docker' | 'podman'): Promise<Setting
   const store = await JobStore.open(dir.path, join(dir.path, 'logs'));
   const record = makeRecord({ runtime: name, phase: 'started', instanceId: 'test' });
   await store.create(record, { request: '{}', agentToken: 't' });
-  Object.assign(setting.job, store.place(record.jobId));
+  Object.assign(setting.job, store.paths(record.jobId));
   await setting.runtime.start(setting.job);
   await eventually(async () => (await setting.log()).includes('begun'));
   await killClient(setting.job);

@@ -3,7 +3,7 @@ import assert from 'node:assert/strict';
 import { appendFile, readFile, rm, symlink } from 'node:fs/promises';
 import { join } from 'node:path';
 import { test } from 'node:test';
-import { assertJobTold, assertNothingLeft } from './support/crash/expectations.ts';
+import { assertJobReported, assertNothingLeft } from './support/crash/expectations.ts';
 import { setUpCrash } from './support/crash/setting.ts';
 import { run } from './support/engines/processes.ts';
 import { eventually } from './support/eventually.ts';
@@ -33,7 +33,7 @@ test('a full disk costs no job that runs, and refuses new ones with the reason',
   await eventually(async () => desk.starts.size === 2);
   const [waiting] = await setting.start([{ key: 'waits', lines: 1, linePauseMs: 0, end: { kind: 'exit', code: 0 } }]);
   assert.ok(waiting);
-  await setting.runner().logged(/the job waits for a free slot/);
+  await setting.runner().logged(/waiting for slot/);
 
   // The lines of the agents have their place already.
   await eventually(async () => (await logsOf(stateDir, running)).every((log) => log.includes('line 1\n')));
@@ -54,13 +54,13 @@ test('a full disk costs no job that runs, and refuses new ones with the reason',
   await full[Symbol.asyncDispose]();
 
   await setting.untilOver(running);
-  for (const job of running) await assertJobTold(job, setting);
+  for (const job of running) await assertJobReported(job, setting);
   await assertNothingLeft([...running, waiting, refused], setting);
   assert.deepEqual([desk.starts.get('waits'), desk.starts.get('new')], [undefined, undefined]);
   const [later] = await setting.start([{ key: 'later', lines: 1, linePauseMs: 0, end: { kind: 'exit', code: 9 } }]);
   assert.ok(later);
   await setting.untilOver([later]);
-  await assertJobTold(later, setting);
+  await assertJobReported(later, setting);
   assert.equal((await getTurn(plane, later.taskId)).Status, 'Failed');
 });
 

@@ -1,4 +1,4 @@
-/** What two runners on one machine leave in its engine, and what they take away again: looked at from the outside. */
+/** Garbage collection of two runners that share an engine, checked with the engine's own command. */
 import assert from 'node:assert/strict';
 import { execFile } from 'node:child_process';
 import { randomUUID } from 'node:crypto';
@@ -22,26 +22,26 @@ import { makeRecord } from './support/job-record.ts';
 
 const run = promisify(execFile);
 
-/** One of the runners: its jobs, its books, its sight of the engine. */
+/** One of the runners: its jobs, its usage files, its runtime. */
 interface Runner {
   instanceId: string;
   store: JobStore;
   runtime: Runtime;
-  /** What one of its jobs does with its image. */
+  /** Pulls an image as a job does. */
   use(image: string): Promise<void>;
-  /** Removes its garbage; the names of what went. */
+  /** Removes its garbage; returns the names of the removed items. */
   collect(keepImages?: number, dryRun?: boolean): Promise<string[]>;
 }
 
 interface Setting {
   a: Runner;
   b: Runner;
-  /** The engine's own command, as a person would use it. */
+  /** The engine's own command, as a user would run it. */
   engine(...args: string[]): Promise<string>;
   /** Puts an image of this content into the registry; returns its name. */
   push(name: string, content: string): Promise<string>;
-  /** The names of the images of this test that the engine has, and the number of holds on them. */
-  left(): Promise<{ names: string[]; holds: number }>;
+  /** The names of the images of this test that the engine has, and the number of pins on them. */
+  left(): Promise<{ names: string[]; pins: number }>;
 }
 
 for (const name of ['podman', 'docker'] as const) {
@@ -53,19 +53,19 @@ for (const name of ['podman', 'docker'] as const) {
       });
     };
 
-    scenario('an image that was pulled for a job goes, and no name of it stays', async ({ a, push, left }) => {
+    scenario('an image that was pulled for a job is removed with all its names', async ({ a, push, left }) => {
       const image = await push('app:1', 'one');
       await a.use(image);
-      assert.deepEqual(await left(), { names: [image], holds: 1 });
+      assert.deepEqual(await left(), { names: [image], pins: 1 });
       assert.deepEqual(await a.collect(1), []);
       assert.deepEqual(await a.collect(0, true), [image]);
-      assert.deepEqual(await left(), { names: [image], holds: 1 });
+      assert.deepEqual(await left(), { names: [image], pins: 1 });
       assert.deepEqual(await a.collect(0), [image]);
-      assert.deepEqual(await left(), { names: [], holds: 0 });
+      assert.deepEqual(await left(), { names: [], pins: 0 });
       assert.deepEqual(await a.store.images.list(name), []);
     });
 
-    scenario('an image that was there before stays, under whatever name', async ({ a, push, left, engine }) => {
+    scenario('an image that existed before stays, under any name', async ({ a, push, left, engine }) => {
       const [first, second] = [await push('app:1', 'one'), await push('app:2', 'two')];
       await engine('pull', '--quiet', first);
       await engine('pull', '--quiet', second);
@@ -75,7 +75,7 @@ for (const name of ['podman', 'docker'] as const) {
       await a.use(first);
       await a.use(second);
       assert.deepEqual(await a.collect(0), []);
-      assert.deepEqual(await left(), { names: [first, second, other].toSorted(), holds: 0 });
+      assert.deepEqual(await left(), { names: [first, second, other].toSorted(), pins: 0 });
     });
 
     scenario('of a name that moves on, the old image goes and the new one stays', async ({ a, push, engine, left }) => {
@@ -84,10 +84,10 @@ for (const name of ['podman', 'docker'] as const) {
       const old = (await a.runtime.images?.find(image))?.id ?? '';
       await push('app:latest', 'new');
       await a.use(image);
-      assert.equal((await left()).holds, 2);
+      assert.equal((await left()).pins, 2);
       const [replaced = ''] = await a.collect(1);
       assert.match(replaced, /app:latest \([0-9a-f]{12}\)$/);
-      assert.deepEqual(await left(), { names: [image], holds: 1 });
+      assert.deepEqual(await left(), { names: [image], pins: 1 });
       await assert.rejects(engine('image', 'inspect', old), /no such image|not known/i);
     });
 
@@ -107,13 +107,13 @@ for (const name of ['podman', 'docker'] as const) {
       const image = await push('app:1', 'one');
       await a.use(image);
       await b.use(image);
-      assert.deepEqual(await left(), { names: [image], holds: 2 });
+      assert.deepEqual(await left(), { names: [image], pins: 2 });
       assert.deepEqual(await a.collect(0), []);
-      assert.deepEqual(await left(), { names: [image], holds: 1 });
+      assert.deepEqual(await left(), { names: [image], pins: 1 });
       assert.deepEqual(await b.collect(0), [], 'it did not pull it');
-      assert.deepEqual(await left(), { names: [image], holds: 0 });
+      assert.deepEqual(await left(), { names: [image], pins: 0 });
       assert.deepEqual(await a.collect(0), [image]);
-      assert.deepEqual(await left(), { names: [], holds: 0 });
+      assert.deepEqual(await left(), { names: [], pins: 0 });
     });
 
     scenario('an image that both have pulled goes with the second', async ({ a, b, push, left }) => {
@@ -124,10 +124,10 @@ for (const name of ['podman', 'docker'] as const) {
       const pull = { runtime: name, jobId: makeRecord().jobId, reference: image, present: present ?? [] };
       await b.store.images.beginPull(pull);
       assert.deepEqual(await b.collect(1), []);
-      assert.deepEqual(await left(), { names: [image], holds: 2 });
+      assert.deepEqual(await left(), { names: [image], pins: 2 });
       assert.deepEqual(await a.collect(0), []);
       assert.deepEqual(await b.collect(0), [image]);
-      assert.deepEqual(await left(), { names: [], holds: 0 });
+      assert.deepEqual(await left(), { names: [], pins: 0 });
       assert.deepEqual(await a.collect(0), []);
     });
 
@@ -136,7 +136,7 @@ for (const name of ['podman', 'docker'] as const) {
       await a.use(image);
       const id = (await engine('create', image, 'true')).trim();
       assert.deepEqual(await a.collect(0), []);
-      assert.deepEqual(await left(), { names: [image], holds: 1 });
+      assert.deepEqual(await left(), { names: [image], pins: 1 });
       const { images } = a.runtime;
       assert.ok(images);
       await images.remove(pinName(a.instanceId, (await images.find(image))?.id ?? ''));
@@ -152,7 +152,7 @@ for (const name of ['podman', 'docker'] as const) {
       const own = image.replace('app', 'mine');
       await engine('tag', image, own);
       assert.deepEqual(await a.collect(0), []);
-      assert.deepEqual(await left(), { names: [image, own], holds: 0 });
+      assert.deepEqual(await left(), { names: [image, own], pins: 0 });
     });
 
     scenario('an image that was asked for by its digest goes as well', async ({ a, push, engine, left }) => {
@@ -163,7 +163,7 @@ for (const name of ['podman', 'docker'] as const) {
       await a.use(digest);
       assert.deepEqual(await a.collect(0), [digest]);
       assert.equal(await a.runtime.images?.find(digest), undefined);
-      assert.deepEqual(await left(), { names: [], holds: 0 });
+      assert.deepEqual(await left(), { names: [], pins: 0 });
     });
 
     scenario('an image that is gone already is forgotten', async ({ a, push, engine, left }) => {
@@ -172,7 +172,7 @@ for (const name of ['podman', 'docker'] as const) {
       await engine('rmi', '--force', (await a.runtime.images?.find(image))?.id ?? '');
       assert.deepEqual(await a.collect(0), []);
       assert.deepEqual(await a.store.images.list(name), []);
-      assert.deepEqual(await left(), { names: [], holds: 0 });
+      assert.deepEqual(await left(), { names: [], pins: 0 });
     });
 
     scenario('containers of jobs that are over go, and no others', async ({ a, b, push, engine }) => {
@@ -230,7 +230,7 @@ async function setUp(t: TestContext, name: 'podman' | 'docker'): Promise<Setting
     left: async () => {
       const all = (await names()).filter(isOurs);
       const images = all.filter((line) => line.includes(`/${space}/`));
-      return { names: images.toSorted(), holds: all.length - images.length };
+      return { names: images.toSorted(), pins: all.length - images.length };
     },
   };
 }

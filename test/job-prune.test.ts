@@ -1,4 +1,4 @@
-/** `plan42 runner job prune`, beside a runner that runs and without one. */
+/** `plan42 runner job prune`, with and without a running runner. */
 import assert from 'node:assert/strict';
 import { mkdir, readdir, utimes, writeFile } from 'node:fs/promises';
 import { join } from 'node:path';
@@ -10,7 +10,7 @@ import { RunnerProcess } from './support/runner-process.ts';
 import { getTurn, jobIdOf, startTask, untilOver } from './support/tasks.ts';
 import { makeTempDir } from './support/temp-dir.ts';
 
-// The first job of each runner ends at once, later ones when they are told, or the test is over.
+// The first job of each runner exits at once, later ones on request or when the test ends.
 const agent =
   'cat >/dev/null; echo said; if mkdir "$0" 2>/dev/null; then exit 3; fi; while [ -e "$0" ] && [ ! -e "$0/end" ]; do sleep 0.1; done; exit 4';
 
@@ -52,13 +52,13 @@ async function setUp(): Promise<Setting> {
 async function finishJob({ plane, runner }: Setting): Promise<string> {
   const taskId = await startTask(plane, 'example/agent');
   await untilOver(plane, taskId);
-  await runner.logged(new RegExp(`the job is finished job_id=${jobIdOf(taskId)}`));
+  await runner.logged(new RegExp(`job finished job_id=${jobIdOf(taskId)}`));
   return jobIdOf(taskId);
 }
 
 const filesOf = async ({ runner }: Setting) => {
   const names = await Promise.all(['logs', 'jobs/finished'].map((name) => readdir(join(runner.folder, 'state', name))));
-  // But for the runner's own log.
+  // Except the runner's own log.
   return names
     .flat()
     .filter((name) => name !== 'runner.log')
@@ -71,12 +71,12 @@ async function age({ runner }: Setting, jobId: string, days: number): Promise<vo
 }
 
 suite('job prune', () => {
-  test('beside a runner: old jobs go with their logs, a running one is not touched', async () => {
+  test('beside a runner removes old jobs with their logs, and leaves a running one alone', async () => {
     await using setting = await setUp();
     const { plane, runner, prune } = setting;
     const jobId = await finishJob(setting);
     const running = await startTask(plane, 'example/agent');
-    await runner.logged(new RegExp(`the job is running job_id=${jobIdOf(running)}`));
+    await runner.logged(new RegExp(`job started job_id=${jobIdOf(running)}`));
 
     assert.deepEqual(await prune(), { exitCode: 0, stdout: 'There is nothing to remove.\n', stderr: '' });
     await age(setting, jobId, 8);
@@ -108,7 +108,7 @@ suite('job prune', () => {
     assert.ok(!(await filesOf(setting)).some((name) => name.startsWith(jobId)));
   });
 
-  test('without a runtime that is ready cleans the files, and says what it leaves out', async () => {
+  test('without a ready runtime removes files, and warns that it skips the rest', async () => {
     await using setting = await setUp();
     await finishJob(setting);
     await setting.runner.stop();
@@ -127,7 +127,7 @@ suite('job prune', () => {
     assert.equal(run.exitCode, 0);
   });
 
-  test('is what a runner does by itself, soon after its start', async () => {
+  test('is done by a runner soon after its start', async () => {
     await using plane = await startControlPlane();
     await using dir = await makeTempDir();
     const finished = join(dir.path, 'state/jobs/finished');
@@ -142,7 +142,7 @@ suite('job prune', () => {
     assert.deepEqual(await readdir(finished), []);
   });
 
-  test('where no runner ever ran makes nothing', async () => {
+  test('without any runner creates nothing', async () => {
     await using dir = await makeTempDir();
     const { exitCode, stdout } = await runCli(['runner', 'job', 'prune', '--state-dir', join(dir.path, 'state')], {
       env: { HOME: dir.path },
@@ -151,7 +151,7 @@ suite('job prune', () => {
     assert.deepEqual(await readdir(dir.path), []);
   });
 
-  test('refuses a time that is none', async () => {
+  test('rejects an invalid duration', async () => {
     const { exitCode, stderr } = await runCli(['runner', 'job', 'prune', '--older-than', '7 weeks']);
     assert.equal(exitCode, 2);
     assert.match(

@@ -1,4 +1,4 @@
-/** What `--json` prints is what docs/schemas says; the runner's own documents are checked where the commands are tested. */
+/** The output of `--json` matches docs/schemas. The tests of the runner's commands check theirs. */
 import assert from 'node:assert/strict';
 import { readFileSync } from 'node:fs';
 import { join } from 'node:path';
@@ -38,7 +38,7 @@ test('documents of the server commands', async () => {
   assert.equal((await json('server-token-list.json', 'token', 'list')).length, 1);
 });
 
-test('every command with --json is in the documentation, with a schema that is there', () => {
+test('every command with --json is documented, with an existing schema', () => {
   const page = readFileSync(join(import.meta.dirname, '../docs/json-output.md'), 'utf8');
   const rows = page.split('\n').filter((line) => line.startsWith('| `'));
   const documented = rows.flatMap((row) => {

@@ -1,4 +1,4 @@
-/** A runner that is killed in the middle of a pull leaves no process of its own behind. */
+/** A runner that is killed during a pull leaves no process behind. */
 import assert from 'node:assert/strict';
 import { suite, test } from 'node:test';
 import { commandLine, listProcesses } from '../src/lib/processes.ts';
@@ -9,9 +9,9 @@ import { eventually } from './support/eventually.ts';
 import { RunnerProcess } from './support/runner-process.ts';
 import { startTask } from './support/tasks.ts';
 
-suite('the runner is killed in the middle of a pull', { concurrency: 2 }, () => {
+suite('a runner that is killed during a pull', { concurrency: 2 }, () => {
   for (const name of ['podman', 'docker'] as const) {
-    test(`by ${name}: that ends too`, async (t) => {
+    test(`by ${name} ends the pull too`, async (t) => {
       const engines = await requires(t, name, 'registry');
       if (!engines) return;
       await using registry = await startHoldingRegistry(engines.registry);

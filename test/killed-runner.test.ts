@@ -15,11 +15,11 @@ test('a killed runner leaves no queue behind that takes work, and its jobs go on
   const first = await RunnerProcess.start(options);
   await first.ready();
   const taskId = await startTask(plane, 'example/agent');
-  await first.logged(/the job is running/);
+  await first.logged(/job started/);
   assert.equal(await first.stop('SIGKILL'), 'SIGKILL');
 
   await using second = await RunnerProcess.start({ ...options, folder: first.folder });
-  await second.logged(/a job of an earlier run is looked after again/);
+  await second.logged(/adopted job from previous run/);
   await second.logged(/queue deleted/);
   const { tenantId, runnerId } = plane.server.admin;
   await eventually(async () => {

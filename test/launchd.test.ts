@@ -1,4 +1,4 @@
-/** The service under launchd, as far as that can be had without a Mac: see test/support/launchd. */
+/** The service under launchd, simulated by test/support/launchd. */
 import assert from 'node:assert/strict';
 import { access, chmod, mkdir, readFile, rm, stat, writeFile } from 'node:fs/promises';
 import { join } from 'node:path';
@@ -10,7 +10,7 @@ import { jobIdOf, startTask, untilOver } from './support/tasks.ts';
 
 const target = 'gui/501/ai.plan42.runner';
 const encode = (part: object) => Buffer.from(JSON.stringify(part)).toString('base64url');
-// Good for as long as nobody checks its signature.
+// Valid until its signature is checked.
 const token = `p42r_${encode({ alg: 'ES256' })}.${encode({ sub: crypto.randomUUID(), runner_id: crypto.randomUUID() })}.c2ln`;
 
 const isThere = (path: string) =>
@@ -26,7 +26,7 @@ async function writeConfig(mac: Mac, token: string, more = ''): Promise<string> 
   return file;
 }
 
-/** A Mac with a runner that only notes how it was called, and takes `drainMs` to end. */
+/** A Mac with a runner that only records its arguments, and takes `drainMs` to exit. */
 async function macWithRunner(t: TestContext, { drainMs = 0, script = 'while :; do sleep 0.05; done' } = {}) {
   const mac = await makeMac(t);
   if (!mac) return undefined;
@@ -82,11 +82,11 @@ test('enable, status, a second enable and disable, call by call', async (t) => {
   assert.equal(gone.exitCode, 1);
   assert.match(gone.stderr, /^ERROR: the service is not installed\. /);
 
-  // What was disabled is enabled before it is bootstrapped, which launchd would refuse otherwise.
+  // A disabled service must be enabled before bootstrap, which launchd rejects otherwise.
   assert.equal((await plan42('enable')).exitCode, 0);
 });
 
-test('the plist is what libplist understands, whatever the paths', async (t) => {
+test('libplist parses the plist, with any paths', async (t) => {
   const setting = await macWithRunner(t);
   if (!setting) return;
   const { mac, program, notes, plan42 } = setting;
@@ -112,7 +112,7 @@ test('the plist is what libplist understands, whatever the paths', async (t) => 
   assert.equal((await stat(mac.plistFile)).mode & 0o777, 0o600);
 });
 
-test('a bootout that launchd takes its time for is waited for', async (t) => {
+test('disable waits for a slow bootout', async (t) => {
   const setting = await macWithRunner(t, { drainMs: 1500 });
   if (!setting) return;
   const { mac, program, plan42 } = setting;
@@ -128,7 +128,7 @@ test('a bootout that launchd takes its time for is waited for', async (t) => {
   assert.ok(await isThere(mac.plistFile), 'it starts at the next login');
 });
 
-test('a bootstrap that launchd refuses for a moment is tried again', async (t) => {
+test('a bootstrap that launchd rejects for a moment is retried', async (t) => {
   const setting = await macWithRunner(t);
   if (!setting) return;
   const { mac, plan42 } = setting;
@@ -139,7 +139,7 @@ test('a bootstrap that launchd refuses for a moment is tried again', async (t) =
   assert.equal((await mac.calls()).filter((call) => call.startsWith('bootstrap')).length, 2);
 });
 
-test('a runner that ends at once is reported with its exit code', async (t) => {
+test('a runner that exits at once is reported with its exit code', async (t) => {
   const setting = await macWithRunner(t, { script: 'exit 5' });
   if (!setting) return;
   const { mac, plan42 } = setting;
@@ -149,7 +149,7 @@ test('a runner that ends at once is reported with its exit code', async (t) => {
   assert.match(stderr, /^ERROR: the service is enabled but cannot start: .*last run: exit code 5\. .*\n$/);
 });
 
-test('without a session on the screen, and for a wrong configuration, nothing is installed', async (t) => {
+test('nothing is installed without a login session or with an invalid configuration', async (t) => {
   const setting = await macWithRunner(t);
   if (!setting) return;
   const { mac, plan42 } = setting;
@@ -170,12 +170,12 @@ test('without a session on the screen, and for a wrong configuration, nothing is
   await writeFile(join(mac.launchd, 'no-session'), '');
   const { exitCode, stderr } = await plan42('enable');
   assert.equal(exitCode, 6);
-  assert.match(stderr, /Could not find domain for user gui: 501\. Log in on the Mac’s screen/);
+  assert.match(stderr, /Could not find domain for user gui: 501\. Log in once at the Mac’s screen/);
   assert.equal(await isThere(mac.plistFile), false);
   await rm(join(mac.launchd, 'no-session'));
 });
 
-test('elsewhere it says what to do instead', async (t) => {
+test('other platforms get an alternative', async (t) => {
   const setting = await macWithRunner(t);
   if (!setting) return;
   await using _ = setting.mac;
@@ -189,7 +189,7 @@ test('elsewhere it says what to do instead', async (t) => {
   }
 });
 
-test('a job of the real runner outlives a restart by launchd', async (t) => {
+test('a job of the real runner survives a restart by launchd', async (t) => {
   await using plane = await startControlPlane();
   const mac = await makeMac(t);
   if (!mac) return;

@@ -20,7 +20,7 @@ function run(
   return spawnSync(file, args, { encoding: 'utf8', cwd: options.cwd, env: { PATH: options.path ?? PATH } });
 }
 
-/** Puts a `node` into `folder` that says it is of version 18, and refuses everything else. */
+/** Puts a `node` into `folder` that reports version 18, and rejects everything else. */
 async function oldNode(folder: string): Promise<string> {
   const node = join(folder, 'node');
   await writeFile(node, '#!/bin/sh\n[ "$1" = -p ] && echo 18 && exit\necho "old node was started" >&2\nexit 99\n');
@@ -48,14 +48,14 @@ describe('bin/plan42, made by `make build`', () => {
     assert.equal(run('./second', ['--version'], { cwd: folder.path }).status, 0);
   });
 
-  it('does not take an older node that is first in the PATH', async () => {
+  it('does not use an older node that is first in the PATH', async () => {
     await using folder = await temporaryFolder();
     const path = await oldNode(folder.path);
     const { status, stderr } = run(plan42, ['--version'], { path });
     assert.deepEqual({ status, stderr }, { status: 0, stderr: '' });
   });
 
-  it('says what it needs when there is no other node', async () => {
+  it('reports the required version if there is no other node', async () => {
     await using folder = await temporaryFolder();
     const path = await oldNode(folder.path);
     await mkdir(join(folder.path, 'bin'));
@@ -68,7 +68,7 @@ describe('bin/plan42, made by `make build`', () => {
     );
   });
 
-  it('takes a new enough node from the PATH when the checkout has none', async () => {
+  it('uses a recent node from the PATH if the checkout has none', async () => {
     await using folder = await temporaryFolder();
     await cp(dirname(plan42), join(folder.path, 'bin'), { recursive: true });
     await cp(join(root, 'dist/js'), join(folder.path, 'dist/js'), { recursive: true });
@@ -111,7 +111,7 @@ describe('plan42 as a process', () => {
     }
   });
 
-  it('ends quietly when its reader goes away', () => {
+  it('exits without an error when its reader is gone', () => {
     const script =
       'set -o pipefail; for i in 1 2 3 4 5; do "$0" server task create --help | true || exit; "$0" runner exec --help | true || exit; done';
     // Bash reads ~/.bashrc when its standard input is a socket.
@@ -124,7 +124,7 @@ describe('plan42 as a process', () => {
     assert.deepEqual({ status, stderr }, { status: 0, stderr: '' });
   });
 
-  it('answers --help and --version without loading what commands need', () => {
+  it('responds to --help and --version without loading the commands', () => {
     const script =
       'process.on("exit", () => console.error(process.moduleLoadList.filter((name) => /sqlite|http|tls/.test(name)).join()))';
     const preload = `data:text/javascript,${encodeURIComponent(script)}`;

@@ -41,9 +41,9 @@ test('on a full disk no job is taken, which the caller is told; pings, running a
 
   const [running, waiting, refused] = [randomUUID(), randomUUID(), randomUUID()];
   assert.equal(await invoke(running), null);
-  await runner.logged(/the job is running/);
+  await runner.logged(/job started/);
   assert.equal(await invoke(waiting), null);
-  await runner.logged(/the job waits for a free slot/);
+  await runner.logged(/waiting for slot/);
 
   await writeFile(join(folder, 'ballast'), Buffer.alloc(5 * 2 ** 20));
   const folderShown = join(folder, 'state').replaceAll('.', String.raw`\.`);
@@ -59,12 +59,12 @@ test('on a full disk no job is taken, which the caller is told; pings, running a
   await rm(join(folder, 'last-drop'));
   await writeFile(end, '');
   // The ballast is there still: what was taken on goes to its end.
-  await eventually(async () => runner.log.split('the job is finished').length === 3);
+  await eventually(async () => runner.log.split('job finished').length === 3);
   assert.equal(plane.turnUpdates.filter((update) => /exit code 7/.test(JSON.stringify(update))).length, 2);
 
   await rm(join(folder, 'ballast'));
   assert.equal(await invoke(refused), null);
-  await eventually(async () => runner.log.split('the job is finished').length === 4);
+  await eventually(async () => runner.log.split('job finished').length === 4);
 });
 
 /** A file system of 8 MiB. */

@@ -1,4 +1,4 @@
-/** What a restart of the machine leaves is a mark of another boot and no process; that is what is made here. */
+/** A restart of the machine leaves a state file of another boot and no process. This test creates that state. */
 import assert from 'node:assert/strict';
 import { readdir, writeFile } from 'node:fs/promises';
 import { join } from 'node:path';
@@ -10,7 +10,7 @@ import { getTurn } from './support/tasks.ts';
 
 suite('the machine restarts under a running agent', { concurrency: true }, () => {
   for (const runtime of ['host', 'podman', 'docker'] as const) {
-    test(`on ${runtime}: that is what the turn is told`, (t) => restartUnder(t, runtime));
+    test(`on ${runtime}, and the turn’s error message names the restart`, (t) => restartUnder(t, runtime));
   }
 });
 

@@ -79,13 +79,13 @@ for (const name of ['podman', 'docker'] as const) {
       const { plane, runner, engines, engine } = setting;
       const taskId = await startTask(plane, engines.images.agent, 'echo started; sleep 1');
       const jobId = jobIdOf(taskId);
-      await runner.logged(/the job is running/);
+      await runner.logged(/job started/);
       const inspected = await engine('inspect', jobId);
       assert.ok(!inspected.includes('p42a_'), 'no token in inspect');
       const folder = join(runner.folder, 'state/jobs/active', jobId);
       await assert.rejects(access(join(folder, 'request.json')), 'the agent has read it');
       await untilOver(plane, taskId);
-      await runner.logged(/the job is finished/);
+      await runner.logged(/job finished/);
       assert.ok(!(await engine('ps', '--all', '--format', '{{.Names}}')).includes(jobId));
       assert.deepEqual(await readdir(join(runner.folder, 'state/jobs/active')), []);
       assert.deepEqual(await readdir(join(runner.folder, 'state/jobs/finished')), [`${jobId}.json`]);

@@ -2,7 +2,7 @@
 import { suite, test } from 'node:test';
 import { setTimeout as delay } from 'node:timers/promises';
 import type { AgentPlan } from './support/crash/agents.ts';
-import { assertJobTold, assertNothingLeft } from './support/crash/expectations.ts';
+import { assertJobReported, assertNothingLeft } from './support/crash/expectations.ts';
 import { setUpCrash } from './support/crash/setting.ts';
 import { eventually } from './support/eventually.ts';
 
@@ -33,7 +33,7 @@ suite('the server is unreachable', { concurrency: true }, () => {
       await proxy.acceptConnections();
 
       await setting.untilOver(jobs);
-      for (const job of jobs) await assertJobTold(job, setting);
+      for (const job of jobs) await assertJobReported(job, setting);
       await assertNothingLeft(jobs, setting);
     });
   }

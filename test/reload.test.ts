@@ -31,7 +31,7 @@ test('a revoked token is said once; with a new one in the file everything goes o
   await using runner = await RunnerProcess.start({ url: plane.server.url, token, runtime: 'host', config });
   await runner.ready();
   const taskId = await startTask(plane, 'example/agent');
-  await runner.logged(/the job is running/);
+  await runner.logged(/job started/);
 
   await revokeAll(plane);
   await runner.logged(/runner token rejected/);

@@ -8,7 +8,7 @@ import { test } from 'node:test';
 import { startControlPlane } from './support/control-plane.ts';
 import { makeTempDir } from './support/temp-dir.ts';
 
-test('runner exec becomes the runner, which a signal to it drains', async () => {
+test('runner exec becomes the runner, and a signal drains it', async () => {
   await using plane = await startControlPlane();
   await using dir = await makeTempDir();
   const file = join(dir.path, 'plan42-runner.toml');

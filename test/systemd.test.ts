@@ -1,10 +1,10 @@
-/** The service under a real systemd: installed by an ordinary user, restarted, killed, rebooted, stopped, taken away. */
+/** The service under a real systemd: installed by an ordinary user, restarted, killed, rebooted, stopped, removed. */
 import assert from 'node:assert/strict';
 import { after, suite, test } from 'node:test';
 import { eventually } from './support/eventually.ts';
 import { type Ran, SystemdMachine } from './support/systemd/machine.ts';
 
-// What means something to systemd or to a shell. Quotes it takes in arguments only, so that there are two ways.
+// Characters that are special to systemd or a shell. systemd accepts quotes in arguments only, so there are two cases.
 const checkout = '/opt/Plan 42% für $HOME & %h';
 const quotedCheckout = `/opt/"quoted" 'twice' %% $$ $X`;
 const config = (token: string) => `
@@ -23,14 +23,14 @@ poll_wait = "2s"
 `;
 const configFile = String.raw`/home/ann/"Konfig" ü $HOME %h \x41/plan42 runner.toml`;
 
-// Counts for as long as there is a file `hold`, so that a gap would show.
+// Counts while the file `hold` exists, so that a gap would show.
 const agent = `#!/bin/bash
 cat >/dev/null
 env | grep -E '^(NOTIFY|WATCHDOG|PLAN42)' | grep -v '^PLAN42_JOB_ID=' >/tmp/agent-env
 for ((i = 1; ; i++)); do echo "$i"; sleep 0.2; [[ -e /tmp/hold ]] || break; done
 exit 5
 `;
-// As the network does, it outlives users' services when the machine goes down.
+// Like the network, it outlives user services during a shutdown of the machine.
 const server = `[Unit]
 Before=systemd-user-sessions.service
 [Service]
@@ -94,7 +94,7 @@ suite('under systemd', { timeout: 420_000 }, () => {
   test('a machine boots', async (t) => {
     machine = await SystemdMachine.boot(t, [checkout, quotedCheckout]);
     if (!machine) return;
-    // On cgroups v1, systemd in a container doesn't see when the last process of a user has ended, and waits.
+    // On cgroups v1, systemd in a container does not notice the exit of a user's last process, and waits.
     await machine.writeFile('/etc/systemd/system/user@.service.d/quick.conf', '[Service]\nTimeoutStopSec=5s\n');
     await machine.must(['systemctl', 'daemon-reload']);
     await machine.must(['useradd', '--create-home', '--shell', '/bin/bash', 'ann']);
@@ -105,7 +105,7 @@ suite('under systemd', { timeout: 420_000 }, () => {
     await machine.must(['chmod', '755', '/usr/local/bin/agent']);
   });
 
-  test('without a systemd of the user’s own, enable says how to get one', async (t) => {
+  test('without a user systemd, enable prints how to get one', async (t) => {
     if (!machine) return t.skip();
     const { exitCode, stdout, stderr } = await plan42('runner', 'enable');
     assert.deepEqual([exitCode, stdout], [6, '']);
@@ -114,7 +114,7 @@ suite('under systemd', { timeout: 420_000 }, () => {
     await eventually(async () => (await machine?.run(['systemctl', 'is-active', 'user@1000']))?.exitCode === 0);
   });
 
-  test('a wrong configuration is not installed', async (t) => {
+  test('an invalid configuration is not installed', async (t) => {
     if (!machine) return t.skip();
     const missing = await plan42('runner', 'enable', '-c', configFile);
     assert.deepEqual([missing.exitCode, missing.stderr.split('\n').length], [3, 2]);
@@ -128,7 +128,7 @@ suite('under systemd', { timeout: 420_000 }, () => {
     assert.match(stopped.stderr, /^ERROR: the service is not installed\. .*plan42 runner enable.*\n$/);
   });
 
-  test('enable installs and starts it, and says so; a second time changes nothing', async (t) => {
+  test('enable installs and starts it, and is idempotent', async (t) => {
     if (!machine) return t.skip();
     const token = await eventually(() => plan42Server('token', 'create').catch(() => undefined));
     await machine.writeFile(configFile, config(token.trim()), { as: 'ann' });
@@ -177,7 +177,7 @@ suite('under systemd', { timeout: 420_000 }, () => {
     assert.match((await plan42('runner', 'logs')).stdout, /runner ready/);
   });
 
-  test('enable starts a runner of another definition, whatever its path', async (t) => {
+  test('enable restarts a runner with another definition, with any path', async (t) => {
     if (!machine) return t.skip();
     const pid = await show('MainPID');
     const { stdout, stderr } = await ann(`${quotedCheckout}/bin/plan42`, 'runner', 'enable', '-c', configFile);
@@ -195,7 +195,7 @@ suite('under systemd', { timeout: 420_000 }, () => {
     await plan42('runner', 'enable', '-c', configFile);
   });
 
-  test('to somebody whose services end with the session, enable says how to keep them', async (t) => {
+  test('without lingering, enable prints how to enable it', async (t) => {
     if (!machine) return t.skip();
     const file = '/home/bob/.config/plan42-runner.toml';
     await machine.must(['useradd', '--create-home', '--shell', '/bin/bash', 'bob']);
@@ -215,10 +215,14 @@ suite('under systemd', { timeout: 420_000 }, () => {
     );
   });
 
-  test('a job outlives restart, stop and start, and its end is reported', async (t) => {
+  test('a job survives restart, stop and start, and its final status is reported', async (t) => {
     if (!machine) return t.skip();
     const first = await startJob();
-    assert.equal((await machine.must(['cat', '/tmp/agent-env'])).trim(), '', 'what is the runner’s own stays with it');
+    assert.equal(
+      (await machine.must(['cat', '/tmp/agent-env'])).trim(),
+      '',
+      'jobs do not inherit the runner’s own variables',
+    );
     await systemctl('restart', 'plan42-runner');
     await until('StatusText', /^ready$/);
     await endJob(first);
@@ -234,7 +238,7 @@ suite('under systemd', { timeout: 420_000 }, () => {
     await endJob(second);
   });
 
-  test('a killed runner comes back, and its job goes on', async (t) => {
+  test('a killed runner is restarted, and its job continues', async (t) => {
     if (!machine) return t.skip();
     await machine.writeFile(
       '/home/ann/.config/systemd/user/plan42-runner.service.d/quick.conf',
@@ -250,11 +254,11 @@ suite('under systemd', { timeout: 420_000 }, () => {
     await endJob(id);
   });
 
-  test('a runner that hangs is replaced, and one that does not is left alone', async (t) => {
+  test('a hung runner is restarted, and a healthy one is not', async (t) => {
     if (!machine) return t.skip();
     const pid = await show('MainPID');
     const lived = Number(await show('ExecMainStartTimestampMonotonic'));
-    // Longer than the watchdog's time.
+    // Longer than the watchdog timeout.
     await eventually(async () => {
       const uptime = Number((await m().must(['cat', '/proc/uptime'])).split(' ')[0]) * 1e6;
       return uptime - lived > 5e6;
@@ -265,7 +269,7 @@ suite('under systemd', { timeout: 420_000 }, () => {
     await until('StatusText', /^ready$/);
   });
 
-  test('it starts again when the machine does, and reports the job that was cut off', async (t) => {
+  test('it starts with the machine, and reports the interrupted job', async (t) => {
     if (!machine) return t.skip();
     const id = await startJob();
     await machine.reboot();
@@ -274,7 +278,7 @@ suite('under systemd', { timeout: 420_000 }, () => {
     assert.match(turn.ErrorMessage, /restart|ended|gone/, 'the job is not forgotten');
   });
 
-  test('it keeps trying while something is wrong, and says what', async (t) => {
+  test('it restarts until the error is fixed, and reports it', async (t) => {
     if (!machine) return t.skip();
     await machine.must(['chmod', '-x', '/usr/local/bin/agent']);
     await assert.rejects(systemctl('restart', 'plan42-runner'), /control process exited with error code/);
@@ -285,7 +289,7 @@ suite('under systemd', { timeout: 420_000 }, () => {
     await until('StatusText', /^ready$/);
   });
 
-  test('disable stops it and takes it away', async (t) => {
+  test('disable stops and removes it', async (t) => {
     if (!machine) return t.skip();
     const { exitCode, stdout } = await plan42('runner', 'disable');
     assert.equal(exitCode, 0);

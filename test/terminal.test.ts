@@ -21,7 +21,7 @@ async function setUp() {
   const store = await JobStore.open(dir.path, join(dir.path, 'logs'));
   const record = makeRecord({ title: 'A task with a title that is longer than a narrow window is wide' });
   await store.create(record, { request: '{}', agentToken: 't' });
-  const { logFile } = store.place(record.jobId);
+  const { logFile } = store.paths(record.jobId);
   await writeFile(logFile, lines(500));
   const owned = resources.move();
   const env = { HOME: dir.path, PLAN42_STATE_DIR: dir.path };
@@ -39,7 +39,7 @@ async function setUp() {
 }
 
 describe('a log on a terminal', () => {
-  test('is shown page by page, and the pager can be left early', async (t) => {
+  test('is shown page by page, and the pager can quit early', async (t) => {
     if (!(await requiresCommands(t, 'tmux', 'less'))) return;
     await using place = await setUp();
     await using terminal = await place.terminal(['job', 'logs', place.record.jobId], { rows: 10 });
@@ -48,7 +48,7 @@ describe('a log on a terminal', () => {
     await terminal.shows(/^line 18\n:$/m);
     await terminal.press('G');
     await terminal.shows(/^line 500\n\(END\)$/m);
-    // For the pager this is no wish to leave, and for us neither. Keys that it has not read by then are lost.
+    // SIGINT stops neither the pager nor the command, but discards keys that the pager has not read.
     await terminal.press('C-c');
     await eventually(async () => {
       await terminal.press('g');
@@ -60,7 +60,7 @@ describe('a log on a terminal', () => {
     }).then((exit) => assert.deepEqual(exit, { code: 0, signal: null }));
   });
 
-  test('is left early also when there is more than the pager has taken', async (t) => {
+  test('can quit early while more output is pending', async (t) => {
     if (!(await requiresCommands(t, 'tmux', 'less'))) return;
     await using place = await setUp();
     await writeFile(place.logFile, lines(500_000));
@@ -71,7 +71,7 @@ describe('a log on a terminal', () => {
     assert.doesNotMatch(await terminal.screen(), /ERROR|EPIPE/);
   });
 
-  test('needs no pager when it is short, when told so, or with $PAGER empty; else $PAGER is run', async (t) => {
+  test('needs no pager if it is short, with --no-pager, or with an empty $PAGER; otherwise runs $PAGER', async (t) => {
     if (!(await requiresCommands(t, 'tmux', 'less'))) return;
     await using place = await setUp();
     const { jobId } = place.record;
@@ -135,7 +135,7 @@ describe('a list on a terminal', () => {
   });
 });
 
-test('what takes longer than half a second shows that it goes on, and leaves nothing behind', async (t) => {
+test('work of more than half a second shows progress, and clears it', async (t) => {
   if (!(await requiresCommands(t, 'tmux'))) return;
   await using place = await setUp();
   await mkdir(place.path, { recursive: true });

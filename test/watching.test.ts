@@ -1,4 +1,4 @@
-/** The real runner is watched and controlled with the real command, while it runs and when it doesn't. */
+/** The commands that monitor and control a runner, with the real runner, both running and stopped. */
 import assert from 'node:assert/strict';
 import { execFile, spawn } from 'node:child_process';
 import { once } from 'node:events';
@@ -33,7 +33,7 @@ interface Run {
   stderr: string;
 }
 
-/** `plan42 runner …` about the runner in this folder. */
+/** Runs `plan42 runner …` for the runner in this folder. */
 async function plan42(folder: string, ...argv: string[]): Promise<Run> {
   return run({ PATH: process.env['PATH'], HOME: folder, ...places(folder) }, argv);
 }
@@ -70,9 +70,9 @@ test('a job is listed, followed and killed while the runner runs', async () => {
   const { folder } = runner;
   const taskId = await startTask(plane, 'example/agent');
   const jobId = jobIdOf(taskId);
-  await runner.logged(/the job is running/);
+  await runner.logged(/job started/);
   const waiting = jobIdOf(await startTask(plane, 'example/agent'));
-  await runner.logged(/the job waits for a free slot/);
+  await runner.logged(/waiting for slot/);
 
   const following = spawn(executable, ['runner', 'job', 'logs', taskId, '-f', '-n', 'all'], {
     env: { PATH: process.env['PATH'], ...places(folder) },
@@ -107,14 +107,14 @@ test('a job is listed, followed and killed while the runner runs', async () => {
   assert.match((await plan42(folder, 'job', 'list', '-a', '-v')).stdout, /finished \(killed\)/);
 });
 
-test('a job is killed without a runner, whose next start reports it', async () => {
+test('a job is killed without a runner, and the next run reports it', async () => {
   await using plane = await startControlPlane();
   await using first = await startRunner(plane);
   const { folder } = first;
   const taskId = await startTask(plane, 'example/agent');
-  await first.logged(/the job is running/);
+  await first.logged(/job started/);
   const waitingTask = await startTask(plane, 'example/agent');
-  await first.logged(/the job waits for a free slot/);
+  await first.logged(/waiting for slot/);
   await first.stop('SIGKILL');
 
   const status = await plan42(folder, 'status');
@@ -133,11 +133,11 @@ test('a job is killed without a runner, whose next start reports it', async () =
   await using second = await startRunner(plane, { folder });
   assert.match((await untilOver(plane, taskId)).turn.ErrorMessage, /^The agent was killed by user\./);
   assert.match((await untilOver(plane, waitingTask)).turn.ErrorMessage, /killed by user before it started/);
-  assert.doesNotMatch(second.log, /the job is running/);
+  assert.doesNotMatch(second.log, /job started/);
 });
 
 for (const name of ['podman', 'docker'] as const) {
-  test(`a container is found and ended without a runner, with ${name}`, async (t) => {
+  test(`a container is found and stopped without a runner, with ${name}`, async (t) => {
     const engines = await requires(t, name, 'registry');
     if (!engines) return;
     const { env } = engines[name] as { env: NodeJS.ProcessEnv };
@@ -146,8 +146,8 @@ for (const name of ['podman', 'docker'] as const) {
     const options = { runtime: name, config: containers, env };
     await using first = await startRunner(plane, options);
     const taskId = await startTask(plane, engines.images.agent, 'echo at work; sleep 300');
-    await first.logged(/the job is running/);
-    // Which it says of a container that is made; the engine lists it when it is started.
+    await first.logged(/job started/);
+    // Reported for a created container; the engine lists it only after its start.
     await eventually(async () => (await first.jobLog(jobIdOf(taskId))).includes('at work'));
     await first.stop('SIGKILL');
 
@@ -155,7 +155,7 @@ for (const name of ['podman', 'docker'] as const) {
     assert.match((await command('job', 'list')).stdout, new RegExp(`${jobIdOf(taskId)} .* Yes `));
     // Until then the engine may not know of the container yet.
     await eventually(async () => (await command('job', 'logs', taskId)).stdout !== '');
-    // Nobody is left who would tell of its end, so that the engine has to be asked.
+    // No process is left that records the exit, so the engine must be queried.
     const mark = await onlyMark(first.folder, jobIdOf(taskId));
     process.kill(mark.pid, 'SIGKILL');
     assert.match((await command('job', 'list')).stdout, new RegExp(`${jobIdOf(taskId)} .* Yes `));
@@ -175,7 +175,7 @@ async function onlyMark(folder: string, jobId: string): Promise<{ pid: number }>
   return { pid: Number(mark?.split('.').at(-1)) };
 }
 
-test('the runner has a log file of its own, also for what keeps it from starting', async () => {
+test('the runner has its own log file, which also gets start-up errors', async () => {
   await using plane = await startControlPlane();
   const token = await plane.newToken();
   const options: RunnerOptions = { url: plane.server.url, token, runtime: 'host', config, args: ['--quiet'] };
@@ -197,7 +197,7 @@ test('the runner has a log file of its own, also for what keeps it from starting
   assert.deepEqual(runner.log, '');
 });
 
-test('a runner in trouble says why, and answers pings and status all the same', async () => {
+test('a degraded runner reports the reason, and still responds to pings and status', async () => {
   const plane = await new MessagePlane().listen();
   await using runner = await RunnerProcess.start({ url: plane.url, token: plane.token, runtime: 'host', config });
   await runner.ready();

@@ -31,7 +31,7 @@ ${screen(asked())}
 
 The line above the keys shows errors. The cursor moves to the field to fix:
 
-${screen(asked().refuse('token not authorized. It may have been revoked, or be another server’s: get a new one.'))}
+${screen(asked().refuse('token not authorized (401: the token was revoked). Get a new token from this server and paste it here.'))}
 
 After that, each private GitHub connection of the tenant has a section. The screen checks the tokens with GitHub in the
 background. You can save at any time:

@@ -4,7 +4,7 @@ import { printable, printableLine } from '../lib/printable.ts';
 import { renderJson } from './output.ts';
 
 describe('printable', () => {
-  it('takes colours away and shows other control characters', () => {
+  it('removes colours and escapes other control characters', () => {
     assert.equal(printable('\x1b[1;31mred\x1b[0m'), 'red');
     assert.equal(
       printable('a\x1b]0;title\x07b\x1b[2Jc\x9b2Jd\re\x7f'),
@@ -13,7 +13,7 @@ describe('printable', () => {
     assert.equal(printable('abc\u202egpj.exe'), 'abc\\u202egpj.exe');
   });
 
-  it('cannot be made to build an escape sequence out of what it leaves', () => {
+  it('cannot be tricked into leaving an escape sequence', () => {
     assert.equal(printable('\x1b\x1b[0m[2J').includes('\x1b'), false);
   });
 
@@ -24,7 +24,7 @@ describe('printable', () => {
 });
 
 describe('renderJson', () => {
-  it('escapes every control character, and reads back as it was', () => {
+  it('escapes every control character, and round-trips', () => {
     const value = { text: '\x1b[2J\x7f\x9b' };
     const json = renderJson(value);
     assert.equal(json, '{\n  "text": "\\u001b[2J\\u007f\\u009b"\n}\n');

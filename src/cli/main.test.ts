@@ -26,7 +26,7 @@ describe('plan42', () => {
     assert.deepEqual(await runCli(['--version']), { exitCode: 0, stdout: '1.2.3\n', stderr: '' });
   });
 
-  it('prints help with examples to standard output, also without arguments', async () => {
+  it('prints help with examples to standard output, even without arguments', async () => {
     const run = await runCli(['--help']);
     assert.equal(run.exitCode, 0);
     assert.equal(run.stderr, '');
@@ -34,13 +34,13 @@ describe('plan42', () => {
     assert.deepEqual(await runCli([]), run);
   });
 
-  it('has the same help behind the word help, however deep the command is', async () => {
+  it('prints the same help for `help COMMAND` at any depth', async () => {
     assert.deepEqual(await runCli(['help']), await runCli([]));
     for (const path of [['version'], ['runner', 'job'], ['runner', 'job', 'list']])
       assert.deepEqual(await runCli(['help', ...path]), await runCli([...path, '--help']));
   });
 
-  it('fits its help into 80 columns', async () => {
+  it('limits its help to 80 columns', async () => {
     for (const { path } of visibleCommands()) {
       const { stdout } = await runCli([...path, '--help']);
       const tooLong = stdout.split('\n').filter((line) => line.length > 80);
@@ -48,13 +48,13 @@ describe('plan42', () => {
     }
   });
 
-  it('has examples in the help of every command that does something', async () => {
+  it('has examples in the help of every leaf command', async () => {
     for (const { path, isGroup } of visibleCommands()) {
       if (!isGroup) assert.match((await runCli([...path, '--help'])).stdout, /\nExamples:\n {2}\S/, path.join(' '));
     }
   });
 
-  it('uses colours on a terminal only, and not when told so', async () => {
+  it('uses colours on a terminal only, and not when disabled', async () => {
     const colored = (run: { stdout: string }) => run.stdout.includes('\x1b[');
     assert.equal(colored(await runCli(['--help'], { columns: 80 })), true);
     assert.equal(colored(await runCli(['--help'])), false);
@@ -63,7 +63,7 @@ describe('plan42', () => {
     assert.equal(colored(await runCli(['server', '--help', '--no-color'], { columns: 80 })), false);
   });
 
-  it('explains a mistake in one line, with a suggestion and what to do next', async () => {
+  it('explains a usage error in one line, with a suggestion and a remedy', async () => {
     const cases = [
       [['sever'], `ERROR: unknown command 'sever' (did you mean server?). Run "plan42 --help".`],
       [
@@ -98,7 +98,7 @@ describe('plan42', () => {
     }
   });
 
-  it('hands over to plan42-runner with all arguments', async () => {
+  it('runs plan42-runner with all arguments', async () => {
     const handed: unknown[] = [];
     const handOver = (...call: unknown[]): never => {
       handed.push(call);
@@ -110,7 +110,7 @@ describe('plan42', () => {
     assert.equal(exitCode, 5);
   });
 
-  it('hands over to plan42-runner-config, unless what follows looks like a command', async () => {
+  it('runs plan42-runner-config unless a subcommand follows', async () => {
     const handed: unknown[] = [];
     const handOver = (...call: unknown[]): never => {
       handed.push(call);
@@ -129,14 +129,14 @@ describe('plan42', () => {
     assert.deepEqual(handed, []);
   });
 
-  it('ends quietly when its reader goes away', async () => {
+  it('exits without an error when its reader is gone', async () => {
     const stdout = new Writable({
       write: (_chunk, _encoding, done) => done(Object.assign(new Error('write EPIPE'), { code: 'EPIPE' })),
     });
     assert.deepEqual(await runCli(['--help'], { stdout }), { exitCode: 0, stdout: '', stderr: '' });
   });
 
-  it('says in one line that its output cannot be written', async () => {
+  it('reports in one line that its output cannot be written', async () => {
     for (const argv of [['--help'], ['runner', '--help'], ['completion', 'bash']]) {
       const full = createWriteStream('/dev/full');
       const { exitCode, stderr } = await runCli(argv, { stdout: full });

@@ -9,7 +9,7 @@ function terminal(isTTY = true) {
   return { written, context: { stderr: Object.assign(stderr, { isTTY }), env: {} as NodeJS.ProcessEnv } };
 }
 
-test('what takes long is shown on a terminal, and leaves nothing behind', async (t) => {
+test('long work shows progress on a terminal, and clears it', async (t) => {
   t.mock.timers.enable({ apis: ['setInterval'] });
   let now = 0;
   t.mock.method(performance, 'now', () => now);
@@ -30,7 +30,7 @@ test('what takes long is shown on a terminal, and leaves nothing behind', async 
   assert.equal(written.at(-1), '\r\x1b[2K');
 });
 
-test('elsewhere nothing is shown', async (t) => {
+test('without a terminal nothing is shown', async (t) => {
   t.mock.timers.enable({ apis: ['setInterval'] });
   let now = 0;
   t.mock.method(performance, 'now', () => now);

@@ -5,7 +5,7 @@ import { test } from 'node:test';
 import { allSettings } from '../config/find-setting.ts';
 import { runnerMain } from './runner-main.ts';
 
-test('the help of plan42-runner names every setting, those of connections too', async () => {
+test('the help of plan42-runner lists every setting, including those of connections', async () => {
   const stdout = new PassThrough();
   const stderr = new PassThrough();
   const never = new AbortController().signal;

@@ -3,7 +3,7 @@ import { describe, it } from 'node:test';
 import { pickByPrefix, shortIds } from './short-ids.ts';
 
 describe('shortIds', () => {
-  it('takes eight characters, or as many as tell the IDs apart', () => {
+  it('uses eight characters, or as many as make the IDs unique', () => {
     assert.equal(shortIds(['0123456789', 'abcdefghij'])('abcdefghij'), 'abcdefgh');
     assert.equal(shortIds(['0123456789', '0123456799'])('0123456789'), '012345678');
     assert.equal(shortIds(['0123456789', '0123456789'])('0123456789'), '01234567');
@@ -14,9 +14,9 @@ describe('pickByPrefix', () => {
   const pick = (prefix: string) =>
     pickByPrefix(['abc1', 'abd2'], (id) => id, prefix, { kind: 'task', listCommand: 'plan42 server task list' });
 
-  it('finds the only one, in any capitals', () => assert.equal(pick('ABC'), 'abc1'));
+  it('finds the only match, ignoring case', () => assert.equal(pick('ABC'), 'abc1'));
 
-  it('refuses none and several', () => {
+  it('rejects no match and several matches', () => {
     assert.throws(() => pick('x'), {
       message: 'task x not found',
       remedy: 'To list them, run "plan42 server task list".',

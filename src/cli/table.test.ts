@@ -19,7 +19,7 @@ describe('displayWidth', () => {
 });
 
 describe('wrapWords', () => {
-  it('breaks between words, and leaves a word whole that is too long', () => {
+  it('breaks between words, and keeps a longer word whole', () => {
     assert.deepEqual(wrapWords('see /a/long/path and go on', 8), ['see', '/a/long/path', 'and go', 'on']);
     assert.deepEqual(wrapWords('日本 語', 6), ['日本', '語']);
     assert.deepEqual(wrapWords('', 5), ['']);
@@ -28,7 +28,7 @@ describe('wrapWords', () => {
 });
 
 describe('truncate', () => {
-  it('cuts to columns and never through a character', () => {
+  it('truncates to columns and never splits a character', () => {
     assert.equal(truncate('abcdef', 6), 'abcdef');
     assert.equal(truncate('abcdef', 4), 'abc…');
     assert.equal(truncate('日本語', 4), '日…');
@@ -46,12 +46,12 @@ describe('renderTable', () => {
     ['22', '日本', ''],
   ];
 
-  it('aligns columns and cuts the flexible one to the width', () => {
+  it('aligns columns and truncates the flexible one to the width', () => {
     const lines = ['ID  TITLE           STATE', '1   a title of mo…  Completed', '22  日本', ''];
     assert.equal(renderTable(rows, columns, 29), lines.join('\n'));
   });
 
-  it('cuts nothing without a width', () => {
+  it('truncates nothing without a width', () => {
     assert.match(renderTable(rows, columns), /a title of more than twenty characters {2}Completed/);
   });
 });

@@ -10,7 +10,7 @@ import { ConfigFileChanged, changeConfigFile, readConfigFile, saveConfigFile } f
 import { loadConfig } from './load.ts';
 
 describe('the configuration file', () => {
-  it('is made with its folder, for its owner only', async () => {
+  it('is created with its folder, for its owner only', async () => {
     await using dir = await makeTempDir();
     const path = join(dir.path, 'a/b/plan42-runner.toml');
     const file = await readConfigFile(path);
@@ -21,7 +21,7 @@ describe('the configuration file', () => {
     assert.equal((await stat(join(dir.path, 'a/b'))).mode & 0o777, 0o700);
   });
 
-  it('becomes private when it is saved, and nothing else is left in its folder', async () => {
+  it('becomes private when saved, and leaves no temporary file', async () => {
     await using dir = await makeTempDir();
     const path = join(dir.path, 'c.toml');
     await writeFile(path, 'a = 1\n');
@@ -31,7 +31,7 @@ describe('the configuration file', () => {
     assert.deepEqual(await readdir(dir.path), ['c.toml']);
   });
 
-  it('is not written when somebody else has changed, made or deleted it meanwhile', async () => {
+  it('is not written if another program has changed, created or deleted it', async () => {
     await using dir = await makeTempDir();
     const path = join(dir.path, 'c.toml');
     const missing = await readConfigFile(path);
@@ -43,7 +43,7 @@ describe('the configuration file', () => {
     assert.equal(await readFile(path, 'utf8'), 'a = 3\n');
   });
 
-  it('stays a link when it is one', async () => {
+  it('stays a symbolic link', async () => {
     await using dir = await makeTempDir();
     await mkdir(join(dir.path, 'dotfiles'));
     const target = join(dir.path, 'dotfiles/runner.toml');
@@ -55,7 +55,7 @@ describe('the configuration file', () => {
     assert.equal(await readFile(target, 'utf8'), 'a = 2\n');
   });
 
-  it('that is not TOML is refused with the position', async () => {
+  it('that is not TOML is rejected with the position', async () => {
     await using dir = await makeTempDir();
     const path = join(dir.path, 'c.toml');
     await writeFile(path, '[runner\n');
@@ -68,7 +68,7 @@ describe('the configuration file', () => {
     );
   });
 
-  it('that is no file is refused at once, and not waited for', async () => {
+  it('that is not a regular file is rejected without blocking', async () => {
     await using dir = await makeTempDir();
     const pipe = join(dir.path, 'pipe');
     execFileSync('mkfifo', [pipe]);
@@ -85,7 +85,7 @@ describe('the configuration file', () => {
     }
   });
 
-  it('may begin with a byte order mark, and need not keep it', async () => {
+  it('may begin with a byte order mark, which is dropped', async () => {
     await using dir = await makeTempDir();
     const path = join(dir.path, 'c.toml');
     await writeFile(path, '\uFEFF[jobs]\npids = 99\n', { mode: 0o600 });
@@ -94,7 +94,7 @@ describe('the configuration file', () => {
     assert.equal(await readFile(path, 'utf8'), '[jobs]\npids = 99\ncpus = 1\n');
   });
 
-  it('that is not UTF-8 is refused with the line, and left as it is', async () => {
+  it('that is not UTF-8 is rejected with the line, and not changed', async () => {
     await using dir = await makeTempDir();
     const path = join(dir.path, 'c.toml');
     const latin1 = Buffer.from('[jobs]\n# ä\npids = 99\n', 'latin1');
@@ -110,7 +110,7 @@ describe('the configuration file', () => {
     assert.deepEqual(await readFile(path), latin1);
   });
 
-  it('is made where a link leads that leads nowhere yet', async () => {
+  it('is created at the target of a dangling link', async () => {
     await using dir = await makeTempDir();
     const path = join(dir.path, 'c.toml');
     await symlink('second', path);
@@ -120,7 +120,7 @@ describe('the configuration file', () => {
     assert.equal(await readFile(join(dir.path, 'dotfiles/runner.toml'), 'utf8'), 'a = 2\n');
   });
 
-  it('takes changes one after the other, by way of whatever link, and leaves no lock behind', async () => {
+  it('serialises changes through different links, and leaves no lock file', async () => {
     await using dir = await makeTempDir();
     const path = join(dir.path, 'c.toml');
     const link = join(dir.path, 'link.toml');
@@ -132,7 +132,7 @@ describe('the configuration file', () => {
     assert.deepEqual((await readdir(dir.path)).toSorted(), ['c.toml', 'link.toml']);
   });
 
-  it('is changed anew when a program that knows of no lock has written it meanwhile', async () => {
+  it('is changed again after a write by a program that ignores the lock', async () => {
     await using dir = await makeTempDir();
     const path = join(dir.path, 'c.toml');
     await writeFile(path, 'a = 1\n');
@@ -145,7 +145,7 @@ describe('the configuration file', () => {
     assert.equal(await readFile(path, 'utf8'), 'a = 1\nb = 2\nc = 3\n');
   });
 
-  it('is changed when one who held its lock was killed', async () => {
+  it('is changed after the holder of its lock was killed', async () => {
     await using dir = await makeTempDir();
     const path = join(dir.path, 'c.toml');
     await writeFile(join(dir.path, '.c.toml.lock'), '', { mode: 0o600 });

@@ -4,7 +4,7 @@ import { ExitCode, UserError } from '../lib/errors.ts';
 import { allSettings, findSetting } from './find-setting.ts';
 
 describe('findSetting', () => {
-  it('finds settings of tables and of connections, whatever these are called', () => {
+  it('finds settings of tables and of connections with any name', () => {
     const paths = ['jobs.max_jobs', 'github.a.token', 'github.my.own.url', 'github."my \\"own\\"".url'].map(
       (name) => findSetting(name).path,
     );
@@ -16,7 +16,7 @@ describe('findSetting', () => {
     ]);
   });
 
-  it('finds every setting by the name it is listed with', () => {
+  it('finds every setting by its listed name', () => {
     for (const { name, path } of allSettings(['a', 'a b', 'a.b', '"'])) {
       assert.deepEqual([name, findSetting(name).path], [name, path]);
     }
@@ -39,7 +39,7 @@ describe('findSetting', () => {
 });
 
 describe('kinds', () => {
-  it('show every default so that it reads back as it was', () => {
+  it('show every default so that it round-trips', () => {
     for (const { name, field } of allSettings([])) {
       if (field.default === undefined) continue;
       assert.deepEqual(field.kind.fromToml(field.kind.show(field.default)), field.default, name);

@@ -33,12 +33,12 @@ describe('durations', () => {
   ]) {
     test(`not "${text}"`, () => assert.throws(() => duration().fromToml(text), InvalidValue));
   }
-  test('not a number, nor more than timers can wait', () => {
+  test('not a number, nor longer than a timer can wait', () => {
     assert.throws(() => duration().fromToml(30), InvalidValue);
     assert.throws(() => duration().fromToml('25d'), InvalidValue);
     assert.throws(() => duration({ maxMs: 1000 }).fromToml('1001ms'), InvalidValue);
   });
-  test('of parts are their sum', () => {
+  test('of several parts are added', () => {
     const amounts = fc.tuple(fc.nat(20), fc.nat(50), fc.nat(50));
     fc.assert(
       fc.property(amounts, ([d, h, s]) => {

@@ -11,7 +11,7 @@ test('a list from the environment or a flag is written as in the file, or with c
   assert.deepEqual(allowed('a, b'), ['a', 'b']);
 });
 
-test('half a list is refused rather than taken for an entry', () => {
+test('an incomplete list is rejected rather than treated as an entry', () => {
   for (const text of ['["a', '[1]', '[a]', '["a"] x']) {
     assert.match(
       read(text)

@@ -31,21 +31,21 @@ const userError = (pattern: RegExp) => (error: unknown) => {
 };
 
 describe('loading', () => {
-  test('gives the configuration, without a warning if all is well', async () => {
+  test('returns the configuration without warnings', async () => {
     const path = await write('good.toml', '[jobs]\nmax_jobs = 2');
     const { config, ...rest } = await load(path);
     assert.equal(config.jobs.maxJobs, 2);
     assert.deepEqual(rest, { path, found: true, warnings: [] });
   });
 
-  test('does without a file unless somebody named it', async () => {
+  test('requires a file only if it was named', async () => {
     const path = join(dir.path, 'missing.toml');
     const { found, warnings } = await load(path, false);
     assert.deepEqual({ found, warnings }, { found: false, warnings: [] });
     await assert.rejects(load(path), userError(/configuration file .*missing\.toml not found/));
   });
 
-  test('says so when the file is no file', async () => {
+  test('rejects a folder', async () => {
     const path = join(dir.path, 'folder.toml');
     await mkdir(path);
     for (const explicit of [true, false])
@@ -64,7 +64,7 @@ describe('loading', () => {
     assert.deepEqual((await load(await write('read-only.toml', '', 0o400))).warnings, []);
   });
 
-  test('names every mistake with file, line and column, and no token', async () => {
+  test('reports every error with file, line and column, and no token', async () => {
     const path = await write('bad.toml', '[jobs]\nmax_jobs = "p42r_secret"\n  pids = 1\ncpu = 1');
     await assert.rejects(load(path), (error: UserError) => {
       userError(/invalid/)(error);
@@ -82,7 +82,7 @@ describe('loading', () => {
   });
 });
 
-describe('places', () => {
+describe('paths', () => {
   const paths = (env: NodeJS.ProcessEnv, platform: NodeJS.Platform) => Object.values(defaultPaths(env, platform));
 
   test('on Linux', () => {

@@ -25,7 +25,7 @@ export interface LoadedConfig {
  * @throws UserError (exit code 3) that lists every problem with line and column.
  */
 export async function loadConfig({ path, explicit, env, flags = new Map() }: LoadOptions): Promise<LoadedConfig> {
-  const file = await readIfPresent(path, explicit);
+  const file = await readExistingConfig(path, explicit);
   const { config, problems } = parseConfig({ file, env, flags });
   if (problems.some((problem) => problem.severity === 'error')) {
     // Including warnings, because a mistyped name is often the cause of an error.
@@ -42,7 +42,11 @@ export async function loadConfig({ path, explicit, env, flags = new Map() }: Loa
   return { config, path, found: file !== undefined, warnings };
 }
 
-async function readIfPresent(path: string, explicit: boolean): Promise<string | undefined> {
+/**
+ * Returns the content of the configuration file, undefined if it does not exist.
+ * @throws UserError (exit code 3) if it cannot be read, or does not exist and is `explicit`
+ */
+export async function readExistingConfig(path: string, explicit: boolean): Promise<string | undefined> {
   const content = await readConfigText(path);
   if (content !== undefined || !explicit) return content;
   throw new UserError(`configuration file ${path} not found`, {

@@ -1,4 +1,4 @@
-/** What people are told about a file that is not right. */
+/** Problems in a configuration file, with their positions. */
 import assert from 'node:assert/strict';
 import { describe, test } from 'node:test';
 import { parseConfig } from './parse.ts';
@@ -54,13 +54,13 @@ describe('a wrong type', () => {
     });
   }
 
-  test('is told together with all the others', () => {
+  test('is reported together with all others', () => {
     const problems = problemsOf('[jobs]\nmax_jobs = ""\ncpu = 1\n[log]\nlevel = 1');
     assert.equal(problems.length, 3);
   });
 });
 
-describe('what nobody knows', () => {
+describe('an unknown name', () => {
   const cases: [file: string, problem: string][] = [
     ['[jobs]\nmax_job = 1', 'warning 2:1 unknown key "jobs.max_job", did you mean "max_jobs"?'],
     ['[runner]\nurls = 1', 'warning 2:1 unknown key "runner.urls", did you mean "url"?'],
@@ -87,13 +87,13 @@ describe('the ID of a connection', () => {
   const id = '0b6c1b3e-9a53-4b6e-8d1f-6f6b1a3c2d4e';
   const connection = (name: string, text: string) => `[github.${name}]\nconnection_id = "${text}"\n`;
 
-  test('that no task can name is told', () => {
+  test('must be a UUID', () => {
     assert.deepEqual(problemsOf(connection('a', 'my-connection')), [
       'warning 2:1 github.a.connection_id is not a UUID, so that no task can use the connection',
     ]);
   });
 
-  test('that two connections have is told, in whatever capitals', () => {
+  test('must be unique, ignoring case', () => {
     const file = connection('a', id) + connection('b', id.replace('0', '1')) + connection('c', id.toUpperCase());
     assert.deepEqual(problemsOf(file), [
       'warning 6:1 github.c.connection_id is also the ID of github.a, which is used instead',
@@ -103,7 +103,7 @@ describe('the ID of a connection', () => {
   test('may be missing', () => assert.deepEqual(problemsOf(connection('a', '') + connection('b', '')), []));
 });
 
-describe('what is not TOML', () => {
+describe('a syntax error', () => {
   const cases: [file: string, position: string][] = [
     ['[runner', '1:8'],
     ['[runner]\nurl', '2:4'],
@@ -142,7 +142,7 @@ test('a token’s value is in no message', () => {
   }
 });
 
-test('settings that contradict each other are warned about', () => {
+test('contradictory settings cause a warning', () => {
   assert.deepEqual(problemsOf('[queues]\nscale_up_at = 0.1\nscale_down_at = 0.9'), [
     'warning 3:1 queues.scale_down_at is not below queues.scale_up_at: queues would be added and removed under steady load',
   ]);

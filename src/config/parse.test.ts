@@ -71,7 +71,7 @@ token = "ghp_secret"
 `;
 
 describe('the file', () => {
-  test('is read, every key of it', () => {
+  test('is parsed completely', () => {
     const { runner, github, ...rest } = good({ file: everything });
     assert.deepEqual(
       { ...runner, url: runner.url.href },
@@ -118,7 +118,7 @@ describe('the file', () => {
     });
   });
 
-  test('may be absent: these are the defaults', () => {
+  test('may be absent: defaults apply', () => {
     const { runner, jobs, images, queues, host, network, health, log, github } = good({});
     assert.deepEqual(
       { ...runner, url: runner.url.href },
@@ -183,7 +183,7 @@ describe('the file', () => {
     for (const { url } of Object.values(github)) assert.equal(url.href, 'https://github.com/');
   });
 
-  test('leaves out a connection with a mistake, whose token would go to the default’s server', () => {
+  test('omits a connection with an error, whose token would go to the default server', () => {
     const file = '[github.work]\nurl = "http://ghe.example.com"\ntoken = "x"\n[github.home]\ntoken = "y"';
     const { config, problems } = read({ file });
     assert.deepEqual(Object.keys(config.github), ['home']);
@@ -209,7 +209,7 @@ describe('the file', () => {
 
 describe('precedence', () => {
   const file = '[log]\nlevel = "warn"\n[runner]\ntoken = "from-file"';
-  test('flags beat environment beats file beats defaults', () => {
+  test('flags, environment, file, defaults', () => {
     const env = { PLAN42_LOG_LEVEL: 'error' };
     assert.equal(good({}).log.level, 'info');
     assert.equal(good({ file }).log.level, 'warn');
@@ -218,15 +218,15 @@ describe('precedence', () => {
     assert.equal(good({ file, flags: { 'log.level': 'debug' } }).log.level, 'debug');
   });
 
-  test('a variable that is set to nothing is not set', () => {
+  test('an empty variable counts as unset', () => {
     assert.equal(good({ file, env: { PLAN42_LOG_LEVEL: '' } }).log.level, 'warn');
   });
 
-  test('what is overridden need not be right', () => {
+  test('an overridden value may be invalid', () => {
     assert.equal(good({ file: '[jobs]\nmax_jobs = "x"', env: { PLAN42_JOBS_MAX_JOBS: '3' } }).jobs.maxJobs, 3);
   });
 
-  test('the token comes from the environment too', () => {
+  test('the token can come from the environment', () => {
     assert.equal(good({ file, env: { PLAN42_RUNNER_TOKEN: 'from-env' } }).runner.token, 'from-env');
   });
 
@@ -267,7 +267,7 @@ describe('settings on the command line', () => {
     ]);
   });
 
-  test('that are wrong are named as they were given', () => {
+  test('that are invalid are reported as given', () => {
     assert.match(read({ flags: { 'jobs.max_jobs': 'many' } }).problems[0]?.message ?? '', /--set jobs\.max_jobs is/);
     const { problems } = read({ env: { PLAN42_JOBS_MAX_JOBS: 'many' } });
     assert.match(problems[0]?.message ?? '', /PLAN42_JOBS_MAX_JOBS is/);

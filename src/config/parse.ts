@@ -22,7 +22,7 @@ export interface Sources {
   flags: ReadonlyMap<string, string>;
 }
 
-export interface ReadResult {
+export interface ParsedConfig {
   config: Config;
   /** In the order of the file, after those that are not in the file. */
   problems: Problem[];
@@ -31,7 +31,7 @@ export interface ReadResult {
 type Fields = Record<string, Field<unknown>>;
 
 /** Reads everything that can be read and collects every problem, so that you can fix them all at once. */
-export function parseConfig(sources: Sources): ReadResult {
+export function parseConfig(sources: Sources): ParsedConfig {
   const problems: Problem[] = [];
   const document = parseFile(sources.file, problems);
   const values: Record<string, unknown> = {};

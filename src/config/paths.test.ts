@@ -6,8 +6,8 @@ import { describe, it } from 'node:test';
 import { makeTempDir } from '../../test/support/temp-dir.ts';
 import { defaultPaths, stateDirOption } from './paths.ts';
 
-describe('where the files of the runner are', () => {
-  it('names the folders in one way, however somebody got there', async () => {
+describe('paths of the runner', () => {
+  it('resolves symbolic links, so that paths are unique', async () => {
     await using dir = await makeTempDir();
     await mkdir(join(dir.path, 'real/home'), { recursive: true });
     await symlink('real', join(dir.path, 'link'));
@@ -21,14 +21,14 @@ describe('where the files of the runner are', () => {
     assert.deepEqual([named.stateDir, named.logDir], [join(dir.path, 'real'), join(dir.path, 'real/logs')]);
   });
 
-  it('takes the home folder of the user database where HOME names none', () => {
+  it('uses the home folder of the user database if HOME is unset', () => {
     for (const HOME of ['', 'relative', undefined]) {
       const { configFile } = defaultPaths({ HOME }, 'linux');
       assert.equal(configFile, join(userInfo().homedir, '.config/plan42-runner.toml'));
     }
   });
 
-  it('commands are told the state folder only where it is not the usual one', () => {
+  it('commands get --state-dir only for a non-default folder', () => {
     const env = { HOME: '/home/me' };
     assert.equal(stateDirOption(defaultPaths(env), env), '');
     const elsewhere = { ...env, PLAN42_STATE_DIR: '/srv/two words' };

@@ -1,6 +1,7 @@
 import { realpathSync } from 'node:fs';
 import { userInfo } from 'node:os';
 import { dirname, join, resolve } from 'node:path';
+import { errorCode } from '../lib/errors.ts';
 import { shellQuote } from '../lib/shell-quote.ts';
 
 /** The runner's files; docs has a table. */
@@ -54,6 +55,14 @@ function namedPaths(env: NodeJS.ProcessEnv, platform: NodeJS.Platform): Paths {
   }
   const stateDir = join(absolute(env['XDG_STATE_HOME']) || join(home, '.local/state'), 'plan42-runner');
   return { configFile, stateDir, logDir: join(stateDir, 'logs') };
+}
+
+/** Returns the remedy for a state folder that cannot be used because of `error`. */
+export function stateFolderRemedy(error: unknown): string {
+  const code = errorCode(error) ?? '';
+  if (['ENOSPC', 'EDQUOT'].includes(code)) return 'Free disk space, or choose another folder with --state-dir.';
+  if (['EACCES', 'EPERM'].includes(code)) return 'Change its owner, or choose another folder with --state-dir.';
+  return 'Choose another folder with --state-dir.';
 }
 
 /** The option with which commands find this state folder, followed by a space; empty for the default folder. */

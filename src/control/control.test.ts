@@ -40,7 +40,7 @@ const serve = (own: Partial<ControlCalls> = {}, stateDir = dir.path) =>
   startControlServer({ stateDir, calls: { ...calls, ...own }, logger: silentLogger });
 
 describe('the control socket', () => {
-  test('answers status, kill and reload', async () => {
+  test('serves status, kill and reload', async () => {
     await using _server = await serve({ reload: async () => 'the file is wrong' });
     const client = createControlClient(dir.path);
     assert.deepEqual(await client.status(), status);
@@ -49,7 +49,7 @@ describe('the control socket', () => {
     assert.equal(await client.reload(), 'the file is wrong');
   });
 
-  test('is for this user only, whatever the umask, and gone when the server is', async () => {
+  test('is accessible to its owner only, with any umask, and removed with the server', async () => {
     const umask = process.umask(0);
     try {
       await using _server = await serve();
@@ -61,7 +61,7 @@ describe('the control socket', () => {
     assert.deepEqual(await readdir(dir.path), []);
   });
 
-  test('works in folders with names longer than a socket’s may be, and leaves nothing elsewhere', async () => {
+  test('works in folders with paths longer than a socket path, and leaves no temporary files', async () => {
     const stateDir = join(dir.path, 'ä'.repeat(60), 'x'.repeat(100));
     await mkdir(stateDir, { recursive: true });
     const links = async () => (await readdir(tmpdir())).filter((name) => name.startsWith('p42-'));
@@ -72,7 +72,7 @@ describe('the control socket', () => {
     assert.deepEqual(await links(), before);
   });
 
-  test('takes the place of one that a dead runner left', async () => {
+  test('replaces a stale socket', async () => {
     const path = join(dir.path, 'control.sock');
     const script = `require('node:http').createServer().listen(${JSON.stringify(path)}, () => process.kill(process.pid, 'SIGKILL'))`;
     await once(spawn(process.execPath, ['-e', script]), 'exit');
@@ -82,12 +82,12 @@ describe('the control socket', () => {
     assert.deepEqual(await createControlClient(dir.path).status(), status);
   });
 
-  test('tells that a runner is not there, or has no state folder yet', async () => {
+  test('reports a missing runner and a missing state folder', async () => {
     await assert.rejects(createControlClient(dir.path).status(), failing('absent', /not running/));
     await assert.rejects(createControlClient(join(dir.path, 'none')).status(), failing('absent', /not running/));
   });
 
-  test('waits for long work as long as the runner gives signs of life', async () => {
+  test('waits for long work while the runner sends keep-alives', async () => {
     const gate = Promise.withResolvers<'killed'>();
     await using _server = await serve({ kill: () => gate.promise });
     const killed = createControlClient(dir.path, 1800).kill('plan42-known-1');
@@ -96,13 +96,13 @@ describe('the control socket', () => {
     assert.equal(await killed, 'killed');
   });
 
-  test('gives a runner up that says nothing', async () => {
+  test('times out on a silent runner', async () => {
     await using server = createNetServer((socket) => socket.resume()).listen(join(dir.path, 'control.sock'));
     await once(server, 'listening');
     await assert.rejects(createControlClient(dir.path, 200).status(), failing('silent', /not responded for 0\.2 s/));
   });
 
-  test('does not trust what another version answers', async () => {
+  test('rejects responses of another version', async () => {
     for (const [answer, message] of [
       ['{"result": {"version": 7}}', /another version/],
       ['<html>', /incomplete/],
@@ -114,7 +114,7 @@ describe('the control socket', () => {
     }
   });
 
-  test('passes on what went wrong, and goes on', async () => {
+  test('reports a failed call, and serves the next', async () => {
     await using _server = await serve({
       kill: async () => {
         throw new Error('the disk is full');
@@ -126,7 +126,7 @@ describe('the control socket', () => {
     assert.deepEqual(await client.status(), status);
   });
 
-  test('stops waiting when the person does, and the work goes on', async () => {
+  test('stops waiting when aborted, and the work continues', async () => {
     const begun = Promise.withResolvers<void>();
     const gate = Promise.withResolvers<'killed'>();
     let finished = false;
@@ -147,12 +147,12 @@ describe('the control socket', () => {
     assert.equal(finished, true);
   });
 
-  test('costs the runner nothing when it can’t be made', async () => {
+  test('does not stop the runner if it cannot be created', async () => {
     await writeFile(join(dir.path, 'file'), '');
     await using _server = await serve({}, join(dir.path, 'file'));
   });
 
-  test('ends at once with work under way', async () => {
+  test('closes at once with work in progress', async () => {
     const never = new Promise<'killed'>(() => {});
     const server = await serve({ kill: () => never });
     const killed = createControlClient(dir.path).kill('plan42-known-1');

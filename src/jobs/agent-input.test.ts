@@ -15,7 +15,7 @@ token = "ghp_two"
 `;
 const { github } = parseConfig({ file, env: {}, flags: new Map() }).config;
 
-describe('what the agent gets', () => {
+describe('the input of the agent', () => {
   test('is the request as it was received', () => {
     const request =
       '{"Type":"InvokeAgentRequest","Task":{"X":12345678901234567890,"Y":1.0,"Z":1e3},"New":[null,{"a":"\\u00e9"}],"AgentToken":"t","FeedBack":null}';
@@ -27,7 +27,7 @@ describe('what the agent gets', () => {
     assert.deepEqual(JSON.parse(input), { Turn: { Version: 5, Shiny: true }, Task: {} });
   });
 
-  test('has what the connection gives', () => {
+  test('has the connection’s token and URL', () => {
     const request = '{"GithubToken":null,"PrivateGithubConnectionID":"x"}';
     assert.deepEqual(JSON.parse(buildAgentInput(request, { connection: github['two'] })), {
       GithubToken: 'ghp_two',

@@ -3,19 +3,19 @@ import { parseLossless } from '../lib/lossless-json.ts';
 import type { PartialTurn } from '../plan42/runner-objects.ts';
 
 export interface AgentInputFields {
-  /** The newest one that the server returned. */
+  /** The newest turn that the server returned. */
   turn?: PartialTurn | undefined;
-  /** The runner's own connection to GitHub that the request names. */
+  /** The runner's connection to GitHub that the request names. */
   connection?: Connection | undefined;
   feedback?: unknown;
 }
 
-/** What the agent gets: the request as it was received, unknown fields included, with a few parts replaced. */
+/** The agent's standard input: the request as received, unknown fields included, with a few fields replaced. */
 export function buildAgentInput(request: string, { turn, connection, feedback }: AgentInputFields): string {
   const input = parseLossless(request) as Record<string, unknown>;
   const replace = (name: string, value: unknown) => {
     if (value === undefined) return;
-    // The request may spell the field with other capitals; whoever reads it must not find two.
+    // The request may spell the field with other capitals; the agent must not find two.
     const others = Object.keys(input).filter((key) => key.toLowerCase() === name.toLowerCase() && key !== name);
     for (const other of others) delete input[other];
     input[name] = value;

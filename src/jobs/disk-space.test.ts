@@ -4,7 +4,7 @@ import { lowDiskReason } from './disk-space.ts';
 
 const gib = 2 ** 30;
 
-function tell(free: Record<string, number>, folders: Record<string, string | undefined>, minFree = gib) {
+function reasonFor(free: Record<string, number>, folders: Record<string, string | undefined>, minFree = gib) {
   const measure = async (path: string) => {
     const bytes = free[path];
     if (bytes === undefined) throw new Error(`ENOENT: ${path}`);
@@ -14,21 +14,21 @@ function tell(free: Record<string, number>, folders: Record<string, string | und
 }
 
 describe('too little disk space', () => {
-  test('is told with what is free, what is needed, where, and on which machine', async () => {
+  test('is reported with the free and the required space, the folder and the machine', async () => {
     assert.equal(
-      await tell({ '/state': 2 * gib, '/logs': 0.25 * gib }, { jobs: '/state', logs: '/logs' }),
+      await reasonFor({ '/state': 2 * gib, '/logs': 0.25 * gib }, { jobs: '/state', logs: '/logs' }),
       'not enough disk space on box: 256 MiB free for logs in /logs, 1.0 GiB are needed to take a job (jobs.min_free_gib)',
     );
   });
 
-  test('is none where there is just enough', async () => {
-    assert.equal(await tell({ '/state': gib }, { jobs: '/state' }), undefined);
-    assert.match((await tell({ '/state': gib - 1 }, { jobs: '/state' })) ?? '', /not enough/);
+  test('is not reported if there is just enough', async () => {
+    assert.equal(await reasonFor({ '/state': gib }, { jobs: '/state' }), undefined);
+    assert.match((await reasonFor({ '/state': gib - 1 }, { jobs: '/state' })) ?? '', /not enough/);
   });
 
-  test('is not looked for when none is asked for, nor where nothing can be measured', async () => {
-    assert.equal(await tell({ '/state': 0 }, { jobs: '/state' }, 0), undefined);
-    assert.equal(await tell({}, { containers: '/in/a/virtual/machine', logs: undefined }), undefined);
+  test('is not reported without a minimum, or if nothing can be measured', async () => {
+    assert.equal(await reasonFor({ '/state': 0 }, { jobs: '/state' }, 0), undefined);
+    assert.equal(await reasonFor({}, { containers: '/in/a/virtual/machine', logs: undefined }), undefined);
   });
 
   test('is measured on the real file system', async () => {

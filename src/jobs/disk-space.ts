@@ -2,7 +2,7 @@ import { type FreeSpace, freeSpace } from '../lib/files.ts';
 import { formatBytes } from '../lib/format-bytes.ts';
 
 export interface DiskSpaceOptions {
-  /** What is kept where, as in `{ 'job logs': '/var/…' }`; what is undefined is not known, or not on this machine. */
+  /** Folders by content, as in `{ 'job logs': '/var/…' }`; undefined if unknown or not on this machine. */
   folders: () => Record<string, string | undefined>;
   /** In bytes. */
   minFree: number;
@@ -10,11 +10,11 @@ export interface DiskSpaceOptions {
   measure?: FreeSpace;
 }
 
-/** Tells, in a sentence for the caller of a job, where there is too little disk space for one; undefined when there is enough. */
+/** Why there is too little disk space for a job, for the response to its request; undefined if there is enough. */
 export async function lowDiskReason(options: DiskSpaceOptions): Promise<string | undefined> {
   const { folders, minFree, hostName, measure = freeSpace } = options;
   for (const [what, folder] of Object.entries(folders())) {
-    // An engine's folder may be in a virtual machine, and what can't be measured is no reason to refuse work.
+    // An engine's folder may be in a virtual machine. A folder that can't be measured is no reason to reject jobs.
     const free = folder === undefined ? undefined : await measure(folder).catch(() => undefined);
     if (free !== undefined && free < minFree) {
       const needed = `${formatBytes(minFree)} are needed to take a job (jobs.min_free_gib)`;

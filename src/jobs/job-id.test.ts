@@ -6,12 +6,12 @@ import { formatJobId, isJobId, isJobIdPrefix, matchingJobs } from './job-id.ts';
 const taskId = '3f2504e0-4f89-41d3-9a0c-0305e82c3301';
 
 describe('job IDs', () => {
-  test('are made of task ID and turn index', () => {
+  test('consist of task ID and turn index', () => {
     assert.equal(formatJobId(taskId, 1), `plan42-${taskId}-1`);
     assert.equal(formatJobId(taskId.toUpperCase(), 12), `plan42-${taskId}-12`);
   });
 
-  test('that are made are job IDs', () => {
+  test('that are formatted are valid', () => {
     fc.assert(
       fc.property(fc.uuid(), fc.integer({ min: 1, max: 999_999_999 }), (id, index) => {
         assert.ok(isJobId(formatJobId(id, index)));
@@ -73,7 +73,7 @@ describe('jobs are found by', () => {
 });
 
 describe('the start of a job ID', () => {
-  test('is every start of every job ID, with or without plan42-', () => {
+  test('is any prefix of any job ID, with or without plan42-', () => {
     fc.assert(
       fc.property(fc.uuid(), fc.integer({ min: 1, max: 999_999_999 }), fc.nat(60), (taskId, turn, length) => {
         const jobId = formatJobId(taskId, turn);
@@ -83,7 +83,7 @@ describe('the start of a job ID', () => {
     );
   });
 
-  test('is nothing that could mean something to a path, a shell or a program', () => {
+  test('never has a meaning in a path, a shell or a command line', () => {
     fc.assert(fc.property(fc.string(), (text) => assert.ok(!isJobIdPrefix(text) || /^[-0-9a-z]+$/i.test(text))));
     for (const text of [
       '../x',

@@ -14,8 +14,8 @@ export function parseJobId(jobId: string): { taskId: string; turnIndex: number }
 }
 
 /**
- * Whether `text` can be the start of a job ID, or of one without `plan42-` before it: a task's ID, for instance. Nothing else
- * gets near a path or a command.
+ * Whether `text` can be the start of a job ID, with or without `plan42-`; a task's ID for instance. Only such text is used in
+ * paths and commands.
  */
 export function isJobIdPrefix(text: string): boolean {
   if (text !== '' && prefix.startsWith(text)) return true;
@@ -28,7 +28,7 @@ export function isJobIdPrefix(text: string): boolean {
   );
 }
 
-/** Whether `text` has the form of a job ID, so that it can't reach outside a folder or be taken for an option. */
+/** Whether `text` has the form of a job ID, so that it can't point outside a folder or be parsed as an option. */
 export function isJobId(text: string): boolean {
   const dash = text.lastIndexOf('-');
   return (

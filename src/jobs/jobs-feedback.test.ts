@@ -62,7 +62,7 @@ describe('feedback on pull requests', () => {
     return promise;
   };
 
-  test('is fetched before the image is pulled, said, and given to the agent', async () => {
+  test('is fetched before the image is pulled, logged, and passed to the agent', async () => {
     const record = await setting.accept(second(), request);
     await setting.running(record);
     assert.deepEqual(bodies(), expected);
@@ -86,7 +86,7 @@ describe('feedback on pull requests', () => {
     assert.equal(github.requests.length, 0);
   });
 
-  test('is fetched while the job waits for its turn, not while it holds a slot', async () => {
+  test('is fetched before the job takes a slot', async () => {
     const asked = hang();
     const record = await setting.accept(second(), request);
     await asked;
@@ -97,7 +97,7 @@ describe('feedback on pull requests', () => {
     await setting.jobs.kill(record.jobId);
   });
 
-  test('that cannot be fetched ends the turn with the repository and the reason', async () => {
+  test('that cannot be fetched fails the turn with the repository and the reason', async () => {
     const fails = async (fields: object, reason: RegExp) => {
       const record = second();
       await setting.accept(record, { ...request, ...fields });
@@ -121,11 +121,11 @@ describe('feedback on pull requests', () => {
     github.state.token = 'another';
     await fails({}, /^cannot get the feedback on acme\/(app#5|lib#6): Bad credentials\.$/);
     const log = setting.logged.join('');
-    assert.match(log, /the job failed .*error="Bad credentials"/);
+    assert.match(log, /job failed .*error="Bad credentials"/);
     assert.ok(!log.includes('acme/'), log);
   });
 
-  test('is waited for no longer when somebody kills the job, or the turn is over', async () => {
+  test('is cancelled when the job is killed or the turn is finished', async () => {
     let asked = hang();
     const killed = await setting.accept(second(), request);
     await asked;
@@ -146,7 +146,7 @@ describe('feedback on pull requests', () => {
     assert.deepEqual(setting.runtime.started, []);
   });
 
-  test('is fetched with the token that the connection has by then', async () => {
+  test('is fetched with the connection’s current token', async () => {
     const connection = setting.connections.find('c');
     assert.ok(connection);
     const limit = answerWith(429, { message: 'Enough' }, { 'retry-after': '300' });
@@ -175,7 +175,7 @@ describe('an agent without access to GitHub', () => {
   const warning = (id: string, what: string) =>
     new RegExp(`WARN .*no access to GitHub .*connection_id=${id} .*${what}`);
 
-  test('starts, and the log says what to configure', async () => {
+  test('starts, and the log names the setting', async () => {
     const connection = setting.connections.find('c');
     assert.ok(connection);
     await setting.restart('jobs.max_jobs = 9');
@@ -186,7 +186,7 @@ describe('an agent without access to GitHub', () => {
     assert.match(setting.logged.join(''), warning('C', 'set the token'));
   });
 
-  test('is nothing to warn of where the task has no connection, or one with a token', async () => {
+  test('is not logged if the task has no connection, or one with a token', async () => {
     await setting.restart('jobs.max_jobs = 9');
     await setting.running(await setting.accept());
     await setting.running(await setting.accept(makeRecord(), { PrivateGithubConnectionID: 'C' }));

@@ -14,7 +14,7 @@ beforeEach(async () => {
 afterEach(() => setting[Symbol.asyncDispose]());
 
 describe('a kill', () => {
-  test('before the start keeps it from starting', async () => {
+  test('before the start prevents it', async () => {
     const pull = Promise.withResolvers<void>();
     setting.runtime.onPull = () => pull.promise;
     const record = await setting.accept();
@@ -26,7 +26,7 @@ describe('a kill', () => {
     assert.match(setting.failureOf(record), /killed by user/);
   });
 
-  test('during the start ends it as soon as it has started', async () => {
+  test('during the start takes effect as soon as the job has started', async () => {
     const start = Promise.withResolvers<void>();
     setting.runtime.onStart = () => start.promise;
     const record = await setting.accept();
@@ -38,7 +38,7 @@ describe('a kill', () => {
     assert.match(setting.failureOf(record), /killed by user/);
   });
 
-  test('of a running job is told as one', async () => {
+  test('of a running job is reported', async () => {
     const record = await setting.accept();
     await setting.running(record);
     assert.equal(await setting.jobs.kill(record.jobId), true);
@@ -46,7 +46,7 @@ describe('a kill', () => {
     assert.match(setting.failureOf(record), /killed by user/);
   });
 
-  test('of a job that there is not does nothing', async () => {
+  test('of an unknown job does nothing', async () => {
     assert.equal(await setting.jobs.kill(makeRecord().jobId), false);
     assert.deepEqual(setting.runtime.calls, []);
   });
@@ -60,7 +60,7 @@ describe('a kill', () => {
     assert.deepEqual(await setting.runtime.listRunning(), [a.jobId]);
   });
 
-  test('that the runtime can’t do now is tried again', async () => {
+  test('that the runtime fails is retried', async () => {
     let failures = 0;
     setting.runtime.onKill = async () => {
       failures += 1;
@@ -74,7 +74,7 @@ describe('a kill', () => {
     assert.equal(setting.logged.filter((line) => line.includes('cannot kill job, retrying')).length, 1);
   });
 
-  test('during the start that the runtime can’t do at first is tried again', async () => {
+  test('during the start that the runtime fails is retried', async () => {
     const start = Promise.withResolvers<void>();
     setting.runtime.onStart = () => start.promise;
     const record = await setting.accept();
@@ -91,10 +91,10 @@ describe('a kill', () => {
     assert.match(setting.failureOf(record), /killed by user/);
   });
 
-  test('that can’t be written down is done all the same', async () => {
+  test('that cannot be saved takes effect all the same', async () => {
     const record = await setting.accept();
     await setting.running(record);
-    // Not even root can write into what is not a folder.
+    // Not even root can write below a device.
     setting.store.markKilled = async () => {
       await writeFile('/dev/null/killed', '');
     };
@@ -104,8 +104,8 @@ describe('a kill', () => {
   });
 });
 
-describe('a kill that the last run could not finish', () => {
-  test('a job that somebody killed is killed', async () => {
+describe('a kill request from the previous run', () => {
+  test('ends a running job', async () => {
     const record = await setting.accept();
     await setting.running(record);
     await setting.store.markKilled(record.jobId);
@@ -114,7 +114,7 @@ describe('a kill that the last run could not finish', () => {
     assert.match(setting.failureOf(record), /killed by user/);
   });
 
-  test('a job that somebody killed before it started does not start', async () => {
+  test('prevents the start of a waiting job', async () => {
     setting.runtime.onPull = untilAborted;
     const record = await setting.accept();
     await setting.store.markKilled(record.jobId);

@@ -14,7 +14,7 @@ beforeEach(async () => {
 afterEach(() => setting[Symbol.asyncDispose]());
 
 describe('after a restart', () => {
-  test('a running job is waited for and reported, and not started again', async () => {
+  test('a running job is watched and reported, and not started again', async () => {
     const record = await setting.accept();
     await setting.running(record);
     await setting.restart();
@@ -29,7 +29,7 @@ describe('after a restart', () => {
     const record = makeRecord();
     await setting.store.create(record, { request: '{}', agentToken: 'p42a_secret' });
     await setting.runtime.start({
-      ...setting.store.place(record.jobId),
+      ...setting.store.paths(record.jobId),
       image: record.image,
       requestFile: '/dev/null',
       maxLogBytes: 2 ** 20,
@@ -41,7 +41,7 @@ describe('after a restart', () => {
     assert.match(setting.failureOf(record), /exit code 3/);
   });
 
-  test('a status that could not be delivered is', async () => {
+  test('a final status that could not be reported is reported', async () => {
     const record = await setting.accept();
     await setting.running(record);
     setting.server.down = true;
@@ -53,11 +53,11 @@ describe('after a restart', () => {
     assert.match(setting.failureOf(record), /exit code 9/);
   });
 
-  test('a job that another runtime has started stays with it', async () => {
+  test('a job that another runtime started stays with it', async () => {
     const record = makeRecord({ runtime: 'podman' });
     await setting.store.create(record, { request: '{}', agentToken: 'p42a_secret' });
     await setting.otherRuntime.start({
-      ...setting.store.place(record.jobId),
+      ...setting.store.paths(record.jobId),
       image: record.image,
       requestFile: '/dev/null',
       maxLogBytes: 2 ** 20,
@@ -70,7 +70,7 @@ describe('after a restart', () => {
     assert.deepEqual(setting.runtime.calls, []);
   });
 
-  test('a job that waited when the runtime was changed runs on the new one', async () => {
+  test('a waiting job runs on the new runtime if that was changed', async () => {
     const record = makeRecord({ runtime: 'podman' });
     const request = JSON.stringify({ Type: 'InvokeAgentRequest', Turn: setting.turnOf(record) });
     await setting.store.create(record, { request, agentToken: 'p42a_secret' });
@@ -93,17 +93,17 @@ describe('after a restart', () => {
     'whose record is a folder': (folder: string) => putFolder(join(folder, 'job.json')),
     'whose request is a folder': (folder: string) => putFolder(join(folder, 'request.json')),
   })) {
-    test(`a job ${what} does not keep the others from going on, and is told of`, async () => {
+    test(`a job ${what} does not stop the others, and is logged`, async () => {
       const [bad, good] = [makeRecord(), makeRecord()];
       for (const record of [bad, good])
         await setting.store.create(record, { request: '{}', agentToken: 'p42a_secret' });
-      await spoil(setting.store.place(bad.jobId).folder);
+      await spoil(setting.store.paths(bad.jobId).folder);
       await setting.restart();
       await setting.running(good);
       setting.runtime.end(good.jobId);
       await setting.finished();
       assert.match(setting.failureOf(good), /exit code 0/);
-      const said = setting.logged.filter((line) => line.includes('cannot be read'));
+      const said = setting.logged.filter((line) => line.includes('cannot read files of job'));
       assert.equal(said.length, 1);
       assert.ok(said[0]?.includes(bad.jobId));
       assert.ok(!setting.logged.join('').includes('secret'));
@@ -112,7 +112,7 @@ describe('after a restart', () => {
       assert.deepEqual(await setting.store.listActive(), []);
       const { damaged } = setting.store.folders;
       const [kept = ''] = await readdir(damaged);
-      // Of a request nothing is kept: it is secret.
+      // The request is secret: none of it is kept.
       assert.ok(what.includes('request') ? kept === '' : kept.startsWith(bad.jobId));
       const names = (await readdir(join(damaged, kept))).filter((name) => /token|request|input/.test(name));
       assert.deepEqual(names, [], 'no secret is kept');
@@ -120,10 +120,10 @@ describe('after a restart', () => {
     });
   }
 
-  test('a running job whose record is damaged is watched to its end', async () => {
+  test('a running job whose record is damaged is watched until it exits', async () => {
     const record = await setting.accept();
     await setting.running(record);
-    const { folder } = setting.store.place(record.jobId);
+    const { folder } = setting.store.paths(record.jobId);
     await writeFile(join(folder, 'container-id'), 'id');
     await setting.restart(undefined, () => writeFile(join(folder, 'job.json'), 'nonsense'));
     assert.equal((await setting.store.readActive(record.jobId).catch(() => undefined))?.phase ?? 'started', 'started');
@@ -132,14 +132,14 @@ describe('after a restart', () => {
     assert.match(setting.failureOf(record), /exit code 4/);
   });
 
-  test('a file in the place of a job’s folder is put aside', async () => {
+  test('a file in the place of a job’s folder is moved aside', async () => {
     const { jobId } = makeRecord();
     await writeFile(join(setting.store.folders.active, jobId), 'stray');
     assert.deepEqual(await setting.store.listActive(), []);
     await setting.restart();
     const [kept = ''] = await readdir(setting.store.folders.damaged);
     assert.equal(await readFile(join(setting.store.folders.damaged, kept), 'utf8'), 'stray');
-    assert.match(setting.logged.join('\n'), new RegExp(`put aside.*${jobId}`));
+    assert.match(setting.logged.join('\n'), new RegExp(`moved file in place of job folder aside.*${jobId}`));
   });
 });
 

@@ -14,7 +14,7 @@ beforeEach(async () => {
 afterEach(() => setting[Symbol.asyncDispose]());
 
 describe('slots', () => {
-  test('are given out in the order of acceptance, and those who wait say so', async () => {
+  test('are given out in the order of acceptance, and waiting jobs set a status', async () => {
     const [a, b, c] = [await setting.accept(), await setting.accept(), await setting.accept()];
     await setting.running(a);
     for (const record of [b, c]) await eventually(async () => setting.statusesOf(record).includes(waiting));
@@ -28,7 +28,7 @@ describe('slots', () => {
   });
 });
 
-test('slots go out in the order of arrival, however long the disk takes over each job', async (t) => {
+test('slots are given out in the order of arrival, however long the disk takes for each job', async (t) => {
   const records = [makeRecord(), makeRecord(), makeRecord()];
   const [first, second, third] = records as [JobRecord, JobRecord, JobRecord];
   const create = setting.store.create.bind(setting.store);
@@ -51,7 +51,7 @@ test('slots go out in the order of arrival, however long the disk takes over eac
 });
 
 describe('after a restart', () => {
-  test('jobs that came in the same moment, or before the clock was set back, keep their order', async () => {
+  test('jobs accepted at the same moment, or before the clock was set back, keep their order', async () => {
     const hold = await setting.accept();
     await setting.running(hold);
     const later = (digit: string, acceptedAt: string) =>
@@ -67,7 +67,7 @@ describe('after a restart', () => {
     await setting.finished();
   });
 
-  test('running jobs keep their slots, before any that waits', async () => {
+  test('running jobs keep their slots, before any waiting job', async () => {
     await setting.restart('jobs.max_jobs = 2');
     const [a, b, c] = [await setting.accept(), await setting.accept(), await setting.accept()];
     await setting.running(a);
@@ -78,7 +78,7 @@ describe('after a restart', () => {
     assert.equal(setting.isStarted(c), false);
   });
 
-  test('jobs that wait go on in the order of their acceptance', async () => {
+  test('waiting jobs continue in the order of acceptance', async () => {
     const hold = await setting.accept();
     await setting.running(hold);
     const later = (digit: string, day: number) =>

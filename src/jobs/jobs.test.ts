@@ -17,7 +17,7 @@ beforeEach(async () => {
 afterEach(() => setting[Symbol.asyncDispose]());
 
 describe('a job', () => {
-  test('is pulled, started, waited for, reported and removed', async () => {
+  test('is pulled, started, watched, reported and removed', async () => {
     const record = await setting.accept();
     await setting.running(record);
     assert.deepEqual(setting.statusesOf(record), [pulling]);
@@ -46,7 +46,7 @@ describe('a job', () => {
     );
   });
 
-  test('whose agent finished its turn is reported no more', async () => {
+  test('whose agent finished its turn is not reported', async () => {
     const record = await setting.accept();
     await setting.running(record);
     Object.assign(setting.turnOf(record), { Status: 'Completed', Version: 50 });
@@ -56,7 +56,7 @@ describe('a job', () => {
     assert.equal(setting.turnOf(record).Status, 'Completed');
   });
 
-  test('is on disk when it is accepted, and refused a second time', async () => {
+  test('is on disk once accepted, and rejected a second time', async () => {
     setting.runtime.onPull = untilAborted;
     const record = await setting.accept();
     assert.deepEqual(await setting.store.listActive(), [record.jobId]);
@@ -65,7 +65,7 @@ describe('a job', () => {
     await setting.jobs.kill(record.jobId);
   });
 
-  test('gives the agent the request with the newest turn and the connection', async () => {
+  test('passes the agent the request with the newest turn and the connection', async () => {
     let input: Record<string, unknown> = {};
     setting.runtime.onStart = async ({ requestFile }) => {
       input = JSON.parse(await readFile(requestFile, 'utf8')) as Record<string, unknown>;
@@ -75,13 +75,13 @@ describe('a job', () => {
     assert.deepEqual(input['New'], { a: 1 });
     assert.equal(input['GithubToken'], 'ghp_own');
     assert.equal((input['Turn'] as { Status: string }).Status, pulling);
-    const { folder } = setting.store.place(record.jobId);
+    const { folder } = setting.store.paths(record.jobId);
     assert.deepEqual((await readdir(folder)).toSorted(), ['agent-token', 'job.json']);
   });
 });
 
 describe('a job that cannot be started', () => {
-  test('ends its turn with what the runtime said, and gives its slot to the next', async () => {
+  test('fails its turn with the runtime’s error, and frees its slot', async () => {
     const message = 'cannot pull the image x: denied';
     setting.runtime.onPull = async () => {
       setting.runtime.onPull = async () => {};
@@ -94,22 +94,22 @@ describe('a job that cannot be started', () => {
     assert.equal(setting.isStarted(record), false);
   });
 
-  test('waits for a runtime that is down for a moment', async () => {
+  test('waits for a runtime that is down for a short time', async () => {
     setting.runtime.isReady = false;
     setting.runtime.onPull = async () => {
       if (!setting.runtime.isReady) throw new RuntimeError('cannot connect');
     };
     const record = await setting.accept();
-    await eventually(async () => setting.logged.some((line) => line.includes('the job waits for its runtime')));
+    await eventually(async () => setting.logged.some((line) => line.includes('runtime not ready, waiting')));
     setting.runtime.isReady = true;
     await setting.running(record);
   });
 
-  test('because it was started in the same moment by what an earlier run had begun is watched', async () => {
+  test('because a start of the previous run succeeded first is watched', async () => {
     setting.runtime.onStart = async ({ jobId }) => {
       setting.runtime.onStart = async () => {};
       await setting.runtime.start({
-        ...setting.store.place(jobId),
+        ...setting.store.paths(jobId),
         image: '',
         requestFile: '/dev/null',
         maxLogBytes: 2 ** 20,
@@ -123,20 +123,20 @@ describe('a job that cannot be started', () => {
     assert.match(setting.failureOf(record), /exit code 6/);
   });
 
-  test('keeps no secret while the server cannot be told', async () => {
+  test('keeps no secret while the server is unreachable', async () => {
     setting.server.down = true;
     setting.runtime.onPull = async () => {
       throw new RuntimeError('denied');
     };
     const record = await setting.accept();
     await eventually(async () => (await setting.store.readActive(record.jobId)).phase === 'ended');
-    await eventually(async () => (await readdir(setting.store.place(record.jobId).folder)).length === 2);
+    await eventually(async () => (await readdir(setting.store.paths(record.jobId).folder)).length === 2);
     setting.server.down = false;
     await setting.finished();
     assert.match(setting.failureOf(record), /denied/);
   });
 
-  test('is not started when its turn is over already', async () => {
+  test('is not started if its turn is already finished', async () => {
     const record = makeRecord();
     setting.turnOf(record).Status = 'Completed';
     await setting.accept(record);
@@ -145,7 +145,7 @@ describe('a job that cannot be started', () => {
     assert.deepEqual(setting.statusesOf(record), []);
   });
 
-  test('is not started when its turn is cancelled meanwhile', async () => {
+  test('is not started if its turn is cancelled meanwhile', async () => {
     const record = makeRecord();
     Object.assign(setting.turnOf(record), { Status: 'Failed', ErrorMessage: 'cancelled by user', Version: 8 });
     // The request was written before that.
@@ -156,7 +156,7 @@ describe('a job that cannot be started', () => {
   });
 });
 
-test('a job’s turn is told its end while the runtime cannot clean up, which it does later', async () => {
+test('the final status is reported while the runtime cannot clean up, which it does later', async () => {
   const clean = Promise.withResolvers<void>();
   let failures = 0;
   setting.runtime.onRemove = async () => {
@@ -174,7 +174,7 @@ test('a job’s turn is told its end while the runtime cannot clean up, which it
   assert.deepEqual(await setting.store.listActive(), []);
 });
 
-test('a job that can’t be looked at for a moment goes on, and is told its own end', async () => {
+test('a job that cannot be watched for a moment keeps running, and its own exit is reported', async () => {
   const { wait } = setting.runtime;
   let failures = 2;
   setting.runtime.wait = (...args) => {
@@ -193,10 +193,10 @@ test('a job that can’t be looked at for a moment goes on, and is told its own 
   assert.equal(setting.logged.filter((line) => line.includes('cannot watch job, retrying')).length, 1);
 });
 
-test('a job whose folder somebody has removed is told its end all the same', async () => {
+test('the final status of a job whose folder was deleted is reported all the same', async () => {
   const record = await setting.accept();
   await setting.running(record);
-  await rm(setting.store.place(record.jobId).folder, { recursive: true });
+  await rm(setting.store.paths(record.jobId).folder, { recursive: true });
   setting.runtime.end(record.jobId, { exitCode: 6 });
   await setting.finished();
   assert.match(setting.failureOf(record), /exit code 6/);
@@ -204,7 +204,7 @@ test('a job whose folder somebody has removed is told its end all the same', asy
   assert.ok(setting.runtime.calls.includes(`remove ${record.jobId}`));
 });
 
-test('a job’s container is removed while the server cannot be told', async () => {
+test('a job’s container is removed while the server is unreachable', async () => {
   const record = await setting.accept();
   await setting.running(record);
   setting.server.down = true;

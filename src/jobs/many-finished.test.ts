@@ -30,7 +30,7 @@ async function countLooks(t: TestContext, work: () => Promise<void>): Promise<Re
   }
 }
 
-test('a start looks at no more files, however many jobs are finished', async (t) => {
+test('a start accesses the same number of files, however many jobs are finished', async (t) => {
   const looksWith = async (finished: number) => {
     await using dir = await makeTempDir();
     const folder = join(dir.path, 'jobs/finished');

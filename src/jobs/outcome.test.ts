@@ -6,7 +6,7 @@ import { describeExit } from './outcome.ts';
 const record = makeRecord();
 const exit = { exitCode: 0, endedAt: new Date(), outOfMemory: false, startError: undefined };
 
-describe('what became of a job is told', () => {
+describe('the message for a job that ended with', () => {
   const cases: [name: string, text: string, expected: RegExp][] = [
     ['exit code 0', describeExit(record, exit, 'host-1'), /exit code 0\b/],
     ['exit code 3', describeExit(record, { ...exit, exitCode: 3 }, 'host-1'), /exit code 3\b/],
@@ -22,10 +22,14 @@ describe('what became of a job is told', () => {
     ],
     ...(
       [
-        [undefined, undefined, /gone and nobody saw it end: perhaps it was killed, or the machine restarted\. /],
-        [undefined, false, /gone and nobody saw it end: perhaps it was killed\. /],
+        [
+          undefined,
+          undefined,
+          /gone and its exit code is unknown: it may have been killed, or the machine restarted\. /,
+        ],
+        [undefined, false, /gone and its exit code is unknown: it may have been killed\. /],
         [undefined, true, /^The machine restarted while the agent was running\. /],
-        // Ended by the shutdown, which left time to see it.
+        // Terminated by the shutdown, early enough to be observed.
         [143, true, /SIGTERM \(exit code 143\) before it finished its turn, and the machine restarted\. /],
         [143, false, /SIGTERM \(exit code 143\) before it finished its turn\. /],
         [3, true, /exit code 3 without finishing its turn\. /],
@@ -36,9 +40,9 @@ describe('what became of a job is told', () => {
       expected,
     ]),
     [
-      'an end that nobody saw for a known reason',
+      'an unknown exit code with a known reason',
       describeExit(record, { ...exit, exitCode: undefined, unseenBecause: 'it was dark' }, 'host-1'),
-      /gone and nobody saw it end: it was dark\. /,
+      /gone and its exit code is unknown: it was dark\. /,
     ],
     [
       'no start',
@@ -47,7 +51,7 @@ describe('what became of a job is told', () => {
     ],
   ];
   for (const [name, text, expected] of cases) {
-    test(`${name}, with where its log is`, () => {
+    test(`${name} names the reason and the log’s location`, () => {
       assert.match(text, expected);
       assert.ok(text.includes('host-1'));
       assert.ok(text.endsWith(`plan42 runner job logs ${record.jobId}`));
@@ -56,7 +60,7 @@ describe('what became of a job is told', () => {
   }
 });
 
-test('where the log is, is told so that the command finds a runner in another place', () => {
+test('the command for the log finds a runner with another state folder', () => {
   const text = describeExit(record, exit, 'host-1', "--state-dir '/a b' ");
   assert.ok(text.endsWith(`plan42 runner job logs --state-dir '/a b' ${record.jobId}`));
 });

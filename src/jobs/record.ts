@@ -2,13 +2,13 @@ import * as v from 'valibot';
 import { runtimeNames } from '../config/schema.ts';
 
 /**
- * accepted: the caller has been told that the job will run; nothing is started.
- * started: its process is the runtime's. Written after the fact: what counts is the runtime's own mark.
- * ended: the process is over and what remains is to tell the server.
+ * accepted: the server knows that the job will run; nothing is started.
+ * started: its process belongs to the runtime. Written after the start, so the runtime's own state takes precedence.
+ * ended: the process has exited; the final status is not reported yet.
  */
 export const phases = ['accepted', 'started', 'ended'] as const;
 
-/** What is known of a job, on disk from before its acceptance is answered. Holds no secret. */
+/** A job as it is on disk, written before the response that accepts it. Contains no secrets. */
 export const JobRecord = v.object({
   recordVersion: v.literal(1),
   jobId: v.string(),
@@ -21,14 +21,14 @@ export const JobRecord = v.object({
   runtime: v.picklist(runtimeNames),
   phase: v.picklist(phases),
   acceptedAt: v.string(),
-  /** Its number in the order of arrival, also over restarts. */
+  /** Its rank in the order of arrival, across restarts. */
   arrival: v.optional(v.number()),
   startedAt: v.optional(v.string()),
   endedAt: v.optional(v.string()),
   exitCode: v.optional(v.number()),
-  /** A person asked for its end. */
+  /** A user requested a kill. */
   killed: v.optional(v.boolean()),
-  /** Of an ended job: the turn's error message if the agent has not finished the turn. */
+  /** Set once ended: the turn's error message if the agent did not finish the turn. */
   failure: v.optional(v.string()),
 });
 export type JobRecord = v.InferOutput<typeof JobRecord>;

@@ -1,4 +1,4 @@
-/** Reads what an earlier run of the runner has left of a job, and makes the best of it where that is damaged. */
+/** Recovers a job of the previous run of the runner from its files, damaged ones included. */
 import { hostname } from 'node:os';
 import * as v from 'valibot';
 import type { RuntimeName } from '../config/schema.ts';
@@ -9,14 +9,14 @@ import { parseJobId } from './job-id.ts';
 import type { JobRecord } from './record.ts';
 import { type JobFile, type JobStore, jobFiles } from './store.ts';
 
-/** A job as it is taken up. */
+/** A job from its acceptance or its recovery on. */
 export interface Job {
   record: JobRecord;
   runtime: Runtime;
   invocation: InvokeAgentRequest | undefined;
-  /** Empty when it is lost: then the server can't be told anything. */
+  /** Empty if it is lost: then the turn cannot be updated. */
   agentToken: string;
-  /** By a person's wish, before this run. */
+  /** A user requested a kill before this run. */
   isKilled: boolean;
 }
 
@@ -24,7 +24,7 @@ export interface RecoverDeps {
   store: JobStore;
   runtime: Runtime;
   otherRuntime: (name: RuntimeName) => Runtime;
-  /** The runner's own, for jobs that do not tell theirs any more. */
+  /** The runner's own, for jobs whose tenant is lost. */
   tenantId: string;
   logger: Logger;
 }
@@ -35,8 +35,8 @@ interface Damage {
 }
 
 /**
- * One that runs is watched to its end, whatever else is damaged; one that has not begun will not, and its turn fails. What can't
- * be read is put aside within the job's folder, which is kept for that when the job is over.
+ * A damaged job that is running is watched until it exits; one that was not started fails its turn. Damaged files are renamed
+ * within the job's folder, which is kept for inspection when the job finishes.
  */
 export async function recoverJob(jobId: string, options: RecoverDeps): Promise<Job> {
   const { store, runtime, otherRuntime, logger } = options;
@@ -54,10 +54,10 @@ export async function recoverJob(jobId: string, options: RecoverDeps): Promise<J
   const invocation = await read(jobFiles.request, async () => parseRequest((await store.readRequest(jobId)) ?? '{}'));
   const agentToken = await read(jobFiles.token, () => readToken(jobId, store));
   for (const { file } of damages) await store.putAside(jobId, file);
-  const record = known ?? (await remakeRecord(jobId, invocation, options));
+  const record = known ?? (await rebuildRecord(jobId, invocation, options));
   const started = record.runtime === runtime.name ? runtime : otherRuntime(record.runtime);
-  // Whatever the record says: the last run may have ended before it could write it.
-  if (record.phase === 'accepted' && (await started.wasStarted(store.place(jobId)))) record.phase = 'started';
+  // The runtime takes precedence: the previous run may have stopped before it could update the record.
+  if (record.phase === 'accepted' && (await started.wasStarted(store.paths(jobId)))) record.phase = 'started';
   const job = {
     invocation,
     agentToken: agentToken ?? invocation?.AgentToken ?? '',
@@ -78,7 +78,7 @@ export async function recoverJob(jobId: string, options: RecoverDeps): Promise<J
 
 async function readRecord(jobId: string, store: JobStore): Promise<JobRecord> {
   const record = await store.readActive(jobId);
-  if (record.jobId !== jobId) throw new Error('it is the record of another job');
+  if (record.jobId !== jobId) throw new Error('the record belongs to another job');
   return record;
 }
 
@@ -88,14 +88,14 @@ async function readToken(jobId: string, store: JobStore): Promise<string> {
   return token;
 }
 
-/** From the folder's name, its marks and the request, if that is still there. */
-async function remakeRecord(
+/** Rebuilds the record from the folder's name, its state files and the request if that still exists. */
+async function rebuildRecord(
   jobId: string,
   invocation: InvokeAgentRequest | undefined,
   { store, runtime, tenantId }: RecoverDeps,
 ): Promise<JobRecord> {
   const image = invocation?.Environment?.DockerImage;
-  const isContainer = await runtime.createdContainer(store.place(jobId));
+  const isContainer = await runtime.createdContainer(store.paths(jobId));
   return {
     recordVersion: 1,
     jobId,
@@ -104,7 +104,7 @@ async function remakeRecord(
     ...parseJobId(jobId),
     title: invocation?.Task?.Title ?? '',
     image: typeof image === 'string' ? image : '',
-    // Which engine has made the container is nowhere else. Without one there is at most a process.
+    // Only the record names the engine of a container. Without a container, there is at most a process.
     runtime: isContainer ? runtime.name : 'host',
     phase: 'accepted',
     acceptedAt: new Date().toISOString(),
@@ -112,7 +112,7 @@ async function remakeRecord(
 }
 
 function endDamaged(record: JobRecord, damages: readonly Damage[]): JobRecord {
-  const failure = `The agent was not started, or it is not known how it ended: on ${hostname()} the runner’s files of the job are damaged (${fileNames(damages)}).`;
+  const failure = `The agent was not started, or its exit code is unknown: on ${hostname()} the runner’s files of the job are damaged (${fileNames(damages)}).`;
   return { ...record, phase: 'ended', endedAt: new Date().toISOString(), failure };
 }
 
@@ -122,13 +122,14 @@ function logDamage(
   { damages, phase, agentToken }: { damages: readonly Damage[]; phase: JobRecord['phase']; agentToken: string },
 ): void {
   const outcomes = {
-    accepted: 'its turn fails',
-    started: 'its agent goes on',
-    ended: 'its end is reported',
+    accepted: 'the turn fails',
+    started: 'the agent keeps running',
+    ended: 'the final status is reported',
   };
-  const outcome = agentToken === '' ? 'the server cannot be told, since the agent token is lost' : outcomes[phase];
-  logger.error(`files of a job of an earlier run cannot be read: ${outcome}`, {
+  const outcome = agentToken === '' ? 'the turn cannot be updated: the agent token is lost' : outcomes[phase];
+  logger.error('cannot read files of job from previous run', {
     job_id: jobId,
+    outcome,
     files: fileNames(damages),
     error: damages[0]?.error,
   });
@@ -138,7 +139,7 @@ function fileNames(damages: readonly Damage[]): string {
   return damages.map(({ file }) => file).join(', ');
 }
 
-/** Undefined where the request has the wrong shape. @throws Error for what is not JSON, without a word of it: it is secret */
+/** Undefined if the request has the wrong shape. @throws Error if it is not JSON, without its content, which is secret */
 export function parseRequest(request: string): InvokeAgentRequest | undefined {
   let body: unknown;
   try {

@@ -35,7 +35,7 @@ describe('the job store', () => {
     assert.equal(await again.readAgentToken(record.jobId), secrets.agentToken);
   });
 
-  test('refuses a job that it has, and changes nothing of it', async () => {
+  test('rejects a job that exists, without changing it', async () => {
     const record = makeRecord();
     await store.create(record, secrets);
     const other = { request: '{}', agentToken: 'other' };
@@ -45,7 +45,7 @@ describe('the job store', () => {
     assert.deepEqual(await readdir(active), [record.jobId]);
   });
 
-  test('takes one of many that come at the same time, and tells the others why', async () => {
+  test('creates a job once if it is requested several times at once', async () => {
     const record = makeRecord();
     const attempts = await Promise.allSettled(Array.from({ length: 8 }, () => store.create(record, secrets)));
     const failures = attempts.flatMap((attempt) => (attempt.status === 'rejected' ? [attempt.reason as unknown] : []));
@@ -55,7 +55,7 @@ describe('the job store', () => {
     assert.deepEqual(await readdir(active), [record.jobId]);
   });
 
-  test('takes a job again that is finished', async () => {
+  test('creates a finished job again', async () => {
     const record = makeRecord();
     await store.create(record, secrets);
     await store.finish({ ...record, phase: 'ended' });
@@ -63,7 +63,7 @@ describe('the job store', () => {
     assert.deepEqual(await store.listActive(), [record.jobId]);
   });
 
-  test('sees no job in what a crash has left, and cleans it up', async () => {
+  test('ignores leftovers of a crash, and removes them', async () => {
     const { jobId } = makeRecord();
     const leftovers = [`${jobId}.draft`, `${jobId}.3f2504e0-4f89-41d3-9a0c-0305e82c3301.draft`];
     for (const name of leftovers) {
@@ -75,12 +75,12 @@ describe('the job store', () => {
     assert.deepEqual(await readdir(active), []);
   });
 
-  test('lets only its owner read anything', async () => {
+  test('is readable by its owner only', async () => {
     const record = makeRecord();
     await store.create(record, secrets);
     await store.writeInput(record.jobId, '{}');
     await store.markKilled(record.jobId);
-    const { folder } = store.place(record.jobId);
+    const { folder } = store.paths(record.jobId);
     for (const path of [active, finished, folder, join(dir.path, 'logs'), join(dir.path, 'state')]) {
       assert.equal(await modeOf(path), 0o700, path);
     }
@@ -89,7 +89,7 @@ describe('the job store', () => {
     for (const name of await readdir(finished)) assert.equal(await modeOf(join(finished, name)), 0o600, name);
   });
 
-  test('has no secret any more once a job is finished', async () => {
+  test('has no secrets once a job is finished', async () => {
     const record = makeRecord();
     await store.create(record, secrets);
     await store.writeInput(record.jobId, secrets.request);
@@ -103,7 +103,7 @@ describe('the job store', () => {
     assert.deepEqual(await readdir(finished), [`${record.jobId}.json`]);
   });
 
-  test('forgets the request once the agent has its input, and only that', async () => {
+  test('removes only the request and the input once the agent has its input', async () => {
     const record = makeRecord();
     await store.create(record, secrets);
     const path = await store.writeInput(record.jobId, 'input');
@@ -115,10 +115,10 @@ describe('the job store', () => {
     assert.equal(await store.readAgentToken(record.jobId), secrets.agentToken);
   });
 
-  test('forgets a part of the input too, which a crash has left while it was written', async () => {
+  test('removes an input that a crash left half written', async () => {
     const record = makeRecord();
     await store.create(record, secrets);
-    const { folder } = store.place(record.jobId);
+    const { folder } = store.paths(record.jobId);
     for (const name of ['request.json.0f.tmp', 'input.json.1f.tmp']) await writeFile(join(folder, name), 'secret');
     await store.removeInput(record.jobId);
     assert.deepEqual((await readdir(folder)).toSorted(), ['agent-token', 'job.json']);
@@ -127,13 +127,13 @@ describe('the job store', () => {
   test('keeps the log of a finished job', async () => {
     const record = makeRecord();
     await store.create(record, secrets);
-    const { logFile } = store.place(record.jobId);
+    const { logFile } = store.paths(record.jobId);
     await writeFile(logFile, 'a line\n');
     await store.finish({ ...record, phase: 'ended' });
     assert.deepEqual(await readdir(join(dir.path, 'logs')), [`${record.jobId}.log`]);
   });
 
-  test('remembers a kill', async () => {
+  test('saves a kill request', async () => {
     const record = makeRecord();
     await store.create(record, secrets);
     assert.equal(await store.isKilled(record.jobId), false);
@@ -141,10 +141,10 @@ describe('the job store', () => {
     assert.equal(await (await open()).isKilled(record.jobId), true);
   });
 
-  test('refuses a record that is not one', async () => {
+  test('rejects an invalid record', async () => {
     const record = makeRecord();
     await store.create(record, secrets);
-    const path = join(store.place(record.jobId).folder, 'job.json');
+    const path = join(store.paths(record.jobId).folder, 'job.json');
     for (const text of ['', '{}', 'null', JSON.stringify({ ...record, phase: 'dreaming' })]) {
       await writeFile(path, text);
       await assert.rejects(store.readActive(record.jobId), JSON.stringify(text));

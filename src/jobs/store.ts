@@ -1,6 +1,6 @@
 /**
- * Jobs on disk: `active/<job ID>/` while there is something left to do, `finished/<job ID>.json` afterwards, so that
- * starting up reads only what matters.
+ * Jobs on disk: `active/<job ID>/` until a job is finished, then `finished/<job ID>.json`, so that a start of the runner reads
+ * active jobs only.
  */
 import { randomUUID } from 'node:crypto';
 import type { Dirent } from 'node:fs';
@@ -19,7 +19,7 @@ export class JobExistsError extends Error {
   override readonly name = 'JobExistsError';
 }
 
-// Not the end of a job ID, so that what a crash leaves behind is no job.
+// Never the end of a job ID, so that leftovers of a crash are not read as jobs.
 export const draftSuffix = '.draft';
 const recordFile = 'job.json';
 const requestFile = 'request.json';
@@ -29,11 +29,11 @@ const killedFile = 'killed';
 const recordSuffix = '.json';
 const damagedSuffix = '.damaged';
 
-/** What a job that is taken up is read from. */
+/** The files from which a job is recovered. */
 export const jobFiles = { record: recordFile, request: requestFile, token: tokenFile } as const;
 export type JobFile = (typeof jobFiles)[keyof typeof jobFiles];
 
-/** What a job needs besides its record. Secret: 0600, and gone as soon as it is not needed any more. */
+/** The secrets of a job: files of mode 0600, removed as soon as the job does not need them any more. */
 export interface JobSecrets {
   /** The request as received, JSON. */
   request: string;
@@ -45,7 +45,7 @@ export class JobStore {
   readonly #finished: string;
   readonly #damaged: string;
   readonly #logDir: string;
-  /** Which images were pulled for jobs, and which were used. */
+  /** Which images were pulled for jobs, and when they were used. */
   readonly images: ImageUsage;
 
   private constructor(stateDir: string, logDir: string) {
@@ -56,45 +56,45 @@ export class JobStore {
     this.images = new ImageUsage(join(stateDir, 'images'));
   }
 
-  /** The jobs as they are there, for looking at them beside the runner: makes and cleans nothing. */
+  /** Opens the jobs for reading beside a runner: creates and removes nothing. */
   static at(stateDir: string, logDir: string): JobStore {
     return new JobStore(stateDir, logDir);
   }
 
-  /** For the runner itself, which holds the state folder: makes what is missing and removes what a crash has left. */
+  /** Opens the jobs for the runner, which owns the state folder: creates missing folders and removes leftovers of a crash. */
   static async open(stateDir: string, logDir: string): Promise<JobStore> {
     const store = new JobStore(stateDir, logDir);
     for (const folder of [store.#active, store.#finished, store.#damaged, logDir]) await makeFolder(folder);
-    // What a crash has left behind can hold secrets.
+    // Leftovers of a crash can contain secrets.
     for (const name of await readdir(store.#active)) {
       if (name.endsWith(draftSuffix)) await rm(join(store.#active, name), { recursive: true, force: true });
     }
     return store;
   }
 
-  /** Where jobs are kept, for what goes through all of them. */
+  /** The folders that contain jobs. */
   get folders(): { active: string; finished: string; damaged: string; logs: string } {
     return { active: this.#active, finished: this.#finished, damaged: this.#damaged, logs: this.#logDir };
   }
 
-  place(jobId: string): JobPaths {
+  paths(jobId: string): JobPaths {
     return { jobId, folder: join(this.#active, jobId), logFile: join(this.#logDir, `${jobId}.log`) };
   }
 
   /**
-   * Makes the job durable, all of it or nothing.
+   * Writes the job to disk, atomically and durably.
    * @throws JobExistsError
    */
   async create(record: JobRecord, secrets: JobSecrets): Promise<void> {
-    const { folder } = this.place(record.jobId);
-    // A name of its own, since the same job can be asked for twice at a time.
+    const { folder } = this.paths(record.jobId);
+    // A unique name, because two requests can have the same job.
     const draft = `${folder}.${randomUUID()}${draftSuffix}`;
     await mkdir(draft, { mode: 0o700 });
     try {
       await writeDurably(join(draft, requestFile), secrets.request);
       await writeDurably(join(draft, tokenFile), secrets.agentToken);
       await writeDurably(join(draft, recordFile), serialise(record));
-      // Fails if the folder is there, as it is not empty.
+      // Fails if the folder exists, because it is not empty.
       await rename(draft, folder);
     } catch (error) {
       await rm(draft, { recursive: true, force: true });
@@ -105,13 +105,13 @@ export class JobStore {
   }
 
   async update(record: JobRecord): Promise<void> {
-    await writeDurably(join(this.place(record.jobId).folder, recordFile), serialise(record));
+    await writeDurably(join(this.paths(record.jobId).folder, recordFile), serialise(record));
   }
 
-  /** Undefined once the agent has been given its input. */
+  /** Undefined once the agent has its input. */
   async readRequest(jobId: string): Promise<string | undefined> {
     try {
-      return await readFile(join(this.place(jobId).folder, requestFile), 'utf8');
+      return await readFile(join(this.paths(jobId).folder, requestFile), 'utf8');
     } catch (error) {
       if (errorCode(error) === 'ENOENT') return undefined;
       throw error;
@@ -119,51 +119,51 @@ export class JobStore {
   }
 
   readAgentToken(jobId: string): Promise<string> {
-    return readFile(join(this.place(jobId).folder, tokenFile), 'utf8');
+    return readFile(join(this.paths(jobId).folder, tokenFile), 'utf8');
   }
 
-  /** Writes what the agent gets on standard input; returns the file's path. */
+  /** Writes the agent's standard input to a file; returns its path. */
   async writeInput(jobId: string, input: string): Promise<string> {
-    const path = join(this.place(jobId).folder, inputFile);
+    const path = join(this.paths(jobId).folder, inputFile);
     await writeDurably(path, input);
     return path;
   }
 
-  /** The agent has its input open: its copies on disk have done their work. */
+  /** Removes the request and the input, once the agent has its input open. */
   async removeInput(jobId: string): Promise<void> {
-    const { folder } = this.place(jobId);
-    // A crash in the middle of writing one leaves a part of it under a longer name.
+    const { folder } = this.paths(jobId);
+    // A crash during a write leaves a part of the file under a longer name.
     const names = (await entriesIn(folder)).map(({ name }) => name);
     const inputs = names.filter((name) => name.startsWith(requestFile) || name.startsWith(inputFile));
     await Promise.all(inputs.map((name) => rm(join(folder, name), { recursive: true, force: true })));
   }
 
-  /** Remembers that a person asked for the job's end, whatever becomes of this process. */
+  /** Saves a kill request, so that it survives this process. */
   async markKilled(jobId: string): Promise<void> {
-    await writeDurably(join(this.place(jobId).folder, killedFile), '');
+    await writeDurably(join(this.paths(jobId).folder, killedFile), '');
   }
 
   async isKilled(jobId: string): Promise<boolean> {
-    return exists(join(this.place(jobId).folder, killedFile));
+    return exists(join(this.paths(jobId).folder, killedFile));
   }
 
-  /** Whether there is something left to do for it. */
+  /** Whether the job is not finished. */
   async isActive(jobId: string): Promise<boolean> {
-    return exists(this.place(jobId).folder);
+    return exists(this.paths(jobId).folder);
   }
 
-  /** Nothing is left to do: keeps the record and forgets everything else. */
+  /** Keeps the record and the log of a job, and removes everything else. */
   async finish(record: JobRecord): Promise<void> {
     await writeDurably(join(this.#finished, `${record.jobId}${recordSuffix}`), serialise(record));
-    const { folder } = this.place(record.jobId);
+    const { folder } = this.paths(record.jobId);
     const remains = `${folder}.${randomUUID()}${draftSuffix}`;
-    // Somebody else can have removed it.
+    // A user may have removed it.
     if (!(await exists(folder))) return;
-    // At once, since half a folder would be a job that can't be read.
+    // Atomically, because half a folder would be an unreadable job.
     await rename(folder, remains);
     const isEvidence = (await readdir(remains)).some((name) => name.endsWith(damagedSuffix));
     if (!isEvidence) return rm(remains, { recursive: true, force: true });
-    // Damaged or not, a secret is no evidence.
+    // Secrets are never kept, damaged or not.
     for (const name of await readdir(remains)) {
       if ([requestFile, inputFile, tokenFile].some((secret) => name.startsWith(secret)))
         await rm(join(remains, name), { recursive: true, force: true });
@@ -171,22 +171,22 @@ export class JobStore {
     await this.#keepDamaged(remains, record.jobId);
   }
 
-  /** Makes the job's folder readable again, should somebody have changed that. */
+  /** Restores the mode of the job's folder. */
   async claim(jobId: string): Promise<void> {
-    await chmod(this.place(jobId).folder, 0o700).catch(() => {});
+    await chmod(this.paths(jobId).folder, 0o700).catch(() => {});
   }
 
-  /** What can't be read makes way, and marks the folder as one to be kept when the job is over. */
+  /** Renames an unreadable file, which also marks the folder as one to keep when the job finishes. */
   async putAside(jobId: string, file: JobFile): Promise<void> {
-    const path = join(this.place(jobId).folder, file);
+    const path = join(this.paths(jobId).folder, file);
     const aside = `${path}${damagedSuffix}`;
     await rm(aside, { recursive: true, force: true });
-    // Where there is no such file, the mark tells that one was missed.
+    // For a missing file, an empty one marks the folder.
     if (await exists(path)) await rename(path, aside);
     else await writeDurably(aside, '');
   }
 
-  /** Puts aside what has the name of a job and is no folder. Returns where it is now. */
+  /** Moves anything that has the name of a job but is not a folder to `damaged`. Returns the new paths. */
   async clearStrays(): Promise<{ name: string; path: string }[]> {
     const strays = (await entriesIn(this.#active)).filter((entry) => isJobId(entry.name) && !entry.isDirectory());
     return Promise.all(
@@ -198,7 +198,7 @@ export class JobStore {
     const kept = join(this.#damaged, `${jobId}.${randomUUID()}`);
     await makeFolder(this.#damaged);
     await rename(path, kept);
-    // From now on it grows old.
+    // Its age counts from now.
     await utimes(kept, new Date(), new Date()).catch(() => {});
     return kept;
   }
@@ -211,10 +211,10 @@ export class JobStore {
   }
 
   async readActive(jobId: string): Promise<JobRecord> {
-    return readRecord(join(this.place(jobId).folder, recordFile));
+    return readRecord(join(this.paths(jobId).folder, recordFile));
   }
 
-  /** The IDs of the jobs with which nothing is left to do. */
+  /** The IDs of the finished jobs. */
   async listFinished(): Promise<string[]> {
     return (await entriesIn(this.#finished))
       .flatMap(({ name }) => (name.endsWith(recordSuffix) ? [name.slice(0, -recordSuffix.length)] : []))

@@ -45,12 +45,12 @@ async function addFinished(fields: Partial<JobRecord> = {}): Promise<JobRecord> 
 
 /** Under a real supervisor, which runs a command until the returned function ends it. */
 async function start({ jobId }: JobRecord): Promise<() => Promise<void>> {
-  const { folder } = store.place(jobId);
+  const { folder } = store.paths(jobId);
   const requestFile = await store.writeInput(jobId, '');
   const pidFile = join(dir.path, `${jobId}.pid`);
   const command = ['/bin/sh', '-c', `echo $$ >${pidFile}.new; mv ${pidFile}.new ${pidFile}; exec sleep 60`];
   await launch({
-    job: { ...store.place(jobId), requestFile, maxLogBytes: 2 ** 20 },
+    job: { ...store.paths(jobId), requestFile, maxLogBytes: 2 ** 20 },
     command,
     env: process.env,
     cwd: folder,
@@ -75,7 +75,7 @@ async function untilThere<T>(get: () => Promise<T>): Promise<T> {
 }
 
 describe('the list of jobs', () => {
-  test('tells what state each is in, without asking a runtime', async () => {
+  test('has the state of each, without asking a runtime', async () => {
     const job = await add();
     assert.deepEqual(await states(), [[job.jobId, 'waiting']]);
     const end = await start(job);
@@ -88,11 +88,11 @@ describe('the list of jobs', () => {
     assert.deepEqual(asked, []);
   });
 
-  test('asks the runtime about a job that has lost its supervisor', async () => {
+  test('asks the runtime about a job whose shim is gone', async () => {
     const job = await add({ phase: 'started', runtime: 'podman' });
     const child = spawn('/bin/true');
     await once(child, 'exit');
-    await writeFile(join(store.place(job.jobId).folder, `supervisor.running.${child.pid}`), '');
+    await writeFile(join(store.paths(job.jobId).folder, `supervisor.running.${child.pid}`), '');
     assert.deepEqual(await states(), [[job.jobId, 'ended']]);
     running = [job.jobId];
     assert.deepEqual(await states(), [[job.jobId, 'running']]);
@@ -114,10 +114,10 @@ describe('the list of jobs', () => {
     );
   });
 
-  test('has jobs whose record cannot be read', async () => {
+  test('includes jobs whose record is unreadable', async () => {
     const [finished, active] = [makeRecord({ turnIndex: 3 }), makeRecord()];
     await writeFile(join(dir.path, 'jobs/finished', `${finished.jobId}.json`), '{');
-    await mkdir(store.place(active.jobId).folder);
+    await mkdir(store.paths(active.jobId).folder);
     const jobs = (await list(true)).toSorted((a, b) => b.turnIndex - a.turnIndex);
     const common = { title: '', record: undefined };
     assert.deepEqual(jobs, [
@@ -126,41 +126,41 @@ describe('the list of jobs', () => {
     ]);
   });
 
-  test('is empty where there never was a runner, and leaves nothing there', async () => {
+  test('is empty if there never was a runner, and creates nothing', async () => {
     const store = JobStore.at(join(dir.path, 'none'), join(dir.path, 'none/logs'));
     assert.deepEqual(await listJobs({ store, all: true, runtimeOf }), []);
     await assert.rejects(readFile(join(dir.path, 'none')), { code: 'ENOENT' });
   });
 });
 
-describe('the end of a job', () => {
-  const nobody = { isManaged: async () => false };
-  const somebody = { isManaged: async () => true };
+describe('the log of a job is complete', () => {
+  const unmanaged = { isManaged: async () => false };
+  const managed = { isManaged: async () => true };
 
-  test('is not that of its client, but of its container, and on record where a runner is there', async () => {
+  test('when its container has exited, and not its client; with a runner, when the exit is recorded', async () => {
     const { jobId } = await add({ phase: 'started', runtime: 'podman' });
-    await writeFile(join(store.place(jobId).folder, 'supervisor.exited.137'), '');
+    await writeFile(join(store.paths(jobId).folder, 'supervisor.exited.137'), '');
     running = [jobId];
-    assert.equal(await hasEnded(jobId, { store, runtimeOf, ...nobody }), false);
+    assert.equal(await hasEnded(jobId, { store, runtimeOf, ...unmanaged }), false);
     running = [];
-    assert.equal(await hasEnded(jobId, { store, runtimeOf, ...somebody }), false, 'the log may be taken up again');
-    assert.equal(await hasEnded(jobId, { store, runtimeOf, ...nobody }), true);
+    assert.equal(await hasEnded(jobId, { store, runtimeOf, ...managed }), false, 'the log may be resumed');
+    assert.equal(await hasEnded(jobId, { store, runtimeOf, ...unmanaged }), true);
   });
 
-  test('is not told while the runtime can’t be asked', async () => {
+  test('never while the runtime cannot be asked', async () => {
     const { jobId } = await add({ phase: 'started', runtime: 'podman' });
-    await writeFile(join(store.place(jobId).folder, 'supervisor.exited.137'), '');
+    await writeFile(join(store.paths(jobId).folder, 'supervisor.exited.137'), '');
     const failure = new Error('it is down');
     const unreachable = async () => ({ listRunning: () => Promise.reject(failure) });
-    await assert.rejects(hasEnded(jobId, { store, runtimeOf: unreachable, ...nobody }), failure);
+    await assert.rejects(hasEnded(jobId, { store, runtimeOf: unreachable, ...unmanaged }), failure);
     const [job] = await listJobs({ store, all: false, runtimeOf: unreachable });
     assert.equal(job?.state, 'running');
   });
 
-  test('of one without a container is that of its supervised command', async () => {
+  test('without a container when its command has exited', async () => {
     const { jobId } = await add({ phase: 'started', runtime: 'host' });
-    await writeFile(join(store.place(jobId).folder, 'supervisor.exited.0'), '');
-    assert.equal(await hasEnded(jobId, { store, runtimeOf, ...somebody }), true);
+    await writeFile(join(store.paths(jobId).folder, 'supervisor.exited.0'), '');
+    assert.equal(await hasEnded(jobId, { store, runtimeOf, ...managed }), true);
     assert.deepEqual(asked, []);
   });
 });
@@ -178,7 +178,7 @@ describe('titles', () => {
     calls.length = 0;
   });
 
-  test('that a request had are used; for others the server is asked once for each task', async () => {
+  test('in a request are used; others are fetched once for each task', async () => {
     const known = await addFinished({ title: 'known' });
     const unknown = await addFinished({ title: '' });
     await addFinished({ title: '', taskId: unknown.taskId, turnIndex: 2 });
@@ -192,7 +192,7 @@ describe('titles', () => {
     assert.ok(!calls.includes(known.taskId));
   });
 
-  test('that can’t be fetched are asked for again, and keep no other from being fetched', async () => {
+  test('that cannot be fetched are fetched again later, and do not stop others', async () => {
     const [gone, there] = [await addFinished({ title: '' }), await addFinished({ title: '' })];
     const failure = new ApiError(call, { status: 404, isFromApi: true });
     const options = {
@@ -211,7 +211,7 @@ describe('titles', () => {
     assert.deepEqual(calls, [there.taskId, gone.taskId]);
   });
 
-  test('are not asked for on and on when the server can’t be reached', async () => {
+  test('are not fetched one by one if the server is unreachable', async () => {
     for (let i = 0; i < 40; i += 1) await addFinished({ title: '' });
     const failure = new ConnectionError(call, 'refused');
     let tries = 0;

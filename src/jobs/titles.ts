@@ -8,7 +8,7 @@ import type { JobSummary } from './summary.ts';
 
 export interface TitleOptions {
   stateDir: string;
-  /** Asks the server for the title of a job's task. Not called for a task whose title is known. Given up with `signal`. */
+  /** Fetches the title of a job's task from the server. Called only for tasks without a known title. */
   fetchTitle: (record: JobRecord, signal: AbortSignal) => Promise<string>;
   signal: AbortSignal;
 }
@@ -19,8 +19,8 @@ const maxCached = 5000;
 const concurrency = 8;
 
 /**
- * Gives jobs whose requests came without a title that of their task, which the server is asked for once. Returns why titles
- * are still missing; a task that can't be fetched keeps no job off the list.
+ * Fills in the title of jobs whose requests had none. Each task's title is fetched once. Returns the error because of which
+ * titles are still missing; a task that can't be fetched does not remove its job from the list.
  */
 export async function fillTitles(jobs: readonly JobSummary[], options: TitleOptions): Promise<unknown> {
   const untitled = jobs.filter((job) => job.title === '' && job.record !== undefined);
@@ -60,7 +60,7 @@ async function fetchAll(
   return failure;
 }
 
-/** The next call would fail as this one did. */
+/** Whether the next call would fail in the same way. */
 function concernsAll(error: unknown): boolean {
   return error instanceof ConnectionError || (error instanceof ApiError && error.status === 401);
 }
@@ -69,7 +69,7 @@ async function readCache(path: string): Promise<Map<string, string>> {
   try {
     return new Map(Object.entries(v.parse(Cache, JSON.parse(await readFile(path, 'utf8')))));
   } catch {
-    // Missing or unreadable: it is made anew.
+    // Missing or unreadable: it is created again.
     return new Map();
   }
 }

@@ -64,7 +64,7 @@ const versions = () => server.requests.map(({ headers }) => headers['if-match'])
 const bodies = () => server.requests.map(({ body }) => JSON.parse(body) as Record<string, unknown>);
 
 describe('an update', () => {
-  test('carries the newest version', async () => {
+  test('sends the newest version', async () => {
     const turn = updates([ok(2), ok(7), ok(8)]);
     await turn.setStatus('one', never);
     await turn.heartbeat(never);
@@ -75,7 +75,7 @@ describe('an update', () => {
     assert.equal(turn.finished.aborted, false);
   });
 
-  test('is tried again with the version that a conflict brings, at once', async () => {
+  test('is retried at once with the version from a conflict', async () => {
     const turn = updates([conflict(5), ok(6)]);
     await turn.setStatus('one', never);
     assert.deepEqual(versions(), ['1', '5']);
@@ -83,7 +83,7 @@ describe('an update', () => {
     assert.equal(turn.newest?.Version, 6);
   });
 
-  test('learns the version when the request had none', async () => {
+  test('takes the version from a conflict if the request had none', async () => {
     for (const given of [null, {}, { Version: 'x' }]) {
       server.requests.length = 0;
       await updates([conflict(3), ok(4)], given).setStatus('one', never);
@@ -91,14 +91,14 @@ describe('an update', () => {
     }
   });
 
-  test('that conflicts again and again slows down', async () => {
+  test('that conflicts repeatedly backs off', async () => {
     const answers = Array.from({ length: 8 }, (_, i) => conflict(10 + i));
     await updates([...answers, ok(99)]).setStatus('one', never);
     assert.equal(server.requests.length, 9);
     assert.ok(pauses.length >= 4, `${pauses.length} pauses`);
   });
 
-  test('goes out after the ones before it, however long they take', async () => {
+  test('is sent after earlier ones, however long they take', async () => {
     const turn = updates([fails(503), fails(503), ok(2)]);
     await Promise.all([turn.setStatus('one', never), turn.setStatus('two', never), turn.fail('m', new Date(0), never)]);
     assert.deepEqual(
@@ -113,7 +113,7 @@ describe('an update', () => {
     ['429', fails(429)],
     ['a connection that is cut off', cut],
   ] as const) {
-    test(`is tried again after ${name}`, async () => {
+    test(`is retried after ${name}`, async () => {
       const turn = updates([...Array.from({ length: 12 }, () => answer), ok(2)]);
       await turn.setStatus('one', never);
       assert.equal(server.requests.length, 13);
@@ -123,12 +123,12 @@ describe('an update', () => {
     });
   }
 
-  test('waits as long as the server asks', async () => {
+  test('waits as long as the server requests', async () => {
     await updates([fails(503, {}, { 'retry-after': '45' }), ok(2)]).setStatus('one', never);
     assert.ok((pauses[0] ?? 0) >= 45_000);
   });
 
-  test('that the server finds wrong is given up, and the next one is not', async () => {
+  test('that the server rejects as invalid is dropped, and the next one is sent', async () => {
     const turn = updates([fails(400, { Message: 'bad' }), ok(2)]);
     await turn.setStatus('one', never);
     assert.equal(server.requests.length, 1);
@@ -136,7 +136,7 @@ describe('an update', () => {
     assert.equal(turn.newest?.Version, 2);
   });
 
-  test('ends with its signal, and the ones after it still go out', async () => {
+  test('stops with its signal, and later ones are still sent', async () => {
     const controller = new AbortController();
     const reason = new Error('enough');
     const turn = updates([
@@ -152,7 +152,7 @@ describe('an update', () => {
   });
 });
 
-describe('a refused token', () => {
+describe('a rejected token', () => {
   const hourMs = 3600_000;
   const pausedMs = () => pauses.reduce((sum, ms) => sum + ms, 0);
 
@@ -166,13 +166,13 @@ describe('a refused token', () => {
       await turn.heartbeat(never);
       assert.equal(server.requests.length, tries);
       assert.deepEqual(warnings, [
-        'the agent token is refused; the turn’s update is tried again for an hour',
-        'the agent token is refused; the turn is not updated any more',
+        'agent token rejected, retrying for an hour',
+        'agent token rejected, giving up on turn updates',
       ]);
     });
   }
 
-  test('of a turn that is gone is given up after a few tries, unless it is not the server who says so', async () => {
+  test('of a missing turn is given up after a few attempts, if the response is from the API', async () => {
     const gone = updates([fails(404, { Message: 'm' })]);
     await gone.fail('m', new Date(), never);
     assert.equal(server.requests.length, 5);
@@ -182,7 +182,7 @@ describe('a refused token', () => {
     assert.ok(turn.finished.aborted);
   });
 
-  test('that the server takes again is told the end of the job', async () => {
+  test('that is accepted again reports the final status', async () => {
     const refusals = Array.from({ length: 60 }, () => fails(401, { Message: 'unknown token' }));
     const turn = updates([...refusals, ok(2, 'Failed')]);
     await turn.fail('m', new Date(), never);
@@ -190,7 +190,7 @@ describe('a refused token', () => {
     assert.equal(server.requests.length, 61);
   });
 
-  test('while a status is told does not keep the end from being told', async () => {
+  test('for a status does not prevent the final status', async () => {
     const controller = new AbortController();
     let refusals = 0;
     const refuses: Answer = (response) => {
@@ -206,7 +206,7 @@ describe('a refused token', () => {
 });
 
 for (const status of [400, 405, 407, 408]) {
-  test(`an answer ${status} that is not the server's own is no answer to the update`, async () => {
+  test(`a response ${status} from a proxy does not end the update`, async () => {
     const page: Answer = (response) => void response.writeHead(status).end('<html>');
     const turn = updates([page, page, ok(2, 'Failed')]);
     await turn.fail('m', new Date(), never);
@@ -216,7 +216,7 @@ for (const status of [400, 405, 407, 408]) {
 
 describe('a finished turn gets no update', () => {
   const cases: [name: string, answer: Answer][] = [
-    ['the server says that it is completed', fails(409, { ErrorType: 'UpdateCompletedTurn', Message: 'm' })],
+    ['the server responds that it is completed', fails(409, { ErrorType: 'UpdateCompletedTurn', Message: 'm' })],
     ['the conflict brings a completed turn', conflict(3, 'UpdateCompletedTurn', 'Completed')],
     ['the conflict brings a failed turn', conflict(3, 'Conflict', 'Failed')],
     ['the answer is a failed turn', ok(2, 'Failed')],
@@ -233,7 +233,7 @@ describe('a finished turn gets no update', () => {
     });
   }
 
-  test('when it came so', async () => {
+  test('when it was finished in the request', async () => {
     for (const Status of ['Completed', 'Failed']) {
       const turn = updates([ok(2)], turnAt(1, Status));
       assert.ok(turn.finished.aborted);
@@ -251,14 +251,14 @@ describe('a finished turn gets no update', () => {
 });
 
 describe('a heartbeat', () => {
-  test('adopts the version of a conflict, and is not repeated', async () => {
+  test('takes the version from a conflict, and is not retried', async () => {
     const turn = updates([conflict(5), ok(6)]);
     await turn.heartbeat(never);
     await turn.heartbeat(never);
     assert.deepEqual(versions(), ['1', '5']);
   });
 
-  test('that fails does no harm', async () => {
+  test('that fails is ignored', async () => {
     const turn = updates([fails(500), cut, ok(2)]);
     for (let i = 0; i < 3; i += 1) await turn.heartbeat(never);
     assert.deepEqual(bodies(), [{}, {}, {}]);

@@ -1,4 +1,4 @@
-/** The one place through which a job updates its turn. */
+/** All updates of a job's turn. */
 import * as v from 'valibot';
 import { Backoff } from '../lib/backoff.ts';
 import type { Logger } from '../lib/logger.ts';
@@ -12,26 +12,25 @@ export interface TurnUpdatesOptions {
   /** With the job's agent token. */
   client: Plan42Client;
   path: TurnPath;
-  /** As it came with the request. */
+  /** From the request. */
   turn: unknown;
   logger: Logger;
-  /** There is no token to tell anything with. */
+  /** Set if there is no token, so that nothing can be sent. */
   isMute?: boolean;
   sleep?: Sleep;
 }
 
 const backoffLimits = { minMs: 200, maxMs: 30_000 };
-// A proxy on the way can refuse a call or two that the server would have taken, and a server whose keys are away refuses
-// all of them. Nothing waits for a job that is only to be reported, so that there is time.
-const toldRefusals = 5;
-const maxRefusedMs = 60 * 60_000;
-// Conflicts are tried again at once, as they bring the right version; but not for ever.
+// A proxy can reject a call or two that the server would have accepted, and a server whose keys are unavailable rejects all of
+// them. Nothing waits for a final status, so there is time.
+const reportedRejections = 5;
+const maxRejectedMs = 60 * 60_000;
+// Conflicts are retried at once, because they contain the current version, but only a few times.
 const maxQuickConflicts = 3;
 
 /**
- * Sends one update at a time, in the order of the calls, each with the newest version: what a conflict returns is
- * adopted and the update tried again. Once the turn is finished, or the agent token is refused for good, nothing more
- * is sent.
+ * Sends one update at a time, in the order of the calls, each with the newest version. On a conflict, takes the version from
+ * the response and retries. Sends nothing once the turn is finished or the agent token is rejected for good.
  */
 export class TurnUpdates {
   readonly #client: Plan42Client;
@@ -39,9 +38,9 @@ export class TurnUpdates {
   readonly #logger: Logger;
   readonly #sleep: Sleep;
   readonly #finished = new AbortController();
-  #refused = false;
+  #rejected = false;
   /** In a row, over all updates. */
-  #refusals = 0;
+  #rejections = 0;
   #newest: PartialTurn | undefined;
   #version = 0; // Matches no version: without a turn, the first update learns the right one from its conflict.
   #last: Promise<unknown> = Promise.resolve();
@@ -51,7 +50,7 @@ export class TurnUpdates {
     this.#path = path;
     this.#logger = logger;
     this.#sleep = wait;
-    this.#refused = isMute;
+    this.#rejected = isMute;
     const parsed = v.safeParse(PartialTurn, turn);
     if (!parsed.success) return;
     this.#version = parsed.output.Version;
@@ -63,24 +62,24 @@ export class TurnUpdates {
     return this.#newest;
   }
 
-  /** Aborted when the turn is known to be finished, by whomever. */
+  /** Aborted when the turn is known to be finished. */
   get finished(): AbortSignal {
     return this.#finished.signal;
   }
 
-  /** Tells people what is going on. Tries again until `signal` ends it; rejects with its reason. */
+  /** Sets the status that users see. Retries until `signal` is aborted, then rejects with its reason. */
   setStatus(status: string, signal: AbortSignal): Promise<void> {
     return this.#inOrder(() => this.#deliver({ Status: status }, signal));
   }
 
-  /** A sign of life. One that fails is not repeated: the next one will do. */
+  /** Sends a heartbeat. A failed one is not retried, because the next one follows. */
   heartbeat(signal: AbortSignal): Promise<void> {
     return this.#inOrder(async () => {
-      if (!this.#isOver()) await this.#send({}, signal);
+      if (!this.#isClosed()) await this.#send({}, signal);
     });
   }
 
-  /** Ends the turn as failed, unless it is finished by itself. Tries until the server has taken it or `signal` ends it. */
+  /** Sets the turn to failed unless the agent finished it. Retries until the server accepts that or `signal` is aborted. */
   fail(message: string, completedAt: Date, signal: AbortSignal): Promise<void> {
     const patch = { Status: 'Failed', ErrorMessage: message, CompletedAt: completedAt.toISOString() };
     return this.#inOrder(() => this.#deliver(patch, signal));
@@ -92,27 +91,27 @@ export class TurnUpdates {
     return next;
   }
 
-  #isOver(): boolean {
-    return this.#refused || this.#finished.signal.aborted;
+  #isClosed(): boolean {
+    return this.#rejected || this.#finished.signal.aborted;
   }
 
   async #deliver(patch: TurnPatch, signal: AbortSignal): Promise<void> {
     const backoff = new Backoff(backoffLimits);
-    let refusedMs = 0;
-    for (let conflicts = 0; !this.#isOver(); ) {
+    let rejectedMs = 0;
+    for (let conflicts = 0; !this.#isClosed(); ) {
       const error = await this.#send(patch, signal);
       if (error === undefined) return;
       if (isConflict(error) && ++conflicts <= maxQuickConflicts) continue;
-      if (!isConflict(error) && !isRefusal(error) && !isTransient(error)) {
-        this.#logger.warn('the server does not take the turn update', { error });
+      if (!isConflict(error) && !isRejection(error) && !isTransient(error)) {
+        this.#logger.warn('server rejected turn update', { error });
         return;
       }
       const pauseMs = backoff.next(error instanceof ApiError ? error.retryAfterMs : undefined);
-      if (isRefusal(error)) {
-        this.#noteRefusal(error, refusedMs);
-        refusedMs += pauseMs;
+      if (isRejection(error)) {
+        this.#noteRejection(error, rejectedMs);
+        rejectedMs += pauseMs;
       }
-      if (!this.#isOver()) await this.#sleep(pauseMs, signal);
+      if (!this.#isClosed()) await this.#sleep(pauseMs, signal);
     }
   }
 
@@ -123,7 +122,7 @@ export class TurnUpdates {
       return undefined;
     } catch (error) {
       signal.throwIfAborted();
-      this.#logger.debug('a turn update failed', { error });
+      this.#logger.debug('cannot update turn', { error });
       if (isConflict(error)) await this.#adoptConflict(error, signal);
       return error;
     }
@@ -135,7 +134,7 @@ export class TurnUpdates {
     if (current.success) {
       this.#adopt(current.output);
     } else if (!this.#finished.signal.aborted) {
-      // Without the turn, the conflict would come again and again.
+      // Without the turn's version, the conflict would repeat.
       const turn = await this.#client.getTurn(this.#path, { signal }).catch(() => undefined);
       if (turn) this.#adopt(turn);
     }
@@ -143,20 +142,20 @@ export class TurnUpdates {
 
   #adopt(turn: PartialTurn): void {
     this.#newest = turn;
-    this.#refusals = 0;
+    this.#rejections = 0;
     this.#version = turn.Version;
     if (isTerminalStatus(turn.Status)) this.#finished.abort();
   }
 
-  #noteRefusal(error: unknown, refusedMs: number): void {
-    this.#refusals += 1;
-    // That there is no such turn is the server's word on the turn, and not on who asks.
+  #noteRejection(error: unknown, rejectedMs: number): void {
+    this.#rejections += 1;
+    // The API's 404 is about the turn, not about the token.
     const isGone = error instanceof ApiError && error.status === 404 && error.isFromApi;
-    if (refusedMs >= maxRefusedMs || (isGone && this.#refusals >= toldRefusals)) {
-      this.#refused = true;
-      this.#logger.warn('the agent token is refused; the turn is not updated any more', { error });
-    } else if (this.#refusals === toldRefusals) {
-      this.#logger.warn('the agent token is refused; the turn’s update is tried again for an hour', { error });
+    if (rejectedMs >= maxRejectedMs || (isGone && this.#rejections >= reportedRejections)) {
+      this.#rejected = true;
+      this.#logger.warn('agent token rejected, giving up on turn updates', { error });
+    } else if (this.#rejections === reportedRejections) {
+      this.#logger.warn('agent token rejected, retrying for an hour', { error });
     }
   }
 }
@@ -165,8 +164,8 @@ function isConflict(error: unknown): error is ApiError {
   return error instanceof ApiError && error.status === 409;
 }
 
-/** Of the token or the turn, or not the server's word at all: a page of a proxy or portal on the way. */
-function isRefusal(error: unknown): boolean {
+/** Whether the token or the turn was rejected, or a proxy or portal responded in place of the server. */
+function isRejection(error: unknown): boolean {
   if (!(error instanceof ApiError) || error.status === 409 || isTransient(error)) return false;
   return [401, 403, 404].includes(error.status) || !error.isFromApi;
 }

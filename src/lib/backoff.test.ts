@@ -3,7 +3,7 @@ import { test } from 'node:test';
 import fc from 'fast-check';
 import { Backoff } from './backoff.ts';
 
-test('each delay is between nothing and the exponential bound', () => {
+test('each delay is between zero and the exponential bound', () => {
   const limits = fc.tuple(fc.integer({ min: 1, max: 1000 }), fc.integer({ min: 1000, max: 100_000 }));
   const randoms = fc.double({ min: 0, max: 0.999_999, noNaN: true });
   fc.assert(
@@ -23,7 +23,7 @@ test('each delay is between nothing and the exponential bound', () => {
   );
 });
 
-test('what the server asks for is the least', () => {
+test('retryAfterMs is the minimum', () => {
   const backoff = new Backoff({ minMs: 10, maxMs: 100 }, () => 1);
   assert.equal(backoff.next(5), 10);
   assert.equal(backoff.next(500), 500);

@@ -7,7 +7,7 @@ import { sleep } from './sleep.ts';
 const listeners = (signal: AbortSignal) => getEventListeners(signal, 'abort').length;
 
 describe('work with a deadline', () => {
-  test('gives its result and leaves no listener behind', async () => {
+  test('returns its result and leaves no listener', async () => {
     const { signal } = new AbortController();
     for (let i = 0; i < 20; i += 1) {
       assert.equal(await withDeadline(1000, signal, async () => i), i);
@@ -19,7 +19,7 @@ describe('work with a deadline', () => {
     assert.equal(listeners(signal), 0);
   });
 
-  test('ends when the time is over, with an error that tells the time', async () => {
+  test('times out with an error that has the time', async () => {
     const { signal } = new AbortController();
     await assert.rejects(
       withDeadline(20, signal, (bounded) => sleep(5000, bounded)),
@@ -28,7 +28,7 @@ describe('work with a deadline', () => {
     assert.equal(listeners(signal), 0);
   });
 
-  test('ends with the signal’s reason', async () => {
+  test('rejects with the signal’s reason', async () => {
     const controller = new AbortController();
     const reason = new Error('enough');
     const work = withDeadline(5000, controller.signal, (bounded) => sleep(5000, bounded));
@@ -42,7 +42,7 @@ describe('work with a deadline', () => {
     assert.equal(begun, false);
   });
 
-  test('does not mistake other errors of aborted work for its own', async () => {
+  test('reports the reason, not other errors of aborted work', async () => {
     await assert.rejects(
       withDeadline(10, undefined, async (bounded) => {
         await sleep(1000, bounded).catch(() => {});
@@ -53,7 +53,7 @@ describe('work with a deadline', () => {
   });
 });
 
-test('a sleep longer than timers can wait does not end at once', async () => {
+test('a sleep longer than a timer can wait does not resolve at once', async () => {
   const controller = new AbortController();
   let over = false;
   const long = sleep(1e15, controller.signal).then(

@@ -20,7 +20,7 @@ beforeEach(async () => {
 afterEach(() => dir[Symbol.asyncDispose]());
 
 describe('a durable write', () => {
-  test('makes or replaces the file, for its owner only, and leaves nothing else', async () => {
+  test('creates or replaces the file, for its owner only, and leaves nothing else', async () => {
     await writeFile(path, 'old', { mode: 0o644 });
     for (const content of ['new', '', Buffer.from([0, 255])]) {
       await writeDurably(path, content);
@@ -39,7 +39,7 @@ describe('a durable write', () => {
     await assert.rejects(writeDurably(join(dir.path, 'missing/file'), 'x'), { code: 'ENOENT' });
   });
 
-  test('is never seen half done, by however many', async () => {
+  test('is never visible half-written, with several writers', async () => {
     const contents = Array.from({ length: 10 }, (_, i) => `${i}`.repeat(100_000));
     await writeDurably(path, contents[0] ?? '');
     const writing = Promise.all(contents.map((content) => writeDurably(path, content)));
@@ -52,7 +52,7 @@ describe('a durable write', () => {
 describe('watching a folder', () => {
   const check = async () => ((await readdir(dir.path)).includes('file') ? 'there' : undefined);
 
-  test('ends as soon as there is a result', async () => {
+  test('resolves as soon as there is a result', async () => {
     const watching = watchUntil(dir.path, check, undefined);
     const start = performance.now();
     await writeFile(path, '');
@@ -61,7 +61,7 @@ describe('watching a folder', () => {
     assert.equal(await watchUntil(dir.path, check, undefined), 'there');
   });
 
-  test('ends with the signal, and with what the check throws', async () => {
+  test('rejects with the signal’s reason, and with the check’s error', async () => {
     const controller = new AbortController();
     const reason = new Error('enough');
     const watching = watchUntil(dir.path, check, controller.signal);
@@ -74,7 +74,7 @@ describe('watching a folder', () => {
     );
   });
 
-  test('makes one check at a time', async () => {
+  test('runs one check at a time', async () => {
     let [checking, checks] = [0, 0];
     const watching = watchUntil(
       dir.path,
@@ -96,7 +96,7 @@ describe('watching a folder', () => {
 });
 
 describe('the lock of a folder', () => {
-  test('is held by one, and free when given back', () => {
+  test('is exclusive, and free after release', () => {
     const lock = tryLockFolder(dir.path);
     assert.ok(lock);
     assert.equal(tryLockFolder(dir.path), undefined);
@@ -106,7 +106,7 @@ describe('the lock of a folder', () => {
     again[Symbol.dispose]();
   });
 
-  test('is held against other processes, and free when one is killed', async () => {
+  test('excludes other processes, and is free after one is killed', async () => {
     const program = `
       import { tryLockFolder } from ${JSON.stringify(new URL('./lock.ts', import.meta.url).href)};
       globalThis.lock = tryLockFolder(${JSON.stringify(dir.path)});

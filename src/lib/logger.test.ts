@@ -14,7 +14,7 @@ function log(format: LogFormat, message: string, fields?: LogFields, level: LogL
 
 const formats = ['text', 'json'] as const;
 
-test('entries that tell of an error are reported, whatever the level is, on one line and without secrets', () => {
+test('entries with an error are reported at any level, on one line and without secrets', () => {
   const written: string[] = [];
   const reported: unknown[] = [];
   const options = { level: 'error', format: 'text', now } as const;
@@ -61,7 +61,7 @@ describe('a log line', () => {
     });
   });
 
-  test('is written from its level on', () => {
+  test('is written at or above the level', () => {
     for (const level of logLevels) {
       const seen: string[] = [];
       const logger = createLogger({ level, format: 'json', write: (line) => seen.push(line), now });
@@ -75,7 +75,7 @@ describe('a log line', () => {
     silentLogger.error('nothing');
   });
 
-  test('has the fields that were bound, unless it says otherwise', () => {
+  test('has the bound fields, unless overridden', () => {
     const seen: string[] = [];
     const logger = createLogger({ level: 'info', format: 'text', write: (line) => seen.push(line), now });
     logger.with({ a: 1 }).with({ b: 2 }).info('m', { b: 3 });
@@ -83,7 +83,7 @@ describe('a log line', () => {
   });
 
   for (const format of formats) {
-    test(`in ${format} is one line, whatever is in it`, () => {
+    test(`in ${format} is always one line`, () => {
       const nasty = 'x\n2026-01-02T03:04:05Z ERROR forged\r\u001b[2J\u009b31m\u0000\u007f\u0085\u2028\u2029"';
       for (const line of [
         log(format, 'm', { nasty }),
@@ -103,7 +103,7 @@ describe('a log line', () => {
       );
     });
 
-    test(`in ${format} may have any type of value`, () => {
+    test(`in ${format} accepts values of any type`, () => {
       assert.match(log(format, 'm', { big: 12345678901234567890n }), /12345678901234567890/);
       for (const value of [Symbol('s'), () => {}, Number.NaN, new Map()]) assert.ok(log(format, 'm', { value }));
     });
@@ -148,7 +148,7 @@ describe('secrets', () => {
     }
   }
 
-  test('are not seen where there are none', () => {
+  test('are not detected in other text', () => {
     const text = 'weight_kg high_5 public key: -----BEGIN PUBLIC KEY----- plan42-1 p42 eyJ';
     assert.ok(log('text', text).includes(text));
   });

@@ -5,7 +5,7 @@ import { test } from 'node:test';
 import { makeTempDir } from '../../test/support/temp-dir.ts';
 import { makeFolder } from './files.ts';
 
-test('makes what is missing, for this user only, and takes what is there', async () => {
+test('creates missing folders, for this user only, and accepts existing ones', async () => {
   await using dir = await makeTempDir();
   const path = join(dir.path, 'a/b/c');
   await makeFolder(path);
@@ -15,7 +15,7 @@ test('makes what is missing, for this user only, and takes what is there', async
   }
 });
 
-test('fails below a file, and where no folder can be made', async () => {
+test('rejects below a file, and where folders cannot be created', async () => {
   await using dir = await makeTempDir();
   await writeFile(join(dir.path, 'file'), '');
   await assert.rejects(makeFolder(join(dir.path, 'file/folder')), { code: 'ENOTDIR' });

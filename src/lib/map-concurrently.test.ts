@@ -5,7 +5,7 @@ import { mapConcurrently } from './map-concurrently.ts';
 const never = new AbortController().signal;
 
 describe('work on many items', () => {
-  test('gives the results in the items’ order, and is never more at once than it may be', async () => {
+  test('returns results in order, and respects the limit', async () => {
     let running = 0;
     let most = 0;
     const turns = [5, 1, 4, 1, 3, 1, 2];
@@ -21,7 +21,7 @@ describe('work on many items', () => {
     assert.deepEqual(await mapConcurrently([], 3, never, async () => 1), []);
   });
 
-  test('stops at the first failure, which it throws when the others have ended', async () => {
+  test('stops at the first failure, which it throws after the others have settled', async () => {
     const failure = new Error('no');
     const ended: string[] = [];
     const work = async (name: string, signal: AbortSignal) => {
@@ -34,7 +34,7 @@ describe('work on many items', () => {
     assert.deepEqual(ended, ['slow']);
   });
 
-  test('ends when its signal does', async () => {
+  test('rejects when its signal aborts', async () => {
     const stop = new AbortController();
     const reason = new Error('enough');
     const work = (_: number, signal: AbortSignal) =>

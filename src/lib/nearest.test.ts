@@ -17,7 +17,7 @@ for (const [word, expected] of [
   test(`"${word}" means ${expected}`, () => assert.equal(nearest(word, candidates), expected));
 }
 
-test('the nearest of several is taken, and none of none', () => {
+test('returns the nearest candidate, or undefined', () => {
   assert.equal(nearest('levle', ['lever', 'level']), 'level');
   assert.equal(nearest('x', []), undefined);
 });

@@ -20,7 +20,7 @@ const contents = async () =>
     ),
   );
 
-test('a log stays within its bounds, in whole lines, the newest in the file itself', async () => {
+test('a log stays within its limits, in whole lines, the newest in the file itself', async () => {
   using file = new RotatingFile(path, { maxBytes: 20, keep: 2 });
   for (let i = 10; i < 20; i += 1) file.write(`line ${i}\n`);
   assert.deepEqual(await contents(), {
@@ -32,7 +32,7 @@ test('a log stays within its bounds, in whole lines, the newest in the file itse
   assert.deepEqual(rotatedNames(path, 2), [path, `${path}.1`, `${path}.2`]);
 });
 
-test('it goes on with what is there, and a line longer than a file gets one of its own', async () => {
+test('it appends to an existing file, and a line longer than the limit gets a file of its own', async () => {
   await writeFile(path, '0123456789\n');
   using file = new RotatingFile(path, { maxBytes: 12, keep: 1 });
   file.write('a longer line than fits\n');
@@ -40,7 +40,7 @@ test('it goes on with what is there, and a line longer than a file gets one of i
   assert.deepEqual(await contents(), { 'a.log': 'x\n', 'a.log.1': 'a longer line than fits\n' });
 });
 
-test('taken away, moved or emptied by somebody, it is there again with the next line', async () => {
+test('a file that was deleted, moved or truncated is re-created with the next line', async () => {
   using file = new RotatingFile(path, { maxBytes: 12, keep: 1 });
   file.write('lost\n');
   await rm(path);
@@ -53,7 +53,7 @@ test('taken away, moved or emptied by somebody, it is there again with the next 
   assert.deepEqual(await contents(), { 'a.log': '0123456789\n', moved: 'one\n' });
 });
 
-test('what can’t be written costs nothing, and writing goes on when it can be again', async () => {
+test('a failed write does not throw, and later writes succeed', async () => {
   await mkdir(path);
   using file = new RotatingFile(path, { maxBytes: 100, keep: 1 });
   file.write('lost\n');

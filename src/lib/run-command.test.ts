@@ -1,4 +1,4 @@
-/** run-command and process-tree, with real processes. */
+/** run-command and processes, with real processes. */
 import assert from 'node:assert/strict';
 import { spawn } from 'node:child_process';
 import { once } from 'node:events';
@@ -16,20 +16,20 @@ const env = { PATH: '/usr/bin:/bin', X: 'é' };
 const sh = (script: string, options = {}) => runCommand('/bin/sh', ['-c', script], { env, ...options });
 
 describe('a command', () => {
-  test('gives exit code, output and errors', async () => {
+  test('returns exit code and output', async () => {
     assert.deepEqual(await sh('printf "$X"; printf err >&2; exit 3'), { exitCode: 3, stdout: 'é', stderr: 'err' });
     assert.deepEqual(await sh('exit 0'), { exitCode: 0, stdout: '', stderr: '' });
     assert.equal((await sh('kill -9 $$')).exitCode, undefined);
   });
 
-  test('gets its arguments as they are, and nothing on standard input', async () => {
+  test('gets its arguments unchanged, and no standard input', async () => {
     const args = ['a b', '$X', ';', '`x`', "'", ''];
     const { stdout } = await runCommand('/usr/bin/printf', ['<%s>', ...args], { env });
     assert.equal(stdout, args.map((arg) => `<${arg}>`).join(''));
     assert.equal((await sh('cat; echo end')).stdout, 'end\n');
   });
 
-  test('that is not there is an error', async () => {
+  test('that does not exist is an error', async () => {
     await assert.rejects(runCommand('no-such-command-42', [], { env }), { code: 'ENOENT' });
     await using dir = await makeTempDir();
     const path = join(dir.path, 'tool');
@@ -38,7 +38,7 @@ describe('a command', () => {
     await assert.rejects(runCommand(path, [], { env }), { code: 'EACCES' });
   });
 
-  test('that is not there is missing also where a folder of the PATH may not be looked into', async () => {
+  test('that does not exist is ENOENT even if a folder in the PATH is unreadable', async () => {
     await using dir = await makeTempDir();
     const closed = join(dir.path, 'closed');
     await mkdir(closed);
@@ -47,7 +47,7 @@ describe('a command', () => {
     await asOrdinaryUser(() => assert.rejects(run(), { code: 'ENOENT' }));
   });
 
-  test('ends with the signal’s reason, or when its time is over', async () => {
+  test('rejects with the signal’s reason, and stops at its timeout', async () => {
     const controller = new AbortController();
     const reason = new Error('enough');
     const running = sh('exec sleep 30', { signal: controller.signal });
@@ -57,7 +57,7 @@ describe('a command', () => {
     assert.equal((await sh('exec sleep 30', { timeoutMs: 30 })).exitCode, undefined);
   });
 
-  test('that ignores SIGTERM is ended all the same, whatever its children hold open', async () => {
+  test('that ignores SIGTERM is killed, even if its children hold the pipes open', async () => {
     const started = performance.now();
     assert.equal(
       (await sh(`trap '' TERM; sleep 4 & while :; do sleep 1; done`, { timeoutMs: 30 })).exitCode,
@@ -77,11 +77,11 @@ describe('a command', () => {
     await eventually(async () => !isAlive(pid));
   });
 
-  test('that says too much is an error', async () => {
+  test('with too much output is an error', async () => {
     await assert.rejects(sh('head -c 5000000 /dev/zero'), { code: 'ERR_CHILD_PROCESS_STDIO_MAXBUFFER' });
   });
 
-  test('is installed when it is a file that can be run', async () => {
+  test('is installed if it is an executable file', async () => {
     await using dir = await makeTempDir();
     const path = join(dir.path, 'tool');
     const installed = () => isCommandInstalled('tool', { PATH: `/does/not/exist:${dir.path}` });
@@ -96,7 +96,7 @@ describe('a command', () => {
 });
 
 describe('the tree of a process group', () => {
-  test('has its members and all their descendants', () => {
+  test('contains its members and all their descendants', () => {
     const processes = [
       { pid: 10, parent: 1, group: 10 },
       { pid: 30, parent: 20, group: 30 },
@@ -108,7 +108,7 @@ describe('the tree of a process group', () => {
     assert.deepEqual(treeOfGroup(99, processes), []);
   });
 
-  test('is found among real processes, whatever they are called', async () => {
+  test('is found among real processes with any name', async () => {
     const child = spawn('/bin/sh', ['-c', 'exec -a "odd ) name (" sleep 30 & setsid sleep 30 & wait'], {
       detached: true,
       stdio: 'ignore',

@@ -7,20 +7,20 @@ import { Slots } from './slots.ts';
 const never = new AbortController().signal;
 
 describe('slots', () => {
-  test('are as many as were made', () => {
+  test('are limited in number', () => {
     const slots = new Slots(2);
     assert.ok(slots.tryTake());
     const second = slots.tryTake();
     assert.ok(second);
     assert.equal(slots.tryTake(), undefined);
     second[Symbol.dispose]();
-    // Giving one back twice makes no second one of it.
+    // Releasing a slot twice must not create another one.
     second[Symbol.dispose]();
     assert.ok(slots.tryTake());
     assert.equal(slots.tryTake(), undefined);
   });
 
-  test('go to those who wait in the order in which they asked', async () => {
+  test('are granted in order of request', async () => {
     const slots = new Slots(1);
     const order: number[] = [];
     let held = await slots.take(never);
@@ -31,13 +31,13 @@ describe('slots', () => {
     });
     for (const next of waiting) {
       held[Symbol.dispose]();
-      assert.equal(slots.tryTake(), undefined, 'nobody jumps the queue');
+      assert.equal(slots.tryTake(), undefined, 'a new caller does not overtake waiting ones');
       held = await next;
     }
     assert.deepEqual(order, [1, 2, 3]);
   });
 
-  test('go to the lowest rank first', async () => {
+  test('are granted to the lowest rank first', async () => {
     const slots = new Slots(1);
     let held = await slots.take(never);
     const order: number[] = [];
@@ -53,7 +53,7 @@ describe('slots', () => {
     assert.deepEqual(order, [1, 2, 3]);
   });
 
-  test('are not waited for any more after an abort, and none is lost', async () => {
+  test('are not leaked by an aborted wait', async () => {
     const slots = new Slots(1);
     const held = slots.tryTake();
     const [first, second] = [new AbortController(), new AbortController()];
@@ -72,7 +72,7 @@ describe('slots', () => {
     await assert.rejects(slots.take(first.signal), (error) => error === reason);
   });
 
-  test('can be occupied beyond their number, and are free again when enough are given back', async () => {
+  test('can be occupied beyond their number, and are free again after enough releases', async () => {
     const slots = new Slots(1);
     const [a, b] = [slots.occupy(), slots.occupy()];
     let given = false;
@@ -88,7 +88,7 @@ describe('slots', () => {
     assert.ok(slots.tryTake());
   });
 
-  test('are never held by more than their number, and none gets lost, whatever happens', async () => {
+  test('never exceed their number and never leak, in any sequence', async () => {
     const action = fc.constantFrom('take', 'give', 'abort');
     await fc.assert(
       fc.asyncProperty(fc.integer({ min: 1, max: 4 }), fc.array(action, { maxLength: 40 }), async (count, actions) => {
@@ -111,7 +111,7 @@ describe('slots', () => {
           }
           await new Promise(setImmediate);
           assert.ok(held.length <= count);
-          assert.ok(held.length === count || waiting.length === 0, 'somebody waits though a slot is free');
+          assert.ok(held.length === count || waiting.length === 0, 'a caller waits although a slot is free');
         }
       }),
       { numRuns: 50 },

@@ -1,5 +1,6 @@
 import { randomUUID } from 'node:crypto';
 import { join } from 'node:path';
+import { stateFolderRemedy } from '../config/paths.ts';
 import { errorCode, UserError } from '../lib/errors.ts';
 import { exists, makeFolder, readFileIfExists, writeDurably } from '../lib/files.ts';
 import { tryLockFolder } from '../lib/lock.ts';
@@ -49,14 +50,6 @@ export async function inStateFolder<T>(stateDir: string, work: () => Promise<T>)
       cause: error,
     });
   }
-}
-
-/** Returns the remedy for a state folder that cannot be used because of `error`. */
-export function stateFolderRemedy(error: unknown): string {
-  const code = errorCode(error) ?? '';
-  if (['ENOSPC', 'EDQUOT'].includes(code)) return 'Free disk space, or choose another folder with --state-dir.';
-  if (['EACCES', 'EPERM'].includes(code)) return 'Change its owner, or choose another folder with --state-dir.';
-  return 'Choose another folder with --state-dir.';
 }
 
 /**

@@ -81,7 +81,7 @@ export async function runService(options: ServiceOptions): Promise<void> {
     logger,
     userAgent,
   });
-  const knownJobs = async () => (await store.listActive()).map((jobId) => store.place(jobId));
+  const knownJobs = async () => (await store.listActive()).map((jobId) => store.paths(jobId));
   const runtimeOptions = { config, env, instanceId: instance.id, knownJobs, logger };
   const runtime = await selectRuntime({ ...runtimeOptions, signal: signals.drain });
 

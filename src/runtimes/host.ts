@@ -7,7 +7,7 @@ import type { JobPaths } from '../shim/shim.ts';
 import * as shim from '../shim/shim.ts';
 import { type JobExit, type Readiness, type Runtime, RuntimeError, type StartOptions } from './runtime.ts';
 
-/** Set in the environment of all processes of a job. One that shall outlive its job has to be started without it. */
+/** Set in the environment of all processes of a job. A process that should outlive its job must be started without it. */
 const jobVariable = 'PLAN42_JOB_ID';
 const maxSweepMs = 2000;
 const sweepEveryMs = 20;
@@ -15,7 +15,7 @@ const sweepEveryMs = 20;
 export interface HostRuntimeOptions {
   env: NodeJS.ProcessEnv;
   settings: Config['host'];
-  /** Which jobs of this runner there are, for the list of running ones. */
+  /** The jobs of this runner, from which the running ones are listed. */
   knownJobs: () => Promise<JobPaths[]>;
 }
 
@@ -36,14 +36,14 @@ export function createHostRuntime({ env, settings, knownJobs }: HostRuntimeOptio
   async function start(job: StartOptions, signal?: AbortSignal): Promise<void> {
     const readiness = await checkReady();
     if (!readiness.ready) throw new RuntimeError(`cannot start the job: ${readiness.reason}`);
-    // By it what has left the process tree is found. The supervisor itself has not got it.
+    // Identifies processes that left the process tree. The shim itself doesn't have it.
     const marked = ['/usr/bin/env', `${jobVariable}=${job.jobId}`, command, ...args];
     const cwd = env['HOME'] ?? '/';
-    // Or else the shell itself would be said to be missing.
+    // Otherwise spawn reports the shell as missing.
     if (!(await exists(cwd)))
       throw new RuntimeError(`cannot start the job: its working folder ${cwd} (HOME) is not there`);
     await shim.launch({ job, command: marked, env, cwd });
-    // A job that isn't marked as running could not be killed.
+    // A job whose state isn't running could not be killed.
     const isRunning = async () => (await shim.readState(job.folder)).phase === 'running';
     await shim.waitForStart(job.folder, isRunning, signal);
   }
@@ -61,9 +61,9 @@ export function createHostRuntime({ env, settings, knownJobs }: HostRuntimeOptio
     try {
       await shim.waitForExit(job.folder, AbortSignal.timeout(graceMs));
     } catch {
-      // What is left of it is ended below.
+      // The remaining processes are killed below.
     }
-    // As in a container, nothing outlives the agent; what lost its parent meanwhile is known from before.
+    // As in a container, nothing outlives the agent. Processes that lost their parent in the meantime are in `asked`.
     const left = new Map((await listProcesses()).map((entry) => [entry.pid, entry.group]));
     signalAll(
       [...asked.filter(({ pid, group }) => left.get(pid) === group), ...(await processesOf(job, state.pid))],
@@ -71,13 +71,13 @@ export function createHostRuntime({ env, settings, knownJobs }: HostRuntimeOptio
     );
   }
 
-  /** What an agent has left behind ends, as it would with its container. */
+  /** Kills the processes that an agent left behind, as removing its container would. */
   async function remove(job: JobPaths): Promise<void> {
     const deadline = performance.now() + maxSweepMs;
     for (;;) {
       const left = await listWithVariable(jobVariable, job.jobId);
       if (left.length === 0) break;
-      // A process that can't be ended (it waits for a disk, say) does not keep the job from being over.
+      // A process that cannot be killed, for instance one in disk wait, does not keep the job from finishing.
       if (performance.now() > deadline) break;
       signalAll(
         left.map((pid) => ({ pid })),
@@ -115,12 +115,9 @@ export function createHostRuntime({ env, settings, knownJobs }: HostRuntimeOptio
   };
 }
 
-/** Everything of the job but what has yet to write its log and record its exit code. */
-async function processesOf({ jobId }: JobPaths, supervisorPid: number): Promise<Pick<ProcessEntry, 'pid' | 'group'>[]> {
-  const [below, marked] = await Promise.all([
-    shim.listJobProcesses(supervisorPid),
-    listWithVariable(jobVariable, jobId),
-  ]);
+/** All processes of the job except those of the shim, which have yet to write the log and record the exit code. */
+async function processesOf({ jobId }: JobPaths, shimPid: number): Promise<Pick<ProcessEntry, 'pid' | 'group'>[]> {
+  const [below, marked] = await Promise.all([shim.listJobProcesses(shimPid), listWithVariable(jobVariable, jobId)]);
   const known = new Set(below.map(({ pid }) => pid));
   const strays = new Set(marked.filter((pid) => !known.has(pid)));
   return [...below, ...(await listProcesses()).filter(({ pid }) => strays.has(pid))];

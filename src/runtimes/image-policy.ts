@@ -3,8 +3,8 @@ export function isImageAllowed(image: string, allowed: readonly string[]): boole
   return allowed.some((glob) => matches(glob, image));
 }
 
-// Not by a regular expression, which would take for ever over some pairs of glob and image: here the newest star alone
-// is tried again, one character longer each time.
+// Not a regular expression, which backtracks exponentially for some pairs of glob and image. Here only the last star is
+// retried, one character longer each time.
 function matches(glob: string, text: string): boolean {
   let [g, t, star, starText] = [0, 0, -1, 0];
   while (t < text.length) {

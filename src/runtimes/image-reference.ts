@@ -1,6 +1,6 @@
 /** Container image references: `[registry[:port]/]repository[:tag][@digest]`. */
 
-/** Which part of a reference is wrong; the message goes back to whoever asked for the image. */
+/** Names the invalid part of a reference. The message goes to the caller that asked for the image. */
 export class InvalidImageError extends Error {
   override readonly name = 'InvalidImageError';
 }
@@ -34,7 +34,7 @@ export function parseImageReference(text: string): ImageReference {
   return { registry, port: port === undefined ? undefined : Number(port), repository, tag, digest };
 }
 
-/** Whether two names mean the same image, as engines fill up what is left out: `busybox` is `docker.io/library/busybox:latest`. */
+/** Whether two names mean the same image with the defaults of engines: `busybox` is `docker.io/library/busybox:latest`. */
 export function sameImageName(a: string, b: string): boolean {
   return a === b || canonicalName(a) === canonicalName(b);
 }

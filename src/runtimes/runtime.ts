@@ -1,7 +1,7 @@
 import type { RuntimeName } from '../config/schema.ts';
 import type { JobPaths } from '../shim/shim.ts';
 
-/** A runtime could not do what it was asked; the message is for the person who wants the job to run. */
+/** A runtime failed. The message is meant for users. */
 export class RuntimeError extends Error {
   override readonly name = 'RuntimeError';
 }
@@ -19,7 +19,7 @@ export interface StartOptions extends JobPaths {
 }
 
 export interface JobExit {
-  /** 128 + n after signal n, as in a shell. Undefined when nobody saw it end. */
+  /** 128 + n after signal n, as in a shell. Undefined if the exit was not observed. */
   exitCode: number | undefined;
   endedAt: Date;
   outOfMemory: boolean;
@@ -27,7 +27,7 @@ export interface JobExit {
   startError: string | undefined;
   /** Whether the machine was restarted since the start; undefined when that is not known. */
   machineRestarted?: boolean | undefined;
-  /** Why nobody saw it end, if that is known; a sentence without its full stop. */
+  /** Why the exit was not observed, if known; a sentence without its full stop. */
   unseenBecause?: string | undefined;
 }
 
@@ -36,19 +36,19 @@ export interface OwnContainer {
   id: string;
   jobId: string;
   createdAt: Date;
-  /** What it takes on disk beyond its image; undefined where the runtime doesn't know. */
+  /** Its size on disk without its image; undefined if the runtime doesn't know. */
   sizeBytes: number | undefined;
 }
 
 export interface Image {
   /** Of its content: the same image has the same ID under any name. */
   id: string;
-  /** What it can be asked for by, in the runtime's own spelling. */
+  /** In the runtime's own spelling. */
   names: readonly string[];
   sizeBytes: number;
 }
 
-/** The images that a runtime keeps on this machine, whoever brought them there. */
+/** The images that a runtime has on this machine, whatever pulled them. */
 export interface ImageStore {
   /** The IDs of all of them. @throws RuntimeError */
   listIds(signal?: AbortSignal): Promise<string[]>;
@@ -66,38 +66,38 @@ export interface ImageStore {
 }
 
 /**
- * What runs jobs. A job that was started goes on without this process; every method but `start` also works for jobs
+ * Runs jobs. A started job keeps running without this process; every method but `start` also works for jobs
  * that an earlier run of this process started. Nothing of an engine shows through.
  */
 export interface Runtime {
   readonly name: RuntimeName;
-  /** Whether there is such a thing on this machine at all. */
+  /** Whether the runtime is installed on this machine. */
   isInstalled(): Promise<boolean>;
   /** Whether jobs can be started now. */
   checkReady(signal?: AbortSignal): Promise<Readiness>;
   /** Like `checkReady`, but first starts what the runtime itself needs and a user may start. For runtimes that need it. */
   prepare?(signal?: AbortSignal): Promise<Readiness>;
-  /** What a person should know who configured it: settings that it can't apply, one sentence each. */
+  /** Settings that the runtime cannot apply, one sentence each. */
   readonly warnings?: readonly string[];
-  /** Makes the image available as the policy says. @throws RuntimeError */
+  /** Makes the image available according to the policy. @throws RuntimeError */
   pull(image: string, policy: PullPolicy, signal?: AbortSignal): Promise<void>;
   /**
    * Starts the job and resolves when it is on its way; a start that fails later shows in `wait`. Rejects with the signal's
-   * reason when it is no longer waited for: what has been begun goes on.
+   * reason if the wait is aborted; the start continues.
    * @throws RuntimeError
    */
   start(job: StartOptions, signal?: AbortSignal): Promise<void>;
-  /** Whether the job was started, by whomever; a start that was cut off in the middle counts as none. */
+  /** Whether the job was started, by any run of the runner. An interrupted start does not count. */
   wasStarted(job: JobPaths): Promise<boolean>;
   /** Whether the job's folder shows that a container was created for it. */
   createdContainer(job: JobPaths): Promise<boolean>;
-  /** Resolves when the job has ended, however long ago. Rejects only when `signal` is aborted. */
+  /** Resolves when the job has exited, however long ago. Rejects only when `signal` is aborted. */
   wait(job: JobPaths, signal?: AbortSignal): Promise<JobExit>;
-  /** Asks the job to end; after `graceMs` makes it. Does nothing to a job that is not running. @throws RuntimeError */
+  /** Sends SIGTERM, and SIGKILL after `graceMs`. Does nothing if the job is not running. @throws RuntimeError */
   kill(job: JobPaths, graceMs: number): Promise<void>;
   /** The job IDs of this runner instance that are running now. */
   listRunning(signal?: AbortSignal): Promise<string[]>;
-  /** Forgets a job that has ended. @throws RuntimeError */
+  /** Removes everything of a job that has exited. @throws RuntimeError */
   remove(job: JobPaths): Promise<void>;
   /**
    * This runner instance's containers, running or not, but those of the jobs in `except`. None where the runtime keeps

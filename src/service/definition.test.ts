@@ -7,7 +7,7 @@ import { defineService, serviceEnvironment, variablesLeftOut } from './definitio
 const { config } = parseConfig({ file: undefined, env: {}, flags: new Map() });
 const common = { config, runnerCommand: ['/opt/plan42-runner'] as const, version: '1' };
 
-test('the service gets where programs, engines and the network are, and nothing else', () => {
+test('the service gets the variables for programs, engines and network, and no others', () => {
   const env = {
     PATH: '/home/ann/bin:relative::/usr/bin',
     https_proxy: 'http://proxy',
@@ -27,7 +27,7 @@ test('the service gets where programs, engines and the network are, and nothing 
   });
 });
 
-test('it uses the files of the person who enabled it', () => {
+test('it uses the paths of the user who enabled it', () => {
   const define = (env: NodeJS.ProcessEnv, platform: NodeJS.Platform) =>
     defineService({ ...common, host: { env, platform }, paths: defaultPaths(env, platform) });
   const env = { HOME: '/home/ann', PLAN42_STATE_DIR: '/srv/state', PLAN42_CONFIG_FILE: '/srv/c.toml' };
@@ -39,7 +39,7 @@ test('it uses the files of the person who enabled it', () => {
   assert.equal(usual.errorFile, '/Users/ann/Library/Logs/ai.plan42.runner/stderr.log');
 });
 
-test('settings that only this shell has are named', () => {
+test('settings from the environment are listed', () => {
   const settings = { PLAN42_JOBS_MAX_JOBS: '8', PLAN42_RUNNER_TOKEN: 'p42r_x', PLAN42_LOG_LEVEL: '' };
   const env = { ...settings, PLAN42_STATE_DIR: '/s', PLAN42_SERVER_TOKEN: 'x', PATH: '/bin' };
   assert.deepEqual(variablesLeftOut(env), ['PLAN42_RUNNER_TOKEN', 'PLAN42_JOBS_MAX_JOBS']);

@@ -4,7 +4,7 @@ import { parsePrintedService } from './launchctl-print.ts';
 
 const printed = (lines: string[]) => `gui/501/ai.plan42.runner = {\n${lines.map((line) => `\t${line}\n`).join('')}}\n`;
 
-test('only the service’s own lines count', () => {
+test('only the service’s own lines are parsed', () => {
   const text = printed([
     'state = running',
     'environment = {',
@@ -22,7 +22,7 @@ test('only the service’s own lines count', () => {
   });
 });
 
-test('how it ended is read, with and without the name that newer systems add', () => {
+test('the exit status is parsed, with and without the name that newer systems add', () => {
   for (const code of ['3', '3: ENOSUCH']) {
     const { state, pid, lastExitCode } = parsePrintedService(
       printed(['state = spawn scheduled', `last exit code = ${code}`]),

@@ -1,4 +1,4 @@
-/** What is written for systemd and read from it; test/systemd.test.ts has the real one. */
+/** The unit file and the parsed state; test/systemd.test.ts runs a real systemd. */
 import assert from 'node:assert/strict';
 import { test } from 'node:test';
 import { parseUnitState, statusOfUnit } from './systemd-state.ts';
@@ -13,7 +13,7 @@ const definition = {
 
 const line = (unit: string, start: string) => unit.split('\n').find((candidate) => candidate.startsWith(start));
 
-test('a unit names program, arguments and environment so that systemd changes nothing in them', () => {
+test('a unit escapes program, arguments and environment', () => {
   const unit = renderUnit({ ...definition, command: ['/opt/a b$x/%h', '--config-file', '/ü/"q" $HOME \\'] });
   assert.equal(line(unit, 'ExecStart='), String.raw`ExecStart="/opt/a b$x/%%h" "--config-file" "/ü/\"q\" $$HOME \\"`);
   assert.equal(line(unit, 'Environment="PATH'), 'Environment="PATH=/a b:/usr/bin"');
@@ -22,7 +22,7 @@ test('a unit names program, arguments and environment so that systemd changes no
   assert.equal(line(unit, 'KillMode='), 'KillMode=process');
 });
 
-test('a program with quotes in its path goes through a shell, as an argument', () => {
+test('a program with quotes in its path is started by a shell, as an argument', () => {
   const unit = renderUnit({ ...definition, command: ['/opt/it\'s/"it" $x', '-a'] });
   assert.equal(
     line(unit, 'ExecStart='),
@@ -44,7 +44,7 @@ SubState=running
 UnitFileState=enabled
 `;
 
-test('a state is read: running', () => {
+test('parses a state: running', () => {
   assert.deepEqual(statusOfUnit(parseUnitState(running)), {
     installed: true,
     enabled: true,
@@ -61,7 +61,7 @@ const changed = (changes: Record<string, string>) =>
     running,
   );
 
-test('a state is read: waiting for the next attempt, ended, killed, unknown', () => {
+test('parses a state: waiting for a restart, exited, killed, unknown', () => {
   const ended = { MainPID: '0', ExecMainExitTimestamp: 'Sun 2026-11-22 20:21:09 UTC', ExecMainCode: '1' };
   const waiting = { ...ended, ActiveState: 'activating', SubState: 'auto-restart', ExecMainStatus: '3' };
   assert.deepEqual(statusOfUnit(parseUnitState(changed(waiting))), {

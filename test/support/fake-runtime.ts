@@ -5,7 +5,7 @@ import { RuntimeError } from '../../src/runtimes/runtime.ts';
 import type { JobPaths } from '../../src/shim/shim.ts';
 
 export interface FakeRuntime extends Runtime {
-  /** What was done, in order: `pull alpine`, `start plan42-…`. */
+  /** The calls in order: `pull alpine`, `start plan42-…`. */
   readonly calls: string[];
   /** The options of every start. */
   readonly started: StartOptions[];
@@ -15,14 +15,14 @@ export interface FakeRuntime extends Runtime {
   onStart: (job: StartOptions) => Promise<void>;
   onKill: (job: JobPaths) => Promise<void>;
   onRemove: (job: JobPaths) => Promise<void>;
-  /** What is left of jobs; the test fills it. */
+  /** The unmanaged containers, filled by the test. */
   readonly left: OwnContainer[];
   readonly images: FakeImages;
   /** Ends a job, running or not yet started. */
   end(jobId: string, exit?: Partial<JobExit>): void;
 }
 
-/** Images that the test puts there. */
+/** Images that the test adds. */
 export interface FakeImages extends ImageStore {
   readonly all: Map<string, Image>;
   /** The IDs of those that a container was made of. */
@@ -59,7 +59,7 @@ function createFakeImages(): FakeImages {
   };
 }
 
-/** A runtime that runs nothing: the test says when jobs end. */
+/** A runtime that runs nothing: the test decides when jobs exit. */
 export function createFakeRuntime(): FakeRuntime {
   const exits = new Map<string, PromiseWithResolvers<JobExit>>();
   const exitOf = (jobId: string) => {

@@ -14,11 +14,11 @@ import { makeRecord } from './job-record.ts';
 import { type ManyTurns, type ServedTurn, startManyTurns } from './many-turns.ts';
 import { makeTempDir, type TempDir } from './temp-dir.ts';
 
-/** What jobs set as the turn's status. */
+/** The statuses that jobs set on their turn. */
 export const pulling = 'Pulling Agent Image on Local Runner';
 export const waiting = 'Waiting for a Free Slot on Local Runner';
 
-/** A pull that takes for ever. */
+/** A pull that never completes. */
 export const untilAborted = (_image: string, signal: AbortSignal | undefined) =>
   new Promise<void>((_, reject) => {
     if (signal?.aborted) reject(signal.reason as Error);
@@ -32,12 +32,12 @@ interface GithubEndpoint {
 
 const ownGithub = { url: 'https://github.com', token: 'ghp_own' };
 
-/** Jobs with a real folder and a real server of turns, on a runtime that does what a test says. */
+/** Jobs with a real folder and a real server of turns, on a runtime that the test controls. */
 export class JobsSetting implements AsyncDisposable {
   readonly dir: TempDir;
   readonly server: ManyTurns;
   readonly runtime = createFakeRuntime();
-  /** Takes over the jobs that another runtime has started. */
+  /** Runs the jobs that another runtime started. */
   readonly otherRuntime = createFakeRuntime();
   readonly logged: string[] = [];
   readonly #transport: Dispatcher = createTransport({});
@@ -53,7 +53,7 @@ export class JobsSetting implements AsyncDisposable {
     this.#github = github;
   }
 
-  /** `github` is what the connection `c` leads to. */
+  /** `github` is the endpoint of the connection `c`. */
   static async start(settings?: string, github: GithubEndpoint = ownGithub): Promise<JobsSetting> {
     const setting = new JobsSetting(await makeTempDir(), await startManyTurns(), github);
     await setting.#make(settings);
@@ -64,7 +64,7 @@ export class JobsSetting implements AsyncDisposable {
     return this.#jobs;
   }
 
-  /** Those of the configuration, which a test can replace. */
+  /** The connections of the configuration, which a test can replace. */
   get connections(): GithubConnections {
     return this.#connections;
   }
@@ -103,7 +103,7 @@ export class JobsSetting implements AsyncDisposable {
     });
   }
 
-  /** What a restart of the runner does. */
+  /** Stops the runner's jobs and adopts them again. */
   async restart(settings?: string, meanwhile: () => Promise<void> = async () => {}): Promise<void> {
     await this.#jobs[Symbol.asyncDispose]();
     await meanwhile();

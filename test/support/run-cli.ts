@@ -53,7 +53,7 @@ export async function runCli(argv: readonly string[], options: CliRunOptions = {
   return { exitCode, ...output };
 }
 
-/** What a command gets when nothing else is said; its output goes nowhere. */
+/** The default context of a command. Its output is discarded. */
 export function commandContext(argv: readonly string[]): CliContext {
   return {
     argv,

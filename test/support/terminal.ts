@@ -92,7 +92,7 @@ export class Terminal implements AsyncDisposable {
     await this.#tmux('resize-window', '-x', String(columns), '-y', String(rows));
   }
 
-  /** What can be seen: a line for each row, without the spaces at their ends. */
+  /** The visible text: one line per row, without trailing spaces. */
   screen(): Promise<string> {
     return this.#tmux('capture-pane', '-p');
   }

@@ -35,7 +35,7 @@ test('plan42 runner logs -f says when there is nothing to follow yet, and waits'
 
 test('a log that may not be read is one line, and not one that is missing', async () => {
   const { jobId } = await home.addFinished();
-  const files = [home.store.place(jobId).logFile, join(home.path, 'logs/runner.log')];
+  const files = [home.store.paths(jobId).logFile, join(home.path, 'logs/runner.log')];
   for (const file of files) await writeFile(file, 'a line\n');
   const commands = [
     ['logs', '-n', '1'],

@@ -10,7 +10,7 @@ export function createRuntimeOf(
   places: Places,
   store: JobStore,
 ): (record: JobRecord) => Promise<Runtime> {
-  const knownJobs = async () => (await store.listActive()).map((jobId) => store.place(jobId));
+  const knownJobs = async () => (await store.listActive()).map((jobId) => store.paths(jobId));
   return async ({ runtime, instanceId }) => {
     const { config } = await loadPlacedConfig(context, places);
     const { createRuntime } = await import('../../runtimes/select.ts');

@@ -3,7 +3,7 @@ import { join } from 'node:path';
 import { it } from 'node:test';
 import { serverDataDir } from './data-dir.ts';
 
-it('serverDataDir is where the platform keeps data, unless told', () => {
+it('serverDataDir is the data folder of the platform by default', () => {
   const env = { HOME: '/home/me' };
   assert.equal(serverDataDir(undefined, env, 'linux'), '/home/me/.local/share/plan42-server');
   assert.equal(serverDataDir(undefined, { ...env, XDG_DATA_HOME: '/data' }, 'linux'), '/data/plan42-server');

@@ -10,7 +10,7 @@ describe('parseListenAddress', () => {
     assert.deepEqual(parseListenAddress('8080'), { host: '127.0.0.1', port: 8080 });
   });
 
-  it('refuses everything else', () => {
+  it('rejects everything else', () => {
     for (const text of [
       '',
       ':',

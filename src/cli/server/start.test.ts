@@ -9,7 +9,7 @@ import { tlsPair } from '../../../test/support/tls-pair.ts';
 
 const temporaryFolder = () => mkdtempDisposable(join(tmpdir(), 'plan42-start-'));
 
-/** Runs `plan42 server start`, and `whileRunning` once it has greeted; then stops it. */
+/** Runs `plan42 server start` and, after its greeting, `whileRunning`; then stops it. */
 async function startAndStop(
   argv: readonly string[],
   whileRunning: (stdout: string) => Promise<void>,
@@ -31,7 +31,7 @@ async function startAndStop(
   return run;
 }
 
-/** What the page does with a sign-in link; the status of the answer. */
+/** Signs in with a link, as the page does. Returns the status of the response. */
 async function signIn(link: string): Promise<number> {
   const { origin, hash } = new URL(link);
   const headers = { authorization: `SignInCode ${hash.replace('#sign-in=', '')}` };
@@ -39,7 +39,7 @@ async function signIn(link: string): Promise<number> {
 }
 
 describe('plan42 server start', () => {
-  it('says how to connect a runner and start a task, and the commands that it names work', async () => {
+  it('prints working commands to connect a runner and to create a task', async () => {
     await using folder = await temporaryFolder();
     const data = join(folder.path, "it's data");
     const { exitCode, stdout, stderr } = await startAndStop(
@@ -68,7 +68,7 @@ describe('plan42 server start', () => {
     assert.match(stdout, /\n {2}plan42 runner config --server http:\/\/127\.0\.0\.1:\d+\n/);
   });
 
-  it('keeps its data in the default folder without naming it', async () => {
+  it('uses the default data folder without printing --data', async () => {
     await using folder = await temporaryFolder();
     const env = { XDG_DATA_HOME: folder.path, HOME: folder.path };
     const run = await startAndStop(
@@ -78,11 +78,11 @@ describe('plan42 server start', () => {
     );
     assert.equal(run.exitCode, 0, run.stderr);
     assert.match(run.stdout, /"\$\(plan42 server token create\)"/);
-    assert.doesNotMatch(run.stdout, /sign-in=/, 'whoever reads a log must not get in');
+    assert.doesNotMatch(run.stdout, /sign-in=/, 'the log must not contain a sign-in link');
     assert.match(run.stdout, /^Web page: "plan42 server link" prints a link that signs in\.$/m);
   });
 
-  it('speaks TLS, and warns where others could listen without it', async () => {
+  it('serves TLS, and warns if it listens to other machines without it', async () => {
     await using folder = await temporaryFolder();
     const [cert, key] = [join(folder.path, 'cert.pem'), join(folder.path, 'key.pem')];
     await Promise.all([writeFile(cert, tlsPair.cert), writeFile(key, tlsPair.key)]);
@@ -96,7 +96,7 @@ describe('plan42 server start', () => {
     assert.match(plain.stderr, /^WARNING: 0\.0\.0\.0:0 is reachable from other machines/);
   });
 
-  it('has runners and its own commands trust a certificate that it signed itself', async () => {
+  it('makes runners and its own commands trust a self-signed certificate', async () => {
     await using folder = await temporaryFolder();
     const [cert, key] = [join(folder.path, 'own cert.pem'), join(folder.path, 'key.pem')];
     await Promise.all([writeFile(cert, tlsPair.cert), writeFile(key, tlsPair.key)]);
@@ -116,7 +116,7 @@ describe('plan42 server start', () => {
     assert.match(stdout, /export PLAN42_NETWORK_CA_FILE='\S+\/own cert\.pem'\n/);
   });
 
-  it('explains in one line why it cannot start', async () => {
+  it('reports in one line why it cannot start', async () => {
     await using running = await startTestServer();
     await using folder = await temporaryFolder();
     const [cert, key, file] = ['cert', 'key', 'file'].map((name) => join(folder.path, name)) as [

@@ -8,8 +8,8 @@ import { startTestServer } from '../../../test/support/start-test-server.ts';
 
 const list = ['server', 'task', 'list'];
 
-describe('the commands that talk to a server', () => {
-  it('take another server with a token from the environment', async () => {
+describe('commands that call a server', () => {
+  it('use another server with a token from the environment', async () => {
     await using test = await startTestServer();
     const env = { PLAN42_SERVER_TOKEN: test.server.admin.tenantToken };
     assert.equal((await runCli([...list, '--server', test.server.url], { env })).exitCode, 0);
@@ -17,7 +17,7 @@ describe('the commands that talk to a server', () => {
     assert.match(token.stdout, /^p42r_/);
   });
 
-  it('need the token for that', async () => {
+  it('require that token', async () => {
     const run = await runCli([...list, '--server', 'http://127.0.0.1:1']);
     assert.equal(run.exitCode, 2);
     assert.match(
@@ -26,7 +26,7 @@ describe('the commands that talk to a server', () => {
     );
   });
 
-  it('say when the token is refused, without repeating it', async () => {
+  it('report a rejected token without printing it', async () => {
     await using test = await startTestServer();
     const env = { PLAN42_SERVER_TOKEN: 'p42t_secret' };
     const run = await runCli([...list, '--server', test.server.url], { env });
@@ -38,7 +38,7 @@ describe('the commands that talk to a server', () => {
     assert.doesNotMatch(run.stderr, /secret/);
   });
 
-  it('say when there is no server, or none is running any more', async () => {
+  it('report a missing server and one that is not running', async () => {
     await using folder = await mkdtempDisposable(join(tmpdir(), 'plan42-none-'));
     const data = ['--data', folder.path];
     const none = await runCli([...list, ...data]);

@@ -18,7 +18,7 @@ describe('plan42 version', () => {
     );
   });
 
-  it('--check tells of a newer release', async () => {
+  it('--check reports a newer release', async () => {
     const release = { tag_name: 'v7.0.1', html_url: 'https://example.com/v7.0.1', draft: false };
     await using server = await startTestServer((response) => {
       response.end(JSON.stringify(release));
@@ -51,7 +51,7 @@ describe('plan42 version', () => {
     });
   }
 
-  it('--check lets no link control the terminal', async () => {
+  it('--check escapes the link', async () => {
     await using server = await startTestServer((response) => {
       response.end(JSON.stringify({ tag_name: 'v9.0.0', html_url: 'https://example.com/\u001b[2J' }));
     });

@@ -30,7 +30,7 @@ describe('editToml', () => {
     ['a subtable first', '[g.a]\nk = 1\n', set('g.k', 2), '[g.a]\nk = 1\n\n[g]\nk = 2\n'],
     ['removing a key', '[a]\nb = 1\nc = 2\n', unset('a.b'), '[a]\nc = 2\n'],
     ['removing a key with a comment', '[a]\n  b = 1 # why\nc = 2', unset('a.b'), '[a]\n  # why\nc = 2'],
-    ['removing what is not there', '[a]\nb = 1\n', unset('a.c'), '[a]\nb = 1\n'],
+    ['removing a missing key', '[a]\nb = 1\n', unset('a.c'), '[a]\nb = 1\n'],
     ['removing the first of an inline table', 'a = { b = 1, c = 2 }', unset('a.b'), 'a = { c = 2 }'],
     ['removing the last of an inline table', 'a = { b = 1, c = 2 }', unset('a.c'), 'a = { b = 1 }'],
     ['removing the only one of an inline table', 'a = { b = 1 }', unset('a.b'), 'a = {  }'],
@@ -57,12 +57,12 @@ describe('editToml', () => {
     });
   }
 
-  it('makes several edits one after the other', () => {
+  it('applies several edits in order', () => {
     const edits = [set('a.b', 1), set('a.c', 2), unset('a.b'), set('d.e', 3)];
     assert.equal(editToml('', edits), '[a]\nc = 2\n\n[d]\ne = 3\n');
   });
 
-  it('says so when there is no place for a value', () => {
+  it('rejects edits that the file leaves no place for', () => {
     const refused: [string, Edit, RegExp][] = [
       ['a = 1\n', set('a.b', 2), /^a is not a table$/],
       ['[[g]]\nk = 1\n', set('g.x', 2), /^g is not a table$/],
@@ -78,7 +78,7 @@ describe('editToml', () => {
     }
   });
 
-  it('keeps every comment and every other value as it was written, and does nothing the second time', () => {
+  it('preserves comments and other values, and is idempotent', () => {
     fc.assert(
       fc.property(file, editOf, (source, edit) => {
         const after = tryEdit(source, edit);
@@ -97,7 +97,7 @@ describe('editToml', () => {
     );
   });
 
-  it('writes any text and any name so that it reads back as it was', () => {
+  it('writes any text and any name so that it round-trips', () => {
     const text = fc.string({ unit: 'binary', maxLength: 20 });
     fc.assert(
       fc.property(text, text, (name, value) => {

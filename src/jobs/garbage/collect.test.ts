@@ -1,5 +1,5 @@
 import assert from 'node:assert/strict';
-import { mkdir, readdir, readFile, utimes, writeFile } from 'node:fs/promises';
+import { mkdir, readdir, readFile, rename, rm, utimes, writeFile } from 'node:fs/promises';
 import { join } from 'node:path';
 import { afterEach, beforeEach, describe, test } from 'node:test';
 import { createFakeRuntime, type FakeRuntime } from '../../../test/support/fake-runtime.ts';
@@ -33,7 +33,7 @@ const ageFile = (path: string, ageMs: number) => {
   return utimes(path, time, time);
 };
 const finishedFile = ({ jobId }: JobRecord) => join(store.folders.finished, `${jobId}.json`);
-const logOf = ({ jobId }: JobRecord) => store.place(jobId).logFile;
+const logOf = ({ jobId }: JobRecord) => store.paths(jobId).logFile;
 
 async function makeFinished(ageMs: number, log = 'said\n'): Promise<JobRecord> {
   const record = makeRecord();
@@ -63,7 +63,7 @@ async function collect({ dryRun = false, ...rules }: Partial<GarbageRules> & { d
 }
 
 describe('finished jobs', () => {
-  test('go with their logs when they are old enough', async () => {
+  test('are removed with their logs when they are old enough', async () => {
     const [old, young] = [await makeFinished(31 * day), await makeFinished(29 * day)];
     const { removed, details } = await collect();
     assert.deepEqual(removed, [`job ${old.jobId}`]);
@@ -73,14 +73,14 @@ describe('finished jobs', () => {
     assert.deepEqual(await readdir(store.folders.logs), [`${young.jobId}.log`]);
   });
 
-  test('stay in a dry run, which tells the same', async () => {
+  test('stay in a dry run, which lists the same', async () => {
     const old = await makeFinished(31 * day);
     assert.deepEqual((await collect({ dryRun: true })).removed, [`job ${old.jobId}`]);
     assert.deepEqual(await readdir(store.folders.logs), [`${old.jobId}.log`]);
     assert.deepEqual((await collect()).removed, [`job ${old.jobId}`]);
   });
 
-  test('that run again stay, and so does their log', async () => {
+  test('stay with their log while the same job runs again', async () => {
     const record = await makeFinished(31 * day, 'of the first time\n');
     await store.create(record, secrets);
     assert.deepEqual((await collect({ keepFinishedMs: 0, graceMs: 0 })).removed, []);
@@ -90,8 +90,84 @@ describe('finished jobs', () => {
   });
 });
 
-describe('files that are left', () => {
-  test('of logs whose job nobody knows go in their time, with all parts', async () => {
+describe('a log in segments', () => {
+  const segments = ['000000000000000', '000000000000004'];
+
+  /** Adds older segments to the log of a job. */
+  async function addOlder(record: JobRecord, ageMs: number): Promise<string> {
+    const older = `${logOf(record)}.older`;
+    await mkdir(older);
+    for (const name of segments) {
+      await writeFile(join(older, name), 'old\n');
+      await ageFile(join(older, name), ageMs);
+    }
+    await ageFile(older, ageMs);
+    return older;
+  }
+
+  const entry = (path: string) => path.slice(store.folders.logs.length + 1);
+
+  test('is removed with its finished job, and its size counts all segments', async () => {
+    const [old, young] = [await makeFinished(31 * day), await makeFinished(29 * day)];
+    await addOlder(old, 31 * day);
+    const kept = await addOlder(young, 29 * day);
+    const plain = await makeFinished(31 * day);
+    const { removed, details } = await collect();
+    assert.deepEqual(removed.toSorted(), [`job ${old.jobId}`, `job ${plain.jobId}`].toSorted());
+    const bytesOf = ({ jobId }: JobRecord) => details.find(({ name }) => name === jobId)?.bytes ?? 0;
+    assert.equal(bytesOf(old) - bytesOf(plain), 8);
+    assert.deepEqual((await readdir(store.folders.logs)).toSorted(), [entry(logOf(young)), entry(kept)]);
+    assert.deepEqual((await readdir(kept)).toSorted(), segments);
+  });
+
+  test('stays complete if its job is active', async () => {
+    const record = await makeActive();
+    await writeFile(logOf(record), 'new\n');
+    const older = await addOlder(record, 400 * day);
+    await ageFile(logOf(record), 400 * day);
+    assert.deepEqual((await collect()).removed, []);
+    assert.deepEqual((await readdir(older)).toSorted(), segments);
+  });
+
+  // The states on disk after each step of a removal that is killed.
+  const aside = (log: string) => rename(log, `${log}.1.removed`);
+  const interruptions: [name: string, steps: (log: string) => Promise<void>][] = [
+    ['renaming the newest segment', aside],
+    ['removing the newest segment', (log) => rm(log)],
+    [
+      'removing one older segment',
+      async (log) => {
+        await rm(log);
+        await rm(join(`${log}.older`, segments[0] ?? ''));
+      },
+    ],
+    [
+      'removing all segments',
+      async (log) => {
+        await rm(log);
+        for (const name of segments) await rm(join(`${log}.older`, name));
+      },
+    ],
+  ];
+  for (const [name, steps] of interruptions) {
+    for (const isFinished of [true, false]) {
+      test(`of a${isFinished ? ' finished' : 'n unknown'} job is removed after a crash on ${name}`, async () => {
+        const record = await makeFinished(31 * day);
+        const older = await addOlder(record, 31 * day);
+        if (!isFinished) await rm(finishedFile(record));
+        await steps(logOf(record));
+        await ageFile(older, 31 * day);
+        assert.deepEqual((await collect()).failures, []);
+        await collect();
+        assert.deepEqual(await readdir(store.folders.logs), []);
+        assert.deepEqual(await readdir(store.folders.finished), []);
+      });
+    }
+  }
+});
+
+describe('orphaned files', () => {
+  test('include logs of unknown jobs, with all parts, when they are old enough', async () => {
     const { jobId } = makeRecord();
     for (const name of [`${jobId}.log`, `${jobId}.log.1.removed`]) {
       await writeFile(join(store.folders.logs, name), 'x');
@@ -101,7 +177,7 @@ describe('files that are left', () => {
     assert.deepEqual(await readdir(store.folders.logs), []);
   });
 
-  test('of logs stay when they are young, of an active job, or no job’s', async () => {
+  test('do not include logs that are young, of an active job, or of no job', async () => {
     const active = await makeActive();
     const names = [`${makeRecord().jobId}.log`, `${active.jobId}.log`, 'plan42-runner.log', 'plan42-x-1.log'];
     for (const [i, name] of names.entries()) {
@@ -112,7 +188,7 @@ describe('files that are left', () => {
     assert.deepEqual((await readdir(store.folders.logs)).toSorted(), names.toSorted());
   });
 
-  test('of jobs that were being made go with their secrets after the grace period', async () => {
+  test('include half-created jobs with their secrets after the grace period', async () => {
     const { jobId } = makeRecord();
     const [old, young] = [`${jobId}.1.draft`, `${jobId}.2.draft`] as const;
     for (const name of [old, young]) {
@@ -129,10 +205,13 @@ describe('files that are left', () => {
 
 describe('containers', () => {
   const container = (id: string, { jobId }: JobRecord, ageMs = day) => ({
-    ...{ id, jobId, createdAt: new Date(Date.now() - ageMs), sizeBytes: 5 },
+    id,
+    jobId,
+    createdAt: new Date(Date.now() - ageMs),
+    sizeBytes: 5,
   });
 
-  test('go when their job is not active', async () => {
+  test('are removed if their job is not active', async () => {
     const [over, active] = [makeRecord(), await makeActive()];
     runtime.left.push(container('a', over), container('b', active), container('c', makeRecord(), minute));
     runtime.left.push({ ...container('d', over), jobId: 'made-by-hand' });
@@ -143,7 +222,7 @@ describe('containers', () => {
     );
   });
 
-  test('stay when their job is taken on at this moment', async () => {
+  test('stay if their job is accepted at this moment', async () => {
     const record = makeRecord();
     runtime.left.push(container('a', record));
     const { listUnmanaged } = runtime;
@@ -156,7 +235,7 @@ describe('containers', () => {
     assert.equal(runtime.left.length, 1);
   });
 
-  test('that cannot be removed are told, and keep nothing else', async () => {
+  test('that cannot be removed are reported, and do not stop the rest', async () => {
     const [record, old] = [makeRecord(), await makeFinished(31 * day)];
     runtime.left.push(container('a', record));
     runtime.removeUnmanaged = () => Promise.reject(new Error('device busy'));
@@ -165,7 +244,7 @@ describe('containers', () => {
     assert.deepEqual(failures, [{ what: `container ${record.jobId}`, error: new Error('device busy') }]);
   });
 
-  test('that cannot be listed neither', async () => {
+  test('that cannot be listed do not stop the rest either', async () => {
     const old = await makeFinished(31 * day);
     runtime.listUnmanaged = () => Promise.reject(new Error('no daemon'));
     const { removed, failures } = await collect();
@@ -177,7 +256,7 @@ describe('containers', () => {
   });
 });
 
-test('without a runtime, files go and nothing else is looked for', async () => {
+test('without a runtime, only files are collected', async () => {
   const old = await makeFinished(31 * day);
   await store.images.noteUse('docker', 'a', 'a:1', true);
   const rules = { keepFinishedMs: day, keepImages: 0, keepImageBytes: 0, graceMs: 0 };
@@ -202,7 +281,7 @@ describe('images', () => {
   const there = () => [...runtime.images.all.keys()];
   const addName = (id: string, name: string) => runtime.images.addName(id, name);
 
-  test('beyond the limit go, those first that were used longest ago', async () => {
+  test('beyond the limit are removed, least recently used first', async () => {
     for (const [name, age] of [
       ['c:1', 3 * day],
       ['a:1', day],
@@ -217,28 +296,28 @@ describe('images', () => {
     assert.deepEqual(await store.images.list('docker'), []);
   });
 
-  test('beyond the size go as well', async () => {
+  test('beyond the total size are removed as well', async () => {
     await used('a:1', day, { sizeBytes: 50 });
     await used('b:1', 2 * day, { sizeBytes: 60 });
     await used('c:1', 3 * day, { sizeBytes: 1 });
     assert.deepEqual((await collect({ keepImages: 9, keepImageBytes: 100 })).removed, ['image b:1', 'image c:1']);
   });
 
-  test('that were there before stay, whatever the limit', async () => {
+  test('that existed before stay, whatever the limit', async () => {
     const id = await used('a:1', 100 * day, { pulled: false, held: false });
     assert.deepEqual((await collect({ keepImages: 0 })).removed, []);
     assert.deepEqual(there(), [id]);
     assert.deepEqual(runtime.images.all.get(id)?.names, ['a:1']);
   });
 
-  test('that a newer one has replaced go at once, and only they', async () => {
+  test('that a newer one replaced are removed at once, and no others', async () => {
     const old = await used('a:latest', 6 * minute);
     runtime.images.all.set(old, { id: old, names: [pinName(instanceId, old)], sizeBytes: 1 });
     runtime.images.all.set('new', { id: 'new', names: ['a:latest'], sizeBytes: 1 });
     await store.images.noteUse('docker', 'new', 'a:latest', true);
     const { removed, details } = await collect();
     assert.deepEqual(removed, ['image a:latest (id-of-a:late)']);
-    assert.equal(details[0]?.reason, 'a newer one has taken its name');
+    assert.equal(details[0]?.reason, 'replaced by a newer image');
     assert.deepEqual(there(), ['new']);
   });
 
@@ -251,7 +330,7 @@ describe('images', () => {
     assert.equal(there().length, 3);
   });
 
-  test('stay when a job takes them at this moment', async () => {
+  test('stay if a job requests them at this moment', async () => {
     const id = await used('a:1', day);
     const { isInUse } = runtime.images;
     runtime.images.isInUse = async (...args) => {
@@ -262,7 +341,7 @@ describe('images', () => {
     assert.deepEqual(runtime.images.all.get(id)?.names, ['a:1', pinName(instanceId, id)]);
   });
 
-  test('that another runner holds stay under their name until it lets go', async () => {
+  test('that another runner pinned keep their name until it unpins them', async () => {
     const id = await used('a:1', day);
     await addName(id, pinName(otherId, id));
     assert.deepEqual((await collect({ keepImages: 0 })).removed, []);
@@ -271,7 +350,7 @@ describe('images', () => {
     assert.deepEqual((await collect({ keepImages: 0 })).removed, ['image a:1']);
   });
 
-  test('of another runner are only let go', async () => {
+  test('of another runner are only unpinned', async () => {
     const id = await used('a:1', day, { pulled: false });
     await addName(id, pinName(otherId, id));
     assert.deepEqual((await collect({ keepImages: 0 })).removed, []);
@@ -279,7 +358,7 @@ describe('images', () => {
     assert.deepEqual(await store.images.list('docker'), []);
   });
 
-  test('to which somebody gave a name are theirs', async () => {
+  test('that a user named belong to the user', async () => {
     const id = await used('a:1', day);
     await addName(id, 'mine:1');
     assert.deepEqual((await collect({ keepImages: 0 })).removed, []);
@@ -294,7 +373,7 @@ describe('images', () => {
     assert.deepEqual((await collect({ keepImages: 0, graceMs: 0 })).removed, []);
   });
 
-  test('that a pull brought before a crash are known', async () => {
+  test('that a pull added before a crash are known', async () => {
     const record = makeRecord({ image: 'a:1' });
     await store.images.beginPull({ runtime: 'docker', jobId: record.jobId, reference: 'a:1', present: ['other'] });
     runtime.images.all.set('id', { id: 'id', names: ['a:1'], sizeBytes: 1 });
@@ -315,7 +394,7 @@ describe('images', () => {
     assert.deepEqual(runtime.images.all.get('id')?.names, ['a:1']);
   });
 
-  test('of a book that cannot be read stay', async () => {
+  test('whose usage file is unreadable stay', async () => {
     await used('a:1', day);
     for (const name of await readdir(store.images.folder)) await writeFile(join(store.images.folder, name), '{');
     assert.deepEqual(await collect({ keepImages: 0, graceMs: 0 }), { removed: [], failures: [], details: [] });
@@ -323,7 +402,7 @@ describe('images', () => {
   });
 });
 
-test('what was kept of a damaged job goes with its time', async () => {
+test('files kept from a damaged job are removed when they are old enough', async () => {
   const { damaged } = store.folders;
   const [old, young] = [join(damaged, 'old'), join(damaged, 'young')];
   for (const folder of [old, young]) await mkdir(folder);

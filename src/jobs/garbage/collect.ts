@@ -5,21 +5,21 @@ import type { Garbage, GarbageContext } from './garbage.ts';
 import { findOrphanedFiles } from './orphaned-files.ts';
 
 export interface Collection {
-  /** What was removed; in a dry run, what would be. */
+  /** The garbage that was removed, or would be in a dry run. */
   removed: Omit<Garbage, 'remove'>[];
-  /** What could not be done, and why. */
+  /** The steps that failed, and why. */
   failures: { what: string; error: unknown }[];
 }
 
-// Containers first, since they keep images.
+// Containers first, because they keep their images in use.
 const finders: [what: string, find: (context: GarbageContext) => AsyncGenerator<Garbage>][] = [
   ['containers', findContainers],
   ['images', findImages],
   ['finished jobs', findFinishedJobs],
-  ['files left behind', findOrphanedFiles],
+  ['orphaned files', findOrphanedFiles],
 ];
 
-/** Removes all garbage, or with `dryRun` only tells it. What fails is told and keeps nothing else from being removed. */
+/** Removes all garbage, or only lists it if `dryRun` is set. A failure does not stop the rest. */
 export async function collectGarbage(
   context: GarbageContext,
   { dryRun = false }: { dryRun?: boolean } = {},

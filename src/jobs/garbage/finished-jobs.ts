@@ -7,7 +7,7 @@ import { describeAge, type Garbage, type GarbageContext } from './garbage.ts';
 
 const extension = '.json';
 
-/** The records of jobs that finished long ago, with their logs. Reads no record: a file's time tells enough. */
+/** The records of jobs that finished long ago, with their logs. Reads no records, because the time of the file suffices. */
 export async function* findFinishedJobs({ store, rules, now, signal }: GarbageContext): AsyncGenerator<Garbage> {
   for await (const { name } of listFolder(store.folders.finished)) {
     signal.throwIfAborted();
@@ -16,7 +16,7 @@ export async function* findFinishedJobs({ store, rules, now, signal }: GarbageCo
     const path = join(store.folders.finished, name);
     const record = await stat(path).catch(() => undefined);
     if (record === undefined || record.mtimeMs > now() - rules.keepFinishedMs) continue;
-    const { logFile } = store.place(jobId);
+    const { logFile } = store.paths(jobId);
     const log = await statLog(logFile);
     yield {
       kind: 'job',
@@ -24,7 +24,7 @@ export async function* findFinishedJobs({ store, rules, now, signal }: GarbageCo
       bytes: record.size + (log?.bytes ?? 0),
       reason: `finished ${describeAge(now() - record.mtimeMs)} ago`,
       remove: async () => {
-        // The record goes last, so that what a crash leaves is still known to be garbage. A job can be asked for again.
+        // The record is removed last, so that leftovers of a crash are still recognized. The same job can be requested again.
         const isActive = () => store.isActive(jobId);
         if ((await isActive()) || !(await removeLog(logFile, isActive))) return false;
         await rm(path, { force: true });

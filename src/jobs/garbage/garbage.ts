@@ -5,33 +5,33 @@ import type { JobStore } from '../store.ts';
 
 export const garbageKinds = ['container', 'image', 'job', 'log', 'file'] as const;
 
-/** Something that nothing needs any more. */
+/** Something that is no longer needed. */
 export interface Garbage {
   kind: (typeof garbageKinds)[number];
-  /** What people know it by. */
+  /** The name that users see. */
   name: string;
-  /** What it takes on disk; undefined where that isn't known. */
+  /** Its size on disk; undefined if unknown. */
   bytes: number | undefined;
   /** Why it is garbage, as in "finished 31 days ago". */
   reason: string;
-  /** Looks once more whether it is needed, and removes it. False when it is, or when it was gone already. */
+  /** Checks again whether it is needed, then removes it. False if it is needed or already gone. */
   remove: () => Promise<boolean>;
 }
 
 export interface GarbageRules {
-  /** Since when a job has to be finished; in milliseconds. */
+  /** How long finished jobs are kept. */
   keepFinishedMs: number;
-  /** How many of the images that were pulled are kept. */
+  /** How many of the pulled images are kept. */
   keepImages: number;
-  /** How much those may take together. */
+  /** Their maximum total size. */
   keepImageBytes: number;
-  /** Nothing that is younger is touched: it may be in the making. In milliseconds. */
+  /** Nothing younger is removed, because it may still be under construction. */
   graceMs: number;
 }
 
 export interface GarbageContext {
   store: JobStore;
-  /** Undefined when none is ready: then only files are looked at. */
+  /** Undefined if none is ready: then only files are collected. */
   runtime: Runtime | undefined;
   instanceId: string;
   rules: GarbageRules;
@@ -41,7 +41,7 @@ export interface GarbageContext {
 
 const graceMs = 5 * 60_000;
 
-/** The rules that the configuration sets. */
+/** The rules from the configuration. */
 export function garbageRules({ jobs, images }: Pick<Config, 'jobs' | 'images'>): GarbageRules {
   return {
     keepFinishedMs: jobs.keepFinishedMs,
@@ -60,7 +60,7 @@ export function describeCollection(garbage: readonly Pick<Garbage, 'kind' | 'byt
   return `${counts.join(', ')}: ${formatBytes(totalBytes(garbage))}`;
 }
 
-/** As far as it is known. */
+/** The sum of the known sizes. */
 export function totalBytes(garbage: readonly Pick<Garbage, 'bytes'>[]): number {
   return garbage.reduce((sum, { bytes }) => sum + (bytes ?? 0), 0);
 }
@@ -72,7 +72,7 @@ const units = [
   ['second', 1000],
 ] as const;
 
-/** `31 days`, `1 hour`: a time in its largest unit. */
+/** `31 days`, `1 hour`: a duration in its largest unit. */
 export function describeAge(ms: number): string {
   const [unit, unitMs] = units.find(([, unitMs]) => ms >= unitMs) ?? ['second', 1000];
   const amount = Math.floor(Math.max(0, ms) / unitMs);

@@ -7,50 +7,56 @@ import { isJobId } from '../job-id.ts';
 import { draftSuffix, type JobStore } from '../store.ts';
 import { describeAge, type Garbage, type GarbageContext } from './garbage.ts';
 
-/** What crashes leave: logs without a record, jobs that were being made or forgotten, files that were being written. */
+/** Files that crashes leave: logs without a record, half-created or half-removed jobs, unfinished writes. */
 export async function* findOrphanedFiles(context: GarbageContext): AsyncGenerator<Garbage> {
   const { active, finished, damaged } = context.store.folders;
   yield* findOrphanedLogs(context);
-  // Requests and tokens are in there; a job that is whole has another name.
-  yield* findCutOff(context, active, (entry) => entry.isDirectory() && entry.name.endsWith(draftSuffix));
+  // These contain requests and tokens. A complete job has another name.
+  yield* findInterrupted(context, active, (entry) => entry.isDirectory() && entry.name.endsWith(draftSuffix));
   for (const folder of [finished, context.store.images.folder])
-    yield* findCutOff(context, folder, (entry) => /\.[0-9a-f]{12}\.tmp$/.test(entry.name));
+    yield* findInterrupted(context, folder, (entry) => /\.[0-9a-f]{12}\.tmp$/.test(entry.name));
   const keptMs = Math.max(context.rules.keepFinishedMs, context.rules.graceMs);
-  yield* findOld(context, damaged, { isOne: () => true, keptMs, reason: 'it was kept of a damaged job' });
+  yield* findOld(context, damaged, { isOne: () => true, keptMs, reason: 'kept from a damaged job' });
 }
 
 async function* findOrphanedLogs({ store, rules, now, signal }: GarbageContext): AsyncGenerator<Garbage> {
   for await (const { name } of listFolder(store.folders.logs)) {
     signal.throwIfAborted();
     const jobId = name.split('.', 1)[0] ?? '';
-    // The service's own log is there as well.
+    // The folder also contains the service's own log.
     if (!isJobId(jobId) || !name.includes('.')) continue;
     const path = join(store.folders.logs, name);
     const logFile = logFileOf(path);
     if (logFile !== path && (await exists(logFile))) continue;
-    const log = await statLog(logFile);
+    // A removal that was interrupted can leave the folder of older segments without its log, or empty.
+    const log = (await statLog(logFile)) ?? (logFile === path ? undefined : await statEmpty(path));
     if (log === undefined || log.modifiedAtMs > now() - Math.max(rules.keepFinishedMs, rules.graceMs)) continue;
     if (await isKnown(store, jobId)) continue;
     yield {
       kind: 'log',
       name,
       bytes: log.bytes,
-      reason: `its job is not known, last written ${describeAge(now() - log.modifiedAtMs)} ago`,
+      reason: `its job is unknown, last written ${describeAge(now() - log.modifiedAtMs)} ago`,
       remove: async () => !(await isKnown(store, jobId)) && removeLog(logFile, () => store.isActive(jobId)),
     };
   }
+}
+
+async function statEmpty(folder: string): Promise<{ bytes: number; modifiedAtMs: number } | undefined> {
+  const found = await stat(folder).catch(() => undefined);
+  return found && { bytes: 0, modifiedAtMs: found.mtimeMs };
 }
 
 async function isKnown(store: JobStore, jobId: string): Promise<boolean> {
   return (await store.isActive(jobId)) || exists(join(store.folders.finished, `${jobId}.json`));
 }
 
-function findCutOff(
+function findInterrupted(
   context: GarbageContext,
   folder: string,
   isOne: (entry: Dirent) => boolean,
 ): AsyncGenerator<Garbage> {
-  const reason = 'it was cut off while it was written or removed';
+  const reason = 'left by an interrupted write or removal';
   return findOld(context, folder, { isOne, keptMs: context.rules.graceMs, reason });
 }
 

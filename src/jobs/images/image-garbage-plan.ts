@@ -5,24 +5,24 @@ import type { JobStore } from '../store.ts';
 import { isPin, pinName } from './image-pin.ts';
 import type { UsedImage } from './image-usage.ts';
 
-/** An image that jobs used, as it is now. */
+/** An image that jobs used, in its current state. */
 export interface KnownImage {
   used: UsedImage;
   image: Image;
-  /** Those of the names by which it was asked for that still mean it; none when a newer image has taken them all. */
+  /** The requested names that still refer to it; empty if newer images have all of them. */
   currentNames: string[];
 }
 
 export interface ImagePlan {
-  /** Pulled for jobs, and needed by nobody any more. */
+  /** Pulled for jobs and unused now. */
   remove: KnownImage[];
-  /** Not needed by this runner, but not its own to remove, or not yet. */
+  /** Not needed by this runner, which must not remove it, or not yet. */
   release: KnownImage[];
-  /** Theirs by now who gave it a name of their own, or gone. */
+  /** Gone, or named by a user, who now owns it. */
   forget: UsedImage[];
 }
 
-/** What is to become of the images that are known, by the rules. Changes nothing. */
+/** Applies the rules to the known images, without changing anything. */
 export async function planImages(context: GarbageContext, images: ImageStore): Promise<ImagePlan> {
   const { store, runtime, instanceId, signal } = context;
   const plan: ImagePlan = { remove: [], release: [], forget: [] };
@@ -42,7 +42,7 @@ export async function planImages(context: GarbageContext, images: ImageStore): P
   return plan;
 }
 
-/** Those that are not among the last used, and not so young that a job may be about to use them. */
+/** Images beyond the limits for recently used ones, except young ones that a job may be about to use. */
 function surplus(known: readonly KnownImage[], { rules, now }: GarbageContext): KnownImage[] {
   return [true, false].flatMap((pulled) => {
     const room = { count: rules.keepImages, bytes: rules.keepImageBytes };
@@ -58,11 +58,11 @@ function surplus(known: readonly KnownImage[], { rules, now }: GarbageContext): 
   });
 }
 
-/** The names by which active jobs ask for their images. */
+/** The names by which active jobs request their images. */
 export async function activeImages(store: JobStore): Promise<Set<string>> {
   const names = new Set<string>();
   for (const jobId of await store.listActive()) {
-    // One that has just finished, or can't be read: what it runs is kept by its container.
+    // The job has just finished or is unreadable. Its container keeps its image in use.
     const record = await store.readActive(jobId).catch(() => undefined);
     if (record !== undefined) names.add(record.image);
   }

@@ -11,7 +11,7 @@ import {
 import { pinName } from './image-pin.ts';
 import { completePull } from './pull-image.ts';
 
-/** Images that were pulled for jobs and are not needed any more. */
+/** Images that were pulled for jobs and are no longer needed. */
 export async function* findImages(context: GarbageContext): AsyncGenerator<Garbage> {
   const images = context.runtime?.images;
   if (images === undefined) return;
@@ -24,7 +24,7 @@ export async function* findImages(context: GarbageContext): AsyncGenerator<Garba
       name: isReplaced ? `${used.references[0]} (${used.id.slice(0, 12)})` : currentNames.join(', '),
       bytes: image.sizeBytes,
       reason: isReplaced
-        ? 'a newer one has taken its name'
+        ? 'replaced by a newer image'
         : `last used ${describeAge(context.now() - used.usedAt.getTime())} ago`,
       remove: () => removeImage(one, context, images),
     };
@@ -44,13 +44,13 @@ async function removeImage({ used }: KnownImage, context: GarbageContext, images
   if (isUsedAgain || used.references.some((reference) => busy.has(reference))) return false;
   if (isPinnedByOthers({ image }, instanceId) || hasForeignName({ used, image }, instanceId)) return false;
   if (await images.isInUse(image.id)) return false;
-  // The hold first: should the engine refuse to let go of the last name, the image keeps the one that jobs ask for.
+  // The pin first: if the engine refuses to remove the last name, the image keeps the one that jobs request.
   const pin = pinName(instanceId, image.id);
   for (const name of [pin, ...names]) {
     if ((await images.find(name))?.id === image.id) await images.remove(name);
   }
   const nameless = await images.find(image.id);
-  // Somebody named it just now.
+  // It was named a moment ago.
   if (nameless !== undefined && nameless.names.length > 0) return false;
   if (nameless !== undefined) await images.remove(image.id);
   await store.images.forget(used);
@@ -58,8 +58,8 @@ async function removeImage({ used }: KnownImage, context: GarbageContext, images
 }
 
 /**
- * Brings the books up to date: completes pulls that a crash has cut off, lets go of images that other runners still need,
- * and forgets what is gone.
+ * Updates the records: completes pulls that a crash interrupted, unpins images that only other runners need, and forgets
+ * images that are gone.
  */
 export async function tidyImages(context: GarbageContext): Promise<void> {
   const { store, runtime, instanceId } = context;
@@ -72,7 +72,7 @@ export async function tidyImages(context: GarbageContext): Promise<void> {
   const { release, forget } = await planImages(context, images);
   for (const { used, image } of release) {
     const pin = pinName(instanceId, image.id);
-    // Never the last name, with which the image would go.
+    // Never the last name, with which the image would be removed.
     if (image.names.includes(pin) && image.names.length > 1) await images.remove(pin);
     if (!used.pulled) await store.images.forget(used);
   }

@@ -8,9 +8,9 @@ import { listFolder, makeFolder, writeDurably } from '../../lib/files.ts';
 const UsedImage = v.object({
   runtime: v.picklist(runtimeNames),
   id: v.string(),
-  /** The names by which jobs asked for it. */
+  /** The names that jobs requested it by. */
   references: v.array(v.string()),
-  /** It is here because a job of this runner needed it, and was not here before. */
+  /** Whether a job of this runner pulled it. */
   pulled: v.boolean(),
 });
 
@@ -20,18 +20,18 @@ const Pull = v.object({
   runtime: v.picklist(runtimeNames),
   jobId: v.string(),
   reference: v.string(),
-  /** The IDs of the images that were there before it; absent where nothing could be pulled. */
+  /** The IDs of the images that existed before; absent if the policy is never to pull. */
   present: v.optional(v.array(v.string())),
 });
 
-/** A pull that has begun. */
+/** A pull in progress. */
 export type Pull = v.InferOutput<typeof Pull>;
 
 const pullPrefix = 'pull.';
 
 /**
- * Which images jobs used, in a file each, whose time of modification is that of the last use; and which pulls are under
- * way, so that after a crash it is still known what they have brought.
+ * Which images jobs used, one file each, with the time of the last use as its modification time; and which pulls are in
+ * progress, so that their images are known after a crash.
  */
 export class ImageUsage {
   readonly #folder: string;
@@ -44,7 +44,7 @@ export class ImageUsage {
     return this.#folder;
   }
 
-  /** Before a pull. If one of the same job was cut off, what was there before that counts. */
+  /** Call this before a pull. If an earlier pull of the same job was interrupted, that one is continued. */
   async beginPull(pull: Pull): Promise<Pull> {
     await makeFolder(this.#folder);
     const earlier = await this.#read(Pull, this.#pullName(pull.jobId));
@@ -61,7 +61,7 @@ export class ImageUsage {
     return this.#readAll(Pull, (name) => name.startsWith(pullPrefix));
   }
 
-  /** A job uses the image now. Returns all that is known of it. */
+  /** Records that a job uses the image now. Returns the updated entry. */
   async noteUse(runtime: UsedImage['runtime'], id: string, reference: string, pulled: boolean): Promise<UsedImage> {
     await makeFolder(this.#folder);
     const name = imageName({ runtime, id });
@@ -75,7 +75,7 @@ export class ImageUsage {
     return { ...noted, usedAt };
   }
 
-  /** When it was last used; undefined when nothing is known of it. */
+  /** When it was last used; undefined if unknown. */
   async lastUse(image: Pick<UsedImage, 'runtime' | 'id'>): Promise<Date | undefined> {
     return stat(join(this.#folder, imageName(image))).then(
       ({ mtime }) => mtime,
@@ -83,7 +83,7 @@ export class ImageUsage {
     );
   }
 
-  /** Those of one runtime, used last first. */
+  /** The images of a runtime, most recently used first. */
   async list(runtime: UsedImage['runtime']): Promise<UsedImage[]> {
     const found: UsedImage[] = [];
     for (const image of await this.#readAll(UsedImage, (name) => name.startsWith(`${runtime}.`))) {
@@ -117,7 +117,7 @@ export class ImageUsage {
     return all;
   }
 
-  /** Undefined also when it can't be understood: then it is as if nothing were known, and nothing is removed. */
+  /** Undefined also if the file is invalid: then the image is unknown and not removed. */
   async #read<Schema extends v.GenericSchema>(
     schema: Schema,
     name: string,

@@ -49,15 +49,15 @@ const noted = async () =>
 const namesOf = (id: string) => runtime.images.all.get(id)?.names;
 
 describe('the image of a job', () => {
-  test('is the runner’s own when the pull brought it, and is held', async () => {
+  test('belongs to the runner if the pull added it, and is pinned', async () => {
     const { instanceId } = await pull();
     assert.deepEqual(await noted(), [{ id: 'new', references: ['a:1'], pulled: true }]);
     assert.deepEqual(namesOf('new'), ['a:1', pinName(instanceId, 'new')]);
     assert.deepEqual(await store.images.listPulls(), []);
   });
 
-  test('is not when it was there before, under whatever name', async () => {
-    for (const names of [['a:1'], ['of-somebody:2'], []]) {
+  test('does not belong to the runner if it existed before under any name', async () => {
+    for (const names of [['a:1'], ['other:2'], []]) {
       put('new', names);
       await pull();
       assert.deepEqual(await noted(), [{ id: 'new', references: ['a:1'], pulled: false }]);
@@ -65,7 +65,7 @@ describe('the image of a job', () => {
     }
   });
 
-  test('stays the runner’s own when the next pull finds it', async () => {
+  test('still belongs to the runner when the next pull finds it', async () => {
     const record = makeRecord({ image: 'a:1' });
     await pull(record);
     runtime.onPull = async () => {};
@@ -74,7 +74,7 @@ describe('the image of a job', () => {
     assert.equal(namesOf('new')?.length, 2);
   });
 
-  test('is held when it is another runner’s', async () => {
+  test('is pinned if it belongs to another runner', async () => {
     const pin = pinName(otherId, 'new');
     put('new', ['a:1', pin]);
     runtime.onPull = async () => {};
@@ -83,12 +83,12 @@ describe('the image of a job', () => {
     assert.deepEqual(await noted(), [{ id: 'new', references: ['a:1'], pulled: false }]);
   });
 
-  test('is not the runner’s own when nothing may be pulled', async () => {
+  test('does not belong to the runner if the policy is never to pull', async () => {
     await pull(undefined, 'never');
     assert.deepEqual(await noted(), [{ id: 'new', references: ['a:1'], pulled: false }]);
   });
 
-  test('is, when an earlier pull of the same job was cut off after it had brought it', async () => {
+  test('belongs to the runner if an interrupted pull of the same job added it', async () => {
     const record = makeRecord({ image: 'a:1' });
     await store.images.beginPull({ runtime: 'docker', jobId: record.jobId, reference: 'a:1', present: [] });
     put('new', ['a:1']);
@@ -96,21 +96,21 @@ describe('the image of a job', () => {
     assert.equal((await noted())[0]?.pulled, true);
   });
 
-  test('leaves no note when it cannot be pulled', async () => {
+  test('is not recorded if the pull fails', async () => {
     runtime.onPull = () => Promise.reject(new Error('denied'));
     await assert.rejects(pull(), /denied/);
     assert.deepEqual([await noted(), await store.images.listPulls()], [[], []]);
   });
 
-  test('is pulled although it cannot be noted, which is said', async () => {
+  test('is pulled even if its use cannot be recorded, which is logged', async () => {
     runtime.images.listIds = () => Promise.reject(new Error('storage is locked'));
     await pull();
     assert.deepEqual(runtime.calls, ['pull a:1']);
-    assert.match(log, /WARN .*could not be noted.*storage is locked/);
+    assert.match(log, /WARN .*cannot record use of image.*storage is locked/);
     assert.deepEqual(await noted(), []);
   });
 
-  test('is not asked for when nobody wants it any more', async () => {
+  test('is not pulled when the job is no longer needed', async () => {
     await assert.rejects(pull(undefined, 'always', AbortSignal.abort(new Error('killed'))), /killed/);
     assert.deepEqual(runtime.calls, []);
   });

@@ -19,8 +19,8 @@ interface PullContext {
 }
 
 /**
- * Pulls the image of a job, and notes which image that brought and which the job uses. Whoever gets the result disposes of
- * it, which completes the notes, as soon as nothing waits for that any more. No trouble with the notes fails the job.
+ * Pulls the image of a job, and records which image was added and which the job uses. The caller disposes of the result to
+ * complete these records once nothing waits for them. A failure to record does not fail the job.
  * @throws RuntimeError
  */
 export async function pullImage(
@@ -35,7 +35,7 @@ export async function pullImage(
     try {
       await work();
     } catch (error) {
-      if (!signal.aborted) logger.warn('the use of an image could not be noted', { image: record.image, error });
+      if (!signal.aborted) logger.warn('cannot record use of image', { image: record.image, error });
     }
   };
   if (images !== undefined) {
@@ -54,7 +54,7 @@ export async function pullImage(
   return notes.move();
 }
 
-/** An engine that is down for a moment, for its own upgrade perhaps, is waited for. */
+/** Waits while an engine is down for a short time, for example during its upgrade. */
 async function pullWhenReady(
   image: string,
   { config, runtime, logger }: PullContext,
@@ -70,13 +70,13 @@ async function pullWhenReady(
       signal.throwIfAborted();
       const readiness = await runtime.checkReady(signal);
       if (readiness.ready || performance.now() > giveUpAt) throw error;
-      if (backoff.attempts === 0) logger.warn('the job waits for its runtime', { reason: readiness.reason });
+      if (backoff.attempts === 0) logger.warn('runtime not ready, waiting', { reason: readiness.reason });
       await sleep(backoff.next(), signal);
     }
   }
 }
 
-/** Notes what the pull has brought, however it ended. */
+/** Records the image that the pull added, whether or not the pull succeeded. */
 export async function completePull(pull: Pull, images: ImageStore, store: JobStore, instanceId: string): Promise<void> {
   const image = await images.find(pull.reference);
   if (image !== undefined) {

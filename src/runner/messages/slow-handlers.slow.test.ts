@@ -19,10 +19,9 @@ import { createSearchRepoHandler } from './search-repo.ts';
 
 const hanging = 300;
 const pings = 100;
-const maxP99Ms = 100;
-// What holds pings up in the runner does so in every round; a busy machine does in some.
-const maxRounds = 5;
 const timeoutMs = 120_000;
+// A ping that waits for one of the listings waits for their timeout; a busy machine delays one by much less.
+const maxPingMs = timeoutMs / 10;
 
 test('pings are answered while hundreds of listing messages hang', async (t) => {
   await using dir = await makeTempDir();
@@ -73,19 +72,15 @@ test('pings are answered while hundreds of listing messages hang', async (t) => 
   void plane.deliver(Array.from({ length: hanging }, () => plane.message(search)));
   // As many as a connection asks at the same time.
   await eventually(async () => pool.inFlight >= hanging && github.requests.length === 30);
-  const p99sMs: number[] = [];
-  for (let round = 0; round < maxRounds && Math.min(...p99sMs) > maxP99Ms; round += 1) {
-    const latenciesMs: number[] = [];
-    for (let i = 0; i < pings; i += 1) {
-      const startedAt = performance.now();
-      const [answer] = await plane.deliver([plane.message({ Type: 'PingRequest' })]);
-      assert.equal(answer?.['Type'], 'PingResponse');
-      latenciesMs.push(performance.now() - startedAt);
-    }
-    const p99Ms = latenciesMs.toSorted((a, b) => a - b)[Math.floor(pings * 0.99) - 1];
-    p99sMs.push(p99Ms ?? Number.POSITIVE_INFINITY);
+  const latenciesMs: number[] = [];
+  for (let i = 0; i < pings; i += 1) {
+    const startedAt = performance.now();
+    const [answer] = await plane.deliver([plane.message({ Type: 'PingRequest' })]);
+    assert.equal(answer?.['Type'], 'PingResponse');
+    latenciesMs.push(performance.now() - startedAt);
   }
-  t.diagnostic(`${hanging} messages hang, rounds of ${pings} pings: p99 ${p99sMs.map(Math.round).join(', ')} ms`);
-  assert.ok(Math.min(...p99sMs) <= maxP99Ms, `the rounds' p99 in ms: ${p99sMs.join(', ')}`);
-  assert.ok(pool.inFlight >= hanging, 'they hang still');
+  const slowestMs = Math.max(...latenciesMs);
+  t.diagnostic(`${hanging} messages hang, slowest of ${pings} pings: ${Math.round(slowestMs)} ms`);
+  assert.ok(slowestMs < maxPingMs, `slowest ping: ${slowestMs} ms`);
+  assert.ok(pool.inFlight >= hanging, 'the listings still hang');
 });

@@ -33,9 +33,9 @@ import { checkServices, type RunContainer, startServices } from './services.ts';
 
 const command = 'container';
 const pollMs = 1000;
-// What the client ends with when it fails itself; it has deleted the container then.
+// The exit code of a client that fails itself. It has deleted the container by then.
 const clientFailed = 1;
-// The services have ended, and every container with them.
+// The services have stopped, and every container with them.
 const connectionLost = /Error: interrupted: .*XPC connection error.*$/;
 
 export function createAppleRuntime({ env, instanceId, limits }: Omit<RuntimeOptions, 'logger'>): Runtime {
@@ -51,11 +51,11 @@ export function createAppleRuntime({ env, instanceId, limits }: Omit<RuntimeOpti
   }
 
   async function pull(image: string, policy: PullPolicy, signal?: AbortSignal): Promise<void> {
-    // A restart of the machine or somebody may have stopped the services since the runner started.
+    // The services may have been stopped since the runner started, for instance by a restart of the machine.
     const readiness = await prepare(signal);
     if (!readiness.ready) throw new RuntimeError(`the runtime apple is not ready: ${readiness.reason}`);
     await pullByPolicy(image, policy, {
-      isThere: () => hasImage(image, signal),
+      isLocal: () => hasImage(image, signal),
       pull: () => run(['image', 'pull', '--progress', 'none', ...platform, image], { signal }),
     });
   }
@@ -89,7 +89,7 @@ export function createAppleRuntime({ env, instanceId, limits }: Omit<RuntimeOpti
     const exit = await shim.waitForExit(job.folder, signal);
     const left = await findContainer(job, signal);
     if (left?.running) {
-      // Only the client is gone, and with it the one that would have learnt the exit code.
+      // Only the client is gone, and with it the exit code.
       await untilStopped(job, signal);
       return unseenEnd(new Date());
     }
@@ -101,7 +101,7 @@ export function createAppleRuntime({ env, instanceId, limits }: Omit<RuntimeOpti
     return {
       exitCode: exit.exitCode,
       endedAt: exit.endedAt,
-      // Memory is the virtual machine's, and nobody tells what its kernel did inside.
+      // Memory is limited by the virtual machine, which does not report what its kernel killed.
       outOfMemory: false,
       startError: ran ? undefined : await startError(job),
     };
@@ -112,7 +112,7 @@ export function createAppleRuntime({ env, instanceId, limits }: Omit<RuntimeOpti
     while ((await findContainer(job, signal))?.running);
   }
 
-  // Without its services nothing runs; once they run again, what they still know counts.
+  // Nothing runs without the services. Once they are started again, their list counts.
   async function findContainer(job: JobPaths, signal?: AbortSignal) {
     const find = async () => (await listContainers(run, signal)).find(({ id }) => id === job.jobId);
     try {
@@ -195,7 +195,7 @@ function memory({ memoryGib }: Config['jobs']): string {
   return mib % 1024 === 0 ? `${mib / 1024}G` : `${mib}M`;
 }
 
-/** What somebody has set and this runtime can't do. */
+/** Settings that are set but that this runtime cannot apply. */
 function unapplied(limits: Config['jobs']): string[] {
   const warnings: string[] = [];
   if (wholeCpus(limits) !== limits.cpus)
@@ -210,6 +210,6 @@ function unapplied(limits: Config['jobs']): string[] {
 /** The client's error: before the agent runs, nothing else writes to the log. */
 async function startError(job: JobPaths): Promise<string> {
   const text = await readLogTail(job.logFile, maxReasonBytes);
-  // The first error is the cause, those behind it tell what could not be done because of it.
+  // The first error is the cause; the ones after it are consequences.
   return /Error: (.*?)(?= Error: |$)/.exec(text)?.[1]?.trim() || text || 'the engine gave no reason';
 }

@@ -1,4 +1,4 @@
-/** What the command lines of all container engines have in common, Apple's included. */
+/** The parts that the clients of all container engines share, including Apple's. */
 import { chmod, stat } from 'node:fs/promises';
 import { join } from 'node:path';
 import type { CommandResult } from '../../lib/run-command.ts';
@@ -6,27 +6,27 @@ import type { JobPaths } from '../../shim/shim.ts';
 import * as shim from '../../shim/shim.ts';
 import { type PullPolicy, RuntimeError, type StartOptions } from '../runtime.ts';
 
-/** What the agent's entrypoint gets; the request comes on standard input. */
+/** Arguments of the agent's entrypoint. The request is its standard input. */
 export const agentArguments = ['--encrypted-input=false', '--plan42-proxy', '--log-agent-output'];
 
-/** Marks containers with the ID of the runner they belong to. */
+/** Labels containers with the instance ID of their runner. */
 export const instanceLabel = 'ai.plan42.instance';
 
-/** Time limit of commands that are answered from what the engine knows already. */
+/** Timeout of queries. */
 export const queryTimeoutMs = 30_000;
 
-/** The same for a removal: an engine waits for the container to end, and removes a large one slowly. */
+/** Timeout of a removal: an engine waits until the container has exited, and removes a large one slowly. */
 export const removalTimeoutMs = 120_000;
 
 export const maxReasonBytes = 600;
 
-/** Pulls the image unless the policy is content with the one that is there. @throws RuntimeError */
+/** Pulls the image unless the policy accepts the local one. @throws RuntimeError */
 export async function pullByPolicy(
   image: string,
   policy: PullPolicy,
-  { isThere, pull }: { isThere: () => Promise<boolean>; pull: () => Promise<CommandResult> },
+  { isLocal, pull }: { isLocal: () => Promise<boolean>; pull: () => Promise<CommandResult> },
 ): Promise<void> {
-  if (policy !== 'always' && (await isThere())) return;
+  if (policy !== 'always' && (await isLocal())) return;
   if (policy === 'never') {
     throw new RuntimeError(`the image ${image} is not on this machine, and images.pull_policy is "never"`);
   }
@@ -34,12 +34,12 @@ export async function pullByPolicy(
   if (result.exitCode !== 0) throw new RuntimeError(`cannot pull the image ${image}: ${lastErrorLine(result)}`);
 }
 
-/** The file that the engine fills with the container's ID when there is a container, right before it starts it. */
+/** The file to which the engine writes the container's ID, after creating the container and before starting it. */
 export function containerIdFile(job: JobPaths): string {
   return join(job.folder, 'container-id');
 }
 
-/** Whether the engine has made the job's container. Docker makes the file empty at first. */
+/** Whether the engine has created the job's container. Docker creates the file empty at first. */
 export async function hasContainerId(job: JobPaths): Promise<boolean> {
   return stat(containerIdFile(job)).then(
     ({ size }) => size > 0,
@@ -48,7 +48,7 @@ export async function hasContainerId(job: JobPaths): Promise<boolean> {
 }
 
 /**
- * Starts the engine's client under a supervisor, and resolves when it has made the container or has ended.
+ * Launches the engine's client under a shim; resolves when it has created the container or has exited.
  * @throws RuntimeError
  */
 export async function launchClient(
@@ -59,11 +59,11 @@ export async function launchClient(
 ): Promise<void> {
   await shim.launch({ job, command, env, cwd: job.folder });
   await shim.waitForStart(job.folder, () => hasContainerId(job), signal);
-  // Engines make it for all to read.
+  // Engines create it readable for all users.
   await chmod(containerIdFile(job), 0o600).catch(() => {});
 }
 
-/** Has `send` deliver SIGTERM to the container, and SIGKILL when its client has not ended after `graceMs`. */
+/** Sends SIGTERM to the container with `send`, and SIGKILL if its client has not exited after `graceMs`. */
 export async function killWithGrace(
   job: JobPaths,
   graceMs: number,
@@ -77,7 +77,7 @@ export async function killWithGrace(
   }
 }
 
-/** The engine's last word; before it come progress, warnings and tries that failed in the same way. */
+/** The last error in the output of an engine, which may follow progress, warnings and failed attempts. */
 export function lastErrorLine({ stdout, stderr }: { stdout: string; stderr: string }): string {
   const lines = (stderr.trim() || stdout.trim()).split('\n');
   const line = lines.findLast((candidate) => /^error/i.test(candidate)) ?? lines.at(-1) ?? '';

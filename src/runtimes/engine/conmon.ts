@@ -1,26 +1,26 @@
 /**
- * Podman has no daemon: each container has a process of its own that takes what it writes and records its end (conmon). Should
- * that be killed, for want of memory say, Podman goes on saying that the container runs.
+ * Podman has no daemon: a process per container, conmon, takes its output and records its exit. If conmon is killed, for
+ * instance because memory ran out, Podman keeps reporting the container as running.
  */
 import { commandLine } from '../../lib/processes.ts';
 import { queryTimeoutMs } from './client.ts';
 import type { RunEngine } from './run-engine.ts';
 
 export interface Monitor {
-  /** The container's. */
+  /** The name of the container. */
   name: string;
-  /** Zero where containers have none, or none yet. */
+  /** Zero if the container has none, or none yet. */
   pid: number;
 }
 
-/** False where this can't be seen: in a virtual machine, or on another one. */
+/** False if this cannot be seen, because Podman runs in a virtual machine or remotely. */
 export async function isMonitorGone(
   run: RunEngine,
   monitor: Monitor,
   signal: AbortSignal | undefined,
 ): Promise<boolean> {
   // Elsewhere Podman runs in a virtual machine.
-  if (process.platform !== 'linux' || monitor.pid === 0 || (await isMonitorThere(monitor))) return false;
+  if (process.platform !== 'linux' || monitor.pid === 0 || (await isMonitorAlive(monitor))) return false;
   const { stdout } = await run(['info', '--format', '{{.Host.ServiceIsRemote}}'], {
     signal,
     timeoutMs: queryTimeoutMs,
@@ -29,6 +29,6 @@ export async function isMonitorGone(
 }
 
 /** By its command line too, since process IDs are used again. */
-export async function isMonitorThere({ name, pid }: Monitor): Promise<boolean> {
+export async function isMonitorAlive({ name, pid }: Monitor): Promise<boolean> {
   return (await commandLine(pid)).includes(` -n ${name} `);
 }

@@ -1,4 +1,4 @@
-/** What docker and podman have in common: the command line of a container engine. */
+/** The runtime of docker and podman, which run jobs by an engine's command line. */
 import { join } from 'node:path';
 import * as v from 'valibot';
 import type { Config, RuntimeName } from '../../config/schema.ts';
@@ -36,17 +36,17 @@ import { killContainer } from './kill.ts';
 import { keptLogDriver } from './resume-log.ts';
 import type { RunEngine } from './run-engine.ts';
 import { waitForClient } from './wait-for-client.ts';
-import { watchContainer } from './wait-for-container.ts';
+import { waitForContainer } from './wait-for-container.ts';
 
-/** What differs between engines. */
+/** The differences between engines. */
 export interface Engine {
   name: RuntimeName;
   command: string;
-  /** Succeeds only when the engine can run containers; prints its version. */
+  /** Succeeds only if the engine can run containers; prints its version. */
   probe: readonly string[];
-  /** Prints `true` when containers go on while the daemon is restarted, though their clients don't. */
+  /** Prints `true` if containers keep running while the daemon is restarted; their clients don't. */
   outlivesDaemon?: readonly string[];
-  /** What watches over each container, as a process of its own, if there is such a thing. */
+  /** The name of the process that monitors each container, if there is one. */
   monitors?: string;
   remedy: { install: string; start: string };
   /** Arguments that make it print the folder of its storage. */
@@ -54,9 +54,9 @@ export interface Engine {
 }
 
 export interface RuntimeOptions {
-  /** For the commands that are run: without this program's own variables. */
+  /** The environment of the engine's commands, without this program's own variables. */
   env: NodeJS.ProcessEnv;
-  /** Marks what belongs to this runner. */
+  /** The label of containers and images of this runner. */
   instanceId: string;
   limits: Config['jobs'];
   logger: Logger;
@@ -89,7 +89,7 @@ export function createEngineRuntime(engine: Engine, { env, instanceId, limits, l
 
   async function pull(image: string, policy: PullPolicy, signal?: AbortSignal): Promise<void> {
     await pullByPolicy(image, policy, {
-      isThere: async () => (await images.find(image, signal)) !== undefined,
+      isLocal: async () => (await images.find(image, signal)) !== undefined,
       pull: () => run(['pull', '--quiet', image], { signal, exitWithParent: true }),
     });
   }
@@ -136,8 +136,12 @@ export function createEngineRuntime(engine: Engine, { env, instanceId, limits, l
       ? waitForClient(job, { run, logger, signal })
       : shim.waitForExit(job.folder, signal));
     const { machineRestarted } = client;
-    const container = await watchContainer(job, client, {
-      ...{ command: engine.command, env, run, logger, signal },
+    const container = await waitForContainer(job, client, {
+      command: engine.command,
+      env,
+      run,
+      logger,
+      signal,
       maxLogBytes: limits.maxLogMib * 2 ** 20,
     });
     const endedAt = new Date(Math.max(client.endedAt.getTime(), container?.endedAtMs ?? 0));
@@ -148,12 +152,12 @@ export function createEngineRuntime(engine: Engine, { env, instanceId, limits, l
       return { ...exit, exitCode: undefined, endedAt: new Date(), unseenBecause };
     }
     if (container?.wasStarted) {
-      // What engines say of containers that a restart of the machine ended differs, and is made up.
+      // Engines report invented exit codes for containers that a restart of the machine killed.
       const wasCutOff = machineRestarted && client.exitCode === undefined;
       return { ...exit, exitCode: wasCutOff ? undefined : container.exitCode };
     }
     if (container === undefined && (await hasContainerId(job))) {
-      // Somebody has removed it.
+      // The container was removed from outside.
       return { ...exit, exitCode: isOfClient(client.exitCode) ? undefined : client.exitCode };
     }
     const startError = client.exitCode === undefined ? undefined : await startErrorOf(job, container);
@@ -192,7 +196,7 @@ export function createEngineRuntime(engine: Engine, { env, instanceId, limits, l
       const [id = '', name = ''] = line.split(' ');
       if (id === '' || except.has(name)) continue;
       const { exitCode, stdout } = await run(['container', 'inspect', '--size', id], { signal });
-      // It can be gone meanwhile.
+      // It may be gone by now.
       if (exitCode === 0) left.push(...v.parse(v.array(Inspected), JSON.parse(stdout)).map(toOwnContainer));
     }
     return left;
@@ -233,7 +237,7 @@ function toOwnContainer({ Id, Name, Created, SizeRw }: v.InferOutput<typeof Insp
   return { id: Id, jobId: Name.replace(/^\//, ''), createdAt: new Date(Created), sizeBytes: SizeRw };
 }
 
-/** Whether an exit code tells of docker or podman rather than of what they ran. */
+/** Whether an exit code is that of docker or podman itself and not of the command they ran. */
 function isOfClient(exitCode: number | undefined): boolean {
   return exitCode !== undefined && exitCode >= 125 && exitCode <= 127;
 }

@@ -1,4 +1,4 @@
-/** Finds where a log whose writer was cut off goes on in what the engine has kept. */
+/** Finds the position in the output kept by the engine at which a log whose writer was lost continues. */
 import { spawn } from 'node:child_process';
 import { once } from 'node:events';
 import { createInterface } from 'node:readline';
@@ -9,9 +9,8 @@ export interface LostLog {
   command: string;
   env: NodeJS.ProcessEnv;
   jobId: string;
-  /** As far as it was written. */
   logFile: string;
-  /** When its writer was gone: soon after it was cut off. */
+  /** When the writer was found to be gone. */
   lostAt: Date;
   signal: AbortSignal | undefined;
 }
@@ -25,7 +24,7 @@ const windowMs = 60_000;
  * A value for `--since`, in seconds: right behind the last line that the log has, by its text. If that occurs
  * more than once, its last time counts; and where no line is found, the time at which the writer was gone.
  */
-export async function findContinuation(lost: LostLog): Promise<string> {
+export async function findLogPosition(lost: LostLog): Promise<string> {
   const lines = (await readLogEnd(lost.logFile, tailBytes)).toString('utf8').split('\n');
   const candidates = lines.filter((line) => line !== '');
   // In the order of their last times in the log.

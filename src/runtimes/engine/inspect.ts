@@ -1,4 +1,4 @@
-/** What an engine says of a job's container. */
+/** The state of a job's container as the engine reports it. */
 import * as v from 'valibot';
 import { Backoff } from '../../lib/backoff.ts';
 import { errorCode } from '../../lib/errors.ts';
@@ -7,7 +7,7 @@ import { commandLine } from '../../lib/processes.ts';
 import { sleep } from '../../lib/sleep.ts';
 import { RuntimeError } from '../runtime.ts';
 import { lastErrorLine, queryTimeoutMs } from './client.ts';
-import { isMonitorGone, isMonitorThere, type Monitor } from './conmon.ts';
+import { isMonitorAlive, isMonitorGone, type Monitor } from './conmon.ts';
 import type { RunEngine } from './run-engine.ts';
 
 const Inspected = v.tuple([
@@ -15,7 +15,7 @@ const Inspected = v.tuple([
     Running: v.boolean(),
     Paused: v.optional(v.boolean(), false),
     Pid: v.optional(v.number(), 0),
-    // Podman's alone.
+    // Podman only.
     ConmonPid: v.optional(v.number(), 0),
     OOMKilled: v.optional(v.boolean(), false),
     ExitCode: v.number(),
@@ -31,26 +31,26 @@ export interface Container {
   wasStarted: boolean;
   exitCode: number;
   outOfMemory: boolean;
-  /** Why it could not be started, if the engine says so. */
+  /** Why it could not be started, if the engine reports it. */
   error: string;
-  /** Zero until it has ended. */
+  /** Zero until it has exited. */
   endedAtMs: number;
   logDriver: string;
-  /** Of its first process; zero when there is none. */
+  /** The process ID of its first process; zero if there is none. */
   pid: number;
   monitor: Monitor;
-  /** Whether its monitor was killed: nobody sees its end any more, nor what it writes. */
+  /** Whether its monitor was killed, so that its exit and its output are lost. */
   isUnwatched: boolean;
 }
 
-/** What engines write for "never". */
+/** How engines write "never". */
 const never = '0001-';
 const unreachableBackoff = { minMs: 500, maxMs: 10_000 };
 
 /**
- * Undefined when there is no such container. Of one whose monitor was killed an engine may say for ever that it runs: then
- * its first process counts.
- * @throws RuntimeError when the engine doesn't answer
+ * Undefined if there is no such container. An engine may report a container whose monitor was killed as running forever:
+ * then its first process counts.
+ * @throws RuntimeError if the engine does not respond
  */
 export async function inspectContainer(
   run: RunEngine,
@@ -59,21 +59,20 @@ export async function inspectContainer(
 ): Promise<Container | undefined> {
   const container = await ask(run, jobId, signal);
   if (!container?.isRunning || !(await isMonitorGone(run, container.monitor, signal))) return container;
-  // A monitor writes the end down before its own. What the engine says now, it can't know from the monitor any more.
+  // A monitor records the exit before it exits itself, so a second look is certain.
   const again = await ask(run, jobId, signal);
   if (!again?.isRunning || again.monitor.pid !== container.monitor.pid) return again;
-  return { ...again, isRunning: await isThere(again.pid), isUnwatched: true };
+  return { ...again, isRunning: await isAlive(again.pid), isUnwatched: true };
 }
 
 /**
- * Whether the container goes on as it did when it was looked at, or so it seems without asking the engine, which takes its
- * time.
+ * Whether the container seems to be running as before, without asking the engine, which is slow.
  */
-export async function goesOn({ isRunning, isUnwatched, monitor, pid }: Container): Promise<boolean> {
-  return isRunning && (isUnwatched ? isThere(pid) : isMonitorThere(monitor));
+export async function isUnchanged({ isRunning, isUnwatched, monitor, pid }: Container): Promise<boolean> {
+  return isRunning && (isUnwatched ? isAlive(pid) : isMonitorAlive(monitor));
 }
 
-async function isThere(pid: number): Promise<boolean> {
+async function isAlive(pid: number): Promise<boolean> {
   return pid > 0 && (await commandLine(pid)) !== '';
 }
 
@@ -81,19 +80,19 @@ async function ask(run: RunEngine, jobId: string, signal: AbortSignal | undefine
   const format = '[{{json .State}},{{json .HostConfig.LogConfig}}]';
   const result = await run(['container', 'inspect', '--format', format, jobId], { signal, timeoutMs: queryTimeoutMs });
   if (result.exitCode === 0) return parse(result.stdout, jobId);
-  // Engines have many words for it, but an empty list is an empty list.
+  // Engines word this error in many ways, but an empty list is clear.
   const list = await run(['ps', '--all', '--quiet', '--filter', `name=^${jobId}$`], {
     signal,
     timeoutMs: queryTimeoutMs,
   });
   if (list.exitCode === 0 && list.stdout.trim() === '') return undefined;
-  throw new RuntimeError(`the engine does not tell how the container ${jobId} is: ${lastErrorLine(result)}`);
+  throw new RuntimeError(`cannot inspect container ${jobId}: ${lastErrorLine(result)}`);
 }
 
 function parse(json: string, jobId: string): Container {
   const [state, log] = v.parse(Inspected, JSON.parse(json));
   return {
-    // Podman says of a paused one that it doesn't run.
+    // Podman reports a paused one as not running.
     isRunning: state.Running || state.Paused,
     wasStarted: !state.StartedAt.startsWith(never),
     exitCode: state.ExitCode,
@@ -107,8 +106,8 @@ function parse(json: string, jobId: string): Container {
   };
 }
 
-/** The same, but waits for an engine that doesn't answer: it is being restarted, or somebody will have to. */
-export async function inspectPatiently(
+/** The same, but retries until the engine responds, because it may be restarting. */
+export async function inspectWithRetries(
   run: RunEngine,
   { jobId, logger, signal }: { jobId: string; logger: Logger; signal: AbortSignal | undefined },
 ): Promise<Container | undefined> {
@@ -118,9 +117,9 @@ export async function inspectPatiently(
       return await inspectContainer(run, jobId, signal);
     } catch (error) {
       signal?.throwIfAborted();
-      // It was taken off the machine, and will not come back by waiting.
+      // The engine was uninstalled: waiting does not help.
       if (errorCode(error) === 'ENOENT') return undefined;
-      if (backoff.attempts === 0) logger.warn('the job’s container can’t be looked at; it is tried again', { error });
+      if (backoff.attempts === 0) logger.warn('cannot inspect container, retrying', { job_id: jobId, error });
       await sleep(backoff.next(), signal);
     }
   }

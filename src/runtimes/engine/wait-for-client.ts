@@ -1,31 +1,31 @@
-/** Waits for the engine's client, which stays for as long as the container runs, unless something goes wrong. */
+/** Waits for the engine's client, which is attached to the container until it exits. */
 import type { Logger } from '../../lib/logger.ts';
 import { sleep } from '../../lib/sleep.ts';
 import type { JobPaths } from '../../shim/shim.ts';
 import * as shim from '../../shim/shim.ts';
 import { hasContainerId } from './client.ts';
-import { type Container, goesOn, inspectContainer } from './inspect.ts';
+import { type Container, inspectContainer, isUnchanged } from './inspect.ts';
 import type { RunEngine } from './run-engine.ts';
 
 export interface WatchClientOptions {
   run: RunEngine;
   logger: Logger;
   signal: AbortSignal | undefined;
-  /** Of its supervisor; the job's own when it is not given. */
+  /** The folder of its shim; by default the job's. */
   folder?: string;
 }
 
-const lookMs = 2000;
+const pollIntervalMs = 2000;
 
 /**
- * Resolves when the client has ended. A client that waits for a container that is over, but whose monitor was killed and
- * can't tell it, would wait for ever: it is ended. So is one whose container was removed.
+ * Resolves when the client has exited. A client stays attached indefinitely to a container that has exited after its monitor
+ * was killed, or that was removed: such a client is killed.
  */
 export async function waitForClient(job: JobPaths, options: WatchClientOptions): Promise<shim.ShimExit> {
   const { signal, folder = job.folder } = options;
   const done = new AbortController();
   const whileWaiting = signal === undefined ? done.signal : AbortSignal.any([done.signal, signal]);
-  const watching = endDeceivedClient(job, { ...options, signal: whileWaiting }).catch(() => {});
+  const watching = killStaleClient(job, { ...options, signal: whileWaiting }).catch(() => {});
   try {
     return await shim.waitForExit(folder, signal);
   } finally {
@@ -35,24 +35,24 @@ export async function waitForClient(job: JobPaths, options: WatchClientOptions):
 }
 
 /** Rejects with the signal's reason. */
-async function endDeceivedClient(job: JobPaths, options: WatchClientOptions & { signal: AbortSignal }): Promise<void> {
+async function killStaleClient(job: JobPaths, options: WatchClientOptions & { signal: AbortSignal }): Promise<void> {
   const { run, logger, signal, folder = job.folder } = options;
   let container: Container | undefined;
-  // Where there is no monitor to be seen, there is nothing to find out; once may be by chance.
+  // Without a visible monitor there is nothing to check; a single miss may be by chance.
   for (let unseen = 0; unseen < 2; ) {
-    await sleep(lookMs, signal);
-    if (container && (await goesOn(container))) continue;
+    await sleep(pollIntervalMs, signal);
+    if (container && (await isUnchanged(container))) continue;
     const before = container;
     try {
       container = (await hasContainerId(job)) ? await inspectContainer(run, job.jobId, signal) : undefined;
     } catch {
-      // An engine that doesn't answer is asked again.
+      // The engine does not respond: try again.
       continue;
     }
     if (container?.isUnwatched === false && !container.isRunning && container.wasStarted) return;
-    if (container?.isRunning) unseen = (await goesOn(container)) ? 0 : unseen + 1;
+    if (container?.isRunning) unseen = (await isUnchanged(container)) ? 0 : unseen + 1;
     else if (container ? container.isUnwatched : before !== undefined) {
-      logger.warn('the container is over, and its client, which does not see it, is ended', { job_id: job.jobId });
+      logger.warn('container exited but its client is still attached, stopping the client', { job_id: job.jobId });
       await shim.killCommand(folder);
       return;
     }

@@ -7,7 +7,7 @@ import { answerAll, FakeRunner, startFakeRunner } from '../../../test/support/fa
 const timing = { healthCheckIntervalMs: 20, healthCheckTimeoutMs: 10 };
 
 test('a responding queue stays healthy', async () => {
-  await using plane = await startControlPlane({ timing: { ...timing, healthCheckTimeoutMs: 500 } });
+  await using plane = await startControlPlane({ timing: { ...timing, healthCheckTimeoutMs: 20_000 } });
   await using runner = await startFakeRunner({ url: plane.server.url, token: await plane.newToken() });
   const queue = await eventually(async () => {
     const { body } = await plane.call('GET', runner.path);

@@ -3,7 +3,7 @@ import type { TestControlPlane } from '../control-plane.ts';
 import { startTestServer } from '../http-server.ts';
 import { getTurn, jobIdOf } from '../tasks.ts';
 
-/** How an agent ends: by itself, with its turn finished or not; or by a signal from outside. */
+/** How an agent exits: with a code, after finishing its turn or not, or by a signal from outside. */
 export type AgentEnd = { kind: 'exit'; code: number } | { kind: 'finish'; code: number } | { kind: 'signal' };
 
 export interface AgentPlan {
@@ -11,7 +11,7 @@ export interface AgentPlan {
   lines: number;
   linePauseMs: number;
   end: AgentEnd;
-  /** Exits with its code as soon as it is asked to end. Otherwise it does not care. */
+  /** Exits with its code at SIGTERM, which it ignores otherwise. */
   endsOnTerm?: boolean;
 }
 
@@ -21,21 +21,21 @@ export interface PlannedJob {
   taskId: string;
 }
 
-/** What agents themselves tell, so that it does not come from the runner. */
+/** Receives reports from the agents themselves, independently of the runner. */
 export interface AgentDesk extends AsyncDisposable {
-  /** By key. */
+  /** The number of starts by key. */
   readonly starts: ReadonlyMap<string, number>;
-  /** Most agents that were at work at the same time. */
+  /** The maximum number of agents that ran at the same time. */
   readonly mostAtWork: number;
   /** Creates a task whose agent follows the plan. */
   start(plan: AgentPlan, image: string): Promise<PlannedJob>;
-  /** Called with what agents tell: `start`, `end`. */
+  /** Called with the agents' reports: `start`, `end`. */
   onCall: (what: string, key: string) => unknown;
 }
 
 export interface DeskOptions {
   plane: TestControlPlane;
-  /** Kills the agent of a job from outside; undefined when it does that itself. */
+  /** Kills the agent of a job from outside; undefined if the agent does that itself. */
   killAgent: ((jobId: string) => Promise<unknown>) | undefined;
 }
 
@@ -84,24 +84,24 @@ function agentScript(
   port: number,
   killsItself: boolean,
 ): string {
-  const tell = (what: string) => `busybox wget -q -O /dev/null http://127.0.0.1:${port}/${what}/${key} || exit 99`;
+  const report = (what: string) => `busybox wget -q -O /dev/null http://127.0.0.1:${port}/${what}/${key} || exit 99`;
   const pause = linePauseMs === 0 ? '' : `sleep ${linePauseMs / 1000}; `;
-  const say = `i=1; while [ $i -le ${lines} ]; do echo line $i; i=$((i+1)); ${pause}done`;
+  const print = `i=1; while [ $i -le ${lines} ]; do echo line $i; i=$((i+1)); ${pause}done`;
   const trap = endsOnTerm ? `trap 'exit ${exitCodeOf(end)}' TERM` : 'true';
-  return [trap, tell('start'), say, tell('end'), ...lastWords(end, tell, killsItself)].join('; ');
+  return [trap, report('start'), print, report('end'), ...lastWords(end, report, killsItself)].join('; ');
 }
 
 export function exitCodeOf(end: AgentEnd): number {
   return end.kind === 'signal' ? 137 : end.code;
 }
 
-function lastWords(end: AgentEnd, tell: (what: string) => string, killsItself: boolean): string[] {
+function lastWords(end: AgentEnd, report: (what: string) => string, killsItself: boolean): string[] {
   if (end.kind === 'exit') return [`exit ${end.code}`];
-  if (end.kind === 'finish') return [tell('finish'), `exit ${end.code}`];
-  return killsItself ? ['kill -9 $$'] : [tell('kill'), 'sleep 60'];
+  if (end.kind === 'finish') return [report('finish'), `exit ${end.code}`];
+  return killsItself ? ['kill -9 $$'] : [report('kill'), 'sleep 60'];
 }
 
-/** What an agent does with its token. */
+/** Finishes a turn as an agent does. */
 async function finishTurn(plane: TestControlPlane, taskId: string): Promise<void> {
   for (;;) {
     const { Version, TurnIndex } = await getTurn(plane, taskId);

@@ -13,17 +13,17 @@ export interface Evidence {
   plane: TestControlPlane;
   proxy: FaultProxy;
   desk: AgentDesk;
-  /** Of the runner. */
+  /** The runner's state folder. */
   stateDir: string;
   /** Names of all containers, running or not; none on the host. */
   listContainers: () => Promise<string[]>;
 }
 
 /**
- * A job was started once, ended with the truth, once, and its log is whole. It may lack what the engine itself has lost, though its
- * client can have passed that on before.
+ * Asserts that a job was started once, that its final status is correct and was reported once, and that its log is complete. Lines
+ * that the engine itself lost may be missing.
  */
-export async function assertJobTold(
+export async function assertJobReported(
   job: PlannedJob,
   { plane, proxy, desk, stateDir }: Evidence,
   isLost: (line: number) => boolean = () => false,
@@ -40,10 +40,10 @@ export async function assertJobTold(
     starts: desk.starts.get(plan.key),
     status: turn.Status,
     message: (turn.ErrorMessage ?? '').replace(/--state-dir \S+ /, ''),
-    // Where the runner was killed in the middle of the call, the proxy may not know how it ended.
-    isToldTwice: finals.length > 1,
+    // If the runner was killed during the call, the proxy may not know the result.
+    isReportedTwice: finals.length > 1,
     exitCode: record.exitCode,
-    // The supervising shell adds what it says of a signal.
+    // The shim's shell adds its own line about a signal.
     log: rangesOf(numbersIn(log).filter((line) => !isLost(line))),
   };
   const isFinished = plan.end.kind === 'finish';
@@ -51,7 +51,7 @@ export async function assertJobTold(
     starts: 1,
     status: isFinished ? 'Completed' : 'Failed',
     message: isFinished ? '' : `${messageOf(plan.end)} Its log is on ${hostname()}: plan42 runner job logs ${jobId}`,
-    isToldTwice: false,
+    isReportedTwice: false,
     exitCode: exitCodeOf(plan.end),
     log: plan.endsOnTerm
       ? [/^1-\d+$/.exec(found.log[0] ?? '')?.[0]]
@@ -59,7 +59,7 @@ export async function assertJobTold(
   });
 }
 
-/** Of the lines that agents number: `line 1` is 1. */
+/** The numbers of the agent's lines: `line 1` is 1. */
 export function numbersIn(log: string): number[] {
   return [...log.matchAll(/^line (\d+)$/gm)].map(([, number]) => Number(number));
 }
@@ -77,11 +77,12 @@ function rangesOf(numbers: readonly number[]): string[] {
 
 function messageOf(end: AgentEnd): string {
   const code = exitCodeOf(end);
-  if (end.kind === 'signal') return `The agent was ended by SIGKILL (exit code ${code}) before it finished its turn.`;
+  if (end.kind === 'signal')
+    return `The agent was terminated by SIGKILL (exit code ${code}) before it finished its turn.`;
   return `The agent ended with exit code ${code} without finishing its turn.`;
 }
 
-/** Once the jobs are over, nothing of them is left but their records and logs, and no secret. */
+/** Asserts that only records and logs remain of finished jobs, and no secrets. */
 export async function assertNothingLeft(jobs: readonly PlannedJob[], { stateDir, listContainers }: Evidence) {
   assert.deepEqual(await readdir(join(stateDir, 'jobs/active')), []);
   assert.deepEqual(await filesWith(/p42[ar]_/, stateDir), []);
@@ -103,7 +104,7 @@ async function filesWith(text: RegExp, folder: string): Promise<string[]> {
   return files.filter((_, index) => text.test(contents[index] ?? ''));
 }
 
-/** Command lines of processes that know one of the jobs: by an argument, or by their environment. */
+/** Command lines of processes that have one of the jobs in an argument or in their environment. */
 async function processesOf(jobIds: readonly string[]): Promise<string[]> {
   const found: string[] = [];
   for (const pid of (await readdir('/proc')).filter((name) => /^\d+$/.test(name))) {

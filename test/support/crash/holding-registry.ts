@@ -6,7 +6,7 @@ import { pipeline } from 'node:stream';
 /** A way to a registry on which a pull can be held in the middle. */
 export interface HoldingRegistry extends AsyncDisposable {
   host: string;
-  /** Called when somebody asks for a manifest; what it returns is waited for. */
+  /** Called when a manifest is requested; its result is awaited before the response. */
   onPull: () => Promise<void> | undefined;
 }
 

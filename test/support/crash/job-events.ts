@@ -2,14 +2,14 @@ import { type FSWatcher, readdirSync, watch } from 'node:fs';
 import { mkdir } from 'node:fs/promises';
 import { join } from 'node:path';
 
-/** What has appeared in the state folder: `draft`, `job`, the name of a file in a job's folder, `finished`. */
+/** Called with the kind of a new entry in the state folder: `draft`, `job`, the name of a job's file, `finished`. */
 export type JobEvent = (name: string) => unknown;
 
-/** Tells of every name as it appears below the folder of jobs, within a millisecond or two. */
+/** Reports every name that appears below the folder of jobs, within a millisecond or two. */
 export async function watchJobs(stateDir: string, onEvent: JobEvent): Promise<Disposable> {
   const watchers: FSWatcher[] = [];
   const seen = new Set<string>();
-  const tell = (name: string, path: string) => {
+  const report = (name: string, path: string) => {
     if (seen.has(path)) return;
     seen.add(path);
     onEvent(name);
@@ -19,7 +19,7 @@ export async function watchJobs(stateDir: string, onEvent: JobEvent): Promise<Di
       watchers.push(watch(folder, (_, name) => name && onName(name)).on('error', () => {}));
       for (const name of readdirSync(folder)) onName(name);
     } catch {
-      // It is gone already.
+      // It no longer exists.
     }
   };
   const [active, finished] = [join(stateDir, 'jobs/active'), join(stateDir, 'jobs/finished')];
@@ -28,10 +28,10 @@ export async function watchJobs(stateDir: string, onEvent: JobEvent): Promise<Di
     const folder = join(active, name);
     if (seen.has(folder)) return;
     // The watch goes with the folder when it is renamed.
-    add(folder, (file) => tell(file, join(folder, file)));
-    tell(name.endsWith('.draft') ? 'draft' : 'job', folder);
+    add(folder, (file) => report(file, join(folder, file)));
+    report(name.endsWith('.draft') ? 'draft' : 'job', folder);
   });
-  add(finished, (name) => tell('finished', join(finished, name)));
+  add(finished, (name) => report('finished', join(finished, name)));
   return {
     [Symbol.dispose]: () => {
       for (const watcher of watchers) watcher.close();

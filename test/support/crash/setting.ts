@@ -18,7 +18,7 @@ import type { CrashScene } from './windows.ts';
 
 export type CrashRuntime = 'docker' | 'podman' | 'host';
 
-// A turn whose acceptance was lost in a crash is sent again soon.
+// A turn whose acceptance was lost in a crash is soon sent again.
 const timing = {
   ...defaultTiming,
   runnerResponseTimeoutMs: 1000,
@@ -28,21 +28,21 @@ const timing = {
   healthCheckTimeoutMs: 3000,
 };
 
-/** A runner that is killed and started again on the same folder, and all it works with. */
+/** A runner that is killed and restarted on the same folder, with its environment. */
 export interface CrashSetting extends CrashScene, Evidence, AsyncDisposable {
   image: string;
   runner: () => RunnerProcess;
-  /** SIGKILL, and a new one as soon as it is gone. */
+  /** Sends SIGKILL and waits for the exit. */
   kill: () => Promise<void>;
   restart: () => Promise<void>;
   start: (plans: readonly AgentPlan[]) => Promise<PlannedJob[]>;
-  /** Resolves when the turns are over and the runner has put everything away. */
+  /** Resolves when the turns are finished and the runner has archived every job. */
   untilOver: (jobs: readonly PlannedJob[], timeoutMs?: number) => Promise<void>;
-  /** Of all runners so far. */
+  /** The logs of all runners so far. */
   log: () => string;
 }
 
-/** Where containers are to run. */
+/** The engine that runs the containers. */
 export interface EngineUnderTest {
   env: Env;
   registry: string;
@@ -100,7 +100,12 @@ export async function setUpCrash(setUp: CrashOptions): Promise<CrashSetting> {
   const image = registry ? engineUnderTest.image.replace(engineUnderTest.registry, registry.host) : 'example/agent';
   const owned = undo.move();
   return {
-    ...{ stateDir, plane, proxy, desk, registry, image },
+    stateDir,
+    plane,
+    proxy,
+    desk,
+    registry,
+    image,
     pauseFile: engineUnderTest && join(pausing, 'pause'),
     listContainers: async () =>
       engineUnderTest ? (await engine('ps', '--all', '--format', '{{.Names}}')).split('\n') : [],

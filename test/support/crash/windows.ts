@@ -1,4 +1,4 @@
-/** The moments of a job's life at which a runner is killed. */
+/** The moments in the life of a job at which the runner is killed. */
 import { rm, writeFile } from 'node:fs/promises';
 import type { FaultProxy } from '../fault-proxy.ts';
 import { faults, type ProxiedCall } from '../faults.ts';
@@ -10,13 +10,13 @@ export interface CrashScene {
   stateDir: string;
   proxy: FaultProxy;
   desk: AgentDesk;
-  /** Undefined on the host, where nothing is pulled or made. */
+  /** Undefined on the host, where nothing is pulled. */
   registry: HoldingRegistry | undefined;
-  /** Makes the engine pause between making and starting a container while it exists. */
+  /** While this file exists, the engine pauses between creating and starting a container. */
   pauseFile: string | undefined;
 }
 
-/** Calls `hit` in its moment; disposing puts things right again. */
+/** Calls `hit` at its moment. Disposing restores the scene. */
 export type CrashWindow = (scene: CrashScene, hit: () => void) => Promise<AsyncDisposable>;
 
 const isFinal = ({ turn }: ProxiedCall) => /^(Failed|Completed)$/.test(turn?.Status ?? '');
@@ -24,8 +24,8 @@ const isFinal = ({ turn }: ProxiedCall) => /^(Failed|Completed)$/.test(turn?.Sta
 export const crashWindows: Readonly<Record<string, CrashWindow>> = {
   'before the record is on disk': onFile('draft'),
   'when the record is on disk': onFile('job'),
-  'before the acceptance is told': onCall(({ kind }) => kind === 'answer', 'dropped'),
-  'when the acceptance is told, but not confirmed': onCall(({ kind }) => kind === 'answer', 'reset'),
+  'before the acceptance is sent': onCall(({ kind }) => kind === 'answer', 'dropped'),
+  'when the acceptance is sent, but not confirmed': onCall(({ kind }) => kind === 'answer', 'reset'),
   'while it waits for a slot': onCall(({ turn }) => turn?.Status?.startsWith('Waiting') === true, 'reset'),
   'while it is pulled': async (scene, hit) => {
     const { registry } = scene;
@@ -43,8 +43,8 @@ export const crashWindows: Readonly<Record<string, CrashWindow>> = {
     };
   },
   'when its input is written': onFile('input.json'),
-  'when its mark is made': onFile('supervisor.new'),
-  'when its supervisor runs': onFile('supervisor.running'),
+  'when its state file is created': onFile('supervisor.new'),
+  'when its shim runs': onFile('supervisor.running'),
   'between create and start': async (scene, hit) => {
     if (scene.pauseFile === undefined) return onFile('supervisor.running')(scene, hit);
     await writeFile(scene.pauseFile, '');
@@ -56,11 +56,11 @@ export const crashWindows: Readonly<Record<string, CrashWindow>> = {
       },
     };
   },
-  'when its agent begins': onAgent('start'),
-  'when its agent is about to end': onAgent('end'),
-  'when its agent has ended': onFile('supervisor.exited'),
-  'before its end is told': onCall(isFinal, 'dropped'),
-  'when its end is told, but not confirmed': onCall(isFinal, 'reset'),
+  'when its agent starts': onAgent('start'),
+  'when its agent is about to exit': onAgent('end'),
+  'when its agent has exited': onFile('supervisor.exited'),
+  'before its final status is sent': onCall(isFinal, 'dropped'),
+  'when its final status is sent, but not confirmed': onCall(isFinal, 'reset'),
   'when it is finished': onFile('finished'),
 };
 
@@ -72,14 +72,14 @@ function onFile(prefix: string): CrashWindow {
   };
 }
 
-/** In the moment in which the proxy has the call: before the server has seen it, or when it has done it. */
+/** When the proxy has the call: before the server receives it, or after the server has processed it. */
 function onCall(isIt: (call: ProxiedCall) => boolean, fault: 'dropped' | 'reset'): CrashWindow {
   return async ({ proxy }, hit) => {
     let isDue = true;
     proxy.plan = (call) => {
       if (!isDue || !isIt(call)) return faults.none;
       isDue = false;
-      // What is to be done goes on for a moment, as it does at the other end of a connection that breaks.
+      // The runner continues for a moment, as it would when a connection breaks.
       if (fault === 'dropped') hit();
       else setTimeout(hit, 3);
       return faults[fault];

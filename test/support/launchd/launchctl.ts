@@ -106,7 +106,7 @@ const verbs: Record<string, (target: string, path: string) => Promise<void> | vo
       save(label, { ...service, leaving: true });
       process.kill(service.keeper, 'SIGTERM');
     }
-    // What ends quickly has ended when launchctl returns; for anything else it does not wait.
+    // A service that exits quickly has exited when launchctl returns; launchctl does not wait longer.
     await sleep(50);
     if (load(label) !== undefined) fail(36, 'Boot-out failed: 36: Operation now in progress');
   },
@@ -153,12 +153,12 @@ async function keep(label: string, path: string): Promise<void> {
   let leaving = false;
   let wake = () => {};
   process.on('SIGUSR1', () => wake());
-  // Only from here on is there somebody who takes it away again.
+  // From here on, this process removes it again.
   const tell = (service: Service) => {
     replace(`${label}.print`, printed(label, service));
     save(label, service);
   };
-  // What a test that was killed has left would go on for ever.
+  // A killed test would leave it running indefinitely.
   let kill = () => {};
   setInterval(() => {
     if (isAlive(owner)) return;

@@ -25,7 +25,7 @@ export interface Mac extends AsyncDisposable {
   plan42(argv: readonly string[], options?: CliRunOptions): Promise<CliRun>;
   launchctl(...args: string[]): Promise<void>;
   plist(): Record<string, PlistValue>;
-  /** What launchctl was asked for so far, without `print`. */
+  /** The calls of launchctl so far, without `print`. */
   calls(): Promise<string[]>;
 }
 
@@ -33,7 +33,7 @@ export interface Mac extends AsyncDisposable {
 export async function makeMac(t: TestContext): Promise<Mac | undefined> {
   if (!(await requiresCommands(t, 'plistutil', 'ps'))) return undefined;
   const dir = await makeTempDir();
-  // Names that XML and shells have to be told about.
+  // Names that XML and shells must escape.
   const home = join(dir.path, 'Üser <&> "x" y');
   const bin = join(dir.path, 'bin');
   const launchd = join(dir.path, 'launchd');

@@ -8,7 +8,7 @@ import { eventually } from '../eventually.ts';
 import { requiresCommands } from '../requires-command.ts';
 import { systemdRootArchive } from './root-archive.ts';
 
-/** What a command in the machine has printed, and how it ended. */
+/** The output and exit code of a command in the machine. */
 export interface Ran {
   exitCode: number | undefined;
   stdout: string;

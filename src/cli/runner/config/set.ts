@@ -1,10 +1,10 @@
+import { checkRunnerToken, checkServerUrl } from '../../../checks/runner-settings.ts';
 import { type ConfigChange, type ConfigFile, changeConfigFile } from '../../../config/edit-file.ts';
 import { InvalidValue } from '../../../config/kinds.ts';
 import { parseConfig } from '../../../config/parse.ts';
 import type { Edit } from '../../../config/toml/edit.ts';
 import { ExitCode, UserError } from '../../../lib/errors.ts';
 import { readCaFile } from '../../../plan42/transport.ts';
-import { checkRunnerToken, checkServerUrl } from '../../../tui/checks/runner-settings.ts';
 import type { CliContext } from '../../context.ts';
 import { type Assignment, emptyValue, readAssignments } from './assignments.ts';
 import { type ConfigLocation, configFilePath } from './location.ts';

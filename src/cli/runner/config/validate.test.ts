@@ -20,14 +20,16 @@ const token = runnerJwt();
 describe('plan42 runner config validate', () => {
   const host = '[host]\nunisolated = true\ncommand = ["/bin/sh"]\n';
 
-  it('tells which scopes a GitHub token lacks', async () => {
+  it('reports missing scopes of a GitHub token', async () => {
     await using github = await startFakeGithub('ghp_right', 'octocat', 'gist, admin:org');
-    await using at = await placeConfig(`[github.work]\nurl = "${github.url}"\ntoken = "ghp_right"\n`);
+    await using at = await placeConfig(
+      `[github.work]\nconnection_id = "${randomUUID()}"\nurl = "${github.url}"\ntoken = "ghp_right"\n`,
+    );
     const { stdout } = await at.config(['validate'], { env: { PATH: '/nonexistent' } });
     assert.match(stdout, /^warning {2}github\.work\.token: lacks the scope repo \(octocat\)$/m);
   });
 
-  it('tells what it found to be right, all pages of connections included', async () => {
+  it('reports what is ok, and compares all pages of connections', async () => {
     await using plane = await startControlPlane();
     await using github = await startFakeGithub('ghp_right', 'octocat');
     const id = randomUUID();
@@ -40,9 +42,9 @@ describe('plan42 runner config validate', () => {
     const run = await at.config(['validate'], { env: process.env });
     assert.equal(run.exitCode, 0, run.stderr);
     assert.match(run.stdout, /^ok {7}runner\.token: runner \S+ of tenant \S+, valid until /m);
-    assert.match(run.stdout, /^ok {7}runner\.runtime: host is ready/m);
+    assert.match(run.stdout, /^ok {7}runner\.runtime: host: \/bin\/sh/m);
     assert.match(run.stdout, /^ok {7}github\.work\.token: octocat \(repo, read:org\)$/m);
-    assert.doesNotMatch(run.stdout, /warning|error/);
+    assert.doesNotMatch(run.stdout, /^warning {2}(?!runner\.runtime: \/bin\/sh runs without isolation)|^error/m);
 
     const ids = [randomUUID(), randomUUID()];
     for (const other of ids) {
@@ -56,18 +58,18 @@ describe('plan42 runner config validate', () => {
     const { findings } = parseAs('runner-config-validate.json', json.stdout);
     const others = findings.filter(({ severity }: Finding) => severity !== 'ok');
     const told = others.map(({ subject, severity, message }: Finding) => `${severity} ${subject}: ${message}`);
-    assert.match(told.join('\n'), /^error github\.work\.token: Bad credentials$/m);
+    assert.match(told.join('\n'), /^error github\.work\.token: token rejected \(401: Bad credentials\)$/m);
     for (const other of ids) {
       assert.ok(told.includes(`warning github: new (${other}) is not configured here`), 'both, though named alike');
     }
-    assert.match(told.join('\n'), /^warning github\.old: the tenant has no such private connection$/m);
+    assert.match(told.join('\n'), /^warning github\.old: not a private connection of the tenant$/m);
     assert.match(
       json.stderr,
-      /^ERROR: github\.work\.token: Bad credentials\. Get a new token, and pipe it in: "… \| plan42 [^"]* github\.work\.token"\.\n$/,
+      /^ERROR: github\.work\.token: token rejected \(401: Bad credentials\)\. Create a token at \S+\/settings\/tokens and set github\.work\.token\.\n$/,
     );
   });
 
-  it('sends no token of a connection whose address is wrong', async () => {
+  it('does not send the token of a connection with an invalid URL', async () => {
     await using plane = await startControlPlane();
     const id = randomUUID();
     const body = { Private: true, RunnerID: plane.server.admin.runnerId, Name: 'work' };
@@ -80,11 +82,11 @@ describe('plan42 runner config validate', () => {
     const run = await at.config(['validate'], { env: { ...process.env, https_proxy: proxy.url } });
     assert.equal(run.exitCode, 3);
     assert.match(run.stdout, /^error {4}\S+: github\.work\.url is not an https URL/m);
-    assert.doesNotMatch(run.stdout, /warning|github\.work\.token/);
+    assert.doesNotMatch(run.stdout, /github\.work\.token/);
     assert.deepEqual(proxy.targets, []);
   });
 
-  it('fails with the exit code of the first mistake, in the words of the screen', async () => {
+  it('fails with the exit code of the first error', async () => {
     await using plane = await startControlPlane();
     const revoked = await plane.newToken();
     const { body } = await plane.call('GET', `${plane.runner}/tokens`);
@@ -96,15 +98,19 @@ describe('plan42 runner config validate', () => {
     const url = plane.server.url;
     const cases: [config: string, exitCode: number, error: RegExp][] = [
       ['', 3, /^ERROR: missing runner token\./],
-      [runner('', token), 3, /^ERROR: missing server url\./],
-      [runner('http://example.com', token), 3, /^ERROR: invalid server url: /],
+      [runner('', token), 3, /^ERROR: runner\.url is not a URL like /],
+      [runner('http://example.com', token), 3, /^ERROR: runner\.url is not an https URL/],
       [runner(url, 'p42r_x'), 4, /^ERROR: invalid runner token: a JWT has 3 parts/],
-      [runner(url, revoked), 4, /^ERROR: token not authorized\./],
-      [runner('http://127.0.0.1:1', token), 1, /^ERROR: unable to connect to server: connect ECONNREFUSED/],
+      [runner(url, revoked), 4, /^ERROR: token not authorized \(401/],
+      [
+        runner('http://127.0.0.1:1', token),
+        1,
+        /^ERROR: unable to connect to server: nothing listens at 127\.0\.0\.1:1 \(ECONNREFUSED\)/,
+      ],
       [
         runner(url, await plane.newToken(), 'docker'),
         5,
-        /^ERROR: docker is not ready \(docker: there is no docker command\)\. Install/,
+        /^ERROR: docker is not ready: there is no docker command\. Install/,
       ],
       [`${runner(url, token)}[jobs]\npids = "x"\n`, 3, /^ERROR: jobs\.pids is not a number/],
     ];
@@ -117,7 +123,7 @@ describe('plan42 runner config validate', () => {
     }
   });
 
-  it('names the setting that is of the wrong type, and what cannot be used, in JSON too', async () => {
+  it('names settings of the wrong type', async () => {
     const runner = (lines: string) => `[runner]\nruntime = "host"\n${lines}\n${host}`;
     const right = `url = "http://127.0.0.1:1"\ntoken = "${token}"`;
     const cases: [config: string, exitCode: number, error: RegExp, count: number][] = [
@@ -134,7 +140,7 @@ describe('plan42 runner config validate', () => {
         /^network: cannot read the CA file \/nonexistent\.pem/m,
         1,
       ],
-      ['github = 5\n', 3, /:1:1: github is not a table$/m, 2],
+      ['github = 5\n[runner]\nurl = "http://127.0.0.1:1"\n', 3, /:1:1: github is not a table$/m, 3],
     ];
     for (const [config, exitCode, error, count] of cases) {
       await using at = await placeConfig(config);
@@ -151,13 +157,13 @@ describe('plan42 runner config validate', () => {
     }
   });
 
-  it('quotes names, tells a variable from the file, and warns of a file that others can read', async () => {
+  it('quotes names, distinguishes variables from the file, and warns if other users can access the file', async () => {
     await using at = await placeConfig(`[runner]\nruntime = "host"\n${host}[github."a b"]\ntokn = "x"\n`);
     await chmod(at.file, 0o640);
     const { stdout } = await at.config(['validate'], { env: { PLAN42_JOBS_PIDS: 'x' } });
     assert.match(stdout, /^warning {2}github\."a b"\.token: missing github token$/m);
     assert.match(stdout, /unknown key "github\."a b"\.tokn", did you mean "token"\?$/m);
     assert.match(stdout, /^error {4}environment: the environment’s PLAN42_JOBS_PIDS is not a number$/m);
-    assert.match(stdout, /^warning {2}\S+: \S+ contains tokens and other users can access it. Run: chmod 600 /m);
+    assert.match(stdout, /^warning {2}\S+: contains tokens and other users can access it \(mode 0640\)$/m);
   });
 });

@@ -1,18 +1,14 @@
 import { performance } from 'node:perf_hooks';
-import { loadConfig } from '../../../config/load.ts';
-import { defaultPaths } from '../../../config/paths.ts';
-import { withDeadline } from '../../../lib/deadline.ts';
+import { type Check, createCheckContext } from '../../../checks/check.ts';
+import { doctorChecks } from '../../../checks/lists.ts';
+import { type CheckResult, runChecks } from '../../../checks/run-checks.ts';
+import { defaultPaths, withPathOptions } from '../../../config/paths.ts';
 import { truncate } from '../../../lib/display-width.ts';
 import { UserError } from '../../../lib/errors.ts';
 import type { CliContext } from '../../context.ts';
 import { print, renderJson } from '../../output.ts';
 import { createStyle, wantsColor } from '../../style.ts';
-import { probeApi } from './api-probe.ts';
-import { answerMs, type Check, type CheckContext } from './check.ts';
-import { checks } from './checks.ts';
-import { exitCodeOf, renderOutcome, renderSummary, toJson } from './report.ts';
-import { type Outcome, runChecks } from './run-checks.ts';
-import { secretsOf, withoutSecrets } from './without-secrets.ts';
+import { exitCodeOf, renderResult, renderSummary, toJson } from './render.ts';
 
 export interface DoctorOptions {
   configFile?: string;
@@ -20,75 +16,49 @@ export interface DoctorOptions {
   json?: boolean;
 }
 
-// With what starting and printing take, the whole ends within ten seconds.
+// Leaves two of the documented ten seconds for starting and printing.
 const timeoutMs = 8000;
 
 /**
- * Looks at everything that the runner needs and prints what it found.
- * @throws UserError with the exit code of the first check that failed, after all have been printed
+ * Checks everything that the runner needs and prints the results.
+ * @throws UserError with the exit code of the first failed check, after all have been printed
  */
 export async function doctor(context: CliContext, options: DoctorOptions, now = () => new Date()): Promise<void> {
-  const { stdout, signal, version } = context;
+  const { env, stdout, signal, version, platform, uid } = context;
   const start = performance.now();
-  const checkContext = createCheckContext(context, options, now);
-  const secrets = secretsOf((await checkContext.loadConfig().catch(() => undefined))?.config, context.env);
+  const variables = withPathOptions(env, options);
+  const paths = defaultPaths(variables);
+  const explicit = Boolean(variables['PLAN42_CONFIG_FILE']);
+  const host = { platform, uid, env };
+  const checkContext = createCheckContext({ paths, env, host, version, now, signal, explicit, ignoreErrors: false });
   const style = createStyle(wantsColor(stdout, context));
   const progress = createProgress(context);
-  const outcomes: Outcome[] = [];
+  const results: CheckResult[] = [];
   try {
-    for await (const found of runChecks(checks, checkContext, { timeoutMs, onProgress: progress.show })) {
-      const outcome = withoutSecrets(found, secrets);
-      outcomes.push(outcome);
+    for await (const result of runChecks(doctorChecks, checkContext, { timeoutMs, onProgress: progress.show })) {
+      results.push(result);
       if (options.json) continue;
       progress.hide();
-      await print(stdout, renderOutcome(outcome, style, stdout.isTTY ? stdout.columns : undefined), signal);
+      await print(stdout, renderResult(result, style, stdout.isTTY ? stdout.columns : undefined), signal);
       progress.showAgain();
     }
   } finally {
     progress.hide();
   }
   const durationMs = performance.now() - start;
-  const { configFile } = checkContext.paths;
   const report = options.json
-    ? renderJson(toJson(outcomes, { version, configFile, checkedAt: now(), durationMs }))
-    : `\n${renderSummary(outcomes, durationMs)}`;
+    ? renderJson(toJson(results, { version, configFile: paths.configFile, checkedAt: now(), durationMs }))
+    : `\n${renderSummary(results, durationMs)}`;
   await print(stdout, report, signal);
-  const failures = outcomes.filter(({ status }) => status === 'failed');
+  const failures = results.filter(({ status }) => status === 'failed');
   if (failures.length === 0) return;
-  throw new UserError(`the runner would not work: ${failures.map(({ check }) => check.title).join(', ')}`, {
-    remedy: 'What to do is said above, at each of them.',
-    exitCode: exitCodeOf(outcomes),
+  throw new UserError(`the runner cannot work: ${failures.map(({ check }) => check.title).join(', ')}`, {
+    remedy: 'See the fix under each failed check.',
+    exitCode: exitCodeOf(results),
   });
 }
 
-function createCheckContext(
-  { env, version, platform, uid, signal }: CliContext,
-  { configFile, stateDir }: DoctorOptions,
-  now: () => Date,
-): CheckContext {
-  const places = {
-    ...env,
-    ...(configFile === undefined ? {} : { PLAN42_CONFIG_FILE: configFile }),
-    ...(stateDir === undefined ? {} : { PLAN42_STATE_DIR: stateDir }),
-  };
-  const paths = defaultPaths(places);
-  const explicit = Boolean(places.PLAN42_CONFIG_FILE);
-  const load = once(() => loadConfig({ path: paths.configFile, explicit, env }));
-  const probe = once(async () => {
-    const { config } = await load();
-    return withDeadline(answerMs, signal, (bounded) => probeApi(config, { env, version, now, signal: bounded }));
-  });
-  const host = { platform, uid, env };
-  return { paths, env, host, version, now, loadConfig: load, probeApi: probe, signal };
-}
-
-/** The same promise for everybody who asks. */
-function once<T>(work: () => Promise<T>): () => Promise<T> {
-  let result: Promise<T> | undefined;
-  return () => (result ??= work());
-}
-
-/** A line on a terminal that says what is still being looked at. */
+/** A line on a terminal with the checks that are still running. */
 function createProgress({ stderr, stdout }: CliContext) {
   const enabled = stderr.isTTY === true;
   let line = '';

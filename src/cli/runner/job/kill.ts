@@ -1,6 +1,6 @@
 import { ControlError, createControlClient } from '../../../control/client.ts';
 import { JobStore } from '../../../jobs/store.ts';
-import { describeActive, type JobSummary } from '../../../jobs/summary.ts';
+import { type JobSummary, summarizeActive } from '../../../jobs/summary.ts';
 import { ExitCode, formatError, UserError } from '../../../lib/errors.ts';
 import { watchUntil } from '../../../lib/watch-folder.ts';
 import type { Runtime } from '../../../runtimes/runtime.ts';
@@ -35,7 +35,7 @@ export async function killJob(context: CliContext, id: string, options: PlaceOpt
 
 async function kill(context: CliContext, places: Places, store: JobStore, jobId: string): Promise<Outcome> {
   const runtimeOf = createRuntimeOf(context, places, store);
-  const look = () => describeActive(jobId, { store, runtimeOf });
+  const look = () => summarizeActive(jobId, { store, runtimeOf });
   const job = await look();
   if (job === undefined || job.state === 'ended') return 'ended';
   if (await isKilledByRunner(jobId, places, context.signal)) return 'killed';
@@ -72,7 +72,7 @@ async function endRunningJob(
   graceMs: number,
   look: () => Promise<JobSummary | undefined>,
 ): Promise<void> {
-  const place = store.place(jobId);
+  const place = store.paths(jobId);
   const isOver = async () => (await look())?.state !== 'running' || undefined;
   try {
     await runtime.kill(place, graceMs);

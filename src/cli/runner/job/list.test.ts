@@ -21,7 +21,7 @@ afterEach(() => home[Symbol.asyncDispose]());
 /** As after the loss of everything but this process, which plays the supervisor. */
 async function addRunning(fields: Partial<JobRecord> = {}): Promise<JobRecord> {
   const record = await home.add({ phase: 'started', runtime: 'host', ...fields });
-  await writeFile(join(home.store.place(record.jobId).folder, 'supervisor.exited.3'), '');
+  await writeFile(join(home.store.paths(record.jobId).folder, 'supervisor.exited.3'), '');
   return record;
 }
 

@@ -12,7 +12,7 @@ beforeEach(async () => {
 afterEach(() => home[Symbol.asyncDispose]());
 
 describe('plan42 runner job logs', () => {
-  const write = (record: JobRecord, text: string) => writeFile(home.store.place(record.jobId).logFile, text);
+  const write = (record: JobRecord, text: string) => writeFile(home.store.paths(record.jobId).logFile, text);
 
   test('prints the log, safe for a terminal, or its last lines', async () => {
     const record = await home.addFinished();
@@ -34,7 +34,7 @@ describe('plan42 runner job logs', () => {
 
   test('follows a job from before its start to its end, whatever pieces come', async () => {
     const record = await home.add({ runtime: 'host' });
-    const { folder, logFile } = home.store.place(record.jobId);
+    const { folder, logFile } = home.store.paths(record.jobId);
     const steps = ['first\n\u001b[3', '1mred\u001b[0m\r', '\n', 'last\n'];
     const next = async () => {
       const step = steps.shift();

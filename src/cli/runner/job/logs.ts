@@ -23,7 +23,7 @@ export async function showJobLog(
   const store = JobStore.at(places.stateDir, places.logDir);
   await lookInto(places, async () => {
     const jobId = await findJob(store, id);
-    const { logFile } = store.place(jobId);
+    const { logFile } = store.paths(jobId);
     const isOver = createIsOver(context, places, store, jobId);
     if (!(await statLog(logFile)) && (!options.follow || (await isOver()))) throw await noLog(jobId, await isOver());
     await showLog(context, options, ({ lines, follow, signal }) =>

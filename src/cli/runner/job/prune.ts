@@ -42,7 +42,7 @@ async function collect(context: CliContext, options: PruneOptions, dryRun: boole
   const instanceId = await readInstanceId(stateDir);
   if (instanceId === undefined) return { removed: [], failures: [] };
   const store = JobStore.at(stateDir, logDir);
-  const knownJobs = async () => (await store.listActive()).map((jobId) => store.place(jobId));
+  const knownJobs = async () => (await store.listActive()).map((jobId) => store.paths(jobId));
   const { signal } = context;
   let runtime: Runtime | undefined;
   try {

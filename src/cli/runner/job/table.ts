@@ -49,6 +49,6 @@ export function jobsAsJson(jobs: readonly JobSummary[], store: JobStore) {
     killed: record?.killed ?? false,
     runtime: record?.runtime ?? null,
     image: record?.image ?? null,
-    logFile: store.place(jobId).logFile,
+    logFile: store.paths(jobId).logFile,
   }));
 }

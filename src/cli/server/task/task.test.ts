@@ -63,7 +63,7 @@ describe('plan42 server task create', () => {
     ]);
   });
 
-  it('uses an environment again only when it is just as wanted', async () => {
+  it('reuses an environment only if it is identical', async () => {
     await using test = await startTestServer();
     await createTask(test);
     await createTask(test);
@@ -72,7 +72,7 @@ describe('plan42 server task create', () => {
     assert.equal((await test.client.listEnvironments()).length, 2);
   });
 
-  it('refuses what cannot work before it makes anything', async () => {
+  it('rejects invalid options before it creates anything', async () => {
     await using test = await startTestServer();
     const image = create.slice(0, -1);
     const cases = [
@@ -97,7 +97,7 @@ describe('plan42 server task create', () => {
 });
 
 describe('plan42 server task create --follow', () => {
-  it('shows status and log, made harmless, and succeeds with the turn', async () => {
+  it('shows status and escaped log, and succeeds with the turn', async () => {
     await using test = await startTestServer();
     const played = Promise.withResolvers<void>();
     const run = await test.plan42([...create, 'x', '--follow'], {
@@ -112,7 +112,7 @@ describe('plan42 server task create --follow', () => {
     assert.match(run.stderr, /\n\[turn 1\] Working\\x07\n\[turn 1\] Completed\n$/);
   });
 
-  it('fails with the turn, and says why', async () => {
+  it('fails with the turn, and prints the reason', async () => {
     await using test = await startTestServer();
     const run = await test.plan42([...create, 'x', '--follow', '--json'], {
       onOutput: once(/\[turn 1\]/, async () => {
@@ -125,7 +125,7 @@ describe('plan42 server task create --follow', () => {
     assert.equal((JSON.parse(run.stdout) as TaskDocument).Turns[0]?.Status, 'Failed');
   });
 
-  it('is interrupted without a word', async () => {
+  it('is interrupted without output', async () => {
     await using test = await startTestServer();
     const interruption = new AbortController();
     const run = await test.plan42([...create, 'x', '--follow'], {
@@ -158,7 +158,7 @@ function once(pattern: RegExp, react: (soFar: { stdout: string; stderr: string }
 }
 
 describe('plan42 server task list', () => {
-  it('shows the newest first, in 80 columns on a terminal', async () => {
+  it('lists the newest first, in 80 columns on a terminal', async () => {
     await using test = await startTestServer();
     const older = await createTask(
       test,
@@ -178,7 +178,7 @@ describe('plan42 server task list', () => {
     );
   });
 
-  it('says when there are none', async () => {
+  it('reports an empty list', async () => {
     await using test = await startTestServer();
     const run = await test.plan42(['task', 'list']);
     assert.deepEqual([run.exitCode, run.stdout], [0, '']);
@@ -188,7 +188,7 @@ describe('plan42 server task list', () => {
 });
 
 describe('plan42 server task show and cancel', () => {
-  it('finds a task by the start of its ID, and shows its turns', async () => {
+  it('finds a task by an ID prefix, and shows its turns', async () => {
     await using test = await startTestServer();
     const turn = await createTask(test, 'Say\nhello.');
     await test.updateTurn(turn.TaskId, { Status: 'Failed', ErrorMessage: 'no\x1b[2J\nway' });
@@ -201,7 +201,7 @@ describe('plan42 server task show and cancel', () => {
     );
   });
 
-  it('refuses an image that can be none before anything is made', async () => {
+  it('rejects an invalid image before it creates anything', async () => {
     await using test = await startTestServer();
     for (const image of ['', 'A B', '--privileged', 'busybox:latest extra text']) {
       const run = await test.plan42(['task', 'create', `--image=${image}`, '--prompt', 'x']);
@@ -228,7 +228,7 @@ describe('plan42 server task show and cancel', () => {
     assert.equal(follow.exitCode, 1);
   });
 
-  it('says when there is no such task', async () => {
+  it('reports an unknown task', async () => {
     await using test = await startTestServer();
     for (const id of ['abc', '00000000-0000-4000-8000-000000000000']) {
       const run = await test.plan42(['task', 'show', id]);

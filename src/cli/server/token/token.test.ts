@@ -6,7 +6,7 @@ import { parseRunnerToken } from '../../../plan42/runner-token.ts';
 const dayMs = 24 * 60 * 60 * 1000;
 
 describe('plan42 server token', () => {
-  it('create prints the token alone, and what it is for on standard error', async () => {
+  it('create prints only the token, and its properties on standard error', async () => {
     await using test = await startTestServer();
     const run = await test.plan42(['token', 'create']);
     assert.equal(run.exitCode, 0);
@@ -16,7 +16,7 @@ describe('plan42 server token', () => {
     assert.match(run.stderr, new RegExp(`^Token \\S{36} for runner ${runnerId}, valid until \\S+ \\S+\\.\\n$`));
   });
 
-  it('create takes a runner by name and a lifetime', async () => {
+  it('create accepts the name of a runner and a lifetime', async () => {
     await using test = await startTestServer();
     const [runner] = await test.client.listRunners();
     const argv = ['token', 'create', '--runner', runner?.Name ?? '', '--ttl-days', '1', '--json'];
@@ -27,14 +27,14 @@ describe('plan42 server token', () => {
     assert.equal(Math.round((Date.parse(token.ExpiresAt) - Date.now()) / dayMs), 1);
   });
 
-  it('create says which runners there are', async () => {
+  it('create lists the runners if the name is unknown', async () => {
     await using test = await startTestServer();
     const run = await test.plan42(['token', 'create', '--runner', 'unknown']);
     assert.equal(run.exitCode, 1);
     assert.match(run.stderr, /^ERROR: runner unknown not found\. Use one of: .* \(.{36}\)\.\n$/);
   });
 
-  it('list shows what revoke takes away', async () => {
+  it('list omits revoked tokens', async () => {
     await using test = await startTestServer();
     const none = await test.plan42(['token', 'list']);
     assert.deepEqual([none.exitCode, none.stdout], [0, '']);
@@ -56,7 +56,7 @@ describe('plan42 server token', () => {
     assert.equal((await test.plan42(['token', 'revoke', id])).exitCode, 0);
   });
 
-  it('revoke does not repeat a token that is taken for its ID', async () => {
+  it('revoke does not print a token that was given instead of its ID', async () => {
     await using test = await startTestServer();
     const { stdout } = await test.plan42(['token', 'create']);
     const run = await test.plan42(['token', 'revoke', stdout.trimEnd()]);

@@ -9,7 +9,7 @@ async function createTask(test: TestServer): Promise<AdminTurn> {
 }
 
 describe('plan42 server turn create', () => {
-  it('adds a turn behind one that is over', async () => {
+  it('adds a turn after a finished one', async () => {
     await using test = await startTestServer();
     const turn = await createTask(test);
     await test.updateTurn(turn.TaskId, { Status: 'Completed' });
@@ -18,7 +18,7 @@ describe('plan42 server turn create', () => {
     assert.deepEqual([run.exitCode, created.TurnIndex, created.Prompt], [0, 2, 'again']);
   });
 
-  it('does not while the latest is not over', async () => {
+  it('rejects a turn while the latest is unfinished', async () => {
     await using test = await startTestServer();
     const { TaskId } = await createTask(test);
     const run = await test.plan42(['turn', 'create', TaskId, '--prompt', 'again']);
@@ -31,7 +31,7 @@ describe('plan42 server turn create', () => {
 });
 
 describe('plan42 server turn logs', () => {
-  it('prints what there is so far, and with -f all of it', async () => {
+  it('prints the current log, and all of it with -f', async () => {
     await using test = await startTestServer();
     const turn = await createTask(test);
     assert.deepEqual(await test.plan42(['turn', 'logs', turn.TaskId]), { exitCode: 0, stdout: '', stderr: '' });
@@ -48,7 +48,7 @@ describe('plan42 server turn logs', () => {
     assert.deepEqual(all, { exitCode: 0, stdout: 'one\ntwo\n', stderr: '' });
   });
 
-  it('refuses a turn that there is not', async () => {
+  it('rejects an unknown turn', async () => {
     await using test = await startTestServer();
     const { TaskId } = await createTask(test);
     assert.equal((await test.plan42(['turn', 'logs', TaskId, '0'])).exitCode, 2);

@@ -1,0 +1,42 @@
+import { stat } from 'node:fs/promises';
+import type { Problem } from '../config/parse.ts';
+import { ExitCode, errorCode } from '../lib/errors.ts';
+import { shellQuote } from '../lib/shell-quote.ts';
+import type { CheckContext } from './check.ts';
+import { type Finding, failed, ok, warning } from './finding.ts';
+
+/** The file exists, has no errors and no unknown keys, and only its owner can access it. */
+export async function checkConfiguration({ readConfig, paths }: CheckContext): Promise<readonly Finding[]> {
+  const path = paths.configFile;
+  const { found, problems } = await readConfig();
+  const findings = [...problems.map((problem) => findingOf(problem, path)), ...(await permissions(path))];
+  if (!found) {
+    const create = {
+      text: 'Create it, with a token from the server.',
+      command: `plan42 runner config -c ${shellQuote(path)}`,
+    };
+    findings.unshift(warning(path, 'does not exist, using defaults and the environment', create));
+  }
+  return findings.length === 0 ? [ok(path, 'valid')] : findings;
+}
+
+function findingOf({ severity, message, position }: Problem, path: string): Finding {
+  const isInEnvironment = message.startsWith('the environment’s ');
+  const location = position === undefined ? path : `${path}:${position.line}:${position.column}`;
+  const subject = isInEnvironment ? 'environment' : location;
+  if (severity === 'warning') return warning(subject, message, { text: `Correct or remove it in ${path}.` });
+  const text = isInEnvironment ? 'Correct or unset it.' : `Correct it in ${location}.`;
+  return failed(subject, message, { text }, ExitCode.configuration);
+}
+
+async function permissions(path: string): Promise<Finding[]> {
+  try {
+    const mode = (await stat(path)).mode & 0o777;
+    if ((mode & 0o077) === 0) return [];
+    const message = `contains tokens and other users can access it (mode ${mode.toString(8).padStart(4, '0')})`;
+    return [warning(path, message, { text: 'Make it private.', command: `chmod 600 ${shellQuote(path)}` })];
+  } catch (error) {
+    if (errorCode(error) === 'ENOENT') return [];
+    throw error;
+  }
+}

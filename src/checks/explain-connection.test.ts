@@ -1,0 +1,79 @@
+import { after, before, describe, test } from 'node:test';
+import { assertFound, type DoctorCase } from '../../test/support/doctor-case.ts';
+import { connection, type DoctorSetting, plainSecret, startDoctorSetting } from '../../test/support/doctor-setting.ts';
+
+let setting: DoctorSetting;
+before(async () => {
+  setting = await startDoctorSetting();
+});
+after(() => setting[Symbol.asyncDispose]());
+
+const cases: DoctorCase[] = [
+  {
+    what: 'a server host that does not exist',
+    given: () => ({ runner: { url: 'https://plan42.invalid' } }),
+    check: 'api',
+    status: 'failed',
+    found: /cannot resolve host plan42\.invalid/,
+    remedy: /DNS/,
+    exitCode: 1,
+  },
+  {
+    what: 'a GitHub host that does not exist',
+    given: () => ({ config: connection('https://github.invalid') }),
+    check: 'github',
+    status: 'failed',
+    found: /cannot resolve host github\.invalid/,
+    remedy: /Correct github\.work\.url, or the DNS/,
+    exitCode: 1,
+  },
+  {
+    what: 'a port where nothing listens',
+    given: () => ({ runner: { url: 'http://127.0.0.1:1' } }),
+    check: 'api',
+    status: 'failed',
+    found: /nothing listens at 127\.0\.0\.1:1 \(ECONNREFUSED\)/,
+    exitCode: 1,
+  },
+  {
+    what: 'no server time',
+    given: () => ({ runner: { url: 'http://127.0.0.1:1' } }),
+    check: 'clock',
+    status: 'skipped',
+    found: /the server did not respond/,
+    exitCode: 1,
+  },
+  {
+    what: 'a proxy that is down',
+    given: () => ({
+      runner: { url: 'https://plan42.invalid' },
+      env: { https_proxy: `http://user:${plainSecret}@127.0.0.1:1` },
+    }),
+    check: 'api',
+    status: 'failed',
+    found: /the proxy 127\.0\.0\.1:1 does not connect to plan42\.invalid/,
+    remedy: /https_proxy/,
+    exitCode: 1,
+  },
+  {
+    what: 'an invalid proxy URL',
+    given: () => ({ env: { https_proxy: `nonsense ${plainSecret}` } }),
+    check: 'api',
+    status: 'failed',
+    found: /https_proxy is not a URL/,
+    exitCode: 3,
+  },
+  {
+    what: 'a missing CA file',
+    given: () => ({ config: '[network]\nca_file = "/does/not/exist.pem"\n' }),
+    check: 'api',
+    status: 'failed',
+    found: /cannot read the CA file \/does\/not\/exist\.pem/,
+    remedy: /network\.ca_file/,
+    exitCode: 3,
+  },
+];
+
+describe('reports a problem and its remedy', () => {
+  for (const one of cases) test(one.what, () => assertFound(setting, one));
+});

@@ -1,0 +1,105 @@
+import { performance } from 'node:perf_hooks';
+import { request } from 'undici';
+import type { Config } from '../config/schema.ts';
+import { withDeadline } from '../lib/deadline.ts';
+import { parseErrorResponse } from '../plan42/errors.ts';
+import { parseRunnerToken, TokenError } from '../plan42/runner-token.ts';
+import { createTransport } from '../plan42/transport.ts';
+
+export interface ApiProbe {
+  url: string;
+  /** Whether the request carried a token. */
+  authorized: boolean;
+  latencyMs: number;
+  status: number;
+  /** The API's error message; undefined if the response is not from the API. */
+  message: string | undefined;
+  isFromApi: boolean;
+  /** Target of a redirect, which is not followed. */
+  location: string | undefined;
+  /** From the Date header, in whole seconds. */
+  serverTime: Date | undefined;
+  /** Local time halfway between request and response. */
+  ownTime: Date;
+}
+
+/** The server accepted the token. */
+export function isAccepted({ status, isFromApi }: ApiProbe): boolean {
+  return status < 300 && isFromApi;
+}
+
+/** Time limit of one request, below the limit of all checks, so that the report names the server that does not respond. */
+export const requestTimeoutMs = 6000;
+
+export interface ProbeOptions {
+  env: NodeJS.ProcessEnv;
+  version: string;
+  now: () => Date;
+  signal: AbortSignal;
+}
+
+/**
+ * Requests the tenant of the token, or another object if there is no valid token, to learn how the server responds.
+ * An expired token is sent too, because the local clock may be wrong.
+ * @throws UserError if a proxy or the CA file cannot be used; otherwise the error of the connection
+ */
+export async function probeApi(config: Config, options: ProbeOptions): Promise<ApiProbe> {
+  return withDeadline(requestTimeoutMs, options.signal, (signal) => sendProbe(config, { ...options, signal }));
+}
+
+async function sendProbe(config: Config, { env, version, now, signal }: ProbeOptions): Promise<ApiProbe> {
+  const { url, skipSslVerify } = config.runner;
+  const call = requestFor(config.runner.token ?? '');
+  const transport = createTransport({ caFile: config.network.caFile, skipSslVerify, env });
+  try {
+    const start = performance.now();
+    const sentAt = now().getTime();
+    const { statusCode, headers, body } = await request(url.origin + url.pathname.replace(/\/+$/, '') + call.path, {
+      dispatcher: transport,
+      signal,
+      headers: { ...call.headers, accept: 'application/json', 'user-agent': `plan42/${version}` },
+    });
+    const latencyMs = performance.now() - start;
+    const ownTime = new Date((sentAt + now().getTime()) / 2);
+    const text = await body.text();
+    const parsed = parseErrorResponse(statusCode, headers, text);
+    const isFromApi = statusCode < 300 ? isJson(text) : parsed.isFromApi;
+    const location = headers['location'];
+    return {
+      url: url.href,
+      authorized: 'authorization' in call.headers,
+      latencyMs,
+      status: statusCode,
+      message: statusCode < 300 ? undefined : parsed.message,
+      isFromApi,
+      location: Array.isArray(location) ? location[0] : location,
+      serverTime: parseDate(headers['date']),
+      ownTime,
+    };
+  } finally {
+    await transport.destroy();
+  }
+}
+
+function requestFor(token: string): { path: string; headers: Record<string, string> } {
+  try {
+    const { tenantId } = parseRunnerToken(token, new Date(0));
+    return { path: `/v1/tenants/${encodeURIComponent(tenantId)}`, headers: { authorization: `APIToken ${token}` } };
+  } catch (error) {
+    if (!(error instanceof TokenError)) throw error;
+    return { path: '/v1/current-user', headers: {} };
+  }
+}
+
+function isJson(text: string): boolean {
+  try {
+    return typeof JSON.parse(text) === 'object';
+  } catch {
+    return false;
+  }
+}
+
+function parseDate(header: string | string[] | undefined): Date | undefined {
+  const date = new Date(String(header));
+  return Number.isNaN(date.getTime()) ? undefined : date;
+}

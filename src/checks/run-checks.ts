@@ -1,0 +1,94 @@
+import { performance } from 'node:perf_hooks';
+import type { Config } from '../config/schema.ts';
+import { formatError, UserError } from '../lib/errors.ts';
+import { redact } from '../lib/logger.ts';
+import type { Check, CheckContext } from './check.ts';
+import { type CheckStatus, type Finding, failed, failedWith, worstStatus } from './finding.ts';
+
+export interface CheckResult {
+  check: Check;
+  status: CheckStatus;
+  findings: readonly Finding[];
+  durationMs: number;
+}
+
+export interface RunChecksOptions {
+  /** For all checks together. */
+  timeoutMs: number;
+  /** Called with the unfinished checks whenever one finishes. */
+  onProgress?: (pending: readonly Check[]) => void;
+}
+
+/** Runs all checks concurrently and yields their results in order, without secrets. @throws the signal's reason */
+export async function* runChecks(
+  checks: readonly Check[],
+  context: CheckContext,
+  { timeoutMs, onProgress = () => {} }: RunChecksOptions,
+): AsyncGenerator<CheckResult, void> {
+  const expired = AbortSignal.timeout(timeoutMs);
+  const bounded = { ...context, signal: AbortSignal.any([context.signal, expired]) };
+  const secrets = secretsOf((await context.readConfig().catch(() => undefined))?.config, context.env);
+  const pending = new Set(checks);
+  onProgress([...pending]);
+  const results = checks.map(async (check): Promise<CheckResult> => {
+    const start = performance.now();
+    const findings = await runCheck(check, bounded, expired);
+    pending.delete(check);
+    onProgress([...pending]);
+    return {
+      check,
+      status: worstStatus(findings.map(({ status }) => status)),
+      findings: findings.map((finding) => redactFinding(finding, secrets)),
+      durationMs: Math.round(performance.now() - start),
+    };
+  });
+  for (const result of results) {
+    yield await result;
+    context.signal.throwIfAborted();
+  }
+}
+
+async function runCheck(check: Check, context: CheckContext, expired: AbortSignal): Promise<readonly Finding[]> {
+  try {
+    // A check that ignores the signal, for example on a hanging network drive, must not block the others.
+    return await Promise.race([check.run(context), rejectionOf(context.signal)]);
+  } catch (error) {
+    if (expired.aborted) return [failed(check.name, 'timed out', { text: 'Try again.' })];
+    if (error instanceof UserError) return [failedWith(check.name, error)];
+    return [failed(check.name, `the check crashed: ${formatError(error)}`, { text: 'Report this bug.' })];
+  }
+}
+
+function rejectionOf(signal: AbortSignal): Promise<never> {
+  const { promise, reject } = Promise.withResolvers<never>();
+  const abort = () => reject(signal.reason);
+  if (signal.aborted) abort();
+  else signal.addEventListener('abort', abort, { once: true });
+  return promise;
+}
+
+function redactFinding(finding: Finding, secrets: readonly string[]): Finding {
+  const clean = (text: string) => redact(secrets.reduce((rest, secret) => rest.replaceAll(secret, '[redacted]'), text));
+  return {
+    ...finding,
+    message: clean(finding.message),
+    remedies: finding.remedies.map(({ text, command }) => ({
+      text: clean(text),
+      ...(command === undefined ? {} : { command: clean(command) }),
+    })),
+  };
+}
+
+// Shorter values would garble ordinary text.
+const minSecretLength = 6;
+
+/** Tokens from the configuration and passwords of proxies. */
+function secretsOf(config: Config | undefined, env: NodeJS.ProcessEnv): string[] {
+  const tokens = [config?.runner.token, env['PLAN42_RUNNER_TOKEN']];
+  const githubTokens = Object.values(config?.github ?? {}).map(({ token }) => token);
+  const proxies = ['http_proxy', 'https_proxy', 'HTTP_PROXY', 'HTTPS_PROXY'];
+  const passwords = proxies.map((name) => URL.parse(env[name] ?? '')?.password);
+  return [...tokens, ...githubTokens, ...passwords].filter(
+    (text) => text !== undefined && text.length >= minSecretLength,
+  ) as string[];
+}
