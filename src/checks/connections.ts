@@ -1,7 +1,7 @@
 import type { Config, Connection } from '../config/schema.ts';
 import { renderKey } from '../config/toml/render.ts';
 import { ApiError, ConnectionError } from '../plan42/errors.ts';
-import { type PrivateConnection, listPrivateConnections } from '../plan42/github-connections.ts';
+import { listPrivateConnections, type PrivateConnection } from '../plan42/github-connections.ts';
 import { parseRunnerToken } from '../plan42/runner-token.ts';
 import { createTransport } from '../plan42/transport.ts';
 import { type CheckContext, withConfig } from './check.ts';

@@ -6,7 +6,7 @@ import { runnerQueueFields } from './objects/runner.ts';
 import { repoInfoFields, taskFields } from './objects/task.ts';
 import { turnFields } from './objects/turn.ts';
 
-export const PartialQueue = knownFields(view(runnerQueueFields, ['Version'], []));
+export const PartialQueue = knownFields(view(runnerQueueFields, ['Version'], ['TenantID', 'RunnerID', 'QueueID']));
 export type PartialQueue = v.InferOutput<typeof PartialQueue>;
 
 export const RunnerMessage = knownFields({

@@ -8,7 +8,7 @@ type Method = keyof QueueClient;
 
 export function apiError(status: number, current?: object): ApiError {
   const call = { method: 'GET', path: '/queue' };
-  return new ApiError(call, { status, isFromApi: true, currentType: 'PartialQueue', current });
+  return new ApiError(call, { status, isFromApi: true, currentType: 'RunnerQueue', current });
 }
 
 export const outage = new ConnectionError({ method: 'GET', path: '/queue' }, 'connection refused');
