@@ -91,7 +91,7 @@ test('organisations, repositories and branches are listed through the runner', a
   const odd = await plane.call('GET', `${path}/orgs?token=nonsense!`);
   assert.deepEqual([odd.status, odd.body.Message], [502, 'invalid pagination token']);
   assert.ok(!runner.log.includes(github.state.token), 'no token in the log');
-  assert.match(runner.log, /DEBUG GitHub answered/);
+  assert.match(runner.log, /DEBUG GitHub responded/);
 });
 
 test('an agent’s second turn gets the feedback on its pull request, the token and the address', async () => {

@@ -83,15 +83,20 @@ const cases: [what: string, run: () => ReturnType<typeof start>, exitCode: numbe
     'an empty state folder, and not the current one',
     () => start(config(good), ['--state-dir', '']),
     2,
-    /--state-dir <folder>' argument '' is invalid\. It is empty/,
+    /--state-dir <folder>' argument '' is invalid\. It must not be empty/,
   ],
   [
     'an unknown setting',
     () => start(config(good), ['--set', 'jobs.max_job=1']),
     3,
-    /no setting "jobs\.max_job", did you mean "jobs\.max_jobs"\?/,
+    /unknown setting "jobs\.max_job", did you mean "jobs\.max_jobs"\?/,
   ],
-  ['a token as a flag', () => start(config(good), ['--set', 'runner.token=p42r_x']), 3, /no setting "runner\.token"/],
+  [
+    'a token as a flag',
+    () => start(config(good), ['--set', 'runner.token=p42r_x']),
+    3,
+    /unknown setting "runner\.token"/,
+  ],
 ];
 
 for (const [what, run, exitCode, error] of cases) {

@@ -1,5 +1,5 @@
-import { sleep } from '../../lib/sleep.ts';
 import { isTransient } from '../../plan42/errors.ts';
+import { type Clock, systemClock } from './clock.ts';
 
 const minGapMs = 150;
 
@@ -8,13 +8,18 @@ const minGapMs = 150;
  * first come, first served. The first successful call releases all others.
  */
 export class CallLimiter {
+  readonly #clock: Clock;
   #outageSince: number | undefined;
   #failures = 0;
-  /** Time of `performance.now()` at which the next call may be made. */
+  /** Time at which the next call may be made. */
   #nextTurn = 0;
   #recovered = new AbortController();
 
-  /** Time of `performance.now()` since which all calls fail; undefined if the last one succeeded. */
+  constructor(clock: Clock = systemClock) {
+    this.#clock = clock;
+  }
+
+  /** Time since which all calls fail; undefined if the last one succeeded. */
   get outageSince(): number | undefined {
     return this.#outageSince;
   }
@@ -35,16 +40,16 @@ export class CallLimiter {
   }
 
   #recordFailure(): void {
-    this.#outageSince ??= performance.now();
+    this.#outageSince ??= this.#clock.now();
     this.#failures += 1;
   }
 
   async #takeTurn(signal: AbortSignal): Promise<void> {
-    const now = performance.now();
+    const now = this.#clock.now();
     const turn = Math.max(now, this.#nextTurn);
     this.#nextTurn = turn + minGapMs;
     const wake = AbortSignal.any([signal, this.#recovered.signal]);
-    await sleep(turn - now, wake).catch(() => signal.throwIfAborted());
+    await this.#clock.sleep(turn - now, wake).catch(() => signal.throwIfAborted());
   }
 
   #recover(): void {

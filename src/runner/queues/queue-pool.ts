@@ -1,8 +1,9 @@
 import { Backoff } from '../../lib/backoff.ts';
 import type { Logger } from '../../lib/logger.ts';
+import { type Clock, systemClock } from './clock.ts';
 import { Queue, type QueueOptions } from './queue.ts';
 import type { QueueRegistry } from './queue-registry.ts';
-import { addPoll, averageUtilisation, decide, type ScalerSettings, startWindow } from './scaler.ts';
+import { addPoll, averageUtilisation, decide, type ScalerSettings, type ScalerWindow, startWindow } from './scaler.ts';
 
 export interface QueuePoolOptions extends Omit<QueueOptions, 'onPoll' | 'onLost' | 'registerAfterMs'> {
   settings: QueueOptions['settings'] & ScalerSettings;
@@ -20,17 +21,20 @@ export class QueuePool {
   readonly #replacementBackoff = new Backoff(replacementBackoff);
   /** Oldest first, including queues that are gone but still have messages in flight. */
   readonly #queues = new Set<Queue>();
-  readonly #timer: NodeJS.Timeout;
-  #window = startWindow(performance.now());
+  readonly #clock: Clock;
+  /** Aborted to stop scaling. */
+  readonly #drain = new AbortController();
+  #window: ScalerWindow;
   /** Utilisation of the previous window, used until this one has measurements. */
   #lastUtilisation: number | undefined;
-  #draining = false;
 
   constructor(options: QueuePoolOptions) {
     this.#options = options;
     this.#logger = options.logger;
+    this.#clock = options.clock ?? systemClock;
+    this.#window = startWindow(this.#clock.now());
     this.#add();
-    this.#timer = setInterval(() => this.#scale(), decisionIntervalMs);
+    void this.#keepScaling();
   }
 
   /** Queues that may exist on the server. */
@@ -43,7 +47,7 @@ export class QueuePool {
     return [...this.#queues].reduce((sum, queue) => sum + queue.inFlight, 0);
   }
 
-  /** Time of `performance.now()` since which the calls of all queues fail; undefined if any queue is working. */
+  /** Time since which the calls of all queues fail; undefined if any queue is working. */
   get outageSince(): number | undefined {
     const since = this.queues.map(({ limiter }) => limiter.outageSince);
     const known = since.filter((time) => time !== undefined);
@@ -67,8 +71,7 @@ export class QueuePool {
 
   /** Drains every queue at once. Resolves when all are gone. */
   async drain(): Promise<void> {
-    this.#draining = true;
-    clearInterval(this.#timer);
+    this.#drain.abort();
     const queues = [...this.#queues];
     for (const queue of queues) queue.drain();
     await Promise.all(queues.map((queue) => queue.ended));
@@ -100,17 +103,25 @@ export class QueuePool {
   }
 
   #replace({ id, hasPolled, isDraining }: Queue): void {
-    if (isDraining || this.#draining) return;
+    if (isDraining || this.#drain.signal.aborted) return;
     if (hasPolled) this.#replacementBackoff.reset();
     this.#logger.warn('queue deleted by server, replacing it', { queue_id: id });
     this.#add(hasPolled ? 0 : this.#replacementBackoff.next());
+  }
+
+  async #keepScaling(): Promise<void> {
+    const { signal } = this.#drain;
+    while (!signal.aborted) {
+      await this.#clock.sleep(decisionIntervalMs, signal).catch(() => {});
+      if (!signal.aborted) this.#scale();
+    }
   }
 
   #scale(): void {
     // No decision while a previous one or a replacement is still in progress.
     const { queues } = this;
     if (queues.some((queue) => queue.phase !== 'polling')) return;
-    const { verdict, window } = decide(this.#window, performance.now(), queues.length, this.#options.settings);
+    const { verdict, window } = decide(this.#window, this.#clock.now(), queues.length, this.#options.settings);
     this.#lastUtilisation = this.utilisation;
     this.#window = window;
     if (verdict.action === 'up') {

@@ -3,9 +3,9 @@ import { join } from 'node:path';
 import { makeFolder } from '../../lib/files.ts';
 import type { Logger } from '../../lib/logger.ts';
 import { isUuid } from '../../lib/uuid.ts';
-import type { Plan42Client, QueuePath } from '../../plan42/client.ts';
+import type { QueuePath } from '../../plan42/client.ts';
 import { CallLimiter } from './call-limiter.ts';
-import { deleteQueue } from './queue-removal.ts';
+import { deleteQueue, type QueueClient } from './queue-removal.ts';
 
 /**
  * The queues that may exist on the server, on disk. After a crash the next run deletes them at once; otherwise the server
@@ -50,7 +50,7 @@ export class QueueRegistry {
 
 export interface LeftoverQueuesOptions extends Omit<QueuePath, 'queueId'> {
   registry: QueueRegistry;
-  client: Plan42Client;
+  client: QueueClient;
   logger: Logger;
   abort: AbortSignal;
 }

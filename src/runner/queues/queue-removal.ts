@@ -6,13 +6,21 @@ import type { Plan42Client, QueuePath } from '../../plan42/client.ts';
 import { ApiError, isTransient } from '../../plan42/errors.ts';
 import { RunnerQueue } from '../../plan42/objects.ts';
 import type { CallLimiter } from './call-limiter.ts';
+import { type Clock, systemClock } from './clock.ts';
+
+/** The calls that concern queues. */
+export type QueueClient = Pick<
+  Plan42Client,
+  'registerQueue' | 'getQueue' | 'updateQueue' | 'deleteQueue' | 'getMessages'
+>;
 
 export interface RemovalOptions {
-  client: Plan42Client;
+  client: QueueClient;
   logger: Logger;
   /** The queue's own. */
   limiter: CallLimiter;
   abort: AbortSignal;
+  clock?: Clock;
 }
 
 const backoff = { minMs: 10, maxMs: 5000 };
@@ -51,7 +59,7 @@ export async function deleteQueue(path: QueuePath, options: RemovalOptions): Pro
 /** Calls `change` with the queue's version: the one that a conflict reported, or else the server's current one. */
 async function changeQueue(
   path: QueuePath,
-  { client, limiter, abort }: RemovalOptions,
+  { client, limiter, abort, clock = systemClock }: RemovalOptions,
   change: (version: number) => Promise<unknown>,
   options: Omit<RetryOptions, 'backoff' | 'signal'>,
 ): Promise<void> {
@@ -65,7 +73,7 @@ async function changeQueue(
         throw error;
       });
   };
-  await retry(attempt, { ...options, backoff, signal: abort });
+  await retry(attempt, { ...options, backoff, signal: abort, sleep: clock.sleep });
 }
 
 function isGone(error: unknown): boolean {

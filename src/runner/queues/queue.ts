@@ -2,20 +2,20 @@ import { randomUUID } from 'node:crypto';
 import type { Config } from '../../config/schema.ts';
 import { Backoff } from '../../lib/backoff.ts';
 import type { Logger } from '../../lib/logger.ts';
-import { sleep } from '../../lib/sleep.ts';
-import type { Plan42Client, QueuePath } from '../../plan42/client.ts';
+import type { QueuePath } from '../../plan42/client.ts';
 import { generateKeyPair, publicKeyPem } from '../../plan42/ecies.ts';
 import { ApiError, isAuthError } from '../../plan42/errors.ts';
 import type { RunnerHealth } from '../health.ts';
 import { CallLimiter } from './call-limiter.ts';
+import { type Clock, systemClock } from './clock.ts';
 import { Ewma } from './ewma.ts';
 import { nextPhase, type QueueEvent, type QueuePhase } from './queue-phase.ts';
-import { deleteQueue, markDraining } from './queue-removal.ts';
+import { deleteQueue, markDraining, type QueueClient, type RemovalOptions } from './queue-removal.ts';
 import { RetryDelay } from './retry-delay.ts';
 import { pollUtilisation } from './scaler.ts';
 
 export interface QueueOptions {
-  client: Plan42Client;
+  client: QueueClient;
   tenantId: string;
   runnerId: string;
   settings: Config['queues'];
@@ -33,6 +33,7 @@ export interface QueueOptions {
   force: AbortSignal;
   /** Ends everything at once, including calls in flight. */
   abort: AbortSignal;
+  clock?: Clock;
 }
 
 const registrationBackoff = { minMs: 10, maxMs: 5000 };
@@ -48,7 +49,8 @@ export type QueueOutcome = 'drained' | 'lost' | 'aborted';
 export class Queue {
   readonly path: QueuePath;
   /** Shared by all calls for this queue. */
-  readonly limiter = new CallLimiter();
+  readonly limiter: CallLimiter;
+  readonly #clock: Clock;
   readonly #keys = generateKeyPair();
   readonly #options: QueueOptions;
   readonly #drain = new AbortController();
@@ -59,7 +61,7 @@ export class Queue {
   #wake = new AbortController();
   /** Aborted to end the poll in flight. */
   #poll = new AbortController();
-  /** Time of `performance.now()` until which a draining queue is polled at least. */
+  /** Time until which a draining queue is polled at least. */
   #drainUntil = Number.POSITIVE_INFINITY;
   readonly #utilisation = new Ewma(utilisationTimeMs);
   /** Resolves when the queue is gone: `lost` if the server deleted it, `aborted` if it may still exist on the server. */
@@ -67,6 +69,8 @@ export class Queue {
 
   constructor(options: QueueOptions) {
     this.#options = options;
+    this.#clock = options.clock ?? systemClock;
+    this.limiter = new CallLimiter(this.#clock);
     this.path = { tenantId: options.tenantId, runnerId: options.runnerId, queueId: randomUUID() };
     this.#logger = options.logger.with({ queue_id: this.path.queueId });
     this.ended = this.#run();
@@ -124,7 +128,7 @@ export class Queue {
   }
 
   async #run(): Promise<QueueOutcome> {
-    const { client, abort, force, health } = this.#options;
+    const { abort, force, health } = this.#options;
     const interrupt = () => this.abandonPoll(new Error('the queue is shutting down'));
     for (const signal of [abort, force]) signal.addEventListener('abort', interrupt, { once: true });
     try {
@@ -138,7 +142,7 @@ export class Queue {
         this.#logger.warn('runner token rejected, leaving queue to the next start');
         return 'aborted';
       }
-      await deleteQueue(this.path, { client, logger: this.#logger, limiter: this.limiter, abort });
+      await deleteQueue(this.path, this.#removal);
       this.#enter('drained');
       return outcome;
     } catch (error) {
@@ -148,6 +152,11 @@ export class Queue {
       for (const signal of [abort, force]) signal.removeEventListener('abort', interrupt);
       health.remove(this.id);
     }
+  }
+
+  get #removal(): RemovalOptions {
+    const { client, abort } = this.#options;
+    return { client, logger: this.#logger, limiter: this.limiter, abort, clock: this.#clock };
   }
 
   #enter(event: QueueEvent): void {
@@ -197,7 +206,7 @@ export class Queue {
     for (;;) {
       if (force.aborted) return 'drained';
       const wake = this.#wake.signal;
-      const remainingMs = this.#drainUntil - performance.now();
+      const remainingMs = this.#drainUntil - this.#clock.now();
       try {
         // No long poll after a failure, so that a recovery is noticed at once.
         const waitMs = delay.isFailing ? 0 : Math.max(0, Math.min(settings.pollWaitMs, remainingMs));
@@ -210,7 +219,7 @@ export class Queue {
       } catch (error) {
         abort.throwIfAborted();
         if (isNotFound(error)) {
-          const now = performance.now();
+          const now = this.#clock.now();
           foreignNotFoundSince = Math.min(foreignNotFoundSince, now);
           if (error.isFromApi || now - foreignNotFoundSince >= maxForeignNotFoundMs) return 'lost';
         }
@@ -226,7 +235,7 @@ export class Queue {
     const { client, onPoll } = this.#options;
     const { signal } = this.#poll;
     const messages = await this.limiter.call(() => client.getMessages(this.path, waitMs, { signal }), signal);
-    this.#utilisation.add(pollUtilisation(messages.length), performance.now());
+    this.#utilisation.add(pollUtilisation(messages.length), this.#clock.now());
     onPoll(messages.length);
     for (const message of messages) this.#handle(message);
     return messages.length;
@@ -234,10 +243,9 @@ export class Queue {
 
   /** Keeps the poll in flight: aborting it would lose the messages that it returns. */
   #startDraining(): void {
-    const { client, settings, abort } = this.#options;
     this.#enter('drain');
-    void markDraining(this.path, { client, logger: this.#logger, limiter: this.limiter, abort }).then(() => {
-      this.#drainUntil = performance.now() + settings.drainTimeMs;
+    void markDraining(this.path, this.#removal).then(() => {
+      this.#drainUntil = this.#clock.now() + this.#options.settings.drainTimeMs;
     });
   }
 
@@ -249,7 +257,7 @@ export class Queue {
   /** `wake` must be taken before the failed call, so that a `retryNow` during the call counts too. */
   async #pause(ms: number, wake: AbortSignal): Promise<void> {
     try {
-      await sleep(ms, wake);
+      await this.#clock.sleep(ms, wake);
     } catch {
       this.#options.abort.throwIfAborted();
     }
