@@ -1,4 +1,4 @@
-/** The objects of the API, as far as the page shows them. They come from our own server and are not checked again. */
+/** The fields of API objects that the page shows. They come from our own server, so they are not validated. */
 
 export interface RepoInfo {
   PRLink?: string | null;
