@@ -112,10 +112,10 @@ describe('the configuration screen', () => {
     const config = configFor(plane.server.url, await plane.newToken()).replace('"docker"', '"dokcer"');
     await using test = await startScreen({ config });
     const { terminal } = test;
-    const screen = await terminal.shows('! No runner can start with it: ');
+    const screen = await terminal.shows('! No runner can start with it:');
     assert.match(screen.replaceAll(/\s+/g, ' '), /\.toml:5:1: runner\.runtime is not one of docker/);
     await terminal.press('C-s');
-    await terminal.shows(/Nothing was changed\.\s+No runner starts/);
+    await terminal.shows(/Nothing was changed\.\s+No runner can start/);
     await terminal.press('Down', 'Down', 'Enter', 'Home', 'Enter', 'C-s');
     await terminal.shows(/Saved \S+\.\s+Restart a running runner/);
     assert.equal(await test.saved(), config.replace('"dokcer"', '"docker"'));
@@ -264,7 +264,7 @@ token = "ghp_wrong"
     const { terminal } = test;
     await terminal.shows('> Plan42 Runner Token');
     await terminal.press('PageDown');
-    await terminal.shows('! token rejected (401: Bad credentials)');
+    await terminal.shows('! token rejected (401');
     await terminal.press('Tab', 'M-BSpace', 'BSpace', 'C-w');
     await terminal.type('ghp_right');
     await terminal.press('Tab');

@@ -11,7 +11,7 @@ interface AddTurnProps {
   onDone: () => void;
 }
 
-/** A form that goes on with a task whose last turn is over. */
+/** The form that continues a task whose last turn has finished. */
 export function AddTurn({ task, last, path, onDone }: AddTurnProps) {
   const api = useApi();
   const [prompt, setPrompt] = useState('');
@@ -24,7 +24,7 @@ export function AddTurn({ task, last, path, onDone }: AddTurnProps) {
   const submit = (event: SubmitEvent) => {
     event.preventDefault();
     const isEmpty = prompt.trim() === '';
-    setMistake(isEmpty ? 'Say what the agent is to do next.' : undefined);
+    setMistake(isEmpty ? 'Enter a prompt.' : undefined);
     if (isEmpty) (event.currentTarget as HTMLFormElement).querySelector('textarea')?.focus();
     else run();
   };
