@@ -1,4 +1,4 @@
-/** Error messages in the documentation are those of the source. */
+/** Error messages and log events in the documentation are those of the source. */
 import assert from 'node:assert/strict';
 import { globSync, readFileSync } from 'node:fs';
 import { join } from 'node:path';
@@ -19,6 +19,14 @@ test('messages in docs/troubleshooting.md exist', () => {
     for (const part of parts) if (!source.includes(part)) missing.push(`${line}: ${part}`);
   }
   assert.deepEqual(missing, []);
+});
+
+test('docs/log-events.md lists the events that the source logs', () => {
+  const documented = quotedInFirstColumn('docs/log-events.md').map(({ text }) => text);
+  const calls = source.matchAll(/ogger\s*\??\.(?:debug|info|warn|error)\(\s*'([^']+)'/g);
+  const logged = [...new Set([...calls].map(([, event = '']) => event))];
+  assert.deepEqual(documented.filter((event) => !source.includes(`'${event}'`)).toSorted(), [], 'not logged');
+  assert.deepEqual(logged.filter((event) => !documented.includes(event)).toSorted(), [], 'not documented');
 });
 
 function quotedInFirstColumn(page: string): { text: string; line: number }[] {

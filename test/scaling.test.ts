@@ -12,7 +12,7 @@ const messages = 4000;
 const callers = 600;
 // Without a delay, polls return before messages pile up.
 const networkDelayMs = 15;
-// No caller times out, and the server sends no pings of its own.
+// Callers wait as long as the test, and the server sends no pings.
 const timing = { healthCheckTimeoutMs: 60_000, healthCheckIntervalMs: 600_000 };
 
 const config = `

@@ -42,5 +42,6 @@ export function wrapWords(text: string, columns: number): string[] {
 
 function graphemeWidth(grapheme: string): number {
   if (invisible.test(grapheme)) return 0;
-  return wide.test(grapheme) ? 2 : 1;
+  // U+FE0F asks for the emoji form of a character, which is wide.
+  return wide.test(grapheme) || grapheme.endsWith('\ufe0f') || grapheme.includes('\ufe0f\u20e3') ? 2 : 1;
 }

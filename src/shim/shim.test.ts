@@ -23,7 +23,7 @@ async function runningPid(job: JobFolder): Promise<number> {
   });
 }
 
-describe('the supervisor records the exit code', () => {
+describe('the shim records the exit code', () => {
   for (const [script, exitCode] of [
     ['exit 0', 0],
     ['exit 3', 3],
@@ -52,8 +52,8 @@ describe('the supervisor records the exit code', () => {
   });
 });
 
-describe('the supervised command', () => {
-  test('writes standard output and error to the log, in order, below what is there', async () => {
+describe('the command of a shim', () => {
+  test('writes standard output and error to the log, in order, below the existing content', async () => {
     await using job = await makeJobFolder();
     await writeFile(job.logFile, 'before\n');
     await start(job, 'for i in 1 2 3; do echo out$i; echo err$i >&2; done');
@@ -136,14 +136,14 @@ describe('the state', () => {
     assert.equal((await waitForExit(job.folder)).exitCode, undefined);
   });
 
-  test('of a supervisor that was killed, with all that belongs to it, is an end that nobody saw', async () => {
+  test('of a shim that was killed with its whole group is an unobserved exit', async () => {
     await using job = await makeJobFolder();
     await start(job, 'exec sleep 60');
     process.kill(-(await runningPid(job)), 'SIGKILL');
     assert.equal((await waitForExit(job.folder)).exitCode, undefined);
   });
 
-  test('that was never begun is an end too', async () => {
+  test('of a job that was never launched is an exit too', async () => {
     await using job = await makeJobFolder();
     assert.equal((await waitForExit(job.folder)).exitCode, undefined);
   });
@@ -167,7 +167,7 @@ describe('the state', () => {
     assert.equal(await job.readLog(), 'begun\n');
   });
 
-  test('of another boot is that of no process, and tells that the machine restarted', async () => {
+  test('of another boot belongs to no process and reports that the machine restarted', async () => {
     await using job = await makeJobFolder();
     await start(job, 'while [ ! -e "$1/go" ]; do sleep 0.02; done', job.folder);
     const pid = await runningPid(job);
@@ -208,7 +208,7 @@ describe('the state', () => {
   });
 });
 
-test('a supervisor outlives signals to its group, and records the end', async () => {
+test('a shim outlives signals to its group and records the exit', async () => {
   await using job = await makeJobFolder();
   await start(
     job,
@@ -268,13 +268,13 @@ describe('waiting', () => {
   });
 });
 
-test('a launch that cannot be says so', async () => {
+test('a launch that fails rejects with LaunchError', async () => {
   await using job = await makeJobFolder();
   const launching = launch({ job, command: ['true'], env, cwd: join(job.folder, 'missing') });
   await assert.rejects(launching, LaunchError);
 });
 
-test('that the processes can’t be looked at is not taken for the end of one', async (t) => {
+test('processes that cannot be read are not taken for exited ones', async (t) => {
   if (process.platform !== 'linux') return t.skip('elsewhere they are looked at by a command');
   await using job = await makeJobFolder();
   await start(job, 'until [ -e "$1/go" ]; do sleep 0.02; done; exit 5', job.folder);

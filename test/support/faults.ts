@@ -7,7 +7,7 @@ export type Fault =
   | { kind: 'slow'; delayMs: number }
   /** The server never sees the call, and the connection is reset. */
   | { kind: 'dropped' }
-  /** The call neither reaches the server nor gets a response. */
+  /** The call does not reach the server and gets no response. */
   | { kind: 'unanswered' }
   /** The server has done it, but the connection is reset before the answer. */
   | { kind: 'reset' }
@@ -21,14 +21,14 @@ export interface ProxiedCall {
   at: number;
   kind: 'register' | 'read' | 'update' | 'delete' | 'poll' | 'answer' | 'turn' | 'other';
   queueId: string;
-  /** ID of the message, for a response. */
+  /** The message of a response. */
   messageId: string | undefined;
-  /** Task and new values, for a turn update. */
+  /** Task and status of a turn update. */
   turn: { taskId: string; Status?: string } | undefined;
   fault: Fault;
-  /** The server's status, if the call reached it. */
+  /** The server's response, if it got the call. */
   serverStatus: number | undefined;
-  /** The status that the runner received, if the response was complete. */
+  /** The runner's response, if it was complete. */
   status: number | undefined;
 }
 

@@ -19,7 +19,7 @@ export interface TestClient extends AsyncDisposable {
   client: GithubClient;
   withClient: WithClient;
   transport: Dispatcher;
-  /** Sends requests for a caller with this time limit. */
+  /** Makes calls with this deadline. */
   ask: <T>(work: (caller: Caller) => Promise<T>, timeoutMs?: number, signal?: AbortSignal) => Promise<T>;
 }
 

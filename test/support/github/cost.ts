@@ -1,5 +1,5 @@
 /**
- * Computes the cost of a query at GitHub and whether GitHub would reject it because of its size. Source: docs.github.com, "Rate limits and
+ * Computes the cost of a query at GitHub, and whether GitHub would reject it. Source: docs.github.com, "Rate limits and
  * query limits for the GraphQL API".
  */
 import {
@@ -19,7 +19,7 @@ export interface QueryCost {
   /** Points of the hourly 5,000. */
   points: number;
   nodes: number;
-  /** GitHub's error message. */
+  /** Errors that GitHub would return. */
   problems: string[];
 }
 

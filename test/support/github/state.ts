@@ -50,7 +50,7 @@ export interface Repo {
   pullRequests: Map<number, PullRequest>;
 }
 
-/** The contents of a GitHub server and one user's view of them. */
+/** The contents of a fake GitHub, and the view of one user. */
 export interface GithubState {
   token: string;
   login: string;
