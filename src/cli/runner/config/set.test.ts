@@ -164,7 +164,7 @@ describe('plan42 runner config set', () => {
         'network.ca_file=/nonexistent.pem',
         /^ERROR: cannot read the CA file \/nonexistent\.pem.* Set network\.ca_file to a PEM/,
       ],
-      [`network.ca_file=${at.file}`, /^ERROR: there is no PEM certificate in the CA file/],
+      [`network.ca_file=${at.file}`, /^ERROR: cannot use the CA file/],
     ];
     for (const [assignment, error] of cases) {
       const run = await at.config(['set', assignment]);
