@@ -1,6 +1,6 @@
 /**
- * What 5,000 finished jobs, records and logs, cost: from the start to the first registered queue, and in memory, before and after
- * the garbage was looked for; beside the same runner without any, in turns. And how long `job prune` looks at them.
+ * Measures the cost of 5,000 finished jobs with records and logs: time from start to the first registered queue, and memory
+ * before and after a garbage collection, in turns with the same runner without any. Also measures `job prune`.
  */
 import { spawnSync } from 'node:child_process';
 import { mkdir, mkdtemp, readFile, rm, writeFile } from 'node:fs/promises';
@@ -17,7 +17,7 @@ const config = '[host]\nunisolated = true\ncommand = ["/bin/cat"]\n';
 
 interface Figures {
   startMs: number[];
-  /** Of the processor: not disturbed by what else the machine does. */
+  /** CPU time, which other work on the machine does not affect. */
   cpuMs: number[];
   memoryMib: number[];
 }

@@ -1,4 +1,4 @@
-/** What the runner's GitHub client adds to the calls that it makes, against a GitHub double that answers on loopback. */
+/** Measures the overhead of the runner's GitHub client, against a fake GitHub on loopback. */
 import { request } from 'undici';
 import { fetchFeedback } from '../src/github/feedback/fetch-feedback.ts';
 import { listBranches } from '../src/github/list-branches.ts';

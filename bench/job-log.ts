@@ -102,7 +102,7 @@ async function compare(setting: Setting): Promise<void> {
   for (let turn = 0; turn < rounds * all.length; turn += 1) {
     const round = Math.floor(turn / all.length);
     const way = all[(turn + round) % all.length];
-    // What the one before has left to be written to the disk is not this one's burden.
+    // Flushes the writes of the previous measurement.
     await runCommand('sync', [], { env: process.env });
     way?.seconds.push(await way.run());
   }

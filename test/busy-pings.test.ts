@@ -14,7 +14,7 @@ import { makeTempDir } from './support/temp-dir.ts';
 const jobs = 6;
 const pingIntervalMs = 20;
 const maxP99Ms = 100;
-// What holds pings up in the runner does so in every round; a busy machine does in some.
+// A fault in the runner delays pings in every round, a busy machine only in some.
 const maxRounds = 5;
 const roundMs = 2000;
 const maxJobSeconds = 60;

@@ -10,14 +10,14 @@ import { requires } from './support/engines-client.ts';
 
 const run = promisify(execFile);
 
-test('without an engine the agent runs on the host, and the demo says so', async () => {
+test('without an engine, the agent runs on the host and the demo reports that', async () => {
   const output = await runDemo({ ENGINE: 'none' });
   assert.match(output, /without isolation: with your files and your network/);
   assert.match(output, /runtime=host/);
 });
 
 for (const engine of ['podman', 'docker'] as const) {
-  test(`with ${engine} the agent runs in a container`, async (t) => {
+  test(`with ${engine}, the agent runs in a container`, async (t) => {
     const found = await requires(t, engine);
     if (!found) return;
     const { env } = found[engine] as { env: NodeJS.ProcessEnv };

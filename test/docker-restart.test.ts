@@ -1,4 +1,4 @@
-/** Docker's daemon is restarted under running jobs, for an upgrade or after a crash: their ends are told as they were. */
+/** Docker's daemon restarts under running jobs, for an upgrade or after a crash: the runner reports their real results. */
 import { suite, type TestContext, test } from 'node:test';
 import { setTimeout as delay } from 'node:timers/promises';
 import type { AgentPlan } from './support/crash/agents.ts';
@@ -11,7 +11,7 @@ import { type Env, run } from './support/engines/processes.ts';
 interface Restart {
   liveRestore: boolean;
   signal: 'SIGTERM' | 'SIGKILL';
-  /** What the runner does meanwhile. */
+  /** State of the runner during the restart. */
   runner: 'stays' | 'is killed' | 'is away';
 }
 
@@ -69,7 +69,7 @@ async function restartUnder(t: TestContext, { liveRestore, signal, runner }: Res
   await assertNothingLeft(jobs, setting);
 }
 
-/** What the engine itself has of the job, at least to the moment when it is seen to have ended. */
+/** The engine's own log of the job, at least until it has exited. */
 async function keptLines(jobId: string, env: Env): Promise<number[]> {
   // It fails where the container goes before it has ended, and has written by then what it had.
   const written = await run('docker', ['logs', '--follow', jobId], { env }).catch(({ cause }: Error) => cause);

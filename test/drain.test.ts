@@ -1,4 +1,4 @@
-/** A runner that is told to stop loses no message and no job, and does not wait for ever. */
+/** A runner that drains loses no message and no job, and does not wait indefinitely. */
 import assert from 'node:assert/strict';
 import { chmod, readFile, writeFile } from 'node:fs/promises';
 import { join } from 'node:path';

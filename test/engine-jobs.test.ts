@@ -1,4 +1,4 @@
-/** What docker and podman do with a job when its client, its container or the engine itself is not where it should be. */
+/** Jobs on docker and podman whose client, container or engine disappears. */
 import assert from 'node:assert/strict';
 import { stat } from 'node:fs/promises';
 import { join } from 'node:path';
@@ -59,7 +59,7 @@ for (const name of ['podman', 'docker'] as const) {
       assert.equal((await runtime.wait(job)).exitCode, 6);
     });
 
-    test('a container that somebody removed has ended, and was no failure to start', async (t) => {
+    test('a container that was removed from outside counts as exited, not as failed to start', async (t) => {
       await using setting = await setUp(t, name, { commands: 'echo begun; sleep 60' });
       if (!setting.runtime) return;
       const { runtime, job, log, engine } = setting;

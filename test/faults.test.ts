@@ -14,7 +14,7 @@ import { openSockets, residentMib } from './support/process-usage.ts';
 import { RunnerProcess } from './support/runner-process.ts';
 
 const soakMs = 1000 * Number(process.env['PLAN42_SOAK_SECONDS'] ?? 15);
-// What the garbage collector leaves lying about.
+// Memory that the garbage collector has not freed yet.
 const maxGrowthMib = 80;
 // Callers wait for longer than the runner tries to answer; and the server itself sends nothing.
 const timing = { healthCheckTimeoutMs: 40_000, healthCheckIntervalMs: 3_600_000 };
@@ -53,7 +53,7 @@ suite('faults', { concurrency: 4, timeout: soakMs + 120_000 }, () => {
       warmMib ??= await residentMib(runner.pid);
     }
     proxy.plan = () => faults.none;
-    // Until then there are queues with messages that nobody has asked for yet.
+    // Until then, queues may contain messages that have not been polled.
     await runner.logged(/runner ready\n(?![\s\S]*(unreachable|rejected))/, 90_000);
     await eventually(async () => unanswered(proxy).length === 0).catch(() => {});
     assert.deepEqual(unanswered(proxy), [], `messages without an answer (PLAN42_FAULT_SEED=${seed})`);
@@ -73,7 +73,7 @@ suite('faults', { concurrency: 4, timeout: soakMs + 120_000 }, () => {
     await load.pingEvery(5, 1000);
     for (const fault of [faults.dropped, faults.htmlBadGateway]) {
       proxy.plan = () => fault;
-      // What is under way when it begins has yet to fail.
+      // Calls in flight when the fault begins fail first.
       const startedAt = performance.now() + 100;
       await delay(4000);
       const calls = proxy.calls.filter((call) => call.at > startedAt);
@@ -131,7 +131,7 @@ suite('faults', { concurrency: 4, timeout: soakMs + 120_000 }, () => {
     assert.notEqual(replacement.PublicKey, old.PublicKey);
     proxy.plan = () => faults.none;
     await eventually(async () => (await load.ping()) === 'answered');
-    assert.deepEqual(proxy.callsOf('delete'), [], 'nobody deletes it again');
+    assert.deepEqual(proxy.callsOf('delete'), [], 'no call deletes it again');
   });
 
   for (const [name, fault] of Object.entries({
@@ -213,7 +213,7 @@ function unanswered(proxy: FaultProxy): { messageId: string; attempts: string[] 
     [...proxy.delivered.keys()]
       .filter((messageId) => !counts.has(messageId))
       .map((messageId) => ({ messageId, attempts: answers.filter((call) => call.messageId === messageId) }))
-      // Whoever is refused must not try again.
+      // A rejected call must not be retried.
       .filter(({ attempts }) => !attempts.some(({ fault }) => fault === faults.refused))
       .map(({ messageId, attempts }) => ({ messageId, attempts: attempts.map(({ fault }) => fault.kind) }))
   );

@@ -33,14 +33,14 @@ for (const name of ['podman', 'docker'] as const) {
       const nowhere = { DOCKER_HOST: 'unix:///does/not/exist', CONTAINERS_STORAGE_CONF: '/does/not/exist' };
       const env = { ...setting.env, ...nowhere };
       const enough = new AbortController();
-      const told = Promise.withResolvers<void>();
+      const reported = Promise.withResolvers<void>();
       const following = runCli(['runner', 'job', 'logs', jobId, '-f', '-n', 'all'], {
         env,
         signal: enough.signal,
-        onOutput: ({ stderr }) => /has ended can’t be found out now: ./.test(stderr) && told.resolve(),
+        onOutput: ({ stderr }) => /has ended can’t be found out now: ./.test(stderr) && reported.resolve(),
       });
-      await Promise.race([told.promise, following]);
-      // It has not ended by itself, though it is asked again and again.
+      await Promise.race([reported.promise, following]);
+      // It keeps following while the engine is polled.
       assert.equal(await soon(following), undefined);
       const list = await runCli(['runner', 'job', 'list'], { env });
       assert.match(list.stdout, new RegExp(jobId.slice(0, 16)));

@@ -44,8 +44,8 @@ test('a full disk costs no job that runs, and refuses new ones with the reason',
   assert.match(turn.ErrorMessage, /cannot save the job: .*no space left on device/);
 
   for (const { taskId } of running) await untilOver(plane, taskId);
-  const told = (await untilOver(plane, waiting.taskId)).turn.ErrorMessage;
-  assert.match(told, /^The agent was not started: on .+ there is no space left for the job’s files\.$/);
+  const message = (await untilOver(plane, waiting.taskId)).turn.ErrorMessage;
+  assert.match(message, /^The agent was not started: on .+ there is no space left for the job’s files\.$/);
 
   await setting.kill();
   await setting.restart();

@@ -176,7 +176,7 @@ const waiting = 200;
 const maxP99Ms = 100;
 // On a machine that is busy with other things, they may take somewhat longer than without the questions.
 const maxSlowdown = 2;
-// What holds pings up in the runner does so in every round; a busy machine does in some.
+// A fault in the runner delays pings in every round, a busy machine only in some.
 const maxRounds = 5;
 
 test('pings are answered quickly while hundreds of questions wait for a slow GitHub', async (t) => {

@@ -78,14 +78,14 @@ suite('job prune', () => {
     const running = await startTask(plane, 'example/agent');
     await runner.logged(new RegExp(`job started job_id=${jobIdOf(running)}`));
 
-    assert.deepEqual(await prune(), { exitCode: 0, stdout: 'There is nothing to remove.\n', stderr: '' });
+    assert.deepEqual(await prune(), { exitCode: 0, stdout: 'Nothing to remove.\n', stderr: '' });
     await age(setting, jobId, 8);
-    assert.match((await prune()).stdout, /nothing to remove/, '30 days is the default');
+    assert.match((await prune()).stdout, /^Nothing to remove/, '30 days is the default');
     const before = await filesOf(setting);
     const dry = await prune('--older-than', '7d', '--dry-run');
     assert.match(dry.stdout, /^KIND +NAME +SIZE +REASON\n/);
     assert.match(dry.stdout, new RegExp(`^job +${jobId} +\\d+ bytes +finished 8 days ago$`, 'm'));
-    assert.match(dry.stdout, /Would be removed: 1 job: \d+ bytes\. Nothing was\.\n$/);
+    assert.match(dry.stdout, /Would remove: 1 job: \d+ bytes\.\n$/);
     assert.deepEqual(await filesOf(setting), before);
 
     const { exitCode, stdout } = await prune('--older-than', '7d', '--json');
@@ -95,7 +95,7 @@ suite('job prune', () => {
     assert.deepEqual(removed, [{ kind: 'job', name: jobId, bytes, reason: 'finished 8 days ago' }]);
     assert.deepEqual(await filesOf(setting), [`${jobIdOf(running)}.log`]);
 
-    assert.match((await prune('--older-than', '0s')).stdout, /nothing to remove/);
+    assert.match((await prune('--older-than', '0s')).stdout, /^Nothing to remove/);
     assert.equal((await getTurn(plane, running)).Status, 'Pulling Agent Image on Local Runner');
     assert.equal(await runner.jobLog(jobIdOf(running)), 'said\n');
   });
@@ -121,7 +121,7 @@ suite('job prune', () => {
     const run = await runCli(['runner', 'job', 'prune', '--state-dir', state, '--older-than', '0s'], { env });
     assert.equal(
       run.stderr,
-      'WARNING: containers and images are left out: the runtime docker is not ready: there is no docker command\n',
+      'WARNING: skipping containers and images: the runtime docker is not ready: there is no docker command\n',
     );
     assert.match(run.stdout, /Removed: 1 job/);
     assert.equal(run.exitCode, 0);
@@ -147,7 +147,7 @@ suite('job prune', () => {
     const { exitCode, stdout } = await runCli(['runner', 'job', 'prune', '--state-dir', join(dir.path, 'state')], {
       env: { HOME: dir.path },
     });
-    assert.deepEqual([exitCode, stdout], [0, 'There is nothing to remove.\n']);
+    assert.deepEqual([exitCode, stdout], [0, 'Nothing to remove.\n']);
     assert.deepEqual(await readdir(dir.path), []);
   });
 

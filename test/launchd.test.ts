@@ -48,7 +48,7 @@ test('enable, status, a second enable and disable, call by call', async (t) => {
   await using _ = mac;
   const first = await plan42('enable');
   assert.deepEqual([first.exitCode, first.stderr], [0, '']);
-  assert.match(first.stdout, /^The runner was started \(process \d+: running\), and starts at every login\.\n/);
+  assert.match(first.stdout, /^Started the runner \(process \d+: running\). It starts at every login\.\n/);
   assert.ok(first.stdout.includes(mac.plistFile));
   assert.deepEqual(await mac.calls(), [`enable ${target}`, `bootstrap gui/501 ${mac.plistFile}`]);
 
@@ -73,11 +73,11 @@ test('enable, status, a second enable and disable, call by call', async (t) => {
   );
   assert.equal(await readFile(`${program}.log`, 'utf8'), 'ended\n', 'the first has drained before the second began');
 
-  assert.match((await plan42('disable')).stdout, /^The runner has stopped, and no longer starts at login/);
+  assert.match((await plan42('disable')).stdout, /^The runner has stopped and no longer starts at login/);
   assert.deepEqual((await mac.calls()).slice(-2), [`bootout ${target}`, `disable ${target}`]);
   assert.equal(await isThere(mac.plistFile), false);
   const again = await plan42('disable');
-  assert.deepEqual([again.exitCode, again.stdout], [0, 'The service is not installed: there is nothing to disable.\n']);
+  assert.deepEqual([again.exitCode, again.stdout], [0, 'The service is not installed.\n']);
   const gone = await plan42('stop');
   assert.equal(gone.exitCode, 1);
   assert.match(gone.stderr, /^ERROR: the service is not installed\. /);

@@ -1,4 +1,4 @@
-/** What becomes of a job whose client, or the container's monitor, is killed while the agent goes on. */
+/** Jobs whose client or monitor is killed while the agent keeps running. */
 import assert from 'node:assert/strict';
 import { suite, test } from 'node:test';
 import { isAbort } from '../src/lib/errors.ts';
@@ -49,7 +49,7 @@ for (const name of ['podman', 'docker'] as const) {
 }
 
 suite('podman’s monitor is killed', { concurrency: 2 }, () => {
-  test('and the job is over when its agent is: by its own end, which nobody saw', async (t) => {
+  test('and the job finishes when its agent exits, without an exit code', async (t) => {
     await using setting = await setUpEngineJob(t, 'podman', { commands: untilTold('exit 3') });
     if (!setting.runtime) return;
     const { runtime, job, log, engine } = setting;

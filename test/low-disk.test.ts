@@ -14,7 +14,7 @@ import { makeTempDir } from './support/temp-dir.ts';
 
 const run = promisify(execFile);
 
-test('on a full disk no job is taken, which the caller is told; pings, running and waiting jobs go on', async (t) => {
+test('low disk space rejects jobs with an error; pings, running and waiting jobs continue', async (t) => {
   await using dir = await makeTempDir();
   const disk = join(dir.path, 'disk');
   await mkdir(disk);

@@ -11,7 +11,7 @@ const eat = 'tail -n 1 /dev/zero';
 
 for (const name of ['podman', 'docker'] as const) {
   suite(name, () => {
-    test('an agent that is killed for it is told to have run out of memory', async (t) => {
+    test('a killed agent is reported as out of memory', async (t) => {
       const message = await failureOf(t, name, `exec ${eat}`);
       if (message === undefined) return;
       assert.match(message, /^The agent ran out of memory: .* Its log is on /);

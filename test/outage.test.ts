@@ -1,4 +1,4 @@
-/** The server can't be reached for a while: jobs go on, and what happened is told when it is back. PLAN42_OUTAGE_MS=60000 by hand. */
+/** During an outage of the server jobs keep running, and their results are reported afterwards. Run with PLAN42_OUTAGE_MS=60000 by hand. */
 import { suite, test } from 'node:test';
 import { setTimeout as delay } from 'node:timers/promises';
 import type { AgentPlan } from './support/crash/agents.ts';
@@ -17,7 +17,7 @@ const plans: AgentPlan[] = [
 
 suite('the server is unreachable', { concurrency: true }, () => {
   for (const runner of ['stays', 'is killed and started again'] as const) {
-    test(`and the runner ${runner}: every end is told when the server is back`, async () => {
+    test(`and the runner ${runner}: every result is reported when the server is back`, async () => {
       await using setting = await setUpCrash({ runtime: 'host', engine: undefined, maxJobs: 3 });
       const { desk, proxy } = setting;
       const jobs = await setting.start(plans);

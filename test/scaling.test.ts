@@ -11,7 +11,7 @@ const messages = 20_000;
 const callers = 600;
 // Without it a poll is back before messages have piled up.
 const networkDelayMs = 15;
-// Nobody stops waiting before the test does, and the server sends no pings of its own.
+// Callers wait as long as the test, and the server sends no pings.
 const timing = { healthCheckTimeoutMs: 60_000, healthCheckIntervalMs: 600_000 };
 
 const config = `

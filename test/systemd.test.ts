@@ -109,7 +109,10 @@ suite('under systemd', { timeout: 420_000 }, () => {
     if (!machine) return t.skip();
     const { exitCode, stdout, stderr } = await plan42('runner', 'enable');
     assert.deepEqual([exitCode, stdout], [6, '']);
-    assert.match(stderr, /^ERROR: .*does not answer: .*sudo loginctl enable-linger "\$USER".*plan42 runner exec.*\n$/);
+    assert.match(
+      stderr,
+      /^ERROR: .*is not responding: .*sudo loginctl enable-linger "\$USER".*plan42 runner exec.*\n$/,
+    );
     await machine.must(['loginctl', 'enable-linger', 'ann']);
     await eventually(async () => (await machine?.run(['systemctl', 'is-active', 'user@1000']))?.exitCode === 0);
   });
@@ -134,16 +137,13 @@ suite('under systemd', { timeout: 420_000 }, () => {
     await machine.writeFile(configFile, config(token.trim()), { as: 'ann' });
     const { exitCode, stdout, stderr } = await plan42('runner', 'enable', '-c', configFile);
     assert.deepEqual([exitCode, stderr], [0, '']);
-    assert.match(
-      stdout,
-      /^The runner was started \(process \d+: active \(running\).*\), and starts at every login\.\n/,
-    );
+    assert.match(stdout, /^Started the runner \(process \d+: active \(running\).*\). It starts at every login\.\n/);
     assert.ok(stdout.includes('/home/ann/.config/systemd/user/plan42-runner.service'), stdout);
     assert.ok(!stdout.includes('linger'), 'it lingers already');
     await until('StatusText', /^ready$/);
     const pid = await show('MainPID');
     const again = await plan42('runner', 'enable', '-c', configFile);
-    assert.match(again.stdout, /^The runner was running already/);
+    assert.match(again.stdout, /^The runner is already running/);
     assert.equal(await show('MainPID'), pid);
     const status = JSON.parse((await plan42('runner', 'enable', '--json', '-c', configFile)).stdout);
     const { since, ...rest } = status;
@@ -172,7 +172,7 @@ suite('under systemd', { timeout: 420_000 }, () => {
     const check = checks.find(({ name }: { name: string }) => name === 'service');
     assert.deepEqual(
       [check.status, check.found],
-      ['ok', [`the runner runs (process ${runner.pid}, ready), started at login (systemd: ${detail})`]],
+      ['ok', [`the runner is running (process ${runner.pid}, ready), and starts at login (systemd: ${detail})`]],
     );
     assert.match((await plan42('runner', 'logs')).stdout, /runner ready/);
   });
@@ -182,7 +182,7 @@ suite('under systemd', { timeout: 420_000 }, () => {
     const pid = await show('MainPID');
     const { stdout, stderr } = await ann(`${quotedCheckout}/bin/plan42`, 'runner', 'enable', '-c', configFile);
     assert.equal(stderr, '');
-    assert.match(stdout, /^The runner was started/);
+    assert.match(stdout, /^Started the runner/);
     const newPid = await show('MainPID');
     assert.notEqual(newPid, pid);
     const commandLine = (await machine.must(['cat', `/proc/${newPid}/cmdline`])).split('\0');
@@ -211,7 +211,7 @@ suite('under systemd', { timeout: 420_000 }, () => {
     assert.equal(stderr, '');
     assert.match(
       stdout,
-      /^The runner was started .*when you log out.*:\n {2}sudo loginctl enable-linger "\$USER"\nThe runner has stopped/s,
+      /^Started the runner .*when you log out.*:\n {2}sudo loginctl enable-linger "\$USER"\nThe runner has stopped/s,
     );
   });
 
@@ -234,7 +234,7 @@ suite('under systemd', { timeout: 420_000 }, () => {
     assert.match((await plan42('runner', 'stop')).stdout, /^The runner was not running\.\n$/);
     const before = await jobLog(second);
     await eventually(async () => (await jobLog(second)).length > before.length);
-    assert.match((await plan42('runner', 'enable', '-c', configFile)).stdout, /^The runner was started/);
+    assert.match((await plan42('runner', 'enable', '-c', configFile)).stdout, /^Started the runner/);
     await endJob(second);
   });
 
@@ -293,7 +293,7 @@ suite('under systemd', { timeout: 420_000 }, () => {
     if (!machine) return t.skip();
     const { exitCode, stdout } = await plan42('runner', 'disable');
     assert.equal(exitCode, 0);
-    assert.match(stdout, /^The runner has stopped, and no longer starts at login/);
+    assert.match(stdout, /^The runner has stopped and no longer starts at login/);
     assert.equal(await show('ActiveState'), 'inactive');
     const again = await plan42('runner', 'disable');
     assert.equal(again.exitCode, 0);

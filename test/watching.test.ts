@@ -90,20 +90,20 @@ test('a job is listed, followed and killed while the runner runs', async () => {
   );
   assert.deepEqual(status.runner.jobs, { running: 1, starting: 0, waiting: 1, ending: 0, max: 1 });
   assert.ok(status.runner.queues[0].utilisation > 0);
-  assert.match((await plan42(folder, 'status')).stdout, /Jobs +1 of at most 1 running, 1 waiting/);
+  assert.match((await plan42(folder, 'status')).stdout, /Jobs +1 of 1 running, 1 waiting/);
 
   assert.deepEqual(await plan42(folder, 'job', 'kill', waiting), {
     exitCode: 0,
-    stdout: `The job ${waiting} was killed.\n`,
+    stdout: `Job ${waiting} was killed.\n`,
     stderr: '',
   });
   const killed = await plan42(folder, 'job', 'kill', taskId.slice(0, 13));
-  assert.deepEqual(killed, { exitCode: 0, stdout: `The job ${jobId} was killed.\n`, stderr: '' });
+  assert.deepEqual(killed, { exitCode: 0, stdout: `Job ${jobId} was killed.\n`, stderr: '' });
   const { turn } = await untilOver(plane, taskId);
   assert.match(turn.ErrorMessage, /^The agent was killed by user\./);
   assert.deepEqual(await followingEnded, [0, null]);
   assert.equal(await followed, await runner.jobLog(jobId), 'from its first line to its last, each once');
-  await eventually(async () => (await plan42(folder, 'job', 'kill', jobId)).stdout.includes('has already ended'));
+  await eventually(async () => (await plan42(folder, 'job', 'kill', jobId)).stdout.includes('has already finished'));
   assert.match((await plan42(folder, 'job', 'list', '-a', '-v')).stdout, /finished \(killed\)/);
 });
 
@@ -124,10 +124,10 @@ test('a job is killed without a runner, and the next run reports it', async () =
   assert.match((await plan42(folder, 'job', 'list')).stdout, new RegExp(`${jobIdOf(taskId)} .* Yes `));
   assert.match(
     (await plan42(folder, 'job', 'kill', taskId)).stdout,
-    /was killed\. The server is told at the next start/,
+    /was killed\. The runner reports this to the server when it starts/,
   );
-  assert.match((await plan42(folder, 'job', 'kill', waitingTask)).stdout, /had not started, and will not\./);
-  assert.match((await plan42(folder, 'job', 'kill', taskId)).stdout, /has already ended/);
+  assert.match((await plan42(folder, 'job', 'kill', waitingTask)).stdout, /will not start\./);
+  assert.match((await plan42(folder, 'job', 'kill', taskId)).stdout, /has already finished/);
   assert.match((await plan42(folder, 'job', 'list')).stderr, /No job is running/);
 
   await using second = await startRunner(plane, { folder });
@@ -161,7 +161,7 @@ for (const name of ['podman', 'docker'] as const) {
     assert.match((await command('job', 'list')).stdout, new RegExp(`${jobIdOf(taskId)} .* Yes `));
     assert.equal((await command('job', 'kill', taskId)).stderr, '');
     assert.match((await command('job', 'list')).stderr, /No job is running/);
-    assert.match((await command('job', 'kill', taskId)).stdout, /has already ended/);
+    assert.match((await command('job', 'kill', taskId)).stdout, /has already finished/);
 
     await using _second = await startRunner(plane, { ...options, folder: first.folder });
     assert.match((await untilOver(plane, taskId)).turn.ErrorMessage, /^The agent was killed by user\./);

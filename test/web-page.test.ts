@@ -34,7 +34,7 @@ suite('the web page', { concurrency: false }, () => {
   });
   after(() => resources.disposeAsync());
 
-  /** A page that is signed in, with a link of its own. */
+  /** Opens a page and signs in with a new link. */
   const signedIn = async (options: Omit<PageOptions, 'origin'> = {}): Promise<WatchedPage> => {
     const watched = await openPage(browser, { origin: server.url, ...options });
     await watched.page.goto(await newLink(server));
@@ -42,7 +42,7 @@ suite('the web page', { concurrency: false }, () => {
     return watched;
   };
 
-  test('by keyboard alone: sign in, connect a runner, start a task, see its log grow and its end, add a turn', {
+  test('by keyboard alone: sign in, connect a runner, start a task, follow its log to the end, add a turn', {
     skip,
   }, async () => {
     await using watched = await openPage(browser, { origin: server.url });
@@ -52,7 +52,7 @@ suite('the web page', { concurrency: false }, () => {
     assert.equal(page.url(), `${server.url}/#/`, 'the link is out of the address');
     await tabTo(page, 'Local runner');
     await page.keyboard.press('Enter');
-    await tabTo(page, 'Make a token');
+    await tabTo(page, 'Create token');
     await page.keyboard.press('Enter');
     const token = await page.getByLabel('Token', { exact: true }).inputValue();
     await using _ = await startRunner(server, token);
@@ -65,7 +65,7 @@ suite('the web page', { concurrency: false }, () => {
     await tabTo(page, 'Start the task');
     await page.keyboard.press('Enter');
     await page.getByText(/^invalid repository: 'not an image'/).waitFor();
-    assert.equal(await focused(page), 'Image', 'the first field that is wrong has the focus');
+    assert.equal(await focused(page), 'Image', 'the first invalid field has the focus');
     await page.keyboard.press('ControlOrMeta+a');
     await page.keyboard.type('example.com/agent:1');
     await tabTo(page, 'Prompt');
@@ -75,7 +75,7 @@ suite('the web page', { concurrency: false }, () => {
 
     const log = page.getByRole('log', { name: 'Log of turn 1' });
     await log.getByText('2. count its words').waitFor();
-    assert.equal(await log.getByText('Done.').count(), 0, 'the log is there before the turn is over');
+    assert.equal(await log.getByText('Done.').count(), 0, 'the log is shown before the turn finishes');
     await log.getByText('Done.').waitFor();
     await page.getByRole('heading', { name: 'Add a turn' }).waitFor();
     await page.getByText(/^Your prompt has \d+ words in 1 line\.$/).waitFor();
@@ -88,7 +88,7 @@ suite('the web page', { concurrency: false }, () => {
     await page.getByRole('article', { name: 'Turn 2' }).getByText('Completed').waitFor();
   });
 
-  test('what agents and people write stays text', { skip }, async () => {
+  test('text from agents and users is never interpreted as HTML', { skip }, async () => {
     const evil = `<img src=x onerror="alert(1)"><script>alert(2)</script>`;
     const taskId = await startTask(server, ['--title', evil, '--prompt', evil, '--repo', 'me/site']);
     const task = await call(server, 'GET', `tasks/${taskId}`);
@@ -113,7 +113,7 @@ suite('the web page', { concurrency: false }, () => {
     assert.equal(await page.locator('img, main script, main svg:not(.plot)').count(), 0);
   });
 
-  test('every view is accessible and fits, in both schemes, on a phone and on a desktop', { skip }, async () => {
+  test('every view is accessible and fits, in both color schemes, on a phone and on a desktop', { skip }, async () => {
     const taskId = await startTask(server, ['--title', `A long title ${'word'.repeat(40)}`, '--prompt', 'p']);
     await uploadLogs(server, taskId, 0, ['a line', `a long one: ${'x'.repeat(500)}`]);
     const { runnerId } = await adminOf(server);
@@ -143,7 +143,7 @@ suite('the web page', { concurrency: false }, () => {
     }
   });
 
-  test('a long log stays short in the page, and does not run away from its reader', { skip }, async () => {
+  test('a long log is truncated and does not scroll while it is being read', { skip }, async () => {
     const taskId = await startTask(server, ['--prompt', 'p']);
     const upload = (from: number, count: number) =>
       uploadLogs(
@@ -161,16 +161,16 @@ suite('the web page', { concurrency: false }, () => {
     await page.getByText('3000 earlier lines are not shown').waitFor();
     assert.equal(await log.locator('.log-line').count(), 5000);
     const fromEnd = () => log.evaluate((box: Scrolled) => box.scrollHeight - box.scrollTop - box.clientHeight);
-    assert.ok((await fromEnd()) < 5, 'it stands at its end');
+    assert.ok((await fromEnd()) < 5, 'it is scrolled to the end');
 
     await log.focus();
     await page.keyboard.press('Control+Home');
     await page.getByRole('button', { name: 'To the end' }).waitFor();
-    // A browser may take its time to scroll there.
+    // Browsers scroll asynchronously.
     await eventually(async () => (await log.evaluate((box: Scrolled) => box.scrollTop)) === 0);
     await upload(8000, 300);
     await page.getByRole('button', { name: '300 new lines' }).waitFor();
-    assert.ok((await fromEnd()) > 10_000, 'it stays where the reader is');
+    assert.ok((await fromEnd()) > 10_000, 'it does not scroll');
     await page.getByRole('button', { name: '300 new lines' }).click();
     await upload(8300, 500);
     await log.getByText('line 8799.').waitFor();
@@ -178,7 +178,7 @@ suite('the web page', { concurrency: false }, () => {
     assert.ok((await log.locator('.log-line').count()) <= 5250);
   });
 
-  test('a server that is killed and comes back: the page says so, and goes on', { skip }, async () => {
+  test('the page reports an unreachable server and resumes when it is back', { skip }, async () => {
     const taskId = await startTask(server, ['--prompt', 'p']);
     await uploadLogs(server, taskId, 0, ['before']);
     await using watched = await signedIn();
@@ -187,10 +187,10 @@ suite('the web page', { concurrency: false }, () => {
     const log = page.getByRole('log');
     await log.getByText('before').waitFor();
     await server.stop();
-    await page.getByText('The server does not answer.').waitFor();
+    await page.getByText('The server is not responding.').waitFor();
     server = await ServerProcess.start(server.dataDir, Number(new URL(server.url).port));
     resources.defer(() => server[Symbol.asyncDispose]());
-    await page.getByText('The server does not answer.').waitFor({ state: 'detached' });
+    await page.getByText('The server is not responding.').waitFor({ state: 'detached' });
     await uploadLogs(server, taskId, 1, ['after']);
     await log.getByText('after').waitFor();
     assert.deepEqual(await log.locator('.log-line').allTextContents(), ['before', 'after']);
@@ -200,7 +200,7 @@ suite('the web page', { concurrency: false }, () => {
     await page.getByText('cancelled by user').waitFor();
   });
 
-  test('a link signs in once; who signs out is out, in every tab', { skip }, async () => {
+  test('a link signs in once, and signing out applies to every tab', { skip }, async () => {
     const link = await newLink(server);
     await using first = await openPage(browser, { origin: server.url });
     await first.page.goto(link);
@@ -211,7 +211,7 @@ suite('the web page', { concurrency: false }, () => {
 
     await using other = await openPage(browser, { origin: server.url });
     await other.page.goto(link);
-    await other.page.getByText('This link was used before, or is too old.').waitFor();
+    await other.page.getByText('This link is already used or has expired.').waitFor();
     await other.page.getByLabel('Link').fill(await newLink(server));
     await other.page.keyboard.press('Enter');
     await other.page.getByRole('heading', { name: 'Overview' }).waitFor();
@@ -229,7 +229,7 @@ interface Scrolled {
   clientHeight: number;
 }
 
-/** Presses Tab until what is called `name` has the focus. */
+/** Presses Tab until the element named `name` has the focus. */
 async function tabTo(page: Page, name: string): Promise<void> {
   const seen: string[] = [];
   while (seen.length < 60) {
@@ -240,7 +240,7 @@ async function tabTo(page: Page, name: string): Promise<void> {
   assert.fail(`Tab does not lead to ${name}, but to ${seen.join(', ')}`);
 }
 
-/** What has the focus, by its label or text. */
+/** Returns the label or text of the focused element. */
 function focused(page: Page): Promise<string> {
   return page.evaluate<string>(
     `(({ labels, textContent }) => (labels?.[0] ?? { textContent }).textContent.trim())(document.activeElement)`,

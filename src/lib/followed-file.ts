@@ -2,12 +2,12 @@ import { type FileHandle, open, stat } from 'node:fs/promises';
 import { errorCode } from './errors.ts';
 
 const blockBytes = 256 * 1024;
-// Compared to see whether a file was written anew from its start.
+// Compared to detect that a file was truncated and rewritten.
 const memoryBytes = 256;
 
 /**
- * A file that others append to, read as it grows. Goes on where the content goes on when the file is replaced by another of
- * the same name, and begins anew when it is truncated. The owner disposes of it.
+ * Reads a file while other processes append to it. Continues with the new file after a rotation, and from the start after a
+ * truncation. The owner disposes of it.
  */
 export class FollowedFile implements AsyncDisposable {
   readonly #path: string;
@@ -21,22 +21,22 @@ export class FollowedFile implements AsyncDisposable {
     this.#path = path;
   }
 
-  /** @param startAt where to begin in the file that is there now */
+  /** @param startAt returns the offset at which to start in the current file */
   static async open(path: string, startAt: (file: FileHandle) => Promise<number>): Promise<FollowedFile> {
     const followed = new FollowedFile(path);
-    const file = await openIfThere(path);
+    const file = await openIfExists(path);
     if (file) await followed.#take(file, await startAt(file));
     return followed;
   }
 
-  /** Whether there is something to read. */
-  async hasNews(): Promise<boolean> {
-    const found = await statIfThere(this.#path);
+  /** Whether there is something new to read. */
+  async hasNewContent(): Promise<boolean> {
+    const found = await statIfExists(this.#path);
     if (found === undefined) return false;
     return this.#file === undefined || found.ino !== this.#inode || found.size !== this.#offset;
   }
 
-  /** What there is to read now, in pieces. */
+  /** Reads everything that is new, in chunks. */
   async *read(): AsyncGenerator<Buffer> {
     for (;;) {
       yield* this.#readToEnd();
@@ -62,9 +62,9 @@ export class FollowedFile implements AsyncDisposable {
   }
 
   async #openReplacement(): Promise<FileHandle | undefined> {
-    const found = await statIfThere(this.#path);
+    const found = await statIfExists(this.#path);
     if (found === undefined || (this.#file && found.ino === this.#inode)) return undefined;
-    return openIfThere(this.#path);
+    return openIfExists(this.#path);
   }
 
   async *#readToEnd(): AsyncGenerator<Buffer> {
@@ -80,7 +80,7 @@ export class FollowedFile implements AsyncDisposable {
     }
   }
 
-  /** Whether what was read is no longer there: the file was truncated, and perhaps has grown again. */
+  /** Whether the file was truncated, even if it has grown beyond the offset since. */
   async #isRewritten(file: FileHandle): Promise<boolean> {
     const { size } = await file.stat();
     if (size < this.#offset) return true;
@@ -91,11 +91,11 @@ export class FollowedFile implements AsyncDisposable {
   }
 }
 
-async function openIfThere(path: string): Promise<FileHandle | undefined> {
+async function openIfExists(path: string): Promise<FileHandle | undefined> {
   return open(path, 'r').catch(ifMissing);
 }
 
-async function statIfThere(path: string) {
+async function statIfExists(path: string) {
   return stat(path).catch(ifMissing);
 }
 

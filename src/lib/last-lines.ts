@@ -7,13 +7,13 @@ interface Readable {
 }
 
 export interface LastLines {
-  /** Where the first of them begins. */
+  /** Offset of the first of them. */
   offset: number;
-  /** How many there are: fewer than were asked for in a short file. Not counted where all are wanted. */
+  /** Their number, which is smaller than requested in a short file. Not counted if all are requested. */
   count: number;
 }
 
-/** Finds the last `wanted` lines of the first `size` bytes from their end, without reading what is before them. */
+/** Finds the last `wanted` lines of the first `size` bytes, reading backwards from the end. */
 export async function findLastLines(file: Readable, size: number, wanted: number): Promise<LastLines> {
   if (wanted === 0 || size === 0) return { offset: size, count: 0 };
   if (wanted === Number.POSITIVE_INFINITY) return { offset: 0, count: 0 };

@@ -34,7 +34,7 @@ function follow(lines = Number.POSITIVE_INFINITY, files: readonly string[] = [])
   const follower = {
     text: '',
     done: Promise.resolve(),
-    /** What writes the log has ended. */
+    /** Marks the log as finished. */
     finish: async () => {
       isFinished = true;
       await follower.done;
@@ -52,7 +52,7 @@ function follow(lines = Number.POSITIVE_INFINITY, files: readonly string[] = [])
 }
 
 describe('the last lines of a log', () => {
-  test('are those that splitting it gives, however long lines and blocks are', async () => {
+  test('equal those of a split, with lines and blocks of any length', async () => {
     const lineArbitrary = fc.oneof(
       fc.constantFrom('', 'x', 'a line'),
       fc.integer({ min: 0, max: 150_000 }).map((n) => 'y'.repeat(n)),
@@ -69,7 +69,7 @@ describe('the last lines of a log', () => {
     );
   });
 
-  test('of a log of 200 MiB come without reading it', async () => {
+  test('of a log of 200 MiB are found without reading all of it', async () => {
     await using file = await open(path, 'w+');
     await file.truncate(200 * 1024 * 1024);
     await file.write('\nlast but one\nlast\n', 200 * 1024 * 1024);
@@ -93,7 +93,7 @@ describe('the last lines of a log', () => {
     assert.equal(await show(2), 'last but one\nlast\n');
   });
 
-  test('reach back into what was rotated away', async () => {
+  test('reach back into rotated files', async () => {
     await writeFile(path, 'e\nf\n');
     await writeFile(`${path}.1`, 'c\nd\n');
     await writeFile(`${path}.2`, 'a\nb\n');
@@ -106,7 +106,7 @@ describe('the last lines of a log', () => {
 });
 
 describe('a log that is followed', () => {
-  test('is shown from its last lines on, as it grows, to its end', async () => {
+  test('is read from its last lines, as it grows, to its end', async () => {
     await writeFile(path, numbered(0, 100));
     const follower = follow(2);
     await follower.shows(numbered(98, 100));
@@ -118,7 +118,7 @@ describe('a log that is followed', () => {
     assert.equal(await follower.finish(), `${numbered(98, 100)}half a line\n${numbered(100, 5000)}`);
   });
 
-  test('may come into being later, in a folder that is not there yet', async () => {
+  test('may be created later, in a folder that does not exist yet', async () => {
     const follower = follow();
     await delay(20);
     await writeFile(path, 'first\n');
@@ -126,19 +126,19 @@ describe('a log that is followed', () => {
     assert.equal(await follower.finish(), 'first\n');
   });
 
-  test('begins anew when it is truncated, also when it has grown beyond where it was', async () => {
+  test('restarts after a truncation, even if it has grown beyond its old size', async () => {
     await writeFile(path, numbered(0, 100));
     const follower = follow();
     await follower.shows(numbered(99, 100));
     await truncate(path, 0);
-    await writeFile(path, 'anew\n');
-    await follower.shows('anew\n');
+    await writeFile(path, 'again\n');
+    await follower.shows('again\n');
     await writeFile(path, numbered(500, 900));
     await follower.shows(numbered(899, 900));
-    assert.equal(await follower.finish(), `${numbered(0, 100)}anew\n${numbered(500, 900)}`);
+    assert.equal(await follower.finish(), `${numbered(0, 100)}again\n${numbered(500, 900)}`);
   });
 
-  test('goes on with a new file when the old one is rotated away', async () => {
+  test('continues with a new file after a rotation', async () => {
     await writeFile(path, numbered(0, 3000));
     const follower = follow(1, [`${path}.1`]);
     await follower.shows(numbered(2999, 3000));
@@ -149,7 +149,7 @@ describe('a log that is followed', () => {
     assert.equal(await follower.finish(), `${numbered(2999, 3000)}last words\nfirst words\n`);
   });
 
-  test('ends with what there was when it is deleted', async () => {
+  test('ends with its content after it is deleted', async () => {
     await writeFile(path, 'a\n');
     const follower = follow();
     await follower.shows('a\n');
@@ -157,7 +157,7 @@ describe('a log that is followed', () => {
     assert.equal(await follower.finish(), 'a\n');
   });
 
-  test('is left when the person wants to', async () => {
+  test('stops when aborted', async () => {
     await writeFile(path, 'a\n');
     const follower = follow();
     await follower.shows('a\n');

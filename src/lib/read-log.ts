@@ -6,16 +6,16 @@ import { findLastLines } from './last-lines.ts';
 import { watchUntil } from './watch-folder.ts';
 
 export interface ReadLogOptions {
-  /** The log, and behind it what was rotated away, the newest first. */
+  /** The log, followed by its rotated files, newest first. */
   files: readonly [string, ...string[]];
-  /** How many of the last lines come first; infinity for all. */
+  /** Number of last lines to start with; infinity for all. */
   lines: number;
   /** If given, follows the log until this resolves with true: nothing writes to it any more. */
   isFinished?: () => Promise<boolean>;
   signal: AbortSignal;
 }
 
-/** The content of a log in pieces, from the oldest line that was asked for. A file that is missing counts as empty. */
+/** The content of a log in chunks, from the oldest requested line. A missing file counts as empty. */
 export async function* readLog({ files, lines, isFinished, signal }: ReadLogOptions): AsyncGenerator<Buffer> {
   if (isFinished === undefined) {
     yield* readEnds(files, lines, signal);
@@ -31,18 +31,22 @@ export async function* readLog({ files, lines, isFinished, signal }: ReadLogOpti
   yield* readEnds(rotated, missing, signal);
   for (;;) {
     signal.throwIfAborted();
-    // Asked before the last look, so that nothing is missed.
+    // Checked before the last read, so that nothing is missed.
     const isLast = await isFinished();
     for await (const piece of log.read()) {
       yield piece;
       signal.throwIfAborted();
     }
     if (isLast) return;
-    await watchUntil(dirname(path), async () => (await log.hasNews()) || (await isFinished()) || undefined, signal);
+    await watchUntil(
+      dirname(path),
+      async () => (await log.hasNewContent()) || (await isFinished()) || undefined,
+      signal,
+    );
   }
 }
 
-/** The last `lines` lines that are there now, of the files together, oldest first. */
+/** The last `lines` lines of all files together, oldest first. */
 async function* readEnds(files: readonly string[], lines: number, signal: AbortSignal): AsyncGenerator<Buffer> {
   const [path, ...older] = files;
   if (path === undefined || lines <= 0) return;

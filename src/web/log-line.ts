@@ -1,9 +1,9 @@
 import { printable } from '../lib/printable.ts';
 
-// A message can be a megabyte; a browser lays out a line of that for seconds.
+// A message can be a megabyte, and a browser needs seconds to lay out a line of that length.
 const maxCharacters = 10_000;
 
-/** A log message as it is shown: without colours, and with what else is no text made visible. */
+/** Returns a log message as it is shown: without colours, and with control characters escaped. */
 export function logLine(message: string): string {
   const shown = printable(message.slice(0, maxCharacters)).trimEnd();
   const missing = message.length - maxCharacters;

@@ -2,7 +2,7 @@ import assert from 'node:assert/strict';
 import { test } from 'node:test';
 import { hashOf, type Place, placeOf, signInCodeOf } from './place.ts';
 
-test('a place and its address say the same', () => {
+test('places and addresses convert in both directions', () => {
   const places: Exclude<Place, { view: 'unknown' }>[] = [
     { view: 'overview' },
     { view: 'tasks' },
@@ -15,13 +15,13 @@ test('a place and its address say the same', () => {
   assert.deepEqual(placeOf(''), { view: 'overview' });
 });
 
-test('what is no place is unknown', () => {
+test('other addresses are unknown places', () => {
   for (const hash of ['#/x', '#/tasks/a/b', '#/runners', '#/runners/', '#/%']) {
     assert.deepEqual(placeOf(hash), { view: 'unknown' }, hash);
   }
 });
 
-test('only a sign-in link has a code', () => {
+test('only sign-in links have a code', () => {
   assert.equal(signInCodeOf('#sign-in=aB-_9'), 'aB-_9');
   for (const hash of ['', '#/', '#sign-in=', '#sign-in=a/b', '#/sign-in=a'])
     assert.equal(signInCodeOf(hash), undefined);

@@ -1,4 +1,4 @@
-/** Where in the page a person is, as it stands behind the `#` of the address. */
+/** The current view and its parameters, stored behind the `#` of the address. */
 export type Place =
   | { view: 'overview' }
   | { view: 'tasks'; state?: string; after?: string }
@@ -37,7 +37,7 @@ export function hashOf(place: Exclude<Place, { view: 'unknown' }>): string {
   }
 }
 
-/** The code of a sign-in link, if the address is one. */
+/** Returns the code of a sign-in link; undefined if the address is not a sign-in link. */
 export function signInCodeOf(hash: string): string | undefined {
   return /^#sign-in=([\w-]+)$/.exec(hash)?.[1];
 }

@@ -11,7 +11,7 @@ test('the newest sample is at the right, and a null is a gap', () => {
   assert.deepEqual(plotPaths([], size), { line: '', area: '' });
 });
 
-test('what is beyond the limit stays within the plot', () => {
+test('values beyond the limit stay within the plot', () => {
   assert.equal(plotPaths([400], size).line, 'M100 0.5');
 });
 

@@ -1,13 +1,13 @@
 export interface PlotSize {
   width: number;
   height: number;
-  /** How many samples the width has room for; fewer stand at its right end. */
+  /** How many samples fit into the width. Fewer samples are aligned to the right. */
   steps: number;
 }
 
 const maxPercent = 100;
 
-/** The paths of a plot of percentages: its line, and the area below it. A null is a gap. */
+/** Returns the paths of a plot of percentages: the line, and the area below it. A null sample is a gap. */
 export function plotPaths(samples: readonly (number | null)[], size: PlotSize): { line: string; area: string } {
   const runs = runsOf(samples, (sample) => sample !== null);
   const point = (i: number) => `${round(x(i, samples.length, size))} ${round(y(samples[i] ?? 0, size))}`;
@@ -24,7 +24,7 @@ export interface Band {
   width: number;
 }
 
-/** Where the queue was in a state, as bands below the plot. */
+/** Returns the periods in which the queue was in a state, as bands below the plot. */
 export function bandsOf(states: string, state: string, size: PlotSize): Band[] {
   const step = stepWidth(size);
   return runsOf(Array.from(states), (value) => value === state).map(({ from, to }) => {
@@ -50,7 +50,7 @@ function x(index: number, count: number, size: PlotSize): number {
 }
 
 function y(percent: number, { height }: PlotSize): number {
-  // Half a pixel of room for the line itself.
+  // Leaves half a pixel for the width of the line.
   return height - 0.5 - (Math.min(percent, maxPercent) / maxPercent) * (height - 1);
 }
 

@@ -1,4 +1,4 @@
-/** `url` if it is one that a person may be led to; agents write what they like into a task. */
+/** Returns the URL if it is HTTP or HTTPS. Agents can write anything into a task, `javascript:` URLs included. */
 export function safeLink(url: string | null | undefined): string | undefined {
   const parsed = url ? URL.parse(url) : null;
   return parsed && (parsed.protocol === 'https:' || parsed.protocol === 'http:') ? parsed.href : undefined;

@@ -24,10 +24,10 @@ const overview = (Epoch: string, Queues: QueueOverview[], Utilisation: (number |
   Runners: [{ RunnerId: 'r', Name: 'r', RunsTasks: true, ProxiesGithub: true, Queues, Utilisation }],
 });
 
-test('new samples follow the known ones, and the oldest go', () => {
+test('appends new samples and drops the oldest', () => {
   const known = overview('e', [queue('a', [1, 2], 'HH'), queue('gone', [1], 'H')], [1, 2, 3]);
-  const answer = overview('e', [queue('a', [null, 4], 'UH'), queue('new', [5], 'H')], [4]);
-  const [runner] = mergeOverview(known, answer).Runners;
+  const response = overview('e', [queue('a', [null, 4], 'UH'), queue('new', [5], 'H')], [4]);
+  const [runner] = mergeOverview(known, response).Runners;
   assert.deepEqual(runner?.Utilisation, [2, 3, 4]);
   assert.deepEqual(
     runner?.Queues.map(({ QueueID, Utilisation, States }) => [QueueID, Utilisation, States]),
@@ -38,12 +38,12 @@ test('new samples follow the known ones, and the oldest go', () => {
   );
 });
 
-test('after a restart of the server the past is forgotten', () => {
-  const answer = overview('f', [queue('a', [4], 'H')], [4]);
-  assert.deepEqual(mergeOverview(overview('e', [queue('a', [1, 2], 'HH')], [1]), answer), answer);
+test('starts over after a restart of the server', () => {
+  const response = overview('f', [queue('a', [4], 'H')], [4]);
+  assert.deepEqual(mergeOverview(overview('e', [queue('a', [1, 2], 'HH')], [1]), response), response);
 });
 
-test('a summary leaves out what is not known', () => {
+test('a summary ignores missing samples', () => {
   assert.equal(summarise([null, null]), undefined);
   assert.deepEqual(summarise([10, null, 31]), { now: 31, mean: 21, highest: 31 });
   assert.deepEqual(summarise([10, null]), { now: undefined, mean: 10, highest: 10 });

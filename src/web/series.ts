@@ -1,9 +1,9 @@
 import type { Overview, QueueOverview, RunnerOverview } from '../plan42/objects/page.ts';
 
-/** What the page knows after `answer`, given what it knew before: the answer has only the samples since then. */
-export function mergeOverview(known: Overview | undefined, answer: Overview): Overview {
-  if (known === undefined || known.Epoch !== answer.Epoch) return answer;
-  const { MaxSteps } = answer;
+/** Appends the samples of an incremental response to the known ones. */
+export function mergeOverview(known: Overview | undefined, response: Overview): Overview {
+  if (known === undefined || known.Epoch !== response.Epoch) return response;
+  const { MaxSteps } = response;
   const knownRunners = new Map(known.Runners.map((runner) => [runner.RunnerId, runner]));
   const mergeQueue = (queue: QueueOverview, before: QueueOverview | undefined): QueueOverview => ({
     ...queue,
@@ -19,7 +19,7 @@ export function mergeOverview(known: Overview | undefined, answer: Overview): Ov
       Utilisation: [...(before?.Utilisation ?? []), ...runner.Utilisation].slice(-MaxSteps),
     };
   };
-  return { ...answer, Runners: answer.Runners.map(mergeRunner) };
+  return { ...response, Runners: response.Runners.map(mergeRunner) };
 }
 
 export interface SeriesSummary {
@@ -28,7 +28,7 @@ export interface SeriesSummary {
   highest: number;
 }
 
-/** Undefined when nothing is known. */
+/** Returns undefined if there are no samples. */
 export function summarise(samples: readonly (number | null)[]): SeriesSummary | undefined {
   const known = samples.filter((sample) => sample !== null);
   if (known.length === 0) return undefined;

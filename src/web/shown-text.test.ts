@@ -6,19 +6,19 @@ import { safeLink } from './safe-link.ts';
 import { clockTime, duration, exactTime, localTime } from './times.ts';
 import { newUuid } from './uuid.ts';
 
-test('a log line has no colours and no hidden characters, and an end', () => {
+test('a log line has no colours, no hidden characters and a maximum length', () => {
   assert.equal(logLine('\u001b[1;31mred\u001b[0m\u0007 \u202e!\n'), 'red\\x07 \\u202e!');
   assert.equal(logLine('x'.repeat(10_002)), `${'x'.repeat(10_000)} … (2 more characters)`);
 });
 
-test('only links to the web are links', () => {
+test('only HTTP and HTTPS URLs become links', () => {
   assert.equal(safeLink('https://example.com/pr/1'), 'https://example.com/pr/1');
   for (const url of ['javascript:alert(1)', 'data:text/html,x', ' java\nscript:x', 'pr/1', '', null]) {
     assert.equal(safeLink(url), undefined, String(url));
   }
 });
 
-test('times are local, of today without the day, and what is none is shown as it is', () => {
+test('times are local, without the date if it is today, and unchanged if invalid', () => {
   const at = '2026-03-04T05:06:07.089Z';
   assert.doesNotMatch(localTime(at, new Date(at)), /2026/);
   assert.match(localTime(at, new Date('2026-03-09T00:00:00Z')), /2026/);

@@ -2,7 +2,7 @@ import assert from 'node:assert/strict';
 import { test } from 'node:test';
 import { emptyTaskForm, readTaskForm } from './task-form.ts';
 
-test('a filled-in form is a task', () => {
+test('reads a complete form', () => {
   const form = {
     ...emptyTaskForm,
     image: ' example.com/agent:1 ',
@@ -31,21 +31,21 @@ test('a filled-in form is a task', () => {
   });
 });
 
-test('an environment that is there needs no image, and its variables are its own', () => {
+test('an existing environment needs no image and ignores the variables', () => {
   const read = readTaskForm({ ...emptyTaskForm, environment: 'id', prompt: 'p', title: ' t ', variables: 'junk' });
   assert.deepEqual(read, { task: { title: 't', prompt: 'p', repos: [], environment: { id: 'id' } } });
 });
 
-test('every wrong field is told of, without what may be secret', () => {
+test('reports every invalid field, without possible secrets', () => {
   const read = readTaskForm({ ...emptyTaskForm, image: 'a b', repos: 'x\nme/site', variables: 'SECRET\n1=2' });
   assert.deepEqual(read, {
     errors: {
       image: "invalid repository: 'a b'. It must look like registry.example.com/team/agent:1.0.",
-      prompt: 'Say what the agent is to do.',
+      prompt: 'Enter a prompt.',
       repos: 'Not org/repo or org/repo:branch: x',
       variables: '2 of the lines are not NAME=VALUE.',
     },
   });
   const empty = readTaskForm(emptyTaskForm);
-  assert.match('errors' in empty ? (empty.errors.image ?? '') : '', /^Name the image/);
+  assert.match('errors' in empty ? (empty.errors.image ?? '') : '', /^Enter an image/);
 });

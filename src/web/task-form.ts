@@ -1,9 +1,9 @@
 import { type Repo, readRepo, readVariable, titleOf } from '../plan42/task-input.ts';
 import { parseImageReference } from '../runtimes/image-reference.ts';
 
-/** The fields of the form, as they were filled in. */
+/** The text of the form's fields. */
 export interface TaskForm {
-  /** The ID of an environment, or empty for one with the image below. */
+  /** The ID of an existing environment. Empty for a new one with the image below. */
   environment: string;
   image: string;
   prompt: string;
@@ -36,16 +36,16 @@ export interface WantedTask {
 
 export type FormErrors = Partial<Record<keyof TaskForm, string>>;
 
-/** Reads the form, or says of each wrong field what is wrong. */
+/** Reads the form. Returns an error message for each invalid field. */
 export function readTaskForm(form: TaskForm): { task: WantedTask } | { errors: FormErrors } {
   const errors: FormErrors = {};
   const isNew = form.environment === '';
   if (isNew) setError(errors, 'image', imageError(form.image.trim()));
-  if (form.prompt.trim() === '') errors.prompt = 'Say what the agent is to do.';
+  if (form.prompt.trim() === '') errors.prompt = 'Enter a prompt.';
   const [repos, badRepos] = readLines(form.repos, readRepo);
   if (badRepos.length > 0) errors.repos = `Not org/repo or org/repo:branch: ${badRepos.join(', ')}`;
   const [variables, badVariables] = isNew ? readLines(form.variables, readAssignment) : [[], []];
-  // Only the number, since what is wrong may be a secret.
+  // Only the number, because an invalid line may contain a secret.
   if (badVariables.length > 0) errors.variables = `${badVariables.length} of the lines are not NAME=VALUE.`;
   if (Object.keys(errors).length > 0) return { errors };
   const envVars = variables.map(({ name, value }) => ({ Name: name, Value: value, IsSecret: form.areSecret }));
@@ -66,7 +66,7 @@ function setError(errors: FormErrors, name: keyof TaskForm, message: string | un
 }
 
 function imageError(image: string): string | undefined {
-  if (image === '') return 'Name the image of an agent, such as registry.example.com/team/agent:1.0.';
+  if (image === '') return 'Enter an image, such as registry.example.com/team/agent:1.0.';
   try {
     parseImageReference(image);
     return undefined;
@@ -81,7 +81,7 @@ function readAssignment(line: string): { name: string; value: string } | undefin
   return name === undefined || value === undefined ? undefined : { name, value };
 }
 
-/** What `read` makes of each line that is not empty, and the lines that it can't read. */
+/** Reads each non-empty line. Returns the results, and the lines that `read` rejected. */
 function readLines<T>(text: string, read: (line: string) => T | undefined): [T[], string[]] {
   const lines = text.split('\n').filter((line) => line.trim() !== '');
   const results = lines.map((line) => ({ line, result: read(line.trim()) }));

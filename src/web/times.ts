@@ -1,7 +1,7 @@
 const clockFormat = new Intl.DateTimeFormat(undefined, { timeStyle: 'medium' });
 const dayFormat = new Intl.DateTimeFormat(undefined, { dateStyle: 'medium', timeStyle: 'short' });
 
-// The day, month and time to the millisecond, and where that holds.
+// To the millisecond, with the time zone.
 const exactFormat = new Intl.DateTimeFormat(undefined, {
   weekday: 'short',
   year: 'numeric',
@@ -14,14 +14,14 @@ const exactFormat = new Intl.DateTimeFormat(undefined, {
   timeZoneName: 'short',
 });
 
-/** A local time: of today without the day. What is no time is shown as it is. */
+/** Formats a local time, without the date if it is today. Returns invalid times unchanged. */
 export function localTime(text: string, now: Date): string {
   const date = new Date(text);
   if (Number.isNaN(date.getTime())) return text;
   return date.toDateString() === now.toDateString() ? clockFormat.format(date) : dayFormat.format(date);
 }
 
-/** The time of day, for the lines of a log. */
+/** Formats the time of day, for log lines. */
 export function clockTime(text: string): string {
   const date = new Date(text);
   return Number.isNaN(date.getTime()) ? '' : clockFormat.format(date);
@@ -32,7 +32,7 @@ export function exactTime(text: string): string {
   return Number.isNaN(date.getTime()) ? text : exactFormat.format(date);
 }
 
-/** How long it took: `3.2 s`, `4 min 12 s`, `2 h 5 min`. */
+/** Formats a duration: `3.2 s`, `4 min 12 s`, `2 h 5 min`. */
 export function duration(ms: number): string {
   const seconds = Math.max(0, ms) / 1000;
   if (seconds < 10) return `${seconds.toFixed(1)} s`;

@@ -2,16 +2,16 @@ import axe from 'axe-core';
 import { type Browser, chromium, type Page } from 'playwright-core';
 
 export interface PageOptions {
-  /** All that a page may talk to. */
+  /** The only origin that the page may send requests to. */
   origin: string;
   width?: number;
   colorScheme?: 'light' | 'dark';
 }
 
-/** A tab in a profile of its own. Disposing of it closes it, and throws if anything happened in it that must not. */
+/** A tab in a profile of its own. Disposal closes it, and throws on any error, dialog or foreign request in it. */
 export interface WatchedPage extends AsyncDisposable {
   page: Page;
-  /** What axe-core finds wrong with the page as it is now: one line per rule. */
+  /** Returns the current findings of axe-core, one line per rule. */
   accessibilityProblems(): Promise<string[]>;
 }
 
@@ -50,7 +50,7 @@ export async function openPage(browser: Browser, options: PageOptions): Promise<
     void dialog.dismiss();
   });
   page.on('console', (message) => {
-    // What can't be loaded is not the page's fault: a server that is down, a log that isn't there yet.
+    // Failed requests are expected: a server that is down, a log that does not exist yet.
     if (message.type() === 'error' && !/Failed to load resource/.test(message.text())) problems.push(message.text());
   });
   return {

@@ -7,7 +7,7 @@ import { startTerminal, type Terminal, type TerminalOptions } from './terminal.t
 export const configScreen = join(import.meta.dirname, '../../bin/plan42-runner-config');
 
 export interface ScreenOptions extends Pick<TerminalOptions, 'columns' | 'rows'> {
-  /** What the file says before; no file unless given. */
+  /** Initial content of the file. No file if undefined. */
   config?: string;
   args?: readonly string[];
   env?: NodeJS.ProcessEnv;
@@ -17,7 +17,7 @@ export interface ScreenOptions extends Pick<TerminalOptions, 'columns' | 'rows'>
 export interface ScreenTest extends AsyncDisposable {
   terminal: Terminal;
   file: string;
-  /** What the file says now; undefined when there is none. */
+  /** Returns the content of the file; undefined if there is none. */
   saved(): Promise<string | undefined>;
   /** Waits until the program has ended and the terminal is the shell's again. Resolves with the exit code and what is to be seen. */
   left(): Promise<{ exitCode: number; screen: string }>;

@@ -35,7 +35,7 @@ export async function startDoctorSetting(): Promise<DoctorSetting> {
 }
 
 export interface Given {
-  /** What is undefined is left out. */
+  /** Undefined variables are removed. */
   runner?: Record<string, string | boolean | undefined>;
   /** More of the configuration. */
   config?: string;
@@ -50,7 +50,7 @@ interface Patient extends AsyncDisposable {
   checks(): Promise<{ exitCode: number; of: (name: string) => Checked }>;
 }
 
-/** A configuration in a folder of its own, with which everything is fine unless told otherwise. */
+/** A valid configuration in its own folder, changed by the options. */
 export async function setUp(
   { url, token, apple }: DoctorSetting,
   { runner = {}, config = '', env = {} }: Given = {},

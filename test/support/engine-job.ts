@@ -23,13 +23,13 @@ export interface EngineJob extends AsyncDisposable {
   log: () => Promise<string>;
   /** The engine's own command, as a person would use it. */
   engine: (...args: string[]) => Promise<string>;
-  /** What its command needs. */
+  /** Environment of its command. */
   env: NodeJS.ProcessEnv;
-  /** The same runtime, on an engine that nobody can reach. */
+  /** The same runtime, with an unreachable engine. */
   unreachable: Runtime;
 }
 
-/** Commands of an agent that says `begun`, does `work` again and again, and does `end` when it is told to. */
+/** Commands of an agent that prints `begun`, repeats `work`, and runs `end` on SIGUSR1. */
 export function untilTold(end: string, work = ':'): string {
   return `trap '${end}' USR1; echo begun; while :; do ${work}; sleep 0.1; done`;
 }

@@ -4,7 +4,7 @@ import type { TestImages } from './engines/images.ts';
 import type { Env } from './engines/processes.ts';
 import { type Engines, startEngines } from './engines.ts';
 
-/** What a test may require, and what it then finds in the description. */
+/** Prerequisites of a test, and their descriptions. */
 interface Prerequisites {
   docker: { docker: { env: Env } };
   podman: { podman: { env: Env } };

@@ -6,7 +6,7 @@ import { setUpPodman } from './engines/podman.ts';
 import { type Env, run } from './engines/processes.ts';
 import { startRegistry } from './engines/registry.ts';
 
-/** What integration tests can run against. What is undefined has a reason in `missing`. */
+/** Engines for integration tests. An undefined one has a reason in `missing`. */
 export interface Engines {
   /** `127.0.0.1:PORT`, insecure, without authentication. */
   registry?: string;

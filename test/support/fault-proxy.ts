@@ -19,7 +19,7 @@ export class FaultProxy implements AsyncDisposable {
   readonly #target: () => string;
   readonly #onward = new Agent({ bodyTimeout: 0, headersTimeout: 0 });
   readonly #server = createServer({ keepAliveTimeout: keepAliveTimeoutMs }, (request, response) => {
-    // Whoever hangs up in the middle of anything gets no answer.
+    // A client that disconnects early gets no response.
     this.#serve(request, response).catch(() => request.socket.destroy());
   });
   #port = 0;
@@ -153,7 +153,7 @@ export function busiestSecond(calls: readonly ProxiedCall[]): number {
   return most;
 }
 
-/** One that is being shut down, as its other side has left, can't be reset: Node.js 26 then loses it, and spins for ever at its own end. */
+/** A socket in shutdown must not be reset: Node.js 26 then loses it, and spins indefinitely at its own exit. */
 function reset(socket: Socket): void {
   if (socket.writable) socket.resetAndDestroy();
   else socket.destroy();

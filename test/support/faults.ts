@@ -1,4 +1,4 @@
-/** What can go wrong between a runner and its server. */
+/** Faults between a runner and its server. */
 import { seededRandom } from './random.ts';
 
 export type Fault =
@@ -7,7 +7,7 @@ export type Fault =
   | { kind: 'slow'; delayMs: number }
   /** The server never sees the call, and the connection is reset. */
   | { kind: 'dropped' }
-  /** The server never sees the call, and nobody answers it. */
+  /** The call does not reach the server and gets no response. */
   | { kind: 'unanswered' }
   /** The server has done it, but the connection is reset before the answer. */
   | { kind: 'reset' }
@@ -21,14 +21,14 @@ export interface ProxiedCall {
   at: number;
   kind: 'register' | 'read' | 'update' | 'delete' | 'poll' | 'answer' | 'turn' | 'other';
   queueId: string;
-  /** Of an answer. */
+  /** The message of a response. */
   messageId: string | undefined;
-  /** Of a turn's update: which task's, and what it sets. */
+  /** Task and status of a turn update. */
   turn: { taskId: string; Status?: string } | undefined;
   fault: Fault;
-  /** What the server answered, if it saw the call. */
+  /** The server's response, if it got the call. */
   serverStatus: number | undefined;
-  /** What the runner got, if it got a whole answer. */
+  /** The runner's response, if it was complete. */
   status: number | undefined;
 }
 

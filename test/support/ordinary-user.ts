@@ -1,12 +1,12 @@
-const nobody = 65_534;
+const unprivilegedUid = 65_534;
 
 /**
- * Does `work` as somebody whom permissions hold back: root does it as another user, with the whole process. Modules that it loads
- * late have to be loaded by then, since that user may not see them.
+ * Runs `work` as a user to whom permissions apply: as root, the whole process switches to another user. Load modules
+ * before, because that user may not be able to read them.
  */
 export async function asOrdinaryUser<T>(work: () => Promise<T>): Promise<T> {
   if (process.geteuid?.() !== 0) return work();
-  process.seteuid?.(nobody);
+  process.seteuid?.(unprivilegedUid);
   try {
     return await work();
   } finally {

@@ -10,7 +10,7 @@ const refreshMs = 100;
 /** Callers that ping the runner through the control plane's API, round robin over its healthy queues as the server does. */
 export class PingLoad implements AsyncDisposable {
   readonly outcomes: Record<PingOutcome, number> = { answered: 0, undelivered: 0, lost: 0, 'given up': 0 };
-  /** Of the answered pings. */
+  /** Latencies of the answered pings. */
   readonly latenciesMs: number[] = [];
   readonly #plane: TestControlPlane;
   readonly #agent = new Agent({ headersTimeout: 0, bodyTimeout: 0 });

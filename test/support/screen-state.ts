@@ -6,7 +6,7 @@ import { update } from '../../src/tui/state/update.ts';
 /** The state of the screen, driven from a test. */
 export interface Driver {
   state: State;
-  /** Of the last event. */
+  /** Effects of the last event. */
   effects: readonly Effect[];
   send(...events: Event[]): Driver;
   press(...keys: Key[]): Driver;

@@ -1,10 +1,10 @@
 import type { Command } from 'commander';
 import type { CliContext } from '../context.ts';
 import { addConfigCommands } from './config/commands.ts';
-import { addDoctorCommand } from './doctor/command.ts';
+import type { DoctorOptions } from './doctor/doctor.ts';
 import { addJobCommands } from './job/commands.ts';
 import { addLogOptions } from './log-options.ts';
-import { type PlaceOptions, withPlaceOptions } from './places.ts';
+import { type RunnerOptions, withRunnerOptions } from './runner-paths.ts';
 import { addServiceCommands } from './service-commands.ts';
 import type { ShowLogOptions } from './show-log.ts';
 import type { StatusOptions } from './status.ts';
@@ -14,26 +14,35 @@ Examples:
   plan42 runner status
   plan42 runner status --json | jq .runner.phase
 
-The exit code is 0 when the runner runs, also when it is degraded, and 1 when it
-doesn't.`;
+The exit code is 0 if the runner is running, even if it is degraded. Otherwise
+it is 1.`;
 
 const logsExamples = `
 Examples:
-  plan42 runner logs            all of it, page by page on a terminal
+  plan42 runner logs            the whole log, in a pager on a terminal
   plan42 runner logs -n 100     the last 100 lines
-  plan42 runner logs -f         the last lines, and what comes
+  plan42 runner logs -f         the last 10 lines and new ones
 
-The runner writes this log however it was started; old parts are rotated away.`;
+The runner writes this log however it was started, and rotates it.`;
+
+const doctorExamples = `
+Changes, starts and pulls nothing, and ends within ten seconds. The exit code
+is 0 if no check failed, otherwise that of the first failed check:
+3 configuration, 4 token, 5 container runtime, 1 others.
+
+Examples:
+  plan42 runner doctor
+  plan42 runner doctor --json | jq -r '.checks[] | .name + " " + .status'`;
 
 /** `plan42 runner …` */
 export function addRunnerCommands(program: Command, context: CliContext): void {
-  const runner = program.command('runner').description('takes tasks from a server and runs their agents here');
+  const runner = program.command('runner').description('run agents for the tasks of a server on this machine');
   addConfigCommands(runner, context);
   addExec(runner, context);
   addServiceCommands(runner, context);
   addStatus(runner, context);
   addLogs(runner, context);
-  addDoctorCommand(runner, context);
+  addDoctor(runner, context);
   addJobCommands(runner, context);
 }
 
@@ -43,7 +52,7 @@ function addExec(runner: Command, context: CliContext): void {
     .description('run the runner in the foreground')
     .argument('[args...]', 'for plan42-runner; "plan42 runner exec --help" prints its help')
     .usage('[args...]')
-    // Everything behind it, `--help` included, is plan42-runner's.
+    // All arguments, including `--help`, belong to plan42-runner.
     .helpOption(false)
     .allowUnknownOption()
     .passThroughOptions()
@@ -51,16 +60,25 @@ function addExec(runner: Command, context: CliContext): void {
 }
 
 function addStatus(runner: Command, context: CliContext): void {
-  withPlaceOptions(runner.command('status').description('how the runner is: ready or not, queues, jobs'))
-    .option('--json', 'print it as JSON')
+  withRunnerOptions(runner.command('status').description('show the status of the runner, its queues and jobs'))
+    .option('--json', 'print JSON')
     .addHelpText('after', statusExamples)
     .action(async (options: StatusOptions) => (await import('./status.ts')).showStatus(context, options));
 }
 
 function addLogs(runner: Command, context: CliContext): void {
-  addLogOptions(withPlaceOptions(runner.command('logs').description("show the runner's own log")))
+  addLogOptions(withRunnerOptions(runner.command('logs').description("show the runner's log")))
     .addHelpText('after', logsExamples)
-    .action(async (options: ShowLogOptions & PlaceOptions) =>
+    .action(async (options: ShowLogOptions & RunnerOptions) =>
       (await import('./logs.ts')).showServiceLog(context, options),
     );
+}
+
+function addDoctor(runner: Command, context: CliContext): void {
+  withRunnerOptions(
+    runner.command('doctor').description('check everything that the runner needs, with a fix for each problem'),
+  )
+    .option('--json', 'print JSON (docs/schemas/runner-doctor.json)')
+    .addHelpText('after', doctorExamples)
+    .action(async (options: DoctorOptions) => (await import('./doctor/doctor.ts')).doctor(context, options));
 }

@@ -22,7 +22,7 @@ export async function enableCommand(
   const manager = await requireServiceManager({ ...context, env }, signal);
   const paths = defaultPaths(env, platform);
   const path = paths.configFile;
-  // As the service will see it.
+  // The environment that the service will have.
   const { config, warnings } = await loadConfig({ path, explicit: true, env: serviceEnvironment({ env, platform }) });
   if (!config.runner.token && env[tokenVariable]) throw tokenOnlyHere(path);
   requireRunnerToken(config, path);
@@ -41,22 +41,25 @@ export async function enableCommand(
 }
 
 function tokenOnlyHere(path: string): UserError {
-  return new UserError(`the service would have no runner token: it does not get ${tokenVariable} from this shell`, {
-    remedy: `Set runner.token in ${path}.`,
-    exitCode: ExitCode.configuration,
-  });
+  return new UserError(
+    `the service would have no runner token, because it does not inherit ${tokenVariable} from this shell`,
+    {
+      remedy: `Set runner.token in ${path}.`,
+      exitCode: ExitCode.configuration,
+    },
+  );
 }
 
 function leftOut(env: NodeJS.ProcessEnv, path: string): string[] {
-  return variablesLeftOut(env).map((name) => `the service does not get ${name} from this shell; set it in ${path}`);
+  return variablesLeftOut(env).map((name) => `the service does not inherit ${name} from this shell. Set it in ${path}`);
 }
 
 function report(
   { started, status, hints }: EnableResult,
   { file, configFile, log }: Record<'file' | 'configFile' | 'log', string>,
 ): string {
-  const how = started ? 'The runner was started' : 'The runner was running already';
-  return `${how} (process ${status.pid ?? 'unknown'}: ${status.detail}), and starts at every login.
+  const summary = started ? 'Started the runner' : 'The runner is already running';
+  return `${summary} (process ${status.pid ?? 'unknown'}: ${status.detail}). It starts at every login.
 
   service        ${file}
   configuration  ${configFile}

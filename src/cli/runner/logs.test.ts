@@ -30,7 +30,7 @@ test('plan42 runner logs -f says when there is nothing to follow yet, and waits'
     },
   });
   assert.deepEqual([exitCode, stdout], [130, 'a line\n']);
-  assert.match(stderr, /^There is no log at .*runner\.log yet\. The runner writes it once it runs: .*\n$/);
+  assert.match(stderr, /^No log at .*runner\.log yet\. Start the runner: .*\n$/);
 });
 
 test('a log that may not be read is one line, and not one that is missing', async () => {
@@ -46,7 +46,7 @@ test('a log that may not be read is one line, and not one that is missing', asyn
   const isRefused = async (argv: readonly string[]) => {
     const { exitCode, stdout, stderr } = await home.runner(argv);
     assert.deepEqual([exitCode, stdout], [1, '']);
-    assert.match(stderr, /^ERROR: cannot look into the state folder .*EACCES.*\. Check its permissions.*\n$/);
+    assert.match(stderr, /^ERROR: cannot read the state folder .*EACCES.*\. Check its permissions.*\n$/);
   };
   const refused = [...commands, ['logs', '-f']];
   for (const [path, mode] of [

@@ -30,7 +30,7 @@ describe('one line and an exit code for', () => {
       'an unknown job',
       async () => ['job', 'logs', 'plan42-3f'],
       1,
-      /there is no job plan42-3f\. "plan42 runner job list -a"/,
+      /no job plan42-3f\. List the jobs: "plan42 runner job list -a"/,
     ],
     [
       'an ambiguous prefix',
@@ -47,15 +47,10 @@ describe('one line and an exit code for', () => {
       'a job that has not started',
       async () => ['job', 'logs', (await home.add()).jobId],
       1,
-      /has not started yet\. With -f/,
+      /has not started yet\. Use -f/,
     ],
-    [
-      'a log that is gone',
-      async () => ['job', 'logs', '-f', (await home.addFinished()).jobId],
-      1,
-      /there is no log of the job/,
-    ],
-    ['no service log', async () => ['logs'], 1, /there is no log at .*runner\.log\. The runner writes it/],
+    ['a log that is gone', async () => ['job', 'logs', '-f', (await home.addFinished()).jobId], 1, /no log of job/],
+    ['no service log', async () => ['logs'], 1, /no log at .*runner\.log\. Start the runner/],
     ['a wrong number of lines', async () => ['logs', '-n', '-1'], 2, /must be a whole number, or "all"/],
     ['a runner that is down', async () => ['status'], 1, /the runner is not running\. Start it with/],
     [
@@ -86,7 +81,7 @@ describe('one line and an exit code for', () => {
       'a file for a state folder',
       async () => ['job', 'list', '--state-dir', await home.configuration('')],
       1,
-      /cannot look into/,
+      /cannot read the state folder/,
     ],
     [
       'an empty state folder',

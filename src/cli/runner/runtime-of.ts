@@ -2,17 +2,17 @@ import type { JobRecord } from '../../jobs/record.ts';
 import type { JobStore } from '../../jobs/store.ts';
 import type { Runtime } from '../../runtimes/runtime.ts';
 import type { CliContext } from '../context.ts';
-import { loadPlacedConfig, type Places } from './places.ts';
+import { loadRunnerConfig, type RunnerPaths } from './runner-paths.ts';
 
-/** Gives the runtime that a job was started with, whatever the configuration now says about new ones. */
+/** Creates the runtime that a job was started with, which may differ from the configured one. */
 export function createRuntimeOf(
   context: CliContext,
-  places: Places,
+  paths: RunnerPaths,
   store: JobStore,
 ): (record: JobRecord) => Promise<Runtime> {
   const knownJobs = async () => (await store.listActive()).map((jobId) => store.paths(jobId));
   return async ({ runtime, instanceId }) => {
-    const { config } = await loadPlacedConfig(context, places);
+    const { config } = await loadRunnerConfig(context, paths);
     const { createRuntime } = await import('../../runtimes/select.ts');
     return createRuntime(runtime, { config, env: context.env, instanceId, knownJobs });
   };

@@ -8,10 +8,10 @@ export interface ShowLogOptions {
   pager?: boolean;
 }
 
-// As other programs do that follow a log; without following, all of it.
+// Like tail -f.
 const defaultFollowLines = 10;
 
-/** Shows a log: page by page on a terminal, else as it is; with `follow` as it grows. */
+/** Prints a log, in a pager on a terminal. With `follow`, waits for new lines. */
 export async function showLog(
   context: CliContext,
   { follow = false, lines, pager = true }: ShowLogOptions,

@@ -6,30 +6,30 @@ import { formatLocalTime } from '../output.ts';
 import { createStyle, type Style, wantsColor } from '../style.ts';
 import { renderTable } from '../table.ts';
 import { renderJobs } from './job/table.ts';
-import type { Places } from './places.ts';
+import type { RunnerPaths } from './runner-paths.ts';
 import type { ServiceState } from './service-state.ts';
 
-/** All that `plan42 runner status` tells. */
+/** Content of `plan42 runner status`. */
 export interface Picture {
   state: 'running' | 'not-running' | 'not-answering';
-  /** Why it gives no answer. */
+  /** Why the runner is not responding. */
   problem: string | null;
   service: ServiceState | null;
   runner: RunnerStatus | null;
-  /** Those that are not finished. */
+  /** Unfinished jobs. */
   jobs: JobSummary[];
 }
 
 type Line = readonly [name: string, text: string];
 
-export function renderStatus(context: CliContext, places: Places, picture: Picture): string {
+export function renderStatus(context: CliContext, paths: RunnerPaths, picture: Picture): string {
   const { runner, service, jobs } = picture;
   const style = createStyle(wantsColor(context.stdout, context));
   const lines: Line[] = [
     ['Runner', renderState(picture, style)],
     ...(service ? [renderService(service)] : []),
-    ...(runner ? describeRunner(runner) : [['State folder', places.stateDir] as const]),
-    ['Configuration', runner?.configFile ?? places.configFile],
+    ...(runner ? describeRunner(runner) : [['State folder', paths.stateDir] as const]),
+    ['Configuration', runner?.configFile ?? paths.configFile],
     ['Jobs', runner ? renderCounts(runner) : countStates(jobs)],
     ...(runner?.lastError
       ? [['Last error', `${formatLocalTime(runner.lastError.time)} ${runner.lastError.message}`] as const]
@@ -43,7 +43,7 @@ export function renderStatus(context: CliContext, places: Places, picture: Pictu
 
 function renderState({ state, problem, runner }: Picture, style: Style): string {
   if (state === 'not-running') return style.bad('Not Running');
-  if (runner === null) return `${style.bad('Not Answering')}: ${printableLine(problem ?? '')}`;
+  if (runner === null) return `${style.bad('Not Responding')}: ${printableLine(problem ?? '')}`;
   const since = `since ${formatLocalTime(runner.startedAt)}, process ${runner.pid}`;
   const [trouble, ...others] = runner.troubles;
   if (trouble === undefined) return `${style.good(`Running, ${runner.phase}`)}, ${since}`;
@@ -53,13 +53,13 @@ function renderState({ state, problem, runner }: Picture, style: Style): string 
 }
 
 const troubleNames = {
-  unreachable: 'the server cannot be reached, or answers with errors',
-  refused: 'the server refuses the runner token',
-  disk: 'no new jobs are taken',
+  unreachable: 'server unreachable or returning errors',
+  refused: 'runner token rejected',
+  disk: 'new jobs rejected',
 };
 
 function renderService({ manager, installed, enabled, detail }: ServiceState): Line {
-  const start = enabled ? 'installed, started at login' : 'installed, not started at login';
+  const start = enabled ? 'installed, starts at login' : 'installed, does not start at login';
   return ['Service', printableLine(`${installed ? start : 'not installed'} (${manager}: ${detail})`)];
 }
 
@@ -74,7 +74,7 @@ function describeRunner({ version, url, runtime, utilisation, queues }: RunnerSt
 
 function renderCounts({ jobs: { running, starting, waiting, ending, max } }: RunnerStatus): string {
   const counts = [
-    `${running} of at most ${max} running`,
+    `${running} of ${max} running`,
     ...(starting > 0 ? [`${starting} starting`] : []),
     `${waiting} waiting`,
     ...(ending > 0 ? [`${ending} being reported`] : []),
@@ -85,7 +85,7 @@ function renderCounts({ jobs: { running, starting, waiting, ending, max } }: Run
 function countStates(jobs: readonly JobSummary[]): string {
   const count = (state: JobSummary['state']) => jobs.filter((job) => job.state === state).length;
   const ended = count('ended');
-  return `${count('running')} running, ${count('waiting')} waiting${ended > 0 ? `, ${ended} to be reported at its next start` : ''}`;
+  return `${count('running')} running, ${count('waiting')} waiting${ended > 0 ? `, ${ended} to be reported when the runner starts` : ''}`;
 }
 
 function renderQueues(context: CliContext, { queues }: RunnerStatus): string {
@@ -103,5 +103,5 @@ function renderQueues(context: CliContext, { queues }: RunnerStatus): string {
 }
 
 function percent(utilisation: number | null): string {
-  return utilisation === null ? 'not known yet' : `${Math.round(utilisation * 100)} %`;
+  return utilisation === null ? 'unknown' : `${Math.round(utilisation * 100)} %`;
 }

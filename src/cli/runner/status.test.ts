@@ -39,17 +39,17 @@ describe('plan42 runner status', () => {
     const at = (minute: number) => formatLocalTime(`2026-01-02T03:0${minute}:05.678Z`);
     assert.equal(
       stdout,
-      `Runner         Running, degraded, since ${at(4)}, process 42; since ${at(5)} the server refuses the runner token: GET /x: 401\\x1b[2J
+      `Runner         Running, degraded, since ${at(4)}, process 42; since ${at(5)} runner token rejected: GET /x: 401\\x1b[2J
 Version        1.0.0
 Server         https://example.com/
 Runtime        podman
 Queues         1, utilisation 26 %
 Configuration  /c.toml
-Jobs           1 of at most 5 running, 2 starting, 3 waiting, 4 being reported
+Jobs           1 of 5 running, 2 starting, 3 waiting, 4 being reported
 Last error     ${at(6)} the job failed: no
 
-Queue ID  State    Utilisation    Being Answered
-7c0e      polling  not known yet  3
+Queue ID  State    Utilisation  Being Answered
+7c0e      polling  unknown      3
 
 Job ID                                         Title  Turn Index  Running?  Created
 ${job.jobId}  Waits  1           No        ${formatLocalTime(job.acceptedAt)}
@@ -64,10 +64,7 @@ ${job.jobId}  Waits  1           No        ${formatLocalTime(job.acceptedAt)}
     await using _ = await serve();
     const { exitCode, stdout, stderr } = await home.runner(['stop'], { platform: 'freebsd' });
     assert.deepEqual([exitCode, stdout], [6, '']);
-    assert.match(
-      stderr,
-      /^ERROR: the runner that runs \(process 42\) was not started as the service\. .*"kill 42"\.\n$/,
-    );
+    assert.match(stderr, /^ERROR: the running runner \(process 42\) was not started as a service\. .*"kill 42"\.\n$/);
   });
 
   test('says that it is not running, and what is left', async () => {

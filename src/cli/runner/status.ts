@@ -7,44 +7,44 @@ import { print, renderJson } from '../output.ts';
 import { withProgress } from '../progress.ts';
 import { type ReadJobs, readJobs } from './job/list.ts';
 import { jobsAsJson } from './job/table.ts';
-import { findPlaces, type PlaceOptions, type Places } from './places.ts';
+import { findRunnerPaths, type RunnerOptions, type RunnerPaths } from './runner-paths.ts';
 import { readServiceState } from './service-state.ts';
 import { type Picture, renderStatus } from './status-text.ts';
 
-export interface StatusOptions extends PlaceOptions {
+export interface StatusOptions extends RunnerOptions {
   json?: boolean;
 }
 
-/** How the runner is. @throws UserError when it isn't running, after saying what there is to say all the same */
+/** Prints the status. @throws UserError if the runner is not running or not responding, after printing */
 export async function showStatus(context: CliContext, options: StatusOptions): Promise<void> {
   const { stdout, stderr, signal } = context;
-  const places = await findPlaces(context, options);
-  const { note, ...picture } = await withProgress(context, 'Asking the runner', () => look(context, places));
+  const paths = await findRunnerPaths(context, options);
+  const { note, ...picture } = await withProgress(context, 'Requesting status', () => collectStatus(context, paths));
   stderr.write(note);
-  const store = JobStore.at(places.stateDir, places.logDir);
+  const store = JobStore.at(paths.stateDir, paths.logDir);
   const { jobs, ...others } = picture;
   const text = options.json
-    ? renderJson({ ...others, configFile: places.configFile, stateDir: places.stateDir, jobs: jobsAsJson(jobs, store) })
-    : renderStatus(context, places, picture);
+    ? renderJson({ ...others, configFile: paths.configFile, stateDir: paths.stateDir, jobs: jobsAsJson(jobs, store) })
+    : renderStatus(context, paths, picture);
   await print(stdout, text, signal);
   if (picture.state === 'not-running')
     throw new UserError('the runner is not running', {
       remedy: 'Start it with "plan42 runner enable", or in the foreground with "plan42 runner exec".',
     });
   if (picture.state === 'not-answering')
-    throw new UserError('the runner runs and does not answer', { remedy: '"plan42 runner logs" may tell why.' });
+    throw new UserError('the runner is running but not responding', { remedy: 'Read "plan42 runner logs".' });
 }
 
-async function look(context: CliContext, places: Places): Promise<Picture & Pick<ReadJobs, 'note'>> {
-  const [answer, service, { jobs, note }] = await Promise.all([
-    askRunner(places.stateDir, context.signal),
+async function collectStatus(context: CliContext, paths: RunnerPaths): Promise<Picture & Pick<ReadJobs, 'note'>> {
+  const [runner, service, { jobs, note }] = await Promise.all([
+    requestStatus(paths.stateDir, context.signal),
     readServiceState(context),
-    readJobs(context, places, false),
+    readJobs(context, paths, false),
   ]);
-  return { ...answer, service, jobs, note };
+  return { ...runner, service, jobs, note };
 }
 
-async function askRunner(
+async function requestStatus(
   stateDir: string,
   signal: AbortSignal,
 ): Promise<{ state: Picture['state']; problem: string | null; runner: RunnerStatus | null }> {

@@ -9,7 +9,7 @@ import { serviceStatusJson } from './service-status-json.ts';
 
 /**
  * Stops the service and waits until it has drained.
- * @throws UserError when it is not installed, or a runner runs that is not the service's
+ * @throws UserError if it is not installed, or if the running runner is not the service
  */
 export async function stopCommand(context: CliContext, { json }: { json?: boolean }): Promise<void> {
   const { signal, stdout } = context;
@@ -27,12 +27,12 @@ export async function stopCommand(context: CliContext, { json }: { json?: boolea
   const wasRunning = await withProgress(context, 'Stopping the runner', () => manager.stop(signal));
   if (json) return print(stdout, renderJson(serviceStatusJson(manager.name, await manager.status(signal))), signal);
   const text = wasRunning
-    ? 'The runner has stopped. Agents that were running go on; it starts again at the next login, or with "plan42 runner enable".\n'
+    ? 'The runner has stopped. Running agents continue. It starts again at the next login, or with "plan42 runner enable".\n'
     : 'The runner was not running.\n';
   await print(stdout, text, signal);
 }
 
-/** Where a runner runs that no service manager has started, says how it is stopped. */
+/** @throws UserError if a runner is running that was not started by the service manager */
 async function refuseForeground({ env, platform, signal }: CliContext, exitCode: ExitCode): Promise<void> {
   const { stateDir } = defaultPaths(env, platform);
   const runner = await createControlClient(stateDir)
@@ -42,8 +42,20 @@ async function refuseForeground({ env, platform, signal }: CliContext, exitCode:
       throw error;
     });
   if (runner === undefined) return;
-  throw new UserError(`the runner that runs (process ${runner.pid}) was not started as the service`, {
-    remedy: `End it with Ctrl-C where it was started, or with "kill ${runner.pid}".`,
+  throw new UserError(`the running runner (process ${runner.pid}) was not started as a service`, {
+    remedy: `Stop it with Ctrl-C in its terminal, or with "kill ${runner.pid}".`,
     exitCode,
   });
+}
+
+/** Stops and uninstalls the service. Not an error if it is not installed. */
+export async function disableCommand(context: CliContext, { json }: { json?: boolean }): Promise<void> {
+  const { signal, stdout } = context;
+  const manager = await requireServiceManager(context, signal);
+  const wasThere = await withProgress(context, 'Stopping the runner', () => manager.disable(signal));
+  if (json) return print(stdout, renderJson(serviceStatusJson(manager.name, await manager.status(signal))), signal);
+  const text = wasThere
+    ? 'The runner has stopped and no longer starts at login. Running agents continue.\n'
+    : 'The service is not installed.\n';
+  await print(stdout, text, signal);
 }

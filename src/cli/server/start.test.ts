@@ -110,7 +110,7 @@ describe('plan42 server start', () => {
       const config = (args: string[], stdin = '') => runCli(['runner', 'config', ...args, '-c', file], { stdin });
       const set = await config(['set', `runner.url=${url}`, `network.ca_file=${cert}`, 'runner.token'], created.stdout);
       assert.equal(set.exitCode, 0, set.stderr);
-      assert.match((await config(['validate'])).stdout, /^ok {7}runner\.url: https:\S+ takes the token$/m);
+      assert.match((await config(['validate'])).stdout, /^ok {7}runner\.url: https:\S+ accepts the token, /m);
     });
     assert.match(stdout, /config set runner\.url=https:\S+ network\.ca_file='\S+\/own cert\.pem' runner\.token &&\n/);
     assert.match(stdout, /export PLAN42_NETWORK_CA_FILE='\S+\/own cert\.pem'\n/);

@@ -90,7 +90,7 @@ describe('saving', () => {
   });
 });
 
-describe('when somebody else has changed the file', () => {
+describe('after another program has changed the file', () => {
   const conflict = () =>
     drive(filledFile)
       .press('page-down')
@@ -100,9 +100,12 @@ describe('when somebody else has changed the file', () => {
       .press('save')
       .send({ type: 'not-saved', message: '', conflict: true });
 
-  it('says so, does not save, and offers to read it again', () => {
+  it('does not save, and offers to read it again', () => {
     const driver = conflict();
-    assert.match(driver.state.message?.text ?? '', /^\/c\.toml has changed since it was read: not saved\. Ctrl-L/);
+    assert.match(
+      driver.state.message?.text ?? '',
+      /^Not saved: \/c\.toml has changed since it was read\. Press Ctrl-L/,
+    );
     assert.deepEqual(driver.press('save').effects, []);
     assert.match(driver.type('3').state.message?.text ?? '', /Ctrl-L/, 'still said');
     assert.deepEqual(driver.press('reload').effects, [{ type: 'reload' }]);
@@ -125,9 +128,9 @@ describe('when somebody else has changed the file', () => {
     assert.deepEqual(driver.press('save').effects, [{ type: 'save', edits, goal: 'stay' }]);
   });
 
-  it('keeps everything when the file is not there any more', () => {
+  it('keeps everything if the file no longer exists', () => {
     const driver = conflict().send({ type: 'reloaded', base: readForm({ path: '/c.toml', content: undefined }) });
-    assert.match(driver.state.message?.text ?? '', /^The file is not there any more/);
+    assert.match(driver.state.message?.text ?? '', /^The file no longer exists/);
     assert.deepEqual(driver.press('save').effects, [
       {
         type: 'save',

@@ -77,8 +77,8 @@ describe('the screen', () => {
     for (const { id } of fieldsOf(driver.state)) {
       const state = { ...driver.state, focus: id };
       assert.doesNotMatch(help(state), /…/, id);
-      assert.match(help(state), /leave without saving/, id);
-      assert.match(help({ ...state, conflict: true }), /^ Ctrl-L read again {2}.*leave without saving$/, id);
+      assert.match(help(state), /exit without saving/, id);
+      assert.match(help({ ...state, conflict: true }), /^ Ctrl-L read again {2}.*exit without saving$/, id);
     }
   });
 

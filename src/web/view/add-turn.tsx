@@ -1,5 +1,6 @@
 import { useState } from 'preact/hooks';
-import type { Task, Turn } from '../api-objects.ts';
+import type { Task } from '../../plan42/objects/task.ts';
+import type { Turn } from '../../plan42/objects/turn.ts';
 import { useAction, useApi } from './hooks.ts';
 import { ErrorNote, Field } from './parts.tsx';
 
@@ -10,7 +11,7 @@ interface AddTurnProps {
   onDone: () => void;
 }
 
-/** A form that goes on with a task whose last turn is over. */
+/** The form that continues a task whose last turn has finished. */
 export function AddTurn({ task, last, path, onDone }: AddTurnProps) {
   const api = useApi();
   const [prompt, setPrompt] = useState('');
@@ -23,7 +24,7 @@ export function AddTurn({ task, last, path, onDone }: AddTurnProps) {
   const submit = (event: SubmitEvent) => {
     event.preventDefault();
     const isEmpty = prompt.trim() === '';
-    setMistake(isEmpty ? 'Say what the agent is to do next.' : undefined);
+    setMistake(isEmpty ? 'Enter a prompt.' : undefined);
     if (isEmpty) (event.currentTarget as HTMLFormElement).querySelector('textarea')?.focus();
     else run();
   };

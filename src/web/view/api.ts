@@ -1,10 +1,10 @@
 import type { Session } from '../../plan42/objects/page.ts';
 
-/** The server refused a call. */
+/** The server rejected a call. */
 export class CallError extends Error {
   override readonly name = 'CallError';
   readonly status: number;
-  /** Of a conflict: the object as it is now. */
+  /** The current object, if the call conflicted with another change. */
   readonly current: unknown;
 
   constructor(status: number, message: string, current?: unknown) {
@@ -14,7 +14,7 @@ export class CallError extends Error {
   }
 }
 
-/** No answer, or one that is not the server's own. */
+/** No response, or a response of a proxy on the way. */
 export class Unreachable extends Error {
   override readonly name = 'Unreachable';
 }
@@ -25,7 +25,7 @@ export interface CallOptions {
   signal?: AbortSignal | undefined;
 }
 
-/** Calls the server as whoever is signed in. */
+/** Calls the server as the signed-in user. */
 export class Api extends EventTarget {
   readonly tenantPath: string;
   readonly #token: string;
@@ -37,7 +37,7 @@ export class Api extends EventTarget {
     this.#token = Token;
   }
 
-  /** Whether the last call got an answer; `change` events tell of changes. */
+  /** Whether the last call got a response. Changes emit `change` events. */
   get isReachable(): boolean {
     return this.#isReachable;
   }
@@ -49,7 +49,7 @@ export class Api extends EventTarget {
     return (text === '' ? undefined : parse(text)) as T;
   }
 
-  /** A stream of events behind the entry `after`; undefined when there will be no more. */
+  /** Opens a stream of the events after the entry `after`. Returns undefined if the log is complete. */
   async openStream(
     path: string,
     after: number,
@@ -85,21 +85,21 @@ export class Api extends EventTarget {
     } catch (error) {
       signal?.throwIfAborted();
       this.#setReachable(false);
-      throw new Unreachable('the server does not answer', { cause: error });
+      throw new Unreachable('the server is not responding', { cause: error });
     }
-    // What a proxy says of a server that is not there is no answer of the server.
+    // A proxy responds with these if the server behind it is down.
     this.#setReachable(![502, 503, 504].includes(response.status));
-    if (!response.ok) throw await this.#refusal(response);
+    if (!response.ok) throw await this.#readError(response);
     return response;
   }
 
-  async #refusal(response: Response): Promise<Error> {
+  async #readError(response: Response): Promise<Error> {
     const { Message, Current } = parse(await response.text().catch(() => '')) as {
       Message?: string;
       Current?: unknown;
     };
     if (response.status === 401) this.dispatchEvent(new Event('signedOut'));
-    return new CallError(response.status, Message ?? `the server answered ${response.status}`, Current);
+    return new CallError(response.status, Message ?? `the server responded with status ${response.status}`, Current);
   }
 
   #setReachable(isReachable: boolean): void {
@@ -109,7 +109,7 @@ export class Api extends EventTarget {
   }
 }
 
-/** @throws CallError when the link is used up, or TypeError when the server does not answer */
+/** @throws CallError if the link is used or expired, or TypeError if the server is not responding */
 export async function beginSession(code: string): Promise<Session> {
   const headers = { authorization: `SignInCode ${code}` };
   const response = await fetch('page/session', { method: 'POST', headers, cache: 'no-store', credentials: 'omit' });

@@ -8,7 +8,7 @@ import { RunnerView } from './runner.tsx';
 import { TaskView } from './task.tsx';
 import { TasksView } from './tasks.tsx';
 
-/** What is around every view. */
+/** The navigation, and the status of the connection, around every view. */
 export function Frame({ onSignOut }: { onSignOut: () => void }) {
   const place = usePlace();
   return (
@@ -40,7 +40,7 @@ function View({ place }: { place: Place }) {
     case 'unknown':
       return (
         <>
-          <Heading title="Nothing here" />
+          <Heading title="Page not found" />
           <p>
             <a href={hashOf({ view: 'overview' })}>Overview</a>
           </p>
@@ -84,18 +84,18 @@ function ConnectionNote() {
   const api = useApi();
   const [isReachable, setReachable] = useState(api.isReachable);
   useLayoutEffect(() => {
-    const heard = () => setReachable(api.isReachable);
-    api.addEventListener('change', heard);
-    return () => api.removeEventListener('change', heard);
+    const update = () => setReachable(api.isReachable);
+    api.addEventListener('change', update);
+    return () => api.removeEventListener('change', update);
   }, [api]);
   return (
     <div role="status" class="connection">
-      {isReachable ? null : <p class="note attention">The server does not answer. Trying again …</p>}
+      {isReachable ? null : <p class="note attention">The server is not responding. Reconnecting …</p>}
     </div>
   );
 }
 
-// No link, since the address behind "#" is the place in the page.
+// A button, not a link, because the address behind "#" is the current view.
 function skipToContent(): void {
   document.querySelector<HTMLElement>('#content')?.focus();
 }

@@ -1,8 +1,8 @@
 import { createContext } from 'preact';
 import { useCallback, useContext, useEffect, useLayoutEffect, useRef, useState } from 'preact/hooks';
+import { sleep } from '../../lib/sleep.ts';
 import { placeOf } from '../place.ts';
 import { type Api, CallError } from './api.ts';
-import { pause, whenVisible } from './pause.ts';
 
 const pollMs = 2000;
 
@@ -10,21 +10,21 @@ export const ApiContext = createContext<Api | undefined>(undefined);
 
 export function useApi(): Api {
   const api = useContext(ApiContext);
-  if (!api) throw new Error('nobody is signed in');
+  if (!api) throw new Error('no user is signed in');
   return api;
 }
 
 export interface Polled<T> {
-  /** Undefined until the first answer, and kept when a later call fails. */
+  /** Undefined until the first response. Kept if a later call fails. */
   value: T | undefined;
-  /** Why the server refuses to answer. That it doesn't answer at all is said elsewhere. */
+  /** Why the server rejected the call. An unreachable server is reported by the frame instead. */
   error: string | undefined;
   refresh: () => void;
 }
 
 /**
- * What `load` gives, now and every two seconds for as long as somebody can see it.
- * @param key a change of it begins anew
+ * Calls `load` now and every two seconds while the page is visible.
+ * @param key a change starts over
  */
 export function usePoll<T>(key: string, load: (signal: AbortSignal, known: T | undefined) => Promise<T>): Polled<T> {
   const [state, setState] = useState<{ key: string; value?: T; error?: string }>({ key });
@@ -42,10 +42,10 @@ export function usePoll<T>(key: string, load: (signal: AbortSignal, known: T | u
           setState({ key, value: known });
         } catch (error) {
           stop.signal.throwIfAborted();
-          const refused = error instanceof CallError ? { error: error.message } : {};
-          setState({ key, ...(known !== undefined && { value: known }), ...refused });
+          const rejected = error instanceof CallError ? { error: error.message } : {};
+          setState({ key, ...(known !== undefined && { value: known }), ...rejected });
         }
-        await Promise.race([pause(pollMs, stop.signal), woken.promise]);
+        await Promise.race([sleep(pollMs, stop.signal), woken.promise]);
         await whenVisible(stop.signal);
       }
     };
@@ -53,37 +53,37 @@ export function usePoll<T>(key: string, load: (signal: AbortSignal, known: T | u
     return () => stop.abort();
   }, [key]);
   const refresh = useCallback(() => wake.current(), []);
-  // What belongs to another key is not shown, not even for a moment.
+  // A value of another key is never shown.
   const current = state.key === key ? state : undefined;
   return { value: current?.value, error: current?.error, refresh };
 }
 
-/** The part of the address behind the `#`, as a place. */
+/** The place that the address names behind its `#`. */
 export function usePlace() {
   const [hash, setHash] = useState(location.hash);
   // A layout effect listens from the first render on and misses no change. So do the other subscriptions.
   useLayoutEffect(() => {
-    const heard = () => setHash(location.hash);
-    addEventListener('hashchange', heard);
-    return () => removeEventListener('hashchange', heard);
+    const update = () => setHash(location.hash);
+    addEventListener('hashchange', update);
+    return () => removeEventListener('hashchange', update);
   }, []);
   return placeOf(hash);
 }
 
 const narrowScreen = matchMedia('(max-width: 40rem)');
 
-/** Whether there is room for a few columns only; the style sheet has the same limit. */
+/** Whether the screen only has room for a few columns. The style sheet has the same limit. */
 export function useNarrow(): boolean {
   const [isNarrow, setNarrow] = useState(narrowScreen.matches);
   useLayoutEffect(() => {
-    const heard = () => setNarrow(narrowScreen.matches);
-    narrowScreen.addEventListener('change', heard);
-    return () => narrowScreen.removeEventListener('change', heard);
+    const update = () => setNarrow(narrowScreen.matches);
+    narrowScreen.addEventListener('change', update);
+    return () => narrowScreen.removeEventListener('change', update);
   }, []);
   return isNarrow;
 }
 
-/** Does something that a person asked for, once at a time, and keeps what went wrong. */
+/** Runs an action of the user, one at a time, and keeps the error of the last run. */
 export function useAction<Args extends unknown[]>(act: (...args: Args) => Promise<void>) {
   const [isBusy, setBusy] = useState(false);
   const [error, setError] = useState<string>();
@@ -100,4 +100,13 @@ export function useAction<Args extends unknown[]>(act: (...args: Args) => Promis
     }
   };
   return { run: (...args: Args) => void run(...args), isBusy, error };
+}
+
+/** Resolves when the page is visible. */
+function whenVisible(signal: AbortSignal): Promise<void> {
+  if (!document.hidden) return Promise.resolve();
+  const { promise, resolve, reject } = Promise.withResolvers<void>();
+  document.addEventListener('visibilitychange', () => resolve(), { once: true, signal });
+  signal.addEventListener('abort', () => reject(signal.reason), { once: true });
+  return promise;
 }

@@ -1,27 +1,27 @@
-import type { LogEntry } from '../api-objects.ts';
+import type { TurnLogEntry } from '../../plan42/turn-logs.ts';
 import { logLine } from '../log-line.ts';
 import { clockTime, exactTime } from '../times.ts';
 
-/** How many lines are shown at most; the oldest ones go first. */
+/** The maximum number of lines shown. The oldest ones are removed first. */
 export const maxLines = 5000;
 const linesPerBlock = 250;
 
-/** The lines of a log in the document: appended in blocks, which a browser skips while they are out of sight. */
+/** Appends log lines to the document in blocks, which the browser skips while they are out of view. */
 export class LogLines {
   readonly #container: HTMLElement;
   #count = 0;
-  #pending: LogEntry[] = [];
+  #pending: TurnLogEntry[] = [];
   #frame: number | undefined;
   readonly #onShown: (added: number) => void;
 
-  /** @param onShown called after each change, with how many lines are new */
+  /** @param onShown called after each change with the number of new lines */
   constructor(container: HTMLElement, onShown: (added: number) => void) {
     this.#container = container;
     this.#onShown = onShown;
   }
 
-  /** Shows the entry with the browser's next frame, together with the others that come until then. */
-  add(entry: LogEntry): void {
+  /** Shows the entry in the browser's next frame, together with all others that arrive until then. */
+  add(entry: TurnLogEntry): void {
     this.#pending.push(entry);
     if (this.#pending.length > maxLines) this.#pending.splice(0, this.#pending.length - maxLines);
     this.#frame ??= requestAnimationFrame(() => this.#show());
@@ -53,10 +53,10 @@ export class LogLines {
   }
 }
 
-function lineOf({ timestamp, message }: LogEntry): HTMLElement {
+function lineOf({ timestamp, message }: TurnLogEntry): HTMLElement {
   const line = document.createElement('div');
   line.className = 'log-line';
-  // Shown by the style sheet, so that it isn't copied with the text.
+  // The style sheet shows it, so that it is not copied with the text.
   line.dataset['time'] = clockTime(timestamp);
   line.title = exactTime(timestamp);
   line.textContent = logLine(message) || ' ';

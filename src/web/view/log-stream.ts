@@ -1,23 +1,23 @@
 import { Backoff } from '../../lib/backoff.ts';
+import { sleep } from '../../lib/sleep.ts';
 import { parseEventStream, type ServerSentEvent } from '../../plan42/event-stream.ts';
-import type { LogEntry } from '../api-objects.ts';
+import type { TurnLogEntry } from '../../plan42/turn-logs.ts';
 import { type Api, CallError } from './api.ts';
-import { pause } from './pause.ts';
 
 const retryMs = 500;
 const limits = { minMs: 250, maxMs: 5000 };
 
 /**
- * The entries of a turn's log behind the one with the index `after`, as they come, until the turn is over. A stream that is
- * cut off goes on where it was.
- * @throws CallError when the server refuses; the signal's reason
+ * Yields the entries of a turn's log after the one with the index `after`, as they arrive, until the turn finishes.
+ * Reconnects a broken stream and resumes it.
+ * @throws CallError if the server rejects the call, or the signal's reason
  */
 export async function* followLog(
   api: Api,
   path: string,
   after: number,
   signal: AbortSignal,
-): AsyncGenerator<LogEntry, void> {
+): AsyncGenerator<TurnLogEntry, void> {
   const backoff = new Backoff(limits);
   for (let last = after; ; ) {
     try {
@@ -34,11 +34,11 @@ export async function* followLog(
       signal.throwIfAborted();
       throwIfFinal(error);
     }
-    await pause(retryMs + backoff.next(), signal);
+    await sleep(retryMs + backoff.next(), signal);
   }
 }
 
-/** Where to begin so that no more than the newest `count` entries come. */
+/** Returns the index after which at most the newest `count` entries follow. */
 export async function startOfNewest(api: Api, path: string, count: number, signal: AbortSignal): Promise<number> {
   for (const backoff = new Backoff(limits); ; ) {
     try {
@@ -49,7 +49,7 @@ export async function startOfNewest(api: Api, path: string, count: number, signa
       if (error instanceof CallError && error.status === 404) return -1;
       throwIfFinal(error);
     }
-    await pause(retryMs + backoff.next(), signal);
+    await sleep(retryMs + backoff.next(), signal);
   }
 }
 
@@ -57,7 +57,7 @@ function throwIfFinal(error: unknown): void {
   if (error instanceof CallError && error.status < 500) throw error;
 }
 
-// Not every browser can iterate over a stream itself.
+// Not every browser can iterate over a stream.
 async function* chunksOf(stream: ReadableStream<Uint8Array>): AsyncGenerator<Uint8Array, void> {
   const reader = stream.getReader();
   try {
@@ -71,7 +71,7 @@ async function* chunksOf(stream: ReadableStream<Uint8Array>): AsyncGenerator<Uin
   }
 }
 
-function entryOf({ type, data, lastEventId }: ServerSentEvent): LogEntry | undefined {
+function entryOf({ type, data, lastEventId }: ServerSentEvent): TurnLogEntry | undefined {
   if (type !== 'log') return undefined;
   const { Timestamp, Message } = JSON.parse(data) as { Timestamp: string; Message: string };
   return { index: Number(lastEventId), timestamp: Timestamp, message: Message };

@@ -2,7 +2,7 @@ import { useRef } from 'preact/hooks';
 import { ErrorNote } from './parts.tsx';
 import { type LogState, useLog } from './use-log.ts';
 
-/** The log of a turn as it is written. */
+/** The live log of a turn. */
 export function LogView({ path, name }: { path: string; name: string }) {
   const box = useRef<HTMLDivElement>(null);
   const { state, onScroll, goToEnd } = useLog(path, box);
@@ -12,7 +12,7 @@ export function LogView({ path, name }: { path: string; name: string }) {
       {skipped > 0 ? (
         <p class="quiet">{skipped} earlier lines are not shown; “plan42 server turn logs” prints them all.</p>
       ) : null}
-      {/* biome-ignore lint/a11y/noNoninteractiveTabindex: what scrolls must be reachable by keyboard. */}
+      {/* biome-ignore lint/a11y/noNoninteractiveTabindex: scrollable elements must be reachable by keyboard. */}
       <div ref={box} class="log" role="log" aria-live="off" aria-label={name} tabIndex={0} onScroll={onScroll} />
       <p class="log-note quiet">
         {noteOf(state)}
@@ -27,7 +27,7 @@ export function LogView({ path, name }: { path: string; name: string }) {
   );
 }
 
-function noteOf({ isEmpty, isOver }: LogState): string | null {
-  if (isEmpty) return isOver ? 'The agent wrote no log.' : 'Nothing yet.';
-  return isOver ? 'End of the log.' : null;
+function noteOf({ isEmpty, isComplete }: LogState): string | null {
+  if (isEmpty) return isComplete ? 'The log is empty.' : 'No log lines yet.';
+  return isComplete ? 'End of the log.' : null;
 }

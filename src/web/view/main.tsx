@@ -10,7 +10,7 @@ import { SignIn, signIn } from './sign-in.tsx';
 
 interface Access {
   session: Session | undefined;
-  /** Why nobody is signed in, if there is more to say than that. */
+  /** Why the user is signed out, if there is a reason. */
   reason?: string;
 }
 
@@ -23,11 +23,11 @@ function Page({ initial }: { initial: Access }) {
   }, []);
   useLayoutEffect(() => onSessionChange(() => setAccess({ session: readSession() })), []);
   useLayoutEffect(() => {
-    const ended = () => leave('Your session is over.');
+    const ended = () => leave('Your session has expired.');
     api?.addEventListener('signedOut', ended);
     return () => api?.removeEventListener('signedOut', ended);
   }, [api, leave]);
-  // A link that is opened in a tab that shows the page already.
+  // A sign-in link opened in a tab that already shows the page.
   useLayoutEffect(() => {
     const heard = () => void takeLink().then((access) => access && setAccess(access));
     addEventListener('hashchange', heard);
@@ -45,7 +45,7 @@ function Page({ initial }: { initial: Access }) {
   );
 }
 
-/** Signs in with the link in the address, if there is one; it is taken out of the address and the history at once. */
+/** Signs in with the link in the address, if there is one. Removes it from the address and the history at once. */
 async function takeLink(): Promise<Access | undefined> {
   const code = signInCodeOf(location.hash);
   if (code === undefined) return undefined;
@@ -56,7 +56,7 @@ async function takeLink(): Promise<Access | undefined> {
     writeSession(session);
     return { session };
   } catch (error) {
-    // Who is signed in already may click the same link again.
+    // A signed-in user may open the same link again.
     const session = readSession();
     return session ? { session } : { session, reason: error instanceof Error ? error.message : String(error) };
   }

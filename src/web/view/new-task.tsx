@@ -1,5 +1,5 @@
 import { useEffect, useLayoutEffect, useRef, useState } from 'preact/hooks';
-import type { Environment } from '../api-objects.ts';
+import type { Environment } from '../../plan42/objects/environment.ts';
 import { hashOf } from '../place.ts';
 import { emptyTaskForm, type FormErrors, readTaskForm, type TaskForm, type WantedTask } from '../task-form.ts';
 import { useAction, useApi } from './hooks.ts';
@@ -68,7 +68,7 @@ function TaskFields({ form, set, errors }: FieldsProps) {
   return (
     <>
       {isNew ? (
-        <Field label="Image" hint="The container image of an agent." error={errors.image}>
+        <Field label="Image" hint="The container image of the agent." error={errors.image}>
           {(attributes) => (
             <input
               {...attributes}
@@ -81,7 +81,7 @@ function TaskFields({ form, set, errors }: FieldsProps) {
           )}
         </Field>
       ) : null}
-      <Field label="Prompt" hint="What the agent is to do." error={errors.prompt}>
+      <Field label="Prompt" hint="The task for the agent." error={errors.prompt}>
         {(attributes) => (
           <textarea
             {...attributes}
@@ -93,7 +93,7 @@ function TaskFields({ form, set, errors }: FieldsProps) {
       </Field>
       <details open={Boolean(errors.repos ?? errors.variables) || undefined}>
         <summary>Title, repositories, variables</summary>
-        <Field label="Title" hint="Without one, the first line of the prompt." error={errors.title}>
+        <Field label="Title" hint="Defaults to the first line of the prompt." error={errors.title}>
           {(attributes) => (
             <input {...attributes} value={form.title} onInput={(event) => set({ title: event.currentTarget.value })} />
           )}
@@ -142,7 +142,7 @@ function VariableFields({ form, set, errors }: FieldsProps) {
   );
 }
 
-/** What there is to choose from. Without an answer there is nothing to choose, and the form works all the same. */
+/** The environments to choose from. Empty until they are loaded, and if they cannot be; the form works without them. */
 function useEnvironments(): Environment[] {
   const api = useApi();
   const [environments, setEnvironments] = useState<Environment[]>([]);

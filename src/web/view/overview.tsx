@@ -61,7 +61,7 @@ function RunnerCard({ runner, overview }: { runner: RunnerOverview; overview: Ov
   );
 }
 
-/** A few queues: first those that are not well. */
+/** Returns a few queues, unhealthy ones first. */
 function mostInteresting(queues: readonly QueueOverview[]): QueueOverview[] {
   const rank = { Unhealthy: 0, Draining: 1, Healthy: 2 };
   return queues.toSorted((a, b) => rank[a.State] - rank[b.State]).slice(0, shownQueues);

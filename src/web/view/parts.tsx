@@ -1,4 +1,4 @@
-/** Small things that all views are made of. */
+/** The elements that all views share. */
 import type { ComponentChildren } from 'preact';
 import { useId, useLayoutEffect, useRef } from 'preact/hooks';
 import { exactTime, localTime } from '../times.ts';
@@ -27,9 +27,9 @@ const tones: Record<string, Tone> = {
   'Not connected': 'waiting',
 };
 
-/** A state in words, with a mark whose colour and shape say the same. */
+/** A state as a word, with a mark of matching colour and shape. */
 export function State({ name, children = name }: { name: string; children?: ComponentChildren }) {
-  // Agents and runners give turns statuses of their own, while they work on them.
+  // Agents and runners set statuses of their own while they work on a turn.
   return <span class={`state ${tones[name] ?? 'active'}`}>{children}</span>;
 }
 
@@ -64,7 +64,7 @@ export function Loading({ error }: { error: string | undefined }) {
   return <p class="quiet">Loading …</p>;
 }
 
-/** A label, its control, what it is for, and what is wrong with it. */
+/** A label, its control, a hint and an error. */
 export function Field(props: {
   label: string;
   hint?: string | undefined;
@@ -89,7 +89,7 @@ export function Field(props: {
 
 const yes = 'yes';
 
-/** Asks whether something that can't be undone is to be done. */
+/** Asks the user to confirm an action that cannot be undone. */
 export function Confirm(props: {
   question: string;
   consequence: string;
@@ -99,7 +99,7 @@ export function Confirm(props: {
   const dialog = useRef<HTMLDialogElement>(null);
   const id = useId();
   useLayoutEffect(() => dialog.current?.showModal(), []);
-  // The dialog is closed before it is taken away: so what had the focus gets it back.
+  // The dialog closes before it is removed, so that the focus returns to the element that had it.
   const closed = () => onAnswer(dialog.current?.returnValue === yes);
   const { question, consequence, action, onAnswer } = props;
   return (
@@ -118,13 +118,13 @@ export function Confirm(props: {
   );
 }
 
-/** Text to be taken elsewhere, by keyboard too. */
+/** Text to copy, by keyboard too. */
 export function Snippet({ text, label, rows }: { text: string; label: string; rows: number }) {
   const copy = () => void navigator.clipboard.writeText(text);
   return (
     <div class="snippet">
       <textarea readOnly aria-label={label} rows={rows} spellcheck={false} value={text} />
-      {/* There is none on pages that came over plain HTTP from another machine. */}
+      {/* Browsers have no clipboard API in pages loaded over plain HTTP from another machine. */}
       {'clipboard' in navigator ? (
         <button type="button" onClick={copy}>
           Copy<span class="hidden"> {label}</span>
@@ -134,7 +134,7 @@ export function Snippet({ text, label, rows }: { text: string; label: string; ro
   );
 }
 
-/** The beginning of an ID, with all of it as title. */
+/** The first characters of an ID, with the whole ID as title. */
 export function ShortId({ id }: { id: string }) {
   return <code title={id}>{id.slice(0, 8)}</code>;
 }

@@ -3,7 +3,7 @@ import { useNarrow } from './hooks.ts';
 import { ShortId, State, Time } from './parts.tsx';
 import { UtilisationPlot } from './utilisation-plot.tsx';
 
-/** The queues of a runner. On a narrow screen the plot stands below the state, and the last check is left out. */
+/** The queues of a runner. On a narrow screen, the plot is below the state and the last check is omitted. */
 export function QueueTable({ queues, steps }: { queues: readonly QueueOverview[]; steps: number }) {
   const isNarrow = useNarrow();
   return (
@@ -54,7 +54,7 @@ function QueueRow({ queue, steps, isNarrow }: { queue: QueueOverview; steps: num
           <LastCheck queue={queue} />
         </td>
       )}
-      <td class="number" title={`${Waiting} wait to be fetched, ${Unanswered} were fetched and not answered yet`}>
+      <td class="number" title={`${Waiting} waiting to be fetched, ${Unanswered} fetched without a response yet`}>
         {Waiting + Unanswered}
       </td>
       {isNarrow ? null : <td class="plot-cell">{plot}</td>}

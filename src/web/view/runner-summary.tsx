@@ -5,7 +5,7 @@ import { UtilisationPlot } from './utilisation-plot.tsx';
 
 const queueStates = ['Healthy', 'Draining', 'Unhealthy'] as const;
 
-/** How a runner is: its queues by state, its messages, and its utilisation. */
+/** The status of a runner: its queues by state, its messages and its utilisation. */
 export function RunnerSummary({ runner, overview }: { runner: RunnerOverview; overview: Overview }) {
   const { Queues } = runner;
   const outstanding = Queues.reduce((sum, { Waiting, Unanswered }) => sum + Waiting + Unanswered, 0);
@@ -50,7 +50,7 @@ export function RunnerSummary({ runner, overview }: { runner: RunnerOverview; ov
   );
 }
 
-/** A runner is as well as the best of its queues. */
+/** The best state among the queues of a runner. */
 export function RunnerState({ runner: { Queues } }: { runner: RunnerOverview }) {
   const best = queueStates.find((state) => Queues.some((queue) => queue.State === state));
   return <State name={best ?? 'Not connected'} />;

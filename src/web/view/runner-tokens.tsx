@@ -1,5 +1,5 @@
 import { useState } from 'preact/hooks';
-import type { RunnerToken } from '../api-objects.ts';
+import type { RunnerTokenMetadata } from '../../plan42/objects/runner.ts';
 import { newUuid } from '../uuid.ts';
 import { useAction, useApi, usePoll } from './hooks.ts';
 import { Confirm, ErrorNote, Field, Loading, ShortId, Snippet, Time } from './parts.tsx';
@@ -7,11 +7,11 @@ import { Confirm, ErrorNote, Field, Loading, ShortId, Snippet, Time } from './pa
 const defaultDays = '90';
 const maxTokens = 500;
 
-/** The tokens with which a runner connects: making one, showing it once, and revoking. */
+/** The tokens of a runner: creates one, shows it once, and revokes them. */
 export function RunnerTokens({ runnerId, serverUrl }: { runnerId: string; serverUrl: string }) {
   const api = useApi();
   const path = `${api.tenantPath}/runners/${encodeURIComponent(runnerId)}/tokens`;
-  const { value, error, refresh } = usePoll<{ Items: RunnerToken[] }>(path, (signal) =>
+  const { value, error, refresh } = usePoll<{ Items: RunnerTokenMetadata[] }>(path, (signal) =>
     api.call('GET', `${path}?maxResults=${maxTokens}`, { signal }),
   );
   return (
@@ -24,20 +24,20 @@ export function RunnerTokens({ runnerId, serverUrl }: { runnerId: string; server
 }
 
 interface TokenTableProps {
-  tokens: readonly RunnerToken[];
+  tokens: readonly RunnerTokenMetadata[];
   path: string;
   onDone: () => void;
 }
 
 function TokenTable({ tokens, path, onDone }: TokenTableProps) {
   const api = useApi();
-  const [asked, setAsked] = useState<RunnerToken>();
-  const { run, isBusy, error } = useAction(async ({ TokenID, Version }: RunnerToken) => {
+  const [asked, setAsked] = useState<RunnerTokenMetadata>();
+  const { run, isBusy, error } = useAction(async ({ TokenID, Version }: RunnerTokenMetadata) => {
     await api.call('POST', `${path}/${TokenID}/revoke`, { ifMatch: Version });
     onDone();
   });
-  if (tokens.length === 0) return <p class="quiet">There is no token; a runner needs one to connect.</p>;
-  const answered = (yes: boolean) => {
+  if (tokens.length === 0) return <p class="quiet">There are no tokens. A runner needs one to connect.</p>;
+  const confirmed = (yes: boolean) => {
     setAsked(undefined);
     if (yes && asked) run(asked);
   };
@@ -49,7 +49,7 @@ function TokenTable({ tokens, path, onDone }: TokenTableProps) {
           <tr>
             <th scope="col">Token</th>
             <th scope="col" class="wide">
-              Made
+              Created
             </th>
             <th scope="col">Valid until</th>
             <th scope="col">
@@ -82,9 +82,9 @@ function TokenTable({ tokens, path, onDone }: TokenTableProps) {
       {asked ? (
         <Confirm
           question={`Revoke token ${asked.TokenID.slice(0, 8)}?`}
-          consequence="Runners that use it are refused from now on. It can't be undone."
+          consequence="Runners that use it are disconnected. This cannot be undone."
           action="Revoke"
-          onAnswer={answered}
+          onAnswer={confirmed}
         />
       ) : null}
     </>
@@ -95,16 +95,16 @@ function NewToken({ path, serverUrl, onDone }: { path: string; serverUrl: string
   const api = useApi();
   const [days, setDays] = useState(defaultDays);
   const [mistake, setMistake] = useState<string>();
-  const [made, setMade] = useState<string>();
+  const [created, setCreated] = useState<string>();
   const { run, isBusy, error } = useAction(async () => {
     const body = { TTLDays: Number(days) };
-    setMade((await api.call<{ Token: string }>('PUT', `${path}/${newUuid()}`, { body })).Token);
+    setCreated((await api.call<{ Token: string }>('PUT', `${path}/${newUuid()}`, { body })).Token);
     onDone();
   });
   const submit = (event: SubmitEvent) => {
     event.preventDefault();
     const isValid = /^\d{1,3}$/.test(days.trim()) && Number(days) >= 1 && Number(days) <= 365;
-    setMistake(isValid ? undefined : 'A number of days from 1 to 365.');
+    setMistake(isValid ? undefined : 'Enter a number of days from 1 to 365.');
     if (isValid) run();
   };
   return (
@@ -121,15 +121,15 @@ function NewToken({ path, serverUrl, onDone }: { path: string; serverUrl: string
         )}
       </Field>
       <button type="submit" disabled={isBusy}>
-        Make a token
+        Create token
       </button>
       <ErrorNote message={error} />
-      <div role="status">{made === undefined ? null : <MadeToken token={made} serverUrl={serverUrl} />}</div>
+      <div role="status">{created === undefined ? null : <CreatedToken token={created} serverUrl={serverUrl} />}</div>
     </form>
   );
 }
 
-function MadeToken({ token, serverUrl }: { token: string; serverUrl: string }) {
+function CreatedToken({ token, serverUrl }: { token: string; serverUrl: string }) {
   const commands = [
     `export PLAN42_RUNNER_URL=${serverUrl}`,
     'read -rs PLAN42_RUNNER_TOKEN && export PLAN42_RUNNER_TOKEN   # paste the token, then Enter',
@@ -138,7 +138,7 @@ function MadeToken({ token, serverUrl }: { token: string; serverUrl: string }) {
   return (
     <div class="made">
       <p>
-        <strong>This is the only time that the token is shown.</strong> With it a runner connects:
+        <strong>The token is only shown once.</strong> To connect a runner, run:
       </p>
       <Snippet label="Token" text={token} rows={6} />
       <Snippet label="Commands" text={commands} rows={3} />

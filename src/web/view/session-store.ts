@@ -1,6 +1,6 @@
 import type { Session } from '../../plan42/objects/page.ts';
 
-// Storage belongs to an origin, its port included; cookies would go to every server on this machine.
+// Storage belongs to an origin including its port. Cookies would be sent to every server on this machine.
 const key = 'plan42-session';
 
 export function readSession(): Session | undefined {
@@ -19,9 +19,9 @@ export function writeSession(session: Session | undefined): void {
 
 /** Calls `listener` when another tab signs in or out. */
 export function onSessionChange(listener: () => void): () => void {
-  const heard = (event: StorageEvent) => {
+  const onStorage = (event: StorageEvent) => {
     if (event.key === key || event.key === null) listener();
   };
-  addEventListener('storage', heard);
-  return () => removeEventListener('storage', heard);
+  addEventListener('storage', onStorage);
+  return () => removeEventListener('storage', onStorage);
 }

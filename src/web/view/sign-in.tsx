@@ -5,7 +5,7 @@ import { beginSession, CallError } from './api.ts';
 import { useAction } from './hooks.ts';
 import { ErrorNote, Field, Heading } from './parts.tsx';
 
-/** For who comes without a link, or with one that is used up. */
+/** The form for a user who opens the page without a valid link. */
 export function SignIn({ reason, onSignedIn }: { reason: string | undefined; onSignedIn: (session: Session) => void }) {
   const [link, setLink] = useState('');
   const [mistake, setMistake] = useState<string>();
@@ -13,14 +13,14 @@ export function SignIn({ reason, onSignedIn }: { reason: string | undefined; onS
   const submit = (event: SubmitEvent) => {
     event.preventDefault();
     const code = signInCodeOf(link.trim().replace(/^[^#]*/, ''));
-    setMistake(code ? undefined : 'This is no sign-in link; one has “#sign-in=” in it.');
+    setMistake(code ? undefined : 'This is not a sign-in link. A sign-in link contains “#sign-in=”.');
     if (code) run(code);
   };
   return (
     <main id="content" class="narrow-page">
       <Heading title="Sign in" />
       <ErrorNote message={reason} />
-      <p>On the machine of the server, this prints a link that signs in once:</p>
+      <p>On the server’s machine, print a link that signs in once:</p>
       <pre>plan42 server link</pre>
       <p>Open the link in this browser, or paste it here.</p>
       <form class="stack" onSubmit={submit} noValidate>
@@ -44,13 +44,13 @@ export function SignIn({ reason, onSignedIn }: { reason: string | undefined; onS
   );
 }
 
-/** @throws Error that says what to do */
+/** @throws Error with a message for the user */
 export async function signIn(code: string): Promise<Session> {
   try {
     return await beginSession(code);
   } catch (error) {
-    if (!(error instanceof CallError)) throw new Error('the server does not answer', { cause: error });
-    if (error.status === 401) throw new Error('this link was used before, or is too old', { cause: error });
+    if (!(error instanceof CallError)) throw new Error('the server is not responding', { cause: error });
+    if (error.status === 401) throw new Error('this link is already used or has expired', { cause: error });
     throw error;
   }
 }

@@ -1,10 +1,10 @@
+import type { Environment } from '../../plan42/objects/environment.ts';
 import { isAsWanted, repoInfoOf } from '../../plan42/task-input.ts';
-import type { Environment } from '../api-objects.ts';
 import type { WantedTask } from '../task-form.ts';
 import { newUuid } from '../uuid.ts';
 import type { Api } from './api.ts';
 
-/** All environments of the tenant. */
+/** Returns all environments of the tenant. */
 export async function listEnvironments(api: Api, signal?: AbortSignal): Promise<Environment[]> {
   const environments: Environment[] = [];
   for (let token = ''; ; ) {
@@ -16,7 +16,7 @@ export async function listEnvironments(api: Api, signal?: AbortSignal): Promise<
   }
 }
 
-/** Starts the task, in an environment that is made if there is none like it. Returns its ID. */
+/** Starts the task, in a new environment if no matching one exists. Returns the task's ID. */
 export async function startTask(api: Api, { title, prompt, repos, environment }: WantedTask): Promise<string> {
   const taskId = newUuid();
   const body = {
@@ -37,11 +37,11 @@ async function ensureEnvironment(
   if (existing) return existing.EnvironmentId;
   const body = {
     Name: wanted.image,
-    Description: 'Made at the web page.',
+    Description: 'Created in the web page.',
     DockerImage: wanted.image,
     Repos: wanted.repos,
     EnvVars: wanted.envVars,
   };
-  const made = await api.call<Environment>('PUT', `${api.tenantPath}/environments/${newUuid()}`, { body });
-  return made.EnvironmentId;
+  const created = await api.call<Environment>('PUT', `${api.tenantPath}/environments/${newUuid()}`, { body });
+  return created.EnvironmentId;
 }

@@ -2,7 +2,7 @@ import type { TaskSummary } from '../../plan42/objects/page.ts';
 import { hashOf } from '../place.ts';
 import { State, Time } from './parts.tsx';
 
-/** Tasks, one per row. On a narrow screen the title's cell has what there is no column for. */
+/** Tasks, one per row. On a narrow screen, the title's cell contains the values of the missing columns. */
 export function TaskTable({
   tasks,
   none = 'There are no tasks yet.',

@@ -1,13 +1,13 @@
 import { useState } from 'preact/hooks';
-import type { Turn } from '../api-objects.ts';
+import type { Turn } from '../../plan42/objects/turn.ts';
 import { duration } from '../times.ts';
 import { LogView } from './log-view.tsx';
 import { State, Time } from './parts.tsx';
 
-/** One turn: what was asked, how it went, what came of it, and its log. */
+/** One turn: its prompt, status, result and log. */
 export function TurnCard({ turn, turnPath, isLast }: { turn: Turn; turnPath: string; isLast: boolean }) {
   const { TurnIndex, Status, Prompt, OutputMessage, ErrorMessage, CreatedAt, CompletedAt } = turn;
-  // Of older turns the log is fetched when somebody opens it.
+  // The logs of older turns are only fetched when opened.
   const [isOpen, setOpen] = useState(isLast);
   const title = `turn-${TurnIndex}`;
   return (

@@ -4,31 +4,31 @@ import { useApi } from './hooks.ts';
 import { LogLines, maxLines } from './log-lines.ts';
 import { followLog, startOfNewest } from './log-stream.ts';
 
-// Nearer to its end than this, a log is being followed.
+// A log scrolled to less than this from its end is being followed.
 const endPixels = 30;
 
 export interface LogState {
-  /** Lines that came while somebody was reading further up. */
+  /** Lines that arrived while the reader was scrolled up. */
   unseen: number;
   /** Whether the newest line stays in view. */
   isFollowing: boolean;
   isEmpty: boolean;
-  /** Nothing more will come. */
-  isOver: boolean;
-  /** How many lines there are before the first that was asked for. */
+  /** The log is complete. */
+  isComplete: boolean;
+  /** How many lines precede the first requested one. */
   skipped: number;
   error?: string;
 }
 
 type Change = (old: LogState) => Partial<LogState>;
 
-const initial: LogState = { unseen: 0, isFollowing: true, isEmpty: true, isOver: false, skipped: 0 };
+const initial: LogState = { unseen: 0, isFollowing: true, isEmpty: true, isComplete: false, skipped: 0 };
 
-/** Fills `box` with the lines of a log as they come, and keeps it at its end until somebody scrolls up. */
+/** Fills `box` with the lines of a log as they arrive, and keeps it scrolled to the end until the reader scrolls up. */
 export function useLog(path: string, box: RefObject<HTMLElement | null>) {
   const api = useApi();
   const [state, change] = useReducer((old: LogState, by: Change) => ({ ...old, ...by(old) }), initial);
-  // Before the state is rendered, lines may come and must know it.
+  // Lines may arrive before the new state is rendered.
   const following = useRef(true);
 
   useEffect(() => {
@@ -43,7 +43,7 @@ export function useLog(path: string, box: RefObject<HTMLElement | null>) {
       const after = await startOfNewest(api, path, maxLines, stop.signal);
       change(() => ({ skipped: after + 1 }));
       for await (const entry of followLog(api, path, after, stop.signal)) lines.add(entry);
-      change(() => ({ isOver: true }));
+      change(() => ({ isComplete: true }));
     };
     follow().catch((error: unknown) => {
       if (!stop.signal.aborted) change(() => ({ error: error instanceof Error ? error.message : String(error) }));

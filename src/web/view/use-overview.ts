@@ -2,7 +2,7 @@ import type { Overview } from '../../plan42/objects/page.ts';
 import { mergeOverview } from '../series.ts';
 import { type Polled, useApi, usePoll } from './hooks.ts';
 
-/** Runners and queues, with an hour of samples. Each call asks for the new ones only. */
+/** Polls runners and queues, with an hour of samples. Each call only requests new samples. */
 export function useOverview(): Polled<Overview> {
   const api = useApi();
   return usePoll<Overview>('overview', async (signal, known) => {

@@ -2,10 +2,10 @@ import { bandsOf, plotPaths } from '../plot.ts';
 import { summarise } from '../series.ts';
 
 interface PlotProps {
-  /** What is plotted, for those who can't see it. */
+  /** The description for screen readers. */
   label: string;
   samples: readonly (number | null)[];
-  /** The state at each sample, if it is to be shown. */
+  /** The state at each sample, if shown. */
   states?: string;
   steps: number;
 }
@@ -13,7 +13,7 @@ interface PlotProps {
 const shapes = { large: { width: 720, height: 96 }, small: { width: 180, height: 28 } };
 const bandHeight = 3;
 
-/** Utilisation in percent over the last hour. Where the queue was not healthy, a band below says so. */
+/** Utilisation in percent over the last hour. A band below marks the time in which the queue was not healthy. */
 export function UtilisationPlot({ label, samples, states = '', steps, size }: PlotProps & { size: 'large' | 'small' }) {
   const { width, height } = shapes[size];
   const plotHeight = height - bandHeight - 1;
@@ -43,7 +43,7 @@ export function UtilisationPlot({ label, samples, states = '', steps, size }: Pl
 
 function inWords(samples: readonly (number | null)[]): string {
   const summary = summarise(samples);
-  if (!summary) return 'nothing measured yet';
+  if (!summary) return 'no samples yet';
   const { now, mean, highest } = summary;
-  return `${now === undefined ? 'now nobody polls' : `now ${now}%`}, on average ${mean}%, at most ${highest}%`;
+  return `${now === undefined ? 'no runner is polling' : `now ${now}%`}, average ${mean}%, maximum ${highest}%`;
 }

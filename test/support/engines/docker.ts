@@ -58,7 +58,7 @@ export async function startDocker({ dir, signal, liveRestore = false }: Options)
     env,
     stopDaemon: (how) => daemon.stop(how),
     startDaemon: async () => {
-      // One that was killed leaves them, and the next would take a zombie, or whoever has the process ID by then, for them.
+      // A killed daemon leaves these files. The next one would take a zombie or an unrelated process for the old one.
       for (const file of ['dockerd.pid', 'exec/containerd/containerd.pid']) await rm(join(home, file), { force: true });
       daemon = await start();
     },

@@ -27,7 +27,7 @@ export async function sweepAbandonedEngines(): Promise<void> {
 async function sweep(name: string): Promise<void> {
   const dir = join(tmpdir(), name);
   const owner = Number(name.slice(prefix.length).split('-')[0]);
-  // Told by the kernel that its starter is gone, dockerd takes a while to stop its containers.
+  // After the kernel's signal that its parent has exited, dockerd takes a while to stop its containers.
   if (isAlive(owner) || (await isAlivePidFile(join(dir, 'docker', 'dockerd.pid')))) return;
   await Promise.allSettled([removePodmanContainers(dir), removeDockerLeftovers(dir)]);
   await removeEnginesDir(dir);

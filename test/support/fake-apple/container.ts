@@ -43,7 +43,7 @@ const commands: Record<string, Command> = {
       }
       state.set('services', true);
       if (!state.has('kernel')) {
-        // Nobody is there who could answer the question.
+        // There is no terminal to answer the question.
         if (!flags.has('--enable-kernel-install')) throw new Refusal('internalError: "failed to read user input"');
         state.set('kernel', true);
       }

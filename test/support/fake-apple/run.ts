@@ -37,7 +37,7 @@ export async function runContainer(state: FakeState, { options, flags, positiona
   return attach(state, id, flags.has('--interactive'));
 }
 
-/** What the client does while the container runs: passes output and signals on, and notices when the services go. */
+/** The client while the container runs: forwards output and signals, and notices when the services exit. */
 function attach(state: FakeState, id: string, interactive: boolean): Promise<number> {
   const { promise, resolve, reject } = Promise.withResolvers<number>();
   const sandbox = spawn(process.execPath, [fileURLToPath(new URL('sandbox.ts', import.meta.url)), state.dir, id], {

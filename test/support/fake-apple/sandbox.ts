@@ -1,6 +1,6 @@
 /**
- * Stands in for the virtual machine of one container: it goes on when the client that started it is gone, though nobody
- * reads the output then, and it ends with its first process.
+ * Fake of the virtual machine of one container. It keeps running after its client has exited, without a reader of the
+ * output, and exits with its first process.
  */
 import { spawn } from 'node:child_process';
 import { once } from 'node:events';

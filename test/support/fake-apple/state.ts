@@ -1,4 +1,4 @@
-/** What the fake keeps in its folder: services, a registry, images and containers. */
+/** The state of the fake in its folder: services, a registry, images and containers. */
 import {
   appendFileSync,
   existsSync,
@@ -27,7 +27,7 @@ export interface FakeContainer {
   cpus: number;
   memoryInBytes: number;
   state: 'stopped' | 'running';
-  /** Of the process group. */
+  /** ID of the process group. */
   pid?: number;
   startedDate?: string;
 }

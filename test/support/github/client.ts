@@ -19,7 +19,7 @@ export interface TestClient extends AsyncDisposable {
   client: GithubClient;
   withClient: WithClient;
   transport: Dispatcher;
-  /** Makes calls for somebody who waits so long. */
+  /** Makes calls with this deadline. */
   ask: <T>(work: (caller: Caller) => Promise<T>, timeoutMs?: number, signal?: AbortSignal) => Promise<T>;
 }
 

@@ -1,5 +1,5 @@
 /**
- * What a query costs at GitHub, and whether it would refuse it for its size. Source: docs.github.com, "Rate limits and
+ * Computes the cost of a query at GitHub, and whether GitHub would reject it. Source: docs.github.com, "Rate limits and
  * query limits for the GraphQL API".
  */
 import {
@@ -16,10 +16,10 @@ import {
 } from 'graphql';
 
 export interface QueryCost {
-  /** Of the hourly 5,000. */
+  /** Points of the hourly 5,000. */
   points: number;
   nodes: number;
-  /** What GitHub would say. */
+  /** Errors that GitHub would return. */
   problems: string[];
 }
 

@@ -22,7 +22,7 @@ export interface GithubDouble extends AsyncDisposable {
   /** For the configuration: the connection's URL. */
   url: string;
   requests: SeenRequest[];
-  /** What the GraphQL queries cost, in order. */
+  /** Costs of the GraphQL queries, in order. */
   costs: QueryCost[];
   /** For the next requests, one each, instead of the true answers. */
   faults: Answerer[];

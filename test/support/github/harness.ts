@@ -16,7 +16,7 @@ export const User = v.object({ login: v.string() });
 export interface Harness {
   github: GithubDouble;
   connection: TestClient;
-  /** What the client logged, all levels. */
+  /** All log lines of the client. */
   log: string[];
   /** The waits of the client, in milliseconds, none of which takes any time. */
   slept: number[];

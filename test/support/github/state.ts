@@ -50,7 +50,7 @@ export interface Repo {
   pullRequests: Map<number, PullRequest>;
 }
 
-/** What is on a GitHub, and what one user of it sees. */
+/** The contents of a fake GitHub, and the view of one user. */
 export interface GithubState {
   token: string;
   login: string;

@@ -65,16 +65,16 @@ describe('plan42 runner config get and list', () => {
     assert.doesNotMatch((await at.config(['list'])).stderr, /chmod/);
   });
 
-  it('say when a file that was named is not there', async () => {
+  it('fail if a named file does not exist', async () => {
     await using at = await placeConfig();
     for (const argv of [['list'], ['get', 'jobs.pids'], ['validate'], ['validate', '--json']]) {
       const run = await at.config(argv);
       assert.deepEqual([run.exitCode, run.stdout], [3, '']);
-      assert.match(run.stderr, /^ERROR: there is no configuration file \S+\. Name another one, or make it: /);
+      assert.match(run.stderr, /^ERROR: configuration file \S+ not found\. Choose another file, or create it: /);
     }
   });
 
-  it('list tells what is wrong with the file', async () => {
+  it('list reports problems of the file', async () => {
     await using at = await placeConfig('[jobs]\npids = "x"\nmax_job = 1\n');
     const { stderr, stdout } = await at.config(['list']);
     assert.match(stderr, /^ERROR: \S+:2:1: jobs\.pids is not a number$/m);

@@ -3,29 +3,28 @@ import type { JobStore } from '../../../jobs/store.ts';
 import { ExitCode, UserError } from '../../../lib/errors.ts';
 import { printableLine } from '../../../lib/printable.ts';
 
-const list = '"plan42 runner job list -a" lists them';
+const list = 'List the jobs: "plan42 runner job list -a".';
 const maxShown = 3;
 
 /**
- * The ID of the job that `text` means: the ID, the start of it, or the start of the task's ID. Of several, the one that is not
- * finished.
- * @throws UserError if it can't be an ID (exit code 2), or means no job or more than one (exit code 1)
+ * Returns the job whose ID or task ID starts with `text`. If several match and one is unfinished, returns that one.
+ * @throws UserError if it is not a valid prefix (exit code 2), or not exactly one job matches (exit code 1)
  */
 export async function findJob(store: JobStore, text: string): Promise<string> {
   if (!isJobIdPrefix(text.toLowerCase())) {
     throw new UserError(`"${printableLine(text).slice(0, 100)}" is not a job ID`, {
-      remedy: `Job IDs look like plan42-<task ID>-<turn>, and the start of one is enough; ${list}.`,
+      remedy: `Job IDs look like plan42-<task ID>-<turn>, and the start of one is enough. ${list}`,
       exitCode: ExitCode.usage,
     });
   }
   const active = matchingJobs(await store.listActive(), text);
   const matches = active.length === 1 ? active : matchingJobs(await allJobs(store), text);
   const [match, ...others] = matches;
-  if (match === undefined) throw new UserError(`there is no job ${text}`, { remedy: `${list}.` });
+  if (match === undefined) throw new UserError(`no job ${text}`, { remedy: list });
   if (others.length === 0) return match;
   const shown = matches.toSorted().slice(0, maxShown).join(', ') + (matches.length > maxShown ? ', …' : '');
   throw new UserError(`${matches.length} jobs start with ${text}: ${shown}`, {
-    remedy: 'Give more characters of the ID.',
+    remedy: 'Enter more characters of the ID.',
   });
 }
 

@@ -32,7 +32,7 @@ describe('plan42 runner job list', () => {
     await home.add({ taskId: taskId(2), acceptedAt: recent, title: '', turnIndex: 12 });
     const { stdout, stderr, exitCode } = await home.runner(['job', 'list', '-a']);
     assert.equal(exitCode, 0);
-    assert.match(stderr, /^Some titles could not be fetched: there is no runner token\n$/);
+    assert.match(stderr, /^WARNING: cannot fetch some titles: there is no runner token\n$/);
     assert.equal(
       stdout,
       `Job ID                                          Title        Turn Index  Running?  Created
@@ -46,7 +46,7 @@ plan42-${taskId(1)}-1   Older thing  1           No        ${formatLocalTime(old
     assert.deepEqual(await home.runner(['job', 'list', '-a']), {
       exitCode: 0,
       stdout: '',
-      stderr: 'There are no jobs.\n',
+      stderr: 'No jobs.\n',
     });
     await home.add();
     await home.addFinished();
@@ -103,7 +103,7 @@ plan42-${taskId(1)}-1   Older thing  1           No        ${formatLocalTime(old
     const first = await home.runner(['job', 'list', '-a', '-c', file]);
     assert.match(first.stdout, new RegExp(`${taskId(1)}-1 +from the server `));
     assert.match(first.stdout, new RegExp(`${taskId(2)}-1 +1 +No`));
-    assert.match(first.stderr, /^Some titles could not be fetched: .*404 no such task\n$/);
+    assert.match(first.stderr, /^WARNING: cannot fetch some titles: .*404 no such task\n$/);
     assert.equal(calls.length, 2);
     await home.runner(['job', 'list', '-a', '-c', file]);
     assert.equal(calls.length, 3, 'only the one that is still unknown');

@@ -3,12 +3,12 @@ import { inListOrder, type JobSummary, listJobs } from '../../../jobs/summary.ts
 import type { CliContext } from '../../context.ts';
 import { print, renderJson } from '../../output.ts';
 import { withProgress } from '../../progress.ts';
-import { findPlaces, lookInto, type PlaceOptions, type Places } from '../places.ts';
+import { findRunnerPaths, type RunnerOptions, type RunnerPaths, readStateFolder } from '../runner-paths.ts';
 import { createRuntimeOf } from '../runtime-of.ts';
 import { jobsAsJson, renderJobs } from './table.ts';
 import { fillMissingTitles } from './titles.ts';
 
-export interface ListJobsOptions extends PlaceOptions {
+export interface ListJobsOptions extends RunnerOptions {
   all?: boolean;
   json?: boolean;
   verbose?: boolean;
@@ -16,29 +16,29 @@ export interface ListJobsOptions extends PlaceOptions {
 
 export async function listJobsCommand(context: CliContext, options: ListJobsOptions): Promise<void> {
   const { stdout, stderr, signal } = context;
-  const places = await findPlaces(context, options);
-  const store = JobStore.at(places.stateDir, places.logDir);
-  const look = () => readJobs(context, places, options.all ?? false);
-  const { jobs, note } = await withProgress(context, 'Looking for jobs', look);
+  const paths = await findRunnerPaths(context, options);
+  const store = JobStore.at(paths.stateDir, paths.logDir);
+  const read = () => readJobs(context, paths, options.all ?? false);
+  const { jobs, note } = await withProgress(context, 'Listing jobs', read);
   stderr.write(note);
   const shown = options.all ? jobs : jobs.filter((job) => job.state === 'running');
   if (options.json) return print(stdout, renderJson(jobsAsJson(shown, store)), signal);
   if (shown.length > 0) return print(stdout, renderJobs(context, shown, options.verbose ?? false), signal);
-  stderr.write(options.all ? 'There are no jobs.\n' : explainNone(jobs));
+  stderr.write(options.all ? 'No jobs.\n' : explainNone(jobs));
 }
 
 export interface ReadJobs {
-  /** In the order of the list, with their titles. */
+  /** In list order, with titles. */
   jobs: JobSummary[];
-  /** A line for people about what is missing; empty when nothing is. */
+  /** A warning line if titles are missing; otherwise empty. */
   note: string;
 }
 
-export async function readJobs(context: CliContext, places: Places, all: boolean): Promise<ReadJobs> {
-  const store = JobStore.at(places.stateDir, places.logDir);
-  const runtimeOf = createRuntimeOf(context, places, store);
-  const jobs = await lookInto(places, () => listJobs({ store, all, runtimeOf }));
-  const note = await fillMissingTitles(context, places, jobs);
+export async function readJobs(context: CliContext, paths: RunnerPaths, all: boolean): Promise<ReadJobs> {
+  const store = JobStore.at(paths.stateDir, paths.logDir);
+  const runtimeOf = createRuntimeOf(context, paths, store);
+  const jobs = await readStateFolder(paths, () => listJobs({ store, all, runtimeOf }));
+  const note = await fillMissingTitles(context, paths, jobs);
   return { jobs: inListOrder(jobs), note };
 }
 

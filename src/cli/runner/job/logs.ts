@@ -6,65 +6,71 @@ import { formatError, UserError } from '../../../lib/errors.ts';
 import { printableLine } from '../../../lib/printable.ts';
 import { readJobLog, statLog } from '../../../shim/job-log.ts';
 import type { CliContext } from '../../context.ts';
-import { findPlaces, lookInto, type PlaceOptions, type Places } from '../places.ts';
+import { findRunnerPaths, type RunnerOptions, type RunnerPaths, readStateFolder } from '../runner-paths.ts';
 import { createRuntimeOf } from '../runtime-of.ts';
 import { type ShowLogOptions, showLog } from '../show-log.ts';
 import { findJob } from './find.ts';
 
-const askEveryMs = 2000;
-const maxAnswerMs = 5000;
+const pollIntervalMs = 2000;
+const queryTimeoutMs = 5000;
 
 export async function showJobLog(
   context: CliContext,
   id: string,
-  options: ShowLogOptions & PlaceOptions,
+  options: ShowLogOptions & RunnerOptions,
 ): Promise<void> {
-  const places = await findPlaces(context, options);
-  const store = JobStore.at(places.stateDir, places.logDir);
-  await lookInto(places, async () => {
+  const paths = await findRunnerPaths(context, options);
+  const store = JobStore.at(paths.stateDir, paths.logDir);
+  await readStateFolder(paths, async () => {
     const jobId = await findJob(store, id);
     const { logFile } = store.paths(jobId);
-    const isOver = createIsOver(context, places, store, jobId);
-    if (!(await statLog(logFile)) && (!options.follow || (await isOver()))) throw await noLog(jobId, await isOver());
+    const isFinished = createIsFinished(context, paths, store, jobId);
+    if (!(await statLog(logFile)) && (!options.follow || (await isFinished())))
+      throw await noLog(jobId, await isFinished());
     await showLog(context, options, ({ lines, follow, signal }) =>
-      readJobLog({ logFile, lines, signal, ...(follow && { isFinished: isOver }) }),
+      readJobLog({ logFile, lines, signal, ...(follow && { isFinished: isFinished }) }),
     );
   });
 }
 
-/** Whether the job has ended; says once when that can't be found out, and takes it for running then. */
-function createIsOver(context: CliContext, places: Places, store: JobStore, jobId: string): () => Promise<boolean> {
+/** Returns whether the job has finished. If that is unknown, warns once and returns false. */
+function createIsFinished(
+  context: CliContext,
+  paths: RunnerPaths,
+  store: JobStore,
+  jobId: string,
+): () => Promise<boolean> {
   const { signal, stderr } = context;
-  const createRuntime = createRuntimeOf(context, places, store);
-  let asked = { at: Number.NEGATIVE_INFINITY, running: Promise.resolve<string[]>([]) };
+  const createRuntime = createRuntimeOf(context, paths, store);
+  let cached = { at: Number.NEGATIVE_INFINITY, running: Promise.resolve<string[]>([]) };
   const listRunning = async (record: JobRecord) => {
     const runtime = await createRuntime(record);
-    return runtime.listRunning(AbortSignal.any([signal, AbortSignal.timeout(maxAnswerMs)]));
+    return runtime.listRunning(AbortSignal.any([signal, AbortSignal.timeout(queryTimeoutMs)]));
   };
-  // Logs can change many times a second.
+  // Called on each change of the log.
   const runtimeOf = async (record: JobRecord) => ({
     listRunning: () => {
       const now = performance.now();
-      if (now - asked.at > askEveryMs) asked = { at: now, running: listRunning(record) };
-      return asked.running;
+      if (now - cached.at > pollIntervalMs) cached = { at: now, running: listRunning(record) };
+      return cached.running;
     },
   });
-  const isManaged = () => isRunnerThere(places, signal);
-  let isTold = false;
+  const isManaged = () => isRunnerRunning(paths, signal);
+  let hasWarned = false;
   return async () => {
     try {
       return await hasEnded(jobId, { store, runtimeOf, isManaged });
     } catch (error) {
       signal.throwIfAborted();
       const reason = printableLine(formatError(error));
-      if (!isTold) stderr.write(`Whether the job ${jobId} has ended can’t be found out now: ${reason}\n`);
-      isTold = true;
+      if (!hasWarned) stderr.write(`WARNING: cannot check whether job ${jobId} has finished: ${reason}\n`);
+      hasWarned = true;
       return false;
     }
   };
 }
 
-async function isRunnerThere({ stateDir }: Places, signal: AbortSignal): Promise<boolean> {
+async function isRunnerRunning({ stateDir }: RunnerPaths, signal: AbortSignal): Promise<boolean> {
   try {
     await createControlClient(stateDir).status(signal);
   } catch (error) {
@@ -74,9 +80,9 @@ async function isRunnerThere({ stateDir }: Places, signal: AbortSignal): Promise
   return true;
 }
 
-async function noLog(jobId: string, isOver: boolean): Promise<UserError> {
-  if (isOver) return new UserError(`there is no log of the job ${jobId}`, { remedy: 'It may have been removed.' });
-  return new UserError(`the job ${jobId} has not started yet`, {
-    remedy: 'With -f its log is shown as soon as it does.',
+async function noLog(jobId: string, isFinished: boolean): Promise<UserError> {
+  if (isFinished) return new UserError(`no log of job ${jobId}`, { remedy: 'It may have been pruned.' });
+  return new UserError(`job ${jobId} has not started yet`, {
+    remedy: 'Use -f to wait for it.',
   });
 }

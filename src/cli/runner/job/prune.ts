@@ -10,16 +10,16 @@ import { selectRuntime } from '../../../runtimes/select.ts';
 import type { CliContext } from '../../context.ts';
 import { print, renderJson } from '../../output.ts';
 import { renderTable } from '../../table.ts';
-import { findPlaces, loadPlacedConfig, type PlaceOptions } from '../places.ts';
+import { findRunnerPaths, loadRunnerConfig, type RunnerOptions } from '../runner-paths.ts';
 
-export interface PruneOptions extends PlaceOptions {
+export interface PruneOptions extends RunnerOptions {
   dryRun?: boolean;
   /** In milliseconds. */
   olderThan?: number;
   json?: boolean;
 }
 
-/** @throws UserError when something could not be removed; what was removed has been printed by then */
+/** @throws UserError if something could not be removed, after printing what was removed */
 export async function pruneJobs(context: CliContext, options: PruneOptions): Promise<void> {
   const { dryRun = false } = options;
   const collection = await collect(context, options, dryRun);
@@ -31,13 +31,13 @@ export async function pruneJobs(context: CliContext, options: PruneOptions): Pro
   const [first] = collection.failures;
   if (first === undefined) return;
   const more = collection.failures.length > 1 ? ` (and ${collection.failures.length - 1} more)` : '';
-  throw new UserError(`${first.what} could not be removed${more}`, { cause: first.error });
+  throw new UserError(`cannot remove ${first.what}${more}`, { cause: first.error });
 }
 
 async function collect(context: CliContext, options: PruneOptions, dryRun: boolean): Promise<Collection> {
-  const places = await findPlaces(context, options);
-  const { stateDir, logDir } = places;
-  const { config, warnings } = await loadPlacedConfig(context, places);
+  const paths = await findRunnerPaths(context, options);
+  const { stateDir, logDir } = paths;
+  const { config, warnings } = await loadRunnerConfig(context, paths);
   for (const warning of warnings) context.stderr.write(`WARNING: ${warning}\n`);
   const instanceId = await readInstanceId(stateDir);
   if (instanceId === undefined) return { removed: [], failures: [] };
@@ -49,12 +49,16 @@ async function collect(context: CliContext, options: PruneOptions, dryRun: boole
     runtime = await selectRuntime({ config, env: context.env, instanceId, knownJobs, signal });
   } catch (error) {
     if (isAbort(error, signal) || !(error instanceof UserError)) throw error;
-    context.stderr.write(`WARNING: containers and images are left out: ${formatError(error)}\n`);
+    context.stderr.write(`WARNING: skipping containers and images: ${formatError(error)}\n`);
   }
   const rules = garbageRules(config);
   return collectGarbage(
     {
-      ...{ store, runtime, instanceId, signal, now: Date.now },
+      store,
+      runtime,
+      instanceId,
+      signal,
+      now: Date.now,
       rules: { ...rules, keepFinishedMs: options.olderThan ?? rules.keepFinishedMs },
     },
     { dryRun },
@@ -71,7 +75,7 @@ function toJson({ removed, failures }: Collection, dryRun: boolean): string {
 }
 
 function toText({ stdout }: CliContext, { removed }: Collection, dryRun: boolean): string {
-  if (removed.length === 0) return 'There is nothing to remove.\n';
+  if (removed.length === 0) return 'Nothing to remove.\n';
   const table = renderTable(
     removed,
     [
@@ -83,5 +87,5 @@ function toText({ stdout }: CliContext, { removed }: Collection, dryRun: boolean
     stdout.isTTY ? stdout.columns : undefined,
   );
   const total = describeCollection(removed);
-  return `${table}${dryRun ? `Would be removed: ${total}. Nothing was.` : `Removed: ${total}.`}\n`;
+  return `${table}${dryRun ? `Would remove: ${total}.` : `Removed: ${total}.`}\n`;
 }

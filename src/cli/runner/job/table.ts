@@ -6,7 +6,7 @@ import { formatLocalTime } from '../../output.ts';
 import { createStyle, wantsColor } from '../../style.ts';
 import { type Column, renderTable } from '../../table.ts';
 
-// Enough of it to be told from others, and to be typed.
+// Enough to identify a job and to type.
 const minIdWidth = 16;
 
 export function renderJobs(context: CliContext, jobs: readonly JobSummary[], verbose: boolean): string {
@@ -41,7 +41,12 @@ function stateOf({ state, record }: JobSummary): string {
 /** As documented in docs/json-output.md. */
 export function jobsAsJson(jobs: readonly JobSummary[], store: JobStore) {
   return jobs.map(({ jobId, taskId, turnIndex, title, state, record }) => ({
-    ...{ jobId, taskId, turnIndex, title, state, running: state === 'running' },
+    jobId,
+    taskId,
+    turnIndex,
+    title,
+    state,
+    running: state === 'running',
     createdAt: record?.acceptedAt ?? null,
     startedAt: record?.startedAt ?? null,
     endedAt: record?.endedAt ?? null,

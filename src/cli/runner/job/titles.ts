@@ -4,17 +4,16 @@ import { formatError } from '../../../lib/errors.ts';
 import { redact } from '../../../lib/logger.ts';
 import { printableLine } from '../../../lib/printable.ts';
 import type { CliContext } from '../../context.ts';
-import { loadPlacedConfig, type Places } from '../places.ts';
+import { loadRunnerConfig, type RunnerPaths } from '../runner-paths.ts';
 
 const maxWaitMs = 5000;
 
 /**
- * Asks the server for titles that nobody has noted yet. Where that can't be done, the list goes without; returns a line that
- * says so.
+ * Fetches missing titles from the server. If that fails, leaves them empty and returns a warning line.
  */
 export async function fillMissingTitles(
   context: CliContext,
-  places: Places,
+  paths: RunnerPaths,
   jobs: readonly JobSummary[],
 ): Promise<string> {
   const { signal } = context;
@@ -22,21 +21,21 @@ export async function fillMissingTitles(
   let client: ReturnType<typeof connect> | undefined;
   const timeout = AbortSignal.timeout(maxWaitMs);
   const failure = await fillTitles(jobs, {
-    stateDir: places.stateDir,
+    stateDir: paths.stateDir,
     signal: AbortSignal.any([signal, timeout]),
     fetchTitle: async ({ tenantId, taskId }, signal) => {
-      client ??= connect(context, places, resources);
+      client ??= connect(context, paths, resources);
       return (await (await client).getTask(tenantId, taskId, { signal })).Title ?? '';
     },
   });
   signal.throwIfAborted();
   if (failure === undefined) return '';
-  return `Some titles could not be fetched: ${printableLine(redact(formatError(failure)))}\n`;
+  return `WARNING: cannot fetch some titles: ${printableLine(redact(formatError(failure)))}\n`;
 }
 
-async function connect(context: CliContext, places: Places, resources: AsyncDisposableStack) {
-  const { config, path } = await loadPlacedConfig(context, places);
-  // Late, since a list without missing titles does without.
+async function connect(context: CliContext, paths: RunnerPaths, resources: AsyncDisposableStack) {
+  const { config, path } = await loadRunnerConfig(context, paths);
+  // Loaded on demand, because a list without missing titles does not need it.
   const [{ Plan42Client }, { createTransport }, { requireRunnerToken }] = await Promise.all([
     import('../../../plan42/client.ts'),
     import('../../../plan42/transport.ts'),
