@@ -30,7 +30,7 @@ const configFor = (url: string, token: string) =>
   `# mine\n[runner]\nurl = "${url}" # here\ntoken = "${token}"\nruntime = "docker"\n`;
 
 describe('the configuration screen', () => {
-  it('leads from nothing to a configuration that a runner works with', async () => {
+  it('creates a working configuration from nothing', async () => {
     await using plane = await startControlPlane();
     const id = await addConnection(plane, 'work');
     const token = await plane.newToken();
@@ -59,7 +59,7 @@ describe('the configuration screen', () => {
     await expectRunnerToWork(test.file);
   });
 
-  it('shows what it knows of each runtime, by keyboard', async () => {
+  it('shows the status of each runtime', async () => {
     await using test = await startScreen();
     const { terminal } = test;
     await terminal.shows('[docker v]  ready');
@@ -77,7 +77,7 @@ describe('the configuration screen', () => {
     assert.match(await terminal.screen(), /\[podman v\]/);
   });
 
-  it('tells what is wrong with the section when it is left', async () => {
+  it('reports errors when the focus leaves the section', async () => {
     await using plane = await startControlPlane();
     const revoked = await plane.newToken();
     const { body } = await plane.call('GET', `${plane.runner}/tokens`);
@@ -107,7 +107,7 @@ describe('the configuration screen', () => {
     assert.equal(await test.saved(), undefined);
   });
 
-  it('tells at once, and after saving, when no runner starts with the file', async () => {
+  it('warns on opening and after saving if no runner can start with the file', async () => {
     await using plane = await startControlPlane();
     const config = configFor(plane.server.url, await plane.newToken()).replace('"docker"', '"dokcer"');
     await using test = await startScreen({ config });
@@ -121,7 +121,7 @@ describe('the configuration screen', () => {
     assert.equal(await test.saved(), config.replace('"dokcer"', '"docker"'));
   });
 
-  it('tells that the chosen runtime is not ready, and what to do about it', async () => {
+  it('shows why the selected runtime is not ready, and the remedy', async () => {
     await using plane = await startControlPlane();
     await using test = await startScreen({ config: configFor(plane.server.url, await plane.newToken()) });
     const { terminal } = test;
@@ -134,7 +134,7 @@ describe('the configuration screen', () => {
     await terminal.shows(/Saved .*host\s+is\s+not\s+ready: jobs/s);
   });
 
-  it('goes on when a server that was down is up', async () => {
+  it('continues when the server is up again', async () => {
     await using plane = await startControlPlane();
     const token = await plane.newToken();
     const gone = await startTestServer(() => {});
@@ -152,7 +152,7 @@ describe('the configuration screen', () => {
     await terminal.shows('>[ OK ]');
   });
 
-  it('gives the check up when somebody goes back to change something', async () => {
+  it('cancels the check when the focus moves back', async () => {
     await using silent = await startTestServer(() => {});
     await using test = await startScreen({ config: configFor(silent.url, runnerJwt()) });
     const { terminal } = test;
@@ -160,7 +160,7 @@ describe('the configuration screen', () => {
     const closed = once(silent.http, 'connection').then(([socket]) => once(socket, 'close'));
     await terminal.press('Tab', 'Tab', 'Tab');
     const screen = await terminal.shows(/[|/\\-] Checking the token with http:/);
-    assert.match(screen, /Shift-Tab back, to change something/);
+    assert.match(screen, /Shift-Tab back and cancel/);
     await terminal.press('BTab');
     await terminal.hides('Checking the token');
     await terminal.shows('> Server URL');
@@ -169,7 +169,7 @@ describe('the configuration screen', () => {
     await terminal.shows(`${silent.url}/x`);
   });
 
-  it('leaves the file as it was with Esc and with Ctrl-C', async () => {
+  it('does not change the file on Esc or Ctrl-C', async () => {
     const config = configFor('https://a.example', runnerJwt());
     for (const [key, exitCode] of [
       ['Escape', 0],
@@ -186,7 +186,7 @@ describe('the configuration screen', () => {
     }
   });
 
-  it('takes a pasted token of 1,000 characters with a line break in it, and shows it when asked', async () => {
+  it('accepts a pasted token of 1,000 characters with a line break, and reveals it', async () => {
     const start = runnerJwt();
     const token = `${start}${'x'.repeat(1000 - start.length)}`;
     await using test = await startScreen();
@@ -204,7 +204,7 @@ describe('the configuration screen', () => {
     await terminal.hides(token.slice(0, 40));
   });
 
-  it('scrolls through thirty connections, in a small window and in a large one', async () => {
+  it('scrolls through thirty connections in small and large windows', async () => {
     await using plane = await startControlPlane();
     for (let n = 1; n <= 30; n += 1) await addConnection(plane, `connection ${n}`);
     await using test = await startScreen({ config: configFor(plane.server.url, await plane.newToken()) });
@@ -234,7 +234,7 @@ describe('the configuration screen', () => {
     assert.equal(Object.keys(github as object).length, 30);
   });
 
-  it('can be used without colours, and has some otherwise', async () => {
+  it('works without colors', async () => {
     const green = '\x1b[32m';
     const red = '\x1b[31m';
     await using plain = await startScreen({ env: { NO_COLOR: '1' } });
@@ -249,7 +249,7 @@ describe('the configuration screen', () => {
     assert.ok((await colored.terminal.coloredScreen()).includes(green));
   });
 
-  it('checks GitHub tokens beside, and never waits for that', async () => {
+  it('checks GitHub tokens in the background', async () => {
     await using plane = await startControlPlane();
     await using github = await startFakeGithub('ghp_right', 'octocat');
     const id = await addConnection(plane, 'work');
@@ -279,7 +279,7 @@ token = "ghp_wrong"
     assert.equal(await test.saved(), config.replace('ghp_wrong', 'ghp_rightX'));
   });
 
-  it('keeps connections that are gone until they are removed, and comments', async () => {
+  it('keeps unknown connections until they are removed, and comments', async () => {
     await using plane = await startControlPlane();
     const config = `${configFor(plane.server.url, await plane.newToken())}
 [github.old] # from last year
@@ -310,7 +310,7 @@ kept = 1 # why not
     assert.match((await test.left()).screen, /^Saved /m, 'though not by the last Ctrl-S');
   });
 
-  it('checks the certificate again when the URL changes', async () => {
+  it('verifies the certificate again after the URL changes', async () => {
     await using plane = await startControlPlane();
     const config = configFor('https://other.example', await plane.newToken()).replace(
       'runtime =',
@@ -321,14 +321,14 @@ kept = 1 # why not
     await test.terminal.press('Tab', 'C-u');
     await test.terminal.type(plane.server.url);
     await test.terminal.press('C-s');
-    await test.terminal.shows(/Saved .*runner\.skip_ssl_verify\s+is\s+false\s+now/s);
+    await test.terminal.shows(/Saved .*runner\.skip_ssl_verify\s+is\s+now\s+false/s);
     assert.equal(
       await test.saved(),
       config.replace('https://other.example', plane.server.url).replace('= true #', '= false #'),
     );
   });
 
-  it('does not overwrite what somebody else has written, and can read it again', async () => {
+  it('does not overwrite changes of another program, and can read them', async () => {
     await using plane = await startControlPlane();
     const token = await plane.newToken();
     const config = configFor(plane.server.url, token);
@@ -341,10 +341,10 @@ kept = 1 # why not
     await writeFile(`${test.file}.new`, other, { mode: 0o600 });
     await rename(`${test.file}.new`, test.file);
     await terminal.press('C-s');
-    await terminal.shows(/has changed since it was read:\s+not saved\./);
+    await terminal.shows(/Not saved: .*has\s+changed\s+since/s);
     assert.equal(await test.saved(), other);
     await terminal.press('C-l');
-    await terminal.shows('Read again.');
+    await terminal.shows('Read the file again.');
     await terminal.press('C-s');
     await terminal.shows('Saved');
     assert.equal(await test.saved(), other.replace('"docker"', '"podman"'));
@@ -352,7 +352,7 @@ kept = 1 # why not
 });
 
 describe('the terminal', () => {
-  // What the program writes, as it comes; `script` gives it a terminal.
+  // The raw output of the program. `script` provides a terminal.
   const watch = (env: NodeJS.ProcessEnv = {}) => {
     const command = `echo pid $$; exec ${configScreen} -c /nonexistent/plan42-runner.toml`;
     const child = spawn('script', ['-qec', command, '/dev/null'], {
@@ -388,7 +388,7 @@ describe('the terminal', () => {
     }
   });
 
-  it('is restored after a crash, which is told afterwards', async () => {
+  it('is restored after a crash, which is then reported', async () => {
     // As soon as the screen has been drawn.
     const crash = `const { stdout } = process;
       const write = stdout.write.bind(stdout);
@@ -402,7 +402,7 @@ describe('the terminal', () => {
     assert.equal(exitCode, 1);
   });
 
-  it('is the shell’s while the program is stopped, and the program’s again afterwards', async () => {
+  it('belongs to the shell while the program is suspended', async () => {
     await using dir = await makeTempDir('plan42-screen-');
     const env = { HOME: dir.path, PATH: await fakeDocker(dir.path), PS1: 'ready> ' };
     await using terminal = await startTerminal({ command: ['/bin/bash', '--norc', '--noprofile', '-i'], env });
@@ -433,7 +433,7 @@ describe('the terminal', () => {
     await terminal.shows('Left without saving.');
   });
 
-  it('stays the program’s where no shell could go on with it', async () => {
+  it('is kept if no shell could resume the program', async () => {
     await using test = await startScreen();
     await test.terminal.shows('> Plan42 Runner Token');
     await test.terminal.press('C-z', 'C-r');
@@ -441,7 +441,7 @@ describe('the terminal', () => {
     await test.terminal.shows('p42r_x');
   });
 
-  it('is needed; without one it says what to use instead', () => {
+  it('is required, and the error names an alternative', () => {
     const { status, stdout, stderr } = spawnSync(configScreen, ['-c', '/nonexistent'], {
       encoding: 'utf8',
       env: { PATH: process.env['PATH'] },
@@ -450,7 +450,7 @@ describe('the terminal', () => {
     assert.match(stderr, /^ERROR: the configuration screen needs a terminal\. Use "plan42 runner config set"[^\n]*\n$/);
   });
 
-  it('gets no screen for a file that is not TOML', async () => {
+  it('is not changed for a file that is not TOML', async () => {
     await using test = await startScreen({ config: '[runner\n' });
     const { exitCode, screen } = await test.left();
     assert.equal(exitCode, 3);

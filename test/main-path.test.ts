@@ -21,7 +21,7 @@ interface Setting extends AsyncDisposable {
 
 for (const name of ['podman', 'docker'] as const) {
   suite(name, { concurrency: false }, () => {
-    test('an agent gets its request, runs within its limits, and its turn tells the truth', async (t) => {
+    test('an agent gets its request, runs within its limits, and its turn gets its status', async (t) => {
       await using setting = await setUp(t, name);
       if (!setting.plane) return;
       const { plane, runner, engines } = setting;
@@ -73,7 +73,7 @@ for (const name of ['podman', 'docker'] as const) {
       assert.deepEqual([errors.length, errors.at(-1)], [3, 'to stderr']);
     });
 
-    test('leaves no container, no secret and no running record behind', async (t) => {
+    test('leaves no container, secret or active record', async (t) => {
       await using setting = await setUp(t, name);
       if (!setting.plane) return;
       const { plane, runner, engines, engine } = setting;
@@ -92,7 +92,7 @@ for (const name of ['podman', 'docker'] as const) {
       assert.ok(!/p42[ar]_\w/.test(runner.log), 'no token in the log');
     });
 
-    test('says what is wrong with an image', async (t) => {
+    test('reports an unusable image', async (t) => {
       await using setting = await setUp(t, name, '[images]\nallowed = ["127.0.0.1:*/test/*"]\n');
       if (!setting.plane) return;
       const { plane, engines } = setting;
@@ -117,7 +117,7 @@ for (const name of ['podman', 'docker'] as const) {
       );
     });
 
-    test('pulls as the policy says', async (t) => {
+    test('follows the pull policy', async (t) => {
       const image = await imageName(t);
       if (!image) return;
       {

@@ -1,7 +1,7 @@
 import type { Config, Connection } from '../config/schema.ts';
 import { renderKey } from '../config/toml/render.ts';
 import { ApiError, ConnectionError } from '../plan42/errors.ts';
-import { type GithubConnection, listPrivateConnections } from '../plan42/github-connections.ts';
+import { listPrivateConnections, type PrivateConnection } from '../plan42/github-connections.ts';
 import { parseRunnerToken } from '../plan42/runner-token.ts';
 import { createTransport } from '../plan42/transport.ts';
 import { type CheckContext, withConfig } from './check.ts';
@@ -40,7 +40,7 @@ export function checkConnections(context: CheckContext): Promise<readonly Findin
 export async function fetchConnections(
   { runner, network }: Config,
   { env, version, signal }: Pick<CheckContext, 'env' | 'version' | 'signal'>,
-): Promise<GithubConnection[]> {
+): Promise<PrivateConnection[]> {
   const { skipSslVerify, url, token = '' } = runner;
   const transport = createTransport({ caFile: network.caFile, skipSslVerify, env });
   await using _ = { [Symbol.asyncDispose]: () => transport.destroy() };
@@ -50,7 +50,7 @@ export async function fetchConnections(
 }
 
 function compare(
-  connections: readonly GithubConnection[],
+  connections: readonly PrivateConnection[],
   configured: Readonly<Record<string, Connection>>,
 ): Finding[] {
   const isSameId = (a: string | undefined, b: string) => a?.toLowerCase() === b.toLowerCase();

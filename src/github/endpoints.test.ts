@@ -101,7 +101,7 @@ describe('calls arrive', () => {
       const options = { url: 'https://github.com', env: { https_proxy: proxy.url } };
       await assert.rejects(checkBoth(github, { ...options, onSleep: (ms) => slept.push(ms) }), {
         name: 'GithubError',
-        message: `GitHub cannot be reached: the proxy does not let it through (status ${refusal})`,
+        message: `GitHub cannot be reached: the proxy rejected the connection (status ${refusal})`,
       });
       assert.equal(slept.length, waits);
     }

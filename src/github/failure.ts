@@ -3,7 +3,7 @@ import type { Connection } from '../config/schema.ts';
 import { errorCode } from '../lib/errors.ts';
 import { parseRetryAfter } from '../plan42/errors.ts';
 import { explainFailure } from '../plan42/http.ts';
-import { proxyRefusal } from '../plan42/proxy-refusal.ts';
+import { proxyRefusal } from '../plan42/transport.ts';
 import { GithubError, presentable } from './errors.ts';
 import { QueryFailure } from './graphql-body.ts';
 import { maxWaitMs, type RateLimit, rateLimitOf } from './rate-limit.ts';

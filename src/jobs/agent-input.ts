@@ -1,10 +1,10 @@
 import type { Connection } from '../config/schema.ts';
 import { parseLossless } from '../lib/lossless-json.ts';
-import type { Turn } from '../plan42/objects.ts';
+import type { PartialTurn } from '../plan42/runner-objects.ts';
 
 export interface AgentInputFields {
   /** The newest turn that the server returned. */
-  turn?: Turn | undefined;
+  turn?: PartialTurn | undefined;
   /** The runner's connection to GitHub that the request names. */
   connection?: Connection | undefined;
   feedback?: unknown;

@@ -6,7 +6,7 @@ import { type Sleep, sleep } from '../lib/sleep.ts';
 import type { Plan42Client, TurnPatch, TurnPath } from '../plan42/client.ts';
 import { ApiError, isTransient } from '../plan42/errors.ts';
 import { isTerminalStatus } from '../plan42/objects/turn-status.ts';
-import { Turn } from '../plan42/objects.ts';
+import { PartialTurn } from '../plan42/runner-objects.ts';
 
 export interface TurnUpdatesOptions {
   /** With the job's agent token. */
@@ -41,7 +41,7 @@ export class TurnUpdates {
   #rejected = false;
   /** In a row, over all updates. */
   #rejections = 0;
-  #newest: Turn | undefined;
+  #newest: PartialTurn | undefined;
   #version = 0; // Matches no version: without a turn, the first update learns the right one from its conflict.
   #last: Promise<unknown> = Promise.resolve();
 
@@ -51,14 +51,14 @@ export class TurnUpdates {
     this.#logger = logger;
     this.#sleep = wait;
     this.#rejected = isMute;
-    const parsed = v.safeParse(Turn, turn);
+    const parsed = v.safeParse(PartialTurn, turn);
     if (!parsed.success) return;
     this.#version = parsed.output.Version;
     if (isTerminalStatus(parsed.output.Status)) this.#finished.abort();
   }
 
   /** The newest turn that the server returned, if it has returned one. */
-  get newest(): Turn | undefined {
+  get newest(): PartialTurn | undefined {
     return this.#newest;
   }
 
@@ -130,7 +130,7 @@ export class TurnUpdates {
 
   async #adoptConflict(error: ApiError, signal: AbortSignal): Promise<void> {
     if (error.errorType === 'UpdateCompletedTurn') this.#finished.abort();
-    const current = v.safeParse(Turn, error.current);
+    const current = v.safeParse(PartialTurn, error.current);
     if (current.success) {
       this.#adopt(current.output);
     } else if (!this.#finished.signal.aborted) {
@@ -140,7 +140,7 @@ export class TurnUpdates {
     }
   }
 
-  #adopt(turn: Turn): void {
+  #adopt(turn: PartialTurn): void {
     this.#newest = turn;
     this.#rejections = 0;
     this.#version = turn.Version;

@@ -7,13 +7,13 @@ import { sendJson, startTestServer } from '../../test/support/http-server.ts';
 import { AdminClient } from './admin-client.ts';
 import { createTransport } from './transport.ts';
 
-it('AdminClient reads lists to their last page', async () => {
+it('AdminClient reads all pages of a list', async () => {
   const urls: string[] = [];
   await using server = createServer((request, response) => {
     urls.push(request.url ?? '');
     const page = urls.length % 3;
     const token = { TokenID: `${urls.length}`, RunnerID: 'r', ExpiresAt: '2030-01-01T00:00:00Z', Version: 1 };
-    // The last page may say null, or nothing; the next-to-last may be empty.
+    // The last page may have null, or no token; the next-to-last may be empty.
     response.end(JSON.stringify({ Items: page === 2 ? null : [token], NextToken: page === 0 ? null : `p ${page}` }));
   });
   await once(server.listen(0, '127.0.0.1'), 'listening');
@@ -30,7 +30,7 @@ it('AdminClient reads lists to their last page', async () => {
   assert.deepEqual(urls, [path, `${path}&nextPageToken=p+1`, `${path}&nextPageToken=p+2`]);
 });
 
-it('AdminClient gives up on pages that lead in a circle', async () => {
+it('AdminClient rejects repeated page tokens', async () => {
   await using server = await startTestServer((response, { url }) => {
     const next = url.includes('nextPageToken=a') ? 'b' : 'a';
     const NextToken = server.requests.length < 9 ? next : null;
@@ -39,6 +39,6 @@ it('AdminClient gives up on pages that lead in a circle', async () => {
   const transport = createTransport({});
   await using _ = { [Symbol.asyncDispose]: () => transport.destroy() };
   const client = new AdminClient({ transport, baseUrl: new URL(server.url), token: 'x', userAgent: 'test' }, 't');
-  await assert.rejects(client.listRunnerTokens('r'), /the pages of the list lead in a circle/);
+  await assert.rejects(client.listRunnerTokens('r'), /the list repeats a page token/);
   assert.equal(server.requests.length, 3);
 });

@@ -1,19 +1,20 @@
 import * as v from 'valibot';
 import {
+  AdminEnvironment,
+  AdminRunner,
+  AdminRunnerToken,
   AdminTask,
+  AdminTenant,
   AdminTurn,
-  Environment,
-  type EnvVar,
   NewRunnerToken,
-  Runner,
-  RunnerTokenMetadata,
-  SignInLink,
-  Tenant,
+  NewSignInLink,
 } from './admin-objects.ts';
 import { ApiError } from './errors.ts';
 import { knownFields } from './fields.ts';
 import { type ApiCall, type ApiEndpoint, callApi } from './http.ts';
 import { listAll } from './list-all.ts';
+import type { EnvVar } from './objects/environment.ts';
+import type { SignInLink } from './objects/page.ts';
 import { streamTurnLogs, type TurnLogEntry, type TurnLogOptions } from './turn-logs.ts';
 
 export interface NewEnvironment {
@@ -31,26 +32,26 @@ export interface NewTask {
   RepoInfo: Record<string, { FeatureBranch: string; TargetBranch: string }>;
 }
 
-/** The tenant that a token belongs to, for callers that know nothing but the token. */
-export function getCurrentTenant(endpoint: ApiEndpoint, signal?: AbortSignal): Promise<Tenant> {
-  return callApi(endpoint, { method: 'GET', path: '/v1/current-user', signal }, Tenant);
+/** Returns the tenant of the endpoint's token. */
+export function getCurrentTenant(endpoint: ApiEndpoint, signal?: AbortSignal): Promise<AdminTenant> {
+  return callApi(endpoint, { method: 'GET', path: '/v1/current-user', signal }, AdminTenant);
 }
 
-/** The calls that a tenant's owner makes. Each rejects with an ApiError or a ConnectionError; lists are read to their end. */
+/** The API calls of a tenant. Each rejects with an ApiError or a ConnectionError. Lists include all pages. */
 export class AdminClient {
   readonly #endpoint: ApiEndpoint;
   readonly #tenantPath: string;
   readonly #signal: AbortSignal | undefined;
 
-  /** Aborting `signal` ends every call. */
+  /** `signal` aborts every call. */
   constructor(endpoint: ApiEndpoint, tenantId: string, signal?: AbortSignal) {
     this.#endpoint = endpoint;
     this.#tenantPath = `/v1/tenants/${encodeURIComponent(tenantId)}`;
     this.#signal = signal;
   }
 
-  listRunners(): Promise<Runner[]> {
-    return this.#list('/runners', {}, Runner);
+  listRunners(): Promise<AdminRunner[]> {
+    return this.#list('/runners', {}, AdminRunner);
   }
 
   createRunnerToken(runnerId: string, tokenId: string, ttlDays: number): Promise<NewRunnerToken> {
@@ -60,30 +61,30 @@ export class AdminClient {
     );
   }
 
-  /** Expired and revoked ones too. */
-  listRunnerTokens(runnerId: string): Promise<RunnerTokenMetadata[]> {
+  /** Includes expired and revoked tokens. */
+  listRunnerTokens(runnerId: string): Promise<AdminRunnerToken[]> {
     const path = `/runners/${encodeURIComponent(runnerId)}/tokens`;
-    return this.#list(path, { includeRevoked: 'true' }, RunnerTokenMetadata, 'Items', 'nextPageToken');
+    return this.#list(path, { includeRevoked: 'true' }, AdminRunnerToken, 'Items', 'nextPageToken');
   }
 
-  async revokeRunnerToken(token: Pick<RunnerTokenMetadata, 'RunnerID' | 'TokenID' | 'Version'>): Promise<void> {
+  async revokeRunnerToken(token: Pick<AdminRunnerToken, 'RunnerID' | 'TokenID' | 'Version'>): Promise<void> {
     const path = `${tokenPath(token.RunnerID, token.TokenID)}/revoke`;
     await this.#call({ method: 'POST', path, ifMatch: token.Version }, v.unknown());
   }
 
-  /** A link that signs in at the server's web page, once. */
+  /** Creates a link that signs in at the web page of the server. It works once. */
   createSignInLink(): Promise<SignInLink> {
     const call = { method: 'POST', path: '/page/sign-in-links', signal: this.#signal } as const;
-    return callApi(this.#endpoint, call, SignInLink);
+    return callApi(this.#endpoint, call, NewSignInLink);
   }
 
-  listEnvironments(): Promise<Environment[]> {
-    return this.#list('/environments', {}, Environment);
+  listEnvironments(): Promise<AdminEnvironment[]> {
+    return this.#list('/environments', {}, AdminEnvironment);
   }
 
-  createEnvironment(id: string, environment: NewEnvironment): Promise<Environment> {
+  createEnvironment(id: string, environment: NewEnvironment): Promise<AdminEnvironment> {
     const body = { Context: '', SetupScript: '', AllowedHosts: [], ...environment };
-    return this.#call({ method: 'PUT', path: `/environments/${encodeURIComponent(id)}`, body }, Environment);
+    return this.#call({ method: 'PUT', path: `/environments/${encodeURIComponent(id)}`, body }, AdminEnvironment);
   }
 
   createTask(id: string, task: NewTask): Promise<AdminTask> {
@@ -120,7 +121,7 @@ export class AdminClient {
     return this.#call({ method: 'PATCH', path, ifMatch: turn.Version, body: patch }, AdminTurn);
   }
 
-  /** The index of the newest log entry, or undefined when there is none. */
+  /** Returns the index of the newest log entry, or undefined without entries. */
   async getLastLogIndex(taskId: string, index: number): Promise<number | undefined> {
     const path = `${taskPath(taskId)}/turns/${index}/logs/last`;
     try {
@@ -131,7 +132,7 @@ export class AdminClient {
     }
   }
 
-  /** Every entry of a turn's log, until the turn is over: see {@link streamTurnLogs}. */
+  /** Yields the log of a turn until the turn is finished: see {@link streamTurnLogs}. */
   turnLogs(taskId: string, index: number, options: TurnLogOptions = {}): AsyncGenerator<TurnLogEntry, void> {
     const path = `${this.#tenantPath}${taskPath(taskId)}/turns/${index}/logs`;
     return streamTurnLogs(this.#endpoint, path, { signal: this.#signal, ...options });

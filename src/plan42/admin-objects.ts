@@ -1,83 +1,59 @@
-/** The objects of the Plan42 API as a person's commands see them: what they work with has to be there. */
+/** The objects of the API as the commands of `plan42` read them. Fields that the commands need must be present. */
 import * as v from 'valibot';
-import { knownFields } from './fields.ts';
-import { RepoInfo } from './objects.ts';
+import { knownFields, view } from './fields.ts';
+import { environmentFields } from './objects/environment.ts';
+import { signInLinkFields } from './objects/page.ts';
+import { runnerFields, runnerTokenFields } from './objects/runner.ts';
+import { taskFields } from './objects/task.ts';
+import { tenantFields } from './objects/tenant.ts';
+import { turnFields } from './objects/turn.ts';
+import { PartialRepoInfo } from './runner-objects.ts';
 
-const text = v.nullish(v.string());
-const flag = v.nullish(v.boolean());
-const integer = v.pipe(v.number(), v.integer());
-const count = v.nullish(integer);
-const strings = v.nullish(v.array(v.string()));
+export const AdminTenant = knownFields(view(tenantFields, ['TenantId'], ['DefaultRunnerID']));
+export type AdminTenant = v.InferOutput<typeof AdminTenant>;
 
-export const Tenant = knownFields({ TenantId: v.string(), DefaultRunnerID: text });
-export type Tenant = v.InferOutput<typeof Tenant>;
+export const AdminRunner = knownFields(view(runnerFields, ['RunnerId', 'Name'], []));
+export type AdminRunner = v.InferOutput<typeof AdminRunner>;
 
-export const Runner = knownFields({ RunnerId: v.string(), Name: v.string() });
-export type Runner = v.InferOutput<typeof Runner>;
+export const AdminRunnerToken = knownFields(
+  view(runnerTokenFields, ['RunnerID', 'TokenID', 'ExpiresAt', 'Version'], ['Revoked', 'RevokedAt', 'CreatedAt']),
+);
+export type AdminRunnerToken = v.InferOutput<typeof AdminRunnerToken>;
 
-export const RunnerTokenMetadata = knownFields({
-  RunnerID: v.string(),
-  TokenID: v.string(),
-  ExpiresAt: v.string(),
-  Revoked: flag,
-  RevokedAt: text,
-  CreatedAt: text,
-  Version: integer,
-});
-export type RunnerTokenMetadata = v.InferOutput<typeof RunnerTokenMetadata>;
-
-/** Only the call that makes a token shows the token itself. */
+/** Only the call that creates a token returns the token itself. */
 export const NewRunnerToken = knownFields({
-  RunnerID: v.string(),
-  TokenID: v.string(),
-  ExpiresAt: v.string(),
+  ...view(runnerTokenFields, ['RunnerID', 'TokenID', 'ExpiresAt'], []),
   Token: v.string(),
 });
 export type NewRunnerToken = v.InferOutput<typeof NewRunnerToken>;
 
-/** Only servers with a web page of their own make it. */
-export const SignInLink = knownFields({ Url: v.string(), ExpiresAt: v.string() });
-export type SignInLink = v.InferOutput<typeof SignInLink>;
+/** Only servers with a web page return it. */
+export const NewSignInLink = knownFields(signInLinkFields);
 
-export const EnvVar = knownFields({ Name: v.string(), Value: v.string(), IsSecret: flag });
-export type EnvVar = v.InferOutput<typeof EnvVar>;
-
-export const Environment = knownFields({
-  EnvironmentId: v.string(),
-  Name: text,
-  Context: text,
-  SetupScript: text,
-  DockerImage: text,
-  Repos: strings,
-  AllowedHosts: strings,
-  EnvVars: v.nullish(v.array(EnvVar)),
-  RunnerId: text,
-});
-export type Environment = v.InferOutput<typeof Environment>;
+export const AdminEnvironment = knownFields(
+  view(
+    environmentFields,
+    ['EnvironmentId'],
+    ['Name', 'Context', 'SetupScript', 'DockerImage', 'Repos', 'AllowedHosts', 'EnvVars', 'RunnerId'],
+  ),
+);
+export type AdminEnvironment = v.InferOutput<typeof AdminEnvironment>;
 
 export const AdminTask = knownFields({
-  TaskId: v.string(),
-  Title: v.string(),
-  Prompt: text,
-  EnvironmentId: text,
-  RepoInfo: v.nullish(v.record(v.string(), RepoInfo)),
-  State: text,
-  LastTurnStatus: text,
-  LastTurnIndex: count,
-  CreatedAt: v.string(),
-  Version: integer,
+  ...view(
+    taskFields,
+    ['TaskId', 'Title', 'CreatedAt', 'Version'],
+    ['Prompt', 'EnvironmentId', 'State', 'LastTurnStatus', 'LastTurnIndex'],
+  ),
+  RepoInfo: v.nullish(v.record(v.string(), PartialRepoInfo)),
 });
 export type AdminTask = v.InferOutput<typeof AdminTask>;
 
-export const AdminTurn = knownFields({
-  TaskId: v.string(),
-  TurnIndex: integer,
-  Prompt: text,
-  Status: v.string(),
-  OutputMessage: text,
-  ErrorMessage: text,
-  CreatedAt: v.string(),
-  CompletedAt: text,
-  Version: integer,
-});
+export const AdminTurn = knownFields(
+  view(
+    turnFields,
+    ['TaskId', 'TurnIndex', 'Status', 'CreatedAt', 'Version'],
+    ['Prompt', 'OutputMessage', 'ErrorMessage', 'CompletedAt'],
+  ),
+);
 export type AdminTurn = v.InferOutput<typeof AdminTurn>;

@@ -86,7 +86,7 @@ describe('the calls', () => {
     });
   }
 
-  test('percent-encode what they put into paths', async () => {
+  test('percent-encode path segments', async () => {
     const id = 'a/b?c#d%20 é;,';
     await client.writeResponse({ tenantId: id, runnerId: id, queueId: id }, { messageId: id, callerId: id }, payload);
     const encoded = 'a%2Fb%3Fc%23d%2520%20%C3%A9%3B%2C';
@@ -109,7 +109,7 @@ describe('the calls', () => {
     assert.equal(server.requests[0]?.headers.authorization, 'APIToken p42a_other');
   });
 
-  test('use one connection one after the other', async () => {
+  test('reuse one connection', async () => {
     const connections = server.connections;
     await client.getQueue(queue);
     await client.updateQueue(queue, 1, { Draining: true });
@@ -118,12 +118,12 @@ describe('the calls', () => {
   });
 });
 
-describe('answers', () => {
+describe('responses', () => {
   const answers = (status: number, body: unknown) => {
     server.answer = (response) => sendJson(response, status, body);
   };
 
-  test('keep what nobody knows, and are read in any capitals', async () => {
+  test('keep unknown fields, and are read case-insensitively', async () => {
     answers(200, { TenantId: 't', version: 9, Shiny: { a: 1 } });
     assert.deepEqual(await client.getQueue(queue), { TenantID: 't', Version: 9, Shiny: { a: 1 } });
   });
@@ -135,19 +135,19 @@ describe('answers', () => {
     });
   }
 
-  test('with messages give them unchecked, so that a bad one costs no other', async () => {
+  test('return messages unvalidated, so that an invalid one does not affect the others', async () => {
     const messages = [null, 1, 'x', { MessageID: 'm' }];
     answers(200, { Messages: messages });
     assert.deepEqual(await client.getMessages(queue, 0), messages);
   });
 
-  test('may be empty where nothing is returned', async () => {
+  test('may be empty if the call returns nothing', async () => {
     server.answer = (response) => void response.writeHead(204).end();
     await client.deleteQueue(queue, 1);
     await client.writeResponse(queue, { messageId: 'm', callerId: 'c' }, payload);
   });
 
-  test('of a conflict bring the current object', async () => {
+  test('of a conflict have the current object', async () => {
     const body = {
       ResponseCode: 409,
       Message: 'm',
@@ -161,7 +161,7 @@ describe('answers', () => {
     assert.equal(error.message, 'PATCH /v1/tenants/t/tasks/k/turns/3: 409 m');
   });
 
-  test('may ask to wait', async () => {
+  test('may have Retry-After', async () => {
     server.answer = (response) => sendJson(response, 429, {}, { 'retry-after': '3' });
     assert.equal((await failureOf(client.getQueue(queue), ApiError)).retryAfterMs, 3000);
     const date = new Date(Date.now() + 60_000).toUTCString();
@@ -182,7 +182,7 @@ describe('answers', () => {
     });
   }
 
-  test('that are redirects are not followed, and no answers', async () => {
+  test('that are redirects are errors and not followed', async () => {
     server.answer = (response) => void response.writeHead(302, { location: `${server.url}/elsewhere` }).end();
     const error = await failureOf(client.getQueue(queue), ConnectionError);
     assert.match(error.message, /302/);
@@ -197,17 +197,17 @@ describe('answers', () => {
     ['null', 'null'],
     ['empty', ''],
   ] as const) {
-    test(`that succeed but are ${name} are no answers`, async () => {
+    test(`with status 200 that are ${name} are errors`, async () => {
       server.answer = (response) => void response.writeHead(200).end(body);
       const error = await failureOf(client.getQueue(queue), ConnectionError);
-      assert.ok(error.message.startsWith(`GET ${queuePath}: the answer `), error.message);
+      assert.ok(error.message.startsWith(`GET ${queuePath}: the response `), error.message);
       assert.doesNotMatch(error.message, /html|login/);
     });
   }
 });
 
 describe('failures', () => {
-  test('an answer that is cut off', async () => {
+  test('a truncated response', async () => {
     server.answer = (response) => {
       response.writeHead(200, { 'content-length': '1000' }).write('{"Version": 1');
       setTimeout(() => response.destroy(), 5);
@@ -215,19 +215,19 @@ describe('failures', () => {
     await failureOf(client.getQueue(queue), ConnectionError);
   });
 
-  test('a connection that is cut off before the answer', async () => {
+  test('a connection that breaks before the response', async () => {
     server.answer = (response) => void response.destroy();
     await failureOf(client.getQueue(queue), ConnectionError);
   });
 
-  test('nobody listens', async () => {
+  test('a refused connection', async () => {
     const gone = await startTestServer(() => {});
     await gone[Symbol.asyncDispose]();
     const error = await failureOf(clientAt(gone.url).getQueue(queue), ConnectionError);
     assert.match(error.message, /ECONNREFUSED/);
   });
 
-  test('no answer in time, and an answer that does not end', async () => {
+  test('a response that is late, and one that does not end', async () => {
     server.answer = () => {};
     const error = await failureOf(client.getQueue(queue, { timeoutMs: 30 }), ConnectionError);
     assert.equal(error.message, `GET ${queuePath}: no response within 0.03 s`);
@@ -246,14 +246,14 @@ describe('failures', () => {
     await assert.rejects(client.getQueue(queue, { signal: late.signal }), (error) => error === reason);
   });
 
-  test('a connection that the server has closed meanwhile does no harm', async () => {
+  test('a connection that the server closed while idle is replaced', async () => {
     await client.getQueue(queue);
     server.http.closeAllConnections();
     await new Promise((resolve) => setTimeout(resolve, 20));
     assert.equal((await client.getQueue(queue)).Version, 5);
   });
 
-  test('tell no secret', async () => {
+  test('contain no secret', async () => {
     const bad = new Plan42Client({
       transport,
       baseUrl: new URL(server.url),

@@ -2,10 +2,10 @@ import * as v from 'valibot';
 import type { WrappedSecret } from './ecies.ts';
 import { knownFields } from './fields.ts';
 import { type ApiCall, type ApiEndpoint, callApi } from './http.ts';
-import { RunnerQueue, Task, Turn } from './objects.ts';
+import { PartialQueue, PartialTask, PartialTurn } from './runner-objects.ts';
 
 const nothing = v.unknown();
-// Each message is checked by itself: a bad one must not cost the others of its batch their answer.
+// Messages are validated one by one, so that an invalid one does not fail its batch.
 const MessagesBatch = knownFields({ Messages: v.nullish(v.array(v.unknown())) });
 
 export interface CallOptions {
@@ -20,12 +20,12 @@ export interface TurnPatch {
   CompletedAt?: string;
 }
 
-// On top of the long poll's own time, for a slow network.
+// Added to the wait of a long poll, for a slow network.
 const pollAllowanceMs = 15_000;
 
 /**
- * The calls of the Plan42 API that a runner makes. Every call rejects with an ApiError or a ConnectionError;
- * none retries by itself, since what a failure means depends on the call.
+ * The API calls of a runner. Each rejects with an ApiError or a ConnectionError. None retries, because the meaning of
+ * a failure depends on the call.
  */
 export class Plan42Client {
   #endpoint: ApiEndpoint;
@@ -34,25 +34,25 @@ export class Plan42Client {
     this.#endpoint = endpoint;
   }
 
-  /** From now on calls are made with this token. */
+  /** Uses another token for all further calls. */
   replaceToken(token: string): void {
     this.#endpoint = { ...this.#endpoint, token };
   }
 
-  /** The same server and connections with another token, such as a job's agent token. */
+  /** Returns a client with another token, such as a job's agent token, that shares the connections. */
   withToken(token: string): Plan42Client {
     return new Plan42Client({ ...this.#endpoint, token });
   }
 
-  registerQueue(queue: QueuePath, publicKey: string, options: CallOptions = {}): Promise<RunnerQueue> {
+  registerQueue(queue: QueuePath, publicKey: string, options: CallOptions = {}): Promise<PartialQueue> {
     return this.#call(
       { method: 'PUT', path: queuePath(queue), body: { PublicKey: publicKey }, ...options },
-      RunnerQueue,
+      PartialQueue,
     );
   }
 
-  getQueue(queue: QueuePath, options: CallOptions = {}): Promise<RunnerQueue> {
-    return this.#call({ method: 'GET', path: queuePath(queue), ...options }, RunnerQueue);
+  getQueue(queue: QueuePath, options: CallOptions = {}): Promise<PartialQueue> {
+    return this.#call({ method: 'GET', path: queuePath(queue), ...options }, PartialQueue);
   }
 
   updateQueue(
@@ -60,10 +60,10 @@ export class Plan42Client {
     version: number,
     patch: { Draining?: boolean; IsHealthy?: boolean },
     options: CallOptions = {},
-  ): Promise<RunnerQueue> {
+  ): Promise<PartialQueue> {
     return this.#call(
       { method: 'PATCH', path: queuePath(queue), ifMatch: version, body: patch, ...options },
-      RunnerQueue,
+      PartialQueue,
     );
   }
 
@@ -71,7 +71,7 @@ export class Plan42Client {
     await this.#call({ method: 'DELETE', path: queuePath(queue), ifMatch: version, ...options }, nothing);
   }
 
-  /** Waits up to `waitMs` for messages. They are unchecked: see {@link RunnerMessage}. */
+  /** Waits up to `waitMs` for messages. They are not validated: see {@link RunnerMessage}. */
   async getMessages(queue: QueuePath, waitMs: number, options: CallOptions = {}): Promise<unknown[]> {
     const path = `${queuePath(queue)}/messages?maxWaitSeconds=${Math.round(waitMs / 1000)}`;
     const timeoutMs = waitMs + pollAllowanceMs;
@@ -92,16 +92,22 @@ export class Plan42Client {
     );
   }
 
-  getTask(tenantId: string, taskId: string, options: CallOptions = {}): Promise<Task> {
-    return this.#call({ method: 'GET', path: `${taskPath(tenantId, taskId)}?includeDeleted=true`, ...options }, Task);
+  getTask(tenantId: string, taskId: string, options: CallOptions = {}): Promise<PartialTask> {
+    return this.#call(
+      { method: 'GET', path: `${taskPath(tenantId, taskId)}?includeDeleted=true`, ...options },
+      PartialTask,
+    );
   }
 
-  getTurn(turn: TurnPath, options: CallOptions = {}): Promise<Turn> {
-    return this.#call({ method: 'GET', path: `${turnPath(turn)}?includeDeleted=true`, ...options }, Turn);
+  getTurn(turn: TurnPath, options: CallOptions = {}): Promise<PartialTurn> {
+    return this.#call({ method: 'GET', path: `${turnPath(turn)}?includeDeleted=true`, ...options }, PartialTurn);
   }
 
-  updateTurn(turn: TurnPath, version: number, patch: TurnPatch, options: CallOptions = {}): Promise<Turn> {
-    return this.#call({ method: 'PATCH', path: turnPath(turn), ifMatch: version, body: patch, ...options }, Turn);
+  updateTurn(turn: TurnPath, version: number, patch: TurnPatch, options: CallOptions = {}): Promise<PartialTurn> {
+    return this.#call(
+      { method: 'PATCH', path: turnPath(turn), ifMatch: version, body: patch, ...options },
+      PartialTurn,
+    );
   }
 
   #call<const Schema extends v.GenericSchema>(call: ApiCall, schema: Schema): Promise<v.InferOutput<Schema>> {

@@ -53,7 +53,7 @@ describe('the test vectors', () => {
   }
 
   for (const { name, why, recipientPrivateKey, wrapped } of vectors.invalid) {
-    test(`refuses: ${name} (${why})`, () => {
+    test(`rejects: ${name} (${why})`, () => {
       const read = () => decrypt(v.parse(WrappedSecret, wrapped), createPrivateKey(recipientPrivateKey));
       assert.throws(read, (error) => error instanceof DecryptionError || error instanceof v.ValiError);
     });
@@ -61,7 +61,7 @@ describe('the test vectors', () => {
 });
 
 describe('encryption', () => {
-  test('any bytes come back, as ciphertext and tag of their length', () => {
+  test('round-trips any bytes, with ciphertext and tag of the right length', () => {
     fc.assert(
       fc.property(fc.uint8Array({ maxLength: 3000 }), (bytes) => {
         const secret = encrypt(bytes, publicKey);
@@ -94,7 +94,7 @@ describe('encryption', () => {
 });
 
 describe('a changed message', () => {
-  test('is refused whichever bit of the data is flipped', () => {
+  test('is rejected whichever bit of the data is flipped', () => {
     const secret = encrypt(Buffer.from('a message'), publicKey);
     const data = Buffer.from(secret.EncryptedData, 'base64');
     for (let bit = 0; bit < data.length * 8; bit += 1) {
@@ -103,7 +103,7 @@ describe('a changed message', () => {
     }
   });
 
-  test('is refused whichever bit of the ephemeral point is flipped', () => {
+  test('is rejected whichever bit of the ephemeral point is flipped', () => {
     // Twice, since what a point's first byte may be depends on whether Y is even.
     for (const secret of [withParity(0), withParity(1)]) {
       const der = derOf(secret.EphemeralPublicKey);
@@ -114,7 +114,7 @@ describe('a changed message', () => {
     }
   });
 
-  test('is refused when it is cut off', () => {
+  test('is rejected when truncated', () => {
     const secret = encrypt(Buffer.from('a message'), publicKey);
     const data = Buffer.from(secret.EncryptedData, 'base64');
     for (let length = 0; length < data.length; length += 1) {
@@ -130,7 +130,7 @@ describe('a changed message', () => {
     ['junk', (text: string) => `${text.slice(0, 4)}!${text.slice(5)}`],
     ['bits after the end', (text: string) => text.replace(/.=$/, 'B=')],
   ] as const) {
-    test(`is refused when its base64 has ${name}`, () => {
+    test(`is rejected when its base64 has ${name}`, () => {
       const secret = encrypt(Buffer.from('x'), publicKey);
       const changed = { ...secret, EncryptedData: change(secret.EncryptedData) };
       assert.throws(() => decrypt(changed, privateKey), DecryptionError);
@@ -139,7 +139,7 @@ describe('a changed message', () => {
 });
 
 describe('public keys', () => {
-  test('may hold their point compressed', () => {
+  test('may have a compressed point', () => {
     const pair = generateKeyPair();
     const compressed = compress(publicKeyPem(pair.publicKey));
     assert.notEqual(compressed, publicKeyPem(pair.publicKey));
@@ -147,7 +147,7 @@ describe('public keys', () => {
     assert.equal(decrypt(secret, pair.privateKey).toString(), 'to a compressed key');
   });
 
-  test('of a sender may be compressed too: the key derivation takes the whole point', () => {
+  test('of a sender may be compressed: the key derivation uses the whole point', () => {
     const secret = encrypt(Buffer.from('hello'), publicKey);
     const changed = { ...secret, EphemeralPublicKey: compress(secret.EphemeralPublicKey) };
     assert.equal(decrypt(changed, privateKey).toString(), 'hello');
@@ -167,13 +167,13 @@ describe('public keys', () => {
     'a PEM of junk': pemOf(Buffer.from('junk')),
   };
   for (const [name, pem] of Object.entries(otherKeys)) {
-    test(`are refused: ${name}`, () => {
+    test(`are rejected: ${name}`, () => {
       assert.throws(() => parsePublicKey(pem), DecryptionError);
     });
   }
 });
 
-test('errors hold neither keys nor content', () => {
+test('errors contain neither keys nor content', () => {
   const secret = encrypt(Buffer.from('the-plain-content'), publicKey);
   const privatePem = privateKey.export({ type: 'pkcs8', format: 'pem' }).toString();
   const attempts = [
@@ -188,9 +188,9 @@ test('errors hold neither keys nor content', () => {
     assert.throws(
       () => decrypt(attempt, privateKey),
       (error: Error) => {
-        const told = `${error.stack} ${error.cause}`;
-        assert.doesNotMatch(told, /the-plain-content/);
-        for (const line of privatePem.split('\n').slice(1, -2)) assert.ok(!told.includes(line));
+        const text = `${error.stack} ${error.cause}`;
+        assert.doesNotMatch(text, /the-plain-content/);
+        for (const line of privatePem.split('\n').slice(1, -2)) assert.ok(!text.includes(line));
         return true;
       },
     );

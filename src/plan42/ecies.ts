@@ -24,7 +24,7 @@ export const WrappedSecret = knownFields({
 });
 export type WrappedSecret = v.InferOutput<typeof WrappedSecret>;
 
-/** Why a message could not be decrypted. Says nothing about its content. */
+/** Why a message cannot be decrypted. Reveals nothing about its content. */
 export class DecryptionError extends Error {
   override readonly name = 'DecryptionError';
 }
@@ -44,12 +44,12 @@ export function generateKeyPair(): KeyPair {
   return generateKeyPairSync('ec', { namedCurve: curve });
 }
 
-/** The key as SPKI PEM, as the protocol sends it. */
+/** Returns the key in SPKI PEM, the format of the protocol. */
 export function publicKeyPem(key: KeyObject): string {
   return spkiPem(uncompressedPoint(key));
 }
 
-// Node's own PEM export takes as long as everything else about a message together.
+// Node's PEM export takes as long as the rest of an encryption.
 function spkiPem(point: Buffer): string {
   const body = Buffer.concat([spkiPrefix, point])
     .toString('base64')
@@ -59,7 +59,7 @@ function spkiPem(point: Buffer): string {
 
 /**
  * Reads an SPKI PEM public key.
- * @throws DecryptionError if it is not a public key on P-256 (OpenSSL refuses points off the curve).
+ * @throws DecryptionError if it is not a public key on P-256 (OpenSSL rejects points off the curve)
  */
 export function parsePublicKey(pem: string): KeyObject {
   const body = /^\s*-----BEGIN PUBLIC KEY-----([A-Za-z0-9+/=\s]+)-----END PUBLIC KEY-----\s*$/.exec(pem)?.[1];
@@ -74,13 +74,13 @@ export function parsePublicKey(pem: string): KeyObject {
   if (key.asymmetricKeyType !== 'ec' || key.asymmetricKeyDetails?.namedCurve !== curve) {
     throw new DecryptionError('the public key is not on P-256');
   }
-  // OpenSSL knows a hybrid form too, in which one flipped bit would go unnoticed.
+  // OpenSSL also accepts a hybrid form, in which one flipped bit would go unnoticed.
   const form = der[spkiPrefix.length];
   if (form !== 2 && form !== 3 && form !== 4) throw new DecryptionError('the public key has an unknown form');
   return key;
 }
 
-/** Encrypts `plaintext` to `recipient`, with a fresh ephemeral key. */
+/** Encrypts `plaintext` for `recipient` with a new ephemeral key. */
 export function encrypt(plaintext: Uint8Array, recipient: KeyObject): WrappedSecret {
   const ephemeral = generateKeyPair();
   const point = uncompressedPoint(ephemeral.publicKey);
@@ -95,8 +95,8 @@ export function encrypt(plaintext: Uint8Array, recipient: KeyObject): WrappedSec
 }
 
 /**
- * Decrypts what was encrypted to `recipient`'s public key.
- * @throws DecryptionError for another algorithm, a bad key, data that is too short or was changed.
+ * Decrypts a secret that was encrypted for `recipient`.
+ * @throws DecryptionError for another algorithm, an invalid key, and data that is too short or was changed
  */
 export function decrypt(secret: WrappedSecret, recipient: KeyObject): Buffer {
   if (secret.EncryptionAlgorithm !== eciesAlgorithm) throw new DecryptionError('unknown encryption algorithm');
@@ -119,13 +119,13 @@ function deriveKey(privateKey: KeyObject, publicKey: KeyObject, ephemeralPoint: 
   return { key: block.subarray(0, 16), iv: block.subarray(16, 32) };
 }
 
-// By way of JWK, since an SPKI key may hold its point compressed.
+// JWK always has both coordinates; an SPKI key may hold its point compressed.
 function uncompressedPoint(key: KeyObject): Buffer {
   const { x = '', y = '' } = key.export({ format: 'jwk' });
   return Buffer.concat([Buffer.from([4]), Buffer.from(x, 'base64url'), Buffer.from(y, 'base64url')]);
 }
 
-// Node.js skips what is not base64; the protocol refuses it.
+// Node.js skips invalid characters; the protocol rejects them.
 function parseBase64(text: string): Buffer {
   const data = Buffer.from(text, 'base64');
   if (data.toString('base64') !== text) throw new DecryptionError('the encrypted data is not base64');

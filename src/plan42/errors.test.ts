@@ -6,7 +6,7 @@ const call = { method: 'GET', path: '/v1/x' };
 const errorOf = (status: number, body: string) => new ApiError(call, parseErrorResponse(status, {}, body));
 
 describe('an error response', () => {
-  test('tells status, path, message and type', () => {
+  test('has status, path, message and type', () => {
     const error = errorOf(400, '{"ResponseCode": 400, "Message": "bad ID", "ErrorType": "BadRequest"}');
     assert.equal(error.message, 'GET /v1/x: 400 bad ID');
     const { status, errorType, isFromApi, current, currentType } = error;
@@ -23,7 +23,7 @@ describe('an error response', () => {
     assert.deepEqual(error.current, { Version: 7, New: [1] });
   });
 
-  test('is read in any capitals', () => {
+  test('is read case-insensitively', () => {
     assert.equal(errorOf(409, '{"errortype": "Conflict", "current": {"Version": 1}}').errorType, 'Conflict');
   });
 
@@ -45,7 +45,7 @@ describe('an error response', () => {
     });
   }
 
-  test('has its message cut when it is endless', () => {
+  test('has its message truncated', () => {
     assert.ok(errorOf(500, JSON.stringify({ Message: 'x'.repeat(100_000) })).message.length < 1000);
   });
 });
@@ -69,7 +69,7 @@ describe('Retry-After', () => {
   test('counts once', () => assert.equal(parseRetryAfter(['3', '9'], now), 3000));
 });
 
-test('only the network, 429 and 5xx are worth another try', () => {
+test('network failures, 429 and 5xx are transient', () => {
   for (const status of [429, 500, 501, 502, 503, 504, 599]) assert.ok(isTransient(errorOf(status, '')), `${status}`);
   for (const status of [302, 400, 401, 403, 404, 409, 413, 422])
     assert.ok(!isTransient(errorOf(status, '')), `${status}`);
@@ -78,7 +78,7 @@ test('only the network, 429 and 5xx are worth another try', () => {
   assert.ok(!isTransient(undefined));
 });
 
-test('401 and 403 are about the token', () => {
+test('401 and 403 are authentication errors', () => {
   for (const status of [401, 403]) assert.ok(isAuthError(errorOf(status, '')));
   for (const status of [400, 404, 500]) assert.ok(!isAuthError(errorOf(status, '')));
 });

@@ -1,20 +1,20 @@
 import * as v from 'valibot';
 import { knownFields } from './fields.ts';
 
-/** The server answered with a 4xx or 5xx status. */
+/** The server responded with a 4xx or 5xx status. */
 export class ApiError extends Error {
   override readonly name = 'ApiError';
   readonly status: number;
   readonly errorType: string | undefined;
   readonly method: string;
   readonly path: string;
-  /** Whether the body was the API's own error, and not, say, a proxy's page. */
+  /** Whether the body is an error of the API, and not a proxy's page, for example. */
   readonly isFromApi: boolean;
-  /** What the server asked to wait, in milliseconds. */
+  /** `Retry-After` in milliseconds. */
   readonly retryAfterMs: number | undefined;
-  /** Of a 409: what kind of object `current` is. */
+  /** The type of `current`. Only for a 409. */
   readonly currentType: string | undefined;
-  /** Of a 409: the object as the server now has it. */
+  /** The object in its current version. Only for a 409. */
   readonly current: unknown;
 
   constructor(call: { method: string; path: string }, response: ErrorResponse) {
@@ -30,7 +30,7 @@ export class ApiError extends Error {
   }
 }
 
-/** No usable answer came: the connection failed, was cut off or took too long, or the answer was not what the call returns. */
+/** There is no usable response: the connection failed, broke or timed out, or the response is invalid. */
 export class ConnectionError extends Error {
   override readonly name = 'ConnectionError';
   readonly method: string;
@@ -62,7 +62,7 @@ const ErrorBody = knownFields({
 
 const maxMessageLength = 500;
 
-/** Makes an error of a failed response, whatever its body is: a proxy's HTML page too. */
+/** Reads the error in a failed response. Accepts any body, such as a proxy's HTML page. */
 export function parseErrorResponse(
   status: number,
   headers: Record<string, string | string[] | undefined>,
@@ -92,10 +92,10 @@ function parseJson(body: string): unknown {
   }
 }
 
-// By then the server has deleted a queue that nobody polls; and timers can't wait for much more than weeks.
+// By then the server has deleted a queue that is not polled, and timers cannot wait longer than 24 days.
 const maxRetryAfterMs = 5 * 60_000;
 
-/** `Retry-After` (RFC 9110, §10.2.3) in milliseconds, at most `maxMs` (five minutes): seconds or an HTTP date. */
+/** Parses `Retry-After` (RFC 9110, §10.2.3), seconds or an HTTP date, to milliseconds, at most `maxMs`. */
 export function parseRetryAfter(
   header: string | string[] | undefined,
   now = new Date(),
@@ -108,13 +108,13 @@ export function parseRetryAfter(
   return Number.isNaN(date) ? undefined : Math.min(maxMs, Math.max(0, date - now.getTime()));
 }
 
-/** Whether a call that failed so may succeed when it is made again: the network, 429 and 5xx. */
+/** Returns whether a retry may succeed: after network failures, 429 and 5xx. */
 export function isTransient(error: unknown): boolean {
   if (error instanceof ApiError) return error.status === 429 || error.status >= 500;
   return error instanceof ConnectionError;
 }
 
-/** Whether the server refused the token. */
+/** Returns whether the server rejected the token. */
 export function isAuthError(error: unknown): error is ApiError {
   return error instanceof ApiError && (error.status === 401 || error.status === 403);
 }

@@ -40,20 +40,20 @@ describe('parseEventStream', () => {
     assert.deepEqual(await parse('data:test\n\ndata: test\n\n'), [event('test'), event('test')]);
   });
 
-  it('takes away a byte order mark, but only the first', async () => {
+  it('drops a byte order mark at the start only', async () => {
     assert.deepEqual(await parse('\ufeffdata: a\n\n\ufeffdata: b\n\n'), [event('a')]);
   });
 
-  it('keeps the last ID for events without one, and ignores IDs with NUL and retries that are no number', async () => {
+  it('keeps the last ID for events without one, and ignores IDs with NUL and invalid retry times', async () => {
     const text = 'id: 3\ndata: a\n\nid: 4\0\nretry: 1x\ndata: b\n\n';
     assert.deepEqual(await parse(text), [event('a', { lastEventId: '3' }), event('b', { lastEventId: '3' })]);
   });
 
-  it('forgets the type of an event without data', async () => {
+  it('drops the type of an event without data', async () => {
     assert.deepEqual(await parse('event: log\n\ndata: a\n\n'), [event('a')]);
   });
 
-  it('does not depend on how the bytes are cut, nor on the line ends', async () => {
+  it('accepts any chunks and line ends', async () => {
     const text = 'event: log\ndata: ä\u{1f642}\ndata:\nid: 1\n\n: x\n\ndata: two\n\n';
     const expected = await parse(text);
     const sizes = fc.array(fc.integer({ min: 0, max: 5 }), { maxLength: 60 });

@@ -4,7 +4,7 @@ import * as v from 'valibot';
 import { knownFields } from './fields.ts';
 import { Request } from './messages.ts';
 import { isTerminalStatus } from './objects/turn-status.ts';
-import { RunnerMessage, RunnerQueue, Task, Turn } from './objects.ts';
+import { PartialTask, PartialTurn, RunnerMessage } from './runner-objects.ts';
 
 const Thing = knownFields({ TenantId: v.nullish(v.string()), Version: v.nullish(v.number()) });
 
@@ -15,13 +15,13 @@ describe('known fields', () => {
     test(`are read as ${name}`, () => assert.equal(parse(`{"${name}": "t"}`).TenantId, 't'));
   }
 
-  test('in their exact spelling win over others, wherever they stand', () => {
+  test('in their exact spelling win over others, in any order', () => {
     assert.equal(parse('{"TenantID": "other", "TenantId": "exact"}').TenantId, 'exact');
     assert.equal(parse('{"TenantId": "exact", "TenantID": "other"}').TenantId, 'exact');
     assert.equal(parse('{"TENANTID": "other", "TenantId": null}').TenantId, null);
   });
 
-  test('may be null or absent, which stay apart', () => {
+  test('may be null or absent, which stay distinct', () => {
     assert.deepEqual(parse('{"TenantID": null}'), { TenantId: null });
     assert.deepEqual(parse('{}'), {});
   });
@@ -37,7 +37,7 @@ describe('known fields', () => {
 });
 
 describe('unknown fields', () => {
-  test('are kept as they are, whatever is in them', () => {
+  test('are kept unchanged', () => {
     const json = '{"tenantid": "t", "New": {"a": [null, 1.5]}, "new": 0, "": "", "TenantIds": []}';
     assert.deepEqual(parse(json), {
       TenantId: 't',
@@ -48,7 +48,7 @@ describe('unknown fields', () => {
     });
   });
 
-  test('that look like prototypes do no harm and stand for no known field', () => {
+  test('named like prototypes are kept, and match no known field', () => {
     for (const name of ['__proto__', 'constructor', 'prototype', 'toString', '__PROTO__']) {
       const read = parse(`{"tenantid": "t", "${name}": {"Version": 42, "polluted": true}}`);
       assert.equal(read.TenantId, 't');
@@ -58,9 +58,9 @@ describe('unknown fields', () => {
     }
   });
 
-  test('of objects inside objects are kept too', () => {
+  test('of nested objects are kept', () => {
     const task = { taskid: 'x', RepoInfo: { 'org/repo': { featureBranch: 'f', Extra: 1 } }, Shiny: true };
-    assert.deepEqual(v.parse(Task, task), {
+    assert.deepEqual(v.parse(PartialTask, task), {
       TaskId: 'x',
       RepoInfo: { 'org/repo': { FeatureBranch: 'f', Extra: 1 } },
       Shiny: true,
@@ -69,17 +69,16 @@ describe('unknown fields', () => {
 });
 
 describe('objects of the API', () => {
-  test('take either spelling of an ID', () => {
-    assert.equal(v.parse(RunnerQueue, { TenantId: 't', Version: 1 }).TenantID, 't');
-    assert.equal(v.parse(Turn, { TenantID: 't', TaskID: 'k', Version: 1 }).TaskId, 'k');
+  test('accept either spelling of an ID', () => {
+    assert.equal(v.parse(PartialTurn, { TenantID: 't', TaskID: 'k', Version: 1 }).TaskId, 'k');
     assert.equal(v.parse(Request, { type: 'PingRequest' }).Type, 'PingRequest');
   });
 
-  test('need a version that is a whole number', () => {
+  test('need an integer version', () => {
     for (const Version of [undefined, null, '1', 1.5, Number.NaN]) {
-      assert.throws(() => v.parse(Turn, { Version }), v.ValiError, `${Version}`);
+      assert.throws(() => v.parse(PartialTurn, { Version }), v.ValiError, `${Version}`);
     }
-    assert.equal(v.parse(Turn, { version: 0 }).Version, 0);
+    assert.equal(v.parse(PartialTurn, { version: 0 }).Version, 0);
   });
 
   const message = {
@@ -89,7 +88,7 @@ describe('objects of the API', () => {
     CallerPublicKey: 'pem',
     Payload: { EncryptionAlgorithm: 'a', EncryptedData: 'd', EphemeralPublicKey: 'k' },
   };
-  test('messages are read, in any capitals', () => {
+  test('messages are read case-insensitively', () => {
     assert.equal(v.parse(RunnerMessage, message).Payload.EncryptedData, 'd');
     const respelled = {
       messageId: 'm',
@@ -102,13 +101,13 @@ describe('objects of the API', () => {
   });
   for (const name of ['MessageID', 'CallerID', 'CallerPublicKey', 'Payload']) {
     for (const value of [undefined, null, 1, []]) {
-      test(`messages without a proper ${name} are refused: ${JSON.stringify(value)}`, () => {
+      test(`messages without a valid ${name} are rejected: ${JSON.stringify(value)}`, () => {
         assert.throws(() => v.parse(RunnerMessage, { ...message, [name]: value }), v.ValiError);
       });
     }
   }
 
-  test('Completed and Failed are the end of a turn; other statuses are just text', () => {
+  test('Completed and Failed are final statuses', () => {
     for (const status of ['Completed', 'Failed']) assert.ok(isTerminalStatus(status), status);
     for (const status of ['Pending', 'completed', 'failed to start yet', '', null, undefined]) {
       assert.ok(!isTerminalStatus(status), `${status}`);

@@ -1,24 +1,22 @@
-import * as v from 'valibot';
-import { knownFields } from './fields.ts';
+import type * as v from 'valibot';
+import { knownFields, view } from './fields.ts';
 import type { ApiEndpoint } from './http.ts';
 import { listAll } from './list-all.ts';
+import { githubConnectionFields } from './objects/github-connection.ts';
 
-export const GithubConnection = knownFields({
-  ConnectionID: v.string(),
-  Private: v.nullish(v.boolean()),
-  RunnerID: v.nullish(v.string()),
-  Name: v.nullish(v.string()),
-});
-export type GithubConnection = v.InferOutput<typeof GithubConnection>;
+export const PrivateConnection = knownFields(
+  view(githubConnectionFields, ['ConnectionID'], ['Private', 'RunnerID', 'Name']),
+);
+export type PrivateConnection = v.InferOutput<typeof PrivateConnection>;
 
-/** The tenant's private connections, whichever runner they go through. @throws ApiError, ConnectionError, the signal's reason */
+/** Returns the tenant's private connections of all runners. @throws ApiError, ConnectionError, the signal's reason */
 export async function listPrivateConnections(
   endpoint: ApiEndpoint,
   tenantId: string,
   signal?: AbortSignal,
-): Promise<GithubConnection[]> {
+): Promise<PrivateConnection[]> {
   const path = `/v1/tenants/${encodeURIComponent(tenantId)}/github-connections`;
-  const connections = await listAll(endpoint, { path, query: { private: 'true' }, signal }, GithubConnection);
-  // A server that doesn't know the filter sends all of them.
+  const connections = await listAll(endpoint, { path, query: { private: 'true' }, signal }, PrivateConnection);
+  // A server that does not know the filter returns all connections.
   return connections.filter((connection) => connection.Private !== false);
 }

@@ -3,11 +3,11 @@ import * as v from 'valibot';
 import { TimeoutError, withDeadline } from '../lib/deadline.ts';
 import { errorCode, formatError } from '../lib/errors.ts';
 import { ApiError, ConnectionError, parseErrorResponse } from './errors.ts';
-import { proxyRefusal } from './proxy-refusal.ts';
+import { proxyRefusal } from './transport.ts';
 
 export interface ApiCall {
   method: 'GET' | 'PUT' | 'POST' | 'PATCH' | 'DELETE';
-  /** Below the server's URL, already percent-encoded, with the query. */
+  /** Relative to the server's URL, percent-encoded, with the query. */
   path: string;
   body?: unknown;
   ifMatch?: number;
@@ -26,27 +26,29 @@ const defaultTimeoutMs = 15_000;
 
 /**
  * Makes one call and returns its JSON, checked against `schema`.
- * @throws ApiError for a 4xx or 5xx answer; ConnectionError when there was no usable answer;
- *   the signal's reason when it was aborted.
+ * @throws ApiError for a 4xx or 5xx response; ConnectionError without a usable response; the signal's reason if aborted
  */
 export async function callApi<const Schema extends v.GenericSchema>(
   endpoint: ApiEndpoint,
   call: ApiCall,
   schema: Schema,
 ): Promise<v.InferOutput<Schema>> {
-  const text = await exchange(endpoint, call);
+  const text = await send(endpoint, call);
   let json: unknown;
   try {
     json = text === '' ? undefined : JSON.parse(text);
   } catch {
-    throw new ConnectionError(call, 'the answer is not JSON');
+    throw new ConnectionError(call, 'the response is not JSON');
   }
   const result = v.safeParse(schema, json);
   if (result.success) return result.output;
-  throw new ConnectionError(call, `the answer has the wrong shape (${v.getDotPath(result.issues[0]) ?? 'top level'})`);
+  throw new ConnectionError(
+    call,
+    `the response has the wrong shape (${v.getDotPath(result.issues[0]) ?? 'top level'})`,
+  );
 }
 
-async function exchange(endpoint: ApiEndpoint, call: ApiCall): Promise<string> {
+async function send(endpoint: ApiEndpoint, call: ApiCall): Promise<string> {
   const { signal, timeoutMs = defaultTimeoutMs } = call;
   try {
     return await withDeadline(timeoutMs, signal, async (bounded) => {
@@ -62,8 +64,8 @@ async function exchange(endpoint: ApiEndpoint, call: ApiCall): Promise<string> {
       });
       const text = await response.body.text();
       if (response.statusCode >= 200 && response.statusCode < 300) return text;
-      // The API never redirects; a portal in between does, until somebody logs in.
-      if (response.statusCode < 400) throw new Error(`the answer is a redirect (${response.statusCode})`);
+      // The API never redirects, but a captive portal does.
+      if (response.statusCode < 400) throw new Error(`the response is a redirect (${response.statusCode})`);
       throw new ApiError(call, parseErrorResponse(response.statusCode, response.headers, text));
     });
   } catch (error) {
@@ -76,29 +78,29 @@ async function exchange(endpoint: ApiEndpoint, call: ApiCall): Promise<string> {
 
 const untrusted = /SELF_SIGNED|UNABLE_TO_(GET|VERIFY)/;
 
-/** Like `formatError`; in better words for a proxy that refuses and for a certificate that is not trusted. */
+/** Like `formatError`, with a clearer text for a proxy's rejection and for an untrusted certificate. */
 export function explainFailure(error: unknown): string {
   const refusal = proxyRefusal(error);
-  if (refusal !== undefined) return `the proxy does not let it through (status ${refusal})`;
+  if (refusal !== undefined) return `the proxy rejected the connection (status ${refusal})`;
   const code = errorCode(error) ?? '';
   if (!untrusted.test(code)) return formatError(error);
-  return `the server’s certificate is not trusted (${code}); name its authority in network.ca_file`;
+  return `the server’s certificate is not trusted (${code}); set network.ca_file to its certificate authority`;
 }
 
 export interface EventStreamCall {
-  /** Below the server's URL, already percent-encoded, with the query. */
+  /** Relative to the server's URL, percent-encoded, with the query. */
   path: string;
-  /** Where an earlier stream was cut off. */
+  /** The last event before the connection broke. */
   lastEventId?: string;
   signal?: AbortSignal | undefined;
 }
 
-// A server sends comments now and then; without them a dead connection would be waited on for ever.
+// Servers send comments periodically, so a longer silence means that the connection is dead.
 const idleStreamTimeoutMs = 90_000;
 
 /**
- * Opens a stream of server-sent events; undefined when the server says that there is nothing more (204). The chunks
- * reject with a ConnectionError when the stream is cut off, or with the signal's reason.
+ * Opens a stream of server-sent events. Returns undefined if there are no further events (204). The chunks reject with a
+ * ConnectionError if the connection breaks, or with the signal's reason.
  * @throws like {@link callApi}
  */
 export async function openEventStream(

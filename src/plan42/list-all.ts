@@ -6,14 +6,14 @@ import { type ApiEndpoint, callApi } from './http.ts';
 export interface ListCall {
   path: string;
   query?: Record<string, string>;
-  /** What the answer calls its list. */
+  /** The name of the list in the response. */
   arrayName?: string;
-  /** What the query calls the token of the next page. */
+  /** The name of the page token in the query. */
   tokenName?: string;
   signal?: AbortSignal | undefined;
 }
 
-/** Reads a list to its last page. @throws like {@link callApi}; ConnectionError if the pages lead in a circle */
+/** Reads all pages of a list. @throws like {@link callApi}; ConnectionError if a page token repeats */
 export async function listAll<const Schema extends v.GenericSchema>(
   endpoint: ApiEndpoint,
   { path, query = {}, arrayName = 'Items', tokenName = 'token', signal }: ListCall,
@@ -25,11 +25,11 @@ export async function listAll<const Schema extends v.GenericSchema>(
   for (let token = ''; ; ) {
     const search = new URLSearchParams({ maxResults: '500', ...query, ...(token ? { [tokenName]: token } : {}) });
     const call = { method: 'GET', path: `${path}?${search.toString()}`, signal } as const;
-    const answer: Record<string, unknown> = await callApi(endpoint, call, page);
-    items.push(...((answer[arrayName] ?? []) as v.InferOutput<Schema>[]));
-    token = (answer['NextToken'] as string | undefined) ?? '';
+    const response: Record<string, unknown> = await callApi(endpoint, call, page);
+    items.push(...((response[arrayName] ?? []) as v.InferOutput<Schema>[]));
+    token = (response['NextToken'] as string | undefined) ?? '';
     if (token === '') return items;
-    if (seen.has(token)) throw new ConnectionError(call, 'the pages of the list lead in a circle');
+    if (seen.has(token)) throw new ConnectionError(call, 'the list repeats a page token');
     seen.add(token);
   }
 }

@@ -1,7 +1,7 @@
 /** The messages inside the encrypted payloads: requests of callers, and the runner's responses. */
 import * as v from 'valibot';
 import { knownFields } from './fields.ts';
-import { Task } from './objects.ts';
+import { PartialTask } from './runner-objects.ts';
 
 const text = v.nullish(v.string());
 const anything = v.optional(v.unknown());
@@ -15,7 +15,7 @@ export type Request = v.InferOutput<typeof Request>;
  */
 export const InvokeAgentRequest = knownFields({
   Type: v.literal('InvokeAgentRequest'),
-  Task: v.nullish(Task),
+  Task: v.nullish(PartialTask),
   Turn: v.nullish(
     knownFields({
       TenantId: text,

@@ -32,7 +32,7 @@ const without = (name: keyof typeof claims) => {
 };
 
 describe('a runner token', () => {
-  test('tells its tenant, its runner and its times', () => {
+  test('has a tenant, a runner and times', () => {
     assert.match(signature, /_/);
     assert.match(signature, /-/);
     assert.deepEqual(parseRunnerToken(token(), now), {
@@ -43,7 +43,7 @@ describe('a runner token', () => {
     });
   });
 
-  test('may have claims that nobody knows, and lack those that a runner does without', () => {
+  test('may have unknown claims, and lack optional ones', () => {
     assert.equal(parseRunnerToken(token({ ...claims, azp: [1], name: null }), now).tenantId, 'tenant-secret-1');
     const { tenantId, expiresAt } = parseRunnerToken(token({ sub: 't', runner_id: 'r' }), now);
     assert.deepEqual({ tenantId, expiresAt }, { tenantId: 't', expiresAt: undefined });
@@ -53,14 +53,14 @@ describe('a runner token', () => {
     assert.equal(parseRunnerToken(token({ ...claims, sub: 'ténant-✓' }), now).tenantId, 'ténant-✓');
   });
 
-  test('is good until the second in which it expires', () => {
+  test('is valid until the second in which it expires', () => {
     const exp = { ...claims, exp: nowSeconds };
     assert.ok(parseRunnerToken(token(exp), new Date(now.getTime() - 1)));
     assert.throws(() => parseRunnerToken(token(exp), now), /expired/);
   });
 });
 
-describe('a runner token is refused, and told why', () => {
+describe('an invalid runner token is rejected with a reason', () => {
   const jwt = token().slice('p42r_'.length);
   const [head = '', payload = ''] = jwt.split('.');
   const padded = Buffer.from(JSON.stringify({ ...claims, x: '1' })).toString('base64');
@@ -108,9 +108,9 @@ describe('a runner token is refused, and told why', () => {
         (error: Error) => {
           assert.ok(error instanceof TokenError);
           assert.match(error.message, message);
-          const told = `${error.stack} ${error.cause ?? ''}`;
-          for (const secret of [head, payload, signature]) assert.ok(!told.includes(secret));
-          assert.doesNotMatch(told, /secret|424242/);
+          const text = `${error.stack} ${error.cause ?? ''}`;
+          for (const secret of [head, payload, signature]) assert.ok(!text.includes(secret));
+          assert.doesNotMatch(text, /secret|424242/);
           return true;
         },
       );

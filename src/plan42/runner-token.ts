@@ -9,7 +9,7 @@ const Claims = v.looseObject({
   nbf: v.optional(seconds),
 });
 
-/** What a runner token says of itself. The signature can't be checked here: only the server has the key. */
+/** The claims of a runner token. Only the server can verify the signature. */
 export interface RunnerToken {
   tenantId: string;
   runnerId: string;
@@ -17,7 +17,7 @@ export interface RunnerToken {
   notBefore: Date | undefined;
 }
 
-/** Why a token can't be used. The message never holds any part of the token. */
+/** Why a token is invalid. The message never contains any part of the token. */
 export class TokenError extends Error {
   override readonly name = 'TokenError';
 }
@@ -25,8 +25,8 @@ export class TokenError extends Error {
 const prefix = 'p42r_';
 
 /**
- * Reads a runner token: `p42r_` and a JWT (RFC 7519) in compact form.
- * @throws TokenError if it is malformed, lacks its tenant or runner ID, or has expired at `now`.
+ * Parses a runner token: `p42r_` and a JWT (RFC 7519) in compact form.
+ * @throws TokenError if it is malformed, has no tenant or runner ID, or has expired at `now`
  */
 export function parseRunnerToken(token: string, now = new Date()): RunnerToken {
   if (!token.startsWith(prefix)) throw new TokenError(`it does not start with "${prefix}"`);
@@ -73,6 +73,6 @@ function parsePart(name: string, part: string): object {
 }
 
 function isBase64url(part: string): boolean {
-  // No number of bytes gives one character more than a multiple of four.
+  // No encoding has a length of one more than a multiple of four.
   return /^[\w-]*$/.test(part) && part.length % 4 !== 1;
 }

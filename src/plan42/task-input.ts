@@ -1,4 +1,4 @@
-/** What a person says to start a task, read in the same way at the command line and at the web page. */
+/** The input for a new task, parsed in the same way on the command line and on the web page. */
 import { truncate } from '../lib/display-width.ts';
 import { printableLine } from '../lib/printable.ts';
 
@@ -8,19 +8,19 @@ export interface Repo {
   targetBranch: string;
 }
 
-/** Reads `org/repo` or `org/repo:branch`; undefined if it is neither. */
+/** Parses `org/repo` or `org/repo:branch`. Returns undefined for anything else. */
 export function readRepo(text: string): Repo | undefined {
   const [, name, branch = 'main'] = /^([\w.-]+\/[\w.-]+)(?::([^\s:]+))?$/.exec(text) ?? [];
   return name === undefined ? undefined : { name, targetBranch: branch };
 }
 
-/** Reads `NAME=VALUE` or `NAME`; undefined if it is neither. */
+/** Parses `NAME=VALUE` or `NAME`. Returns undefined for anything else. */
 export function readVariable(text: string): { name: string; value: string | undefined } | undefined {
   const [, name, value] = /^([A-Za-z_]\w*)(?:=(.*))?$/s.exec(text) ?? [];
   return name === undefined ? undefined : { name, value };
 }
 
-/** The `RepoInfo` of a new task. */
+/** Returns the `RepoInfo` of a new task. */
 export function repoInfoOf(
   repos: readonly Repo[],
   taskId: string,
@@ -33,7 +33,7 @@ export function repoInfoOf(
 
 const maxTitleColumns = 60;
 
-/** The first line of a prompt, cut to a title's length. */
+/** Returns the first line of a prompt, truncated to the length of a title. */
 export function titleOf(prompt: string): string {
   const [firstLine = ''] = prompt.trim().split('\n');
   return truncate(printableLine(firstLine), maxTitleColumns);
@@ -56,8 +56,8 @@ interface ExistingEnvironment {
 }
 
 /**
- * Whether an environment is just what is wanted. One that a person has given a setup script, hosts or a runner of its own
- * is another thing.
+ * Returns whether an environment has exactly the requested image, repositories and variables, and no setup script, hosts or
+ * runner of its own.
  */
 export function isAsWanted(environment: ExistingEnvironment, { image, repos, envVars }: WantedEnvironment): boolean {
   const { Context, SetupScript, DockerImage, Repos, AllowedHosts, EnvVars, RunnerId } = environment;

@@ -46,7 +46,7 @@ const refused = (pattern: RegExp) => (error: unknown) => {
 };
 
 describe('TLS', () => {
-  test('a certificate of nobody’s authority is refused', async () => {
+  test('a certificate of an unknown authority is rejected', async () => {
     await assert.rejects(get(secure.url, {}), refused(/self-signed|self signed|DEPTH_ZERO/i));
   });
 
@@ -54,11 +54,11 @@ describe('TLS', () => {
     assert.equal(await get(secure.url, { caFile }), 'secure');
   });
 
-  test('is accepted when nothing is checked', async () => {
+  test('is accepted without verification', async () => {
     assert.equal(await get(secure.url, { skipSslVerify: true }), 'secure');
   });
 
-  test('ca_file is beside the system’s authorities: it does not take certificates of other names', async () => {
+  test('ca_file extends the system’s authorities, and host names are still verified', async () => {
     await using proxy = await startProxy(secure.port);
     await assert.rejects(
       get('https://api.plan42.test', { caFile, env: { https_proxy: proxy.url } }),
@@ -71,7 +71,7 @@ describe('TLS', () => {
     ['empty', ''],
     ['no certificate', tlsPair.key],
   ] as const) {
-    test(`a ca_file that is ${name} is a mistake in the configuration`, async () => {
+    test(`a ca_file that is ${name} is a configuration error`, async () => {
       const path = join(dir.path, `${name}.pem`);
       if (content !== undefined) await writeFile(path, content);
       assert.throws(
@@ -113,7 +113,7 @@ describe('proxies', () => {
   }
 
   for (const name of ['https_proxy', 'HTTPS_PROXY']) {
-    test(`${name} is used for https, through which TLS goes end to end`, async () => {
+    test(`${name} is used for https, with end-to-end TLS`, async () => {
       const env = { [name]: secureProxy.url };
       await assert.rejects(get('https://api.plan42.test', { env }), refused(/self-signed|self signed|DEPTH_ZERO/i));
       assert.equal(await get('https://api.plan42.test', { env, skipSslVerify: true }), 'secure');
@@ -146,22 +146,22 @@ describe('proxies', () => {
     });
   }
 
-  test('one that cannot be reached is an error that tells no credentials', async () => {
+  test('an unreachable proxy is an error without its credentials', async () => {
     const gone = await startProxy(plain.port);
     await gone[Symbol.asyncDispose]();
     const url = gone.url.replace('//', '//user:secret@');
     await assert.rejects(get('http://api.plan42.test', { env: { http_proxy: url } }), refused(/ECONNREFUSED/));
   });
 
-  test('one that refuses is an error that tells how', async () => {
+  test('a proxy’s rejection is an error with its status', async () => {
     await using refusing = await startProxy(plain.port, { refusal: 407 });
     await assert.rejects(
       get('https://api.plan42.test', { env: { https_proxy: refusing.url } }),
-      refused(/^GET \/x: the proxy does not let it through \(status 407\)$/),
+      refused(/^GET \/x: the proxy rejected the connection \(status 407\)$/),
     );
   });
 
-  test('an address that is no URL is a mistake that can be mended', () => {
+  test('an invalid address is a user error', () => {
     for (const name of ['http_proxy', 'HTTPS_PROXY']) {
       assert.throws(
         () => createTransport({ env: { [name]: 'user:secret@' } }),

@@ -4,21 +4,21 @@ import { Agent, type Dispatcher, EnvHttpProxyAgent } from 'undici';
 import { ExitCode, UserError } from '../lib/errors.ts';
 
 export interface TransportOptions {
-  /** A PEM file of certificate authorities, beside the system's. */
+  /** A PEM file of certificate authorities, in addition to the system's. */
   caFile?: string | undefined;
   skipSslVerify?: boolean;
   /** For `http_proxy`, `https_proxy` and `no_proxy`. */
   env?: NodeJS.ProcessEnv;
 }
 
-// The servers' own keep-alive hint, where there is one, takes precedence.
+// A keep-alive hint of the server takes precedence.
 const keepAliveMs = 30_000;
 const maxResponseBytes = 64 * 1024 * 1024;
 const connectTimeoutMs = 10_000;
 
 /**
- * Kept-alive connections to any number of hosts, through the environment's proxies. The caller closes it.
- * @throws UserError if `caFile` or a proxy's address can't be used.
+ * Creates a pool of connections to any number of hosts, through the proxies of the environment. The caller closes it.
+ * @throws UserError if `caFile` or the address of a proxy is invalid
  */
 export function createTransport({ caFile, skipSslVerify = false, env = {} }: TransportOptions): Dispatcher {
   const tls = {
@@ -34,42 +34,52 @@ export function createTransport({ caFile, skipSslVerify = false, env = {} }: Tra
     ...common,
     connect,
     requestTls: connect,
-    // Empty rather than absent: undici would look into the process's own environment.
+    // Empty, not absent, because undici would read the environment of the process.
     httpProxy,
     httpsProxy,
-    // A proxy can't reach our own loopback.
+    // A proxy cannot reach this machine's loopback.
     noProxy: ['localhost', '127.0.0.1', '::1', '[::1]', env['no_proxy'] ?? env['NO_PROXY'] ?? ''].join(','),
   });
 }
 
-/** Empty when there is none. */
+/** Returns the URL of the proxy, or an empty string. */
 function proxyOf(env: NodeJS.ProcessEnv, lowerCase: string): string {
   const name = env[lowerCase] === undefined ? lowerCase.toUpperCase() : lowerCase;
   const url = env[name] ?? '';
   if (url === '' || /^(https?|socks5?):$/.test(URL.parse(url)?.protocol ?? '')) return url;
-  // It may hold a password.
+  // The value is not shown, because it may contain a password.
   throw new UserError(`the environment’s ${name} is not a URL`, {
     remedy: 'Set it to a URL like "http://proxy.example.com:3128".',
     exitCode: ExitCode.configuration,
   });
 }
 
-/** @throws UserError (exit code 3) unless it holds a certificate in PEM */
+/** Reads a PEM file of certificates. @throws UserError (exit code 3) if it holds none */
 export function readCaFile(path: string): string {
   const remedy = 'Set network.ca_file to a PEM file with the certificate of your authority.';
   let pem: string;
   try {
-    // A pipe would keep everything waiting.
-    if (!statSync(path).isFile()) throw new Error('it is no file');
+    // Reading a pipe would block.
+    if (!statSync(path).isFile()) throw new Error('not a regular file');
     pem = readFileSync(path, 'utf8');
   } catch (error) {
     throw new UserError(`cannot read the CA file ${path}`, { remedy, cause: error, exitCode: ExitCode.configuration });
   }
   if (!pem.includes('-----BEGIN CERTIFICATE-----')) {
-    throw new UserError(`there is no PEM certificate in the CA file ${path}`, {
+    throw new UserError(`cannot use the CA file ${path}: it contains no PEM certificate`, {
       remedy,
       exitCode: ExitCode.configuration,
     });
   }
   return pem;
+}
+
+/** Returns the status with which a proxy rejected the connection, or undefined for any other error. */
+export function proxyRefusal(error: unknown): number | undefined {
+  // undici has no error class for this, only this message.
+  for (let e = error; e instanceof Error; e = e.cause) {
+    const status = /^Proxy response \((\d{3})\)/.exec(e.message)?.[1];
+    if (status !== undefined) return Number(status);
+  }
+  return undefined;
 }

@@ -52,7 +52,7 @@ const status: (code: number) => Answer = (code) => (response) => response.writeH
 const cut: (text: string) => Answer = (text) => (response) => response.write(text, () => response.destroy());
 
 describe('streamTurnLogs', () => {
-  it('goes on behind the last entry until there is nothing more', async () => {
+  it('resumes after the last entry until there are no more', async () => {
     const run = await stream([ok(entry(0)), cut(entry(1) + entry(2)), ok(entry(3)), over]);
     assert.deepEqual(run.messages, ['m0', 'm1', 'm2', 'm3']);
     assert.deepEqual(run.lastEventIds, [undefined, '0', '2', '3']);
@@ -60,17 +60,17 @@ describe('streamTurnLogs', () => {
     assert.deepEqual([run.pauses[0], run.pauses[2]], [20, 20]);
   });
 
-  it('gives no entry twice', async () => {
+  it('yields no entry twice', async () => {
     const run = await stream([ok(entry(0) + entry(1)), ok(entry(0) + entry(1) + entry(2)), over]);
     assert.deepEqual(run.indices, [0, 1, 2]);
   });
 
-  it('skips what is not an entry', async () => {
+  it('skips other events', async () => {
     const text = `: hi\n\nevent: other\ndata: {}\nid: 1\n\nevent: log\ndata: {\nid: 2\n\n${entry(3)}`;
     assert.deepEqual((await stream([ok(text), over])).indices, [3]);
   });
 
-  it('comes back after a failure of the server, but not for ever', async () => {
+  it('retries after server failures, a limited number of times', async () => {
     const recovered = await stream([status(503), ok(entry(0)), over]);
     assert.deepEqual([recovered.indices, recovered.error], [[0], undefined]);
     const gone = await stream(Array.from({ length: 20 }, () => status(503)));
@@ -78,7 +78,7 @@ describe('streamTurnLogs', () => {
     assert.equal(gone.lastEventIds.length, 11);
   });
 
-  it('does not come back when it is refused', async () => {
+  it('does not retry when rejected', async () => {
     const run = await stream([status(403), over]);
     assert.ok(run.error instanceof ApiError);
     assert.equal(run.lastEventIds.length, 1);

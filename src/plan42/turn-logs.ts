@@ -9,7 +9,7 @@ import { type ApiEndpoint, openEventStream } from './http.ts';
 const TurnLog = knownFields({ Timestamp: v.string(), Message: v.string() });
 
 export interface TurnLogEntry {
-  /** The entry's place in the turn's log. */
+  /** The position in the log of the turn. */
   index: number;
   /** RFC 3339. */
   timestamp: string;
@@ -22,13 +22,13 @@ export interface TurnLogOptions {
 }
 
 const defaultRetryMs = 1000;
-// In a row: about half a minute.
+// Consecutive failures, which take about half a minute.
 const maxFailures = 10;
 
 /**
- * The entries of a turn's log at `path`, first to last and each once, as they are written, until the turn is over. A
- * stream that is cut off goes on where it was.
- * @throws ApiError or ConnectionError when the server doesn't come back; the signal's reason when it was aborted.
+ * Yields the entries of a turn's log at `path`, in order and each once, until the turn is finished. Resumes a broken
+ * stream.
+ * @throws ApiError or ConnectionError if the server stays unreachable; the signal's reason if aborted
  */
 export async function* streamTurnLogs(
   endpoint: ApiEndpoint,
@@ -60,7 +60,7 @@ export async function* streamTurnLogs(
   }
 }
 
-/** What isn't an entry is skipped: a newer server may send other events too. */
+/** Returns undefined for other events, which a newer server may send. */
 function parseEntry(event: ServerSentEvent): TurnLogEntry | undefined {
   if (event.type !== 'log' || !/^\d+$/.test(event.lastEventId)) return undefined;
   const result = v.safeParse(TurnLog, parseJson(event.data));

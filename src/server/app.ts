@@ -11,7 +11,7 @@ import type { Clock } from './core/time.ts';
 import type { Timing } from './core/timing.ts';
 import type { Tokens } from './core/tokens.ts';
 import { expireTurns } from './core/turn-expiry.ts';
-import { authenticate } from './http/authentication.ts';
+import { authenticate } from './http/access.ts';
 import { createDispatcher } from './http/dispatch.ts';
 import { LiveRequests } from './http/live-requests.ts';
 import type { Route } from './http/route.ts';

@@ -1,17 +1,18 @@
-/** The configuration screen as a whole: the one place where its parts are put together. */
+/** Composes the configuration screen. */
 import { render } from 'ink';
 import { createElement } from 'react';
-import { readConfigFile } from '../config/edit-file.ts';
+import { type ConfigFile, mistakesIn, mistakesNote, readConfigFile } from '../config/edit-file.ts';
+import { permissionWarnings } from '../config/read-file.ts';
+import { environmentVariable } from '../config/schema.ts';
 import { createEffects, type LeaveReason } from './effects/effects.ts';
 import type { JobControl } from './job-control.ts';
-import { openingMessage } from './opening-message.ts';
-import { initialState } from './state/state.ts';
+import { initialState, type Message } from './state/state.ts';
 import { createStore } from './store.ts';
 import { Screen } from './view/screen.ts';
 
 export interface ConfigScreenOptions {
   path: string;
-  /** In place of the file's. */
+  /** Overrides the URL in the file. */
   serverUrl: string | undefined;
   env: NodeJS.ProcessEnv;
   version: string;
@@ -19,21 +20,21 @@ export interface ConfigScreenOptions {
   stdin: NodeJS.ReadStream;
   stdout: NodeJS.WriteStream;
   jobControl: JobControl;
-  /** Aborted to leave without saving. */
+  /** Aborting exits without saving. */
   signal: AbortSignal;
-  /** Calls back with what nobody else catches: the terminal has to be put in order before it can be told. */
+  /** Called with uncaught errors: the terminal must be restored before they can be printed. */
   onCrash: (listener: (error: unknown) => void) => void;
 }
 
 export interface ConfigScreenResult {
   how: LeaveReason;
-  /** What was saved last, if anything was. */
+  /** Message about the last save, if any. */
   saved: string | undefined;
 }
 
 /**
- * Shows the screen until it is left, and leaves the terminal as it was, whatever happens.
- * @throws UserError (exit code 3) when there is a file that can't be read
+ * Shows the screen until the user exits, and always restores the terminal.
+ * @throws UserError (exit code 3) if the file exists but cannot be read
  */
 export async function runConfigScreen(options: ConfigScreenOptions): Promise<ConfigScreenResult> {
   const { path, env, version, serverUrl, color, stdin, stdout, jobControl, signal } = options;
@@ -43,7 +44,11 @@ export async function runConfigScreen(options: ConfigScreenOptions): Promise<Con
   const state = initialState({ ...file, serverUrl, message: await openingMessage(file, env) });
   const store = createStore(state, (effect) => effects.run(effect));
   using effects = createEffects({
-    ...{ file, env, version, leave: left.resolve, fail: left.reject },
+    file,
+    env,
+    version,
+    leave: left.resolve,
+    fail: left.reject,
     dispatch: (event) => {
       if (event.type === 'saved') saved = event.changed ? event.message : (saved ?? event.message);
       store.dispatch(event);
@@ -53,7 +58,8 @@ export async function runConfigScreen(options: ConfigScreenOptions): Promise<Con
   options.onCrash(left.reject);
   signal.addEventListener('abort', onAbort, { once: true });
   const screen = render(createElement(Screen, { store, color, jobControl }), {
-    ...{ stdin, stdout },
+    stdin,
+    stdout,
     exitOnCtrlC: false,
     patchConsole: false,
     interactive: true,
@@ -63,7 +69,7 @@ export async function runConfigScreen(options: ConfigScreenOptions): Promise<Con
   try {
     effects.survey();
     const how = await left.promise;
-    // Whoever leaves in the middle of it shall know what became of the file.
+    // The result of a pending save must be reported.
     await effects.written();
     return { how, saved };
   } finally {
@@ -71,4 +77,22 @@ export async function runConfigScreen(options: ConfigScreenOptions): Promise<Con
     screen.unmount();
     await screen.waitUntilExit().catch(() => {});
   }
+}
+
+/** Returns the problems of a configuration file when it is opened; undefined if there are none. */
+async function openingMessage(file: ConfigFile, env: NodeJS.ProcessEnv): Promise<Message | undefined> {
+  const mistakes = mistakesNote(mistakesIn(file));
+  const open = (await permissionWarnings(file.path)).map((warning) => `${warning}.`);
+  const notes = [mistakes, ...open, environmentNote(env)].filter((note) => note !== undefined);
+  if (notes.length === 0) return undefined;
+  return { kind: mistakes === undefined ? 'info' : 'error', text: notes.join(' ') };
+}
+
+/** Changes on the screen have no effect on settings that the environment overrides. */
+function environmentNote(env: NodeJS.ProcessEnv): string | undefined {
+  const names = ['url', 'token', 'runtime']
+    .map((key) => environmentVariable('runner', key))
+    .filter((name) => env[name]);
+  if (names.length === 0) return undefined;
+  return `The environment overrides the file: ${names.join(', ')}.`;
 }

@@ -2,7 +2,7 @@ import type { Edit } from '../config/toml/edit.ts';
 import type { TomlValue } from '../config/toml/render.ts';
 import { type ConnectionForm, connectionKey, type FileConnection, type FileForm, type RunnerForm } from './form.ts';
 
-/** A private connection as the server has it. */
+/** A private connection of the tenant. */
 export interface TenantConnection {
   id: string;
   name: string;
@@ -10,18 +10,18 @@ export interface TenantConnection {
 
 export interface Draft {
   runner: RunnerForm;
-  /** Of every connection of the tenant, and of those that only the file has. */
+  /** All connections of the tenant and of the file. */
   connections: ReadonlyMap<string, ConnectionForm>;
-  /** Keys of connections to be taken out of the file. */
+  /** Keys of connections to remove from the file. */
   removed: readonly string[];
 }
 
-/** What to change in the file so that it says what the draft says; nothing where it does. */
+/** Returns the edits that turn the file into the draft; empty if they are equal. */
 export function editsFor(base: FileForm, draft: Draft, tenant: readonly TenantConnection[]): Edit[] {
   const { token, url, runtime } = draft.runner;
   const taken = new Set(base.connections.map(({ table }) => table));
   return [
-    // A new file says all of it, for whoever looks into it later.
+    // A new file contains the URL explicitly.
     ...change(['runner', 'url'], base.exists ? base.runner.url : '', url),
     ...change(['runner', 'token'], base.runner.token, token),
     ...change(['runner', 'runtime'], base.runner.runtime ?? '', runtime ?? ''),
@@ -67,9 +67,9 @@ function change(path: readonly string[], before: string, after: string): Edit[] 
   return [after === '' ? { type: 'unset', path } : { type: 'set', path, value: after }];
 }
 
-/** A name for a connection's table that no other has yet: connections may well have the same name. */
+/** Returns an unused name for the table of a connection, because several connections can have one name. */
 function uniqueTable(name: string, taken: Set<string>): string {
-  // The name that every object has is not for tables.
+  // Every object has this property.
   const base = name === '' || name === '__proto__' ? 'connection' : name;
   let table = base;
   for (let n = 2; taken.has(table); n += 1) table = `${base}-${n}`;

@@ -1,4 +1,4 @@
-/** What the screen shows and changes of a configuration file. */
+/** The part of a configuration file that the screen shows and edits. */
 import type { ConfigFile } from '../config/edit-file.ts';
 import { connectionFields, type RuntimeName, runtimeNames, tables } from '../config/schema.ts';
 import { parseToml } from '../config/toml/parse.ts';
@@ -7,7 +7,7 @@ import type { TomlValue } from '../config/toml/render.ts';
 export interface RunnerForm {
   token: string;
   url: string;
-  /** Undefined: the first that is ready. */
+  /** Undefined: the first ready runtime. */
   runtime: RuntimeName | undefined;
 }
 
@@ -16,18 +16,18 @@ export interface ConnectionForm {
   token: string;
 }
 
-/** A connection as it stands in the file. */
+/** A connection in the file. */
 export interface FileConnection extends ConnectionForm {
-  /** Tells connections apart: the connection's ID, or the table where there is none or it is taken. */
+  /** Unique: the connection ID, or the table if the ID is missing or used twice. */
   key: string;
   table: string;
-  /** Undefined where the file has none. */
+  /** Undefined if the file has none. */
   id: string | undefined;
   name: string | undefined;
 }
 
 export interface FileForm {
-  /** Whether there is such a file. */
+  /** Whether the file exists. */
   exists: boolean;
   runner: RunnerForm;
   connections: readonly FileConnection[];
@@ -36,7 +36,7 @@ export interface FileForm {
 export const defaultServerUrl = show(tables.runner.url.kind.show(tables.runner.url.default));
 export const defaultGithubUrl = show(connectionFields.url.kind.show(connectionFields.url.default));
 
-/** Reads leniently: what is not as it should be counts as not there. @throws TomlSyntaxError */
+/** Parses leniently: invalid values count as missing. @throws TomlSyntaxError */
 export function readForm({ content }: ConfigFile): FileForm {
   const { runner, github } = parseToml(content ?? '').values;
   const { token, url, runtime } = tableOf(runner);
@@ -65,7 +65,7 @@ export function readForm({ content }: ConfigFile): FileForm {
   };
 }
 
-/** IDs are the same in whatever capitals. */
+/** IDs are compared case-insensitively. */
 export function connectionKey(id: string): string {
   return id.toLowerCase();
 }

@@ -1,7 +1,7 @@
-/** How a program and the shell that started it take turns with the terminal. */
+/** Suspending and resuming the program, as with Ctrl-Z and fg in a shell. */
 export interface JobControl {
-  /** Stops the program until the shell goes on with it, and resolves then; soon where there is no shell that could. */
+  /** Suspends the program and resolves when it resumes; immediately if there is no shell that could resume it. */
   stop: () => Promise<void>;
-  /** Calls back when the program goes on after anybody has stopped it. Returns what ends that. */
+  /** Calls back when the program resumes. Returns a function that unsubscribes. */
   onContinued: (listener: () => void) => () => void;
 }

@@ -2,8 +2,8 @@ import { type RuntimeName, runtimeNames } from '../config/schema.ts';
 import { firstReady, type RuntimeStatus } from '../runtimes/survey-result.ts';
 
 /**
- * Why a runtime can't be used, and what to do about it; undefined if it can, or as long as nobody knows. Without a name
- * the first that is ready is meant.
+ * Returns why a runtime is not ready and the remedy; undefined if it is ready or still unknown. Without a name, checks
+ * whether any runtime is ready.
  */
 export function readinessNote(name: RuntimeName | undefined, statuses: readonly RuntimeStatus[]): string | undefined {
   if (name === undefined) {

@@ -1,11 +1,11 @@
 import type { Effect, Event, State } from './state/state.ts';
 import { update } from './state/update.ts';
 
-/** Holds the state. What depends on it is told of every change. */
+/** Holds the state and notifies subscribers of every change. */
 export interface Store {
   state: () => State;
   dispatch: (event: Event) => void;
-  /** Returns what ends the subscription. */
+  /** Returns a function that unsubscribes. */
   subscribe: (listener: () => void) => () => void;
 }
 

@@ -4,7 +4,7 @@ import { parseToml } from '../config/toml/parse.ts';
 const urlPath = ['runner', 'url'];
 const skipPath = ['runner', 'skip_ssl_verify'];
 
-/** Leaving the certificate of one server unchecked says nothing about another: a new URL switches the checks on again. */
+/** Certificate verification is disabled for one server only, so a new URL enables it again. */
 export function changeOfUrl(source: string, edits: readonly Edit[]): Edit[] {
   const { runner } = parseToml(source).values as { runner?: { url?: unknown; skip_ssl_verify?: unknown } };
   const url = edits.find((edit) => edit.path.join('.') === urlPath.join('.'));
@@ -12,6 +12,6 @@ export function changeOfUrl(source: string, edits: readonly Edit[]): Edit[] {
   return isOther && runner?.skip_ssl_verify === true ? [{ type: 'set', path: skipPath, value: false }] : [];
 }
 
-/** What people are told of it. */
+/** Warning for the user. */
 export const urlChangeNote =
-  'runner.skip_ssl_verify is false now, since runner.url has changed: certificates are checked again';
+  'runner.skip_ssl_verify is now false, because runner.url has changed: certificates are verified again';

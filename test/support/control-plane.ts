@@ -14,14 +14,14 @@ export interface Answer {
 
 export interface CallOptions {
   body?: unknown;
-  /** By default the tenant's; null for none. */
+  /** The tenant's token by default; null for none. */
   token?: string | null;
   ifMatch?: number;
   headers?: Record<string, string>;
   signal?: AbortSignal;
 }
 
-/** A control plane in a directory of its own, and the calls of a person with the tenant's token. */
+/** A control plane with a directory of its own, and calls with the tenant's token. */
 export interface TestControlPlane extends AsyncDisposable {
   server: ControlPlane;
   dataDir: string;
@@ -29,14 +29,14 @@ export interface TestControlPlane extends AsyncDisposable {
   tenant: string;
   /** The path of the tenant's first runner. */
   runner: string;
-  /** `path` is below the tenant unless it begins with a slash. */
+  /** `path` is relative to the tenant unless it begins with a slash. */
   call: (method: string, path: string, options?: CallOptions) => Promise<Answer>;
-  /** Resolves when the server logs a line that contains all of `parts`, from now on. */
+  /** Resolves at the next log line that contains all of `parts`. */
   logged: (...parts: string[]) => Promise<void>;
   newToken: (runnerPath?: string) => Promise<string>;
   newEnvironment: (fields?: object) => Promise<string>;
   newTask: (fields?: object) => Promise<string>;
-  /** Stops the server and starts it again with the same data. */
+  /** Restarts the server with the same data. */
   restart: () => Promise<void>;
 }
 
@@ -107,7 +107,7 @@ export async function startControlPlane({ onLog, ...options }: Options = {}): Pr
   };
 }
 
-/** Makes one call, as a client would. */
+/** Makes one call. */
 export async function callServer(url: string, method: string, path: string, options: CallOptions): Promise<Answer> {
   const { body, token, ifMatch, headers, signal } = options;
   const response = await fetch(url + path, {

@@ -1,6 +1,6 @@
 import * as v from 'valibot';
 import { ApiError, ConnectionError } from '../../src/plan42/errors.ts';
-import { RunnerQueue } from '../../src/plan42/objects.ts';
+import { PartialQueue } from '../../src/plan42/runner-objects.ts';
 import type { QueueClient } from '../../src/runner/queues/queue-removal.ts';
 import type { TestClock } from './test-clock.ts';
 
@@ -82,7 +82,7 @@ export class FakeQueueClient implements QueueClient {
     return queue;
   }
 
-  #describe(queueId: string): RunnerQueue {
-    return v.parse(RunnerQueue, { QueueID: queueId, Version: this.#find(queueId).version });
+  #describe(queueId: string): PartialQueue {
+    return v.parse(PartialQueue, { QueueID: queueId, Version: this.#find(queueId).version });
   }
 }

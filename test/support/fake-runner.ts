@@ -10,7 +10,7 @@ import {
   parsePublicKey,
   publicKeyPem,
 } from '../../src/plan42/ecies.ts';
-import { RunnerMessage } from '../../src/plan42/objects.ts';
+import { RunnerMessage } from '../../src/plan42/runner-objects.ts';
 import { parseRunnerToken } from '../../src/plan42/runner-token.ts';
 import type { Json } from './json.ts';
 

@@ -10,11 +10,11 @@ export interface ServedTurn {
 /** UpdateTurn for any number of turns, over real HTTP. */
 export interface ManyTurns extends AsyncDisposable {
   url: string;
-  /** The turn of a task, made on first use. */
+  /** The turn of a task, created on first use. */
   turnOf(taskId: string): ServedTurn;
   /** Every status that was set for the task, in order. */
   statusesOf(taskId: string): string[];
-  /** While true, updates are answered with 503. */
+  /** While true, updates get a 503. */
   down: boolean;
 }
 

@@ -13,12 +13,12 @@ import {
 } from '../../src/plan42/ecies.ts';
 import type { Json } from './json.ts';
 
-/** What the runner answered, decrypted; undefined when it did not answer within the time. */
+/** The decrypted response of the runner, or undefined if there was none in time. */
 export type RunnerAnswer = Record<string, Json> | undefined;
 
 /**
- * The least of a control plane that a runner can't tell from the service: one runner, whatever queues it registers, and
- * messages exactly as a test wants them, junk included. For everything else there is the real one.
+ * The smallest control plane that a runner accepts: one runner, its queues, and messages exactly as a test needs them,
+ * including invalid ones. Use the real control plane for everything else.
  */
 export class MessagePlane implements AsyncDisposable {
   readonly tenantId = randomUUID();
@@ -59,7 +59,7 @@ export class MessagePlane implements AsyncDisposable {
     return `http://127.0.0.1:${(this.#server.address() as AddressInfo).port}`;
   }
 
-  /** A good message with this body; with changes, a bad one. */
+  /** Creates a valid message with this body, or an invalid one with `changes`. */
   message(
     body: unknown,
     changes: { payload?: Partial<WrappedSecret> | null; [field: string]: unknown } = {},
@@ -80,7 +80,7 @@ export class MessagePlane implements AsyncDisposable {
     };
   }
 
-  /** Hands the messages out in one batch; resolves with their answers. */
+  /** Delivers the messages in one batch and returns their responses. */
   async deliver(messages: Record<string, unknown>[], timeoutMs = 5000): Promise<RunnerAnswer[]> {
     const answers = messages.map((message) => {
       const { promise, resolve } = Promise.withResolvers<RunnerAnswer>();

@@ -4,7 +4,7 @@ import { join } from 'node:path';
 
 const executable = join(import.meta.dirname, '../../bin/plan42');
 
-/** The real `plan42 server start`, as `make build` leaves it. */
+/** Runs the built `plan42 server start`. */
 export class ServerProcess implements AsyncDisposable {
   readonly url: string;
   readonly dataDir: string;
@@ -16,7 +16,7 @@ export class ServerProcess implements AsyncDisposable {
     this.url = url;
   }
 
-  /** @param port 0 takes any free one */
+  /** @param port 0 selects a free port */
   static async start(dataDir: string, port = 0): Promise<ServerProcess> {
     const args = ['server', 'start', '--listen', `127.0.0.1:${port}`, '--data', dataDir, '--log-level', 'debug'];
     const child = spawn(executable, args, { stdio: ['ignore', 'pipe', 'pipe'] });
@@ -35,7 +35,7 @@ export class ServerProcess implements AsyncDisposable {
     throw new Error(`the server ended: ${greeting}`);
   }
 
-  /** Kills it, as a power cut would. */
+  /** Kills the server with SIGKILL. */
   async stop(): Promise<void> {
     if (this.#child.exitCode !== null || this.#child.signalCode !== null) return;
     this.#child.kill('SIGKILL');

@@ -17,7 +17,7 @@ export interface TestServer extends AsyncDisposable {
   client: AdminClient;
   /** Runs `plan42 server <argv> --data <dataDir>`. */
   plan42(argv: readonly string[], options?: CliRunOptions): Promise<CliRun>;
-  /** What the turn's agent would do, whatever the server does to the turn meanwhile. */
+  /** Updates the turn as its agent would, despite concurrent updates by the server. */
   updateTurn(taskId: string, patch: Parameters<AdminClient['updateTurn']>[1]): Promise<void>;
   uploadLogs(taskId: string, firstIndex: number, messages: readonly string[]): Promise<void>;
 }

@@ -16,20 +16,20 @@ interface WriteBody extends Partial<Turn> {
   Logs?: { Message: string }[];
 }
 
-/** The API of one turn, over real HTTP, that can be made to misbehave. */
+/** The API of one turn over real HTTP, which can inject faults. */
 export interface TurnServer extends AsyncDisposable {
   url: string;
   turn: Turn;
   log: string[];
   /** Every status that was set, in order. */
   statuses: string[];
-  /** Writes seen so far, the current one included. */
+  /** The number of writes, including the current one. */
   writes: number;
-  /** `fail` answers 503 and changes nothing. */
+  /** `fail` responds with 503 and changes nothing. */
   beforeWrite: () => 'fail' | undefined;
-  /** `cut` closes the connection instead of answering. */
+  /** `cut` closes the connection without a response. */
   afterWrite: () => 'cut' | undefined;
-  /** What a person does with `plan42 server task cancel`. */
+  /** Does the same as `plan42 server task cancel`. */
   cancel(): void;
 }
 

@@ -1,11 +1,14 @@
-/** What the server answers to the calls that only its web page makes. */
+/** The responses of the calls that only the web page makes. */
+import * as v from 'valibot';
+import type { ObjectOf } from '../fields.ts';
+import type { Task } from './task.ts';
 
-/** Of a queue: whether it gets work, and if not, why. */
+/** Whether a queue gets work, and if not, why. */
 export type QueueState = 'Healthy' | 'Unhealthy' | 'Draining';
 
 /**
- * Samples come in steps of equal length, the newest one last. An answer has those since the step that was asked for, so
- * that a poll costs little.
+ * Samples have equal steps, the newest one last. A response has the samples since the requested step, so that a poll is
+ * cheap.
  */
 export interface QueueOverview {
   QueueID: string;
@@ -14,11 +17,11 @@ export interface QueueOverview {
   /** Absent before the first check. */
   LastHealthCheckAt?: string;
   FailedHealthChecks: number;
-  /** Messages that no poll has fetched. */
+  /** Messages not yet delivered. */
   Waiting: number;
-  /** Messages that were fetched and not answered yet. */
+  /** Messages delivered, without a response yet. */
   Unanswered: number;
-  /** Percent, by step; null where nobody polled. */
+  /** Percent, by step; null without polls. */
   Utilisation: (number | null)[];
   /** The first letter of the queue's state, by step. */
   States: string;
@@ -31,39 +34,34 @@ export interface RunnerOverview {
   RunsTasks: boolean;
   ProxiesGithub: boolean;
   Queues: QueueOverview[];
-  /** Percent, by step: the mean of the queues that there were; null where nobody polled. */
+  /** Percent, by step: the mean of the queues; null without polls. */
   Utilisation: (number | null)[];
 }
 
 export interface Overview {
   Now: string;
-  /** Where runners and agents reach the server. */
+  /** The URL of the server for runners and agents. */
   Url: string;
-  /** Another one means that the server was restarted, and that the samples begin anew. */
+  /** Changes with a restart of the server, which discards the samples. */
   Epoch: string;
-  /** How many samples there have been in this epoch: what to ask for next time. */
+  /** The number of samples in this epoch, which is the step to request next. */
   Step: number;
   StepSeconds: number;
-  /** How many samples are kept. */
+  /** The maximum number of samples. */
   MaxSteps: number;
   Runners: RunnerOverview[];
 }
 
-export interface TaskSummary {
-  TaskId: string;
-  Title: string;
-  State: string;
-  LastTurnIndex?: number | undefined;
-  LastTurnStatus?: string | undefined;
-  CreatedAt: string;
-  UpdatedAt: string;
-}
+export type TaskSummary = Pick<
+  Task,
+  'TaskId' | 'Title' | 'State' | 'LastTurnIndex' | 'LastTurnStatus' | 'CreatedAt' | 'UpdatedAt'
+>;
 
-/** The newest first. */
+/** Newest first. */
 export interface TaskPage {
   Tasks: TaskSummary[];
   NextToken?: string;
-  /** All tasks, by state. */
+  /** The number of tasks by state. */
   Counts: Record<string, number>;
 }
 
@@ -73,8 +71,6 @@ export interface Session {
   ExpiresAt: string;
 }
 
-/** A link that signs in at the page, once. */
-export interface SignInLink {
-  Url: string;
-  ExpiresAt: string;
-}
+/** A link that signs in at the page. It works once. */
+export const signInLinkFields = { Url: v.string(), ExpiresAt: v.string() };
+export type SignInLink = ObjectOf<typeof signInLinkFields>;

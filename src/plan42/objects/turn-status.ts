@@ -1,6 +1,6 @@
 const terminalStatuses = new Set(['Completed', 'Failed', 'Succeeded', 'Done']);
 
-/** Whether a turn with this status is over. Only the first two are written; the others occur in old documents. */
+/** Returns whether the status is final. Servers write only the first two; the others occur in old documents. */
 export function isTerminalStatus(status: string | null | undefined): boolean {
   return typeof status === 'string' && terminalStatuses.has(status);
 }

@@ -8,7 +8,7 @@ import { decrypt, encrypt, parsePublicKey } from '../../plan42/ecies.ts';
 import { ApiError, isTransient } from '../../plan42/errors.ts';
 import { knownFields } from '../../plan42/fields.ts';
 import { Request } from '../../plan42/messages.ts';
-import { RunnerMessage } from '../../plan42/objects.ts';
+import { RunnerMessage } from '../../plan42/runner-objects.ts';
 import type { CallLimiter } from '../queues/call-limiter.ts';
 import type { Handler } from './handler.ts';
 

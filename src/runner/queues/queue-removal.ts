@@ -4,7 +4,7 @@ import type { Logger } from '../../lib/logger.ts';
 import { type RetryOptions, retry } from '../../lib/retry.ts';
 import type { Plan42Client, QueuePath } from '../../plan42/client.ts';
 import { ApiError, isTransient } from '../../plan42/errors.ts';
-import { RunnerQueue } from '../../plan42/objects.ts';
+import { PartialQueue } from '../../plan42/runner-objects.ts';
 import type { CallLimiter } from './call-limiter.ts';
 import { type Clock, systemClock } from './clock.ts';
 
@@ -82,6 +82,6 @@ function isGone(error: unknown): boolean {
 
 function conflictVersion(error: unknown): number | undefined {
   if (!(error instanceof ApiError) || error.status !== 409) return undefined;
-  const current = v.safeParse(RunnerQueue, error.current);
+  const current = v.safeParse(PartialQueue, error.current);
   return current.success ? current.output.Version : undefined;
 }

@@ -1,10 +1,10 @@
 import { randomUUID } from 'node:crypto';
-import type { Environment } from '../store/environments.ts';
+import type { Environment } from '../../plan42/objects/environment.ts';
+import type { Task } from '../../plan42/objects/task.ts';
+import type { Tenant } from '../../plan42/objects/tenant.ts';
+import type { Turn } from '../../plan42/objects/turn.ts';
 import type { RunnerKey } from '../store/runner-queues.ts';
 import type { Store } from '../store/store.ts';
-import type { Task } from '../store/tasks.ts';
-import type { Tenant } from '../store/tenants.ts';
-import type { Turn } from '../store/turns.ts';
 import type { Clock } from './time.ts';
 import type { Tokens } from './tokens.ts';
 

@@ -1,8 +1,9 @@
+import type { Task, TaskState } from '../../plan42/objects/task.ts';
+import type { Turn } from '../../plan42/objects/turn.ts';
 /** The life cycle of turns. All changes are made here, so that the task follows the turn and listeners get an event. */
 import { isTerminalStatus } from '../../plan42/objects/turn-status.ts';
 import type { Store } from '../store/store.ts';
-import type { Task, TaskState } from '../store/tasks.ts';
-import type { Turn, TurnKey } from '../store/turns.ts';
+import type { TurnKey } from '../store/turns.ts';
 import type { Events } from './events.ts';
 import { type Clock, isoTime } from './time.ts';
 import { firstVersion } from './versioned.ts';

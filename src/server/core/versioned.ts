@@ -1,6 +1,6 @@
+import type { Versioned } from '../../plan42/objects/versioned.ts';
 /** Reads and writes of versioned objects, the same for all types. */
 
-import type { Versioned } from '../store/columns.ts';
 import type { Table } from '../store/table.ts';
 import { conflict, notFound } from './errors.ts';
 import { type Clock, isoTime } from './time.ts';

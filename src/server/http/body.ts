@@ -1,7 +1,7 @@
 import type { IncomingMessage } from 'node:http';
 import * as v from 'valibot';
 import { badRequest, tooLarge } from './errors.ts';
-import type { ApiRequest } from './request.ts';
+import type { ApiRequest } from './route.ts';
 
 // A batch of logs may have 1 MB of messages, and JSON may escape each byte as six.
 const maxBodyBytes = 16 * 1024 * 1024;

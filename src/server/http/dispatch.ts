@@ -1,11 +1,11 @@
 import type { IncomingMessage, ServerResponse } from 'node:http';
 import type { Logger } from '../../lib/logger.ts';
 import type { Clock } from '../core/time.ts';
-import { authorise } from './authorisation.ts';
+import { authorise } from './access.ts';
 import { readJson } from './body.ts';
 import type { LiveRequests } from './live-requests.ts';
-import type { Principal } from './principal.ts';
 import { send, sendError } from './reply.ts';
+import type { Principal } from './route.ts';
 import type { Match } from './router.ts';
 
 interface DispatchDeps {

@@ -1,6 +1,6 @@
 import type { ServerResponse } from 'node:http';
 import { unauthorized } from './errors.ts';
-import type { Principal } from './principal.ts';
+import type { Principal } from './route.ts';
 
 // The limit of `setTimeout`. A request that lasts this long is ended, and its client repeats it.
 const maxTimerMs = 2 ** 31 - 1;

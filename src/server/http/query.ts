@@ -2,7 +2,7 @@ import * as v from 'valibot';
 import { isUuid, isUuidV4 } from '../../lib/uuid.ts';
 import type { Page, PageRequest } from '../store/table.ts';
 import { badRequest } from './errors.ts';
-import type { ApiRequest } from './request.ts';
+import type { ApiRequest } from './route.ts';
 
 /** Returns a boolean query parameter. @throws HttpError 400 */
 export function queryFlag(query: URLSearchParams, name: string): boolean | undefined {

@@ -1,10 +1,31 @@
 import type { ServerResponse } from 'node:http';
-import type { ApiRequest } from './request.ts';
+
+/** The authenticated caller of a request. */
+export type Principal = { tenantId: string; expiresAt: Date } & (
+  | { kind: 'tenant'; pageToken?: string }
+  | { kind: 'runner'; runnerId: string; tokenId: string }
+  /** The holder of a sign-in link, who may only start a session. */
+  | { kind: 'signIn' }
+  | { kind: 'agent'; taskId: string; turnIndex: number; turnFinished: boolean }
+);
+
+/** One authorised request. */
+export interface ApiRequest<Param extends string = never> {
+  /** From the path, decoded. IDs are in lower case. */
+  params: Readonly<Record<Param, string>>;
+  query: URLSearchParams;
+  headers: Readonly<Record<string, string | string[] | undefined>>;
+  principal: Principal;
+  /** The parsed body; undefined when it was empty. */
+  json: unknown;
+  /** Aborted when the client disconnects, or with the error for the client. Only on routes that wait. */
+  signal: AbortSignal;
+}
 
 export type Method = 'GET' | 'PUT' | 'POST' | 'PATCH' | 'DELETE';
 
-/** The kinds of callers. Each is limited to its own tenant, a runner or an agent also to its own objects. */
-export type PrincipalKind = 'tenant' | 'runner' | 'agent' | 'signIn';
+/** Each kind is limited to its own tenant, a runner or an agent also to its own objects. */
+type PrincipalKind = Principal['kind'];
 
 export const tenantOnly: readonly PrincipalKind[] = ['tenant'];
 export const tenantAndRunner: readonly PrincipalKind[] = ['tenant', 'runner'];

@@ -1,5 +1,7 @@
 import * as v from 'valibot';
 import { knownFields } from '../../plan42/fields.ts';
+import type { Environment } from '../../plan42/objects/environment.ts';
+import { EnvVar } from '../../plan42/objects/environment.ts';
 import type { Events } from '../core/events.ts';
 import type { Clock } from '../core/time.ts';
 import { change, create, firstVersion, readUndeleted, requireVersion, softDelete } from '../core/versioned.ts';
@@ -7,7 +9,6 @@ import { optionalId, optionalText, parseBody, pickPresent, undelete } from '../h
 import { badRequest } from '../http/errors.ts';
 import { includeDeleted, newId, pageBody, pageRequest, requiredIfMatch } from '../http/query.ts';
 import { created, noContent, ok, type Route, route, tenantAndRunner, tenantOnly, tenantPath } from '../http/route.ts';
-import type { Environment } from '../store/environments.ts';
 import type { Store } from '../store/store.ts';
 
 const maxListLength = 50;
@@ -15,8 +16,8 @@ const maxSetupScriptBytes = 512 * 1024;
 
 const list = <const Item extends v.GenericSchema>(item: Item) =>
   v.nullish(v.pipe(v.array(item), v.maxLength(maxListLength, `at most ${maxListLength} entries`)));
-const EnvVar = v.pipe(
-  knownFields({ Name: v.string(), Value: v.string(), IsSecret: v.nullish(v.boolean()) }),
+const EnvVarBody = v.pipe(
+  EnvVar,
   v.transform(({ Name, Value, IsSecret }) => ({ Name, Value, IsSecret: IsSecret ?? false })),
 );
 
@@ -28,7 +29,7 @@ const Body = knownFields({
   DockerImage: optionalText,
   Repos: list(v.string()),
   AllowedHosts: list(v.string()),
-  EnvVars: list(EnvVar),
+  EnvVars: list(EnvVarBody),
   RunnerId: optionalId,
   GithubConnectionId: optionalId,
   Deleted: undelete,

@@ -1,12 +1,12 @@
 import * as v from 'valibot';
 import { knownFields } from '../../plan42/fields.ts';
+import type { GithubConnection } from '../../plan42/objects/github-connection.ts';
 import type { Clock } from '../core/time.ts';
 import { change, create, firstVersion, read, requireVersion } from '../core/versioned.ts';
 import { optionalCount, optionalFlag, optionalId, optionalText, parseBody, pickPresent } from '../http/body.ts';
 import { badRequest } from '../http/errors.ts';
 import { newUuid, pageBody, pageRequest, queryFlag, requiredIfMatch } from '../http/query.ts';
 import { created, noContent, ok, type Route, route, tenantAndRunner, tenantOnly, tenantPath } from '../http/route.ts';
-import type { GithubConnection } from '../store/github-connections.ts';
 import type { Store } from '../store/store.ts';
 
 const common = {

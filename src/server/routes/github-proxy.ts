@@ -7,7 +7,7 @@ import type { Timing } from '../core/timing.ts';
 import { read } from '../core/versioned.ts';
 import { badGateway, badRequest } from '../http/errors.ts';
 import { queryInteger } from '../http/query.ts';
-import type { ApiRequest } from '../http/request.ts';
+import type { ApiRequest } from '../http/route.ts';
 import { ok, type Reply, type Route, route, tenantOnly } from '../http/route.ts';
 import type { Store } from '../store/store.ts';
 import { connectionKey, connectionPath } from './github-connections.ts';

@@ -102,11 +102,11 @@ test('each failure on the way to the runner has its own status', async () => {
   assert.equal(await status('/orgs'), 504, 'no queue');
   const failing: Answerer = ({ Type }) => ({
     Type: Type.replace('Request', 'Response'),
-    ErrorMessage: 'GitHub says no',
+    ErrorMessage: 'GitHub rejected it',
   });
   await withRunner(failing, async () => {
     const { status, body } = await call('GET', `${path}/orgs`);
-    assert.deepEqual([status, body.ResponseCode, body.Message], [502, 502, 'GitHub says no']);
+    assert.deepEqual([status, body.ResponseCode, body.Message], [502, 502, 'GitHub rejected it']);
   });
   await withRunner(
     () => undefined,

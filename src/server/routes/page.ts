@@ -6,6 +6,8 @@ import type {
   SignInLink,
   TaskSummary,
 } from '../../plan42/objects/page.ts';
+import type { Runner, RunnerQueue } from '../../plan42/objects/runner.ts';
+import type { Task } from '../../plan42/objects/task.ts';
 import type { Broker } from '../core/queues/broker.ts';
 import { type QueueHistory, queueState } from '../core/queues/queue-history.ts';
 import { type Clock, isoTime, zeroTime } from '../core/time.ts';
@@ -15,10 +17,7 @@ import { pageBody, pageRequest, queryInteger } from '../http/query.ts';
 import { created, noContent, ok, type Route, route, signInOnly, tenantOnly } from '../http/route.ts';
 import { beginSession, endSession } from '../page/sessions.ts';
 import type { SignInLinks } from '../page/sign-in-links.ts';
-import type { RunnerQueue } from '../store/runner-queues.ts';
-import type { Runner } from '../store/runners.ts';
 import type { Store } from '../store/store.ts';
-import type { Task } from '../store/tasks.ts';
 
 interface PageDeps {
   store: Pick<Store, 'runners' | 'runnerQueues' | 'tasks' | 'countTasks' | 'pageSessions'>;
@@ -62,7 +61,7 @@ export function pageRoutes(deps: PageDeps): Route[] {
     }),
 
     route('GET', '/page/tasks', { access: tenantOnly }, ({ principal, query }) => {
-      const state = (query.get('state') ?? undefined) as Task['State'] | undefined;
+      const state = query.get('state') ?? undefined;
       const page = tasks.list(
         [
           ['TenantId', '=', principal.tenantId],

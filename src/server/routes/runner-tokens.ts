@@ -1,5 +1,6 @@
 import * as v from 'valibot';
 import { knownFields } from '../../plan42/fields.ts';
+import type { RunnerTokenMetadata } from '../../plan42/objects/runner.ts';
 import { notFound } from '../core/errors.ts';
 import { type Clock, isoTime } from '../core/time.ts';
 import { signatureHash, type Tokens } from '../core/tokens.ts';
@@ -8,7 +9,6 @@ import { parseBody } from '../http/body.ts';
 import type { LiveRequests } from '../http/live-requests.ts';
 import { includeDeleted, newId, pageBody, pageRequest, queryFlag, requiredIfMatch } from '../http/query.ts';
 import { created, noContent, ok, type Route, route, tenantOnly } from '../http/route.ts';
-import type { RunnerTokenMetadata } from '../store/runners.ts';
 import type { Store } from '../store/store.ts';
 import { runnerKey, runnerPath } from './runners.ts';
 

@@ -1,6 +1,7 @@
 import * as v from 'valibot';
 import { isUuid } from '../../lib/uuid.ts';
 import { knownFields } from '../../plan42/fields.ts';
+import type { RepoInfo, Task } from '../../plan42/objects/task.ts';
 import { Time } from '../core/time.ts';
 import { addTurn, type TurnDeps } from '../core/turns.ts';
 import { change, create, firstVersion, read, readUndeleted, requireVersion, softDelete } from '../core/versioned.ts';
@@ -28,9 +29,9 @@ import {
   tenantPath,
 } from '../http/route.ts';
 import type { Store } from '../store/store.ts';
-import { type RepoInfo as StoredRepoInfo, searchTasks, type Task } from '../store/tasks.ts';
+import { searchTasks } from '../store/tasks.ts';
 
-const RepoInfo = v.pipe(
+const RepoInfoBody = v.pipe(
   knownFields({
     FeatureBranch: optionalText,
     TargetBranch: optionalText,
@@ -40,12 +41,12 @@ const RepoInfo = v.pipe(
     PRStatus: optionalText,
     PRStatusUpdatedAt: v.nullish(Time),
   }),
-  v.transform((info): StoredRepoInfo => {
+  v.transform((info): RepoInfo => {
     const present = Object.entries(info).filter(([, value]) => value !== null && value !== undefined);
     return { FeatureBranch: '', TargetBranch: '', ...Object.fromEntries(present) };
   }),
 );
-const repoInfoByRepo = v.nullish(v.record(v.string(), RepoInfo));
+const repoInfoByRepo = v.nullish(v.record(v.string(), RepoInfoBody));
 
 const CreateBody = knownFields({
   Title: requiredText,

@@ -9,7 +9,7 @@ import { read, requireVersion } from '../core/versioned.ts';
 import { parseBody } from '../http/body.ts';
 import { badRequest, tooLarge } from '../http/errors.ts';
 import { requiredIfMatch } from '../http/query.ts';
-import type { ApiRequest } from '../http/request.ts';
+import type { ApiRequest } from '../http/route.ts';
 import { noContent, ok, type Route, route, tenantAndAgent } from '../http/route.ts';
 import { sendEventStream } from '../http/send-event-stream.ts';
 import type { TurnLog } from '../store/turn-logs.ts';

@@ -6,9 +6,9 @@ const plane = await startControlPlane();
 after(() => plane[Symbol.asyncDispose]());
 const { call } = plane;
 
-/** A task whose first turn is waiting for a runner, so that its version no longer changes by itself. */
+/** Returns a task whose first turn waits for a runner, so that the scheduler no longer changes its version. */
 async function settledTask(): Promise<{ task: string; turn: string; version: number }> {
-  // A tenant with no runner connected: the scheduler says so once.
+  // A tenant with no runner connected: the scheduler writes the status once.
   const task = `tasks/${await plane.newTask()}`;
   for (;;) {
     const { body } = await call('GET', `${task}/turns/1`);

@@ -1,5 +1,7 @@
 import * as v from 'valibot';
 import { knownFields } from '../../plan42/fields.ts';
+import type { Task } from '../../plan42/objects/task.ts';
+import type { Turn } from '../../plan42/objects/turn.ts';
 import { isTerminalStatus } from '../../plan42/objects/turn-status.ts';
 import { conflict, DomainError, notFound } from '../core/errors.ts';
 import { Time } from '../core/time.ts';
@@ -19,8 +21,7 @@ import {
   tenantOnly,
   tenantPath,
 } from '../http/route.ts';
-import type { Task } from '../store/tasks.ts';
-import type { Turn, TurnKey } from '../store/turns.ts';
+import type { TurnKey } from '../store/turns.ts';
 
 const CreateBody = knownFields({ Prompt: requiredText });
 

@@ -1,4 +1,5 @@
 import type { SQLInputValue, SQLOutputValue } from 'node:sqlite';
+import type { Versioned } from '../../plan42/objects/versioned.ts';
 
 /** How a field is stored in a column. */
 export interface Column<T> {
@@ -7,13 +8,6 @@ export interface Column<T> {
 }
 
 export type Columns<Row> = { readonly [Name in keyof Row]-?: Column<Row[Name]> };
-
-/** The fields that every versioned object has. */
-export interface Versioned {
-  CreatedAt: string;
-  UpdatedAt: string;
-  Version: number;
-}
 
 // STRICT tables enforce the column types, so the casts below are safe.
 

@@ -1,18 +1,7 @@
-import { type Columns, flag, integer, omitted, text, type Versioned, versioned } from './columns.ts';
+import type { GithubConnection } from '../../plan42/objects/github-connection.ts';
+import { type Columns, flag, integer, omitted, text, versioned } from './columns.ts';
 import type { Database } from './database.ts';
 import { Table } from './table.ts';
-
-/** OAuth fields are accepted and not stored, because this server does not use them. */
-export interface GithubConnection extends Versioned {
-  TenantID: string;
-  ConnectionID: string;
-  /** Whether a runner of the tenant accesses GitHub for this connection. */
-  Private: boolean;
-  RunnerID?: string | undefined;
-  GithubUserLogin?: string | undefined;
-  GithubUserID?: number | undefined;
-  Name?: string | undefined;
-}
 
 const columns: Columns<GithubConnection> = {
   TenantID: text,

@@ -1,20 +1,7 @@
-import { type Columns, flag, integer, text, type Versioned, versioned } from './columns.ts';
+import type { RunnerQueue } from '../../plan42/objects/runner.ts';
+import { type Columns, flag, integer, text, versioned } from './columns.ts';
 import type { Database } from './database.ts';
 import { Table } from './table.ts';
-
-export interface RunnerQueue extends Versioned {
-  TenantID: string;
-  RunnerID: string;
-  QueueID: string;
-  /** SPKI PEM. */
-  PublicKey: string;
-  /** Whether the queue gets work. A draining queue is never healthy. */
-  IsHealthy: boolean;
-  Draining: boolean;
-  NConsecutiveFailedHealthChecks: number;
-  NConsecutiveSuccessfulHealthChecks: number;
-  LastHealthCheckAt: string;
-}
 
 export type RunnerKey = Pick<RunnerQueue, 'TenantID' | 'RunnerID'>;
 export type QueueKey = Pick<RunnerQueue, 'TenantID' | 'RunnerID' | 'QueueID'>;

@@ -1,17 +1,7 @@
-import { type Columns, flag, integer, omitted, text, type Versioned, versioned } from './columns.ts';
+import type { Runner, RunnerTokenMetadata } from '../../plan42/objects/runner.ts';
+import { type Columns, flag, integer, omitted, text, versioned } from './columns.ts';
 import type { Database } from './database.ts';
 import { Table } from './table.ts';
-
-export interface Runner extends Versioned {
-  TenantId: string;
-  RunnerId: string;
-  Name: string;
-  Description?: string | undefined;
-  IsCloud: boolean;
-  RunsTasks: boolean;
-  ProxiesGithub: boolean;
-  Deleted: boolean;
-}
 
 const runnerColumns: Columns<Runner> = {
   TenantId: text,
@@ -33,20 +23,6 @@ export function runnersTable(database: Database) {
     key: ['TenantId', 'RunnerId'],
     order: ['CreatedAt', 'RunnerId'],
   });
-}
-
-/** A runner token without the token itself, which is returned once and not stored. */
-export interface RunnerTokenMetadata {
-  TenantID: string;
-  RunnerID: string;
-  TokenID: string;
-  /** Base64 of the SHA-256 of the token's signature part. */
-  SignatureHash: string;
-  ExpiresAt: string;
-  Revoked: boolean;
-  RevokedAt?: string | undefined;
-  CreatedAt: string;
-  Version: number;
 }
 
 const tokenColumns: Columns<RunnerTokenMetadata> = {

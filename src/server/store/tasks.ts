@@ -1,41 +1,7 @@
-import { type Columns, flag, integer, json, nullable, omitted, text, type Versioned, versioned } from './columns.ts';
+import type { Task } from '../../plan42/objects/task.ts';
+import { type Columns, flag, integer, json, nullable, omitted, text, versioned } from './columns.ts';
 import type { Database } from './database.ts';
 import { Table } from './table.ts';
-
-export type TaskState = 'Pending' | 'Executing' | 'Awaiting Code Review' | 'Completed' | 'Failed';
-
-/** The state of a task's work on one repository. Unknown fields are kept. */
-export interface RepoInfo {
-  FeatureBranch: string;
-  TargetBranch: string;
-  PRLink?: string;
-  PRID?: string;
-  PRNumber?: number;
-  PRStatus?: string;
-  PRStatusUpdatedAt?: string;
-  [unknownField: string]: unknown;
-}
-
-export interface Task extends Versioned {
-  TenantId: string;
-  TaskId: string;
-  Title: string;
-  Prompt: string;
-  WorkstreamId?: string | undefined;
-  /** The number in the workstream. */
-  TaskNumber?: number | undefined;
-  EnvironmentId: string | null;
-  Model: string | null;
-  Parallel: boolean;
-  AssignedToAI: boolean;
-  AssignedToTenantId?: string | undefined;
-  /** By `org/repo`. */
-  RepoInfo: Record<string, RepoInfo>;
-  State: TaskState;
-  LastTurnStatus?: string | undefined;
-  LastTurnIndex?: number | undefined;
-  Deleted: boolean;
-}
 
 const columns: Columns<Task> = {
   TenantId: text,
@@ -50,7 +16,7 @@ const columns: Columns<Task> = {
   AssignedToAI: flag,
   AssignedToTenantId: omitted(text),
   RepoInfo: json(),
-  State: { toSql: text.toSql, fromSql: (value) => value as TaskState },
+  State: text,
   LastTurnStatus: omitted(text),
   LastTurnIndex: omitted(integer),
   Deleted: flag,
@@ -68,7 +34,7 @@ export function tasksTable(database: Database) {
 }
 
 /** Returns the number of the tenant's tasks in each state that occurs. */
-export function countTasks(database: Database, tenantId: string): Partial<Record<TaskState, number>> {
+export function countTasks(database: Database, tenantId: string): Record<string, number> {
   const sql = 'SELECT State, COUNT(*) AS Count FROM tasks WHERE TenantId = ? AND Deleted = 0 GROUP BY State';
   const rows = database.statement(sql).all(tenantId);
   return Object.fromEntries(rows.map(({ State, Count }) => [State, Count]));

@@ -1,25 +1,11 @@
-import { type Columns, flag, omitted, text, type Versioned, versioned } from './columns.ts';
+import type { Tenant } from '../../plan42/objects/tenant.ts';
+import { type Columns, flag, omitted, text, versioned } from './columns.ts';
 import type { Database } from './database.ts';
 import { Table } from './table.ts';
 
-export interface Tenant extends Versioned {
-  TenantId: string;
-  Type: 'User' | 'Organization' | 'Enterprise';
-  FullName?: string | undefined;
-  Email?: string | undefined;
-  FirstName?: string | undefined;
-  LastName?: string | undefined;
-  OrgName?: string | undefined;
-  EnterpriseName?: string | undefined;
-  PictureUrl?: string | undefined;
-  DefaultRunnerID?: string | undefined;
-  DefaultGithubConnectionID?: string | undefined;
-  Deleted: boolean;
-}
-
 const columns: Columns<Tenant> = {
   TenantId: text,
-  Type: { toSql: text.toSql, fromSql: (value) => value as Tenant['Type'] },
+  Type: text,
   FullName: omitted(text),
   Email: omitted(text),
   FirstName: omitted(text),

@@ -1,27 +1,7 @@
-import { type Columns, integer, json, nullable, omitted, text, type Versioned, versioned } from './columns.ts';
+import type { Turn } from '../../plan42/objects/turn.ts';
+import { type Columns, integer, json, nullable, omitted, text, versioned } from './columns.ts';
 import type { Database } from './database.ts';
 import { Table } from './table.ts';
-
-export interface CommitInfo {
-  BaselineCommitHash: string | null;
-  LastCommitHash: string | null;
-}
-
-export interface Turn extends Versioned {
-  TenantId: string;
-  WorkstreamId?: string | undefined;
-  TaskId: string;
-  /** Starts at 1. */
-  TurnIndex: number;
-  Prompt: string;
-  PreviousResponseID?: string | undefined;
-  /** By `org/repo`. */
-  CommitInfo: Record<string, CommitInfo> | null;
-  Status: string;
-  OutputMessage?: string | undefined;
-  ErrorMessage?: string | undefined;
-  CompletedAt?: string | undefined;
-}
 
 export type TurnKey = Pick<Turn, 'TenantId' | 'TaskId' | 'TurnIndex'>;
 
@@ -32,7 +12,7 @@ const columns: Columns<Turn> = {
   TurnIndex: integer,
   Prompt: text,
   PreviousResponseID: omitted(text),
-  CommitInfo: nullable(json<Record<string, CommitInfo>>()),
+  CommitInfo: nullable(json<NonNullable<Turn['CommitInfo']>>()),
   Status: text,
   OutputMessage: omitted(text),
   ErrorMessage: omitted(text),

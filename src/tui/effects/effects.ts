@@ -1,4 +1,4 @@
-/** What the screen does besides showing. What an effect needs is loaded when it is first run, so that the screen is there at once. */
+/** Side effects of the screen. Their modules are loaded on first use, so that the screen appears at once. */
 import { isAbort } from '../../lib/errors.ts';
 import type { Effect, Event } from '../state/state.ts';
 import type { EffectContext } from './context.ts';
@@ -9,19 +9,19 @@ export type LeaveReason = (Effect & { type: 'leave' })['how'];
 export interface EffectsOptions extends EffectContext {
   dispatch: (event: Event) => void;
   leave: (how: LeaveReason) => void;
-  /** Something happened that should not. */
+  /** Called with unexpected errors. */
   fail: (error: unknown) => void;
 }
 
 export interface Effects extends Disposable {
   run(effect: Effect): void;
-  /** Looks which runtimes there are. */
+  /** Checks all runtimes. */
   survey(): void;
-  /** Resolves when nothing is being written any more. */
+  /** Resolves when the last write has finished. */
   written(): Promise<void>;
 }
 
-/** Disposing of it ends what is under way. */
+/** Disposing aborts running effects. */
 export function createEffects({ dispatch, leave, fail, ...context }: EffectsOptions): Effects {
   const ended = new AbortController();
   let validation = new AbortController();
@@ -38,7 +38,7 @@ export function createEffects({ dispatch, leave, fail, ...context }: EffectsOpti
     );
   }
 
-  /** The context knows the file from then on. */
+  /** Keeps the new file in the context. */
   async function withFile(work: () => Promise<FileResult>): Promise<Event> {
     const { file, event } = await work();
     context.file = file;

@@ -17,14 +17,14 @@ import { changeOfUrl, urlChangeNote } from '../url-change.ts';
 import type { EffectContext } from './context.ts';
 
 export interface FileResult {
-  /** As it is now. */
+  /** After the effect. */
   file: ConfigFile;
   event: Event;
 }
 
 /**
- * Writes the edits into the file, unless somebody else has written it since it was read, and has a running runner take
- * them over.
+ * Writes the edits into the file, unless another program has changed it since it was read, and makes a running runner
+ * reload it.
  */
 export async function save(
   { edits, goal, note }: Effect & { type: 'save' },
@@ -32,8 +32,8 @@ export async function save(
 ): Promise<FileResult> {
   try {
     const before = file.content ?? '';
-    const ofUrl = changeOfUrl(before, edits);
-    const content = editToml(before, [...ofUrl, ...edits]);
+    const urlEdits = changeOfUrl(before, edits);
+    const content = editToml(before, [...urlEdits, ...edits]);
     if (content === before && file.content !== undefined) {
       const message = sentences('Nothing was changed.', mistakesNote(mistakesIn(file)), note);
       return { file, event: { type: 'saved', base: readForm(file), changed: false, goal, message } };
@@ -44,7 +44,7 @@ export async function save(
     const message = sentences(
       `Saved ${file.path}.`,
       applied.message,
-      ofUrl.length > 0 ? `${urlChangeNote}.` : undefined,
+      urlEdits.length > 0 ? `${urlChangeNote}.` : undefined,
       note,
     );
     return { file: saved, event: { type: 'saved', base: readForm(saved), changed: true, goal, message } };

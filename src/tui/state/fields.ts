@@ -4,7 +4,7 @@ import type { FieldId, State } from './state.ts';
 export interface Field {
   id: FieldId;
   kind: 'text' | 'secret' | 'choice' | 'button';
-  /** Fields of one section stand together: `runner`, the key of a connection, `buttons`. */
+  /** `runner`, the key of a connection, or `buttons`. */
   section: string;
 }
 
@@ -13,7 +13,7 @@ export interface ConnectionView extends ConnectionForm {
   key: string;
   id: string;
   name: string;
-  /** Why only the file has it, and it can be removed; undefined for those of the tenant. */
+  /** Why it can be removed; undefined for connections of the tenant. */
   stray?: 'gone' | 'without an ID' | 'double';
 }
 
@@ -27,7 +27,7 @@ const buttons: readonly Field[] = [
   { id: 'cancel', kind: 'button', section: 'buttons' },
 ];
 
-/** What can have the focus, from the top to the bottom. Connections are known once the server has taken the token. */
+/** All focusable fields from top to bottom. Connections of the tenant appear when the server has accepted the token. */
 export function fieldsOf(state: State): Field[] {
   const connections = connectionsOf(state).flatMap(({ key, stray }): Field[] => {
     const texts: Field[] = [
@@ -41,11 +41,11 @@ export function fieldsOf(state: State): Field[] {
 
 export function focusedField(state: State): Field {
   const fields = fieldsOf(state);
-  // There is always a first one.
+  // There is always at least one field.
   return fields.find(({ id }) => id === state.focus) ?? (fields[0] as Field);
 }
 
-/** The tenant's connections as the server lists them, then those that only the file has. */
+/** The connections of the tenant in the server's order, then those that are only in the file. */
 export function connectionsOf(state: State): ConnectionView[] {
   if (state.validation.phase !== 'valid') return [];
   const { tenant, base, draft } = state;
@@ -64,7 +64,7 @@ export function connectionsOf(state: State): ConnectionView[] {
   return [...known, ...strays];
 }
 
-/** What was typed, else what the file has. */
+/** The edited values, or those of the file. */
 export function connectionForm({ draft, base }: State, key: string): ConnectionForm {
   const present = draft.connections.get(key) ?? base.connections.find((connection) => connection.key === key);
   return { url: present?.url ?? defaultGithubUrl, token: present?.token ?? '' };
@@ -88,7 +88,7 @@ export function withText(state: State, id: FieldId, value: string): State {
   return { ...state, draft: { ...draft, connections: new Map(draft.connections).set(part.key, form) } };
 }
 
-/** Which text of which connection a field is. */
+/** The connection and the setting of a field. */
 export function connectionPart(id: FieldId): { key: string; name: 'url' | 'token' } | undefined {
   const [, key, name] = /^github:(.*):(url|token)$/s.exec(id) ?? [];
   return key === undefined ? undefined : { key, name: name as 'url' | 'token' };

@@ -1,12 +1,12 @@
 import { type Field, fieldsOf, textOf } from './fields.ts';
 import type { FieldId, State } from './state.ts';
 
-/** Text fields are entered at their end, and secrets hidden. */
+/** Puts the cursor at the end of the text, and hides secrets. */
 export function focusOn(state: State, id: FieldId): State {
   return { ...state, focus: id, cursor: textOf(state, id).length, revealed: false, menu: undefined };
 }
 
-/** The field `distance` further down, or the last one on the way there. */
+/** The field `distance` further down, or the last one. */
 export function nextField(state: State, distance: number, options: { wrap?: boolean } = {}): FieldId {
   const fields = fieldsOf(state);
   const target = indexOfFocus(fields, state) + distance;

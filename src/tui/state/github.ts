@@ -2,14 +2,14 @@ import { connectionForm } from './fields.ts';
 import type { GithubCheck, State, Step } from './state.ts';
 import { step } from './step.ts';
 
-/** What is known of the token that a connection has now. */
+/** The check of the current token of a connection; undefined if it is not checked yet. */
 export function currentCheck(state: State, key: string): GithubCheck | undefined {
   const { url, token } = connectionForm(state, key);
   const check = state.github.get(key);
   return check?.url === url && check.token === token ? check : undefined;
 }
 
-/** Has a connection's token checked, unless that has been done already. */
+/** Checks the token of a connection, unless it has been checked already. */
 export function checkGithub(state: State, key: string): Step {
   if (currentCheck(state, key) !== undefined) return step(state);
   const { url, token } = connectionForm(state, key);

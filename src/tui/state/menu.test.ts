@@ -26,7 +26,7 @@ describe('the drop-down', () => {
     assert.equal(atRuntime(filledFile).type(' ').state.menu, 0);
   });
 
-  it('chooses the first that is ready in a new file, once all are known, unless one is chosen', () => {
+  it('chooses first ready in a new file, once all are known, unless one is chosen', () => {
     const events = [missing('docker'), ready('podman'), missing('apple'), ready('host')].map(
       (status) => ({ type: 'runtime', status }) as const,
     );

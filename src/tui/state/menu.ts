@@ -9,7 +9,7 @@ export function openMenu(state: State): State {
   return { ...state, menu: index, message: undefined };
 }
 
-/** A key while the drop-down is open. */
+/** Handles a key while the drop-down is open. */
 export function inMenu(state: State, menu: number, key: Key): State {
   switch (key) {
     case 'up':
@@ -45,7 +45,7 @@ export function inMenu(state: State, menu: number, key: Key): State {
   }
 }
 
-/** In a new file the first that is ready is chosen. */
+/** In a new file, the first ready runtime is selected. */
 export function onRuntime(state: State, status: RuntimeStatus): State {
   const runtimes = [...state.runtimes.filter(({ name }) => name !== status.name), status];
   const next = { ...state, runtimes };

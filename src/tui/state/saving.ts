@@ -8,7 +8,7 @@ import type { AfterSave, FieldId, State, Step } from './state.ts';
 import { step } from './step.ts';
 import { startValidation } from './validation.ts';
 
-/** Saves once the server has taken the token and every field is right; until then nothing is written. */
+/** Saves when the server has accepted the token and all fields are valid. */
 export function requestSave(state: State, goal: AfterSave): Step {
   const { validation } = state;
   if (validation.phase === 'running') return step({ ...state, validation: { ...validation, goal } });
@@ -27,7 +27,7 @@ export function requestSave(state: State, goal: AfterSave): Step {
 
 function findMistake(state: State): { id: FieldId; text: string } | undefined {
   for (const { key, name, url, token } of connectionsOf(state)) {
-    // Without one, the token would go to github.com.
+    // Without a URL, the token would be sent to github.com.
     if (url === '' && token !== '') return { id: `github:${key}:url`, text: `missing server url of ${name}` };
     const reason = url === '' ? undefined : urlProblem(url);
     if (reason !== undefined)
@@ -57,10 +57,10 @@ export function onNotSaved(state: State, message: string, conflict: boolean): St
 }
 
 function conflictText({ path }: State): string {
-  return `${path} has changed since it was read: not saved. Ctrl-L reads it again and keeps what you changed here.`;
+  return `Not saved: ${path} has changed since it was read. Press Ctrl-L to read it again and keep your changes.`;
 }
 
-/** What was changed here stays; everything else is as in the file. */
+/** Keeps unsaved changes, and takes everything else from the file. */
 export function onReloaded(state: State, base: FileForm): State {
   if (!base.exists && state.base.exists) return onFileGone(state, base);
   const { draft } = state;
@@ -75,22 +75,23 @@ export function onReloaded(state: State, base: FileForm): State {
     ...afterReading({ ...state, draft: { ...draft, runner, connections: new Map(connections) } }, base),
     conflict: false,
     validation: other ? { phase: 'none' } : state.validation,
-    message: { kind: 'info', text: 'Read again. What you changed here is kept, and not saved yet.' },
+    message: { kind: 'info', text: 'Read the file again. Your changes are kept and not saved yet.' },
   };
   return focusOn(next, other ? 'token' : state.focus);
 }
 
-/** What is on the screen is all that is left of the file. */
+/** Keeps everything on the screen, because the file is gone. */
 function onFileGone(state: State, base: FileForm): State {
   const connections = new Map(connectionsOf(state).map(({ key, url, token }) => [key, { url, token }]));
-  const text = 'The file is not there any more. What you see is kept, and not saved yet.';
+  const text = 'The file no longer exists. Everything on the screen is kept and not saved yet.';
   return {
     ...afterReading({ ...state, draft: { ...state.draft, connections } }, base),
-    ...{ conflict: false, message: { kind: 'info', text } },
+    conflict: false,
+    message: { kind: 'info', text },
   };
 }
 
-/** `mine` where it was changed since `before`, else `theirs`. */
+/** `mine` if it has changed since `before`, otherwise `theirs`. */
 function merge<T extends object>(mine: T, before: T, theirs: T): T {
   const keys = Object.keys(mine) as (keyof T)[];
   return Object.fromEntries(keys.map((key) => [key, (mine[key] === before[key] ? theirs : mine)[key]])) as T;

@@ -4,12 +4,12 @@ import { type FileForm, readForm } from '../form.ts';
 import type { Draft, TenantConnection } from '../form-edits.ts';
 import type { TextKey } from './text-input.ts';
 
-/** Names one thing that can have the focus: `url`, `github:<key>:token`, `ok`. */
+/** A focusable field: `url`, `github:<key>:token`, `ok`. */
 export type FieldId = string;
 
 export type Validation =
   | { phase: 'none' }
-  /** `goal`: what was asked for, to be done when the server takes the token. */
+  /** `goal`: what to do when the server has accepted the token. */
   | { phase: 'running'; attempt: number; goal: AfterValidation }
   | { phase: 'refused'; setting: FieldId }
   | { phase: 'valid' };
@@ -17,7 +17,7 @@ export type Validation =
 export type AfterValidation = 'move-on' | AfterSave;
 export type AfterSave = 'stay' | 'leave';
 
-/** Of a GitHub token. It is about that URL and that token, and about none that is typed later. */
+/** Result of checking a GitHub token. Valid only for this URL and this token. */
 export interface GithubCheck {
   url: string;
   token: string;
@@ -31,25 +31,25 @@ export interface Message {
 
 export interface State {
   path: string;
-  /** As the file is. */
+  /** Content of the file. */
   base: FileForm;
   draft: Draft;
-  /** The connections that the server told, last time it took the token. */
+  /** Connections that the server listed when it last accepted the token. */
   tenant: readonly TenantConnection[];
-  /** Those that are known yet. */
+  /** Runtimes whose status is known. */
   runtimes: readonly RuntimeStatus[];
   focus: FieldId;
-  /** In the text that has the focus. */
+  /** Position in the focused text. */
   cursor: number;
-  /** Whether the secret that has the focus is shown. */
+  /** Whether the focused secret is shown. */
   revealed: boolean;
-  /** The option that is marked while the drop-down is open. */
+  /** Marked option of the open drop-down. */
   menu: number | undefined;
   validation: Validation;
   attempts: number;
   github: ReadonlyMap<string, GithubCheck>;
   saving: boolean;
-  /** Somebody else has changed the file; what is here can't be saved until it is read again. */
+  /** Another program has changed the file. It must be read again before saving. */
   conflict: boolean;
   message: Message | undefined;
 }
@@ -85,7 +85,7 @@ export type Effect =
   | { type: 'validate'; attempt: number; token: string; url: string }
   | { type: 'cancel-validation' }
   | { type: 'check-github'; key: string; url: string; token: string }
-  /** `note`: what else there is to be told once it is saved. */
+  /** `note`: appended to the message after saving. */
   | { type: 'save'; edits: readonly Edit[]; goal: AfterSave; note?: string }
   | { type: 'reload' }
   | { type: 'leave'; how: 'saved' | 'cancelled' | 'interrupted' };
@@ -97,9 +97,9 @@ export interface Step {
 
 export interface Start {
   path: string;
-  /** Undefined when there is no file yet. */
+  /** Undefined if the file does not exist. */
   content: string | undefined;
-  /** In place of the file's. */
+  /** Overrides the URL in the file. */
   serverUrl?: string | undefined;
   message?: Message | undefined;
 }

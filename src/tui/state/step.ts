@@ -4,7 +4,7 @@ export function step(state: State, ...effects: Effect[]): Step {
   return { state, effects };
 }
 
-/** Goes on from where `first` leads to. */
+/** Applies `next` to the state of `first`, and concatenates their effects. */
 export function andThen(first: Step, next: (state: State) => Step): Step {
   const second = next(first.state);
   return { state: second.state, effects: [...first.effects, ...second.effects] };

@@ -1,4 +1,4 @@
-/** One line of text that is being edited. */
+/** Editing one line of text. */
 export interface TextInput {
   value: string;
   /** From 0 to the length of the value. */
@@ -11,7 +11,7 @@ export const textKeys = [
 ] as const;
 export type TextKey = (typeof textKeys)[number];
 
-/** Puts text in at the cursor. White space goes: no token or URL has any, and copies often have line breaks in them. */
+/** Inserts text at the cursor. Removes white space, because tokens and URLs have none, but copied text often has. */
 export function insert({ value, cursor }: TextInput, text: string): TextInput {
   const clean = text.replaceAll(/[\s\p{Cc}\p{Cf}\p{Cs}]+/gu, '');
   return { value: value.slice(0, cursor) + clean + value.slice(cursor), cursor: cursor + clean.length };
@@ -48,7 +48,7 @@ export function edit({ value, cursor }: TextInput, key: TextKey): TextInput {
   }
 }
 
-// There are no spaces: words are what stands between the dots, slashes and dashes of a URL.
+// Values have no spaces, so dots, slashes and dashes separate words.
 function wordStart(value: string, cursor: number): number {
   return cursor - (/[\p{L}\p{N}]*[^\p{L}\p{N}]*$/u.exec(value.slice(0, cursor))?.[0].length ?? 0);
 }

@@ -1,4 +1,4 @@
-/** The screen as a state and what changes it: pure, so that every transition can be tried without a terminal. */
+/** State transitions of the screen: pure, so that they can be tested without a terminal. */
 import { connectionPart, focusedField, textOf, withText } from './fields.ts';
 import { focusOn, nextField, nextSection } from './focus.ts';
 import { checkGithub, onGithubChecked } from './github.ts';
@@ -80,22 +80,22 @@ function goDown(state: State, key: 'tab' | 'down' | 'page-down'): Step {
   return state.validation.phase === 'running' ? step(state) : startValidation(state, 'move-on');
 }
 
-/** Whoever goes back from the end of the section wants to change something, so the check is not waited for. */
+/** Cancels a running validation when the focus moves back. */
 function goTo(state: State, target: FieldId): Step {
   if (target === state.focus) return step(state);
   const left = connectionPart(state.focus);
-  const settled = stopWaiting(state);
+  const settled = cancelValidation(state);
   const checked = left === undefined ? settled : andThen(settled, (next) => checkGithub(next, left.key));
   return andThen(checked, (next) => step(focusOn(next, target)));
 }
 
-function stopWaiting(state: State): Step {
+function cancelValidation(state: State): Step {
   return state.validation.phase === 'running' ? dropValidation(state) : step(state);
 }
 
 function press(state: State): Step {
   const { id, kind, section } = focusedField(state);
-  if (kind === 'choice') return andThen(stopWaiting(state), (next) => step(openMenu(next)));
+  if (kind === 'choice') return andThen(cancelValidation(state), (next) => step(openMenu(next)));
   if (id === 'ok') return requestSave(state, 'leave');
   if (id === 'cancel') return step(state, { type: 'leave', how: 'cancelled' });
   if (kind === 'button') return remove(state, section);
@@ -122,7 +122,7 @@ function onEditKey(state: State, key: Parameters<typeof edit>[1]): Step {
   return change(state, (input) => edit(input, key));
 }
 
-/** Changes the text that has the focus. What the server said of another token or URL counts no more. */
+/** Changes the focused text. A change of token or URL invalidates the server's response. */
 function change(state: State, by: (input: TextInput) => TextInput): Step {
   const { id, kind } = focusedField(state);
   if (kind !== 'text' && kind !== 'secret') return step(state);

@@ -1,4 +1,4 @@
-/** The server's word on the `[runner]` section is asked for, and done without. */
+/** Starting and canceling the validation of the `[runner]` section by the server. */
 import type { AfterValidation, State, Step } from './state.ts';
 import { step } from './step.ts';
 
@@ -11,7 +11,7 @@ export function startValidation(state: State, goal: AfterValidation): Step {
   );
 }
 
-/** Whatever the server says now is about something else. */
+/** Cancels a running validation, because its result would be about old values. */
 export function dropValidation(state: State): Step {
   const { phase } = state.validation;
   const next: State = { ...state, validation: { phase: 'none' } };

@@ -1,4 +1,4 @@
-/** What the server said of the `[runner]` section. */
+/** Handles the server's response to the `[runner]` section. */
 import { connectionKey } from '../form.ts';
 import type { TenantConnection } from '../form-edits.ts';
 import { connectionsOf } from './fields.ts';

@@ -1,4 +1,4 @@
-/** The sections between the top and the bottom lines, as long as they are. */
+/** The sections of the form, without scrolling. */
 import { type ConnectionView, connectionsOf } from '../state/fields.ts';
 import { currentCheck } from '../state/github.ts';
 import type { State } from '../state/state.ts';
@@ -30,13 +30,13 @@ function heading(text: string): Line {
 
 function withoutConnections({ validation }: State): string {
   if (validation.phase === 'valid') return 'The tenant has no private GitHub connections.';
-  return 'GitHub connections are shown once the server has taken the token.';
+  return 'GitHub connections appear when the server has accepted the token.';
 }
 
 const whyStray: Record<NonNullable<ConnectionView['stray']>, string> = {
   gone: 'no longer a private connection of the tenant',
-  'without an ID': 'it has no connection ID, so nothing uses it',
-  double: 'another one has its connection ID, and is used',
+  'without an ID': 'no connection ID, so no task uses it',
+  double: 'duplicate connection ID, so no task uses it',
 };
 
 function connectionLines(state: State, { key, name, id, stray }: ConnectionView, columns: number): Line[] {

@@ -10,16 +10,16 @@ export interface Size {
 }
 
 export interface Frame {
-  /** As many as there are rows. */
+  /** One per row. */
   lines: Line[];
   cursor: { x: number; y: number } | undefined;
 }
 
-// Title and a line at the top; a line, the message and help at the bottom.
+// Title and rule at the top; rule, message and help at the bottom.
 const topRows = 2;
 const otherRows = topRows + 1 + 1;
 
-/** The whole screen. `tick` moves what turns while something is waited for. */
+/** Draws the whole screen. `tick` advances the spinner. */
 export function draw(state: State, { columns, rows }: Size, tick: number): Frame {
   const message = drawMessage(state, { columns, rows }, tick);
   const bodyRows = Math.max(1, rows - otherRows - message.length);
@@ -40,7 +40,7 @@ export function draw(state: State, { columns, rows }: Size, tick: number): Frame
   return { lines: lines.slice(0, rows).map((line) => fit(line, columns)), cursor: cursorOf(visible, columns) };
 }
 
-/** The first line of the body to be seen, so that what has the focus is in the middle where it can be. */
+/** The first visible line of the body, so that the focus is in the middle if possible. */
 function firstVisible(focused: number, length: number, rows: number): number {
   return Math.max(0, Math.min(focused - Math.floor(rows / 2), length - rows));
 }

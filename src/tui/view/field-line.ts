@@ -4,18 +4,18 @@ import { type Line, pad, raw, type Span, span } from './line.ts';
 import { masked, showText } from './text-field.ts';
 
 const labelColumns = 20;
-/** Where values begin: behind mark, label and a gap. */
+/** Column of values, after mark, label and gap. */
 export const valueColumn = 3 + labelColumns + 2;
 const maxNoteColumns = 30;
 
-// What a file may have in its texts and a terminal would obey. Each is one character, so that the cursor stays right.
+// Control characters that a terminal would interpret. Replaced one by one, so that the cursor position stays right.
 const unsafe = /[\p{Cc}\p{Bidi_Control}\u2028\u2029]/gu;
 
 export interface TextLineOptions {
   label: string;
   whenEmpty: string;
   columns: number;
-  /** Beside the value. */
+  /** To the right of the value. */
   note?: Span | undefined;
 }
 
@@ -36,12 +36,12 @@ export function textLine(state: State, id: FieldId, { label, whenEmpty, columns,
   return { spans: [...labels, text, ...behind], fields: [id] };
 }
 
-/** A value that can't be changed. */
+/** A read-only value. */
 export function fixedLine(label: string, value: string): Line {
   return { spans: [raw(`   ${pad(label, labelColumns)}  `), span(value, 'dim')] };
 }
 
-/** What has the focus is marked, and so is what is wrong; both can be seen without colours. */
+/** Marks the focused field and the invalid field, so that both are visible without colors. */
 export function labelSpans(state: State, id: FieldId, label: string): Span[] {
   const focused = state.focus === id;
   const wrong = state.validation.phase === 'refused' && state.validation.setting === id;

@@ -1,7 +1,7 @@
 import { focusedField } from '../state/fields.ts';
 import type { State } from '../state/state.ts';
 
-/** The keys that do something now, the most useful ones first. */
+/** The keys of the current context, the most useful ones first. */
 export function helpFor(state: State): string {
   return keysFor(state)
     .map(([key, what]) => `${key} ${what}`)
@@ -10,32 +10,32 @@ export function helpFor(state: State): string {
 
 type KeyHelp = [key: string, what: string];
 
-// At most 79 columns, so that all of it is to be seen in a terminal of 80.
+// At most 79 columns, to fit into a terminal of 80.
 function keysFor(state: State): KeyHelp[] {
-  if (state.saving) return [['Ctrl-C', 'leave']];
+  if (state.saving) return [['Ctrl-C', 'exit']];
   if (state.menu !== undefined) {
     return [
       ['Up/Down', 'choose'],
-      ['Enter', 'take it'],
+      ['Enter', 'select'],
       ['Esc', 'close'],
     ];
   }
   if (state.validation.phase === 'running') {
     return [
-      ['Shift-Tab', 'back, to change something'],
-      ['Esc', 'leave without saving'],
+      ['Shift-Tab', 'back and cancel'],
+      ['Esc', 'exit without saving'],
     ];
   }
   const { id, kind } = focusedField(state);
-  const leave: KeyHelp = ['Esc', 'leave without saving'];
+  const leave: KeyHelp = ['Esc', 'exit without saving'];
   const move: KeyHelp[] = [
     ['Tab', 'next'],
     ['Shift-Tab', 'back'],
   ];
-  // Nothing can be saved until then.
+  // Saving requires reading the file again.
   if (state.conflict) return [['Ctrl-L', 'read again'], ...move, leave];
   const save: KeyHelp = ['Ctrl-S', 'save'];
-  if (id === 'ok') return [['Enter', 'save and leave'], ...move, leave];
+  if (id === 'ok') return [['Enter', 'save and exit'], ...move, leave];
   if (id === 'cancel') return [['Enter', leave[1]], ...move, save];
   if (kind === 'button') return [['Enter', 'remove'], ...move, save, leave];
   if (kind === 'choice') return [['Enter', 'open'], ...move, save, leave];

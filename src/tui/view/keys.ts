@@ -18,13 +18,13 @@ const controls: Readonly<Record<string, Key>> = {
   '\x7f': 'backspace',
 };
 
-const ofWords: Readonly<Partial<Record<Key, Key>>> = {
+const byWord: Readonly<Partial<Record<Key, Key>>> = {
   left: 'word-left',
   right: 'word-right',
   backspace: 'delete-word',
 };
 
-// Of Alt and a letter, as shells have them.
+// Alt and a letter, as in shells.
 const altLetters: Readonly<Record<string, Key>> = { b: 'word-left', f: 'word-right' };
 
 const named: readonly [name: keyof InkKey, key: Key][] = [
@@ -42,22 +42,22 @@ const named: readonly [name: keyof InkKey, key: Key][] = [
   ['delete', 'delete'],
 ];
 
-/** What Ink tells of the keyboard, as events. Keys that mean nothing here give none. */
+/** Converts a key press from Ink into events; empty for unused keys. */
 export function eventsOf(input: string, key: InkKey): Event[] {
   if (key.eventType === 'release') return [];
   if (key.tab) return [{ type: 'key', key: key.shift ? 'back-tab' : 'tab' }];
   const found = named.find(([name]) => key[name] === true);
-  if (found) return [{ type: 'key', key: ((key.ctrl || key.meta) && ofWords[found[1]]) || found[1] }];
+  if (found) return [{ type: 'key', key: ((key.ctrl || key.meta) && byWord[found[1]]) || found[1] }];
   if (key.ctrl)
-    return eventsOfText(String.fromCharCode(input.charCodeAt(0) & 0x1f)).filter(({ type }) => type === 'key');
+    return eventsFromText(String.fromCharCode(input.charCodeAt(0) & 0x1f)).filter(({ type }) => type === 'key');
   const letter = key.meta ? altLetters[input] : undefined;
   if (letter !== undefined) return [{ type: 'key', key: letter }];
   if (key.meta || key.super || key.hyper) return [];
-  return eventsOfText(input);
+  return eventsFromText(input);
 }
 
-/** Over a slow connection several keys come at once, as one text. */
-function eventsOfText(text: string): Event[] {
+/** Over a slow connection, several keys arrive as one text. */
+function eventsFromText(text: string): Event[] {
   const events: Event[] = [];
   for (const [part] of text.matchAll(/\p{Cc}|\P{Cc}+/gu)) {
     const key = controls[part];

@@ -12,20 +12,20 @@ export interface Span {
 /** One row of the screen. */
 export interface Line {
   spans: readonly Span[];
-  /** What of it can have the focus. */
+  /** Focusable fields in this row. */
   fields?: readonly FieldId[];
-  /** Of a text that is being edited. */
+  /** Set if the focused text is in this row. */
   cursorColumn?: number;
 }
 
 export const emptyLine: Line = { spans: [] };
 
-/** Text from elsewhere goes through here, so that it can't do anything to the terminal. */
+/** Escapes control characters, for text from outside. */
 export function span(text: string, look: Look = 'plain'): Span {
   return { text: printableLine(text), look };
 }
 
-/** Text as it is, with its spaces. */
+/** Unescaped text. */
 export function raw(text: string, look: Look = 'plain'): Span {
   return { text, look };
 }
@@ -34,7 +34,7 @@ export function lineWidth(spans: readonly Span[]): number {
   return spans.reduce((sum, { text }) => sum + displayWidth(text), 0);
 }
 
-/** Cut to at most `columns`. */
+/** Truncates to `columns`. */
 export function fit({ spans, ...line }: Line, columns: number): Line {
   const kept: Span[] = [];
   let left = columns;
@@ -52,7 +52,7 @@ export function pad(text: string, columns: number): string {
   return cut + ' '.repeat(Math.max(0, columns - displayWidth(cut)));
 }
 
-/** In lines of at most `columns`, at most `rows` of them. */
+/** Wraps into at most `rows` lines of at most `columns`, and truncates the last one. */
 export function wrap(text: string, columns: number, rows: number): string[] {
   const lines: string[] = [];
   let line = '';

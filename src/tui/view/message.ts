@@ -1,4 +1,4 @@
-/** What is said at the bottom of the screen: what goes on, what came of it, or more about what has the focus. */
+/** The message at the bottom of the screen: progress, a result, or details of the focused field. */
 import { runtimeNames } from '../../config/schema.ts';
 import { readinessNote } from '../readiness-note.ts';
 import { connectionPart } from '../state/fields.ts';
@@ -6,31 +6,31 @@ import { currentCheck } from '../state/github.ts';
 import type { State } from '../state/state.ts';
 import { emptyLine, type Line, raw, type Span, span, wrap } from './line.ts';
 
-const leastRows = 2;
-const mostRows = 4;
+const minRows = 2;
+const maxRows = 4;
 const spinner = ['|', '/', '-', '\\'];
 
-/** As many lines as it needs, and rarely other than two, so that what is above stays where it is. */
+/** At least two rows, so that the form rarely moves. */
 export function drawMessage(state: State, { columns, rows }: { columns: number; rows: number }, tick: number): Line[] {
   const { text, look } = messageOf(state, tick);
-  const room = Math.min(mostRows, Math.max(leastRows, Math.floor(rows / 6)));
+  const room = Math.min(maxRows, Math.max(minRows, Math.floor(rows / 6)));
   const wrapped = wrap(text, columns - 2, room);
-  return Array.from({ length: Math.max(leastRows, wrapped.length) }, (_, row) =>
+  return Array.from({ length: Math.max(minRows, wrapped.length) }, (_, row) =>
     wrapped[row] ? { spans: [raw(' '), raw(wrapped[row], look)] } : emptyLine,
   );
 }
 
 function messageOf(state: State, tick: number): Span {
-  const turning = spinner[tick % spinner.length];
+  const frame = spinner[tick % spinner.length];
   if (state.validation.phase === 'running')
-    return span(`${turning} Checking the token with ${state.draft.runner.url} ...`);
-  if (state.saving) return span(`${turning} Saving ...`);
+    return span(`${frame} Checking the token with ${state.draft.runner.url} ...`);
+  if (state.saving) return span(`${frame} Saving ...`);
   if (state.message === undefined) return focusMessage(state);
   const { kind, text } = state.message;
   return kind === 'error' ? span(`! ${text}`, 'bad') : span(text);
 }
 
-/** Beside the field there may be too little room for it. */
+/** Details that may not fit next to the field. */
 function focusMessage(state: State): Span {
   if (state.focus === 'runtime') return runtimeMessage(state);
   const part = connectionPart(state.focus);
@@ -45,7 +45,7 @@ function runtimeMessage({ menu, draft, runtimes }: State): Span {
   return span(readinessNote(name, runtimes) ?? '');
 }
 
-/** Whether something turns on the screen. */
+/** Whether a spinner is visible. */
 export function isWaiting({ validation, saving }: State): boolean {
   return validation.phase === 'running' || saving;
 }

@@ -7,7 +7,7 @@ import { type Line, pad, raw, type Span, span } from './line.ts';
 export function runtimeLine(state: State): Line {
   const { runtime } = state.draft.runner;
   const automatic = firstReady(state.runtimes);
-  const name = runtime ?? `the first that is ready${automatic === undefined ? '' : `: ${automatic}`}`;
+  const name = runtime ?? `first ready${automatic === undefined ? '' : `: ${automatic}`}`;
   const readiness = runtime === undefined ? [] : [raw('  '), readinessOf(state, runtime)];
   return {
     spans: [...labelSpans(state, 'runtime', 'Execution Runtime'), raw(`[${name} v]`), ...readiness],
@@ -15,7 +15,7 @@ export function runtimeLine(state: State): Line {
   };
 }
 
-/** The open drop-down, with `marked` as the option that Enter takes. */
+/** The open drop-down. Enter selects the option `marked`. */
 export function menuLines(state: State, marked: number): Line[] {
   return runtimeNames.map((name, index) => {
     const isMarked = index === marked;

@@ -1,4 +1,4 @@
-/** The screen in a terminal, by way of Ink: it draws what `draw` says and tells of keys; everything else is elsewhere. */
+/** Ink component of the screen: renders frames and dispatches keys. */
 import { Box, Text, useApp, useCursor, useInput, usePaste, useWindowSize } from 'ink';
 import {
   createElement as h,
@@ -43,7 +43,7 @@ export function Screen({ store, color, jobControl }: ScreenProps): ReactElement 
   );
 }
 
-/** Returns what Ctrl-Z does. Whoever goes on after having been stopped finds the terminal as somebody else left it. */
+/** Returns the handler of Ctrl-Z. After resuming, restores the terminal, which the shell has used in the meantime. */
 function useJobControl({ stop, onContinued }: JobControl): () => void {
   const { suspendTerminal } = useApp();
   const isStopped = useRef(false);
@@ -69,7 +69,7 @@ function useTick(active: State['saving']): number {
 }
 
 function drawLine({ spans }: Line, index: number, color: boolean): ReactElement {
-  // A line without text would have no height.
+  // An empty line would have no height.
   const texts =
     spans.length === 0 ? [' '] : spans.map((span, key) => h(Text, { key, ...lookOf(span, color) }, span.text));
   return h(Text, { key: index, wrap: 'truncate' }, ...texts);

@@ -2,13 +2,13 @@ import { displayWidth } from '../../lib/display-width.ts';
 import { pad } from './line.ts';
 
 export interface ShownText {
-  /** As wide as the field. */
+  /** Padded to the width of the field. */
   text: string;
   /** Column of the cursor in it. */
   cursor: number;
 }
 
-/** The part of a text around the cursor that a field has room for; one column is kept for a cursor behind the end. */
+/** The part of a text around the cursor that fits into the field, with one column for a cursor at the end. */
 export function showText(value: string, cursor: number, columns: number): ShownText {
   const room = Math.max(1, columns - 1);
   const before = fitting(Array.from(value.slice(0, cursor)).toReversed(), room)
@@ -19,7 +19,7 @@ export function showText(value: string, cursor: number, columns: number): ShownT
   return { text: pad(before + behind, columns), cursor: Math.min(column, columns - 1) };
 }
 
-/** As many of the characters, from the first on, as there are columns for. */
+/** The first characters that fit into `columns`. */
 function fitting(characters: readonly string[], columns: number): string[] {
   const kept: string[] = [];
   let width = 0;
@@ -31,7 +31,7 @@ function fitting(characters: readonly string[], columns: number): string[] {
   return kept;
 }
 
-/** A secret that nobody shall read over a shoulder: as many stars as there is room for, and how long it is. */
+/** Masks a secret: as many stars as fit, and its length if it is longer. */
 export function masked(value: string, columns: number): string {
   const stars = '*'.repeat(value.length);
   if (stars.length <= columns) return stars;

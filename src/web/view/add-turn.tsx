@@ -1,5 +1,6 @@
 import { useState } from 'preact/hooks';
-import type { Task, Turn } from '../api-objects.ts';
+import type { Task } from '../../plan42/objects/task.ts';
+import type { Turn } from '../../plan42/objects/turn.ts';
 import { useAction, useApi } from './hooks.ts';
 import { ErrorNote, Field } from './parts.tsx';
 

@@ -1,4 +1,4 @@
-import type { LogEntry } from '../api-objects.ts';
+import type { TurnLogEntry } from '../../plan42/turn-logs.ts';
 import { logLine } from '../log-line.ts';
 import { clockTime, exactTime } from '../times.ts';
 
@@ -10,7 +10,7 @@ const linesPerBlock = 250;
 export class LogLines {
   readonly #container: HTMLElement;
   #count = 0;
-  #pending: LogEntry[] = [];
+  #pending: TurnLogEntry[] = [];
   #frame: number | undefined;
   readonly #onShown: (added: number) => void;
 
@@ -21,7 +21,7 @@ export class LogLines {
   }
 
   /** Shows the entry in the browser's next frame, together with all others that arrive until then. */
-  add(entry: LogEntry): void {
+  add(entry: TurnLogEntry): void {
     this.#pending.push(entry);
     if (this.#pending.length > maxLines) this.#pending.splice(0, this.#pending.length - maxLines);
     this.#frame ??= requestAnimationFrame(() => this.#show());
@@ -53,7 +53,7 @@ export class LogLines {
   }
 }
 
-function lineOf({ timestamp, message }: LogEntry): HTMLElement {
+function lineOf({ timestamp, message }: TurnLogEntry): HTMLElement {
   const line = document.createElement('div');
   line.className = 'log-line';
   // The style sheet shows it, so that it is not copied with the text.

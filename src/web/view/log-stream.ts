@@ -1,7 +1,7 @@
 import { Backoff } from '../../lib/backoff.ts';
 import { sleep } from '../../lib/sleep.ts';
 import { parseEventStream, type ServerSentEvent } from '../../plan42/event-stream.ts';
-import type { LogEntry } from '../api-objects.ts';
+import type { TurnLogEntry } from '../../plan42/turn-logs.ts';
 import { type Api, CallError } from './api.ts';
 
 const retryMs = 500;
@@ -17,7 +17,7 @@ export async function* followLog(
   path: string,
   after: number,
   signal: AbortSignal,
-): AsyncGenerator<LogEntry, void> {
+): AsyncGenerator<TurnLogEntry, void> {
   const backoff = new Backoff(limits);
   for (let last = after; ; ) {
     try {
@@ -71,7 +71,7 @@ async function* chunksOf(stream: ReadableStream<Uint8Array>): AsyncGenerator<Uin
   }
 }
 
-function entryOf({ type, data, lastEventId }: ServerSentEvent): LogEntry | undefined {
+function entryOf({ type, data, lastEventId }: ServerSentEvent): TurnLogEntry | undefined {
   if (type !== 'log') return undefined;
   const { Timestamp, Message } = JSON.parse(data) as { Timestamp: string; Message: string };
   return { index: Number(lastEventId), timestamp: Timestamp, message: Message };

@@ -1,5 +1,5 @@
 import { useState } from 'preact/hooks';
-import type { RunnerToken } from '../api-objects.ts';
+import type { RunnerTokenMetadata } from '../../plan42/objects/runner.ts';
 import { newUuid } from '../uuid.ts';
 import { useAction, useApi, usePoll } from './hooks.ts';
 import { Confirm, ErrorNote, Field, Loading, ShortId, Snippet, Time } from './parts.tsx';
@@ -11,7 +11,7 @@ const maxTokens = 500;
 export function RunnerTokens({ runnerId, serverUrl }: { runnerId: string; serverUrl: string }) {
   const api = useApi();
   const path = `${api.tenantPath}/runners/${encodeURIComponent(runnerId)}/tokens`;
-  const { value, error, refresh } = usePoll<{ Items: RunnerToken[] }>(path, (signal) =>
+  const { value, error, refresh } = usePoll<{ Items: RunnerTokenMetadata[] }>(path, (signal) =>
     api.call('GET', `${path}?maxResults=${maxTokens}`, { signal }),
   );
   return (
@@ -24,15 +24,15 @@ export function RunnerTokens({ runnerId, serverUrl }: { runnerId: string; server
 }
 
 interface TokenTableProps {
-  tokens: readonly RunnerToken[];
+  tokens: readonly RunnerTokenMetadata[];
   path: string;
   onDone: () => void;
 }
 
 function TokenTable({ tokens, path, onDone }: TokenTableProps) {
   const api = useApi();
-  const [asked, setAsked] = useState<RunnerToken>();
-  const { run, isBusy, error } = useAction(async ({ TokenID, Version }: RunnerToken) => {
+  const [asked, setAsked] = useState<RunnerTokenMetadata>();
+  const { run, isBusy, error } = useAction(async ({ TokenID, Version }: RunnerTokenMetadata) => {
     await api.call('POST', `${path}/${TokenID}/revoke`, { ifMatch: Version });
     onDone();
   });

@@ -1,5 +1,5 @@
+import type { Environment } from '../../plan42/objects/environment.ts';
 import { isAsWanted, repoInfoOf } from '../../plan42/task-input.ts';
-import type { Environment } from '../api-objects.ts';
 import type { WantedTask } from '../task-form.ts';
 import { newUuid } from '../uuid.ts';
 import type { Api } from './api.ts';

@@ -1,5 +1,6 @@
+import type { Task } from '../../plan42/objects/task.ts';
+import type { Turn } from '../../plan42/objects/turn.ts';
 import { isTerminalStatus } from '../../plan42/objects/turn-status.ts';
-import type { Task, Turn } from '../api-objects.ts';
 import { safeLink } from '../safe-link.ts';
 import { AddTurn } from './add-turn.tsx';
 import { CancelTurn } from './cancel-turn.tsx';

@@ -13,8 +13,8 @@ export interface Assignment {
 }
 
 /**
- * Reads `key value`, or any number of `key=value`. A key alone gets its value from `fromFile` or standard input, and
- * that is the only way for secrets, since everybody on the machine can see a command line.
+ * Parses `key value`, or any number of `key=value`. The value of a key alone is read from `fromFile` or standard input.
+ * Secrets must be given that way, because all users of the machine can see command lines.
  * @throws UserError (exit code 2)
  */
 export async function readAssignments(
@@ -32,10 +32,11 @@ export async function readAssignments(
   }
   const [setting, second] = alone;
   if (second !== undefined) {
-    throw usage(`there are no values for ${alone.map(({ name }) => name).join(' and ')}`, 'Set one of them at a time.');
+    throw usage(`missing values for ${alone.map(({ name }) => name).join(' and ')}`, 'Set them one at a time.');
   }
   if (setting !== undefined) assignments.push({ setting, text: await readValue(context, setting, fromFile) });
-  else if (fromFile !== undefined) throw usage('--from-file has nothing to set', 'Name a setting without a value.');
+  else if (fromFile !== undefined)
+    throw usage('--from-file requires a setting without a value', 'Name a setting without a value.');
   return assignments;
 }
 
@@ -56,18 +57,18 @@ function isAssignment(arg: string): boolean {
 
 function secretInArguments({ name }: Setting): UserError {
   return usage(
-    `${name} is a secret, and others can see a command line`,
-    `Pipe it in, "… | plan42 runner config set ${name}", or use --from-file.`,
+    `${name} is a secret, and other users can see command lines`,
+    `Pipe it in: "… | plan42 runner config set ${name}". Or use --from-file.`,
   );
 }
 
 async function readValue({ stdin, signal }: CliContext, { name, field }: Setting, path: string | undefined) {
   const remedy = field.secret
-    ? `Pipe it in, "… | plan42 runner config set ${name}", or use --from-file.`
-    : `Write it behind the name, "plan42 runner config set ${name} VALUE", or use --from-file.`;
-  if (path === undefined && (stdin.isTTY || !field.secret)) throw usage(`there is no value for ${name}`, remedy);
+    ? `Pipe it in: "… | plan42 runner config set ${name}". Or use --from-file.`
+    : `Run "plan42 runner config set ${name} VALUE", or use --from-file.`;
+  if (path === undefined && (stdin.isTTY || !field.secret)) throw usage(`missing value for ${name}`, remedy);
   const content = path === undefined ? await text(addAbortSignal(signal, stdin)) : await readValueFile(path, signal);
-  // Tokens are copied with line breaks now and then.
+  // Copied tokens can contain line breaks.
   const value = field.secret ? content.replaceAll(/\s+/g, '') : content.trim();
   if (value === '') throw emptyValue(name);
   return value;
@@ -76,26 +77,26 @@ async function readValue({ stdin, signal }: CliContext, { name, field }: Setting
 async function readValueFile(path: string, signal: AbortSignal): Promise<string> {
   try {
     const stats = await stat(path);
-    if (!stats.isFile() && !stats.isFIFO()) throw new Error('it is neither a file nor a pipe');
+    if (!stats.isFile() && !stats.isFIFO()) throw new Error('neither a file nor a pipe');
     if (stats.isFile()) return await readFile(path, { encoding: 'utf8', signal });
-    // Opening a pipe that nobody writes to would wait where no signal reaches.
+    // A blocking open of a pipe without a writer could not be aborted.
     const fd = openSync(path, constants.O_RDONLY | constants.O_NONBLOCK);
-    // As in --from-file <(command). The socket closes it.
+    // For example --from-file <(command). The socket closes it.
     return await text(addAbortSignal(signal, new Socket({ fd, readable: true, writable: false })));
   } catch (error) {
     signal.throwIfAborted();
     throw new UserError(`cannot read ${path}`, {
-      remedy: 'Name a file that you can read and that holds the value alone.',
+      remedy: 'Choose a readable file that contains only the value.',
       cause: error,
     });
   }
 }
 
-/** The value for a setting is empty, and it takes none that is. */
+/** The value of a setting that must not be empty is empty. */
 export function emptyValue(name: string): UserError {
   return usage(
     `the value for ${name} is empty`,
-    `Has what should give it failed? To remove the setting: "plan42 runner config unset ${name}".`,
+    `Check that the command or file that provides it works. To remove the setting: "plan42 runner config unset ${name}".`,
   );
 }
 

@@ -53,7 +53,7 @@ Examples:
 export function addConfigCommands(runner: Command, context: CliContext): void {
   const config = runner
     .command('config')
-    .description('configure the runner: a full-screen program, or commands for scripts')
+    .description('configure the runner, on a screen or with commands')
     .argument('[args...]')
     .usage('[command] [options]')
     .allowUnknownOption()
@@ -64,34 +64,34 @@ export function addConfigCommands(runner: Command, context: CliContext): void {
       return context.handOver('plan42-runner-config', args);
     });
   withConfigFileOption(config.command('get'))
-    .description('print a setting: from the environment, else the file, else the default')
-    .addArgument(new SettingArgument('<key>', 'such as runner.url or github.my-github.token'))
-    .option('--show-secrets', 'print a token as it is, and not ********')
+    .description('print a setting: from the environment, the file, or the default')
+    .addArgument(new SettingArgument('<key>', 'for example runner.url or github.my-github.token'))
+    .option('--show-secrets', 'print tokens instead of ********')
     .option('--json', 'print value and origin as JSON')
     .addHelpText('after', getExamples)
     .action(async (key: string, options: GetOptions) => (await import('./get.ts')).getSetting(context, key, options));
   withConfigFileOption(config.command('set'))
-    .description('change settings in the file; everything else in it stays as it is')
-    .addArgument(new SettingArgument('<args...>', 'tokens come from standard input: give the key alone'))
+    .description('change settings in the file and keep everything else')
+    .addArgument(new SettingArgument('<args...>', 'for tokens, give only the key and pipe the value in'))
     .usage('[options] <key> <value> | <key=value>... | <key>')
-    .option('--from-file <file>', 'take the value of the key without one from a file')
-    .option('--json', 'print what was done as JSON')
+    .option('--from-file <file>', 'read the value from a file')
+    .option('--json', 'print the result as JSON')
     .addHelpText('after', setExamples)
     .action(async (args: string[], options: SetOptions) =>
       (await import('./set.ts')).setSettings(context, args, options),
     );
   withConfigFileOption(config.command('unset'))
-    .description('take settings, or whole connections (github.NAME), out of the file')
+    .description('remove settings, or whole connections (github.NAME), from the file')
     .addArgument(new SettingArgument('<key...>'))
-    .option('--json', 'print what was done as JSON')
+    .option('--json', 'print the result as JSON')
     .addHelpText('after', unsetExamples)
     .action(async (keys: string[], options: UnsetOptions) =>
       (await import('./unset.ts')).unsetSettings(context, keys, options),
     );
   withColorOption(withConfigFileOption(config.command('list')))
-    .description('list what is set, and where')
-    .option('-a, --all', 'defaults too')
-    .option('--show-secrets', 'print tokens as they are, and not ********')
+    .description('list settings and their origin')
+    .option('-a, --all', 'include defaults')
+    .option('--show-secrets', 'print tokens instead of ********')
     .option('--json', 'print every setting as JSON')
     .addHelpText('after', listExamples)
     .action(async (options: ListOptions) => (await import('./list.ts')).listSettings(context, options));
@@ -102,7 +102,7 @@ export function addConfigCommands(runner: Command, context: CliContext): void {
     .action(async (options: ValidateOptions) => (await import('./validate.ts')).validate(context, options));
 }
 
-// What looks like a command is not one of the screen's options.
+// A word that looks like a command is not an option of the screen.
 function refuseUnknownCommand(config: Command, word: string | undefined): void {
   if (word === undefined || word.startsWith('-')) return;
   const names = config.commands.map((command) => command.name());

@@ -26,7 +26,7 @@ describe('plan42 runner config get and list', () => {
     assert.deepEqual([noConnection.exitCode, noConnection.stdout], [1, '']);
   });
 
-  it('get says as JSON what the value is and where it comes from', async () => {
+  it('get prints value and origin as JSON', async () => {
     await using at = await placeConfig(content);
     const get = async (...argv: string[]) =>
       parseAs('runner-config-get.json', (await at.config(['get', ...argv, '--json'])).stdout);
@@ -42,7 +42,7 @@ describe('plan42 runner config get and list', () => {
     });
   });
 
-  it('list shows what is set, and with --all everything', async () => {
+  it('list shows settings, and with --all also defaults', async () => {
     await using at = await placeConfig(content);
     const run = await at.config(['list'], { env: { PLAN42_LOG_LEVEL: 'debug' } });
     assert.deepEqual(
@@ -56,7 +56,7 @@ describe('plan42 runner config get and list', () => {
     assert.ok(!json.stdout.includes('p42r_secret'));
   });
 
-  it('tell that others can read the file', async () => {
+  it('warn if other users can access the file', async () => {
     await using at = await placeConfig(content);
     await chmod(at.file, 0o644);
     const warning = `${at.file} contains tokens and other users can access it. Run: chmod 600 ${at.file}`;
@@ -65,16 +65,16 @@ describe('plan42 runner config get and list', () => {
     assert.doesNotMatch((await at.config(['list'])).stderr, /chmod/);
   });
 
-  it('say when a file that was named is not there', async () => {
+  it('fail if a named file does not exist', async () => {
     await using at = await placeConfig();
     for (const argv of [['list'], ['get', 'jobs.pids'], ['validate'], ['validate', '--json']]) {
       const run = await at.config(argv);
       assert.deepEqual([run.exitCode, run.stdout], [3, '']);
-      assert.match(run.stderr, /^ERROR: there is no configuration file \S+\. Name another one, or make it: /);
+      assert.match(run.stderr, /^ERROR: configuration file \S+ not found\. Choose another file, or create it: /);
     }
   });
 
-  it('list tells what is wrong with the file', async () => {
+  it('list reports problems of the file', async () => {
     await using at = await placeConfig('[jobs]\npids = "x"\nmax_job = 1\n');
     const { stderr, stdout } = await at.config(['list']);
     assert.match(stderr, /^ERROR: \S+:2:1: jobs\.pids is not a number$/m);

@@ -12,7 +12,7 @@ export interface GetOptions extends ConfigLocation {
   showSecrets?: boolean;
 }
 
-/** Prints what counts: the environment's value, else the file's, else the default. */
+/** Prints the effective value: from the environment, the file, or the default. */
 export async function getSetting(context: CliContext, name: string, options: GetOptions): Promise<void> {
   const { stdout, env, signal } = context;
   const setting = findSetting(name);

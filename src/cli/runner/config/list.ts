@@ -22,7 +22,7 @@ export interface ListOptions extends ConfigLocation {
   showSecrets?: boolean;
 }
 
-/** What is set, or everything with its defaults; as JSON always everything. What is wrong with the file is on standard error. */
+/** Lists the settings that are set, or all of them with `all` or `json`. Prints problems of the file on standard error. */
 export async function listSettings(context: CliContext, options: ListOptions): Promise<void> {
   const { stdout, stderr, env, signal } = context;
   const file = await readConfigToShow(context, options);
@@ -41,7 +41,7 @@ export async function listSettings(context: CliContext, options: ListOptions): P
   if (options.json) return print(stdout, renderJson({ configFile: file.path, settings: values }), signal);
   const shown = values.filter((setting) => options.all || setting.origin !== 'default');
   if (shown.length === 0) {
-    stderr.write(`Nothing is set in ${file.path}. "plan42 runner config list --all" shows the defaults.\n`);
+    stderr.write(`No settings in ${file.path}. Run "plan42 runner config list --all" for the defaults.\n`);
     return;
   }
   const table = renderTable(

@@ -8,7 +8,7 @@ export interface ConfigLocation {
 
 /** Adds `-c/--config-file`. */
 export function withConfigFileOption(command: Command): Command {
-  return command.option('-c, --config-file <file>', 'the configuration file', resolvedPath);
+  return command.option('-c, --config-file <file>', 'configuration file', resolvedPath);
 }
 
 export function configFilePath({ configFile }: ConfigLocation, env: NodeJS.ProcessEnv): string {

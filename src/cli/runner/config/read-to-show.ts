@@ -6,15 +6,15 @@ import type { CliContext } from '../../context.ts';
 import { type ConfigLocation, configFilePath } from './location.ts';
 
 /**
- * Reads the file for telling what is in it.
- * @throws UserError (exit code 3) when the person named one that is not there, and as readConfigFile does
+ * Reads the file to show its content.
+ * @throws UserError (exit code 3) if a named file does not exist, or as readConfigFile does
  */
 export async function readConfigToShow({ env, signal }: CliContext, options: ConfigLocation): Promise<ConfigFile> {
   const file = await readConfigFile(configFilePath(options, env), signal);
   const isNamed = Boolean(withPathOptions(env, options)['PLAN42_CONFIG_FILE']);
   if (file.content !== undefined || !isNamed) return file;
-  throw new UserError(`there is no configuration file ${file.path}`, {
-    remedy: `Name another one, or make it: "plan42 runner config -c ${shellQuote(file.path)}".`,
+  throw new UserError(`configuration file ${file.path} not found`, {
+    remedy: `Choose another file, or create it: "plan42 runner config -c ${shellQuote(file.path)}".`,
     exitCode: ExitCode.configuration,
   });
 }

@@ -10,9 +10,9 @@ import { print, renderJson } from '../../output.ts';
 
 export interface ReportedChange extends ConfigChange {
   edits: readonly Edit[];
-  /** The settings that were named. */
+  /** The changed settings. */
   names: readonly string[];
-  /** Sentences about what should be looked at. */
+  /** Sentences without a full stop. */
   warnings: readonly string[];
   json: boolean;
 }
@@ -22,8 +22,8 @@ export function withEdits(source: string, edits: readonly Edit[]): string {
 }
 
 /**
- * Of `set` and `unset`: has a running runner take the change over, and tells what was done, in JSON for programs
- * (docs/schemas/runner-config-set.json), in a line on standard error for people.
+ * Makes a running runner reload the file, and reports the change: as JSON (docs/schemas/runner-config-set.json), or in a
+ * line on standard error.
  */
 export async function reportChange(context: CliContext, change: ReportedChange): Promise<void> {
   const { env, stdout, stderr, signal, platform } = context;
@@ -35,8 +35,12 @@ export async function reportChange(context: CliContext, change: ReportedChange):
   const applied = changed ? await applyConfig({ before, after, stateDir, names, signal }) : undefined;
   if (json) {
     const runner = applied?.outcome ?? null;
-    const told = [...warnings, ...mistakesIn(after)];
-    await print(stdout, renderJson({ configFile: after.path, changed, keys: names, runner, warnings: told }), signal);
+    const allWarnings = [...warnings, ...mistakesIn(after)];
+    await print(
+      stdout,
+      renderJson({ configFile: after.path, changed, keys: names, runner, warnings: allWarnings }),
+      signal,
+    );
     return;
   }
   const done = applied === undefined ? 'Nothing changed.' : `Saved ${after.path}. ${applied.message}`;

@@ -10,7 +10,7 @@ import { runnerJwt } from '../../../../test/support/runner-jwt.ts';
 const token = runnerJwt();
 
 describe('plan42 runner config set', () => {
-  it('makes the file, for its owner only, and says how to apply it', async () => {
+  it('creates the file with mode 0600, and prints how to apply it', async () => {
     await using at = await placeConfig();
     const run = await at.config(['set', 'runner.url=http://127.0.0.1:7042', 'jobs.max_jobs=8', 'images.allowed=a,b']);
     assert.deepEqual([run.exitCode, run.stdout], [0, '']);
@@ -23,7 +23,7 @@ describe('plan42 runner config set', () => {
     assert.equal((await at.config(['set', 'jobs.max_jobs', '8'])).stderr, 'Nothing changed.\n');
   });
 
-  it('says how to start the runner when the file is new and has a token', async () => {
+  it('prints how to start the runner if the file is new and has a token', async () => {
     await using at = await placeConfig();
     const { stderr } = await at.config(['set', 'runner.url=http://127.0.0.1:7042', 'runner.token'], { stdin: token });
     assert.match(stderr, /^Saved \S+\. Start the runner: "plan42 runner enable"/);
@@ -44,7 +44,7 @@ describe('plan42 runner config set', () => {
     for (const run of [piped, shown]) assert.ok(!`${run.stdout}${run.stderr}`.includes(token.slice(5, 30)));
   });
 
-  it('refuses what is wrong with the exit code of its kind, and writes nothing', async () => {
+  it('rejects invalid values without writing', async () => {
     const cases: [argv: string[], exitCode: number, error: RegExp, stdin?: string][] = [
       [['runner.token', token], 2, /^ERROR: runner\.token is a secret.*--from-file\.$/],
       [[`runner.token=${token}`], 2, /is a secret/],
@@ -52,22 +52,22 @@ describe('plan42 runner config set', () => {
       [
         ['runner.token', 'github.a.token', 'jobs.pids=99'],
         2,
-        /there are no values for runner\.token and github\.a\.token/,
+        /missing values for runner\.token and github\.a\.token/,
         'x',
       ],
-      [['runner.url'], 2, /there is no value for runner\.url/],
+      [['runner.url'], 2, /missing value for runner\.url/],
       [['runner.ulr', 'x'], 2, /did you mean "runner\.url"\?/],
       [['runner.url', 'http://example.com'], 3, /^ERROR: invalid server url: it is not an https URL/],
-      [['jobs.max_jobs=8', 'jobs.cpus=many'], 3, /^ERROR: jobs\.cpus is not a number\. It takes: /],
+      [['jobs.max_jobs=8', 'jobs.cpus=many'], 3, /^ERROR: jobs\.cpus is not a number\. Allowed values: /],
       [['runner.token'], 4, /^ERROR: invalid runner token: it does not start with "p42r_"/, 'ghp_x'],
       [['runner.token'], 4, /^ERROR: invalid runner token: it expired/, runnerJwt({ exp: 1 })],
       [['github.a.token', '--from-file', '/nonexistent'], 1, /^ERROR: cannot read \/nonexistent/],
-      [['github.a.token', '--from-file', '/'], 1, /^ERROR: cannot read \/: it is neither a file nor a pipe\. Name/],
+      [['github.a.token', '--from-file', '/'], 1, /^ERROR: cannot read \/: neither a file nor a pipe\. Choose/],
       [['jobs.cpus='], 2, /^ERROR: the value for jobs\.cpus is empty\. .* unset jobs\.cpus"\.$/],
       [['runner.url='], 2, /^ERROR: the value for runner\.url is empty/],
       [['jobs=1'], 2, /^ERROR: "jobs" is a table, not a setting\. Name a setting in it, such as jobs\.max_jobs\.$/],
       [['github.a=1'], 2, /"github\.a" is a table.* such as github\.a\.name\.$/],
-      [['jobs.cpus=1', '--from-file', '/nonexistent'], 2, /--from-file has nothing to set/],
+      [['jobs.cpus=1', '--from-file', '/nonexistent'], 2, /--from-file requires a setting without a value/],
     ];
     for (const [argv, exitCode, error, stdin] of cases) {
       await using at = await placeConfig('# nothing\n');
@@ -85,14 +85,14 @@ describe('plan42 runner config set', () => {
     assert.match(await at.read(), /skip_ssl_verify = true/);
     const other = await at.config(['set', 'runner.url', 'https://b.example']);
     assert.equal(await at.read(), '[runner]\nurl = "https://b.example" # a\nskip_ssl_verify = false\n');
-    assert.match(other.stderr, /^WARNING: runner\.skip_ssl_verify is false now, since runner\.url has changed/m);
+    assert.match(other.stderr, /^WARNING: runner\.skip_ssl_verify is now false, because runner\.url has changed/m);
     await at.config(['set', 'runner.url=https://c.example', 'runner.skip_ssl_verify=true']);
     assert.match(await at.read(), /skip_ssl_verify = true/);
     const unset = await at.config(['unset', 'runner.url', '--json']);
-    assert.match(parseAs('runner-config-set.json', unset.stdout).warnings[0], /^runner\.skip_ssl_verify is false now/);
+    assert.match(parseAs('runner-config-set.json', unset.stdout).warnings[0], /^runner\.skip_ssl_verify is now false/);
   });
 
-  it('says when no runner starts with the file, whatever else is wrong with it', async () => {
+  it('reports if no runner can start with the file', async () => {
     await using at = await placeConfig('[runner]\nruntime = "dokcer"\n[jobs]\ncpus = "x"\n');
     const run = await at.config(['set', 'jobs.pids=99']);
     assert.equal(run.exitCode, 0);
@@ -107,11 +107,11 @@ describe('plan42 runner config set', () => {
       `${at.file}:2:1: runner.runtime is not one of docker, podman, apple, host`,
       `${at.file}:4:1: jobs.cpus is not a number`,
     ]);
-    const mended = await at.config(['set', 'runner.runtime=host', 'jobs.cpus=1']);
-    assert.match(mended.stderr, /^Saved \S+\. Restart a running runner/);
+    const fixed = await at.config(['set', 'runner.runtime=host', 'jobs.cpus=1']);
+    assert.match(fixed.stderr, /^Saved \S+\. Restart a running runner/);
   });
 
-  it('tells programs what it did', async () => {
+  it('prints JSON', async () => {
     await using at = await placeConfig();
     const env = { PLAN42_JOBS_PIDS: '77' };
     const run = await at.config(['set', 'jobs.pids=99', 'queues.scale_down_at=0.9', '--json'], { env });
@@ -120,16 +120,16 @@ describe('plan42 runner config set', () => {
     assert.deepEqual(done, { configFile: at.file, changed: true, keys, runner: 'unknown' });
     assert.equal(warnings.length, 2);
     assert.match(warnings[0], /^queues\.scale_down_at is not below queues\.scale_up_at/);
-    assert.match(warnings[1], /^PLAN42_JOBS_PIDS is set in this environment and beats jobs\.pids in the file/);
+    assert.match(warnings[1], /^PLAN42_JOBS_PIDS in this environment overrides jobs\.pids in the file/);
   });
 
-  it('takes a token from a pipe by its name, and can be interrupted while nobody writes to it', async () => {
+  it('reads a token from a named pipe, and can be interrupted without a writer', async () => {
     await using at = await placeConfig();
     const pipe = `${at.file}.pipe`;
     execFileSync('mkfifo', [pipe]);
     const set = ['set', 'github.a.token', '--from-file', pipe];
-    const nobody = await at.config(set, { signal: AbortSignal.timeout(100) });
-    assert.equal(nobody.exitCode, 130, nobody.stderr);
+    const aborted = await at.config(set, { signal: AbortSignal.timeout(100) });
+    assert.equal(aborted.exitCode, 130, aborted.stderr);
     // Waits for a reader.
     const writer = promisify(execFile)('/bin/sh', ['-c', 'echo ghp_x > "$0"', pipe]);
     assert.equal((await at.config(set)).exitCode, 0);
@@ -137,10 +137,10 @@ describe('plan42 runner config set', () => {
     assert.match(await at.read(), /token = "ghp_x"/);
   });
 
-  it('says when the environment hides what was set, and so does list', async () => {
+  it('warns if the environment overrides a setting, as list does', async () => {
     await using at = await placeConfig();
     const env = { PLAN42_JOBS_PIDS: '77', PLAN42_RUNNER_TOKEN: token };
-    const hidden = /^WARNING: PLAN42_JOBS_PIDS is set in this environment and beats jobs\.pids in the file: unset it/m;
+    const hidden = /^WARNING: PLAN42_JOBS_PIDS in this environment overrides jobs\.pids in the file\. Unset it/m;
     const { stderr } = await at.config(['set', 'jobs.pids=99', 'jobs.cpus=1'], { env });
     assert.match(stderr, hidden);
     assert.equal(stderr.match(/WARNING/g)?.length, 1, stderr);
@@ -150,21 +150,21 @@ describe('plan42 runner config set', () => {
     assert.doesNotMatch((await at.config(['set', 'jobs.pids=98'])).stderr, /WARNING/);
   });
 
-  it('refuses at once what no runner could use', async () => {
+  it('rejects values that no runner can use', async () => {
     await using at = await placeConfig('# nothing\n');
     const cases: [assignment: string, error: RegExp][] = [
-      ['jobs.network=my network', /^ERROR: jobs\.network is not the name of a network like .* It takes: /],
+      ['jobs.network=my network', /^ERROR: jobs\.network is not the name of a network like .* Allowed values: /],
       ['jobs.network=--privileged', /is not the name of a network/],
-      ['jobs.capabilities=CHOWN,KILL ALL', /"KILL ALL", which is not a capability\. It takes: /],
+      ['jobs.capabilities=CHOWN,KILL ALL', /"KILL ALL", which is not a capability\. Allowed values: /],
       ['host.command=[]', /^ERROR: host\.command is without a program/],
-      ['jobs.stop_timeout=10', /is not a duration like "30s".* It takes: /],
-      ['runner.runtime=dokcer', /is not one of docker, podman, apple, host\. It takes: /],
+      ['jobs.stop_timeout=10', /is not a duration like "30s".* Allowed values: /],
+      ['runner.runtime=dokcer', /is not one of docker, podman, apple, host\. Allowed values: /],
       ['github.a.url=ftp://example.com', /is not an https URL/],
       [
         'network.ca_file=/nonexistent.pem',
         /^ERROR: cannot read the CA file \/nonexistent\.pem.* Set network\.ca_file to a PEM/,
       ],
-      [`network.ca_file=${at.file}`, /^ERROR: there is no PEM certificate in the CA file/],
+      [`network.ca_file=${at.file}`, /^ERROR: cannot use the CA file/],
     ];
     for (const [assignment, error] of cases) {
       const run = await at.config(['set', assignment]);
@@ -174,7 +174,7 @@ describe('plan42 runner config set', () => {
     }
   });
 
-  it('leaves a file alone that is not TOML', async () => {
+  it('does not change a file that is not TOML', async () => {
     await using at = await placeConfig('[runner\n');
     const run = await at.config(['set', 'jobs.pids=99']);
     assert.equal(run.exitCode, 3);

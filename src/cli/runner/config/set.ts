@@ -16,7 +16,7 @@ export interface SetOptions extends ConfigLocation {
   json?: boolean;
 }
 
-/** Sets all of them or none. */
+/** Sets all of the settings or none. */
 export async function setSettings(context: CliContext, args: readonly string[], options: SetOptions): Promise<void> {
   const { env, signal } = context;
   const path = configFilePath(options, env);
@@ -38,15 +38,15 @@ function editFor({ setting, text }: Assignment): Edit {
   } catch (error) {
     if (!(error instanceof InvalidValue)) throw error;
     if (text === '') throw emptyValue(name);
-    const remedy = `It takes: ${field.kind.notation}.`;
+    const remedy = `Allowed values: ${field.kind.notation}.`;
     throw new UserError(`${name} is ${error.message}`, { remedy, exitCode: ExitCode.configuration });
   }
-  // Without it no runner would start.
+  // A runner does not start without the file.
   if (name === 'network.ca_file') readCaFile(text);
   return { type: 'set', path, value: field.kind.toToml(text) };
 }
 
-/** What is doubtful now and was not before. */
+/** Problems that the change has introduced. */
 function newWarnings({ before, after }: ConfigChange): string[] {
   const problemsOf = ({ content }: ConfigFile) => parseConfig({ file: content, env: {}, flags: new Map() }).problems;
   const known = new Set(problemsOf(before).map(({ message }) => message));

@@ -6,24 +6,24 @@ import { renderValue, type TomlValue } from '../../../config/toml/render.ts';
 
 export interface SettingValue {
   setting: Setting;
-  /** As it would stand in the file; undefined where nothing sets it and it has no default. */
+  /** In TOML; undefined if it is not set and has no default. */
   value: unknown;
   origin: 'environment' | 'file' | 'default';
 }
 
-/** A setting as it is shown in JSON: docs/schemas/runner-config-get.json. */
+/** A setting in JSON output: docs/schemas/runner-config-get.json. */
 export interface ShownSetting {
   key: string;
   value: unknown;
   origin: SettingValue['origin'];
-  /** A token or the like; `value` is null then unless secrets were asked for. */
+  /** If true, `value` is null unless secrets are shown. */
   secret: boolean;
   isSet: boolean;
 }
 
 export const mask = '********';
 
-/** Reads settings as they are, right or wrong; the environment beats the file. */
+/** Reads settings without validating them. The environment takes precedence over the file. */
 export function settingReader(file: ConfigFile, env: NodeJS.ProcessEnv): (setting: Setting) => SettingValue {
   const { values } = parseToml(file.content ?? '');
   return (setting) => {
@@ -33,7 +33,7 @@ export function settingReader(file: ConfigFile, env: NodeJS.ProcessEnv): (settin
     if (variable !== undefined) return { setting, value: field.kind.toToml(variable), origin: 'environment' };
     const written = valueAt(values, path);
     if (written !== undefined) return { setting, value: written, origin: 'file' };
-    // A connection that isn't there has no defaults.
+    // A connection that does not exist has no defaults.
     const hasDefault = setting.table !== undefined || isTable(valueAt(values, path.slice(0, -1)));
     const value = field.default === undefined || !hasDefault ? undefined : field.kind.show(field.default);
     return { setting, value, origin: 'default' };
@@ -44,12 +44,12 @@ export function isInFile(file: ConfigFile, path: readonly string[]): boolean {
   return valueAt(parseToml(file.content ?? '').values, path) !== undefined;
 }
 
-/** A sentence for each of these settings that the environment has another value for, so that the file's counts for nothing. */
+/** Returns a warning for each setting that the environment overrides. */
 export function hiddenByEnvironment(settings: readonly Setting[], env: NodeJS.ProcessEnv): string[] {
   return settings.flatMap((setting) => {
     const variable = variableOf(setting);
     if (variable === undefined || !env[variable]) return [];
-    return [`${variable} is set in this environment and beats ${setting.name} in the file: unset it to use the file's`];
+    return [`${variable} in this environment overrides ${setting.name} in the file. Unset it to use the file`];
   });
 }
 
@@ -68,7 +68,7 @@ export function showSetting({ setting, value, origin }: SettingValue, showSecret
   return { key: setting.name, value: shown ?? null, origin, secret, isSet: value !== undefined };
 }
 
-/** Text as it is; everything else as the file would have it. */
+/** Text without quotes, other values in TOML. */
 export function plainValue({ value, secret, isSet }: ShownSetting): string {
   if (secret && isSet && value === null) return mask;
   if (value === null) return '';

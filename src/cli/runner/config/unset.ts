@@ -11,7 +11,7 @@ export interface UnsetOptions extends ConfigLocation {
   json?: boolean;
 }
 
-/** Takes a setting, or a whole connection (`github.my-github`), out of the file; comments stay. */
+/** Removes a setting, or a whole connection (`github.my-github`), from the file, and keeps comments. */
 export async function unsetSettings(
   context: CliContext,
   names: readonly string[],

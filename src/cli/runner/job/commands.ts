@@ -18,7 +18,7 @@ Newest first. Also works if the runner is not running.`;
 const logsExamples = `
 Examples:
   plan42 runner job logs plan42-8f46cade         the whole log, in a pager
-  plan42 runner job logs 8f46cade -f             follow it until the job finishes
+  plan42 runner job logs 8f46cade -f             follow until it finishes
   plan42 runner job logs 8f46cade -f -n all      follow it from its start
   plan42 runner job logs 8f46cade | grep -i error
 

@@ -1,5 +1,5 @@
 import { printableLine } from '../../../lib/printable.ts';
-import type { RunnerTokenMetadata } from '../../../plan42/admin-objects.ts';
+import type { AdminRunnerToken } from '../../../plan42/admin-objects.ts';
 import type { CliContext } from '../../context.ts';
 import { formatLocalTime, print, renderJson } from '../../output.ts';
 import { shortIds } from '../../short-ids.ts';
@@ -40,7 +40,7 @@ export async function listTokens(context: CliContext, options: ListTokensOptions
   await print(stdout, table, signal);
 }
 
-function stateOf(token: RunnerTokenMetadata): 'valid' | 'revoked' | 'expired' {
+function stateOf(token: AdminRunnerToken): 'valid' | 'revoked' | 'expired' {
   if (token.Revoked) return 'revoked';
   return Date.parse(token.ExpiresAt) <= Date.now() ? 'expired' : 'valid';
 }

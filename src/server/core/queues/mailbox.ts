@@ -42,7 +42,7 @@ export class Mailbox<Message> {
     }
   }
 
-  /** Removes a message whose caller is gone. Returns false if it was delivered already. */
+  /** Removes a message whose caller no longer waits. Returns false if it was delivered already. */
   withdraw(message: Message): boolean {
     const index = this.#messages.indexOf(message);
     if (index >= 0) this.#messages.splice(index, 1);

@@ -1,4 +1,5 @@
-import { nextHealthyQueue, type RunnerKey, type RunnerQueue } from '../../store/runner-queues.ts';
+import type { RunnerQueue } from '../../../plan42/objects/runner.ts';
+import { nextHealthyQueue, type RunnerKey } from '../../store/runner-queues.ts';
 import type { Store } from '../../store/store.ts';
 
 /** Spreads work over the healthy queues of each runner: every call returns the next one. */
