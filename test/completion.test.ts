@@ -73,7 +73,7 @@ describe('completion', () => {
     await using terminal = await startTerminal({ ...place, columns: 120, command: ['zsh', '-i'] });
     await terminal.shows('$');
     for (const [typed, becomes] of lines) await completes(terminal, typed, becomes);
-    await completes(terminal, 'plan42 runner job ', /^kill +-- end a job$/m);
+    await completes(terminal, 'plan42 runner job ', /^kill +-- kill a job$/m);
     await completes(terminal, 'plan42 runner job logs ', `plan42-${taskId}-1`);
   });
 
@@ -101,7 +101,7 @@ describe('completion', () => {
       const script = `complete --do-complete ${JSON.stringify(line)}`;
       return (await promisify(execFile)('fish', ['-c', script], place)).stdout.trimEnd().split('\n');
     };
-    assert.deepEqual(await candidates('plan42 run'), ['runner\ttakes tasks from a server and runs their agents here']);
+    assert.deepEqual(await candidates('plan42 run'), ['runner\trun agents for the tasks of a server on this machine']);
     assert.deepEqual(await candidates('plan42 runner job logs plan42-3'), [
       `plan42-${taskId}-1\tA title: with a colon`,
     ]);

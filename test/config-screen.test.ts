@@ -352,7 +352,7 @@ kept = 1 # why not
 });
 
 describe('the terminal', () => {
-  // What the program writes, as it comes; `script` gives it a terminal.
+  // The raw output of the program. `script` provides a terminal.
   const watch = (env: NodeJS.ProcessEnv = {}) => {
     const command = `echo pid $$; exec ${configScreen} -c /nonexistent/plan42-runner.toml`;
     const child = spawn('script', ['-qec', command, '/dev/null'], {

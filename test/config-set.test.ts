@@ -24,7 +24,7 @@ test('of twenty at once none is lost', async () => {
   assert.equal(text.match(/^name = "x"$/gm)?.length, 20, text);
 });
 
-test('a running runner is asked whether it took the change over, and tells what is doubtful', async () => {
+test('a running runner reports whether it uses the change', async () => {
   await using plane = await startControlPlane();
   await using runner = await RunnerProcess.start({
     url: plane.server.url,

@@ -18,7 +18,7 @@ test('the command that the server prints connects a runner', async () => {
   const data = join(dir.path, "it's data");
   const server = spawn('plan42', ['server', 'start', '--listen', '127.0.0.1:0', '--data', data], { env });
   await using _server = ending(server);
-  const greeting = await collected(server.stdout, /stay\.\n$/);
+  const greeting = await collected(server.stdout, /kept\.\n$/);
   const command = /Connect a runner, in another terminal:\n(.*?)\n\n/s.exec(greeting)?.[1] ?? '';
   assert.match(command, /^ {2}plan42 server token create .*&&\n {4}plan42 runner exec$/s);
 

@@ -165,7 +165,7 @@ test('nothing is installed without a login session or with an invalid configurat
   assert.equal(inShell.exitCode, 3);
   assert.match(
     inShell.stderr,
-    /^ERROR: the service would have no runner token: .*PLAN42_RUNNER_TOKEN.* Set runner\.token in /,
+    /^ERROR: the service would have no runner token, .*PLAN42_RUNNER_TOKEN.* Set runner\.token in /,
   );
   await writeFile(join(mac.launchd, 'no-session'), '');
   const { exitCode, stderr } = await plan42('enable');

@@ -109,7 +109,10 @@ suite('under systemd', { timeout: 420_000 }, () => {
     if (!machine) return t.skip();
     const { exitCode, stdout, stderr } = await plan42('runner', 'enable');
     assert.deepEqual([exitCode, stdout], [6, '']);
-    assert.match(stderr, /^ERROR: .*does not answer: .*sudo loginctl enable-linger "\$USER".*plan42 runner exec.*\n$/);
+    assert.match(
+      stderr,
+      /^ERROR: .*is not responding: .*sudo loginctl enable-linger "\$USER".*plan42 runner exec.*\n$/,
+    );
     await machine.must(['loginctl', 'enable-linger', 'ann']);
     await eventually(async () => (await machine?.run(['systemctl', 'is-active', 'user@1000']))?.exitCode === 0);
   });

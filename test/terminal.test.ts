@@ -143,7 +143,7 @@ test('work of more than half a second shows progress, and clears it', async (t) 
     join(place.path, 'control.sock'),
   );
   await using terminal = await place.terminal(['status']);
-  await terminal.shows(/^[⠋⠙⠹⠸⠼⠴⠦⠧⠇⠏] Asking the runner … \d+ s$/m);
+  await terminal.shows(/^[⠋⠙⠹⠸⠼⠴⠦⠧⠇⠏] Requesting status … \d+ s$/m);
   const screen = await terminal.shows('ERROR: the runner is running but not responding.');
   assert.match(screen, /^Runner +Not Responding: the runner has not responded for 5 s\n/);
   assert.equal((await terminal.ended()).code, 1);

@@ -94,11 +94,11 @@ test('a job is listed, followed and killed while the runner runs', async () => {
 
   assert.deepEqual(await plan42(folder, 'job', 'kill', waiting), {
     exitCode: 0,
-    stdout: `The job ${waiting} was killed.\n`,
+    stdout: `Job ${waiting} was killed.\n`,
     stderr: '',
   });
   const killed = await plan42(folder, 'job', 'kill', taskId.slice(0, 13));
-  assert.deepEqual(killed, { exitCode: 0, stdout: `The job ${jobId} was killed.\n`, stderr: '' });
+  assert.deepEqual(killed, { exitCode: 0, stdout: `Job ${jobId} was killed.\n`, stderr: '' });
   const { turn } = await untilOver(plane, taskId);
   assert.match(turn.ErrorMessage, /^The agent was killed by user\./);
   assert.deepEqual(await followingEnded, [0, null]);

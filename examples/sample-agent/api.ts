@@ -16,7 +16,7 @@ export type TurnApi = (call: {
 
 // Names of the host machine in containers.
 const hostNames = ['host.containers.internal', 'host.docker.internal'];
-const probeTimeoutMs = 3000;
+// Long, because jobs have a low priority: on a busy machine an agent waits seconds for the processor.
 const callTimeoutMs = 20_000;
 
 /**
@@ -28,7 +28,7 @@ export async function findApi(request: AgentRequest, url: string | undefined): P
   const candidates = url ? [url] : candidateUrls(issuerOf(request.token));
   for (const candidate of candidates) {
     const api = turnApi(request, candidate);
-    const response = await api({ method: 'GET' }, probeTimeoutMs).catch(() => undefined);
+    const response = await api({ method: 'GET' }).catch(() => undefined);
     if (response !== undefined) return api;
   }
   throw new RequestError(`no response from ${candidates.join(' or ')}. Set PLAN42_URL to the server's URL`);
@@ -54,10 +54,7 @@ function issuerOf(token: string): URL {
 function turnApi({ tenantId, taskId, turnIndex, token }: AgentRequest, base: string) {
   const segments = ['v1', 'tenants', tenantId, 'tasks', taskId, 'turns', String(turnIndex)].map(encodeURIComponent);
   const turnUrl = `${base.replace(/\/+$/, '')}/${segments.join('/')}`;
-  return async (
-    { method, path = '', version, body }: Parameters<TurnApi>[0],
-    timeoutMs = callTimeoutMs,
-  ): Promise<ApiResponse> => {
+  return async ({ method, path = '', version, body }: Parameters<TurnApi>[0]): Promise<ApiResponse> => {
     const response = await fetch(turnUrl + path, {
       method,
       headers: {
@@ -67,7 +64,7 @@ function turnApi({ tenantId, taskId, turnIndex, token }: AgentRequest, base: str
         ...(version === undefined ? {} : { 'if-match': String(version) }),
       },
       body: body === undefined ? null : JSON.stringify(body),
-      signal: AbortSignal.timeout(timeoutMs),
+      signal: AbortSignal.timeout(callTimeoutMs),
     });
     const json: unknown = await response.json().catch(() => ({}));
     return { status: response.status, body: (json ?? {}) as Record<string, unknown> };

@@ -54,7 +54,7 @@ describe('readiness', () => {
 });
 
 describe('a job', () => {
-  test('gets the request on standard input, and its exit code is told', async () => {
+  test('gets the request on standard input, and its exit code is kept', async () => {
     await using job = await makeJobFolder('{"the": "request"}');
     const runtime = scripted(job, 'cat; exit 7');
     await runtime.start(job);
@@ -64,7 +64,7 @@ describe('a job', () => {
     assert.equal(await job.readLog(), '{"the": "request"}');
   });
 
-  test('whose working folder is not there is told so', async () => {
+  test('whose working folder is missing fails with an error', async () => {
     await using job = await makeJobFolder();
     const settings = { unisolated: true, command: ['/bin/cat'] };
     const lost = { ...env, HOME: join(job.folder, 'gone') };
@@ -118,7 +118,7 @@ test('what an agent leaves running ends when its job is put away, unless it was 
 });
 
 describe('kill', () => {
-  test('asks first, so that the agent can end by itself', async () => {
+  test('asks first, so that the agent can exit', async () => {
     await using job = await makeJobFolder();
     const runtime = scripted(job, `trap 'exit 5' TERM; echo $$; ${untilGo}`);
     await runtime.start(job);
@@ -182,7 +182,7 @@ describe('kill', () => {
     const runtime = scripted(job, `echo $$; setsid sh -c '(echo $$; sleep 60) & exit' & ${untilGo}`);
     await runtime.start(job);
     await loggedPids(job, 2);
-    // The second one has told its parent's.
+    // The second one has printed its parent's.
     const orphans = await eventually(async () => {
       const pids = await listWithVariable('PLAN42_JOB_ID', job.jobId);
       return pids.length >= 3 && pids;

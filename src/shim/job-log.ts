@@ -148,7 +148,7 @@ class OpenLog implements AsyncDisposable {
   readonly start: number;
   /** Where the log ended when it was opened. */
   readonly end: number;
-  /** What was read so far, counted from the start of the output. */
+  /** Position of the reader, counted from the start of the output. */
   position: number;
 
   private constructor(path: string, segments: Segment[]) {
@@ -183,7 +183,7 @@ class OpenLog implements AsyncDisposable {
     return { bytesRead };
   }
 
-  /** What comes up to `end`, or to the end of the newest segment. Closes segments that were read to their end. */
+  /** Yields the log up to `end`, or to the end of the newest segment. Closes segments that were read to their end. */
   async *blocks(end: number, signal: AbortSignal): AsyncGenerator<Buffer> {
     for (;;) {
       const [segment, next] = this.#segments;

@@ -36,7 +36,7 @@ describe('editsFor', () => {
     );
   });
 
-  it('changes nothing in a file that says it all already, in whatever way', () => {
+  it('does not change a file with equal content', () => {
     const content = '# c\nrunner.token = "t"\n[github."x y"]\nconnection_id = "aa-1"\nname = "work"\ntoken = ""\n';
     assert.equal(save(content, [work]), content);
   });
@@ -65,7 +65,7 @@ describe('editsFor', () => {
     assert.equal(save(content, tenant), content, 'and finds it again');
   });
 
-  it('leaves connections that are gone, or were never told of, until they are removed', () => {
+  it('keeps connections unknown to the server until they are removed', () => {
     const content = '[github.old]\nconnection_id = "zz" # keep\ntoken = "g"\n\n[github.mine]\ntoken = "h"\n';
     assert.equal(save(content, []), content);
     assert.equal(save(content, [], { removed: ['zz', '[mine]'] }), '# keep\n');

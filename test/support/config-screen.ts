@@ -19,7 +19,7 @@ export interface ScreenTest extends AsyncDisposable {
   file: string;
   /** Returns the content of the file; undefined if there is none. */
   saved(): Promise<string | undefined>;
-  /** Waits until the program has ended and the terminal is the shell's again. Resolves with the exit code and what is to be seen. */
+  /** Waits until the program has exited. Resolves with the exit code and the visible text. */
   left(): Promise<{ exitCode: number; screen: string }>;
 }
 

@@ -1,7 +1,7 @@
 import assert from 'node:assert/strict';
 import { type DoctorSetting, type Given, setUp } from './doctor-setting.ts';
 
-/** Something that is amiss, and what one of the checks makes of it. */
+/** A problem and the expected result of one check. */
 export interface DoctorCase {
   what: string;
   given: () => Given | Promise<Given>;
@@ -12,8 +12,8 @@ export interface DoctorCase {
   exitCode?: number;
 }
 
-export async function assertFound(setting: DoctorSetting, amiss: DoctorCase): Promise<void> {
-  const { given, check, status, found, remedy, exitCode = 0 } = amiss;
+export async function assertFound(setting: DoctorSetting, problem: DoctorCase): Promise<void> {
+  const { given, check, status, found, remedy, exitCode = 0 } = problem;
   await using patient = await setUp(setting, await given());
   const report = await patient.checks();
   const result = report.of(check);

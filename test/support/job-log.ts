@@ -1,7 +1,7 @@
 import { setTimeout as delay } from 'node:timers/promises';
 import { readJobLog, statLog } from '../../src/shim/job-log.ts';
 
-const sampleMs = 2;
+const sampleMs = 5;
 
 /** The log as it is now; a line says how many bytes were dropped before it. Empty if there is none. */
 export async function readLog(logFile: string, encoding: BufferEncoding = 'utf8'): Promise<string> {

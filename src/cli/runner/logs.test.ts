@@ -19,7 +19,7 @@ test('plan42 runner logs shows the old parts too', async () => {
   assert.equal((await home.runner(['logs', '-n', '2'])).stdout, 'newer\nnewest\n');
 });
 
-test('plan42 runner logs -f says when there is nothing to follow yet, and waits', async () => {
+test('plan42 runner logs -f waits for a missing log', async () => {
   const controller = new AbortController();
   const file = join(home.path, 'logs/runner.log');
   const { exitCode, stdout, stderr } = await home.runner(['logs', '-f'], {

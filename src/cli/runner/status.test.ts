@@ -31,7 +31,7 @@ describe('plan42 runner status', () => {
       calls: { status: () => answer, kill: async () => 'unknown', reload: async () => null },
     });
 
-  test('tells all that there is to know, and what is wrong', async () => {
+  test('shows runner, queues, jobs and problems', async () => {
     await using _server = await serve();
     const job = await home.add({ title: 'Waits' });
     const { stdout, stderr, exitCode } = await home.runner(['status']);
@@ -60,14 +60,14 @@ ${job.jobId}  Waits  1           No        ${formatLocalTime(job.acceptedAt)}
     assert.deepEqual([document.state, document.jobs[0].jobId], ['running', job.jobId]);
   });
 
-  test('is what stop asks where no service runs, to tell how a runner in the foreground is stopped', async () => {
+  test('lets stop explain how to stop a runner in the foreground', async () => {
     await using _ = await serve();
     const { exitCode, stdout, stderr } = await home.runner(['stop'], { platform: 'freebsd' });
     assert.deepEqual([exitCode, stdout], [6, '']);
     assert.match(stderr, /^ERROR: the running runner \(process 42\) was not started as a service\. .*"kill 42"\.\n$/);
   });
 
-  test('says that it is not running, and what is left', async () => {
+  test('shows unfinished jobs if the runner is not running', async () => {
     await home.add({ title: 'Waits' });
     const run = await home.runner(['status']);
     assert.match(run.stdout, /^Runner +Not Running\n(.+\n)+Jobs +0 running, 1 waiting\n\nJob ID/);

@@ -1,4 +1,4 @@
-/** Against a fake `container` that behaves as the real one is documented to; nobody has tried this on a Mac yet. */
+/** Tested against a fake `container` that was written from its documentation, not on a Mac. */
 import assert from 'node:assert/strict';
 import { execFile } from 'node:child_process';
 import { readdir, writeFile } from 'node:fs/promises';
@@ -116,14 +116,14 @@ describe('images', () => {
     await assert.rejects(runtime.pull('only/here', 'always'), /cannot pull the image only\/here: .*MANIFEST_UNKNOWN/);
   });
 
-  test('a pull starts services that somebody has stopped', async () => {
+  test('a pull starts stopped services', async () => {
     await using setting = await setUp();
     await container(setting.apple, 'system', 'stop');
     await setting.runtime.pull(agentImage, 'always');
     assert.ok(setting.apple.state.has('services'));
   });
 
-  test('a pull that nobody waits for any more ends', async () => {
+  test('an aborted pull ends', async () => {
     await using setting = await setUp();
     const controller = new AbortController();
     const pulling = setting.runtime.pull(slowImage, 'always', controller.signal);
@@ -135,7 +135,7 @@ describe('images', () => {
 });
 
 describe('a job', () => {
-  test('gets request and arguments; its exit code and its whole log are told', async () => {
+  test('gets request and arguments; its exit code and whole log are kept', async () => {
     await using setting = await setUp();
     const { runtime, apple } = setting;
     const job = await setting.newJob(() => 'cat $REQUEST; echo; echo to stderr >&2; exit 7');
@@ -236,7 +236,7 @@ describe('a start that fails', () => {
 });
 
 describe('kill', () => {
-  test('asks first, so that the agent can end by itself', async () => {
+  test('asks first, so that the agent can exit', async () => {
     await using setting = await setUp();
     const job = await setting.newJob((job) => `trap 'exit 5' TERM; echo up; ${untilGo(job)}`);
     await setting.runtime.start(job);
@@ -284,7 +284,7 @@ describe('when the client is gone', () => {
     assert.equal(apple.state.readContainer(job.jobId)?.state, 'stopped');
   });
 
-  test('because the services were stopped or have crashed, nobody saw the end', async () => {
+  test('because the services stopped or crashed, the exit code is unknown', async () => {
     await using setting = await setUp();
     const { runtime, apple } = setting;
     const job = await setting.newJob(untilGo);
@@ -295,7 +295,7 @@ describe('when the client is gone', () => {
     assert.ok(apple.state.has('services'), 'started again, to be asked');
   });
 
-  test('and the supervisor too, as after a restart of the machine, nobody saw the end', async () => {
+  test('and the supervisor too, as after a restart of the machine, the exit code is unknown', async () => {
     await using setting = await setUp();
     const { runtime, apple } = setting;
     const job = await setting.newJob(() => 'exit 3');

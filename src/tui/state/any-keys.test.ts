@@ -19,7 +19,7 @@ const file =
   '[runner]\ntoken = "t"\n[github.a]\nconnection_id = "1"\n[github."漢字"]\nconnection_id = "2"\ntoken = "x"\n';
 const tenants = [[], [{ id: '1', name: 'a' }], Array.from({ length: 30 }, (_, n) => ({ id: `${n}`, name: `名 ${n}` }))];
 
-/** What a person or the world does next. Answers are given to questions that were asked, soon, late or never. */
+/** Random input of the user, and responses to requests: soon, late or never. */
 const action = fc.oneof(
   { weight: 8, arbitrary: fc.record({ type: fc.constant('key' as const), key: fc.constantFrom(...keys) }) },
   { weight: 2, arbitrary: fc.record({ type: fc.constant('text' as const), text: fc.string({ unit: 'binary' }) }) },
@@ -36,7 +36,7 @@ const action = fc.oneof(
 type Action = typeof action extends fc.Arbitrary<infer T> ? T : never;
 
 describe('any sequence of keys', () => {
-  it('never crashes, always has something in focus, fits the terminal, and saves only what is asked for and right', () => {
+  it('never crashes, always has a focus, fits the terminal, and saves only valid values on request', () => {
     const start = fc.constantFrom(undefined, '', file);
     const size = fc.record({ columns: fc.integer({ min: 20, max: 130 }), rows: fc.integer({ min: 7, max: 50 }) });
     fc.assert(
@@ -61,7 +61,7 @@ describe('any sequence of keys', () => {
 class Model {
   readonly #driver: Driver;
   #open: Effect[] = [];
-  /** What the server has taken. */
+  /** Values that the server has accepted. */
   #taken = '';
   #wanted = false;
 

@@ -57,7 +57,7 @@ describe('connections', () => {
 });
 
 describe('connections that only the file has', () => {
-  it('say why', () => {
+  it('show the reason', () => {
     const tables = [
       'a]\nconnection_id = "11"',
       'b]\nconnection_id = "11"',

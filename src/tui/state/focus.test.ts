@@ -12,7 +12,7 @@ describe('moving', () => {
     assert.equal(driver.press('up').state.focus, 'token');
   });
 
-  it('goes on with Enter in a text', () => {
+  it('moves to the next field with Enter in a text', () => {
     assert.equal(drive().press('enter').state.focus, 'url');
   });
 

@@ -41,7 +41,7 @@ describe('saving', () => {
     assert.match(driver.state.message?.text ?? '', /^invalid server url of work: it is not an https URL/);
   });
 
-  it('writes what was changed', () => {
+  it('writes the changes', () => {
     const driver = valid().press('tab').type('2').press('save');
     assert.deepEqual(driver.effects, [{ type: 'save', edits: [set('github.work.token', 'ghp_a2')], goal: 'stay' }]);
   });
@@ -54,7 +54,7 @@ describe('saving', () => {
     assert.deepEqual(driver.press('interrupt').effects, [{ type: 'leave', how: 'interrupted' }]);
   });
 
-  it('tells of a runtime that is not ready', () => {
+  it('warns about a runtime that is not ready', () => {
     const note = (driver: ReturnType<typeof drive>) => {
       const effect = driver.press('save').effects.at(-1);
       return effect?.type === 'save' ? effect.note : assert.fail();
@@ -71,7 +71,7 @@ describe('saving', () => {
     assert.match(note(automatic.send(...none)) ?? '', /^No runtime is ready\./);
   });
 
-  it('says what was done, or leaves', () => {
+  it('reports the result, or exits', () => {
     const saved = { type: 'saved', base, changed: true, message: 'Saved.' } as const;
     const stay = valid()
       .press('save')
@@ -83,7 +83,7 @@ describe('saving', () => {
     assert.deepEqual(valid().send({ ...saved, goal: 'leave' }).effects, [{ type: 'leave', how: 'saved' }]);
   });
 
-  it('that fails says why', () => {
+  it('reports the reason of a failure', () => {
     const driver = valid().press('save').send({ type: 'not-saved', message: 'The disk is full.', conflict: false });
     assert.deepEqual([driver.state.saving, driver.state.message?.text], [false, 'The disk is full.']);
     assert.equal(driver.press('reload').effects.length, 0, 'nothing to read again');

@@ -6,7 +6,7 @@ import { fieldsOf } from './fields.ts';
 describe('leaving the runner section downwards', () => {
   const asked = () => drive(filledFile).press('tab', 'tab', 'tab');
 
-  it('asks the server, and goes on when it takes the token', () => {
+  it('continues when the server accepts the token', () => {
     const driver = asked();
     assert.deepEqual(driver.effects, [{ type: 'validate', attempt: 1, token: 'p42r_a', url: 'https://a.example' }]);
     assert.equal(driver.state.focus, 'runtime');
@@ -32,7 +32,7 @@ describe('leaving the runner section downwards', () => {
     }
   });
 
-  it('goes to what is wrong, and can be tried again', () => {
+  it('moves the focus to the invalid field, and can be retried', () => {
     const driver = asked().refuse('token not authorized. Get a new one.');
     assert.deepEqual(driver.state.message, { kind: 'error', text: 'token not authorized. Get a new one.' });
     assert.deepEqual([driver.state.focus, driver.state.validation.phase], ['token', 'refused']);
@@ -42,7 +42,7 @@ describe('leaving the runner section downwards', () => {
     assert.deepEqual([driver.state.focus, driver.state.message], ['github:11:url', undefined]);
   });
 
-  it('counts no more when token or URL are changed; what was typed below is kept', () => {
+  it('is invalidated by a change of token or URL, and keeps other changes', () => {
     const driver = asked().accept([work]).press('tab').type('X').press('page-up', 'tab').type('/x');
     assert.equal(driver.state.validation.phase, 'none');
     assert.deepEqual(

@@ -51,7 +51,7 @@ describe('the screen', () => {
     );
   });
 
-  it('says why a runtime cannot be used, which the line beside has no room for', () => {
+  it('shows why a runtime is not ready in the message', () => {
     const driver = drive('[runner]\nruntime = "podman"\n').press('tab', 'tab');
     assert.doesNotMatch(text(driver.state), /is not ready/);
     driver.send({ type: 'runtime', status: missing('podman') });
@@ -60,7 +60,7 @@ describe('the screen', () => {
     assert.match(text(driver.state), /^ docker is not ready/m, 'of the option that is marked');
   });
 
-  it('has more room for a long message, and takes it from what is above', () => {
+  it('gives a long message more rows', () => {
     const message = { kind: 'info', text: `${'word '.repeat(50)}end` } as const;
     const { state } = drive();
     const lines = text({ ...state, message }).split('\n');
@@ -69,7 +69,7 @@ describe('the screen', () => {
     assert.equal(text({ ...state, message }, 80, 10).split('\n').length, 10);
   });
 
-  it('tells all keys in 80 columns, whatever has the focus', () => {
+  it('shows all keys in 80 columns in every context', () => {
     const driver = drive('[github.gone]\nconnection_id = "9"\n')
       .press('page-down')
       .accept([{ id: '1', name: 'a' }]);
@@ -99,7 +99,7 @@ describe('texts', () => {
     assert.deepEqual(showText('漢字ab', 4, 5), { text: '字ab ', cursor: 4 });
   });
 
-  it('that are secret say how long they are when there is no room', () => {
+  it('show the length of a long secret', () => {
     assert.equal(masked('abc', 10), '***');
     assert.equal(masked('x'.repeat(1000), 24), '***** (1000 characters)'.padStart(24, '*'));
   });

@@ -17,7 +17,7 @@ const read = (input: string, key: Partial<InkKey> = {}) =>
   );
 
 describe('keys', () => {
-  it('are told by their names', () => {
+  it('are recognized by name', () => {
     assert.deepEqual(read('', { tab: true }), ['tab']);
     assert.deepEqual(read('', { tab: true, shift: true }), ['back-tab']);
     assert.deepEqual(read('', { downArrow: true }), ['down']);

@@ -10,7 +10,7 @@ const minRows = 2;
 const maxRows = 4;
 const spinner = ['|', '/', '-', '\\'];
 
-/** As many lines as it needs, and rarely other than two, so that what is above stays where it is. */
+/** At least two rows, so that the form rarely moves. */
 export function drawMessage(state: State, { columns, rows }: { columns: number; rows: number }, tick: number): Line[] {
   const { text, look } = messageOf(state, tick);
   const room = Math.min(maxRows, Math.max(minRows, Math.floor(rows / 6)));

@@ -26,7 +26,7 @@ describe('plan42 runner config get and list', () => {
     assert.deepEqual([noConnection.exitCode, noConnection.stdout], [1, '']);
   });
 
-  it('get says as JSON what the value is and where it comes from', async () => {
+  it('get prints value and origin as JSON', async () => {
     await using at = await placeConfig(content);
     const get = async (...argv: string[]) =>
       parseAs('runner-config-get.json', (await at.config(['get', ...argv, '--json'])).stdout);
@@ -42,7 +42,7 @@ describe('plan42 runner config get and list', () => {
     });
   });
 
-  it('list shows what is set, and with --all everything', async () => {
+  it('list shows settings, and with --all also defaults', async () => {
     await using at = await placeConfig(content);
     const run = await at.config(['list'], { env: { PLAN42_LOG_LEVEL: 'debug' } });
     assert.deepEqual(
@@ -56,7 +56,7 @@ describe('plan42 runner config get and list', () => {
     assert.ok(!json.stdout.includes('p42r_secret'));
   });
 
-  it('tell that others can read the file', async () => {
+  it('warn if other users can access the file', async () => {
     await using at = await placeConfig(content);
     await chmod(at.file, 0o644);
     const warning = `${at.file} contains tokens and other users can access it. Run: chmod 600 ${at.file}`;

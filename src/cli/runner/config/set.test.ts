@@ -23,7 +23,7 @@ describe('plan42 runner config set', () => {
     assert.equal((await at.config(['set', 'jobs.max_jobs', '8'])).stderr, 'Nothing changed.\n');
   });
 
-  it('says how to start the runner when the file is new and has a token', async () => {
+  it('prints how to start the runner if the file is new and has a token', async () => {
     await using at = await placeConfig();
     const { stderr } = await at.config(['set', 'runner.url=http://127.0.0.1:7042', 'runner.token'], { stdin: token });
     assert.match(stderr, /^Saved \S+\. Start the runner: "plan42 runner enable"/);
@@ -67,7 +67,7 @@ describe('plan42 runner config set', () => {
       [['runner.url='], 2, /^ERROR: the value for runner\.url is empty/],
       [['jobs=1'], 2, /^ERROR: "jobs" is a table, not a setting\. Name a setting in it, such as jobs\.max_jobs\.$/],
       [['github.a=1'], 2, /"github\.a" is a table.* such as github\.a\.name\.$/],
-      [['jobs.cpus=1', '--from-file', '/nonexistent'], 2, /--from-file has nothing to set/],
+      [['jobs.cpus=1', '--from-file', '/nonexistent'], 2, /--from-file requires a setting without a value/],
     ];
     for (const [argv, exitCode, error, stdin] of cases) {
       await using at = await placeConfig('# nothing\n');
@@ -92,7 +92,7 @@ describe('plan42 runner config set', () => {
     assert.match(parseAs('runner-config-set.json', unset.stdout).warnings[0], /^runner\.skip_ssl_verify is now false/);
   });
 
-  it('says when no runner starts with the file, whatever else is wrong with it', async () => {
+  it('reports if no runner can start with the file', async () => {
     await using at = await placeConfig('[runner]\nruntime = "dokcer"\n[jobs]\ncpus = "x"\n');
     const run = await at.config(['set', 'jobs.pids=99']);
     assert.equal(run.exitCode, 0);
@@ -107,8 +107,8 @@ describe('plan42 runner config set', () => {
       `${at.file}:2:1: runner.runtime is not one of docker, podman, apple, host`,
       `${at.file}:4:1: jobs.cpus is not a number`,
     ]);
-    const mended = await at.config(['set', 'runner.runtime=host', 'jobs.cpus=1']);
-    assert.match(mended.stderr, /^Saved \S+\. Restart a running runner/);
+    const fixed = await at.config(['set', 'runner.runtime=host', 'jobs.cpus=1']);
+    assert.match(fixed.stderr, /^Saved \S+\. Restart a running runner/);
   });
 
   it('prints JSON', async () => {

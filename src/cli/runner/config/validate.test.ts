@@ -57,12 +57,12 @@ describe('plan42 runner config validate', () => {
     assert.equal(json.exitCode, 1);
     const { findings } = parseAs('runner-config-validate.json', json.stdout);
     const others = findings.filter(({ severity }: Finding) => severity !== 'ok');
-    const told = others.map(({ subject, severity, message }: Finding) => `${severity} ${subject}: ${message}`);
-    assert.match(told.join('\n'), /^error github\.work\.token: token rejected \(401: Bad credentials\)$/m);
+    const messages = others.map(({ subject, severity, message }: Finding) => `${severity} ${subject}: ${message}`);
+    assert.match(messages.join('\n'), /^error github\.work\.token: token rejected \(401: Bad credentials\)$/m);
     for (const other of ids) {
-      assert.ok(told.includes(`warning github: new (${other}) is not configured here`), 'both, though named alike');
+      assert.ok(messages.includes(`warning github: new (${other}) is not configured here`), 'both, though named alike');
     }
-    assert.match(told.join('\n'), /^warning github\.old: not a private connection of the tenant$/m);
+    assert.match(messages.join('\n'), /^warning github\.old: not a private connection of the tenant$/m);
     assert.match(
       json.stderr,
       /^ERROR: github\.work\.token: token rejected \(401: Bad credentials\)\. Create a token at \S+\/settings\/tokens and set github\.work\.token\.\n$/,

@@ -42,7 +42,7 @@ plan42-${taskId(1)}-1   Older thing  1           No        ${formatLocalTime(old
     );
   });
 
-  test('lists only running jobs unless told otherwise, and says so', async () => {
+  test('lists running jobs by default', async () => {
     assert.deepEqual(await home.runner(['job', 'list', '-a']), {
       exitCode: 0,
       stdout: '',
@@ -78,7 +78,7 @@ plan42-${taskId(1)}-1   Older thing  1           No        ${formatLocalTime(old
     assert.deepEqual(parseAs('runner-job-list.json', (await home.runner(['job', 'list', '--json'])).stdout), []);
   });
 
-  test('fits into 80 columns, and says more with -v', async () => {
+  test('fits into 80 columns, and adds columns with -v', async () => {
     await home.addFinished({ title: 'A title that is far too long for a terminal of eighty columns' });
     const { stdout } = await home.runner(['job', 'list', '-a'], { columns: 80 });
     for (const line of stdout.trimEnd().split('\n')) assert.ok(stripVTControlCharacters(line).length <= 80, line);
