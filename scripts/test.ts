@@ -72,9 +72,11 @@ process.exitCode = failures > 0 ? 1 : 0;
 async function runUnitTests(): Promise<Results> {
   const slow = await findFiles(['src/**/*.slow.test.ts']);
   const unit = await findFiles(['src/**/*.test.ts']);
+  // Each file is a process, which spends most of its time compiling the same modules.
+  process.env['NODE_COMPILE_CACHE'] ??= resolve(root, 'node_modules/.cache/compile');
   return runTests(
     unit.filter((file) => !slow.includes(file)),
-    availableParallelism(),
+    2 * availableParallelism(),
   );
 }
 

@@ -52,7 +52,8 @@ test('a start accesses the same number of files, however many jobs are finished'
       token: '',
       userAgent: 't',
     };
-    return countLooks(t, async () => {
+    // Awaited before the folder is removed.
+    return await countLooks(t, async () => {
       const store = await JobStore.open(dir.path, join(dir.path, 'logs'));
       const options = {
         config,

@@ -59,7 +59,8 @@ export async function startGithub(options: DoubleOptions = {}): Promise<GithubDo
   }
 
   function send(response: ServerResponse, request: SeenRequest, { status, body, headers = {} }: RestAnswer): void {
-    const text = JSON.stringify(body);
+    // With the headers, because the last page has the same body when another one follows it, but another link.
+    const text = JSON.stringify({ body, headers });
     const etag = `W/"${createHash('sha256').update(text).digest('hex')}"`;
     if (status === 200 && request.headers['if-none-match'] === etag) {
       response.writeHead(304, { etag, ...quotaHeaders() }).end();
