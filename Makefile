@@ -23,8 +23,8 @@ check: lint build ## lints and runs the unit tests, in under a minute
 test: build ## runs every test; ends with "N passed, N failed, N skipped"
 	@node scripts/test.ts
 
-lint: $(INSTALLED) ## checks types, lint rules, import directions, format, unused code and shell scripts
-	@tsc && tsc -p src/web && oxlint && biome check && knip && scripts/lint-shell.sh && echo "lint: all clean"
+lint: $(INSTALLED) ## checks types, lint rules, import directions, format, unused code, shell scripts and language
+	@npm run --silent lint && echo "lint: all clean"
 
 fmt: $(INSTALLED) ## formats the code
 	@biome check --write
