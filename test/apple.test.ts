@@ -116,7 +116,7 @@ suite('apple', { concurrency: false }, () => {
   test('what it cannot apply is said at the start; a Mac that is too old is refused', async () => {
     await using setting = await setUp({}, '[jobs]\npids = 100\n');
     await using runner = await startRunner(setting.options);
-    assert.match(runner.log, /WARN +jobs\.pids is not applied by Apple’s container/);
+    assert.match(runner.log, /WARN +runtime warning reason="jobs\.pids is not applied by Apple’s container/);
     await using old = await setUp({ macOs: '15.6' });
     await using refused = await RunnerProcess.start(old.options);
     assert.equal(await refused.ended(), 5);

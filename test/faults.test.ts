@@ -54,7 +54,7 @@ suite('faults', { concurrency: 4, timeout: soakMs + 120_000 }, () => {
     }
     proxy.plan = () => faults.none;
     // Until then, queues may contain messages that have not been polled.
-    await runner.logged(/runner ready\n(?![\s\S]*(unreachable|rejected))/, 90_000);
+    await runner.logged(/runner ready\n(?![\s\S]*(server unreachable|token rejected))/, 90_000);
     await eventually(async () => unanswered(proxy).length === 0).catch(() => {});
     assert.deepEqual(unanswered(proxy), [], `messages without an answer (PLAN42_FAULT_SEED=${seed})`);
 

@@ -229,7 +229,7 @@ suite('under systemd', { timeout: 420_000 }, () => {
 
     const second = await startJob();
     const stopped = await plan42('runner', 'stop');
-    assert.match(stopped.stdout, /^The runner has stopped\. Agents that were running go on/);
+    assert.match(stopped.stdout, /^The runner has stopped\. Running agents continue/);
     assert.equal(await show('ActiveState'), 'inactive');
     assert.match((await plan42('runner', 'stop')).stdout, /^The runner was not running\.\n$/);
     const before = await jobLog(second);

@@ -124,7 +124,7 @@ export function logFileOf(path: string): string {
 const olderFolder = (logFile: string) => `${logFile}.older`;
 
 async function listOlder(logFile: string): Promise<string[]> {
-  const names = await readdir(olderFolder(logFile)).catch(() => []);
+  const names = (await readdir(olderFolder(logFile)).catch(ifMissing)) ?? [];
   return names.filter((name) => /^\d{15}$/.test(name)).toSorted();
 }
 
