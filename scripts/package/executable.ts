@@ -1,5 +1,5 @@
 /** Builds the single executable: Node.js with the bundle inside. */
-import { appendFile, chmod, copyFile, mkdir, readFile, writeFile } from 'node:fs/promises';
+import { chmod, copyFile, mkdir, readFile, writeFile } from 'node:fs/promises';
 import { join } from 'node:path';
 import { build } from 'esbuild';
 import licenses from 'esbuild-plugin-license';
@@ -32,23 +32,22 @@ const seaConfig = {
 /** Builds `folder/plan42` for this platform, with the running Node.js. */
 export async function buildExecutable(folder: string): Promise<Executable> {
   await mkdir(folder, { recursive: true });
-  const notices = join(folder, 'packages.txt');
-  const packages = new Set<string>();
+  const bundled = new BundledPackages();
   const options = await executableOptions();
-  const pageNotices = join(folder, 'page-packages.txt');
-  await bundlePage([noticePlugin(pageNotices, packages)]);
+  await bundlePage([bundled.collect(join(folder, 'page-packages.txt'))]);
   await build({
     ...options,
     entryPoints: { 'plan42-single': 'src/bin/plan42-single.ts' },
     outdir: folder,
     minifySyntax: true,
     minifyWhitespace: true,
-    plugins: [...(options.plugins ?? []), lazyBuiltins, noticePlugin(notices, packages)],
+    plugins: [...(options.plugins ?? []), lazyBuiltins, bundled.collect(join(folder, 'program-packages.txt'))],
   });
 
   const bundle = join(folder, seaConfig.main);
   await writeFile(bundle, withoutModuleNames(await readFile(bundle, 'utf8')));
-  await appendFile(notices, separator + (await readFile(pageNotices, 'utf8')));
+  const notices = join(folder, 'packages.txt');
+  await writeFile(notices, bundled.notices());
 
   // Symbols are a fifth of the file. Strip them before the blob is injected, because stripping would remove it.
   const node = join(folder, 'node');
@@ -64,32 +63,39 @@ export async function buildExecutable(folder: string): Promise<Executable> {
   await chmod(path, 0o755);
   if (process.platform === 'darwin') await run('codesign', ['--sign', '-', path]);
   else await run('patchelf', ['--set-rpath', libraryFolders.join(':'), path]);
-  return { path, notices, packages };
+  return { path, notices, packages: bundled.names };
 }
 
 const separator = `\n${'-'.repeat(78)}\n\n`;
-
-/** Writes the notices of all bundled packages to a file, and adds the packages to `packages`. */
-function noticePlugin(file: string, packages: Set<string>) {
-  const template = (dependencies: readonly Dependency[]) => {
-    for (const { packageJson } of dependencies) packages.add(`${packageJson.name}@${packageJson.version}`);
-    return noticesOf(dependencies);
-  };
-  return licenses({ banner: '', thirdParty: { output: { file, template } } });
-}
 
 interface Dependency {
   packageJson: { name?: string; version?: string; license?: string };
   licenseText: string;
 }
 
-function noticesOf(dependencies: readonly Dependency[]): string {
-  const notices = dependencies.map(({ packageJson: { name = '', version = '', license = '' }, licenseText }) => {
+/** The packages in the bundles of the page and of the program. Each is listed once, also if it is in both. */
+class BundledPackages {
+  readonly names = new Set<string>();
+  readonly #notices = new Set<string>();
+
+  /** Collects the packages of one bundle. The plugin insists on a file of its own. */
+  collect(file: string) {
+    const template = (dependencies: readonly Dependency[]) => {
+      for (const dependency of dependencies) this.#add(dependency);
+      return '';
+    };
+    return licenses({ banner: '', thirdParty: { output: { file, template } } });
+  }
+
+  notices(): string {
+    return [...this.#notices].toSorted().join(separator);
+  }
+
+  #add({ packageJson: { name = '', version = '', license = '' }, licenseText }: Dependency): void {
     if (licenseText.trim() === '' && license === '') throw new Error(`package ${name} has no licence`);
-    return `${name} ${version} (${license})\n\n${licenseText.trim()}\n`;
-  });
-  // A package with several parts is listed once per part.
-  return [...new Set(notices)].toSorted().join(separator);
+    this.names.add(`${name}@${version}`);
+    this.#notices.add(`${name} ${version} (${license})\n\n${licenseText.trim()}\n`);
+  }
 }
 
 const moduleName = /(?<=\b(?:__esm|__commonJS)\(\{(?:async)?)"[^"]+"(?=\()/g;
