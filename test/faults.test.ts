@@ -215,8 +215,12 @@ function unanswered(proxy: FaultProxy): { messageId: string; attempts: string[] 
       .map((messageId) => ({ messageId, attempts: answers.filter((call) => call.messageId === messageId) }))
       // A rejected call must not be retried.
       .filter(({ attempts }) => !attempts.some(({ fault }) => fault === faults.refused))
-      .map(({ messageId, attempts }) => ({ messageId, attempts: attempts.map(({ fault }) => fault.kind) }))
+      .map(({ messageId, attempts }) => ({ messageId, attempts: attempts.map(describeAttempt) }))
   );
+}
+
+function describeAttempt({ fault, serverStatus, status }: ProxiedCall): string {
+  return `${fault.kind}: server ${serverStatus ?? 'not reached'}, runner ${status ?? 'without response'}`;
 }
 
 function report(t: TestContext, { proxy, load }: Setting, grownMib: number): void {

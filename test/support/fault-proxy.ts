@@ -80,7 +80,7 @@ export class FaultProxy implements AsyncDisposable {
     if (fault.kind === 'dropped') return reset(request.socket);
     if (fault.kind === 'foreign') return this.#finish(call, response, fault);
     if (fault.kind === 'slow') await delay(fault.delayMs);
-    const answer = await this.#forward(request, response, body);
+    const answer = await this.#forward(call, request, response, body);
     call.serverStatus = answer.status;
     if (fault.kind === 'reset') reset(request.socket);
     else if (fault.kind === 'cut off') request.socket.end(firstHalf(answer));
@@ -100,9 +100,15 @@ export class FaultProxy implements AsyncDisposable {
     return call;
   }
 
-  async #forward(request: IncomingMessage, response: ServerResponse, body: string): Promise<Answer> {
+  /** Polls end when the runner disconnects. All other calls go through, so that the server's response is always recorded. */
+  async #forward(
+    { kind }: ProxiedCall,
+    request: IncomingMessage,
+    response: ServerResponse,
+    body: string,
+  ): Promise<Answer> {
     const hungUp = new AbortController();
-    response.once('close', () => response.writableFinished || hungUp.abort());
+    if (kind === 'poll') response.once('close', () => response.writableFinished || hungUp.abort());
     const { host: _host, connection: _connection, 'content-length': _length, ...headers } = request.headers;
     const answer = await forward(this.#target() + request.url, {
       dispatcher: this.#onward,
