@@ -1,6 +1,6 @@
 /** The sections of the form, without scrolling. */
 import { type RuntimeName, runtimeNames } from '../../config/schema.ts';
-import { firstReady } from '../../runtimes/survey-result.ts';
+import { firstReady } from '../../runtimes/status.ts';
 import { type ConnectionView, connectionsOf } from '../state/fields.ts';
 import { currentCheck } from '../state/github.ts';
 import type { State } from '../state/state.ts';
