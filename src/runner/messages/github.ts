@@ -14,7 +14,7 @@ import {
   type ListResponse,
   SearchRepoRequest,
 } from '../../plan42/messages.ts';
-import type { Handler, Message } from './handler.ts';
+import type { DecryptedMessage, Handler } from './handler.ts';
 
 export interface GithubHandlerOptions {
   github: GithubConnections;
@@ -55,7 +55,7 @@ type RequestSchema = v.GenericSchema<unknown, { ConnectionID?: string | null | u
  */
 async function requestGithub<const Schema extends RequestSchema, Result>(
   schema: Schema,
-  { type, body }: Message,
+  { type, body }: DecryptedMessage,
   signal: AbortSignal,
   { github, logger, timeoutMs = defaultTimeoutMs }: GithubHandlerOptions,
   request: (client: GithubClient, request: v.InferOutput<Schema>, caller: Caller) => Promise<Result>,
