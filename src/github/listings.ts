@@ -20,7 +20,7 @@ import {
   required,
   writePageToken,
 } from './page.ts';
-import { parseRepo, repoPath } from './repo-path.ts';
+import { parseRepoPath, repoPath } from './repo-path.ts';
 
 const Account = v.object({ login: v.string() });
 
@@ -99,7 +99,7 @@ export async function getDefaultBranches(
   repos: readonly string[],
   caller: Caller,
 ): Promise<NonNullable<GetDefaultBranchesResponse['Items']>> {
-  const paths = repos.map((repo) => ({ repo, path: parseRepo(repo) }));
+  const paths = repos.map((repo) => ({ repo, path: parseRepoPath(repo) }));
   return mapConcurrently(paths, maxConcurrentRepos, caller.signal, async ({ repo, path }, signal) => {
     try {
       const { data } = await client.get('/repos/{org}/{repo}', { ...path }, Repository, { ...caller, signal });

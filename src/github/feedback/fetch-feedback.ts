@@ -2,7 +2,7 @@ import type { FeedBackComment, FeedBackItem } from '../../plan42/messages.ts';
 import type { Caller } from '../caller.ts';
 import type { GithubClient } from '../client.ts';
 import { GithubError } from '../errors.ts';
-import { parseRepo } from '../repo-path.ts';
+import { parseRepoPath } from '../repo-path.ts';
 import { isOwnComment } from './own-comments.ts';
 import { cursorVariable, type FeedbackQuery, listNames, nextQuery, pageSizes, type Unread } from './query.ts';
 import {
@@ -32,7 +32,7 @@ export async function fetchFeedback(
   number: number,
   caller: Caller,
 ): Promise<FeedBackItem[]> {
-  const { org: owner, repo: name } = parseRepo(repo);
+  const { org: owner, repo: name } = parseRepoPath(repo);
   if (!Number.isInteger(number) || number < 1 || number > maxNumber) {
     throw new GithubError(`invalid pull request number: it must be an integer from 1 to ${maxNumber}`);
   }

@@ -32,7 +32,7 @@ export function githubConnectionRoutes({ store, clock }: ConnectionDeps): Route[
     route('PUT', connectionPath, { access: tenantOnly }, (request) => {
       requireUuid(request.params.connectionId);
       const connection: GithubConnection = withoutEmpty({
-        ...connectionKey(request.params),
+        ...githubConnectionKey(request.params),
         ...firstVersion(clock),
         Private: false,
         ...parseBody(request, CreateBody),
@@ -42,7 +42,7 @@ export function githubConnectionRoutes({ store, clock }: ConnectionDeps): Route[
     }),
 
     route('GET', connectionPath, { access: tenantAndRunner }, ({ params }) =>
-      ok(read(connections, connectionKey(params))),
+      ok(read(connections, githubConnectionKey(params))),
     ),
 
     route('GET', `${tenantPath}/github-connections`, { access: tenantAndRunner }, ({ params, query }) =>
@@ -52,7 +52,7 @@ export function githubConnectionRoutes({ store, clock }: ConnectionDeps): Route[
     route('PATCH', connectionPath, { access: tenantOnly }, (request) => {
       const version = requiredIfMatch(request);
       const changes = parseBody(request, UpdateBody);
-      const connection = read(connections, connectionKey(request.params));
+      const connection = read(connections, githubConnectionKey(request.params));
       const next = withoutEmpty({ ...connection, ...changes });
       requireConsistent(store, next);
       requireVersion(connections, connection, version);
@@ -61,7 +61,7 @@ export function githubConnectionRoutes({ store, clock }: ConnectionDeps): Route[
 
     route('DELETE', connectionPath, { access: tenantOnly }, (request) => {
       const version = requiredIfMatch(request);
-      const connection = read(connections, connectionKey(request.params));
+      const connection = read(connections, githubConnectionKey(request.params));
       requireVersion(connections, connection, version);
       connections.remove(connection);
       return noContent;
@@ -69,7 +69,7 @@ export function githubConnectionRoutes({ store, clock }: ConnectionDeps): Route[
   ];
 }
 
-export function connectionKey({ tenantId, connectionId }: { tenantId: string; connectionId: string }) {
+export function githubConnectionKey({ tenantId, connectionId }: { tenantId: string; connectionId: string }) {
   return { TenantID: tenantId, ConnectionID: connectionId };
 }
 
