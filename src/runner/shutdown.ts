@@ -29,7 +29,7 @@ const progressMs = 10_000;
 const maxOutageMs = 15_000;
 const outageCheckMs = 500;
 
-/** Waits for the drain signal, then shuts down in order: queues drained, messages answered, jobs started or left to the next run. */
+/** Waits for the drain signal, then shuts down in order: queues drained, responses sent, jobs started or left to the next run. */
 export async function drainOnSignal(options: ShutdownOptions): Promise<void> {
   const { pool, jobs, health, logger, signals, abort } = options;
   await aborted(signals.drain);
