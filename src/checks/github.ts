@@ -1,9 +1,8 @@
 import type { Dispatcher } from 'undici';
 import type { Connection } from '../config/schema.ts';
 import { renderKey } from '../config/toml/render.ts';
-import { checkGithubToken } from '../github/check-token.ts';
+import { checkGithubToken, missingScopes } from '../github/check-token.ts';
 import { GithubError } from '../github/errors.ts';
-import { missingScopes } from '../github/scopes.ts';
 import { UserError } from '../lib/errors.ts';
 import { createTransport } from '../plan42/transport.ts';
 import { type CheckContext, withConfig } from './check.ts';
