@@ -1,6 +1,6 @@
 import { displayWidth, truncate } from '../lib/display-width.ts';
 
-export interface Column<Row> {
+export interface TableColumn<Row> {
   title: string;
   /** Without control characters. */
   cell: (row: Row) => string;
@@ -17,7 +17,7 @@ const minFlexibleWidth = 8;
  * A text table with aligned columns. Flexible columns, the last one first, are truncated to fit `width`, which is undefined if
  * the output is not a terminal.
  */
-export function renderTable<Row>(rows: readonly Row[], columns: readonly Column<Row>[], width?: number): string {
+export function renderTable<Row>(rows: readonly Row[], columns: readonly TableColumn<Row>[], width?: number): string {
   const widths = columns.map((column) =>
     Math.max(displayWidth(column.title), ...rows.map((row) => displayWidth(column.cell(row)))),
   );
@@ -30,7 +30,7 @@ export function renderTable<Row>(rows: readonly Row[], columns: readonly Column<
   return header + body.join('');
 }
 
-function shrinkToFit<Row>(widths: number[], columns: readonly Column<Row>[], width: number): void {
+function shrinkToFit<Row>(widths: number[], columns: readonly TableColumn<Row>[], width: number): void {
   for (const [i, { flexible }] of [...columns.entries()].toReversed()) {
     if (flexible) shrink(widths, i, width, flexible === true ? minFlexibleWidth : flexible);
   }

@@ -2,14 +2,14 @@ import type { Effect, Event, State } from './state/state.ts';
 import { update } from './state/update.ts';
 
 /** Holds the state and notifies subscribers of every change. */
-export interface Store {
+export interface ScreenStore {
   state: () => State;
   dispatch: (event: Event) => void;
   /** Returns a function that unsubscribes. */
   subscribe: (listener: () => void) => () => void;
 }
 
-export function createStore(initial: State, run: (effect: Effect) => void): Store {
+export function createStore(initial: State, run: (effect: Effect) => void): ScreenStore {
   let state = initial;
   const listeners = new Set<() => void>();
   return {

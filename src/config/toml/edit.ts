@@ -4,7 +4,7 @@
  */
 import { isDeepStrictEqual } from 'node:util';
 import { ExitCode, UserError } from '../../lib/errors.ts';
-import { type OutlineEntry, type OutlineTable, outlineOf, type Span } from './outline.ts';
+import { type OutlineEntry, type OutlineTable, outlineOf, type TextRange } from './outline.ts';
 import { isTable, parseToml } from './parse.ts';
 import { renderKey, renderValue, type TomlValue } from './render.ts';
 
@@ -161,7 +161,7 @@ function removeFromInline(source: string, { table: { entries }, span }: OutlineE
 }
 
 /** Removes the whole line, unless a comment follows. */
-function removeStatement(source: string, span: Span, { withBlankLineAbove = false } = {}): string {
+function removeStatement(source: string, span: TextRange, { withBlankLineAbove = false } = {}): string {
   const end = lineEnd(source, span.end);
   const behind = source.slice(span.end, end);
   if (behind.trim() !== '') return splice(source, { start: span.start, end: end - behind.trimStart().length }, '');
@@ -177,7 +177,7 @@ function valueAt(source: string, path: readonly string[]): unknown {
   return path.reduce<unknown>((value, name) => (value as Values)[name], parseToml(source).values);
 }
 
-function splice(source: string, { start, end }: Span, replacement: string): string {
+function splice(source: string, { start, end }: TextRange, replacement: string): string {
   return source.slice(0, start) + replacement + source.slice(end);
 }
 

@@ -1,7 +1,7 @@
 /** The positions of tables and keys in the text of a TOML file. */
 import { type AST, getStaticTOMLValue, parseTOML } from 'toml-eslint-parser';
 
-export interface Span {
+export interface TextRange {
   start: number;
   /** Exclusive. */
   end: number;
@@ -12,7 +12,7 @@ export interface OutlineTable {
   kind: 'top' | 'header' | 'inline';
   path: readonly string[];
   /** The header with its brackets, or the braces and their content; empty for the top. */
-  span: Span;
+  span: TextRange;
   entries: OutlineEntry[];
 }
 
@@ -20,8 +20,8 @@ export interface OutlineTable {
 export interface OutlineEntry {
   path: readonly string[];
   table: OutlineTable;
-  span: Span;
-  value: Span;
+  span: TextRange;
+  value: TextRange;
 }
 
 export interface Outline {
@@ -62,7 +62,7 @@ function addEntry(outline: Outline, table: OutlineTable, node: AST.TOMLKeyValue)
   for (const child of node.value.body) addEntry(outline, inner, child);
 }
 
-function spanOf({ range: [start, end] }: AST.TOMLNode): Span {
+function spanOf({ range: [start, end] }: AST.TOMLNode): TextRange {
   return { start, end };
 }
 

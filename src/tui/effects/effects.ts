@@ -50,14 +50,16 @@ export function createEffects({ dispatch, leave, fail, ...context }: EffectsOpti
       case 'validate': {
         validation = new AbortController();
         const signal = AbortSignal.any([ended.signal, validation.signal]);
-        void start(signal, async () => (await import('./validate.ts')).validate(effect, context, signal));
+        void start(signal, async () => (await import('./validate.ts')).validateRunner(effect, context, signal));
         break;
       }
       case 'cancel-validation':
         validation.abort();
         break;
       case 'check-github':
-        void start(ended.signal, async () => (await import('./github.ts')).checkGithub(effect, context, ended.signal));
+        void start(ended.signal, async () =>
+          (await import('./github.ts')).requestGithubCheck(effect, context, ended.signal),
+        );
         break;
       case 'save':
         lastWrite = start(ended.signal, () => withFile(async () => (await import('./save.ts')).save(effect, context)));

@@ -7,7 +7,7 @@ import type { Effect, Event } from '../state/state.ts';
 import { currentConfig, type EffectContext } from './context.ts';
 
 /** Requests the owner and the scopes of a connection's token. @throws the signal's reason */
-export async function checkGithub(
+export async function requestGithubCheck(
   { key, url, token }: Effect & { type: 'check-github' },
   context: EffectContext,
   signal: AbortSignal,

@@ -10,7 +10,7 @@ import type { Effect, Event } from '../state/state.ts';
 import { currentConfig, type EffectContext } from './context.ts';
 
 /** Checks token and URL with the server, and lists the tenant's connections. @throws the signal's reason */
-export async function validate(
+export async function validateRunner(
   { attempt, token, url }: Effect & { type: 'validate' },
   context: EffectContext,
   signal: AbortSignal,

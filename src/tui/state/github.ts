@@ -9,7 +9,7 @@ export function currentCheck(state: State, key: string): GithubCheck | undefined
 }
 
 /** Checks the token of a connection, unless it has been checked already. */
-export function checkGithub(state: State, key: string): Step {
+export function startGithubCheck(state: State, key: string): Step {
   if (currentCheck(state, key) !== undefined) return step(state);
   const { url, token } = connectionForm(state, key);
   const github = new Map(state.github);

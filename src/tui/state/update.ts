@@ -3,7 +3,7 @@ import { connectionKey } from '../form.ts';
 import type { TenantConnection } from '../form-edits.ts';
 import { connectionPart, connectionsOf, focusedField, textOf, withText } from './fields.ts';
 import { focusOn, nextField, nextSection } from './focus.ts';
-import { checkGithub, onGithubChecked } from './github.ts';
+import { onGithubChecked, startGithubCheck } from './github.ts';
 import { inMenu, onRuntime, openMenu } from './menu.ts';
 import { onNotSaved, onReloaded, onSaved, requestSave } from './saving.ts';
 import { andThen, type Event, type FieldId, type Key, type State, type Step, step } from './state.ts';
@@ -41,7 +41,7 @@ function onAccepted(state: State, attempt: number, connections: readonly TenantC
   );
   const accepted: State = { ...state, tenant, validation: { phase: 'valid' } };
   const checked = connectionsOf(accepted).reduce<Step>(
-    (sofar, { key }) => andThen(sofar, (next) => checkGithub(next, key)),
+    (sofar, { key }) => andThen(sofar, (next) => startGithubCheck(next, key)),
     step(accepted),
   );
   return andThen(checked, (next) =>
@@ -101,7 +101,7 @@ function goTo(state: State, target: FieldId): Step {
   if (target === state.focus) return step(state);
   const left = connectionPart(state.focus);
   const settled = cancelValidation(state);
-  const checked = left === undefined ? settled : andThen(settled, (next) => checkGithub(next, left.key));
+  const checked = left === undefined ? settled : andThen(settled, (next) => startGithubCheck(next, left.key));
   return andThen(checked, (next) => step(focusOn(next, target)));
 }
 

@@ -9,7 +9,7 @@ export interface Size {
   rows: number;
 }
 
-export interface Frame {
+export interface ScreenFrame {
   /** One per row. */
   lines: Line[];
   cursor: { x: number; y: number } | undefined;
@@ -20,7 +20,7 @@ const topRows = 2;
 const otherRows = topRows + 1 + 1;
 
 /** Draws the whole screen. `tick` advances the spinner. */
-export function draw(state: State, { columns, rows }: Size, tick: number): Frame {
+export function draw(state: State, { columns, rows }: Size, tick: number): ScreenFrame {
   const message = drawMessage(state, { columns, rows }, tick);
   const bodyRows = Math.max(1, rows - otherRows - message.length);
   const body = drawBody(state, columns);
@@ -45,7 +45,7 @@ function firstVisible(focused: number, length: number, rows: number): number {
   return Math.max(0, Math.min(focused - Math.floor(rows / 2), length - rows));
 }
 
-function cursorOf(visible: readonly Line[], columns: number): Frame['cursor'] {
+function cursorOf(visible: readonly Line[], columns: number): ScreenFrame['cursor'] {
   const row = visible.findIndex(({ cursorColumn }) => cursorColumn !== undefined);
   const column = visible[row]?.cursorColumn;
   return column === undefined ? undefined : { x: Math.min(column, columns - 1), y: row + topRows };

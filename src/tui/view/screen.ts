@@ -11,14 +11,14 @@ import {
 } from 'react';
 import type { JobControl } from '../job-control.ts';
 import type { Event, State } from '../state/state.ts';
-import type { Store } from '../store.ts';
+import type { ScreenStore } from '../store.ts';
 import { draw } from './draw.ts';
 import { eventsOf } from './keys.ts';
 import type { Line, Look, Span } from './line.ts';
 import { isWaiting } from './message.ts';
 
 export interface ScreenProps {
-  store: Store;
+  store: ScreenStore;
   color: boolean;
   jobControl: JobControl;
 }

@@ -7,7 +7,7 @@ import { findSetting, type Setting } from '../../../config/find-setting.ts';
 import { ExitCode, UserError } from '../../../lib/errors.ts';
 import type { CliContext } from '../../context.ts';
 
-export interface Assignment {
+export interface SettingAssignment {
   setting: Setting;
   text: string;
 }
@@ -21,8 +21,8 @@ export async function readAssignments(
   context: CliContext,
   args: readonly string[],
   fromFile: string | undefined,
-): Promise<Assignment[]> {
-  const assignments: Assignment[] = [];
+): Promise<SettingAssignment[]> {
+  const assignments: SettingAssignment[] = [];
   const alone: Setting[] = [];
   for (const { name, value } of split(args)) {
     const setting = findSetting(name);

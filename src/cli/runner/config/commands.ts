@@ -5,7 +5,7 @@ import { SettingArgument } from '../../completion/arguments.ts';
 import type { CliContext } from '../../context.ts';
 import { withColorOption } from '../../options.ts';
 import type { GetOptions } from './get.ts';
-import type { ListOptions } from './list.ts';
+import type { ListSettingsOptions } from './list.ts';
 import { withConfigFileOption } from './location.ts';
 import type { SetOptions } from './set.ts';
 import type { UnsetOptions } from './unset.ts';
@@ -94,12 +94,12 @@ export function addConfigCommands(runner: Command, context: CliContext): void {
     .option('--show-secrets', 'print tokens instead of ********')
     .option('--json', 'print every setting as JSON')
     .addHelpText('after', listExamples)
-    .action(async (options: ListOptions) => (await import('./list.ts')).listSettings(context, options));
+    .action(async (options: ListSettingsOptions) => (await import('./list.ts')).listSettings(context, options));
   withColorOption(withConfigFileOption(config.command('validate')))
     .description('check the file, the token with the server, the runtime and the GitHub tokens')
     .option('--json', 'print every finding as JSON')
     .addHelpText('after', validateExamples)
-    .action(async (options: ValidateOptions) => (await import('./validate.ts')).validate(context, options));
+    .action(async (options: ValidateOptions) => (await import('./validate.ts')).validateConfig(context, options));
 }
 
 // A word that looks like a command is not an option of the screen.

@@ -16,14 +16,14 @@ import {
   showSetting,
 } from './setting-value.ts';
 
-export interface ListOptions extends ConfigLocation {
+export interface ListSettingsOptions extends ConfigLocation {
   all?: boolean;
   json?: boolean;
   showSecrets?: boolean;
 }
 
 /** Lists the settings that are set, or all of them with `all` or `json`. Prints problems of the file on standard error. */
-export async function listSettings(context: CliContext, options: ListOptions): Promise<void> {
+export async function listSettings(context: CliContext, options: ListSettingsOptions): Promise<void> {
   const { stdout, stderr, env, signal } = context;
   const file = await readConfigToShow(context, options);
   const read = settingReader(file, env);

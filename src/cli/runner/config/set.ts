@@ -7,7 +7,7 @@ import { editSettings } from '../../../config/url-change.ts';
 import { ExitCode, UserError } from '../../../lib/errors.ts';
 import { readCaFile } from '../../../plan42/transport.ts';
 import type { CliContext } from '../../context.ts';
-import { type Assignment, emptyValue, readAssignments } from './assignments.ts';
+import { emptyValue, readAssignments, type SettingAssignment } from './assignments.ts';
 import { type ConfigLocation, configFilePath } from './location.ts';
 import { reportChange } from './report-change.ts';
 import { hiddenByEnvironment } from './setting-value.ts';
@@ -30,7 +30,7 @@ export async function setSettings(context: CliContext, args: readonly string[], 
   await reportChange(context, { ...change, edits, names, warnings, json: options.json ?? false });
 }
 
-function editFor({ setting, text }: Assignment): Edit {
+function editFor({ setting, text }: SettingAssignment): Edit {
   const { name, path, field } = setting;
   if (name === 'runner.token') checkRunnerToken(text);
   if (name === 'runner.url' && text !== '') checkServerUrl(text);

@@ -18,7 +18,7 @@ export interface ValidateOptions extends ConfigLocation {
 const timeoutMs = 30_000;
 
 /** Prints all findings about the configuration. @throws UserError with the exit code of the first error */
-export async function validate(context: CliContext, options: ValidateOptions): Promise<void> {
+export async function validateConfig(context: CliContext, options: ValidateOptions): Promise<void> {
   const { env, stdout, signal, version, platform, uid } = context;
   await readConfigToShow(context, options);
   const variables = withPathOptions(env, options);

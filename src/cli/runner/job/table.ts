@@ -4,7 +4,7 @@ import { printableLine } from '../../../lib/printable.ts';
 import type { CliContext } from '../../context.ts';
 import { formatLocalTime } from '../../output.ts';
 import { createStyle, wantsColor } from '../../style.ts';
-import { type Column, renderTable } from '../../table.ts';
+import { renderTable, type TableColumn } from '../../table.ts';
 
 // Enough to identify a job and to type.
 const minIdWidth = 16;
@@ -12,7 +12,7 @@ const minIdWidth = 16;
 export function renderJobs(context: CliContext, jobs: readonly JobSummary[], verbose: boolean): string {
   const { stdout } = context;
   const style = createStyle(wantsColor(stdout, context));
-  const columns: Column<JobSummary>[] = [
+  const columns: TableColumn<JobSummary>[] = [
     { title: 'Job ID', cell: (job) => job.jobId, flexible: minIdWidth },
     { title: 'Title', cell: (job) => printableLine(job.title), flexible: true },
     { title: 'Turn Index', cell: (job) => String(job.turnIndex) },
@@ -23,7 +23,7 @@ export function renderJobs(context: CliContext, jobs: readonly JobSummary[], ver
     },
     { title: 'Created', cell: (job) => (job.record ? formatLocalTime(job.record.acceptedAt) : '') },
   ];
-  const more: Column<JobSummary>[] = [
+  const more: TableColumn<JobSummary>[] = [
     { title: 'State', cell: stateOf },
     { title: 'Exit Code', cell: (job) => String(job.record?.exitCode ?? '') },
     { title: 'Ended', cell: (job) => (job.record?.endedAt === undefined ? '' : formatLocalTime(job.record.endedAt)) },

@@ -24,7 +24,7 @@ export interface CreateTaskOptions extends LocationOptions, PromptOptions {
 export async function createTask(context: CliContext, options: CreateTaskOptions): Promise<void> {
   const { stdout, stderr, signal } = context;
   const environmentOf = environmentSource(context, options);
-  const repos = (options.repo ?? []).map(parseRepo);
+  const repos = (options.repo ?? []).map(parseRepoOption);
   const prompt = await readPrompt(context, options);
   await withServer(context, options, async ({ client }) => {
     const taskId = randomUUID();
@@ -79,7 +79,7 @@ async function documentOf(client: AdminClient, taskId: string) {
  * Parses `org/repo` or `org/repo:branch`.
  * @throws UserError
  */
-export function parseRepo(text: string): Repo {
+export function parseRepoOption(text: string): Repo {
   const repo = readRepo(text);
   if (repo !== undefined) return repo;
   const remedy = 'Give org/repo, or org/repo:branch for a target branch other than main.';
