@@ -1,7 +1,7 @@
 import { type Config, type RuntimeName, runtimeNames } from '../config/schema.ts';
 import { ExitCode } from '../lib/errors.ts';
 import { createRuntime } from '../runtimes/select.ts';
-import type { RuntimeStatus } from '../runtimes/survey-result.ts';
+import type { RuntimeStatus } from '../runtimes/status.ts';
 import { type CheckContext, withConfig } from './check.ts';
 import { type Finding, failed, ok, warning } from './finding.ts';
 

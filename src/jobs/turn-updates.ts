@@ -5,8 +5,8 @@ import type { Logger } from '../lib/logger.ts';
 import { type Sleep, sleep } from '../lib/sleep.ts';
 import type { Plan42Client, TurnPatch, TurnPath } from '../plan42/client.ts';
 import { ApiError, isTransient } from '../plan42/errors.ts';
-import { isTerminalStatus } from '../plan42/objects/turn-status.ts';
 import { PartialTurn } from '../plan42/runner-objects.ts';
+import { isTerminalStatus } from '../plan42/turn-status.ts';
 
 export interface TurnUpdatesOptions {
   /** With the job's agent token. */

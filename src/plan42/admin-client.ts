@@ -13,8 +13,8 @@ import { ApiError } from './errors.ts';
 import { knownFields } from './fields.ts';
 import { type ApiCall, type ApiEndpoint, callApi } from './http.ts';
 import { listAll } from './list-all.ts';
-import type { EnvVar } from './objects/environment.ts';
-import type { SignInLink } from './objects/page.ts';
+import type { EnvVar } from './objects.ts';
+import type { SignInLink } from './page-objects.ts';
 import { streamTurnLogs, type TurnLogEntry, type TurnLogOptions } from './turn-logs.ts';
 
 export interface NewEnvironment {

@@ -1,12 +1,8 @@
 /** The objects of the API as the commands of `plan42` read them. Fields that the commands need must be present. */
 import * as v from 'valibot';
 import { knownFields, view } from './fields.ts';
-import { environmentFields } from './objects/environment.ts';
-import { signInLinkFields } from './objects/page.ts';
-import { runnerFields, runnerTokenFields } from './objects/runner.ts';
-import { taskFields } from './objects/task.ts';
-import { tenantFields } from './objects/tenant.ts';
-import { turnFields } from './objects/turn.ts';
+import { environmentFields, runnerFields, runnerTokenFields, taskFields, tenantFields, turnFields } from './objects.ts';
+import { signInLinkFields } from './page-objects.ts';
 import { PartialRepoInfo } from './runner-objects.ts';
 
 export const AdminTenant = knownFields(view(tenantFields, ['TenantId'], ['DefaultRunnerID']));

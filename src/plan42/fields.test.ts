@@ -3,8 +3,8 @@ import { describe, test } from 'node:test';
 import * as v from 'valibot';
 import { knownFields } from './fields.ts';
 import { Request } from './messages.ts';
-import { isTerminalStatus } from './objects/turn-status.ts';
 import { PartialTask, PartialTurn, RunnerMessage } from './runner-objects.ts';
+import { isTerminalStatus } from './turn-status.ts';
 
 const Thing = knownFields({ TenantId: v.nullish(v.string()), Version: v.nullish(v.number()) });
 

@@ -2,7 +2,7 @@ import type * as v from 'valibot';
 import { knownFields, view } from './fields.ts';
 import type { ApiEndpoint } from './http.ts';
 import { listAll } from './list-all.ts';
-import { githubConnectionFields } from './objects/github-connection.ts';
+import { githubConnectionFields } from './objects.ts';
 
 export const PrivateConnection = knownFields(
   view(githubConnectionFields, ['ConnectionID'], ['Private', 'RunnerID', 'Name']),

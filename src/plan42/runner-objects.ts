@@ -2,9 +2,7 @@
 import * as v from 'valibot';
 import { WrappedSecret } from './ecies.ts';
 import { knownFields, view } from './fields.ts';
-import { runnerQueueFields } from './objects/runner.ts';
-import { repoInfoFields, taskFields } from './objects/task.ts';
-import { turnFields } from './objects/turn.ts';
+import { repoInfoFields, runnerQueueFields, taskFields, turnFields } from './objects.ts';
 
 export const PartialQueue = knownFields(view(runnerQueueFields, ['Version'], ['TenantID', 'RunnerID', 'QueueID']));
 export type PartialQueue = v.InferOutput<typeof PartialQueue>;

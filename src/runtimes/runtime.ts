@@ -23,16 +23,16 @@ export interface JobExit {
   exitCode: number | undefined;
   endedAt: Date;
   outOfMemory: boolean;
-  /** Set when the agent's process never ran: what the runtime said. */
+  /** The runtime's error, if the agent's process never ran. */
   startError: string | undefined;
-  /** Whether the machine was restarted since the start; undefined when that is not known. */
+  /** Whether the machine was restarted since the start; undefined if unknown. */
   machineRestarted?: boolean | undefined;
   /** Why the exit was not observed, if known; a sentence without its full stop. */
   unseenBecause?: string | undefined;
 }
 
-/** A container that carries this runner's mark. */
-export interface OwnContainer {
+/** A container with the label of this runner instance that belongs to no job in progress. */
+export interface UnmanagedContainer {
   id: string;
   jobId: string;
   createdAt: Date;
@@ -41,33 +41,33 @@ export interface OwnContainer {
 }
 
 export interface Image {
-  /** Of its content: the same image has the same ID under any name. */
+  /** Derived from its content: the same under every name. */
   id: string;
   /** In the runtime's own spelling. */
   names: readonly string[];
   sizeBytes: number;
 }
 
-/** The images that a runtime has on this machine, whatever pulled them. */
+/** The images that a runtime has on this machine, including those that others pulled. */
 export interface ImageStore {
   /** The IDs of all of them. @throws RuntimeError */
   listIds(signal?: AbortSignal): Promise<string[]>;
-  /** By a name or an ID; undefined when it is not there. @throws RuntimeError */
+  /** Finds an image by name or ID; undefined if it is missing. @throws RuntimeError */
   find(image: string, signal?: AbortSignal): Promise<Image | undefined>;
   /** @throws RuntimeError */
   addName(id: string, name: string): Promise<void>;
-  /** Whether there is a container of it, running or not, anybody's. @throws RuntimeError */
+  /** Whether any container uses it, running or not. @throws RuntimeError */
   isInUse(id: string, signal?: AbortSignal): Promise<boolean>;
   /**
-   * Takes one name away; the image goes with its last one. Given an ID, removes an image that has at most one name.
-   * @throws RuntimeError also when a container needs it
+   * Removes a name, and the image with its last name. Given an ID, removes an image that has at most one name.
+   * @throws RuntimeError also if a container needs it
    */
   remove(nameOrId: string): Promise<void>;
 }
 
 /**
  * Runs jobs. A started job keeps running without this process; every method but `start` also works for jobs
- * that an earlier run of this process started. Nothing of an engine shows through.
+ * that an earlier run of this process started.
  */
 export interface Runtime {
   readonly name: RuntimeName;
@@ -75,15 +75,15 @@ export interface Runtime {
   isInstalled(): Promise<boolean>;
   /** Whether jobs can be started now. */
   checkReady(signal?: AbortSignal): Promise<Readiness>;
-  /** Like `checkReady`, but first starts what the runtime itself needs and a user may start. For runtimes that need it. */
+  /** Like `checkReady`, but first starts the services of the runtime, if it has any that a user may start. */
   prepare?(signal?: AbortSignal): Promise<Readiness>;
   /** Settings that the runtime cannot apply, one sentence each. */
   readonly warnings?: readonly string[];
   /** Makes the image available according to the policy. @throws RuntimeError */
   pull(image: string, policy: PullPolicy, signal?: AbortSignal): Promise<void>;
   /**
-   * Starts the job and resolves when it is on its way; a start that fails later shows in `wait`. Rejects with the signal's
-   * reason if the wait is aborted; the start continues.
+   * Starts the job. A start that fails later is reported by `wait`. If the signal is aborted, rejects with its reason while
+   * the start continues.
    * @throws RuntimeError
    */
   start(job: StartOptions, signal?: AbortSignal): Promise<void>;
@@ -100,14 +100,14 @@ export interface Runtime {
   /** Removes everything of a job that has exited. @throws RuntimeError */
   remove(job: JobPaths): Promise<void>;
   /**
-   * This runner instance's containers, running or not, but those of the jobs in `except`. None where the runtime keeps
-   * nothing of a job. @throws RuntimeError
+   * This runner instance's containers, running or not, except those of the jobs in `except`. Empty if the runtime has no
+   * containers. @throws RuntimeError
    */
-  listUnmanaged(except: ReadonlySet<string>, signal?: AbortSignal): Promise<OwnContainer[]>;
-  /** Ends and removes a container of `listUnmanaged`; by its ID, so that no later one of the same job is meant. @throws RuntimeError */
+  listUnmanaged(except: ReadonlySet<string>, signal?: AbortSignal): Promise<UnmanagedContainer[]>;
+  /** Kills and removes a container of `listUnmanaged`, by ID because a later one can have the same name. @throws RuntimeError */
   removeUnmanaged(id: string): Promise<void>;
-  /** The folder of this machine in which containers and images take space, if there is one. */
+  /** The folder on this machine that contains containers and images, if there is one. */
   storageFolder(signal?: AbortSignal): Promise<string | undefined>;
-  /** Undefined where jobs run without images. */
+  /** Undefined if jobs run without images. */
   readonly images: ImageStore | undefined;
 }

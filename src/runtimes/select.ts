@@ -13,14 +13,13 @@ export interface SelectOptions {
   env: NodeJS.ProcessEnv;
   instanceId: string;
   knownJobs: () => Promise<JobPaths[]>;
-  /** Nothing is logged without one. */
   logger?: Logger;
   signal?: AbortSignal;
 }
 
 /**
  * The configured runtime, or else the first that is ready.
- * @throws UserError (exit code 5) with reason and remedy when there is none
+ * @throws UserError (exit code 5) with reason and remedy if none is ready
  */
 export async function selectRuntime(options: SelectOptions): Promise<Runtime> {
   const configured = options.config.runner.runtime;
@@ -51,7 +50,7 @@ function prepare(runtime: Runtime, signal: AbortSignal | undefined): Promise<Rea
   return runtime.prepare?.(signal) ?? runtime.checkReady(signal);
 }
 
-/** A runtime as it is configured, ready or not. */
+/** Creates a runtime with its configuration, whether or not it is ready. */
 export function createRuntime(name: RuntimeName, options: Omit<SelectOptions, 'signal'>): Runtime {
   const { config, instanceId, knownJobs, logger = silentLogger } = options;
   const env = withoutOwnVariables(options.env);
@@ -68,7 +67,7 @@ export function createRuntime(name: RuntimeName, options: Omit<SelectOptions, 's
   }
 }
 
-// They can hold the runner's token, which is no business of engines and agents.
+// They can contain the runner's token, which engines and agents must not see.
 function withoutOwnVariables(env: NodeJS.ProcessEnv): NodeJS.ProcessEnv {
   return Object.fromEntries(Object.entries(env).filter(([name]) => !name.startsWith('PLAN42_')));
 }

@@ -1,7 +1,7 @@
 import { type Config, type RuntimeName, runtimeNames } from '../config/schema.ts';
 import { formatError, UserError } from '../lib/errors.ts';
 import { createRuntime } from './select.ts';
-import type { RuntimeStatus } from './survey-result.ts';
+import type { RuntimeStatus } from './status.ts';
 
 export interface SurveyOptions {
   config: Config;
@@ -9,7 +9,7 @@ export interface SurveyOptions {
   signal?: AbortSignal;
 }
 
-/** Looks which runtimes there are on this machine and whether they can run jobs, one result each as it is known. */
+/** Checks which runtimes are installed on this machine and whether they can run jobs: one promise each. */
 export function surveyRuntimes(options: SurveyOptions): Promise<RuntimeStatus>[] {
   return runtimeNames.map((name) => surveyRuntime(name, options));
 }
@@ -17,8 +17,7 @@ export function surveyRuntimes(options: SurveyOptions): Promise<RuntimeStatus>[]
 /** Rejects only with the signal's reason. */
 export async function surveyRuntime(name: RuntimeName, { config, env, signal }: SurveyOptions): Promise<RuntimeStatus> {
   try {
-    const nothing = { instanceId: '', knownJobs: async () => [] };
-    const runtime = createRuntime(name, { config, env, ...nothing });
+    const runtime = createRuntime(name, { config, env, instanceId: '', knownJobs: async () => [] });
     const [installed, readiness] = await Promise.all([runtime.isInstalled(), runtime.checkReady(signal)]);
     return { name, installed, readiness };
   } catch (error) {

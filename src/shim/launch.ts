@@ -1,10 +1,18 @@
 import { spawn } from 'node:child_process';
 import { open } from 'node:fs/promises';
 import { errorCode } from '../lib/errors.ts';
-import type { JobPaths } from './job-paths.ts';
 import { shimName } from './processes.ts';
 import { logWriterScript, shimScript } from './scripts.ts';
 import { createState, readState } from './state.ts';
+
+/** The folder and files of a job. */
+export interface JobPaths {
+  jobId: string;
+  /** The job's own folder. The shim and runtimes keep here what they need across restarts of the runner. */
+  folder: string;
+  /** The newest segment of the job's log. Older segments lie beside it, see `job-log.ts`. */
+  logFile: string;
+}
 
 /** A job could not be launched. */
 export class LaunchError extends Error {

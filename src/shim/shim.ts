@@ -1,6 +1,5 @@
 /** The public face of the shim, the process that carries a job. Other rooms import this file and no other of this folder. */
-export type { JobPaths } from './job-paths.ts';
-export { LaunchError, launch } from './launch.ts';
+export { type JobPaths, LaunchError, launch } from './launch.ts';
 export { isLogWritten, isRunning, isShim, killCommand, listJobProcesses } from './processes.ts';
 export { forget, launchedAtMs, readState, wasStarted } from './state.ts';
 export { type ShimExit, waitForExit, waitForStart } from './wait.ts';

@@ -1,5 +1,5 @@
 import { type RuntimeName, runtimeNames } from '../config/schema.ts';
-import { firstReady, type RuntimeStatus } from '../runtimes/survey-result.ts';
+import { firstReady, type RuntimeStatus } from '../runtimes/status.ts';
 
 /**
  * Returns why a runtime is not ready and the remedy; undefined if it is ready or still unknown. Without a name, checks

@@ -1,6 +1,6 @@
 import assert from 'node:assert/strict';
 import { test } from 'node:test';
-import type { Overview, QueueOverview } from '../plan42/objects/page.ts';
+import type { Overview, QueueOverview } from '../plan42/page-objects.ts';
 import { mergeOverview, summarise } from './series.ts';
 
 const queue = (QueueID: string, Utilisation: (number | null)[], States: string): QueueOverview => ({

@@ -1,4 +1,4 @@
-import type { Overview, QueueOverview, RunnerOverview } from '../plan42/objects/page.ts';
+import type { Overview, QueueOverview, RunnerOverview } from '../plan42/page-objects.ts';
 
 /** Appends the samples of an incremental response to the known ones. */
 export function mergeOverview(known: Overview | undefined, response: Overview): Overview {

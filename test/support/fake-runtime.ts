@@ -1,6 +1,13 @@
 import { join } from 'node:path';
 import { exists } from '../../src/lib/files.ts';
-import type { Image, ImageStore, JobExit, OwnContainer, Runtime, StartOptions } from '../../src/runtimes/runtime.ts';
+import type {
+  Image,
+  ImageStore,
+  JobExit,
+  Runtime,
+  StartOptions,
+  UnmanagedContainer,
+} from '../../src/runtimes/runtime.ts';
 import { RuntimeError } from '../../src/runtimes/runtime.ts';
 import type { JobPaths } from '../../src/shim/shim.ts';
 
@@ -16,7 +23,7 @@ export interface FakeRuntime extends Runtime {
   onKill: (job: JobPaths) => Promise<void>;
   onRemove: (job: JobPaths) => Promise<void>;
   /** The unmanaged containers, filled by the test. */
-  readonly left: OwnContainer[];
+  readonly left: UnmanagedContainer[];
   readonly images: FakeImages;
   /** Ends a job, running or not yet started. */
   end(jobId: string, exit?: Partial<JobExit>): void;

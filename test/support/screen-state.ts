@@ -1,4 +1,4 @@
-import type { RuntimeStatus } from '../../src/runtimes/survey-result.ts';
+import type { RuntimeStatus } from '../../src/runtimes/status.ts';
 import type { Effect, Event, Key, State } from '../../src/tui/state/state.ts';
 import { initialState } from '../../src/tui/state/state.ts';
 import { update } from '../../src/tui/state/update.ts';

@@ -5,7 +5,7 @@ import { sleep } from '../../lib/sleep.ts';
 import type { AdminClient } from '../../plan42/admin-client.ts';
 import type { AdminTurn } from '../../plan42/admin-objects.ts';
 import { isTransient } from '../../plan42/errors.ts';
-import { isTerminalStatus } from '../../plan42/objects/turn-status.ts';
+import { isTerminalStatus } from '../../plan42/turn-status.ts';
 import type { CliContext } from '../context.ts';
 import { print } from '../output.ts';
 

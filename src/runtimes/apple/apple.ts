@@ -1,4 +1,4 @@
-/** Apple's `container`: every container is a virtual machine of its own. What is special about it: docs/decisions/0007. */
+/** Apple's `container`: every container is a virtual machine of its own. See docs/decisions/0007. */
 import { type Config, tables } from '../../config/schema.ts';
 import { isCommandInstalled, runCommand } from '../../lib/run-command.ts';
 import { sleep } from '../../lib/sleep.ts';
@@ -16,30 +16,30 @@ import {
   maxReasonBytes,
   pullByPolicy,
   queryTimeoutMs,
+  type RunEngine,
 } from '../engine/client.ts';
 import type { RuntimeOptions } from '../engine/engine.ts';
 import {
   type JobExit,
-  type OwnContainer,
   type PullPolicy,
   type Readiness,
   type Runtime,
   RuntimeError,
   type StartOptions,
+  type UnmanagedContainer,
 } from '../runtime.ts';
-import { listContainers } from './containers.ts';
 import { whyUnsuitable } from './mac.ts';
-import { checkServices, type RunContainer, startServices } from './services.ts';
+import { checkServices, listContainers, startServices } from './services.ts';
 
 const command = 'container';
 const pollMs = 1000;
-// The exit code of a client that fails itself. It has deleted the container by then.
+// The exit code of a client that failed, after it deleted the container.
 const clientFailed = 1;
 // The services have stopped, and every container with them.
 const connectionLost = /Error: interrupted: .*XPC connection error.*$/;
 
 export function createAppleRuntime({ env, instanceId, limits }: Omit<RuntimeOptions, 'logger'>): Runtime {
-  const run: RunContainer = (args, options = {}) => runCommand(command, args, { env, ...options });
+  const run: RunEngine = (args, options = {}) => runCommand(command, args, { env, ...options });
   // Otherwise all platforms of an image are pulled.
   const platform = env['CONTAINER_DEFAULT_PLATFORM'] ? [] : ['--platform', 'linux/arm64'];
 
@@ -72,7 +72,7 @@ export function createAppleRuntime({ env, instanceId, limits }: Omit<RuntimeOpti
       ...['--label', `${instanceLabel}=${instanceId}`],
       ...['--cidfile', containerIdFile(job)],
       '-i',
-      // The job's log is the agent's.
+      // The job's log contains only the agent's output.
       ...['--progress', 'none'],
       ...platform,
       ...['-c', String(wholeCpus(limits)), '-m', memory(limits)],
@@ -89,12 +89,12 @@ export function createAppleRuntime({ env, instanceId, limits }: Omit<RuntimeOpti
     const exit = await shim.waitForExit(job.folder, signal);
     const left = await findContainer(job, signal);
     if (left?.running) {
-      // Only the client is gone, and with it the exit code.
+      // The client was killed, and with it the exit code is lost.
       await untilStopped(job, signal);
-      return unseenEnd(new Date());
+      return unseenExit(new Date());
     }
     if (exit.exitCode === clientFailed && connectionLost.test(await readLogTail(job.logFile, maxReasonBytes))) {
-      return unseenEnd(exit.endedAt);
+      return unseenExit(exit.endedAt);
     }
     const failed = left === undefined && exit.exitCode === clientFailed;
     const ran = (await hasContainerId(job)) && !failed;
@@ -112,7 +112,7 @@ export function createAppleRuntime({ env, instanceId, limits }: Omit<RuntimeOpti
     while ((await findContainer(job, signal))?.running);
   }
 
-  // Nothing runs without the services. Once they are started again, their list counts.
+  // Without the services no container runs, so they are started again for the list.
   async function findContainer(job: JobPaths, signal?: AbortSignal) {
     const find = async () => (await listContainers(run, signal)).find(({ id }) => id === job.jobId);
     try {
@@ -145,7 +145,7 @@ export function createAppleRuntime({ env, instanceId, limits }: Omit<RuntimeOpti
     await shim.forget(job.folder);
   }
 
-  async function listUnmanaged(except: ReadonlySet<string>, signal?: AbortSignal): Promise<OwnContainer[]> {
+  async function listUnmanaged(except: ReadonlySet<string>, signal?: AbortSignal): Promise<UnmanagedContainer[]> {
     const containers = await listContainers(run, signal);
     return containers
       .filter(({ id, labels }) => labels[instanceLabel] === instanceId && !except.has(id))
@@ -181,7 +181,7 @@ export function createAppleRuntime({ env, instanceId, limits }: Omit<RuntimeOpti
   };
 }
 
-function unseenEnd(endedAt: Date): JobExit {
+function unseenExit(endedAt: Date): JobExit {
   return { exitCode: undefined, endedAt, outOfMemory: false, startError: undefined };
 }
 

@@ -5,11 +5,11 @@ const minMajorVersion = 26;
 const timeoutMs = 5000;
 
 /**
- * Why Apple's container can't run on this machine; undefined when it can. macOS itself is asked and not Node.js, which
- * says "x64" where it runs translated on Apple silicon.
+ * Why Apple's container can't run on this machine; undefined if it can. Queries macOS and not Node.js, which reports "x64"
+ * if it is translated on Apple silicon.
  */
 export async function whyUnsuitable(env: NodeJS.ProcessEnv, signal?: AbortSignal): Promise<string | undefined> {
-  const ask = async (command: string, ...args: string[]) => {
+  const query = async (command: string, ...args: string[]) => {
     try {
       return (await runCommand(command, args, { env, signal, timeoutMs })).stdout.trim();
     } catch (error) {
@@ -19,8 +19,8 @@ export async function whyUnsuitable(env: NodeJS.ProcessEnv, signal?: AbortSignal
     }
   };
   const [version, hasArm] = await Promise.all([
-    ask('sw_vers', '-productVersion'),
-    ask('sysctl', '-n', 'hw.optional.arm64'),
+    query('sw_vers', '-productVersion'),
+    query('sysctl', '-n', 'hw.optional.arm64'),
   ]);
   if (version === undefined) return 'this is not macOS';
   if (hasArm !== '1') return 'this Mac has no Apple silicon';

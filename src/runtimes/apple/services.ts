@@ -1,14 +1,17 @@
 /** The command `container` and the services behind it, which are started once after login and hold every container. */
+import * as v from 'valibot';
 import { errorCode, formatError } from '../../lib/errors.ts';
-import type { CommandResult } from '../../lib/run-command.ts';
-import { lastErrorLine, queryTimeoutMs } from '../engine/client.ts';
-import type { Readiness } from '../runtime.ts';
+import { lastErrorLine, queryTimeoutMs, type RunEngine } from '../engine/client.ts';
+import { type Readiness, RuntimeError } from '../runtime.ts';
 import { whyUnsuitable } from './mac.ts';
 
-export type RunContainer = (
-  args: readonly string[],
-  options?: { signal?: AbortSignal | undefined; timeoutMs?: number },
-) => Promise<CommandResult>;
+const Containers = v.array(
+  v.object({
+    id: v.string(),
+    configuration: v.object({ labels: v.optional(v.record(v.string(), v.string()), {}) }),
+    status: v.object({ state: v.string() }),
+  }),
+);
 
 // The first start downloads a kernel and the file system that virtual machines boot from.
 const startMs = 10 * 60_000;
@@ -20,9 +23,9 @@ const remedies = {
   start: 'Run "container system start", and look into "container system logs".',
 };
 
-/** Whether jobs can be started, if need be after the services have been, which {@link startServices} does. */
+/** Whether jobs can be started. If the services are not running, {@link startServices} must start them first. */
 export async function checkServices(
-  run: RunContainer,
+  run: RunEngine,
   env: NodeJS.ProcessEnv,
   signal?: AbortSignal,
 ): Promise<Readiness & { running?: boolean }> {
@@ -51,8 +54,8 @@ export async function checkServices(
   }
 }
 
-/** Starts the services, which changes nothing when they run. It asks nothing: the kernel is installed if there is none. */
-export async function startServices(run: RunContainer, signal?: AbortSignal): Promise<Readiness> {
+/** Starts the services unless they are running. Installs the kernel without a question if it is missing. */
+export async function startServices(run: RunEngine, signal?: AbortSignal): Promise<Readiness> {
   const started = await run(['system', 'start', '--enable-kernel-install'], { signal, timeoutMs: startMs });
   if (started.exitCode === 0) return { ready: true, detail: 'apple: its services have been started' };
   return {
@@ -60,4 +63,26 @@ export async function startServices(run: RunContainer, signal?: AbortSignal): Pr
     reason: `its services could not be started: ${lastErrorLine(started)}`,
     remedy: remedies.start,
   };
+}
+
+export interface AppleContainer {
+  id: string;
+  labels: Record<string, string>;
+  running: boolean;
+}
+
+/**
+ * All containers, including those that have exited. `container inspect` cannot replace it: depending on the version it
+ * succeeds for a container that doesn't exist.
+ * @throws RuntimeError if the services do not respond
+ */
+export async function listContainers(run: RunEngine, signal?: AbortSignal): Promise<AppleContainer[]> {
+  const result = await run(['list', '--all', '--format', 'json'], { signal, timeoutMs: queryTimeoutMs });
+  if (result.exitCode !== 0) throw new RuntimeError(`cannot list containers: ${lastErrorLine(result)}`);
+  return v.parse(Containers, JSON.parse(result.stdout)).map(({ id, configuration, status }) => ({
+    id,
+    labels: configuration.labels,
+    // A container that is being stopped is still running.
+    running: status.state !== 'stopped' && status.state !== 'unknown',
+  }));
 }

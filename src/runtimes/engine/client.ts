@@ -6,6 +6,12 @@ import type { JobPaths } from '../../shim/shim.ts';
 import * as shim from '../../shim/shim.ts';
 import { type PullPolicy, RuntimeError, type StartOptions } from '../runtime.ts';
 
+/** Runs an engine's command with these arguments until it exits. */
+export type RunEngine = (
+  args: readonly string[],
+  options?: { signal?: AbortSignal | undefined; timeoutMs?: number; exitWithParent?: boolean },
+) => Promise<CommandResult>;
+
 /** Arguments of the agent's entrypoint. The request is its standard input. */
 export const agentArguments = ['--encrypted-input=false', '--plan42-proxy', '--log-agent-output'];
 

@@ -3,8 +3,7 @@
  * instance because memory ran out, Podman keeps reporting the container as running.
  */
 import { commandLine } from '../../lib/processes.ts';
-import { queryTimeoutMs } from './client.ts';
-import type { RunEngine } from './run-engine.ts';
+import { queryTimeoutMs, type RunEngine } from './client.ts';
 
 export interface Monitor {
   /** The name of the container. */

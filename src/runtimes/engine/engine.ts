@@ -11,12 +11,12 @@ import type { JobPaths } from '../../shim/shim.ts';
 import * as shim from '../../shim/shim.ts';
 import {
   type JobExit,
-  type OwnContainer,
   type PullPolicy,
   type Readiness,
   type Runtime,
   RuntimeError,
   type StartOptions,
+  type UnmanagedContainer,
 } from '../runtime.ts';
 import {
   agentArguments,
@@ -28,13 +28,13 @@ import {
   maxReasonBytes,
   pullByPolicy,
   queryTimeoutMs,
+  type RunEngine,
   removalTimeoutMs,
 } from './client.ts';
 import { createEngineImages } from './images.ts';
 import { type Container, inspectContainer } from './inspect.ts';
 import { killContainer } from './kill.ts';
 import { keptLogDriver } from './resume-log.ts';
-import type { RunEngine } from './run-engine.ts';
 import { waitForClient } from './wait-for-client.ts';
 import { waitForContainer } from './wait-for-container.ts';
 
@@ -187,19 +187,19 @@ export function createEngineRuntime(engine: Engine, { env, instanceId, limits, l
     await shim.forget(job.folder);
   }
 
-  async function listUnmanaged(except: ReadonlySet<string>, signal?: AbortSignal): Promise<OwnContainer[]> {
+  async function listUnmanaged(except: ReadonlySet<string>, signal?: AbortSignal): Promise<UnmanagedContainer[]> {
     const args = ['ps', '--all', '--no-trunc', '--filter', `label=${instanceLabel}=${instanceId}`];
     const listed = await run([...args, '--format', '{{.ID}} {{.Names}}'], { signal, timeoutMs: queryTimeoutMs });
     if (listed.exitCode !== 0) throw new RuntimeError(`cannot list containers: ${lastErrorLine(listed)}`);
-    const left: OwnContainer[] = [];
+    const unmanaged: UnmanagedContainer[] = [];
     for (const line of listed.stdout.split('\n')) {
       const [id = '', name = ''] = line.split(' ');
       if (id === '' || except.has(name)) continue;
       const { exitCode, stdout } = await run(['container', 'inspect', '--size', id], { signal });
       // It may be gone by now.
-      if (exitCode === 0) left.push(...v.parse(v.array(Inspected), JSON.parse(stdout)).map(toOwnContainer));
+      if (exitCode === 0) unmanaged.push(...v.parse(v.array(Inspected), JSON.parse(stdout)).map(toUnmanaged));
     }
-    return left;
+    return unmanaged;
   }
 
   async function removeUnmanaged(id: string): Promise<void> {
@@ -232,7 +232,7 @@ export function createEngineRuntime(engine: Engine, { env, instanceId, limits, l
   };
 }
 
-function toOwnContainer({ Id, Name, Created, SizeRw }: v.InferOutput<typeof Inspected>): OwnContainer {
+function toUnmanaged({ Id, Name, Created, SizeRw }: v.InferOutput<typeof Inspected>): UnmanagedContainer {
   // Docker writes the name with a slash before it.
   return { id: Id, jobId: Name.replace(/^\//, ''), createdAt: new Date(Created), sizeBytes: SizeRw };
 }

@@ -10,24 +10,24 @@ export interface LostLog {
   env: NodeJS.ProcessEnv;
   jobId: string;
   logFile: string;
-  /** When the writer was found to be gone. */
+  /** When the writer was found to have exited. */
   lostAt: Date;
   signal: AbortSignal | undefined;
 }
 
-// The last lines can be the client's own complaint, the first half of one, or what the engine has lost: it passes lines on before
-// it writes them down.
+// The last lines can be an error of the client, an incomplete line, or lines that the engine lost: it forwards output before
+// it saves it.
 const tailBytes = 64 * 1024;
 const windowMs = 60_000;
 
 /**
- * A value for `--since`, in seconds: right behind the last line that the log has, by its text. If that occurs
- * more than once, its last time counts; and where no line is found, the time at which the writer was gone.
+ * Returns a value for `--since`, in seconds: just after the last line of the log that the engine kept, compared by text. If
+ * the line occurs more than once, its last occurrence counts. If no line matches, returns the time at which the writer was lost.
  */
 export async function findLogPosition(lost: LostLog): Promise<string> {
   const lines = (await readLogEnd(lost.logFile, tailBytes)).toString('utf8').split('\n');
   const candidates = lines.filter((line) => line !== '');
-  // In the order of their last times in the log.
+  // In the order of their last occurrence in the log.
   const lastTimes = new Map([...new Set(candidates.toReversed())].toReversed().map((line) => [line, '']));
   await eachKeptLine(lost, (time, line) => lastTimes.has(line) && lastTimes.set(line, time));
   const time = [...lastTimes.values()].findLast((found) => found !== '');

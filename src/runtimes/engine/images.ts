@@ -1,13 +1,12 @@
 /** The images of docker and podman. */
 import * as v from 'valibot';
 import { type Image, type ImageStore, RuntimeError } from '../runtime.ts';
-import { lastErrorLine, queryTimeoutMs } from './client.ts';
-import type { RunEngine } from './run-engine.ts';
+import { lastErrorLine, queryTimeoutMs, type RunEngine } from './client.ts';
 
 const Inspected = v.tuple([
   v.object({ Id: v.string(), RepoTags: v.nullish(v.array(v.string()), []), Size: v.number() }),
 ]);
-// Large layers take their time to go.
+// Removing large layers is slow.
 const removalTimeoutMs = 120_000;
 
 export function createEngineImages(run: RunEngine): ImageStore {
@@ -43,7 +42,7 @@ export function createEngineImages(run: RunEngine): ImageStore {
   };
 }
 
-// Engines and their commands don't agree on whether it belongs to the ID.
+// Some engines and commands print this prefix of an ID, others don't.
 function bare(id: string): string {
   return id.replace(/^sha256:/, '');
 }

@@ -6,9 +6,8 @@ import type { Logger } from '../../lib/logger.ts';
 import { commandLine } from '../../lib/processes.ts';
 import { sleep } from '../../lib/sleep.ts';
 import { RuntimeError } from '../runtime.ts';
-import { lastErrorLine, queryTimeoutMs } from './client.ts';
+import { lastErrorLine, queryTimeoutMs, type RunEngine } from './client.ts';
 import { isMonitorAlive, isMonitorGone, type Monitor } from './conmon.ts';
-import type { RunEngine } from './run-engine.ts';
 
 const Inspected = v.tuple([
   v.object({
@@ -57,17 +56,15 @@ export async function inspectContainer(
   jobId: string,
   signal?: AbortSignal,
 ): Promise<Container | undefined> {
-  const container = await ask(run, jobId, signal);
+  const container = await inspectOnce(run, jobId, signal);
   if (!container?.isRunning || !(await isMonitorGone(run, container.monitor, signal))) return container;
   // A monitor records the exit before it exits itself, so a second look is certain.
-  const again = await ask(run, jobId, signal);
+  const again = await inspectOnce(run, jobId, signal);
   if (!again?.isRunning || again.monitor.pid !== container.monitor.pid) return again;
   return { ...again, isRunning: await isAlive(again.pid), isUnwatched: true };
 }
 
-/**
- * Whether the container seems to be running as before, without asking the engine, which is slow.
- */
+/** Whether the container seems to be running as before, without a query to the engine, which is slow. */
 export async function isUnchanged({ isRunning, isUnwatched, monitor, pid }: Container): Promise<boolean> {
   return isRunning && (isUnwatched ? isAlive(pid) : isMonitorAlive(monitor));
 }
@@ -76,7 +73,11 @@ async function isAlive(pid: number): Promise<boolean> {
   return pid > 0 && (await commandLine(pid)) !== '';
 }
 
-async function ask(run: RunEngine, jobId: string, signal: AbortSignal | undefined): Promise<Container | undefined> {
+async function inspectOnce(
+  run: RunEngine,
+  jobId: string,
+  signal: AbortSignal | undefined,
+): Promise<Container | undefined> {
   const format = '[{{json .State}},{{json .HostConfig.LogConfig}}]';
   const result = await run(['container', 'inspect', '--format', format, jobId], { signal, timeoutMs: queryTimeoutMs });
   if (result.exitCode === 0) return parse(result.stdout, jobId);
@@ -106,7 +107,7 @@ function parse(json: string, jobId: string): Container {
   };
 }
 
-/** The same, but retries until the engine responds, because it may be restarting. */
+/** Inspects the container, with retries until the engine responds, because it may be restarting. */
 export async function inspectWithRetries(
   run: RunEngine,
   { jobId, logger, signal }: { jobId: string; logger: Logger; signal: AbortSignal | undefined },

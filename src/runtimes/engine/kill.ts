@@ -1,24 +1,23 @@
-/** Kills a container, in bounded time whatever its engine does. */
+/** Kills a container in bounded time, even if its engine hangs. */
 import { silentLogger } from '../../lib/logger.ts';
 import { sleep } from '../../lib/sleep.ts';
 import type { JobPaths } from '../../shim/shim.ts';
 import * as shim from '../../shim/shim.ts';
 import { RuntimeError } from '../runtime.ts';
-import { lastErrorLine, queryTimeoutMs, removalTimeoutMs } from './client.ts';
+import { lastErrorLine, queryTimeoutMs, type RunEngine, removalTimeoutMs } from './client.ts';
 import { inspectContainer } from './inspect.ts';
-import type { RunEngine } from './run-engine.ts';
 import { waitForClient } from './wait-for-client.ts';
 
 const startPollMs = 200;
-// A client that has made no container by then is stuck.
+// A client that has not created a container by then is stuck.
 const maxStartMs = 60_000;
-// From SIGKILL to the end, on a busy machine.
+// From SIGKILL to the exit, on a busy machine.
 const maxExitMs = 30_000;
 const waitMs = 5000;
 
 /**
- * SIGTERM, after `graceMs` SIGKILL, and should neither do, the container is removed and its client ended.
- * @throws RuntimeError when the engine doesn't answer, or can't do it
+ * Sends SIGTERM, and SIGKILL after `graceMs`. If neither works, kills the client and removes the container.
+ * @throws RuntimeError if the engine does not respond, or the container is still running
  */
 export async function killContainer(run: RunEngine, job: JobPaths, graceMs: number): Promise<void> {
   let reason = 'it is still running';
@@ -42,7 +41,7 @@ async function errorOf(run: RunEngine, args: readonly string[], timeoutMs: numbe
   return result.exitCode === 0 ? '' : lastErrorLine(result);
 }
 
-/** False when nothing runs. A container that is being started is waited for: it can't be killed before. */
+/** Waits for a container that is being started, because it can't be killed before. */
 async function isRunningOrStarting(run: RunEngine, job: JobPaths): Promise<boolean> {
   const deadline = performance.now() + maxStartMs;
   for (;;) {
@@ -54,7 +53,7 @@ async function isRunningOrStarting(run: RunEngine, job: JobPaths): Promise<boole
   }
 }
 
-/** Whether both container and client end in time. False also when the engine doesn't answer. */
+/** Whether both container and client exit in time. False too if the engine does not respond. */
 async function exitsWithin(ms: number, run: RunEngine, job: JobPaths): Promise<boolean> {
   const signal = AbortSignal.timeout(ms);
   try {

@@ -5,9 +5,9 @@ import type { Logger } from '../../lib/logger.ts';
 import { readLogEnd } from '../../shim/job-log.ts';
 import type { JobPaths } from '../../shim/shim.ts';
 import * as shim from '../../shim/shim.ts';
+import type { RunEngine } from './client.ts';
 import { findLogPosition } from './find-log-position.ts';
 import type { Container } from './inspect.ts';
-import type { RunEngine } from './run-engine.ts';
 import { waitForClient } from './wait-for-client.ts';
 
 /** The command that writes the job's log: the client, or its replacement. */

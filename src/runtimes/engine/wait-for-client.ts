@@ -3,9 +3,8 @@ import type { Logger } from '../../lib/logger.ts';
 import { sleep } from '../../lib/sleep.ts';
 import type { JobPaths } from '../../shim/shim.ts';
 import * as shim from '../../shim/shim.ts';
-import { hasContainerId } from './client.ts';
+import { hasContainerId, type RunEngine } from './client.ts';
 import { type Container, inspectContainer, isUnchanged } from './inspect.ts';
-import type { RunEngine } from './run-engine.ts';
 
 export interface WatchClientOptions {
   run: RunEngine;

@@ -1,5 +1,5 @@
 import { EventEmitter } from 'node:events';
-import type { RunnerQueue } from '../../plan42/objects/runner.ts';
+import type { RunnerQueue } from '../../plan42/objects.ts';
 import type { TurnKey } from '../store/turns.ts';
 
 /** The events between the parts of the server. Listeners run before `emit` returns. */

@@ -1,4 +1,4 @@
-import { isTerminalStatus } from '../../plan42/objects/turn-status.ts';
+import { isTerminalStatus } from '../../plan42/turn-status.ts';
 import type { Store } from '../store/store.ts';
 import type { IndexedTurnLog } from '../store/turn-logs.ts';
 import type { TurnKey } from '../store/turns.ts';

@@ -2,7 +2,7 @@ import { isAbort } from '../../lib/errors.ts';
 import type { Logger } from '../../lib/logger.ts';
 import { sleep } from '../../lib/sleep.ts';
 import { PingResponse } from '../../plan42/messages.ts';
-import type { RunnerQueue } from '../../plan42/objects/runner.ts';
+import type { RunnerQueue } from '../../plan42/objects.ts';
 import type { QueueKey } from '../store/runner-queues.ts';
 import type { Broker } from './queues/broker.ts';
 import { changeQueue, type QueueDeps, removeQueue } from './queues/queue-changes.ts';

@@ -1,8 +1,5 @@
 import { randomUUID } from 'node:crypto';
-import type { Environment } from '../../plan42/objects/environment.ts';
-import type { Task } from '../../plan42/objects/task.ts';
-import type { Tenant } from '../../plan42/objects/tenant.ts';
-import type { Turn } from '../../plan42/objects/turn.ts';
+import type { Environment, Task, Tenant, Turn } from '../../plan42/objects.ts';
 import type { RunnerKey } from '../store/runner-queues.ts';
 import type { Store } from '../store/store.ts';
 import type { Clock } from './time.ts';

@@ -1,7 +1,6 @@
-import type { Task, TaskState } from '../../plan42/objects/task.ts';
-import type { Turn } from '../../plan42/objects/turn.ts';
+import type { Task, TaskState, Turn } from '../../plan42/objects.ts';
 /** The life cycle of turns. All changes are made here, so that the task follows the turn and listeners get an event. */
-import { isTerminalStatus } from '../../plan42/objects/turn-status.ts';
+import { isTerminalStatus } from '../../plan42/turn-status.ts';
 import type { Store } from '../store/store.ts';
 import type { TurnKey } from '../store/turns.ts';
 import type { Events } from './events.ts';

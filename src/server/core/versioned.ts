@@ -1,4 +1,4 @@
-import type { Versioned } from '../../plan42/objects/versioned.ts';
+import type { Versioned } from '../../plan42/objects.ts';
 /** Reads and writes of versioned objects, the same for all types. */
 
 import type { Table } from '../store/table.ts';

@@ -1,5 +1,5 @@
 import type { IncomingHttpHeaders } from 'node:http';
-import { isTerminalStatus } from '../../plan42/objects/turn-status.ts';
+import { isTerminalStatus } from '../../plan42/turn-status.ts';
 import type { Clock } from '../core/time.ts';
 import { type Claims, signatureHash, type Tokens } from '../core/tokens.ts';
 import { findSession, isPageToken } from '../page/sessions.ts';

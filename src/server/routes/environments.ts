@@ -1,7 +1,6 @@
 import * as v from 'valibot';
 import { knownFields } from '../../plan42/fields.ts';
-import type { Environment } from '../../plan42/objects/environment.ts';
-import { EnvVar } from '../../plan42/objects/environment.ts';
+import { type Environment, EnvVar } from '../../plan42/objects.ts';
 import type { Events } from '../core/events.ts';
 import type { Clock } from '../core/time.ts';
 import { change, create, firstVersion, readUndeleted, requireVersion, softDelete } from '../core/versioned.ts';

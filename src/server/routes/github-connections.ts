@@ -1,6 +1,6 @@
 import * as v from 'valibot';
 import { knownFields } from '../../plan42/fields.ts';
-import type { GithubConnection } from '../../plan42/objects/github-connection.ts';
+import type { GithubConnection } from '../../plan42/objects.ts';
 import type { Clock } from '../core/time.ts';
 import { change, create, firstVersion, read, requireVersion } from '../core/versioned.ts';
 import { optionalCount, optionalFlag, optionalId, optionalText, parseBody, pickPresent } from '../http/body.ts';

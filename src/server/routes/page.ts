@@ -1,3 +1,4 @@
+import type { Runner, RunnerQueue, Task } from '../../plan42/objects.ts';
 import type {
   Overview,
   QueueOverview,
@@ -5,9 +6,7 @@ import type {
   Session,
   SignInLink,
   TaskSummary,
-} from '../../plan42/objects/page.ts';
-import type { Runner, RunnerQueue } from '../../plan42/objects/runner.ts';
-import type { Task } from '../../plan42/objects/task.ts';
+} from '../../plan42/page-objects.ts';
 import type { Broker } from '../core/queues/broker.ts';
 import { type QueueHistory, queueState } from '../core/queues/queue-history.ts';
 import { type Clock, isoTime, zeroTime } from '../core/time.ts';

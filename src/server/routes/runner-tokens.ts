@@ -1,6 +1,6 @@
 import * as v from 'valibot';
 import { knownFields } from '../../plan42/fields.ts';
-import type { RunnerTokenMetadata } from '../../plan42/objects/runner.ts';
+import type { RunnerTokenMetadata } from '../../plan42/objects.ts';
 import { notFound } from '../core/errors.ts';
 import { type Clock, isoTime } from '../core/time.ts';
 import { signatureHash, type Tokens } from '../core/tokens.ts';

@@ -1,7 +1,7 @@
 import * as v from 'valibot';
 import { isUuid } from '../../lib/uuid.ts';
 import { knownFields } from '../../plan42/fields.ts';
-import type { RepoInfo, Task } from '../../plan42/objects/task.ts';
+import type { RepoInfo, Task } from '../../plan42/objects.ts';
 import { Time } from '../core/time.ts';
 import { addTurn, type TurnDeps } from '../core/turns.ts';
 import { change, create, firstVersion, read, readUndeleted, requireVersion, softDelete } from '../core/versioned.ts';

@@ -1,8 +1,7 @@
 import * as v from 'valibot';
 import { knownFields } from '../../plan42/fields.ts';
-import type { Task } from '../../plan42/objects/task.ts';
-import type { Turn } from '../../plan42/objects/turn.ts';
-import { isTerminalStatus } from '../../plan42/objects/turn-status.ts';
+import type { Task, Turn } from '../../plan42/objects.ts';
+import { isTerminalStatus } from '../../plan42/turn-status.ts';
 import { conflict, DomainError, notFound } from '../core/errors.ts';
 import { Time } from '../core/time.ts';
 import { acceptTurn, addTurn, changeTurn, type TurnDeps } from '../core/turns.ts';

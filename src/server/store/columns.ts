@@ -1,5 +1,5 @@
 import type { SQLInputValue, SQLOutputValue } from 'node:sqlite';
-import type { Versioned } from '../../plan42/objects/versioned.ts';
+import type { Versioned } from '../../plan42/objects.ts';
 
 /** How a field is stored in a column. */
 export interface Column<T> {

@@ -1,4 +1,4 @@
-import type { Environment } from '../../plan42/objects/environment.ts';
+import type { Environment } from '../../plan42/objects.ts';
 import { type Columns, flag, json, text, versioned } from './columns.ts';
 import type { Database } from './database.ts';
 import { Table } from './table.ts';

@@ -1,4 +1,4 @@
-import type { GithubConnection } from '../../plan42/objects/github-connection.ts';
+import type { GithubConnection } from '../../plan42/objects.ts';
 import { type Columns, flag, integer, omitted, text, versioned } from './columns.ts';
 import type { Database } from './database.ts';
 import { Table } from './table.ts';

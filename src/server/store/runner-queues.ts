@@ -1,4 +1,4 @@
-import type { RunnerQueue } from '../../plan42/objects/runner.ts';
+import type { RunnerQueue } from '../../plan42/objects.ts';
 import { type Columns, flag, integer, text, versioned } from './columns.ts';
 import type { Database } from './database.ts';
 import { Table } from './table.ts';

@@ -1,4 +1,4 @@
-import type { Task } from '../../plan42/objects/task.ts';
+import type { Task } from '../../plan42/objects.ts';
 import { type Columns, flag, integer, json, nullable, omitted, text, versioned } from './columns.ts';
 import type { Database } from './database.ts';
 import { Table } from './table.ts';

@@ -1,4 +1,4 @@
-import type { Tenant } from '../../plan42/objects/tenant.ts';
+import type { Tenant } from '../../plan42/objects.ts';
 import { type Columns, flag, omitted, text, versioned } from './columns.ts';
 import type { Database } from './database.ts';
 import { Table } from './table.ts';

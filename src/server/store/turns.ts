@@ -1,4 +1,4 @@
-import type { Turn } from '../../plan42/objects/turn.ts';
+import type { Turn } from '../../plan42/objects.ts';
 import { type Columns, integer, json, nullable, omitted, text, versioned } from './columns.ts';
 import type { Database } from './database.ts';
 import { Table } from './table.ts';

@@ -1,6 +1,6 @@
 /** The drop-down of runtimes. */
 import { runtimeNames } from '../../config/schema.ts';
-import { firstReady, type RuntimeStatus } from '../../runtimes/survey-result.ts';
+import { firstReady, type RuntimeStatus } from '../../runtimes/status.ts';
 import type { Key, State } from './state.ts';
 
 export function openMenu(state: State): State {

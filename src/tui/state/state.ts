@@ -1,5 +1,5 @@
 import type { Edit } from '../../config/toml/edit.ts';
-import type { RuntimeStatus } from '../../runtimes/survey-result.ts';
+import type { RuntimeStatus } from '../../runtimes/status.ts';
 import { type FileForm, readForm } from '../form.ts';
 import type { Draft, TenantConnection } from '../form-edits.ts';
 import type { TextKey } from './text-input.ts';

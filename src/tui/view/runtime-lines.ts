@@ -1,5 +1,5 @@
 import { runtimeNames } from '../../config/schema.ts';
-import { firstReady, type RuntimeStatus } from '../../runtimes/survey-result.ts';
+import { firstReady, type RuntimeStatus } from '../../runtimes/status.ts';
 import type { State } from '../state/state.ts';
 import { labelSpans, valueColumn } from './field-line.ts';
 import { type Line, pad, raw, type Span, span } from './line.ts';

@@ -1,6 +1,5 @@
 import { useState } from 'preact/hooks';
-import type { Task } from '../../plan42/objects/task.ts';
-import type { Turn } from '../../plan42/objects/turn.ts';
+import type { Task, Turn } from '../../plan42/objects.ts';
 import { useAction, useApi } from './hooks.ts';
 import { ErrorNote, Field } from './parts.tsx';
 

@@ -1,4 +1,4 @@
-import type { Session } from '../../plan42/objects/page.ts';
+import type { Session } from '../../plan42/page-objects.ts';
 
 /** The server rejected a call. */
 export class CallError extends Error {

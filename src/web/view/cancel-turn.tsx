@@ -1,6 +1,6 @@
 import { useState } from 'preact/hooks';
-import type { Turn } from '../../plan42/objects/turn.ts';
-import { isTerminalStatus } from '../../plan42/objects/turn-status.ts';
+import type { Turn } from '../../plan42/objects.ts';
+import { isTerminalStatus } from '../../plan42/turn-status.ts';
 import { type Api, CallError } from './api.ts';
 import { useAction, useApi } from './hooks.ts';
 import { Confirm, ErrorNote } from './parts.tsx';

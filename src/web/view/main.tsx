@@ -1,6 +1,6 @@
 import { render } from 'preact';
 import { useCallback, useLayoutEffect, useMemo, useState } from 'preact/hooks';
-import type { Session } from '../../plan42/objects/page.ts';
+import type { Session } from '../../plan42/page-objects.ts';
 import { signInCodeOf } from '../place.ts';
 import { Api } from './api.ts';
 import { Frame } from './frame.tsx';

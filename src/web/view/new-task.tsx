@@ -1,5 +1,5 @@
 import { useEffect, useLayoutEffect, useRef, useState } from 'preact/hooks';
-import type { Environment } from '../../plan42/objects/environment.ts';
+import type { Environment } from '../../plan42/objects.ts';
 import { hashOf } from '../place.ts';
 import { emptyTaskForm, type FormErrors, readTaskForm, type TaskForm, type WantedTask } from '../task-form.ts';
 import { useAction, useApi } from './hooks.ts';

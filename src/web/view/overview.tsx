@@ -1,4 +1,4 @@
-import type { Overview, QueueOverview, RunnerOverview, TaskPage } from '../../plan42/objects/page.ts';
+import type { Overview, QueueOverview, RunnerOverview, TaskPage } from '../../plan42/page-objects.ts';
 import { hashOf } from '../place.ts';
 import { useApi, usePoll } from './hooks.ts';
 import { Heading, Loading } from './parts.tsx';

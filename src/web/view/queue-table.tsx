@@ -1,4 +1,4 @@
-import type { QueueOverview } from '../../plan42/objects/page.ts';
+import type { QueueOverview } from '../../plan42/page-objects.ts';
 import { useNarrow } from './hooks.ts';
 import { ShortId, State, Time } from './parts.tsx';
 import { UtilisationPlot } from './utilisation-plot.tsx';

@@ -1,4 +1,4 @@
-import type { Overview, RunnerOverview } from '../../plan42/objects/page.ts';
+import type { Overview, RunnerOverview } from '../../plan42/page-objects.ts';
 import { summarise } from '../series.ts';
 import { State } from './parts.tsx';
 import { UtilisationPlot } from './utilisation-plot.tsx';

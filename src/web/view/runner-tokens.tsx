@@ -1,5 +1,5 @@
 import { useState } from 'preact/hooks';
-import type { RunnerTokenMetadata } from '../../plan42/objects/runner.ts';
+import type { RunnerTokenMetadata } from '../../plan42/objects.ts';
 import { newUuid } from '../uuid.ts';
 import { useAction, useApi, usePoll } from './hooks.ts';
 import { Confirm, ErrorNote, Field, Loading, ShortId, Snippet, Time } from './parts.tsx';

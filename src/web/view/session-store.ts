@@ -1,4 +1,4 @@
-import type { Session } from '../../plan42/objects/page.ts';
+import type { Session } from '../../plan42/page-objects.ts';
 
 // Storage belongs to an origin including its port. Cookies would be sent to every server on this machine.
 const key = 'plan42-session';

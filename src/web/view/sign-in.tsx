@@ -1,5 +1,5 @@
 import { useState } from 'preact/hooks';
-import type { Session } from '../../plan42/objects/page.ts';
+import type { Session } from '../../plan42/page-objects.ts';
 import { signInCodeOf } from '../place.ts';
 import { beginSession, CallError } from './api.ts';
 import { useAction } from './hooks.ts';

@@ -1,4 +1,4 @@
-import type { Environment } from '../../plan42/objects/environment.ts';
+import type { Environment } from '../../plan42/objects.ts';
 import { isAsWanted, repoInfoOf } from '../../plan42/task-input.ts';
 import type { WantedTask } from '../task-form.ts';
 import { newUuid } from '../uuid.ts';

@@ -1,4 +1,4 @@
-import type { TaskSummary } from '../../plan42/objects/page.ts';
+import type { TaskSummary } from '../../plan42/page-objects.ts';
 import { hashOf } from '../place.ts';
 import { State, Time } from './parts.tsx';
 

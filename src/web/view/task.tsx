@@ -1,6 +1,5 @@
-import type { Task } from '../../plan42/objects/task.ts';
-import type { Turn } from '../../plan42/objects/turn.ts';
-import { isTerminalStatus } from '../../plan42/objects/turn-status.ts';
+import type { Task, Turn } from '../../plan42/objects.ts';
+import { isTerminalStatus } from '../../plan42/turn-status.ts';
 import { safeLink } from '../safe-link.ts';
 import { AddTurn } from './add-turn.tsx';
 import { CancelTurn } from './cancel-turn.tsx';

@@ -1,4 +1,4 @@
-import type { TaskPage } from '../../plan42/objects/page.ts';
+import type { TaskPage } from '../../plan42/page-objects.ts';
 import { hashOf, type Place } from '../place.ts';
 import { useApi, usePoll } from './hooks.ts';
 import { Heading, Loading } from './parts.tsx';

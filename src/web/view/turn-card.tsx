@@ -1,5 +1,5 @@
 import { useState } from 'preact/hooks';
-import type { Turn } from '../../plan42/objects/turn.ts';
+import type { Turn } from '../../plan42/objects.ts';
 import { duration } from '../times.ts';
 import { LogView } from './log-view.tsx';
 import { State, Time } from './parts.tsx';

@@ -1,4 +1,4 @@
-import type { Overview } from '../../plan42/objects/page.ts';
+import type { Overview } from '../../plan42/page-objects.ts';
 import { mergeOverview } from '../series.ts';
 import { type Polled, useApi, usePoll } from './hooks.ts';
 

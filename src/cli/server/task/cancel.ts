@@ -4,7 +4,7 @@ import { printableLine } from '../../../lib/printable.ts';
 import type { AdminClient } from '../../../plan42/admin-client.ts';
 import { AdminTurn } from '../../../plan42/admin-objects.ts';
 import { ApiError } from '../../../plan42/errors.ts';
-import { isTerminalStatus } from '../../../plan42/objects/turn-status.ts';
+import { isTerminalStatus } from '../../../plan42/turn-status.ts';
 import type { CliContext } from '../../context.ts';
 import type { LocationOptions } from '../location.ts';
 import { callServer } from '../with-server.ts';

@@ -1,7 +1,7 @@
 import { randomUUID } from 'node:crypto';
 import { ExitCode, UserError } from '../../../lib/errors.ts';
 import type { AdminClient } from '../../../plan42/admin-client.ts';
-import type { EnvVar } from '../../../plan42/objects/environment.ts';
+import type { EnvVar } from '../../../plan42/objects.ts';
 import { isAsWanted, readVariable, type WantedEnvironment } from '../../../plan42/task-input.ts';
 
 /** Returns the ID of an existing environment with exactly these properties, or creates one. */

@@ -1,6 +1,6 @@
 import { UserError } from '../../../lib/errors.ts';
 import { printableLine } from '../../../lib/printable.ts';
-import { isTerminalStatus } from '../../../plan42/objects/turn-status.ts';
+import { isTerminalStatus } from '../../../plan42/turn-status.ts';
 import type { CliContext } from '../../context.ts';
 import { print, renderJson } from '../../output.ts';
 import { followTurn, throwIfFailed } from '../follow-turn.ts';

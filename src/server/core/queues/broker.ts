@@ -9,7 +9,7 @@ import {
   publicKeyPem,
   type WrappedSecret,
 } from '../../../plan42/ecies.ts';
-import type { RunnerQueue } from '../../../plan42/objects/runner.ts';
+import type { RunnerQueue } from '../../../plan42/objects.ts';
 import { type QueueKey, queueName } from '../../store/runner-queues.ts';
 import { notFound, RequestError } from '../errors.ts';
 import { type Clock, isoTime } from '../time.ts';

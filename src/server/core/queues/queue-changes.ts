@@ -1,5 +1,5 @@
 import { DecryptionError, parsePublicKey } from '../../../plan42/ecies.ts';
-import type { RunnerQueue } from '../../../plan42/objects/runner.ts';
+import type { RunnerQueue } from '../../../plan42/objects.ts';
 import type { QueueKey } from '../../store/runner-queues.ts';
 import type { Store } from '../../store/store.ts';
 import { conflict, invalid } from '../errors.ts';

@@ -1,6 +1,6 @@
 import assert from 'node:assert/strict';
 import { test } from 'node:test';
-import type { RunnerQueue } from '../../../plan42/objects/runner.ts';
+import type { RunnerQueue } from '../../../plan42/objects.ts';
 import type { Store } from '../../store/store.ts';
 import { QueueHistory } from './queue-history.ts';
 

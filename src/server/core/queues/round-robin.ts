@@ -1,4 +1,4 @@
-import type { RunnerQueue } from '../../../plan42/objects/runner.ts';
+import type { RunnerQueue } from '../../../plan42/objects.ts';
 import { nextHealthyQueue, type RunnerKey } from '../../store/runner-queues.ts';
 import type { Store } from '../../store/store.ts';
 

@@ -7,7 +7,7 @@ export interface RuntimeStatus {
   readiness: Readiness;
 }
 
-/** The one that is used when none is configured. */
+/** The runtime that is used if none is configured. */
 export function firstReady(statuses: readonly RuntimeStatus[]): RuntimeName | undefined {
   return runtimeNames.find((name) => statuses.some((status) => status.name === name && status.readiness.ready));
 }

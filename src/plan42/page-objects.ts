@@ -1,7 +1,7 @@
 /** The responses of the calls that only the web page makes. */
 import * as v from 'valibot';
-import type { ObjectOf } from '../fields.ts';
-import type { Task } from './task.ts';
+import type { ObjectOf } from './fields.ts';
+import type { Task } from './objects.ts';
 
 /** Whether a queue gets work, and if not, why. */
 export type QueueState = 'Healthy' | 'Unhealthy' | 'Draining';

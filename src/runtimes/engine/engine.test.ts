@@ -1,0 +1,366 @@
+import assert from 'node:assert/strict';
+import { appendFile, readdir, writeFile } from 'node:fs/promises';
+import { join } from 'node:path';
+import { describe, test } from 'node:test';
+import { eventually } from '../../../test/support/eventually.ts';
+import { type FakeEngine, inspected, makeFakeEngine, neverStarted } from '../../../test/support/fake-engine.ts';
+import { type JobFolder, makeJobFolder } from '../../../test/support/job-folder.ts';
+import { parseConfig } from '../../config/parse.ts';
+import { silentLogger } from '../../lib/logger.ts';
+import { launch, readState } from '../../shim/shim.ts';
+import { type Runtime, RuntimeError } from '../runtime.ts';
+import { createDockerRuntime } from './docker.ts';
+import { createPodmanRuntime } from './podman.ts';
+
+type Name = 'docker' | 'podman';
+
+interface Setting extends AsyncDisposable {
+  engine: FakeEngine;
+  runtime: Runtime;
+}
+
+async function setUp(name: Name, responses: Record<string, string> = {}, jobs = ''): Promise<Setting> {
+  const engine = await makeFakeEngine(name, responses);
+  const { config } = parseConfig({ file: `[jobs]\n${jobs}`, env: {}, flags: new Map() });
+  const create = { docker: createDockerRuntime, podman: createPodmanRuntime }[name];
+  const runtime = create({ env: engine.env, instanceId: 'me', limits: config.jobs, logger: silentLogger });
+  return { engine, runtime, [Symbol.asyncDispose]: () => engine[Symbol.asyncDispose]() };
+}
+
+const print = (text: string) => `printf '%s\\n' '${text}'`;
+
+describe('readiness', () => {
+  test('reports the version of the engine', async () => {
+    await using docker = await setUp('docker', { 'version --format {{.Server.Version}}': print('27.1.2') });
+    assert.deepEqual(await docker.runtime.checkReady(), { ready: true, detail: 'docker 27.1.2' });
+    await using podman = await setUp('podman', { 'info --format {{.Version.Version}}': print('5.4.0') });
+    assert.deepEqual(await podman.runtime.checkReady(), { ready: true, detail: 'podman 5.4.0' });
+  });
+
+  test('reports the engine’s last error and how to start the engine', async () => {
+    const commands =
+      'echo 27.1; { echo "Warning: old"; echo "Error: first"; echo "Error: no daemon"; echo hint; } >&2; exit 1';
+    await using docker = await setUp('docker', { 'version *': commands });
+    const remedy = 'Start the Docker daemon, and let this user reach it (on Linux: membership in the group "docker").';
+    assert.deepEqual(await docker.runtime.checkReady(), { ready: false, reason: 'no daemon', remedy });
+    await using podman = await setUp('podman', { 'info *': 'exit 1' });
+    assert.deepEqual(await podman.runtime.checkReady(), {
+      ready: false,
+      reason: 'the engine gave no reason',
+      remedy: 'Check "podman info"; on macOS run "podman machine start".',
+    });
+  });
+
+  test('reports a missing command and how to install it', async () => {
+    for (const [name, other] of [
+      ['docker', 'podman'],
+      ['podman', 'docker'],
+    ] as const) {
+      await using setting = await setUp(name);
+      // A folder of commands without it.
+      await using engine = await makeFakeEngine(other);
+      setting.engine.env.PATH = join(engine.folder, 'bin');
+      const readiness = await setting.runtime.checkReady();
+      assert.ok(!readiness.ready);
+      assert.equal(readiness.reason, `there is no ${name} command`);
+      assert.match(readiness.remedy, /^Install (Docker|Podman), or set runner\.runtime to another runtime\.$/);
+      assert.equal(await setting.runtime.isInstalled(), false);
+    }
+  });
+
+  test('rejects with the reason of an abort', async () => {
+    await using setting = await setUp('docker');
+    const stopped = new Error('stopped');
+    await assert.rejects(setting.runtime.checkReady(AbortSignal.abort(stopped)), stopped);
+  });
+});
+
+describe('the command of a job', { concurrency: true }, () => {
+  /** The arguments with which a job is started. */
+  async function runArguments(name: Name, jobs = '', responses: Record<string, string> = {}): Promise<string[]> {
+    await using setting = await setUp(name, { ...responses, 'run *': 'exit 0' }, jobs);
+    await using job = await makeJobFolder();
+    await setting.runtime.start({ ...job, image: 'agent:v1' });
+    const calls = await eventually(async () => {
+      const started = (await setting.engine.calls()).filter(([command]) => command === 'run');
+      return started.length > 0 && started;
+    });
+    return (calls[0] ?? []).map((arg) => arg.replace(job.folder, '<folder>'));
+  }
+
+  const option = (args: readonly string[], name: string) =>
+    args.flatMap((arg, index) => (arg === name ? [args[index + 1]] : []));
+
+  test('applies every limit', async () => {
+    const capabilities = 'capabilities = ["CHOWN", "KILL"]';
+    const args = await runArguments('podman', `cpus = 1.5\nmemory_gib = 0.5\npids = 64\n${capabilities}`);
+    assert.deepEqual(args, [
+      'run',
+      ...['--name', 'plan42-test-1'],
+      ...['--label', 'ai.plan42.instance=me'],
+      ...['--cidfile', '<folder>/container-id'],
+      '--interactive',
+      ...['--pull', 'never'],
+      ...['--log-driver', 'none'],
+      ...['--cpu-period', '100000', '--cpu-quota', '150000'],
+      ...['--memory', '512m', '--memory-swap', '512m'],
+      ...['--pids-limit', '64'],
+      ...['--cap-drop', 'ALL', '--cap-add', 'CHOWN', '--cap-add', 'KILL'],
+      ...['--security-opt', 'no-new-privileges'],
+      ...['--entrypoint', '/usr/bin/agent-wrapper'],
+      'agent:v1',
+      ...['--encrypted-input=false', '--plan42-proxy', '--log-agent-output'],
+    ]);
+  });
+
+  test('names a network and allows new privileges only if configured', async () => {
+    const args = await runArguments('podman', 'network = "none"\nno_new_privileges = false\nentrypoint = "/agent"');
+    assert.deepEqual(option(args, '--network'), ['none']);
+    assert.deepEqual(option(args, '--security-opt'), []);
+    assert.deepEqual(option(args, '--entrypoint'), ['/agent']);
+    const plain = await runArguments('podman');
+    assert.deepEqual(option(plain, '--network'), []);
+  });
+
+  test('lets docker keep the output only if containers outlive its daemon', async () => {
+    const query = 'info --format {{.LiveRestoreEnabled}}';
+    for (const [response, driver] of [
+      [print('true'), 'local'],
+      [print('false'), 'none'],
+      ['exit 1', 'none'],
+    ] as const) {
+      const args = await runArguments('docker', '', { [query]: response });
+      assert.deepEqual(option(args, '--log-driver'), [driver]);
+    }
+  });
+});
+
+describe('the exit of a job', { concurrency: true }, () => {
+  interface ExitCase {
+    /** Exit code of the client. */
+    client: number;
+    /** The engine's report of the container; by default the container is missing. */
+    container?: string;
+    /** Whether the engine has created a container. */
+    wasCreated?: boolean;
+    log?: string;
+    prepare?: (job: JobFolder) => Promise<unknown>;
+  }
+
+  /** Waits for a job that has exited. */
+  async function exitOf(name: Name, { client, container, wasCreated = true, log = '', prepare }: ExitCase) {
+    const inspect = container === undefined ? 'echo "no such container" >&2; exit 1' : print(container);
+    const responses = { 'container inspect *': inspect, 'ps *': ':', 'info *': print('false'), 'wait *': ':' };
+    await using setting = await setUp(name, responses);
+    await using job = await makeJobFolder();
+    if (wasCreated) await writeFile(join(job.folder, 'container-id'), 'f'.repeat(64));
+    await appendFile(job.logFile, log);
+    await launch({ job, command: ['/bin/sh', '-c', `exit ${client}`], env: setting.engine.env, cwd: '/' });
+    await eventually(async () => (await readState(job.folder)).phase === 'exited');
+    await prepare?.(job);
+    const exit = await setting.runtime.wait(job);
+    return { ...exit, log: await job.readLog() };
+  }
+
+  test('has the container’s exit code and time', async () => {
+    const FinishedAt = new Date(Date.now() + 3_600_000).toISOString();
+    for (const name of ['docker', 'podman'] as const) {
+      const exit = await exitOf(name, { client: 3, container: inspected({ ExitCode: 3, FinishedAt }) });
+      assert.equal(exit.exitCode, 3);
+      assert.equal(exit.endedAt.toISOString(), FinishedAt);
+      assert.deepEqual([exit.outOfMemory, exit.startError, exit.unseenBecause], [false, undefined, undefined]);
+    }
+  });
+
+  test('is that of the container if the client was lost, and the log notes it', async () => {
+    const exit = await exitOf('docker', { client: 137, container: inspected({ ExitCode: 5 }), log: 'begun\n' });
+    assert.deepEqual([exit.exitCode, exit.startError], [5, undefined]);
+    assert.match(
+      exit.log,
+      /^begun\n\[plan42: output may be missing here: "docker run" was ended before the agent\]\n$/,
+    );
+  });
+
+  test('is the client’s if the container was removed, but not if the client itself failed', async () => {
+    for (const [client, exitCode] of [
+      [137, 137],
+      [0, 0],
+      [125, undefined],
+      [127, undefined],
+    ] as const) {
+      const exit = await exitOf('docker', { client });
+      assert.deepEqual([exit.exitCode, exit.startError], [exitCode, undefined], `${client}`);
+    }
+  });
+
+  test('is out of memory if the engine or its monitor recorded it', async () => {
+    const container = inspected({ ExitCode: 137 });
+    const killed = await exitOf('docker', { client: 137, container: inspected({ ExitCode: 137, OOMKilled: true }) });
+    assert.equal(killed.outOfMemory, true);
+    const prepare = (job: JobFolder) => writeFile(join(job.folder, 'oom'), '');
+    assert.equal((await exitOf('podman', { client: 137, container, prepare })).outOfMemory, true);
+    assert.equal((await exitOf('podman', { client: 137, container })).outOfMemory, false);
+  });
+
+  test('is a failed start, with the engine’s error, if the agent never ran', async () => {
+    const created = inspected({ ...neverStarted, ExitCode: 127, Error: 'no such file: /agent' });
+    const reported = await exitOf('docker', { client: 127, container: created, log: 'docker: cannot start\n' });
+    assert.deepEqual([reported.exitCode, reported.startError], [127, 'no such file: /agent']);
+    const logged = await exitOf('podman', { client: 125, wasCreated: false, log: 'Error: no such image\n' });
+    assert.deepEqual([logged.exitCode, logged.startError], [125, 'Error: no such image']);
+    const silent = await exitOf('podman', { client: 125, wasCreated: false });
+    assert.equal(silent.startError, 'the engine gave no reason');
+  });
+
+  test('was not observed if podman’s monitor was killed', { skip: process.platform !== 'linux' }, async () => {
+    const orphan = inspected({ Running: true, ConmonPid: 2 ** 22 + 1 });
+    const exit = await exitOf('podman', { client: 255, container: orphan });
+    assert.deepEqual([exit.exitCode, exit.startError], [undefined, undefined]);
+    assert.equal(exit.unseenBecause, 'Podman’s monitor (conmon), which watches over the container, was killed');
+    assert.match(exit.log, /^\[plan42: what the agent wrote from here on is missing: .*was killed\]\n$/);
+  });
+
+  test('was not observed if the machine restarted', { skip: process.platform !== 'linux' }, async () => {
+    const prepare = async ({ folder }: JobFolder) => {
+      const name = (await readdir(folder)).find((file) => file.startsWith('supervisor.exited'));
+      await writeFile(join(folder, name ?? ''), 'another boot');
+    };
+    const container = inspected({ ExitCode: 255 });
+    const recorded = await exitOf('docker', { client: 255, container, prepare });
+    assert.deepEqual([recorded.exitCode, recorded.machineRestarted], [255, true]);
+    await using setting = await setUp('docker', { 'container inspect *': print(container) });
+    await using job = await makeJobFolder();
+    await writeFile(join(job.folder, 'supervisor.running.1'), 'another boot');
+    const exit = await setting.runtime.wait(job);
+    assert.deepEqual([exit.exitCode, exit.machineRestarted, exit.startError], [undefined, true, undefined]);
+  });
+});
+
+describe('running jobs', () => {
+  const list = 'ps --filter label=ai.plan42.instance=me --format {{.Names}}';
+
+  test('are this runner’s running containers', async () => {
+    await using docker = await setUp('docker', { [list]: 'echo a; echo b' });
+    assert.deepEqual(await docker.runtime.listRunning(), ['a', 'b']);
+    assert.equal((await docker.engine.calls()).length, 1);
+  });
+
+  test('do not include containers that podman still lists after they exited', async () => {
+    await using podman = await setUp('podman', {
+      [list]: 'echo a; echo b; echo c',
+      'container inspect * a': print(inspected({ Running: true })),
+      'container inspect * b': print(inspected()),
+      'container inspect *': 'exit 1',
+      'ps --all *': ':',
+    });
+    assert.deepEqual(await podman.runtime.listRunning(), ['a']);
+  });
+
+  test('cannot be listed while the engine is down', async () => {
+    await using docker = await setUp('docker', { 'ps *': 'echo "Error: no daemon" >&2; exit 1' });
+    const failed = new RuntimeError('cannot list containers: no daemon');
+    await assert.rejects(docker.runtime.listRunning(), failed);
+    await assert.rejects(docker.runtime.listUnmanaged(new Set()), failed);
+  });
+});
+
+describe('removing a job', () => {
+  const refused = 'echo "Error response from daemon: device is busy" >&2; exit 1';
+
+  test('removes its container and forgets its state', async () => {
+    await using setting = await setUp('docker', { 'rm *': ':' });
+    await using job = await makeJobFolder();
+    await writeFile(join(job.folder, 'supervisor.exited.0'), '');
+    await setting.runtime.remove(job);
+    assert.deepEqual(await setting.engine.calls(), [['rm', '--force', '--volumes', job.jobId]]);
+    assert.equal(await setting.runtime.wasStarted(job), false);
+  });
+
+  test('fails, and keeps its state, if the container is still there', async () => {
+    await using setting = await setUp('docker', { 'rm *': refused, 'container inspect *': print(inspected()) });
+    await using job = await makeJobFolder();
+    await writeFile(join(job.folder, 'supervisor.exited.0'), '');
+    const failed = new RuntimeError(`cannot remove the container ${job.jobId}: device is busy`);
+    await assert.rejects(setting.runtime.remove(job), failed);
+    assert.equal(await setting.runtime.wasStarted(job), true);
+  });
+
+  test('succeeds if the container was removed before', async () => {
+    await using setting = await setUp('docker', { 'rm *': refused, 'container inspect *': 'exit 1', 'ps *': ':' });
+    await using job = await makeJobFolder();
+    await setting.runtime.remove(job);
+  });
+});
+
+describe('unmanaged containers', () => {
+  const size = (fields: object) => print(JSON.stringify([{ Created: '2026-01-02T03:04:05Z', ...fields }]));
+
+  test('are this runner’s containers of no job in progress', async () => {
+    await using docker = await setUp('docker', {
+      'ps --all --no-trunc --filter label=ai.plan42.instance=me *': 'echo "1 a"; echo "2 b"; echo "3 c"; echo "4 d"',
+      'container inspect --size 2': size({ Id: '2', Name: '/b', SizeRw: 4096 }),
+      'container inspect --size 3': size({ Id: '3', Name: 'c' }),
+      // It was removed in the meantime.
+      'container inspect --size 4': 'exit 1',
+    });
+    const createdAt = new Date('2026-01-02T03:04:05Z');
+    assert.deepEqual(await docker.runtime.listUnmanaged(new Set(['a'])), [
+      { id: '2', jobId: 'b', createdAt, sizeBytes: 4096 },
+      { id: '3', jobId: 'c', createdAt, sizeBytes: undefined },
+    ]);
+  });
+
+  test('are removed by ID, and may be gone', async () => {
+    await using docker = await setUp('docker', {
+      'rm --force --volumes 1': ':',
+      'rm --force --volumes 2': 'echo "Error: No such container: 2" >&2; exit 1',
+      'rm --force --volumes 3': 'echo "Error: device is busy" >&2; exit 1',
+    });
+    await docker.runtime.removeUnmanaged('1');
+    await docker.runtime.removeUnmanaged('2');
+    await assert.rejects(docker.runtime.removeUnmanaged('3'), new RuntimeError('device is busy'));
+  });
+});
+
+describe('a pull', () => {
+  const local = print(JSON.stringify([{ Id: 'sha256:1', RepoTags: ['agent:v1'], Size: 1 }]));
+  const missing = 'echo "Error: no such image" >&2; exit 1';
+
+  test('follows the policy', async () => {
+    for (const [policy, isLocal, isPulled] of [
+      ['always', true, true],
+      ['if-not-present', true, false],
+      ['if-not-present', false, true],
+      ['never', true, false],
+    ] as const) {
+      await using setting = await setUp('docker', { 'image inspect *': isLocal ? local : missing, 'pull *': ':' });
+      await setting.runtime.pull('agent:v1', policy);
+      const calls = (await setting.engine.calls()).filter(([command]) => command === 'pull');
+      assert.deepEqual(calls, isPulled ? [['pull', '--quiet', 'agent:v1']] : [], `${policy} ${isLocal}`);
+    }
+  });
+
+  test('that fails, or that the policy forbids, is an error', async () => {
+    const denied = 'echo "Error response from daemon: access denied" >&2; exit 1';
+    await using setting = await setUp('docker', { 'image inspect *': missing, 'pull *': denied });
+    await assert.rejects(
+      setting.runtime.pull('agent:v1', 'always'),
+      new RuntimeError('cannot pull the image agent:v1: access denied'),
+    );
+    await assert.rejects(
+      setting.runtime.pull('agent:v1', 'never'),
+      new RuntimeError('the image agent:v1 is not on this machine, and images.pull_policy is "never"'),
+    );
+  });
+});
+
+test('the storage folder is unknown if the engine reports none of this machine', async () => {
+  for (const [response, folder] of [
+    [print('/var/lib/docker'), '/var/lib/docker'],
+    [print('C:\\docker'), undefined],
+    ['exit 1', undefined],
+  ] as const) {
+    await using docker = await setUp('docker', { 'info --format {{.DockerRootDir}}': response });
+    assert.equal(await docker.runtime.storageFolder(), folder);
+  }
+});
