@@ -1,7 +1,7 @@
 /** Measures the overhead of the runner's GitHub client, against a fake GitHub on loopback. */
 import { request } from 'undici';
 import { fetchFeedback } from '../src/github/feedback/fetch-feedback.ts';
-import { listBranches } from '../src/github/list-branches.ts';
+import { listBranches } from '../src/github/listings.ts';
 import { createTransport } from '../src/plan42/transport.ts';
 import { connect, type TestClient } from '../test/support/github/client.ts';
 import { startGithub } from '../test/support/github/double.ts';
@@ -29,7 +29,7 @@ await transport.destroy();
 
 async function listAll({ client, ask }: TestClient): Promise<void> {
   for (let token: string | null | undefined; token !== null; ) {
-    const page = { orgName: 'acme', repoName: 'app', maxResults: 100, token };
+    const page = { OrgName: 'acme', RepoName: 'app', MaxResults: 100, Token: token };
     token = (await ask((caller) => listBranches(client, page, caller))).nextToken;
   }
 }
@@ -42,7 +42,7 @@ async function compare(name: string, work: (connection: TestClient) => Promise<u
   for (let round = 0; round <= rounds; round += 1) {
     await using connection = connect(github);
     // A connection that is there already, as for the floor.
-    await connection.ask((caller) => listBranches(connection.client, { orgName: 'acme', repoName: 'app' }, caller));
+    await connection.ask((caller) => listBranches(connection.client, { OrgName: 'acme', RepoName: 'app' }, caller));
     github.requests.length = 0;
     const time = await timed(() => work(connection));
     calls = [...github.requests];

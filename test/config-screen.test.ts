@@ -117,7 +117,7 @@ describe('the configuration screen', () => {
     await terminal.press('C-s');
     await terminal.shows(/Nothing was changed\.\s+No runner can start/);
     await terminal.press('Down', 'Down', 'Enter', 'Home', 'Enter', 'C-s');
-    await terminal.shows(/Saved \S+\.\s+Restart a running runner/);
+    await terminal.shows(/Saved \S+\.\s+If the runner is\s+running,\s+restart it/);
     assert.equal(await test.saved(), config.replace('"dokcer"', '"docker"'));
   });
 

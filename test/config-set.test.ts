@@ -38,12 +38,12 @@ test('a running runner reports whether it uses the change', async () => {
   const set = async (...args: string[]) => (await run(executable, ['runner', 'config', ...args], { env })).stderr;
 
   const used = await set('set', 'github.work.connection_id=nonsense', '-c', file);
-  assert.match(used, /^Saved \S+\. The running runner uses it now\.$/m);
+  assert.match(used, /^Saved \S+\. The running runner has applied the change\.$/m);
   await runner.logged(/GitHub connections replaced/);
   await runner.logged(/WARN.*github\.work\.connection_id is not a UUID/i);
 
   const later = await set('set', 'jobs.pids=99', 'github.work.name=w', '-c', file);
-  assert.match(later, /Restart the running runner to use jobs\.pids: "plan42 runner stop"/);
+  assert.match(later, /Restart the runner to apply jobs\.pids: "plan42 runner stop"/);
   const { stdout } = await run(executable, ['runner', 'config', 'unset', 'github.work', '-c', file, '--json'], { env });
   assert.equal(JSON.parse(stdout).runner, 'used');
 

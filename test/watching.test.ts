@@ -191,7 +191,7 @@ test('the runner has its own log file, which also gets start-up errors', async (
   assert.equal(await rival.ended(), 1);
   assert.match(rival.log, /^ERROR: another runner is using the state folder/);
   assert.match((await logs()).stdout, /^\S+Z ERROR: another runner is using the state folder/m);
-  assert.equal((await plan42(folder, 'status')).exitCode, 0, 'the first one still answers');
+  assert.equal((await plan42(folder, 'status')).exitCode, 0, 'the first one still responds');
   assert.equal(await runner.stop(), 0);
   assert.match((await plan42(folder, 'logs', '-n', '1')).stdout, /runner stopped/);
   assert.deepEqual(runner.log, '');

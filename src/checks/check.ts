@@ -1,7 +1,7 @@
 import { readExistingConfig } from '../config/load.ts';
 import { type ParsedConfig, parseConfig } from '../config/parse.ts';
 import type { Paths } from '../config/paths.ts';
-import type { Config } from '../config/schema.ts';
+import { type Config, environmentVariable } from '../config/schema.ts';
 import type { ServiceHost } from '../service/service-manager.ts';
 import { type Finding, skipped } from './finding.ts';
 import { type ApiProbe, probeApi } from './probe-api.ts';
@@ -76,8 +76,8 @@ export async function withConfig(
 
 // The message begins with the table, the setting, or its variable.
 function isAbout(name: string, message: string): boolean {
-  const variable = `PLAN42_${name.replace('.', '_').toUpperCase()}`;
-  const [table] = name.split('.');
+  const [table = '', key = ''] = name.split('.');
+  const variable = environmentVariable(table, key);
   return [table, name, `the environment’s ${variable}`].some((start) => message.startsWith(`${start} is `));
 }
 

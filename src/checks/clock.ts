@@ -1,5 +1,5 @@
 import { type CheckContext, withConfig } from './check.ts';
-import { type Finding, ok, skipped, warning } from './finding.ts';
+import { type Finding, passed, skipped, warning } from './finding.ts';
 
 const maxSkewMs = 60_000;
 const subject = 'clock';
@@ -14,7 +14,7 @@ export function checkClock(context: CheckContext): Promise<readonly Finding[]> {
     const skewMs = probe.ownTime.getTime() - probe.serverTime.getTime() - 500;
     const seconds = Math.abs(Math.round(skewMs / 1000));
     const skew = `${seconds} s ${skewMs > 0 ? 'ahead of' : 'behind'} the server`;
-    if (Math.abs(skewMs) <= maxSkewMs) return [ok(subject, seconds <= 1 ? 'in sync with the server' : skew)];
+    if (Math.abs(skewMs) <= maxSkewMs) return [passed(subject, seconds <= 1 ? 'in sync with the server' : skew)];
     const command = process.platform === 'darwin' ? 'sudo sntp -sS time.apple.com' : 'sudo timedatectl set-ntp true';
     return [
       warning(subject, `${skew}: tokens may be rejected as expired or not yet valid`, {

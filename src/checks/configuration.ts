@@ -3,7 +3,7 @@ import type { Problem } from '../config/parse.ts';
 import { ExitCode, errorCode } from '../lib/errors.ts';
 import { shellQuote } from '../lib/shell-quote.ts';
 import type { CheckContext } from './check.ts';
-import { type Finding, failed, ok, warning } from './finding.ts';
+import { type Finding, failed, passed, warning } from './finding.ts';
 
 /** The file exists, has no errors and no unknown keys, and only its owner can access it. */
 export async function checkConfiguration({ readConfig, paths }: CheckContext): Promise<readonly Finding[]> {
@@ -17,7 +17,7 @@ export async function checkConfiguration({ readConfig, paths }: CheckContext): P
     };
     findings.unshift(warning(path, 'does not exist, using defaults and the environment', create));
   }
-  return findings.length === 0 ? [ok(path, 'valid')] : findings;
+  return findings.length === 0 ? [passed(path, 'valid')] : findings;
 }
 
 function findingOf({ severity, message, position }: Problem, path: string): Finding {

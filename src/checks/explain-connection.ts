@@ -1,5 +1,6 @@
 /** Turns connection errors into findings with a remedy. */
 import { errorCode, formatError } from '../lib/errors.ts';
+import { isLoopback } from '../lib/loopback.ts';
 import { shellQuote } from '../lib/shell-quote.ts';
 import { type Finding, failed } from './finding.ts';
 
@@ -87,12 +88,10 @@ export function explainConnection(error: unknown, setting: string, url: URL, env
   return failed(setting, `${message} (${code || reason}${via})`, { text, command });
 }
 
-const direct = /^(localhost|127\.\d+\.\d+\.\d+|\[::1\])$/;
-
 /** Host and port of the proxy for `url`, without credentials. */
 function proxyHost({ protocol, hostname }: URL, env: NodeJS.ProcessEnv): string | undefined {
   const noProxy = (env['no_proxy'] ?? env['NO_PROXY'] ?? '').split(/[\s,]+/).filter(Boolean);
-  if (direct.test(hostname) || noProxy.some((name) => name === '*' || hostname.endsWith(name.replace(/^\*/, '')))) {
+  if (isLoopback(hostname) || noProxy.some((name) => name === '*' || hostname.endsWith(name.replace(/^\*/, '')))) {
     return undefined;
   }
   const name = protocol === 'https:' ? 'https_proxy' : 'http_proxy';

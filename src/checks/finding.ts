@@ -21,7 +21,7 @@ export interface Finding {
   exitCode: ExitCode;
 }
 
-export function ok(subject: string, message: string): Finding {
+export function passed(subject: string, message: string): Finding {
   return { subject, status: 'ok', message, remedies: [], exitCode: ExitCode.done };
 }
 

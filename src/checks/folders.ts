@@ -5,7 +5,7 @@ import { stateFolderRemedy } from '../config/paths.ts';
 import { errorCode, formatError } from '../lib/errors.ts';
 import { shellQuote } from '../lib/shell-quote.ts';
 import type { CheckContext } from './check.ts';
-import { type Finding, failed, ok, type Remedy, warning } from './finding.ts';
+import { type Finding, failed, passed, type Remedy, warning } from './finding.ts';
 
 /** State and logs can be written, and only their owner can access them. */
 export async function checkFolders({
@@ -35,12 +35,12 @@ async function checkFolder(subject: string, path: string): Promise<Finding> {
       const create = `sudo install -d -m 700 -o "$(id -un)" ${shellQuote(path)}`;
       return unusable(`cannot create it in ${existing}: ${reason}`, remedyFor(problem, existing, create));
     }
-    if (!exists) return ok(subject, `${path} will be created when the runner starts`);
+    if (!exists) return passed(subject, `${path} will be created when the runner starts`);
     if (uid !== process.geteuid?.()) {
       const remedy = { text: 'Take ownership of it.', command: takeOwnership(path) };
       return warning(subject, `${path} belongs to another user`, remedy);
     }
-    if ((mode & 0o077) === 0) return ok(subject, path);
+    if ((mode & 0o077) === 0) return passed(subject, path);
     const octal = (mode & 0o777).toString(8).padStart(4, '0');
     return warning(subject, `${path} is accessible to other users (mode ${octal})`, {
       text: 'Make it private.',

@@ -1,14 +1,13 @@
 import type { Dispatcher } from 'undici';
 import type { Connection } from '../config/schema.ts';
 import { renderKey } from '../config/toml/render.ts';
-import { checkGithubToken } from '../github/check-token.ts';
+import { checkGithubToken, missingScopes } from '../github/check-token.ts';
 import { GithubError } from '../github/errors.ts';
-import { missingScopes } from '../github/scopes.ts';
 import { UserError } from '../lib/errors.ts';
 import { createTransport } from '../plan42/transport.ts';
 import { type CheckContext, withConfig } from './check.ts';
 import { explainConnection } from './explain-connection.ts';
-import { type Finding, failed, failedWith, ok, skipped, warning } from './finding.ts';
+import { type Finding, failed, failedWith, passed, skipped, warning } from './finding.ts';
 import { requestTimeoutMs } from './probe-api.ts';
 
 /** Every connection has an ID and a token that GitHub accepts and that has the required scopes. */
@@ -63,10 +62,10 @@ export async function checkConnectionToken(
   const create = createToken(key, url);
   try {
     const { login, scopes } = await checkGithubToken(connection, { transport, signal, timeoutMs: requestTimeoutMs });
-    if (scopes === undefined) return ok(subject, `${login} (fine-grained token, permissions unknown)`);
+    if (scopes === undefined) return passed(subject, `${login} (fine-grained token, permissions unknown)`);
     const missing = missingScopes(scopes);
     if (missing.length > 0) return warning(subject, `lacks the scope ${missing.join(', ')} (${login})`, create);
-    return ok(subject, `${login} (${scopes.join(', ')})`);
+    return passed(subject, `${login} (${scopes.join(', ')})`);
   } catch (error) {
     signal.throwIfAborted();
     if (!(error instanceof GithubError)) throw error;

@@ -1,6 +1,6 @@
 import type { Config } from '../config/schema.ts';
 import { type CheckContext, withConfig } from './check.ts';
-import { type Finding, failed, ok, warning } from './finding.ts';
+import { type Finding, failed, passed, warning } from './finding.ts';
 
 const subject = 'images.allowed';
 
@@ -12,7 +12,7 @@ export function checkImages(context: CheckContext): Promise<readonly Finding[]> 
       return [failed(subject, 'images.allowed is empty, so every job is rejected', { text })];
     }
     const invalid = images.allowed.filter((pattern) => !canMatch(pattern));
-    return [ok(subject, describePolicy(images, runner.runtime)), ...invalid.map(unmatchable)];
+    return [passed(subject, describePolicy(images, runner.runtime)), ...invalid.map(unmatchable)];
   });
 }
 

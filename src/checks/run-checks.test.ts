@@ -2,11 +2,11 @@ import assert from 'node:assert/strict';
 import { test } from 'node:test';
 import { ExitCode } from '../lib/errors.ts';
 import type { Check, CheckContext } from './check.ts';
-import { ok } from './finding.ts';
+import { passed } from './finding.ts';
 import { type CheckResult, runChecks } from './run-checks.ts';
 
 const check = (name: string, run: Check['run']): Check => ({ name, title: name, run });
-const found = async (message: string) => [ok('x', message)];
+const found = async (message: string) => [passed('x', message)];
 const never = () => new Promise<never>(() => {});
 
 async function resultsOf(checks: Check[], timeoutMs = 10_000, signal = new AbortController().signal) {

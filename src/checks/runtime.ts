@@ -3,7 +3,7 @@ import { ExitCode } from '../lib/errors.ts';
 import { createRuntime } from '../runtimes/select.ts';
 import type { RuntimeStatus } from '../runtimes/status.ts';
 import { type CheckContext, withConfig } from './check.ts';
-import { type Finding, failed, ok, warning } from './finding.ts';
+import { type Finding, failed, passed, warning } from './finding.ts';
 
 type Candidate = Omit<RuntimeStatus, 'installed'> & { warnings: readonly string[] };
 
@@ -21,7 +21,7 @@ export function checkRuntime(context: CheckContext): Promise<readonly Finding[]>
     if (chosen === undefined) return [noneReady(all)];
     if (!chosen.readiness.ready) return [notReady(chosen, others)];
     const alternatives = others.length > 0 ? ` (also ready: ${others.join(', ')})` : '';
-    return [ok(subject, chosen.readiness.detail + alternatives), ...cautions(chosen, config)];
+    return [passed(subject, chosen.readiness.detail + alternatives), ...cautions(chosen, config)];
   });
 }
 

@@ -2,8 +2,8 @@ import type { Config } from '../config/schema.ts';
 import { ExitCode, UserError } from '../lib/errors.ts';
 import { type CheckContext, withConfig } from './check.ts';
 import { explainConnection } from './explain-connection.ts';
-import { type Finding, failed, failedWith, ok, type Remedy, warning } from './finding.ts';
-import type { ApiProbe } from './probe-api.ts';
+import { type Finding, failed, failedWith, passed, type Remedy, warning } from './finding.ts';
+import { type ApiProbe, isAccepted } from './probe-api.ts';
 import { tokenRemedy } from './token.ts';
 
 // With the default in place of an invalid URL, the token would be sent to another server.
@@ -40,13 +40,14 @@ export async function checkApi(
   }
 }
 
-function judge({ url, status, message, isFromApi, location, authorized, latencyMs }: ApiProbe, renew: Remedy): Finding {
+function judge(probe: ApiProbe, renew: Remedy): Finding {
+  const { url, status, message, isFromApi, location, authorized, latencyMs } = probe;
   const latency = `responded in ${Math.round(latencyMs)} ms`;
   const answer = `${status}${message ? `: ${message}` : ''}`;
   const unusable = (text: string, remedy: string) => failed(subject, `${url} ${text}`, { text: remedy });
-  if (status < 300 && isFromApi) return ok(subject, `${url} accepts the token, ${latency}`);
+  if (isAccepted(probe)) return passed(subject, `${url} accepts the token, ${latency}`);
   if (!authorized && status === 401 && isFromApi) {
-    return ok(subject, `${url} is reachable, ${latency}, not checked with a token`);
+    return passed(subject, `${url} is reachable, ${latency}, not checked with a token`);
   }
   if (status === 401 || status === 403) {
     return failed('runner.token', `token not authorized (${answer})`, renew, ExitCode.token);

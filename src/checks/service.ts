@@ -2,7 +2,7 @@ import { stateDirOption } from '../config/paths.ts';
 import { ControlError, createControlClient } from '../control/client.ts';
 import { serviceManagerOf } from '../service/find-service-manager.ts';
 import type { CheckContext } from './check.ts';
-import { type Finding, ok, skipped, warning } from './finding.ts';
+import { type Finding, passed, skipped, warning } from './finding.ts';
 
 const subject = 'service';
 const start = { text: 'Start the runner, now and at every login.', command: 'plan42 runner enable' };
@@ -28,13 +28,13 @@ export async function checkService({
   if (manager === undefined || !(await manager.isAvailable(signal)).available) {
     const unavailable = 'neither launchd nor systemd is available to this user';
     if (running === undefined) return [skipped(subject, `the runner is not running, and ${unavailable}`)];
-    return [ok(subject, running), ok(subject, unavailable)];
+    return [passed(subject, running), passed(subject, unavailable)];
   }
   const { installed, enabled, detail } = await manager.status(signal);
   const service = `${manager.name}: ${detail}`;
   if (running === undefined) return [warning(subject, `the runner is not running (${service})`, start)];
   if (!installed || !enabled) return [warning(subject, `${running}, but does not start at login (${service})`, start)];
-  return [ok(subject, `${running}, and starts at login (${service})`)];
+  return [passed(subject, `${running}, and starts at login (${service})`)];
 }
 
 type RunningRunner = { pid: number; phase: string; problem?: never } | { problem: string };

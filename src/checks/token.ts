@@ -2,7 +2,7 @@ import { UserError } from '../lib/errors.ts';
 import { shellQuote } from '../lib/shell-quote.ts';
 import { tokenVariable } from '../service/definition.ts';
 import { type CheckContext, withConfig } from './check.ts';
-import { type Finding, failed, ok, type Remedy, warning } from './finding.ts';
+import { type Finding, failed, passed, type Remedy, warning } from './finding.ts';
 import { checkRunnerToken } from './runner-settings.ts';
 
 const dayMs = 86_400_000;
@@ -26,7 +26,7 @@ export function checkToken(context: CheckContext): Promise<readonly Finding[]> {
         const days = expiresAt === undefined ? Infinity : (expiresAt.getTime() - now) / dayMs;
         if (days < soonDays) return [warning(subject, `expires soon, at ${expiresAt?.toISOString()}`, renew)];
         const validity = expiresAt === undefined ? 'never expires' : `valid until ${expiresAt.toISOString()}`;
-        return [ok(subject, `runner ${runnerId} of tenant ${tenantId}, ${validity}`)];
+        return [passed(subject, `runner ${runnerId} of tenant ${tenantId}, ${validity}`)];
       } catch (error) {
         if (!(error instanceof UserError)) throw error;
         return [failed(subject, error.message, renew, error.exitCode)];

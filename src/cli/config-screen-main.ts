@@ -65,7 +65,7 @@ function parseArguments(context: ConfigScreenContext): Options {
 export function createConfigScreenProgram(context: Pick<CliContext, 'stdout' | 'stderr' | 'versionText'>): Command {
   const { stdout, stderr, versionText } = context;
   const command: Command = new Command('plan42-runner-config')
-    .description('Configures the runner on a full-screen terminal.')
+    .description('Configure the runner on a full-screen terminal.')
     .version(versionText, '-V, --version', 'print the version')
     .option('-c, --config-file <file>', 'configuration file to edit', resolvedPath)
     .option('--server <url>', 'server URL to start with', httpUrl)

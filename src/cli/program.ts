@@ -34,7 +34,7 @@ export function createProgram(context: CliContext): Command {
   const { stdout, stderr } = context;
   const style = createStyle(wantsColor(stdout, context));
   const program = withColorOption(new Command('plan42'))
-    .description('Runs AI agent tasks on your own machines.')
+    .description('Run AI agent tasks on your own machines.')
     .version(context.versionText, '-V, --version', 'print the version')
     .helpOption('-h, --help', 'print help for a command')
     .enablePositionalOptions()
@@ -53,7 +53,7 @@ export function createProgram(context: CliContext): Command {
   addVersionCommand(program, context);
   program
     .command('sample-agent')
-    .description('a minimal agent for trials; reads a request on standard input')
+    .description('run a minimal agent for trials, which reads a request on standard input')
     .addHelpText('after', sampleAgentHelp)
     .action(() => context.handOver('plan42-sample-agent', []));
   forEachCommand(program, (command) => {

@@ -83,7 +83,7 @@ function parseArguments(argv: readonly string[], context: RunnerContext): Option
 export function createRunnerProgram(context: Pick<RunnerContext, 'stdout' | 'stderr' | 'versionText'>): Command {
   const { stdout, stderr, versionText } = context;
   const command: Command = new Command('plan42-runner')
-    .description('Receives messages from a Plan42 server and runs agents until it is stopped.')
+    .description('Receive messages from a Plan42 server and run agents until stopped.')
     .version(versionText, '-V, --version', 'print the version')
     .option(
       '-c, --config-file <file>',

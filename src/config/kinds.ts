@@ -1,5 +1,6 @@
 /** The kinds of values that the configuration has, each read from TOML and from text (flags, environment). */
 import { isAbsolute } from 'node:path';
+import { isLoopback } from '../lib/loopback.ts';
 import type { TomlValue } from './toml/render.ts';
 
 /** Why a value is invalid. The message follows "is", as in "jobs.cpus is not a number". */
@@ -214,15 +215,13 @@ export const absolutePath: Kind<string> = kind(
   same,
 );
 
-const loopback = /^(localhost|127\.\d+\.\d+\.\d+|\[::1\])$/;
-
 /** An https URL. Only loopback may use http, because tokens are sent to it. */
 export const serverUrl: Kind<URL> = kind(
   'https URL; http only for loopback',
   (value) => {
     const url = URL.parse(string(value));
     if (url === null) throw new InvalidValue('not a URL like "https://api.example.com"');
-    if (url.protocol !== 'https:' && !(url.protocol === 'http:' && loopback.test(url.hostname))) {
+    if (url.protocol !== 'https:' && !(url.protocol === 'http:' && isLoopback(url.hostname))) {
       throw new InvalidValue('not an https URL (http is only accepted for loopback)');
     }
     if (url.username !== '' || url.password !== '' || url.search !== '' || url.hash !== '') {

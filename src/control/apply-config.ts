@@ -44,8 +44,8 @@ export async function applyConfig({ before, after, stateDir, names, signal }: Ch
       const message = `The runner rejected the new configuration and keeps the old one: ${withoutDot(mistake)}.`;
       return { outcome: 'refused', message };
     }
-    if (later.length === 0) return { outcome: 'used', message: 'The running runner uses it now.' };
-    const message = `Restart the running runner to use ${list(later)}: ${restart}.`;
+    if (later.length === 0) return { outcome: 'used', message: 'The running runner has applied the change.' };
+    const message = `Restart the runner to apply ${list(later)}: ${restart}.`;
     return { outcome: 'restart', message };
   } catch (error) {
     if (!(error instanceof ControlError)) throw error;
@@ -57,8 +57,8 @@ export async function applyConfig({ before, after, stateDir, names, signal }: Ch
 
 // No runner uses this state folder, but one with another state folder may use the file.
 function nextStep(later: readonly string[]): string {
-  if (later.length === 0) return 'A running runner reloads it automatically.';
-  return `Restart a running runner to use it: ${restart}.`;
+  if (later.length === 0) return 'If the runner is running, it reloads the file automatically.';
+  return `If the runner is running, restart it to apply the change: ${restart}.`;
 }
 
 // The settings that src/runner/reload.ts applies without a restart.

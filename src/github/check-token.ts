@@ -56,3 +56,15 @@ function dateOf(header: string | number | undefined): Date | undefined {
   const date = new Date(String(header ?? ''));
   return Number.isNaN(date.getTime()) ? undefined : date;
 }
+
+// Required of a classic token to clone, push and list organisations.
+const neededScopes = ['repo', 'read:org'];
+
+/** Returns the scopes that a classic token lacks for the runner and its agents. */
+export function missingScopes(scopes: readonly string[]): string[] {
+  return neededScopes.filter((scope) => !isImplied(scope, scopes));
+}
+
+function isImplied(scope: string, scopes: readonly string[]): boolean {
+  return scopes.includes(scope) || (scope === 'read:org' && ['write:org', 'admin:org'].some((s) => scopes.includes(s)));
+}

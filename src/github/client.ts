@@ -15,7 +15,7 @@ import { EtagCache } from './etag-cache.ts';
 import { type Failure, failureOf } from './failure.ts';
 import { createGithubFetch } from './fetch.ts';
 import { dataOf, GraphqlBody } from './graphql-body.ts';
-import { type AnswerHeaders, type RateLimit, RateLimiter, type Resource } from './rate-limit.ts';
+import { type RateLimit, RateLimiter, type Resource, type ResponseHeaders } from './rate-limit.ts';
 
 export interface GithubClientOptions {
   connection: Pick<Connection, 'url'> & { token: string };
@@ -26,9 +26,9 @@ export interface GithubClientOptions {
   sleep?: Sleep;
 }
 
-export interface Answer<T> {
+export interface GithubResponse<T> {
   data: T;
-  headers: AnswerHeaders;
+  headers: ResponseHeaders;
 }
 
 // GitHub rejects more than 100 concurrent requests per token, over all programs.
@@ -79,7 +79,7 @@ export class GithubClient {
     parameters: Record<string, string | number>,
     schema: Schema,
     caller: Caller,
-  ): Promise<Answer<v.InferOutput<Schema>>> {
+  ): Promise<GithubResponse<v.InferOutput<Schema>>> {
     requireWellFormed(parameters);
     const resource = path.startsWith('/search/') ? 'search' : 'core';
     const route = `GET ${withQuery(path, Object.keys(parameters))}`;

@@ -3,7 +3,7 @@ import { gunzip as gunzipCallback } from 'node:zlib';
 import { type Dispatcher, request } from 'undici';
 import { errorCode } from '../lib/errors.ts';
 import { GithubError } from './errors.ts';
-import type { CachedAnswer, EtagCache } from './etag-cache.ts';
+import type { CachedResponse, EtagCache } from './etag-cache.ts';
 import { hasLink } from './link-header.ts';
 
 export interface FetchInit {
@@ -54,8 +54,8 @@ export function createGithubFetch(dispatcher: Dispatcher, cache: EtagCache): Git
     if (cached && statusCode === 304) return complete(200, new Map([...cached.headers, ...headers]), cached.body);
     const { etag } = response.headers;
     if (init.method === 'GET' && statusCode === 200 && typeof etag === 'string') {
-      const answer = { etag, headers, body };
-      if (!isFullLastPage(url, answer)) cache.set(url, answer);
+      const cacheable = { etag, headers, body };
+      if (!isFullLastPage(url, cacheable)) cache.set(url, cacheable);
     }
     return complete(statusCode, headers, body);
   }
@@ -83,7 +83,7 @@ async function readBody({ headers, body }: Pick<Dispatcher.ResponseData, 'header
 }
 
 /** Whether another page may follow by now. The ETag covers only the entries, so a 304 does not reveal a new page. */
-function isFullLastPage(url: string, { headers, body }: CachedAnswer): boolean {
+function isFullLastPage(url: string, { headers, body }: CachedResponse): boolean {
   const pageSize = Number(new URL(url).searchParams.get('per_page') ?? Number.POSITIVE_INFINITY);
   const links = headers.find(([name]) => name === 'link')?.[1] ?? '';
   return !hasLink(links, 'next') && countEntries(body) >= pageSize;

@@ -1,5 +1,5 @@
 import * as v from 'valibot';
-import type { AnswerHeaders } from './rate-limit.ts';
+import type { ResponseHeaders } from './rate-limit.ts';
 
 const text = v.fallback(v.optional(v.string()), undefined);
 
@@ -14,9 +14,9 @@ export type GraphqlBody = v.InferOutput<typeof GraphqlBody>;
 export class QueryFailure extends Error {
   override readonly name = 'QueryFailure';
   readonly types: string[];
-  readonly headers: AnswerHeaders;
+  readonly headers: ResponseHeaders;
 
-  constructor(errors: NonNullable<GraphqlBody['errors']>, headers: AnswerHeaders) {
+  constructor(errors: NonNullable<GraphqlBody['errors']>, headers: ResponseHeaders) {
     super(errors.map(({ message, type }) => message ?? type ?? 'an error without a message').join('; '));
     this.types = errors.flatMap(({ type }) => type ?? []);
     this.headers = headers;
@@ -24,7 +24,7 @@ export class QueryFailure extends Error {
 }
 
 /** Returns the data. @throws QueryFailure on any error, because the data is then incomplete */
-export function dataOf({ data, errors }: GraphqlBody, headers: AnswerHeaders): unknown {
+export function dataOf({ data, errors }: GraphqlBody, headers: ResponseHeaders): unknown {
   if (errors && errors.length > 0) throw new QueryFailure(errors, headers);
   return data;
 }

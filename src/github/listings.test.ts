@@ -5,12 +5,10 @@ import { connect, type TestClient } from '../../test/support/github/client.ts';
 import { type GithubDouble, startGithub } from '../../test/support/github/double.ts';
 import { answerWith } from '../../test/support/github/harness.ts';
 import { makeRepo, makeState } from '../../test/support/github/state.ts';
-import { getDefaultBranches } from './default-branches.ts';
+import type { ListOrgsForGithubConnectionRequest } from '../plan42/messages.ts';
 import { GithubError, loggable } from './errors.ts';
-import { listBranches } from './list-branches.ts';
-import { listOrgs } from './list-orgs.ts';
-import type { Page, PageRequest } from './page.ts';
-import { searchRepos } from './search-repos.ts';
+import { getDefaultBranches, listBranches, listOrgs, searchRepos } from './listings.ts';
+import type { NamePage } from './page.ts';
 
 let github: GithubDouble;
 let test1: TestClient;
@@ -28,13 +26,14 @@ after(async () => {
   await github[Symbol.asyncDispose]();
 });
 
-const orgs = (request: { search?: string | null } & PageRequest) =>
-  test1.ask((caller) => listOrgs(test1.client, request, caller));
-const branches = (request: { search?: string | null } & PageRequest) =>
-  test1.ask((caller) => listBranches(test1.client, { orgName: 'acme', repoName: 'app', ...request }, caller));
+type ListRequest = Pick<ListOrgsForGithubConnectionRequest, 'MaxResults' | 'Token' | 'Search'>;
+
+const orgs = (request: ListRequest) => test1.ask((caller) => listOrgs(test1.client, request, caller));
+const branches = (request: ListRequest) =>
+  test1.ask((caller) => listBranches(test1.client, { OrgName: 'acme', RepoName: 'app', ...request }, caller));
 const repos = (request: Parameters<typeof searchRepos>[1]) =>
-  test1.ask((caller) => searchRepos(test1.client, { orgName: 'acme', search: 'r', ...request }, caller));
-const json = (token: string | null) => JSON.parse(Buffer.from(token ?? '', 'base64url').toString()) as unknown;
+  test1.ask((caller) => searchRepos(test1.client, { OrgName: 'acme', Search: 'r', ...request }, caller));
+const json = (Token: string | null) => JSON.parse(Buffer.from(Token ?? '', 'base64url').toString()) as unknown;
 
 const fails = (call: Promise<unknown>, message: string) =>
   assert.rejects(call, (error) => {
@@ -44,10 +43,10 @@ const fails = (call: Promise<unknown>, message: string) =>
   });
 
 /** Follows the tokens to the end. */
-async function allPages(list: (request: PageRequest) => Promise<Page>, request: PageRequest): Promise<Page[]> {
-  const pages: Page[] = [];
-  for (let token: string | null | undefined; token !== null; token = pages.at(-1)?.nextToken) {
-    pages.push(await list({ ...request, token }));
+async function allPages(list: (request: ListRequest) => Promise<NamePage>, request: ListRequest): Promise<NamePage[]> {
+  const pages: NamePage[] = [];
+  for (let Token: string | null | undefined; Token !== null; Token = pages.at(-1)?.nextToken) {
+    pages.push(await list({ ...request, Token }));
     assert.ok(pages.length < 500, 'the tokens go in a circle');
   }
   return pages;
@@ -60,19 +59,19 @@ describe('organisations', () => {
     const anything = fc.record({
       names: fc.uniqueArray(login, { maxLength: 35 }),
       own: login.map((name) => `${name}!`),
-      search: fc.option(fc.stringMatching(/^[abAB!]{0,2}$/)),
-      maxResults: fc.oneof(fc.integer({ min: 1, max: 6 }), fc.integer({ min: 1, max: 100 })),
+      Search: fc.option(fc.stringMatching(/^[abAB!]{0,2}$/)),
+      MaxResults: fc.oneof(fc.integer({ min: 1, max: 6 }), fc.integer({ min: 1, max: 100 })),
     });
     await fc.assert(
-      fc.asyncProperty(anything, async ({ names, own, search, maxResults }) => {
+      fc.asyncProperty(anything, async ({ names, own, Search, MaxResults }) => {
         Object.assign(github.state, { orgs: names, login: own });
-        const pages = await allPages((page) => orgs({ ...page, search }), { maxResults });
-        const expected = [...names, own].filter((name) => name.includes(search ?? ''));
+        const pages = await allPages((page) => orgs({ ...page, Search }), { MaxResults });
+        const expected = [...names, own].filter((name) => name.includes(Search ?? ''));
         assert.deepEqual(
           pages.flatMap(({ items }) => items),
           expected,
         );
-        for (const { items } of pages) assert.ok(items.length <= maxResults);
+        for (const { items } of pages) assert.ok(items.length <= MaxResults);
       }),
       { numRuns: 120 },
     );
@@ -80,44 +79,44 @@ describe('organisations', () => {
 
   test('the user’s login is on the last page if it has room, else on one more, whose token is {}', async () => {
     Object.assign(github.state, { orgs: ['a', 'b', 'c'], login: 'me' });
-    assert.deepEqual(await orgs({ maxResults: 4 }), { items: ['a', 'b', 'c', 'me'], nextToken: null });
-    const first = await orgs({ maxResults: 3 });
+    assert.deepEqual(await orgs({ MaxResults: 4 }), { items: ['a', 'b', 'c', 'me'], nextToken: null });
+    const first = await orgs({ MaxResults: 3 });
     assert.deepEqual([first.items, json(first.nextToken)], [['a', 'b', 'c'], {}]);
     assert.equal(first.nextToken, 'e30');
-    assert.deepEqual(await orgs({ maxResults: 3, token: 'e30' }), { items: ['me'], nextToken: null });
-    const second = await orgs({ maxResults: 2 });
+    assert.deepEqual(await orgs({ MaxResults: 3, Token: 'e30' }), { items: ['me'], nextToken: null });
+    const second = await orgs({ MaxResults: 2 });
     assert.deepEqual([second.items, json(second.nextToken)], [['a', 'b'], { Page: 2 }]);
-    assert.deepEqual(await orgs({ maxResults: 2, token: second.nextToken }), { items: ['c', 'me'], nextToken: null });
+    assert.deepEqual(await orgs({ MaxResults: 2, Token: second.nextToken }), { items: ['c', 'me'], nextToken: null });
   });
 
   test('there is no page for a login that does not match', async () => {
     Object.assign(github.state, { orgs: ['a1', 'a2'], login: 'me' });
-    assert.deepEqual(await orgs({ maxResults: 2, search: 'a' }), { items: ['a1', 'a2'], nextToken: null });
-    assert.deepEqual(await orgs({ token: 'e30', search: 'a' }), { items: [], nextToken: null });
+    assert.deepEqual(await orgs({ MaxResults: 2, Search: 'a' }), { items: ['a1', 'a2'], nextToken: null });
+    assert.deepEqual(await orgs({ Token: 'e30', Search: 'a' }), { items: [], nextToken: null });
   });
 
   test('a page without a match may have a next one', async () => {
     Object.assign(github.state, { orgs: ['x', 'x2', 'Yes'], login: 'me' });
-    const first = await orgs({ maxResults: 2, search: 'Y' });
+    const first = await orgs({ MaxResults: 2, Search: 'Y' });
     assert.deepEqual([first.items, json(first.nextToken)], [[], { Page: 2 }]);
-    assert.deepEqual(await orgs({ maxResults: 2, search: 'Y', token: first.nextToken }), {
+    assert.deepEqual(await orgs({ MaxResults: 2, Search: 'Y', Token: first.nextToken }), {
       items: ['Yes'],
       nextToken: null,
     });
-    assert.deepEqual((await orgs({ search: 'y' })).items, [], 'capitals count');
+    assert.deepEqual((await orgs({ Search: 'y' })).items, [], 'capitals count');
   });
 
   test('that are new after a full page are found, though that page has not changed', async () => {
     Object.assign(github.state, { orgs: ['a', 'b'], login: 'me' });
-    assert.deepEqual(await orgs({ maxResults: 2 }), { items: ['a', 'b'], nextToken: 'e30' });
+    assert.deepEqual(await orgs({ MaxResults: 2 }), { items: ['a', 'b'], nextToken: 'e30' });
     github.state.orgs = ['a', 'b', 'c'];
-    assert.deepEqual(json((await orgs({ maxResults: 2 })).nextToken), { Page: 2 });
+    assert.deepEqual(json((await orgs({ MaxResults: 2 })).nextToken), { Page: 2 });
   });
 
   test('ten per page by default', async () => {
     github.state.orgs = Array.from({ length: 25 }, (_, i) => `org${i}`);
     assert.equal((await orgs({})).items.length, 10);
-    assert.equal((await orgs({ maxResults: null, token: null, search: null })).items.length, 10);
+    assert.equal((await orgs({ MaxResults: null, Token: null, Search: null })).items.length, 10);
     assert.match(github.requests[0]?.url ?? '', /^\/api\/v3\/user\/orgs\?page=1&per_page=10$/);
   });
 });
@@ -126,26 +125,26 @@ describe('branches', () => {
   test('each match comes once and in order, however many there are', async () => {
     const anything = fc.record({
       names: fc.uniqueArray(fc.stringMatching(/^[ab/]{1,4}$/), { maxLength: 60 }),
-      search: fc.constantFrom('', 'a', '/', 'ab', 'z', '.*'),
-      maxResults: fc.integer({ min: 1, max: 30 }),
+      Search: fc.constantFrom('', 'a', '/', 'ab', 'z', '.*'),
+      MaxResults: fc.integer({ min: 1, max: 30 }),
     });
     await fc.assert(
-      fc.asyncProperty(anything, async ({ names, search, maxResults }) => {
+      fc.asyncProperty(anything, async ({ names, Search, MaxResults }) => {
         github.state.repos.set('acme/app', makeRepo({ branches: names }));
-        const pages = await allPages((page) => branches({ ...page, search }), { maxResults });
+        const pages = await allPages((page) => branches({ ...page, Search }), { MaxResults });
         assert.deepEqual(
           pages.flatMap(({ items }) => items),
-          names.filter((name) => name.includes(search)),
+          names.filter((name) => name.includes(Search)),
         );
-        assert.equal(pages.length, Math.max(1, Math.ceil(names.length / maxResults)));
+        assert.equal(pages.length, Math.max(1, Math.ceil(names.length / MaxResults)));
       }),
       { numRuns: 60 },
     );
   });
 
   test('of odd names are asked for in one piece, and of no other path', async () => {
-    const list = (orgName: string, repoName: string) =>
-      test1.ask((caller) => listBranches(test1.client, { orgName, repoName }, caller));
+    const list = (OrgName: string, RepoName: string) =>
+      test1.ask((caller) => listBranches(test1.client, { OrgName, RepoName }, caller));
     await fails(list('a b', 'c/d?e#f%2F'), 'Not Found');
     assert.equal(github.requests[0]?.url.split('?')[0], '/api/v3/repos/a%20b/c%2Fd%3Fe%23f%252F/branches');
     for (const name of ['.', '..']) {
@@ -158,7 +157,7 @@ describe('branches', () => {
   test('of a renamed repository are found', async () => {
     github.state.renamed.set('acme/old', 'acme/app');
     const { items } = await test1.ask((caller) =>
-      listBranches(test1.client, { orgName: 'acme', repoName: 'old' }, caller),
+      listBranches(test1.client, { OrgName: 'acme', RepoName: 'old' }, caller),
     );
     assert.deepEqual(items, ['main']);
     assert.equal(github.requests.length, 2);
@@ -168,10 +167,10 @@ describe('branches', () => {
 describe('repositories', () => {
   test('are searched by GitHub, in one organisation, with forks', async () => {
     for (const name of ['acme/r1', 'acme/r2', 'acme/r3', 'other/r4']) github.state.repos.set(name, makeRepo());
-    const first = await repos({ maxResults: 2 });
+    const first = await repos({ MaxResults: 2 });
     assert.deepEqual(first.items, ['acme/r1', 'acme/r2']);
     assert.deepEqual(json(first.nextToken), { Page: 2 });
-    assert.deepEqual(await repos({ maxResults: 2, token: first.nextToken }), { items: ['acme/r3'], nextToken: null });
+    assert.deepEqual(await repos({ MaxResults: 2, Token: first.nextToken }), { items: ['acme/r3'], nextToken: null });
     const query = new URL(github.requests[0]?.url ?? '', github.url).searchParams;
     assert.equal(query.get('q'), 'r org:acme fork:true');
   });
@@ -182,8 +181,8 @@ describe('repositories', () => {
   });
 
   test('of what is not the name of an organisation are not searched', async () => {
-    for (const orgName of ['acme user:torvalds', '..', 'a/b', 'a\nb', 'acme ']) {
-      await fails(repos({ orgName }), `invalid org name: ${orgName}`);
+    for (const OrgName of ['acme user:torvalds', '..', 'a/b', 'a\nb', 'acme ']) {
+      await fails(repos({ OrgName }), `invalid org name: ${OrgName}`);
     }
     assert.equal(github.requests.length, 0);
   });
@@ -196,7 +195,7 @@ describe('default branches', () => {
     const names = Array.from({ length: 30 }, (_, i) => `acme/r${i}`);
     for (const [i, name] of names.entries()) github.state.repos.set(name, makeRepo({ defaultBranch: `b${i}` }));
     names.push('acme/r3');
-    const expected = names.map((repo) => ({ repo, defaultBranch: repo.replace('acme/r', 'b') }));
+    const expected = names.map((Repo) => ({ Repo, DefaultBranch: Repo.replace('acme/r', 'b') }));
     assert.deepEqual(await ask(names), expected);
     assert.deepEqual(await ask([]), []);
   });
@@ -211,16 +210,16 @@ describe('default branches', () => {
 });
 
 describe('what is asked for wrongly', () => {
-  for (const maxResults of [0, -1, 101, 1.5, Number.NaN]) {
-    test(`maxResults ${maxResults}`, async () => {
+  for (const MaxResults of [0, -1, 101, 1.5, Number.NaN]) {
+    test(`maxResults ${MaxResults}`, async () => {
       for (const list of [orgs, branches, repos]) {
-        await fails(list({ maxResults }), 'maxResults must be between 1 and 100');
+        await fails(list({ MaxResults }), 'maxResults must be between 1 and 100');
       }
     });
   }
 
   const encode = (text: string) => Buffer.from(text).toString('base64url');
-  for (const [name, token] of [
+  for (const [name, Token] of [
     ['an empty one', ''],
     ['not base64url', 'e3+/'],
     ['padded', 'e30='],
@@ -232,22 +231,22 @@ describe('what is asked for wrongly', () => {
     ['a page in words', encode('{"Page":"2"}')],
   ] as const) {
     test(`a token that is ${name}`, async () => {
-      for (const list of [orgs, branches, repos]) await fails(list({ token }), 'invalid pagination token');
+      for (const list of [orgs, branches, repos]) await fails(list({ Token }), 'invalid pagination token');
     });
   }
 
   test('the token for the user’s own login elsewhere', async () => {
-    for (const list of [branches, repos]) await fails(list({ token: 'e30' }), 'invalid pagination token');
+    for (const list of [branches, repos]) await fails(list({ Token: 'e30' }), 'invalid pagination token');
   });
 
   test('names that are missing', async () => {
     for (const missing of ['', null, undefined]) {
       const list = (request: object) =>
-        test1.ask((caller) => listBranches(test1.client, { orgName: 'acme', repoName: 'app', ...request }, caller));
-      await fails(list({ orgName: missing }), 'org name is required');
-      await fails(list({ repoName: missing }), 'repo name is required');
-      await fails(repos({ orgName: missing }), 'org name is required');
-      await fails(repos({ search: missing }), 'search query is required');
+        test1.ask((caller) => listBranches(test1.client, { OrgName: 'acme', RepoName: 'app', ...request }, caller));
+      await fails(list({ OrgName: missing }), 'org name is required');
+      await fails(list({ RepoName: missing }), 'repo name is required');
+      await fails(repos({ OrgName: missing }), 'org name is required');
+      await fails(repos({ Search: missing }), 'search query is required');
     }
   });
 });

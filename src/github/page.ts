@@ -1,15 +1,17 @@
+import * as v from 'valibot';
+import { knownFields } from '../plan42/fields.ts';
 import { GithubError } from './errors.ts';
 import { hasLink } from './link-header.ts';
-import { readPageToken, writePageToken } from './page-token.ts';
-import type { AnswerHeaders } from './rate-limit.ts';
+import type { ResponseHeaders } from './rate-limit.ts';
 
 /** Parameters of every listing. */
-export interface PageRequest {
-  maxResults?: number | null | undefined;
-  token?: string | null | undefined;
+interface PageParameters {
+  MaxResults?: number | null | undefined;
+  Token?: string | null | undefined;
 }
 
-export interface Page {
+/** One page of names. */
+export interface NamePage {
   items: string[];
   nextToken: string | null;
 }
@@ -17,33 +19,54 @@ export interface Page {
 const defaultMaxResults = 10;
 
 /** Returns the page size. @throws GithubError */
-export function pageSizeOf({ maxResults }: PageRequest): number {
-  const size = maxResults ?? defaultMaxResults;
+export function pageSizeOf({ MaxResults }: PageParameters): number {
+  const size = MaxResults ?? defaultMaxResults;
   if (!Number.isInteger(size) || size < 1 || size > 100) {
     throw new GithubError('maxResults must be between 1 and 100');
   }
   return size;
 }
 
-/** Which of GitHub's pages is asked for. @throws GithubError */
-export function pageNumberOf({ token }: PageRequest): number {
-  const page = readPageToken(token);
+/** Returns the number of the requested page. @throws GithubError */
+export function pageNumberOf({ Token }: PageParameters): number {
+  const page = readPageToken(Token);
   if (page === undefined) throw new GithubError('invalid pagination token');
   return page;
 }
 
-/** The token of the page after `page`, if GitHub has one. */
-export function nextTokenAfter(page: number, headers: AnswerHeaders): string | null {
+/** Returns the token of the page after `page`, if GitHub has one. */
+export function nextTokenAfter(page: number, headers: ResponseHeaders): string | null {
   return hasNextPage(headers) ? writePageToken(page + 1) : null;
 }
 
 /** Whether the `Link` header (RFC 8288) names a next page. */
-export function hasNextPage({ link }: AnswerHeaders): boolean {
+export function hasNextPage({ link }: ResponseHeaders): boolean {
   return hasLink(String(link ?? ''), 'next');
 }
 
-/** The field's value. @throws GithubError with `message` when it is missing or empty */
+/** Returns the field's value. @throws GithubError with `message` if it is missing or empty */
 export function required(value: string | null | undefined, message: string): string {
   if (!value) throw new GithubError(message);
   return value;
+}
+
+// Page tokens are raw base64url (without padding) of a JSON object, opaque to callers.
+const PageToken = knownFields({ Page: v.optional(v.pipe(v.number(), v.safeInteger(), v.minValue(1))) });
+
+/** `page` undefined stands for the page after GitHub's last one. */
+export function writePageToken(page?: number): string {
+  return Buffer.from(JSON.stringify({ Page: page })).toString('base64url');
+}
+
+/** Returns the page to fetch: 1 without a token, undefined for the page after GitHub's last one. @throws GithubError */
+export function readPageToken(token: string | null | undefined): number | undefined {
+  if (token === undefined || token === null) return 1;
+  const invalid = new GithubError('invalid pagination token');
+  // Node.js would ignore invalid characters.
+  if (!/^[\w-]+$/.test(token)) throw invalid;
+  try {
+    return v.parse(PageToken, JSON.parse(Buffer.from(token, 'base64url').toString('utf8'))).Page;
+  } catch {
+    throw invalid;
+  }
 }

@@ -4,11 +4,11 @@ import { parseRetryAfter } from '../plan42/errors.ts';
 import type { Caller } from './caller.ts';
 import { type GithubError, withRetryTime } from './errors.ts';
 
-export type AnswerHeaders = Readonly<Record<string, string | number | undefined>>;
+export type ResponseHeaders = Readonly<Record<string, string | number | undefined>>;
 
-export interface FailedAnswer {
+export interface FailedResponse {
   status: number;
-  headers: AnswerHeaders;
+  headers: ResponseHeaders;
   message: string;
   /** The types of GraphQL's errors. */
   errorTypes?: readonly string[];
@@ -31,8 +31,8 @@ const afterResetMs = 1000;
  * Returns the rate limit that a response reports, if any.
  * Source: docs.github.com, "Rate limits for the REST API" and "Rate limits for the GraphQL API", exceeding the limit.
  */
-export function rateLimitOf(answer: FailedAnswer, now: Date): RateLimit | undefined {
-  const { status, headers, message, errorTypes = [] } = answer;
+export function rateLimitOf(response: FailedResponse, now: Date): RateLimit | undefined {
+  const { status, headers, message, errorTypes = [] } = response;
   const isRefusal = status === 403 || status === 429;
   const isUsedUp = isRefusal && String(headers['x-ratelimit-remaining']) === '0';
   const isPrimary = isUsedUp || errorTypes.some((type) => /^RATE_LIMIT(ED)?$/.test(type));

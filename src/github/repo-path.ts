@@ -17,7 +17,7 @@ export function repoPath(org: string, repo: string): RepoPath {
 }
 
 /** Takes `org/repo` apart. @throws GithubError */
-export function parseRepo(name: string): RepoPath {
+export function parseRepoPath(name: string): RepoPath {
   const [org = '', repo = '', ...more] = name.split('/');
   if (org === '' || repo === '' || more.length > 0) throw invalidRepo(`${name} (not like owner/name)`);
   return repoPath(org, repo);

@@ -68,10 +68,6 @@ export class Jobs implements AsyncDisposable {
     return this.#active.has(jobId);
   }
 
-  get startingCount(): number {
-    return this.#starting.size;
-  }
-
   get counts(): JobCounts {
     const { held } = this.#slots;
     const waiting = this.#slots.waiting + this.#waiting;

@@ -24,7 +24,7 @@ export interface JobSummary {
   record: JobRecord | undefined;
 }
 
-export interface ListOptions {
+export interface JobListOptions {
   store: JobStore;
   /** Include finished jobs. */
   all: boolean;
@@ -33,7 +33,7 @@ export interface ListOptions {
 }
 
 /** Unordered: see {@link inListOrder}. */
-export async function listJobs({ store, all, runtimeOf }: ListOptions): Promise<JobSummary[]> {
+export async function listJobs({ store, all, runtimeOf }: JobListOptions): Promise<JobSummary[]> {
   const active = await store.listActive();
   // Listed second, because jobs move from active to finished.
   const finished = all ? await store.listFinished() : [];
@@ -65,7 +65,7 @@ async function summarizeFinished(jobId: string, store: JobStore): Promise<JobSum
   return { ...summaryOf(jobId, await store.readFinished(jobId).catch(() => undefined)), state: 'finished' };
 }
 
-export interface EndOptions extends Pick<ListOptions, 'store' | 'runtimeOf'> {
+export interface EndOptions extends Pick<JobListOptions, 'store' | 'runtimeOf'> {
   /** Whether a runner is running, which records the exit when the log is complete. */
   isManaged: () => Promise<boolean>;
 }
@@ -92,7 +92,7 @@ function summaryOf(jobId: string, record: JobRecord | undefined): Omit<JobSummar
 /** Undefined if the job is no longer active. */
 export async function summarizeActive(
   jobId: string,
-  { store, runtimeOf }: Omit<ListOptions, 'all'>,
+  { store, runtimeOf }: Omit<JobListOptions, 'all'>,
 ): Promise<JobSummary | undefined> {
   const record = await store.readActive(jobId).catch(() => undefined);
   const { folder } = store.paths(jobId);
@@ -119,7 +119,7 @@ async function shimState(folder: string): Promise<JobState | 'lost'> {
 }
 
 /** @throws the runtime's error if it can't list its jobs */
-async function isRunning(record: JobRecord, runtimeOf: ListOptions['runtimeOf']): Promise<boolean> {
+async function isRunning(record: JobRecord, runtimeOf: JobListOptions['runtimeOf']): Promise<boolean> {
   try {
     return (await (await runtimeOf(record)).listRunning()).includes(record.jobId);
   } catch (error) {

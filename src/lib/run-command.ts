@@ -2,7 +2,6 @@ import { type ChildProcess, execFile } from 'node:child_process';
 import { access, constants, stat } from 'node:fs/promises';
 import { delimiter, join } from 'node:path';
 import { errorCode } from './errors.ts';
-import { exitWithParentArgs } from './exit-with-parent.ts';
 
 export interface CommandResult {
   /** Undefined if a signal ended the command. */
@@ -52,6 +51,32 @@ export function runCommand(file: string, args: readonly string[], options: Comma
   // With exitWithParent, its end stops the command.
   if (!exitWithParent) child.stdin?.end();
   return promise;
+}
+
+/**
+ * POSIX shell that runs its arguments as a command, and sends it SIGTERM when standard input reaches its end. That is a pipe
+ * whose other end the kernel closes with the process that holds it, even if that process is killed.
+ */
+const exitWithParentScript = `
+exec 3<&0
+"$@" </dev/null 3<&- &
+child=$!
+trap 'kill $child' TERM
+{ cat <&3; kill $child; } >/dev/null 2>&1 &
+watcher=$!
+exec 3<&-
+while :; do
+  wait $child
+  code=$?
+  kill -0 $child 2>/dev/null || break
+done
+kill $watcher
+exit $code
+`;
+
+/** Arguments for `/bin/sh`. The shell never parses the command or its arguments as script. */
+function exitWithParentArgs(file: string, args: readonly string[]): string[] {
+  return ['-c', exitWithParentScript, 'plan42-exit-with-parent', file, ...args];
 }
 
 // execvp reports EACCES for a missing command if it cannot read one of the folders in the PATH.

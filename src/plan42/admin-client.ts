@@ -55,10 +55,7 @@ export class AdminClient {
   }
 
   createRunnerToken(runnerId: string, tokenId: string, ttlDays: number): Promise<NewRunnerToken> {
-    return this.#call(
-      { method: 'PUT', path: tokenPath(runnerId, tokenId), body: { TTLDays: ttlDays } },
-      NewRunnerToken,
-    );
+    return this.#call('PUT', tokenPath(runnerId, tokenId), NewRunnerToken, { body: { TTLDays: ttlDays } });
   }
 
   /** Includes expired and revoked tokens. */
@@ -69,7 +66,7 @@ export class AdminClient {
 
   async revokeRunnerToken(token: Pick<AdminRunnerToken, 'RunnerID' | 'TokenID' | 'Version'>): Promise<void> {
     const path = `${tokenPath(token.RunnerID, token.TokenID)}/revoke`;
-    await this.#call({ method: 'POST', path, ifMatch: token.Version }, v.unknown());
+    await this.#call('POST', path, v.unknown(), { ifMatch: token.Version });
   }
 
   /** Creates a link that signs in at the web page of the server. It works once. */
@@ -84,15 +81,15 @@ export class AdminClient {
 
   createEnvironment(id: string, environment: NewEnvironment): Promise<AdminEnvironment> {
     const body = { Context: '', SetupScript: '', AllowedHosts: [], ...environment };
-    return this.#call({ method: 'PUT', path: `/environments/${encodeURIComponent(id)}`, body }, AdminEnvironment);
+    return this.#call('PUT', `/environments/${encodeURIComponent(id)}`, AdminEnvironment, { body });
   }
 
   createTask(id: string, task: NewTask): Promise<AdminTask> {
-    return this.#call({ method: 'PUT', path: taskPath(id), body: task }, AdminTask);
+    return this.#call('PUT', taskPath(id), AdminTask, { body: task });
   }
 
   getTask(id: string): Promise<AdminTask> {
-    return this.#call({ method: 'GET', path: taskPath(id) }, AdminTask);
+    return this.#call('GET', taskPath(id), AdminTask);
   }
 
   listTasks(): Promise<AdminTask[]> {
@@ -104,12 +101,12 @@ export class AdminClient {
   }
 
   getTurn(taskId: string, index: number | 'last'): Promise<AdminTurn> {
-    return this.#call({ method: 'GET', path: `${taskPath(taskId)}/turns/${index}` }, AdminTurn);
+    return this.#call('GET', `${taskPath(taskId)}/turns/${index}`, AdminTurn);
   }
 
   createTurn(task: AdminTask, index: number, prompt: string): Promise<AdminTurn> {
     const path = `${taskPath(task.TaskId)}/turns/${index}`;
-    return this.#call({ method: 'PUT', path, ifMatch: task.Version, body: { Prompt: prompt } }, AdminTurn);
+    return this.#call('PUT', path, AdminTurn, { ifMatch: task.Version, body: { Prompt: prompt } });
   }
 
   /** A version conflict rejects with an ApiError whose `current` is the turn as it is now. */
@@ -118,14 +115,14 @@ export class AdminClient {
     patch: { Status: string; OutputMessage?: string; ErrorMessage?: string },
   ): Promise<AdminTurn> {
     const path = `${taskPath(turn.TaskId)}/turns/${turn.TurnIndex}`;
-    return this.#call({ method: 'PATCH', path, ifMatch: turn.Version, body: patch }, AdminTurn);
+    return this.#call('PATCH', path, AdminTurn, { ifMatch: turn.Version, body: patch });
   }
 
   /** Returns the index of the newest log entry, or undefined without entries. */
   async getLastLogIndex(taskId: string, index: number): Promise<number | undefined> {
     const path = `${taskPath(taskId)}/turns/${index}/logs/last`;
     try {
-      return (await this.#call({ method: 'GET', path }, knownFields({ Index: v.number() }))).Index;
+      return (await this.#call('GET', path, knownFields({ Index: v.number() }))).Index;
     } catch (error) {
       if (error instanceof ApiError && error.status === 404) return undefined;
       throw error;
@@ -138,8 +135,14 @@ export class AdminClient {
     return streamTurnLogs(this.#endpoint, path, { signal: this.#signal, ...options });
   }
 
-  #call<const Schema extends v.GenericSchema>(call: ApiCall, schema: Schema): Promise<v.InferOutput<Schema>> {
-    return callApi(this.#endpoint, { signal: this.#signal, ...call, path: this.#tenantPath + call.path }, schema);
+  #call<const Schema extends v.GenericSchema>(
+    method: ApiCall['method'],
+    path: string,
+    schema: Schema,
+    options: Pick<ApiCall, 'body' | 'ifMatch'> = {},
+  ): Promise<v.InferOutput<Schema>> {
+    const call = { method, path: this.#tenantPath + path, signal: this.#signal, ...options };
+    return callApi(this.#endpoint, call, schema);
   }
 
   #list<const Schema extends v.GenericSchema>(

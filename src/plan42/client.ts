@@ -45,14 +45,11 @@ export class Plan42Client {
   }
 
   registerQueue(queue: QueuePath, publicKey: string, options: CallOptions = {}): Promise<PartialQueue> {
-    return this.#call(
-      { method: 'PUT', path: queuePath(queue), body: { PublicKey: publicKey }, ...options },
-      PartialQueue,
-    );
+    return this.#call('PUT', queuePath(queue), PartialQueue, { body: { PublicKey: publicKey }, ...options });
   }
 
   getQueue(queue: QueuePath, options: CallOptions = {}): Promise<PartialQueue> {
-    return this.#call({ method: 'GET', path: queuePath(queue), ...options }, PartialQueue);
+    return this.#call('GET', queuePath(queue), PartialQueue, options);
   }
 
   updateQueue(
@@ -61,21 +58,18 @@ export class Plan42Client {
     patch: { Draining?: boolean; IsHealthy?: boolean },
     options: CallOptions = {},
   ): Promise<PartialQueue> {
-    return this.#call(
-      { method: 'PATCH', path: queuePath(queue), ifMatch: version, body: patch, ...options },
-      PartialQueue,
-    );
+    return this.#call('PATCH', queuePath(queue), PartialQueue, { ifMatch: version, body: patch, ...options });
   }
 
   async deleteQueue(queue: QueuePath, version: number, options: CallOptions = {}): Promise<void> {
-    await this.#call({ method: 'DELETE', path: queuePath(queue), ifMatch: version, ...options }, nothing);
+    await this.#call('DELETE', queuePath(queue), nothing, { ifMatch: version, ...options });
   }
 
   /** Waits up to `waitMs` for messages. They are not validated: see {@link RunnerMessage}. */
   async getMessages(queue: QueuePath, waitMs: number, options: CallOptions = {}): Promise<unknown[]> {
     const path = `${queuePath(queue)}/messages?maxWaitSeconds=${Math.round(waitMs / 1000)}`;
     const timeoutMs = waitMs + pollAllowanceMs;
-    const batch = await this.#call({ method: 'GET', path, timeoutMs, ...options }, MessagesBatch);
+    const batch = await this.#call('GET', path, MessagesBatch, { timeoutMs, ...options });
     return batch.Messages ?? [];
   }
 
@@ -86,32 +80,29 @@ export class Plan42Client {
     options: CallOptions = {},
   ): Promise<void> {
     const path = `${queuePath(queue)}/messages/${encodeURIComponent(message.messageId)}/response`;
-    await this.#call(
-      { method: 'PUT', path, body: { CallerID: message.callerId, Payload: payload }, ...options },
-      nothing,
-    );
+    const body = { CallerID: message.callerId, Payload: payload };
+    await this.#call('PUT', path, nothing, { body, ...options });
   }
 
   getTask(tenantId: string, taskId: string, options: CallOptions = {}): Promise<PartialTask> {
-    return this.#call(
-      { method: 'GET', path: `${taskPath(tenantId, taskId)}?includeDeleted=true`, ...options },
-      PartialTask,
-    );
+    return this.#call('GET', `${taskPath(tenantId, taskId)}?includeDeleted=true`, PartialTask, options);
   }
 
   getTurn(turn: TurnPath, options: CallOptions = {}): Promise<PartialTurn> {
-    return this.#call({ method: 'GET', path: `${turnPath(turn)}?includeDeleted=true`, ...options }, PartialTurn);
+    return this.#call('GET', `${turnPath(turn)}?includeDeleted=true`, PartialTurn, options);
   }
 
   updateTurn(turn: TurnPath, version: number, patch: TurnPatch, options: CallOptions = {}): Promise<PartialTurn> {
-    return this.#call(
-      { method: 'PATCH', path: turnPath(turn), ifMatch: version, body: patch, ...options },
-      PartialTurn,
-    );
+    return this.#call('PATCH', turnPath(turn), PartialTurn, { ifMatch: version, body: patch, ...options });
   }
 
-  #call<const Schema extends v.GenericSchema>(call: ApiCall, schema: Schema): Promise<v.InferOutput<Schema>> {
-    return callApi(this.#endpoint, call, schema);
+  #call<const Schema extends v.GenericSchema>(
+    method: ApiCall['method'],
+    path: string,
+    schema: Schema,
+    options: Omit<ApiCall, 'method' | 'path'>,
+  ): Promise<v.InferOutput<Schema>> {
+    return callApi(this.#endpoint, { method, path, ...options }, schema);
   }
 }
 

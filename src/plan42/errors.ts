@@ -1,5 +1,5 @@
 import * as v from 'valibot';
-import { knownFields } from './fields.ts';
+import { knownFields, parseJson } from './fields.ts';
 
 /** The server responded with a 4xx or 5xx status. */
 export class ApiError extends Error {
@@ -82,14 +82,6 @@ export function parseErrorResponse(
     currentType: CurrentType ?? undefined,
     current: Current ?? undefined,
   };
-}
-
-function parseJson(body: string): unknown {
-  try {
-    return JSON.parse(body);
-  } catch {
-    return undefined;
-  }
 }
 
 // By then the server has deleted a queue that is not polled, and timers cannot wait longer than 24 days.

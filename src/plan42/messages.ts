@@ -40,6 +40,7 @@ export const ListOrgsForGithubConnectionRequest = knownFields({
   Token: text,
   Search: text,
 });
+export type ListOrgsForGithubConnectionRequest = v.InferOutput<typeof ListOrgsForGithubConnectionRequest>;
 
 export const SearchRepoRequest = knownFields({
   ConnectionID: text,
@@ -48,6 +49,7 @@ export const SearchRepoRequest = knownFields({
   MaxResults: limit,
   Token: text,
 });
+export type SearchRepoRequest = v.InferOutput<typeof SearchRepoRequest>;
 
 export const ListRepoBranchesRequest = knownFields({
   ConnectionID: text,
@@ -57,6 +59,7 @@ export const ListRepoBranchesRequest = knownFields({
   MaxResults: limit,
   Token: text,
 });
+export type ListRepoBranchesRequest = v.InferOutput<typeof ListRepoBranchesRequest>;
 
 export const GetDefaultBranchesRequest = knownFields({ ConnectionID: text, Repos: v.nullish(v.array(v.string())) });
 

@@ -25,22 +25,7 @@ export const PartialRepoInfo = knownFields(
 );
 
 export const PartialTask = knownFields({
-  ...view(
-    taskFields,
-    [],
-    [
-      'TenantId',
-      'WorkstreamId',
-      'TaskId',
-      'Title',
-      'EnvironmentId',
-      'Prompt',
-      'Model',
-      'State',
-      'LastTurnStatus',
-      'LastTurnIndex',
-    ],
-  ),
+  ...view(taskFields, [], ['TenantId', 'TaskId', 'Title']),
   RepoInfo: v.nullish(v.record(v.string(), PartialRepoInfo)),
 });
 export type PartialTask = v.InferOutput<typeof PartialTask>;

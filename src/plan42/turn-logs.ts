@@ -3,7 +3,7 @@ import { Backoff } from '../lib/backoff.ts';
 import { sleep as realSleep, type Sleep } from '../lib/sleep.ts';
 import { isTransient } from './errors.ts';
 import { parseEventStream, type ServerSentEvent } from './event-stream.ts';
-import { knownFields } from './fields.ts';
+import { knownFields, parseJson } from './fields.ts';
 import { type ApiEndpoint, openEventStream } from './http.ts';
 
 const TurnLog = knownFields({ Timestamp: v.string(), Message: v.string() });
@@ -66,12 +66,4 @@ function parseEntry(event: ServerSentEvent): TurnLogEntry | undefined {
   const result = v.safeParse(TurnLog, parseJson(event.data));
   if (!result.success) return undefined;
   return { index: Number(event.lastEventId), timestamp: result.output.Timestamp, message: result.output.Message };
-}
-
-function parseJson(text: string): unknown {
-  try {
-    return JSON.parse(text);
-  } catch {
-    return undefined;
-  }
 }

@@ -29,13 +29,16 @@ const progressMs = 10_000;
 const maxOutageMs = 15_000;
 const outageCheckMs = 500;
 
-/** Waits for the drain signal, then shuts down in order: queues drained, messages answered, jobs started or left to the next run. */
+/** Waits for the drain signal, then shuts down in order: queues drained, responses sent, jobs started or left to the next run. */
 export async function drainOnSignal(options: ShutdownOptions): Promise<void> {
   const { pool, jobs, health, logger, signals, abort } = options;
   await aborted(signals.drain);
   health.startDraining();
   logger.info('draining', counts(options));
-  const progress = setInterval(() => logger.info('still draining', counts(options)), progressMs);
+  const progress = setInterval(
+    () => logger.info('still draining', { waiting_for: waitingFor(options), ...counts(options) }),
+    progressMs,
+  );
   const timedOut = new AbortController();
   const limit = setTimeout(() => {
     logger.warn('drain timed out', counts(options));
@@ -76,13 +79,19 @@ function watchForOutage(options: ShutdownOptions): Disposable {
   return { [Symbol.dispose]: () => clearInterval(timer) };
 }
 
+function waitingFor({ pool }: ShutdownOptions): string {
+  if (pool.inFlight > 0) return 'responses to messages';
+  return pool.queues.length > 0 ? 'queues' : 'starting jobs';
+}
+
 function counts({ pool, jobs, health }: ShutdownOptions): Record<string, unknown> {
+  const { running, starting, waiting } = jobs.counts;
   return {
     queues: pool.queues.length,
     messages_in_flight: pool.inFlight,
-    jobs_starting: jobs.startingCount,
-    jobs_waiting: jobs.counts.waiting,
-    jobs: jobs.count,
+    starting_jobs: starting,
+    waiting_jobs: waiting,
+    running_jobs: running,
     reason: health.troubles[0]?.message,
   };
 }

@@ -5,7 +5,6 @@ import { watchQueue } from './core/health.ts';
 import { Broker } from './core/queues/broker.ts';
 import { QueueHistory, sampleQueues } from './core/queues/queue-history.ts';
 import { RoundRobin } from './core/queues/round-robin.ts';
-
 import { Scheduler } from './core/scheduler.ts';
 import type { Clock } from './core/time.ts';
 import type { Timing } from './core/timing.ts';

@@ -1,6 +1,7 @@
+import { chmod, readdir } from 'node:fs/promises';
 import { join } from 'node:path';
 import { UserError } from '../lib/errors.ts';
-import { writeDurably } from '../lib/files.ts';
+import { makeFolder, writeDurably } from '../lib/files.ts';
 import type { Logger } from '../lib/logger.ts';
 import { createApp } from './app.ts';
 import { type Admin, prepare } from './core/first-start.ts';
@@ -10,7 +11,6 @@ import { unavailable } from './http/errors.ts';
 import { createHostCheck } from './http/host-check.ts';
 import { type ListenAddress, listen, type TlsKeyPair } from './http/listener.ts';
 import { SignInLinks } from './page/sign-in-links.ts';
-import { prepareDataDir } from './store/data-dir.ts';
 import { openStore } from './store/store.ts';
 
 export interface ServerOptions {
@@ -78,4 +78,33 @@ function checkUrl(text: string): string {
   throw new UserError(`"${text}" is not the URL of a server`, {
     remedy: 'Use a URL that begins with http:// or https://.',
   });
+}
+
+const databaseName = 'plan42.db';
+
+/**
+ * Creates the data directory if needed, makes it private, and returns the path of its database.
+ * @throws UserError for a directory with other content, whose mode must not be changed
+ */
+async function prepareDataDir(path: string): Promise<string> {
+  const names = await listOrCreate(path);
+  if (names.length > 0 && !names.includes(databaseName)) {
+    throw new UserError(`cannot use the data directory ${path}: it holds files of something else`, {
+      remedy: 'Choose an empty directory with --data.',
+    });
+  }
+  await chmod(path, 0o700);
+  return join(path, databaseName);
+}
+
+async function listOrCreate(path: string): Promise<string[]> {
+  try {
+    await makeFolder(path);
+    return await readdir(path);
+  } catch (error) {
+    throw new UserError(`cannot use the data directory ${path}`, {
+      remedy: 'Choose another one with --data.',
+      cause: error,
+    });
+  }
 }

@@ -1,9 +1,8 @@
 import assert from 'node:assert/strict';
 import { test } from 'node:test';
 import { isUuidV4 } from '../lib/uuid.ts';
-import { logLine } from './log-line.ts';
-import { safeLink } from './safe-link.ts';
-import { clockTime, duration, exactTime, localTime } from './times.ts';
+import { logLine, safeLink } from './shown-text.ts';
+import { clockTime, exactTime, formatDuration, localTime } from './times.ts';
 import { newUuid } from './uuid.ts';
 
 test('a log line has no colours, no hidden characters and a maximum length', () => {
@@ -27,7 +26,7 @@ test('times are local, without the date if it is today, and unchanged if invalid
 });
 
 test('durations', () => {
-  const texts = [420, 9_960, 59_400, 252_000, 7_500_000].map(duration);
+  const texts = [420, 9_960, 59_400, 252_000, 7_500_000].map(formatDuration);
   assert.deepEqual(texts, ['0.4 s', '10.0 s', '59 s', '4 min 12 s', '2 h 5 min']);
 });
 

@@ -33,7 +33,7 @@ export function exactTime(text: string): string {
 }
 
 /** Formats a duration: `3.2 s`, `4 min 12 s`, `2 h 5 min`. */
-export function duration(ms: number): string {
+export function formatDuration(ms: number): string {
   const seconds = Math.max(0, ms) / 1000;
   if (seconds < 10) return `${seconds.toFixed(1)} s`;
   if (seconds < 60) return `${Math.round(seconds)} s`;

@@ -140,7 +140,8 @@ export class JobsSetting implements AsyncDisposable {
   }
 
   async running({ jobId }: JobRecord): Promise<void> {
-    const isRunning = async () => (await this.runtime.listRunning()).includes(jobId) && this.#jobs.startingCount === 0;
+    const isRunning = async () =>
+      (await this.runtime.listRunning()).includes(jobId) && this.#jobs.counts.starting === 0;
     await eventually(isRunning);
   }
 

@@ -26,7 +26,9 @@ Examples:
 
 /** `plan42 server …` */
 export function addServerCommands(program: Command, context: CliContext): void {
-  const server = program.command('server').description('the embedded control plane, a small Plan42 server');
+  const server = program
+    .command('server')
+    .description('run and manage a small Plan42 server, the embedded control plane');
   withColorOption(server.command('start'))
     .description('run the server in the foreground')
     .addOption(

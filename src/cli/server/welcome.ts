@@ -19,8 +19,7 @@ export function welcome({ url, signInUrl, dataDir, explicitData, caFile }: Welco
   return `Plan42 server: ${url}
 Data:          ${dataDir}
 
-${webPage(signInUrl, data)}
-${authority === '' ? '' : authorityNote(authority)}
+${webPage(signInUrl, data)}${authority === '' ? '' : `\n${authorityNote(authority)}`}
 Connect a runner, in another terminal:
   plan42 server token create${data} |
     plan42 runner config set runner.url=${server}${authority === '' ? '' : ` network.ca_file=${authority}`} runner.token &&

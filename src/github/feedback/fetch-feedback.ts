@@ -1,11 +1,18 @@
-import type { FeedBackItem } from '../../plan42/messages.ts';
+import type { FeedBackComment, FeedBackItem } from '../../plan42/messages.ts';
 import type { Caller } from '../caller.ts';
 import type { GithubClient } from '../client.ts';
 import { GithubError } from '../errors.ts';
-import { parseRepo } from '../repo-path.ts';
-import { type Discussion, FeedbackAnswer, type PageInfo } from './answer.ts';
-import { toFeedbackItems } from './items.ts';
+import { parseRepoPath } from '../repo-path.ts';
+import { isOwnComment } from './own-comments.ts';
 import { cursorVariable, type FeedbackQuery, listNames, nextQuery, pageSizes, type Unread } from './query.ts';
+import {
+  type Discussion,
+  FeedbackResponse,
+  type IssueComment,
+  type PageInfo,
+  type Review,
+  type ThreadComment,
+} from './response.ts';
 
 /** Runs a request with the connection's current client. */
 export type WithClient = <T>(call: (client: GithubClient) => Promise<T>) => Promise<T>;
@@ -25,7 +32,7 @@ export async function fetchFeedback(
   number: number,
   caller: Caller,
 ): Promise<FeedBackItem[]> {
-  const { org: owner, repo: name } = parseRepo(repo);
+  const { org: owner, repo: name } = parseRepoPath(repo);
   if (!Number.isInteger(number) || number < 1 || number > maxNumber) {
     throw new GithubError(`invalid pull request number: it must be an integer from 1 to ${maxNumber}`);
   }
@@ -35,9 +42,9 @@ export async function fetchFeedback(
     while (unread.lists.size > 0 || unread.threads.size > 0) {
       const query = nextQuery(unread, pageSize);
       const variables = { ...query.variables, owner, name, number };
-      const answer = await withClient((client) => client.query(query.text, variables, FeedbackAnswer, caller));
-      takeLists(answer, query, discussion, unread);
-      takeThreads(answer, query, discussion, unread);
+      const response = await withClient((client) => client.query(query.text, variables, FeedbackResponse, caller));
+      takeLists(response, query, discussion, unread);
+      takeThreads(response, query, discussion, unread);
     }
   };
   const [largest, small] = pageSizes;
@@ -50,8 +57,8 @@ export async function fetchFeedback(
   return toFeedbackItems(discussion);
 }
 
-function takeLists(answer: FeedbackAnswer, query: FeedbackQuery, discussion: Discussion, unread: Unread): void {
-  const pullRequest = answer.repository?.pullRequest;
+function takeLists(response: FeedbackResponse, query: FeedbackQuery, discussion: Discussion, unread: Unread): void {
+  const pullRequest = response.repository?.pullRequest;
   if (!pullRequest) throw new GithubError('pull request not found');
   discussion.reviewThreads.push(...(pullRequest.reviewThreads?.nodes ?? []));
   discussion.comments.push(...(pullRequest.comments?.nodes ?? []));
@@ -65,9 +72,9 @@ function takeLists(answer: FeedbackAnswer, query: FeedbackQuery, discussion: Dis
   }
 }
 
-function takeThreads(answer: FeedbackAnswer, query: FeedbackQuery, discussion: Discussion, unread: Unread): void {
+function takeThreads(response: FeedbackResponse, query: FeedbackQuery, discussion: Discussion, unread: Unread): void {
   for (const [alias, id] of query.threadIds) {
-    const thread = (answer as Record<string, FeedbackAnswer[string] | undefined>)[alias];
+    const thread = (response as Record<string, FeedbackResponse[string] | undefined>)[alias];
     unread.threads.delete(id);
     // The thread was deleted in the meantime.
     if (thread === null) continue;
@@ -92,4 +99,35 @@ function nextCursor(info: PageInfo, cursor: string | undefined): string | undefi
   // Otherwise the same page would be read endlessly.
   if (!info.endCursor || info.endCursor === cursor) throw new GithubError('GitHub’s pages do not end');
   return info.endCursor;
+}
+
+/** Converts feedback to the protocol's form, in its order and without Plan42's own comments. */
+function toFeedbackItems({ reviewThreads, comments, reviews }: Discussion): FeedBackItem[] {
+  const items = [
+    ...reviewThreads.map(({ id, isResolved, comments: { nodes } }) => item(id, isResolved, nodes)),
+    ...comments.map((comment) => item(comment.id, false, [comment])),
+    ...reviews.filter(({ body }) => body !== '').map((review) => item(review.id, false, [review])),
+  ];
+  return items.filter((feedback) => feedback.Comments.length > 0);
+}
+
+type AnyComment = Pick<Review, 'author' | 'body' | 'createdAt'> & Partial<ThreadComment & IssueComment & Review>;
+
+function item(ID: string, IsResolved: boolean, comments: readonly AnyComment[]): FeedBackItem {
+  return { ID, IsResolved, Comments: comments.filter((comment) => !isOwnComment(comment)).map(toComment) };
+}
+
+function toComment(comment: AnyComment): FeedBackComment {
+  return {
+    User: comment.author?.login ?? '',
+    Body: comment.body,
+    Date: comment.createdAt,
+    DiffHunk: comment.diffHunk ?? '',
+    Path: comment.path ?? '',
+    StartLine: comment.startLine ?? 0,
+    OrigStartLine: comment.originalStartLine ?? 0,
+    CommitHash: comment.commit?.oid ?? '',
+    IsMinimized: comment.isMinimized ?? false,
+    MinimizedReason: comment.minimizedReason ?? '',
+  };
 }

@@ -20,22 +20,22 @@ export interface FeedbackQuery {
 }
 
 /**
- * As many as GitHub gives at a time: with 100 comments of each of 100 threads a call can bring 10,300 nodes, of the 500,000
- * that are allowed, for one point of the hourly 5,000. The others are for when it gives up on that.
+ * The first is GitHub's maximum: with 100 comments of each of 100 threads a request can return 10,300 nodes, of the 500,000
+ * allowed, for one point of the hourly 5,000. The smaller size is for requests that GitHub aborts.
  */
 export const pageSizes = [100, 20] as const;
-// Keeps a call as small as the first one.
-const maxThreadsPerCall = 100;
+// Keeps a request as small as the first one.
+const maxThreadsPerRequest = 100;
 
 const pageInfo = 'pageInfo { hasNextPage endCursor }';
-const said = 'author { login } body createdAt';
+const authored = 'author { login } body createdAt';
 const minimized = 'isMinimized minimizedReason';
-const threadComments = `${pageInfo} nodes { ${said} ${minimized} diffHunk path commit { oid } startLine originalStartLine }`;
+const threadComments = `${pageInfo} nodes { ${authored} ${minimized} diffHunk path commit { oid } startLine originalStartLine }`;
 
 const fields: Record<ListName, (pageSize: number) => string> = {
   reviewThreads: (pageSize) => `nodes { id isResolved comments(first: ${pageSize}) { ${threadComments} } }`,
-  comments: () => `nodes { id ${said} ${minimized} }`,
-  reviews: () => `nodes { id ${said} commit { oid } }`,
+  comments: () => `nodes { id ${authored} ${minimized} }`,
+  reviews: () => `nodes { id ${authored} commit { oid } }`,
 };
 
 /** Returns the name of the cursor variable of a list or thread. */
@@ -52,15 +52,15 @@ export function nextQuery(unread: Unread, pageSize: number): FeedbackQuery {
     variables[name] = value;
   };
 
-  const asked = [...unread.lists];
-  const lists = asked.map(([name, cursor]) => {
+  const unreadLists = [...unread.lists];
+  const lists = unreadLists.map(([name, cursor]) => {
     if (cursor !== undefined) declare(cursorVariable(name), 'String!', cursor);
     const after = cursor === undefined ? '' : `, after: $${cursorVariable(name)}`;
     return `${name}(first: ${pageSize}${after}) { ${pageInfo} ${fields[name](pageSize)} }`;
   });
 
   const threadIds = new Map<string, string>();
-  const threads = [...unread.threads].slice(0, maxThreadsPerCall).map(([id, cursor], index) => {
+  const threads = [...unread.threads].slice(0, maxThreadsPerRequest).map(([id, cursor], index) => {
     const alias = `thread${index}`;
     threadIds.set(alias, id);
     declare(`${alias}Id`, 'ID!', id);
@@ -73,5 +73,5 @@ export function nextQuery(unread: Unread, pageSize: number): FeedbackQuery {
   const pullRequest = `pullRequest(number: $number) { id ${lists.join(' ')} }`;
   const parts = [`repository(owner: $owner, name: $name) { ${pullRequest} }`, ...threads];
   const text = `query Feedback(${declarations.join(', ')}) { ${parts.join(' ')} }`;
-  return { text, variables, lists: asked.map(([name]) => name), threadIds };
+  return { text, variables, lists: unreadLists.map(([name]) => name), threadIds };
 }

@@ -1,7 +1,6 @@
 import type { Config } from '../../config/schema.ts';
-import { Backoff } from '../../lib/backoff.ts';
 import type { Logger } from '../../lib/logger.ts';
-import { sleep } from '../../lib/sleep.ts';
+import { retry } from '../../lib/retry.ts';
 import type { ImageStore, Runtime } from '../../runtimes/runtime.ts';
 import type { JobRecord } from '../record.ts';
 import type { JobStore } from '../store.ts';
@@ -60,20 +59,20 @@ async function pullWhenReady(
   { config, runtime, logger }: PullContext,
   signal: AbortSignal,
 ): Promise<void> {
-  const backoff = new Backoff(engineBackoff);
-  const giveUpAt = performance.now() + maxEngineDownMs;
-  for (;;) {
-    try {
-      await runtime.pull(image, config.images.pullPolicy, signal);
-      return;
-    } catch (error) {
-      signal.throwIfAborted();
+  let reason: string | undefined;
+  await retry(() => runtime.pull(image, config.images.pullPolicy, signal), {
+    backoff: engineBackoff,
+    deadline: performance.now() + maxEngineDownMs,
+    signal,
+    shouldRetry: async () => {
       const readiness = await runtime.checkReady(signal);
-      if (readiness.ready || performance.now() > giveUpAt) throw error;
-      if (backoff.attempts === 0) logger.warn('runtime not ready, waiting', { reason: readiness.reason });
-      await sleep(backoff.next(), signal);
-    }
-  }
+      reason = readiness.ready ? undefined : readiness.reason;
+      return !readiness.ready;
+    },
+    onRetry: (_error, attempt) => {
+      if (attempt === 1) logger.warn('runtime not ready, waiting', { reason });
+    },
+  });
 }
 
 /** Records the image that the pull added, whether or not the pull succeeded. */

@@ -9,7 +9,7 @@ import { createTransport } from '../../plan42/transport.ts';
 import { CallLimiter } from '../queues/call-limiter.ts';
 import { dispatch } from './dispatch.ts';
 import type { Handler } from './handler.ts';
-import { handlePing } from './ping.ts';
+import { handlePing } from './handlers.ts';
 
 const keys = generateKeyPair();
 const caller = generateKeyPair();

@@ -10,12 +10,14 @@ import { parseConfig } from '../../config/parse.ts';
 import { GithubConnections } from '../../github/connections.ts';
 import { createLogger } from '../../lib/logger.ts';
 import { createTransport } from '../../plan42/transport.ts';
-import { createGetDefaultBranchesHandler } from './get-default-branches.ts';
-import type { GithubHandlerOptions } from './github-request.ts';
+import {
+  createGetDefaultBranchesHandler,
+  createListOrgsHandler,
+  createListRepoBranchesHandler,
+  createSearchRepoHandler,
+  type GithubHandlerOptions,
+} from './github.ts';
 import type { Handler } from './handler.ts';
-import { createListOrgsHandler } from './list-orgs.ts';
-import { createListRepoBranchesHandler } from './list-repo-branches.ts';
-import { createSearchRepoHandler } from './search-repo.ts';
 
 const handlers: Record<string, (options: GithubHandlerOptions) => Handler> = {
   ListOrgsForGithubConnection: createListOrgsHandler,

@@ -1,7 +1,7 @@
 import type { Response } from '../../plan42/messages.ts';
 
 /** A decrypted message of a known type. */
-export interface Message {
+export interface DecryptedMessage {
   type: string;
   /** The original JSON. */
   text: string;
@@ -10,4 +10,4 @@ export interface Message {
 }
 
 /** Handles one type of message. If it throws, no response is sent. */
-export type Handler = (message: Message, signal: AbortSignal) => Promise<Response>;
+export type Handler = (message: DecryptedMessage, signal: AbortSignal) => Promise<Response>;

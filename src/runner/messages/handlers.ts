@@ -1,11 +1,14 @@
 import type { GithubConnections } from '../../github/connections.ts';
-import { createGetDefaultBranchesHandler } from './get-default-branches.ts';
+import {
+  createGetDefaultBranchesHandler,
+  createListOrgsHandler,
+  createListRepoBranchesHandler,
+  createSearchRepoHandler,
+} from './github.ts';
 import type { Handler } from './handler.ts';
 import { createInvokeAgentHandler, type InvokeAgentOptions } from './invoke-agent.ts';
-import { createListOrgsHandler } from './list-orgs.ts';
-import { createListRepoBranchesHandler } from './list-repo-branches.ts';
-import { handlePing } from './ping.ts';
-import { createSearchRepoHandler } from './search-repo.ts';
+
+export const handlePing: Handler = async () => ({ Type: 'PingResponse' });
 
 /** The handlers by message type. Register new ones here. */
 export function createHandlers(

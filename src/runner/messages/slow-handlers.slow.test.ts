@@ -14,8 +14,8 @@ import { RunnerHealth } from '../health.ts';
 import { QueuePool } from '../queues/queue-pool.ts';
 import { QueueRegistry } from '../queues/queue-registry.ts';
 import { dispatch } from './dispatch.ts';
-import { handlePing } from './ping.ts';
-import { createSearchRepoHandler } from './search-repo.ts';
+import { createSearchRepoHandler } from './github.ts';
+import { handlePing } from './handlers.ts';
 
 const hanging = 300;
 const pings = 100;

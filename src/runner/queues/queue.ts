@@ -29,7 +29,7 @@ export interface QueueOptions {
   onLost: () => void;
   /** Delay before the registration. */
   registerAfterMs: number;
-  /** Shortens a drain: messages already received are still answered. */
+  /** Shortens a drain: messages already received still get responses. */
   force: AbortSignal;
   /** Ends everything at once, including calls in flight. */
   abort: AbortSignal;

@@ -29,8 +29,8 @@ export function conflict(message: string, type?: string, object?: object): Domai
 
 const requestFailures = {
   undelivered: 'no healthy queue of the runner took the message',
-  unanswered: 'the runner did not answer in time',
-  unreadable: "the runner's answer cannot be read",
+  unanswered: 'the runner did not respond in time',
+  unreadable: 'the runner’s response cannot be read',
 } as const;
 
 /** A request to a runner that got no usable response. Only an `undelivered` one certainly never reached the runner. */

@@ -6,7 +6,7 @@ import type { Clock } from './time.ts';
 import type { Tokens } from './tokens.ts';
 
 /** Where a turn runs. */
-export interface Assignment {
+export interface TurnAssignment {
   tenant: Tenant;
   environment: Environment;
   runner: RunnerKey;
@@ -21,7 +21,7 @@ export interface Obstacle {
 type AssignmentStore = Pick<Store, 'tenants' | 'environments' | 'runners'>;
 
 /** Decides where the turns of a task run. A missing runner is not final, because the tenant can add one. */
-export function assign(store: AssignmentStore, { TenantId, EnvironmentId }: Task): Assignment | Obstacle {
+export function assign(store: AssignmentStore, { TenantId, EnvironmentId }: Task): TurnAssignment | Obstacle {
   const tenant = store.tenants.find({ TenantId });
   const environment = store.environments.find({ TenantId, EnvironmentId: EnvironmentId ?? '' });
   if (!tenant || !environment || environment.Deleted) {
@@ -49,7 +49,7 @@ const agentTokenMs = 365 * 24 * 3_600_000;
 /** Returns the message that starts the agent of a turn. The runner adds GitHub tokens. */
 export function invokeAgentRequest(
   { store, tokens, clock }: { store: Pick<Store, 'tasks' | 'githubConnections'>; tokens: Tokens; clock: Clock },
-  { tenant, environment }: Assignment,
+  { tenant, environment }: TurnAssignment,
   turn: Turn,
 ) {
   const connectionId = orDefault(environment.GithubConnectionId, tenant.DefaultGithubConnectionID);

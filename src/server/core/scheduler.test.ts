@@ -64,7 +64,7 @@ test('a turn without a response is sent a few times, through different queues', 
   await using one = await startFakeRunner(silent);
   await using two = await startFakeRunner(silent);
   const { ErrorMessage } = await turnWith(plane, await plane.newTask(), (status) => status === 'Failed');
-  assert.match(ErrorMessage, /did not answer in time \(4 attempts\)/);
+  assert.match(ErrorMessage, /did not respond in time \(4 attempts\)/);
   assert.deepEqual([one.requests.length, two.requests.length], [2, 2]);
 });
 

@@ -8,7 +8,7 @@ import { isTerminalStatus } from '../../plan42/turn-status.ts';
 import type { Store } from '../store/store.ts';
 import type { TurnKey } from '../store/turns.ts';
 import { RequestError } from './errors.ts';
-import { type Assignment, assign, invokeAgentRequest, type Obstacle } from './invocation.ts';
+import { assign, invokeAgentRequest, type Obstacle, type TurnAssignment } from './invocation.ts';
 import type { Broker } from './queues/broker.ts';
 import type { RoundRobin } from './queues/round-robin.ts';
 import type { Timing } from './timing.ts';
@@ -26,7 +26,7 @@ interface SchedulerDeps extends TurnDeps {
 }
 
 /** The results of one scan, by environment. All turns belong to one tenant. */
-type KnownAssignments = Map<string | null, Assignment | Obstacle>;
+type KnownAssignments = Map<string | null, TurnAssignment | Obstacle>;
 
 // Each request holds a message of up to half a megabyte until its runner responds.
 const maxInFlight = 256;
@@ -112,7 +112,7 @@ export class Scheduler {
     this.#setStatus(turn, 'Waiting for a runner');
   }
 
-  #start(turn: Turn, assignment: Assignment, queue: RunnerQueue): void {
+  #start(turn: Turn, assignment: TurnAssignment, queue: RunnerQueue): void {
     const { logger } = this.#deps;
     const name = turnName(turn);
     this.#inFlight.add(name);
@@ -131,7 +131,7 @@ export class Scheduler {
     return turn.Status === status ? turn : changeTurn(this.#deps, turn, { Status: status });
   }
 
-  async #send(turn: Turn, assignment: Assignment, queue: RunnerQueue): Promise<void> {
+  async #send(turn: Turn, assignment: TurnAssignment, queue: RunnerQueue): Promise<void> {
     const { broker, timing, signal, logger } = this.#deps;
     const request = invokeAgentRequest(this.#deps, assignment, turn);
     const options = { timeoutMs: timing.runnerResponseTimeoutMs, signal, anyQueue: true };

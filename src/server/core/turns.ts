@@ -1,5 +1,5 @@
-import type { Task, TaskState, Turn } from '../../plan42/objects.ts';
 /** The life cycle of turns. All changes are made here, so that the task follows the turn and listeners get an event. */
+import type { Task, TaskState, Turn } from '../../plan42/objects.ts';
 import { isTerminalStatus } from '../../plan42/turn-status.ts';
 import type { Store } from '../store/store.ts';
 import type { TurnKey } from '../store/turns.ts';

@@ -1,6 +1,5 @@
-import type { Versioned } from '../../plan42/objects.ts';
 /** Reads and writes of versioned objects, the same for all types. */
-
+import type { Versioned } from '../../plan42/objects.ts';
 import type { Table } from '../store/table.ts';
 import { conflict, notFound } from './errors.ts';
 import { type Clock, isoTime } from './time.ts';

@@ -9,7 +9,7 @@ import { forbidden, unauthorized } from './errors.ts';
 import type { Principal, RouteOptions } from './route.ts';
 
 interface AuthenticationDeps {
-  store: Pick<Store, 'runners' | 'runnerTokens' | 'settings' | 'turns' | 'pageSessions'>;
+  store: Pick<Store, 'runners' | 'runnerTokens' | 'settings' | 'turns' | 'pageSessions' | 'removeExpiredSessions'>;
   tokens: Tokens;
   signInLinks: SignInLinks;
   clock: Clock;

@@ -1,5 +1,6 @@
 import type { IncomingMessage } from 'node:http';
 import * as v from 'valibot';
+import { knownFields } from '../../plan42/fields.ts';
 import { badRequest, tooLarge } from './errors.ts';
 import type { ApiRequest } from './route.ts';
 
@@ -35,13 +36,17 @@ export function parseBody<const Schema extends v.GenericSchema>(
   throw badRequest(`${v.getDotPath(issue) ?? 'the body'}: ${issue.message}`);
 }
 
-/** Returns the named fields that are present. Absent and null both mean "unchanged". */
-export function pickPresent<Body extends object, const Name extends keyof Body>(
-  body: Body,
-  names: readonly Name[],
-): { [N in Name]?: NonNullable<Body[N]> } {
-  const present = names.filter((name) => body[name] !== undefined && body[name] !== null);
-  return Object.fromEntries(present.map((name) => [name, body[name]])) as { [N in Name]?: NonNullable<Body[N]> };
+/** Returns the schema of an update: the fields that are present. Absent and null both mean "unchanged". */
+export function changesOf<const Entries extends v.ObjectEntries>(entries: Entries) {
+  type Present = { [Name in keyof Entries]?: NonNullable<v.InferOutput<Entries[Name]>> };
+  const names = Object.keys(entries);
+  return v.pipe(
+    knownFields(entries) as v.GenericSchema<unknown, Record<string, unknown>>,
+    v.transform((body) => {
+      const present = names.filter((name) => body[name] !== undefined && body[name] !== null);
+      return Object.fromEntries(present.map((name) => [name, body[name]])) as Present;
+    }),
+  );
 }
 
 // Optional fields may be absent or null.

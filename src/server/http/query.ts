@@ -1,8 +1,8 @@
 import * as v from 'valibot';
 import { isUuid, isUuidV4 } from '../../lib/uuid.ts';
-import type { Page, PageRequest } from '../store/table.ts';
+import type { Page, PageRequest, RowFilter, RowRange, Table } from '../store/table.ts';
 import { badRequest } from './errors.ts';
-import type { ApiRequest } from './route.ts';
+import { type ApiRequest, ok, type Reply } from './route.ts';
 
 /** Returns a boolean query parameter. @throws HttpError 400 */
 export function queryFlag(query: URLSearchParams, name: string): boolean | undefined {
@@ -59,16 +59,37 @@ export function pageBody<Row>({ items, next }: Page<Row>, arrayName = 'Items'): 
   return { [arrayName]: items, ...(next && { NextToken: Buffer.from(JSON.stringify(next)).toString('base64url') }) };
 }
 
+export interface ListReplyOptions<Row> {
+  /** The name of the list in the body. */
+  arrayName?: string;
+  /** The name of the page token in the query. */
+  tokenName?: string;
+  range?: RowRange<Row> | undefined;
+}
+
+/** Responds with the requested page of the rows that pass the filter. @throws HttpError 400 */
+export function listReply<Row extends object, Key extends keyof Row & string>(
+  table: Table<Row, Key>,
+  query: URLSearchParams,
+  filter: RowFilter<Row>,
+  { arrayName, tokenName, range }: ListReplyOptions<Row> = {},
+): Reply {
+  return ok(pageBody(table.list(filter, pageRequest(query, table.order, tokenName), range), arrayName));
+}
+
+/** Returns the value that `Deleted` has in the listed rows: undefined, which is any, if the call includes deleted objects. */
+export function listedDeleted(query: URLSearchParams): false | undefined {
+  return includeDeleted(query) ? undefined : false;
+}
+
 /** Validates the ID of a new object. @throws HttpError 400 unless it is a UUID of version 4 */
-export function newId(id: string): string {
+export function requireUuidV4(id: string): void {
   if (!isUuidV4(id)) throw badRequest('the ID in the path must be a UUID of version 4');
-  return id;
 }
 
 /** Validates the ID of a new object whose ID may be any UUID. @throws HttpError 400 */
-export function newUuid(id: string): string {
+export function requireUuid(id: string): void {
   if (!isUuid(id)) throw badRequest('the ID in the path must be a UUID');
-  return id;
 }
 
 /** Returns the version in `If-Match`, or undefined without the header. @throws HttpError 400 */

@@ -4,7 +4,7 @@ import { type Clock, isoTime } from '../core/time.ts';
 import type { Store } from '../store/store.ts';
 
 interface SessionDeps {
-  store: Pick<Store, 'pageSessions'>;
+  store: Pick<Store, 'pageSessions' | 'removeExpiredSessions'>;
   clock: Clock;
 }
 
@@ -21,25 +21,25 @@ export function isPageToken(token: string): boolean {
 }
 
 /** Starts a session, and deletes expired ones. The token is not stored. */
-export function beginSession({ store, clock }: SessionDeps, tenantId: string): Session & { token: string } {
+export function startSession({ store, clock }: SessionDeps, tenantId: string): Session & { token: string } {
   const now = clock();
   const expiresAt = new Date(now.getTime() + sessionDays * 24 * 3_600_000);
   const token = prefix + randomBytes(32).toString('base64url');
-  store.pageSessions.removeExpired(isoTime(now));
-  store.pageSessions.add(hashOf(token), { TenantId: tenantId, ExpiresAt: isoTime(expiresAt) });
+  store.removeExpiredSessions(isoTime(now));
+  store.pageSessions.insert({ TokenHash: hashOf(token), TenantId: tenantId, ExpiresAt: isoTime(expiresAt) });
   return { token, tenantId, expiresAt };
 }
 
 /** Returns the session of a token, or undefined if it is unknown or expired. */
 export function findSession({ store, clock }: SessionDeps, token: string): Session | undefined {
-  const session = store.pageSessions.find(hashOf(token));
+  const session = store.pageSessions.find({ TokenHash: hashOf(token) });
   if (!session) return undefined;
   const expiresAt = new Date(session.ExpiresAt);
   return expiresAt > clock() ? { tenantId: session.TenantId, expiresAt } : undefined;
 }
 
-export function endSession({ store }: Pick<SessionDeps, 'store'>, token: string): void {
-  store.pageSessions.remove(hashOf(token));
+export function endSession({ store }: SessionDeps, token: string): void {
+  store.pageSessions.remove({ TokenHash: hashOf(token) });
 }
 
 // A plain hash is enough for a long random token.

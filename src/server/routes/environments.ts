@@ -1,14 +1,13 @@
 import * as v from 'valibot';
-import { knownFields } from '../../plan42/fields.ts';
 import { type Environment, EnvVar } from '../../plan42/objects.ts';
 import type { Events } from '../core/events.ts';
 import type { Clock } from '../core/time.ts';
 import { change, create, firstVersion, readUndeleted, requireVersion, softDelete } from '../core/versioned.ts';
-import { optionalId, optionalText, parseBody, pickPresent, undelete } from '../http/body.ts';
-import { badRequest } from '../http/errors.ts';
-import { includeDeleted, newId, pageBody, pageRequest, requiredIfMatch } from '../http/query.ts';
+import { changesOf, optionalId, optionalText, parseBody, undelete } from '../http/body.ts';
+import { includeDeleted, listedDeleted, listReply, requiredIfMatch, requireUuidV4 } from '../http/query.ts';
 import { created, noContent, ok, type Route, route, tenantAndRunner, tenantOnly, tenantPath } from '../http/route.ts';
 import type { Store } from '../store/store.ts';
+import { requireConnection, requireRunner } from './references.ts';
 
 const maxListLength = 50;
 const maxSetupScriptBytes = 512 * 1024;
@@ -20,7 +19,7 @@ const EnvVarBody = v.pipe(
   v.transform(({ Name, Value, IsSecret }) => ({ Name, Value, IsSecret: IsSecret ?? false })),
 );
 
-const Body = knownFields({
+const Changes = changesOf({
   Name: optionalText,
   Description: optionalText,
   Context: optionalText,
@@ -33,19 +32,6 @@ const Body = knownFields({
   GithubConnectionId: optionalId,
   Deleted: undelete,
 });
-
-const settable = [
-  'Name',
-  'Description',
-  'Context',
-  'SetupScript',
-  'DockerImage',
-  'Repos',
-  'AllowedHosts',
-  'EnvVars',
-  'RunnerId',
-  'GithubConnectionId',
-] as const;
 
 const initial = {
   Name: '',
@@ -76,8 +62,8 @@ export function environmentRoutes({ store, clock, events }: EnvironmentDeps): Ro
   });
   return [
     route('PUT', path, { access: tenantOnly }, (request) => {
-      newId(request.params.environmentId);
-      const fields = withDefaults(pickPresent(parseBody(request, Body), settable));
+      requireUuidV4(request.params.environmentId);
+      const fields = withDefaults(parseBody(request, Changes));
       const key = keyOf(request.params);
       checkReferences(store, key.TenantId, fields);
       return created(create(environments, { ...key, ...initial, ...fields, Deleted: false, ...firstVersion(clock) }));
@@ -87,25 +73,13 @@ export function environmentRoutes({ store, clock, events }: EnvironmentDeps): Ro
       ok(readUndeleted(environments, keyOf(params), includeDeleted(query))),
     ),
 
-    route('GET', `${tenantPath}/environments`, { access: tenantAndRunner }, ({ params, query }) => {
-      const deleted = includeDeleted(query) ? undefined : false;
-      const page = pageRequest(query, environments.order);
-      return ok(
-        pageBody(
-          environments.list(
-            [
-              ['TenantId', '=', params.tenantId],
-              ['Deleted', '=', deleted],
-            ],
-            page,
-          ),
-        ),
-      );
-    }),
+    route('GET', `${tenantPath}/environments`, { access: tenantAndRunner }, ({ params, query }) =>
+      listReply(environments, query, { TenantId: params.tenantId, Deleted: listedDeleted(query) }),
+    ),
 
     route('PATCH', path, { access: tenantOnly }, (request) => {
       const version = requiredIfMatch(request);
-      const changes = withDefaults(pickPresent(parseBody(request, Body), [...settable, 'Deleted']));
+      const changes = withDefaults(parseBody(request, Changes));
       const environment = readUndeleted(environments, keyOf(request.params), changes.Deleted === false);
       checkReferences(store, environment.TenantId, changes);
       requireVersion(environments, environment, version);
@@ -131,16 +105,8 @@ function withDefaults<Fields extends References>(fields: Fields): Fields {
   return changed;
 }
 
-function checkReferences(
-  { runners, githubConnections }: EnvironmentDeps['store'],
-  tenantId: string,
-  references: References,
-): void {
-  const { RunnerId: runnerId = 'default', GithubConnectionId: connectionId = 'default' } = references;
-  if (runnerId !== 'default' && runners.find({ TenantId: tenantId, RunnerId: runnerId })?.Deleted !== false) {
-    throw badRequest('RunnerId: no such runner');
-  }
-  if (connectionId !== 'default' && !githubConnections.find({ TenantID: tenantId, ConnectionID: connectionId })) {
-    throw badRequest('GithubConnectionId: no such connection');
-  }
+function checkReferences(store: EnvironmentDeps['store'], tenantId: string, references: References): void {
+  const { RunnerId = 'default', GithubConnectionId = 'default' } = references;
+  if (RunnerId !== 'default') requireRunner(store, tenantId, RunnerId, 'RunnerId');
+  if (GithubConnectionId !== 'default') requireConnection(store, tenantId, GithubConnectionId, 'GithubConnectionId');
 }

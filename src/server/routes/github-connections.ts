@@ -1,13 +1,13 @@
 import * as v from 'valibot';
-import { knownFields } from '../../plan42/fields.ts';
 import type { GithubConnection } from '../../plan42/objects.ts';
 import type { Clock } from '../core/time.ts';
 import { change, create, firstVersion, read, requireVersion } from '../core/versioned.ts';
-import { optionalCount, optionalFlag, optionalId, optionalText, parseBody, pickPresent } from '../http/body.ts';
+import { changesOf, optionalCount, optionalFlag, optionalId, optionalText, parseBody } from '../http/body.ts';
 import { badRequest } from '../http/errors.ts';
-import { newUuid, pageBody, pageRequest, queryFlag, requiredIfMatch } from '../http/query.ts';
+import { listReply, queryFlag, requiredIfMatch, requireUuid } from '../http/query.ts';
 import { created, noContent, ok, type Route, route, tenantAndRunner, tenantOnly, tenantPath } from '../http/route.ts';
 import type { Store } from '../store/store.ts';
+import { requireRunner } from './references.ts';
 
 const common = {
   RunnerID: optionalId,
@@ -15,11 +15,9 @@ const common = {
   GithubUserID: optionalCount,
   Name: optionalText,
 };
-const CreateBody = knownFields({ Private: v.boolean(), ...common });
+const CreateBody = changesOf({ Private: v.boolean(), ...common });
 // The OAuth fields are accepted as unknown fields, and not stored.
-const UpdateBody = knownFields({ Private: optionalFlag, ...common });
-
-const settable = ['Private', 'RunnerID', 'GithubUserLogin', 'GithubUserID', 'Name'] as const;
+const UpdateBody = changesOf({ Private: optionalFlag, ...common });
 
 export const connectionPath = `${tenantPath}/github-connections/:connectionId` as const;
 
@@ -32,42 +30,29 @@ export function githubConnectionRoutes({ store, clock }: ConnectionDeps): Route[
   const { githubConnections: connections } = store;
   return [
     route('PUT', connectionPath, { access: tenantOnly }, (request) => {
-      newUuid(request.params.connectionId);
-      const body = parseBody(request, CreateBody);
+      requireUuid(request.params.connectionId);
       const connection: GithubConnection = withoutEmpty({
-        ...connectionKey(request.params),
+        ...githubConnectionKey(request.params),
         ...firstVersion(clock),
-        ...pickPresent(body, settable),
-        Private: body.Private,
+        Private: false,
+        ...parseBody(request, CreateBody),
       });
       requireConsistent(store, connection);
       return created(create(connections, connection));
     }),
 
     route('GET', connectionPath, { access: tenantAndRunner }, ({ params }) =>
-      ok(read(connections, connectionKey(params))),
+      ok(read(connections, githubConnectionKey(params))),
     ),
 
-    route('GET', `${tenantPath}/github-connections`, { access: tenantAndRunner }, ({ params, query }) => {
-      const isPrivate = queryFlag(query, 'private');
-      const page = pageRequest(query, connections.order);
-      return ok(
-        pageBody(
-          connections.list(
-            [
-              ['TenantID', '=', params.tenantId],
-              ['Private', '=', isPrivate],
-            ],
-            page,
-          ),
-        ),
-      );
-    }),
+    route('GET', `${tenantPath}/github-connections`, { access: tenantAndRunner }, ({ params, query }) =>
+      listReply(connections, query, { TenantID: params.tenantId, Private: queryFlag(query, 'private') }),
+    ),
 
     route('PATCH', connectionPath, { access: tenantOnly }, (request) => {
       const version = requiredIfMatch(request);
-      const changes = pickPresent(parseBody(request, UpdateBody), settable);
-      const connection = read(connections, connectionKey(request.params));
+      const changes = parseBody(request, UpdateBody);
+      const connection = read(connections, githubConnectionKey(request.params));
       const next = withoutEmpty({ ...connection, ...changes });
       requireConsistent(store, next);
       requireVersion(connections, connection, version);
@@ -76,7 +61,7 @@ export function githubConnectionRoutes({ store, clock }: ConnectionDeps): Route[
 
     route('DELETE', connectionPath, { access: tenantOnly }, (request) => {
       const version = requiredIfMatch(request);
-      const connection = read(connections, connectionKey(request.params));
+      const connection = read(connections, githubConnectionKey(request.params));
       requireVersion(connections, connection, version);
       connections.remove(connection);
       return noContent;
@@ -84,7 +69,7 @@ export function githubConnectionRoutes({ store, clock }: ConnectionDeps): Route[
   ];
 }
 
-export function connectionKey({ tenantId, connectionId }: { tenantId: string; connectionId: string }) {
+export function githubConnectionKey({ tenantId, connectionId }: { tenantId: string; connectionId: string }) {
   return { TenantID: tenantId, ConnectionID: connectionId };
 }
 
@@ -99,13 +84,11 @@ function withoutEmpty(connection: GithubConnection): GithubConnection {
   };
 }
 
-function requireConsistent({ runners }: ConnectionDeps['store'], connection: GithubConnection): void {
+function requireConsistent(store: ConnectionDeps['store'], connection: GithubConnection): void {
   const { Private, RunnerID, TenantID, GithubUserLogin, GithubUserID } = connection;
   if (Private && RunnerID === undefined) throw badRequest('RunnerID: a private connection needs a runner');
   if (Private && (GithubUserLogin ?? GithubUserID) !== undefined) {
     throw badRequest('GithubUserLogin, GithubUserID: not for a private connection');
   }
-  if (RunnerID !== undefined && runners.find({ TenantId: TenantID, RunnerId: RunnerID })?.Deleted !== false) {
-    throw badRequest('RunnerID: no such runner');
-  }
+  if (RunnerID !== undefined) requireRunner(store, TenantID, RunnerID, 'RunnerID');
 }

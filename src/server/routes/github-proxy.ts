@@ -10,7 +10,7 @@ import { queryInteger } from '../http/query.ts';
 import type { ApiRequest } from '../http/route.ts';
 import { ok, type Reply, type Route, route, tenantOnly } from '../http/route.ts';
 import type { Store } from '../store/store.ts';
-import { connectionKey, connectionPath } from './github-connections.ts';
+import { connectionPath, githubConnectionKey } from './github-connections.ts';
 
 interface GithubProxyDeps {
   store: Pick<Store, 'githubConnections'>;
@@ -60,7 +60,7 @@ async function requestList(
   schema: ListSchema,
 ): Promise<Reply> {
   const maxResults = queryInteger(query, 'maxResults', { min: 1, max: 100 });
-  const { TenantID, ConnectionID, Private, RunnerID } = read(store.githubConnections, connectionKey(params));
+  const { TenantID, ConnectionID, Private, RunnerID } = read(store.githubConnections, githubConnectionKey(params));
   if (!Private || RunnerID === undefined) throw badRequest('the connection is not private, so it has no runner');
   const queue = roundRobin.next({ TenantID, RunnerID });
   if (!queue) throw new RequestError('undelivered');

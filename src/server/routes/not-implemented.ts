@@ -2,50 +2,34 @@ import { notImplemented } from '../http/errors.ts';
 import { allButSignIn, type Method, type Route, route, tenantPath } from '../http/route.ts';
 
 /** Calls of the hosted service that this server does not implement. Clients get a clear error instead of a 404. */
-const calls: readonly (readonly [Method, string])[] = [
-  ['GET', `${tenantPath}/featureflags`],
-  ['GET', `${tenantPath}/tasks/:taskId/github-creds`],
-  ['POST', `${tenantPath}/tasks/:taskId/move`],
-  ['GET', '/v1/turns'],
-
-  ['PUT', `${tenantPath}/workstreams/:workstreamId`],
-  ['GET', `${tenantPath}/workstreams/:workstreamId`],
-  ['PATCH', `${tenantPath}/workstreams/:workstreamId`],
-  ['DELETE', `${tenantPath}/workstreams/:workstreamId`],
-  ['GET', `${tenantPath}/workstreams`],
-  ['PUT', `${tenantPath}/workstreams/:workstreamId/tasks/:taskId`],
-  ['GET', `${tenantPath}/workstreams/:workstreamId/tasks/:taskId`],
-  ['PATCH', `${tenantPath}/workstreams/:workstreamId/tasks/:taskId`],
-  ['DELETE', `${tenantPath}/workstreams/:workstreamId/tasks/:taskId`],
-  ['GET', `${tenantPath}/workstreams/:workstreamId/tasks`],
-  ['PUT', `${tenantPath}/workstreams/:workstreamId/shortnames/:name`],
-  ['DELETE', `${tenantPath}/workstreams/:workstreamId/shortnames/:name`],
-  ['GET', `${tenantPath}/shortnames`],
-  ['POST', `${tenantPath}/shortnames/:name/move`],
-
-  ['PUT', `${tenantPath}/ui-tokens/:tokenId`],
-  ['GET', `${tenantPath}/policies`],
-  ['GET', `${tenantPath}/featureFlagOverrides`],
-  ['PUT', `${tenantPath}/featureFlagOverrides/:name`],
-  ['GET', `${tenantPath}/featureFlagOverrides/:name`],
-  ['PATCH', `${tenantPath}/featureFlagOverrides/:name`],
-  ['DELETE', `${tenantPath}/featureFlagOverrides/:name`],
-  ['GET', '/v1/featureflags'],
-  ['PUT', '/v1/featureflags/:name'],
-  ['GET', '/v1/featureflags/:name'],
-  ['PATCH', '/v1/featureflags/:name'],
-  ['DELETE', '/v1/featureflags/:name'],
-  ['GET', '/v1/github/orgs'],
-  ['PUT', '/v1/github/orgs/:orgId'],
-  ['GET', '/v1/github/orgs/:orgId'],
-  ['PATCH', '/v1/github/orgs/:orgId'],
-  ['DELETE', '/v1/github/orgs/:orgId'],
+const calls: readonly (readonly [path: string, ...methods: Method[]])[] = [
+  [`${tenantPath}/featureflags`, 'GET'],
+  [`${tenantPath}/tasks/:taskId/github-creds`, 'GET'],
+  [`${tenantPath}/tasks/:taskId/move`, 'POST'],
+  ['/v1/turns', 'GET'],
+  [`${tenantPath}/workstreams/:workstreamId`, 'PUT', 'GET', 'PATCH', 'DELETE'],
+  [`${tenantPath}/workstreams`, 'GET'],
+  [`${tenantPath}/workstreams/:workstreamId/tasks/:taskId`, 'PUT', 'GET', 'PATCH', 'DELETE'],
+  [`${tenantPath}/workstreams/:workstreamId/tasks`, 'GET'],
+  [`${tenantPath}/workstreams/:workstreamId/shortnames/:name`, 'PUT', 'DELETE'],
+  [`${tenantPath}/shortnames`, 'GET'],
+  [`${tenantPath}/shortnames/:name/move`, 'POST'],
+  [`${tenantPath}/ui-tokens/:tokenId`, 'PUT'],
+  [`${tenantPath}/policies`, 'GET'],
+  [`${tenantPath}/featureFlagOverrides`, 'GET'],
+  [`${tenantPath}/featureFlagOverrides/:name`, 'PUT', 'GET', 'PATCH', 'DELETE'],
+  ['/v1/featureflags', 'GET'],
+  ['/v1/featureflags/:name', 'PUT', 'GET', 'PATCH', 'DELETE'],
+  ['/v1/github/orgs', 'GET'],
+  ['/v1/github/orgs/:orgId', 'PUT', 'GET', 'PATCH', 'DELETE'],
 ];
 
 export function notImplementedRoutes(): Route[] {
-  return calls.map(([method, path]) =>
-    route(method, path, { access: allButSignIn }, () => {
-      throw notImplemented('this server does not implement this call');
-    }),
+  return calls.flatMap(([path, ...methods]) =>
+    methods.map((method) =>
+      route(method, path, { access: allButSignIn }, () => {
+        throw notImplemented('this server does not implement this call');
+      }),
+    ),
   );
 }

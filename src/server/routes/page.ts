@@ -14,12 +14,12 @@ import type { Timing } from '../core/timing.ts';
 import type { LiveRequests } from '../http/live-requests.ts';
 import { pageBody, pageRequest, queryInteger } from '../http/query.ts';
 import { created, noContent, ok, type Route, route, signInOnly, tenantOnly } from '../http/route.ts';
-import { beginSession, endSession } from '../page/sessions.ts';
+import { endSession, startSession } from '../page/sessions.ts';
 import type { SignInLinks } from '../page/sign-in-links.ts';
 import type { Store } from '../store/store.ts';
 
 interface PageDeps {
-  store: Pick<Store, 'runners' | 'runnerQueues' | 'tasks' | 'countTasks' | 'pageSessions'>;
+  store: Pick<Store, 'runners' | 'runnerQueues' | 'tasks' | 'countTasks' | 'pageSessions' | 'removeExpiredSessions'>;
   history: QueueHistory;
   broker: Broker;
   liveRequests: LiveRequests;
@@ -41,7 +41,7 @@ export function pageRoutes(deps: PageDeps): Route[] {
     }),
 
     route('POST', '/page/session', { access: signInOnly }, ({ principal }) => {
-      const { token, tenantId, expiresAt } = beginSession(deps, principal.tenantId);
+      const { token, tenantId, expiresAt } = startSession(deps, principal.tenantId);
       return created({ Token: token, TenantId: tenantId, ExpiresAt: isoTime(expiresAt) } satisfies Session);
     }),
 
@@ -60,13 +60,8 @@ export function pageRoutes(deps: PageDeps): Route[] {
     }),
 
     route('GET', '/page/tasks', { access: tenantOnly }, ({ principal, query }) => {
-      const state = query.get('state') ?? undefined;
       const page = tasks.list(
-        [
-          ['TenantId', '=', principal.tenantId],
-          ['Deleted', '=', false],
-          ['State', '=', state],
-        ],
+        { TenantId: principal.tenantId, Deleted: false, State: query.get('state') ?? undefined },
         { ...pageRequest(query, tasks.order), descending: true },
       );
       const summaries = { ...page, items: page.items.map(summaryOf) };

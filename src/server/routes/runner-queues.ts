@@ -8,30 +8,31 @@ import type { QueueHistory } from '../core/queues/queue-history.ts';
 import { Time } from '../core/time.ts';
 import type { Timing } from '../core/timing.ts';
 import { read, readUndeleted, requireVersion } from '../core/versioned.ts';
-import { optionalCount, optionalFlag, parseBody, pickPresent, requiredText } from '../http/body.ts';
+import { changesOf, optionalCount, optionalFlag, parseBody, requiredText } from '../http/body.ts';
 import { badRequest, forbidden } from '../http/errors.ts';
-import { newUuid, pageBody, pageRequest, queryFlag, queryInteger, requiredIfMatch } from '../http/query.ts';
-import type { Principal } from '../http/route.ts';
-import { created, noContent, ok, type Route, route, tenantAndRunner, tenantOnly } from '../http/route.ts';
+import { listReply, queryFlag, queryInteger, requiredIfMatch, requireUuid } from '../http/query.ts';
+import {
+  created,
+  noContent,
+  ok,
+  type Principal,
+  type Route,
+  route,
+  tenantAndRunner,
+  tenantOnly,
+} from '../http/route.ts';
 import type { QueueKey } from '../store/runner-queues.ts';
 import type { Store } from '../store/store.ts';
 import { runnerKey, runnerPath } from './runners.ts';
 
 const RegisterBody = knownFields({ PublicKey: requiredText });
-const UpdateBody = knownFields({
+const UpdateBody = changesOf({
   IsHealthy: optionalFlag,
   Draining: optionalFlag,
   NConsecutiveFailedHealthChecks: optionalCount,
   NConsecutiveSuccessfulHealthChecks: optionalCount,
   LastHealthCheckAt: v.nullish(Time),
 });
-const updatable = [
-  'IsHealthy',
-  'Draining',
-  'NConsecutiveFailedHealthChecks',
-  'NConsecutiveSuccessfulHealthChecks',
-  'LastHealthCheckAt',
-] as const;
 const ResponseBody = knownFields({ CallerID: v.string(), Payload: WrappedSecret });
 
 const path = `${runnerPath}/queues/:queueId` as const;
@@ -48,7 +49,7 @@ export function runnerQueueRoutes(deps: RunnerQueueDeps): Route[] {
   const { runnerQueues: queues } = store;
   return [
     route('PUT', path, { access: tenantAndRunner }, (request) => {
-      newUuid(request.params.queueId);
+      requireUuid(request.params.queueId);
       const { PublicKey } = parseBody(request, RegisterBody);
       readUndeleted(store.runners, runnerKey(request.params));
       return created(addQueue(deps, queueKey(request.params), PublicKey));
@@ -58,7 +59,7 @@ export function runnerQueueRoutes(deps: RunnerQueueDeps): Route[] {
 
     route('PATCH', path, { access: tenantAndRunner }, (request) => {
       const version = requiredIfMatch(request);
-      const changes = pickPresent(parseBody(request, UpdateBody), updatable);
+      const changes = parseBody(request, UpdateBody);
       const queue = read(queues, queueKey(request.params));
       requireVersion(queues, queue, version);
       return ok(changeQueue(deps, queue, changes));
@@ -95,19 +96,15 @@ export function runnerQueueRoutes(deps: RunnerQueueDeps): Route[] {
 
     route('GET', '/v1/runner-queues', { access: tenantAndRunner }, ({ query, principal }) => {
       const runnerId = requireOwnRunner(query, principal);
-      const [minQueueId, maxQueueId] = pair(query, 'minQueueID', 'maxQueueID');
-      const page = queues.list(
-        [
-          ['TenantID', '=', principal.tenantId],
-          ['RunnerID', '=', runnerId],
-          ['QueueID', '>=', minQueueId],
-          ['QueueID', '<', maxQueueId],
-          ['IsHealthy', '=', queryFlag(query, 'includeHealthy')],
-          ['Draining', '=', queryFlag(query, 'includeDrained')],
-        ],
-        pageRequest(query, queues.order),
-      );
-      return ok(pageBody(page));
+      const [from, below] = pair(query, 'minQueueID', 'maxQueueID');
+      const range = from === undefined || below === undefined ? undefined : { column: 'QueueID' as const, from, below };
+      const filter = {
+        TenantID: principal.tenantId,
+        RunnerID: runnerId,
+        IsHealthy: queryFlag(query, 'includeHealthy'),
+        Draining: queryFlag(query, 'includeDrained'),
+      };
+      return listReply(queues, query, filter, { range });
     }),
   ];
 }

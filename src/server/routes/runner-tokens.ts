@@ -7,7 +7,7 @@ import { signatureHash, type Tokens } from '../core/tokens.ts';
 import { create, read, readUndeleted, requireVersion } from '../core/versioned.ts';
 import { parseBody } from '../http/body.ts';
 import type { LiveRequests } from '../http/live-requests.ts';
-import { includeDeleted, newId, pageBody, pageRequest, queryFlag, requiredIfMatch } from '../http/query.ts';
+import { includeDeleted, listReply, queryFlag, requiredIfMatch, requireUuidV4 } from '../http/query.ts';
 import { created, noContent, ok, type Route, route, tenantOnly } from '../http/route.ts';
 import type { Store } from '../store/store.ts';
 import { runnerKey, runnerPath } from './runners.ts';
@@ -32,7 +32,7 @@ export function runnerTokenRoutes({ store, tokens, clock, liveRequests }: Runner
   return [
     route('PUT', path, { access: tenantOnly }, (request) => {
       const { tenantId, runnerId, tokenId } = request.params;
-      newId(tokenId);
+      requireUuidV4(tokenId);
       const { TTLDays } = parseBody(request, CreateBody);
       readUndeleted(runners, runnerKey(request.params));
       const from = clock();
@@ -58,17 +58,9 @@ export function runnerTokenRoutes({ store, tokens, clock, liveRequests }: Runner
 
     route('GET', `${runnerPath}/tokens`, { access: tenantOnly }, ({ params, query }) => {
       const revoked = queryFlag(query, 'includeRevoked') ? undefined : false;
-      const { tenantId, runnerId } = params;
-      const page = runnerTokens.list(
-        [
-          ['TenantID', '=', tenantId],
-          ['RunnerID', '=', runnerId],
-          ['Revoked', '=', revoked],
-        ],
-        // The parameter's name differs from every other list; the response has NextToken like the others.
-        pageRequest(query, runnerTokens.order, 'nextPageToken'),
-      );
-      return ok(pageBody(page));
+      const filter = { TenantID: params.tenantId, RunnerID: params.runnerId, Revoked: revoked };
+      // The parameter's name differs from every other list; the response has NextToken like the others.
+      return listReply(runnerTokens, query, filter, { tokenName: 'nextPageToken' });
     }),
 
     route('POST', `${path}/revoke`, { access: tenantOnly }, (request) => {

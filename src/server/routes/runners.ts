@@ -3,15 +3,15 @@ import { knownFields } from '../../plan42/fields.ts';
 import type { Events } from '../core/events.ts';
 import type { Clock } from '../core/time.ts';
 import { change, create, firstVersion, readUndeleted, requireVersion, softDelete } from '../core/versioned.ts';
-import { optionalFlag, optionalText, parseBody, pickPresent, requiredText, undelete } from '../http/body.ts';
+import { changesOf, optionalFlag, optionalText, parseBody, requiredText, undelete } from '../http/body.ts';
 import type { LiveRequests } from '../http/live-requests.ts';
-import { includeDeleted, newUuid, pageBody, pageRequest, queryFlag, requiredIfMatch } from '../http/query.ts';
+import { includeDeleted, listedDeleted, listReply, queryFlag, requiredIfMatch, requireUuid } from '../http/query.ts';
 import { created, noContent, ok, type Route, route, tenantOnly, tenantPath } from '../http/route.ts';
 import type { Store } from '../store/store.ts';
 
 const flags = { IsCloud: optionalFlag, RunsTasks: optionalFlag, ProxiesGithub: optionalFlag };
 const CreateBody = knownFields({ Name: requiredText, Description: optionalText, ...flags });
-const UpdateBody = knownFields({
+const UpdateBody = changesOf({
   Name: v.nullish(requiredText),
   Description: optionalText,
   Deleted: undelete,
@@ -30,7 +30,7 @@ interface RunnerDeps {
 export function runnerRoutes({ store: { runners }, clock, events, liveRequests }: RunnerDeps): Route[] {
   return [
     route('PUT', runnerPath, { access: tenantOnly }, (request) => {
-      newUuid(request.params.runnerId);
+      requireUuid(request.params.runnerId);
       const body = parseBody(request, CreateBody);
       const runner = {
         ...runnerKey(request.params),
@@ -49,23 +49,18 @@ export function runnerRoutes({ store: { runners }, clock, events, liveRequests }
       ok(readUndeleted(runners, runnerKey(params), includeDeleted(query))),
     ),
 
-    route('GET', `${tenantPath}/runners`, { access: tenantOnly }, ({ params, query }) => {
-      const page = runners.list(
-        [
-          ['TenantId', '=', params.tenantId],
-          ['Deleted', '=', includeDeleted(query) ? undefined : false],
-          ['RunsTasks', '=', queryFlag(query, 'runsTasks')],
-          ['ProxiesGithub', '=', queryFlag(query, 'proxiesGithub')],
-        ],
-        pageRequest(query, runners.order),
-      );
-      return ok(pageBody(page));
-    }),
+    route('GET', `${tenantPath}/runners`, { access: tenantOnly }, ({ params, query }) =>
+      listReply(runners, query, {
+        TenantId: params.tenantId,
+        Deleted: listedDeleted(query),
+        RunsTasks: queryFlag(query, 'runsTasks'),
+        ProxiesGithub: queryFlag(query, 'proxiesGithub'),
+      }),
+    ),
 
     route('PATCH', runnerPath, { access: tenantOnly }, (request) => {
       const version = requiredIfMatch(request);
-      const fields = ['Name', 'Description', 'IsCloud', 'RunsTasks', 'ProxiesGithub', 'Deleted'] as const;
-      const changes = pickPresent(parseBody(request, UpdateBody), fields);
+      const changes = parseBody(request, UpdateBody);
       const runner = readUndeleted(runners, runnerKey(request.params), changes.Deleted === false);
       requireVersion(runners, runner, version);
       const changed = change(runners, runner, changes, clock);

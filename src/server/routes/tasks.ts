@@ -5,17 +5,16 @@ import type { RepoInfo, Task } from '../../plan42/objects.ts';
 import { Time } from '../core/time.ts';
 import { addTurn, type TurnDeps } from '../core/turns.ts';
 import { change, create, firstVersion, read, readUndeleted, requireVersion, softDelete } from '../core/versioned.ts';
-import {
-  optionalCount,
-  optionalId,
-  optionalText,
-  parseBody,
-  pickPresent,
-  requiredText,
-  undelete,
-} from '../http/body.ts';
+import { changesOf, optionalCount, optionalId, optionalText, parseBody, requiredText, undelete } from '../http/body.ts';
 import { badRequest } from '../http/errors.ts';
-import { includeDeleted, newId, pageBody, pageRequest, queryInteger, requiredIfMatch } from '../http/query.ts';
+import {
+  includeDeleted,
+  listedDeleted,
+  listReply,
+  queryInteger,
+  requiredIfMatch,
+  requireUuidV4,
+} from '../http/query.ts';
 import {
   allButSignIn,
   created,
@@ -55,7 +54,7 @@ const CreateBody = knownFields({
   Model: optionalText,
   RepoInfo: repoInfoByRepo,
 });
-const UpdateBody = knownFields({
+const UpdateBody = changesOf({
   Title: v.nullish(requiredText),
   Prompt: v.nullish(requiredText),
   EnvironmentId: optionalId,
@@ -79,7 +78,7 @@ export function taskRoutes(deps: TaskDeps): Route[] {
   });
   return [
     route('PUT', path, { access: tenantOnly }, (request) => {
-      newId(request.params.taskId);
+      requireUuidV4(request.params.taskId);
       const body = parseBody(request, CreateBody);
       const key = keyOf(request.params);
       const environment = store.environments.find({ TenantId: key.TenantId, EnvironmentId: body.EnvironmentId ?? '' });
@@ -109,28 +108,15 @@ export function taskRoutes(deps: TaskDeps): Route[] {
     ),
 
     route('GET', `${tenantPath}/tasks`, { access: tenantAndRunner }, ({ params, query }) => {
-      const deleted = includeDeleted(query) ? undefined : false;
-      const page = pageRequest(query, tasks.order);
-      return ok(
-        pageBody(
-          tasks.list(
-            [
-              ['TenantId', '=', params.tenantId],
-              ['Deleted', '=', deleted],
-            ],
-            page,
-          ),
-          'Tasks',
-        ),
-      );
+      const filter = { TenantId: params.tenantId, Deleted: listedDeleted(query) };
+      return listReply(tasks, query, filter, { arrayName: 'Tasks' });
     }),
 
     route('PATCH', path, { access: tenantAndAgent }, (request) => {
       const version = requiredIfMatch(request);
-      const body = parseBody(request, UpdateBody);
-      const changes = pickPresent(body, ['Title', 'Prompt', 'Model', 'RepoInfo', 'Deleted']);
+      const { EnvironmentId: environmentId, ...changes } = parseBody(request, UpdateBody);
       const task = readUndeleted(tasks, keyOf(request.params), changes.Deleted === false);
-      if ((body.EnvironmentId ?? task.EnvironmentId) !== task.EnvironmentId) {
+      if ((environmentId ?? task.EnvironmentId) !== task.EnvironmentId) {
         throw badRequest('EnvironmentId: the environment of a task cannot change');
       }
       requireVersion(tasks, task, version);
@@ -150,8 +136,7 @@ export function taskRoutes(deps: TaskDeps): Route[] {
       const taskId = query.get('taskId') ?? undefined;
       if (pullRequestId === undefined && taskId === undefined) throw badRequest('pullRequestId or taskId is required');
       if (taskId !== undefined && !isUuid(taskId)) throw badRequest('taskId must be a UUID');
-      const found = searchTasks(tasks, {
-        tenantId: principal.tenantId,
+      const found = searchTasks(tasks, principal.tenantId, {
         taskId: taskId?.toLowerCase(),
         pullRequestId: pullRequestId?.toString(),
       });

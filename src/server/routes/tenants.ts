@@ -4,14 +4,15 @@ import { conflict } from '../core/errors.ts';
 import type { Events } from '../core/events.ts';
 import type { Clock } from '../core/time.ts';
 import { change, read, requireVersion } from '../core/versioned.ts';
-import { optionalId, parseBody, pickPresent } from '../http/body.ts';
-import { badRequest, forbidden } from '../http/errors.ts';
-import { pageBody, pageRequest, requiredIfMatch } from '../http/query.ts';
+import { changesOf, optionalId, parseBody } from '../http/body.ts';
+import { forbidden } from '../http/errors.ts';
+import { listReply, requiredIfMatch } from '../http/query.ts';
 import { allButSignIn, ok, type Route, route, tenantAndRunner, tenantOnly, tenantPath } from '../http/route.ts';
 import type { Store } from '../store/store.ts';
+import { requireConnection, requireRunner } from './references.ts';
 
 const CreateBody = knownFields({ Type: v.picklist(['User', 'Organization', 'Enterprise']) });
-const UpdateBody = knownFields({ DefaultRunnerID: optionalId, DefaultGithubConnectionID: optionalId });
+const UpdateBody = changesOf({ DefaultRunnerID: optionalId, DefaultGithubConnectionID: optionalId });
 
 interface TenantDeps {
   store: Pick<Store, 'tenants' | 'runners' | 'githubConnections'>;
@@ -35,43 +36,25 @@ export function tenantRoutes({ store, clock, events }: TenantDeps): Route[] {
     route('PATCH', tenantPath, { access: tenantOnly }, (request) => {
       const version = requiredIfMatch(request);
       const tenant = read(tenants, { TenantId: request.params.tenantId });
-      const changes = pickPresent(parseBody(request, UpdateBody), ['DefaultRunnerID', 'DefaultGithubConnectionID']);
-      checkReferences(store, tenant.TenantId, changes);
+      const changes = parseBody(request, UpdateBody);
+      const { DefaultRunnerID: runnerId, DefaultGithubConnectionID: connectionId } = changes;
+      if (runnerId) requireRunner(store, tenant.TenantId, runnerId, 'DefaultRunnerID');
+      if (connectionId) requireConnection(store, tenant.TenantId, connectionId, 'DefaultGithubConnectionID');
       requireVersion(tenants, tenant, version);
       const changed = change(tenants, tenant, emptyAsUndefined(changes), clock);
       events.emit('turnsToSend');
       return ok(changed);
     }),
 
-    route('GET', '/v1/tenants', { access: tenantOnly }, ({ principal, query }) => {
-      const page = tenants.list([['TenantId', '=', principal.tenantId]], pageRequest(query, tenants.order));
-      return ok(pageBody(page));
-    }),
+    route('GET', '/v1/tenants', { access: tenantOnly }, ({ principal, query }) =>
+      listReply(tenants, query, { TenantId: principal.tenantId }),
+    ),
 
     route('GET', '/v1/current-user', { access: allButSignIn }, ({ principal }) => {
       if (principal.kind !== 'tenant') throw forbidden('the caller is not a user');
       return ok(read(tenants, { TenantId: principal.tenantId }));
     }),
   ];
-}
-
-interface References {
-  DefaultRunnerID?: string;
-  DefaultGithubConnectionID?: string;
-}
-
-function checkReferences(
-  { runners, githubConnections }: TenantDeps['store'],
-  tenantId: string,
-  references: References,
-): void {
-  const { DefaultRunnerID: runnerId, DefaultGithubConnectionID: connectionId } = references;
-  if (runnerId && runners.find({ TenantId: tenantId, RunnerId: runnerId })?.Deleted !== false) {
-    throw badRequest('DefaultRunnerID: no such runner');
-  }
-  if (connectionId && !githubConnections.find({ TenantID: tenantId, ConnectionID: connectionId })) {
-    throw badRequest('DefaultGithubConnectionID: no such connection');
-  }
 }
 
 function emptyAsUndefined<Fields extends Record<string, string>>(

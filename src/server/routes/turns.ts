@@ -6,9 +6,9 @@ import { conflict, DomainError, notFound } from '../core/errors.ts';
 import { Time } from '../core/time.ts';
 import { acceptTurn, addTurn, changeTurn, type TurnDeps } from '../core/turns.ts';
 import { change, read, readUndeleted, requireVersion } from '../core/versioned.ts';
-import { optionalText, parseBody, pickPresent, requiredText } from '../http/body.ts';
+import { changesOf, optionalText, parseBody, requiredText } from '../http/body.ts';
 import { badRequest } from '../http/errors.ts';
-import { ifMatch, includeDeleted, pageBody, pageRequest, requiredIfMatch } from '../http/query.ts';
+import { ifMatch, includeDeleted, listReply, requiredIfMatch } from '../http/query.ts';
 import {
   allButSignIn,
   created,
@@ -32,7 +32,7 @@ const CommitInfo = v.pipe(
     LastCommitHash: LastCommitHash ?? null,
   })),
 );
-const UpdateBody = knownFields({
+const UpdateBody = changesOf({
   PreviousResponseID: optionalText,
   CommitInfo: v.nullish(v.record(v.string(), CommitInfo)),
   WorkstreamId: optionalText,
@@ -41,16 +41,6 @@ const UpdateBody = knownFields({
   ErrorMessage: optionalText,
   CompletedAt: v.nullish(Time),
 });
-const updatable = [
-  'PreviousResponseID',
-  'CommitInfo',
-  'WorkstreamId',
-  'Status',
-  'OutputMessage',
-  'ErrorMessage',
-  'CompletedAt',
-] as const;
-
 const taskPath = `${tenantPath}/tasks/:taskId` as const;
 export const turnPath = `${taskPath}/turns/:turnIndex` as const;
 
@@ -80,24 +70,12 @@ export function turnRoutes(deps: TurnDeps): Route[] {
 
     route('GET', `${taskPath}/turns`, { access: tenantAndRunner }, ({ params, query }) => {
       const { TenantId, TaskId } = readTask(deps, params, query);
-      const page = pageRequest(query, turns.order);
-      return ok(
-        pageBody(
-          turns.list(
-            [
-              ['TenantId', '=', TenantId],
-              ['TaskId', '=', TaskId],
-            ],
-            page,
-          ),
-          'Turns',
-        ),
-      );
+      return listReply(turns, query, { TenantId, TaskId }, { arrayName: 'Turns' });
     }),
 
     route('PATCH', turnPath, { access: tenantAndAgent, afterTurn: true }, (request) => {
       const version = requiredIfMatch(request);
-      const changes = pickPresent(parseBody(request, UpdateBody), updatable);
+      const changes = parseBody(request, UpdateBody);
       // Deleted tasks are included, because their agents may still be running and must be able to report the end.
       const turn = read(turns, turnKey(request.params));
       requireActive(turn);

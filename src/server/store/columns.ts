@@ -1,37 +1,42 @@
 import type { SQLInputValue, SQLOutputValue } from 'node:sqlite';
-import type { Versioned } from '../../plan42/objects.ts';
+import type * as v from 'valibot';
 
 /** How a field is stored in a column. */
-export interface Column<T> {
-  toSql: (value: T) => SQLInputValue;
-  fromSql: (value: SQLOutputValue) => T;
+export interface ColumnCodec {
+  toSql: (value: unknown) => SQLInputValue;
+  fromSql: (value: SQLOutputValue) => unknown;
 }
 
-export type Columns<Row> = { readonly [Name in keyof Row]-?: Column<Row[Name]> };
+// STRICT tables enforce the column types, so values need no validation when they are read.
+const plain: ColumnCodec = { toSql: (value) => value as SQLInputValue, fromSql: (value) => value };
+const flag: ColumnCodec = { toSql: (value) => (value ? 1 : 0), fromSql: (value) => value === 1 };
+const json: ColumnCodec = { toSql: (value) => JSON.stringify(value), fromSql: (value) => JSON.parse(String(value)) };
 
-// STRICT tables enforce the column types, so the casts below are safe.
+/** Derives the column of a field from its schema. */
+export function codecOf(schema: v.GenericSchema): ColumnCodec {
+  switch (schema.type) {
+    case 'string':
+    case 'number':
+      return plain;
+    case 'boolean':
+      return flag;
+    case 'array':
+    case 'record':
+      return json;
+    case 'optional':
+      return orWithout(schema, undefined);
+    case 'nullable':
+      return orWithout(schema, null);
+    default:
+      throw new Error(`there is no column type for ${schema.type}`);
+  }
+}
 
-export const text: Column<string> = { toSql: (value) => value, fromSql: (value) => value as string };
-
-export const integer: Column<number> = { toSql: (value) => value, fromSql: (value) => value as number };
-
-export const flag: Column<boolean> = { toSql: (value) => (value ? 1 : 0), fromSql: (value) => value === 1 };
-
-export const json = <T>(): Column<T> => ({
-  toSql: (value) => JSON.stringify(value),
-  fromSql: (value) => JSON.parse(value as string) as T,
-});
-
-/** A field that is `null` without a value. */
-export const nullable = <T>(column: Column<T>): Column<T | null> => ({
-  toSql: (value) => (value === null ? null : column.toSql(value)),
-  fromSql: (value) => (value === null ? null : column.fromSql(value)),
-});
-
-/** A field that is absent without a value. */
-export const omitted = <T>(column: Column<T>): Column<T | undefined> => ({
-  toSql: (value) => (value === undefined ? null : column.toSql(value)),
-  fromSql: (value) => (value === null ? undefined : column.fromSql(value)),
-});
-
-export const versioned: Columns<Versioned> = { CreatedAt: text, UpdatedAt: text, Version: integer };
+/** A missing value is `NULL` in SQL, and `absent` in the object. */
+function orWithout(schema: v.GenericSchema, absent: null | undefined): ColumnCodec {
+  const { toSql, fromSql } = codecOf((schema as unknown as { wrapped: v.GenericSchema }).wrapped);
+  return {
+    toSql: (value) => (value === absent ? null : toSql(value)),
+    fromSql: (value) => (value === null ? absent : fromSql(value)),
+  };
+}

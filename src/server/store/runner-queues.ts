@@ -1,7 +1,6 @@
 import type { RunnerQueue } from '../../plan42/objects.ts';
-import { type Columns, flag, integer, text, versioned } from './columns.ts';
 import type { Database } from './database.ts';
-import { Table } from './table.ts';
+import type { Tables } from './tables.ts';
 
 export type RunnerKey = Pick<RunnerQueue, 'TenantID' | 'RunnerID'>;
 export type QueueKey = Pick<RunnerQueue, 'TenantID' | 'RunnerID' | 'QueueID'>;
@@ -11,32 +10,9 @@ export function queueName({ TenantID, RunnerID, QueueID }: QueueKey): string {
   return `${TenantID}/${RunnerID}/${QueueID}`;
 }
 
-const columns: Columns<RunnerQueue> = {
-  TenantID: text,
-  RunnerID: text,
-  QueueID: text,
-  PublicKey: text,
-  IsHealthy: flag,
-  Draining: flag,
-  NConsecutiveFailedHealthChecks: integer,
-  NConsecutiveSuccessfulHealthChecks: integer,
-  LastHealthCheckAt: text,
-  ...versioned,
-};
-
-export function runnerQueuesTable(database: Database) {
-  return new Table(database, {
-    type: 'RunnerQueue',
-    name: 'runner_queues',
-    columns,
-    key: ['TenantID', 'RunnerID', 'QueueID'],
-    order: ['CreatedAt', 'QueueID', 'RunnerID'],
-  });
-}
-
 /** Returns the runner's healthy queue with the smallest ID after `afterQueueId`. */
 export function nextHealthyQueue(
-  queues: ReturnType<typeof runnerQueuesTable>,
+  queues: Tables['runnerQueues'],
   { TenantID, RunnerID }: RunnerKey,
   afterQueueId: string,
 ): RunnerQueue | undefined {

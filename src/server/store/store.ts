@@ -1,14 +1,9 @@
 import { type Database, openDatabase } from './database.ts';
-import { environmentsTable } from './environments.ts';
-import { githubConnectionsTable } from './github-connections.ts';
-import { PageSessions } from './page-sessions.ts';
-import { runnerQueuesTable, UsedPublicKeys } from './runner-queues.ts';
-import { runnersTable, runnerTokensTable } from './runners.ts';
-import { Settings } from './settings.ts';
-import { countTasks, tasksTable } from './tasks.ts';
-import { tenantsTable } from './tenants.ts';
+import { UsedPublicKeys } from './runner-queues.ts';
+import { createTables } from './tables.ts';
+import { countTasks } from './tasks.ts';
 import { TurnLogs } from './turn-logs.ts';
-import { TurnAcceptance, turnsTable } from './turns.ts';
+import { TurnAcceptance } from './turns.ts';
 
 export type Store = ReturnType<typeof storeOf>;
 
@@ -18,23 +13,38 @@ export function openStore(path: string): Store {
 }
 
 function storeOf(database: Database) {
-  const turns = turnsTable(database);
+  const tables = createTables(database);
   return {
+    ...tables,
     settings: new Settings(database),
-    tenants: tenantsTable(database),
-    environments: environmentsTable(database),
-    tasks: tasksTable(database),
     countTasks: (tenantId: string) => countTasks(database, tenantId),
-    turns,
-    turnAcceptance: new TurnAcceptance(database, turns),
+    turnAcceptance: new TurnAcceptance(database, tables.turns),
     turnLogs: new TurnLogs(database),
-    runners: runnersTable(database),
-    runnerTokens: runnerTokensTable(database),
-    runnerQueues: runnerQueuesTable(database),
     usedPublicKeys: new UsedPublicKeys(database),
-    githubConnections: githubConnectionsTable(database),
-    pageSessions: new PageSessions(database),
+    removeExpiredSessions: (now: string) => {
+      database.statement('DELETE FROM page_sessions WHERE ExpiresAt <= ?').run(now);
+    },
     transaction: <T>(work: () => T): T => database.transaction(work),
     [Symbol.dispose]: () => database[Symbol.dispose](),
   };
+}
+
+type SettingName = 'signingKey' | 'tenantId' | 'runnerId' | 'tenantToken';
+
+/** The server's own key-value pairs. */
+class Settings {
+  readonly #database: Database;
+
+  constructor(database: Database) {
+    this.#database = database;
+  }
+
+  get(name: SettingName): string | undefined {
+    const row = this.#database.statement('SELECT Value FROM settings WHERE Name = ?').get(name);
+    return row?.['Value'] as string | undefined;
+  }
+
+  set(name: SettingName, value: string): void {
+    this.#database.statement('INSERT OR REPLACE INTO settings VALUES (?, ?)').run(name, value);
+  }
 }

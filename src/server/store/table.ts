@@ -1,21 +1,27 @@
 import type { SQLInputValue, SQLOutputValue } from 'node:sqlite';
-import type { Columns } from './columns.ts';
+import type * as v from 'valibot';
+import type { ObjectOf } from '../../plan42/fields.ts';
+import { type ColumnCodec, codecOf } from './columns.ts';
 import type { Database } from './database.ts';
 
 interface TableDefinition<Row, Key extends keyof Row> {
   /** The API's name of the type (`CurrentType`). */
   type: string;
   name: string;
-  columns: Columns<Row>;
   key: readonly Key[];
   /** The order of lists. Pages continue after these values, so they must be unique and never change. */
   order: readonly (keyof Row & string)[];
 }
 
-/** A filter of a list. Ignored if its value is undefined. */
-export type Condition<Row> = {
-  [Name in keyof Row & string]: readonly [column: Name, operator: '=' | '>=' | '<', value: Row[Name] | undefined];
-}[keyof Row & string];
+/** The values that rows must have to be in a list. Undefined ones are ignored. */
+export type RowFilter<Row> = { [Name in keyof Row]?: Row[Name] | undefined };
+
+/** Limits a list to rows with `from <= column < below`. */
+export interface RowRange<Row> {
+  column: keyof Row & string;
+  from: string;
+  below: string;
+}
 
 export interface PageRequest {
   maxResults: number;
@@ -36,16 +42,18 @@ export class Table<Row extends object, Key extends keyof Row & string> {
   readonly order: readonly string[];
   readonly #database: Database;
   readonly #definition: TableDefinition<Row, Key>;
+  readonly #codecs: Map<keyof Row, ColumnCodec>;
   readonly #names: (keyof Row & string)[];
   readonly #select: string;
   readonly #whereKey: string;
 
-  constructor(database: Database, definition: TableDefinition<Row, Key>) {
+  constructor(database: Database, fields: v.ObjectEntries, definition: TableDefinition<Row, Key>) {
     this.type = definition.type;
     this.order = definition.order;
     this.#database = database;
     this.#definition = definition;
-    this.#names = Object.keys(definition.columns) as (keyof Row & string)[];
+    this.#names = Object.keys(fields) as (keyof Row & string)[];
+    this.#codecs = new Map(this.#names.map((name) => [name, codecOf(fields[name] as v.GenericSchema)]));
     this.#select = `SELECT ${this.#names.map((name) => `${definition.name}.${name}`).join(', ')} FROM ${definition.name}`;
     this.#whereKey = `WHERE ${definition.key.map((name) => `${name} = ?`).join(' AND ')}`;
   }
@@ -72,17 +80,28 @@ export class Table<Row extends object, Key extends keyof Row & string> {
   }
 
   /** Returns one page, in the table's order or its reverse. */
-  list(conditions: readonly Condition<Row>[], { maxResults, after, descending = false }: PageRequest): Page<Row> {
-    const used = conditions.filter(([, , value]) => value !== undefined);
-    const { order: names } = this.#definition;
-    const order = names.map((name) => (descending ? `${name} DESC` : name)).join(', ');
-    const where = used.map(([name, operator]) => `${name} ${operator} ?`);
-    if (after) where.push(`(${names.join(', ')}) ${descending ? '<' : '>'} (${after.map(() => '?').join(', ')})`);
-    const values = used.map(([name, , value]) => this.#value(name, value as Row[typeof name]));
-    const tail = `WHERE ${where.join(' AND ') || 'TRUE'} ORDER BY ${order} LIMIT ?`;
-    const items = this.select(tail, ...values, ...(after ?? []), maxResults + 1);
+  list(
+    filter: RowFilter<Row>,
+    { maxResults, after, descending = false }: PageRequest,
+    range?: RowRange<Row>,
+  ): Page<Row> {
+    const order = this.#definition.order;
+    const filtered = this.#names.filter((name) => filter[name] !== undefined);
+    const where = filtered.map((name) => `${name} = ?`);
+    const values = filtered.map((name) => this.#toSql(name, filter[name]));
+    if (range) {
+      where.push(`${range.column} >= ?`, `${range.column} < ?`);
+      values.push(range.from, range.below);
+    }
+    if (after) {
+      where.push(`(${order.join(', ')}) ${descending ? '<' : '>'} (${after.map(() => '?').join(', ')})`);
+      values.push(...after);
+    }
+    const sorted = order.map((name) => (descending ? `${name} DESC` : name)).join(', ');
+    const tail = `WHERE ${where.join(' AND ') || 'TRUE'} ORDER BY ${sorted} LIMIT ?`;
+    const items = this.select(tail, ...values, maxResults + 1);
     const last = items.length > maxResults ? items[maxResults - 1] : undefined;
-    const next = last && this.#definition.order.map((name) => this.#value(name, last[name]));
+    const next = last && order.map((name) => this.#toSql(name, last[name]));
     return { items: items.slice(0, maxResults), next };
   }
 
@@ -93,19 +112,29 @@ export class Table<Row extends object, Key extends keyof Row & string> {
   }
 
   #keyOf(row: Pick<Row, Key>): SQLInputValue[] {
-    return this.#definition.key.map((name) => this.#value(name, row[name]));
+    return this.#definition.key.map((name) => this.#toSql(name, row[name]));
   }
 
   #values(row: Row): SQLInputValue[] {
-    return this.#names.map((name) => this.#value(name, row[name]));
+    return this.#names.map((name) => this.#toSql(name, row[name]));
   }
 
-  #value<Name extends keyof Row>(name: Name, value: Row[Name]): SQLInputValue {
-    return this.#definition.columns[name].toSql(value);
+  #toSql(name: keyof Row, value: unknown): SQLInputValue {
+    return this.#codecs.get(name)?.toSql(value) ?? null;
   }
 
   #read(row: Record<string, SQLOutputValue>): Row {
-    const { columns } = this.#definition;
-    return Object.fromEntries(this.#names.map((name) => [name, columns[name].fromSql(row[name] ?? null)])) as Row;
+    return Object.fromEntries(
+      this.#names.map((name) => [name, this.#codecs.get(name)?.fromSql(row[name] ?? null)]),
+    ) as Row;
   }
+}
+
+/** Creates a table whose columns have the names of the fields. */
+export function createTable<const Fields extends v.ObjectEntries, const Key extends keyof ObjectOf<Fields> & string>(
+  database: Database,
+  fields: Fields,
+  definition: TableDefinition<ObjectOf<Fields>, Key>,
+): Table<ObjectOf<Fields>, Key> {
+  return new Table(database, fields, definition);
 }

@@ -1,41 +1,15 @@
 import type { Turn } from '../../plan42/objects.ts';
-import { type Columns, integer, json, nullable, omitted, text, versioned } from './columns.ts';
 import type { Database } from './database.ts';
-import { Table } from './table.ts';
+import type { Tables } from './tables.ts';
 
 export type TurnKey = Pick<Turn, 'TenantId' | 'TaskId' | 'TurnIndex'>;
-
-const columns: Columns<Turn> = {
-  TenantId: text,
-  WorkstreamId: omitted(text),
-  TaskId: text,
-  TurnIndex: integer,
-  Prompt: text,
-  PreviousResponseID: omitted(text),
-  CommitInfo: nullable(json<NonNullable<Turn['CommitInfo']>>()),
-  Status: text,
-  OutputMessage: omitted(text),
-  ErrorMessage: omitted(text),
-  CompletedAt: omitted(text),
-  ...versioned,
-};
-
-export function turnsTable(database: Database) {
-  return new Table(database, {
-    type: 'Turn',
-    name: 'turns',
-    columns,
-    key: ['TenantId', 'TaskId', 'TurnIndex'],
-    order: ['TurnIndex'],
-  });
-}
 
 /** Whether a runner has accepted a turn, which is not part of the API. */
 export class TurnAcceptance {
   readonly #database: Database;
-  readonly #turns: ReturnType<typeof turnsTable>;
+  readonly #turns: Tables['turns'];
 
-  constructor(database: Database, turns: ReturnType<typeof turnsTable>) {
+  constructor(database: Database, turns: Tables['turns']) {
     this.#database = database;
     this.#turns = turns;
   }

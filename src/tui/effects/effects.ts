@@ -1,7 +1,7 @@
 /** Side effects of the screen. Their modules are loaded on first use, so that the screen appears at once. */
 import { isAbort } from '../../lib/errors.ts';
 import type { Effect, Event } from '../state/state.ts';
-import type { EffectContext } from './context.ts';
+import { currentConfig, type EffectContext } from './context.ts';
 import type { FileResult } from './save.ts';
 
 export type LeaveReason = (Effect & { type: 'leave' })['how'];
@@ -71,8 +71,9 @@ export function createEffects({ dispatch, leave, fail, ...context }: EffectsOpti
   }
 
   async function survey(): Promise<void> {
-    const { surveyEvents } = await import('./runtimes.ts');
-    for (const event of surveyEvents(context, ended.signal)) void start(ended.signal, () => event);
+    const { surveyRuntimes } = await import('../../runtimes/survey.ts');
+    for (const status of surveyRuntimes({ config: currentConfig(context), env: context.env, signal: ended.signal }))
+      void start(ended.signal, async () => ({ type: 'runtime', status: await status }));
   }
 
   return {

@@ -7,13 +7,12 @@ import {
   saveConfigFile,
 } from '../../config/edit-file.ts';
 import { defaultPaths } from '../../config/paths.ts';
-import { editToml } from '../../config/toml/edit.ts';
 import { renderKey } from '../../config/toml/render.ts';
+import { changeOfUrl, editSettings, urlChangeNote } from '../../config/url-change.ts';
 import { applyConfig } from '../../control/apply-config.ts';
 import { formatError, UserError } from '../../lib/errors.ts';
 import { readForm } from '../form.ts';
 import type { Effect, Event } from '../state/state.ts';
-import { changeOfUrl, urlChangeNote } from '../url-change.ts';
 import type { EffectContext } from './context.ts';
 
 export interface FileResult {
@@ -32,8 +31,7 @@ export async function save(
 ): Promise<FileResult> {
   try {
     const before = file.content ?? '';
-    const urlEdits = changeOfUrl(before, edits);
-    const content = editToml(before, [...urlEdits, ...edits]);
+    const content = editSettings(before, edits);
     if (content === before && file.content !== undefined) {
       const message = sentences('Nothing was changed.', mistakesNote(mistakesIn(file)), note);
       return { file, event: { type: 'saved', base: readForm(file), changed: false, goal, message } };
@@ -44,7 +42,7 @@ export async function save(
     const message = sentences(
       `Saved ${file.path}.`,
       applied.message,
-      urlEdits.length > 0 ? `${urlChangeNote}.` : undefined,
+      changeOfUrl(before, edits).length > 0 ? `${urlChangeNote}.` : undefined,
       note,
     );
     return { file: saved, event: { type: 'saved', base: readForm(saved), changed: true, goal, message } };

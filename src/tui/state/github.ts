@@ -1,6 +1,5 @@
 import { connectionForm } from './fields.ts';
-import type { GithubCheck, State, Step } from './state.ts';
-import { step } from './step.ts';
+import { type GithubCheck, type State, type Step, step } from './state.ts';
 
 /** The check of the current token of a connection; undefined if it is not checked yet. */
 export function currentCheck(state: State, key: string): GithubCheck | undefined {

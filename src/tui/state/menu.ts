@@ -9,40 +9,23 @@ export function openMenu(state: State): State {
   return { ...state, menu: index, message: undefined };
 }
 
+const distances: Readonly<Partial<Record<Key, number>>> = {
+  up: -1,
+  'back-tab': -1,
+  down: 1,
+  tab: 1,
+  home: -Infinity,
+  'page-up': -Infinity,
+  end: Infinity,
+  'page-down': Infinity,
+};
+
 /** Handles a key while the drop-down is open. */
 export function inMenu(state: State, menu: number, key: Key): State {
-  switch (key) {
-    case 'up':
-    case 'back-tab':
-      return { ...state, menu: Math.max(0, menu - 1) };
-    case 'down':
-    case 'tab':
-      return { ...state, menu: Math.min(runtimeNames.length - 1, menu + 1) };
-    case 'home':
-    case 'page-up':
-      return { ...state, menu: 0 };
-    case 'end':
-    case 'page-down':
-      return { ...state, menu: runtimeNames.length - 1 };
-    case 'enter':
-      return { ...withRuntime(state, runtimeNames[menu]), menu: undefined };
-    case 'escape':
-      return { ...state, menu: undefined };
-    case 'left':
-    case 'right':
-    case 'word-left':
-    case 'word-right':
-    case 'backspace':
-    case 'delete':
-    case 'delete-word':
-    case 'clear':
-    case 'clear-after':
-    case 'interrupt':
-    case 'save':
-    case 'reveal':
-    case 'reload':
-      return state;
-  }
+  if (key === 'enter') return { ...withRuntime(state, runtimeNames[menu]), menu: undefined };
+  if (key === 'escape') return { ...state, menu: undefined };
+  const target = menu + (distances[key] ?? 0);
+  return { ...state, menu: Math.min(Math.max(target, 0), runtimeNames.length - 1) };
 }
 
 /** In a new file, the first ready runtime is selected. */

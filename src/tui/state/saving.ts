@@ -4,8 +4,7 @@ import { editsFor } from '../form-edits.ts';
 import { readinessNote } from '../readiness-note.ts';
 import { connectionsOf } from './fields.ts';
 import { focusOn } from './focus.ts';
-import type { AfterSave, FieldId, State, Step } from './state.ts';
-import { step } from './step.ts';
+import { type AfterSave, type FieldId, type State, type Step, step } from './state.ts';
 import { startValidation } from './validation.ts';
 
 /** Saves when the server has accepted the token and all fields are valid. */

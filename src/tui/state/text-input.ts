@@ -11,6 +11,10 @@ export const textKeys = [
 ] as const;
 export type TextKey = (typeof textKeys)[number];
 
+export function isTextKey(key: string): key is TextKey {
+  return (textKeys as readonly string[]).includes(key);
+}
+
 /** Inserts text at the cursor. Removes white space, because tokens and URLs have none, but copied text often has. */
 export function insert({ value, cursor }: TextInput, text: string): TextInput {
   const clean = text.replaceAll(/[\s\p{Cc}\p{Cf}\p{Cs}]+/gu, '');

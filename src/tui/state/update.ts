@@ -1,14 +1,14 @@
 /** State transitions of the screen: pure, so that they can be tested without a terminal. */
-import { connectionPart, focusedField, textOf, withText } from './fields.ts';
+import { connectionKey } from '../form.ts';
+import type { TenantConnection } from '../form-edits.ts';
+import { connectionPart, connectionsOf, focusedField, textOf, withText } from './fields.ts';
 import { focusOn, nextField, nextSection } from './focus.ts';
 import { checkGithub, onGithubChecked } from './github.ts';
 import { inMenu, onRuntime, openMenu } from './menu.ts';
 import { onNotSaved, onReloaded, onSaved, requestSave } from './saving.ts';
-import type { Event, FieldId, Key, State, Step } from './state.ts';
-import { andThen, step } from './step.ts';
-import { edit, insert, type TextInput } from './text-input.ts';
+import { andThen, type Event, type FieldId, type Key, type State, type Step, step } from './state.ts';
+import { edit, insert, isTextKey, type TextInput, type TextKey } from './text-input.ts';
 import { dropValidation, startValidation } from './validation.ts';
-import { onAccepted, onRefused } from './verdict.ts';
 
 export function update(state: State, event: Event): Step {
   switch (event.type) {
@@ -33,10 +33,38 @@ export function update(state: State, event: Event): Step {
   }
 }
 
+function onAccepted(state: State, attempt: number, connections: readonly TenantConnection[]): Step {
+  const { validation } = state;
+  if (validation.phase !== 'running' || validation.attempt !== attempt) return step(state);
+  const tenant = connections.filter(
+    ({ id }, index) => connections.findIndex((other) => connectionKey(other.id) === connectionKey(id)) === index,
+  );
+  const accepted: State = { ...state, tenant, validation: { phase: 'valid' } };
+  const checked = connectionsOf(accepted).reduce<Step>(
+    (sofar, { key }) => andThen(sofar, (next) => checkGithub(next, key)),
+    step(accepted),
+  );
+  return andThen(checked, (next) =>
+    validation.goal === 'move-on' ? step(focusOn(next, nextSection(next, 1))) : requestSave(next, validation.goal),
+  );
+}
+
+function onRefused(state: State, attempt: number, setting: FieldId, message: string): Step {
+  const { validation } = state;
+  if (validation.phase !== 'running' || validation.attempt !== attempt) return step(state);
+  const refused: State = {
+    ...state,
+    validation: { phase: 'refused', setting },
+    message: { kind: 'error', text: message },
+  };
+  return step(focusOn(refused, setting));
+}
+
 function onKey(state: State, key: Key): Step {
   if (key === 'interrupt') return step(state, { type: 'leave', how: 'interrupted' });
   if (state.saving) return step(state);
   if (state.menu !== undefined) return step(inMenu(state, state.menu, key));
+  if (isTextKey(key)) return onEditKey(state, key);
   switch (key) {
     case 'escape':
       return step(state, { type: 'leave', how: 'cancelled' });
@@ -58,18 +86,6 @@ function onKey(state: State, key: Key): Step {
       return goTo(state, nextField(state, -1, { wrap: true }));
     case 'page-up':
       return goTo(state, nextSection(state, -1));
-    case 'left':
-    case 'right':
-    case 'home':
-    case 'end':
-    case 'word-left':
-    case 'word-right':
-    case 'backspace':
-    case 'delete':
-    case 'delete-word':
-    case 'clear':
-    case 'clear-after':
-      return onEditKey(state, key);
   }
 }
 
@@ -115,7 +131,7 @@ function onText(state: State, text: string): Step {
   return change(state, (input) => insert(input, text));
 }
 
-function onEditKey(state: State, key: Parameters<typeof edit>[1]): Step {
+function onEditKey(state: State, key: TextKey): Step {
   const { id, kind } = focusedField(state);
   if (kind === 'button' && key === 'left' && id === 'cancel') return goTo(state, 'ok');
   if (kind === 'button' && key === 'right' && id === 'ok') return goTo(state, 'cancel');

@@ -1,6 +1,5 @@
 /** Starting and canceling the validation of the `[runner]` section by the server. */
-import type { AfterValidation, State, Step } from './state.ts';
-import { step } from './step.ts';
+import { type AfterValidation, type State, type Step, step } from './state.ts';
 
 export function startValidation(state: State, goal: AfterValidation): Step {
   const attempt = state.attempts + 1;

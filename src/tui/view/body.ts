@@ -1,10 +1,11 @@
 /** The sections of the form, without scrolling. */
+import { type RuntimeName, runtimeNames } from '../../config/schema.ts';
+import { firstReady } from '../../runtimes/status.ts';
 import { type ConnectionView, connectionsOf } from '../state/fields.ts';
 import { currentCheck } from '../state/github.ts';
 import type { State } from '../state/state.ts';
-import { buttonSpans, fixedLine, textLine, valueColumn } from './field-line.ts';
-import { emptyLine, type Line, raw, type Span, span } from './line.ts';
-import { menuLines, runtimeLine } from './runtime-lines.ts';
+import { buttonSpans, fixedLine, labelSpans, textLine, valueColumn } from './field-line.ts';
+import { emptyLine, type Line, pad, raw, type Span, span } from './line.ts';
 
 export function drawBody(state: State, columns: number): Line[] {
   const connections = connectionsOf(state);
@@ -26,6 +27,35 @@ export function drawBody(state: State, columns: number): Line[] {
 
 function heading(text: string): Line {
   return { spans: [raw(' '), span(text, 'bold')] };
+}
+
+function runtimeLine(state: State): Line {
+  const { runtime } = state.draft.runner;
+  const automatic = firstReady(state.runtimes);
+  const name = runtime ?? `first ready${automatic === undefined ? '' : `: ${automatic}`}`;
+  const readiness = runtime === undefined ? [] : [raw('  '), readinessOf(state, runtime)];
+  return {
+    spans: [...labelSpans(state, 'runtime', 'Execution Runtime'), raw(`[${name} v]`), ...readiness],
+    fields: ['runtime'],
+  };
+}
+
+/** The open drop-down. Enter selects the option `marked`. */
+function menuLines(state: State, marked: number): Line[] {
+  return runtimeNames.map((name, index) => {
+    const isMarked = index === marked;
+    const option = raw(` ${isMarked ? '>' : ' '} ${pad(name, 8)}`, isMarked ? 'inverse' : 'plain');
+    const spans = [raw(' '.repeat(valueColumn - 1)), option, raw('  '), readinessOf(state, name)];
+    return { spans, fields: isMarked ? ['runtime'] : [] };
+  });
+}
+
+function readinessOf({ runtimes }: State, name: RuntimeName): Span {
+  const status = runtimes.find((candidate) => candidate.name === name);
+  if (status === undefined) return raw('checking', 'dim');
+  const { installed, readiness } = status;
+  if (readiness.ready) return span(`ready (${readiness.detail})`, 'good');
+  return span(installed ? `installed, not ready: ${readiness.reason}` : `not installed: ${readiness.reason}`, 'dim');
 }
 
 function withoutConnections({ validation }: State): string {

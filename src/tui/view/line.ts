@@ -1,4 +1,4 @@
-import { displayWidth, truncate } from '../../lib/display-width.ts';
+import { displayWidth, truncate, wrapWords } from '../../lib/display-width.ts';
 import { printableLine } from '../../lib/printable.ts';
 import type { FieldId } from '../state/state.ts';
 
@@ -54,18 +54,7 @@ export function pad(text: string, columns: number): string {
 
 /** Wraps into at most `rows` lines of at most `columns`, and truncates the last one. */
 export function wrap(text: string, columns: number, rows: number): string[] {
-  const lines: string[] = [];
-  let line = '';
-  for (const word of text.split(' ')) {
-    const longer = line === '' ? word : `${line} ${word}`;
-    if (displayWidth(longer) <= columns || line === '') {
-      line = longer;
-      continue;
-    }
-    lines.push(line);
-    line = word;
-  }
-  lines.push(line);
-  const last = lines.slice(rows - 1).join(' ');
-  return [...lines.slice(0, rows - 1), ...(lines.length >= rows ? [last] : [])].map((text) => truncate(text, columns));
+  const lines = wrapWords(text, columns);
+  const kept = lines.length < rows ? lines : [...lines.slice(0, rows - 1), lines.slice(rows - 1).join(' ')];
+  return kept.map((line) => truncate(line, columns));
 }

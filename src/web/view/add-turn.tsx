@@ -1,7 +1,7 @@
 import { useState } from 'preact/hooks';
 import type { Task, Turn } from '../../plan42/objects.ts';
 import { useAction, useApi } from './hooks.ts';
-import { ErrorNote, Field } from './parts.tsx';
+import { ErrorNote, FormField } from './parts.tsx';
 
 interface AddTurnProps {
   task: Task;
@@ -30,11 +30,11 @@ export function AddTurn({ task, last, path, onDone }: AddTurnProps) {
   return (
     <form class="card" aria-labelledby="add-turn" onSubmit={submit} noValidate>
       <h2 id="add-turn">Add a turn</h2>
-      <Field label="Prompt" error={mistake}>
+      <FormField label="Prompt" error={mistake}>
         {(attributes) => (
           <textarea {...attributes} rows={4} value={prompt} onInput={(event) => setPrompt(event.currentTarget.value)} />
         )}
-      </Field>
+      </FormField>
       <ErrorNote message={error} />
       <button type="submit" class="primary" disabled={isBusy}>
         Start turn {last.TurnIndex + 1}

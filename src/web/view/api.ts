@@ -19,7 +19,7 @@ export class Unreachable extends Error {
   override readonly name = 'Unreachable';
 }
 
-export interface CallOptions {
+export interface FetchOptions {
   body?: unknown;
   ifMatch?: number;
   signal?: AbortSignal | undefined;
@@ -43,7 +43,7 @@ export class Api extends EventTarget {
   }
 
   /** @throws CallError, Unreachable, or the signal's reason */
-  async call<T>(method: string, path: string, options: CallOptions = {}): Promise<T> {
+  async call<T>(method: string, path: string, options: FetchOptions = {}): Promise<T> {
     const response = await this.#fetch(method, path, options, {});
     const text = await response.text().catch(() => '');
     return (text === '' ? undefined : parse(text)) as T;
@@ -63,7 +63,7 @@ export class Api extends EventTarget {
   async #fetch(
     method: string,
     path: string,
-    { body, ifMatch, signal }: CallOptions,
+    { body, ifMatch, signal }: FetchOptions,
     more: Record<string, string>,
   ): Promise<Response> {
     const headers = {

@@ -1,7 +1,9 @@
 import { createContext } from 'preact';
 import { useCallback, useContext, useEffect, useLayoutEffect, useRef, useState } from 'preact/hooks';
 import { sleep } from '../../lib/sleep.ts';
+import type { Overview } from '../../plan42/page-objects.ts';
 import { placeOf } from '../place.ts';
+import { mergeOverview } from '../series.ts';
 import { type Api, CallError } from './api.ts';
 
 const pollMs = 2000;
@@ -56,6 +58,15 @@ export function usePoll<T>(key: string, load: (signal: AbortSignal, known: T | u
   // A value of another key is never shown.
   const current = state.key === key ? state : undefined;
   return { value: current?.value, error: current?.error, refresh };
+}
+
+/** Polls runners and queues, with an hour of samples. Each call only requests new samples. */
+export function useOverview(): Polled<Overview> {
+  const api = useApi();
+  return usePoll<Overview>('overview', async (signal, known) => {
+    const query = known ? `?epoch=${known.Epoch}&since=${known.Step}` : '';
+    return mergeOverview(known, await api.call<Overview>('GET', `page/overview${query}`, { signal }));
+  });
 }
 
 /** The place that the address names behind its `#`. */

@@ -1,5 +1,5 @@
 import type { TurnLogEntry } from '../../plan42/turn-logs.ts';
-import { logLine } from '../log-line.ts';
+import { logLine } from '../shown-text.ts';
 import { clockTime, exactTime } from '../times.ts';
 
 /** The maximum number of lines shown. The oldest ones are removed first. */

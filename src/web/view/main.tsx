@@ -5,7 +5,6 @@ import { signInCodeOf } from '../place.ts';
 import { Api } from './api.ts';
 import { Frame } from './frame.tsx';
 import { ApiContext } from './hooks.ts';
-import { onSessionChange, readSession, writeSession } from './session-store.ts';
 import { SignIn, signIn } from './sign-in.tsx';
 
 interface Access {
@@ -60,6 +59,32 @@ async function takeLink(): Promise<Access | undefined> {
     const session = readSession();
     return session ? { session } : { session, reason: error instanceof Error ? error.message : String(error) };
   }
+}
+
+// Storage belongs to an origin including its port. Cookies would be sent to every server on this machine.
+const sessionKey = 'plan42-session';
+
+function readSession(): Session | undefined {
+  try {
+    const session = JSON.parse(localStorage.getItem(sessionKey) ?? 'null') as Session | null;
+    return session && Date.parse(session.ExpiresAt) > Date.now() ? session : undefined;
+  } catch {
+    return undefined;
+  }
+}
+
+function writeSession(session: Session | undefined): void {
+  if (session) localStorage.setItem(sessionKey, JSON.stringify(session));
+  else localStorage.removeItem(sessionKey);
+}
+
+/** Calls `listener` when another tab signs in or out. */
+function onSessionChange(listener: () => void): () => void {
+  const onStorage = (event: StorageEvent) => {
+    if (event.key === sessionKey || event.key === null) listener();
+  };
+  addEventListener('storage', onStorage);
+  return () => removeEventListener('storage', onStorage);
 }
 
 void takeLink().then((access) => render(<Page initial={access ?? { session: readSession() }} />, document.body));

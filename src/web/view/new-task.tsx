@@ -3,7 +3,7 @@ import type { Environment } from '../../plan42/objects.ts';
 import { hashOf } from '../place.ts';
 import { emptyTaskForm, type FormErrors, readTaskForm, type TaskForm, type WantedTask } from '../task-form.ts';
 import { useAction, useApi } from './hooks.ts';
-import { ErrorNote, Field, Heading } from './parts.tsx';
+import { ErrorNote, FormField, Heading } from './parts.tsx';
 import { listEnvironments, startTask } from './start-task.ts';
 
 export function NewTaskView() {
@@ -30,7 +30,7 @@ export function NewTaskView() {
       <Heading title="Start a task" />
       <form ref={element} class="card" onSubmit={submit} noValidate>
         {environments.length > 0 ? (
-          <Field label="Environment">
+          <FormField label="Environment">
             {(attributes) => (
               <select
                 {...attributes}
@@ -45,7 +45,7 @@ export function NewTaskView() {
                 ))}
               </select>
             )}
-          </Field>
+          </FormField>
         ) : null}
         <TaskFields form={form} set={set} errors={errors} />
         <ErrorNote message={error} />
@@ -68,7 +68,7 @@ function TaskFields({ form, set, errors }: FieldsProps) {
   return (
     <>
       {isNew ? (
-        <Field label="Image" hint="The container image of the agent." error={errors.image}>
+        <FormField label="Image" hint="The container image of the agent." error={errors.image}>
           {(attributes) => (
             <input
               {...attributes}
@@ -79,9 +79,9 @@ function TaskFields({ form, set, errors }: FieldsProps) {
               onInput={(event) => set({ image: event.currentTarget.value })}
             />
           )}
-        </Field>
+        </FormField>
       ) : null}
-      <Field label="Prompt" hint="The task for the agent." error={errors.prompt}>
+      <FormField label="Prompt" hint="The task for the agent." error={errors.prompt}>
         {(attributes) => (
           <textarea
             {...attributes}
@@ -90,15 +90,15 @@ function TaskFields({ form, set, errors }: FieldsProps) {
             onInput={(event) => set({ prompt: event.currentTarget.value })}
           />
         )}
-      </Field>
+      </FormField>
       <details open={Boolean(errors.repos ?? errors.variables) || undefined}>
         <summary>Title, repositories, variables</summary>
-        <Field label="Title" hint="Defaults to the first line of the prompt." error={errors.title}>
+        <FormField label="Title" hint="Defaults to the first line of the prompt." error={errors.title}>
           {(attributes) => (
             <input {...attributes} value={form.title} onInput={(event) => set({ title: event.currentTarget.value })} />
           )}
-        </Field>
-        <Field label="Repositories" hint="One per line: org/repo or org/repo:branch." error={errors.repos}>
+        </FormField>
+        <FormField label="Repositories" hint="One per line: org/repo or org/repo:branch." error={errors.repos}>
           {(attributes) => (
             <textarea
               {...attributes}
@@ -108,7 +108,7 @@ function TaskFields({ form, set, errors }: FieldsProps) {
               onInput={(event) => set({ repos: event.currentTarget.value })}
             />
           )}
-        </Field>
+        </FormField>
         {isNew ? <VariableFields form={form} set={set} errors={errors} /> : null}
       </details>
     </>
@@ -118,7 +118,7 @@ function TaskFields({ form, set, errors }: FieldsProps) {
 function VariableFields({ form, set, errors }: FieldsProps) {
   return (
     <>
-      <Field label="Environment variables" hint="One per line: NAME=VALUE." error={errors.variables}>
+      <FormField label="Environment variables" hint="One per line: NAME=VALUE." error={errors.variables}>
         {(attributes) => (
           <textarea
             {...attributes}
@@ -129,7 +129,7 @@ function VariableFields({ form, set, errors }: FieldsProps) {
             onInput={(event) => set({ variables: event.currentTarget.value })}
           />
         )}
-      </Field>
+      </FormField>
       <label class="check">
         <input
           type="checkbox"

@@ -1,11 +1,10 @@
 import type { Overview, QueueOverview, RunnerOverview, TaskPage } from '../../plan42/page-objects.ts';
 import { hashOf } from '../place.ts';
-import { useApi, usePoll } from './hooks.ts';
+import { useApi, useOverview, usePoll } from './hooks.ts';
 import { Heading, Loading } from './parts.tsx';
 import { QueueTable } from './queue-table.tsx';
 import { RunnerState, RunnerSummary } from './runner-summary.tsx';
 import { TaskTable } from './task-table.tsx';
-import { useOverview } from './use-overview.ts';
 
 const latestTasks = 8;
 const shownQueues = 5;

@@ -65,7 +65,7 @@ export function Loading({ error }: { error: string | undefined }) {
 }
 
 /** A label, its control, a hint and an error. */
-export function Field(props: {
+export function FormField(props: {
   label: string;
   hint?: string | undefined;
   error?: string | undefined;

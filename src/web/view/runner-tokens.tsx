@@ -2,7 +2,7 @@ import { useState } from 'preact/hooks';
 import type { RunnerTokenMetadata } from '../../plan42/objects.ts';
 import { newUuid } from '../uuid.ts';
 import { useAction, useApi, usePoll } from './hooks.ts';
-import { Confirm, ErrorNote, Field, Loading, ShortId, Snippet, Time } from './parts.tsx';
+import { Confirm, ErrorNote, FormField, Loading, ShortId, Snippet, Time } from './parts.tsx';
 
 const defaultDays = '90';
 const maxTokens = 500;
@@ -109,7 +109,7 @@ function NewToken({ path, serverUrl, onDone }: { path: string; serverUrl: string
   };
   return (
     <form class="inline" aria-label="New token" onSubmit={submit} noValidate>
-      <Field label="Valid for, in days" error={mistake}>
+      <FormField label="Valid for, in days" error={mistake}>
         {(attributes) => (
           <input
             {...attributes}
@@ -119,7 +119,7 @@ function NewToken({ path, serverUrl, onDone }: { path: string; serverUrl: string
             onInput={(event) => setDays(event.currentTarget.value)}
           />
         )}
-      </Field>
+      </FormField>
       <button type="submit" disabled={isBusy}>
         Create token
       </button>

@@ -1,8 +1,8 @@
+import { useOverview } from './hooks.ts';
 import { Heading, Loading } from './parts.tsx';
 import { QueueTable } from './queue-table.tsx';
 import { RunnerState, RunnerSummary } from './runner-summary.tsx';
 import { RunnerTokens } from './runner-tokens.tsx';
-import { useOverview } from './use-overview.ts';
 
 export function RunnerView({ runnerId }: { runnerId: string }) {
   const { value: overview, error } = useOverview();

@@ -3,7 +3,7 @@ import type { Session } from '../../plan42/page-objects.ts';
 import { signInCodeOf } from '../place.ts';
 import { beginSession, CallError } from './api.ts';
 import { useAction } from './hooks.ts';
-import { ErrorNote, Field, Heading } from './parts.tsx';
+import { ErrorNote, FormField, Heading } from './parts.tsx';
 
 /** The form for a user who opens the page without a valid link. */
 export function SignIn({ reason, onSignedIn }: { reason: string | undefined; onSignedIn: (session: Session) => void }) {
@@ -24,7 +24,7 @@ export function SignIn({ reason, onSignedIn }: { reason: string | undefined; onS
       <pre>plan42 server link</pre>
       <p>Open the link in this browser, or paste it here.</p>
       <form class="stack" onSubmit={submit} noValidate>
-        <Field label="Link" error={mistake}>
+        <FormField label="Link" error={mistake}>
           {(attributes) => (
             <input
               {...attributes}
@@ -34,7 +34,7 @@ export function SignIn({ reason, onSignedIn }: { reason: string | undefined; onS
               onInput={(event) => setLink(event.currentTarget.value)}
             />
           )}
-        </Field>
+        </FormField>
         <ErrorNote message={error} />
         <button type="submit" class="primary" disabled={isBusy}>
           Sign in

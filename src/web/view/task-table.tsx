@@ -43,7 +43,7 @@ export function TaskTable({
 
 function TaskRow({ task }: { task: TaskSummary }) {
   const { TaskId, Title, State: state, LastTurnIndex, LastTurnStatus, CreatedAt } = task;
-  const isTold = LastTurnStatus !== undefined && LastTurnStatus !== state;
+  const hasOwnStatus = LastTurnStatus !== undefined && LastTurnStatus !== state;
   return (
     <tr>
       <th scope="row">
@@ -54,7 +54,7 @@ function TaskRow({ task }: { task: TaskSummary }) {
       </th>
       <td>
         <State name={state} />
-        {isTold ? <span class="detail quiet">{LastTurnStatus}</span> : null}
+        {hasOwnStatus ? <span class="detail quiet">{LastTurnStatus}</span> : null}
       </td>
       <td class="number wide">{LastTurnIndex ?? 0}</td>
       <td class="wide">

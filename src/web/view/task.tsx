@@ -1,6 +1,6 @@
 import type { Task, Turn } from '../../plan42/objects.ts';
 import { isTerminalStatus } from '../../plan42/turn-status.ts';
-import { safeLink } from '../safe-link.ts';
+import { safeLink } from '../shown-text.ts';
 import { AddTurn } from './add-turn.tsx';
 import { CancelTurn } from './cancel-turn.tsx';
 import { useApi, usePoll } from './hooks.ts';

@@ -2,7 +2,7 @@ import assert from 'node:assert/strict';
 import { after, afterEach, before, beforeEach } from 'node:test';
 import * as v from 'valibot';
 import type { Caller } from '../../../src/github/caller.ts';
-import type { Answer } from '../../../src/github/client.ts';
+import type { GithubResponse } from '../../../src/github/client.ts';
 import { GithubError } from '../../../src/github/errors.ts';
 import { createLogger } from '../../../src/lib/logger.ts';
 import { type Answerer, sendJson } from '../http-server.ts';
@@ -20,7 +20,7 @@ export interface Harness {
   log: string[];
   /** The waits of the client, in milliseconds, none of which takes any time. */
   slept: number[];
-  getUser: (caller: Caller) => Promise<Answer<{ login: string }>>;
+  getUser: (caller: Caller) => Promise<GithubResponse<{ login: string }>>;
   queryUser: (caller: Caller) => Promise<{ viewer: { login: string } }>;
   /** The error with which a call fails: one line, not endless, and without the token wherever it can be seen. */
   failure: (call: Promise<unknown>) => Promise<GithubError>;

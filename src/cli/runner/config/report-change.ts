@@ -1,10 +1,10 @@
 import type { ConfigChange } from '../../../config/edit-file.ts';
 import { mistakesIn } from '../../../config/edit-file.ts';
 import { defaultPaths } from '../../../config/paths.ts';
-import { type Edit, editToml } from '../../../config/toml/edit.ts';
+import type { Edit } from '../../../config/toml/edit.ts';
+import { changeOfUrl, urlChangeNote } from '../../../config/url-change.ts';
 import { applyConfig } from '../../../control/apply-config.ts';
 import { printableLine } from '../../../lib/printable.ts';
-import { changeOfUrl, urlChangeNote } from '../../../tui/url-change.ts';
 import type { CliContext } from '../../context.ts';
 import { print, renderJson } from '../../output.ts';
 
@@ -15,10 +15,6 @@ export interface ReportedChange extends ConfigChange {
   /** Sentences without a full stop. */
   warnings: readonly string[];
   json: boolean;
-}
-
-export function withEdits(source: string, edits: readonly Edit[]): string {
-  return editToml(source, [...changeOfUrl(source, edits), ...edits]);
 }
 
 /**

@@ -14,7 +14,7 @@ describe('plan42 runner config set', () => {
     await using at = await placeConfig();
     const run = await at.config(['set', 'runner.url=http://127.0.0.1:7042', 'jobs.max_jobs=8', 'images.allowed=a,b']);
     assert.deepEqual([run.exitCode, run.stdout], [0, '']);
-    assert.match(run.stderr, /^Saved \S+\. Restart a running runner to use it/);
+    assert.match(run.stderr, /^Saved \S+\. If the runner is running, restart it to apply the change: /);
     assert.equal(
       await at.read(),
       '[runner]\nurl = "http://127.0.0.1:7042"\n\n[jobs]\nmax_jobs = 8\n\n[images]\nallowed = ["a", "b"]\n',
@@ -33,7 +33,7 @@ describe('plan42 runner config set', () => {
     await using at = await placeConfig('# mine\n[runner]\n');
     const halves = `${token.slice(0, 40)}\n${token.slice(40)}\n`;
     const piped = await at.config(['set', 'runner.token'], { stdin: halves });
-    assert.match(piped.stderr, /reloads it automatically/);
+    assert.match(piped.stderr, /reloads the file automatically/);
     assert.equal(await at.read(), `# mine\n[runner]\ntoken = "${token}"\n`);
     const secret = `${at.file}.secret`;
     await writeFile(secret, 'ghp_x\n');
@@ -108,7 +108,7 @@ describe('plan42 runner config set', () => {
       `${at.file}:4:1: jobs.cpus is not a number`,
     ]);
     const fixed = await at.config(['set', 'runner.runtime=host', 'jobs.cpus=1']);
-    assert.match(fixed.stderr, /^Saved \S+\. Restart a running runner/);
+    assert.match(fixed.stderr, /^Saved \S+\. If the runner is running, restart it/);
   });
 
   it('prints JSON', async () => {

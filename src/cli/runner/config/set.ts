@@ -3,12 +3,13 @@ import { type ConfigChange, type ConfigFile, changeConfigFile } from '../../../c
 import { InvalidValue } from '../../../config/kinds.ts';
 import { parseConfig } from '../../../config/parse.ts';
 import type { Edit } from '../../../config/toml/edit.ts';
+import { editSettings } from '../../../config/url-change.ts';
 import { ExitCode, UserError } from '../../../lib/errors.ts';
 import { readCaFile } from '../../../plan42/transport.ts';
 import type { CliContext } from '../../context.ts';
 import { type Assignment, emptyValue, readAssignments } from './assignments.ts';
 import { type ConfigLocation, configFilePath } from './location.ts';
-import { reportChange, withEdits } from './report-change.ts';
+import { reportChange } from './report-change.ts';
 import { hiddenByEnvironment } from './setting-value.ts';
 
 export interface SetOptions extends ConfigLocation {
@@ -22,7 +23,7 @@ export async function setSettings(context: CliContext, args: readonly string[], 
   const path = configFilePath(options, env);
   const assignments = await readAssignments(context, args, options.fromFile);
   const edits = assignments.map(editFor);
-  const change = await changeConfigFile(path, ({ content = '' }) => withEdits(content, edits), signal);
+  const change = await changeConfigFile(path, ({ content = '' }) => editSettings(content, edits), signal);
   const settings = assignments.map(({ setting }) => setting);
   const warnings = [...newWarnings(change), ...hiddenByEnvironment(settings, env)];
   const names = settings.map(({ name }) => name);

@@ -2,9 +2,10 @@ import { type ConfigFile, changeConfigFile } from '../../../config/edit-file.ts'
 import { connectionNamed, findSetting } from '../../../config/find-setting.ts';
 import type { Edit } from '../../../config/toml/edit.ts';
 import { renderKey } from '../../../config/toml/render.ts';
+import { editSettings } from '../../../config/url-change.ts';
 import type { CliContext } from '../../context.ts';
 import { type ConfigLocation, configFilePath } from './location.ts';
-import { reportChange, withEdits } from './report-change.ts';
+import { reportChange } from './report-change.ts';
 import { connectionNames } from './setting-value.ts';
 
 export interface UnsetOptions extends ConfigLocation {
@@ -20,7 +21,7 @@ export async function unsetSettings(
   const editsFor = (file: ConfigFile) => names.map((name) => editFor(name, connectionNames(file)));
   const change = await changeConfigFile(
     configFilePath(options, context.env),
-    (file) => withEdits(file.content ?? '', editsFor(file)),
+    (file) => editSettings(file.content ?? '', editsFor(file)),
     context.signal,
   );
   const edits = editsFor(change.before);

@@ -22,7 +22,7 @@ interface JsonOptions extends LocationOptions {
 
 /** `plan42 server task …` */
 export function addTaskCommands(server: Command, context: CliContext): void {
-  const task = server.command('task').description('tasks for agents');
+  const task = server.command('task').description('create, list, follow and cancel tasks for agents');
   addCreate(task, context);
   withLocationOptions(task.command('list').description('list tasks, newest first'))
     .option('--json', 'print JSON')

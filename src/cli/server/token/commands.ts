@@ -15,7 +15,7 @@ Only the token goes to standard output, so that you need not copy it:
 
 /** `plan42 server token …` */
 export function addTokenCommands(server: Command, context: CliContext): void {
-  const token = server.command('token').description('runner tokens, with which runners authenticate');
+  const token = server.command('token').description('manage runner tokens, with which runners authenticate');
   withLocationOptions(token.command('create').description('create a runner token and print it'))
     .option('--runner <id|name>', "runner of the token; default: the server's own runner")
     .option('--ttl-days <days>', 'validity in days, 1 to 365', integerBetween(1, 365), 90)

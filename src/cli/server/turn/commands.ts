@@ -10,7 +10,7 @@ const turnIndex = integerBetween(1, 1_000_000);
 
 /** `plan42 server turn …` */
 export function addTurnCommands(server: Command, context: CliContext): void {
-  const turn = server.command('turn').description('turns: rounds of work on a task');
+  const turn = server.command('turn').description('add a turn, a round of work, to a task or print its log');
   withLocationOptions(withPromptOptions(turn.command('create').description('add a turn to a task')))
     .argument('<task>', 'the task ID or its first characters')
     .option('--follow', 'follow status and log until the turn is finished')

@@ -1,5 +1,5 @@
-import type { Edit } from '../config/toml/edit.ts';
-import { parseToml } from '../config/toml/parse.ts';
+import { type Edit, editToml } from './toml/edit.ts';
+import { parseToml } from './toml/parse.ts';
 
 const urlPath = ['runner', 'url'];
 const skipPath = ['runner', 'skip_ssl_verify'];
@@ -10,6 +10,11 @@ export function changeOfUrl(source: string, edits: readonly Edit[]): Edit[] {
   const url = edits.find((edit) => edit.path.join('.') === urlPath.join('.'));
   const isOther = url !== undefined && (url.type === 'unset' || url.value !== runner?.url);
   return isOther && runner?.skip_ssl_verify === true ? [{ type: 'set', path: skipPath, value: false }] : [];
+}
+
+/** Applies the edits, and verifies certificates again if they change the URL. */
+export function editSettings(source: string, edits: readonly Edit[]): string {
+  return editToml(source, [...changeOfUrl(source, edits), ...edits]);
 }
 
 /** Warning for the user. */

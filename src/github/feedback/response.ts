@@ -3,7 +3,7 @@ import * as v from 'valibot';
 // GitHub returns null for missing values: a deleted account, a deleted commit, a comment without a line.
 const text = v.nullish(v.string(), '');
 const line = v.nullish(v.number(), 0);
-const said = { author: v.nullish(v.object({ login: v.string() })), body: text, createdAt: text };
+const authored = { author: v.nullish(v.object({ login: v.string() })), body: text, createdAt: text };
 const minimized = { isMinimized: v.nullish(v.boolean(), false), minimizedReason: text };
 const commit = v.nullish(v.object({ oid: text }));
 
@@ -19,7 +19,7 @@ function pageOf<const Node extends v.GenericSchema>(node: Node) {
 }
 
 const ThreadComment = v.object({
-  ...said,
+  ...authored,
   ...minimized,
   diffHunk: text,
   path: text,
@@ -32,10 +32,10 @@ export type ThreadComment = v.InferOutput<typeof ThreadComment>;
 const Thread = v.object({ id: v.string(), isResolved: v.boolean(), comments: pageOf(ThreadComment) });
 type Thread = v.InferOutput<typeof Thread>;
 
-const IssueComment = v.object({ id: v.string(), ...said, ...minimized });
+const IssueComment = v.object({ id: v.string(), ...authored, ...minimized });
 export type IssueComment = v.InferOutput<typeof IssueComment>;
 
-const Review = v.object({ id: v.string(), ...said, commit });
+const Review = v.object({ id: v.string(), ...authored, commit });
 export type Review = v.InferOutput<typeof Review>;
 
 const PullRequest = v.object({
@@ -45,11 +45,11 @@ const PullRequest = v.object({
 });
 
 /** The response to a feedback query. The other properties are threads requested by ID. */
-export const FeedbackAnswer = v.objectWithRest(
+export const FeedbackResponse = v.objectWithRest(
   { repository: v.nullish(v.object({ pullRequest: v.nullish(PullRequest) })) },
   v.nullable(v.object({ comments: v.optional(pageOf(ThreadComment)) })),
 );
-export type FeedbackAnswer = v.InferOutput<typeof FeedbackAnswer>;
+export type FeedbackResponse = v.InferOutput<typeof FeedbackResponse>;
 export type PageInfo = v.InferOutput<typeof PageInfo>;
 
 /** The feedback read from one pull request. */

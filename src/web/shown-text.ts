@@ -9,3 +9,9 @@ export function logLine(message: string): string {
   const missing = message.length - maxCharacters;
   return missing > 0 ? `${shown} … (${missing} more characters)` : shown;
 }
+
+/** Returns the URL if it is HTTP or HTTPS. Agents can write anything into a task, `javascript:` URLs included. */
+export function safeLink(url: string | null | undefined): string | undefined {
+  const parsed = url ? URL.parse(url) : null;
+  return parsed && (parsed.protocol === 'https:' || parsed.protocol === 'http:') ? parsed.href : undefined;
+}

@@ -1,13 +1,20 @@
-/** Shared by the handlers that request data from GitHub. */
+/** The handlers of the messages that request data from GitHub. */
 import * as v from 'valibot';
 import { type Caller, withCaller } from '../../github/caller.ts';
 import type { GithubClient } from '../../github/client.ts';
 import type { GithubConnections } from '../../github/connections.ts';
 import { GithubError, loggable } from '../../github/errors.ts';
-import type { Page } from '../../github/page.ts';
+import { getDefaultBranches, listBranches, listOrgs, searchRepos } from '../../github/listings.ts';
+import type { NamePage } from '../../github/page.ts';
 import type { Logger } from '../../lib/logger.ts';
-import type { ListResponse } from '../../plan42/messages.ts';
-import type { Handler, Message } from './handler.ts';
+import {
+  GetDefaultBranchesRequest,
+  ListOrgsForGithubConnectionRequest,
+  ListRepoBranchesRequest,
+  type ListResponse,
+  SearchRepoRequest,
+} from '../../plan42/messages.ts';
+import type { DecryptedMessage, Handler } from './handler.ts';
 
 export interface GithubHandlerOptions {
   github: GithubConnections;
@@ -19,15 +26,36 @@ export interface GithubHandlerOptions {
 // The caller waits 30 s, which includes the delivery of the response.
 const defaultTimeoutMs = 25_000;
 
+export const createListOrgsHandler = createListHandler(
+  'ListOrgsForGithubConnectionResponse',
+  ListOrgsForGithubConnectionRequest,
+  listOrgs,
+);
+export const createSearchRepoHandler = createListHandler('SearchRepoResponse', SearchRepoRequest, searchRepos);
+export const createListRepoBranchesHandler = createListHandler(
+  'ListRepoBranchesResponse',
+  ListRepoBranchesRequest,
+  listBranches,
+);
+
+export function createGetDefaultBranchesHandler(options: GithubHandlerOptions): Handler {
+  const list = (client: GithubClient, { Repos }: v.InferOutput<typeof GetDefaultBranchesRequest>, caller: Caller) =>
+    getDefaultBranches(client, Repos ?? [], caller);
+  return async (message, signal) => {
+    const { result, error } = await requestGithub(GetDefaultBranchesRequest, message, signal, options, list);
+    return { Type: 'GetDefaultBranchesResponse', Items: result, ErrorMessage: error };
+  };
+}
+
 type RequestSchema = v.GenericSchema<unknown, { ConnectionID?: string | null | undefined }>;
 
 /**
  * Parses the message and sends the request to the GitHub of its connection. Failures are returned as text for the
  * caller; only the signal's reason is thrown.
  */
-export async function requestGithub<const Schema extends RequestSchema, Result>(
+async function requestGithub<const Schema extends RequestSchema, Result>(
   schema: Schema,
-  { type, body }: Message,
+  { type, body }: DecryptedMessage,
   signal: AbortSignal,
   { github, logger, timeoutMs = defaultTimeoutMs }: GithubHandlerOptions,
   request: (client: GithubClient, request: v.InferOutput<Schema>, caller: Caller) => Promise<Result>,
@@ -59,10 +87,10 @@ export async function requestGithub<const Schema extends RequestSchema, Result>(
 }
 
 /** Creates a handler for a message that lists names, one page at a time. */
-export function createListHandler<const Schema extends RequestSchema>(
+function createListHandler<const Schema extends RequestSchema>(
   type: ListResponse['Type'],
   schema: Schema,
-  list: (client: GithubClient, request: v.InferOutput<Schema>, caller: Caller) => Promise<Page>,
+  list: (client: GithubClient, request: v.InferOutput<Schema>, caller: Caller) => Promise<NamePage>,
 ): (options: GithubHandlerOptions) => Handler {
   return (options) => async (message, signal) => {
     const { result, error } = await requestGithub(schema, message, signal, options, list);

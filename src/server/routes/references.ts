@@ -1,0 +1,20 @@
+/** Checks that the objects exist to which a request refers. */
+import { badRequest } from '../http/errors.ts';
+import type { Store } from '../store/store.ts';
+
+/** @throws HttpError 400 that names the field */
+export function requireRunner({ runners }: Pick<Store, 'runners'>, tenantId: string, id: string, field: string): void {
+  if (runners.find({ TenantId: tenantId, RunnerId: id })?.Deleted === false) return;
+  throw badRequest(`${field}: no such runner`);
+}
+
+/** @throws HttpError 400 that names the field */
+export function requireConnection(
+  { githubConnections }: Pick<Store, 'githubConnections'>,
+  tenantId: string,
+  id: string,
+  field: string,
+): void {
+  if (githubConnections.find({ TenantID: tenantId, ConnectionID: id })) return;
+  throw badRequest(`${field}: no such connection`);
+}
