@@ -64,10 +64,16 @@ drop_oldest() {
 }
 
 rotate() {
-  name=$((zero + start))
-  { [ -d "$older" ] || mkdir "$older"; } && mv "$log" "$older/${name#1}" || return 1
+  name=$((zero + start)) path=$older/${name#1}
+  { [ -d "$older" ] || mkdir "$older"; } && mv "$log" "$path" || return 1
+  until true >"$log"; do
+    set -- "$older"/*
+    if [ $# -eq 1 ] || ! drop_oldest; then
+      mv "$path" "$log"
+      return 1
+    fi
+  done
   start=$((start + size)) size=0
-  until true >"$log"; do drop_oldest || return 1; done
 }
 
 # An eighth of the log so far, so that dropping the oldest segment keeps nearly all of it on a full disk too.
@@ -109,7 +115,9 @@ has_segment() {
 note_missing() {
   line_end=''
   [ -z "$(tail -c 1 "$log")" ] || line_end='\n'
-  note="[plan42: at least $missing bytes of the output are missing here: they could not be written]"
+  amount="at least $missing"
+  [ "$missing" -gt 1 ] || amount=some
+  note="[plan42: $amount bytes of the output are missing here: they could not be written]"
   printf "$line_end%s\n" "$note" >>"$log" && missing=0
 }
 
@@ -149,7 +157,8 @@ while [ -e "$log" ]; do
     report=$(dd bs="$unit" count=$(((segment - size) / unit)) conv=notrunc 2>&1 >>"$log") || {
       missing=1
       measure "$log"
-      ! drop_oldest || tried=''
+      # Only on a full disk do older segments make room, so only then is there a reason to write again at once.
+      case $report in *'No space left'* | *[Qq]'uota exceeded'*) ! drop_oldest || tried='' ;; esac
       continue
     }
     case $report in 0+0*) break ;; esac

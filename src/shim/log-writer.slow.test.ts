@@ -302,6 +302,24 @@ describe('a full disk', () => {
     assert.ok((await logBytes(logFile)) > mib / 2);
   });
 
+  test('on which no file can be created keeps the newest segment and adds a note', async (t) => {
+    if (process.getuid?.() !== 0) return t.skip('needs root, to mount a small file system');
+    await using job = await makeJobFolder();
+    await using disk = mountSmallDisk(job.folder, '8m,nr_inodes=30');
+    const logFile = join(disk.path, 'job.log');
+    // Another program takes what is freed, at once.
+    const take = (command: string) => `${command}; i=0; while true >"${disk.path}/filler$i"; do i=$((i + 1)); done`;
+    const shell = await shellThatFinds(job, 'rm', take('/bin/rm "$@"'));
+    const script = `seq 1 150000; ${until('go')}; ${take('true')}; seq 150001 300000; exit 6`;
+    await start({ ...job, logFile }, script, { shell });
+    await eventually(async () => (await readLog(logFile)).endsWith('\n150000\n'));
+    await create(job, 'go');
+    assert.equal((await waitForExit(job.folder)).exitCode, 6);
+    const log = await readLog(logFile);
+    assert.match(log, /\n150000\n/);
+    assert.match(log, /\[plan42: at least \d+ bytes of the output are missing here: [^\n]*\]\n$/);
+  });
+
   test('to the end of the job leaves a note in a log of one segment', async (t) => {
     if (process.getuid?.() !== 0) return t.skip('needs root, to mount a small file system');
     await using job = await makeJobFolder();
@@ -332,6 +350,31 @@ test('a job finishes if its log cannot be written because dd does not work', asy
   await start(job, 'seq 1 1000000; exit 5', { shell: await shellThatFinds(job, 'dd', 'exit 1') });
   assert.equal((await waitForExit(job.folder)).exitCode, 5);
   assert.match(await job.readLog(), /bytes of the output are missing here/);
+});
+
+test('a failed write that is not due to a full disk removes no older segment', async () => {
+  await using job = await makeJobFolder();
+  const dd = `
+    case "$*" in
+      *notrunc*) [ ! -e "$0.broken" ] || { echo "dd: error writing 'standard output': Input/output error" >&2; exit 1; } ;;
+    esac
+    exec /usr/bin/dd "$@"`;
+  const shell = await shellThatFinds(job, 'dd', dd);
+  const broken = join(dirname(job.logFile), 'strange/dd.broken');
+  const script = `seq 1 150000; ${until('go')}; touch "$2"; seq 150001 1000000; rm "$2"
+    while [ ! -e "$1/noted" ]; do echo more; sleep 0.02; done; exit 5`;
+  await start(job, script, { shell, args: [broken] });
+  await logged(job, '\n150000\n');
+  const before = await readdir(`${job.logFile}.older`);
+  assert.ok(before.length > 8);
+  await create(job, 'go');
+  await logged(job, '\nmore\n');
+  await create(job, 'noted');
+  assert.equal((await waitForExit(job.folder)).exitCode, 5);
+  assert.deepEqual((await readdir(`${job.logFile}.older`)).slice(0, before.length), before);
+  const log = await job.readLog();
+  assert.match(log, /\n150000\n/);
+  assert.match(log, /\n\[plan42: [^\n]+ bytes of the output are missing here: they could not be written\]\n/);
 });
 
 for (const [name, script] of [
