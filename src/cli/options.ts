@@ -11,7 +11,7 @@ export function integerBetween(min: number, max: number): (text: string) => numb
 }
 
 /** An option parser for a number of lines, or `all`. */
-export function lineCount(text: string): number {
+function lineCount(text: string): number {
   if (text === 'all') return Number.POSITIVE_INFINITY;
   if (/^\d{1,15}$/.test(text)) return Number(text);
   throw new InvalidArgumentError('It must be a whole number, or "all".');
@@ -43,4 +43,12 @@ export function examples(...lines: string[]): string {
 /** Adds `--no-color`, which `wantsColor` looks for. Not for commands that pass their options to another program. */
 export function withColorOption(command: Command): Command {
   return command.option('--no-color', 'disable colours');
+}
+
+/** Adds the options of the commands that show a log. */
+export function addLogOptions(command: Command): Command {
+  return command
+    .option('-f, --follow', 'wait for new lines')
+    .option('-n, --lines <n>', 'last n lines, or "all" (default: all; 10 with -f)', lineCount)
+    .option('--no-pager', 'do not use a pager');
 }

@@ -1,9 +1,9 @@
 import type { Command } from 'commander';
 import type { CliContext } from '../context.ts';
+import { addLogOptions } from '../options.ts';
 import { addConfigCommands } from './config/commands.ts';
 import type { DoctorOptions } from './doctor/doctor.ts';
 import { addJobCommands } from './job/commands.ts';
-import { addLogOptions } from './log-options.ts';
 import { type RunnerOptions, withRunnerOptions } from './runner-paths.ts';
 import { addServiceCommands } from './service-commands.ts';
 import type { ShowLogOptions } from './show-log.ts';

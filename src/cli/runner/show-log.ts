@@ -1,6 +1,8 @@
+import type { Writable } from 'node:stream';
+import { printable } from '../../lib/printable.ts';
 import type { CliContext } from '../context.ts';
+import { print } from '../output.ts';
 import { throughPager } from '../pager.ts';
-import { printLog } from '../print-log.ts';
 
 export interface ShowLogOptions {
   follow?: boolean;
@@ -21,4 +23,21 @@ export async function showLog(
     const wanted = lines ?? (follow ? defaultFollowLines : Number.POSITIVE_INFINITY);
     return printLog(read({ lines: wanted, follow, signal }), out, signal);
   });
+}
+
+// May be the first half of a line break or of a colour sequence.
+const incomplete = new RegExp(String.raw`(?:\r|${'\u001b'}(?:\[[\d;:]{0,40})?)$`);
+
+/** Writes a log as it arrives, made safe for a terminal. Chunks may split characters. */
+async function printLog(chunks: AsyncIterable<Uint8Array>, out: Writable, signal: AbortSignal): Promise<void> {
+  const decoder = new TextDecoder('utf-8', { ignoreBOM: true });
+  let held = '';
+  for await (const chunk of chunks) {
+    const text = held + decoder.decode(chunk, { stream: true });
+    held = incomplete.exec(text)?.[0] ?? '';
+    const complete = text.slice(0, text.length - held.length);
+    if (complete !== '') await print(out, printable(complete), signal);
+  }
+  const rest = held + decoder.decode();
+  if (rest !== '') await print(out, printable(rest), signal);
 }

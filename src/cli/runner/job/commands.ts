@@ -1,7 +1,7 @@
 import type { Command } from 'commander';
 import { JobArgument } from '../../completion/arguments.ts';
 import type { CliContext } from '../../context.ts';
-import { addLogOptions } from '../log-options.ts';
+import { addLogOptions } from '../../options.ts';
 import { type RunnerOptions, withRunnerOptions } from '../runner-paths.ts';
 import type { ShowLogOptions } from '../show-log.ts';
 import type { ListJobsOptions } from './list.ts';

@@ -1,4 +1,5 @@
 import { printableLine } from '../../../lib/printable.ts';
+import type { AdminClient } from '../../../plan42/admin-client.ts';
 import type { AdminRunnerToken } from '../../../plan42/admin-objects.ts';
 import type { CliContext } from '../../context.ts';
 import { formatLocalTime, print, renderJson } from '../../output.ts';
@@ -7,7 +8,6 @@ import { createStyle, wantsColor } from '../../style.ts';
 import { renderTable } from '../../table.ts';
 import type { LocationOptions } from '../location.ts';
 import { callServer } from '../with-server.ts';
-import { allTokens } from './all-tokens.ts';
 
 export interface ListTokensOptions extends LocationOptions {
   all?: boolean;
@@ -43,4 +43,12 @@ export async function listTokens(context: CliContext, options: ListTokensOptions
 function stateOf(token: AdminRunnerToken): 'valid' | 'revoked' | 'expired' {
   if (token.Revoked) return 'revoked';
   return Date.parse(token.ExpiresAt) <= Date.now() ? 'expired' : 'valid';
+}
+
+/** The tokens of all runners, including expired and revoked ones, newest first. */
+export async function allTokens(client: AdminClient): Promise<AdminRunnerToken[]> {
+  const runners = await client.listRunners();
+  const tokens = await Promise.all(runners.map((runner) => client.listRunnerTokens(runner.RunnerId)));
+  const createdAt = (token: AdminRunnerToken) => Date.parse(token.CreatedAt ?? '') || 0;
+  return tokens.flat().toSorted((a, b) => createdAt(b) - createdAt(a) || a.TokenID.localeCompare(b.TokenID));
 }

@@ -3,7 +3,7 @@ import type { CliContext } from '../../context.ts';
 import { pickByPrefix } from '../../short-ids.ts';
 import type { LocationOptions } from '../location.ts';
 import { callServer } from '../with-server.ts';
-import { allTokens } from './all-tokens.ts';
+import { allTokens } from './list.ts';
 
 export type RevokeTokenOptions = LocationOptions;
 
