@@ -1,4 +1,4 @@
-/** The whole way with Apple's container, or rather with its stand-in: the real control plane and the real runner. */
+/** End to end with a stand-in for Apple's container: the real control plane and the real runner. */
 import assert from 'node:assert/strict';
 import { readdir } from 'node:fs/promises';
 import { join } from 'node:path';
@@ -37,7 +37,7 @@ async function startRunner(options: RunnerOptions): Promise<RunnerProcess> {
 }
 
 suite('apple', { concurrency: false }, () => {
-  test('the runner starts the services; an agent gets its request, and its turn tells the truth', async () => {
+  test('the runner starts the services; an agent receives its request, and its turn has its result', async () => {
     await using setting = await setUp();
     const { apple, plane } = setting;
     await using runner = await startRunner(setting.options);
@@ -55,7 +55,7 @@ suite('apple', { concurrency: false }, () => {
     assert.ok(!apple.state.calls().some((call) => /p42[ar]_/.test(call)), 'no token on a command line');
   });
 
-  test('says what is wrong with an image', async () => {
+  test('reports why an image cannot be used', async () => {
     await using setting = await setUp();
     await using _runner = await startRunner(setting.options);
     const failure = async (image: string) =>
@@ -70,7 +70,7 @@ suite('apple', { concurrency: false }, () => {
     );
   });
 
-  test('a job outlives a killed runner, which reports its exit code when it is back', async () => {
+  test('a job survives a killed runner, whose next start reports the exit code', async () => {
     await using setting = await setUp();
     const { plane, options } = setting;
     const first = await startRunner(options);
@@ -85,7 +85,7 @@ suite('apple', { concurrency: false }, () => {
     assert.deepEqual(lines, ['line 1', 'line 2', 'line 3', 'line 4', 'line 5', 'line 6']);
   });
 
-  test('a job that ended while there was no runner, and no services, is reported too', async () => {
+  test('a job that exited without a runner and services is reported', async () => {
     await using setting = await setUp();
     const { plane, options, apple } = setting;
     const first = await startRunner(options);
@@ -100,7 +100,7 @@ suite('apple', { concurrency: false }, () => {
     await eventually(async () => apple.state.containers().length === 0);
   });
 
-  test('services that crash fail the turn, and the next job has them again', async () => {
+  test('crashed services fail the turn and are started for the next job', async () => {
     await using setting = await setUp();
     const { plane, options, apple } = setting;
     await using runner = await startRunner(options);
@@ -113,7 +113,7 @@ suite('apple', { concurrency: false }, () => {
     assert.match(next.turn.ErrorMessage, /exit code 0/);
   });
 
-  test('what it cannot apply is said at the start; a Mac that is too old is refused', async () => {
+  test('warns of settings that it cannot apply, and rejects a macOS that is too old', async () => {
     await using setting = await setUp({}, '[jobs]\npids = 100\n');
     await using runner = await startRunner(setting.options);
     assert.match(runner.log, /WARN +runtime warning reason="jobs\.pids is not applied by Apple’s container/);

@@ -15,18 +15,18 @@ interface Restart {
   runner: 'stays' | 'is killed' | 'is away';
 }
 
-// By hand, all of them are crossed.
+// All combinations can be run by hand.
 const all = { SIGTERM: ['stays', 'is killed', 'is away'], SIGKILL: ['stays', 'is killed', 'is away'] } as const;
 const few = { SIGTERM: ['is killed'], SIGKILL: ['stays'] } as const;
 const runners = process.env['PLAN42_CRASH_ROUNDS'] === undefined ? few : all;
 
 suite('docker’s daemon is restarted', { concurrency: 2 }, () => {
   for (const signal of ['SIGTERM', 'SIGKILL'] as const) {
-    test(`by ${signal}: an agent that it ends with it has the exit code it had`, (t) =>
+    test(`by ${signal}: an agent that the daemon stops has its real exit code`, (t) =>
       restartUnder(t, { liveRestore: false, signal, runner: 'stays' }));
 
     for (const runner of runners[signal]) {
-      test(`by ${signal}, with live-restore, and the runner ${runner}: agents go on, and their logs have no gap`, (t) =>
+      test(`by ${signal}, with live-restore, and the runner ${runner}: agents continue, and their logs have no gap`, (t) =>
         restartUnder(t, { liveRestore: true, signal, runner }));
     }
   }
@@ -44,7 +44,7 @@ async function restartUnder(t: TestContext, { liveRestore, signal, runner }: Res
   const plans: AgentPlan[] = liveRestore
     ? [
         { key: 'slow', lines: 250, linePauseMs: 20, end: { kind: 'exit', code: 7 } },
-        // Faster than its log can be written.
+        // Writes faster than its log can be written.
         { key: 'fast', lines: 200_000, linePauseMs: 0, end: { kind: 'exit', code: 8 } },
         { key: 'good', lines: 100, linePauseMs: 50, end: { kind: 'finish', code: 0 } },
       ]
@@ -71,12 +71,12 @@ async function restartUnder(t: TestContext, { liveRestore, signal, runner }: Res
 
 /** The engine's own log of the job, at least until it has exited. */
 async function keptLines(jobId: string, env: Env): Promise<number[]> {
-  // It fails where the container goes before it has ended, and has written by then what it had.
+  // Fails if the container is removed before the command exits. By then it has written all of its output.
   const written = await run('docker', ['logs', '--follow', jobId], { env }).catch(({ cause }: Error) => cause);
   return numbersIn(typeof written === 'string' ? written : (written as { stdout: string }).stdout);
 }
 
-/** A daemon that ends loses what it has read and not written down: those are missing in the middle of what it has kept. */
+/** A daemon that stops loses the lines that it has read but not written. They are missing in the middle of its log. */
 function lostLines(kept: readonly number[]): (line: number) => boolean {
   const [last = 0, there] = [kept.at(-1), new Set(kept)];
   return (line) => line < last && !there.has(line);

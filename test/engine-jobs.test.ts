@@ -5,12 +5,12 @@ import { join } from 'node:path';
 import { suite, test } from 'node:test';
 import { RuntimeError } from '../src/runtimes/runtime.ts';
 import { launchedAtMs, readState } from '../src/shim/shim.ts';
-import { killSupervisor, setUpEngineJob as setUp } from './support/engine-job.ts';
+import { killShim, setUpEngineJob as setUp } from './support/engine-job.ts';
 import { eventually } from './support/eventually.ts';
 
 for (const name of ['podman', 'docker'] as const) {
   suite(name, { concurrency: 2 }, () => {
-    test('a kill between the making and the start of a container is not lost', async (t) => {
+    test('a kill between creation and start of a container is not lost', async (t) => {
       await using setting = await setUp(t, name, { commands: 'echo begun; sleep 60', isPausing: true });
       if (!setting.runtime) return;
       const { runtime, job } = setting;
@@ -20,7 +20,7 @@ for (const name of ['podman', 'docker'] as const) {
       assert.ok(exitCode === 137 || exitCode === 143, `${exitCode}`);
     });
 
-    test('a container has no swap beyond its memory, and its ID is its owner’s alone', async (t) => {
+    test('a container has no swap beyond its memory, and only its owner can read its ID', async (t) => {
       await using setting = await setUp(t, name, { commands: 'echo begun; sleep 60' });
       if (!setting.runtime) return;
       const { runtime, job, engine } = setting;
@@ -36,26 +36,26 @@ for (const name of ['podman', 'docker'] as const) {
       await runtime.remove(job);
     });
 
-    test('a kill whose client and supervisor are gone insists all the same', async (t) => {
+    test('a kill works without client and shim', async (t) => {
       await using setting = await setUp(t, name, { commands: `trap '' TERM; echo begun; while :; do sleep 0.1; done` });
       if (!setting.runtime) return;
       const { runtime, job, log } = setting;
       await runtime.start(job);
       await eventually(async () => (await log()).includes('begun'));
-      await killSupervisor(job);
+      await killShim(job);
       const waiting = runtime.wait(job);
       await runtime.kill(job, 300);
       const exit = await waiting;
       assert.deepEqual([exit.exitCode, exit.startError], [137, undefined]);
     });
 
-    test('a job whose supervisor is gone has the exit code that its container has', async (t) => {
+    test('a job without its shim has the exit code of its container', async (t) => {
       await using setting = await setUp(t, name, { commands: 'echo begun; sleep 3; exit 6' });
       if (!setting.runtime) return;
       const { runtime, job, log } = setting;
       await runtime.start(job);
       await eventually(async () => (await log()).includes('begun'));
-      await killSupervisor(job);
+      await killShim(job);
       assert.equal((await runtime.wait(job)).exitCode, 6);
     });
 
@@ -72,7 +72,7 @@ for (const name of ['podman', 'docker'] as const) {
       await runtime.remove(job);
     });
 
-    test('an engine that doesn’t answer is waited for, and nothing is taken for gone', async (t) => {
+    test('an engine that does not respond is retried, and no job counts as gone', async (t) => {
       await using setting = await setUp(t, name, { commands: 'exit 4' });
       if (!setting.runtime) return;
       const { runtime, job, unreachable } = setting;

@@ -5,7 +5,7 @@ import { suite, type TestContext, test } from 'node:test';
 import { setTimeout as delay } from 'node:timers/promises';
 import { JobStore } from '../src/jobs/store.ts';
 import { readState } from '../src/shim/shim.ts';
-import { type EngineJob, killClient, setUpEngineJob, tellEnd, untilTold } from './support/engine-job.ts';
+import { type EngineJob, killClient, releaseAgent, runUntilReleased, setUpEngineJob } from './support/engine-job.ts';
 import { eventually } from './support/eventually.ts';
 import { makeRecord } from './support/job-record.ts';
 import { runCli } from './support/run-cli.ts';
@@ -13,13 +13,13 @@ import { makeTempDir } from './support/temp-dir.ts';
 
 for (const name of ['podman', 'docker'] as const) {
   suite(name, { concurrency: 2 }, () => {
-    test('a log is followed for as long as the container runs', async (t) => {
+    test('a log is followed while the container runs', async (t) => {
       await using setting = await setUp(t, name);
       if (!setting) return;
       const { jobId, engine, env } = setting;
       const following = runCli(['runner', 'job', 'logs', jobId, '-f', '-n', 'all'], { env });
       assert.equal(await soon(following), undefined, 'the container runs');
-      await tellEnd(setting);
+      await releaseAgent(setting);
       const { exitCode, stdout } = await following;
       assert.equal(exitCode, 0);
       assert.match(stdout, /begun\n/);
@@ -51,7 +51,7 @@ for (const name of ['podman', 'docker'] as const) {
   });
 }
 
-/** Undefined when it takes longer. */
+/** Undefined if it takes longer. */
 async function soon<T>(promise: Promise<T>): Promise<T | undefined> {
   return Promise.race([promise, delay(3000, undefined)]);
 }
@@ -66,7 +66,7 @@ interface Setting extends AsyncDisposable {
 /** A job in a state folder, with its container running and its client killed. */
 async function setUp(t: TestContext, name: 'docker' | 'podman'): Promise<Setting | undefined> {
   await using undo = new AsyncDisposableStack();
-  const setting = undo.use(await setUpEngineJob(t, name, { commands: untilTold('exit 3') }));
+  const setting = undo.use(await setUpEngineJob(t, name, { commands: runUntilReleased('exit 3') }));
   if (!setting.runtime) return undefined;
   const dir = undo.use(await makeTempDir());
   const store = await JobStore.open(dir.path, join(dir.path, 'logs'));

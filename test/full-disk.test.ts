@@ -1,4 +1,4 @@
-/** The disk with the runner's state is full: nothing is lost, nothing crashes, and all goes on when there is space again. */
+/** The disk with the runner's state is full: nothing is lost, nothing crashes, and everything continues when there is space again. */
 import assert from 'node:assert/strict';
 import { appendFile, readFile, rm, symlink } from 'node:fs/promises';
 import { join } from 'node:path';
@@ -10,7 +10,7 @@ import { eventually } from './support/eventually.ts';
 import { getTurn, untilOver } from './support/tasks.ts';
 import { makeTempDir } from './support/temp-dir.ts';
 
-test('a full disk costs no job that runs, and refuses new ones with the reason', async (t) => {
+test('a full disk affects no running job, and new ones are rejected with the reason', async (t) => {
   if (process.platform !== 'linux' || process.getuid?.() !== 0) {
     t.skip('missing prerequisite: a small disk: only root can mount one');
     return;
@@ -35,7 +35,7 @@ test('a full disk costs no job that runs, and refuses new ones with the reason',
   assert.ok(waiting);
   await setting.runner().logged(/waiting for slot/);
 
-  // The lines of the agents have their place already.
+  // The agents' lines have space already.
   await eventually(async () => (await logsOf(stateDir, running)).every((log) => log.includes('line 1\n')));
   const full = await keepFull(stateDir);
   const [refused] = await setting.start([{ key: 'new', lines: 1, linePauseMs: 0, end: { kind: 'exit', code: 0 } }]);
@@ -68,7 +68,7 @@ async function logsOf(stateDir: string, jobs: readonly { jobId: string }[]): Pro
   return Promise.all(jobs.map(({ jobId }) => readFile(join(stateDir, 'logs', `${jobId}.log`), 'utf8')));
 }
 
-/** Fills the disk, and what becomes free of it, until it is disposed of. */
+/** Keeps the disk full until it is disposed of. */
 async function keepFull(folder: string): Promise<AsyncDisposable> {
   const filler = join(folder, 'filler');
   const page = Buffer.alloc(4096);

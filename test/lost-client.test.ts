@@ -2,16 +2,16 @@
 import assert from 'node:assert/strict';
 import { suite, test } from 'node:test';
 import { isAbort } from '../src/lib/errors.ts';
-import { type EngineJob, killClient, setUpEngineJob, tellEnd, untilTold } from './support/engine-job.ts';
+import { type EngineJob, killClient, releaseAgent, runUntilReleased, setUpEngineJob } from './support/engine-job.ts';
 import { eventually } from './support/eventually.ts';
 
 const limitMs = 60_000;
 
 for (const name of ['podman', 'docker'] as const) {
   suite(`${name}’s client is killed`, { concurrency: 2 }, () => {
-    const count = untilTold('echo last; exit 6', 'i=$((i+1)); echo line $i');
+    const count = runUntilReleased('echo last; exit 6', 'i=$((i+1)); echo line $i');
 
-    test('and the log says so, and goes on to the end', async (t) => {
+    test('the log notes it and continues until the agent exits', async (t) => {
       await using setting = await setUpEngineJob(t, name, { commands: count });
       if (!setting.runtime) return;
       const { runtime, job, log } = setting;
@@ -19,9 +19,9 @@ for (const name of ['podman', 'docker'] as const) {
       await killClient(setting.job);
       const waiting = runtime.wait(job);
       await eventually(async () => /\[plan42: .*\nline /.test(await log()));
-      await tellEnd(setting);
+      await releaseAgent(setting);
       assert.equal((await waiting).exitCode, 6);
-      // Podman’s attach ends with an empty one.
+      // Podman’s attach adds an empty line at its end.
       const lines = (await log()).split('\n').filter((line) => line !== '');
       const note = lines.findIndex((line) => line.startsWith('[plan42: output is missing here:'));
       assert.equal(lines.filter((line) => line.startsWith('[plan42:')).length, 1, lines.join('\n'));
@@ -31,16 +31,16 @@ for (const name of ['podman', 'docker'] as const) {
       assert.deepEqual(before, range(1, before.length));
       const first = after[0] ?? 0;
       assert.ok(first > before.length, `${first} comes after ${before.length}`);
-      assert.deepEqual(after, range(first, first + after.length - 1), 'nothing twice, nothing missing after it');
+      assert.deepEqual(after, range(first, first + after.length - 1), 'no line is repeated or missing after the note');
     });
 
-    test('and the agent ends before anybody looks: the log says that output may be missing', async (t) => {
-      await using setting = await setUpEngineJob(t, name, { commands: untilTold('echo unseen; exit 5') });
+    test('if the agent exits before the next look, the log notes that output may be missing', async (t) => {
+      await using setting = await setUpEngineJob(t, name, { commands: runUntilReleased('echo unseen; exit 5') });
       if (!setting.runtime) return;
       const { runtime, job, log, engine } = setting;
       await startAndWrite(setting, 'begun');
       await killClient(setting.job);
-      await tellEnd(setting);
+      await releaseAgent(setting);
       assert.equal((await engine('wait', job.jobId)).trim(), '5');
       assert.equal((await runtime.wait(job)).exitCode, 5);
       assert.match(await log(), /begun\n\[plan42: output may be missing here: .*\]\n$/);
@@ -49,25 +49,25 @@ for (const name of ['podman', 'docker'] as const) {
 }
 
 suite('podman’s monitor is killed', { concurrency: 2 }, () => {
-  test('and the job finishes when its agent exits, without an exit code', async (t) => {
-    await using setting = await setUpEngineJob(t, 'podman', { commands: untilTold('exit 3') });
+  test('the job finishes without an exit code when its agent exits', async (t) => {
+    await using setting = await setUpEngineJob(t, 'podman', { commands: runUntilReleased('exit 3') });
     if (!setting.runtime) return;
     const { runtime, job, log, engine } = setting;
     await startAndWrite(setting, 'begun');
     await killMonitor(setting);
-    assert.ok((await runtime.listRunning()).includes(job.jobId), 'the agent goes on');
-    await tellEnd(setting);
+    assert.ok((await runtime.listRunning()).includes(job.jobId), 'the agent continues');
+    await releaseAgent(setting);
     const exit = await runtime.wait(job, AbortSignal.timeout(limitMs));
     assert.deepEqual([exit.exitCode, exit.startError], [undefined, undefined]);
     assert.match(exit.unseenBecause ?? '', /monitor \(conmon\).*was killed/);
-    assert.match(await log(), /begun\n(.*\n)*\[plan42: what the agent wrote from here on is missing: .*\]\n$/);
+    assert.match(await log(), /begun\n(.*\n)*\[plan42: all further output is missing: .*\]\n$/);
     assert.ok(!(await runtime.listRunning()).includes(job.jobId));
     await runtime.kill(job, 300);
     await runtime.remove(job);
     assert.equal(await engine('ps', '--all', '--quiet', '--filter', `name=${job.jobId}`), '');
   });
 
-  test('and a kill ends the job all the same, with or without a runner that waits', async (t) => {
+  test('a kill still ends the job, with or without a waiting runner', async (t) => {
     await using setting = await setUpEngineJob(t, 'podman', {
       commands: `trap '' TERM PIPE; echo begun; while :; do sleep 0.1; done`,
     });
@@ -84,14 +84,14 @@ suite('podman’s monitor is killed', { concurrency: 2 }, () => {
     await runtime.remove(job);
   });
 
-  test('and its client with it', async (t) => {
-    await using setting = await setUpEngineJob(t, 'podman', { commands: untilTold('exit 3') });
+  test('and so is its client', async (t) => {
+    await using setting = await setUpEngineJob(t, 'podman', { commands: runUntilReleased('exit 3') });
     if (!setting.runtime) return;
     const { runtime, job } = setting;
     await startAndWrite(setting, 'begun');
     await killMonitor(setting);
     await killClient(setting.job);
-    await tellEnd(setting);
+    await releaseAgent(setting);
     const exit = await runtime.wait(job, AbortSignal.timeout(limitMs));
     assert.match(exit.unseenBecause ?? '', /monitor/);
   });

@@ -1,4 +1,4 @@
-/** A disk that fills up, a real one where this may mount one: no new jobs, but everything else goes on. */
+/** A disk fills up (a real one if this process may mount it): new jobs are rejected, everything else continues. */
 import assert from 'node:assert/strict';
 import { execFile } from 'node:child_process';
 import { randomUUID } from 'node:crypto';
@@ -49,7 +49,7 @@ test('low disk space rejects jobs with an error; pings, running and waiting jobs
   const folderShown = join(folder, 'state').replaceAll('.', String.raw`\.`);
   const why = `^not enough disk space on ${hostname()}: [\\d.]+ MiB free for jobs in ${folderShown}, 4\\.0 MiB are needed`;
   assert.match((await invoke(refused)) ?? '', new RegExp(why));
-  assert.match((await invoke(running)) ?? '', /already queued or running/, 'no lie about a job that runs');
+  assert.match((await invoke(running)) ?? '', /already queued or running/, 'a running job is reported as running');
   assert.equal(await ping(), 'PingResponse');
   await runner.logged(/not accepting jobs error=.*not enough disk space/);
 
@@ -58,7 +58,7 @@ test('low disk space rejects jobs with an error; pings, running and waiting jobs
   assert.equal(await ping(), 'PingResponse');
   await rm(join(folder, 'last-drop'));
   await writeFile(end, '');
-  // The ballast is there still: what was taken on goes to its end.
+  // The disk is still full: accepted jobs finish.
   await eventually(async () => runner.log.split('job finished').length === 3);
   assert.equal(plane.turnUpdates.filter((update) => /exit code 7/.test(JSON.stringify(update))).length, 2);
 

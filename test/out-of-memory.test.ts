@@ -1,4 +1,4 @@
-/** An agent that eats more memory than its job may have: its turn says so, whichever engine and kernel. */
+/** An agent exceeds the memory limit of its job: its turn reports it with every engine and kernel. */
 import assert from 'node:assert/strict';
 import { suite, type TestContext, test } from 'node:test';
 import { startControlPlane } from './support/control-plane.ts';
@@ -6,7 +6,7 @@ import { requires } from './support/engines-client.ts';
 import { RunnerProcess } from './support/runner-process.ts';
 import { startTask, untilOver } from './support/tasks.ts';
 
-// Reads a line without end into memory.
+// Reads an endless line into memory.
 const eat = 'tail -n 1 /dev/zero';
 
 for (const name of ['podman', 'docker'] as const) {
@@ -17,13 +17,13 @@ for (const name of ['podman', 'docker'] as const) {
       assert.match(message, /^The agent ran out of memory: .* Its log is on /);
     });
 
-    test('one of whose processes is killed for it too, with its own exit code', async (t) => {
+    test('so is an agent that survives one of its processes, with its own exit code', async (t) => {
       const message = await failureOf(t, name, `${eat}; echo survived; exit 9`);
       if (message === undefined) return;
       assert.match(message, /^A process of the agent was killed .*out of memory.* exit code 9 /);
     });
 
-    test('one that is ended by the same signal for another reason is not', async (t) => {
+    test('an agent killed by the same signal for another reason is not', async (t) => {
       const message = await failureOf(t, name, 'sh -c "kill -9 $PPID"; exit 137');
       if (message === undefined) return;
       assert.match(message, /SIGKILL \(exit code 137\)/);

@@ -21,7 +21,7 @@ export interface EngineJob extends AsyncDisposable {
   runtime: Runtime;
   job: StartOptions;
   log: () => Promise<string>;
-  /** The engine's own command, as a person would use it. */
+  /** Runs the engine's own command. */
   engine: (...args: string[]) => Promise<string>;
   /** Environment of its command. */
   env: NodeJS.ProcessEnv;
@@ -30,25 +30,25 @@ export interface EngineJob extends AsyncDisposable {
 }
 
 /** Commands of an agent that prints `begun`, repeats `work`, and runs `end` on SIGUSR1. */
-export function untilTold(end: string, work = ':'): string {
+export function runUntilReleased(end: string, work = ':'): string {
   return `trap '${end}' USR1; echo begun; while :; do ${work}; sleep 0.1; done`;
 }
 
-/** Has the agent of `untilTold` end. */
-export async function tellEnd({ engine, job }: Pick<EngineJob, 'engine' | 'job'>): Promise<void> {
+/** Makes the agent of `runUntilReleased` exit. */
+export async function releaseAgent({ engine, job }: Pick<EngineJob, 'engine' | 'job'>): Promise<void> {
   await engine('kill', '--signal', 'USR1', job.jobId);
 }
 
 const createRuntime = { docker: createDockerRuntime, podman: createPodmanRuntime };
 
-/** As the kernel does when there is no memory left. */
-export async function killSupervisor({ folder }: StartOptions): Promise<void> {
+/** Kills the shim, as the kernel does if memory runs out. */
+export async function killShim({ folder }: StartOptions): Promise<void> {
   const state = await readState(folder);
   assert.ok(state.phase === 'running');
   process.kill(-state.pid, 'SIGKILL');
 }
 
-/** The attached `podman run` or `docker run`, but not its supervisor. */
+/** The attached `podman run` or `docker run`, but not its shim. */
 export async function killClient({ folder, jobId }: StartOptions): Promise<void> {
   const state = await readState(folder);
   assert.ok(state.phase === 'running');
@@ -62,7 +62,7 @@ interface Nothing extends AsyncDisposable {
   runtime?: never;
 }
 
-/** Skips the test, with nothing set up, where the engine is missing. */
+/** Skips the test, with nothing set up, if the engine is missing. */
 export async function setUpEngineJob(
   t: TestContext,
   name: 'docker' | 'podman',

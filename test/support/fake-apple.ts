@@ -4,20 +4,20 @@ import { fileURLToPath } from 'node:url';
 import { FakeState } from './fake-apple/state.ts';
 import { makeTempDir } from './temp-dir.ts';
 
-/** A Mac with Apple's `container`, all of it in a folder of its own. */
+/** A fake Mac with Apple's `container`, in a folder of its own. */
 export interface FakeApple extends AsyncDisposable {
-  /** With it, `container` is the fake. */
+  /** The environment in which `container` is the fake. */
   env: { PATH: string };
   state: FakeState;
-  /** The services have crashed: every client loses its connection. */
+  /** Crashes the services: every client loses its connection. */
   crash(): void;
 }
 
 /** As in the real test images, the agent runs the `@@commands@@` of its request. */
 export const agentImage = 'registry.example/test/agent:v1';
-/** The same without the entrypoint. */
+/** Image without the entrypoint. */
 export const noEntrypointImage = 'registry.example/test/no-entrypoint:v1';
-/** Takes ten seconds to pull. */
+/** Image that takes ten seconds to pull. */
 export const slowImage = 'registry.example/test/slow:v1';
 
 export interface FakeMac {

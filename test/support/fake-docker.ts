@@ -2,7 +2,7 @@ import { existsSync } from 'node:fs';
 import { mkdir, symlink, writeFile } from 'node:fs/promises';
 import { join } from 'node:path';
 
-/** A folder for the PATH with a docker that says that it is ready, the tools of a shell, and nothing else of this machine. */
+/** A folder for the PATH with a docker that reports being ready and basic shell commands, and no other program of this machine. */
 export async function fakeDocker(folder: string): Promise<string> {
   const bin = join(folder, 'bin');
   await mkdir(bin);

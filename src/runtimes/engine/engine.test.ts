@@ -177,7 +177,7 @@ describe('the exit of a job', { concurrency: true }, () => {
     assert.deepEqual([exit.exitCode, exit.startError], [5, undefined]);
     assert.match(
       exit.log,
-      /^begun\n\[plan42: output may be missing here: "docker run" was ended before the agent\]\n$/,
+      /^begun\n\[plan42: output may be missing here: "docker run" was killed before the agent exited\]\n$/,
     );
   });
 
@@ -216,8 +216,8 @@ describe('the exit of a job', { concurrency: true }, () => {
     const orphan = inspected({ Running: true, ConmonPid: 2 ** 22 + 1 });
     const exit = await exitOf('podman', { client: 255, container: orphan });
     assert.deepEqual([exit.exitCode, exit.startError], [undefined, undefined]);
-    assert.equal(exit.unseenBecause, 'Podman’s monitor (conmon), which watches over the container, was killed');
-    assert.match(exit.log, /^\[plan42: what the agent wrote from here on is missing: .*was killed\]\n$/);
+    assert.equal(exit.unseenBecause, 'Podman’s monitor (conmon), which monitors the container, was killed');
+    assert.match(exit.log, /^\[plan42: all further output is missing: .*was killed\]\n$/);
   });
 
   test('was not observed if the machine restarted', { skip: process.platform !== 'linux' }, async () => {

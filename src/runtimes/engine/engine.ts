@@ -148,7 +148,7 @@ export function createEngineRuntime(engine: Engine, { env, instanceId, limits, l
     const outOfMemory = container?.outOfMemory || (await exists(join(job.folder, conmonOomFile)));
     const exit = { endedAt, outOfMemory, startError: undefined, machineRestarted };
     if (container?.isUnwatched) {
-      const unseenBecause = `${engine.monitors}, which watches over the container, was killed`;
+      const unseenBecause = `${engine.monitors}, which monitors the container, was killed`;
       return { ...exit, exitCode: undefined, endedAt: new Date(), unseenBecause };
     }
     if (container?.wasStarted) {

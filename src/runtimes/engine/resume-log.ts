@@ -79,19 +79,19 @@ export async function resumeLog(job: JobPaths, { container, before, options }: R
 
 function missingLine(command: string, { isRunning }: Container): string {
   return isRunning
-    ? `output is missing here: "${command} run" was ended, and the agent went on`
-    : `output may be missing here: "${command} run" was ended before the agent`;
+    ? `output is missing here: "${command} run" was killed while the agent kept running`
+    : `output may be missing here: "${command} run" was killed before the agent exited`;
 }
 
 // A daemon that stops loses the output that it has read but not written (up to 16 KiB with Docker 20.10).
 function keptLine(command: string): string {
-  return `"${command} run" was cut off here: what the engine has kept follows, in which lines of a moment can be missing`;
+  return `"${command} run" was cut off here: the output that the engine kept follows, and may lack a few lines`;
 }
 
 /** Notes once in the log that there is no further output. */
 export async function noteUnwatched(job: JobPaths, options: ResumeLogOptions): Promise<void> {
   const folder = join(job.folder, 'log-unwatched');
-  const line = `what the agent wrote from here on is missing: ${options.command}’s monitor of the container was killed`;
+  const line = `all further output is missing: ${options.command}’s monitor of the container was killed`;
   try {
     await append(job, folder, options, () => withNote(job, line, ['true']));
     await shim.waitForExit(folder, options.signal);

@@ -1,9 +1,9 @@
-/** Parses arguments as the real command does, which refuses what it doesn't know with exit code 64. */
+/** Parses arguments as the real command does, which rejects unknown ones with exit code 64. */
 export interface Spec {
   /** Names of an option that takes a value, the long one first. */
   options?: readonly (readonly string[])[];
   flags?: readonly (readonly string[])[];
-  /** Everything behind the first positional argument is the container's. */
+  /** All arguments after the first positional one belong to the container. */
   passThrough?: boolean;
 }
 
@@ -53,7 +53,7 @@ export function wholeNumber(text: string, option: string): number {
   return Number(text);
 }
 
-/** Bytes of `8G`, `512M` and the like. */
+/** Parses `8G`, `512M` and so on into bytes. */
 export function bytes(text: string): number {
   const match = /^(\d+)([KMGTP]?)B?$/i.exec(text);
   if (!match) throw new Refusal(`invalid memory value: ${text}`);

@@ -1,5 +1,5 @@
 /**
- * A stand-in for Apple's `container` 1.x, made from its documented behaviour: what it refuses, what it prints, and that
+ * A stand-in for Apple's `container` 1.x, made from its documentation: arguments that it rejects, its output, and that
  * containers don't depend on the client. Its "containers" are processes of this machine.
  */
 import { setTimeout as delay } from 'node:timers/promises';
@@ -43,7 +43,7 @@ const commands: Record<string, Command> = {
       }
       state.set('services', true);
       if (!state.has('kernel')) {
-        // There is no terminal to answer the question.
+        // It asks for confirmation, and there is no terminal.
         if (!flags.has('--enable-kernel-install')) throw new Refusal('internalError: "failed to read user input"');
         state.set('kernel', true);
       }
@@ -118,7 +118,7 @@ const commands: Record<string, Command> = {
   },
   inspect: {
     spec: {},
-    // For a container that does not exist too.
+    // Also for a container that does not exist.
     run: ({ positional }) => {
       console.log(JSON.stringify(positional.flatMap((id) => state.readContainer(id) ?? []).map(describe)));
       return 0;
@@ -170,10 +170,10 @@ function describe({ id, image, labels, cpus, memoryInBytes, state, startedDate }
 function signal({ pid }: FakeContainer, name: NodeJS.Signals): void {
   if (pid === undefined) return;
   try {
-    // The end of the first process is the end of all.
+    // All processes exit with the first one.
     process.kill(name === 'SIGKILL' ? -pid : pid, name);
   } catch {
-    // It has ended meanwhile.
+    // It has exited already.
   }
 }
 
@@ -200,6 +200,6 @@ try {
 } catch (error) {
   if (!(error instanceof Refusal)) throw error;
   console.error(`Error: ${error.message}`);
-  // As the services are gone, the sandbox can't be waited for.
+  // Without the services, there is no way to wait for the sandbox.
   process.exit(error.exitCode);
 }

@@ -24,9 +24,9 @@ const [code, signal] = (await once(child, 'exit')) as [number | null, NodeJS.Sig
 try {
   process.kill(-pid, 'SIGKILL');
 } catch {
-  // Nothing is left of it.
+  // All of its processes have exited.
 }
 const { pid: _, ...stopped } = state.readContainer(id) ?? container;
-// Unless it has been deleted by force.
+// Unless it was deleted with --force.
 if (state.readContainer(id)) state.writeContainer({ ...stopped, state: 'stopped' });
 process.exitCode = code ?? 128 + constants.signals[signal ?? 'SIGKILL'];

@@ -12,7 +12,7 @@ import {
 import { join } from 'node:path';
 
 export interface FakeImage {
-  /** From a path inside the image to the program on this machine that stands in for it. */
+  /** Maps a path inside the image to the program on this machine that replaces it. */
   programs: Record<string, string>;
   /** How long a pull takes. */
   pullMs?: number;
@@ -39,14 +39,14 @@ export class FakeState {
     this.dir = dir;
   }
 
-  /** Makes its folders. */
+  /** Creates its folders. */
   static create(dir: string): FakeState {
     for (const name of ['registry', 'images', 'containers', 'tmp', 'bin'])
       mkdirSync(join(dir, name), { recursive: true });
     return new FakeState(dir);
   }
 
-  /** A switch: `services` run, a `kernel` is installed. */
+  /** Whether a flag is set: `services` are running, a `kernel` is installed. */
   has(name: 'services' | 'kernel'): boolean {
     return existsSync(join(this.dir, name));
   }
