@@ -1,7 +1,7 @@
 import { type ConnectionForm, connectionKey, defaultGithubUrl } from '../form.ts';
 import type { FieldId, State } from './state.ts';
 
-export interface Field {
+export interface FormField {
   id: FieldId;
   kind: 'text' | 'secret' | 'choice' | 'button';
   /** `runner`, the key of a connection, or `buttons`. */
@@ -17,20 +17,20 @@ export interface ConnectionView extends ConnectionForm {
   stray?: 'gone' | 'without an ID' | 'double';
 }
 
-const runnerFields: readonly Field[] = [
+const runnerFields: readonly FormField[] = [
   { id: 'token', kind: 'secret', section: 'runner' },
   { id: 'url', kind: 'text', section: 'runner' },
   { id: 'runtime', kind: 'choice', section: 'runner' },
 ];
-const buttons: readonly Field[] = [
+const buttons: readonly FormField[] = [
   { id: 'ok', kind: 'button', section: 'buttons' },
   { id: 'cancel', kind: 'button', section: 'buttons' },
 ];
 
 /** All focusable fields from top to bottom. Connections of the tenant appear when the server has accepted the token. */
-export function fieldsOf(state: State): Field[] {
-  const connections = connectionsOf(state).flatMap(({ key, stray }): Field[] => {
-    const texts: Field[] = [
+export function fieldsOf(state: State): FormField[] {
+  const connections = connectionsOf(state).flatMap(({ key, stray }): FormField[] => {
+    const texts: FormField[] = [
       { id: `github:${key}:url`, kind: 'text', section: key },
       { id: `github:${key}:token`, kind: 'secret', section: key },
     ];
@@ -39,10 +39,10 @@ export function fieldsOf(state: State): Field[] {
   return [...runnerFields, ...connections, ...buttons];
 }
 
-export function focusedField(state: State): Field {
+export function focusedField(state: State): FormField {
   const fields = fieldsOf(state);
   // There is always at least one field.
-  return fields.find(({ id }) => id === state.focus) ?? (fields[0] as Field);
+  return fields.find(({ id }) => id === state.focus) ?? (fields[0] as FormField);
 }
 
 /** The connections of the tenant in the server's order, then those that are only in the file. */

@@ -1,4 +1,4 @@
-import { type Field, fieldsOf, textOf } from './fields.ts';
+import { type FormField, fieldsOf, textOf } from './fields.ts';
 import type { FieldId, State } from './state.ts';
 
 /** Puts the cursor at the end of the text, and hides secrets. */
@@ -23,7 +23,7 @@ export function nextSection(state: State, direction: 1 | -1): FieldId {
   return fields.find((field) => field.section === section)?.id ?? state.focus;
 }
 
-function indexOfFocus(fields: readonly Field[], { focus }: State): number {
+function indexOfFocus(fields: readonly FormField[], { focus }: State): number {
   return Math.max(
     0,
     fields.findIndex(({ id }) => id === focus),
