@@ -4,6 +4,7 @@ import * as v from 'valibot';
 import type { Config, RuntimeName } from '../../config/schema.ts';
 import { errorCode, formatError } from '../../lib/errors.ts';
 import { exists } from '../../lib/files.ts';
+import { parseJson } from '../../lib/json.ts';
 import type { Logger } from '../../lib/logger.ts';
 import { isCommandInstalled, runCommand } from '../../lib/run-command.ts';
 import { readLogTail } from '../../shim/job-log.ts';
@@ -197,7 +198,7 @@ export function createEngineRuntime(engine: Engine, { env, instanceId, limits, l
       if (id === '' || except.has(name)) continue;
       const { exitCode, stdout } = await run(['container', 'inspect', '--size', id], { signal });
       // It may be gone by now.
-      if (exitCode === 0) unmanaged.push(...v.parse(v.array(Inspected), JSON.parse(stdout)).map(toUnmanaged));
+      if (exitCode === 0) unmanaged.push(...v.parse(v.array(Inspected), parseJson(stdout)).map(toUnmanaged));
     }
     return unmanaged;
   }
