@@ -1,5 +1,6 @@
 import assert from 'node:assert/strict';
 import { test } from 'node:test';
+import { systemClock } from '../../../lib/clock.ts';
 import { generateKeyPair, publicKeyPem } from '../../../plan42/ecies.ts';
 import { PingResponse } from '../../../plan42/messages.ts';
 import { pollLimits } from '../../../plan42/poll-body.ts';
@@ -25,7 +26,7 @@ const queue = {
 const overhead = JSON.stringify({ Type: 'Test', Text: '' }).length;
 
 test('a message that is too large fails its own caller, and a poll is filled up to its limit', async () => {
-  const broker = new Broker(() => new Date());
+  const broker = new Broker(systemClock);
   const done = new AbortController();
   const request = (size: number) =>
     broker.request(queue, { Type: 'Test', Text: 'x'.repeat(size - overhead) } as { Type: string }, PingResponse, {

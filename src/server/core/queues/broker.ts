@@ -1,5 +1,6 @@
 import { type KeyObject, randomUUID } from 'node:crypto';
 import * as v from 'valibot';
+import type { Clock } from '../../../lib/clock.ts';
 import { TimeoutError, withDeadline } from '../../../lib/deadline.ts';
 import { parseJson } from '../../../lib/json.ts';
 import {
@@ -14,7 +15,7 @@ import type { RunnerQueue } from '../../../plan42/objects.ts';
 import { type QueueKey, queueName } from '../../store/runner-queues.ts';
 import { notFound, RequestError } from '../errors.ts';
 import { limits } from '../limits.ts';
-import { type Clock, isoTime } from '../time.ts';
+import { isoTime } from '../time.ts';
 import { Mailbox } from './mailbox.ts';
 
 export interface RequestOptions {
@@ -85,8 +86,8 @@ export class Broker {
     const pending: PendingRequest = {
       ...Promise.withResolvers<unknown>(),
       id: randomUUID(),
-      createdAt: isoTime(this.#clock()),
       plaintext,
+      createdAt: isoTime(this.#clock.date()),
       schema,
       anyQueue,
       mailbox: this.#mailbox(queue),
