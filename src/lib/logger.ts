@@ -1,3 +1,4 @@
+import { systemClock } from './clock.ts';
 import { formatError } from './errors.ts';
 
 const levels = ['debug', 'info', 'warn', 'error'] as const;
@@ -36,7 +37,7 @@ export interface ErrorEntry {
 }
 
 export function createLogger(options: LoggerOptions, bound: LogFields = {}): Logger {
-  const { write, onError, now = () => new Date() } = options;
+  const { write, onError, now = systemClock.date } = options;
   const threshold = levels.indexOf(options.level);
   const render = options.format === 'json' ? renderJson : renderText;
   const at = (level: LogLevel) => {

@@ -1,10 +1,11 @@
 import { join } from 'node:path';
+import type { Clock } from '../lib/clock.ts';
+import { systemClock } from '../lib/clock.ts';
 import { UserError } from '../lib/errors.ts';
 import { writeDurably } from '../lib/files.ts';
 import type { Logger } from '../lib/logger.ts';
 import { createApp } from './app.ts';
 import { type Admin, prepare } from './core/first-start.ts';
-import type { Clock } from './core/time.ts';
 import { defaultTiming, type Timing } from './core/timing.ts';
 import { adminName, lockDataFolder, requireComplete, requireSameTenant } from './data-folder.ts';
 import { unavailable } from './http/errors.ts';
@@ -43,7 +44,7 @@ export interface ControlPlane extends AsyncDisposable {
  * @throws UserError if the directory, its database, the address or the certificate cannot be used
  */
 export async function startServer(options: ServerOptions): Promise<ControlPlane> {
-  const { dataDir, tls, logger, clock = () => new Date() } = options;
+  const { dataDir, tls, logger, clock = systemClock } = options;
   const timing = { ...defaultTiming, ...options.timing };
   const publicUrl = options.publicUrl === undefined ? undefined : checkUrl(options.publicUrl);
   await using resources = new AsyncDisposableStack();
