@@ -1,6 +1,7 @@
 import { chown, copyFile, link, mkdir, open, readdir, rename, rm, stat } from 'node:fs/promises';
 import { join } from 'node:path';
 import { DatabaseSync } from 'node:sqlite';
+import { systemClock } from '../lib/clock.ts';
 import { environmentFailure, failureRemedy } from '../lib/environment-failure.ts';
 import { UserError } from '../lib/errors.ts';
 import { readFileIfExists, syncFolder, writeDurably } from '../lib/files.ts';
@@ -108,7 +109,7 @@ async function keepAside(dataDir: string): Promise<string | undefined> {
   );
   if (names.length === 0) return undefined;
   const folder = await newFolder(
-    join(dataDir, `replaced-${new Date().toISOString().slice(0, 19).replaceAll(':', '-')}`),
+    join(dataDir, `replaced-${systemClock.date().toISOString().slice(0, 19).replaceAll(':', '-')}`),
   );
   for (const name of names) {
     const [from, to] = [join(dataDir, name), join(folder, name)];
