@@ -2,6 +2,7 @@ import { performance } from 'node:perf_hooks';
 import { request } from 'undici';
 import type { Config } from '../config/schema.ts';
 import { withDeadline } from '../lib/deadline.ts';
+import { trimEnd } from '../lib/trim-end.ts';
 import { parseErrorResponse } from '../plan42/errors.ts';
 import { parseRunnerToken, TokenError } from '../plan42/runner-token.ts';
 import { createTransport } from '../plan42/transport.ts';
@@ -54,7 +55,7 @@ async function sendProbe(config: Config, { env, version, now, signal }: ProbeOpt
   try {
     const start = performance.now();
     const sentAt = now().getTime();
-    const { statusCode, headers, body } = await request(url.origin + url.pathname.replace(/\/+$/, '') + call.path, {
+    const { statusCode, headers, body } = await request(url.origin + trimEnd(url.pathname, '/') + call.path, {
       dispatcher: transport,
       signal,
       headers: { ...call.headers, accept: 'application/json', 'user-agent': `plan42/${version}` },

@@ -1,7 +1,7 @@
 import { performance } from 'node:perf_hooks';
 import type { Config } from '../config/schema.ts';
 import { formatError, UserError } from '../lib/errors.ts';
-import { redact } from '../lib/logger.ts';
+import { redact } from '../lib/redact.ts';
 import type { Check, CheckContext } from './check.ts';
 import { type CheckStatus, type Finding, failed, failedWith, worstStatus } from './finding.ts';
 

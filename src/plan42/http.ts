@@ -2,6 +2,7 @@ import { type Dispatcher, request } from 'undici';
 import * as v from 'valibot';
 import { TimeoutError, withDeadline } from '../lib/deadline.ts';
 import { errorCode, formatError } from '../lib/errors.ts';
+import { trimEnd } from '../lib/trim-end.ts';
 import { ApiError, ConnectionError, parseErrorResponse } from './errors.ts';
 import { proxyRefusal } from './transport.ts';
 
@@ -142,7 +143,7 @@ async function* rejectingWith(chunks: AsyncIterable<Uint8Array>, onError: (error
 }
 
 function requestUrl(base: URL, path: string): string {
-  return `${base.origin}${base.pathname.replace(/\/+$/, '')}${path}`;
+  return `${base.origin}${trimEnd(base.pathname, '/')}${path}`;
 }
 
 function requestHeaders(endpoint: ApiEndpoint, call: ApiCall): Record<string, string> {

@@ -3,6 +3,7 @@ import { join } from 'node:path';
 import { UserError } from '../lib/errors.ts';
 import { makeFolder, writeDurably } from '../lib/files.ts';
 import type { Logger } from '../lib/logger.ts';
+import { trimEnd } from '../lib/trim-end.ts';
 import { createApp } from './app.ts';
 import { type Admin, prepare } from './core/first-start.ts';
 import type { Clock } from './core/time.ts';
@@ -74,7 +75,7 @@ export async function startServer(options: ServerOptions): Promise<ControlPlane>
 
 function checkUrl(text: string): string {
   const url = URL.parse(text);
-  if (url?.protocol === 'http:' || url?.protocol === 'https:') return url.href.replace(/\/+$/, '');
+  if (url?.protocol === 'http:' || url?.protocol === 'https:') return trimEnd(url.href, '/');
   throw new UserError(`"${text}" is not the URL of a server`, {
     remedy: 'Use a URL that begins with http:// or https://.',
   });
