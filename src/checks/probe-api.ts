@@ -1,6 +1,6 @@
-import { performance } from 'node:perf_hooks';
 import { request } from 'undici';
 import type { Config } from '../config/schema.ts';
+import { systemClock } from '../lib/clock.ts';
 import { withDeadline } from '../lib/deadline.ts';
 import { trimEnd } from '../lib/trim-end.ts';
 import { parseErrorResponse } from '../plan42/errors.ts';
@@ -53,14 +53,14 @@ async function sendProbe(config: Config, { env, version, now, signal }: ProbeOpt
   const call = requestFor(config.runner.token ?? '');
   const transport = createTransport({ caFile: config.network.caFile, skipSslVerify, env });
   try {
-    const start = performance.now();
+    const start = systemClock.now();
     const sentAt = now().getTime();
     const { statusCode, headers, body } = await request(url.origin + trimEnd(url.pathname, '/') + call.path, {
       dispatcher: transport,
       signal,
       headers: { ...call.headers, accept: 'application/json', 'user-agent': `plan42/${version}` },
     });
-    const latencyMs = performance.now() - start;
+    const latencyMs = systemClock.now() - start;
     const ownTime = new Date((sentAt + now().getTime()) / 2);
     const text = await body.text();
     const parsed = parseErrorResponse(statusCode, headers, text);

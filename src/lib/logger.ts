@@ -1,4 +1,5 @@
 import { EntryBounds } from './bounded-value.ts';
+import { systemClock } from './clock.ts';
 import { formatError } from './errors.ts';
 import { escapeHidden } from './printable.ts';
 import { redact } from './redact.ts';
@@ -39,7 +40,7 @@ export interface ErrorEntry {
 }
 
 export function createLogger(options: LoggerOptions, bound: LogFields = {}): Logger {
-  const { write, onError, now = () => new Date() } = options;
+  const { write, onError, now = systemClock.date } = options;
   const threshold = levels.indexOf(options.level);
   const render = options.format === 'json' ? renderJson : renderText;
   const at = (level: LogLevel) => {

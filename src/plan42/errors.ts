@@ -1,4 +1,5 @@
 import * as v from 'valibot';
+import { systemClock } from '../lib/clock.ts';
 import { knownFields, parseJson } from './fields.ts';
 
 /** The server responded with a 4xx or 5xx status. */
@@ -67,7 +68,7 @@ export function parseErrorResponse(
   status: number,
   headers: Record<string, string | string[] | undefined>,
   body: string,
-  now = new Date(),
+  now = systemClock.date(),
 ): ErrorResponse {
   const retryAfterMs = parseRetryAfter(headers['retry-after'], now);
   const parsed = v.safeParse(ErrorBody, parseJson(body));
@@ -90,7 +91,7 @@ const maxRetryAfterMs = 5 * 60_000;
 /** Parses `Retry-After` (RFC 9110, §10.2.3), seconds or an HTTP date, to milliseconds, at most `maxMs`. */
 export function parseRetryAfter(
   header: string | string[] | undefined,
-  now = new Date(),
+  now = systemClock.date(),
   maxMs = maxRetryAfterMs,
 ): number | undefined {
   const value = (Array.isArray(header) ? header[0] : header)?.trim();

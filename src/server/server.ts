@@ -1,12 +1,13 @@
 import { chmod, readdir } from 'node:fs/promises';
 import { join } from 'node:path';
+import type { Clock } from '../lib/clock.ts';
+import { systemClock } from '../lib/clock.ts';
 import { UserError } from '../lib/errors.ts';
 import { makeFolder, writeDurably } from '../lib/files.ts';
 import type { Logger } from '../lib/logger.ts';
 import { trimEnd } from '../lib/trim-end.ts';
 import { createApp } from './app.ts';
 import { type Admin, prepare } from './core/first-start.ts';
-import type { Clock } from './core/time.ts';
 import { defaultTiming, type Timing } from './core/timing.ts';
 import { unavailable } from './http/errors.ts';
 import { createHostCheck } from './http/host-check.ts';
@@ -44,7 +45,7 @@ export interface ControlPlane extends AsyncDisposable {
  * @throws UserError if the directory, the address or the certificate cannot be used
  */
 export async function startServer(options: ServerOptions): Promise<ControlPlane> {
-  const { dataDir, tls, logger, clock = () => new Date() } = options;
+  const { dataDir, tls, logger, clock = systemClock } = options;
   const timing = { ...defaultTiming, ...options.timing };
   const publicUrl = options.publicUrl === undefined ? undefined : checkUrl(options.publicUrl);
   await using resources = new AsyncDisposableStack();

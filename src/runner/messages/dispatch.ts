@@ -1,6 +1,8 @@
 /** From a polled message to its response. */
+
 import type { KeyObject } from 'node:crypto';
 import * as v from 'valibot';
+import { systemClock } from '../../lib/clock.ts';
 import type { Logger } from '../../lib/logger.ts';
 import { retry } from '../../lib/retry.ts';
 import type { Plan42Client, QueuePath } from '../../plan42/client.ts';
@@ -34,7 +36,7 @@ const backoff = { minMs: 100, maxMs: 2000 };
 
 /** Responds to one message. Never rejects: an invalid message is logged with its ID, without its content, and affects only itself. */
 export async function dispatch(raw: unknown, origin: Origin, options: DispatchOptions): Promise<void> {
-  const deadline = performance.now() + responseTimeMs;
+  const deadline = systemClock.now() + responseTimeMs;
   const { client, signal } = options;
   const logger = options.logger.with({ queue_id: origin.queue.queueId, message_id: messageIdOf(raw) });
   try {
@@ -86,7 +88,7 @@ async function handle(
   return undefined;
 }
 
-/** Retries transient failures until `deadline`, a time of `performance.now()`. */
+/** Retries transient failures until `deadline`, a time of `systemClock.now()`. */
 async function deliver(write: () => Promise<void>, deadline: number, signal: AbortSignal): Promise<void> {
   const attemptWrite = (attempt: number) =>
     write().catch((error: unknown) => {

@@ -1,7 +1,9 @@
 /** The runtime of docker and podman, which run jobs by an engine's command line. */
+
 import { join } from 'node:path';
 import * as v from 'valibot';
 import type { Config, RuntimeName } from '../../config/schema.ts';
+import { systemClock } from '../../lib/clock.ts';
 import { errorCode, formatError } from '../../lib/errors.ts';
 import { exists } from '../../lib/files.ts';
 import type { Logger } from '../../lib/logger.ts';
@@ -149,7 +151,7 @@ export function createEngineRuntime(engine: Engine, { env, instanceId, limits, l
     const exit = { endedAt, outOfMemory, startError: undefined, machineRestarted };
     if (container?.isUnwatched) {
       const unseenBecause = `${engine.monitors}, which monitors the container, was killed`;
-      return { ...exit, exitCode: undefined, endedAt: new Date(), unseenBecause };
+      return { ...exit, exitCode: undefined, endedAt: systemClock.date(), unseenBecause };
     }
     if (container?.wasStarted) {
       // Engines report invented exit codes for containers that a restart of the machine killed.

@@ -1,5 +1,6 @@
 import { type KeyObject, randomUUID } from 'node:crypto';
 import * as v from 'valibot';
+import type { Clock } from '../../../lib/clock.ts';
 import { TimeoutError, withDeadline } from '../../../lib/deadline.ts';
 import {
   decrypt,
@@ -12,7 +13,7 @@ import {
 import type { RunnerQueue } from '../../../plan42/objects.ts';
 import { type QueueKey, queueName } from '../../store/runner-queues.ts';
 import { notFound, RequestError } from '../errors.ts';
-import { type Clock, isoTime } from '../time.ts';
+import { isoTime } from '../time.ts';
 import { Mailbox } from './mailbox.ts';
 
 export interface RequestOptions {
@@ -68,7 +69,7 @@ export class Broker {
     const pending: PendingRequest = {
       ...Promise.withResolvers<unknown>(),
       id: randomUUID(),
-      createdAt: isoTime(this.#clock()),
+      createdAt: isoTime(this.#clock.date()),
       plaintext: Buffer.from(JSON.stringify(message)),
       schema,
       anyQueue,
