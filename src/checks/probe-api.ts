@@ -2,10 +2,12 @@ import { request } from 'undici';
 import type { Config } from '../config/schema.ts';
 import { systemClock } from '../lib/clock.ts';
 import { withDeadline } from '../lib/deadline.ts';
+import { tryParseJson } from '../lib/json.ts';
+import { readText } from '../lib/read-body.ts';
 import { trimEnd } from '../lib/trim-end.ts';
 import { parseErrorResponse } from '../plan42/errors.ts';
 import { parseRunnerToken, TokenError } from '../plan42/runner-token.ts';
-import { createTransport } from '../plan42/transport.ts';
+import { createTransport, maxResponseBytes } from '../plan42/transport.ts';
 
 export interface ApiProbe {
   url: string;
@@ -62,7 +64,7 @@ async function sendProbe(config: Config, { env, version, now, signal }: ProbeOpt
     });
     const latencyMs = systemClock.now() - start;
     const ownTime = new Date((sentAt + now().getTime()) / 2);
-    const text = await body.text();
+    const text = await readText(body, maxResponseBytes);
     const parsed = parseErrorResponse(statusCode, headers, text);
     const isFromApi = statusCode < 300 ? isJson(text) : parsed.isFromApi;
     const location = headers['location'];
@@ -93,11 +95,7 @@ function requestFor(token: string): { path: string; headers: Record<string, stri
 }
 
 function isJson(text: string): boolean {
-  try {
-    return typeof JSON.parse(text) === 'object';
-  } catch {
-    return false;
-  }
+  return typeof tryParseJson(text) === 'object';
 }
 
 function parseDate(header: string | string[] | undefined): Date | undefined {

@@ -1,6 +1,7 @@
 /** The command `container` and the services behind it, which are started once after login and hold every container. */
 import * as v from 'valibot';
 import { errorCode, formatError } from '../../lib/errors.ts';
+import { parseJson } from '../../lib/json.ts';
 import { lastErrorLine, queryTimeoutMs, type RunEngine } from '../engine/client.ts';
 import { type Readiness, RuntimeError } from '../runtime.ts';
 import { whyUnsuitable } from './mac.ts';
@@ -79,7 +80,7 @@ export interface AppleContainer {
 export async function listContainers(run: RunEngine, signal?: AbortSignal): Promise<AppleContainer[]> {
   const result = await run(['list', '--all', '--format', 'json'], { signal, timeoutMs: queryTimeoutMs });
   if (result.exitCode !== 0) throw new RuntimeError(`cannot list containers: ${lastErrorLine(result)}`);
-  return v.parse(Containers, JSON.parse(result.stdout)).map(({ id, configuration, status }) => ({
+  return v.parse(Containers, parseJson(result.stdout)).map(({ id, configuration, status }) => ({
     id,
     labels: configuration.labels,
     // A container that is being stopped is still running.
