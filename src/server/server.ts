@@ -4,6 +4,7 @@ import { systemClock } from '../lib/clock.ts';
 import { UserError } from '../lib/errors.ts';
 import { writeDurably } from '../lib/files.ts';
 import type { Logger } from '../lib/logger.ts';
+import { trimEnd } from '../lib/trim-end.ts';
 import { createApp } from './app.ts';
 import { type Admin, prepare } from './core/first-start.ts';
 import { defaultTiming, type Timing } from './core/timing.ts';
@@ -78,7 +79,7 @@ export async function startServer(options: ServerOptions): Promise<ControlPlane>
 
 function checkUrl(text: string): string {
   const url = URL.parse(text);
-  if (url?.protocol === 'http:' || url?.protocol === 'https:') return url.href.replace(/\/+$/, '');
+  if (url?.protocol === 'http:' || url?.protocol === 'https:') return trimEnd(url.href, '/');
   throw new UserError(`"${text}" is not the URL of a server`, {
     remedy: 'Use a URL that begins with http:// or https://.',
   });
