@@ -1,6 +1,7 @@
 import { isAbort } from '../../lib/errors.ts';
 import type { Logger } from '../../lib/logger.ts';
 import { sleep } from '../../lib/sleep.ts';
+import { skipIfStorageFails } from './storage.ts';
 import { isoTime } from './time.ts';
 import type { Timing } from './timing.ts';
 import { failTurn, type TurnDeps } from './turns.ts';
@@ -20,7 +21,7 @@ export async function expireTurns(deps: ExpiryDeps): Promise<void> {
   try {
     await sleep(timing.turnExpiryMs, signal);
     for (;;) {
-      failSilentTurns(deps);
+      skipIfStorageFails(() => failSilentTurns(deps));
       await sleep(timing.turnExpiryCheckMs, signal);
     }
   } catch (error) {
