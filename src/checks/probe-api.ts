@@ -4,6 +4,7 @@ import { systemClock } from '../lib/clock.ts';
 import { withDeadline } from '../lib/deadline.ts';
 import { tryParseJson } from '../lib/json.ts';
 import { readText } from '../lib/read-body.ts';
+import { trimEnd } from '../lib/trim-end.ts';
 import { parseErrorResponse } from '../plan42/errors.ts';
 import { parseRunnerToken, TokenError } from '../plan42/runner-token.ts';
 import { createTransport, maxResponseBytes } from '../plan42/transport.ts';
@@ -56,7 +57,7 @@ async function sendProbe(config: Config, { env, version, now, signal }: ProbeOpt
   try {
     const start = systemClock.now();
     const sentAt = now().getTime();
-    const { statusCode, headers, body } = await request(url.origin + url.pathname.replace(/\/+$/, '') + call.path, {
+    const { statusCode, headers, body } = await request(url.origin + trimEnd(url.pathname, '/') + call.path, {
       dispatcher: transport,
       signal,
       headers: { ...call.headers, accept: 'application/json', 'user-agent': `plan42/${version}` },

@@ -4,6 +4,7 @@ import { TimeoutError, withDeadline } from '../lib/deadline.ts';
 import { errorCode, formatError } from '../lib/errors.ts';
 import { parseJson } from '../lib/json.ts';
 import { readText } from '../lib/read-body.ts';
+import { trimEnd } from '../lib/trim-end.ts';
 import { ApiError, ConnectionError, parseErrorResponse } from './errors.ts';
 import { readPoll } from './poll-body.ts';
 import { maxResponseBytes, proxyRefusal } from './transport.ts';
@@ -154,7 +155,7 @@ async function* rejectingWith(chunks: AsyncIterable<Uint8Array>, onError: (error
 }
 
 function requestUrl(base: URL, path: string): string {
-  return `${base.origin}${base.pathname.replace(/\/+$/, '')}${path}`;
+  return `${base.origin}${trimEnd(base.pathname, '/')}${path}`;
 }
 
 function requestHeaders(endpoint: ApiEndpoint, call: ApiCall): Record<string, string> {

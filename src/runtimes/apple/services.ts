@@ -40,7 +40,7 @@ export async function checkServices(
       run(['--version'], { signal, timeoutMs: queryTimeoutMs }),
       run(['system', 'status'], { signal, timeoutMs: queryTimeoutMs }),
     ]);
-    const version = /\d+\.\d+[\w.-]*/.exec(stdout)?.[0] ?? 'of an unknown version';
+    const version = /(?<!\d)\d{1,9}\.\d[\w.-]*/.exec(stdout)?.[0] ?? 'of an unknown version';
     if (Number.parseInt(version, 10) < minMajorVersion) {
       return { ready: false, reason: `container ${version} is older than 1.0`, remedy: remedies.update };
     }
