@@ -1,20 +1,39 @@
 import { closeSync, openSync, renameSync, rmSync, statSync } from 'node:fs';
 import { dirname, join } from 'node:path';
-import { DatabaseSync, type SQLInputValue, type StatementSync } from 'node:sqlite';
+import { DatabaseSync, type SQLInputValue, type SQLOutputValue, type StatementSync } from 'node:sqlite';
 import { environmentFailure, failureRemedy } from '../../lib/environment-failure.ts';
 import { UserError } from '../../lib/errors.ts';
 import type { Logger } from '../../lib/logger.ts';
 import { applicationId, databaseName, kindOfFile, requireOwnFile, waysOut } from './database-file.ts';
 import { markRun, requireOwnLog } from './run-mark.ts';
-import { StorageHealth } from './storage-health.ts';
 import { migrations } from './schema.ts';
+import { StorageHealth } from './storage-health.ts';
 
 /** A prepared statement whose failures are reported. */
 export interface Statement {
   get: (...values: SQLInputValue[]) => ReturnType<StatementSync['get']>;
   all: (...values: SQLInputValue[]) => ReturnType<StatementSync['all']>;
+  iterate: (...values: SQLInputValue[]) => Iterable<Record<string, SQLOutputValue>>;
   /** @throws StorageError also if the database was found damaged before */
   run: (...values: SQLInputValue[]) => ReturnType<StatementSync['run']>;
+}
+
+function* iterateGuarded(
+  health: StorageHealth,
+  prepared: StatementSync,
+  values: SQLInputValue[],
+): Generator<Record<string, SQLOutputValue>, void> {
+  const rows = health.guard(() => prepared.iterate(...values));
+  try {
+    for (;;) {
+      const { done, value } = health.guard(() => rows.next());
+      if (done) return;
+      yield value;
+    }
+  } finally {
+    // Ends the read, if the caller does not want all rows.
+    rows.return?.();
+  }
 }
 
 /** A SQLite database with its prepared statements. The owner closes it. Failed access is a StorageError. */
@@ -37,6 +56,7 @@ export class Database implements Disposable {
     const statement: Statement = {
       get: (...values) => health.guard(() => prepared.get(...values)),
       all: (...values) => health.guard(() => prepared.all(...values)),
+      iterate: (...values) => iterateGuarded(health, prepared, values),
       run: (...values) => {
         health.requireUndamaged();
         return health.guard(() => prepared.run(...values));
