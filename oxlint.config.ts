@@ -72,11 +72,21 @@ const roomPatterns = (room: string) => [
     })),
 ];
 
+/** Replacing a file in another way loses its owner, group and mode, or its content in a crash. */
+const replacesFiles = ['writeFile', 'appendFile', 'copyFile', 'cp', 'rename', 'truncate'];
+const paths = ['node:fs', 'node:fs/promises'].map((name) => ({
+  name,
+  importNames: replacesFiles.flatMap((name) => [name, `${name}Sync`]),
+  message: 'Use replaceFile() for files of users, and writeDurably(), createFile() or move() for our own.',
+}));
+/** They implement these functions, or rotate logs. */
+const mayReplaceFiles = ['src/lib/files.ts', 'src/lib/replace-file.ts', 'src/lib/rotating-file.ts'];
+
 // Tests stand beside their sources, and may look further.
 const direction = (place: string, patterns: object[]): OxlintOverride => ({
   files: [`${place}/**/*.ts`, `${place}/**/*.tsx`],
   excludeFiles: ['**/*.test.ts'],
-  rules: { 'no-restricted-imports': ['error', { patterns }] },
+  rules: { 'no-restricted-imports': ['error', { patterns, paths }] },
 });
 
 // Of two overrides of one file the later one counts alone, so it repeats the patterns of the room.
@@ -86,7 +96,8 @@ const directions = [
     const place = `src/server/${folder}`;
     return direction(place, [...roomPatterns('server'), forbid(place, allowed, Object.keys(serverMayImport))]);
   }),
-];
+  { files: mayReplaceFiles, rules: { 'no-restricted-imports': ['error', { patterns: roomPatterns('lib') }] } },
+] satisfies OxlintOverride[];
 
 const onlyInBin = { files: ['src/**/*.ts'], excludeFiles: ['src/bin/**', '**/*.test.ts'] };
 

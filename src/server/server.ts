@@ -1,8 +1,9 @@
 import { chmod, readdir } from 'node:fs/promises';
 import { join } from 'node:path';
 import { UserError } from '../lib/errors.ts';
-import { makeFolder, writeDurably } from '../lib/files.ts';
+import { makeFolder } from '../lib/files.ts';
 import type { Logger } from '../lib/logger.ts';
+import { replaceFile } from '../lib/replace-file.ts';
 import { createApp } from './app.ts';
 import { type Admin, prepare } from './core/first-start.ts';
 import type { Clock } from './core/time.ts';
@@ -65,7 +66,7 @@ export async function startServer(options: ServerOptions): Promise<ControlPlane>
   });
 
   const { caFile } = options;
-  await writeDurably(join(dataDir, 'admin.json'), `${JSON.stringify({ url, caFile, ...admin }, null, 2)}\n`);
+  await replaceFile(join(dataDir, 'admin.json'), `${JSON.stringify({ url, caFile, ...admin }, null, 2)}\n`);
   logger.info('control plane listening', { url, folder: dataDir });
   const running = resources.move();
   const newSignInUrl = () => signInLinks.make(admin.tenantId).url;

@@ -2,7 +2,8 @@ import { mkdir, rm } from 'node:fs/promises';
 import { homedir } from 'node:os';
 import { dirname, join } from 'node:path';
 import { errorCode, UserError } from '../lib/errors.ts';
-import { readFileIfExists, writeDurably } from '../lib/files.ts';
+import { readFileIfExists } from '../lib/files.ts';
+import { replaceFile } from '../lib/replace-file.ts';
 import { type CommandResult, runCommand } from '../lib/run-command.ts';
 import { sleep } from '../lib/sleep.ts';
 import { type PrintedService, parsePrintedService } from './launchctl-print.ts';
@@ -119,7 +120,7 @@ export function createLaunchdManager({ uid, env }: ServiceHost): ServiceManager 
     await bootOut(signal);
     await mkdir(dirname(path), { recursive: true });
     // The environment can contain the password of a proxy.
-    await writeDurably(path, renderPlist(definition), 0o600);
+    await replaceFile(path, renderPlist(definition), 0o600);
     await start(signal);
     return { started: true, status: await status(signal), hints: [] };
   }
