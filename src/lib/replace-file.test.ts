@@ -161,7 +161,7 @@ test('another user’s link to a file of ours is refused', async (t) => {
   for (const target of ['c.toml', 'missing']) {
     await symlink(join(replaced.dir.path, target), link);
     execFileSync('chown', ['--no-dereference', String(alice), link]);
-    await assert.rejects(replaceFile(link, 'new'), /another user's link/);
+    await assert.rejects(replaceFile(link, 'new'), /another user’s link/);
     execFileSync('rm', [link]);
   }
   assert.equal(await readFile(replaced.path, 'utf8'), 'old');

@@ -108,7 +108,7 @@ async function requireTrusted(link: string, target: string): Promise<void> {
   if (uid === 0 || uid === process.geteuid?.()) return;
   const found = (await stat(target).catch(ifMissing)) ?? (await stat(dirname(target)).catch(ifMissing));
   if (found === undefined || found.uid === uid) return;
-  throw new UserError(`cannot replace ${link}: it is another user's link to a file that the user does not own`, {
+  throw new UserError(`cannot replace ${link}: it is another user’s link to a file that the user does not own`, {
     remedy: `Replace the link by a file, or name the file itself.`,
   });
 }
