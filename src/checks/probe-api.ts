@@ -2,7 +2,7 @@ import { request } from 'undici';
 import type { Config } from '../config/schema.ts';
 import { systemClock } from '../lib/clock.ts';
 import { withDeadline } from '../lib/deadline.ts';
-import { parseErrorResponse } from '../plan42/errors.ts';
+import { parseErrorResponse, parseHttpDate } from '../plan42/errors.ts';
 import { parseRunnerToken, TokenError } from '../plan42/runner-token.ts';
 import { createTransport } from '../plan42/transport.ts';
 
@@ -73,7 +73,7 @@ async function sendProbe(config: Config, { env, version, now, signal }: ProbeOpt
       message: statusCode < 300 ? undefined : parsed.message,
       isFromApi,
       location: Array.isArray(location) ? location[0] : location,
-      serverTime: parseDate(headers['date']),
+      serverTime: parseHttpDate(headers['date']),
       ownTime,
     };
   } finally {
@@ -97,9 +97,4 @@ function isJson(text: string): boolean {
   } catch {
     return false;
   }
-}
-
-function parseDate(header: string | string[] | undefined): Date | undefined {
-  const date = new Date(String(header));
-  return Number.isNaN(date.getTime()) ? undefined : date;
 }
