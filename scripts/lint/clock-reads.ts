@@ -41,6 +41,7 @@ const mayKnowTheDate: Readonly<Record<string, string>> = {
   'src/server/http/dispatch.ts': 'the end of a token is a date',
   'src/server/page/sessions.ts': 'the end of a session is a date',
   'src/server/page/sign-in-links.ts': 'the end of a link is a date',
+  'src/server/restore.ts': 'a folder name that people see',
   'src/server/routes/page.ts': 'the page shows ages by the server’s date',
   'src/server/routes/runner-tokens.ts': 'tokens have dates',
   'src/shim/state.ts': 'dates of files',

@@ -2,9 +2,12 @@ import { request } from 'undici';
 import type { Config } from '../config/schema.ts';
 import { systemClock } from '../lib/clock.ts';
 import { withDeadline } from '../lib/deadline.ts';
+import { tryParseJson } from '../lib/json.ts';
+import { readText } from '../lib/read-body.ts';
+import { trimEnd } from '../lib/trim-end.ts';
 import { parseErrorResponse, parseHttpDate } from '../plan42/errors.ts';
 import { parseRunnerToken, TokenError } from '../plan42/runner-token.ts';
-import { createTransport } from '../plan42/transport.ts';
+import { createTransport, maxResponseBytes } from '../plan42/transport.ts';
 
 export interface ApiProbe {
   url: string;
@@ -54,14 +57,14 @@ async function sendProbe(config: Config, { env, version, now, signal }: ProbeOpt
   try {
     const start = systemClock.now();
     const sentAt = now().getTime();
-    const { statusCode, headers, body } = await request(url.origin + url.pathname.replace(/\/+$/, '') + call.path, {
+    const { statusCode, headers, body } = await request(url.origin + trimEnd(url.pathname, '/') + call.path, {
       dispatcher: transport,
       signal,
       headers: { ...call.headers, accept: 'application/json', 'user-agent': `plan42/${version}` },
     });
     const latencyMs = systemClock.now() - start;
     const ownTime = new Date((sentAt + now().getTime()) / 2);
-    const text = await body.text();
+    const text = await readText(body, maxResponseBytes);
     const parsed = parseErrorResponse(statusCode, headers, text);
     const isFromApi = statusCode < 300 ? isJson(text) : parsed.isFromApi;
     const location = headers['location'];
@@ -92,9 +95,5 @@ function requestFor(token: string): { path: string; headers: Record<string, stri
 }
 
 function isJson(text: string): boolean {
-  try {
-    return typeof JSON.parse(text) === 'object';
-  } catch {
-    return false;
-  }
+  return typeof tryParseJson(text) === 'object';
 }

@@ -1,7 +1,7 @@
 import type { Config } from '../config/schema.ts';
 import { systemClock } from '../lib/clock.ts';
 import { formatError, UserError } from '../lib/errors.ts';
-import { redact } from '../lib/logger.ts';
+import { redact } from '../lib/redact.ts';
 import type { Check, CheckContext } from './check.ts';
 import { type CheckStatus, type Finding, failed, failedWith, worstStatus } from './finding.ts';
 

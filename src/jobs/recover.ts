@@ -4,6 +4,7 @@ import { hostname } from 'node:os';
 import * as v from 'valibot';
 import type { RuntimeName } from '../config/schema.ts';
 import { systemClock } from '../lib/clock.ts';
+import { parseJson } from '../lib/json.ts';
 import type { Logger } from '../lib/logger.ts';
 import { InvokeAgentRequest } from '../plan42/messages.ts';
 import type { Runtime } from '../runtimes/runtime.ts';
@@ -145,7 +146,7 @@ function fileNames(damages: readonly Damage[]): string {
 export function parseRequest(request: string): InvokeAgentRequest | undefined {
   let body: unknown;
   try {
-    body = JSON.parse(request);
+    body = parseJson(request);
   } catch {
     throw new Error('the request is not JSON');
   }

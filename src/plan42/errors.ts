@@ -1,6 +1,7 @@
 import * as v from 'valibot';
 import { systemClock } from '../lib/clock.ts';
-import { knownFields, parseJson } from './fields.ts';
+import { tryParseJson } from '../lib/json.ts';
+import { knownFields } from './fields.ts';
 
 /** The server responded with a 4xx or 5xx status. */
 export class ApiError extends Error {
@@ -83,7 +84,7 @@ export function parseErrorResponse(
     retryAfterMs: parseRetryAfter(headers['retry-after'], serverNow ?? now),
     clockAheadMs: serverNow && now.getTime() - serverNow.getTime(),
   };
-  const parsed = v.safeParse(ErrorBody, parseJson(body));
+  const parsed = v.safeParse(ErrorBody, tryParseJson(body));
   if (!parsed.success) return { status, isFromApi: false, ...times };
   const { Message, ErrorType, CurrentType, Current } = parsed.output;
   return {

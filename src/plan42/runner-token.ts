@@ -1,5 +1,6 @@
 import * as v from 'valibot';
 import { systemClock } from '../lib/clock.ts';
+import { parseJson } from '../lib/json.ts';
 
 const seconds = v.pipe(v.number(), v.integer());
 
@@ -63,7 +64,7 @@ function parsePart(name: string, part: string): object {
   if (!isBase64url(part)) throw new TokenError(`its ${name} is not base64url`);
   let value: unknown;
   try {
-    value = JSON.parse(Buffer.from(part, 'base64url').toString('utf8'));
+    value = parseJson(Buffer.from(part, 'base64url').toString('utf8'));
   } catch {
     throw new TokenError(`its ${name} is not JSON`);
   }

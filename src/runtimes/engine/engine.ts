@@ -6,6 +6,7 @@ import type { Config, RuntimeName } from '../../config/schema.ts';
 import { systemClock } from '../../lib/clock.ts';
 import { errorCode, formatError } from '../../lib/errors.ts';
 import { exists } from '../../lib/files.ts';
+import { parseJson } from '../../lib/json.ts';
 import type { Logger } from '../../lib/logger.ts';
 import { isCommandInstalled, runCommand } from '../../lib/run-command.ts';
 import { readLogTail } from '../../shim/job-log.ts';
@@ -199,7 +200,7 @@ export function createEngineRuntime(engine: Engine, { env, instanceId, limits, l
       if (id === '' || except.has(name)) continue;
       const { exitCode, stdout } = await run(['container', 'inspect', '--size', id], { signal });
       // It may be gone by now.
-      if (exitCode === 0) unmanaged.push(...v.parse(v.array(Inspected), JSON.parse(stdout)).map(toUnmanaged));
+      if (exitCode === 0) unmanaged.push(...v.parse(v.array(Inspected), parseJson(stdout)).map(toUnmanaged));
     }
     return unmanaged;
   }
