@@ -47,7 +47,7 @@ function redeemCode(code: string, { signInLinks }: AuthenticationDeps): Principa
 
 /**
  * Only a runner token ends at a date. The tenant token is valid while it is the current one, and an agent token until its
- * turn is finished, so that a clock that was or is wrong locks nobody out. "Not before" is not checked at all: this
+ * turn is finished, so that a clock that is or was wrong locks no client out. "Not before" is not checked at all: this
  * server signs no token in advance, so such a time in the future only means that its clock was ahead.
  */
 function checkToken(token: string, deps: AuthenticationDeps): Principal {
