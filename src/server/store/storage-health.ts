@@ -1,4 +1,4 @@
-import { rmSync, statfsSync, writeFileSync } from 'node:fs';
+import { closeSync, openSync, rmSync, statfsSync, writeSync } from 'node:fs';
 import { join } from 'node:path';
 import { environmentFailure, type FailureKind, failureRemedy, isOutOfInodes } from '../../lib/environment-failure.ts';
 import type { Logger } from '../../lib/logger.ts';
@@ -101,8 +101,13 @@ export class StorageHealth {
   #examine(kind: FailureKind): FailureKind {
     const probe = join(this.#dataDir, '.storage-probe');
     try {
-      writeFileSync(probe, 'x', { mode: 0o600 });
-      rmSync(probe);
+      const file = openSync(probe, 'w', 0o600);
+      try {
+        writeSync(file, 'x');
+      } finally {
+        closeSync(file);
+        rmSync(probe);
+      }
       return kind;
     } catch (error) {
       return environmentFailure(error)?.kind ?? kind;
