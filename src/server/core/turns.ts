@@ -1,5 +1,5 @@
 /** The life cycle of turns. All changes are made here, so that the task follows the turn and listeners get an event. */
-import type { Task, TaskState, Turn } from '../../plan42/objects.ts';
+import type { Task, TaskState, Turn, TurnEnder } from '../../plan42/objects.ts';
 import { isTerminalStatus } from '../../plan42/turn-status.ts';
 import type { Store } from '../store/store.ts';
 import type { TurnKey } from '../store/turns.ts';
@@ -38,7 +38,14 @@ export function addTurn({ store, clock, events }: TurnDeps, task: Task, prompt: 
 export type TurnChange = Partial<
   Pick<
     Turn,
-    'PreviousResponseID' | 'CommitInfo' | 'WorkstreamId' | 'Status' | 'OutputMessage' | 'ErrorMessage' | 'CompletedAt'
+    | 'PreviousResponseID'
+    | 'CommitInfo'
+    | 'WorkstreamId'
+    | 'Status'
+    | 'OutputMessage'
+    | 'ErrorMessage'
+    | 'CompletedAt'
+    | 'EndedBy'
   >
 >;
 
@@ -47,7 +54,10 @@ export function changeTurn(deps: TurnDeps, turn: Turn, changes: TurnChange): Tur
   const { store, clock, events } = deps;
   const now = isoTime(clock());
   const changed = { ...turn, ...changes, UpdatedAt: now, Version: turn.Version + 1 };
-  if (isTerminalStatus(changed.Status)) changed.CompletedAt ??= now;
+  if (isTerminalStatus(changed.Status)) {
+    changed.CompletedAt ??= now;
+    changed.EndedBy ??= 'Server' satisfies TurnEnder;
+  }
   store.transaction(() => {
     store.turns.update(changed);
     updateTask(deps, changed);

@@ -109,4 +109,11 @@ CREATE TABLE github_connections (
 CREATE TABLE page_sessions (TokenHash TEXT PRIMARY KEY, TenantId TEXT NOT NULL, ExpiresAt TEXT NOT NULL) STRICT, WITHOUT ROWID;
 CREATE INDEX tasks_by_state ON tasks (TenantId, Deleted, State, CreatedAt, TaskId)
 `,
+  `
+-- The machine that got a turn, the instance ID of its runner, and who ended the turn.
+ALTER TABLE turns ADD COLUMN Machine TEXT;
+ALTER TABLE turns ADD COLUMN InstanceId TEXT;
+ALTER TABLE turns ADD COLUMN EndedBy TEXT;
+ALTER TABLE tasks ADD COLUMN LastTurnMachine TEXT
+`,
 ];
