@@ -66,6 +66,7 @@ export class Jobs implements AsyncDisposable {
   #waiting = 0;
   readonly #detach = new AbortController();
   readonly #watching: Promise<void>;
+  #lastFinished: JobRecord | undefined;
 
   constructor(options: JobsOptions) {
     this.#options = options;
@@ -90,6 +91,11 @@ export class Jobs implements AsyncDisposable {
 
   has(jobId: string): boolean {
     return this.#active.has(jobId);
+  }
+
+  /** The record of the job that finished last, since the start of the runner. */
+  get lastFinished(): JobRecord | undefined {
+    return this.#lastFinished;
   }
 
   get counts(): JobCounts {
@@ -218,6 +224,9 @@ export class Jobs implements AsyncDisposable {
       sleep: this.#options.sleep ?? realSleep,
     };
     const done = runJob(record, context)
+      .then((last) => {
+        this.#lastFinished = last;
+      })
       .catch((error: unknown) => {
         if (!isAbort(error, this.#detach.signal)) logger.error('job failed, leaving it until next start', { error });
       })

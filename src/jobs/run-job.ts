@@ -33,10 +33,10 @@ export interface JobContext extends AgentContext {
 }
 
 /**
- * Takes the job from the phase in its record to its end. Rejects only with the reason of `context.detach`; the next run of the
+ * Takes the job from the phase in its record to its end, and returns its last record. Rejects only with the reason of `context.detach`; the next run of the
  * runner continues from the record.
  */
-export async function runJob(record: JobRecord, context: JobContext): Promise<void> {
+export async function runJob(record: JobRecord, context: JobContext): Promise<JobRecord> {
   const { slots, detach } = context;
   let job = record;
   using slot = new DisposableStack();
@@ -57,6 +57,7 @@ export async function runJob(record: JobRecord, context: JobContext): Promise<vo
   }
   slot.dispose();
   await finishJob(job, context);
+  return job;
 }
 
 async function startJob(record: JobRecord, context: JobContext, slot: DisposableStack): Promise<JobRecord> {
@@ -71,6 +72,7 @@ async function startJob(record: JobRecord, context: JobContext, slot: Disposable
   const status = reportStatus(context, 'Pulling Agent Image on Local Runner', stop);
   logger.debug('pulling image', { image: record.image });
   await using _image = await pullImage(record, context, stop).catch((error: unknown) => {
+    stop.throwIfAborted();
     throw new PullFailure(error);
   });
   await status;
