@@ -28,7 +28,7 @@ export interface JobsOptions {
   /** The runner's own. */
   tenantId: string;
   runnerId: string;
-  /** What the server is known to offer. */
+  /** Those that the server is known to have. */
   features: ReadonlySet<ServerFeature>;
   /** The option with which a command finds this runner (`--state-dir … `), or empty. */
   placeOption?: string;

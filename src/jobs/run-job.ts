@@ -2,9 +2,11 @@
  * The life of one job, from top to bottom: feedback, slot, pull, start, exit, final status. The record on disk says how far it
  * is, so that the next run of the runner can continue from there.
  */
+
 import type { Connection } from '../config/schema.ts';
 import type { GithubConnections } from '../github/connections.ts';
 import { loggable } from '../github/errors.ts';
+import { systemClock } from '../lib/clock.ts';
 import { formatError, isAbort } from '../lib/errors.ts';
 import { retryForever } from '../lib/retry.ts';
 import type { Slots } from '../lib/slots.ts';
@@ -141,7 +143,11 @@ function findConnection({ github, invocation, logger }: JobContext): Connection 
 
 /** Optional after a crash: the runtime itself knows whether the job was started. */
 async function recordStart(record: JobRecord, context: JobContext): Promise<JobRecord> {
-  const started: JobRecord = { ...record, phase: 'started', startedAt: record.startedAt ?? new Date().toISOString() };
+  const started: JobRecord = {
+    ...record,
+    phase: 'started',
+    startedAt: record.startedAt ?? systemClock.date().toISOString(),
+  };
   await tryToUpdate(started, context);
   await context.store.removeInput(record.jobId);
   return started;
@@ -152,7 +158,7 @@ async function recordFailure(record: JobRecord, error: unknown, context: JobCont
   const { store, cancel } = context;
   const { failure, ...reason } = explainFailure(error, context);
   await store.removeInput(record.jobId);
-  const endedAt = new Date().toISOString();
+  const endedAt = systemClock.date().toISOString();
   const ended = { ...record, phase: 'ended', endedAt, endCode: reason.code, endText: reason.text, failure } as const;
   return cancel.aborted ? { ...ended, killed: true } : ended;
 }
@@ -179,7 +185,7 @@ function explainFailure(error: unknown, context: JobContext): EndReason & { fail
 async function finishJob(record: JobRecord, context: JobContext): Promise<void> {
   const { store, turn, logger, detach } = context;
   const { jobId, failure = 'The agent has exited.' } = record;
-  const endedAt = new Date(record.endedAt ?? Date.now());
+  const endedAt = new Date(record.endedAt ?? systemClock.date().getTime());
   // Before the report, which can take days.
   await store.removeInput(jobId);
   const isRecorded = await tryToUpdate(record, context);

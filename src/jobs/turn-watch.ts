@@ -26,7 +26,7 @@ export interface TurnWatchDeps {
   /** With the runner token. */
   client: Plan42Client;
   runner: { tenantId: string; runnerId: string };
-  /** What the server is known to offer. */
+  /** Those that the server is known to have. */
   features: ReadonlySet<ServerFeature>;
   turns: () => readonly WatchedTurn[];
   logger: Logger;

@@ -1,4 +1,4 @@
-/** What our server offers beyond the protocol. It lists them when a queue registers; other servers list nothing. */
+/** Features that our server has beyond the protocol. It lists them when a queue registers; other servers list none. */
 export const serverFeatures = [
   /** Serves `POST …/runners/:runnerId/ended-turns`. */
   'EndedTurns',

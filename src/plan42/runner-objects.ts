@@ -6,7 +6,7 @@ import { repoInfoFields, runnerQueueFields, taskFields, turnFields } from './obj
 
 export const PartialQueue = knownFields({
   ...view(runnerQueueFields, ['Version'], ['TenantID', 'RunnerID', 'QueueID']),
-  /** What the server offers beyond the protocol, in the response to a registration. Absent from other servers. */
+  /** Features beyond the protocol. Absent from other servers. */
   Features: v.nullish(v.array(v.string())),
 });
 export type PartialQueue = v.InferOutput<typeof PartialQueue>;

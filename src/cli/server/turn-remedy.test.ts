@@ -36,6 +36,6 @@ test('another try is suggested only for failures that it can fix', async () => {
 test('an image that exists only on this machine names the setting', async () => {
   assert.equal(
     await pullFailure('always', true),
-    'cannot pull the image x: no such host. The image is on this machine: to use it, set images.pull_policy to "if-not-present".',
+    'cannot pull the image x: no such host (the image is on this machine: to use it, set images.pull_policy to "if-not-present").',
   );
 });

@@ -1,4 +1,4 @@
-/** What to do about a failed turn. */
+/** The remedy for a failed turn. */
 
 /** The errors of runner and server that another turn would meet again. Tests compare them with the real messages. */
 const causesInImage = [

@@ -41,7 +41,7 @@ export async function pullByPolicy(
   const reason = `cannot pull the image ${image}: ${lastErrorLine(result)}`;
   if (policy !== 'always' || !(await isLocal().catch(() => false))) throw new RuntimeError(reason);
   throw new RuntimeError(
-    `${reason.replace(/\.+$/, '')}. The image is on this machine: to use it, set images.pull_policy to "if-not-present"`,
+    `${reason} (the image is on this machine: to use it, set images.pull_policy to "if-not-present")`,
   );
 }
 
