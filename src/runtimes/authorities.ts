@@ -1,0 +1,54 @@
+/** The certificate authorities that agents trust in addition, as files, and the variables that name them. */
+import { chmod, mkdir, writeFile } from 'node:fs/promises';
+import { join } from 'node:path';
+import { getCACertificates, rootCertificates } from 'node:tls';
+import { readCaFile } from '../lib/ca-file.ts';
+
+/** A PEM file, and the setting that names it. */
+export interface CaFile {
+  path: string;
+  setting: string;
+}
+
+/** The authorities to which the additional ones are added: of a container Mozilla's list, of the host its own. */
+export type Base = 'container' | 'host';
+
+const additionalName = 'additional.pem';
+const bundleName = 'bundle.pem';
+
+/**
+ * Writes the files below the folder of a job and returns their folder. They contain no secrets, and users inside a container
+ * differ from the runner's, so everyone can read them.
+ * @throws UserError if the authorities cannot be read
+ */
+export async function writeAuthorities(jobFolder: string, { path, setting }: CaFile, base: Base): Promise<string> {
+  const additional = readCaFile(path, setting);
+  const folder = join(jobFolder, 'ca');
+  await mkdir(folder, { recursive: true });
+  await chmod(folder, 0o755);
+  const write = async (name: string, content: string) => {
+    const file = join(folder, name);
+    await writeFile(file, content);
+    await chmod(file, 0o644);
+  };
+  await write(additionalName, additional);
+  await write(bundleName, `${publicAuthorities(base).join('\n')}\n${additional}`);
+  return folder;
+}
+
+function publicAuthorities(base: Base): readonly string[] {
+  const system = base === 'host' ? getCACertificates('system') : [];
+  return system.length > 0 ? system : rootCertificates;
+}
+
+/** The variables that name the files in `folder`. All but the first replace the authorities of a program. */
+export function authorityVariables(folder: string): Record<string, string> {
+  const bundle = `${folder}/${bundleName}`;
+  return {
+    NODE_EXTRA_CA_CERTS: `${folder}/${additionalName}`,
+    SSL_CERT_FILE: bundle,
+    REQUESTS_CA_BUNDLE: bundle,
+    CURL_CA_BUNDLE: bundle,
+    GIT_SSL_CAINFO: bundle,
+  };
+}
