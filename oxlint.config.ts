@@ -104,6 +104,7 @@ const inTests = {
 export default defineConfig({
   options: { typeAware: true, denyWarnings: true, reportUnusedDisableDirectives: 'error' },
   plugins: ['typescript', 'import', 'unicorn', 'node', 'promise', 'oxc'],
+  jsPlugins: ['./scripts/lint/linear-regex.ts'],
   categories: { correctness: 'error', suspicious: 'error', perf: 'error' },
   rules: {
     'import/no-cycle': ['error', { ignoreTypes: false }],
@@ -136,6 +137,7 @@ export default defineConfig({
   overrides: [
     ...directions,
     inTests,
+    { files: ['src/**'], excludeFiles: ['**/*.test.ts'], rules: { 'plan42/linear-regex': 'error' } },
     { ...onlyInBin, rules: { 'node/no-process-env': 'error', 'unicorn/no-process-exit': 'error' } },
   ],
   ignorePatterns: ['dist', 'bin', 'node_modules'],

@@ -111,3 +111,24 @@ async function makeTree(files: Record<string, string>): Promise<Awaited<ReturnTy
   }
   return dir;
 }
+
+test('code that reads a clock of the machine fails, and code that asks for the date without a reason', async () => {
+  const lines = [
+    'const age = Date.now() - file.mtimeMs;',
+    'const at = new Date();',
+    'const startedAt = performance.now();',
+    "import { performance } from 'node:perf_hooks';",
+    'const startedAt = process.hrtime.bigint();',
+    'const age = systemClock.date().getTime() - file.mtimeMs;',
+    'expire(clock.date);',
+  ];
+  for (const line of lines) {
+    await using tree = await makeTree({ 'src/jobs/a.ts': line });
+    const { exitCode, output } = await checkLanguage(tree.path);
+    assert.equal(exitCode, 1, line);
+    assert.match(output, /^src\/jobs\/a\.ts:1: .*clock/m);
+  }
+  const fine = 'const startedAt = systemClock.now();\nconst then = new Date(record.startedAt);\n';
+  await using tree = await makeTree({ 'src/jobs/a.ts': fine, 'src/jobs/a.test.ts': 'const at = Date.now();\n' });
+  assert.equal((await checkLanguage(tree.path)).exitCode, 0);
+});

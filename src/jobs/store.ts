@@ -2,11 +2,13 @@
  * Jobs on disk: `active/<job ID>/` until a job is finished, then `finished/<job ID>.json`, so that a start of the runner reads
  * active jobs only.
  */
+
 import { randomUUID } from 'node:crypto';
 import type { Dirent } from 'node:fs';
 import { chmod, mkdir, readdir, readFile, rename, rm, utimes } from 'node:fs/promises';
 import { join } from 'node:path';
 import * as v from 'valibot';
+import { systemClock } from '../lib/clock.ts';
 import { errorCode } from '../lib/errors.ts';
 import { exists, makeFolder, syncFolder, writeDurably } from '../lib/files.ts';
 import type { JobPaths } from '../shim/shim.ts';
@@ -199,7 +201,7 @@ export class JobStore {
     await makeFolder(this.#damaged);
     await rename(path, kept);
     // Its age counts from now.
-    await utimes(kept, new Date(), new Date()).catch(() => {});
+    await utimes(kept, systemClock.date(), systemClock.date()).catch(() => {});
     return kept;
   }
 

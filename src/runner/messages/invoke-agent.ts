@@ -6,6 +6,7 @@ import type { Jobs } from '../../jobs/jobs.ts';
 import type { JobRecord } from '../../jobs/record.ts';
 import { JobExistsError } from '../../jobs/store.ts';
 import { readCaFile } from '../../lib/ca-file.ts';
+import { systemClock } from '../../lib/clock.ts';
 import { formatError, UserError } from '../../lib/errors.ts';
 import type { Logger } from '../../lib/logger.ts';
 import { isUuid } from '../../lib/uuid.ts';
@@ -87,7 +88,7 @@ function checkRequest(request: InvokeAgentRequest, options: InvokeAgentOptions):
     image,
     runtime: options.runtime.name,
     phase: 'accepted',
-    acceptedAt: new Date().toISOString(),
+    acceptedAt: systemClock.date().toISOString(),
   };
 }
 

@@ -44,19 +44,15 @@ async function confFiles(env: NodeJS.ProcessEnv): Promise<string[]> {
   if (env['CONTAINERS_CONF']) return [env['CONTAINERS_CONF'], ...last];
   const ofUser = join(env['XDG_CONFIG_HOME'] || join(env['HOME'] ?? homedir(), '.config'), 'containers');
   const folders = ['/usr/share/containers', '/etc/containers', ...(process.getuid?.() === 0 ? [] : [ofUser])];
-  const found = folders.map(async (folder) => [
-    join(folder, 'containers.conf'),
-    ...(await confNames(join(folder, 'containers.conf.d'))),
-  ]);
-  return [...(await Promise.all(found)).flat(), ...last];
+  const perFolder = folders.map((folder) => confFilesIn(folder));
+  return [...(await Promise.all(perFolder)).flat(), ...last];
 }
 
-async function confNames(folder: string): Promise<string[]> {
-  const names = await readdir(folder).catch(() => []);
-  return names
-    .filter((name) => name.endsWith('.conf'))
-    .toSorted()
-    .map((name) => join(folder, name));
+async function confFilesIn(folder: string): Promise<string[]> {
+  const more = join(folder, 'containers.conf.d');
+  const names = await readdir(more).catch(() => []);
+  const confs = names.toSorted().flatMap((name) => (name.endsWith('.conf') ? [join(more, name)] : []));
+  return [join(folder, 'containers.conf'), ...confs];
 }
 
 async function readConf(path: string): Promise<v.InferOutput<typeof File>> {

@@ -1,3 +1,5 @@
+import { formatLimit, limits } from './limits.ts';
+
 /** Why the core rejects an operation. `http/errors.ts` maps each kind to a status and an error type. */
 export type RejectionKind = 'invalid' | 'notFound' | 'conflict' | 'turnFinished';
 
@@ -31,6 +33,7 @@ const requestFailures = {
   undelivered: 'no healthy queue of the runner took the message',
   unanswered: 'the runner did not respond in time',
   unreadable: 'the runner’s response cannot be read',
+  tooLarge: `the message to the runner is larger than ${formatLimit(limits.message)}; shorten the texts of the task and its environment`,
 } as const;
 
 /** A request to a runner that got no usable response. Only an `undelivered` one certainly never reached the runner. */

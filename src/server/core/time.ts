@@ -1,8 +1,5 @@
 import * as v from 'valibot';
 
-/** Returns the current time. */
-export type Clock = () => Date;
-
 export function isoTime(date: Date): string {
   return date.toISOString();
 }

@@ -1,10 +1,12 @@
 /** The life cycle of turns. All changes are made here, so that the task follows the turn and listeners get an event. */
+
+import type { Clock } from '../../lib/clock.ts';
 import type { Task, TaskState, Turn } from '../../plan42/objects.ts';
 import { isTerminalStatus } from '../../plan42/turn-status.ts';
 import type { Store } from '../store/store.ts';
 import type { TurnKey } from '../store/turns.ts';
 import type { Events } from './events.ts';
-import { type Clock, isoTime } from './time.ts';
+import { isoTime } from './time.ts';
 import { firstVersion } from './versioned.ts';
 
 export interface TurnDeps {
@@ -45,7 +47,7 @@ export type TurnChange = Partial<
 /** Writes the next version of an unfinished turn, and updates its task. */
 export function changeTurn(deps: TurnDeps, turn: Turn, changes: TurnChange): Turn {
   const { store, clock, events } = deps;
-  const now = isoTime(clock());
+  const now = isoTime(clock.date());
   const changed = { ...turn, ...changes, UpdatedAt: now, Version: turn.Version + 1 };
   if (isTerminalStatus(changed.Status)) changed.CompletedAt ??= now;
   store.transaction(() => {
@@ -65,7 +67,7 @@ export function failTurn(deps: TurnDeps, turn: Turn, message: string): Turn {
 export function acceptTurn(deps: TurnDeps, key: TurnKey): void {
   const { store, clock } = deps;
   store.transaction(() => {
-    if (!store.turnAcceptance.accept(key, isoTime(clock()))) return;
+    if (!store.turnAcceptance.accept(key, isoTime(clock.date()))) return;
     const turn = store.turns.find(key);
     if (turn) updateTask(deps, turn);
   });

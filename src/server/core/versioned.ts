@@ -1,8 +1,10 @@
 /** Reads and writes of versioned objects, the same for all types. */
+
+import type { Clock } from '../../lib/clock.ts';
 import type { Versioned } from '../../plan42/objects.ts';
 import type { Table } from '../store/table.ts';
 import { conflict, notFound } from './errors.ts';
-import { type Clock, isoTime } from './time.ts';
+import { isoTime } from './time.ts';
 
 type SoftDeleted = Versioned & { Deleted: boolean };
 
@@ -48,7 +50,7 @@ export function change<Row extends Versioned, Key extends keyof Row & string>(
   changes: Partial<Row>,
   clock: Clock,
 ): Row {
-  const changed = { ...row, ...changes, UpdatedAt: isoTime(clock()), Version: row.Version + 1 };
+  const changed = { ...row, ...changes, UpdatedAt: isoTime(clock.date()), Version: row.Version + 1 };
   table.update(changed);
   return changed;
 }
@@ -68,6 +70,6 @@ export function softDelete<Row extends SoftDeleted, Key extends keyof Row & stri
 
 /** Returns the fields that every new object starts with. */
 export function firstVersion(clock: Clock): Versioned {
-  const now = isoTime(clock());
+  const now = isoTime(clock.date());
   return { CreatedAt: now, UpdatedAt: now, Version: 1 };
 }

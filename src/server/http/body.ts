@@ -1,5 +1,8 @@
 import type { IncomingMessage } from 'node:http';
 import * as v from 'valibot';
+import { formatError } from '../../lib/errors.ts';
+import { parseJson } from '../../lib/json.ts';
+import { BodyTooLargeError, readBytes } from '../../lib/read-body.ts';
 import { knownFields } from '../../plan42/fields.ts';
 import { badRequest, tooLarge } from './errors.ts';
 import type { ApiRequest } from './route.ts';
@@ -9,18 +12,21 @@ const maxBodyBytes = 16 * 1024 * 1024;
 
 /** Returns the JSON body of a request, or undefined if it is empty. @throws HttpError 400 or 413 */
 export async function readJson(request: IncomingMessage): Promise<unknown> {
-  const chunks: Buffer[] = [];
-  let length = 0;
-  for await (const chunk of request as AsyncIterable<Buffer>) {
-    length += chunk.length;
-    if (length > maxBodyBytes) throw tooLarge(`the body is larger than ${maxBodyBytes} bytes`);
-    chunks.push(chunk);
-  }
-  if (length === 0) return undefined;
+  const bytes = await readBytes(request, maxBodyBytes).catch((error: unknown) => {
+    if (error instanceof BodyTooLargeError) throw tooLarge(`${error.message}; send less`);
+    throw error;
+  });
+  if (bytes.length === 0) return undefined;
+  let text: string;
   try {
-    return JSON.parse(new TextDecoder('utf-8', { fatal: true }).decode(Buffer.concat(chunks)));
+    text = new TextDecoder('utf-8', { fatal: true }).decode(bytes);
   } catch {
     throw badRequest('the body is not JSON in UTF-8');
+  }
+  try {
+    return parseJson(text);
+  } catch (error) {
+    throw badRequest(`the body is ${formatError(error)}`);
   }
 }
 

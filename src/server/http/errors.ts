@@ -34,6 +34,7 @@ const requestFailures: Record<RequestError['reason'], { status: number; errorTyp
   undelivered: { status: 504, errorType: 'GatewayTimeout' },
   unanswered: { status: 504, errorType: 'GatewayTimeout' },
   unreadable: { status: 502, errorType: 'BadGateway' },
+  tooLarge: { status: 413, errorType: 'ContentTooLarge' },
 };
 
 // The Go client cannot parse a conflict that carries a current object of these types, and loses the whole error.

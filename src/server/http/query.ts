@@ -1,4 +1,5 @@
 import * as v from 'valibot';
+import { parseJson } from '../../lib/json.ts';
 import { isUuid, isUuidV4 } from '../../lib/uuid.ts';
 import type { Page, PageRequest, RowFilter, RowRange, Table } from '../store/table.ts';
 import { badRequest } from './errors.ts';
@@ -46,7 +47,7 @@ export function pageRequest(query: URLSearchParams, order: readonly string[], to
 
 function decodeToken(token: string, order: readonly string[], name: string): (string | number)[] {
   try {
-    const values = v.parse(PageToken, JSON.parse(Buffer.from(token, 'base64url').toString('utf8')));
+    const values = v.parse(PageToken, parseJson(Buffer.from(token, 'base64url').toString('utf8')));
     if (values.length === order.length) return values;
   } catch {
     // Falls through to the one error.

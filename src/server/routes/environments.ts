@@ -1,7 +1,7 @@
 import * as v from 'valibot';
+import type { Clock } from '../../lib/clock.ts';
 import { type Environment, EnvVar } from '../../plan42/objects.ts';
 import type { Events } from '../core/events.ts';
-import type { Clock } from '../core/time.ts';
 import { change, create, firstVersion, readUndeleted, requireVersion, softDelete } from '../core/versioned.ts';
 import { changesOf, optionalId, optionalText, parseBody, undelete } from '../http/body.ts';
 import { includeDeleted, listedDeleted, listReply, requiredIfMatch, requireUuidV4 } from '../http/query.ts';

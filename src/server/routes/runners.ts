@@ -1,7 +1,7 @@
 import * as v from 'valibot';
+import type { Clock } from '../../lib/clock.ts';
 import { knownFields } from '../../plan42/fields.ts';
 import type { Events } from '../core/events.ts';
-import type { Clock } from '../core/time.ts';
 import { change, create, firstVersion, readUndeleted, requireVersion, softDelete } from '../core/versioned.ts';
 import { changesOf, optionalFlag, optionalText, parseBody, requiredText, undelete } from '../http/body.ts';
 import type { LiveRequests } from '../http/live-requests.ts';
