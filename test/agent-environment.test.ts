@@ -1,4 +1,4 @@
-/** What agents get of the runner's environment on each runtime: additional certificate authorities, and nothing else. */
+/** The environment of agents on each runtime: additional certificate authorities, and nothing else of the runner. */
 import assert from 'node:assert/strict';
 import { mkdir, writeFile } from 'node:fs/promises';
 import { createServer } from 'node:https';

@@ -35,5 +35,5 @@ test('a file that cannot be used is a user’s error that names the setting', as
       },
     );
   }
-  assert.throws(() => readCaFile(dir.path), /cannot read the CA file .*: not a regular file/);
+  assert.throws(() => readCaFile(dir.path), /cannot read the CA file/);
 });

@@ -170,7 +170,10 @@ describe('a bad request is answered with what is wrong, and not accepted', () =>
 
   test('because of authorities that cannot be read', async () => {
     const { error, accepted } = await ask(good, undefined, { jobs: 'ca_file = "/does/not/exist.pem"' });
-    assert.match(error ?? '', /: cannot read the CA file \/does\/not\/exist\.pem: .*\. Set jobs\.ca_file to a PEM file/);
+    assert.match(
+      error ?? '',
+      /: cannot read the CA file \/does\/not\/exist\.pem: .*\. Set jobs\.ca_file to a PEM file/,
+    );
     assert.deepEqual(accepted, []);
   });
 

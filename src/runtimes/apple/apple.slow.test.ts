@@ -37,7 +37,12 @@ interface Setting extends AsyncDisposable {
 async function setUp(limits: Partial<Config['jobs']> = {}, caFile?: CaFile): Promise<Setting> {
   await using starting = new AsyncDisposableStack();
   const apple = starting.use(await startFakeApple());
-  const runtime = createAppleRuntime({ env: apple.env, instanceId: 'ours', limits: { ...defaults, ...limits }, caFile });
+  const runtime = createAppleRuntime({
+    env: apple.env,
+    instanceId: 'ours',
+    limits: { ...defaults, ...limits },
+    caFile,
+  });
   assert.ok((await runtime.prepare?.())?.ready);
   const resources = starting.move();
   const newJob = async (commands?: (job: JobFolder) => string) => {

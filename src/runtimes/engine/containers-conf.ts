@@ -50,7 +50,7 @@ async function confFiles(env: NodeJS.ProcessEnv): Promise<string[]> {
 
 async function confFilesIn(folder: string): Promise<string[]> {
   const more = join(folder, 'containers.conf.d');
-  const names = await readdir(more).catch(() => []);
+  const names = await readdir(more).catch((): string[] => []);
   const confs = names.toSorted().flatMap((name) => (name.endsWith('.conf') ? [join(more, name)] : []));
   return [join(folder, 'containers.conf'), ...confs];
 }

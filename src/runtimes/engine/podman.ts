@@ -20,7 +20,7 @@ const podman: Engine = {
   },
   // An image's own variables take precedence over those of the configuration.
   withoutVariables: (names, ofImage) => ({
-    options: names.filter((name) => !Object.hasOwn(ofImage, name)).flatMap((name) => ['--unsetenv', name]),
+    options: names.flatMap((name) => (Object.hasOwn(ofImage, name) ? [] : ['--unsetenv', name])),
     env: {},
   }),
   location: {
