@@ -10,6 +10,7 @@ import { JobStore } from '../jobs/store.ts';
 import { systemClock } from '../lib/clock.ts';
 import { createLogger, type ErrorEntry, type Logger } from '../lib/logger.ts';
 import type { ServiceNotifier } from '../lib/service-notifier.ts';
+import { watchForWake } from '../lib/standstill.ts';
 import { Plan42Client } from '../plan42/client.ts';
 import { createTransport } from '../plan42/transport.ts';
 import { createRuntime, selectRuntime } from '../runtimes/select.ts';
@@ -27,7 +28,6 @@ import { watchConfig } from './reload.ts';
 import { requireRunnerToken } from './require-token.ts';
 import { ServiceLog } from './service-log.ts';
 import { drainOnSignal, type ShutdownSignals } from './shutdown.ts';
-import { watchForWake } from './wake.ts';
 
 export interface ServiceOptions {
   paths: Paths;

@@ -11,6 +11,9 @@ const ofUser =
 const ofEngine =
   /^((DOCKER|CONTAINERS?|_CONTAINERS|STORAGE|REGISTRY|LIBPOD|BUILDAH|NETAVARK)_\w+|DBUS_SESSION_BUS_ADDRESS|SSH_AUTH_SOCK)$/;
 
+/** Say how to reach a registry. */
+const ofNetwork = /^(https?_proxy|all_proxy|no_proxy|ssl_cert_file|ssl_cert_dir)$/i;
+
 function pick(env: NodeJS.ProcessEnv, ...patterns: readonly RegExp[]): NodeJS.ProcessEnv {
   return Object.fromEntries(Object.entries(env).filter(([name]) => patterns.some((pattern) => pattern.test(name))));
 }
@@ -20,7 +23,10 @@ export function agentEnvironment(env: NodeJS.ProcessEnv): NodeJS.ProcessEnv {
   return pick(env, ofUser);
 }
 
-/** The environment of an engine's command that creates a container, to which it may pass it on. */
-export function containerCommandEnvironment(env: NodeJS.ProcessEnv): NodeJS.ProcessEnv {
-  return pick(env, ofUser, ofEngine);
+/** The environment of an engine's command that creates a container. The command must not pass it on to the container. */
+export function containerCommandEnvironment(
+  env: NodeJS.ProcessEnv,
+  { pullsItself }: { pullsItself: boolean },
+): NodeJS.ProcessEnv {
+  return pick(env, ofUser, ofEngine, ...(pullsItself ? [ofNetwork] : []));
 }

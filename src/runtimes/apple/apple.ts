@@ -176,7 +176,7 @@ export function createAppleRuntime({ env, instanceId, limits, caFile }: Omit<Run
       const engine = { run, instanceId, isRemote: async () => false, relabels: false };
       const authorities = await authorityOptions(job, caFile, engine);
       const args = runArguments(job, authorities);
-      await launchClient(job, [command, ...args], containerCommandEnvironment(env), signal);
+      await launchClient(job, [command, ...args], containerCommandEnvironment(env, { pullsItself: false }), signal);
     },
     wasStarted: (job) => shim.wasStarted(job.folder),
     createdContainer: hasContainerId,

@@ -14,6 +14,7 @@ const docker: Engine = {
     install: 'Install Docker, or set runner.runtime to another runtime.',
     start: 'Start the Docker daemon, and let this user reach it (on Linux: membership in the group "docker").',
   },
+  pullsItself: false,
   ownEnvironment: [],
   configuredVariables: proxiesOfClient,
   // The client takes the value from its environment. Without one there, the container does not have the variable.

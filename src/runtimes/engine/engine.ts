@@ -55,6 +55,8 @@ export interface Engine {
   /** The name of the process that monitors each container, if there is one. */
   monitors?: string;
   remedy: { install: string; start: string };
+  /** Whether the command itself pulls images. */
+  pullsItself: boolean;
   /** Options of `run` that keep the environment of the command out of the container. */
   ownEnvironment: readonly string[];
   /** The names of variables that the engine's own configuration adds to every container. */
@@ -121,7 +123,7 @@ export function createEngineRuntime(engine: Engine, options: RuntimeOptions): Ru
       authorityOptions(job, caFile, { run, instanceId, isRemote, relabels: true }),
     ]);
     const args = runArguments(job, ['--log-driver', logDriver, ...variables.options, ...authorities]);
-    const commandEnv = { ...containerCommandEnvironment(env), ...variables.env };
+    const commandEnv = { ...containerCommandEnvironment(env, engine), ...variables.env };
     await launchClient(job, [engine.command, ...args], commandEnv, signal);
   }
 
@@ -153,7 +155,7 @@ export function createEngineRuntime(engine: Engine, options: RuntimeOptions): Ru
       ...['--label', `${instanceLabel}=${instanceId}`],
       ...['--cidfile', containerIdFile(job)],
       '--interactive',
-      ...['--pull', 'never'],
+      ...['--pull', job.mayPullAgain ? 'missing' : 'never'],
       ...ofThisJob,
       // Not --cpus: docker refuses more of them than the machine has.
       ...['--cpu-period', String(cpuPeriodUs), '--cpu-quota', String(Math.round(limits.cpus * cpuPeriodUs))],

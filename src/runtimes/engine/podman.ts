@@ -12,6 +12,7 @@ const podman: Engine = {
     install: 'Install Podman, or set runner.runtime to another runtime.',
     start: 'Check "podman info"; on macOS run "podman machine start".',
   },
+  pullsItself: true,
   // Podman passes proxies by default, and everything if containers.conf asks for it.
   ownEnvironment: ['--http-proxy=false', '--env-host=false'],
   configuredVariables: async (env) => {

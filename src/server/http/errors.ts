@@ -28,6 +28,7 @@ const rejections: Record<RejectionKind, { status: number; errorType: string }> =
   notFound: { status: 404, errorType: 'NotFound' },
   conflict: { status: 409, errorType: 'Conflict' },
   turnFinished: { status: 409, errorType: 'UpdateCompletedTurn' },
+  tooLarge: { status: 413, errorType: 'ContentTooLarge' },
 };
 
 const requestFailures: Record<RequestError['reason'], { status: number; errorType: string }> = {
