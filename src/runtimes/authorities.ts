@@ -1,8 +1,9 @@
 /** The certificate authorities that agents trust in addition, as files, and the variables that name them. */
-import { chmod, mkdir, writeFile } from 'node:fs/promises';
+import { chmod, mkdir } from 'node:fs/promises';
 import { join } from 'node:path';
 import { getCACertificates, rootCertificates } from 'node:tls';
 import { readCaFile } from '../lib/ca-file.ts';
+import { writeDurably } from '../lib/files.ts';
 
 /** A PEM file, and the setting that names it. */
 export interface CaFile {
@@ -26,13 +27,9 @@ export async function writeAuthorities(jobFolder: string, { path, setting }: CaF
   const folder = join(jobFolder, 'ca');
   await mkdir(folder, { recursive: true });
   await chmod(folder, 0o755);
-  const write = async (name: string, content: string) => {
-    const file = join(folder, name);
-    await writeFile(file, content);
-    await chmod(file, 0o644);
-  };
-  await write(additionalName, additional);
-  await write(bundleName, `${publicAuthorities(base).join('\n')}\n${additional}`);
+  await writeDurably(join(folder, additionalName), additional, 0o644);
+  const bundle = `${publicAuthorities(base).join('\n')}\n${additional}`;
+  await writeDurably(join(folder, bundleName), bundle, 0o644);
   return folder;
 }
 
