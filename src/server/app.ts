@@ -19,6 +19,7 @@ import { createRouter } from './http/router.ts';
 import { sendHealth } from './http/send-health.ts';
 import { createPageFiles } from './page/page-files.ts';
 import type { SignInLinks } from './page/sign-in-links.ts';
+import { endedTurnRoutes } from './routes/ended-turns.ts';
 import { environmentRoutes } from './routes/environments.ts';
 import { githubConnectionRoutes } from './routes/github-connections.ts';
 import { githubProxyRoutes } from './routes/github-proxy.ts';
@@ -118,6 +119,7 @@ function allRoutes(deps: RouteDeps): Route[] {
     ...runnerRoutes(deps),
     ...runnerTokenRoutes(deps),
     ...runnerQueueRoutes(deps),
+    ...endedTurnRoutes(deps),
     ...githubConnectionRoutes(deps),
     ...githubProxyRoutes(deps),
     ...pageRoutes(deps),
