@@ -4,6 +4,7 @@ import { environmentFailure, failureRemedy } from '../lib/environment-failure.ts
 import { UserError } from '../lib/errors.ts';
 import { makeFolder, readFileIfExists } from '../lib/files.ts';
 import { tryLockFolder } from '../lib/lock.ts';
+import { requirePrivateFolder } from '../lib/private-folder.ts';
 import { shellQuote } from '../lib/shell-quote.ts';
 import { databaseName, kindOfFile, waysOut } from './store/database-file.ts';
 import type { Store } from './store/store.ts';
@@ -24,6 +25,7 @@ export async function lockDataFolder(path: string): Promise<Disposable> {
         remedy: 'Choose an empty directory with --data.',
       });
     }
+    await requirePrivateFolder(path);
     await chmod(path, 0o700);
     const lock = tryLockFolder(path);
     if (lock !== undefined) return lock;
