@@ -1,7 +1,7 @@
 import { formatLimit, limits } from './limits.ts';
 
 /** Why the core rejects an operation. `http/errors.ts` maps each kind to a status and an error type. */
-export type RejectionKind = 'invalid' | 'notFound' | 'conflict' | 'turnFinished';
+export type RejectionKind = 'invalid' | 'notFound' | 'conflict' | 'turnFinished' | 'tooLarge';
 
 /** The object that is in the way, as it is now, and the API's name of its type. */
 export interface CurrentObject {
@@ -23,6 +23,7 @@ export class DomainError extends Error {
 }
 
 export const invalid = (message: string) => new DomainError('invalid', message);
+export const tooLarge = (message: string) => new DomainError('tooLarge', message);
 export const notFound = (message: string) => new DomainError('notFound', message);
 
 export function conflict(message: string, type?: string, object?: object): DomainError {

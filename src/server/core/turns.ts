@@ -1,11 +1,12 @@
 /** The life cycle of turns. All changes are made here, so that the task follows the turn and listeners get an event. */
 
 import type { Clock } from '../../lib/clock.ts';
-import type { Task, TaskState, Turn } from '../../plan42/objects.ts';
+import type { Task, TaskState, Turn, TurnEnder } from '../../plan42/objects.ts';
 import { isTerminalStatus } from '../../plan42/turn-status.ts';
 import type { Store } from '../store/store.ts';
 import type { TurnKey } from '../store/turns.ts';
 import type { Events } from './events.ts';
+import { requireFit, requireTurnRoom } from './quotas.ts';
 import { isoTime } from './time.ts';
 import { firstVersion } from './versioned.ts';
 
@@ -29,6 +30,8 @@ export function addTurn({ store, clock, events }: TurnDeps, task: Task, prompt: 
     Status: pendingStatus,
     ...firstVersion(clock),
   };
+  requireTurnRoom(turn);
+  requireFit(store.turns, turn);
   store.transaction(() => {
     store.turns.insert(turn);
     store.tasks.update(taskAfter(task, turn, false));
@@ -40,16 +43,27 @@ export function addTurn({ store, clock, events }: TurnDeps, task: Task, prompt: 
 export type TurnChange = Partial<
   Pick<
     Turn,
-    'PreviousResponseID' | 'CommitInfo' | 'WorkstreamId' | 'Status' | 'OutputMessage' | 'ErrorMessage' | 'CompletedAt'
+    | 'PreviousResponseID'
+    | 'CommitInfo'
+    | 'WorkstreamId'
+    | 'Status'
+    | 'OutputMessage'
+    | 'ErrorMessage'
+    | 'CompletedAt'
+    | 'EndedBy'
   >
 >;
 
-/** Writes the next version of an unfinished turn, and updates its task. */
+/** Writes the next version of an unfinished turn, and updates its task. @throws DomainError `tooLarge` */
 export function changeTurn(deps: TurnDeps, turn: Turn, changes: TurnChange): Turn {
   const { store, clock, events } = deps;
   const now = isoTime(clock.date());
   const changed = { ...turn, ...changes, UpdatedAt: now, Version: turn.Version + 1 };
-  if (isTerminalStatus(changed.Status)) changed.CompletedAt ??= now;
+  if (isTerminalStatus(changed.Status)) {
+    changed.CompletedAt ??= now;
+    changed.EndedBy ??= 'Server' satisfies TurnEnder;
+  }
+  if (Object.keys(changes).length > 0) requireFit(store.turns, changed, turn);
   store.transaction(() => {
     store.turns.update(changed);
     updateTask(deps, changed);
