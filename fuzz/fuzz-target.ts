@@ -9,8 +9,8 @@ import type { Target } from './target.ts';
 
 export interface FuzzOptions {
   seed: string;
-  /** Whether to go on, by the number of inputs so far. */
-  goOn: (inputs: number) => boolean;
+  /** Whether to go on, by the numbers of inputs and faults so far. */
+  goOn: (inputs: number, faults: number) => boolean;
   /** In KiB. */
   maxKiB: number;
 }
@@ -46,7 +46,7 @@ export const nameOf = ({ covers }: Target): string => covers[0] ?? 'without a na
 export async function fuzz(target: Target, options: FuzzOptions): Promise<FuzzResult> {
   const result: FuzzResult = { inputs: 0, kib: 0, slowestMsPerKiB: 0, faults: [] };
   const pieces = piecesOf([...target.corpus, ...literalsOf(target)]);
-  while (options.goOn(result.inputs) && result.faults.length < maxFaults) {
+  while (options.goOn(result.inputs, result.faults.length) && result.faults.length < maxFaults) {
     const seed = `${options.seed}:${nameOf(target)}:${result.inputs}`;
     const fault = await tryOne(target, seed, pieces, options, result);
     if (fault !== undefined) result.faults.push({ target: nameOf(target), seed, ...fault });

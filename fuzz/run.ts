@@ -8,7 +8,7 @@ import { once } from 'node:events';
 import { mkdirSync, writeFileSync } from 'node:fs';
 import { availableParallelism } from 'node:os';
 import { join } from 'node:path';
-import { exemptions } from './exempt.ts';
+import { exemptionOf } from './exempt.ts';
 import { findFunctions } from './find-functions.ts';
 import { type FuzzResult, fuzz, nameOf } from './fuzz-target.ts';
 import type { Target } from './target.ts';
@@ -27,7 +27,7 @@ else await runAll(args);
 function list(): void {
   for (const name of findFunctions()) {
     const target = allTargets.find(({ covers }) => covers.includes(name));
-    console.log(`${name.padEnd(60)} ${target ? nameOf(target) : `not fuzzed: ${exemptions[name] ?? 'MISSING'}`}`);
+    console.log(`${name.padEnd(60)} ${target ? nameOf(target) : `not fuzzed: ${exemptionOf(name) ?? 'MISSING'}`}`);
   }
 }
 

@@ -1,4 +1,4 @@
-/** What is fuzzed. A target covers one or more functions that read or format text from outside. */
+/** A target covers one or more functions that read or format text from outside. */
 export interface Target {
   /** `FILE#FUNCTION`, the file below `src/`. */
   covers: readonly string[];

@@ -7,6 +7,7 @@ import { explainApiFailure } from '../../src/cli/server/api-failure.ts';
 import { parseListenAddress } from '../../src/cli/server/listen-address.ts';
 import { parseRepoOption } from '../../src/cli/server/task/create.ts';
 import { parseEnvVar } from '../../src/cli/server/task/environment.ts';
+import { turnRemedy } from '../../src/cli/server/turn-remedy.ts';
 import { pickByPrefix, shortIds } from '../../src/cli/short-ids.ts';
 import { renderTable } from '../../src/cli/table.ts';
 import { isNewer } from '../../src/cli/version/releases.ts';
@@ -95,9 +96,14 @@ export const targets: readonly Target[] = [
     maxKiB: 16,
   },
   {
-    covers: ['cli/version/releases.ts#isNewer'],
-    corpus: ['1.2.3-4', '0.1.0'],
-    run: (text: string) => [isNewer(text, '1.2.3'), isNewer('1.2.3', text)],
+    covers: ['cli/version/releases.ts#isNewer', 'cli/server/turn-remedy.ts#turnRemedy'],
+    corpus: [
+      '1.2.3-4',
+      '0.1.0',
+      "the image 'a' is not allowed on this runner",
+      'The agent in the image a could not be started: ',
+    ],
+    run: (text: string) => [isNewer(text, '1.2.3'), isNewer('1.2.3', text), turnRemedy('id', text)],
   },
   {
     covers: ['cli/table.ts#renderTable'],

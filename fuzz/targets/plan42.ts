@@ -9,7 +9,13 @@ import {
   parsePublicKey,
   publicKeyPem,
 } from '../../src/plan42/ecies.ts';
-import { isAuthError, isTransient, parseErrorResponse, parseRetryAfter } from '../../src/plan42/errors.ts';
+import {
+  isAuthError,
+  isTransient,
+  parseErrorResponse,
+  parseHttpDate,
+  parseRetryAfter,
+} from '../../src/plan42/errors.ts';
 import { EventTooLargeError, parseEventStream } from '../../src/plan42/event-stream.ts';
 import { explainFailure } from '../../src/plan42/http.ts';
 import * as messages from '../../src/plan42/messages.ts';
@@ -109,14 +115,22 @@ export const targets: readonly Target[] = [
     maxKiB: 256,
   },
   {
-    covers: ['plan42/errors.ts#parseErrorResponse', 'plan42/errors.ts#parseRetryAfter'],
+    covers: [
+      'plan42/errors.ts#parseErrorResponse',
+      'plan42/errors.ts#parseRetryAfter',
+      'plan42/errors.ts#parseHttpDate',
+    ],
     corpus: [
       '{"ResponseCode":409,"Message":"m","ErrorType":"Conflict","CurrentType":"Turn","Current":{}}',
       '120',
       'Fri, 31 Dec 1999 23:59:59 GMT',
       '<html>',
     ],
-    run: (text: string) => [parseErrorResponse(503, { 'retry-after': text }, text), parseRetryAfter([text, text])],
+    run: (text: string) => [
+      parseErrorResponse(503, { 'retry-after': text }, text),
+      parseRetryAfter([text, text]),
+      parseHttpDate(text),
+    ],
   },
   {
     covers: [
