@@ -3,6 +3,7 @@ import { allSettings } from '../config/find-setting.ts';
 import { defaultPaths, type Paths, withPathOptions } from '../config/paths.ts';
 import { connectionFields } from '../config/schema.ts';
 import { ExitCode } from '../lib/errors.ts';
+import { LossyOutput } from '../lib/lossy-output.ts';
 import { createServiceNotifier, withoutNotifyVariables } from '../lib/service-notifier.ts';
 import type { ShutdownSignals } from '../runner/shutdown.ts';
 import type { CliContext } from './context.ts';
@@ -46,7 +47,7 @@ export async function runnerMain(context: RunnerContext): Promise<ExitCode> {
       env,
       flags: flagsOf(options),
       version,
-      write: options.quiet ? () => {} : (line) => stderr.write(line),
+      output: options.quiet ? undefined : new LossyOutput(stderr),
       signals,
       onReloadRequest,
       notifier,
@@ -140,5 +141,6 @@ ${connections.map(([name, about]) => helper.formatItem(name, width, about, helpe
 Signals: SIGHUP reloads the configuration, which also happens when the file
 changes. SIGTERM and SIGINT drain the queues and exit. A second one leaves jobs
 that have not started to the next run; a third one exits at once. Running agents
-are never stopped.`;
+are never stopped. A runner whose terminal is closed drains too, unless both of
+its outputs go to files, as with nohup.`;
 }
