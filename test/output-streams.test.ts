@@ -15,7 +15,7 @@ const bin = join(import.meta.dirname, '../bin');
 const breakages: readonly Breakage[] = ['closed', 'full', 'unread'];
 const phases = ['start', 'ready', 'job accepted', 'drain'] as const;
 
-suite('output that cannot be written', { timeout: 180_000, concurrency: 3 }, () => {
+suite('output that cannot be written', { timeout: 600_000, concurrency: 3 }, () => {
   for (const breakage of breakages) {
     for (const phase of phases) {
       test(`runner and server: ${breakage} from phase "${phase}"`, async (t) => {

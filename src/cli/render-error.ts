@@ -2,6 +2,7 @@ import { inspect } from 'node:util';
 import { type Command, CommanderError } from 'commander';
 import { ExitCode, formatError, isAbort, UserError } from '../lib/errors.ts';
 import { redact } from '../lib/logger.ts';
+import type { Reader } from './watch-reader.ts';
 
 export interface RenderedError {
   /** For standard error; empty if the error was printed already. */
@@ -22,6 +23,15 @@ export function renderError(error: unknown, signal?: AbortSignal): RenderedError
     text: `ERROR: unexpected failure, please report it: ${redact(inspect(error))}\n`,
     exitCode: ExitCode.failed,
   };
+}
+
+/** `error`, unless it stands for help or a version that could not be written: then the reason. */
+export async function outputError(reader: Reader, error: unknown): Promise<unknown> {
+  if (!(error instanceof CommanderError)) return error;
+  return reader.hasAll().then(
+    () => error,
+    (problem: unknown) => problem,
+  );
 }
 
 // Commander has already printed help, version or the usage error.

@@ -1,4 +1,4 @@
-import { Command, CommanderError, InvalidArgumentError } from 'commander';
+import { Command, InvalidArgumentError } from 'commander';
 import { allSettings } from '../config/find-setting.ts';
 import { defaultPaths, type Paths, withPathOptions } from '../config/paths.ts';
 import { connectionFields } from '../config/schema.ts';
@@ -8,8 +8,8 @@ import { createServiceNotifier, withoutNotifyVariables } from '../lib/service-no
 import type { ShutdownSignals } from '../runner/shutdown.ts';
 import type { CliContext } from './context.ts';
 import { resolvedPath } from './options.ts';
-import { explainUsage, renderError } from './render-error.ts';
-import { type Reader, watchReader } from './watch-reader.ts';
+import { explainUsage, outputError, renderError } from './render-error.ts';
+import { watchReader } from './watch-reader.ts';
 
 export interface RunnerContext
   extends Pick<CliContext, 'argv' | 'env' | 'stdout' | 'stderr' | 'version' | 'versionText'> {
@@ -59,15 +59,6 @@ export async function runnerMain(context: RunnerContext): Promise<ExitCode> {
     if (text !== '' && paths !== undefined) await logFatalError(paths, text);
     return exitCode;
   }
-}
-
-// Help and version have their own exit code, unless they could not be written.
-async function outputError(reader: Reader, error: unknown): Promise<unknown> {
-  if (!(error instanceof CommanderError)) return error;
-  return reader.hasAll().then(
-    () => error,
-    (problem: unknown) => problem,
-  );
 }
 
 // `plan42 runner logs` must show the error too, because standard error may only go to a service manager.
