@@ -1,12 +1,16 @@
-/** Checks the language of source and docs: marker words, log lines, wrapped prose, short decisions. Argument: the folder. */
+/**
+ * Checks the language of source and docs (marker words, log lines, wrapped prose, short decisions), and who reads the
+ * machine's clocks. Argument: the folder.
+ */
 import { globSync, readFileSync } from 'node:fs';
 import { join } from 'node:path';
+import { findClockReads } from './lint/clock-reads.ts';
 import { findLogLines } from './lint/log-lines.ts';
 import { findLongDecision, findLongProse } from './lint/markdown.ts';
 import { findMarkerWords } from './lint/marker-words.ts';
 
 const places = ['src', 'test', 'scripts', 'docs', '*.md', 'bench', 'examples', 'packaging'];
-const checks = [findMarkerWords, findLogLines, findLongProse, findLongDecision];
+const checks = [findClockReads, findMarkerWords, findLogLines, findLongProse, findLongDecision];
 
 const root = process.argv[2] ?? join(import.meta.dirname, '..');
 const files = globSync(

@@ -1,6 +1,7 @@
 /** Whatever a batch holds, the good messages are answered, the process stays up, and the log gives nothing away. */
 import assert from 'node:assert/strict';
 import { randomUUID } from 'node:crypto';
+import { readFile } from 'node:fs/promises';
 import { test } from 'node:test';
 import { generateKeyPair, publicKeyPem } from '../src/plan42/ecies.ts';
 import { MessagePlane } from './support/message-plane.ts';
@@ -57,6 +58,38 @@ test('bad messages cost no good one its answer', async () => {
   assert.ok(!runner.log.includes(secret), 'no payload in the log');
   assert.ok(!runner.log.includes('PRIVATE KEY'));
   assert.ok(!runner.log.includes(plane.token.slice(5, 60)), 'no token in the log');
+});
+
+test('nine good messages beside one that cannot be read are answered', async () => {
+  await using plane = await new MessagePlane().listen();
+  await using runner = await RunnerProcess.start({ url: plane.url, token: plane.token, runtime: 'host', config: host });
+  await runner.ready();
+  const ping = { Type: 'PingRequest' };
+  const nested = (depth: number) => `${'['.repeat(depth)}${']'.repeat(depth)}`;
+  const message = (body: unknown, changes: object) => JSON.stringify(plane.message(body, { ...changes }));
+  const bad: [reason: string, text: (id: string) => string][] = [
+    ['too large', (MessageID) => message(ping, { MessageID, Secret: secret.repeat(2 ** 21) })],
+    // The poll is larger than any other response may be.
+    ['too large', (id) => `{"MessageID":"${id}","Payload":"${'x'.repeat(70 * 2 ** 20)}"}`],
+    ['nested deeper than 100 levels', (id) => `{"MessageID":"${id}","Payload":${nested(5e6)}}`],
+    ['nested deeper than 100 levels', (MessageID) => message(nested(5e6), { MessageID })],
+    ['not JSON', (id) => `{"MessageID":"${id}","Payload":oops}`],
+    ['not JSON', (MessageID) => message(`${secret}{`, { MessageID })],
+    ['invalid message', (id) => `{"MessageID":"${id}"}`],
+  ];
+  for (const [reason, text] of bad) {
+    const id = randomUUID();
+    const good = () => plane.message(ping);
+    const messages = [...Array.from({ length: 4 }, good), text(id), ...Array.from({ length: 5 }, good)];
+    const answers = await plane.deliver(messages, 20_000);
+    assert.equal(answers.filter((answer) => answer?.['Type'] === 'PingResponse').length, 9, reason);
+    const [line] = await runner.logged(new RegExp(`.*message rejected.*${id}.*`));
+    assert.ok(line.includes(reason), line);
+  }
+  // Parsing the nested ones would take 350 MB each, and keeping the largest one 140 MB.
+  const [, peakKiB] = /VmHWM:\s+(\d+) kB/.exec(await readFile(`/proc/${runner.pid}/status`, 'utf8')) ?? [];
+  assert.ok(Number(peakKiB) < 400 * 1024, `the runner used up to ${peakKiB} KiB`);
+  assert.ok(!runner.log.includes(secret), 'no payload in the log');
 });
 
 test('elements of a batch that are no messages at all', async () => {

@@ -122,6 +122,19 @@ test('files of this repository in the text exist', async () => {
   assert.deepEqual(missing, []);
 });
 
+test('each kind of fault in reliability.md has a promise, a mechanism and tests', async () => {
+  const source = await readFile(join(root, 'docs/reliability.md'), 'utf8');
+  const [, kinds = ''] = source.split('\n## Kinds of fault\n');
+  const sections = kinds.split(/^### /m).slice(1);
+  assert.ok(sections.length >= 20, `only ${sections.length}`);
+  for (const section of sections) {
+    assert.match(section, /^- \*\*Promise\*\*: \S/m);
+    assert.match(section, /^- \*\*Mechanism\*\*: \S/m);
+    // "files of this repository in the text exist" checks that they do.
+    assert.match(section, /^- \*\*Tests\*\*:\s+`(src|test)\/[\w./-]+\.test\.ts`/m);
+  }
+});
+
 test('"Where is …?" names the files of at least twenty behaviours', async () => {
   const source = await readFile(join(root, 'docs/contributing.md'), 'utf8');
   const [, section = ''] = /^## Where is …\?\n(.*?)(?=^## )/ms.exec(source) ?? [];

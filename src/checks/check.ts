@@ -2,6 +2,7 @@ import { readExistingConfig } from '../config/load.ts';
 import { type ParsedConfig, parseConfig } from '../config/parse.ts';
 import type { Paths } from '../config/paths.ts';
 import { type Config, environmentVariable } from '../config/schema.ts';
+import { systemClock } from '../lib/clock.ts';
 import type { ServiceHost } from '../service/service-manager.ts';
 import { type Finding, skipped } from './finding.ts';
 import { type ApiProbe, probeApi } from './probe-api.ts';
@@ -43,7 +44,7 @@ export interface CheckOptions extends Omit<CheckContext, 'readConfig' | 'probeAp
   now?: () => Date;
 }
 
-export function createCheckContext({ explicit, now = () => new Date(), ...options }: CheckOptions): CheckContext {
+export function createCheckContext({ explicit, now = systemClock.date, ...options }: CheckOptions): CheckContext {
   const { paths, env, version, signal } = options;
   const readConfig = once(async () => {
     const file = await readExistingConfig(paths.configFile, explicit);

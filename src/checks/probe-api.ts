@@ -1,10 +1,13 @@
-import { performance } from 'node:perf_hooks';
 import { request } from 'undici';
 import type { Config } from '../config/schema.ts';
+import { systemClock } from '../lib/clock.ts';
 import { withDeadline } from '../lib/deadline.ts';
+import { tryParseJson } from '../lib/json.ts';
+import { readText } from '../lib/read-body.ts';
+import { trimEnd } from '../lib/trim-end.ts';
 import { parseErrorResponse } from '../plan42/errors.ts';
 import { parseRunnerToken, TokenError } from '../plan42/runner-token.ts';
-import { createTransport } from '../plan42/transport.ts';
+import { createTransport, maxResponseBytes } from '../plan42/transport.ts';
 
 export interface ApiProbe {
   url: string;
@@ -52,16 +55,16 @@ async function sendProbe(config: Config, { env, version, now, signal }: ProbeOpt
   const call = requestFor(config.runner.token ?? '');
   const transport = createTransport({ caFile: config.network.caFile, skipSslVerify, env });
   try {
-    const start = performance.now();
+    const start = systemClock.now();
     const sentAt = now().getTime();
-    const { statusCode, headers, body } = await request(url.origin + url.pathname.replace(/\/+$/, '') + call.path, {
+    const { statusCode, headers, body } = await request(url.origin + trimEnd(url.pathname, '/') + call.path, {
       dispatcher: transport,
       signal,
       headers: { ...call.headers, accept: 'application/json', 'user-agent': `plan42/${version}` },
     });
-    const latencyMs = performance.now() - start;
+    const latencyMs = systemClock.now() - start;
     const ownTime = new Date((sentAt + now().getTime()) / 2);
-    const text = await body.text();
+    const text = await readText(body, maxResponseBytes);
     const parsed = parseErrorResponse(statusCode, headers, text);
     const isFromApi = statusCode < 300 ? isJson(text) : parsed.isFromApi;
     const location = headers['location'];
@@ -92,11 +95,7 @@ function requestFor(token: string): { path: string; headers: Record<string, stri
 }
 
 function isJson(text: string): boolean {
-  try {
-    return typeof JSON.parse(text) === 'object';
-  } catch {
-    return false;
-  }
+  return typeof tryParseJson(text) === 'object';
 }
 
 function parseDate(header: string | string[] | undefined): Date | undefined {

@@ -1,7 +1,7 @@
-import { performance } from 'node:perf_hooks';
 import type { Config } from '../config/schema.ts';
+import { systemClock } from '../lib/clock.ts';
 import { formatError, UserError } from '../lib/errors.ts';
-import { redact } from '../lib/logger.ts';
+import { redact } from '../lib/redact.ts';
 import type { Check, CheckContext } from './check.ts';
 import { type CheckStatus, type Finding, failed, failedWith, worstStatus } from './finding.ts';
 
@@ -31,7 +31,7 @@ export async function* runChecks(
   const pending = new Set(checks);
   onProgress([...pending]);
   const results = checks.map(async (check): Promise<CheckResult> => {
-    const start = performance.now();
+    const start = systemClock.now();
     const findings = await runCheck(check, bounded, expired);
     pending.delete(check);
     onProgress([...pending]);
@@ -39,7 +39,7 @@ export async function* runChecks(
       check,
       status: worstStatus(findings.map(({ status }) => status)),
       findings: findings.map((finding) => redactFinding(finding, secrets)),
-      durationMs: Math.round(performance.now() - start),
+      durationMs: Math.round(systemClock.now() - start),
     };
   });
   for (const result of results) {

@@ -1,9 +1,10 @@
 import { InvalidValue, serverUrl } from '../config/kinds.ts';
+import { systemClock } from '../lib/clock.ts';
 import { ExitCode, UserError } from '../lib/errors.ts';
 import { parseRunnerToken, type RunnerToken, TokenError } from '../plan42/runner-token.ts';
 
 /** @throws UserError (exit code 3 if it is missing, else 4) */
-export function checkRunnerToken(token: string, now = new Date()): RunnerToken {
+export function checkRunnerToken(token: string, now = systemClock.date()): RunnerToken {
   if (token === '') {
     throw new UserError('missing runner token', {
       remedy: 'Paste the token from Plan42 or from "plan42 server token create".',

@@ -1,5 +1,6 @@
 import { once } from 'node:events';
 import type { Writable } from 'node:stream';
+import { escapeHiddenInLines } from '../lib/printable.ts';
 
 /** Writes `text`, and waits while the stream's buffer is full. Rejects if `signal` is aborted. */
 export async function print(stream: Writable, text: string, signal: AbortSignal): Promise<void> {
@@ -7,12 +8,9 @@ export async function print(stream: Writable, text: string, signal: AbortSignal)
   if (!stream.write(text)) await once(stream, 'drain', { signal });
 }
 
-/**
- * Indented JSON. DEL and the C1 control characters, which JSON does not escape but terminals interpret, are escaped too.
- */
+/** Indented JSON, in which characters that a terminal interprets or a reader cannot see are escaped. */
 export function renderJson(value: unknown): string {
-  const json = JSON.stringify(value, null, 2);
-  return `${json.replaceAll(/[\x7f-\x9f]/g, (character) => `\\u00${character.charCodeAt(0).toString(16)}`)}\n`;
+  return `${escapeHiddenInLines(JSON.stringify(value, null, 2))}\n`;
 }
 
 /** An ISO time in the local time zone, `2025-01-31 17:05`; any other text unchanged. */

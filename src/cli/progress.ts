@@ -1,3 +1,4 @@
+import { systemClock } from '../lib/clock.ts';
 import type { CliContext } from './context.ts';
 
 const frames = ['⠋', '⠙', '⠹', '⠸', '⠼', '⠴', '⠦', '⠧', '⠇', '⠏'];
@@ -12,10 +13,10 @@ export async function withProgress<T>(
   work: () => Promise<T>,
 ): Promise<T> {
   if (stderr.isTTY !== true || env['TERM'] === 'dumb') return work();
-  const begin = performance.now();
+  const begin = systemClock.now();
   let drawn = 0;
   const timer = setInterval(() => {
-    const elapsedMs = performance.now() - begin;
+    const elapsedMs = systemClock.now() - begin;
     if (elapsedMs < delayMs) return;
     const frame = frames[drawn % frames.length];
     drawn += 1;

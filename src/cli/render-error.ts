@@ -1,7 +1,7 @@
 import { inspect } from 'node:util';
 import { type Command, CommanderError } from 'commander';
 import { ExitCode, formatError, isAbort, UserError } from '../lib/errors.ts';
-import { redact } from '../lib/logger.ts';
+import { redact } from '../lib/redact.ts';
 import type { Reader } from './watch-reader.ts';
 
 export interface RenderedError {
@@ -55,8 +55,8 @@ function missingSubcommand(command: Command): string {
 function sentence(message: string): string {
   const text = message
     .replace(/^error: /, '')
-    .replace(/\s*\n\s*\(Did you mean (.*)\)/, ' (did you mean $1)')
     .replaceAll(/\s+/g, ' ')
+    .replace(' (Did you mean ', ' (did you mean ')
     .trim();
   return /[.!?]$/.test(text) ? text : `${text}.`;
 }

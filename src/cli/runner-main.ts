@@ -2,6 +2,7 @@ import { Command, InvalidArgumentError } from 'commander';
 import { allSettings } from '../config/find-setting.ts';
 import { defaultPaths, type Paths, withPathOptions } from '../config/paths.ts';
 import { connectionFields } from '../config/schema.ts';
+import { systemClock } from '../lib/clock.ts';
 import { ExitCode } from '../lib/errors.ts';
 import { LossyOutput } from '../lib/lossy-output.ts';
 import { createServiceNotifier, withoutNotifyVariables } from '../lib/service-notifier.ts';
@@ -64,7 +65,7 @@ export async function runnerMain(context: RunnerContext): Promise<ExitCode> {
 // `plan42 runner logs` must show the error too, because standard error may only go to a service manager.
 async function logFatalError({ logDir }: Paths, text: string): Promise<void> {
   const { logLastWords } = await import('../runner/service-log.ts');
-  await logLastWords(logDir, `${new Date().toISOString()} ${text}`);
+  await logLastWords(logDir, `${systemClock.date().toISOString()} ${text}`);
 }
 
 function parseArguments(argv: readonly string[], context: RunnerContext): Options {

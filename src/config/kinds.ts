@@ -137,7 +137,7 @@ function parseDuration(value: unknown, maxMs: number): number {
     throw new InvalidValue('not a duration like "30s", "1h30m" or "7d"');
   }
   let ms = 0;
-  for (const [, amount, unit = ''] of value.matchAll(/(\d+(?:\.\d+)?)(ms|[smhd])/g))
+  for (const [, amount, unit = ''] of value.matchAll(/(\d+(?:\.\d+)?)(ms|[smhd])/gy))
     ms += Number(amount) * (unitsMs[unit] ?? 0);
   if (ms > maxMs) throw new InvalidValue(`longer than ${maxMs / 1000} s`);
   return Math.round(ms);

@@ -3,6 +3,8 @@ import { once } from 'node:events';
 import { type IncomingMessage, request } from 'node:http';
 import * as v from 'valibot';
 import { errorCode, formatError } from '../lib/errors.ts';
+import { parseJson } from '../lib/json.ts';
+import { readText } from '../lib/read-body.ts';
 import { ControlResponse, KillResult, ReloadResult, RunnerStatus } from './messages.ts';
 import { controlSocketPath, withShortPath } from './socket-path.ts';
 
@@ -63,7 +65,7 @@ export function createControlClient(stateDir: string, silenceMs = defaultSilence
 
 function parseResponse(text: string): ControlResponse {
   try {
-    return v.parse(ControlResponse, JSON.parse(text));
+    return v.parse(ControlResponse, parseJson(text));
   } catch (error) {
     throw new ControlError('silent', 'the runner’s response is incomplete', { cause: error });
   }
@@ -96,10 +98,5 @@ async function send(socketPath: string, { method, path, signal }: Call, silenceM
 }
 
 async function readAll(response: IncomingMessage): Promise<string> {
-  let text = '';
-  for await (const chunk of response.setEncoding('utf8')) {
-    text += chunk;
-    if (text.length > maxResponseBytes) throw new Error('the response is too long');
-  }
-  return text.trim();
+  return (await readText(response, maxResponseBytes)).trim();
 }

@@ -1,3 +1,4 @@
+import { systemClock } from '../lib/clock.ts';
 import { TimeoutError, withDeadline } from '../lib/deadline.ts';
 import { GithubError } from './errors.ts';
 
@@ -5,7 +6,7 @@ import { GithubError } from './errors.ts';
 export interface Caller {
   /** Aborted at the deadline at the latest. */
   signal: AbortSignal;
-  /** Time of `performance.now()`. */
+  /** Time of `systemClock.now()`. */
   deadline: number;
   /** Shared by all requests of this caller. */
   progress: Progress;
@@ -26,7 +27,7 @@ export async function withCaller<T>(
   signal: AbortSignal | undefined,
   work: (caller: Caller) => Promise<T>,
 ): Promise<T> {
-  const deadline = performance.now() + timeoutMs;
+  const deadline = systemClock.now() + timeoutMs;
   const progress: Progress = { queued: 0, sent: 0 };
   try {
     return await withDeadline(timeoutMs, signal, (bounded) => work({ signal: bounded, deadline, progress }));

@@ -1,9 +1,11 @@
 /** The client of one connection, with its token, ETag cache and rate limits. Loaded with the first request. */
+
 import { Octokit } from '@octokit/core';
 import type { Dispatcher } from 'undici';
 import * as v from 'valibot';
 import type { Connection } from '../config/schema.ts';
 import { Backoff } from '../lib/backoff.ts';
+import { systemClock } from '../lib/clock.ts';
 import { TimeoutError, withDeadline } from '../lib/deadline.ts';
 import type { Logger } from '../lib/logger.ts';
 import { type Sleep, sleep } from '../lib/sleep.ts';
@@ -131,7 +133,7 @@ export class GithubClient {
         if (limitWaits > maxLimitWaits) throw this.#limits.refusal(resource) ?? error;
       } else {
         const waitMs = backoff.next(retryAfterMs);
-        const isTooLate = performance.now() + waitMs >= deadline;
+        const isTooLate = systemClock.now() + waitMs >= deadline;
         if (!isTransient) throw error;
         if (isTooLate || backoff.attempts > maxRetries) throw retryAfterMs ? withRetryTime(error, retryAfterMs) : error;
         await this.#sleep(waitMs, waiting.signal);
@@ -165,8 +167,8 @@ export class GithubClient {
     using _slot = slot;
     const { signal } = caller;
     const { logger, connection } = this.#options;
-    const startedAt = performance.now();
-    const took = () => ({ host: this.#host, path, duration_ms: Math.round(performance.now() - startedAt) });
+    const startedAt = systemClock.now();
+    const took = () => ({ host: this.#host, path, duration_ms: Math.round(systemClock.now() - startedAt) });
     try {
       const value = await during('sent', caller, () => withDeadline(attemptTimeoutMs, signal, send));
       logger.debug('GitHub responded', took());

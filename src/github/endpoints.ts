@@ -1,3 +1,5 @@
+import { trimEnd } from '../lib/trim-end.ts';
+
 export interface GithubEndpoints {
   /** Without a trailing slash. */
   rest: string;
@@ -12,6 +14,6 @@ export function githubEndpoints(url: URL): GithubEndpoints {
   if (url.host === 'github.com') {
     return { rest: 'https://api.github.com', graphql: 'https://api.github.com/graphql' };
   }
-  const base = url.origin + url.pathname.replace(/\/+$/, '');
+  const base = url.origin + trimEnd(url.pathname, '/');
   return { rest: `${base}/api/v3`, graphql: `${url.origin}/api/graphql` };
 }

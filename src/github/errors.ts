@@ -1,3 +1,5 @@
+import { systemClock } from '../lib/clock.ts';
+import { trimEnd } from '../lib/trim-end.ts';
 export interface GithubErrorOptions {
   /** HTTP status, if there was a response. */
   status?: number | undefined;
@@ -49,10 +51,10 @@ export function about(subject: string, error: unknown): unknown {
 
 /** Appends the time of the next possible attempt to the message. */
 export function withRetryTime(error: GithubError, waitMs: number): GithubError {
-  const retryAt = new Date(Math.ceil((Date.now() + waitMs) / 1000) * 1000);
+  const retryAt = new Date(Math.ceil((systemClock.date().getTime() + waitMs) / 1000) * 1000);
   const time = retryAt.toISOString().replace('.000', '');
   const inTime = waitMs < 120_000 ? `${Math.ceil(waitMs / 1000)} s` : `${Math.ceil(waitMs / 60_000)} min`;
-  const withTime = (text: string) => `${text.replace(/[.\s]*$/, '')}. Try again in ${inTime}, at ${time}.`;
+  const withTime = (text: string) => `${trimEnd(text, '. \n')}. Try again in ${inTime}, at ${time}.`;
   const { status, message, forLog } = error;
   return new GithubError(withTime(message), { status, retryAt, forLog: withTime(forLog) });
 }

@@ -1,5 +1,6 @@
 import { RequestError } from '@octokit/request-error';
 import type { Connection } from '../config/schema.ts';
+import { systemClock } from '../lib/clock.ts';
 import { errorCode } from '../lib/errors.ts';
 import { parseRetryAfter } from '../plan42/errors.ts';
 import { explainFailure } from '../plan42/http.ts';
@@ -20,7 +21,7 @@ export interface Failure {
 }
 
 /** Interprets the error of a request. @throws the error itself if it is not a failed request */
-export function failureOf(error: unknown, connection: ConnectionWithToken, now = new Date()): Failure {
+export function failureOf(error: unknown, connection: ConnectionWithToken, now = systemClock.date()): Failure {
   if (error instanceof GithubError) return { error, isTransient: false };
   if (error instanceof QueryFailure) return fromQuery(error, connection, now);
   if (!(error instanceof RequestError)) throw error;

@@ -1,7 +1,9 @@
 import { promisify } from 'node:util';
 import { gunzip as gunzipCallback } from 'node:zlib';
 import { type Dispatcher, request } from 'undici';
-import { errorCode } from '../lib/errors.ts';
+import { errorCode, formatError } from '../lib/errors.ts';
+import { requireBoundedJson, tryParseJson } from '../lib/json.ts';
+import { BodyTooLargeError, readBytes } from '../lib/read-body.ts';
 import { GithubError } from './errors.ts';
 import type { CachedResponse, EtagCache } from './etag-cache.ts';
 import { hasLink } from './link-header.ts';
@@ -16,7 +18,7 @@ export interface FetchInit {
 export type GithubFetch = (url: string, init: FetchInit) => Promise<Response>;
 
 const gunzip = promisify(gunzipCallback);
-// Limit after decompression. The transport limits the compressed size.
+// Before and after decompression.
 const maxBodyBytes = 64 * 1024 * 1024;
 const maxRedirects = 5;
 
@@ -51,6 +53,7 @@ export function createGithubFetch(dispatcher: Dispatcher, cache: EtagCache): Git
     });
     const headers = essential(response.headers);
     const body = await readBody(response);
+    if (/json/i.test(String(response.headers['content-type']))) requireBounded(body);
     if (cached && statusCode === 304) return complete(200, new Map([...cached.headers, ...headers]), cached.body);
     const { etag } = response.headers;
     if (init.method === 'GET' && statusCode === 200 && typeof etag === 'string') {
@@ -73,11 +76,11 @@ function isRedirect({ status }: Response): boolean {
 
 async function readBody({ headers, body }: Pick<Dispatcher.ResponseData, 'headers' | 'body'>): Promise<string> {
   try {
-    const bytes = Buffer.from(await body.arrayBuffer());
+    const bytes = await readBytes(body, maxBodyBytes);
     if (headers['content-encoding'] !== 'gzip' || bytes.length === 0) return bytes.toString('utf8');
     return (await gunzip(bytes, { maxOutputLength: maxBodyBytes })).toString('utf8');
   } catch (error) {
-    if (!/TOO_LARGE|EXCEEDED_MAX_SIZE/.test(errorCode(error) ?? '')) throw error;
+    if (!(error instanceof BodyTooLargeError) && errorCode(error) !== 'ERR_BUFFER_TOO_LARGE') throw error;
     throw new GithubError('the response of GitHub is too large', { origin: error, mayBeTooMuch: true });
   }
 }
@@ -90,12 +93,8 @@ function isFullLastPage(url: string, { headers, body }: CachedResponse): boolean
 }
 
 function countEntries(body: string): number {
-  try {
-    const list: unknown = JSON.parse(body);
-    return Array.isArray(list) ? list.length : 0;
-  } catch {
-    return 0;
-  }
+  const list = tryParseJson(body);
+  return Array.isArray(list) ? list.length : 0;
 }
 
 // Headers of the transfer, which do not apply to the decoded body.
@@ -105,6 +104,15 @@ function essential(headers: Dispatcher.ResponseData['headers']): [name: string, 
   return Object.entries(headers).flatMap(([name, value]) =>
     value === undefined || ofTransfer.has(name) ? [] : [[name, Array.isArray(value) ? value.join(', ') : value]],
   );
+}
+
+// Octokit parses the body with JSON.parse.
+function requireBounded(body: string): void {
+  try {
+    requireBoundedJson(body);
+  } catch (error) {
+    throw new GithubError(`the response of GitHub is ${formatError(error)}`);
+  }
 }
 
 const withoutBody = new Set([204, 205, 304]);

@@ -1,7 +1,7 @@
 /** The `Link` header (RFC 8288). */
 
 // A URL in angle brackets and parameters.
-const link = /<[^>]*>((?:\s*;\s*[^\s=;,"<>]+(?:\s*=\s*(?:"(?:[^"\\]|\\.)*"|[^\s;,"<>]+))?)*)/g;
+const link = /<[^<>]*>((?:\s*;\s*[^\s=;,"<>]+(?:\s*=\s*(?:"(?:[^"\\]|\\.)*"|[^\s;,"<>]+))?)*)/g;
 const parameter = /;\s*([^\s=;,"]+)\s*=\s*(?:"((?:[^"\\]|\\.)*)"|([^\s;,"]+))/g;
 
 /** Whether one of the links has this relation. */

@@ -1,4 +1,5 @@
 import * as v from 'valibot';
+import { parseJson } from '../lib/json.ts';
 import { knownFields } from '../plan42/fields.ts';
 import { GithubError } from './errors.ts';
 import { hasLink } from './link-header.ts';
@@ -65,7 +66,7 @@ export function readPageToken(token: string | null | undefined): number | undefi
   // Node.js would ignore invalid characters.
   if (!/^[\w-]+$/.test(token)) throw invalid;
   try {
-    return v.parse(PageToken, JSON.parse(Buffer.from(token, 'base64url').toString('utf8'))).Page;
+    return v.parse(PageToken, parseJson(Buffer.from(token, 'base64url').toString('utf8'))).Page;
   } catch {
     throw invalid;
   }

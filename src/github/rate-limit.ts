@@ -1,4 +1,5 @@
 /** Recognises GitHub's rate limits and computes the wait. */
+import { systemClock } from '../lib/clock.ts';
 import type { Sleep } from '../lib/sleep.ts';
 import { parseRetryAfter } from '../plan42/errors.ts';
 import type { Caller } from './caller.ts';
@@ -63,7 +64,7 @@ function dateOf(header: string | number | undefined): Date | undefined {
 export type Resource = 'core' | 'search' | 'graphql';
 
 interface Block {
-  /** Time of `performance.now()`. */
+  /** Time of `systemClock.now()`. */
   until: number;
   reason: GithubError;
 }
@@ -90,7 +91,7 @@ export class RateLimiter {
   /** Returns the wait, or undefined if the limit was known: many requests can reach a limit at once. */
   note(resource: Resource, { waitMs, scope }: RateLimit, reason: GithubError): number | undefined {
     const key = scope === 'all' ? 'all' : resource;
-    const now = performance.now();
+    const now = systemClock.now();
     const known = this.#blocks.get(key);
     if (known && known.until > now) {
       if (now + waitMs > known.until) this.#blocks.set(key, { until: now + waitMs, reason });
@@ -115,7 +116,7 @@ export class RateLimiter {
   /** Returns the error of the current limit with the time of the next attempt; undefined without a limit. */
   refusal(resource: Resource): GithubError | undefined {
     const block = this.#blockOf(resource);
-    return block && withRetryTime(block.reason, block.until - performance.now());
+    return block && withRetryTime(block.reason, block.until - systemClock.now());
   }
 
   /**
@@ -128,7 +129,7 @@ export class RateLimiter {
       if (!block) return;
       const until = block.until + Math.random() * jitterMs;
       if (until >= deadline) throw this.refusal(resource) ?? block.reason;
-      await this.#sleep(until - performance.now(), signal);
+      await this.#sleep(until - systemClock.now(), signal);
       this.#forget(block);
     }
   }
@@ -138,7 +139,7 @@ export class RateLimiter {
     const blocks = ['all', resource] as const;
     const lasting = blocks
       .flatMap((key) => this.#blocks.get(key) ?? [])
-      .filter(({ until }) => until > performance.now());
+      .filter(({ until }) => until > systemClock.now());
     return lasting.toSorted((a, b) => b.until - a.until)[0];
   }
 

@@ -1,5 +1,6 @@
 import type { Connection } from '../config/schema.ts';
 import { parseLossless } from '../lib/lossless-json.ts';
+import { trimEnd } from '../lib/trim-end.ts';
 import type { PartialTurn } from '../plan42/runner-objects.ts';
 
 export interface AgentInputFields {
@@ -22,7 +23,7 @@ export function buildAgentInput(request: string, { turn, connection, feedback }:
   };
   replace('Turn', turn);
   replace('GithubToken', connection?.token);
-  replace('GithubURL', connection?.url.href.replace(/\/+$/, ''));
+  replace('GithubURL', connection && trimEnd(connection.url.href, '/'));
   replace('FeedBack', feedback);
   return JSON.stringify(input);
 }

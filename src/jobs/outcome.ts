@@ -1,5 +1,6 @@
 import { constants } from 'node:os';
 import { errorCode, formatError } from '../lib/errors.ts';
+import { trimEnd } from '../lib/trim-end.ts';
 import type { JobExit } from '../runtimes/runtime.ts';
 import type { JobRecord } from './record.ts';
 
@@ -17,7 +18,7 @@ export function describeFailure(error: unknown, hostName: string): string {
   if (['ENOSPC', 'EDQUOT'].includes(errorCode(error) ?? '')) {
     return `The agent was not started: on ${hostName} there is no space left for the job’s files.`;
   }
-  return formatError(error).replace(/\.*$/, '.');
+  return `${trimEnd(formatError(error), '.')}.`;
 }
 
 function exitReason(record: JobRecord, exit: JobExit): string {

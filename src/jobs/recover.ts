@@ -1,7 +1,10 @@
 /** Recovers a job of the previous run of the runner from its files, damaged ones included. */
+
 import { hostname } from 'node:os';
 import * as v from 'valibot';
 import type { RuntimeName } from '../config/schema.ts';
+import { systemClock } from '../lib/clock.ts';
+import { parseJson } from '../lib/json.ts';
 import type { Logger } from '../lib/logger.ts';
 import { InvokeAgentRequest } from '../plan42/messages.ts';
 import type { Runtime } from '../runtimes/runtime.ts';
@@ -107,13 +110,13 @@ async function rebuildRecord(
     // Only the record names the engine of a container. Without a container, there is at most a process.
     runtime: isContainer ? runtime.name : 'host',
     phase: 'accepted',
-    acceptedAt: new Date().toISOString(),
+    acceptedAt: systemClock.date().toISOString(),
   };
 }
 
 function endDamaged(record: JobRecord, damages: readonly Damage[]): JobRecord {
   const failure = `The agent was not started, or its exit code is unknown: on ${hostname()} the runner’s files of the job are damaged (${fileNames(damages)}).`;
-  return { ...record, phase: 'ended', endedAt: new Date().toISOString(), failure };
+  return { ...record, phase: 'ended', endedAt: systemClock.date().toISOString(), failure };
 }
 
 function logDamage(
@@ -143,7 +146,7 @@ function fileNames(damages: readonly Damage[]): string {
 export function parseRequest(request: string): InvokeAgentRequest | undefined {
   let body: unknown;
   try {
-    body = JSON.parse(request);
+    body = parseJson(request);
   } catch {
     throw new Error('the request is not JSON');
   }

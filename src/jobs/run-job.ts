@@ -2,9 +2,11 @@
  * The life of one job, from top to bottom: feedback, slot, pull, start, exit, final status. The record on disk says how far it
  * is, so that the next run of the runner can continue from there.
  */
+
 import type { Config, Connection } from '../config/schema.ts';
 import type { GithubConnections } from '../github/connections.ts';
 import { loggable } from '../github/errors.ts';
+import { systemClock } from '../lib/clock.ts';
 import { isAbort } from '../lib/errors.ts';
 import type { Logger } from '../lib/logger.ts';
 import { retryForever } from '../lib/retry.ts';
@@ -114,7 +116,8 @@ async function startAgent({ jobId, image }: JobRecord, feedback: unknown, contex
   const maxLogBytes = config.jobs.maxLogMib * 2 ** 20;
   const paths = store.paths(jobId);
   try {
-    await runtime.start({ ...paths, image, requestFile, maxLogBytes }, detach);
+    const mayPullAgain = config.images.pullPolicy !== 'never';
+    await runtime.start({ ...paths, image, mayPullAgain, requestFile, maxLogBytes }, detach);
   } catch (error) {
     detach.throwIfAborted();
     // A start that the previous run began just before it was killed can succeed only now.
@@ -136,7 +139,11 @@ function findConnection({ github, invocation, logger }: JobContext): Connection 
 
 /** Optional after a crash: the runtime itself knows whether the job was started. */
 async function recordStart(record: JobRecord, context: JobContext): Promise<JobRecord> {
-  const started: JobRecord = { ...record, phase: 'started', startedAt: record.startedAt ?? new Date().toISOString() };
+  const started: JobRecord = {
+    ...record,
+    phase: 'started',
+    startedAt: record.startedAt ?? systemClock.date().toISOString(),
+  };
   await tryToUpdate(started, context);
   await context.store.removeInput(record.jobId);
   return started;
@@ -178,7 +185,7 @@ async function recordFailure(record: JobRecord, error: unknown, context: JobCont
   else logger.error('job failed', { error: loggable(error) });
   const failure = isKilled ? 'The agent was killed by user before it started.' : describeFailure(error, hostName);
   await store.removeInput(record.jobId);
-  const ended: JobRecord = { ...record, phase: 'ended', endedAt: new Date().toISOString(), failure };
+  const ended: JobRecord = { ...record, phase: 'ended', endedAt: systemClock.date().toISOString(), failure };
   return isKilled ? { ...ended, killed: true } : ended;
 }
 
@@ -186,7 +193,7 @@ async function recordFailure(record: JobRecord, error: unknown, context: JobCont
 async function finishJob(record: JobRecord, context: JobContext): Promise<void> {
   const { store, turn, logger, detach } = context;
   const { jobId, failure = 'The agent has exited.' } = record;
-  const endedAt = new Date(record.endedAt ?? Date.now());
+  const endedAt = new Date(record.endedAt ?? systemClock.date().getTime());
   // Before the report, which can take days.
   await store.removeInput(jobId);
   const isRecorded = await tryToUpdate(record, context);

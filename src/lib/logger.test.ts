@@ -103,6 +103,19 @@ describe('a log line', () => {
       );
     });
 
+    test(`in ${format} shows characters that a reader cannot see`, () => {
+      const line = log(format, 'm', { title: 'a\u202eb\u200bc\u2066d\ufeff\u{e0061}' });
+      assert.match(line, /a\\u202eb\\u200bc\\u2066d\\ufeff\\udb40\\udc61/);
+    });
+
+    test(`in ${format} takes no long time for a text that another party chose`, () => {
+      const before = process.cpuUsage();
+      for (const unit of ['eyJ-', '://a:', 'sk-', '"'])
+        log(format, unit.repeat(32_000), { value: unit.repeat(32_000) });
+      const { user, system } = process.cpuUsage(before);
+      assert.ok(user + system < 2_000_000, `${user + system} µs`);
+    });
+
     test(`in ${format} accepts values of any type`, () => {
       assert.match(log(format, 'm', { big: 12345678901234567890n }), /12345678901234567890/);
       for (const value of [Symbol('s'), () => {}, Number.NaN, new Map()]) assert.ok(log(format, 'm', { value }));

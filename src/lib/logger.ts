@@ -1,4 +1,8 @@
+import { EntryBounds } from './bounded-value.ts';
+import { systemClock } from './clock.ts';
 import { formatError } from './errors.ts';
+import { escapeHidden } from './printable.ts';
+import { redact } from './redact.ts';
 
 const levels = ['debug', 'info', 'warn', 'error'] as const;
 export type LogLevel = (typeof levels)[number];
@@ -36,7 +40,7 @@ export interface ErrorEntry {
 }
 
 export function createLogger(options: LoggerOptions, bound: LogFields = {}): Logger {
-  const { write, onError, now = () => new Date() } = options;
+  const { write, onError, now = systemClock.date } = options;
   const threshold = levels.indexOf(options.level);
   const render = options.format === 'json' ? renderJson : renderText;
   const at = (level: LogLevel) => {
@@ -63,54 +67,32 @@ function reportsError(level: LogLevel, fields: LogFields | undefined): boolean {
 }
 
 function summarise(message: string, { error }: LogFields = {}): string {
-  return escapeControls(redact(error === undefined ? message : `${message}: ${formatError(error)}`));
+  return escapeHidden(new EntryBounds().text(error === undefined ? message : `${message}: ${formatError(error)}`));
 }
 
 /** A logger that writes nothing. */
 export const silentLogger: Logger = createLogger({ level: 'error', format: 'text', write: () => {} });
 
-// In a rendered line, the letter before a word can be the end of an escape, as in "\\ntoken".
-const wordStart = String.raw`(?:\b|(?<=\\(?:[bfnrt]|u[0-9a-f]{4})))`;
-
-/** Removes everything that looks like a Plan42 or GitHub token or a private key. */
-export function redact(line: string): string {
-  return line
-    .replaceAll(/(p42[a-z]_)[\w.-]+/g, '$1[redacted]')
-    .replaceAll(new RegExp(`${wordStart}eyJ[\\w-]+\\.[\\w-]+\\.[\\w-]*`, 'g'), '[redacted]')
-    .replaceAll(new RegExp(`${wordStart}(gh[a-z]_|github_pat_)\\w+`, 'g'), '$1[redacted]')
-    .replaceAll(/-----BEGIN [A-Z ]*PRIVATE KEY-----[^"]*?(-----END [A-Z ]*PRIVATE KEY-----|(?="|$))/g, '[redacted]');
-}
-
-function plain(value: unknown): unknown {
-  if (value instanceof Error) return formatError(value);
-  if (value instanceof Date) return value.toISOString();
-  if (typeof value === 'bigint') return `${value}`;
-  return value;
-}
-
 function renderJson(time: string, level: LogLevel, message: string, fields: LogFields): string {
-  const entries = Object.entries(fields).map(([name, value]) => [name, plain(value)]);
-  return escapeControls(JSON.stringify({ time, level, message, ...Object.fromEntries(entries) }));
+  const bounds = new EntryBounds();
+  const entry = { time, level, message: bounds.text(message) };
+  return escapeHidden(JSON.stringify(Object.assign(entry, boundFields(bounds, fields))));
 }
 
 function renderText(time: string, level: LogLevel, message: string, fields: LogFields): string {
-  let line = `${time} ${level.toUpperCase().padEnd(5)} ${escapeControls(message)}`;
-  for (const [name, value] of Object.entries(fields)) {
-    if (value !== undefined) line += ` ${name}=${quote(plain(value))}`;
-  }
+  const bounds = new EntryBounds();
+  let line = `${time} ${level.toUpperCase().padEnd(5)} ${escapeHidden(bounds.text(message))}`;
+  for (const [name, value] of Object.entries(boundFields(bounds, fields))) line += ` ${name}=${quote(value)}`;
   return line;
+}
+
+function boundFields(bounds: EntryBounds, fields: LogFields): LogFields {
+  const entries = Object.entries(fields).filter(([, value]) => value !== undefined);
+  return Object.fromEntries(entries.map(([name, value]) => [name, bounds.bound(value)]));
 }
 
 // One line per entry: a line break or an escape sequence in a value must not forge another entry.
 function quote(value: unknown): string {
   const text = typeof value === 'string' ? value : (JSON.stringify(value) ?? 'undefined');
-  return escapeControls(/^[\w.:/@+-]+$/.test(text) || typeof value !== 'string' ? text : JSON.stringify(text));
-}
-
-// JSON does not escape these: DEL, the second set of control characters, the Unicode line breaks.
-function escapeControls(text: string): string {
-  return text.replaceAll(
-    /[\p{Cc}\u2028\u2029]/gu,
-    (character) => `\\u${character.charCodeAt(0).toString(16).padStart(4, '0')}`,
-  );
+  return escapeHidden(/^[\w.:/@+-]+$/.test(text) || typeof value !== 'string' ? text : JSON.stringify(text));
 }

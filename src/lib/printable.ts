@@ -1,10 +1,10 @@
 /**
- * Makes untrusted text safe for a terminal. Colours are removed. Other control characters, and the bidirectional ones that
- * make a text look like another, are shown as escapes (`\x1b`), so that a log line cannot move the cursor, set the clipboard
- * or retitle the window. Line breaks and tabs stay.
+ * Makes untrusted text safe for a terminal and for a reader. Colours are removed. Characters that cannot be seen or that
+ * move others are shown as escapes (`\x1b`, `\u202e`), so that a text cannot move the cursor, set the clipboard, retitle the
+ * window or look like another text. Line breaks and tabs stay.
  */
 export function printable(text: string): string {
-  return withoutColors(text).replaceAll('\r\n', '\n').replaceAll(unsafe, escapeCharacter);
+  return withoutColors(text).replaceAll('\r\n', '\n').replaceAll(hiddenExceptLayout, escapeCharacter);
 }
 
 /** Like `printable`, on one line, for tables and headings. */
@@ -12,15 +12,61 @@ export function printableLine(text: string): string {
   return printable(text).replaceAll(/\s+/g, ' ').trim();
 }
 
+/** Replaces each hidden character by question marks of its length, so that positions in the text stay. */
+export function maskHidden(text: string): string {
+  return text.replaceAll(hidden, (character) => '?'.repeat(character.length));
+}
+
+/** Replaces hidden characters, line breaks included, by the escapes of JSON. In JSON, the value stays the same. */
+export function escapeHidden(text: string): string {
+  return text.replaceAll(hidden, jsonEscape);
+}
+
+/** Like `escapeHidden`, for JSON in several lines. */
+export function escapeHiddenInLines(json: string): string {
+  return json.replaceAll(hiddenExceptLayout, jsonEscape);
+}
+
+// A joiner connects emoji, or shapes the letters of these scripts. Elsewhere it is invisible.
+const joined = String.raw`\p{Extended_Pictographic}\p{Emoji_Modifier}\ufe0f${[
+  'Arab',
+  'Beng',
+  'Deva',
+  'Gujr',
+  'Guru',
+  'Knda',
+  'Mlym',
+  'Orya',
+  'Sinh',
+  'Taml',
+  'Telu',
+]
+  .map((script) => `\\p{Script=${script}}`)
+  .join('')}`;
+const joiner = String.raw`[\u200c\u200d]`;
+// U+FE0E and U+FE0F select the form of an emoji.
+const invisible = String.raw`\p{Bidi_Control}\u2028\u2029\ufff9-\ufffb[\p{Default_Ignorable_Code_Point}--[\u200c\u200d\ufe0e\ufe0f]]`;
+const looseJoiner = `(?<![${joined}])${joiner}|${joiner}(?![${joined}])`;
+// oxlint-disable-next-line plan42/linear-regex -- one character and its neighbours
+const hidden = new RegExp(String.raw`[\p{Cc}${invisible}]|${looseJoiner}`, 'gv');
+// oxlint-disable-next-line plan42/linear-regex -- one character and its neighbours
+const hiddenExceptLayout = new RegExp(String.raw`[[\p{Cc}--[\t\n]]${invisible}]|${looseJoiner}`, 'gv');
+
 const escapeCode = '\u001b';
 const coloring = /(\p{Cc})\[[\d;:]*m/gu;
-const unsafe = /[[\p{Cc}\p{Bidi_Control}\u2028\u2029]--[\t\n]]/gv;
 
 function withoutColors(text: string): string {
   return text.replaceAll(coloring, (sequence, start: string) => (start === escapeCode ? '' : sequence));
 }
 
 function escapeCharacter(character: string): string {
-  const code = character.charCodeAt(0).toString(16);
-  return code.length > 2 ? `\\u${code.padStart(4, '0')}` : `\\x${code.padStart(2, '0')}`;
+  const code = character.codePointAt(0) ?? 0;
+  if (code > 0xffff) return `\\u{${code.toString(16)}}`;
+  return code > 0xff ? `\\u${code.toString(16).padStart(4, '0')}` : `\\x${code.toString(16).padStart(2, '0')}`;
+}
+
+function jsonEscape(character: string): string {
+  let escaped = '';
+  for (let n = 0; n < character.length; n++) escaped += `\\u${character.charCodeAt(n).toString(16).padStart(4, '0')}`;
+  return escaped;
 }

@@ -1,4 +1,5 @@
 import { Backoff, type BackoffLimits } from './backoff.ts';
+import { systemClock } from './clock.ts';
 import type { Logger } from './logger.ts';
 import { sleep as realSleep, type Sleep } from './sleep.ts';
 
@@ -7,7 +8,7 @@ export interface RetryOptions {
   signal?: AbortSignal | undefined;
   /** How often `work` is called at most. */
   maxAttempts?: number;
-  /** Time of `performance.now()` after which no attempt begins. The last one is made at that time. */
+  /** Time of `systemClock.now()` after which no attempt begins. The last one is made at that time. */
   deadline?: number;
   /** Whether another attempt can help; by default always. `attempt` counts from 1. */
   shouldRetry?: (error: unknown, attempt: number) => boolean | Promise<boolean>;
@@ -33,7 +34,7 @@ export async function retry<T>(work: (attempt: number) => Promise<T>, options: R
       return await work(attempt);
     } catch (error) {
       signal?.throwIfAborted();
-      const remainingMs = deadline - performance.now();
+      const remainingMs = deadline - systemClock.now();
       const retryAfterMs = retryAfter(error);
       if (attempt >= maxAttempts || remainingMs <= 0 || retryAfterMs > remainingMs) throw error;
       if (!(await shouldRetry(error, attempt))) throw error;

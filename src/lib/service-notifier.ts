@@ -2,7 +2,7 @@
  * Notifies systemd of the state of this process (sd_notify(3)). That takes a datagram to a Unix socket, which Node.js cannot
  * send, so it runs systemd-notify.
  */
-import { redact } from './logger.ts';
+import { redact } from './redact.ts';
 import { runCommand } from './run-command.ts';
 
 export interface ServiceNotifier extends Disposable {

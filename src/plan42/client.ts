@@ -1,12 +1,9 @@
 import * as v from 'valibot';
 import type { WrappedSecret } from './ecies.ts';
-import { knownFields } from './fields.ts';
-import { type ApiCall, type ApiEndpoint, callApi } from './http.ts';
+import { type ApiCall, type ApiEndpoint, callApi, pollApi } from './http.ts';
 import { PartialQueue, PartialTask, PartialTurn } from './runner-objects.ts';
 
 const nothing = v.unknown();
-// Messages are validated one by one, so that an invalid one does not fail its batch.
-const MessagesBatch = knownFields({ Messages: v.nullish(v.array(v.unknown())) });
 
 export interface CallOptions {
   signal?: AbortSignal | undefined;
@@ -65,12 +62,14 @@ export class Plan42Client {
     await this.#call('DELETE', queuePath(queue), nothing, { ifMatch: version, ...options });
   }
 
-  /** Waits up to `waitMs` for messages. They are not validated: see {@link RunnerMessage}. */
-  async getMessages(queue: QueuePath, waitMs: number, options: CallOptions = {}): Promise<unknown[]> {
+  /**
+   * Waits up to `waitMs` for messages. They are not validated: see {@link RunnerMessage}. One that cannot be read is an
+   * {@link UnreadableMessage}.
+   */
+  getMessages(queue: QueuePath, waitMs: number, options: CallOptions = {}): Promise<unknown[]> {
     const path = `${queuePath(queue)}/messages?maxWaitSeconds=${Math.round(waitMs / 1000)}`;
     const timeoutMs = waitMs + pollAllowanceMs;
-    const batch = await this.#call('GET', path, MessagesBatch, { timeoutMs, ...options });
-    return batch.Messages ?? [];
+    return pollApi(this.#endpoint, { method: 'GET', path, timeoutMs, ...options });
   }
 
   async writeResponse(

@@ -1,5 +1,7 @@
 import * as v from 'valibot';
-import { knownFields, parseJson } from './fields.ts';
+import { systemClock } from '../lib/clock.ts';
+import { tryParseJson } from '../lib/json.ts';
+import { knownFields } from './fields.ts';
 
 /** The server responded with a 4xx or 5xx status. */
 export class ApiError extends Error {
@@ -67,10 +69,10 @@ export function parseErrorResponse(
   status: number,
   headers: Record<string, string | string[] | undefined>,
   body: string,
-  now = new Date(),
+  now = systemClock.date(),
 ): ErrorResponse {
   const retryAfterMs = parseRetryAfter(headers['retry-after'], now);
-  const parsed = v.safeParse(ErrorBody, parseJson(body));
+  const parsed = v.safeParse(ErrorBody, tryParseJson(body));
   if (!parsed.success) return { status, isFromApi: false, retryAfterMs };
   const { Message, ErrorType, CurrentType, Current } = parsed.output;
   return {
@@ -90,7 +92,7 @@ const maxRetryAfterMs = 5 * 60_000;
 /** Parses `Retry-After` (RFC 9110, §10.2.3), seconds or an HTTP date, to milliseconds, at most `maxMs`. */
 export function parseRetryAfter(
   header: string | string[] | undefined,
-  now = new Date(),
+  now = systemClock.date(),
   maxMs = maxRetryAfterMs,
 ): number | undefined {
   const value = (Array.isArray(header) ? header[0] : header)?.trim();

@@ -1,4 +1,5 @@
 import { createParser } from 'eventsource-parser';
+import { formatBytes } from '../lib/format-bytes.ts';
 
 export interface ServerSentEvent {
   /** `message` by default. */
@@ -10,19 +11,38 @@ export interface ServerSentEvent {
   retryMs: number | undefined;
 }
 
-/** Yields the events of a stream of bytes. Drops an incomplete last event. Rejects when `chunks` does. */
+// An entry of a log has at most 1 MB, and JSON may escape each byte as six.
+const maxEventLength = 16 * 1024 * 1024;
+
+/** An event of a stream does not end. */
+export class EventTooLargeError extends Error {
+  override readonly name = 'EventTooLargeError';
+
+  constructor() {
+    super(`an event is larger than ${formatBytes(maxEventLength)}`);
+  }
+}
+
+/** Yields the events of a stream of bytes. Drops an incomplete last event. Rejects when `chunks` does, or with
+ * an EventTooLargeError. */
 export async function* parseEventStream(chunks: AsyncIterable<Uint8Array>): AsyncGenerator<ServerSentEvent, void> {
   const decoder = new TextDecoder();
   let events: ServerSentEvent[] = [];
   let lastEventId = '';
   let retryMs: number | undefined;
+  let isTooLarge = false;
   const parser = createParser({
+    maxBufferSize: maxEventLength,
+    onError: (error) => {
+      if (error.type === 'max-buffer-size-exceeded') isTooLarge = true;
+    },
     onId: (id) => (lastEventId = id),
     onRetry: (ms) => (retryMs = ms),
     onEvent: ({ event, data }) => events.push({ type: event || 'message', data, lastEventId, retryMs }),
   });
   for await (const chunk of chunks) {
     parser.feed(decoder.decode(chunk, { stream: true }));
+    if (isTooLarge) throw new EventTooLargeError();
     const complete = events;
     events = [];
     yield* complete;

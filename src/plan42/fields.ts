@@ -48,12 +48,3 @@ export function view<
     [Name in Optional]: v.NullishSchema<Entries[Name], undefined>;
   };
 }
-
-/** Returns undefined if the text is not JSON. */
-export function parseJson(text: string): unknown {
-  try {
-    return JSON.parse(text);
-  } catch {
-    return undefined;
-  }
-}

@@ -2,8 +2,12 @@ import { type Dispatcher, request } from 'undici';
 import * as v from 'valibot';
 import { TimeoutError, withDeadline } from '../lib/deadline.ts';
 import { errorCode, formatError } from '../lib/errors.ts';
+import { parseJson } from '../lib/json.ts';
+import { readText } from '../lib/read-body.ts';
+import { trimEnd } from '../lib/trim-end.ts';
 import { ApiError, ConnectionError, parseErrorResponse } from './errors.ts';
-import { proxyRefusal } from './transport.ts';
+import { readPoll } from './poll-body.ts';
+import { maxResponseBytes, proxyRefusal } from './transport.ts';
 
 export interface ApiCall {
   method: 'GET' | 'PUT' | 'POST' | 'PATCH' | 'DELETE';
@@ -33,12 +37,12 @@ export async function callApi<const Schema extends v.GenericSchema>(
   call: ApiCall,
   schema: Schema,
 ): Promise<v.InferOutput<Schema>> {
-  const text = await send(endpoint, call);
+  const text = await send(endpoint, call, readResponse);
   let json: unknown;
   try {
-    json = text === '' ? undefined : JSON.parse(text);
-  } catch {
-    throw new ConnectionError(call, 'the response is not JSON');
+    json = text === '' ? undefined : parseJson(text);
+  } catch (error) {
+    throw new ConnectionError(call, `the response is ${formatError(error)}`);
   }
   const result = v.safeParse(schema, json);
   if (result.success) return result.output;
@@ -48,7 +52,16 @@ export async function callApi<const Schema extends v.GenericSchema>(
   );
 }
 
-async function send(endpoint: ApiEndpoint, call: ApiCall): Promise<string> {
+/** Makes a call that polls for messages, and returns those that can be read: see {@link readPoll}. @throws like {@link callApi} */
+export function pollApi(endpoint: ApiEndpoint, call: ApiCall): Promise<unknown[]> {
+  return send(endpoint, call, readPoll);
+}
+
+type Body = AsyncIterable<Uint8Array>;
+
+const readResponse = (body: Body) => readText(body, maxResponseBytes);
+
+async function send<T>(endpoint: ApiEndpoint, call: ApiCall, read: (body: Body) => Promise<T>): Promise<T> {
   const { signal, timeoutMs = defaultTimeoutMs } = call;
   try {
     return await withDeadline(timeoutMs, signal, async (bounded) => {
@@ -62,8 +75,8 @@ async function send(endpoint: ApiEndpoint, call: ApiCall): Promise<string> {
         headersTimeout: 0,
         bodyTimeout: 0,
       });
-      const text = await response.body.text();
-      if (response.statusCode >= 200 && response.statusCode < 300) return text;
+      if (response.statusCode >= 200 && response.statusCode < 300) return await read(response.body);
+      const text = await readResponse(response.body);
       // The API never redirects, but a captive portal does.
       if (response.statusCode < 400) throw new Error(`the response is a redirect (${response.statusCode})`);
       throw new ApiError(call, parseErrorResponse(response.statusCode, response.headers, text));
@@ -125,7 +138,7 @@ export async function openEventStream(
       bodyTimeout: idleStreamTimeoutMs,
     });
     if (response.statusCode === 200) return rejectingWith(response.body, cut);
-    const text = await response.body.text();
+    const text = await readResponse(response.body);
     if (response.statusCode === 204) return undefined;
     throw new ApiError(call, parseErrorResponse(response.statusCode, response.headers, text));
   } catch (error) {
@@ -142,7 +155,7 @@ async function* rejectingWith(chunks: AsyncIterable<Uint8Array>, onError: (error
 }
 
 function requestUrl(base: URL, path: string): string {
-  return `${base.origin}${base.pathname.replace(/\/+$/, '')}${path}`;
+  return `${base.origin}${trimEnd(base.pathname, '/')}${path}`;
 }
 
 function requestHeaders(endpoint: ApiEndpoint, call: ApiCall): Record<string, string> {

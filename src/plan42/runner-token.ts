@@ -1,4 +1,6 @@
 import * as v from 'valibot';
+import { systemClock } from '../lib/clock.ts';
+import { parseJson } from '../lib/json.ts';
 
 const seconds = v.pipe(v.number(), v.integer());
 
@@ -28,7 +30,7 @@ const prefix = 'p42r_';
  * Parses a runner token: `p42r_` and a JWT (RFC 7519) in compact form.
  * @throws TokenError if it is malformed, has no tenant or runner ID, or has expired at `now`
  */
-export function parseRunnerToken(token: string, now = new Date()): RunnerToken {
+export function parseRunnerToken(token: string, now = systemClock.date()): RunnerToken {
   if (!token.startsWith(prefix)) throw new TokenError(`it does not start with "${prefix}"`);
   const parts = token.slice(prefix.length).split('.');
   if (parts.length !== 3) throw new TokenError(`a JWT has 3 parts, this has ${parts.length}`);
@@ -62,7 +64,7 @@ function parsePart(name: string, part: string): object {
   if (!isBase64url(part)) throw new TokenError(`its ${name} is not base64url`);
   let value: unknown;
   try {
-    value = JSON.parse(Buffer.from(part, 'base64url').toString('utf8'));
+    value = parseJson(Buffer.from(part, 'base64url').toString('utf8'));
   } catch {
     throw new TokenError(`its ${name} is not JSON`);
   }

@@ -13,7 +13,8 @@ export interface TransportOptions {
 
 // A keep-alive hint of the server takes precedence.
 const keepAliveMs = 30_000;
-const maxResponseBytes = 64 * 1024 * 1024;
+/** The limit of a whole response. Readers of bodies apply it, because a stream may be longer. */
+export const maxResponseBytes = 64 * 1024 * 1024;
 const connectTimeoutMs = 10_000;
 
 /**
@@ -25,7 +26,7 @@ export function createTransport({ caFile, skipSslVerify = false, env = {} }: Tra
     ...(caFile === undefined ? {} : { ca: [...getCACertificates('default'), readCaFile(caFile)] }),
     rejectUnauthorized: !skipSslVerify,
   };
-  const common = { keepAliveTimeout: keepAliveMs, maxResponseSize: maxResponseBytes };
+  const common = { keepAliveTimeout: keepAliveMs };
   const connect = { ...tls, timeout: connectTimeoutMs };
   const httpProxy = proxyOf(env, 'http_proxy');
   const httpsProxy = proxyOf(env, 'https_proxy');

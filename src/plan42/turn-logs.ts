@@ -1,9 +1,10 @@
 import * as v from 'valibot';
 import { Backoff } from '../lib/backoff.ts';
+import { tryParseJson } from '../lib/json.ts';
 import { sleep as realSleep, type Sleep } from '../lib/sleep.ts';
-import { isTransient } from './errors.ts';
-import { parseEventStream, type ServerSentEvent } from './event-stream.ts';
-import { knownFields, parseJson } from './fields.ts';
+import { ConnectionError, isTransient } from './errors.ts';
+import { EventTooLargeError, parseEventStream, type ServerSentEvent } from './event-stream.ts';
+import { knownFields } from './fields.ts';
 import { type ApiEndpoint, openEventStream } from './http.ts';
 
 const TurnLog = knownFields({ Timestamp: v.string(), Message: v.string() });
@@ -52,7 +53,9 @@ export async function* streamTurnLogs(
         lastIndex = entry.index;
         yield entry;
       }
-    } catch (error) {
+    } catch (thrown) {
+      const error =
+        thrown instanceof EventTooLargeError ? new ConnectionError({ method: 'GET', path }, thrown.message) : thrown;
       if (!isTransient(error) || failures.attempts >= maxFailures) throw error;
       pauseMs = failures.next();
     }
@@ -63,7 +66,7 @@ export async function* streamTurnLogs(
 /** Returns undefined for other events, which a newer server may send. */
 function parseEntry(event: ServerSentEvent): TurnLogEntry | undefined {
   if (event.type !== 'log' || !/^\d+$/.test(event.lastEventId)) return undefined;
-  const result = v.safeParse(TurnLog, parseJson(event.data));
+  const result = v.safeParse(TurnLog, tryParseJson(event.data));
   if (!result.success) return undefined;
   return { index: Number(event.lastEventId), timestamp: result.output.Timestamp, message: result.output.Message };
 }

@@ -1,3 +1,4 @@
+import { systemClock } from '../lib/clock.ts';
 import type { Logger } from '../lib/logger.ts';
 
 /** Why a part of the runner cannot work at the moment. */
@@ -51,7 +52,7 @@ export class RunnerHealth {
   reportFailure(part: string, kind: Trouble['kind'], message: string): void {
     this.#working.delete(part);
     const known = this.#troubles.get(part)?.kind;
-    if (known !== kind && known !== 'refused') this.#troubles.set(part, { kind, message, since: new Date() });
+    if (known !== kind && known !== 'refused') this.#troubles.set(part, { kind, message, since: systemClock.date() });
     this.#reportChange();
   }
 

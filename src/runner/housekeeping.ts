@@ -1,5 +1,6 @@
 import { collectGarbage } from '../jobs/garbage/collect.ts';
 import { describeCollection, type GarbageContext } from '../jobs/garbage/garbage.ts';
+import { systemClock } from '../lib/clock.ts';
 import { isAbort } from '../lib/errors.ts';
 import type { Logger } from '../lib/logger.ts';
 import { type Sleep, sleep } from '../lib/sleep.ts';
@@ -17,7 +18,7 @@ const everyMs = 3_600_000;
 /** Removes garbage shortly after the start and then every hour, until disposed. */
 export function startHousekeeping({
   sleep: wait = sleep,
-  now = Date.now,
+  now = () => systemClock.date().getTime(),
   ...context
 }: HousekeepingOptions): AsyncDisposable {
   const stop = new AbortController();

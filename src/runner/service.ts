@@ -1,4 +1,5 @@
 /** Composes the runner and takes it down again. */
+
 import { loadConfig } from '../config/load.ts';
 import { type Paths, stateDirOption } from '../config/paths.ts';
 import type { Config, RuntimeName } from '../config/schema.ts';
@@ -6,6 +7,7 @@ import { GithubConnections } from '../github/connections.ts';
 import { garbageRules } from '../jobs/garbage/garbage.ts';
 import { Jobs } from '../jobs/jobs.ts';
 import { JobStore } from '../jobs/store.ts';
+import { systemClock } from '../lib/clock.ts';
 import { createLogger, type ErrorEntry, type Logger } from '../lib/logger.ts';
 import { type LossyOutput, logLosses } from '../lib/lossy-output.ts';
 import type { ServiceNotifier } from '../lib/service-notifier.ts';
@@ -53,7 +55,7 @@ export async function runService(options: ServiceOptions): Promise<void> {
   const load = () =>
     loadConfig({ path: paths.configFile, explicit: options.explicitConfigFile, env, flags: options.flags });
   const { config, path, warnings } = await load();
-  const startedAt = new Date();
+  const startedAt = systemClock.date();
   using log = new ServiceLog(options.output);
   let lastError: ErrorEntry | undefined;
   const onError = (entry: ErrorEntry) => {

@@ -1,4 +1,5 @@
 import type { Jobs } from '../jobs/jobs.ts';
+import { systemClock } from '../lib/clock.ts';
 import { formatError } from '../lib/errors.ts';
 import type { Logger } from '../lib/logger.ts';
 import type { RunnerHealth } from './health.ts';
@@ -69,10 +70,10 @@ export async function drainOnSignal(options: ShutdownOptions): Promise<void> {
 /** Abandons the queues if the server stays unreachable. Does not shorten the wait for jobs that are starting. */
 function watchForOutage(options: ShutdownOptions): Disposable {
   const { pool, logger, abort } = options;
-  const startedAt = performance.now();
+  const startedAt = systemClock.now();
   const timer = setInterval(() => {
     const since = pool.outageSince;
-    if (since === undefined || performance.now() - Math.max(since, startedAt) < maxOutageMs) return;
+    if (since === undefined || systemClock.now() - Math.max(since, startedAt) < maxOutageMs) return;
     clearInterval(timer);
     logger.warn('server unreachable, leaving queues to the next start', counts(options));
     abort();

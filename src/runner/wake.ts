@@ -1,3 +1,5 @@
+import { systemClock } from '../lib/clock.ts';
+
 const pollIntervalMs = 1000;
 // By then the server has ended every poll that was in flight.
 const minGapMs = 60_000;
@@ -11,7 +13,7 @@ export interface Clocks {
   monotonic: () => number;
 }
 
-const systemClocks: Clocks = { wall: () => Date.now(), monotonic: () => performance.now() };
+const systemClocks: Clocks = { wall: () => systemClock.date().getTime(), monotonic: () => systemClock.now() };
 
 /**
  * Calls `onWake` after the machine has slept for a minute or more, because connections are then dead without an error.

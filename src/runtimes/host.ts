@@ -1,4 +1,5 @@
 import type { Config } from '../config/schema.ts';
+import { systemClock } from '../lib/clock.ts';
 import { exists } from '../lib/files.ts';
 import { listProcesses, listWithVariable, type ProcessEntry, signalAll } from '../lib/processes.ts';
 import { isCommandInstalled } from '../lib/run-command.ts';
@@ -73,12 +74,12 @@ export function createHostRuntime({ env, settings, knownJobs }: HostRuntimeOptio
 
   /** Kills the processes that an agent left behind, as removing its container would. */
   async function remove(job: JobPaths): Promise<void> {
-    const deadline = performance.now() + maxSweepMs;
+    const deadline = systemClock.now() + maxSweepMs;
     for (;;) {
       const left = await listWithVariable(jobVariable, job.jobId);
       if (left.length === 0) break;
       // A process that cannot be killed, for instance one in disk wait, does not keep the job from finishing.
-      if (performance.now() > deadline) break;
+      if (systemClock.now() > deadline) break;
       signalAll(
         left.map((pid) => ({ pid })),
         'SIGKILL',

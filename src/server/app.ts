@@ -1,4 +1,5 @@
 import type { IncomingHttpHeaders, IncomingMessage, ServerResponse } from 'node:http';
+import type { Clock } from '../lib/clock.ts';
 import type { Logger } from '../lib/logger.ts';
 import { createEvents } from './core/events.ts';
 import { watchQueue } from './core/health.ts';
@@ -6,7 +7,6 @@ import { Broker } from './core/queues/broker.ts';
 import { QueueHistory, sampleQueues } from './core/queues/queue-history.ts';
 import { RoundRobin } from './core/queues/round-robin.ts';
 import { Scheduler } from './core/scheduler.ts';
-import type { Clock } from './core/time.ts';
 import type { Timing } from './core/timing.ts';
 import type { Tokens } from './core/tokens.ts';
 import { expireTurns } from './core/turn-expiry.ts';

@@ -1,12 +1,14 @@
-import { chmod, readdir } from 'node:fs/promises';
 import { join } from 'node:path';
+import type { Clock } from '../lib/clock.ts';
+import { systemClock } from '../lib/clock.ts';
 import { UserError } from '../lib/errors.ts';
-import { makeFolder, writeDurably } from '../lib/files.ts';
 import type { Logger } from '../lib/logger.ts';
+import { replaceFile } from '../lib/replace-file.ts';
+import { trimEnd } from '../lib/trim-end.ts';
 import { createApp } from './app.ts';
 import { type Admin, prepare } from './core/first-start.ts';
-import type { Clock } from './core/time.ts';
 import { defaultTiming, type Timing } from './core/timing.ts';
+import { adminName, lockDataFolder, requireComplete, requireSameTenant } from './data-folder.ts';
 import { unavailable } from './http/errors.ts';
 import { createHostCheck } from './http/host-check.ts';
 import { type ListenAddress, listen, type TlsKeyPair } from './http/listener.ts';
@@ -40,14 +42,17 @@ export interface ControlPlane extends AsyncDisposable {
 /**
  * Starts the control plane. The first start in a data directory creates the database, the signing key, a tenant, a
  * runner and the tenant's token. Every start writes `admin.json` for clients.
- * @throws UserError if the directory, the address or the certificate cannot be used
+ * @throws UserError if the directory, its database, the address or the certificate cannot be used
  */
 export async function startServer(options: ServerOptions): Promise<ControlPlane> {
-  const { dataDir, tls, logger, clock = () => new Date() } = options;
+  const { dataDir, tls, logger, clock = systemClock } = options;
   const timing = { ...defaultTiming, ...options.timing };
   const publicUrl = options.publicUrl === undefined ? undefined : checkUrl(options.publicUrl);
   await using resources = new AsyncDisposableStack();
-  const store = resources.use(openStore(await prepareDataDir(dataDir)));
+  resources.use(await lockDataFolder(dataDir));
+  await requireComplete(dataDir);
+  const store = resources.use(openStore(dataDir));
+  await requireSameTenant(dataDir, store);
   const listener = resources.use(await listen(options.listen, { tls, closeGraceMs: timing.closeGraceMs }));
   const url = publicUrl ?? listener.url;
   const { tokens, admin } = prepare(store, clock, url);
@@ -65,7 +70,7 @@ export async function startServer(options: ServerOptions): Promise<ControlPlane>
   });
 
   const { caFile } = options;
-  await writeDurably(join(dataDir, 'admin.json'), `${JSON.stringify({ url, caFile, ...admin }, null, 2)}\n`);
+  await replaceFile(join(dataDir, adminName), `${JSON.stringify({ url, caFile, ...admin }, null, 2)}\n`);
   logger.info('control plane listening', { url, folder: dataDir });
   const running = resources.move();
   const newSignInUrl = () => signInLinks.make(admin.tenantId).url;
@@ -74,37 +79,8 @@ export async function startServer(options: ServerOptions): Promise<ControlPlane>
 
 function checkUrl(text: string): string {
   const url = URL.parse(text);
-  if (url?.protocol === 'http:' || url?.protocol === 'https:') return url.href.replace(/\/+$/, '');
+  if (url?.protocol === 'http:' || url?.protocol === 'https:') return trimEnd(url.href, '/');
   throw new UserError(`"${text}" is not the URL of a server`, {
     remedy: 'Use a URL that begins with http:// or https://.',
   });
-}
-
-const databaseName = 'plan42.db';
-
-/**
- * Creates the data directory if needed, makes it private, and returns the path of its database.
- * @throws UserError for a directory with other content, whose mode must not be changed
- */
-async function prepareDataDir(path: string): Promise<string> {
-  const names = await listOrCreate(path);
-  if (names.length > 0 && !names.includes(databaseName)) {
-    throw new UserError(`cannot use the data directory ${path}: it holds files of something else`, {
-      remedy: 'Choose an empty directory with --data.',
-    });
-  }
-  await chmod(path, 0o700);
-  return join(path, databaseName);
-}
-
-async function listOrCreate(path: string): Promise<string[]> {
-  try {
-    await makeFolder(path);
-    return await readdir(path);
-  } catch (error) {
-    throw new UserError(`cannot use the data directory ${path}`, {
-      remedy: 'Choose another one with --data.',
-      cause: error,
-    });
-  }
 }

@@ -10,6 +10,7 @@ export interface PrintedService {
 
 export function parsePrintedService(text: string): PrintedService {
   // Properties of the service are indented by one tab; those of endpoints and event triggers by more.
+  // oxlint-disable-next-line plan42/linear-regex -- one attempt for each line
   const value = (name: string) => new RegExp(`^\\t${name} = (.*)$`, 'm').exec(text)?.[1]?.trim();
   const number = (written: string | undefined) =>
     /^\d+/.test(written ?? '') ? Number.parseInt(written ?? '', 10) : undefined;

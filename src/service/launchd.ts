@@ -1,8 +1,10 @@
 import { mkdir, rm } from 'node:fs/promises';
 import { homedir } from 'node:os';
 import { dirname, join } from 'node:path';
+import { systemClock } from '../lib/clock.ts';
 import { errorCode, UserError } from '../lib/errors.ts';
-import { readFileIfExists, writeDurably } from '../lib/files.ts';
+import { readFileIfExists } from '../lib/files.ts';
+import { replaceFile } from '../lib/replace-file.ts';
 import { type CommandResult, runCommand } from '../lib/run-command.ts';
 import { sleep } from '../lib/sleep.ts';
 import { type PrintedService, parsePrintedService } from './launchctl-print.ts';
@@ -119,7 +121,7 @@ export function createLaunchdManager({ uid, env }: ServiceHost): ServiceManager 
     await bootOut(signal);
     await mkdir(dirname(path), { recursive: true });
     // The environment can contain the password of a proxy.
-    await writeDurably(path, renderPlist(definition), 0o600);
+    await replaceFile(path, renderPlist(definition), 0o600);
     await start(signal);
     return { started: true, status: await status(signal), hints: [] };
   }
@@ -132,13 +134,13 @@ export function createLaunchdManager({ uid, env }: ServiceHost): ServiceManager 
 
   /** launchd does not report when a service is ready: one that keeps running for a while has started. */
   async function untilSettled(signal: AbortSignal | undefined): Promise<void> {
-    const end = performance.now() + maxStartMs;
+    const end = systemClock.now() + maxStartMs;
     let runningSince: number | undefined;
-    while (runningSince === undefined || performance.now() - runningSince < settleMs) {
+    while (runningSince === undefined || systemClock.now() - runningSince < settleMs) {
       const current = await status(signal);
-      if (!current.running && (current.exitCode !== undefined || performance.now() > end))
+      if (!current.running && (current.exitCode !== undefined || systemClock.now() > end))
         throw startFailure({ exitCode: current.exitCode, detail: current.detail });
-      runningSince = current.running ? (runningSince ?? performance.now()) : undefined;
+      runningSince = current.running ? (runningSince ?? systemClock.now()) : undefined;
       await sleep(pollIntervalMs, signal);
     }
   }

@@ -7,9 +7,11 @@
  * twice. While a job is `ending`, its command has exited and its log is not complete yet. The file contains the boot ID
  * of the machine, because a process doesn't outlive a restart.
  */
+
 import { open, readdir, readFile, rm, stat } from 'node:fs/promises';
 import { join } from 'node:path';
 import { readBootId } from '../lib/boot-id.ts';
+import { systemClock } from '../lib/clock.ts';
 import { errorCode } from '../lib/errors.ts';
 
 const prefix = 'supervisor.';
@@ -62,7 +64,7 @@ export async function createState(folder: string, phase: 'none' | 'new'): Promis
 export async function removeAbandonedState(folder: string): Promise<boolean> {
   const path = join(folder, newName);
   try {
-    if (Date.now() - (await stat(path)).mtimeMs < maxLaunchMs) return false;
+    if (systemClock.date().getTime() - (await stat(path)).mtimeMs < maxLaunchMs) return false;
     await rm(path);
     return true;
   } catch (error) {

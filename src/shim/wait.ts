@@ -1,3 +1,4 @@
+import { systemClock } from '../lib/clock.ts';
 import { watchUntil } from '../lib/watch-folder.ts';
 import { isShim } from './processes.ts';
 import { readState, removeAbandonedState, wasMachineRestarted } from './state.ts';
@@ -40,5 +41,5 @@ async function findExit(folder: string): Promise<Exit | undefined> {
 }
 
 function exitNow(exitCode: number | undefined): Exit {
-  return { exitCode, endedAt: new Date() };
+  return { exitCode, endedAt: systemClock.date() };
 }

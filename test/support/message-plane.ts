@@ -31,7 +31,7 @@ export class MessagePlane implements AsyncDisposable {
   readonly #caller = generateKeyPair();
   readonly #callerPem = publicKeyPem(this.#caller.publicKey);
   readonly #answers = new Map<string, (answer: RunnerAnswer) => void>();
-  readonly #waiting: object[] = [];
+  readonly #waiting: (object | string)[] = [];
   #poll: (() => void) | undefined;
   readonly #server = createServer((request, response) => void this.#serve(request, response));
 
@@ -80,11 +80,12 @@ export class MessagePlane implements AsyncDisposable {
     };
   }
 
-  /** Delivers the messages in one batch and returns their responses. */
-  async deliver(messages: Record<string, unknown>[], timeoutMs = 5000): Promise<RunnerAnswer[]> {
+  /** Delivers the messages in one batch and returns their responses. A text is part of the poll's JSON as it is. */
+  async deliver(messages: (Record<string, unknown> | string)[], timeoutMs = 5000): Promise<RunnerAnswer[]> {
     const answers = messages.map((message) => {
       const { promise, resolve } = Promise.withResolvers<RunnerAnswer>();
-      this.#answers.set(String(message['MessageID']), resolve);
+      if (typeof message === 'string') resolve(undefined);
+      else this.#answers.set(String(message['MessageID']), resolve);
       setTimeout(resolve, timeoutMs, undefined).unref();
       return promise;
     });
@@ -130,7 +131,10 @@ export class MessagePlane implements AsyncDisposable {
     const answer = () => {
       this.#poll = undefined;
       clearTimeout(timer);
-      reply(response, 200, { Messages: this.#waiting.splice(0, 10) });
+      const messages = this.#waiting
+        .splice(0, 10)
+        .map((message) => (typeof message === 'string' ? message : JSON.stringify(message)));
+      response.writeHead(200, { 'content-type': 'application/json' }).end(`{"Messages":[${messages.join()}]}`);
     };
     const timer = setTimeout(answer, 200);
     this.#poll = answer;

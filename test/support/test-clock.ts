@@ -1,4 +1,5 @@
 import { setImmediate } from 'node:timers/promises';
+import type { Clock } from '../../src/lib/clock.ts';
 import type { Sleep } from '../../src/lib/sleep.ts';
 
 interface Sleeper {
@@ -7,7 +8,7 @@ interface Sleeper {
 }
 
 /** A monotonic clock that only `advance` moves. */
-export class TestClock {
+export class TestClock implements Clock {
   #now = 0;
   readonly #sleepers = new Set<Sleeper>();
 
@@ -17,6 +18,8 @@ export class TestClock {
   }
 
   readonly now = (): number => this.#now;
+
+  readonly date = (): Date => new Date(this.#now);
 
   readonly sleep: Sleep = (ms, signal) => {
     if (signal?.aborted) return Promise.reject(signal.reason);

@@ -26,6 +26,7 @@ export async function showLog(
 }
 
 // May be the first half of a line break or of a colour sequence.
+// oxlint-disable-next-line plan42/linear-regex -- bounded: an escape and at most 40 characters
 const incomplete = new RegExp(String.raw`(?:\r|${'\u001b'}(?:\[[\d;:]{0,40})?)$`);
 
 /** Writes a log as it arrives, made safe for a terminal. Chunks may split characters. */

@@ -1,7 +1,8 @@
 import { type Command, Option } from 'commander';
 import { logLevels } from '../../lib/logger.ts';
 import type { CliContext } from '../context.ts';
-import { httpUrl, withColorOption } from '../options.ts';
+import { httpUrl, resolvedPath, withColorOption } from '../options.ts';
+import type { BackupOptions } from './backup.ts';
 import { parseListenAddress } from './listen-address.ts';
 import { type LocationOptions, withLocationOptions } from './location.ts';
 import type { ServerStartOptions } from './start.ts';
@@ -23,6 +24,23 @@ const linkExamples = `
 Examples:
   plan42 server link
   xdg-open "$(plan42 server link)"`;
+
+const backupExamples = `
+The file contains all data with the keys and tokens, so keep it as safe as a
+password. It has mode 0600, and appears only when it is complete. The server
+may be running. Run this as the user that runs the server, or as root.
+
+Examples:
+  plan42 server backup plan42-backup.db
+  plan42 server backup --force /backup/plan42.db`;
+
+const restoreExamples = `
+The server must be stopped. The files that are replaced are kept in a new
+folder in the data folder.
+
+Examples:
+  plan42 server restore plan42-backup.db
+  plan42 server restore plan42-backup.db --data /var/lib/plan42-server`;
 
 /** `plan42 server …` */
 export function addServerCommands(program: Command, context: CliContext): void {
@@ -56,6 +74,23 @@ export function addServerCommands(program: Command, context: CliContext): void {
     .description('print a link that signs in to the web page once, within an hour')
     .addHelpText('after', linkExamples)
     .action(async (options: LocationOptions) => (await import('./link.ts')).printLink(context, options));
+  withColorOption(server.command('backup'))
+    .description('copy all data of the server into one file')
+    .argument('<file>', 'new file for the backup', resolvedPath)
+    .option('--data <folder>', 'data folder of the server, if not the default')
+    .option('--force', 'replace an existing file')
+    .addHelpText('after', backupExamples)
+    .action(async (file: string, options: BackupOptions) =>
+      (await import('./backup.ts')).backupCommand(context, file, options),
+    );
+  withColorOption(server.command('restore'))
+    .description('replace all data of a stopped server by a backup')
+    .argument('<file>', 'backup', resolvedPath)
+    .option('--data <folder>', 'data folder of the server, if not the default')
+    .addHelpText('after', restoreExamples)
+    .action(async (file: string, options: BackupOptions) =>
+      (await import('./backup.ts')).restoreCommand(context, file, options),
+    );
   addTokenCommands(server, context);
   addTaskCommands(server, context);
   addTurnCommands(server, context);

@@ -1,8 +1,11 @@
 /** The newest release, from GitHub's API. */
 import { type Dispatcher, request } from 'undici';
 import * as v from 'valibot';
+import { parseJson } from '../../lib/json.ts';
+import { readText } from '../../lib/read-body.ts';
 
 const maxWaitMs = 3_000;
+const maxResponseBytes = 1024 * 1024;
 
 const Release = v.object({
   tag_name: v.pipe(v.string(), v.regex(/^v?\d[\w.-]*$/)),
@@ -35,7 +38,7 @@ export async function findNewestRelease(
       await body.dump();
       return undefined;
     }
-    const { tag_name, html_url } = v.parse(Release, await body.json());
+    const { tag_name, html_url } = v.parse(Release, parseJson(await readText(body, maxResponseBytes)));
     return { version: tag_name.replace(/^v/, ''), url: html_url };
   } catch {
     signal.throwIfAborted();

@@ -148,7 +148,8 @@ function isBareHeader(source: string, { span }: OutlineTable): boolean {
   const next = tables.find((table) => table.kind === 'header' && table.span.start > span.start);
   const body = source.slice(span.end, next?.span.start);
   const above = source.slice(0, lineStart(source, span.start)).trimEnd().split('\n').at(-1) ?? '';
-  const isAdjacent = !/\n\s*\n[ \t]*$/.test(source.slice(0, span.start));
+  const before = source.slice(0, span.start);
+  const isAdjacent = before.slice(before.trimEnd().length).split('\n').length < 3;
   return body.trim() === '' && !(isAdjacent && above.trimStart().startsWith('#'));
 }
 

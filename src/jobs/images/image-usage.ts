@@ -2,6 +2,7 @@ import { readFile, rm, stat, utimes } from 'node:fs/promises';
 import { join } from 'node:path';
 import * as v from 'valibot';
 import { runtimeNames } from '../../config/schema.ts';
+import { systemClock } from '../../lib/clock.ts';
 import { errorCode } from '../../lib/errors.ts';
 import { listFolder, makeFolder, writeDurably } from '../../lib/files.ts';
 
@@ -68,7 +69,7 @@ export class ImageUsage {
     const known = await this.#read(UsedImage, name);
     const references = [...new Set([...(known?.references ?? []), reference])];
     const noted = { runtime, id, references, pulled: pulled || (known?.pulled ?? false) };
-    const usedAt = new Date();
+    const usedAt = systemClock.date();
     if (known?.references.length === references.length && known.pulled === noted.pulled)
       await utimes(join(this.#folder, name), usedAt, usedAt);
     else await this.#write(name, noted);

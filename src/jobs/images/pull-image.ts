@@ -1,4 +1,5 @@
 import type { Config } from '../../config/schema.ts';
+import { systemClock } from '../../lib/clock.ts';
 import type { Logger } from '../../lib/logger.ts';
 import { retry } from '../../lib/retry.ts';
 import type { ImageStore, Runtime } from '../../runtimes/runtime.ts';
@@ -62,7 +63,7 @@ async function pullWhenReady(
   let reason: string | undefined;
   await retry(() => runtime.pull(image, config.images.pullPolicy, signal), {
     backoff: engineBackoff,
-    deadline: performance.now() + maxEngineDownMs,
+    deadline: systemClock.now() + maxEngineDownMs,
     signal,
     shouldRetry: async () => {
       const readiness = await runtime.checkReady(signal);

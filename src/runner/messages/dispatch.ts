@@ -1,6 +1,9 @@
 /** From a polled message to its response. */
+
 import type { KeyObject } from 'node:crypto';
 import * as v from 'valibot';
+import { systemClock } from '../../lib/clock.ts';
+import { JsonError, parseJson } from '../../lib/json.ts';
 import type { Logger } from '../../lib/logger.ts';
 import { retry } from '../../lib/retry.ts';
 import type { Plan42Client, QueuePath } from '../../plan42/client.ts';
@@ -8,6 +11,7 @@ import { decrypt, encrypt, parsePublicKey } from '../../plan42/ecies.ts';
 import { ApiError, isTransient } from '../../plan42/errors.ts';
 import { knownFields } from '../../plan42/fields.ts';
 import { Request } from '../../plan42/messages.ts';
+import { UnreadableMessage } from '../../plan42/poll-body.ts';
 import { RunnerMessage } from '../../plan42/runner-objects.ts';
 import type { CallLimiter } from '../queues/call-limiter.ts';
 import type { Handler } from './handler.ts';
@@ -34,9 +38,13 @@ const backoff = { minMs: 100, maxMs: 2000 };
 
 /** Responds to one message. Never rejects: an invalid message is logged with its ID, without its content, and affects only itself. */
 export async function dispatch(raw: unknown, origin: Origin, options: DispatchOptions): Promise<void> {
-  const deadline = performance.now() + responseTimeMs;
+  const deadline = systemClock.now() + responseTimeMs;
   const { client, signal } = options;
   const logger = options.logger.with({ queue_id: origin.queue.queueId, message_id: messageIdOf(raw) });
+  if (raw instanceof UnreadableMessage) {
+    logger.warn('message rejected', { reason: raw.reason, size_bytes: raw.bytes });
+    return;
+  }
   try {
     const message = v.parse(RunnerMessage, raw);
     // Checked first, so that no work is done for a caller who cannot receive the response.
@@ -57,6 +65,7 @@ export async function dispatch(raw: unknown, origin: Origin, options: DispatchOp
 }
 
 function messageIdOf(raw: unknown): string | undefined {
+  if (raw instanceof UnreadableMessage) return raw.messageId;
   const parsed = v.safeParse(knownFields({ MessageID: v.string() }), raw);
   return parsed.success ? parsed.output.MessageID : undefined;
 }
@@ -69,10 +78,10 @@ async function handle(
   const text = decrypt(message.Payload, privateKey).toString('utf8');
   let body: unknown;
   try {
-    body = JSON.parse(text);
-  } catch {
-    // The parser's own message would quote the payload.
-    logger.warn('message rejected', { reason: 'not JSON' });
+    body = parseJson(text);
+  } catch (error) {
+    if (!(error instanceof JsonError)) throw error;
+    logger.warn('message rejected', { reason: error.message });
     return undefined;
   }
   const { Type: type } = v.parse(Request, body);
@@ -86,7 +95,7 @@ async function handle(
   return undefined;
 }
 
-/** Retries transient failures until `deadline`, a time of `performance.now()`. */
+/** Retries transient failures until `deadline`, a time of `systemClock.now()`. */
 async function deliver(write: () => Promise<void>, deadline: number, signal: AbortSignal): Promise<void> {
   const attemptWrite = (attempt: number) =>
     write().catch((error: unknown) => {

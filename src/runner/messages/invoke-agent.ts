@@ -4,6 +4,7 @@ import { formatJobId } from '../../jobs/job-id.ts';
 import type { Jobs } from '../../jobs/jobs.ts';
 import type { JobRecord } from '../../jobs/record.ts';
 import { JobExistsError } from '../../jobs/store.ts';
+import { systemClock } from '../../lib/clock.ts';
 import { formatError } from '../../lib/errors.ts';
 import type { Logger } from '../../lib/logger.ts';
 import { isUuid } from '../../lib/uuid.ts';
@@ -85,7 +86,7 @@ function checkRequest(request: InvokeAgentRequest, options: InvokeAgentOptions):
     image,
     runtime: options.runtime.name,
     phase: 'accepted',
-    acceptedAt: new Date().toISOString(),
+    acceptedAt: systemClock.date().toISOString(),
   };
 }
 

@@ -1,5 +1,5 @@
+import { type Clock, systemClock } from '../../lib/clock.ts';
 import { isTransient } from '../../plan42/errors.ts';
-import { type Clock, systemClock } from './clock.ts';
 
 const minGapMs = 150;
 

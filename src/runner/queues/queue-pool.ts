@@ -1,6 +1,6 @@
 import { Backoff } from '../../lib/backoff.ts';
+import { type Clock, systemClock } from '../../lib/clock.ts';
 import type { Logger } from '../../lib/logger.ts';
-import { type Clock, systemClock } from './clock.ts';
 import { Queue, type QueueOptions } from './queue.ts';
 import type { QueueRegistry } from './queue-registry.ts';
 import { addPoll, averageUtilisation, decide, type ScalerSettings, type ScalerWindow, startWindow } from './scaler.ts';

@@ -1,12 +1,12 @@
 /** Marks queues as draining and deletes them on the server. */
 import * as v from 'valibot';
+import { type Clock, systemClock } from '../../lib/clock.ts';
 import type { Logger } from '../../lib/logger.ts';
 import { type RetryOptions, retry } from '../../lib/retry.ts';
 import type { Plan42Client, QueuePath } from '../../plan42/client.ts';
 import { ApiError, isTransient } from '../../plan42/errors.ts';
 import { PartialQueue } from '../../plan42/runner-objects.ts';
 import type { CallLimiter } from './call-limiter.ts';
-import { type Clock, systemClock } from './clock.ts';
 
 /** The calls that concern queues. */
 export type QueueClient = Pick<

@@ -1,13 +1,13 @@
 import { randomUUID } from 'node:crypto';
 import type { Config } from '../../config/schema.ts';
 import { Backoff } from '../../lib/backoff.ts';
+import { type Clock, systemClock } from '../../lib/clock.ts';
 import type { Logger } from '../../lib/logger.ts';
 import type { QueuePath } from '../../plan42/client.ts';
 import { generateKeyPair, publicKeyPem } from '../../plan42/ecies.ts';
 import { ApiError, isAuthError } from '../../plan42/errors.ts';
 import type { RunnerHealth } from '../health.ts';
 import { CallLimiter } from './call-limiter.ts';
-import { type Clock, systemClock } from './clock.ts';
 import { Ewma } from './ewma.ts';
 import { nextPhase, type QueueEvent, type QueuePhase } from './queue-phase.ts';
 import { deleteQueue, markDraining, type QueueClient, type RemovalOptions } from './queue-removal.ts';

@@ -1,5 +1,7 @@
 /** Apple's `container`: every container is a virtual machine of its own. See docs/decisions/0007. */
+
 import { type Config, tables } from '../../config/schema.ts';
+import { systemClock } from '../../lib/clock.ts';
 import { isCommandInstalled, runCommand } from '../../lib/run-command.ts';
 import { sleep } from '../../lib/sleep.ts';
 import { readLogTail } from '../../shim/job-log.ts';
@@ -91,7 +93,7 @@ export function createAppleRuntime({ env, instanceId, limits }: Omit<RuntimeOpti
     if (left?.running) {
       // The client was killed, and with it the exit code is lost.
       await untilStopped(job, signal);
-      return unseenExit(new Date());
+      return unseenExit(systemClock.date());
     }
     if (exit.exitCode === clientFailed && connectionLost.test(await readLogTail(job.logFile, maxReasonBytes))) {
       return unseenExit(exit.endedAt);

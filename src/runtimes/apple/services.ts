@@ -1,6 +1,7 @@
 /** The command `container` and the services behind it, which are started once after login and hold every container. */
 import * as v from 'valibot';
 import { errorCode, formatError } from '../../lib/errors.ts';
+import { parseJson } from '../../lib/json.ts';
 import { lastErrorLine, queryTimeoutMs, type RunEngine } from '../engine/client.ts';
 import { type Readiness, RuntimeError } from '../runtime.ts';
 import { whyUnsuitable } from './mac.ts';
@@ -39,7 +40,7 @@ export async function checkServices(
       run(['--version'], { signal, timeoutMs: queryTimeoutMs }),
       run(['system', 'status'], { signal, timeoutMs: queryTimeoutMs }),
     ]);
-    const version = /\d+\.\d+[\w.-]*/.exec(stdout)?.[0] ?? 'of an unknown version';
+    const version = /(?<!\d)\d{1,9}\.\d[\w.-]*/.exec(stdout)?.[0] ?? 'of an unknown version';
     if (Number.parseInt(version, 10) < minMajorVersion) {
       return { ready: false, reason: `container ${version} is older than 1.0`, remedy: remedies.update };
     }
@@ -79,7 +80,7 @@ export interface AppleContainer {
 export async function listContainers(run: RunEngine, signal?: AbortSignal): Promise<AppleContainer[]> {
   const result = await run(['list', '--all', '--format', 'json'], { signal, timeoutMs: queryTimeoutMs });
   if (result.exitCode !== 0) throw new RuntimeError(`cannot list containers: ${lastErrorLine(result)}`);
-  return v.parse(Containers, JSON.parse(result.stdout)).map(({ id, configuration, status }) => ({
+  return v.parse(Containers, parseJson(result.stdout)).map(({ id, configuration, status }) => ({
     id,
     labels: configuration.labels,
     // A container that is being stopped is still running.

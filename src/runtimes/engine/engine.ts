@@ -1,9 +1,12 @@
 /** The runtime of docker and podman, which run jobs by an engine's command line. */
+
 import { join } from 'node:path';
 import * as v from 'valibot';
 import type { Config, RuntimeName } from '../../config/schema.ts';
+import { systemClock } from '../../lib/clock.ts';
 import { errorCode, formatError } from '../../lib/errors.ts';
 import { exists } from '../../lib/files.ts';
+import { parseJson } from '../../lib/json.ts';
 import type { Logger } from '../../lib/logger.ts';
 import { isCommandInstalled, runCommand } from '../../lib/run-command.ts';
 import { readLogTail } from '../../shim/job-log.ts';
@@ -114,7 +117,7 @@ export function createEngineRuntime(engine: Engine, { env, instanceId, limits, l
       ...['--label', `${instanceLabel}=${instanceId}`],
       ...['--cidfile', containerIdFile(job)],
       '--interactive',
-      ...['--pull', 'never'],
+      ...['--pull', job.mayPullAgain ? 'missing' : 'never'],
       ...['--log-driver', logDriver],
       // Not --cpus: docker refuses more of them than the machine has.
       ...['--cpu-period', String(cpuPeriodUs), '--cpu-quota', String(Math.round(limits.cpus * cpuPeriodUs))],
@@ -149,7 +152,7 @@ export function createEngineRuntime(engine: Engine, { env, instanceId, limits, l
     const exit = { endedAt, outOfMemory, startError: undefined, machineRestarted };
     if (container?.isUnwatched) {
       const unseenBecause = `${engine.monitors}, which monitors the container, was killed`;
-      return { ...exit, exitCode: undefined, endedAt: new Date(), unseenBecause };
+      return { ...exit, exitCode: undefined, endedAt: systemClock.date(), unseenBecause };
     }
     if (container?.wasStarted) {
       // Engines report invented exit codes for containers that a restart of the machine killed.
@@ -197,7 +200,7 @@ export function createEngineRuntime(engine: Engine, { env, instanceId, limits, l
       if (id === '' || except.has(name)) continue;
       const { exitCode, stdout } = await run(['container', 'inspect', '--size', id], { signal });
       // It may be gone by now.
-      if (exitCode === 0) unmanaged.push(...v.parse(v.array(Inspected), JSON.parse(stdout)).map(toUnmanaged));
+      if (exitCode === 0) unmanaged.push(...v.parse(v.array(Inspected), parseJson(stdout)).map(toUnmanaged));
     }
     return unmanaged;
   }

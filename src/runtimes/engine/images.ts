@@ -1,5 +1,7 @@
 /** The images of docker and podman. */
+
 import * as v from 'valibot';
+import { parseJson } from '../../lib/json.ts';
 import { type Image, type ImageStore, RuntimeError } from '../runtime.ts';
 import { lastErrorLine, queryTimeoutMs, type RunEngine } from './client.ts';
 
@@ -22,7 +24,7 @@ export function createEngineImages(run: RunEngine): ImageStore {
       if (/no such (image|object)|not known|not found/i.test(result.stderr)) return undefined;
       throw new RuntimeError(`cannot look up the image ${image}: ${lastErrorLine(result)}`);
     }
-    const [{ Id, RepoTags, Size }] = v.parse(Inspected, JSON.parse(result.stdout));
+    const [{ Id, RepoTags, Size }] = v.parse(Inspected, parseJson(result.stdout));
     return { id: bare(Id), names: RepoTags ?? [], sizeBytes: Size };
   }
 

@@ -2,6 +2,7 @@
 import * as v from 'valibot';
 import { Backoff } from '../../lib/backoff.ts';
 import { errorCode } from '../../lib/errors.ts';
+import { parseJson } from '../../lib/json.ts';
 import type { Logger } from '../../lib/logger.ts';
 import { commandLine } from '../../lib/processes.ts';
 import { sleep } from '../../lib/sleep.ts';
@@ -91,7 +92,7 @@ async function inspectOnce(
 }
 
 function parse(json: string, jobId: string): Container {
-  const [state, log] = v.parse(Inspected, JSON.parse(json));
+  const [state, log] = v.parse(Inspected, parseJson(json));
   return {
     // Podman reports a paused one as not running.
     isRunning: state.Running || state.Paused,

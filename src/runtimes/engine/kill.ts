@@ -1,4 +1,5 @@
 /** Kills a container in bounded time, even if its engine hangs. */
+import { systemClock } from '../../lib/clock.ts';
 import { silentLogger } from '../../lib/logger.ts';
 import { sleep } from '../../lib/sleep.ts';
 import type { JobPaths } from '../../shim/shim.ts';
@@ -43,12 +44,12 @@ async function errorOf(run: RunEngine, args: readonly string[], timeoutMs: numbe
 
 /** Waits for a container that is being started, because it can't be killed before. */
 async function isRunningOrStarting(run: RunEngine, job: JobPaths): Promise<boolean> {
-  const deadline = performance.now() + maxStartMs;
+  const deadline = systemClock.now() + maxStartMs;
   for (;;) {
     const isStarting = await shim.isRunning(job.folder);
     const container = await inspectContainer(run, job.jobId);
     if (container?.isRunning) return true;
-    if (!isStarting || container?.wasStarted || performance.now() > deadline) return false;
+    if (!isStarting || container?.wasStarted || systemClock.now() > deadline) return false;
     await sleep(startPollMs);
   }
 }

@@ -1,5 +1,7 @@
+import { formatLimit, limits } from './limits.ts';
+
 /** Why the core rejects an operation. `http/errors.ts` maps each kind to a status and an error type. */
-export type RejectionKind = 'invalid' | 'notFound' | 'conflict' | 'turnFinished';
+export type RejectionKind = 'invalid' | 'notFound' | 'conflict' | 'turnFinished' | 'tooLarge';
 
 /** The object that is in the way, as it is now, and the API's name of its type. */
 export interface CurrentObject {
@@ -21,6 +23,7 @@ export class DomainError extends Error {
 }
 
 export const invalid = (message: string) => new DomainError('invalid', message);
+export const tooLarge = (message: string) => new DomainError('tooLarge', message);
 export const notFound = (message: string) => new DomainError('notFound', message);
 
 export function conflict(message: string, type?: string, object?: object): DomainError {
@@ -31,6 +34,7 @@ const requestFailures = {
   undelivered: 'no healthy queue of the runner took the message',
   unanswered: 'the runner did not respond in time',
   unreadable: 'the runner’s response cannot be read',
+  tooLarge: `the message to the runner is larger than ${formatLimit(limits.message)}; shorten the texts of the task and its environment`,
 } as const;
 
 /** A request to a runner that got no usable response. Only an `undelivered` one certainly never reached the runner. */

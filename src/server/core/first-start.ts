@@ -1,7 +1,7 @@
 import { randomUUID } from 'node:crypto';
+import type { Clock } from '../../lib/clock.ts';
 import type { Store } from '../store/store.ts';
 import { exportSigningKey, generateSigningKey, importSigningKey } from './jwt.ts';
-import type { Clock } from './time.ts';
 import { Tokens } from './tokens.ts';
 import { firstVersion } from './versioned.ts';
 
@@ -37,7 +37,7 @@ const tenantTokenYears = 20;
 
 function createAdmin({ settings, tenants, runners }: Store, clock: Clock, tokens: Tokens): Admin {
   const [tenantId, runnerId] = [randomUUID(), randomUUID()];
-  const from = clock();
+  const from = clock.date();
   const to = new Date(from);
   to.setUTCFullYear(from.getUTCFullYear() + tenantTokenYears);
   const admin = { tenantId, runnerId, tenantToken: tokens.forTenant(tenantId, randomUUID(), { from, to }) };

@@ -62,6 +62,6 @@ function recordCheck(deps: HealthDeps, queue: RunnerQueue, responded: boolean): 
     IsHealthy: isHealthy,
     NConsecutiveFailedHealthChecks: failedChecks,
     NConsecutiveSuccessfulHealthChecks: responded ? queue.NConsecutiveSuccessfulHealthChecks + 1 : 0,
-    LastHealthCheckAt: isoTime(clock()),
+    LastHealthCheckAt: isoTime(clock.date()),
   });
 }

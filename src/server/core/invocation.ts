@@ -1,8 +1,8 @@
 import { randomUUID } from 'node:crypto';
+import type { Clock } from '../../lib/clock.ts';
 import type { Environment, Task, Tenant, Turn } from '../../plan42/objects.ts';
 import type { RunnerKey } from '../store/runner-queues.ts';
 import type { Store } from '../store/store.ts';
-import type { Clock } from './time.ts';
 import type { Tokens } from './tokens.ts';
 
 /** Where a turn runs. */
@@ -55,7 +55,7 @@ export function invokeAgentRequest(
   const connectionId = orDefault(environment.GithubConnectionId, tenant.DefaultGithubConnectionID);
   const key = { TenantID: tenant.TenantId, ConnectionID: connectionId ?? '' };
   const connection = store.githubConnections.find(key);
-  const now = clock();
+  const now = clock.date();
   return {
     Type: 'InvokeAgentRequest',
     Task: store.tasks.find(turn),

@@ -7,6 +7,7 @@ import {
   sign,
   verify,
 } from 'node:crypto';
+import { parseJson } from '../../lib/json.ts';
 
 /** An ES256 key pair and its key ID. */
 export interface SigningKey {
@@ -52,7 +53,7 @@ export function verifyJwt(token: string, { publicKey }: SigningKey): unknown {
   // Node.js skips invalid characters, which would give one token many spellings.
   if (decoded.toString('base64url') !== signature) return undefined;
   if (!verify('sha256', signed, es256(publicKey), decoded)) return undefined;
-  return JSON.parse(Buffer.from(claims, 'base64url').toString('utf8'));
+  return parseJson(Buffer.from(claims, 'base64url').toString('utf8'));
 }
 
 function encodePart(part: object): string {

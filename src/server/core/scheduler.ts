@@ -156,6 +156,10 @@ export class Scheduler {
   async #waitOrGiveUp(turn: Turn, { reason, message }: RequestError): Promise<void> {
     const { timing, signal } = this.#deps;
     const name = turnName(turn);
+    if (reason === 'tooLarge') {
+      this.#fail(turn, `cannot start the task: ${message}`);
+      return;
+    }
     const backoff = this.#attempts.get(name) ?? new Backoff(timing.invocationRetry);
     // An undelivered message is no attempt: health checks end the wait for a queue that is not polled.
     if (reason !== 'undelivered') this.#attempts.set(name, backoff);

@@ -1,8 +1,5 @@
 import * as v from 'valibot';
 
-/** Returns the current time. */
-export type Clock = () => Date;
-
 export function isoTime(date: Date): string {
   return date.toISOString();
 }
@@ -31,13 +28,17 @@ function isCalendarTime(wallClock: string): boolean {
   return !Number.isNaN(date.getTime()) && date.toISOString().startsWith(wallClock);
 }
 
+const notATime = 'not an RFC 3339 time';
+
 /** A time in a request body, read as UTC. */
 export const Time = v.pipe(
   v.string(),
+  // The rest of a longer one would be digits of the second.
+  v.maxLength(64, notATime),
   v.rawTransform(({ dataset, addIssue, NEVER }) => {
     const utc = toUtc(dataset.value);
     if (utc !== undefined) return utc;
-    addIssue({ message: 'not an RFC 3339 time' });
+    addIssue({ message: notATime });
     return NEVER;
   }),
 );

@@ -3,11 +3,12 @@ import { test } from 'node:test';
 import { startControlPlane } from '../../../test/support/control-plane.ts';
 import { eventually } from '../../../test/support/eventually.ts';
 import { startFakeRunner } from '../../../test/support/fake-runner.ts';
+import { systemClock } from '../../lib/clock.ts';
 
 test('a turn without heartbeats fails, but not one that waits for a runner', async () => {
   let now = Date.now();
   const timing = { turnExpiryMs: 150, turnExpiryCheckMs: 10 };
-  await using plane = await startControlPlane({ timing, clock: () => new Date(now) });
+  await using plane = await startControlPlane({ timing, clock: { ...systemClock, date: () => new Date(now) } });
   await using runner = await startFakeRunner({ url: plane.server.url, token: await plane.newToken() });
   const [silent, alive] = [await plane.newTask(), await plane.newTask()];
   await eventually(async () => runner.requests.length === 2);

@@ -30,7 +30,7 @@ export async function expireTurns(deps: ExpiryDeps): Promise<void> {
 
 function failSilentTurns(deps: ExpiryDeps): void {
   const { store, clock, timing, logger } = deps;
-  const before = isoTime(new Date(clock().getTime() - timing.turnExpiryMs));
+  const before = isoTime(new Date(clock.date().getTime() - timing.turnExpiryMs));
   for (const turn of store.turnAcceptance.silentSince(before)) {
     logger.warn('no heartbeat from agent, failing turn', { task_id: turn.TaskId, turn_index: turn.TurnIndex });
     failTurn(deps, turn, `no heartbeat from the agent for ${readable(timing.turnExpiryMs)}`);

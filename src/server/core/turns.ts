@@ -1,10 +1,13 @@
 /** The life cycle of turns. All changes are made here, so that the task follows the turn and listeners get an event. */
+
+import type { Clock } from '../../lib/clock.ts';
 import type { Task, TaskState, Turn } from '../../plan42/objects.ts';
 import { isTerminalStatus } from '../../plan42/turn-status.ts';
 import type { Store } from '../store/store.ts';
 import type { TurnKey } from '../store/turns.ts';
 import type { Events } from './events.ts';
-import { type Clock, isoTime } from './time.ts';
+import { requireFit, requireTurnRoom } from './quotas.ts';
+import { isoTime } from './time.ts';
 import { firstVersion } from './versioned.ts';
 
 export interface TurnDeps {
@@ -27,6 +30,8 @@ export function addTurn({ store, clock, events }: TurnDeps, task: Task, prompt: 
     Status: pendingStatus,
     ...firstVersion(clock),
   };
+  requireTurnRoom(turn);
+  requireFit(store.turns, turn);
   store.transaction(() => {
     store.turns.insert(turn);
     store.tasks.update(taskAfter(task, turn, false));
@@ -42,12 +47,13 @@ export type TurnChange = Partial<
   >
 >;
 
-/** Writes the next version of an unfinished turn, and updates its task. */
+/** Writes the next version of an unfinished turn, and updates its task. @throws DomainError `tooLarge` */
 export function changeTurn(deps: TurnDeps, turn: Turn, changes: TurnChange): Turn {
   const { store, clock, events } = deps;
-  const now = isoTime(clock());
+  const now = isoTime(clock.date());
   const changed = { ...turn, ...changes, UpdatedAt: now, Version: turn.Version + 1 };
   if (isTerminalStatus(changed.Status)) changed.CompletedAt ??= now;
+  if (Object.keys(changes).length > 0) requireFit(store.turns, changed, turn);
   store.transaction(() => {
     store.turns.update(changed);
     updateTask(deps, changed);
@@ -65,7 +71,7 @@ export function failTurn(deps: TurnDeps, turn: Turn, message: string): Turn {
 export function acceptTurn(deps: TurnDeps, key: TurnKey): void {
   const { store, clock } = deps;
   store.transaction(() => {
-    if (!store.turnAcceptance.accept(key, isoTime(clock()))) return;
+    if (!store.turnAcceptance.accept(key, isoTime(clock.date()))) return;
     const turn = store.turns.find(key);
     if (turn) updateTask(deps, turn);
   });

@@ -1,8 +1,11 @@
 /** Reads and writes of versioned objects, the same for all types. */
+
+import type { Clock } from '../../lib/clock.ts';
 import type { Versioned } from '../../plan42/objects.ts';
 import type { Table } from '../store/table.ts';
 import { conflict, notFound } from './errors.ts';
-import { type Clock, isoTime } from './time.ts';
+import { requireFit, requireRoom } from './quotas.ts';
+import { isoTime } from './time.ts';
 
 type SoftDeleted = Versioned & { Deleted: boolean };
 
@@ -27,10 +30,12 @@ export function readUndeleted<Row extends SoftDeleted, Key extends keyof Row & s
   return row;
 }
 
-/** @throws DomainError `conflict` with the object that already has the ID */
+/** @throws DomainError `conflict` with the object that already has the ID; `tooLarge` */
 export function create<Row extends object, Key extends keyof Row & string>(table: Table<Row, Key>, row: Row): Row {
   const existing = table.find(row);
   if (existing) throw conflict(`the ${table.type} already exists`, table.type, existing);
+  requireRoom(table);
+  requireFit(table, row);
   table.insert(row);
   return row;
 }
@@ -41,14 +46,15 @@ export function requireVersion(table: { type: string }, row: { Version: number }
     throw conflict(`the ${table.type} has version ${row.Version}, not ${version}`, table.type, row);
 }
 
-/** Writes the changed object as its next version. */
+/** Writes the changed object as its next version. @throws DomainError `tooLarge` */
 export function change<Row extends Versioned, Key extends keyof Row & string>(
   table: Table<Row, Key>,
   row: Row,
   changes: Partial<Row>,
   clock: Clock,
 ): Row {
-  const changed = { ...row, ...changes, UpdatedAt: isoTime(clock()), Version: row.Version + 1 };
+  const changed = { ...row, ...changes, UpdatedAt: isoTime(clock.date()), Version: row.Version + 1 };
+  if (Object.keys(changes).length > 0) requireFit(table, changed, row);
   table.update(changed);
   return changed;
 }
@@ -68,6 +74,6 @@ export function softDelete<Row extends SoftDeleted, Key extends keyof Row & stri
 
 /** Returns the fields that every new object starts with. */
 export function firstVersion(clock: Clock): Versioned {
-  const now = isoTime(clock());
+  const now = isoTime(clock.date());
   return { CreatedAt: now, UpdatedAt: now, Version: 1 };
 }

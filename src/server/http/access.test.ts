@@ -4,6 +4,7 @@ import { after, test } from 'node:test';
 import { startControlPlane } from '../../../test/support/control-plane.ts';
 import { eventually } from '../../../test/support/eventually.ts';
 import { startFakeRunner } from '../../../test/support/fake-runner.ts';
+import { systemClock } from '../../lib/clock.ts';
 import { parseRunnerToken } from '../../plan42/runner-token.ts';
 
 const plane = await startControlPlane();
@@ -140,7 +141,7 @@ test('a waiting poll is aborted when its token is revoked', async () => {
 
 test('a waiting poll is aborted when its token expires', async () => {
   let now = new Date();
-  await using own = await startControlPlane({ clock: () => now });
+  await using own = await startControlPlane({ clock: { ...systemClock, date: () => now } });
   const token = await own.newToken();
   await using fake = await startFakeRunner({ url: own.server.url, token });
   const { expiresAt } = parseRunnerToken(token);

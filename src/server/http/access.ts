@@ -1,6 +1,6 @@
 import type { IncomingHttpHeaders } from 'node:http';
+import type { Clock } from '../../lib/clock.ts';
 import { isTerminalStatus } from '../../plan42/turn-status.ts';
-import type { Clock } from '../core/time.ts';
 import { type Claims, signatureHash, type Tokens } from '../core/tokens.ts';
 import { findSession, isPageToken } from '../page/sessions.ts';
 import type { SignInLinks } from '../page/sign-in-links.ts';
@@ -49,7 +49,7 @@ function checkToken(token: string, deps: AuthenticationDeps): Principal {
   if (isPageToken(token)) return checkPageToken(token, deps);
   const claims = tokens.verify(token);
   if (!claims) throw unauthorized('unknown token');
-  const now = clock().getTime();
+  const now = clock.date().getTime();
   if (now >= claims.exp * 1000) throw unauthorized('the token has expired');
   if (now < claims.nbf * 1000) throw unauthorized('the token is not valid yet');
   if (!isCurrent(claims, token, store)) throw unauthorized('the token is no longer valid');

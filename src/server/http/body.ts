@@ -1,30 +1,36 @@
 import type { IncomingMessage } from 'node:http';
 import * as v from 'valibot';
+import { formatError } from '../../lib/errors.ts';
+import { parseJson } from '../../lib/json.ts';
+import { BodyTooLargeError, readBytes } from '../../lib/read-body.ts';
 import { knownFields } from '../../plan42/fields.ts';
+import { formatLimit, type Limit, limits } from '../core/limits.ts';
 import { badRequest, tooLarge } from './errors.ts';
 import type { ApiRequest } from './route.ts';
 
-// A batch of logs may have 1 MB of messages, and JSON may escape each byte as six.
-const maxBodyBytes = 16 * 1024 * 1024;
-
 /** Returns the JSON body of a request, or undefined if it is empty. @throws HttpError 400 or 413 */
 export async function readJson(request: IncomingMessage): Promise<unknown> {
-  const chunks: Buffer[] = [];
-  let length = 0;
-  for await (const chunk of request as AsyncIterable<Buffer>) {
-    length += chunk.length;
-    if (length > maxBodyBytes) throw tooLarge(`the body is larger than ${maxBodyBytes} bytes`);
-    chunks.push(chunk);
-  }
-  if (length === 0) return undefined;
+  const bytes = await readBytes(request, limits.body.max).catch((error: unknown) => {
+    if (error instanceof BodyTooLargeError) throw tooLarge(`${error.message}; send less`);
+    throw error;
+  });
+  if (bytes.length === 0) return undefined;
+  let text: string;
   try {
-    return JSON.parse(new TextDecoder('utf-8', { fatal: true }).decode(Buffer.concat(chunks)));
+    text = new TextDecoder('utf-8', { fatal: true }).decode(bytes);
   } catch {
     throw badRequest('the body is not JSON in UTF-8');
   }
+  try {
+    return parseJson(text);
+  } catch (error) {
+    throw badRequest(`the body is ${formatError(error)}`);
+  }
 }
 
-/** Validates the body. A missing body counts as `{}`. @throws HttpError 400 that names the field */
+const maxPathLength = 100;
+
+/** Validates the body. A missing body counts as `{}`. @throws HttpError 400 or 413 that names the field */
 export function parseBody<const Schema extends v.GenericSchema>(
   { json }: Pick<ApiRequest, 'json'>,
   schema: Schema,
@@ -33,7 +39,10 @@ export function parseBody<const Schema extends v.GenericSchema>(
   const result = v.safeParse(schema, json ?? {});
   if (result.success) return result.output;
   const [issue] = result.issues;
-  throw badRequest(`${v.getDotPath(issue) ?? 'the body'}: ${issue.message}`);
+  // The path may contain names that the client chose.
+  const path = (v.getDotPath(issue) ?? 'the body').slice(0, maxPathLength);
+  const message = `${path}: ${issue.message}`;
+  throw issue.type === 'max_bytes' ? tooLarge(message) : badRequest(message);
 }
 
 /** Returns the schema of an update: the fields that are present. Absent and null both mean "unchanged". */
@@ -49,11 +58,18 @@ export function changesOf<const Entries extends v.ObjectEntries>(entries: Entrie
   );
 }
 
+const textUpTo = (limit: Limit) =>
+  v.pipe(v.string(), v.maxBytes(limit.max, `larger than ${formatLimit(limit)}; shorten it`));
+export const shortText = textUpTo(limits.shortText);
+export const mediumText = textUpTo(limits.mediumText);
+export const longText = textUpTo(limits.longText);
+
 // Optional fields may be absent or null.
-export const optionalText = v.nullish(v.string());
+export const optionalText = v.nullish(shortText);
 export const optionalFlag = v.nullish(v.boolean());
 export const optionalCount = v.nullish(v.pipe(v.number(), v.safeInteger(), v.minValue(0)));
-export const requiredText = v.pipe(v.string(), v.nonEmpty('must not be empty'));
+export const requiredText = v.pipe(shortText, v.nonEmpty('must not be empty'));
+export const requiredLongText = v.pipe(longText, v.nonEmpty('must not be empty'));
 /** The ID of another object. */
 export const optionalId = v.nullish(v.pipe(v.string(), v.toLowerCase()));
 /** `Deleted` in an update: only `false`, which undeletes. */

@@ -1,6 +1,7 @@
 import type { IncomingMessage, ServerResponse } from 'node:http';
+import type { Clock } from '../../lib/clock.ts';
+import { systemClock } from '../../lib/clock.ts';
 import type { Logger } from '../../lib/logger.ts';
-import type { Clock } from '../core/time.ts';
 import { authorise } from './access.ts';
 import { readJson } from './body.ts';
 import type { LiveRequests } from './live-requests.ts';
@@ -28,7 +29,7 @@ export function createDispatcher(
 ): (request: IncomingMessage, response: ServerResponse) => Promise<void> {
   const { logger } = deps;
   return async (request, response) => {
-    const startedAt = performance.now();
+    const startedAt = systemClock.now();
     const [path = '', query = ''] = (request.url ?? '').split(/\?(.*)/s);
     try {
       await serve({ request, response, path, query: new URLSearchParams(query) }, deps);
@@ -40,7 +41,7 @@ export function createDispatcher(
       method: request.method,
       path,
       status,
-      duration_ms: Math.round(performance.now() - startedAt),
+      duration_ms: Math.round(systemClock.now() - startedAt),
     });
   };
 }
@@ -63,7 +64,7 @@ async function serve({ request, response, path, query }: RawRequest, deps: Dispa
   const principal = deps.authenticate(request.headers);
   authorise(principal, route, params);
   const json = method === 'GET' ? undefined : await readJson(request);
-  using live = route.waits ? deps.liveRequests.track(principal, response, deps.clock()) : undefined;
+  using live = route.waits ? deps.liveRequests.track(principal, response, deps.clock.date()) : undefined;
   const signal = live?.signal ?? neverAborted;
   const reply = await route.handle({ params, query, headers: request.headers, principal, json, signal });
   await send(response, reply);

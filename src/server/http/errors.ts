@@ -28,12 +28,14 @@ const rejections: Record<RejectionKind, { status: number; errorType: string }> =
   notFound: { status: 404, errorType: 'NotFound' },
   conflict: { status: 409, errorType: 'Conflict' },
   turnFinished: { status: 409, errorType: 'UpdateCompletedTurn' },
+  tooLarge: { status: 413, errorType: 'ContentTooLarge' },
 };
 
 const requestFailures: Record<RequestError['reason'], { status: number; errorType: string }> = {
   undelivered: { status: 504, errorType: 'GatewayTimeout' },
   unanswered: { status: 504, errorType: 'GatewayTimeout' },
   unreadable: { status: 502, errorType: 'BadGateway' },
+  tooLarge: { status: 413, errorType: 'ContentTooLarge' },
 };
 
 // The Go client cannot parse a conflict that carries a current object of these types, and loses the whole error.

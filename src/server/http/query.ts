@@ -1,5 +1,7 @@
 import * as v from 'valibot';
+import { parseJson } from '../../lib/json.ts';
 import { isUuid, isUuidV4 } from '../../lib/uuid.ts';
+import { limits } from '../core/limits.ts';
 import type { Page, PageRequest, RowFilter, RowRange, Table } from '../store/table.ts';
 import { badRequest } from './errors.ts';
 import { type ApiRequest, ok, type Reply } from './route.ts';
@@ -41,12 +43,12 @@ export function pageRequest(query: URLSearchParams, order: readonly string[], to
   const maxResults = queryInteger(query, 'maxResults', { min: 1, max: maxPageSize }) ?? defaultPageSize;
   const token = query.get(tokenName);
   // Some clients send an empty one for the first page.
-  return { maxResults, after: token ? decodeToken(token, order, tokenName) : undefined };
+  return { maxResults, maxChars: limits.page.max, after: token ? decodeToken(token, order, tokenName) : undefined };
 }
 
 function decodeToken(token: string, order: readonly string[], name: string): (string | number)[] {
   try {
-    const values = v.parse(PageToken, JSON.parse(Buffer.from(token, 'base64url').toString('utf8')));
+    const values = v.parse(PageToken, parseJson(Buffer.from(token, 'base64url').toString('utf8')));
     if (values.length === order.length) return values;
   } catch {
     // Falls through to the one error.

@@ -1,6 +1,7 @@
 /** The sessions of the web page. */
 import { hash, randomBytes } from 'node:crypto';
-import { type Clock, isoTime } from '../core/time.ts';
+import type { Clock } from '../../lib/clock.ts';
+import { isoTime } from '../core/time.ts';
 import type { Store } from '../store/store.ts';
 
 interface SessionDeps {
@@ -22,7 +23,7 @@ export function isPageToken(token: string): boolean {
 
 /** Starts a session, and deletes expired ones. The token is not stored. */
 export function startSession({ store, clock }: SessionDeps, tenantId: string): Session & { token: string } {
-  const now = clock();
+  const now = clock.date();
   const expiresAt = new Date(now.getTime() + sessionDays * 24 * 3_600_000);
   const token = prefix + randomBytes(32).toString('base64url');
   store.removeExpiredSessions(isoTime(now));
@@ -35,7 +36,7 @@ export function findSession({ store, clock }: SessionDeps, token: string): Sessi
   const session = store.pageSessions.find({ TokenHash: hashOf(token) });
   if (!session) return undefined;
   const expiresAt = new Date(session.ExpiresAt);
-  return expiresAt > clock() ? { tenantId: session.TenantId, expiresAt } : undefined;
+  return expiresAt > clock.date() ? { tenantId: session.TenantId, expiresAt } : undefined;
 }
 
 export function endSession({ store }: SessionDeps, token: string): void {

@@ -1,5 +1,5 @@
 import { hash, randomBytes } from 'node:crypto';
-import type { Clock } from '../core/time.ts';
+import type { Clock } from '../../lib/clock.ts';
 
 interface Issued {
   tenantId: string;
@@ -25,7 +25,7 @@ export class SignInLinks {
 
   make(tenantId: string): { url: string; expiresAt: Date } {
     const code = randomBytes(24).toString('base64url');
-    const expiresAt = new Date(this.#clock().getTime() + lifetimeMs);
+    const expiresAt = new Date(this.#clock.date().getTime() + lifetimeMs);
     const oldest = this.#issued.size < maxLinks ? undefined : this.#issued.keys().next().value;
     if (oldest !== undefined) this.#issued.delete(oldest);
     this.#issued.set(nameOf(code), { tenantId, expiresAt });
@@ -38,7 +38,7 @@ export class SignInLinks {
     const name = nameOf(code);
     const issued = this.#issued.get(name);
     this.#issued.delete(name);
-    return issued && issued.expiresAt > this.#clock() ? issued : undefined;
+    return issued && issued.expiresAt > this.#clock.date() ? issued : undefined;
   }
 }
 

@@ -1,32 +1,52 @@
 import * as v from 'valibot';
-import { type Environment, EnvVar } from '../../plan42/objects.ts';
+import type { Clock } from '../../lib/clock.ts';
+import { knownFields } from '../../plan42/fields.ts';
+import type { Environment } from '../../plan42/objects.ts';
 import type { Events } from '../core/events.ts';
-import type { Clock } from '../core/time.ts';
+import { formatLimit, limits } from '../core/limits.ts';
 import { change, create, firstVersion, readUndeleted, requireVersion, softDelete } from '../core/versioned.ts';
-import { changesOf, optionalId, optionalText, parseBody, undelete } from '../http/body.ts';
+import {
+  changesOf,
+  longText,
+  mediumText,
+  optionalFlag,
+  optionalId,
+  optionalText,
+  parseBody,
+  shortText,
+  undelete,
+} from '../http/body.ts';
 import { includeDeleted, listedDeleted, listReply, requiredIfMatch, requireUuidV4 } from '../http/query.ts';
 import { created, noContent, ok, type Route, route, tenantAndRunner, tenantOnly, tenantPath } from '../http/route.ts';
 import type { Store } from '../store/store.ts';
 import { requireConnection, requireRunner } from './references.ts';
 
-const maxListLength = 50;
-const maxSetupScriptBytes = 512 * 1024;
+const { list: listLimit, setupScript } = limits;
 
 const list = <const Item extends v.GenericSchema>(item: Item) =>
-  v.nullish(v.pipe(v.array(item), v.maxLength(maxListLength, `at most ${maxListLength} entries`)));
+  v.nullish(v.pipe(v.array(item), v.maxLength(listLimit.max, `at most ${listLimit.max} entries`)));
 const EnvVarBody = v.pipe(
-  EnvVar,
+  knownFields({ Name: shortText, Value: mediumText, IsSecret: optionalFlag }),
   v.transform(({ Name, Value, IsSecret }) => ({ Name, Value, IsSecret: IsSecret ?? false })),
 );
 
 const Changes = changesOf({
   Name: optionalText,
-  Description: optionalText,
-  Context: optionalText,
-  SetupScript: v.nullish(v.pipe(v.string(), v.maxBytes(maxSetupScriptBytes, 'larger than 512 KB'))),
+  Description: v.nullish(mediumText),
+  Context: v.nullish(longText),
+  // The API has this limit and those of the lists, and responds with 400.
+  SetupScript: v.nullish(
+    v.pipe(
+      v.string(),
+      v.check(
+        (text) => Buffer.byteLength(text) <= setupScript.max,
+        `larger than ${formatLimit(setupScript)}; shorten it`,
+      ),
+    ),
+  ),
   DockerImage: optionalText,
-  Repos: list(v.string()),
-  AllowedHosts: list(v.string()),
+  Repos: list(shortText),
+  AllowedHosts: list(shortText),
   EnvVars: list(EnvVarBody),
   RunnerId: optionalId,
   GithubConnectionId: optionalId,

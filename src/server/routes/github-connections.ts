@@ -1,6 +1,6 @@
 import * as v from 'valibot';
+import type { Clock } from '../../lib/clock.ts';
 import type { GithubConnection } from '../../plan42/objects.ts';
-import type { Clock } from '../core/time.ts';
 import { change, create, firstVersion, read, requireVersion } from '../core/versioned.ts';
 import { changesOf, optionalCount, optionalFlag, optionalId, optionalText, parseBody } from '../http/body.ts';
 import { badRequest } from '../http/errors.ts';

@@ -11,6 +11,7 @@ import {
 } from '../../../test/support/control-plane.ts';
 import { eventually } from '../../../test/support/eventually.ts';
 import { FakeRunner, startFakeRunner } from '../../../test/support/fake-runner.ts';
+import { systemClock } from '../../lib/clock.ts';
 
 const codeOf = (link: string) => new URL(link).hash.replace('#sign-in=', '');
 
@@ -41,7 +42,7 @@ test('a sign-in link works once, and only to start a session', async () => {
 
 test('sign-in links and sessions expire', async () => {
   let now = Date.now();
-  await using plane = await startControlPlane({ clock: () => new Date(now) });
+  await using plane = await startControlPlane({ clock: { ...systemClock, date: () => new Date(now) } });
   const [late, early] = [plane.server.newSignInUrl(), plane.server.newSignInUrl()].map(codeOf) as [string, string];
   now += 59 * 60_000;
   const { body } = await signIn(plane, early);
@@ -164,9 +165,12 @@ test('the overview has queues with messages and samples, on request only new sam
 test('tasks are listed newest first, in pages, optionally by state', async () => {
   let now = Date.parse('2026-01-01T00:00:00Z');
   await using plane = await startControlPlane({
-    clock: () => {
-      now += 1000;
-      return new Date(now);
+    clock: {
+      ...systemClock,
+      date: () => {
+        now += 1000;
+        return new Date(now);
+      },
     },
   });
   const ids: string[] = [];

@@ -1,3 +1,4 @@
+import type { Clock } from '../../lib/clock.ts';
 import type { Runner, RunnerQueue, Task } from '../../plan42/objects.ts';
 import type {
   Overview,
@@ -9,7 +10,7 @@ import type {
 } from '../../plan42/page-objects.ts';
 import type { Broker } from '../core/queues/broker.ts';
 import { type QueueHistory, queueState } from '../core/queues/queue-history.ts';
-import { type Clock, isoTime, zeroTime } from '../core/time.ts';
+import { isoTime, zeroTime } from '../core/time.ts';
 import type { Timing } from '../core/timing.ts';
 import type { LiveRequests } from '../http/live-requests.ts';
 import { pageBody, pageRequest, queryInteger } from '../http/query.ts';
@@ -103,7 +104,7 @@ function overview(deps: PageDeps, tenantId: string, since: number): Overview {
     Utilisation: history.ofRunner({ TenantID: tenantId, RunnerID: RunnerId }, since),
   });
   return {
-    Now: isoTime(clock()),
+    Now: isoTime(clock.date()),
     Url: url,
     Epoch: history.epoch,
     Step: history.steps,

@@ -1,8 +1,9 @@
 import * as v from 'valibot';
+import type { Clock } from '../../lib/clock.ts';
 import { knownFields } from '../../plan42/fields.ts';
 import type { RunnerTokenMetadata } from '../../plan42/objects.ts';
 import { notFound } from '../core/errors.ts';
-import { type Clock, isoTime } from '../core/time.ts';
+import { isoTime } from '../core/time.ts';
 import { signatureHash, type Tokens } from '../core/tokens.ts';
 import { create, read, readUndeleted, requireVersion } from '../core/versioned.ts';
 import { parseBody } from '../http/body.ts';
@@ -35,7 +36,7 @@ export function runnerTokenRoutes({ store, tokens, clock, liveRequests }: Runner
       requireUuidV4(tokenId);
       const { TTLDays } = parseBody(request, CreateBody);
       readUndeleted(runners, runnerKey(request.params));
-      const from = clock();
+      const from = clock.date();
       const to = new Date(from.getTime() + (TTLDays ?? defaultTtlDays) * dayMs);
       const token = tokens.forRunner(tenantId, runnerId, tokenId, { from, to });
       const metadata: RunnerTokenMetadata = {
@@ -68,7 +69,7 @@ export function runnerTokenRoutes({ store, tokens, clock, liveRequests }: Runner
       const token = read(runnerTokens, tokenKey(request.params));
       if (token.Revoked) return noContent;
       requireVersion(runnerTokens, token, version);
-      runnerTokens.update({ ...token, Revoked: true, RevokedAt: isoTime(clock()), Version: token.Version + 1 });
+      runnerTokens.update({ ...token, Revoked: true, RevokedAt: isoTime(clock.date()), Version: token.Version + 1 });
       liveRequests.revoke((principal) => principal.kind === 'runner' && principal.tokenId === token.TokenID);
       return noContent;
     }),

@@ -1,19 +1,19 @@
 import * as v from 'valibot';
+import type { Clock } from '../../lib/clock.ts';
 import { knownFields } from '../../plan42/fields.ts';
 import type { Events } from '../core/events.ts';
-import type { Clock } from '../core/time.ts';
 import { change, create, firstVersion, readUndeleted, requireVersion, softDelete } from '../core/versioned.ts';
-import { changesOf, optionalFlag, optionalText, parseBody, requiredText, undelete } from '../http/body.ts';
+import { changesOf, mediumText, optionalFlag, parseBody, requiredText, undelete } from '../http/body.ts';
 import type { LiveRequests } from '../http/live-requests.ts';
 import { includeDeleted, listedDeleted, listReply, queryFlag, requiredIfMatch, requireUuid } from '../http/query.ts';
 import { created, noContent, ok, type Route, route, tenantOnly, tenantPath } from '../http/route.ts';
 import type { Store } from '../store/store.ts';
 
 const flags = { IsCloud: optionalFlag, RunsTasks: optionalFlag, ProxiesGithub: optionalFlag };
-const CreateBody = knownFields({ Name: requiredText, Description: optionalText, ...flags });
+const CreateBody = knownFields({ Name: requiredText, Description: v.nullish(mediumText), ...flags });
 const UpdateBody = changesOf({
   Name: v.nullish(requiredText),
-  Description: optionalText,
+  Description: v.nullish(mediumText),
   Deleted: undelete,
   ...flags,
 });

@@ -5,7 +5,17 @@ import type { RepoInfo, Task } from '../../plan42/objects.ts';
 import { Time } from '../core/time.ts';
 import { addTurn, type TurnDeps } from '../core/turns.ts';
 import { change, create, firstVersion, read, readUndeleted, requireVersion, softDelete } from '../core/versioned.ts';
-import { changesOf, optionalCount, optionalId, optionalText, parseBody, requiredText, undelete } from '../http/body.ts';
+import {
+  changesOf,
+  optionalCount,
+  optionalId,
+  optionalText,
+  parseBody,
+  requiredLongText,
+  requiredText,
+  shortText,
+  undelete,
+} from '../http/body.ts';
 import { badRequest } from '../http/errors.ts';
 import {
   includeDeleted,
@@ -45,18 +55,18 @@ const RepoInfoBody = v.pipe(
     return { FeatureBranch: '', TargetBranch: '', ...Object.fromEntries(present) };
   }),
 );
-const repoInfoByRepo = v.nullish(v.record(v.string(), RepoInfoBody));
+const repoInfoByRepo = v.nullish(v.record(shortText, RepoInfoBody));
 
 const CreateBody = knownFields({
   Title: requiredText,
-  Prompt: requiredText,
+  Prompt: requiredLongText,
   EnvironmentId: optionalId,
   Model: optionalText,
   RepoInfo: repoInfoByRepo,
 });
 const UpdateBody = changesOf({
   Title: v.nullish(requiredText),
-  Prompt: v.nullish(requiredText),
+  Prompt: v.nullish(requiredLongText),
   EnvironmentId: optionalId,
   Model: optionalText,
   RepoInfo: repoInfoByRepo,

@@ -1,8 +1,8 @@
 import * as v from 'valibot';
+import type { Clock } from '../../lib/clock.ts';
 import { knownFields } from '../../plan42/fields.ts';
 import { conflict } from '../core/errors.ts';
 import type { Events } from '../core/events.ts';
-import type { Clock } from '../core/time.ts';
 import { change, read, requireVersion } from '../core/versioned.ts';
 import { changesOf, optionalId, parseBody } from '../http/body.ts';
 import { forbidden } from '../http/errors.ts';

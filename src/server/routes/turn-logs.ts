@@ -2,8 +2,10 @@ import * as v from 'valibot';
 import { knownFields } from '../../plan42/fields.ts';
 import { conflict, notFound } from '../core/errors.ts';
 import { followTurnLogs, isExhausted } from '../core/follow-turn-logs.ts';
+import { limits } from '../core/limits.ts';
 import { Time } from '../core/time.ts';
 import type { Timing } from '../core/timing.ts';
+import { appendTurnLogs, isNextIndex } from '../core/turn-logs.ts';
 import { acceptTurn, changeTurn, type TurnDeps } from '../core/turns.ts';
 import { read, requireVersion } from '../core/versioned.ts';
 import { parseBody } from '../http/body.ts';
@@ -13,7 +15,6 @@ import type { ApiRequest } from '../http/route.ts';
 import { noContent, ok, type Route, route, tenantAndAgent } from '../http/route.ts';
 import { sendEventStream } from '../http/send-event-stream.ts';
 import type { TurnLog } from '../store/turn-logs.ts';
-import type { TurnKey } from '../store/turns.ts';
 import { readTurn, requireActive, turnKey, turnPath } from './turns.ts';
 
 const UploadBody = knownFields({
@@ -28,10 +29,6 @@ const UploadBody = knownFields({
   ),
 });
 
-const maxEntries = 500;
-// The UTF-8 size of the messages, whose JSON can be several times as large.
-const maxMessageBytes = 1024 * 1024;
-
 const path = `${turnPath}/logs` as const;
 
 export function turnLogRoutes(deps: TurnDeps & { timing: Timing }): Route[] {
@@ -45,10 +42,10 @@ export function turnLogRoutes(deps: TurnDeps & { timing: Timing }): Route[] {
       const turn = read(store.turns, turnKey(request.params));
       requireActive(turn);
       requireVersion(store.turns, turn, version);
-      if (!expectedIndices(deps, turn).includes(Index))
+      if (!isNextIndex(deps, turn, Index))
         throw conflict('Index is not that of the next entry', store.turns.type, turn);
       return store.transaction(() => {
-        store.turnLogs.append(turn, Index, logs);
+        appendTurnLogs(deps, turn, Index, logs);
         if (request.principal.kind === 'agent') acceptTurn(deps, turn);
         return ok({ Version: changeTurn(deps, turn, {}).Version });
       });
@@ -77,15 +74,11 @@ export function turnLogRoutes(deps: TurnDeps & { timing: Timing }): Route[] {
 }
 
 function requireFit(logs: readonly TurnLog[]): void {
-  if (logs.length > maxEntries) throw tooLarge(`more than ${maxEntries} log entries`);
+  const { uploadEntries, uploadBytes } = limits;
+  if (logs.length > uploadEntries.max) throw tooLarge(`more than ${uploadEntries.max} log entries; send fewer at once`);
+  // The UTF-8 size of the messages, whose JSON can be several times as large.
   const bytes = logs.reduce((sum, { Message }) => sum + Buffer.byteLength(Message), 0);
-  if (bytes > maxMessageBytes) throw tooLarge(`more than ${maxMessageBytes} bytes of log messages`);
-}
-
-/** Returns the allowed indices of the next entry. Some clients start at 0, others at 1. */
-function expectedIndices({ store }: TurnDeps, turn: TurnKey): number[] {
-  const last = store.turnLogs.last(turn);
-  return last ? [last.Index + 1] : [0, 1];
+  if (bytes > uploadBytes.max) throw tooLarge(`more than ${uploadBytes.max} bytes of log messages; send less at once`);
 }
 
 function lastEventId(headers: ApiRequest['headers']): number {

@@ -6,7 +6,7 @@ import { conflict, DomainError, notFound } from '../core/errors.ts';
 import { Time } from '../core/time.ts';
 import { acceptTurn, addTurn, changeTurn, type TurnDeps } from '../core/turns.ts';
 import { change, read, readUndeleted, requireVersion } from '../core/versioned.ts';
-import { changesOf, optionalText, parseBody, requiredText } from '../http/body.ts';
+import { changesOf, longText, mediumText, optionalText, parseBody, requiredLongText, shortText } from '../http/body.ts';
 import { badRequest } from '../http/errors.ts';
 import { ifMatch, includeDeleted, listReply, requiredIfMatch } from '../http/query.ts';
 import {
@@ -22,11 +22,10 @@ import {
 } from '../http/route.ts';
 import type { TurnKey } from '../store/turns.ts';
 
-const CreateBody = knownFields({ Prompt: requiredText });
+const CreateBody = knownFields({ Prompt: requiredLongText });
 
-const hash = v.nullish(v.string());
 const CommitInfo = v.pipe(
-  knownFields({ BaselineCommitHash: hash, LastCommitHash: hash }),
+  knownFields({ BaselineCommitHash: optionalText, LastCommitHash: optionalText }),
   v.transform(({ BaselineCommitHash, LastCommitHash }) => ({
     BaselineCommitHash: BaselineCommitHash ?? null,
     LastCommitHash: LastCommitHash ?? null,
@@ -34,11 +33,11 @@ const CommitInfo = v.pipe(
 );
 const UpdateBody = changesOf({
   PreviousResponseID: optionalText,
-  CommitInfo: v.nullish(v.record(v.string(), CommitInfo)),
+  CommitInfo: v.nullish(v.record(shortText, CommitInfo)),
   WorkstreamId: optionalText,
   Status: optionalText,
-  OutputMessage: optionalText,
-  ErrorMessage: optionalText,
+  OutputMessage: v.nullish(longText),
+  ErrorMessage: v.nullish(mediumText),
   CompletedAt: v.nullish(Time),
 });
 const taskPath = `${tenantPath}/tasks/:taskId` as const;

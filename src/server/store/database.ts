@@ -1,9 +1,13 @@
-import { closeSync, openSync } from 'node:fs';
+import { closeSync, openSync, renameSync, rmSync, statSync } from 'node:fs';
+import { dirname, join } from 'node:path';
 import { DatabaseSync, type StatementSync } from 'node:sqlite';
+import { environmentFailure, failureRemedy } from '../../lib/environment-failure.ts';
 import { UserError } from '../../lib/errors.ts';
+import { applicationId, databaseName, kindOfFile, requireOwnFile, waysOut } from './database-file.ts';
+import { markRun, requireOwnLog } from './run-mark.ts';
 import { migrations } from './schema.ts';
 
-/** A SQLite database with its prepared statements. The server's only one; the owner closes it. */
+/** A SQLite database with its prepared statements. The owner closes it. */
 export class Database implements Disposable {
   readonly #connection: DatabaseSync;
   readonly #statements = new Map<string, StatementSync>();
@@ -43,43 +47,112 @@ export class Database implements Disposable {
 }
 
 /**
- * Opens the database at `path` exclusively, and creates or upgrades its tables.
- * @throws UserError if another server has it open, or if a newer version of this program wrote it
+ * Opens the database in a data folder that this process has locked. Creates it if it is missing, and upgrades its tables.
+ * @throws UserError if it is damaged, or is not a database that this version can use
  */
-export function openDatabase(path: string): Database {
-  // SQLite would create it with mode 0644. Its other files inherit the mode of this one.
-  closeSync(openSync(path, 'a', 0o600));
-  const connection = new DatabaseSync(path);
+export function openDatabase(dataDir: string): Database {
+  const path = join(dataDir, databaseName);
   try {
-    // The lock excludes a second server, and the kernel releases it with the process.
-    connection.exec('PRAGMA locking_mode = EXCLUSIVE; PRAGMA journal_mode = WAL; PRAGMA synchronous = FULL');
+    if (kindOfFile(path) === 'missing') createDatabase(path);
+    requireOwnFile(path, dataDir);
+    requireOwnLog(path, dataDir);
+    return openExisting(path, dataDir);
+  } catch (error) {
+    throw explain(error, path, waysOut(dataDir));
+  }
+}
+
+/** Creates it under another name first, so that a killed start leaves no empty database. */
+function createDatabase(path: string): void {
+  const temporary = `${path}.new`;
+  rmSync(temporary, { force: true });
+  // SQLite would create it with mode 0644. Its other files inherit the mode of this one.
+  closeSync(openSync(temporary, 'wx', 0o600));
+  {
+    using connection = new DatabaseSync(temporary);
+    connection.exec(`PRAGMA application_id = ${applicationId.live}`);
+    migrate(connection);
+  }
+  renameSync(temporary, path);
+}
+
+// A backup closes its connection within this time, and an older version of this server never does.
+const busyTimeoutMs = 2000;
+
+function openExisting(path: string, dataDir: string): Database {
+  const connection = new DatabaseSync(path, { timeout: busyTimeoutMs });
+  try {
+    requireOurs(connection, path, waysOut(dataDir));
+    connection.exec('PRAGMA journal_mode = WAL; PRAGMA synchronous = FULL');
     connection.exec('PRAGMA foreign_keys = ON; BEGIN IMMEDIATE; COMMIT');
-    migrate(connection, path);
+    requireIntact(connection, path, waysOut(dataDir));
+    migrate(connection);
+    connection.exec(`PRAGMA application_id = ${applicationId.live}`);
+    markRun(connection, path);
     return new Database(connection);
   } catch (error) {
     connection.close();
-    if (!isLocked(error)) throw error;
-    throw new UserError(`cannot open ${path}: another server is using it`, {
-      remedy: 'Stop the other server, or choose another data directory with --data.',
-      cause: error,
+    throw error;
+  }
+}
+
+/** @throws UserError if other tables than those of this server are in the database, or if a newer version wrote it */
+export function requireOurs(connection: DatabaseSync, path: string, remedy: string): void {
+  const sql = "SELECT COUNT(*) AS Found FROM sqlite_schema WHERE type = 'table' AND name IN ('settings', 'tenants')";
+  if (connection.prepare(sql).get()?.['Found'] !== 2) {
+    throw new UserError(`cannot use ${path}: it is the database of another application`, { remedy });
+  }
+  if (versionOf(connection) > migrations.length) {
+    throw new UserError(`cannot use ${path}: a newer version of this program wrote it`, {
+      remedy: 'Upgrade this program, or choose another data directory with --data.',
     });
   }
 }
 
-function migrate(connection: DatabaseSync, path: string): void {
-  const version = Number(connection.prepare('PRAGMA user_version').get()?.['user_version']);
-  if (version > migrations.length) {
-    throw new UserError(`cannot open ${path}: a newer version of this program wrote it`, {
-      remedy: 'Upgrade this program, or choose another data directory with --data.',
-    });
+// A check reads the file, three seconds per GiB. Above this size, the logs of turns are left out.
+const maxWholeCheckBytes = 2 ** 30;
+
+/** Checks the structure of the database. @throws UserError if it is damaged */
+export function requireIntact(connection: DatabaseSync, path: string, remedy: string): void {
+  const isSmall = statSync(path).size <= maxWholeCheckBytes;
+  const tables = connection
+    .prepare("SELECT name FROM sqlite_schema WHERE type = 'table' AND name <> 'turn_logs'")
+    .all();
+  for (const argument of isSmall ? ['1'] : tables.map(({ name }) => String(name))) {
+    const result = String(connection.prepare(`PRAGMA quick_check(${argument})`).get()?.['quick_check']);
+    if (result === 'ok') continue;
+    const [line] = result.split('\n').slice(-1);
+    throw new UserError(`cannot use ${path}: it is damaged (${line})`, { remedy });
   }
+}
+
+function versionOf(connection: DatabaseSync): number {
+  return Number(connection.prepare('PRAGMA user_version').get()?.['user_version']);
+}
+
+function migrate(connection: DatabaseSync): void {
+  const version = versionOf(connection);
   migrations.slice(version).forEach((sql, i) => {
     connection.exec(`BEGIN IMMEDIATE; ${sql}; PRAGMA user_version = ${version + i + 1}; COMMIT`);
   });
 }
 
-const sqliteBusy = 5;
-
-function isLocked(error: unknown): boolean {
-  return error instanceof Error && (error as Error & { errcode?: number }).errcode === sqliteBusy;
+/**
+ * Returns a UserError for a failure of the environment, and any other error unchanged.
+ * @param lostRemedy what to do if the database is lost
+ */
+export function explain(error: unknown, path: string, lostRemedy: string): unknown {
+  const failure = error instanceof UserError ? undefined : environmentFailure(error);
+  if (failure === undefined) return error;
+  const because = (reason: string, remedy: string) =>
+    new UserError(`cannot use ${path}: ${reason}`, { remedy, cause: error });
+  if (failure.kind === 'busy') {
+    return because(
+      'another server is using it',
+      'Stop the other server, or choose another data directory with --data.',
+    );
+  }
+  if (failure.kind === 'damaged') return because('it is damaged', lostRemedy);
+  if (failure.kind === 'notADatabase') return because('it is not a SQLite database', lostRemedy);
+  return new UserError(`cannot use ${path}`, { remedy: failureRemedy(failure, dirname(path)), cause: error });
 }

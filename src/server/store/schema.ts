@@ -109,4 +109,11 @@ CREATE TABLE github_connections (
 CREATE TABLE page_sessions (TokenHash TEXT PRIMARY KEY, TenantId TEXT NOT NULL, ExpiresAt TEXT NOT NULL) STRICT, WITHOUT ROWID;
 CREATE INDEX tasks_by_state ON tasks (TenantId, Deleted, State, CreatedAt, TaskId)
 `,
+  `
+-- The size of a turn's log, with 120 bytes for each entry, and 'cut' if it reached its limit. Not part of the API.
+ALTER TABLE turns ADD COLUMN LogBytes INTEGER NOT NULL DEFAULT 0;
+ALTER TABLE turns ADD COLUMN LogEnd TEXT;
+UPDATE turns SET LogBytes = (SELECT COALESCE(SUM(LENGTH(CAST(Message AS BLOB)) + 120), 0) FROM turn_logs AS log
+  WHERE log.TenantId = turns.TenantId AND log.TaskId = turns.TaskId AND log.TurnIndex = turns.TurnIndex)
+`,
 ];

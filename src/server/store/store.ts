@@ -7,9 +7,9 @@ import { TurnAcceptance } from './turns.ts';
 
 export type Store = ReturnType<typeof storeOf>;
 
-/** Opens the store. The caller disposes it. @throws UserError like {@link openDatabase} */
-export function openStore(path: string): Store {
-  return storeOf(openDatabase(path));
+/** Opens the store in a data folder. The caller disposes it. @throws UserError like {@link openDatabase} */
+export function openStore(dataDir: string): Store {
+  return storeOf(openDatabase(dataDir));
 }
 
 function storeOf(database: Database) {

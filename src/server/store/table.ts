@@ -25,6 +25,8 @@ export interface RowRange<Row> {
 
 export interface PageRequest {
   maxResults: number;
+  /** The page ends early if its texts are longer than that together. */
+  maxChars: number;
   /** The `next` of the previous page. */
   after: readonly SQLInputValue[] | undefined;
   /** Reverses the order. */
@@ -79,10 +81,15 @@ export class Table<Row extends object, Key extends keyof Row & string> {
     this.#database.statement(`DELETE FROM ${this.#definition.name} ${this.#whereKey}`).run(...this.#keyOf(key));
   }
 
-  /** Returns one page, in the table's order or its reverse. */
+  count(): number {
+    const row = this.#database.statement(`SELECT COUNT(*) AS Count FROM ${this.#definition.name}`).get();
+    return Number(row?.['Count']);
+  }
+
+  /** Returns one page, in the table's order or its reverse. It may be short of `maxResults`, because its size is limited. */
   list(
     filter: RowFilter<Row>,
-    { maxResults, after, descending = false }: PageRequest,
+    { maxResults, maxChars, after, descending = false }: PageRequest,
     range?: RowRange<Row>,
   ): Page<Row> {
     const order = this.#definition.order;
@@ -99,10 +106,11 @@ export class Table<Row extends object, Key extends keyof Row & string> {
     }
     const sorted = order.map((name) => (descending ? `${name} DESC` : name)).join(', ');
     const tail = `WHERE ${where.join(' AND ') || 'TRUE'} ORDER BY ${sorted} LIMIT ?`;
-    const items = this.select(tail, ...values, maxResults + 1);
-    const last = items.length > maxResults ? items[maxResults - 1] : undefined;
-    const next = last && order.map((name) => this.#toSql(name, last[name]));
-    return { items: items.slice(0, maxResults), next };
+    const rows = this.#database.statement(`${this.#select} ${tail}`).iterate(...values, maxResults + 1);
+    const { items, hasMore } = takeRows(rows, maxResults, maxChars);
+    const last = items.at(-1);
+    const next = hasMore && last ? order.map((name) => last[name] ?? null) : undefined;
+    return { items: items.map((row) => this.#read(row)), next };
   }
 
   /** Returns the rows selected by a hand-written end of the statement (`JOIN`, `WHERE`, …). */
@@ -123,11 +131,25 @@ export class Table<Row extends object, Key extends keyof Row & string> {
     return this.#codecs.get(name)?.toSql(value) ?? null;
   }
 
-  #read(row: Record<string, SQLOutputValue>): Row {
+  #read(row: SqlRow): Row {
     return Object.fromEntries(
       this.#names.map((name) => [name, this.#codecs.get(name)?.fromSql(row[name] ?? null)]),
     ) as Row;
   }
+}
+
+type SqlRow = Record<string, SQLOutputValue>;
+
+/** Takes up to `max` rows, or fewer that together are large, but at least one. */
+function takeRows(rows: Iterable<SqlRow>, max: number, maxChars: number): { items: SqlRow[]; hasMore: boolean } {
+  const items: SqlRow[] = [];
+  let size = 0;
+  for (const row of rows) {
+    for (const value of Object.values(row)) size += typeof value === 'string' ? value.length : 8;
+    if (items.length === max || (items.length > 0 && size > maxChars)) return { items, hasMore: true };
+    items.push(row);
+  }
+  return { items, hasMore: false };
 }
 
 /** Creates a table whose columns have the names of the fields. */

@@ -10,6 +10,13 @@ export interface IndexedTurnLog extends TurnLog {
   Index: number;
 }
 
+/** Not part of the API. */
+export interface TurnLogState {
+  bytes: number;
+  /** `cut`: it reached its limit. */
+  end: 'cut' | undefined;
+}
+
 const ofTurn = 'FROM turn_logs WHERE TenantId = ? AND TaskId = ? AND TurnIndex = ?';
 const columns = 'LogIndex AS "Index", Timestamp, Message';
 
@@ -29,6 +36,18 @@ export class TurnLogs {
         insert.run(TenantId, TaskId, TurnIndex, index + i, log.Timestamp, log.Message);
       });
     });
+  }
+
+  /** Returns the size of the turn's log as `appended` counted it, and why it ends early, if it does. */
+  state({ TenantId, TaskId, TurnIndex }: TurnKey): TurnLogState {
+    const sql = 'SELECT LogBytes, LogEnd FROM turns WHERE TenantId = ? AND TaskId = ? AND TurnIndex = ?';
+    const row = this.#database.statement(sql).get(TenantId, TaskId, TurnIndex);
+    return { bytes: Number(row?.['LogBytes'] ?? 0), end: (row?.['LogEnd'] ?? undefined) as TurnLogState['end'] };
+  }
+
+  setState({ TenantId, TaskId, TurnIndex }: TurnKey, { bytes, end }: TurnLogState): void {
+    const sql = 'UPDATE turns SET LogBytes = ?, LogEnd = ? WHERE TenantId = ? AND TaskId = ? AND TurnIndex = ?';
+    this.#database.statement(sql).run(bytes, end ?? null, TenantId, TaskId, TurnIndex);
   }
 
   last(turn: TurnKey): IndexedTurnLog | undefined {

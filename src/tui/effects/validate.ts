@@ -3,6 +3,7 @@ import { probeApi } from '../../checks/probe-api.ts';
 import { checkRunnerToken, checkServerUrl } from '../../checks/runner-settings.ts';
 import { checkApi } from '../../checks/server.ts';
 import type { Config } from '../../config/schema.ts';
+import { systemClock } from '../../lib/clock.ts';
 import { UserError } from '../../lib/errors.ts';
 import { ApiError, ConnectionError } from '../../plan42/errors.ts';
 import { readForm } from '../form.ts';
@@ -30,7 +31,7 @@ export async function validateRunner(
     checkRunnerToken(token);
     const config = configWith(context, token, parsedUrl, url);
     setting = 'url';
-    const probe = () => probeApi(config, { env, version, now: () => new Date(), signal });
+    const probe = () => probeApi(config, { env, version, now: systemClock.date, signal });
     const renew = { text: 'Get a new token from this server and paste it here.' };
     const { status, subject, message, remedies } = await checkApi(config, { probeApi: probe, env, signal }, renew);
     if (status === 'failed') {

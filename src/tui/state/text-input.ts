@@ -54,5 +54,9 @@ export function edit({ value, cursor }: TextInput, key: TextKey): TextInput {
 
 // Values have no spaces, so dots, slashes and dashes separate words.
 function wordStart(value: string, cursor: number): number {
-  return cursor - (/[\p{L}\p{N}]*[^\p{L}\p{N}]*$/u.exec(value.slice(0, cursor))?.[0].length ?? 0);
+  const before = Array.from(value.slice(0, cursor));
+  const isInWord = (character: string) => /[\p{L}\p{N}]/u.test(character);
+  const end = before.findLastIndex(isInWord);
+  const start = before.findLastIndex((character, n) => n < end && !isInWord(character)) + 1;
+  return before.slice(0, start).join('').length;
 }

@@ -1,3 +1,4 @@
+import { maskHidden } from '../../lib/printable.ts';
 import { textOf } from '../state/fields.ts';
 import type { FieldId, State } from '../state/state.ts';
 import { type Line, pad, raw, type Span, span } from './line.ts';
@@ -7,9 +8,6 @@ const labelColumns = 20;
 /** Column of values, after mark, label and gap. */
 export const valueColumn = 3 + labelColumns + 2;
 const maxNoteColumns = 30;
-
-// Control characters that a terminal would interpret. Replaced one by one, so that the cursor position stays right.
-const unsafe = /[\p{Cc}\p{Bidi_Control}\u2028\u2029]/gu;
 
 export interface TextLineOptions {
   label: string;
@@ -24,7 +22,7 @@ export function textLine(state: State, id: FieldId, { label, whenEmpty, columns,
   const width = note === undefined ? room : Math.max(1, room - maxNoteColumns, Math.floor(room * 0.4));
   const behind = note === undefined ? [] : [raw(' '), note];
   const labels = labelSpans(state, id, label);
-  const value = textOf(state, id).replaceAll(unsafe, '?');
+  const value = maskHidden(textOf(state, id));
   const isSecret = id === 'token' || id.endsWith(':token');
   if (state.focus === id) {
     const plain = isSecret && !state.revealed ? '*'.repeat(value.length) : value;

@@ -1,12 +1,14 @@
 /** The elements that all views share. */
+
 import type { ComponentChildren } from 'preact';
 import { useId, useLayoutEffect, useRef } from 'preact/hooks';
+import { systemClock } from '../../lib/clock.ts';
 import { exactTime, localTime } from '../times.ts';
 
 export function Time({ at }: { at: string }) {
   return (
     <time dateTime={at} title={exactTime(at)}>
-      {localTime(at, new Date())}
+      {localTime(at, systemClock.date())}
     </time>
   );
 }

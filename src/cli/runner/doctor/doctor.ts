@@ -1,8 +1,8 @@
-import { performance } from 'node:perf_hooks';
 import { type Check, createCheckContext } from '../../../checks/check.ts';
 import { doctorChecks } from '../../../checks/lists.ts';
 import { type CheckResult, runChecks } from '../../../checks/run-checks.ts';
 import { defaultPaths, withPathOptions } from '../../../config/paths.ts';
+import { systemClock } from '../../../lib/clock.ts';
 import { truncate } from '../../../lib/display-width.ts';
 import { UserError } from '../../../lib/errors.ts';
 import type { CliContext } from '../../context.ts';
@@ -23,9 +23,9 @@ const timeoutMs = 8000;
  * Checks everything that the runner needs and prints the results.
  * @throws UserError with the exit code of the first failed check, after all have been printed
  */
-export async function doctor(context: CliContext, options: DoctorOptions, now = () => new Date()): Promise<void> {
+export async function doctor(context: CliContext, options: DoctorOptions, now = systemClock.date): Promise<void> {
   const { env, stdout, signal, version, platform, uid } = context;
-  const start = performance.now();
+  const start = systemClock.now();
   const variables = withPathOptions(env, options);
   const paths = defaultPaths(variables);
   const explicit = Boolean(variables['PLAN42_CONFIG_FILE']);
@@ -45,7 +45,7 @@ export async function doctor(context: CliContext, options: DoctorOptions, now = 
   } finally {
     progress.hide();
   }
-  const durationMs = performance.now() - start;
+  const durationMs = systemClock.now() - start;
   const report = options.json
     ? renderJson(toJson(results, { version, configFile: paths.configFile, checkedAt: now(), durationMs }))
     : `\n${renderSummary(results, durationMs)}`;

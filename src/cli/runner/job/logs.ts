@@ -2,6 +2,7 @@ import { ControlError, createControlClient } from '../../../control/client.ts';
 import type { JobRecord } from '../../../jobs/record.ts';
 import { JobStore } from '../../../jobs/store.ts';
 import { hasEnded } from '../../../jobs/summary.ts';
+import { systemClock } from '../../../lib/clock.ts';
 import { formatError, UserError } from '../../../lib/errors.ts';
 import { printableLine } from '../../../lib/printable.ts';
 import { readJobLog, statLog } from '../../../shim/job-log.ts';
@@ -50,7 +51,7 @@ function createIsFinished(
   // Called on each change of the log.
   const runtimeOf = async (record: JobRecord) => ({
     listRunning: () => {
-      const now = performance.now();
+      const now = systemClock.now();
       if (now - cached.at > pollIntervalMs) cached = { at: now, running: listRunning(record) };
       return cached.running;
     },

@@ -1,6 +1,7 @@
 import { type Collection, collectGarbage } from '../../../jobs/garbage/collect.ts';
 import { describeCollection, garbageRules, totalBytes } from '../../../jobs/garbage/garbage.ts';
 import { JobStore } from '../../../jobs/store.ts';
+import { systemClock } from '../../../lib/clock.ts';
 import { formatError, isAbort, UserError } from '../../../lib/errors.ts';
 import { formatBytes } from '../../../lib/format-bytes.ts';
 import { printableLine } from '../../../lib/printable.ts';
@@ -58,7 +59,7 @@ async function collect(context: CliContext, options: PruneOptions, dryRun: boole
       runtime,
       instanceId,
       signal,
-      now: Date.now,
+      now: () => systemClock.date().getTime(),
       rules: { ...rules, keepFinishedMs: options.olderThan ?? rules.keepFinishedMs },
     },
     { dryRun },

@@ -1,8 +1,8 @@
 import type { JobSummary } from '../../../jobs/summary.ts';
 import { fillTitles } from '../../../jobs/titles.ts';
 import { formatError } from '../../../lib/errors.ts';
-import { redact } from '../../../lib/logger.ts';
 import { printableLine } from '../../../lib/printable.ts';
+import { redact } from '../../../lib/redact.ts';
 import type { CliContext } from '../../context.ts';
 import { loadRunnerConfig, type RunnerPaths } from '../runner-paths.ts';
 

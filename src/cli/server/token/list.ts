@@ -1,3 +1,4 @@
+import { systemClock } from '../../../lib/clock.ts';
 import { printableLine } from '../../../lib/printable.ts';
 import type { AdminClient } from '../../../plan42/admin-client.ts';
 import type { AdminRunnerToken } from '../../../plan42/admin-objects.ts';
@@ -42,7 +43,7 @@ export async function listTokens(context: CliContext, options: ListTokensOptions
 
 function stateOf(token: AdminRunnerToken): 'valid' | 'revoked' | 'expired' {
   if (token.Revoked) return 'revoked';
-  return Date.parse(token.ExpiresAt) <= Date.now() ? 'expired' : 'valid';
+  return Date.parse(token.ExpiresAt) <= systemClock.date().getTime() ? 'expired' : 'valid';
 }
 
 /** The tokens of all runners, including expired and revoked ones, newest first. */

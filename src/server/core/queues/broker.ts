@@ -1,6 +1,8 @@
 import { type KeyObject, randomUUID } from 'node:crypto';
 import * as v from 'valibot';
+import type { Clock } from '../../../lib/clock.ts';
 import { TimeoutError, withDeadline } from '../../../lib/deadline.ts';
+import { parseJson } from '../../../lib/json.ts';
 import {
   decrypt,
   encrypt,
@@ -12,7 +14,8 @@ import {
 import type { RunnerQueue } from '../../../plan42/objects.ts';
 import { type QueueKey, queueName } from '../../store/runner-queues.ts';
 import { notFound, RequestError } from '../errors.ts';
-import { type Clock, isoTime } from '../time.ts';
+import { limits } from '../limits.ts';
+import { isoTime } from '../time.ts';
 import { Mailbox } from './mailbox.ts';
 
 export interface RequestOptions {
@@ -36,6 +39,19 @@ interface PendingRequest extends PromiseWithResolvers<unknown> {
 /** The maximum number of messages in one poll. */
 export const maxBatch = 10;
 
+/** Returns how many of the messages one poll delivers. */
+export function countFitting(messages: readonly { plaintext: Buffer }[]): number {
+  let count = 0;
+  let size = 0;
+  for (const { plaintext } of messages.slice(0, maxBatch)) {
+    size += plaintext.length;
+    // The first one always fits.
+    if (size > limits.poll.max && count > 0) break;
+    count += 1;
+  }
+  return count;
+}
+
 /**
  * Passes requests to runners and their responses back. Requests are kept in memory only, because their callers wait
  * for them and end with the process. A message is encrypted on delivery, when the queue, and so its key, is known.
@@ -57,7 +73,7 @@ export class Broker {
 
   /**
    * Sends a request through a queue and returns the response.
-   * @throws RequestError without a readable response; the signal's reason when it is aborted.
+   * @throws RequestError without a readable response, or if the request is too large; the signal's reason when it is aborted.
    */
   async request<const Schema extends v.GenericSchema>(
     queue: QueueKey,
@@ -65,11 +81,13 @@ export class Broker {
     schema: Schema,
     { timeoutMs, signal, anyQueue }: RequestOptions,
   ): Promise<v.InferOutput<Schema>> {
+    const plaintext = Buffer.from(JSON.stringify(message));
+    if (plaintext.length > limits.message.max) throw new RequestError('tooLarge');
     const pending: PendingRequest = {
       ...Promise.withResolvers<unknown>(),
       id: randomUUID(),
-      createdAt: isoTime(this.#clock()),
-      plaintext: Buffer.from(JSON.stringify(message)),
+      plaintext,
+      createdAt: isoTime(this.#clock.date()),
       schema,
       anyQueue,
       mailbox: this.#mailbox(queue),
@@ -96,7 +114,7 @@ export class Broker {
    * @throws the signal's reason; DomainError `notFound` if the queue is deleted.
    */
   async poll(queue: RunnerQueue, waitMs: number, signal: AbortSignal): Promise<object[]> {
-    const batch = await this.#mailbox(queue).take(maxBatch, waitMs, signal);
+    const batch = await this.#mailbox(queue).take(countFitting, waitMs, signal);
     return batch.map((pending) => this.#deliver(pending, queue));
   }
 
@@ -108,7 +126,7 @@ export class Broker {
     this.#pending.delete(messageId);
     try {
       const plaintext = decrypt(payload, this.#privateKey).toString('utf8');
-      pending.resolve(v.parse(pending.schema, JSON.parse(plaintext)));
+      pending.resolve(v.parse(pending.schema, parseJson(plaintext)));
     } catch {
       // The cause may quote what was encrypted.
       pending.reject(new RequestError('unreadable'));

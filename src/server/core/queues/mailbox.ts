@@ -22,12 +22,16 @@ export class Mailbox<Message> {
   }
 
   /**
-   * Removes and returns up to `max` messages, waiting up to `waitMs` for the first. If `signal` aborts, rejects with
-   * the signal's reason and removes none.
+   * Removes and returns as many messages as `countFitting` returns, waiting up to `waitMs` for the first. If `signal`
+   * aborts, rejects with the signal's reason and removes none.
    */
-  async take(max: number, waitMs: number, signal: AbortSignal): Promise<Message[]> {
+  async take(
+    countFitting: (messages: readonly Message[]) => number,
+    waitMs: number,
+    signal: AbortSignal,
+  ): Promise<Message[]> {
     signal.throwIfAborted();
-    if (this.#messages.length > 0 || waitMs === 0) return this.#messages.splice(0, max);
+    if (this.#messages.length > 0 || waitMs === 0) return this.#messages.splice(0, countFitting(this.#messages));
     const poll = Promise.withResolvers<Message[]>();
     const leave = () => this.#polls.delete(poll);
     const abort = () => leave() && poll.reject(signal.reason);

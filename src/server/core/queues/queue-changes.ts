@@ -1,10 +1,11 @@
+import type { Clock } from '../../../lib/clock.ts';
 import { DecryptionError, parsePublicKey } from '../../../plan42/ecies.ts';
 import type { RunnerQueue } from '../../../plan42/objects.ts';
 import type { QueueKey } from '../../store/runner-queues.ts';
 import type { Store } from '../../store/store.ts';
 import { conflict, invalid } from '../errors.ts';
 import type { Events } from '../events.ts';
-import { type Clock, zeroTime } from '../time.ts';
+import { zeroTime } from '../time.ts';
 import { change, create, firstVersion } from '../versioned.ts';
 
 export interface QueueDeps {

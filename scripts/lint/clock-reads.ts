@@ -1,0 +1,78 @@
+/**
+ * The date jumps: a user sets it, a machine without a battery starts in 1970, a laptop sleeps. So durations are measured
+ * with the monotonic clock, everything reads its clocks through `src/lib/clock.ts`, and only these files ask for the date.
+ */
+import type { Finding } from './marker-words.ts';
+
+const clockFile = 'src/lib/clock.ts';
+
+/** Why a file may know the date. No reason is about a duration that decides something. */
+const mayKnowTheDate: Readonly<Record<string, string>> = {
+  'src/checks/check.ts': 'doctor compares the date with the server, and with the end of the token',
+  'src/checks/runner-settings.ts': 'the end of a token is a date',
+  'src/cli/runner-main.ts': 'timestamps of log lines',
+  'src/cli/runner/doctor/doctor.ts': 'doctor compares the date with the server, and with the end of the token',
+  'src/cli/runner/job/prune.ts': 'files have dates, and the command has no earlier look at them',
+  'src/cli/server/token/list.ts': 'the end of a token is a date',
+  'src/github/errors.ts': 'tells people when to try again',
+  'src/github/failure.ts': 'responses without a Date header',
+  'src/jobs/images/image-usage.ts': 'dates of files, to sort them',
+  'src/jobs/recover.ts': 'times in records',
+  'src/jobs/run-job.ts': 'times in records',
+  'src/jobs/store.ts': 'dates of files',
+  'src/lib/logger.ts': 'timestamps of log lines',
+  'src/plan42/errors.ts': 'a Retry-After that is a date',
+  'src/plan42/runner-token.ts': 'the end of a token is a date',
+  'src/runner/health.ts': 'times that people see',
+  'src/runner/housekeeping.ts': 'files have dates',
+  'src/runner/messages/invoke-agent.ts': 'times in records',
+  'src/runner/service.ts': 'times that people see',
+  'src/runner/wake.ts': 'detects sleep',
+  'src/runtimes/apple/apple.ts': 'times in records',
+  'src/runtimes/engine/engine.ts': 'times in records',
+  'src/server/core/first-start.ts': 'tokens have dates',
+  'src/server/core/health.ts': 'times in records',
+  'src/server/core/invocation.ts': 'tokens have dates',
+  'src/server/core/queues/broker.ts': 'times in records',
+  'src/server/core/turn-expiry.ts': 'times in records',
+  'src/server/core/turns.ts': 'times in records',
+  'src/server/core/versioned.ts': 'times in records',
+  'src/server/http/access.ts': 'the end of a token is a date',
+  'src/server/http/dispatch.ts': 'the end of a token is a date',
+  'src/server/page/sessions.ts': 'the end of a session is a date',
+  'src/server/page/sign-in-links.ts': 'the end of a link is a date',
+  'src/server/restore.ts': 'a folder name that people see',
+  'src/server/routes/page.ts': 'the page shows ages by the server’s date',
+  'src/server/routes/runner-tokens.ts': 'tokens have dates',
+  'src/shim/state.ts': 'dates of files',
+  'src/shim/wait.ts': 'times in records',
+  'src/tui/effects/validate.ts': 'the end of a token is a date',
+  'src/web/view/parts.tsx': 'shows ages',
+};
+
+const reads: readonly [pattern: RegExp, remedy: string][] = [
+  [
+    /\bDate\.now\b|\bnew Date\(\)/,
+    'systemClock.now() of lib/clock.ts if it is about a duration, else systemClock.date()',
+  ],
+  [/\bperformance\b\s*\.\s*now\b|\bhrtime\b|perf_hooks/, 'systemClock.now() of lib/clock.ts'],
+];
+const date: (typeof reads)[number] = [
+  /[cC]lock\.date\b/,
+  'clock.now() if it is about a duration; else add the file to scripts/lint/clock-reads.ts, with the reason',
+];
+
+export function findClockReads(file: string, source: string): Finding[] {
+  if (!/^src\/.*(?<!\.test)\.tsx?$/.test(file) || file === clockFile) return [];
+  const mayKnow = file in mayKnowTheDate;
+  const forbidden = mayKnow ? reads : [...reads, date];
+  const found = source.split('\n').flatMap((text, index) => {
+    if (/^\s*(\/\/|\/?\*)/.test(text)) return [];
+    return forbidden.flatMap(([pattern, remedy]) => {
+      const match = pattern.exec(text)?.[0];
+      return match === undefined ? [] : [{ line: index + 1, found: match, remedy }];
+    });
+  });
+  if (!mayKnow || date[0].test(source)) return found;
+  return [...found, { line: 1, found: 'no use of the date', remedy: 'no entry for it in scripts/lint/clock-reads.ts' }];
+}

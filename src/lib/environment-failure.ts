@@ -1,0 +1,104 @@
+import { statfsSync } from 'node:fs';
+import { dirname } from 'node:path';
+import { shellQuote } from './shell-quote.ts';
+
+/** The part of the machine, its file systems or its limits that fails. */
+export type FailureKind =
+  | 'diskFull'
+  | 'readOnly'
+  | 'forbidden'
+  | 'diskError'
+  | 'damaged'
+  | 'notADatabase'
+  | 'busy'
+  | 'descriptors'
+  | 'memory';
+
+/** A failure of the environment, which is neither a bug nor a mistake in the input. */
+export interface EnvironmentFailure {
+  kind: FailureKind;
+  /** The file or folder, if known. */
+  path: string | undefined;
+}
+
+const systemCodes: Readonly<Record<string, FailureKind>> = {
+  ENOSPC: 'diskFull',
+  EDQUOT: 'diskFull',
+  EROFS: 'readOnly',
+  EACCES: 'forbidden',
+  EPERM: 'forbidden',
+  EIO: 'diskError',
+  EMFILE: 'descriptors',
+  ENFILE: 'descriptors',
+  ENOMEM: 'memory',
+};
+
+// Primary result codes, https://www.sqlite.org/rescode.html
+const sqliteCodes: Readonly<Record<number, FailureKind>> = {
+  3: 'forbidden',
+  5: 'busy',
+  6: 'busy',
+  7: 'memory',
+  8: 'readOnly',
+  10: 'diskError',
+  11: 'damaged',
+  13: 'diskFull',
+  14: 'forbidden',
+  26: 'notADatabase',
+};
+
+// SQLITE_IOERR_SHMSIZE: there is no space for the index of the write-ahead log.
+const sharedMemoryFull = 10 | (19 << 8);
+
+/** Returns the failure of the environment that `error` or one of its causes is; undefined for any other error. */
+export function environmentFailure(error: unknown): EnvironmentFailure | undefined {
+  for (let e = error; e instanceof Error; e = e.cause) {
+    const kind = kindOf(e);
+    if (kind !== undefined) return { kind, path: (e as NodeJS.ErrnoException).path };
+  }
+  return undefined;
+}
+
+function kindOf(error: NodeJS.ErrnoException & { errcode?: unknown }): FailureKind | undefined {
+  if (error.code !== 'ERR_SQLITE_ERROR') return systemCodes[error.code ?? ''];
+  const code = typeof error.errcode === 'number' ? error.errcode : 0;
+  return code === sharedMemoryFull ? 'diskFull' : sqliteCodes[code & 0xff];
+}
+
+/** Returns what to do about a failure, as imperative sentences. `path` is used if the failure has none. */
+export function failureRemedy(failure: EnvironmentFailure, path = failure.path): string {
+  const at = path === undefined ? '' : ` ${shellQuote(path)}`;
+  switch (failure.kind) {
+    case 'diskFull':
+      return path !== undefined && isOutOfInodes(path)
+        ? `Remove files: the file system has no inodes left. Run: df -i${at}`
+        : `Free disk space. Run: df -h${at}`;
+    case 'readOnly':
+      return `Make its file system writable. Run: findmnt --target${at || ' /'}`;
+    case 'forbidden':
+      return `Check the owner and the permissions. Run: ls -ld${at || ' .'}`;
+    case 'diskError':
+      return 'Check the disk and the log of the kernel. Run: dmesg';
+    case 'damaged':
+    case 'notADatabase':
+      return 'Restore a backup.';
+    case 'busy':
+      return 'Stop the other program that uses it.';
+    case 'descriptors':
+      return 'Raise the limit of open files. Run: ulimit -n';
+    case 'memory':
+      return 'Free memory. Run: free -h';
+  }
+}
+
+/** Whether the file system of `path`, or of its nearest existing parent, has space but no inodes. False if unknown. */
+export function isOutOfInodes(path: string): boolean {
+  for (let folder = path; ; folder = dirname(folder)) {
+    try {
+      const { files, ffree, bavail } = statfsSync(folder);
+      return files > 0 && ffree === 0 && bavail > 0;
+    } catch {
+      if (dirname(folder) === folder) return false;
+    }
+  }
+}

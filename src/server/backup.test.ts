@@ -1,0 +1,210 @@
+import assert from 'node:assert/strict';
+import { cp, mkdir, readdir, readFile, rename, rm, stat, truncate, writeFile } from 'node:fs/promises';
+import { join } from 'node:path';
+import { DatabaseSync } from 'node:sqlite';
+import { describe, test } from 'node:test';
+import { callServer, startControlPlane } from '../../test/support/control-plane.ts';
+import { spawnServer } from '../../test/support/spawn-server.ts';
+import { makeTempDir } from '../../test/support/temp-dir.ts';
+import { UserError } from '../lib/errors.ts';
+import { silentLogger } from '../lib/logger.ts';
+import { restoreBackup } from './restore.ts';
+import { startServer } from './server.ts';
+import { backUp } from './store/backup.ts';
+
+const start = (dataDir: string) =>
+  startServer({ dataDir, listen: { host: '127.0.0.1', port: 0 }, logger: silentLogger });
+
+/** Expects a UserError whose remedy, if given, matches. */
+async function refused(work: Promise<unknown>, message: RegExp, remedy = /./): Promise<void> {
+  await assert.rejects(work, (error) => {
+    assert.ok(error instanceof UserError, String(error));
+    assert.match(error.message, message);
+    assert.match(error.remedy ?? '', remedy);
+    return true;
+  });
+}
+
+test('a backup of a running server restores tasks and tokens elsewhere', async () => {
+  await using dir = await makeTempDir();
+  await using plane = await startControlPlane();
+  const [task, runnerToken] = [await plane.newTask(), await plane.newToken()];
+  const file = join(dir.path, 'backup.db');
+  const size = await backUp(plane.dataDir, file, { force: false });
+  assert.deepEqual(await readdir(dir.path), ['backup.db'], 'nothing else is left');
+  const { mode, size: actual } = await stat(file);
+  assert.deepEqual([mode & 0o777, actual], [0o600, size]);
+
+  await refused(restoreBackup(file, plane.dataDir), /another server is using it/, /Stop/);
+  const restored = join(dir.path, 'restored');
+  assert.equal(await restoreBackup(file, restored), undefined);
+  await using server = await start(restored);
+  assert.deepEqual(server.admin, plane.server.admin);
+  const get = async (path: string, token: string) => (await callServer(server.url, 'GET', path, { token })).status;
+  assert.equal(await get(`${plane.tenant}/tasks/${task}/turns/1`, server.admin.tenantToken), 200);
+  assert.equal(await get(plane.tenant, runnerToken), 200);
+  assert.equal((await plane.call('GET', `tasks/${task}`)).status, 200, 'the first server continues');
+});
+
+test('a backup replaces a file only with --force, and not the database', async () => {
+  await using dir = await makeTempDir();
+  await using plane = await startControlPlane();
+  const file = join(dir.path, 'backup.db');
+  const back = (target: string, force = false) => backUp(plane.dataDir, target, { force });
+  await writeFile(file, 'old', { mode: 0o644 });
+  await refused(back(file), /already exists/, /--force/);
+  assert.equal(await readFile(file, 'utf8'), 'old');
+  await back(file, true);
+  assert.equal((await stat(file)).mode & 0o777, 0o600);
+  await refused(back(join(plane.dataDir, 'plan42.db'), true), /the database itself/);
+  await refused(back(dir.path, true), /not a file/);
+  await refused(back(join(dir.path, 'missing', 'b.db')), /cannot write .*missing.b\.db$/, /another file/);
+  await refused(backUp(dir.path, join(dir.path, 'x'), { force: false }), /no Plan42 server found/, /--data/);
+  assert.deepEqual(await readdir(dir.path), ['backup.db']);
+});
+
+test('a restore keeps the replaced files, and refuses what is no backup before it changes any', async () => {
+  await using dir = await makeTempDir();
+  const data = join(dir.path, 'data');
+  const file = join(dir.path, 'backup.db');
+  const first = await start(data);
+  await backUp(data, file, { force: false });
+  await first[Symbol.asyncDispose]();
+
+  const other = join(dir.path, 'other');
+  const second = await start(other);
+  await second[Symbol.asyncDispose]();
+  const before = await readFile(join(other, 'admin.json'), 'utf8');
+  const bad = join(dir.path, 'bad.db');
+  for (const [make, message] of [
+    [() => writeFile(bad, ''), /it is empty/],
+    [() => writeFile(bad, 'x'.repeat(4096)), /not a SQLite database/],
+    [() => rm(bad), /does not exist/],
+    [() => makeForeign(bad), /another application/],
+    [() => cp(file, bad).then(() => damage(bad)), /damaged/],
+    [() => cp(file, bad).then(() => truncate(bad, 20_000)), /damaged/],
+    [() => cp(file, bad).then(() => execute(bad, 'PRAGMA user_version = 999')), /newer version/],
+  ] as const) {
+    await make();
+    await refused(restoreBackup(bad, other), message, /./);
+    assert.deepEqual((await readdir(other)).toSorted(), ['admin.json', 'lock', 'plan42.db', 'plan42.db-run']);
+  }
+  const aside = await restoreBackup(file, other);
+  assert.equal(await readFile(join(aside ?? '', 'admin.json'), 'utf8'), before);
+  {
+    await using server = await start(other);
+    assert.deepEqual(server.admin, first.admin);
+  }
+  await rm(join(other, 'plan42.db'));
+  await restoreBackup(join(aside ?? '', 'plan42.db'), other);
+  await using server = await start(other);
+  assert.deepEqual(server.admin, second.admin, 'the replaced database can be restored too');
+});
+
+describe('a start refuses, with the way out, and keeps admin.json', () => {
+  const cases: Record<string, [(path: string, dir: string) => Promise<unknown>, RegExp]> = {
+    'an empty database': [(path) => truncate(path), /it is empty/],
+    'a missing database': [(path) => rm(path), /it has admin\.json, but no plan42\.db/],
+    'a file that is no database': [(path) => writeFile(path, 'text '.repeat(2000)), /not a SQLite database/],
+    'a damaged database': [damage, /it is damaged/],
+    'a truncated database': [(path) => truncate(path, 20_000), /it is damaged/],
+    'a database of another application': [(path) => rm(path).then(() => makeForeign(path)), /another application/],
+    'a backup in its place': [(path, dir) => cp(join(dir, 'backup.db'), path), /it is a backup/],
+    'an interrupted restore': [(path) => writeFile(join(path, '../restoring'), ''), /a restore was interrupted/],
+  };
+  for (const [name, [change, message]] of Object.entries(cases)) {
+    test(name, async () => {
+      await using dir = await makeTempDir();
+      const data = join(dir.path, 'data');
+      const { admin, ...first } = await start(data);
+      await backUp(data, join(dir.path, 'backup.db'), { force: false });
+      await first[Symbol.asyncDispose]();
+      const kept = await readFile(join(data, 'admin.json'), 'utf8');
+      await change(join(data, 'plan42.db'), dir.path);
+      await refused(start(data), message, /plan42 server restore \S+ --data /);
+      assert.equal(await readFile(join(data, 'admin.json'), 'utf8'), kept);
+      await restoreBackup(join(dir.path, 'backup.db'), data);
+      await using server = await start(data);
+      assert.deepEqual(server.admin, admin);
+    });
+  }
+
+  test('the database of another tenant', async () => {
+    await using dir = await makeTempDir();
+    const [one, two] = [join(dir.path, 'one'), join(dir.path, 'two')];
+    for (const data of [one, two]) await (await start(data))[Symbol.asyncDispose]();
+    const kept = await readFile(join(one, 'admin.json'), 'utf8');
+    await cp(join(two, 'plan42.db'), join(one, 'plan42.db'));
+    await refused(start(one), /another tenant/, /mv \S+admin\.json /);
+    assert.equal(await readFile(join(one, 'admin.json'), 'utf8'), kept);
+  });
+
+  test('a copy beside the write-ahead log of another database', async () => {
+    await using dir = await makeTempDir();
+    const data = join(dir.path, 'data');
+    await (await start(data))[Symbol.asyncDispose]();
+    const copy = join(dir.path, 'copy.db');
+    await cp(join(data, 'plan42.db'), copy);
+    const { tenantId, tenantToken: token } = JSON.parse(await readFile(join(data, 'admin.json'), 'utf8'));
+    const environments = `/v1/tenants/${tenantId}/environments`;
+    const addAndKill = async () => {
+      const child = await spawnServer(data);
+      assert.equal(
+        (await child.call('PUT', `${environments}/${crypto.randomUUID()}`, { token, body: {} })).status,
+        201,
+      );
+      await child.kill();
+      assert.ok((await stat(join(data, 'plan42.db-wal'))).size > 0);
+    };
+    await addAndKill();
+    // Without a replaced database, nothing is lost.
+    await addAndKill();
+    await cp(copy, join(data, 'plan42.db'));
+    await refused(
+      start(data),
+      /plan42\.db-wal belongs to the one before it/,
+      /^Run: mv \S+ \S+ && plan42 server restore /,
+    );
+    await rename(join(data, 'plan42.db'), join(data, 'plan42.db.copy'));
+    await restoreBackup(join(data, 'plan42.db.copy'), data);
+    await using server = await start(data);
+    const list = await callServer(server.url, 'GET', environments, { token });
+    assert.deepEqual(list.body.Items, [], 'the log was not applied');
+  });
+});
+
+test('a database without a mark, as older versions wrote it, is opened', async () => {
+  await using dir = await makeTempDir();
+  const first = await start(dir.path);
+  await first[Symbol.asyncDispose]();
+  execute(join(dir.path, 'plan42.db'), "PRAGMA application_id = 0; DELETE FROM settings WHERE Name = 'runMark'");
+  await rm(join(dir.path, 'plan42.db-run'));
+  await using server = await start(dir.path);
+  assert.deepEqual(server.admin, first.admin);
+});
+
+test('a killed first start leaves nothing in the way of the next one', async () => {
+  await using dir = await makeTempDir();
+  const data = join(dir.path, 'data');
+  await mkdir(data);
+  await writeFile(join(data, 'lock'), '');
+  await writeFile(join(data, 'plan42.db.new'), 'half');
+  await (await start(data))[Symbol.asyncDispose]();
+  assert.deepEqual((await readdir(data)).toSorted(), ['admin.json', 'lock', 'plan42.db', 'plan42.db-run']);
+});
+
+function execute(path: string, sql: string): void {
+  using database = new DatabaseSync(path);
+  database.exec(sql);
+}
+
+async function makeForeign(path: string): Promise<void> {
+  execute(path, 'CREATE TABLE notes (Text TEXT)');
+}
+
+/** Overwrites the middle of the file. */
+async function damage(path: string): Promise<void> {
+  const content = await readFile(path);
+  content.fill(0xa5, 8192, content.length - 4096);
+  await writeFile(path, content);
+}

@@ -1,0 +1,156 @@
+import { chown, copyFile, link, mkdir, open, readdir, rename, rm, stat } from 'node:fs/promises';
+import { join } from 'node:path';
+import { DatabaseSync } from 'node:sqlite';
+import { systemClock } from '../lib/clock.ts';
+import { environmentFailure, failureRemedy } from '../lib/environment-failure.ts';
+import { UserError } from '../lib/errors.ts';
+import { readFileIfExists, syncFolder, writeDurably } from '../lib/files.ts';
+import { adminName, lockDataFolder, restoringName, tenantIn } from './data-folder.ts';
+import { companions, copyDatabase, sync } from './store/backup.ts';
+import { applicationId, databaseName, kindOfFile } from './store/database-file.ts';
+
+const otherBackup = 'Choose another backup.';
+
+/**
+ * Replaces the database of a data folder by a backup, and keeps the replaced files in a folder beside it. Until the last
+ * step a server finds the old data; while files are being replaced, it refuses to start.
+ * @returns the folder with the replaced files, if there were any
+ * @throws UserError if a server is running, or if the backup is damaged
+ */
+export async function restoreBackup(file: string, dataDir: string): Promise<string | undefined> {
+  requireBackup(file);
+  using _ = await lockDataFolder(dataDir);
+  const path = join(dataDir, databaseName);
+  try {
+    const staged = `${path}.restore`;
+    const files = await stage(file, staged);
+    requireUnused(path);
+    const aside = await keepAside(dataDir);
+    await replace(dataDir, staged, files);
+    await ownAsFolder(dataDir);
+    return aside;
+  } catch (error) {
+    const failure = error instanceof UserError ? undefined : environmentFailure(error);
+    if (failure === undefined) throw error;
+    throw new UserError(`cannot restore ${file}`, { remedy: failureRemedy(failure, dataDir), cause: error });
+  }
+}
+
+function requireBackup(file: string): void {
+  const reasons = {
+    missing: 'it does not exist',
+    empty: 'it is empty',
+    notADatabase: 'it is not a SQLite database',
+    foreign: 'it is the database of another application',
+  };
+  let kind: ReturnType<typeof kindOfFile>;
+  try {
+    kind = kindOfFile(file);
+  } catch (error) {
+    throw new UserError(`cannot read ${file}`, { remedy: otherBackup, cause: error });
+  }
+  // A copy of a database that another program made can be restored too.
+  if (kind === 'backup' || kind === 'live' || kind === 'unmarked') return;
+  throw new UserError(`cannot restore ${file}: ${reasons[kind]}`, { remedy: otherBackup });
+}
+
+/** A server of an older version locks only the database. */
+function requireUnused(path: string): void {
+  try {
+    if (kindOfFile(path) === 'missing') return;
+    using connection = new DatabaseSync(path, { readOnly: true });
+    connection.prepare('SELECT COUNT(*) FROM sqlite_schema').get();
+  } catch (error) {
+    if (environmentFailure(error)?.kind !== 'busy') return;
+    throw new UserError(`cannot replace ${path}: a server is using it`, { remedy: 'Stop the server.', cause: error });
+  }
+}
+
+interface StagedFiles {
+  tenantId: string | undefined;
+  /** By name. */
+  companions: Map<string, string>;
+}
+
+/** Copies and checks the backup. Nothing of the data folder has changed yet. */
+async function stage(file: string, staged: string): Promise<StagedFiles> {
+  for (const suffix of ['', '-wal', '-shm', '-journal']) await rm(staged + suffix, { force: true });
+  await (await open(staged, 'wx', 0o600)).close();
+  try {
+    await copyDatabase(file, staged, otherBackup);
+    const files = unseal(staged);
+    await sync(staged);
+    return files;
+  } catch (error) {
+    await rm(staged, { force: true });
+    throw error;
+  }
+}
+
+function unseal(staged: string): StagedFiles {
+  using copy = new DatabaseSync(staged);
+  // The key must not remain in free pages of the database.
+  copy.exec('PRAGMA secure_delete = ON');
+  const isSealed = copy.prepare("SELECT 1 FROM sqlite_schema WHERE name = 'backup_files'").get() !== undefined;
+  const rows = isSealed ? copy.prepare('SELECT Name, Content FROM backup_files').all() : [];
+  const known = rows.filter(({ Name }) => companions.includes(String(Name)));
+  copy.exec(`DROP TABLE IF EXISTS backup_files; PRAGMA application_id = ${applicationId.live}`);
+  const tenant = copy.prepare("SELECT Value FROM settings WHERE Name = 'tenantId'").get()?.['Value'];
+  return {
+    tenantId: tenant === undefined ? undefined : String(tenant),
+    companions: new Map(known.map(({ Name, Content }) => [String(Name), String(Content)])),
+  };
+}
+
+/** Links the present files into a new folder. */
+async function keepAside(dataDir: string): Promise<string | undefined> {
+  const names = (await readdir(dataDir)).filter((name) =>
+    [databaseName, `${databaseName}-wal`, `${databaseName}-run`, adminName, ...companions].includes(name),
+  );
+  if (names.length === 0) return undefined;
+  const folder = await newFolder(
+    join(dataDir, `replaced-${systemClock.date().toISOString().slice(0, 19).replaceAll(':', '-')}`),
+  );
+  for (const name of names) {
+    const [from, to] = [join(dataDir, name), join(folder, name)];
+    await link(from, to).catch(() => copyFile(from, to));
+  }
+  await syncFolder(folder);
+  return folder;
+}
+
+async function newFolder(path: string, number = 1): Promise<string> {
+  const candidate = number === 1 ? path : `${path}-${number}`;
+  try {
+    await mkdir(candidate, { mode: 0o700 });
+    return candidate;
+  } catch (error) {
+    if ((error as NodeJS.ErrnoException).code !== 'EEXIST') throw error;
+    return newFolder(path, number + 1);
+  }
+}
+
+/** Puts the staged files in place. If this is interrupted, the marker keeps a server from starting. */
+async function replace(dataDir: string, staged: string, files: StagedFiles): Promise<void> {
+  const path = join(dataDir, databaseName);
+  const [marker, admin] = [join(dataDir, restoringName), join(dataDir, adminName)];
+  await writeDurably(marker, '');
+  for (const suffix of ['-wal', '-shm', '-run', '-journal']) await rm(path + suffix, { force: true });
+  for (const [name, content] of files.companions) await writeDurably(join(dataDir, name), content);
+  if (tenantIn(await readFileIfExists(admin)) !== files.tenantId) await rm(admin, { force: true });
+  await rename(staged, path);
+  await syncFolder(dataDir);
+  await rm(marker);
+  await syncFolder(dataDir);
+}
+
+/** Root may restore for the user of the server. */
+async function ownAsFolder(dataDir: string): Promise<void> {
+  const { uid, gid } = await stat(dataDir);
+  if (process.getuid?.() !== 0 || uid === 0) return;
+  const own = async (path: string) => {
+    await chown(path, uid, gid);
+    if ((await stat(path)).isDirectory()) for (const name of await readdir(path)) await own(join(path, name));
+  };
+  for (const name of await readdir(dataDir)) await own(join(dataDir, name));
+}

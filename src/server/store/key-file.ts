@@ -1,0 +1,1 @@
+export const keyFileName = 'secrets.key';
