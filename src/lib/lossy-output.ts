@@ -1,6 +1,5 @@
 import { accessSync, constants } from 'node:fs';
 import type { Writable } from 'node:stream';
-import { errorCode } from './errors.ts';
 import type { Logger } from './logger.ts';
 
 export interface LossListener {
@@ -10,7 +9,7 @@ export interface LossListener {
   onRecovery: (lostLines: number) => void;
 }
 
-interface TerminalStream extends Writable {
+interface StandardStream extends Writable {
   isTTY?: boolean;
   fd?: number;
   _handle?: { setBlocking?: (enable: boolean) => number };
@@ -24,14 +23,15 @@ const maxBufferedBytes = 256 * 1024;
  * that cannot be written is dropped and counted. `write` never throws, never blocks and holds a bounded number of bytes.
  */
 export class LossyOutput {
-  readonly #stream: Writable;
+  readonly #stream: StandardStream;
+  readonly #mayUnblock: boolean;
   #listener: LossListener | undefined;
   #lostLines = 0;
 
   constructor(stream: Writable) {
     this.#stream = stream;
     stream.on('error', () => {});
-    unblockTerminal(stream);
+    this.#mayUnblock = stream.isTTY !== true || isOpenedAgain(stream);
   }
 
   readonly write = (line: string): void => {
@@ -39,6 +39,8 @@ export class LossyOutput {
       this.#lose(new Error('its reader does not read'));
       return;
     }
+    // Each time, because a process that shares a pipe can make it blocking, as Node.js does when it spawns one.
+    if (this.#mayUnblock) this.#stream._handle?.setBlocking?.(false);
     this.#stream.write(line, (error) => (error ? this.#lose(error) : this.#recover()));
   };
 
@@ -69,15 +71,14 @@ export function logLosses(logger: Logger): LossListener {
 }
 
 /**
- * Node.js blocks the whole process while a terminal accepts no output, as after Ctrl-S. Node.js has opened the terminal again, so
- * this does not affect the shell; it could not if the terminal belongs to another user, and then writes must stay blocking.
+ * Node.js blocks the whole process while a terminal accepts no output, as after Ctrl-S. It has opened the terminal again, so that
+ * changing this does not affect the shell, but could not if the terminal belongs to another user.
  */
-function unblockTerminal(stream: TerminalStream): void {
-  if (stream.isTTY !== true || stream.fd === undefined) return;
+function isOpenedAgain({ fd }: StandardStream): boolean {
   try {
-    accessSync(`/dev/fd/${stream.fd}`, constants.W_OK);
-    stream._handle?.setBlocking?.(false);
-  } catch (error) {
-    if (errorCode(error) === undefined) throw error;
+    accessSync(`/dev/fd/${fd}`, constants.W_OK);
+    return true;
+  } catch {
+    return false;
   }
 }
