@@ -28,7 +28,7 @@ export class LossyOutput {
   #listener: LossListener | undefined;
   #lostLines = 0;
 
-  constructor(stream: Writable) {
+  constructor(stream: StandardStream) {
     this.#stream = stream;
     stream.on('error', () => {});
     this.#mayUnblock = stream.isTTY !== true || isOpenedAgain(stream);
