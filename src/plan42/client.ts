@@ -1,6 +1,7 @@
 import * as v from 'valibot';
 import type { WrappedSecret } from './ecies.ts';
 import { type ApiCall, type ApiEndpoint, callApi, pollApi } from './http.ts';
+import { pathSegment } from './path-segment.ts';
 import { PartialQueue, PartialTask, PartialTurn } from './runner-objects.ts';
 
 const nothing = v.unknown();
@@ -78,7 +79,7 @@ export class Plan42Client {
     payload: WrappedSecret,
     options: CallOptions = {},
   ): Promise<void> {
-    const path = `${queuePath(queue)}/messages/${encodeURIComponent(message.messageId)}/response`;
+    const path = `${queuePath(queue)}/messages/${pathSegment(message.messageId)}/response`;
     const body = { CallerID: message.callerId, Payload: payload };
     await this.#call('PUT', path, nothing, { body, ...options });
   }
@@ -118,11 +119,11 @@ export interface TurnPath {
 }
 
 function queuePath({ tenantId, runnerId, queueId }: QueuePath): string {
-  return `/v1/tenants/${encodeURIComponent(tenantId)}/runners/${encodeURIComponent(runnerId)}/queues/${encodeURIComponent(queueId)}`;
+  return `/v1/tenants/${pathSegment(tenantId)}/runners/${pathSegment(runnerId)}/queues/${pathSegment(queueId)}`;
 }
 
 function taskPath(tenantId: string, taskId: string): string {
-  return `/v1/tenants/${encodeURIComponent(tenantId)}/tasks/${encodeURIComponent(taskId)}`;
+  return `/v1/tenants/${pathSegment(tenantId)}/tasks/${pathSegment(taskId)}`;
 }
 
 function turnPath({ tenantId, taskId, turnIndex }: TurnPath): string {
