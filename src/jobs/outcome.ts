@@ -1,5 +1,5 @@
 import { constants } from 'node:os';
-import { errorCode, formatError } from '../lib/errors.ts';
+import { errorCode, formatError, UserError } from '../lib/errors.ts';
 import { trimEnd } from '../lib/trim-end.ts';
 import type { JobExit } from '../runtimes/runtime.ts';
 import type { JobRecord } from './record.ts';
@@ -18,7 +18,8 @@ export function describeFailure(error: unknown, hostName: string): string {
   if (['ENOSPC', 'EDQUOT'].includes(errorCode(error) ?? '')) {
     return `The agent was not started: on ${hostName} there is no space left for the job’s files.`;
   }
-  return `${trimEnd(formatError(error), '.')}.`;
+  const reason = `${trimEnd(formatError(error), '.')}.`;
+  return error instanceof UserError && error.remedy ? `On ${hostName}: ${reason} ${error.remedy}` : reason;
 }
 
 function exitReason(record: JobRecord, exit: JobExit): string {
