@@ -94,7 +94,7 @@ async function send<T>(endpoint: ApiEndpoint, call: ApiCall, read: (body: Body) 
   }
 }
 
-// What undici rejects before it opens a connection.
+// undici rejects such calls before it opens a connection.
 const unsendable = /^(UND_ERR_INVALID_ARG|UND_ERR_NOT_SUPPORTED|ERR_INVALID_(URL|CHAR|ARG))/;
 
 /** Everything that depends on the content of the call only. @throws UnsendableError */
