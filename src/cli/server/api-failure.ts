@@ -21,13 +21,18 @@ export function explainApiFailure(error: unknown, { url, tokenSource }: ServerLo
     });
   }
   if (error instanceof ApiError) {
-    const remedy = error.status >= 500 ? "See the server's log." : undefined;
+    const remedy = remedyFor(error.status);
     return new UserError(
       printableLine(`the server rejected the request: ${error.message}`),
       remedy === undefined ? {} : { remedy },
     );
   }
   return error instanceof ConnectionError ? explainConnection(error, url) : error;
+}
+
+function remedyFor(status: number): string | undefined {
+  if (status === 507) return 'Free disk space on the machine of the server.';
+  return status >= 500 ? "See the server's log." : undefined;
 }
 
 function explainConnection(error: ConnectionError, url: string): UserError {
