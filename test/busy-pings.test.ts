@@ -12,11 +12,9 @@ import { jobIdOf, startTask, untilOver } from './support/tasks.ts';
 import { makeTempDir } from './support/temp-dir.ts';
 
 const jobs = 6;
-const pingIntervalMs = 20;
 const maxP99Ms = 100;
-// A fault in the runner delays pings in every round, a busy machine only in some.
-const maxRounds = 5;
-const roundMs = 2000;
+// On a machine that is busy with other work, pings may take this much longer than without the jobs.
+const maxSlowdown = 2;
 const maxJobSeconds = 60;
 
 // A shell writes some megabytes a second, line by line: plenty, but it leaves a disk in one piece.
@@ -37,6 +35,7 @@ test('pings are answered quickly while six jobs write logs as fast as they can',
   await using runner = await RunnerProcess.start({ url: plane.server.url, token, runtime: 'host', config });
   await runner.ready();
   await using load = new PingLoad(plane);
+  const limitMs = Math.max(maxP99Ms, maxSlowdown * (await load.measureP99()));
   const tasks = await Promise.all(Array.from({ length: jobs }, () => startTask(plane, 'example/agent')));
   await using _stopJobs = {
     [Symbol.asyncDispose]: async () => {
@@ -47,26 +46,14 @@ test('pings are answered quickly while six jobs write logs as fast as they can',
   const logs = tasks.map((task) => join(runner.folder, 'state/logs', `${jobIdOf(task)}.log`));
   await eventually(async () => (await sizesOf(logs)).every((size) => size > 0));
 
-  const p99sMs: number[] = [];
-  for (let round = 0; round < maxRounds && Math.min(...p99sMs) > maxP99Ms; round += 1) {
-    load.latenciesMs.length = 0;
-    await load.pingEvery(pingIntervalMs, roundMs);
-    await eventually(async () => load.waiting === 0);
-    p99sMs.push(percentile(load.latenciesMs, 0.99));
-  }
-
+  const p99sMs = await load.measureP99Rounds(limitMs);
   const mib = (await sizesOf(logs)).reduce((sum, size) => sum + size, 0) / 2 ** 20;
-  const figures = `p50 ${percentile(load.latenciesMs, 0.5).toFixed(1)} ms, p99 ${percentile(load.latenciesMs, 0.99).toFixed(1)} ms`;
-  t.diagnostic(`${load.latenciesMs.length} pings: ${figures}; ${mib.toFixed(0)} MiB of logs; ${p99sMs.length} rounds`);
+  const rounds = `the rounds' p99 in ms: ${p99sMs.map(Math.round).join(', ')}; at most ${Math.round(limitMs)}`;
+  t.diagnostic(`${rounds}; ${mib.toFixed(0)} MiB of logs`);
   assert.equal(load.outcomes.lost + load.outcomes.undelivered, 0);
-  assert.ok(Math.min(...p99sMs) <= maxP99Ms, `the rounds' p99 in ms: ${p99sMs.map(Math.round).join(', ')}`);
+  assert.ok(Math.min(...p99sMs) <= limitMs, rounds);
 });
 
 function sizesOf(paths: readonly string[]): Promise<number[]> {
   return Promise.all(paths.map(logBytes));
-}
-
-function percentile(values: readonly number[], share: number): number {
-  const sorted = values.toSorted((a, b) => a - b);
-  return sorted[Math.min(sorted.length - 1, Math.floor(sorted.length * share))] ?? Number.POSITIVE_INFINITY;
 }

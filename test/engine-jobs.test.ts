@@ -36,6 +36,18 @@ for (const name of ['podman', 'docker'] as const) {
       await runtime.remove(job);
     });
 
+    test('an image that was removed after its pull is pulled again, if allowed', async (t) => {
+      await using setting = await setUp(t, name, { commands: 'exit 7' });
+      if (!setting.runtime) return;
+      const { runtime, job, engine } = setting;
+      const image = job.image.replace(/:v1$/, `-${name}:removed`);
+      await engine('tag', job.image, image);
+      await engine('push', image);
+      await engine('rmi', image);
+      await runtime.start({ ...job, image, mayPullAgain: true });
+      assert.equal((await runtime.wait(job)).exitCode, 7);
+    });
+
     test('a kill works without client and shim', async (t) => {
       await using setting = await setUp(t, name, { commands: `trap '' TERM; echo begun; while :; do sleep 0.1; done` });
       if (!setting.runtime) return;

@@ -4,6 +4,7 @@ import { mkdir, readdir, utimes, writeFile } from 'node:fs/promises';
 import { join } from 'node:path';
 import { suite, test } from 'node:test';
 import { startControlPlane, type TestControlPlane } from './support/control-plane.ts';
+import { eventually } from './support/eventually.ts';
 import { makeRecord } from './support/job-record.ts';
 import { runCli } from './support/run-cli.ts';
 import { RunnerProcess } from './support/runner-process.ts';
@@ -97,7 +98,7 @@ suite('job prune', () => {
 
     assert.match((await prune('--older-than', '0s')).stdout, /^Nothing to remove/);
     assert.equal((await getTurn(plane, running)).Status, 'Pulling Agent Image on Local Runner');
-    assert.equal(await runner.jobLog(jobIdOf(running)), 'said\n');
+    await eventually(async () => (await runner.jobLog(jobIdOf(running))) === 'said\n');
   });
 
   test('after the runner has stopped', async () => {

@@ -67,10 +67,12 @@ test('plain language passes', async () => {
   assert.deepEqual(await checkLanguage(tree.path), { exitCode: 0, output: '' });
 });
 
-test('an import that points back fails oxlint', async () => {
+test('an import that points back, and another way to replace a file, fail oxlint', async () => {
   await using tree = await makeTree({
     'src/lib/a.ts': "import { b } from '../cli/b.ts';\n\nexport const a = b;\n",
     'src/cli/b.ts': 'export const b = 1;\n',
+    'src/cli/c.ts': "import { rename } from 'node:fs/promises';\n\nawait rename('a', 'b');\n",
+    'src/cli/d.ts': "import { writeFileSync } from 'node:fs';\n\nwriteFileSync('a', 'b');\n",
   });
   for (const file of ['oxlint.config.ts', 'tsconfig.json', 'package.json'])
     await cp(join(root, file), join(tree.path, file));
@@ -78,6 +80,8 @@ test('an import that points back fails oxlint', async () => {
   const { exitCode, output } = await run(join(root, 'node_modules/.bin/oxlint'), [], tree.path);
   assert.equal(exitCode, 1);
   assert.match(output, /src\/lib may only import from: nothing else/);
+  for (const name of ['rename', 'writeFileSync'])
+    assert.match(output, new RegExp(`'${name}' import .* is restricted.\\s[^]*Use replaceFile\\(\\)`));
 });
 
 test('a warning of shellcheck fails', async (t) => {

@@ -1,5 +1,6 @@
 import { stat } from 'node:fs/promises';
 import type { Problem } from '../config/parse.ts';
+import { closeCommand, isOpenToOthers } from '../config/read-file.ts';
 import { ExitCode, errorCode } from '../lib/errors.ts';
 import { shellQuote } from '../lib/shell-quote.ts';
 import type { CheckContext } from './check.ts';
@@ -31,10 +32,11 @@ function findingOf({ severity, message, position }: Problem, path: string): Find
 
 async function permissions(path: string): Promise<Finding[]> {
   try {
-    const mode = (await stat(path)).mode & 0o777;
-    if ((mode & 0o077) === 0) return [];
-    const message = `contains tokens and other users can access it (mode ${mode.toString(8).padStart(4, '0')})`;
-    return [warning(path, message, { text: 'Make it private.', command: `chmod 600 ${shellQuote(path)}` })];
+    const found = await stat(path);
+    if (!isOpenToOthers(found)) return [];
+    const mode = (found.mode & 0o777).toString(8).padStart(4, '0');
+    const message = `contains tokens and other users can access it (mode ${mode})`;
+    return [warning(path, message, { text: 'Make it private.', command: closeCommand(path, found) })];
   } catch (error) {
     if (errorCode(error) === 'ENOENT') return [];
     throw error;

@@ -1,8 +1,9 @@
 import { constants } from 'node:fs';
-import { access, rm, stat, writeFile } from 'node:fs/promises';
+import { access, rm, stat } from 'node:fs/promises';
 import { dirname, join } from 'node:path';
 import { stateFolderRemedy } from '../config/paths.ts';
 import { errorCode, formatError } from '../lib/errors.ts';
+import { createFile } from '../lib/files.ts';
 import { shellQuote } from '../lib/shell-quote.ts';
 import type { CheckContext } from './check.ts';
 import { type Finding, failed, passed, type Remedy, warning } from './finding.ts';
@@ -75,7 +76,7 @@ async function whyNotWritable(folder: string): Promise<unknown> {
   const probe = join(folder, `.plan42-doctor-${process.pid}-${crypto.randomUUID()}`);
   try {
     await access(folder, constants.W_OK | constants.X_OK);
-    await writeFile(probe, 'x', { flag: 'wx', mode: 0o600 });
+    await createFile(probe, 'x');
     return undefined;
   } catch (error) {
     return error;

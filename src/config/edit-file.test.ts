@@ -1,13 +1,16 @@
 import assert from 'node:assert/strict';
-import { execFileSync } from 'node:child_process';
+import { execFileSync, spawnSync } from 'node:child_process';
 import { writeFileSync } from 'node:fs';
-import { chmod, lstat, mkdir, readdir, readFile, stat, symlink, writeFile } from 'node:fs/promises';
+import { chmod, chown, lstat, mkdir, readdir, readFile, stat, symlink, writeFile } from 'node:fs/promises';
 import { join } from 'node:path';
 import { describe, it } from 'node:test';
+import { asOrdinaryUser } from '../../test/support/ordinary-user.ts';
 import { makeTempDir } from '../../test/support/temp-dir.ts';
 import { ExitCode, UserError } from '../lib/errors.ts';
 import { ConfigFileChanged, changeConfigFile, readConfigFile, saveConfigFile } from './edit-file.ts';
 import { loadConfig } from './load.ts';
+
+const isRoot = process.getuid?.() === 0;
 
 describe('the configuration file', () => {
   it('is created with its folder, for its owner only', async () => {
@@ -21,14 +24,59 @@ describe('the configuration file', () => {
     assert.equal((await stat(join(dir.path, 'a/b'))).mode & 0o777, 0o700);
   });
 
-  it('becomes private when saved, and leaves no temporary file', async () => {
+  it('of a user is closed to others when saved, and leaves no temporary file', async () => {
     await using dir = await makeTempDir();
     const path = join(dir.path, 'c.toml');
     await writeFile(path, 'a = 1\n');
     await chmod(path, 0o644);
-    await saveConfigFile(await readConfigFile(path), 'a = 2\n');
-    assert.equal((await stat(path)).mode & 0o777, 0o600);
+    if (isRoot) for (const each of [path, dir.path]) await chown(each, 65_534, 0);
+    await asOrdinaryUser(async () => saveConfigFile(await readConfigFile(path), 'a = 2\n'));
+    assert.equal((await stat(path)).mode & 0o777, 0o640);
     assert.deepEqual(await readdir(dir.path), ['c.toml']);
+  });
+
+  it('of another user can be read by that user after root has changed it', async (t) => {
+    if (!isRoot) return t.skip('needs root, to become other users');
+    await using dir = await makeTempDir();
+    await chmod(dir.path, 0o755);
+    const path = join(dir.path, 'c.toml');
+    await writeFile(path, 'a = 1\n', { mode: 0o600 });
+    for (const [uid, gid, mode] of [
+      [65_534, 65_534, 0o600],
+      [0, 65_534, 0o640],
+      [0, 0, 0o644],
+    ] as const) {
+      await chown(path, uid, gid);
+      await chmod(path, mode);
+      await changeConfigFile(path, ({ content = '' }) => `${content}b${mode} = 1\n`);
+      const { stdout } = spawnSync('setpriv', ['--reuid=65534', '--regid=65534', '--clear-groups', 'cat', path]);
+      assert.match(stdout.toString(), new RegExp(`^b${mode} = 1$`, 'm'));
+    }
+    // A new file in a user's folder is that user's, and so are its missing folders.
+    await mkdir(join(dir.path, 'home'));
+    await chown(join(dir.path, 'home'), 65_534, 65_534);
+    const created = join(dir.path, 'home/.config/c.toml');
+    await changeConfigFile(created, () => 'a = 1\n');
+    for (const each of [created, join(dir.path, 'home/.config')]) assert.equal((await stat(each)).uid, 65_534);
+  });
+
+  it('is changed in a folder that is read-only, and refused with its owner if it is not writable', async (t) => {
+    if (!isRoot) return t.skip('needs root, to become other users');
+    await using dir = await makeTempDir();
+    await chmod(dir.path, 0o755);
+    const path = join(dir.path, 'c.toml');
+    await writeFile(path, 'a = 1\n');
+    await chown(path, 65_534, 0);
+    await asOrdinaryUser(() => changeConfigFile(path, () => 'a = 2\n'));
+    assert.equal(await readFile(path, 'utf8'), 'a = 2\n');
+    await chown(path, 0, 0);
+    await chmod(path, 0o644);
+    await assert.rejects(
+      asOrdinaryUser(() => changeConfigFile(path, () => 'a = 3\n')),
+      (error) =>
+        error instanceof UserError && /belongs to another user\. Run this as that user/.test(error.remedy ?? ''),
+    );
+    assert.equal(await readFile(path, 'utf8'), 'a = 2\n');
   });
 
   it('is not written if another program has changed, created or deleted it', async () => {

@@ -1,9 +1,11 @@
-import { readlink, realpath } from 'node:fs/promises';
-import { basename, dirname, join, resolve } from 'node:path';
+import { chmod, lstat, open, stat } from 'node:fs/promises';
+import { basename, dirname, join } from 'node:path';
 import { TimeoutError, withDeadline } from '../lib/deadline.ts';
 import { ExitCode, errorCode, UserError } from '../lib/errors.ts';
-import { makeFolder, writeDurably } from '../lib/files.ts';
+import { makeFolder } from '../lib/files.ts';
 import { lockBriefly } from '../lib/lock.ts';
+import { followLinks, replaceFile } from '../lib/replace-file.ts';
+import { shellQuote } from '../lib/shell-quote.ts';
 import { parseConfig, renderProblem } from './parse.ts';
 import { readConfigText } from './read-file.ts';
 import { parseToml, TomlSyntaxError } from './toml/parse.ts';
@@ -50,7 +52,7 @@ export async function readConfigFile(path: string, signal?: AbortSignal): Promis
 }
 
 /**
- * Replaces the file atomically by `content`, with mode 0600, and returns the new file.
+ * Replaces the file by `content`, and returns the new file. See `replaceFile` for what it keeps.
  * @throws ConfigFileChanged; UserError if it cannot be written; the signal's reason
  */
 export async function saveConfigFile(file: ConfigFile, content: string, signal?: AbortSignal): Promise<ConfigFile> {
@@ -91,11 +93,22 @@ async function replace(
   if ((await readConfigText(path, signal)) !== expected) throw new ConfigFileChanged(path);
   if (content === expected) return { path, content };
   try {
-    await writeDurably(target, content);
+    await forbidOthers(target);
+    await replaceFile(target, content);
   } catch (error) {
-    throw notWritable(path, error);
+    throw await notWritable(target, error);
   }
   return { path, content };
+}
+
+/**
+ * A user's own file, which has tokens, is closed to everyone else but its group. Root's file is not: the runner that reads
+ * it may be any user.
+ */
+async function forbidOthers(target: string): Promise<void> {
+  const found = await stat(target).catch(() => undefined);
+  if (found === undefined || found.uid === 0 || found.uid !== process.geteuid?.()) return;
+  if ((found.mode & 0o007) !== 0) await chmod(target, found.mode & 0o770);
 }
 
 /** Calls `work` with the file to replace: the target of a symbolic link, so that the link itself stays. */
@@ -104,7 +117,7 @@ async function withFileLocked<T>(
   signal: AbortSignal | undefined,
   work: (target: string) => Promise<T>,
 ): Promise<T> {
-  const target = await targetOf(path);
+  const target = await followLinks(path);
   using _lock = await lock(path, target, signal);
   return await work(target);
 }
@@ -116,30 +129,33 @@ async function lock(path: string, target: string, signal: AbortSignal | undefine
     return await withDeadline(lockTimeoutMs, signal, (deadline) => lockBriefly(lockFile, deadline));
   } catch (error) {
     signal?.throwIfAborted();
-    if (!(error instanceof TimeoutError)) throw notWritable(path, error);
+    if (!(error instanceof TimeoutError)) {
+      if (isForbidden(error) && (await isWritable(target))) return noLock;
+      throw await notWritable(path, error);
+    }
     throw new UserError(`another program has locked ${path} for ${lockTimeoutMs / 1000} s`, {
       remedy: 'Nothing was saved. Stop that program and try again.',
     });
   }
 }
 
-const maxLinks = 40;
+const isForbidden = (error: unknown) => ['EACCES', 'EPERM', 'EROFS'].includes(errorCode(error) ?? '');
 
-/** Resolves symbolic links. The file that they point to need not exist. */
-async function targetOf(path: string): Promise<string> {
-  let target = path;
-  for (let links = 0; links < maxLinks; links += 1) {
-    const folder = await realpath(dirname(target)).catch(() => resolve(dirname(target)));
-    target = join(folder, basename(target));
-    const next = await readlink(target).catch(() => undefined);
-    if (next === undefined) return target;
-    target = resolve(folder, next);
+/** The file may be writable in a folder that is not, which has no place for a lock then. */
+async function isWritable(target: string): Promise<boolean> {
+  try {
+    await using _file = await open(target, 'r+');
+    return true;
+  } catch {
+    return false;
   }
-  return path;
 }
 
-function notWritable(path: string, cause: unknown): UserError {
-  return new UserError(`cannot write the configuration file ${path}`, { remedy: remedyFor(cause), cause });
+const noLock: Disposable = { [Symbol.dispose]: () => {} };
+
+async function notWritable(path: string, cause: unknown): Promise<UserError> {
+  if (cause instanceof UserError) return cause;
+  return new UserError(`cannot write the configuration file ${path}`, { remedy: await remedyFor(path, cause), cause });
 }
 
 const remedies: Record<string, string> = {
@@ -150,8 +166,12 @@ const remedies: Record<string, string> = {
   EEXIST: 'A part of its path is not a folder. Choose another file with --config-file.',
 };
 
-function remedyFor(error: unknown): string {
-  return remedies[errorCode(error) ?? ''] ?? 'Check the permissions of its folder.';
+async function remedyFor(path: string, error: unknown): Promise<string> {
+  const known = remedies[errorCode(error) ?? ''];
+  if (known !== undefined) return known;
+  const found = await lstat(path).catch(() => undefined);
+  if (found === undefined || found.uid === process.geteuid?.()) return 'Check the permissions of its folder.';
+  return `It belongs to another user. Run this as that user, or with sudo and -c ${shellQuote(path)}.`;
 }
 
 /** The errors in a file that keep a runner from starting, each with its position. A missing setting is none. */

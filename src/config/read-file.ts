@@ -16,8 +16,19 @@ export async function readConfigText(path: string, signal?: AbortSignal): Promis
 /** A warning with a remedy if other users can read or write the file; otherwise none. */
 export async function permissionWarnings(path: string): Promise<string[]> {
   const found = await stat(path).catch(() => undefined);
-  if (found === undefined || (found.mode & 0o077) === 0) return [];
-  return [`${path} contains tokens and other users can access it. Run: chmod 600 ${shellQuote(path)}`];
+  if (found === undefined || !isOpenToOthers(found)) return [];
+  return [`${path} contains tokens and other users can access it. Run: ${closeCommand(path, found)}`];
+}
+
+/** A file of root that a group can read is meant to be: the runner is a user of that group. */
+export function isOpenToOthers({ mode, uid, gid }: Stats): boolean {
+  const forItsGroup = uid === 0 && gid !== 0;
+  return (mode & (forItsGroup ? 0o037 : 0o077)) !== 0;
+}
+
+/** The command that makes the configuration file private. */
+export function closeCommand(path: string, { uid, gid }: Stats): string {
+  return `chmod ${uid === 0 && gid !== 0 ? '640' : '600'} ${shellQuote(path)}`;
 }
 
 async function readBytes(path: string, signal: AbortSignal | undefined): Promise<Buffer | undefined> {
@@ -33,7 +44,7 @@ async function readBytes(path: string, signal: AbortSignal | undefined): Promise
     if (errorCode(error) === 'ENOENT') return undefined;
     if (error instanceof UserError) throw error;
     throw new UserError(`cannot read the configuration file ${path}`, {
-      remedy: remedyFor(error, path),
+      remedy: await remedyFor(error, path),
       exitCode: ExitCode.configuration,
       cause: error,
     });
@@ -54,10 +65,14 @@ function kindOf(stats: Stats): string {
   return stats.isSocket() ? 'a socket' : 'a device';
 }
 
-function remedyFor(error: unknown, path: string): string {
+async function remedyFor(error: unknown, path: string): Promise<string> {
   const code = errorCode(error) ?? '';
-  if (code === 'EACCES' || code === 'EPERM')
-    return `Run this as the owner of the file, or run: chmod u+rw ${shellQuote(path)}.`;
+  if (code === 'EACCES' || code === 'EPERM') {
+    const found = await stat(path).catch(() => undefined);
+    const isOwn = found === undefined || found.uid === process.geteuid?.();
+    const command = isOwn ? `chmod u+rw ${shellQuote(path)}` : `sudo chown "$(id -un)" ${shellQuote(path)}`;
+    return `Run this as the owner of the file, or run: ${command}.`;
+  }
   const reason: Record<string, string> = {
     ENOTDIR: 'A part of its path is not a folder. Choose',
     ELOOP: 'It is a symbolic link to itself. Remove it, or choose',

@@ -116,7 +116,8 @@ async function startAgent({ jobId, image }: JobRecord, feedback: unknown, contex
   const maxLogBytes = config.jobs.maxLogMib * 2 ** 20;
   const paths = store.paths(jobId);
   try {
-    await runtime.start({ ...paths, image, requestFile, maxLogBytes }, detach);
+    const mayPullAgain = config.images.pullPolicy !== 'never';
+    await runtime.start({ ...paths, image, mayPullAgain, requestFile, maxLogBytes }, detach);
   } catch (error) {
     detach.throwIfAborted();
     // A start that the previous run began just before it was killed can succeed only now.

@@ -5,12 +5,12 @@
 
 import { randomUUID } from 'node:crypto';
 import type { Dirent } from 'node:fs';
-import { chmod, mkdir, readdir, readFile, rename, rm, utimes } from 'node:fs/promises';
+import { chmod, mkdir, readdir, readFile, rm, utimes } from 'node:fs/promises';
 import { join } from 'node:path';
 import * as v from 'valibot';
 import { systemClock } from '../lib/clock.ts';
 import { errorCode } from '../lib/errors.ts';
-import { exists, makeFolder, syncFolder, writeDurably } from '../lib/files.ts';
+import { exists, makeFolder, move, syncFolder, writeDurably } from '../lib/files.ts';
 import type { JobPaths } from '../shim/shim.ts';
 import { ImageUsage } from './images/image-usage.ts';
 import { isJobId } from './job-id.ts';
@@ -97,7 +97,7 @@ export class JobStore {
       await writeDurably(join(draft, tokenFile), secrets.agentToken);
       await writeDurably(join(draft, recordFile), serialise(record));
       // Fails if the folder exists, because it is not empty.
-      await rename(draft, folder);
+      await move(draft, folder);
     } catch (error) {
       await rm(draft, { recursive: true, force: true });
       if (errorCode(error) === 'ENOTEMPTY' || errorCode(error) === 'EEXIST') throw new JobExistsError(record.jobId);
@@ -162,7 +162,7 @@ export class JobStore {
     // A user may have removed it.
     if (!(await exists(folder))) return;
     // Atomically, because half a folder would be an unreadable job.
-    await rename(folder, remains);
+    await move(folder, remains);
     const isEvidence = (await readdir(remains)).some((name) => name.endsWith(damagedSuffix));
     if (!isEvidence) return rm(remains, { recursive: true, force: true });
     // Secrets are never kept, damaged or not.
@@ -184,7 +184,7 @@ export class JobStore {
     const aside = `${path}${damagedSuffix}`;
     await rm(aside, { recursive: true, force: true });
     // For a missing file, an empty one marks the folder.
-    if (await exists(path)) await rename(path, aside);
+    if (await exists(path)) await move(path, aside);
     else await writeDurably(aside, '');
   }
 
@@ -199,7 +199,7 @@ export class JobStore {
   async #keepDamaged(path: string, jobId: string): Promise<string> {
     const kept = join(this.#damaged, `${jobId}.${randomUUID()}`);
     await makeFolder(this.#damaged);
-    await rename(path, kept);
+    await move(path, kept);
     // Its age counts from now.
     await utimes(kept, systemClock.date(), systemClock.date()).catch(() => {});
     return kept;

@@ -1,6 +1,6 @@
 import { randomBytes } from 'node:crypto';
-import type { Dirent } from 'node:fs';
-import { access, mkdir, open, opendir, readFile, rename, rm, statfs } from 'node:fs/promises';
+import { constants, type Dirent, fchownSync, statSync } from 'node:fs';
+import { access, mkdir, open, opendir, readFile, rename, rm, statfs, writeFile } from 'node:fs/promises';
 import { dirname } from 'node:path';
 import { errorCode } from './errors.ts';
 
@@ -39,23 +39,33 @@ export async function* listFolder(path: string): AsyncGenerator<Dirent> {
  * rejects.
  */
 export async function makeFolder(path: string): Promise<void> {
-  if (await tryMake(path)) return;
-  const parent = dirname(path);
-  if (parent !== path) await makeFolder(parent);
-  await mkdir(path, { mode: 0o700 });
-}
-
-/** False if the parent folder is missing. */
-async function tryMake(path: string): Promise<boolean> {
   try {
-    await mkdir(path, { mode: 0o700 });
-    return true;
+    await makeOne(path);
   } catch (error) {
-    if (errorCode(error) === 'EEXIST') return true;
-    if (errorCode(error) === 'ENOENT') return false;
-    throw error;
+    const parent = dirname(path);
+    if (errorCode(error) !== 'ENOENT' || parent === path) throw error;
+    await makeFolder(parent);
+    await makeOne(path);
   }
 }
+
+async function makeOne(path: string): Promise<void> {
+  try {
+    await mkdir(path, { mode: 0o700 });
+  } catch (error) {
+    if (errorCode(error) === 'EEXIST') return;
+    throw error;
+  }
+  if (isRoot()) await giveFolder(path);
+}
+
+/** As {@link giveToOwnerOf}, without following a link that has taken the place of the folder. */
+async function giveFolder(path: string): Promise<void> {
+  await using folder = await open(path, constants.O_RDONLY | constants.O_DIRECTORY | constants.O_NOFOLLOW);
+  giveToOwnerOf(dirname(path), folder.fd);
+}
+
+const isRoot = () => process.geteuid?.() === 0;
 
 /** Bytes that this user can still write to the file system of `path`. */
 export async function freeSpace(path: string): Promise<number> {
@@ -67,11 +77,11 @@ export async function freeSpace(path: string): Promise<number> {
 export type FreeSpace = typeof freeSpace;
 
 /**
- * Replaces `path` atomically: a crash or a power cut leaves either the old file or the new one, and the new one is on disk
- * when this resolves.
+ * Replaces a file of the program itself atomically: a crash or a power cut leaves either the old file or the new one, and
+ * the new one is on disk when this resolves. Files of users need `replaceFile`.
  */
 export async function writeDurably(path: string, content: string | Uint8Array, mode = 0o600): Promise<void> {
-  const temporary = `${path}.${randomBytes(6).toString('hex')}.tmp`;
+  const temporary = temporaryName(path);
   try {
     await writeAndSync(temporary, content, mode);
     await rename(temporary, path);
@@ -82,11 +92,37 @@ export async function writeDurably(path: string, content: string | Uint8Array, m
   await syncFolder(dirname(path));
 }
 
+/** A name beside `path` that no other file has. */
+export function temporaryName(path: string): string {
+  return `${path}.${randomBytes(6).toString('hex')}.tmp`;
+}
+
 async function writeAndSync(path: string, content: string | Uint8Array, mode: number): Promise<void> {
   await using file = await open(path, 'wx', mode);
+  giveToOwnerOf(dirname(path), file.fd);
   await file.writeFile(content);
   await file.sync();
 }
+
+/** A file that root creates in a user's folder must stay usable by that user. Does nothing if this process is not root. */
+export function giveToOwnerOf(folder: string, newFile: number): void {
+  if (!isRoot()) return;
+  const { uid, gid } = statSync(folder);
+  try {
+    if (uid !== 0) fchownSync(newFile, uid, gid);
+  } catch (error) {
+    // Root of a user namespace cannot give files to users outside of it.
+    if (!['EPERM', 'EINVAL'].includes(errorCode(error) ?? '')) throw error;
+  }
+}
+
+/** Creates a file of the program itself, for its user only. Rejects with EEXIST if there is one, or a link. */
+export async function createFile(path: string, content = ''): Promise<void> {
+  await writeFile(path, content, { flag: 'wx', mode: 0o600 });
+}
+
+/** Gives a file or a folder of the program itself another name in the same file system. */
+export const move = (from: string, to: string): Promise<void> => rename(from, to);
 
 /** Makes renames in a folder durable: a power cut can undo one that was not synced. */
 export async function syncFolder(path: string): Promise<void> {

@@ -1,7 +1,8 @@
 import { accessSync, closeSync, constants, futimesSync, openSync, rmSync, statSync } from 'node:fs';
-import { join } from 'node:path';
+import { dirname, join } from 'node:path';
 import { DatabaseSync } from 'node:sqlite';
 import { errorCode } from './errors.ts';
+import { giveToOwnerOf } from './files.ts';
 import { sleep } from './sleep.ts';
 
 /**
@@ -74,6 +75,7 @@ function createLockFile(path: string): void {
   // A removed file's inode may be reused; a random modification time distinguishes the two files.
   const time = Math.floor(Math.random() * 2 ** 31);
   futimesSync(file, time, time);
+  giveToOwnerOf(dirname(path), file);
   closeSync(file);
 }
 

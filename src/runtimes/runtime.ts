@@ -12,6 +12,8 @@ export type PullPolicy = 'always' | 'if-not-present' | 'never';
 
 export interface StartOptions extends JobPaths {
   image: string;
+  /** Whether an image that was removed after its pull, for example by another runner's clean-up, may be pulled again. */
+  mayPullAgain?: boolean;
   /** Becomes standard input, to its end. */
   requestFile: string;
   /** The log file is never larger. At least 1 MiB. */

@@ -2,8 +2,8 @@ import { join } from 'node:path';
 import type { Clock } from '../lib/clock.ts';
 import { systemClock } from '../lib/clock.ts';
 import { UserError } from '../lib/errors.ts';
-import { writeDurably } from '../lib/files.ts';
 import type { Logger } from '../lib/logger.ts';
+import { replaceFile } from '../lib/replace-file.ts';
 import { trimEnd } from '../lib/trim-end.ts';
 import { createApp } from './app.ts';
 import { type Admin, prepare } from './core/first-start.ts';
@@ -74,7 +74,7 @@ export async function startServer(options: ServerOptions): Promise<ControlPlane>
   });
 
   const { caFile } = options;
-  await writeDurably(join(dataDir, adminName), `${JSON.stringify({ url, caFile, ...admin }, null, 2)}\n`);
+  await replaceFile(join(dataDir, adminName), `${JSON.stringify({ url, caFile, ...admin }, null, 2)}\n`);
   logger.info('control plane listening', { url, folder: dataDir });
   const running = resources.move();
   const newSignInUrl = () => signInLinks.make(admin.tenantId).url;

@@ -3,7 +3,8 @@ import { homedir } from 'node:os';
 import { dirname, join } from 'node:path';
 import { systemClock } from '../lib/clock.ts';
 import { errorCode, UserError } from '../lib/errors.ts';
-import { readFileIfExists, writeDurably } from '../lib/files.ts';
+import { readFileIfExists } from '../lib/files.ts';
+import { replaceFile } from '../lib/replace-file.ts';
 import { type CommandResult, runCommand } from '../lib/run-command.ts';
 import { sleep } from '../lib/sleep.ts';
 import { type PrintedService, parsePrintedService } from './launchctl-print.ts';
@@ -120,7 +121,7 @@ export function createLaunchdManager({ uid, env }: ServiceHost): ServiceManager 
     await bootOut(signal);
     await mkdir(dirname(path), { recursive: true });
     // The environment can contain the password of a proxy.
-    await writeDurably(path, renderPlist(definition), 0o600);
+    await replaceFile(path, renderPlist(definition), 0o600);
     await start(signal);
     return { started: true, status: await status(signal), hints: [] };
   }

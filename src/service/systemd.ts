@@ -1,8 +1,9 @@
-import { mkdir, realpath, rm, stat } from 'node:fs/promises';
+import { mkdir, readlink, realpath, rm, stat } from 'node:fs/promises';
 import { homedir } from 'node:os';
 import { dirname, join } from 'node:path';
 import { errorCode, UserError } from '../lib/errors.ts';
-import { readFileIfExists, writeDurably } from '../lib/files.ts';
+import { readFileIfExists } from '../lib/files.ts';
+import { replaceFile } from '../lib/replace-file.ts';
 import { type CommandResult, runCommand } from '../lib/run-command.ts';
 import type {
   Availability,
@@ -70,11 +71,12 @@ export function createSystemdManager({ uid, env }: ServiceHost): ServiceManager 
   async function enable(definition: ServiceDefinition, signal?: AbortSignal): Promise<EnableResult> {
     const unit = renderUnit(definition);
     const path = await definitionFile();
+    await requireUnmasked(path);
     const isNew = (await readFileIfExists(path)) !== unit;
     if (isNew) {
       await mkdir(dirname(path), { recursive: true });
       // The environment can contain the password of a proxy.
-      await writeDurably(path, unit, 0o600);
+      await replaceFile(path, unit, 0o600);
     }
     await order(['daemon-reload'], signal);
     await requireLoaded(await unitState(signal), path);
@@ -135,6 +137,14 @@ export function createSystemdManager({ uid, env }: ServiceHost): ServiceManager 
     restart: start,
     status,
   };
+}
+
+/** A masked unit is a link to /dev/null. */
+async function requireUnmasked(path: string): Promise<void> {
+  if ((await readlink(path).catch(() => undefined)) !== '/dev/null') return;
+  throw new UserError(`cannot enable ${unitName}: it is masked`, {
+    remedy: `Run: systemctl --user unmask ${unitName}`,
+  });
 }
 
 async function requireLoaded({ FragmentPath }: UnitState, path: string): Promise<void> {

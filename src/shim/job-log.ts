@@ -3,9 +3,10 @@
  * named after the number of bytes of the output that come before it. The oldest ones are removed as the log grows.
  */
 import { randomUUID } from 'node:crypto';
-import { type FileHandle, link, open, readdir, rename, rm, rmdir, stat } from 'node:fs/promises';
+import { type FileHandle, link, open, readdir, rm, rmdir, stat } from 'node:fs/promises';
 import { basename, dirname, join } from 'node:path';
 import { errorCode } from '../lib/errors.ts';
+import { move } from '../lib/files.ts';
 import { findLastLines } from '../lib/last-lines.ts';
 import { watchUntil } from '../lib/watch-folder.ts';
 
@@ -98,7 +99,7 @@ export async function statLog(logFile: string): Promise<{ bytes: number; modifie
 export async function removeLog(logFile: string, isNeeded: () => Promise<boolean>): Promise<boolean> {
   const older = await listOlder(logFile);
   const aside = `${logFile}.${randomUUID()}.removed`;
-  const isThere = await rename(logFile, aside).then(() => true, ifMissing);
+  const isThere = await move(logFile, aside).then(() => true, ifMissing);
   if (await isNeeded()) {
     if (isThere) await putBack(aside, logFile);
     return false;

@@ -1,6 +1,6 @@
-import { readdir, rm, writeFile } from 'node:fs/promises';
+import { readdir, rm } from 'node:fs/promises';
 import { join } from 'node:path';
-import { makeFolder } from '../../lib/files.ts';
+import { createFile, makeFolder } from '../../lib/files.ts';
 import type { Logger } from '../../lib/logger.ts';
 import { isUuid } from '../../lib/uuid.ts';
 import type { QueuePath } from '../../plan42/client.ts';
@@ -31,7 +31,7 @@ export class QueueRegistry {
 
   // A failed write is ignored: the server's health checks remove such a queue later.
   add(queueId: string): void {
-    this.#inOrder(() => writeFile(join(this.#folder, queueId), '', { mode: 0o600 }));
+    this.#inOrder(() => createFile(join(this.#folder, queueId)));
   }
 
   remove(queueId: string): void {

@@ -77,10 +77,15 @@ describe('readiness', () => {
 
 describe('the command of a job', { concurrency: true }, () => {
   /** The arguments with which a job is started. */
-  async function runArguments(name: Name, jobs = '', responses: Record<string, string> = {}): Promise<string[]> {
+  async function runArguments(
+    name: Name,
+    jobs = '',
+    responses: Record<string, string> = {},
+    mayPullAgain = false,
+  ): Promise<string[]> {
     await using setting = await setUp(name, { ...responses, 'run *': 'exit 0' }, jobs);
     await using job = await makeJobFolder();
-    await setting.runtime.start({ ...job, image: 'agent:v1' });
+    await setting.runtime.start({ ...job, image: 'agent:v1', mayPullAgain });
     const calls = await eventually(async () => {
       const started = (await setting.engine.calls()).filter(([command]) => command === 'run');
       return started.length > 0 && started;
@@ -120,6 +125,11 @@ describe('the command of a job', { concurrency: true }, () => {
     assert.deepEqual(option(args, '--entrypoint'), ['/agent']);
     const plain = await runArguments('podman');
     assert.deepEqual(option(plain, '--network'), []);
+  });
+
+  test('pulls an image again that was removed after its pull, if allowed', async () => {
+    assert.deepEqual(option(await runArguments('docker', '', {}, true), '--pull'), ['missing']);
+    assert.deepEqual(option(await runArguments('docker'), '--pull'), ['never']);
   });
 
   test('lets docker keep the output only if containers outlive its daemon', async () => {

@@ -117,7 +117,7 @@ export function createEngineRuntime(engine: Engine, { env, instanceId, limits, l
       ...['--label', `${instanceLabel}=${instanceId}`],
       ...['--cidfile', containerIdFile(job)],
       '--interactive',
-      ...['--pull', 'never'],
+      ...['--pull', job.mayPullAgain ? 'missing' : 'never'],
       ...['--log-driver', logDriver],
       // Not --cpus: docker refuses more of them than the machine has.
       ...['--cpu-period', String(cpuPeriodUs), '--cpu-quota', String(Math.round(limits.cpus * cpuPeriodUs))],
