@@ -38,7 +38,7 @@ export async function applyRetention(deps: RetentionDeps): Promise<void> {
   try {
     for (;;) {
       if (isClockPlausible()) await removeExpired(deps);
-      else logger.warn('the date has jumped, skipping retention');
+      else logger.warn('date has jumped, skipping retention');
       await clock.sleep(timing.retentionIntervalMs, signal);
     }
   } catch (error) {

@@ -21,7 +21,7 @@ export interface RemovalTimes {
   deleted: string;
 }
 
-/** Finds and removes what nobody needs any more. Each call is one short transaction. */
+/** Finds and removes objects after their retention periods. Each call is one short transaction. */
 export class Expired {
   readonly #database: Database;
   readonly #tables: Pick<Tables, 'tasks' | 'turns'>;
