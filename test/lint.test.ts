@@ -74,8 +74,8 @@ test('an import that points back, and another way to replace a file, fail oxlint
     'src/cli/c.ts': "import { rename } from 'node:fs/promises';\n\nawait rename('a', 'b');\n",
     'src/cli/d.ts': "import { writeFileSync } from 'node:fs';\n\nwriteFileSync('a', 'b');\n",
   });
-  for (const file of ['oxlint.config.ts', 'tsconfig.json', 'package.json'])
-    await cp(join(root, file), join(tree.path, file));
+  for (const file of ['oxlint.config.ts', 'tsconfig.json', 'package.json', 'scripts/lint/linear-regex.ts'])
+    await cp(join(root, file), join(tree.path, file), { recursive: true });
   await symlink(join(root, 'node_modules'), join(tree.path, 'node_modules'));
   const { exitCode, output } = await run(join(root, 'node_modules/.bin/oxlint'), [], tree.path);
   assert.equal(exitCode, 1);

@@ -7,13 +7,13 @@ import { startTurnServer, type TurnServer } from '../../test/support/turn-server
 
 const ids = { TenantId: '11111111-1111-4111-8111-111111111111', TaskId: '22222222-2222-4222-8222-222222222222' };
 
-function request(prompt: string, issuer: string): string {
+function request(prompt: string, issuer: string, Environment: object = {}): string {
   const part = (value: object) => Buffer.from(JSON.stringify(value)).toString('base64url');
   return JSON.stringify({
     Type: 'InvokeAgentRequest',
     Task: { ...ids, Title: 'A title', RepoInfo: { 'me/site': {} } },
     Turn: { ...ids, TurnIndex: 1, Prompt: prompt, Version: 1 },
-    Environment: {},
+    Environment,
     AgentToken: `p42a_${part({ alg: 'ES256' })}.${part({ iss: issuer })}.c2ln`,
   });
 }
@@ -68,6 +68,18 @@ describe('the sample agent', { timeout: 60_000 }, () => {
     assert.equal(code, 42);
     assert.equal(server.turn.Status, 'Following [exit 42]');
     assert.match(server.log.at(-1) ?? '', /^Exiting with 42/);
+  });
+
+  it('lists the variables of its environment without their values', async () => {
+    await using server = await startTurnServer();
+    const EnvVars = [
+      { Name: 'STAGE', Value: 'test', IsSecret: false },
+      { Name: 'API_KEY', Value: 'hidden', IsSecret: true },
+    ];
+    const { code, stdout } = await finish(startAgent(request('Hello', server.url, { EnvVars })));
+    assert.equal(code, 0);
+    assert.match(stdout, /^Variables: STAGE, API_KEY$/m);
+    assert.ok(!stdout.includes('hidden'));
   });
 
   it('adopts a version that another client wrote', async () => {

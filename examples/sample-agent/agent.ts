@@ -30,6 +30,8 @@ process.exitCode = await main().catch((error: unknown) => {
 async function main(): Promise<number> {
   const request = parseRequest(await text(addAbortSignal(stopped.signal, process.stdin)));
   const api = await findApi(request, process.env['PLAN42_URL']);
+  // Programs that the agent runs inherit them.
+  Object.assign(process.env, request.variables);
   await using turn = new TurnReporter(api, request);
   try {
     const result = await work(request, turn, AbortSignal.any([stopped.signal, turn.finished]));

@@ -10,6 +10,8 @@ export interface AgentRequest {
   /** `org/repo` */
   repos: string[];
   token: string;
+  /** The variables of the task's environment, secrets included. Only the agent can give them to the programs that it runs. */
+  variables: Record<string, string>;
 }
 
 /** The request is invalid. */
@@ -32,6 +34,7 @@ export function parseRequest(json: string): AgentRequest {
     prompt: stringIn(turn, 'Prompt'),
     repos: Object.keys((task['RepoInfo'] as object | null | undefined) ?? {}),
     token: stringIn(request, 'AgentToken'),
+    variables: variablesIn(request),
   };
 }
 
@@ -49,6 +52,12 @@ function parseObject(json: string): Fields {
 function fieldIn(fields: Fields, name: string): unknown {
   const key = Object.keys(fields).find((candidate) => candidate.toLowerCase() === name.toLowerCase());
   return key === undefined ? undefined : fields[key];
+}
+
+function variablesIn(request: Fields): Record<string, string> {
+  const list = fieldIn((fieldIn(request, 'Environment') ?? {}) as Fields, 'EnvVars');
+  const variables = (Array.isArray(list) ? list : []) as { Name?: unknown; Value?: unknown }[];
+  return Object.fromEntries(variables.map(({ Name, Value }) => [String(Name), String(Value)]));
 }
 
 function objectIn(fields: Fields, name: string): Fields {

@@ -24,9 +24,12 @@ const progressIntervalMs = 5000;
  * @throws ExitDirective, or the signal's reason
  */
 export async function work(request: AgentRequest, turn: TurnReporter, signal: AbortSignal): Promise<TurnResult> {
-  const { prompt, title, taskId, turnIndex, repos } = request;
+  const { prompt, title, taskId, turnIndex, repos, variables } = request;
   const directives = parseDirectives(prompt);
   turn.log(`Sample agent: turn ${turnIndex} of task ${taskId}${title ? `, "${title}"` : ''}`);
+  // Their values may be secret.
+  const names = Object.keys(variables);
+  if (names.length > 0) turn.log(`Variables: ${names.join(', ')}`);
   await turn.setStatus('Planning');
   const steps = [
     'read the prompt',

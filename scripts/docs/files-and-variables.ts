@@ -37,6 +37,11 @@ export const variables: readonly Variable[] = [
     term: 'CONTAINER_DEFAULT_PLATFORM',
     about: 'the platform of images for the runtime apple; linux/arm64 by default',
   },
+  {
+    of: withRunner,
+    term: 'DOCKER_CONFIG, CONTAINERS_CONF, CONTAINERS_CONF_OVERRIDE',
+    about: 'configuration of docker and podman, as for their own commands',
+  },
 ];
 
 export interface File {

@@ -4,6 +4,7 @@ import { dirname, join } from 'node:path';
 import { stateFolderRemedy } from '../config/paths.ts';
 import { errorCode, formatError } from '../lib/errors.ts';
 import { createFile } from '../lib/files.ts';
+import { findFolderProblem } from '../lib/private-folder.ts';
 import { shellQuote } from '../lib/shell-quote.ts';
 import type { CheckContext } from './check.ts';
 import { type Finding, failed, passed, type Remedy, warning } from './finding.ts';
@@ -23,7 +24,7 @@ async function checkFolder(subject: string, path: string): Promise<Finding> {
   const inspect = (command: string) => ({ text: 'Choose another folder with --state-dir.', command });
   try {
     const existing = await existingParent(path);
-    const { mode, uid } = await stat(existing);
+    const { mode } = await stat(existing);
     const exists = existing === path;
     if (exists && !(await stat(path)).isDirectory()) {
       return unusable('it is a file', inspect(`ls -l ${shellQuote(path)}`));
@@ -37,9 +38,10 @@ async function checkFolder(subject: string, path: string): Promise<Finding> {
       return unusable(`cannot create it in ${existing}: ${reason}`, remedyFor(problem, existing, create));
     }
     if (!exists) return passed(subject, `${path} will be created when the runner starts`);
-    if (uid !== process.geteuid?.()) {
-      const remedy = { text: 'Take ownership of it.', command: takeOwnership(path) };
-      return warning(subject, `${path} belongs to another user`, remedy);
+    const unsafe = await findFolderProblem(path);
+    if (unsafe !== undefined) {
+      const { reason, remedy: text, command } = unsafe;
+      return failed(subject, `${path} cannot be used: ${reason}`, { text, ...(command && { command }) });
     }
     if ((mode & 0o077) === 0) return passed(subject, path);
     const octal = (mode & 0o777).toString(8).padStart(4, '0');

@@ -5,7 +5,7 @@ import { withDeadline } from '../lib/deadline.ts';
 import { tryParseJson } from '../lib/json.ts';
 import { readText } from '../lib/read-body.ts';
 import { trimEnd } from '../lib/trim-end.ts';
-import { parseErrorResponse } from '../plan42/errors.ts';
+import { parseErrorResponse, parseHttpDate } from '../plan42/errors.ts';
 import { parseRunnerToken, TokenError } from '../plan42/runner-token.ts';
 import { createTransport, maxResponseBytes } from '../plan42/transport.ts';
 
@@ -76,7 +76,7 @@ async function sendProbe(config: Config, { env, version, now, signal }: ProbeOpt
       message: statusCode < 300 ? undefined : parsed.message,
       isFromApi,
       location: Array.isArray(location) ? location[0] : location,
-      serverTime: parseDate(headers['date']),
+      serverTime: parseHttpDate(headers['date']),
       ownTime,
     };
   } finally {
@@ -96,9 +96,4 @@ function requestFor(token: string): { path: string; headers: Record<string, stri
 
 function isJson(text: string): boolean {
   return typeof tryParseJson(text) === 'object';
-}
-
-function parseDate(header: string | string[] | undefined): Date | undefined {
-  const date = new Date(String(header));
-  return Number.isNaN(date.getTime()) ? undefined : date;
 }

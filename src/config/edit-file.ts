@@ -124,7 +124,7 @@ async function withFileLocked<T>(
 
 async function lock(path: string, target: string, signal: AbortSignal | undefined): Promise<Disposable> {
   try {
-    await makeFolder(dirname(target));
+    await makeFolder(dirname(target), { forOwner: true });
     const lockFile = join(dirname(target), `.${basename(target)}.lock`);
     return await withDeadline(lockTimeoutMs, signal, (deadline) => lockBriefly(lockFile, deadline));
   } catch (error) {

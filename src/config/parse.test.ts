@@ -37,6 +37,7 @@ keep_finished = "60d"
 stop_timeout = "1m30s"
 entrypoint = "/bin/agent"
 network = "none"
+ca_file = "/path/to/agents.pem"
 capabilities = ["CHOWN"]
 no_new_privileges = false
 [images]
@@ -89,6 +90,7 @@ describe('the file', () => {
         stopTimeoutMs: 90_000,
         entrypoint: '/bin/agent',
         network: 'none',
+        caFile: '/path/to/agents.pem',
         capabilities: ['CHOWN'],
         noNewPrivileges: false,
       },
@@ -140,6 +142,7 @@ describe('the file', () => {
       minFreeGib: 1,
       keepFinishedMs: 30 * 86_400_000,
       stopTimeoutMs: 10_000,
+      caFile: undefined,
       entrypoint: '/usr/bin/agent-wrapper',
       network: undefined,
       noNewPrivileges: true,

@@ -103,6 +103,11 @@ export const tables = {
       network,
       'the engine’s network for jobs, such as "host" or "none"; default: the engine’s',
     ),
+    caFile: optional(
+      'ca_file',
+      emptyMeans('', absolutePath),
+      'PEM file of certificate authorities that agents trust in addition; default: network.ca_file; "" for none',
+    ),
     capabilities: field(
       'capabilities',
       capabilities,
@@ -194,6 +199,12 @@ export type Config = { -readonly [Table in keyof typeof tables]: Values<(typeof 
   /** By the name of the table. */
   github: Record<string, Connection>;
 };
+
+/** The file of certificate authorities that agents trust in addition, and the setting that names it; undefined without one. */
+export function agentCaFile({ jobs, network }: Config): { path: string; setting: string } | undefined {
+  if (jobs.caFile !== undefined) return jobs.caFile === '' ? undefined : { path: jobs.caFile, setting: 'jobs.ca_file' };
+  return network.caFile === undefined ? undefined : { path: network.caFile, setting: 'network.ca_file' };
+}
 
 /** The environment variable that overrides a setting: `PLAN42_JOBS_MAX_JOBS` for `jobs.max_jobs`. */
 export function environmentVariable(table: string, key: string): string {

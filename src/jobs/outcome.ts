@@ -1,15 +1,17 @@
 import { constants } from 'node:os';
-import { errorCode, formatError } from '../lib/errors.ts';
+import { errorCode, formatError, UserError } from '../lib/errors.ts';
 import { trimEnd } from '../lib/trim-end.ts';
 import type { JobExit } from '../runtimes/runtime.ts';
+import { signalName } from './end-reason.ts';
 import type { JobRecord } from './record.ts';
+import { describeTurnEnd, type TurnEnd } from './turn-end.ts';
 
 /**
  * The turn's error message if the agent did not finish the turn. `placeOption` is the option with which the command finds this
  * runner (`--state-dir … `), or empty.
  */
 export function describeExit(record: JobRecord, exit: JobExit, hostName: string, placeOption = ''): string {
-  const reason = exitReason(record, exit);
+  const reason = explainExit(record, exit);
   return `${reason} Its log is on ${hostName}: plan42 runner job logs ${placeOption}${record.jobId}`;
 }
 
@@ -18,10 +20,17 @@ export function describeFailure(error: unknown, hostName: string): string {
   if (['ENOSPC', 'EDQUOT'].includes(errorCode(error) ?? '')) {
     return `The agent was not started: on ${hostName} there is no space left for the job’s files.`;
   }
-  return `${trimEnd(formatError(error), '.')}.`;
+  const reason = `${trimEnd(formatError(error), '.')}.`;
+  return error instanceof UserError && error.remedy ? `On ${hostName}: ${reason} ${error.remedy}` : reason;
 }
 
-function exitReason(record: JobRecord, exit: JobExit): string {
+/** The turn's error message for a job that was stopped because its turn ended. Only a deleted task's turn still takes it. */
+export function describeStop(end: TurnEnd): string {
+  const text = describeTurnEnd(end);
+  return `The agent was stopped: ${text}.`;
+}
+
+function explainExit(record: JobRecord, exit: JobExit): string {
   if (record.killed) return 'The agent was killed by user.';
   if (exit.startError !== undefined)
     return `The agent in the image ${record.image} could not be started: ${exit.startError}.`;
@@ -47,8 +56,4 @@ function unknownExit({ machineRestarted, unseenBecause }: JobExit): string {
   if (unseenBecause) return `The agent is gone and its exit code is unknown: ${unseenBecause}.`;
   const restart = machineRestarted === undefined ? ', or the machine restarted' : '';
   return `The agent is gone and its exit code is unknown: it may have been killed${restart}.`;
-}
-
-function signalName(exitCode: number): string | undefined {
-  return Object.entries(constants.signals).find(([, number]) => number === exitCode - 128)?.[0];
 }

@@ -72,7 +72,7 @@ describe('an update', () => {
     assert.deepEqual(versions(), ['1', '2', '7']);
     assert.deepEqual(bodies(), [{ Status: 'one' }, {}, { Status: 'two' }]);
     assert.equal(turn.newest?.Version, 8);
-    assert.equal(turn.finished.aborted, false);
+    assert.equal(turn.ended.aborted, false);
   });
 
   test('is retried at once with the version from a conflict', async () => {
@@ -179,14 +179,14 @@ describe('a rejected token', () => {
     const page: Answer = (response) => void response.writeHead(404).end('<html>');
     const turn = updates([...Array.from({ length: 20 }, () => page), ok(2, 'Failed')]);
     await turn.fail('m', new Date(), never);
-    assert.ok(turn.finished.aborted);
+    assert.ok(turn.ended.aborted);
   });
 
   test('that is accepted again reports the final status', async () => {
     const refusals = Array.from({ length: 60 }, () => fails(401, { Message: 'unknown token' }));
     const turn = updates([...refusals, ok(2, 'Failed')]);
     await turn.fail('m', new Date(), never);
-    assert.ok(turn.finished.aborted);
+    assert.ok(turn.ended.aborted);
     assert.equal(server.requests.length, 61);
   });
 
@@ -201,7 +201,7 @@ describe('a rejected token', () => {
     const turn = updates([...Array.from({ length: 20 }, () => refuses), ok(2, 'Failed')]);
     await assert.rejects(turn.setStatus('one', controller.signal), /no time/);
     await turn.fail('m', new Date(), never);
-    assert.ok(turn.finished.aborted);
+    assert.ok(turn.ended.aborted);
   });
 });
 
@@ -210,7 +210,7 @@ for (const status of [400, 405, 407, 408]) {
     const page: Answer = (response) => void response.writeHead(status).end('<html>');
     const turn = updates([page, page, ok(2, 'Failed')]);
     await turn.fail('m', new Date(), never);
-    assert.ok(turn.finished.aborted);
+    assert.ok(turn.ended.aborted);
   });
 }
 
@@ -225,7 +225,7 @@ describe('a finished turn gets no update', () => {
     test(`when ${name}`, async () => {
       const turn = updates([answer, ok(9)]);
       await turn.heartbeat(never);
-      assert.ok(turn.finished.aborted);
+      assert.ok(turn.ended.aborted);
       await turn.setStatus('one', never);
       await turn.heartbeat(never);
       await turn.fail('m', new Date(), never);
@@ -236,7 +236,7 @@ describe('a finished turn gets no update', () => {
   test('when it was finished in the request', async () => {
     for (const Status of ['Completed', 'Failed']) {
       const turn = updates([ok(2)], turnAt(1, Status));
-      assert.ok(turn.finished.aborted);
+      assert.ok(turn.ended.aborted);
       await turn.fail('m', new Date(), never);
       assert.equal(server.requests.length, 0);
     }

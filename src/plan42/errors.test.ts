@@ -1,6 +1,14 @@
 import assert from 'node:assert/strict';
 import { describe, test } from 'node:test';
-import { ApiError, ConnectionError, isAuthError, isTransient, parseErrorResponse, parseRetryAfter } from './errors.ts';
+import {
+  ApiError,
+  ConnectionError,
+  describeSkew,
+  isAuthError,
+  isTransient,
+  parseErrorResponse,
+  parseRetryAfter,
+} from './errors.ts';
 
 const call = { method: 'GET', path: '/v1/x' };
 const errorOf = (status: number, body: string) => new ApiError(call, parseErrorResponse(status, {}, body));
@@ -47,6 +55,26 @@ describe('an error response', () => {
 
   test('has its message truncated', () => {
     assert.ok(errorOf(500, JSON.stringify({ Message: 'x'.repeat(100_000) })).message.length < 1000);
+  });
+});
+
+describe('a clock that differs from the server’s', () => {
+  const now = new Date('2026-01-02T03:04:05Z');
+  const refusedAt = (date: string, more = {}) =>
+    new ApiError(call, parseErrorResponse(401, { date, ...more }, '{"Message": "m"}', now));
+  for (const [date, text] of [
+    ['Fri, 02 Jan 2026 03:04:35 GMT', undefined],
+    ['nonsense', undefined],
+    ['Fri, 02 Jan 2026 03:14:05 GMT', 'the clock of this machine is 10 min behind the server’s'],
+    ['Fri, 02 Jan 2026 00:04:05 GMT', 'the clock of this machine is 3 h ahead of the server’s'],
+    ['Tue, 02 Jan 2024 03:04:05 GMT', 'the clock of this machine is 731 days ahead of the server’s'],
+  ] as const) {
+    test(date, () => assert.equal(describeSkew(refusedAt(date)), text));
+  }
+
+  test('does not change Retry-After', () => {
+    const date = 'Tue, 02 Jan 2024 03:04:05 GMT';
+    assert.equal(refusedAt(date, { 'retry-after': 'Tue, 02 Jan 2024 03:04:35 GMT' }).retryAfterMs, 30_000);
   });
 });
 

@@ -8,6 +8,10 @@ export class ApiError extends Error {
   override readonly name = 'ApiError';
   readonly status: number;
   readonly errorType: string | undefined;
+  /** The server's own text. */
+  readonly detail: string | undefined;
+  /** How far the date of this machine was ahead of the server's. */
+  readonly clockAheadMs: number | undefined;
   readonly method: string;
   readonly path: string;
   /** Whether the body is an error of the API, and not a proxy's page, for example. */
@@ -23,6 +27,8 @@ export class ApiError extends Error {
     super(`${call.method} ${call.path}: ${response.status}${response.message ? ` ${response.message}` : ''}`);
     this.status = response.status;
     this.errorType = response.errorType;
+    this.detail = response.message;
+    this.clockAheadMs = response.clockAheadMs;
     this.method = call.method;
     this.path = call.path;
     this.isFromApi = response.isFromApi;
@@ -51,6 +57,7 @@ interface ErrorResponse {
   message?: string | undefined;
   errorType?: string | undefined;
   retryAfterMs?: number | undefined;
+  clockAheadMs?: number | undefined;
   currentType?: string | undefined;
   current?: unknown;
 }
@@ -71,14 +78,19 @@ export function parseErrorResponse(
   body: string,
   now = systemClock.date(),
 ): ErrorResponse {
-  const retryAfterMs = parseRetryAfter(headers['retry-after'], now);
+  const serverNow = parseHttpDate(headers['date']);
+  const times = {
+    // By the server's clock, because the one of this machine may be wrong.
+    retryAfterMs: parseRetryAfter(headers['retry-after'], serverNow ?? now),
+    clockAheadMs: serverNow && now.getTime() - serverNow.getTime(),
+  };
   const parsed = v.safeParse(ErrorBody, tryParseJson(body));
-  if (!parsed.success) return { status, isFromApi: false, retryAfterMs };
+  if (!parsed.success) return { status, isFromApi: false, ...times };
   const { Message, ErrorType, CurrentType, Current } = parsed.output;
   return {
     status,
     isFromApi: typeof Message === 'string' || typeof ErrorType === 'string',
-    retryAfterMs,
+    ...times,
     message: Message?.slice(0, maxMessageLength),
     errorType: ErrorType ?? undefined,
     currentType: CurrentType ?? undefined,
@@ -101,6 +113,29 @@ export function parseRetryAfter(
   const date = Date.parse(value);
   return Number.isNaN(date) ? undefined : Math.min(maxMs, Math.max(0, date - now.getTime()));
 }
+
+/** Parses a `Date` header. */
+export function parseHttpDate(header: string | string[] | undefined): Date | undefined {
+  const time = Date.parse(String(header));
+  return Number.isNaN(time) ? undefined : new Date(time);
+}
+
+// A date header has whole seconds and has travelled.
+const tolerableSkewMs = 60_000;
+
+/** Returns how wrong the clocks are, as in "the clock of this machine is 10 min ahead of the server’s"; undefined if they agree. */
+export function describeSkew({ clockAheadMs = 0 }: Pick<ApiError, 'clockAheadMs'>): string | undefined {
+  if (Math.abs(clockAheadMs) <= tolerableSkewMs) return undefined;
+  const [unit, unitMs] =
+    skewUnits.find(([, unitMs]) => Math.abs(clockAheadMs) >= 2 * unitMs) ?? (['min', 60_000] as const);
+  const amount = Math.round(Math.abs(clockAheadMs) / unitMs);
+  return `the clock of this machine is ${amount} ${unit} ${clockAheadMs > 0 ? 'ahead of' : 'behind'} the server’s`;
+}
+
+const skewUnits = [
+  ['days', 86_400_000],
+  ['h', 3_600_000],
+] as const;
 
 /** Returns whether a retry may succeed: after network failures, 429 and 5xx. */
 export function isTransient(error: unknown): boolean {

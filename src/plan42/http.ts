@@ -24,6 +24,8 @@ export interface ApiEndpoint {
   baseUrl: URL;
   token: string;
   userAgent: string;
+  /** Sent with every call, for our own server. */
+  headers?: Readonly<Record<string, string>>;
 }
 
 const defaultTimeoutMs = 15_000;
@@ -163,6 +165,7 @@ function requestHeaders(endpoint: ApiEndpoint, call: ApiCall): Record<string, st
     authorization: `APIToken ${endpoint.token}`,
     accept: 'application/json',
     'user-agent': endpoint.userAgent,
+    ...endpoint.headers,
     ...(call.body === undefined ? {} : { 'content-type': 'application/json' }),
     ...(call.ifMatch === undefined ? {} : { 'if-match': String(call.ifMatch) }),
   };

@@ -1,6 +1,6 @@
-import { readFileSync, statSync } from 'node:fs';
 import { getCACertificates } from 'node:tls';
 import { Agent, type Dispatcher, EnvHttpProxyAgent } from 'undici';
+import { readCaFile } from '../lib/ca-file.ts';
 import { ExitCode, UserError } from '../lib/errors.ts';
 
 export interface TransportOptions {
@@ -53,26 +53,6 @@ function proxyOf(env: NodeJS.ProcessEnv, lowerCase: string): string {
     remedy: 'Set it to a URL like "http://proxy.example.com:3128".',
     exitCode: ExitCode.configuration,
   });
-}
-
-/** Reads a PEM file of certificates. @throws UserError (exit code 3) if it holds none */
-export function readCaFile(path: string): string {
-  const remedy = 'Set network.ca_file to a PEM file with the certificate of your authority.';
-  let pem: string;
-  try {
-    // Reading a pipe would block.
-    if (!statSync(path).isFile()) throw new Error('not a regular file');
-    pem = readFileSync(path, 'utf8');
-  } catch (error) {
-    throw new UserError(`cannot read the CA file ${path}`, { remedy, cause: error, exitCode: ExitCode.configuration });
-  }
-  if (!pem.includes('-----BEGIN CERTIFICATE-----')) {
-    throw new UserError(`cannot use the CA file ${path}: it contains no PEM certificate`, {
-      remedy,
-      exitCode: ExitCode.configuration,
-    });
-  }
-  return pem;
 }
 
 /** Returns the status with which a proxy rejected the connection, or undefined for any other error. */

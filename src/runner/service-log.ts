@@ -1,6 +1,6 @@
 import { join } from 'node:path';
 import { serviceLogName } from '../config/paths.ts';
-import { makeFolder } from '../lib/files.ts';
+import { openPrivateFolder, requirePrivateFile } from '../lib/private-folder.ts';
 import { RotatingFile, rotatedNames } from '../lib/rotating-file.ts';
 
 const limits = { maxBytes: 10 * 1024 * 1024, keep: 2 };
@@ -30,7 +30,8 @@ export class ServiceLog implements Disposable {
 
   /** Must be called after locking the state folder: two runners must not rotate the same file. */
   async open(logDir: string): Promise<void> {
-    await makeFolder(logDir);
+    await openPrivateFolder(logDir);
+    for (const path of serviceLogFiles(logDir)) await requirePrivateFile(path);
     this.#file = new RotatingFile(join(logDir, serviceLogName), limits);
     this.#file.write(this.#pending.join(''));
     this.#pending = [];
@@ -44,7 +45,7 @@ export class ServiceLog implements Disposable {
 /** Logs why a runner failed, even if it failed before opening its log. */
 export async function logLastWords(logDir: string, line: string): Promise<void> {
   try {
-    await makeFolder(logDir);
+    await openPrivateFolder(logDir);
     // Without rotation, because another runner may be using the file.
     using file = new RotatingFile(join(logDir, serviceLogName), { ...limits, maxBytes: Number.POSITIVE_INFINITY });
     file.write(line);

@@ -10,7 +10,10 @@ import { JobStore } from '../jobs/store.ts';
 import { systemClock } from '../lib/clock.ts';
 import { createLogger, type ErrorEntry, type Logger } from '../lib/logger.ts';
 import type { ServiceNotifier } from '../lib/service-notifier.ts';
+import { watchForWake } from '../lib/standstill.ts';
 import { Plan42Client } from '../plan42/client.ts';
+import type { ServerFeature } from '../plan42/features.ts';
+import { instanceHeader } from '../plan42/runner-headers.ts';
 import { createTransport } from '../plan42/transport.ts';
 import { createRuntime, selectRuntime } from '../runtimes/select.ts';
 import { startControl } from './control.ts';
@@ -27,7 +30,6 @@ import { watchConfig } from './reload.ts';
 import { requireRunnerToken } from './require-token.ts';
 import { ServiceLog } from './service-log.ts';
 import { drainOnSignal, type ShutdownSignals } from './shutdown.ts';
-import { watchForWake } from './wake.ts';
 
 export interface ServiceOptions {
   paths: Paths;
@@ -76,7 +78,8 @@ export async function runService(options: ServiceOptions): Promise<void> {
   const githubTransport = createTransport({ caFile, env });
   await using _closeGithubTransport = { [Symbol.asyncDispose]: () => githubTransport.destroy() };
   const userAgent = `plan42-runner/${options.version}`;
-  const client = new Plan42Client({ transport, baseUrl: config.runner.url, token, userAgent });
+  const headers = { [instanceHeader]: instance.id };
+  const client = new Plan42Client({ transport, baseUrl: config.runner.url, token, userAgent, headers });
   const github = new GithubConnections({
     connections: config.github,
     transport: githubTransport,
@@ -89,7 +92,20 @@ export async function runService(options: ServiceOptions): Promise<void> {
 
   const otherRuntime = (name: RuntimeName) => createRuntime(name, runtimeOptions);
   const placeOption = stateDirOption(paths, env);
-  await using jobs = new Jobs({ config, placeOption, store, runtime, otherRuntime, client, tenantId, github, logger });
+  const features = new Set<ServerFeature>();
+  await using jobs = new Jobs({
+    config,
+    placeOption,
+    store,
+    runtime,
+    otherRuntime,
+    client,
+    tenantId,
+    runnerId,
+    features,
+    github,
+    logger,
+  });
   await jobs.adopt();
   await using _housekeeping = startHousekeeping({
     store,
@@ -119,6 +135,7 @@ export async function runService(options: ServiceOptions): Promise<void> {
     tenantId,
     runnerId,
     settings: config.queues,
+    features,
     registry,
     health,
     logger,

@@ -6,6 +6,8 @@ import { isCommandInstalled } from '../lib/run-command.ts';
 import { sleep } from '../lib/sleep.ts';
 import type { JobPaths } from '../shim/shim.ts';
 import * as shim from '../shim/shim.ts';
+import { authorityVariables, type CaFile, writeAuthorities } from './authorities.ts';
+import { agentEnvironment } from './environment.ts';
 import { type JobExit, type Readiness, type Runtime, RuntimeError, type StartOptions } from './runtime.ts';
 
 /** Set in the environment of all processes of a job. A process that should outlive its job must be started without it. */
@@ -14,14 +16,18 @@ const maxSweepMs = 2000;
 const sweepEveryMs = 20;
 
 export interface HostRuntimeOptions {
+  /** The runner's. Agents get only what describes the user and the machine. */
   env: NodeJS.ProcessEnv;
   settings: Config['host'];
+  /** Certificate authorities that agents trust in addition. */
+  caFile?: CaFile | undefined;
   /** The jobs of this runner, from which the running ones are listed. */
   knownJobs: () => Promise<JobPaths[]>;
 }
 
 /** Runs a configured command instead of a container: no isolation, no image, no limits. */
-export function createHostRuntime({ env, settings, knownJobs }: HostRuntimeOptions): Runtime {
+export function createHostRuntime({ settings, caFile, knownJobs, ...options }: HostRuntimeOptions): Runtime {
+  const env = agentEnvironment(options.env);
   const [command = '', ...args] = settings.command ?? [];
 
   async function checkReady(): Promise<Readiness> {
@@ -43,7 +49,9 @@ export function createHostRuntime({ env, settings, knownJobs }: HostRuntimeOptio
     // Otherwise spawn reports the shell as missing.
     if (!(await exists(cwd)))
       throw new RuntimeError(`cannot start the job: its working folder ${cwd} (HOME) is not there`);
-    await shim.launch({ job, command: marked, env, cwd });
+    const authorities =
+      caFile === undefined ? {} : authorityVariables(await writeAuthorities(job.folder, caFile, 'host'));
+    await shim.launch({ job, command: marked, env: { ...env, ...authorities }, cwd });
     // A job whose state isn't running could not be killed.
     const isRunning = async () => (await shim.readState(job.folder)).phase === 'running';
     await shim.waitForStart(job.folder, isRunning, signal);

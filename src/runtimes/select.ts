@@ -1,4 +1,4 @@
-import { type Config, type RuntimeName, runtimeNames } from '../config/schema.ts';
+import { agentCaFile, type Config, type RuntimeName, runtimeNames } from '../config/schema.ts';
 import { ExitCode, UserError } from '../lib/errors.ts';
 import { type Logger, silentLogger } from '../lib/logger.ts';
 import type { JobPaths } from '../shim/shim.ts';
@@ -54,14 +54,15 @@ function prepare(runtime: Runtime, signal: AbortSignal | undefined): Promise<Rea
 export function createRuntime(name: RuntimeName, options: Omit<SelectOptions, 'signal'>): Runtime {
   const { config, instanceId, knownJobs, logger = silentLogger } = options;
   const env = withoutOwnVariables(options.env);
-  const engineOptions = { env, instanceId, limits: config.jobs, logger };
+  const caFile = agentCaFile(config);
+  const engineOptions = { env, instanceId, limits: config.jobs, caFile, logger };
   switch (name) {
     case 'docker':
       return createDockerRuntime(engineOptions);
     case 'podman':
       return createPodmanRuntime(engineOptions);
     case 'host':
-      return createHostRuntime({ env, settings: config.host, knownJobs });
+      return createHostRuntime({ env, settings: config.host, caFile, knownJobs });
     case 'apple':
       return createAppleRuntime(engineOptions);
   }

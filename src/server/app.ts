@@ -18,6 +18,7 @@ import type { Route } from './http/route.ts';
 import { createRouter } from './http/router.ts';
 import { createPageFiles } from './page/page-files.ts';
 import type { SignInLinks } from './page/sign-in-links.ts';
+import { endedTurnRoutes } from './routes/ended-turns.ts';
 import { environmentRoutes } from './routes/environments.ts';
 import { githubConnectionRoutes } from './routes/github-connections.ts';
 import { githubProxyRoutes } from './routes/github-proxy.ts';
@@ -117,6 +118,7 @@ function allRoutes(deps: RouteDeps): Route[] {
     ...runnerRoutes(deps),
     ...runnerTokenRoutes(deps),
     ...runnerQueueRoutes(deps),
+    ...endedTurnRoutes(deps),
     ...githubConnectionRoutes(deps),
     ...githubProxyRoutes(deps),
     ...pageRoutes(deps),

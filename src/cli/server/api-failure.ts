@@ -1,6 +1,6 @@
 import { ExitCode, errorCode, UserError } from '../../lib/errors.ts';
 import { printableLine } from '../../lib/printable.ts';
-import { ApiError, ConnectionError, isAuthError } from '../../plan42/errors.ts';
+import { ApiError, ConnectionError, describeSkew, isAuthError } from '../../plan42/errors.ts';
 import type { ServerLocation } from './location.ts';
 
 const certificateCodes = /CERT|SELF_SIGNED|UNABLE_TO_VERIFY|UNABLE_TO_GET_ISSUER/;
@@ -8,7 +8,9 @@ const certificateCodes = /CERT|SELF_SIGNED|UNABLE_TO_VERIFY|UNABLE_TO_GET_ISSUER
 /** Converts a failed call to a UserError with a remedy; returns any other error unchanged. */
 export function explainApiFailure(error: unknown, { url, tokenSource }: ServerLocation): unknown {
   if (isAuthError(error)) {
-    return new UserError(`the server at ${url} rejected the token from ${tokenSource}`, {
+    const reason = [error.detail, describeSkew(error)].filter(Boolean).join('; ');
+    const why = reason === '' ? '' : `: ${reason}`;
+    return new UserError(printableLine(`the server at ${url} rejected the token from ${tokenSource}${why}`), {
       remedy: 'Use the token of that server: the "tenantToken" in admin.json in its data folder.',
       exitCode: ExitCode.token,
     });

@@ -33,7 +33,7 @@ describe('commands that call a server', () => {
     assert.equal(run.exitCode, 4);
     assert.match(
       run.stderr,
-      /^ERROR: the server at \S+ rejected the token from \$PLAN42_SERVER_TOKEN\. Use the token of that server/,
+      /^ERROR: the server at \S+ rejected the token from \$PLAN42_SERVER_TOKEN: the token is not of this server\. Use the token of that server/,
     );
     assert.doesNotMatch(run.stderr, /secret/);
   });

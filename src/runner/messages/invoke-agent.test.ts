@@ -26,7 +26,7 @@ interface Accepted {
 async function ask(
   body: unknown,
   accept: () => Promise<void> = async () => {},
-  { lowDisk, isActive = false }: { lowDisk?: string; isActive?: boolean } = {},
+  { lowDisk, isActive = false, jobs: ofJobs = '' }: { lowDisk?: string; isActive?: boolean; jobs?: string } = {},
 ) {
   const accepted: Accepted[] = [];
   const jobs: Pick<Jobs, 'accept' | 'arrive' | 'has'> = {
@@ -37,7 +37,7 @@ async function ask(
       accepted.push({ record, secrets });
     },
   };
-  const file = 'images.allowed = ["ghcr.io/org/*", "host:*/agent*"]';
+  const file = `images.allowed = ["ghcr.io/org/*", "host:*/agent*"]\n[jobs]\n${ofJobs}`;
   const { config } = parseConfig({ file, env: {}, flags: new Map() });
   const handler = createInvokeAgentHandler({
     config,
@@ -165,6 +165,15 @@ describe('a bad request is answered with what is wrong, and not accepted', () =>
     const lowDisk = 'not enough disk space on host: 3.0 MiB free';
     const { error, accepted } = await ask(good, undefined, { lowDisk });
     assert.equal(error, lowDisk);
+    assert.deepEqual(accepted, []);
+  });
+
+  test('because of authorities that cannot be read', async () => {
+    const { error, accepted } = await ask(good, undefined, { jobs: 'ca_file = "/does/not/exist.pem"' });
+    assert.match(
+      error ?? '',
+      /: cannot read the CA file \/does\/not\/exist\.pem: .*\. Set jobs\.ca_file to a PEM file/,
+    );
     assert.deepEqual(accepted, []);
   });
 

@@ -1,11 +1,13 @@
+import { hostname } from 'node:os';
 import * as v from 'valibot';
-import type { Config } from '../../config/schema.ts';
+import { agentCaFile, type Config } from '../../config/schema.ts';
 import { formatJobId } from '../../jobs/job-id.ts';
 import type { Jobs } from '../../jobs/jobs.ts';
 import type { JobRecord } from '../../jobs/record.ts';
 import { JobExistsError } from '../../jobs/store.ts';
+import { readCaFile } from '../../lib/ca-file.ts';
 import { systemClock } from '../../lib/clock.ts';
-import { formatError } from '../../lib/errors.ts';
+import { formatError, UserError } from '../../lib/errors.ts';
 import type { Logger } from '../../lib/logger.ts';
 import { isUuid } from '../../lib/uuid.ts';
 import { InvokeAgentRequest, type InvokeAgentResponse } from '../../plan42/messages.ts';
@@ -38,9 +40,9 @@ export function createInvokeAgentHandler(options: InvokeAgentOptions): Handler {
       return response(`invalid request: ${v.getDotPath(parsed.issues[0]) ?? 'message'} has the wrong type`);
     try {
       const record = checkRequest(parsed.output, options);
-      const lowDisk = await options.lowDiskReason();
+      const unable = (await options.lowDiskReason()) ?? unreadableCaFile(options.config);
       // A repeated request for a running job must be reported as existing, not as rejected.
-      if (lowDisk !== undefined && !options.jobs.has(record.jobId)) throw new RejectedRequest(lowDisk);
+      if (unable !== undefined && !options.jobs.has(record.jobId)) throw new RejectedRequest(unable);
       await options.jobs.accept(record, { request: text, agentToken: parsed.output.AgentToken ?? '' }, arrival);
       options.logger.info('job accepted', { job_id: record.jobId });
       return response(null);
@@ -88,6 +90,19 @@ function checkRequest(request: InvokeAgentRequest, options: InvokeAgentOptions):
     phase: 'accepted',
     acceptedAt: systemClock.date().toISOString(),
   };
+}
+
+/** Without the authorities that you want agents to trust, an agent fails later, or trusts too little. */
+function unreadableCaFile(config: Config): string | undefined {
+  const caFile = agentCaFile(config);
+  if (caFile === undefined) return undefined;
+  try {
+    readCaFile(caFile.path, caFile.setting);
+    return undefined;
+  } catch (error) {
+    if (!(error instanceof UserError)) throw error;
+    return `${hostname()}: ${formatError(error)}. ${error.remedy}`;
+  }
 }
 
 function checkImage(image: unknown, allowed: readonly string[]): string {

@@ -6,6 +6,7 @@ import type { Logger } from '../../lib/logger.ts';
 import type { QueuePath } from '../../plan42/client.ts';
 import { generateKeyPair, publicKeyPem } from '../../plan42/ecies.ts';
 import { ApiError, isAuthError } from '../../plan42/errors.ts';
+import { noteFeatures, type ServerFeature } from '../../plan42/features.ts';
 import type { RunnerHealth } from '../health.ts';
 import { CallLimiter } from './call-limiter.ts';
 import { Ewma } from './ewma.ts';
@@ -19,6 +20,8 @@ export interface QueueOptions {
   tenantId: string;
   runnerId: string;
   settings: Config['queues'];
+  /** Filled with those that the server lists. */
+  features: Set<ServerFeature>;
   health: RunnerHealth;
   logger: Logger;
   /** Handles one message; never rejects. */
@@ -183,7 +186,9 @@ export class Queue {
       }
       const wake = this.#wake.signal;
       try {
-        await this.limiter.call(() => client.registerQueue(this.path, publicKey, { signal: abort }), abort);
+        const register = () => client.registerQueue(this.path, publicKey, { signal: abort });
+        const { Features } = await this.limiter.call(register, abort);
+        noteFeatures(this.#options.features, Features ?? []);
         this.#enter('registered');
       } catch (error) {
         abort.throwIfAborted();

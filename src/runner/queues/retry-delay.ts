@@ -1,6 +1,6 @@
 import { Backoff, type BackoffLimits } from '../../lib/backoff.ts';
 import { formatError } from '../../lib/errors.ts';
-import { ApiError, isAuthError } from '../../plan42/errors.ts';
+import { ApiError, describeSkew, isAuthError } from '../../plan42/errors.ts';
 import type { RunnerHealth } from '../health.ts';
 
 const rejectedFirstMs = 1000;
@@ -44,7 +44,8 @@ export class RetryDelay {
       this.#health.reportFailure(this.#part, 'unreachable', formatError(error));
       return this.#backoff.next(retryAfterMs);
     }
-    this.#health.reportFailure(this.#part, 'refused', formatError(error));
+    const skew = error instanceof ApiError ? describeSkew(error) : undefined;
+    this.#health.reportFailure(this.#part, 'refused', [formatError(error), skew].filter(Boolean).join('; '));
     const delayMs = Math.min(rejectedMaxMs, rejectedFirstMs * 2 ** this.#rejections);
     this.#rejections += 1;
     return Math.max(retryAfterMs, delayMs * (1 + Math.random() / 10));

@@ -14,9 +14,12 @@ import {
   startFakeApple,
 } from '../../../test/support/fake-apple.ts';
 import { isAlive, type JobFolder, makeJobFolder } from '../../../test/support/job-folder.ts';
+import { makeTempDir } from '../../../test/support/temp-dir.ts';
+import { tlsPair } from '../../../test/support/tls-pair.ts';
 import { parseConfig } from '../../config/parse.ts';
 import type { Config } from '../../config/schema.ts';
 import { LaunchError, listJobProcesses, readState } from '../../shim/shim.ts';
+import type { CaFile } from '../authorities.ts';
 import { RuntimeError } from '../runtime.ts';
 import { createAppleRuntime } from './apple.ts';
 
@@ -31,10 +34,15 @@ interface Setting extends AsyncDisposable {
   newJob(commands?: (job: JobFolder) => string): Promise<JobFolder>;
 }
 
-async function setUp(limits: Partial<Config['jobs']> = {}): Promise<Setting> {
+async function setUp(limits: Partial<Config['jobs']> = {}, caFile?: CaFile): Promise<Setting> {
   await using starting = new AsyncDisposableStack();
   const apple = starting.use(await startFakeApple());
-  const runtime = createAppleRuntime({ env: apple.env, instanceId: 'ours', limits: { ...defaults, ...limits } });
+  const runtime = createAppleRuntime({
+    env: apple.env,
+    instanceId: 'ours',
+    limits: { ...defaults, ...limits },
+    caFile,
+  });
   assert.ok((await runtime.prepare?.())?.ready);
   const resources = starting.move();
   const newJob = async (commands?: (job: JobFolder) => string) => {
@@ -173,6 +181,20 @@ describe('a job', () => {
     await letGo(job);
     assert.equal((await runtime.wait(job)).exitCode, 0);
     assert.deepEqual(await runtime.listRunning(), []);
+  });
+
+  test('has the authorities of jobs.ca_file', async () => {
+    await using dir = await makeTempDir();
+    const path = join(dir.path, 'ca.pem');
+    await writeFile(path, tlsPair.cert);
+    await using setting = await setUp({}, { path, setting: 'jobs.ca_file' });
+    const { runtime, apple } = setting;
+    const job = await setting.newJob();
+    await runtime.start(job);
+    await runtime.wait(job);
+    const call = apple.state.calls().find((line) => line.startsWith('run ')) ?? '';
+    assert.match(call, /--mount type=bind,source=\S+\/ca,target=\/etc\/plan42\/ca,readonly .*--env SSL_CERT_FILE=\//);
+    await runtime.remove(job);
   });
 
   test('has whole CPUs, and warns of limits that are not applied', async () => {

@@ -7,6 +7,7 @@ import { sleep } from '../../lib/sleep.ts';
 import { readLogTail } from '../../shim/job-log.ts';
 import type { JobPaths } from '../../shim/shim.ts';
 import * as shim from '../../shim/shim.ts';
+import { authorityOptions } from '../engine/authorities.ts';
 import {
   agentArguments,
   containerIdFile,
@@ -21,6 +22,7 @@ import {
   type RunEngine,
 } from '../engine/client.ts';
 import type { RuntimeOptions } from '../engine/engine.ts';
+import { containerCommandEnvironment } from '../environment.ts';
 import {
   type JobExit,
   type PullPolicy,
@@ -40,7 +42,7 @@ const clientFailed = 1;
 // The services have stopped, and every container with them.
 const connectionLost = /Error: interrupted: .*XPC connection error.*$/;
 
-export function createAppleRuntime({ env, instanceId, limits }: Omit<RuntimeOptions, 'logger'>): Runtime {
+export function createAppleRuntime({ env, instanceId, limits, caFile }: Omit<RuntimeOptions, 'logger'>): Runtime {
   const run: RunEngine = (args, options = {}) => runCommand(command, args, { env, ...options });
   // Otherwise all platforms of an image are pulled.
   const platform = env['CONTAINER_DEFAULT_PLATFORM'] ? [] : ['--platform', 'linux/arm64'];
@@ -67,7 +69,7 @@ export function createAppleRuntime({ env, instanceId, limits }: Omit<RuntimeOpti
     return exitCode === 0;
   }
 
-  function runArguments(job: StartOptions): string[] {
+  function runArguments(job: StartOptions, authorities: readonly string[]): string[] {
     return [
       'run',
       ...['--name', job.jobId],
@@ -77,6 +79,7 @@ export function createAppleRuntime({ env, instanceId, limits }: Omit<RuntimeOpti
       // The job's log contains only the agent's output.
       ...['--progress', 'none'],
       ...platform,
+      ...authorities,
       ...['-c', String(wholeCpus(limits)), '-m', memory(limits)],
       ...['--cap-drop', 'ALL'],
       ...limits.capabilities.flatMap((name) => ['--cap-add', name]),
@@ -169,7 +172,12 @@ export function createAppleRuntime({ env, instanceId, limits }: Omit<RuntimeOpti
     prepare,
     warnings: unapplied(limits),
     pull,
-    start: (job, signal) => launchClient(job, [command, ...runArguments(job)], env, signal),
+    start: async (job, signal) => {
+      const engine = { run, instanceId, isRemote: async () => false, relabels: false };
+      const authorities = await authorityOptions(job, caFile, engine);
+      const args = runArguments(job, authorities);
+      await launchClient(job, [command, ...args], containerCommandEnvironment(env, { pullsItself: false }), signal);
+    },
     wasStarted: (job) => shim.wasStarted(job.folder),
     createdContainer: hasContainerId,
     wait,

@@ -1,3 +1,7 @@
+import { readFile } from 'node:fs/promises';
+import { homedir } from 'node:os';
+import { join } from 'node:path';
+import * as v from 'valibot';
 import type { Runtime } from '../runtime.ts';
 import { createEngineRuntime, type Engine, type RuntimeOptions } from './engine.ts';
 
@@ -10,8 +14,36 @@ const docker: Engine = {
     install: 'Install Docker, or set runner.runtime to another runtime.',
     start: 'Start the Docker daemon, and let this user reach it (on Linux: membership in the group "docker").',
   },
+  pullsItself: false,
+  ownEnvironment: [],
+  configuredVariables: proxiesOfClient,
+  // The client takes the value from its environment. Without one there, the container does not have the variable.
+  withoutVariables: (names, ofImage) => ({
+    options: names.flatMap((name) => ['--env', name]),
+    env: Object.fromEntries(Object.entries(ofImage).filter(([name]) => names.includes(name))),
+  }),
+  location: {
+    query: ['context', 'inspect', '--format', '{{.Endpoints.docker.Host}}'],
+    isRemote: (host) => !/^(unix|npipe):/.test(host),
+  },
   storageFolder: ['info', '--format', '{{.DockerRootDir}}'],
 };
+
+const ClientConfig = v.object({ proxies: v.optional(v.record(v.string(), v.unknown())) });
+
+/** The client passes the proxies of its configuration file, passwords included, to every container. */
+async function proxiesOfClient(env: NodeJS.ProcessEnv): Promise<string[]> {
+  const folder = env['DOCKER_CONFIG'] || join(env['HOME'] ?? homedir(), '.docker');
+  try {
+    const { proxies = {} } = v.parse(ClientConfig, JSON.parse(await readFile(join(folder, 'config.json'), 'utf8')));
+    if (Object.keys(proxies).length === 0) return [];
+  } catch {
+    // Most users have no such file.
+    return [];
+  }
+  const names = ['http_proxy', 'https_proxy', 'ftp_proxy', 'all_proxy', 'no_proxy'];
+  return [...names, ...names.map((name) => name.toUpperCase())];
+}
 
 export function createDockerRuntime(options: RuntimeOptions): Runtime {
   return createEngineRuntime(docker, options);

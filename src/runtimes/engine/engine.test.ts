@@ -107,6 +107,7 @@ describe('the command of a job', { concurrency: true }, () => {
       '--interactive',
       ...['--pull', 'never'],
       ...['--log-driver', 'none'],
+      ...['--http-proxy=false', '--env-host=false'],
       ...['--cpu-period', '100000', '--cpu-quota', '150000'],
       ...['--memory', '512m', '--memory-swap', '512m'],
       ...['--pids-limit', '64'],

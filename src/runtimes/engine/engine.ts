@@ -12,6 +12,8 @@ import { isCommandInstalled, runCommand } from '../../lib/run-command.ts';
 import { readLogTail } from '../../shim/job-log.ts';
 import type { JobPaths } from '../../shim/shim.ts';
 import * as shim from '../../shim/shim.ts';
+import type { CaFile } from '../authorities.ts';
+import { containerCommandEnvironment } from '../environment.ts';
 import {
   type JobExit,
   type PullPolicy,
@@ -21,6 +23,7 @@ import {
   type StartOptions,
   type UnmanagedContainer,
 } from '../runtime.ts';
+import { authorityOptions } from './authorities.ts';
 import {
   agentArguments,
   containerIdFile,
@@ -52,6 +55,19 @@ export interface Engine {
   /** The name of the process that monitors each container, if there is one. */
   monitors?: string;
   remedy: { install: string; start: string };
+  /** Whether the command itself pulls images. */
+  pullsItself: boolean;
+  /** Options of `run` that keep the environment of the command out of the container. */
+  ownEnvironment: readonly string[];
+  /** The names of variables that the engine's own configuration adds to every container. */
+  configuredVariables: (env: NodeJS.ProcessEnv) => Promise<string[]>;
+  /** How `run` keeps these variables out, but not those of the image: by options, and variables of the command. */
+  withoutVariables: (
+    names: readonly string[],
+    ofImage: Readonly<Record<string, string>>,
+  ) => { options: string[]; env: NodeJS.ProcessEnv };
+  /** Prints where the engine is, and what that means. */
+  location: { query: readonly string[]; isRemote: (printed: string) => boolean };
   /** Arguments that make it print the folder of its storage. */
   storageFolder: readonly string[];
 }
@@ -62,6 +78,8 @@ export interface RuntimeOptions {
   /** The label of containers and images of this runner. */
   instanceId: string;
   limits: Config['jobs'];
+  /** Certificate authorities that agents trust in addition. */
+  caFile?: CaFile | undefined;
   logger: Logger;
 }
 
@@ -72,7 +90,8 @@ const cpuPeriodUs = 100_000;
 const Inspected = v.object({ Id: v.string(), Name: v.string(), Created: v.string(), SizeRw: v.optional(v.number()) });
 
 /** A runtime that works through an engine's command, which is given argument arrays and no shell. */
-export function createEngineRuntime(engine: Engine, { env, instanceId, limits, logger }: RuntimeOptions): Runtime {
+export function createEngineRuntime(engine: Engine, options: RuntimeOptions): Runtime {
+  const { env, instanceId, limits, caFile, logger } = options;
   const run: RunEngine = (args, options = {}) => runCommand(engine.command, args, { env, ...options });
 
   async function checkReady(signal?: AbortSignal): Promise<Readiness> {
@@ -98,8 +117,27 @@ export function createEngineRuntime(engine: Engine, { env, instanceId, limits, l
   }
 
   async function start(job: StartOptions, signal?: AbortSignal): Promise<void> {
-    const logDriver = await chooseLogDriver();
-    await launchClient(job, [engine.command, ...runArguments(job, logDriver)], env, signal);
+    const [logDriver, variables, authorities] = await Promise.all([
+      chooseLogDriver(),
+      keepVariablesOut(job.image),
+      authorityOptions(job, caFile, { run, instanceId, isRemote, relabels: true }),
+    ]);
+    const args = runArguments(job, ['--log-driver', logDriver, ...variables.options, ...authorities]);
+    const commandEnv = { ...containerCommandEnvironment(env, engine), ...variables.env };
+    await launchClient(job, [engine.command, ...args], commandEnv, signal);
+  }
+
+  async function keepVariablesOut(image: string): Promise<{ options: readonly string[]; env: NodeJS.ProcessEnv }> {
+    const names = await engine.configuredVariables(env);
+    if (names.length === 0) return { options: engine.ownEnvironment, env: {} };
+    const kept = engine.withoutVariables(names, await images.environmentOf(image));
+    return { ...kept, options: [...engine.ownEnvironment, ...kept.options] };
+  }
+
+  async function isRemote(): Promise<boolean> {
+    const { query, isRemote } = engine.location;
+    const { exitCode, stdout } = await run(query, { timeoutMs: queryTimeoutMs });
+    return exitCode === 0 && isRemote(stdout.trim());
   }
 
   // The client writes the job's log. The engine keeps another, bounded one only where the client may be lost.
@@ -109,7 +147,7 @@ export function createEngineRuntime(engine: Engine, { env, instanceId, limits, l
     return stdout.trim() === 'true' ? keptLogDriver : 'none';
   }
 
-  function runArguments(job: StartOptions, logDriver: string): string[] {
+  function runArguments(job: StartOptions, ofThisJob: readonly string[]): string[] {
     const memory = `${Math.round(limits.memoryGib * 1024)}m`;
     return [
       'run',
@@ -118,7 +156,7 @@ export function createEngineRuntime(engine: Engine, { env, instanceId, limits, l
       ...['--cidfile', containerIdFile(job)],
       '--interactive',
       ...['--pull', job.mayPullAgain ? 'missing' : 'never'],
-      ...['--log-driver', logDriver],
+      ...ofThisJob,
       // Not --cpus: docker refuses more of them than the machine has.
       ...['--cpu-period', String(cpuPeriodUs), '--cpu-quota', String(Math.round(limits.cpus * cpuPeriodUs))],
       // With the same limit for both together there is no swap: the engines' default would allow as much again.

@@ -11,7 +11,13 @@ const Inspected = v.tuple([
 // Removing large layers is slow.
 const removalTimeoutMs = 120_000;
 
-export function createEngineImages(run: RunEngine): ImageStore {
+/** The image store, and what only this runtime needs to know about an image. */
+export interface EngineImages extends ImageStore {
+  /** The variables that the image sets. @throws RuntimeError */
+  environmentOf(image: string): Promise<Record<string, string>>;
+}
+
+export function createEngineImages(run: RunEngine): EngineImages {
   async function lines(what: string, args: readonly string[], signal: AbortSignal | undefined): Promise<string[]> {
     const result = await run(args, { signal, timeoutMs: queryTimeoutMs });
     if (result.exitCode !== 0) throw new RuntimeError(`cannot ${what}: ${lastErrorLine(result)}`);
@@ -28,7 +34,15 @@ export function createEngineImages(run: RunEngine): ImageStore {
     return { id: bare(Id), names: RepoTags ?? [], sizeBytes: Size };
   }
 
+  async function environmentOf(image: string): Promise<Record<string, string>> {
+    const format = '{{range .Config.Env}}{{json .}}\n{{end}}';
+    const printed = await lines('inspect the image', ['image', 'inspect', '--format', format, image], undefined);
+    const variables = printed.map((line) => v.parse(v.string(), JSON.parse(line)).split(/=(.*)/s));
+    return Object.fromEntries(variables.map(([name = '', value = '']) => [name, value]));
+  }
+
   return {
+    environmentOf,
     listIds: async (signal) =>
       (await lines('list images', ['images', '--all', '--quiet', '--no-trunc'], signal)).map(bare),
     find,

@@ -1,4 +1,5 @@
 import type { Runtime } from '../runtime.ts';
+import { readContainersConf } from './containers-conf.ts';
 import { createEngineRuntime, type Engine, type RuntimeOptions } from './engine.ts';
 
 const podman: Engine = {
@@ -10,6 +11,22 @@ const podman: Engine = {
   remedy: {
     install: 'Install Podman, or set runner.runtime to another runtime.',
     start: 'Check "podman info"; on macOS run "podman machine start".',
+  },
+  pullsItself: true,
+  // Podman passes proxies by default, and everything if containers.conf asks for it.
+  ownEnvironment: ['--http-proxy=false', '--env-host=false'],
+  configuredVariables: async (env) => {
+    const names = (await readContainersConf(env)).env.map((entry) => entry.replace(/=.*/s, ''));
+    return [...new Set(names)].filter((name) => name !== 'PATH' && name !== 'TERM');
+  },
+  // An image's own variables take precedence over those of the configuration.
+  withoutVariables: (names, ofImage) => ({
+    options: names.flatMap((name) => (Object.hasOwn(ofImage, name) ? [] : ['--unsetenv', name])),
+    env: {},
+  }),
+  location: {
+    query: ['info', '--format', '{{.Host.ServiceIsRemote}}'],
+    isRemote: (printed) => printed === 'true',
   },
   storageFolder: ['info', '--format', '{{.Store.GraphRoot}}'],
 };

@@ -1,7 +1,7 @@
 import { isAbort } from '../../lib/errors.ts';
 import type { Logger } from '../../lib/logger.ts';
 import { sleep } from '../../lib/sleep.ts';
-import { isoTime } from './time.ts';
+import { measureStandstill } from '../../lib/standstill.ts';
 import type { Timing } from './timing.ts';
 import { failTurn, type TurnDeps } from './turns.ts';
 
@@ -11,27 +11,56 @@ interface ExpiryDeps extends TurnDeps {
   signal: AbortSignal;
 }
 
+/** The version of a turn, and since when it has it. */
+interface Sign {
+  version: number;
+  since: number;
+}
+
+// Agents and runners need a moment after a sleep until they have connected again.
+const minStandstillMs = 20_000;
+
 /**
- * Fails the turns of agents that stopped sending heartbeats, until the signal aborts. Never rejects. The time before the
- * start does not count, because agents could not reach a server that was down.
+ * Fails the turns of agents that stopped sending heartbeats, until the signal aborts. Never rejects. The silence counts only
+ * while this server could have heard: not before its start, and from the beginning after it stood still, because its
+ * agents may have stood still too.
  */
 export async function expireTurns(deps: ExpiryDeps): Promise<void> {
-  const { timing, signal, logger } = deps;
+  const { clock, timing, signal, logger } = deps;
+  const lastSigns = new Map<string, Sign>();
+  const stoodStillMs = measureStandstill(clock);
   try {
-    await sleep(timing.turnExpiryMs, signal);
     for (;;) {
-      failSilentTurns(deps);
       await sleep(timing.turnExpiryCheckMs, signal);
+      const gapMs = stoodStillMs(timing.turnExpiryCheckMs);
+      if (gapMs >= minStandstillMs) {
+        logger.info('server stood still, waiting for heartbeats again', { duration_ms: Math.round(gapMs) });
+        lastSigns.clear();
+      }
+      try {
+        failSilentTurns(deps, lastSigns);
+      } catch (error) {
+        logger.error('cannot check turns for heartbeats, retrying', { error });
+      }
     }
   } catch (error) {
     if (!isAbort(error, signal)) logger.error('turn expiry stopped', { error });
   }
 }
 
-function failSilentTurns(deps: ExpiryDeps): void {
+function failSilentTurns(deps: ExpiryDeps, lastSigns: Map<string, Sign>): void {
   const { store, clock, timing, logger } = deps;
-  const before = isoTime(new Date(clock.date().getTime() - timing.turnExpiryMs));
-  for (const turn of store.turnAcceptance.silentSince(before)) {
+  const now = clock.now();
+  const known = new Map(lastSigns);
+  lastSigns.clear();
+  for (const { Version: version, ...key } of store.turnAcceptance.running()) {
+    const name = `${key.TenantId}/${key.TaskId}/${key.TurnIndex}`;
+    const last = known.get(name);
+    const sign = last?.version === version ? last : { version, since: now };
+    lastSigns.set(name, sign);
+    if (now - sign.since < timing.turnExpiryMs) continue;
+    const turn = store.turns.find(key);
+    if (turn === undefined) continue;
     logger.warn('no heartbeat from agent, failing turn', { task_id: turn.TaskId, turn_index: turn.TurnIndex });
     failTurn(deps, turn, `no heartbeat from the agent for ${readable(timing.turnExpiryMs)}`);
   }

@@ -150,5 +150,32 @@ test('a waiting poll is aborted when its token expires', async () => {
   const waiting = own.call('GET', `${fake.path}/messages?maxWaitSeconds=100`, { token });
   assert.equal((await waiting).status, 401);
   now = expiresAt;
-  assert.equal((await own.call('GET', own.tenant, { token })).body.Message, 'the token has expired');
+  assert.equal(
+    (await own.call('GET', own.tenant, { token })).body.Message,
+    `the token expired at ${expiresAt.toISOString()}; the clock of the server says ${expiresAt.toISOString()}`,
+  );
+});
+
+test('a clock that was wrong locks no token out', async () => {
+  const year = 365 * 86_400_000;
+  for (const error of [5000, 2 * year, -30 * year]) {
+    let now = Date.now() + error;
+    const date = () => new Date(now);
+    await using own = await startControlPlane({ clock: { ...systemClock, date } });
+    const status = async (token?: string) => (await own.call('GET', own.tenant, token ? { token } : {})).status;
+    const token = await own.newToken();
+    assert.deepEqual([await status(), await status(token)], [200, 200]);
+    now -= error;
+    assert.equal(await status(), 200, 'the token of the tenant');
+    assert.equal(await status(token), error > 0 ? 200 : 401, 'a runner token ends at its date, and begins at once');
+    assert.equal(await status(await own.newToken()), 200);
+    await own.restart();
+    assert.equal(await status(), 200);
+  }
+});
+
+test('a token of another server is called that', async () => {
+  await using other = await startControlPlane();
+  const { status, body } = await call('GET', tenant, { token: other.server.admin.tenantToken });
+  assert.deepEqual([status, body.Message], [401, 'the token is not of this server']);
 });

@@ -1,6 +1,7 @@
 import type { IncomingHttpHeaders } from 'node:http';
 import type { Clock } from '../../lib/clock.ts';
 import { isTerminalStatus } from '../../plan42/turn-status.ts';
+import { isoTime } from '../core/time.ts';
 import { type Claims, signatureHash, type Tokens } from '../core/tokens.ts';
 import { findSession, isPageToken } from '../page/sessions.ts';
 import type { SignInLinks } from '../page/sign-in-links.ts';
@@ -44,16 +45,22 @@ function redeemCode(code: string, { signInLinks }: AuthenticationDeps): Principa
   return { ...found, kind: 'signIn' };
 }
 
+/**
+ * Only a runner token ends at a date. The tenant token is valid while it is the current one, and an agent token until its
+ * turn is finished, so that a clock that is or was wrong locks no client out. "Not before" is not checked at all: this
+ * server signs no token in advance, so such a time in the future only means that its clock was ahead.
+ */
 function checkToken(token: string, deps: AuthenticationDeps): Principal {
   const { store, tokens, clock } = deps;
   if (isPageToken(token)) return checkPageToken(token, deps);
   const claims = tokens.verify(token);
-  if (!claims) throw unauthorized('unknown token');
-  const now = clock.date().getTime();
-  if (now >= claims.exp * 1000) throw unauthorized('the token has expired');
-  if (now < claims.nbf * 1000) throw unauthorized('the token is not valid yet');
+  if (!claims) throw unauthorized('the token is not of this server');
   if (!isCurrent(claims, token, store)) throw unauthorized('the token is no longer valid');
-  return principalOf(claims, store);
+  const principal = principalOf(claims, store);
+  const { expiresAt } = principal;
+  const now = clock.date();
+  if (expiresAt === undefined || now < expiresAt) return principal;
+  throw unauthorized(`the token expired at ${isoTime(expiresAt)}; the clock of the server says ${isoTime(now)}`);
 }
 
 function checkPageToken(token: string, deps: AuthenticationDeps): Principal {
@@ -76,14 +83,16 @@ function isCurrent(
 }
 
 function principalOf(claims: Claims, { turns }: AuthenticationDeps['store']): Principal {
-  const common = { tenantId: claims.sub, expiresAt: new Date(claims.exp * 1000) };
-  if (claims.principal_type === 'User') return { ...common, kind: 'tenant' };
+  const { sub: tenantId } = claims;
+  const expiresAt = new Date(claims.exp * 1000);
+  if (claims.principal_type === 'User') return { tenantId, kind: 'tenant' };
   if (claims.principal_type === 'Runner')
-    return { ...common, kind: 'runner', runnerId: claims.runner_id, tokenId: claims.jti };
+    return { tenantId, expiresAt, kind: 'runner', runnerId: claims.runner_id, tokenId: claims.jti };
   const { task_id: taskId, turn_index: turnIndex } = claims;
   const turn = turns.find({ TenantId: claims.sub, TaskId: taskId, TurnIndex: turnIndex });
   if (!turn) throw unauthorized('the token is for a turn that does not exist');
-  return { ...common, kind: 'agent', taskId, turnIndex, turnFinished: isTerminalStatus(turn.Status) };
+  const turnFinished = isTerminalStatus(turn.Status);
+  return { tenantId, ...(turnFinished && { expiresAt }), kind: 'agent', taskId, turnIndex, turnFinished };
 }
 
 /**

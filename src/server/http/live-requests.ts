@@ -24,7 +24,8 @@ export class LiveRequests {
     const entry = { principal, controller };
     const leave = () => controller.abort(new ClientGone());
     const expire = () => controller.abort(unauthorized('the token has expired'));
-    const timer = setTimeout(expire, Math.min(maxTimerMs, principal.expiresAt.getTime() - now.getTime()));
+    const remainingMs = principal.expiresAt === undefined ? maxTimerMs : principal.expiresAt.getTime() - now.getTime();
+    const timer = setTimeout(expire, Math.min(maxTimerMs, remainingMs));
     this.#live.add(entry);
     response.once('close', leave);
     if (response.destroyed) leave();

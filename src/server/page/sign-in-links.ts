@@ -3,7 +3,8 @@ import type { Clock } from '../../lib/clock.ts';
 
 interface Issued {
   tenantId: string;
-  expiresAt: Date;
+  /** By the monotonic clock. */
+  until: number;
 }
 
 const lifetimeMs = 3_600_000;
@@ -25,20 +26,20 @@ export class SignInLinks {
 
   make(tenantId: string): { url: string; expiresAt: Date } {
     const code = randomBytes(24).toString('base64url');
-    const expiresAt = new Date(this.#clock.date().getTime() + lifetimeMs);
     const oldest = this.#issued.size < maxLinks ? undefined : this.#issued.keys().next().value;
     if (oldest !== undefined) this.#issued.delete(oldest);
-    this.#issued.set(nameOf(code), { tenantId, expiresAt });
+    this.#issued.set(nameOf(code), { tenantId, until: this.#clock.now() + lifetimeMs });
     // Browsers do not send what follows "#", so the code gets into no log and no Referer.
+    const expiresAt = new Date(this.#clock.date().getTime() + lifetimeMs);
     return { url: `${this.#serverUrl}/#sign-in=${code}`, expiresAt };
   }
 
   /** Uses up the code of a link. Returns undefined if it is unknown, expired or used. */
-  redeem(code: string): Issued | undefined {
+  redeem(code: string): { tenantId: string } | undefined {
     const name = nameOf(code);
     const issued = this.#issued.get(name);
     this.#issued.delete(name);
-    return issued && issued.expiresAt > this.#clock.date() ? issued : undefined;
+    return issued && issued.until > this.#clock.now() ? { tenantId: issued.tenantId } : undefined;
   }
 }
 

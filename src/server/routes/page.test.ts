@@ -42,7 +42,9 @@ test('a sign-in link works once, and only to start a session', async () => {
 
 test('sign-in links and sessions expire', async () => {
   let now = Date.now();
-  await using plane = await startControlPlane({ clock: { ...systemClock, date: () => new Date(now) } });
+  await using plane = await startControlPlane({
+    clock: { ...systemClock, now: () => now, date: () => new Date(now) },
+  });
   const [late, early] = [plane.server.newSignInUrl(), plane.server.newSignInUrl()].map(codeOf) as [string, string];
   now += 59 * 60_000;
   const { body } = await signIn(plane, early);

@@ -117,6 +117,13 @@ UPDATE turns SET LogBytes = (SELECT COALESCE(SUM(LENGTH(CAST(Message AS BLOB)) +
   WHERE log.TenantId = turns.TenantId AND log.TaskId = turns.TaskId AND log.TurnIndex = turns.TurnIndex)
 `,
   `
+-- The machine that got a turn, the instance ID of its runner, and who ended the turn.
+ALTER TABLE turns ADD COLUMN Machine TEXT;
+ALTER TABLE turns ADD COLUMN InstanceId TEXT;
+ALTER TABLE turns ADD COLUMN EndedBy TEXT;
+ALTER TABLE tasks ADD COLUMN LastTurnMachine TEXT
+`,
+  `
 -- Ephemeral environments are removed with their last task.
 ALTER TABLE environments ADD COLUMN Ephemeral INTEGER;
 UPDATE environments SET Ephemeral = 1

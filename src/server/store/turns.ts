@@ -35,8 +35,10 @@ export class TurnAcceptance {
     );
   }
 
-  /** Returns the accepted turns without an update since `before`. */
-  silentSince(before: string): Turn[] {
-    return this.#turns.select('WHERE IsOver = 0 AND AcceptedAt < ?1 AND UpdatedAt < ?1 ORDER BY CreatedAt', before);
+  /** Returns the accepted turns that are not finished, oldest first. Every update of a turn changes its version. */
+  running(): (TurnKey & Pick<Turn, 'Version'>)[] {
+    const sql = `SELECT TenantId, TaskId, TurnIndex, Version FROM turns
+      WHERE IsOver = 0 AND AcceptedAt IS NOT NULL ORDER BY CreatedAt, TaskId, TurnIndex`;
+    return this.#database.statement(sql).all() as unknown as ReturnType<TurnAcceptance['running']>;
   }
 }

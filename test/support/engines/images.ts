@@ -1,5 +1,5 @@
 import { chmod, copyFile, mkdir, readFile, symlink, writeFile } from 'node:fs/promises';
-import { join } from 'node:path';
+import { dirname, join } from 'node:path';
 import { requireCommands, run } from './processes.ts';
 import { pushImage } from './push-image.ts';
 
@@ -29,7 +29,7 @@ export async function pushTestImages(options: {
   return { agent, noEntrypoint };
 }
 
-async function busyboxLayer(dir: string): Promise<Buffer> {
+export async function busyboxLayer(dir: string): Promise<Buffer> {
   const root = join(dir, 'images', 'busybox');
   const bin = join(root, 'bin');
   await Promise.all(
@@ -53,12 +53,27 @@ async function isDynamic(program: string): Promise<boolean> {
   );
 }
 
-async function wrapperLayer(dir: string): Promise<Buffer> {
+export async function wrapperLayer(dir: string): Promise<Buffer> {
   const root = join(dir, 'images', 'wrapper');
   const wrapper = join(root, 'usr/bin/agent-wrapper');
   await mkdir(join(root, 'usr/bin'), { recursive: true });
   await copyFile(new URL('agent-wrapper.sh', import.meta.url), wrapper);
   await chmod(wrapper, 0o755);
+  return tar(root);
+}
+
+/** A layer of programs of this machine, with the libraries that they need. */
+export async function programLayer(dir: string, programs: readonly string[]): Promise<Buffer> {
+  const root = join(dir, 'images', 'programs');
+  for (const program of programs) {
+    const libraries = await run('ldd', [program]);
+    // Lines such as "libm.so.6 => /lib/…/libm.so.6 (0x…)", and the loader itself.
+    const files = [program, ...[...libraries.matchAll(/(?:=> )?(\/\S+) \(0x/g)].map(([, path = '']) => path)];
+    for (const file of files) {
+      await mkdir(join(root, dirname(file)), { recursive: true });
+      await copyFile(file, join(root, file));
+    }
+  }
   return tar(root);
 }
 

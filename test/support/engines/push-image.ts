@@ -16,12 +16,15 @@ export async function pushImage({
   repository,
   tag,
   layers,
+  env = [],
   signal,
 }: {
   registry: string;
   repository: string;
   tag: string;
   layers: Buffer[];
+  /** Variables of the image, such as `NAME=VALUE`. */
+  env?: string[];
   signal: AbortSignal;
 }): Promise<string> {
   const base = `http://${registry}/v2/${repository}`;
@@ -33,7 +36,7 @@ export async function pushImage({
   const manifest = {
     schemaVersion: 2,
     mediaType: types.manifest,
-    config: await push(types.config, imageConfig(layers)),
+    config: await push(types.config, imageConfig(layers, env)),
     layers: await Promise.all(layers.map((layer) => push(types.layer, gzipSync(layer, { level: 1 })))),
   };
   const body = JSON.stringify(manifest);
@@ -42,13 +45,13 @@ export async function pushImage({
   return `${registry}/${repository}:${tag}`;
 }
 
-function imageConfig(layers: Buffer[]): Buffer {
+function imageConfig(layers: Buffer[], env: string[]): Buffer {
   const config = {
     architecture: process.arch === 'x64' ? 'amd64' : process.arch,
     os: 'linux',
     // A fixed date, so that equal content has an equal digest.
     created: '2026-01-01T00:00:00Z',
-    config: { Env: ['PATH=/usr/sbin:/usr/bin:/sbin:/bin'], Cmd: ['/bin/sh'] },
+    config: { Env: ['PATH=/usr/sbin:/usr/bin:/sbin:/bin', ...env], Cmd: ['/bin/sh'] },
     rootfs: { type: 'layers', diff_ids: layers.map(sha256) },
   };
   return Buffer.from(JSON.stringify(config));

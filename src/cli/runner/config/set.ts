@@ -4,8 +4,8 @@ import { InvalidValue } from '../../../config/kinds.ts';
 import { parseConfig } from '../../../config/parse.ts';
 import type { Edit } from '../../../config/toml/edit.ts';
 import { editSettings } from '../../../config/url-change.ts';
+import { readCaFile } from '../../../lib/ca-file.ts';
 import { ExitCode, UserError } from '../../../lib/errors.ts';
-import { readCaFile } from '../../../plan42/transport.ts';
 import type { CliContext } from '../../context.ts';
 import { emptyValue, readAssignments, type SettingAssignment } from './assignments.ts';
 import { type ConfigLocation, configFilePath } from './location.ts';
@@ -42,8 +42,8 @@ function editFor({ setting, text }: SettingAssignment): Edit {
     const remedy = `Allowed values: ${field.kind.notation}.`;
     throw new UserError(`${name} is ${error.message}`, { remedy, exitCode: ExitCode.configuration });
   }
-  // A runner does not start without the file.
-  if (name === 'network.ca_file') readCaFile(text);
+  // Without the file a runner does not start, or rejects jobs.
+  if (name.endsWith('.ca_file') && text !== '') readCaFile(text, name);
   return { type: 'set', path, value: field.kind.toToml(text) };
 }
 

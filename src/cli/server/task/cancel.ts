@@ -10,14 +10,14 @@ import type { LocationOptions } from '../location.ts';
 import { callServer } from '../with-server.ts';
 import { findTask } from './find.ts';
 
-/** Sets the latest turn to failed. Its agent notices at its next API call. */
+/** Sets the latest turn to failed. Its runner sees that and stops the agent. */
 export async function cancelTask(context: CliContext, id: string, options: LocationOptions): Promise<void> {
   const turn = await callServer(context, options, async ({ client }) => {
     const task = await findTask(client, id);
     return cancelTurn(client, await client.getTurn(task.TaskId, 'last'));
   });
   context.stderr.write(
-    `Turn ${turn.TurnIndex} of task ${turn.TaskId} cancelled. Its agent keeps running until its next API call.\n`,
+    `Turn ${turn.TurnIndex} of task ${turn.TaskId} cancelled. Its runner stops the agent within a minute.\n`,
   );
 }
 

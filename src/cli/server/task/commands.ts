@@ -14,8 +14,11 @@ Examples:
   git diff | plan42 server task create --environment ID --prompt-file -
 
 The task ID goes to standard output. With --follow the exit code is 0 if the
-agent completed the task, 1 if it failed. --env NAME without a value reads it
-from the environment and marks it as secret.`;
+agent completed the task, 1 if it failed.
+
+--env delivers a variable to the agent in its request; the agent gives it to the
+programs that it runs. --env NAME without a value reads it from the environment
+and marks it as secret.`;
 
 const deleteExamples = `
 The server hides a deleted task at once, and removes it from its database after
@@ -68,7 +71,7 @@ function addCreate(task: Command, context: CliContext): void {
   withPromptOptions(create)
     .option('--image <image>', 'container image with the agent')
     .option('--title <title>', 'title; default: the first line of the prompt')
-    .option('--env <name[=value]>', 'environment variable for the agent; repeatable', collect)
+    .option('--env <name[=value]>', 'variable for the agent, delivered in its request; repeatable', collect)
     .option('--repo <org/repo[:branch]>', 'repository and target branch (default: main); repeatable', collect)
     .option('--environment <id>', 'existing environment to use instead of image, variables and repositories')
     .option('--follow', 'follow status and log until the turn is finished')

@@ -1,0 +1,40 @@
+import { X509Certificate } from 'node:crypto';
+import { readFileSync, statSync } from 'node:fs';
+import { ExitCode, UserError } from './errors.ts';
+
+/**
+ * Reads a PEM file of certificates and returns them without anything else that is in the file, such as a private key.
+ * @param setting the setting that names the file, for the remedy
+ * @throws UserError (exit code 3) if the file cannot be read, or contains no certificate or a damaged one
+ */
+export function readCaFile(path: string, setting = 'network.ca_file'): string {
+  const remedy = `Set ${setting} to a PEM file with the certificate of your authority.`;
+  const unusable = (why: string, cause?: unknown) =>
+    new UserError(why, { remedy, cause, exitCode: ExitCode.configuration });
+  let pem: string;
+  try {
+    // Reading a pipe would block.
+    if (!statSync(path).isFile()) throw new Error('not a regular file');
+    pem = readFileSync(path, 'utf8');
+  } catch (error) {
+    throw unusable(`cannot read the CA file ${path}`, error);
+  }
+  const certificates = certificatesIn(pem);
+  if (certificates.length === 0) throw unusable(`cannot use the CA file ${path}: it contains no PEM certificate`);
+  try {
+    for (const certificate of certificates) void new X509Certificate(certificate);
+  } catch (error) {
+    throw unusable(`cannot use the CA file ${path}: it contains a damaged certificate`, error);
+  }
+  return certificates.join('');
+}
+
+const begin = '-----BEGIN CERTIFICATE-----';
+const end = '-----END CERTIFICATE-----';
+
+function certificatesIn(pem: string): string[] {
+  return pem
+    .split(begin)
+    .slice(1)
+    .map((rest) => `${begin}${rest.split(end, 1)[0]}${end}\n`);
+}

@@ -1,0 +1,51 @@
+/** The certificate authorities that agents trust in addition, as files, and the variables that name them. */
+import { chmod, mkdir } from 'node:fs/promises';
+import { join } from 'node:path';
+import { getCACertificates, rootCertificates } from 'node:tls';
+import { readCaFile } from '../lib/ca-file.ts';
+import { writeDurably } from '../lib/files.ts';
+
+/** A PEM file, and the setting that names it. */
+export interface CaFile {
+  path: string;
+  setting: string;
+}
+
+/** The authorities to which the additional ones are added: of a container Mozilla's list, of the host its own. */
+export type Base = 'container' | 'host';
+
+const additionalName = 'additional.pem';
+const bundleName = 'bundle.pem';
+
+/**
+ * Writes the files below the folder of a job and returns their folder. They contain no secrets, and users inside a container
+ * differ from the runner's, so everyone can read them.
+ * @throws UserError if the authorities cannot be read
+ */
+export async function writeAuthorities(jobFolder: string, { path, setting }: CaFile, base: Base): Promise<string> {
+  const additional = readCaFile(path, setting);
+  const folder = join(jobFolder, 'ca');
+  await mkdir(folder, { recursive: true });
+  await chmod(folder, 0o755);
+  await writeDurably(join(folder, additionalName), additional, 0o644);
+  const bundle = `${publicAuthorities(base).join('\n')}\n${additional}`;
+  await writeDurably(join(folder, bundleName), bundle, 0o644);
+  return folder;
+}
+
+function publicAuthorities(base: Base): readonly string[] {
+  const system = base === 'host' ? getCACertificates('system') : [];
+  return system.length > 0 ? system : rootCertificates;
+}
+
+/** The variables that name the files in `folder`. All but the first replace the authorities of a program. */
+export function authorityVariables(folder: string): Record<string, string> {
+  const bundle = `${folder}/${bundleName}`;
+  return {
+    NODE_EXTRA_CA_CERTS: `${folder}/${additionalName}`,
+    SSL_CERT_FILE: bundle,
+    REQUESTS_CA_BUNDLE: bundle,
+    CURL_CA_BUNDLE: bundle,
+    GIT_SSL_CAINFO: bundle,
+  };
+}
