@@ -35,7 +35,14 @@ test('a log has a maximum number of entries, whatever index it begins with', asy
       };
       store.tasks.insert(task);
       const turn = addTurn(deps, task, 'prompt');
-      store.transaction(() => appendTurnLogs(deps, turn, first, Array(max - first).fill(entry)));
+      store.transaction(() =>
+        appendTurnLogs(
+          deps,
+          turn,
+          first,
+          Array.from({ length: max - first }, () => entry),
+        ),
+      );
       assert.deepEqual(store.turnLogs.state(turn), { bytes: (max - first) * 120, end: undefined });
       assert.deepEqual([isNextIndex(deps, turn, max), isNextIndex(deps, turn, max + 1)], [true, false]);
       appendTurnLogs(deps, turn, max, [entry, entry]);
