@@ -44,7 +44,6 @@ const mayKnowTheDate: Readonly<Record<string, string>> = {
   'src/server/restore.ts': 'a folder name that people see',
   'src/server/routes/page.ts': 'the page shows ages by the server’s date',
   'src/server/routes/runner-tokens.ts': 'tokens have dates',
-  'src/shim/state.ts': 'dates of files',
   'src/shim/wait.ts': 'times in records',
   'src/tui/effects/validate.ts': 'the end of a token is a date',
   'src/web/view/parts.tsx': 'shows ages',

@@ -55,7 +55,7 @@ export async function startServer(options: ServerOptions): Promise<ControlPlane>
   await using resources = new AsyncDisposableStack();
   resources.use(await lockDataFolder(dataDir));
   await requireComplete(dataDir);
-  const store = resources.use(openStore(dataDir));
+  const store = resources.use(openStore(dataDir, logger));
   await requireSameTenant(dataDir, store);
   const listener = resources.use(await listen(options.listen, { tls, closeGraceMs: timing.closeGraceMs }));
   const url = publicUrl ?? listener.url;

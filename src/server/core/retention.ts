@@ -37,12 +37,22 @@ export async function applyRetention(deps: RetentionDeps): Promise<void> {
   const isClockPlausible = watchDate(deps);
   try {
     for (;;) {
-      if (isClockPlausible()) await removeExpired(deps);
+      if (isClockPlausible()) await tryToRemove(deps);
       else logger.warn('date has jumped, skipping retention');
       await clock.sleep(timing.retentionIntervalMs, signal);
     }
   } catch (error) {
     if (!isAbort(error, signal)) logger.error('retention stopped', { error });
+  }
+}
+
+/** A full disk, for example, must not end it. */
+async function tryToRemove(deps: RetentionDeps): Promise<void> {
+  try {
+    await removeExpired(deps);
+  } catch (error) {
+    if (deps.signal.aborted) throw error;
+    deps.logger.warn('retention failed', { error });
   }
 }
 

@@ -21,6 +21,8 @@ export interface Timing {
   logStreamKeepAliveMs: number;
   /** The length of a step of the queue history. */
   historyStepMs: number;
+  /** How often a server that could not save data tries again. */
+  storageRetryMs: number;
   /** How long requests may take to finish after the server started to close. */
   closeGraceMs: number;
 }
@@ -39,5 +41,6 @@ export const defaultTiming: Timing = {
   retentionIntervalMs: 3_600_000,
   logStreamKeepAliveMs: 15_000,
   historyStepMs: 10_000,
+  storageRetryMs: 5_000,
   closeGraceMs: 1_000,
 };

@@ -1,26 +1,67 @@
 import { closeSync, openSync, renameSync, rmSync, statfsSync, statSync } from 'node:fs';
 import { dirname, join } from 'node:path';
-import { DatabaseSync, type StatementSync } from 'node:sqlite';
+import { DatabaseSync, type SQLInputValue, type SQLOutputValue, type StatementSync } from 'node:sqlite';
 import { environmentFailure, failureRemedy } from '../../lib/environment-failure.ts';
 import { UserError } from '../../lib/errors.ts';
+import type { Logger } from '../../lib/logger.ts';
 import { applicationId, databaseName, kindOfFile, requireOwnFile, waysOut } from './database-file.ts';
 import { markRun, requireOwnLog } from './run-mark.ts';
 import { migrations } from './schema.ts';
+import { StorageHealth } from './storage-health.ts';
 
-/** A SQLite database with its prepared statements. The owner closes it. */
+/** A prepared statement whose failures are reported. */
+export interface Statement {
+  get: (...values: SQLInputValue[]) => ReturnType<StatementSync['get']>;
+  all: (...values: SQLInputValue[]) => ReturnType<StatementSync['all']>;
+  iterate: (...values: SQLInputValue[]) => Iterable<Record<string, SQLOutputValue>>;
+  /** @throws StorageError also if the database was found damaged before */
+  run: (...values: SQLInputValue[]) => ReturnType<StatementSync['run']>;
+}
+
+function* iterateGuarded(
+  health: StorageHealth,
+  prepared: StatementSync,
+  values: SQLInputValue[],
+): Generator<Record<string, SQLOutputValue>, void> {
+  const rows = health.guard(() => prepared.iterate(...values));
+  try {
+    for (;;) {
+      const { done, value } = health.guard(() => rows.next());
+      if (done) return;
+      yield value;
+    }
+  } finally {
+    // Ends the read, if the caller does not want all rows.
+    rows.return?.();
+  }
+}
+
+/** A SQLite database with its prepared statements. The owner closes it. Failed access is a StorageError. */
 export class Database implements Disposable {
+  readonly health: StorageHealth;
   readonly #connection: DatabaseSync;
-  readonly #statements = new Map<string, StatementSync>();
+  readonly #statements = new Map<string, Statement>();
 
-  constructor(connection: DatabaseSync) {
+  constructor(connection: DatabaseSync, health: StorageHealth) {
     this.#connection = connection;
+    this.health = health;
   }
 
   /** Returns a prepared statement. All statements are cached, so `sql` must not contain values. */
-  statement(sql: string): StatementSync {
+  statement(sql: string): Statement {
     const known = this.#statements.get(sql);
     if (known) return known;
-    const statement = this.#connection.prepare(sql);
+    const { health } = this;
+    const prepared = health.guard(() => this.#connection.prepare(sql));
+    const statement: Statement = {
+      get: (...values) => health.guard(() => prepared.get(...values)),
+      all: (...values) => health.guard(() => prepared.all(...values)),
+      iterate: (...values) => iterateGuarded(health, prepared, values),
+      run: (...values) => {
+        health.requireUndamaged();
+        return health.guard(() => prepared.run(...values));
+      },
+    };
     this.#statements.set(sql, statement);
     return statement;
   }
@@ -28,10 +69,11 @@ export class Database implements Disposable {
   /** Runs `work` in a transaction, which is durable when this returns. A nested transaction joins the outer one. */
   transaction<T>(work: () => T): T {
     if (this.#connection.isTransaction) return work();
-    this.#connection.exec('BEGIN IMMEDIATE');
+    const { health } = this;
+    health.guard(() => this.#connection.exec('BEGIN IMMEDIATE'));
     try {
       const result = work();
-      this.#connection.exec('COMMIT');
+      health.guard(() => this.#connection.exec('COMMIT'));
       return result;
     } catch (error) {
       // SQLite rolls back on its own after some failures, such as a full disk.
@@ -62,13 +104,13 @@ export class Database implements Disposable {
  * Opens the database in a data folder that this process has locked. Creates it if it is missing, and upgrades its tables.
  * @throws UserError if it is damaged, or is not a database that this version can use
  */
-export function openDatabase(dataDir: string): Database {
+export function openDatabase(dataDir: string, logger: Logger): Database {
   const path = join(dataDir, databaseName);
   try {
     if (kindOfFile(path) === 'missing') createDatabase(path);
     requireOwnFile(path, dataDir);
     requireOwnLog(path, dataDir);
-    return openExisting(path, dataDir);
+    return new Database(openExisting(path, dataDir), new StorageHealth(dataDir, logger));
   } catch (error) {
     throw explain(error, path, waysOut(dataDir));
   }
@@ -92,7 +134,7 @@ function createDatabase(path: string): void {
 // A backup closes its connection within this time, and an older version of this server never does.
 const busyTimeoutMs = 2000;
 
-function openExisting(path: string, dataDir: string): Database {
+function openExisting(path: string, dataDir: string): DatabaseSync {
   const connection = new DatabaseSync(path, { timeout: busyTimeoutMs });
   try {
     requireOurs(connection, path, waysOut(dataDir));
@@ -103,7 +145,7 @@ function openExisting(path: string, dataDir: string): Database {
     enableShrinking(connection, path);
     connection.exec(`PRAGMA application_id = ${applicationId.live}`);
     markRun(connection, path);
-    return new Database(connection);
+    return connection;
   } catch (error) {
     connection.close();
     throw error;
