@@ -4,6 +4,7 @@ import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { test } from 'node:test';
 import { systemClock } from '../../lib/clock.ts';
+import { silentLogger } from '../../lib/logger.ts';
 import { openStore } from '../store/store.ts';
 import { createEvents } from './events.ts';
 import { limits } from './limits.ts';
@@ -14,7 +15,7 @@ import { firstVersion } from './versioned.ts';
 test('a log has a maximum number of entries, whatever index it begins with', async () => {
   const folder = await mkdtemp(join(tmpdir(), 'plan42-logs-'));
   {
-    using store = openStore(folder, () => {});
+    using store = openStore(folder, silentLogger);
     const deps = { store, clock: systemClock, events: createEvents() };
     const entry = { Timestamp: '2025-01-01T00:00:00Z', Message: '' };
     const { max } = limits.turnLogEntries;
