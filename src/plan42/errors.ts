@@ -51,6 +51,19 @@ export class ConnectionError extends Error {
   }
 }
 
+/** The call cannot be sent because of its own content, such as a token with a line break. No retry can help. */
+export class UnsendableError extends Error {
+  override readonly name = 'UnsendableError';
+  readonly method: string;
+  readonly path: string;
+
+  constructor(call: { method: string; path: string }, reason: string, options?: ErrorOptions) {
+    super(`${call.method} ${call.path}: cannot be sent: ${reason}`, options);
+    this.method = call.method;
+    this.path = call.path;
+  }
+}
+
 interface ErrorResponse {
   status: number;
   isFromApi: boolean;
