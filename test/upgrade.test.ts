@@ -100,7 +100,7 @@ suite('a program whose files are deleted', { timeout: 120_000, concurrency: 2 },
   test('a server serves its page and the API, and backs up and stops', async () => {
     await using dir = await makeTempDir();
     await using installed = await install();
-    await using server = await ServerProcess.start(join(dir.path, 'data'), 0, installed.bin);
+    await using server = await ServerProcess.start(join(dir.path, 'data'), 0, [], installed.bin);
     await installed.delete();
     for (const path of ['/', '/page.js', '/page.css', '/icon.svg']) {
       const { status, body } = await callServer(server.url, 'GET', path, {});

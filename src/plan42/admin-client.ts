@@ -24,6 +24,7 @@ export interface NewEnvironment {
   DockerImage: string;
   Repos: readonly string[];
   EnvVars: readonly EnvVar[];
+  Ephemeral?: boolean;
 }
 
 export interface NewTask {
@@ -95,6 +96,11 @@ export class AdminClient {
 
   listTasks(): Promise<AdminTask[]> {
     return this.#list('/tasks', {}, AdminTask, 'Tasks');
+  }
+
+  /** Deletes the task, which can be undeleted until the server removes it. */
+  async deleteTask(task: Pick<AdminTask, 'TaskId' | 'Version'>): Promise<void> {
+    await this.#call('DELETE', taskPath(task.TaskId), v.unknown(), { ifMatch: task.Version });
   }
 
   listTurns(taskId: string): Promise<AdminTurn[]> {

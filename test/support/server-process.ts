@@ -22,8 +22,9 @@ export class ServerProcess implements AsyncDisposable {
    * @param port 0 selects a free port
    * @param bin the folder of the executable
    */
-  static async start(dataDir: string, port = 0, bin = ownBin): Promise<ServerProcess> {
-    const args = ['server', 'start', '--listen', `127.0.0.1:${port}`, '--data', dataDir, '--log-level', 'debug'];
+  static async start(dataDir: string, port = 0, options: readonly string[] = [], bin = ownBin): Promise<ServerProcess> {
+    const listen = ['--listen', `127.0.0.1:${port}`, '--data', dataDir, '--log-level', 'debug'];
+    const args = ['server', 'start', ...listen, ...options];
     const child = spawn(join(bin, 'plan42'), args, { stdio: ['ignore', 'pipe', 'pipe'] });
     let greeting = '';
     let stderr = '';

@@ -6,6 +6,7 @@ import type { ListenAddress } from '../../server/http/listener.ts';
 import { startServer } from '../../server/server.ts';
 import type { CliContext } from '../context.ts';
 import { serverDataDir } from './data-dir.ts';
+import type { KeepPeriod } from './keep-period.ts';
 import { formatListenAddress } from './listen-address.ts';
 import { readTlsFiles, type TlsFiles } from './tls-files.ts';
 import { welcome } from './welcome.ts';
@@ -14,6 +15,9 @@ export interface ServerStartOptions extends TlsFiles {
   listen: ListenAddress;
   data?: string;
   publicUrl?: string;
+  keepTasks?: KeepPeriod;
+  keepLogs?: KeepPeriod;
+  keepDeleted: KeepPeriod;
   logLevel: LogLevel;
   logFormat: LogFormat;
 }
@@ -36,6 +40,11 @@ export async function startCommand(context: CliContext, options: ServerStartOpti
     listen,
     ...(options.publicUrl === undefined ? {} : { publicUrl: options.publicUrl }),
     ...(tls === undefined ? {} : { tls, caFile: tls.ownAuthority }),
+    retention: {
+      tasksMs: options.keepTasks?.ms,
+      logsMs: options.keepLogs?.ms,
+      deletedMs: options.keepDeleted.ms,
+    },
     logger,
   });
   if (tls === undefined && !isLoopback(listen.host)) output.write(plaintextWarning(listen));
