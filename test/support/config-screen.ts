@@ -12,7 +12,7 @@ export interface ScreenOptions extends Pick<TerminalOptions, 'columns' | 'rows'>
   config?: string;
   args?: readonly string[];
   env?: NodeJS.ProcessEnv;
-  /** Of the executables; the folder that `make build` writes by default. */
+  /** Folder of the executables. By default, `make build` has written it. */
   bin?: string;
 }
 

@@ -16,7 +16,7 @@ export interface RunnerOptions {
   args?: string[];
   /** Added to this process's own. */
   env?: NodeJS.ProcessEnv;
-  /** Of the executables; the folder that `make build` writes by default. */
+  /** Folder of the executables. By default, `make build` has written it. */
   bin?: string;
   /** State that an earlier runner left. */
   folder?: string;
