@@ -3,6 +3,7 @@ import { type Command, CommanderError } from 'commander';
 import { environmentFailure, failureRemedy } from '../lib/environment-failure.ts';
 import { ExitCode, formatError, isAbort, UserError } from '../lib/errors.ts';
 import { redact } from '../lib/redact.ts';
+import type { Reader } from './watch-reader.ts';
 
 export interface RenderedError {
   /** For standard error; empty if the error was printed already. */
@@ -24,6 +25,15 @@ export function renderError(error: unknown, signal?: AbortSignal): RenderedError
     text: `ERROR: unexpected failure, please report it: ${redact(inspect(error))}\n`,
     exitCode: ExitCode.failed,
   };
+}
+
+/** `error`, unless it stands for help or a version that could not be written: then the reason. */
+export async function outputError(reader: Reader, error: unknown): Promise<unknown> {
+  if (!(error instanceof CommanderError)) return error;
+  return reader.hasAll().then(
+    () => error,
+    (problem: unknown) => problem,
+  );
 }
 
 function oneLine(error: unknown, remedy: string | undefined): string {

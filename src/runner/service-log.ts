@@ -1,5 +1,6 @@
 import { join } from 'node:path';
 import { serviceLogName } from '../config/paths.ts';
+import type { LossyOutput } from '../lib/lossy-output.ts';
 import { openPrivateFolder, requirePrivateFile } from '../lib/private-folder.ts';
 import { RotatingFile, rotatedNames } from '../lib/rotating-file.ts';
 
@@ -14,16 +15,17 @@ export function serviceLogFiles(logDir: string): [string, ...string[]] {
 
 /** Writes the runner's log to standard error and to the file that `plan42 runner logs` shows. */
 export class ServiceLog implements Disposable {
-  readonly #writeStderr: (line: string) => void;
+  readonly #output: LossyOutput | undefined;
   #file: RotatingFile | undefined;
   #pending: string[] = [];
 
-  constructor(writeStderr: (line: string) => void) {
-    this.#writeStderr = writeStderr;
+  /** @param output standard error, unless it is not wanted */
+  constructor(output: LossyOutput | undefined) {
+    this.#output = output;
   }
 
   readonly write = (line: string): void => {
-    this.#writeStderr(line);
+    this.#output?.write(line);
     if (this.#file) this.#file.write(line);
     else if (this.#pending.length < maxPendingLines) this.#pending.push(line);
   };

@@ -6,6 +6,7 @@ import { watchQueue } from './core/health.ts';
 import { Broker } from './core/queues/broker.ts';
 import { QueueHistory, sampleQueues } from './core/queues/queue-history.ts';
 import { RoundRobin } from './core/queues/round-robin.ts';
+import { applyRetention, type Retention } from './core/retention.ts';
 import { Scheduler } from './core/scheduler.ts';
 import { watchStorage } from './core/storage.ts';
 import type { Timing } from './core/timing.ts';
@@ -43,6 +44,7 @@ interface AppOptions {
   url: string;
   checkHost: (headers: IncomingHttpHeaders) => void;
   timing: Timing;
+  retention: Retention;
   clock: Clock;
   logger: Logger;
   /** Aborts all requests and background work. Its reason is the error for waiting clients. */
@@ -93,7 +95,7 @@ export function createApp(options: AppOptions): App {
   const runBackground = async () => {
     for (const queue of store.runnerQueues.select('')) watch(queue, Math.random() * timing.healthCheckIntervalMs);
     scheduler.sendAll();
-    await Promise.all([expireTurns(deps), sampleQueues(deps), watchStorage(deps)]);
+    await Promise.all([expireTurns(deps), sampleQueues(deps), watchStorage(deps), applyRetention(deps)]);
     await Promise.all(watches);
   };
   return { handle, runBackground };

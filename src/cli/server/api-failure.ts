@@ -1,6 +1,6 @@
 import { ExitCode, errorCode, UserError } from '../../lib/errors.ts';
 import { printableLine } from '../../lib/printable.ts';
-import { ApiError, ConnectionError, describeSkew, isAuthError } from '../../plan42/errors.ts';
+import { ApiError, ConnectionError, describeSkew, isAuthError, UnsendableError } from '../../plan42/errors.ts';
 import type { ServerLocation } from './location.ts';
 
 const certificateCodes = /CERT|SELF_SIGNED|UNABLE_TO_VERIFY|UNABLE_TO_GET_ISSUER/;
@@ -13,6 +13,11 @@ export function explainApiFailure(error: unknown, { url, tokenSource }: ServerLo
     return new UserError(printableLine(`the server at ${url} rejected the token from ${tokenSource}${why}`), {
       remedy: 'Use the token of that server: the "tenantToken" in admin.json in its data folder.',
       exitCode: ExitCode.token,
+    });
+  }
+  if (error instanceof UnsendableError) {
+    return new UserError(printableLine(error.message), {
+      remedy: `Check the token from ${tokenSource}: copy it again, without line breaks.`,
     });
   }
   if (error instanceof ApiError) {

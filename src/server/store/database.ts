@@ -1,4 +1,4 @@
-import { closeSync, openSync, renameSync, rmSync, statSync } from 'node:fs';
+import { closeSync, openSync, renameSync, rmSync, statfsSync, statSync } from 'node:fs';
 import { dirname, join } from 'node:path';
 import { DatabaseSync, type SQLInputValue, type SQLOutputValue, type StatementSync } from 'node:sqlite';
 import { environmentFailure, failureRemedy } from '../../lib/environment-failure.ts';
@@ -82,6 +82,18 @@ export class Database implements Disposable {
     }
   }
 
+  /** Gives up to `pages` unused pages of the file back to the disk. Returns whether there are more. */
+  shrink(pages: number): boolean {
+    const count = () => Number(this.#connection.prepare('PRAGMA freelist_count').get()?.['freelist_count']);
+    const before = count();
+    this.#connection.exec(`PRAGMA incremental_vacuum(${pages})`);
+    const left = count();
+    if (left > 0 && left < before) return true;
+    // The file shrinks when the log is written into it.
+    this.#connection.exec('PRAGMA wal_checkpoint(TRUNCATE)');
+    return false;
+  }
+
   [Symbol.dispose](): void {
     this.#statements.clear();
     if (this.#connection.isOpen) this.#connection.close();
@@ -112,6 +124,7 @@ function createDatabase(path: string): void {
   closeSync(openSync(temporary, 'wx', 0o600));
   {
     using connection = new DatabaseSync(temporary);
+    connection.exec('PRAGMA auto_vacuum = INCREMENTAL');
     connection.exec(`PRAGMA application_id = ${applicationId.live}`);
     migrate(connection);
   }
@@ -129,6 +142,7 @@ function openExisting(path: string, dataDir: string): DatabaseSync {
     connection.exec('PRAGMA foreign_keys = ON; BEGIN IMMEDIATE; COMMIT');
     requireIntact(connection, path, waysOut(dataDir));
     migrate(connection);
+    enableShrinking(connection, path);
     connection.exec(`PRAGMA application_id = ${applicationId.live}`);
     markRun(connection, path);
     return connection;
@@ -136,6 +150,19 @@ function openExisting(path: string, dataDir: string): DatabaseSync {
     connection.close();
     throw error;
   }
+}
+
+// VACUUM writes the whole database twice.
+const maxVacuumBytes = 2 ** 29;
+
+/** Converts a database that an older version created. A large one keeps its size: its free pages are only used again. */
+function enableShrinking(connection: DatabaseSync, path: string): void {
+  if (Number(connection.prepare('PRAGMA auto_vacuum').get()?.['auto_vacuum']) !== 0) return;
+  const { size } = statSync(path);
+  const { bavail, bsize } = statfsSync(dirname(path));
+  if (size > maxVacuumBytes || bavail * bsize < 4 * size) return;
+  // VACUUM moves pages, so a kill in between must not leave a part of it in a write-ahead log.
+  connection.exec('PRAGMA journal_mode = DELETE; PRAGMA auto_vacuum = INCREMENTAL; VACUUM; PRAGMA journal_mode = WAL');
 }
 
 /** @throws UserError if other tables than those of this server are in the database, or if a newer version wrote it */

@@ -1,6 +1,7 @@
 import { randomUUID } from 'node:crypto';
 import type { Logger } from '../../lib/logger.ts';
 import { type Database, openDatabase } from './database.ts';
+import { Expired } from './expired.ts';
 import { UsedPublicKeys } from './runner-queues.ts';
 import { createTables } from './tables.ts';
 import { countTasks } from './tasks.ts';
@@ -23,6 +24,7 @@ function storeOf(database: Database) {
     countTasks: (tenantId: string) => countTasks(database, tenantId),
     turnAcceptance: new TurnAcceptance(database, tables.turns),
     turnLogs: new TurnLogs(database),
+    expired: new Expired(database, tables),
     usedPublicKeys: new UsedPublicKeys(database),
     removeExpiredSessions: (now: string) => {
       database.statement('DELETE FROM page_sessions WHERE ExpiresAt <= ?').run(now);
