@@ -1,7 +1,7 @@
 /**
  * Fuzzes every function that reads or formats text from outside. Arguments are parts of their names (`redact`). Each target
  * runs for `FUZZ_SECONDS`, 300 by default, with inputs that follow from `FUZZ_SEED`. `--list` prints the functions with
- * their targets.
+ * their targets, `--check` those without one.
  */
 import { spawn } from 'node:child_process';
 import { once } from 'node:events';
@@ -21,6 +21,7 @@ const faultFolder = join(import.meta.dirname, '../dist/fuzz');
 
 const args = process.argv.slice(2);
 if (args[0] === '--list') list();
+else if (args[0] === '--check') check();
 else if (args[0] === '--worker') await work(args.slice(1));
 else await runAll(args);
 
@@ -28,6 +29,15 @@ function list(): void {
   for (const name of findFunctions()) {
     const target = allTargets.find(({ covers }) => covers.includes(name));
     console.log(`${name.padEnd(60)} ${target ? nameOf(target) : `not fuzzed: ${exemptionOf(name) ?? 'MISSING'}`}`);
+  }
+}
+
+function check(): void {
+  const covered = new Set(allTargets.flatMap((target) => target.covers));
+  for (const name of findFunctions()) {
+    if (covered.has(name) || exemptionOf(name) !== undefined) continue;
+    console.log(`src/${name}: sees text: add it to a target in fuzz/targets/, or with a reason to fuzz/exempt.ts`);
+    process.exitCode = 1;
   }
 }
 

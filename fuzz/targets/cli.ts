@@ -4,6 +4,7 @@ import { httpUrl, integerBetween, resolvedPath } from '../../src/cli/options.ts'
 import { formatLocalTime, renderJson } from '../../src/cli/output.ts';
 import { renderError } from '../../src/cli/render-error.ts';
 import { explainApiFailure } from '../../src/cli/server/api-failure.ts';
+import { keepPeriod } from '../../src/cli/server/keep-period.ts';
 import { parseListenAddress } from '../../src/cli/server/listen-address.ts';
 import { parseRepoOption } from '../../src/cli/server/task/create.ts';
 import { parseEnvVar } from '../../src/cli/server/task/environment.ts';
@@ -64,6 +65,7 @@ export const targets: readonly Target[] = [
       'cli/server/task/create.ts#parseRepoOption',
       'cli/server/task/environment.ts#parseEnvVar',
       'cli/options.ts#httpUrl',
+      'cli/server/keep-period.ts#keepPeriod',
       'cli/options.ts#resolvedPath',
     ],
     corpus: ['127.0.0.1:4242', '[::1]:80', 'org/repo:main', 'NAME=VALUE', 'https://a', '/a/../b'],
@@ -73,6 +75,7 @@ export const targets: readonly Target[] = [
         parseRepoOption,
         (t: string) => parseEnvVar(t, {}),
         httpUrl,
+        keepPeriod,
         resolvedPath,
         integerBetween(1, 9),
       ]) {

@@ -17,9 +17,10 @@ import {
   parseRetryAfter,
 } from '../../src/plan42/errors.ts';
 import { EventTooLargeError, parseEventStream } from '../../src/plan42/event-stream.ts';
-import { explainFailure } from '../../src/plan42/http.ts';
+import { explainFailure, isHeaderValue } from '../../src/plan42/http.ts';
 import * as messages from '../../src/plan42/messages.ts';
 import * as pageObjects from '../../src/plan42/page-objects.ts';
+import { isPathSegment, pathSegment } from '../../src/plan42/path-segment.ts';
 import { readPoll } from '../../src/plan42/poll-body.ts';
 import * as runnerObjects from '../../src/plan42/runner-objects.ts';
 import { parseRunnerToken, TokenError } from '../../src/plan42/runner-token.ts';
@@ -146,9 +147,19 @@ export const targets: readonly Target[] = [
     },
   },
   {
+    covers: [
+      'plan42/http.ts#isHeaderValue',
+      'plan42/path-segment.ts#isPathSegment',
+      'plan42/path-segment.ts#pathSegment',
+    ],
+    corpus: ['Bearer p42r_x', id, '..', 'a/b'],
+    run: (text: string) => [isHeaderValue(text), isPathSegment(text), pathSegment(text)],
+    errors: [RangeError],
+  },
+  {
     covers: ['plan42/runner-token.ts#parseRunnerToken'],
     corpus: [token],
-    run: (text: string) => parseRunnerToken(text, new Date(0)),
+    run: (text: string) => parseRunnerToken(text),
     errors: [TokenError],
   },
   {
