@@ -2,14 +2,20 @@ import { constants } from 'node:os';
 import { errorCode, formatError, UserError } from '../lib/errors.ts';
 import { trimEnd } from '../lib/trim-end.ts';
 import type { JobExit } from '../runtimes/runtime.ts';
+import type { Unreachable } from './agent-server.ts';
 import type { JobRecord } from './record.ts';
 
 /**
  * The turn's error message if the agent did not finish the turn. `placeOption` is the option with which the command finds this
- * runner (`--state-dir … `), or empty.
+ * runner (`--state-dir … `), or empty. `unreachable` is why agents cannot call the server, if they cannot.
  */
-export function describeExit(record: JobRecord, exit: JobExit, hostName: string, placeOption = ''): string {
-  const reason = exitReason(record, exit);
+export function describeExit(
+  record: JobRecord,
+  exit: JobExit,
+  hostName: string,
+  { placeOption = '', unreachable }: { placeOption?: string; unreachable?: Unreachable | undefined } = {},
+): string {
+  const reason = exitReason(record, exit, unreachable);
   return `${reason} Its log is on ${hostName}: plan42 runner job logs ${placeOption}${record.jobId}`;
 }
 
@@ -22,7 +28,7 @@ export function describeFailure(error: unknown, hostName: string): string {
   return error instanceof UserError && error.remedy ? `On ${hostName}: ${reason} ${error.remedy}` : reason;
 }
 
-function exitReason(record: JobRecord, exit: JobExit): string {
+function exitReason(record: JobRecord, exit: JobExit, unreachable: Unreachable | undefined): string {
   if (record.killed) return 'The agent was killed by user.';
   if (exit.startError !== undefined)
     return `The agent in the image ${record.image} could not be started: ${exit.startError}.`;
@@ -33,7 +39,9 @@ function exitReason(record: JobRecord, exit: JobExit): string {
     const restart = exit.machineRestarted ? ', and the machine restarted' : '';
     return `The agent was terminated by ${signal} (exit code ${exit.exitCode}) before it finished its turn${restart}.`;
   }
-  return `The agent ended with exit code ${exit.exitCode} without finishing its turn.`;
+  const cause =
+    unreachable === undefined ? '' : ` It cannot reach the server: ${unreachable.reason}. ${unreachable.remedy}`;
+  return `The agent ended with exit code ${exit.exitCode} without finishing its turn.${cause}`;
 }
 
 // The kernel kills one process. If that was not the agent's first, the agent may have continued.

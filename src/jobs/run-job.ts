@@ -14,6 +14,7 @@ import type { Slots } from '../lib/slots.ts';
 import type { InvokeAgentRequest } from '../plan42/messages.ts';
 import type { Runtime } from '../runtimes/runtime.ts';
 import { buildAgentInput } from './agent-input.ts';
+import { agentServerUrl, whyUnreachable } from './agent-server.ts';
 import { fetchFeedback } from './feedback.ts';
 import { pullImage } from './images/pull-image.ts';
 import { describeExit, describeFailure } from './outcome.ts';
@@ -117,12 +118,17 @@ async function startAgent({ jobId, image }: JobRecord, feedback: unknown, contex
   const paths = store.paths(jobId);
   try {
     const mayPullAgain = config.images.pullPolicy !== 'never';
-    await runtime.start({ ...paths, image, mayPullAgain, requestFile, maxLogBytes }, detach);
+    const serverUrl = serverUrlOf(context);
+    await runtime.start({ ...paths, image, mayPullAgain, requestFile, maxLogBytes, serverUrl }, detach);
   } catch (error) {
     detach.throwIfAborted();
     // A start that the previous run began just before it was killed can succeed only now.
     if (!(await runtime.wasStarted(paths))) throw error;
   }
+}
+
+function serverUrlOf({ invocation, config }: JobContext): URL {
+  return agentServerUrl(invocation?.AgentToken ?? '', config.runner.url);
 }
 
 function findConnection({ github, invocation, logger }: JobContext): Connection | undefined {
@@ -171,7 +177,9 @@ async function waitForExit(record: JobRecord, context: JobContext): Promise<JobR
   });
   logger.info('agent exited', { exit_code: exit.exitCode, out_of_memory: exit.outOfMemory || undefined });
   const killed = cancel.aborted || (await store.isKilled(jobId));
-  const failure = describeExit({ ...record, killed }, exit, hostName, placeOption);
+  const mayBeCutOff = !killed && exit.exitCode !== undefined && exit.exitCode !== 0 && exit.startError === undefined;
+  const unreachable = mayBeCutOff ? await whyUnreachable(runtime, serverUrlOf(context)) : undefined;
+  const failure = describeExit({ ...record, killed }, exit, hostName, { placeOption, unreachable });
   const ended: JobRecord = { ...record, phase: 'ended', killed, endedAt: exit.endedAt.toISOString(), failure };
   return exit.exitCode === undefined ? ended : { ...ended, exitCode: exit.exitCode };
 }

@@ -12,6 +12,8 @@ import { welcome } from './welcome.ts';
 
 export interface ServerStartOptions extends TlsFiles {
   listen: ListenAddress;
+  /** Also for containers of this machine. */
+  containers: boolean;
   data?: string;
   publicUrl?: string;
   logLevel: LogLevel;
@@ -29,6 +31,7 @@ export async function startCommand(context: CliContext, options: ServerStartOpti
   const server = await startServer({
     dataDir,
     listen,
+    forContainers: options.containers,
     ...(options.publicUrl === undefined ? {} : { publicUrl: options.publicUrl }),
     ...(tls === undefined ? {} : { tls, caFile: tls.ownAuthority }),
     logger: createLogger({
