@@ -3,9 +3,9 @@ import { readFile } from 'node:fs/promises';
 import { endianness } from 'node:os';
 
 export interface Bridge {
-  /** Of the network interface. */
+  /** The name of the network interface. */
   name: string;
-  /** Of this machine on the bridge. */
+  /** This machine's address on the bridge. */
   address: string;
   /** Whether an IPv4 address is one of the bridge's containers, or this machine's on it. */
   includes(address: string): boolean;
