@@ -8,6 +8,7 @@ import { promisify } from 'node:util';
 import { startControlPlane, type TestControlPlane } from './support/control-plane.ts';
 import type { Engines } from './support/engines.ts';
 import { requires } from './support/engines-client.ts';
+import { eventually } from './support/eventually.ts';
 import { RunnerProcess } from './support/runner-process.ts';
 import { jobIdOf, startTask, untilOver } from './support/tasks.ts';
 
@@ -90,6 +91,22 @@ for (const name of ['podman', 'docker'] as const) {
       assert.deepEqual(await readdir(join(runner.folder, 'state/jobs/active')), []);
       assert.deepEqual(await readdir(join(runner.folder, 'state/jobs/finished')), [`${jobId}.json`]);
       assert.ok(!/p42[ar]_\w/.test(runner.log), 'no token in the log');
+    });
+
+    test('a cancelled turn ends its container', async (t) => {
+      await using setting = await setUp(t, name, '[jobs]\nstop_timeout = "500ms"\n');
+      if (!setting.plane) return;
+      const { plane, runner, engines, engine } = setting;
+      const taskId = await startTask(plane, engines.images.agent, `trap '' TERM; while :; do sleep 0.1; done`);
+      await runner.logged(/job started/, 60_000);
+      await eventually(async () => {
+        const { Version } = (await plane.call('GET', `tasks/${taskId}/turns/1`)).body;
+        const body = { Status: 'Failed', ErrorMessage: 'cancelled by user' };
+        return (await plane.call('PATCH', `tasks/${taskId}/turns/1`, { ifMatch: Version, body })).status === 200;
+      });
+      await runner.logged(/stopping job, its turn has ended/, 60_000);
+      await runner.logged(/job finished/, 60_000);
+      assert.ok(!(await engine('ps', '--all', '--format', '{{.Names}}')).includes(jobIdOf(taskId)));
     });
 
     test('reports an unusable image', async (t) => {

@@ -44,6 +44,8 @@ export const RunnerStatus = v.object({
     max: count,
   }),
   lastError: v.nullable(v.object({ time, message: v.string() })),
+  /** The job that finished last, since the start. Absent from older runners. */
+  lastEnd: v.optional(v.nullable(v.object({ time, jobId: v.string(), code: v.string(), reason: v.string() }))),
 });
 export type RunnerStatus = v.InferOutput<typeof RunnerStatus>;
 

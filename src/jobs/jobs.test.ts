@@ -41,6 +41,8 @@ describe('a job', () => {
         killed: false,
         startedAt: '',
         endedAt: '2026-01-02T03:04:05.000Z',
+        endCode: 'exited',
+        endText: 'exit code 3',
         failure: '',
       },
     );

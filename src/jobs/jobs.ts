@@ -3,15 +3,21 @@ import type { Config, RuntimeName } from '../config/schema.ts';
 import type { GithubConnections } from '../github/connections.ts';
 import { isAbort } from '../lib/errors.ts';
 import type { Logger } from '../lib/logger.ts';
+import { sleep as realSleep, type Sleep } from '../lib/sleep.ts';
 import { Slots } from '../lib/slots.ts';
 import type { Plan42Client } from '../plan42/client.ts';
+import type { ServerFeature } from '../plan42/features.ts';
 import type { Runtime } from '../runtimes/runtime.ts';
+import { agentServerUrl } from './agent-server.ts';
 import { type Arrival, Arrivals, compareArrival } from './arrivals.ts';
 import type { JobRecord } from './record.ts';
 import { type Job, parseRequest, recoverJob } from './recover.ts';
-import { killAgent, runJob } from './run-job.ts';
+import { runJob } from './run-job.ts';
 import type { JobSecrets, JobStore } from './store.ts';
+import { type ExitGrace, exitGrace } from './turn-end.ts';
 import { TurnUpdates } from './turn-updates.ts';
+import { type TurnWatchTiming, type WatchedTurn, watchTurns } from './turn-watch.ts';
+import { killAgent } from './watch-agent.ts';
 
 export interface JobsOptions {
   config: Config;
@@ -22,10 +28,16 @@ export interface JobsOptions {
   client: Plan42Client;
   /** The runner's own. */
   tenantId: string;
+  runnerId: string;
+  /** Those that the server is known to have. */
+  features: ReadonlySet<ServerFeature>;
   /** The option with which a command finds this runner (`--state-dir … `), or empty. */
   placeOption?: string;
   github: GithubConnections;
   logger: Logger;
+  turnWatch?: TurnWatchTiming;
+  exitGrace?: ExitGrace;
+  sleep?: Sleep;
 }
 
 export interface JobCounts {
@@ -39,6 +51,7 @@ export interface JobCounts {
 
 interface ActiveJob {
   runtime: Runtime;
+  turn: WatchedTurn;
   cancel: AbortController;
   done: Promise<void>;
 }
@@ -53,10 +66,23 @@ export class Jobs implements AsyncDisposable {
   /** The number of jobs that wait for anything but a slot. */
   #waiting = 0;
   readonly #detach = new AbortController();
+  readonly #watching: Promise<void>;
+  #lastFinished: JobRecord | undefined;
 
   constructor(options: JobsOptions) {
     this.#options = options;
     this.#slots = new Slots(options.config.jobs.maxJobs);
+    const { client, tenantId, runnerId, features, logger, turnWatch, sleep } = options;
+    this.#watching = watchTurns({
+      client,
+      runner: { tenantId, runnerId },
+      features,
+      turns: () => [...this.#active.values()].map(({ turn }) => turn),
+      logger,
+      signal: this.#detach.signal,
+      ...(turnWatch && { timing: turnWatch }),
+      ...(sleep && { sleep }),
+    });
   }
 
   /** The number of jobs that are not finished. */
@@ -66,6 +92,11 @@ export class Jobs implements AsyncDisposable {
 
   has(jobId: string): boolean {
     return this.#active.has(jobId);
+  }
+
+  /** The record of the job that finished last, since the start of the runner. */
+  get lastFinished(): JobRecord | undefined {
+    return this.#lastFinished;
   }
 
   get counts(): JobCounts {
@@ -153,20 +184,23 @@ export class Jobs implements AsyncDisposable {
 
   async [Symbol.asyncDispose](): Promise<void> {
     this.#detach.abort(new Error('the runner is stopping'));
-    await Promise.all([...this.#active.values()].map((job) => job.done));
+    await Promise.all([this.#watching, ...[...this.#active.values()].map((job) => job.done)]);
   }
 
   #run({ record, runtime, invocation, agentToken, isKilled }: Job): void {
     const { config, store, client, github, placeOption = '' } = this.#options;
     const { jobId, tenantId, taskId, turnIndex } = record;
     const logger = this.#options.logger.with({ job_id: jobId, task_id: taskId, turn_index: turnIndex });
+    const agentClient = client.withToken(agentToken);
+    const path = { tenantId, taskId, turnIndex };
     const turn = new TurnUpdates({
-      client: client.withToken(agentToken),
-      path: { tenantId, taskId, turnIndex },
+      client: agentClient,
+      path,
       turn: invocation?.Turn,
       logger,
       isMute: agentToken === '',
     });
+    const watched = { path, updates: turn, client: agentClient, isStarted: false };
     const cancel = new AbortController();
     if (isKilled) cancel.abort(new Error('killed by user'));
     const context = {
@@ -178,19 +212,28 @@ export class Jobs implements AsyncDisposable {
       logger,
       hostName: hostname(),
       placeOption,
+      serverUrl: agentServerUrl(agentToken, config.runner.url),
       github,
       invocation,
       detach: this.#detach.signal,
       cancel: cancel.signal,
       noteWaiting: () => this.#noteWaiting(),
       noteStarting: () => this.#noteStarting(),
+      noteRunning: () => {
+        watched.isStarted = true;
+      },
+      exitGrace: this.#options.exitGrace ?? exitGrace,
+      sleep: this.#options.sleep ?? realSleep,
     };
     const done = runJob(record, context)
+      .then((last) => {
+        this.#lastFinished = last;
+      })
       .catch((error: unknown) => {
         if (!isAbort(error, this.#detach.signal)) logger.error('job failed, leaving it until next start', { error });
       })
       .finally(() => this.#active.delete(jobId));
-    this.#active.set(jobId, { runtime, cancel, done });
+    this.#active.set(jobId, { runtime, turn: watched, cancel, done });
   }
 
   #noteWaiting(): Disposable {

@@ -11,6 +11,7 @@ import { parseConfig } from '../config/parse.ts';
 import { GithubConnections } from '../github/connections.ts';
 import { silentLogger } from '../lib/logger.ts';
 import { Plan42Client } from '../plan42/client.ts';
+import type { ServerFeature } from '../plan42/features.ts';
 import { createTransport } from '../plan42/transport.ts';
 import { Jobs } from './jobs.ts';
 import { JobStore } from './store.ts';
@@ -60,6 +61,8 @@ test('a start accesses the same number of files, however many jobs are finished'
         store,
         runtime: createFakeRuntime(),
         otherRuntime: createFakeRuntime,
+        runnerId: 'runner',
+        features: new Set<ServerFeature>(),
         tenantId: 'tenant',
         client: new Plan42Client(endpoint),
       };

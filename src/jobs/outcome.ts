@@ -1,9 +1,12 @@
 import { constants } from 'node:os';
-import { errorCode, formatError, UserError } from '../lib/errors.ts';
+import { environmentFailure, failureRemedy, isOutOfInodes } from '../lib/environment-failure.ts';
+import { formatError, UserError } from '../lib/errors.ts';
 import { trimEnd } from '../lib/trim-end.ts';
 import type { JobExit } from '../runtimes/runtime.ts';
 import type { Unreachable } from './agent-server.ts';
+import { signalName } from './end-reason.ts';
 import type { JobRecord } from './record.ts';
+import { describeTurnEnd, type TurnEnd } from './turn-end.ts';
 
 /**
  * The turn's error message if the agent did not finish the turn. `placeOption` is the option with which the command finds this
@@ -15,20 +18,30 @@ export function describeExit(
   hostName: string,
   { placeOption = '', unreachable }: { placeOption?: string; unreachable?: Unreachable | undefined } = {},
 ): string {
-  const reason = exitReason(record, exit, unreachable);
+  const reason = explainExit(record, exit, unreachable);
   return `${reason} Its log is on ${hostName}: plan42 runner job logs ${placeOption}${record.jobId}`;
 }
 
 /** The turn's error message for a job that could not be started. */
 export function describeFailure(error: unknown, hostName: string): string {
-  if (['ENOSPC', 'EDQUOT'].includes(errorCode(error) ?? '')) {
-    return `The agent was not started: on ${hostName} there is no space left for the job’s files.`;
+  const failure = environmentFailure(error);
+  if (failure?.kind === 'diskFull') {
+    const isInodes = failure.path !== undefined && isOutOfInodes(failure.path);
+    const missing = isInodes ? 'there are no inodes left' : 'there is no space left';
+    return `The agent was not started: on ${hostName} ${missing} for the job’s files.`;
   }
   const reason = `${trimEnd(formatError(error), '.')}.`;
-  return error instanceof UserError && error.remedy ? `On ${hostName}: ${reason} ${error.remedy}` : reason;
+  if (error instanceof UserError) return error.remedy ? `On ${hostName}: ${reason} ${error.remedy}` : reason;
+  return failure === undefined ? reason : `On ${hostName}: ${reason} ${failureRemedy(failure)}`;
 }
 
-function exitReason(record: JobRecord, exit: JobExit, unreachable: Unreachable | undefined): string {
+/** The turn's error message for a job that was stopped because its turn ended. Only a deleted task's turn still takes it. */
+export function describeStop(end: TurnEnd): string {
+  const text = describeTurnEnd(end);
+  return `The agent was stopped: ${text}.`;
+}
+
+function explainExit(record: JobRecord, exit: JobExit, unreachable: Unreachable | undefined): string {
   if (record.killed) return 'The agent was killed by user.';
   if (exit.startError !== undefined)
     return `The agent in the image ${record.image} could not be started: ${exit.startError}.`;
@@ -56,8 +69,4 @@ function unknownExit({ machineRestarted, unseenBecause }: JobExit): string {
   if (unseenBecause) return `The agent is gone and its exit code is unknown: ${unseenBecause}.`;
   const restart = machineRestarted === undefined ? ', or the machine restarted' : '';
   return `The agent is gone and its exit code is unknown: it may have been killed${restart}.`;
-}
-
-function signalName(exitCode: number): string | undefined {
-  return Object.entries(constants.signals).find(([, number]) => number === exitCode - 128)?.[0];
 }

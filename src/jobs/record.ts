@@ -26,6 +26,9 @@ export const JobRecord = v.object({
   startedAt: v.optional(v.string()),
   endedAt: v.optional(v.string()),
   exitCode: v.optional(v.number()),
+  /** Set once ended: why, as an `EndCode`, and for people. */
+  endCode: v.optional(v.string()),
+  endText: v.optional(v.string()),
   /** A user requested a kill. */
   killed: v.optional(v.boolean()),
   /** Set once ended: the turn's error message if the agent did not finish the turn. */

@@ -115,8 +115,9 @@ async function rebuildRecord(
 }
 
 function endDamaged(record: JobRecord, damages: readonly Damage[]): JobRecord {
+  const endText = `the runner’s files of the job are damaged (${fileNames(damages)})`;
   const failure = `The agent was not started, or its exit code is unknown: on ${hostname()} the runner’s files of the job are damaged (${fileNames(damages)}).`;
-  return { ...record, phase: 'ended', endedAt: systemClock.date().toISOString(), failure };
+  return { ...record, phase: 'ended', endedAt: systemClock.date().toISOString(), endCode: 'unknown', endText, failure };
 }
 
 function logDamage(

@@ -3,36 +3,26 @@
  * is, so that the next run of the runner can continue from there.
  */
 
-import type { Config, Connection } from '../config/schema.ts';
+import type { Connection } from '../config/schema.ts';
 import type { GithubConnections } from '../github/connections.ts';
 import { loggable } from '../github/errors.ts';
 import { systemClock } from '../lib/clock.ts';
-import { isAbort } from '../lib/errors.ts';
-import type { Logger } from '../lib/logger.ts';
+import { formatError, isAbort } from '../lib/errors.ts';
 import { retryForever } from '../lib/retry.ts';
 import type { Slots } from '../lib/slots.ts';
 import type { InvokeAgentRequest } from '../plan42/messages.ts';
-import type { Runtime } from '../runtimes/runtime.ts';
+import { RuntimeError } from '../runtimes/runtime.ts';
 import { buildAgentInput } from './agent-input.ts';
-import { agentServerUrl, whyUnreachable } from './agent-server.ts';
+import { type EndReason, killedReason, turnEndReason } from './end-reason.ts';
 import { fetchFeedback } from './feedback.ts';
 import { pullImage } from './images/pull-image.ts';
-import { describeExit, describeFailure } from './outcome.ts';
+import { describeFailure, describeStop } from './outcome.ts';
 import { reportStatus, startHeartbeats } from './progress.ts';
 import type { JobRecord } from './record.ts';
-import type { JobStore } from './store.ts';
-import type { TurnUpdates } from './turn-updates.ts';
+import { type AgentContext, killAgent, waitForExit } from './watch-agent.ts';
 
-export interface JobContext {
-  config: Config;
-  store: JobStore;
-  runtime: Runtime;
+export interface JobContext extends AgentContext {
   slots: Slots;
-  turn: TurnUpdates;
-  logger: Logger;
-  hostName: string;
-  /** The option with which a command finds this runner, or empty. */
-  placeOption: string;
   github: GithubConnections;
   /** The request, if it is readable. */
   invocation: InvokeAgentRequest | undefined;
@@ -40,17 +30,15 @@ export interface JobContext {
   noteWaiting: () => Disposable;
   /** Called when the job begins to start; disposed of when it has started or failed to. */
   noteStarting: () => Disposable;
-  /** Aborted when the runner stops. The job itself keeps running. */
-  detach: AbortSignal;
-  /** Aborted when the job is killed, so that it is not started any more. */
-  cancel: AbortSignal;
+  /** Called when the agent runs. */
+  noteRunning: () => void;
 }
 
 /**
- * Takes the job from the phase in its record to its end. Rejects only with the reason of `context.detach`; the next run of the
+ * Takes the job from the phase in its record to its end, and returns its last record. Rejects only with the reason of `context.detach`; the next run of the
  * runner continues from the record.
  */
-export async function runJob(record: JobRecord, context: JobContext): Promise<void> {
+export async function runJob(record: JobRecord, context: JobContext): Promise<JobRecord> {
   const { slots, detach } = context;
   let job = record;
   using slot = new DisposableStack();
@@ -61,18 +49,22 @@ export async function runJob(record: JobRecord, context: JobContext): Promise<vo
       // The previous run may have crashed between the start and this.
       job = await recordStart(job, context);
     }
-    if (job.phase === 'started') job = await waitForExit(job, context);
+    if (job.phase === 'started') {
+      context.noteRunning();
+      job = await waitForExit(job, context);
+    }
   } catch (error) {
     if (detach.aborted && isAbort(error, detach)) throw error;
     job = await recordFailure(job, error, context);
   }
   slot.dispose();
   await finishJob(job, context);
+  return job;
 }
 
 async function startJob(record: JobRecord, context: JobContext, slot: DisposableStack): Promise<JobRecord> {
   const { runtime, turn, logger, detach, cancel } = context;
-  const stop = AbortSignal.any([detach, cancel, turn.finished]);
+  const stop = AbortSignal.any([detach, cancel, turn.ended]);
   await using _heartbeats = startHeartbeats(turn, stop);
   // Undefined at once for most jobs: they must ask for a slot before anything is awaited.
   const pending = fetchFeedback(context, stop);
@@ -81,7 +73,10 @@ async function startJob(record: JobRecord, context: JobContext, slot: Disposable
   using _starting = context.noteStarting();
   const status = reportStatus(context, 'Pulling Agent Image on Local Runner', stop);
   logger.debug('pulling image', { image: record.image });
-  await using _image = await pullImage(record, context, stop);
+  await using _image = await pullImage(record, context, stop).catch((error: unknown) => {
+    stop.throwIfAborted();
+    throw new PullFailure(error);
+  });
   await status;
   stop.throwIfAborted();
 
@@ -107,8 +102,17 @@ async function takeSlot({ arrival }: JobRecord, context: JobContext, stop: Abort
   return slot;
 }
 
+/** Marks the failure of a pull, whose cause is the error to report. */
+class PullFailure extends Error {
+  override readonly name = 'PullFailure';
+
+  constructor(cause: unknown) {
+    super('cannot pull the image', { cause });
+  }
+}
+
 async function startAgent({ jobId, image }: JobRecord, feedback: unknown, context: JobContext): Promise<void> {
-  const { config, store, runtime, turn, detach } = context;
+  const { config, store, runtime, turn, serverUrl, detach } = context;
   const request = await store.readRequest(jobId);
   if (request === undefined) throw new Error('the request of the job is missing');
   const connection = findConnection(context);
@@ -118,17 +122,12 @@ async function startAgent({ jobId, image }: JobRecord, feedback: unknown, contex
   const paths = store.paths(jobId);
   try {
     const mayPullAgain = config.images.pullPolicy !== 'never';
-    const serverUrl = serverUrlOf(context);
     await runtime.start({ ...paths, image, mayPullAgain, requestFile, maxLogBytes, serverUrl }, detach);
   } catch (error) {
     detach.throwIfAborted();
     // A start that the previous run began just before it was killed can succeed only now.
     if (!(await runtime.wasStarted(paths))) throw error;
   }
-}
-
-function serverUrlOf({ invocation, config }: JobContext): URL {
-  return agentServerUrl(invocation?.AgentToken ?? '', config.runner.url);
 }
 
 function findConnection({ github, invocation, logger }: JobContext): Connection | undefined {
@@ -155,46 +154,32 @@ async function recordStart(record: JobRecord, context: JobContext): Promise<JobR
   return started;
 }
 
-type KillDeps = Pick<JobContext, 'runtime' | 'store' | 'config' | 'logger'> & { isActive?: () => boolean };
-
-/** Kills the agent, retrying while its engine is down and the job is active. */
-export async function killAgent(jobId: string, deps: KillDeps, signal: AbortSignal): Promise<void> {
-  const { runtime, store, config, logger, isActive = () => true } = deps;
-  const kill = async () => {
-    if (isActive()) await runtime.kill(store.paths(jobId), config.jobs.stopTimeoutMs);
-  };
-  await retryForever(kill, { failure: 'cannot kill job, retrying', logger, signal });
-}
-
-async function waitForExit(record: JobRecord, context: JobContext): Promise<JobRecord> {
-  const { store, runtime, logger, hostName, placeOption, cancel, detach } = context;
-  const { jobId } = record;
-  // A failure to watch the job, for example because file descriptors ran out, is not its exit: a finished job is removed.
-  const exit = await retryForever(() => runtime.wait(store.paths(jobId), detach), {
-    failure: 'cannot watch job, retrying',
-    logger,
-    signal: detach,
-  });
-  logger.info('agent exited', { exit_code: exit.exitCode, out_of_memory: exit.outOfMemory || undefined });
-  const killed = cancel.aborted || (await store.isKilled(jobId));
-  const mayBeCutOff = !killed && exit.exitCode !== undefined && exit.exitCode !== 0 && exit.startError === undefined;
-  const unreachable = mayBeCutOff ? await whyUnreachable(runtime, serverUrlOf(context)) : undefined;
-  const failure = describeExit({ ...record, killed }, exit, hostName, { placeOption, unreachable });
-  const ended: JobRecord = { ...record, phase: 'ended', killed, endedAt: exit.endedAt.toISOString(), failure };
-  return exit.exitCode === undefined ? ended : { ...ended, exitCode: exit.exitCode };
-}
-
 /** The record of a job that did not start. */
 async function recordFailure(record: JobRecord, error: unknown, context: JobContext): Promise<JobRecord> {
-  const { store, logger, cancel, turn, hostName } = context;
-  const isKilled = cancel.aborted;
-  if (isKilled) logger.info('job killed before start');
-  else if (turn.finished.aborted) logger.info('turn finished before start of job');
-  else logger.error('job failed', { error: loggable(error) });
-  const failure = isKilled ? 'The agent was killed by user before it started.' : describeFailure(error, hostName);
+  const { store, cancel } = context;
+  const { failure, ...reason } = explainFailure(error, context);
   await store.removeInput(record.jobId);
-  const ended: JobRecord = { ...record, phase: 'ended', endedAt: systemClock.date().toISOString(), failure };
-  return isKilled ? { ...ended, killed: true } : ended;
+  const endedAt = systemClock.date().toISOString();
+  const ended = { ...record, phase: 'ended', endedAt, endCode: reason.code, endText: reason.text, failure } as const;
+  return cancel.aborted ? { ...ended, killed: true } : ended;
+}
+
+function explainFailure(error: unknown, context: JobContext): EndReason & { failure: string } {
+  const { logger, cancel, turn, hostName } = context;
+  if (cancel.aborted) {
+    logger.info('job killed before start');
+    return { ...killedReason, failure: 'The agent was killed by user before it started.' };
+  }
+  if (turn.end) {
+    const reason = turnEndReason(turn.end);
+    logger.info('turn finished before start of job', { reason: reason.text });
+    return { ...reason, failure: describeStop(turn.end) };
+  }
+  const isPull = error instanceof PullFailure;
+  const cause = isPull ? error.cause : error;
+  logger.error('job failed', { error: loggable(cause) });
+  const code = isPull ? 'pull-failed' : cause instanceof RuntimeError ? 'start-failed' : 'not-started';
+  return { code, text: formatError(cause), failure: describeFailure(cause, hostName) };
 }
 
 /** Reports the final status and cleans up; then nothing is left to do for the job. */

@@ -44,10 +44,10 @@ after(async () => {
 });
 
 /** Updates of a turn at version 1, at a server that gives these answers, and the last of them from then on. */
-function updates(answers: Answer[], turn: unknown = turnAt(1)): TurnUpdates {
+function updates(answers: Answer[], turn: unknown = turnAt(1), token = 'p42a_secret'): TurnUpdates {
   const left = [...answers];
   server.answer = (response) => (left.length > 1 ? left.shift() : left[0])?.(response);
-  const endpoint = { transport, baseUrl: new URL(server.url), token: 'p42a_secret', userAgent: 't' };
+  const endpoint = { transport, baseUrl: new URL(server.url), token, userAgent: 't' };
   return new TurnUpdates({
     client: new Plan42Client(endpoint),
     path: { tenantId: 't', taskId: 'k', turnIndex: 1 },
@@ -72,7 +72,7 @@ describe('an update', () => {
     assert.deepEqual(versions(), ['1', '2', '7']);
     assert.deepEqual(bodies(), [{ Status: 'one' }, {}, { Status: 'two' }]);
     assert.equal(turn.newest?.Version, 8);
-    assert.equal(turn.finished.aborted, false);
+    assert.equal(turn.ended.aborted, false);
   });
 
   test('is retried at once with the version from a conflict', async () => {
@@ -179,14 +179,14 @@ describe('a rejected token', () => {
     const page: Answer = (response) => void response.writeHead(404).end('<html>');
     const turn = updates([...Array.from({ length: 20 }, () => page), ok(2, 'Failed')]);
     await turn.fail('m', new Date(), never);
-    assert.ok(turn.finished.aborted);
+    assert.ok(turn.ended.aborted);
   });
 
   test('that is accepted again reports the final status', async () => {
     const refusals = Array.from({ length: 60 }, () => fails(401, { Message: 'unknown token' }));
     const turn = updates([...refusals, ok(2, 'Failed')]);
     await turn.fail('m', new Date(), never);
-    assert.ok(turn.finished.aborted);
+    assert.ok(turn.ended.aborted);
     assert.equal(server.requests.length, 61);
   });
 
@@ -201,8 +201,18 @@ describe('a rejected token', () => {
     const turn = updates([...Array.from({ length: 20 }, () => refuses), ok(2, 'Failed')]);
     await assert.rejects(turn.setStatus('one', controller.signal), /no time/);
     await turn.fail('m', new Date(), never);
-    assert.ok(turn.finished.aborted);
+    assert.ok(turn.ended.aborted);
   });
+});
+
+test('an update that cannot be sent is given up at once', async () => {
+  for (const token of ['p42a_\nsecret', 'p42a_secret\r\n', 'p42a_\0', 'p42a_☃']) {
+    const turn = updates([ok(2)], turnAt(1), token);
+    await turn.setStatus('s', never);
+    await turn.fail('m', new Date(), never);
+  }
+  assert.deepEqual([server.requests.length, pauses.length], [0, 0]);
+  assert.equal(warnings.filter((line) => line === 'cannot send turn update, giving up').length, 8);
 });
 
 for (const status of [400, 405, 407, 408]) {
@@ -210,7 +220,7 @@ for (const status of [400, 405, 407, 408]) {
     const page: Answer = (response) => void response.writeHead(status).end('<html>');
     const turn = updates([page, page, ok(2, 'Failed')]);
     await turn.fail('m', new Date(), never);
-    assert.ok(turn.finished.aborted);
+    assert.ok(turn.ended.aborted);
   });
 }
 
@@ -225,7 +235,7 @@ describe('a finished turn gets no update', () => {
     test(`when ${name}`, async () => {
       const turn = updates([answer, ok(9)]);
       await turn.heartbeat(never);
-      assert.ok(turn.finished.aborted);
+      assert.ok(turn.ended.aborted);
       await turn.setStatus('one', never);
       await turn.heartbeat(never);
       await turn.fail('m', new Date(), never);
@@ -236,7 +246,7 @@ describe('a finished turn gets no update', () => {
   test('when it was finished in the request', async () => {
     for (const Status of ['Completed', 'Failed']) {
       const turn = updates([ok(2)], turnAt(1, Status));
-      assert.ok(turn.finished.aborted);
+      assert.ok(turn.ended.aborted);
       await turn.fail('m', new Date(), never);
       assert.equal(server.requests.length, 0);
     }

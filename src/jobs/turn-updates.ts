@@ -7,6 +7,7 @@ import type { Plan42Client, TurnPatch, TurnPath } from '../plan42/client.ts';
 import { ApiError, isTransient } from '../plan42/errors.ts';
 import { PartialTurn } from '../plan42/runner-objects.ts';
 import { isTerminalStatus } from '../plan42/turn-status.ts';
+import { type TurnEnd, TurnEnded } from './turn-end.ts';
 
 export interface TurnUpdatesOptions {
   /** With the job's agent token. */
@@ -37,7 +38,8 @@ export class TurnUpdates {
   readonly #path: TurnPath;
   readonly #logger: Logger;
   readonly #sleep: Sleep;
-  readonly #finished = new AbortController();
+  readonly #ended = new AbortController();
+  #end: TurnEnd | undefined;
   #rejected = false;
   /** In a row, over all updates. */
   #rejections = 0;
@@ -54,7 +56,7 @@ export class TurnUpdates {
     const parsed = v.safeParse(PartialTurn, turn);
     if (!parsed.success) return;
     this.#version = parsed.output.Version;
-    if (isTerminalStatus(parsed.output.Status)) this.#finished.abort();
+    if (isTerminalStatus(parsed.output.Status)) this.noteEnd(finishedEnd(parsed.output));
   }
 
   /** The newest turn that the server returned, if it has returned one. */
@@ -62,9 +64,25 @@ export class TurnUpdates {
     return this.#newest;
   }
 
-  /** Aborted when the turn is known to be finished. */
-  get finished(): AbortSignal {
-    return this.#finished.signal;
+  /** Aborted with a {@link TurnEnded} when the server is known to need the job no longer. */
+  get ended(): AbortSignal {
+    return this.#ended.signal;
+  }
+
+  /** How the turn ended, if it is known to have. */
+  get end(): TurnEnd | undefined {
+    return this.#end;
+  }
+
+  /** Takes over what another call returned about the turn. */
+  observe(turn: PartialTurn): void {
+    if (turn.Version >= this.#version) this.#adopt(turn);
+  }
+
+  /** Records how the turn ended. The first end counts. */
+  noteEnd(end: TurnEnd): void {
+    this.#end ??= end;
+    this.#ended.abort(new TurnEnded(this.#end));
   }
 
   /** Sets the status that users see. Retries until `signal` is aborted, then rejects with its reason. */
@@ -92,7 +110,8 @@ export class TurnUpdates {
   }
 
   #isClosed(): boolean {
-    return this.#rejected || this.#finished.signal.aborted;
+    // The turn of a deleted task can still be failed, so that it is not left unfinished if the task is restored.
+    return this.#rejected || (this.#end !== undefined && this.#end.reason !== 'deleted');
   }
 
   async #deliver(patch: TurnPatch, signal: AbortSignal): Promise<void> {
@@ -103,7 +122,8 @@ export class TurnUpdates {
       if (error === undefined) return;
       if (isConflict(error) && ++conflicts <= maxQuickConflicts) continue;
       if (!isConflict(error) && !isRejection(error) && !isTransient(error)) {
-        this.#logger.warn('server rejected turn update', { error });
+        if (error instanceof ApiError) this.#logger.warn('server rejected turn update', { error });
+        else this.#logger.error('cannot send turn update, giving up', { error });
         return;
       }
       const pauseMs = backoff.next(error instanceof ApiError ? error.retryAfterMs : undefined);
@@ -129,11 +149,11 @@ export class TurnUpdates {
   }
 
   async #adoptConflict(error: ApiError, signal: AbortSignal): Promise<void> {
-    if (error.errorType === 'UpdateCompletedTurn') this.#finished.abort();
     const current = v.safeParse(PartialTurn, error.current);
-    if (current.success) {
-      this.#adopt(current.output);
-    } else if (!this.#finished.signal.aborted) {
+    if (current.success) this.#adopt(current.output);
+    if (error.errorType === 'UpdateCompletedTurn') {
+      this.noteEnd(finishedEnd(current.success ? current.output : undefined));
+    } else if (!current.success) {
       // Without the turn's version, the conflict would repeat.
       const turn = await this.#client.getTurn(this.#path, { signal }).catch(() => undefined);
       if (turn) this.#adopt(turn);
@@ -144,7 +164,7 @@ export class TurnUpdates {
     this.#newest = turn;
     this.#rejections = 0;
     this.#version = turn.Version;
-    if (isTerminalStatus(turn.Status)) this.#finished.abort();
+    if (isTerminalStatus(turn.Status)) this.noteEnd(finishedEnd(turn));
   }
 
   #noteRejection(error: unknown, rejectedMs: number): void {
@@ -158,6 +178,15 @@ export class TurnUpdates {
       this.#logger.warn('agent token rejected, retrying for an hour', { error });
     }
   }
+}
+
+function finishedEnd(turn: PartialTurn | undefined): TurnEnd {
+  return {
+    reason: 'finished',
+    status: turn?.Status ?? undefined,
+    message: turn?.ErrorMessage ?? undefined,
+    endedBy: turn?.EndedBy ?? undefined,
+  };
 }
 
 function isConflict(error: unknown): error is ApiError {

@@ -1,6 +1,8 @@
 import * as v from 'valibot';
 import type { WrappedSecret } from './ecies.ts';
+import { type EndedTurn, EndedTurns } from './ended-turns.ts';
 import { type ApiCall, type ApiEndpoint, callApi, pollApi } from './http.ts';
+import { pathSegment } from './path-segment.ts';
 import { PartialQueue, PartialTask, PartialTurn } from './runner-objects.ts';
 
 const nothing = v.unknown();
@@ -78,7 +80,7 @@ export class Plan42Client {
     payload: WrappedSecret,
     options: CallOptions = {},
   ): Promise<void> {
-    const path = `${queuePath(queue)}/messages/${encodeURIComponent(message.messageId)}/response`;
+    const path = `${queuePath(queue)}/messages/${pathSegment(message.messageId)}/response`;
     const body = { CallerID: message.callerId, Payload: payload };
     await this.#call('PUT', path, nothing, { body, ...options });
   }
@@ -87,8 +89,23 @@ export class Plan42Client {
     return this.#call('GET', `${taskPath(tenantId, taskId)}?includeDeleted=true`, PartialTask, options);
   }
 
-  getTurn(turn: TurnPath, options: CallOptions = {}): Promise<PartialTurn> {
-    return this.#call('GET', `${turnPath(turn)}?includeDeleted=true`, PartialTurn, options);
+  /** Without `includeDeleted`, the turn of a deleted task is a 404. */
+  getTurn(turn: TurnPath, options: CallOptions & { includeDeleted?: boolean } = {}): Promise<PartialTurn> {
+    const { includeDeleted = true, ...others } = options;
+    return this.#call('GET', `${turnPath(turn)}?includeDeleted=${includeDeleted}`, PartialTurn, others);
+  }
+
+  /** Waits up to `waitMs` until any of the turns has ended. Only for servers with the feature `EndedTurns`. */
+  async getEndedTurns(
+    { tenantId, runnerId }: { tenantId: string; runnerId: string },
+    turns: readonly TurnPath[],
+    waitMs: number,
+    options: CallOptions = {},
+  ): Promise<EndedTurn[]> {
+    const path = `${runnerPath(tenantId, runnerId)}/ended-turns?maxWaitSeconds=${Math.round(waitMs / 1000)}`;
+    const body = { Turns: turns.map(({ taskId: TaskId, turnIndex: TurnIndex }) => ({ TaskId, TurnIndex })) };
+    const timeoutMs = waitMs + pollAllowanceMs;
+    return (await this.#call('POST', path, EndedTurns, { body, timeoutMs, ...options })).Items;
   }
 
   updateTurn(turn: TurnPath, version: number, patch: TurnPatch, options: CallOptions = {}): Promise<PartialTurn> {
@@ -118,11 +135,15 @@ export interface TurnPath {
 }
 
 function queuePath({ tenantId, runnerId, queueId }: QueuePath): string {
-  return `/v1/tenants/${encodeURIComponent(tenantId)}/runners/${encodeURIComponent(runnerId)}/queues/${encodeURIComponent(queueId)}`;
+  return `${runnerPath(tenantId, runnerId)}/queues/${pathSegment(queueId)}`;
+}
+
+function runnerPath(tenantId: string, runnerId: string): string {
+  return `/v1/tenants/${pathSegment(tenantId)}/runners/${pathSegment(runnerId)}`;
 }
 
 function taskPath(tenantId: string, taskId: string): string {
-  return `/v1/tenants/${encodeURIComponent(tenantId)}/tasks/${encodeURIComponent(taskId)}`;
+  return `/v1/tenants/${pathSegment(tenantId)}/tasks/${pathSegment(taskId)}`;
 }
 
 function turnPath({ tenantId, taskId, turnIndex }: TurnPath): string {

@@ -43,6 +43,8 @@ export const environmentFields = {
   /** An ID, or `default` for the tenant's default. */
   RunnerId: v.string(),
   GithubConnectionId: v.string(),
+  /** Of this server only: removed with its last task. */
+  Ephemeral: v.optional(v.boolean()),
   Deleted: v.boolean(),
   ...versionFields,
 };
@@ -140,6 +142,8 @@ export const taskFields = {
   State: v.string(),
   LastTurnStatus: v.optional(v.string()),
   LastTurnIndex: v.optional(integer),
+  /** The machine of the last turn. */
+  LastTurnMachine: v.optional(v.string()),
   Deleted: v.boolean(),
   ...versionFields,
 };
@@ -164,6 +168,13 @@ export const turnFields = {
   OutputMessage: v.optional(v.string()),
   ErrorMessage: v.optional(v.string()),
   CompletedAt: v.optional(v.string()),
+  /** Who set the final status, a {@link TurnEnder}. Only our server knows it. */
+  EndedBy: v.optional(v.string()),
+  /** The host name of the machine whose runner got the turn, and the instance ID of that runner. Only our server knows them. */
+  Machine: v.optional(v.string()),
+  InstanceId: v.optional(v.string()),
   ...versionFields,
 };
+/** `Agent` includes the runner, which reports for an agent that exited. */
+export type TurnEnder = 'Agent' | 'User' | 'Server';
 export type Turn = ObjectOf<typeof turnFields>;

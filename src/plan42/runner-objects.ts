@@ -4,7 +4,11 @@ import { WrappedSecret } from './ecies.ts';
 import { knownFields, view } from './fields.ts';
 import { repoInfoFields, runnerQueueFields, taskFields, turnFields } from './objects.ts';
 
-export const PartialQueue = knownFields(view(runnerQueueFields, ['Version'], ['TenantID', 'RunnerID', 'QueueID']));
+export const PartialQueue = knownFields({
+  ...view(runnerQueueFields, ['Version'], ['TenantID', 'RunnerID', 'QueueID']),
+  /** Features beyond the protocol. Absent from other servers. */
+  Features: v.nullish(v.array(v.string())),
+});
 export type PartialQueue = v.InferOutput<typeof PartialQueue>;
 
 export const RunnerMessage = knownFields({
@@ -45,6 +49,9 @@ export const PartialTurn = knownFields(
       'OutputMessage',
       'ErrorMessage',
       'CompletedAt',
+      'EndedBy',
+      'Machine',
+      'InstanceId',
       'CreatedAt',
       'UpdatedAt',
     ],

@@ -3,6 +3,7 @@ import type { Config } from '../config/schema.ts';
 import type { RunnerStatus } from '../control/messages.ts';
 import { startControlServer } from '../control/server.ts';
 import type { Jobs } from '../jobs/jobs.ts';
+import type { JobRecord } from '../jobs/record.ts';
 import type { ErrorEntry, Logger } from '../lib/logger.ts';
 import type { RunnerHealth } from './health.ts';
 import type { QueuePool } from './queues/queue-pool.ts';
@@ -58,6 +59,13 @@ function describeRunner(options: ControlOptions): RunnerStatus {
     }),
     utilisation: pool.utilisation ?? null,
     jobs: { ...jobs.counts, max: config.jobs.maxJobs },
+    lastEnd: describeEnd(jobs.lastFinished),
     lastError: lastError ? { time: lastError.time.toISOString(), message: lastError.message } : null,
   };
+}
+
+function describeEnd(record: JobRecord | undefined): RunnerStatus['lastEnd'] {
+  const { jobId, endedAt, endCode, endText } = record ?? {};
+  if (jobId === undefined || endedAt === undefined) return null;
+  return { jobId, time: endedAt, code: endCode ?? 'unknown', reason: endText ?? '' };
 }

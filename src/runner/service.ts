@@ -10,12 +10,16 @@ import { Jobs } from '../jobs/jobs.ts';
 import { JobStore } from '../jobs/store.ts';
 import { systemClock } from '../lib/clock.ts';
 import { createLogger, type ErrorEntry, type Logger } from '../lib/logger.ts';
+import { type LossyOutput, logLosses } from '../lib/lossy-output.ts';
 import type { ServiceNotifier } from '../lib/service-notifier.ts';
 import { watchForWake } from '../lib/standstill.ts';
 import { Plan42Client } from '../plan42/client.ts';
+import type { ServerFeature } from '../plan42/features.ts';
+import { instanceHeader } from '../plan42/runner-headers.ts';
 import { createTransport } from '../plan42/transport.ts';
 import { createRuntime, selectRuntime } from '../runtimes/select.ts';
 import { startControl } from './control.ts';
+import { openDateFile } from './date-file.ts';
 import { reportLowDisk, watchDisk } from './disk-watch.ts';
 import { RunnerHealth } from './health.ts';
 import { startHealthEndpoint } from './health-endpoint.ts';
@@ -37,7 +41,8 @@ export interface ServiceOptions {
   env: NodeJS.ProcessEnv;
   flags: ReadonlyMap<string, string>;
   version: string;
-  write: (line: string) => void;
+  /** Standard error, unless it is not wanted. */
+  output: LossyOutput | undefined;
   signals: ShutdownSignals;
   /** Registers a listener for SIGHUP. */
   onReloadRequest: (listener: () => void) => void;
@@ -55,12 +60,13 @@ export async function runService(options: ServiceOptions): Promise<void> {
     loadConfig({ path: paths.configFile, explicit: options.explicitConfigFile, env, flags: options.flags });
   const { config, path, warnings } = await load();
   const startedAt = systemClock.date();
-  using log = new ServiceLog(options.write);
+  using log = new ServiceLog(options.output);
   let lastError: ErrorEntry | undefined;
   const onError = (entry: ErrorEntry) => {
     lastError = entry;
   };
   const baseLogger = createLogger({ ...config.log, write: log.write, onError });
+  options.output?.watch(logLosses(baseLogger));
   for (const reason of warnings) baseLogger.warn('configuration warning', { reason });
   const { token, tenantId, runnerId } = requireRunnerToken(config, path);
   // In text, only the first line has the IDs; in JSON every line can be filtered by them.
@@ -77,7 +83,8 @@ export async function runService(options: ServiceOptions): Promise<void> {
   const githubTransport = createTransport({ caFile, env });
   await using _closeGithubTransport = { [Symbol.asyncDispose]: () => githubTransport.destroy() };
   const userAgent = `plan42-runner/${options.version}`;
-  const client = new Plan42Client({ transport, baseUrl: config.runner.url, token, userAgent });
+  const headers = { [instanceHeader]: instance.id };
+  const client = new Plan42Client({ transport, baseUrl: config.runner.url, token, userAgent, headers });
   const github = new GithubConnections({
     connections: config.github,
     transport: githubTransport,
@@ -90,7 +97,20 @@ export async function runService(options: ServiceOptions): Promise<void> {
 
   const otherRuntime = (name: RuntimeName) => createRuntime(name, runtimeOptions);
   const placeOption = stateDirOption(paths, env);
-  await using jobs = new Jobs({ config, placeOption, store, runtime, otherRuntime, client, tenantId, github, logger });
+  const features = new Set<ServerFeature>();
+  await using jobs = new Jobs({
+    config,
+    placeOption,
+    store,
+    runtime,
+    otherRuntime,
+    client,
+    tenantId,
+    runnerId,
+    features,
+    github,
+    logger,
+  });
   await jobs.adopt();
   await using _housekeeping = startHousekeeping({
     store,
@@ -98,6 +118,7 @@ export async function runService(options: ServiceOptions): Promise<void> {
     instanceId: instance.id,
     logger,
     rules: garbageRules(config),
+    ageDistrustMs: openDateFile(paths.stateDir),
   });
   const health = new RunnerHealth(logger, (summary) => notifier.status(summary));
   using disk = reportLowDisk(watchDisk(config, paths, runtime), health);
@@ -120,6 +141,7 @@ export async function runService(options: ServiceOptions): Promise<void> {
     tenantId,
     runnerId,
     settings: config.queues,
+    features,
     registry,
     health,
     logger,

@@ -6,7 +6,9 @@ import { watchQueue } from './core/health.ts';
 import { Broker } from './core/queues/broker.ts';
 import { QueueHistory, sampleQueues } from './core/queues/queue-history.ts';
 import { RoundRobin } from './core/queues/round-robin.ts';
+import { applyRetention, type Retention } from './core/retention.ts';
 import { Scheduler } from './core/scheduler.ts';
+import { watchStorage } from './core/storage.ts';
 import type { Timing } from './core/timing.ts';
 import type { Tokens } from './core/tokens.ts';
 import { expireTurns } from './core/turn-expiry.ts';
@@ -15,8 +17,10 @@ import { createDispatcher } from './http/dispatch.ts';
 import { LiveRequests } from './http/live-requests.ts';
 import type { Route } from './http/route.ts';
 import { createRouter } from './http/router.ts';
+import { sendHealth } from './http/send-health.ts';
 import { createPageFiles } from './page/page-files.ts';
 import type { SignInLinks } from './page/sign-in-links.ts';
+import { endedTurnRoutes } from './routes/ended-turns.ts';
 import { environmentRoutes } from './routes/environments.ts';
 import { githubConnectionRoutes } from './routes/github-connections.ts';
 import { githubProxyRoutes } from './routes/github-proxy.ts';
@@ -40,6 +44,7 @@ interface AppOptions {
   url: string;
   checkHost: (headers: IncomingHttpHeaders) => void;
   timing: Timing;
+  retention: Retention;
   clock: Clock;
   logger: Logger;
   /** Aborts all requests and background work. Its reason is the error for waiting clients. */
@@ -82,6 +87,7 @@ export function createApp(options: AppOptions): App {
     authenticate: (headers) => authenticate(headers, options),
     checkHost: options.checkHost,
     sendPageFile: createPageFiles().send,
+    sendHealth: (response) => sendHealth(response, store.health),
     liveRequests,
     clock,
     logger: options.logger,
@@ -89,7 +95,7 @@ export function createApp(options: AppOptions): App {
   const runBackground = async () => {
     for (const queue of store.runnerQueues.select('')) watch(queue, Math.random() * timing.healthCheckIntervalMs);
     scheduler.sendAll();
-    await Promise.all([expireTurns(deps), sampleQueues(deps)]);
+    await Promise.all([expireTurns(deps), sampleQueues(deps), watchStorage(deps), applyRetention(deps)]);
     await Promise.all(watches);
   };
   return { handle, runBackground };
@@ -115,6 +121,7 @@ function allRoutes(deps: RouteDeps): Route[] {
     ...runnerRoutes(deps),
     ...runnerTokenRoutes(deps),
     ...runnerQueueRoutes(deps),
+    ...endedTurnRoutes(deps),
     ...githubConnectionRoutes(deps),
     ...githubProxyRoutes(deps),
     ...pageRoutes(deps),

@@ -2,11 +2,12 @@ import { join } from 'node:path';
 import type { Dispatcher } from 'undici';
 import { parseConfig } from '../../src/config/parse.ts';
 import { GithubConnections } from '../../src/github/connections.ts';
-import { Jobs } from '../../src/jobs/jobs.ts';
+import { Jobs, type JobsOptions } from '../../src/jobs/jobs.ts';
 import type { JobRecord } from '../../src/jobs/record.ts';
 import { JobStore } from '../../src/jobs/store.ts';
 import { createLogger } from '../../src/lib/logger.ts';
 import { Plan42Client } from '../../src/plan42/client.ts';
+import type { ServerFeature } from '../../src/plan42/features.ts';
 import { createTransport } from '../../src/plan42/transport.ts';
 import { eventually } from './eventually.ts';
 import { createFakeRuntime } from './fake-runtime.ts';
@@ -40,6 +41,9 @@ export class JobsSetting implements AsyncDisposable {
   /** Runs the jobs that another runtime started. */
   readonly otherRuntime = createFakeRuntime();
   readonly logged: string[] = [];
+  readonly features = new Set<ServerFeature>();
+  /** For tests that shorten the times. */
+  timing: Pick<JobsOptions, 'turnWatch' | 'exitGrace' | 'sleep'> = {};
   readonly #transport: Dispatcher = createTransport({});
   #store!: JobStore;
   #jobs!: Jobs;
@@ -98,6 +102,9 @@ export class JobsSetting implements AsyncDisposable {
       otherRuntime: () => this.otherRuntime,
       client: new Plan42Client(endpoint),
       tenantId: 'tenant',
+      runnerId: 'runner',
+      features: this.features,
+      ...this.timing,
       github: this.#connections,
       logger,
     });

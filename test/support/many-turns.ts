@@ -1,3 +1,4 @@
+import type { ServerResponse } from 'node:http';
 import { sendJson, startTestServer, type TestServer } from './http-server.ts';
 
 export interface ServedTurn {
@@ -5,6 +6,7 @@ export interface ServedTurn {
   Version: number;
   ErrorMessage?: string;
   CompletedAt?: string;
+  EndedBy?: string;
 }
 
 /** UpdateTurn for any number of turns, over real HTTP. */
@@ -16,6 +18,12 @@ export interface ManyTurns extends AsyncDisposable {
   statusesOf(taskId: string): string[];
   /** While true, updates get a 503. */
   down: boolean;
+  /** Replaces the response to reads of turns. */
+  onRead: ((response: ServerResponse) => void) | undefined;
+  /** The response to the call for ended turns. */
+  onEndedTurns: () => object[];
+  /** The number of reads. */
+  reads: number;
 }
 
 export async function startManyTurns(): Promise<ManyTurns> {
@@ -25,8 +33,14 @@ export async function startManyTurns(): Promise<ManyTurns> {
     turns.set(taskId, entry);
     return entry;
   };
-  const http: TestServer = await startTestServer((response, { url, headers, body }) => {
+  const http: TestServer = await startTestServer((response, { url, method, headers, body }) => {
     if (server.down) return sendJson(response, 503, { ResponseCode: 503 });
+    if (method === 'POST') return sendJson(response, 200, { Items: server.onEndedTurns() });
+    if (method === 'GET') {
+      server.reads += 1;
+      if (server.onRead) return server.onRead(response);
+      return sendJson(response, 200, entryOf(/\/tasks\/([^/]+)/.exec(url)?.[1] ?? '').turn);
+    }
     const { turn, statuses } = entryOf(/\/tasks\/([^/]+)/.exec(url)?.[1] ?? '');
     const isOver = /^(Completed|Failed)$/.test(turn.Status);
     if (isOver || Number(headers['if-match']) !== turn.Version) {
@@ -42,6 +56,9 @@ export async function startManyTurns(): Promise<ManyTurns> {
     turnOf: (taskId) => entryOf(taskId).turn,
     statusesOf: (taskId) => entryOf(taskId).statuses,
     down: false,
+    onRead: undefined,
+    onEndedTurns: () => [],
+    reads: 0,
     [Symbol.asyncDispose]: () => http[Symbol.asyncDispose](),
   };
   return server;

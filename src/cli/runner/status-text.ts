@@ -31,6 +31,9 @@ export function renderStatus(context: CliContext, paths: RunnerPaths, picture: P
     ...(runner ? describeRunner(runner) : [['State folder', paths.stateDir] as const]),
     ['Configuration', runner?.configFile ?? paths.configFile],
     ['Jobs', runner ? renderCounts(runner) : countStates(jobs)],
+    ...(runner?.lastEnd
+      ? [['Last finished', `${formatLocalTime(runner.lastEnd.time)} ${describeLastEnd(runner.lastEnd)}`] as const]
+      : []),
     ...(runner?.lastError
       ? [['Last error', `${formatLocalTime(runner.lastError.time)} ${runner.lastError.message}`] as const]
       : []),
@@ -80,6 +83,10 @@ function renderCounts({ jobs: { running, starting, waiting, ending, max } }: Run
     ...(ending > 0 ? [`${ending} being reported`] : []),
   ];
   return counts.join(', ');
+}
+
+function describeLastEnd({ jobId, reason }: NonNullable<RunnerStatus['lastEnd']>): string {
+  return printableLine(`${jobId}: ${reason}`);
 }
 
 function countStates(jobs: readonly JobSummary[]): string {

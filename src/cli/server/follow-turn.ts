@@ -8,6 +8,7 @@ import { isTransient } from '../../plan42/errors.ts';
 import { isTerminalStatus } from '../../plan42/turn-status.ts';
 import type { CliContext } from '../context.ts';
 import { print } from '../output.ts';
+import { turnRemedy } from './turn-remedy.ts';
 
 const statusPollMs = 500;
 
@@ -42,7 +43,7 @@ export function throwIfFailed(turn: AdminTurn): void {
   if (turn.Status !== 'Failed') return;
   const why = printableLine(turn.ErrorMessage ?? '') || 'the agent gave no reason';
   throw new UserError(`turn ${turn.TurnIndex} failed: ${why}`, {
-    remedy: `Try again with "plan42 server turn create ${turn.TaskId} --prompt TEXT".`,
+    remedy: turnRemedy(turn.TaskId, turn.ErrorMessage ?? ''),
   });
 }
 

@@ -48,6 +48,7 @@ test('pings are answered while hundreds of listing messages hang', async (t) => 
     client,
     tenantId: plane.tenantId,
     runnerId: plane.runnerId,
+    features: new Set(),
     settings: { ...config.queues, drainTimeMs: 0 },
     registry: await QueueRegistry.open(dir.path),
     health: new RunnerHealth(silentLogger),

@@ -36,6 +36,7 @@ beforeEach(async () => {
     client,
     tenantId: 't',
     runnerId: 'r',
+    features: new Set(),
     settings: { ...config.queues, maxQueues: 4, scaleUpAfterMs: 10_000, scaleDownAfterMs: 20_000 },
     registry,
     health: new RunnerHealth(silentLogger),

@@ -36,6 +36,7 @@ function startQueue(registerAfterMs = 0): Queue {
     client,
     tenantId: 't',
     runnerId: 'r',
+    features: new Set(),
     settings: config.queues,
     health,
     logger: silentLogger,

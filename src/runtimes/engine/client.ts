@@ -37,7 +37,12 @@ export async function pullByPolicy(
     throw new RuntimeError(`the image ${image} is not on this machine, and images.pull_policy is "never"`);
   }
   const result = await pull();
-  if (result.exitCode !== 0) throw new RuntimeError(`cannot pull the image ${image}: ${lastErrorLine(result)}`);
+  if (result.exitCode === 0) return;
+  const reason = `cannot pull the image ${image}: ${lastErrorLine(result)}`;
+  if (policy !== 'always' || !(await isLocal().catch(() => false))) throw new RuntimeError(reason);
+  throw new RuntimeError(
+    `${reason} (the image is on this machine: to use it, set images.pull_policy to "if-not-present")`,
+  );
 }
 
 /** The file to which the engine writes the container's ID, after creating the container and before starting it. */

@@ -5,6 +5,7 @@ import { sleep } from '../../lib/sleep.ts';
 import { InvokeAgentResponse } from '../../plan42/messages.ts';
 import type { RunnerQueue, Turn } from '../../plan42/objects.ts';
 import { isTerminalStatus } from '../../plan42/turn-status.ts';
+import { StorageError } from '../store/storage-health.ts';
 import type { Store } from '../store/store.ts';
 import type { TurnKey } from '../store/turns.ts';
 import { RequestError } from './errors.ts';
@@ -85,7 +86,8 @@ export class Scheduler {
       try {
         work();
       } catch (error) {
-        logger.error('cannot send turns', { error });
+        // All turns are sent when the storage works again.
+        if (!(error instanceof StorageError)) logger.error('cannot send turns', { error });
       }
     });
   }
@@ -113,11 +115,14 @@ export class Scheduler {
   }
 
   #start(turn: Turn, assignment: TurnAssignment, queue: RunnerQueue): void {
-    const { logger } = this.#deps;
+    const { logger, timing, signal } = this.#deps;
     const name = turnName(turn);
     this.#inFlight.add(name);
     void this.#send(turn, assignment, queue)
-      .catch((error: unknown) => logger.error('cannot send turn', { ...logFields(turn), error }))
+      .catch(async (error: unknown) => {
+        if (!(error instanceof StorageError)) logger.error('cannot send turn', { ...logFields(turn), error });
+        else await sleep(timing.storageRetryMs, signal).catch(() => {});
+      })
       .finally(() => {
         this.#inFlight.delete(name);
         // The turn may need another attempt, and there is room for a turn that the limit left out.

@@ -1,7 +1,7 @@
 /** The life cycle of turns. All changes are made here, so that the task follows the turn and listeners get an event. */
 
 import type { Clock } from '../../lib/clock.ts';
-import type { Task, TaskState, Turn } from '../../plan42/objects.ts';
+import type { Task, TaskState, Turn, TurnEnder } from '../../plan42/objects.ts';
 import { isTerminalStatus } from '../../plan42/turn-status.ts';
 import type { Store } from '../store/store.ts';
 import type { TurnKey } from '../store/turns.ts';
@@ -43,7 +43,14 @@ export function addTurn({ store, clock, events }: TurnDeps, task: Task, prompt: 
 export type TurnChange = Partial<
   Pick<
     Turn,
-    'PreviousResponseID' | 'CommitInfo' | 'WorkstreamId' | 'Status' | 'OutputMessage' | 'ErrorMessage' | 'CompletedAt'
+    | 'PreviousResponseID'
+    | 'CommitInfo'
+    | 'WorkstreamId'
+    | 'Status'
+    | 'OutputMessage'
+    | 'ErrorMessage'
+    | 'CompletedAt'
+    | 'EndedBy'
   >
 >;
 
@@ -52,7 +59,10 @@ export function changeTurn(deps: TurnDeps, turn: Turn, changes: TurnChange): Tur
   const { store, clock, events } = deps;
   const now = isoTime(clock.date());
   const changed = { ...turn, ...changes, UpdatedAt: now, Version: turn.Version + 1 };
-  if (isTerminalStatus(changed.Status)) changed.CompletedAt ??= now;
+  if (isTerminalStatus(changed.Status)) {
+    changed.CompletedAt ??= now;
+    changed.EndedBy ??= 'Server' satisfies TurnEnder;
+  }
   if (Object.keys(changes).length > 0) requireFit(store.turns, changed, turn);
   store.transaction(() => {
     store.turns.update(changed);

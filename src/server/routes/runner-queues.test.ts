@@ -4,6 +4,7 @@ import { after, test } from 'node:test';
 import { startControlPlane } from '../../../test/support/control-plane.ts';
 import { FakeRunner } from '../../../test/support/fake-runner.ts';
 import { encrypt, generateKeyPair, parsePublicKey, publicKeyPem } from '../../plan42/ecies.ts';
+import { serverFeatures } from '../../plan42/features.ts';
 
 const plane = await startControlPlane({ timing: { healthCheckTimeoutMs: 300 } });
 after(() => plane[Symbol.asyncDispose]());
@@ -17,7 +18,9 @@ test('a queue is registered, read, changed and deleted by its runner', async () 
   const PublicKey = publicKeyPem(runner.keys.publicKey);
   const made = await as('PUT', { body: { PublicKey } });
   assert.equal(made.status, 201);
-  const { CreatedAt, UpdatedAt, ...rest } = made.body;
+  const { Features, ...queue } = made.body;
+  assert.deepEqual(Features, serverFeatures);
+  const { CreatedAt, UpdatedAt, ...rest } = queue;
   assert.deepEqual(rest, {
     TenantID: runner.queue.tenantId,
     RunnerID: runner.queue.runnerId,
@@ -31,9 +34,9 @@ test('a queue is registered, read, changed and deleted by its runner', async () 
     Version: 1,
   });
   assert.equal(CreatedAt, UpdatedAt);
-  assert.deepEqual((await as('GET')).body, made.body);
+  assert.deepEqual((await as('GET')).body, queue);
   const again = await as('PUT', { body: { PublicKey } });
-  assert.deepEqual([again.status, again.body.CurrentType, again.body.Current], [409, 'RunnerQueue', made.body]);
+  assert.deepEqual([again.status, again.body.CurrentType, again.body.Current], [409, 'RunnerQueue', queue]);
   assert.equal((await as('PATCH', { ifMatch: 1, body: { Draining: true } })).status, 400);
   const drained = await as('PATCH', { ifMatch: 1, body: { Draining: true, IsHealthy: false } });
   assert.deepEqual(

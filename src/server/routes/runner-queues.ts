@@ -1,5 +1,6 @@
 import * as v from 'valibot';
 import { WrappedSecret } from '../../plan42/ecies.ts';
+import { serverFeatures } from '../../plan42/features.ts';
 import { knownFields } from '../../plan42/fields.ts';
 import { PingResponse } from '../../plan42/messages.ts';
 import type { Broker } from '../core/queues/broker.ts';
@@ -52,7 +53,8 @@ export function runnerQueueRoutes(deps: RunnerQueueDeps): Route[] {
       requireUuid(request.params.queueId);
       const { PublicKey } = parseBody(request, RegisterBody);
       readUndeleted(store.runners, runnerKey(request.params));
-      return created(addQueue(deps, queueKey(request.params), PublicKey));
+      const queue = addQueue(deps, queueKey(request.params), PublicKey);
+      return created({ ...queue, Features: serverFeatures });
     }),
 
     route('GET', path, { access: tenantAndRunner }, ({ params }) => ok(read(queues, queueKey(params)))),

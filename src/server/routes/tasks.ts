@@ -137,7 +137,9 @@ export function taskRoutes(deps: TaskDeps): Route[] {
     }),
 
     route('DELETE', path, { access: tenantOnly }, (request) => {
-      softDelete(tasks, keyOf(request.params), requiredIfMatch(request), clock);
+      const task = softDelete(tasks, keyOf(request.params), requiredIfMatch(request), clock);
+      // Its agent is stopped.
+      if (task.LastTurnIndex !== undefined) events.emit('turnChanged', { ...task, TurnIndex: task.LastTurnIndex });
       return noContent;
     }),
 

@@ -1,6 +1,6 @@
 import * as v from 'valibot';
 import { knownFields } from '../../plan42/fields.ts';
-import type { Task, Turn } from '../../plan42/objects.ts';
+import type { Task, Turn, TurnEnder } from '../../plan42/objects.ts';
 import { isTerminalStatus } from '../../plan42/turn-status.ts';
 import { conflict, DomainError, notFound } from '../core/errors.ts';
 import { Time } from '../core/time.ts';
@@ -81,8 +81,12 @@ export function turnRoutes(deps: TurnDeps): Route[] {
       requireVersion(turns, turn, version);
       return store.transaction(() => {
         // An agent token proves that a runner has the turn, even if the runner's response was lost.
-        if (request.principal.kind === 'agent') acceptTurn(deps, turn);
-        return ok(changeTurn(deps, turn, changes));
+        const isAgent = request.principal.kind === 'agent';
+        if (isAgent) acceptTurn(deps, turn);
+        const endedBy: TurnEnder = isAgent ? 'Agent' : 'User';
+        return ok(
+          changeTurn(deps, turn, { ...changes, ...(isTerminalStatus(changes.Status) && { EndedBy: endedBy }) }),
+        );
       });
     }),
   ];

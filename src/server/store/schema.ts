@@ -116,4 +116,20 @@ ALTER TABLE turns ADD COLUMN LogEnd TEXT;
 UPDATE turns SET LogBytes = (SELECT COALESCE(SUM(LENGTH(CAST(Message AS BLOB)) + 120), 0) FROM turn_logs AS log
   WHERE log.TenantId = turns.TenantId AND log.TaskId = turns.TaskId AND log.TurnIndex = turns.TurnIndex)
 `,
+  `
+-- The machine that got a turn, the instance ID of its runner, and who ended the turn.
+ALTER TABLE turns ADD COLUMN Machine TEXT;
+ALTER TABLE turns ADD COLUMN InstanceId TEXT;
+ALTER TABLE turns ADD COLUMN EndedBy TEXT;
+ALTER TABLE tasks ADD COLUMN LastTurnMachine TEXT
+`,
+  `
+-- Ephemeral environments are removed with their last task.
+ALTER TABLE environments ADD COLUMN Ephemeral INTEGER;
+UPDATE environments SET Ephemeral = 1
+  WHERE Description IN ('Created by "plan42 server task create".', 'Created in the web page.');
+CREATE INDEX tasks_by_change ON tasks (UpdatedAt);
+CREATE INDEX tasks_by_environment ON tasks (TenantId, EnvironmentId);
+CREATE INDEX finished_logs ON turns (UpdatedAt) WHERE IsOver = 1 AND LogBytes > 0
+`,
 ];

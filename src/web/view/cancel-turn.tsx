@@ -28,7 +28,7 @@ export function CancelTurn({ turn, path, onDone }: { turn: Turn; path: string; o
       {isAsking ? (
         <Confirm
           question={`Cancel turn ${turn.TurnIndex}?`}
-          consequence="The turn fails. Its agent keeps running until its next call to the server."
+          consequence="The turn fails, and its runner stops the agent within a minute."
           action="Cancel the turn"
           onAnswer={confirmed}
         />

@@ -83,7 +83,10 @@ plan42-${taskId(1)}-1   Older thing  1           No        ${formatLocalTime(old
     const { stdout } = await home.runner(['job', 'list', '-a'], { columns: 80 });
     for (const line of stdout.trimEnd().split('\n')) assert.ok(stripVTControlCharacters(line).length <= 80, line);
     assert.match(stdout, /^plan42-[0-9a-f-]{10,}… {2}A title…/m);
-    assert.match((await home.runner(['job', 'list', '-a', '-v'])).stdout, /State +Exit Code +Ended +Runtime +Image/);
+    assert.match(
+      (await home.runner(['job', 'list', '-a', '-v'])).stdout,
+      /State +Exit Code +Ended +Runtime +Image +Reason/,
+    );
   });
 
   test('asks the server once for the title of a task, and never for one that it knows', async () => {

@@ -1,3 +1,4 @@
+import type { JobRecord } from '../../../jobs/record.ts';
 import type { JobStore } from '../../../jobs/store.ts';
 import type { JobSummary } from '../../../jobs/summary.ts';
 import { printableLine } from '../../../lib/printable.ts';
@@ -29,6 +30,7 @@ export function renderJobs(context: CliContext, jobs: readonly JobSummary[], ver
     { title: 'Ended', cell: (job) => (job.record?.endedAt === undefined ? '' : formatLocalTime(job.record.endedAt)) },
     { title: 'Runtime', cell: (job) => job.record?.runtime ?? '' },
     { title: 'Image', cell: (job) => printableLine(job.record?.image ?? '') },
+    { title: 'Reason', cell: (job) => printableLine(reasonOf(job.record) ?? '') },
   ];
   return renderTable(jobs, verbose ? [...columns, ...more] : columns, stdout.isTTY ? stdout.columns : undefined);
 }
@@ -36,6 +38,11 @@ export function renderJobs(context: CliContext, jobs: readonly JobSummary[], ver
 function stateOf({ state, record }: JobSummary): string {
   if (record === undefined) return `${state} (record damaged)`;
   return record.killed ? `${state} (killed)` : state;
+}
+
+/** Why the job ended. Records of older versions have no reason, but the agent's error message. */
+function reasonOf(record: JobRecord | undefined): string | null {
+  return record?.endText ?? (record?.endedAt === undefined ? null : (record.failure ?? null));
 }
 
 /** As documented in docs/json-output.md. */
@@ -52,6 +59,8 @@ export function jobsAsJson(jobs: readonly JobSummary[], store: JobStore) {
     endedAt: record?.endedAt ?? null,
     exitCode: record?.exitCode ?? null,
     killed: record?.killed ?? false,
+    endCode: record?.endCode ?? null,
+    endReason: reasonOf(record),
     runtime: record?.runtime ?? null,
     image: record?.image ?? null,
     logFile: store.paths(jobId).logFile,

@@ -1,0 +1,41 @@
+import assert from 'node:assert/strict';
+import { test } from 'node:test';
+import { makeRecord } from '../../../test/support/job-record.ts';
+import { describeExit, describeFailure } from '../../jobs/outcome.ts';
+import { pullByPolicy } from '../../runtimes/engine/client.ts';
+import type { PullPolicy } from '../../runtimes/runtime.ts';
+import { turnRemedy } from './turn-remedy.ts';
+
+const exit = { exitCode: 1, endedAt: new Date(), outOfMemory: false, startError: undefined };
+
+async function pullFailure(policy: PullPolicy, isLocal: boolean): Promise<string> {
+  const pull = async () => ({ exitCode: 1, stdout: '', stderr: 'Error: no such host' });
+  const error = await pullByPolicy('x', policy, { isLocal: async () => isLocal, pull }).catch(
+    (reason: unknown) => reason,
+  );
+  return describeFailure(error, 'host-1');
+}
+
+test('another try is suggested only for failures that it can fix', async () => {
+  const messages: [message: string, remedy: RegExp][] = [
+    [describeExit(makeRecord(), exit, 'host-1'), /^Try again with "plan42 server turn create t /],
+    ['cancelled by user', /^Try again/],
+    ['no heartbeat from the agent for 5 min', /^Try again/],
+    ['', /^Try again/],
+    [await pullFailure('always', false), /^Fix the cause and run "plan42 server turn create t .*, or create a task/],
+    [await pullFailure('always', true), /^Change images\.pull_policy on the runner, then run /],
+    [await pullFailure('never', false), /^Change images\.pull_policy/],
+    [describeExit(makeRecord(), { ...exit, startError: 'exec format error' }, 'host-1'), /^Fix the cause/],
+    ["invalid Docker image: invalid tag: 'x y'", /^Fix the cause/],
+    ["the image 'x' is not allowed on this runner (images.allowed)", /^Fix the cause/],
+    ['the environment of the task was deleted', /^Create a new task/],
+  ];
+  for (const [message, remedy] of messages) assert.match(turnRemedy('t', message), remedy, message);
+});
+
+test('an image that exists only on this machine names the setting', async () => {
+  assert.equal(
+    await pullFailure('always', true),
+    'cannot pull the image x: no such host (the image is on this machine: to use it, set images.pull_policy to "if-not-present").',
+  );
+});

@@ -1,0 +1,29 @@
+/** The remedy for a failed turn. */
+
+/** The errors of runner and server that another turn would meet again. Tests compare them with the real messages. */
+const causesInImage = [
+  /^invalid Docker image: /,
+  /^the image '.*' is not allowed on this runner/,
+  /^cannot pull the image /,
+  /^the image .* is not on this machine/,
+  /^The agent in the image .* could not be started: /,
+];
+const causesInTask = [
+  /^the environment of the task was deleted/,
+  /^invalid (?:task ID|turn index): /,
+  /^missing agent token/,
+];
+
+const newTask = 'create a task with another image: "plan42 server task create --image IMAGE --prompt TEXT"';
+
+/** Returns what can fix the failure of a turn. Suggests another try only if that can succeed. */
+export function turnRemedy(taskId: string, errorMessage: string): string {
+  const nextTurn = `"plan42 server turn create ${taskId} --prompt TEXT"`;
+  if (causesInTask.some((cause) => cause.test(errorMessage)))
+    return 'Create a new task with "plan42 server task create".';
+  if (errorMessage.includes('images.pull_policy'))
+    return `Change images.pull_policy on the runner, then run ${nextTurn}.`;
+  if (causesInImage.some((cause) => cause.test(errorMessage)))
+    return `Fix the cause and run ${nextTurn}, or ${newTask}.`;
+  return `Try again with ${nextTurn}.`;
+}

@@ -1,0 +1,121 @@
+/** A started agent until its exit, including the kills that a user or the server causes. */
+import type { Config } from '../config/schema.ts';
+import type { Logger } from '../lib/logger.ts';
+import { retryForever } from '../lib/retry.ts';
+import type { Sleep } from '../lib/sleep.ts';
+import type { Runtime } from '../runtimes/runtime.ts';
+import { whyUnreachable } from './agent-server.ts';
+import { type EndReason, exitReason, killedReason, turnEndReason } from './end-reason.ts';
+import { describeExit, describeStop } from './outcome.ts';
+import type { JobRecord } from './record.ts';
+import type { JobStore } from './store.ts';
+import { describeTurnEnd, type ExitGrace, graceAfter, type TurnEnd } from './turn-end.ts';
+import type { TurnUpdates } from './turn-updates.ts';
+
+interface KillDeps {
+  runtime: Runtime;
+  store: JobStore;
+  config: Config;
+  logger: Logger;
+  isActive?: () => boolean;
+}
+
+/** Kills the agent, retrying while its engine is down and the job is active. */
+export async function killAgent(jobId: string, deps: KillDeps, signal: AbortSignal): Promise<void> {
+  const { runtime, store, config, logger, isActive = () => true } = deps;
+  const kill = async () => {
+    if (isActive()) await runtime.kill(store.paths(jobId), config.jobs.stopTimeoutMs);
+  };
+  await retryForever(kill, { failure: 'cannot kill job, retrying', logger, signal });
+}
+
+export interface AgentContext extends KillDeps {
+  turn: TurnUpdates;
+  hostName: string;
+  /** The option with which a command finds this runner, or empty. */
+  placeOption: string;
+  /** The server that the agent calls. */
+  serverUrl: URL;
+  /** How long the agent may run on after its turn has ended. */
+  exitGrace: ExitGrace;
+  sleep: Sleep;
+  /** Aborted when the runner stops. The job itself keeps running. */
+  detach: AbortSignal;
+  /** Aborted when a user killed the job. */
+  cancel: AbortSignal;
+}
+
+/** Returns the record of the job after its exit. Rejects only with the reason of `context.detach`. */
+export async function waitForExit(record: JobRecord, context: AgentContext): Promise<JobRecord> {
+  const { store, runtime, logger, hostName, placeOption, cancel, detach } = context;
+  const { jobId } = record;
+  const turnStop = stopAfterTurn(jobId, context);
+  try {
+    // A failure to watch the job, for example because file descriptors ran out, is not its exit: a finished job is removed.
+    const exit = await retryForever(() => runtime.wait(store.paths(jobId), detach), {
+      failure: 'cannot watch job, retrying',
+      logger,
+      signal: detach,
+    });
+    logger.info('agent exited', { exit_code: exit.exitCode, out_of_memory: exit.outOfMemory || undefined });
+    const killed = cancel.aborted || (await store.isKilled(jobId));
+    const stoppedBy = killed ? undefined : turnStop.reason;
+    const mayBeCutOff = !killed && !stoppedBy && exit.exitCode && exit.startError === undefined;
+    const unreachable = mayBeCutOff ? await whyUnreachable(runtime, context.serverUrl) : undefined;
+    const failure = stoppedBy
+      ? describeStop(stoppedBy)
+      : describeExit({ ...record, killed }, exit, hostName, { placeOption, unreachable });
+    const reason = endReason({ killed, stoppedBy }, exitReason(exit));
+    const { exitCode } = exit;
+    return {
+      ...record,
+      phase: 'ended',
+      killed,
+      endedAt: exit.endedAt.toISOString(),
+      endCode: reason.code,
+      endText: reason.text,
+      failure,
+      ...(exitCode !== undefined && { exitCode }),
+    };
+  } finally {
+    turnStop[Symbol.dispose]();
+  }
+}
+
+function endReason(
+  { killed, stoppedBy }: { killed: boolean; stoppedBy: TurnEnd | undefined },
+  exit: EndReason,
+): EndReason {
+  if (killed) return killedReason;
+  return stoppedBy ? turnEndReason(stoppedBy) : exit;
+}
+
+/** Kills the agent once its turn has ended and the time to exit is over. `reason` is set as soon as that begins. */
+function stopAfterTurn(jobId: string, context: AgentContext): Disposable & { reason: TurnEnd | undefined } {
+  const { turn, exitGrace, sleep, logger, detach } = context;
+  const exited = new AbortController();
+  const signal = AbortSignal.any([detach, exited.signal]);
+  const stop = { reason: undefined as TurnEnd | undefined, [Symbol.dispose]: () => exited.abort() };
+  const work = async () => {
+    await aborted(turn.ended, signal);
+    const { end } = turn;
+    if (end === undefined) return;
+    const graceMs = graceAfter(end, exitGrace);
+    await sleep(graceMs, signal);
+    stop.reason = end;
+    logger.info('stopping job, its turn has ended', { reason: describeTurnEnd(end), waited_ms: graceMs });
+    await killAgent(jobId, context, signal);
+  };
+  // Rejects only with the reason of the signal.
+  void work().catch(() => {});
+  return stop;
+}
+
+/** Resolves when `event` is aborted. Rejects with the reason of `signal`. */
+function aborted(event: AbortSignal, signal: AbortSignal): Promise<void> {
+  const { promise, resolve, reject } = Promise.withResolvers<void>();
+  if (event.aborted) resolve();
+  event.addEventListener('abort', () => resolve(), { once: true, signal });
+  signal.addEventListener('abort', () => reject(signal.reason as Error), { once: true });
+  return promise;
+}

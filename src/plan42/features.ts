@@ -1,0 +1,14 @@
+/** Features that our server has beyond the protocol. It lists them when a queue registers; other servers list none. */
+export const serverFeatures = [
+  /** Serves `POST …/runners/:runnerId/ended-turns`. */
+  'EndedTurns',
+] as const;
+export type ServerFeature = (typeof serverFeatures)[number];
+
+/** Replaces the known features by those that the server listed. */
+export function noteFeatures(known: Set<ServerFeature>, listed: readonly string[]): void {
+  for (const feature of serverFeatures) {
+    if (listed.includes(feature)) known.add(feature);
+    else known.delete(feature);
+  }
+}
