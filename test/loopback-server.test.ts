@@ -34,7 +34,7 @@ async function setUp(
 ): Promise<Setting | undefined> {
   const engines = await requires(t, name, 'registry');
   if (!engines) return undefined;
-  const { env } = engines[name] as { env: Record<string, string> };
+  const { env } = engines[name];
   await using undo = new AsyncDisposableStack();
   const dir = undo.use(await makeTempDir());
   const image = agent === undefined ? engines.images.agent : sampleImage;

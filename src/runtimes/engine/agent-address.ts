@@ -3,6 +3,7 @@
 import { once } from 'node:events';
 import { connect, createServer } from 'node:net';
 import { isLoopback } from '../../lib/loopback.ts';
+import { trimEnd } from '../../lib/trim-end.ts';
 import type { AgentAddress } from '../runtime.ts';
 
 /** The way from a container to this machine. */
@@ -27,7 +28,7 @@ export function toAgentAddress(url: URL, route: HostRoute): AgentAddress {
   const { name, address } = route;
   const own = new URL(url);
   own.hostname = name;
-  const href = own.href.replace(/\/+$/, '');
+  const href = trimEnd(own.href, '/');
   const host = address === undefined ? [] : ['--add-host', `${name}:${address}`];
   return { url: own, options: [...host, '--env', `PLAN42_URL=${href}`] };
 }
