@@ -34,6 +34,8 @@ export interface RunnerOverview {
   RunsTasks: boolean;
   ProxiesGithub: boolean;
   Queues: QueueOverview[];
+  /** The tokens in use that end soon or have expired. */
+  EndingTokens?: { TokenID: string; ExpiresAt: string }[];
   /** Percent, by step: the mean of the queues; null without polls. */
   Utilisation: (number | null)[];
 }

@@ -10,6 +10,7 @@ import { applyRetention, type Retention } from './core/retention.ts';
 import { Scheduler } from './core/scheduler.ts';
 import { watchStorage } from './core/storage.ts';
 import type { Timing } from './core/timing.ts';
+import { TokenEnds, warnOfTokenEnds } from './core/token-ends.ts';
 import type { Tokens } from './core/tokens.ts';
 import { expireTurns } from './core/turn-expiry.ts';
 import { authenticate } from './http/access.ts';
@@ -68,7 +69,8 @@ export function createApp(options: AppOptions): App {
   const roundRobin = new RoundRobin(store.runnerQueues);
   const liveRequests = new LiveRequests(signal);
   const history = new QueueHistory(store, historySteps);
-  const deps = { ...options, events, broker, roundRobin, liveRequests, history };
+  const tokenEnds = new TokenEnds(options);
+  const deps = { ...options, events, broker, roundRobin, liveRequests, history, tokenEnds };
   const scheduler = new Scheduler(deps);
   const watches = new Set<Promise<void>>();
   const watch = (queue: QueueKey, firstAfterMs: number) => {
@@ -84,7 +86,7 @@ export function createApp(options: AppOptions): App {
 
   const handle = createDispatcher({
     findRoute: createRouter(allRoutes(deps)),
-    authenticate: (headers) => authenticate(headers, options),
+    authenticate: (headers) => authenticate(headers, deps),
     checkHost: options.checkHost,
     sendPageFile: createPageFiles().send,
     sendHealth: (response) => sendHealth(response, store.health),
@@ -95,7 +97,13 @@ export function createApp(options: AppOptions): App {
   const runBackground = async () => {
     for (const queue of store.runnerQueues.select('')) watch(queue, Math.random() * timing.healthCheckIntervalMs);
     scheduler.sendAll();
-    await Promise.all([expireTurns(deps), sampleQueues(deps), watchStorage(deps), applyRetention(deps)]);
+    await Promise.all([
+      expireTurns(deps),
+      sampleQueues(deps),
+      watchStorage(deps),
+      applyRetention(deps),
+      warnOfTokenEnds(deps),
+    ]);
     await Promise.all(watches);
   };
   return { handle, runBackground };

@@ -12,6 +12,7 @@ import type { Broker } from '../core/queues/broker.ts';
 import { type QueueHistory, queueState } from '../core/queues/queue-history.ts';
 import { isoTime, zeroTime } from '../core/time.ts';
 import type { Timing } from '../core/timing.ts';
+import type { TokenEnds } from '../core/token-ends.ts';
 import type { LiveRequests } from '../http/live-requests.ts';
 import { pageBody, pageRequest, queryInteger } from '../http/query.ts';
 import { created, noContent, ok, type Route, route, signInOnly, tenantOnly } from '../http/route.ts';
@@ -25,6 +26,7 @@ interface PageDeps {
   broker: Broker;
   liveRequests: LiveRequests;
   signInLinks: SignInLinks;
+  tokenEnds: TokenEnds;
   timing: Timing;
   clock: Clock;
   /** The URL of the server for clients. */
@@ -72,7 +74,7 @@ export function pageRoutes(deps: PageDeps): Route[] {
 }
 
 function overview(deps: PageDeps, tenantId: string, since: number): Overview {
-  const { store, history, broker, timing, clock, url } = deps;
+  const { store, history, broker, tokenEnds, timing, clock, url } = deps;
   const outstanding = broker.countOutstanding();
   const queues = Map.groupBy(
     store.runnerQueues.select('WHERE TenantID = ? ORDER BY CreatedAt, QueueID', tenantId),
@@ -101,6 +103,9 @@ function overview(deps: PageDeps, tenantId: string, since: number): Overview {
     RunsTasks,
     ProxiesGithub,
     Queues: (queues.get(RunnerId) ?? []).map(queueOverview),
+    EndingTokens: tokenEnds
+      .ending({ TenantID: tenantId, RunnerID: RunnerId })
+      .map(({ TokenID, ExpiresAt }) => ({ TokenID, ExpiresAt })),
     Utilisation: history.ofRunner({ TenantID: tenantId, RunnerID: RunnerId }, since),
   });
   return {
