@@ -3,7 +3,7 @@ import type { Config } from '../../config/schema.ts';
 import { Backoff } from '../../lib/backoff.ts';
 import { type Clock, systemClock } from '../../lib/clock.ts';
 import type { Logger } from '../../lib/logger.ts';
-import type { QueuePath } from '../../plan42/client.ts';
+import type { CallOptions, QueuePath } from '../../plan42/client.ts';
 import { generateKeyPair, publicKeyPem } from '../../plan42/ecies.ts';
 import { ApiError, isAuthError } from '../../plan42/errors.ts';
 import { noteFeatures, type ServerFeature } from '../../plan42/features.ts';
@@ -22,6 +22,8 @@ export interface QueueOptions {
   settings: Config['queues'];
   /** Filled with those that the server lists. */
   features: Set<ServerFeature>;
+  /** The headers of one poll, which report the free slots. */
+  slotHeaders: () => Record<string, string>;
   health: RunnerHealth;
   logger: Logger;
   /** Handles one message; never rejects. */
@@ -239,11 +241,29 @@ export class Queue {
     this.#poll = new AbortController();
     const { client, onPoll } = this.#options;
     const { signal } = this.#poll;
-    const messages = await this.limiter.call(() => client.getMessages(this.path, waitMs, { signal }), signal);
+    const messages = await this.limiter.call(
+      () => client.getMessages(this.path, waitMs, this.#pollOptions(signal)),
+      signal,
+    );
     this.#utilisation.add(pollUtilisation(messages.length), this.#clock.now());
     onPoll(messages.length);
     for (const message of messages) this.#handle(message);
     return messages.length;
+  }
+
+  /**
+   * Reports the free slots while a poll is in flight, by another poll that returns at once. The one in flight is not ended
+   * for that, because the messages that it returns would be lost.
+   */
+  async reportSlots(): Promise<void> {
+    const { client, abort } = this.#options;
+    if (this.#phase !== 'polling') return;
+    const poll = () => client.getMessages(this.path, 0, this.#pollOptions(abort));
+    for (const message of await this.limiter.call(poll, abort)) this.#handle(message);
+  }
+
+  #pollOptions(signal: AbortSignal): CallOptions {
+    return { signal, headers: this.#options.slotHeaders() };
   }
 
   /** Keeps the poll in flight: aborting it would lose the messages that it returns. */

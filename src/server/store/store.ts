@@ -18,7 +18,7 @@ function storeOf(database: Database) {
     ...tables,
     settings: new Settings(database),
     countTasks: (tenantId: string) => countTasks(database, tenantId),
-    turnAcceptance: new TurnAcceptance(database, tables.turns),
+    turnAcceptance: new TurnAcceptance(database),
     turnLogs: new TurnLogs(database),
     usedPublicKeys: new UsedPublicKeys(database),
     removeExpiredSessions: (now: string) => {
