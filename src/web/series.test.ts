@@ -14,7 +14,7 @@ const queue = (QueueID: string, Utilisation: (number | null)[], States: string):
   States,
 });
 
-const overview = (Epoch: string, Queues: QueueOverview[], Utilisation: (number | null)[]): Overview => ({
+const overview = (Epoch: string, Machines: [], Queues: QueueOverview[], Utilisation: (number | null)[]): Overview => ({
   Now: '',
   Url: '',
   Epoch,
