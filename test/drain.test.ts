@@ -40,7 +40,7 @@ suite('drain', { timeout: 120_000, concurrency: 3 }, () => {
     const during = proxy.delivered.size - before;
     t.diagnostic(`${proxy.delivered.size} messages delivered and answered, ${during} of them after SIGTERM`);
     assert.ok(during > 0, 'some were under way');
-    assert.match(runner.log, /draining queues=4/);
+    assert.match(runner.log, /draining trigger=SIGTERM queues=4/);
   });
 
   test('with the server unreachable it is given up after shutdown_timeout', async () => {

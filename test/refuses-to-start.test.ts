@@ -1,7 +1,7 @@
 /** One clear line and a distinct exit code for whatever keeps the runner from starting. */
 import assert from 'node:assert/strict';
 import { spawnSync } from 'node:child_process';
-import { chmodSync, mkdtempSync, rmSync, writeFileSync } from 'node:fs';
+import { chmodSync, existsSync, mkdirSync, mkdtempSync, rmSync, symlinkSync, writeFileSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { after, test } from 'node:test';
@@ -29,6 +29,15 @@ function start(config: string | undefined, args: string[] = [], env: NodeJS.Proc
 
 const config = (token: string, runtime = 'host') =>
   `[runner]\nurl = "http://127.0.0.1:1"\ntoken = "${token}"\nruntime = "${runtime}"\n`;
+
+/** A state folder in which the log leads to another file. */
+function stateFolder(name: string, mode: number): string {
+  const path = join(folder, name);
+  mkdirSync(join(path, 'logs'), { recursive: true, mode: 0o700 });
+  symlinkSync(join(folder, 'victim'), join(path, 'logs/runner.log'));
+  chmodSync(path, mode);
+  return path;
+}
 
 const cases: [what: string, run: () => ReturnType<typeof start>, exitCode: number, error: RegExp][] = [
   ['no file', () => start(undefined), 3, /configuration file .*config\.toml not found\. Create it/],
@@ -86,6 +95,18 @@ const cases: [what: string, run: () => ReturnType<typeof start>, exitCode: numbe
     /--state-dir <folder>' argument '' is invalid\. It must not be empty/,
   ],
   [
+    'a state folder that others can write to',
+    () => start(config(good), ['--state-dir', stateFolder('open', 0o777)]),
+    1,
+    /cannot use the folder .*\/open: other users can write to it \(mode 0777\)\. .* Run: chmod 700 /,
+  ],
+  [
+    'a link in place of the log',
+    () => start(config(good), ['--state-dir', stateFolder('planted', 0o700)]),
+    1,
+    /cannot write .*runner\.log: it is not a regular file\. Remove it\. Run: rm /,
+  ],
+  [
     'an unknown setting',
     () => start(config(good), ['--set', 'jobs.max_job=1']),
     3,
@@ -111,6 +132,10 @@ for (const [what, run, exitCode, error] of cases) {
     assert.ok(!stderr.includes(good.slice(5, 40)));
   });
 }
+
+test('nothing is written through a planted link', () => {
+  assert.equal(existsSync(join(folder, 'victim')), false);
+});
 
 test('a file that others can read is used, with a warning', () => {
   const file = join(folder, 'open.toml');

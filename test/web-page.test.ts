@@ -198,6 +198,11 @@ suite('the web page', { concurrency: false }, () => {
     await page.getByRole('button', { name: 'Cancel turn 1' }).click();
     await page.getByRole('button', { name: 'Cancel the turn' }).click();
     await page.getByText('cancelled by user').waitFor();
+
+    await page.getByRole('button', { name: 'Delete task' }).click();
+    await page.getByRole('button', { name: 'Delete the task' }).click();
+    await page.getByRole('heading', { name: 'Tasks' }).waitFor();
+    assert.equal(await page.locator(`a[href*="${taskId}"]`).count(), 0);
   });
 
   test('a link signs in once, and signing out applies to every tab', { skip }, async () => {

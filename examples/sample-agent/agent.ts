@@ -10,6 +10,9 @@ import { parseRequest, RequestError } from './request.ts';
 import { TurnReporter } from './turn-reporter.ts';
 import { ExitDirective, work } from './work.ts';
 
+// A log that cannot be written must not end the turn.
+for (const stream of [process.stdout, process.stderr]) stream.on('error', () => {});
+
 const stopped = new AbortController();
 const exitCodeWhenStopped = 128 + 15;
 // Enough to report the final status to a server that responds, without waiting long for one that does not.

@@ -2,6 +2,7 @@ import { setTimeout } from 'node:timers/promises';
 import { configScreenMain } from '../cli/config-screen-main.ts';
 import { describeVersion, version } from '../lib/version.ts';
 import type { JobControl } from '../tui/job-control.ts';
+import { exitSoon, stderr, stdout } from './standard-streams.ts';
 
 const interruption = new AbortController();
 for (const name of ['SIGINT', 'SIGTERM', 'SIGHUP'] as const) process.on(name, () => interruption.abort());
@@ -18,8 +19,8 @@ const jobControl: JobControl = {
   },
 };
 
-const { env, stdin, stdout, stderr } = process;
-process.exitCode = await configScreenMain({
+const { env, stdin } = process;
+const exitCode = await configScreenMain({
   argv: process.argv.slice(2),
   env,
   stdin,
@@ -31,3 +32,5 @@ process.exitCode = await configScreenMain({
   jobControl,
   onCrash: (listener) => process.setUncaughtExceptionCaptureCallback(listener),
 });
+if (interruption.signal.aborted) exitSoon(exitCode);
+else process.exitCode = exitCode;

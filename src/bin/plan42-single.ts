@@ -1,12 +1,25 @@
 /** All executables in one file. The name by which it was called selects one. */
 import { basename } from 'node:path';
+import { watchReader } from '../cli/watch-reader.ts';
 import { describeVersion } from '../lib/version.ts';
+import { stderr, stdout } from './standard-streams.ts';
 
 const name = basename(process.argv0);
 const [first, ...others] = process.argv.slice(2);
 // Scripts call --version often: respond before anything is loaded.
-if ((first === '--version' || first === '-V') && others.length === 0) process.stdout.write(`${describeVersion()}\n`);
+if ((first === '--version' || first === '-V') && others.length === 0) await printVersion();
 else if (name === 'plan42-runner') await import('./plan42-runner.ts');
 else if (name === 'plan42-runner-config') await import('./plan42-runner-config.ts');
 else if (name === 'plan42-sample-agent') await import('../../examples/sample-agent/agent.ts');
 else await import('./plan42.ts');
+
+async function printVersion(): Promise<void> {
+  const reader = watchReader(stdout);
+  stdout.write(`${describeVersion()}\n`);
+  await reader.hasAll().catch(async (error: unknown) => {
+    const { renderError } = await import('../cli/render-error.ts');
+    const { text, exitCode } = renderError(error);
+    stderr.write(text);
+    process.exitCode = exitCode;
+  });
+}

@@ -6,6 +6,8 @@ import type { SiblingExecutable, StartPager } from '../cli/context.ts';
 import { main } from '../cli/main.ts';
 import { ExitCode } from '../lib/errors.ts';
 import { describeVersion, version } from '../lib/version.ts';
+import { onHangup } from './hangup.ts';
+import { exitSoon, stderr, stdout } from './standard-streams.ts';
 
 const interruption = new AbortController();
 let pagers = 0;
@@ -19,21 +21,35 @@ for (const name of ['SIGINT', 'SIGTERM'] as const) {
   });
 }
 
-process.exitCode = await main({
+let reload: (() => void) | undefined;
+onHangup({
+  onClosed: () => interruption.abort(),
+  onRequest: (isDetached) => {
+    if (reload !== undefined) reload();
+    else if (!isDetached) interruption.abort();
+  },
+});
+
+const exitCode = await main({
   argv: process.argv.slice(2),
   env: process.env,
   stdin: process.stdin,
-  stdout: process.stdout,
-  stderr: process.stderr,
+  stdout,
+  stderr,
   signal: interruption.signal,
   version,
   versionText: describeVersion(),
-  ...(process.stdout.isTTY ? { startPager } : {}),
+  onReloadRequest: (listener) => {
+    reload = listener;
+  },
+  ...(stdout.isTTY ? { startPager } : {}),
   platform: process.platform,
   uid: process.getuid?.() ?? 0,
   runnerCommand: runnerCommand(),
   handOver: replaceProcess,
 });
+if (interruption.signal.aborted) exitSoon(exitCode);
+else process.exitCode = exitCode;
 
 function startPager(...[file, args, env]: Parameters<StartPager>): ReturnType<StartPager> {
   pagers += 1;

@@ -33,6 +33,19 @@ describe('folders', () => {
     for (const name of ['configuration', 'folders']) assert.equal(after.of(name).status, 'ok');
   });
 
+  test('rejects a state folder that others can write to', async () => {
+    await using patient = await setUp(setting);
+    const state = join(patient.dir.path, 'state');
+    await mkdir(state, { mode: 0o700 });
+    await writeFile(join(state, 'planted'), '');
+    await chmod(state, 0o777);
+    const { exitCode, of } = await patient.checks();
+    assert.equal(exitCode, 1);
+    assert.match(of('folders').found.join(), /state: .* cannot be used: other users can write to it \(mode 0777\)/);
+    await promisify(exec)(of('folders').remedies[0]?.command ?? 'false');
+    assert.equal((await patient.checks()).of('folders').status, 'ok');
+  });
+
   test('rejects a state folder that cannot be created or is a file', async () => {
     await using patient = await setUp(setting);
     await writeFile(join(patient.dir.path, 'state'), '');

@@ -2,8 +2,10 @@ import { constants } from 'node:fs';
 import { access, rm, stat } from 'node:fs/promises';
 import { dirname, join } from 'node:path';
 import { stateFolderRemedy } from '../config/paths.ts';
+import { usageCommand } from '../lib/environment-failure.ts';
 import { errorCode, formatError } from '../lib/errors.ts';
 import { createFile } from '../lib/files.ts';
+import { findFolderProblem } from '../lib/private-folder.ts';
 import { shellQuote } from '../lib/shell-quote.ts';
 import type { CheckContext } from './check.ts';
 import { type Finding, failed, passed, type Remedy, warning } from './finding.ts';
@@ -23,7 +25,7 @@ async function checkFolder(subject: string, path: string): Promise<Finding> {
   const inspect = (command: string) => ({ text: 'Choose another folder with --state-dir.', command });
   try {
     const existing = await existingParent(path);
-    const { mode, uid } = await stat(existing);
+    const { mode } = await stat(existing);
     const exists = existing === path;
     if (exists && !(await stat(path)).isDirectory()) {
       return unusable('it is a file', inspect(`ls -l ${shellQuote(path)}`));
@@ -37,9 +39,10 @@ async function checkFolder(subject: string, path: string): Promise<Finding> {
       return unusable(`cannot create it in ${existing}: ${reason}`, remedyFor(problem, existing, create));
     }
     if (!exists) return passed(subject, `${path} will be created when the runner starts`);
-    if (uid !== process.geteuid?.()) {
-      const remedy = { text: 'Take ownership of it.', command: takeOwnership(path) };
-      return warning(subject, `${path} belongs to another user`, remedy);
+    const unsafe = await findFolderProblem(path);
+    if (unsafe !== undefined) {
+      const { reason, remedy: text, command } = unsafe;
+      return failed(subject, `${path} cannot be used: ${reason}`, { text, ...(command && { command }) });
     }
     if ((mode & 0o077) === 0) return passed(subject, path);
     const octal = (mode & 0o777).toString(8).padStart(4, '0');
@@ -68,7 +71,7 @@ const takeOwnership = (path: string) => `sudo chown -R "$(id -un)" ${shellQuote(
 
 function remedyFor(problem: unknown, path: string, grantAccess: string): Remedy {
   const isForbidden = ['EACCES', 'EPERM'].includes(errorCode(problem) ?? '');
-  return { text: stateFolderRemedy(problem), command: isForbidden ? grantAccess : `df -h ${shellQuote(path)}` };
+  return { text: stateFolderRemedy(problem), command: isForbidden ? grantAccess : usageCommand(path) };
 }
 
 /** Writes a file, because modes show neither a full disk nor a read-only file system. */

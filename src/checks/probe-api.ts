@@ -6,6 +6,7 @@ import { tryParseJson } from '../lib/json.ts';
 import { readText } from '../lib/read-body.ts';
 import { trimEnd } from '../lib/trim-end.ts';
 import { parseErrorResponse, parseHttpDate } from '../plan42/errors.ts';
+import { pathSegment } from '../plan42/path-segment.ts';
 import { parseRunnerToken, TokenError } from '../plan42/runner-token.ts';
 import { createTransport, maxResponseBytes } from '../plan42/transport.ts';
 
@@ -87,7 +88,7 @@ async function sendProbe(config: Config, { env, version, now, signal }: ProbeOpt
 function requestFor(token: string): { path: string; headers: Record<string, string> } {
   try {
     const { tenantId } = parseRunnerToken(token, new Date(0));
-    return { path: `/v1/tenants/${encodeURIComponent(tenantId)}`, headers: { authorization: `APIToken ${token}` } };
+    return { path: `/v1/tenants/${pathSegment(tenantId)}`, headers: { authorization: `APIToken ${token}` } };
   } catch (error) {
     if (!(error instanceof TokenError)) throw error;
     return { path: '/v1/current-user', headers: {} };

@@ -4,7 +4,7 @@ import { ExitCode, UserError } from '../lib/errors.ts';
 import type { JobControl } from '../tui/job-control.ts';
 import type { CliContext } from './context.ts';
 import { httpUrl, resolvedPath } from './options.ts';
-import { explainUsage, renderError } from './render-error.ts';
+import { explainUsage, outputError, renderError } from './render-error.ts';
 import { wantsColor } from './style.ts';
 import { watchReader } from './watch-reader.ts';
 
@@ -30,7 +30,8 @@ without saving; the last line shows the available keys. In scripts, use
 /** Runs the `plan42-runner-config` command line and returns the exit code. Never throws. */
 export async function configScreenMain(context: ConfigScreenContext): Promise<ExitCode> {
   const { env, stdin, stdout, stderr, version, jobControl, onCrash } = context;
-  const signal = AbortSignal.any([context.signal, watchReader(stdout).gone]);
+  const reader = watchReader(stdout);
+  const signal = AbortSignal.any([context.signal, reader.gone]);
   try {
     const { configFile, server } = parseArguments(context);
     requireTerminal(context);
@@ -51,7 +52,7 @@ export async function configScreenMain(context: ConfigScreenContext): Promise<Ex
     stdout.write(`${saved ?? 'Left without saving.'}\n`);
     return how === 'interrupted' ? ExitCode.interrupted : ExitCode.done;
   } catch (error) {
-    const { text, exitCode } = renderError(error, signal);
+    const { text, exitCode } = renderError(await outputError(reader, error), signal);
     stderr.write(text);
     return exitCode;
   }

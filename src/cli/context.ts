@@ -9,8 +9,12 @@ export interface CliContext {
   stdin: Readable & { isTTY?: boolean };
   stdout: Writable & { isTTY?: boolean; columns?: number };
   stderr: Writable & { isTTY?: boolean };
-  /** Aborted by SIGINT and SIGTERM. */
+  /** Aborted by SIGINT and SIGTERM, if the terminal is closed, and if standard output can no longer be written. */
   signal: AbortSignal;
+  /** Declares that the command is a service, which runs on if its output cannot be written. Returns its `signal`. */
+  becomeService: () => AbortSignal;
+  /** Registers the listener for SIGHUP, which otherwise interrupts. */
+  onReloadRequest: (listener: () => void) => void;
   version: string;
   /** The version with commit and platform. */
   versionText: string;

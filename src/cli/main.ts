@@ -5,7 +5,7 @@ import { renderError } from './render-error.ts';
 import { watchReader } from './watch-reader.ts';
 
 /** Runs the `plan42` command line and returns the exit code. Never throws; errors are printed to `context.stderr`. */
-export async function main(context: CliContext): Promise<ExitCode> {
+export async function main(context: Omit<CliContext, 'becomeService'>): Promise<ExitCode> {
   const reader = watchReader(context.stdout);
   const signal = AbortSignal.any([context.signal, reader.gone]);
   const argv = asHelpOption(context.argv);
@@ -14,13 +14,18 @@ export async function main(context: CliContext): Promise<ExitCode> {
     context.stderr.write(text);
     return exitCode;
   };
+  let isService = false;
+  const becomeService = () => {
+    isService = true;
+    return context.signal;
+  };
   let exitCode: ExitCode = ExitCode.done;
   try {
-    await createProgram({ ...context, argv, signal }).parseAsync(argv, { from: 'user' });
+    await createProgram({ ...context, argv, signal, becomeService }).parseAsync(argv, { from: 'user' });
   } catch (error) {
-    if (!reader.gone.aborted) exitCode = fail(error);
+    if (isService || !reader.gone.aborted) exitCode = fail(error);
   }
-  return reader.hasAll().then(() => exitCode, fail);
+  return isService ? exitCode : reader.hasAll().then(() => exitCode, fail);
 }
 
 // Without arguments, print help. Commander's own `help` command accepts only one name.

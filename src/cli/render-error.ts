@@ -1,7 +1,9 @@
 import { inspect } from 'node:util';
 import { type Command, CommanderError } from 'commander';
+import { environmentFailure, failureRemedy } from '../lib/environment-failure.ts';
 import { ExitCode, formatError, isAbort, UserError } from '../lib/errors.ts';
 import { redact } from '../lib/redact.ts';
+import type { Reader } from './watch-reader.ts';
 
 export interface RenderedError {
   /** For standard error; empty if the error was printed already. */
@@ -9,19 +11,35 @@ export interface RenderedError {
   exitCode: ExitCode;
 }
 
-/** The one place that renders errors: a UserError as one line with its remedy, a bug with its stack. */
+/**
+ * The one place that renders errors: a UserError or a failure of the environment as one line with its remedy, a bug with
+ * its stack.
+ */
 export function renderError(error: unknown, signal?: AbortSignal): RenderedError {
   if (error instanceof CommanderError) return renderUsage(error);
   if (isAbort(error, signal)) return { text: '', exitCode: ExitCode.interrupted };
-  if (error instanceof UserError) {
-    const sentence = `ERROR: ${formatError(error)}.`.replace(/([.!?])\.$/, '$1');
-    const text = [sentence, error.remedy].filter(Boolean).join(' ');
-    return { text: `${redact(text.replaceAll('\n', ' '))}\n`, exitCode: error.exitCode };
-  }
+  if (error instanceof UserError) return { text: oneLine(error, error.remedy), exitCode: error.exitCode };
+  const failure = environmentFailure(error);
+  if (failure !== undefined) return { text: oneLine(error, failureRemedy(failure)), exitCode: ExitCode.failed };
   return {
     text: `ERROR: unexpected failure, please report it: ${redact(inspect(error))}\n`,
     exitCode: ExitCode.failed,
   };
+}
+
+/** `error`, unless it stands for help or a version that could not be written: then the reason. */
+export async function outputError(reader: Reader, error: unknown): Promise<unknown> {
+  if (!(error instanceof CommanderError)) return error;
+  return reader.hasAll().then(
+    () => error,
+    (problem: unknown) => problem,
+  );
+}
+
+function oneLine(error: unknown, remedy: string | undefined): string {
+  const sentence = `ERROR: ${formatError(error)}.`.replace(/([.!?])\.$/, '$1');
+  const text = [sentence, remedy].filter(Boolean).join(' ');
+  return `${redact(text.replaceAll('\n', ' '))}\n`;
 }
 
 // Commander has already printed help, version or the usage error.

@@ -1,15 +1,16 @@
-import { Command, CommanderError, InvalidArgumentError } from 'commander';
+import { Command, InvalidArgumentError } from 'commander';
 import { allSettings } from '../config/find-setting.ts';
 import { defaultPaths, type Paths, withPathOptions } from '../config/paths.ts';
 import { connectionFields } from '../config/schema.ts';
 import { systemClock } from '../lib/clock.ts';
 import { ExitCode } from '../lib/errors.ts';
+import { LossyOutput } from '../lib/lossy-output.ts';
 import { createServiceNotifier, withoutNotifyVariables } from '../lib/service-notifier.ts';
 import type { ShutdownSignals } from '../runner/shutdown.ts';
 import type { CliContext } from './context.ts';
 import { resolvedPath } from './options.ts';
-import { explainUsage, renderError } from './render-error.ts';
-import { type Reader, watchReader } from './watch-reader.ts';
+import { explainUsage, outputError, renderError } from './render-error.ts';
+import { watchReader } from './watch-reader.ts';
 
 export interface RunnerContext
   extends Pick<CliContext, 'argv' | 'env' | 'stdout' | 'stderr' | 'version' | 'versionText'> {
@@ -47,7 +48,7 @@ export async function runnerMain(context: RunnerContext): Promise<ExitCode> {
       env,
       flags: flagsOf(options),
       version,
-      write: options.quiet ? () => {} : (line) => stderr.write(line),
+      output: options.quiet ? undefined : new LossyOutput(stderr),
       signals,
       onReloadRequest,
       notifier,
@@ -59,15 +60,6 @@ export async function runnerMain(context: RunnerContext): Promise<ExitCode> {
     if (text !== '' && paths !== undefined) await logFatalError(paths, text);
     return exitCode;
   }
-}
-
-// Help and version have their own exit code, unless they could not be written.
-async function outputError(reader: Reader, error: unknown): Promise<unknown> {
-  if (!(error instanceof CommanderError)) return error;
-  return reader.hasAll().then(
-    () => error,
-    (problem: unknown) => problem,
-  );
 }
 
 // `plan42 runner logs` must show the error too, because standard error may only go to a service manager.
@@ -141,5 +133,6 @@ ${connections.map(([name, about]) => helper.formatItem(name, width, about, helpe
 Signals: SIGHUP reloads the configuration, which also happens when the file
 changes. SIGTERM and SIGINT drain the queues and exit. A second one leaves jobs
 that have not started to the next run; a third one exits at once. Running agents
-are never stopped.`;
+are never stopped. A runner whose terminal is closed drains too, unless both of
+its outputs go to files, as with nohup.`;
 }

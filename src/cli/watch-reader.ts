@@ -2,7 +2,7 @@ import type { Writable } from 'node:stream';
 import { errorCode, UserError } from '../lib/errors.ts';
 
 export interface Reader {
-  /** Aborted when standard output is closed (`plan42 … | head -1`) or cannot be written. */
+  /** Aborted when standard output is closed (`plan42 … | head -1`, a closed terminal) or cannot be written. */
   gone: AbortSignal;
   /**
    * Resolves when all output has been written, or its reader is gone.
@@ -12,12 +12,13 @@ export interface Reader {
 }
 
 /** Detects that standard output cannot be written any more. A closed pipe stops the command without an error. */
-export function watchReader(stdout: Writable): Reader {
+export function watchReader(stdout: Writable & { isTTY?: boolean }): Reader {
   const controller = new AbortController();
   let problem: UserError | undefined;
   const note = (error: Error) => {
     if (controller.signal.aborted) return;
-    if (errorCode(error) !== 'EPIPE') problem = new UserError('cannot write the output', { cause: error });
+    const closed = stdout.isTTY === true ? 'EIO' : 'EPIPE';
+    if (errorCode(error) !== closed) problem = new UserError('cannot write the output', { cause: error });
     controller.abort();
   };
   stdout.on('error', note);

@@ -276,3 +276,9 @@ describe('settings on the command line', () => {
     assert.match(problems[0]?.message ?? '', /PLAN42_JOBS_MAX_JOBS is/);
   });
 });
+
+test('a byte order mark, which editors on Windows write, is ignored', () => {
+  assert.equal(good({ file: '\ufeff[jobs]\nmax_jobs = 3\n' }).jobs.maxJobs, 3);
+  const [problem] = read({ file: '\ufeff[jobs]\nmax_jobs = "x"\n' }).problems;
+  assert.deepEqual(problem?.position, { line: 2, column: 1 });
+});

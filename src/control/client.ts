@@ -4,6 +4,7 @@ import { type IncomingMessage, request } from 'node:http';
 import * as v from 'valibot';
 import { errorCode, formatError } from '../lib/errors.ts';
 import { parseJson } from '../lib/json.ts';
+import { isFolderLocked } from '../lib/lock.ts';
 import { readText } from '../lib/read-body.ts';
 import { ControlResponse, KillResult, ReloadResult, RunnerStatus } from './messages.ts';
 import { controlSocketPath, withShortPath } from './socket-path.ts';
@@ -56,8 +57,18 @@ export function createControlClient(stateDir: string, silenceMs = defaultSilence
     throw new ControlError('silent', 'the running runner has another version than this command');
   }
 
+  /** A runner can be running without its socket: it is starting, or could not create it. */
+  async function status(signal?: AbortSignal): Promise<RunnerStatus> {
+    try {
+      return await call({ method: 'GET', path: '/v1/status', signal }, RunnerStatus);
+    } catch (error) {
+      if (!(error instanceof ControlError && error.failure === 'absent' && isFolderLocked(stateDir))) throw error;
+      throw new ControlError('silent', 'it is starting or stopping, or has no control socket', { cause: error });
+    }
+  }
+
   return {
-    status: (signal) => call({ method: 'GET', path: '/v1/status', signal }, RunnerStatus),
+    status,
     kill: (jobId, signal) => call({ method: 'POST', path: `/v1/jobs/${jobId}/kill`, signal }, KillResult),
     reload: (signal) => call({ method: 'POST', path: '/v1/reload', signal }, ReloadResult),
   };

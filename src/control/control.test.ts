@@ -4,11 +4,11 @@ import { once } from 'node:events';
 import { mkdir, readdir, stat, writeFile } from 'node:fs/promises';
 import { createServer } from 'node:http';
 import { createServer as createNetServer } from 'node:net';
-import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { afterEach, beforeEach, describe, test } from 'node:test';
 import { setTimeout as delay } from 'node:timers/promises';
 import { makeTempDir, type TempDir } from '../../test/support/temp-dir.ts';
+import { tryLockFolder } from '../lib/lock.ts';
 import { silentLogger } from '../lib/logger.ts';
 import { ControlError, type ControlFailure, createControlClient } from './client.ts';
 import type { ControlCalls, RunnerStatus } from './messages.ts';
@@ -61,15 +61,30 @@ describe('the control socket', () => {
     assert.deepEqual(await readdir(dir.path), []);
   });
 
-  test('works in folders with paths longer than a socket path, and leaves no temporary files', async () => {
+  test('works in folders with paths longer than a socket path, whatever the temporary folder is', async () => {
     const stateDir = join(dir.path, 'ä'.repeat(60), 'x'.repeat(100));
     await mkdir(stateDir, { recursive: true });
-    const links = async () => (await readdir(tmpdir())).filter((name) => name.startsWith('p42-'));
-    const before = await links();
-    await using _server = await serve({}, stateDir);
-    assert.deepEqual(await createControlClient(stateDir).status(), status);
-    assert.deepEqual(await readdir(stateDir), ['control.sock']);
-    assert.deepEqual(await links(), before);
+    const before = process.env['TMPDIR'];
+    try {
+      for (const temporary of [before, join(dir.path, 'missing'), stateDir]) {
+        if (temporary !== undefined) process.env['TMPDIR'] = temporary;
+        await using _server = await serve({}, stateDir);
+        assert.deepEqual(await createControlClient(stateDir).status(), status);
+        assert.deepEqual(await readdir(stateDir), ['control.sock']);
+      }
+    } finally {
+      if (before === undefined) delete process.env['TMPDIR'];
+      else process.env['TMPDIR'] = before;
+    }
+    assert.deepEqual(await readdir(stateDir), []);
+  });
+
+  test('that is missing is not taken for a runner that is not running', async () => {
+    using _lock = tryLockFolder(dir.path);
+    const client = createControlClient(dir.path);
+    await assert.rejects(client.status(), failing('silent', /has no control socket/));
+    // A kill needs no runner.
+    await assert.rejects(client.kill('plan42-known-1'), failing('absent', /not running/));
   });
 
   test('replaces a stale socket', async () => {

@@ -34,7 +34,8 @@ export async function startControlServer({ stateDir, calls, logger }: ControlSer
     server.on('error', (error) => logger.warn('control socket failed', { error }));
   } catch (error) {
     server.close();
-    logger.warn('cannot open control socket', { path, error });
+    const remedy = 'Choose a state folder on a local file system with --state-dir. "plan42 runner status" needs it.';
+    logger.warn('cannot open control socket', { path, error, remedy });
   }
   return { [Symbol.asyncDispose]: () => close(server, path) };
 }

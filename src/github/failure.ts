@@ -58,8 +58,8 @@ function fromQuery(error: QueryFailure, { token }: ConnectionWithToken, now: Dat
   return { error: new GithubError(message, { status: 200, forLog, mayBeTooMuch }), limit, isTransient };
 }
 
-// Certificate and protocol errors do not go away by retrying.
-const permanent = /CERT|SELF_SIGNED|UNABLE_TO|ERR_SSL|EPROTO/;
+// Certificate and protocol errors do not go away by retrying, nor does a request that cannot be sent.
+const permanent = /CERT|SELF_SIGNED|UNABLE_TO|ERR_SSL|EPROTO|^UND_ERR_(INVALID_ARG|NOT_SUPPORTED)|^ERR_INVALID/;
 
 function fromNetwork(cause: unknown, { url, token }: ConnectionWithToken): Failure {
   if (cause instanceof GithubError) return { error: cause, isTransient: false };

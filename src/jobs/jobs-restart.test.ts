@@ -147,3 +147,14 @@ async function putFolder(path: string): Promise<void> {
   await rm(path);
   await mkdir(path);
 }
+
+test('a job whose token cannot be sent ends, and becomes garbage', async () => {
+  const record = makeRecord();
+  await setting.store.create(record, { request: '{}', agentToken: 'p42a_\nsecret' });
+  await setting.restart();
+  await setting.running(record);
+  setting.runtime.end(record.jobId, { exitCode: 0 });
+  await setting.finished();
+  assert.deepEqual(await setting.store.listFinished(), [record.jobId]);
+  assert.deepEqual(await setting.store.listActive(), []);
+});

@@ -11,6 +11,7 @@ import * as v from 'valibot';
 import { systemClock } from '../lib/clock.ts';
 import { errorCode } from '../lib/errors.ts';
 import { exists, makeFolder, move, syncFolder, writeDurably } from '../lib/files.ts';
+import { openPrivateFolder } from '../lib/private-folder.ts';
 import type { JobPaths } from '../shim/shim.ts';
 import { ImageUsage } from './images/image-usage.ts';
 import { isJobId } from './job-id.ts';
@@ -66,7 +67,7 @@ export class JobStore {
   /** Opens the jobs for the runner, which owns the state folder: creates missing folders and removes leftovers of a crash. */
   static async open(stateDir: string, logDir: string): Promise<JobStore> {
     const store = new JobStore(stateDir, logDir);
-    for (const folder of [store.#active, store.#finished, store.#damaged, logDir]) await makeFolder(folder);
+    for (const folder of [store.#active, store.#finished, store.#damaged, logDir]) await openPrivateFolder(folder);
     // Leftovers of a crash can contain secrets.
     for (const name of await readdir(store.#active)) {
       if (name.endsWith(draftSuffix)) await rm(join(store.#active, name), { recursive: true, force: true });

@@ -44,10 +44,10 @@ after(async () => {
 });
 
 /** Updates of a turn at version 1, at a server that gives these answers, and the last of them from then on. */
-function updates(answers: Answer[], turn: unknown = turnAt(1)): TurnUpdates {
+function updates(answers: Answer[], turn: unknown = turnAt(1), token = 'p42a_secret'): TurnUpdates {
   const left = [...answers];
   server.answer = (response) => (left.length > 1 ? left.shift() : left[0])?.(response);
-  const endpoint = { transport, baseUrl: new URL(server.url), token: 'p42a_secret', userAgent: 't' };
+  const endpoint = { transport, baseUrl: new URL(server.url), token, userAgent: 't' };
   return new TurnUpdates({
     client: new Plan42Client(endpoint),
     path: { tenantId: 't', taskId: 'k', turnIndex: 1 },
@@ -203,6 +203,16 @@ describe('a rejected token', () => {
     await turn.fail('m', new Date(), never);
     assert.ok(turn.ended.aborted);
   });
+});
+
+test('an update that cannot be sent is given up at once', async () => {
+  for (const token of ['p42a_\nsecret', 'p42a_secret\r\n', 'p42a_\0', 'p42a_☃']) {
+    const turn = updates([ok(2)], turnAt(1), token);
+    await turn.setStatus('s', never);
+    await turn.fail('m', new Date(), never);
+  }
+  assert.deepEqual([server.requests.length, pauses.length], [0, 0]);
+  assert.equal(warnings.filter((line) => line === 'cannot send turn update, giving up').length, 8);
 });
 
 for (const status of [400, 405, 407, 408]) {

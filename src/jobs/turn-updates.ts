@@ -126,7 +126,8 @@ export class TurnUpdates {
       if (error === undefined) return;
       if (isConflict(error) && ++conflicts <= maxQuickConflicts) continue;
       if (!isConflict(error) && !isRejection(error) && !isTransient(error)) {
-        this.#logger.warn('server rejected turn update', { error });
+        if (error instanceof ApiError) this.#logger.warn('server rejected turn update', { error });
+        else this.#logger.error('cannot send turn update, giving up', { error });
         return;
       }
       const pauseMs = backoff.next(error instanceof ApiError ? error.retryAfterMs : undefined);

@@ -1,4 +1,4 @@
-import { statfsSync } from 'node:fs';
+import { statfsSync, statSync } from 'node:fs';
 import { dirname } from 'node:path';
 import { shellQuote } from './shell-quote.ts';
 
@@ -67,16 +67,14 @@ function kindOf(error: NodeJS.ErrnoException & { errcode?: unknown }): FailureKi
 
 /** Returns what to do about a failure, as imperative sentences. `path` is used if the failure has none. */
 export function failureRemedy(failure: EnvironmentFailure, path = failure.path): string {
-  const at = path === undefined ? '' : ` ${shellQuote(path)}`;
+  const folder = path === undefined ? '.' : existingFolder(path);
   switch (failure.kind) {
     case 'diskFull':
-      return path !== undefined && isOutOfInodes(path)
-        ? `Remove files: the file system has no inodes left. Run: df -i${at}`
-        : `Free disk space. Run: df -h${at}`;
+      return `${fullDiskRemedy(folder)} Run: ${usageCommand(folder)}`;
     case 'readOnly':
-      return `Make its file system writable. Run: findmnt --target${at || ' /'}`;
+      return `Make its file system writable. Run: findmnt --target ${shellQuote(folder)}`;
     case 'forbidden':
-      return `Check the owner and the permissions. Run: ls -ld${at || ' .'}`;
+      return `Check the owner and the permissions. Run: ls -ld ${shellQuote(path ?? '.')}`;
     case 'diskError':
       return 'Check the disk and the log of the kernel. Run: dmesg';
     case 'damaged':
@@ -91,14 +89,32 @@ export function failureRemedy(failure: EnvironmentFailure, path = failure.path):
   }
 }
 
-/** Whether the file system of `path`, or of its nearest existing parent, has space but no inodes. False if unknown. */
+/** Returns what to do about a disk without space or without inodes. */
+export function fullDiskRemedy(folder: string): string {
+  return isOutOfInodes(folder) ? 'Remove files: the file system has no inodes left.' : 'Free disk space.';
+}
+
+// A failed operation may have removed its own temporary files.
+const fewInodes = 16;
+const fewBytes = 2 ** 18;
+
+/** Whether the file system of `path`, or of the nearest folder above it, has space but no inodes. False if unknown. */
 export function isOutOfInodes(path: string): boolean {
-  for (let folder = path; ; folder = dirname(folder)) {
-    try {
-      const { files, ffree, bavail } = statfsSync(folder);
-      return files > 0 && ffree === 0 && bavail > 0;
-    } catch {
-      if (dirname(folder) === folder) return false;
-    }
+  try {
+    const { files, ffree, bavail, bsize } = statfsSync(existingFolder(path));
+    return files > 0 && ffree < fewInodes && bavail * bsize > fewBytes;
+  } catch {
+    return false;
   }
+}
+
+/** Returns the command that shows how full the file system of a folder is. */
+export function usageCommand(folder: string): string {
+  return `df ${isOutOfInodes(folder) ? '-i' : '-h'} ${shellQuote(folder)}`;
+}
+
+/** Returns `path` or the nearest folder above it that exists. */
+function existingFolder(path: string): string {
+  const parent = dirname(path);
+  return parent === path || statSync(path, { throwIfNoEntry: false })?.isDirectory() ? path : existingFolder(parent);
 }

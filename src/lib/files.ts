@@ -36,31 +36,32 @@ export async function* listFolder(path: string): AsyncGenerator<Dirent> {
 
 /**
  * Creates a folder with mode 0700, and its missing parents. Node's recursive mkdir never returns below /proc; this one
- * rejects.
+ * rejects. With `forOwner`, what root creates belongs to the owner of the folder above it.
  */
-export async function makeFolder(path: string): Promise<void> {
+export async function makeFolder(path: string, options = { forOwner: false }): Promise<void> {
   try {
-    await makeOne(path);
+    await makeOne(path, options);
   } catch (error) {
     const parent = dirname(path);
     if (errorCode(error) !== 'ENOENT' || parent === path) throw error;
-    await makeFolder(parent);
-    await makeOne(path);
+    await makeFolder(parent, options);
+    await makeOne(path, options);
   }
 }
 
-async function makeOne(path: string): Promise<void> {
+async function makeOne(path: string, { forOwner }: { forOwner: boolean }): Promise<void> {
   try {
     await mkdir(path, { mode: 0o700 });
   } catch (error) {
     if (errorCode(error) === 'EEXIST') return;
     throw error;
   }
-  if (isRoot()) await giveFolder(path);
+  if (forOwner) await giveFolder(path);
 }
 
 /** As {@link giveToOwnerOf}, without following a link that has taken the place of the folder. */
 async function giveFolder(path: string): Promise<void> {
+  if (!isRoot()) return;
   await using folder = await open(path, constants.O_RDONLY | constants.O_DIRECTORY | constants.O_NOFOLLOW);
   giveToOwnerOf(dirname(path), folder.fd);
 }
@@ -72,6 +73,15 @@ export async function freeSpace(path: string): Promise<number> {
   const { bavail, bsize } = await statfs(path);
   return bavail * bsize;
 }
+
+/** The number of files that can still be created on the file system of `path`; undefined if it has no limit. */
+export async function freeInodes(path: string): Promise<number | undefined> {
+  const { files, ffree } = await statfs(path);
+  return files > 0 ? ffree : undefined;
+}
+
+/** A job needs some for its own files, and the engine more. */
+export const minFreeInodes = 1000;
 
 /** For a parameter, so that tests can simulate a full disk. */
 export type FreeSpace = typeof freeSpace;

@@ -1,7 +1,17 @@
-import { accessSync, closeSync, constants, futimesSync, openSync, rmSync, statSync } from 'node:fs';
+import {
+  accessSync,
+  closeSync,
+  constants,
+  existsSync,
+  futimesSync,
+  lstatSync,
+  openSync,
+  rmSync,
+  statSync,
+} from 'node:fs';
 import { dirname, join } from 'node:path';
 import { DatabaseSync } from 'node:sqlite';
-import { errorCode } from './errors.ts';
+import { errorCode, UserError } from './errors.ts';
 import { giveToOwnerOf } from './files.ts';
 import { sleep } from './sleep.ts';
 
@@ -10,10 +20,27 @@ import { sleep } from './sleep.ts';
  * system releases, so it never goes stale. Returns undefined if another process holds it.
  */
 export function tryLockFolder(folder: string): Disposable | undefined {
-  const path = join(folder, 'lock');
+  const path = lockOf(folder);
   createLockFile(path);
-  return tryLock(path);
+  return tryLock(path, probeMs);
 }
+
+/** Whether another process has locked the folder. */
+export function isFolderLocked(folder: string): boolean {
+  if (!existsSync(lockOf(folder))) return false;
+  try {
+    using probe = new DatabaseSync(lockOf(folder), { readOnly: true });
+    probe.exec('BEGIN; SELECT count(*) FROM sqlite_schema');
+    return false;
+  } catch (error) {
+    return isBusy(error);
+  }
+}
+
+const lockOf = (folder: string) => join(folder, 'lock');
+// A probe by another process takes less than a millisecond.
+const probeMs = 100;
+const isBusy = (error: unknown) => error instanceof Error && /locked|busy/i.test(error.message);
 
 /**
  * Waits for a lock that is held for milliseconds. Its file is removed on release; one that a killed process left is reused.
@@ -45,14 +72,14 @@ function tryLockUnmoved(path: string): Disposable | undefined {
   return undefined;
 }
 
-function tryLock(path: string): Disposable | undefined {
+function tryLock(path: string, timeout = 0): Disposable | undefined {
   let database: DatabaseSync | undefined;
   try {
-    database = new DatabaseSync(path);
+    database = new DatabaseSync(path, { timeout });
     database.exec('PRAGMA locking_mode = EXCLUSIVE; PRAGMA journal_mode = MEMORY; BEGIN EXCLUSIVE');
   } catch (error) {
     database?.close();
-    if (error instanceof Error && /locked|busy/i.test(error.message)) return undefined;
+    if (isBusy(error)) return undefined;
     throw error;
   }
   const held = database;
@@ -79,9 +106,10 @@ function createLockFile(path: string): void {
   closeSync(file);
 }
 
-/** SQLite accepts a read-only file without an error, but does not lock it. */
+/** SQLite accepts a read-only file without an error, but does not lock it. It would follow another user's link. */
 function requireWritable(path: string): void {
   try {
+    if (!lstatSync(path).isFile()) throw new UserError(`cannot lock ${path}: it is not a regular file`);
     accessSync(path, constants.R_OK | constants.W_OK);
   } catch (error) {
     // The previous holder has removed it.

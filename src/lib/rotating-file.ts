@@ -1,4 +1,5 @@
 import { closeSync, fstatSync, openSync, renameSync, statSync, writeSync } from 'node:fs';
+import { appendToOwnFile } from './private-folder.ts';
 
 export interface RotationLimits {
   /** Maximum size of one file. */
@@ -50,7 +51,7 @@ export class RotatingFile implements Disposable {
   }
 
   #open(): number {
-    const file = openSync(this.#path, 'a', 0o600);
+    const file = openSync(this.#path, appendToOwnFile, 0o600);
     this.#inode = fstatSync(file).ino;
     return file;
   }

@@ -15,6 +15,7 @@ import { type ApiCall, type ApiEndpoint, callApi } from './http.ts';
 import { listAll } from './list-all.ts';
 import type { EnvVar } from './objects.ts';
 import type { SignInLink } from './page-objects.ts';
+import { pathSegment } from './path-segment.ts';
 import { streamTurnLogs, type TurnLogEntry, type TurnLogOptions } from './turn-logs.ts';
 
 export interface NewEnvironment {
@@ -23,6 +24,7 @@ export interface NewEnvironment {
   DockerImage: string;
   Repos: readonly string[];
   EnvVars: readonly EnvVar[];
+  Ephemeral?: boolean;
 }
 
 export interface NewTask {
@@ -46,7 +48,7 @@ export class AdminClient {
   /** `signal` aborts every call. */
   constructor(endpoint: ApiEndpoint, tenantId: string, signal?: AbortSignal) {
     this.#endpoint = endpoint;
-    this.#tenantPath = `/v1/tenants/${encodeURIComponent(tenantId)}`;
+    this.#tenantPath = `/v1/tenants/${pathSegment(tenantId)}`;
     this.#signal = signal;
   }
 
@@ -60,7 +62,7 @@ export class AdminClient {
 
   /** Includes expired and revoked tokens. */
   listRunnerTokens(runnerId: string): Promise<AdminRunnerToken[]> {
-    const path = `/runners/${encodeURIComponent(runnerId)}/tokens`;
+    const path = `/runners/${pathSegment(runnerId)}/tokens`;
     return this.#list(path, { includeRevoked: 'true' }, AdminRunnerToken, 'Items', 'nextPageToken');
   }
 
@@ -81,7 +83,7 @@ export class AdminClient {
 
   createEnvironment(id: string, environment: NewEnvironment): Promise<AdminEnvironment> {
     const body = { Context: '', SetupScript: '', AllowedHosts: [], ...environment };
-    return this.#call('PUT', `/environments/${encodeURIComponent(id)}`, AdminEnvironment, { body });
+    return this.#call('PUT', `/environments/${pathSegment(id)}`, AdminEnvironment, { body });
   }
 
   createTask(id: string, task: NewTask): Promise<AdminTask> {
@@ -94,6 +96,11 @@ export class AdminClient {
 
   listTasks(): Promise<AdminTask[]> {
     return this.#list('/tasks', {}, AdminTask, 'Tasks');
+  }
+
+  /** Deletes the task, which can be undeleted until the server removes it. */
+  async deleteTask(task: Pick<AdminTask, 'TaskId' | 'Version'>): Promise<void> {
+    await this.#call('DELETE', taskPath(task.TaskId), v.unknown(), { ifMatch: task.Version });
   }
 
   listTurns(taskId: string): Promise<AdminTurn[]> {
@@ -158,9 +165,9 @@ export class AdminClient {
 }
 
 function taskPath(taskId: string): string {
-  return `/tasks/${encodeURIComponent(taskId)}`;
+  return `/tasks/${pathSegment(taskId)}`;
 }
 
 function tokenPath(runnerId: string, tokenId: string): string {
-  return `/runners/${encodeURIComponent(runnerId)}/tokens/${encodeURIComponent(tokenId)}`;
+  return `/runners/${pathSegment(runnerId)}/tokens/${pathSegment(tokenId)}`;
 }

@@ -3,7 +3,7 @@ import { after, before, beforeEach, describe, test } from 'node:test';
 import type { Dispatcher } from 'undici';
 import { sendJson, startTestServer, type TestServer } from '../../test/support/http-server.ts';
 import { Plan42Client } from './client.ts';
-import { ApiError, ConnectionError } from './errors.ts';
+import { ApiError, ConnectionError, isTransient, UnsendableError } from './errors.ts';
 import { createTransport } from './transport.ts';
 
 const queue = { tenantId: 't', runnerId: 'r', queueId: 'q' };
@@ -218,6 +218,21 @@ describe('failures', () => {
   test('a connection that breaks before the response', async () => {
     server.answer = (response) => void response.destroy();
     await failureOf(client.getQueue(queue), ConnectionError);
+  });
+
+  test('a call that cannot be sent is no outage', async () => {
+    const withToken = (token: string) => client.withToken(token).getQueue(queue);
+    for (const token of ['p42r_\nsecret', 'p42r_secret\r', 'p42r_☃']) {
+      const error = await failureOf(withToken(token), UnsendableError);
+      assert.equal(isTransient(error), false);
+      assert.match(error.message, /^GET .*: cannot be sent: its header "authorization" has an invalid character$/);
+    }
+    for (const queueId of ['..', '', '\ud800'])
+      await assert.rejects(async () => client.getQueue({ ...queue, queueId }), RangeError);
+    const circular: Record<string, unknown> = {};
+    circular['self'] = circular;
+    await failureOf(client.updateQueue(queue, 1, circular), UnsendableError);
+    assert.equal(server.requests.length, 0);
   });
 
   test('a refused connection', async () => {

@@ -2,6 +2,7 @@ import * as v from 'valibot';
 import type { WrappedSecret } from './ecies.ts';
 import { type EndedTurn, EndedTurns } from './ended-turns.ts';
 import { type ApiCall, type ApiEndpoint, callApi, pollApi } from './http.ts';
+import { pathSegment } from './path-segment.ts';
 import { PartialQueue, PartialTask, PartialTurn } from './runner-objects.ts';
 
 const nothing = v.unknown();
@@ -80,7 +81,7 @@ export class Plan42Client {
     payload: WrappedSecret,
     options: CallOptions = {},
   ): Promise<void> {
-    const path = `${queuePath(queue)}/messages/${encodeURIComponent(message.messageId)}/response`;
+    const path = `${queuePath(queue)}/messages/${pathSegment(message.messageId)}/response`;
     const body = { CallerID: message.callerId, Payload: payload };
     await this.#call('PUT', path, nothing, { body, ...options });
   }
@@ -135,15 +136,15 @@ export interface TurnPath {
 }
 
 function queuePath({ tenantId, runnerId, queueId }: QueuePath): string {
-  return `${runnerPath(tenantId, runnerId)}/queues/${encodeURIComponent(queueId)}`;
+  return `${runnerPath(tenantId, runnerId)}/queues/${pathSegment(queueId)}`;
 }
 
 function runnerPath(tenantId: string, runnerId: string): string {
-  return `/v1/tenants/${encodeURIComponent(tenantId)}/runners/${encodeURIComponent(runnerId)}`;
+  return `/v1/tenants/${pathSegment(tenantId)}/runners/${pathSegment(runnerId)}`;
 }
 
 function taskPath(tenantId: string, taskId: string): string {
-  return `/v1/tenants/${encodeURIComponent(tenantId)}/tasks/${encodeURIComponent(taskId)}`;
+  return `/v1/tenants/${pathSegment(tenantId)}/tasks/${pathSegment(taskId)}`;
 }
 
 function turnPath({ tenantId, taskId, turnIndex }: TurnPath): string {

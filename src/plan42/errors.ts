@@ -51,6 +51,19 @@ export class ConnectionError extends Error {
   }
 }
 
+/** The call cannot be sent because of its own content, such as a token with a line break. No retry can help. */
+export class UnsendableError extends Error {
+  override readonly name = 'UnsendableError';
+  readonly method: string;
+  readonly path: string;
+
+  constructor(call: { method: string; path: string }, reason: string, options?: ErrorOptions) {
+    super(`${call.method} ${call.path}: cannot be sent: ${reason}`, options);
+    this.method = call.method;
+    this.path = call.path;
+  }
+}
+
 interface ErrorResponse {
   status: number;
   isFromApi: boolean;
@@ -71,6 +84,12 @@ const ErrorBody = knownFields({
 
 const maxMessageLength = 500;
 
+/** For errors of a proxy, whose own text is a page. */
+const proxyMessages: Readonly<Record<number, string>> = {
+  413: 'a proxy in front of the server rejected the request as too large',
+  504: 'a proxy got no response from the server in time',
+};
+
 /** Reads the error in a failed response. Accepts any body, such as a proxy's HTML page. */
 export function parseErrorResponse(
   status: number,
@@ -85,7 +104,7 @@ export function parseErrorResponse(
     clockAheadMs: serverNow && now.getTime() - serverNow.getTime(),
   };
   const parsed = v.safeParse(ErrorBody, tryParseJson(body));
-  if (!parsed.success) return { status, isFromApi: false, ...times };
+  if (!parsed.success) return { status, isFromApi: false, message: proxyMessages[status], ...times };
   const { Message, ErrorType, CurrentType, Current } = parsed.output;
   return {
     status,

@@ -3,6 +3,7 @@ import { knownFields, view } from './fields.ts';
 import type { ApiEndpoint } from './http.ts';
 import { listAll } from './list-all.ts';
 import { githubConnectionFields } from './objects.ts';
+import { pathSegment } from './path-segment.ts';
 
 export const PrivateConnection = knownFields(
   view(githubConnectionFields, ['ConnectionID'], ['Private', 'RunnerID', 'Name']),
@@ -15,7 +16,7 @@ export async function listPrivateConnections(
   tenantId: string,
   signal?: AbortSignal,
 ): Promise<PrivateConnection[]> {
-  const path = `/v1/tenants/${encodeURIComponent(tenantId)}/github-connections`;
+  const path = `/v1/tenants/${pathSegment(tenantId)}/github-connections`;
   const connections = await listAll(endpoint, { path, query: { private: 'true' }, signal }, PrivateConnection);
   // A server that does not know the filter returns all connections.
   return connections.filter((connection) => connection.Private !== false);

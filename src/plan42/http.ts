@@ -5,7 +5,7 @@ import { errorCode, formatError } from '../lib/errors.ts';
 import { parseJson } from '../lib/json.ts';
 import { readText } from '../lib/read-body.ts';
 import { trimEnd } from '../lib/trim-end.ts';
-import { ApiError, ConnectionError, parseErrorResponse } from './errors.ts';
+import { ApiError, ConnectionError, parseErrorResponse, UnsendableError } from './errors.ts';
 import { readPoll } from './poll-body.ts';
 import { maxResponseBytes, proxyRefusal } from './transport.ts';
 
@@ -33,7 +33,8 @@ const defaultTimeoutMs = 15_000;
 
 /**
  * Makes one call and returns its JSON, checked against `schema`.
- * @throws ApiError for a 4xx or 5xx response; ConnectionError without a usable response; the signal's reason if aborted
+ * @throws ApiError for a 4xx or 5xx response; ConnectionError without a usable response; UnsendableError if it cannot be
+ *   sent at all; the signal's reason if aborted
  */
 export async function callApi<const Schema extends v.GenericSchema>(
   endpoint: ApiEndpoint,
@@ -66,13 +67,14 @@ const readResponse = (body: Body) => readText(body, maxResponseBytes);
 
 async function send<T>(endpoint: ApiEndpoint, call: ApiCall, read: (body: Body) => Promise<T>): Promise<T> {
   const { signal, timeoutMs = defaultTimeoutMs } = call;
+  const { url, headers, body } = prepare(endpoint, call);
   try {
     return await withDeadline(timeoutMs, signal, async (bounded) => {
-      const response = await request(requestUrl(endpoint.baseUrl, call.path), {
+      const response = await request(url, {
         dispatcher: endpoint.transport,
         method: call.method,
-        headers: requestHeaders(endpoint, call),
-        body: call.body === undefined ? null : JSON.stringify(call.body),
+        headers,
+        body,
         signal: bounded,
         // withDeadline is the one time limit.
         headersTimeout: 0,
@@ -87,20 +89,50 @@ async function send<T>(endpoint: ApiEndpoint, call: ApiCall, read: (body: Body) 
   } catch (error) {
     if (error instanceof ApiError) throw error;
     signal?.throwIfAborted();
+    if (unsendable.test(errorCode(error) ?? '')) throw new UnsendableError(call, formatError(error), { cause: error });
     if (error instanceof TimeoutError) throw new ConnectionError(call, error.message, { cause: error });
     throw new ConnectionError(call, explainFailure(error), { cause: error });
   }
 }
 
-const untrusted = /SELF_SIGNED|UNABLE_TO_(GET|VERIFY)/;
+// undici rejects such calls before it opens a connection.
+const unsendable = /^(UND_ERR_INVALID_ARG|UND_ERR_NOT_SUPPORTED|ERR_INVALID_(URL|CHAR|ARG))/;
 
-/** Like `formatError`, with a clearer text for a proxy's rejection and for an untrusted certificate. */
+/** Everything that depends on the content of the call only. @throws UnsendableError */
+function prepare(
+  endpoint: ApiEndpoint,
+  call: ApiCall,
+): { url: URL; headers: Record<string, string>; body: string | null } {
+  const url = URL.parse(requestUrl(endpoint.baseUrl, call.path));
+  if (url === null) throw new UnsendableError(call, 'its URL is invalid');
+  const headers = requestHeaders(endpoint, call);
+  for (const [name, value] of Object.entries(headers)) {
+    if (!isHeaderValue(value)) throw new UnsendableError(call, `its header "${name}" has an invalid character`);
+  }
+  try {
+    return { url, headers, body: call.body === undefined ? null : JSON.stringify(call.body) };
+  } catch (error) {
+    throw new UnsendableError(call, 'its body cannot be serialized', { cause: error });
+  }
+}
+
+/** Whether the text can be sent in a header as it is. */
+export function isHeaderValue(text: string): boolean {
+  return /^[\x20-\x7e]*$/.test(text);
+}
+
+const certificateFailures: readonly [codes: RegExp, text: string][] = [
+  [/SELF_SIGNED|UNABLE_TO_(GET|VERIFY)/, 'is not trusted (CODE); set network.ca_file to its certificate authority'],
+  [/CERT_HAS_EXPIRED|CERT_NOT_YET_VALID/, 'has expired or is not valid yet, by the clock of this machine (CODE)'],
+];
+
+/** Like `formatError`, with a clearer text for a proxy's rejection and for a certificate that cannot be accepted. */
 export function explainFailure(error: unknown): string {
   const refusal = proxyRefusal(error);
   if (refusal !== undefined) return `the proxy rejected the connection (status ${refusal})`;
   const code = errorCode(error) ?? '';
-  if (!untrusted.test(code)) return formatError(error);
-  return `the server’s certificate is not trusted (${code}); set network.ca_file to its certificate authority`;
+  const failure = certificateFailures.find(([codes]) => codes.test(code))?.[1];
+  return failure === undefined ? formatError(error) : `the server’s certificate ${failure.replace('CODE', code)}`;
 }
 
 export interface EventStreamCall {
@@ -126,13 +158,15 @@ export async function openEventStream(
   const call = { method: 'GET', path } as const;
   const cut = (error: unknown): never => {
     signal?.throwIfAborted();
-    throw error instanceof ApiError ? error : new ConnectionError(call, formatError(error), { cause: error });
+    if (error instanceof ApiError || error instanceof UnsendableError) throw error;
+    throw new ConnectionError(call, formatError(error), { cause: error });
   };
   try {
-    const response = await request(requestUrl(endpoint.baseUrl, path), {
+    const { url, headers } = prepare(endpoint, call);
+    const response = await request(url, {
       dispatcher: endpoint.transport,
       headers: {
-        ...requestHeaders(endpoint, call),
+        ...headers,
         accept: 'text/event-stream',
         ...(lastEventId === undefined ? {} : { 'last-event-id': lastEventId }),
       },

@@ -43,6 +43,8 @@ export const environmentFields = {
   /** An ID, or `default` for the tenant's default. */
   RunnerId: v.string(),
   GithubConnectionId: v.string(),
+  /** Of this server only: removed with its last task. */
+  Ephemeral: v.optional(v.boolean()),
   Deleted: v.boolean(),
   ...versionFields,
 };

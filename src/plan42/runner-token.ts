@@ -1,6 +1,7 @@
 import * as v from 'valibot';
 import { systemClock } from '../lib/clock.ts';
 import { parseJson } from '../lib/json.ts';
+import { isPathSegment } from './path-segment.ts';
 
 const seconds = v.pipe(v.number(), v.integer());
 
@@ -31,6 +32,7 @@ const prefix = 'p42r_';
  * @throws TokenError if it is malformed, has no tenant or runner ID, or has expired at `now`
  */
 export function parseRunnerToken(token: string, now = systemClock.date()): RunnerToken {
+  if (/^["'\s\ufeff]|["'\s]$/.test(token)) throw new TokenError('it begins or ends with a quote or white space');
   if (!token.startsWith(prefix)) throw new TokenError(`it does not start with "${prefix}"`);
   const parts = token.slice(prefix.length).split('.');
   if (parts.length !== 3) throw new TokenError(`a JWT has 3 parts, this has ${parts.length}`);
@@ -48,6 +50,7 @@ export function parseRunnerToken(token: string, now = systemClock.date()): Runne
 function checkClaims(claims: v.InferOutput<typeof Claims>, now: Date): RunnerToken {
   if (!claims.sub) throw new TokenError('it has no tenant ID (claim "sub")');
   if (!claims.runner_id) throw new TokenError('it has no runner ID (claim "runner_id")');
+  if (!isPathSegment(claims.sub) || !isPathSegment(claims.runner_id)) throw new TokenError('one of its IDs is invalid');
   const expiresAt = dateOf(claims.exp);
   if (expiresAt && expiresAt <= now) throw new TokenError(`it expired at ${expiresAt.toISOString()}`);
   return { tenantId: claims.sub, runnerId: claims.runner_id, expiresAt, notBefore: dateOf(claims.nbf) };

@@ -175,3 +175,16 @@ describe('proxies', () => {
     }
   });
 });
+
+test('an address of a proxy that cannot be used is a mistake of the user, and not shown', () => {
+  for (const url of ['http://me:100%@proxy:3128', 'http://[::1', 'proxy:3128', 'http://a b:1', 'http://proxy:99999']) {
+    assert.throws(
+      () => createTransport({ env: { https_proxy: url } }),
+      (error) =>
+        error instanceof UserError &&
+        error.exitCode === ExitCode.configuration &&
+        error.message === 'the environment’s https_proxy is not a URL',
+      url,
+    );
+  }
+});

@@ -47,12 +47,24 @@ export function createTransport({ caFile, skipSslVerify = false, env = {} }: Tra
 function proxyOf(env: NodeJS.ProcessEnv, lowerCase: string): string {
   const name = env[lowerCase] === undefined ? lowerCase.toUpperCase() : lowerCase;
   const url = env[name] ?? '';
-  if (url === '' || /^(https?|socks5?):$/.test(URL.parse(url)?.protocol ?? '')) return url;
+  if (url === '' || isProxyUrl(url)) return url;
   // The value is not shown, because it may contain a password.
   throw new UserError(`the environment’s ${name} is not a URL`, {
-    remedy: 'Set it to a URL like "http://proxy.example.com:3128".',
+    remedy: 'Set it to a URL like "http://proxy.example.com:3128". Write "%" in a password as "%25".',
     exitCode: ExitCode.configuration,
   });
+}
+
+function isProxyUrl(text: string): boolean {
+  const url = URL.parse(text);
+  if (url === null || !/^(https?|socks5?):$/.test(url.protocol)) return false;
+  try {
+    // undici does the same.
+    decodeURIComponent(url.username + url.password);
+    return true;
+  } catch {
+    return false;
+  }
 }
 
 /** Returns the status with which a proxy rejected the connection, or undefined for any other error. */

@@ -52,6 +52,13 @@ const status: (code: number) => Answer = (code) => (response) => response.writeH
 const cut: (text: string) => Answer = (text) => (response) => response.write(text, () => response.destroy());
 
 describe('streamTurnLogs', () => {
+  it('gives up at an event that is too large, because it would come again', async () => {
+    const huge = ok(`event: log\ndata: ${'x'.repeat(17 * 2 ** 20)}\n\n`);
+    const run = await stream([ok(entry(0)), huge, over]);
+    assert.match(String(run.error), /an event is larger than/);
+    assert.deepEqual(run.lastEventIds, [undefined, '0']);
+  });
+
   it('resumes after the last entry until there are no more', async () => {
     const run = await stream([ok(entry(0)), cut(entry(1) + entry(2)), ok(entry(3)), over]);
     assert.deepEqual(run.messages, ['m0', 'm1', 'm2', 'm3']);

@@ -54,9 +54,9 @@ export async function* streamTurnLogs(
         yield entry;
       }
     } catch (thrown) {
-      const error =
-        thrown instanceof EventTooLargeError ? new ConnectionError({ method: 'GET', path }, thrown.message) : thrown;
-      if (!isTransient(error) || failures.attempts >= maxFailures) throw error;
+      // The same event would come again.
+      if (thrown instanceof EventTooLargeError) throw new ConnectionError({ method: 'GET', path }, thrown.message);
+      if (!isTransient(thrown) || failures.attempts >= maxFailures) throw thrown;
       pauseMs = failures.next();
     }
     await sleep(Math.max(retryMs, pauseMs), signal);

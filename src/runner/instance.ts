@@ -2,9 +2,10 @@ import { randomUUID } from 'node:crypto';
 import { join } from 'node:path';
 import { stateFolderRemedy } from '../config/paths.ts';
 import { errorCode, UserError } from '../lib/errors.ts';
-import { exists, makeFolder, readFileIfExists, writeDurably } from '../lib/files.ts';
+import { exists, readFileIfExists, writeDurably } from '../lib/files.ts';
 import { tryLockFolder } from '../lib/lock.ts';
 import type { Logger } from '../lib/logger.ts';
+import { openPrivateFolder } from '../lib/private-folder.ts';
 import { isUuid } from '../lib/uuid.ts';
 
 const idFile = 'instance-id';
@@ -19,7 +20,7 @@ export interface Instance extends Disposable {
  * @throws UserError if another runner uses the folder, or it is not usable
  */
 export async function openInstance(stateDir: string, logger: Logger): Promise<Instance> {
-  await inStateFolder(stateDir, () => makeFolder(stateDir));
+  await inStateFolder(stateDir, () => openPrivateFolder(stateDir));
   const lock = await inStateFolder(stateDir, async () => tryLockFolder(stateDir));
   if (lock === undefined) {
     throw new UserError(`another runner is using the state folder ${stateDir}`, {

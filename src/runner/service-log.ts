@@ -1,6 +1,7 @@
 import { join } from 'node:path';
 import { serviceLogName } from '../config/paths.ts';
-import { makeFolder } from '../lib/files.ts';
+import type { LossyOutput } from '../lib/lossy-output.ts';
+import { openPrivateFolder, requirePrivateFile } from '../lib/private-folder.ts';
 import { RotatingFile, rotatedNames } from '../lib/rotating-file.ts';
 
 const limits = { maxBytes: 10 * 1024 * 1024, keep: 2 };
@@ -14,23 +15,25 @@ export function serviceLogFiles(logDir: string): [string, ...string[]] {
 
 /** Writes the runner's log to standard error and to the file that `plan42 runner logs` shows. */
 export class ServiceLog implements Disposable {
-  readonly #writeStderr: (line: string) => void;
+  readonly #output: LossyOutput | undefined;
   #file: RotatingFile | undefined;
   #pending: string[] = [];
 
-  constructor(writeStderr: (line: string) => void) {
-    this.#writeStderr = writeStderr;
+  /** @param output standard error, unless it is not wanted */
+  constructor(output: LossyOutput | undefined) {
+    this.#output = output;
   }
 
   readonly write = (line: string): void => {
-    this.#writeStderr(line);
+    this.#output?.write(line);
     if (this.#file) this.#file.write(line);
     else if (this.#pending.length < maxPendingLines) this.#pending.push(line);
   };
 
   /** Must be called after locking the state folder: two runners must not rotate the same file. */
   async open(logDir: string): Promise<void> {
-    await makeFolder(logDir);
+    await openPrivateFolder(logDir);
+    for (const path of serviceLogFiles(logDir)) await requirePrivateFile(path);
     this.#file = new RotatingFile(join(logDir, serviceLogName), limits);
     this.#file.write(this.#pending.join(''));
     this.#pending = [];
@@ -44,7 +47,7 @@ export class ServiceLog implements Disposable {
 /** Logs why a runner failed, even if it failed before opening its log. */
 export async function logLastWords(logDir: string, line: string): Promise<void> {
   try {
-    await makeFolder(logDir);
+    await openPrivateFolder(logDir);
     // Without rotation, because another runner may be using the file.
     using file = new RotatingFile(join(logDir, serviceLogName), { ...limits, maxBytes: Number.POSITIVE_INFINITY });
     file.write(line);

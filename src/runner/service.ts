@@ -10,6 +10,7 @@ import { Jobs } from '../jobs/jobs.ts';
 import { JobStore } from '../jobs/store.ts';
 import { systemClock } from '../lib/clock.ts';
 import { createLogger, type ErrorEntry, type Logger } from '../lib/logger.ts';
+import { type LossyOutput, logLosses } from '../lib/lossy-output.ts';
 import type { ServiceNotifier } from '../lib/service-notifier.ts';
 import { watchForWake } from '../lib/standstill.ts';
 import { Plan42Client } from '../plan42/client.ts';
@@ -18,6 +19,7 @@ import { instanceHeader } from '../plan42/runner-headers.ts';
 import { createTransport } from '../plan42/transport.ts';
 import { createRuntime, selectRuntime } from '../runtimes/select.ts';
 import { startControl } from './control.ts';
+import { openDateFile } from './date-file.ts';
 import { reportLowDisk, watchDisk } from './disk-watch.ts';
 import { RunnerHealth } from './health.ts';
 import { startHealthEndpoint } from './health-endpoint.ts';
@@ -40,7 +42,8 @@ export interface ServiceOptions {
   env: NodeJS.ProcessEnv;
   flags: ReadonlyMap<string, string>;
   version: string;
-  write: (line: string) => void;
+  /** Standard error, unless it is not wanted. */
+  output: LossyOutput | undefined;
   signals: ShutdownSignals;
   /** Registers a listener for SIGHUP. */
   onReloadRequest: (listener: () => void) => void;
@@ -58,12 +61,13 @@ export async function runService(options: ServiceOptions): Promise<void> {
     loadConfig({ path: paths.configFile, explicit: options.explicitConfigFile, env, flags: options.flags });
   const { config, path, warnings } = await load();
   const startedAt = systemClock.date();
-  using log = new ServiceLog(options.write);
+  using log = new ServiceLog(options.output);
   let lastError: ErrorEntry | undefined;
   const onError = (entry: ErrorEntry) => {
     lastError = entry;
   };
   const baseLogger = createLogger({ ...config.log, write: log.write, onError });
+  options.output?.watch(logLosses(baseLogger));
   for (const reason of warnings) baseLogger.warn('configuration warning', { reason });
   const { token, tenantId, runnerId } = requireRunnerToken(config, path);
   // In text, only the first line has the IDs; in JSON every line can be filtered by them.
@@ -123,6 +127,7 @@ export async function runService(options: ServiceOptions): Promise<void> {
     instanceId: instance.id,
     logger,
     rules: garbageRules(config),
+    ageDistrustMs: openDateFile(paths.stateDir),
   });
   const health = new RunnerHealth(logger, (summary) => notifier.status(summary));
   using disk = reportLowDisk(watchDisk(config, paths, runtime), health, slots);

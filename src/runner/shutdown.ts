@@ -1,5 +1,6 @@
 import type { Jobs } from '../jobs/jobs.ts';
 import { systemClock } from '../lib/clock.ts';
+import { formatError } from '../lib/errors.ts';
 import type { Logger } from '../lib/logger.ts';
 import type { RunnerHealth } from './health.ts';
 import type { QueuePool } from './queues/queue-pool.ts';
@@ -35,7 +36,7 @@ export async function drainOnSignal(options: ShutdownOptions): Promise<void> {
   const { pool, jobs, health, logger, signals, abort } = options;
   await aborted(signals.drain);
   health.startDraining();
-  logger.info('draining', counts(options));
+  logger.info('draining', { trigger: triggerOf(signals.drain), ...counts(options) });
   const progress = setInterval(
     () => logger.info('still draining', { waiting_for: waitingFor(options), ...counts(options) }),
     progressMs,
@@ -78,6 +79,11 @@ function watchForOutage(options: ShutdownOptions): Disposable {
     abort();
   }, outageCheckMs);
   return { [Symbol.dispose]: () => clearInterval(timer) };
+}
+
+// A plain abort has no trigger.
+function triggerOf({ reason }: AbortSignal): string | undefined {
+  return reason instanceof DOMException ? undefined : formatError(reason);
 }
 
 function waitingFor({ pool }: ShutdownOptions): string {

@@ -7,7 +7,9 @@ import { Broker } from './core/queues/broker.ts';
 import { Machines } from './core/queues/machines.ts';
 import { QueueHistory, sampleQueues } from './core/queues/queue-history.ts';
 import { RoundRobin } from './core/queues/round-robin.ts';
+import { applyRetention, type Retention } from './core/retention.ts';
 import { Scheduler } from './core/scheduler.ts';
+import { watchStorage } from './core/storage.ts';
 import type { Timing } from './core/timing.ts';
 import type { Tokens } from './core/tokens.ts';
 import { expireTurns } from './core/turn-expiry.ts';
@@ -16,6 +18,7 @@ import { createDispatcher } from './http/dispatch.ts';
 import { LiveRequests } from './http/live-requests.ts';
 import type { Route } from './http/route.ts';
 import { createRouter } from './http/router.ts';
+import { sendHealth } from './http/send-health.ts';
 import { createPageFiles } from './page/page-files.ts';
 import type { SignInLinks } from './page/sign-in-links.ts';
 import { endedTurnRoutes } from './routes/ended-turns.ts';
@@ -42,6 +45,7 @@ interface AppOptions {
   url: string;
   checkHost: (headers: IncomingHttpHeaders) => void;
   timing: Timing;
+  retention: Retention;
   clock: Clock;
   logger: Logger;
   /** Aborts all requests and background work. Its reason is the error for waiting clients. */
@@ -90,13 +94,20 @@ export function createApp(options: AppOptions): App {
     authenticate: (headers) => authenticate(headers, options),
     checkHost: options.checkHost,
     sendPageFile: createPageFiles().send,
+    sendHealth: (response) => sendHealth(response, store.health),
     liveRequests,
     clock,
     logger: options.logger,
   });
   const runBackground = async () => {
     for (const queue of store.runnerQueues.select('')) watch(queue, Math.random() * timing.healthCheckIntervalMs);
-    await Promise.all([scheduler.keepScanning(), expireTurns(deps), sampleQueues(deps)]);
+    await Promise.all([
+      scheduler.keepScanning(),
+      expireTurns(deps),
+      sampleQueues(deps),
+      watchStorage(deps),
+      applyRetention(deps),
+    ]);
     await Promise.all(watches);
   };
   return { handle, runBackground };

@@ -3,7 +3,9 @@ import { join } from 'node:path';
 import { environmentFailure, failureRemedy } from '../lib/environment-failure.ts';
 import { UserError } from '../lib/errors.ts';
 import { makeFolder, readFileIfExists } from '../lib/files.ts';
+import { tryParseJson } from '../lib/json.ts';
 import { tryLockFolder } from '../lib/lock.ts';
+import { requirePrivateFolder } from '../lib/private-folder.ts';
 import { shellQuote } from '../lib/shell-quote.ts';
 import { databaseName, kindOfFile, waysOut } from './store/database-file.ts';
 import type { Store } from './store/store.ts';
@@ -24,6 +26,7 @@ export async function lockDataFolder(path: string): Promise<Disposable> {
         remedy: 'Choose an empty directory with --data.',
       });
     }
+    await requirePrivateFolder(path);
     await chmod(path, 0o700);
     const lock = tryLockFolder(path);
     if (lock !== undefined) return lock;
@@ -79,9 +82,6 @@ export async function requireSameTenant(dataDir: string, { settings }: Pick<Stor
 
 /** Undefined for a damaged file, which has no token to protect. */
 export function tenantIn(content: string | undefined): unknown {
-  try {
-    return JSON.parse(content ?? '').tenantId;
-  } catch {
-    return undefined;
-  }
+  const admin = tryParseJson(content ?? '');
+  return typeof admin === 'object' && admin !== null && 'tenantId' in admin ? admin.tenantId : undefined;
 }

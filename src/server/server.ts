@@ -7,6 +7,7 @@ import { replaceFile } from '../lib/replace-file.ts';
 import { trimEnd } from '../lib/trim-end.ts';
 import { createApp } from './app.ts';
 import { type Admin, prepare } from './core/first-start.ts';
+import { defaultRetention, type Retention } from './core/retention.ts';
 import { defaultTiming, type Timing } from './core/timing.ts';
 import { adminName, lockDataFolder, requireComplete, requireSameTenant } from './data-folder.ts';
 import { unavailable } from './http/errors.ts';
@@ -28,6 +29,8 @@ export interface ServerOptions {
   logger: Logger;
   clock?: Clock;
   timing?: Partial<Timing>;
+  /** Instead of {@link defaultRetention}. */
+  retention?: Retention;
 }
 
 /** A running server. Disposal aborts waiting requests; no acknowledged change is lost. */
@@ -47,11 +50,12 @@ export interface ControlPlane extends AsyncDisposable {
 export async function startServer(options: ServerOptions): Promise<ControlPlane> {
   const { dataDir, tls, logger, clock = systemClock } = options;
   const timing = { ...defaultTiming, ...options.timing };
+  const retention = options.retention ?? defaultRetention;
   const publicUrl = options.publicUrl === undefined ? undefined : checkUrl(options.publicUrl);
   await using resources = new AsyncDisposableStack();
   resources.use(await lockDataFolder(dataDir));
   await requireComplete(dataDir);
-  const store = resources.use(openStore(dataDir));
+  const store = resources.use(openStore(dataDir, logger));
   await requireSameTenant(dataDir, store);
   const listener = resources.use(await listen(options.listen, { tls, closeGraceMs: timing.closeGraceMs }));
   const url = publicUrl ?? listener.url;
@@ -61,7 +65,7 @@ export async function startServer(options: ServerOptions): Promise<ControlPlane>
   const signInLinks = new SignInLinks(url, clock);
   const checkHost = createHostCheck(options.listen.host, publicUrl);
   const { signal } = closing;
-  const app = createApp({ store, tokens, signInLinks, url, checkHost, timing, clock, logger, signal });
+  const app = createApp({ store, tokens, signInLinks, url, checkHost, timing, retention, clock, logger, signal });
   listener.serve(app.handle);
   const work = app.runBackground();
   resources.defer(() => {
@@ -70,7 +74,9 @@ export async function startServer(options: ServerOptions): Promise<ControlPlane>
   });
 
   const { caFile } = options;
-  await replaceFile(join(dataDir, adminName), `${JSON.stringify({ url, caFile, ...admin }, null, 2)}\n`);
+  // A certificate may not be valid for the address.
+  const localUrl = tls === undefined ? listener.url : undefined;
+  await replaceFile(join(dataDir, adminName), `${JSON.stringify({ url, localUrl, caFile, ...admin }, null, 2)}\n`);
   logger.info('control plane listening', { url, folder: dataDir });
   const running = resources.move();
   const newSignInUrl = () => signInLinks.make(admin.tenantId).url;

@@ -2,10 +2,11 @@ import assert from 'node:assert/strict';
 import { spawn } from 'node:child_process';
 import { once } from 'node:events';
 import fs from 'node:fs';
-import { readdir, readFile, stat, utimes, writeFile } from 'node:fs/promises';
+import { readdir, readFile, rename, stat, utimes, writeFile } from 'node:fs/promises';
 import { syncBuiltinESMExports } from 'node:module';
 import { join } from 'node:path';
 import { describe, test } from 'node:test';
+import { setTimeout } from 'node:timers/promises';
 import { eventually } from '../../test/support/eventually.ts';
 import { isAlive, type JobFolder, makeJobFolder } from '../../test/support/job-folder.ts';
 import { forget, isShim, LaunchError, launch, readState, waitForExit, waitForStart } from './shim.ts';
@@ -152,10 +153,23 @@ describe('the state', () => {
     await using job = await makeJobFolder();
     const mark = join(job.folder, 'supervisor.new');
     await writeFile(mark, '');
+    let now = 0;
+    const exit = await waitForExit(job.folder, undefined, () => (now += 40_000));
+    assert.equal(exit.exitCode, undefined);
+    assert.deepEqual(await readState(job.folder), { phase: 'none' });
+  });
+
+  test('of a launch in progress is not seen because the date jumped', async () => {
+    await using job = await makeJobFolder();
+    const mark = join(job.folder, 'supervisor.new');
+    await writeFile(mark, '');
     const longAgo = new Date(Date.now() - 120_000);
     await utimes(mark, longAgo, longAgo);
-    assert.equal((await waitForExit(job.folder)).exitCode, undefined);
-    assert.deepEqual(await readState(job.folder), { phase: 'none' });
+    const exit = waitForExit(job.folder);
+    const checked = await Promise.race([exit, setTimeout(100)]);
+    assert.equal(checked, undefined);
+    await rename(mark, join(job.folder, 'supervisor.exited.5'));
+    assert.equal((await exit).exitCode, 5);
   });
 
   test('is made once, even when an earlier launch comes to life in between', async () => {

@@ -11,13 +11,10 @@
 import { open, readdir, readFile, rm, stat } from 'node:fs/promises';
 import { join } from 'node:path';
 import { readBootId } from '../lib/boot-id.ts';
-import { systemClock } from '../lib/clock.ts';
 import { errorCode } from '../lib/errors.ts';
 
 const prefix = 'supervisor.';
 const newName = `${prefix}new`;
-// A shim renames its state file within moments.
-const maxLaunchMs = 60_000;
 
 export type ShimState =
   | { phase: 'none' }
@@ -64,7 +61,6 @@ export async function createState(folder: string, phase: 'none' | 'new'): Promis
 export async function removeAbandonedState(folder: string): Promise<boolean> {
   const path = join(folder, newName);
   try {
-    if (systemClock.date().getTime() - (await stat(path)).mtimeMs < maxLaunchMs) return false;
     await rm(path);
     return true;
   } catch (error) {

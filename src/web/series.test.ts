@@ -14,14 +14,14 @@ const queue = (QueueID: string, Utilisation: (number | null)[], States: string):
   States,
 });
 
-const overview = (Epoch: string, Machines: [], Queues: QueueOverview[], Utilisation: (number | null)[]): Overview => ({
+const overview = (Epoch: string, Queues: QueueOverview[], Utilisation: (number | null)[]): Overview => ({
   Now: '',
   Url: '',
   Epoch,
   Step: 0,
   StepSeconds: 10,
   MaxSteps: 3,
-  Runners: [{ RunnerId: 'r', Name: 'r', RunsTasks: true, ProxiesGithub: true, Queues, Utilisation }],
+  Runners: [{ RunnerId: 'r', Name: 'r', RunsTasks: true, ProxiesGithub: true, Machines: [], Queues, Utilisation }],
 });
 
 test('appends new samples and drops the oldest', () => {

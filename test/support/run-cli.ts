@@ -64,6 +64,8 @@ export function commandContext(argv: readonly string[]): CliContext {
     signal: new AbortController().signal,
     version: '1.2.3',
     versionText: '1.2.3',
+    becomeService: () => new AbortController().signal,
+    onReloadRequest: () => {},
     platform: process.platform,
     uid: process.getuid?.() ?? 0,
     runnerCommand: ['/nowhere/plan42-runner'],

@@ -1,9 +1,10 @@
 import { type ChildProcess, spawn } from 'node:child_process';
 import { once } from 'node:events';
-import { mkdtemp, rm, writeFile } from 'node:fs/promises';
+import { mkdtemp, readdir, rm, writeFile } from 'node:fs/promises';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import type { RuntimeName } from '../../src/config/schema.ts';
+import { killCommand } from '../../src/shim/shim.ts';
 import { readLog } from './job-log.ts';
 
 export interface RunnerOptions {
@@ -113,6 +114,13 @@ export class RunnerProcess implements AsyncDisposable {
 
   async [Symbol.asyncDispose](): Promise<void> {
     if (this.#child.exitCode === null && this.#child.signalCode === null) await this.stop('SIGKILL');
+    await this.#killJobs();
     await rm(this.folder, { recursive: true, force: true });
+  }
+  // Jobs outlive their runner, also that of a failed test.
+  async #killJobs(): Promise<void> {
+    const active = join(this.folder, 'state/jobs/active');
+    const jobIds = await readdir(active).catch(() => []);
+    await Promise.all(jobIds.map((jobId) => killCommand(join(active, jobId)).catch(() => {})));
   }
 }

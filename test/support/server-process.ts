@@ -8,6 +8,8 @@ const executable = join(import.meta.dirname, '../../bin/plan42');
 export class ServerProcess implements AsyncDisposable {
   readonly url: string;
   readonly dataDir: string;
+  /** Standard error so far. */
+  log = '';
   readonly #child: ChildProcess;
 
   private constructor(child: ChildProcess, dataDir: string, url: string) {
@@ -17,12 +19,15 @@ export class ServerProcess implements AsyncDisposable {
   }
 
   /** @param port 0 selects a free port */
-  static async start(dataDir: string, port = 0): Promise<ServerProcess> {
-    const args = ['server', 'start', '--listen', `127.0.0.1:${port}`, '--data', dataDir, '--log-level', 'debug'];
+  static async start(dataDir: string, port = 0, options: readonly string[] = []): Promise<ServerProcess> {
+    const listen = ['--listen', `127.0.0.1:${port}`, '--data', dataDir, '--log-level', 'debug'];
+    const args = ['server', 'start', ...listen, ...options];
     const child = spawn(executable, args, { stdio: ['ignore', 'pipe', 'pipe'] });
     let greeting = '';
+    let stderr = '';
     child.stdout.setEncoding('utf8');
     child.stderr.setEncoding('utf8').on('data', (text: string) => {
+      stderr += text;
       if (text.includes('#sign-in')) throw new Error(`a sign-in link in the log: ${text}`);
     });
     for await (const text of child.stdout) {
@@ -30,9 +35,18 @@ export class ServerProcess implements AsyncDisposable {
       if (!greeting.endsWith('kept.\n')) continue;
       const url = /^Plan42 server: (\S+)$/m.exec(greeting)?.[1] ?? '';
       if (greeting.includes('#sign-in')) throw new Error(`a sign-in link where there is no terminal: ${greeting}`);
-      return new ServerProcess(child, dataDir, url);
+      const server = new ServerProcess(child, dataDir, url);
+      server.log = stderr;
+      child.stderr.on('data', (more: string) => {
+        server.log += more;
+      });
+      return server;
     }
     throw new Error(`the server ended: ${greeting}`);
+  }
+
+  get pid(): number {
+    return this.#child.pid ?? 0;
   }
 
   /** Kills the server with SIGKILL. */

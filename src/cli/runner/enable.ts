@@ -2,7 +2,7 @@ import { join } from 'node:path';
 import { loadConfig } from '../../config/load.ts';
 import { defaultPaths, serviceLogName, withPathOptions } from '../../config/paths.ts';
 import { ExitCode, UserError } from '../../lib/errors.ts';
-import { makeFolder } from '../../lib/files.ts';
+import { openPrivateFolder } from '../../lib/private-folder.ts';
 import { requireRunnerToken } from '../../runner/require-token.ts';
 import { defineService, serviceEnvironment, tokenVariable, variablesLeftOut } from '../../service/definition.ts';
 import { requireServiceManager } from '../../service/find-service-manager.ts';
@@ -29,7 +29,7 @@ export async function enableCommand(
   warnings.push(...leftOut(env, path));
   for (const warning of warnings) stderr.write(`WARNING: ${warning}.\n`);
 
-  await makeFolder(paths.logDir);
+  await openPrivateFolder(paths.logDir);
   const definition = defineService({ host: { env, platform }, paths, config, runnerCommand, version });
   const result = await withProgress(context, 'Starting the runner', () => manager.enable(definition, signal));
   const file = await manager.definitionFile();

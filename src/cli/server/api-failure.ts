@@ -1,6 +1,6 @@
 import { ExitCode, errorCode, UserError } from '../../lib/errors.ts';
 import { printableLine } from '../../lib/printable.ts';
-import { ApiError, ConnectionError, describeSkew, isAuthError } from '../../plan42/errors.ts';
+import { ApiError, ConnectionError, describeSkew, isAuthError, UnsendableError } from '../../plan42/errors.ts';
 import type { ServerLocation } from './location.ts';
 
 const certificateCodes = /CERT|SELF_SIGNED|UNABLE_TO_VERIFY|UNABLE_TO_GET_ISSUER/;
@@ -15,14 +15,24 @@ export function explainApiFailure(error: unknown, { url, tokenSource }: ServerLo
       exitCode: ExitCode.token,
     });
   }
+  if (error instanceof UnsendableError) {
+    return new UserError(printableLine(error.message), {
+      remedy: `Check the token from ${tokenSource}: copy it again, without line breaks.`,
+    });
+  }
   if (error instanceof ApiError) {
-    const remedy = error.status >= 500 ? "See the server's log." : undefined;
+    const remedy = remedyFor(error.status);
     return new UserError(
       printableLine(`the server rejected the request: ${error.message}`),
       remedy === undefined ? {} : { remedy },
     );
   }
   return error instanceof ConnectionError ? explainConnection(error, url) : error;
+}
+
+function remedyFor(status: number): string | undefined {
+  if (status === 507) return 'Free disk space on the machine of the server.';
+  return status >= 500 ? "See the server's log." : undefined;
 }
 
 function explainConnection(error: ConnectionError, url: string): UserError {

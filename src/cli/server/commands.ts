@@ -3,6 +3,7 @@ import { logLevels } from '../../lib/logger.ts';
 import type { CliContext } from '../context.ts';
 import { httpUrl, resolvedPath, withColorOption } from '../options.ts';
 import type { BackupOptions } from './backup.ts';
+import { defaultKeepDeleted, keepPeriod } from './keep-period.ts';
 import { parseListenAddress } from './listen-address.ts';
 import { type LocationOptions, withLocationOptions } from './location.ts';
 import type { ServerStartOptions } from './start.ts';
@@ -62,6 +63,13 @@ export function addServerCommands(program: Command, context: CliContext): void {
     )
     .option('--tls-cert <file>', 'PEM file with the certificate chain')
     .option('--tls-key <file>', 'PEM file with the private key')
+    .option('--keep-tasks <time>', 'remove finished tasks after this time, such as 90d (default: never)', keepPeriod)
+    .option('--keep-logs <time>', 'remove logs of finished turns after this time (default: never)', keepPeriod)
+    .addOption(
+      new Option('--keep-deleted <time>', 'remove deleted tasks and environments after this time, or "forever"')
+        .argParser(keepPeriod)
+        .default(keepPeriod(defaultKeepDeleted), defaultKeepDeleted),
+    )
     .addOption(
       new Option('--log-level <level>', 'minimum level of log lines on standard error')
         .choices(logLevels)

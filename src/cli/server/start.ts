@@ -1,11 +1,12 @@
 import { once } from 'node:events';
 import { createLogger, type LogFormat, type LogLevel } from '../../lib/logger.ts';
 import { isLoopback } from '../../lib/loopback.ts';
+import { LossyOutput, logLosses } from '../../lib/lossy-output.ts';
 import type { ListenAddress } from '../../server/http/listener.ts';
-import { type ControlPlane, startServer } from '../../server/server.ts';
+import { startServer } from '../../server/server.ts';
 import type { CliContext } from '../context.ts';
-import { print } from '../output.ts';
 import { serverDataDir } from './data-dir.ts';
+import type { KeepPeriod } from './keep-period.ts';
 import { formatListenAddress } from './listen-address.ts';
 import { readTlsFiles, type TlsFiles } from './tls-files.ts';
 import { welcome } from './welcome.ts';
@@ -14,6 +15,9 @@ export interface ServerStartOptions extends TlsFiles {
   listen: ListenAddress;
   data?: string;
   publicUrl?: string;
+  keepTasks?: KeepPeriod;
+  keepLogs?: KeepPeriod;
+  keepDeleted: KeepPeriod;
   logLevel: LogLevel;
   logFormat: LogFormat;
 }
@@ -26,33 +30,31 @@ export async function startCommand(context: CliContext, options: ServerStartOpti
   const { listen } = options;
   const dataDir = serverDataDir(options.data, context.env);
   const tls = readTlsFiles(options);
-  const server = await startServer({
+  const signal = context.becomeService();
+  const output = new LossyOutput(context.stderr);
+  const logger = createLogger({ level: options.logLevel, format: options.logFormat, write: output.write });
+  output.watch(logLosses(logger));
+  context.onReloadRequest(() => logger.info('nothing to reload, ignoring SIGHUP'));
+  await using server = await startServer({
     dataDir,
     listen,
     ...(options.publicUrl === undefined ? {} : { publicUrl: options.publicUrl }),
     ...(tls === undefined ? {} : { tls, caFile: tls.ownAuthority }),
-    logger: createLogger({
-      level: options.logLevel,
-      format: options.logFormat,
-      write: (line) => context.stderr.write(line),
-    }),
+    retention: {
+      tasksMs: options.keepTasks?.ms,
+      logsMs: options.keepLogs?.ms,
+      deletedMs: options.keepDeleted.ms,
+    },
+    logger,
   });
-  if (tls === undefined && !isLoopback(listen.host)) context.stderr.write(plaintextWarning(listen));
+  if (tls === undefined && !isLoopback(listen.host)) output.write(plaintextWarning(listen));
   const explicitData = options.data !== undefined;
   const signInUrl = context.stdout.isTTY ? server.newSignInUrl() : undefined;
   const caFile = tls?.ownAuthority ?? (tls?.isKnown === false ? authorityPlaceholder : undefined);
-  const greeting = welcome({ url: server.url, signInUrl, dataDir, explicitData, caFile });
-  await serve(context, server, greeting);
-}
-
-async function serve(context: CliContext, server: ControlPlane, greeting: string): Promise<void> {
-  await using _ = server;
-  const { signal } = context;
   if (signal.aborted) return;
-  const ended = once(signal, 'abort');
-  await print(context.stdout, greeting, signal);
-  await ended;
-  context.stderr.write('Stopping the server.\n');
+  new LossyOutput(context.stdout).write(welcome({ url: server.url, signInUrl, dataDir, explicitData, caFile }));
+  await once(signal, 'abort');
+  output.write('Stopping the server.\n');
 }
 
 function plaintextWarning(listen: ListenAddress): string {

@@ -28,7 +28,8 @@ export class TomlSyntaxError extends Error {
 export function parseToml(source: string): TomlDocument {
   let ast: AST.TOMLProgram;
   try {
-    ast = parseTOML(source, { tomlVersion: '1.0' });
+    // Editors on Windows write a byte order mark. The space keeps all positions.
+    ast = parseTOML(source.replace(/^\ufeff/, ' '), { tomlVersion: '1.0' });
   } catch (error) {
     if (!(error instanceof ParseError)) throw error;
     throw new TomlSyntaxError(error.message, { line: error.lineNumber, column: error.column + 1 });

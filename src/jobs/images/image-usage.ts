@@ -4,7 +4,8 @@ import * as v from 'valibot';
 import { runtimeNames } from '../../config/schema.ts';
 import { systemClock } from '../../lib/clock.ts';
 import { errorCode } from '../../lib/errors.ts';
-import { listFolder, makeFolder, writeDurably } from '../../lib/files.ts';
+import { listFolder, writeDurably } from '../../lib/files.ts';
+import { openPrivateFolder } from '../../lib/private-folder.ts';
 
 const UsedImage = v.object({
   runtime: v.picklist(runtimeNames),
@@ -47,7 +48,7 @@ export class ImageUsage {
 
   /** Call this before a pull. If an earlier pull of the same job was interrupted, that one is continued. */
   async beginPull(pull: Pull): Promise<Pull> {
-    await makeFolder(this.#folder);
+    await openPrivateFolder(this.#folder);
     const earlier = await this.#read(Pull, this.#pullName(pull.jobId));
     if (earlier?.reference === pull.reference && earlier.runtime === pull.runtime) return earlier;
     await this.#write(this.#pullName(pull.jobId), pull);
@@ -64,7 +65,7 @@ export class ImageUsage {
 
   /** Records that a job uses the image now. Returns the updated entry. */
   async noteUse(runtime: UsedImage['runtime'], id: string, reference: string, pulled: boolean): Promise<UsedImage> {
-    await makeFolder(this.#folder);
+    await openPrivateFolder(this.#folder);
     const name = imageName({ runtime, id });
     const known = await this.#read(UsedImage, name);
     const references = [...new Set([...(known?.references ?? []), reference])];

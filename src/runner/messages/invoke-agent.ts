@@ -10,7 +10,9 @@ import { systemClock } from '../../lib/clock.ts';
 import { formatError, UserError } from '../../lib/errors.ts';
 import type { Logger } from '../../lib/logger.ts';
 import { isUuid } from '../../lib/uuid.ts';
+import { isHeaderValue } from '../../plan42/http.ts';
 import { InvokeAgentRequest, type InvokeAgentResponse } from '../../plan42/messages.ts';
+import { isPathSegment } from '../../plan42/path-segment.ts';
 import { isImageAllowed } from '../../runtimes/image-policy.ts';
 import { InvalidImageError, parseImageReference } from '../../runtimes/image-reference.ts';
 import type { Runtime } from '../../runtimes/runtime.ts';
@@ -76,12 +78,14 @@ function checkRequest(request: InvokeAgentRequest, options: InvokeAgentOptions):
     throw new RejectedRequest(`invalid turn index: ${show(turnIndex)}`);
   }
   const image = checkImage(request.Environment?.DockerImage, options.config.images.allowed);
-  if (!request.AgentToken) throw new RejectedRequest('missing agent token');
+  checkAgentToken(request.AgentToken ?? '');
+  const tenantId = turn?.TenantId ?? task?.TenantId ?? options.tenantId;
+  if (!isPathSegment(tenantId)) throw new RejectedRequest(`invalid tenant ID: ${show(tenantId)}`);
   return {
     recordVersion: 1,
     jobId: formatJobId(taskId, turnIndex),
     instanceId: options.instanceId,
-    tenantId: turn?.TenantId ?? task?.TenantId ?? options.tenantId,
+    tenantId,
     taskId,
     turnIndex,
     title: task?.Title ?? '',
@@ -90,6 +94,18 @@ function checkRequest(request: InvokeAgentRequest, options: InvokeAgentOptions):
     phase: 'accepted',
     acceptedAt: systemClock.date().toISOString(),
   };
+}
+
+// Node.js accepts headers of 16 KiB in all.
+const maxTokenLength = 8192;
+
+/** A token that cannot be sent would leave the turn without any update. */
+function checkAgentToken(token: string): void {
+  if (token === '') throw new RejectedRequest('missing agent token');
+  if (token.length > maxTokenLength) throw new RejectedRequest(`invalid agent token: longer than ${maxTokenLength}`);
+  if (!isHeaderValue(token) || token.includes(' ')) {
+    throw new RejectedRequest('invalid agent token: it contains a line break or another invalid character');
+  }
 }
 
 /** Without the authorities that you want agents to trust, an agent fails later, or trusts too little. */

@@ -1,7 +1,8 @@
 import { readdir, rm } from 'node:fs/promises';
 import { join } from 'node:path';
-import { createFile, makeFolder } from '../../lib/files.ts';
+import { createFile } from '../../lib/files.ts';
 import type { Logger } from '../../lib/logger.ts';
+import { openPrivateFolder } from '../../lib/private-folder.ts';
 import { isUuid } from '../../lib/uuid.ts';
 import type { QueuePath } from '../../plan42/client.ts';
 import { CallLimiter } from './call-limiter.ts';
@@ -21,7 +22,7 @@ export class QueueRegistry {
 
   static async open(stateDir: string): Promise<QueueRegistry> {
     const folder = join(stateDir, 'queues');
-    await makeFolder(folder);
+    await openPrivateFolder(folder);
     return new QueueRegistry(folder);
   }
 

@@ -6,6 +6,7 @@ import type { RunnerQueue } from '../../plan42/objects.ts';
 import type { QueueKey } from '../store/runner-queues.ts';
 import type { Broker } from './queues/broker.ts';
 import { changeQueue, type QueueDeps, removeQueue } from './queues/queue-changes.ts';
+import { skipIfStorageFails } from './storage.ts';
 import { isoTime } from './time.ts';
 import type { Timing } from './timing.ts';
 
@@ -25,7 +26,13 @@ export async function watchQueue(deps: HealthDeps, key: QueueKey, firstAfterMs: 
   const { store, timing, signal, logger } = deps;
   const publicKey = store.runnerQueues.find(key)?.PublicKey;
   // A queue with the same ID and another key is a new queue with a watch of its own.
-  const exists = () => store.runnerQueues.find(key)?.PublicKey === publicKey;
+  const exists = () => {
+    let found = true;
+    skipIfStorageFails(() => {
+      found = store.runnerQueues.find(key)?.PublicKey === publicKey;
+    });
+    return found;
+  };
   try {
     await sleep(firstAfterMs, signal);
     // The ping is part of the interval.
@@ -43,8 +50,10 @@ async function checkQueue(deps: HealthDeps, key: QueueKey): Promise<void> {
     () => false,
   );
   signal.throwIfAborted();
-  const queue = store.runnerQueues.find(key);
-  if (queue) recordCheck(deps, queue, responded);
+  skipIfStorageFails(() => {
+    const queue = store.runnerQueues.find(key);
+    if (queue) recordCheck(deps, queue, responded);
+  });
 }
 
 function recordCheck(deps: HealthDeps, queue: RunnerQueue, responded: boolean): void {

@@ -5,6 +5,7 @@ import { sleep } from '../../lib/sleep.ts';
 import { InvokeAgentResponse } from '../../plan42/messages.ts';
 import type { RunnerQueue, Turn } from '../../plan42/objects.ts';
 import { isTerminalStatus } from '../../plan42/turn-status.ts';
+import { StorageError } from '../store/storage-health.ts';
 import type { Store } from '../store/store.ts';
 import type { TurnKey, WaitingTurn } from '../store/turns.ts';
 import { RequestError } from './errors.ts';
@@ -35,15 +36,21 @@ interface SendTo {
   machine?: Machine;
 }
 
+interface Start {
+  turn: Turn;
+  assignment: TurnAssignment;
+  place: SendTo;
+}
+
 /** The results of one scan. All turns belong to one tenant. */
 interface Scan {
   /** By environment. */
   assignments: Map<string | null, TurnAssignment | Obstacle>;
   /** By runner: the status of turns that find no place. */
   full: Map<string, string>;
+  /** The turns to send after the scan. */
+  starts: Start[];
 }
-
-const newScan = (): Scan => ({ assignments: new Map(), full: new Map() });
 
 // Each request holds a message of up to half a megabyte until its runner responds.
 const maxInFlight = 256;
@@ -77,7 +84,7 @@ export class Scheduler {
     this.#defer(() => {
       this.#fill();
       const turn = store.turnAcceptance.findWaiting(key);
-      if (turn) store.transaction(() => this.#consider(turn, newScan()));
+      if (turn) this.#commit((scan) => this.#consider(turn, scan));
     });
   }
 
@@ -118,14 +125,24 @@ export class Scheduler {
 
   #scan(mayContinue: () => boolean): void {
     const { store } = this.#deps;
-    const scan = newScan();
-    // One transaction, so that all changes cost one write to the disk.
-    store.transaction(() => {
+    this.#commit((scan) => {
       for (const turn of store.turnAcceptance.waiting()) {
         if (!mayContinue()) return;
         this.#consider(turn, scan);
       }
     });
+  }
+
+  /** One transaction, so that all changes cost one write to the disk. Turns are sent after it, with their machine on disk. */
+  #commit(work: (scan: Scan) => void): void {
+    const scan: Scan = { assignments: new Map(), full: new Map(), starts: [] };
+    try {
+      this.#deps.store.transaction(() => work(scan));
+    } catch (error) {
+      for (const { turn, assignment, place } of scan.starts) this.#release(turn, assignment, place.machine, false);
+      throw error;
+    }
+    for (const start of scan.starts) this.#start(start);
   }
 
   #defer(work: () => void): void {
@@ -138,41 +155,46 @@ export class Scheduler {
     try {
       work();
     } catch (error) {
-      logger.error('cannot send turns', { error });
+      // All turns are sent when the storage works again.
+      if (!(error instanceof StorageError)) logger.error('cannot send turns', { error });
     }
   }
 
   #consider(key: WaitingTurn, scan: Scan): void {
-    const { store } = this.#deps;
+    const { store, machines } = this.#deps;
     if (this.#inFlight.has(turnName(key))) return;
-    this.#wasLimited ||= this.#inFlight.size >= maxInFlight;
+    this.#wasLimited ||= this.#inFlight.size + scan.starts.length >= maxInFlight;
     if (this.#wasLimited) return;
     const assignment = scan.assignments.get(key.EnvironmentId) ?? assign(store, key);
     scan.assignments.set(key.EnvironmentId, assignment);
     if ('obstacle' in assignment) {
       if (assignment.isFinal) failTurn(this.#deps, read(store.turns, key), assignment.obstacle);
-      else this.#setStatus(key, assignment.obstacle);
+      else if (key.Status !== assignment.obstacle) this.#setStatus(key, assignment.obstacle);
       return;
     }
     const { runner } = assignment;
     const known = key.InstanceId === undefined ? scan.full.get(runner.RunnerID) : undefined;
     const place = known === undefined ? findPlace(this.#deps, runner, key.InstanceId) : { waiting: known };
-    if ('queue' in place)
-      this.#start(placeTurn(this.#deps, this.#setStatus(key, pendingStatus), place.machine), assignment, place);
-    else {
+    if ('queue' in place) {
+      const turn = placeTurn(this.#deps, this.#setStatus(key, pendingStatus), place.machine);
+      if (place.machine) machines.give(runner, place.machine.instanceId, turnName(turn));
+      scan.starts.push({ turn, assignment, place });
+    } else {
       if (key.InstanceId === undefined) scan.full.set(runner.RunnerID, place.waiting);
-      this.#setStatus(key, place.waiting);
+      if (key.Status !== place.waiting) this.#setStatus(key, place.waiting);
     }
   }
 
-  #start(turn: Turn, assignment: TurnAssignment, place: SendTo): void {
-    const { logger, machines } = this.#deps;
+  #start({ turn, assignment, place }: Start): void {
+    const { logger, timing, signal } = this.#deps;
     const name = turnName(turn);
     const lost = new AbortController();
     this.#inFlight.set(name, lost);
-    if (place.machine) machines.give(assignment.runner, place.machine.instanceId, name);
     void this.#send(turn, assignment, place, lost.signal)
-      .catch((error: unknown) => logger.error('cannot send turn', { ...logFields(turn), error }))
+      .catch(async (error: unknown) => {
+        if (!(error instanceof StorageError)) logger.error('cannot send turn', { ...logFields(turn), error });
+        else await sleep(timing.storageRetryMs, signal).catch(() => {});
+      })
       .finally(() => {
         this.#inFlight.delete(name);
         // The turn may need another attempt, and there is room for a turn that the limit left out.
@@ -189,7 +211,6 @@ export class Scheduler {
 
   async #send(turn: Turn, assignment: TurnAssignment, { queue, machine }: SendTo, lost: AbortSignal): Promise<void> {
     const { broker, timing, signal, logger } = this.#deps;
-    const request = invokeAgentRequest(this.#deps, assignment, turn);
     const options = {
       timeoutMs: timing.runnerResponseTimeoutMs,
       signal: AbortSignal.any([signal, lost]),
@@ -199,6 +220,7 @@ export class Scheduler {
     const fields = { ...logFields(turn), queue_id: queue.QueueID, machine: machine?.name };
     logger.info('sending turn', fields);
     try {
+      const request = invokeAgentRequest(this.#deps, assignment, turn);
       const { ErrorMessage } = await broker.request(queue, request, InvokeAgentResponse, options);
       this.#release(turn, assignment, machine, !ErrorMessage);
       this.#settle(turn, ErrorMessage ?? '');

@@ -19,9 +19,12 @@ export interface Timing {
   /** An accepted turn without updates for this long is failed. */
   turnExpiryMs: number;
   turnExpiryCheckMs: number;
+  retentionIntervalMs: number;
   logStreamKeepAliveMs: number;
   /** The length of a step of the queue history. */
   historyStepMs: number;
+  /** How often a server that could not save data tries again. */
+  storageRetryMs: number;
   /** How long requests may take to finish after the server started to close. */
   closeGraceMs: number;
 }
@@ -38,7 +41,9 @@ export const defaultTiming: Timing = {
   turnScanMs: 5_000,
   turnExpiryMs: 5 * 60_000,
   turnExpiryCheckMs: 10_000,
+  retentionIntervalMs: 3_600_000,
   logStreamKeepAliveMs: 15_000,
   historyStepMs: 10_000,
+  storageRetryMs: 5_000,
   closeGraceMs: 1_000,
 };

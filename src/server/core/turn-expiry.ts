@@ -2,10 +2,13 @@ import { isAbort } from '../../lib/errors.ts';
 import type { Logger } from '../../lib/logger.ts';
 import { sleep } from '../../lib/sleep.ts';
 import { measureStandstill } from '../../lib/standstill.ts';
+import { StorageError } from '../store/storage-health.ts';
+import type { Store } from '../store/store.ts';
 import type { Timing } from './timing.ts';
 import { failTurn, type TurnDeps } from './turns.ts';
 
 interface ExpiryDeps extends TurnDeps {
+  store: TurnDeps['store'] & Pick<Store, 'health'>;
   timing: Timing;
   logger: Logger;
   signal: AbortSignal;
@@ -37,10 +40,12 @@ export async function expireTurns(deps: ExpiryDeps): Promise<void> {
         logger.info('server stood still, waiting for heartbeats again', { duration_ms: Math.round(gapMs) });
         lastSigns.clear();
       }
+      // Heartbeats cannot be saved.
+      if (deps.store.health.trouble !== undefined) lastSigns.clear();
       try {
         failSilentTurns(deps, lastSigns);
       } catch (error) {
-        logger.error('cannot check turns for heartbeats, retrying', { error });
+        if (!(error instanceof StorageError)) logger.error('cannot check turns for heartbeats, retrying', { error });
       }
     }
   } catch (error) {

@@ -16,10 +16,14 @@ interface DispatchDeps {
   checkHost: (headers: IncomingMessage['headers']) => void;
   /** Responds and returns true if the path is a file of the web page. */
   sendPageFile: (request: IncomingMessage, response: ServerResponse, path: string) => Promise<boolean>;
+  sendHealth: (response: ServerResponse) => void;
   liveRequests: LiveRequests;
   clock: Clock;
   logger: Logger;
 }
+
+/** For monitors, without authentication. */
+export const healthPath = '/health';
 
 const neverAborted = new AbortController().signal;
 
@@ -56,6 +60,7 @@ interface RawRequest {
 
 async function serve({ request, response, path, query }: RawRequest, deps: DispatchDeps): Promise<void> {
   const method = request.method ?? '';
+  if (path === healthPath && (method === 'GET' || method === 'HEAD')) return deps.sendHealth(response);
   if (!path.startsWith('/v1/')) {
     deps.checkHost(request.headers);
     if (await deps.sendPageFile(request, response, path)) return;

@@ -1,4 +1,5 @@
 import { DomainError, type RejectionKind, RequestError } from '../core/errors.ts';
+import { StorageError } from '../store/storage-health.ts';
 
 /** A call that is rejected before or outside the core. */
 export class HttpError extends Error {
@@ -55,5 +56,11 @@ export function errorReply(error: unknown): { status: number; body: object } | u
 function kindOf(error: unknown): { status: number; errorType: string } | undefined {
   if (error instanceof HttpError) return error;
   if (error instanceof DomainError) return rejections[error.kind];
+  if (error instanceof StorageError) return storageFailure(error);
   return error instanceof RequestError ? requestFailures[error.reason] : undefined;
+}
+
+function storageFailure({ kind }: StorageError): { status: number; errorType: string } {
+  if (kind === 'diskFull') return { status: 507, errorType: 'InsufficientStorage' };
+  return { status: 503, errorType: 'ServiceUnavailable' };
 }

@@ -1,6 +1,7 @@
 import type { ServerResponse } from 'node:http';
+import { environmentFailure } from '../../lib/environment-failure.ts';
 import type { Logger } from '../../lib/logger.ts';
-import { errorReply, HttpError } from './errors.ts';
+import { errorReply, HttpError, unavailable } from './errors.ts';
 import { ClientGone } from './live-requests.ts';
 import type { Reply } from './route.ts';
 
@@ -21,6 +22,10 @@ export async function send(response: ServerResponse, reply: Reply): Promise<void
 export function sendError(response: ServerResponse, error: unknown, logger: Logger): void {
   if (error instanceof ClientGone || response.destroyed) return;
   let reply = errorReply(error);
+  if (!reply && environmentFailure(error) !== undefined) {
+    logger.error('request failed', { error });
+    reply = errorReply(unavailable('the server cannot process the request at the moment; see its log'));
+  }
   if (!reply) {
     logger.error('request failed unexpectedly', { error, stack: error instanceof Error ? error.stack : undefined });
     reply = errorReply(internalError);

@@ -50,6 +50,7 @@ const Changes = changesOf({
   EnvVars: list(EnvVarBody),
   RunnerId: optionalId,
   GithubConnectionId: optionalId,
+  Ephemeral: optionalFlag,
   Deleted: undelete,
 });
 

@@ -1,26 +1,67 @@
-import { closeSync, openSync, renameSync, rmSync, statSync } from 'node:fs';
+import { closeSync, openSync, renameSync, rmSync, statfsSync, statSync } from 'node:fs';
 import { dirname, join } from 'node:path';
-import { DatabaseSync, type StatementSync } from 'node:sqlite';
+import { DatabaseSync, type SQLInputValue, type SQLOutputValue, type StatementSync } from 'node:sqlite';
 import { environmentFailure, failureRemedy } from '../../lib/environment-failure.ts';
 import { UserError } from '../../lib/errors.ts';
+import type { Logger } from '../../lib/logger.ts';
 import { applicationId, databaseName, kindOfFile, requireOwnFile, waysOut } from './database-file.ts';
 import { markRun, requireOwnLog } from './run-mark.ts';
 import { migrations } from './schema.ts';
+import { StorageHealth } from './storage-health.ts';
 
-/** A SQLite database with its prepared statements. The owner closes it. */
+/** A prepared statement whose failures are reported. */
+export interface Statement {
+  get: (...values: SQLInputValue[]) => ReturnType<StatementSync['get']>;
+  all: (...values: SQLInputValue[]) => ReturnType<StatementSync['all']>;
+  iterate: (...values: SQLInputValue[]) => Iterable<Record<string, SQLOutputValue>>;
+  /** @throws StorageError also if the database was found damaged before */
+  run: (...values: SQLInputValue[]) => ReturnType<StatementSync['run']>;
+}
+
+function* iterateGuarded(
+  health: StorageHealth,
+  prepared: StatementSync,
+  values: SQLInputValue[],
+): Generator<Record<string, SQLOutputValue>, void> {
+  const rows = health.guard(() => prepared.iterate(...values));
+  try {
+    for (;;) {
+      const { done, value } = health.guard(() => rows.next());
+      if (done) return;
+      yield value;
+    }
+  } finally {
+    // Ends the read, if the caller does not want all rows.
+    rows.return?.();
+  }
+}
+
+/** A SQLite database with its prepared statements. The owner closes it. Failed access is a StorageError. */
 export class Database implements Disposable {
+  readonly health: StorageHealth;
   readonly #connection: DatabaseSync;
-  readonly #statements = new Map<string, StatementSync>();
+  readonly #statements = new Map<string, Statement>();
 
-  constructor(connection: DatabaseSync) {
+  constructor(connection: DatabaseSync, health: StorageHealth) {
     this.#connection = connection;
+    this.health = health;
   }
 
   /** Returns a prepared statement. All statements are cached, so `sql` must not contain values. */
-  statement(sql: string): StatementSync {
+  statement(sql: string): Statement {
     const known = this.#statements.get(sql);
     if (known) return known;
-    const statement = this.#connection.prepare(sql);
+    const { health } = this;
+    const prepared = health.guard(() => this.#connection.prepare(sql));
+    const statement: Statement = {
+      get: (...values) => health.guard(() => prepared.get(...values)),
+      all: (...values) => health.guard(() => prepared.all(...values)),
+      iterate: (...values) => iterateGuarded(health, prepared, values),
+      run: (...values) => {
+        health.requireUndamaged();
+        return health.guard(() => prepared.run(...values));
+      },
+    };
     this.#statements.set(sql, statement);
     return statement;
   }
@@ -28,16 +69,29 @@ export class Database implements Disposable {
   /** Runs `work` in a transaction, which is durable when this returns. A nested transaction joins the outer one. */
   transaction<T>(work: () => T): T {
     if (this.#connection.isTransaction) return work();
-    this.#connection.exec('BEGIN IMMEDIATE');
+    const { health } = this;
+    health.guard(() => this.#connection.exec('BEGIN IMMEDIATE'));
     try {
       const result = work();
-      this.#connection.exec('COMMIT');
+      health.guard(() => this.#connection.exec('COMMIT'));
       return result;
     } catch (error) {
       // SQLite rolls back on its own after some failures, such as a full disk.
       if (this.#connection.isTransaction) this.#connection.exec('ROLLBACK');
       throw error;
     }
+  }
+
+  /** Gives up to `pages` unused pages of the file back to the disk. Returns whether there are more. */
+  shrink(pages: number): boolean {
+    const count = () => Number(this.#connection.prepare('PRAGMA freelist_count').get()?.['freelist_count']);
+    const before = count();
+    this.#connection.exec(`PRAGMA incremental_vacuum(${pages})`);
+    const left = count();
+    if (left > 0 && left < before) return true;
+    // The file shrinks when the log is written into it.
+    this.#connection.exec('PRAGMA wal_checkpoint(TRUNCATE)');
+    return false;
   }
 
   [Symbol.dispose](): void {
@@ -50,13 +104,13 @@ export class Database implements Disposable {
  * Opens the database in a data folder that this process has locked. Creates it if it is missing, and upgrades its tables.
  * @throws UserError if it is damaged, or is not a database that this version can use
  */
-export function openDatabase(dataDir: string): Database {
+export function openDatabase(dataDir: string, logger: Logger): Database {
   const path = join(dataDir, databaseName);
   try {
     if (kindOfFile(path) === 'missing') createDatabase(path);
     requireOwnFile(path, dataDir);
     requireOwnLog(path, dataDir);
-    return openExisting(path, dataDir);
+    return new Database(openExisting(path, dataDir), new StorageHealth(dataDir, logger));
   } catch (error) {
     throw explain(error, path, waysOut(dataDir));
   }
@@ -70,6 +124,7 @@ function createDatabase(path: string): void {
   closeSync(openSync(temporary, 'wx', 0o600));
   {
     using connection = new DatabaseSync(temporary);
+    connection.exec('PRAGMA auto_vacuum = INCREMENTAL');
     connection.exec(`PRAGMA application_id = ${applicationId.live}`);
     migrate(connection);
   }
@@ -79,7 +134,7 @@ function createDatabase(path: string): void {
 // A backup closes its connection within this time, and an older version of this server never does.
 const busyTimeoutMs = 2000;
 
-function openExisting(path: string, dataDir: string): Database {
+function openExisting(path: string, dataDir: string): DatabaseSync {
   const connection = new DatabaseSync(path, { timeout: busyTimeoutMs });
   try {
     requireOurs(connection, path, waysOut(dataDir));
@@ -87,13 +142,27 @@ function openExisting(path: string, dataDir: string): Database {
     connection.exec('PRAGMA foreign_keys = ON; BEGIN IMMEDIATE; COMMIT');
     requireIntact(connection, path, waysOut(dataDir));
     migrate(connection);
+    enableShrinking(connection, path);
     connection.exec(`PRAGMA application_id = ${applicationId.live}`);
     markRun(connection, path);
-    return new Database(connection);
+    return connection;
   } catch (error) {
     connection.close();
     throw error;
   }
+}
+
+// VACUUM writes the whole database twice.
+const maxVacuumBytes = 2 ** 29;
+
+/** Converts a database that an older version created. A large one keeps its size: its free pages are only used again. */
+function enableShrinking(connection: DatabaseSync, path: string): void {
+  if (Number(connection.prepare('PRAGMA auto_vacuum').get()?.['auto_vacuum']) !== 0) return;
+  const { size } = statSync(path);
+  const { bavail, bsize } = statfsSync(dirname(path));
+  if (size > maxVacuumBytes || bavail * bsize < 4 * size) return;
+  // VACUUM moves pages, so a kill in between must not leave a part of it in a write-ahead log.
+  connection.exec('PRAGMA journal_mode = DELETE; PRAGMA auto_vacuum = INCREMENTAL; VACUUM; PRAGMA journal_mode = WAL');
 }
 
 /** @throws UserError if other tables than those of this server are in the database, or if a newer version wrote it */

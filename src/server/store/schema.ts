@@ -123,4 +123,13 @@ ALTER TABLE turns ADD COLUMN InstanceId TEXT;
 ALTER TABLE turns ADD COLUMN EndedBy TEXT;
 ALTER TABLE tasks ADD COLUMN LastTurnMachine TEXT
 `,
+  `
+-- Ephemeral environments are removed with their last task.
+ALTER TABLE environments ADD COLUMN Ephemeral INTEGER;
+UPDATE environments SET Ephemeral = 1
+  WHERE Description IN ('Created by "plan42 server task create".', 'Created in the web page.');
+CREATE INDEX tasks_by_change ON tasks (UpdatedAt);
+CREATE INDEX tasks_by_environment ON tasks (TenantId, EnvironmentId);
+CREATE INDEX finished_logs ON turns (UpdatedAt) WHERE IsOver = 1 AND LogBytes > 0
+`,
 ];

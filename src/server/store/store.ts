@@ -1,4 +1,7 @@
+import { randomUUID } from 'node:crypto';
+import type { Logger } from '../../lib/logger.ts';
 import { type Database, openDatabase } from './database.ts';
+import { Expired } from './expired.ts';
 import { UsedPublicKeys } from './runner-queues.ts';
 import { createTables } from './tables.ts';
 import { countTasks } from './tasks.ts';
@@ -8,28 +11,33 @@ import { TurnAcceptance } from './turns.ts';
 export type Store = ReturnType<typeof storeOf>;
 
 /** Opens the store in a data folder. The caller disposes it. @throws UserError like {@link openDatabase} */
-export function openStore(dataDir: string): Store {
-  return storeOf(openDatabase(dataDir));
+export function openStore(dataDir: string, logger: Logger): Store {
+  return storeOf(openDatabase(dataDir, logger));
 }
 
 function storeOf(database: Database) {
   const tables = createTables(database);
+  const settings = new Settings(database);
   return {
     ...tables,
-    settings: new Settings(database),
+    settings,
     countTasks: (tenantId: string) => countTasks(database, tenantId),
     turnAcceptance: new TurnAcceptance(database),
     turnLogs: new TurnLogs(database),
+    expired: new Expired(database, tables),
     usedPublicKeys: new UsedPublicKeys(database),
     removeExpiredSessions: (now: string) => {
       database.statement('DELETE FROM page_sessions WHERE ExpiresAt <= ?').run(now);
     },
+    health: database.health,
+    /** Saves something if that failed before. Returns whether it works again. */
+    tryToRecover: () => database.health.tryToRecover(() => settings.set('probe', randomUUID())),
     transaction: <T>(work: () => T): T => database.transaction(work),
     [Symbol.dispose]: () => database[Symbol.dispose](),
   };
 }
 
-type SettingName = 'signingKey' | 'tenantId' | 'runnerId' | 'tenantToken';
+type SettingName = 'signingKey' | 'tenantId' | 'runnerId' | 'tenantToken' | 'probe';
 
 /** The server's own key-value pairs. */
 class Settings {

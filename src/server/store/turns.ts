@@ -5,12 +5,13 @@ export type TurnKey = Pick<Turn, 'TenantId' | 'TaskId' | 'TurnIndex'>;
 
 /** A turn that no runner has accepted. */
 export interface WaitingTurn extends TurnKey {
+  Status: string;
   EnvironmentId: string | null;
   /** The runner that got it without a response. */
   InstanceId: string | undefined;
 }
 
-const selectWaiting = `SELECT TenantId, TaskId, TurnIndex, EnvironmentId, InstanceId
+const selectWaiting = `SELECT TenantId, TaskId, TurnIndex, Status, EnvironmentId, InstanceId
   FROM turns JOIN tasks USING (TenantId, TaskId) WHERE IsOver = 0 AND AcceptedAt IS NULL AND tasks.Deleted = 0`;
 
 function asWaiting(row: Record<string, unknown>): WaitingTurn {

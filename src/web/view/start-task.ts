@@ -41,6 +41,7 @@ async function ensureEnvironment(
     DockerImage: wanted.image,
     Repos: wanted.repos,
     EnvVars: wanted.envVars,
+    Ephemeral: true,
   };
   const created = await api.call<Environment>('PUT', `${api.tenantPath}/environments/${newUuid()}`, { body });
   return created.EnvironmentId;

@@ -3,6 +3,7 @@ import { isTerminalStatus } from '../../plan42/turn-status.ts';
 import { safeLink } from '../shown-text.ts';
 import { AddTurn } from './add-turn.tsx';
 import { CancelTurn } from './cancel-turn.tsx';
+import { DeleteTask } from './delete-task.tsx';
 import { useApi, usePoll } from './hooks.ts';
 import { Heading, Loading, State, Time } from './parts.tsx';
 import { TurnCard } from './turn-card.tsx';
@@ -39,6 +40,7 @@ export function TaskView({ taskId }: { taskId: string }) {
     <>
       <Heading title={task.Title}>
         {last && !isOver ? <CancelTurn turn={last} path={`${path}/turns/${last.TurnIndex}`} onDone={refresh} /> : null}
+        {isOver ? <DeleteTask task={task} path={path} /> : null}
       </Heading>
       <TaskFacts task={task} />
       <p class="hidden" role="status">

@@ -14,7 +14,7 @@ import { findTask } from './find.ts';
 export async function cancelTask(context: CliContext, id: string, options: LocationOptions): Promise<void> {
   const turn = await callServer(context, options, async ({ client }) => {
     const task = await findTask(client, id);
-    return failTurn(client, await client.getTurn(task.TaskId, 'last'));
+    return cancelTurn(client, await client.getTurn(task.TaskId, 'last'));
   });
   context.stderr.write(
     `Turn ${turn.TurnIndex} of task ${turn.TaskId} cancelled. Its runner stops the agent within a minute.\n`,
@@ -24,7 +24,8 @@ export async function cancelTask(context: CliContext, id: string, options: Locat
 // The agent updates the turn continually, so a known version is soon outdated.
 const maxAttempts = 5;
 
-async function failTurn(client: AdminClient, turn: AdminTurn, attemptsLeft = maxAttempts): Promise<AdminTurn> {
+/** Sets a turn to failed. @throws UserError if it is finished */
+export async function cancelTurn(client: AdminClient, turn: AdminTurn, attemptsLeft = maxAttempts): Promise<AdminTurn> {
   if (isTerminalStatus(turn.Status)) {
     throw new UserError(
       `turn ${turn.TurnIndex} of task ${turn.TaskId} is already finished: ${printableLine(turn.Status)}`,
@@ -35,7 +36,7 @@ async function failTurn(client: AdminClient, turn: AdminTurn, attemptsLeft = max
   } catch (error) {
     const current =
       error instanceof ApiError && error.status === 409 ? v.safeParse(AdminTurn, error.current) : undefined;
-    if (attemptsLeft > 1 && current?.success) return failTurn(client, current.output, attemptsLeft - 1);
+    if (attemptsLeft > 1 && current?.success) return cancelTurn(client, current.output, attemptsLeft - 1);
     throw error;
   }
 }

@@ -4,6 +4,7 @@ import { collect, examples } from '../../options.ts';
 import { type LocationOptions, withLocationOptions } from '../location.ts';
 import { withPromptOptions } from '../prompt.ts';
 import type { CreateTaskOptions } from './create.ts';
+import type { DeleteTaskOptions } from './delete.ts';
 
 const createExamples = `
 Examples:
@@ -19,13 +20,21 @@ agent completed the task, 1 if it failed.
 programs that it runs. --env NAME without a value reads it from the environment
 and marks it as secret.`;
 
+const deleteExamples = `
+The server hides a deleted task at once, and removes it from its database after
+the time of "plan42 server start --keep-deleted".
+
+Examples:
+  plan42 server task delete 8f46cade
+  plan42 server task delete --force 8f46cade 2b1d0a77`;
+
 interface JsonOptions extends LocationOptions {
   json?: boolean;
 }
 
 /** `plan42 server task …` */
 export function addTaskCommands(server: Command, context: CliContext): void {
-  const task = server.command('task').description('create, list, follow and cancel tasks for agents');
+  const task = server.command('task').description('create, list, follow, cancel and delete tasks for agents');
   addCreate(task, context);
   withLocationOptions(task.command('list').description('list tasks, newest first'))
     .option('--json', 'print JSON')
@@ -47,6 +56,13 @@ export function addTaskCommands(server: Command, context: CliContext): void {
     .addHelpText('after', examples('plan42 server task cancel 8f46cade'))
     .action(async (id: string, options: LocationOptions) =>
       (await import('./cancel.ts')).cancelTask(context, id, options),
+    );
+  withLocationOptions(task.command('delete').description('delete tasks with their turns and logs'))
+    .argument('<id...>', 'task IDs or their first characters')
+    .option('--force', 'cancel the latest turn of a task first, if it is not finished')
+    .addHelpText('after', deleteExamples)
+    .action(async (ids: string[], options: DeleteTaskOptions) =>
+      (await import('./delete.ts')).deleteTasks(context, ids, options),
     );
 }
 

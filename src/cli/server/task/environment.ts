@@ -14,6 +14,7 @@ export async function ensureEnvironment(client: AdminClient, wanted: WantedEnvir
     DockerImage: wanted.image,
     Repos: wanted.repos,
     EnvVars: wanted.envVars,
+    Ephemeral: true,
   });
   return created.EnvironmentId;
 }

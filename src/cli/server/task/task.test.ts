@@ -228,6 +228,28 @@ describe('plan42 server task show and cancel', () => {
     assert.equal(follow.exitCode, 1);
   });
 
+  it('deletes finished tasks, and cancels others with --force only', async () => {
+    await using test = await startTestServer();
+    const [one, two, three] = [await createTask(test), await createTask(test), await createTask(test)];
+    await test.updateTurn(one.TaskId, { Status: 'Completed' });
+    const refused = await test.plan42(['task', 'delete', one.TaskId, two.TaskId]);
+    assert.deepEqual([refused.exitCode, refused.stdout], [1, '']);
+    assert.equal(
+      refused.stderr,
+      `ERROR: task ${two.TaskId} is not finished. Wait for it, or add --force to cancel it. No task was deleted.\n`,
+    );
+    const done = await test.plan42(['task', 'delete', one.TaskId.slice(0, 13)]);
+    assert.deepEqual([done.exitCode, done.stderr], [0, `Task ${one.TaskId} deleted.\n`]);
+    const forced = await test.plan42(['task', 'delete', '--force', two.TaskId, three.TaskId, two.TaskId]);
+    assert.deepEqual(
+      [forced.exitCode, forced.stderr],
+      [0, `Task ${two.TaskId} deleted.\nTask ${three.TaskId} deleted.\n`],
+    );
+    assert.deepEqual(await test.client.listTasks(), []);
+    const again = await test.plan42(['task', 'delete', one.TaskId]);
+    assert.match(again.stderr, /^ERROR: task .* not found/);
+  });
+
   it('reports an unknown task', async () => {
     await using test = await startTestServer();
     for (const id of ['abc', '00000000-0000-4000-8000-000000000000']) {

@@ -6,6 +6,7 @@ import type { RunnerQueue } from '../../../plan42/objects.ts';
 import type { QueueState } from '../../../plan42/page-objects.ts';
 import { type QueueKey, queueName, type RunnerKey } from '../../store/runner-queues.ts';
 import type { Store } from '../../store/store.ts';
+import { skipIfStorageFails } from '../storage.ts';
 import type { Timing } from '../timing.ts';
 import { maxBatch } from './broker.ts';
 
@@ -140,7 +141,7 @@ export async function sampleQueues({ history, timing, logger, signal }: Sampling
   try {
     for (;;) {
       await sleep(timing.historyStepMs, signal);
-      history.sample();
+      skipIfStorageFails(() => history.sample());
     }
   } catch (error) {
     if (!isAbort(error, signal)) logger.error('queue sampling stopped', { error });
