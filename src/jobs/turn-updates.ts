@@ -16,7 +16,7 @@ export interface TurnUpdatesOptions {
   /** From the request. */
   turn: unknown;
   logger: Logger;
-  /** Of the runner: a turn with another one is not its own any more. */
+  /** The instance ID of the runner. A turn with another one was given to another machine. */
   instanceId?: string;
   /** Set if there is no token, so that nothing can be sent. */
   isMute?: boolean;

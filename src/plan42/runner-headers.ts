@@ -22,7 +22,7 @@ export interface SlotReport {
   reason: 'low-disk' | undefined;
 }
 
-/** What a request says about its runner. */
+/** A runner, as its requests describe it. */
 export interface RunnerIdentity {
   instanceId: string;
   machine: string;

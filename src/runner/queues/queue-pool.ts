@@ -27,7 +27,7 @@ export class QueuePool {
   /** Aborted to stop scaling. */
   readonly #drain = new AbortController();
   #isReportDue = false;
-  #reporting: Promise<void> | undefined;
+  #isReporting = false;
   #window: ScalerWindow;
   /** Utilisation of the previous window, used until this one has measurements. */
   #lastUtilisation: number | undefined;
@@ -76,26 +76,34 @@ export class QueuePool {
   /** Reports the free slots at once, if the server reads them. */
   reportSlots(): void {
     this.#isReportDue = true;
-    this.#reporting ??= this.#report().finally(() => {
-      this.#reporting = undefined;
-    });
+    if (!this.#isReporting) void this.#report();
   }
 
   /** Never rejects. A failed report is repeated a few times; then the next poll makes up for it. */
   async #report(): Promise<void> {
-    const { abort, features } = this.#options;
+    const { abort } = this.#options;
+    this.#isReporting = true;
     for (let failures = 0; this.#isReportDue && failures < maxReportFailures && !abort.aborted; ) {
       this.#isReportDue = false;
-      const queue = this.queues.find(({ phase }) => phase === 'polling');
-      if (queue === undefined || !features.has('FreeSlots')) return;
-      try {
-        await queue.reportSlots();
-      } catch (error) {
-        failures += 1;
-        this.#isReportDue = true;
-        this.#logger.debug('cannot report free slots', { queue_id: queue.id, error });
-        await this.#clock.sleep(reportRetryMs, abort).catch(() => {});
-      }
+      if (await this.#reportOnce()) continue;
+      failures += 1;
+      this.#isReportDue = true;
+      await this.#clock.sleep(reportRetryMs, abort).catch(() => {});
+    }
+    // In the same step as the last check, so that no request is missed.
+    this.#isReporting = false;
+  }
+
+  /** Returns whether there is nothing left to report. */
+  async #reportOnce(): Promise<boolean> {
+    const queue = this.queues.find(({ phase }) => phase === 'polling');
+    if (queue === undefined || !this.#options.features.has('FreeSlots')) return true;
+    try {
+      await queue.reportSlots();
+      return true;
+    } catch (error) {
+      this.#logger.debug('cannot report free slots', { queue_id: queue.id, error });
+      return false;
     }
   }
 
