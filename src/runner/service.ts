@@ -5,6 +5,7 @@ import { loadConfig } from '../config/load.ts';
 import { type Paths, stateDirOption } from '../config/paths.ts';
 import type { Config, RuntimeName } from '../config/schema.ts';
 import { GithubConnections } from '../github/connections.ts';
+import { whyUnreachable } from '../jobs/agent-server.ts';
 import { garbageRules } from '../jobs/garbage/garbage.ts';
 import { Jobs } from '../jobs/jobs.ts';
 import { JobStore } from '../jobs/store.ts';
@@ -175,6 +176,10 @@ export async function runService(options: ServiceOptions): Promise<void> {
   logStart(logger, { config, version: options.version, runtime: runtime.name, ...identity });
   tokenWatch.check();
   for (const reason of runtime.warnings ?? []) logger.warn('runtime warning', { reason });
+  const agentsChecked = whyUnreachable(runtime, config.runner.url).then((unreachable) => {
+    if (unreachable !== undefined)
+      logger.warn('agents cannot reach the server', { url: config.runner.url.href, ...unreachable });
+  });
   using configWatch = watchConfig({
     path,
     load,
@@ -221,7 +226,7 @@ export async function runService(options: ServiceOptions): Promise<void> {
   notifier.ready();
   signals.drain.addEventListener('abort', () => notifier.stopping(timeoutMs), { once: true });
   await drainOnSignal({ pool, jobs, health, logger, signals, timeoutMs, abort: () => abort.abort() });
-  await cleanup;
+  await Promise.all([cleanup, agentsChecked]);
   await registry.settled();
 }
 
