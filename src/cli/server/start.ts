@@ -15,6 +15,7 @@ export interface ServerStartOptions extends TlsFiles {
   listen: ListenAddress;
   data?: string;
   publicUrl?: string;
+  discardSecrets?: boolean;
   keepTasks?: KeepPeriod;
   keepLogs?: KeepPeriod;
   keepDeleted: KeepPeriod;
@@ -38,6 +39,7 @@ export async function startCommand(context: CliContext, options: ServerStartOpti
   await using server = await startServer({
     dataDir,
     listen,
+    discardSecrets: options.discardSecrets,
     ...(options.publicUrl === undefined ? {} : { publicUrl: options.publicUrl }),
     ...(tls === undefined ? {} : { tls, caFile: tls.ownAuthority }),
     retention: {
