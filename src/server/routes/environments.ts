@@ -27,11 +27,11 @@ import { requireConnection, requireRunner } from './references.ts';
 const { list: listLimit, setupScript } = limits;
 
 const list = <const Item extends v.GenericSchema>(item: Item) =>
-  v.nullish(v.pipe(v.array(item), v.maxLength(listLimit.max, `at most ${listLimit.max} entries`)));
+  v.nullish(v.pipe(v.array(item), v.maxLength(listLimit.max, `must have at most ${listLimit.max} entries`)));
 // A client that sends back a secret variable does not have its value.
 const EnvVarBody = v.pipe(
   knownFields({ Name: shortText, Value: v.nullish(mediumText), IsSecret: optionalFlag }),
-  v.check(({ Value, IsSecret }) => typeof Value === 'string' || IsSecret === true, 'a variable needs a Value'),
+  v.check(({ Value, IsSecret }) => typeof Value === 'string' || IsSecret === true, 'must have a Value'),
   v.transform(({ Name, Value, IsSecret }) => ({ Name, Value: Value ?? '', IsSecret: IsSecret ?? false })),
 );
 
@@ -45,7 +45,7 @@ const Changes = changesOf({
       v.string(),
       v.check(
         (text) => Buffer.byteLength(text) <= setupScript.max,
-        `larger than ${formatLimit(setupScript)}; shorten it`,
+        `is larger than ${formatLimit(setupScript)}; shorten it`,
       ),
     ),
   ),
