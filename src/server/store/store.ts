@@ -40,7 +40,7 @@ function storeOf(database: Database, tables: Tables, key: SecretKey) {
     settings,
     environmentSecrets: new EnvironmentSecrets(database, key),
     countTasks: (tenantId: string) => countTasks(database, tenantId),
-    turnAcceptance: new TurnAcceptance(database, tables.turns),
+    turnAcceptance: new TurnAcceptance(database),
     turnLogs: new TurnLogs(database),
     expired: new Expired(database, tables),
     usedPublicKeys: new UsedPublicKeys(database),
