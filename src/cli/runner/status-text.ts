@@ -3,11 +3,11 @@ import type { JobSummary } from '../../jobs/summary.ts';
 import { printableLine } from '../../lib/printable.ts';
 import type { CliContext } from '../context.ts';
 import { formatLocalTime } from '../output.ts';
+import { describeService, type ServiceState } from '../service/state.ts';
 import { createStyle, type Style, wantsColor } from '../style.ts';
 import { renderTable } from '../table.ts';
 import { renderJobs } from './job/table.ts';
 import type { RunnerPaths } from './runner-paths.ts';
-import type { ServiceState } from './service-state.ts';
 
 /** Content of `plan42 runner status`. */
 export interface Picture {
@@ -27,7 +27,7 @@ export function renderStatus(context: CliContext, paths: RunnerPaths, picture: P
   const style = createStyle(wantsColor(context.stdout, context));
   const lines: Line[] = [
     ['Runner', renderState(picture, style)],
-    ...(service ? [renderService(service)] : []),
+    ...(service ? [['Service', describeService(service)] as const] : []),
     ...(runner ? describeRunner(runner) : [['State folder', paths.stateDir] as const]),
     ['Configuration', runner?.configFile ?? paths.configFile],
     ['Jobs', runner ? renderCounts(runner) : countStates(jobs)],
@@ -60,11 +60,6 @@ const troubleNames = {
   refused: 'runner token rejected',
   disk: 'new jobs rejected',
 };
-
-function renderService({ manager, installed, enabled, detail }: ServiceState): Line {
-  const start = enabled ? 'installed, starts at login' : 'installed, does not start at login';
-  return ['Service', printableLine(`${installed ? start : 'not installed'} (${manager}: ${detail})`)];
-}
 
 function describeRunner({ version, url, runtime, utilisation, queues }: RunnerStatus): Line[] {
   return [
