@@ -18,7 +18,7 @@ test('low disk space rejects jobs with an error; pings, running and waiting jobs
   await using dir = await makeTempDir();
   const disk = join(dir.path, 'disk');
   await mkdir(disk);
-  await using mount = await mountSmallDisk(t, disk);
+  await using mount = await mountSmallDisk(t, disk, 'size=8m');
   if (mount === undefined) return;
   const folder = join(disk, 'runner');
   await mkdir(folder);
@@ -67,11 +67,51 @@ test('low disk space rejects jobs with an error; pings, running and waiting jobs
   await eventually(async () => runner.log.split('job finished').length === 4);
 });
 
-/** A file system of 8 MiB. */
-async function mountSmallDisk(t: TestContext, dir: string): Promise<AsyncDisposable | undefined> {
+test('a file system without inodes rejects jobs with the reason; status and doctor name it', async (t) => {
+  await using dir = await makeTempDir();
+  const disk = join(dir.path, 'disk');
+  await mkdir(disk);
+  await using mount = await mountSmallDisk(t, disk, 'size=64m,nr_inodes=1500');
+  if (mount === undefined) return;
+  const folder = join(disk, 'runner');
+  await mkdir(folder);
+  await using plane = await new MessagePlane().listen();
+  const command = JSON.stringify(['/bin/sh', '-c', 'cat >/dev/null; exit 7']);
+  const config = `[jobs]\nmin_free_gib = 0\n[host]\nunisolated = true\ncommand = ${command}\n`;
+  const { url, token } = plane;
+  await using runner = await RunnerProcess.start({ url, token, runtime: 'host', config, folder });
+  await runner.ready();
+
+  const files = join(disk, 'files');
+  await mkdir(files);
+  await createFiles(files, 600);
+  const turn = { TenantId: plane.tenantId, TaskId: randomUUID(), TurnIndex: 1, Version: 1, Status: 'Pending' };
+  const body = { Type: 'InvokeAgentRequest', Turn: turn, Environment: { DockerImage: 'a' }, AgentToken: 'p42a_x' };
+  const invoke = async () => (await plane.deliver([plane.message(body)]))[0]?.['ErrorMessage'] as string | null;
+  assert.match((await invoke()) ?? '', /^not enough inodes on \S+: \d+ free for jobs in \S+, 1000 are needed/);
+  await runner.logged(/not accepting jobs error=.*not enough inodes/);
+  const environment = { env: { ...process.env, PLAN42_STATE_DIR: join(folder, 'state') } };
+  const plan42 = join(import.meta.dirname, '../bin/plan42');
+  const { stdout: status } = await run(plan42, ['runner', 'status'], environment);
+  assert.match(status, /not enough inodes/);
+  const doctor = await run(plan42, ['runner', 'doctor', '--json'], environment).catch((error) => error);
+  assert.match(doctor.stdout, /\d+ inodes free for [^"]+: jobs are rejected below 1000/);
+  assert.match(doctor.stdout, /df -i /);
+
+  await rm(files, { recursive: true });
+  assert.equal(await invoke(), null);
+  await runner.logged(/job finished/);
+});
+
+async function createFiles(folder: string, count: number): Promise<void> {
+  for (let i = 0; i < count; i += 1) await writeFile(join(folder, String(i)), '');
+}
+
+/** @param size options of a tmpfs */
+async function mountSmallDisk(t: TestContext, dir: string, size: string): Promise<AsyncDisposable | undefined> {
   try {
     if (process.platform !== 'linux' || process.getuid?.() !== 0) throw new Error('mounting needs root on Linux');
-    await run('mount', ['-t', 'tmpfs', '-o', 'size=8m', 'none', dir]);
+    await run('mount', ['-t', 'tmpfs', '-o', size, 'none', dir]);
   } catch (error) {
     t.skip(`missing prerequisite: mount: ${(error as Error).message}`);
     return undefined;

@@ -11,5 +11,12 @@ describe('disk space', () => {
     assert.deepEqual([full?.status, full?.exitCode], ['failed', 1]);
     assert.match(full?.message ?? '', /jobs are rejected below 1 GiB/);
     assert.equal((await checkDisk(context, async () => 2 ** 30))[0]?.status, 'ok');
+    const [empty] = await checkDisk(
+      context,
+      async () => 2 ** 40,
+      async () => 3,
+    );
+    assert.match(empty?.message ?? '', /^3 inodes free for \/: jobs are rejected below 1000$/);
+    assert.match(empty?.remedies[0]?.command ?? '', /^df -i \/; /);
   });
 });

@@ -1,5 +1,5 @@
 import { tables } from '../config/schema.ts';
-import { type FreeSpace, freeSpace } from '../lib/files.ts';
+import { type FreeSpace, freeInodes, freeSpace, minFreeInodes } from '../lib/files.ts';
 import { shellQuote } from '../lib/shell-quote.ts';
 import type { CheckContext } from './check.ts';
 import { type Finding, failed, passed } from './finding.ts';
@@ -7,15 +7,29 @@ import { existingParent } from './folders.ts';
 
 const gib = 1024 ** 3;
 
-/** There is space for jobs and their logs: below `jobs.min_free_gib` the runner rejects jobs. */
+/** There are space and inodes for jobs and their logs. Otherwise the runner rejects jobs. */
 export async function checkDisk(
   { paths, readConfig }: Pick<CheckContext, 'paths' | 'readConfig'>,
   freeBytes: FreeSpace = freeSpace,
+  countInodes = freeInodes,
 ): Promise<readonly Finding[]> {
   const parsed = await readConfig().catch(() => undefined);
   const minFreeGib = parsed?.config.jobs.minFreeGib ?? tables.jobs.minFreeGib.default;
   const folders = [...new Set([await existingParent(paths.stateDir), await existingParent(paths.logDir)])];
-  return Promise.all(folders.map(async (folder) => judge(folder, await freeBytes(folder), minFreeGib)));
+  return Promise.all(
+    folders.map(async (folder) => {
+      const [free, inodes] = await Promise.all([freeBytes(folder), countInodes(folder)]);
+      return judgeInodes(folder, inodes) ?? judge(folder, free, minFreeGib);
+    }),
+  );
+}
+
+function judgeInodes(folder: string, free = minFreeInodes): Finding | undefined {
+  if (free >= minFreeInodes) return undefined;
+  return failed(folder, `${free} inodes free for ${folder}: jobs are rejected below ${minFreeInodes}`, {
+    text: 'Remove files. List the folders with the most files.',
+    command: `df -i ${shellQuote(folder)}; du -x --inodes ${shellQuote(folder)} 2>/dev/null | sort -n | tail -20`,
+  });
 }
 
 function judge(folder: string, free: number, minFreeGib: number): Finding {

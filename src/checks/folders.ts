@@ -2,6 +2,7 @@ import { constants } from 'node:fs';
 import { access, rm, stat } from 'node:fs/promises';
 import { dirname, join } from 'node:path';
 import { stateFolderRemedy } from '../config/paths.ts';
+import { usageCommand } from '../lib/environment-failure.ts';
 import { errorCode, formatError } from '../lib/errors.ts';
 import { createFile } from '../lib/files.ts';
 import { findFolderProblem } from '../lib/private-folder.ts';
@@ -70,7 +71,7 @@ const takeOwnership = (path: string) => `sudo chown -R "$(id -un)" ${shellQuote(
 
 function remedyFor(problem: unknown, path: string, grantAccess: string): Remedy {
   const isForbidden = ['EACCES', 'EPERM'].includes(errorCode(problem) ?? '');
-  return { text: stateFolderRemedy(problem), command: isForbidden ? grantAccess : `df -h ${shellQuote(path)}` };
+  return { text: stateFolderRemedy(problem), command: isForbidden ? grantAccess : usageCommand(path) };
 }
 
 /** Writes a file, because modes show neither a full disk nor a read-only file system. */

@@ -1,6 +1,7 @@
 import { chmod, lstat, open, stat } from 'node:fs/promises';
 import { basename, dirname, join } from 'node:path';
 import { TimeoutError, withDeadline } from '../lib/deadline.ts';
+import { environmentFailure, fullDiskRemedy } from '../lib/environment-failure.ts';
 import { ExitCode, errorCode, UserError } from '../lib/errors.ts';
 import { makeFolder } from '../lib/files.ts';
 import { lockBriefly } from '../lib/lock.ts';
@@ -159,14 +160,14 @@ async function notWritable(path: string, cause: unknown): Promise<UserError> {
 }
 
 const remedies: Record<string, string> = {
-  ENOSPC: 'Nothing was saved. Free disk space and try again.',
-  EDQUOT: 'Nothing was saved. Free disk space and try again.',
   EROFS: 'Its file system is read-only. Choose another file with --config-file.',
   ENOTDIR: 'A part of its path is not a folder. Choose another file with --config-file.',
   EEXIST: 'A part of its path is not a folder. Choose another file with --config-file.',
 };
 
 async function remedyFor(path: string, error: unknown): Promise<string> {
+  if (environmentFailure(error)?.kind === 'diskFull')
+    return `Nothing was saved. ${fullDiskRemedy(dirname(path))} Then try again.`;
   const known = remedies[errorCode(error) ?? ''];
   if (known !== undefined) return known;
   const found = await lstat(path).catch(() => undefined);

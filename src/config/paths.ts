@@ -1,7 +1,7 @@
 import { realpathSync } from 'node:fs';
 import { userInfo } from 'node:os';
 import { dirname, join, resolve } from 'node:path';
-import { errorCode } from '../lib/errors.ts';
+import { environmentFailure, isOutOfInodes } from '../lib/environment-failure.ts';
 import { shellQuote } from '../lib/shell-quote.ts';
 
 /** The runner's files; docs has a table. */
@@ -59,9 +59,11 @@ function namedPaths(env: NodeJS.ProcessEnv, platform: NodeJS.Platform): Paths {
 
 /** Returns the remedy for a state folder that cannot be used because of `error`. */
 export function stateFolderRemedy(error: unknown): string {
-  const code = errorCode(error) ?? '';
-  if (['ENOSPC', 'EDQUOT'].includes(code)) return 'Free disk space, or choose another folder with --state-dir.';
-  if (['EACCES', 'EPERM'].includes(code)) return 'Change its owner, or choose another folder with --state-dir.';
+  const failure = environmentFailure(error);
+  if (failure?.kind === 'diskFull' && failure.path !== undefined && isOutOfInodes(failure.path))
+    return 'Remove files, because the file system has no inodes left, or choose another folder with --state-dir.';
+  if (failure?.kind === 'diskFull') return 'Free disk space, or choose another folder with --state-dir.';
+  if (failure?.kind === 'forbidden') return 'Change its owner, or choose another folder with --state-dir.';
   return 'Choose another folder with --state-dir.';
 }
 

@@ -10,7 +10,13 @@ function reasonFor(free: Record<string, number>, folders: Record<string, string 
     if (bytes === undefined) throw new Error(`ENOENT: ${path}`);
     return bytes;
   };
-  return lowDiskReason({ folders: () => folders, minFree, hostName: 'box', measure });
+  return lowDiskReason({
+    folders: () => folders,
+    minFree,
+    hostName: 'box',
+    measure,
+    countInodes: async () => undefined,
+  });
 }
 
 describe('too little disk space', () => {
@@ -29,6 +35,22 @@ describe('too little disk space', () => {
   test('is not reported without a minimum, or if nothing can be measured', async () => {
     assert.equal(await reasonFor({ '/state': 0 }, { jobs: '/state' }, 0), undefined);
     assert.equal(await reasonFor({}, { containers: '/in/a/virtual/machine', logs: undefined }), undefined);
+  });
+
+  test('is reported for inodes', async () => {
+    const reason = (free: number | undefined) =>
+      lowDiskReason({
+        folders: () => ({ jobs: '/state' }),
+        minFree: gib,
+        hostName: 'box',
+        measure: async () => gib,
+        countInodes: async () => free,
+      });
+    assert.equal(
+      await reason(999),
+      'not enough inodes on box: 999 free for jobs in /state, 1000 are needed to take a job (df -i)',
+    );
+    assert.deepEqual([await reason(1000), await reason(undefined)], [undefined, undefined]);
   });
 
   test('is measured on the real file system', async () => {

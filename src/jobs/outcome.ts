@@ -1,5 +1,6 @@
 import { constants } from 'node:os';
-import { errorCode, formatError, UserError } from '../lib/errors.ts';
+import { environmentFailure, failureRemedy, isOutOfInodes } from '../lib/environment-failure.ts';
+import { formatError, UserError } from '../lib/errors.ts';
 import { trimEnd } from '../lib/trim-end.ts';
 import type { JobExit } from '../runtimes/runtime.ts';
 import { signalName } from './end-reason.ts';
@@ -17,11 +18,15 @@ export function describeExit(record: JobRecord, exit: JobExit, hostName: string,
 
 /** The turn's error message for a job that could not be started. */
 export function describeFailure(error: unknown, hostName: string): string {
-  if (['ENOSPC', 'EDQUOT'].includes(errorCode(error) ?? '')) {
-    return `The agent was not started: on ${hostName} there is no space left for the job’s files.`;
+  const failure = environmentFailure(error);
+  if (failure?.kind === 'diskFull') {
+    const isInodes = failure.path !== undefined && isOutOfInodes(failure.path);
+    const missing = isInodes ? 'there are no inodes left' : 'there is no space left';
+    return `The agent was not started: on ${hostName} ${missing} for the job’s files.`;
   }
   const reason = `${trimEnd(formatError(error), '.')}.`;
-  return error instanceof UserError && error.remedy ? `On ${hostName}: ${reason} ${error.remedy}` : reason;
+  if (error instanceof UserError) return error.remedy ? `On ${hostName}: ${reason} ${error.remedy}` : reason;
+  return failure === undefined ? reason : `On ${hostName}: ${reason} ${failureRemedy(failure)}`;
 }
 
 /** The turn's error message for a job that was stopped because its turn ended. Only a deleted task's turn still takes it. */

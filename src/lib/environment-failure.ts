@@ -67,15 +67,12 @@ function kindOf(error: NodeJS.ErrnoException & { errcode?: unknown }): FailureKi
 
 /** Returns what to do about a failure, as imperative sentences. `path` is used if the failure has none. */
 export function failureRemedy(failure: EnvironmentFailure, path = failure.path): string {
-  const folder = path === undefined ? undefined : existingFolder(path);
-  const at = folder === undefined ? '' : ` ${shellQuote(folder)}`;
+  const folder = path === undefined ? '.' : existingFolder(path);
   switch (failure.kind) {
     case 'diskFull':
-      return folder !== undefined && isOutOfInodes(folder)
-        ? `Remove files: the file system has no inodes left. Run: df -i${at}`
-        : `Free disk space. Run: df -h${at}`;
+      return `${fullDiskRemedy(folder)} Run: ${usageCommand(folder)}`;
     case 'readOnly':
-      return `Make its file system writable. Run: findmnt --target${at || ' /'}`;
+      return `Make its file system writable. Run: findmnt --target ${shellQuote(folder)}`;
     case 'forbidden':
       return `Check the owner and the permissions. Run: ls -ld ${shellQuote(path ?? '.')}`;
     case 'diskError':
@@ -92,18 +89,28 @@ export function failureRemedy(failure: EnvironmentFailure, path = failure.path):
   }
 }
 
+/** Returns what to do about a disk without space or without inodes. */
+export function fullDiskRemedy(folder: string): string {
+  return isOutOfInodes(folder) ? 'Remove files: the file system has no inodes left.' : 'Free disk space.';
+}
+
 // A failed operation may have removed its own temporary files.
 const fewInodes = 16;
 const fewBytes = 2 ** 18;
 
-/** Whether the file system of a folder has space but no inodes. False if unknown. */
-export function isOutOfInodes(folder: string): boolean {
+/** Whether the file system of `path`, or of the nearest folder above it, has space but no inodes. False if unknown. */
+export function isOutOfInodes(path: string): boolean {
   try {
-    const { files, ffree, bavail, bsize } = statfsSync(folder);
+    const { files, ffree, bavail, bsize } = statfsSync(existingFolder(path));
     return files > 0 && ffree < fewInodes && bavail * bsize > fewBytes;
   } catch {
     return false;
   }
+}
+
+/** Returns the command that shows how full the file system of a folder is. */
+export function usageCommand(folder: string): string {
+  return `df ${isOutOfInodes(folder) ? '-i' : '-h'} ${shellQuote(folder)}`;
 }
 
 /** Returns `path` or the nearest folder above it that exists. */

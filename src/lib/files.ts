@@ -74,6 +74,15 @@ export async function freeSpace(path: string): Promise<number> {
   return bavail * bsize;
 }
 
+/** The number of files that can still be created on the file system of `path`; undefined if it has no limit. */
+export async function freeInodes(path: string): Promise<number | undefined> {
+  const { files, ffree } = await statfs(path);
+  return files > 0 ? ffree : undefined;
+}
+
+/** A job needs some for its own files, and the engine more. */
+export const minFreeInodes = 1000;
+
 /** For a parameter, so that tests can simulate a full disk. */
 export type FreeSpace = typeof freeSpace;
 

@@ -24,6 +24,18 @@ export function measureStandstill(clock: StandstillClock = systemClock): (interv
   };
 }
 
+/** Returns a function that returns the milliseconds since its previous call, asleep or awake, whatever the date says. */
+export function measureElapsed(clock: StandstillClock = systemClock): () => number {
+  const { now, uptimeMs = () => uptime() * 1000 } = clock;
+  let before = [now(), uptimeMs()] as const;
+  return () => {
+    const current = [now(), uptimeMs()] as const;
+    const elapsedMs = Math.max(current[0] - before[0], current[1] - before[1]);
+    before = current;
+    return elapsedMs;
+  };
+}
+
 const pollIntervalMs = 1000;
 // By then the server has ended every poll that was in flight.
 const minGapMs = 60_000;

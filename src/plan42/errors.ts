@@ -84,6 +84,12 @@ const ErrorBody = knownFields({
 
 const maxMessageLength = 500;
 
+/** For errors of a proxy, whose own text is a page. */
+const proxyMessages: Readonly<Record<number, string>> = {
+  413: 'a proxy in front of the server rejected the request as too large',
+  504: 'a proxy got no response from the server in time',
+};
+
 /** Reads the error in a failed response. Accepts any body, such as a proxy's HTML page. */
 export function parseErrorResponse(
   status: number,
@@ -98,7 +104,7 @@ export function parseErrorResponse(
     clockAheadMs: serverNow && now.getTime() - serverNow.getTime(),
   };
   const parsed = v.safeParse(ErrorBody, tryParseJson(body));
-  if (!parsed.success) return { status, isFromApi: false, ...times };
+  if (!parsed.success) return { status, isFromApi: false, message: proxyMessages[status], ...times };
   const { Message, ErrorType, CurrentType, Current } = parsed.output;
   return {
     status,

@@ -44,7 +44,11 @@ test('garbage goes soon after the start and then every hour, and nothing goes af
   };
   const rules = garbageRules(parseConfig({ env: {}, flags: new Map() }).config);
   const logger = createLogger({ level: 'debug', format: 'text', write });
-  const house = startHousekeeping({ store, runtime, instanceId: 'i', rules, logger, sleep });
+  let waitMs = 0;
+  const house = startHousekeeping({
+    ...{ store, runtime, instanceId: 'i', rules, logger, sleep },
+    ageDistrustMs: async () => waitMs,
+  });
 
   await addOld();
   await untilAsleep();
@@ -55,9 +59,14 @@ test('garbage goes soon after the start and then every hour, and nothing goes af
     assert.equal(await countLeft(), 0);
     await addOld();
   }
+  waitMs = hour;
+  sleeps.at(-1)?.end();
+  await untilAsleep();
+  assert.equal(await countLeft(), 1, 'nothing goes for its age after the date has jumped');
+  assert.match(log, /WARN {2}date has jumped, not removing files by age duration_ms=3600000/);
   assert.deepEqual(
     sleeps.map(({ ms }) => ms),
-    [5000, hour, hour],
+    [5000, hour, hour, hour],
   );
   assert.match(log, /INFO {2}garbage removed removed="1 job: 2 bytes"/);
   assert.match(log, /WARN {2}cannot remove garbage item=containers error="the daemon is gone"/);

@@ -7,6 +7,8 @@ import { type Sleep, sleep } from '../lib/sleep.ts';
 
 export interface HousekeepingOptions extends Omit<GarbageContext, 'now' | 'signal'> {
   logger: Logger;
+  /** Returns for how long the ages of files are not to be trusted. */
+  ageDistrustMs: () => Promise<number>;
   sleep?: Sleep;
   now?: () => number;
 }
@@ -19,6 +21,7 @@ const everyMs = 3_600_000;
 export function startHousekeeping({
   sleep: wait = sleep,
   now = () => systemClock.date().getTime(),
+  ageDistrustMs,
   ...context
 }: HousekeepingOptions): AsyncDisposable {
   const stop = new AbortController();
@@ -27,7 +30,9 @@ export function startHousekeeping({
   const work = (async () => {
     for (let delayMs = firstAfterMs; ; delayMs = everyMs) {
       await wait(delayMs, signal);
-      await clean({ ...context, now, signal }, logger);
+      const waitMs = await ageDistrustMs();
+      if (waitMs > 0) logger.warn('date has jumped, not removing files by age', { duration_ms: Math.round(waitMs) });
+      await clean({ ...context, now, signal }, logger, waitMs === 0);
     }
   })().catch((error: unknown) => {
     if (!isAbort(error, signal)) logger.error('garbage collection stopped', { error });
@@ -40,8 +45,8 @@ export function startHousekeeping({
   };
 }
 
-async function clean(context: GarbageContext, logger: Logger): Promise<void> {
-  const { removed, failures } = await collectGarbage(context);
+async function clean(context: GarbageContext, logger: Logger, trustAges: boolean): Promise<void> {
+  const { removed, failures } = await collectGarbage(context, { trustAges });
   if (removed.length > 0) logger.info('garbage removed', { removed: describeCollection(removed) });
   for (const { what, error } of failures) logger.warn('cannot remove garbage', { item: what, error });
 }

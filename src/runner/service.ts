@@ -18,6 +18,7 @@ import { instanceHeader } from '../plan42/runner-headers.ts';
 import { createTransport } from '../plan42/transport.ts';
 import { createRuntime, selectRuntime } from '../runtimes/select.ts';
 import { startControl } from './control.ts';
+import { openDateFile } from './date-file.ts';
 import { reportLowDisk, watchDisk } from './disk-watch.ts';
 import { RunnerHealth } from './health.ts';
 import { startHealthEndpoint } from './health-endpoint.ts';
@@ -116,6 +117,7 @@ export async function runService(options: ServiceOptions): Promise<void> {
     instanceId: instance.id,
     logger,
     rules: garbageRules(config),
+    ageDistrustMs: openDateFile(paths.stateDir),
   });
   const health = new RunnerHealth(logger, (summary) => notifier.status(summary));
   using disk = reportLowDisk(watchDisk(config, paths, runtime), health);

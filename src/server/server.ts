@@ -74,7 +74,9 @@ export async function startServer(options: ServerOptions): Promise<ControlPlane>
   });
 
   const { caFile } = options;
-  await replaceFile(join(dataDir, adminName), `${JSON.stringify({ url, caFile, ...admin }, null, 2)}\n`);
+  // A certificate may not be valid for the address.
+  const localUrl = tls === undefined ? listener.url : undefined;
+  await replaceFile(join(dataDir, adminName), `${JSON.stringify({ url, localUrl, caFile, ...admin }, null, 2)}\n`);
   logger.info('control plane listening', { url, folder: dataDir });
   const running = resources.move();
   const newSignInUrl = () => signInLinks.make(admin.tenantId).url;

@@ -5,6 +5,8 @@ export interface PageOptions {
   /** The only origin that the page may send requests to. */
   origin: string;
   width?: number;
+  /** Accepts every certificate. */
+  anyCertificate?: boolean;
   colorScheme?: 'light' | 'dark';
 }
 
@@ -34,8 +36,12 @@ export function launchBrowser(): Promise<Browser> {
 }
 
 export async function openPage(browser: Browser, options: PageOptions): Promise<WatchedPage> {
-  const { origin, width = 1100, colorScheme = 'light' } = options;
-  const context = await browser.newContext({ colorScheme, viewport: { width, height: 800 } });
+  const { origin, width = 1100, colorScheme = 'light', anyCertificate = false } = options;
+  const context = await browser.newContext({
+    colorScheme,
+    viewport: { width, height: 800 },
+    ignoreHTTPSErrors: anyCertificate,
+  });
   const problems: string[] = [];
   await context.route('**/*', (route) => {
     if (new URL(route.request().url()).origin === origin) return route.continue();

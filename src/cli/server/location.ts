@@ -28,6 +28,8 @@ const tokenVariable = 'PLAN42_SERVER_TOKEN';
 
 const AdminFile = v.object({
   url: v.pipe(v.string(), v.url()),
+  /** Without the proxy that `url` may lead to. */
+  localUrl: v.optional(v.pipe(v.string(), v.url())),
   tenantId: v.string(),
   runnerId: v.string(),
   tenantToken: v.string(),
@@ -64,8 +66,8 @@ function readAdminFile(dataDir: string): ServerLocation {
     throw new UserError(`cannot read ${path}`, { remedy: 'Run this as the user that runs the server.', cause: error });
   }
   try {
-    const { url, tenantToken, caFile, ...ids } = v.parse(AdminFile, JSON.parse(text));
-    return { url, token: tenantToken, ids, tokenSource: path, caFile };
+    const { url, localUrl, tenantToken, caFile, ...ids } = v.parse(AdminFile, JSON.parse(text));
+    return { url: localUrl ?? url, token: tenantToken, ids, tokenSource: path, caFile };
   } catch {
     throw new UserError(`${path} is damaged`, { remedy: 'Restart the server, which writes it again.' });
   }

@@ -51,10 +51,12 @@ async function makeActive(fields: Partial<JobRecord> = {}): Promise<JobRecord> {
   return record;
 }
 
-async function collect({ dryRun = false, ...rules }: Partial<GarbageRules> & { dryRun?: boolean } = {}) {
+type Options = Partial<GarbageRules> & { dryRun?: boolean; now?: () => number };
+
+async function collect({ dryRun = false, now = Date.now, ...rules }: Options = {}) {
   const { removed, failures } = await collectGarbage(
     {
-      ...{ store, runtime, instanceId, now: Date.now, signal: new AbortController().signal },
+      ...{ store, runtime, instanceId, now, signal: new AbortController().signal },
       rules: { keepFinishedMs: 30 * day, keepImages: 1, keepImageBytes: Infinity, graceMs: 5 * minute, ...rules },
     },
     { dryRun },
@@ -71,6 +73,13 @@ describe('finished jobs', () => {
     assert.ok((details[0]?.bytes ?? 0) > 'said\n'.length);
     assert.deepEqual(await readdir(store.folders.finished), [`${young.jobId}.json`]);
     assert.deepEqual(await readdir(store.folders.logs), [`${young.jobId}.log`]);
+  });
+
+  test('of a time when the date was ahead are kept as long as others', async () => {
+    const record = await makeFinished(-400 * day);
+    await collect();
+    const aged = { now: () => Date.now() + 31 * day };
+    assert.deepEqual((await collect({ ...aged, dryRun: true })).removed, [`job ${record.jobId}`]);
   });
 
   test('stay in a dry run, which lists the same', async () => {
@@ -220,6 +229,12 @@ describe('containers', () => {
       runtime.left.map(({ id }) => id),
       ['b', 'c', 'd'],
     );
+  });
+
+  test('of a time when the date was ahead are removed too', async () => {
+    const record = makeRecord();
+    runtime.left.push(container('a', record, -400 * day));
+    assert.deepEqual((await collect()).removed, [`container ${record.jobId}`]);
   });
 
   test('stay if their job is accepted at this moment', async () => {

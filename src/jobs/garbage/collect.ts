@@ -1,5 +1,6 @@
 import { findImages, tidyImages } from '../images/image-garbage.ts';
 import { findContainers } from './containers.ts';
+import { correctDates } from './file-dates.ts';
 import { findFinishedJobs } from './finished-jobs.ts';
 import type { Garbage, GarbageContext } from './garbage.ts';
 import { findOrphanedFiles } from './orphaned-files.ts';
@@ -12,17 +13,20 @@ export interface Collection {
 }
 
 // Containers first, because they keep their images in use.
-const finders: [what: string, find: (context: GarbageContext) => AsyncGenerator<Garbage>][] = [
+const finders: [what: string, find: (context: GarbageContext) => AsyncGenerator<Garbage>, byAge?: 'by age'][] = [
   ['containers', findContainers],
   ['images', findImages],
-  ['finished jobs', findFinishedJobs],
-  ['orphaned files', findOrphanedFiles],
+  ['finished jobs', findFinishedJobs, 'by age'],
+  ['orphaned files', findOrphanedFiles, 'by age'],
 ];
 
-/** Removes all garbage, or only lists it if `dryRun` is set. A failure does not stop the rest. */
+/**
+ * Removes all garbage, or only lists it if `dryRun` is set; without `trustAges`, only garbage that does not depend on the
+ * date. A failure does not stop the rest.
+ */
 export async function collectGarbage(
   context: GarbageContext,
-  { dryRun = false }: { dryRun?: boolean } = {},
+  { dryRun = false, trustAges = true }: { dryRun?: boolean; trustAges?: boolean } = {},
 ): Promise<Collection> {
   const collection: Collection = { removed: [], failures: [] };
   const attempt = async (what: string, work: () => Promise<void>) => {
@@ -34,7 +38,9 @@ export async function collectGarbage(
     }
   };
   if (!dryRun) await attempt('images', () => tidyImages(context));
-  for (const [what, find] of finders) {
+  if (!dryRun && trustAges) await attempt('file dates', () => correctDates(context));
+  for (const [what, find, byAge] of finders) {
+    if (byAge && !trustAges) continue;
     await attempt(what, async () => {
       for await (const { remove, ...garbage } of find(context)) {
         context.signal.throwIfAborted();

@@ -7,7 +7,8 @@ export async function* findContainers({ store, runtime, rules, now, signal }: Ga
   const containers = await runtime.listUnmanaged(new Set(await store.listActive()), signal);
   for (const { id, jobId, createdAt, sizeBytes } of containers) {
     // An image committed from a job's container passes on its labels, but not its name.
-    if (!isJobId(jobId) || createdAt.getTime() > now() - rules.graceMs) continue;
+    // One of the future was created when the date was wrong, and is not young either.
+    if (!isJobId(jobId) || Math.abs(now() - createdAt.getTime()) < rules.graceMs) continue;
     yield {
       kind: 'container',
       name: jobId,

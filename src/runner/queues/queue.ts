@@ -10,6 +10,7 @@ import { noteFeatures, type ServerFeature } from '../../plan42/features.ts';
 import type { RunnerHealth } from '../health.ts';
 import { CallLimiter } from './call-limiter.ts';
 import { Ewma } from './ewma.ts';
+import { PollWait } from './poll-wait.ts';
 import { nextPhase, type QueueEvent, type QueuePhase } from './queue-phase.ts';
 import { deleteQueue, markDraining, type QueueClient, type RemovalOptions } from './queue-removal.ts';
 import { RetryDelay } from './retry-delay.ts';
@@ -66,6 +67,7 @@ export class Queue {
   #poll = new AbortController();
   /** Time until which a draining queue is polled at least. */
   #drainUntil = Number.POSITIVE_INFINITY;
+  readonly #pollWait = new PollWait();
   readonly #utilisation = new Ewma(utilisationTimeMs);
   /** Resolves when the queue is gone: `lost` if the server deleted it, `aborted` if it may still exist on the server. */
   readonly ended: Promise<QueueOutcome>;
@@ -215,7 +217,7 @@ export class Queue {
       try {
         // No long poll after a failure, so that a recovery is noticed at once.
         const waitMs = delay.isFailing ? 0 : Math.max(0, Math.min(settings.pollWaitMs, remainingMs));
-        const count = await this.#takeMessages(waitMs);
+        const count = await this.#takeMessages(this.#pollWait.ms(waitMs));
         delay.succeeded();
         foreignNotFoundSince = Number.POSITIVE_INFINITY;
         if (count > 0) afterEmpty.reset();
@@ -237,13 +239,31 @@ export class Queue {
 
   async #takeMessages(waitMs: number): Promise<number> {
     this.#poll = new AbortController();
-    const { client, onPoll } = this.#options;
+    const { onPoll } = this.#options;
     const { signal } = this.#poll;
-    const messages = await this.limiter.call(() => client.getMessages(this.path, waitMs, { signal }), signal);
+    const messages = await this.limiter.call(() => this.#getMessages(waitMs, signal), signal);
     this.#utilisation.add(pollUtilisation(messages.length), this.#clock.now());
     onPoll(messages.length);
     for (const message of messages) this.#handle(message);
     return messages.length;
+  }
+
+  /** A poll that a proxy has ended is empty. */
+  async #getMessages(waitMs: number, signal: AbortSignal): Promise<unknown[]> {
+    const startedAt = this.#clock.now();
+    const elapsedMs = () => this.#clock.now() - startedAt;
+    try {
+      const messages = await this.#options.client.getMessages(this.path, waitMs, { signal });
+      this.#pollWait.succeeded(elapsedMs());
+      return messages;
+    } catch (error) {
+      if (signal.aborted || !this.#pollWait.wasCut(error, { elapsedMs: elapsedMs(), waitMs })) throw error;
+      this.#logger.debug('poll cut off, polling for shorter', {
+        wait_ms: Math.round(this.#pollWait.ms(waitMs)),
+        error,
+      });
+      return [];
+    }
   }
 
   /** Keeps the poll in flight: aborting it would lose the messages that it returns. */

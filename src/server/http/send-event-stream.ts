@@ -5,6 +5,14 @@ import type { IndexedTurnLog } from '../store/turn-logs.ts';
 // Without a retry time the Go client reconnects in a busy loop when a stream ends.
 const retryMs = 1000;
 
+const eventStreamHeaders = {
+  'content-type': 'text/event-stream; charset=utf-8',
+  // A proxy must neither compress the stream, which delays events, nor keep it.
+  'cache-control': 'no-cache, no-transform',
+  // nginx collects a response by default until it is complete.
+  'x-accel-buffering': 'no',
+};
+
 /**
  * Sends log entries as server-sent events until `batches` ends. The client then reconnects, and gets a 204 if the turn
  * is finished. Rejects with the signal's reason.
@@ -14,7 +22,7 @@ export async function sendEventStream(
   batches: AsyncIterable<IndexedTurnLog[]>,
   { keepAliveMs, signal }: { keepAliveMs: number; signal: AbortSignal },
 ): Promise<void> {
-  response.writeHead(200, { 'content-type': 'text/event-stream; charset=utf-8', 'cache-control': 'no-cache' });
+  response.writeHead(200, eventStreamHeaders);
   // Sent before the first event, so that the client knows that it is connected.
   response.flushHeaders();
   const keepAlive = setInterval(() => response.write(': keep-alive\n\n'), keepAliveMs);
