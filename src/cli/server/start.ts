@@ -19,6 +19,8 @@ import { welcome } from './welcome.ts';
 
 export interface ServerStartOptions extends TlsFiles {
   listen: ListenAddress;
+  /** Also for containers of this machine. */
+  containers: boolean;
   data?: string;
   publicUrl?: string;
   keepTasks?: KeepPeriod;
@@ -92,7 +94,12 @@ async function start(options: ServerStartOptions, { dataDir, tls, logger }: Star
   return startServer({
     dataDir,
     listen,
+<<<<<<< HEAD
     ...(publicUrl === undefined ? {} : { publicUrl }),
+=======
+    forContainers: options.containers,
+    ...(options.publicUrl === undefined ? {} : { publicUrl: options.publicUrl }),
+>>>>>>> main
     ...(tls === undefined ? {} : { tls, caFile: tls.ownAuthority }),
     retention: { tasksMs: keepTasks?.ms, logsMs: keepLogs?.ms, deletedMs: keepDeleted.ms },
     logger,

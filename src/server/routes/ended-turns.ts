@@ -10,7 +10,9 @@ import type { Store } from '../store/store.ts';
 import { instanceIdOf } from './runner-headers.ts';
 import { runnerPath } from './runners.ts';
 
-const Body = knownFields({ Turns: v.pipe(v.array(WatchedTurnKey), v.maxLength(maxWatchedTurns, 'too many turns')) });
+const Body = knownFields({
+  Turns: v.pipe(v.array(WatchedTurnKey), v.maxLength(maxWatchedTurns, `must have at most ${maxWatchedTurns} entries`)),
+});
 
 /** The call with which a runner learns that turns of its jobs have ended. Only our runner makes it. */
 export function endedTurnRoutes(deps: { store: Pick<Store, 'turns' | 'tasks'>; events: Events }): Route[] {

@@ -24,7 +24,7 @@ import { requireConnection, requireRunner } from './references.ts';
 const { list: listLimit, setupScript } = limits;
 
 const list = <const Item extends v.GenericSchema>(item: Item) =>
-  v.nullish(v.pipe(v.array(item), v.maxLength(listLimit.max, `at most ${listLimit.max} entries`)));
+  v.nullish(v.pipe(v.array(item), v.maxLength(listLimit.max, `must have at most ${listLimit.max} entries`)));
 const EnvVarBody = v.pipe(
   knownFields({ Name: shortText, Value: mediumText, IsSecret: optionalFlag }),
   v.transform(({ Name, Value, IsSecret }) => ({ Name, Value, IsSecret: IsSecret ?? false })),
@@ -40,7 +40,7 @@ const Changes = changesOf({
       v.string(),
       v.check(
         (text) => Buffer.byteLength(text) <= setupScript.max,
-        `larger than ${formatLimit(setupScript)}; shorten it`,
+        `is larger than ${formatLimit(setupScript)}; shorten it`,
       ),
     ),
   ),
