@@ -29,13 +29,8 @@ export function renderStatus(context: CliContext, paths: RunnerPaths, picture: P
   const style = createStyle(wantsColor(context.stdout, context));
   const lines: Line[] = [
     ['Runner', renderState(picture, style)],
-<<<<<<< HEAD
     ...(service ? [['Service', describeService(service)] as const] : []),
-    ...(runner ? describeRunner(runner) : [['State folder', paths.stateDir] as const]),
-=======
-    ...(service ? [renderService(service)] : []),
     ...(runner ? describeRunner(runner, style) : [['State folder', paths.stateDir] as const]),
->>>>>>> main
     ['Configuration', runner?.configFile ?? paths.configFile],
     ['Jobs', runner ? renderCounts(runner) : countStates(jobs)],
     ...(runner?.lastEnd
@@ -68,16 +63,7 @@ const troubleNames = {
   disk: 'new jobs rejected',
 };
 
-<<<<<<< HEAD
-function describeRunner({ version, url, runtime, utilisation, queues }: RunnerStatus): Line[] {
-=======
-function renderService({ manager, installed, enabled, detail }: ServiceState): Line {
-  const start = enabled ? 'installed, starts at login' : 'installed, does not start at login';
-  return ['Service', printableLine(`${installed ? start : 'not installed'} (${manager}: ${detail})`)];
-}
-
 function describeRunner({ version, url, runtime, utilisation, queues, token }: RunnerStatus, style: Style): Line[] {
->>>>>>> main
   return [
     ['Version', printableLine(version)],
     ['Server', printableLine(url)],

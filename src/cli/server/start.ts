@@ -94,12 +94,8 @@ async function start(options: ServerStartOptions, { dataDir, tls, logger }: Star
   return startServer({
     dataDir,
     listen,
-<<<<<<< HEAD
     ...(publicUrl === undefined ? {} : { publicUrl }),
-=======
     forContainers: options.containers,
-    ...(options.publicUrl === undefined ? {} : { publicUrl: options.publicUrl }),
->>>>>>> main
     ...(tls === undefined ? {} : { tls, caFile: tls.ownAuthority }),
     retention: { tasksMs: keepTasks?.ms, logsMs: keepLogs?.ms, deletedMs: keepDeleted.ms },
     logger,

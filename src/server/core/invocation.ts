@@ -21,7 +21,10 @@ export interface Obstacle {
 type AssignmentStore = Pick<Store, 'tenants' | 'environments' | 'runners'>;
 
 /** Decides where the turns of a task run. A missing runner is not final, because the tenant can add one. */
-export function assign(store: AssignmentStore, { TenantId, EnvironmentId }: Task): TurnAssignment | Obstacle {
+export function assign(
+  store: AssignmentStore,
+  { TenantId, EnvironmentId }: Pick<Task, 'TenantId' | 'EnvironmentId'>,
+): TurnAssignment | Obstacle {
   const tenant = store.tenants.find({ TenantId });
   const environment = store.environments.find({ TenantId, EnvironmentId: EnvironmentId ?? '' });
   if (!tenant || !environment || environment.Deleted) {

@@ -22,7 +22,7 @@ function storeOf(database: Database) {
     ...tables,
     settings,
     countTasks: (tenantId: string) => countTasks(database, tenantId),
-    turnAcceptance: new TurnAcceptance(database, tables.turns),
+    turnAcceptance: new TurnAcceptance(database),
     turnLogs: new TurnLogs(database),
     expired: new Expired(database, tables),
     usedPublicKeys: new UsedPublicKeys(database),

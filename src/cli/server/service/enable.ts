@@ -50,6 +50,7 @@ export function startArguments(options: ServerStartOptions, dataDir: string, log
   return [
     ...['--data', dataDir],
     ...['--listen', formatListenAddress(listen)],
+    ...(options.containers ? [] : ['--no-containers']),
     ...given('--public-url', publicUrl),
     ...given('--tls-cert', path(tlsCert)),
     ...given('--tls-key', path(tlsKey)),
