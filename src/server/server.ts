@@ -30,6 +30,8 @@ export interface ServerOptions {
   forContainers?: boolean;
   /** The PEM file of the certificate authority, for `admin.json`, if clients need one. */
   caFile?: string | undefined;
+  /** Removes all secrets if the file with their key is lost. */
+  discardSecrets?: boolean | undefined;
   logger: Logger;
   clock?: Clock;
   timing?: Partial<Timing>;
@@ -59,7 +61,7 @@ export async function startServer(options: ServerOptions): Promise<ControlPlane>
   await using resources = new AsyncDisposableStack();
   resources.use(await lockDataFolder(dataDir));
   await requireComplete(dataDir);
-  const store = resources.use(openStore(dataDir, logger));
+  const store = resources.use(await openStore(dataDir, logger, { discardSecrets: options.discardSecrets === true }));
   await requireSameTenant(dataDir, store);
   const listener = resources.use(await listen(options.listen, { tls, closeGraceMs: timing.closeGraceMs }));
   const url = publicUrl ?? listener.url;

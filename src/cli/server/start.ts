@@ -23,6 +23,7 @@ export interface ServerStartOptions extends TlsFiles {
   containers: boolean;
   data?: string;
   publicUrl?: string;
+  discardSecrets?: boolean;
   keepTasks?: KeepPeriod;
   keepLogs?: KeepPeriod;
   keepDeleted: KeepPeriod;
@@ -95,6 +96,7 @@ async function start(options: ServerStartOptions, { dataDir, tls, logger }: Star
     dataDir,
     listen,
     ...(publicUrl === undefined ? {} : { publicUrl }),
+    discardSecrets: options.discardSecrets,
     forContainers: options.containers,
     ...(tls === undefined ? {} : { tls, caFile: tls.ownAuthority }),
     retention: { tasksMs: keepTasks?.ms, logsMs: keepLogs?.ms, deletedMs: keepDeleted.ms },
