@@ -4,6 +4,7 @@ import { systemClock } from '../lib/clock.ts';
 import { UserError } from '../lib/errors.ts';
 import type { Logger } from '../lib/logger.ts';
 import { isLoopback } from '../lib/loopback.ts';
+import { openFilesLimit } from '../lib/open-files.ts';
 import { replaceFile } from '../lib/replace-file.ts';
 import { trimEnd } from '../lib/trim-end.ts';
 import { createApp } from './app.ts';
@@ -11,6 +12,7 @@ import { type Admin, prepare } from './core/first-start.ts';
 import { defaultRetention, type Retention } from './core/retention.ts';
 import { defaultTiming, type Timing } from './core/timing.ts';
 import { adminName, lockDataFolder, requireComplete, requireSameTenant } from './data-folder.ts';
+import { ConnectionLimits } from './http/connection-limits.ts';
 import { listenForContainers } from './http/container-listeners.ts';
 import { unavailable } from './http/errors.ts';
 import { createHostCheck } from './http/host-check.ts';
@@ -63,7 +65,9 @@ export async function startServer(options: ServerOptions): Promise<ControlPlane>
   await requireComplete(dataDir);
   const store = resources.use(await openStore(dataDir, logger, { discardSecrets: options.discardSecrets === true }));
   await requireSameTenant(dataDir, store);
-  const listener = resources.use(await listen(options.listen, { tls, closeGraceMs: timing.closeGraceMs }));
+  const { closeGraceMs } = timing;
+  const limits = new ConnectionLimits(openFilesLimit(), logger, clock);
+  const listener = resources.use(await listen(options.listen, { tls, closeGraceMs, limits }));
   const url = publicUrl ?? listener.url;
   const { tokens, admin } = prepare(store, clock, url);
 
@@ -75,8 +79,7 @@ export async function startServer(options: ServerOptions): Promise<ControlPlane>
   listener.serve(app.handle);
   if (options.forContainers && isLoopback(options.listen.host)) {
     const { port } = listener;
-    const { closeGraceMs } = timing;
-    resources.use(await listenForContainers({ port, tls, closeGraceMs, handle: app.handle, logger }));
+    resources.use(await listenForContainers({ port, tls, closeGraceMs, limits, handle: app.handle, logger }));
   }
   const work = app.runBackground();
   resources.defer(() => {
