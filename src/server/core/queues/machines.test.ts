@@ -15,7 +15,7 @@ function identity(instanceId: string, free: number, sequence: number, run = 'aaa
 function polling(who: RunnerIdentity, machines = new Machines(new TestClock()), queueId = who.slots.run) {
   machines.report(runner, who);
   const poll = machines.open(queue(queueId), who);
-  const [machine] = machines.emptiestFirst(runner).filter(({ slots }) => slots.run === who.slots.run);
+  const machine = machines.emptiestFirst(runner).find(({ slots }) => slots.run === who.slots.run);
   assert.ok(machine);
   return { machines, poll, id: machine.id };
 }

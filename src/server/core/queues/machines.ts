@@ -186,5 +186,5 @@ function takeOver(machines: Map<string, Known>, instanceId: string): string[] {
     (machine) => machine.instanceId === instanceId && machine.polled.size === 0,
   );
   for (const { id } of earlier) machines.delete(id);
-  return earlier.flatMap(({ given }) => [...given.keys()]);
+  return earlier.flatMap(({ given }) => Array.from(given.keys()));
 }
