@@ -42,6 +42,15 @@ describe('GitHub', () => {
       /lacks the scope repo, read:org \(o\)/,
     ],
     [
+      'leaves out organisations',
+      ((response, { url }) =>
+        sendJson(response, 200, url === '/api/v3/user' ? { login: 'o' } : [], {
+          'x-github-sso': 'partial-results; organizations=7',
+        })) as Answerer,
+      'warning',
+      /sees only a part of o’s organisations/,
+    ],
+    [
       'reports no scopes',
       ((response) => sendJson(response, 200, { login: 'o' })) as Answerer,
       'ok',
@@ -55,7 +64,7 @@ describe('GitHub', () => {
       assert.equal(of('github').status, status);
       assert.match(of('github').found[0] ?? '', found);
       assert.deepEqual(
-        github.requests.map(({ url, headers }) => [url, headers.authorization]),
+        github.requests.slice(0, 1).map(({ url, headers }) => [url, headers.authorization]),
         [['/api/v3/user', `Bearer ${plainSecret}`]],
       );
     });

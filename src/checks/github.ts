@@ -61,7 +61,13 @@ export async function checkConnectionToken(
   const subject = `${key}.token`;
   const create = createToken(key, url);
   try {
-    const { login, scopes } = await checkGithubToken(connection, { transport, signal, timeoutMs: requestTimeoutMs });
+    const {
+      login,
+      scopes,
+      missing: notSeen,
+    } = await checkGithubToken(connection, { transport, signal, timeoutMs: requestTimeoutMs });
+    if (notSeen !== undefined)
+      return warning(subject, `sees only a part of ${login}’s organisations`, { text: notSeen });
     if (scopes === undefined) return passed(subject, `${login} (fine-grained token, permissions unknown)`);
     const missing = missingScopes(scopes);
     if (missing.length > 0) return warning(subject, `lacks the scope ${missing.join(', ')} (${login})`, create);

@@ -3,9 +3,10 @@ import * as v from 'valibot';
 import type { Connection } from '../config/schema.ts';
 import { silentLogger } from '../lib/logger.ts';
 import { version } from '../lib/version.ts';
-import { withCaller } from './caller.ts';
+import { type Caller, withCaller } from './caller.ts';
 import { GithubClient } from './client.ts';
 import { GithubError } from './errors.ts';
+import type { ResponseHeaders } from './rate-limit.ts';
 
 export interface CheckTokenOptions {
   /** Made by `createTransport({ caFile, env })`. The caller closes it. */
@@ -22,6 +23,8 @@ export interface GithubTokenInfo {
   scopes: string[] | undefined;
   /** Undefined if the token does not expire or the server does not report it. */
   expiresAt: Date | undefined;
+  /** Which organisations the token cannot see, because it is not authorised for their single sign-on. */
+  missing?: string;
 }
 
 /**
@@ -36,11 +39,26 @@ export async function checkGithubToken(
   const options = { connection: { url, token }, transport, logger: silentLogger, userAgent: `plan42/${version}` };
   const client = new GithubClient(options);
   const { data, headers } = await withCaller(timeoutMs, signal, (caller) => client.get('/user', {}, User, caller));
+  const missing = client.missingIn(await orgHeaders(client, signal));
   return {
     login: data.login,
     scopes: listOf(headers['x-oauth-scopes']),
     expiresAt: dateOf(headers['github-authentication-token-expiration']),
+    ...(missing !== undefined && { missing }),
   };
+}
+
+const maxOrgsMs = 3000;
+
+// The token works without this response. A missing scope is reported as such.
+async function orgHeaders(client: GithubClient, signal: AbortSignal | undefined): Promise<ResponseHeaders> {
+  const listOne = (caller: Caller) => client.get('/user/orgs', { per_page: 1 }, v.array(v.unknown()), caller);
+  try {
+    return (await withCaller(maxOrgsMs, signal, listOne)).headers;
+  } catch (error) {
+    if (error instanceof GithubError) return {};
+    throw error;
+  }
 }
 
 const User = v.object({ login: v.string() });

@@ -17,6 +17,7 @@ import { EtagCache } from './etag-cache.ts';
 import { type Failure, failureOf } from './failure.ts';
 import { createGithubFetch } from './fetch.ts';
 import { dataOf, GraphqlBody } from './graphql-body.ts';
+import { missingOrganizations } from './incomplete.ts';
 import { type RateLimit, RateLimiter, type Resource, type ResponseHeaders } from './rate-limit.ts';
 
 export interface GithubClientOptions {
@@ -65,6 +66,11 @@ export class GithubClient {
     this.#octokit.hook.before('request', ({ headers }) => {
       headers.authorization = `Bearer ${connection.token}`;
     });
+  }
+
+  /** Returns which results GitHub left out of a response, and what to do; undefined if it is complete. */
+  missingIn(headers: ResponseHeaders): string | undefined {
+    return missingOrganizations(headers, this.#options.connection.url);
   }
 
   /** Rejects waiting requests with {@link RetiredClient}. Requests already sent continue. */

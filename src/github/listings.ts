@@ -45,13 +45,22 @@ export async function listOrgs(
   const query = { page, per_page: pageSize };
   const { data, headers } = await client.get('/user/orgs', query, v.array(Account), caller);
   const items = data.map((org) => org.login).filter(matches);
-  if (hasNextPage(headers)) return { items, nextToken: writePageToken(page + 1) };
+  const missing = noteOf(client.missingIn(headers));
+  if (hasNextPage(headers)) return { items, nextToken: writePageToken(page + 1), ...missing };
   const own = await ownLogins();
-  if (items.length + own.length <= pageSize) return { items: [...items, ...own], nextToken: null };
-  return { items, nextToken: writePageToken() };
+  if (items.length + own.length <= pageSize) return { items: [...items, ...own], nextToken: null, ...missing };
+  return { items, nextToken: writePageToken(), ...missing };
 }
 
-const SearchResults = v.object({ items: v.array(v.object({ full_name: v.string() })) });
+function noteOf(incomplete: string | undefined): Pick<NamePage, 'incomplete'> {
+  return incomplete === undefined ? {} : { incomplete };
+}
+
+const SearchResults = v.object({
+  incomplete_results: v.optional(v.boolean(), false),
+  items: v.array(v.object({ full_name: v.string() })),
+});
+const searchTimedOut = 'GitHub stopped the search before it was complete. Search for a longer part of the name.';
 
 /** Lists one page of an organisation's repositories that GitHub's search finds, forks included. @throws GithubError */
 export async function searchRepos(client: GithubClient, request: SearchRepoRequest, caller: Caller): Promise<NamePage> {
@@ -62,7 +71,12 @@ export async function searchRepos(client: GithubClient, request: SearchRepoReque
   const page = pageNumberOf(request);
   const query = { q: `${search} org:${org} fork:true`, page, per_page: pageSize };
   const { data, headers } = await client.get('/search/repositories', query, SearchResults, caller);
-  return { items: data.items.map((repo) => repo.full_name), nextToken: nextTokenAfter(page, headers) };
+  const incomplete = client.missingIn(headers) ?? (data.incomplete_results ? searchTimedOut : undefined);
+  return {
+    items: data.items.map((repo) => repo.full_name),
+    nextToken: nextTokenAfter(page, headers),
+    ...noteOf(incomplete),
+  };
 }
 
 // In a query, any other name could add a condition.
@@ -87,7 +101,7 @@ export async function listBranches(
   const { data, headers } = await client.get('/repos/{org}/{repo}/branches', parameters, Branches, caller);
   const names = data.map((branch) => branch.name);
   const items = names.filter((name) => name.includes(request.Search ?? ''));
-  return { items, nextToken: nextTokenAfter(page, headers) };
+  return { items, nextToken: nextTokenAfter(page, headers), ...noteOf(client.missingIn(headers)) };
 }
 
 const Repository = v.object({ default_branch: v.string() });

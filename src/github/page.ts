@@ -15,6 +15,8 @@ interface PageParameters {
 export interface NamePage {
   items: string[];
   nextToken: string | null;
+  /** Why GitHub left out results. */
+  incomplete?: string;
 }
 
 const defaultMaxResults = 10;

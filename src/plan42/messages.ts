@@ -82,6 +82,8 @@ export interface ListResponse {
   Items: string[] | null;
   NextToken: string | null;
   ErrorMessage: string | null;
+  /** Why results are missing from `Items`. Absent if the list is complete. Servers that do not know it ignore it. */
+  Incomplete?: string;
 }
 
 export function listResponse(type: ListResponse['Type']) {
@@ -90,6 +92,7 @@ export function listResponse(type: ListResponse['Type']) {
     Items: v.nullish(v.array(v.string())),
     NextToken: text,
     ErrorMessage: text,
+    Incomplete: text,
   });
 }
 

@@ -102,6 +102,23 @@ describe('answers', () => {
     });
   });
 
+  test('say that GitHub left out results', async () => {
+    github.state.sso = 'partial-results; organizations=12,34';
+    const orgs = await ask('ListOrgsForGithubConnection', {});
+    assert.deepEqual('Items' in orgs && orgs.Items, ['acme', 'octo']);
+    assert.match(
+      'Incomplete' in orgs ? String(orgs.Incomplete) : '',
+      /^GitHub left out 2 organisations \(IDs 12, 34\)/,
+    );
+    assert.match(
+      log,
+      /GitHub list is incomplete message_type=ListOrgsForGithubConnectionRequest reason="GitHub left out/,
+    );
+    github.state.isSearchIncomplete = true;
+    const repos = await ask('SearchRepo', { OrgName: 'acme', Search: 'a' });
+    assert.match('Incomplete' in repos ? String(repos.Incomplete) : '', /^GitHub stopped the search/);
+  });
+
   test('may be asked for with other capitals, and nulls', async () => {
     const body = { connectionId: 'ABC-1', ConnectionID: undefined, maxresults: null, Token: null, search: null };
     const answer = await ask('ListOrgsForGithubConnection', JSON.parse(JSON.stringify(body)) as object);

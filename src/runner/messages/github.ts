@@ -95,11 +95,14 @@ function createListHandler<const Schema extends RequestSchema>(
 ): (options: GithubHandlerOptions) => Handler {
   return (options) => async (message, signal) => {
     const { result, error } = await requestGithub(schema, message, signal, options, list);
+    if (result?.incomplete !== undefined)
+      options.logger.warn('GitHub list is incomplete', { message_type: message.type, reason: result.incomplete });
     return {
       Type: type,
       Items: result?.items ?? null,
       NextToken: result?.nextToken ?? null,
       ErrorMessage: error,
+      ...(result?.incomplete !== undefined && { Incomplete: result.incomplete }),
     };
   };
 }

@@ -75,5 +75,6 @@ async function requestList(
   const limits = { timeoutMs: timing.runnerResponseTimeoutMs, signal, anyQueue: true };
   const response: InferOutput<ListSchema> = await broker.request(queue, request, schema, limits);
   if (response.ErrorMessage) throw badGateway(response.ErrorMessage);
-  return ok({ Items: response.Items ?? [], ...(response.NextToken && { NextToken: response.NextToken }) });
+  const { Items, NextToken, Incomplete } = response;
+  return ok({ Items: Items ?? [], ...(NextToken && { NextToken }), ...(Incomplete && { Incomplete }) });
 }

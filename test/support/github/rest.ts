@@ -17,12 +17,14 @@ export function answerRest(state: GithubState, path: string, query: URLSearchPar
   const parts = path.split('/').slice(1).map(decodeURIComponent);
   if (path === '/user')
     return { status: 200, body: { login: state.login, id: 1 }, headers: { 'x-oauth-scopes': 'repo, read:org' } };
-  if (path === '/user/orgs')
-    return page(
+  if (path === '/user/orgs') {
+    const answer = page(
       state.orgs.map((login) => ({ login, id: 1 })),
       query,
       url,
     );
+    return state.sso === undefined ? answer : { ...answer, headers: { ...answer.headers, 'x-github-sso': state.sso } };
+  }
   if (path === '/search/repositories') return search(state, query, url);
   if (parts[0] === 'repos') return repository(state, parts.slice(1), query, url);
   return notFound;
@@ -62,7 +64,10 @@ function search(state: GithubState, query: URLSearchParams, url: string): RestAn
   const found = [...state.repos.keys()].filter((name) => name.startsWith(`${org}/`) && name.includes(text));
   const first = found.slice(0, 1000).map((full_name) => ({ full_name }));
   const answer = page(first, query, url);
-  return { ...answer, body: { total_count: found.length, incomplete_results: false, items: answer.body } };
+  return {
+    ...answer,
+    body: { total_count: found.length, incomplete_results: state.isSearchIncomplete, items: answer.body },
+  };
 }
 
 function page(items: object[], query: URLSearchParams, url: string): RestAnswer & { body: object[] } {

@@ -55,6 +55,10 @@ export interface GithubState {
   token: string;
   login: string;
   orgs: string[];
+  /** The header `X-GitHub-SSO`, if organisations are left out. */
+  sso: string | undefined;
+  /** Whether a search stops before it is complete. */
+  isSearchIncomplete: boolean;
   /** By `org/repo`. */
   repos: Map<string, Repo>;
   /** From an old `org/repo` to the new one. */
@@ -71,6 +75,8 @@ export function makeState(state: Partial<GithubState> = {}): GithubState {
     token: 'doublesecret0123456789',
     login: 'octo',
     orgs: ['acme'],
+    sso: undefined,
+    isSearchIncomplete: false,
     repos: new Map([['acme/app', makeRepo()]]),
     renamed: new Map(),
     quota: 5000,
