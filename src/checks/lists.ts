@@ -2,6 +2,7 @@ import type { Check } from './check.ts';
 import { checkClock } from './clock.ts';
 import { checkConfiguration } from './configuration.ts';
 import { checkConnections } from './connections.ts';
+import { checkContainer, containerTimeoutMs } from './container.ts';
 import { checkDisk } from './disk.ts';
 import { warning } from './finding.ts';
 import { checkFolders } from './folders.ts';
@@ -22,6 +23,13 @@ const token: Check = { name: 'token', title: 'Runner token', run: checkToken };
 const server: Check = { name: 'api', title: 'Server', run: checkServer };
 const runtime: Check = { name: 'runtime', title: 'Container runtime', run: checkRuntime };
 
+const connections: Check = {
+  name: 'connections',
+  title: 'GitHub connections',
+  showSubjects: true,
+  run: checkConnections,
+};
+
 /** The checks of `doctor`, in the order of the report: prerequisites first. */
 export const doctorChecks: readonly Check[] = [
   configuration,
@@ -30,8 +38,10 @@ export const doctorChecks: readonly Check[] = [
   { name: 'clock', title: 'Clock', run: checkClock },
   server,
   runtime,
+  { name: 'container', title: 'Container', run: checkContainer, timeoutMs: containerTimeoutMs },
   { name: 'images', title: 'Images', run: checkImages },
   { name: 'github', title: 'GitHub', showSubjects: true, run: (context) => checkGithub(context) },
+  connections,
   { name: 'service', title: 'Service', run: checkService },
   { name: 'disk', title: 'Disk space', run: (context) => checkDisk(context) },
 ];
@@ -44,5 +54,5 @@ export const configChecks: readonly Check[] = [
   runtime,
   // A connection without a token can be completed later on the screen.
   { name: 'github', title: 'GitHub', run: (context) => checkGithub(context, warning) },
-  { name: 'connections', title: 'GitHub connections', run: checkConnections },
+  connections,
 ];

@@ -88,6 +88,8 @@ export interface Runtime {
   prepare?(signal?: AbortSignal): Promise<Readiness>;
   /** Finds out how agents reach a server. Undefined if they reach what this machine reaches. @throws RuntimeError */
   findAgentAddress?(url: URL): Promise<AgentAddress | undefined>;
+  /** Makes an image of an archive of files. Undefined if the runtime cannot. @throws RuntimeError */
+  importImage?(name: string, archive: AsyncIterable<Uint8Array>, signal?: AbortSignal): Promise<void>;
   /** Settings that the runtime cannot apply, one sentence each. */
   readonly warnings?: readonly string[];
   /** Makes the image available according to the policy. @throws RuntimeError */
