@@ -7,8 +7,9 @@ import { checkDisk } from './disk.ts';
 import { warning } from './finding.ts';
 import { checkFolders } from './folders.ts';
 import { checkGithub } from './github.ts';
+import { checkHealthAddress } from './health-address.ts';
 import { checkImages } from './images.ts';
-import { checkRuntime } from './runtime.ts';
+import { checkRuntime, engineFolderOf } from './runtime.ts';
 import { checkServer } from './server.ts';
 import { checkService } from './service.ts';
 import { checkToken } from './token.ts';
@@ -38,12 +39,17 @@ export const doctorChecks: readonly Check[] = [
   { name: 'clock', title: 'Clock', run: checkClock },
   server,
   runtime,
-  { name: 'container', title: 'Container', run: checkContainer, timeoutMs: containerTimeoutMs },
+  { name: 'container', title: 'Test container', run: checkContainer, timeoutMs: containerTimeoutMs },
   { name: 'images', title: 'Images', run: checkImages },
   { name: 'github', title: 'GitHub', showSubjects: true, run: (context) => checkGithub(context) },
   connections,
+  { name: 'health', title: 'Health endpoint', run: checkHealthAddress },
   { name: 'service', title: 'Service', run: checkService },
-  { name: 'disk', title: 'Disk space', run: (context) => checkDisk(context) },
+  {
+    name: 'disk',
+    title: 'Disk space',
+    run: (context) => checkDisk(context, { engineFolder: () => engineFolderOf(context) }),
+  },
 ];
 
 /** The checks of `config validate`. */

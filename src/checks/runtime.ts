@@ -29,6 +29,13 @@ export async function findRuntime(config: Config, context: CheckContext): Promis
   return chosen?.readiness.ready ? create(chosen.name, config, context) : undefined;
 }
 
+/** The folder of containers and images of the runtime that the runner would use, if there is one on this machine. */
+export async function engineFolderOf(context: CheckContext): Promise<string | undefined> {
+  const parsed = await context.readConfig().catch(() => undefined);
+  const runtime = parsed && (await findRuntime(parsed.config, context));
+  return runtime?.storageFolder(context.signal);
+}
+
 const inspectRuntimes = (config: Config, context: CheckContext) =>
   Promise.all(runtimeNames.map((name) => inspectRuntime(name, config, context)));
 

@@ -59,6 +59,8 @@ export interface Image {
 
 /** The images that a runtime has on this machine, including those that others pulled. */
 export interface ImageStore {
+  /** All names, without tags that are missing. @throws RuntimeError */
+  listNames?(signal?: AbortSignal): Promise<string[]>;
   /** The IDs of all of them. @throws RuntimeError */
   listIds(signal?: AbortSignal): Promise<string[]>;
   /** Finds an image by name or ID; undefined if it is missing. @throws RuntimeError */
