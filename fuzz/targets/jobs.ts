@@ -3,6 +3,7 @@ import * as v from 'valibot';
 import { explainConnection } from '../../src/checks/explain-connection.ts';
 import { checkRunnerToken, checkServerUrl } from '../../src/checks/runner-settings.ts';
 import { buildAgentInput } from '../../src/jobs/agent-input.ts';
+import { agentServerUrl } from '../../src/jobs/agent-server.ts';
 import { hasForeignName, isPinnedByOthers } from '../../src/jobs/images/image-garbage-plan.ts';
 import { isPin } from '../../src/jobs/images/image-pin.ts';
 import { formatJobId, isJobId, isJobIdPrefix, matchingJobs, parseJobId } from '../../src/jobs/job-id.ts';
@@ -18,6 +19,7 @@ import { InvalidImageError, parseImageReference, sameImageName } from '../../src
 import { RuntimeError } from '../../src/runtimes/runtime.ts';
 import { parsePrintedService } from '../../src/service/launchctl-print.ts';
 import { startFailure } from '../../src/service/service-manager.ts';
+import { runnerService } from '../../src/service/services.ts';
 import { parseUnitState, statusOfUnit } from '../../src/service/systemd-state.ts';
 import { logFileOf } from '../../src/shim/job-log.ts';
 import type { Target } from '../target.ts';
@@ -87,7 +89,16 @@ export const targets: readonly Target[] = [
     errors: [InvalidImageError],
   },
   {
-    covers: ['runtimes/image-policy.ts#isImageAllowed', 'runtimes/image-reference.ts#sameImageName'],
+    covers: ['jobs/agent-server.ts#agentServerUrl'],
+    corpus: [`p42a_x.${Buffer.from('{"iss":"https://a"}').toString('base64url')}.y`],
+    run: (text: string) => agentServerUrl(text, new URL('https://b')).href,
+  },
+  {
+    covers: [
+      'config/image-pattern.ts#parseImagePattern',
+      'runtimes/image-policy.ts#isImageAllowed',
+      'runtimes/image-reference.ts#sameImageName',
+    ],
     corpus: ['ghcr.io/acme/*:v?', 'registry.example.com/*', '*', 'python:*'],
     run: (text: string) => [
       isImageAllowed(text, ['*', 'ghcr.io/*a*b*c*']),
@@ -110,7 +121,7 @@ export const targets: readonly Target[] = [
     run: (text: string) => [
       statusOfUnit(parseUnitState(text)),
       parsePrintedService(text),
-      startFailure({ exitCode: 1, detail: text }).message,
+      startFailure(runnerService, { exitCode: 1, detail: text }).message,
     ],
     maxKiB: 64,
   },

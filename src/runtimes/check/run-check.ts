@@ -19,7 +19,7 @@ export interface ContainerCheck {
   signal: AbortSignal;
 }
 
-/** What the container reported, or how it ended without a report. */
+/** The report of the container, or how it ended without one. */
 export interface ContainerResult {
   report: CheckReport | undefined;
   exit: JobExit;

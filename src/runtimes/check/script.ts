@@ -1,6 +1,6 @@
 /** The agent of the test container: a script of its own, because the container has only Node.js. */
 
-/** What it prints. */
+/** The output of the script, after {@link reportPrefix}. */
 export interface CheckReport {
   url: string;
   durationMs: number;
@@ -20,9 +20,11 @@ export const checkScript = `
 let input = '';
 process.stdin.setEncoding('utf8').on('data', (text) => { input += text; }).on('end', async () => {
   const base = (process.env.PLAN42_URL || JSON.parse(input).url).replace(/\\/$/, '');
-  const start = performance.now();
+  // The clock of the program does not exist in the container.
+  const watch = globalThis.performance;
+  const start = watch.now();
   const finish = (result) => {
-    const durationMs = Math.round(performance.now() - start);
+    const durationMs = Math.round(watch.now() - start);
     process.stdout.write('${reportPrefix}' + JSON.stringify({ url: base, durationMs, ...result }) + '\\n', () => process.exit(0));
   };
   for (let attempt = 1; ; attempt += 1) {
