@@ -44,6 +44,8 @@ const mayUseJsonParse = [
   'src/jobs/store.ts',
   'src/jobs/titles.ts',
   'src/server/store/columns.ts',
+  // Runs in a container, without the program's modules.
+  'src/runtimes/check/script.ts',
   // In the browser, from its own server.
   'src/web/',
 ];

@@ -3,6 +3,7 @@ import { mkdtemp, rm } from 'node:fs/promises';
 import { join } from 'node:path';
 import * as v from 'valibot';
 import { createFile } from '../../lib/files.ts';
+import { parseJson } from '../../lib/json.ts';
 import { readLogTail } from '../../shim/job-log.ts';
 import { type JobExit, type Runtime, RuntimeError } from '../runtime.ts';
 import { checkImage } from './image.ts';
@@ -81,7 +82,7 @@ function parseReport(output: string): CheckReport | undefined {
   const start = output.lastIndexOf(reportPrefix);
   if (start < 0) return undefined;
   try {
-    return v.parse(Report, JSON.parse(output.slice(start + reportPrefix.length, output.lastIndexOf('}') + 1)));
+    return v.parse(Report, parseJson(output.slice(start + reportPrefix.length, output.lastIndexOf('}') + 1)));
   } catch {
     return undefined;
   }
