@@ -38,6 +38,8 @@ const minBudgetMs = 4;
 const maxScaling = 12;
 // Shorter times are too coarse to be compared.
 const minScaledMs = 8;
+// Another path through the code, or the collector, explains a difference within a tenth of the budget.
+const minScaledMsPerKiB = 0.1;
 const minComparedMs = 0.2;
 const maxFaults = 5;
 
@@ -94,10 +96,10 @@ async function scalingProblem(
   const [smallLength, largeLength] = [lengthOf(small), lengthOf(large)];
   // A text that was mutated has one size only.
   if (largeLength < 3 * smallLength) return undefined;
-  const first = await measure(() => run(target, large));
-  if (first.ms < minScaledMs) return undefined;
+  const leastMs = Math.max(minScaledMs, (minScaledMsPerKiB * largeLength) / 1024);
+  if ((await measure(() => run(target, large))).ms < leastMs) return undefined;
   const [smallMs, largeMs] = [await neededMs(() => run(target, small)), await neededMs(() => run(target, large))];
-  if (largeMs < minScaledMs || largeMs <= maxScaling * Math.max(smallMs, minComparedMs)) return undefined;
+  if (largeMs < leastMs || largeMs <= maxScaling * Math.max(smallMs, minComparedMs)) return undefined;
   // Once more, because a compiler or collector may have interfered with the first comparison.
   const smallAgainMs = await neededMs(() => run(target, small));
   if ((await neededMs(() => run(target, large))) <= maxScaling * smallAgainMs) return undefined;

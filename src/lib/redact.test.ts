@@ -67,6 +67,7 @@ describe('a token', () => {
 test('passwords are redacted', () => {
   assert.equal(redact('to http://user:pass@proxy:3128/'), 'to http://[redacted]@proxy:3128/');
   assert.equal(redact('to http://user:p@ss@proxy'), 'to http://[redacted]@proxy');
+  assert.equal(redact(`http://user:${'p'.repeat(5000)}@proxy`), 'http://[redacted]@proxy');
   assert.equal(
     redact('https://a.example/?x=1&access_token=abc&y=2'),
     'https://a.example/?x=1&access_token=[redacted]&y=2',

@@ -43,7 +43,7 @@ const kinds: readonly Kind[] = [
   // HTTP: credentials of a header, of a URL and of its query.
   { start: '[Bb]asic |BASIC ', rest: /[A-Za-z0-9+/_-]{4,}={0,2}/y, accepts: isUserAndPassword },
   { start: '[Bb]earer |BEARER ', rest: /[\w.~+/-]{8,}={0,2}/y, accepts: looksRandom },
-  { start: '://', rest: /[^\s/?#"'<>\\]{1,1024}(?=@)/y, accepts: isSecretUserInfo },
+  { start: '://', rest: /[^\s/?#"'<>\\]+(?=@)/y, accepts: isSecretUserInfo },
   {
     start: '[?&#](?:access_token|refresh_token|id_token|token|api_?key|password|secret|signature|sig|sign-in)=',
     rest: /[^\s&#"'<>\\]+/y,
