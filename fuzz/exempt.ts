@@ -13,6 +13,7 @@ export const exemptions: Readonly<Record<string, string>> = {
   'cli/completion/candidates.ts#complete': 'its words are the command line of the user, which commander has split',
   'cli/options.ts#collect': 'collects and does not read',
   'cli/options.ts#examples': ownText,
+  'cli/options.ts#resolvedPath': operator,
   'cli/runner/config/assignments.ts#emptyValue': operator,
   'cli/runner/config/setting-value.ts#isInFile': operator,
   'cli/runner/doctor/render.ts#toJson': 'rendered by renderJson',

@@ -1,6 +1,6 @@
 import assert from 'node:assert/strict';
 import { CommanderError, InvalidArgumentError } from 'commander';
-import { httpUrl, integerBetween, resolvedPath } from '../../src/cli/options.ts';
+import { httpUrl, integerBetween } from '../../src/cli/options.ts';
 import { formatLocalTime, renderJson } from '../../src/cli/output.ts';
 import { renderError } from '../../src/cli/render-error.ts';
 import { explainApiFailure } from '../../src/cli/server/api-failure.ts';
@@ -67,7 +67,6 @@ export const targets: readonly Target[] = [
       'cli/server/task/environment.ts#parseEnvVar',
       'cli/options.ts#httpUrl',
       'cli/server/keep-period.ts#keepPeriod',
-      'cli/options.ts#resolvedPath',
     ],
     corpus: ['127.0.0.1:4242', '[::1]:80', 'org/repo:main', 'NAME=VALUE', 'https://a', '/a/../b'],
     run: (text: string) => {
@@ -77,7 +76,6 @@ export const targets: readonly Target[] = [
         (t: string) => parseEnvVar(t, {}),
         httpUrl,
         keepPeriod,
-        resolvedPath,
         integerBetween(1, 9),
       ]) {
         try {

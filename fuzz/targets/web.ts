@@ -23,6 +23,8 @@ export const targets: readonly Target[] = [
       }
       return signInCodeOf(hash);
     },
+    // The address of the browser. URLSearchParams of Node.js takes quadratic time.
+    maxKiB: 64,
   },
   {
     covers: ['web/shown-text.ts#logLine'],

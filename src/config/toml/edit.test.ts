@@ -174,3 +174,15 @@ const editOf: fc.Arbitrary<Edit> = fc.oneof(
   fc.record({ type: fc.constant('set' as const), path: editPath, value: newValue }),
   fc.record({ type: fc.constant('unset' as const), path: editPath }),
 );
+
+it('a file with a byte order mark can be edited', () => {
+  const edits = [{ type: 'set', path: ['jobs', 'max_jobs'], value: 2 }] as const;
+  assert.equal(editToml('\ufeff[jobs]\nmax_jobs = 1\n', edits), '\ufeff[jobs]\nmax_jobs = 2\n');
+});
+
+it('a file that is nested too deeply is rejected', () => {
+  for (const depth of [60, 100_000]) {
+    const text = `a = ${'['.repeat(depth)}${']'.repeat(depth)}\n`;
+    assert.throws(() => editToml(text, []) === text && parseToml(text), /nested deeper than 50 levels/);
+  }
+});

@@ -34,7 +34,8 @@ export interface Outline {
 export function outlineOf(source: string): Outline {
   const outline: Outline = { tables: [], entries: [] };
   const top = addTable(outline, { kind: 'top', path: [], span: { start: 0, end: 0 }, entries: [] });
-  for (const node of parseTOML(source, { tomlVersion: '1.0' }).body[0].body) {
+  // As in `parseToml`, a byte order mark counts as a space.
+  for (const node of parseTOML(source.replace(/^\ufeff/, ' '), { tomlVersion: '1.0' }).body[0].body) {
     if (node.type === 'TOMLKeyValue') {
       addEntry(outline, top, node);
       continue;

@@ -24,15 +24,32 @@ export class TomlSyntaxError extends Error {
   }
 }
 
+const maxDepth = 50;
+
 /** @throws TomlSyntaxError */
 export function parseToml(source: string): TomlDocument {
+  try {
+    const document = parse(source);
+    if (isDeeperThan(maxDepth, document.values)) throw new RangeError('nested too deeply');
+    return document;
+  } catch (error) {
+    // The parser calls itself for each level.
+    if (!(error instanceof RangeError)) throw error;
+    throw new TomlSyntaxError(`nested deeper than ${maxDepth} levels`, { line: 1, column: 1 });
+  }
+}
+
+function isDeeperThan(depth: number, value: unknown): boolean {
+  if (typeof value !== 'object' || value === null) return false;
+  return depth === 0 || Object.values(value).some((each) => isDeeperThan(depth - 1, each));
+}
+
+function parse(source: string): TomlDocument {
   let ast: AST.TOMLProgram;
   try {
     // Editors on Windows write a byte order mark. The space keeps all positions.
     ast = parseTOML(source.replace(/^\ufeff/, ' '), { tomlVersion: '1.0' });
   } catch (error) {
-    // The parser calls itself for each level.
-    if (error instanceof RangeError) throw new TomlSyntaxError('nested too deeply', { line: 1, column: 1 });
     if (!(error instanceof ParseError)) throw error;
     throw new TomlSyntaxError(error.message, { line: error.lineNumber, column: error.column + 1 });
   }
