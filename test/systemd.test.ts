@@ -1,6 +1,7 @@
 /** The service under a real systemd: installed by an ordinary user, restarted, killed, rebooted, stopped, removed. */
 import assert from 'node:assert/strict';
 import { after, suite, test } from 'node:test';
+import { blocksRunBy } from './support/docs/blocks-run-by.ts';
 import { eventually } from './support/eventually.ts';
 import { type Ran, SystemdMachine } from './support/systemd/machine.ts';
 
@@ -287,6 +288,25 @@ suite('under systemd', { timeout: 420_000 }, () => {
     assert.match(stderr, /^ERROR: the service is enabled but cannot start: .*exit code 5.*plan42 runner logs.*\n$/);
     await machine.must(['chmod', '+x', '/usr/local/bin/agent']);
     await until('StatusText', /^ready$/);
+  });
+
+  test('the commands of the documentation work', async (t) => {
+    if (!machine) return t.skip();
+    // With the files where the documentation has them.
+    for (const file of ['.config/plan42-runner.toml', 'work/plan42-runner.toml']) {
+      await machine.writeFile(`/home/ann/${file}`, await ann('cat', configFile).then(({ stdout }) => stdout), {
+        as: 'ann',
+      });
+    }
+    const blocks = await blocksRunBy(import.meta);
+    assert.ok(blocks.length >= 6);
+    for (const { text, path, line } of blocks) {
+      await until('StatusText', /^ready$/).catch(() => {});
+      const [as, commands] = text.startsWith('sudo ') ? ['root', text.replace('sudo ', 'USER=ann; ')] : ['ann', text];
+      const { exitCode, stderr } = await machine.run(['bash', '-ec', commands], { as });
+      assert.equal(exitCode, 0, `${path}:${line}: ${stderr}`);
+    }
+    await plan42('runner', 'enable', '-c', configFile);
   });
 
   test('disable stops and removes it', async (t) => {
