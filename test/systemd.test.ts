@@ -300,11 +300,11 @@ suite('under systemd', { timeout: 420_000 }, () => {
     }
     const blocks = await blocksRunBy(import.meta);
     assert.ok(blocks.length >= 6);
-    for (const { text, path, line } of blocks) {
-      await until('StatusText', /^ready$/).catch(() => {});
+    for (const { text, place } of blocks) {
+      await machine.must(['plan42', 'runner', 'enable'], { as: 'ann' });
       const [as, commands] = text.startsWith('sudo ') ? ['root', text.replace('sudo ', 'USER=ann; ')] : ['ann', text];
       const { exitCode, stderr } = await machine.run(['bash', '-ec', commands], { as });
-      assert.equal(exitCode, 0, `${path}:${line}: ${stderr}`);
+      assert.equal(exitCode, 0, `${place}: ${stderr}`);
     }
     await plan42('runner', 'enable', '-c', configFile);
   });
