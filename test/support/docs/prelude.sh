@@ -1,7 +1,9 @@
 # The commands of the documentation run after this. What would block runs in the background.
 set -euo pipefail
-server= server_args=
-runner=
+server=''
+# shellcheck disable=SC2034 # commands-reference.ts reads it.
+server_args=''
+runner=''
 
 finish() {
   stop "$server"
@@ -80,7 +82,8 @@ use_host_runtime() {
 
 stop_server() {
   stop "$server"
-  server= server_args=
+  server=''
+  server_args=''
 }
 
 # A server, and a runner that is connected to it.
