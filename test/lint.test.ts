@@ -116,6 +116,16 @@ async function makeTree(files: Record<string, string>): Promise<Awaited<ReturnTy
   return dir;
 }
 
+test('code of a service that loads a module late fails', async () => {
+  const line = "const { a } = await import('./a.ts');\n";
+  await using late = await makeTree({ 'src/jobs/b.ts': line });
+  const { exitCode, output } = await checkLanguage(late.path);
+  assert.equal(exitCode, 1);
+  assert.match(output, /^src\/jobs\/b\.ts:1: import\(\): write: a static import/m);
+  await using fine = await makeTree({ 'src/cli/b.ts': line, 'src/jobs/b.test.ts': line });
+  assert.equal((await checkLanguage(fine.path)).exitCode, 0);
+});
+
 test('code that reads a clock of the machine fails, and code that asks for the date without a reason', async () => {
   const lines = [
     'const age = Date.now() - file.mtimeMs;',

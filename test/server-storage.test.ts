@@ -4,6 +4,7 @@ import { spawn } from 'node:child_process';
 import { randomUUID } from 'node:crypto';
 import { once } from 'node:events';
 import { mkdir, open, readFile, rm, writeFile } from 'node:fs/promises';
+import { connect, type Socket } from 'node:net';
 import { join } from 'node:path';
 import { text } from 'node:stream/consumers';
 import { type TestContext, test } from 'node:test';
@@ -61,7 +62,7 @@ async function startError(data: string): Promise<string> {
 test('a full disk: 507 with the reason, readers are served, and it recovers', async (t) => {
   await using setting = await setUp(t, 'size=4m');
   if (setting === undefined) return;
-  const { call, add, health, server, disk, data } = setting;
+  const { call, add, health, server, disk, data, token } = setting;
   assert.equal((await add()).status, 201);
   assert.deepEqual((await health()).body, { phase: 'ready', problems: [] });
   const filler = join(disk, 'filler');
@@ -78,6 +79,7 @@ test('a full disk: 507 with the reason, readers are served, and it recovers', as
   assert.equal((await call('GET', '/environments')).status, 200);
   const state = await health();
   assert.deepEqual([state.status, state.body], [503, { phase: 'degraded', problems: [body.Message] }]);
+  assert.equal((await callServer(server.url, 'GET', '/page/overview', { token })).body.Problem, body.Message);
   assert.match(
     await startError(join(disk, 'another')),
     /^ERROR: cannot use .*(no space|full).* Free disk space\. Run: df -h /,
@@ -101,6 +103,33 @@ test('a read-only file system: the start is refused', async (t) => {
   await run('mount', ['-o', 'remount,ro', disk]);
   const refusal = /^ERROR: cannot use .*(read-only|readonly).* Make its file system writable\. Run: findmnt /;
   assert.match(await startError(data), refusal);
+});
+
+test('a file system that becomes read-only: 503 with the reason, and readers and backups are served', async (t) => {
+  await using dir = await makeTempDir();
+  const [disk, image] = [join(dir.path, 'disk'), join(dir.path, 'image')];
+  await mkdir(disk);
+  await writeFile(image, Buffer.alloc(32 * 2 ** 20));
+  try {
+    await run('mkfs.ext4', ['-q', image]);
+    await run('mount', ['-o', 'loop', image, disk]);
+  } catch (error) {
+    // Containers often have no loop devices. The other tests do not need them.
+    t.diagnostic(`not tested: ${(error as Error).message}`);
+    return;
+  }
+  await using mounted = new AsyncDisposableStack();
+  mounted.defer(async () => void (await run('umount', ['--lazy', disk])));
+  const data = join(disk, 'data');
+  await using server = await ServerProcess.start(data);
+  const create = () => run(plan42, ['server', 'token', 'create', '--data', data]);
+  await create();
+  await run('mount', ['-o', 'remount,abort', disk]);
+  await assert.rejects(create(), /503 the file system of the server is read-only/);
+  await run(plan42, ['server', 'token', 'list', '--data', data]);
+  await run(plan42, ['server', 'backup', join(dir.path, 'backup.db'), '--data', data]);
+  const { problems } = (await callServer(server.url, 'GET', '/health', { token: null })).body;
+  assert.deepEqual(problems, ['the file system of the server is read-only']);
 });
 
 test('writes that fail for another reason: 503, readers are served, and it recovers', async (t) => {
@@ -151,6 +180,30 @@ test('a database that is damaged while the server runs takes no more writes', as
   assert.equal(restarted.log.split('storage failed').length, 2, restarted.log);
   await restarted.stop();
   assert.match(await startError(data), /it is damaged.* plan42 server restore FILE /);
+});
+
+test('clients that never finish a request do not use up the descriptors', async () => {
+  await using dir = await makeTempDir();
+  const bin = join(dir.path, 'bin');
+  await mkdir(bin);
+  await writeFile(join(bin, 'plan42'), `#!/bin/sh\nulimit -n 200\nexec "${plan42}" "$@"\n`, { mode: 0o755 });
+  await using server = await ServerProcess.start(join(dir.path, 'data'), 0, [], bin);
+  const { port, hostname } = new URL(server.url);
+  const half: Socket[] = [];
+  for (let i = 0; i < 300; i += 1) {
+    const socket = connect(Number(port), hostname).on('error', () => {});
+    half.push(socket);
+    await once(socket, 'connect');
+    socket.write(i % 2 === 0 ? 'GET /health HTTP/1.1\r\nHost: x\r\n' : '');
+  }
+  for (let i = 0; i < 10; i += 1) {
+    const answer = await callServer(server.url, 'GET', '/health', { token: null, headers: { connection: 'close' } });
+    assert.equal(answer.status, 200);
+  }
+  assert.match(server.log, /few open files allowed limit=200 /);
+  assert.match(server.log, /too many connections, closing idle ones address=127\.0\.0\.1 /);
+  await run(plan42, ['server', 'task', 'list', '--data', server.dataDir]);
+  for (const socket of half) socket.destroy();
 });
 
 /** Overwrites everything but the first pages. */

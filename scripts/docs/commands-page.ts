@@ -53,6 +53,9 @@ const marks: Readonly<Record<string, string>> = {
   'plan42 runner enable': bySystemd,
   'plan42 runner disable': bySystemd,
   'plan42 runner stop': bySystemd,
+  'plan42 server enable': bySystemd,
+  'plan42 server disable': bySystemd,
+  'plan42 server stop': bySystemd,
   'plan42 version': 'not run: it asks GitHub for the newest release',
 };
 

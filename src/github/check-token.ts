@@ -4,6 +4,7 @@ import type { Connection } from '../config/schema.ts';
 import { silentLogger } from '../lib/logger.ts';
 import { version } from '../lib/version.ts';
 import { withCaller } from './caller.ts';
+import { GithubClient } from './client.ts';
 import { GithubError } from './errors.ts';
 
 export interface CheckTokenOptions {
@@ -32,7 +33,6 @@ export async function checkGithubToken(
   { transport, signal, timeoutMs = 10_000 }: CheckTokenOptions,
 ): Promise<GithubTokenInfo> {
   if (!token) throw new GithubError(`missing github token for connection ${connectionId ?? name ?? url.href}`);
-  const { GithubClient } = await import('./client.ts');
   const options = { connection: { url, token }, transport, logger: silentLogger, userAgent: `plan42/${version}` };
   const client = new GithubClient(options);
   const { data, headers } = await withCaller(timeoutMs, signal, (caller) => client.get('/user', {}, User, caller));

@@ -1,7 +1,7 @@
 import type { Dispatcher } from 'undici';
 import type { Connection } from '../config/schema.ts';
 import type { Logger } from '../lib/logger.ts';
-import type { GithubClient } from './client.ts';
+import { GithubClient } from './client.ts';
 import { GithubError, RetiredClient } from './errors.ts';
 
 export interface GithubConnectionsOptions {
@@ -18,7 +18,7 @@ export class GithubConnections {
   readonly #options: GithubConnectionsOptions;
   #connections: Record<string, Connection>;
   /** Keyed by URL and token, because rate limits and cached responses belong to a token. */
-  readonly #clients = new Map<string, Promise<GithubClient>>();
+  readonly #clients = new Map<string, GithubClient>();
 
   constructor(options: GithubConnectionsOptions) {
     this.#options = options;
@@ -34,7 +34,7 @@ export class GithubConnections {
   }
 
   /** Returns the client of a connection. @throws GithubError if the connection or its token is missing */
-  client(id: string | null | undefined): Promise<GithubClient> {
+  client(id: string | null | undefined): GithubClient {
     const connection = this.find(id);
     if (!id) throw new GithubError('no github connection is named (ConnectionID)');
     if (!connection) throw new GithubError(`github connection ${id} not found`);
@@ -52,7 +52,7 @@ export class GithubConnections {
    */
   async withClient<T>(id: string | null | undefined, work: (client: GithubClient) => Promise<T>): Promise<T> {
     for (;;) {
-      const client = await this.client(id);
+      const client = this.client(id);
       try {
         return await work(client);
       } catch (error) {
@@ -68,14 +68,12 @@ export class GithubConnections {
     for (const [key, client] of this.#clients) {
       if (used.has(key)) continue;
       this.#clients.delete(key);
-      client.then((old) => old.retire()).catch(() => {});
+      client.retire();
     }
   }
 
-  async #create(connection: Pick<Connection, 'url'> & { token: string }): Promise<GithubClient> {
+  #create(connection: Pick<Connection, 'url'> & { token: string }): GithubClient {
     const { transport, logger, userAgent } = this.#options;
-    // Loaded late, because most commands never use GitHub.
-    const { GithubClient } = await import('./client.ts');
     return new GithubClient({ connection, transport, logger, userAgent });
   }
 }

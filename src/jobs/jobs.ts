@@ -8,6 +8,7 @@ import { Slots } from '../lib/slots.ts';
 import type { Plan42Client } from '../plan42/client.ts';
 import type { ServerFeature } from '../plan42/features.ts';
 import type { Runtime } from '../runtimes/runtime.ts';
+import { agentServerUrl } from './agent-server.ts';
 import { type Arrival, Arrivals, compareArrival } from './arrivals.ts';
 import type { JobRecord } from './record.ts';
 import { type Job, parseRequest, recoverJob } from './recover.ts';
@@ -28,12 +29,16 @@ export interface JobsOptions {
   /** The runner's own. */
   tenantId: string;
   runnerId: string;
+  /** The instance ID of the runner. */
+  instanceId: string;
   /** Those that the server is known to have. */
   features: ReadonlySet<ServerFeature>;
   /** The option with which a command finds this runner (`--state-dir … `), or empty. */
   placeOption?: string;
   github: GithubConnections;
   logger: Logger;
+  /** Called when more jobs may be able to start. */
+  onSlotsFree?: () => void;
   turnWatch?: TurnWatchTiming;
   exitGrace?: ExitGrace;
   sleep?: Sleep;
@@ -59,18 +64,21 @@ interface ActiveJob {
 export class Jobs implements AsyncDisposable {
   readonly #options: JobsOptions;
   readonly #slots: Slots;
-  readonly #arrivals = new Arrivals();
+  readonly #arrivals: Arrivals;
   readonly #active = new Map<string, ActiveJob>();
   readonly #starting = new Set<Promise<void>>();
   /** The number of jobs that wait for anything but a slot. */
   #waiting = 0;
   readonly #detach = new AbortController();
+  readonly #onSlotsFree: () => void;
   readonly #watching: Promise<void>;
   #lastFinished: JobRecord | undefined;
 
   constructor(options: JobsOptions) {
     this.#options = options;
-    this.#slots = new Slots(options.config.jobs.maxJobs);
+    this.#onSlotsFree = options.onSlotsFree ?? (() => {});
+    this.#slots = new Slots(options.config.jobs.maxJobs, this.#onSlotsFree);
+    this.#arrivals = new Arrivals(this.#onSlotsFree);
     const { client, tenantId, runnerId, features, logger, turnWatch, sleep } = options;
     this.#watching = watchTurns({
       client,
@@ -96,6 +104,12 @@ export class Jobs implements AsyncDisposable {
   /** The record of the job that finished last, since the start of the runner. */
   get lastFinished(): JobRecord | undefined {
     return this.#lastFinished;
+  }
+
+  /** The number of jobs that would start at once if they arrived now. */
+  get freeSlots(): number {
+    const { held, waiting } = this.#slots;
+    return Math.max(0, this.#options.config.jobs.maxJobs - held - waiting - this.#waiting - this.#arrivals.pending);
   }
 
   get counts(): JobCounts {
@@ -196,6 +210,7 @@ export class Jobs implements AsyncDisposable {
       client: agentClient,
       path,
       turn: invocation?.Turn,
+      instanceId: this.#options.instanceId,
       logger,
       isMute: agentToken === '',
     });
@@ -211,6 +226,7 @@ export class Jobs implements AsyncDisposable {
       logger,
       hostName: hostname(),
       placeOption,
+      serverUrl: agentServerUrl(agentToken, config.runner.url),
       github,
       invocation,
       detach: this.#detach.signal,
@@ -239,6 +255,7 @@ export class Jobs implements AsyncDisposable {
     return {
       [Symbol.dispose]: () => {
         this.#waiting -= 1;
+        this.#onSlotsFree();
       },
     };
   }

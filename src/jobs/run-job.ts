@@ -11,6 +11,7 @@ import { formatError, isAbort } from '../lib/errors.ts';
 import { retryForever } from '../lib/retry.ts';
 import type { Slots } from '../lib/slots.ts';
 import type { InvokeAgentRequest } from '../plan42/messages.ts';
+import { waitingForSlotStatus } from '../plan42/turn-status.ts';
 import { RuntimeError } from '../runtimes/runtime.ts';
 import { buildAgentInput } from './agent-input.ts';
 import { type EndReason, killedReason, turnEndReason } from './end-reason.ts';
@@ -97,7 +98,7 @@ async function takeSlot({ arrival }: JobRecord, context: JobContext, stop: Abort
   const free = slots.tryTake();
   if (free) return free;
   logger.info('waiting for slot', { max_jobs: config.jobs.maxJobs });
-  const status = reportStatus(context, 'Waiting for a Free Slot on Local Runner', stop);
+  const status = reportStatus(context, waitingForSlotStatus, stop);
   const [slot] = await Promise.all([slots.take(stop, arrival), status]);
   return slot;
 }
@@ -112,7 +113,7 @@ class PullFailure extends Error {
 }
 
 async function startAgent({ jobId, image }: JobRecord, feedback: unknown, context: JobContext): Promise<void> {
-  const { config, store, runtime, turn, detach } = context;
+  const { config, store, runtime, turn, serverUrl, detach } = context;
   const request = await store.readRequest(jobId);
   if (request === undefined) throw new Error('the request of the job is missing');
   const connection = findConnection(context);
@@ -122,7 +123,7 @@ async function startAgent({ jobId, image }: JobRecord, feedback: unknown, contex
   const paths = store.paths(jobId);
   try {
     const mayPullAgain = config.images.pullPolicy !== 'never';
-    await runtime.start({ ...paths, image, mayPullAgain, requestFile, maxLogBytes }, detach);
+    await runtime.start({ ...paths, image, mayPullAgain, requestFile, maxLogBytes, serverUrl }, detach);
   } catch (error) {
     detach.throwIfAborted();
     // A start that the previous run began just before it was killed can succeed only now.

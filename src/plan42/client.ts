@@ -10,6 +10,7 @@ const nothing = v.unknown();
 export interface CallOptions {
   signal?: AbortSignal | undefined;
   timeoutMs?: number;
+  headers?: Readonly<Record<string, string>> | undefined;
 }
 
 /** The turn's fields that a runner writes. An empty patch is a heartbeat. */
@@ -83,6 +84,11 @@ export class Plan42Client {
     const path = `${queuePath(queue)}/messages/${pathSegment(message.messageId)}/response`;
     const body = { CallerID: message.callerId, Payload: payload };
     await this.#call('PUT', path, nothing, { body, ...options });
+  }
+
+  /** Succeeds if the server accepts the token. */
+  async getTenant(tenantId: string, options: CallOptions = {}): Promise<void> {
+    await this.#call('GET', `/v1/tenants/${pathSegment(tenantId)}`, nothing, options);
   }
 
   getTask(tenantId: string, taskId: string, options: CallOptions = {}): Promise<PartialTask> {

@@ -27,6 +27,15 @@ export interface QueueOverview {
   States: string;
 }
 
+/** One running instance of a runner. */
+export interface MachineOverview {
+  InstanceId: string;
+  Name: string;
+  FreeSlots: number;
+  MaxSlots: number;
+  LowDisk: boolean;
+}
+
 export interface RunnerOverview {
   RunnerId: string;
   Name: string;
@@ -34,6 +43,10 @@ export interface RunnerOverview {
   RunsTasks: boolean;
   ProxiesGithub: boolean;
   Queues: QueueOverview[];
+  /** The tokens in use that end soon or have expired. */
+  EndingTokens?: { TokenID: string; ExpiresAt: string }[];
+  /** Those that poll and report their slots. */
+  Machines: MachineOverview[];
   /** Percent, by step: the mean of the queues; null without polls. */
   Utilisation: (number | null)[];
 }
@@ -49,12 +62,14 @@ export interface Overview {
   StepSeconds: number;
   /** The maximum number of samples. */
   MaxSteps: number;
+  /** Why the server cannot save data at the moment. */
+  Problem?: string;
   Runners: RunnerOverview[];
 }
 
 export type TaskSummary = Pick<
   Task,
-  'TaskId' | 'Title' | 'State' | 'LastTurnIndex' | 'LastTurnStatus' | 'CreatedAt' | 'UpdatedAt'
+  'TaskId' | 'Title' | 'State' | 'LastTurnIndex' | 'LastTurnStatus' | 'LastTurnMachine' | 'CreatedAt' | 'UpdatedAt'
 >;
 
 /** Newest first. */

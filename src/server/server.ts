@@ -3,6 +3,8 @@ import type { Clock } from '../lib/clock.ts';
 import { systemClock } from '../lib/clock.ts';
 import { UserError } from '../lib/errors.ts';
 import type { Logger } from '../lib/logger.ts';
+import { isLoopback } from '../lib/loopback.ts';
+import { openFilesLimit } from '../lib/open-files.ts';
 import { replaceFile } from '../lib/replace-file.ts';
 import { trimEnd } from '../lib/trim-end.ts';
 import { createApp } from './app.ts';
@@ -10,6 +12,8 @@ import { type Admin, prepare } from './core/first-start.ts';
 import { defaultRetention, type Retention } from './core/retention.ts';
 import { defaultTiming, type Timing } from './core/timing.ts';
 import { adminName, lockDataFolder, requireComplete, requireSameTenant } from './data-folder.ts';
+import { ConnectionLimits } from './http/connection-limits.ts';
+import { listenForContainers } from './http/container-listeners.ts';
 import { unavailable } from './http/errors.ts';
 import { createHostCheck } from './http/host-check.ts';
 import { type ListenAddress, listen, type TlsKeyPair } from './http/listener.ts';
@@ -24,8 +28,12 @@ export interface ServerOptions {
   /** The URL for clients, if it differs from the listen address. */
   publicUrl?: string | undefined;
   tls?: TlsKeyPair | undefined;
+  /** Also listen for containers of this machine, if `listen` is loopback. */
+  forContainers?: boolean;
   /** The PEM file of the certificate authority, for `admin.json`, if clients need one. */
   caFile?: string | undefined;
+  /** Removes all secrets if the file with their key is lost. */
+  discardSecrets?: boolean | undefined;
   logger: Logger;
   clock?: Clock;
   timing?: Partial<Timing>;
@@ -55,9 +63,11 @@ export async function startServer(options: ServerOptions): Promise<ControlPlane>
   await using resources = new AsyncDisposableStack();
   resources.use(await lockDataFolder(dataDir));
   await requireComplete(dataDir);
-  const store = resources.use(openStore(dataDir, logger));
+  const store = resources.use(await openStore(dataDir, logger, { discardSecrets: options.discardSecrets === true }));
   await requireSameTenant(dataDir, store);
-  const listener = resources.use(await listen(options.listen, { tls, closeGraceMs: timing.closeGraceMs }));
+  const { closeGraceMs } = timing;
+  const limits = new ConnectionLimits(openFilesLimit(), logger, clock);
+  const listener = resources.use(await listen(options.listen, { tls, closeGraceMs, limits }));
   const url = publicUrl ?? listener.url;
   const { tokens, admin } = prepare(store, clock, url);
 
@@ -67,6 +77,10 @@ export async function startServer(options: ServerOptions): Promise<ControlPlane>
   const { signal } = closing;
   const app = createApp({ store, tokens, signInLinks, url, checkHost, timing, retention, clock, logger, signal });
   listener.serve(app.handle);
+  if (options.forContainers && isLoopback(options.listen.host)) {
+    const { port } = listener;
+    resources.use(await listenForContainers({ port, tls, closeGraceMs, limits, handle: app.handle, logger }));
+  }
   const work = app.runBackground();
   resources.defer(() => {
     closing.abort(unavailable('the server is stopping'));

@@ -4,13 +4,16 @@ import { fakeDocker } from './fake-docker.ts';
 import { makeTempDir } from './temp-dir.ts';
 import { startTerminal, type Terminal, type TerminalOptions } from './terminal.ts';
 
-export const configScreen = join(import.meta.dirname, '../../bin/plan42-runner-config');
+const ownBin = join(import.meta.dirname, '../../bin');
+export const configScreen = join(ownBin, 'plan42-runner-config');
 
 export interface ScreenOptions extends Pick<TerminalOptions, 'columns' | 'rows'> {
   /** Initial content of the file. No file if undefined. */
   config?: string;
   args?: readonly string[];
   env?: NodeJS.ProcessEnv;
+  /** Folder of the executables. By default, `make build` has written it. */
+  bin?: string;
 }
 
 /** The real configuration screen in a real terminal. */
@@ -27,12 +30,13 @@ export interface ScreenTest extends AsyncDisposable {
 const shell = '"$@"; echo "exit code $?"; exec cat';
 
 /** Docker is ready in it, podman is missing, and nothing of this machine counts. */
-export async function startScreen({ config, args = [], env = {}, ...size }: ScreenOptions = {}): Promise<ScreenTest> {
+export async function startScreen(options: ScreenOptions = {}): Promise<ScreenTest> {
+  const { config, args = [], env = {}, bin = ownBin, ...size } = options;
   await using resources = new AsyncDisposableStack();
   const dir = resources.use(await makeTempDir('plan42-screen-'));
   const file = join(dir.path, 'plan42-runner.toml');
   if (config !== undefined) await writeFile(file, config, { mode: 0o600 });
-  const command = ['/bin/sh', '-c', shell, 'sh', configScreen, '-c', file, ...args];
+  const command = ['/bin/sh', '-c', shell, 'sh', join(bin, 'plan42-runner-config'), '-c', file, ...args];
   const path = await fakeDocker(dir.path);
   const terminal = resources.use(
     await startTerminal({ command, ...size, env: { HOME: dir.path, PATH: path, ...env } }),

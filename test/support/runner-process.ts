@@ -16,6 +16,8 @@ export interface RunnerOptions {
   args?: string[];
   /** Added to this process's own. */
   env?: NodeJS.ProcessEnv;
+  /** Folder of the executables. By default, `make build` has written it. */
+  bin?: string;
   /** State that an earlier runner left. */
   folder?: string;
 }
@@ -47,7 +49,7 @@ export class RunnerProcess implements AsyncDisposable {
     const runner = `[runner]\nurl = "${options.url}"\ntoken = "${options.token}"\nruntime = "${options.runtime}"\n`;
     const config = options.config ?? '';
     await writeFile(configFile, runner + config + (config.includes('[queues]') ? '' : quickQueues), { mode: 0o600 });
-    const executable = join(import.meta.dirname, '../../bin/plan42-runner');
+    const executable = join(options.bin ?? join(import.meta.dirname, '../../bin'), 'plan42-runner');
     const args = [
       '-c',
       configFile,

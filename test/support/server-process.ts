@@ -2,7 +2,7 @@ import { type ChildProcess, spawn } from 'node:child_process';
 import { once } from 'node:events';
 import { join } from 'node:path';
 
-const executable = join(import.meta.dirname, '../../bin/plan42');
+const ownBin = join(import.meta.dirname, '../../bin');
 
 /** Runs the built `plan42 server start`. */
 export class ServerProcess implements AsyncDisposable {
@@ -18,11 +18,14 @@ export class ServerProcess implements AsyncDisposable {
     this.url = url;
   }
 
-  /** @param port 0 selects a free port */
-  static async start(dataDir: string, port = 0, options: readonly string[] = []): Promise<ServerProcess> {
+  /**
+   * @param port 0 selects a free port
+   * @param bin the folder of the executable
+   */
+  static async start(dataDir: string, port = 0, options: readonly string[] = [], bin = ownBin): Promise<ServerProcess> {
     const listen = ['--listen', `127.0.0.1:${port}`, '--data', dataDir, '--log-level', 'debug'];
     const args = ['server', 'start', ...listen, ...options];
-    const child = spawn(executable, args, { stdio: ['ignore', 'pipe', 'pipe'] });
+    const child = spawn(join(bin, 'plan42'), args, { stdio: ['ignore', 'pipe', 'pipe'] });
     let greeting = '';
     let stderr = '';
     child.stdout.setEncoding('utf8');

@@ -3,14 +3,16 @@ import { loadConfig } from '../../config/load.ts';
 import { defaultPaths, serviceLogName, withPathOptions } from '../../config/paths.ts';
 import { ExitCode, UserError } from '../../lib/errors.ts';
 import { openPrivateFolder } from '../../lib/private-folder.ts';
+import { confirmExpiredToken } from '../../runner/expired-token.ts';
 import { requireRunnerToken } from '../../runner/require-token.ts';
 import { defineService, serviceEnvironment, tokenVariable, variablesLeftOut } from '../../service/definition.ts';
 import { requireServiceManager } from '../../service/find-service-manager.ts';
 import type { EnableResult } from '../../service/service-manager.ts';
+import { runnerService } from '../../service/services.ts';
 import type { CliContext } from '../context.ts';
 import { print, renderJson } from '../output.ts';
 import { withProgress } from '../progress.ts';
-import { serviceStatusJson } from './service-status-json.ts';
+import { serviceStatusJson } from '../service/status-json.ts';
 
 /** Installs the runner as a service and starts it. */
 export async function enableCommand(
@@ -19,13 +21,15 @@ export async function enableCommand(
 ): Promise<void> {
   const { platform, runnerCommand, version, signal, stdout, stderr } = context;
   const env = withPathOptions(context.env, options);
-  const manager = await requireServiceManager({ ...context, env }, signal);
+  const manager = await requireServiceManager({ ...context, env }, runnerService, signal);
   const paths = defaultPaths(env, platform);
   const path = paths.configFile;
   // The environment that the service will have.
   const { config, warnings } = await loadConfig({ path, explicit: true, env: serviceEnvironment({ env, platform }) });
   if (!config.runner.token && env[tokenVariable]) throw tokenOnlyHere(path);
-  requireRunnerToken(config, path);
+  const token = requireRunnerToken(config, path);
+  const userAgent = `plan42-runner/${version}`;
+  await confirmExpiredToken(token, { config, path, env, userAgent });
   warnings.push(...leftOut(env, path));
   for (const warning of warnings) stderr.write(`WARNING: ${warning}.\n`);
 

@@ -1,6 +1,7 @@
 import type { JobRecord } from '../../jobs/record.ts';
 import type { JobStore } from '../../jobs/store.ts';
 import type { Runtime } from '../../runtimes/runtime.ts';
+import { createRuntime } from '../../runtimes/select.ts';
 import type { CliContext } from '../context.ts';
 import { loadRunnerConfig, type RunnerPaths } from './runner-paths.ts';
 
@@ -13,7 +14,6 @@ export function createRuntimeOf(
   const knownJobs = async () => (await store.listActive()).map((jobId) => store.paths(jobId));
   return async ({ runtime, instanceId }) => {
     const { config } = await loadRunnerConfig(context, paths);
-    const { createRuntime } = await import('../../runtimes/select.ts');
     return createRuntime(runtime, { config, env: context.env, instanceId, knownJobs });
   };
 }

@@ -142,7 +142,7 @@ describe('errors reach the caller', () => {
     });
 
     test(`${name}: of the message`, async () => {
-      await fails({ ConnectionID: 5 }, 'invalid request: ConnectionID has the wrong type');
+      await fails({ ConnectionID: 5 }, 'invalid request: ConnectionID must be a string');
     });
 
     test(`${name}: of time`, async () => {
@@ -158,7 +158,7 @@ describe('errors reach the caller', () => {
 
   test('a page size of the wrong type, and one of the wrong size', async () => {
     const answer = await ask('SearchRepo', { ...valid, MaxResults: '5' });
-    assert.ok('ErrorMessage' in answer && answer.ErrorMessage === 'invalid request: MaxResults has the wrong type');
+    assert.ok('ErrorMessage' in answer && answer.ErrorMessage === 'invalid request: MaxResults must be a number');
     const tooMany = await ask('SearchRepo', { ...valid, MaxResults: 101 });
     assert.ok('ErrorMessage' in tooMany && tooMany.ErrorMessage === 'maxResults must be between 1 and 100');
   });
@@ -206,17 +206,17 @@ describe('connections', () => {
     const quota = github.state.quota;
     for (let i = 0; i < 5; i += 1) await ask('ListRepoBranches', { OrgName: 'acme', RepoName: 'app' });
     assert.equal(quota - github.state.quota, 1);
-    assert.equal(await connections.client('abc-1'), await connections.client('ABC-1'));
+    assert.equal(connections.client('abc-1'), connections.client('ABC-1'));
   });
 
   test('keep it when others change, or their own name', async () => {
     const connection = connections.find('abc-1');
     assert.ok(connection);
-    const before = await connections.client('abc-1');
+    const before = connections.client('abc-1');
     const other = { ...connection, connectionId: 'abc-3', token: 'ghp_other' };
     connections.replace({ renamed: { ...connection, url: new URL(connection.url), name: 'x' }, other });
-    assert.equal(await connections.client('abc-1'), before);
-    assert.notEqual(await connections.client('abc-3'), before);
+    assert.equal(connections.client('abc-1'), before);
+    assert.notEqual(connections.client('abc-3'), before);
   });
 
   test('that get another token while a call waits make it with that', async () => {

@@ -1,6 +1,7 @@
 import type { Clock } from '../../lib/clock.ts';
 import type { Runner, RunnerQueue, Task } from '../../plan42/objects.ts';
 import type {
+  MachineOverview,
   Overview,
   QueueOverview,
   RunnerOverview,
@@ -9,9 +10,11 @@ import type {
   TaskSummary,
 } from '../../plan42/page-objects.ts';
 import type { Broker } from '../core/queues/broker.ts';
+import type { Machine, Machines } from '../core/queues/machines.ts';
 import { type QueueHistory, queueState } from '../core/queues/queue-history.ts';
 import { isoTime, zeroTime } from '../core/time.ts';
 import type { Timing } from '../core/timing.ts';
+import type { TokenEnds } from '../core/token-ends.ts';
 import type { LiveRequests } from '../http/live-requests.ts';
 import { pageBody, pageRequest, queryInteger } from '../http/query.ts';
 import { created, noContent, ok, type Route, route, signInOnly, tenantOnly } from '../http/route.ts';
@@ -20,11 +23,16 @@ import type { SignInLinks } from '../page/sign-in-links.ts';
 import type { Store } from '../store/store.ts';
 
 interface PageDeps {
-  store: Pick<Store, 'runners' | 'runnerQueues' | 'tasks' | 'countTasks' | 'pageSessions' | 'removeExpiredSessions'>;
+  store: Pick<
+    Store,
+    'runners' | 'runnerQueues' | 'tasks' | 'countTasks' | 'pageSessions' | 'removeExpiredSessions' | 'health'
+  >;
   history: QueueHistory;
   broker: Broker;
+  machines: Machines;
   liveRequests: LiveRequests;
   signInLinks: SignInLinks;
+  tokenEnds: TokenEnds;
   timing: Timing;
   clock: Clock;
   /** The URL of the server for clients. */
@@ -72,7 +80,7 @@ export function pageRoutes(deps: PageDeps): Route[] {
 }
 
 function overview(deps: PageDeps, tenantId: string, since: number): Overview {
-  const { store, history, broker, timing, clock, url } = deps;
+  const { store, history, broker, machines, tokenEnds, timing, clock, url } = deps;
   const outstanding = broker.countOutstanding();
   const queues = Map.groupBy(
     store.runnerQueues.select('WHERE TenantID = ? ORDER BY CreatedAt, QueueID', tenantId),
@@ -100,7 +108,11 @@ function overview(deps: PageDeps, tenantId: string, since: number): Overview {
     ...(Description && { Description }),
     RunsTasks,
     ProxiesGithub,
+    Machines: machines.emptiestFirst({ TenantID: tenantId, RunnerID: RunnerId }).map(machineOverview),
     Queues: (queues.get(RunnerId) ?? []).map(queueOverview),
+    EndingTokens: tokenEnds
+      .ending({ TenantID: tenantId, RunnerID: RunnerId })
+      .map(({ TokenID, ExpiresAt }) => ({ TokenID, ExpiresAt })),
     Utilisation: history.ofRunner({ TenantID: tenantId, RunnerID: RunnerId }, since),
   });
   return {
@@ -110,11 +122,17 @@ function overview(deps: PageDeps, tenantId: string, since: number): Overview {
     Step: history.steps,
     StepSeconds: timing.historyStepMs / 1000,
     MaxSteps: history.maxSteps,
+    ...(store.health.trouble && { Problem: store.health.trouble.message }),
     Runners: runners.map(runnerOverview),
   };
 }
 
+function machineOverview({ instanceId, name, slots }: Machine): MachineOverview {
+  const { free, max, reason } = slots;
+  return { InstanceId: instanceId, Name: name, FreeSlots: free, MaxSlots: max, LowDisk: reason === 'low-disk' };
+}
+
 function summaryOf(task: Task): TaskSummary {
-  const { TaskId, Title, State, LastTurnIndex, LastTurnStatus, CreatedAt, UpdatedAt } = task;
-  return { TaskId, Title, State, LastTurnIndex, LastTurnStatus, CreatedAt, UpdatedAt };
+  const { TaskId, Title, State, LastTurnIndex, LastTurnStatus, LastTurnMachine, CreatedAt, UpdatedAt } = task;
+  return { TaskId, Title, State, LastTurnIndex, LastTurnStatus, LastTurnMachine, CreatedAt, UpdatedAt };
 }

@@ -1,4 +1,4 @@
-/** Side effects of the screen. Their modules are loaded on first use, so that the screen appears at once. */
+/** Side effects of the screen. */
 import { isAbort } from '../../lib/errors.ts';
 import type { Effect, Event } from '../state/state.ts';
 import { currentConfig, type EffectContext } from './context.ts';
@@ -26,6 +26,9 @@ export function createEffects({ dispatch, leave, fail, ...context }: EffectsOpti
   const ended = new AbortController();
   let validation = new AbortController();
   let lastWrite: Promise<void> = Promise.resolve();
+  // With the first survey, after the screen has appeared. Later, an upgrade may have replaced the files.
+  let loading: Promise<typeof import('./work.ts')> | undefined;
+  const load = () => (loading ??= import('./work.ts'));
 
   function start(signal: AbortSignal, work: () => Promise<Event>): Promise<void> {
     return work().then(
@@ -50,22 +53,20 @@ export function createEffects({ dispatch, leave, fail, ...context }: EffectsOpti
       case 'validate': {
         validation = new AbortController();
         const signal = AbortSignal.any([ended.signal, validation.signal]);
-        void start(signal, async () => (await import('./validate.ts')).validateRunner(effect, context, signal));
+        void start(signal, async () => (await load()).validateRunner(effect, context, signal));
         break;
       }
       case 'cancel-validation':
         validation.abort();
         break;
       case 'check-github':
-        void start(ended.signal, async () =>
-          (await import('./github.ts')).requestGithubCheck(effect, context, ended.signal),
-        );
+        void start(ended.signal, async () => (await load()).requestGithubCheck(effect, context, ended.signal));
         break;
       case 'save':
-        lastWrite = start(ended.signal, () => withFile(async () => (await import('./save.ts')).save(effect, context)));
+        lastWrite = start(ended.signal, () => withFile(async () => (await load()).save(effect, context)));
         break;
       case 'reload':
-        void start(ended.signal, () => withFile(async () => (await import('./save.ts')).reload(context.file)));
+        void start(ended.signal, () => withFile(async () => (await load()).reload(context.file)));
         break;
       case 'leave':
         leave(effect.how);
@@ -73,7 +74,7 @@ export function createEffects({ dispatch, leave, fail, ...context }: EffectsOpti
   }
 
   async function survey(): Promise<void> {
-    const { surveyRuntimes } = await import('../../runtimes/survey.ts');
+    const { surveyRuntimes } = await load();
     for (const status of surveyRuntimes({ config: currentConfig(context), env: context.env, signal: ended.signal }))
       void start(ended.signal, async () => ({ type: 'runtime', status: await status }));
   }

@@ -1,8 +1,8 @@
+# shellcheck shell=bash
 # The commands of the documentation run after this. What would block runs in the background.
 set -euo pipefail
 server=''
-# shellcheck disable=SC2034 # commands-reference.ts reads it.
-server_args=''
+export server_args=''
 runner=''
 
 finish() {
@@ -22,7 +22,7 @@ plan42() {
   'server start') start_server "${@:3}" ;;
   'runner exec') start_runner "${@:3}" ;;
   'runner config') if (($# == 2)); then show_screen; else command plan42 "$@"; fi ;;
-  'runner logs') if [[ " $* " == *' -f '* ]]; then follow "$@"; else command plan42 "$@"; fi ;;
+  'runner logs' | 'server logs') if [[ " $* " == *' -f '* ]]; then follow "$@"; else command plan42 "$@"; fi ;;
   *) command plan42 "$@" ;;
   esac
 }

@@ -8,7 +8,12 @@ import { freePort } from '../../../scripts/free-port.ts';
 import type { Block, Page } from './page.ts';
 
 /** Values that stand for the user's own, and where this test has them. */
-const usual = { ':7042': ':$PORT', '0.0.0.0': '127.0.0.1', '--image IMAGE': '--image me/agent:1' };
+const usual = {
+  ':7042': ':$PORT',
+  '0.0.0.0': '127.0.0.1',
+  '--image IMAGE': '--image me/agent:1',
+  'OLD-TOKEN-ID': '$old_token',
+};
 
 const maxMs = 300_000;
 const bin = join(import.meta.dirname, '../../../bin');
@@ -52,7 +57,7 @@ export async function runPage(
   const replace = (code: string) => here.reduce((result, [from, to]) => result.replaceAll(from, to), code);
   const script = runnableBlocks(page).map(({ text, line, heading, marks }) => {
     // It would change the machine.
-    const [forbidden] = /\bsudo\b|\brunner (enable|disable|stop)\b/.exec(text) ?? [];
+    const [forbidden] = /\bsudo\b|\b(runner|server) (enable|disable|stop)\b/.exec(text) ?? [];
     if (forbidden !== undefined)
       throw new Error(`${page.path}:${line}: a block with ${forbidden} cannot run here; mark it`);
     const steps = [before['*'], before[heading], marks.get(setUp)].filter((step) => step !== undefined);

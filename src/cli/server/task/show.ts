@@ -40,10 +40,11 @@ function renderTask(task: AdminTask, style: Style): string {
 }
 
 function renderTurn(turn: AdminTurn, style: Style): string {
-  const { TurnIndex, Status, CreatedAt, CompletedAt, Prompt, OutputMessage, ErrorMessage } = turn;
+  const { TurnIndex, Status, CreatedAt, CompletedAt, Prompt, OutputMessage, ErrorMessage, Machine } = turn;
   const status = statusStyle(style)(printableLine(Status));
   const times = [CreatedAt, CompletedAt].filter(Boolean).map((time) => printableLine(formatLocalTime(time ?? '')));
-  const heading = `${style.bold(`Turn ${TurnIndex}`)}  ${status}  ${style.dim(times.join(' to '))}\n`;
+  const place = Machine ? `  on ${printableLine(Machine)}` : '';
+  const heading = `${style.bold(`Turn ${TurnIndex}`)}  ${status}  ${style.dim(times.join(' to ') + place)}\n`;
   return heading + section('Prompt', Prompt) + section('Output', OutputMessage) + section('Error', ErrorMessage);
 }
 
