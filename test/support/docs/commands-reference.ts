@@ -47,6 +47,9 @@ for name in task other_task third_task; do
   read -r "$name" < <(plan42 server task create --image me/agent:1 --prompt 'Hello.')
 done
 plan42 server task follow "$task"`,
+    // As a service, the server would write it there.
+    'plan42 server logs':
+      'mkdir -p ~/.local/state/plan42-server; cp ~/server.log ~/.local/state/plan42-server/server.log',
     'plan42 server restore': 'stop_server',
   },
 };
