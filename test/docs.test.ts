@@ -216,9 +216,10 @@ describe('generated pages', () => {
   test('environment variables that the code reads are documented', async () => {
     const internal = [
       'HOME',
-      'JOURNAL_STREAM',
       'PATH',
       'TERM',
+      'NOTIFY_SOCKET',
+      'JOURNAL_STREAM',
       'WATCHDOG_USEC',
       'XDG_RUNTIME_DIR',
       'PLAN42_RUNNER_TOKEN',
