@@ -1,6 +1,6 @@
 import type { Replacements } from './run-page.ts';
 
-/** What the examples of docs/reference/commands.md need. They are generated, so their set-up is here. */
+/** The set-up of the examples in docs/reference/commands.md, which is generated and has no place for it. */
 export const commandsReference: Replacements = {
   values: {
     'https://api.example.com': 'http://127.0.0.1:$PORT',
