@@ -12,8 +12,9 @@ import { pages as generated } from '../scripts/docs/pages.ts';
 import { allSettings } from '../src/config/find-setting.ts';
 import { parseConfig } from '../src/config/parse.ts';
 import { mistakeIn, mistakeInMention, ownCommand } from './support/docs/command-line.ts';
+import { commandsReference } from './support/docs/commands-reference.ts';
 import { type Page, parsePage, readPage } from './support/docs/page.ts';
-import { runPage } from './support/docs/run-page.ts';
+import { notRun, runBy, runnableBlocks, runPage, shellBlocks } from './support/docs/run-page.ts';
 import { shellCommands } from './support/docs/shell.ts';
 import { requiresCommands } from './support/requires-command.ts';
 import { makeTempDir } from './support/temp-dir.ts';
@@ -156,13 +157,32 @@ test('examples of the configuration are valid', () => {
   assert.ok(count >= 5, `checked only ${count}`);
 });
 
-describe('examples marked `sh run`', () => {
+const maxNotRun = 10;
+
+test('every shell block is run by a test, or marked with the reason why not', async () => {
+  const excuses: string[] = [];
   for (const [path, page] of pages) {
-    if (!page.blocks.some(({ options }) => /^run\b/.test(options))) continue;
+    for (const { line, marks } of shellBlocks(page)) {
+      const [reason, file] = [marks.get(notRun), marks.get(runBy)];
+      if (reason !== undefined) excuses.push(`${path}:${line}: ${reason}`);
+      if (reason !== undefined) assert.ok(reason.length > 10, `${path}:${line}: say why`);
+      if (file === undefined) continue;
+      const source = await readFile(join(root, file), 'utf8');
+      assert.ok(source.includes('blocksRunBy(import.meta)'), `${path}:${line}: ${file} does not run it`);
+    }
+  }
+  assert.ok(excuses.length <= maxNotRun, `at most ${maxNotRun} blocks may not be run:\n${excuses.join('\n')}`);
+});
+
+describe('shell blocks', { concurrency: 2 }, () => {
+  // The longest page first, so that no processor is idle at the end.
+  const longestFirst = [...pages].toSorted(([, a], [, b]) => runnableBlocks(b).length - runnableBlocks(a).length);
+  for (const [path, page] of longestFirst) {
+    if (runnableBlocks(page).length === 0) continue;
     test(path, async (t) => {
-      if (!(await requiresCommands(t, 'bash'))) return;
+      if (!(await requiresCommands(t, 'bash', 'curl', 'git', 'jq', 'openssl', 'script', 'timeout'))) return;
       await using home = await makeTempDir();
-      const output = await runPage(page, home.path);
+      const output = await runPage(page, home.path, path === 'docs/reference/commands.md' ? commandsReference : {});
       if (path !== 'docs/quick-start.md') return;
       assert.match(output, /^\[turn 1\] Completed$/m);
       assert.match(output, /^Your prompt has 7 words in 1 line\.$/m);
@@ -219,11 +239,13 @@ describe('generated pages', () => {
 test('these checks find errors', () => {
   const page = parsePage(
     'x.md',
-    '# A `b` c\n# A b c\n[x](y.md#z) `plan42 x`\n```sh run until="u"\nplan42 \\\n  a | b\n```\n',
+    '# A `b` c\n# A b c\n[x](y.md#z) `plan42 x`\n<!-- setup: a\nb -->\n```sh\nplan42 \\\n  a | b\n```\n',
   );
   assert.deepEqual([...page.anchors], ['a-b-c', 'a-b-c-1']);
   assert.deepEqual(page.links, [{ target: 'y.md#z', line: 3 }]);
-  assert.deepEqual(page.blocks, [{ language: 'sh', options: 'run until="u"', text: 'plan42 \\\n  a | b\n', line: 5 }]);
+  assert.deepEqual(page.blocks, [
+    { language: 'sh', text: 'plan42 \\\n  a | b\n', line: 7, heading: 'A b c', marks: new Map([['setup', 'a\nb']]) },
+  ]);
   assert.deepEqual(shellCommands('A=1 x "y $(p q)" 2>&1 | z >f # c\nu \'v w\' && { t; }'), [
     ['p', 'q'],
     ['x', 'y $(p q)'],

@@ -1,8 +1,10 @@
 /** The service under a real systemd: installed by an ordinary user, restarted, killed, rebooted, stopped, removed. */
 import assert from 'node:assert/strict';
 import { after, suite, test } from 'node:test';
+import { blocksRunBy } from './support/docs/blocks-run-by.ts';
 import { eventually } from './support/eventually.ts';
 import { type Ran, SystemdMachine } from './support/systemd/machine.ts';
+import { tlsPair } from './support/tls-pair.ts';
 
 // Characters that are special to systemd or a shell. systemd accepts quotes in arguments only, so there are two cases.
 const checkout = '/opt/Plan 42% für $HOME & %h';
@@ -332,6 +334,28 @@ suite('under systemd', { timeout: 420_000 }, () => {
     assert.match((await server('logs')).stdout, /ERROR server cannot start error=.*7042/);
     assert.match((await server('disable')).stdout, /^The server has stopped and no longer starts at login\.\n$/);
     assert.match((await server('status')).stdout, /^Server {3}Not Running.*\nService {2}not installed/);
+  });
+
+  test('the commands of the documentation work', async (t) => {
+    if (!machine) return t.skip();
+    // With the files where the documentation has them, and the port of the server free.
+    const { stdout } = await ann('cat', configFile);
+    const files = { '.config/plan42-runner.toml': stdout, 'work/plan42-runner.toml': stdout };
+    const certificate = { 'cert.pem': tlsPair.cert, 'key.pem': tlsPair.key };
+    for (const [file, content] of Object.entries({ ...files, ...certificate }))
+      await machine.writeFile(`/home/ann/${file}`, content, { as: 'ann' });
+    await machine.must(['systemctl', 'stop', 'plan42-server']);
+    const blocks = await blocksRunBy(import.meta);
+    assert.ok(blocks.length >= 9);
+    for (const { text, place } of blocks) {
+      for (const service of ['runner', 'server']) await machine.must(['plan42', service, 'enable'], { as: 'ann' });
+      const [as, commands] = text.startsWith('sudo ') ? ['root', text.replace('sudo ', 'USER=ann; ')] : ['ann', text];
+      const { exitCode, stderr } = await machine.run(['bash', '-ec', `cd; ${commands}`], { as });
+      assert.equal(exitCode, 0, `${place}: ${stderr}`);
+    }
+    await plan42('server', 'disable');
+    await machine.must(['systemctl', 'start', 'plan42-server']);
+    await plan42('runner', 'enable', '-c', configFile);
   });
 
   test('disable stops and removes it', async (t) => {

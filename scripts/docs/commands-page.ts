@@ -31,7 +31,7 @@ function renderCommand(command: CommandDescription, level: number): string {
     ...(command.subcommands.length > 0 ? [renderItems('command', subcommandItems(command))] : []),
     ...(command.arguments.length > 0 ? [renderItems('argument', command.arguments)] : []),
     ...(command.options.length > 0 ? [renderItems('option', command.options)] : []),
-    ...command.notes.filter((note) => !isSettings(note)).map(renderNote),
+    ...command.notes.filter((note) => !isSettings(note)).map((note) => renderNote(note, marks[path])),
   ];
   return parts.join('\n');
 }
@@ -47,9 +47,22 @@ function renderItems(kind: string, items: readonly Item[]): string {
   );
 }
 
-function renderNote(note: Note): string {
+const bySystemd = 'run by: test/systemd.test.ts';
+/** For examples that do not run with the others of the page: see test/docs.test.ts. */
+const marks: Readonly<Record<string, string>> = {
+  'plan42 runner enable': bySystemd,
+  'plan42 runner disable': bySystemd,
+  'plan42 runner stop': bySystemd,
+  'plan42 server enable': bySystemd,
+  'plan42 server disable': bySystemd,
+  'plan42 server stop': bySystemd,
+  'plan42 version': 'not run: it asks GitHub for the newest release',
+};
+
+function renderNote(note: Note, mark: string | undefined): string {
   if (note.kind === 'text') return `${plain(note.text)}\n`;
   const title = `${plain(note.title)}\n\n`;
   if (note.kind === 'list') return title + note.items.map((item) => `- ${plain(item)}\n`).join('');
-  return title + fence(note.isShell ? 'sh' : 'text', note.lines);
+  const comment = note.isShell && mark !== undefined ? `<!-- ${mark} -->\n` : '';
+  return title + comment + fence(note.isShell ? 'sh' : 'text', note.lines);
 }

@@ -15,10 +15,13 @@ export interface Page {
 export interface Block {
   /** The first word after the fence, such as `sh`. */
   language: string;
-  options: string;
   text: string;
   /** Line number of the first line of the text. */
   line: number;
+  /** The text of the heading above. */
+  heading: string;
+  /** The comments `<!-- NAME: TEXT -->` right before the block. */
+  marks: ReadonlyMap<string, string>;
 }
 
 export async function readPage(path: string): Promise<Page> {
@@ -30,19 +33,31 @@ export function parsePage(path: string, source: string): Page {
     anchors: Set<string>;
   };
   let open: { fence: string; block: Block } | undefined;
+  let comment: string | undefined;
+  let marks = new Map<string, string>();
+  let heading = '';
   for (const [index, text] of source.split('\n').entries()) {
-    const [, fence, language = '', options = ''] = /^\s*(```+)\s*(\S*)\s*(.*)$/.exec(text) ?? [];
+    const [, fence, language = ''] = /^\s*(```+)\s*(\S*).*$/.exec(text) ?? [];
     if (open) {
       if (fence?.startsWith(open.fence) && language === '') open = undefined;
       else open.block.text += `${text}\n`;
+    } else if (comment !== undefined || text.startsWith('<!--')) {
+      comment = comment === undefined ? text : `${comment}\n${text}`;
+      const [, name, value = ''] = /^<!-- ?(?:([a-z ]+):)?\s*(.*?)\s*-->$/s.exec(comment) ?? [];
+      if (name !== undefined) marks.set(name, value);
+      if (text.endsWith('-->')) comment = undefined;
     } else if (fence !== undefined) {
-      open = { fence, block: { language, options, text: '', line: index + 2 } };
+      open = { fence, block: { language, text: '', line: index + 2, heading, marks } };
+      marks = new Map();
       page.blocks.push(open.block);
     } else {
+      if (text !== '') marks = new Map();
+      heading = /^#+ (.*)$/.exec(text)?.[1] ?? heading;
       readText(page, text, index + 1);
     }
   }
   if (open) throw new Error(`${path}: unclosed block`);
+  if (comment !== undefined) throw new Error(`${path}: unclosed comment`);
   return page;
 }
 

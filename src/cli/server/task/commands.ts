@@ -26,7 +26,7 @@ the time of "plan42 server start --keep-deleted".
 
 Examples:
   plan42 server task delete 8f46cade
-  plan42 server task delete --force 8f46cade 2b1d0a77`;
+  plan42 server task delete --force 2b1d0a77 583122a6`;
 
 interface JsonOptions extends LocationOptions {
   json?: boolean;

@@ -1,0 +1,55 @@
+import type { Replacements } from './run-page.ts';
+
+/** The set-up of the examples in docs/reference/commands.md, which is generated and has no place for it. */
+export const commandsReference: Replacements = {
+  values: {
+    'https://api.example.com': 'http://127.0.0.1:$PORT',
+    'runner.runtime=podman': 'runner.runtime=host',
+    '8f46cade': '$task',
+    '2b1d0a77': '$other_task',
+    'revoke 583122a6': 'revoke $token',
+    '583122a6': '$third_task',
+    '--environment ID': '--environment "$environment"',
+    'logs ID': 'logs "$task"',
+    '/var/lib/plan42-server': './restored-data',
+    '/backup/': './backup/',
+  },
+  before: {
+    // Most examples need a server with a finished task, and a running runner.
+    '*': `
+if [[ ! -e config.toml ]]; then
+  git init --quiet repository && cd repository
+  echo a >a && git add a && git -c user.name=me -c user.email=me@example.com commit --quiet -m a && echo b >a
+  mkdir -p backup ~/.config/fish/completions
+  start_all
+  cp ~/.config/plan42-runner.toml ~/.config/plan42-runner.toml.good
+  echo 'Find the error.' >task.md
+  token=$(plan42 server token create 2>&1 >token.txt | sed -n 's/^Token \\([^ ]*\\) .*/\\1/p')
+  make_certificate
+  export API_KEY=secret
+  touch ~/config.toml config.toml
+  finished=$(plan42 server task create --image me/agent:1 --prompt 'Find the error.')
+  plan42 server task follow "$finished"
+  environment=$(plan42 server task show --json "$finished" | jq --raw-output .Task.EnvironmentId)
+fi
+if ! cmp --quiet ~/.config/plan42-runner.toml ~/.config/plan42-runner.toml.good; then
+  cp ~/.config/plan42-runner.toml.good ~/.config/plan42-runner.toml
+fi
+task=$finished
+if [[ $server_args != "--listen 127.0.0.1:$PORT" ]]; then start_server; fi`,
+    'plan42 runner job kill': `
+task=$(plan42 server task create --image me/agent:1 --prompt '[sleep 60]')
+until plan42 runner job list | grep -q "$task"; do :; done`,
+    'plan42 runner config unset': 'plan42 runner config set jobs.max_jobs=3 github.work.name=work',
+    'plan42 server task cancel': `task=$(plan42 server task create --image me/agent:1 --prompt '[sleep 60]')`,
+    'plan42 server task delete': `
+for name in task other_task third_task; do
+  read -r "$name" < <(plan42 server task create --image me/agent:1 --prompt 'Hello.')
+done
+plan42 server task follow "$task"`,
+    // As a service, the server would write it there.
+    'plan42 server logs':
+      'mkdir -p ~/.local/state/plan42-server; cp ~/server.log ~/.local/state/plan42-server/server.log',
+    'plan42 server restore': 'stop_server',
+  },
+};
