@@ -1,6 +1,6 @@
 /** An image for the test container, made of what is installed: this process's own program and its libraries. */
 import { realpath } from 'node:fs/promises';
-import { dirname, join } from 'node:path';
+import { dirname, join, normalize } from 'node:path';
 import { exists } from '../../lib/files.ts';
 import { type TarEntry, writeTar } from '../../lib/tar.ts';
 import { checkScript, interpreterName } from './script.ts';
@@ -22,8 +22,11 @@ export async function* checkImage(entrypoint: string): AsyncGenerator<Buffer, vo
     { path: interpreter, mode: 0o777, link: program },
     script,
   ];
-  const folders = [...new Set(entries.flatMap(({ path }) => parentsOf(path)))];
-  yield* writeTar([...folders.map((path): TarEntry => ({ path, mode: 0o755, folder: true })), ...entries]);
+  // Engines reject an archive that has a path twice, for example if this program is below /tmp.
+  const parents = new Set(entries.flatMap(({ path }) => parentsOf(path)));
+  const folders = [...parents].map((path): TarEntry => ({ path, mode: 0o755, folder: true }));
+  const byPath = new Map([...folders, ...entries].map((entry) => [entry.path, entry]));
+  yield* writeTar([...byPath.values()]);
 }
 
 /** The paths under which the loader found the libraries of this process. */
@@ -35,7 +38,7 @@ async function sharedLibraries(): Promise<string[]> {
   const libc = loaded.find((path) => /\/libc[.-]/.test(path));
   const more = libc === undefined ? [] : nameServiceLibraries.map((name) => join(dirname(libc), name));
   const found = await Promise.all([...loaded, ...more].map(async (path) => ((await exists(path)) ? [path] : [])));
-  return found.flat();
+  return found.flat().map((path) => normalize(path));
 }
 
 function parentsOf(path: string): string[] {
