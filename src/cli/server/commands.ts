@@ -55,14 +55,14 @@ export function addServerCommands(program: Command, context: CliContext): void {
         .argParser(parseListenAddress)
         .default({ host: '127.0.0.1', port: 7042 }, '127.0.0.1:7042'),
     )
-    .option('--data <folder>', 'data folder, created if missing')
+    .option('--data <folder>', 'data folder, created if missing', resolvedPath)
     .option(
       '--public-url <url>',
       'address at which runners and agents reach the server, if not the listen address',
       httpUrl,
     )
-    .option('--tls-cert <file>', 'PEM file with the certificate chain')
-    .option('--tls-key <file>', 'PEM file with the private key')
+    .option('--tls-cert <file>', 'PEM file with the certificate chain', resolvedPath)
+    .option('--tls-key <file>', 'PEM file with the private key', resolvedPath)
     .option('--keep-tasks <time>', 'remove finished tasks after this time, such as 90d (default: never)', keepPeriod)
     .option('--keep-logs <time>', 'remove logs of finished turns after this time (default: never)', keepPeriod)
     .addOption(
@@ -85,7 +85,7 @@ export function addServerCommands(program: Command, context: CliContext): void {
   withColorOption(server.command('backup'))
     .description('copy all data of the server into one file')
     .argument('<file>', 'new file for the backup', resolvedPath)
-    .option('--data <folder>', 'data folder of the server, if not the default')
+    .option('--data <folder>', 'data folder of the server, if not the default', resolvedPath)
     .option('--force', 'replace an existing file')
     .addHelpText('after', backupExamples)
     .action(async (file: string, options: BackupOptions) =>
@@ -94,7 +94,7 @@ export function addServerCommands(program: Command, context: CliContext): void {
   withColorOption(server.command('restore'))
     .description('replace all data of a stopped server by a backup')
     .argument('<file>', 'backup', resolvedPath)
-    .option('--data <folder>', 'data folder of the server, if not the default')
+    .option('--data <folder>', 'data folder of the server, if not the default', resolvedPath)
     .addHelpText('after', restoreExamples)
     .action(async (file: string, options: BackupOptions) =>
       (await import('./backup.ts')).restoreCommand(context, file, options),
