@@ -24,6 +24,9 @@ const tlsServer = createServer(tlsPair, (_request, response) => response.end('tr
 let url: string;
 let image: Promise<string> | undefined;
 
+// As in a service.
+process.umask(0o077);
+
 before(async () => {
   dir = await makeTempDir();
   await new Promise<void>((resolve) => tlsServer.listen(0, '127.0.0.1', resolve));
@@ -88,7 +91,7 @@ for (const name of runtimeNames) {
 
     test('an agent trusts the authorities of jobs.ca_file, and public ones as before', async (t) => {
       const files =
-        'grep -c BEGIN "$NODE_EXTRA_CA_CERTS" "$SSL_CERT_FILE"; grep -c "PRIVATE KEY" "$NODE_EXTRA_CA_CERTS"';
+        'grep -c BEGIN "$NODE_EXTRA_CA_CERTS" "$SSL_CERT_FILE"; grep -c "PRIVATE KEY" "$NODE_EXTRA_CA_CERTS"; stat -c %a "$SSL_CERT_FILE"';
       const job = await runJob(t, name, { commands: `${call()} && echo && env && ${files}; true`, jobs: caFile() });
       if (!job) return;
       assert.match(job.log, /^trusted$/m);
@@ -100,6 +103,7 @@ for (const name of runtimeNames) {
       const counts = [...job.log.matchAll(/^\/\S+pem:(\d+)$/gm)].map(([, count]) => Number(count));
       assert.equal(counts[0], 1);
       assert.ok((counts[1] ?? 0) > 50, `${counts[1]} authorities`);
+      assert.match(job.log, /^644$/m, 'for an image with another user than root');
       assert.match(job.log, /^0$/m, 'the private key in the file stays with the runner');
     });
 

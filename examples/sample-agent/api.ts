@@ -1,3 +1,4 @@
+import { setTimeout as sleep } from 'node:timers/promises';
 import { type AgentRequest, RequestError } from './request.ts';
 
 export interface ApiResponse {
@@ -18,6 +19,8 @@ export type TurnApi = (call: {
 const hostNames = ['host.containers.internal', 'host.docker.internal'];
 // Long, because jobs have a low priority: on a busy machine an agent waits seconds for the processor.
 const callTimeoutMs = 20_000;
+const findAttempts = 4;
+const findPauseMs = 500;
 
 /**
  * Finds the server: `url` if given, otherwise the issuer of the agent token. A loopback issuer is another machine if the
@@ -26,10 +29,14 @@ const callTimeoutMs = 20_000;
  */
 export async function findApi(request: AgentRequest, url: string | undefined): Promise<TurnApi> {
   const candidates = url ? [url] : candidateUrls(issuerOf(request.token));
-  for (const candidate of candidates) {
-    const api = turnApi(request, candidate);
-    const response = await api({ method: 'GET' }).catch(() => undefined);
-    if (response !== undefined) return api;
+  // The network of a container, or the server, may need a moment.
+  for (let attempt = 0; attempt < findAttempts; attempt += 1) {
+    if (attempt > 0) await sleep(findPauseMs);
+    for (const candidate of candidates) {
+      const api = turnApi(request, candidate);
+      const response = await api({ method: 'GET' }).catch(() => undefined);
+      if (response !== undefined) return api;
+    }
   }
   throw new RequestError(`no response from ${candidates.join(' or ')}. Set PLAN42_URL to the server's URL`);
 }

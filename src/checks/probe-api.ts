@@ -87,7 +87,7 @@ async function sendProbe(config: Config, { env, version, now, signal }: ProbeOpt
 
 function requestFor(token: string): { path: string; headers: Record<string, string> } {
   try {
-    const { tenantId } = parseRunnerToken(token, new Date(0));
+    const { tenantId } = parseRunnerToken(token);
     return { path: `/v1/tenants/${pathSegment(tenantId)}`, headers: { authorization: `APIToken ${token}` } };
   } catch (error) {
     if (!(error instanceof TokenError)) throw error;

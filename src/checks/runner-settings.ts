@@ -1,10 +1,12 @@
 import { InvalidValue, serverUrl } from '../config/kinds.ts';
-import { systemClock } from '../lib/clock.ts';
 import { ExitCode, UserError } from '../lib/errors.ts';
-import { parseRunnerToken, type RunnerToken, TokenError } from '../plan42/runner-token.ts';
+import { parseRunnerToken, type RunnerToken, requireUnexpired, TokenError } from '../plan42/runner-token.ts';
 
-/** @throws UserError (exit code 3 if it is missing, else 4) */
-export function checkRunnerToken(token: string, now = systemClock.date()): RunnerToken {
+/**
+ * Checks the form of a token, and that it has not expired at `now`, if given.
+ * @throws UserError (exit code 3 if it is missing, else 4)
+ */
+export function checkRunnerToken(token: string, now?: Date): RunnerToken {
   if (token === '') {
     throw new UserError('missing runner token', {
       remedy: 'Paste the token from Plan42 or from "plan42 server token create".',
@@ -12,7 +14,9 @@ export function checkRunnerToken(token: string, now = systemClock.date()): Runne
     });
   }
   try {
-    return parseRunnerToken(token, now);
+    const parsed = parseRunnerToken(token);
+    if (now !== undefined) requireUnexpired(parsed, now);
+    return parsed;
   } catch (error) {
     if (!(error instanceof TokenError)) throw error;
     throw new UserError(`invalid runner token: ${error.message}`, {

@@ -27,6 +27,8 @@ export const RunnerStatus = v.object({
   tenantId: v.string(),
   runnerId: v.string(),
   instanceId: v.string(),
+  /** Absent from older runners. */
+  token: v.optional(v.object({ expiresAt: v.nullable(time), state: v.picklist(['valid', 'ending', 'expired']) })),
   phase: v.picklist(['starting', 'ready', 'degraded', 'draining']),
   /** Why it is degraded. */
   troubles: v.array(Trouble),

@@ -8,6 +8,7 @@ import { Slots } from '../lib/slots.ts';
 import type { Plan42Client } from '../plan42/client.ts';
 import type { ServerFeature } from '../plan42/features.ts';
 import type { Runtime } from '../runtimes/runtime.ts';
+import { agentServerUrl } from './agent-server.ts';
 import { type Arrival, Arrivals, compareArrival } from './arrivals.ts';
 import type { JobRecord } from './record.ts';
 import { type Job, parseRequest, recoverJob } from './recover.ts';
@@ -211,6 +212,7 @@ export class Jobs implements AsyncDisposable {
       logger,
       hostName: hostname(),
       placeOption,
+      serverUrl: agentServerUrl(agentToken, config.runner.url),
       github,
       invocation,
       detach: this.#detach.signal,

@@ -10,6 +10,13 @@ describe('the message for a job that ended with', () => {
   const cases: [name: string, text: string, expected: RegExp][] = [
     ['exit code 0', describeExit(record, exit, 'host-1'), /exit code 0\b/],
     ['exit code 3', describeExit(record, { ...exit, exitCode: 3 }, 'host-1'), /exit code 3\b/],
+    [
+      'an unreachable server',
+      describeExit(record, { ...exit, exitCode: 1 }, 'host-1', {
+        unreachable: { reason: 'no way', remedy: 'Open one.' },
+      }),
+      /exit code 1 without finishing its turn\. It cannot reach the server: no way\. Open one\. Its log/,
+    ],
     ['SIGKILL', describeExit(record, { ...exit, exitCode: 137 }, 'host-1'), /SIGKILL.*137/],
     ['SIGTERM', describeExit(record, { ...exit, exitCode: 143 }, 'host-1'), /SIGTERM.*143/],
     ['an exit code that is no signal', describeExit(record, { ...exit, exitCode: 255 }, 'host-1'), /exit code 255\b/],
@@ -61,6 +68,6 @@ describe('the message for a job that ended with', () => {
 });
 
 test('the command for the log finds a runner with another state folder', () => {
-  const text = describeExit(record, exit, 'host-1', "--state-dir '/a b' ");
+  const text = describeExit(record, exit, 'host-1', { placeOption: "--state-dir '/a b' " });
   assert.ok(text.endsWith(`plan42 runner job logs --state-dir '/a b' ${record.jobId}`));
 });

@@ -3,16 +3,22 @@ import { environmentFailure, failureRemedy, isOutOfInodes } from '../lib/environ
 import { formatError, UserError } from '../lib/errors.ts';
 import { trimEnd } from '../lib/trim-end.ts';
 import type { JobExit } from '../runtimes/runtime.ts';
+import type { Unreachable } from './agent-server.ts';
 import { signalName } from './end-reason.ts';
 import type { JobRecord } from './record.ts';
 import { describeTurnEnd, type TurnEnd } from './turn-end.ts';
 
 /**
  * The turn's error message if the agent did not finish the turn. `placeOption` is the option with which the command finds this
- * runner (`--state-dir … `), or empty.
+ * runner (`--state-dir … `), or empty. `unreachable` is why agents cannot call the server, if they cannot.
  */
-export function describeExit(record: JobRecord, exit: JobExit, hostName: string, placeOption = ''): string {
-  const reason = explainExit(record, exit);
+export function describeExit(
+  record: JobRecord,
+  exit: JobExit,
+  hostName: string,
+  { placeOption = '', unreachable }: { placeOption?: string; unreachable?: Unreachable | undefined } = {},
+): string {
+  const reason = explainExit(record, exit, unreachable);
   return `${reason} Its log is on ${hostName}: plan42 runner job logs ${placeOption}${record.jobId}`;
 }
 
@@ -35,7 +41,7 @@ export function describeStop(end: TurnEnd): string {
   return `The agent was stopped: ${text}.`;
 }
 
-function explainExit(record: JobRecord, exit: JobExit): string {
+function explainExit(record: JobRecord, exit: JobExit, unreachable: Unreachable | undefined): string {
   if (record.killed) return 'The agent was killed by user.';
   if (exit.startError !== undefined)
     return `The agent in the image ${record.image} could not be started: ${exit.startError}.`;
@@ -46,7 +52,9 @@ function explainExit(record: JobRecord, exit: JobExit): string {
     const restart = exit.machineRestarted ? ', and the machine restarted' : '';
     return `The agent was terminated by ${signal} (exit code ${exit.exitCode}) before it finished its turn${restart}.`;
   }
-  return `The agent ended with exit code ${exit.exitCode} without finishing its turn.`;
+  const cause =
+    unreachable === undefined ? '' : ` It cannot reach the server: ${unreachable.reason}. ${unreachable.remedy}`;
+  return `The agent ended with exit code ${exit.exitCode} without finishing its turn.${cause}`;
 }
 
 // The kernel kills one process. If that was not the agent's first, the agent may have continued.

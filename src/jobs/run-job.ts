@@ -112,7 +112,7 @@ class PullFailure extends Error {
 }
 
 async function startAgent({ jobId, image }: JobRecord, feedback: unknown, context: JobContext): Promise<void> {
-  const { config, store, runtime, turn, detach } = context;
+  const { config, store, runtime, turn, serverUrl, detach } = context;
   const request = await store.readRequest(jobId);
   if (request === undefined) throw new Error('the request of the job is missing');
   const connection = findConnection(context);
@@ -122,7 +122,7 @@ async function startAgent({ jobId, image }: JobRecord, feedback: unknown, contex
   const paths = store.paths(jobId);
   try {
     const mayPullAgain = config.images.pullPolicy !== 'never';
-    await runtime.start({ ...paths, image, mayPullAgain, requestFile, maxLogBytes }, detach);
+    await runtime.start({ ...paths, image, mayPullAgain, requestFile, maxLogBytes, serverUrl }, detach);
   } catch (error) {
     detach.throwIfAborted();
     // A start that the previous run began just before it was killed can succeed only now.

@@ -4,6 +4,7 @@ import type { Logger } from '../lib/logger.ts';
 import { retryForever } from '../lib/retry.ts';
 import type { Sleep } from '../lib/sleep.ts';
 import type { Runtime } from '../runtimes/runtime.ts';
+import { whyUnreachable } from './agent-server.ts';
 import { type EndReason, exitReason, killedReason, turnEndReason } from './end-reason.ts';
 import { describeExit, describeStop } from './outcome.ts';
 import type { JobRecord } from './record.ts';
@@ -33,6 +34,8 @@ export interface AgentContext extends KillDeps {
   hostName: string;
   /** The option with which a command finds this runner, or empty. */
   placeOption: string;
+  /** The server that the agent calls. */
+  serverUrl: URL;
   /** How long the agent may run on after its turn has ended. */
   exitGrace: ExitGrace;
   sleep: Sleep;
@@ -57,9 +60,11 @@ export async function waitForExit(record: JobRecord, context: AgentContext): Pro
     logger.info('agent exited', { exit_code: exit.exitCode, out_of_memory: exit.outOfMemory || undefined });
     const killed = cancel.aborted || (await store.isKilled(jobId));
     const stoppedBy = killed ? undefined : turnStop.reason;
+    const mayBeCutOff = !killed && !stoppedBy && exit.exitCode && exit.startError === undefined;
+    const unreachable = mayBeCutOff ? await whyUnreachable(runtime, context.serverUrl) : undefined;
     const failure = stoppedBy
       ? describeStop(stoppedBy)
-      : describeExit({ ...record, killed }, exit, hostName, placeOption);
+      : describeExit({ ...record, killed }, exit, hostName, { placeOption, unreachable });
     const reason = endReason({ killed, stoppedBy }, exitReason(exit));
     const { exitCode } = exit;
     return {

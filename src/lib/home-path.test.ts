@@ -2,8 +2,10 @@ import assert from 'node:assert/strict';
 import { homedir } from 'node:os';
 import { join } from 'node:path';
 import { test } from 'node:test';
-import { runCli } from '../../test/support/run-cli.ts';
+import type { Command } from 'commander';
+import { commandContext, runCli } from '../../test/support/run-cli.ts';
 import { makeRunnerHome } from '../../test/support/runner-home.ts';
+import { createProgram } from '../cli/program.ts';
 import { parseConfig } from '../config/parse.ts';
 import { defaultPaths } from '../config/paths.ts';
 import { expandHome } from './home-path.ts';
@@ -40,4 +42,16 @@ test('options, variables and settings with a path expand it', async () => {
   await using home = await makeRunnerHome();
   const set = await home.runner(['config', 'set', 'network.ca_file=~/ca.pem', '-c', join(home.path, 'c.toml')]);
   assert.doesNotMatch(set.stderr, /absolute/);
+});
+
+test('every option and argument for a file or a folder is parsed as a path', () => {
+  const commands = (command: Command): Command[] => [command, ...command.commands.flatMap(commands)];
+  for (const command of commands(createProgram(commandContext([])))) {
+    for (const { flags, parseArg } of command.options) {
+      if (/<(file|folder)>/.test(flags)) assert.ok(parseArg, `${command.name()} ${flags}`);
+    }
+    for (const argument of command.registeredArguments) {
+      if (/^(file|folder)$/.test(argument.name())) assert.ok(argument.parseArg, `${command.name()} ${argument.name()}`);
+    }
+  }
 });

@@ -85,6 +85,11 @@ export class Plan42Client {
     await this.#call('PUT', path, nothing, { body, ...options });
   }
 
+  /** Succeeds if the server accepts the token. */
+  async getTenant(tenantId: string, options: CallOptions = {}): Promise<void> {
+    await this.#call('GET', `/v1/tenants/${pathSegment(tenantId)}`, nothing, options);
+  }
+
   getTask(tenantId: string, taskId: string, options: CallOptions = {}): Promise<PartialTask> {
     return this.#call('GET', `${taskPath(tenantId, taskId)}?includeDeleted=true`, PartialTask, options);
   }

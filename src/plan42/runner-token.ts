@@ -1,7 +1,7 @@
 import * as v from 'valibot';
-import { systemClock } from '../lib/clock.ts';
 import { parseJson } from '../lib/json.ts';
 import { isPathSegment } from './path-segment.ts';
+import { hasExpired } from './token-end.ts';
 
 const seconds = v.pipe(v.number(), v.integer());
 
@@ -29,9 +29,10 @@ const prefix = 'p42r_';
 
 /**
  * Parses a runner token: `p42r_` and a JWT (RFC 7519) in compact form.
- * @throws TokenError if it is malformed, has no tenant or runner ID, or has expired at `now`
+ * Whether it has expired is not checked: see `requireUnexpired`.
+ * @throws TokenError if it is malformed, or has no tenant or runner ID
  */
-export function parseRunnerToken(token: string, now = systemClock.date()): RunnerToken {
+export function parseRunnerToken(token: string): RunnerToken {
   if (/^["'\s\ufeff]|["'\s]$/.test(token)) throw new TokenError('it begins or ends with a quote or white space');
   if (!token.startsWith(prefix)) throw new TokenError(`it does not start with "${prefix}"`);
   const parts = token.slice(prefix.length).split('.');
@@ -44,16 +45,25 @@ export function parseRunnerToken(token: string, now = systemClock.date()): Runne
   if (!result.success) {
     throw new TokenError(`its claim "${v.getDotPath(result.issues[0]) ?? ''}" has the wrong type`);
   }
-  return checkClaims(result.output, now);
+  return checkClaims(result.output);
 }
 
-function checkClaims(claims: v.InferOutput<typeof Claims>, now: Date): RunnerToken {
+/** @throws TokenError if the token has expired at `now`, with a leeway for clocks that differ a little */
+export function requireUnexpired({ expiresAt }: RunnerToken, now: Date): void {
+  if (expiresAt === undefined || !hasExpired(expiresAt, now)) return;
+  throw new TokenError(`it expired at ${expiresAt.toISOString()}`);
+}
+
+function checkClaims(claims: v.InferOutput<typeof Claims>): RunnerToken {
   if (!claims.sub) throw new TokenError('it has no tenant ID (claim "sub")');
   if (!claims.runner_id) throw new TokenError('it has no runner ID (claim "runner_id")');
   if (!isPathSegment(claims.sub) || !isPathSegment(claims.runner_id)) throw new TokenError('one of its IDs is invalid');
-  const expiresAt = dateOf(claims.exp);
-  if (expiresAt && expiresAt <= now) throw new TokenError(`it expired at ${expiresAt.toISOString()}`);
-  return { tenantId: claims.sub, runnerId: claims.runner_id, expiresAt, notBefore: dateOf(claims.nbf) };
+  return {
+    tenantId: claims.sub,
+    runnerId: claims.runner_id,
+    expiresAt: dateOf(claims.exp),
+    notBefore: dateOf(claims.nbf),
+  };
 }
 
 function dateOf(epochSeconds: number | undefined): Date | undefined {

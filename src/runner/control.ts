@@ -7,6 +7,7 @@ import type { JobRecord } from '../jobs/record.ts';
 import type { ErrorEntry, Logger } from '../lib/logger.ts';
 import type { RunnerHealth } from './health.ts';
 import type { QueuePool } from './queues/queue-pool.ts';
+import type { TokenWatch } from './token-watch.ts';
 
 export interface ControlOptions {
   paths: Paths;
@@ -18,6 +19,7 @@ export interface ControlOptions {
   pool: QueuePool;
   jobs: Jobs;
   health: RunnerHealth;
+  tokenWatch: Pick<TokenWatch, 'expiresAt' | 'state'>;
   lastError: () => ErrorEntry | undefined;
   reload: () => Promise<string | null>;
   logger: Logger;
@@ -41,7 +43,7 @@ export function startControl(options: ControlOptions): Promise<AsyncDisposable> 
 }
 
 function describeRunner(options: ControlOptions): RunnerStatus {
-  const { paths, config, version, startedAt, runtime, identity, pool, jobs, health } = options;
+  const { paths, config, version, startedAt, runtime, identity, pool, jobs, health, tokenWatch } = options;
   const lastError = options.lastError();
   return {
     version,
@@ -52,6 +54,7 @@ function describeRunner(options: ControlOptions): RunnerStatus {
     url: config.runner.url.href,
     runtime,
     ...identity,
+    token: { expiresAt: tokenWatch.expiresAt?.toISOString() ?? null, state: tokenWatch.state },
     phase: health.state.phase,
     troubles: health.troubles.map(({ kind, message, since }) => ({ kind, message, since: since.toISOString() })),
     queues: pool.queues.map(({ id, phase, inFlight, utilisation }) => {

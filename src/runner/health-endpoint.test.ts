@@ -4,6 +4,7 @@ import type { AddressInfo } from 'node:net';
 import { test } from 'node:test';
 import { UserError } from '../lib/errors.ts';
 import { silentLogger } from '../lib/logger.ts';
+import type { TokenState } from '../plan42/token-end.ts';
 import { RunnerHealth } from './health.ts';
 import { startHealthEndpoint } from './health-endpoint.ts';
 
@@ -25,15 +26,30 @@ test('returns the phase and nothing else', async () => {
     const response = await fetch(`http://127.0.0.1:${port}/any/path`, { method });
     return [response.status, await response.text()];
   };
-  assert.deepEqual(await ask(), [503, '{"phase":"starting","problems":[]}\n']);
+  assert.deepEqual(await ask(), [503, '{"phase":"starting","problems":[],"warnings":[]}\n']);
   health.reportSuccess('queue');
-  assert.deepEqual(await ask(), [200, '{"phase":"ready","problems":[]}\n']);
+  assert.deepEqual(await ask(), [200, '{"phase":"ready","problems":[],"warnings":[]}\n']);
   assert.deepEqual(await ask('HEAD'), [200, '']);
   health.reportFailure('queue', 'refused', 'the token p42r_secret was refused');
-  assert.deepEqual(await ask(), [503, '{"phase":"degraded","problems":["refused"]}\n']);
+  assert.deepEqual(await ask(), [503, '{"phase":"degraded","problems":["refused"],"warnings":[]}\n']);
   health.startDraining();
-  assert.deepEqual(await ask(), [503, '{"phase":"draining","problems":[]}\n']);
+  assert.deepEqual(await ask(), [503, '{"phase":"draining","problems":[],"warnings":[]}\n']);
   assert.equal((await ask('POST'))[0], 405);
+});
+
+test('warns of a token that ends soon, and stays ready', async () => {
+  const health = new RunnerHealth(logger);
+  health.reportSuccess('queue');
+  const port = await freePort();
+  const tokenWatch: { state: TokenState } = { state: 'ending' };
+  await using _endpoint = await startHealthEndpoint({ host: '127.0.0.1', port }, { health, logger, tokenWatch });
+  const ask = async () => {
+    const response = await fetch(`http://127.0.0.1:${port}`);
+    return [response.status, await response.json()];
+  };
+  assert.deepEqual(await ask(), [200, { phase: 'ready', problems: [], warnings: ['token-ending'] }]);
+  tokenWatch.state = 'expired';
+  assert.deepEqual(await ask(), [200, { phase: 'ready', problems: [], warnings: ['token-expired'] }]);
 });
 
 test('is not there unless it is asked for', async () => {

@@ -4,15 +4,17 @@ import type { HostPort } from '../config/kinds.ts';
 import { ExitCode, UserError } from '../lib/errors.ts';
 import type { Logger } from '../lib/logger.ts';
 import type { RunnerHealth } from './health.ts';
+import type { TokenWatch } from './token-watch.ts';
 
 /**
  * Serves the runner's phase to monitoring: 200 if ready, otherwise 503 with the kinds of problems, for GET and HEAD of any path.
+ * Warnings are of problems to come.
  * Exposes nothing else, because the endpoint has no authentication. Does nothing without an address.
  * @throws UserError if it cannot listen on the address
  */
 export async function startHealthEndpoint(
   address: HostPort | undefined,
-  { health, logger }: { health: RunnerHealth; logger: Logger },
+  { health, logger, tokenWatch }: { health: RunnerHealth; logger: Logger; tokenWatch?: Pick<TokenWatch, 'state'> },
 ): Promise<AsyncDisposable> {
   if (address === undefined) return { [Symbol.asyncDispose]: async () => {} };
   const server = createServer(({ method }, response) => {
@@ -23,7 +25,9 @@ export async function startHealthEndpoint(
       'content-type': 'application/json',
       'cache-control': 'no-store',
     });
-    return response.end(`${JSON.stringify({ phase: state.phase, problems })}\n`);
+    const tokenState = tokenWatch?.state ?? 'valid';
+    const warnings = tokenState === 'valid' ? [] : [`token-${tokenState}`];
+    return response.end(`${JSON.stringify({ phase: state.phase, problems, warnings })}\n`);
   });
   const { host, port } = address;
   try {

@@ -4,7 +4,7 @@ import type { LoadedConfig } from '../config/load.ts';
 import type { Config } from '../config/schema.ts';
 import { formatError, UserError } from '../lib/errors.ts';
 import type { Logger } from '../lib/logger.ts';
-import { parseRunnerToken } from '../plan42/runner-token.ts';
+import { parseRunnerToken, type RunnerToken } from '../plan42/runner-token.ts';
 import { requireRunnerToken } from './require-token.ts';
 
 export interface WatchConfigOptions {
@@ -16,8 +16,10 @@ export interface WatchConfigOptions {
   warnings: readonly string[];
   logger: Logger;
   onReloadRequest: (listener: () => void) => void;
+  /** Rejects if the new token has expired. */
+  confirmToken: (token: RunnerToken & { token: string }) => Promise<void>;
   /** Called with a new token of the same runner. */
-  onToken: (token: string) => void;
+  onToken: (token: RunnerToken & { token: string }) => void;
   /** Called if the connections to GitHub have changed. */
   onConnections: (connections: Config['github']) => void;
 }
@@ -49,7 +51,8 @@ export function watchConfig(options: WatchConfigOptions): ConfigWatch {
       if (next.runner.token !== current.runner.token) {
         const identity = requireRunnerToken(next, path);
         requireSameRunner(identity, current.runner.token ?? '');
-        options.onToken(identity.token);
+        await options.confirmToken(identity);
+        options.onToken(identity);
         logger.info('runner token replaced');
       }
       if (!isDeepStrictEqual(next.github, current.github)) {
@@ -80,8 +83,7 @@ export function watchConfig(options: WatchConfigOptions): ConfigWatch {
 }
 
 function requireSameRunner(next: { tenantId: string; runnerId: string }, token: string): void {
-  // Accepts an expired token too: only its IDs matter.
-  const { tenantId, runnerId } = parseRunnerToken(token, new Date(0));
+  const { tenantId, runnerId } = parseRunnerToken(token);
   if (next.tenantId === tenantId && next.runnerId === runnerId) return;
   throw new UserError('the new token belongs to another runner', { remedy: 'Restart this runner to use it.' });
 }

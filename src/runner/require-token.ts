@@ -4,6 +4,7 @@ import { parseRunnerToken, type RunnerToken, TokenError } from '../plan42/runner
 
 /**
  * Returns the configured runner token with its claims.
+ * Whether it has expired is for {@link confirmExpiredToken} to say.
  * @throws UserError if it is missing (exit code 3) or invalid (exit code 4)
  */
 export function requireRunnerToken(config: Config, path: string): RunnerToken & { token: string } {
@@ -18,9 +19,13 @@ export function requireRunnerToken(config: Config, path: string): RunnerToken & 
     return { token, ...parseRunnerToken(token) };
   } catch (error) {
     if (!(error instanceof TokenError)) throw error;
-    throw new UserError(`the runner token is invalid: ${error.message}`, {
-      remedy: `Get a new one and set runner.token in ${path}, or PLAN42_RUNNER_TOKEN where the environment has it.`,
-      exitCode: ExitCode.token,
-    });
+    throw invalidToken(error.message, path);
   }
+}
+
+export function invalidToken(reason: string, path: string): UserError {
+  return new UserError(`the runner token is invalid: ${reason}`, {
+    remedy: `Get a new one and set runner.token in ${path}, or PLAN42_RUNNER_TOKEN where the environment has it.`,
+    exitCode: ExitCode.token,
+  });
 }

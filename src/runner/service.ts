@@ -4,6 +4,7 @@ import { loadConfig } from '../config/load.ts';
 import { type Paths, stateDirOption } from '../config/paths.ts';
 import type { Config, RuntimeName } from '../config/schema.ts';
 import { GithubConnections } from '../github/connections.ts';
+import { whyUnreachable } from '../jobs/agent-server.ts';
 import { garbageRules } from '../jobs/garbage/garbage.ts';
 import { Jobs } from '../jobs/jobs.ts';
 import { JobStore } from '../jobs/store.ts';
@@ -20,6 +21,7 @@ import { createRuntime, selectRuntime } from '../runtimes/select.ts';
 import { startControl } from './control.ts';
 import { openDateFile } from './date-file.ts';
 import { reportLowDisk, watchDisk } from './disk-watch.ts';
+import { confirmExpiredToken } from './expired-token.ts';
 import { RunnerHealth } from './health.ts';
 import { startHealthEndpoint } from './health-endpoint.ts';
 import { startHousekeeping } from './housekeeping.ts';
@@ -32,6 +34,7 @@ import { watchConfig } from './reload.ts';
 import { requireRunnerToken } from './require-token.ts';
 import { ServiceLog } from './service-log.ts';
 import { drainOnSignal, type ShutdownSignals } from './shutdown.ts';
+import { TokenWatch } from './token-watch.ts';
 
 export interface ServiceOptions {
   paths: Paths;
@@ -67,7 +70,11 @@ export async function runService(options: ServiceOptions): Promise<void> {
   const baseLogger = createLogger({ ...config.log, write: log.write, onError });
   options.output?.watch(logLosses(baseLogger));
   for (const reason of warnings) baseLogger.warn('configuration warning', { reason });
-  const { token, tenantId, runnerId } = requireRunnerToken(config, path);
+  const userAgent = `plan42-runner/${options.version}`;
+  const identified = requireRunnerToken(config, path);
+  const { token, tenantId, runnerId, expiresAt } = identified;
+  const confirmToken = (found: typeof identified) => confirmExpiredToken(found, { config, path, env, userAgent });
+  await confirmToken(identified);
   // In text, only the first line has the IDs; in JSON every line can be filtered by them.
   const logger =
     config.log.format === 'json' ? baseLogger.with({ tenant_id: tenantId, runner_id: runnerId }) : baseLogger;
@@ -81,7 +88,6 @@ export async function runService(options: ServiceOptions): Promise<void> {
   // Separate, because runner.skip_ssl_verify must not disable certificate checks for GitHub.
   const githubTransport = createTransport({ caFile, env });
   await using _closeGithubTransport = { [Symbol.asyncDispose]: () => githubTransport.destroy() };
-  const userAgent = `plan42-runner/${options.version}`;
   const headers = { [instanceHeader]: instance.id };
   const client = new Plan42Client({ transport, baseUrl: config.runner.url, token, userAgent, headers });
   const github = new GithubConnections({
@@ -133,7 +139,8 @@ export async function runService(options: ServiceOptions): Promise<void> {
   });
   const registry = await inStateFolder(paths.stateDir, () => QueueRegistry.open(paths.stateDir));
   const leftoverQueues = await registry.list();
-  await using _health = await startHealthEndpoint(config.health.listen, { health, logger });
+  using tokenWatch = new TokenWatch({ expiresAt, logger });
+  await using _health = await startHealthEndpoint(config.health.listen, { health, tokenWatch, logger });
   const abort = new AbortController();
   const pool = new QueuePool({
     client,
@@ -155,7 +162,12 @@ export async function runService(options: ServiceOptions): Promise<void> {
   });
   const identity = { tenant_id: tenantId, runner_id: runnerId, instance_id: instance.id };
   logStart(logger, { config, version: options.version, runtime: runtime.name, ...identity });
+  tokenWatch.check();
   for (const reason of runtime.warnings ?? []) logger.warn('runtime warning', { reason });
+  const agentsChecked = whyUnreachable(runtime, config.runner.url).then((unreachable) => {
+    if (unreachable !== undefined)
+      logger.warn('agents cannot reach the server', { url: config.runner.url.href, ...unreachable });
+  });
   using configWatch = watchConfig({
     path,
     load,
@@ -163,8 +175,10 @@ export async function runService(options: ServiceOptions): Promise<void> {
     warnings,
     logger,
     onReloadRequest: options.onReloadRequest,
+    confirmToken,
     onToken: (newToken) => {
-      client.replaceToken(newToken);
+      client.replaceToken(newToken.token);
+      tokenWatch.replace(newToken.expiresAt);
       pool.retryNow();
     },
     onConnections: (connections) => github.replace(connections),
@@ -182,6 +196,7 @@ export async function runService(options: ServiceOptions): Promise<void> {
     pool,
     jobs,
     health,
+    tokenWatch,
     logger,
     identity: { tenantId, runnerId, instanceId: instance.id },
     lastError: () => lastError,
@@ -199,7 +214,7 @@ export async function runService(options: ServiceOptions): Promise<void> {
   notifier.ready();
   signals.drain.addEventListener('abort', () => notifier.stopping(timeoutMs), { once: true });
   await drainOnSignal({ pool, jobs, health, logger, signals, timeoutMs, abort: () => abort.abort() });
-  await cleanup;
+  await Promise.all([cleanup, agentsChecked]);
   await registry.settled();
 }
 

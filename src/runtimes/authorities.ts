@@ -26,10 +26,11 @@ export async function writeAuthorities(jobFolder: string, { path, setting }: CaF
   const additional = readCaFile(path, setting);
   const folder = join(jobFolder, 'ca');
   await mkdir(folder, { recursive: true });
+  await writeDurably(join(folder, additionalName), additional);
+  await writeDurably(join(folder, bundleName), `${publicAuthorities(base).join('\n')}\n${additional}`);
+  // Whatever the umask is.
   await chmod(folder, 0o755);
-  await writeDurably(join(folder, additionalName), additional, 0o644);
-  const bundle = `${publicAuthorities(base).join('\n')}\n${additional}`;
-  await writeDurably(join(folder, bundleName), bundle, 0o644);
+  for (const name of [additionalName, bundleName]) await chmod(join(folder, name), 0o644);
   return folder;
 }
 

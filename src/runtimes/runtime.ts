@@ -18,7 +18,14 @@ export interface StartOptions extends JobPaths {
   requestFile: string;
   /** The log file is never larger. At least 1 MiB. */
   maxLogBytes: number;
+  /** The server that the agent calls. If it is on loopback, a container gets the address that works in PLAN42_URL. */
+  serverUrl?: URL | undefined;
 }
+
+/** How agents reach a server, or why they cannot. */
+export type AgentAddress =
+  | { url: URL; options: readonly string[]; network?: string | undefined; reason?: undefined }
+  | { reason: string; remedy: string };
 
 export interface JobExit {
   /** 128 + n after signal n, as in a shell. Undefined if the exit was not observed. */
@@ -79,6 +86,8 @@ export interface Runtime {
   checkReady(signal?: AbortSignal): Promise<Readiness>;
   /** Like `checkReady`, but first starts the services of the runtime, if it has any that a user may start. */
   prepare?(signal?: AbortSignal): Promise<Readiness>;
+  /** Finds out how agents reach a server. Undefined if they reach what this machine reaches. @throws RuntimeError */
+  findAgentAddress?(url: URL): Promise<AgentAddress | undefined>;
   /** Settings that the runtime cannot apply, one sentence each. */
   readonly warnings?: readonly string[];
   /** Makes the image available according to the policy. @throws RuntimeError */

@@ -3,6 +3,7 @@ import type { Clock } from '../lib/clock.ts';
 import { systemClock } from '../lib/clock.ts';
 import { UserError } from '../lib/errors.ts';
 import type { Logger } from '../lib/logger.ts';
+import { isLoopback } from '../lib/loopback.ts';
 import { replaceFile } from '../lib/replace-file.ts';
 import { trimEnd } from '../lib/trim-end.ts';
 import { createApp } from './app.ts';
@@ -10,6 +11,7 @@ import { type Admin, prepare } from './core/first-start.ts';
 import { defaultRetention, type Retention } from './core/retention.ts';
 import { defaultTiming, type Timing } from './core/timing.ts';
 import { adminName, lockDataFolder, requireComplete, requireSameTenant } from './data-folder.ts';
+import { listenForContainers } from './http/container-listeners.ts';
 import { unavailable } from './http/errors.ts';
 import { createHostCheck } from './http/host-check.ts';
 import { type ListenAddress, listen, type TlsKeyPair } from './http/listener.ts';
@@ -24,6 +26,8 @@ export interface ServerOptions {
   /** The URL for clients, if it differs from the listen address. */
   publicUrl?: string | undefined;
   tls?: TlsKeyPair | undefined;
+  /** Also listen for containers of this machine, if `listen` is loopback. */
+  forContainers?: boolean;
   /** The PEM file of the certificate authority, for `admin.json`, if clients need one. */
   caFile?: string | undefined;
   logger: Logger;
@@ -67,6 +71,11 @@ export async function startServer(options: ServerOptions): Promise<ControlPlane>
   const { signal } = closing;
   const app = createApp({ store, tokens, signInLinks, url, checkHost, timing, retention, clock, logger, signal });
   listener.serve(app.handle);
+  if (options.forContainers && isLoopback(options.listen.host)) {
+    const { port } = listener;
+    const { closeGraceMs } = timing;
+    resources.use(await listenForContainers({ port, tls, closeGraceMs, handle: app.handle, logger }));
+  }
   const work = app.runBackground();
   resources.defer(() => {
     closing.abort(unavailable('the server is stopping'));

@@ -3,6 +3,7 @@ import { loadConfig } from '../../config/load.ts';
 import { defaultPaths, serviceLogName, withPathOptions } from '../../config/paths.ts';
 import { ExitCode, UserError } from '../../lib/errors.ts';
 import { openPrivateFolder } from '../../lib/private-folder.ts';
+import { confirmExpiredToken } from '../../runner/expired-token.ts';
 import { requireRunnerToken } from '../../runner/require-token.ts';
 import { defineService, serviceEnvironment, tokenVariable, variablesLeftOut } from '../../service/definition.ts';
 import { requireServiceManager } from '../../service/find-service-manager.ts';
@@ -25,7 +26,9 @@ export async function enableCommand(
   // The environment that the service will have.
   const { config, warnings } = await loadConfig({ path, explicit: true, env: serviceEnvironment({ env, platform }) });
   if (!config.runner.token && env[tokenVariable]) throw tokenOnlyHere(path);
-  requireRunnerToken(config, path);
+  const token = requireRunnerToken(config, path);
+  const userAgent = `plan42-runner/${version}`;
+  await confirmExpiredToken(token, { config, path, env, userAgent });
   warnings.push(...leftOut(env, path));
   for (const warning of warnings) stderr.write(`WARNING: ${warning}.\n`);
 

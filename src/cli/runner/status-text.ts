@@ -1,6 +1,8 @@
 import type { RunnerStatus } from '../../control/messages.ts';
 import type { JobSummary } from '../../jobs/summary.ts';
+import { systemClock } from '../../lib/clock.ts';
 import { printableLine } from '../../lib/printable.ts';
+import { describeEnd, type TokenState } from '../../plan42/token-end.ts';
 import type { CliContext } from '../context.ts';
 import { formatLocalTime } from '../output.ts';
 import { createStyle, type Style, wantsColor } from '../style.ts';
@@ -28,7 +30,7 @@ export function renderStatus(context: CliContext, paths: RunnerPaths, picture: P
   const lines: Line[] = [
     ['Runner', renderState(picture, style)],
     ...(service ? [renderService(service)] : []),
-    ...(runner ? describeRunner(runner) : [['State folder', paths.stateDir] as const]),
+    ...(runner ? describeRunner(runner, style) : [['State folder', paths.stateDir] as const]),
     ['Configuration', runner?.configFile ?? paths.configFile],
     ['Jobs', runner ? renderCounts(runner) : countStates(jobs)],
     ...(runner?.lastEnd
@@ -66,13 +68,22 @@ function renderService({ manager, installed, enabled, detail }: ServiceState): L
   return ['Service', printableLine(`${installed ? start : 'not installed'} (${manager}: ${detail})`)];
 }
 
-function describeRunner({ version, url, runtime, utilisation, queues }: RunnerStatus): Line[] {
+function describeRunner({ version, url, runtime, utilisation, queues, token }: RunnerStatus, style: Style): Line[] {
   return [
     ['Version', printableLine(version)],
     ['Server', printableLine(url)],
+    ...(token?.expiresAt ? [['Token', renderToken(token.expiresAt, token.state, style)] as const] : []),
     ['Runtime', runtime],
     ['Queues', `${queues.length}, utilisation ${percent(utilisation)}`],
   ];
+}
+
+function renderToken(expiresAt: string, state: TokenState, style: Style): string {
+  const at = formatLocalTime(expiresAt);
+  if (state === 'valid') return `valid until ${at}`;
+  const end = describeEnd(new Date(expiresAt), systemClock.date());
+  const what = style.bad(`${state === 'ending' ? 'ends' : 'expired'} ${end}, at ${at}`);
+  return `${what}; create a token on the server and set runner.token`;
 }
 
 function renderCounts({ jobs: { running, starting, waiting, ending, max } }: RunnerStatus): string {

@@ -24,11 +24,11 @@ describe('plan42 runner status', () => {
     jobs: { running: 1, starting: 2, waiting: 3, ending: 4, max: 5 },
     lastError: { time: '2026-01-02T03:06:05.678Z', message: 'the job failed: no' },
   };
-  const serve = () =>
+  const serve = (more: Partial<RunnerStatus> = {}) =>
     startControlServer({
       stateDir: home.path,
       logger: silentLogger,
-      calls: { status: () => answer, kill: async () => 'unknown', reload: async () => null },
+      calls: { status: () => ({ ...answer, ...more }), kill: async () => 'unknown', reload: async () => null },
     });
 
   test('shows runner, queues, jobs and problems', async () => {
@@ -58,6 +58,23 @@ ${job.jobId}  Waits  1           No        ${formatLocalTime(job.acceptedAt)}
     const document = parseAs('runner-status.json', (await home.runner(['status', '--json'])).stdout);
     assert.deepEqual(document.runner, answer);
     assert.deepEqual([document.state, document.jobs[0].jobId], ['running', job.jobId]);
+  });
+
+  test('tells when the token ends, and how to replace one that ends soon', async () => {
+    const endsIn = (days: number) => new Date(Date.now() + days * 86_400_000 + 60_000).toISOString();
+    for (const [state, days, text] of [
+      ['valid', 30, /^Token +valid until \S+ \S+$/m],
+      ['ending', 5, /^Token +ends in 5 days, at \S+ \S+; create a token on the server and set runner\.token$/m],
+      ['expired', -3, /^Token +expired 2 days ago, at \S+ \S+; create a token on the server/m],
+    ] as const) {
+      const token = { expiresAt: endsIn(days), state };
+      await using _server = await serve({ token });
+      assert.match((await home.runner(['status'])).stdout, text);
+      assert.deepEqual(
+        parseAs('runner-status.json', (await home.runner(['status', '--json'])).stdout).runner.token,
+        token,
+      );
+    }
   });
 
   test('lets stop explain how to stop a runner in the foreground', async () => {

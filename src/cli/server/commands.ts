@@ -55,6 +55,7 @@ export function addServerCommands(program: Command, context: CliContext): void {
         .argParser(parseListenAddress)
         .default({ host: '127.0.0.1', port: 7042 }, '127.0.0.1:7042'),
     )
+    .option('--no-containers', 'with a loopback address: do not listen for containers of docker and podman')
     .option('--data <folder>', 'data folder, created if missing', resolvedPath)
     .option(
       '--public-url <url>',

@@ -13,6 +13,8 @@ import { welcome } from './welcome.ts';
 
 export interface ServerStartOptions extends TlsFiles {
   listen: ListenAddress;
+  /** Also for containers of this machine. */
+  containers: boolean;
   data?: string;
   publicUrl?: string;
   keepTasks?: KeepPeriod;
@@ -38,6 +40,7 @@ export async function startCommand(context: CliContext, options: ServerStartOpti
   await using server = await startServer({
     dataDir,
     listen,
+    forContainers: options.containers,
     ...(options.publicUrl === undefined ? {} : { publicUrl: options.publicUrl }),
     ...(tls === undefined ? {} : { tls, caFile: tls.ownAuthority }),
     retention: {

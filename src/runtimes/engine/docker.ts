@@ -3,6 +3,7 @@ import { homedir } from 'node:os';
 import { join } from 'node:path';
 import * as v from 'valibot';
 import type { Runtime } from '../runtime.ts';
+import { dockerRoute } from './docker-route.ts';
 import { createEngineRuntime, type Engine, type RuntimeOptions } from './engine.ts';
 
 const docker: Engine = {
@@ -22,6 +23,7 @@ const docker: Engine = {
     options: names.flatMap((name) => ['--env', name]),
     env: Object.fromEntries(Object.entries(ofImage).filter(([name]) => names.includes(name))),
   }),
+  findRoute: dockerRoute,
   location: {
     query: ['context', 'inspect', '--format', '{{.Endpoints.docker.Host}}'],
     isRemote: (host) => !/^(unix|npipe):/.test(host),

@@ -15,6 +15,7 @@ import * as shim from '../../shim/shim.ts';
 import type { CaFile } from '../authorities.ts';
 import { containerCommandEnvironment } from '../environment.ts';
 import {
+  type AgentAddress,
   type JobExit,
   type PullPolicy,
   type Readiness,
@@ -23,6 +24,7 @@ import {
   type StartOptions,
   type UnmanagedContainer,
 } from '../runtime.ts';
+import { type HostRoute, isListening, needsRoute, portOf, toAgentAddress } from './agent-address.ts';
 import { authorityOptions } from './authorities.ts';
 import {
   agentArguments,
@@ -40,6 +42,7 @@ import {
 import { createEngineImages } from './images.ts';
 import { type Container, inspectContainer } from './inspect.ts';
 import { killContainer } from './kill.ts';
+import type { PodmanRouteDeps } from './podman-route.ts';
 import { keptLogDriver } from './resume-log.ts';
 import { waitForClient } from './wait-for-client.ts';
 import { waitForContainer } from './wait-for-container.ts';
@@ -66,6 +69,8 @@ export interface Engine {
     names: readonly string[],
     ofImage: Readonly<Record<string, string>>,
   ) => { options: string[]; env: NodeJS.ProcessEnv };
+  /** How containers reach this machine. */
+  findRoute: (network: string | undefined, deps: PodmanRouteDeps) => Promise<HostRoute>;
   /** Prints where the engine is, and what that means. */
   location: { query: readonly string[]; isRemote: (printed: string) => boolean };
   /** Arguments that make it print the folder of its storage. */
@@ -86,6 +91,8 @@ export interface RuntimeOptions {
 // Podman before 5 loses an out-of-memory kill on cgroups v1, but its monitor leaves this in its working directory.
 const conmonOomFile = 'oom';
 const cpuPeriodUs = 100_000;
+// The way to this machine changes only with the configuration of the engine.
+const routeLifetimeMs = 5 * 60_000;
 
 const Inspected = v.object({ Id: v.string(), Name: v.string(), Created: v.string(), SizeRw: v.optional(v.number()) });
 
@@ -117,14 +124,47 @@ export function createEngineRuntime(engine: Engine, options: RuntimeOptions): Ru
   }
 
   async function start(job: StartOptions, signal?: AbortSignal): Promise<void> {
-    const [logDriver, variables, authorities] = await Promise.all([
+    const [logDriver, variables, authorities, network] = await Promise.all([
       chooseLogDriver(),
       keepVariablesOut(job.image),
       authorityOptions(job, caFile, { run, instanceId, isRemote, relabels: true }),
+      networkOptions(job),
     ]);
-    const args = runArguments(job, ['--log-driver', logDriver, ...variables.options, ...authorities]);
+    const args = runArguments(job, ['--log-driver', logDriver, ...variables.options, ...authorities, ...network]);
     const commandEnv = { ...containerCommandEnvironment(env, engine), ...variables.env };
     await launchClient(job, [engine.command, ...args], commandEnv, signal);
+  }
+
+  async function networkOptions({ serverUrl }: StartOptions): Promise<string[]> {
+    // Without an address the agent fails, and its turn gets the reason.
+    const route = serverUrl && (await routeTo(serverUrl));
+    const address = route && toAgentAddress(serverUrl, route);
+    const isReachable = address !== undefined && address.reason === undefined;
+    const network = (isReachable ? address.network : undefined) ?? limits.network;
+    return [...(network === undefined ? [] : ['--network', network]), ...(isReachable ? address.options : [])];
+  }
+
+  let known: { port: number; route: HostRoute; until: number } | undefined;
+
+  async function routeTo(url: URL): Promise<HostRoute | undefined> {
+    if (!needsRoute(url)) return undefined;
+    const port = portOf(url);
+    if (known?.port === port && known.until > systemClock.now()) return known.route;
+    const route = await engine.findRoute(limits.network, { run, isRemote, env, port });
+    if (route.kind !== 'none') known = { port, route, until: systemClock.now() + routeLifetimeMs };
+    return route;
+  }
+
+  async function findAgentAddress(url: URL): Promise<AgentAddress | undefined> {
+    const route = await routeTo(url);
+    if (route === undefined) return undefined;
+    const port = portOf(url);
+    if (route.kind === 'name' && route.isBridge && route.address !== undefined) {
+      const reason = `the server does not listen on ${route.address}:${port}, where containers reach this machine`;
+      const remedy = 'Start it with "plan42 server start", without --no-containers.';
+      if ((await isListening(route.address, port)) === false) return { reason, remedy };
+    }
+    return toAgentAddress(url, route);
   }
 
   async function keepVariablesOut(image: string): Promise<{ options: readonly string[]; env: NodeJS.ProcessEnv }> {
@@ -165,7 +205,6 @@ export function createEngineRuntime(engine: Engine, options: RuntimeOptions): Ru
       ...['--cap-drop', 'ALL'],
       ...limits.capabilities.flatMap((name) => ['--cap-add', name]),
       ...(limits.noNewPrivileges ? ['--security-opt', 'no-new-privileges'] : []),
-      ...(limits.network === undefined ? [] : ['--network', limits.network]),
       ...['--entrypoint', limits.entrypoint],
       job.image,
       ...agentArguments,
@@ -258,6 +297,7 @@ export function createEngineRuntime(engine: Engine, options: RuntimeOptions): Ru
     name: engine.name,
     isInstalled: () => isCommandInstalled(engine.command, env),
     checkReady,
+    findAgentAddress,
     pull,
     start,
     wasStarted: (job) => shim.wasStarted(job.folder),

@@ -1,6 +1,7 @@
 import type { Runtime } from '../runtime.ts';
 import { readContainersConf } from './containers-conf.ts';
 import { createEngineRuntime, type Engine, type RuntimeOptions } from './engine.ts';
+import { podmanRoute } from './podman-route.ts';
 
 const podman: Engine = {
   name: 'podman',
@@ -24,6 +25,7 @@ const podman: Engine = {
     options: names.flatMap((name) => (Object.hasOwn(ofImage, name) ? [] : ['--unsetenv', name])),
     env: {},
   }),
+  findRoute: podmanRoute,
   location: {
     query: ['info', '--format', '{{.Host.ServiceIsRemote}}'],
     isRemote: (printed) => printed === 'true',

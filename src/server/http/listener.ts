@@ -1,6 +1,6 @@
 import { createServer, type IncomingMessage, type Server, type ServerResponse } from 'node:http';
 import { createServer as createTlsServer } from 'node:https';
-import type { AddressInfo } from 'node:net';
+import type { AddressInfo, Socket } from 'node:net';
 import type { Duplex } from 'node:stream';
 import { errorCode, UserError } from '../../lib/errors.ts';
 
@@ -18,6 +18,7 @@ export interface TlsKeyPair {
 /** A listening server. Disposal closes every connection and waits for all requests. */
 export interface Listener extends AsyncDisposable {
   url: string;
+  port: number;
   /** Starts to handle requests. Call it right after {@link listen}; `handle` must not reject. */
   serve(handle: (request: IncomingMessage, response: ServerResponse) => Promise<void>): void;
 }
@@ -28,13 +29,18 @@ const keepAliveTimeoutMs = 65_000;
 /**
  * Listens on an address.
  * @param closeGraceMs how long requests may take to finish on disposal
+ * @param accepts whether to accept connections from this address; default: all
  * @throws UserError if the address or the certificate cannot be used
  */
 export async function listen(
   { host, port }: ListenAddress,
-  { tls, closeGraceMs }: { tls: TlsKeyPair | undefined; closeGraceMs: number },
+  options: { tls: TlsKeyPair | undefined; closeGraceMs: number; accepts?: (address: string) => boolean },
 ): Promise<Listener> {
+  const { tls, closeGraceMs, accepts = () => true } = options;
   const server = createHttpServer(tls);
+  server.prependListener('connection', (socket: Socket) => {
+    if (!accepts(socket.remoteAddress ?? '')) socket.destroy();
+  });
   server.on('clientError', (error, socket) => rejectMalformed(error, socket));
   const { promise, resolve, reject } = Promise.withResolvers<void>();
   server.once('error', reject).listen({ host, port }, resolve);
@@ -46,6 +52,7 @@ export async function listen(
   const running = new Set<Promise<void>>();
   return {
     url: urlOf(server, host, tls !== undefined),
+    port: (server.address() as AddressInfo).port,
     serve: (handle) => {
       server.on('request', (request, response) => {
         const handled = handle(request, response).finally(() => running.delete(handled));

@@ -96,9 +96,9 @@ export async function removeDockerLeftovers(dir: string): Promise<void> {
   await removeCgroup(nameFor(dir));
 }
 
-/** A bridge and a cgroup are the whole machine's, so their names are derived from the folder. */
+/** A bridge and a cgroup are the whole machine's, so their names are derived from the folder. The bridge is one of docker's. */
 function nameFor(dir: string): string {
-  return `p42-${hash(dir).toString('hex').slice(0, 8)}`;
+  return `docker${10_000_000 + (hash(dir).readUInt32BE() % 90_000_000)}`;
 }
 
 async function addBridge(dir: string): Promise<void> {

@@ -5,6 +5,7 @@ import { parseConfig } from '../../../config/parse.ts';
 import type { Edit } from '../../../config/toml/edit.ts';
 import { editSettings } from '../../../config/url-change.ts';
 import { readCaFile } from '../../../lib/ca-file.ts';
+import { systemClock } from '../../../lib/clock.ts';
 import { ExitCode, UserError } from '../../../lib/errors.ts';
 import type { CliContext } from '../../context.ts';
 import { emptyValue, readAssignments, type SettingAssignment } from './assignments.ts';
@@ -32,7 +33,7 @@ export async function setSettings(context: CliContext, args: readonly string[], 
 
 function editFor({ setting, text }: SettingAssignment): Edit {
   const { name, path, field } = setting;
-  if (name === 'runner.token') checkRunnerToken(text);
+  if (name === 'runner.token') checkRunnerToken(text, systemClock.date());
   if (name === 'runner.url' && text !== '') checkServerUrl(text);
   try {
     field.kind.fromText(text);
