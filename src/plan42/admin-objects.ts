@@ -39,7 +39,7 @@ export const AdminTask = knownFields({
   ...view(
     taskFields,
     ['TaskId', 'Title', 'CreatedAt', 'Version'],
-    ['Prompt', 'EnvironmentId', 'State', 'LastTurnStatus', 'LastTurnIndex'],
+    ['Prompt', 'EnvironmentId', 'UpdatedAt', 'State', 'LastTurnStatus', 'LastTurnIndex'],
   ),
   RepoInfo: v.nullish(v.record(v.string(), PartialRepoInfo)),
 });
