@@ -5,7 +5,7 @@ export PATH := $(CURDIR)/node_modules/node/bin:$(CURDIR)/node_modules/.bin:$(PAT
 # npm writes this file when an install completes.
 INSTALLED := node_modules/.package-lock.json
 
-.PHONY: help build check test lint fmt demo docs package release-files clean bench
+.PHONY: help build check test lint fmt demo docs package release-files clean bench fuzz
 
 help: ## lists the targets
 	@grep -E '^[a-z-]+:.*## ' $(MAKEFILE_LIST) | sed -E 's/:[^#]*## /\t/' | expand -t 15
@@ -43,6 +43,9 @@ release-files: $(INSTALLED) ## writes checksums and the Homebrew formula, from t
 
 bench: build ## runs the benchmarks, each against a reference in the same run
 	@node bench/run.ts
+
+fuzz: $(INSTALLED) ## fuzzes every function that reads foreign text, FUZZ_SECONDS=300 each; NAME=redact for some
+	@node fuzz/run.ts $(NAME)
 
 clean: ## removes all build output
 	@rm -rf bin dist node_modules

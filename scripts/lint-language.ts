@@ -10,7 +10,7 @@ import { findLogLines } from './lint/log-lines.ts';
 import { findLongDecision, findLongProse } from './lint/markdown.ts';
 import { findMarkerWords } from './lint/marker-words.ts';
 
-const places = ['src', 'test', 'scripts', 'docs', '*.md', 'bench', 'examples', 'packaging'];
+const places = ['src', 'test', 'scripts', 'docs', '*.md', 'bench', 'fuzz', 'examples', 'packaging'];
 const checks = [findClockReads, findLateImports, findMarkerWords, findLogLines, findLongProse, findLongDecision];
 
 const root = process.argv[2] ?? join(import.meta.dirname, '..');

@@ -4,6 +4,7 @@ import { spawn } from 'node:child_process';
 import { randomUUID } from 'node:crypto';
 import { once } from 'node:events';
 import { mkdir, open, readFile, rm, writeFile } from 'node:fs/promises';
+import { connect, type Socket } from 'node:net';
 import { join } from 'node:path';
 import { text } from 'node:stream/consumers';
 import { type TestContext, test } from 'node:test';
@@ -151,6 +152,30 @@ test('a database that is damaged while the server runs takes no more writes', as
   assert.equal(restarted.log.split('storage failed').length, 2, restarted.log);
   await restarted.stop();
   assert.match(await startError(data), /it is damaged.* plan42 server restore FILE /);
+});
+
+test('clients that never finish a request do not use up the descriptors', async () => {
+  await using dir = await makeTempDir();
+  const bin = join(dir.path, 'bin');
+  await mkdir(bin);
+  await writeFile(join(bin, 'plan42'), `#!/bin/sh\nulimit -n 200\nexec "${plan42}" "$@"\n`, { mode: 0o755 });
+  await using server = await ServerProcess.start(join(dir.path, 'data'), 0, [], bin);
+  const { port, hostname } = new URL(server.url);
+  const half: Socket[] = [];
+  for (let i = 0; i < 300; i += 1) {
+    const socket = connect(Number(port), hostname).on('error', () => {});
+    half.push(socket);
+    await once(socket, 'connect');
+    socket.write(i % 2 === 0 ? 'GET /health HTTP/1.1\r\nHost: x\r\n' : '');
+  }
+  for (let i = 0; i < 10; i += 1) {
+    const answer = await callServer(server.url, 'GET', '/health', { token: null, headers: { connection: 'close' } });
+    assert.equal(answer.status, 200);
+  }
+  assert.match(server.log, /few open files allowed limit=200 /);
+  assert.match(server.log, /too many connections, closing idle ones address=127\.0\.0\.1 /);
+  await run(plan42, ['server', 'task', 'list', '--data', server.dataDir]);
+  for (const socket of half) socket.destroy();
 });
 
 /** Overwrites everything but the first pages. */

@@ -20,6 +20,7 @@ const linearRegex = {
     Literal(node: Literal) {
       if (node.regex === undefined) return;
       const { pattern: source, flags } = node.regex;
+      if (isRetried(source, flags)) context.report({ node, message: 'Anchor this regular expression, or avoid `.*`.' });
       for (const report of analyse({ source, flags }).reports) {
         const time = report.exponential ? 'exponential' : 'quadratic';
         const message = `${time} for repeated ${JSON.stringify(report.character.pick)}. Anchor it, or scan by hand.`;
@@ -32,5 +33,10 @@ const linearRegex = {
     },
   }),
 };
+
+// `a.*b` looks for its end from every `a`, which the analysis does not see. A lazy `.*?` up to the end of the text always ends.
+function isRetried(source: string, flags: string): boolean {
+  return !/^(?:\^|\(\?:\^)/.test(source) && !flags.includes('y') && /\.[*+](?![?)$]|$)/.test(source);
+}
 
 export default { meta: { name: 'plan42' }, rules: { 'linear-regex': linearRegex } };

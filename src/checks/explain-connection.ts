@@ -37,7 +37,7 @@ const explanations: readonly Explanation[] = [
     command: certificate,
   },
   {
-    codes: /ERR_SSL.*ALERT/,
+    codes: /^ERR_SSL.*ALERT/,
     message: (host) => `${host} rejects the TLS connection`,
     remedy: () => 'Ask the operator of the server whether it supports TLS 1.2 and requires a client certificate.',
     command: certificate,
@@ -91,10 +91,15 @@ export function explainConnection(error: unknown, setting: string, url: URL, env
 /** Host and port of the proxy for `url`, without credentials. */
 function proxyHost({ protocol, hostname }: URL, env: NodeJS.ProcessEnv): string | undefined {
   const noProxy = (env['no_proxy'] ?? env['NO_PROXY'] ?? '').split(/[\s,]+/).filter(Boolean);
-  if (isLoopback(hostname) || noProxy.some((name) => name === '*' || hostname.endsWith(name.replace(/^\*/, '')))) {
-    return undefined;
-  }
+  if (isLoopback(hostname) || noProxy.some((name) => isHostIn(hostname, name))) return undefined;
   const name = protocol === 'https:' ? 'https_proxy' : 'http_proxy';
   const proxy = env[name] ?? env[name.toUpperCase()];
   return proxy ? URL.parse(proxy)?.host : undefined;
+}
+
+// As undici reads `no_proxy`: `example.com` is that host alone, `.example.com` and `*.example.com` are those below it.
+function isHostIn(hostname: string, name: string): boolean {
+  if (name === '*') return true;
+  const suffix = name.toLowerCase().replace(/:\d+$/, '');
+  return /^[.*]/.test(suffix) ? hostname.endsWith(suffix.replace(/^\*/, '')) : hostname === suffix;
 }

@@ -4,10 +4,17 @@ const minLength = 8;
 
 /** Shortens all IDs to the same length, as far as they stay unique. */
 export function shortIds(ids: readonly string[]): (id: string) => string {
-  const longest = Math.max(minLength, ...ids.map((id) => id.length));
-  let length = minLength;
-  while (length < longest && new Set(ids.map((id) => id.slice(0, length))).size < new Set(ids).size) length += 1;
+  const sorted = [...new Set(ids)].toSorted();
+  // The longest prefix that two IDs share is shared by neighbours.
+  const shared = sorted.map((id, n) => commonPrefixLength(id, sorted[n - 1] ?? ''));
+  const length = shared.reduce((longest, each) => Math.max(longest, each + 1), minLength);
   return (id) => id.slice(0, length);
+}
+
+function commonPrefixLength(a: string, b: string): number {
+  let length = 0;
+  while (length < a.length && length < b.length && a[length] === b[length]) length += 1;
+  return length;
 }
 
 /**

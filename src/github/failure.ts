@@ -72,7 +72,7 @@ function fromNetwork(cause: unknown, { url, token }: ConnectionWithToken): Failu
 
 /** Replaces OpenSSL's own text. */
 function tlsReason(code: string, host: string): string | undefined {
-  if (/ERR_SSL.*ALERT/.test(code)) return `${host} rejects the TLS connection (${code})`;
+  if (/^ERR_SSL.*ALERT/.test(code)) return `${host} rejects the TLS connection (${code})`;
   if (!/ERR_SSL|EPROTO/.test(code)) return undefined;
   return `${host} does not speak TLS (${code}); check scheme and port of the connection’s URL`;
 }

@@ -10,14 +10,32 @@ export interface Arrival extends Disposable {
 /** Numbers requests in the order of arrival, across restarts of the runner. */
 export class Arrivals {
   #last = 0;
+  readonly #pending = new Set<object>();
+  readonly #onSettled: () => void;
   #earlier: Promise<unknown> = Promise.resolve();
+
+  /** `onSettled` is called when a request is accepted or rejected. */
+  constructor(onSettled: () => void = () => {}) {
+    this.#onSettled = onSettled;
+  }
+
+  /** The number of requests that are neither accepted nor rejected yet. */
+  get pending(): number {
+    return this.#pending.size;
+  }
 
   next(): Arrival {
     const { promise, resolve } = Promise.withResolvers<void>();
     const isNext = this.#earlier;
     this.#earlier = Promise.all([isNext, promise]);
     this.#last += 1;
-    return { number: this.#last, isNext, [Symbol.dispose]: resolve };
+    const request = {};
+    this.#pending.add(request);
+    const settle = () => {
+      resolve();
+      if (this.#pending.delete(request)) this.#onSettled();
+    };
+    return { number: this.#last, isNext, [Symbol.dispose]: settle };
   }
 
   /** Continues after the numbers that jobs of the previous run have. */

@@ -29,12 +29,16 @@ export interface JobsOptions {
   /** The runner's own. */
   tenantId: string;
   runnerId: string;
+  /** The instance ID of the runner. */
+  instanceId: string;
   /** Those that the server is known to have. */
   features: ReadonlySet<ServerFeature>;
   /** The option with which a command finds this runner (`--state-dir … `), or empty. */
   placeOption?: string;
   github: GithubConnections;
   logger: Logger;
+  /** Called when more jobs may be able to start. */
+  onSlotsFree?: () => void;
   turnWatch?: TurnWatchTiming;
   exitGrace?: ExitGrace;
   sleep?: Sleep;
@@ -60,18 +64,21 @@ interface ActiveJob {
 export class Jobs implements AsyncDisposable {
   readonly #options: JobsOptions;
   readonly #slots: Slots;
-  readonly #arrivals = new Arrivals();
+  readonly #arrivals: Arrivals;
   readonly #active = new Map<string, ActiveJob>();
   readonly #starting = new Set<Promise<void>>();
   /** The number of jobs that wait for anything but a slot. */
   #waiting = 0;
   readonly #detach = new AbortController();
+  readonly #onSlotsFree: () => void;
   readonly #watching: Promise<void>;
   #lastFinished: JobRecord | undefined;
 
   constructor(options: JobsOptions) {
     this.#options = options;
-    this.#slots = new Slots(options.config.jobs.maxJobs);
+    this.#onSlotsFree = options.onSlotsFree ?? (() => {});
+    this.#slots = new Slots(options.config.jobs.maxJobs, this.#onSlotsFree);
+    this.#arrivals = new Arrivals(this.#onSlotsFree);
     const { client, tenantId, runnerId, features, logger, turnWatch, sleep } = options;
     this.#watching = watchTurns({
       client,
@@ -97,6 +104,12 @@ export class Jobs implements AsyncDisposable {
   /** The record of the job that finished last, since the start of the runner. */
   get lastFinished(): JobRecord | undefined {
     return this.#lastFinished;
+  }
+
+  /** The number of jobs that would start at once if they arrived now. */
+  get freeSlots(): number {
+    const { held, waiting } = this.#slots;
+    return Math.max(0, this.#options.config.jobs.maxJobs - held - waiting - this.#waiting - this.#arrivals.pending);
   }
 
   get counts(): JobCounts {
@@ -197,6 +210,7 @@ export class Jobs implements AsyncDisposable {
       client: agentClient,
       path,
       turn: invocation?.Turn,
+      instanceId: this.#options.instanceId,
       logger,
       isMute: agentToken === '',
     });
@@ -241,6 +255,7 @@ export class Jobs implements AsyncDisposable {
     return {
       [Symbol.dispose]: () => {
         this.#waiting -= 1;
+        this.#onSlotsFree();
       },
     };
   }

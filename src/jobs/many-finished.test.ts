@@ -62,6 +62,7 @@ test('a start accesses the same number of files, however many jobs are finished'
         runtime: createFakeRuntime(),
         otherRuntime: createFakeRuntime,
         runnerId: 'runner',
+        instanceId: 'instance',
         features: new Set<ServerFeature>(),
         tenantId: 'tenant',
         client: new Plan42Client(endpoint),

@@ -11,6 +11,7 @@ import { formatError, isAbort } from '../lib/errors.ts';
 import { retryForever } from '../lib/retry.ts';
 import type { Slots } from '../lib/slots.ts';
 import type { InvokeAgentRequest } from '../plan42/messages.ts';
+import { waitingForSlotStatus } from '../plan42/turn-status.ts';
 import { RuntimeError } from '../runtimes/runtime.ts';
 import { buildAgentInput } from './agent-input.ts';
 import { type EndReason, killedReason, turnEndReason } from './end-reason.ts';
@@ -97,7 +98,7 @@ async function takeSlot({ arrival }: JobRecord, context: JobContext, stop: Abort
   const free = slots.tryTake();
   if (free) return free;
   logger.info('waiting for slot', { max_jobs: config.jobs.maxJobs });
-  const status = reportStatus(context, 'Waiting for a Free Slot on Local Runner', stop);
+  const status = reportStatus(context, waitingForSlotStatus, stop);
   const [slot] = await Promise.all([slots.take(stop, arrival), status]);
   return slot;
 }

@@ -16,6 +16,8 @@ export interface TurnUpdatesOptions {
   /** From the request. */
   turn: unknown;
   logger: Logger;
+  /** The instance ID of the runner. A turn with another one was given to another machine. */
+  instanceId?: string;
   /** Set if there is no token, so that nothing can be sent. */
   isMute?: boolean;
   sleep?: Sleep;
@@ -36,6 +38,7 @@ const maxQuickConflicts = 3;
 export class TurnUpdates {
   readonly #client: Plan42Client;
   readonly #path: TurnPath;
+  readonly #instanceId: string | undefined;
   readonly #logger: Logger;
   readonly #sleep: Sleep;
   readonly #ended = new AbortController();
@@ -47,10 +50,11 @@ export class TurnUpdates {
   #version = 0; // Matches no version: without a turn, the first update learns the right one from its conflict.
   #last: Promise<unknown> = Promise.resolve();
 
-  constructor({ client, path, turn, logger, isMute = false, sleep: wait = sleep }: TurnUpdatesOptions) {
+  constructor({ client, path, turn, logger, instanceId, isMute = false, sleep: wait = sleep }: TurnUpdatesOptions) {
     this.#client = client;
     this.#path = path;
     this.#logger = logger;
+    this.#instanceId = instanceId;
     this.#sleep = wait;
     this.#rejected = isMute;
     const parsed = v.safeParse(PartialTurn, turn);
@@ -165,6 +169,8 @@ export class TurnUpdates {
     this.#rejections = 0;
     this.#version = turn.Version;
     if (isTerminalStatus(turn.Status)) this.noteEnd(finishedEnd(turn));
+    const isMoved = this.#instanceId !== undefined && turn.InstanceId && turn.InstanceId !== this.#instanceId;
+    if (isMoved) this.noteEnd({ reason: 'moved', machine: turn.Machine ?? undefined });
   }
 
   #noteRejection(error: unknown, rejectedMs: number): void {

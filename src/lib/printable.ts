@@ -4,7 +4,7 @@
  * window or look like another text. Line breaks and tabs stay.
  */
 export function printable(text: string): string {
-  return withoutColors(text).replaceAll('\r\n', '\n').replaceAll(hiddenExceptLayout, escapeCharacter);
+  return withoutColors(text).replaceAll(/\r\n/g, '\n').replaceAll(hiddenExceptLayout, escapeCharacter);
 }
 
 /** Like `printable`, for the output of programs, in whole lines: shows what a progress bar leaves on a terminal. */

@@ -4,7 +4,11 @@ export class Slots {
   #held = 0;
   readonly #waiting: { rank: number; give: (slot: Disposable) => void }[] = [];
 
-  constructor(count: number) {
+  readonly #onFree: () => void;
+
+  /** `onFree` is called when a slot or a place in the line becomes free. */
+  constructor(count: number, onFree: () => void = () => {}) {
+    this.#onFree = onFree;
     this.#free = count;
   }
 
@@ -44,6 +48,7 @@ export class Slots {
     const leave = () => {
       this.#waiting.splice(this.#waiting.indexOf(place), 1);
       reject(signal.reason);
+      this.#onFree();
     };
     const place = { rank, give };
     const behind = this.#waiting.findIndex((other) => other.rank > rank);
@@ -63,6 +68,7 @@ export class Slots {
         const next = this.#free < 0 ? undefined : this.#waiting.shift();
         if (next) next.give(this.#slot());
         else this.#free += 1;
+        this.#onFree();
       },
     };
   }

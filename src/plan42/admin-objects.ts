@@ -39,7 +39,7 @@ export const AdminTask = knownFields({
   ...view(
     taskFields,
     ['TaskId', 'Title', 'CreatedAt', 'Version'],
-    ['Prompt', 'EnvironmentId', 'UpdatedAt', 'State', 'LastTurnStatus', 'LastTurnIndex'],
+    ['Prompt', 'EnvironmentId', 'UpdatedAt', 'State', 'LastTurnStatus', 'LastTurnIndex', 'LastTurnMachine'],
   ),
   RepoInfo: v.nullish(v.record(v.string(), PartialRepoInfo)),
 });
@@ -49,7 +49,7 @@ export const AdminTurn = knownFields(
   view(
     turnFields,
     ['TaskId', 'TurnIndex', 'Status', 'CreatedAt', 'Version'],
-    ['Prompt', 'OutputMessage', 'ErrorMessage', 'CompletedAt'],
+    ['Prompt', 'OutputMessage', 'ErrorMessage', 'CompletedAt', 'Machine'],
   ),
 );
 export type AdminTurn = v.InferOutput<typeof AdminTurn>;

@@ -10,6 +10,7 @@ const nothing = v.unknown();
 export interface CallOptions {
   signal?: AbortSignal | undefined;
   timeoutMs?: number;
+  headers?: Readonly<Record<string, string>> | undefined;
 }
 
 /** The turn's fields that a runner writes. An empty patch is a heartbeat. */

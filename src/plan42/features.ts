@@ -1,5 +1,7 @@
 /** Features that our server has beyond the protocol. It lists them when a queue registers; other servers list none. */
 export const serverFeatures = [
+  /** Reads the headers of `runner-headers.ts`, and gives a machine no more turns than it has free slots. */
+  'FreeSlots',
   /** Serves `POST …/runners/:runnerId/ended-turns`. */
   'EndedTurns',
 ] as const;

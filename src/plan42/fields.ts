@@ -9,7 +9,7 @@ export function knownFields<const Entries extends v.ObjectEntries>(entries: Entr
   return v.pipe(
     v.unknown(),
     // valibot accepts an array as an object.
-    v.check((input) => !Array.isArray(input), 'not an object'),
+    v.check((input) => !Array.isArray(input), 'must be an object'),
     v.transform((input) => respell(input, names)),
     v.looseObject(entries),
   );

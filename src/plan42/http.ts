@@ -16,6 +16,7 @@ export interface ApiCall {
   body?: unknown;
   ifMatch?: number;
   timeoutMs?: number;
+  headers?: Readonly<Record<string, string>> | undefined;
   signal?: AbortSignal | undefined;
 }
 
@@ -200,6 +201,7 @@ function requestHeaders(endpoint: ApiEndpoint, call: ApiCall): Record<string, st
     accept: 'application/json',
     'user-agent': endpoint.userAgent,
     ...endpoint.headers,
+    ...call.headers,
     ...(call.body === undefined ? {} : { 'content-type': 'application/json' }),
     ...(call.ifMatch === undefined ? {} : { 'if-match': String(call.ifMatch) }),
   };

@@ -27,6 +27,15 @@ export interface QueueOverview {
   States: string;
 }
 
+/** One running instance of a runner. */
+export interface MachineOverview {
+  InstanceId: string;
+  Name: string;
+  FreeSlots: number;
+  MaxSlots: number;
+  LowDisk: boolean;
+}
+
 export interface RunnerOverview {
   RunnerId: string;
   Name: string;
@@ -34,6 +43,8 @@ export interface RunnerOverview {
   RunsTasks: boolean;
   ProxiesGithub: boolean;
   Queues: QueueOverview[];
+  /** Those that poll and report their slots. */
+  Machines: MachineOverview[];
   /** Percent, by step: the mean of the queues; null without polls. */
   Utilisation: (number | null)[];
 }
@@ -54,7 +65,7 @@ export interface Overview {
 
 export type TaskSummary = Pick<
   Task,
-  'TaskId' | 'Title' | 'State' | 'LastTurnIndex' | 'LastTurnStatus' | 'CreatedAt' | 'UpdatedAt'
+  'TaskId' | 'Title' | 'State' | 'LastTurnIndex' | 'LastTurnStatus' | 'LastTurnMachine' | 'CreatedAt' | 'UpdatedAt'
 >;
 
 /** Newest first. */

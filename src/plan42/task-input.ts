@@ -62,8 +62,11 @@ interface ExistingEnvironment {
 export function isAsWanted(environment: ExistingEnvironment, { image, repos, envVars }: WantedEnvironment): boolean {
   const { Context, SetupScript, DockerImage, Repos, AllowedHosts, EnvVars, RunnerId } = environment;
   const isPlain = !Context && !SetupScript && !AllowedHosts?.length && (RunnerId ?? 'default') === 'default';
+  // The values of an environment's secrets are not known.
+  const hasSecrets = envVars.some(({ IsSecret }) => IsSecret === true);
   return (
     isPlain &&
+    !hasSecrets &&
     DockerImage === image &&
     JSON.stringify(Repos ?? []) === JSON.stringify(repos) &&
     comparable(EnvVars ?? []) === comparable(envVars)

@@ -1,3 +1,6 @@
+/** A runner sets it while an accepted job waits. */
+export const waitingForSlotStatus = 'Waiting for a Free Slot on Local Runner';
+
 const terminalStatuses = new Set(['Completed', 'Failed', 'Succeeded', 'Done']);
 
 /** Returns whether the status is final. Servers write only the first two; the others occur in old documents. */

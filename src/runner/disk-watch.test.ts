@@ -7,8 +7,9 @@ import { RunnerHealth } from './health.ts';
 test('reports low disk space until there is enough again', async () => {
   const health = new RunnerHealth(silentLogger);
   health.reportSuccess('queue');
+  const noted: boolean[] = [];
   let low: string | undefined = 'not enough disk space';
-  using watch = reportLowDisk(async () => low, health);
+  using watch = reportLowDisk(async () => low, health, { noteDisk: (isLow) => noted.push(isLow) });
   assert.equal(await watch.lowDiskReason(), low);
   assert.equal(health.state.phase, 'degraded');
   assert.deepEqual(
@@ -18,4 +19,5 @@ test('reports low disk space until there is enough again', async () => {
   low = undefined;
   await watch.lowDiskReason();
   assert.equal(health.state.phase, 'ready');
+  assert.deepEqual([noted[0], noted.at(-1)], [true, false]);
 });

@@ -4,6 +4,7 @@ import type { Config } from '../config/schema.ts';
 import { lowDiskReason } from '../jobs/disk-space.ts';
 import type { Runtime } from '../runtimes/runtime.ts';
 import type { RunnerHealth } from './health.ts';
+import type { SlotReporter } from './slot-reporter.ts';
 
 /** Returns a function that checks the disks of jobs, logs and containers and returns why they are too full for a new job. */
 export function watchDisk(
@@ -25,13 +26,15 @@ export function watchDisk(
 
 const checkIntervalMs = 15_000;
 
-/** Checks periodically and on demand, and reports low disk space to the runner's health. */
+/** Checks periodically and on demand, and reports low disk space to the runner's health and to the server. */
 export function reportLowDisk(
   check: () => Promise<string | undefined>,
   health: Pick<RunnerHealth, 'reportFailure' | 'remove'>,
+  slots: Pick<SlotReporter, 'noteDisk'>,
 ): Disposable & { lowDiskReason: () => Promise<string | undefined> } {
   const lowDiskReason = async () => {
     const low = await check();
+    slots.noteDisk(low !== undefined);
     if (low === undefined) health.remove('disk');
     else health.reportFailure('disk', 'disk', low);
     return low;

@@ -1,5 +1,6 @@
 /** Composes the runner and takes it down again. */
 
+import { hostname } from 'node:os';
 import { loadConfig } from '../config/load.ts';
 import { type Paths, stateDirOption } from '../config/paths.ts';
 import type { Config, RuntimeName } from '../config/schema.ts';
@@ -34,6 +35,7 @@ import { watchConfig } from './reload.ts';
 import { requireRunnerToken } from './require-token.ts';
 import { ServiceLog } from './service-log.ts';
 import { drainOnSignal, type ShutdownSignals } from './shutdown.ts';
+import { SlotReporter } from './slot-reporter.ts';
 import { TokenWatch } from './token-watch.ts';
 
 export interface ServiceOptions {
@@ -103,7 +105,15 @@ export async function runService(options: ServiceOptions): Promise<void> {
   const otherRuntime = (name: RuntimeName) => createRuntime(name, runtimeOptions);
   const placeOption = stateDirOption(paths, env);
   const features = new Set<ServerFeature>();
+  const slots = new SlotReporter({
+    instanceId: instance.id,
+    machine: hostname(),
+    maxSlots: config.jobs.maxJobs,
+    freeSlots: () => jobs.freeSlots,
+  });
   await using jobs = new Jobs({
+    onSlotsFree: () => slots.update(),
+    instanceId: instance.id,
     config,
     placeOption,
     store,
@@ -126,7 +136,7 @@ export async function runService(options: ServiceOptions): Promise<void> {
     ageDistrustMs: openDateFile(paths.stateDir),
   });
   const health = new RunnerHealth(logger, (summary) => notifier.status(summary));
-  using disk = reportLowDisk(watchDisk(config, paths, runtime), health);
+  using disk = reportLowDisk(watchDisk(config, paths, runtime), health, slots);
   const handlers = createHandlers({
     config,
     jobs,
@@ -148,6 +158,7 @@ export async function runService(options: ServiceOptions): Promise<void> {
     runnerId,
     settings: config.queues,
     features,
+    slotHeaders: () => slots.headers(),
     registry,
     health,
     logger,
@@ -155,11 +166,12 @@ export async function runService(options: ServiceOptions): Promise<void> {
       dispatch(
         message,
         { queue: queue.path, privateKey: queue.privateKey, limiter: queue.limiter },
-        { client, handlers, logger, signal: abort.signal },
+        { client, handlers, slotHeaders: () => slots.headers(), logger, signal: abort.signal },
       ),
     force: signals.force,
     abort: abort.signal,
   });
+  slots.report = () => pool.reportSlots();
   const identity = { tenant_id: tenantId, runner_id: runnerId, instance_id: instance.id };
   logStart(logger, { config, version: options.version, runtime: runtime.name, ...identity });
   tokenWatch.check();

@@ -4,6 +4,7 @@ import type { Logger } from '../lib/logger.ts';
 import { createEvents } from './core/events.ts';
 import { watchQueue } from './core/health.ts';
 import { Broker } from './core/queues/broker.ts';
+import { Machines } from './core/queues/machines.ts';
 import { QueueHistory, sampleQueues } from './core/queues/queue-history.ts';
 import { RoundRobin } from './core/queues/round-robin.ts';
 import { applyRetention, type Retention } from './core/retention.ts';
@@ -66,9 +67,10 @@ export function createApp(options: AppOptions): App {
   const events = createEvents();
   const broker = new Broker(clock);
   const roundRobin = new RoundRobin(store.runnerQueues);
+  const machines = new Machines(clock);
   const liveRequests = new LiveRequests(signal);
   const history = new QueueHistory(store, historySteps);
-  const deps = { ...options, events, broker, roundRobin, liveRequests, history };
+  const deps = { ...options, events, broker, roundRobin, machines, liveRequests, history };
   const scheduler = new Scheduler(deps);
   const watches = new Set<Promise<void>>();
   const watch = (queue: QueueKey, firstAfterMs: number) => {
@@ -79,7 +81,12 @@ export function createApp(options: AppOptions): App {
   events.on('turnAdded', (turn) => scheduler.send(turn));
   events.on('turnsToSend', () => scheduler.sendAll());
   events.on('queueUsable', () => scheduler.sendAll());
-  events.on('queueUnusable', (queue, reason) => broker.reroute(queue, reason, () => roundRobin.next(queue)));
+  events.on('queuePolled', (isFirst) => scheduler.onPoll(isFirst));
+  events.on('turnsLost', (turns) => scheduler.onLost(turns));
+  events.on('queueUnusable', (queue, reason) => {
+    if (reason === 'deleted') machines.closeQueue(queue);
+    broker.reroute(queue, reason, () => roundRobin.next(queue, (other) => machines.isWithoutReports(other)));
+  });
   events.on('queueAdded', (queue) => watch(queue, timing.healthCheckIntervalMs));
 
   const handle = createDispatcher({
@@ -94,8 +101,13 @@ export function createApp(options: AppOptions): App {
   });
   const runBackground = async () => {
     for (const queue of store.runnerQueues.select('')) watch(queue, Math.random() * timing.healthCheckIntervalMs);
-    scheduler.sendAll();
-    await Promise.all([expireTurns(deps), sampleQueues(deps), watchStorage(deps), applyRetention(deps)]);
+    await Promise.all([
+      scheduler.keepScanning(),
+      expireTurns(deps),
+      sampleQueues(deps),
+      watchStorage(deps),
+      applyRetention(deps),
+    ]);
     await Promise.all(watches);
   };
   return { handle, runBackground };

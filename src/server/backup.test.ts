@@ -87,7 +87,13 @@ test('a restore keeps the replaced files, and refuses what is no backup before i
   ] as const) {
     await make();
     await refused(restoreBackup(bad, other), message, /./);
-    assert.deepEqual((await readdir(other)).toSorted(), ['admin.json', 'lock', 'plan42.db', 'plan42.db-run']);
+    assert.deepEqual((await readdir(other)).toSorted(), [
+      'admin.json',
+      'lock',
+      'plan42.db',
+      'plan42.db-run',
+      'secrets.key',
+    ]);
   }
   const aside = await restoreBackup(file, other);
   assert.equal(await readFile(join(aside ?? '', 'admin.json'), 'utf8'), before);
@@ -134,7 +140,7 @@ describe('a start refuses, with the way out, and keeps admin.json', () => {
     const [one, two] = [join(dir.path, 'one'), join(dir.path, 'two')];
     for (const data of [one, two]) await (await start(data))[Symbol.asyncDispose]();
     const kept = await readFile(join(one, 'admin.json'), 'utf8');
-    await cp(join(two, 'plan42.db'), join(one, 'plan42.db'));
+    for (const name of ['plan42.db', 'secrets.key']) await cp(join(two, name), join(one, name));
     await refused(start(one), /another tenant/, /mv \S+admin\.json /);
     assert.equal(await readFile(join(one, 'admin.json'), 'utf8'), kept);
   });
@@ -190,7 +196,13 @@ test('a killed first start leaves nothing in the way of the next one', async () 
   await writeFile(join(data, 'lock'), '');
   await writeFile(join(data, 'plan42.db.new'), 'half');
   await (await start(data))[Symbol.asyncDispose]();
-  assert.deepEqual((await readdir(data)).toSorted(), ['admin.json', 'lock', 'plan42.db', 'plan42.db-run']);
+  assert.deepEqual((await readdir(data)).toSorted(), [
+    'admin.json',
+    'lock',
+    'plan42.db',
+    'plan42.db-run',
+    'secrets.key',
+  ]);
 });
 
 function execute(path: string, sql: string): void {

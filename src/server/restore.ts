@@ -1,5 +1,5 @@
 import { chown, copyFile, link, mkdir, open, readdir, rename, rm, stat } from 'node:fs/promises';
-import { join } from 'node:path';
+import { dirname, join } from 'node:path';
 import { DatabaseSync } from 'node:sqlite';
 import { systemClock } from '../lib/clock.ts';
 import { environmentFailure, failureRemedy } from '../lib/environment-failure.ts';
@@ -79,6 +79,11 @@ async function stage(file: string, staged: string): Promise<StagedFiles> {
   try {
     await copyDatabase(file, staged, otherBackup);
     const files = unseal(staged);
+    // A copy by another program, or a replaced database, has its other files beside it.
+    for (const name of companions) {
+      const beside = files.companions.has(name) ? undefined : await readFileIfExists(join(dirname(file), name));
+      if (beside !== undefined) files.companions.set(name, beside);
+    }
     await sync(staged);
     return files;
   } catch (error) {
@@ -105,7 +110,14 @@ function unseal(staged: string): StagedFiles {
 /** Links the present files into a new folder. */
 async function keepAside(dataDir: string): Promise<string | undefined> {
   const names = (await readdir(dataDir)).filter((name) =>
-    [databaseName, `${databaseName}-wal`, `${databaseName}-run`, adminName, ...companions].includes(name),
+    [
+      databaseName,
+      `${databaseName}-wal`,
+      `${databaseName}-journal`,
+      `${databaseName}-run`,
+      adminName,
+      ...companions,
+    ].includes(name),
   );
   if (names.length === 0) return undefined;
   const folder = await newFolder(

@@ -24,12 +24,12 @@ test('the first start creates private files, which later starts keep', async () 
   assert.deepEqual([await mode('.'), await mode('plan42.db'), await mode('admin.json')], ['700', '600', '600']);
   const read = async () => JSON.parse(await readFile(join(plane.dataDir, 'admin.json'), 'utf8'));
   const { url, admin } = plane.server;
-  assert.deepEqual(await read(), { url, ...admin });
+  assert.deepEqual(await read(), { url, localUrl: url, ...admin });
   const runner = (await plane.call('GET', plane.runner)).body;
   assert.deepEqual([runner.RunsTasks, runner.ProxiesGithub, runner.IsCloud], [true, true, false]);
   await plane.restart();
   assert.deepEqual(plane.server.admin, admin);
-  assert.deepEqual(await read(), { url: plane.server.url, ...admin });
+  assert.deepEqual(await read(), { url: plane.server.url, localUrl: plane.server.url, ...admin });
   assert.equal((await plane.call('GET', plane.tenant)).status, 200);
 });
 

@@ -4,6 +4,7 @@ import { systemClock } from '../lib/clock.ts';
 import { UserError } from '../lib/errors.ts';
 import type { Logger } from '../lib/logger.ts';
 import { isLoopback } from '../lib/loopback.ts';
+import { openFilesLimit } from '../lib/open-files.ts';
 import { replaceFile } from '../lib/replace-file.ts';
 import { trimEnd } from '../lib/trim-end.ts';
 import { createApp } from './app.ts';
@@ -11,6 +12,7 @@ import { type Admin, prepare } from './core/first-start.ts';
 import { defaultRetention, type Retention } from './core/retention.ts';
 import { defaultTiming, type Timing } from './core/timing.ts';
 import { adminName, lockDataFolder, requireComplete, requireSameTenant } from './data-folder.ts';
+import { ConnectionLimits } from './http/connection-limits.ts';
 import { listenForContainers } from './http/container-listeners.ts';
 import { unavailable } from './http/errors.ts';
 import { createHostCheck } from './http/host-check.ts';
@@ -30,6 +32,8 @@ export interface ServerOptions {
   forContainers?: boolean;
   /** The PEM file of the certificate authority, for `admin.json`, if clients need one. */
   caFile?: string | undefined;
+  /** Removes all secrets if the file with their key is lost. */
+  discardSecrets?: boolean | undefined;
   logger: Logger;
   clock?: Clock;
   timing?: Partial<Timing>;
@@ -59,9 +63,11 @@ export async function startServer(options: ServerOptions): Promise<ControlPlane>
   await using resources = new AsyncDisposableStack();
   resources.use(await lockDataFolder(dataDir));
   await requireComplete(dataDir);
-  const store = resources.use(openStore(dataDir, logger));
+  const store = resources.use(await openStore(dataDir, logger, { discardSecrets: options.discardSecrets === true }));
   await requireSameTenant(dataDir, store);
-  const listener = resources.use(await listen(options.listen, { tls, closeGraceMs: timing.closeGraceMs }));
+  const { closeGraceMs } = timing;
+  const limits = new ConnectionLimits(openFilesLimit(), logger, clock);
+  const listener = resources.use(await listen(options.listen, { tls, closeGraceMs, limits }));
   const url = publicUrl ?? listener.url;
   const { tokens, admin } = prepare(store, clock, url);
 
@@ -73,8 +79,7 @@ export async function startServer(options: ServerOptions): Promise<ControlPlane>
   listener.serve(app.handle);
   if (options.forContainers && isLoopback(options.listen.host)) {
     const { port } = listener;
-    const { closeGraceMs } = timing;
-    resources.use(await listenForContainers({ port, tls, closeGraceMs, handle: app.handle, logger }));
+    resources.use(await listenForContainers({ port, tls, closeGraceMs, limits, handle: app.handle, logger }));
   }
   const work = app.runBackground();
   resources.defer(() => {

@@ -9,7 +9,7 @@ export type Place =
 
 export function placeOf(hash: string): Place {
   const [path = '', query = ''] = hash.replace(/^#\/?/, '').split('?');
-  const [first = '', second, ...more] = path.split('/').map(decode);
+  const [first = '', second, ...more] = path.split('/', 3).map(decode);
   if (more.length > 0) return { view: 'unknown' };
   if (first === '' && second === undefined) return { view: 'overview' };
   if (first === 'tasks' && second === undefined) return { view: 'tasks', ...tasksQuery(new URLSearchParams(query)) };

@@ -21,7 +21,7 @@ const overview = (Epoch: string, Queues: QueueOverview[], Utilisation: (number |
   Step: 0,
   StepSeconds: 10,
   MaxSteps: 3,
-  Runners: [{ RunnerId: 'r', Name: 'r', RunsTasks: true, ProxiesGithub: true, Queues, Utilisation }],
+  Runners: [{ RunnerId: 'r', Name: 'r', RunsTasks: true, ProxiesGithub: true, Machines: [], Queues, Utilisation }],
 });
 
 test('appends new samples and drops the oldest', () => {

@@ -21,6 +21,8 @@ export interface FakeRunnerOptions {
   url: string;
   token: string;
   answer?: Answerer;
+  /** Sent with each poll and response. */
+  headers?: () => Record<string, string>;
 }
 
 /** One queue of a runner that does nothing but poll and answer. Disposing of it stops the polling, and no more. */
@@ -33,13 +35,15 @@ export class FakeRunner implements AsyncDisposable {
   readonly #transport = new Agent();
   readonly #stop = new AbortController();
   readonly #answer: Answerer;
+  readonly #headers: () => Record<string, string>;
   #polling: Promise<void> = Promise.resolve();
 
-  constructor({ url, token, answer = answerAll }: FakeRunnerOptions) {
+  constructor({ url, token, answer = answerAll, headers = () => ({}) }: FakeRunnerOptions) {
     const { tenantId, runnerId } = parseRunnerToken(token);
     this.client = new Plan42Client({ transport: this.#transport, baseUrl: new URL(url), token, userAgent: 'fake' });
     this.queue = { tenantId, runnerId, queueId: randomUUID() };
     this.#answer = answer;
+    this.#headers = headers;
   }
 
   get path(): string {
@@ -58,7 +62,7 @@ export class FakeRunner implements AsyncDisposable {
 
   /** One poll; the messages as they came, still encrypted. */
   async receive(waitMs: number, signal?: AbortSignal): Promise<RunnerMessage[]> {
-    const messages = await this.client.getMessages(this.queue, waitMs, { signal });
+    const messages = await this.client.getMessages(this.queue, waitMs, { signal, headers: this.#headers() });
     return messages.map((message) => v.parse(RunnerMessage, message));
   }
 
@@ -68,17 +72,18 @@ export class FakeRunner implements AsyncDisposable {
 
   async write(message: RunnerMessage, response: object): Promise<void> {
     const payload = encrypt(Buffer.from(JSON.stringify(response)), parsePublicKey(message.CallerPublicKey));
-    await this.client.writeResponse(this.queue, { messageId: message.MessageID, callerId: message.CallerID }, payload);
+    const address = { messageId: message.MessageID, callerId: message.CallerID };
+    await this.client.writeResponse(this.queue, address, payload, { headers: this.#headers() });
   }
 
   async #poll(): Promise<void> {
     while (!this.#stop.signal.aborted) {
       const messages = await this.receive(30_000, this.#stop.signal);
-      await Promise.all(messages.map((message) => this.#handle(message)));
+      await Promise.all(messages.map((message) => this.handle(message)));
     }
   }
 
-  async #handle(message: RunnerMessage): Promise<void> {
+  async handle(message: RunnerMessage): Promise<void> {
     const request = this.read(message);
     this.requests.push(request);
     const response = await this.#answer(request);

@@ -103,6 +103,7 @@ export class JobsSetting implements AsyncDisposable {
       client: new Plan42Client(endpoint),
       tenantId: 'tenant',
       runnerId: 'runner',
+      instanceId: 'instance',
       features: this.features,
       ...this.timing,
       github: this.#connections,

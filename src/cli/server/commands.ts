@@ -71,6 +71,7 @@ export function addServerCommands(program: Command, context: CliContext): void {
         .argParser(keepPeriod)
         .default(keepPeriod(defaultKeepDeleted), defaultKeepDeleted),
     )
+    .option('--discard-secrets', 'remove the values of secret variables and all tokens, if secrets.key is lost')
     .addOption(
       new Option('--log-level <level>', 'minimum level of log lines on standard error')
         .choices(logLevels)

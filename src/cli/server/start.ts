@@ -17,6 +17,7 @@ export interface ServerStartOptions extends TlsFiles {
   containers: boolean;
   data?: string;
   publicUrl?: string;
+  discardSecrets?: boolean;
   keepTasks?: KeepPeriod;
   keepLogs?: KeepPeriod;
   keepDeleted: KeepPeriod;
@@ -40,6 +41,7 @@ export async function startCommand(context: CliContext, options: ServerStartOpti
   await using server = await startServer({
     dataDir,
     listen,
+    discardSecrets: options.discardSecrets,
     forContainers: options.containers,
     ...(options.publicUrl === undefined ? {} : { publicUrl: options.publicUrl }),
     ...(tls === undefined ? {} : { tls, caFile: tls.ownAuthority }),

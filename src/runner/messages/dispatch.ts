@@ -19,6 +19,8 @@ import type { Handler } from './handler.ts';
 export interface DispatchOptions {
   client: Plan42Client;
   handlers: ReadonlyMap<string, Handler>;
+  /** The headers of one response, which report the free slots. */
+  slotHeaders?: () => Record<string, string>;
   logger: Logger;
   /** Aborts handlers and the delivery of responses. */
   signal: AbortSignal;
@@ -39,7 +41,7 @@ const backoff = { minMs: 100, maxMs: 2000 };
 /** Responds to one message. Never rejects: an invalid message is logged with its ID, without its content, and affects only itself. */
 export async function dispatch(raw: unknown, origin: Origin, options: DispatchOptions): Promise<void> {
   const deadline = systemClock.now() + responseTimeMs;
-  const { client, signal } = options;
+  const { client, signal, slotHeaders } = options;
   const logger = options.logger.with({ queue_id: origin.queue.queueId, message_id: messageIdOf(raw) });
   if (raw instanceof UnreadableMessage) {
     logger.warn('message rejected', { reason: raw.reason, size_bytes: raw.bytes });
@@ -53,7 +55,12 @@ export async function dispatch(raw: unknown, origin: Origin, options: DispatchOp
     if (response === undefined) return;
     const payload = encrypt(Buffer.from(JSON.stringify(response)), callerKey);
     const address = { messageId: message.MessageID, callerId: message.CallerID };
-    const write = () => client.writeResponse(origin.queue, address, payload, { signal, timeoutMs: attemptTimeoutMs });
+    const write = () =>
+      client.writeResponse(origin.queue, address, payload, {
+        signal,
+        timeoutMs: attemptTimeoutMs,
+        headers: slotHeaders?.(),
+      });
     await deliver(() => origin.limiter.call(write, signal), deadline, signal);
   } catch (error) {
     if (error instanceof v.ValiError) {

@@ -142,7 +142,7 @@ describe('errors reach the caller', () => {
     });
 
     test(`${name}: of the message`, async () => {
-      await fails({ ConnectionID: 5 }, 'invalid request: ConnectionID has the wrong type');
+      await fails({ ConnectionID: 5 }, 'invalid request: ConnectionID must be a string');
     });
 
     test(`${name}: of time`, async () => {
@@ -158,7 +158,7 @@ describe('errors reach the caller', () => {
 
   test('a page size of the wrong type, and one of the wrong size', async () => {
     const answer = await ask('SearchRepo', { ...valid, MaxResults: '5' });
-    assert.ok('ErrorMessage' in answer && answer.ErrorMessage === 'invalid request: MaxResults has the wrong type');
+    assert.ok('ErrorMessage' in answer && answer.ErrorMessage === 'invalid request: MaxResults must be a number');
     const tooMany = await ask('SearchRepo', { ...valid, MaxResults: 101 });
     assert.ok('ErrorMessage' in tooMany && tooMany.ErrorMessage === 'maxResults must be between 1 and 100');
   });

@@ -7,6 +7,7 @@ import { GithubError, loggable } from '../../github/errors.ts';
 import { getDefaultBranches, listBranches, listOrgs, searchRepos } from '../../github/listings.ts';
 import type { NamePage } from '../../github/page.ts';
 import type { Logger } from '../../lib/logger.ts';
+import { describeIssue } from '../../lib/schema-error.ts';
 import {
   GetDefaultBranchesRequest,
   ListOrgsForGithubConnectionRequest,
@@ -64,7 +65,7 @@ async function requestGithub<const Schema extends RequestSchema, Result>(
   if (!parsed.success) {
     return {
       result: null,
-      error: `invalid request: ${v.getDotPath(parsed.issues[0]) ?? 'message'} has the wrong type`,
+      error: `invalid request: ${describeIssue(parsed.issues[0], 'message')}`,
     };
   }
   const message = parsed.output;

@@ -9,6 +9,7 @@ import { readCaFile } from '../../lib/ca-file.ts';
 import { systemClock } from '../../lib/clock.ts';
 import { formatError, UserError } from '../../lib/errors.ts';
 import type { Logger } from '../../lib/logger.ts';
+import { describeIssue } from '../../lib/schema-error.ts';
 import { isUuid } from '../../lib/uuid.ts';
 import { isHeaderValue } from '../../plan42/http.ts';
 import { InvokeAgentRequest, type InvokeAgentResponse } from '../../plan42/messages.ts';
@@ -38,8 +39,7 @@ export function createInvokeAgentHandler(options: InvokeAgentOptions): Handler {
   return async ({ text, body }) => {
     using arrival = options.jobs.arrive();
     const parsed = v.safeParse(InvokeAgentRequest, body);
-    if (!parsed.success)
-      return response(`invalid request: ${v.getDotPath(parsed.issues[0]) ?? 'message'} has the wrong type`);
+    if (!parsed.success) return response(`invalid request: ${describeIssue(parsed.issues[0], 'message')}`);
     try {
       const record = checkRequest(parsed.output, options);
       const unable = (await options.lowDiskReason()) ?? unreadableCaFile(options.config);

@@ -49,6 +49,7 @@ test('pings are answered while hundreds of listing messages hang', async (t) => 
     tenantId: plane.tenantId,
     runnerId: plane.runnerId,
     features: new Set(),
+    slotHeaders: () => ({}),
     settings: { ...config.queues, drainTimeMs: 0 },
     registry: await QueueRegistry.open(dir.path),
     health: new RunnerHealth(silentLogger),

@@ -37,6 +37,7 @@ beforeEach(async () => {
     tenantId: 't',
     runnerId: 'r',
     features: new Set(),
+    slotHeaders: () => ({}),
     settings: { ...config.queues, maxQueues: 4, scaleUpAfterMs: 10_000, scaleDownAfterMs: 20_000 },
     registry,
     health: new RunnerHealth(silentLogger),

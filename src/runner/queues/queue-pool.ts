@@ -11,6 +11,8 @@ export interface QueuePoolOptions extends Omit<QueueOptions, 'onPoll' | 'onLost'
 }
 
 const decisionIntervalMs = 1000;
+const maxReportFailures = 5;
+const reportRetryMs = 1000;
 // For a server that accepts registrations but does not keep the queues.
 const replacementBackoff = { minMs: 100, maxMs: 60_000 };
 
@@ -24,6 +26,8 @@ export class QueuePool {
   readonly #clock: Clock;
   /** Aborted to stop scaling. */
   readonly #drain = new AbortController();
+  #isReportDue = false;
+  #isReporting = false;
   #window: ScalerWindow;
   /** Utilisation of the previous window, used until this one has measurements. */
   #lastUtilisation: number | undefined;
@@ -67,6 +71,40 @@ export class QueuePool {
   /** Aborts the polls in flight, whose connections are known to be dead. */
   abandonPolls(reason: Error): void {
     for (const queue of this.#queues) queue.abandonPoll(reason);
+  }
+
+  /** Reports the free slots at once, if the server reads them. */
+  reportSlots(): void {
+    this.#isReportDue = true;
+    if (!this.#isReporting) void this.#report();
+  }
+
+  /** Never rejects. A failed report is repeated a few times; then the next poll makes up for it. */
+  async #report(): Promise<void> {
+    const { abort } = this.#options;
+    this.#isReporting = true;
+    for (let failures = 0; this.#isReportDue && failures < maxReportFailures && !abort.aborted; ) {
+      this.#isReportDue = false;
+      if (await this.#reportOnce()) continue;
+      failures += 1;
+      this.#isReportDue = true;
+      await this.#clock.sleep(reportRetryMs, abort).catch(() => {});
+    }
+    // In the same step as the last check, so that no request is missed.
+    this.#isReporting = false;
+  }
+
+  /** Returns whether there is nothing left to report. */
+  async #reportOnce(): Promise<boolean> {
+    const queue = this.queues.find(({ phase }) => phase === 'polling');
+    if (queue === undefined || !this.#options.features.has('FreeSlots')) return true;
+    try {
+      await queue.reportSlots();
+      return true;
+    } catch (error) {
+      this.#logger.debug('cannot report free slots', { queue_id: queue.id, error });
+      return false;
+    }
   }
 
   /** Drains every queue at once. Resolves when all are gone. */

@@ -37,6 +37,7 @@ function startQueue(registerAfterMs = 0): Queue {
     tenantId: 't',
     runnerId: 'r',
     features: new Set(),
+    slotHeaders: () => ({}),
     settings: config.queues,
     health,
     logger: silentLogger,

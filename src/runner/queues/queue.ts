@@ -3,7 +3,7 @@ import type { Config } from '../../config/schema.ts';
 import { Backoff } from '../../lib/backoff.ts';
 import { type Clock, systemClock } from '../../lib/clock.ts';
 import type { Logger } from '../../lib/logger.ts';
-import type { QueuePath } from '../../plan42/client.ts';
+import type { CallOptions, QueuePath } from '../../plan42/client.ts';
 import { generateKeyPair, publicKeyPem } from '../../plan42/ecies.ts';
 import { ApiError, isAuthError } from '../../plan42/errors.ts';
 import { noteFeatures, type ServerFeature } from '../../plan42/features.ts';
@@ -23,6 +23,8 @@ export interface QueueOptions {
   settings: Config['queues'];
   /** Filled with those that the server lists. */
   features: Set<ServerFeature>;
+  /** The headers of one poll, which report the free slots. */
+  slotHeaders: () => Record<string, string>;
   health: RunnerHealth;
   logger: Logger;
   /** Handles one message; never rejects. */
@@ -253,7 +255,7 @@ export class Queue {
     const startedAt = this.#clock.now();
     const elapsedMs = () => this.#clock.now() - startedAt;
     try {
-      const messages = await this.#options.client.getMessages(this.path, waitMs, { signal });
+      const messages = await this.#options.client.getMessages(this.path, waitMs, this.#pollOptions(signal));
       this.#pollWait.succeeded(elapsedMs());
       return messages;
     } catch (error) {
@@ -264,6 +266,21 @@ export class Queue {
       });
       return [];
     }
+  }
+
+  /**
+   * Reports the free slots while a poll is in flight, by another poll that returns at once. The one in flight is not ended
+   * for that, because the messages that it returns would be lost.
+   */
+  async reportSlots(): Promise<void> {
+    const { client, abort } = this.#options;
+    if (this.#phase !== 'polling') return;
+    const poll = () => client.getMessages(this.path, 0, this.#pollOptions(abort));
+    for (const message of await this.limiter.call(poll, abort)) this.#handle(message);
+  }
+
+  #pollOptions(signal: AbortSignal): CallOptions {
+    return { signal, headers: this.#options.slotHeaders() };
   }
 
   /** Keeps the poll in flight: aborting it would lose the messages that it returns. */

@@ -40,7 +40,10 @@ const pollMs = 1000;
 // The exit code of a client that failed, after it deleted the container.
 const clientFailed = 1;
 // The services have stopped, and every container with them.
-const connectionLost = /Error: interrupted: .*XPC connection error.*$/;
+function isConnectionLost(log: string): boolean {
+  const start = log.lastIndexOf('Error: interrupted: ');
+  return start >= 0 && log.includes('XPC connection error', start);
+}
 
 export function createAppleRuntime({ env, instanceId, limits, caFile }: Omit<RuntimeOptions, 'logger'>): Runtime {
   const run: RunEngine = (args, options = {}) => runCommand(command, args, { env, ...options });
@@ -98,7 +101,7 @@ export function createAppleRuntime({ env, instanceId, limits, caFile }: Omit<Run
       await untilStopped(job, signal);
       return unseenExit(systemClock.date());
     }
-    if (exit.exitCode === clientFailed && connectionLost.test(await readLogTail(job.logFile, maxReasonBytes))) {
+    if (exit.exitCode === clientFailed && isConnectionLost(await readLogTail(job.logFile, maxReasonBytes))) {
       return unseenExit(exit.endedAt);
     }
     const failed = left === undefined && exit.exitCode === clientFailed;

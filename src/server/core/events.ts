@@ -9,6 +9,10 @@ export interface ServerEvents {
   queueUsable: [queue: RunnerQueue];
   /** A queue stops getting work, or was deleted. */
   queueUnusable: [queue: RunnerQueue, reason: 'unhealthy' | 'draining' | 'deleted'];
+  /** A poll has begun and takes its messages after this. `isFirst`: the queue has not been polled before. */
+  queuePolled: [isFirst: boolean];
+  /** These turns were on their way to a runner that has restarted. */
+  turnsLost: [turns: string[]];
   turnAdded: [turn: TurnKey];
   /** A change that decides whether and where turns can be sent. */
   turnsToSend: [];

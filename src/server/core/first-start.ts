@@ -18,29 +18,32 @@ export function prepare(store: Store, clock: Clock, issuer: string): { tokens: T
     const pem = store.settings.get('signingKey') ?? exportSigningKey(generateSigningKey());
     store.settings.set('signingKey', pem);
     const tokens = new Tokens(importSigningKey(pem), issuer);
-    return { tokens, admin: readAdmin(store) ?? createAdmin(store, clock, tokens) };
+    return { tokens, admin: readAdmin(store, clock, tokens) ?? createAdmin(store, clock, tokens) };
   });
 }
 
-function readAdmin({ settings }: Store): Admin | undefined {
-  const [tenantId, runnerId, tenantToken] = [
-    settings.get('tenantId'),
-    settings.get('runnerId'),
-    settings.get('tenantToken'),
-  ];
-  if (tenantId === undefined || runnerId === undefined || tenantToken === undefined) return undefined;
+/** Returns a new token if the old one was discarded. */
+function readAdmin({ settings }: Store, clock: Clock, tokens: Tokens): Admin | undefined {
+  const [tenantId, runnerId] = [settings.get('tenantId'), settings.get('runnerId')];
+  if (tenantId === undefined || runnerId === undefined) return undefined;
+  const tenantToken = settings.get('tenantToken') ?? newTenantToken(tenantId, clock, tokens);
+  settings.set('tenantToken', tenantToken);
   return { tenantId, runnerId, tenantToken };
 }
 
 // The token lies beside the key that signed it, so a shorter lifetime would not protect it, and nothing renews it.
 const tenantTokenYears = 20;
 
-function createAdmin({ settings, tenants, runners }: Store, clock: Clock, tokens: Tokens): Admin {
-  const [tenantId, runnerId] = [randomUUID(), randomUUID()];
+function newTenantToken(tenantId: string, clock: Clock, tokens: Tokens): string {
   const from = clock.date();
   const to = new Date(from);
   to.setUTCFullYear(from.getUTCFullYear() + tenantTokenYears);
-  const admin = { tenantId, runnerId, tenantToken: tokens.forTenant(tenantId, randomUUID(), { from, to }) };
+  return tokens.forTenant(tenantId, randomUUID(), { from, to });
+}
+
+function createAdmin({ settings, tenants, runners }: Store, clock: Clock, tokens: Tokens): Admin {
+  const [tenantId, runnerId] = [randomUUID(), randomUUID()];
+  const admin = { tenantId, runnerId, tenantToken: newTenantToken(tenantId, clock, tokens) };
   const common = { Deleted: false, ...firstVersion(clock) };
   tenants.insert({ TenantId: tenantId, Type: 'User', FullName: 'Local user', DefaultRunnerID: runnerId, ...common });
   const abilities = { IsCloud: false, RunsTasks: true, ProxiesGithub: true };

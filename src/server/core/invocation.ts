@@ -1,7 +1,9 @@
 import { randomUUID } from 'node:crypto';
 import type { Clock } from '../../lib/clock.ts';
 import type { Environment, Task, Tenant, Turn } from '../../plan42/objects.ts';
+import { isSecret } from '../store/environment-secrets.ts';
 import type { RunnerKey } from '../store/runner-queues.ts';
+import { SecretError } from '../store/secret-key.ts';
 import type { Store } from '../store/store.ts';
 import type { Tokens } from './tokens.ts';
 
@@ -18,10 +20,13 @@ export interface Obstacle {
   isFinal: boolean;
 }
 
-type AssignmentStore = Pick<Store, 'tenants' | 'environments' | 'runners'>;
+type AssignmentStore = Pick<Store, 'tenants' | 'environments' | 'environmentSecrets' | 'runners'>;
 
 /** Decides where the turns of a task run. A missing runner is not final, because the tenant can add one. */
-export function assign(store: AssignmentStore, { TenantId, EnvironmentId }: Task): TurnAssignment | Obstacle {
+export function assign(
+  store: AssignmentStore,
+  { TenantId, EnvironmentId }: Pick<Task, 'TenantId' | 'EnvironmentId'>,
+): TurnAssignment | Obstacle {
   const tenant = store.tenants.find({ TenantId });
   const environment = store.environments.find({ TenantId, EnvironmentId: EnvironmentId ?? '' });
   if (!tenant || !environment || environment.Deleted) {
@@ -32,7 +37,25 @@ export function assign(store: AssignmentStore, { TenantId, EnvironmentId }: Task
   const runner = store.runners.find({ TenantId, RunnerId: runnerId });
   if (!runner || runner.Deleted) return waitingBecause('the runner of the environment was deleted');
   if (!runner.RunsTasks) return waitingBecause(`"${runner.Name}" does not run tasks`);
-  return { tenant, environment, runner: { TenantID: TenantId, RunnerID: runnerId } };
+  const variables = reveal(store, environment);
+  if ('obstacle' in variables) return variables;
+  return { tenant, environment: { ...environment, ...variables }, runner: { TenantID: TenantId, RunnerID: runnerId } };
+}
+
+/** Returns the variables with the values of secrets, which no agent must miss. */
+function reveal(
+  { environmentSecrets }: AssignmentStore,
+  environment: Environment,
+): Pick<Environment, 'EnvVars'> | Obstacle {
+  try {
+    const EnvVars = environmentSecrets.reveal(environment);
+    const empty = EnvVars.find((variable) => isSecret(variable) && variable.Value === '');
+    if (empty === undefined) return { EnvVars };
+    return { obstacle: `the secret "${empty.Name}" of the environment has no value; set it again`, isFinal: true };
+  } catch (error) {
+    if (!(error instanceof SecretError)) throw error;
+    return { obstacle: 'a secret of the environment cannot be decrypted; set it again', isFinal: true };
+  }
 }
 
 function waitingBecause(reason: string): Obstacle {

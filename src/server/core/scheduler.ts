@@ -7,43 +7,68 @@ import type { RunnerQueue, Turn } from '../../plan42/objects.ts';
 import { isTerminalStatus } from '../../plan42/turn-status.ts';
 import { StorageError } from '../store/storage-health.ts';
 import type { Store } from '../store/store.ts';
-import type { TurnKey } from '../store/turns.ts';
+import type { TurnKey, WaitingTurn } from '../store/turns.ts';
 import { RequestError } from './errors.ts';
 import { assign, invokeAgentRequest, type Obstacle, type TurnAssignment } from './invocation.ts';
+import { findPlace } from './placement.ts';
 import type { Broker } from './queues/broker.ts';
+import type { Machine, Machines } from './queues/machines.ts';
 import type { RoundRobin } from './queues/round-robin.ts';
 import type { Timing } from './timing.ts';
 import type { Tokens } from './tokens.ts';
-import { acceptTurn, changeTurn, failTurn, pendingStatus, type TurnDeps } from './turns.ts';
+import { acceptTurn, changeTurn, failTurn, pendingStatus, placeTurn, type TurnDeps } from './turns.ts';
+import { read } from './versioned.ts';
 
 interface SchedulerDeps extends TurnDeps {
   store: Store;
   tokens: Tokens;
   broker: Broker;
   roundRobin: RoundRobin;
+  machines: Machines;
   timing: Timing;
   logger: Logger;
   signal: AbortSignal;
 }
 
-/** The results of one scan, by environment. All turns belong to one tenant. */
-type KnownAssignments = Map<string | null, TurnAssignment | Obstacle>;
+/** The queue that a turn is sent to. */
+interface SendTo {
+  queue: RunnerQueue;
+  machine?: Machine;
+}
+
+interface Start {
+  turn: Turn;
+  assignment: TurnAssignment;
+  place: SendTo;
+}
+
+/** The results of one scan. All turns belong to one tenant. */
+interface Scan {
+  /** By environment. */
+  assignments: Map<string | null, TurnAssignment | Obstacle>;
+  /** By runner: the status of turns that find no place. */
+  full: Map<string, string>;
+  /** The turns to send after the scan. */
+  starts: Start[];
+}
 
 // Each request holds a message of up to half a megabyte until its runner responds.
 const maxInFlight = 256;
 
 /**
  * Sends turns to runners. The database is the queue: a turn is sent if it is unfinished and no runner has accepted it, so
- * a restart loses nothing. A turn that is sent twice, because its acceptance was not recorded, is rejected by the runner
- * as an existing job, which counts as accepted.
+ * a restart loses nothing. A machine that reports its slots gets a turn only if one is free, the emptiest machine first.
+ * A turn that is sent twice, because its acceptance was not recorded, goes to the same machine, which rejects it as an
+ * existing job. That counts as accepted.
  *
- *     waiting ──(its runner has a healthy queue)──▶ sent ──(no error, or "already")──▶ accepted
- *        ▲                                           │──(error message)──────────────▶ failed
- *        └──────(undelivered, or no response)────────┘──(no response, too often)─────▶ failed
+ *     waiting ──(a slot, or a queue without reports)──▶ sent ──(no error, or "already")──▶ accepted
+ *        ▲                                               │──(error message)──────────────▶ failed
+ *        └──────(undelivered, or no response)────────────┘──(no response, too often)─────▶ failed
  */
 export class Scheduler {
   readonly #deps: SchedulerDeps;
-  readonly #inFlight = new Set<string>();
+  /** By turn; aborted when the machine is known to have lost the request. */
+  readonly #inFlight = new Map<string, AbortController>();
   /** The failed attempts of turns that were delivered without a response. */
   readonly #attempts = new Map<string, Backoff>();
   #isScanDue = false;
@@ -53,13 +78,13 @@ export class Scheduler {
     this.#deps = deps;
   }
 
-  /** Sends one turn if possible, after the caller's own work. */
+  /** Sends a turn if possible, after the caller's own work. Older turns go first. */
   send(key: TurnKey): void {
     const { store } = this.#deps;
     this.#defer(() => {
-      const turn = store.turns.find(key);
-      if (turn && !isTerminalStatus(turn.Status) && !store.turnAcceptance.isAccepted(turn))
-        this.#consider(turn, new Map());
+      this.#fill();
+      const turn = store.turnAcceptance.findWaiting(key);
+      if (turn) this.#commit((scan) => this.#consider(turn, scan));
     });
   }
 
@@ -70,55 +95,102 @@ export class Scheduler {
     this.#defer(() => {
       this.#isScanDue = false;
       this.#wasLimited = false;
-      const known: KnownAssignments = new Map();
-      const { store } = this.#deps;
-      // One transaction, so that all changed statuses cost one write to the disk.
-      store.transaction(() => {
-        for (const turn of store.turnAcceptance.waiting()) this.#consider(turn, known);
-      });
+      this.#scan(() => true);
     });
   }
 
-  #defer(work: () => void): void {
-    const { signal, logger } = this.#deps;
-    setImmediate(() => {
-      if (signal.aborted) return;
-      try {
-        work();
-      } catch (error) {
-        // All turns are sent when the storage works again.
-        if (!(error instanceof StorageError)) logger.error('cannot send turns', { error });
+  /** Called when a queue is polled, before the poll takes its messages: gives the free slots to the oldest turns. */
+  onPoll(isFirst: boolean): void {
+    this.#contain(() => (isFirst ? this.#scan(() => true) : this.#fill()));
+  }
+
+  /** Repeats the requests that a restarted machine lost. */
+  onLost(turns: readonly string[]): void {
+    for (const name of turns) this.#inFlight.get(name)?.abort(new RequestError('unanswered'));
+  }
+
+  /** Scans regularly until the signal aborts, because a machine that is gone causes no event. Never rejects. */
+  async keepScanning(): Promise<void> {
+    const { timing, signal } = this.#deps;
+    while (!signal.aborted) {
+      this.sendAll();
+      await sleep(timing.turnScanMs, signal).catch(() => {});
+    }
+  }
+
+  #fill(): void {
+    const { machines } = this.#deps;
+    if (machines.hasFreeSlots) this.#scan(() => machines.hasFreeSlots);
+  }
+
+  #scan(mayContinue: () => boolean): void {
+    const { store } = this.#deps;
+    this.#commit((scan) => {
+      for (const turn of store.turnAcceptance.waiting()) {
+        if (!mayContinue()) return;
+        this.#consider(turn, scan);
       }
     });
   }
 
-  #consider(turn: Turn, known: KnownAssignments): void {
-    const { store, roundRobin } = this.#deps;
-    const task = store.tasks.find(turn);
-    if (!task || task.Deleted || this.#inFlight.has(turnName(turn))) return;
-    this.#wasLimited ||= this.#inFlight.size >= maxInFlight;
-    if (this.#wasLimited) return;
-    const assignment = known.get(task.EnvironmentId) ?? assign(store, task);
-    known.set(task.EnvironmentId, assignment);
-    if ('obstacle' in assignment) {
-      if (assignment.isFinal) failTurn(this.#deps, turn, assignment.obstacle);
-      else this.#setStatus(turn, assignment.obstacle);
-      return;
+  /** One transaction, so that all changes cost one write to the disk. Turns are sent after it, with their machine on disk. */
+  #commit(work: (scan: Scan) => void): void {
+    const scan: Scan = { assignments: new Map(), full: new Map(), starts: [] };
+    try {
+      this.#deps.store.transaction(() => work(scan));
+    } catch (error) {
+      for (const { turn, assignment, place } of scan.starts) this.#release(turn, assignment, place.machine, false);
+      throw error;
     }
-    const queue = roundRobin.next(assignment.runner);
-    if (queue) {
-      this.#start(this.#setStatus(turn, pendingStatus), assignment, queue);
-      return;
-    }
-    known.set(task.EnvironmentId, { obstacle: 'Waiting for a runner', isFinal: false });
-    this.#setStatus(turn, 'Waiting for a runner');
+    for (const start of scan.starts) this.#start(start);
   }
 
-  #start(turn: Turn, assignment: TurnAssignment, queue: RunnerQueue): void {
+  #defer(work: () => void): void {
+    setImmediate(() => this.#contain(work));
+  }
+
+  #contain(work: () => void): void {
+    const { signal, logger } = this.#deps;
+    if (signal.aborted) return;
+    try {
+      work();
+    } catch (error) {
+      // All turns are sent when the storage works again.
+      if (!(error instanceof StorageError)) logger.error('cannot send turns', { error });
+    }
+  }
+
+  #consider(key: WaitingTurn, scan: Scan): void {
+    const { store, machines } = this.#deps;
+    if (this.#inFlight.has(turnName(key))) return;
+    this.#wasLimited ||= this.#inFlight.size + scan.starts.length >= maxInFlight;
+    if (this.#wasLimited) return;
+    const assignment = scan.assignments.get(key.EnvironmentId) ?? assign(store, key);
+    scan.assignments.set(key.EnvironmentId, assignment);
+    if ('obstacle' in assignment) {
+      if (assignment.isFinal) failTurn(this.#deps, read(store.turns, key), assignment.obstacle);
+      else if (key.Status !== assignment.obstacle) this.#setStatus(key, assignment.obstacle);
+      return;
+    }
+    const { runner } = assignment;
+    const known = key.InstanceId === undefined ? scan.full.get(runner.RunnerID) : undefined;
+    const place = known === undefined ? findPlace(this.#deps, runner, key.InstanceId) : { waiting: known };
+    if ('queue' in place) {
+      const turn = placeTurn(this.#deps, this.#setStatus(key, pendingStatus), place.machine);
+      if (place.machine) machines.give(runner, place.machine.instanceId, turnName(turn));
+      scan.starts.push({ turn, assignment, place });
+    } else {
+      if (key.InstanceId === undefined) scan.full.set(runner.RunnerID, place.waiting);
+      if (key.Status !== place.waiting) this.#setStatus(key, place.waiting);
+    }
+  }
+
+  #start({ turn, assignment, place }: Start): void {
     const { logger, timing, signal } = this.#deps;
     const name = turnName(turn);
-    this.#inFlight.add(name);
-    void this.#send(turn, assignment, queue)
+    const lost = new AbortController();
+    this.#inFlight.set(name, lost);
+    void this.#send(turn, assignment, place, lost.signal)
       .catch(async (error: unknown) => {
         if (!(error instanceof StorageError)) logger.error('cannot send turn', { ...logFields(turn), error });
         else await sleep(timing.storageRetryMs, signal).catch(() => {});
@@ -132,24 +204,45 @@ export class Scheduler {
   }
 
   /** Sets the status, which shows why the turn has not started. */
-  #setStatus(turn: Turn, status: string): Turn {
+  #setStatus(key: TurnKey, status: string): Turn {
+    const turn = read(this.#deps.store.turns, key);
     return turn.Status === status ? turn : changeTurn(this.#deps, turn, { Status: status });
   }
 
-  async #send(turn: Turn, assignment: TurnAssignment, queue: RunnerQueue): Promise<void> {
+  async #send(turn: Turn, assignment: TurnAssignment, { queue, machine }: SendTo, lost: AbortSignal): Promise<void> {
     const { broker, timing, signal, logger } = this.#deps;
-    const request = invokeAgentRequest(this.#deps, assignment, turn);
-    const options = { timeoutMs: timing.runnerResponseTimeoutMs, signal, anyQueue: true };
-    logger.info('sending turn', { ...logFields(turn), queue_id: queue.QueueID });
+    const options = {
+      timeoutMs: timing.runnerResponseTimeoutMs,
+      signal: AbortSignal.any([signal, lost]),
+      // Another machine may have no slot.
+      anyQueue: machine === undefined,
+    };
+    const fields = { ...logFields(turn), queue_id: queue.QueueID, machine: machine?.name };
+    logger.info('sending turn', fields);
     try {
+      const request = invokeAgentRequest(this.#deps, assignment, turn);
       const { ErrorMessage } = await broker.request(queue, request, InvokeAgentResponse, options);
+      this.#release(turn, assignment, machine, !ErrorMessage);
       this.#settle(turn, ErrorMessage ?? '');
     } catch (error) {
+      this.#release(turn, assignment, machine, false);
       if (isAbort(error, signal)) return;
       if (!(error instanceof RequestError)) throw error;
-      logger.warn('turn not accepted', { ...logFields(turn), queue_id: queue.QueueID, error });
+      logger.warn('turn not accepted', { ...fields, error });
+      if (error.reason === 'undelivered') this.#unplace(turn);
       await this.#waitOrGiveUp(turn, error);
     }
+  }
+
+  #release(turn: TurnKey, { runner }: TurnAssignment, machine: Machine | undefined, isTaken: boolean): void {
+    if (machine) this.#deps.machines.settle(runner, machine.instanceId, turnName(turn), isTaken);
+  }
+
+  /** The machine certainly did not get the turn, so any machine may. */
+  #unplace(key: TurnKey): void {
+    const { store } = this.#deps;
+    const turn = store.turns.find(key);
+    if (turn && !isTerminalStatus(turn.Status) && !store.turnAcceptance.isAccepted(turn)) placeTurn(this.#deps, turn);
   }
 
   #settle(turn: Turn, errorMessage: string): void {

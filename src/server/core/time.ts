@@ -28,7 +28,7 @@ function isCalendarTime(wallClock: string): boolean {
   return !Number.isNaN(date.getTime()) && date.toISOString().startsWith(wallClock);
 }
 
-const notATime = 'not an RFC 3339 time';
+const notATime = 'must be an RFC 3339 time';
 
 /** A time in a request body, read as UTC. */
 export const Time = v.pipe(

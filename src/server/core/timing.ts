@@ -14,6 +14,8 @@ export interface Timing {
   /** How often a turn is delivered to a runner that does not respond. */
   maxInvocationAttempts: number;
   invocationRetry: BackoffLimits;
+  /** How often it is checked whether waiting turns can be sent, apart from the events that allow it. */
+  turnScanMs: number;
   /** An accepted turn without updates for this long is failed. */
   turnExpiryMs: number;
   turnExpiryCheckMs: number;
@@ -36,6 +38,7 @@ export const defaultTiming: Timing = {
   runnerResponseTimeoutMs: 30_000,
   maxInvocationAttempts: 4,
   invocationRetry: { minMs: 1_000, maxMs: 15_000 },
+  turnScanMs: 5_000,
   turnExpiryMs: 5 * 60_000,
   turnExpiryCheckMs: 10_000,
   retentionIntervalMs: 3_600_000,

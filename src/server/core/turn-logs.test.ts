@@ -15,7 +15,7 @@ import { firstVersion } from './versioned.ts';
 test('a log has a maximum number of entries, whatever index it begins with', async () => {
   const folder = await mkdtemp(join(tmpdir(), 'plan42-logs-'));
   {
-    using store = openStore(folder, silentLogger);
+    using store = await openStore(folder, silentLogger);
     const deps = { store, clock: systemClock, events: createEvents() };
     const entry = { Timestamp: '2025-01-01T00:00:00Z', Message: '' };
     const { max } = limits.turnLogEntries;

@@ -2,7 +2,7 @@
 
 import type { Clock } from '../../lib/clock.ts';
 import type { Task, TaskState, Turn, TurnEnder } from '../../plan42/objects.ts';
-import { isTerminalStatus } from '../../plan42/turn-status.ts';
+import { isTerminalStatus, waitingForSlotStatus } from '../../plan42/turn-status.ts';
 import type { Store } from '../store/store.ts';
 import type { TurnKey } from '../store/turns.ts';
 import type { Events } from './events.ts';
@@ -77,6 +77,19 @@ export function failTurn(deps: TurnDeps, turn: Turn, message: string): Turn {
   return changeTurn(deps, turn, { Status: 'Failed', ErrorMessage: message });
 }
 
+/** Records which machine gets the turn, if that is known. The version stays, as in {@link acceptTurn}. */
+export function placeTurn(deps: TurnDeps, turn: Turn, machine?: { name: string; instanceId: string }): Turn {
+  const placed = { ...turn, Machine: machine?.name, InstanceId: machine?.instanceId };
+  if (placed.Machine === turn.Machine && placed.InstanceId === turn.InstanceId) return turn;
+  deps.store.transaction(() => {
+    deps.store.turns.update(placed);
+    updateTask(deps, placed);
+  });
+  // The machine that had the turn before must stop its job.
+  deps.events.emit('turnChanged', placed);
+  return placed;
+}
+
 /** Records that a runner has the turn. The version stays, because the runner may be updating the one that it was sent. */
 export function acceptTurn(deps: TurnDeps, key: TurnKey): void {
   const { store, clock } = deps;
@@ -91,7 +104,11 @@ function updateTask({ store }: TurnDeps, turn: Turn): void {
   const task = store.tasks.find(turn);
   if (!task || task.LastTurnIndex !== turn.TurnIndex) return;
   const next = taskAfter(task, turn, store.turnAcceptance.isAccepted(turn));
-  if (next.State !== task.State || next.LastTurnStatus !== task.LastTurnStatus) store.tasks.update(next);
+  const isSame =
+    next.State === task.State &&
+    next.LastTurnStatus === task.LastTurnStatus &&
+    next.LastTurnMachine === task.LastTurnMachine;
+  if (!isSame) store.tasks.update(next);
 }
 
 /**
@@ -104,13 +121,14 @@ function taskAfter(task: Task, turn: Turn, isAccepted: boolean): Task {
     State: taskState(task, turn, isAccepted),
     LastTurnStatus: turn.Status,
     LastTurnIndex: turn.TurnIndex,
+    LastTurnMachine: turn.Machine,
     UpdatedAt: turn.UpdatedAt,
   };
 }
 
 function taskState({ RepoInfo }: Task, { Status }: Turn, isAccepted: boolean): TaskState {
   if (Status === 'Failed') return 'Failed';
-  if (!isTerminalStatus(Status)) return isAccepted ? 'Executing' : 'Pending';
+  if (!isTerminalStatus(Status)) return isAccepted && Status !== waitingForSlotStatus ? 'Executing' : 'Pending';
   const hasPullRequest = Object.values(RepoInfo).some(({ PRLink, PRNumber }) => PRLink || PRNumber);
   return hasPullRequest ? 'Awaiting Code Review' : 'Completed';
 }

@@ -3,6 +3,7 @@ import * as v from 'valibot';
 import { formatError } from '../../lib/errors.ts';
 import { parseJson } from '../../lib/json.ts';
 import { BodyTooLargeError, readBytes } from '../../lib/read-body.ts';
+import { describeIssue } from '../../lib/schema-error.ts';
 import { knownFields } from '../../plan42/fields.ts';
 import { formatLimit, type Limit, limits } from '../core/limits.ts';
 import { badRequest, tooLarge } from './errors.ts';
@@ -28,20 +29,16 @@ export async function readJson(request: IncomingMessage): Promise<unknown> {
   }
 }
 
-const maxPathLength = 100;
-
 /** Validates the body. A missing body counts as `{}`. @throws HttpError 400 or 413 that names the field */
 export function parseBody<const Schema extends v.GenericSchema>(
   { json }: Pick<ApiRequest, 'json'>,
   schema: Schema,
 ): v.InferOutput<Schema> {
-  if (Array.isArray(json)) throw badRequest('the body is not a JSON object');
+  if (Array.isArray(json)) throw badRequest('the body must be an object');
   const result = v.safeParse(schema, json ?? {});
   if (result.success) return result.output;
   const [issue] = result.issues;
-  // The path may contain names that the client chose.
-  const path = (v.getDotPath(issue) ?? 'the body').slice(0, maxPathLength);
-  const message = `${path}: ${issue.message}`;
+  const message = describeIssue(issue);
   throw issue.type === 'max_bytes' ? tooLarge(message) : badRequest(message);
 }
 
@@ -59,7 +56,7 @@ export function changesOf<const Entries extends v.ObjectEntries>(entries: Entrie
 }
 
 const textUpTo = (limit: Limit) =>
-  v.pipe(v.string(), v.maxBytes(limit.max, `larger than ${formatLimit(limit)}; shorten it`));
+  v.pipe(v.string(), v.maxBytes(limit.max, `is larger than ${formatLimit(limit)}; shorten it`));
 export const shortText = textUpTo(limits.shortText);
 export const mediumText = textUpTo(limits.mediumText);
 export const longText = textUpTo(limits.longText);

@@ -2,12 +2,14 @@ import type { IncomingMessage, ServerResponse } from 'node:http';
 import { errorCode } from '../../lib/errors.ts';
 import type { Logger } from '../../lib/logger.ts';
 import { type Bridge, findBridges } from './bridges.ts';
+import type { ConnectionLimits } from './connection-limits.ts';
 import { type Listener, listen, type TlsKeyPair } from './listener.ts';
 
 export interface ContainerListenerOptions {
   port: number;
   tls: TlsKeyPair | undefined;
   closeGraceMs: number;
+  limits?: ConnectionLimits | undefined;
   handle: (request: IncomingMessage, response: ServerResponse) => Promise<void>;
   logger: Logger;
   find?: () => Promise<Bridge[]>;
@@ -21,7 +23,7 @@ const pollIntervalMs = 250;
  * to send packets to such an address, and their connections are closed before anything is read.
  */
 export async function listenForContainers(options: ContainerListenerOptions): Promise<AsyncDisposable> {
-  const { port, tls, closeGraceMs, handle, logger, find = findBridges } = options;
+  const { port, tls, closeGraceMs, limits, handle, logger, find = findBridges } = options;
   const listeners = new Map<string, Listener>();
   const reported = new Set<string>();
   let bridges: Bridge[] = [];
@@ -29,7 +31,7 @@ export async function listenForContainers(options: ContainerListenerOptions): Pr
 
   async function listenOn({ name, address }: Bridge): Promise<void> {
     try {
-      const listener = await listen({ host: address, port }, { tls, closeGraceMs, accepts });
+      const listener = await listen({ host: address, port }, { tls, closeGraceMs, limits, accepts });
       listener.serve(handle);
       listeners.set(address, listener);
       logger.info('listening for containers', { address: `${address}:${port}`, bridge: name });

@@ -1,4 +1,5 @@
 import { DomainError, type RejectionKind, RequestError } from '../core/errors.ts';
+import { SecretError } from '../store/secret-key.ts';
 import { StorageError } from '../store/storage-health.ts';
 
 /** A call that is rejected before or outside the core. */
@@ -56,6 +57,7 @@ export function errorReply(error: unknown): { status: number; body: object } | u
 function kindOf(error: unknown): { status: number; errorType: string } | undefined {
   if (error instanceof HttpError) return error;
   if (error instanceof DomainError) return rejections[error.kind];
+  if (error instanceof SecretError) return { status: 400, errorType: 'BadRequest' };
   if (error instanceof StorageError) return storageFailure(error);
   return error instanceof RequestError ? requestFailures[error.reason] : undefined;
 }

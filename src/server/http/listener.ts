@@ -3,6 +3,7 @@ import { createServer as createTlsServer } from 'node:https';
 import type { AddressInfo, Socket } from 'node:net';
 import type { Duplex } from 'node:stream';
 import { errorCode, UserError } from '../../lib/errors.ts';
+import type { ConnectionLimits } from './connection-limits.ts';
 
 export interface ListenAddress {
   host: string;
@@ -23,24 +24,37 @@ export interface Listener extends AsyncDisposable {
   serve(handle: (request: IncomingMessage, response: ServerResponse) => Promise<void>): void;
 }
 
-// Applies between requests only; other timeouts are those of Node.js.
-const keepAliveTimeoutMs = 65_000;
+const timeouts = {
+  /** Between requests. */
+  keepAliveTimeout: 65_000,
+  /** Until a client has sent the headers of a request. */
+  headersTimeout: 15_000,
+  /** Until a client has sent a whole request. */
+  requestTimeout: 120_000,
+  connectionsCheckingInterval: 5_000,
+};
+
+export interface ListenOptions {
+  tls: TlsKeyPair | undefined;
+  closeGraceMs: number;
+  accepts?: (address: string) => boolean;
+  limits?: ConnectionLimits | undefined;
+}
 
 /**
  * Listens on an address.
  * @param closeGraceMs how long requests may take to finish on disposal
  * @param accepts whether to accept connections from this address; default: all
+ * @param limits shared by all listeners
  * @throws UserError if the address or the certificate cannot be used
  */
-export async function listen(
-  { host, port }: ListenAddress,
-  options: { tls: TlsKeyPair | undefined; closeGraceMs: number; accepts?: (address: string) => boolean },
-): Promise<Listener> {
-  const { tls, closeGraceMs, accepts = () => true } = options;
+export async function listen({ host, port }: ListenAddress, options: ListenOptions): Promise<Listener> {
+  const { tls, closeGraceMs, limits, accepts = () => true } = options;
   const server = createHttpServer(tls);
   server.prependListener('connection', (socket: Socket) => {
     if (!accepts(socket.remoteAddress ?? '')) socket.destroy();
   });
+  limits?.apply(server);
   server.on('clientError', (error, socket) => rejectMalformed(error, socket));
   const { promise, resolve, reject } = Promise.withResolvers<void>();
   server.once('error', reject).listen({ host, port }, resolve);
@@ -67,10 +81,10 @@ export async function listen(
 }
 
 function createHttpServer(tls: TlsKeyPair | undefined): Server {
-  const options = { keepAliveTimeout: keepAliveTimeoutMs, noDelay: true };
+  const options = { ...timeouts, noDelay: true };
   if (!tls) return createServer(options);
   try {
-    return createTlsServer({ ...options, ...tls });
+    return createTlsServer({ ...options, handshakeTimeout: timeouts.headersTimeout, ...tls });
   } catch (error) {
     throw new UserError('cannot use the TLS certificate and key', {
       remedy: 'Use PEM files, and the key that belongs to the certificate.',
@@ -119,7 +133,12 @@ function rejectMalformed(error: Error, socket: Duplex): void {
     socket.destroy();
     return;
   }
-  const body = JSON.stringify({ ResponseCode: 400, Message: 'malformed HTTP request', ErrorType: 'BadRequest' });
+  const isLate = errorCode(error) === 'ERR_HTTP_REQUEST_TIMEOUT';
+  const [status, Message] = isLate
+    ? ['408 Request Timeout', 'incomplete request']
+    : ['400 Bad Request', 'malformed HTTP request'];
+  const ErrorType = isLate ? 'RequestTimeout' : 'BadRequest';
+  const body = JSON.stringify({ ResponseCode: Number.parseInt(status, 10), Message, ErrorType });
   const headers = ['Content-Type: application/json', `Content-Length: ${body.length}`, 'Connection: close'];
-  socket.end(`HTTP/1.1 400 Bad Request\r\n${headers.join('\r\n')}\r\n\r\n${body}`);
+  socket.end(`HTTP/1.1 ${status}\r\n${headers.join('\r\n')}\r\n\r\n${body}`);
 }

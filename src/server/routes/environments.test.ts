@@ -53,7 +53,7 @@ test('invalid environments are rejected', async () => {
 });
 
 test('a patch changes the given fields and replaces lists as a whole', async () => {
-  const vars = [{ Name: 'A', Value: '1', IsSecret: true }];
+  const vars = [{ Name: 'A', Value: '1', IsSecret: false }];
   const id = await plane.newEnvironment({ Repos: ['a/b'], EnvVars: vars, Name: 'old' });
   const path = `environments/${id}`;
   const patched = await call('PATCH', path, {

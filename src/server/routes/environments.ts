@@ -1,9 +1,10 @@
 import * as v from 'valibot';
 import type { Clock } from '../../lib/clock.ts';
 import { knownFields } from '../../plan42/fields.ts';
-import type { Environment } from '../../plan42/objects.ts';
+import type { Environment, EnvVar } from '../../plan42/objects.ts';
 import type { Events } from '../core/events.ts';
 import { formatLimit, limits } from '../core/limits.ts';
+import { requireFit } from '../core/quotas.ts';
 import { change, create, firstVersion, readUndeleted, requireVersion, softDelete } from '../core/versioned.ts';
 import {
   changesOf,
@@ -16,18 +17,22 @@ import {
   shortText,
   undelete,
 } from '../http/body.ts';
+import { badRequest } from '../http/errors.ts';
 import { includeDeleted, listedDeleted, listReply, requiredIfMatch, requireUuidV4 } from '../http/query.ts';
 import { created, noContent, ok, type Route, route, tenantAndRunner, tenantOnly, tenantPath } from '../http/route.ts';
+import { isSecret, withoutSecrets } from '../store/environment-secrets.ts';
 import type { Store } from '../store/store.ts';
 import { requireConnection, requireRunner } from './references.ts';
 
 const { list: listLimit, setupScript } = limits;
 
 const list = <const Item extends v.GenericSchema>(item: Item) =>
-  v.nullish(v.pipe(v.array(item), v.maxLength(listLimit.max, `at most ${listLimit.max} entries`)));
+  v.nullish(v.pipe(v.array(item), v.maxLength(listLimit.max, `must have at most ${listLimit.max} entries`)));
+// A client that sends back a secret variable does not have its value.
 const EnvVarBody = v.pipe(
-  knownFields({ Name: shortText, Value: mediumText, IsSecret: optionalFlag }),
-  v.transform(({ Name, Value, IsSecret }) => ({ Name, Value, IsSecret: IsSecret ?? false })),
+  knownFields({ Name: shortText, Value: v.nullish(mediumText), IsSecret: optionalFlag }),
+  v.check(({ Value, IsSecret }) => typeof Value === 'string' || IsSecret === true, 'must have a Value'),
+  v.transform(({ Name, Value, IsSecret }) => ({ Name, Value: Value ?? '', IsSecret: IsSecret ?? false })),
 );
 
 const Changes = changesOf({
@@ -40,7 +45,7 @@ const Changes = changesOf({
       v.string(),
       v.check(
         (text) => Buffer.byteLength(text) <= setupScript.max,
-        `larger than ${formatLimit(setupScript)}; shorten it`,
+        `is larger than ${formatLimit(setupScript)}; shorten it`,
       ),
     ),
   ),
@@ -70,7 +75,7 @@ const initial = {
 const path = `${tenantPath}/environments/:environmentId`;
 
 interface EnvironmentDeps {
-  store: Pick<Store, 'environments' | 'runners' | 'githubConnections'>;
+  store: Pick<Store, 'environments' | 'environmentSecrets' | 'runners' | 'githubConnections' | 'transaction'>;
   clock: Clock;
   events: Events;
 }
@@ -87,7 +92,15 @@ export function environmentRoutes({ store, clock, events }: EnvironmentDeps): Ro
       const fields = withDefaults(parseBody(request, Changes));
       const key = keyOf(request.params);
       checkReferences(store, key.TenantId, fields);
-      return created(create(environments, { ...key, ...initial, ...fields, Deleted: false, ...firstVersion(clock) }));
+      const environment = { ...key, ...initial, ...fields, Deleted: false, ...firstVersion(clock) };
+      requireFit(environments, environment);
+      return created(
+        store.transaction(() => {
+          const row = create(environments, { ...environment, EnvVars: withoutSecrets(environment.EnvVars) });
+          saveSecrets(store, row, environment.EnvVars);
+          return row;
+        }),
+      );
     }),
 
     route('GET', path, { access: tenantAndRunner }, ({ params, query }) =>
@@ -104,7 +117,13 @@ export function environmentRoutes({ store, clock, events }: EnvironmentDeps): Ro
       const environment = readUndeleted(environments, keyOf(request.params), changes.Deleted === false);
       checkReferences(store, environment.TenantId, changes);
       requireVersion(environments, environment, version);
-      const changed = change(environments, environment, changes, clock);
+      const { EnvVars } = changes;
+      const changed = store.transaction(() => {
+        const shown = EnvVars === undefined ? changes : { ...changes, EnvVars: withoutSecrets(EnvVars) };
+        const row = change(environments, environment, shown, clock);
+        if (EnvVars !== undefined) saveSecrets(store, row, EnvVars);
+        return row;
+      });
       events.emit('turnsToSend');
       return ok(changed);
     }),
@@ -114,6 +133,18 @@ export function environmentRoutes({ store, clock, events }: EnvironmentDeps): Ro
       return noContent;
     }),
   ];
+}
+
+/**
+ * Saves the values of secret variables, and keeps those that are not given.
+ * @throws HttpError 400 for a secret that has no value; DomainError `tooLarge`
+ */
+function saveSecrets(store: EnvironmentDeps['store'], environment: Environment, variables: readonly EnvVar[]): void {
+  store.environmentSecrets.save(environment, variables);
+  const EnvVars = store.environmentSecrets.reveal(environment);
+  const empty = EnvVars.find((variable) => isSecret(variable) && variable.Value === '');
+  if (empty) throw badRequest(`EnvVars: the secret "${empty.Name}" needs a Value, because none is stored`);
+  requireFit(store.environments, { ...environment, EnvVars });
 }
 
 type References = Partial<Pick<Environment, 'RunnerId' | 'GithubConnectionId'>>;

@@ -1,6 +1,7 @@
 import type { Clock } from '../../lib/clock.ts';
 import type { Runner, RunnerQueue, Task } from '../../plan42/objects.ts';
 import type {
+  MachineOverview,
   Overview,
   QueueOverview,
   RunnerOverview,
@@ -9,6 +10,7 @@ import type {
   TaskSummary,
 } from '../../plan42/page-objects.ts';
 import type { Broker } from '../core/queues/broker.ts';
+import type { Machine, Machines } from '../core/queues/machines.ts';
 import { type QueueHistory, queueState } from '../core/queues/queue-history.ts';
 import { isoTime, zeroTime } from '../core/time.ts';
 import type { Timing } from '../core/timing.ts';
@@ -23,6 +25,7 @@ interface PageDeps {
   store: Pick<Store, 'runners' | 'runnerQueues' | 'tasks' | 'countTasks' | 'pageSessions' | 'removeExpiredSessions'>;
   history: QueueHistory;
   broker: Broker;
+  machines: Machines;
   liveRequests: LiveRequests;
   signInLinks: SignInLinks;
   timing: Timing;
@@ -72,7 +75,7 @@ export function pageRoutes(deps: PageDeps): Route[] {
 }
 
 function overview(deps: PageDeps, tenantId: string, since: number): Overview {
-  const { store, history, broker, timing, clock, url } = deps;
+  const { store, history, broker, machines, timing, clock, url } = deps;
   const outstanding = broker.countOutstanding();
   const queues = Map.groupBy(
     store.runnerQueues.select('WHERE TenantID = ? ORDER BY CreatedAt, QueueID', tenantId),
@@ -100,6 +103,7 @@ function overview(deps: PageDeps, tenantId: string, since: number): Overview {
     ...(Description && { Description }),
     RunsTasks,
     ProxiesGithub,
+    Machines: machines.emptiestFirst({ TenantID: tenantId, RunnerID: RunnerId }).map(machineOverview),
     Queues: (queues.get(RunnerId) ?? []).map(queueOverview),
     Utilisation: history.ofRunner({ TenantID: tenantId, RunnerID: RunnerId }, since),
   });
@@ -114,7 +118,12 @@ function overview(deps: PageDeps, tenantId: string, since: number): Overview {
   };
 }
 
+function machineOverview({ instanceId, name, slots }: Machine): MachineOverview {
+  const { free, max, reason } = slots;
+  return { InstanceId: instanceId, Name: name, FreeSlots: free, MaxSlots: max, LowDisk: reason === 'low-disk' };
+}
+
 function summaryOf(task: Task): TaskSummary {
-  const { TaskId, Title, State, LastTurnIndex, LastTurnStatus, CreatedAt, UpdatedAt } = task;
-  return { TaskId, Title, State, LastTurnIndex, LastTurnStatus, CreatedAt, UpdatedAt };
+  const { TaskId, Title, State, LastTurnIndex, LastTurnStatus, LastTurnMachine, CreatedAt, UpdatedAt } = task;
+  return { TaskId, Title, State, LastTurnIndex, LastTurnStatus, LastTurnMachine, CreatedAt, UpdatedAt };
 }

@@ -3,7 +3,9 @@ import { WrappedSecret } from '../../plan42/ecies.ts';
 import { serverFeatures } from '../../plan42/features.ts';
 import { knownFields } from '../../plan42/fields.ts';
 import { PingResponse } from '../../plan42/messages.ts';
+import { parseMachineHeaders, type RunnerIdentity } from '../../plan42/runner-headers.ts';
 import type { Broker } from '../core/queues/broker.ts';
+import type { Machines } from '../core/queues/machines.ts';
 import { addQueue, changeQueue, type QueueDeps, removeQueue } from '../core/queues/queue-changes.ts';
 import type { QueueHistory } from '../core/queues/queue-history.ts';
 import { Time } from '../core/time.ts';
@@ -13,6 +15,7 @@ import { changesOf, optionalCount, optionalFlag, parseBody, requiredText } from 
 import { badRequest, forbidden } from '../http/errors.ts';
 import { listReply, queryFlag, queryInteger, requiredIfMatch, requireUuid } from '../http/query.ts';
 import {
+  type ApiRequest,
   created,
   noContent,
   ok,
@@ -41,12 +44,13 @@ const path = `${runnerPath}/queues/:queueId` as const;
 interface RunnerQueueDeps extends QueueDeps {
   store: QueueDeps['store'] & Pick<Store, 'runners'>;
   broker: Broker;
+  machines: Machines;
   history: QueueHistory;
   timing: Timing;
 }
 
 export function runnerQueueRoutes(deps: RunnerQueueDeps): Route[] {
-  const { store, broker, history, timing } = deps;
+  const { store, broker, history, machines, events, timing } = deps;
   const { runnerQueues: queues } = store;
   return [
     route('PUT', path, { access: tenantAndRunner }, (request) => {
@@ -75,16 +79,24 @@ export function runnerQueueRoutes(deps: RunnerQueueDeps): Route[] {
       return noContent;
     }),
 
-    route('GET', `${path}/messages`, { access: tenantAndRunner, waits: true }, async ({ params, query, signal }) => {
+    route('GET', `${path}/messages`, { access: tenantAndRunner, waits: true }, async (request) => {
+      const { params, query, signal } = request;
       const limits = { min: 0, max: timing.maxPollWaitMs / 1000 };
       const waitSeconds = queryInteger(query, 'maxWaitSeconds', limits) ?? 0;
       const queue = read(queues, queueKey(params));
+      const identity = noteReport(deps, queue, request);
+      const isFirst = !machines.isKnown(queue);
+      using _open = machines.open(queue, identity);
+      events.emit('queuePolled', isFirst);
       const poll = () => broker.poll(queue, waitSeconds * 1000, signal);
-      return ok({ Messages: await history.countPoll(queue, poll) });
+      // A poll that only reports free slots says nothing about the utilisation.
+      const isReport = identity !== undefined && waitSeconds === 0;
+      return ok({ Messages: await (isReport ? poll() : history.countPoll(queue, poll)) });
     }),
 
     route('PUT', `${path}/messages/:messageId/response`, { access: tenantAndRunner }, (request) => {
       const { CallerID, Payload } = parseBody(request, ResponseBody);
+      noteReport(deps, queueKey(request.params), request);
       broker.respond(queueKey(request.params), request.params.messageId, CallerID, Payload);
       return noContent;
     }),
@@ -109,6 +121,18 @@ export function runnerQueueRoutes(deps: RunnerQueueDeps): Route[] {
       return listReply(queues, query, filter, { range });
     }),
   ];
+}
+
+/** Takes over what the request says about its runner, if its caller is a runner that says it. */
+function noteReport(
+  { machines, events }: RunnerQueueDeps,
+  queue: QueueKey,
+  { headers }: Pick<ApiRequest, 'headers'>,
+): RunnerIdentity | undefined {
+  const identity = parseMachineHeaders(headers);
+  const lost = machines.report(queue, identity);
+  if (lost.length > 0) events.emit('turnsLost', lost);
+  return identity;
 }
 
 function queueKey({ tenantId, runnerId, queueId }: { tenantId: string; runnerId: string; queueId: string }): QueueKey {

@@ -1,5 +1,6 @@
 import * as v from 'valibot';
 import type { Clock } from '../../lib/clock.ts';
+import { wholeNumber } from '../../lib/schema-error.ts';
 import { knownFields } from '../../plan42/fields.ts';
 import type { RunnerTokenMetadata } from '../../plan42/objects.ts';
 import { notFound } from '../core/errors.ts';
@@ -16,7 +17,7 @@ import { runnerKey, runnerPath } from './runners.ts';
 const dayMs = 24 * 3_600_000;
 const defaultTtlDays = 90;
 const CreateBody = knownFields({
-  TTLDays: v.nullish(v.pipe(v.number(), v.integer(), v.minValue(1), v.maxValue(365))),
+  TTLDays: v.nullish(wholeNumber(1, 365)),
 });
 
 const path = `${runnerPath}/tokens/:tokenId` as const;

@@ -1,6 +1,7 @@
 import * as v from 'valibot';
 import { knownFields } from '../../plan42/fields.ts';
 import type { Task, Turn, TurnEnder } from '../../plan42/objects.ts';
+import { parseInstanceId } from '../../plan42/runner-headers.ts';
 import { isTerminalStatus } from '../../plan42/turn-status.ts';
 import { conflict, DomainError, notFound } from '../core/errors.ts';
 import { Time } from '../core/time.ts';
@@ -78,6 +79,7 @@ export function turnRoutes(deps: TurnDeps): Route[] {
       // Deleted tasks are included, because their agents may still be running and must be able to report the end.
       const turn = read(turns, turnKey(request.params));
       requireActive(turn);
+      requireOwnTurn(turn, parseInstanceId(request.headers));
       requireVersion(turns, turn, version);
       return store.transaction(() => {
         // An agent token proves that a runner has the turn, even if the runner's response was lost.
@@ -125,6 +127,12 @@ export function readTurn(
 export function requireActive(turn: Turn): void {
   if (!isTerminalStatus(turn.Status)) return;
   throw new DomainError('turnFinished', 'the turn is finished', { type: 'Turn', object: turn });
+}
+
+/** @throws DomainError `conflict` if the turn was given to another runner than the one that makes the call */
+function requireOwnTurn(turn: Turn, instanceId: string | undefined): void {
+  if (instanceId === undefined || turn.InstanceId === undefined || turn.InstanceId === instanceId) return;
+  throw conflict(`the turn was given to ${turn.Machine ?? 'another machine'}`, 'Turn', turn);
 }
 
 /** @throws DomainError `conflict` unless the task's last turn is finished and `key` is the next one */

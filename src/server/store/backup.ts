@@ -8,7 +8,7 @@ import { errorCode, UserError } from '../../lib/errors.ts';
 import { readFileIfExists, syncFolder } from '../../lib/files.ts';
 import { explain, requireIntact, requireOurs } from './database.ts';
 import { applicationId, databaseName, type FileKind, kindOfFile, requireOwnFile, waysOut } from './database-file.ts';
-import { keyFileName } from './key-file.ts';
+import { keyFileName } from './secret-key.ts';
 
 // One step reads one state of the database. A copy in several steps would start again at each write of the server.
 const wholeDatabase = 2 ** 31 - 1;

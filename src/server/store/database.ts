@@ -94,6 +94,15 @@ export class Database implements Disposable {
     return false;
   }
 
+  /** Rewrites the file without unused pages and their content. Returns false if the disk has too little space for that. */
+  vacuum(): boolean {
+    const path = this.#connection.location() ?? '';
+    const { bavail, bsize } = statfsSync(dirname(path));
+    if (bavail * bsize < 2 * statSync(path).size) return false;
+    vacuum(this.#connection);
+    return true;
+  }
+
   [Symbol.dispose](): void {
     this.#statements.clear();
     if (this.#connection.isOpen) this.#connection.close();
@@ -139,7 +148,7 @@ function openExisting(path: string, dataDir: string): DatabaseSync {
   try {
     requireOurs(connection, path, waysOut(dataDir));
     connection.exec('PRAGMA journal_mode = WAL; PRAGMA synchronous = FULL');
-    connection.exec('PRAGMA foreign_keys = ON; BEGIN IMMEDIATE; COMMIT');
+    connection.exec('PRAGMA foreign_keys = ON; PRAGMA secure_delete = ON; BEGIN IMMEDIATE; COMMIT');
     requireIntact(connection, path, waysOut(dataDir));
     migrate(connection);
     enableShrinking(connection, path);
@@ -161,8 +170,13 @@ function enableShrinking(connection: DatabaseSync, path: string): void {
   const { size } = statSync(path);
   const { bavail, bsize } = statfsSync(dirname(path));
   if (size > maxVacuumBytes || bavail * bsize < 4 * size) return;
-  // VACUUM moves pages, so a kill in between must not leave a part of it in a write-ahead log.
-  connection.exec('PRAGMA journal_mode = DELETE; PRAGMA auto_vacuum = INCREMENTAL; VACUUM; PRAGMA journal_mode = WAL');
+  connection.exec('PRAGMA auto_vacuum = INCREMENTAL');
+  vacuum(connection);
+}
+
+/** VACUUM moves pages, so a kill in between must not leave a part of it in a write-ahead log. */
+function vacuum(connection: DatabaseSync): void {
+  connection.exec('PRAGMA journal_mode = DELETE; VACUUM; PRAGMA journal_mode = WAL');
 }
 
 /** @throws UserError if other tables than those of this server are in the database, or if a newer version wrote it */

@@ -27,7 +27,7 @@ test('a database of an older version is upgraded, with its data', async () => {
       ${environment('a', 'Created by "plan42 server task create".')}, ${environment('b', 'mine')}`);
   }
   {
-    using store = openStore(folder, silentLogger);
+    using store = await openStore(folder, silentLogger);
     const turn = (TurnIndex: number) => ({ TenantId: 't', TaskId: 'k', TurnIndex });
     assert.deepEqual(store.turnLogs.state(turn(1)), { bytes: 2 + 3 + 2 * 120, end: undefined });
     assert.deepEqual(store.turnLogs.state(turn(2)), { bytes: 0, end: undefined });

@@ -132,4 +132,12 @@ CREATE INDEX tasks_by_change ON tasks (UpdatedAt);
 CREATE INDEX tasks_by_environment ON tasks (TenantId, EnvironmentId);
 CREATE INDEX finished_logs ON turns (UpdatedAt) WHERE IsOver = 1 AND LogBytes > 0
 `,
+  `
+-- The encrypted values of secret variables. Those in EnvVars are empty.
+CREATE TABLE environment_secrets (
+  TenantId TEXT NOT NULL, EnvironmentId TEXT NOT NULL, Name TEXT NOT NULL, Value TEXT NOT NULL,
+  PRIMARY KEY (TenantId, EnvironmentId, Name),
+  FOREIGN KEY (TenantId, EnvironmentId) REFERENCES environments ON DELETE CASCADE
+) STRICT, WITHOUT ROWID
+`,
 ];

@@ -1,28 +1,46 @@
 import { randomUUID } from 'node:crypto';
 import type { Logger } from '../../lib/logger.ts';
-import { type Database, openDatabase } from './database.ts';
+import { type Database, explain, openDatabase } from './database.ts';
+import { waysOut } from './database-file.ts';
+import { EnvironmentSecrets } from './environment-secrets.ts';
 import { Expired } from './expired.ts';
 import { UsedPublicKeys } from './runner-queues.ts';
-import { createTables } from './tables.ts';
+import { openSecrets, sealPlainText } from './seal.ts';
+import type { SecretKey } from './secret-key.ts';
+import { Settings } from './settings.ts';
+import { createTables, type Tables } from './tables.ts';
 import { countTasks } from './tasks.ts';
 import { TurnLogs } from './turn-logs.ts';
 import { TurnAcceptance } from './turns.ts';
 
 export type Store = ReturnType<typeof storeOf>;
 
-/** Opens the store in a data folder. The caller disposes it. @throws UserError like {@link openDatabase} */
-export function openStore(dataDir: string, logger: Logger): Store {
-  return storeOf(openDatabase(dataDir, logger));
+/**
+ * Opens the store in a data folder. The caller disposes it.
+ * @param discardSecrets removes all secrets if their key is lost
+ * @throws UserError like {@link openDatabase} and {@link openSecrets}
+ */
+export async function openStore(dataDir: string, logger: Logger, { discardSecrets = false } = {}): Promise<Store> {
+  const database = openDatabase(dataDir, logger);
+  try {
+    const tables = createTables(database);
+    const key = await openSecrets(database, dataDir, discardSecrets);
+    sealPlainText(database, tables, key, logger);
+    return storeOf(database, tables, key);
+  } catch (error) {
+    database[Symbol.dispose]();
+    throw explain(error, dataDir, waysOut(dataDir));
+  }
 }
 
-function storeOf(database: Database) {
-  const tables = createTables(database);
-  const settings = new Settings(database);
+function storeOf(database: Database, tables: Tables, key: SecretKey) {
+  const settings = new Settings(database, key);
   return {
     ...tables,
     settings,
+    environmentSecrets: new EnvironmentSecrets(database, key),
     countTasks: (tenantId: string) => countTasks(database, tenantId),
-    turnAcceptance: new TurnAcceptance(database, tables.turns),
+    turnAcceptance: new TurnAcceptance(database),
     turnLogs: new TurnLogs(database),
     expired: new Expired(database, tables),
     usedPublicKeys: new UsedPublicKeys(database),
@@ -35,24 +53,4 @@ function storeOf(database: Database) {
     transaction: <T>(work: () => T): T => database.transaction(work),
     [Symbol.dispose]: () => database[Symbol.dispose](),
   };
-}
-
-type SettingName = 'signingKey' | 'tenantId' | 'runnerId' | 'tenantToken' | 'probe';
-
-/** The server's own key-value pairs. */
-class Settings {
-  readonly #database: Database;
-
-  constructor(database: Database) {
-    this.#database = database;
-  }
-
-  get(name: SettingName): string | undefined {
-    const row = this.#database.statement('SELECT Value FROM settings WHERE Name = ?').get(name);
-    return row?.['Value'] as string | undefined;
-  }
-
-  set(name: SettingName, value: string): void {
-    this.#database.statement('INSERT OR REPLACE INTO settings VALUES (?, ?)').run(name, value);
-  }
 }

@@ -1,17 +1,29 @@
 import type { Turn } from '../../plan42/objects.ts';
 import type { Database } from './database.ts';
-import type { Tables } from './tables.ts';
 
 export type TurnKey = Pick<Turn, 'TenantId' | 'TaskId' | 'TurnIndex'>;
+
+/** A turn that no runner has accepted. */
+export interface WaitingTurn extends TurnKey {
+  Status: string;
+  EnvironmentId: string | null;
+  /** The runner that got it without a response. */
+  InstanceId: string | undefined;
+}
+
+const selectWaiting = `SELECT TenantId, TaskId, TurnIndex, Status, EnvironmentId, InstanceId
+  FROM turns JOIN tasks USING (TenantId, TaskId) WHERE IsOver = 0 AND AcceptedAt IS NULL AND tasks.Deleted = 0`;
+
+function asWaiting(row: Record<string, unknown>): WaitingTurn {
+  return { ...row, InstanceId: row['InstanceId'] ?? undefined } as WaitingTurn;
+}
 
 /** Whether a runner has accepted a turn, which is not part of the API. */
 export class TurnAcceptance {
   readonly #database: Database;
-  readonly #turns: Tables['turns'];
 
-  constructor(database: Database, turns: Tables['turns']) {
+  constructor(database: Database) {
     this.#database = database;
-    this.#turns = turns;
   }
 
   /** Records that a runner accepted the turn. Returns whether this is the first record. */
@@ -28,11 +40,15 @@ export class TurnAcceptance {
   }
 
   /** Returns the turns to send to runners, oldest first, without those of deleted tasks. */
-  waiting(): Turn[] {
-    return this.#turns.select(
-      `JOIN tasks USING (TenantId, TaskId) WHERE IsOver = 0 AND AcceptedAt IS NULL AND tasks.Deleted = 0
-       ORDER BY turns.CreatedAt, TaskId, TurnIndex`,
-    );
+  waiting(): WaitingTurn[] {
+    return this.#database.statement(`${selectWaiting} ORDER BY turns.CreatedAt, turns.rowid`).all().map(asWaiting);
+  }
+
+  /** Returns the turn if it is to be sent to a runner. */
+  findWaiting({ TenantId, TaskId, TurnIndex }: TurnKey): WaitingTurn | undefined {
+    const sql = `${selectWaiting} AND TenantId = ? AND TaskId = ? AND TurnIndex = ?`;
+    const row = this.#database.statement(sql).get(TenantId, TaskId, TurnIndex);
+    return row && asWaiting(row);
   }
 
   /** Returns the accepted turns that are not finished, oldest first. Every update of a turn changes its version. */

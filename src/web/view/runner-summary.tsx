@@ -20,6 +20,20 @@ export function RunnerSummary({ runner, overview }: { runner: RunnerOverview; ov
             <QueueCounts runner={runner} />
           </dd>
         </div>
+        {runner.Machines.length > 0 ? (
+          <div>
+            <dt>{runner.Machines.length === 1 ? 'Machine' : 'Machines'}</dt>
+            <dd>
+              <ul class="plain">
+                {runner.Machines.map(({ InstanceId, Name, FreeSlots, MaxSlots, LowDisk }) => (
+                  <li key={InstanceId}>
+                    {Name}: {FreeSlots} of {MaxSlots} slots free{LowDisk ? ', low disk space' : ''}
+                  </li>
+                ))}
+              </ul>
+            </dd>
+          </div>
+        ) : null}
         <div>
           <dt>Outstanding</dt>
           <dd>{outstanding === 1 ? '1 message' : `${outstanding} messages`}</dd>

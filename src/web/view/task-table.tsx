@@ -42,7 +42,7 @@ export function TaskTable({
 }
 
 function TaskRow({ task }: { task: TaskSummary }) {
-  const { TaskId, Title, State: state, LastTurnIndex, LastTurnStatus, CreatedAt } = task;
+  const { TaskId, Title, State: state, LastTurnIndex, LastTurnStatus, LastTurnMachine, CreatedAt } = task;
   const hasOwnStatus = LastTurnStatus !== undefined && LastTurnStatus !== state;
   return (
     <tr>
@@ -55,6 +55,7 @@ function TaskRow({ task }: { task: TaskSummary }) {
       <td>
         <State name={state} />
         {hasOwnStatus ? <span class="detail quiet">{LastTurnStatus}</span> : null}
+        {LastTurnMachine ? <span class="detail quiet">on {LastTurnMachine}</span> : null}
       </td>
       <td class="number wide">{LastTurnIndex ?? 0}</td>
       <td class="wide">

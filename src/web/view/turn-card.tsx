@@ -6,7 +6,7 @@ import { type LogState, useLog } from './use-log.ts';
 
 /** One turn: its prompt, status, result and log. */
 export function TurnCard({ turn, turnPath, isLast }: { turn: Turn; turnPath: string; isLast: boolean }) {
-  const { TurnIndex, Status, Prompt, OutputMessage, ErrorMessage, CreatedAt, CompletedAt } = turn;
+  const { TurnIndex, Status, Prompt, OutputMessage, ErrorMessage, CreatedAt, CompletedAt, Machine } = turn;
   // The logs of older turns are only fetched when opened.
   const [isOpen, setOpen] = useState(isLast);
   const title = `turn-${TurnIndex}`;
@@ -18,6 +18,7 @@ export function TurnCard({ turn, turnPath, isLast }: { turn: Turn; turnPath: str
         <span class="quiet">
           <Time at={CreatedAt} />
           {CompletedAt ? `, took ${formatDuration(Date.parse(CompletedAt) - Date.parse(CreatedAt))}` : null}
+          {Machine ? `, on ${Machine}` : null}
         </span>
       </header>
       <h3>Prompt</h3>

@@ -26,6 +26,13 @@ export async function listTasks(context: CliContext, options: ListTasksOptions):
   await print(stdout, renderTasks(context, tasks), signal);
 }
 
+// Only servers that know the machines of turns have it.
+const machine = {
+  title: 'MACHINE',
+  cell: (task: AdminTask) => printableLine(task.LastTurnMachine ?? ''),
+  flexible: true,
+};
+
 function renderTasks(context: CliContext, tasks: readonly AdminTask[]): string {
   const { stdout } = context;
   const idOf = shortIds(tasks.map((task) => task.TaskId));
@@ -37,6 +44,7 @@ function renderTasks(context: CliContext, tasks: readonly AdminTask[]): string {
       { title: 'TITLE', cell: (task) => printableLine(task.Title), flexible: true },
       { title: 'TURN', cell: (task) => String(task.LastTurnIndex ?? '') },
       { title: 'STATE', cell: (task) => printableLine(task.State ?? ''), style: colored },
+      ...(tasks.some((task) => task.LastTurnMachine) ? [machine] : []),
       { title: 'CREATED', cell: (task) => printableLine(formatLocalTime(task.CreatedAt, { seconds: true })) },
       { title: 'ELAPSED', cell: elapsedOf },
     ],

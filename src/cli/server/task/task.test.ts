@@ -59,7 +59,7 @@ describe('plan42 server task create', () => {
     assert.deepEqual(environment?.Repos, ['me/site', 'me/docs']);
     assert.deepEqual(environment?.EnvVars, [
       { Name: 'STAGE', Value: 'a=b', IsSecret: false },
-      { Name: 'API_KEY', Value: 'secret', IsSecret: true },
+      { Name: 'API_KEY', Value: '', IsSecret: true },
     ]);
   });
 

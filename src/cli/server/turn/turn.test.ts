@@ -1,5 +1,8 @@
 import assert from 'node:assert/strict';
 import { describe, it } from 'node:test';
+import { eventually } from '../../../../test/support/eventually.ts';
+import { FakeMachine } from '../../../../test/support/fake-machine.ts';
+import { parseAs } from '../../../../test/support/json-schemas.ts';
 import { startTestServer, type TestServer } from '../../../../test/support/start-test-server.ts';
 import type { AdminTurn } from '../../../plan42/admin-objects.ts';
 
@@ -27,6 +30,26 @@ describe('plan42 server turn create', () => {
       run.stderr,
       /^ERROR: turn 1 is not finished yet: [\w ]+\. Wait for it with "plan42 server task follow /,
     );
+  });
+});
+
+describe('plan42 server turn list', () => {
+  it('lists the turns with their machines', async () => {
+    await using test = await startTestServer();
+    const { TaskId } = await createTask(test);
+    const { Token: token } = JSON.parse((await test.plan42(['token', 'create', '--json'])).stdout) as { Token: string };
+    await using machine = await FakeMachine.start({ url: test.server.url, token, name: 'm1', slots: 1 });
+    await eventually(async () => machine.tasks.length === 1);
+    await test.updateTurn(TaskId, { Status: 'Completed' });
+    const run = await test.plan42(['turn', 'list', TaskId]);
+    assert.match(run.stdout, /^TURN +STATUS +MACHINE +CREATED +COMPLETED\n1 +Completed +m1 +\d{4}-\S+ \S+ +\d{4}-/);
+    const [turn] = parseAs(
+      'server-turn-list.json',
+      (await test.plan42(['turn', 'list', TaskId, '--json'])).stdout,
+    ) as AdminTurn[];
+    assert.equal(turn?.Machine, 'm1');
+    assert.match((await test.plan42(['task', 'show', TaskId])).stdout, /\nTurn 1 {2}Completed {2}.* {2}on m1\n/);
+    assert.match((await test.plan42(['task', 'list'])).stdout, /^TASK +TITLE +TURN +STATE +MACHINE .*\n.* m1 /);
   });
 });
 

@@ -11,13 +11,18 @@ export class RoundRobin {
     this.#queues = queues;
   }
 
-  /** Returns the next queue, or undefined if the runner has no healthy one. */
-  next(runner: RunnerKey): RunnerQueue | undefined {
+  /** Returns the next queue that `accepts` admits, or undefined if the runner has no such healthy one. */
+  next(runner: RunnerKey, accepts: (queue: RunnerQueue) => boolean = () => true): RunnerQueue | undefined {
     const name = `${runner.TenantID}/${runner.RunnerID}`;
-    const queue =
-      nextHealthyQueue(this.#queues, runner, this.#lastUsed.get(name) ?? '') ??
-      nextHealthyQueue(this.#queues, runner, '');
+    const last = this.#lastUsed.get(name) ?? '';
+    const queue = this.#find(runner, last, accepts) ?? this.#find(runner, '', accepts);
     if (queue) this.#lastUsed.set(name, queue.QueueID);
+    return queue;
+  }
+
+  #find(runner: RunnerKey, after: string, accepts: (queue: RunnerQueue) => boolean): RunnerQueue | undefined {
+    let queue = nextHealthyQueue(this.#queues, runner, after);
+    while (queue && !accepts(queue)) queue = nextHealthyQueue(this.#queues, runner, queue.QueueID);
     return queue;
   }
 }

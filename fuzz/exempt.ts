@@ -1,0 +1,65 @@
+/**
+ * Functions with text parameters that are not fuzzed, each with the reason. A name that ends with `/` is a folder, one
+ * without `#` a file.
+ */
+const ownText = 'its texts are constants of the program, or already formatted';
+const operator = 'its text is a path or a value that the operator chose';
+const checkedId = 'its text is an ID that is compared or stored, never parsed';
+const asParameter = 'its texts reach SQLite as bound parameters; its files are those of the server';
+
+export const exemptions: Readonly<Record<string, string>> = {
+  'checks/finding.ts': ownText,
+  'checks/token.ts#tokenRemedy': ownText,
+  'cli/completion/candidates.ts#complete': 'its words are the command line of the user, which commander has split',
+  'cli/options.ts#collect': 'collects and does not read',
+  'cli/options.ts#examples': ownText,
+  'cli/runner/config/assignments.ts#emptyValue': operator,
+  'cli/runner/config/setting-value.ts#isInFile': operator,
+  'cli/runner/doctor/render.ts#toJson': 'rendered by renderJson',
+  'cli/server/data-dir.ts#serverDataDir': operator,
+  'config/paths.ts': operator,
+  'config/read-file.ts#closeCommand': operator,
+  'config/schema.ts#environmentVariable': ownText,
+  'control/client.ts#createControlClient': operator,
+  'control/socket-path.ts#controlSocketPath': operator,
+  'github/feedback/query.ts#cursorVariable': ownText,
+  'jobs/agent-server.ts#agentServerUrl': operator,
+  'jobs/images/image-pin.ts#pinName': checkedId,
+  'jobs/job-id.ts#formatJobId': checkedId,
+  'lib/ca-file.ts#readCaFile': operator,
+  'lib/environment-failure.ts': 'reads the codes of system errors',
+  'lib/errors.ts#isAbort': 'compares only',
+  'lib/files.ts': operator,
+  'lib/lock.ts': operator,
+  'lib/rotating-file.ts#rotatedNames': operator,
+  'plan42/features.ts#noteFeatures': 'compares with constants only',
+  'plan42/turn-logs.ts#streamTurnLogs': 'reads by parseEventStream',
+  'runner/date-file.ts#openDateFile': operator,
+  'runner/disk-watch.ts#reportLowDisk': ownText,
+  'runner/require-token.ts': 'reads by parseRunnerToken',
+  'runner/service-log.ts#serviceLogFiles': operator,
+  'runtimes/authorities.ts': operator,
+  'runtimes/engine/authorities.ts': operator,
+  'runtimes/engine/docker-route.ts#none': ownText,
+  'server/core/': 'gets bodies that a schema has accepted',
+  'server/data-folder.ts': operator,
+  'server/http/access.ts#authorise': checkedId,
+  'server/http/query.ts#listReply': 'reads by pageRequest',
+  'server/http/query.ts#listedDeleted': 'reads by queryFlag',
+  'server/http/reply.ts#sendError': 'writes what errorReply returns',
+  'server/page/sessions.ts': 'hashes tokens and compares the hashes',
+  'server/routes/': checkedId,
+  'server/store/': asParameter,
+  'tui/view/field-line.ts': 'draws by span and showText',
+  'tui/view/line.ts#raw': ownText,
+  'web/plot.ts#bandsOf': 'compares one character after the other',
+};
+
+/** Returns why the function is not fuzzed; undefined if it has to be. */
+export function exemptionOf(name: string): string | undefined {
+  return Object.entries(exemptions).find(([exempt]) => covers(exempt, name))?.[1];
+}
+
+export function covers(exempt: string, name: string): boolean {
+  return exempt.endsWith('/') ? name.startsWith(exempt) : name === exempt || name.startsWith(`${exempt}#`);
+}

@@ -1,0 +1,14 @@
+import type { Target } from './target.ts';
+import { targets as cli } from './targets/cli.ts';
+import { targets as config } from './targets/config.ts';
+import { targets as github } from './targets/github.ts';
+import { targets as jobs } from './targets/jobs.ts';
+import { targets as lib } from './targets/lib.ts';
+import { targets as plan42 } from './targets/plan42.ts';
+import { targets as server } from './targets/server.ts';
+import { targets as web } from './targets/web.ts';
+
+export const allTargets: readonly Target[] = [
+  ...[...lib, ...plan42, ...github, ...config, ...jobs],
+  ...[...cli, ...server, ...web],
+];

@@ -1,0 +1,156 @@
+import assert from 'node:assert/strict';
+import { CommanderError, InvalidArgumentError } from 'commander';
+import { httpUrl, integerBetween, resolvedPath } from '../../src/cli/options.ts';
+import { formatLocalTime, renderJson } from '../../src/cli/output.ts';
+import { renderError } from '../../src/cli/render-error.ts';
+import { explainApiFailure } from '../../src/cli/server/api-failure.ts';
+import { keepPeriod } from '../../src/cli/server/keep-period.ts';
+import { parseListenAddress } from '../../src/cli/server/listen-address.ts';
+import { parseRepoOption } from '../../src/cli/server/task/create.ts';
+import { parseEnvVar } from '../../src/cli/server/task/environment.ts';
+import { turnRemedy } from '../../src/cli/server/turn-remedy.ts';
+import { pickByPrefix, shortIds } from '../../src/cli/short-ids.ts';
+import { renderTable } from '../../src/cli/table.ts';
+import { isNewer } from '../../src/cli/version/releases.ts';
+import { formatError, UserError } from '../../src/lib/errors.ts';
+import { printableLine } from '../../src/lib/printable.ts';
+import { ApiError, ConnectionError } from '../../src/plan42/errors.ts';
+import { eventsOf } from '../../src/tui/view/keys.ts';
+import { pad, span, wrap } from '../../src/tui/view/line.ts';
+import { masked, showText } from '../../src/tui/view/text-field.ts';
+import type { Target } from '../target.ts';
+
+const hidden = /[\p{Cc}\p{Bidi_Control}\u2028\u2029\u200b\ufeff]/u;
+const call = { method: 'GET', path: '/v1/tenants' };
+const keys = {} as Parameters<typeof eventsOf>[1];
+
+export const targets: readonly Target[] = [
+  {
+    covers: ['cli/output.ts#renderJson', 'cli/output.ts#formatLocalTime'],
+    corpus: [JSON.stringify({ Title: 'a\u202eb', At: '2026-01-02T03:04:05Z', N: [1, null] })],
+    input: 'value',
+    run: (value: unknown) => {
+      formatLocalTime(JSON.stringify(value).slice(0, 200));
+      return renderJson(value);
+    },
+    check: (json: string, value: unknown) => {
+      assert.deepEqual(JSON.parse(json), JSON.parse(JSON.stringify(value)));
+      assert.doesNotMatch(json.replaceAll('\n', ''), hidden);
+    },
+    maxGrowth: 400,
+    maxKiB: 256,
+  },
+  {
+    covers: ['cli/render-error.ts#renderError', 'cli/server/api-failure.ts#explainApiFailure'],
+    corpus: ['invalid version', "error: unknown command 'x'\n(Did you mean y?)"],
+    run: (text: string) => {
+      const location = { url: 'http://127.0.0.1:4242', tokenSource: text } as unknown as Parameters<
+        typeof explainApiFailure
+      >[1];
+      const errors = [
+        new UserError(text, { remedy: text }),
+        new ApiError(call, { status: 401, isFromApi: true, message: text }),
+        new ConnectionError(call, text, { cause: Object.assign(new Error(text), { code: text }) }),
+        new Error(text),
+      ];
+      const commander = renderError(new CommanderError(2, 'x', text)).text;
+      return [commander, ...errors.map((error) => renderError(explainApiFailure(error, location)).text)].join('');
+    },
+    maxGrowth: 60,
+    maxKiB: 128,
+  },
+  {
+    covers: [
+      'cli/server/listen-address.ts#parseListenAddress',
+      'cli/server/task/create.ts#parseRepoOption',
+      'cli/server/task/environment.ts#parseEnvVar',
+      'cli/options.ts#httpUrl',
+      'cli/server/keep-period.ts#keepPeriod',
+      'cli/options.ts#resolvedPath',
+    ],
+    corpus: ['127.0.0.1:4242', '[::1]:80', 'org/repo:main', 'NAME=VALUE', 'https://a', '/a/../b'],
+    run: (text: string) => {
+      for (const parse of [
+        parseListenAddress,
+        parseRepoOption,
+        (t: string) => parseEnvVar(t, {}),
+        httpUrl,
+        keepPeriod,
+        resolvedPath,
+        integerBetween(1, 9),
+      ]) {
+        try {
+          parse(text);
+        } catch (error) {
+          if (!(error instanceof UserError || error instanceof InvalidArgumentError)) throw error;
+        }
+      }
+    },
+  },
+  {
+    covers: ['cli/short-ids.ts#shortIds', 'cli/short-ids.ts#pickByPrefix'],
+    corpus: ['1b4e28ba-2fa1-41d2-883f-0016d3cca427', '1b4e'],
+    run: (text: string) => {
+      const ids = [text, `${text}x`, 'a', text.slice(1)];
+      const short = shortIds(ids);
+      return [ids.map(short), pickByPrefix(ids, (id) => id, text, { kind: 'task', listCommand: 'list' })];
+    },
+    errors: [UserError],
+    maxKiB: 16,
+  },
+  {
+    covers: ['cli/version/releases.ts#isNewer', 'cli/server/turn-remedy.ts#turnRemedy'],
+    corpus: [
+      '1.2.3-4',
+      '0.1.0',
+      "the image 'a' is not allowed on this runner",
+      'The agent in the image a could not be started: ',
+    ],
+    run: (text: string) => [isNewer(text, '1.2.3'), isNewer('1.2.3', text), turnRemedy('id', text)],
+  },
+  {
+    covers: ['cli/table.ts#renderTable'],
+    corpus: ['Fix the bug', '\u001b[1mred\u001b[0m 日本 👩‍👩‍👧'],
+    run: (text: string) =>
+      renderTable(
+        [{ text }, { text: 'x' }],
+        [
+          { title: 'TITLE', flexible: true, cell: (row) => printableLine(row.text) },
+          { title: 'B', cell: () => 'b' },
+        ],
+        80,
+      ),
+    check: (table: string) => {
+      assert.doesNotMatch(table.replaceAll('\n', ''), hidden);
+      assert.equal(table.split('\n').length, 4);
+    },
+    // Cells come from messages that were cut.
+    maxKiB: 64,
+  },
+  {
+    covers: [
+      'tui/view/line.ts#span',
+      'tui/view/line.ts#wrap',
+      'tui/view/line.ts#pad',
+      'tui/view/keys.ts#eventsOf',
+      'tui/view/text-field.ts#masked',
+      'tui/view/text-field.ts#showText',
+    ],
+    corpus: ['a long text with words', 'https://example.com', '\u001b[A'],
+    run: (text: string) => [
+      span(text),
+      wrap(printableLine(text), 40, 5),
+      pad(printableLine(text), 20),
+      eventsOf(text, keys),
+      masked(text, 20),
+      showText(text, text.length, 20),
+    ],
+    // Errors of servers, which are cut, and pasted text.
+    maxKiB: 16,
+  },
+  {
+    covers: ['lib/errors.ts#formatError'],
+    corpus: ['a: b'],
+    run: (text: string) => formatError(new ApiError(call, { status: 500, isFromApi: false, message: text })),
+  },
+];

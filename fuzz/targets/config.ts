@@ -1,0 +1,119 @@
+import assert from 'node:assert/strict';
+import { mistakesNote } from '../../src/config/edit-file.ts';
+import { allSettings, connectionNamed, findSetting } from '../../src/config/find-setting.ts';
+import { InvalidValue } from '../../src/config/kinds.ts';
+import { parseConfig, renderProblem } from '../../src/config/parse.ts';
+import { tables } from '../../src/config/schema.ts';
+import { editToml } from '../../src/config/toml/edit.ts';
+import { outlineOf } from '../../src/config/toml/outline.ts';
+import { isTable, parseToml, TomlSyntaxError } from '../../src/config/toml/parse.ts';
+import { renderKey } from '../../src/config/toml/render.ts';
+import { changeOfUrl, editSettings } from '../../src/config/url-change.ts';
+import { UserError } from '../../src/lib/errors.ts';
+import type { Target } from '../target.ts';
+
+const toml = `# a comment
+[runner]
+url = "https://api.example.com" # here
+token = 'p42r_x'
+
+[jobs]
+max_jobs = 5
+limits = { memory = "4g", cpus = 1.5 }
+
+[[other]]
+list = [
+  "a", # one
+  1979-05-27T07:32:00Z,
+]
+
+[github."a.b"]
+url = """https://
+github.com"""
+`;
+
+export const targets: readonly Target[] = [
+  {
+    covers: ['config/toml/parse.ts#parseToml', 'config/toml/parse.ts#isTable', 'config/toml/outline.ts#outlineOf'],
+    corpus: [toml],
+    run: (text: string) => [isTable(parseToml(text).values), outlineOf(text)],
+    errors: [TomlSyntaxError],
+    // The user's own file, read by the parser of a library.
+    baseMs: 2000,
+    maxKiB: 16,
+  },
+  {
+    covers: ['config/parse.ts#parseConfig', 'config/parse.ts#renderProblem', 'config/edit-file.ts#mistakesNote'],
+    corpus: [toml, '[runner]\nurl = 5\nurll = ""\n'],
+    run: (text: string) => {
+      const { problems } = parseConfig({ file: text, env: {}, flags: new Map([['jobs.max_jobs', text.slice(0, 99)]]) });
+      const lines = problems.map((problem) => renderProblem('/etc/plan42-runner.toml', problem));
+      return [...lines, lines.length > 0 ? mistakesNote(lines) : ''].join('\n');
+    },
+    maxGrowth: 400,
+    baseMs: 2000,
+    maxKiB: 16,
+  },
+  {
+    covers: ['config/toml/edit.ts#editToml', 'config/url-change.ts#changeOfUrl', 'config/url-change.ts#editSettings'],
+    corpus: [toml],
+    run: (text: string) => {
+      const path = ['runner', 'url'];
+      const edits = [
+        { type: 'set', path, value: text.slice(0, 100) } as const,
+        { type: 'unset', path: ['jobs', 'max_jobs'] } as const,
+      ];
+      return [changeOfUrl(text, edits), editToml(text, edits), editSettings(text, edits)];
+    },
+    errors: [TomlSyntaxError, UserError],
+    check: ([, edited]: [unknown, string], text: string) =>
+      assert.ok(edited.includes(text.split('\n')[0]?.startsWith('# a comment') ? '# a comment' : '')),
+    baseMs: 2000,
+    maxKiB: 16,
+  },
+  {
+    covers: [
+      'config/find-setting.ts#findSetting',
+      'config/find-setting.ts#connectionNamed',
+      'config/find-setting.ts#allSettings',
+      'config/toml/render.ts#renderKey',
+    ],
+    corpus: ['runner.url', 'github.a.token', 'github."a.b".url', 'jobs'],
+    run: (text: string) => {
+      renderKey([text]);
+      connectionNamed(text);
+      allSettings([text]);
+      return findSetting(text).name;
+    },
+    errors: [UserError],
+    maxKiB: 64,
+  },
+  {
+    // Every kind of value, read from an environment variable or a flag.
+    covers: ['config/kinds.ts#number', 'config/kinds.ts#duration', 'config/kinds.ts#choice', 'config/kinds.ts#list'],
+    corpus: [
+      '1h30m',
+      '500ms',
+      '["a", "b"]',
+      'a, b',
+      '127.0.0.1:9142',
+      'https://x.example.com/a',
+      '/abs/path',
+      'yes',
+      '1e3',
+    ],
+    run: (text: string) =>
+      Object.values(tables).flatMap((fields) =>
+        Object.values(fields as Record<string, { kind: { fromText: (text: string) => unknown } }>).map(({ kind }) => {
+          try {
+            return kind.fromText(text);
+          } catch (error) {
+            if (error instanceof InvalidValue) return error.message.length;
+            throw error;
+          }
+        }),
+      ),
+    passes: 30,
+    maxKiB: 128,
+  },
+];

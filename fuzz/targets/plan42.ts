@@ -1,0 +1,180 @@
+import assert from 'node:assert/strict';
+import * as v from 'valibot';
+import * as adminObjects from '../../src/plan42/admin-objects.ts';
+import {
+  DecryptionError,
+  decrypt,
+  encrypt,
+  generateKeyPair,
+  parsePublicKey,
+  publicKeyPem,
+} from '../../src/plan42/ecies.ts';
+import {
+  isAuthError,
+  isTransient,
+  parseErrorResponse,
+  parseHttpDate,
+  parseRetryAfter,
+} from '../../src/plan42/errors.ts';
+import { EventTooLargeError, parseEventStream } from '../../src/plan42/event-stream.ts';
+import { explainFailure, isHeaderValue } from '../../src/plan42/http.ts';
+import * as messages from '../../src/plan42/messages.ts';
+import * as pageObjects from '../../src/plan42/page-objects.ts';
+import { isPathSegment, pathSegment } from '../../src/plan42/path-segment.ts';
+import { readPoll } from '../../src/plan42/poll-body.ts';
+import * as runnerObjects from '../../src/plan42/runner-objects.ts';
+import { parseRunnerToken, TokenError } from '../../src/plan42/runner-token.ts';
+import { readRepo, readVariable, repoInfoOf, titleOf } from '../../src/plan42/task-input.ts';
+import { proxyRefusal } from '../../src/plan42/transport.ts';
+import { isTerminalStatus } from '../../src/plan42/turn-status.ts';
+import type { Target } from '../target.ts';
+
+const id = '1b4e28ba-2fa1-41d2-883f-0016d3cca427';
+const { publicKey, privateKey } = generateKeyPair();
+const wrapped = encrypt(Buffer.from('{"Type":"PingRequest"}'), publicKey);
+const part = (value: object) => Buffer.from(JSON.stringify(value)).toString('base64url');
+const token = `p42r_${part({ alg: 'ES256' })}.${part({ sub: id, runner_id: id, exp: 1_900_000_000, iss: 'https://a' })}.c2ln`;
+const poll = JSON.stringify({ Messages: [{ MessageID: id, CallerID: id, Payload: wrapped }, 1, 'x', [{}]] });
+
+const schemas = [messages, runnerObjects, adminObjects, pageObjects].flatMap((module) =>
+  Object.values(module).filter((value) => typeof value === 'object' && 'kind' in value && value.kind === 'schema'),
+) as unknown as v.GenericSchema[];
+
+async function* chunksOf(bytes: Buffer): AsyncGenerator<Uint8Array> {
+  for (let at = 0; at < bytes.length; at += 1000) yield await Promise.resolve(bytes.subarray(at, at + 1000));
+}
+
+export const targets: readonly Target[] = [
+  {
+    covers: ['plan42/messages.ts#listResponse'],
+    corpus: [
+      JSON.stringify({
+        Type: 'InvokeAgentRequest',
+        Turn: { TaskId: id, TurnIndex: 1 },
+        Environment: { DockerImage: 'a' },
+        AgentToken: 't',
+      }),
+      JSON.stringify({
+        Type: 'SearchRepoRequest',
+        ConnectionID: 'c',
+        OrgName: 'o',
+        Search: 's',
+        MaxResults: 10,
+        Token: 't',
+      }),
+      JSON.stringify({ Type: 'x', Repos: ['a/b'], Items: ['a'], NextToken: null, ErrorMessage: null }),
+      JSON.stringify({
+        TenantId: id,
+        TaskId: id,
+        TurnIndex: 1,
+        Status: 'Pending',
+        CreatedAt: '2026-01-02T03:04:05Z',
+        Version: 1,
+      }),
+    ],
+    input: 'value',
+    run: (value: unknown) => schemas.map((schema) => v.safeParse(schema, value).success),
+    check: (results: boolean[]) => assert.ok(results.length > 15, 'the schemas were not found'),
+    passes: 20,
+    maxKiB: 256,
+  },
+  {
+    covers: ['plan42/poll-body.ts#readPoll'],
+    corpus: [poll, '{"Messages":[]}', '{"Messages":null,"x":[1,2]}'],
+    input: 'bytes',
+    run: (bytes: Buffer) => readPoll(chunksOf(bytes)),
+    errors: [Error],
+  },
+  {
+    covers: ['plan42/event-stream.ts#parseEventStream'],
+    corpus: ['event: log\nid: 5\ndata: {"Message":"x"}\n\n', ': comment\nretry: 100\n\ndata: a\r\ndata: b\r\n\r\n'],
+    input: 'bytes',
+    run: (bytes: Buffer) => Array.fromAsync(parseEventStream(chunksOf(bytes))),
+    errors: [EventTooLargeError],
+  },
+  {
+    covers: ['plan42/ecies.ts#parsePublicKey'],
+    corpus: [publicKeyPem(publicKey)],
+    run: (pem: string) => parsePublicKey(pem),
+    errors: [Error],
+  },
+  {
+    covers: ['plan42/ecies.ts#decrypt', 'plan42/ecies.ts#encrypt'],
+    corpus: [JSON.stringify(wrapped)],
+    input: 'value',
+    run: (value: unknown) => {
+      const parsed = v.safeParse(runnerObjects.RunnerMessage, {
+        MessageID: id,
+        CallerID: id,
+        CallerPublicKey: 'x',
+        Payload: value,
+      });
+      if (parsed.success) decrypt(parsed.output.Payload, privateKey);
+      encrypt(Buffer.from(JSON.stringify(value)), publicKey);
+    },
+    errors: [DecryptionError],
+    maxKiB: 256,
+  },
+  {
+    covers: [
+      'plan42/errors.ts#parseErrorResponse',
+      'plan42/errors.ts#parseRetryAfter',
+      'plan42/errors.ts#parseHttpDate',
+    ],
+    corpus: [
+      '{"ResponseCode":409,"Message":"m","ErrorType":"Conflict","CurrentType":"Turn","Current":{}}',
+      '120',
+      'Fri, 31 Dec 1999 23:59:59 GMT',
+      '<html>',
+    ],
+    run: (text: string) => [
+      parseErrorResponse(503, { 'retry-after': text }, text),
+      parseRetryAfter([text, text]),
+      parseHttpDate(text),
+    ],
+  },
+  {
+    covers: [
+      'plan42/errors.ts#isTransient',
+      'plan42/errors.ts#isAuthError',
+      'plan42/http.ts#explainFailure',
+      'plan42/transport.ts#proxyRefusal',
+    ],
+    corpus: ['Proxy response (407) !== 200', 'self-signed certificate', 'ECONNREFUSED'],
+    run: (text: string) => {
+      const error = new Error(text, { cause: Object.assign(new Error(text), { code: text }) });
+      return [isTransient(error), isAuthError(text), explainFailure(error), proxyRefusal(error)];
+    },
+  },
+  {
+    covers: [
+      'plan42/http.ts#isHeaderValue',
+      'plan42/path-segment.ts#isPathSegment',
+      'plan42/path-segment.ts#pathSegment',
+    ],
+    corpus: ['Bearer p42r_x', id, '..', 'a/b'],
+    run: (text: string) => [isHeaderValue(text), isPathSegment(text), pathSegment(text)],
+    errors: [RangeError],
+  },
+  {
+    covers: ['plan42/runner-token.ts#parseRunnerToken'],
+    corpus: [token],
+    run: (text: string) => parseRunnerToken(text),
+    errors: [TokenError],
+  },
+  {
+    covers: [
+      'plan42/task-input.ts#readRepo',
+      'plan42/task-input.ts#readVariable',
+      'plan42/task-input.ts#repoInfoOf',
+      'plan42/task-input.ts#titleOf',
+      'plan42/turn-status.ts#isTerminalStatus',
+    ],
+    corpus: ['org/repo:branch', 'NAME=VALUE', 'Fix the\nbug'],
+    run: (text: string) => {
+      const repo = readRepo(text);
+      return [readVariable(text), repo && repoInfoOf([repo], text), titleOf(text), isTerminalStatus(text)];
+    },
+    maxKiB: 256,
+  },
+];

@@ -1,0 +1,182 @@
+import assert from 'node:assert/strict';
+import { JsonError } from '../../src/lib/json.ts';
+import { DomainError } from '../../src/server/core/errors.ts';
+import { generateSigningKey, signJwt, verifyJwt } from '../../src/server/core/jwt.ts';
+import { toUtc } from '../../src/server/core/time.ts';
+import { signatureHash, Tokens } from '../../src/server/core/tokens.ts';
+import { errorReply, HttpError } from '../../src/server/http/errors.ts';
+import { createHostCheck } from '../../src/server/http/host-check.ts';
+import {
+  ifMatch,
+  includeDeleted,
+  pageRequest,
+  queryFlag,
+  queryInteger,
+  requireUuid,
+  requireUuidV4,
+} from '../../src/server/http/query.ts';
+import { createRouter } from '../../src/server/http/router.ts';
+import { isPageToken } from '../../src/server/page/sessions.ts';
+import { turnKey } from '../../src/server/routes/turns.ts';
+import { startControlPlane, type TestControlPlane } from '../../test/support/control-plane.ts';
+import type { Target } from '../target.ts';
+
+const id = '1b4e28ba-2fa1-41d2-883f-0016d3cca427';
+const key = generateSigningKey();
+const tokens = new Tokens(key, 'https://plan42.example.com');
+const token = tokens.forTenant(id, id, { from: new Date(0), to: new Date(1e12) });
+const findRoute = createRouter([
+  { method: 'GET', path: '/v1/tenants/:tenantId/tasks/:taskId' },
+  { method: 'GET', path: '/v1/tenants/:tenantId/github-connections/:connectionId/orgs/:org/repos' },
+] as unknown as Parameters<typeof createRouter>[0]);
+const checkHost = createHostCheck('127.0.0.1', 'https://plan42.example.com');
+
+let plane: Promise<TestControlPlane> | undefined;
+
+/** Ends the server that the last target starts. */
+export async function stopServer(): Promise<void> {
+  await (await plane)?.[Symbol.asyncDispose]();
+}
+
+// Words of the validation library, which say neither the field nor what to do.
+const libraryWords = /Invalid (?:type|value|length|key|UUID|UTF)|Expected|received|undefined|\[object/;
+
+async function call(input: unknown): Promise<{ status: number; message: string }> {
+  plane ??= startControlPlane();
+  const { method, path, body } = (input ?? {}) as { method?: unknown; path?: unknown; body?: unknown };
+  const methods = ['PUT', 'POST', 'PATCH', 'DELETE', 'GET'];
+  const known = typeof method === 'string' && methods.includes(method) ? method : 'PUT';
+  const safePath = encodeURI(typeof path === 'string' ? path.slice(0, 4000).toWellFormed() : 'tasks').replace(
+    /^\/+/,
+    '',
+  );
+  const { status, body: answer } = await (await plane).call(known, safePath, {
+    ...(known !== 'GET' && body !== undefined && { body }),
+    ...(known === 'PATCH' && { ifMatch: 1 }),
+  });
+  const message: unknown = (answer as { Message?: unknown } | undefined)?.Message;
+  return { status, message: typeof message === 'string' ? message : '' };
+}
+
+const bodies: [method: string, path: string, body: object][] = [
+  [
+    'PUT',
+    `tasks/${id}`,
+    { Title: 't', Prompt: 'p', EnvironmentId: id, RepoInfo: { 'a/b': { TargetBranch: 'main', FeatureBranch: 'f' } } },
+  ],
+  [
+    'PATCH',
+    `tasks/${id}`,
+    { Title: 't', RepoInfo: { 'a/b': { PRLink: 'https://a', PRNumber: 1, PRID: 'x' } }, State: 'Executing' },
+  ],
+  [
+    'PUT',
+    `environments/${id}`,
+    {
+      Name: 'n',
+      DockerImage: 'i',
+      Repos: ['a/b'],
+      EnvVars: [{ Name: 'A', Value: 'v', IsSecret: true }],
+      AllowedHosts: ['h'],
+    },
+  ],
+  ['PUT', `runners/${id}`, { Name: 'n', Description: 'd', IsCloud: false, RunsTasks: true, ProxiesGithub: true }],
+  ['PUT', `runners/${id}/tokens/${id}`, { TTLDays: 10 }],
+  ['PUT', `github-connections/${id}`, { Name: 'n', Private: true, RunnerID: id }],
+  ['PUT', `tasks/${id}/turns/1`, { Prompt: 'p' }],
+  [
+    'PATCH',
+    `tasks/${id}/turns/1`,
+    { Status: 'Done', Output: 'o', ErrorMessage: 'e', CommitInfo: { 'a/b': { BaseCommit: 'x' } } },
+  ],
+  ['POST', `tasks/${id}/turns/1/logs`, { Index: 0, Logs: [{ Timestamp: '2026-01-02T03:04:05Z', Message: 'm' }] }],
+  ['GET', `tasks?maxResults=5&token=abc&state=Executing`, {}],
+];
+
+export const targets: readonly Target[] = [
+  {
+    covers: ['server/core/time.ts#toUtc'],
+    corpus: ['2026-01-02T03:04:05.123456789+02:00', '2026-02-30T24:00:00Z'],
+    run: toUtc,
+  },
+  {
+    covers: [
+      'server/core/jwt.ts#verifyJwt',
+      'server/core/tokens.ts#signatureHash',
+      'server/page/sessions.ts#isPageToken',
+    ],
+    corpus: [token, signJwt({ sub: id }, key), 'p42w_x'],
+    run: (text: string) => {
+      verifyJwt(text, key);
+      isPageToken(text);
+      return [tokens.verify(text), signatureHash(text)];
+    },
+    errors: [JsonError],
+    check: ([claims]: [unknown], text: string) =>
+      assert.ok(claims === undefined || text === token, 'accepts another token'),
+  },
+  {
+    covers: ['server/http/host-check.ts#createHostCheck'],
+    corpus: ['127.0.0.1:4242', '[::1]', 'plan42.example.com', 'a.localhost', 'user@127.0.0.1'],
+    run: (host: string) => checkHost({ host }),
+    errors: [HttpError],
+  },
+  {
+    covers: [
+      'server/http/query.ts#pageRequest',
+      'server/http/query.ts#queryFlag',
+      'server/http/query.ts#queryInteger',
+      'server/http/query.ts#includeDeleted',
+      'server/http/query.ts#requireUuid',
+      'server/http/query.ts#requireUuidV4',
+      'server/routes/turns.ts#turnKey',
+    ],
+    corpus: ['maxResults=10&token=WyJhIl0&includeDeleted=true', id, '1', 'W10'],
+    run: (text: string) => {
+      const query = new URLSearchParams(text);
+      const reads = [
+        () => pageRequest(query, ['A']),
+        () => pageRequest(new URLSearchParams({ token: text }), ['A']),
+        () => queryFlag(query, 'includeDeleted'),
+        () => queryInteger(query, 'maxResults', { min: 1, max: 500 }),
+        () => includeDeleted(query),
+        () => ifMatch({ headers: { 'if-match': text } }),
+        () => requireUuid(text),
+        () => requireUuidV4(text),
+        () => turnKey({ tenantId: text, taskId: text, turnIndex: text }),
+      ];
+      for (const read of reads) {
+        try {
+          read();
+        } catch (error) {
+          if (!(error instanceof HttpError || error instanceof DomainError)) throw error;
+          errorReply(error);
+        }
+      }
+    },
+    passes: 9,
+    // Node.js limits the headers of a request, and so its path, to 16 KiB.
+    maxKiB: 16,
+  },
+  {
+    covers: ['server/http/router.ts#createRouter', 'server/http/errors.ts#errorReply'],
+    corpus: [`/v1/tenants/${id}/tasks/${id}`, '/v1/tenants/a%2Fb/github-connections/c/orgs/%E0%A4%A/repos'],
+    run: (path: string) => findRoute('GET', path).params,
+    errors: [DomainError],
+    maxKiB: 16,
+  },
+  {
+    // All routes with a body, over HTTP.
+    covers: ['server/http/body.ts#parseBody', 'server/http/body.ts#readJson', 'server/http/access.ts#authenticate'],
+    corpus: bodies.map(([method, path, body]) => JSON.stringify({ method, path, body })),
+    input: 'value',
+    run: call,
+    check: ({ status, message }: { status: number; message: string }) => {
+      assert.ok(status < 500 || [501, 503, 504, 507].includes(status), `responded with ${status}: ${message}`);
+      if (status === 400) assert.doesNotMatch(message.replaceAll(/"[^"]*"/g, ''), libraryWords);
+      assert.ok(message.length < 10_000, 'the message is not bounded');
+    },
+    baseMs: 30,
+    maxKiB: 64,
+  },
+];

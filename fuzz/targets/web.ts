@@ -1,0 +1,52 @@
+import assert from 'node:assert/strict';
+import { hashOf, placeOf, signInCodeOf } from '../../src/web/place.ts';
+import { logLine, safeLink } from '../../src/web/shown-text.ts';
+import { emptyTaskForm, readTaskForm } from '../../src/web/task-form.ts';
+import { clockTime, exactTime, localTime } from '../../src/web/times.ts';
+import type { Target } from '../target.ts';
+
+const hidden = /[\p{Cc}\p{Bidi_Control}\u200b\ufeff]/u;
+
+export const targets: readonly Target[] = [
+  {
+    covers: ['web/place.ts#placeOf', 'web/place.ts#hashOf', 'web/place.ts#signInCodeOf'],
+    corpus: ['#/tasks?state=Executing&after=x', '#/tasks/a%2Fb', '#sign-in=abc', '#/runners/%E0%A4%A'],
+    run: (hash: string) => {
+      const place = placeOf(hash);
+      if (place.view !== 'unknown' && !hash.includes('\ud800')) {
+        try {
+          hashOf(place);
+        } catch (error) {
+          // A lone surrogate has no address.
+          if (!(error instanceof URIError)) throw error;
+        }
+      }
+      return signInCodeOf(hash);
+    },
+  },
+  {
+    covers: ['web/shown-text.ts#logLine'],
+    corpus: ['\u001b[1mred\u001b[0m\ttext', 'a\u202eb'],
+    run: logLine,
+    check: (text: string) => {
+      assert.doesNotMatch(text.replaceAll(/[\n\t]/g, ''), hidden);
+      assert.ok(text.length < 100_000);
+    },
+  },
+  {
+    covers: ['web/shown-text.ts#safeLink'],
+    corpus: ['https://github.com/a/b/pull/8', 'https://github.com@evil.example/x', 'javascript:alert(1)', 'http://a'],
+    run: (text: string) => safeLink(text),
+  },
+  {
+    covers: ['web/task-form.ts#readTaskForm'],
+    corpus: ['NAME=VALUE\nB=1', 'org/repo:main\na/b', 'python:3.14'],
+    run: (text: string) =>
+      readTaskForm({ ...emptyTaskForm, image: text, prompt: text, title: text, repos: text, variables: text }),
+  },
+  {
+    covers: ['web/times.ts#localTime', 'web/times.ts#clockTime', 'web/times.ts#exactTime'],
+    corpus: ['2026-01-02T03:04:05Z', 'x'],
+    run: (text: string) => [localTime(text, new Date(0)), clockTime(text), exactTime(text)].join(''),
+  },
+];

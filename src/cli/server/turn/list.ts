@@ -1,0 +1,40 @@
+import { printableLine } from '../../../lib/printable.ts';
+import type { AdminTurn } from '../../../plan42/admin-objects.ts';
+import type { CliContext } from '../../context.ts';
+import { formatLocalTime, print, renderJson } from '../../output.ts';
+import { createStyle, statusStyle, wantsColor } from '../../style.ts';
+import { renderTable } from '../../table.ts';
+import type { LocationOptions } from '../location.ts';
+import { findTask } from '../task/find.ts';
+import { callServer } from '../with-server.ts';
+
+export interface ListTurnsOptions extends LocationOptions {
+  json?: boolean;
+}
+
+/** Prints the turns of a task, oldest first. */
+export async function listTurns(context: CliContext, id: string, options: ListTurnsOptions): Promise<void> {
+  const { stdout, signal } = context;
+  const turns = await callServer(context, options, async ({ client }) =>
+    client.listTurns((await findTask(client, id)).TaskId),
+  );
+  turns.sort((a, b) => a.TurnIndex - b.TurnIndex);
+  await print(stdout, options.json ? renderJson(turns) : renderTurns(context, turns), signal);
+}
+
+function renderTurns(context: CliContext, turns: readonly AdminTurn[]): string {
+  const { stdout } = context;
+  const colored = statusStyle(createStyle(wantsColor(stdout, context)));
+  const time = (at: string | null | undefined) => (at ? printableLine(formatLocalTime(at)) : '');
+  return renderTable(
+    turns,
+    [
+      { title: 'TURN', cell: ({ TurnIndex }) => String(TurnIndex) },
+      { title: 'STATUS', cell: ({ Status }) => printableLine(Status), style: colored, flexible: true },
+      { title: 'MACHINE', cell: ({ Machine }) => printableLine(Machine ?? ''), flexible: true },
+      { title: 'CREATED', cell: ({ CreatedAt }) => time(CreatedAt) },
+      { title: 'COMPLETED', cell: ({ CompletedAt }) => time(CompletedAt) },
+    ],
+    stdout.isTTY ? stdout.columns : undefined,
+  );
+}
