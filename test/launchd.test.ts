@@ -220,3 +220,45 @@ test('a job of the real runner survives a restart by launchd', async (t) => {
     'counted without a gap, and by one agent only',
   );
 });
+
+test('the server is a service too, with its options and a log of its own', async (t) => {
+  const mac = await makeMac(t);
+  if (!mac) return;
+  await using _ = mac;
+  const program = join(import.meta.dirname, '../bin/plan42');
+  const dataDir = join(mac.home, 'server data');
+  const plan42 = (...args: string[]) => mac.plan42(['server', ...args], { plan42Command: [program] });
+  const options = ['--data', dataDir, '--listen', '127.0.0.1:0', '--keep-tasks', '90d'];
+  const enabled = await plan42('enable', ...options);
+  assert.deepEqual([enabled.exitCode, enabled.stderr], [0, '']);
+  assert.match(enabled.stdout, /^Started the server \(process \d+: running\)\. It starts at every login\.\n/);
+  const logFile = join(mac.home, 'Library/Logs/ai.plan42.server/server.log');
+  const { Label, ProgramArguments, AbandonProcessGroup, StandardErrorPath } = mac.plist('ai.plan42.server');
+  assert.deepEqual([Label, AbandonProcessGroup], ['ai.plan42.server', false]);
+  assert.deepEqual(ProgramArguments, [
+    ...[program, 'server', 'start', '--data', dataDir, '--listen', '127.0.0.1:0'],
+    ...['--keep-tasks', '90d', '--keep-deleted', '30d', '--log-level', 'info', '--log-format', 'text'],
+    ...['--log-file', logFile, '--quiet'],
+  ]);
+  const status = await eventually(async () => {
+    const { exitCode, stdout } = await plan42('status', '--json', '--data', dataDir);
+    return exitCode === 0 && JSON.parse(stdout);
+  });
+  const { url, ...rest } = status;
+  assert.match(url, /^http:\/\/127\.0\.0\.1:\d+$/);
+  const service = { manager: 'launchd', installed: true, enabled: true, detail: 'running' };
+  assert.deepEqual(rest, { state: 'running', problem: null, dataDir, service });
+  assert.match((await plan42('logs')).stdout, /^\S+ INFO {2}control plane listening url=http:\S+ folder=.*\n$/);
+  assert.equal(await readFile(String(StandardErrorPath), 'utf8'), '', 'standard error is not rotated');
+
+  assert.match((await plan42('stop')).stdout, /^The server has stopped\. It starts again at the next login/);
+  assert.match((await plan42('logs')).stdout, /INFO {2}control plane stopping\n$/);
+  const stopped = await plan42('status', '--data', dataDir);
+  assert.equal(stopped.exitCode, 1);
+  assert.match(
+    stopped.stdout,
+    /^Server {3}Not Running: no Plan42 server is running at http.*\nService {2}installed, starts at login/,
+  );
+  assert.match((await plan42('disable')).stdout, /^The server has stopped and no longer starts at login\.\n$/);
+  assert.equal((await plan42('stop')).exitCode, 1);
+});

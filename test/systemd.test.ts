@@ -289,6 +289,51 @@ suite('under systemd', { timeout: 420_000 }, () => {
     await until('StatusText', /^ready$/);
   });
 
+  test('a server of the system writes events only to the journal', async (t) => {
+    if (!machine) return t.skip();
+    const journal = await machine.must(['journalctl', '--unit', 'plan42-server', '--output', 'cat']);
+    assert.match(journal, /INFO {2}control plane listening/);
+    assert.doesNotMatch(journal, /Connect a runner|Ctrl-C|Stopping the server\./);
+  });
+
+  test('the server is a service of its user, too', async (t) => {
+    if (!machine) return t.skip();
+    const dataDir = '/home/ann/server "data" $HOME %h';
+    const server = (...args: string[]) => plan42('server', ...args);
+    const missing = await server('stop');
+    assert.match(missing.stderr, /^ERROR: the service is not installed\. Install it with "plan42 server enable"\.\n$/);
+    const options = ['--data', dataDir, '--listen', '127.0.0.1:7050', '--keep-logs', '30d'];
+    const invalid = await server('enable', ...options, '--tls-cert', '/none');
+    assert.deepEqual([invalid.exitCode, invalid.stdout], [2, '']);
+    const enabled = await server('enable', ...options);
+    assert.deepEqual([enabled.exitCode, enabled.stderr], [0, '']);
+    assert.match(
+      enabled.stdout,
+      /^Started the server \(process \d+: active \(running\).*\n\n {2}service {2}\/home\/ann\/.config/s,
+    );
+    assert.match((await server('enable', ...options)).stdout, /^The server is already running/);
+    const status = JSON.parse((await server('status', '--json', '--data', dataDir)).stdout);
+    assert.deepEqual([status.state, status.url, status.dataDir], ['running', 'http://127.0.0.1:7050', dataDir]);
+    assert.deepEqual([status.service.installed, status.service.enabled], [true, true]);
+    assert.match((await server('logs')).stdout, /INFO {2}control plane listening url=http:\/\/127\.0\.0\.1:7050/);
+    const journal = await machine.must(['journalctl', '_SYSTEMD_USER_UNIT=plan42-server.service', '--output', 'cat']);
+    assert.match(journal, /INFO {2}control plane listening/);
+    assert.doesNotMatch(journal, /Connect a runner|Plan42 server:/);
+
+    const pid = (await systemctl('show', '--value', '-p', 'MainPID', 'plan42-server')).trim();
+    await machine.must(['kill', '-9', pid]);
+    await eventually(async () => {
+      const found = JSON.parse((await server('status', '--json', '--data', dataDir)).stdout);
+      return found.state === 'running';
+    });
+    const busy = await server('enable', '--data', '/home/ann/other', '--listen', '127.0.0.1:7042');
+    assert.equal(busy.exitCode, 1);
+    assert.match(busy.stderr, /^ERROR: the service is enabled but cannot start: .*plan42 server logs/);
+    assert.match((await server('logs')).stdout, /ERROR server cannot start error=.*7042/);
+    assert.match((await server('disable')).stdout, /^The server has stopped and no longer starts at login\.\n$/);
+    assert.match((await server('status')).stdout, /^Server {3}Not Running.*\nService {2}not installed/);
+  });
+
   test('disable stops and removes it', async (t) => {
     if (!machine) return t.skip();
     const { exitCode, stdout } = await plan42('runner', 'disable');

@@ -1,5 +1,6 @@
 /** The web page in a real browser, served by the real executable, with a real runner behind it. */
 import assert from 'node:assert/strict';
+import { randomUUID } from 'node:crypto';
 import { readFile } from 'node:fs/promises';
 import { join } from 'node:path';
 import { after, before, suite, test } from 'node:test';
@@ -111,6 +112,20 @@ suite('the web page', { concurrency: false }, () => {
     await page.getByText('pull request 7').waitFor();
     assert.equal(await page.getByRole('link', { name: 'pull request 7' }).count(), 0);
     assert.equal(await page.locator('img, main script, main svg:not(.plot)').count(), 0);
+  });
+
+  test('a token that ends soon is shown with its runner, and how to replace it', { skip }, async () => {
+    const { runnerId, tenantId } = await adminOf(server);
+    const path = `runners/${runnerId}/tokens/${randomUUID()}`;
+    const { Token: token } = await call(server, 'PUT', path, { body: { TTLDays: 5 } });
+    assert.equal((await callServer(server.url, 'GET', `/v1/tenants/${tenantId}`, { token })).status, 200);
+    await using watched = await signedIn();
+    const { page } = watched;
+    await page
+      .getByText(/^Token [0-9a-f]{8} ends in 4 days\. Create a new token and set it as runner\.token/)
+      .waitFor();
+    await page.getByRole('link', { name: 'Create a new token' }).click();
+    await page.getByRole('table', { name: 'Tokens' }).getByText('(in 4 days)').waitFor();
   });
 
   test('every view is accessible and fits, in both color schemes, on a phone and on a desktop', { skip }, async () => {

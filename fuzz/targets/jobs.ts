@@ -18,6 +18,7 @@ import { InvalidImageError, parseImageReference, sameImageName } from '../../src
 import { RuntimeError } from '../../src/runtimes/runtime.ts';
 import { parsePrintedService } from '../../src/service/launchctl-print.ts';
 import { startFailure } from '../../src/service/service-manager.ts';
+import { runnerService } from '../../src/service/services.ts';
 import { parseUnitState, statusOfUnit } from '../../src/service/systemd-state.ts';
 import { logFileOf } from '../../src/shim/job-log.ts';
 import type { Target } from '../target.ts';
@@ -110,7 +111,7 @@ export const targets: readonly Target[] = [
     run: (text: string) => [
       statusOfUnit(parseUnitState(text)),
       parsePrintedService(text),
-      startFailure({ exitCode: 1, detail: text }).message,
+      startFailure(runnerService, { exitCode: 1, detail: text }).message,
     ],
     maxKiB: 64,
   },

@@ -1,7 +1,8 @@
 /** Builds the Debian package: the tree below /usr and a systemd user unit, without libraries. */
 import { mkdir, readdir, readFile, rename, rm, stat, writeFile } from 'node:fs/promises';
 import { join } from 'node:path';
-import { renderUnit, unitName } from '../../src/service/systemd-unit.ts';
+import { runnerService } from '../../src/service/services.ts';
+import { renderUnit } from '../../src/service/systemd-unit.ts';
 import type { BuildInfo } from '../build/version.ts';
 import type { Executable } from './executable.ts';
 import { makeReadable } from './modes.ts';
@@ -43,7 +44,10 @@ export async function buildDebianPackage(
   // Debian requires compressed man pages. No name and time, for reproducible bytes.
   await run('gzip', ['--best', '--no-name', ...(await readdir(manual)).map((name) => join(manual, name))]);
   await mkdir(join(usr, 'lib/systemd/user'), { recursive: true });
-  await writeFile(join(usr, 'lib/systemd/user', unitName), renderUnit({ ...service, version: info.version }));
+  await writeFile(
+    join(usr, 'lib/systemd/user', runnerService.unitName),
+    renderUnit(runnerService, { ...service, version: info.version }),
+  );
 
   const architecture = architectures[process.arch] ?? process.arch;
   // A tilde sorts first, so a development build is older than the release with the same number.

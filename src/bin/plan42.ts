@@ -45,7 +45,8 @@ const exitCode = await main({
   ...(stdout.isTTY ? { startPager } : {}),
   platform: process.platform,
   uid: process.getuid?.() ?? 0,
-  runnerCommand: runnerCommand(),
+  runnerCommand: commandOf('plan42-runner'),
+  plan42Command: commandOf('plan42'),
   handOver: replaceProcess,
 });
 if (interruption.signal.aborted) exitSoon(exitCode);
@@ -59,7 +60,7 @@ function startPager(...[file, args, env]: Parameters<StartPager>): ReturnType<St
 }
 
 /** The other executables are in the same folder: bundles in dist/js, or sources in src/bin. */
-function siblingScript(executable: SiblingExecutable): string {
+function siblingScript(executable: SiblingExecutable | 'plan42'): string {
   return join(import.meta.dirname, executable + extname(import.meta.filename));
 }
 
@@ -67,11 +68,11 @@ function siblingScript(executable: SiblingExecutable): string {
  * The launcher, if there is one, looks for Node.js at each start, and so survives upgrades of Node.js. A packaged executable is
  * referred to by its link in the PATH, because its real path may contain the version.
  */
-function runnerCommand(): [string, ...string[]] {
-  if (isSea()) return [linkInPath('plan42-runner') ?? join(dirname(process.execPath), 'plan42-runner')];
-  const launcher = join(import.meta.dirname, '../../bin/plan42-runner');
+function commandOf(name: 'plan42' | 'plan42-runner'): [string, ...string[]] {
+  if (isSea()) return [linkInPath(name) ?? join(dirname(process.execPath), name)];
+  const launcher = join(import.meta.dirname, '../../bin', name);
   if (existsSync(launcher)) return [launcher];
-  return [process.execPath, ...process.execArgv, siblingScript('plan42-runner')];
+  return [process.execPath, ...process.execArgv, siblingScript(name)];
 }
 
 /** The first link to this executable in the PATH. */

@@ -1,6 +1,7 @@
 import { stateDirOption } from '../config/paths.ts';
 import { ControlError, createControlClient } from '../control/client.ts';
 import { serviceManagerOf } from '../service/find-service-manager.ts';
+import { runnerService } from '../service/services.ts';
 import type { CheckContext } from './check.ts';
 import { type Finding, passed, skipped, warning } from './finding.ts';
 
@@ -24,7 +25,7 @@ export async function checkService({
     ];
   }
   const running = runner && `the runner is running (process ${runner.pid}, ${runner.phase})`;
-  const manager = serviceManagerOf(host);
+  const manager = serviceManagerOf(host, runnerService);
   if (manager === undefined || !(await manager.isAvailable(signal)).available) {
     const unavailable = 'neither launchd nor systemd is available to this user';
     if (running === undefined) return [skipped(subject, `the runner is not running, and ${unavailable}`)];

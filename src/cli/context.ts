@@ -25,6 +25,8 @@ export interface CliContext {
   uid: number;
   /** The command line of `plan42-runner`: an absolute path and arguments. */
   runnerCommand: readonly [string, ...string[]];
+  /** The command line of `plan42`, in the same form. */
+  plan42Command: readonly [string, ...string[]];
   /** Replaces this process by another of our executables (execve), which inherits its signals, output and exit code. */
   handOver(executable: SiblingExecutable, args: readonly string[]): never;
 }

@@ -1,12 +1,14 @@
 /** The server that agents call. */
+
 import { formatError } from '../lib/errors.ts';
+import { parseJson } from '../lib/json.ts';
 import type { Runtime } from '../runtimes/runtime.ts';
 
 /** Agents find the server by the issuer of their token. `runnerUrl` is where the runner finds it. */
 export function agentServerUrl(agentToken: string, runnerUrl: URL): URL {
   const payload = agentToken.slice(agentToken.indexOf('_') + 1).split('.', 3)[1] ?? '';
   try {
-    const { iss } = JSON.parse(Buffer.from(payload, 'base64url').toString()) as { iss?: unknown };
+    const { iss } = parseJson(Buffer.from(payload, 'base64url').toString()) as { iss?: unknown };
     const url = typeof iss === 'string' ? URL.parse(iss) : null;
     return url !== null && /^https?:$/.test(url.protocol) ? url : runnerUrl;
   } catch {

@@ -43,6 +43,8 @@ export interface RunnerOverview {
   RunsTasks: boolean;
   ProxiesGithub: boolean;
   Queues: QueueOverview[];
+  /** The tokens in use that end soon or have expired. */
+  EndingTokens?: { TokenID: string; ExpiresAt: string }[];
   /** Those that poll and report their slots. */
   Machines: MachineOverview[];
   /** Percent, by step: the mean of the queues; null without polls. */

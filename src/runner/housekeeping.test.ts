@@ -45,9 +45,13 @@ test('garbage goes soon after the start and then every hour, and nothing goes af
   const rules = garbageRules(parseConfig({ env: {}, flags: new Map() }).config);
   const logger = createLogger({ level: 'debug', format: 'text', write });
   let waitMs = 0;
+  let failure: Error | undefined;
   const house = startHousekeeping({
     ...{ store, runtime, instanceId: 'i', rules, logger, sleep },
-    ageDistrustMs: async () => waitMs,
+    ageDistrustMs: async () => {
+      if (failure !== undefined) throw failure;
+      return waitMs;
+    },
   });
 
   await addOld();
@@ -64,9 +68,13 @@ test('garbage goes soon after the start and then every hour, and nothing goes af
   await untilAsleep();
   assert.equal(await countLeft(), 1, 'nothing goes for its age after the date has jumped');
   assert.match(log, /WARN {2}date has jumped, not removing files by age duration_ms=3600000/);
+  failure = Object.assign(new Error('EIO: i/o error'), { code: 'EIO' });
+  sleeps.at(-1)?.end();
+  await untilAsleep();
+  assert.match(log, /WARN {2}cannot collect garbage, retrying error="EIO: i\/o error"/);
   assert.deepEqual(
     sleeps.map(({ ms }) => ms),
-    [5000, hour, hour, hour],
+    [5000, hour, hour, hour, hour],
   );
   assert.match(log, /INFO {2}garbage removed removed="1 job: 2 bytes"/);
   assert.match(log, /WARN {2}cannot remove garbage item=containers error="the daemon is gone"/);

@@ -1,6 +1,7 @@
 import { collectGarbage } from '../jobs/garbage/collect.ts';
 import { describeCollection, type GarbageContext } from '../jobs/garbage/garbage.ts';
 import { systemClock } from '../lib/clock.ts';
+import { environmentFailure } from '../lib/environment-failure.ts';
 import { isAbort } from '../lib/errors.ts';
 import type { Logger } from '../lib/logger.ts';
 import { type Sleep, sleep } from '../lib/sleep.ts';
@@ -30,9 +31,15 @@ export function startHousekeeping({
   const work = (async () => {
     for (let delayMs = firstAfterMs; ; delayMs = everyMs) {
       await wait(delayMs, signal);
-      const waitMs = await ageDistrustMs();
-      if (waitMs > 0) logger.warn('date has jumped, not removing files by age', { duration_ms: Math.round(waitMs) });
-      await clean({ ...context, now, signal }, logger, waitMs === 0);
+      try {
+        const waitMs = await ageDistrustMs();
+        if (waitMs > 0) logger.warn('date has jumped, not removing files by age', { duration_ms: Math.round(waitMs) });
+        await clean({ ...context, now, signal }, logger, waitMs === 0);
+      } catch (error) {
+        // A disk or descriptors that fail now may work in an hour.
+        if (environmentFailure(error) === undefined) throw error;
+        logger.warn('cannot collect garbage, retrying', { error });
+      }
     }
   })().catch((error: unknown) => {
     if (!isAbort(error, signal)) logger.error('garbage collection stopped', { error });

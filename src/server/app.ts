@@ -11,6 +11,7 @@ import { applyRetention, type Retention } from './core/retention.ts';
 import { Scheduler } from './core/scheduler.ts';
 import { watchStorage } from './core/storage.ts';
 import type { Timing } from './core/timing.ts';
+import { TokenEnds, warnOfTokenEnds } from './core/token-ends.ts';
 import type { Tokens } from './core/tokens.ts';
 import { expireTurns } from './core/turn-expiry.ts';
 import { authenticate } from './http/access.ts';
@@ -70,7 +71,8 @@ export function createApp(options: AppOptions): App {
   const machines = new Machines(clock);
   const liveRequests = new LiveRequests(signal);
   const history = new QueueHistory(store, historySteps);
-  const deps = { ...options, events, broker, roundRobin, machines, liveRequests, history };
+  const tokenEnds = new TokenEnds(options);
+  const deps = { ...options, events, broker, roundRobin, machines, liveRequests, history, tokenEnds };
   const scheduler = new Scheduler(deps);
   const watches = new Set<Promise<void>>();
   const watch = (queue: QueueKey, firstAfterMs: number) => {
@@ -91,7 +93,7 @@ export function createApp(options: AppOptions): App {
 
   const handle = createDispatcher({
     findRoute: createRouter(allRoutes(deps)),
-    authenticate: (headers) => authenticate(headers, options),
+    authenticate: (headers) => authenticate(headers, deps),
     checkHost: options.checkHost,
     sendPageFile: createPageFiles().send,
     sendHealth: (response) => sendHealth(response, store.health),
@@ -107,6 +109,7 @@ export function createApp(options: AppOptions): App {
       sampleQueues(deps),
       watchStorage(deps),
       applyRetention(deps),
+      warnOfTokenEnds(deps),
     ]);
     await Promise.all(watches);
   };

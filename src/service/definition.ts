@@ -1,3 +1,4 @@
+import { homedir } from 'node:os';
 import { delimiter, isAbsolute, join } from 'node:path';
 import type { Paths } from '../config/paths.ts';
 import { type Config, environmentVariable, tables } from '../config/schema.ts';
@@ -39,6 +40,36 @@ export const tokenVariable = environmentVariable('runner', 'token');
 // A relative folder would be another one in the service's working directory.
 function searchPath(given: string, usual: readonly string[]): string {
   return [...new Set([...given.split(delimiter).filter(isAbsolute), ...usual])].join(delimiter);
+}
+
+/** Where the service's own log and its standard error go, in the user's usual place. */
+export function serverLogDir({ env, platform }: Omit<ServiceHost, 'uid'>): string {
+  const home = env['HOME'] || homedir();
+  if (platform === 'darwin') return join(home, 'Library/Logs/ai.plan42.server');
+  const base = env['XDG_STATE_HOME'] ?? '';
+  return join(isAbsolute(base) ? base : join(home, '.local/state'), 'plan42-server');
+}
+
+// It ends within seconds, but a large database is checkpointed.
+const serverStopTimeoutMs = 60_000;
+
+/** The server as a service. @param command an absolute path and arguments */
+export function defineServer({
+  host,
+  command,
+  version,
+}: {
+  host: Omit<ServiceHost, 'uid'>;
+  command: readonly [string, ...string[]];
+  version: string;
+}): ServiceDefinition {
+  return {
+    command,
+    environment: serviceEnvironment(host),
+    stopTimeoutMs: serverStopTimeoutMs,
+    errorFile: join(serverLogDir(host), 'stderr.log'),
+    version,
+  };
 }
 
 export interface DefineOptions {

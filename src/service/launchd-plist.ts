@@ -1,6 +1,5 @@
 import type { ServiceDefinition } from './service-manager.ts';
-
-export const agentLabel = 'ai.plan42.runner';
+import type { Service } from './services.ts';
 
 type Value = string | number | boolean | readonly string[] | { [key: string]: Value };
 
@@ -8,23 +7,23 @@ type Value = string | number | boolean | readonly string[] | { [key: string]: Va
 const minExitTimeoutSeconds = 300;
 
 /** The LaunchAgent, an XML property list. */
-export function renderPlist(definition: ServiceDefinition): string {
+export function renderPlist(service: Service, definition: ServiceDefinition): string {
   const { command, environment, stopTimeoutMs, errorFile, version } = definition;
   const agent = {
-    Label: agentLabel,
-    // The runner rotates its own log file; launchd does not rotate standard error.
-    ProgramArguments: [...command, '--quiet'],
+    Label: service.label,
+    // The service rotates its own log file; launchd does not rotate standard error.
+    ProgramArguments: [...command, ...service.quietArguments],
     EnvironmentVariables: environment,
     RunAtLoad: true,
     KeepAlive: true,
     ExitTimeOut: Math.max(minExitTimeoutSeconds, Math.ceil(stopTimeoutMs / 1000)),
     // Jobs are children in process groups of their own, and continue when the runner exits.
-    AbandonProcessGroup: true,
+    AbandonProcessGroup: service.hasJobs,
     StandardErrorPath: errorFile,
   };
   return `<?xml version="1.0" encoding="UTF-8"?>
 <!DOCTYPE plist PUBLIC "-//Apple//DTD PLIST 1.0//EN" "http://www.apple.com/DTDs/PropertyList-1.0.dtd">
-<!-- Written by plan42 ${version}. "plan42 runner enable" overwrites it. -->
+<!-- Written by plan42 ${version}. "${service.command} enable" overwrites it. -->
 <plist version="1.0">
 ${render(agent, '')}
 </plist>

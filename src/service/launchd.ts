@@ -8,7 +8,7 @@ import { replaceFile } from '../lib/replace-file.ts';
 import { type CommandResult, runCommand } from '../lib/run-command.ts';
 import { sleep } from '../lib/sleep.ts';
 import { type PrintedService, parsePrintedService } from './launchctl-print.ts';
-import { agentLabel, renderPlist } from './launchd-plist.ts';
+import { renderPlist } from './launchd-plist.ts';
 import type {
   Availability,
   EnableResult,
@@ -18,6 +18,7 @@ import type {
   ServiceStatus,
 } from './service-manager.ts';
 import { startFailure } from './service-manager.ts';
+import type { Service } from './services.ts';
 
 /** Exit codes of launchctl; `launchctl error CODE` explains each. */
 const LaunchctlCode = {
@@ -36,10 +37,10 @@ const maxStartMs = 30_000;
 const bootstrapAttempts = 20;
 
 /** Runs the service as a LaunchAgent of the logged-in user. */
-export function createLaunchdManager({ uid, env }: ServiceHost): ServiceManager {
+export function createLaunchdManager({ uid, env }: ServiceHost, service: Service): ServiceManager {
   const domain = `gui/${uid}`;
-  const target = `${domain}/${agentLabel}`;
-  const path = join(env['HOME'] || homedir(), 'Library/LaunchAgents', `${agentLabel}.plist`);
+  const target = `${domain}/${service.label}`;
+  const path = join(env['HOME'] || homedir(), 'Library/LaunchAgents', `${service.label}.plist`);
 
   const launchctl = (args: string[], signal?: AbortSignal) =>
     runCommand('launchctl', args, { env: { ...env, LC_ALL: 'C' }, signal, timeoutMs: queryTimeoutMs });
@@ -121,7 +122,7 @@ export function createLaunchdManager({ uid, env }: ServiceHost): ServiceManager 
     await bootOut(signal);
     await mkdir(dirname(path), { recursive: true });
     // The environment can contain the password of a proxy.
-    await replaceFile(path, renderPlist(definition), 0o600);
+    await replaceFile(path, renderPlist(service, definition), 0o600);
     await start(signal);
     return { started: true, status: await status(signal), hints: [] };
   }
@@ -139,7 +140,7 @@ export function createLaunchdManager({ uid, env }: ServiceHost): ServiceManager 
     while (runningSince === undefined || systemClock.now() - runningSince < settleMs) {
       const current = await status(signal);
       if (!current.running && (current.exitCode !== undefined || systemClock.now() > end))
-        throw startFailure({ exitCode: current.exitCode, detail: current.detail });
+        throw startFailure(service, { exitCode: current.exitCode, detail: current.detail });
       runningSince = current.running ? (runningSince ?? systemClock.now()) : undefined;
       await sleep(pollIntervalMs, signal);
     }

@@ -1,6 +1,7 @@
 import { ExitCode, UserError } from '../lib/errors.ts';
+import type { Service } from './services.ts';
 
-/** Starts the runner at login and keeps it running: launchd on macOS, systemd on Linux. */
+/** Starts a service at login and keeps it running: launchd on macOS, systemd on Linux. */
 
 /** The program to run, and how. */
 export interface ServiceDefinition {
@@ -11,7 +12,7 @@ export interface ServiceDefinition {
   stopTimeoutMs: number;
   /** Receives standard error if the system keeps no log. Its folder exists. */
   errorFile: string;
-  /** Version of the program. It is part of the definition, so that an upgraded runner is restarted. */
+  /** Version of the program. It is part of the definition, so that an upgraded service is restarted. */
   version: string;
 }
 
@@ -76,10 +77,13 @@ export interface ServiceHost {
 }
 
 /** For a service that exits at once. Its exit code becomes the command's, if it is one of ours. */
-export function startFailure({ exitCode, detail }: { exitCode: number | undefined; detail: string }): UserError {
+export function startFailure(
+  { command }: Service,
+  { exitCode, detail }: { exitCode: number | undefined; detail: string },
+): UserError {
   const meaning = Object.values(ExitCode).find((known) => known === exitCode && known !== ExitCode.done);
   return new UserError(`the service is enabled but cannot start: ${detail}`, {
-    remedy: 'To see why, run "plan42 runner logs". The service restarts every 10 seconds.',
+    remedy: `To see why, run "${command} logs". The service restarts every 10 seconds.`,
     exitCode: meaning ?? ExitCode.failed,
   });
 }

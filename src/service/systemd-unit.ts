@@ -1,34 +1,38 @@
 import type { ServiceDefinition } from './service-manager.ts';
-
-export const unitName = 'plan42-runner.service';
+import type { Service } from './services.ts';
 
 // For the rest of a shutdown whose drain timed out.
 const endingSeconds = 30;
 
+const forJobs = `# Jobs are processes of this unit and must survive a stop or restart: signal only the runner.
+KillMode=process
+# A job that runs out of memory must not stop the runner.
+OOMPolicy=continue
+`;
+
 /** The unit file; docs/decisions/0009-service.md has the reasons. */
-export function renderUnit({ command, environment, stopTimeoutMs, version }: ServiceDefinition): string {
+export function renderUnit(
+  service: Service,
+  { command, environment, stopTimeoutMs, version }: ServiceDefinition,
+): string {
   const variables = Object.entries(environment).map(([name, value]) => `Environment=${quote(`${name}=${value}`)}\n`);
-  return `# Written by plan42 ${version}. "plan42 runner enable" overwrites it; put changes into a drop-in (systemctl --user edit).
+  return `# Written by plan42 ${version}. "${service.command} enable" overwrites it; put changes into a drop-in (systemctl --user edit).
 [Unit]
-Description=Plan42 runner
-# Restart without limit, so that the runner starts once its configuration is fixed or its engine is running.
+Description=Plan42 ${service.noun}
+# Restart without limit, so that it starts once its configuration is fixed and all that it needs is running.
 StartLimitIntervalSec=0
 
 [Service]
 Type=notify
-# The runner notifies systemd through systemd-notify, which is not the main process.
+# It notifies systemd through systemd-notify, which is not the main process.
 NotifyAccess=all
 ExecStart=${commandLine(command)}
 ${variables.join('')}Restart=always
 RestartSec=10
-# Jobs are processes of this unit and must survive a stop or restart: signal only the runner.
-KillMode=process
-# A job that runs out of memory must not stop the runner.
-OOMPolicy=continue
-TimeoutStartSec=180
+${service.hasJobs ? forJobs : ''}TimeoutStartSec=180
 TimeoutStopSec=${Math.ceil(stopTimeoutMs / 1000) + endingSeconds}
 WatchdogSec=300
-SyslogIdentifier=plan42-runner
+SyslogIdentifier=plan42-${service.noun}
 
 [Install]
 WantedBy=default.target

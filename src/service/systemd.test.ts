@@ -1,6 +1,7 @@
 /** The unit file and the parsed state; test/systemd.test.ts runs a real systemd. */
 import assert from 'node:assert/strict';
 import { test } from 'node:test';
+import { runnerService, serverService } from './services.ts';
 import { parseUnitState, statusOfUnit } from './systemd-state.ts';
 import { renderUnit } from './systemd-unit.ts';
 
@@ -14,7 +15,10 @@ const definition = {
 const line = (unit: string, start: string) => unit.split('\n').find((candidate) => candidate.startsWith(start));
 
 test('a unit escapes program, arguments and environment', () => {
-  const unit = renderUnit({ ...definition, command: ['/opt/a b$x/%h', '--config-file', '/ü/"q" $HOME \\'] });
+  const unit = renderUnit(runnerService, {
+    ...definition,
+    command: ['/opt/a b$x/%h', '--config-file', '/ü/"q" $HOME \\'],
+  });
   assert.equal(line(unit, 'ExecStart='), String.raw`ExecStart="/opt/a b$x/%%h" "--config-file" "/ü/\"q\" $$HOME \\"`);
   assert.equal(line(unit, 'Environment="PATH'), 'Environment="PATH=/a b:/usr/bin"');
   assert.equal(line(unit, 'Environment="HTTP'), 'Environment="HTTP_PROXY=http://u:50%%25@proxy"');
@@ -23,10 +27,20 @@ test('a unit escapes program, arguments and environment', () => {
 });
 
 test('a program with quotes in its path is started by a shell, as an argument', () => {
-  const unit = renderUnit({ ...definition, command: ['/opt/it\'s/"it" $x', '-a'] });
+  const unit = renderUnit(runnerService, { ...definition, command: ['/opt/it\'s/"it" $x', '-a'] });
   assert.equal(
     line(unit, 'ExecStart='),
     String.raw`ExecStart="/bin/sh" "-c" "exec \"$$0\" \"$$@\"" "/opt/it's/\"it\" $$x" "-a"`,
+  );
+});
+
+test('the unit of the server has nothing for jobs', () => {
+  const unit = renderUnit(serverService, { ...definition, command: ['/opt/plan42', 'server', 'start'] });
+  assert.match(unit, /^# Written by plan42 1\.2\.3\. "plan42 server enable" overwrites it/);
+  assert.equal(line(unit, 'SyslogIdentifier='), 'SyslogIdentifier=plan42-server');
+  assert.deepEqual(
+    [line(unit, 'KillMode='), line(unit, 'OOMPolicy='), unit.includes('runner')],
+    [undefined, undefined, false],
   );
 });
 

@@ -15,13 +15,15 @@ import type {
   ServiceStatus,
 } from './service-manager.ts';
 import { startFailure } from './service-manager.ts';
+import type { Service } from './services.ts';
 import { parseUnitState, statusOfUnit, type UnitState, unitProperties } from './systemd-state.ts';
-import { renderUnit, unitName } from './systemd-unit.ts';
+import { renderUnit } from './systemd-unit.ts';
 
 const queryTimeoutMs = 30_000;
 
 /** Runs the service as a unit of the user's systemd. */
-export function createSystemdManager({ uid, env }: ServiceHost): ServiceManager {
+export function createSystemdManager({ uid, env }: ServiceHost, service: Service): ServiceManager {
+  const { unitName } = service;
   // After su or sudo, the variable with which systemctl finds the user's systemd is missing.
   const ownEnv = { ...env, XDG_RUNTIME_DIR: env['XDG_RUNTIME_DIR'] || `/run/user/${uid}`, LC_ALL: 'C', TZ: 'UTC' };
 
@@ -69,9 +71,9 @@ export function createSystemdManager({ uid, env }: ServiceHost): ServiceManager 
   }
 
   async function enable(definition: ServiceDefinition, signal?: AbortSignal): Promise<EnableResult> {
-    const unit = renderUnit(definition);
+    const unit = renderUnit(service, definition);
     const path = await definitionFile();
-    await requireUnmasked(path);
+    await requireUnmasked(unitName, path);
     const isNew = (await readFileIfExists(path)) !== unit;
     if (isNew) {
       await mkdir(dirname(path), { recursive: true });
@@ -95,7 +97,7 @@ export function createSystemdManager({ uid, env }: ServiceHost): ServiceManager 
     const { exitCode, detail } = await status(signal);
     // If it was not run at all, only systemd's error explains why.
     if (exitCode === undefined) requireSuccess(args, result);
-    throw startFailure({ exitCode, detail });
+    throw startFailure(service, { exitCode, detail });
   }
 
   async function disable(signal?: AbortSignal): Promise<boolean> {
@@ -121,7 +123,7 @@ export function createSystemdManager({ uid, env }: ServiceHost): ServiceManager 
     if (stdout.trim() === 'Linger=yes') return [];
     return [
       {
-        text: 'The runner and its jobs stop when you log out, and start when you log in, unless you enable lingering',
+        text: `The ${service.hasJobs ? 'runner and its jobs stop' : `${service.noun} stops`} when you log out, and ${service.hasJobs ? 'start' : 'starts'} when you log in, unless you enable lingering`,
         command: 'sudo loginctl enable-linger "$USER"',
       },
     ];
@@ -140,7 +142,7 @@ export function createSystemdManager({ uid, env }: ServiceHost): ServiceManager 
 }
 
 /** A masked unit is a link to /dev/null. */
-async function requireUnmasked(path: string): Promise<void> {
+async function requireUnmasked(unitName: string, path: string): Promise<void> {
   if ((await readlink(path).catch(() => undefined)) !== '/dev/null') return;
   throw new UserError(`cannot enable ${unitName}: it is masked`, {
     remedy: `Run: systemctl --user unmask ${unitName}`,

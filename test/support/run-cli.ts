@@ -20,6 +20,7 @@ export interface CliRunOptions {
   platform?: NodeJS.Platform;
   uid?: number;
   runnerCommand?: CliContext['runnerCommand'];
+  plan42Command?: CliContext['plan42Command'];
   /** Called with what has been written so far, whenever something is. */
   onOutput?: (soFar: { stdout: string; stderr: string }) => void;
 }
@@ -48,6 +49,7 @@ export async function runCli(argv: readonly string[], options: CliRunOptions = {
     ...(options.platform === undefined ? {} : { platform: options.platform }),
     ...(options.uid === undefined ? {} : { uid: options.uid }),
     ...(options.runnerCommand === undefined ? {} : { runnerCommand: options.runnerCommand }),
+    ...(options.plan42Command === undefined ? {} : { plan42Command: options.plan42Command }),
     ...(options.handOver === undefined ? {} : { handOver: options.handOver }),
   });
   return { exitCode, ...output };
@@ -66,6 +68,7 @@ export function commandContext(argv: readonly string[]): CliContext {
     versionText: '1.2.3',
     becomeService: () => new AbortController().signal,
     onReloadRequest: () => {},
+    plan42Command: ['/usr/bin/plan42'],
     platform: process.platform,
     uid: process.getuid?.() ?? 0,
     runnerCommand: ['/nowhere/plan42-runner'],

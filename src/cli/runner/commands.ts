@@ -1,12 +1,12 @@
 import type { Command } from 'commander';
 import type { CliContext } from '../context.ts';
 import { addLogOptions } from '../options.ts';
+import type { ShowLogOptions } from '../show-log.ts';
 import { addConfigCommands } from './config/commands.ts';
 import type { DoctorOptions } from './doctor/doctor.ts';
 import { addJobCommands } from './job/commands.ts';
 import { type RunnerOptions, withRunnerOptions } from './runner-paths.ts';
 import { addServiceCommands } from './service-commands.ts';
-import type { ShowLogOptions } from './show-log.ts';
 import type { StatusOptions } from './status.ts';
 
 const statusExamples = `

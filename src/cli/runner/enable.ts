@@ -8,10 +8,11 @@ import { requireRunnerToken } from '../../runner/require-token.ts';
 import { defineService, serviceEnvironment, tokenVariable, variablesLeftOut } from '../../service/definition.ts';
 import { requireServiceManager } from '../../service/find-service-manager.ts';
 import type { EnableResult } from '../../service/service-manager.ts';
+import { runnerService } from '../../service/services.ts';
 import type { CliContext } from '../context.ts';
 import { print, renderJson } from '../output.ts';
 import { withProgress } from '../progress.ts';
-import { serviceStatusJson } from './service-status-json.ts';
+import { serviceStatusJson } from '../service/status-json.ts';
 
 /** Installs the runner as a service and starts it. */
 export async function enableCommand(
@@ -20,7 +21,7 @@ export async function enableCommand(
 ): Promise<void> {
   const { platform, runnerCommand, version, signal, stdout, stderr } = context;
   const env = withPathOptions(context.env, options);
-  const manager = await requireServiceManager({ ...context, env }, signal);
+  const manager = await requireServiceManager({ ...context, env }, runnerService, signal);
   const paths = defaultPaths(env, platform);
   const path = paths.configFile;
   // The environment that the service will have.

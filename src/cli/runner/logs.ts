@@ -3,8 +3,8 @@ import { exists } from '../../lib/files.ts';
 import { readLog } from '../../lib/read-log.ts';
 import { serviceLogFiles } from '../../runner/service-log.ts';
 import type { CliContext } from '../context.ts';
+import { type ShowLogOptions, showLog } from '../show-log.ts';
 import { findRunnerPaths, type RunnerOptions, readStateFolder } from './runner-paths.ts';
-import { type ShowLogOptions, showLog } from './show-log.ts';
 
 /** Shows the runner's log. */
 export async function showServiceLog(context: CliContext, options: ShowLogOptions & RunnerOptions): Promise<void> {

@@ -5,11 +5,11 @@ import { printableLine } from '../../lib/printable.ts';
 import { describeEnd, type TokenState } from '../../plan42/token-end.ts';
 import type { CliContext } from '../context.ts';
 import { formatElapsed, formatLocalTime } from '../output.ts';
+import { describeService, type ServiceState } from '../service/state.ts';
 import { createStyle, type Style, wantsColor } from '../style.ts';
 import { renderTable } from '../table.ts';
 import { renderJobs } from './job/table.ts';
 import type { RunnerPaths } from './runner-paths.ts';
-import type { ServiceState } from './service-state.ts';
 
 /** Content of `plan42 runner status`. */
 export interface Picture {
@@ -29,7 +29,7 @@ export function renderStatus(context: CliContext, paths: RunnerPaths, picture: P
   const style = createStyle(wantsColor(context.stdout, context));
   const lines: Line[] = [
     ['Runner', renderState(picture, style)],
-    ...(service ? [renderService(service)] : []),
+    ...(service ? [['Service', describeService(service)] as const] : []),
     ...(runner ? describeRunner(runner, style) : [['State folder', paths.stateDir] as const]),
     ['Configuration', runner?.configFile ?? paths.configFile],
     ['Jobs', runner ? renderCounts(runner) : countStates(jobs)],
@@ -63,11 +63,6 @@ const troubleNames = {
   refused: 'runner token rejected',
   disk: 'new jobs rejected',
 };
-
-function renderService({ manager, installed, enabled, detail }: ServiceState): Line {
-  const start = enabled ? 'installed, starts at login' : 'installed, does not start at login';
-  return ['Service', printableLine(`${installed ? start : 'not installed'} (${manager}: ${detail})`)];
-}
 
 function describeRunner({ version, url, runtime, utilisation, queues, token }: RunnerStatus, style: Style): Line[] {
   return [

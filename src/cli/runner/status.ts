@@ -2,13 +2,14 @@ import { ControlError, createControlClient } from '../../control/client.ts';
 import type { RunnerStatus } from '../../control/messages.ts';
 import { JobStore } from '../../jobs/store.ts';
 import { UserError } from '../../lib/errors.ts';
+import { runnerService } from '../../service/services.ts';
 import type { CliContext } from '../context.ts';
 import { print, renderJson } from '../output.ts';
 import { withProgress } from '../progress.ts';
+import { readServiceState } from '../service/state.ts';
 import { type ReadJobs, readJobs } from './job/list.ts';
 import { jobsAsJson } from './job/table.ts';
 import { findRunnerPaths, type RunnerOptions, type RunnerPaths } from './runner-paths.ts';
-import { readServiceState } from './service-state.ts';
 import { type Picture, renderStatus } from './status-text.ts';
 
 export interface StatusOptions extends RunnerOptions {
@@ -38,7 +39,7 @@ export async function showStatus(context: CliContext, options: StatusOptions): P
 async function collectStatus(context: CliContext, paths: RunnerPaths): Promise<Picture & Pick<ReadJobs, 'note'>> {
   const [runner, service, { jobs, note }] = await Promise.all([
     requestStatus(paths.stateDir, context.signal),
-    readServiceState(context),
+    readServiceState(context, runnerService),
     readJobs(context, paths, false),
   ]);
   return { ...runner, service, jobs, note };

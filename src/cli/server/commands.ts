@@ -1,12 +1,11 @@
-import { type Command, Option } from 'commander';
-import { logLevels } from '../../lib/logger.ts';
+import type { Command } from 'commander';
 import type { CliContext } from '../context.ts';
-import { httpUrl, resolvedPath, withColorOption } from '../options.ts';
+import { resolvedPath, withColorOption } from '../options.ts';
 import type { BackupOptions } from './backup.ts';
-import { defaultKeepDeleted, keepPeriod } from './keep-period.ts';
-import { parseListenAddress } from './listen-address.ts';
 import { type LocationOptions, withLocationOptions } from './location.ts';
+import { addServiceCommands } from './service/commands.ts';
 import type { ServerStartOptions } from './start.ts';
+import { withStartOptions } from './start-options.ts';
 import { addTaskCommands } from './task/commands.ts';
 import { addTokenCommands } from './token/commands.ts';
 import { addTurnCommands } from './turn/commands.ts';
@@ -48,38 +47,13 @@ export function addServerCommands(program: Command, context: CliContext): void {
   const server = program
     .command('server')
     .description('run and manage a small Plan42 server, the embedded control plane');
-  withColorOption(server.command('start'))
-    .description('run the server in the foreground')
-    .addOption(
-      new Option('--listen <address>', 'host and port; port 0 chooses a free port')
-        .argParser(parseListenAddress)
-        .default({ host: '127.0.0.1', port: 7042 }, '127.0.0.1:7042'),
-    )
-    .option('--no-containers', 'with a loopback address: do not listen for containers of docker and podman')
-    .option('--data <folder>', 'data folder, created if missing', resolvedPath)
-    .option(
-      '--public-url <url>',
-      'address at which runners and agents reach the server, if not the listen address',
-      httpUrl,
-    )
-    .option('--tls-cert <file>', 'PEM file with the certificate chain', resolvedPath)
-    .option('--tls-key <file>', 'PEM file with the private key', resolvedPath)
-    .option('--keep-tasks <time>', 'remove finished tasks after this time, such as 90d (default: never)', keepPeriod)
-    .option('--keep-logs <time>', 'remove logs of finished turns after this time (default: never)', keepPeriod)
-    .addOption(
-      new Option('--keep-deleted <time>', 'remove deleted tasks and environments after this time, or "forever"')
-        .argParser(keepPeriod)
-        .default(keepPeriod(defaultKeepDeleted), defaultKeepDeleted),
-    )
+  withStartOptions(server.command('start').description('run the server in the foreground'))
+    .option('--log-file <file>', 'write log lines to this file too, and rotate it', resolvedPath)
+    .option('--quiet', 'print no text but log lines; with --log-file, write those to the file only')
     .option('--discard-secrets', 'remove the values of secret variables and all tokens, if secrets.key is lost')
-    .addOption(
-      new Option('--log-level <level>', 'minimum level of log lines on standard error')
-        .choices(logLevels)
-        .default('info'),
-    )
-    .addOption(new Option('--log-format <format>', 'format of log lines').choices(['text', 'json']).default('text'))
     .addHelpText('after', startExamples)
     .action(async (options: ServerStartOptions) => (await import('./start.ts')).startCommand(context, options));
+  addServiceCommands(server, context);
   withLocationOptions(server.command('link'))
     .description('print a link that signs in to the web page once, within an hour')
     .addHelpText('after', linkExamples)

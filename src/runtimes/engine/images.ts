@@ -37,7 +37,7 @@ export function createEngineImages(run: RunEngine): EngineImages {
   async function environmentOf(image: string): Promise<Record<string, string>> {
     const format = '{{range .Config.Env}}{{json .}}\n{{end}}';
     const printed = await lines('inspect the image', ['image', 'inspect', '--format', format, image], undefined);
-    const variables = printed.map((line) => v.parse(v.string(), JSON.parse(line)).split(/=(.*)/s));
+    const variables = printed.map((line) => v.parse(v.string(), parseJson(line)).split(/=(.*)/s));
     return Object.fromEntries(variables.map(([name = '', value = '']) => [name, value]));
   }
 

@@ -21,6 +21,8 @@ export interface Timing {
   turnExpiryCheckMs: number;
   retentionIntervalMs: number;
   logStreamKeepAliveMs: number;
+  /** How often tokens are checked for their end. */
+  tokenCheckMs: number;
   /** The length of a step of the queue history. */
   historyStepMs: number;
   /** How often a server that could not save data tries again. */
@@ -43,6 +45,7 @@ export const defaultTiming: Timing = {
   turnExpiryCheckMs: 10_000,
   retentionIntervalMs: 3_600_000,
   logStreamKeepAliveMs: 15_000,
+  tokenCheckMs: 60_000,
   historyStepMs: 10_000,
   storageRetryMs: 5_000,
   closeGraceMs: 1_000,

@@ -2,6 +2,7 @@ import type { IncomingHttpHeaders } from 'node:http';
 import type { Clock } from '../../lib/clock.ts';
 import { isTerminalStatus } from '../../plan42/turn-status.ts';
 import { isoTime } from '../core/time.ts';
+import type { TokenEnds } from '../core/token-ends.ts';
 import { type Claims, signatureHash, type Tokens } from '../core/tokens.ts';
 import { findSession, isPageToken } from '../page/sessions.ts';
 import type { SignInLinks } from '../page/sign-in-links.ts';
@@ -13,6 +14,7 @@ interface AuthenticationDeps {
   store: Pick<Store, 'runners' | 'runnerTokens' | 'settings' | 'turns' | 'pageSessions' | 'removeExpiredSessions'>;
   tokens: Tokens;
   signInLinks: SignInLinks;
+  tokenEnds: TokenEnds;
   clock: Clock;
 }
 
@@ -57,6 +59,9 @@ function checkToken(token: string, deps: AuthenticationDeps): Principal {
   if (!claims) throw unauthorized('the token is not of this server');
   if (!isCurrent(claims, token, store)) throw unauthorized('the token is no longer valid');
   const principal = principalOf(claims, store);
+  if (principal.kind === 'runner') {
+    deps.tokenEnds.noteUse({ TenantID: principal.tenantId, RunnerID: principal.runnerId, TokenID: principal.tokenId });
+  }
   const { expiresAt } = principal;
   const now = clock.date();
   if (expiresAt === undefined || now < expiresAt) return principal;

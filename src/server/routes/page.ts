@@ -14,6 +14,7 @@ import type { Machine, Machines } from '../core/queues/machines.ts';
 import { type QueueHistory, queueState } from '../core/queues/queue-history.ts';
 import { isoTime, zeroTime } from '../core/time.ts';
 import type { Timing } from '../core/timing.ts';
+import type { TokenEnds } from '../core/token-ends.ts';
 import type { LiveRequests } from '../http/live-requests.ts';
 import { pageBody, pageRequest, queryInteger } from '../http/query.ts';
 import { created, noContent, ok, type Route, route, signInOnly, tenantOnly } from '../http/route.ts';
@@ -28,6 +29,7 @@ interface PageDeps {
   machines: Machines;
   liveRequests: LiveRequests;
   signInLinks: SignInLinks;
+  tokenEnds: TokenEnds;
   timing: Timing;
   clock: Clock;
   /** The URL of the server for clients. */
@@ -75,7 +77,7 @@ export function pageRoutes(deps: PageDeps): Route[] {
 }
 
 function overview(deps: PageDeps, tenantId: string, since: number): Overview {
-  const { store, history, broker, machines, timing, clock, url } = deps;
+  const { store, history, broker, machines, tokenEnds, timing, clock, url } = deps;
   const outstanding = broker.countOutstanding();
   const queues = Map.groupBy(
     store.runnerQueues.select('WHERE TenantID = ? ORDER BY CreatedAt, QueueID', tenantId),
@@ -105,6 +107,9 @@ function overview(deps: PageDeps, tenantId: string, since: number): Overview {
     ProxiesGithub,
     Machines: machines.emptiestFirst({ TenantID: tenantId, RunnerID: RunnerId }).map(machineOverview),
     Queues: (queues.get(RunnerId) ?? []).map(queueOverview),
+    EndingTokens: tokenEnds
+      .ending({ TenantID: tenantId, RunnerID: RunnerId })
+      .map(({ TokenID, ExpiresAt }) => ({ TokenID, ExpiresAt })),
     Utilisation: history.ofRunner({ TenantID: tenantId, RunnerID: RunnerId }, since),
   });
   return {

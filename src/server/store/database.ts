@@ -148,7 +148,7 @@ function openExisting(path: string, dataDir: string): DatabaseSync {
   try {
     requireOurs(connection, path, waysOut(dataDir));
     connection.exec('PRAGMA journal_mode = WAL; PRAGMA synchronous = FULL');
-    connection.exec('PRAGMA foreign_keys = ON; PRAGMA secure_delete = ON; BEGIN IMMEDIATE; COMMIT');
+    connection.exec('PRAGMA foreign_keys = ON; PRAGMA secure_delete = FAST; BEGIN IMMEDIATE; COMMIT');
     requireIntact(connection, path, waysOut(dataDir));
     migrate(connection);
     enableShrinking(connection, path);

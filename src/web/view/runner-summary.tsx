@@ -1,4 +1,6 @@
 import type { Overview, RunnerOverview } from '../../plan42/page-objects.ts';
+import { describeEnd, tokenState } from '../../plan42/token-end.ts';
+import { hashOf } from '../place.ts';
 import { summarise } from '../series.ts';
 import { State } from './parts.tsx';
 import { UtilisationPlot } from './utilisation-plot.tsx';
@@ -13,6 +15,7 @@ export function RunnerSummary({ runner, overview }: { runner: RunnerOverview; ov
   const percent = (value: number | undefined) => (value === undefined ? '–' : `${value}%`);
   return (
     <>
+      <EndingTokens runner={runner} now={overview.Now} />
       <dl class="figures">
         <div>
           <dt>Queues</dt>
@@ -62,6 +65,21 @@ export function RunnerSummary({ runner, overview }: { runner: RunnerOverview; ov
       </figure>
     </>
   );
+}
+
+/** The tokens that have to be replaced, by the clock of the server. */
+function EndingTokens({ runner: { RunnerId, EndingTokens = [] }, now }: { runner: RunnerOverview; now: string }) {
+  return EndingTokens.map(({ TokenID, ExpiresAt }) => {
+    const [date, end] = [new Date(now), new Date(ExpiresAt)];
+    const what = tokenState(end, date) === 'expired' ? 'expired' : 'ends';
+    return (
+      <p key={TokenID} class="note attention">
+        Token {TokenID.slice(0, 8)} {what} {describeEnd(end, date)}.{' '}
+        <a href={hashOf({ view: 'runner', runnerId: RunnerId })}>Create a new token</a> and set it as{' '}
+        <code>runner.token</code> where the runner runs.
+      </p>
+    );
+  });
 }
 
 /** The best state among the queues of a runner. */

@@ -1,5 +1,6 @@
 import { useState } from 'preact/hooks';
 import type { RunnerTokenMetadata } from '../../plan42/objects.ts';
+import { describeEnd, tokenState } from '../../plan42/token-end.ts';
 import { newUuid } from '../uuid.ts';
 import { useAction, useApi, usePoll } from './hooks.ts';
 import { Confirm, ErrorNote, FormField, Loading, ShortId, Snippet, Time } from './parts.tsx';
@@ -7,8 +8,8 @@ import { Confirm, ErrorNote, FormField, Loading, ShortId, Snippet, Time } from '
 const defaultDays = '90';
 const maxTokens = 500;
 
-/** The tokens of a runner: creates one, shows it once, and revokes them. */
-export function RunnerTokens({ runnerId, serverUrl }: { runnerId: string; serverUrl: string }) {
+/** The tokens of a runner: creates one, shows it once, and revokes them. `now` is the time of the server. */
+export function RunnerTokens({ runnerId, serverUrl, now }: { runnerId: string; serverUrl: string; now: string }) {
   const api = useApi();
   const path = `${api.tenantPath}/runners/${encodeURIComponent(runnerId)}/tokens`;
   const { value, error, refresh } = usePoll<{ Items: RunnerTokenMetadata[] }>(path, (signal) =>
@@ -17,19 +18,20 @@ export function RunnerTokens({ runnerId, serverUrl }: { runnerId: string; server
   return (
     <section class="card" aria-labelledby="tokens">
       <h2 id="tokens">Tokens</h2>
-      {value ? <TokenTable tokens={value.Items} path={path} onDone={refresh} /> : <Loading error={error} />}
+      {value ? <TokenTable now={now} tokens={value.Items} path={path} onDone={refresh} /> : <Loading error={error} />}
       <NewToken path={path} serverUrl={serverUrl} onDone={refresh} />
     </section>
   );
 }
 
 interface TokenTableProps {
+  now: string;
   tokens: readonly RunnerTokenMetadata[];
   path: string;
   onDone: () => void;
 }
 
-function TokenTable({ tokens, path, onDone }: TokenTableProps) {
+function TokenTable({ now, tokens, path, onDone }: TokenTableProps) {
   const api = useApi();
   const [asked, setAsked] = useState<RunnerTokenMetadata>();
   const { run, isBusy, error } = useAction(async ({ TokenID, Version }: RunnerTokenMetadata) => {
@@ -68,6 +70,7 @@ function TokenTable({ tokens, path, onDone }: TokenTableProps) {
               </td>
               <td>
                 <Time at={token.ExpiresAt} />
+                <TokenEnd expiresAt={token.ExpiresAt} now={now} />
               </td>
               <td class="action">
                 <button type="button" disabled={isBusy} onClick={() => setAsked(token)}>
@@ -89,6 +92,13 @@ function TokenTable({ tokens, path, onDone }: TokenTableProps) {
       ) : null}
     </>
   );
+}
+
+function TokenEnd({ expiresAt, now }: { expiresAt: string; now: string }) {
+  const [end, date] = [new Date(expiresAt), new Date(now)];
+  const state = tokenState(end, date);
+  if (state === 'valid') return null;
+  return <span class="attention">{state === 'expired' ? ' (expired)' : ` (${describeEnd(end, date)})`}</span>;
 }
 
 function NewToken({ path, serverUrl, onDone }: { path: string; serverUrl: string; onDone: () => void }) {

@@ -32,7 +32,7 @@ export function RunnerView({ runnerId }: { runnerId: string }) {
           <QueueTable queues={runner.Queues} steps={overview.MaxSteps} />
         )}
       </section>
-      <RunnerTokens runnerId={runnerId} serverUrl={overview.Url} />
+      <RunnerTokens runnerId={runnerId} serverUrl={overview.Url} now={overview.Now} />
     </>
   );
 }

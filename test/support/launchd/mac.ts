@@ -24,7 +24,7 @@ export interface Mac extends AsyncDisposable {
   plistFile: string;
   plan42(argv: readonly string[], options?: CliRunOptions): Promise<CliRun>;
   launchctl(...args: string[]): Promise<void>;
-  plist(): Record<string, PlistValue>;
+  plist(label?: string): Record<string, PlistValue>;
   /** The calls of launchctl so far, without `print`. */
   calls(): Promise<string[]>;
 }
@@ -59,11 +59,12 @@ export async function makeMac(t: TestContext): Promise<Mac | undefined> {
     launchctl: async (...args) => {
       await runCommand(launchctlFile, args, { env: { ...process.env, ...env } });
     },
-    plist: () => readPlist(plistFile),
+    plist: (label = 'ai.plan42.runner') => readPlist(join(home, 'Library/LaunchAgents', `${label}.plist`)),
     calls: async () =>
       (await readFile(join(launchd, 'calls'), 'utf8')).split('\n').filter((line) => !/^(print|keep|$)/.test(line)),
     [Symbol.asyncDispose]: async () => {
       await plan42(['runner', 'disable']);
+      await plan42(['server', 'disable']);
       await dir[Symbol.asyncDispose]();
     },
   };

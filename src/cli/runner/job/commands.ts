@@ -2,8 +2,8 @@ import type { Command } from 'commander';
 import { JobArgument } from '../../completion/arguments.ts';
 import type { CliContext } from '../../context.ts';
 import { addLogOptions } from '../../options.ts';
+import type { ShowLogOptions } from '../../show-log.ts';
 import { type RunnerOptions, withRunnerOptions } from '../runner-paths.ts';
-import type { ShowLogOptions } from '../show-log.ts';
 import type { ListJobsOptions } from './list.ts';
 import { addPruneCommand } from './prune-command.ts';
 

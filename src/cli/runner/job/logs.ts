@@ -7,9 +7,9 @@ import { formatError, UserError } from '../../../lib/errors.ts';
 import { printableLine } from '../../../lib/printable.ts';
 import { readJobLog, statLog } from '../../../shim/job-log.ts';
 import type { CliContext } from '../../context.ts';
+import { type ShowLogOptions, showLog } from '../../show-log.ts';
 import { findRunnerPaths, type RunnerOptions, type RunnerPaths, readStateFolder } from '../runner-paths.ts';
 import { createRuntimeOf } from '../runtime-of.ts';
-import { type ShowLogOptions, showLog } from '../show-log.ts';
 import { findJob } from './find.ts';
 
 const pollIntervalMs = 2000;

@@ -2,10 +2,11 @@ import { systemClock } from '../../../lib/clock.ts';
 import { printableLine } from '../../../lib/printable.ts';
 import type { AdminClient } from '../../../plan42/admin-client.ts';
 import type { AdminRunnerToken } from '../../../plan42/admin-objects.ts';
+import { describeEnd, type TokenState, tokenState } from '../../../plan42/token-end.ts';
 import type { CliContext } from '../../context.ts';
 import { formatLocalTime, print, renderJson } from '../../output.ts';
 import { shortIds } from '../../short-ids.ts';
-import { createStyle, wantsColor } from '../../style.ts';
+import { createStyle, type Style, wantsColor } from '../../style.ts';
 import { renderTable } from '../../table.ts';
 import type { LocationOptions } from '../location.ts';
 import { callServer } from '../with-server.ts';
@@ -19,8 +20,9 @@ export interface ListTokensOptions extends LocationOptions {
 export async function listTokens(context: CliContext, options: ListTokensOptions): Promise<void> {
   const { stdout, signal } = context;
   const tokens = await callServer(context, options, ({ client }) => allTokens(client));
-  if (options.json) return print(stdout, renderJson(tokens), signal);
-  const shown = options.all ? tokens : tokens.filter((token) => stateOf(token) === 'valid');
+  if (options.json)
+    return print(stdout, renderJson(tokens.map((token) => ({ ...token, State: stateOf(token) }))), signal);
+  const shown = options.all ? tokens : tokens.filter((token) => ['valid', 'ending'].includes(stateOf(token)));
   if (shown.length === 0) {
     context.stderr.write('No valid tokens. Create one with "plan42 server token create".\n');
     return;
@@ -34,16 +36,27 @@ export async function listTokens(context: CliContext, options: ListTokensOptions
       { title: 'RUNNER', cell: (token) => printableLine(token.RunnerID), flexible: true },
       { title: 'CREATED', cell: (token) => printableLine(formatLocalTime(token.CreatedAt ?? '')) },
       { title: 'EXPIRES', cell: (token) => printableLine(formatLocalTime(token.ExpiresAt)) },
-      { title: 'STATE', cell: stateOf, style: (text) => (text === 'valid' ? style.good(text) : style.dim(text)) },
+      { title: 'STATE', cell: renderState, style: colourOf(style) },
     ],
     stdout.isTTY ? stdout.columns : undefined,
   );
   await print(stdout, table, signal);
 }
 
-function stateOf(token: AdminRunnerToken): 'valid' | 'revoked' | 'expired' {
-  if (token.Revoked) return 'revoked';
-  return Date.parse(token.ExpiresAt) <= systemClock.date().getTime() ? 'expired' : 'valid';
+function stateOf(token: AdminRunnerToken): TokenState | 'revoked' {
+  return token.Revoked ? 'revoked' : tokenState(new Date(token.ExpiresAt), systemClock.date());
+}
+
+function renderState(token: AdminRunnerToken): string {
+  const state = stateOf(token);
+  return state === 'ending' ? `ends ${describeEnd(new Date(token.ExpiresAt), systemClock.date())}` : state;
+}
+
+function colourOf(style: Style): (text: string) => string {
+  return (text) => {
+    if (text === 'valid') return style.good(text);
+    return text.startsWith('ends') ? style.bad(text) : style.dim(text);
+  };
 }
 
 /** The tokens of all runners, including expired and revoked ones, newest first. */

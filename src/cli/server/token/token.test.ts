@@ -56,6 +56,14 @@ describe('plan42 server token', () => {
     assert.equal((await test.plan42(['token', 'revoke', id])).exitCode, 0);
   });
 
+  it('list shows a token that ends soon', async () => {
+    await using test = await startTestServer();
+    await test.plan42(['token', 'create', '--ttl-days', '5']);
+    const listed = await test.plan42(['token', 'list'], { columns: 100, env: { NO_COLOR: '1' } });
+    assert.match(listed.stdout, / ends in 4 days\n$/);
+    assert.equal(JSON.parse((await test.plan42(['token', 'list', '--json'])).stdout)[0].State, 'ending');
+  });
+
   it('revoke does not print a token that was given instead of its ID', async () => {
     await using test = await startTestServer();
     const { stdout } = await test.plan42(['token', 'create']);

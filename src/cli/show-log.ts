@@ -1,8 +1,8 @@
 import type { Writable } from 'node:stream';
-import { printableOutput, withoutOverwritten } from '../../lib/printable.ts';
-import type { CliContext } from '../context.ts';
-import { print } from '../output.ts';
-import { throughPager } from '../pager.ts';
+import { printableOutput, withoutOverwritten } from '../lib/printable.ts';
+import type { CliContext } from './context.ts';
+import { print } from './output.ts';
+import { throughPager } from './pager.ts';
 
 export interface ShowLogOptions {
   follow?: boolean;

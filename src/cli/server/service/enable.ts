@@ -1,0 +1,87 @@
+import { resolve } from 'node:path';
+import { UserError } from '../../../lib/errors.ts';
+import { exists } from '../../../lib/files.ts';
+import { tryLockFolder } from '../../../lib/lock.ts';
+import { openPrivateFolder } from '../../../lib/private-folder.ts';
+import { defineServer, serverLogDir } from '../../../service/definition.ts';
+import { requireServiceManager } from '../../../service/find-service-manager.ts';
+import type { EnableResult } from '../../../service/service-manager.ts';
+import { serverService } from '../../../service/services.ts';
+import type { CliContext } from '../../context.ts';
+import { print, renderJson } from '../../output.ts';
+import { withProgress } from '../../progress.ts';
+import { serviceStatusJson } from '../../service/status-json.ts';
+import { serverDataDir } from '../data-dir.ts';
+import { formatListenAddress } from '../listen-address.ts';
+import { serviceLogFile } from '../log-file.ts';
+import type { ServerStartOptions } from '../start.ts';
+import { readTlsFiles } from '../tls-files.ts';
+
+export interface EnableServerOptions extends ServerStartOptions {
+  json?: boolean;
+}
+
+/** Installs the server as a service with the given options of `start`, and starts it. */
+export async function enableServer(context: CliContext, options: EnableServerOptions): Promise<void> {
+  const { env, platform, plan42Command, version, signal, stdout } = context;
+  const manager = await requireServiceManager(context, serverService, signal);
+  readTlsFiles(options);
+  const dataDir = serverDataDir(options.data, env, platform);
+  if (!(await manager.status(signal)).running) await refuseForeground(dataDir);
+  await openPrivateFolder(serverLogDir(context));
+  const logFile = serviceLogFile(context);
+  const [program, ...args] = plan42Command;
+  const command = [program, ...args, 'server', 'start', ...startArguments(options, dataDir, logFile)] as const;
+  const definition = defineServer({ host: context, command, version });
+  const result = await withProgress(context, 'Starting the server', () => manager.enable(definition, signal));
+  const file = await manager.definitionFile();
+  if (options.json) {
+    await print(stdout, renderJson({ ...serviceStatusJson(manager.name, result.status), definition: file }), signal);
+    return;
+  }
+  await print(stdout, report(result, { file, dataDir, logFile }), signal);
+}
+
+/** The options of `plan42 server start` that do the same as these, with absolute paths. */
+export function startArguments(options: ServerStartOptions, dataDir: string, logFile: string): string[] {
+  const { listen, publicUrl, tlsCert, tlsKey, keepTasks, keepLogs, keepDeleted, logLevel, logFormat } = options;
+  const given = (name: string, value: string | undefined) => (value === undefined ? [] : [name, value]);
+  const path = (file: string | undefined) => (file === undefined ? undefined : resolve(file));
+  return [
+    ...['--data', dataDir],
+    ...['--listen', formatListenAddress(listen)],
+    ...(options.containers ? [] : ['--no-containers']),
+    ...given('--public-url', publicUrl),
+    ...given('--tls-cert', path(tlsCert)),
+    ...given('--tls-key', path(tlsKey)),
+    ...given('--keep-tasks', keepTasks?.text),
+    ...given('--keep-logs', keepLogs?.text),
+    ...given('--keep-deleted', keepDeleted.text),
+    ...['--log-level', logLevel],
+    ...['--log-format', logFormat],
+    ...['--log-file', logFile],
+  ];
+}
+
+/** @throws UserError if a server that uses the data folder is running */
+export async function refuseForeground(dataDir: string): Promise<void> {
+  if (!(await exists(dataDir))) return;
+  using lock = tryLockFolder(dataDir);
+  if (lock !== undefined) return;
+  throw new UserError(`the running server that uses ${dataDir} was not started as a service`, {
+    remedy: 'Stop it with Ctrl-C in its terminal.',
+  });
+}
+
+function report(
+  { started, status, hints }: EnableResult,
+  { file, dataDir, logFile }: Record<'file' | 'dataDir' | 'logFile', string>,
+): string {
+  const summary = started ? 'Started the server' : 'The server is already running';
+  return `${summary} (process ${status.pid ?? 'unknown'}: ${status.detail}). It starts at every login.
+
+  service  ${file}
+  data     ${dataDir}
+  log      ${logFile} (plan42 server logs -f)
+${hints.map(({ text, command }) => `\n${text}:\n  ${command}\n`).join('')}`;
+}

@@ -1,0 +1,75 @@
+import { UserError } from '../../../lib/errors.ts';
+import { printableLine } from '../../../lib/printable.ts';
+import { getCurrentTenant } from '../../../plan42/admin-client.ts';
+import { createTransport } from '../../../plan42/transport.ts';
+import { serverService } from '../../../service/services.ts';
+import type { CliContext } from '../../context.ts';
+import { print, renderJson } from '../../output.ts';
+import { withProgress } from '../../progress.ts';
+import { describeService, readServiceState, type ServiceState } from '../../service/state.ts';
+import { createStyle, wantsColor } from '../../style.ts';
+import { explainApiFailure } from '../api-failure.ts';
+import { serverDataDir } from '../data-dir.ts';
+import { type LocationOptions, locateServer } from '../location.ts';
+
+export interface ServerStatusOptions extends LocationOptions {
+  json?: boolean;
+}
+
+/** The output of `--json`; docs/schemas/server-status.json. */
+interface ServerStatus {
+  state: 'running' | 'not-running';
+  /** Why a call to the server failed. */
+  problem: string | null;
+  url: string | null;
+  dataDir: string | null;
+  service: ServiceState | null;
+}
+
+/** Prints whether the server responds, and the state of the service. @throws UserError if it does not respond, after printing */
+export async function showServerStatus(context: CliContext, options: ServerStatusOptions): Promise<void> {
+  const { stdout, signal } = context;
+  const status = await withProgress(context, 'Waiting for the server', () => readStatus(context, options));
+  await print(stdout, options.json ? renderJson(status) : render(context, status), signal);
+  if (status.state === 'running') return;
+  throw new UserError('the server is not running', {
+    remedy: 'Start it with "plan42 server enable", or in the foreground with "plan42 server start".',
+  });
+}
+
+async function readStatus(context: CliContext, options: ServerStatusOptions): Promise<ServerStatus> {
+  const dataDir = options.server === undefined ? serverDataDir(options.data, context.env, context.platform) : null;
+  const service = options.server === undefined ? await readServiceState(context, serverService) : null;
+  try {
+    return { state: 'running', problem: null, url: await callServer(context, options), dataDir, service };
+  } catch (error) {
+    if (!(error instanceof UserError)) throw error;
+    return { state: 'not-running', problem: error.message, url: null, dataDir, service };
+  }
+}
+
+/** Returns the URL of the server that has responded. @throws UserError */
+async function callServer({ env, version, signal }: CliContext, options: ServerStatusOptions): Promise<string> {
+  const location = locateServer(options, env);
+  const { url, token, caFile } = location;
+  const transport = createTransport({ env, caFile });
+  try {
+    await getCurrentTenant({ transport, baseUrl: new URL(url), token, userAgent: `plan42/${version}` }, signal);
+    return url;
+  } catch (error) {
+    throw explainApiFailure(error, location);
+  } finally {
+    await transport.destroy();
+  }
+}
+
+function render(context: CliContext, { state, problem, url, dataDir, service }: ServerStatus): string {
+  const style = createStyle(wantsColor(context.stdout, context));
+  const shown = state === 'running' ? `${style.good('Running')}, ${url}` : `${style.bad('Not Running')}: ${problem}`;
+  const lines = [
+    ['Server', shown],
+    ...(service ? [['Service', describeService(service)]] : []),
+    ...(dataDir === null ? [] : [['Data', printableLine(dataDir)]]),
+  ] as const;
+  return lines.map(([name = '', text]) => `${style.bold(name.padEnd(7))}  ${text}\n`).join('');
+}

@@ -1,0 +1,58 @@
+/** `stop` and `disable` of a service, the same for runner and server. */
+import { UserError } from '../../lib/errors.ts';
+import { requireServiceManager } from '../../service/find-service-manager.ts';
+import type { Service } from '../../service/services.ts';
+import type { CliContext } from '../context.ts';
+import { print, renderJson } from '../output.ts';
+import { withProgress } from '../progress.ts';
+import { serviceStatusJson } from './status-json.ts';
+
+export interface ServiceControlOptions {
+  json?: boolean;
+}
+
+const agentsContinue = ({ hasJobs }: Service) => (hasJobs ? ' Running agents continue.' : '');
+
+/**
+ * Stops the service and waits until it has stopped.
+ * @param refuseForeground throws a UserError if a process is running that the service manager did not start
+ * @throws UserError if it is not installed
+ */
+export async function stopService(
+  context: CliContext,
+  service: Service,
+  refuseForeground: () => Promise<void>,
+  { json }: ServiceControlOptions,
+): Promise<void> {
+  const { signal, stdout } = context;
+  const { noun, command } = service;
+  const manager = await requireServiceManager(context, service, signal);
+  const before = await manager.status(signal);
+  if (!before.running) await refuseForeground();
+  if (!before.installed && !before.running) {
+    throw new UserError('the service is not installed', { remedy: `Install it with "${command} enable".` });
+  }
+  const wasRunning = await withProgress(context, `Stopping the ${noun}`, () => manager.stop(signal));
+  if (json) return print(stdout, renderJson(serviceStatusJson(manager.name, await manager.status(signal))), signal);
+  const text = wasRunning
+    ? `The ${noun} has stopped.${agentsContinue(service)} It starts again at the next login, or with "${command} enable".\n`
+    : `The ${noun} was not running.\n`;
+  await print(stdout, text, signal);
+}
+
+/** Stops and uninstalls the service. Not an error if it is not installed. */
+export async function disableService(
+  context: CliContext,
+  service: Service,
+  { json }: ServiceControlOptions,
+): Promise<void> {
+  const { signal, stdout } = context;
+  const { noun } = service;
+  const manager = await requireServiceManager(context, service, signal);
+  const wasThere = await withProgress(context, `Stopping the ${noun}`, () => manager.disable(signal));
+  if (json) return print(stdout, renderJson(serviceStatusJson(manager.name, await manager.status(signal))), signal);
+  const text = wasThere
+    ? `The ${noun} has stopped and no longer starts at login.${agentsContinue(service)}\n`
+    : 'The service is not installed.\n';
+  await print(stdout, text, signal);
+}
