@@ -25,7 +25,6 @@ export const exemptions: Readonly<Record<string, string>> = {
   'control/client.ts#createControlClient': operator,
   'control/socket-path.ts#controlSocketPath': operator,
   'github/feedback/query.ts#cursorVariable': ownText,
-  'jobs/agent-server.ts#agentServerUrl': operator,
   'jobs/images/image-pin.ts#pinName': checkedId,
   'jobs/job-id.ts#formatJobId': checkedId,
   'lib/ca-file.ts#readCaFile': operator,

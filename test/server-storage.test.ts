@@ -62,7 +62,7 @@ async function startError(data: string): Promise<string> {
 test('a full disk: 507 with the reason, readers are served, and it recovers', async (t) => {
   await using setting = await setUp(t, 'size=4m');
   if (setting === undefined) return;
-  const { call, add, health, server, disk, data } = setting;
+  const { call, add, health, server, disk, data, token } = setting;
   assert.equal((await add()).status, 201);
   assert.deepEqual((await health()).body, { phase: 'ready', problems: [] });
   const filler = join(disk, 'filler');
@@ -79,6 +79,7 @@ test('a full disk: 507 with the reason, readers are served, and it recovers', as
   assert.equal((await call('GET', '/environments')).status, 200);
   const state = await health();
   assert.deepEqual([state.status, state.body], [503, { phase: 'degraded', problems: [body.Message] }]);
+  assert.equal((await callServer(server.url, 'GET', '/page/overview', { token })).body.Problem, body.Message);
   assert.match(
     await startError(join(disk, 'another')),
     /^ERROR: cannot use .*(no space|full).* Free disk space\. Run: df -h /,
@@ -102,6 +103,33 @@ test('a read-only file system: the start is refused', async (t) => {
   await run('mount', ['-o', 'remount,ro', disk]);
   const refusal = /^ERROR: cannot use .*(read-only|readonly).* Make its file system writable\. Run: findmnt /;
   assert.match(await startError(data), refusal);
+});
+
+test('a file system that becomes read-only: 503 with the reason, and readers and backups are served', async (t) => {
+  await using dir = await makeTempDir();
+  const [disk, image] = [join(dir.path, 'disk'), join(dir.path, 'image')];
+  await mkdir(disk);
+  await writeFile(image, Buffer.alloc(32 * 2 ** 20));
+  try {
+    await run('mkfs.ext4', ['-q', image]);
+    await run('mount', ['-o', 'loop', image, disk]);
+  } catch (error) {
+    // Containers often have no loop devices. The other tests do not need them.
+    t.diagnostic(`not tested: ${(error as Error).message}`);
+    return;
+  }
+  await using mounted = new AsyncDisposableStack();
+  mounted.defer(async () => void (await run('umount', ['--lazy', disk])));
+  const data = join(disk, 'data');
+  await using server = await ServerProcess.start(data);
+  const create = () => run(plan42, ['server', 'token', 'create', '--data', data]);
+  await create();
+  await run('mount', ['-o', 'remount,abort', disk]);
+  await assert.rejects(create(), /503 the file system of the server is read-only/);
+  await run(plan42, ['server', 'token', 'list', '--data', data]);
+  await run(plan42, ['server', 'backup', join(dir.path, 'backup.db'), '--data', data]);
+  const { problems } = (await callServer(server.url, 'GET', '/health', { token: null })).body;
+  assert.deepEqual(problems, ['the file system of the server is read-only']);
 });
 
 test('writes that fail for another reason: 503, readers are served, and it recovers', async (t) => {

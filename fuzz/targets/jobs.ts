@@ -3,6 +3,7 @@ import * as v from 'valibot';
 import { explainConnection } from '../../src/checks/explain-connection.ts';
 import { checkRunnerToken, checkServerUrl } from '../../src/checks/runner-settings.ts';
 import { buildAgentInput } from '../../src/jobs/agent-input.ts';
+import { agentServerUrl } from '../../src/jobs/agent-server.ts';
 import { hasForeignName, isPinnedByOthers } from '../../src/jobs/images/image-garbage-plan.ts';
 import { isPin } from '../../src/jobs/images/image-pin.ts';
 import { formatJobId, isJobId, isJobIdPrefix, matchingJobs, parseJobId } from '../../src/jobs/job-id.ts';
@@ -88,7 +89,16 @@ export const targets: readonly Target[] = [
     errors: [InvalidImageError],
   },
   {
-    covers: ['runtimes/image-policy.ts#isImageAllowed', 'runtimes/image-reference.ts#sameImageName'],
+    covers: ['jobs/agent-server.ts#agentServerUrl'],
+    corpus: [`p42a_x.${Buffer.from('{"iss":"https://a"}').toString('base64url')}.y`],
+    run: (text: string) => agentServerUrl(text, new URL('https://b')).href,
+  },
+  {
+    covers: [
+      'config/image-pattern.ts#parseImagePattern',
+      'runtimes/image-policy.ts#isImageAllowed',
+      'runtimes/image-reference.ts#sameImageName',
+    ],
     corpus: ['ghcr.io/acme/*:v?', 'registry.example.com/*', '*', 'python:*'],
     run: (text: string) => [
       isImageAllowed(text, ['*', 'ghcr.io/*a*b*c*']),

@@ -139,11 +139,12 @@ const cases: DoctorCase[] = [
   },
   {
     what: 'a pattern that matches nothing',
-    given: () => ({ config: '[images]\nallowed = ["ghcr.io/us/*", "^ghcr.*$"]\n' }),
-    check: 'images',
-    status: 'warning',
-    found: /allowed: ghcr\.io\/us\/\*, \^ghcr/,
-    remedy: /images\.allowed/,
+    given: () => ({ config: '[images]\nallowed = ["ghcr.io/us/*", "ghcr.io*"]\n' }),
+    check: 'configuration',
+    status: 'failed',
+    found: /images\.allowed is a list with "ghcr\.io\*", which names a registry and no repository/,
+    remedy: /config edit|Correct/,
+    exitCode: 3,
   },
   {
     what: 'a connection without token',

@@ -1,6 +1,8 @@
+import assert from 'node:assert/strict';
 import { after, before, describe, test } from 'node:test';
 import { assertFound, type DoctorCase } from '../../test/support/doctor-case.ts';
 import { connection, type DoctorSetting, plainSecret, startDoctorSetting } from '../../test/support/doctor-setting.ts';
+import { explainConnection } from './explain-connection.ts';
 
 let setting: DoctorSetting;
 before(async () => {
@@ -76,4 +78,16 @@ const cases: DoctorCase[] = [
 
 describe('reports a problem and its remedy', () => {
   for (const one of cases) test(one.what, () => assertFound(setting, one));
+});
+
+test('no_proxy names a host as a whole, or everything below it', () => {
+  const usesProxy = (noProxy: string) => {
+    const env = { https_proxy: 'http://proxy.example:3128', no_proxy: noProxy };
+    const url = new URL('https://api.example.com');
+    return explainConnection(new Error('x'), 'runner.url', url, env).message.includes('proxy.example');
+  };
+  for (const list of ['api.example.com', '.example.com', '*.example.com', 'a, API.example.com:443', '*'])
+    assert.equal(usesProxy(list), false, list);
+  for (const list of ['example.com', 'ample.com', 'pi.example.com', '.api.example.com', ''])
+    assert.equal(usesProxy(list), true, list);
 });

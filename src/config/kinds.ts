@@ -134,7 +134,7 @@ function showDuration(ms: number): string {
 }
 
 function parseDuration(value: unknown, maxMs: number): number {
-  if (typeof value !== 'string' || !/^(\d+(\.\d+)?(ms|s|m|h|d))+$/.test(value)) {
+  if (typeof value !== 'string' || value.length > 64 || !/^(\d+(\.\d+)?(ms|s|m|h|d))+$/.test(value)) {
     throw new InvalidValue('not a duration like "30s", "1h30m" or "7d"');
   }
   let ms = 0;

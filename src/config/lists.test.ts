@@ -6,7 +6,7 @@ const read = (text: string) => parseConfig({ env: { PLAN42_IMAGES_ALLOWED: text 
 
 test('a list from the environment or a flag is written as in the file, or with commas', () => {
   const allowed = (text: string) => read(text).config.images.allowed;
-  assert.deepEqual(allowed('["ghcr.io/us/*", "a,b"]'), ['ghcr.io/us/*', 'a,b']);
+  assert.deepEqual(allowed('["ghcr.io/us/*", "a:b"]'), ['ghcr.io/us/*', 'a:b']);
   assert.deepEqual(allowed(' [ "x" ] '), ['x']);
   assert.deepEqual(allowed('a, b'), ['a', 'b']);
 });

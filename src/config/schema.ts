@@ -3,6 +3,7 @@
  * reference are derived from this table.
  */
 import { logLevels } from '../lib/logger.ts';
+import { imagePatterns } from './image-pattern.ts';
 import {
   absolutePath,
   boolean,
@@ -13,7 +14,6 @@ import {
   emptyMeans,
   hostPort,
   type Kind,
-  list,
   localPath,
   network,
   number,
@@ -130,7 +130,7 @@ export const tables = {
       number(0, 1_048_576, { whole: false }),
       'maximum total size of pulled images, in GiB; default: no limit',
     ),
-    allowed: field('allowed', list, ['*'], 'globs of images that may run; "*" matches any characters, "?" one'),
+    allowed: field('allowed', imagePatterns, ['*'], 'patterns of images that may run, such as "ghcr.io/acme/*"'),
   },
   queues: {
     maxQueues: field('max_queues', number(1, 1000), 64, 'maximum number of queues to poll'),

@@ -62,6 +62,8 @@ export interface Overview {
   StepSeconds: number;
   /** The maximum number of samples. */
   MaxSteps: number;
+  /** Why the server cannot save data at the moment. */
+  Problem?: string;
   Runners: RunnerOverview[];
 }
 

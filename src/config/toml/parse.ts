@@ -31,6 +31,8 @@ export function parseToml(source: string): TomlDocument {
     // Editors on Windows write a byte order mark. The space keeps all positions.
     ast = parseTOML(source.replace(/^\ufeff/, ' '), { tomlVersion: '1.0' });
   } catch (error) {
+    // The parser calls itself for each level.
+    if (error instanceof RangeError) throw new TomlSyntaxError('nested too deeply', { line: 1, column: 1 });
     if (!(error instanceof ParseError)) throw error;
     throw new TomlSyntaxError(error.message, { line: error.lineNumber, column: error.column + 1 });
   }

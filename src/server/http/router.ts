@@ -8,6 +8,7 @@ export interface Match {
 }
 
 const maxParamLength = 1024;
+const maxShownLength = 300;
 
 /** Returns a function that finds the route of a request. Paths are split before decoding, so names may contain `/`. */
 export function createRouter(routes: readonly Route[]): (method: string, rawPath: string) => Match {
@@ -19,9 +20,13 @@ export function createRouter(routes: readonly Route[]): (method: string, rawPath
     const params = Object.entries(found?.params ?? {}).map(
       ([name, value]) => [name, normalise(name, value ?? '')] as const,
     );
-    if (!found || params.some(([, value]) => value === '')) throw notFound(`there is no ${method} ${rawPath}`);
+    if (!found || params.some(([, value]) => value === '')) throw notFound(`there is no ${method} ${shorten(rawPath)}`);
     return { route: found.store as Route, params: Object.fromEntries(params) };
   };
+}
+
+function shorten(path: string): string {
+  return path.length > maxShownLength ? `${path.slice(0, maxShownLength)}…` : path;
 }
 
 // IDs are case-insensitive.

@@ -23,7 +23,10 @@ import type { SignInLinks } from '../page/sign-in-links.ts';
 import type { Store } from '../store/store.ts';
 
 interface PageDeps {
-  store: Pick<Store, 'runners' | 'runnerQueues' | 'tasks' | 'countTasks' | 'pageSessions' | 'removeExpiredSessions'>;
+  store: Pick<
+    Store,
+    'runners' | 'runnerQueues' | 'tasks' | 'countTasks' | 'pageSessions' | 'removeExpiredSessions' | 'health'
+  >;
   history: QueueHistory;
   broker: Broker;
   machines: Machines;
@@ -119,6 +122,7 @@ function overview(deps: PageDeps, tenantId: string, since: number): Overview {
     Step: history.steps,
     StepSeconds: timing.historyStepMs / 1000,
     MaxSteps: history.maxSteps,
+    ...(store.health.trouble && { Problem: store.health.trouble.message }),
     Runners: runners.map(runnerOverview),
   };
 }

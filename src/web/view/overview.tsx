@@ -1,7 +1,7 @@
 import type { Overview, QueueOverview, RunnerOverview, TaskPage } from '../../plan42/page-objects.ts';
 import { hashOf } from '../place.ts';
 import { useApi, useOverview, usePoll } from './hooks.ts';
-import { Heading, Loading } from './parts.tsx';
+import { ErrorNote, Heading, Loading } from './parts.tsx';
 import { QueueTable } from './queue-table.tsx';
 import { RunnerState, RunnerSummary } from './runner-summary.tsx';
 import { TaskTable } from './task-table.tsx';
@@ -18,6 +18,7 @@ export function OverviewView() {
   return (
     <>
       <Heading title="Overview" />
+      <ErrorNote message={overview?.Problem && `Changes are rejected: ${overview.Problem}`} />
       <section aria-labelledby="runners">
         <h2 id="runners">Runners</h2>
         {overview ? <Runners overview={overview} /> : <Loading error={error} />}
