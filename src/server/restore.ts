@@ -1,4 +1,4 @@
-import { chown, copyFile, link, mkdir, open, readdir, rename, rm, stat } from 'node:fs/promises';
+import { copyFile, link, mkdir, open, readdir, rename, rm } from 'node:fs/promises';
 import { dirname, join } from 'node:path';
 import { DatabaseSync } from 'node:sqlite';
 import { systemClock } from '../lib/clock.ts';
@@ -27,7 +27,6 @@ export async function restoreBackup(file: string, dataDir: string): Promise<stri
     requireUnused(path);
     const aside = await keepAside(dataDir);
     await replace(dataDir, staged, files);
-    await ownAsFolder(dataDir);
     return aside;
   } catch (error) {
     const failure = error instanceof UserError ? undefined : environmentFailure(error);
@@ -47,7 +46,9 @@ function requireBackup(file: string): void {
   try {
     kind = kindOfFile(file);
   } catch (error) {
-    throw new UserError(`cannot read ${file}`, { remedy: otherBackup, cause: error });
+    const failure = environmentFailure(error);
+    const remedy = failure === undefined ? otherBackup : failureRemedy(failure, file);
+    throw new UserError(`cannot read ${file}`, { remedy, cause: error });
   }
   // A copy of a database that another program made can be restored too.
   if (kind === 'backup' || kind === 'live' || kind === 'unmarked') return;
@@ -154,15 +155,4 @@ async function replace(dataDir: string, staged: string, files: StagedFiles): Pro
   await syncFolder(dataDir);
   await rm(marker);
   await syncFolder(dataDir);
-}
-
-/** Root may restore for the user of the server. */
-async function ownAsFolder(dataDir: string): Promise<void> {
-  const { uid, gid } = await stat(dataDir);
-  if (process.getuid?.() !== 0 || uid === 0) return;
-  const own = async (path: string) => {
-    await chown(path, uid, gid);
-    if ((await stat(path)).isDirectory()) for (const name of await readdir(path)) await own(join(path, name));
-  };
-  for (const name of await readdir(dataDir)) await own(join(dataDir, name));
 }

@@ -28,7 +28,7 @@ Examples:
 const backupExamples = `
 The file contains all data with the keys and tokens, so keep it as safe as a
 password. It has mode 0600, and appears only when it is complete. The server
-may be running. Run this as the user that runs the server, or as root.
+may be running. Run this as the user that runs the server.
 
 Examples:
   plan42 server backup plan42-backup.db
@@ -36,7 +36,7 @@ Examples:
 
 const restoreExamples = `
 The server must be stopped. The files that are replaced are kept in a new
-folder in the data folder.
+folder in the data folder. Run this as the user that runs the server.
 
 Examples:
   plan42 server restore plan42-backup.db

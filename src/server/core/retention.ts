@@ -1,5 +1,8 @@
+import * as v from 'valibot';
 import type { Clock } from '../../lib/clock.ts';
+import { createDateWatch, DateMemory } from '../../lib/date-trust.ts';
 import { isAbort } from '../../lib/errors.ts';
+import { tryParseJson } from '../../lib/json.ts';
 import type { Logger } from '../../lib/logger.ts';
 import { sleep } from '../../lib/sleep.ts';
 import type { Store } from '../store/store.ts';
@@ -17,7 +20,7 @@ export interface Retention {
 export const defaultRetention: Retention = { deletedMs: 30 * 24 * 3_600_000 };
 
 interface RetentionDeps {
-  store: Pick<Store, 'expired'>;
+  store: Pick<Store, 'expired' | 'settings'>;
   retention: Retention;
   timing: Timing;
   clock: Clock;
@@ -34,11 +37,10 @@ const pauseMs = 2;
 /** Removes what is older than its retention period, hourly, until the signal aborts. Never rejects. */
 export async function applyRetention(deps: RetentionDeps): Promise<void> {
   const { timing, signal, logger, clock } = deps;
-  const isClockPlausible = watchDate(deps);
   try {
+    const lookAtDate = watchDate(deps);
     for (;;) {
-      if (isClockPlausible()) await tryToRemove(deps);
-      else logger.warn('date has jumped, skipping retention');
+      await tryToRemove(deps, lookAtDate);
       await clock.sleep(timing.retentionIntervalMs, signal);
     }
   } catch (error) {
@@ -47,33 +49,31 @@ export async function applyRetention(deps: RetentionDeps): Promise<void> {
 }
 
 /** A full disk, for example, must not end it. */
-async function tryToRemove(deps: RetentionDeps): Promise<void> {
+async function tryToRemove(deps: RetentionDeps, lookAtDate: () => number): Promise<void> {
   try {
-    await removeExpired(deps);
+    const waitMs = lookAtDate();
+    if (waitMs === 0) await removeExpired(deps);
+    else deps.logger.warn('date has jumped, skipping retention', { delay_ms: Math.round(waitMs) });
   } catch (error) {
     if (deps.signal.aborted) throw error;
     deps.logger.warn('retention failed', { error });
   }
 }
 
-const maxIdleMs = 7 * 24 * 3_600_000;
-const maxDriftMs = 5 * 60_000;
-
 /**
- * Returns a function that returns whether the date can be believed. A wrong date would delete everything, so a date that has
- * jumped is not believed the first time: since the previous call, or by a week since the latest change in the database.
+ * Returns a function that looks at the date and returns for how long ages are not to be trusted: a wrong date would delete
+ * everything. What it remembers is in the database.
  */
-function watchDate({ store, clock }: RetentionDeps): () => boolean {
-  const latest = store.expired.latestChange();
-  const read = () => ({ date: clock.date().getTime(), now: clock.now() });
-  let previous: ReturnType<typeof read> | undefined;
+function watchDate({ store: { settings, expired }, clock }: RetentionDeps): () => number {
+  const watch = createDateWatch(clock);
+  const known = v.safeParse(DateMemory, tryParseJson(settings.get('retentionDate') ?? ''));
+  const latest = expired.latestChange();
+  const latestChange = latest === undefined ? undefined : { dateMs: Date.parse(latest), waitMs: 0 };
+  let memory = known.success ? known.output : latestChange;
   return () => {
-    const current = read();
-    const isPlausible = previous
-      ? Math.abs(current.date - previous.date - (current.now - previous.now)) <= maxDriftMs
-      : latest === undefined || current.date - Date.parse(latest) <= maxIdleMs;
-    previous = current;
-    return isPlausible;
+    memory = watch(memory);
+    settings.set('retentionDate', JSON.stringify(memory));
+    return memory.waitMs;
   };
 }
 

@@ -1,7 +1,7 @@
 import type { Database } from './database.ts';
 import type { SecretKey } from './secret-key.ts';
 
-type SettingName = 'signingKey' | 'tenantId' | 'runnerId' | 'tenantToken' | 'probe';
+type SettingName = 'signingKey' | 'tenantId' | 'runnerId' | 'tenantToken' | 'probe' | 'retentionDate';
 
 /** The settings that are credentials. They are encrypted. */
 export const secretSettings: readonly string[] = ['signingKey', 'tenantToken'] satisfies SettingName[];
