@@ -76,6 +76,7 @@ const hiddenExceptLayout = new RegExp(String.raw`[[\p{Cc}--[\t\n]]${invisible}]|
 
 const escapeCode = '\u001b';
 // Progress bars clear their line, or the rest of it.
+// oxlint-disable-next-line plan42/linear-regex -- at most four characters
 const clearLine = new RegExp(`${escapeCode}\\[[02]?K`);
 const coloring = /(\p{Cc})\[[\d;:]*m/gu;
 

@@ -2,6 +2,7 @@ import assert from 'node:assert/strict';
 import { appendFile, writeFile } from 'node:fs/promises';
 import { join } from 'node:path';
 import { afterEach, beforeEach, describe, test } from 'node:test';
+import { setTimeout as delay } from 'node:timers/promises';
 import { makeRunnerHome, type RunnerHome } from '../../../../test/support/runner-home.ts';
 import type { JobRecord } from '../../../jobs/record.ts';
 
@@ -59,14 +60,14 @@ describe('plan42 runner job logs', () => {
     const record = await home.add({ runtime: 'host' });
     const { folder, logFile } = home.store.paths(record.jobId);
     await write(record, 'get 1 %');
-    const steps = ['\rget 2 %', '\rget 3 %\r', '\nnext\n'];
-    const timer = setInterval(async () => {
-      const step = steps.shift();
-      if (step === undefined) await writeFile(join(folder, 'supervisor.exited.0'), '');
-      else await appendFile(logFile, step);
-    }, 20);
-    const { stdout } = await home.runner(['job', 'logs', record.jobId, '-f']);
-    clearInterval(timer);
+    const progress = async () => {
+      for (const step of ['\rget 2 %', '\rget 3 %\r', '\nnext\n']) {
+        await appendFile(logFile, step);
+        await delay(20);
+      }
+      await writeFile(join(folder, 'supervisor.exited.0'), '');
+    };
+    const [{ stdout }] = await Promise.all([home.runner(['job', 'logs', record.jobId, '-f']), progress()]);
     assert.match(stdout, /^(get 1 %\n)?get 3 %\nnext\n$/);
   });
 
