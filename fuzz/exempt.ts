@@ -31,6 +31,7 @@ export const exemptions: Readonly<Record<string, string>> = {
   'lib/environment-failure.ts': 'reads the codes of system errors',
   'lib/errors.ts#isAbort': 'compares only',
   'lib/files.ts': operator,
+  'lib/home-path.ts': operator,
   'lib/lock.ts': operator,
   'lib/rotating-file.ts#rotatedNames': operator,
   'plan42/features.ts#noteFeatures': 'compares with constants only',
