@@ -25,7 +25,7 @@ suite('a runner that is killed repeatedly', { concurrency: true }, () => {
     test(`on ${runtime} loses no job`, { timeout: 24 * 3600_000 }, async (t) => {
       const engine = runtime === 'host' ? undefined : await requireEngine(t, runtime);
       if (runtime !== 'host' && !engine) return;
-      await using setting = await setUpCrash({ runtime, engine, maxJobs });
+      await using setting = await setUpCrash({ runtime, engine, maxJobs, hidesSlots: true });
       await crashAgainAndAgain(t, runtime, setting);
     });
   }

@@ -196,7 +196,16 @@ describe('generated pages', () => {
   });
 
   test('environment variables that the code reads are documented', async () => {
-    const internal = ['HOME', 'PATH', 'TERM', 'WATCHDOG_USEC', 'XDG_RUNTIME_DIR', 'PLAN42_RUNNER_TOKEN'];
+    const internal = [
+      'HOME',
+      'PATH',
+      'TERM',
+      'NOTIFY_SOCKET',
+      'JOURNAL_STREAM',
+      'WATCHDOG_USEC',
+      'XDG_RUNTIME_DIR',
+      'PLAN42_RUNNER_TOKEN',
+    ];
     const documented = variables.flatMap(({ term }) => term.split(', ')).map((name) => name.toUpperCase());
     const known = new Set([...internal, ...documented]);
     for (const path of globSync('src/**/*.ts', { cwd: root, exclude: (name) => name.endsWith('.test.ts') })) {

@@ -23,7 +23,13 @@ test('a full disk affects no running job, and new ones are rejected with the rea
     await rm(stateDir, { recursive: true });
     await symlink(disk.path, stateDir);
   };
-  const setting = await setUpCrash({ runtime: 'host', engine: undefined, maxJobs: 2, prepareState: mount });
+  const setting = await setUpCrash({
+    runtime: 'host',
+    engine: undefined,
+    maxJobs: 2,
+    hidesSlots: true,
+    prepareState: mount,
+  });
   undo.use(setting);
   const { desk, stateDir, plane } = setting;
   const running = await setting.start([

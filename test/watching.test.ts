@@ -10,6 +10,7 @@ import { promisify } from 'node:util';
 import { startControlPlane, type TestControlPlane } from './support/control-plane.ts';
 import { requires } from './support/engines-client.ts';
 import { eventually } from './support/eventually.ts';
+import { FaultProxy } from './support/fault-proxy.ts';
 import { parseAs } from './support/json-schemas.ts';
 import { MessagePlane } from './support/message-plane.ts';
 import { type RunnerOptions, RunnerProcess } from './support/runner-process.ts';
@@ -52,6 +53,13 @@ function places(folder: string): NodeJS.ProcessEnv {
   return { PLAN42_STATE_DIR: join(folder, 'state'), PLAN42_CONFIG_FILE: join(folder, 'plan42-runner.toml') };
 }
 
+/** A server that sends more jobs than there are slots, as others do. */
+async function startOtherServer(plane: TestControlPlane): Promise<FaultProxy> {
+  const proxy = await FaultProxy.start(() => plane.server.url);
+  proxy.hidesSlots = true;
+  return proxy;
+}
+
 async function startRunner(plane: TestControlPlane, options: Partial<RunnerOptions> = {}): Promise<RunnerProcess> {
   const token = await plane.newToken();
   const runner = await RunnerProcess.start({ url: plane.server.url, token, runtime: 'host', config, ...options });
@@ -66,7 +74,8 @@ async function startRunner(plane: TestControlPlane, options: Partial<RunnerOptio
 
 test('a job is listed, followed and killed while the runner runs', async () => {
   await using plane = await startControlPlane();
-  await using runner = await startRunner(plane);
+  await using proxy = await startOtherServer(plane);
+  await using runner = await startRunner(plane, { url: proxy.url });
   const { folder } = runner;
   const taskId = await startTask(plane, 'example/agent');
   const jobId = jobIdOf(taskId);
@@ -109,7 +118,8 @@ test('a job is listed, followed and killed while the runner runs', async () => {
 
 test('a job is killed without a runner, and the next run reports it', async () => {
   await using plane = await startControlPlane();
-  await using first = await startRunner(plane);
+  await using proxy = await startOtherServer(plane);
+  await using first = await startRunner(plane, { url: proxy.url });
   const { folder } = first;
   const taskId = await startTask(plane, 'example/agent');
   await first.logged(/job started/);
@@ -130,7 +140,7 @@ test('a job is killed without a runner, and the next run reports it', async () =
   assert.match((await plan42(folder, 'job', 'kill', taskId)).stdout, /has already finished/);
   assert.match((await plan42(folder, 'job', 'list')).stderr, /No job is running/);
 
-  await using second = await startRunner(plane, { folder });
+  await using second = await startRunner(plane, { url: proxy.url, folder });
   assert.match((await untilOver(plane, taskId)).turn.ErrorMessage, /^The agent was killed by user\./);
   assert.match((await untilOver(plane, waitingTask)).turn.ErrorMessage, /killed by user before it started/);
   assert.doesNotMatch(second.log, /job started/);

@@ -29,7 +29,7 @@ export interface QueueOverview {
 
 /** One running instance of a runner. */
 export interface MachineOverview {
-  InstanceId: string;
+  Id: string;
   Name: string;
   FreeSlots: number;
   MaxSlots: number;

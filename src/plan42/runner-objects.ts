@@ -29,7 +29,7 @@ export const PartialRepoInfo = knownFields(
 );
 
 export const PartialTask = knownFields({
-  ...view(taskFields, [], ['TenantId', 'TaskId', 'Title']),
+  ...view(taskFields, [], ['TenantId', 'TaskId', 'Title', 'LastTurnIndex']),
   RepoInfo: v.nullish(v.record(v.string(), PartialRepoInfo)),
 });
 export type PartialTask = v.InferOutput<typeof PartialTask>;

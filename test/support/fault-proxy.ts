@@ -4,6 +4,7 @@ import type { AddressInfo, Socket } from 'node:net';
 import { text } from 'node:stream/consumers';
 import { setTimeout as delay } from 'node:timers/promises';
 import { Agent, request as forward } from 'undici';
+import { slotsHeader } from '../../src/plan42/runner-headers.ts';
 import { type FaultPlan, faults, type ProxiedCall } from './faults.ts';
 
 const queueCalls = { PUT: 'register', GET: 'read', PATCH: 'update', DELETE: 'delete' } as const;
@@ -11,6 +12,11 @@ const keepAliveTimeoutMs = 2000;
 
 /** A real HTTP proxy on the way from a runner to its server that does to calls what its plan says, and keeps a record. */
 export class FaultProxy implements AsyncDisposable {
+  /**
+   * Drops the headers in which a runner reports its free slots, as if the server were another one: it sends more jobs than
+   * there are slots.
+   */
+  hidesSlots = false;
   /** May be replaced at any time. */
   plan: FaultPlan = () => faults.none;
   readonly calls: ProxiedCall[] = [];
@@ -110,6 +116,7 @@ export class FaultProxy implements AsyncDisposable {
     const hungUp = new AbortController();
     if (kind === 'poll') response.once('close', () => response.writableFinished || hungUp.abort());
     const { host: _host, connection: _connection, 'content-length': _length, ...headers } = request.headers;
+    if (this.hidesSlots) delete headers[slotsHeader];
     const answer = await forward(this.#target() + request.url, {
       dispatcher: this.#onward,
       method: request.method as 'GET',

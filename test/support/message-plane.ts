@@ -103,6 +103,7 @@ export class MessagePlane implements AsyncDisposable {
   async #serve(request: IncomingMessage, response: ServerResponse): Promise<void> {
     const [, , , , kind, , , queueId = '', what, messageId = ''] = (request.url?.split('?')[0] ?? '').split('/');
     const body = request.method === 'GET' ? '' : await text(request);
+    if (kind === 'tasks' && request.method === 'GET') return reply(response, 200, { Version: 1, Status: 'Executing' });
     if (kind === 'tasks') return this.#updateTurn(body, response);
     if (what === undefined) return this.#manageQueue(request.method ?? '', queueId, body, response);
     if (messageId === '') return this.#answerPoll(response);

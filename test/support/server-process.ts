@@ -21,11 +21,21 @@ export class ServerProcess implements AsyncDisposable {
   /**
    * @param port 0 selects a free port
    * @param bin the folder of the executable
+   * @param env added to the environment of this process
    */
-  static async start(dataDir: string, port = 0, options: readonly string[] = [], bin = ownBin): Promise<ServerProcess> {
+  static async start(
+    dataDir: string,
+    port = 0,
+    options: readonly string[] = [],
+    bin = ownBin,
+    env: NodeJS.ProcessEnv = {},
+  ): Promise<ServerProcess> {
     const listen = ['--listen', `127.0.0.1:${port}`, '--data', dataDir, '--log-level', 'debug'];
     const args = ['server', 'start', ...listen, ...options];
-    const child = spawn(join(bin, 'plan42'), args, { stdio: ['ignore', 'pipe', 'pipe'] });
+    const child = spawn(join(bin, 'plan42'), args, {
+      stdio: ['ignore', 'pipe', 'pipe'],
+      env: { ...process.env, ...env },
+    });
     let greeting = '';
     let stderr = '';
     child.stdout.setEncoding('utf8');

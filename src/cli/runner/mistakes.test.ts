@@ -30,7 +30,7 @@ describe('one line and an exit code for', () => {
       'an unknown job',
       async () => ['job', 'logs', 'plan42-3f'],
       1,
-      /no job plan42-3f\. List the jobs: "plan42 runner job list -a"/,
+      /no job plan42-3f on this machine\. List the jobs: "plan42 runner job list -a"/,
     ],
     [
       'an ambiguous prefix',

@@ -25,9 +25,9 @@ export function findPlace(deps: PlacementDeps, runner: RunnerKey, sentTo: string
   const candidates =
     sentTo !== undefined && !machines.isGone(runner, sentTo)
       ? polling.filter(({ instanceId }) => instanceId === sentTo)
-      : polling.filter(({ instanceId }) => machines.available(runner, instanceId) > 0);
+      : polling.filter(({ id }) => machines.available(runner, id) > 0);
   for (const machine of candidates) {
-    const queue = usableQueue(deps, runner, machine.instanceId);
+    const queue = usableQueue(deps, runner, machine.id);
     if (queue) return { queue, machine };
   }
   if (sentTo !== undefined && !machines.isGone(runner, sentTo)) return { waiting: pendingStatus };
@@ -38,10 +38,10 @@ export function findPlace(deps: PlacementDeps, runner: RunnerKey, sentTo: string
 function usableQueue(
   { store, machines }: PlacementDeps,
   runner: RunnerKey,
-  instanceId: string,
+  machineId: string,
 ): RunnerQueue | undefined {
   return machines
-    .polledQueues(runner, instanceId)
+    .polledQueues(runner, machineId)
     .map((key) => store.runnerQueues.find(key))
     .find((queue) => queue?.IsHealthy && !queue.Draining);
 }

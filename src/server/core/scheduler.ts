@@ -177,7 +177,7 @@ export class Scheduler {
     const place = known === undefined ? findPlace(this.#deps, runner, key.InstanceId) : { waiting: known };
     if ('queue' in place) {
       const turn = placeTurn(this.#deps, this.#setStatus(key, pendingStatus), place.machine);
-      if (place.machine) machines.give(runner, place.machine.instanceId, turnName(turn));
+      if (place.machine) machines.give(runner, place.machine.id, turnName(turn));
       scan.starts.push({ turn, assignment, place });
     } else {
       if (key.InstanceId === undefined) scan.full.set(runner.RunnerID, place.waiting);
@@ -235,7 +235,7 @@ export class Scheduler {
   }
 
   #release(turn: TurnKey, { runner }: TurnAssignment, machine: Machine | undefined, isTaken: boolean): void {
-    if (machine) this.#deps.machines.settle(runner, machine.instanceId, turnName(turn), isTaken);
+    if (machine) this.#deps.machines.settle(runner, machine.id, turnName(turn), isTaken);
   }
 
   /** The machine certainly did not get the turn, so any machine may. */

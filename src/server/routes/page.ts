@@ -127,9 +127,9 @@ function overview(deps: PageDeps, tenantId: string, since: number): Overview {
   };
 }
 
-function machineOverview({ instanceId, name, slots }: Machine): MachineOverview {
+function machineOverview({ id, name, slots }: Machine): MachineOverview {
   const { free, max, reason } = slots;
-  return { InstanceId: instanceId, Name: name, FreeSlots: free, MaxSlots: max, LowDisk: reason === 'low-disk' };
+  return { Id: id, Name: name, FreeSlots: free, MaxSlots: max, LowDisk: reason === 'low-disk' };
 }
 
 function summaryOf(task: Task): TaskSummary {

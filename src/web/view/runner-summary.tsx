@@ -28,8 +28,8 @@ export function RunnerSummary({ runner, overview }: { runner: RunnerOverview; ov
             <dt>{runner.Machines.length === 1 ? 'Machine' : 'Machines'}</dt>
             <dd>
               <ul class="plain">
-                {runner.Machines.map(({ InstanceId, Name, FreeSlots, MaxSlots, LowDisk }) => (
-                  <li key={InstanceId}>
+                {runner.Machines.map(({ Id, Name, FreeSlots, MaxSlots, LowDisk }) => (
+                  <li key={Id}>
                     {Name}: {FreeSlots} of {MaxSlots} slots free{LowDisk ? ', low disk space' : ''}
                   </li>
                 ))}

@@ -54,6 +54,8 @@ export interface CrashOptions {
   /** Undefined on the host. */
   engine: EngineUnderTest | undefined;
   maxJobs: number;
+  /** Whether the server sends more jobs than there are slots, as other servers do. */
+  hidesSlots?: boolean;
   /** Called before the runner is started. */
   prepareState?: (stateDir: string) => Promise<void>;
 }
@@ -65,7 +67,7 @@ export async function requireEngine(t: TestContext, name: 'docker' | 'podman'): 
 }
 
 export async function setUpCrash(setUp: CrashOptions): Promise<CrashSetting> {
-  const { runtime, engine: engineUnderTest, maxJobs, prepareState } = setUp;
+  const { runtime, engine: engineUnderTest, maxJobs, hidesSlots = false, prepareState } = setUp;
   await using undo = new AsyncDisposableStack();
   const folder = await mkdtemp(join(tmpdir(), 'plan42-crash-'));
   undo.defer(() => rm(folder, { recursive: true, force: true }));
@@ -82,6 +84,7 @@ export async function setUpCrash(setUp: CrashOptions): Promise<CrashSetting> {
 
   const plane = undo.use(await startControlPlane({ timing }));
   const proxy = undo.use(await FaultProxy.start(() => plane.server.url));
+  proxy.hidesSlots = hidesSlots;
   const killAgent = engineUnderTest && ((jobId: string) => engine('kill', '--signal', 'KILL', jobId));
   const desk = undo.use(await startAgentDesk({ plane, killAgent }));
   const options = {

@@ -1,6 +1,8 @@
 import { mkdtemp, readdir, readFile, rm } from 'node:fs/promises';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
+import { errorCode } from '../../../src/lib/errors.ts';
+import { eventually } from '../eventually.ts';
 import { removeDockerLeftovers } from './docker.ts';
 import { removePodmanContainers } from './podman.ts';
 import { run } from './processes.ts';
@@ -12,10 +14,21 @@ export async function makeEnginesDir(): Promise<string> {
   return mkdtemp(join(tmpdir(), `${prefix}${process.pid}-`));
 }
 
-/** Unmounts what the engines left mounted below `dir`, and deletes it. */
+/**
+ * Unmounts what the engines left mounted below `dir`, and deletes it. Podman's clean-up of a container runs on after the
+ * removal of the container, and can mount again.
+ */
 export async function removeEnginesDir(dir: string): Promise<void> {
-  for (const mountPoint of await mountPointsBelow(dir)) await run('umount', ['--lazy', mountPoint]);
-  await rm(dir, { recursive: true, force: true });
+  await eventually(async () => {
+    for (const mountPoint of await mountPointsBelow(dir)) await run('umount', ['--lazy', mountPoint]);
+    try {
+      await rm(dir, { recursive: true, force: true });
+      return true;
+    } catch (error) {
+      if (errorCode(error) === 'EBUSY' || errorCode(error) === 'ENOTEMPTY') return false;
+      throw error;
+    }
+  });
 }
 
 /** Cleans up after processes that were killed before they could; what a living process owns is left alone. */

@@ -8,9 +8,14 @@ const maxShown = 3;
 
 /**
  * Returns the job whose ID or task ID starts with `text`. If several match and one is unfinished, returns that one.
+ * `explainMissing` can return a better error than that there is no such job.
  * @throws UserError if it is not a valid prefix (exit code 2), or not exactly one job matches (exit code 1)
  */
-export async function findJob(store: JobStore, text: string): Promise<string> {
+export async function findJob(
+  store: JobStore,
+  text: string,
+  explainMissing: () => Promise<UserError | undefined> = async () => undefined,
+): Promise<string> {
   if (!isJobIdPrefix(text.toLowerCase())) {
     throw new UserError(`"${printableLine(text).slice(0, 100)}" is not a job ID`, {
       remedy: `Job IDs look like plan42-<task ID>-<turn>, and the start of one is enough. ${list}`,
@@ -20,7 +25,8 @@ export async function findJob(store: JobStore, text: string): Promise<string> {
   const active = matchingJobs(await store.listActive(), text);
   const matches = active.length === 1 ? active : matchingJobs(await allJobs(store), text);
   const [match, ...others] = matches;
-  if (match === undefined) throw new UserError(`no job ${text}`, { remedy: list });
+  if (match === undefined)
+    throw (await explainMissing()) ?? new UserError(`no job ${text} on this machine`, { remedy: list });
   if (others.length === 0) return match;
   const shown = matches.toSorted().slice(0, maxShown).join(', ') + (matches.length > maxShown ? ', …' : '');
   throw new UserError(`${matches.length} jobs start with ${text}: ${shown}`, {

@@ -15,6 +15,7 @@ import {
   readStateFolder,
 } from '../runner-paths.ts';
 import { createRuntimeOf } from '../runtime-of.ts';
+import { elsewhereError, findElsewhere } from './elsewhere.ts';
 import { findJob } from './find.ts';
 
 // From the last signal until the exit is recorded.
@@ -33,8 +34,16 @@ export async function killJob(context: CliContext, id: string, options: RunnerOp
   const paths = await findRunnerPaths(context, options);
   const store = JobStore.at(paths.stateDir, paths.logDir);
   const [jobId, outcome] = await readStateFolder(paths, async () => {
-    const jobId = await findJob(store, id);
-    return [jobId, await withProgress(context, `Killing ${jobId}`, () => kill(context, paths, store, jobId))] as const;
+    const explainMissing = async () => {
+      const elsewhere = await findElsewhere(context, paths, id);
+      return elsewhere && elsewhereError('kill', elsewhere);
+    };
+    const jobId = await findJob(store, id, explainMissing);
+    const outcome = await withProgress(context, `Killing ${jobId}`, () => kill(context, paths, store, jobId));
+    // An earlier turn of the task was here, and its last one is not.
+    const elsewhere = outcome === 'ended' ? await findElsewhere(context, paths, id) : undefined;
+    if (elsewhere && elsewhere.jobId !== jobId && !elsewhere.isFinished) throw elsewhereError('kill', elsewhere);
+    return [jobId, outcome] as const;
   });
   await print(context.stdout, `Job ${jobId} ${explanations[outcome]}\n`, context.signal);
 }

@@ -10,6 +10,7 @@ import type { CliContext } from '../../context.ts';
 import { type ShowLogOptions, showLog } from '../../show-log.ts';
 import { findRunnerPaths, type RunnerOptions, type RunnerPaths, readStateFolder } from '../runner-paths.ts';
 import { createRuntimeOf } from '../runtime-of.ts';
+import { elsewhereError, findElsewhere } from './elsewhere.ts';
 import { findJob } from './find.ts';
 
 const pollIntervalMs = 2000;
@@ -23,7 +24,10 @@ export async function showJobLog(
   const paths = await findRunnerPaths(context, options);
   const store = JobStore.at(paths.stateDir, paths.logDir);
   await readStateFolder(paths, async () => {
-    const jobId = await findJob(store, id);
+    const jobId = await findJob(store, id, async () => {
+      const elsewhere = await findElsewhere(context, paths, id);
+      return elsewhere && elsewhereError('logs', elsewhere);
+    });
     const { logFile } = store.paths(jobId);
     const isFinished = createIsFinished(context, paths, store, jobId);
     if (!(await statLog(logFile)) && (!options.follow || (await isFinished())))

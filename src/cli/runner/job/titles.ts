@@ -4,7 +4,8 @@ import { formatError } from '../../../lib/errors.ts';
 import { printableLine } from '../../../lib/printable.ts';
 import { redact } from '../../../lib/redact.ts';
 import type { CliContext } from '../../context.ts';
-import { loadRunnerConfig, type RunnerPaths } from '../runner-paths.ts';
+import { connectAsRunner } from '../runner-client.ts';
+import type { RunnerPaths } from '../runner-paths.ts';
 
 const maxWaitMs = 5000;
 
@@ -18,32 +19,17 @@ export async function fillMissingTitles(
 ): Promise<string> {
   const { signal } = context;
   await using resources = new AsyncDisposableStack();
-  let client: ReturnType<typeof connect> | undefined;
+  let connection: ReturnType<typeof connectAsRunner> | undefined;
   const timeout = AbortSignal.timeout(maxWaitMs);
   const failure = await fillTitles(jobs, {
     stateDir: paths.stateDir,
     signal: AbortSignal.any([signal, timeout]),
     fetchTitle: async ({ tenantId, taskId }, signal) => {
-      client ??= connect(context, paths, resources);
-      return (await (await client).getTask(tenantId, taskId, { signal })).Title ?? '';
+      connection ??= connectAsRunner(context, paths, resources);
+      return (await (await connection).client.getTask(tenantId, taskId, { signal })).Title ?? '';
     },
   });
   signal.throwIfAborted();
   if (failure === undefined) return '';
   return `WARNING: cannot fetch some titles: ${printableLine(redact(formatError(failure)))}\n`;
-}
-
-async function connect(context: CliContext, paths: RunnerPaths, resources: AsyncDisposableStack) {
-  const { config, path } = await loadRunnerConfig(context, paths);
-  // Loaded on demand, because a list without missing titles does not need it.
-  const [{ Plan42Client }, { createTransport }, { requireRunnerToken }] = await Promise.all([
-    import('../../../plan42/client.ts'),
-    import('../../../plan42/transport.ts'),
-    import('../../../runner/require-token.ts'),
-  ]);
-  const { token } = requireRunnerToken(config, path);
-  const transport = createTransport({ ...config.runner, caFile: config.network.caFile, env: context.env });
-  resources.defer(() => transport.destroy());
-  const userAgent = `plan42/${context.version}`;
-  return new Plan42Client({ transport, baseUrl: config.runner.url, token, userAgent });
 }

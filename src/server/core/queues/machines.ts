@@ -4,6 +4,8 @@ import { type QueueKey, queueName, type RunnerKey } from '../../store/runner-que
 
 /** A running instance of a runner that reports its free slots. Instances of one runner share its token, and the work. */
 export interface Machine {
+  /** Identifies the process: copies of one machine have the same instance ID. */
+  id: string;
   /** The host name. */
   name: string;
   instanceId: string;
@@ -34,7 +36,7 @@ export class Machines {
   readonly #clock: Clock;
   readonly #startedMs: number;
   readonly #runners = new Map<string, Map<string, Known>>();
-  /** Of each polled queue: the instance that polls it, or undefined for a runner that does not report slots. */
+  /** Of each polled queue: the machine that polls it, or undefined for a runner that does not report slots. */
   readonly #pollers = new Map<string, string | undefined>();
   #gifts = 0;
 
@@ -51,32 +53,27 @@ export class Machines {
     if (!identity) return [];
     const { instanceId, machine: name, slots } = identity;
     const machines = this.#machinesOf(runner);
-    const known = machines.get(instanceId);
+    const id = idOf(identity);
+    const known = machines.get(id);
     if (!known) {
       this.#forgetGone(machines);
-      if (machines.size >= maxMachines) return [];
-      const [given, polled] = [new Map<string, number>(), new Map<string, { queue: QueueKey; polls: number }>()];
-      const machine = { name, instanceId, slots, given, polled, lastGivenAt: 0, lastSeenMs: this.#clock.now() };
-      machines.set(instanceId, machine);
-      return [];
+      const lost = takeOver(machines, instanceId);
+      if (machines.size >= maxMachines) return lost;
+      const machine = { id, name, instanceId, slots, lastGivenAt: 0, lastSeenMs: this.#clock.now() };
+      machines.set(id, { ...machine, given: new Map(), polled: new Map() });
+      return lost;
     }
     known.lastSeenMs = this.#clock.now();
-    const isRestarted = known.slots.run !== slots.run;
     // Requests on different connections can overtake each other.
-    if (!isRestarted && slots.sequence <= known.slots.sequence) return [];
-    known.name = name;
-    known.slots = slots;
-    if (!isRestarted) return [];
-    const lost = [...known.given.keys()];
-    known.given.clear();
-    return lost;
+    if (slots.sequence > known.slots.sequence) known.slots = slots;
+    return [];
   }
 
   /** Records a poll until it is disposed of. Only a machine that polls is given turns, so that none waits in a dead queue. */
   open(queue: QueueKey, identity: RunnerIdentity | undefined): Disposable {
     const name = queueName(queue);
-    const machine = identity && this.#machinesOf(queue).get(identity.instanceId);
-    this.#pollers.set(name, machine?.instanceId);
+    const machine = identity && this.#machinesOf(queue).get(idOf(identity));
+    this.#pollers.set(name, machine?.id);
     if (!machine) return { [Symbol.dispose]: () => {} };
     const entry = machine.polled.get(name) ?? { queue, polls: 0 };
     machine.polled.set(name, entry);
@@ -116,8 +113,8 @@ export class Machines {
   }
 
   /** The number of turns that the machine can start, without those on their way to it. */
-  available(runner: RunnerKey, instanceId: string): number {
-    const machine = this.#machinesOf(runner).get(instanceId);
+  available(runner: RunnerKey, id: string): number {
+    const machine = this.#machinesOf(runner).get(id);
     return machine ? available(machine) : 0;
   }
 
@@ -129,13 +126,13 @@ export class Machines {
   }
 
   /** The queues on which the machine polls now. */
-  polledQueues(runner: RunnerKey, instanceId: string): QueueKey[] {
-    return [...(this.#machinesOf(runner).get(instanceId)?.polled.values() ?? [])].map(({ queue }) => queue);
+  polledQueues(runner: RunnerKey, id: string): QueueKey[] {
+    return [...(this.#machinesOf(runner).get(id)?.polled.values() ?? [])].map(({ queue }) => queue);
   }
 
   /** Records that a turn is on its way to the machine. */
-  give(runner: RunnerKey, instanceId: string, turn: string): void {
-    const machine = this.#machinesOf(runner).get(instanceId);
+  give(runner: RunnerKey, id: string, turn: string): void {
+    const machine = this.#machinesOf(runner).get(id);
     if (!machine) return;
     this.#gifts += 1;
     machine.lastGivenAt = this.#gifts;
@@ -143,8 +140,8 @@ export class Machines {
   }
 
   /** Records that the machine responded, or did not get the turn (`isTaken` false). */
-  settle(runner: RunnerKey, instanceId: string, turn: string, isTaken: boolean): void {
-    const machine = this.#machinesOf(runner).get(instanceId);
+  settle(runner: RunnerKey, id: string, turn: string, isTaken: boolean): void {
+    const machine = this.#machinesOf(runner).get(id);
     const sequence = machine?.given.get(turn);
     if (!machine || sequence === undefined) return;
     machine.given.delete(turn);
@@ -155,9 +152,10 @@ export class Machines {
 
   /** Whether the machine has been silent for so long that its turns may be given to another one. */
   isGone(runner: RunnerKey, instanceId: string): boolean {
-    const machine = this.#machinesOf(runner).get(instanceId);
-    if (machine && machine.polled.size > 0) return false;
-    return this.#clock.now() - (machine?.lastSeenMs ?? this.#startedMs) >= machineGoneMs;
+    const runs = [...this.#machinesOf(runner).values()].filter((machine) => machine.instanceId === instanceId);
+    if (runs.some(({ polled }) => polled.size > 0)) return false;
+    const lastSeenMs = Math.max(this.#startedMs, ...runs.map((machine) => machine.lastSeenMs));
+    return this.#clock.now() - lastSeenMs >= machineGoneMs;
   }
 
   #machinesOf({ TenantID, RunnerID }: RunnerKey): Map<string, Known> {
@@ -169,11 +167,24 @@ export class Machines {
 
   #forgetGone(machines: Map<string, Known>): void {
     const before = this.#clock.now() - forgetAfterMs;
-    for (const { instanceId, polled, lastSeenMs } of machines.values())
-      if (polled.size === 0 && lastSeenMs < before) machines.delete(instanceId);
+    for (const { id, polled, lastSeenMs } of machines.values())
+      if (polled.size === 0 && lastSeenMs < before) machines.delete(id);
   }
 }
 
 function available({ slots, given }: Known): number {
   return slots.reason === undefined ? Math.max(0, slots.free - given.size) : 0;
+}
+
+function idOf({ instanceId, slots }: RunnerIdentity): string {
+  return `${instanceId}/${slots.run}`;
+}
+
+/** Removes the earlier processes of an instance, which no longer poll. Returns the turns that were on their way to them. */
+function takeOver(machines: Map<string, Known>, instanceId: string): string[] {
+  const earlier = [...machines.values()].filter(
+    (machine) => machine.instanceId === instanceId && machine.polled.size === 0,
+  );
+  for (const { id } of earlier) machines.delete(id);
+  return earlier.flatMap(({ given }) => Array.from(given.keys()));
 }
