@@ -1,6 +1,6 @@
 import assert from 'node:assert/strict';
 import { CommanderError, InvalidArgumentError } from 'commander';
-import { httpUrl, integerBetween, resolvedPath } from '../../src/cli/options.ts';
+import { httpUrl, inputPath, integerBetween, resolvedPath } from '../../src/cli/options.ts';
 import { formatElapsed, formatLocalTime, renderJson } from '../../src/cli/output.ts';
 import { renderError } from '../../src/cli/render-error.ts';
 import { explainApiFailure } from '../../src/cli/server/api-failure.ts';
@@ -68,6 +68,7 @@ export const targets: readonly Target[] = [
       'cli/options.ts#httpUrl',
       'cli/server/keep-period.ts#keepPeriod',
       'cli/options.ts#resolvedPath',
+      'cli/options.ts#inputPath',
     ],
     corpus: ['127.0.0.1:4242', '[::1]:80', 'org/repo:main', 'NAME=VALUE', 'https://a', '/a/../b'],
     run: (text: string) => {
@@ -78,6 +79,7 @@ export const targets: readonly Target[] = [
         httpUrl,
         keepPeriod,
         resolvedPath,
+        inputPath,
         integerBetween(1, 9),
       ]) {
         try {
