@@ -65,7 +65,7 @@ suite('the web page', { concurrency: false }, () => {
     await page.keyboard.type('not an image');
     await tabTo(page, 'Start the task');
     await page.keyboard.press('Enter');
-    await page.getByText(/^invalid repository: 'not an image'/).waitFor();
+    await page.getByText(/^"not an image" is not the name of an image: its repository is invalid/).waitFor();
     assert.equal(await focused(page), 'Image', 'the first invalid field has the focus');
     await page.keyboard.press('ControlOrMeta+a');
     await page.keyboard.type('example.com/agent:1');

@@ -57,6 +57,7 @@ export const targets: readonly Target[] = [
       const commander = renderError(new CommanderError(2, 'x', text)).text;
       return [commander, ...errors.map((error) => renderError(explainApiFailure(error, location)).text)].join('');
     },
+    check: (text: string) => assert.doesNotMatch(text.replaceAll(/[\n\t]/g, ''), hidden),
     maxGrowth: 60,
     maxKiB: 128,
   },

@@ -15,7 +15,12 @@ import { JsonError } from '../../src/lib/json.ts';
 import { lastErrorLine } from '../../src/runtimes/engine/client.ts';
 import { inspectContainer } from '../../src/runtimes/engine/inspect.ts';
 import { isImageAllowed } from '../../src/runtimes/image-policy.ts';
-import { InvalidImageError, parseImageReference, sameImageName } from '../../src/runtimes/image-reference.ts';
+import {
+  InvalidImageError,
+  imageProblem,
+  parseImageReference,
+  sameImageName,
+} from '../../src/runtimes/image-reference.ts';
 import { RuntimeError } from '../../src/runtimes/runtime.ts';
 import { parsePrintedService } from '../../src/service/launchctl-print.ts';
 import { startFailure } from '../../src/service/service-manager.ts';
@@ -83,9 +88,9 @@ export const targets: readonly Target[] = [
     check: (text: string) => assert.ok(text.length < 5000),
   },
   {
-    covers: ['runtimes/image-reference.ts#parseImageReference'],
+    covers: ['runtimes/image-reference.ts#parseImageReference', 'runtimes/image-reference.ts#imageProblem'],
     corpus: [`ghcr.io:443/acme/agent:v1@sha256:${'0'.repeat(64)}`, 'localhost/a__b-c', 'python:3.14'],
-    run: parseImageReference,
+    run: (text: string) => [imageProblem(text), parseImageReference(text)],
     errors: [InvalidImageError],
   },
   {

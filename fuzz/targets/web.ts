@@ -1,6 +1,6 @@
 import assert from 'node:assert/strict';
 import { hashOf, placeOf, signInCodeOf } from '../../src/web/place.ts';
-import { logLine, safeLink } from '../../src/web/shown-text.ts';
+import { logLine, shownLink, shownValue } from '../../src/web/shown-text.ts';
 import { emptyTaskForm, readTaskForm } from '../../src/web/task-form.ts';
 import { clockTime, exactTime, localTime } from '../../src/web/times.ts';
 import type { Target } from '../target.ts';
@@ -34,9 +34,21 @@ export const targets: readonly Target[] = [
     },
   },
   {
-    covers: ['web/shown-text.ts#safeLink'],
+    covers: ['web/shown-text.ts#shownLink'],
     corpus: ['https://github.com/a/b/pull/8', 'https://github.com@evil.example/x', 'javascript:alert(1)', 'http://a'],
-    run: (text: string) => safeLink(text),
+    run: (text: string) => shownLink(text),
+    check: (link: ReturnType<typeof shownLink>) => {
+      if (link?.href !== undefined) assert.equal(new URL(link.href).host, link.host);
+    },
+  },
+  {
+    covers: ['web/shown-text.ts#shownValue'],
+    corpus: [JSON.stringify({ Title: 'a\u202eb', List: ['\u001b[1mx'], Deep: { Text: 'x' } })],
+    input: 'value',
+    run: (value: unknown) => JSON.stringify(shownValue(value)),
+    check: (json: string) => assert.doesNotMatch(json, hidden),
+    maxGrowth: 100,
+    maxKiB: 256,
   },
   {
     covers: ['web/task-form.ts#readTaskForm'],

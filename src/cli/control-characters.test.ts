@@ -1,7 +1,9 @@
 import assert from 'node:assert/strict';
 import { describe, it } from 'node:test';
+import { UserError } from '../lib/errors.ts';
 import { printable, printableLine, printableOutput } from '../lib/printable.ts';
 import { renderJson } from './output.ts';
+import { renderError } from './render-error.ts';
 
 describe('printable', () => {
   it('removes colours and escapes other control characters', () => {
@@ -37,11 +39,30 @@ describe('printableOutput', () => {
   });
 });
 
+describe('printable', () => {
+  it('shows characters of no width, but keeps those that shape text', () => {
+    assert.equal(printable('a\u200bb\ufeffc\u2060d\u{e0061}e\u00adf'), 'a\\u200bb\\ufeffc\\u2060d\\u{e0061}e\\xadf');
+    assert.equal(printable('a\u200db'), 'a\\u200db');
+    for (const text of ['👩‍👩‍👧', '☺\ufe0f', 'می\u200cخواهم', 'क\u094d\u200dष', 'e\u0301', 'שלום'])
+      assert.equal(printable(text), text);
+  });
+});
+
 describe('renderJson', () => {
   it('escapes every control character, and round-trips', () => {
-    const value = { text: '\x1b[2J\x7f\x9b' };
+    const value = { text: '\x1b[2J\x7f\x9b', title: 'a\u202eb\u200b\u{e0061}👩‍👩‍👧' };
     const json = renderJson(value);
-    assert.equal(json, '{\n  "text": "\\u001b[2J\\u007f\\u009b"\n}\n');
+    assert.equal(
+      json,
+      '{\n  "text": "\\u001b[2J\\u007f\\u009b",\n  "title": "a\\u202eb\\u200b\\udb40\\udc61👩‍👩‍👧"\n}\n',
+    );
     assert.deepEqual(JSON.parse(json), value);
+  });
+});
+
+describe('renderError', () => {
+  it('shows what an error of another program hides', () => {
+    const { text } = renderError(new UserError('a\x1b[2Jb\u202ec\u200b', { remedy: 'd\u2066' }));
+    assert.equal(text, 'ERROR: a\\x1b[2Jb\\u202ec\\u200b. d\\u2066\n');
   });
 });

@@ -2,6 +2,7 @@ import { inspect } from 'node:util';
 import { type Command, CommanderError } from 'commander';
 import { environmentFailure, failureRemedy } from '../lib/environment-failure.ts';
 import { ExitCode, formatError, isAbort, UserError } from '../lib/errors.ts';
+import { printable, printableLine } from '../lib/printable.ts';
 import { redact } from '../lib/redact.ts';
 import type { Reader } from './watch-reader.ts';
 
@@ -22,7 +23,7 @@ export function renderError(error: unknown, signal?: AbortSignal): RenderedError
   const failure = environmentFailure(error);
   if (failure !== undefined) return { text: oneLine(error, failureRemedy(failure)), exitCode: ExitCode.failed };
   return {
-    text: `ERROR: unexpected failure, please report it: ${redact(inspect(error))}\n`,
+    text: `ERROR: unexpected failure, please report it: ${printable(redact(inspect(error)))}\n`,
     exitCode: ExitCode.failed,
   };
 }
@@ -39,7 +40,7 @@ export async function outputError(reader: Reader, error: unknown): Promise<unkno
 function oneLine(error: unknown, remedy: string | undefined): string {
   const sentence = `ERROR: ${formatError(error)}.`.replace(/([.!?])\.$/, '$1');
   const text = [sentence, remedy].filter(Boolean).join(' ');
-  return `${redact(text.replaceAll('\n', ' '))}\n`;
+  return `${printableLine(redact(text))}\n`;
 }
 
 // Commander has already printed help, version or the usage error.
@@ -50,7 +51,7 @@ function renderUsage(error: CommanderError): RenderedError {
 /** A usage error as one line with a remedy. */
 export function explainUsage(command: Command, error: CommanderError): string {
   const mistake = error.code === 'commander.help' ? missingSubcommand(command) : sentence(error.message);
-  return `ERROR: ${mistake} Run "${commandPath(command)} --help".\n`;
+  return `ERROR: ${printableLine(mistake)} Run "${commandPath(command)} --help".\n`;
 }
 
 // For a missing subcommand, commander prints help without an error message.

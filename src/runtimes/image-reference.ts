@@ -3,6 +3,24 @@
 /** Names the invalid part of a reference. The message goes to the caller that asked for the image. */
 export class InvalidImageError extends Error {
   override readonly name = 'InvalidImageError';
+  /** The part of the reference, such as `repository`. */
+  readonly part: string;
+
+  constructor(part: string, value: string) {
+    super(`invalid ${part}: '${value}'`);
+    this.part = part;
+  }
+}
+
+/** Returns why the text of a field or an option is not an image; undefined if it is one. */
+export function imageProblem(text: string): string | undefined {
+  try {
+    parseImageReference(text);
+    return undefined;
+  } catch (error) {
+    if (!(error instanceof InvalidImageError)) throw error;
+    return `"${text}" is not the name of an image: its ${error.part} is invalid`;
+  }
 }
 
 export interface ImageReference {
@@ -50,7 +68,7 @@ function canonicalName(text: string): string {
 }
 
 function check(part: string, value: string, isValid: (value: string) => boolean): void {
-  if (!isValid(value)) throw new InvalidImageError(`invalid ${part}: '${value}'`);
+  if (!isValid(value)) throw new InvalidImageError(part, value);
 }
 
 function splitOnce(text: string, separator: string): [string, string | undefined] {

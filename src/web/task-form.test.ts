@@ -40,12 +40,15 @@ test('reports every invalid field, without possible secrets', () => {
   const read = readTaskForm({ ...emptyTaskForm, image: 'a b', repos: 'x\nme/site', variables: 'SECRET\n1=2' });
   assert.deepEqual(read, {
     errors: {
-      image: "invalid repository: 'a b'. It must look like registry.example.com/team/agent:1.0.",
+      image:
+        '"a b" is not the name of an image: its repository is invalid. Write it like registry.example.com/team/agent:1.0.',
       prompt: 'Enter a prompt.',
       repos: 'Not org/repo or org/repo:branch: x',
-      variables: '2 of the lines are not NAME=VALUE.',
+      variables: 'Lines 1 and 2 are not NAME=VALUE.',
     },
   });
+  const one = readTaskForm({ ...emptyTaskForm, variables: 'A=1\n\nSECRET' });
+  assert.equal('errors' in one && one.errors.variables, 'Line 3 is not NAME=VALUE.');
   const empty = readTaskForm(emptyTaskForm);
   assert.match('errors' in empty ? (empty.errors.image ?? '') : '', /^Enter an image/);
 });

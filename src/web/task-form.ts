@@ -1,5 +1,5 @@
 import { type Repo, readRepo, readVariable, titleOf } from '../plan42/task-input.ts';
-import { parseImageReference } from '../runtimes/image-reference.ts';
+import { imageProblem } from '../runtimes/image-reference.ts';
 
 /** The text of the form's fields. */
 export interface TaskForm {
@@ -43,10 +43,11 @@ export function readTaskForm(form: TaskForm): { task: WantedTask } | { errors: F
   if (isNew) setError(errors, 'image', imageError(form.image.trim()));
   if (form.prompt.trim() === '') errors.prompt = 'Enter a prompt.';
   const [repos, badRepos] = readLines(form.repos, readRepo);
-  if (badRepos.length > 0) errors.repos = `Not org/repo or org/repo:branch: ${badRepos.join(', ')}`;
+  if (badRepos.length > 0)
+    errors.repos = `Not org/repo or org/repo:branch: ${badRepos.map(({ line }) => line).join(', ')}`;
   const [variables, badVariables] = isNew ? readLines(form.variables, readAssignment) : [[], []];
   // Only the number, because an invalid line may contain a secret.
-  if (badVariables.length > 0) errors.variables = `${badVariables.length} of the lines are not NAME=VALUE.`;
+  if (badVariables.length > 0) errors.variables = notAssignments(badVariables.map(({ number }) => number));
   if (Object.keys(errors).length > 0) return { errors };
   const envVars = variables.map(({ name, value }) => ({ Name: name, Value: value, IsSecret: form.areSecret }));
   return {
@@ -67,13 +68,8 @@ function setError(errors: FormErrors, name: keyof TaskForm, message: string | un
 
 function imageError(image: string): string | undefined {
   if (image === '') return 'Enter an image, such as registry.example.com/team/agent:1.0.';
-  try {
-    parseImageReference(image);
-    return undefined;
-  } catch (error) {
-    const why = error instanceof Error ? error.message : String(error);
-    return `${why}. It must look like registry.example.com/team/agent:1.0.`;
-  }
+  const problem = imageProblem(image);
+  return problem && `${problem}. Write it like registry.example.com/team/agent:1.0.`;
 }
 
 function readAssignment(line: string): { name: string; value: string } | undefined {
@@ -81,10 +77,24 @@ function readAssignment(line: string): { name: string; value: string } | undefin
   return name === undefined || value === undefined ? undefined : { name, value };
 }
 
+function notAssignments(numbers: readonly number[]): string {
+  const last = numbers.at(-1) ?? 0;
+  if (numbers.length === 1) return `Line ${last} is not NAME=VALUE.`;
+  return `Lines ${numbers.slice(0, -1).join(', ')} and ${last} are not NAME=VALUE.`;
+}
+
+interface Line {
+  line: string;
+  /** From 1, as an editor counts. */
+  number: number;
+}
+
 /** Reads each non-empty line. Returns the results, and the lines that `read` rejected. */
-function readLines<T>(text: string, read: (line: string) => T | undefined): [T[], string[]] {
-  const lines = text.split('\n').filter((line) => line.trim() !== '');
-  const results = lines.map((line) => ({ line, result: read(line.trim()) }));
+function readLines<T>(text: string, read: (line: string) => T | undefined): [T[], Line[]] {
+  const lines = text.split('\n').map((line, n) => ({ line: line.trim(), number: n + 1 }));
+  const results = lines
+    .filter(({ line }) => line !== '')
+    .map(({ line, number }) => ({ line, number, result: read(line) }));
   const good = results.map(({ result }) => result).filter((result) => result !== undefined);
-  return [good, results.filter(({ result }) => result === undefined).map(({ line }) => line.trim())];
+  return [good, results.filter(({ result }) => result === undefined)];
 }

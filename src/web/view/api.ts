@@ -1,4 +1,5 @@
 import type { Session } from '../../plan42/page-objects.ts';
+import { shownValue } from '../shown-text.ts';
 
 /** The server rejected a call. */
 export class CallError extends Error {
@@ -120,7 +121,7 @@ export async function beginSession(code: string): Promise<Session> {
 
 function parse(text: string): unknown {
   try {
-    return JSON.parse(text);
+    return shownValue(JSON.parse(text));
   } catch {
     return {};
   }

@@ -1,6 +1,6 @@
 import type { Task, Turn } from '../../plan42/objects.ts';
 import { isTerminalStatus } from '../../plan42/turn-status.ts';
-import { safeLink } from '../shown-text.ts';
+import { shownLink } from '../shown-text.ts';
 import { AddTurn } from './add-turn.tsx';
 import { CancelTurn } from './cancel-turn.tsx';
 import { DeleteTask } from './delete-task.tsx';
@@ -103,16 +103,17 @@ function PullRequest({ info }: { info: NonNullable<Task['RepoInfo']>[string] }) 
   const { PRLink, PRNumber, PRStatus, TargetBranch } = info;
   if (!PRLink && !PRNumber) return <span class="quiet">to {TargetBranch || 'its default branch'}</span>;
   const name = PRNumber ? `pull request ${PRNumber}` : 'pull request';
-  const link = safeLink(PRLink);
+  const link = shownLink(PRLink);
   return (
     <>
-      {link ? (
-        <a href={link} rel="noreferrer noopener" target="_blank">
+      {link?.href ? (
+        <a href={link.href} rel="noreferrer noopener" target="_blank">
           {name}
         </a>
       ) : (
         name
       )}
+      {link ? <span class="quiet"> on {link.host}</span> : null}
       {PRStatus ? <span class="quiet"> {PRStatus}</span> : null}
     </>
   );

@@ -1,8 +1,8 @@
 import { randomUUID } from 'node:crypto';
-import { ExitCode, formatError, UserError } from '../../../lib/errors.ts';
+import { ExitCode, UserError } from '../../../lib/errors.ts';
 import type { AdminClient } from '../../../plan42/admin-client.ts';
 import { type Repo, readRepo, repoInfoOf, titleOf } from '../../../plan42/task-input.ts';
-import { parseImageReference } from '../../../runtimes/image-reference.ts';
+import { imageProblem } from '../../../runtimes/image-reference.ts';
 import type { CliContext } from '../../context.ts';
 import { print, renderJson } from '../../output.ts';
 import { followTurn, throwIfFailed } from '../follow-turn.ts';
@@ -43,12 +43,10 @@ export async function createTask(context: CliContext, options: CreateTaskOptions
 }
 
 function checkImage(image: string): void {
-  try {
-    parseImageReference(image);
-  } catch (error) {
-    const remedy = 'Give an image such as registry.example.com/team/agent:1.0.';
-    throw new UserError(formatError(error), { remedy, exitCode: ExitCode.usage });
-  }
+  const problem = imageProblem(image);
+  if (problem === undefined) return;
+  const remedy = 'Give an image such as registry.example.com/team/agent:1.0.';
+  throw new UserError(problem, { remedy, exitCode: ExitCode.usage });
 }
 
 type EnvironmentSource = (client: AdminClient, repos: readonly Repo[]) => Promise<string>;

@@ -206,7 +206,10 @@ describe('plan42 server task show and cancel', () => {
     for (const image of ['', 'A B', '--privileged', 'busybox:latest extra text']) {
       const run = await test.plan42(['task', 'create', `--image=${image}`, '--prompt', 'x']);
       assert.equal(run.exitCode, 2, image);
-      assert.match(run.stderr, /^ERROR: invalid (repository|tag): '.*'\. Give an image such as registry/);
+      assert.match(
+        run.stderr,
+        /^ERROR: ".*" is not the name of an image: its (repository|tag) is invalid\. Give an image such as registry/,
+      );
     }
     assert.equal((await test.client.listEnvironments()).length, 0);
   });
