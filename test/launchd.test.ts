@@ -228,7 +228,7 @@ test('the server is a service too, with its options and a log of its own', async
   const program = join(import.meta.dirname, '../bin/plan42');
   const dataDir = join(mac.home, 'server data');
   const plan42 = (...args: string[]) => mac.plan42(['server', ...args], { plan42Command: [program] });
-  const options = ['--data', dataDir, '--listen', '127.0.0.1:0', '--keep-tasks', '90d'];
+  const options = ['--data', dataDir, '--listen', '127.0.0.1:0', '--no-containers', '--keep-tasks', '90d'];
   const enabled = await plan42('enable', ...options);
   assert.deepEqual([enabled.exitCode, enabled.stderr], [0, '']);
   assert.match(enabled.stdout, /^Started the server \(process \d+: running\)\. It starts at every login\.\n/);
@@ -236,7 +236,7 @@ test('the server is a service too, with its options and a log of its own', async
   const { Label, ProgramArguments, AbandonProcessGroup, StandardErrorPath } = mac.plist('ai.plan42.server');
   assert.deepEqual([Label, AbandonProcessGroup], ['ai.plan42.server', false]);
   assert.deepEqual(ProgramArguments, [
-    ...[program, 'server', 'start', '--data', dataDir, '--listen', '127.0.0.1:0'],
+    ...[program, 'server', 'start', '--data', dataDir, '--listen', '127.0.0.1:0', '--no-containers'],
     ...['--keep-tasks', '90d', '--keep-deleted', '30d', '--log-level', 'info', '--log-format', 'text'],
     ...['--log-file', logFile, '--quiet'],
   ]);
