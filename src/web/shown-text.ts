@@ -1,4 +1,4 @@
-import { printableOutput } from '../lib/printable.ts';
+import { printable, printableOutput } from '../lib/printable.ts';
 
 // A message can be a megabyte, and a browser needs seconds to lay out a line of that length.
 const maxCharacters = 10_000;
