@@ -40,7 +40,7 @@ const mayImport: Record<string, readonly string[]> = {
 /** Rooms of which the others may import these files only. */
 const publicFiles: Record<string, readonly string[]> = {
   shim: ['shim', 'job-log'],
-  runtimes: ['runtime', 'select', 'survey', 'status', 'image-policy', 'image-reference'],
+  runtimes: ['runtime', 'select', 'survey', 'status', 'image-policy', 'image-reference', 'check/run-check'],
 };
 
 const rooms = Object.keys(mayImport);

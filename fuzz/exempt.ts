@@ -41,6 +41,7 @@ export const exemptions: Readonly<Record<string, string>> = {
   'runner/require-token.ts': 'reads by parseRunnerToken',
   'runner/service-log.ts#serviceLogFiles': operator,
   'runtimes/authorities.ts': operator,
+  'runtimes/check/image.ts#checkImage': operator,
   'runtimes/engine/authorities.ts': operator,
   'runtimes/engine/docker-route.ts#none': ownText,
   'server/core/': 'gets bodies that a schema has accepted',

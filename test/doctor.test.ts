@@ -1,37 +1,139 @@
 /** The doctor with real engines, and as a process of its own. */
 import assert from 'node:assert/strict';
 import { execFile } from 'node:child_process';
-import { writeFile } from 'node:fs/promises';
+import { chmod, mkdir, readdir, writeFile } from 'node:fs/promises';
 import { join } from 'node:path';
-import { test } from 'node:test';
+import { suite, type TestContext, test } from 'node:test';
 import { promisify } from 'node:util';
-import { startControlPlane } from './support/control-plane.ts';
+import { run } from './support/engines/processes.ts';
 import { requires } from './support/engines-client.ts';
+import { ServerProcess } from './support/server-process.ts';
 import { makeTempDir } from './support/temp-dir.ts';
+import { tlsPair } from './support/tls-pair.ts';
 
+const execute = promisify(execFile);
 const plan42 = join(import.meta.dirname, '../bin/plan42');
 
+interface Checked {
+  name: string;
+  status: string;
+  found: string[];
+  remedies: { text: string }[];
+}
+
+interface Given {
+  /** More of the configuration, with its own tables. */
+  config?: string;
+  env?: NodeJS.ProcessEnv;
+  args?: string[];
+  /** The server has a certificate that only the runner trusts. */
+  tls?: boolean;
+}
+
+interface Report {
+  status: string;
+  durationMs: number;
+  checks: Checked[];
+}
+
+/** Runs `doctor` against a server on loopback. Undefined if the engine is missing. */
+async function runDoctor(t: TestContext, name: 'podman' | 'docker', given: Given = {}) {
+  const engines = await requires(t, name);
+  if (!engines) return undefined;
+  const { config = '', env = {}, args = [], tls = false } = given;
+  await using dir = await makeTempDir();
+  const at = (file: string) => join(dir.path, file);
+  await Promise.all([writeFile(at('cert.pem'), tlsPair.cert), writeFile(at('key.pem'), tlsPair.key)]);
+  const certificate = ['--tls-cert', at('cert.pem'), '--tls-key', at('key.pem')];
+  await using server = await ServerProcess.start(at('data'), 0, tls ? certificate : []);
+  const { stdout: token } = await execute(plan42, ['server', 'token', 'create', '--data', at('data')]);
+  const network = tls ? `[network]\nca_file = "${at('cert.pem')}"\n` : '';
+  const runner = `[runner]\nurl = "${server.url}"\ntoken = "${token.trim()}"\nruntime = "${name}"\n`;
+  await writeFile(at('runner.toml'), runner + network + config, { mode: 0o600 });
+  const command = ['runner', 'doctor', '--json', '-c', at('runner.toml'), ...args];
+  const environment = { ...process.env, ...engines[name].env, PLAN42_STATE_DIR: at('state'), ...env };
+  const { stdout } = await execute(plan42, command, { env: environment }).catch((error: { stdout: string }) => error);
+  assert.ok(!stdout.includes(token.trim()));
+  const left = await run(name, ['images', '--quiet', 'localhost/plan42-doctor'], { env: engines[name].env });
+  const containers = await run(name, ['ps', '--all', '--format', '{{.Names}}'], { env: engines[name].env });
+  assert.equal(left, '', 'the image is removed');
+  assert.ok(!containers.includes('plan42-doctor'), 'and the container');
+  const files = ['cert.pem', 'data', 'key.pem', 'runner.toml'];
+  assert.deepEqual((await readdir(dir.path)).toSorted(), files, 'and its files');
+  const { status, durationMs, checks } = JSON.parse(stdout) as Report;
+  const of = (check: string) => {
+    const found = checks.find((each) => each.name === check);
+    assert.ok(found, stdout);
+    return found;
+  };
+  return { status, durationMs, of, text: stdout };
+}
+
 for (const name of ['podman', 'docker'] as const) {
-  test(`finds ${name} ready, within ten seconds`, async (t) => {
-    const engines = await requires(t, name);
-    if (!engines) return;
-    const { env } = engines[name] as { env: NodeJS.ProcessEnv };
-    await using plane = await startControlPlane();
-    await using dir = await makeTempDir();
-    const configFile = join(dir.path, 'runner.toml');
-    const token = await plane.newToken();
-    await writeFile(configFile, `[runner]\nurl = "${plane.server.url}"\ntoken = "${token}"\nruntime = "${name}"\n`, {
-      mode: 0o600,
+  suite(name, () => {
+    test('everything is in order, and a container calls the server', async (t) => {
+      const doctor = await runDoctor(t, name);
+      if (!doctor) return;
+      assert.equal(doctor.status, 'ok', doctor.text);
+      assert.match(doctor.of('runtime').found[0] ?? '', new RegExp(`^${name} \\d+\\.\\d+`));
+      assert.match(
+        doctor.of('container').found[0] ?? '',
+        new RegExp(`^a container of ${name} called http://host\\.(docker|containers)\\.internal:\\d+, \\d+ ms$`),
+      );
     });
-    const start = performance.now();
-    const { stdout } = await promisify(execFile)(plan42, ['runner', 'doctor', '--json', '-c', configFile], {
-      env: { ...process.env, ...env, PLAN42_STATE_DIR: join(dir.path, 'state') },
+
+    test('--quick starts no container, and ends within ten seconds', async (t) => {
+      const doctor = await runDoctor(t, name, { args: ['--quick'] });
+      if (!doctor) return;
+      assert.equal(doctor.of('container').status, 'skipped');
+      assert.ok(doctor.durationMs < 10_000);
     });
-    assert.ok(performance.now() - start < 10_000);
-    const { status, checks } = JSON.parse(stdout);
-    assert.equal(status, 'ok', stdout);
-    const runtime = checks.find((check: { name: string }) => check.name === 'runtime');
-    assert.match(runtime.found[0], new RegExp(`^${name} \\d+\\.\\d+`));
-    assert.ok(!stdout.includes(token));
   });
 }
+
+test('a container that cannot reach the server is a failure', async (t) => {
+  const doctor = await runDoctor(t, 'docker', { config: '[jobs]\nnetwork = "none"\n' });
+  if (!doctor) return;
+  const { status, found, remedies } = doctor.of('container');
+  assert.equal(status, 'failed');
+  assert.match(found[0] ?? '', /cannot call .* \(a container on the network "none" does not reach/);
+  assert.match(remedies[0]?.text ?? '', /listen on an address of this machine/);
+});
+
+test('an authority that only the runner trusts is a failure', async (t) => {
+  const doctor = await runDoctor(t, 'podman', { tls: true, config: '[jobs]\nnetwork = "host"\nca_file = ""\n' });
+  if (!doctor) return;
+  assert.equal(doctor.of('api').status, 'ok');
+  const { status, found, remedies } = doctor.of('container');
+  assert.equal(status, 'failed');
+  assert.match(found[0] ?? '', /cannot call https:\S+: self-signed certificate/);
+  assert.match(remedies[0]?.text ?? '', /Set jobs\.ca_file/);
+});
+
+test('an engine that responds and can start no container is a failure', async (t) => {
+  const doctor = await runDoctor(t, 'docker', { config: '[jobs]\nnetwork = "no-such-network"\n' });
+  if (!doctor) return;
+  assert.equal(doctor.of('runtime').status, 'ok');
+  const { status, found } = doctor.of('container');
+  assert.equal(status, 'failed');
+  assert.match(found[0] ?? '', /cannot start a container as for a job: .*no-such-network/);
+});
+
+test('a docker that is podman is named, and podman suggested', async (t) => {
+  if (!(await requires(t, 'podman'))) return;
+  await using dir = await makeTempDir();
+  const bin = join(dir.path, 'bin');
+  await mkdir(bin);
+  await writeFile(join(bin, 'docker'), '#!/bin/sh\nexec podman "$@"\n');
+  await chmod(join(bin, 'docker'), 0o755);
+  const doctor = await runDoctor(t, 'docker', {
+    args: ['--quick'],
+    env: { PATH: `${bin}:${process.env['PATH']}`, ...(await requires(t, 'podman'))?.podman.env },
+  });
+  if (!doctor) return;
+  const { status, found, remedies } = doctor.of('runtime');
+  assert.equal(status, 'failed');
+  assert.match(found[0] ?? '', /^docker is not ready: the command docker runs podman version \d/);
+  assert.match(remedies[0]?.text ?? '', /Set runner\.runtime to "podman"/);
+  assert.ok(!doctor.text.includes('undefined'));
+});

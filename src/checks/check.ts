@@ -14,6 +14,8 @@ export interface Check {
   title: string;
   /** Findings are about several objects, so a report for people names each subject. */
   showSubjects?: true;
+  /** Instead of the time limit of all checks. */
+  timeoutMs?: number;
   /** An error counts as a failed check. */
   run(context: CheckContext): Promise<readonly Finding[]>;
 }
@@ -30,6 +32,8 @@ export interface CheckContext {
   probeApi: () => Promise<ApiProbe>;
   /** Run checks with defaults in place of invalid settings, instead of skipping them. */
   ignoreErrors: boolean;
+  /** Leave out what takes more than a second or two. */
+  quick?: boolean;
   signal: AbortSignal;
 }
 

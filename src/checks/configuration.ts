@@ -1,16 +1,22 @@
 import { stat } from 'node:fs/promises';
 import type { Problem } from '../config/parse.ts';
 import { closeCommand, isOpenToOthers } from '../config/read-file.ts';
-import { ExitCode, errorCode } from '../lib/errors.ts';
+import { agentCaFile, type Config } from '../config/schema.ts';
+import { readCaFile } from '../lib/ca-file.ts';
+import { ExitCode, errorCode, UserError } from '../lib/errors.ts';
 import { shellQuote } from '../lib/shell-quote.ts';
 import type { CheckContext } from './check.ts';
-import { type Finding, failed, passed, warning } from './finding.ts';
+import { type Finding, failed, failedWith, passed, warning } from './finding.ts';
 
 /** The file exists, has no errors and no unknown keys, and only its owner can access it. */
 export async function checkConfiguration({ readConfig, paths }: CheckContext): Promise<readonly Finding[]> {
   const path = paths.configFile;
-  const { found, problems } = await readConfig();
-  const findings = [...problems.map((problem) => findingOf(problem, path)), ...(await permissions(path))];
+  const { config, found, problems } = await readConfig();
+  const findings = [
+    ...problems.map((problem) => findingOf(problem, path)),
+    ...(await permissions(path)),
+    ...agentAuthorities(config),
+  ];
   if (!found) {
     const create = {
       text: 'Create it, with a token from the server.',
@@ -28,6 +34,19 @@ function findingOf({ severity, message, position }: Problem, path: string): Find
   if (severity === 'warning') return warning(subject, message, { text: `Correct or remove it in ${path}.` });
   const text = isInEnvironment ? 'Correct or unset it.' : `Correct it in ${location}.`;
   return failed(subject, message, { text }, ExitCode.configuration);
+}
+
+/** The file that the runner itself needs, network.ca_file, is part of the check of the server. */
+function agentAuthorities(config: Config): Finding[] {
+  const caFile = agentCaFile(config);
+  if (caFile?.setting !== 'jobs.ca_file') return [];
+  try {
+    readCaFile(caFile.path, caFile.setting);
+    return [];
+  } catch (error) {
+    if (error instanceof UserError) return [failedWith(caFile.setting, error)];
+    throw error;
+  }
 }
 
 async function permissions(path: string): Promise<Finding[]> {

@@ -5,7 +5,7 @@ import { listPrivateConnections, type PrivateConnection } from '../plan42/github
 import { parseRunnerToken } from '../plan42/runner-token.ts';
 import { createTransport } from '../plan42/transport.ts';
 import { type CheckContext, withConfig } from './check.ts';
-import { type Finding, skipped, warning } from './finding.ts';
+import { type Finding, passed, skipped, warning } from './finding.ts';
 import { isAccepted } from './probe-api.ts';
 import { serverSettings } from './server.ts';
 
@@ -19,10 +19,11 @@ export function checkConnections(context: CheckContext): Promise<readonly Findin
       const { problems } = await context.readConfig();
       // A connection with an error would seem to be missing.
       if (problems.some(({ severity, message }) => severity === 'error' && /^github\b/.test(message))) {
-        return [skipped(subject, 'the GitHub connections have errors')];
+        return [skipped('connections', 'the GitHub connections have errors')];
       }
       const probe = await context.probeApi().catch(() => undefined);
-      if (probe === undefined || !isAccepted(probe)) return [skipped(subject, 'the server did not accept the token')];
+      if (probe === undefined || !isAccepted(probe))
+        return [skipped('connections', 'the server did not accept the token')];
       try {
         return compare(await fetchConnections(config, context), config.github);
       } catch (error) {
@@ -60,10 +61,19 @@ function compare(
   const unknown = Object.entries(configured).filter(
     ([, { connectionId }]) => !connections.some(({ ConnectionID }) => isSameId(connectionId, ConnectionID)),
   );
-  return [
+  const findings = [
     ...missing.map(({ ConnectionID, Name }) =>
-      warning(subject, `${Name ? `${Name} (${ConnectionID})` : ConnectionID} is not configured here`),
+      warning(subject, `${Name ? `${Name} (${ConnectionID})` : ConnectionID} is not configured here`, {
+        text: 'Add a [github.NAME] table with its connection_id and a token.',
+      }),
     ),
-    ...unknown.map(([name]) => warning(renderKey([subject, name]), 'not a private connection of the tenant')),
+    ...unknown.map(([name]) =>
+      warning(renderKey([subject, name]), 'not a private connection of the tenant', {
+        text: 'Correct its connection_id, or remove the table.',
+      }),
+    ),
   ];
+  if (findings.length > 0) return findings;
+  if (connections.length === 0) return [skipped('connections', 'the tenant has no private connections')];
+  return [passed('connections', `all ${connections.length} private connections of the tenant are configured`)];
 }

@@ -7,21 +7,36 @@ import { existingParent } from './folders.ts';
 
 const gib = 1024 ** 3;
 
-/** There are space and inodes for jobs and their logs. Otherwise the runner rejects jobs. */
+interface DiskDeps {
+  freeBytes?: FreeSpace;
+  countInodes?: typeof freeInodes;
+  /** The folder of the engine's containers and images, if it is on this machine. */
+  engineFolder?: () => Promise<string | undefined>;
+}
+
+/** There are space and inodes for jobs, their logs and containers. Otherwise the runner rejects jobs. */
 export async function checkDisk(
   { paths, readConfig }: Pick<CheckContext, 'paths' | 'readConfig'>,
-  freeBytes: FreeSpace = freeSpace,
-  countInodes = freeInodes,
+  { freeBytes = freeSpace, countInodes = freeInodes, engineFolder }: DiskDeps = {},
 ): Promise<readonly Finding[]> {
   const parsed = await readConfig().catch(() => undefined);
   const minFreeGib = parsed?.config.jobs.minFreeGib ?? tables.jobs.minFreeGib.default;
-  const folders = [...new Set([await existingParent(paths.stateDir), await existingParent(paths.logDir)])];
-  return Promise.all(
-    folders.map(async (folder) => {
-      const [free, inodes] = await Promise.all([freeBytes(folder), countInodes(folder)]);
-      return judgeInodes(folder, inodes) ?? judge(folder, free, minFreeGib);
-    }),
-  );
+  const judgeFolder = async (folder: string) => {
+    const [free, inodes] = await Promise.all([freeBytes(folder), countInodes(folder)]);
+    return judgeInodes(folder, inodes) ?? judge(folder, free, minFreeGib);
+  };
+  const own = new Set([await existingParent(paths.stateDir), await existingParent(paths.logDir)]);
+  const findings = await Promise.all([...own].map(judgeFolder));
+  const ofEngine = await engineFolder?.().catch(() => undefined);
+  if (ofEngine === undefined || own.has(ofEngine)) return findings;
+  // It may be in a virtual machine, or not accessible to this user.
+  return [
+    ...findings,
+    ...(await judgeFolder(ofEngine).then(
+      (finding) => [finding],
+      (): Finding[] => [],
+    )),
+  ];
 }
 
 function judgeInodes(folder: string, free = minFreeInodes): Finding | undefined {

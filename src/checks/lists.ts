@@ -2,12 +2,14 @@ import type { Check } from './check.ts';
 import { checkClock } from './clock.ts';
 import { checkConfiguration } from './configuration.ts';
 import { checkConnections } from './connections.ts';
+import { checkContainer, containerTimeoutMs } from './container.ts';
 import { checkDisk } from './disk.ts';
 import { warning } from './finding.ts';
 import { checkFolders } from './folders.ts';
 import { checkGithub } from './github.ts';
+import { checkHealthAddress } from './health-address.ts';
 import { checkImages } from './images.ts';
-import { checkRuntime } from './runtime.ts';
+import { checkRuntime, engineFolderOf } from './runtime.ts';
 import { checkServer } from './server.ts';
 import { checkService } from './service.ts';
 import { checkToken } from './token.ts';
@@ -22,6 +24,13 @@ const token: Check = { name: 'token', title: 'Runner token', run: checkToken };
 const server: Check = { name: 'api', title: 'Server', run: checkServer };
 const runtime: Check = { name: 'runtime', title: 'Container runtime', run: checkRuntime };
 
+const connections: Check = {
+  name: 'connections',
+  title: 'GitHub connections',
+  showSubjects: true,
+  run: checkConnections,
+};
+
 /** The checks of `doctor`, in the order of the report: prerequisites first. */
 export const doctorChecks: readonly Check[] = [
   configuration,
@@ -30,10 +39,17 @@ export const doctorChecks: readonly Check[] = [
   { name: 'clock', title: 'Clock', run: checkClock },
   server,
   runtime,
+  { name: 'container', title: 'Test container', run: checkContainer, timeoutMs: containerTimeoutMs },
   { name: 'images', title: 'Images', run: checkImages },
   { name: 'github', title: 'GitHub', showSubjects: true, run: (context) => checkGithub(context) },
+  connections,
+  { name: 'health', title: 'Health endpoint', run: checkHealthAddress },
   { name: 'service', title: 'Service', run: checkService },
-  { name: 'disk', title: 'Disk space', run: (context) => checkDisk(context) },
+  {
+    name: 'disk',
+    title: 'Disk space',
+    run: (context) => checkDisk(context, { engineFolder: () => engineFolderOf(context) }),
+  },
 ];
 
 /** The checks of `config validate`. */
@@ -44,5 +60,5 @@ export const configChecks: readonly Check[] = [
   runtime,
   // A connection without a token can be completed later on the screen.
   { name: 'github', title: 'GitHub', run: (context) => checkGithub(context, warning) },
-  { name: 'connections', title: 'GitHub connections', run: checkConnections },
+  connections,
 ];

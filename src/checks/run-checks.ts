@@ -13,7 +13,7 @@ export interface CheckResult {
 }
 
 export interface RunChecksOptions {
-  /** For all checks together. */
+  /** For all checks together, except those with a limit of their own. */
   timeoutMs: number;
   /** Called with the unfinished checks whenever one finishes. */
   onProgress?: (pending: readonly Check[]) => void;
@@ -25,14 +25,14 @@ export async function* runChecks(
   context: CheckContext,
   { timeoutMs, onProgress = () => {} }: RunChecksOptions,
 ): AsyncGenerator<CheckResult, void> {
-  const expired = AbortSignal.timeout(timeoutMs);
-  const bounded = { ...context, signal: AbortSignal.any([context.signal, expired]) };
   const secrets = secretsOf((await context.readConfig().catch(() => undefined))?.config, context.env);
   const pending = new Set(checks);
   onProgress([...pending]);
   const results = checks.map(async (check): Promise<CheckResult> => {
     const start = systemClock.now();
-    const findings = await runCheck(check, bounded, expired);
+    const expired = AbortSignal.timeout(check.timeoutMs ?? timeoutMs);
+    const signal = AbortSignal.any([context.signal, expired]);
+    const findings = await runCheck(check, { ...context, signal }, expired);
     pending.delete(check);
     onProgress([...pending]);
     return {

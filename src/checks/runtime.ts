@@ -1,5 +1,6 @@
 import { type Config, type RuntimeName, runtimeNames } from '../config/schema.ts';
 import { ExitCode } from '../lib/errors.ts';
+import type { Runtime } from '../runtimes/runtime.ts';
 import { createRuntime } from '../runtimes/select.ts';
 import type { RuntimeStatus } from '../runtimes/status.ts';
 import { type CheckContext, withConfig } from './check.ts';
@@ -12,11 +13,8 @@ const subject = 'runner.runtime';
 /** The runtime that the runner would use is ready. Also names the other ready runtimes. */
 export function checkRuntime(context: CheckContext): Promise<readonly Finding[]> {
   return withConfig(context, async (config) => {
-    const all = await Promise.all(runtimeNames.map((name) => inspectRuntime(name, config, context)));
-    const configured = config.runner.runtime;
-    const chosen = all.find(({ name, readiness }) =>
-      configured === undefined ? readiness.ready : name === configured,
-    );
+    const all = await inspectRuntimes(config, context);
+    const chosen = choose(all, config);
     const others = all.filter((each) => each !== chosen && each.readiness.ready).map(({ name }) => name);
     if (chosen === undefined) return [noneReady(all)];
     if (!chosen.readiness.ready) return [notReady(chosen, others)];
@@ -25,9 +23,34 @@ export function checkRuntime(context: CheckContext): Promise<readonly Finding[]>
   });
 }
 
-async function inspectRuntime(name: RuntimeName, config: Config, { env, signal }: CheckContext): Promise<Candidate> {
-  const runtime = createRuntime(name, { config, env, instanceId: '', knownJobs: async () => [] });
-  return { name, readiness: await runtime.checkReady(signal), warnings: runtime.warnings ?? [] };
+/** The runtime that the runner would use; undefined if it is not ready. */
+export async function findRuntime(config: Config, context: CheckContext): Promise<Runtime | undefined> {
+  const chosen = choose(await inspectRuntimes(config, context), config);
+  return chosen?.readiness.ready ? create(chosen.name, config, context) : undefined;
+}
+
+/** The folder of containers and images of the runtime that the runner would use, if there is one on this machine. */
+export async function engineFolderOf(context: CheckContext): Promise<string | undefined> {
+  const parsed = await context.readConfig().catch(() => undefined);
+  const runtime = parsed && (await findRuntime(parsed.config, context));
+  return runtime?.storageFolder(context.signal);
+}
+
+const inspectRuntimes = (config: Config, context: CheckContext) =>
+  Promise.all(runtimeNames.map((name) => inspectRuntime(name, config, context)));
+
+function choose(all: readonly Candidate[], { runner }: Config): Candidate | undefined {
+  return all.find(({ name, readiness }) => (runner.runtime === undefined ? readiness.ready : name === runner.runtime));
+}
+
+// Its containers are no other runner's garbage.
+function create(name: RuntimeName, config: Config, { env }: CheckContext): Runtime {
+  return createRuntime(name, { config, env, instanceId: 'doctor', knownJobs: async () => [] });
+}
+
+async function inspectRuntime(name: RuntimeName, config: Config, context: CheckContext): Promise<Candidate> {
+  const runtime = create(name, config, context);
+  return { name, readiness: await runtime.checkReady(context.signal), warnings: runtime.warnings ?? [] };
 }
 
 function noneReady(all: readonly Candidate[]): Finding {

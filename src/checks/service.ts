@@ -24,6 +24,10 @@ export async function checkService({
       }),
     ];
   }
+  if (runner?.phase === 'degraded') {
+    const remedy = { text: 'Read what fails.', command: `plan42 runner status ${stateDirOption(paths, env)}`.trim() };
+    return [warning(subject, `the runner is running (process ${runner.pid}), but degraded`, remedy)];
+  }
   const running = runner && `the runner is running (process ${runner.pid}, ${runner.phase})`;
   const manager = serviceManagerOf(host, runnerService);
   if (manager === undefined || !(await manager.isAvailable(signal)).available) {
@@ -31,8 +35,12 @@ export async function checkService({
     if (running === undefined) return [skipped(subject, `the runner is not running, and ${unavailable}`)];
     return [passed(subject, running), passed(subject, unavailable)];
   }
-  const { installed, enabled, detail } = await manager.status(signal);
+  const { installed, enabled, detail, exitCode } = await manager.status(signal);
   const service = `${manager.name}: ${detail}`;
+  if (running === undefined && exitCode) {
+    const log = { text: 'Read why.', command: `plan42 runner logs ${stateDirOption(paths, env)}-n 50` };
+    return [warning(subject, `the runner has failed (${service})`, log, start)];
+  }
   if (running === undefined) return [warning(subject, `the runner is not running (${service})`, start)];
   if (!installed || !enabled) return [warning(subject, `${running}, but does not start at login (${service})`, start)];
   return [passed(subject, `${running}, and starts at login (${service})`)];

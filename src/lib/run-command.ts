@@ -1,6 +1,7 @@
 import { type ChildProcess, execFile } from 'node:child_process';
 import { access, constants, stat } from 'node:fs/promises';
 import { delimiter, join } from 'node:path';
+import { pipeline } from 'node:stream/promises';
 import { errorCode } from './errors.ts';
 
 export interface CommandResult {
@@ -17,6 +18,8 @@ export interface CommandOptions {
   timeoutMs?: number;
   /** Stops the command when this process exits, even by SIGKILL. For commands that take long; a missing one exits with 127. */
   exitWithParent?: boolean;
+  /** Becomes standard input; by default there is none. */
+  input?: AsyncIterable<Uint8Array>;
 }
 
 const maxOutputBytes = 4 * 1024 * 1024;
@@ -28,7 +31,7 @@ const graceMs = 2000;
  * the `PATH`
  */
 export function runCommand(file: string, args: readonly string[], options: CommandOptions): Promise<CommandResult> {
-  const { env, signal, timeoutMs, exitWithParent = false } = options;
+  const { env, signal, timeoutMs, exitWithParent = false, input } = options;
   if (signal?.aborted) return Promise.reject(signal.reason);
   const { promise, resolve, reject } = Promise.withResolvers<CommandResult>();
   const command = exitWithParent
@@ -49,7 +52,15 @@ export function runCommand(file: string, args: readonly string[], options: Comma
   };
   signal?.addEventListener('abort', abort, { once: true });
   // With exitWithParent, its end stops the command.
-  if (!exitWithParent) child.stdin?.end();
+  if (input === undefined && !exitWithParent) child.stdin?.end();
+  if (input !== undefined && child.stdin !== null) {
+    void pipeline(input, child.stdin).catch((error: unknown) => {
+      // A command that has read enough, or has failed, is judged by its exit code.
+      if (errorCode(error) === 'EPIPE' || child.exitCode !== null) return;
+      reject(error);
+      stopChild(child);
+    });
+  }
   return promise;
 }
 

@@ -29,11 +29,20 @@ export interface HostRuntimeOptions {
 export function createHostRuntime({ settings, caFile, knownJobs, ...options }: HostRuntimeOptions): Runtime {
   const env = agentEnvironment(options.env);
   const [command = '', ...args] = settings.command ?? [];
+  // If it is missing, spawn reports the shell as missing.
+  const cwd = env['HOME'] ?? '/';
 
   async function checkReady(): Promise<Readiness> {
     if (!settings.unisolated) {
       const remedy = 'Set host.unisolated = true if agents may run as you, with your files and network.';
       return { ready: false, reason: 'jobs without isolation are not switched on', remedy };
+    }
+    if (!(await exists(cwd))) {
+      return {
+        ready: false,
+        reason: `its working folder ${cwd} (HOME) is not there`,
+        remedy: 'Create the folder, or set HOME.',
+      };
     }
     if (await isCommandInstalled(command, env)) return { ready: true, detail: `host: ${command}` };
     const reason = command === '' ? 'host.command is not set' : `host.command: ${command} is not an executable file`;
@@ -45,10 +54,6 @@ export function createHostRuntime({ settings, caFile, knownJobs, ...options }: H
     if (!readiness.ready) throw new RuntimeError(`cannot start the job: ${readiness.reason}`);
     // Identifies processes that left the process tree. The shim itself doesn't have it.
     const marked = ['/usr/bin/env', `${jobVariable}=${job.jobId}`, command, ...args];
-    const cwd = env['HOME'] ?? '/';
-    // Otherwise spawn reports the shell as missing.
-    if (!(await exists(cwd)))
-      throw new RuntimeError(`cannot start the job: its working folder ${cwd} (HOME) is not there`);
     const authorities =
       caFile === undefined ? {} : authorityVariables(await writeAuthorities(job.folder, caFile, 'host'));
     await shim.launch({ job, command: marked, env: { ...env, ...authorities }, cwd });

@@ -59,6 +59,8 @@ export interface Image {
 
 /** The images that a runtime has on this machine, including those that others pulled. */
 export interface ImageStore {
+  /** All names, without tags that are missing. @throws RuntimeError */
+  listNames?(signal?: AbortSignal): Promise<string[]>;
   /** The IDs of all of them. @throws RuntimeError */
   listIds(signal?: AbortSignal): Promise<string[]>;
   /** Finds an image by name or ID; undefined if it is missing. @throws RuntimeError */
@@ -88,6 +90,8 @@ export interface Runtime {
   prepare?(signal?: AbortSignal): Promise<Readiness>;
   /** Finds out how agents reach a server. Undefined if they reach what this machine reaches. @throws RuntimeError */
   findAgentAddress?(url: URL): Promise<AgentAddress | undefined>;
+  /** Makes an image of an archive of files. Undefined if the runtime cannot. @throws RuntimeError */
+  importImage?(name: string, archive: AsyncIterable<Uint8Array>, signal?: AbortSignal): Promise<void>;
   /** Settings that the runtime cannot apply, one sentence each. */
   readonly warnings?: readonly string[];
   /** Makes the image available according to the policy. @throws RuntimeError */

@@ -26,12 +26,15 @@ Examples:
 The runner writes this log however it was started, and rotates it.`;
 
 const doctorExamples = `
-Changes, starts and pulls nothing, and ends within ten seconds. The exit code
-is 0 if no check failed, otherwise that of the first failed check:
-3 configuration, 4 token, 5 container runtime, 1 others.
+Starts one container, made of what is installed, that calls the server as agents
+do, and removes it again: that takes a few seconds, at most two minutes. With
+--quick, it starts nothing and ends within ten seconds. The exit code is 0 if no
+check failed, otherwise that of the first failed check: 3 configuration,
+4 token, 5 container runtime, 1 others.
 
 Examples:
   plan42 runner doctor
+  plan42 runner doctor --quick
   plan42 runner doctor --json | jq -r '.checks[] | .name + " " + .status'`;
 
 /** `plan42 runner …` */
@@ -79,6 +82,7 @@ function addDoctor(runner: Command, context: CliContext): void {
     runner.command('doctor').description('check everything that the runner needs, with a fix for each problem'),
   )
     .option('--json', 'print JSON (docs/schemas/runner-doctor.json)')
+    .option('--quick', 'do not start a container')
     .addHelpText('after', doctorExamples)
     .action(async (options: DoctorOptions) => (await import('./doctor/doctor.ts')).doctor(context, options));
 }

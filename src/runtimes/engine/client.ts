@@ -1,16 +1,13 @@
 /** The parts that the clients of all container engines share, including Apple's. */
 import { chmod, stat } from 'node:fs/promises';
 import { join } from 'node:path';
-import type { CommandResult } from '../../lib/run-command.ts';
+import type { CommandOptions, CommandResult } from '../../lib/run-command.ts';
 import type { JobPaths } from '../../shim/shim.ts';
 import * as shim from '../../shim/shim.ts';
 import { type PullPolicy, RuntimeError, type StartOptions } from '../runtime.ts';
 
 /** Runs an engine's command with these arguments until it exits. */
-export type RunEngine = (
-  args: readonly string[],
-  options?: { signal?: AbortSignal | undefined; timeoutMs?: number; exitWithParent?: boolean },
-) => Promise<CommandResult>;
+export type RunEngine = (args: readonly string[], options?: Omit<CommandOptions, 'env'>) => Promise<CommandResult>;
 
 /** Arguments of the agent's entrypoint. The request is its standard input. */
 export const agentArguments = ['--encrypted-input=false', '--plan42-proxy', '--log-agent-output'];

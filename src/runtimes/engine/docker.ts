@@ -29,6 +29,8 @@ const docker: Engine = {
     query: ['context', 'inspect', '--format', '{{.Endpoints.docker.Host}}'],
     isRemote: (host) => !/^(unix|npipe):/.test(host),
   },
+  // Debian's package podman-docker, and scripts of users. Its output differs in what decides about jobs.
+  impostor: { pattern: /podman version [\w.-]+/i, remedy: 'Set runner.runtime to "podman".' },
   storageFolder: ['info', '--format', '{{.DockerRootDir}}'],
 };
 

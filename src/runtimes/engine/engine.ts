@@ -58,6 +58,8 @@ export interface Engine {
   /** The name of the process that monitors each container, if there is one. */
   monitors?: string;
   remedy: { install: string; start: string };
+  /** Recognises another engine behind the same command, by what the option `--version` prints. */
+  impostor?: { pattern: RegExp; remedy: string };
   /** Whether the command itself pulls images. */
   pullsItself: boolean;
   /** Options of `run` that keep the environment of the command out of the container. */
@@ -103,7 +105,11 @@ export function createEngineRuntime(engine: Engine, options: RuntimeOptions): Ru
 
   async function checkReady(signal?: AbortSignal): Promise<Readiness> {
     try {
-      const { exitCode, stdout, stderr } = await run(engine.probe, { signal, timeoutMs: queryTimeoutMs });
+      const [impostor, { exitCode, stdout, stderr }] = await Promise.all([
+        findImpostor(signal),
+        run(engine.probe, { signal, timeoutMs: queryTimeoutMs }),
+      ]);
+      if (impostor) return impostor;
       if (exitCode === 0) return { ready: true, detail: `${engine.name} ${stdout.trim()}` };
       return { ready: false, reason: lastErrorLine({ stdout, stderr }), remedy: engine.remedy.start };
     } catch (error) {
@@ -114,6 +120,15 @@ export function createEngineRuntime(engine: Engine, options: RuntimeOptions): Ru
     }
   }
 
+  async function findImpostor(signal?: AbortSignal): Promise<Readiness | undefined> {
+    if (engine.impostor === undefined) return undefined;
+    const { stdout } = await run(['--version'], { signal, timeoutMs: queryTimeoutMs });
+    const version = engine.impostor.pattern.exec(stdout)?.[0];
+    if (version === undefined) return undefined;
+    const reason = `the command ${engine.command} runs ${version}`;
+    return { ready: false, reason, remedy: engine.impostor.remedy };
+  }
+
   const images = createEngineImages(run);
 
   async function pull(image: string, policy: PullPolicy, signal?: AbortSignal): Promise<void> {
@@ -121,6 +136,12 @@ export function createEngineRuntime(engine: Engine, options: RuntimeOptions): Ru
       isLocal: async () => (await images.find(image, signal)) !== undefined,
       pull: () => run(['pull', '--quiet', image], { signal, exitWithParent: true }),
     });
+  }
+
+  async function importImage(name: string, input: AsyncIterable<Uint8Array>, signal?: AbortSignal): Promise<void> {
+    const label = `LABEL ${instanceLabel}=${instanceId}`;
+    const result = await run(['import', '--change', label, '-', name], { input, signal });
+    if (result.exitCode !== 0) throw new RuntimeError(`cannot import an image: ${lastErrorLine(result)}`);
   }
 
   async function start(job: StartOptions, signal?: AbortSignal): Promise<void> {
@@ -298,6 +319,7 @@ export function createEngineRuntime(engine: Engine, options: RuntimeOptions): Ru
     isInstalled: () => isCommandInstalled(engine.command, env),
     checkReady,
     findAgentAddress,
+    importImage,
     pull,
     start,
     wasStarted: (job) => shim.wasStarted(job.folder),

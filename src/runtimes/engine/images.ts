@@ -43,6 +43,10 @@ export function createEngineImages(run: RunEngine): EngineImages {
 
   return {
     environmentOf,
+    listNames: async (signal) => {
+      const names = await lines('list images', ['images', '--format', '{{.Repository}}:{{.Tag}}'], signal);
+      return names.filter((name) => !name.includes('<none>'));
+    },
     listIds: async (signal) =>
       (await lines('list images', ['images', '--all', '--quiet', '--no-trunc'], signal)).map(bare),
     find,
