@@ -130,8 +130,8 @@ test('a job is killed without a runner, and the next run reports it', async () =
   const status = await plan42(folder, 'status');
   assert.equal(status.exitCode, 1);
   assert.match(status.stdout, /^Runner +Not Running\n/);
-  assert.match(status.stdout, new RegExp(`${jobIdOf(taskId)} .* Yes `));
-  assert.match((await plan42(folder, 'job', 'list')).stdout, new RegExp(`${jobIdOf(taskId)} .* Yes `));
+  assert.match(status.stdout, new RegExp(`${jobIdOf(taskId)}\\t.*\\tYes\\t`));
+  assert.match((await plan42(folder, 'job', 'list')).stdout, new RegExp(`${jobIdOf(taskId)}\\t.*\\tYes\\t`));
   assert.match(
     (await plan42(folder, 'job', 'kill', taskId)).stdout,
     /was killed\. The runner reports this to the server when it starts/,
@@ -162,13 +162,13 @@ for (const name of ['podman', 'docker'] as const) {
     await first.stop('SIGKILL');
 
     const command = (...argv: string[]) => run({ ...process.env, ...env, ...places(first.folder) }, argv);
-    assert.match((await command('job', 'list')).stdout, new RegExp(`${jobIdOf(taskId)} .* Yes `));
+    assert.match((await command('job', 'list')).stdout, new RegExp(`${jobIdOf(taskId)}\\t.*\\tYes\\t`));
     // Until then the engine may not know of the container yet.
     await eventually(async () => (await command('job', 'logs', taskId)).stdout !== '');
     // No process is left that records the exit, so the engine must be queried.
     const mark = await onlyMark(first.folder, jobIdOf(taskId));
     process.kill(mark.pid, 'SIGKILL');
-    assert.match((await command('job', 'list')).stdout, new RegExp(`${jobIdOf(taskId)} .* Yes `));
+    assert.match((await command('job', 'list')).stdout, new RegExp(`${jobIdOf(taskId)}\\t.*\\tYes\\t`));
     assert.equal((await command('job', 'kill', taskId)).stderr, '');
     assert.match((await command('job', 'list')).stderr, /No job is running/);
     assert.match((await command('job', 'kill', taskId)).stdout, /has already finished/);

@@ -1,7 +1,7 @@
 import assert from 'node:assert/strict';
 import { CommanderError, InvalidArgumentError } from 'commander';
 import { httpUrl, integerBetween } from '../../src/cli/options.ts';
-import { formatLocalTime, renderJson } from '../../src/cli/output.ts';
+import { formatElapsed, formatLocalTime, renderJson } from '../../src/cli/output.ts';
 import { renderError } from '../../src/cli/render-error.ts';
 import { explainApiFailure } from '../../src/cli/server/api-failure.ts';
 import { keepPeriod } from '../../src/cli/server/keep-period.ts';
@@ -26,11 +26,12 @@ const keys = {} as Parameters<typeof eventsOf>[1];
 
 export const targets: readonly Target[] = [
   {
-    covers: ['cli/output.ts#renderJson', 'cli/output.ts#formatLocalTime'],
+    covers: ['cli/output.ts#renderJson', 'cli/output.ts#formatLocalTime', 'cli/output.ts#formatElapsed'],
     corpus: [JSON.stringify({ Title: 'a\u202eb', At: '2026-01-02T03:04:05Z', N: [1, null] })],
     input: 'value',
     run: (value: unknown) => {
       formatLocalTime(JSON.stringify(value).slice(0, 200));
+      formatElapsed(JSON.stringify(value).slice(0, 200), JSON.stringify(value).slice(1, 200));
       return renderJson(value);
     },
     check: (json: string, value: unknown) => {

@@ -6,7 +6,14 @@ import { createLogger } from '../../src/lib/logger.ts';
 import { isLoopback } from '../../src/lib/loopback.ts';
 import { parseLossless } from '../../src/lib/lossless-json.ts';
 import { nearest } from '../../src/lib/nearest.ts';
-import { escapeHidden, escapeHiddenInLines, maskHidden, printable, printableLine } from '../../src/lib/printable.ts';
+import {
+  escapeHidden,
+  escapeHiddenInLines,
+  maskHidden,
+  printable,
+  printableLine,
+  printableOutput,
+} from '../../src/lib/printable.ts';
 import { BodyTooLargeError, readBytes, readText } from '../../src/lib/read-body.ts';
 import { endsInsidePrivateKey, redact } from '../../src/lib/redact.ts';
 import { shellQuote } from '../../src/lib/shell-quote.ts';
@@ -68,6 +75,15 @@ export const targets: readonly Target[] = [
       JSON.parse(lines.split('\n')[1] ?? '');
     },
     maxGrowth: 1000,
+  },
+  {
+    covers: ['lib/printable.ts#printableOutput', 'lib/printable.ts#withoutOverwritten'],
+    corpus: ['\r 10 % \r\u001b[32m 20 %\u001b[0m\r100 %\r\n', 'long line\rsh\u001b[K\ndone\rDO'],
+    run: printableOutput,
+    check: (shown: string) => {
+      assert.doesNotMatch(shown, /[[\p{Cc}--[\t\n]]\p{Bidi_Control}]/v);
+    },
+    maxGrowth: 20,
   },
   {
     covers: ['lib/printable.ts#printable', 'lib/printable.ts#printableLine'],

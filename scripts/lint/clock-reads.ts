@@ -9,6 +9,7 @@ const clockFile = 'src/lib/clock.ts';
 /** Why a file may know the date. No reason is about a duration that decides something. */
 const mayKnowTheDate: Readonly<Record<string, string>> = {
   'src/checks/check.ts': 'doctor compares the date with the server, and with the end of the token',
+  'src/cli/output.ts': 'shows ages',
   'src/cli/runner-main.ts': 'timestamps of log lines',
   'src/cli/runner/config/set.ts': 'the end of a token is a date',
   'src/cli/runner/doctor/doctor.ts': 'doctor compares the date with the server, and with the end of the token',

@@ -1,7 +1,7 @@
 import assert from 'node:assert/strict';
 import { describe, it } from 'node:test';
 import { UserError } from '../lib/errors.ts';
-import { printable, printableLine } from '../lib/printable.ts';
+import { printable, printableLine, printableOutput } from '../lib/printable.ts';
 import { renderJson } from './output.ts';
 import { renderError } from './render-error.ts';
 
@@ -22,6 +22,20 @@ describe('printable', () => {
   it('keeps line breaks and tabs, except on one line', () => {
     assert.equal(printable('a\r\n\tb'), 'a\n\tb');
     assert.equal(printableLine(' a\r\n\tb '), 'a b');
+  });
+});
+
+describe('printableOutput', () => {
+  it('shows the last state of each line, as a terminal would', () => {
+    assert.equal(printableOutput('10 %\r20 %\r100 %\r\ndone\r\n'), '100 %\ndone\n');
+    assert.equal(printableOutput('a long line\rshort'), 'shortg line');
+    assert.equal(printableOutput('a long line\r\x1b[Kshort\r\x1b[2Ks\n'), 's\n');
+    assert.equal(printableOutput('\x1b[32m1\x1b[0m\r\x07'), '\\x07');
+  });
+
+  it('takes linear time', () => {
+    const text = `${'x'.repeat(200_000)}${'\ry'.repeat(200_000)}`;
+    assert.equal(printableOutput(text).length, 200_000);
   });
 });
 

@@ -1,5 +1,6 @@
 import { resolve } from 'node:path';
 import { type Command, InvalidArgumentError } from 'commander';
+import { expandHome, homeRemedy } from '../lib/home-path.ts';
 
 /** An option parser for whole numbers from `min` to `max`. */
 export function integerBetween(min: number, max: number): (text: string) => number {
@@ -19,8 +20,15 @@ function lineCount(text: string): number {
 
 /** An option parser for files and folders. Rejects an empty text, the usual result of an unset variable. */
 export function resolvedPath(text: string): string {
-  if (text !== '') return resolve(text);
-  throw new InvalidArgumentError('It must not be empty.');
+  if (text === '') throw new InvalidArgumentError('It must not be empty.');
+  const path = expandHome(text);
+  if (path === undefined) throw new InvalidArgumentError(`${homeRemedy(text)}.`);
+  return resolve(path);
+}
+
+/** An option parser for files of which `-` is standard input. */
+export function inputPath(text: string): string {
+  return text === '-' ? text : resolvedPath(text);
 }
 
 /** An option parser for repeatable options. */

@@ -1,5 +1,7 @@
 import { once } from 'node:events';
 import type { Writable } from 'node:stream';
+import { systemClock } from '../lib/clock.ts';
+import { formatDuration } from '../lib/format-duration.ts';
 import { escapeHiddenInLines } from '../lib/printable.ts';
 
 /** Writes `text`, and waits while the stream's buffer is full. Rejects if `signal` is aborted. */
@@ -13,11 +15,19 @@ export function renderJson(value: unknown): string {
   return `${escapeHiddenInLines(JSON.stringify(value, null, 2))}\n`;
 }
 
-/** An ISO time in the local time zone, `2025-01-31 17:05`; any other text unchanged. */
-export function formatLocalTime(time: string): string {
+/** An ISO time in the local time zone, `2025-01-31 17:05`, or with seconds; any other text unchanged. */
+export function formatLocalTime(time: string, { seconds = false } = {}): string {
   const date = new Date(time);
   if (Number.isNaN(date.getTime())) return time;
   const two = (n: number) => String(n).padStart(2, '0');
   const day = `${date.getFullYear()}-${two(date.getMonth() + 1)}-${two(date.getDate())}`;
-  return `${day} ${two(date.getHours())}:${two(date.getMinutes())}`;
+  const minutes = `${day} ${two(date.getHours())}:${two(date.getMinutes())}`;
+  return seconds ? `${minutes}:${two(date.getSeconds())}` : minutes;
+}
+
+/** The time between two ISO times, in words; empty without a start. The end is now by default. */
+export function formatElapsed(start: string | null | undefined, end: string | null | undefined): string {
+  const until = end ? Date.parse(end) : systemClock.date().getTime();
+  const ms = until - Date.parse(start ?? '');
+  return Number.isNaN(ms) ? '' : formatDuration(ms);
 }

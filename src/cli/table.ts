@@ -15,19 +15,29 @@ const minFlexibleWidth = 8;
 
 /**
  * A text table with aligned columns. Flexible columns, the last one first, are truncated to fit `width`, which is undefined if
- * the output is not a terminal.
+ * the output is not a terminal. Then a tab is between the columns instead, because one long title would push all others far
+ * to the right, and nothing is truncated.
  */
 export function renderTable<Row>(rows: readonly Row[], columns: readonly TableColumn<Row>[], width?: number): string {
+  if (width === undefined) return renderLines([columns.map(({ title }) => title), ...rows.map(cellsOf(columns))]);
   const widths = columns.map((column) =>
     Math.max(displayWidth(column.title), ...rows.map((row) => displayWidth(column.cell(row)))),
   );
-  if (width !== undefined) shrinkToFit(widths, columns, width);
+  shrinkToFit(widths, columns, width);
   const line = (cells: string[]) => `${cells.join(gap).trimEnd()}\n`;
   const header = line(columns.map((column, i) => pad(column.title, widths[i] ?? 0)));
   const body = rows.map((row) =>
     line(columns.map(({ cell, style }, i) => pad(cell(row), widths[i] ?? 0, (text) => style?.(text, row) ?? text))),
   );
   return header + body.join('');
+}
+
+function cellsOf<Row>(columns: readonly TableColumn<Row>[]): (row: Row) => string[] {
+  return (row) => columns.map(({ cell }) => cell(row));
+}
+
+function renderLines(lines: readonly string[][]): string {
+  return lines.map((cells) => `${cells.join('\t').trimEnd()}\n`).join('');
 }
 
 function shrinkToFit<Row>(widths: number[], columns: readonly TableColumn<Row>[], width: number): void {

@@ -1,5 +1,6 @@
 /** The kinds of values that the configuration has, each read from TOML and from text (flags, environment). */
 import { isAbsolute } from 'node:path';
+import { expandHome, homeRemedy } from '../lib/home-path.ts';
 import { isLoopback } from '../lib/loopback.ts';
 import type { TomlValue } from './toml/render.ts';
 
@@ -185,7 +186,7 @@ export const command: Kind<readonly string[]> = {
   ...checkedAs((value) => {
     const words = list.fromToml(value);
     if (!words[0]) throw new InvalidValue('without a program, which must be the first word');
-    return words;
+    return [withoutTilde(words[0]), ...words.slice(1)];
   }, toList),
 };
 
@@ -214,6 +215,24 @@ export const absolutePath: Kind<string> = kind(
   same,
   same,
 );
+
+/** An absolute path on this machine; `~/` is the home folder of the runner's user. */
+export const localPath: Kind<string> = kind(
+  'absolute path, or ~/path',
+  (value) => {
+    const path = withoutTilde(string(value));
+    if (!isAbsolute(path)) throw new InvalidValue('not an absolute path');
+    return path;
+  },
+  same,
+  same,
+);
+
+function withoutTilde(text: string): string {
+  const path = expandHome(text);
+  if (path === undefined) throw new InvalidValue(`the home folder of another user. ${homeRemedy(text)}`);
+  return path;
+}
 
 /** An https URL. Only loopback may use http, because tokens are sent to it. */
 export const serverUrl: Kind<URL> = kind(

@@ -2,6 +2,8 @@ import { realpathSync } from 'node:fs';
 import { userInfo } from 'node:os';
 import { dirname, join, resolve } from 'node:path';
 import { environmentFailure, isOutOfInodes } from '../lib/environment-failure.ts';
+import { ExitCode, UserError } from '../lib/errors.ts';
+import { expandHome, homeRemedy } from '../lib/home-path.ts';
 import { shellQuote } from '../lib/shell-quote.ts';
 
 /** The runner's files; docs has a table. */
@@ -39,12 +41,9 @@ export function defaultPaths(env: NodeJS.ProcessEnv, platform: NodeJS.Platform =
 function namedPaths(env: NodeJS.ProcessEnv, platform: NodeJS.Platform): Paths {
   const home = absolute(env['HOME']) ?? userInfo().homedir;
   const config = (platform !== 'darwin' && absolute(env['XDG_CONFIG_HOME'])) || join(home, '.config');
-  const configFile = env['PLAN42_CONFIG_FILE']
-    ? resolve(env['PLAN42_CONFIG_FILE'])
-    : join(config, 'plan42-runner.toml');
-  const stateOverride = env['PLAN42_STATE_DIR'];
-  if (stateOverride)
-    return { configFile, stateDir: resolve(stateOverride), logDir: join(resolve(stateOverride), 'logs') };
+  const configFile = pathIn(env, 'PLAN42_CONFIG_FILE', home) ?? join(config, 'plan42-runner.toml');
+  const stateOverride = pathIn(env, 'PLAN42_STATE_DIR', home);
+  if (stateOverride !== undefined) return { configFile, stateDir: stateOverride, logDir: join(stateOverride, 'logs') };
   if (platform === 'darwin') {
     const name = 'ai.plan42.runner';
     return {
@@ -72,6 +71,17 @@ export function stateDirOption({ stateDir }: Pick<Paths, 'stateDir'>, env: NodeJ
   const usual = defaultPaths({ ...env, PLAN42_STATE_DIR: undefined }).stateDir;
   if (stateDir === usual) return '';
   return `--state-dir ${shellQuote(stateDir)} `;
+}
+
+function pathIn(env: NodeJS.ProcessEnv, variable: string, home: string): string | undefined {
+  const text = env[variable];
+  if (!text) return undefined;
+  const path = expandHome(text, home);
+  if (path !== undefined) return resolve(path);
+  throw new UserError(`cannot use ${variable}=${text}`, {
+    remedy: `${homeRemedy(text)}.`,
+    exitCode: ExitCode.configuration,
+  });
 }
 
 // The XDG base directory specification ignores relative paths.

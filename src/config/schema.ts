@@ -14,6 +14,7 @@ import {
   emptyMeans,
   hostPort,
   type Kind,
+  localPath,
   network,
   number,
   serverUrl,
@@ -105,7 +106,7 @@ export const tables = {
     ),
     caFile: optional(
       'ca_file',
-      emptyMeans('', absolutePath),
+      emptyMeans('', localPath),
       'PEM file of certificate authorities that agents trust in addition; default: network.ca_file; "" for none',
     ),
     capabilities: field(
@@ -166,11 +167,7 @@ export const tables = {
     command: optional('command', command, 'the agent’s command and arguments; it reads the request on standard input'),
   },
   network: {
-    caFile: optional(
-      'ca_file',
-      absolutePath,
-      'PEM file of certificate authorities to trust in addition to the system’s',
-    ),
+    caFile: optional('ca_file', localPath, 'PEM file of certificate authorities to trust in addition to the system’s'),
   },
   health: {
     listen: optional('listen', hostPort, 'address of the HTTP health endpoint'),

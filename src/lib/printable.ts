@@ -7,6 +7,28 @@ export function printable(text: string): string {
   return withoutColors(text).replaceAll(/\r\n/g, '\n').replaceAll(hiddenExceptLayout, escapeCharacter);
 }
 
+/** Like `printable`, for the output of programs, in whole lines: shows what a progress bar leaves on a terminal. */
+export function printableOutput(text: string): string {
+  return printable(withoutOverwritten(text));
+}
+
+/** Removes what a terminal overwrites after a carriage return, line by line. */
+export function withoutOverwritten(text: string): string {
+  const lines = text.replaceAll('\r\n', '\n').split('\n');
+  return lines.map((line) => (line.includes('\r') ? lastState(line) : line)).join('\n');
+}
+
+// From the last segment backwards: of each one before, a terminal shows only what is longer.
+function lastState(line: string): string {
+  let shown = '';
+  for (const segment of withoutColors(line).split('\r').toReversed()) {
+    const cleared = segment.split(clearLine);
+    shown += cleared.join('').slice(shown.length);
+    if (cleared.length > 1) break;
+  }
+  return shown;
+}
+
 /** Like `printable`, on one line, for tables and headings. */
 export function printableLine(text: string): string {
   return printable(text).replaceAll(/\s+/g, ' ').trim();
@@ -53,6 +75,9 @@ const hidden = new RegExp(String.raw`[\p{Cc}${invisible}]|${looseJoiner}`, 'gv')
 const hiddenExceptLayout = new RegExp(String.raw`[[\p{Cc}--[\t\n]]${invisible}]|${looseJoiner}`, 'gv');
 
 const escapeCode = '\u001b';
+// Progress bars clear their line, or the rest of it.
+// oxlint-disable-next-line plan42/linear-regex -- at most four characters
+const clearLine = new RegExp(`${escapeCode}\\[[02]?K`);
 const coloring = /(\p{Cc})\[[\d;:]*m/gu;
 
 function withoutColors(text: string): string {

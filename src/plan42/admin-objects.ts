@@ -39,7 +39,7 @@ export const AdminTask = knownFields({
   ...view(
     taskFields,
     ['TaskId', 'Title', 'CreatedAt', 'Version'],
-    ['Prompt', 'EnvironmentId', 'State', 'LastTurnStatus', 'LastTurnIndex', 'LastTurnMachine'],
+    ['Prompt', 'EnvironmentId', 'UpdatedAt', 'State', 'LastTurnStatus', 'LastTurnIndex', 'LastTurnMachine'],
   ),
   RepoInfo: v.nullish(v.record(v.string(), PartialRepoInfo)),
 });

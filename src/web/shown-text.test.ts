@@ -1,8 +1,9 @@
 import assert from 'node:assert/strict';
 import { test } from 'node:test';
+import { formatDuration } from '../lib/format-duration.ts';
 import { isUuidV4 } from '../lib/uuid.ts';
 import { logLine, shownLink, shownValue } from './shown-text.ts';
-import { clockTime, exactTime, formatDuration, localTime } from './times.ts';
+import { clockTime, exactTime, localTime } from './times.ts';
 import { newUuid } from './uuid.ts';
 
 test('a log line has no colours, no hidden characters and a maximum length', () => {

@@ -1,11 +1,11 @@
-import { printable } from '../lib/printable.ts';
+import { printable, printableOutput } from '../lib/printable.ts';
 
 // A message can be a megabyte, and a browser needs seconds to lay out a line of that length.
 const maxCharacters = 10_000;
 
 /** Returns a log message as it is shown: without colours, and with control characters escaped. */
 export function logLine(message: string): string {
-  const shown = printable(message.slice(0, maxCharacters)).trimEnd();
+  const shown = printableOutput(message.slice(0, maxCharacters)).trimEnd();
   const missing = message.length - maxCharacters;
   return missing > 0 ? `${shown} … (${missing} more characters)` : shown;
 }

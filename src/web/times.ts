@@ -31,13 +31,3 @@ export function exactTime(text: string): string {
   const date = new Date(text);
   return Number.isNaN(date.getTime()) ? text : exactFormat.format(date);
 }
-
-/** Formats a duration: `3.2 s`, `4 min 12 s`, `2 h 5 min`. */
-export function formatDuration(ms: number): string {
-  const seconds = Math.max(0, ms) / 1000;
-  if (seconds < 10) return `${seconds.toFixed(1)} s`;
-  if (seconds < 60) return `${Math.round(seconds)} s`;
-  const minutes = Math.floor(seconds / 60);
-  if (minutes < 60) return `${minutes} min ${Math.floor(seconds % 60)} s`;
-  return `${Math.floor(minutes / 60)} h ${minutes % 60} min`;
-}

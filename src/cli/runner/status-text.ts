@@ -4,7 +4,7 @@ import { systemClock } from '../../lib/clock.ts';
 import { printableLine } from '../../lib/printable.ts';
 import { describeEnd, type TokenState } from '../../plan42/token-end.ts';
 import type { CliContext } from '../context.ts';
-import { formatLocalTime } from '../output.ts';
+import { formatElapsed, formatLocalTime } from '../output.ts';
 import { describeService, type ServiceState } from '../service/state.ts';
 import { createStyle, type Style, wantsColor } from '../style.ts';
 import { renderTable } from '../table.ts';
@@ -43,13 +43,14 @@ export function renderStatus(context: CliContext, paths: RunnerPaths, picture: P
   const width = Math.max(...lines.map(([name]) => name.length));
   const summary = lines.map(([name, text]) => `${style.bold(name.padEnd(width))}  ${text}\n`).join('');
   const queues = runner && runner.queues.length > 0 ? `\n${renderQueues(context, runner)}` : '';
-  return summary + queues + (jobs.length > 0 ? `\n${renderJobs(context, jobs, false)}` : '');
+  return summary + queues + (jobs.length > 0 ? `\n${renderJobs(context, jobs, { elapsed: true })}` : '');
 }
 
 function renderState({ state, problem, runner }: Picture, style: Style): string {
   if (state === 'not-running') return style.bad('Not Running');
   if (runner === null) return `${style.bad('Not Responding')}: ${printableLine(problem ?? '')}`;
-  const since = `since ${formatLocalTime(runner.startedAt)}, process ${runner.pid}`;
+  const uptime = formatElapsed(runner.startedAt, undefined);
+  const since = `since ${formatLocalTime(runner.startedAt)} (${uptime}), process ${runner.pid}`;
   const [trouble, ...others] = runner.troubles;
   if (trouble === undefined) return `${style.good(`Running, ${runner.phase}`)}, ${since}`;
   const more = others.length === 0 ? '' : ` (and ${others.length} more)`;

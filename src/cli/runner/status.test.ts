@@ -38,8 +38,8 @@ describe('plan42 runner status', () => {
     assert.deepEqual([exitCode, stderr], [0, '']);
     const at = (minute: number) => formatLocalTime(`2026-01-02T03:0${minute}:05.678Z`);
     assert.equal(
-      stdout,
-      `Runner         Running, degraded, since ${at(4)}, process 42; since ${at(5)} runner token rejected: GET /x: 401\\x1b[2J
+      stdout.replace(/ \(\d+ d \d+ h\)/, ' (long)'),
+      `Runner         Running, degraded, since ${at(4)} (long), process 42; since ${at(5)} runner token rejected: GET /x: 401\\x1b[2J
 Version        1.0.0
 Server         https://example.com/
 Runtime        podman
@@ -48,11 +48,11 @@ Configuration  /c.toml
 Jobs           1 of 5 running, 2 starting, 3 waiting, 4 being reported
 Last error     ${at(6)} the job failed: no
 
-Queue ID  State    Utilisation  Being Answered
-7c0e      polling  unknown      3
+Queue ID\tState\tUtilisation\tBeing Answered
+7c0e\tpolling\tunknown\t3
 
-Job ID                                         Title  Turn Index  Running?  Created
-${job.jobId}  Waits  1           No        ${formatLocalTime(job.acceptedAt)}
+Job ID\tTitle\tTurn Index\tRunning?\tCreated\tElapsed
+${job.jobId}\tWaits\t1\tNo\t${formatLocalTime(job.acceptedAt)}
 `,
     );
     const document = parseAs('runner-status.json', (await home.runner(['status', '--json'])).stdout);

@@ -61,7 +61,7 @@ export function addServerCommands(program: Command, context: CliContext): void {
   withColorOption(server.command('backup'))
     .description('copy all data of the server into one file')
     .argument('<file>', 'new file for the backup', resolvedPath)
-    .option('--data <folder>', 'data folder of the server, if not the default')
+    .option('--data <folder>', 'data folder of the server, if not the default', resolvedPath)
     .option('--force', 'replace an existing file')
     .addHelpText('after', backupExamples)
     .action(async (file: string, options: BackupOptions) =>
@@ -70,7 +70,7 @@ export function addServerCommands(program: Command, context: CliContext): void {
   withColorOption(server.command('restore'))
     .description('replace all data of a stopped server by a backup')
     .argument('<file>', 'backup', resolvedPath)
-    .option('--data <folder>', 'data folder of the server, if not the default')
+    .option('--data <folder>', 'data folder of the server, if not the default', resolvedPath)
     .addHelpText('after', restoreExamples)
     .action(async (file: string, options: BackupOptions) =>
       (await import('./backup.ts')).restoreCommand(context, file, options),

@@ -1,6 +1,6 @@
 import type { Writable } from 'node:stream';
 import { UserError } from '../../lib/errors.ts';
-import { printable, printableLine } from '../../lib/printable.ts';
+import { printableLine, printableOutput } from '../../lib/printable.ts';
 import { sleep } from '../../lib/sleep.ts';
 import type { AdminClient } from '../../plan42/admin-client.ts';
 import type { AdminTurn } from '../../plan42/admin-objects.ts';
@@ -31,7 +31,7 @@ export async function followTurn(
       printTurnLog(client, turn, lines, signal),
     ]);
     context.stderr.write(statusLine(finished));
-    if (finished.OutputMessage) await print(lines, `${printable(finished.OutputMessage)}\n`, signal);
+    if (finished.OutputMessage) await print(lines, `${printableOutput(finished.OutputMessage)}\n`, signal);
     return finished;
   } finally {
     stop.abort();
@@ -55,7 +55,7 @@ export async function printTurnLog(
   signal: AbortSignal,
 ): Promise<void> {
   for await (const { message } of client.turnLogs(turn.TaskId, turn.TurnIndex, { signal })) {
-    await print(lines, `${printable(message)}\n`, signal);
+    await print(lines, `${printableOutput(message)}\n`, signal);
   }
 }
 

@@ -4,7 +4,7 @@ import type { Command } from 'commander';
 import * as v from 'valibot';
 import { ExitCode, errorCode, UserError } from '../../lib/errors.ts';
 import type { CliContext } from '../context.ts';
-import { httpUrl, withColorOption } from '../options.ts';
+import { httpUrl, resolvedPath, withColorOption } from '../options.ts';
 import { serverDataDir } from './data-dir.ts';
 
 /** The options that select a server. */
@@ -39,7 +39,7 @@ const AdminFile = v.object({
 /** Adds the options that select a running server. */
 export function withLocationOptions(command: Command): Command {
   return withColorOption(command)
-    .option('--data <folder>', 'data folder of the server, if not the default')
+    .option('--data <folder>', 'data folder of the server, if not the default', resolvedPath)
     .option('--server <url>', `another server; its tenant token is read from $${tokenVariable}`, httpUrl);
 }
 

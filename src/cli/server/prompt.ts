@@ -4,6 +4,7 @@ import { text } from 'node:stream/consumers';
 import type { Command } from 'commander';
 import { ExitCode, UserError } from '../../lib/errors.ts';
 import type { CliContext } from '../context.ts';
+import { inputPath } from '../options.ts';
 
 export interface PromptOptions {
   prompt?: string;
@@ -15,7 +16,7 @@ const remedy = 'Give a prompt with --prompt TEXT or --prompt-file FILE.';
 export function withPromptOptions(command: Command): Command {
   return command
     .option('--prompt <text>', 'the prompt')
-    .option('--prompt-file <file>', 'read the prompt from a file; - is standard input');
+    .option('--prompt-file <file>', 'read the prompt from a file; - is standard input', inputPath);
 }
 
 /** @throws UserError unless there is exactly one prompt, and it is not empty */

@@ -1,6 +1,6 @@
 import { type Command, Option } from 'commander';
 import { logLevels } from '../../lib/logger.ts';
-import { httpUrl, withColorOption } from '../options.ts';
+import { httpUrl, resolvedPath, withColorOption } from '../options.ts';
 import { defaultKeepDeleted, keepPeriod } from './keep-period.ts';
 import { parseListenAddress } from './listen-address.ts';
 
@@ -13,14 +13,14 @@ export function withStartOptions(command: Command): Command {
         .default({ host: '127.0.0.1', port: 7042 }, '127.0.0.1:7042'),
     )
     .option('--no-containers', 'with a loopback address: do not listen for containers of docker and podman')
-    .option('--data <folder>', 'data folder, created if missing')
+    .option('--data <folder>', 'data folder, created if missing', resolvedPath)
     .option(
       '--public-url <url>',
       'address at which runners and agents reach the server, if not the listen address',
       httpUrl,
     )
-    .option('--tls-cert <file>', 'PEM file with the certificate chain')
-    .option('--tls-key <file>', 'PEM file with the private key')
+    .option('--tls-cert <file>', 'PEM file with the certificate chain', resolvedPath)
+    .option('--tls-key <file>', 'PEM file with the private key', resolvedPath)
     .option('--keep-tasks <time>', 'remove finished tasks after this time, such as 90d (default: never)', keepPeriod)
     .option('--keep-logs <time>', 'remove logs of finished turns after this time (default: never)', keepPeriod)
     .addOption(

@@ -1,9 +1,9 @@
 import { createPrivateKey, X509Certificate } from 'node:crypto';
 import { readFileSync } from 'node:fs';
-import { resolve } from 'node:path';
 import { getCACertificates } from 'node:tls';
 import { ExitCode, UserError } from '../../lib/errors.ts';
 
+/** Absolute paths. */
 export interface TlsFiles {
   tlsCert?: string;
   tlsKey?: string;
@@ -44,7 +44,7 @@ export function readTlsFiles({ tlsCert, tlsKey }: TlsFiles): TlsPair | undefined
   const known = getCACertificates('default').flatMap((pem) => tryParse(pem) ?? []);
   const isKnown = chain.some((link) => known.some((authority) => link.checkIssued(authority)));
   const isOwn = !isKnown && chain.some((link) => link.checkIssued(link));
-  return { cert, key, isKnown, ownAuthority: isOwn ? resolve(tlsCert) : undefined };
+  return { cert, key, isKnown, ownAuthority: isOwn ? tlsCert : undefined };
 }
 
 function tryParse(pem: string): X509Certificate | undefined {

@@ -1,6 +1,6 @@
 import { useRef, useState } from 'preact/hooks';
+import { formatDuration } from '../../lib/format-duration.ts';
 import type { Turn } from '../../plan42/objects.ts';
-import { formatDuration } from '../times.ts';
 import { ErrorNote, State, Time } from './parts.tsx';
 import { type LogState, useLog } from './use-log.ts';
 

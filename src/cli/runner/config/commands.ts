@@ -3,7 +3,7 @@ import { ExitCode, UserError } from '../../../lib/errors.ts';
 import { nearest } from '../../../lib/nearest.ts';
 import { SettingArgument } from '../../completion/arguments.ts';
 import type { CliContext } from '../../context.ts';
-import { withColorOption } from '../../options.ts';
+import { resolvedPath, withColorOption } from '../../options.ts';
 import type { GetOptions } from './get.ts';
 import type { ListSettingsOptions } from './list.ts';
 import { withConfigFileOption } from './location.ts';
@@ -74,7 +74,7 @@ export function addConfigCommands(runner: Command, context: CliContext): void {
     .description('change settings in the file and keep everything else')
     .addArgument(new SettingArgument('<args...>', 'for tokens, give only the key and pipe the value in'))
     .usage('[options] <key> <value> | <key=value>... | <key>')
-    .option('--from-file <file>', 'read the value from a file')
+    .option('--from-file <file>', 'read the value from a file', resolvedPath)
     .option('--json', 'print the result as JSON')
     .addHelpText('after', setExamples)
     .action(async (args: string[], options: SetOptions) =>

@@ -46,7 +46,7 @@ describe('plan42 runner config get and list', () => {
     await using at = await placeConfig(content);
     const run = await at.config(['list'], { env: { PLAN42_LOG_LEVEL: 'debug' } });
     assert.deepEqual(
-      run.stdout.split('\n').map((line) => line.split(/ {2,}/)[0]),
+      run.stdout.split('\n').map((line) => line.split('\t')[0]),
       ['KEY', 'runner.token', 'jobs.cpus', 'jobs.stop_timeout', 'log.level', 'github."a.b".url', ''],
     );
     assert.ok((await at.config(['list', '-a'])).stdout.split('\n').length > 30);
@@ -79,6 +79,6 @@ describe('plan42 runner config get and list', () => {
     const { stderr, stdout } = await at.config(['list']);
     assert.match(stderr, /^ERROR: \S+:2:1: jobs\.pids is not a number$/m);
     assert.match(stderr, /^WARNING: \S+:3:1: unknown key "jobs\.max_job", did you mean "max_jobs"\?$/m);
-    assert.match(stdout, /^jobs\.pids +x +file$/m);
+    assert.match(stdout, /^jobs\.pids\tx\tfile$/m);
   });
 });

@@ -39,8 +39,8 @@ describe('plan42 runner config set', () => {
     await writeFile(secret, 'ghp_x\n');
     await at.config(['set', 'github.a.token', '--from-file', secret]);
     const shown = await at.config(['list']);
-    assert.match(shown.stdout, /^runner\.token +\*{8} +file$/m);
-    assert.match(shown.stdout, /^github\.a\.token +\*{8} +file$/m);
+    assert.match(shown.stdout, /^runner\.token\t\*{8}\tfile$/m);
+    assert.match(shown.stdout, /^github\.a\.token\t\*{8}\tfile$/m);
     for (const run of [piped, shown]) assert.ok(!`${run.stdout}${run.stderr}`.includes(token.slice(5, 30)));
   });
 

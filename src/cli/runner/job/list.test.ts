@@ -35,9 +35,9 @@ describe('plan42 runner job list', () => {
     assert.match(stderr, /^WARNING: cannot fetch some titles: there is no runner token\n$/);
     assert.equal(
       stdout,
-      `Job ID                                          Title        Turn Index  Running?  Created
-plan42-${taskId(2)}-12               12          No        ${formatLocalTime(recent)}
-plan42-${taskId(1)}-1   Older thing  1           No        ${formatLocalTime(old)}
+      `Job ID\tTitle\tTurn Index\tRunning?\tCreated
+plan42-${taskId(2)}-12\t\t12\tNo\t${formatLocalTime(recent)}
+plan42-${taskId(1)}-1\tOlder thing\t1\tNo\t${formatLocalTime(old)}
 `,
     );
   });
@@ -79,14 +79,15 @@ plan42-${taskId(1)}-1   Older thing  1           No        ${formatLocalTime(old
   });
 
   test('fits into 80 columns, and adds columns with -v', async () => {
-    await home.addFinished({ title: 'A title that is far too long for a terminal of eighty columns' });
+    const title = 'A title that is far too long for a terminal of eighty columns';
+    const [startedAt, endedAt] = ['2026-01-01T10:00:00.000Z', '2026-01-01T11:02:05.000Z'];
+    await home.addFinished({ title, startedAt, endedAt });
     const { stdout } = await home.runner(['job', 'list', '-a'], { columns: 80 });
     for (const line of stdout.trimEnd().split('\n')) assert.ok(stripVTControlCharacters(line).length <= 80, line);
     assert.match(stdout, /^plan42-[0-9a-f-]{10,}… {2}A title…/m);
-    assert.match(
-      (await home.runner(['job', 'list', '-a', '-v'])).stdout,
-      /State +Exit Code +Ended +Runtime +Image +Reason/,
-    );
+    const verbose = (await home.runner(['job', 'list', '-a', '-v'])).stdout;
+    assert.match(verbose, /Elapsed\tState\tExit Code\tStarted\tEnded\tRuntime\tImage\tReason\n/);
+    assert.match(verbose, /\t1 h 2 min\tfinished\t\d*\t[\d-]+ \d\d:00:00\t[\d-]+ \d\d:02:05\t/);
   });
 
   test('asks the server once for the title of a task, and never for one that it knows', async () => {
@@ -104,8 +105,8 @@ plan42-${taskId(1)}-1   Older thing  1           No        ${formatLocalTime(old
     const { token } = new MessagePlane();
     const file = await home.configuration(`[runner]\nurl = "http://127.0.0.1:${port}"\ntoken = "${token}"\n`);
     const first = await home.runner(['job', 'list', '-a', '-c', file]);
-    assert.match(first.stdout, new RegExp(`${taskId(1)}-1 +from the server `));
-    assert.match(first.stdout, new RegExp(`${taskId(2)}-1 +1 +No`));
+    assert.match(first.stdout, new RegExp(`${taskId(1)}-1\\tfrom the server\\t`));
+    assert.match(first.stdout, new RegExp(`${taskId(2)}-1\\t\\t1\\tNo`));
     assert.match(first.stderr, /^WARNING: cannot fetch some titles: .*404 no such task\n$/);
     assert.equal(calls.length, 2);
     await home.runner(['job', 'list', '-a', '-c', file]);

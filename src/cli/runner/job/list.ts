@@ -23,7 +23,7 @@ export async function listJobsCommand(context: CliContext, options: ListJobsOpti
   stderr.write(note);
   const shown = options.all ? jobs : jobs.filter((job) => job.state === 'running');
   if (options.json) return print(stdout, renderJson(jobsAsJson(shown, store)), signal);
-  if (shown.length > 0) return print(stdout, renderJobs(context, shown, options.verbose ?? false), signal);
+  if (shown.length > 0) return print(stdout, renderJobs(context, shown, { verbose: options.verbose ?? false }), signal);
   stderr.write(options.all ? 'No jobs.\n' : explainNone(jobs));
 }
 

@@ -2,6 +2,7 @@ import assert from 'node:assert/strict';
 import { appendFile, writeFile } from 'node:fs/promises';
 import { join } from 'node:path';
 import { afterEach, beforeEach, describe, test } from 'node:test';
+import { setTimeout as delay } from 'node:timers/promises';
 import { makeRunnerHome, type RunnerHome } from '../../../../test/support/runner-home.ts';
 import type { JobRecord } from '../../../jobs/record.ts';
 
@@ -25,6 +26,15 @@ describe('plan42 runner job logs', () => {
     assert.equal((await home.runner(['job', 'logs', record.jobId, '-f', '-n', 'all'])).stdout, all, 'it has ended');
   });
 
+  test('shows what a progress bar leaves', async () => {
+    const record = await home.addFinished();
+    await write(
+      record,
+      `${'\r 10 % \r\u001b[32m 20 %\u001b[0m '.repeat(20_000)}\r100 %\r\nlong line\rsh\u001b[K\ndone\rDO`,
+    );
+    assert.equal((await home.runner(['job', 'logs', record.jobId])).stdout, '100 % \nsh\nDOne');
+  });
+
   test('of several turns shows that of the one which is not finished', async () => {
     const finished = await home.addFinished();
     const current = await home.add({ taskId: finished.taskId, turnIndex: 2 });
@@ -44,6 +54,21 @@ describe('plan42 runner job logs', () => {
     const following = home.runner(['job', 'logs', record.jobId, '-f'], { onOutput: () => void next() });
     await next();
     assert.deepEqual(await following, { exitCode: 0, stdout: 'first\nred\nlast\n', stderr: '' });
+  });
+
+  test('follows a progress bar', async () => {
+    const record = await home.add({ runtime: 'host' });
+    const { folder, logFile } = home.store.paths(record.jobId);
+    await write(record, 'get 1 %');
+    const progress = async () => {
+      for (const step of ['\rget 2 %', '\rget 3 %\r', '\nnext\n']) {
+        await appendFile(logFile, step);
+        await delay(20);
+      }
+      await writeFile(join(folder, 'supervisor.exited.0'), '');
+    };
+    const [{ stdout }] = await Promise.all([home.runner(['job', 'logs', record.jobId, '-f']), progress()]);
+    assert.match(stdout, /^(get 1 %\n)?get 3 %\nnext\n$/);
   });
 
   test('leaves with 130 when it is interrupted', async () => {

@@ -3,16 +3,28 @@ import type { JobStore } from '../../../jobs/store.ts';
 import type { JobSummary } from '../../../jobs/summary.ts';
 import { printableLine } from '../../../lib/printable.ts';
 import type { CliContext } from '../../context.ts';
-import { formatLocalTime } from '../../output.ts';
+import { formatElapsed, formatLocalTime } from '../../output.ts';
 import { createStyle, wantsColor } from '../../style.ts';
 import { renderTable, type TableColumn } from '../../table.ts';
 
 // Enough to identify a job and to type.
 const minIdWidth = 16;
 
-export function renderJobs(context: CliContext, jobs: readonly JobSummary[], verbose: boolean): string {
+export interface TableOptions {
+  /** Adds columns, and seconds to the times. */
+  verbose?: boolean;
+  /** Adds how long each job runs, or ran. */
+  elapsed?: boolean;
+}
+
+export function renderJobs(
+  context: CliContext,
+  jobs: readonly JobSummary[],
+  { verbose = false, elapsed = verbose }: TableOptions,
+): string {
   const { stdout } = context;
   const style = createStyle(wantsColor(stdout, context));
+  const at = (time: string | undefined) => (time === undefined ? '' : formatLocalTime(time, { seconds: verbose }));
   const columns: TableColumn<JobSummary>[] = [
     { title: 'Job ID', cell: (job) => job.jobId, flexible: minIdWidth },
     { title: 'Title', cell: (job) => printableLine(job.title), flexible: true },
@@ -22,12 +34,16 @@ export function renderJobs(context: CliContext, jobs: readonly JobSummary[], ver
       cell: (job) => (job.state === 'running' ? 'Yes' : 'No'),
       style: (text, job) => (job.state === 'running' ? style.good(text) : text),
     },
-    { title: 'Created', cell: (job) => (job.record ? formatLocalTime(job.record.acceptedAt) : '') },
+    { title: 'Created', cell: (job) => at(job.record?.acceptedAt) },
+    ...(elapsed
+      ? [{ title: 'Elapsed', cell: ({ record }: JobSummary) => formatElapsed(record?.startedAt, record?.endedAt) }]
+      : []),
   ];
   const more: TableColumn<JobSummary>[] = [
     { title: 'State', cell: stateOf },
     { title: 'Exit Code', cell: (job) => String(job.record?.exitCode ?? '') },
-    { title: 'Ended', cell: (job) => (job.record?.endedAt === undefined ? '' : formatLocalTime(job.record.endedAt)) },
+    { title: 'Started', cell: (job) => at(job.record?.startedAt) },
+    { title: 'Ended', cell: (job) => at(job.record?.endedAt) },
     { title: 'Runtime', cell: (job) => job.record?.runtime ?? '' },
     { title: 'Image', cell: (job) => printableLine(job.record?.image ?? '') },
     { title: 'Reason', cell: (job) => printableLine(reasonOf(job.record) ?? '') },

@@ -1,7 +1,8 @@
 import { printableLine } from '../../../lib/printable.ts';
 import type { AdminTask } from '../../../plan42/admin-objects.ts';
+import { isTerminalStatus } from '../../../plan42/turn-status.ts';
 import type { CliContext } from '../../context.ts';
-import { formatLocalTime, print, renderJson } from '../../output.ts';
+import { formatElapsed, formatLocalTime, print, renderJson } from '../../output.ts';
 import { shortIds } from '../../short-ids.ts';
 import { createStyle, statusStyle, wantsColor } from '../../style.ts';
 import { renderTable } from '../../table.ts';
@@ -44,8 +45,14 @@ function renderTasks(context: CliContext, tasks: readonly AdminTask[]): string {
       { title: 'TURN', cell: (task) => String(task.LastTurnIndex ?? '') },
       { title: 'STATE', cell: (task) => printableLine(task.State ?? ''), style: colored },
       ...(tasks.some((task) => task.LastTurnMachine) ? [machine] : []),
-      { title: 'CREATED', cell: (task) => printableLine(formatLocalTime(task.CreatedAt)) },
+      { title: 'CREATED', cell: (task) => printableLine(formatLocalTime(task.CreatedAt, { seconds: true })) },
+      { title: 'ELAPSED', cell: elapsedOf },
     ],
     stdout.isTTY ? stdout.columns : undefined,
   );
+}
+
+/** From its creation until its last turn ended, or until now. */
+function elapsedOf({ CreatedAt, UpdatedAt, State }: AdminTask): string {
+  return formatElapsed(CreatedAt, isTerminalStatus(State) ? UpdatedAt : undefined);
 }

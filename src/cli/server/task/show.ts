@@ -1,7 +1,7 @@
 import { printable, printableLine } from '../../../lib/printable.ts';
 import type { AdminTask, AdminTurn } from '../../../plan42/admin-objects.ts';
 import type { CliContext } from '../../context.ts';
-import { formatLocalTime, print, renderJson } from '../../output.ts';
+import { formatElapsed, formatLocalTime, print, renderJson } from '../../output.ts';
 import { createStyle, type Style, statusStyle, wantsColor } from '../../style.ts';
 import type { LocationOptions } from '../location.ts';
 import { callServer } from '../with-server.ts';
@@ -29,7 +29,7 @@ function renderTask(task: AdminTask, style: Style): string {
     ['Task', task.TaskId],
     ['Title', task.Title],
     ['State', task.State ?? ''],
-    ['Created', formatLocalTime(task.CreatedAt)],
+    ['Created', formatLocalTime(task.CreatedAt, { seconds: true })],
     ['Environment', task.EnvironmentId ?? ''],
     ['Repositories', Object.keys(task.RepoInfo ?? {}).join(', ')],
   ] as const;
@@ -42,9 +42,10 @@ function renderTask(task: AdminTask, style: Style): string {
 function renderTurn(turn: AdminTurn, style: Style): string {
   const { TurnIndex, Status, CreatedAt, CompletedAt, Prompt, OutputMessage, ErrorMessage, Machine } = turn;
   const status = statusStyle(style)(printableLine(Status));
-  const times = [CreatedAt, CompletedAt].filter(Boolean).map((time) => printableLine(formatLocalTime(time ?? '')));
-  const place = Machine ? `  on ${printableLine(Machine)}` : '';
-  const heading = `${style.bold(`Turn ${TurnIndex}`)}  ${status}  ${style.dim(times.join(' to ') + place)}\n`;
+  const started = printableLine(formatLocalTime(CreatedAt, { seconds: true }));
+  const took = `${CompletedAt ? 'took' : 'for'} ${formatElapsed(CreatedAt, CompletedAt)}`;
+  const place = Machine ? `, on ${printableLine(Machine)}` : '';
+  const heading = `${style.bold(`Turn ${TurnIndex}`)}  ${status}  ${style.dim(`${started}, ${took}${place}`)}\n`;
   return heading + section('Prompt', Prompt) + section('Output', OutputMessage) + section('Error', ErrorMessage);
 }
 

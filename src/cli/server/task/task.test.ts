@@ -167,7 +167,7 @@ describe('plan42 server task list', () => {
     const newer = await createTask(test, 'Another');
     const { stdout } = await test.plan42(['task', 'list'], { columns: 80, env: { NO_COLOR: '1' } });
     const [header = '', first = '', second = ''] = stdout.split('\n');
-    assert.match(header, /^TASK +TITLE +TURN +STATE +CREATED$/);
+    assert.match(header, /^TASK +TITLE +TURN +STATE +CREATED +ELAPSED$/);
     assert.match(first, new RegExp(`^${newer.TaskId.slice(0, 8)} +Another +1 +Pending +\\d{4}-`));
     assert.match(second, new RegExp(`^${older.TaskId.slice(0, 8)} +The first task\\\\x07, .*… +1 +Pending +\\d{4}-`));
     assert.ok([first, second].every((line) => line.length <= 80));
@@ -197,7 +197,7 @@ describe('plan42 server task show and cancel', () => {
     assert.match(stdout, new RegExp(`^Task +${turn.TaskId}\\nTitle +Say\\nState +Failed\\nCreated +\\d{4}`));
     assert.match(
       stdout,
-      /\nTurn 1 {2}Failed {2}.* to .*\n {2}Prompt:\n {4}Say\n {4}hello\.\n {2}Error:\n {4}no\\x1b\[2J\n {4}way\n$/,
+      /\nTurn 1 {2}Failed {2}.*:\d\d, took [\d.]+ s\n {2}Prompt:\n {4}Say\n {4}hello\.\n {2}Error:\n {4}no\\x1b\[2J\n {4}way\n$/,
     );
   });
 

@@ -52,7 +52,7 @@ describe('plan42 server token', () => {
     assert.deepEqual([revoked.exitCode, revoked.stdout], [0, '']);
     assert.match(revoked.stderr, / revoked/);
     assert.equal((await test.plan42(['token', 'list'])).stdout, '');
-    assert.match((await test.plan42(['token', 'list', '--all'])).stdout, / revoked\n$/);
+    assert.match((await test.plan42(['token', 'list', '--all'])).stdout, /\trevoked\n$/);
     assert.equal((await test.plan42(['token', 'revoke', id])).exitCode, 0);
   });
 

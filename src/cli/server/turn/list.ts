@@ -1,7 +1,7 @@
 import { printableLine } from '../../../lib/printable.ts';
 import type { AdminTurn } from '../../../plan42/admin-objects.ts';
 import type { CliContext } from '../../context.ts';
-import { formatLocalTime, print, renderJson } from '../../output.ts';
+import { formatElapsed, formatLocalTime, print, renderJson } from '../../output.ts';
 import { createStyle, statusStyle, wantsColor } from '../../style.ts';
 import { renderTable } from '../../table.ts';
 import type { LocationOptions } from '../location.ts';
@@ -25,7 +25,7 @@ export async function listTurns(context: CliContext, id: string, options: ListTu
 function renderTurns(context: CliContext, turns: readonly AdminTurn[]): string {
   const { stdout } = context;
   const colored = statusStyle(createStyle(wantsColor(stdout, context)));
-  const time = (at: string | null | undefined) => (at ? printableLine(formatLocalTime(at)) : '');
+  const time = (at: string | null | undefined) => (at ? printableLine(formatLocalTime(at, { seconds: true })) : '');
   return renderTable(
     turns,
     [
@@ -34,6 +34,7 @@ function renderTurns(context: CliContext, turns: readonly AdminTurn[]): string {
       { title: 'MACHINE', cell: ({ Machine }) => printableLine(Machine ?? ''), flexible: true },
       { title: 'CREATED', cell: ({ CreatedAt }) => time(CreatedAt) },
       { title: 'COMPLETED', cell: ({ CompletedAt }) => time(CompletedAt) },
+      { title: 'ELAPSED', cell: ({ CreatedAt, CompletedAt }) => formatElapsed(CreatedAt, CompletedAt) },
     ],
     stdout.isTTY ? stdout.columns : undefined,
   );

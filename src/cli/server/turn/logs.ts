@@ -1,4 +1,4 @@
-import { printable } from '../../../lib/printable.ts';
+import { printableOutput } from '../../../lib/printable.ts';
 import type { AdminClient } from '../../../plan42/admin-client.ts';
 import type { AdminTurn } from '../../../plan42/admin-objects.ts';
 import type { CliContext } from '../../context.ts';
@@ -32,7 +32,7 @@ async function printCurrentLog({ stdout, signal }: CliContext, client: AdminClie
   const lastIndex = await client.getLastLogIndex(turn.TaskId, turn.TurnIndex);
   if (lastIndex === undefined) return;
   for await (const entry of client.turnLogs(turn.TaskId, turn.TurnIndex, { signal })) {
-    await print(stdout, `${printable(entry.message)}\n`, signal);
+    await print(stdout, `${printableOutput(entry.message)}\n`, signal);
     if (entry.index >= lastIndex) break;
   }
 }

@@ -42,14 +42,17 @@ describe('plan42 server turn list', () => {
     await eventually(async () => machine.tasks.length === 1);
     await test.updateTurn(TaskId, { Status: 'Completed' });
     const run = await test.plan42(['turn', 'list', TaskId]);
-    assert.match(run.stdout, /^TURN +STATUS +MACHINE +CREATED +COMPLETED\n1 +Completed +m1 +\d{4}-\S+ \S+ +\d{4}-/);
+    assert.match(
+      run.stdout,
+      /^TURN\tSTATUS\tMACHINE\tCREATED\tCOMPLETED\tELAPSED\n1\tCompleted\tm1\t\d{4}-\S+ \S+\t\d{4}-.* s\n/,
+    );
     const [turn] = parseAs(
       'server-turn-list.json',
       (await test.plan42(['turn', 'list', TaskId, '--json'])).stdout,
     ) as AdminTurn[];
     assert.equal(turn?.Machine, 'm1');
-    assert.match((await test.plan42(['task', 'show', TaskId])).stdout, /\nTurn 1 {2}Completed {2}.* {2}on m1\n/);
-    assert.match((await test.plan42(['task', 'list'])).stdout, /^TASK +TITLE +TURN +STATE +MACHINE .*\n.* m1 /);
+    assert.match((await test.plan42(['task', 'show', TaskId])).stdout, /\nTurn 1 {2}Completed {2}.* s, on m1\n/);
+    assert.match((await test.plan42(['task', 'list'])).stdout, /^TASK\tTITLE\tTURN\tSTATE\tMACHINE\t.*\n.*\tm1\t/);
   });
 });
 
