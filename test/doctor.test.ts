@@ -72,7 +72,8 @@ async function runDoctor(t: TestContext, name: 'podman' | 'docker', given: Given
 for (const name of ['podman', 'docker'] as const) {
   suite(name, () => {
     test('everything is in order, and a container calls the server', async (t) => {
-      const doctor = await runDoctor(t, name);
+      // Other tests import images that exist only on this machine, of which doctor would warn.
+      const doctor = await runDoctor(t, name, { config: '[images]\nallowed = ["127.0.0.1/*"]\n' });
       if (!doctor) return;
       assert.equal(doctor.status, 'ok', doctor.text);
       assert.match(doctor.of('runtime').found[0] ?? '', new RegExp(`^${name} \\d+\\.\\d+`));

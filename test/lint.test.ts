@@ -97,7 +97,7 @@ async function checkLanguage(folder: string): Promise<{ exitCode: unknown; outpu
 }
 
 async function run(program: string, args: string[], cwd: string): Promise<{ exitCode: unknown; output: string }> {
-  const running = promisify(execFile)(program, args, { cwd });
+  const running = promisify(execFile)(program, args, { cwd, env: { ...process.env, NO_COLOR: '1' } });
   return await running.then(
     ({ stdout, stderr }) => ({ exitCode: 0, output: stdout + stderr }),
     (error: { code: unknown; stdout: string; stderr: string }) => ({

@@ -38,6 +38,8 @@ export const exitGrace: ExitGrace = { ownMs: 5 * 60_000, unknownMs: 15_000 };
 /** Returns how long the agent may run on. */
 export function graceAfter(end: TurnEnd, grace: ExitGrace): number {
   if (end.reason !== 'finished') return 0;
+  // A success is no reason to stop an agent, even if a client reported it.
+  if (end.status !== undefined && end.status !== 'Failed') return grace.ownMs;
   if (end.endedBy === 'User' || end.endedBy === 'Server') return 0;
   return end.status === 'Failed' && end.endedBy === undefined ? grace.unknownMs : grace.ownMs;
 }
