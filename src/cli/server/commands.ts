@@ -1,8 +1,8 @@
 import type { Command } from 'commander';
 import type { CliContext } from '../context.ts';
-import { resolvedPath, withColorOption } from '../options.ts';
+import { resolvedPath } from '../options.ts';
 import type { BackupOptions } from './backup.ts';
-import { type LocationOptions, withLocationOptions } from './location.ts';
+import { type LocationOptions, withDataOption, withLocationOptions } from './location.ts';
 import { addServiceCommands } from './service/commands.ts';
 import type { ServerStartOptions } from './start.ts';
 import { withStartOptions } from './start-options.ts';
@@ -58,19 +58,17 @@ export function addServerCommands(program: Command, context: CliContext): void {
     .description('print a link that signs in to the web page once, within an hour')
     .addHelpText('after', linkExamples)
     .action(async (options: LocationOptions) => (await import('./link.ts')).printLink(context, options));
-  withColorOption(server.command('backup'))
+  withDataOption(server.command('backup'))
     .description('copy all data of the server into one file')
     .argument('<file>', 'new file for the backup', resolvedPath)
-    .option('--data <folder>', 'data folder of the server, if not the default', resolvedPath)
     .option('--force', 'replace an existing file')
     .addHelpText('after', backupExamples)
     .action(async (file: string, options: BackupOptions) =>
       (await import('./backup.ts')).backupCommand(context, file, options),
     );
-  withColorOption(server.command('restore'))
+  withDataOption(server.command('restore'))
     .description('replace all data of a stopped server by a backup')
     .argument('<file>', 'backup', resolvedPath)
-    .option('--data <folder>', 'data folder of the server, if not the default', resolvedPath)
     .addHelpText('after', restoreExamples)
     .action(async (file: string, options: BackupOptions) =>
       (await import('./backup.ts')).restoreCommand(context, file, options),
