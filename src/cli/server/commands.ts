@@ -4,8 +4,8 @@ import { resolvedPath } from '../options.ts';
 import type { BackupOptions } from './backup.ts';
 import { type LocationOptions, withDataOption, withLocationOptions } from './location.ts';
 import { addServiceCommands } from './service/commands.ts';
-import type { ServerStartOptions } from './start.ts';
-import { withStartOptions } from './start-options.ts';
+import { withStartOptions } from './start/options.ts';
+import type { ServerStartOptions } from './start/start.ts';
 import { addTaskCommands } from './task/commands.ts';
 import { addTokenCommands } from './token/commands.ts';
 import { addTurnCommands } from './turn/commands.ts';
@@ -52,7 +52,7 @@ export function addServerCommands(program: Command, context: CliContext): void {
     .option('--quiet', 'print no text but log lines; with --log-file, write those to the file only')
     .option('--discard-secrets', 'remove the values of secret variables and all tokens, if secrets.key is lost')
     .addHelpText('after', startExamples)
-    .action(async (options: ServerStartOptions) => (await import('./start.ts')).startCommand(context, options));
+    .action(async (options: ServerStartOptions) => (await import('./start/start.ts')).startCommand(context, options));
   addServiceCommands(server, context);
   withLocationOptions(server.command('link'))
     .description('print a link that signs in to the web page once, within an hour')

@@ -9,10 +9,10 @@ import { serverService } from '../../../service/services.ts';
 import type { CliContext } from '../../context.ts';
 import { enableService } from '../../service/control.ts';
 import { serverDataDir } from '../data-dir.ts';
-import { formatListenAddress } from '../listen-address.ts';
-import { serviceLogFile } from '../log-file.ts';
-import type { ServerStartOptions } from '../start.ts';
-import { readTlsFiles } from '../tls-files.ts';
+import { formatListenAddress } from '../start/listen-address.ts';
+import { serviceLogFile } from '../start/log-file.ts';
+import type { ServerStartOptions } from '../start/start.ts';
+import { readTlsFiles } from '../start/tls-files.ts';
 
 export interface EnableServerOptions extends ServerStartOptions {
   json?: boolean;
