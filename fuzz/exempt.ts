@@ -19,7 +19,7 @@ export const exemptions: Readonly<Record<string, string>> = {
   'cli/runner/config/setting-value.ts#isInFile': operator,
   'cli/runner/doctor/render.ts#toJson': 'rendered by renderJson',
   'cli/server/data-dir.ts#serverDataDir': operator,
-  'cli/server/log-file.ts#serverLogFiles': operator,
+  'cli/server/start/log-file.ts#serverLogFiles': operator,
   'cli/server/service/enable.ts#startArguments': operator,
   'config/paths.ts': operator,
   'config/read-file.ts#closeCommand': operator,

@@ -4,8 +4,8 @@ import { httpUrl, integerBetween } from '../../src/cli/options.ts';
 import { formatElapsed, formatLocalTime, renderJson } from '../../src/cli/output.ts';
 import { renderError } from '../../src/cli/render-error.ts';
 import { explainApiFailure } from '../../src/cli/server/api-failure.ts';
-import { keepPeriod } from '../../src/cli/server/keep-period.ts';
-import { parseListenAddress } from '../../src/cli/server/listen-address.ts';
+import { keepPeriod } from '../../src/cli/server/start/keep-period.ts';
+import { parseListenAddress } from '../../src/cli/server/start/listen-address.ts';
 import { parseRepoOption } from '../../src/cli/server/task/create.ts';
 import { parseEnvVar } from '../../src/cli/server/task/environment.ts';
 import { turnRemedy } from '../../src/cli/server/turn-remedy.ts';
@@ -63,11 +63,11 @@ export const targets: readonly Target[] = [
   },
   {
     covers: [
-      'cli/server/listen-address.ts#parseListenAddress',
+      'cli/server/start/listen-address.ts#parseListenAddress',
       'cli/server/task/create.ts#parseRepoOption',
       'cli/server/task/environment.ts#parseEnvVar',
       'cli/options.ts#httpUrl',
-      'cli/server/keep-period.ts#keepPeriod',
+      'cli/server/start/keep-period.ts#keepPeriod',
     ],
     corpus: ['127.0.0.1:4242', '[::1]:80', 'org/repo:main', 'NAME=VALUE', 'https://a', '/a/../b'],
     run: (text: string) => {

@@ -10,6 +10,8 @@ import {
   publicKeyPem,
 } from '../../src/plan42/ecies.ts';
 import {
+  ApiError,
+  currentOf,
   isAuthError,
   isTransient,
   parseErrorResponse,
@@ -117,6 +119,7 @@ export const targets: readonly Target[] = [
   },
   {
     covers: [
+      'plan42/errors.ts#currentOf',
       'plan42/errors.ts#parseErrorResponse',
       'plan42/errors.ts#parseRetryAfter',
       'plan42/errors.ts#parseHttpDate',
@@ -129,6 +132,10 @@ export const targets: readonly Target[] = [
     ],
     run: (text: string) => [
       parseErrorResponse(503, { 'retry-after': text }, text),
+      currentOf(
+        new ApiError({ method: 'PATCH', path: '/' }, parseErrorResponse(409, {}, text)),
+        runnerObjects.PartialTurn,
+      ),
       parseRetryAfter([text, text]),
       parseHttpDate(text),
     ],

@@ -38,6 +38,16 @@ export class ApiError extends Error {
   }
 }
 
+/** Returns the current object in a conflict, or undefined for any other error and any other object. */
+export function currentOf<const Schema extends v.GenericSchema>(
+  error: unknown,
+  schema: Schema,
+): v.InferOutput<Schema> | undefined {
+  if (!(error instanceof ApiError) || error.status !== 409) return undefined;
+  const current = v.safeParse(schema, error.current);
+  return current.success ? current.output : undefined;
+}
+
 /** There is no usable response: the connection failed, broke or timed out, or the response is invalid. */
 export class ConnectionError extends Error {
   override readonly name = 'ConnectionError';

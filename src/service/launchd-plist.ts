@@ -12,7 +12,7 @@ export function renderPlist(service: Service, definition: ServiceDefinition): st
   const agent = {
     Label: service.label,
     // The service rotates its own log file; launchd does not rotate standard error.
-    ProgramArguments: [...command, ...service.quietArguments],
+    ProgramArguments: [...command, '--quiet'],
     EnvironmentVariables: environment,
     RunAtLoad: true,
     KeepAlive: true,

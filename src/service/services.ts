@@ -13,8 +13,6 @@ export interface Service {
   label: string;
   /** Whether it starts processes that must outlive it. */
   hasJobs: boolean;
-  /** The arguments with which it writes to its own log only, because launchd does not rotate standard error. */
-  quietArguments: readonly string[];
 }
 
 export const runnerService: Service = {
@@ -25,7 +23,6 @@ export const runnerService: Service = {
   unitName: 'plan42-runner.service',
   label: 'ai.plan42.runner',
   hasJobs: true,
-  quietArguments: ['--quiet'],
 };
 
 export const serverService: Service = {
@@ -36,5 +33,4 @@ export const serverService: Service = {
   unitName: 'plan42-server.service',
   label: 'ai.plan42.server',
   hasJobs: false,
-  quietArguments: ['--quiet'],
 };

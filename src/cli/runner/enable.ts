@@ -7,19 +7,16 @@ import { confirmExpiredToken } from '../../runner/expired-token.ts';
 import { requireRunnerToken } from '../../runner/require-token.ts';
 import { defineService, serviceEnvironment, tokenVariable, variablesLeftOut } from '../../service/definition.ts';
 import { requireServiceManager } from '../../service/find-service-manager.ts';
-import type { EnableResult } from '../../service/service-manager.ts';
 import { runnerService } from '../../service/services.ts';
 import type { CliContext } from '../context.ts';
-import { print, renderJson } from '../output.ts';
-import { withProgress } from '../progress.ts';
-import { serviceStatusJson } from '../service/status-json.ts';
+import { enableService } from '../service/control.ts';
 
 /** Installs the runner as a service and starts it. */
 export async function enableCommand(
   context: CliContext,
   options: { configFile?: string; json?: boolean },
 ): Promise<void> {
-  const { platform, runnerCommand, version, signal, stdout, stderr } = context;
+  const { platform, runnerCommand, version, signal, stderr } = context;
   const env = withPathOptions(context.env, options);
   const manager = await requireServiceManager({ ...context, env }, runnerService, signal);
   const paths = defaultPaths(env, platform);
@@ -35,13 +32,8 @@ export async function enableCommand(
 
   await openPrivateFolder(paths.logDir);
   const definition = defineService({ host: { env, platform }, paths, config, runnerCommand, version });
-  const result = await withProgress(context, 'Starting the runner', () => manager.enable(definition, signal));
-  const file = await manager.definitionFile();
-  if (options.json) {
-    await print(stdout, renderJson({ ...serviceStatusJson(manager.name, result.status), definition: file }), signal);
-    return;
-  }
-  await print(stdout, report(result, { file, configFile: path, log: join(paths.logDir, serviceLogName) }), signal);
+  const setup = { definition, paths: { configuration: path }, logFile: join(paths.logDir, serviceLogName) };
+  await enableService(context, runnerService, manager, setup, options);
 }
 
 function tokenOnlyHere(path: string): UserError {
@@ -56,17 +48,4 @@ function tokenOnlyHere(path: string): UserError {
 
 function leftOut(env: NodeJS.ProcessEnv, path: string): string[] {
   return variablesLeftOut(env).map((name) => `the service does not inherit ${name} from this shell. Set it in ${path}`);
-}
-
-function report(
-  { started, status, hints }: EnableResult,
-  { file, configFile, log }: Record<'file' | 'configFile' | 'log', string>,
-): string {
-  const summary = started ? 'Started the runner' : 'The runner is already running';
-  return `${summary} (process ${status.pid ?? 'unknown'}: ${status.detail}). It starts at every login.
-
-  service        ${file}
-  configuration  ${configFile}
-  log            ${log} (plan42 runner logs -f)
-${hints.map(({ text, command }) => `\n${text}:\n  ${command}\n`).join('')}`;
 }

@@ -1,11 +1,11 @@
 import type { Command } from 'commander';
 import type { CliContext } from '../context.ts';
-import { resolvedPath, withColorOption } from '../options.ts';
+import { resolvedPath } from '../options.ts';
 import type { BackupOptions } from './backup.ts';
-import { type LocationOptions, withLocationOptions } from './location.ts';
+import { type LocationOptions, withDataOption, withLocationOptions } from './location.ts';
 import { addServiceCommands } from './service/commands.ts';
-import type { ServerStartOptions } from './start.ts';
-import { withStartOptions } from './start-options.ts';
+import { withStartOptions } from './start/options.ts';
+import type { ServerStartOptions } from './start/start.ts';
 import { addTaskCommands } from './task/commands.ts';
 import { addTokenCommands } from './token/commands.ts';
 import { addTurnCommands } from './turn/commands.ts';
@@ -52,25 +52,23 @@ export function addServerCommands(program: Command, context: CliContext): void {
     .option('--quiet', 'print no text but log lines; with --log-file, write those to the file only')
     .option('--discard-secrets', 'remove the values of secret variables and all tokens, if secrets.key is lost')
     .addHelpText('after', startExamples)
-    .action(async (options: ServerStartOptions) => (await import('./start.ts')).startCommand(context, options));
+    .action(async (options: ServerStartOptions) => (await import('./start/start.ts')).startCommand(context, options));
   addServiceCommands(server, context);
   withLocationOptions(server.command('link'))
     .description('print a link that signs in to the web page once, within an hour')
     .addHelpText('after', linkExamples)
     .action(async (options: LocationOptions) => (await import('./link.ts')).printLink(context, options));
-  withColorOption(server.command('backup'))
+  withDataOption(server.command('backup'))
     .description('copy all data of the server into one file')
     .argument('<file>', 'new file for the backup', resolvedPath)
-    .option('--data <folder>', 'data folder of the server, if not the default', resolvedPath)
     .option('--force', 'replace an existing file')
     .addHelpText('after', backupExamples)
     .action(async (file: string, options: BackupOptions) =>
       (await import('./backup.ts')).backupCommand(context, file, options),
     );
-  withColorOption(server.command('restore'))
+  withDataOption(server.command('restore'))
     .description('replace all data of a stopped server by a backup')
     .argument('<file>', 'backup', resolvedPath)
-    .option('--data <folder>', 'data folder of the server, if not the default', resolvedPath)
     .addHelpText('after', restoreExamples)
     .action(async (file: string, options: BackupOptions) =>
       (await import('./backup.ts')).restoreCommand(context, file, options),

@@ -36,11 +36,22 @@ const AdminFile = v.object({
   caFile: v.optional(v.string()),
 });
 
+/** Adds the option that selects the data folder of a server. */
+export function withDataOption(command: Command): Command {
+  return withColorOption(command).option(
+    '--data <folder>',
+    'data folder of the server, if not the default',
+    resolvedPath,
+  );
+}
+
 /** Adds the options that select a running server. */
 export function withLocationOptions(command: Command): Command {
-  return withColorOption(command)
-    .option('--data <folder>', 'data folder of the server, if not the default', resolvedPath)
-    .option('--server <url>', `another server; its tenant token is read from $${tokenVariable}`, httpUrl);
+  return withDataOption(command).option(
+    '--server <url>',
+    `another server; its tenant token is read from $${tokenVariable}`,
+    httpUrl,
+  );
 }
 
 /** @throws UserError if there is no such server, or no token for it. */

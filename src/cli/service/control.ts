@@ -1,6 +1,7 @@
-/** `stop` and `disable` of a service, the same for runner and server. */
+/** `enable`, `stop` and `disable` of a service, the same for runner and server. */
 import { UserError } from '../../lib/errors.ts';
 import { requireServiceManager } from '../../service/find-service-manager.ts';
+import type { EnableResult, ServiceDefinition, ServiceManager } from '../../service/service-manager.ts';
 import type { Service } from '../../service/services.ts';
 import type { CliContext } from '../context.ts';
 import { print, renderJson } from '../output.ts';
@@ -12,6 +13,46 @@ export interface ServiceControlOptions {
 }
 
 const agentsContinue = ({ hasJobs }: Service) => (hasJobs ? ' Running agents continue.' : '');
+
+/** The service that `enable` installs, and the files that it prints. */
+export interface ServiceSetup {
+  definition: ServiceDefinition;
+  /** Other files and folders to print, by name. */
+  paths: Readonly<Record<string, string>>;
+  logFile: string;
+}
+
+/** Installs the service and starts it. */
+export async function enableService(
+  context: CliContext,
+  service: Service,
+  manager: ServiceManager,
+  { definition, paths, logFile }: ServiceSetup,
+  { json }: ServiceControlOptions,
+): Promise<void> {
+  const { signal, stdout } = context;
+  const { noun, command } = service;
+  const result = await withProgress(context, `Starting the ${noun}`, () => manager.enable(definition, signal));
+  const file = await manager.definitionFile();
+  const text = json
+    ? renderJson({ ...serviceStatusJson(manager.name, result.status), definition: file })
+    : report(noun, result, { service: file, ...paths, log: `${logFile} (${command} logs -f)` });
+  await print(stdout, text, signal);
+}
+
+function report(
+  noun: Service['noun'],
+  { started, status, hints }: EnableResult,
+  paths: Readonly<Record<string, string>>,
+): string {
+  const summary = started ? `Started the ${noun}` : `The ${noun} is already running`;
+  const width = Math.max(...Object.keys(paths).map((name) => name.length));
+  return [
+    `${summary} (process ${status.pid ?? 'unknown'}: ${status.detail}). It starts at every login.\n\n`,
+    ...Object.entries(paths).map(([name, path]) => `  ${name.padEnd(width)}  ${path}\n`),
+    ...hints.map((hint) => `\n${hint.text}:\n  ${hint.command}\n`),
+  ].join('');
+}
 
 /**
  * Stops the service and waits until it has stopped.

@@ -1,10 +1,9 @@
 /** Marks queues as draining and deletes them on the server. */
-import * as v from 'valibot';
 import { type Clock, systemClock } from '../../lib/clock.ts';
 import type { Logger } from '../../lib/logger.ts';
 import { type RetryOptions, retry } from '../../lib/retry.ts';
 import type { Plan42Client, QueuePath } from '../../plan42/client.ts';
-import { ApiError, isTransient } from '../../plan42/errors.ts';
+import { ApiError, currentOf, isTransient } from '../../plan42/errors.ts';
 import { PartialQueue } from '../../plan42/runner-objects.ts';
 import type { CallLimiter } from './call-limiter.ts';
 
@@ -81,7 +80,5 @@ function isGone(error: unknown): boolean {
 }
 
 function conflictVersion(error: unknown): number | undefined {
-  if (!(error instanceof ApiError) || error.status !== 409) return undefined;
-  const current = v.safeParse(PartialQueue, error.current);
-  return current.success ? current.output.Version : undefined;
+  return currentOf(error, PartialQueue)?.Version;
 }

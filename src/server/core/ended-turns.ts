@@ -1,8 +1,8 @@
-/** Tells a runner which turns no longer need their jobs. */
+/** Finds turns that no longer need their jobs, and waits for them. */
 import type { EndedTurn } from '../../plan42/ended-turns.ts';
 import { isTerminalStatus } from '../../plan42/turn-status.ts';
 import type { Store } from '../store/store.ts';
-import type { TurnKey } from '../store/turns.ts';
+import { type TurnKey, turnName } from '../store/turns.ts';
 import type { Events } from './events.ts';
 
 interface EndedTurnsDeps {
@@ -11,7 +11,8 @@ interface EndedTurnsDeps {
 }
 
 /**
- * Returns those of `turns` that have ended, waiting up to `waitMs` for the first. `instanceId` is the runner that asks, if known.
+ * Returns those of `turns` that have ended, waiting up to `waitMs` for the first. `instanceId` is that of the
+ * runner that makes the call, if known.
  * @throws the signal's reason
  */
 export async function endedTurns(
@@ -22,7 +23,7 @@ export async function endedTurns(
   const find = () => turns.flatMap((turn) => endedTurn(deps.store, turn, instanceId) ?? []);
   const already = find();
   if (already.length > 0 || waitMs === 0) return already;
-  await anyChange(deps.events, new Set(turns.map(nameOf)), find, waitMs, signal);
+  await anyChange(deps.events, new Set(turns.map(turnName)), find, waitMs, signal);
   return find();
 }
 
@@ -38,7 +39,7 @@ async function anyChange(
   const { promise, resolve, reject } = Promise.withResolvers<void>();
   const abort = () => reject(signal.reason as Error);
   const listener = (turn: TurnKey) => {
-    if (names.has(nameOf(turn)) && find().length > 0) resolve();
+    if (names.has(turnName(turn)) && find().length > 0) resolve();
   };
   const timer = setTimeout(resolve, waitMs);
   events.on('turnChanged', listener);
@@ -66,8 +67,4 @@ function endedTurn(
   if (!turn || store.tasks.find(key)?.Deleted !== false) return { TaskId, TurnIndex, Reason: 'Deleted' };
   const isElsewhere = instanceId !== undefined && turn.InstanceId !== undefined && turn.InstanceId !== instanceId;
   return isElsewhere ? { TaskId, TurnIndex, Reason: 'Moved', Machine: turn.Machine } : undefined;
-}
-
-function nameOf({ TenantId, TaskId, TurnIndex }: TurnKey): string {
-  return `${TenantId}/${TaskId}/${TurnIndex}`;
 }

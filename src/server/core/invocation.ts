@@ -1,7 +1,7 @@
 import { randomUUID } from 'node:crypto';
 import type { Clock } from '../../lib/clock.ts';
 import type { Environment, Task, Tenant, Turn } from '../../plan42/objects.ts';
-import { isSecret } from '../store/environment-secrets.ts';
+import { findEmptySecret } from '../store/environment-secrets.ts';
 import type { RunnerKey } from '../store/runner-queues.ts';
 import { SecretError } from '../store/secret-key.ts';
 import type { Store } from '../store/store.ts';
@@ -49,7 +49,7 @@ function reveal(
 ): Pick<Environment, 'EnvVars'> | Obstacle {
   try {
     const EnvVars = environmentSecrets.reveal(environment);
-    const empty = EnvVars.find((variable) => isSecret(variable) && variable.Value === '');
+    const empty = findEmptySecret(EnvVars);
     if (empty === undefined) return { EnvVars };
     return { obstacle: `the secret "${empty.Name}" of the environment has no value; set it again`, isFinal: true };
   } catch (error) {

@@ -21,16 +21,16 @@ export type Place = { queue: RunnerQueue; machine?: Machine } | { waiting: strin
  */
 export function findPlace(deps: PlacementDeps, runner: RunnerKey, sentTo: string | undefined): Place {
   const { machines, roundRobin } = deps;
+  const only = sentTo === undefined || machines.isGone(runner, sentTo) ? undefined : sentTo;
   const polling = machines.emptiestFirst(runner);
-  const candidates =
-    sentTo !== undefined && !machines.isGone(runner, sentTo)
-      ? polling.filter(({ instanceId }) => instanceId === sentTo)
-      : polling.filter(({ id }) => machines.available(runner, id) > 0);
+  const candidates = polling.filter(({ id, instanceId }) =>
+    only === undefined ? machines.available(runner, id) > 0 : instanceId === only,
+  );
   for (const machine of candidates) {
     const queue = usableQueue(deps, runner, machine.id);
     if (queue) return { queue, machine };
   }
-  if (sentTo !== undefined && !machines.isGone(runner, sentTo)) return { waiting: pendingStatus };
+  if (only !== undefined) return { waiting: pendingStatus };
   const queue = roundRobin.next(runner, (other) => machines.isWithoutReports(other));
   return queue ? { queue } : { waiting: waitingStatus(deps, runner, polling) };
 }

@@ -7,7 +7,7 @@ import type { RunnerQueue, Turn } from '../../plan42/objects.ts';
 import { isTerminalStatus } from '../../plan42/turn-status.ts';
 import { StorageError } from '../store/storage-health.ts';
 import type { Store } from '../store/store.ts';
-import type { TurnKey, WaitingTurn } from '../store/turns.ts';
+import { type TurnKey, turnName, type WaitingTurn } from '../store/turns.ts';
 import { RequestError } from './errors.ts';
 import { assign, invokeAgentRequest, type Obstacle, type TurnAssignment } from './invocation.ts';
 import { findPlace } from './placement.ts';
@@ -277,10 +277,6 @@ export class Scheduler {
     if (!current || isTerminalStatus(current.Status) || store.turnAcceptance.isAccepted(turn)) return;
     failTurn(this.#deps, current, message);
   }
-}
-
-function turnName({ TenantId, TaskId, TurnIndex }: TurnKey): string {
-  return `${TenantId}/${TaskId}/${TurnIndex}`;
 }
 
 function logFields({ TaskId, TurnIndex }: TurnKey) {

@@ -4,6 +4,7 @@ import { sleep } from '../../lib/sleep.ts';
 import { measureStandstill } from '../../lib/standstill.ts';
 import { StorageError } from '../store/storage-health.ts';
 import type { Store } from '../store/store.ts';
+import { turnName } from '../store/turns.ts';
 import type { Timing } from './timing.ts';
 import { failTurn, type TurnDeps } from './turns.ts';
 
@@ -59,7 +60,7 @@ function failSilentTurns(deps: ExpiryDeps, lastSigns: Map<string, Sign>): void {
   const known = new Map(lastSigns);
   lastSigns.clear();
   for (const { Version: version, ...key } of store.turnAcceptance.running()) {
-    const name = `${key.TenantId}/${key.TaskId}/${key.TurnIndex}`;
+    const name = turnName(key);
     const last = known.get(name);
     const sign = last?.version === version ? last : { version, since: now };
     lastSigns.set(name, sign);

@@ -14,17 +14,17 @@ export function queryFlag(query: URLSearchParams, name: string): boolean | undef
   return value === 'true';
 }
 
-/** Returns an integer query parameter. @throws HttpError 400 outside the limits */
+/** Returns an integer query parameter. @throws HttpError 400 unless it is from `min` to `max` */
 export function queryInteger(
   query: URLSearchParams,
   name: string,
-  limits: { min: number; max: number },
+  { min, max }: { min: number; max: number },
 ): number | undefined {
   const value = query.get(name);
   if (value === null) return undefined;
   const number = /^\d{1,15}$/.test(value) ? Number(value) : Number.NaN;
-  if (number >= limits.min && number <= limits.max) return number;
-  throw badRequest(`${name} must be an integer from ${limits.min} to ${limits.max}`);
+  if (number >= min && number <= max) return number;
+  throw badRequest(`${name} must be an integer from ${min} to ${max}`);
 }
 
 /** Returns whether the call includes deleted objects, which are hidden by default. */

@@ -20,7 +20,7 @@ import {
 import { badRequest } from '../http/errors.ts';
 import { includeDeleted, listedDeleted, listReply, requiredIfMatch, requireUuidV4 } from '../http/query.ts';
 import { created, noContent, ok, type Route, route, tenantAndRunner, tenantOnly, tenantPath } from '../http/route.ts';
-import { isSecret, withoutSecrets } from '../store/environment-secrets.ts';
+import { findEmptySecret, withoutSecrets } from '../store/environment-secrets.ts';
 import type { Store } from '../store/store.ts';
 import { requireConnection, requireRunner } from './references.ts';
 
@@ -142,7 +142,7 @@ export function environmentRoutes({ store, clock, events }: EnvironmentDeps): Ro
 function saveSecrets(store: EnvironmentDeps['store'], environment: Environment, variables: readonly EnvVar[]): void {
   store.environmentSecrets.save(environment, variables);
   const EnvVars = store.environmentSecrets.reveal(environment);
-  const empty = EnvVars.find((variable) => isSecret(variable) && variable.Value === '');
+  const empty = findEmptySecret(EnvVars);
   if (empty) throw badRequest(`EnvVars: the secret "${empty.Name}" needs a Value, because none is stored`);
   requireFit(store.environments, { ...environment, EnvVars });
 }

@@ -38,7 +38,7 @@ export function turnLogRoutes(deps: TurnDeps & { timing: Timing }): Route[] {
       const version = requiredIfMatch(request);
       const { Index, Logs } = parseBody(request, UploadBody);
       const logs = Logs ?? [];
-      requireFit(logs);
+      requireUploadFit(logs);
       const turn = read(store.turns, turnKey(request.params));
       requireActive(turn);
       requireVersion(store.turns, turn, version);
@@ -73,7 +73,7 @@ export function turnLogRoutes(deps: TurnDeps & { timing: Timing }): Route[] {
   ];
 }
 
-function requireFit(logs: readonly TurnLog[]): void {
+function requireUploadFit(logs: readonly TurnLog[]): void {
   const { uploadEntries, uploadBytes } = limits;
   if (logs.length > uploadEntries.max) throw tooLarge(`more than ${uploadEntries.max} log entries; send fewer at once`);
   // The UTF-8 size of the messages, whose JSON can be several times as large.

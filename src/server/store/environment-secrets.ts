@@ -62,6 +62,11 @@ export function withoutSecrets(variables: readonly EnvVar[]): EnvVar[] {
   return variables.map((variable) => (isSecret(variable) ? { ...variable, Value: '' } : variable));
 }
 
+/** Returns the first secret variable without a value, among variables that have those of secrets. */
+export function findEmptySecret(variables: readonly EnvVar[]): EnvVar | undefined {
+  return variables.find((variable) => isSecret(variable) && variable.Value === '');
+}
+
 export function isSecret({ IsSecret }: EnvVar): boolean {
   return IsSecret === true;
 }

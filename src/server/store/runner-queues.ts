@@ -6,6 +6,11 @@ export type RunnerKey = Pick<RunnerQueue, 'TenantID' | 'RunnerID'>;
 export type QueueKey = Pick<RunnerQueue, 'TenantID' | 'RunnerID' | 'QueueID'>;
 
 /** Returns the key as a string, for maps. */
+export function runnerName({ TenantID, RunnerID }: RunnerKey): string {
+  return `${TenantID}/${RunnerID}`;
+}
+
+/** Returns the key as a string, for maps. */
 export function queueName({ TenantID, RunnerID, QueueID }: QueueKey): string {
   return `${TenantID}/${RunnerID}/${QueueID}`;
 }

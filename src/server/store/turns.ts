@@ -3,6 +3,11 @@ import type { Database } from './database.ts';
 
 export type TurnKey = Pick<Turn, 'TenantId' | 'TaskId' | 'TurnIndex'>;
 
+/** Returns the key as a string, for maps. */
+export function turnName({ TenantId, TaskId, TurnIndex }: TurnKey): string {
+  return `${TenantId}/${TaskId}/${TurnIndex}`;
+}
+
 /** A turn that no runner has accepted. */
 export interface WaitingTurn extends TurnKey {
   Status: string;

@@ -1,39 +1,26 @@
-import { useState } from 'preact/hooks';
 import type { Turn } from '../../plan42/objects.ts';
 import { isTerminalStatus } from '../../plan42/turn-status.ts';
 import { type Api, CallError } from './api.ts';
-import { useAction, useApi } from './hooks.ts';
-import { Confirm, ErrorNote } from './parts.tsx';
+import { ConfirmedButton } from './confirmed-button.tsx';
+import { useApi } from './hooks.ts';
 
 /** Fails a turn after the user confirms. */
 export function CancelTurn({ turn, path, onDone }: { turn: Turn; path: string; onDone: () => void }) {
   const api = useApi();
-  const [isAsking, setAsking] = useState(false);
-  const { run, isBusy, error } = useAction(async () => {
+  const act = async () => {
     await failTurn(api, path, turn);
     onDone();
     // The button is about to disappear.
     document.querySelector('h1')?.focus();
-  });
-  const confirmed = (yes: boolean) => {
-    setAsking(false);
-    if (yes) run();
   };
   return (
-    <div>
-      <button type="button" disabled={isBusy} onClick={() => setAsking(true)}>
-        Cancel turn {turn.TurnIndex}
-      </button>
-      <ErrorNote message={error} />
-      {isAsking ? (
-        <Confirm
-          question={`Cancel turn ${turn.TurnIndex}?`}
-          consequence="The turn fails, and its runner stops the agent within a minute."
-          action="Cancel the turn"
-          onAnswer={confirmed}
-        />
-      ) : null}
-    </div>
+    <ConfirmedButton
+      label={`Cancel turn ${turn.TurnIndex}`}
+      question={`Cancel turn ${turn.TurnIndex}?`}
+      consequence="The turn fails, and its runner stops the agent within a minute."
+      action="Cancel the turn"
+      act={act}
+    />
   );
 }
 

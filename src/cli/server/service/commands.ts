@@ -4,7 +4,7 @@ import { addLogOptions, withColorOption } from '../../options.ts';
 import type { ServiceControlOptions } from '../../service/control.ts';
 import type { ShowLogOptions } from '../../show-log.ts';
 import { withLocationOptions } from '../location.ts';
-import { withStartOptions } from '../start-options.ts';
+import { withStartOptions } from '../start/options.ts';
 import type { EnableServerOptions } from './enable.ts';
 import type { ServerStatusOptions } from './status.ts';
 

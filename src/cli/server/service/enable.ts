@@ -5,17 +5,14 @@ import { tryLockFolder } from '../../../lib/lock.ts';
 import { openPrivateFolder } from '../../../lib/private-folder.ts';
 import { defineServer, serverLogDir } from '../../../service/definition.ts';
 import { requireServiceManager } from '../../../service/find-service-manager.ts';
-import type { EnableResult } from '../../../service/service-manager.ts';
 import { serverService } from '../../../service/services.ts';
 import type { CliContext } from '../../context.ts';
-import { print, renderJson } from '../../output.ts';
-import { withProgress } from '../../progress.ts';
-import { serviceStatusJson } from '../../service/status-json.ts';
+import { enableService } from '../../service/control.ts';
 import { serverDataDir } from '../data-dir.ts';
-import { formatListenAddress } from '../listen-address.ts';
-import { serviceLogFile } from '../log-file.ts';
-import type { ServerStartOptions } from '../start.ts';
-import { readTlsFiles } from '../tls-files.ts';
+import { formatListenAddress } from '../start/listen-address.ts';
+import { serviceLogFile } from '../start/log-file.ts';
+import type { ServerStartOptions } from '../start/start.ts';
+import { readTlsFiles } from '../start/tls-files.ts';
 
 export interface EnableServerOptions extends ServerStartOptions {
   json?: boolean;
@@ -23,7 +20,7 @@ export interface EnableServerOptions extends ServerStartOptions {
 
 /** Installs the server as a service with the given options of `start`, and starts it. */
 export async function enableServer(context: CliContext, options: EnableServerOptions): Promise<void> {
-  const { env, platform, plan42Command, version, signal, stdout } = context;
+  const { env, platform, plan42Command, version, signal } = context;
   const manager = await requireServiceManager(context, serverService, signal);
   readTlsFiles(options);
   const dataDir = serverDataDir(options.data, env, platform);
@@ -33,13 +30,7 @@ export async function enableServer(context: CliContext, options: EnableServerOpt
   const [program, ...args] = plan42Command;
   const command = [program, ...args, 'server', 'start', ...startArguments(options, dataDir, logFile)] as const;
   const definition = defineServer({ host: context, command, version });
-  const result = await withProgress(context, 'Starting the server', () => manager.enable(definition, signal));
-  const file = await manager.definitionFile();
-  if (options.json) {
-    await print(stdout, renderJson({ ...serviceStatusJson(manager.name, result.status), definition: file }), signal);
-    return;
-  }
-  await print(stdout, report(result, { file, dataDir, logFile }), signal);
+  await enableService(context, serverService, manager, { definition, paths: { data: dataDir }, logFile }, options);
 }
 
 /** The options of `plan42 server start` that do the same as these, with absolute paths. */
@@ -71,17 +62,4 @@ export async function refuseForeground(dataDir: string): Promise<void> {
   throw new UserError(`the running server that uses ${dataDir} was not started as a service`, {
     remedy: 'Stop it with Ctrl-C in its terminal.',
   });
-}
-
-function report(
-  { started, status, hints }: EnableResult,
-  { file, dataDir, logFile }: Record<'file' | 'dataDir' | 'logFile', string>,
-): string {
-  const summary = started ? 'Started the server' : 'The server is already running';
-  return `${summary} (process ${status.pid ?? 'unknown'}: ${status.detail}). It starts at every login.
-
-  service  ${file}
-  data     ${dataDir}
-  log      ${logFile} (plan42 server logs -f)
-${hints.map(({ text, command }) => `\n${text}:\n  ${command}\n`).join('')}`;
 }

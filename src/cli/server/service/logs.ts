@@ -3,7 +3,7 @@ import { exists } from '../../../lib/files.ts';
 import { readLog } from '../../../lib/read-log.ts';
 import type { CliContext } from '../../context.ts';
 import { type ShowLogOptions, showLog } from '../../show-log.ts';
-import { serverLogFiles, serviceLogFile } from '../log-file.ts';
+import { serverLogFiles, serviceLogFile } from '../start/log-file.ts';
 
 /** Shows the log of the service. */
 export async function showServerLog(context: CliContext, options: ShowLogOptions): Promise<void> {

@@ -41,7 +41,7 @@ async function readStatus(context: CliContext, options: ServerStatusOptions): Pr
   const dataDir = options.server === undefined ? serverDataDir(options.data, context.env, context.platform) : null;
   const service = options.server === undefined ? await readServiceState(context, serverService) : null;
   try {
-    return { state: 'running', problem: null, url: await callServer(context, options), dataDir, service };
+    return { state: 'running', problem: null, url: await urlOfRunningServer(context, options), dataDir, service };
   } catch (error) {
     if (!(error instanceof UserError)) throw error;
     return { state: 'not-running', problem: error.message, url: null, dataDir, service };
@@ -49,7 +49,7 @@ async function readStatus(context: CliContext, options: ServerStatusOptions): Pr
 }
 
 /** Returns the URL of the server that has responded. @throws UserError */
-async function callServer({ env, version, signal }: CliContext, options: ServerStatusOptions): Promise<string> {
+async function urlOfRunningServer({ env, version, signal }: CliContext, options: ServerStatusOptions): Promise<string> {
   const location = locateServer(options, env);
   const { url, token, caFile } = location;
   const transport = createTransport({ env, caFile });

@@ -1,9 +1,8 @@
-import * as v from 'valibot';
 import { UserError } from '../../../lib/errors.ts';
 import { printableLine } from '../../../lib/printable.ts';
 import type { AdminClient } from '../../../plan42/admin-client.ts';
 import { AdminTurn } from '../../../plan42/admin-objects.ts';
-import { ApiError } from '../../../plan42/errors.ts';
+import { currentOf } from '../../../plan42/errors.ts';
 import { isTerminalStatus } from '../../../plan42/turn-status.ts';
 import type { CliContext } from '../../context.ts';
 import type { LocationOptions } from '../location.ts';
@@ -34,9 +33,8 @@ export async function cancelTurn(client: AdminClient, turn: AdminTurn, attemptsL
   try {
     return await client.updateTurn(turn, { Status: 'Failed', ErrorMessage: 'cancelled by user' });
   } catch (error) {
-    const current =
-      error instanceof ApiError && error.status === 409 ? v.safeParse(AdminTurn, error.current) : undefined;
-    if (attemptsLeft > 1 && current?.success) return cancelTurn(client, current.output, attemptsLeft - 1);
+    const current = currentOf(error, AdminTurn);
+    if (attemptsLeft > 1 && current) return cancelTurn(client, current, attemptsLeft - 1);
     throw error;
   }
 }

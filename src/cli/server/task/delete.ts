@@ -1,8 +1,7 @@
-import * as v from 'valibot';
 import { UserError } from '../../../lib/errors.ts';
 import type { AdminClient } from '../../../plan42/admin-client.ts';
 import { AdminTask, type AdminTurn } from '../../../plan42/admin-objects.ts';
-import { ApiError } from '../../../plan42/errors.ts';
+import { currentOf } from '../../../plan42/errors.ts';
 import { isTerminalStatus } from '../../../plan42/turn-status.ts';
 import type { CliContext } from '../../context.ts';
 import type { LocationOptions } from '../location.ts';
@@ -58,9 +57,8 @@ async function deleteTask(client: AdminClient, task: AdminTask): Promise<void> {
   try {
     await client.deleteTask(task);
   } catch (error) {
-    const current =
-      error instanceof ApiError && error.status === 409 ? v.safeParse(AdminTask, error.current) : undefined;
-    if (!current?.success) throw error;
-    await client.deleteTask(current.output);
+    const current = currentOf(error, AdminTask);
+    if (current === undefined) throw error;
+    await client.deleteTask(current);
   }
 }

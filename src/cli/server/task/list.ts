@@ -52,7 +52,12 @@ function renderTasks(context: CliContext, tasks: readonly AdminTask[]): string {
   );
 }
 
-/** From its creation until its last turn ended, or until now. */
-function elapsedOf({ CreatedAt, UpdatedAt, State }: AdminTask): string {
-  return formatElapsed(CreatedAt, isTerminalStatus(State) ? UpdatedAt : undefined);
+/** The time from the task's creation until its last turn ended, or until now. A task that awaits review has ended turns. */
+export function elapsedOf({
+  CreatedAt,
+  UpdatedAt,
+  State,
+  LastTurnStatus,
+}: Pick<AdminTask, 'CreatedAt' | 'UpdatedAt' | 'State' | 'LastTurnStatus'>): string {
+  return formatElapsed(CreatedAt, isTerminalStatus(LastTurnStatus ?? State) ? UpdatedAt : undefined);
 }

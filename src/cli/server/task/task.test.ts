@@ -3,6 +3,7 @@ import { describe, it } from 'node:test';
 import { setTimeout } from 'node:timers/promises';
 import { startTestServer, type TestServer } from '../../../../test/support/start-test-server.ts';
 import type { AdminTask, AdminTurn } from '../../../plan42/admin-objects.ts';
+import { elapsedOf } from './list.ts';
 
 const create = ['task', 'create', '--image', 'example.com/agent:1', '--prompt'];
 
@@ -176,6 +177,12 @@ describe('plan42 server task list', () => {
       json.map((task) => task.TaskId),
       [newer.TaskId, older.TaskId],
     );
+  });
+
+  it('stops the elapsed time of a task that awaits review', () => {
+    const times = { CreatedAt: '2025-01-31T17:05:00Z', UpdatedAt: '2025-01-31T17:06:00Z' };
+    const task = { ...times, State: 'Awaiting Code Review', LastTurnStatus: 'Completed' } as const;
+    assert.equal(elapsedOf(task), '1 min 0 s');
   });
 
   it('reports an empty list', async () => {

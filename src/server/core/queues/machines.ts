@@ -1,6 +1,6 @@
 import type { Clock } from '../../../lib/clock.ts';
 import type { RunnerIdentity, SlotReport } from '../../../plan42/runner-headers.ts';
-import { type QueueKey, queueName, type RunnerKey } from '../../store/runner-queues.ts';
+import { type QueueKey, queueName, type RunnerKey, runnerName } from '../../store/runner-queues.ts';
 
 /** A running instance of a runner that reports its free slots. Instances of one runner share its token, and the work. */
 export interface Machine {
@@ -158,8 +158,8 @@ export class Machines {
     return this.#clock.now() - lastSeenMs >= machineGoneMs;
   }
 
-  #machinesOf({ TenantID, RunnerID }: RunnerKey): Map<string, Known> {
-    const name = `${TenantID}/${RunnerID}`;
+  #machinesOf(runner: RunnerKey): Map<string, Known> {
+    const name = runnerName(runner);
     const machines = this.#runners.get(name) ?? new Map<string, Known>();
     this.#runners.set(name, machines);
     return machines;

@@ -4,7 +4,7 @@ import type { Logger } from '../../../lib/logger.ts';
 import { sleep } from '../../../lib/sleep.ts';
 import type { RunnerQueue } from '../../../plan42/objects.ts';
 import type { QueueState } from '../../../plan42/page-objects.ts';
-import { type QueueKey, queueName, type RunnerKey } from '../../store/runner-queues.ts';
+import { type QueueKey, queueName, type RunnerKey, runnerName } from '../../store/runner-queues.ts';
 import type { Store } from '../../store/store.ts';
 import { skipIfStorageFails } from '../storage.ts';
 import type { Timing } from '../timing.ts';
@@ -156,8 +156,4 @@ export function queueState({ Draining, IsHealthy }: Pick<RunnerQueue, 'Draining'
 function mean(values: readonly (number | null)[]): number | null {
   const known = values.filter((value) => value !== null);
   return known.length === 0 ? null : Math.round(known.reduce((sum, value) => sum + value, 0) / known.length);
-}
-
-function runnerName({ TenantID, RunnerID }: RunnerKey): string {
-  return `${TenantID}/${RunnerID}`;
 }

@@ -1,5 +1,5 @@
 import type { RunnerQueue } from '../../../plan42/objects.ts';
-import { nextHealthyQueue, type RunnerKey } from '../../store/runner-queues.ts';
+import { nextHealthyQueue, type RunnerKey, runnerName } from '../../store/runner-queues.ts';
 import type { Store } from '../../store/store.ts';
 
 /** Spreads work over the healthy queues of each runner: every call returns the next one. */
@@ -13,7 +13,7 @@ export class RoundRobin {
 
   /** Returns the next queue that `accepts` admits, or undefined if the runner has no such healthy one. */
   next(runner: RunnerKey, accepts: (queue: RunnerQueue) => boolean = () => true): RunnerQueue | undefined {
-    const name = `${runner.TenantID}/${runner.RunnerID}`;
+    const name = runnerName(runner);
     const last = this.#lastUsed.get(name) ?? '';
     const queue = this.#find(runner, last, accepts) ?? this.#find(runner, '', accepts);
     if (queue) this.#lastUsed.set(name, queue.QueueID);

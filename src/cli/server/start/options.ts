@@ -1,6 +1,6 @@
 import { type Command, Option } from 'commander';
-import { logLevels } from '../../lib/logger.ts';
-import { httpUrl, resolvedPath, withColorOption } from '../options.ts';
+import { logLevels } from '../../../lib/logger.ts';
+import { httpUrl, resolvedPath, withColorOption } from '../../options.ts';
 import { defaultKeepDeleted, keepPeriod } from './keep-period.ts';
 import { parseListenAddress } from './listen-address.ts';
 

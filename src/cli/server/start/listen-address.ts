@@ -1,6 +1,6 @@
 import { isIP } from 'node:net';
 import { InvalidArgumentError } from 'commander';
-import type { ListenAddress } from '../../server/http/listener.ts';
+import type { ListenAddress } from '../../../server/http/listener.ts';
 
 /**
  * Parses `127.0.0.1:7042`, `[::1]:7042`, `localhost:7042`, or a port alone, which means 127.0.0.1.

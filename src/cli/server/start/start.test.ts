@@ -3,9 +3,9 @@ import { mkdir, mkdtempDisposable, writeFile } from 'node:fs/promises';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { describe, it } from 'node:test';
-import { type CliRun, type CliRunOptions, runCli } from '../../../test/support/run-cli.ts';
-import { startTestServer } from '../../../test/support/start-test-server.ts';
-import { tlsPair } from '../../../test/support/tls-pair.ts';
+import { type CliRun, type CliRunOptions, runCli } from '../../../../test/support/run-cli.ts';
+import { startTestServer } from '../../../../test/support/start-test-server.ts';
+import { tlsPair } from '../../../../test/support/tls-pair.ts';
 
 const temporaryFolder = () => mkdtempDisposable(join(tmpdir(), 'plan42-start-'));
 

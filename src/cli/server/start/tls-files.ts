@@ -1,7 +1,7 @@
 import { createPrivateKey, X509Certificate } from 'node:crypto';
 import { readFileSync } from 'node:fs';
 import { getCACertificates } from 'node:tls';
-import { ExitCode, UserError } from '../../lib/errors.ts';
+import { ExitCode, UserError } from '../../../lib/errors.ts';
 
 /** Absolute paths. */
 export interface TlsFiles {

@@ -1,7 +1,7 @@
 import { join } from 'node:path';
-import { rotatedNames } from '../../lib/rotating-file.ts';
-import { serverLogDir } from '../../service/definition.ts';
-import type { CliContext } from '../context.ts';
+import { rotatedNames } from '../../../lib/rotating-file.ts';
+import { serverLogDir } from '../../../service/definition.ts';
+import type { CliContext } from '../../context.ts';
 
 export const logLimits = { maxBytes: 10 * 1024 * 1024, keep: 2 };
 
