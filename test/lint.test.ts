@@ -4,7 +4,7 @@ import { execFile } from 'node:child_process';
 import { cp, mkdir, symlink, writeFile } from 'node:fs/promises';
 import { dirname, join } from 'node:path';
 import { test } from 'node:test';
-import { promisify } from 'node:util';
+import { promisify, stripVTControlCharacters } from 'node:util';
 import { requiresCommands } from './support/requires-command.ts';
 import { makeTempDir } from './support/temp-dir.ts';
 
@@ -97,12 +97,13 @@ async function checkLanguage(folder: string): Promise<{ exitCode: unknown; outpu
 }
 
 async function run(program: string, args: string[], cwd: string): Promise<{ exitCode: unknown; output: string }> {
-  const running = promisify(execFile)(program, args, { cwd, env: { ...process.env, NO_COLOR: '1' } });
+  const running = promisify(execFile)(program, args, { cwd });
   return await running.then(
-    ({ stdout, stderr }) => ({ exitCode: 0, output: stdout + stderr }),
+    ({ stdout, stderr }) => ({ exitCode: 0, output: stripVTControlCharacters(stdout + stderr) }),
     (error: { code: unknown; stdout: string; stderr: string }) => ({
       exitCode: error.code,
-      output: error.stdout + error.stderr,
+      // In CI, oxlint uses colours without a terminal, whatever NO_COLOR says.
+      output: stripVTControlCharacters(error.stdout + error.stderr),
     }),
   );
 }
