@@ -45,7 +45,7 @@ export const exemptions: Readonly<Record<string, string>> = {
   'runtimes/authorities.ts': operator,
   'runtimes/check/image.ts#checkImage': operator,
   'runtimes/engine/authorities.ts': operator,
-  'runtimes/engine/docker-route.ts#none': ownText,
+  'runtimes/engine/host-route.ts#noRoute': ownText,
   'server/core/': 'gets bodies that a schema has accepted',
   'server/data-folder.ts': operator,
   'server/http/access.ts#authorise': checkedId,
