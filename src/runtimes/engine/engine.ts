@@ -1,12 +1,10 @@
 /** The runtime of docker and podman, which run jobs by an engine's command line. */
 
 import { join } from 'node:path';
-import * as v from 'valibot';
 import type { Config, RuntimeName } from '../../config/schema.ts';
 import { systemClock } from '../../lib/clock.ts';
 import { errorCode, formatError } from '../../lib/errors.ts';
 import { exists } from '../../lib/files.ts';
-import { parseJson } from '../../lib/json.ts';
 import type { Logger } from '../../lib/logger.ts';
 import { isCommandInstalled, runCommand } from '../../lib/run-command.ts';
 import { readLogTail } from '../../shim/job-log.ts';
@@ -21,13 +19,10 @@ import {
   type Runtime,
   RuntimeError,
   type StartOptions,
-  type UnmanagedContainer,
 } from '../runtime.ts';
 import { createAgentNetwork } from './agent-address.ts';
 import { authorityOptions } from './authorities.ts';
 import {
-  agentArguments,
-  containerIdFile,
   hasContainerId,
   instanceLabel,
   lastErrorLine,
@@ -37,13 +32,14 @@ import {
   query,
   queryTimeoutMs,
   type RunEngine,
-  removalTimeoutMs,
 } from './client.ts';
 import type { FindRoute } from './host-route.ts';
 import { createEngineImages } from './images.ts';
 import { type Container, inspectContainer } from './inspect.ts';
 import { killContainer } from './kill.ts';
 import { keptLogDriver } from './resume-log.ts';
+import { runArguments } from './run-arguments.ts';
+import { listUnmanaged, removeUnmanaged } from './unmanaged.ts';
 import { waitForClient } from './wait-for-client.ts';
 import { waitForContainer } from './wait-for-container.ts';
 
@@ -92,9 +88,6 @@ export interface RuntimeOptions {
 
 // Podman before 5 loses an out-of-memory kill on cgroups v1, but its monitor leaves this in its working directory.
 const conmonOomFile = 'oom';
-const cpuPeriodUs = 100_000;
-
-const Inspected = v.object({ Id: v.string(), Name: v.string(), Created: v.string(), SizeRw: v.optional(v.number()) });
 
 /** A runtime that works through an engine's command, which is given argument arrays and no shell. */
 export function createEngineRuntime(engine: Engine, options: RuntimeOptions): Runtime {
@@ -151,7 +144,8 @@ export function createEngineRuntime(engine: Engine, options: RuntimeOptions): Ru
       authorityOptions(job, caFile, { run, instanceId, isRemote, relabels: true }),
       agentNetwork.options(job.serverUrl),
     ]);
-    const args = runArguments(job, ['--log-driver', logDriver, ...variables.options, ...authorities, ...network]);
+    const options = ['--log-driver', logDriver, ...variables.options, ...authorities, ...network];
+    const args = runArguments(job, options, { limits, instanceId });
     const commandEnv = { ...containerCommandEnvironment(env, engine), ...variables.env };
     await launchClient(job, [engine.command, ...args], commandEnv, signal);
   }
@@ -172,30 +166,6 @@ export function createEngineRuntime(engine: Engine, options: RuntimeOptions): Ru
   async function chooseLogDriver(): Promise<string> {
     if (engine.outlivesDaemon === undefined) return 'none';
     return (await query(run, engine.outlivesDaemon)) === 'true' ? keptLogDriver : 'none';
-  }
-
-  function runArguments(job: StartOptions, ofThisJob: readonly string[]): string[] {
-    const memory = `${Math.round(limits.memoryGib * 1024)}m`;
-    return [
-      'run',
-      ...['--name', job.jobId],
-      ...['--label', `${instanceLabel}=${instanceId}`],
-      ...['--cidfile', containerIdFile(job)],
-      '--interactive',
-      ...['--pull', job.mayPullAgain ? 'missing' : 'never'],
-      ...ofThisJob,
-      // Not --cpus: docker refuses more of them than the machine has.
-      ...['--cpu-period', String(cpuPeriodUs), '--cpu-quota', String(Math.round(limits.cpus * cpuPeriodUs))],
-      // With the same limit for both together there is no swap: the engines' default would allow as much again.
-      ...['--memory', memory, '--memory-swap', memory],
-      ...['--pids-limit', String(limits.pids)],
-      ...['--cap-drop', 'ALL'],
-      ...limits.capabilities.flatMap((name) => ['--cap-add', name]),
-      ...(limits.noNewPrivileges ? ['--security-opt', 'no-new-privileges'] : []),
-      ...['--entrypoint', limits.entrypoint],
-      job.image,
-      ...agentArguments,
-    ];
   }
 
   async function wait(job: JobPaths, signal?: AbortSignal): Promise<JobExit> {
@@ -254,27 +224,6 @@ export function createEngineRuntime(engine: Engine, options: RuntimeOptions): Ru
     await shim.forget(job.folder);
   }
 
-  async function listUnmanaged(except: ReadonlySet<string>, signal?: AbortSignal): Promise<UnmanagedContainer[]> {
-    const args = ['ps', '--all', '--no-trunc', '--filter', `label=${instanceLabel}=${instanceId}`];
-    const listed = await run([...args, '--format', '{{.ID}} {{.Names}}'], { signal, timeoutMs: queryTimeoutMs });
-    if (listed.exitCode !== 0) throw new RuntimeError(`cannot list containers: ${lastErrorLine(listed)}`);
-    const unmanaged: UnmanagedContainer[] = [];
-    for (const line of listed.stdout.split('\n')) {
-      const [id = '', name = ''] = line.split(' ');
-      if (id === '' || except.has(name)) continue;
-      const { exitCode, stdout } = await run(['container', 'inspect', '--size', id], { signal });
-      // It may be gone by now.
-      if (exitCode === 0) unmanaged.push(...v.parse(v.array(Inspected), parseJson(stdout)).map(toUnmanaged));
-    }
-    return unmanaged;
-  }
-
-  async function removeUnmanaged(id: string): Promise<void> {
-    const result = await run(['rm', '--force', '--volumes', id], { timeoutMs: removalTimeoutMs });
-    if (result.exitCode !== 0 && !/no such container/i.test(result.stderr))
-      throw new RuntimeError(lastErrorLine(result));
-  }
-
   async function storageFolder(signal?: AbortSignal): Promise<string | undefined> {
     const folder = await query(run, engine.storageFolder, signal);
     return folder?.startsWith('/') ? folder : undefined;
@@ -294,16 +243,11 @@ export function createEngineRuntime(engine: Engine, options: RuntimeOptions): Ru
     kill: (job, graceMs) => killContainer(run, job, graceMs),
     listRunning,
     remove,
-    listUnmanaged,
-    removeUnmanaged,
+    listUnmanaged: (except, signal) => listUnmanaged(run, instanceId, except, signal),
+    removeUnmanaged: (id) => removeUnmanaged(run, id),
     storageFolder,
     images,
   };
-}
-
-function toUnmanaged({ Id, Name, Created, SizeRw }: v.InferOutput<typeof Inspected>): UnmanagedContainer {
-  // Docker writes the name with a slash before it.
-  return { id: Id, jobId: Name.replace(/^\//, ''), createdAt: new Date(Created), sizeBytes: SizeRw };
 }
 
 /** Whether an exit code is that of docker or podman itself and not of the command they ran. */
