@@ -74,17 +74,18 @@ export async function watchTurns(deps: TurnWatchDeps): Promise<void> {
   }
 }
 
-/** Returns whether the server responded, which may have taken `waitMs`. */
+/** Returns whether the server reported on all of them, which may have taken `waitMs`. */
 async function lookTogether(
   watched: readonly WatchedTurn[],
   { client, runner, features, logger, signal }: TurnWatchDeps,
   waitMs: number,
 ): Promise<boolean> {
-  if (!features.has('EndedTurns')) return false;
+  // A runner token is for one tenant.
   const own = watched
     .filter(({ path }) => path.tenantId === runner.tenantId)
     .toSorted((a, b) => Number(b.isStarted) - Number(a.isStarted))
     .slice(0, maxWatchedTurns);
+  if (!features.has('EndedTurns') || own.length === 0) return false;
   const paths = own.map(({ path }) => path);
   try {
     const ended = await client.getEndedTurns(runner, paths, waitMs, { signal });
@@ -92,7 +93,7 @@ async function lookTogether(
       const match = own.find(({ path }) => path.taskId === turn.TaskId && path.turnIndex === turn.TurnIndex);
       match?.updates.noteEnd(endOf(turn));
     }
-    return true;
+    return own.length === watched.length;
   } catch (error) {
     signal.throwIfAborted();
     logger.debug('cannot look at turns of jobs together', { error });
