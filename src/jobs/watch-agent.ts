@@ -1,4 +1,5 @@
 /** A started agent until its exit, including the kills that a user or the server causes. */
+import { once } from 'node:events';
 import type { Config } from '../config/schema.ts';
 import type { Logger } from '../lib/logger.ts';
 import { retryForever } from '../lib/retry.ts';
@@ -97,7 +98,7 @@ function stopAfterTurn(jobId: string, context: AgentContext): Disposable & { rea
   const signal = AbortSignal.any([detach, exited.signal]);
   const stop = { reason: undefined as TurnEnd | undefined, [Symbol.dispose]: () => exited.abort() };
   const work = async () => {
-    await aborted(turn.ended, signal);
+    if (!turn.ended.aborted) await once(turn.ended, 'abort', { signal });
     const { end } = turn;
     if (end === undefined) return;
     const graceMs = graceAfter(end, exitGrace);
@@ -106,16 +107,7 @@ function stopAfterTurn(jobId: string, context: AgentContext): Disposable & { rea
     logger.info('stopping job, its turn has ended', { reason: describeTurnEnd(end), waited_ms: graceMs });
     await killAgent(jobId, context, signal);
   };
-  // Rejects only with the reason of the signal.
+  // Rejects only if the signal is aborted.
   void work().catch(() => {});
   return stop;
-}
-
-/** Resolves when `event` is aborted. Rejects with the reason of `signal`. */
-function aborted(event: AbortSignal, signal: AbortSignal): Promise<void> {
-  const { promise, resolve, reject } = Promise.withResolvers<void>();
-  if (event.aborted) resolve();
-  event.addEventListener('abort', () => resolve(), { once: true, signal });
-  signal.addEventListener('abort', () => reject(signal.reason as Error), { once: true });
-  return promise;
 }
