@@ -1,5 +1,3 @@
-/** What only Node.js's diagnostic report knows about this process. */
-
 /** Returns how many files and connections this process may have open at once; undefined if it is not limited or unknown. */
 export function openFilesLimit(): number | undefined {
   const limit = readReport().userLimits?.open_files?.soft;
