@@ -34,7 +34,7 @@ export interface AgentContext extends KillDeps {
   turn: TurnUpdates;
   hostName: string;
   /** The option with which a command finds this runner, or empty. */
-  placeOption: string;
+  stateDirOption: string;
   /** The server that the agent calls. */
   serverUrl: URL;
   /** How long the agent may run on after its turn has ended. */
@@ -48,7 +48,7 @@ export interface AgentContext extends KillDeps {
 
 /** Returns the record of the job after its exit. Rejects only with the reason of `context.detach`. */
 export async function waitForExit(record: JobRecord, context: AgentContext): Promise<JobRecord> {
-  const { store, runtime, logger, hostName, placeOption, cancel, detach } = context;
+  const { store, runtime, logger, hostName, stateDirOption, cancel, detach } = context;
   const { jobId } = record;
   const turnStop = stopAfterTurn(jobId, context);
   try {
@@ -65,7 +65,7 @@ export async function waitForExit(record: JobRecord, context: AgentContext): Pro
     const unreachable = mayBeCutOff ? await whyUnreachable(runtime, context.serverUrl) : undefined;
     const failure = stoppedBy
       ? describeStop(stoppedBy)
-      : describeExit({ ...record, killed }, exit, hostName, { placeOption, unreachable });
+      : describeExit({ ...record, killed }, exit, hostName, { stateDirOption, unreachable });
     const reason = endReason({ killed, stoppedBy }, exitReason(exit));
     const { exitCode } = exit;
     return {
