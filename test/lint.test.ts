@@ -136,6 +136,7 @@ test('code that reads a clock of the machine fails, and code that asks for the d
     'const startedAt = process.hrtime.bigint();',
     'const age = systemClock.date().getTime() - file.mtimeMs;',
     'expire(clock.date);',
+    'const { now, date } = clock;',
   ];
   for (const line of lines) {
     await using tree = await makeTree({ 'src/jobs/a.ts': line });

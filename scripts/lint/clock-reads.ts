@@ -6,7 +6,7 @@ import type { Finding } from './marker-words.ts';
 
 const clockFile = 'src/lib/clock.ts';
 
-/** Why a file may know the date. No reason is about a duration that decides something. */
+/** Why a file may know the date. It decides by an age only if no other clock knows the age. */
 const mayKnowTheDate: Readonly<Record<string, string>> = {
   'src/checks/check.ts': 'doctor compares the date with the server, and with the end of the token',
   'src/cli/output.ts': 'shows ages',
@@ -22,11 +22,12 @@ const mayKnowTheDate: Readonly<Record<string, string>> = {
   'src/jobs/recover.ts': 'times in records',
   'src/jobs/run-job.ts': 'times in records',
   'src/jobs/store.ts': 'dates of files',
+  'src/lib/date-trust.ts': 'decides whether ages by the date count',
   'src/lib/logger.ts': 'timestamps of log lines',
-  'src/plan42/errors.ts': 'a Retry-After that is a date',
+  'src/lib/standstill.ts': 'only the date may show that a virtual machine was paused; a jump must be harmless',
+  'src/plan42/errors.ts': 'a Retry-After that is a date; how wrong the clock is',
   'src/runner/expired-token.ts': 'the end of a token is a date',
   'src/runner/health.ts': 'times that people see',
-  'src/lib/date-trust.ts': 'decides whether ages by the date count',
   'src/runner/housekeeping.ts': 'files have dates',
   'src/runner/messages/invoke-agent.ts': 'times in records',
   'src/runner/service.ts': 'times that people see',
@@ -49,7 +50,7 @@ const mayKnowTheDate: Readonly<Record<string, string>> = {
   'src/server/routes/page.ts': 'the page shows ages by the server’s date',
   'src/server/routes/runner-tokens.ts': 'tokens have dates',
   'src/shim/wait.ts': 'times in records',
-  'src/tui/effects/validate.ts': 'the end of a token is a date',
+  'src/tui/effects/validate.ts': 'the probe of the server compares the date with the server’s',
   'src/web/view/parts.tsx': 'shows ages',
 };
 
@@ -61,7 +62,7 @@ const reads: readonly [pattern: RegExp, remedy: string][] = [
   [/\bperformance\b\s*\.\s*now\b|\bhrtime\b|perf_hooks/, 'systemClock.now() of lib/clock.ts'],
 ];
 const date: (typeof reads)[number] = [
-  /[cC]lock\.date\b/,
+  /[cC]lock\.date\b|\{[^{}]*\bdate\b[^{}]*\}(?:: \w+)? = [\w.#]*[cC]lock\b/,
   'clock.now() if it is about a duration; else add the file to scripts/lint/clock-reads.ts, with the reason',
 ];
 

@@ -2,6 +2,7 @@ import assert from 'node:assert/strict';
 import { afterEach, beforeEach, describe, test } from 'node:test';
 import { eventually } from '../../test/support/eventually.ts';
 import { sendJson } from '../../test/support/http-server.ts';
+import { makeRecord } from '../../test/support/job-record.ts';
 import { JobsSetting, untilAborted } from '../../test/support/jobs-setting.ts';
 import type { ServedTurn } from '../../test/support/many-turns.ts';
 import { type Sleep, sleep } from '../lib/sleep.ts';
@@ -84,6 +85,15 @@ describe('a turn that the server has ended', () => {
     await setting.finished();
     assert.ok(!setting.isStarted(record));
     assert.equal((await finishedRecord(record)).endCode, 'turn-ended');
+  });
+
+  test('ends a job of another tenant, on which the server does not report', async () => {
+    setting.features.add('EndedTurns');
+    const record = await setting.accept({ ...makeRecord(), tenantId: 'another' });
+    await setting.running(record);
+    end(record);
+    await setting.finished();
+    assert.ok(isKilled(record));
   });
 
   test('leaves an agent time to exit if it finished the turn itself', async () => {

@@ -34,7 +34,7 @@ export interface JobsOptions {
   /** Those that the server is known to have. */
   features: ReadonlySet<ServerFeature>;
   /** The option with which a command finds this runner (`--state-dir … `), or empty. */
-  placeOption?: string;
+  stateDirOption?: string;
   github: GithubConnections;
   logger: Logger;
   /** Called when more jobs may be able to start. */
@@ -201,7 +201,7 @@ export class Jobs implements AsyncDisposable {
   }
 
   #run({ record, runtime, invocation, agentToken, isKilled }: Job): void {
-    const { config, store, client, github, placeOption = '' } = this.#options;
+    const { config, store, client, github, stateDirOption = '' } = this.#options;
     const { jobId, tenantId, taskId, turnIndex } = record;
     const logger = this.#options.logger.with({ job_id: jobId, task_id: taskId, turn_index: turnIndex });
     const agentClient = client.withToken(agentToken);
@@ -225,7 +225,7 @@ export class Jobs implements AsyncDisposable {
       turn,
       logger,
       hostName: hostname(),
-      placeOption,
+      stateDirOption,
       serverUrl: agentServerUrl(agentToken, config.runner.url),
       github,
       invocation,

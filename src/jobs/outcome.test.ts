@@ -68,6 +68,6 @@ describe('the message for a job that ended with', () => {
 });
 
 test('the command for the log finds a runner with another state folder', () => {
-  const text = describeExit(record, exit, 'host-1', { placeOption: "--state-dir '/a b' " });
+  const text = describeExit(record, exit, 'host-1', { stateDirOption: "--state-dir '/a b' " });
   assert.ok(text.endsWith(`plan42 runner job logs --state-dir '/a b' ${record.jobId}`));
 });

@@ -9,17 +9,17 @@ import type { JobRecord } from './record.ts';
 import { describeTurnEnd, type TurnEnd } from './turn-end.ts';
 
 /**
- * The turn's error message if the agent did not finish the turn. `placeOption` is the option with which the command finds this
+ * The turn's error message if the agent did not finish the turn. `stateDirOption` is the option with which the command finds this
  * runner (`--state-dir … `), or empty. `unreachable` is why agents cannot call the server, if they cannot.
  */
 export function describeExit(
   record: JobRecord,
   exit: JobExit,
   hostName: string,
-  { placeOption = '', unreachable }: { placeOption?: string; unreachable?: Unreachable | undefined } = {},
+  { stateDirOption = '', unreachable }: { stateDirOption?: string; unreachable?: Unreachable | undefined } = {},
 ): string {
   const reason = explainExit(record, exit, unreachable);
-  return `${reason} Its log is on ${hostName}: plan42 runner job logs ${placeOption}${record.jobId}`;
+  return `${reason} Its log is on ${hostName}: plan42 runner job logs ${stateDirOption}${record.jobId}`;
 }
 
 /** The turn's error message for a job that could not be started. */

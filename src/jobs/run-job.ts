@@ -36,8 +36,8 @@ export interface JobContext extends AgentContext {
 }
 
 /**
- * Takes the job from the phase in its record to its end, and returns its last record. Rejects only with the reason of `context.detach`; the next run of the
- * runner continues from the record.
+ * Takes the job from the phase in its record to its end, and returns its last record. Rejects only with the reason of
+ * `context.detach`; the next run of the runner continues from the record.
  */
 export async function runJob(record: JobRecord, context: JobContext): Promise<JobRecord> {
   const { slots, detach } = context;

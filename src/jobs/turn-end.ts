@@ -1,4 +1,5 @@
 /** How a turn ends on the server while its job is still here, and what that means for the job. */
+import type { PartialTurn } from '../plan42/runner-objects.ts';
 
 /** Why the server no longer needs the job. */
 export type TurnEnd =
@@ -13,6 +14,16 @@ export type TurnEnd =
   | { reason: 'deleted' }
   /** The server gave the turn to another machine because this one was silent for long. */
   | { reason: 'moved'; machine?: string | undefined };
+
+/** The end of a finished turn, as far as the server describes the turn. */
+export function finishedEnd(turn: Pick<PartialTurn, 'Status' | 'ErrorMessage' | 'EndedBy'> = {}): TurnEnd {
+  return {
+    reason: 'finished',
+    status: turn.Status ?? undefined,
+    message: turn.ErrorMessage ?? undefined,
+    endedBy: turn.EndedBy ?? undefined,
+  };
+}
 
 /** The reason with which `TurnUpdates.ended` is aborted. */
 export class TurnEnded extends Error {

@@ -7,7 +7,7 @@ import type { Plan42Client, TurnPatch, TurnPath } from '../plan42/client.ts';
 import { ApiError, isTransient } from '../plan42/errors.ts';
 import { PartialTurn } from '../plan42/runner-objects.ts';
 import { isTerminalStatus } from '../plan42/turn-status.ts';
-import { type TurnEnd, TurnEnded } from './turn-end.ts';
+import { finishedEnd, type TurnEnd, TurnEnded } from './turn-end.ts';
 
 export interface TurnUpdatesOptions {
   /** With the job's agent token. */
@@ -184,15 +184,6 @@ export class TurnUpdates {
       this.#logger.warn('agent token rejected, retrying for an hour', { error });
     }
   }
-}
-
-function finishedEnd(turn: PartialTurn | undefined): TurnEnd {
-  return {
-    reason: 'finished',
-    status: turn?.Status ?? undefined,
-    message: turn?.ErrorMessage ?? undefined,
-    endedBy: turn?.EndedBy ?? undefined,
-  };
 }
 
 function isConflict(error: unknown): error is ApiError {

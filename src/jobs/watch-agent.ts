@@ -1,4 +1,5 @@
 /** A started agent until its exit, including the kills that a user or the server causes. */
+import { once } from 'node:events';
 import type { Config } from '../config/schema.ts';
 import type { Logger } from '../lib/logger.ts';
 import { retryForever } from '../lib/retry.ts';
@@ -33,7 +34,7 @@ export interface AgentContext extends KillDeps {
   turn: TurnUpdates;
   hostName: string;
   /** The option with which a command finds this runner, or empty. */
-  placeOption: string;
+  stateDirOption: string;
   /** The server that the agent calls. */
   serverUrl: URL;
   /** How long the agent may run on after its turn has ended. */
@@ -47,7 +48,7 @@ export interface AgentContext extends KillDeps {
 
 /** Returns the record of the job after its exit. Rejects only with the reason of `context.detach`. */
 export async function waitForExit(record: JobRecord, context: AgentContext): Promise<JobRecord> {
-  const { store, runtime, logger, hostName, placeOption, cancel, detach } = context;
+  const { store, runtime, logger, hostName, stateDirOption, cancel, detach } = context;
   const { jobId } = record;
   const turnStop = stopAfterTurn(jobId, context);
   try {
@@ -64,7 +65,7 @@ export async function waitForExit(record: JobRecord, context: AgentContext): Pro
     const unreachable = mayBeCutOff ? await whyUnreachable(runtime, context.serverUrl) : undefined;
     const failure = stoppedBy
       ? describeStop(stoppedBy)
-      : describeExit({ ...record, killed }, exit, hostName, { placeOption, unreachable });
+      : describeExit({ ...record, killed }, exit, hostName, { stateDirOption, unreachable });
     const reason = endReason({ killed, stoppedBy }, exitReason(exit));
     const { exitCode } = exit;
     return {
@@ -97,7 +98,7 @@ function stopAfterTurn(jobId: string, context: AgentContext): Disposable & { rea
   const signal = AbortSignal.any([detach, exited.signal]);
   const stop = { reason: undefined as TurnEnd | undefined, [Symbol.dispose]: () => exited.abort() };
   const work = async () => {
-    await aborted(turn.ended, signal);
+    if (!turn.ended.aborted) await once(turn.ended, 'abort', { signal });
     const { end } = turn;
     if (end === undefined) return;
     const graceMs = graceAfter(end, exitGrace);
@@ -106,16 +107,7 @@ function stopAfterTurn(jobId: string, context: AgentContext): Disposable & { rea
     logger.info('stopping job, its turn has ended', { reason: describeTurnEnd(end), waited_ms: graceMs });
     await killAgent(jobId, context, signal);
   };
-  // Rejects only with the reason of the signal.
+  // Rejects only if the signal is aborted.
   void work().catch(() => {});
   return stop;
-}
-
-/** Resolves when `event` is aborted. Rejects with the reason of `signal`. */
-function aborted(event: AbortSignal, signal: AbortSignal): Promise<void> {
-  const { promise, resolve, reject } = Promise.withResolvers<void>();
-  if (event.aborted) resolve();
-  event.addEventListener('abort', () => resolve(), { once: true, signal });
-  signal.addEventListener('abort', () => reject(signal.reason as Error), { once: true });
-  return promise;
 }

@@ -6,6 +6,8 @@ export interface StandstillClock extends Pick<Clock, 'now' | 'date'> {
   uptimeMs?: () => number;
 }
 
+const machineUptimeMs = () => uptime() * 1000;
+
 /**
  * Returns a function to call at regular intervals. It returns for how many milliseconds longer than `intervalMs` ago its
  * previous call was, by the clock that advanced most: while a machine sleeps, Linux stops the monotonic clock but not
@@ -13,26 +15,26 @@ export interface StandstillClock extends Pick<Clock, 'now' | 'date'> {
  * forward looks the same, so callers must only do what is harmless then.
  */
 export function measureStandstill(clock: StandstillClock = systemClock): (intervalMs: number) => number {
-  const { now, date, uptimeMs = () => uptime() * 1000 } = clock;
-  const read = () => [now(), uptimeMs(), date().getTime()] as const;
-  let before = read();
-  return (intervalMs) => {
-    const current = read();
-    const elapsedMs = Math.max(...current.map((time, index) => time - (before[index] ?? time)));
-    before = current;
-    return Math.max(0, elapsedMs - intervalMs);
-  };
+  const { now, date, uptimeMs = machineUptimeMs } = clock;
+  const elapsed = measureLongest(now, uptimeMs, () => date().getTime());
+  return (intervalMs) => Math.max(0, elapsed() - intervalMs);
 }
 
 /** Returns a function that returns the milliseconds since its previous call, asleep or awake, whatever the date says. */
-export function measureElapsed(clock: StandstillClock = systemClock): () => number {
-  const { now, uptimeMs = () => uptime() * 1000 } = clock;
-  let before = [now(), uptimeMs()] as const;
+export function measureElapsed({ now, uptimeMs = machineUptimeMs }: StandstillClock = systemClock): () => number {
+  return measureLongest(now, uptimeMs);
+}
+
+/** Returns a function that returns how much has passed since its previous call, by the clock that advanced most. */
+function measureLongest(...clocks: readonly (() => number)[]): () => number {
+  const last = clocks.map((read) => ({ read, ms: read() }));
   return () => {
-    const current = [now(), uptimeMs()] as const;
-    const elapsedMs = Math.max(current[0] - before[0], current[1] - before[1]);
-    before = current;
-    return elapsedMs;
+    const steps = last.map((clock) => {
+      const before = clock.ms;
+      clock.ms = clock.read();
+      return clock.ms - before;
+    });
+    return Math.max(...steps);
   };
 }
 

@@ -14,7 +14,7 @@ export interface ServerSentEvent {
 // An entry of a log has at most 1 MB, and JSON may escape each byte as six.
 const maxEventLength = 16 * 1024 * 1024;
 
-/** An event of a stream does not end. */
+/** An event of a stream is larger than any that our server sends. */
 export class EventTooLargeError extends Error {
   override readonly name = 'EventTooLargeError';
 
@@ -23,8 +23,10 @@ export class EventTooLargeError extends Error {
   }
 }
 
-/** Yields the events of a stream of bytes. Drops an incomplete last event. Rejects when `chunks` does, or with
- * an EventTooLargeError. */
+/**
+ * Yields the events of a stream of bytes. Drops an incomplete last event. Rejects when `chunks` does.
+ * @throws EventTooLargeError
+ */
 export async function* parseEventStream(chunks: AsyncIterable<Uint8Array>): AsyncGenerator<ServerSentEvent, void> {
   const decoder = new TextDecoder();
   let events: ServerSentEvent[] = [];

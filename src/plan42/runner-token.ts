@@ -28,8 +28,8 @@ export class TokenError extends Error {
 const prefix = 'p42r_';
 
 /**
- * Parses a runner token: `p42r_` and a JWT (RFC 7519) in compact form.
- * Whether it has expired is not checked: see `requireUnexpired`.
+ * Parses a runner token: `p42r_` and a JWT (RFC 7519) in compact form. Does not check whether it has expired: see
+ * `requireUnexpired`.
  * @throws TokenError if it is malformed, or has no tenant or runner ID
  */
 export function parseRunnerToken(token: string): RunnerToken {

@@ -19,8 +19,8 @@ export interface ConfirmOptions {
 const timeoutMs = 6000;
 
 /**
- * Checks that a token has not expired. By a date that is wrong, a valid token has: so the server is asked about such a
- * token, and decides.
+ * Checks that a token has not expired. If the date of this machine says that it has, the server decides, because the date
+ * may be wrong.
  * @throws UserError (exit code 4) if the server does not accept it
  */
 export async function confirmExpiredToken(

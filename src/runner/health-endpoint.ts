@@ -7,9 +7,9 @@ import type { RunnerHealth } from './health.ts';
 import type { TokenWatch } from './token-watch.ts';
 
 /**
- * Serves the runner's phase to monitoring: 200 if ready, otherwise 503 with the kinds of problems, for GET and HEAD of any path.
- * Warnings are of problems to come.
- * Exposes nothing else, because the endpoint has no authentication. Does nothing without an address.
+ * Serves the runner's phase to monitoring, for GET and HEAD of any path: 200 if ready, otherwise 503 with the kinds of
+ * problems. Warnings announce problems. Exposes nothing else, because the endpoint has no authentication. Does nothing
+ * without an address.
  * @throws UserError if it cannot listen on the address
  */
 export async function startHealthEndpoint(

@@ -3,8 +3,7 @@ import { ExitCode, UserError } from '../lib/errors.ts';
 import { parseRunnerToken, type RunnerToken, TokenError } from '../plan42/runner-token.ts';
 
 /**
- * Returns the configured runner token with its claims.
- * Whether it has expired is for {@link confirmExpiredToken} to say.
+ * Returns the configured runner token with its claims. Does not check whether it has expired: see `confirmExpiredToken`.
  * @throws UserError if it is missing (exit code 3) or invalid (exit code 4)
  */
 export function requireRunnerToken(config: Config, path: string): RunnerToken & { token: string } {

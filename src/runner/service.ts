@@ -103,7 +103,6 @@ export async function runService(options: ServiceOptions): Promise<void> {
   const runtime = await selectRuntime({ ...runtimeOptions, signal: signals.drain });
 
   const otherRuntime = (name: RuntimeName) => createRuntime(name, runtimeOptions);
-  const placeOption = stateDirOption(paths, env);
   const features = new Set<ServerFeature>();
   const slots = new SlotReporter({
     instanceId: instance.id,
@@ -115,7 +114,7 @@ export async function runService(options: ServiceOptions): Promise<void> {
     onSlotsFree: () => slots.update(),
     instanceId: instance.id,
     config,
-    placeOption,
+    stateDirOption: stateDirOption(paths, env),
     store,
     runtime,
     otherRuntime,

@@ -38,7 +38,7 @@ export class SlotReporter {
     return machineHeaders({ instanceId, machine, slots });
   }
 
-  /** To be called after each change. Fewer slots are reported with the response that took them. */
+  /** Call this after each change. Fewer slots are reported with the response that took them. */
   update(): void {
     if (this.#free > this.#reported) this.report();
   }

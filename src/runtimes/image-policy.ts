@@ -34,29 +34,37 @@ function matchesPart(glob: string | undefined, text: string | undefined): boolea
   return matchesGlob(glob, text);
 }
 
-// Not regular expressions, which backtrack exponentially for some pairs of pattern and text. Here only the last star is
-// retried, one step longer each time.
-
 function matchesPath(pattern: readonly string[], path: readonly string[]): boolean {
-  let [p, t, star, starPath] = [0, 0, -1, 0];
-  while (t < path.length) {
-    if (pattern[p] === '*') [star, starPath, p, t] = [p, t, p + 1, t + 1];
-    else if (p < pattern.length && matchesGlob(pattern[p] ?? '', path[t] ?? '')) [p, t] = [p + 1, t + 1];
-    else if (star >= 0) [starPath, t, p] = [starPath + 1, starPath + 2, star + 1];
-    else return false;
-  }
-  return p === pattern.length;
+  const elements = pattern.flatMap((part): Element[] => (part === '*' ? ['*', anyNumber] : [part]));
+  return matchesAll(elements, path, matchesGlob);
 }
 
 function matchesGlob(glob: string, text: string): boolean {
-  let [g, t, star, starText] = [0, 0, -1, 0];
-  while (t < text.length) {
-    if (glob[g] === '*') [star, starText, g] = [g, t, g + 1];
-    else if (g < glob.length && (glob[g] === '?' || glob[g] === text[t])) [g, t] = [g + 1, t + 1];
-    else if (star >= 0) [starText, t, g] = [starText + 1, starText + 1, star + 1];
+  const elements = glob.split('').map((char): Element => (char === '*' ? anyNumber : char));
+  return matchesAll(elements, text.split(''), (element, char) => element === '?' || element === char);
+}
+
+const anyNumber = Symbol('any number of items');
+type Element = string | typeof anyNumber;
+
+/**
+ * Whether the elements match all items, in order. Not a regular expression, which backtracks exponentially for some pairs of
+ * pattern and text: here only the last `anyNumber` is retried, one item longer each time.
+ */
+function matchesAll(
+  elements: readonly Element[],
+  items: readonly string[],
+  matchesOne: (element: string, item: string) => boolean,
+): boolean {
+  let [e, i, retryElement, retryItem] = [0, 0, -1, 0];
+  while (i < items.length) {
+    const element = elements[e];
+    if (element === anyNumber) [retryElement, retryItem, e] = [e, i, e + 1];
+    else if (element !== undefined && matchesOne(element, items[i] ?? '')) [e, i] = [e + 1, i + 1];
+    else if (retryElement >= 0) [retryItem, i, e] = [retryItem + 1, retryItem + 1, retryElement + 1];
     else return false;
   }
-  return /^\**$/.test(glob.slice(g));
+  return elements.slice(e).every((element) => element === anyNumber);
 }
 
 function attempt<T>(parse: () => T): T | undefined {

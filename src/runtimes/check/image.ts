@@ -2,6 +2,7 @@
 import { realpath } from 'node:fs/promises';
 import { dirname, join, normalize } from 'node:path';
 import { exists } from '../../lib/files.ts';
+import { loadedLibraries } from '../../lib/process-report.ts';
 import { type TarEntry, writeTar } from '../../lib/tar.ts';
 import { checkScript, interpreterName } from './script.ts';
 
@@ -31,10 +32,7 @@ export async function* checkImage(entrypoint: string): AsyncGenerator<Buffer, vo
 
 /** The paths under which the loader found the libraries of this process. */
 async function sharedLibraries(): Promise<string[]> {
-  // Without it the report resolves the names of all connections.
-  Object.assign(process.report, { excludeNetwork: true });
-  const { sharedObjects } = process.report.getReport() as unknown as { sharedObjects: string[] };
-  const loaded = sharedObjects.filter((path) => path.startsWith('/') && /\.so(\.|$)|\/ld-/.test(path));
+  const loaded = loadedLibraries().filter((path) => path.startsWith('/') && /\.so(\.|$)|\/ld-/.test(path));
   const libc = loaded.find((path) => /\/libc[.-]/.test(path));
   const more = libc === undefined ? [] : nameServiceLibraries.map((name) => join(dirname(libc), name));
   const found = await Promise.all([...loaded, ...more].map(async (path) => ((await exists(path)) ? [path] : [])));

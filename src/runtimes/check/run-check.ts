@@ -5,9 +5,10 @@ import * as v from 'valibot';
 import { createFile } from '../../lib/files.ts';
 import { parseJson } from '../../lib/json.ts';
 import { readLogTail } from '../../shim/job-log.ts';
+import type { JobPaths } from '../../shim/shim.ts';
 import { type JobExit, type Runtime, RuntimeError } from '../runtime.ts';
 import { checkImage } from './image.ts';
-import { type CheckReport, reportPrefix } from './script.ts';
+import { CheckReport, reportPrefix } from './script.ts';
 
 export interface ContainerCheck {
   runtime: Runtime;
@@ -28,14 +29,6 @@ export interface ContainerResult {
   output: string;
 }
 
-const Report = v.object({
-  url: v.string(),
-  durationMs: v.number(),
-  status: v.optional(v.number()),
-  isFromApi: v.optional(v.boolean()),
-  code: v.optional(v.string()),
-  message: v.optional(v.string()),
-});
 const maxOutputBytes = 4096;
 
 /**
@@ -64,11 +57,7 @@ export async function runContainerCheck(check: ContainerCheck): Promise<Containe
   return { report: parseReport(output), exit, output };
 }
 
-async function waitOrKill(
-  runtime: Runtime,
-  job: Parameters<Runtime['wait']>[0],
-  signal: AbortSignal,
-): Promise<JobExit> {
+async function waitOrKill(runtime: Runtime, job: JobPaths, signal: AbortSignal): Promise<JobExit> {
   try {
     return await runtime.wait(job, signal);
   } catch (error) {
@@ -82,7 +71,7 @@ function parseReport(output: string): CheckReport | undefined {
   const start = output.lastIndexOf(reportPrefix);
   if (start < 0) return undefined;
   try {
-    return v.parse(Report, parseJson(output.slice(start + reportPrefix.length, output.lastIndexOf('}') + 1)));
+    return v.parse(CheckReport, parseJson(output.slice(start + reportPrefix.length, output.lastIndexOf('}') + 1)));
   } catch {
     return undefined;
   }

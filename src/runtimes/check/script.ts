@@ -1,17 +1,19 @@
 /** The agent of the test container: a script of its own, because the container has only Node.js. */
+import * as v from 'valibot';
 
 /** The output of the script, after {@link reportPrefix}. */
-export interface CheckReport {
-  url: string;
-  durationMs: number;
+export const CheckReport = v.object({
+  url: v.string(),
+  durationMs: v.number(),
   /** The HTTP status of the server's response. */
-  status?: number | undefined;
+  status: v.optional(v.number()),
   /** Whether the response is one of the API. */
-  isFromApi?: boolean | undefined;
+  isFromApi: v.optional(v.boolean()),
   /** Why there is no response. */
-  code?: string | undefined;
-  message?: string | undefined;
-}
+  code: v.optional(v.string()),
+  message: v.optional(v.string()),
+});
+export type CheckReport = v.InferOutput<typeof CheckReport>;
 
 export const reportPrefix = 'plan42-check ';
 

@@ -2,23 +2,62 @@
 
 import { once } from 'node:events';
 import { connect, createServer } from 'node:net';
+import { systemClock } from '../../lib/clock.ts';
 import { isLoopback } from '../../lib/loopback.ts';
 import { trimEnd } from '../../lib/trim-end.ts';
 import type { AgentAddress } from '../runtime.ts';
+import type { FindRoute, HostRoute, RouteDeps } from './host-route.ts';
 
-/** The way from a container to this machine. */
-export type HostRoute =
-  /** The container reaches loopback itself, with this network if given. */
-  | { kind: 'loopback'; network?: string }
-  /** The machine has a name in the container, and this address if the engine does not know the name. */
-  | { kind: 'name'; name: string; address?: string; isBridge?: boolean }
-  | { kind: 'none'; reason: string; remedy: string };
+interface AgentNetworkOptions extends Pick<RouteDeps, 'run' | 'isRemote' | 'env'> {
+  /** The configured network of containers. */
+  network: string | undefined;
+  findRoute: FindRoute;
+}
 
-export const listenElsewhere =
-  'Let the server listen on an address of this machine, with TLS: plan42 server start --listen, --tls-cert, --tls-key, --public-url.';
+export interface AgentNetwork {
+  /** Returns the options of `run` that set the network of a job, and with which its agent reaches the server. */
+  options(serverUrl: URL | undefined): Promise<string[]>;
+  /** Finds out how agents reach a server. Undefined if they reach what this machine reaches. */
+  findAddress(url: URL): Promise<AgentAddress | undefined>;
+}
 
-export function needsRoute(url: URL): boolean {
-  return isLoopback(url.hostname);
+// The way to this machine changes only with the configuration of the engine.
+const routeLifetimeMs = 5 * 60_000;
+
+export function createAgentNetwork({ network, findRoute, ...deps }: AgentNetworkOptions): AgentNetwork {
+  let known: { port: number; route: HostRoute; until: number } | undefined;
+
+  async function routeTo(url: URL): Promise<HostRoute | undefined> {
+    if (!isLoopback(url.hostname)) return undefined;
+    const port = portOf(url);
+    if (known?.port === port && known.until > systemClock.now()) return known.route;
+    const route = await findRoute(network, { ...deps, port });
+    if (route.kind !== 'none') known = { port, route, until: systemClock.now() + routeLifetimeMs };
+    return route;
+  }
+
+  async function options(serverUrl: URL | undefined): Promise<string[]> {
+    const route = serverUrl && (await routeTo(serverUrl));
+    const address = route && toAgentAddress(serverUrl, route);
+    // Without an address the agent fails, and its turn gets the reason.
+    const reachable = address?.reason === undefined ? address : undefined;
+    const name = reachable?.network ?? network;
+    return [...(name === undefined ? [] : ['--network', name]), ...(reachable?.options ?? [])];
+  }
+
+  async function findAddress(url: URL): Promise<AgentAddress | undefined> {
+    const route = await routeTo(url);
+    if (route === undefined) return undefined;
+    const port = portOf(url);
+    if (route.kind === 'name' && route.isBridge && route.address !== undefined) {
+      const reason = `the server does not listen on ${route.address}:${port}, where containers reach this machine`;
+      const remedy = 'Start it with "plan42 server start", without --no-containers.';
+      if ((await isListening(route.address, port)) === false) return { reason, remedy };
+    }
+    return toAgentAddress(url, route);
+  }
+
+  return { options, findAddress };
 }
 
 /** Returns the options of `run`, and the URL for the agent. */
@@ -36,7 +75,7 @@ export function toAgentAddress(url: URL, route: HostRoute): AgentAddress {
 const connectTimeoutMs = 2000;
 
 /** Whether the server listens on the machine's address on a bridge; undefined if the bridge does not exist at the moment. */
-export async function isListening(address: string, port: number): Promise<boolean | undefined> {
+async function isListening(address: string, port: number): Promise<boolean | undefined> {
   if (!(await isOwnAddress(address))) return undefined;
   const socket = connect({ host: address, port });
   try {
@@ -62,6 +101,6 @@ async function isOwnAddress(address: string): Promise<boolean> {
 }
 
 /** The port of a URL, also if it is the default of its scheme. */
-export function portOf({ port, protocol }: URL): number {
+function portOf({ port, protocol }: URL): number {
   return Number(port) || (protocol === 'https:' ? 443 : 80);
 }

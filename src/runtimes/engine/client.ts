@@ -23,6 +23,16 @@ export const removalTimeoutMs = 120_000;
 
 export const maxReasonBytes = 600;
 
+/** Returns what a query prints; undefined if it fails. */
+export async function query(
+  run: RunEngine,
+  args: readonly string[],
+  signal?: AbortSignal,
+): Promise<string | undefined> {
+  const { exitCode, stdout } = await run(args, { signal, timeoutMs: queryTimeoutMs });
+  return exitCode === 0 ? stdout.trim() : undefined;
+}
+
 /** Pulls the image unless the policy accepts the local one. @throws RuntimeError */
 export async function pullByPolicy(
   image: string,

@@ -1,12 +1,10 @@
 /** The runtime of docker and podman, which run jobs by an engine's command line. */
 
 import { join } from 'node:path';
-import * as v from 'valibot';
 import type { Config, RuntimeName } from '../../config/schema.ts';
 import { systemClock } from '../../lib/clock.ts';
 import { errorCode, formatError } from '../../lib/errors.ts';
 import { exists } from '../../lib/files.ts';
-import { parseJson } from '../../lib/json.ts';
 import type { Logger } from '../../lib/logger.ts';
 import { isCommandInstalled, runCommand } from '../../lib/run-command.ts';
 import { readLogTail } from '../../shim/job-log.ts';
@@ -15,35 +13,33 @@ import * as shim from '../../shim/shim.ts';
 import type { CaFile } from '../authorities.ts';
 import { containerCommandEnvironment } from '../environment.ts';
 import {
-  type AgentAddress,
   type JobExit,
   type PullPolicy,
   type Readiness,
   type Runtime,
   RuntimeError,
   type StartOptions,
-  type UnmanagedContainer,
 } from '../runtime.ts';
-import { type HostRoute, isListening, needsRoute, portOf, toAgentAddress } from './agent-address.ts';
+import { createAgentNetwork } from './agent-address.ts';
 import { authorityOptions } from './authorities.ts';
 import {
-  agentArguments,
-  containerIdFile,
   hasContainerId,
   instanceLabel,
   lastErrorLine,
   launchClient,
   maxReasonBytes,
   pullByPolicy,
+  query,
   queryTimeoutMs,
   type RunEngine,
-  removalTimeoutMs,
 } from './client.ts';
+import type { FindRoute } from './host-route.ts';
 import { createEngineImages } from './images.ts';
 import { type Container, inspectContainer } from './inspect.ts';
 import { killContainer } from './kill.ts';
-import type { PodmanRouteDeps } from './podman-route.ts';
 import { keptLogDriver } from './resume-log.ts';
+import { runArguments } from './run-arguments.ts';
+import { listUnmanaged, removeUnmanaged } from './unmanaged.ts';
 import { waitForClient } from './wait-for-client.ts';
 import { waitForContainer } from './wait-for-container.ts';
 
@@ -72,7 +68,7 @@ export interface Engine {
     ofImage: Readonly<Record<string, string>>,
   ) => { options: string[]; env: NodeJS.ProcessEnv };
   /** How containers reach this machine. */
-  findRoute: (network: string | undefined, deps: PodmanRouteDeps) => Promise<HostRoute>;
+  findRoute: FindRoute;
   /** Prints where the engine is, and what that means. */
   location: { query: readonly string[]; isRemote: (printed: string) => boolean };
   /** Arguments that make it print the folder of its storage. */
@@ -92,11 +88,6 @@ export interface RuntimeOptions {
 
 // Podman before 5 loses an out-of-memory kill on cgroups v1, but its monitor leaves this in its working directory.
 const conmonOomFile = 'oom';
-const cpuPeriodUs = 100_000;
-// The way to this machine changes only with the configuration of the engine.
-const routeLifetimeMs = 5 * 60_000;
-
-const Inspected = v.object({ Id: v.string(), Name: v.string(), Created: v.string(), SizeRw: v.optional(v.number()) });
 
 /** A runtime that works through an engine's command, which is given argument arrays and no shell. */
 export function createEngineRuntime(engine: Engine, options: RuntimeOptions): Runtime {
@@ -130,6 +121,8 @@ export function createEngineRuntime(engine: Engine, options: RuntimeOptions): Ru
   }
 
   const images = createEngineImages(run);
+  const { findRoute } = engine;
+  const agentNetwork = createAgentNetwork({ network: limits.network, findRoute, run, isRemote, env });
 
   async function pull(image: string, policy: PullPolicy, signal?: AbortSignal): Promise<void> {
     await pullByPolicy(image, policy, {
@@ -149,43 +142,12 @@ export function createEngineRuntime(engine: Engine, options: RuntimeOptions): Ru
       chooseLogDriver(),
       keepVariablesOut(job.image),
       authorityOptions(job, caFile, { run, instanceId, isRemote, relabels: true }),
-      networkOptions(job),
+      agentNetwork.options(job.serverUrl),
     ]);
-    const args = runArguments(job, ['--log-driver', logDriver, ...variables.options, ...authorities, ...network]);
+    const options = ['--log-driver', logDriver, ...variables.options, ...authorities, ...network];
+    const args = runArguments(job, options, { limits, instanceId });
     const commandEnv = { ...containerCommandEnvironment(env, engine), ...variables.env };
     await launchClient(job, [engine.command, ...args], commandEnv, signal);
-  }
-
-  async function networkOptions({ serverUrl }: StartOptions): Promise<string[]> {
-    // Without an address the agent fails, and its turn gets the reason.
-    const route = serverUrl && (await routeTo(serverUrl));
-    const address = route && toAgentAddress(serverUrl, route);
-    const isReachable = address !== undefined && address.reason === undefined;
-    const network = (isReachable ? address.network : undefined) ?? limits.network;
-    return [...(network === undefined ? [] : ['--network', network]), ...(isReachable ? address.options : [])];
-  }
-
-  let known: { port: number; route: HostRoute; until: number } | undefined;
-
-  async function routeTo(url: URL): Promise<HostRoute | undefined> {
-    if (!needsRoute(url)) return undefined;
-    const port = portOf(url);
-    if (known?.port === port && known.until > systemClock.now()) return known.route;
-    const route = await engine.findRoute(limits.network, { run, isRemote, env, port });
-    if (route.kind !== 'none') known = { port, route, until: systemClock.now() + routeLifetimeMs };
-    return route;
-  }
-
-  async function findAgentAddress(url: URL): Promise<AgentAddress | undefined> {
-    const route = await routeTo(url);
-    if (route === undefined) return undefined;
-    const port = portOf(url);
-    if (route.kind === 'name' && route.isBridge && route.address !== undefined) {
-      const reason = `the server does not listen on ${route.address}:${port}, where containers reach this machine`;
-      const remedy = 'Start it with "plan42 server start", without --no-containers.';
-      if ((await isListening(route.address, port)) === false) return { reason, remedy };
-    }
-    return toAgentAddress(url, route);
   }
 
   async function keepVariablesOut(image: string): Promise<{ options: readonly string[]; env: NodeJS.ProcessEnv }> {
@@ -196,40 +158,14 @@ export function createEngineRuntime(engine: Engine, options: RuntimeOptions): Ru
   }
 
   async function isRemote(): Promise<boolean> {
-    const { query, isRemote } = engine.location;
-    const { exitCode, stdout } = await run(query, { timeoutMs: queryTimeoutMs });
-    return exitCode === 0 && isRemote(stdout.trim());
+    const printed = await query(run, engine.location.query);
+    return printed !== undefined && engine.location.isRemote(printed);
   }
 
   // The client writes the job's log. The engine keeps another, bounded one only where the client may be lost.
   async function chooseLogDriver(): Promise<string> {
     if (engine.outlivesDaemon === undefined) return 'none';
-    const { stdout } = await run(engine.outlivesDaemon, { timeoutMs: queryTimeoutMs });
-    return stdout.trim() === 'true' ? keptLogDriver : 'none';
-  }
-
-  function runArguments(job: StartOptions, ofThisJob: readonly string[]): string[] {
-    const memory = `${Math.round(limits.memoryGib * 1024)}m`;
-    return [
-      'run',
-      ...['--name', job.jobId],
-      ...['--label', `${instanceLabel}=${instanceId}`],
-      ...['--cidfile', containerIdFile(job)],
-      '--interactive',
-      ...['--pull', job.mayPullAgain ? 'missing' : 'never'],
-      ...ofThisJob,
-      // Not --cpus: docker refuses more of them than the machine has.
-      ...['--cpu-period', String(cpuPeriodUs), '--cpu-quota', String(Math.round(limits.cpus * cpuPeriodUs))],
-      // With the same limit for both together there is no swap: the engines' default would allow as much again.
-      ...['--memory', memory, '--memory-swap', memory],
-      ...['--pids-limit', String(limits.pids)],
-      ...['--cap-drop', 'ALL'],
-      ...limits.capabilities.flatMap((name) => ['--cap-add', name]),
-      ...(limits.noNewPrivileges ? ['--security-opt', 'no-new-privileges'] : []),
-      ...['--entrypoint', limits.entrypoint],
-      job.image,
-      ...agentArguments,
-    ];
+    return (await query(run, engine.outlivesDaemon)) === 'true' ? keptLogDriver : 'none';
   }
 
   async function wait(job: JobPaths, signal?: AbortSignal): Promise<JobExit> {
@@ -288,37 +224,16 @@ export function createEngineRuntime(engine: Engine, options: RuntimeOptions): Ru
     await shim.forget(job.folder);
   }
 
-  async function listUnmanaged(except: ReadonlySet<string>, signal?: AbortSignal): Promise<UnmanagedContainer[]> {
-    const args = ['ps', '--all', '--no-trunc', '--filter', `label=${instanceLabel}=${instanceId}`];
-    const listed = await run([...args, '--format', '{{.ID}} {{.Names}}'], { signal, timeoutMs: queryTimeoutMs });
-    if (listed.exitCode !== 0) throw new RuntimeError(`cannot list containers: ${lastErrorLine(listed)}`);
-    const unmanaged: UnmanagedContainer[] = [];
-    for (const line of listed.stdout.split('\n')) {
-      const [id = '', name = ''] = line.split(' ');
-      if (id === '' || except.has(name)) continue;
-      const { exitCode, stdout } = await run(['container', 'inspect', '--size', id], { signal });
-      // It may be gone by now.
-      if (exitCode === 0) unmanaged.push(...v.parse(v.array(Inspected), parseJson(stdout)).map(toUnmanaged));
-    }
-    return unmanaged;
-  }
-
-  async function removeUnmanaged(id: string): Promise<void> {
-    const result = await run(['rm', '--force', '--volumes', id], { timeoutMs: removalTimeoutMs });
-    if (result.exitCode !== 0 && !/no such container/i.test(result.stderr))
-      throw new RuntimeError(lastErrorLine(result));
-  }
-
   async function storageFolder(signal?: AbortSignal): Promise<string | undefined> {
-    const { exitCode, stdout } = await run(engine.storageFolder, { signal, timeoutMs: queryTimeoutMs });
-    return exitCode === 0 && stdout.startsWith('/') ? stdout.trim() : undefined;
+    const folder = await query(run, engine.storageFolder, signal);
+    return folder?.startsWith('/') ? folder : undefined;
   }
 
   return {
     name: engine.name,
     isInstalled: () => isCommandInstalled(engine.command, env),
     checkReady,
-    findAgentAddress,
+    findAgentAddress: (url) => agentNetwork.findAddress(url),
     importImage,
     pull,
     start,
@@ -328,16 +243,11 @@ export function createEngineRuntime(engine: Engine, options: RuntimeOptions): Ru
     kill: (job, graceMs) => killContainer(run, job, graceMs),
     listRunning,
     remove,
-    listUnmanaged,
-    removeUnmanaged,
+    listUnmanaged: (except, signal) => listUnmanaged(run, instanceId, except, signal),
+    removeUnmanaged: (id) => removeUnmanaged(run, id),
     storageFolder,
     images,
   };
-}
-
-function toUnmanaged({ Id, Name, Created, SizeRw }: v.InferOutput<typeof Inspected>): UnmanagedContainer {
-  // Docker writes the name with a slash before it.
-  return { id: Id, jobId: Name.replace(/^\//, ''), createdAt: new Date(Created), sizeBytes: SizeRw };
 }
 
 /** Whether an exit code is that of docker or podman itself and not of the command they ran. */

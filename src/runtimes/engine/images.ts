@@ -3,13 +3,11 @@
 import * as v from 'valibot';
 import { parseJson } from '../../lib/json.ts';
 import { type Image, type ImageStore, RuntimeError } from '../runtime.ts';
-import { lastErrorLine, queryTimeoutMs, type RunEngine } from './client.ts';
+import { lastErrorLine, queryTimeoutMs, type RunEngine, removalTimeoutMs } from './client.ts';
 
 const Inspected = v.tuple([
   v.object({ Id: v.string(), RepoTags: v.nullish(v.array(v.string()), []), Size: v.number() }),
 ]);
-// Removing large layers is slow.
-const removalTimeoutMs = 120_000;
 
 /** The image store, and what only this runtime needs to know about an image. */
 export interface EngineImages extends ImageStore {

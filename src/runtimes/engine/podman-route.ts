@@ -1,6 +1,6 @@
-import type { HostRoute } from './agent-address.ts';
+import { query } from './client.ts';
 import { readContainersConf } from './containers-conf.ts';
-import { none, query, type RouteDeps } from './docker-route.ts';
+import { type HostRoute, noRoute, type RouteDeps } from './host-route.ts';
 
 const name = 'host.containers.internal';
 // The machine's loopback, in the network that slirp4netns simulates.
@@ -8,23 +8,16 @@ const slirpHost = '10.0.2.2';
 const slirpRemedy =
   'Let the server listen on an address of this machine, with TLS, or set jobs.network = "slirp4netns:allow_host_loopback=true", with which agents reach everything on loopback.';
 
-export interface PodmanRouteDeps extends RouteDeps {
-  env: NodeJS.ProcessEnv;
-  /** Port of the server. */
-  port: number;
-  isRootless?: boolean;
-}
-
 /** How a container on this network of podman reaches this machine. */
 export async function podmanRoute(
   configured: string | undefined,
-  { run, isRemote, env, port, platform = process.platform, isRootless = process.geteuid?.() !== 0 }: PodmanRouteDeps,
+  { run, isRemote, env, port, platform = process.platform, isRootless = process.geteuid?.() !== 0 }: RouteDeps,
 ): Promise<HostRoute> {
   if (configured === 'host') return { kind: 'loopback' };
   // The machine of Podman forwards this name to loopback.
   if (platform === 'darwin') return { kind: 'name', name };
   if (await isRemote())
-    return none('Podman is on another machine, whose containers do not reach the loopback of this one');
+    return noRoute('Podman is on another machine, whose containers do not reach the loopback of this one');
   const conf = await readContainersConf(env);
   const byDefault = conf.netns && conf.netns !== 'private' ? conf.netns : undefined;
   const network = configured ?? byDefault ?? (isRootless ? await rootlessNetwork() : 'bridge');
@@ -34,13 +27,13 @@ export async function podmanRoute(
     const isOpen = [...conf.networkCmdOptions, ...options.split(',')].includes('allow_host_loopback=true');
     return isOpen
       ? { kind: 'name', name, address: slirpHost }
-      : none('the network slirp4netns does not reach the loopback of this machine', slirpRemedy);
+      : noRoute('the network slirp4netns does not reach the loopback of this machine', slirpRemedy);
   }
   // Its option forwards one port of the container's loopback to the same port of this machine's.
   if (mode === 'pasta') return { kind: 'loopback', network: `pasta:${options === '' ? '' : `${options},`}-T,${port}` };
   if (network === 'none' || network.includes(':'))
-    return none(`a container on the network "${network}" does not reach the loopback of this machine`);
-  if (isRootless) return none('a bridge of rootless Podman does not reach the loopback of this machine');
+    return noRoute(`a container on the network "${network}" does not reach the loopback of this machine`);
+  if (isRootless) return noRoute('a bridge of rootless Podman does not reach the loopback of this machine');
   return bridgeRoute(network === 'bridge' ? (configured ?? 'podman') : network);
 
   async function rootlessNetwork(): Promise<string> {
@@ -53,7 +46,7 @@ export async function podmanRoute(
     const inspected = await query(run, ['network', 'inspect', bridge === 'bridge' ? 'podman' : bridge]);
     // Netavark and CNI write the gateway at different places.
     const address = /"gateway": "(\d+(?:\.\d+){3})"/.exec(inspected ?? '')?.[1];
-    if (address === undefined) return none(`the network "${bridge}" of Podman has no gateway to this machine`);
+    if (address === undefined) return noRoute(`the network "${bridge}" of Podman has no gateway to this machine`);
     return { kind: 'name', name, address, isBridge: true };
   }
 }
