@@ -39,7 +39,7 @@ async function runDemo(env: NodeJS.ProcessEnv): Promise<string> {
     assert.match(stderr, /\[turn 1\] Completed/);
     assert.match(stdout, /Your prompt has 7 words in 1 line\./);
     assert.match(stdout, /^Runner +Running, ready/m);
-    assert.match(stdout, /^plan42-\S+-1 +Tell me how many words this is\. +1 +No/m, 'the job is listed as over');
+    assert.match(stdout, /^plan42-\S+-1\tTell me how many words this is\.\t1\tNo/m, 'the job is listed as over');
     assert.equal(stdout.match(/^The prompt has 7 words in 1 line\.$/gm)?.length, 2, 'followed, and from its log');
     assert.deepEqual(await readdir(temporary), [], 'nothing is left behind');
     return stdout;

@@ -84,8 +84,8 @@ suite('job prune', () => {
     assert.match((await prune()).stdout, /^Nothing to remove/, '30 days is the default');
     const before = await filesOf(setting);
     const dry = await prune('--older-than', '7d', '--dry-run');
-    assert.match(dry.stdout, /^KIND +NAME +SIZE +REASON\n/);
-    assert.match(dry.stdout, new RegExp(`^job +${jobId} +\\d+ bytes +finished 8 days ago$`, 'm'));
+    assert.match(dry.stdout, /^KIND\tNAME\tSIZE\tREASON\n/);
+    assert.match(dry.stdout, new RegExp(`^job\\t${jobId}\\t\\d+ bytes\\tfinished 8 days ago$`, 'm'));
     assert.match(dry.stdout, /Would remove: 1 job: \d+ bytes\.\n$/);
     assert.deepEqual(await filesOf(setting), before);
 
