@@ -9,6 +9,7 @@ export const commandsReference: Replacements = {
     '2b1d0a77': '$other_task',
     'revoke 583122a6': 'revoke $token',
     '583122a6': '$third_task',
+    'environment delete website': 'environment delete website --force',
     'logs ID': 'logs "$task"',
     '/var/lib/plan42-server': './restored-data',
     '/backup/': './backup/',
@@ -30,6 +31,7 @@ if [[ ! -e config.toml ]]; then
   finished=$(plan42 server task create --image me/agent:1 --prompt 'Find the error.')
   plan42 server task follow "$finished"
   echo 'npm ci' >setup.sh && echo secret >key.txt
+  plan42 server environment create website --image me/agent:9
 fi
 if ! cmp --quiet ~/.config/plan42-runner.toml ~/.config/plan42-runner.toml.good; then
   cp ~/.config/plan42-runner.toml.good ~/.config/plan42-runner.toml
