@@ -62,7 +62,8 @@ async function requireTarget(dataDir: string, target: string, force: boolean): P
 
 async function isInside(folder: string, outer: string): Promise<boolean> {
   // A missing folder is reported when the file is created.
-  const [inner, root] = await Promise.all([folder, outer].map((path) => realpath(path).catch(() => resolve(path))));
+  const real = (path: string) => realpath(path).catch(() => resolve(path));
+  const [inner, root] = await Promise.all([real(folder), real(outer)]);
   return inner === root || inner.startsWith(root + sep);
 }
 
