@@ -38,6 +38,7 @@ export const exemptions: Readonly<Record<string, string>> = {
   'lib/rotating-file.ts#rotatedNames': operator,
   'plan42/features.ts#noteFeatures': 'compares with constants only',
   'plan42/turn-logs.ts#streamTurnLogs': 'reads by parseEventStream',
+  'runtimes/image-reference.ts#isNamedLocal': 'compares the start only',
   'runner/date-file.ts#openDateFile': operator,
   'runner/disk-watch.ts#reportLowDisk': ownText,
   'runner/require-token.ts': 'reads by parseRunnerToken',
