@@ -47,6 +47,7 @@ export const exemptions: Readonly<Record<string, string>> = {
   'runtimes/check/image.ts#checkImage': operator,
   'runtimes/engine/authorities.ts': operator,
   'runtimes/engine/host-route.ts#noRoute': ownText,
+  'runtimes/engine/host-route.ts#noRouteFrom': ownText,
   'runtimes/engine/run-arguments.ts': 'passes on options, and an image that parseImageReference has accepted',
   'server/core/': 'gets bodies that a schema has accepted',
   'server/data-folder.ts': operator,
