@@ -11,7 +11,7 @@ export const gitUser = 'plan42';
  * them.
  */
 export function isRepositoryName(name: string): boolean {
-  return /^[a-z0-9][a-z0-9._-]{0,99}$/.test(name) && !name.includes('..') && !/\.(git|lock)$/.test(name);
+  return /^[a-z0-9][a-z0-9._-]{0,99}$/.test(name) && !name.includes('..') && !/\.(git|lock)?$/.test(name);
 }
 
 /** The name of a hosted repository in the list of an environment; undefined for a repository of another server. */

@@ -93,19 +93,31 @@ function environmentOf({ path, service, method, query, contentType, protocol, en
 
 async function respond({ stdout }: ChildProcess, response: ServerResponse): Promise<void> {
   if (stdout === null) throw new Error('git has no output');
-  let begin = Buffer.alloc(0);
-  for await (const chunk of stdout.iterator({ destroyOnReturn: false }) as AsyncIterable<Buffer>) {
+  const body = takeHeaders(stdout, response);
+  // Without headers the response stays usable for an error.
+  const first = await body.next();
+  if (first.done !== true) response.write(first.value);
+  await pipeline(body, response);
+}
+
+/** Writes the headers at the begin of the output to the response, and yields the rest. */
+async function* takeHeaders(chunks: AsyncIterable<Buffer>, response: ServerResponse): AsyncGenerator<Buffer> {
+  let begin: Buffer | undefined = Buffer.alloc(0);
+  for await (const chunk of chunks) {
+    if (begin === undefined) {
+      yield chunk;
+      continue;
+    }
     begin = Buffer.concat([begin, chunk]);
     const end = begin.indexOf('\r\n\r\n');
-    if (end < 0 && begin.length <= maxHeaderBytes) continue;
-    if (end < 0) break;
+    if (end < 0 && begin.length > maxHeaderBytes) break;
+    if (end < 0) continue;
     const { status, headers } = parseCgiHeaders(begin.toString('latin1', 0, end));
     response.writeHead(status, headers);
-    response.write(begin.subarray(end + 4));
-    await pipeline(stdout, response);
-    return;
+    yield begin.subarray(end + 4);
+    begin = undefined;
   }
-  throw new Error('git http-backend did not respond');
+  if (begin !== undefined) throw new Error('git http-backend did not respond');
 }
 
 /** Parses the header of a CGI response. */

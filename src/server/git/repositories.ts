@@ -96,7 +96,7 @@ export class Repositories {
   /** Deletes a repository with all that is in it. @throws DomainError `notFound` */
   async remove(name: string): Promise<void> {
     const path = await this.find(name);
-    // What remains of an interrupted removal has no valid name.
+    // The rest of an interrupted removal has no valid name.
     const removed = temporaryName(path);
     await move(path, removed);
     await rm(removed, { recursive: true, force: true });
