@@ -17,6 +17,7 @@ const mayImport: Record<string, readonly string[]> = {
   runner: ['jobs', 'github', 'control', 'runtimes', 'shim', 'plan42', 'config', 'lib'],
   web: ['runtimes', 'plan42', 'lib'],
   server: ['plan42', 'lib'],
+  agent: ['plan42', 'lib'],
   checks: ['github', 'control', 'service', 'runtimes', 'plan42', 'config', 'lib'],
   tui: ['checks', 'github', 'control', 'runtimes', 'plan42', 'config', 'lib'],
   cli: [
@@ -24,6 +25,7 @@ const mayImport: Record<string, readonly string[]> = {
     'checks',
     'runner',
     'server',
+    'agent',
     'jobs',
     'github',
     'control',
@@ -34,11 +36,13 @@ const mayImport: Record<string, readonly string[]> = {
     'config',
     'lib',
   ],
-  bin: ['cli', 'tui', 'lib'],
+  bin: ['cli', 'tui', 'agent', 'lib'],
 };
 
 /** Rooms of which the others may import these files only. */
 const publicFiles: Record<string, readonly string[]> = {
+  // Runs in containers, without the rest of the program. Its adapters are data, which the command line reads too.
+  agent: ['agent', 'adapters/*'],
   shim: ['shim', 'job-log'],
   runtimes: ['runtime', 'select', 'survey', 'status', 'image-policy', 'image-reference', 'check/run-check'],
 };

@@ -1,4 +1,5 @@
 import type { Target } from './target.ts';
+import { targets as agent } from './targets/agent.ts';
 import { targets as cli } from './targets/cli.ts';
 import { targets as config } from './targets/config.ts';
 import { targets as github } from './targets/github.ts';
@@ -9,6 +10,7 @@ import { targets as server } from './targets/server.ts';
 import { targets as web } from './targets/web.ts';
 
 export const allTargets: readonly Target[] = [
+  ...agent,
   ...[...lib, ...plan42, ...github, ...config, ...jobs],
   ...[...cli, ...server, ...web],
 ];

@@ -2,7 +2,7 @@
 import { chmod, mkdir, rm, writeFile } from 'node:fs/promises';
 import { join } from 'node:path';
 import { build } from 'esbuild';
-import { commands, common, executableOptions, readLauncher, root } from './build/bundle.ts';
+import { agentOptions, commands, executableOptions, readLauncher, root } from './build/bundle.ts';
 
 await rm(join(root, 'dist/js'), { recursive: true, force: true });
 await build({
@@ -16,8 +16,7 @@ await build({
   sourcesContent: false,
 });
 
-// A single file, because it is copied into images.
-await build({ ...common, outdir: 'dist/js', entryPoints: { 'plan42-sample-agent': 'examples/sample-agent/agent.ts' } });
+await build({ ...agentOptions, outdir: 'dist/js' });
 
 await mkdir(join(root, 'bin'), { recursive: true });
 for (const name of commands) {

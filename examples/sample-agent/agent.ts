@@ -5,9 +5,10 @@
  */
 import { addAbortSignal } from 'node:stream';
 import { text } from 'node:stream/consumers';
-import { findApi } from './api.ts';
-import { parseRequest, RequestError } from './request.ts';
-import { TurnReporter } from './turn-reporter.ts';
+import { findApi } from '../../src/agent/turn/api.ts';
+import { parseRequest, RequestError } from '../../src/agent/turn/request.ts';
+import { TurnReporter } from '../../src/agent/turn/turn-reporter.ts';
+import { createTransport } from '../../src/plan42/transport.ts';
 import { ExitDirective, work } from './work.ts';
 
 // A log that cannot be written must not end the turn.
@@ -32,10 +33,13 @@ process.exitCode = await main().catch((error: unknown) => {
 
 async function main(): Promise<number> {
   const request = parseRequest(await text(addAbortSignal(stopped.signal, process.stdin)));
-  const api = await findApi(request, process.env['PLAN42_URL']);
+  const api = await findApi(request, {
+    url: process.env['PLAN42_URL'],
+    transport: createTransport({ env: process.env }),
+  });
   // Programs that the agent runs inherit them.
   Object.assign(process.env, request.variables);
-  await using turn = new TurnReporter(api, request);
+  await using turn = new TurnReporter(api.turn, request);
   try {
     const result = await work(request, turn, AbortSignal.any([stopped.signal, turn.finished]));
     await turn.finish(result);

@@ -1,8 +1,8 @@
 import { once } from 'node:events';
 import { setTimeout as sleep } from 'node:timers/promises';
+import type { AgentRequest } from '../../src/agent/turn/request.ts';
+import type { TurnReporter, TurnResult } from '../../src/agent/turn/turn-reporter.ts';
 import { type Directive, parseDirectives } from './directives.ts';
-import type { AgentRequest } from './request.ts';
-import type { TurnReporter, TurnResult } from './turn-reporter.ts';
 
 /** The prompt contains `[exit N]`: exit without finishing the turn. */
 export class ExitDirective extends Error {

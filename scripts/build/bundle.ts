@@ -21,6 +21,11 @@ export const common = {
   logLevel: 'warning',
 } satisfies BuildOptions;
 
+// Bundled CommonJS packages (undici) call `require` for Node.js modules.
+const withRequire = {
+  js: "import { createRequire as nodeCreateRequire } from 'node:module'; const require = nodeCreateRequire(import.meta.url);",
+};
+
 // Ink's layout engine checks for `fetch`, which it does not need because its WebAssembly is embedded. The check alone makes
 // Node.js load its HTTP client, a sixth of the time to the first frame.
 const withoutFetch: Plugin = {
@@ -55,12 +60,18 @@ export async function executableOptions(): Promise<BuildOptions> {
       PLAN42_COMMIT: JSON.stringify(commit),
       PLAN42_REPOSITORY: JSON.stringify(repository),
     },
-    // Bundled CommonJS packages (undici) call `require` for Node.js modules.
-    banner: {
-      js: "import { createRequire as nodeCreateRequire } from 'node:module'; const require = nodeCreateRequire(import.meta.url);",
-    },
+    banner: withRequire,
   };
 }
+
+/** Options for agents: single files, because they are copied into images. */
+export const agentOptions = {
+  ...common,
+  // Images with another Node.js than ours are common.
+  target: 'node22',
+  banner: withRequire,
+  entryPoints: { 'plan42-agent': 'src/bin/plan42-agent.ts', 'plan42-sample-agent': 'examples/sample-agent/agent.ts' },
+} satisfies BuildOptions;
 
 export async function readLauncher(command: string): Promise<string> {
   const launcher = await readFile(join(import.meta.dirname, 'launcher.sh'), 'utf8');

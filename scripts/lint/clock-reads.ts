@@ -8,6 +8,8 @@ const clockFile = 'src/lib/clock.ts';
 
 /** Why a file may know the date. It decides by an age only if no other clock knows the age. */
 const mayKnowTheDate: Readonly<Record<string, string>> = {
+  'src/agent/turn/log-batch.ts': 'timestamps of log entries',
+  'src/agent/turn/turn-reporter.ts': 'the end of a turn is a date',
   'src/checks/check.ts': 'doctor compares the date with the server, and with the end of the token',
   'src/cli/output.ts': 'shows ages',
   'src/cli/runner-main.ts': 'timestamps of log lines',

@@ -1,5 +1,5 @@
-import { setTimeout as sleep } from 'node:timers/promises';
-import type { ApiResponse, TurnApi } from './api.ts';
+import { systemClock } from '../../lib/clock.ts';
+import type { ApiResponse, Call } from './api.ts';
 import { batchLength, type LogEntry, logEntry } from './log-batch.ts';
 
 export interface TurnPatch {
@@ -34,16 +34,16 @@ const maxAttempts = 8;
  * one returned. Dispose it to stop the uploads in the background.
  */
 export class TurnReporter {
-  readonly #api: TurnApi;
+  readonly #api: Call;
   #version: number;
   #nextIndex = 0;
   #pending: LogEntry[] = [];
-  #lastWriteAt = Date.now();
+  #lastWriteAt = systemClock.now();
   #queue: Promise<void> = Promise.resolve();
   readonly #finished = new AbortController();
   readonly #timer: NodeJS.Timeout;
 
-  constructor(api: TurnApi, { version }: { version: number }) {
+  constructor(api: Call, { version }: { version: number }) {
     this.#api = api;
     this.#version = version;
     // A failed upload is retried with the next one. The one in finish() must succeed.
@@ -71,7 +71,7 @@ export class TurnReporter {
     await this.flush();
     clearInterval(this.#timer);
     try {
-      await this.#inTurn(() => this.#patch({ ...result, CompletedAt: new Date().toISOString() }));
+      await this.#inTurn(() => this.#patch({ ...result, CompletedAt: systemClock.date().toISOString() }));
     } catch (error) {
       // This agent finished it, but the response to the first attempt was lost.
       if (!(error instanceof TurnFinished && error.status === result.Status)) throw error;
@@ -96,7 +96,7 @@ export class TurnReporter {
 
   async #tick(): Promise<void> {
     if (this.#pending.length > 0) await this.#uploadLogs();
-    else if (Date.now() - this.#lastWriteAt > heartbeatEveryMs) await this.#patch({});
+    else if (systemClock.now() - this.#lastWriteAt > heartbeatEveryMs) await this.#patch({});
   }
 
   async #patch(body: TurnPatch): Promise<void> {
@@ -124,7 +124,7 @@ export class TurnReporter {
   }
 
   // Each attempt builds its call again, because a conflict can change the pending log entries.
-  async #write(call: () => Parameters<TurnApi>[0]): Promise<void> {
+  async #write(call: () => Parameters<Call>[0]): Promise<void> {
     for (let attempts = 1; ; attempts += 1) {
       this.finished.throwIfAborted();
       const response = await this.#api({ ...call(), version: this.#version }).catch(() => undefined);
@@ -132,14 +132,14 @@ export class TurnReporter {
       if (response?.status === 409) await this.#resolveConflict(response);
       else if (!isTransient(response) || attempts >= maxAttempts)
         throw new Error(`the server responded with ${describe(response)}`);
-      else await sleep(Math.random() * Math.min(10_000, 200 * 2 ** attempts));
+      else await systemClock.sleep(Math.random() * Math.min(10_000, 200 * 2 ** attempts));
       if (attempts >= 2 * maxAttempts) throw new Error('cannot update the turn: other clients change it too often');
     }
   }
 
   #adopt({ Version }: Record<string, unknown>): void {
     if (typeof Version === 'number') this.#version = Version;
-    this.#lastWriteAt = Date.now();
+    this.#lastWriteAt = systemClock.now();
   }
 
   async #resolveConflict({ body }: ApiResponse): Promise<void> {

@@ -1,4 +1,7 @@
-import { setTimeout as sleep } from 'node:timers/promises';
+import type { Dispatcher } from 'undici';
+import { sleep } from '../../lib/sleep.ts';
+import { trimEnd } from '../../lib/trim-end.ts';
+import { requestJson } from '../http.ts';
 import { type AgentRequest, RequestError } from './request.ts';
 
 export interface ApiResponse {
@@ -7,18 +10,25 @@ export interface ApiResponse {
   body: Record<string, unknown>;
 }
 
-/** Calls the API of this turn. `path` is relative to the turn. Rejects only if there is no response. */
-export type TurnApi = (call: {
+/** Calls the API. Rejects only if there is no response. */
+export type Call = (call: {
   method: string;
+  /** Relative to the turn or task, with a leading slash. */
   path?: string;
   version?: number;
   body?: unknown;
 }) => Promise<ApiResponse>;
 
+/** The server, as this agent reaches it. */
+export interface TurnApi {
+  /** Without a trailing slash. */
+  serverUrl: string;
+  turn: Call;
+  task: Call;
+}
+
 // Names of the host machine in containers.
 const hostNames = ['host.containers.internal', 'host.docker.internal'];
-// Long, because jobs have a low priority: on a busy machine an agent waits seconds for the processor.
-const callTimeoutMs = 20_000;
 const findAttempts = 4;
 const findPauseMs = 500;
 
@@ -27,14 +37,17 @@ const findPauseMs = 500;
  * agent runs in a container, so the host's names are tried too.
  * @throws RequestError if none responds
  */
-export async function findApi(request: AgentRequest, url: string | undefined): Promise<TurnApi> {
+export async function findApi(
+  request: AgentRequest,
+  { url, transport }: { url: string | undefined; transport: Dispatcher },
+): Promise<TurnApi> {
   const candidates = url ? [url] : candidateUrls(issuerOf(request.token));
   // The network of a container, or the server, may need a moment.
   for (let attempt = 0; attempt < findAttempts; attempt += 1) {
     if (attempt > 0) await sleep(findPauseMs);
     for (const candidate of candidates) {
-      const api = turnApi(request, candidate);
-      const response = await api({ method: 'GET' }).catch(() => undefined);
+      const api = apiAt(request, trimEnd(candidate, '/'), transport);
+      const response = await api.turn({ method: 'GET' }).catch(() => undefined);
       if (response !== undefined) return api;
     }
   }
@@ -42,9 +55,13 @@ export async function findApi(request: AgentRequest, url: string | undefined): P
 }
 
 function candidateUrls(issuer: URL): string[] {
-  if (!/^(localhost|127\.[\d.]+|\[::1\])$/.test(issuer.hostname)) return [issuer.href];
+  if (!isLoopback(issuer)) return [issuer.href];
   const alternatives = hostNames.map((name) => Object.assign(new URL(issuer), { hostname: name }).href);
   return [issuer.href, ...alternatives];
+}
+
+function isLoopback(url: URL): boolean {
+  return /^(localhost|127\.[\d.]+|\[::1\])$/.test(url.hostname);
 }
 
 // The token is `p42a_` and a JWT. Only the server can verify the signature.
@@ -58,22 +75,24 @@ function issuerOf(token: string): URL {
   }
 }
 
-function turnApi({ tenantId, taskId, turnIndex, token }: AgentRequest, base: string) {
-  const segments = ['v1', 'tenants', tenantId, 'tasks', taskId, 'turns', String(turnIndex)].map(encodeURIComponent);
-  const turnUrl = `${base.replace(/\/+$/, '')}/${segments.join('/')}`;
-  return async ({ method, path = '', version, body }: Parameters<TurnApi>[0]): Promise<ApiResponse> => {
-    const response = await fetch(turnUrl + path, {
-      method,
-      headers: {
+function apiAt(request: AgentRequest, serverUrl: string, transport: Dispatcher): TurnApi {
+  const { tenantId, taskId, turnIndex, workstreamId, token } = request;
+  const below = (...segments: string[]) => `${serverUrl}/${segments.map(encodeURIComponent).join('/')}`;
+  const tenant = ['v1', 'tenants', tenantId];
+  const workstream = workstreamId === undefined ? [] : ['workstreams', workstreamId];
+  const callsAt =
+    (base: string): Call =>
+    async ({ method, path = '', version, body }) => {
+      const headers = {
         authorization: `APIToken ${token}`,
-        accept: 'application/json',
-        ...(body === undefined ? {} : { 'content-type': 'application/json' }),
         ...(version === undefined ? {} : { 'if-match': String(version) }),
-      },
-      body: body === undefined ? null : JSON.stringify(body),
-      signal: AbortSignal.timeout(callTimeoutMs),
-    });
-    const json: unknown = await response.json().catch(() => ({}));
-    return { status: response.status, body: (json ?? {}) as Record<string, unknown> };
+      };
+      const response = await requestJson(transport, { method, url: base + path, headers, body });
+      return { status: response.status, body: response.body as Record<string, unknown> };
+    };
+  return {
+    serverUrl,
+    turn: callsAt(below(...tenant, 'tasks', taskId, 'turns', String(turnIndex))),
+    task: callsAt(below(...tenant, ...workstream, 'tasks', taskId)),
   };
 }

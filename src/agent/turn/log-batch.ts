@@ -1,3 +1,5 @@
+import { systemClock } from '../../lib/clock.ts';
+
 export interface LogEntry {
   Timestamp: string;
   Message: string;
@@ -10,7 +12,7 @@ const entryOverheadBytes = 120;
 const maxMessageCharacters = 100_000;
 
 /** Returns a log line as an entry, truncated if it exceeds the limit of a batch. */
-export function logEntry(message: string, now = new Date()): LogEntry {
+export function logEntry(message: string, now = systemClock.date()): LogEntry {
   const truncated = message.length > maxMessageCharacters ? `${message.slice(0, maxMessageCharacters)}…` : message;
   return { Timestamp: now.toISOString(), Message: truncated };
 }

@@ -1,0 +1,69 @@
+/** Everything that an agent is started with. */
+export interface AgentSettings {
+  prompt: string;
+  /** The folder that the agent works in. */
+  folder: string;
+  model: string | undefined;
+  /** The task's own word, such as `low` or `high`. */
+  reasoningLevel: string | undefined;
+  webSearch: boolean;
+  /** The environment of the agent. Its keys are secret. */
+  env: NodeJS.ProcessEnv;
+  /** The session of an earlier turn, if this machine may still have it. */
+  resume?: string | undefined;
+}
+
+/** The work of one turn, for an agent. */
+export interface AgentTask extends AgentSettings {
+  /** Aborting it kills the agent and everything that it started. */
+  signal: AbortSignal;
+  /** Called in order, and never after `runAgent` has settled. */
+  onEvent(event: AgentEvent): void;
+}
+
+/** One step of an agent, for the turn's log. Texts of consecutive messages and thoughts are whole paragraphs, not tokens. */
+export type AgentEvent =
+  | { type: 'message' | 'thought' | 'output'; text: string }
+  | { type: 'tool'; title: string; status: 'started' | 'done' | 'failed'; detail?: string }
+  | { type: 'plan'; entries: { title: string; status: string }[] }
+  | { type: 'usage'; usage: AgentUsage };
+
+/** Tokens and costs since the agent started, as far as it reports them. */
+export interface AgentUsage {
+  inputTokens?: number;
+  outputTokens?: number;
+  cachedTokens?: number;
+  costUsd?: number;
+}
+
+export interface AgentResult {
+  /** The final answer, in Markdown. Empty if the agent ended without one. */
+  message: string;
+  usage: AgentUsage | undefined;
+  /** The agent's own ID of this conversation. */
+  session?: string;
+}
+
+export type FailureKind =
+  | 'no-key'
+  | 'key-refused'
+  | 'overloaded'
+  | 'limit'
+  | 'unreachable'
+  | 'refused'
+  | 'exited'
+  | 'hung'
+  | 'protocol'
+  | 'not-installed'
+  | 'unknown-agent';
+
+/** An agent that did not finish its work. The message is one sentence and a remedy, for the person who wrote the prompt. */
+export class AgentFailure extends Error {
+  override readonly name = 'AgentFailure';
+  readonly kind: FailureKind;
+
+  constructor(kind: FailureKind, message: string, options?: ErrorOptions) {
+    super(message, options);
+    this.kind = kind;
+  }
+}

@@ -1,0 +1,24 @@
+#!/usr/bin/env node
+/** The agent of an image: `/usr/bin/agent-wrapper`. Runs on Node.js 22 or newer. */
+import { runAgentProcess, stoppedExitCode } from '../agent/agent.ts';
+import { stderr } from './standard-streams.ts';
+
+const stopped = new AbortController();
+// Enough to push what was done and to report the final status, within the time that a runner gives to agents.
+const stopTimeoutMs = 25_000;
+for (const name of ['SIGTERM', 'SIGINT'] as const) {
+  process.on(name, () => {
+    stopped.abort();
+    setTimeout(() => process.exit(stoppedExitCode), stopTimeoutMs).unref();
+  });
+}
+
+process.exitCode = await runAgentProcess({
+  args: process.argv.slice(2),
+  env: process.env,
+  stdin: process.stdin,
+  signal: stopped.signal,
+  reportError: (message) => stderr.write(`ERROR: ${message}\n`),
+});
+// Neither a connection nor a pipe that a program has left open may keep the container running.
+setTimeout(() => process.exit(), 1000).unref();
