@@ -1,7 +1,7 @@
 import type { Environment, GithubConnection, Runner, Tenant } from '../../plan42/objects.ts';
 import type { Api } from './api.ts';
 
-/** What environments refer to. */
+/** The environments, and the objects that they refer to. */
 export interface Surroundings {
   tenant: Tenant;
   environments: Environment[];
