@@ -147,14 +147,6 @@ const cases: DoctorCase[] = [
     exitCode: 3,
   },
   {
-    what: 'an image that can never be pulled',
-    given: () => ({ config: '[images]\nallowed = ["localhost/agent:*"]\n' }),
-    check: 'images',
-    status: 'warning',
-    found: /allowed: localhost/,
-    remedy: /on this machine\. plan42 runner config set images\.pull_policy=if-not-present/,
-  },
-  {
     what: 'authorities for agents that cannot be read',
     given: () => ({ config: '[jobs]\nca_file = "/does/not/exist.pem"\n' }),
     check: 'configuration',

@@ -1,5 +1,5 @@
 import type { Config } from '../config/schema.ts';
-import { isImageAllowed } from '../runtimes/image-policy.ts';
+import { isNamedLocal } from '../runtimes/image-reference.ts';
 import { type CheckContext, withConfig } from './check.ts';
 import { type Finding, failed, passed, warning } from './finding.ts';
 import { findRuntime } from './runtime.ts';
@@ -14,38 +14,28 @@ export function checkImages(context: CheckContext): Promise<readonly Finding[]> 
       const text = 'Set images.allowed to the images that may run, such as ["ghcr.io/example/*"], or to ["*"].';
       return [failed(subject, 'images.allowed is empty, so every job is rejected', { text })];
     }
-    const local = await findLocalImages(config, context);
-    return [passed(subject, describePolicy(images, runner.runtime)), ...local.map(unpullable)];
+    const missing = await findMissingImages(config, context);
+    return [passed(subject, describePolicy(images, runner.runtime)), ...missing.map(notBuilt)];
   });
 }
 
-// Podman gives this registry to images that are built or imported, and people give it to such images with docker.
-const localRegistry = 'localhost/';
-// The runner's own marks of images, and the image of this command's container.
-const ownImage = /^localhost\/plan42-(runner|doctor):/;
 const maxShown = 3;
 
-/** Images that may run and exist only on this machine, if the pull policy prevents their use. */
-async function findLocalImages(config: Config, context: CheckContext): Promise<string[]> {
-  const { allowed, pullPolicy } = config.images;
-  if (pullPolicy !== 'always' || config.runner.runtime === 'host') return [];
-  const patterns = allowed.filter((pattern) => pattern.startsWith(localRegistry));
-  if (patterns.length > 0) return patterns.slice(0, maxShown);
-  const runtime = await findRuntime(config, context);
-  const names = (await runtime?.images?.listNames?.(context.signal).catch((): string[] => [])) ?? [];
-  const isLocal = (name: string) => name.startsWith(localRegistry) && !ownImage.test(name);
-  return names.filter((name) => isLocal(name) && isImageAllowed(name, allowed)).slice(0, maxShown);
+/** Images that may run and can only be built on this machine, but are not there. */
+async function findMissingImages(config: Config, context: CheckContext): Promise<string[]> {
+  if (config.runner.runtime === 'host') return [];
+  const names = config.images.allowed.filter((pattern) => isNamedLocal(pattern) && !/[*?]/.test(pattern));
+  const images = names.length === 0 ? undefined : (await findRuntime(config, context))?.images;
+  if (images === undefined) return [];
+  const isMissing = async (name: string) => (await images.find(name, context.signal).catch(() => null)) === undefined;
+  const missing = await Promise.all(names.map(async (name) => ((await isMissing(name)) ? [name] : [])));
+  return missing.flat().slice(0, maxShown);
 }
 
-function unpullable(image: string): Finding {
-  return warning(
-    'images.pull_policy',
-    `${image} exists only on this machine, and jobs with it fail because images.pull_policy is "always"`,
-    {
-      text: 'Use the image that is on this machine.',
-      command: 'plan42 runner config set images.pull_policy=if-not-present',
-    },
-  );
+function notBuilt(image: string): Finding {
+  return warning(subject, `${image} is not on this machine, and no registry has images of this name`, {
+    text: 'Build it on this machine, with this name.',
+  });
 }
 
 function describePolicy({ allowed, pullPolicy }: Config['images'], runtime: string | undefined): string {

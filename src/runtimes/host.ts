@@ -114,7 +114,7 @@ export function createHostRuntime({ settings, caFile, knownJobs, ...options }: H
     name: 'host',
     isInstalled: async () => true,
     checkReady,
-    pull: async () => {},
+    pull: async () => ({}),
     start,
     wasStarted: (job) => shim.wasStarted(job.folder),
     createdContainer: async () => false,

@@ -52,6 +52,11 @@ export function parseImageReference(text: string): ImageReference {
   return { registry, port: port === undefined ? undefined : Number(port), repository, tag, digest };
 }
 
+/** Whether no registry has the name: engines give this registry, without a port, to images that are built or imported. */
+export function isNamedLocal(name: string): boolean {
+  return name.startsWith('localhost/');
+}
+
 /** Whether two names mean the same image with the defaults of engines: `busybox` is `docker.io/library/busybox:latest`. */
 export function sameImageName(a: string, b: string): boolean {
   return a === b || canonicalName(a) === canonicalName(b);

@@ -10,6 +10,11 @@ export type Readiness = { ready: true; detail: string } | { ready: false; reason
 
 export type PullPolicy = 'always' | 'if-not-present' | 'never';
 
+export interface PullResult {
+  /** Why the image of this machine is used although the policy asks a registry first. */
+  localOnly?: string;
+}
+
 export interface StartOptions extends JobPaths {
   image: string;
   /** Whether an image that was removed after its pull, for example by another runner's clean-up, may be pulled again. */
@@ -59,8 +64,6 @@ export interface Image {
 
 /** The images that a runtime has on this machine, including those that others pulled. */
 export interface ImageStore {
-  /** All names, without tags that are missing. @throws RuntimeError */
-  listNames?(signal?: AbortSignal): Promise<string[]>;
   /** The IDs of all of them. @throws RuntimeError */
   listIds(signal?: AbortSignal): Promise<string[]>;
   /** Finds an image by name or ID; undefined if it is missing. @throws RuntimeError */
@@ -95,7 +98,7 @@ export interface Runtime {
   /** Settings that the runtime cannot apply, one sentence each. */
   readonly warnings?: readonly string[];
   /** Makes the image available according to the policy. @throws RuntimeError */
-  pull(image: string, policy: PullPolicy, signal?: AbortSignal): Promise<void>;
+  pull(image: string, policy: PullPolicy, signal?: AbortSignal): Promise<PullResult>;
   /**
    * Starts the job. A start that fails later is reported by `wait`. If the signal is aborted, rejects with its reason while
    * the start continues.

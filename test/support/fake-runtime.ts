@@ -101,6 +101,7 @@ export function createFakeRuntime(): FakeRuntime {
     pull: async (image, _policy, signal) => {
       runtime.calls.push(`pull ${image}`);
       await runtime.onPull(image, signal);
+      return {};
     },
     start: async (job) => {
       runtime.calls.push(`start ${job.jobId}`);

@@ -2,17 +2,16 @@ import assert from 'node:assert/strict';
 import { test } from 'node:test';
 import { makeRecord } from '../../../test/support/job-record.ts';
 import { describeExit, describeFailure } from '../../jobs/outcome.ts';
-import { pullByPolicy } from '../../runtimes/engine/client.ts';
+import { pullByPolicy } from '../../runtimes/engine/pull.ts';
 import type { PullPolicy } from '../../runtimes/runtime.ts';
 import { turnRemedy } from './turn-remedy.ts';
 
 const exit = { exitCode: 1, endedAt: new Date(), outOfMemory: false, startError: undefined };
 
-async function pullFailure(policy: PullPolicy, isLocal: boolean): Promise<string> {
+async function pullFailure(policy: PullPolicy, isLocal: boolean, image = 'x'): Promise<string> {
   const pull = async () => ({ exitCode: 1, stdout: '', stderr: 'Error: no such host' });
-  const error = await pullByPolicy('x', policy, { isLocal: async () => isLocal, pull }).catch(
-    (reason: unknown) => reason,
-  );
+  const findLocal = async () => (isLocal ? { isNamedLocal: false, isMadeHere: false } : undefined);
+  const error = await pullByPolicy(image, policy, { findLocal, pull }).catch((reason: unknown) => reason);
   return describeFailure(error, 'host-1');
 }
 
@@ -25,6 +24,7 @@ test('another try is suggested only for failures that it can fix', async () => {
     [await pullFailure('always', false), /^Fix the cause and run "plan42 server turn create t .*, or create a task/],
     [await pullFailure('always', true), /^Change images\.pull_policy on the runner, then run /],
     [await pullFailure('never', false), /^Change images\.pull_policy/],
+    [await pullFailure('always', false, 'localhost/x'), /^Fix the cause and run /],
     [describeExit(makeRecord(), { ...exit, startError: 'exec format error' }, 'host-1'), /^Fix the cause/],
     ["invalid Docker image: invalid tag: 'x y'", /^Fix the cause/],
     ["the image 'x' is not allowed on this runner (images.allowed)", /^Fix the cause/],

@@ -2,7 +2,7 @@ import type { Config } from '../../config/schema.ts';
 import { systemClock } from '../../lib/clock.ts';
 import type { Logger } from '../../lib/logger.ts';
 import { retry } from '../../lib/retry.ts';
-import type { ImageStore, Runtime } from '../../runtimes/runtime.ts';
+import type { ImageStore, PullResult, Runtime } from '../../runtimes/runtime.ts';
 import type { JobRecord } from '../record.ts';
 import type { JobStore } from '../store.ts';
 import { isPin, pinName } from './image-pin.ts';
@@ -50,7 +50,8 @@ export async function pullImage(
     });
   }
   signal.throwIfAborted();
-  await pullWhenReady(record.image, context, signal);
+  const { localOnly } = await pullWhenReady(record.image, context, signal);
+  if (localOnly !== undefined) logger.info('using local image', { image: record.image, reason: localOnly });
   return notes.move();
 }
 
@@ -59,9 +60,9 @@ async function pullWhenReady(
   image: string,
   { config, runtime, logger }: PullContext,
   signal: AbortSignal,
-): Promise<void> {
+): Promise<PullResult> {
   let reason: string | undefined;
-  await retry(() => runtime.pull(image, config.images.pullPolicy, signal), {
+  return retry(() => runtime.pull(image, config.images.pullPolicy, signal), {
     backoff: engineBackoff,
     deadline: systemClock.now() + maxEngineDownMs,
     signal,

@@ -17,15 +17,17 @@ import {
   lastErrorLine,
   launchClient,
   maxReasonBytes,
-  pullByPolicy,
   queryTimeoutMs,
   type RunEngine,
 } from '../engine/client.ts';
 import type { RuntimeOptions } from '../engine/engine.ts';
+import { pullByPolicy } from '../engine/pull.ts';
 import { containerCommandEnvironment } from '../environment.ts';
+import { isNamedLocal } from '../image-reference.ts';
 import {
   type JobExit,
   type PullPolicy,
+  type PullResult,
   type Readiness,
   type Runtime,
   RuntimeError,
@@ -57,12 +59,14 @@ export function createAppleRuntime({ env, instanceId, limits, caFile }: Omit<Run
     return started.ready ? readiness : started;
   }
 
-  async function pull(image: string, policy: PullPolicy, signal?: AbortSignal): Promise<void> {
+  async function pull(image: string, policy: PullPolicy, signal?: AbortSignal): Promise<PullResult> {
     // The services may have been stopped since the runner started, for instance by a restart of the machine.
     const readiness = await prepare(signal);
     if (!readiness.ready) throw new RuntimeError(`the runtime apple is not ready: ${readiness.reason}`);
-    await pullByPolicy(image, policy, {
-      isLocal: () => hasImage(image, signal),
+    // The client does not report where an image is from.
+    const local = { isNamedLocal: isNamedLocal(image), isMadeHere: false };
+    return pullByPolicy(image, policy, {
+      findLocal: async () => ((await hasImage(image, signal)) ? local : undefined),
       pull: () => run(['image', 'pull', '--progress', 'none', ...platform, image], { signal }),
     });
   }

@@ -4,7 +4,7 @@ import { join } from 'node:path';
 import type { CommandOptions, CommandResult } from '../../lib/run-command.ts';
 import type { JobPaths } from '../../shim/shim.ts';
 import * as shim from '../../shim/shim.ts';
-import { type PullPolicy, RuntimeError, type StartOptions } from '../runtime.ts';
+import type { StartOptions } from '../runtime.ts';
 
 /** Runs an engine's command with these arguments until it exits. */
 export type RunEngine = (args: readonly string[], options?: Omit<CommandOptions, 'env'>) => Promise<CommandResult>;
@@ -31,25 +31,6 @@ export async function query(
 ): Promise<string | undefined> {
   const { exitCode, stdout } = await run(args, { signal, timeoutMs: queryTimeoutMs });
   return exitCode === 0 ? stdout.trim() : undefined;
-}
-
-/** Pulls the image unless the policy accepts the local one. @throws RuntimeError */
-export async function pullByPolicy(
-  image: string,
-  policy: PullPolicy,
-  { isLocal, pull }: { isLocal: () => Promise<boolean>; pull: () => Promise<CommandResult> },
-): Promise<void> {
-  if (policy !== 'always' && (await isLocal())) return;
-  if (policy === 'never') {
-    throw new RuntimeError(`the image ${image} is not on this machine, and images.pull_policy is "never"`);
-  }
-  const result = await pull();
-  if (result.exitCode === 0) return;
-  const reason = `cannot pull the image ${image}: ${lastErrorLine(result)}`;
-  if (policy !== 'always' || !(await isLocal().catch(() => false))) throw new RuntimeError(reason);
-  throw new RuntimeError(
-    `${reason} (the image is on this machine: to use it, set images.pull_policy to "if-not-present")`,
-  );
 }
 
 /** The file to which the engine writes the container's ID, after creating the container and before starting it. */

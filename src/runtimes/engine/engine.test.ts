@@ -360,7 +360,9 @@ describe('a pull', () => {
     );
     await assert.rejects(
       setting.runtime.pull('agent:v1', 'never'),
-      new RuntimeError('the image agent:v1 is not on this machine, and images.pull_policy is "never"'),
+      new RuntimeError(
+        'the image agent:v1 is not on this machine, and images.pull_policy is "never": build or pull it, or set images.pull_policy to "if-not-present"',
+      ),
     );
   });
 });

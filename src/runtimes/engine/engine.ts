@@ -15,6 +15,7 @@ import { containerCommandEnvironment } from '../environment.ts';
 import {
   type JobExit,
   type PullPolicy,
+  type PullResult,
   type Readiness,
   type Runtime,
   RuntimeError,
@@ -28,7 +29,6 @@ import {
   lastErrorLine,
   launchClient,
   maxReasonBytes,
-  pullByPolicy,
   query,
   queryTimeoutMs,
   type RunEngine,
@@ -37,6 +37,7 @@ import type { FindRoute } from './host-route.ts';
 import { createEngineImages } from './images.ts';
 import { type Container, inspectContainer } from './inspect.ts';
 import { killContainer } from './kill.ts';
+import { pullByPolicy } from './pull.ts';
 import { keptLogDriver } from './resume-log.ts';
 import { runArguments } from './run-arguments.ts';
 import { listUnmanaged, removeUnmanaged } from './unmanaged.ts';
@@ -124,9 +125,9 @@ export function createEngineRuntime(engine: Engine, options: RuntimeOptions): Ru
   const { findRoute } = engine;
   const agentNetwork = createAgentNetwork({ network: limits.network, findRoute, run, isRemote, env });
 
-  async function pull(image: string, policy: PullPolicy, signal?: AbortSignal): Promise<void> {
-    await pullByPolicy(image, policy, {
-      isLocal: async () => (await images.find(image, signal)) !== undefined,
+  async function pull(image: string, policy: PullPolicy, signal?: AbortSignal): Promise<PullResult> {
+    return pullByPolicy(image, policy, {
+      findLocal: () => images.findLocal(image, signal),
       pull: () => run(['pull', '--quiet', image], { signal, exitWithParent: true }),
     });
   }

@@ -2,17 +2,32 @@
 
 import * as v from 'valibot';
 import { parseJson } from '../../lib/json.ts';
+import { isNamedLocal } from '../image-reference.ts';
 import { type Image, type ImageStore, RuntimeError } from '../runtime.ts';
 import { lastErrorLine, queryTimeoutMs, type RunEngine, removalTimeoutMs } from './client.ts';
+import type { LocalImage } from './pull.ts';
+
+const texts = v.nullish(v.array(v.string()), []);
+const origins = v.nullish(v.array(v.unknown()), []);
 
 const Inspected = v.tuple([
-  v.object({ Id: v.string(), RepoTags: v.nullish(v.array(v.string()), []), Size: v.number() }),
+  v.object({
+    Id: v.string(),
+    RepoTags: texts,
+    // One for each registry that has the image. Podman, and docker with containerd's store, also give them to images that were built.
+    RepoDigests: texts,
+    // Docker 29 and later.
+    Identity: v.nullish(v.object({ Build: origins, Pull: origins })),
+    Size: v.number(),
+  }),
 ]);
 
 /** The image store, and what only this runtime needs to know about an image. */
 export interface EngineImages extends ImageStore {
   /** The variables that the image sets. @throws RuntimeError */
   environmentOf(image: string): Promise<Record<string, string>>;
+  /** Where an image is from; undefined if it is missing. @throws RuntimeError */
+  findLocal(image: string, signal?: AbortSignal): Promise<LocalImage | undefined>;
 }
 
 export function createEngineImages(run: RunEngine): EngineImages {
@@ -22,14 +37,30 @@ export function createEngineImages(run: RunEngine): EngineImages {
     return result.stdout.split('\n').filter((line) => line !== '');
   }
 
-  async function find(image: string, signal?: AbortSignal): Promise<Image | undefined> {
+  async function inspect(image: string, signal?: AbortSignal): Promise<v.InferOutput<typeof Inspected>[0] | undefined> {
     const result = await run(['image', 'inspect', image], { signal, timeoutMs: queryTimeoutMs });
     if (result.exitCode !== 0) {
       if (/no such (image|object)|not known|not found/i.test(result.stderr)) return undefined;
       throw new RuntimeError(`cannot look up the image ${image}: ${lastErrorLine(result)}`);
     }
-    const [{ Id, RepoTags, Size }] = v.parse(Inspected, parseJson(result.stdout));
-    return { id: bare(Id), names: RepoTags ?? [], sizeBytes: Size };
+    return v.parse(Inspected, parseJson(result.stdout))[0];
+  }
+
+  async function find(image: string, signal?: AbortSignal): Promise<Image | undefined> {
+    const found = await inspect(image, signal);
+    return found && { id: bare(found.Id), names: found.RepoTags ?? [], sizeBytes: found.Size };
+  }
+
+  async function findLocal(image: string, signal?: AbortSignal): Promise<LocalImage | undefined> {
+    const found = await inspect(image, signal);
+    if (found === undefined) return undefined;
+    const { RepoTags, RepoDigests, Identity } = found;
+    const names = [...(RepoTags ?? []), ...(RepoDigests ?? [])];
+    const isBuilt = (Identity?.Build ?? []).length > 0 && (Identity?.Pull ?? []).length === 0;
+    return {
+      isNamedLocal: isNamedLocal(image) || (names.length > 0 && names.every(isNamedLocal)),
+      isMadeHere: (RepoDigests ?? []).length === 0 || isBuilt,
+    };
   }
 
   async function environmentOf(image: string): Promise<Record<string, string>> {
@@ -41,13 +72,10 @@ export function createEngineImages(run: RunEngine): EngineImages {
 
   return {
     environmentOf,
-    listNames: async (signal) => {
-      const names = await lines('list images', ['images', '--format', '{{.Repository}}:{{.Tag}}'], signal);
-      return names.filter((name) => !name.includes('<none>'));
-    },
     listIds: async (signal) =>
       (await lines('list images', ['images', '--all', '--quiet', '--no-trunc'], signal)).map(bare),
     find,
+    findLocal,
     addName: async (id, name) => void (await lines('name an image', ['tag', id, name], undefined)),
     isInUse: async (id, signal) => {
       const args = ['ps', '--all', '--quiet', '--filter', `ancestor=${id}`];

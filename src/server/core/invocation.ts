@@ -20,7 +20,7 @@ export interface Obstacle {
   isFinal: boolean;
 }
 
-type AssignmentStore = Pick<Store, 'tenants' | 'environments' | 'environmentSecrets' | 'runners'>;
+type AssignmentStore = Pick<Store, 'tenants' | 'environments' | 'environmentSecrets' | 'runners' | 'githubConnections'>;
 
 /** Decides where the turns of a task run. A missing runner is not final, because the tenant can add one. */
 export function assign(
@@ -37,6 +37,9 @@ export function assign(
   const runner = store.runners.find({ TenantId, RunnerId: runnerId });
   if (!runner || runner.Deleted) return waitingBecause('the runner of the environment was deleted');
   if (!runner.RunsTasks) return waitingBecause(`"${runner.Name}" does not run tasks`);
+  if (isConnectionMissing(store, environment)) {
+    return { obstacle: 'the GitHub connection of the environment was deleted; choose another one', isFinal: true };
+  }
   const variables = reveal(store, environment);
   if ('obstacle' in variables) return variables;
   return { tenant, environment: { ...environment, ...variables }, runner: { TenantID: TenantId, RunnerID: runnerId } };
@@ -60,6 +63,15 @@ function reveal(
 
 function waitingBecause(reason: string): Obstacle {
   return { obstacle: `Waiting for a runner: ${reason}`, isFinal: false };
+}
+
+// Without it, the agent would fail later, and for a reason that is harder to see.
+function isConnectionMissing(
+  { githubConnections }: AssignmentStore,
+  { TenantId, GithubConnectionId }: Environment,
+): boolean {
+  if (GithubConnectionId === 'default') return false;
+  return githubConnections.find({ TenantID: TenantId, ConnectionID: GithubConnectionId }) === undefined;
 }
 
 function orDefault(id: string, defaultId: string | undefined): string | undefined {

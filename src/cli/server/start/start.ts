@@ -42,6 +42,7 @@ export async function startCommand(context: CliContext, options: ServerStartOpti
   const { env } = context;
   const dataDir = serverDataDir(options.data, env);
   const signal = context.becomeService();
+  context.nameProcess('plan42 server');
   const output = new LossyOutput(context.stderr);
   using file = options.logFile === undefined ? undefined : await openLogFile(options.logFile);
   const toStderr = !(options.quiet && file);
