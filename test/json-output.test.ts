@@ -36,6 +36,12 @@ test('documents of the server commands', async () => {
   const token = await json('server-token.json', 'token', 'create');
   await server.plan42(['token', 'revoke', token.TokenID]);
   assert.equal((await json('server-token-list.json', 'token', 'list')).length, 1);
+  assert.equal((await json('server-connection.json', 'connection', 'create', 'work')).Default, true);
+  assert.equal((await json('server-connection-list.json', 'connection', 'list')).length, 1);
+  await json('server-environment.json', 'environment', 'create', 'web', '--image', 'example.com/agent:1');
+  assert.equal((await json('server-environment.json', 'environment', 'set', 'web', '--env', 'A=b')).Version, 2);
+  await json('server-environment.json', 'environment', 'show', 'web');
+  assert.equal((await json('server-environment-list.json', 'environment', 'list')).length, 2);
 });
 
 test('every command with --json is documented, with an existing schema', () => {

@@ -192,6 +192,8 @@ suite('packages', { timeout: 600_000 }, () => {
     });
     await ann('sh', '-c', 'printf %s "$1" | plan42 runner config set runner.token', 'sh', token);
     assert.match(await ann('plan42', 'runner', 'enable'), /^Started the runner/);
+    const names = (await m.must(['sh', '-c', 'cat /proc/[0-9]*/comm'])).split('\n');
+    for (const name of ['plan42-runner', 'plan42 server']) assert.ok(names.includes(name), names.join());
     const task = ['task', 'create', '--image', 'any/agent', '--prompt', 'How many words are these?', '--follow'];
     assert.match(await ann('plan42', 'server', ...task), /Your prompt has 5 words in 1 line\./);
     assert.match(await ann('plan42', 'runner', 'job', 'list', '-a'), /plan42-[0-9a-f-]{36}-1/);

@@ -6,6 +6,7 @@ import { readFile, writeFile } from 'node:fs/promises';
 import { join } from 'node:path';
 import { test } from 'node:test';
 import { startControlPlane } from './support/control-plane.ts';
+import { ServerProcess } from './support/server-process.ts';
 import { makeTempDir } from './support/temp-dir.ts';
 
 test('runner exec becomes the runner, and a signal drains it', async () => {
@@ -24,9 +25,22 @@ test('runner exec becomes the runner, and a signal drains it', async () => {
       log += text;
     });
     await registered;
-    assert.match(await readFile(`/proc/${child.pid}/cmdline`, 'utf8'), /plan42-runner\.mjs/);
+    assert.match(await readFile(`/proc/${child.pid}/cmdline`, 'utf8'), /plan42-runner\.mjs\0-c\0/);
+    // As `ps`, `top` and `pgrep` show it.
+    assert.equal(await nameOf(child.pid), 'plan42-runner');
     child.kill(signal);
     assert.deepEqual(await once(child, 'close'), [0, null]);
     assert.match(log, /runner stopped/);
   }
 });
+
+test('the server has its name in ps, and keeps its command line', async () => {
+  await using dir = await makeTempDir();
+  await using server = await ServerProcess.start(dir.path);
+  assert.equal(await nameOf(server.pid), 'plan42 server');
+  assert.match(await readFile(`/proc/${server.pid}/cmdline`, 'utf8'), /plan42\.mjs\0server\0start\0/);
+});
+
+async function nameOf(pid: number | undefined): Promise<string> {
+  return (await readFile(`/proc/${pid}/comm`, 'utf8')).trim();
+}

@@ -3,7 +3,7 @@ import assert from 'node:assert/strict';
 import { spawn } from 'node:child_process';
 import { randomUUID } from 'node:crypto';
 import { once } from 'node:events';
-import { mkdir, open, readFile, rm, writeFile } from 'node:fs/promises';
+import { mkdir, open, readdir, readFile, rm, writeFile } from 'node:fs/promises';
 import { connect, type Socket } from 'node:net';
 import { join } from 'node:path';
 import { text } from 'node:stream/consumers';
@@ -47,6 +47,25 @@ async function setUp(t: TestContext, options: string) {
     [Symbol.asyncDispose]: () => owned.disposeAsync(),
   };
 }
+
+test('a backup onto a full disk blames that disk, and leaves nothing', async (t) => {
+  await using small = await setUp(t, 'size=8m');
+  if (!small) return;
+  const target = join(small.disk, 'tiny');
+  await mkdir(target);
+  await run('mount', ['-t', 'tmpfs', '-o', 'size=64k,mode=700', 'none', target]);
+  try {
+    const child = spawn(plan42, ['server', 'backup', join(target, 'b.db'), '--data', small.data], {
+      stdio: ['ignore', 'ignore', 'pipe'],
+    });
+    const [stderr] = await Promise.all([text(child.stderr), once(child, 'exit')]);
+    assert.equal(child.exitCode, 1, stderr);
+    assert.match(stderr, /cannot write \S+b\.db.*df -h \S*tiny$/m);
+    assert.deepEqual(await readdir(target), []);
+  } finally {
+    await run('umount', ['--lazy', target]);
+  }
+});
 
 /** Expects that `plan42 server start` refuses in one line, which is returned. */
 async function startError(data: string): Promise<string> {

@@ -4,10 +4,10 @@ import { httpUrl, integerBetween } from '../../src/cli/options.ts';
 import { formatElapsed, formatLocalTime, renderJson } from '../../src/cli/output.ts';
 import { renderError } from '../../src/cli/render-error.ts';
 import { explainApiFailure } from '../../src/cli/server/api-failure.ts';
+import { parseEnvVar } from '../../src/cli/server/environment/variables.ts';
 import { keepPeriod } from '../../src/cli/server/start/keep-period.ts';
 import { parseListenAddress } from '../../src/cli/server/start/listen-address.ts';
 import { parseRepoOption } from '../../src/cli/server/task/create.ts';
-import { parseEnvVar } from '../../src/cli/server/task/environment.ts';
 import { turnRemedy } from '../../src/cli/server/turn-remedy.ts';
 import { pickByPrefix, shortIds } from '../../src/cli/short-ids.ts';
 import { renderTable } from '../../src/cli/table.ts';
@@ -65,7 +65,7 @@ export const targets: readonly Target[] = [
     covers: [
       'cli/server/start/listen-address.ts#parseListenAddress',
       'cli/server/task/create.ts#parseRepoOption',
-      'cli/server/task/environment.ts#parseEnvVar',
+      'cli/server/environment/variables.ts#parseEnvVar',
       'cli/options.ts#httpUrl',
       'cli/server/start/keep-period.ts#keepPeriod',
     ],

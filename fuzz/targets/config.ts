@@ -34,7 +34,14 @@ github.com"""
 
 export const targets: readonly Target[] = [
   {
-    covers: ['config/toml/parse.ts#parseToml', 'config/toml/parse.ts#isTable', 'config/toml/outline.ts#outlineOf'],
+    covers: [
+      'config/toml/parse.ts#parseToml',
+      'config/toml/parse.ts#isTable',
+      'config/toml/outline.ts#outlineOf',
+      'config/toml/duplicate-key.ts#explainDuplicate',
+      'config/toml/duplicate-key.ts#isDuplicate',
+      'config/toml/explain-syntax.ts#explainSyntax',
+    ],
     corpus: [toml],
     run: (text: string) => [isTable(parseToml(text).values), outlineOf(text)],
     errors: [TomlSyntaxError],

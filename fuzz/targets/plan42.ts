@@ -19,6 +19,14 @@ import {
   parseRetryAfter,
 } from '../../src/plan42/errors.ts';
 import { EventTooLargeError, parseEventStream } from '../../src/plan42/event-stream.ts';
+import {
+  baseBranchOf,
+  hostedName,
+  hostedRepo,
+  isBranchOfTask,
+  isRepositoryName,
+  repositoryPath,
+} from '../../src/plan42/hosted-repositories.ts';
 import { explainFailure, isHeaderValue } from '../../src/plan42/http.ts';
 import * as messages from '../../src/plan42/messages.ts';
 import * as pageObjects from '../../src/plan42/page-objects.ts';
@@ -26,7 +34,7 @@ import { isPathSegment, pathSegment } from '../../src/plan42/path-segment.ts';
 import { readPoll } from '../../src/plan42/poll-body.ts';
 import * as runnerObjects from '../../src/plan42/runner-objects.ts';
 import { parseRunnerToken, TokenError } from '../../src/plan42/runner-token.ts';
-import { readRepo, readVariable, repoInfoOf, titleOf } from '../../src/plan42/task-input.ts';
+import { isConnectionName, isHost, readRepo, readVariable, repoInfoOf, titleOf } from '../../src/plan42/task-input.ts';
 import { proxyRefusal } from '../../src/plan42/transport.ts';
 import { isTerminalStatus } from '../../src/plan42/turn-status.ts';
 import type { Target } from '../target.ts';
@@ -164,6 +172,27 @@ export const targets: readonly Target[] = [
     errors: [RangeError],
   },
   {
+    covers: [
+      'plan42/hosted-repositories.ts#baseBranchOf',
+      'plan42/hosted-repositories.ts#hostedName',
+      'plan42/hosted-repositories.ts#hostedRepo',
+      'plan42/hosted-repositories.ts#isBranchOfTask',
+      'plan42/hosted-repositories.ts#isRepositoryName',
+      'plan42/hosted-repositories.ts#repositoryPath',
+    ],
+    corpus: ['local/site', 'local/..', 'site.git', `plan42/fix-${id.slice(0, 8)}`],
+    run: (text: string) => {
+      isBranchOfTask(text, id);
+      isBranchOfTask(baseBranchOf(text), text);
+      const name = hostedName(text) ?? (isRepositoryName(text) ? text : 'a');
+      return [hostedRepo(name), repositoryPath(id, name)];
+    },
+    check: ([repo = '', path = '']: string[]) => {
+      assert.match(repo, /^local\/[a-z0-9][\w.-]*$/);
+      assert.doesNotMatch(path, /\.\.|\/\.git/);
+    },
+  },
+  {
     covers: ['plan42/runner-token.ts#parseRunnerToken'],
     corpus: [token],
     run: (text: string) => parseRunnerToken(text),
@@ -171,16 +200,19 @@ export const targets: readonly Target[] = [
   },
   {
     covers: [
+      'plan42/task-input.ts#isConnectionName',
+      'plan42/task-input.ts#isHost',
       'plan42/task-input.ts#readRepo',
       'plan42/task-input.ts#readVariable',
       'plan42/task-input.ts#repoInfoOf',
       'plan42/task-input.ts#titleOf',
       'plan42/turn-status.ts#isTerminalStatus',
     ],
-    corpus: ['org/repo:branch', 'NAME=VALUE', 'Fix the\nbug'],
+    corpus: ['org/repo:branch', 'NAME=VALUE', 'Fix the\nbug', '*.example.com:443'],
     run: (text: string) => {
       const repo = readRepo(text);
-      return [readVariable(text), repo && repoInfoOf([repo], text), titleOf(text), isTerminalStatus(text)];
+      const names = [isHost(text), isConnectionName(text), isTerminalStatus(text)];
+      return [readVariable(text), repo && repoInfoOf([repo], text), titleOf(text), ...names];
     },
     maxKiB: 256,
   },

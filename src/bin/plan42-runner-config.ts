@@ -2,8 +2,11 @@ import { setTimeout } from 'node:timers/promises';
 import { configScreenMain } from '../cli/config-screen-main.ts';
 import { describeVersion, version } from '../lib/version.ts';
 import type { JobControl } from '../tui/job-control.ts';
+import { nameProcess } from './name-process.ts';
 import { exitSoon, stderr, stdout } from './standard-streams.ts';
 
+// Not the name of the program, which is too long and would match `pgrep plan42-runner`.
+nameProcess('plan42 config');
 const interruption = new AbortController();
 for (const name of ['SIGINT', 'SIGTERM', 'SIGHUP'] as const) process.on(name, () => interruption.abort());
 

@@ -2,8 +2,10 @@ import { runnerMain } from '../cli/runner-main.ts';
 import { ExitCode } from '../lib/errors.ts';
 import { describeVersion, version } from '../lib/version.ts';
 import { onHangup } from './hangup.ts';
+import { nameProcess } from './name-process.ts';
 import { exitSoon, stderr, stdout } from './standard-streams.ts';
 
+nameProcess('plan42-runner');
 const drain = new AbortController();
 const force = new AbortController();
 for (const name of ['SIGINT', 'SIGTERM'] as const) {

@@ -7,8 +7,10 @@ import { main } from '../cli/main.ts';
 import { ExitCode } from '../lib/errors.ts';
 import { describeVersion, version } from '../lib/version.ts';
 import { onHangup } from './hangup.ts';
+import { nameProcess } from './name-process.ts';
 import { exitSoon, stderr, stdout } from './standard-streams.ts';
 
+nameProcess('plan42');
 const interruption = new AbortController();
 let pagers = 0;
 for (const name of ['SIGINT', 'SIGTERM'] as const) {
@@ -47,6 +49,7 @@ const exitCode = await main({
   uid: process.getuid?.() ?? 0,
   runnerCommand: commandOf('plan42-runner'),
   plan42Command: commandOf('plan42'),
+  nameProcess,
   handOver: replaceProcess,
 });
 if (interruption.signal.aborted) exitSoon(exitCode);

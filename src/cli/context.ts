@@ -13,6 +13,8 @@ export interface CliContext {
   signal: AbortSignal;
   /** Declares that the command is a service, which runs on if its output cannot be written. Returns its `signal`. */
   becomeService: () => AbortSignal;
+  /** Sets the name that `ps` and `top` show. */
+  nameProcess: (name: string) => void;
   /** Registers the listener for SIGHUP, which otherwise interrupts. */
   onReloadRequest: (listener: () => void) => void;
   version: string;

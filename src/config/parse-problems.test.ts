@@ -1,7 +1,11 @@
 /** Problems in a configuration file, with their positions. */
 import assert from 'node:assert/strict';
+import { readFile } from 'node:fs/promises';
 import { describe, test } from 'node:test';
+import { fileURLToPath } from 'node:url';
 import { parseConfig } from './parse.ts';
+import { isDuplicate } from './toml/duplicate-key.ts';
+import { explainSyntax } from './toml/explain-syntax.ts';
 
 function problemsOf(file: string): string[] {
   return parseConfig({ file, env: {}, flags: new Map() }).problems.map(
@@ -117,6 +121,59 @@ describe('a syntax error', () => {
       assert.match(problemsOf(file)[0] ?? '', new RegExp(`^error ${position} \\S`));
     });
   }
+});
+
+describe('a key that is defined twice', () => {
+  const cases: [file: string, problem: string][] = [
+    [
+      '[jobs]\nmax_jobs = 4\n\nmax_jobs = 5',
+      'error 4:1 jobs.max_jobs is defined twice, in lines 2 and 4, remove one of them',
+    ],
+    [
+      '[jobs]\nmax_jobs = 4\n[log]\nlevel = "info"\n[jobs]\ncpus = 1',
+      'error 5:2 the table [jobs] is defined twice, in lines 1 and 5, move all its keys below the first header',
+    ],
+    ['a = 1\n"a" = 2', 'error 2:1 a is defined twice, in lines 1 and 2, remove one of them'],
+    [
+      '[github.a]\ntoken="x"\n[github]\na.token="y"',
+      'error 4:1 github.a is defined twice, in lines 1 and 4, remove one of them',
+    ],
+    ['a.b = 1\na = 2', 'error 2:1 a is defined twice, in lines 1 and 2, remove one of them'],
+    ['runner = { url = "a", url = "b" }', 'error 1:23 runner.url is defined twice, in line 1, remove one of them'],
+    ['a = [\n{x = 1},\n{x = 1, x = 2}]', 'error 3:9 a.x is defined twice, in line 3, remove one of them'],
+    ['[[a]]\nx=1\n[[a]]\nx=1\nx=2', 'error 5:1 a.x is defined twice, in lines 4 and 5, remove one of them'],
+    // Another duplicate is before it, but the parser reports tables first.
+    [
+      '[a]\nx=1\nx=2\n[b]\n[b]',
+      'error 5:2 the table [b] is defined twice, in lines 4 and 5, move all its keys below the first header',
+    ],
+    ['"a\\u0007" = 1\n"a\\u0007" = 1', 'error 2:1 "a\\u0007" is defined twice, in lines 1 and 2, remove one of them'],
+    ['a = 1\n'.repeat(30), 'error 2:1 a key is defined twice, remove one of its definitions'],
+  ];
+  for (const [file, problem] of cases) {
+    test(`is named with both lines: ${JSON.stringify(file.slice(0, 60))}`, () =>
+      assert.deepEqual(problemsOf(file).slice(0, 1), [problem]));
+  }
+});
+
+test('no text of the parser is shown', async () => {
+  // Its messages are not exported.
+  const library = await readFile(fileURLToPath(import.meta.resolve('toml-eslint-parser')), 'utf8');
+  const [, table = ''] = /const MESSAGES = \{(.*?)\n\};/s.exec(library) ?? [];
+  const messages = [...table.matchAll(/^\t"[\w-]+": "(.*)",?$/gm)].map(([, text = '']) => text);
+  assert.ok(messages.length > 20);
+  const explained = messages
+    .filter((text) => !isDuplicate({ message: text }))
+    .map((message) => explainSyntax({ message }));
+  assert.deepEqual(
+    explained.filter((text) => messages.includes(text) || text.startsWith('this is not valid TOML')),
+    [],
+  );
+  // Each has a remedy.
+  assert.deepEqual(
+    explained.filter((text) => !/, \w+/.test(text)),
+    [],
+  );
 });
 
 test('a token’s value is in no message', () => {

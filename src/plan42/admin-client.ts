@@ -1,5 +1,6 @@
 import * as v from 'valibot';
 import {
+  AdminConnection,
   AdminEnvironment,
   AdminRunner,
   AdminRunnerToken,
@@ -18,13 +19,19 @@ import type { SignInLink } from './page-objects.ts';
 import { pathSegment } from './path-segment.ts';
 import { streamTurnLogs, type TurnLogEntry, type TurnLogOptions } from './turn-logs.ts';
 
-export interface NewEnvironment {
-  Name: string;
-  Description: string;
-  DockerImage: string;
-  Repos: readonly string[];
-  EnvVars: readonly EnvVar[];
-  Ephemeral?: boolean;
+/** The fields of an environment that a client sets. A secret without a value keeps the one that the server has. */
+export interface EnvironmentChanges {
+  Name?: string | undefined;
+  Description?: string | undefined;
+  Context?: string | undefined;
+  SetupScript?: string | undefined;
+  DockerImage?: string | undefined;
+  Repos?: readonly string[] | undefined;
+  AllowedHosts?: readonly string[] | undefined;
+  EnvVars?: readonly EnvVar[] | undefined;
+  RunnerId?: string | undefined;
+  GithubConnectionId?: string | undefined;
+  Ephemeral?: boolean | undefined;
 }
 
 export interface NewTask {
@@ -81,9 +88,56 @@ export class AdminClient {
     return this.#list('/environments', {}, AdminEnvironment);
   }
 
-  createEnvironment(id: string, environment: NewEnvironment): Promise<AdminEnvironment> {
-    const body = { Context: '', SetupScript: '', AllowedHosts: [], ...environment };
-    return this.#call('PUT', `/environments/${pathSegment(id)}`, AdminEnvironment, { body });
+  createEnvironment(id: string, environment: EnvironmentChanges): Promise<AdminEnvironment> {
+    const required = {
+      Name: '',
+      Description: '',
+      Context: '',
+      Repos: [],
+      SetupScript: '',
+      DockerImage: '',
+      EnvVars: [],
+    };
+    const body = { ...required, AllowedHosts: [], ...environment };
+    return this.#call('PUT', environmentPath(id), AdminEnvironment, { body });
+  }
+
+  updateEnvironment(
+    { EnvironmentId, Version }: Pick<AdminEnvironment, 'EnvironmentId' | 'Version'>,
+    changes: EnvironmentChanges,
+  ): Promise<AdminEnvironment> {
+    return this.#call('PATCH', environmentPath(EnvironmentId), AdminEnvironment, { ifMatch: Version, body: changes });
+  }
+
+  /** Deletes the environment, which can be undeleted until the server removes it. */
+  async deleteEnvironment({
+    EnvironmentId,
+    Version,
+  }: Pick<AdminEnvironment, 'EnvironmentId' | 'Version'>): Promise<void> {
+    await this.#call('DELETE', environmentPath(EnvironmentId), v.unknown(), { ifMatch: Version });
+  }
+
+  getTenant(): Promise<AdminTenant> {
+    return this.#call('GET', '', AdminTenant);
+  }
+
+  /** An empty ID clears the default. */
+  setDefaultConnection({ Version }: Pick<AdminTenant, 'Version'>, connectionId: string): Promise<AdminTenant> {
+    const body = { DefaultGithubConnectionID: connectionId };
+    return this.#call('PATCH', '', AdminTenant, { ifMatch: Version, body });
+  }
+
+  listConnections(): Promise<AdminConnection[]> {
+    return this.#list('/github-connections', {}, AdminConnection);
+  }
+
+  /** Creates a private connection: a runner has its GitHub token. */
+  createConnection(id: string, connection: { Name: string; RunnerID: string }): Promise<AdminConnection> {
+    return this.#call('PUT', connectionPath(id), AdminConnection, { body: { Private: true, ...connection } });
+  }
+
+  async deleteConnection({ ConnectionID, Version }: Pick<AdminConnection, 'ConnectionID' | 'Version'>): Promise<void> {
+    await this.#call('DELETE', connectionPath(ConnectionID), v.unknown(), { ifMatch: Version });
   }
 
   createTask(id: string, task: NewTask): Promise<AdminTask> {
@@ -162,6 +216,14 @@ export class AdminClient {
     const call = { path: this.#tenantPath + path, query, arrayName, tokenName, signal: this.#signal };
     return listAll(this.#endpoint, call, schema);
   }
+}
+
+function environmentPath(environmentId: string): string {
+  return `/environments/${pathSegment(environmentId)}`;
+}
+
+function connectionPath(connectionId: string): string {
+  return `/github-connections/${pathSegment(connectionId)}`;
 }
 
 function taskPath(taskId: string): string {

@@ -1,11 +1,21 @@
 /** The objects of the API as the commands of `plan42` read them. Fields that the commands need must be present. */
 import * as v from 'valibot';
 import { knownFields, view } from './fields.ts';
-import { environmentFields, runnerFields, runnerTokenFields, taskFields, tenantFields, turnFields } from './objects.ts';
+import {
+  environmentFields,
+  githubConnectionFields,
+  runnerFields,
+  runnerTokenFields,
+  taskFields,
+  tenantFields,
+  turnFields,
+} from './objects.ts';
 import { signInLinkFields } from './page-objects.ts';
 import { PartialRepoInfo } from './runner-objects.ts';
 
-export const AdminTenant = knownFields(view(tenantFields, ['TenantId'], ['DefaultRunnerID']));
+export const AdminTenant = knownFields(
+  view(tenantFields, ['TenantId', 'Version'], ['DefaultRunnerID', 'DefaultGithubConnectionID']),
+);
 export type AdminTenant = v.InferOutput<typeof AdminTenant>;
 
 export const AdminRunner = knownFields(view(runnerFields, ['RunnerId', 'Name'], []));
@@ -29,11 +39,33 @@ export const NewSignInLink = knownFields(signInLinkFields);
 export const AdminEnvironment = knownFields(
   view(
     environmentFields,
-    ['EnvironmentId'],
-    ['Name', 'Context', 'SetupScript', 'DockerImage', 'Repos', 'AllowedHosts', 'EnvVars', 'RunnerId'],
+    ['EnvironmentId', 'Version'],
+    [
+      'Name',
+      'Description',
+      'Context',
+      'SetupScript',
+      'DockerImage',
+      'Repos',
+      'AllowedHosts',
+      'EnvVars',
+      'RunnerId',
+      'GithubConnectionId',
+      'Ephemeral',
+      'CreatedAt',
+    ],
   ),
 );
 export type AdminEnvironment = v.InferOutput<typeof AdminEnvironment>;
+
+export const AdminConnection = knownFields(
+  view(
+    githubConnectionFields,
+    ['ConnectionID', 'Version'],
+    ['Private', 'RunnerID', 'GithubUserLogin', 'Name', 'CreatedAt'],
+  ),
+);
+export type AdminConnection = v.InferOutput<typeof AdminConnection>;
 
 export const AdminTask = knownFields({
   ...view(

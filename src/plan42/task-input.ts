@@ -20,6 +20,21 @@ export function readVariable(text: string): { name: string; value: string | unde
   return name === undefined ? undefined : { name, value };
 }
 
+/** Whether an environment may allow agents this host: a name, or `*.` and a name, with a port or without. */
+export function isHost(text: string): boolean {
+  return /^(?:\*\.)?[\w-]+(?:\.[\w-]+)*(?::\d{1,5})?$/.test(text);
+}
+
+/** Whether a connection may have this name, which is also a table in the configuration of its runner. */
+export function isConnectionName(text: string): boolean {
+  return /^[\w-]{1,64}$/.test(text);
+}
+
+/** Whether an environment uses the default connection of its tenant. */
+export function usesDefaultConnection({ GithubConnectionId }: { GithubConnectionId?: string | null | undefined }) {
+  return !GithubConnectionId || GithubConnectionId === 'default';
+}
+
 /** Returns the `RepoInfo` of a new task. */
 export function repoInfoOf(
   repos: readonly Repo[],
@@ -53,15 +68,33 @@ interface ExistingEnvironment {
   AllowedHosts?: readonly string[] | null | undefined;
   EnvVars?: WantedEnvironment['envVars'] | null | undefined;
   RunnerId?: string | null | undefined;
+  GithubConnectionId?: string | null | undefined;
+  Ephemeral?: boolean | null | undefined;
 }
 
 /**
- * Returns whether an environment has exactly the requested image, repositories and variables, and no setup script, hosts or
- * runner of its own.
+ * Returns the environments that were made for tasks with this image: those that are not removed with their last task, and
+ * that have all these repositories. Variables are part of an environment, so other ones need another environment.
+ */
+export function madeFor<Existing extends ExistingEnvironment>(
+  environments: readonly Existing[],
+  { image, repos, envVars }: WantedEnvironment,
+): Existing[] {
+  if (envVars.length > 0) return [];
+  return environments.filter(
+    ({ DockerImage, Ephemeral, Repos }) =>
+      DockerImage === image && Ephemeral !== true && repos.every((repo) => Repos?.includes(repo)),
+  );
+}
+
+/**
+ * Returns whether an environment has exactly the requested image, repositories and variables, and no setup script, hosts,
+ * runner or connection of its own.
  */
 export function isAsWanted(environment: ExistingEnvironment, { image, repos, envVars }: WantedEnvironment): boolean {
   const { Context, SetupScript, DockerImage, Repos, AllowedHosts, EnvVars, RunnerId } = environment;
-  const isPlain = !Context && !SetupScript && !AllowedHosts?.length && (RunnerId ?? 'default') === 'default';
+  const hasDefaults = (RunnerId ?? 'default') === 'default' && usesDefaultConnection(environment);
+  const isPlain = !Context && !SetupScript && !AllowedHosts?.length && hasDefaults;
   // The values of an environment's secrets are not known.
   const hasSecrets = envVars.some(({ IsSecret }) => IsSecret === true);
   return (

@@ -1,5 +1,5 @@
 import assert from 'node:assert/strict';
-import { cp, mkdir, readdir, readFile, rename, rm, stat, truncate, writeFile } from 'node:fs/promises';
+import { cp, mkdir, readdir, readFile, rename, rm, stat, symlink, truncate, writeFile } from 'node:fs/promises';
 import { join } from 'node:path';
 import { DatabaseSync } from 'node:sqlite';
 import { describe, test } from 'node:test';
@@ -56,7 +56,13 @@ test('a backup replaces a file only with --force, and not the database', async (
   assert.equal(await readFile(file, 'utf8'), 'old');
   await back(file, true);
   assert.equal((await stat(file)).mode & 0o777, 0o600);
-  await refused(back(join(plane.dataDir, 'plan42.db'), true), /the database itself/);
+  for (const name of ['plan42.db', 'plan42.db-wal', 'secrets.key', 'admin.json', 'new.db']) {
+    await refused(back(join(plane.dataDir, name), true), /it is in the data directory/, /elsewhere/);
+  }
+  const link = join(dir.path, 'link');
+  await symlink(plane.dataDir, link);
+  await refused(back(join(link, 'secrets.key'), true), /it is in the data directory/);
+  await rm(link);
   await refused(back(dir.path, true), /not a file/);
   await refused(back(join(dir.path, 'missing', 'b.db')), /cannot write .*missing.b\.db$/, /another file/);
   await refused(backUp(dir.path, join(dir.path, 'x'), { force: false }), /no Plan42 server found/, /--data/);

@@ -67,6 +67,7 @@ export function commandContext(argv: readonly string[]): CliContext {
     version: '1.2.3',
     versionText: '1.2.3',
     becomeService: () => new AbortController().signal,
+    nameProcess: () => {},
     onReloadRequest: () => {},
     plan42Command: ['/usr/bin/plan42'],
     platform: process.platform,

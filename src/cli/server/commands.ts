@@ -2,6 +2,8 @@ import type { Command } from 'commander';
 import type { CliContext } from '../context.ts';
 import { resolvedPath } from '../options.ts';
 import type { BackupOptions } from './backup.ts';
+import { addConnectionCommands } from './connection/commands.ts';
+import { addEnvironmentCommands } from './environment/commands.ts';
 import { type LocationOptions, withDataOption, withLocationOptions } from './location.ts';
 import { addServiceCommands } from './service/commands.ts';
 import { withStartOptions } from './start/options.ts';
@@ -74,6 +76,8 @@ export function addServerCommands(program: Command, context: CliContext): void {
       (await import('./backup.ts')).restoreCommand(context, file, options),
     );
   addTokenCommands(server, context);
+  addConnectionCommands(server, context);
+  addEnvironmentCommands(server, context);
   addTaskCommands(server, context);
   addTurnCommands(server, context);
 }

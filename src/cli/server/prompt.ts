@@ -1,10 +1,8 @@
-import { readFile } from 'node:fs/promises';
-import { addAbortSignal } from 'node:stream';
-import { text } from 'node:stream/consumers';
 import type { Command } from 'commander';
 import { ExitCode, UserError } from '../../lib/errors.ts';
 import type { CliContext } from '../context.ts';
 import { inputPath } from '../options.ts';
+import { readInput } from '../read-input.ts';
 
 export interface PromptOptions {
   prompt?: string;
@@ -27,18 +25,8 @@ export async function readPrompt(context: CliContext, { prompt, promptFile }: Pr
       exitCode: ExitCode.usage,
     });
   }
-  const content = promptFile === undefined ? prompt : await readPromptFile(context, promptFile);
+  const content = promptFile === undefined ? prompt : await readInput(context, promptFile, 'the prompt', remedy);
   if (content !== undefined && content.trim() !== '') return content;
   const mistake = content === undefined ? 'there is no prompt' : 'the prompt is empty';
   throw new UserError(mistake, { remedy, exitCode: ExitCode.usage });
-}
-
-async function readPromptFile({ stdin, signal }: CliContext, path: string): Promise<string> {
-  if (path === '-') return text(addAbortSignal(signal, stdin));
-  try {
-    return await readFile(path, { encoding: 'utf8', signal });
-  } catch (error) {
-    signal.throwIfAborted();
-    throw new UserError(`cannot read the prompt from ${path}`, { remedy, cause: error });
-  }
 }

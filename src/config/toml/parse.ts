@@ -1,4 +1,6 @@
 import { type AST, getStaticTOMLValue, ParseError, parseTOML, traverseNodes } from 'toml-eslint-parser';
+import { explainDuplicate, isDuplicate } from './duplicate-key.ts';
+import { explainSyntax } from './explain-syntax.ts';
 
 export interface Position {
   /** From 1. */
@@ -35,7 +37,7 @@ export function parseToml(source: string): TomlDocument {
   } catch (error) {
     // The parser calls itself for each level.
     if (!(error instanceof RangeError)) throw error;
-    throw new TomlSyntaxError(`nested deeper than ${maxDepth} levels`, { line: 1, column: 1 });
+    throw new TomlSyntaxError(`nested deeper than ${maxDepth} levels, remove some`, { line: 1, column: 1 });
   }
 }
 
@@ -45,13 +47,15 @@ function isDeeperThan(depth: number, value: unknown): boolean {
 }
 
 function parse(source: string): TomlDocument {
+  // Editors on Windows write a byte order mark. The space keeps all positions.
+  const text = source.replace(/^\ufeff/, ' ');
   let ast: AST.TOMLProgram;
   try {
-    // Editors on Windows write a byte order mark. The space keeps all positions.
-    ast = parseTOML(source.replace(/^\ufeff/, ' '), { tomlVersion: '1.0' });
+    ast = parseTOML(text, { tomlVersion: '1.0' });
   } catch (error) {
     if (!(error instanceof ParseError)) throw error;
-    throw new TomlSyntaxError(error.message, { line: error.lineNumber, column: error.column + 1 });
+    const message = isDuplicate(error) ? explainDuplicate(text, error) : explainSyntax(error);
+    throw new TomlSyntaxError(message, { line: error.lineNumber, column: error.column + 1 });
   }
   rejectPrototypeKeys(ast);
   const positions = new Map<string, Position>();
@@ -74,7 +78,8 @@ function rejectPrototypeKeys(ast: AST.TOMLProgram): void {
     enterNode(node) {
       if (node.type !== 'TOMLKey') return;
       const key = node.keys.find((part) => getStaticTOMLValue(part) === '__proto__');
-      if (key !== undefined) throw new TomlSyntaxError('The key "__proto__" is not allowed', positionOf(key));
+      if (key !== undefined)
+        throw new TomlSyntaxError('the name "__proto__" is not allowed, choose another one', positionOf(key));
     },
     leaveNode() {},
   });

@@ -39,18 +39,19 @@ describe('from containers of docker, this machine is', () => {
     assert.deepEqual(await dockerRoute('host', { run, ...linux }), { kind: 'loopback' });
     const rootless = fakeRun((args) => (args.startsWith('info') ? 'Debian;[name=rootless]' : gateway(args)));
     const internal = fakeRun((args) => (args.startsWith('info') ? gateway(args) : 'true;172.18.0.1 '));
-    for (const [reason, route] of [
-      [/"none"/, dockerRoute('none', { run, ...linux })],
-      [/"container:web"/, dockerRoute('container:web', { run, ...linux })],
-      [/another machine/, dockerRoute(undefined, { run, ...linux, isRemote: yes })],
-      [/rootless Docker/, dockerRoute(undefined, { run: rootless, ...linux })],
-      [/no gateway/, dockerRoute('inner', { run: internal, ...linux })],
-      [/no gateway/, dockerRoute(undefined, { run: fakeRun(() => undefined), ...linux })],
+    const [listen, setNetwork] = [/plan42 server start --listen/, /^Set jobs\.network/];
+    for (const [reason, route, remedy] of [
+      [/"none"/, dockerRoute('none', { run, ...linux }), setNetwork],
+      [/"container:web"/, dockerRoute('container:web', { run, ...linux }), setNetwork],
+      [/"inner"/, dockerRoute('inner', { run: internal, ...linux }), setNetwork],
+      [/another machine/, dockerRoute(undefined, { run, ...linux, isRemote: yes }), listen],
+      [/rootless Docker/, dockerRoute(undefined, { run: rootless, ...linux }), listen],
+      [/no gateway/, dockerRoute(undefined, { run: fakeRun(() => undefined), ...linux }), listen],
     ] as const) {
       const found = await route;
       assert.ok(found.kind === 'none');
       assert.match(found.reason, reason);
-      assert.match(found.remedy, /plan42 server start --listen/);
+      assert.match(found.remedy, remedy);
     }
   });
 });
@@ -91,7 +92,7 @@ describe('from containers of podman, this machine is', () => {
   test('not reachable without a way, and the remedy is named', async () => {
     for (const [network, given, reason, remedy] of [
       [undefined, { isRootless: true }, /slirp4netns does not reach/, /allow_host_loopback=true/],
-      ['none', {}, /"none"/, /plan42 server start/],
+      ['none', {}, /"none"/, /^Set jobs\.network/],
       ['mine', { isRootless: true }, /bridge of rootless Podman/, /plan42 server start/],
     ] as const) {
       const route = await routeFrom(network, given);

@@ -1,5 +1,5 @@
 import { query } from './client.ts';
-import { type HostRoute, noRoute, type RouteDeps } from './host-route.ts';
+import { type HostRoute, noRoute, noRouteFrom, type RouteDeps } from './host-route.ts';
 
 const name = 'host.docker.internal';
 
@@ -9,9 +9,7 @@ export async function dockerRoute(
   { run, isRemote, platform = process.platform }: Pick<RouteDeps, 'run' | 'isRemote' | 'platform'>,
 ): Promise<HostRoute> {
   if (network === 'host') return { kind: 'loopback' };
-  if (network === 'none' || network?.includes(':')) {
-    return noRoute(`a container on the network "${network}" does not reach the loopback of this machine`);
-  }
+  if (network === 'none' || network?.includes(':')) return noRouteFrom(network);
   // Docker Desktop runs containers in a virtual machine, and forwards this name to the machine's loopback.
   if (platform === 'darwin') return { kind: 'name', name };
   const format = '{{.Internal}};{{range .IPAM.Config}}{{.Gateway}} {{end}}';
@@ -26,7 +24,8 @@ export async function dockerRoute(
     return noRoute('containers of rootless Docker do not reach the loopback of this machine');
   const [internal, gateways = ''] = printed?.split(';') ?? [];
   const address = gateways.split(' ').find((gateway) => /^\d+(\.\d+){3}$/.test(gateway));
-  if (internal === 'true' || address === undefined)
+  if (internal === 'true' && network !== undefined) return noRouteFrom(network);
+  if (address === undefined)
     return noRoute(`the network "${network ?? 'bridge'}" of Docker has no gateway to this machine`);
   return { kind: 'name', name, address, isBridge: true };
 }

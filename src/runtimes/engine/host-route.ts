@@ -29,3 +29,10 @@ const listenElsewhere =
 export function noRoute(reason: string, remedy = listenElsewhere): HostRoute {
   return { kind: 'none', reason, remedy };
 }
+
+const anotherNetwork = 'Set jobs.network to a network that reaches the server, or remove it.';
+
+/** For networks without a way out of the container, whatever the server listens on. */
+export function noRouteFrom(network: string): HostRoute {
+  return noRoute(`a container on the network "${network}" does not reach the loopback of this machine`, anotherNetwork);
+}

@@ -1,6 +1,6 @@
 import { query } from './client.ts';
 import { readContainersConf } from './containers-conf.ts';
-import { type HostRoute, noRoute, type RouteDeps } from './host-route.ts';
+import { type HostRoute, noRoute, noRouteFrom, type RouteDeps } from './host-route.ts';
 
 const name = 'host.containers.internal';
 // The machine's loopback, in the network that slirp4netns simulates.
@@ -31,8 +31,7 @@ export async function podmanRoute(
   }
   // Its option forwards one port of the container's loopback to the same port of this machine's.
   if (mode === 'pasta') return { kind: 'loopback', network: `pasta:${options === '' ? '' : `${options},`}-T,${port}` };
-  if (network === 'none' || network.includes(':'))
-    return noRoute(`a container on the network "${network}" does not reach the loopback of this machine`);
+  if (network === 'none' || network.includes(':')) return noRouteFrom(network);
   if (isRootless) return noRoute('a bridge of rootless Podman does not reach the loopback of this machine');
   return bridgeRoute(network === 'bridge' ? (configured ?? 'podman') : network);
 

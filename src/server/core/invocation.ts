@@ -1,5 +1,6 @@
 import { randomUUID } from 'node:crypto';
 import type { Clock } from '../../lib/clock.ts';
+import { hostedName, repositoryPath } from '../../plan42/hosted-repositories.ts';
 import type { Environment, Task, Tenant, Turn } from '../../plan42/objects.ts';
 import { findEmptySecret } from '../store/environment-secrets.ts';
 import type { RunnerKey } from '../store/runner-queues.ts';
@@ -20,7 +21,7 @@ export interface Obstacle {
   isFinal: boolean;
 }
 
-type AssignmentStore = Pick<Store, 'tenants' | 'environments' | 'environmentSecrets' | 'runners'>;
+type AssignmentStore = Pick<Store, 'tenants' | 'environments' | 'environmentSecrets' | 'runners' | 'githubConnections'>;
 
 /** Decides where the turns of a task run. A missing runner is not final, because the tenant can add one. */
 export function assign(
@@ -37,6 +38,9 @@ export function assign(
   const runner = store.runners.find({ TenantId, RunnerId: runnerId });
   if (!runner || runner.Deleted) return waitingBecause('the runner of the environment was deleted');
   if (!runner.RunsTasks) return waitingBecause(`"${runner.Name}" does not run tasks`);
+  if (isConnectionMissing(store, environment)) {
+    return { obstacle: 'the GitHub connection of the environment was deleted; choose another one', isFinal: true };
+  }
   const variables = reveal(store, environment);
   if ('obstacle' in variables) return variables;
   return { tenant, environment: { ...environment, ...variables }, runner: { TenantID: TenantId, RunnerID: runnerId } };
@@ -62,6 +66,15 @@ function waitingBecause(reason: string): Obstacle {
   return { obstacle: `Waiting for a runner: ${reason}`, isFinal: false };
 }
 
+// Without it, the agent would fail later, and for a reason that is harder to see.
+function isConnectionMissing(
+  { githubConnections }: AssignmentStore,
+  { TenantId, GithubConnectionId }: Environment,
+): boolean {
+  if (GithubConnectionId === 'default') return false;
+  return githubConnections.find({ TenantID: TenantId, ConnectionID: GithubConnectionId }) === undefined;
+}
+
 function orDefault(id: string, defaultId: string | undefined): string | undefined {
   return id === 'default' ? defaultId : id;
 }
@@ -85,7 +98,17 @@ export function invokeAgentRequest(
     Turn: turn,
     Environment: environment,
     Tenant: tenant,
+    ...repositoryUrls(environment),
     ...(connection?.Private && { PrivateGithubConnectionID: connection.ConnectionID }),
     AgentToken: tokens.forAgent(turn, randomUUID(), { from: now, to: new Date(now.getTime() + agentTokenMs) }),
   };
+}
+
+/** Where the agent finds the hosted repositories of an environment, relative to the URL of the server. */
+function repositoryUrls({ TenantId, Repos }: Environment): { RepoURLs?: Record<string, string> } {
+  const urls = Repos.flatMap((repo) => {
+    const name = hostedName(repo);
+    return name === undefined ? [] : [[repo, repositoryPath(TenantId, name)] as const];
+  });
+  return urls.length === 0 ? {} : { RepoURLs: Object.fromEntries(urls) };
 }

@@ -2,6 +2,7 @@ import assert from 'node:assert/strict';
 import { randomUUID } from 'node:crypto';
 import { after, test } from 'node:test';
 import { startControlPlane } from '../../../test/support/control-plane.ts';
+import { eventually } from '../../../test/support/eventually.ts';
 import { type Answerer, startFakeRunner } from '../../../test/support/fake-runner.ts';
 
 const plane = await startControlPlane({ timing: { runnerResponseTimeoutMs: 200 } });
@@ -121,4 +122,17 @@ test('each failure on the way to the runner has its own status', async () => {
   const open = await newConnection({ Private: false });
   assert.equal((await call('GET', `${open}/orgs`)).status, 400);
   assert.equal((await call('GET', `github-connections/${randomUUID()}/orgs`)).status, 404);
+});
+
+test('a turn fails if the connection of its environment was deleted', async () => {
+  const path = await newConnection();
+  const environmentId = await plane.newEnvironment({ GithubConnectionId: path.split('/')[1] });
+  await call('DELETE', path, { ifMatch: 1 });
+  const task = `tasks/${randomUUID()}`;
+  await call('PUT', task, { body: { Title: 't', Prompt: 'p', EnvironmentId: environmentId } });
+  const turn = await eventually(async () => {
+    const { body } = await call('GET', `${task}/turns/1`);
+    return body.Status === 'Failed' ? body : undefined;
+  });
+  assert.equal(turn.ErrorMessage, 'the GitHub connection of the environment was deleted; choose another one');
 });

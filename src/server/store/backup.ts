@@ -1,7 +1,7 @@
 import { randomBytes } from 'node:crypto';
 import { constants } from 'node:fs';
-import { chmod, open, rename, rm, stat } from 'node:fs/promises';
-import { dirname, join } from 'node:path';
+import { chmod, open, realpath, rename, rm, stat } from 'node:fs/promises';
+import { dirname, join, resolve, sep } from 'node:path';
 import { backup, DatabaseSync } from 'node:sqlite';
 import { environmentFailure, failureRemedy } from '../../lib/environment-failure.ts';
 import { errorCode, UserError } from '../../lib/errors.ts';
@@ -26,8 +26,8 @@ export const companions: readonly string[] = [keyFileName];
  */
 export async function backUp(dataDir: string, target: string, { force }: { force: boolean }): Promise<number> {
   const path = join(dataDir, databaseName);
-  await requireTarget(path, target, force);
   requireSource(path, dataDir);
+  await requireTarget(dataDir, target, force);
   const temporary = `${target}.${randomBytes(6).toString('hex')}.tmp`;
   try {
     await createPrivate(temporary);
@@ -44,17 +44,27 @@ export async function backUp(dataDir: string, target: string, { force }: { force
   }
 }
 
-async function requireTarget(path: string, target: string, force: boolean): Promise<void> {
-  const [old, source] = await Promise.all([target, path].map((file) => stat(file).catch(() => undefined)));
+/** @throws UserError also for every file in the data folder: a backup must not replace or share the fate of what it copies */
+async function requireTarget(dataDir: string, target: string, force: boolean): Promise<void> {
+  if (await isInside(dirname(target), dataDir)) {
+    throw new UserError(`cannot write ${target}: it is in the data directory of the server`, {
+      remedy: 'Choose a file elsewhere, best on another disk.',
+    });
+  }
+  const old = await stat(target).catch(() => undefined);
   if (old === undefined) return;
   if (!old.isFile())
     throw new UserError(`cannot write ${target}: it is not a file`, { remedy: 'Choose another file.' });
-  if (source && old.ino === source.ino && old.dev === source.dev) {
-    throw new UserError(`cannot write ${target}: it is the database itself`, { remedy: 'Choose another file.' });
-  }
   if (!force) {
     throw new UserError(`${target} already exists`, { remedy: 'Choose another file, or replace it with --force.' });
   }
+}
+
+async function isInside(folder: string, outer: string): Promise<boolean> {
+  // A missing folder is reported when the file is created.
+  const real = (path: string) => realpath(path).catch(() => resolve(path));
+  const [inner, root] = await Promise.all([real(folder), real(outer)]);
+  return inner === root || inner.startsWith(root + sep);
 }
 
 function requireSource(path: string, dataDir: string): void {
@@ -82,19 +92,36 @@ async function createPrivate(path: string): Promise<void> {
   await chmod(path, 0o600);
 }
 
-/** Copies a database, with its write-ahead log, into an existing empty file. @throws UserError */
+/**
+ * Copies a database, with its write-ahead log, into an existing empty file.
+ * @throws UserError if `from` cannot be used. A failure to write `to` is thrown as it is.
+ */
 export async function copyDatabase(from: string, to: string, lostRemedy: string): Promise<void> {
   try {
     using source = new DatabaseSync(from, { readOnly: true, timeout: busyTimeoutMs });
     requireOurs(source, from, lostRemedy);
-    await backup(source, to, { rate: wholeDatabase });
+    await backup(source, to, { rate: wholeDatabase }).catch((error: unknown) => {
+      throw failedToWrite(error) ? new TargetFailure(error) : error;
+    });
     using copy = new DatabaseSync(to);
     // So that the copy is one file.
     copy.exec('PRAGMA journal_mode = DELETE');
     requireIntact(copy, from, lostRemedy);
   } catch (error) {
-    throw explain(error, from, lostRemedy);
+    throw error instanceof TargetFailure ? error.cause : explain(error, from, lostRemedy);
   }
+}
+
+class TargetFailure extends Error {
+  constructor(cause: unknown) {
+    super('cannot write the copy', { cause });
+  }
+}
+
+// The source is open already and is only read.
+function failedToWrite(error: unknown): boolean {
+  const kind = environmentFailure(error)?.kind;
+  return kind === 'diskFull' || kind === 'readOnly' || kind === 'forbidden';
 }
 
 /** Adds the other files to the copy, and marks it as a backup, which a server does not open by mistake. */

@@ -9,7 +9,7 @@ export const commandsReference: Replacements = {
     '2b1d0a77': '$other_task',
     'revoke 583122a6': 'revoke $token',
     '583122a6': '$third_task',
-    '--environment ID': '--environment "$environment"',
+    'environment delete website': 'environment delete website --force',
     'logs ID': 'logs "$task"',
     '/var/lib/plan42-server': './restored-data',
     '/backup/': './backup/',
@@ -30,7 +30,8 @@ if [[ ! -e config.toml ]]; then
   touch ~/config.toml config.toml
   finished=$(plan42 server task create --image me/agent:1 --prompt 'Find the error.')
   plan42 server task follow "$finished"
-  environment=$(plan42 server task show --json "$finished" | jq --raw-output .Task.EnvironmentId)
+  echo 'npm ci' >setup.sh && echo secret >key.txt
+  plan42 server environment create website --image me/agent:9
 fi
 if ! cmp --quiet ~/.config/plan42-runner.toml ~/.config/plan42-runner.toml.good; then
   cp ~/.config/plan42-runner.toml.good ~/.config/plan42-runner.toml
@@ -42,6 +43,9 @@ task=$(plan42 server task create --image me/agent:1 --prompt '[sleep 60]')
 until plan42 runner job list | grep -q "$task"; do :; done`,
     'plan42 runner config unset': 'plan42 runner config set jobs.max_jobs=3 github.work.name=work',
     'plan42 server task cancel': `task=$(plan42 server task create --image me/agent:1 --prompt '[sleep 60]')`,
+    'plan42 server task create': 'plan42 server environment create website --image me/agent:9 >/dev/null 2>&1 || true',
+    'plan42 server environment create': 'plan42 server environment delete website --force 2>/dev/null || true',
+    'plan42 server connection delete': 'plan42 server connection create customer 2>/dev/null || true',
     'plan42 server task delete': `
 for name in task other_task third_task; do
   read -r "$name" < <(plan42 server task create --image me/agent:1 --prompt 'Hello.')

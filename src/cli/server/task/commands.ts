@@ -11,7 +11,10 @@ Examples:
   plan42 server task create --image me/agent:1 --prompt "Say hello." --follow
   plan42 server task create --image me/agent:1 --prompt-file task.md \\
     --repo me/website --env STAGE=test --env API_KEY
-  git diff | plan42 server task create --environment ID --prompt-file -
+  git diff | plan42 server task create --environment website --prompt-file -
+
+--image takes the environment that you made for the image, if there is one;
+otherwise a new one, which is removed with its last task.
 
 The task ID goes to standard output. With --follow the exit code is 0 if the
 agent completed the task, 1 if it failed.
@@ -73,7 +76,7 @@ function addCreate(task: Command, context: CliContext): void {
     .option('--title <title>', 'title; default: the first line of the prompt')
     .option('--env <name[=value]>', 'variable for the agent, delivered in its request; repeatable', collect)
     .option('--repo <org/repo[:branch]>', 'repository and target branch (default: main); repeatable', collect)
-    .option('--environment <id>', 'existing environment to use instead of image, variables and repositories')
+    .option('--environment <id|name>', 'existing environment to use instead of image and variables')
     .option('--follow', 'follow status and log until the turn is finished')
     .option('--json', 'print {"Task", "Turns"} as JSON; with --follow at the end');
   withLocationOptions(create)

@@ -1,15 +1,18 @@
 import { randomUUID } from 'node:crypto';
 import { ExitCode, UserError } from '../../../lib/errors.ts';
+import { isUuid } from '../../../lib/uuid.ts';
 import type { AdminClient } from '../../../plan42/admin-client.ts';
 import { type Repo, readRepo, repoInfoOf, titleOf } from '../../../plan42/task-input.ts';
-import { imageProblem } from '../../../runtimes/image-reference.ts';
 import type { CliContext } from '../../context.ts';
 import { print, renderJson } from '../../output.ts';
+import { findEnvironment } from '../environment/find.ts';
+import { parseEnvVar } from '../environment/variables.ts';
 import { followTurn, throwIfFailed } from '../follow-turn.ts';
 import type { LocationOptions } from '../location.ts';
 import { type PromptOptions, readPrompt } from '../prompt.ts';
+import { requireImage } from '../require-image.ts';
 import { withServer } from '../with-server.ts';
-import { ensureEnvironment, parseEnvVar } from './environment.ts';
+import { ensureEnvironment } from './environment.ts';
 
 export interface CreateTaskOptions extends LocationOptions, PromptOptions {
   image?: string;
@@ -42,30 +45,26 @@ export async function createTask(context: CliContext, options: CreateTaskOptions
   });
 }
 
-function checkImage(image: string): void {
-  const problem = imageProblem(image);
-  if (problem === undefined) return;
-  const remedy = 'Give an image such as registry.example.com/team/agent:1.0.';
-  throw new UserError(problem, { remedy, exitCode: ExitCode.usage });
-}
-
 type EnvironmentSource = (client: AdminClient, repos: readonly Repo[]) => Promise<string>;
 
 // Checks the options before anything is created on the server.
-function environmentSource({ env }: CliContext, options: CreateTaskOptions): EnvironmentSource {
+function environmentSource({ env, stderr }: CliContext, options: CreateTaskOptions): EnvironmentSource {
   const { image, environment } = options;
   if (environment !== undefined) {
-    if (image === undefined && options.env === undefined) return async () => environment;
+    if (image === undefined && options.env === undefined)
+      return async (client) =>
+        isUuid(environment) ? environment : (await findEnvironment(client, environment)).EnvironmentId;
     const remedy = 'They are part of the environment: omit them, or omit --environment.';
     throw new UserError('--environment cannot be used with --image or --env', { remedy, exitCode: ExitCode.usage });
   }
   if (image === undefined) {
-    const remedy = 'Give the image of an agent with --image IMAGE, or an environment with --environment ID.';
+    const remedy = 'Give the image of an agent with --image IMAGE, or an environment with --environment NAME.';
     throw new UserError('no image given', { remedy, exitCode: ExitCode.usage });
   }
-  checkImage(image);
+  requireImage(image);
   const envVars = (options.env ?? []).map((text) => parseEnvVar(text, env));
-  return (client, repos) => ensureEnvironment(client, { image, envVars, repos: repos.map(({ name }) => name) });
+  return (client, repos) =>
+    ensureEnvironment(client, { image, envVars, repos: repos.map(({ name }) => name) }, (line) => stderr.write(line));
 }
 
 async function documentOf(client: AdminClient, taskId: string) {

@@ -1,12 +1,31 @@
 import { randomUUID } from 'node:crypto';
-import { ExitCode, UserError } from '../../../lib/errors.ts';
+import { UserError } from '../../../lib/errors.ts';
+import { printableLine } from '../../../lib/printable.ts';
 import type { AdminClient } from '../../../plan42/admin-client.ts';
-import type { EnvVar } from '../../../plan42/objects.ts';
-import { isAsWanted, readVariable, type WantedEnvironment } from '../../../plan42/task-input.ts';
+import { isAsWanted, madeFor, type WantedEnvironment } from '../../../plan42/task-input.ts';
 
-/** Returns the ID of an existing environment with exactly these properties, or creates one. */
-export async function ensureEnvironment(client: AdminClient, wanted: WantedEnvironment): Promise<string> {
-  const existing = (await client.listEnvironments()).find((environment) => isAsWanted(environment, wanted));
+/**
+ * Returns the environment for tasks with an image: the one that a user made for it, or one with exactly these properties,
+ * which is created if it does not exist.
+ * @throws UserError if users made several for the image
+ */
+export async function ensureEnvironment(
+  client: AdminClient,
+  wanted: WantedEnvironment,
+  report: (line: string) => void,
+): Promise<string> {
+  const environments = await client.listEnvironments();
+  const [made, another] = madeFor(environments, wanted);
+  if (made && another) {
+    const names = madeFor(environments, wanted).map(({ Name, EnvironmentId }) => printableLine(Name || EnvironmentId));
+    const remedy = `Choose one with --environment: ${names.join(', ')}.`;
+    throw new UserError(`${names.length} environments have the image ${wanted.image}`, { remedy });
+  }
+  if (made) {
+    report(`Using the environment ${printableLine(made.Name || made.EnvironmentId)}, which has this image.\n`);
+    return made.EnvironmentId;
+  }
+  const existing = environments.find((environment) => isAsWanted(environment, wanted));
   if (existing !== undefined) return existing.EnvironmentId;
   const created = await client.createEnvironment(randomUUID(), {
     Name: wanted.image,
@@ -17,24 +36,4 @@ export async function ensureEnvironment(client: AdminClient, wanted: WantedEnvir
     Ephemeral: true,
   });
   return created.EnvironmentId;
-}
-
-/**
- * Parses `NAME=VALUE`, or `NAME`, whose value is read from `env` and is secret, because it is not on the command line.
- * @throws UserError
- */
-export function parseEnvVar(text: string, env: NodeJS.ProcessEnv): EnvVar {
-  const variable = readVariable(text);
-  if (variable === undefined) {
-    const remedy = 'Give NAME=VALUE, or NAME to read it from the environment.';
-    throw new UserError('a variable in --env has an invalid name', { remedy, exitCode: ExitCode.usage });
-  }
-  const { name, value } = variable;
-  if (value !== undefined) return { Name: name, Value: value, IsSecret: false };
-  const secret = env[name];
-  if (secret !== undefined) return { Name: name, Value: secret, IsSecret: true };
-  throw new UserError(`environment variable ${name} is not set`, {
-    remedy: `Set it, or give --env ${name}=VALUE.`,
-    exitCode: ExitCode.usage,
-  });
 }
