@@ -1,0 +1,24 @@
+import { errorCode, formatError } from '../lib/errors.ts';
+import { AgentFailure } from './drivers/driver.ts';
+
+/** Why a turn failed: one sentence for the person who wrote the prompt, and what to do. */
+export class TurnFailure extends Error {
+  override readonly name = 'TurnFailure';
+
+  constructor(sentence: string, { remedy, cause }: { remedy?: string; cause?: unknown } = {}) {
+    super(remedy === undefined ? sentence : `${sentence} ${remedy}`, { cause });
+  }
+}
+
+export const diskFull = (cause?: unknown) =>
+  new TurnFailure('the disk of the machine is full.', {
+    remedy: 'Free some space on it, or remove old images with "plan42 runner job prune", then repeat the turn.',
+    cause,
+  });
+
+/** Returns the text with which a turn fails. */
+export function failureMessage(error: unknown): string {
+  if (error instanceof TurnFailure || error instanceof AgentFailure) return error.message;
+  if (errorCode(error) === 'ENOSPC') return diskFull(error).message;
+  return formatError(error);
+}
