@@ -99,11 +99,21 @@ suite('a turn fails with its reason', { timeout: 120_000 }, () => {
     );
     assert.equal(kept.turn.OutputMessage?.split('\n')[0], 'Done.');
     const copy = join(dir.path, 'copy');
-    await run('sh', ['-c', 'git clone -q "$0" "$1" && git -C "$1" fetch -q "$2" "$3"', git.folder + '/acme/app.git', copy, file, branch]);
+    await run('sh', [
+      '-c',
+      'git clone -q "$0" "$1" && git -C "$1" fetch -q "$2" "$3"',
+      git.folder + '/acme/app.git',
+      copy,
+      file,
+      branch,
+    ]);
     assert.equal(await run('git', ['-C', copy, 'show', 'FETCH_HEAD:greeting.txt']), 'hello\n');
 
     const logged = await turn(fix, { env: { PLAN42_BUNDLES: '/nonexistent' } });
-    assert.match(logged.turn.ErrorMessage ?? '', /What was done in acme\/app is a patch in the log, for "git apply"\.$/);
+    assert.match(
+      logged.turn.ErrorMessage ?? '',
+      /What was done in acme\/app is a patch in the log, for "git apply"\.$/,
+    );
     assert.match(logged.log.join('\n'), /\n-helo\n\+hello$/);
     assert.deepEqual(await readdir(bundles), [`${ids.TaskId}-1-acme-app.bundle`]);
   });
@@ -130,7 +140,8 @@ suite('a turn fails with its reason', { timeout: 120_000 }, () => {
   test('if the pull request is refused, and its work is on the branch', async (t) => {
     const { git, github, turn } = await setUpAgent(t);
     github.everyAnswer = (response, { method }) => {
-      if (method === 'POST') response.writeHead(403).end('{"message":"Resource not accessible by personal access token"}');
+      if (method === 'POST')
+        response.writeHead(403).end('{"message":"Resource not accessible by personal access token"}');
       else response.writeHead(200).end('[]');
     };
     const { turn: result } = await turn(fix);
