@@ -102,7 +102,7 @@ suite('a turn fails with its reason', { timeout: 120_000 }, () => {
     await run('sh', [
       '-c',
       'git clone -q "$0" "$1" && git -C "$1" fetch -q "$2" "$3"',
-      git.folder + '/acme/app.git',
+      `${git.folder}/acme/app.git`,
       copy,
       file,
       branch,

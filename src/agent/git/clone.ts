@@ -115,7 +115,7 @@ async function checkOut(local: Git, { featureBranch, targetBranch, pushed }: Bra
   await git(local, ['clean', '--quiet', '--force', '-d']);
 }
 
-// Each by itself, because one that is missing ends the command.
+// One after the other, because one that is missing ends the command.
 async function updateSubmodules(local: Git, name: string, log: (line: string) => void): Promise<void> {
   for (const path of await submodulePaths(local)) {
     try {

@@ -150,7 +150,7 @@ suite('the agent of a turn', { timeout: 120_000 }, () => {
     assert.deepEqual([...git.passwords], [token]);
   });
 
-  test('may commit by itself, leave HEAD detached, and clone other repositories', async (t) => {
+  test('may commit, leave HEAD detached, and clone other repositories', async (t) => {
     const { git, turn } = await setUpAgent(t);
     const { turn: result, log } = await turn(async (task) => {
       const script = `git switch -q --detach

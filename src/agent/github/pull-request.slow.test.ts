@@ -141,16 +141,12 @@ suite('review comments', { timeout: 120_000 }, () => {
 
     // The next turn gets all of them again, with our replies.
     const own = (body = '') => comment({ User: 'octo', Body: body });
-    const later = [
-      ...items
-        .slice(0, 2)
-        .map((item, index) => ({
-          ...item,
-          Comments: [...item.Comments, own([first, second][index]?.comments[1]?.body)],
-        })),
-      items[3],
-      { ID: answer?.id, IsResolved: false, Comments: [own(answer?.body)] },
-    ];
+    const withReply = (index: number, thread: typeof first) =>
+      Object.assign(items[index] ?? {}, {
+        Comments: [...(items[index]?.Comments ?? []), own(thread.comments[1]?.body)],
+      });
+    const ownComment = { ID: answer?.id, IsResolved: false, Comments: [own(answer?.body)] };
+    const later = [withReply(0, first), withReply(1, second), items[3], ownComment];
     await setting.turn(
       (task) => {
         ({ prompt } = task);
