@@ -41,7 +41,7 @@ export const doctorChecks: readonly Check[] = [
   server,
   runtime,
   { name: 'container', title: 'Test container', run: checkContainer, timeoutMs: containerTimeoutMs },
-  { name: 'given', title: 'Mounts and variables', run: checkGivenToAgents },
+  { name: 'given', title: 'Mounts, variables', run: checkGivenToAgents },
   { name: 'images', title: 'Images', run: checkImages },
   { name: 'github', title: 'GitHub', showSubjects: true, run: (context) => checkGithub(context) },
   connections,
