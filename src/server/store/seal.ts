@@ -25,7 +25,7 @@ export async function openSecrets(database: Database, dataDir: string, discard: 
   const found = await readKey(dataDir);
   if (wanted === undefined) return createKey(database, dataDir, found);
   if (found?.id === wanted) {
-    // A copy that somebody put back may have another mode.
+    // A copy that was put back may have another mode.
     await chmod(join(dataDir, keyFileName), 0o600);
     return found;
   }
