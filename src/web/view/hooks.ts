@@ -1,5 +1,6 @@
 import { createContext, type RefObject } from 'preact';
 import { useCallback, useContext, useEffect, useLayoutEffect, useRef, useState } from 'preact/hooks';
+import { systemClock } from '../../lib/clock.ts';
 import { sleep } from '../../lib/sleep.ts';
 import type { Overview } from '../../plan42/page-objects.ts';
 import { placeOf } from '../place.ts';
@@ -101,6 +102,23 @@ export function usePlace() {
     return () => removeEventListener('hashchange', update);
   }, []);
   return placeOf(hash);
+}
+
+/** The time, once a second. */
+export function useNow(): Date {
+  const [now, setNow] = useState(systemClock.date());
+  useEffect(() => {
+    const timer = setInterval(() => setNow(systemClock.date()), 1000);
+    return () => clearInterval(timer);
+  }, []);
+  return now;
+}
+
+/** Submits a form by Ctrl+Enter, or ⌘+Enter, in one of its fields. */
+export function submitByKey(event: KeyboardEvent): void {
+  if (event.key !== 'Enter' || !(event.ctrlKey || event.metaKey)) return;
+  event.preventDefault();
+  (event.currentTarget as HTMLFormElement).requestSubmit();
 }
 
 const narrowScreen = matchMedia('(max-width: 40rem)');
