@@ -44,8 +44,9 @@ function choose(all: readonly Candidate[], { runner }: Config): Candidate | unde
 }
 
 // Its containers are no other runner's garbage.
-function create(name: RuntimeName, config: Config, { env }: CheckContext): Runtime {
-  return createRuntime(name, { config, env, instanceId: 'doctor', knownJobs: async () => [] });
+function create(name: RuntimeName, config: Config, { env, paths }: CheckContext): Runtime {
+  const protectedPaths = [paths.configFile, paths.stateDir, paths.logDir];
+  return createRuntime(name, { config, env, instanceId: 'doctor', knownJobs: async () => [], protectedPaths });
 }
 
 async function inspectRuntime(name: RuntimeName, config: Config, context: CheckContext): Promise<Candidate> {
@@ -61,7 +62,9 @@ function noneReady(all: readonly Candidate[]): Finding {
 
 function notReady({ name, readiness }: Candidate, others: readonly string[]): Finding {
   const reason = readiness.ready ? '' : readiness.reason;
-  const instead = others.length > 0 ? ` Or set runner.runtime to ${others.join(' or ')}, which is ready.` : '';
+  const isSuggested = !readiness.ready && readiness.remedy.startsWith('Set runner.runtime');
+  const instead =
+    others.length > 0 && !isSuggested ? ` Or set runner.runtime to ${others.join(' or ')}, which is ready.` : '';
   const text = `${readiness.ready ? '' : readiness.remedy}${instead}`;
   return failed(subject, `${name} is not ready: ${reason}`, { text }, ExitCode.runtime);
 }
