@@ -84,6 +84,7 @@ export interface TaskPage {
 export type PageTurn = Turn & { AcceptedAt?: string | undefined };
 
 export interface TaskDocument {
+  Now: string;
   Task: Task;
   /** The newest ones, oldest first. */
   Turns: PageTurn[];

@@ -33,7 +33,7 @@ export type MarkdownNode = string | MarkdownElement;
 export interface MarkdownElement {
   tag: MarkdownTag;
   children: MarkdownNode[];
-  /** Of an `a`. */
+  /** Only an `a` has it. */
   link?: ShownLink;
   /** The first number of an `ol`. */
   start?: number;

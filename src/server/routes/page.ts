@@ -95,20 +95,21 @@ export function pageRoutes(deps: PageDeps): Route[] {
   ];
 }
 
-// Of a response; older turns are in `plan42 server task show`.
+// Older turns are in `plan42 server task show`.
 const turnsShown = { maxResults: 100, maxChars: 4 * 1024 * 1024, after: undefined };
 
 /** All that the page shows of a task, in one call, because it polls. */
-function taskDocument({ store }: PageDeps, key: Pick<Task, 'TenantId' | 'TaskId'>): TaskDocument {
+function taskDocument({ store, clock }: PageDeps, key: Pick<Task, 'TenantId' | 'TaskId'>): TaskDocument {
   const task = readUndeleted(store.tasks, key);
   const accepted = store.turnAcceptance.acceptedTimes(key);
   const { items } = store.turns.list(key, { ...turnsShown, descending: true });
   const turns: PageTurn[] = items.toReversed();
   for (const turn of turns) turn.AcceptedAt = accepted.get(turn.TurnIndex);
   const environment = store.environments.find({ TenantId: key.TenantId, EnvironmentId: task.EnvironmentId ?? '' });
-  if (!environment) return { Task: task, Turns: turns };
+  const document = { Now: isoTime(clock.date()), Task: task, Turns: turns };
+  if (!environment) return document;
   const { EnvironmentId, Name, DockerImage, Deleted } = environment;
-  return { Task: task, Turns: turns, Environment: { EnvironmentId, Name, DockerImage, Deleted } };
+  return { ...document, Environment: { EnvironmentId, Name, DockerImage, Deleted } };
 }
 
 function overview(deps: PageDeps, tenantId: string, since: number): Overview {

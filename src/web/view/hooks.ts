@@ -1,5 +1,5 @@
 import { createContext, type RefObject } from 'preact';
-import { useCallback, useContext, useEffect, useLayoutEffect, useRef, useState } from 'preact/hooks';
+import { useCallback, useContext, useEffect, useLayoutEffect, useMemo, useRef, useState } from 'preact/hooks';
 import { systemClock } from '../../lib/clock.ts';
 import { sleep } from '../../lib/sleep.ts';
 import type { Overview } from '../../plan42/page-objects.ts';
@@ -104,14 +104,15 @@ export function usePlace() {
   return placeOf(hash);
 }
 
-/** The time, once a second. */
-export function useNow(): Date {
-  const [now, setNow] = useState(systemClock.date());
+/** The time of the server, once a second. `now` is what it last sent, because the clock of this machine may be wrong. */
+export function useServerTime(now: string): Date {
+  const base = useMemo(() => Date.parse(now) - systemClock.now(), [now]);
+  const [time, setTime] = useState(() => systemClock.now());
   useEffect(() => {
-    const timer = setInterval(() => setNow(systemClock.date()), 1000);
+    const timer = setInterval(() => setTime(systemClock.now()), 1000);
     return () => clearInterval(timer);
   }, []);
-  return now;
+  return new Date(base + Math.max(time, Date.parse(now) - base));
 }
 
 /** Submits a form by Ctrl+Enter, or ⌘+Enter, in one of its fields. */

@@ -3,7 +3,7 @@ import { useMemo } from 'preact/hooks';
 import { type MarkdownElement, type MarkdownNode, readMarkdown } from '../markdown.ts';
 import { ExternalLink } from './external-link.tsx';
 
-/** What an agent wrote: as Markdown, or as plain text if it is very long. */
+/** A text of an agent: as Markdown, or as plain text if it is very long. */
 export function Markdown({ text }: { text: string }) {
   // The page polls, and parses a text only if it has changed.
   const nodes = useMemo(() => readMarkdown(text), [text]);

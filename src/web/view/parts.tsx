@@ -6,7 +6,7 @@ import { systemClock } from '../../lib/clock.ts';
 import { formatDuration } from '../../lib/format-duration.ts';
 import { exactTime, localTime } from '../times.ts';
 import { isWaiting } from '../turn-state.ts';
-import { useNow } from './hooks.ts';
+import { useServerTime } from './hooks.ts';
 
 export function Time({ at }: { at: string }) {
   return (
@@ -38,10 +38,10 @@ export function State({ name, children = name }: { name: string; children?: Comp
   return <span class={`state ${tone}`}>{children}</span>;
 }
 
-/** The time since `from`, which runs on. It is silent for screen readers, except on request. */
-export function Elapsed({ from }: { from: string }) {
-  const now = useNow();
-  return <span class="elapsed">{formatDuration(Math.round((now.getTime() - Date.parse(from)) / 1000) * 1000)}</span>;
+/** The time since `from`, which runs on. `now` is the time that the server sent last. */
+export function Elapsed({ from, now }: { from: string; now: string }) {
+  const seconds = Math.round((useServerTime(now).getTime() - Date.parse(from)) / 1000);
+  return <span class="elapsed">{formatDuration(Math.max(0, seconds) * 1000).replace(/^(\d)\.0 s$/, '$1 s')}</span>;
 }
 
 /** The heading of a view. It gets the focus when the view appears, so that a screen reader announces the view. */

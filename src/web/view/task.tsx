@@ -25,7 +25,7 @@ export function TaskView({ taskId }: { taskId: string }) {
       </>
     );
   }
-  const { Task: task, Turns: turns, Environment: environment } = value;
+  const { Task: task, Turns: turns, Environment: environment, Now: now } = value;
   const last = turns.at(-1);
   const isOver = isTerminalStatus(last?.Status);
   return (
@@ -52,6 +52,7 @@ export function TaskView({ taskId }: { taskId: string }) {
           repos={task.RepoInfo ?? {}}
           turnPath={`${path}/turns/${turn.TurnIndex}`}
           isLast={turn === last}
+          now={now}
         />
       ))}
       {last && isOver ? <AddTurn task={task} last={last} path={path} onDone={refresh} /> : null}

@@ -1,5 +1,4 @@
 import { useRef, useState } from 'preact/hooks';
-import { systemClock } from '../../lib/clock.ts';
 import { formatDuration } from '../../lib/format-duration.ts';
 import type { Task } from '../../plan42/objects.ts';
 import type { PageTurn } from '../../plan42/page-objects.ts';
@@ -17,10 +16,12 @@ interface TurnCardProps {
   repos: Task['RepoInfo'];
   turnPath: string;
   isLast: boolean;
+  /** The time of the server. */
+  now: string;
 }
 
 /** One turn: its prompt, status, result and log. */
-export function TurnCard({ turn, repos, turnPath, isLast }: TurnCardProps) {
+export function TurnCard({ turn, repos, turnPath, isLast, now }: TurnCardProps) {
   const { TurnIndex, Status, Prompt, OutputMessage, ErrorMessage, CreatedAt, AcceptedAt, Machine, Image } = turn;
   // The logs of older turns are only fetched when opened.
   const [isOpen, setOpen] = useState(isLast);
@@ -34,7 +35,7 @@ export function TurnCard({ turn, repos, turnPath, isLast }: TurnCardProps) {
         <State name={Status}>{isStarting ? 'Starting' : Status}</State>
         <span class="quiet">
           <Time at={CreatedAt} />
-          <TurnTimes turn={turn} />
+          <TurnTimes turn={turn} now={now} />
           {Machine ? `, on ${Machine}` : null}
         </span>
         {Image ? <code class="quiet">{Image}</code> : null}
@@ -63,14 +64,14 @@ export function TurnCard({ turn, repos, turnPath, isLast }: TurnCardProps) {
 }
 
 /** How long the turn waited and ran. */
-function TurnTimes({ turn }: { turn: PageTurn }) {
+function TurnTimes({ turn, now }: { turn: PageTurn; now: string }) {
   const { CreatedAt, AcceptedAt, Status } = turn;
-  const { waitedMs, ranMs } = timesOf(turn, systemClock.date());
+  const { waitedMs, ranMs } = timesOf(turn, new Date(now));
   if (!isTerminalStatus(Status)) {
     const isRunning = AcceptedAt !== undefined && !(isWaiting(Status) && Status !== 'Pending');
     return (
       <>
-        , {isRunning ? 'running' : 'waiting'} for <Elapsed from={isRunning ? AcceptedAt : CreatedAt} />
+        , {isRunning ? 'running' : 'waiting'} for <Elapsed from={isRunning ? AcceptedAt : CreatedAt} now={now} />
       </>
     );
   }
