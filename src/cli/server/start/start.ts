@@ -55,7 +55,7 @@ export async function startCommand(context: CliContext, options: ServerStartOpti
   context.onReloadRequest(() => logger.info('nothing to reload, ignoring SIGHUP'));
   using notifier = createServiceNotifier(env);
   const tls = readTlsFiles(options);
-  await using server = await start(options, { dataDir, tls, version: context.version, logger }).catch(
+  await using server = await start(options, { dataDir, tls, version: context.version, env, logger }).catch(
     (error: unknown) => {
       // Standard error has it too, but not the file, which "plan42 server logs" shows.
       if (file)
@@ -91,10 +91,14 @@ interface StartDeps {
   dataDir: string;
   tls: ReturnType<typeof readTlsFiles>;
   version: string;
+  env: NodeJS.ProcessEnv;
   logger: Logger;
 }
 
-async function start(options: ServerStartOptions, { dataDir, tls, version, logger }: StartDeps): Promise<ControlPlane> {
+async function start(
+  options: ServerStartOptions,
+  { dataDir, tls, version, env, logger }: StartDeps,
+): Promise<ControlPlane> {
   const { listen, publicUrl, keepTasks, keepLogs, keepDeleted } = options;
   return startServer({
     dataDir,
@@ -105,6 +109,7 @@ async function start(options: ServerStartOptions, { dataDir, tls, version, logge
     ...(tls === undefined ? {} : { tls, caFile: tls.ownAuthority }),
     retention: { tasksMs: keepTasks?.ms, logsMs: keepLogs?.ms, deletedMs: keepDeleted.ms },
     version,
+    env,
     logger,
   });
 }
