@@ -4,7 +4,7 @@ import { systemClock } from '../../lib/clock.ts';
 import { printableLine } from '../../lib/printable.ts';
 import { describeEnd, type TokenState } from '../../plan42/token-end.ts';
 import type { CliContext } from '../context.ts';
-import { formatElapsed, formatLocalTime } from '../output.ts';
+import { formatElapsed, formatLocalTime, terminalWidth } from '../output.ts';
 import { describeOutdated, type Outdated } from '../service/outdated.ts';
 import { describeService, type ServiceState } from '../service/state.ts';
 import { createStyle, type Style, wantsColor } from '../style.ts';
@@ -116,7 +116,7 @@ function renderQueues(context: CliContext, { queues }: RunnerStatus): string {
       { title: 'Utilisation', cell: (queue) => percent(queue.utilisation) },
       { title: 'Being Answered', cell: (queue) => String(queue.inFlight) },
     ],
-    stdout.isTTY ? stdout.columns : undefined,
+    terminalWidth(stdout),
   );
 }
 
