@@ -54,8 +54,9 @@ const serverMayImport: Record<string, readonly string[]> = {
   store: [],
   core: ['store'],
   page: ['core', 'store'],
+  git: ['core', 'store'],
   http: ['page', 'core', 'store'],
-  routes: ['http', 'page', 'core', 'store'],
+  routes: ['http', 'git', 'page', 'core', 'store'],
 };
 
 function forbid(place: string, allowed: readonly string[], all: readonly string[]) {

@@ -8,6 +8,9 @@ const checkedId = 'its text is an ID that is compared or stored, never parsed';
 const asParameter = 'its texts reach SQLite as bound parameters; its files are those of the server';
 
 export const exemptions: Readonly<Record<string, string>> = {
+  'agent/failures.ts#failureMessage': 'formats by formatError',
+  'agent/git/environment.ts#gitEnvironment': operator,
+  'agent/github/client.ts#connectGithub': 'its text is the URL of a connection; responses are checked by schemas',
   'checks/finding.ts': ownText,
   'checks/token.ts#tokenRemedy': ownText,
   'cli/completion/candidates.ts#complete': 'its words are the command line of the user, which commander has split',
@@ -54,9 +57,13 @@ export const exemptions: Readonly<Record<string, string>> = {
   'runtimes/engine/run-arguments.ts': 'passes on options, and an image that parseImageReference has accepted',
   'server/core/': 'gets bodies that a schema has accepted',
   'server/data-folder.ts': operator,
+  'server/git/push-rights.ts': 'compares only',
+  'server/git/repositories.ts': 'checks names by isRepositoryName',
+  'server/git/run-git.ts': ownText,
   'server/http/access.ts#authorise': checkedId,
   'server/http/query.ts#listReply': 'reads by pageRequest',
   'server/http/query.ts#listedDeleted': 'reads by queryFlag',
+  'server/http/reply.ts#sendGitError': 'writes what errorReply returns',
   'server/http/reply.ts#sendError': 'writes what errorReply returns',
   'server/page/sessions.ts': 'hashes tokens and compares the hashes',
   'server/routes/': checkedId,

@@ -89,6 +89,87 @@ suite('the web page', { concurrency: false }, () => {
     await page.getByRole('article', { name: 'Turn 2' }).getByText('Completed').waitFor();
   });
 
+  test('by keyboard: create a connection and an environment, change it, and start a task in it', { skip }, async () => {
+    await using watched = await signedIn();
+    const { page } = watched;
+    const enter = async (field: string, text: string) => {
+      await tabTo(page, field);
+      await page.keyboard.press('ControlOrMeta+a');
+      await page.keyboard.type(text);
+    };
+    const press = async (name: string) => {
+      await tabTo(page, name);
+      await page.keyboard.press('Enter');
+    };
+    await press('Environments');
+    await page.getByText('There is none yet').waitFor();
+    await enter('Name', 'my work');
+    await press('Create connection');
+    await page.getByText('Use letters, digits').waitFor();
+    await page.getByLabel('Name', { exact: true }).fill('');
+    await page.getByLabel('Name', { exact: true }).focus();
+    await page.keyboard.type('work');
+    await press('Create connection');
+    const [connection] = (await call(server, 'GET', 'github-connections')).Items;
+    const commands = await page.getByLabel('Commands').inputValue();
+    assert.match(commands, new RegExp(`config set github\\.work\\.connection_id=${connection.ConnectionID}\n`));
+    await page.getByRole('table', { name: 'GitHub connections' }).getByText('default').waitFor();
+
+    await press('Create an environment');
+    await press('Create the environment');
+    await page.getByText('Enter a name.').waitFor();
+    await page.keyboard.type('website');
+    await enter('Image', 'example.com/agent:1');
+    await enter('Repositories', 'me/web');
+    await press('Add a variable');
+    await page.keyboard.type('API_KEY');
+    await enter('Value of API_KEY', 'hidden-1\nline 2');
+    await tabTo(page, 'Secret API_KEY');
+    await page.keyboard.press('Space');
+    await press('Create the environment');
+    await page.getByRole('link', { name: 'website', exact: true }).click();
+
+    const secret = page.getByLabel('Value of API_KEY');
+    assert.equal(await secret.inputValue(), '');
+    assert.equal(await secret.getAttribute('placeholder'), 'stored; leave empty to keep it');
+    await page.getByLabel('Repositories').fill('me/web:main');
+    await page.getByRole('button', { name: 'Save changes' }).click();
+    await page.getByText('Not org/repo: me/web:main').waitFor();
+    assert.equal(await focused(page), 'Repositories');
+    await page.getByLabel('Repositories').fill('me/web\nme/docs');
+    await page.getByLabel('GitHub connection').selectOption('work');
+    await press('Save changes');
+    await page.getByText('Saved.').waitFor();
+    const environment = (await call(server, 'GET', 'environments')).Items.find(({ Name }: Json) => Name === 'website');
+    assert.deepEqual(
+      [environment.Repos, environment.GithubConnectionId, environment.EnvVars],
+      [['me/web', 'me/docs'], connection.ConnectionID, [{ Name: 'API_KEY', Value: '', IsSecret: true }]],
+    );
+
+    // Another user changes it while this one does.
+    const path = `environments/${environment.EnvironmentId}`;
+    await call(server, 'PATCH', path, { body: { Description: 'theirs' }, ifMatch: environment.Version });
+    await page.getByLabel('Description').fill('mine');
+    await page.getByRole('button', { name: 'Save changes' }).click();
+    await page.getByText('The environment was changed in the meantime.').waitFor();
+    await page.getByRole('button', { name: 'Discard them and load it again' }).click();
+    await eventually(async () => (await page.getByLabel('Description').inputValue()) === 'theirs');
+
+    await page.getByRole('link', { name: 'Start a task' }).last().click();
+    await page.getByLabel('Prompt').fill('In the website.');
+    await page.getByRole('button', { name: 'Start the task' }).click();
+    await page.getByRole('heading', { name: 'In the website.' }).waitFor();
+    const task = (await call(server, 'GET', 'tasks')).Tasks.find(({ Title }: Json) => Title === 'In the website.');
+    assert.equal(task.EnvironmentId, environment.EnvironmentId);
+
+    await page.getByRole('link', { name: 'Environments' }).click();
+    await page.getByRole('button', { name: 'Delete work' }).click();
+    await page.getByText('website then uses the default connection.').waitFor();
+    await page.getByRole('button', { name: 'Delete the connection' }).click();
+    await page.getByRole('table', { name: 'GitHub connections' }).waitFor({ state: 'detached' });
+    assert.equal((await call(server, 'GET', path)).GithubConnectionId, 'default');
+  });
+
   test('text from agents and users is never interpreted as HTML', { skip }, async () => {
     const evil = `<img src=x onerror="alert(1)"><script>alert(2)</script>`;
     const taskId = await startTask(server, ['--title', evil, '--prompt', evil, '--repo', 'me/site']);
@@ -132,6 +213,11 @@ suite('the web page', { concurrency: false }, () => {
     const taskId = await startTask(server, ['--title', `A long title ${'word'.repeat(40)}`, '--prompt', 'p']);
     await uploadLogs(server, taskId, 0, ['a line', `a long one: ${'x'.repeat(500)}`]);
     const { runnerId } = await adminOf(server);
+    const { EnvironmentId } = await call(server, 'GET', `tasks/${taskId}`);
+    for (const Name of ['work', 'customer']) {
+      const body = { Private: true, Name, RunnerID: runnerId };
+      await call(server, 'PUT', `github-connections/${randomUUID()}`, { body });
+    }
     for (const [width, colorScheme] of [
       [360, 'dark'],
       [1100, 'light'],
@@ -145,9 +231,21 @@ suite('the web page', { concurrency: false }, () => {
         assert.ok(scrollWidth <= width, `${name} is ${scrollWidth} wide, at ${width}`);
       };
       await check('overview');
-      for (const view of ['tasks', `tasks/${taskId}`, 'tasks/new', `runners/${runnerId}`, 'nowhere']) {
+      const environmentViews = ['environments', `environments/${EnvironmentId}`, 'environments/new'];
+      for (const view of [
+        'tasks',
+        `tasks/${taskId}`,
+        'tasks/new',
+        `runners/${runnerId}`,
+        ...environmentViews,
+        'nowhere',
+      ]) {
         await page.evaluate(`location.hash = '#/${view}'`);
         if (view === 'tasks/new') await page.getByRole('button', { name: 'Start the task' }).click();
+        if (view === 'environments/new') {
+          await page.getByRole('button', { name: 'Add a variable' }).click();
+          await page.getByRole('button', { name: 'Create the environment' }).click();
+        }
         await check(view);
       }
       await page.evaluate(`location.hash = '#/tasks/${taskId}'`);
@@ -263,7 +361,7 @@ async function tabTo(page: Page, name: string): Promise<void> {
 /** Returns the label or text of the focused element. */
 function focused(page: Page): Promise<string> {
   return page.evaluate<string>(
-    `(({ labels, textContent }) => (labels?.[0] ?? { textContent }).textContent.trim())(document.activeElement)`,
+    `((element) => element.ariaLabel ?? (element.labels?.[0] ?? element).textContent.trim())(document.activeElement)`,
   );
 }
 

@@ -1,4 +1,16 @@
+import { commitMessage } from '../../src/agent/commit-message.ts';
+import { TurnFailure } from '../../src/agent/failures.ts';
+import { featureBranchName } from '../../src/agent/git/branch-name.ts';
+import { explainGitError, isTransientGitError, lastReason } from '../../src/agent/git/explain.ts';
+import { GitError } from '../../src/agent/git/git.ts';
+import { folderNames, locate } from '../../src/agent/git/locate.ts';
+import { inFiles } from '../../src/agent/git/push.ts';
+import { replaceSection, titleIn } from '../../src/agent/github/pull-request-body.ts';
+import { parseAnswer } from '../../src/agent/prompt/answers.ts';
+import { openFeedback } from '../../src/agent/prompt/feedback.ts';
+import { buildPrompt } from '../../src/agent/prompt/prompt.ts';
 import { batchLength, logEntry } from '../../src/agent/turn/log-batch.ts';
+import { createRedactor } from '../../src/agent/turn/redactor.ts';
 import { parseRequest, RequestError } from '../../src/agent/turn/request.ts';
 import type { Target } from '../target.ts';
 
@@ -15,8 +27,85 @@ export const targets: readonly Target[] = [
   {
     covers: ['agent/turn/request.ts#parseRequest'],
     corpus: [request, '{}'],
-    run: (text: string) => parseRequest(text),
+    run: (text: string) => {
+      const parsed = parseRequest(text);
+      return [parsed, buildPrompt(parsed, [], openFeedback(parsed.feedback))];
+    },
     errors: [RequestError],
+  },
+  {
+    covers: ['agent/git/branch-name.ts#featureBranchName'],
+    corpus: ['Fix the Größe of "x"', '---', 'é'.repeat(50)],
+    run: (title: string) => featureBranchName(title, id),
+    check: (name: string) => {
+      if (!/^plan42\/(?:[a-z0-9]+-)*1b4e28ba$/.test(name)) throw new Error(`invalid branch: ${name}`);
+    },
+  },
+  {
+    covers: ['agent/commit-message.ts#commitMessage'],
+    corpus: ['# not a comment\n\nCo-authored-by: x'],
+    run: (text: string) =>
+      commitMessage({ title: text, prompt: text, taskId: id, turnIndex: 1 }, { summary: text, agent: text }),
+  },
+  {
+    covers: [
+      'agent/git/explain.ts#explainGitError',
+      'agent/git/explain.ts#isTransientGitError',
+      'agent/git/explain.ts#lastReason',
+    ],
+    corpus: [
+      'fatal: unable to access: The requested URL returned error: 403',
+      'remote: error: GH006: Protected branch update failed for refs/heads/main.',
+      'remote: error: File big.bin is 123.00 MB; this exceeds GitHub',
+    ],
+    run: (output: string) => {
+      const error = new GitError(['push'], 1, output);
+      const action = { doing: 'clone', repo: 'a/b', url: 'https://a.example/', isOnGithub: true } as const;
+      return [explainGitError(error, action), isTransientGitError(error), lastReason(output)];
+    },
+    passes: 4,
+  },
+  {
+    covers: ['agent/git/locate.ts#locate', 'agent/git/locate.ts#folderNames'],
+    corpus: ['a/b', 'a/..', '-a/b', 'a/.git'],
+    run: (name: string) => {
+      const parsed = parseRequest(request);
+      const { url } = locate(name, parsed, 'https://server.example');
+      locate('a/b', { ...parsed, repoUrls: { 'a/b': name } }, 'https://server.example');
+      const folder = folderNames([name]).get(name) ?? '';
+      if (/^\.{0,2}$|[/\0]/.test(folder)) throw new Error(`outside of the workspace: ${folder}`);
+      return url;
+    },
+    errors: [TurnFailure],
+  },
+  {
+    covers: ['agent/git/push.ts#inFiles'],
+    corpus: ['a\nb'],
+    run: (text: string) => inFiles(text.split('\n')),
+  },
+  {
+    covers: ['agent/github/pull-request-body.ts#replaceSection', 'agent/github/pull-request-body.ts#titleIn'],
+    corpus: [replaceSection('', 'summary', 'title'), `before\n${replaceSection('', 'a', 'b')}\nafter`],
+    run: (body: string) => [replaceSection(body, body, 'title'), titleIn(body) ?? ''],
+    check: ([body]: [string], input: string) => {
+      if (input.trim() === '' && titleIn(body) !== 'title') throw new Error('the title is lost');
+    },
+  },
+  {
+    covers: ['agent/prompt/answers.ts#parseAnswer'],
+    corpus: ['Summary\n\n### Reply 1\n\nDone.\n\n### Reply 2\nNo.', '###### Reply 999999\n'.repeat(20)],
+    run: (text: string) => {
+      const { summary, replies } = parseAnswer(text);
+      return [summary, ...replies.values()];
+    },
+  },
+  {
+    covers: ['agent/turn/redactor.ts#createRedactor'],
+    corpus: ['a secret-value-1 b', 'ghp_abc'],
+    run: (text: string) => createRedactor(['secret-value-1', text.slice(0, 20)])(`x secret-value-1 ${text}`),
+    check: (clean: string) => {
+      if (clean.includes('secret-value-1')) throw new Error('a secret is left');
+    },
   },
   {
     covers: ['agent/turn/log-batch.ts#logEntry'],

@@ -19,6 +19,14 @@ import {
   parseRetryAfter,
 } from '../../src/plan42/errors.ts';
 import { EventTooLargeError, parseEventStream } from '../../src/plan42/event-stream.ts';
+import {
+  baseBranchOf,
+  hostedName,
+  hostedRepo,
+  isBranchOfTask,
+  isRepositoryName,
+  repositoryPath,
+} from '../../src/plan42/hosted-repositories.ts';
 import { explainFailure, isHeaderValue } from '../../src/plan42/http.ts';
 import * as messages from '../../src/plan42/messages.ts';
 import * as pageObjects from '../../src/plan42/page-objects.ts';
@@ -162,6 +170,27 @@ export const targets: readonly Target[] = [
     corpus: ['Bearer p42r_x', id, '..', 'a/b'],
     run: (text: string) => [isHeaderValue(text), isPathSegment(text), pathSegment(text)],
     errors: [RangeError],
+  },
+  {
+    covers: [
+      'plan42/hosted-repositories.ts#baseBranchOf',
+      'plan42/hosted-repositories.ts#hostedName',
+      'plan42/hosted-repositories.ts#hostedRepo',
+      'plan42/hosted-repositories.ts#isBranchOfTask',
+      'plan42/hosted-repositories.ts#isRepositoryName',
+      'plan42/hosted-repositories.ts#repositoryPath',
+    ],
+    corpus: ['local/site', 'local/..', 'site.git', `plan42/fix-${id.slice(0, 8)}`],
+    run: (text: string) => {
+      isBranchOfTask(text, id);
+      isBranchOfTask(baseBranchOf(text), text);
+      const name = hostedName(text) ?? (isRepositoryName(text) ? text : 'a');
+      return [hostedRepo(name), repositoryPath(id, name)];
+    },
+    check: ([repo = '', path = '']: string[]) => {
+      assert.match(repo, /^local\/[a-z0-9][\w.-]*$/);
+      assert.doesNotMatch(path, /\.\.|\/\.git/);
+    },
   },
   {
     covers: ['plan42/runner-token.ts#parseRunnerToken'],

@@ -4,6 +4,8 @@ import { DomainError } from '../../src/server/core/errors.ts';
 import { generateSigningKey, signJwt, verifyJwt } from '../../src/server/core/jwt.ts';
 import { toUtc } from '../../src/server/core/time.ts';
 import { signatureHash, Tokens } from '../../src/server/core/tokens.ts';
+import { parseCgiHeaders } from '../../src/server/git/http-backend.ts';
+import { MalformedPush, parsePushedRefs } from '../../src/server/git/pushed-refs.ts';
 import { errorReply, HttpError } from '../../src/server/http/errors.ts';
 import { createHostCheck } from '../../src/server/http/host-check.ts';
 import {
@@ -94,6 +96,27 @@ const bodies: [method: string, path: string, body: object][] = [
 ];
 
 export const targets: readonly Target[] = [
+  {
+    covers: ['server/git/pushed-refs.ts#parsePushedRefs', 'server/git/pushed-refs.ts#readPushedRefs'],
+    corpus: [
+      `0075${'0'.repeat(40)} ${'1'.repeat(40)} refs/heads/main\0 report-status0000PACK`,
+      `0035shallow ${'2'.repeat(40)}\n0000`,
+    ],
+    input: 'bytes',
+    run: (bytes: Uint8Array) => parsePushedRefs(Buffer.from(bytes)),
+    errors: [MalformedPush],
+    check: (refs: ReturnType<typeof parsePushedRefs>) => {
+      for (const { ref } of refs ?? []) assert.doesNotMatch(ref, /^$|[\0\n]/);
+    },
+    maxKiB: 64,
+  },
+  {
+    covers: ['server/git/http-backend.ts#parseCgiHeaders'],
+    corpus: ['Status: 404 Not Found\r\nContent-Type: text/plain\r\nExpires: Fri, 01 Jan 1980 00:00:00 GMT'],
+    run: (text: string) => parseCgiHeaders(text),
+    check: ({ status }: ReturnType<typeof parseCgiHeaders>) => assert.ok(status >= 100 && status < 600),
+    maxKiB: 16,
+  },
   {
     covers: ['server/core/time.ts#toUtc'],
     corpus: ['2026-01-02T03:04:05.123456789+02:00', '2026-02-30T24:00:00Z'],

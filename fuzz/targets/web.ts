@@ -1,4 +1,5 @@
 import assert from 'node:assert/strict';
+import { emptyEnvironmentForm, readEnvironmentForm } from '../../src/web/environment-form.ts';
 import { hashOf, placeOf, signInCodeOf } from '../../src/web/place.ts';
 import { logLine, shownLink, shownValue } from '../../src/web/shown-text.ts';
 import { emptyTaskForm, readTaskForm } from '../../src/web/task-form.ts';
@@ -51,6 +52,15 @@ export const targets: readonly Target[] = [
     check: (json: string) => assert.doesNotMatch(json, hidden),
     maxGrowth: 100,
     maxKiB: 256,
+  },
+  {
+    covers: ['web/environment-form.ts#readEnvironmentForm', 'web/lines.ts#readLines'],
+    corpus: ['org/repo\na/b', '*.example.com:443', 'NAME', 'python:3.14'],
+    run: (text: string) => {
+      const variables = [{ name: text, value: text, isSecret: true }];
+      const lines = { image: text, name: text, repos: text, hosts: text };
+      return readEnvironmentForm({ ...emptyEnvironmentForm, ...lines, variables });
+    },
   },
   {
     covers: ['web/task-form.ts#readTaskForm'],

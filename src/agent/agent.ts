@@ -3,8 +3,9 @@ import { addAbortSignal, type Readable } from 'node:stream';
 import { text } from 'node:stream/consumers';
 import { formatError } from '../lib/errors.ts';
 import { createTransport } from '../plan42/transport.ts';
-import { runTurn } from './run-turn.ts';
+import { type Agents, realAgents, runTurn } from './run-turn.ts';
 import { findApi } from './turn/api.ts';
+import { createRedactor } from './turn/redactor.ts';
 import { parseRequest, RequestError } from './turn/request.ts';
 import { TurnReporter } from './turn/turn-reporter.ts';
 
@@ -15,20 +16,25 @@ export interface AgentProcess {
   /** Aborted by SIGTERM and SIGINT. */
   signal: AbortSignal;
   reportError: (message: string) => void;
+  agents?: Agents;
 }
 
 /** The exit code after SIGTERM. */
 export const stoppedExitCode = 128 + 15;
 
 /** Works on one turn, and returns the exit code. */
-export async function runAgentProcess({ args, env, stdin, signal, reportError }: AgentProcess): Promise<number> {
+export async function runAgentProcess(own: AgentProcess): Promise<number> {
+  const { args, env, stdin, signal, reportError, agents = realAgents } = own;
   try {
     const request = parseRequest(await text(addAbortSignal(signal, stdin)));
     const transport = createTransport({ env });
     const api = await findApi(request, { url: env['PLAN42_URL'], transport });
-    await using turn = new TurnReporter(api.turn, request);
+    await using turn = new TurnReporter(api.turn, {
+      version: request.version,
+      redact: createRedactor([...request.secrets, ...keysIn(env)]),
+    });
     const webSearch = !args.includes('--no-websearch');
-    const result = await runTurn({ request, turn, api, transport, env, webSearch, signal });
+    const result = await runTurn({ request, turn, api, transport, env, webSearch, signal, agents });
     if (turn.finished.aborted) {
       turn.log('The turn has already finished. Stopping.');
       return 0;
@@ -40,4 +46,11 @@ export async function runAgentProcess({ args, env, stdin, signal, reportError }:
     reportError(error instanceof RequestError ? error.message : `cannot report the turn: ${formatError(error)}`);
     return 1;
   }
+}
+
+// Of model providers, as the runner's configuration passes them on.
+function keysIn(env: NodeJS.ProcessEnv): string[] {
+  return Object.entries(env).flatMap(([name, value]) =>
+    /_(?:KEY|TOKEN|SECRET|PASSWORD)$/.test(name) && value ? [value] : [],
+  );
 }

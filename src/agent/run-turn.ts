@@ -1,49 +1,173 @@
-import { homedir } from 'node:os';
 import type { Dispatcher } from 'undici';
-import { formatError } from '../lib/errors.ts';
+import type { Adapter } from './adapters/adapter.ts';
 import { findAdapter } from './adapters/find-adapter.ts';
-import { AgentFailure } from './drivers/driver.ts';
+import { type DeliverDeps, hasChanges, propose, type Saved, save } from './deliver.ts';
+import type { AgentResult } from './drivers/driver.ts';
 import { runAgent } from './drivers/run-agent.ts';
-import { showEvent } from './show-event.ts';
+import { failureMessage } from './failures.ts';
+import type { Clone } from './git/clone.ts';
+import { ignoreUntracked } from './git/commit.ts';
+import { type Identity, identityVariables, sharedVariables } from './git/environment.ts';
+import { connectGithub, type Github } from './github/client.ts';
+import { findIdentity } from './github/identity.ts';
+import { parseAnswer } from './prompt/answers.ts';
+import { openFeedback } from './prompt/feedback.ts';
+import { buildPrompt } from './prompt/prompt.ts';
+import { cloneAll, describeForPrompt } from './repositories.ts';
+import { runSetupScript } from './setup-script.ts';
+import { showEvent, showUsage } from './show-event.ts';
+import { TaskUpdates } from './task-updates.ts';
 import type { TurnApi } from './turn/api.ts';
 import type { AgentRequest } from './turn/request.ts';
 import type { TurnReporter, TurnResult } from './turn/turn-reporter.ts';
+import { openWorkspace } from './workspace.ts';
 
 export interface TurnDeps {
   request: AgentRequest;
   turn: TurnReporter;
   api: TurnApi;
   transport: Dispatcher;
+  /** Of this process. */
   env: NodeJS.ProcessEnv;
   webSearch: boolean;
   signal: AbortSignal;
+  agents: Agents;
 }
+
+/** The command-line agents. */
+export interface Agents {
+  find: typeof findAdapter;
+  run: typeof runAgent;
+}
+
+export const realAgents: Agents = { find: findAdapter, run: runAgent };
 
 /** Works on a turn and returns how it ended. Never rejects. */
 export async function runTurn(deps: TurnDeps): Promise<TurnResult> {
+  const { request, turn, api } = deps;
+  const signal = AbortSignal.any([deps.signal, turn.finished]);
+  const title = request.title ? `, "${request.title}"` : '';
+  turn.log(`Turn ${request.turnIndex} of task ${request.taskId}${title}`);
+  const clones: Clone[] = [];
   try {
-    return await work(deps);
+    const github = githubOf(deps, signal);
+    const adapter = await deps.agents.find(deps.env);
+    const env = await turnEnvironment(deps, github);
+    const task = new TaskUpdates(api, request, (line) => turn.log(line));
+    const deliverDeps = { request, turn, task, github, env, agent: adapter.name };
+    await using workspace = await openWorkspace(env);
+    return await work({ ...deps, signal, adapter, env, workspace: workspace.folder, clones, deliverDeps });
   } catch (error) {
-    if (deps.signal.aborted) return { Status: 'Failed', ErrorMessage: 'stopped' };
-    return { Status: 'Failed', ErrorMessage: error instanceof AgentFailure ? error.message : formatError(error) };
+    return failed(error, deps);
   }
 }
 
-async function work({ request, turn, env, webSearch, signal }: TurnDeps): Promise<TurnResult> {
-  const adapter = await findAdapter(env);
-  await turn.setStatus(`Working: ${adapter.name}`);
-  const { message } = await runAgent(adapter, {
-    prompt: request.prompt,
-    folder: env['HOME'] ?? homedir(),
+interface WorkDeps extends TurnDeps {
+  adapter: Adapter;
+  workspace: string;
+  clones: Clone[];
+  deliverDeps: DeliverDeps;
+}
+
+async function work(deps: WorkDeps): Promise<TurnResult> {
+  const { request, turn, env, clones, deliverDeps } = deps;
+  const feedback = openFeedback(request.feedback);
+  let result: AgentResult;
+  try {
+    result = await runInClones(deps, feedback);
+  } catch (error) {
+    return await saveAndFail(error, deps);
+  }
+  const answer = parseAnswer(result.message);
+  turn.update({ Status: 'Pushing' });
+  const saved = await save(clones, answer.summary, deliverDeps);
+  if (deps.signal.aborted) return failed(deps.signal.reason, deps, saved);
+  await propose(clones, { answer, feedback, saved }, deliverDeps);
+  if (clones.length > 0 && !(await hasChanges(clones, env))) {
+    saved.notes.push('Nothing was changed in this turn.');
+    turn.log('Nothing was changed in this turn.');
+  }
+  const common = {
+    OutputMessage: [answer.summary, ...saved.notes].filter((part) => part !== '').join('\n\n'),
+    CommitInfo: saved.commits,
+    ...(result.session !== undefined && { PreviousResponseID: result.session }),
+  };
+  if (saved.failures.length === 0) return { Status: 'Completed', ...common };
+  return { Status: 'Failed', ...common, ErrorMessage: sentences(saved) };
+}
+
+async function runInClones(deps: WorkDeps, feedback: ReturnType<typeof openFeedback>): Promise<AgentResult> {
+  const { request, turn, api, adapter, env, workspace, clones, webSearch, signal, agents } = deps;
+  const log = (line: string) => turn.log(line);
+  if (request.repos.length > 0) turn.update({ Status: 'Cloning' });
+  clones.push(...(await cloneAll({ request, serverUrl: api.serverUrl, workspace, env, log, signal })));
+  const [only, ...others] = clones;
+  const folder = only !== undefined && others.length === 0 ? only.folder : workspace;
+  if (request.setupScript.trim() !== '') turn.update({ Status: 'Running the Setup Script' });
+  await runSetupScript(request.setupScript, { folder, env, log, signal });
+  const described = [];
+  for (const clone of clones) {
+    await ignoreUntracked(clone.folder, env);
+    described.push(await describeForPrompt(clone, env));
+  }
+  turn.update({ Status: `Working: ${adapter.name}` });
+  const result = await agents.run(adapter, {
+    prompt: buildPrompt(request, described, feedback),
+    folder,
     model: request.model,
     reasoningLevel: request.reasoningLevel,
     webSearch,
-    env: { ...env, ...request.variables },
-    signal: AbortSignal.any([signal, turn.finished]),
+    env,
+    resume: request.previousResponseId,
+    signal,
     onEvent: (event) => {
       const shown = showEvent(event);
       if (shown !== '') turn.log(shown);
     },
   });
-  return { Status: 'Completed', OutputMessage: message };
+  const usage = showUsage(result.usage);
+  if (usage !== '') turn.log(`Used ${usage}.`);
+  return result;
+}
+
+/** Saves the work that was done until the failure. */
+async function saveAndFail(error: unknown, deps: WorkDeps): Promise<TurnResult> {
+  const { turn, clones, deliverDeps, env } = deps;
+  turn.log(`Failed: ${deps.signal.aborted ? 'stopped' : failureMessage(error)}`);
+  if (clones.length === 0) return failed(error, deps);
+  const saved = await save(clones, 'Unfinished: the turn failed.', deliverDeps);
+  if (saved.failures.length === 0 && (await hasChanges(clones, env))) {
+    const branches = clones.filter(({ pushed, baseline }) => pushed !== undefined && pushed !== baseline);
+    const names = [...new Set(branches.map(({ featureBranch }) => featureBranch))];
+    if (names.length > 0) saved.notes.unshift(`What was done until then is on the branch ${names.join(' and ')}.`);
+  }
+  return failed(error, deps, saved);
+}
+
+function failed(error: unknown, { signal, turn }: Pick<TurnDeps, 'signal' | 'turn'>, saved?: Saved): TurnResult {
+  const isStopped = signal.aborted || turn.finished.aborted;
+  const reason = isStopped ? 'stopped' : failureMessage(error);
+  const more = saved === undefined ? '' : sentences(saved);
+  return {
+    Status: 'Failed',
+    ErrorMessage: more === '' ? reason : `${reason}${/[.!?]$/.test(reason) ? '' : '.'} ${more}`,
+    ...(saved && { CommitInfo: saved.commits }),
+  };
+}
+
+function sentences({ failures, notes }: Saved): string {
+  return [...failures, ...notes].join(' ');
+}
+
+function githubOf({ request, transport }: TurnDeps, signal: AbortSignal): Github | undefined {
+  const { githubUrl, githubToken } = request;
+  return githubToken === undefined ? undefined : connectGithub({ githubUrl, githubToken }, { transport, signal });
+}
+
+/** The environment of everything that works on the turn. It contains the variables of the environment, but no token of ours. */
+async function turnEnvironment({ env, request }: TurnDeps, github: Github | undefined): Promise<NodeJS.ProcessEnv> {
+  const own = { ...env, ...request.variables };
+  const shared = { ...own, ...sharedVariables(own) };
+  const identity: Identity = shared['GIT_AUTHOR_NAME'] ? { name: '', email: '' } : await findIdentity(github);
+  return { ...shared, ...identityVariables(identity, shared) };
 }

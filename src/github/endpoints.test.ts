@@ -9,7 +9,7 @@ import { startProxy } from '../../test/support/proxy.ts';
 import { makeTempDir } from '../../test/support/temp-dir.ts';
 import { tlsPair } from '../../test/support/tls-pair.ts';
 import { parseConfig } from '../config/parse.ts';
-import { githubEndpoints } from './endpoints.ts';
+import { githubEndpoints } from '../plan42/github-endpoints.ts';
 
 /** As the configuration reads the URL. */
 function connectionUrl(url: string): URL | string {

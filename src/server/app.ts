@@ -14,6 +14,7 @@ import type { Timing } from './core/timing.ts';
 import { TokenEnds, warnOfTokenEnds } from './core/token-ends.ts';
 import type { Tokens } from './core/tokens.ts';
 import { expireTurns } from './core/turn-expiry.ts';
+import type { Repositories } from './git/repositories.ts';
 import { authenticate } from './http/access.ts';
 import { createDispatcher } from './http/dispatch.ts';
 import { LiveRequests } from './http/live-requests.ts';
@@ -28,6 +29,7 @@ import { githubConnectionRoutes } from './routes/github-connections.ts';
 import { githubProxyRoutes } from './routes/github-proxy.ts';
 import { notImplementedRoutes } from './routes/not-implemented.ts';
 import { pageRoutes } from './routes/page.ts';
+import { repositoryRoutes } from './routes/repositories.ts';
 import { runnerQueueRoutes } from './routes/runner-queues.ts';
 import { runnerTokenRoutes } from './routes/runner-tokens.ts';
 import { runnerRoutes } from './routes/runners.ts';
@@ -40,6 +42,7 @@ import type { Store } from './store/store.ts';
 
 interface AppOptions {
   store: Store;
+  repositories: Repositories;
   tokens: Tokens;
   signInLinks: SignInLinks;
   /** The URL of the server for clients. */
@@ -93,7 +96,7 @@ export function createApp(options: AppOptions): App {
 
   const handle = createDispatcher({
     findRoute: createRouter(allRoutes(deps)),
-    authenticate: (headers) => authenticate(headers, deps),
+    authenticate: (headers, route) => authenticate(headers, route, deps),
     checkHost: options.checkHost,
     sendPageFile: createPageFiles().send,
     sendHealth: (response) => sendHealth(response, store.health),
@@ -124,6 +127,7 @@ type RouteDeps = Parameters<typeof tenantRoutes>[0] &
   Parameters<typeof runnerTokenRoutes>[0] &
   Parameters<typeof runnerQueueRoutes>[0] &
   Parameters<typeof githubProxyRoutes>[0] &
+  Parameters<typeof repositoryRoutes>[0] &
   Parameters<typeof pageRoutes>[0];
 
 function allRoutes(deps: RouteDeps): Route[] {
@@ -139,6 +143,7 @@ function allRoutes(deps: RouteDeps): Route[] {
     ...endedTurnRoutes(deps),
     ...githubConnectionRoutes(deps),
     ...githubProxyRoutes(deps),
+    ...repositoryRoutes(deps),
     ...pageRoutes(deps),
     ...notImplementedRoutes(),
   ];

@@ -12,6 +12,7 @@ import { type Admin, prepare } from './core/first-start.ts';
 import { defaultRetention, type Retention } from './core/retention.ts';
 import { defaultTiming, type Timing } from './core/timing.ts';
 import { adminName, lockDataFolder, requireComplete, requireSameTenant } from './data-folder.ts';
+import { Repositories } from './git/repositories.ts';
 import { ConnectionLimits } from './http/connection-limits.ts';
 import { listenForContainers } from './http/container-listeners.ts';
 import { unavailable } from './http/errors.ts';
@@ -34,6 +35,8 @@ export interface ServerOptions {
   caFile?: string | undefined;
   /** Removes all secrets if the file with their key is lost. */
   discardSecrets?: boolean | undefined;
+  /** For the git of hosted repositories; only its PATH is used. */
+  env?: NodeJS.ProcessEnv;
   logger: Logger;
   clock?: Clock;
   timing?: Partial<Timing>;
@@ -75,7 +78,10 @@ export async function startServer(options: ServerOptions): Promise<ControlPlane>
   const signInLinks = new SignInLinks(url, clock);
   const checkHost = createHostCheck(options.listen.host, publicUrl);
   const { signal } = closing;
-  const app = createApp({ store, tokens, signInLinks, url, checkHost, timing, retention, clock, logger, signal });
+  const repositories = new Repositories(dataDir, options.env ?? {});
+  const app = createApp({
+    ...{ store, repositories, tokens, signInLinks, url, checkHost, timing, retention, clock, logger, signal },
+  });
   listener.serve(app.handle);
   if (options.forContainers && isLoopback(options.listen.host)) {
     const { port } = listener;

@@ -10,6 +10,10 @@ test('places and addresses convert in both directions', () => {
     { view: 'task', taskId: 'a/b?c' },
     { view: 'runner', runnerId: 'r' },
     { view: 'newTask' },
+    { view: 'newTask', environment: 'e', from: 'a&b' },
+    { view: 'environments' },
+    { view: 'environment', environmentId: 'e/f' },
+    { view: 'newEnvironment' },
   ];
   for (const place of places) assert.deepEqual(placeOf(hashOf(place)), place);
   assert.deepEqual(placeOf(''), { view: 'overview' });

@@ -4,7 +4,11 @@ export type Place =
   | { view: 'tasks'; state?: string; after?: string }
   | { view: 'task'; taskId: string }
   | { view: 'runner'; runnerId: string }
-  | { view: 'newTask' }
+  /** `environment` and `from`, a task to repeat, fill in the form. */
+  | { view: 'newTask'; environment?: string; from?: string }
+  | { view: 'environments' }
+  | { view: 'environment'; environmentId: string }
+  | { view: 'newEnvironment' }
   | { view: 'unknown' };
 
 export function placeOf(hash: string): Place {
@@ -12,9 +16,12 @@ export function placeOf(hash: string): Place {
   const [first = '', second, ...more] = path.split('/', 3).map(decode);
   if (more.length > 0) return { view: 'unknown' };
   if (first === '' && second === undefined) return { view: 'overview' };
-  if (first === 'tasks' && second === undefined) return { view: 'tasks', ...tasksQuery(new URLSearchParams(query)) };
-  if (first === 'tasks' && second === 'new') return { view: 'newTask' };
+  if (first === 'tasks' && second === undefined) return { view: 'tasks', ...parameters(query, ['state', 'after']) };
+  if (first === 'tasks' && second === 'new') return { view: 'newTask', ...parameters(query, ['environment', 'from']) };
   if (first === 'tasks' && second) return { view: 'task', taskId: second };
+  if (first === 'environments' && second === undefined) return { view: 'environments' };
+  if (first === 'environments' && second === 'new') return { view: 'newEnvironment' };
+  if (first === 'environments' && second) return { view: 'environment', environmentId: second };
   if (first === 'runners' && second) return { view: 'runner', runnerId: second };
   return { view: 'unknown' };
 }
@@ -23,17 +30,20 @@ export function hashOf(place: Exclude<Place, { view: 'unknown' }>): string {
   switch (place.view) {
     case 'overview':
       return '#/';
-    case 'tasks': {
-      const { state, after } = place;
-      const query = new URLSearchParams({ ...(state && { state }), ...(after && { after }) }).toString();
-      return query === '' ? '#/tasks' : `#/tasks?${query}`;
-    }
+    case 'tasks':
+      return withParameters('#/tasks', { state: place.state, after: place.after });
     case 'task':
       return `#/tasks/${encodeURIComponent(place.taskId)}`;
     case 'runner':
       return `#/runners/${encodeURIComponent(place.runnerId)}`;
     case 'newTask':
-      return '#/tasks/new';
+      return withParameters('#/tasks/new', { environment: place.environment, from: place.from });
+    case 'environments':
+      return '#/environments';
+    case 'environment':
+      return `#/environments/${encodeURIComponent(place.environmentId)}`;
+    case 'newEnvironment':
+      return '#/environments/new';
   }
 }
 
@@ -42,9 +52,16 @@ export function signInCodeOf(hash: string): string | undefined {
   return /^#sign-in=([\w-]+)$/.exec(hash)?.[1];
 }
 
-function tasksQuery(query: URLSearchParams): { state?: string; after?: string } {
-  const [state, after] = [query.get('state'), query.get('after')];
-  return { ...(state && { state }), ...(after && { after }) };
+/** Returns the parameters of these names that have a value. */
+function parameters<Name extends string>(query: string, names: readonly Name[]): Partial<Record<Name, string>> {
+  const search = new URLSearchParams(query);
+  const present = names.map((name) => [name, search.get(name)] as const).filter(([, value]) => value);
+  return Object.fromEntries(present) as Partial<Record<Name, string>>;
+}
+
+function withParameters(path: string, values: Record<string, string | undefined>): string {
+  const present = Object.entries(values).filter((entry): entry is [string, string] => Boolean(entry[1]));
+  return present.length === 0 ? path : `${path}?${new URLSearchParams(present).toString()}`;
 }
 
 function decode(part: string): string {

@@ -1,5 +1,6 @@
 import { type Repo, readRepo, readVariable, titleOf } from '../plan42/task-input.ts';
 import { imageProblem } from '../runtimes/image-reference.ts';
+import { readLines } from './lines.ts';
 
 /** The text of the form's fields. */
 export interface TaskForm {
@@ -81,20 +82,4 @@ function notAssignments(numbers: readonly number[]): string {
   const last = numbers.at(-1) ?? 0;
   if (numbers.length === 1) return `Line ${last} is not NAME=VALUE.`;
   return `Lines ${numbers.slice(0, -1).join(', ')} and ${last} are not NAME=VALUE.`;
-}
-
-interface Line {
-  line: string;
-  /** From 1, as an editor counts. */
-  number: number;
-}
-
-/** Reads each non-empty line. Returns the results, and the lines that `read` rejected. */
-function readLines<T>(text: string, read: (line: string) => T | undefined): [T[], Line[]] {
-  const lines = text.split('\n').map((line, n) => ({ line: line.trim(), number: n + 1 }));
-  const results = lines
-    .filter(({ line }) => line !== '')
-    .map(({ line, number }) => ({ line, number, result: read(line) }));
-  const good = results.map(({ result }) => result).filter((result) => result !== undefined);
-  return [good, results.filter(({ result }) => result === undefined)];
 }

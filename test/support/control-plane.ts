@@ -40,7 +40,7 @@ export interface TestControlPlane extends AsyncDisposable {
   restart: () => Promise<void>;
 }
 
-interface Options extends Partial<Pick<ServerOptions, 'clock' | 'timing' | 'retention' | 'publicUrl' | 'tls'>> {
+interface Options extends Partial<Pick<ServerOptions, 'clock' | 'timing' | 'retention' | 'publicUrl' | 'tls' | 'env'>> {
   /** Gets every line of the log. */
   onLog?: (line: string) => void;
 }

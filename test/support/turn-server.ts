@@ -3,7 +3,13 @@ import { createServer, type IncomingMessage, type ServerResponse } from 'node:ht
 import type { AddressInfo } from 'node:net';
 import { json } from 'node:stream/consumers';
 
+interface TaskUpdate {
+  RepoInfo: Record<string, Record<string, unknown>>;
+}
+
 interface Turn {
+  CommitInfo?: Record<string, { BaselineCommitHash: string | null; LastCommitHash: string | null }>;
+  PreviousResponseID?: string;
   Status: string;
   Version: number;
   OutputMessage?: string;
@@ -20,6 +26,7 @@ interface WriteBody extends Partial<Turn> {
 export interface TurnServer extends AsyncDisposable {
   url: string;
   turn: Turn;
+  task: TaskUpdate & { Version: number };
   log: string[];
   /** Every status that was set, in order. */
   statuses: string[];
@@ -41,6 +48,7 @@ export async function startTurnServer(): Promise<TurnServer> {
   const server: TurnServer = {
     url: `http://127.0.0.1:${(http.address() as AddressInfo).port}`,
     turn: { Status: 'Pending', Version: 1 },
+    task: { RepoInfo: {}, Version: 1 },
     log: [],
     statuses: [],
     writes: 0,
@@ -69,6 +77,12 @@ async function answer(server: TurnServer, request: IncomingMessage, response: Se
   if (method === 'GET') {
     const Index = server.log.length - 1;
     return void (Index < 0 ? reply(404, { ResponseCode: 404 }) : reply(200, { Index }));
+  }
+  if (!url.includes('/turns/')) {
+    if (Number(request.headers['if-match']) !== server.task.Version)
+      return void reply(409, { ResponseCode: 409, CurrentType: 'Task', Current: server.task });
+    Object.assign(server.task, await json(request), { Version: server.task.Version + 1 });
+    return void reply(200, server.task);
   }
   const body = (await json(request)) as WriteBody;
   server.writes += 1;

@@ -21,10 +21,15 @@ export function logEntry(message: string, now = systemClock.date()): LogEntry {
 export function batchLength(entries: readonly LogEntry[]): number {
   let bytes = 0;
   let length = 0;
-  for (const { Message } of entries.slice(0, maxEntries)) {
-    bytes += Buffer.byteLength(Message) + entryOverheadBytes;
+  for (const entry of entries.slice(0, maxEntries)) {
+    bytes += entryBytes(entry);
     if (bytes > maxBytes) break;
     length += 1;
   }
   return length;
+}
+
+/** Returns what an entry counts for in an upload. */
+export function entryBytes({ Message }: LogEntry): number {
+  return Buffer.byteLength(Message) + entryOverheadBytes;
 }

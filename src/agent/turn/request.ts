@@ -15,6 +15,8 @@ export interface AgentRequest {
   version: number;
   title: string;
   prompt: string;
+  /** The prompt of the task's first turn. */
+  taskPrompt: string;
   model: string | undefined;
   /** `Low`, `Medium` or `High`. */
   reasoningLevel: string | undefined;
@@ -68,7 +70,7 @@ export type FeedBackItem = v.InferOutput<typeof FeedBackItem>;
 export type FeedBack = v.InferOutput<typeof FeedBack>;
 
 const Task = knownFields({
-  ...view(taskFields, [], ['Title', 'Model', 'WorkstreamId', 'Version']),
+  ...view(taskFields, [], ['Title', 'Prompt', 'Model', 'WorkstreamId', 'Version']),
   ReasoningLevel: text,
   RepoInfo: v.nullish(v.record(v.string(), PartialRepoInfo)),
 });
@@ -105,6 +107,7 @@ export function parseRequest(json: string): AgentRequest {
     version: Turn.Version,
     title: Task?.Title ?? '',
     prompt: Turn.Prompt,
+    taskPrompt: Task?.Prompt ?? '',
     model: Task?.Model || undefined,
     reasoningLevel: Turn.ReasoningLevel || Task?.ReasoningLevel || undefined,
     previousResponseId: Turn.PreviousResponseID || undefined,

@@ -1,13 +1,14 @@
+import { Backoff } from '../../lib/backoff.ts';
 import { systemClock } from '../../lib/clock.ts';
+import type { Turn } from '../../plan42/objects.ts';
+import { isTerminalStatus } from '../../plan42/turn-status.ts';
 import type { ApiResponse, Call } from './api.ts';
-import { batchLength, type LogEntry, logEntry } from './log-batch.ts';
+import { logEntry } from './log-batch.ts';
+import { LogSpool } from './log-spool.ts';
 
-export interface TurnPatch {
-  Status?: string;
-  OutputMessage?: string;
-  ErrorMessage?: string;
-  CompletedAt?: string;
-}
+export type TurnPatch = Partial<
+  Pick<Turn, 'Status' | 'OutputMessage' | 'ErrorMessage' | 'CompletedAt' | 'CommitInfo' | 'PreviousResponseID'>
+>;
 
 /** The update that finishes a turn. */
 export type TurnResult = TurnPatch & { Status: 'Completed' | 'Failed' };
@@ -24,10 +25,23 @@ export class TurnFinished extends Error {
   }
 }
 
+/** The server refuses a write for good. */
+class RefusedError extends Error {}
+
+export interface ReporterOptions {
+  version: number;
+  /** Applied to every text that leaves the process. */
+  redact?: (text: string) => string;
+  /** For how long a server that is down is called again. */
+  patienceMs?: number;
+}
+
 const uploadEveryMs = 500;
 // The server fails a turn without heartbeats, and its response shows whether the turn was cancelled.
 const heartbeatEveryMs = 5000;
-const maxAttempts = 8;
+const backoff = { minMs: 200, maxMs: 10_000 };
+const defaultPatienceMs = 30 * 60_000;
+const maxConflicts = 16;
 
 /**
  * Reports the progress of the turn to the server. Writes are sequential, because each needs the version that the previous
@@ -35,30 +49,43 @@ const maxAttempts = 8;
  */
 export class TurnReporter {
   readonly #api: Call;
+  readonly #redact: (text: string) => string;
+  readonly #patienceMs: number;
   #version: number;
   #nextIndex = 0;
-  #pending: LogEntry[] = [];
+  readonly #spool = new LogSpool();
+  #update: TurnPatch = {};
+  #refusesLogs = false;
   #lastWriteAt = systemClock.now();
   #queue: Promise<void> = Promise.resolve();
+  #isTicking = false;
   readonly #finished = new AbortController();
   readonly #timer: NodeJS.Timeout;
 
-  constructor(api: Call, { version }: { version: number }) {
+  constructor(api: Call, { version, redact = (text) => text, patienceMs = defaultPatienceMs }: ReporterOptions) {
     this.#api = api;
+    this.#redact = redact;
+    this.#patienceMs = patienceMs;
     this.#version = version;
     // A failed upload is retried with the next one. The one in finish() must succeed.
-    this.#timer = setInterval(() => void this.#inTurn(() => this.#tick()).catch(() => {}), uploadEveryMs);
+    this.#timer = setInterval(() => void this.#tick(), uploadEveryMs);
   }
 
   /** Logs a line to standard output, which the runner stores, and to the turn's log. */
   log(message: string): void {
-    console.log(message);
-    this.#pending.push(logEntry(message));
+    const text = this.#redact(message);
+    console.log(text);
+    if (!this.#refusesLogs) this.#spool.push(logEntry(text));
   }
 
   /** Sets the status that users see. */
   async setStatus(Status: string): Promise<void> {
     await this.#inTurn(() => this.#patch({ Status }));
+  }
+
+  /** Sets fields soon. Does not wait for a server that is down. */
+  update(patch: TurnPatch): void {
+    Object.assign(this.#update, patch);
   }
 
   /** Uploads the rest of the log. */
@@ -68,10 +95,18 @@ export class TurnReporter {
 
   /** Finishes the turn, after uploading the rest of the log: a finished turn accepts no more entries. */
   async finish(result: TurnResult): Promise<void> {
-    await this.flush();
     clearInterval(this.#timer);
+    const { OutputMessage, ErrorMessage } = result;
+    const patch = {
+      ...this.#update,
+      ...result,
+      ...(OutputMessage !== undefined && { OutputMessage: this.#redact(OutputMessage) }),
+      ...(ErrorMessage !== undefined && { ErrorMessage: this.#redact(ErrorMessage) }),
+      CompletedAt: systemClock.date().toISOString(),
+    };
     try {
-      await this.#inTurn(() => this.#patch({ ...result, CompletedAt: systemClock.date().toISOString() }));
+      await this.flush();
+      await this.#inTurn(() => this.#patch(patch));
     } catch (error) {
       // This agent finished it, but the response to the first attempt was lost.
       if (!(error instanceof TurnFinished && error.status === result.Status)) throw error;
@@ -86,6 +121,7 @@ export class TurnReporter {
   async [Symbol.asyncDispose](): Promise<void> {
     clearInterval(this.#timer);
     await this.#queue;
+    this.#spool[Symbol.dispose]();
   }
 
   async #inTurn(work: () => Promise<void>): Promise<void> {
@@ -95,8 +131,25 @@ export class TurnReporter {
   }
 
   async #tick(): Promise<void> {
-    if (this.#pending.length > 0) await this.#uploadLogs();
-    else if (systemClock.now() - this.#lastWriteAt > heartbeatEveryMs) await this.#patch({});
+    if (this.#isTicking) return;
+    this.#isTicking = true;
+    await this.#inTurn(async () => {
+      if (Object.keys(this.#update).length > 0) await this.#patchUpdate();
+      if (this.#spool.length > 0) await this.#uploadLogs();
+      else if (systemClock.now() - this.#lastWriteAt > heartbeatEveryMs) await this.#patch({});
+    }).catch(() => {});
+    this.#isTicking = false;
+  }
+
+  async #patchUpdate(): Promise<void> {
+    const update = this.#update;
+    this.#update = {};
+    try {
+      await this.#patch(update);
+    } catch (error) {
+      if (!(error instanceof RefusedError)) this.#update = { ...update, ...this.#update };
+      throw error;
+    }
   }
 
   async #patch(body: TurnPatch): Promise<void> {
@@ -104,36 +157,47 @@ export class TurnReporter {
   }
 
   async #uploadLogs(): Promise<void> {
-    while (this.#pending.length > 0) {
-      let uploaded = 0;
-      await this.#write(() => {
-        uploaded = batchLength(this.#pending);
-        return {
-          method: 'POST',
-          path: '/logs',
-          body: { Index: this.#nextIndex, Logs: this.#pending.slice(0, uploaded) },
-        };
-      });
-      this.#drop(uploaded);
+    try {
+      while (this.#spool.length > 0) {
+        let uploaded = 0;
+        await this.#write(() => {
+          const Logs = this.#spool.peek();
+          uploaded = Logs.length;
+          return { method: 'POST', path: '/logs', body: { Index: this.#nextIndex, Logs } };
+        });
+        this.#drop(uploaded);
+      }
+    } catch (error) {
+      if (!(error instanceof RefusedError)) throw error;
+      // The rest is in the job's log only. A turn must be able to finish without it.
+      this.#refusesLogs = true;
+      console.log(`The rest of the log is missing on the server: ${error.message}`);
+      while (this.#spool.length > 0) this.#spool.drop(this.#spool.peek().length);
     }
   }
 
   #drop(count: number): void {
-    this.#pending.splice(0, count);
+    this.#spool.drop(count);
     this.#nextIndex += count;
   }
 
   // Each attempt builds its call again, because a conflict can change the pending log entries.
   async #write(call: () => Parameters<Call>[0]): Promise<void> {
-    for (let attempts = 1; ; attempts += 1) {
+    const until = systemClock.now() + this.#patienceMs;
+    const pauses = new Backoff(backoff);
+    for (let conflicts = 0; ; ) {
       this.finished.throwIfAborted();
       const response = await this.#api({ ...call(), version: this.#version }).catch(() => undefined);
       if (response !== undefined && response.status < 300) return this.#adopt(response.body);
-      if (response?.status === 409) await this.#resolveConflict(response);
-      else if (!isTransient(response) || attempts >= maxAttempts)
+      if (response?.status === 409) {
+        await this.#resolveConflict(response);
+        conflicts += 1;
+        if (conflicts >= maxConflicts) throw new Error('cannot update the turn: other clients change it too often');
+      } else if (!isTransient(response)) {
+        throw new RefusedError(`the server responded with ${describe(response)}`);
+      } else if (systemClock.now() > until) {
         throw new Error(`the server responded with ${describe(response)}`);
-      else await systemClock.sleep(Math.random() * Math.min(10_000, 200 * 2 ** attempts));
-      if (attempts >= 2 * maxAttempts) throw new Error('cannot update the turn: other clients change it too often');
+      } else await systemClock.sleep(pauses.next());
     }
   }
 
@@ -145,9 +209,9 @@ export class TurnReporter {
   async #resolveConflict({ body }: ApiResponse): Promise<void> {
     const current = (body['Current'] ?? {}) as Record<string, unknown>;
     const status = String(current['Status']);
-    const isFinished = body['ErrorType'] === 'UpdateCompletedTurn' || /^(Completed|Failed)$/.test(status);
-    if (isFinished) this.#finished.abort(new TurnFinished(status));
-    else if (current['Version'] === this.#version) await this.#findLogEnd();
+    if (body['ErrorType'] === 'UpdateCompletedTurn' || isTerminalStatus(status)) {
+      this.#finished.abort(new TurnFinished(status));
+    } else if (current['Version'] === this.#version) await this.#findLogEnd();
     else this.#adopt(current);
   }
 
@@ -156,7 +220,7 @@ export class TurnReporter {
     const last = await this.#api({ method: 'GET', path: '/logs/last' }).catch(() => undefined);
     if (last === undefined || isTransient(last)) return;
     const next = last.status === 200 ? Number(last.body['Index']) + 1 : 0;
-    if (next > this.#nextIndex) this.#drop(Math.min(next - this.#nextIndex, this.#pending.length));
+    if (next > this.#nextIndex) this.#spool.drop(next - this.#nextIndex);
     this.#nextIndex = next;
   }
 }

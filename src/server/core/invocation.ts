@@ -1,5 +1,6 @@
 import { randomUUID } from 'node:crypto';
 import type { Clock } from '../../lib/clock.ts';
+import { hostedName, repositoryPath } from '../../plan42/hosted-repositories.ts';
 import type { Environment, Task, Tenant, Turn } from '../../plan42/objects.ts';
 import { findEmptySecret } from '../store/environment-secrets.ts';
 import type { RunnerKey } from '../store/runner-queues.ts';
@@ -97,7 +98,17 @@ export function invokeAgentRequest(
     Turn: turn,
     Environment: environment,
     Tenant: tenant,
+    ...repositoryUrls(environment),
     ...(connection?.Private && { PrivateGithubConnectionID: connection.ConnectionID }),
     AgentToken: tokens.forAgent(turn, randomUUID(), { from: now, to: new Date(now.getTime() + agentTokenMs) }),
   };
+}
+
+/** Where the agent finds the hosted repositories of an environment, relative to the URL of the server. */
+function repositoryUrls({ TenantId, Repos }: Environment): { RepoURLs?: Record<string, string> } {
+  const urls = Repos.flatMap((repo) => {
+    const name = hostedName(repo);
+    return name === undefined ? [] : [[repo, repositoryPath(TenantId, name)] as const];
+  });
+  return urls.length === 0 ? {} : { RepoURLs: Object.fromEntries(urls) };
 }

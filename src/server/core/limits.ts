@@ -41,6 +41,9 @@ export const limits = {
   environments: count('environments', 10_000),
   otherObjects: count('runners, tokens, queues or connections', 10_000),
 
+  repositories: count('hosted repositories', 1000),
+  repository: bytes('a hosted repository, and one push to it', 4 * 1024 * mib),
+
   page: bytes('page of a list; it then ends early', 8 * mib),
   message: bytes('message to a runner, before encryption', 8 * mib),
   poll: bytes('messages of one poll', 16 * mib),

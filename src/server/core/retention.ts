@@ -5,6 +5,7 @@ import { isAbort } from '../../lib/errors.ts';
 import { tryParseJson } from '../../lib/json.ts';
 import type { Logger } from '../../lib/logger.ts';
 import { sleep } from '../../lib/sleep.ts';
+import type { Task } from '../../plan42/objects.ts';
 import type { Store } from '../store/store.ts';
 import { isoTime } from './time.ts';
 import type { Timing } from './timing.ts';
@@ -19,7 +20,14 @@ export interface Retention {
 
 export const defaultRetention: Retention = { deletedMs: 30 * 24 * 3_600_000 };
 
+/** The hosted repositories. */
+interface TaskBranches {
+  removeBranches(task: Task): Promise<void>;
+  tidy(now: Date, signal: AbortSignal): Promise<void>;
+}
+
 interface RetentionDeps {
+  repositories: TaskBranches;
   store: Pick<Store, 'expired' | 'settings'>;
   retention: Retention;
   timing: Timing;
@@ -92,7 +100,10 @@ async function removeExpired(deps: RetentionDeps): Promise<void> {
     let removed = 0;
     for (const task of found) {
       for (const turn of expired.turns(task)) while (expired.deleteLogBatch(turn, 0)) await pause();
-      if (expired.removeTask(task, times)) removed += 1;
+      if (expired.removeTask(task, times)) {
+        removed += 1;
+        await removeBranches(deps, task);
+      }
       await pause();
     }
     tasks += removed;
@@ -103,9 +114,24 @@ async function removeExpired(deps: RetentionDeps): Promise<void> {
     ephemeral: before(unusedEnvironmentMs),
     deleted: times.deleted,
   });
+  await tidyRepositories(deps);
   if (tasks + logs + environments === 0) return;
   while (expired.shrinkFile()) await pause();
   logger.info('retention applied', { tasks, logs, environments, duration_ms: Math.round(clock.now() - startedAt) });
+}
+
+/** A damaged repository must not keep the tasks. */
+async function removeBranches({ repositories, logger }: RetentionDeps, task: Task): Promise<void> {
+  await repositories.removeBranches(task).catch((error: unknown) => {
+    logger.warn('cannot remove branches of task', { task_id: task.TaskId, error });
+  });
+}
+
+async function tidyRepositories({ repositories, logger, clock, signal }: RetentionDeps): Promise<void> {
+  await repositories.tidy(clock.date(), signal).catch((error: unknown) => {
+    signal.throwIfAborted();
+    logger.warn('cannot tidy hosted repositories', { error });
+  });
 }
 
 const removedLog = 'The log was deleted, because it is older than the server’s retention period.';

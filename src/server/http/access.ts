@@ -19,8 +19,14 @@ interface AuthenticationDeps {
 }
 
 /** Returns the principal of a request. @throws HttpError 401 without a valid credential */
-export function authenticate(headers: IncomingHttpHeaders, deps: AuthenticationDeps): Principal {
+export function authenticate(
+  headers: IncomingHttpHeaders,
+  { forGit = false }: Pick<RouteOptions, 'forGit'>,
+  deps: AuthenticationDeps,
+): Principal {
   const { scheme, credential } = parseHeader(headers.authorization);
+  // Browsers send it with every request, also with those of other sites, so no other route accepts it.
+  if (forGit && scheme === 'basic') return checkToken(passwordOf(credential), deps);
   if (scheme === 'apitoken') return checkToken(credential, deps);
   if (scheme === 'signincode') return redeemCode(credential, deps);
   // An identity proof for AWS cannot be verified here, but the tenant token that must accompany it can.
@@ -38,6 +44,12 @@ function parseHeader(header: string | string[] | undefined): { scheme: string; c
     .trim()
     .split(/ +/);
   return { scheme: scheme.toLowerCase(), credential };
+}
+
+/** The password of HTTP Basic (RFC 7617). */
+function passwordOf(credential: string): string {
+  const text = Buffer.from(credential, 'base64').toString();
+  return text.slice(text.indexOf(':') + 1);
 }
 
 // The code of a sign-in link is used up by the first call, even if that fails.

@@ -5,13 +5,13 @@ import type { Logger } from '../../lib/logger.ts';
 import { authorise } from './access.ts';
 import { readJson } from './body.ts';
 import type { LiveRequests } from './live-requests.ts';
-import { send, sendError } from './reply.ts';
-import type { Principal } from './route.ts';
+import { send, sendError, sendGitError } from './reply.ts';
+import type { Principal, RouteOptions } from './route.ts';
 import type { Match } from './router.ts';
 
 interface DispatchDeps {
   findRoute: (method: string, rawPath: string) => Match;
-  authenticate: (headers: IncomingMessage['headers']) => Principal;
+  authenticate: (headers: IncomingMessage['headers'], route: Pick<RouteOptions, 'forGit'>) => Principal;
   /** @throws if the web page must not be served under the requested host name */
   checkHost: (headers: IncomingMessage['headers']) => void;
   /** Responds and returns true if the path is a file of the web page. */
@@ -38,7 +38,9 @@ export function createDispatcher(
     try {
       await serve({ request, response, path, query: new URLSearchParams(query) }, deps);
     } catch (error) {
-      sendError(response, error, logger.with({ method: request.method, path }));
+      const fields = logger.with({ method: request.method, path });
+      if (error instanceof GitRouteError) sendGitError(response, error.cause, fields);
+      else sendError(response, error, fields);
     }
     const status = response.writableEnded ? response.statusCode : 'gone';
     logger.debug('request', {
@@ -66,11 +68,22 @@ async function serve({ request, response, path, query }: RawRequest, deps: Dispa
     if (await deps.sendPageFile(request, response, path)) return;
   }
   const { route, params } = deps.findRoute(method, path);
-  const principal = deps.authenticate(request.headers);
-  authorise(principal, route, params);
-  const json = method === 'GET' ? undefined : await readJson(request);
-  using live = route.waits ? deps.liveRequests.track(principal, response, deps.clock.date()) : undefined;
-  const signal = live?.signal ?? neverAborted;
-  const reply = await route.handle({ params, query, headers: request.headers, principal, json, signal });
-  await send(response, reply);
+  const respond = async () => {
+    const principal = deps.authenticate(request.headers, route);
+    authorise(principal, route, params);
+    const json = method === 'GET' || route.forGit ? undefined : await readJson(request);
+    using live = route.waits ? deps.liveRequests.track(principal, response, deps.clock.date()) : undefined;
+    const signal = live?.signal ?? neverAborted;
+    const { headers } = request;
+    const reply = await route.handle({ params, query, headers, principal, json, incoming: request, signal });
+    await send(response, reply);
+  };
+  await (route.forGit ? respond().catch(throwGitRouteError) : respond());
+}
+
+/** An error for git, which cannot read those of the API. */
+class GitRouteError extends Error {}
+
+function throwGitRouteError(cause: unknown): never {
+  throw new GitRouteError('git request failed', { cause });
 }

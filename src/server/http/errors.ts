@@ -43,13 +43,21 @@ const requestFailures: Record<RequestError['reason'], { status: number; errorTyp
 // The Go client cannot parse a conflict that carries a current object of these types, and loses the whole error.
 const typesWithoutCurrent = new Set(['RunnerToken']);
 
+interface ErrorBody {
+  ResponseCode: number;
+  Message: string;
+  ErrorType: string;
+  CurrentType?: string;
+  Current?: object;
+}
+
 /** Returns the status and body for an error, or undefined for one that is a bug. Callers branch on `ResponseCode`. */
-export function errorReply(error: unknown): { status: number; body: object } | undefined {
+export function errorReply(error: unknown): { status: number; body: ErrorBody } | undefined {
   const kind = kindOf(error);
   if (!kind) return undefined;
   const { status, errorType } = kind;
   const current = error instanceof DomainError ? error.current : undefined;
-  const body = { ResponseCode: status, Message: (error as Error).message, ErrorType: errorType };
+  const body: ErrorBody = { ResponseCode: status, Message: (error as Error).message, ErrorType: errorType };
   if (!current || typesWithoutCurrent.has(current.type)) return { status, body };
   return { status, body: { ...body, CurrentType: current.type, Current: current.object } };
 }

@@ -20,7 +20,28 @@ export async function send(response: ServerResponse, reply: Reply): Promise<void
 
 /** The one place where an error becomes a response. An unknown error is a bug: it is logged, and its caller gets a 500. */
 export function sendError(response: ServerResponse, error: unknown, logger: Logger): void {
-  if (error instanceof ClientGone || response.destroyed) return;
+  const reply = replyTo(response, error, logger);
+  if (!reply) return;
+  // RFC 9110, §11.6.1: a 401 names the accepted scheme.
+  if (reply.status === 401) response.setHeader('www-authenticate', 'APIToken');
+  // The rest of a body that is too large is not read.
+  if (reply.status === 413) response.shouldKeepAlive = false;
+  sendJson(response, reply.status, reply.body);
+}
+
+/** Like {@link sendError}, for git: it sends credentials only after a 401 that asks for them, and prints plain text. */
+export function sendGitError(response: ServerResponse, error: unknown, logger: Logger): void {
+  const reply = replyTo(response, error, logger);
+  if (!reply) return;
+  if (reply.status === 401) response.setHeader('www-authenticate', 'Basic realm="Plan42"');
+  // Its body may be a large push, which is not read.
+  response.shouldKeepAlive = false;
+  response.writeHead(reply.status, { 'content-type': 'text/plain; charset=utf-8' }).end(`${reply.body.Message}\n`);
+}
+
+/** Returns the reply, or undefined if there is nothing more to send. */
+function replyTo(response: ServerResponse, error: unknown, logger: Logger): ReturnType<typeof errorReply> {
+  if (error instanceof ClientGone || response.destroyed) return undefined;
   let reply = errorReply(error);
   if (!reply && environmentFailure(error) !== undefined) {
     logger.error('request failed', { error });
@@ -30,16 +51,10 @@ export function sendError(response: ServerResponse, error: unknown, logger: Logg
     logger.error('request failed unexpectedly', { error, stack: error instanceof Error ? error.stack : undefined });
     reply = errorReply(internalError);
   }
+  if (!response.headersSent) return reply;
   // A stream that has begun is ended: the client then repeats the call and gets the error.
-  if (response.headersSent || !reply) {
-    response.end();
-    return;
-  }
-  // RFC 9110, §11.6.1: a 401 names the accepted scheme.
-  if (reply.status === 401) response.setHeader('www-authenticate', 'APIToken');
-  // The rest of a body that is too large is not read.
-  if (reply.status === 413) response.shouldKeepAlive = false;
-  sendJson(response, reply.status, reply.body);
+  response.end();
+  return undefined;
 }
 
 function sendJson(response: ServerResponse, status: number, content: unknown): void {

@@ -1,4 +1,4 @@
-import type { ServerResponse } from 'node:http';
+import type { IncomingMessage, ServerResponse } from 'node:http';
 
 /** The authenticated caller of a request. */
 export type Principal = { tenantId: string; expiresAt?: Date } & (
@@ -18,6 +18,8 @@ export interface ApiRequest<Param extends string = never> {
   principal: Principal;
   /** The parsed body; undefined when it was empty. */
   json: unknown;
+  /** For routes of git, which read the body themselves. */
+  incoming: IncomingMessage;
   /** Aborted when the client disconnects, or with the error for the client. Only on routes that wait. */
   signal: AbortSignal;
 }
@@ -46,6 +48,8 @@ export interface RouteOptions {
   access: readonly PrincipalKind[];
   /** The request may wait for long, and is aborted when its client disconnects or its token becomes invalid. */
   waits?: boolean;
+  /** For git as the client: HTTP Basic is accepted, the body is not read, and errors are plain text, which git prints. */
+  forGit?: boolean;
   /** Agents may use the route after their turn is finished, to learn that it is. */
   afterTurn?: boolean;
 }

@@ -5,6 +5,7 @@ import type { RepoInfo, Task } from '../../plan42/objects.ts';
 import { Time } from '../core/time.ts';
 import { addTurn, type TurnDeps } from '../core/turns.ts';
 import { change, create, firstVersion, read, readUndeleted, requireVersion, softDelete } from '../core/versioned.ts';
+import { forbiddenBranchChange } from '../git/push-rights.ts';
 import {
   changesOf,
   optionalCount,
@@ -16,7 +17,7 @@ import {
   shortText,
   undelete,
 } from '../http/body.ts';
-import { badRequest } from '../http/errors.ts';
+import { badRequest, forbidden } from '../http/errors.ts';
 import {
   includeDeleted,
   listedDeleted,
@@ -129,6 +130,7 @@ export function taskRoutes(deps: TaskDeps): Route[] {
       if ((environmentId ?? task.EnvironmentId) !== task.EnvironmentId) {
         throw badRequest('EnvironmentId: the environment of a task cannot change');
       }
+      if (request.principal.kind === 'agent' && changes.RepoInfo) requireOwnBranches(task, changes.RepoInfo);
       requireVersion(tasks, task, version);
       const changed = change(tasks, task, changes, clock);
       // Turns of deleted tasks are not sent, but this task is undeleted.
@@ -155,4 +157,10 @@ export function taskRoutes(deps: TaskDeps): Route[] {
       return ok({ Tasks: found });
     }),
   ];
+}
+
+/** @throws HttpError 403 */
+function requireOwnBranches(task: Task, update: Record<string, RepoInfo>): void {
+  const repo = forbiddenBranchChange(task, update);
+  if (repo !== undefined) throw forbidden(`RepoInfo: an agent may not change the branches of ${repo} like this`);
 }

@@ -24,6 +24,8 @@ export interface FetchOptions {
   body?: unknown;
   ifMatch?: number;
   signal?: AbortSignal | undefined;
+  /** Returns texts as they are, for fields that are edited. Otherwise they are made safe to show. */
+  exact?: boolean;
 }
 
 /** Calls the server as the signed-in user. */
@@ -47,7 +49,19 @@ export class Api extends EventTarget {
   async call<T>(method: string, path: string, options: FetchOptions = {}): Promise<T> {
     const response = await this.#fetch(method, path, options, {});
     const text = await response.text().catch(() => '');
-    return (text === '' ? undefined : parse(text)) as T;
+    return (text === '' ? undefined : parse(text, options.exact)) as T;
+  }
+
+  /** Returns all pages of a list. */
+  async list<T>(path: string, query: Record<string, string> = {}, options: FetchOptions = {}): Promise<T[]> {
+    const items: T[] = [];
+    for (let token = ''; ; ) {
+      const search = new URLSearchParams({ maxResults: '500', ...query, token });
+      const page = await this.call<{ Items: T[]; NextToken?: string }>('GET', `${path}?${search}`, options);
+      items.push(...page.Items);
+      if (!page.NextToken) return items;
+      token = page.NextToken;
+    }
   }
 
   /** Opens a stream of the events after the entry `after`. Returns undefined if the log is complete. */
@@ -119,9 +133,10 @@ export async function beginSession(code: string): Promise<Session> {
   throw new CallError(response.status, (body as { Message?: string }).Message ?? '');
 }
 
-function parse(text: string): unknown {
+function parse(text: string, exact = false): unknown {
   try {
-    return shownValue(JSON.parse(text));
+    const value: unknown = JSON.parse(text);
+    return exact ? value : shownValue(value);
   } catch {
     return {};
   }

@@ -1,5 +1,7 @@
 import { useLayoutEffect, useState } from 'preact/hooks';
 import { hashOf, type Place } from '../place.ts';
+import { EnvironmentView, NewEnvironmentView } from './environment.tsx';
+import { EnvironmentsView } from './environments.tsx';
 import { useAction, useApi, usePlace } from './hooks.ts';
 import { NewTaskView } from './new-task.tsx';
 import { OverviewView } from './overview.tsx';
@@ -36,7 +38,13 @@ function View({ place }: { place: Place }) {
     case 'runner':
       return <RunnerView key={place.runnerId} runnerId={place.runnerId} />;
     case 'newTask':
-      return <NewTaskView />;
+      return <NewTaskView {...place} />;
+    case 'environments':
+      return <EnvironmentsView />;
+    case 'environment':
+      return <EnvironmentView key={place.environmentId} environmentId={place.environmentId} />;
+    case 'newEnvironment':
+      return <NewEnvironmentView />;
     case 'unknown':
       return (
         <>
@@ -55,7 +63,7 @@ function Navigation({ place, onSignOut }: { place: Place; onSignOut: () => void 
     await api.call('DELETE', 'page/session');
     onSignOut();
   });
-  const link = (to: 'overview' | 'tasks' | 'newTask', text: string) => (
+  const link = (to: 'overview' | 'tasks' | 'environments' | 'newTask', text: string) => (
     <li>
       <a href={hashOf({ view: to })} aria-current={place.view === to ? 'page' : undefined}>
         {text}
@@ -69,6 +77,7 @@ function Navigation({ place, onSignOut }: { place: Place; onSignOut: () => void 
         <ul>
           {link('overview', 'Overview')}
           {link('tasks', 'Tasks')}
+          {link('environments', 'Environments')}
           {link('newTask', 'Start a task')}
         </ul>
       </nav>

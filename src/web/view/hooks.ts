@@ -1,4 +1,4 @@
-import { createContext } from 'preact';
+import { createContext, type RefObject } from 'preact';
 import { useCallback, useContext, useEffect, useLayoutEffect, useRef, useState } from 'preact/hooks';
 import { sleep } from '../../lib/sleep.ts';
 import type { Overview } from '../../plan42/page-objects.ts';
@@ -60,6 +60,28 @@ export function usePoll<T>(key: string, load: (signal: AbortSignal, known: T | u
   return { value: current?.value, error: current?.error, refresh };
 }
 
+/** Calls `load` once, and again after `reload`. */
+export function useLoad<T>(key: string, load: (signal: AbortSignal) => Promise<T>) {
+  const [state, setState] = useState<{ key: string; value?: T; error?: string }>({ key });
+  const [attempt, setAttempt] = useState(0);
+  const latestLoad = useRef(load);
+  latestLoad.current = load;
+  // biome-ignore lint/correctness/useExhaustiveDependencies: each attempt loads again.
+  useEffect(() => {
+    const stop = new AbortController();
+    latestLoad.current(stop.signal).then(
+      (value) => setState({ key, value }),
+      (error: unknown) => {
+        if (!stop.signal.aborted) setState({ key, error: error instanceof Error ? error.message : String(error) });
+      },
+    );
+    return () => stop.abort();
+  }, [key, attempt]);
+  const reload = useCallback(() => setAttempt((n) => n + 1), []);
+  const current = state.key === key ? state : undefined;
+  return { value: current?.value, error: current?.error, reload };
+}
+
 /** Polls runners and queues, with an hour of samples. Each call only requests new samples. */
 export function useOverview(): Polled<Overview> {
   const api = useApi();
@@ -111,6 +133,13 @@ export function useAction<Args extends unknown[]>(act: (...args: Args) => Promis
     }
   };
   return { run: (...args: Args) => void run(...args), isBusy, error };
+}
+
+/** Moves the focus to the first invalid field of a form when it has errors. */
+export function useFocusOnError(form: RefObject<HTMLFormElement | null>, errors: object): void {
+  useLayoutEffect(() => {
+    if (Object.keys(errors).length > 0) form.current?.querySelector<HTMLElement>('[aria-invalid="true"]')?.focus();
+  }, [form, errors]);
 }
 
 /** Resolves when the page is visible. */

@@ -1,17 +1,18 @@
-import { useEffect, useLayoutEffect, useRef, useState } from 'preact/hooks';
-import type { Environment } from '../../plan42/objects.ts';
-import { hashOf } from '../place.ts';
+import { useRef, useState } from 'preact/hooks';
+import { printableLine } from '../../lib/printable.ts';
+import { hashOf, type Place } from '../place.ts';
 import { emptyTaskForm, type FormErrors, readTaskForm, type TaskForm, type WantedTask } from '../task-form.ts';
-import { useAction, useApi } from './hooks.ts';
+import { useAction, useApi, useFocusOnError, useLoad } from './hooks.ts';
 import { ErrorNote, FormField, Heading } from './parts.tsx';
 import { listEnvironments, startTask } from './start-task.ts';
 
-export function NewTaskView() {
+export function NewTaskView({ environment = '' }: Extract<Place, { view: 'newTask' }>) {
   const api = useApi();
-  const [form, setForm] = useState(emptyTaskForm);
+  const [form, setForm] = useState({ ...emptyTaskForm, environment });
   const [errors, setErrors] = useState<FormErrors>({});
   const element = useRef<HTMLFormElement>(null);
-  const environments = useEnvironments();
+  // Empty until they are loaded, and if they cannot be; the form works without them.
+  const { value: environments = [] } = useLoad('environments', (signal) => listEnvironments(api, signal));
   const { run, isBusy, error } = useAction(async (task: WantedTask) => {
     location.hash = hashOf({ view: 'task', taskId: await startTask(api, task) });
   });
@@ -22,9 +23,7 @@ export function NewTaskView() {
     setErrors('errors' in read ? read.errors : {});
     if ('task' in read) run(read.task);
   };
-  useLayoutEffect(() => {
-    if (Object.keys(errors).length > 0) element.current?.querySelector<HTMLElement>('[aria-invalid="true"]')?.focus();
-  }, [errors]);
+  useFocusOnError(element, errors);
   return (
     <>
       <Heading title="Start a task" />
@@ -40,7 +39,7 @@ export function NewTaskView() {
                 <option value="">From an image</option>
                 {environments.map(({ EnvironmentId, Name, DockerImage }) => (
                   <option key={EnvironmentId} value={EnvironmentId}>
-                    {Name || DockerImage || EnvironmentId}
+                    {printableLine(Name || DockerImage || EnvironmentId)}
                   </option>
                 ))}
               </select>
@@ -140,16 +139,4 @@ function VariableFields({ form, set, errors }: FieldsProps) {
       </label>
     </>
   );
-}
-
-/** The environments to choose from. Empty until they are loaded, and if they cannot be; the form works without them. */
-function useEnvironments(): Environment[] {
-  const api = useApi();
-  const [environments, setEnvironments] = useState<Environment[]>([]);
-  useEffect(() => {
-    const stop = new AbortController();
-    listEnvironments(api, stop.signal).then(setEnvironments, () => {});
-    return () => stop.abort();
-  }, [api]);
-  return environments;
 }

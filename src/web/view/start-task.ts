@@ -4,16 +4,9 @@ import type { WantedTask } from '../task-form.ts';
 import { newUuid } from '../uuid.ts';
 import type { Api } from './api.ts';
 
-/** Returns all environments of the tenant. */
-export async function listEnvironments(api: Api, signal?: AbortSignal): Promise<Environment[]> {
-  const environments: Environment[] = [];
-  for (let token = ''; ; ) {
-    const path = `${api.tenantPath}/environments?${new URLSearchParams({ maxResults: '500', token })}`;
-    const page = await api.call<{ Items: Environment[]; NextToken?: string }>('GET', path, { signal });
-    environments.push(...page.Items);
-    if (!page.NextToken) return environments;
-    token = page.NextToken;
-  }
+/** Returns all environments of the tenant, exactly as they are. */
+export function listEnvironments(api: Api, signal?: AbortSignal): Promise<Environment[]> {
+  return api.list<Environment>(`${api.tenantPath}/environments`, {}, { signal, exact: true });
 }
 
 /** Starts the task, in a new environment if no matching one exists. Returns the task's ID. */

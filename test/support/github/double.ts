@@ -3,8 +3,8 @@ import type { ServerResponse } from 'node:http';
 import { type Answerer, type SeenRequest, sendJson, startTestServer, type TestServer } from '../http-server.ts';
 import type { QueryCost } from './cost.ts';
 import { answerQuery } from './graphql.ts';
-import { answerRest, type RestAnswer } from './rest.ts';
-import { type GithubState, makeState } from './state.ts';
+import { answerRest } from './rest.ts';
+import { type GithubState, makeState, type RestAnswer } from './state.ts';
 
 export interface DoubleOptions {
   state?: Partial<GithubState>;
@@ -45,9 +45,9 @@ export async function startGithub(options: DoubleOptions = {}): Promise<GithubDo
     if (request.url === graphql && request.method === 'POST') return sendQueryAnswer(response, request);
     const { pathname, searchParams } = new URL(request.url, server.url);
     const path = pathname.slice(rest.length);
-    const isRest = request.method === 'GET' && pathname.startsWith(`${rest}/`);
+    const isRest = pathname.startsWith(`${rest}/`);
     const none: RestAnswer = { status: 404, body: { message: 'Not Found' } };
-    send(response, request, isRest ? answerRest(state, path, searchParams, server.url + request.url) : none);
+    send(response, request, isRest ? answerRest(state, path, searchParams, server.url + request.url, request) : none);
   };
 
   async function sendQueryAnswer(response: ServerResponse, { body }: SeenRequest): Promise<void> {

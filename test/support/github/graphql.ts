@@ -13,7 +13,7 @@ import {
   validate,
 } from 'graphql';
 import { costOf, type QueryCost } from './cost.ts';
-import type { GithubState } from './state.ts';
+import { type GithubState, makeReviewComment, type Thread } from './state.ts';
 
 let built: GraphQLSchema | undefined;
 
@@ -55,6 +55,12 @@ type Resolve = (args: Source) => unknown;
 
 function rootOf(state: GithubState): Source {
   return {
+    addPullRequestReviewThreadReply: ({ input }: { input: { pullRequestReviewThreadId: string; body: string } }) => {
+      const thread = findThread(state, input.pullRequestReviewThreadId);
+      const comment = makeReviewComment({ author: { __typename: 'User', login: state.login }, body: input.body });
+      thread.comments.push(comment);
+      return { comment };
+    },
     repository: ({ owner, name }: Source) => {
       const asked = `${String(owner)}/${String(name)}`;
       const repo = state.repos.get(state.renamed.get(asked) ?? asked);
@@ -67,16 +73,18 @@ function rootOf(state: GithubState): Source {
         },
       };
     },
-    node: ({ id }: Source) => {
-      for (const repo of state.repos.values()) {
-        for (const { reviewThreads } of repo.pullRequests.values()) {
-          const thread = reviewThreads.find((candidate) => candidate.id === id);
-          if (thread) return thread;
-        }
-      }
-      throw notFound(`Could not resolve to a node with the global id of '${String(id)}'.`);
-    },
+    node: ({ id }: Source) => findThread(state, String(id)),
   };
+}
+
+function findThread(state: GithubState, id: string): Thread {
+  for (const repo of state.repos.values()) {
+    for (const { reviewThreads } of repo.pullRequests.values()) {
+      const thread = reviewThreads.find((candidate) => candidate.id === id);
+      if (thread) return thread;
+    }
+  }
+  throw notFound(`Could not resolve to a node with the global id of '${id}'.`);
 }
 
 function notFound(message: string): GraphQLError {

@@ -1,11 +1,6 @@
-/** The few calls of GitHub's REST API that the runner makes. */
-import type { GithubState } from './state.ts';
-
-export interface RestAnswer {
-  status: number;
-  body: unknown;
-  headers?: Record<string, string>;
-}
+/** The few calls of GitHub's REST API that the runner and the agent make. */
+import { answerPullRequests } from './pull-requests.ts';
+import type { GithubState, RestAnswer } from './state.ts';
 
 const notFound: RestAnswer = {
   status: 404,
@@ -13,8 +8,19 @@ const notFound: RestAnswer = {
 };
 
 /** `path` is below the API's root, percent-encoded; `url` is what links are made of. */
-export function answerRest(state: GithubState, path: string, query: URLSearchParams, url: string): RestAnswer {
+export function answerRest(
+  state: GithubState,
+  path: string,
+  query: URLSearchParams,
+  url: string,
+  { method, body } = { method: 'GET', body: '' },
+): RestAnswer {
   const parts = path.split('/').slice(1).map(decodeURIComponent);
+  if (parts[0] === 'repos' && (parts[3] === 'pulls' || parts[3] === 'issues')) {
+    const fullName = parts.slice(1, 3).join('/');
+    return answerPullRequests(state, { method, fullName, parts: parts.slice(3), query, body });
+  }
+  if (method !== 'GET') return notFound;
   if (path === '/user')
     return { status: 200, body: { login: state.login, id: 1 }, headers: { 'x-oauth-scopes': 'repo, read:org' } };
   if (path === '/user/orgs') {

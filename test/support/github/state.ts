@@ -16,7 +16,7 @@ export interface Comment {
   originalStartLine?: number | null;
 }
 
-interface Actor {
+export interface Actor {
   __typename: 'User' | 'Bot';
   login: string;
 }
@@ -39,6 +39,14 @@ interface Review {
 
 export interface PullRequest {
   id: string;
+  number?: number;
+  title?: string;
+  body?: string;
+  /** `open` or `closed`. */
+  state?: string;
+  /** The branch with the changes. */
+  head?: string;
+  base?: string;
   reviewThreads: Thread[];
   comments: Comment[];
   reviews: Review[];
@@ -48,6 +56,13 @@ export interface Repo {
   defaultBranch: string;
   branches: string[];
   pullRequests: Map<number, PullRequest>;
+}
+
+/** A response of the REST API. */
+export interface RestAnswer {
+  status: number;
+  body: unknown;
+  headers?: Record<string, string>;
 }
 
 /** The contents of a fake GitHub, and the view of one user. */

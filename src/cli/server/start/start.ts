@@ -55,7 +55,7 @@ export async function startCommand(context: CliContext, options: ServerStartOpti
   context.onReloadRequest(() => logger.info('nothing to reload, ignoring SIGHUP'));
   using notifier = createServiceNotifier(env);
   const tls = readTlsFiles(options);
-  await using server = await start(options, { dataDir, tls, logger }).catch((error: unknown) => {
+  await using server = await start(options, { dataDir, tls, env, logger }).catch((error: unknown) => {
     // Standard error has it too, but not the file, which "plan42 server logs" shows.
     if (file)
       createLogger({ level: 'error', format: options.logFormat, write: file.write.bind(file) }).error(
@@ -88,10 +88,11 @@ export async function startCommand(context: CliContext, options: ServerStartOpti
 interface StartDeps {
   dataDir: string;
   tls: ReturnType<typeof readTlsFiles>;
+  env: NodeJS.ProcessEnv;
   logger: Logger;
 }
 
-async function start(options: ServerStartOptions, { dataDir, tls, logger }: StartDeps): Promise<ControlPlane> {
+async function start(options: ServerStartOptions, { dataDir, tls, env, logger }: StartDeps): Promise<ControlPlane> {
   const { listen, publicUrl, keepTasks, keepLogs, keepDeleted } = options;
   return startServer({
     dataDir,
@@ -101,6 +102,7 @@ async function start(options: ServerStartOptions, { dataDir, tls, logger }: Star
     forContainers: options.containers,
     ...(tls === undefined ? {} : { tls, caFile: tls.ownAuthority }),
     retention: { tasksMs: keepTasks?.ms, logsMs: keepLogs?.ms, deletedMs: keepDeleted.ms },
+    env,
     logger,
   });
 }

@@ -1,0 +1,151 @@
+/** Delivers the agent's changes: commit, push, pull request, replies. */
+import { commitMessage } from './commit-message.ts';
+import { failureMessage, TurnFailure } from './failures.ts';
+import type { Clone } from './git/clone.ts';
+import { commitAll } from './git/commit.ts';
+import { keepWork } from './git/keep.ts';
+import { conflictsWithTarget, headOf, inFiles, push } from './git/push.ts';
+import type { Github } from './github/client.ts';
+import { ensurePullRequest, type PullRequest, statusOf } from './github/pull-request.ts';
+import { postReplies } from './github/replies.ts';
+import type { Answer } from './prompt/answers.ts';
+import type { Feedback } from './prompt/feedback.ts';
+import type { TaskUpdates } from './task-updates.ts';
+import type { AgentRequest } from './turn/request.ts';
+import type { TurnReporter } from './turn/turn-reporter.ts';
+
+export interface DeliverDeps {
+  request: AgentRequest;
+  turn: TurnReporter;
+  task: TaskUpdates;
+  github: Github | undefined;
+  env: NodeJS.ProcessEnv;
+  /** The agent's name. */
+  agent: string;
+}
+
+export type Commits = Record<string, { BaselineCommitHash: string | null; LastCommitHash: string | null }>;
+
+export interface Saved {
+  commits: Commits;
+  /** Where the work is that could not be pushed, and other sentences for people. */
+  notes: string[];
+  failures: string[];
+}
+
+/** Commits and pushes what is there. Each repository for itself, and never rejects. */
+export async function save(clones: readonly Clone[], summary: string, deps: DeliverDeps): Promise<Saved> {
+  const saved: Saved = { commits: {}, notes: [], failures: [] };
+  for (const clone of clones) await saveOne(clone, summary, deps, saved);
+  deps.turn.update({ CommitInfo: saved.commits });
+  return saved;
+}
+
+async function saveOne(clone: Clone, summary: string, deps: DeliverDeps, saved: Saved): Promise<void> {
+  const { request, turn, task, env, agent } = deps;
+  const { name, folder, featureBranch, targetBranch, baseline } = clone;
+  const log = (line: string) => turn.log(line);
+  try {
+    await commitAll(folder, { message: commitMessage(request, { summary, agent }), env, log });
+    const before = clone.pushed;
+    const pushed = await push(clone, { env, turnIndex: request.turnIndex, log });
+    clone.pushed = pushed;
+    saved.commits[name] = { BaselineCommitHash: baseline ?? null, LastCommitHash: pushed ?? baseline ?? null };
+    if (pushed === undefined) return;
+    if (pushed !== before) turn.log(`Pushed ${pushed.slice(0, 10)} to ${featureBranch} of ${name}.`);
+    await task.set(name, { FeatureBranch: featureBranch, TargetBranch: targetBranch });
+  } catch (error) {
+    saved.commits[name] = { BaselineCommitHash: baseline ?? null, LastCommitHash: clone.pushed ?? baseline ?? null };
+    saved.failures.push(failureMessage(error));
+    if (error instanceof TurnFailure && error.isWorkSaved) return;
+    const id = `${request.taskId}-${request.turnIndex}`;
+    const kept = await keepWork(clone, { env, id, log }).catch(() => '');
+    if (kept !== '') saved.notes.push(kept);
+  }
+}
+
+/** Opens or updates the pull requests and answers the comments. Returns what went wrong. */
+export async function propose(
+  clones: readonly Clone[],
+  { answer, feedback, saved }: { answer: Answer; feedback: readonly Feedback[]; saved: Saved },
+  deps: DeliverDeps,
+): Promise<void> {
+  for (const clone of clones) {
+    try {
+      await proposeOne(clone, { answer, feedback }, deps, saved);
+    } catch (error) {
+      saved.failures.push(failureMessage(error));
+    }
+  }
+}
+
+async function proposeOne(
+  clone: Clone,
+  { answer, feedback }: { answer: Answer; feedback: readonly Feedback[] },
+  deps: DeliverDeps,
+  saved: Saved,
+): Promise<void> {
+  const { request, turn, task, github, env } = deps;
+  const { name, targetBranch, featureBranch, pushed } = clone;
+  if (pushed === undefined) return;
+  const conflicts = await conflictsWithTarget(clone, env);
+  if (conflicts.length > 0) {
+    saved.notes.push(
+      `The branch ${featureBranch} conflicts with ${targetBranch} of ${name}${inFiles(conflicts)}. Ask for a merge of ${targetBranch} in the next turn.`,
+    );
+  }
+  if (github === undefined || !clone.isOnGithub || targetBranch === '' || targetBranch === featureBranch) return;
+  turn.update({ Status: 'Updating the Pull Request' });
+  const pullRequest = await ensurePullRequest(github, {
+    repo: name,
+    featureBranch,
+    targetBranch,
+    title: request.title,
+    section: description(request, answer.summary),
+  });
+  turn.log(`Pull request: ${pullRequest.html_url}`);
+  await task.set(name, {
+    FeatureBranch: featureBranch,
+    TargetBranch: targetBranch,
+    PRLink: pullRequest.html_url,
+    PRID: String(pullRequest.id),
+    PRNumber: pullRequest.number,
+    PRStatus: statusOf(pullRequest),
+  });
+  await reply(clone, { pullRequest, answer, feedback }, deps, saved);
+}
+
+function description({ prompt, taskPrompt, taskId }: AgentRequest, summary: string): string {
+  const request = (taskPrompt || prompt).trim();
+  const details = `<details><summary>Request</summary>\n\n${request}\n\n</details>`;
+  return [summary || '(The agent wrote no summary.)', details, `Plan42 task ${taskId}`].join('\n\n');
+}
+
+async function reply(
+  { name, pushed, baseline }: Clone,
+  { pullRequest, answer, feedback }: { pullRequest: PullRequest; answer: Answer; feedback: readonly Feedback[] },
+  { github, turn }: DeliverDeps,
+  saved: Saved,
+): Promise<void> {
+  const open = feedback.filter(({ repo }) => repo === name);
+  if (github === undefined || open.length === 0) return;
+  const otherwise =
+    pushed === baseline
+      ? 'Nothing was changed in this turn.'
+      : `See ${pushed?.slice(0, 10)} and the description above.`;
+  const replies = open.map((feedback) => ({ feedback, text: answer.replies.get(feedback.number) ?? otherwise }));
+  try {
+    await postReplies(github, { repo: name, pullRequest, replies });
+    turn.log(`Answered ${replies.length} comment${replies.length === 1 ? '' : 's'} on ${pullRequest.html_url}.`);
+  } catch (error) {
+    saved.notes.push(`Some comments on ${pullRequest.html_url} could not be answered: ${failureMessage(error)}`);
+  }
+}
+
+/** Whether the turn has changed anything. */
+export async function hasChanges(clones: readonly Clone[], env: NodeJS.ProcessEnv): Promise<boolean> {
+  for (const clone of clones) {
+    if ((await headOf(clone, env)) !== clone.baseline) return true;
+  }
+  return false;
+}

@@ -1,0 +1,55 @@
+import { runCommand } from '../../lib/run-command.ts';
+
+/** Runs git in one folder. */
+export interface Git {
+  folder: string;
+  env: NodeJS.ProcessEnv;
+  signal?: AbortSignal | undefined;
+}
+
+/** git exited with an error. */
+export class GitError extends Error {
+  override readonly name = 'GitError';
+  readonly exitCode: number | undefined;
+  /** Everything that git printed, in English. */
+  readonly output: string;
+
+  constructor(args: readonly string[], exitCode: number | undefined, output: string) {
+    const lines = output.trim().split('\n');
+    super(`git ${args[0]} failed: ${lines.at(-1) ?? ''}`);
+    this.exitCode = exitCode;
+    this.output = output;
+  }
+}
+
+/**
+ * Returns what git prints to standard output, without the line break at its end.
+ * @throws GitError, or the signal's reason
+ */
+export async function git(
+  { folder, env, signal }: Git,
+  args: readonly string[],
+  { input }: { input?: string } = {},
+): Promise<string> {
+  const { exitCode, stdout, stderr } = await runCommand('git', ['-C', folder, ...args], {
+    env,
+    signal,
+    ...(input !== undefined && { input: bytesOf(input) }),
+  });
+  if (exitCode !== 0) throw new GitError(args, exitCode, stderr + stdout);
+  return stdout.replace(/\n$/, '');
+}
+
+/** Returns undefined if git exits with an error. */
+export async function tryGit(repository: Git, args: readonly string[]): Promise<string | undefined> {
+  try {
+    return await git(repository, args);
+  } catch (error) {
+    if (error instanceof GitError) return undefined;
+    throw error;
+  }
+}
+
+async function* bytesOf(text: string): AsyncGenerator<Uint8Array> {
+  yield Buffer.from(text);
+}

@@ -1,0 +1,34 @@
+import { hostedName, isBranchOfTask } from '../../plan42/hosted-repositories.ts';
+import type { RepoInfo, Task } from '../../plan42/objects.ts';
+
+type TaskBranches = Pick<Task, 'TaskId' | 'RepoInfo'>;
+
+/**
+ * Whether an agent may push to a branch of a hosted repository: the feature branch of its task. If the task has none yet,
+ * the agent chooses a name that only this task uses.
+ */
+export function mayAgentPush({ TaskId, RepoInfo }: TaskBranches, repo: string, branch: string): boolean {
+  const { FeatureBranch = '', TargetBranch = '' } = RepoInfo[repo] ?? {};
+  if (branch === '' || branch === TargetBranch) return false;
+  return FeatureBranch === ''
+    ? branch.startsWith('plan42/') && isBranchOfTask(branch, TaskId)
+    : branch === FeatureBranch;
+}
+
+/**
+ * Returns the hosted repository whose branches an agent must not change as in this update, because it could then push to
+ * them; undefined if the update is allowed.
+ */
+export function forbiddenBranchChange(
+  task: TaskBranches,
+  update: Readonly<Record<string, RepoInfo>>,
+): string | undefined {
+  const repos = new Set([...Object.keys(task.RepoInfo), ...Object.keys(update)].filter((repo) => hostedName(repo)));
+  return [...repos].find((repo) => {
+    const { FeatureBranch = '', TargetBranch = '' } = task.RepoInfo[repo] ?? {};
+    const next = update[repo];
+    const keepsTarget = TargetBranch === '' || TargetBranch === next?.TargetBranch;
+    const nextFeature = next?.FeatureBranch ?? '';
+    return !keepsTarget || (nextFeature !== FeatureBranch && !mayAgentPush(task, repo, nextFeature));
+  });
+}
