@@ -165,3 +165,8 @@ export function describeError(error: unknown): string {
   const missingKey = error.code === authenticationRequired ? 'Authentication required' : '';
   return [missingKey, error.message, details].filter(Boolean).join(': ');
 }
+
+/** Whether the agent responded with this error. Other errors are those of the connection. */
+export function isResponse(error: unknown): boolean {
+  return error instanceof RequestError;
+}

@@ -107,7 +107,7 @@ function quote(line: string): string {
 }
 
 const hostPatterns = [
-  /(?:ENOTFOUND|EAI_AGAIN|getaddrinfo) (?:ENOTFOUND |EAI_AGAIN )?([\w-]{1,63}(?:\.[\w-]{1,63})+)/,
+  /(?:ENOTFOUND|EAI_AGAIN|getaddrinfo) (?:ENOTFOUND |EAI_AGAIN )?([\w-]{1,63}(?:\.[\w-]{1,63}){1,8})/,
   /(?:https?|wss?):\/\/([\w.-]{1,253})/,
 ];
 

@@ -1,7 +1,7 @@
 import { formatDuration } from '../../lib/format-duration.ts';
 import { sleep } from '../../lib/sleep.ts';
 import type { Adapter, Launch } from '../adapters/adapter.ts';
-import { describeError, promptByAcp } from './acp.ts';
+import { describeError, isResponse, promptByAcp } from './acp.ts';
 import { agentEnvironment } from './agent-environment.ts';
 import { AgentProcess, type Exit, findProgram, writeFiles } from './agent-process.ts';
 import { promptByCommandLine } from './command-line.ts';
@@ -129,8 +129,10 @@ async function findFailure(
   const error = outcome !== undefined && 'error' in outcome ? outcome.error : undefined;
   if (error instanceof AgentFailure) return error;
   const { failure, isDone } = transcript;
-  const exit = outcome !== undefined && 'code' in outcome ? outcome : await exitSoon(agent);
-  if (error === undefined && failure === undefined && (isDone || exit?.code === 0)) return undefined;
+  if (error === undefined && failure === undefined && isDone) return undefined;
+  const hasLostAgent = error !== undefined && !isResponse(error);
+  const exit = outcome !== undefined && 'code' in outcome ? outcome : hasLostAgent ? await exitSoon(agent) : undefined;
+  if (error === undefined && failure === undefined && exit?.code === 0) return undefined;
   const described = error === undefined ? '' : describeError(error);
   // After an exit, the error is only that the connection broke off.
   const errors = exit === undefined ? [described, agent.errorText] : [agent.errorText, described];
