@@ -141,6 +141,11 @@ CREATE TABLE environment_secrets (
 ) STRICT, WITHOUT ROWID
 `,
   `
+-- The image of a turn's environment when it was sent.
+ALTER TABLE turns ADD COLUMN Image TEXT;
+CREATE INDEX failed_turns ON turns (UpdatedAt) WHERE Status = 'Failed'
+`,
+  `
 -- In the order of use, with the queue of each key: the oldest keys of former queues are forgotten. A key that an older version
 -- recorded has no queue and a negative number, and stays.
 ALTER TABLE used_public_keys RENAME TO old_public_keys;
