@@ -60,7 +60,10 @@ suite('the agent in bash', { timeout: 120_000 }, () => {
         return undefined;
       };
       const [code] = await once(agent, 'exit');
-      assert.deepEqual([server.turn.Status, server.turn.ErrorMessage, code], ['Failed', cancel ? 'cancelled by user' : 'stopped', cancel ? 0 : 143]);
+      assert.deepEqual(
+        [server.turn.Status, server.turn.ErrorMessage, code],
+        ['Failed', cancel ? 'cancelled by user' : 'stopped', cancel ? 0 : 143],
+      );
     }
   });
 });
