@@ -20,7 +20,7 @@ const turnsShown = { maxResults: 100, maxChars: 4 * 1024 * 1024, after: undefine
 const maxLogMatches = 500;
 const maxSearchChars = 200;
 
-/** What the page shows of tasks, in as few calls as possible, because it polls. */
+/** The calls of the web page about tasks: as few as possible, because it polls. */
 export function pageTaskRoutes(deps: PageTaskDeps): Route[] {
   const { store } = deps;
   const { tasks } = store;
