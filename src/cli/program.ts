@@ -45,7 +45,7 @@ export function createProgram(context: CliContext): Command {
       writeErr: () => {},
       outputError: () => {},
       getOutHasColors: () => wantsColor(stdout, context),
-      getOutHelpWidth: () => stdout.columns ?? 80,
+      getOutHelpWidth: () => stdout.columns || 80,
     })
     .addHelpText('after', examples);
   addRunnerCommands(program, context);
