@@ -55,8 +55,10 @@ export async function buildExecutable(folder: string): Promise<Executable> {
     plugins: [bundled.collect(join(folder, 'agent-packages.txt'))],
   });
 
-  const bundle = join(folder, seaConfig.main);
-  await writeFile(bundle, withoutModuleNames(await readFile(bundle, 'utf8')));
+  for (const name of [seaConfig.main, ...Object.values(seaConfig.assets)]) {
+    const bundle = join(folder, name);
+    await writeFile(bundle, withoutModuleNames(await readFile(bundle, 'utf8')));
+  }
   const notices = join(folder, 'packages.txt');
   await writeFile(notices, bundled.notices());
 
