@@ -1,5 +1,6 @@
 import assert from 'node:assert/strict';
 import { CommanderError, InvalidArgumentError } from 'commander';
+import { parseProbe } from '../../src/cli/agents/probe-base.ts';
 import { httpUrl, integerBetween } from '../../src/cli/options.ts';
 import { formatElapsed, formatLocalTime, renderJson } from '../../src/cli/output.ts';
 import { renderError } from '../../src/cli/render-error.ts';
@@ -9,11 +10,12 @@ import { keepPeriod } from '../../src/cli/server/start/keep-period.ts';
 import { parseListenAddress } from '../../src/cli/server/start/listen-address.ts';
 import { parseRepoOption } from '../../src/cli/server/task/create.ts';
 import { turnRemedy } from '../../src/cli/server/turn-remedy.ts';
+import { describeOutdated, unitOf } from '../../src/cli/service/outdated.ts';
 import { pickByPrefix, shortIds } from '../../src/cli/short-ids.ts';
 import { renderTable } from '../../src/cli/table.ts';
-import { isNewer } from '../../src/cli/version/releases.ts';
 import { formatError, UserError } from '../../src/lib/errors.ts';
 import { printableLine } from '../../src/lib/printable.ts';
+import { isNewer } from '../../src/lib/version.ts';
 import { ApiError, ConnectionError } from '../../src/plan42/errors.ts';
 import { eventsOf } from '../../src/tui/view/keys.ts';
 import { pad, span, wrap } from '../../src/tui/view/line.ts';
@@ -25,6 +27,12 @@ const call = { method: 'GET', path: '/v1/tenants' };
 const keys = {} as Parameters<typeof eventsOf>[1];
 
 export const targets: readonly Target[] = [
+  {
+    // The output of a container of a base image.
+    covers: ['cli/agents/probe-base.ts#parseProbe'],
+    corpus: ['has apt-get\nhas git\nnode 24.1.0\nuser node /home/node\nend\n'],
+    run: (text: string) => parseProbe('base', text),
+  },
   {
     covers: ['cli/output.ts#renderJson', 'cli/output.ts#formatLocalTime', 'cli/output.ts#formatElapsed'],
     corpus: [JSON.stringify({ Title: 'a\u202eb', At: '2026-01-02T03:04:05Z', N: [1, null] })],
@@ -55,7 +63,9 @@ export const targets: readonly Target[] = [
         new Error(text),
       ];
       const commander = renderError(new CommanderError(2, 'x', text)).text;
-      return [commander, ...errors.map((error) => renderError(explainApiFailure(error, location)).text)].join('');
+      // One for each input, because the time is that of one error.
+      const error = errors[text.length % errors.length];
+      return commander + renderError(explainApiFailure(error, location)).text;
     },
     check: (text: string) => assert.doesNotMatch(text.replaceAll(/[\n\t]/g, ''), hidden),
     maxGrowth: 60,
@@ -99,14 +109,25 @@ export const targets: readonly Target[] = [
     maxKiB: 16,
   },
   {
-    covers: ['cli/version/releases.ts#isNewer', 'cli/server/turn-remedy.ts#turnRemedy'],
+    covers: [
+      'lib/version.ts#isNewer',
+      'cli/service/outdated.ts#unitOf',
+      'cli/service/outdated.ts#describeOutdated',
+      'cli/server/turn-remedy.ts#turnRemedy',
+    ],
     corpus: [
       '1.2.3-4',
       '0.1.0',
       "the image 'a' is not allowed on this runner",
       'The agent in the image a could not be started: ',
     ],
-    run: (text: string) => [isNewer(text, '1.2.3'), isNewer('1.2.3', text), turnRemedy('id', text)],
+    run: (text: string) => [
+      unitOf(text),
+      describeOutdated(text, { installedVersion: '1.2.3', command: null, remedy: text }),
+      isNewer(text, '1.2.3'),
+      isNewer('1.2.3', text),
+      turnRemedy('id', text),
+    ],
   },
   {
     covers: ['cli/table.ts#renderTable'],

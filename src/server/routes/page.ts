@@ -1,5 +1,5 @@
 import type { Clock } from '../../lib/clock.ts';
-import type { Runner, RunnerQueue, Task } from '../../plan42/objects.ts';
+import type { Runner, RunnerQueue } from '../../plan42/objects.ts';
 import type {
   MachineOverview,
   Overview,
@@ -7,7 +7,6 @@ import type {
   RunnerOverview,
   Session,
   SignInLink,
-  TaskSummary,
 } from '../../plan42/page-objects.ts';
 import type { Broker } from '../core/queues/broker.ts';
 import type { Machine, Machines } from '../core/queues/machines.ts';
@@ -15,18 +14,16 @@ import { type QueueHistory, queueState } from '../core/queues/queue-history.ts';
 import { isoTime, zeroTime } from '../core/time.ts';
 import type { Timing } from '../core/timing.ts';
 import type { TokenEnds } from '../core/token-ends.ts';
+import { badRequest } from '../http/errors.ts';
 import type { LiveRequests } from '../http/live-requests.ts';
-import { pageBody, pageRequest, queryInteger } from '../http/query.ts';
+import { queryInteger } from '../http/query.ts';
 import { created, noContent, ok, type Route, route, signInOnly, tenantOnly } from '../http/route.ts';
 import { endSession, startSession } from '../page/sessions.ts';
 import type { SignInLinks } from '../page/sign-in-links.ts';
 import type { Store } from '../store/store.ts';
 
 interface PageDeps {
-  store: Pick<
-    Store,
-    'runners' | 'runnerQueues' | 'tasks' | 'countTasks' | 'pageSessions' | 'removeExpiredSessions' | 'health'
-  >;
+  store: Pick<Store, 'runners' | 'runnerQueues' | 'taskActivity' | 'pageSessions' | 'removeExpiredSessions' | 'health'>;
   history: QueueHistory;
   broker: Broker;
   machines: Machines;
@@ -39,10 +36,9 @@ interface PageDeps {
   url: string;
 }
 
-/** The calls of the web page only: sign-in and sign-out, and what it polls, in as few calls as possible. */
+/** The calls of the web page only: sign-in, sign-out and the overview. */
 export function pageRoutes(deps: PageDeps): Route[] {
-  const { store, liveRequests, signInLinks } = deps;
-  const { tasks } = store;
+  const { liveRequests, signInLinks } = deps;
   return [
     route('POST', '/page/sign-in-links', { access: tenantOnly }, ({ principal }) => {
       const { url, expiresAt } = signInLinks.make(principal.tenantId);
@@ -65,21 +61,26 @@ export function pageRoutes(deps: PageDeps): Route[] {
     route('GET', '/page/overview', { access: tenantOnly }, ({ principal, query }) => {
       const limits = { min: 0, max: Number.MAX_SAFE_INTEGER };
       const since = queryInteger(query, 'since', limits) ?? 0;
-      return ok(overview(deps, principal.tenantId, query.get('epoch') === deps.history.epoch ? since : 0));
-    }),
-
-    route('GET', '/page/tasks', { access: tenantOnly }, ({ principal, query }) => {
-      const page = tasks.list(
-        { TenantId: principal.tenantId, Deleted: false, State: query.get('state') ?? undefined },
-        { ...pageRequest(query, tasks.order), descending: true },
-      );
-      const summaries = { ...page, items: page.items.map(summaryOf) };
-      return ok({ ...pageBody(summaries, 'Tasks'), Counts: store.countTasks(principal.tenantId) });
+      const step = query.get('epoch') === deps.history.epoch ? since : 0;
+      return ok(overview(deps, principal.tenantId, step, failuresSince(deps, query)));
     }),
   ];
 }
 
-function overview(deps: PageDeps, tenantId: string, since: number): Overview {
+const dayMs = 24 * 3_600_000;
+
+/** Returns the start of the user's day, in the query, or a day ago. @throws HttpError 400 */
+function failuresSince({ clock }: PageDeps, query: URLSearchParams): string {
+  const today = query.get('today');
+  const date = today === null ? new Date(clock.date().getTime() - dayMs) : new Date(today);
+  if (Number.isNaN(date.getTime())) throw badRequest('today must be a time');
+  return isoTime(date);
+}
+
+// Enough for a person; the counts say how many there are.
+const turnsListed = 50;
+
+function overview(deps: PageDeps, tenantId: string, since: number, failedSince: string): Overview {
   const { store, history, broker, machines, tokenEnds, timing, clock, url } = deps;
   const outstanding = broker.countOutstanding();
   const queues = Map.groupBy(
@@ -124,15 +125,11 @@ function overview(deps: PageDeps, tenantId: string, since: number): Overview {
     MaxSteps: history.maxSteps,
     ...(store.health.trouble && { Problem: store.health.trouble.message }),
     Runners: runners.map(runnerOverview),
+    Activity: store.taskActivity(tenantId, failedSince, turnsListed),
   };
 }
 
 function machineOverview({ id, name, slots }: Machine): MachineOverview {
   const { free, max, reason } = slots;
   return { Id: id, Name: name, FreeSlots: free, MaxSlots: max, LowDisk: reason === 'low-disk' };
-}
-
-function summaryOf(task: Task): TaskSummary {
-  const { TaskId, Title, State, LastTurnIndex, LastTurnStatus, LastTurnMachine, CreatedAt, UpdatedAt } = task;
-  return { TaskId, Title, State, LastTurnIndex, LastTurnStatus, LastTurnMachine, CreatedAt, UpdatedAt };
 }
