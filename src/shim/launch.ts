@@ -2,7 +2,6 @@ import { spawn } from 'node:child_process';
 import { open } from 'node:fs/promises';
 import { errorCode } from '../lib/errors.ts';
 import { appendToOwnFile } from '../lib/private-folder.ts';
-import { openToRead } from '../lib/read-file.ts';
 import { shimName } from './processes.ts';
 import { logWriterScript, shimScript } from './scripts.ts';
 import { createState, readState } from './state.ts';
@@ -43,7 +42,7 @@ export interface Launch {
 export async function launch({ job, command, env, cwd, shell = '/bin/sh' }: Launch): Promise<void> {
   const { phase } = await readState(job.folder);
   if (phase !== 'none' && phase !== 'new') throw launchedBefore(job);
-  await using request = await openToRead(job.requestFile);
+  await using request = await open(job.requestFile, 'r');
   await using _log = await open(job.logFile, appendToOwnFile, 0o600);
   await createState(job.folder, phase).catch((error: unknown) => {
     throw ['EEXIST', 'ENOENT'].includes(errorCode(error) ?? '') ? launchedBefore(job) : error;
