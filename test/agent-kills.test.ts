@@ -6,6 +6,7 @@
 import assert from 'node:assert/strict';
 import { spawn } from 'node:child_process';
 import { once } from 'node:events';
+import { copyFile } from 'node:fs/promises';
 import { join } from 'node:path';
 import { text } from 'node:stream/consumers';
 import { suite, type TestContext, test } from 'node:test';
@@ -94,7 +95,7 @@ async function runTurn(setting: AgentSetting, index: number, kill?: Kill): Promi
     PLAN42_AGENT_COMMAND: JSON.stringify(['sh', '-c', work]),
     PLAN42_AGENT_PROTOCOL: 'command',
   };
-  const agent = spawn(process.execPath, [bundle], { env, stdio: ['pipe', 'pipe', 'inherit'] });
+  const agent = spawn(process.execPath, [join(dir.path, 'agent.mjs')], { env, stdio: ['pipe', 'pipe', 'inherit'] });
   agent.stdin.on('error', () => {});
   agent.stdin.end(JSON.stringify(request));
   const [output] = await Promise.all([text(agent.stdout), once(agent, 'exit')]);
@@ -114,6 +115,8 @@ suite('a killed agent', { skip: process.platform !== 'linux' && 'needs /proc' },
     t.diagnostic(`PLAN42_KILL_SEED=${seed}`);
     const random = seededRandom(seed);
     const setting = await setUpAgent(t);
+    // A build may replace it meanwhile.
+    await copyFile(bundle, join(setting.dir.path, 'agent.mjs'));
     const reported = new Set<string>();
     const first = await runTurn(setting, 1);
     assert.equal(first.turn.Status, 'Completed', first.output);
