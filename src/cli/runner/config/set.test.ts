@@ -75,7 +75,11 @@ describe('plan42 runner config set', () => {
       [['jobs.max_jobs=8', 'jobs.cpus=many'], 3, /^ERROR: jobs\.cpus is not a number\. Allowed values: /],
       [['runner.token'], 4, /^ERROR: invalid runner token: it does not start with "p42r_"/, 'ghp_x'],
       [['runner.token'], 4, /^ERROR: invalid runner token: it expired/, runnerJwt({ exp: 1 })],
-      [['github.a.token', '--from-file', '/nonexistent'], 1, /^ERROR: cannot read the value for github\.a\.token from \/nonexistent/],
+      [
+        ['github.a.token', '--from-file', '/nonexistent'],
+        1,
+        /^ERROR: cannot read the value for github\.a\.token from \/nonexistent/,
+      ],
       [['github.a.token', '--from-file', '/'], 1, / from \/: it is a folder, not a file\. Choose/],
       [['jobs.cpus='], 2, /^ERROR: the value for jobs\.cpus is empty\. .* unset jobs\.cpus"\.$/],
       [['runner.url='], 2, /^ERROR: the value for runner\.url is empty/],
