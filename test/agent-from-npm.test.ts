@@ -16,6 +16,10 @@ interface RealAgent {
   adapter: string;
   packages: string[];
   model: string;
+  /** The model that the server is asked for, if the agent has its own names. */
+  asked?: RegExp;
+  /** Passes on the reasoning level. */
+  hasLevels?: true;
   /** The environment of the agent, for the URL of the model server. */
   env: (url: string) => NodeJS.ProcessEnv;
 }
@@ -35,30 +39,36 @@ const agents: Record<string, RealAgent> = {
     adapter: 'codex',
     packages: ['@openai/codex@0.171.0'],
     model: 'gpt-5',
+    hasLevels: true,
     env: openai,
   },
   'codex by protocol': {
     adapter: 'codex',
     packages: ['@agentclientprotocol/codex-acp@2.6.0'],
     model: 'gpt-5',
+    hasLevels: true,
     env: openai,
   },
   'claude by command line': {
     adapter: 'claude',
     packages: ['@anthropic-ai/claude-code@2.1.332'],
     model: 'claude-sonnet-5',
+    hasLevels: true,
     env: anthropic,
   },
   'claude by protocol': {
     adapter: 'claude',
     packages: ['@agentclientprotocol/claude-agent-acp@0.101.0'],
     model: 'sonnet',
+    asked: /sonnet/,
+    hasLevels: true,
     env: anthropic,
   },
   'opencode by protocol': {
     adapter: 'opencode',
     packages: ['opencode-ai@1.18.33'],
     model: 'openai/gpt-5',
+    asked: /^gpt-5$/,
     env: openai,
   },
 };
@@ -83,7 +93,7 @@ suite('an agent from npm', { timeout: 300_000, concurrency: 2 }, () => {
       const turn = await turnsOf(agent, setting, model);
 
       model.script = { commands: ['sed -i s/helo/hello/ greeting.txt'], text: 'Fixed the **greeting**.' };
-      const first = await turn({ Task: { Model: agent.model } });
+      const first = await turn({ Task: { Model: agent.model, ReasoningLevel: 'High' } });
       assert.deepEqual([first.turn.ErrorMessage, first.turn.Status], [undefined, 'Completed'], first.log.join('\n'));
       assert.equal(first.turn.OutputMessage, 'Fixed the **greeting**.');
       assert.equal(await setting.git.git('acme/app', 'show', `${branch}:greeting.txt`), 'hello');
@@ -94,6 +104,8 @@ suite('an agent from npm', { timeout: 300_000, concurrency: 2 }, () => {
       assert.deepEqual(others, []);
       assert.match(pullRequest?.body ?? '', /Fixed the \*\*greeting\*\*\./);
       assert.match(model.asked[0]?.body ?? '', /Fix it/);
+      assert.match(model.asked[0]?.model ?? '', agent.asked ?? new RegExp(`^${agent.model}$`));
+      if (agent.hasLevels) assert.match(model.asked[0]?.body ?? '', /"effort":"high"/);
 
       const thread = makeThread([makeReviewComment()]);
       pullRequest?.reviewThreads.push(thread);
@@ -148,5 +160,8 @@ async function turnsOf({ adapter, packages, env }: RealAgent, setting: AgentSett
   const PATH = `${await installAgent(packages)}:${process.env['PATH']}`;
   const found = await findAdapter({ PLAN42_AGENT: adapter });
   return (request: Record<string, unknown>) =>
-    setting.turn((task) => runAgent(found, { ...task, exitTimeoutMs: 500 }), { request, env: { PATH, ...env(model.url) } });
+    setting.turn((task) => runAgent(found, { ...task, exitTimeoutMs: 500 }), {
+      request,
+      env: { PATH, ...env(model.url) },
+    });
 }
