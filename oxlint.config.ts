@@ -44,7 +44,16 @@ const publicFiles: Record<string, readonly string[]> = {
   // Runs in containers, without the rest of the program. Its adapters are data, which the command line reads too.
   agent: ['agent', 'adapters/*'],
   shim: ['shim', 'job-log'],
-  runtimes: ['runtime', 'select', 'survey', 'status', 'image-policy', 'image-reference', 'check/run-check'],
+  runtimes: [
+    'runtime',
+    'select',
+    'survey',
+    'status',
+    'image-policy',
+    'image-reference',
+    'check/run-check',
+    'check/names',
+  ],
 };
 
 const rooms = Object.keys(mayImport);

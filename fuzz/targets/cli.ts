@@ -1,5 +1,6 @@
 import assert from 'node:assert/strict';
 import { CommanderError, InvalidArgumentError } from 'commander';
+import { parseProbe } from '../../src/cli/agents/probe-base.ts';
 import { httpUrl, integerBetween } from '../../src/cli/options.ts';
 import { formatElapsed, formatLocalTime, renderJson } from '../../src/cli/output.ts';
 import { renderError } from '../../src/cli/render-error.ts';
@@ -26,6 +27,12 @@ const call = { method: 'GET', path: '/v1/tenants' };
 const keys = {} as Parameters<typeof eventsOf>[1];
 
 export const targets: readonly Target[] = [
+  {
+    // The output of a container of a base image.
+    covers: ['cli/agents/probe-base.ts#parseProbe'],
+    corpus: ['has apt-get\nhas git\nnode 24.1.0\nuser node /home/node\nend\n'],
+    run: (text: string) => parseProbe('base', text),
+  },
   {
     covers: ['cli/output.ts#renderJson', 'cli/output.ts#formatLocalTime', 'cli/output.ts#formatElapsed'],
     corpus: [JSON.stringify({ Title: 'a\u202eb', At: '2026-01-02T03:04:05Z', N: [1, null] })],

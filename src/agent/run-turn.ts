@@ -51,8 +51,8 @@ export async function runTurn(deps: TurnDeps): Promise<TurnResult> {
   const clones: Clone[] = [];
   try {
     const github = githubOf(deps, signal);
-    const adapter = await deps.agents.find(deps.env);
     const env = await turnEnvironment(deps, github);
+    const adapter = await deps.agents.find(env);
     const task = new TaskUpdates(api, request, (line) => turn.log(line));
     const deliverDeps = { request, turn, task, github, env, agent: adapter.name };
     await using workspace = await openWorkspace(env);

@@ -1,4 +1,5 @@
 import { Command } from 'commander';
+import { addAgentCommands } from './agents/commands.ts';
 import { addCompletionCommands } from './completion/commands.ts';
 import type { CliContext } from './context.ts';
 import { withColorOption } from './options.ts';
@@ -49,6 +50,7 @@ export function createProgram(context: CliContext): Command {
     .addHelpText('after', examples);
   addRunnerCommands(program, context);
   addServerCommands(program, context);
+  addAgentCommands(program, context);
   addCompletionCommands(program, context);
   addVersionCommand(program, context);
   program
