@@ -51,7 +51,7 @@ export async function runTurn(deps: TurnDeps): Promise<TurnResult> {
   const clones: Clone[] = [];
   try {
     const github = githubOf(deps, signal);
-    const adapter = await deps.agents.find(deps.env);
+    const adapter = await deps.agents.find({ ...deps.env, ...agentVariables(request) });
     const env = await turnEnvironment(deps, github);
     const task = new TaskUpdates(api, request, (line) => turn.log(line));
     const deliverDeps = { request, turn, task, github, env, agent: adapter.name };
@@ -157,6 +157,11 @@ function failed(error: unknown, { signal, turn }: Pick<TurnDeps, 'signal' | 'tur
 
 function sentences({ failures, notes }: Saved): string {
   return [...failures, ...notes].join(' ');
+}
+
+/** The environment of the task can choose the agent, for an image with several. */
+function agentVariables({ variables }: AgentRequest): NodeJS.ProcessEnv {
+  return Object.fromEntries(Object.entries(variables).filter(([name]) => /^PLAN42_AGENT(?:_|$)/.test(name)));
 }
 
 function githubOf({ request, transport }: TurnDeps, signal: AbortSignal): Github | undefined {
