@@ -72,8 +72,11 @@ async function runDoctor(t: TestContext, name: 'podman' | 'docker', given: Given
 for (const name of ['podman', 'docker'] as const) {
   suite(name, () => {
     test('everything is in order, and a container calls the server', async (t) => {
-      const doctor = await runDoctor(t, name);
+      const jobs = '[jobs]\nmounts = ["/etc/hosts:/a"]\nenv = ["KEY=very secret"]\n';
+      const doctor = await runDoctor(t, name, { config: jobs });
       if (!doctor) return;
+      assert.deepEqual(doctor.of('given').found, ['agents get /etc/hosts, KEY']);
+      assert.ok(!doctor.text.includes('very secret'));
       assert.equal(doctor.status, 'ok', doctor.text);
       assert.match(doctor.of('runtime').found[0] ?? '', new RegExp(`^${name} \\d+\\.\\d+`));
       assert.match(
@@ -83,11 +86,15 @@ for (const name of ['podman', 'docker'] as const) {
     });
 
     test('--quick starts no container, and ends within ten seconds', async (t) => {
-      const config = '[images]\nallowed = ["localhost/never-built:v1", "localhost/any/*"]\n';
+      const jobs = '[jobs]\nmounts = ["/etc/hosts:/a", "/does/not/exist:/b"]\nenv = ["KEY=very secret"]\n';
+      const config = `${jobs}[images]\nallowed = ["localhost/never-built:v1", "localhost/any/*"]\n`;
       const doctor = await runDoctor(t, name, { args: ['--quick'], config });
       if (!doctor) return;
       assert.equal(doctor.of('container').status, 'skipped');
       assert.ok(doctor.durationMs < 10_000);
+      const given = doctor.of('given');
+      assert.deepEqual([given.status, given.found], ['failed', ['cannot mount /does/not/exist: it does not exist']]);
+      assert.ok(!doctor.text.includes('very secret'));
       const { status, found } = doctor.of('images');
       assert.equal(status, 'warning');
       assert.deepEqual(found.slice(1), [

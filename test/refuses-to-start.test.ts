@@ -1,7 +1,16 @@
 /** One clear line and a distinct exit code for whatever keeps the runner from starting. */
 import assert from 'node:assert/strict';
 import { spawnSync } from 'node:child_process';
-import { chmodSync, existsSync, mkdirSync, mkdtempSync, rmSync, symlinkSync, writeFileSync } from 'node:fs';
+import {
+  chmodSync,
+  existsSync,
+  mkdirSync,
+  mkdtempSync,
+  readdirSync,
+  rmSync,
+  symlinkSync,
+  writeFileSync,
+} from 'node:fs';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { after, test } from 'node:test';
@@ -135,6 +144,23 @@ for (const [what, run, exitCode, error] of cases) {
 
 test('nothing is written through a planted link', () => {
   assert.equal(existsSync(join(folder, 'victim')), false);
+});
+
+test('a refused start leaves a folder that others can write to as it was', () => {
+  const path = join(folder, 'shared');
+  mkdirSync(join(path, 'theirs'), { recursive: true });
+  mkdirSync(join(folder, 'elsewhere'));
+  chmodSync(path, 0o777);
+  for (const command of [
+    () => start('[runner]\n', ['--state-dir', path]),
+    () => start(config(good), ['--state-dir', path]),
+  ]) {
+    assert.notEqual(command().status, 0);
+    assert.deepEqual(readdirSync(path), ['theirs']);
+  }
+  symlinkSync(join(folder, 'elsewhere'), join(path, 'logs'));
+  assert.equal(start('[runner]\n', ['--state-dir', path]).status, 3);
+  assert.deepEqual(readdirSync(join(folder, 'elsewhere')), []);
 });
 
 test('a file that others can read is used, with a warning', () => {

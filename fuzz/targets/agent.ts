@@ -1,7 +1,7 @@
 import { commitMessage } from '../../src/agent/commit-message.ts';
 import { TurnFailure } from '../../src/agent/failures.ts';
 import { featureBranchName } from '../../src/agent/git/branch-name.ts';
-import { explainGitError, isTransientGitError } from '../../src/agent/git/explain.ts';
+import { explainGitError, isTransientGitError, lastReason } from '../../src/agent/git/explain.ts';
 import { GitError } from '../../src/agent/git/git.ts';
 import { folderNames, locate } from '../../src/agent/git/locate.ts';
 import { inFiles } from '../../src/agent/git/push.ts';
@@ -48,7 +48,11 @@ export const targets: readonly Target[] = [
       commitMessage({ title: text, prompt: text, taskId: id, turnIndex: 1 }, { summary: text, agent: text }),
   },
   {
-    covers: ['agent/git/explain.ts#explainGitError', 'agent/git/explain.ts#isTransientGitError'],
+    covers: [
+      'agent/git/explain.ts#explainGitError',
+      'agent/git/explain.ts#isTransientGitError',
+      'agent/git/explain.ts#lastReason',
+    ],
     corpus: [
       'fatal: unable to access: The requested URL returned error: 403',
       'remote: error: GH006: Protected branch update failed for refs/heads/main.',
@@ -57,9 +61,9 @@ export const targets: readonly Target[] = [
     run: (output: string) => {
       const error = new GitError(['push'], 1, output);
       const action = { doing: 'clone', repo: 'a/b', url: 'https://a.example/', isOnGithub: true } as const;
-      return [explainGitError(error, action), isTransientGitError(error)];
+      return [explainGitError(error, action), isTransientGitError(error), lastReason(output)];
     },
-    passes: 3,
+    passes: 4,
   },
   {
     covers: ['agent/git/locate.ts#locate', 'agent/git/locate.ts#folderNames'],

@@ -97,8 +97,18 @@ export const targets: readonly Target[] = [
   },
   {
     // Every kind of value, read from an environment variable or a flag.
-    covers: ['config/kinds.ts#number', 'config/kinds.ts#duration', 'config/kinds.ts#choice', 'config/kinds.ts#list'],
+    covers: [
+      'config/kinds.ts#number',
+      'config/kinds.ts#duration',
+      'config/kinds.ts#choice',
+      'config/kinds.ts#list',
+      'config/mounts.ts#parseMount',
+      'config/variables.ts#parseVariable',
+    ],
     corpus: [
+      '/a:/b:ro,z',
+      '["~/a:/b:rw", "/c:/d"]',
+      'NAME=value, OTHER',
       '1h30m',
       '500ms',
       '["a", "b"]',

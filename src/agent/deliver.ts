@@ -1,6 +1,6 @@
 /** Delivers the agent's changes: commit, push, pull request, replies. */
 import { commitMessage } from './commit-message.ts';
-import { failureMessage } from './failures.ts';
+import { failureMessage, TurnFailure } from './failures.ts';
 import type { Clone } from './git/clone.ts';
 import { commitAll } from './git/commit.ts';
 import { keepWork } from './git/keep.ts';
@@ -57,6 +57,7 @@ async function saveOne(clone: Clone, summary: string, deps: DeliverDeps, saved: 
   } catch (error) {
     saved.commits[name] = { BaselineCommitHash: baseline ?? null, LastCommitHash: clone.pushed ?? baseline ?? null };
     saved.failures.push(failureMessage(error));
+    if (error instanceof TurnFailure && error.isWorkSaved) return;
     const id = `${request.taskId}-${request.turnIndex}`;
     const kept = await keepWork(clone, { env, id, log }).catch(() => '');
     if (kept !== '') saved.notes.push(kept);

@@ -4,9 +4,15 @@ import { AgentFailure } from './drivers/driver.ts';
 /** Why a turn failed: one sentence for the person who wrote the prompt, and what to do. */
 export class TurnFailure extends Error {
   override readonly name = 'TurnFailure';
+  /** Whether the work is on a branch of its own. */
+  readonly isWorkSaved: boolean;
 
-  constructor(sentence: string, { remedy, cause }: { remedy?: string; cause?: unknown } = {}) {
+  constructor(
+    sentence: string,
+    { remedy, cause, isWorkSaved = false }: { remedy?: string; cause?: unknown; isWorkSaved?: boolean } = {},
+  ) {
     super(remedy === undefined ? sentence : `${sentence} ${remedy}`, { cause });
+    this.isWorkSaved = isWorkSaved;
   }
 }
 

@@ -29,9 +29,12 @@ export async function runSetupScript(script: string, { folder, env, log, signal 
     await writeDurably(file, script.replaceAll('\r\n', '\n'), 0o700);
     const { code, lastLine } = await run(await commandFor(script, file, env), { folder, env, log, signal });
     if (code === 0) return;
-    throw new TurnFailure(`the setup script failed with exit code ${code}${lastLine ? `: ${lastLine}` : '.'}`, {
-      remedy: 'Change the SetupScript of the environment. Its output is in the log.',
-    });
+    throw new TurnFailure(
+      `the setup script failed with exit code ${code}${lastLine ? `: ${lastLine.replace(/\.$/, '')}` : ''}.`,
+      {
+        remedy: 'Change the SetupScript of the environment. Its output is in the log.',
+      },
+    );
   } finally {
     await rm(home, { recursive: true, force: true });
   }

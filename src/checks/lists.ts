@@ -7,6 +7,7 @@ import { checkDisk } from './disk.ts';
 import { warning } from './finding.ts';
 import { checkFolders } from './folders.ts';
 import { checkGithub } from './github.ts';
+import { checkGivenToAgents } from './given.ts';
 import { checkHealthAddress } from './health-address.ts';
 import { checkImages } from './images.ts';
 import { checkRuntime, engineFolderOf } from './runtime.ts';
@@ -40,6 +41,7 @@ export const doctorChecks: readonly Check[] = [
   server,
   runtime,
   { name: 'container', title: 'Test container', run: checkContainer, timeoutMs: containerTimeoutMs },
+  { name: 'given', title: 'Mounts, variables', run: checkGivenToAgents },
   { name: 'images', title: 'Images', run: checkImages },
   { name: 'github', title: 'GitHub', showSubjects: true, run: (context) => checkGithub(context) },
   connections,

@@ -44,8 +44,9 @@ function choose(all: readonly Candidate[], { runner }: Config): Candidate | unde
 }
 
 // Its containers are no other runner's garbage.
-function create(name: RuntimeName, config: Config, { env }: CheckContext): Runtime {
-  return createRuntime(name, { config, env, instanceId: 'doctor', knownJobs: async () => [] });
+function create(name: RuntimeName, config: Config, { env, paths }: CheckContext): Runtime {
+  const protectedPaths = [paths.configFile, paths.stateDir, paths.logDir];
+  return createRuntime(name, { config, env, instanceId: 'doctor', knownJobs: async () => [], protectedPaths });
 }
 
 async function inspectRuntime(name: RuntimeName, config: Config, context: CheckContext): Promise<Candidate> {

@@ -63,9 +63,9 @@ export async function runnerMain(context: RunnerContext): Promise<ExitCode> {
 }
 
 // `plan42 runner logs` must show the error too, because standard error may only go to a service manager.
-async function logFatalError({ logDir }: Paths, text: string): Promise<void> {
+async function logFatalError(paths: Paths, text: string): Promise<void> {
   const { logLastWords } = await import('../runner/service-log.ts');
-  await logLastWords(logDir, `${systemClock.date().toISOString()} ${text}`);
+  await logLastWords(paths, `${systemClock.date().toISOString()} ${text}`);
 }
 
 function parseArguments(argv: readonly string[], context: RunnerContext): Options {

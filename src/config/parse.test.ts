@@ -40,6 +40,8 @@ network = "none"
 ca_file = "/path/to/agents.pem"
 capabilities = ["CHOWN"]
 no_new_privileges = false
+mounts = ["/path/to/cache:/cache:rw"]
+env = ["NAME=value", "PASSED_ON"]
 [images]
 pull_policy = "if-not-present"
 keep = 3
@@ -93,6 +95,11 @@ describe('the file', () => {
         caFile: '/path/to/agents.pem',
         capabilities: ['CHOWN'],
         noNewPrivileges: false,
+        mounts: [{ source: '/path/to/cache', target: '/cache', isReadOnly: false, relabel: false }],
+        env: [
+          { name: 'NAME', value: 'value' },
+          { name: 'PASSED_ON', value: undefined },
+        ],
       },
       images: { pullPolicy: 'if-not-present', keep: 3, keepGib: 20, allowed: ['ghcr.io/*', 'local'] },
       queues: {
@@ -146,6 +153,8 @@ describe('the file', () => {
       entrypoint: '/usr/bin/agent-wrapper',
       network: undefined,
       noNewPrivileges: true,
+      mounts: [],
+      env: [],
     });
     assert.deepEqual(images, { pullPolicy: 'always', keep: 10, keepGib: undefined, allowed: ['*'] });
     assert.deepEqual(queues, {

@@ -21,6 +21,8 @@ import {
   text,
   token,
 } from './kinds.ts';
+import { mounts } from './mounts.ts';
+import { variables } from './variables.ts';
 
 export interface Field<T> {
   /** The key in the file, as in `max_jobs`. */
@@ -121,6 +123,11 @@ export const tables = {
       true,
       'forbid jobs to gain privileges, for example by setuid programs',
     ),
+    mounts: field('mounts', mounts, [], 'files and folders of this machine that jobs get'),
+    env: {
+      ...field('env', variables, [], 'environment variables that jobs get, such as keys of model providers'),
+      secret: true,
+    },
   },
   images: {
     pullPolicy: field('pull_policy', choice(['always', 'if-not-present', 'never']), 'always', 'when to pull images'),

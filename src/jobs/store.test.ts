@@ -119,7 +119,8 @@ describe('the job store', () => {
     const record = makeRecord();
     await store.create(record, secrets);
     const { folder } = store.paths(record.jobId);
-    for (const name of ['request.json.0f.tmp', 'input.json.1f.tmp']) await writeFile(join(folder, name), 'secret');
+    for (const name of ['request.json.0f.tmp', 'input.json.1f.tmp', 'variables', 'variables.2f.tmp'])
+      await writeFile(join(folder, name), 'secret');
     await store.removeInput(record.jobId);
     assert.deepEqual((await readdir(folder)).toSorted(), ['agent-token', 'job.json']);
   });

@@ -12,6 +12,7 @@ import { systemClock } from '../lib/clock.ts';
 import { errorCode } from '../lib/errors.ts';
 import { exists, makeFolder, move, syncFolder, writeDurably } from '../lib/files.ts';
 import { openPrivateFolder } from '../lib/private-folder.ts';
+import { variablesFile } from '../runtimes/runtime.ts';
 import type { JobPaths } from '../shim/shim.ts';
 import { ImageUsage } from './images/image-usage.ts';
 import { isJobId } from './job-id.ts';
@@ -29,6 +30,8 @@ const requestFile = 'request.json';
 const inputFile = 'input.json';
 const tokenFile = 'agent-token';
 const killedFile = 'killed';
+// The shim's and the runtimes' files have other names.
+const secretInputs = [requestFile, inputFile, variablesFile];
 const recordSuffix = '.json';
 const damagedSuffix = '.damaged';
 
@@ -137,7 +140,7 @@ export class JobStore {
     const { folder } = this.paths(jobId);
     // A crash during a write leaves a part of the file under a longer name.
     const names = (await entriesIn(folder)).map(({ name }) => name);
-    const inputs = names.filter((name) => name.startsWith(requestFile) || name.startsWith(inputFile));
+    const inputs = names.filter((name) => secretInputs.some((secret) => name.startsWith(secret)));
     await Promise.all(inputs.map((name) => rm(join(folder, name), { recursive: true, force: true })));
   }
 
@@ -168,7 +171,7 @@ export class JobStore {
     if (!isEvidence) return rm(remains, { recursive: true, force: true });
     // Secrets are never kept, damaged or not.
     for (const name of await readdir(remains)) {
-      if ([requestFile, inputFile, tokenFile].some((secret) => name.startsWith(secret)))
+      if ([...secretInputs, tokenFile].some((secret) => name.startsWith(secret)))
         await rm(join(remains, name), { recursive: true, force: true });
     }
     await this.#keepDamaged(remains, record.jobId);

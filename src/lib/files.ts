@@ -1,8 +1,20 @@
 import { randomBytes } from 'node:crypto';
 import { constants, type Dirent, fchownSync, statSync } from 'node:fs';
-import { access, mkdir, open, opendir, readFile, rename, rm, statfs, writeFile } from 'node:fs/promises';
+import {
+  access,
+  type FileHandle,
+  mkdir,
+  open,
+  opendir,
+  readFile,
+  rename,
+  rm,
+  statfs,
+  writeFile,
+} from 'node:fs/promises';
 import { dirname } from 'node:path';
-import { errorCode } from './errors.ts';
+import { errorCode, UserError } from './errors.ts';
+import { shellQuote } from './shell-quote.ts';
 
 /** Whether `path` exists. Rejects if it cannot be checked. */
 export async function exists(path: string): Promise<boolean> {
@@ -23,6 +35,14 @@ export async function readFileIfExists(path: string): Promise<string | undefined
     if (errorCode(error) === 'ENOENT') return undefined;
     throw error;
   }
+}
+
+/** Opens a file for reading, without waiting for the writer of a named pipe. @throws UserError if it is not a file */
+export async function openToRead(path: string): Promise<FileHandle> {
+  const file = await open(path, constants.O_RDONLY | constants.O_NONBLOCK);
+  if ((await file.stat()).isFile()) return file;
+  await file.close();
+  throw new UserError(`cannot read ${path}: it is not a file`, { remedy: `Remove it. Run: rm ${shellQuote(path)}` });
 }
 
 /** The entries of a folder, read a few at a time. Empty if the folder does not exist. */

@@ -1,5 +1,6 @@
-import { type FileHandle, open, stat } from 'node:fs/promises';
+import { type FileHandle, stat } from 'node:fs/promises';
 import { errorCode } from './errors.ts';
+import { openToRead } from './files.ts';
 
 const blockBytes = 256 * 1024;
 // Compared to detect that a file was truncated and rewritten.
@@ -92,7 +93,7 @@ export class FollowedFile implements AsyncDisposable {
 }
 
 async function openIfExists(path: string): Promise<FileHandle | undefined> {
-  return open(path, 'r').catch(ifMissing);
+  return openToRead(path).catch(ifMissing);
 }
 
 async function statIfExists(path: string) {

@@ -1,4 +1,5 @@
 import assert from 'node:assert/strict';
+import { execFileSync } from 'node:child_process';
 import { appendFile, open, rename, rm, truncate, writeFile } from 'node:fs/promises';
 import { join } from 'node:path';
 import { afterEach, beforeEach, describe, test } from 'node:test';
@@ -91,6 +92,12 @@ describe('the last lines of a log', () => {
     });
     assert.ok(read <= 64 * 1024, `${read} bytes were read`);
     assert.equal(await show(2), 'last but one\nlast\n');
+  });
+
+  test('do not wait for the writer of a named pipe', async () => {
+    execFileSync('mkfifo', [path]);
+    await assert.rejects(show(1), { message: `cannot read ${path}: it is not a file` });
+    await assert.rejects(follow().done, { message: `cannot read ${path}: it is not a file` });
   });
 
   test('reach back into rotated files', async () => {

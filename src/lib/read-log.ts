@@ -1,6 +1,6 @@
-import { open } from 'node:fs/promises';
 import { dirname } from 'node:path';
 import { errorCode } from './errors.ts';
+import { openToRead } from './files.ts';
 import { FollowedFile } from './followed-file.ts';
 import { findLastLines } from './last-lines.ts';
 import { watchUntil } from './watch-folder.ts';
@@ -51,7 +51,7 @@ async function* readEnds(files: readonly string[], lines: number, signal: AbortS
   const [path, ...older] = files;
   if (path === undefined || lines <= 0) return;
   try {
-    await using file = await open(path, 'r');
+    await using file = await openToRead(path);
     const { size } = await file.stat();
     const { offset, count } = await findLastLines(file, size, lines);
     yield* readEnds(older, lines - count, signal);

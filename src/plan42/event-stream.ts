@@ -1,4 +1,4 @@
-import { createParser } from 'eventsource-parser';
+import { createParser, type EventSourceParser } from 'eventsource-parser';
 import { formatBytes } from '../lib/format-bytes.ts';
 
 export interface ServerSentEvent {
@@ -32,21 +32,27 @@ export async function* parseEventStream(chunks: AsyncIterable<Uint8Array>): Asyn
   let events: ServerSentEvent[] = [];
   let lastEventId = '';
   let retryMs: number | undefined;
-  let isTooLarge = false;
+  // Without onError: the parser would make an Error for each unknown line of a stream.
   const parser = createParser({
     maxBufferSize: maxEventLength,
-    onError: (error) => {
-      if (error.type === 'max-buffer-size-exceeded') isTooLarge = true;
-    },
     onId: (id) => (lastEventId = id),
     onRetry: (ms) => (retryMs = ms),
     onEvent: ({ event, data }) => events.push({ type: event || 'message', data, lastEventId, retryMs }),
   });
   for await (const chunk of chunks) {
-    parser.feed(decoder.decode(chunk, { stream: true }));
-    if (isTooLarge) throw new EventTooLargeError();
+    feed(parser, decoder.decode(chunk, { stream: true }));
     const complete = events;
     events = [];
     yield* complete;
+  }
+  feed(parser, '');
+}
+
+function feed(parser: EventSourceParser, text: string): void {
+  try {
+    parser.feed(text);
+  } catch {
+    // It throws only after its buffer was too small for the texts before.
+    throw new EventTooLargeError();
   }
 }

@@ -1,5 +1,5 @@
 import { join } from 'node:path';
-import { serviceLogName } from '../config/paths.ts';
+import { type Paths, serviceLogName } from '../config/paths.ts';
 import type { LossyOutput } from '../lib/lossy-output.ts';
 import { openPrivateFolder, requirePrivateFile } from '../lib/private-folder.ts';
 import { RotatingFile, rotatedNames } from '../lib/rotating-file.ts';
@@ -45,8 +45,10 @@ export class ServiceLog implements Disposable {
 }
 
 /** Logs why a runner failed, even if it failed before opening its log. */
-export async function logLastWords(logDir: string, line: string): Promise<void> {
+export async function logLastWords({ stateDir, logDir }: Paths, line: string): Promise<void> {
   try {
+    // Another user's folder must stay as it is, and a link in it must not be followed.
+    await openPrivateFolder(stateDir);
     await openPrivateFolder(logDir);
     // Without rotation, because another runner may be using the file.
     using file = new RotatingFile(join(logDir, serviceLogName), { ...limits, maxBytes: Number.POSITIVE_INFINITY });

@@ -99,7 +99,8 @@ export async function runService(options: ServiceOptions): Promise<void> {
     userAgent,
   });
   const knownJobs = async () => (await store.listActive()).map((jobId) => store.paths(jobId));
-  const runtimeOptions = { config, env, instanceId: instance.id, knownJobs, logger };
+  const protectedPaths = [path, paths.stateDir, paths.logDir];
+  const runtimeOptions = { config, env, instanceId: instance.id, knownJobs, protectedPaths, logger };
   const runtime = await selectRuntime({ ...runtimeOptions, signal: signals.drain });
 
   const otherRuntime = (name: RuntimeName) => createRuntime(name, runtimeOptions);

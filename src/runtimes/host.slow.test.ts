@@ -11,8 +11,10 @@ import { RuntimeError } from './runtime.ts';
 
 const env = { PATH: process.env['PATH'], HOME: '/' };
 
+const given = { mounts: [], env: [] };
+
 const runtimeWith = (command: string[] | undefined, jobs: JobFolder[] = [], unisolated = true) =>
-  createHostRuntime({ env, settings: { unisolated, command }, knownJobs: async () => jobs });
+  createHostRuntime({ env, settings: { unisolated, command }, given, knownJobs: async () => jobs });
 
 /** A runtime whose agent is this shell script, with the job's folder as its argument. */
 const scripted = (job: JobFolder, script: string) => runtimeWith(['/bin/sh', '-c', script, 'agent', job.folder], [job]);
@@ -68,7 +70,7 @@ describe('a job', () => {
     await using job = await makeJobFolder();
     const settings = { unisolated: true, command: ['/bin/cat'] };
     const lost = { ...env, HOME: join(job.folder, 'gone') };
-    const runtime = createHostRuntime({ env: lost, settings, knownJobs: async () => [] });
+    const runtime = createHostRuntime({ env: lost, settings, given, knownJobs: async () => [] });
     await assert.rejects(runtime.start(job), {
       name: 'RuntimeError',
       message: /working folder .*gone \(HOME\) is not there/,

@@ -1,5 +1,6 @@
 import type { Config } from '../config/schema.ts';
 import { systemClock } from '../lib/clock.ts';
+import { UserError } from '../lib/errors.ts';
 import { exists } from '../lib/files.ts';
 import { listProcesses, listWithVariable, type ProcessEntry, signalAll } from '../lib/processes.ts';
 import { isCommandInstalled } from '../lib/run-command.ts';
@@ -9,6 +10,7 @@ import * as shim from '../shim/shim.ts';
 import { authorityVariables, type CaFile, writeAuthorities } from './authorities.ts';
 import { agentEnvironment } from './environment.ts';
 import { type JobExit, type Readiness, type Runtime, RuntimeError, type StartOptions } from './runtime.ts';
+import { valuesOf } from './variables.ts';
 
 /** Set in the environment of all processes of a job. A process that should outlive its job must be started without it. */
 const jobVariable = 'PLAN42_JOB_ID';
@@ -19,6 +21,7 @@ export interface HostRuntimeOptions {
   /** The runner's. Agents get only what describes the user and the machine. */
   env: NodeJS.ProcessEnv;
   settings: Config['host'];
+  given: Pick<Config['jobs'], 'mounts' | 'env'>;
   /** Certificate authorities that agents trust in addition. */
   caFile?: CaFile | undefined;
   /** The jobs of this runner, from which the running ones are listed. */
@@ -26,7 +29,7 @@ export interface HostRuntimeOptions {
 }
 
 /** Runs a configured command instead of a container: no isolation, no image, no limits. */
-export function createHostRuntime({ settings, caFile, knownJobs, ...options }: HostRuntimeOptions): Runtime {
+export function createHostRuntime({ settings, given, caFile, knownJobs, ...options }: HostRuntimeOptions): Runtime {
   const env = agentEnvironment(options.env);
   const [command = '', ...args] = settings.command ?? [];
   // If it is missing, spawn reports the shell as missing.
@@ -49,14 +52,30 @@ export function createHostRuntime({ settings, caFile, knownJobs, ...options }: H
     return { ready: false, reason, remedy: 'Set host.command to the agent and its arguments.' };
   }
 
+  /** A process of this machine sees its files where they are, and could write to all that you can. */
+  async function checkSettings(): Promise<void> {
+    valuesOf(given.env, options.env);
+    const impossible = given.mounts.find(({ source, target, isReadOnly }) => source !== target || isReadOnly);
+    if (impossible === undefined) return;
+    throw new UserError(`cannot mount ${impossible.source}: the runtime host has no mounts`, {
+      remedy: 'Remove jobs.mounts, or set runner.runtime to docker or podman.',
+    });
+  }
+
   async function start(job: StartOptions, signal?: AbortSignal): Promise<void> {
     const readiness = await checkReady();
     if (!readiness.ready) throw new RuntimeError(`cannot start the job: ${readiness.reason}`);
+    await checkSettings();
     // Identifies processes that left the process tree. The shim itself doesn't have it.
     const marked = ['/usr/bin/env', `${jobVariable}=${job.jobId}`, command, ...args];
     const authorities =
       caFile === undefined ? {} : authorityVariables(await writeAuthorities(job.folder, caFile, 'host'));
-    await shim.launch({ job, command: marked, env: { ...env, ...authorities }, cwd });
+    await shim.launch({
+      job,
+      command: marked,
+      env: { ...env, ...valuesOf(given.env, options.env), ...authorities },
+      cwd,
+    });
     // A job whose state isn't running could not be killed.
     const isRunning = async () => (await shim.readState(job.folder)).phase === 'running';
     await shim.waitForStart(job.folder, isRunning, signal);
@@ -114,6 +133,7 @@ export function createHostRuntime({ settings, caFile, knownJobs, ...options }: H
     name: 'host',
     isInstalled: async () => true,
     checkReady,
+    checkSettings,
     pull: async () => ({}),
     start,
     wasStarted: (job) => shim.wasStarted(job.folder),

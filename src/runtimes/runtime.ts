@@ -1,3 +1,4 @@
+import type { Mount } from '../config/mounts.ts';
 import type { RuntimeName } from '../config/schema.ts';
 import type { JobPaths } from '../shim/shim.ts';
 
@@ -15,6 +16,9 @@ export interface PullResult {
   localOnly?: string;
 }
 
+/** The file in a job's folder with the values of variables, until the agent has them. */
+export const variablesFile = 'variables';
+
 export interface StartOptions extends JobPaths {
   image: string;
   /** Whether an image that was removed after its pull, for example by another runner's clean-up, may be pulled again. */
@@ -25,6 +29,8 @@ export interface StartOptions extends JobPaths {
   maxLogBytes: number;
   /** The server that the agent calls. If it is on loopback, a container gets the address that works in PLAN42_URL. */
   serverUrl?: URL | undefined;
+  /** In addition to those of the configuration. */
+  mounts?: readonly Mount[];
 }
 
 /** How agents reach a server, or why they cannot. */
@@ -93,6 +99,8 @@ export interface Runtime {
   prepare?(signal?: AbortSignal): Promise<Readiness>;
   /** Finds out how agents reach a server. Undefined if they reach what this machine reaches. @throws RuntimeError */
   findAgentAddress?(url: URL): Promise<AgentAddress | undefined>;
+  /** @throws UserError if jobs cannot get the mounts or the variables of the configuration */
+  checkSettings?(): Promise<void>;
   /** Makes an image of an archive of files. Undefined if the runtime cannot. @throws RuntimeError */
   importImage?(name: string, archive: AsyncIterable<Uint8Array>, signal?: AbortSignal): Promise<void>;
   /** Settings that the runtime cannot apply, one sentence each. */

@@ -13,6 +13,8 @@ export interface SelectOptions {
   env: NodeJS.ProcessEnv;
   instanceId: string;
   knownJobs: () => Promise<JobPaths[]>;
+  /** Files and folders of the runner, which no job may get. */
+  protectedPaths?: readonly string[];
   logger?: Logger;
   signal?: AbortSignal;
 }
@@ -52,17 +54,17 @@ function prepare(runtime: Runtime, signal: AbortSignal | undefined): Promise<Rea
 
 /** Creates a runtime with its configuration, whether or not it is ready. */
 export function createRuntime(name: RuntimeName, options: Omit<SelectOptions, 'signal'>): Runtime {
-  const { config, instanceId, knownJobs, logger = silentLogger } = options;
+  const { config, instanceId, knownJobs, protectedPaths = [], logger = silentLogger } = options;
   const env = withoutOwnVariables(options.env);
   const caFile = agentCaFile(config);
-  const engineOptions = { env, instanceId, limits: config.jobs, caFile, logger };
+  const engineOptions = { env, instanceId, limits: config.jobs, caFile, protectedPaths, logger };
   switch (name) {
     case 'docker':
       return createDockerRuntime(engineOptions);
     case 'podman':
       return createPodmanRuntime(engineOptions);
     case 'host':
-      return createHostRuntime({ env, settings: config.host, caFile, knownJobs });
+      return createHostRuntime({ env, settings: config.host, given: config.jobs, caFile, knownJobs });
     case 'apple':
       return createAppleRuntime(engineOptions);
   }

@@ -3,10 +3,10 @@
  * named after the number of bytes of the output that come before it. The oldest ones are removed as the log grows.
  */
 import { randomUUID } from 'node:crypto';
-import { type FileHandle, link, open, readdir, rm, rmdir, stat } from 'node:fs/promises';
+import { type FileHandle, link, readdir, rm, rmdir, stat } from 'node:fs/promises';
 import { basename, dirname, join } from 'node:path';
 import { errorCode } from '../lib/errors.ts';
-import { move } from '../lib/files.ts';
+import { move, openToRead } from '../lib/files.ts';
 import { findLastLines } from '../lib/last-lines.ts';
 import { watchUntil } from '../lib/watch-folder.ts';
 
@@ -164,7 +164,7 @@ class OpenLog implements AsyncDisposable {
   static async open(path: string): Promise<OpenLog> {
     for (;;) {
       const paths = await listSegments(path);
-      const files = await Promise.all(paths.map((segment) => open(segment, 'r').catch(ifMissing)));
+      const files = await Promise.all(paths.map((segment) => openToRead(segment).catch(ifMissing)));
       // Each new segment changes the list: with the same list after opening, all files belong to one moment.
       if (isSame(paths, await listSegments(path))) return new OpenLog(path, await toSegments(paths, files));
       await Promise.all(files.map(async (file) => file?.close()));

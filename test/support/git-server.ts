@@ -1,10 +1,10 @@
 /** A real git server on loopback: `git http-backend` behind HTTP, with an API beside it if there is one. */
 import { spawn } from 'node:child_process';
 import { once } from 'node:events';
-import { mkdir } from 'node:fs/promises';
+import { mkdir, writeFile } from 'node:fs/promises';
 import { createServer, type IncomingMessage, type ServerResponse } from 'node:http';
 import type { AddressInfo } from 'node:net';
-import { join } from 'node:path';
+import { dirname, join } from 'node:path';
 import { text } from 'node:stream/consumers';
 import { run } from './engines/processes.ts';
 import type { Answerer } from './http-server.ts';
@@ -67,11 +67,12 @@ export async function startGitServer(
     },
     commit: async (name, files, { branch = 'main', message = 'Change' } = {}) => {
       const work = join(folder, `work-${Math.random().toString(36).slice(2)}`);
-      await run(
-        'sh',
-        ['-c', commitScript, 'sh', join(folder, `${name}.git`), work, branch, message, ...Object.entries(files).flat()],
-        { env },
-      );
+      await run('sh', ['-c', checkOutScript, 'sh', join(folder, `${name}.git`), work, branch], { env });
+      for (const [path, content] of Object.entries(files)) {
+        await mkdir(dirname(join(work, path)), { recursive: true });
+        await writeFile(join(work, path), content);
+      }
+      await run('sh', ['-c', commitScript, 'sh', work, branch, message], { env });
       return await git(name, 'rev-parse', branch);
     },
     git,
@@ -84,13 +85,11 @@ export async function startGitServer(
   return server;
 }
 
-const commitScript = `set -e
+const checkOutScript = `set -e
 git clone --quiet "$1" "$2" 2>/dev/null; cd "$2"
-git checkout --quiet "$3" 2>/dev/null || git checkout --quiet -b "$3" 2>/dev/null || git symbolic-ref HEAD "refs/heads/$3"
-branch=$3; message=$4; shift 4
-while [ $# -gt 0 ]; do mkdir -p "$(dirname "$1")"; printf %s "$2" > "$1"; shift 2; done
-git add --all; git commit --quiet --message "$message"; git push --quiet origin "HEAD:refs/heads/$branch"
-cd /; rm -rf "$OLDPWD"`;
+git checkout --quiet "$3" 2>/dev/null || git checkout --quiet -b "$3" 2>/dev/null || git symbolic-ref HEAD "refs/heads/$3"`;
+const commitScript = `set -e
+cd "$1"; git add --all; git commit --quiet --message "$3"; git push --quiet origin "HEAD:refs/heads/$2"; rm -rf "$1"`;
 
 async function serveApi(api: Answerer | undefined, request: IncomingMessage, response: ServerResponse): Promise<void> {
   const { method = '', url = '', headers } = request;

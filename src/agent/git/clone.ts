@@ -4,9 +4,10 @@ import { dirname, join } from 'node:path';
 import { retry } from '../../lib/retry.ts';
 import { TurnFailure } from '../failures.ts';
 import { gitEnvironment } from './environment.ts';
-import { explainGitError, isTransientGitError } from './explain.ts';
+import { explainGitError, isTransientGitError, lastReason } from './explain.ts';
 import { type Git, GitError, git, tryGit } from './git.ts';
 import type { Location } from './locate.ts';
+import { submodulePaths } from './submodules.ts';
 
 /** A clone in the workspace, with the task's branch checked out. */
 export interface Clone extends Location {
@@ -31,7 +32,7 @@ export interface CloneOptions {
 }
 
 /** The runner keeps copies of repositories here, which no agent can change. */
-export const mirrorFolder = '/var/cache/plan42/git';
+const defaultMirrors = '/var/cache/plan42/git';
 const attempts = 4;
 const backoff = { minMs: 500, maxMs: 8000 };
 
@@ -74,14 +75,14 @@ async function fetchAll({ name, url }: Location, parent: Git, local: Git): Promi
     return;
   }
   await rm(folder, { recursive: true, force: true });
-  const mirror = mirrorOf(name, url);
+  const mirror = mirrorOf(name, url, local.env);
   const reference = mirror === undefined ? [] : ['--reference-if-able', mirror];
   await git(parent, ['clone', '--quiet', '--no-checkout', ...reference, '--', url, folder]);
 }
 
-function mirrorOf(name: string, url: string): string | undefined {
+function mirrorOf(name: string, url: string, env: NodeJS.ProcessEnv): string | undefined {
   const host = URL.parse(url)?.host;
-  return host ? join(mirrorFolder, host, `${name}.git`) : undefined;
+  return host ? join(env['PLAN42_GIT_MIRRORS'] || defaultMirrors, host, `${name}.git`) : undefined;
 }
 
 type Branches = Pick<Clone, 'featureBranch' | 'targetBranch' | 'pushed'>;
@@ -114,12 +115,14 @@ async function checkOut(local: Git, { featureBranch, targetBranch, pushed }: Bra
   await git(local, ['clean', '--quiet', '--force', '-d']);
 }
 
+// One after the other, because one that is missing ends the command.
 async function updateSubmodules(local: Git, name: string, log: (line: string) => void): Promise<void> {
-  if (!existsSync(join(local.folder, '.gitmodules'))) return;
-  try {
-    await git(local, ['submodule', '--quiet', 'update', '--init', '--recursive']);
-  } catch (error) {
-    if (!(error instanceof GitError)) throw error;
-    log(`Some submodules of ${name} are missing: ${error.message}`);
+  for (const path of await submodulePaths(local)) {
+    try {
+      await git(local, ['submodule', '--quiet', 'update', '--init', '--recursive', '--', path]);
+    } catch (error) {
+      if (!(error instanceof GitError)) throw error;
+      log(`The submodule ${path} of ${name} is missing: ${lastReason(error.output)}`);
+    }
   }
 }

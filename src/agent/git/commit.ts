@@ -3,6 +3,7 @@ import { dirname } from 'node:path';
 import { readFileIfExists, writeDurably } from '../../lib/files.ts';
 import { gitEnvironment } from './environment.ts';
 import { type Git, git, tryGit } from './git.ts';
+import { submodulePaths } from './submodules.ts';
 
 /** Files that agents keep for themselves. */
 const ofAgents = ['.aider*', '.claude/settings.local.json', '.plan42/'];
@@ -51,10 +52,9 @@ async function leaveOutNestedRepositories(local: Git, log: (line: string) => voi
   const parts = changes.split('\0');
   const links = parts.filter((_, index) => parts[index - 1]?.startsWith(':000000 160000 '));
   if (links.length === 0) return;
-  const listed = (await tryGit(local, ['config', '--file', '.gitmodules', '--get-regexp', 'path'])) ?? '';
-  const submodules = new Set(listed.split('\n').map((line) => line.slice(line.indexOf(' ') + 1)));
+  const submodules = new Set(await submodulePaths(local));
   for (const path of links.filter((path) => !submodules.has(path))) {
-    await git(local, ['rm', '--quiet', '--cached', '--', path]);
+    await git(local, ['rm', '--quiet', '--force', '--cached', '--', path]);
     log(`Left out ${path}, because it is a repository of its own.`);
   }
 }

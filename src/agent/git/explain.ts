@@ -108,7 +108,8 @@ function ruleIn(output: string): string {
   return rule === '' ? '' : ` (${rule.slice(0, 200).replace(/\.$/, '')})`;
 }
 
-function lastReason(output: string): string {
+/** Returns the sentence with which git failed. */
+export function lastReason(output: string): string {
   const lines = output.trim().split('\n');
   const line = lines.findLast((line) => /^(?:fatal|error|remote):/.test(line)) ?? lines.at(-1) ?? '';
   return line.replace(/^(?:fatal|error|remote): */, '').slice(0, 300) || 'git failed.';

@@ -81,7 +81,10 @@ async function mergeRemote(clone: Clone, local: Git, { turnIndex, env }: PushOpt
   await pushOnce({ ...clone, featureBranch: otherBranch }, { ...local, env: gitEnvironment(env, clone) });
   throw new TurnFailure(
     `another commit on ${featureBranch} of ${name} conflicts with this turn's changes${inFiles(files.split('\n'))}.`,
-    { remedy: `The work of this turn is on the branch ${otherBranch}. Merge it, or repeat the turn.` },
+    {
+      remedy: `The work of this turn is on the branch ${otherBranch}. Merge it, or repeat the turn.`,
+      isWorkSaved: true,
+    },
   );
 }
 

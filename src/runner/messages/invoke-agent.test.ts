@@ -5,7 +5,9 @@ import { parseConfig } from '../../config/parse.ts';
 import type { Jobs } from '../../jobs/jobs.ts';
 import type { JobRecord } from '../../jobs/record.ts';
 import { JobExistsError } from '../../jobs/store.ts';
+import { UserError } from '../../lib/errors.ts';
 import { silentLogger } from '../../lib/logger.ts';
+import type { Runtime } from '../../runtimes/runtime.ts';
 import { createInvokeAgentHandler } from './invoke-agent.ts';
 
 const taskId = '3f2504e0-4f89-41d3-9a0c-0305e82c3301';
@@ -26,7 +28,12 @@ interface Accepted {
 async function ask(
   body: unknown,
   accept: () => Promise<void> = async () => {},
-  { lowDisk, isActive = false, jobs: ofJobs = '' }: { lowDisk?: string; isActive?: boolean; jobs?: string } = {},
+  {
+    lowDisk,
+    isActive = false,
+    jobs: ofJobs = '',
+    runtime = createFakeRuntime(),
+  }: { lowDisk?: string; isActive?: boolean; jobs?: string; runtime?: Runtime } = {},
 ) {
   const accepted: Accepted[] = [];
   const jobs: Pick<Jobs, 'accept' | 'arrive' | 'has'> = {
@@ -42,7 +49,7 @@ async function ask(
   const handler = createInvokeAgentHandler({
     config,
     jobs: jobs as Jobs,
-    runtime: createFakeRuntime(),
+    runtime,
     instanceId: 'instance',
     tenantId: 'own-tenant',
     lowDiskReason: async () => lowDisk,
@@ -185,6 +192,15 @@ describe('a bad request is answered with what is wrong, and not accepted', () =>
       error ?? '',
       /: cannot read the CA file \/does\/not\/exist\.pem: .*\. Set jobs\.ca_file to a PEM file/,
     );
+    assert.deepEqual(accepted, []);
+  });
+
+  test('because of a mount that cannot be made', async () => {
+    const runtime = createFakeRuntime();
+    runtime.checkSettings = () =>
+      Promise.reject(new UserError('cannot mount /gone: it does not exist', { remedy: 'Create it.' }));
+    const { error, accepted } = await ask(good, undefined, { runtime });
+    assert.match(error ?? '', /^\S+: cannot mount \/gone: it does not exist\. Create it\.$/);
     assert.deepEqual(accepted, []);
   });
 

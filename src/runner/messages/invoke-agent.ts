@@ -42,7 +42,8 @@ export function createInvokeAgentHandler(options: InvokeAgentOptions): Handler {
     if (!parsed.success) return response(`invalid request: ${describeIssue(parsed.issues[0], 'message')}`);
     try {
       const record = checkRequest(parsed.output, options);
-      const unable = (await options.lowDiskReason()) ?? unreadableCaFile(options.config);
+      const unable =
+        (await options.lowDiskReason()) ?? unreadableCaFile(options.config) ?? (await settingsProblem(options.runtime));
       // A repeated request for a running job must be reported as existing, not as rejected.
       if (unable !== undefined && !options.jobs.has(record.jobId)) throw new RejectedRequest(unable);
       await options.jobs.accept(record, { request: text, agentToken: parsed.output.AgentToken ?? '' }, arrival);
@@ -117,8 +118,23 @@ function unreadableCaFile(config: Config): string | undefined {
     return undefined;
   } catch (error) {
     if (!(error instanceof UserError)) throw error;
-    return `${hostname()}: ${formatError(error)}. ${error.remedy}`;
+    return unableHere(error);
   }
+}
+
+/** Without the mounts and variables that you want agents to have, an agent fails later. */
+async function settingsProblem(runtime: Runtime): Promise<string | undefined> {
+  try {
+    await runtime.checkSettings?.();
+    return undefined;
+  } catch (error) {
+    if (!(error instanceof UserError)) throw error;
+    return unableHere(error);
+  }
+}
+
+function unableHere(error: UserError): string {
+  return `${hostname()}: ${formatError(error)}. ${error.remedy}`;
 }
 
 function checkImage(image: unknown, allowed: readonly string[]): string {

@@ -1,7 +1,7 @@
 /** Tested against a fake `container` that was written from its documentation, not on a Mac. */
 import assert from 'node:assert/strict';
 import { execFile } from 'node:child_process';
-import { readdir, writeFile } from 'node:fs/promises';
+import { readdir, readFile, writeFile } from 'node:fs/promises';
 import { join } from 'node:path';
 import { describe, test } from 'node:test';
 import { promisify } from 'node:util';
@@ -194,6 +194,20 @@ describe('a job', () => {
     await runtime.wait(job);
     const call = apple.state.calls().find((line) => line.startsWith('run ')) ?? '';
     assert.match(call, /--mount type=bind,source=\S+\/ca,target=\/etc\/plan42\/ca,readonly .*--env SSL_CERT_FILE=\//);
+    await runtime.remove(job);
+  });
+
+  test('has the mounts and the variables of the configuration, by a file', async () => {
+    const mounts = [{ source: '/etc', target: '/given', isReadOnly: true, relabel: true }];
+    await using setting = await setUp({ mounts, env: [{ name: 'KEY', value: 'secret' }] });
+    const { runtime, apple } = setting;
+    const job = await setting.newJob();
+    await runtime.start(job);
+    assert.equal(await readFile(join(job.folder, 'variables'), 'utf8'), 'KEY=secret\n');
+    await runtime.wait(job);
+    const call = apple.state.calls().find((line) => line.startsWith('run ')) ?? '';
+    assert.match(call, /--mount type=bind,source=\/etc,target=\/given,readonly --env-file \S+\/variables /);
+    assert.ok(!call.includes('secret'));
     await runtime.remove(job);
   });
 

@@ -21,6 +21,7 @@ import {
   type RunEngine,
 } from '../engine/client.ts';
 import type { RuntimeOptions } from '../engine/engine.ts';
+import { checkGiven, givenOptions } from '../engine/given.ts';
 import { pullByPolicy } from '../engine/pull.ts';
 import { containerCommandEnvironment } from '../environment.ts';
 import { isNamedLocal } from '../image-reference.ts';
@@ -47,7 +48,15 @@ function isConnectionLost(log: string): boolean {
   return start >= 0 && log.includes('XPC connection error', start);
 }
 
-export function createAppleRuntime({ env, instanceId, limits, caFile }: Omit<RuntimeOptions, 'logger'>): Runtime {
+export function createAppleRuntime({
+  env,
+  instanceId,
+  limits,
+  caFile,
+  protectedPaths = [],
+}: Omit<RuntimeOptions, 'logger'>): Runtime {
+  const guard = { protectedPaths, env };
+  const engineSettings = { settings: limits, guard, engine: 'apple', isRemote: async () => false } as const;
   const run: RunEngine = (args, options = {}) => runCommand(command, args, { env, ...options });
   // Otherwise all platforms of an image are pulled.
   const platform = env['CONTAINER_DEFAULT_PLATFORM'] ? [] : ['--platform', 'linux/arm64'];
@@ -76,7 +85,7 @@ export function createAppleRuntime({ env, instanceId, limits, caFile }: Omit<Run
     return exitCode === 0;
   }
 
-  function runArguments(job: StartOptions, authorities: readonly string[]): string[] {
+  function runArguments(job: StartOptions, options: readonly string[]): string[] {
     return [
       'run',
       ...['--name', job.jobId],
@@ -86,7 +95,7 @@ export function createAppleRuntime({ env, instanceId, limits, caFile }: Omit<Run
       // The job's log contains only the agent's output.
       ...['--progress', 'none'],
       ...platform,
-      ...authorities,
+      ...options,
       ...['-c', String(wholeCpus(limits)), '-m', memory(limits)],
       ...['--cap-drop', 'ALL'],
       ...limits.capabilities.flatMap((name) => ['--cap-add', name]),
@@ -177,12 +186,14 @@ export function createAppleRuntime({ env, instanceId, limits, caFile }: Omit<Run
       return readiness;
     },
     prepare,
+    checkSettings: async () => void (await checkGiven(engineSettings)),
     warnings: unapplied(limits),
     pull,
     start: async (job, signal) => {
       const engine = { run, instanceId, isRemote: async () => false, relabels: false };
       const authorities = await authorityOptions(job, caFile, engine);
-      const args = runArguments(job, authorities);
+      const given = await givenOptions(job, engineSettings);
+      const args = runArguments(job, [...given, ...authorities]);
       await launchClient(job, [command, ...args], containerCommandEnvironment(env, { pullsItself: false }), signal);
     },
     wasStarted: (job) => shim.wasStarted(job.folder),

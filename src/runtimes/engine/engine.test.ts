@@ -1,10 +1,11 @@
 import assert from 'node:assert/strict';
-import { appendFile, readdir, writeFile } from 'node:fs/promises';
+import { appendFile, readdir, realpath, writeFile } from 'node:fs/promises';
 import { join } from 'node:path';
 import { describe, test } from 'node:test';
 import { eventually } from '../../../test/support/eventually.ts';
 import { type FakeEngine, inspected, makeFakeEngine, neverStarted } from '../../../test/support/fake-engine.ts';
 import { type JobFolder, makeJobFolder } from '../../../test/support/job-folder.ts';
+import { makeTempDir } from '../../../test/support/temp-dir.ts';
 import { parseConfig } from '../../config/parse.ts';
 import { silentLogger } from '../../lib/logger.ts';
 import { launch, readState } from '../../shim/shim.ts';
@@ -131,6 +132,40 @@ describe('the command of a job', { concurrency: true }, () => {
   test('pulls an image again that was removed after its pull, if allowed', async () => {
     assert.deepEqual(option(await runArguments('docker', '', {}, true), '--pull'), ['missing']);
     assert.deepEqual(option(await runArguments('docker'), '--pull'), ['never']);
+  });
+
+  test('never contains the value of a variable, and mounts read-only by default', async () => {
+    await using dir = await makeTempDir();
+    const jobs = `env = ["KEY=very secret"]\nmounts = ["${dir.path}:/a", "${dir.path}:/b:rw", "${dir.path}:/c:ro,z"]`;
+    for (const name of ['docker', 'podman'] as const) {
+      const args = await runArguments(name, jobs);
+      assert.ok(!args.join(' ').includes('secret'));
+      assert.deepEqual(option(args, '--env-file'), ['<folder>/variables']);
+      const source = await realpath(dir.path);
+      assert.deepEqual(option(args, '--mount'), [
+        `type=bind,source=${source},target=/a,readonly`,
+        `type=bind,source=${source},target=/b`,
+      ]);
+      assert.deepEqual(option(args, '--volume'), [`${source}:/c:ro,z`]);
+    }
+  });
+
+  test('is not run if a mount or a variable is missing, or the engine is on another machine', async () => {
+    const cases: [jobs: string, responses: Record<string, string>, reason: RegExp][] = [
+      ['mounts = ["/does/not/exist:/a"]', {}, /cannot mount \/does\/not\/exist: it does not exist/],
+      ['env = ["NO_SUCH_VARIABLE_42"]', {}, /cannot pass NO_SUCH_VARIABLE_42 to agents: the runner has no such/],
+      [
+        'mounts = ["/etc/hostname:/a"]',
+        { 'context inspect *': print('tcp://elsewhere:2375') },
+        /the engine is on another machine/,
+      ],
+    ];
+    for (const [jobs, responses, reason] of cases) {
+      await using setting = await setUp('docker', { ...responses, 'info *': print('false') }, jobs);
+      await using job = await makeJobFolder();
+      await assert.rejects(setting.runtime.start({ ...job, image: 'agent:v1' }), reason);
+      assert.ok(!(await setting.engine.calls()).some(([command]) => command === 'run'));
+    }
   });
 
   test('lets docker keep the output only if containers outlive its daemon', async () => {

@@ -33,6 +33,7 @@ import {
   queryTimeoutMs,
   type RunEngine,
 } from './client.ts';
+import { checkGiven, givenOptions } from './given.ts';
 import type { FindRoute } from './host-route.ts';
 import { createEngineImages } from './images.ts';
 import { type Container, inspectContainer } from './inspect.ts';
@@ -84,6 +85,8 @@ export interface RuntimeOptions {
   limits: Config['jobs'];
   /** Certificate authorities that agents trust in addition. */
   caFile?: CaFile | undefined;
+  /** Files and folders of the runner, which no job may get. */
+  protectedPaths?: readonly string[];
   logger: Logger;
 }
 
@@ -92,7 +95,7 @@ const conmonOomFile = 'oom';
 
 /** A runtime that works through an engine's command, which is given argument arrays and no shell. */
 export function createEngineRuntime(engine: Engine, options: RuntimeOptions): Runtime {
-  const { env, instanceId, limits, caFile, logger } = options;
+  const { env, instanceId, limits, caFile, logger, protectedPaths = [] } = options;
   const run: RunEngine = (args, options = {}) => runCommand(engine.command, args, { env, ...options });
 
   async function checkReady(signal?: AbortSignal): Promise<Readiness> {
@@ -122,6 +125,7 @@ export function createEngineRuntime(engine: Engine, options: RuntimeOptions): Ru
   }
 
   const images = createEngineImages(run);
+  const engineSettings = { settings: limits, guard: { protectedPaths, env }, engine: engine.name, isRemote };
   const { findRoute } = engine;
   const agentNetwork = createAgentNetwork({ network: limits.network, findRoute, run, isRemote, env });
 
@@ -139,20 +143,22 @@ export function createEngineRuntime(engine: Engine, options: RuntimeOptions): Ru
   }
 
   async function start(job: StartOptions, signal?: AbortSignal): Promise<void> {
-    const [logDriver, variables, authorities, network] = await Promise.all([
+    const [given, logDriver, variables, authorities, network] = await Promise.all([
+      givenOptions(job, engineSettings),
       chooseLogDriver(),
       keepVariablesOut(job.image),
       authorityOptions(job, caFile, { run, instanceId, isRemote, relabels: true }),
       agentNetwork.options(job.serverUrl),
     ]);
-    const options = ['--log-driver', logDriver, ...variables.options, ...authorities, ...network];
+    const options = ['--log-driver', logDriver, ...given, ...variables.options, ...authorities, ...network];
     const args = runArguments(job, options, { limits, instanceId });
     const commandEnv = { ...containerCommandEnvironment(env, engine), ...variables.env };
     await launchClient(job, [engine.command, ...args], commandEnv, signal);
   }
 
   async function keepVariablesOut(image: string): Promise<{ options: readonly string[]; env: NodeJS.ProcessEnv }> {
-    const names = await engine.configuredVariables(env);
+    const own = new Set(limits.env.map(({ name }) => name));
+    const names = (await engine.configuredVariables(env)).filter((name) => !own.has(name));
     if (names.length === 0) return { options: engine.ownEnvironment, env: {} };
     const kept = engine.withoutVariables(names, await images.environmentOf(image));
     return { ...kept, options: [...engine.ownEnvironment, ...kept.options] };
@@ -235,6 +241,7 @@ export function createEngineRuntime(engine: Engine, options: RuntimeOptions): Ru
     isInstalled: () => isCommandInstalled(engine.command, env),
     checkReady,
     findAgentAddress: (url) => agentNetwork.findAddress(url),
+    checkSettings: async () => void (await checkGiven(engineSettings)),
     importImage,
     pull,
     start,

@@ -96,6 +96,7 @@ const commands: Record<string, Command> = {
           ['--entrypoint'],
         ],
         ...[['--cpus', '-c'], ['--memory', '-m'], ['--cap-add'], ['--cap-drop'], ['--env', '-e'], ['--ulimit']],
+        ['--env-file'],
         ['--mount'],
       ],
       flags: [['--interactive', '-i'], ['--tty', '-t'], ['--detach', '-d'], ['--rm', '--remove'], ['--init']],

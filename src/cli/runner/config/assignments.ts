@@ -69,7 +69,8 @@ async function readValue({ stdin, signal }: CliContext, { name, field }: Setting
   if (path === undefined && (stdin.isTTY || !field.secret)) throw usage(`missing value for ${name}`, remedy);
   const content = path === undefined ? await text(addAbortSignal(signal, stdin)) : await readValueFile(path, signal);
   // Copied tokens can contain line breaks.
-  const value = field.secret ? content.replaceAll(/\s+/g, '') : content.trim();
+  const isToken = field.secret && typeof field.kind.toToml('') === 'string';
+  const value = isToken ? content.replaceAll(/\s+/g, '') : content.trim();
   if (value === '') throw emptyValue(name);
   return value;
 }

@@ -44,6 +44,20 @@ describe('plan42 runner config set', () => {
     for (const run of [piped, shown]) assert.ok(!`${run.stdout}${run.stderr}`.includes(token.slice(5, 30)));
   });
 
+  it('keeps spaces in the variables of jobs, and never shows their values', async () => {
+    await using at = await placeConfig();
+    await at.config(['set', 'jobs.env'], { stdin: '["GREETING=hello, world 42", "LANG"]\n' });
+    assert.equal(await at.read(), '[jobs]\nenv = ["GREETING=hello, world 42", "LANG"]\n');
+    assert.match((await at.config(['list'])).stdout, /^jobs\.env\t\*{8}\tfile$/m);
+    await at.config(['unset', 'jobs.env']);
+    assert.match((await at.config(['list', '--all'])).stdout, /^jobs\.env\t\[\]\tdefault$/m);
+    const wrong = await at.config(['set', 'jobs.env'], { stdin: '["hello world 42"]' });
+    assert.match(wrong.stderr, /jobs\.env is a list whose item 1 is not "NAME=value"/);
+    assert.ok(!wrong.stderr.includes('hello'));
+    const argument = await at.config(['set', 'jobs.env=A=hello']);
+    assert.match(argument.stderr, /^ERROR: jobs\.env is a secret/);
+  });
+
   it('rejects invalid values without writing', async () => {
     const cases: [argv: string[], exitCode: number, error: RegExp, stdin?: string][] = [
       [['runner.token', token], 2, /^ERROR: runner\.token is a secret.*--from-file\.$/],

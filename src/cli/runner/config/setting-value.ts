@@ -64,7 +64,7 @@ export function connectionNames(file: ConfigFile): string[] {
 
 export function showSetting({ setting, value, origin }: SettingValue, showSecrets: boolean): ShownSetting {
   const { secret } = setting.field;
-  const shown = secret && !showSecrets ? undefined : value;
+  const shown = secret && !showSecrets && origin !== 'default' ? undefined : value;
   return { key: setting.name, value: shown ?? null, origin, secret, isSet: value !== undefined };
 }
 
