@@ -43,7 +43,7 @@ const mayImport: Record<string, readonly string[]> = {
 const publicFiles: Record<string, readonly string[]> = {
   // Runs in containers, without the rest of the program. Its adapters are data, which the command line reads too, and
   // "plan42 run" works with git and GitHub in the same way.
-  agent: ['agent', 'adapters/*', 'git/*', 'github/*'],
+  agent: ['agent', 'adapters/*', 'failures', 'git/*', 'github/*'],
   shim: ['shim', 'job-log'],
   runtimes: ['runtime', 'select', 'survey', 'status', 'image-policy', 'image-reference', 'check/run-check'],
 };

@@ -40,9 +40,12 @@ export async function chooseAgent({ env }: CliContext, options: AgentOptions): P
   });
   const chosen: EnvVar[] = name === undefined ? [] : [{ Name: 'PLAN42_AGENT', Value: name, IsSecret: false }];
   const command = env['PLAN42_AGENT_COMMAND'];
-  if (name === 'custom' && command)
-    chosen.push(...customVariables(command, env['PLAN42_AGENT_PROTOCOL']));
-  return { name, image: container ? (image ?? missingImage(name)) : (image ?? noImage), variables: [...chosen, ...keys] };
+  if (name === 'custom' && command) chosen.push(...customVariables(command, env['PLAN42_AGENT_PROTOCOL']));
+  return {
+    name,
+    image: container ? (image ?? missingImage(name)) : (image ?? noImage),
+    variables: [...chosen, ...keys],
+  };
 }
 
 function customVariables(command: string, protocol: string | undefined): EnvVar[] {
@@ -57,7 +60,8 @@ function findByKey(env: NodeJS.ProcessEnv): string {
   const [only, another] = found;
   if (only !== undefined && another === undefined) return only.name;
   const keys = [...new Set(adapters.flatMap(({ keys }) => keys))].join(', ');
-  const reason = only === undefined ? 'no key of a model is set' : `keys of ${found.map(({ name }) => name).join(' and ')} are set`;
+  const reason =
+    only === undefined ? 'no key of a model is set' : `keys of ${found.map(({ name }) => name).join(' and ')} are set`;
   throw new UserError(`cannot choose an agent: ${reason}`, {
     remedy: `Give --agent NAME (${names()}) or --image IMAGE, or set one of ${keys}.`,
     exitCode: ExitCode.usage,

@@ -1,5 +1,5 @@
 /** Follows a turn, and brings its result back. */
-import { UserError, ExitCode, isAbort } from '../../lib/errors.ts';
+import { ExitCode, isAbort, UserError } from '../../lib/errors.ts';
 import { printableLine } from '../../lib/printable.ts';
 import { shellQuote } from '../../lib/shell-quote.ts';
 import type { AdminTask, AdminTurn } from '../../plan42/admin-objects.ts';

@@ -1,7 +1,7 @@
 import type { LocationOptions } from '../server/location.ts';
 import type { AgentOptions } from './choose-agent.ts';
 
-/** What happens after a turn. */
+/** Options for the result of a turn. */
 export interface ResultOptions {
   apply?: boolean;
   pr?: boolean;

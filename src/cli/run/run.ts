@@ -65,7 +65,10 @@ async function promptOf(context: CliContext, words: readonly string[], { promptF
       exitCode: ExitCode.usage,
     });
   }
-  return readPrompt(context, { ...(prompt !== undefined && { prompt }), ...(promptFile !== undefined && { promptFile }) });
+  return readPrompt(context, {
+    ...(prompt !== undefined && { prompt }),
+    ...(promptFile !== undefined && { promptFile }),
+  });
 }
 
 interface Started {

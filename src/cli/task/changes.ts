@@ -1,6 +1,6 @@
 import { createReadStream } from 'node:fs';
-import { printableOutput } from '../../lib/printable.ts';
 import { UserError } from '../../lib/errors.ts';
+import { printableOutput } from '../../lib/printable.ts';
 import type { CliContext } from '../context.ts';
 import { print } from '../output.ts';
 import { throughPager } from '../pager.ts';

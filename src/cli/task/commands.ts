@@ -40,11 +40,15 @@ export function addPersonalTaskCommands(program: Command, context: CliContext): 
     .option('--stat', 'print the number of changed lines of each file')
     .option('--no-pager', 'do not use a pager')
     .addHelpText('after', examples('plan42 task diff 8f46cade', 'plan42 task diff --stat 8f46cade'))
-    .action(async (task: string, options: TaskOptions) => (await import('./changes.ts')).diffTask(context, task, options));
+    .action(async (task: string, options: TaskOptions) =>
+      (await import('./changes.ts')).diffTask(context, task, options),
+    );
   add('apply', 'apply what a task has changed to your files, without a commit')
     .argument(...id)
     .addHelpText('after', examples('plan42 task apply 8f46cade'))
-    .action(async (task: string, options: TaskOptions) => (await import('./changes.ts')).applyTask(context, task, options));
+    .action(async (task: string, options: TaskOptions) =>
+      (await import('./changes.ts')).applyTask(context, task, options),
+    );
   add('cancel', "cancel a task's latest turn")
     .argument(...id)
     .addHelpText('after', examples('plan42 task cancel 8f46cade'))

@@ -58,7 +58,7 @@ const ServiceInfo = v.object({
 });
 export type ServiceInfo = v.InferOutput<typeof ServiceInfo>;
 
-/** What the service wrote when it was ready. Undefined without a file, or for one that is damaged. */
+/** Reads the file that the service writes when it is ready. Undefined without a file, or for one that is damaged. */
 export async function readServiceInfo({ info }: RunFolder): Promise<ServiceInfo | undefined> {
   const parsed = v.safeParse(ServiceInfo, tryParseJson((await readFileIfExists(info)) ?? ''));
   return parsed.success ? parsed.output : undefined;
