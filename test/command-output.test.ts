@@ -11,6 +11,7 @@ import { suite, test } from 'node:test';
 import { type Breakage, makeBreakableOutput } from './support/breakable-output.ts';
 import { eventually } from './support/eventually.ts';
 import { makeRunnerHome, type RunnerHome } from './support/runner-home.ts';
+import { ServerProcess } from './support/server-process.ts';
 
 const bin = join(import.meta.dirname, '../bin');
 
@@ -83,6 +84,25 @@ suite('output of commands', { timeout: 120_000, concurrency: 3 }, () => {
       }
     });
   }
+
+  test('a token that could not be written is named, so that it can be revoked', async () => {
+    await using home = await makeRunnerHome();
+    await using server = await ServerProcess.start(join(home.path, 'server'));
+    for (const breakage of ['full', 'closed'] as const) {
+      const line = `plan42 server token create --data ${server.dataDir}`;
+      const { message } = await withOutput(breakage, (stdout) => run(home, line, { stdout }));
+      assert.match(message, /^Token ([\w-]+) could not be written\. Revoke it: plan42 server token revoke \1$/m);
+      assert.ok(!message.includes('p42r_'));
+    }
+  });
+
+  test('stop explains how to stop a server that is no service', async () => {
+    await using home = await makeRunnerHome();
+    await using _server = await ServerProcess.start(join(home.path, '.local/share/plan42-server'));
+    const { exitCode, message } = await run(home, 'plan42 server stop', {});
+    assert.notEqual(exitCode, 0);
+    assert.match(message, /^ERROR: the running server .* was not started as a service\. Stop it with Ctrl-C/);
+  });
 
   test('a command whose output is not read waits, and can be interrupted', async () => {
     await using home = await makeRunnerHome();

@@ -244,8 +244,11 @@ test('the server is a service too, with its options and a log of its own', async
     const { exitCode, stdout } = await plan42('status', '--json', '--data', dataDir);
     return exitCode === 0 && JSON.parse(stdout);
   });
-  const { url, ...rest } = status;
+  const { url, version, outdated, ...rest } = status;
   assert.match(url, /^http:\/\/127\.0\.0\.1:\d+$/);
+  // This process calls itself 1.2.3.
+  assert.match(version, /^0\.\d+\.\d+/);
+  assert.equal(outdated.command, 'launchctl kickstart -k gui/501/ai.plan42.server');
   const service = { manager: 'launchd', installed: true, enabled: true, detail: 'running' };
   assert.deepEqual(rest, { state: 'running', problem: null, dataDir, service });
   assert.match((await plan42('logs')).stdout, /^\S+ INFO {2}control plane listening url=http:\S+ folder=.*\n$/);

@@ -316,7 +316,13 @@ suite('under systemd', { timeout: 420_000 }, () => {
     assert.match((await server('enable', ...options)).stdout, /^The server is already running/);
     const status = JSON.parse((await server('status', '--json', '--data', dataDir)).stdout);
     assert.deepEqual([status.state, status.url, status.dataDir], ['running', 'http://127.0.0.1:7050', dataDir]);
-    assert.deepEqual([status.service.installed, status.service.enabled], [true, true]);
+    assert.deepEqual([status.service.installed, status.service.enabled, status.outdated], [true, true, null]);
+    await machine.must(['sed', '-i', 's/"version": "[^"]*"/"version": "0.0.1"/', `${dataDir}/admin.json`]);
+    const { outdated } = JSON.parse((await server('status', '--json', '--data', dataDir)).stdout);
+    assert.equal(outdated.command, 'systemctl --user restart plan42-server.service');
+    await systemctl('restart', 'plan42-server.service');
+    const restarted = JSON.parse((await server('status', '--json', '--data', dataDir)).stdout);
+    assert.deepEqual([restarted.version, restarted.outdated], [status.version, null]);
     assert.match((await server('logs')).stdout, /INFO {2}control plane listening url=http:\/\/127\.0\.0\.1:7050/);
     const journal = await machine.must(['journalctl', '_SYSTEMD_USER_UNIT=plan42-server.service', '--output', 'cat']);
     assert.match(journal, /INFO {2}control plane listening/);

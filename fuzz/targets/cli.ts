@@ -12,11 +12,12 @@ import { keepPeriod } from '../../src/cli/server/start/keep-period.ts';
 import { parseListenAddress } from '../../src/cli/server/start/listen-address.ts';
 import { parseRepoOption } from '../../src/cli/server/task/create.ts';
 import { turnRemedy } from '../../src/cli/server/turn-remedy.ts';
+import { describeOutdated, unitOf } from '../../src/cli/service/outdated.ts';
 import { pickByPrefix, shortIds } from '../../src/cli/short-ids.ts';
 import { renderTable } from '../../src/cli/table.ts';
-import { isNewer } from '../../src/cli/version/releases.ts';
 import { formatError, UserError } from '../../src/lib/errors.ts';
 import { printableLine } from '../../src/lib/printable.ts';
+import { isNewer } from '../../src/lib/version.ts';
 import { ApiError, ConnectionError } from '../../src/plan42/errors.ts';
 import { isRepositoryName } from '../../src/plan42/hosted-repositories.ts';
 import { eventsOf } from '../../src/tui/view/keys.ts';
@@ -128,14 +129,25 @@ export const targets: readonly Target[] = [
     maxKiB: 16,
   },
   {
-    covers: ['cli/version/releases.ts#isNewer', 'cli/server/turn-remedy.ts#turnRemedy'],
+    covers: [
+      'lib/version.ts#isNewer',
+      'cli/service/outdated.ts#unitOf',
+      'cli/service/outdated.ts#describeOutdated',
+      'cli/server/turn-remedy.ts#turnRemedy',
+    ],
     corpus: [
       '1.2.3-4',
       '0.1.0',
       "the image 'a' is not allowed on this runner",
       'The agent in the image a could not be started: ',
     ],
-    run: (text: string) => [isNewer(text, '1.2.3'), isNewer('1.2.3', text), turnRemedy('id', text)],
+    run: (text: string) => [
+      unitOf(text),
+      describeOutdated(text, { installedVersion: '1.2.3', command: null, remedy: text }),
+      isNewer(text, '1.2.3'),
+      isNewer('1.2.3', text),
+      turnRemedy('id', text),
+    ],
   },
   {
     covers: ['cli/table.ts#renderTable'],

@@ -62,7 +62,9 @@ function noneReady(all: readonly Candidate[]): Finding {
 
 function notReady({ name, readiness }: Candidate, others: readonly string[]): Finding {
   const reason = readiness.ready ? '' : readiness.reason;
-  const instead = others.length > 0 ? ` Or set runner.runtime to ${others.join(' or ')}, which is ready.` : '';
+  const isSuggested = !readiness.ready && readiness.remedy.startsWith('Set runner.runtime');
+  const instead =
+    others.length > 0 && !isSuggested ? ` Or set runner.runtime to ${others.join(' or ')}, which is ready.` : '';
   const text = `${readiness.ready ? '' : readiness.remedy}${instead}`;
   return failed(subject, `${name} is not ready: ${reason}`, { text }, ExitCode.runtime);
 }

@@ -10,6 +10,11 @@ export async function print(stream: Writable, text: string, signal: AbortSignal)
   if (!stream.write(text)) await once(stream, 'drain', { signal });
 }
 
+/** The width of a terminal, which may not know it (0); undefined for other outputs. */
+export function terminalWidth({ isTTY, columns }: { isTTY?: boolean; columns?: number }): number | undefined {
+  return isTTY ? columns || 80 : undefined;
+}
+
 /** Indented JSON, in which characters that a terminal interprets or a reader cannot see are escaped. */
 export function renderJson(value: unknown): string {
   return `${escapeHiddenInLines(JSON.stringify(value, null, 2))}\n`;

@@ -47,7 +47,7 @@ export function createProgram(context: CliContext): Command {
       writeErr: () => {},
       outputError: () => {},
       getOutHasColors: () => wantsColor(stdout, context),
-      getOutHelpWidth: () => stdout.columns ?? 80,
+      getOutHelpWidth: () => stdout.columns || 80,
     })
     .addHelpText('after', examples);
   addRunCommands(program, context);

@@ -1,6 +1,7 @@
 import assert from 'node:assert/strict';
 import { describe, it } from 'node:test';
 import { displayWidth, truncate, wrapWords } from '../lib/display-width.ts';
+import { terminalWidth } from './output.ts';
 import { renderTable } from './table.ts';
 
 describe('displayWidth', () => {
@@ -28,6 +29,15 @@ describe('wrapWords', () => {
 });
 
 describe('truncate', () => {
+  it('has 80 columns on a terminal that does not know its width', () => {
+    assert.deepEqual(
+      [{ isTTY: true, columns: 0 }, { isTTY: true }, { isTTY: true, columns: 132 }, { columns: 132 }].map(
+        terminalWidth,
+      ),
+      [80, 80, 132, undefined],
+    );
+  });
+
   it('truncates to columns and never splits a character', () => {
     assert.equal(truncate('abcdef', 6), 'abcdef');
     assert.equal(truncate('abcdef', 4), 'abc…');

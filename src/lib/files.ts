@@ -1,5 +1,5 @@
 import { randomBytes } from 'node:crypto';
-import { constants, type Dirent, fchownSync, statSync } from 'node:fs';
+import { constants, type Dirent, fchownSync, type Stats, statSync } from 'node:fs';
 import {
   access,
   type FileHandle,
@@ -37,12 +37,19 @@ export async function readFileIfExists(path: string): Promise<string | undefined
   }
 }
 
+/** Returns the remedy for a file in the way. A folder or a device may be important elsewhere. */
+export function wayAround(path: string, found: Stats): string {
+  const isUseless = found.isFile() || found.isSymbolicLink() || found.isFIFO() || found.isSocket();
+  return isUseless ? `Remove it. Run: rm ${shellQuote(path)}` : 'Choose another file.';
+}
+
 /** Opens a file for reading, without waiting for the writer of a named pipe. @throws UserError if it is not a file */
 export async function openToRead(path: string): Promise<FileHandle> {
   const file = await open(path, constants.O_RDONLY | constants.O_NONBLOCK);
-  if ((await file.stat()).isFile()) return file;
+  const found = await file.stat();
+  if (found.isFile()) return file;
   await file.close();
-  throw new UserError(`cannot read ${path}: it is not a file`, { remedy: `Remove it. Run: rm ${shellQuote(path)}` });
+  throw new UserError(`cannot read ${path}: it is not a file`, { remedy: wayAround(path, found) });
 }
 
 /** The entries of a folder, read a few at a time. Empty if the folder does not exist. */

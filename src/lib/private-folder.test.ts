@@ -88,6 +88,9 @@ describe('a planted link or pipe', () => {
       await assert.rejects(requirePrivateFile(path), refused(/is not a regular file/, /Run: rm /));
     }
     assert.equal(await readFile(victim, 'utf8'), 'mine');
+    // Never advice to remove what the system needs.
+    for (const path of ['/dev/null', dir.path])
+      await assert.rejects(requirePrivateFile(path), refused(/is not a regular file/, /^Choose another file\.$/));
     await requirePrivateFile(victim);
     await requirePrivateFile(join(dir.path, 'missing'));
   });

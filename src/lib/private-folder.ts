@@ -1,7 +1,7 @@
 import { constants, type Stats } from 'node:fs';
 import { chmod, lstat, readdir, stat } from 'node:fs/promises';
 import { errorCode, UserError } from './errors.ts';
-import { makeFolder } from './files.ts';
+import { makeFolder, wayAround } from './files.ts';
 import { shellQuote } from './shell-quote.ts';
 
 /** Why a program must not keep its files in a folder, and what to do about it. */
@@ -64,7 +64,7 @@ export async function requirePrivateFile(path: string): Promise<void> {
   });
   if (found === undefined || (found.isFile() && isTrusted(found))) return;
   const reason = found.isFile() ? `belongs to another user (uid ${found.uid})` : 'is not a regular file';
-  throw new UserError(`cannot write ${path}: it ${reason}`, { remedy: `Remove it. Run: rm ${shellQuote(path)}` });
+  throw new UserError(`cannot write ${path}: it ${reason}`, { remedy: wayAround(path, found) });
 }
 
 /** To open a file for appending without following a link, and without waiting for the reader of a named pipe. */

@@ -1,7 +1,7 @@
 import assert from 'node:assert/strict';
 import { execFile } from 'node:child_process';
 import { randomUUID } from 'node:crypto';
-import { readFile, rename, rm, stat, writeFile } from 'node:fs/promises';
+import { chmod, readFile, rename, rm, stat, writeFile } from 'node:fs/promises';
 import { join } from 'node:path';
 import { DatabaseSync } from 'node:sqlite';
 import { test } from 'node:test';
@@ -148,9 +148,11 @@ test('a lost key is refused; its file or a decision of the operator is the way o
   await newKey().save(plane.dataDir);
   await assert.rejects(start(), isRefused);
   await rename(aside, key);
+  await chmod(key, 0o644);
   await (await start(true))[Symbol.asyncDispose]();
   await using again = await start();
   assert.deepEqual(again.admin, admin, 'with the key, nothing is discarded');
+  assert.equal((await stat(key)).mode & 0o777, 0o600);
   await again[Symbol.asyncDispose]();
 
   await rm(key);

@@ -16,6 +16,8 @@ import { callApi } from '../plan42/http.ts';
 import { createTransport } from '../plan42/transport.ts';
 import { startServer } from './server.ts';
 
+// The server runs in this process.
+const program = { version: 'dev', pid: process.pid };
 const listen = { host: '127.0.0.1', port: 0 };
 
 test('the first start creates private files, which later starts keep', async () => {
@@ -24,12 +26,12 @@ test('the first start creates private files, which later starts keep', async () 
   assert.deepEqual([await mode('.'), await mode('plan42.db'), await mode('admin.json')], ['700', '600', '600']);
   const read = async () => JSON.parse(await readFile(join(plane.dataDir, 'admin.json'), 'utf8'));
   const { url, admin } = plane.server;
-  assert.deepEqual(await read(), { url, localUrl: url, ...admin });
+  assert.deepEqual(await read(), { url, localUrl: url, ...program, ...admin });
   const runner = (await plane.call('GET', plane.runner)).body;
   assert.deepEqual([runner.RunsTasks, runner.ProxiesGithub, runner.IsCloud], [true, true, false]);
   await plane.restart();
   assert.deepEqual(plane.server.admin, admin);
-  assert.deepEqual(await read(), { url: plane.server.url, localUrl: plane.server.url, ...admin });
+  assert.deepEqual(await read(), { url: plane.server.url, localUrl: plane.server.url, ...program, ...admin });
   assert.equal((await plane.call('GET', plane.tenant)).status, 200);
 });
 

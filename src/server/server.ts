@@ -7,6 +7,7 @@ import { isLoopback } from '../lib/loopback.ts';
 import { openFilesLimit } from '../lib/process-report.ts';
 import { replaceFile } from '../lib/replace-file.ts';
 import { trimEnd } from '../lib/trim-end.ts';
+import { version as ownVersion } from '../lib/version.ts';
 import { createApp } from './app.ts';
 import { type Admin, prepare } from './core/first-start.ts';
 import { defaultRetention, type Retention } from './core/retention.ts';
@@ -35,6 +36,8 @@ export interface ServerOptions {
   caFile?: string | undefined;
   /** Removes all secrets if the file with their key is lost. */
   discardSecrets?: boolean | undefined;
+  /** The version of the program, for `admin.json`. */
+  version?: string;
   /** For the git of hosted repositories; only its PATH is used. */
   env?: NodeJS.ProcessEnv;
   logger: Logger;
@@ -98,7 +101,9 @@ export async function startServer(options: ServerOptions): Promise<ControlPlane>
   const { caFile } = options;
   // A certificate may not be valid for the address.
   const localUrl = tls === undefined ? listener.url : undefined;
-  await replaceFile(join(dataDir, adminName), `${JSON.stringify({ url, localUrl, caFile, ...admin }, null, 2)}\n`);
+  const program = { version: options.version ?? ownVersion, pid: process.pid };
+  const adminFile = { url, localUrl, caFile, ...program, ...admin };
+  await replaceFile(join(dataDir, adminName), `${JSON.stringify(adminFile, null, 2)}\n`);
   logger.info('control plane listening', { url, folder: dataDir });
   const running = resources.move();
   const newSignInUrl = () => signInLinks.make(admin.tenantId).url;

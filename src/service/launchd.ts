@@ -163,6 +163,7 @@ export function createLaunchdManager({ uid, env }: ServiceHost, service: Service
 
   return {
     name: 'launchd',
+    restartCommand: `launchctl kickstart -k ${target}`,
     definitionFile: async () => path,
     isAvailable,
     enable,

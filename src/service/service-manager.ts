@@ -50,6 +50,8 @@ export interface Hint {
 /** Each operation rejects with the signal's reason when aborted; the system's own operation continues. */
 export interface ServiceManager {
   readonly name: 'systemd' | 'launchd';
+  /** The command of the system that restarts the service, to paste into a shell. */
+  readonly restartCommand: string;
   /** The file that defines the service. */
   definitionFile(): Promise<string>;
   /** Whether this user can use it now. */

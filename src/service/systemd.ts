@@ -131,6 +131,7 @@ export function createSystemdManager({ uid, env }: ServiceHost, service: Service
 
   return {
     name: 'systemd',
+    restartCommand: `systemctl --user restart ${unitName}`,
     definitionFile,
     isAvailable,
     enable,

@@ -10,7 +10,7 @@ export interface Adapter {
   /** Hosts that the agent must reach. */
   hosts: readonly string[];
   /** Speaks the Agent Client Protocol. Preferred if its program is installed. */
-  acp?: (settings: AgentSettings) => Launch;
+  acp?: (settings: AgentSettings) => AcpLaunch;
   /** Takes the prompt as an argument or from standard input, and exits when it is done. */
   commandLine?: (settings: AgentSettings) => CommandLine;
 }
@@ -20,8 +20,17 @@ export interface Launch {
   command: readonly [string, ...string[]];
   /** Added to the environment. */
   env?: Readonly<Record<string, string>>;
-  /** Files that must exist before the agent starts, such as its trust in the folder. `~/` is its home folder. Never replaced. */
+  /** Files below the home folder, by their relative paths. They are replaced, so they must be the adapter's own. */
   files?: Readonly<Record<string, string>>;
+}
+
+export interface AcpLaunch extends Launch {
+  /** The mode in which the agent asks for no permission. */
+  mode?: string;
+  /** The way to authenticate if the agent refuses a session without. */
+  authMethod?: string;
+  /** `_meta` of the new session. */
+  sessionMeta?: Readonly<Record<string, unknown>>;
 }
 
 export interface CommandLine extends Launch {
@@ -33,7 +42,11 @@ export interface CommandLine extends Launch {
 
 /** The meaning of one line of an agent's output. */
 export type LineEvent =
-  | AgentEvent
+  | Exclude<AgentEvent, { type: 'tool' }>
+  /** The title counts for all events with the same ID. */
+  | { type: 'tool'; id: string; title?: string; status: 'started' | 'done' | 'failed'; detail?: string }
+  /** A piece of a message, which the next piece continues. */
+  | { type: 'piece'; text: string }
   | { type: 'session'; id: string }
   /** The last line of a run. Without `message`, the last message is the answer. */
   | { type: 'result'; message?: string; usage?: AgentUsage }

@@ -17,6 +17,10 @@ export interface AgentSettings {
 export interface AgentTask extends AgentSettings {
   /** Aborting it kills the agent and everything that it started. */
   signal: AbortSignal;
+  /** The agent is stopped if it writes nothing for so long. By default an hour. */
+  silenceTimeoutMs?: number;
+  /** An agent that has reported its result and does not exit is stopped then. By default after 10 s. */
+  exitTimeoutMs?: number;
   /** Called in order, and never after `runAgent` has settled. */
   onEvent(event: AgentEvent): void;
 }
@@ -54,6 +58,7 @@ export type FailureKind =
   | 'exited'
   | 'hung'
   | 'protocol'
+  | 'model'
   | 'not-installed'
   | 'unknown-agent';
 

@@ -1,5 +1,16 @@
-import type { Adapter } from '../adapters/adapter.ts';
+import { formatDuration } from '../../lib/format-duration.ts';
+import { sleep } from '../../lib/sleep.ts';
+import type { Adapter, Launch } from '../adapters/adapter.ts';
+import { describeError, isResponse, promptByAcp } from './acp.ts';
+import { agentEnvironment } from './agent-environment.ts';
+import { AgentProcess, type Exit, findProgram, writeFiles } from './agent-process.ts';
+import { promptByCommandLine } from './command-line.ts';
 import { AgentFailure, type AgentResult, type AgentTask } from './driver.ts';
+import { explainFailure } from './explain-failure.ts';
+import { Transcript } from './transcript.ts';
+
+const defaultSilenceTimeoutMs = 60 * 60_000;
+const exitTimeoutMs = 2000;
 
 /**
  * Lets an agent work until it is done, then kills everything that it started.
@@ -7,5 +18,136 @@ import { AgentFailure, type AgentResult, type AgentTask } from './driver.ts';
  */
 export async function runAgent(adapter: Adapter, task: AgentTask): Promise<AgentResult> {
   task.signal.throwIfAborted();
-  throw new AgentFailure('not-installed', `cannot start ${adapter.name}: this version has no driver for it.`);
+  const env = agentEnvironment(task.env);
+  const settings = { ...task, env };
+  const { launch, showsErrors, prompt } = await chooseDriver(adapter, settings);
+  await writeFiles(launch.files, env);
+  let isOver = false;
+  const transcript = new Transcript((event) => {
+    if (!isOver) task.onEvent(event);
+  });
+  const showError = (text: string) => transcript.add({ type: 'output', text });
+  try {
+    using watch = new SilenceWatch(adapter, task);
+    await using agent = new AgentProcess(launch, {
+      folder: task.folder,
+      env,
+      onError: showsErrors ? showError : () => {},
+      onActivity: () => watch.refresh(),
+    });
+    const outcome = await Promise.race([prompt(agent, settings, transcript), watch.ended]).catch((error: unknown) => ({
+      error,
+    }));
+    task.signal.throwIfAborted();
+    transcript.finish();
+    const failure = await findFailure(outcome, { adapter, env, agent, transcript });
+    if (failure === undefined) {
+      const { answer: message, usage, session } = transcript;
+      return { message, usage, ...(session === undefined ? {} : { session }) };
+    }
+    if (!showsErrors && agent.errorText !== '') showError(agent.errorText);
+    throw failure;
+  } finally {
+    isOver = true;
+  }
+}
+
+/** Rejects if the turn is stopped, or the agent writes nothing for too long. */
+class SilenceWatch implements Disposable {
+  readonly #ended = Promise.withResolvers<never>();
+  readonly #timer: NodeJS.Timeout;
+  readonly #signal: AbortSignal;
+  readonly #abort = () => this.#ended.reject(this.#signal.reason);
+
+  constructor({ name }: Adapter, { signal, silenceTimeoutMs = defaultSilenceTimeoutMs }: AgentTask) {
+    this.#signal = signal;
+    this.#ended.promise.catch(() => {});
+    signal.addEventListener('abort', this.#abort, { once: true });
+    const sentence = `cannot finish: ${name} wrote nothing for ${formatDuration(silenceTimeoutMs)}.`;
+    this.#timer = setTimeout(() => {
+      this.#ended.reject(new AgentFailure('hung', `${sentence} Run the task again, or split it.`));
+    }, silenceTimeoutMs);
+  }
+
+  get ended(): Promise<never> {
+    return this.#ended.promise;
+  }
+
+  refresh(): void {
+    this.#timer.refresh();
+  }
+
+  [Symbol.dispose](): void {
+    clearTimeout(this.#timer);
+    this.#signal.removeEventListener('abort', this.#abort);
+  }
+}
+
+interface ChosenDriver {
+  launch: Launch;
+  /** Standard error is part of the output. Other agents write notes for their developers there. */
+  showsErrors: boolean;
+  prompt: (agent: AgentProcess, task: AgentTask, transcript: Transcript) => Promise<Exit | undefined>;
+}
+
+async function chooseDriver({ name, acp, commandLine, packages }: Adapter, task: AgentTask): Promise<ChosenDriver> {
+  const byAcp = acp?.(task);
+  if (byAcp !== undefined && (await findProgram(byAcp.command[0], task.env)) !== undefined) {
+    const prompt: ChosenDriver['prompt'] = async (agent, task, transcript) => {
+      await promptByAcp(byAcp, agent, task, transcript);
+      return undefined;
+    };
+    return { launch: byAcp, showsErrors: false, prompt };
+  }
+  const byArguments = commandLine?.(task);
+  if (byArguments !== undefined && (await findProgram(byArguments.command[0], task.env)) !== undefined) {
+    const prompt: ChosenDriver['prompt'] = (agent, task, transcript) =>
+      promptByCommandLine(byArguments, agent, task, transcript);
+    return { launch: byArguments, showsErrors: byArguments.read === undefined, prompt };
+  }
+  const programs = [byAcp, byArguments].flatMap((launch) => launch?.command[0] ?? []);
+  const install = Object.entries(packages).flatMap(([manager, names]) => `${manager}: ${names.join(' ')}`);
+  throw new AgentFailure(
+    'not-installed',
+    `cannot start ${name}: ${programs.join(' or ') || 'its program'} is not installed in the image. ` +
+      `Install it${install.length > 0 ? ` (${install.join(', ')})` : ''}, or use another image.`,
+  );
+}
+
+interface Ended {
+  adapter: Adapter;
+  env: NodeJS.ProcessEnv;
+  agent: AgentProcess;
+  transcript: Transcript;
+}
+
+/** Returns undefined if the agent has finished its work. */
+async function findFailure(
+  outcome: Exit | { error: unknown } | undefined,
+  { adapter, env, agent, transcript }: Ended,
+): Promise<AgentFailure | undefined> {
+  const error = outcome !== undefined && 'error' in outcome ? outcome.error : undefined;
+  if (error instanceof AgentFailure) return error;
+  const { failure, isDone } = transcript;
+  if (error === undefined && failure === undefined && isDone) return undefined;
+  const hasLostAgent = error !== undefined && !isResponse(error);
+  const exit = outcome !== undefined && 'code' in outcome ? outcome : hasLostAgent ? await exitSoon(agent) : undefined;
+  if (error === undefined && failure === undefined && exit?.code === 0) return undefined;
+  const described = error === undefined ? '' : describeError(error);
+  // After an exit, the error is only that the connection broke off.
+  const errors = exit === undefined ? [described, agent.errorText] : [agent.errorText, described];
+  const texts = [failure ?? '', ...errors, transcript.answer];
+  return explainFailure(adapter, env, { texts, exit, cause: error });
+}
+
+/** An agent whose connection broke off has usually exited. */
+async function exitSoon(agent: AgentProcess): Promise<Exit | undefined> {
+  const timer = new AbortController();
+  try {
+    return await Promise.race([agent.exited, sleep(exitTimeoutMs, timer.signal).then(() => undefined)]);
+  } catch {
+    return undefined;
+  } finally {
+    timer.abort();
+  }
 }

@@ -4,7 +4,8 @@ import { systemClock } from '../../lib/clock.ts';
 import { printableLine } from '../../lib/printable.ts';
 import { describeEnd, type TokenState } from '../../plan42/token-end.ts';
 import type { CliContext } from '../context.ts';
-import { formatElapsed, formatLocalTime } from '../output.ts';
+import { formatElapsed, formatLocalTime, terminalWidth } from '../output.ts';
+import { describeOutdated, type Outdated } from '../service/outdated.ts';
 import { describeService, type ServiceState } from '../service/state.ts';
 import { createStyle, type Style, wantsColor } from '../style.ts';
 import { renderTable } from '../table.ts';
@@ -18,6 +19,8 @@ export interface Picture {
   problem: string | null;
   service: ServiceState | null;
   runner: RunnerStatus | null;
+  /** Null if the runner has the version that is installed. */
+  outdated: Outdated | null;
   /** Unfinished jobs. */
   jobs: JobSummary[];
 }
@@ -30,7 +33,7 @@ export function renderStatus(context: CliContext, paths: RunnerPaths, picture: P
   const lines: Line[] = [
     ['Runner', renderState(picture, style)],
     ...(service ? [['Service', describeService(service)] as const] : []),
-    ...(runner ? describeRunner(runner, style) : [['State folder', paths.stateDir] as const]),
+    ...(runner ? describeRunner(runner, picture.outdated, style) : [['State folder', paths.stateDir] as const]),
     ['Configuration', runner?.configFile ?? paths.configFile],
     ['Jobs', runner ? renderCounts(runner) : countStates(jobs)],
     ...(runner?.lastEnd
@@ -64,9 +67,10 @@ const troubleNames = {
   disk: 'new jobs rejected',
 };
 
-function describeRunner({ version, url, runtime, utilisation, queues, token }: RunnerStatus, style: Style): Line[] {
+function describeRunner(runner: RunnerStatus, outdated: Outdated | null, style: Style): Line[] {
+  const { version, url, runtime, utilisation, queues, token } = runner;
   return [
-    ['Version', printableLine(version)],
+    ['Version', outdated ? style.bad(describeOutdated(version, outdated)) : printableLine(version)],
     ['Server', printableLine(url)],
     ...(token?.expiresAt ? [['Token', renderToken(token.expiresAt, token.state, style)] as const] : []),
     ['Runtime', runtime],
@@ -112,7 +116,7 @@ function renderQueues(context: CliContext, { queues }: RunnerStatus): string {
       { title: 'Utilisation', cell: (queue) => percent(queue.utilisation) },
       { title: 'Being Answered', cell: (queue) => String(queue.inFlight) },
     ],
-    stdout.isTTY ? stdout.columns : undefined,
+    terminalWidth(stdout),
   );
 }
 

@@ -16,7 +16,7 @@ afterEach(() => home[Symbol.asyncDispose]());
 
 describe('plan42 runner status', () => {
   const answer: RunnerStatus = {
-    ...{ version: '1.0.0', pid: 42, startedAt: '2026-01-02T03:04:05.678Z', configFile: '/c.toml', stateDir: '/s' },
+    ...{ version: '1.2.3', pid: 42, startedAt: '2026-01-02T03:04:05.678Z', configFile: '/c.toml', stateDir: '/s' },
     ...{ url: 'https://example.com/', runtime: 'podman', tenantId: 't', runnerId: 'r', instanceId: 'i' },
     ...{ phase: 'degraded', utilisation: 0.256 },
     troubles: [{ kind: 'refused', message: 'GET /x: 401\u001b[2J', since: '2026-01-02T03:05:05.678Z' }],
@@ -40,7 +40,7 @@ describe('plan42 runner status', () => {
     assert.equal(
       stdout.replace(/ \(\d+ d \d+ h\)/, ' (long)'),
       `Runner         Running, degraded, since ${at(4)} (long), process 42; since ${at(5)} runner token rejected: GET /x: 401\\x1b[2J
-Version        1.0.0
+Version        1.2.3
 Server         https://example.com/
 Runtime        podman
 Queues         1, utilisation 26 %
@@ -56,7 +56,7 @@ ${job.jobId}\tWaits\t1\tNo\t${formatLocalTime(job.acceptedAt)}
 `,
     );
     const document = parseAs('runner-status.json', (await home.runner(['status', '--json'])).stdout);
-    assert.deepEqual(document.runner, answer);
+    assert.deepEqual([document.runner, document.outdated], [answer, null]);
     assert.deepEqual([document.state, document.jobs[0].jobId], ['running', job.jobId]);
   });
 
@@ -75,6 +75,17 @@ ${job.jobId}\tWaits\t1\tNo\t${formatLocalTime(job.acceptedAt)}
         token,
       );
     }
+  });
+
+  test('names the installed version if the runner is older, and how to restart it', async () => {
+    await using _server = await serve({ version: '1.2.2' });
+    const { stdout } = await home.runner(['status'], { platform: 'freebsd' });
+    assert.match(
+      stdout,
+      /^Version +1\.2\.2, but 1\.2\.3 is installed\. Stop it with Ctrl-C or "kill 42", then run "plan42 r/m,
+    );
+    const json = await home.runner(['status', '--json'], { platform: 'freebsd' });
+    assert.equal(parseAs('runner-status.json', json.stdout).outdated.installedVersion, '1.2.3');
   });
 
   test('lets stop explain how to stop a runner in the foreground', async () => {

@@ -1,3 +1,4 @@
+import { defaultPaths } from '../../config/paths.ts';
 import { ControlError, createControlClient } from '../../control/client.ts';
 import type { RunnerStatus } from '../../control/messages.ts';
 import { JobStore } from '../../jobs/store.ts';
@@ -6,6 +7,7 @@ import { runnerService } from '../../service/services.ts';
 import type { CliContext } from '../context.ts';
 import { print, renderJson } from '../output.ts';
 import { withProgress } from '../progress.ts';
+import { findOutdated, type Outdated } from '../service/outdated.ts';
 import { readServiceState } from '../service/state.ts';
 import { type ReadJobs, readJobs } from './job/list.ts';
 import { jobsAsJson } from './job/table.ts';
@@ -42,7 +44,15 @@ async function collectStatus(context: CliContext, paths: RunnerPaths): Promise<P
     readServiceState(context, runnerService),
     readJobs(context, paths, false),
   ]);
-  return { ...runner, service, jobs, note };
+  return { ...runner, outdated: await outdatedRunner(context, runner.runner), service, jobs, note };
+}
+
+async function outdatedRunner(context: CliContext, runner: RunnerStatus | null): Promise<Outdated | null> {
+  if (runner === null) return null;
+  const { version, pid, configFile } = runner;
+  const isDefault = configFile === defaultPaths(context.env).configFile;
+  const enableArguments = isDefault ? [] : ['-c', configFile];
+  return findOutdated(context, runnerService, { version, pid, enableArguments });
 }
 
 async function requestStatus(

@@ -1,20 +1,13 @@
 import { defaultPaths } from '../../config/paths.ts';
 import { ControlError, createControlClient } from '../../control/client.ts';
-import { ExitCode, UserError } from '../../lib/errors.ts';
+import { type ExitCode, UserError } from '../../lib/errors.ts';
 import { runnerService } from '../../service/services.ts';
 import type { CliContext } from '../context.ts';
 import { disableService, type ServiceControlOptions, stopService } from '../service/control.ts';
 
 /** @throws UserError if it is not installed, or if the running runner is not the service */
 export async function stopCommand(context: CliContext, options: ServiceControlOptions): Promise<void> {
-  try {
-    await stopService(context, runnerService, () => refuseForeground(context, ExitCode.failed), options);
-  } catch (error) {
-    // Without a service manager, the running runner is the more useful error.
-    if (error instanceof UserError && error.exitCode === ExitCode.platform)
-      await refuseForeground(context, error.exitCode);
-    throw error;
-  }
+  await stopService(context, runnerService, (exitCode) => refuseForeground(context, exitCode), options);
 }
 
 export async function disableCommand(context: CliContext, options: ServiceControlOptions): Promise<void> {

@@ -24,6 +24,8 @@ export interface ServerLocation {
   tokenSource: string;
   /** Authorities to trust in addition to the system's. */
   caFile?: string | undefined;
+  /** The process that runs on this machine, if it has responded. Older servers do not report it. */
+  program?: { version: string | undefined; pid: number | undefined };
 }
 
 const tokenVariable = 'PLAN42_SERVER_TOKEN';
@@ -36,6 +38,8 @@ const AdminFile = v.object({
   runnerId: v.string(),
   tenantToken: v.string(),
   caFile: v.optional(v.string()),
+  version: v.optional(v.string()),
+  pid: v.optional(v.number()),
 });
 
 /** Adds the option that selects the data folder of a server. */
@@ -79,8 +83,9 @@ function readAdminFile(dataDir: string): ServerLocation {
     throw new UserError(`cannot read ${path}`, { remedy: 'Run this as the user that runs the server.', cause: error });
   }
   try {
-    const { url, localUrl, tenantToken, caFile, ...ids } = v.parse(AdminFile, JSON.parse(text));
-    return { url: localUrl ?? url, token: tenantToken, ids, tokenSource: path, caFile };
+    const { url, localUrl, tenantToken, caFile, version, pid, ...ids } = v.parse(AdminFile, JSON.parse(text));
+    const program = { version, pid };
+    return { url: localUrl ?? url, token: tenantToken, ids, tokenSource: path, caFile, program };
   } catch {
     throw new UserError(`${path} is damaged`, { remedy: 'Restart the server, which writes it again.' });
   }

@@ -1,5 +1,5 @@
 /** `enable`, `stop` and `disable` of a service, the same for runner and server. */
-import { UserError } from '../../lib/errors.ts';
+import { ExitCode, UserError } from '../../lib/errors.ts';
 import { requireServiceManager } from '../../service/find-service-manager.ts';
 import type { EnableResult, ServiceDefinition, ServiceManager } from '../../service/service-manager.ts';
 import type { Service } from '../../service/services.ts';
@@ -62,14 +62,18 @@ function report(
 export async function stopService(
   context: CliContext,
   service: Service,
-  refuseForeground: () => Promise<void>,
+  refuseForeground: (exitCode: ExitCode) => Promise<void>,
   { json }: ServiceControlOptions,
 ): Promise<void> {
   const { signal, stdout } = context;
   const { noun, command } = service;
-  const manager = await requireServiceManager(context, service, signal);
+  const manager = await requireServiceManager(context, service, signal).catch(async (error: unknown) => {
+    // Without a service manager, the running process is the more useful error.
+    await refuseForeground(ExitCode.platform);
+    throw error;
+  });
   const before = await manager.status(signal);
-  if (!before.running) await refuseForeground();
+  if (!before.running) await refuseForeground(ExitCode.failed);
   if (!before.installed && !before.running) {
     throw new UserError('the service is not installed', { remedy: `Install it with "${command} enable".` });
   }

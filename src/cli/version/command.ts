@@ -1,5 +1,5 @@
 import type { Command } from 'commander';
-import { commit, repository, version } from '../../lib/version.ts';
+import { commit, isNewer, repository, version } from '../../lib/version.ts';
 import type { CliContext } from '../context.ts';
 
 const examples = `
@@ -41,7 +41,7 @@ async function askForNewest({ env, signal }: CliContext) {
   const url =
     env['PLAN42_RELEASES_URL'] || (repository && `https://api.github.com/repos/${repository}/releases/latest`);
   if (!url) return undefined;
-  const [{ createTransport }, { findNewestRelease, isNewer }] = await Promise.all([
+  const [{ createTransport }, { findNewestRelease }] = await Promise.all([
     import('../../plan42/transport.ts'),
     import('./releases.ts'),
   ]);

@@ -45,20 +45,3 @@ export async function findNewestRelease(
     return undefined;
   }
 }
-
-/** Whether `candidate` was released after `current`; a private build counts as older than any release. */
-export function isNewer(candidate: string, current: string): boolean {
-  const a = numbersOf(candidate);
-  const b = numbersOf(current);
-  for (const [index, number] of a.entries()) {
-    const other = b[index] ?? 0;
-    if (number !== other) return number > other;
-  }
-  return false;
-}
-
-// MAJOR.MINOR.PATCH[-ATTEMPT]: a later attempt comes after an earlier one, unlike a semantic version's pre-release.
-function numbersOf(version: string): [number, number, number, number] {
-  const [, major = 0, minor = 0, patch = 0, attempt = 1] = /^(\d+)\.(\d+)\.(\d+)(?:-(\d+)$)?/.exec(version) ?? [];
-  return [Number(major), Number(minor), Number(patch), Number(attempt)];
-}

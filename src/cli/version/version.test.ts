@@ -2,7 +2,7 @@ import assert from 'node:assert/strict';
 import { describe, it } from 'node:test';
 import { startTestServer } from '../../../test/support/http-server.ts';
 import { runCli } from '../../../test/support/run-cli.ts';
-import { isNewer } from './releases.ts';
+import { isNewer } from '../../lib/version.ts';
 
 describe('plan42 version', () => {
   it('prints the version', async () => {

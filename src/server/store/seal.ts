@@ -1,4 +1,5 @@
 /** Prepares the key of a database, and encrypts what an older version stored in plain text. */
+import { chmod } from 'node:fs/promises';
 import { join } from 'node:path';
 import { UserError } from '../../lib/errors.ts';
 import { exists, move } from '../../lib/files.ts';
@@ -23,7 +24,11 @@ export async function openSecrets(database: Database, dataDir: string, discard: 
   const wanted = getSetting(database, keyIdName);
   const found = await readKey(dataDir);
   if (wanted === undefined) return createKey(database, dataDir, found);
-  if (found?.id === wanted) return found;
+  if (found?.id === wanted) {
+    // A copy that was put back may have another mode.
+    await chmod(join(dataDir, keyFileName), 0o600);
+    return found;
+  }
   if (!discard) {
     const path = join(dataDir, keyFileName);
     throw new UserError(`cannot use the secrets in ${dataDir}: ${keyFileName} is missing or of another database`, {

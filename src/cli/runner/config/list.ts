@@ -3,7 +3,7 @@ import { parseConfig, renderProblem } from '../../../config/parse.ts';
 import { permissionWarnings } from '../../../config/read-file.ts';
 import { printableLine } from '../../../lib/printable.ts';
 import type { CliContext } from '../../context.ts';
-import { print, renderJson } from '../../output.ts';
+import { print, renderJson, terminalWidth } from '../../output.ts';
 import { renderTable } from '../../table.ts';
 import type { ConfigLocation } from './location.ts';
 import { readConfigToShow } from './read-to-show.ts';
@@ -51,7 +51,7 @@ export async function listSettings(context: CliContext, options: ListSettingsOpt
       { title: 'VALUE', cell: (setting) => printableLine(plainValue(setting)), flexible: true },
       { title: 'FROM', cell: (setting) => setting.origin },
     ],
-    stdout.isTTY ? stdout.columns : undefined,
+    terminalWidth(stdout),
   );
   await print(stdout, table, signal);
 }

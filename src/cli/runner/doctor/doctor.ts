@@ -6,7 +6,7 @@ import { systemClock } from '../../../lib/clock.ts';
 import { truncate } from '../../../lib/display-width.ts';
 import { UserError } from '../../../lib/errors.ts';
 import type { CliContext } from '../../context.ts';
-import { print, renderJson } from '../../output.ts';
+import { print, renderJson, terminalWidth } from '../../output.ts';
 import { createStyle, wantsColor } from '../../style.ts';
 import { exitCodeOf, renderResult, renderSummary, toJson } from './render.ts';
 
@@ -50,7 +50,7 @@ export async function doctor(context: CliContext, options: DoctorOptions, now = 
       results.push(result);
       if (options.json) continue;
       progress.hide();
-      await print(stdout, renderResult(result, style, stdout.isTTY ? stdout.columns : undefined), signal);
+      await print(stdout, renderResult(result, style, terminalWidth(stdout)), signal);
       progress.showAgain();
     }
   } finally {
@@ -82,7 +82,7 @@ function createProgress({ stderr, stdout }: CliContext) {
   const show = (pending: readonly Check[]) => {
     hide();
     const titles = pending.map(({ title }) => title).join(', ');
-    line = pending.length === 0 ? '' : truncate(`checking: ${titles}`, (stdout.columns ?? 80) - 1);
+    line = pending.length === 0 ? '' : truncate(`checking: ${titles}`, (stdout.columns || 80) - 1);
     showAgain();
   };
   return { show, hide, showAgain };

@@ -9,7 +9,7 @@ import { readInstanceId } from '../../../runner/instance.ts';
 import type { Runtime } from '../../../runtimes/runtime.ts';
 import { selectRuntime } from '../../../runtimes/select.ts';
 import type { CliContext } from '../../context.ts';
-import { print, renderJson } from '../../output.ts';
+import { print, renderJson, terminalWidth } from '../../output.ts';
 import { renderTable } from '../../table.ts';
 import { findRunnerPaths, loadRunnerConfig, type RunnerOptions } from '../runner-paths.ts';
 
@@ -85,7 +85,7 @@ function toText({ stdout }: CliContext, { removed }: Collection, dryRun: boolean
       { title: 'SIZE', cell: ({ bytes }) => (bytes === undefined ? '' : formatBytes(bytes)) },
       { title: 'REASON', cell: ({ reason }) => reason, flexible: true },
     ],
-    stdout.isTTY ? stdout.columns : undefined,
+    terminalWidth(stdout),
   );
   const total = describeCollection(removed);
   return `${table}${dryRun ? `Would remove: ${total}.` : `Removed: ${total}.`}\n`;

@@ -3,7 +3,7 @@ import type { JobStore } from '../../../jobs/store.ts';
 import type { JobSummary } from '../../../jobs/summary.ts';
 import { printableLine } from '../../../lib/printable.ts';
 import type { CliContext } from '../../context.ts';
-import { formatElapsed, formatLocalTime } from '../../output.ts';
+import { formatElapsed, formatLocalTime, terminalWidth } from '../../output.ts';
 import { createStyle, wantsColor } from '../../style.ts';
 import { renderTable, type TableColumn } from '../../table.ts';
 
@@ -48,7 +48,7 @@ export function renderJobs(
     { title: 'Image', cell: (job) => printableLine(job.record?.image ?? '') },
     { title: 'Reason', cell: (job) => printableLine(reasonOf(job.record) ?? '') },
   ];
-  return renderTable(jobs, verbose ? [...columns, ...more] : columns, stdout.isTTY ? stdout.columns : undefined);
+  return renderTable(jobs, verbose ? [...columns, ...more] : columns, terminalWidth(stdout));
 }
 
 function stateOf({ state, record }: JobSummary): string {

@@ -1,7 +1,7 @@
 import { printableLine } from '../../../lib/printable.ts';
 import type { AdminConnection, AdminEnvironment } from '../../../plan42/admin-objects.ts';
 import type { CliContext } from '../../context.ts';
-import { formatLocalTime, print, renderJson } from '../../output.ts';
+import { formatLocalTime, print, renderJson, terminalWidth } from '../../output.ts';
 import { shortIds } from '../../short-ids.ts';
 import { renderTable } from '../../table.ts';
 import type { LocationOptions } from '../location.ts';
@@ -52,7 +52,7 @@ export async function listConnections(context: CliContext, options: ListConnecti
       },
       { title: 'CREATED', cell: ({ CreatedAt }) => printableLine(formatLocalTime(CreatedAt ?? '')) },
     ],
-    stdout.isTTY ? stdout.columns : undefined,
+    terminalWidth(stdout),
   );
   await print(stdout, table, signal);
 }

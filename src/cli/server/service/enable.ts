@@ -1,5 +1,5 @@
 import { resolve } from 'node:path';
-import { UserError } from '../../../lib/errors.ts';
+import { ExitCode, UserError } from '../../../lib/errors.ts';
 import { exists } from '../../../lib/files.ts';
 import { tryLockFolder } from '../../../lib/lock.ts';
 import { openPrivateFolder } from '../../../lib/private-folder.ts';
@@ -24,7 +24,7 @@ export async function enableServer(context: CliContext, options: EnableServerOpt
   const manager = await requireServiceManager(context, serverService, signal);
   readTlsFiles(options);
   const dataDir = serverDataDir(options.data, env, platform);
-  if (!(await manager.status(signal)).running) await refuseForeground(dataDir);
+  if (!(await manager.status(signal)).running) await refuseForeground(dataDir, ExitCode.failed);
   await openPrivateFolder(serverLogDir(context));
   const logFile = serviceLogFile(context);
   const [program, ...args] = plan42Command;
@@ -55,11 +55,12 @@ export function startArguments(options: ServerStartOptions, dataDir: string, log
 }
 
 /** @throws UserError if a server that uses the data folder is running */
-export async function refuseForeground(dataDir: string): Promise<void> {
+export async function refuseForeground(dataDir: string, exitCode: ExitCode): Promise<void> {
   if (!(await exists(dataDir))) return;
   using lock = tryLockFolder(dataDir);
   if (lock !== undefined) return;
   throw new UserError(`the running server that uses ${dataDir} was not started as a service`, {
     remedy: 'Stop it with Ctrl-C in its terminal.',
+    exitCode,
   });
 }

@@ -6,11 +6,12 @@ import { serverService } from '../../../service/services.ts';
 import type { CliContext } from '../../context.ts';
 import { print, renderJson } from '../../output.ts';
 import { withProgress } from '../../progress.ts';
+import { describeOutdated, findOutdated, type Outdated } from '../../service/outdated.ts';
 import { describeService, readServiceState, type ServiceState } from '../../service/state.ts';
 import { createStyle, wantsColor } from '../../style.ts';
 import { explainApiFailure } from '../api-failure.ts';
 import { serverDataDir } from '../data-dir.ts';
-import { type LocationOptions, locateServer } from '../location.ts';
+import { type LocationOptions, locateServer, type ServerLocation } from '../location.ts';
 
 export interface ServerStatusOptions extends LocationOptions {
   json?: boolean;
@@ -24,6 +25,10 @@ interface ServerStatus {
   url: string | null;
   dataDir: string | null;
   service: ServiceState | null;
+  /** Null if it is unknown. */
+  version: string | null;
+  /** Null if it is unknown, or the version that is installed. */
+  outdated: Outdated | null;
 }
 
 /** Prints whether the server responds, and the state of the service. @throws UserError if it does not respond, after printing */
@@ -41,21 +46,27 @@ async function readStatus(context: CliContext, options: ServerStatusOptions): Pr
   const dataDir = options.server === undefined ? serverDataDir(options.data, context.env, context.platform) : null;
   const service = options.server === undefined ? await readServiceState(context, serverService) : null;
   try {
-    return { state: 'running', problem: null, url: await urlOfRunningServer(context, options), dataDir, service };
+    const { url, program } = await locateRunningServer(context, options);
+    const outdated = program === undefined ? null : await findOutdated(context, serverService, program);
+    return { state: 'running', problem: null, url, dataDir, service, version: program?.version ?? null, outdated };
   } catch (error) {
     if (!(error instanceof UserError)) throw error;
-    return { state: 'not-running', problem: error.message, url: null, dataDir, service };
+    const { message: problem } = error;
+    return { state: 'not-running', problem, url: null, dataDir, service, version: null, outdated: null };
   }
 }
 
-/** Returns the URL of the server that has responded. @throws UserError */
-async function urlOfRunningServer({ env, version, signal }: CliContext, options: ServerStatusOptions): Promise<string> {
+/** Returns the server, which has responded. @throws UserError */
+async function locateRunningServer(
+  { env, version, signal }: CliContext,
+  options: ServerStatusOptions,
+): Promise<ServerLocation> {
   const location = locateServer(options, env);
   const { url, token, caFile } = location;
   const transport = createTransport({ env, caFile });
   try {
     await getCurrentTenant({ transport, baseUrl: new URL(url), token, userAgent: `plan42/${version}` }, signal);
-    return url;
+    return location;
   } catch (error) {
     throw explainApiFailure(error, location);
   } finally {
@@ -63,11 +74,14 @@ async function urlOfRunningServer({ env, version, signal }: CliContext, options:
   }
 }
 
-function render(context: CliContext, { state, problem, url, dataDir, service }: ServerStatus): string {
+function render(context: CliContext, status: ServerStatus): string {
+  const { state, problem, url, dataDir, service, version, outdated } = status;
   const style = createStyle(wantsColor(context.stdout, context));
   const shown = state === 'running' ? `${style.good('Running')}, ${url}` : `${style.bad('Not Running')}: ${problem}`;
   const lines = [
     ['Server', shown],
+    ...(outdated ? [['Version', style.bad(describeOutdated(version ?? undefined, outdated))]] : []),
+    ...(outdated || version === null ? [] : [['Version', printableLine(version)]]),
     ...(service ? [['Service', describeService(service)]] : []),
     ...(dataDir === null ? [] : [['Data', printableLine(dataDir)]]),
   ] as const;

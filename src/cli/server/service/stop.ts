@@ -6,7 +6,7 @@ import { refuseForeground } from './enable.ts';
 
 export async function stopServer(context: CliContext, options: ServiceControlOptions): Promise<void> {
   const dataDir = serverDataDir(undefined, context.env, context.platform);
-  await stopService(context, serverService, () => refuseForeground(dataDir), options);
+  await stopService(context, serverService, (exitCode) => refuseForeground(dataDir, exitCode), options);
 }
 
 export async function disableServer(context: CliContext, options: ServiceControlOptions): Promise<void> {

@@ -55,15 +55,17 @@ export async function startCommand(context: CliContext, options: ServerStartOpti
   context.onReloadRequest(() => logger.info('nothing to reload, ignoring SIGHUP'));
   using notifier = createServiceNotifier(env);
   const tls = readTlsFiles(options);
-  await using server = await start(options, { dataDir, tls, env, logger }).catch((error: unknown) => {
-    // Standard error has it too, but not the file, which "plan42 server logs" shows.
-    if (file)
-      createLogger({ level: 'error', format: options.logFormat, write: file.write.bind(file) }).error(
-        'server cannot start',
-        { error },
-      );
-    throw error;
-  });
+  await using server = await start(options, { dataDir, tls, version: context.version, env, logger }).catch(
+    (error: unknown) => {
+      // Standard error has it too, but not the file, which "plan42 server logs" shows.
+      if (file)
+        createLogger({ level: 'error', format: options.logFormat, write: file.write.bind(file) }).error(
+          'server cannot start',
+          { error },
+        );
+      throw error;
+    },
+  );
   notifier.ready();
 
   // A log gets events only, and never the sign-in link.
@@ -88,11 +90,15 @@ export async function startCommand(context: CliContext, options: ServerStartOpti
 interface StartDeps {
   dataDir: string;
   tls: ReturnType<typeof readTlsFiles>;
+  version: string;
   env: NodeJS.ProcessEnv;
   logger: Logger;
 }
 
-async function start(options: ServerStartOptions, { dataDir, tls, env, logger }: StartDeps): Promise<ControlPlane> {
+async function start(
+  options: ServerStartOptions,
+  { dataDir, tls, version, env, logger }: StartDeps,
+): Promise<ControlPlane> {
   const { listen, publicUrl, keepTasks, keepLogs, keepDeleted } = options;
   return startServer({
     dataDir,
@@ -102,6 +108,7 @@ async function start(options: ServerStartOptions, { dataDir, tls, env, logger }:
     forContainers: options.containers,
     ...(tls === undefined ? {} : { tls, caFile: tls.ownAuthority }),
     retention: { tasksMs: keepTasks?.ms, logsMs: keepLogs?.ms, deletedMs: keepDeleted.ms },
+    version,
     env,
     logger,
   });

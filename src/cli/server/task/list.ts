@@ -2,7 +2,7 @@ import { printableLine } from '../../../lib/printable.ts';
 import type { AdminTask } from '../../../plan42/admin-objects.ts';
 import { isTerminalStatus } from '../../../plan42/turn-status.ts';
 import type { CliContext } from '../../context.ts';
-import { formatElapsed, formatLocalTime, print, renderJson } from '../../output.ts';
+import { formatElapsed, formatLocalTime, print, renderJson, terminalWidth } from '../../output.ts';
 import { shortIds } from '../../short-ids.ts';
 import { createStyle, statusStyle, wantsColor } from '../../style.ts';
 import { renderTable } from '../../table.ts';
@@ -49,7 +49,7 @@ function renderTasks(context: CliContext, tasks: readonly AdminTask[]): string {
       { title: 'CREATED', cell: (task) => printableLine(formatLocalTime(task.CreatedAt, { seconds: true })) },
       { title: 'ELAPSED', cell: elapsedOf },
     ],
-    stdout.isTTY ? stdout.columns : undefined,
+    terminalWidth(stdout),
   );
 }
 

@@ -1,7 +1,7 @@
 import { randomUUID } from 'node:crypto';
 import { printableLine } from '../../../lib/printable.ts';
 import type { CliContext } from '../../context.ts';
-import { formatLocalTime, print, renderJson } from '../../output.ts';
+import { formatLocalTime, renderJson } from '../../output.ts';
 import { findRunner } from '../find-runner.ts';
 import type { LocationOptions } from '../location.ts';
 import { callServer } from '../with-server.ts';
@@ -17,11 +17,19 @@ export async function createToken(context: CliContext, options: CreateTokenOptio
     const runnerId = await findRunner(server, options.runner);
     return server.client.createRunnerToken(runnerId, randomUUID(), options.ttlDays);
   });
-  if (options.json) return print(context.stdout, renderJson(token), context.signal);
-  await print(context.stdout, `${token.Token}\n`, context.signal);
-  const { TokenID, RunnerID, ExpiresAt } = token;
-  context.stderr.write(
-    printableLine(`Token ${TokenID} for runner ${RunnerID}, valid until ${formatLocalTime(ExpiresAt)}.`),
-  );
-  context.stderr.write('\n');
+  const { Token, TokenID, RunnerID, ExpiresAt } = token;
+  if (!(await isWritten(context, options.json ? renderJson(token) : `${Token}\n`))) {
+    context.stderr.write(`Token ${TokenID} could not be written. Revoke it: plan42 server token revoke ${TokenID}\n`);
+  } else if (!options.json) {
+    const until = formatLocalTime(ExpiresAt);
+    context.stderr.write(`${printableLine(`Token ${TokenID} for runner ${RunnerID}, valid until ${until}.`)}\n`);
+  }
+}
+
+/** Writes the only copy of something. Resolves with false if it cannot be written. */
+async function isWritten({ stdout, signal }: CliContext, text: string): Promise<boolean> {
+  const { promise, resolve } = Promise.withResolvers<boolean>();
+  signal.addEventListener('abort', () => resolve(false), { once: true });
+  stdout.write(text, (error) => resolve(!error));
+  return promise;
 }

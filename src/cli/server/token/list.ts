@@ -4,7 +4,7 @@ import type { AdminClient } from '../../../plan42/admin-client.ts';
 import type { AdminRunnerToken } from '../../../plan42/admin-objects.ts';
 import { describeEnd, type TokenState, tokenState } from '../../../plan42/token-end.ts';
 import type { CliContext } from '../../context.ts';
-import { formatLocalTime, print, renderJson } from '../../output.ts';
+import { formatLocalTime, print, renderJson, terminalWidth } from '../../output.ts';
 import { shortIds } from '../../short-ids.ts';
 import { createStyle, type Style, wantsColor } from '../../style.ts';
 import { renderTable } from '../../table.ts';
@@ -38,7 +38,7 @@ export async function listTokens(context: CliContext, options: ListTokensOptions
       { title: 'EXPIRES', cell: (token) => printableLine(formatLocalTime(token.ExpiresAt)) },
       { title: 'STATE', cell: renderState, style: colourOf(style) },
     ],
-    stdout.isTTY ? stdout.columns : undefined,
+    terminalWidth(stdout),
   );
   await print(stdout, table, signal);
 }

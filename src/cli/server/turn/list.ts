@@ -1,7 +1,7 @@
 import { printableLine } from '../../../lib/printable.ts';
 import type { AdminTurn } from '../../../plan42/admin-objects.ts';
 import type { CliContext } from '../../context.ts';
-import { formatElapsed, formatLocalTime, print, renderJson } from '../../output.ts';
+import { formatElapsed, formatLocalTime, print, renderJson, terminalWidth } from '../../output.ts';
 import { createStyle, statusStyle, wantsColor } from '../../style.ts';
 import { renderTable } from '../../table.ts';
 import type { LocationOptions } from '../location.ts';
@@ -36,6 +36,6 @@ function renderTurns(context: CliContext, turns: readonly AdminTurn[]): string {
       { title: 'COMPLETED', cell: ({ CompletedAt }) => time(CompletedAt) },
       { title: 'ELAPSED', cell: ({ CreatedAt, CompletedAt }) => formatElapsed(CreatedAt, CompletedAt) },
     ],
-    stdout.isTTY ? stdout.columns : undefined,
+    terminalWidth(stdout),
   );
 }

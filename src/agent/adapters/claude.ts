@@ -1,0 +1,32 @@
+import type { Adapter } from './adapter.ts';
+import { readClaude } from './readers/claude.ts';
+
+const webTools = ['WebSearch', 'WebFetch'];
+const env = {
+  // It refuses to skip permissions as root, except in a sandbox.
+  IS_SANDBOX: '1',
+  DISABLE_AUTOUPDATER: '1',
+  CLAUDE_CODE_DISABLE_NONESSENTIAL_TRAFFIC: '1',
+};
+
+/** Claude Code, by its adapter `claude-agent-acp` or by its own command line. */
+export const claude: Adapter = {
+  name: 'claude',
+  packages: { npm: ['@agentclientprotocol/claude-agent-acp'] },
+  keys: ['ANTHROPIC_API_KEY', 'CLAUDE_CODE_OAUTH_TOKEN', 'ANTHROPIC_AUTH_TOKEN'],
+  hosts: ['api.anthropic.com'],
+  acp: ({ model, webSearch }) => ({
+    command: ['claude-agent-acp'],
+    env: { ...env, ...(model ? { ANTHROPIC_MODEL: model } : {}) },
+    mode: 'bypassPermissions',
+    sessionMeta: webSearch ? {} : { claudeCode: { options: { disallowedTools: webTools } } },
+  }),
+  commandLine: ({ prompt, model, reasoningLevel, webSearch, resume }) => {
+    const options = ['--print', '--verbose', '--output-format', 'stream-json', '--dangerously-skip-permissions'];
+    if (model) options.push('--model', model);
+    if (reasoningLevel) options.push('--effort', reasoningLevel);
+    if (resume) options.push('--resume', resume);
+    if (!webSearch) options.push('--disallowedTools', ...webTools);
+    return { command: ['claude', ...options], env, input: prompt, read: readClaude };
+  },
+};

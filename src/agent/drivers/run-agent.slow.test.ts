@@ -1,0 +1,209 @@
+import assert from 'node:assert/strict';
+import { readFile, writeFile } from 'node:fs/promises';
+import { join } from 'node:path';
+import { type TestContext, test } from 'node:test';
+import { eventually } from '../../../test/support/eventually.ts';
+import { makeTempDir } from '../../../test/support/temp-dir.ts';
+import { commandLine } from '../../lib/processes.ts';
+import { findAdapter } from '../adapters/find-adapter.ts';
+import type { AgentEvent, AgentTask } from './driver.ts';
+import { runAgent } from './run-agent.ts';
+
+const agents = join(import.meta.dirname, '../../../test/support/agents');
+const acp = { PLAN42_AGENT_COMMAND: JSON.stringify([process.execPath, join(agents, 'acp-agent.ts')]) };
+const madeUp = { PLAN42_AGENT: join(agents, 'made-up.mjs') };
+
+interface Case extends Partial<AgentTask> {
+  steps?: string[];
+}
+
+function startAgent(t: TestContext, env: NodeJS.ProcessEnv, folder: string, { steps, ...task }: Case) {
+  const events: AgentEvent[] = [];
+  const all: NodeJS.ProcessEnv = { PATH: process.env['PATH'], HOME: folder, ...env };
+  const result = findAdapter(all).then((adapter) =>
+    runAgent(adapter, {
+      prompt: steps?.join('\n') ?? '',
+      folder,
+      model: undefined,
+      reasoningLevel: undefined,
+      webSearch: false,
+      env: all,
+      signal: t.signal,
+      onEvent: (event) => events.push(event),
+      ...task,
+    }),
+  );
+  return { result, events };
+}
+
+test('an agent works by the protocol, and may do everything', async (t) => {
+  await using dir = await makeTempDir();
+  const { result, events } = startAgent(t, acp, dir.path, {
+    steps: ['plan Look around', 'say Now I edit.', 'edit fixed.txt', 'say First.', 'say  Second.'],
+  });
+  assert.deepEqual(await result, {
+    message: 'First. Second.',
+    usage: { inputTokens: 10, outputTokens: 2, cachedTokens: 4 },
+    session: 'new-session',
+  });
+  assert.equal(await readFile(join(dir.path, 'fixed.txt'), 'utf8'), 'edited\n');
+  assert.deepEqual(events, [
+    { type: 'plan', entries: [{ title: 'Look around', status: 'in_progress' }] },
+    { type: 'message', text: 'Now I edit.' },
+    { type: 'tool', title: 'edit fixed.txt', status: 'started' },
+    { type: 'tool', title: 'edit fixed.txt', status: 'done' },
+    { type: 'usage', usage: { inputTokens: 10, outputTokens: 2, cachedTokens: 4 } },
+    { type: 'message', text: 'First. Second.' },
+  ]);
+});
+
+test('the model and the reasoning level of the task are selected', async (t) => {
+  await using dir = await makeTempDir();
+  const { result } = startAgent(t, acp, dir.path, { steps: ['selected'], model: 'large', reasoningLevel: 'HIGH' });
+  assert.equal((await result).message, '{"m":"large","r":"high"}');
+});
+
+test('a model that the agent does not offer fails the turn', async (t) => {
+  await using dir = await makeTempDir();
+  const { result } = startAgent(t, acp, dir.path, { steps: ['say hello'], model: 'huge' });
+  await assert.rejects(result, {
+    kind: 'model',
+    message: 'cannot select model huge: the agent does not offer it. Choose one of: small, large.',
+  });
+});
+
+test('an agent that wants to be authenticated is, if its adapter knows how', async (t) => {
+  await using dir = await makeTempDir();
+  const env = { PATH: process.env['PATH'], ...acp, MUST_AUTHENTICATE: '1' };
+  const unknown = startAgent(t, env, dir.path, { steps: ['say hello'] });
+  await assert.rejects(unknown.result, { kind: 'no-key' });
+  await writeFile(
+    join(dir.path, 'adapter.mjs'),
+    `export default { name: 'x', acp: () => ({ command: ${acp.PLAN42_AGENT_COMMAND}, authMethod: 'key' }) };`,
+  );
+  const known = { ...env, PLAN42_AGENT: join(dir.path, 'adapter.mjs') };
+  assert.equal((await startAgent(t, known, dir.path, { steps: ['say hello'] }).result).message, 'hello');
+});
+
+test('a session is resumed if the agent has kept it', async (t) => {
+  await using dir = await makeTempDir();
+  const kept = startAgent(t, acp, dir.path, { steps: ['say again'], resume: 'kept' });
+  assert.deepEqual(await kept.result.then(({ session, message }) => [session, message]), ['kept', 'again']);
+  assert.deepEqual(
+    kept.events.filter(({ type }) => type === 'message'),
+    [{ type: 'message', text: 'again' }],
+  );
+  const lost = startAgent(t, acp, dir.path, { steps: ['say again'], resume: 'lost' });
+  assert.equal((await lost.result).session, 'new-session');
+});
+
+for (const [steps, env, kind, message] of [
+  [['fail API Error: 401 invalid x-api-key'], {}, 'key-refused', /refused the key/],
+  [['fail 529 overloaded_error'], {}, 'overloaded', /Run the task again later\.$/],
+  [['fail getaddrinfo ENOTFOUND api.example.com'], {}, 'unreachable', /^cannot reach api\.example\.com: /],
+  [['say working', 'exit 3'], {}, 'exited', /custom exited with code 3: something broke/],
+  [['exit 0'], {}, 'exited', /custom reported an error/],
+  [['refuse'], {}, 'refused', /refused the task/],
+  [['say never'], { ACP_VERSION: '99' }, 'protocol', /version 99/],
+] as const) {
+  test(`fails with a sentence: ${steps.join(', ')} ${Object.values(env).join('')}`, async (t) => {
+    await using dir = await makeTempDir();
+    const { result } = startAgent(t, { ...acp, ...env }, dir.path, { steps: [...steps] });
+    await assert.rejects(result, (error: Error & { kind: string }) => {
+      assert.deepEqual([error.name, error.kind], ['AgentFailure', kind]);
+      assert.match(error.message, message);
+      return true;
+    });
+  });
+}
+
+test('the last lines of standard error are shown when an agent fails', async (t) => {
+  await using dir = await makeTempDir();
+  const { result, events } = startAgent(t, acp, dir.path, { steps: ['exit 1'] });
+  await assert.rejects(result);
+  assert.deepEqual(events.at(-1), { type: 'output', text: 'something broke' });
+});
+
+test('an agent that is silent for too long is stopped', async (t) => {
+  await using dir = await makeTempDir();
+  const { result } = startAgent(t, acp, dir.path, { steps: ['hang'], silenceTimeoutMs: 3000 });
+  await assert.rejects(result, { kind: 'hung', message: /custom wrote nothing for 3\.0 s/ });
+});
+
+test('an aborted agent is stopped, with everything that it started', async (t) => {
+  await using dir = await makeTempDir();
+  const aborter = new AbortController();
+  const { result } = startAgent(t, acp, dir.path, {
+    steps: ['daemon pid', 'hang'],
+    signal: AbortSignal.any([aborter.signal, t.signal]),
+  });
+  const rejected = assert.rejects(result, { name: 'AbortError' });
+  const pid = await eventually(
+    async () => Number(await readFile(join(dir.path, 'pid'), 'utf8').catch(() => '')) || undefined,
+  );
+  assert.match(await commandLine(pid), /trap/);
+  aborter.abort();
+  await rejected;
+  assert.equal(await commandLine(pid), '');
+});
+
+test('an agent that is done is stopped, with everything that it started', async (t) => {
+  await using dir = await makeTempDir();
+  const { result } = startAgent(t, acp, dir.path, { steps: ['daemon pid'] });
+  await result;
+  assert.equal(await commandLine(Number(await readFile(join(dir.path, 'pid'), 'utf8'))), '');
+});
+
+test('an agent is added by one file of at most 40 lines', async (t) => {
+  await using dir = await makeTempDir();
+  const source = await readFile(madeUp.PLAN42_AGENT, 'utf8');
+  assert.ok(source.trimEnd().split('\n').length <= 40);
+  const { result, events } = startAgent(t, madeUp, dir.path, { prompt: 'add a file', model: 'large' });
+  assert.deepEqual(await result, { message: 'wrote it with large', usage: { inputTokens: 3, outputTokens: 1 } });
+  assert.equal(await readFile(join(dir.path, 'made-up.txt'), 'utf8'), 'add a file\n');
+  assert.deepEqual(events.slice(0, 3), [
+    { type: 'output', text: 'starting large' },
+    { type: 'tool', title: 'write made-up.txt', status: 'started' },
+    { type: 'tool', title: 'write made-up.txt', status: 'done' },
+  ]);
+});
+
+test('an agent of the command line that fails is explained', async (t) => {
+  await using dir = await makeTempDir();
+  const keyless = startAgent(t, madeUp, dir.path, { prompt: 'break' });
+  await assert.rejects(keyless.result, { kind: 'no-key', message: /Set MADE_UP_KEY in the environment/ });
+  const refused = startAgent(t, { ...madeUp, MADE_UP_KEY: 'x' }, dir.path, { prompt: 'break' });
+  await assert.rejects(refused.result, { kind: 'key-refused', message: /refused the key in MADE_UP_KEY/ });
+});
+
+test('an agent that reports its result and does not exit is stopped', async (t) => {
+  await using dir = await makeTempDir();
+  const { result } = startAgent(t, madeUp, dir.path, { prompt: 'stay', exitTimeoutMs: 100 });
+  assert.equal((await result).message, 'done, but here to stay');
+});
+
+test('the text of a custom command is its answer, and its input ends', async (t) => {
+  await using dir = await makeTempDir();
+  const env = {
+    PLAN42_AGENT_COMMAND: '["sh","-c","echo you said: $(cat); echo $PLAN42_MODEL"]',
+    PLAN42_AGENT_PROTOCOL: 'command',
+  };
+  const { result, events } = startAgent(t, env, dir.path, { prompt: 'hello', model: 'm1' });
+  assert.equal((await result).message, 'you said: hello\nm1');
+  assert.deepEqual(events[0], { type: 'output', text: 'you said: hello' });
+});
+
+test('an agent that is not installed is named', async (t) => {
+  await using dir = await makeTempDir();
+  const { result } = startAgent(t, { PLAN42_AGENT: 'gemini', PATH: '/nonexistent' }, dir.path, {});
+  await assert.rejects(result, {
+    kind: 'not-installed',
+    message: /cannot start gemini: gemini or gemini is not installed|gemini is not installed in the image/,
+  });
+});
+
+test('an image without a known agent is explained', async () => {
+  await assert.rejects(findAdapter({}), { kind: 'unknown-agent', message: /does not name its agent.*claude, codex/ });
+  await assert.rejects(findAdapter({ PLAN42_AGENT: 'x' }), { message: /there is no agent "x"/ });
+  await assert.rejects(findAdapter({ PLAN42_AGENT: '/nonexistent.mjs' }), { message: /cannot load the adapter/ });
+});
