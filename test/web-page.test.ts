@@ -82,11 +82,27 @@ suite('the web page', { concurrency: false }, () => {
     await page.getByText(/^Your prompt has \d+ words in 1 line\.$/).waitFor();
     assert.match((await page.title()) ?? '', /^Count \[sleep 1\] these words\. – Plan42$/);
 
+    await page
+      .getByRole('article', { name: 'Turn 1' })
+      .getByText(/, took .* s, on /)
+      .waitFor();
+    await page.getByRole('article', { name: 'Turn 1' }).getByText('example.com/agent:1', { exact: true }).waitFor();
+
     await tabTo(page, 'Prompt');
     await page.keyboard.type('And these?');
-    await tabTo(page, 'Start turn 2');
-    await page.keyboard.press('Enter');
+    await page.keyboard.press('Control+Enter');
     await page.getByRole('article', { name: 'Turn 2' }).getByText('Completed').waitFor();
+
+    await tabTo(page, 'Run again');
+    await page.keyboard.press('Enter');
+    await eventually(async () => (await page.getByLabel('Prompt').inputValue()) === 'Count [sleep 1] these words.');
+    await tabTo(page, 'Prompt');
+    await page.keyboard.press('ControlOrMeta+a');
+    await page.keyboard.type('Once more.');
+    await page.keyboard.press('Control+Enter');
+    await page.getByRole('heading', { name: 'Once more.' }).waitFor();
+    const tasks: Json[] = (await call(server, 'GET', 'tasks')).Tasks;
+    assert.equal(new Set(tasks.map(({ EnvironmentId }) => EnvironmentId)).size, 1, 'in the same environment');
   });
 
   test('by keyboard: create a connection and an environment, change it, and start a task in it', { skip }, async () => {
@@ -193,6 +209,56 @@ suite('the web page', { concurrency: false }, () => {
     await page.getByText('pull request 7').waitFor();
     assert.equal(await page.getByRole('link', { name: 'pull request 7' }).count(), 0);
     assert.equal(await page.locator('img, main script, main svg:not(.plot)').count(), 0);
+  });
+
+  test('output is Markdown, with links to the branch, the commit and the pull request', { skip }, async () => {
+    const taskId = await startTask(server, ['--title', 'Markdown', '--prompt', 'p', '--repo', 'me/site']);
+    const task = await call(server, 'GET', `tasks/${taskId}`);
+    const PRLink = 'https://github.example.com/me/site/pull/7';
+    const RepoInfo = { 'me/site': { FeatureBranch: 'plan42/x', TargetBranch: 'main', PRLink, PRNumber: 7 } };
+    await call(server, 'PATCH', `tasks/${taskId}`, { body: { RepoInfo }, ifMatch: task.Version });
+    const waiting = await call(server, 'GET', `tasks/${taskId}/turns/1`);
+    const OutputMessage = [
+      '# Done\n\nSee [the docs](https://docs.example.com/a) and https://example.org/b.',
+      '- one\n- `two`\n\n| a | b |\n|-|-|\n| 1 | 2 |',
+      ['```', 'x'.repeat(300), '```'].join('\n'),
+      '![](https://tracker.example.com/i.png) [trap](javascript:alert(1)) <b onclick="alert(2)">html</b>',
+    ].join('\n\n');
+    const CommitInfo = { 'me/site': { BaselineCommitHash: 'a'.repeat(40), LastCommitHash: 'b'.repeat(40) } };
+
+    for (const [width, colorScheme] of [
+      [360, 'dark'],
+      [1100, 'light'],
+    ] as const) {
+      await using watched = await signedIn({ width, colorScheme });
+      const { page } = watched;
+      await page.evaluate(`location.hash = '#/tasks/${taskId}'`);
+      const turn = page.getByRole('article', { name: 'Turn 1' });
+      if (width === 360) {
+        await turn.getByText(/, waiting for \d/).waitFor();
+        assert.equal(await page.locator('.state.active').count(), 0, 'a turn that waits is not shown as running');
+        const body = { Status: 'Completed', OutputMessage, CommitInfo };
+        await call(server, 'PATCH', `tasks/${taskId}/turns/1`, { body, ifMatch: waiting.Version });
+      }
+      await turn.getByRole('heading', { name: 'Done', level: 4 }).waitFor();
+      const hrefs = await turn.getByRole('link').evaluateAll((links: { href: string }[]) => links.map((a) => a.href));
+      assert.deepEqual(hrefs, [
+        'https://docs.example.com/a',
+        'https://example.org/b',
+        'https://tracker.example.com/i.png',
+        `https://github.example.com/me/site/commit/${'b'.repeat(40)}`,
+      ]);
+      await turn.getByText('on docs.example.com').waitFor();
+      assert.equal(await turn.getByText('on example.org').count(), 0, 'the text has the host already');
+      await turn.getByText('[trap](javascript:alert(1)) <b onclick="alert(2)">html</b>').waitFor();
+      assert.equal(await turn.getByRole('listitem').filter({ hasText: 'two' }).locator('code').count(), 1);
+      assert.equal(await turn.getByRole('cell', { name: '2' }).count(), 1);
+      const branch = page.getByRole('link', { name: 'plan42/x' });
+      assert.equal(await branch.getAttribute('href'), 'https://github.example.com/me/site/tree/plan42/x');
+      assert.equal(await page.getByRole('link', { name: 'pull request 7' }).getAttribute('href'), PRLink);
+      assert.deepEqual(await watched.accessibilityProblems(), [], colorScheme);
+      assert.ok((await page.evaluate<number>('document.documentElement.scrollWidth')) <= width);
+    }
   });
 
   test('a token that ends soon is shown with its runner, and how to replace it', { skip }, async () => {

@@ -1,14 +1,49 @@
 import assert from 'node:assert/strict';
 import { emptyEnvironmentForm, readEnvironmentForm } from '../../src/web/environment-form.ts';
+import { type MarkdownNode, readMarkdown } from '../../src/web/markdown.ts';
 import { hashOf, placeOf, signInCodeOf } from '../../src/web/place.ts';
+import { branchUrl, commitUrl } from '../../src/web/repo-links.ts';
 import { logLine, shownLink, shownValue } from '../../src/web/shown-text.ts';
-import { emptyTaskForm, readTaskForm } from '../../src/web/task-form.ts';
+import { emptyTaskForm, formToRepeat, readTaskForm } from '../../src/web/task-form.ts';
 import { clockTime, exactTime, localTime } from '../../src/web/times.ts';
+import { isWaiting } from '../../src/web/turn-state.ts';
 import type { Target } from '../target.ts';
 
 const hidden = /[\p{Cc}\p{Bidi_Control}\u200b\ufeff]/u;
 
+/** Fails if the tree has a link that must not be followed, or hidden text. */
+function checkNode(node: MarkdownNode): void {
+  if (typeof node === 'string') {
+    assert.doesNotMatch(node.replaceAll(/[\n\t]/g, ''), hidden);
+    return;
+  }
+  if (node.link?.href !== undefined) assert.match(node.link.href, /^https:\/\/[^@/]+(?:\/|$)/);
+  for (const child of node.children) checkNode(child);
+}
+
 export const targets: readonly Target[] = [
+  {
+    covers: ['web/markdown.ts#readMarkdown'],
+    corpus: ['# a\n\n- **b** `c`\n', '[a](https://b.c/d) <b>x</b>', '|a|b|\n|-|-|\n|1|2|', '> ```\n> &#x202e;\n'],
+    run: (text: string) => readMarkdown(text),
+    check: (nodes: MarkdownNode[] | undefined) => {
+      for (const node of nodes ?? []) checkNode(node);
+    },
+    maxKiB: 64,
+  },
+  {
+    covers: ['web/repo-links.ts#branchUrl', 'web/repo-links.ts#commitUrl', 'web/turn-state.ts#isWaiting'],
+    corpus: ['me/web', 'https://github.com/me/web/pull/7', 'abcdef1'],
+    run: (text: string) => {
+      const pull = 'https://github.com/me/web/pull/7';
+      isWaiting(text);
+      return [
+        branchUrl('me/web', text, pull),
+        commitUrl('me/web', text, pull),
+        commitUrl(text, 'abcdef1', text),
+      ].join();
+    },
+  },
   {
     covers: ['web/place.ts#placeOf', 'web/place.ts#hashOf', 'web/place.ts#signInCodeOf'],
     corpus: ['#/tasks?state=Executing&after=x', '#/tasks/a%2Fb', '#sign-in=abc', '#/runners/%E0%A4%A'],
@@ -63,10 +98,13 @@ export const targets: readonly Target[] = [
     },
   },
   {
-    covers: ['web/task-form.ts#readTaskForm'],
+    covers: ['web/task-form.ts#readTaskForm', 'web/task-form.ts#formToRepeat'],
     corpus: ['NAME=VALUE\nB=1', 'org/repo:main\na/b', 'python:3.14'],
-    run: (text: string) =>
-      readTaskForm({ ...emptyTaskForm, image: text, prompt: text, title: text, repos: text, variables: text }),
+    run: (text: string) => {
+      const RepoInfo = { [text]: { FeatureBranch: text, TargetBranch: text } };
+      formToRepeat({ Title: text, Prompt: text, EnvironmentId: text, RepoInfo });
+      return readTaskForm({ ...emptyTaskForm, image: text, prompt: text, title: text, repos: text, variables: text });
+    },
   },
   {
     covers: ['web/times.ts#localTime', 'web/times.ts#clockTime', 'web/times.ts#exactTime'],

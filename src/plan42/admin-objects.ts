@@ -81,7 +81,7 @@ export const AdminTurn = knownFields(
   view(
     turnFields,
     ['TaskId', 'TurnIndex', 'Status', 'CreatedAt', 'Version'],
-    ['Prompt', 'OutputMessage', 'ErrorMessage', 'CompletedAt', 'Machine'],
+    ['Prompt', 'OutputMessage', 'ErrorMessage', 'CompletedAt', 'Machine', 'Image'],
   ),
 );
 export type AdminTurn = v.InferOutput<typeof AdminTurn>;

@@ -173,6 +173,8 @@ export const turnFields = {
   /** The host name of the machine whose runner got the turn, and the instance ID of that runner. Only our server knows them. */
   Machine: v.optional(v.string()),
   InstanceId: v.optional(v.string()),
+  /** The image of the environment when the turn was sent. Only our server knows it. */
+  Image: v.optional(v.string()),
   ...versionFields,
 };
 /** `Agent` includes the runner, which reports for an agent that exited. */

@@ -1,7 +1,7 @@
 /** The responses of the calls that only the web page makes. */
 import * as v from 'valibot';
 import type { ObjectOf } from './fields.ts';
-import type { Task } from './objects.ts';
+import type { Environment, Task, Turn } from './objects.ts';
 
 /** Whether a queue gets work, and if not, why. */
 export type QueueState = 'Healthy' | 'Unhealthy' | 'Draining';
@@ -78,6 +78,18 @@ export interface TaskPage {
   NextToken?: string;
   /** The number of tasks by state. */
   Counts: Record<string, number>;
+}
+
+/** A turn, with the time at which a runner accepted it. Before, it waits. */
+export type PageTurn = Turn & { AcceptedAt?: string | undefined };
+
+export interface TaskDocument {
+  Now: string;
+  Task: Task;
+  /** The newest ones, oldest first. */
+  Turns: PageTurn[];
+  /** Absent if it was removed. */
+  Environment?: Pick<Environment, 'EnvironmentId' | 'Name' | 'DockerImage' | 'Deleted'>;
 }
 
 export interface Session {

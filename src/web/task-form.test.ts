@@ -1,6 +1,7 @@
 import assert from 'node:assert/strict';
 import { test } from 'node:test';
-import { emptyTaskForm, readTaskForm } from './task-form.ts';
+import type { Task } from '../plan42/objects.ts';
+import { emptyTaskForm, formToRepeat, readTaskForm } from './task-form.ts';
 
 test('reads a complete form', () => {
   const form = {
@@ -51,4 +52,14 @@ test('reports every invalid field, without possible secrets', () => {
   assert.equal('errors' in one && one.errors.variables, 'Line 3 is not NAME=VALUE.');
   const empty = readTaskForm(emptyTaskForm);
   assert.match('errors' in empty ? (empty.errors.image ?? '') : '', /^Enter an image/);
+});
+
+test('the form is filled in to run a task again', () => {
+  const RepoInfo = { 'me/web': { FeatureBranch: 'plan42/x', TargetBranch: 'next', PRNumber: 7 } };
+  const task = { Title: 'Do it.', Prompt: 'Do it.\nNow.', EnvironmentId: 'e', RepoInfo } as unknown as Task;
+  const form = formToRepeat(task);
+  assert.deepEqual(form, { ...emptyTaskForm, environment: 'e', prompt: 'Do it.\nNow.', repos: 'me/web:next' });
+  assert.equal(formToRepeat({ ...task, Title: 'Mine' }).title, 'Mine');
+  const repos = { 'me/web': { FeatureBranch: 'b', TargetBranch: '' } };
+  assert.equal(formToRepeat({ ...task, RepoInfo: repos }).repos, 'me/web');
 });

@@ -1,3 +1,4 @@
+import type { Task } from '../plan42/objects.ts';
 import { type Repo, readRepo, readVariable, titleOf } from '../plan42/task-input.ts';
 import { imageProblem } from '../runtimes/image-reference.ts';
 import { readLines } from './lines.ts';
@@ -25,6 +26,16 @@ export const emptyTaskForm: TaskForm = {
   variables: '',
   areSecret: false,
 };
+
+/** Fills in the form to run a task again, in the same environment. */
+export function formToRepeat(task: Pick<Task, 'Title' | 'Prompt' | 'EnvironmentId' | 'RepoInfo'>): TaskForm {
+  const { Title, Prompt, EnvironmentId, RepoInfo } = task;
+  const repos = Object.entries(RepoInfo).map(
+    ([name, { TargetBranch }]) => `${name}${TargetBranch && `:${TargetBranch}`}`,
+  );
+  const title = Title === titleOf(Prompt) ? '' : Title;
+  return { ...emptyTaskForm, environment: EnvironmentId ?? '', prompt: Prompt, title, repos: repos.join('\n') };
+}
 
 export interface WantedTask {
   title: string;

@@ -74,7 +74,7 @@ export class Transcript {
     this.#open ??= { type, id, text: '' };
     this.#open.text += text;
     if (type === 'message') this.#current += text;
-    const end = this.#open.text.lastIndexOf('\n\n');
+    const end = text.includes('\n') ? this.#open.text.lastIndexOf('\n\n') : -1;
     if (end > 0) this.#emitOpen(end + 2);
     else if (this.#open.text.length > maxParagraphLength) this.#emitOpen(this.#open.text.length);
   }

@@ -50,8 +50,8 @@ test('turns wait until a slot is free, start in order, and show their machine', 
   }
   const [first = ''] = tasks;
   await eventually(async () => (await stateOf(setting, first)) === 'Executing');
-  const { Machine, InstanceId } = await turnOf(setting, first);
-  assert.deepEqual([Machine, InstanceId], ['m1', machine.instanceId]);
+  const { Machine, InstanceId, Image } = await turnOf(setting, first);
+  assert.deepEqual([Machine, InstanceId, Image], ['m1', machine.instanceId, 'agent']);
   assert.equal((await setting.plane.call('GET', `tasks/${first}`)).body.LastTurnMachine, 'm1');
 });
 

@@ -176,7 +176,8 @@ export class Scheduler {
     const known = key.InstanceId === undefined ? scan.full.get(runner.RunnerID) : undefined;
     const place = known === undefined ? findPlace(this.#deps, runner, key.InstanceId) : { waiting: known };
     if ('queue' in place) {
-      const turn = placeTurn(this.#deps, this.#setStatus(key, pendingStatus), place.machine);
+      const { DockerImage: image } = assignment.environment;
+      const turn = placeTurn(this.#deps, this.#setStatus(key, pendingStatus), { image, machine: place.machine });
       if (place.machine) machines.give(runner, place.machine.id, turnName(turn));
       scan.starts.push({ turn, assignment, place });
     } else {

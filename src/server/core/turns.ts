@@ -77,10 +77,21 @@ export function failTurn(deps: TurnDeps, turn: Turn, message: string): Turn {
   return changeTurn(deps, turn, { Status: 'Failed', ErrorMessage: message });
 }
 
-/** Records which machine gets the turn, if that is known. The version stays, as in {@link acceptTurn}. */
-export function placeTurn(deps: TurnDeps, turn: Turn, machine?: { name: string; instanceId: string }): Turn {
-  const placed = { ...turn, Machine: machine?.name, InstanceId: machine?.instanceId };
-  if (placed.Machine === turn.Machine && placed.InstanceId === turn.InstanceId) return turn;
+/** Where a turn was sent. */
+export interface TurnPlace {
+  image: string;
+  machine?: { name: string; instanceId: string } | undefined;
+}
+
+/**
+ * Records where the turn is sent, with its machine if that is known, or nothing if it has to be sent again. The version
+ * stays, as in {@link acceptTurn}.
+ */
+export function placeTurn(deps: TurnDeps, turn: Turn, place?: TurnPlace): Turn {
+  const { image, machine } = place ?? {};
+  const placed = { ...turn, Machine: machine?.name, InstanceId: machine?.instanceId, Image: image || undefined };
+  const names = ['Machine', 'InstanceId', 'Image'] as const;
+  if (names.every((name) => placed[name] === turn[name])) return turn;
   deps.store.transaction(() => {
     deps.store.turns.update(placed);
     updateTask(deps, placed);

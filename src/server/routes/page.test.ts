@@ -85,6 +85,7 @@ test('runners and agents may not use the page', async () => {
   for (const [method, path] of [
     ['GET', '/page/overview'],
     ['GET', '/page/tasks'],
+    ['GET', '/page/tasks/x'],
     ['POST', '/page/session'],
     ['POST', '/page/sign-in-links'],
   ] as const) {
@@ -193,6 +194,22 @@ test('tasks are listed newest first, in pages, optionally by state', async () =>
   assert.deepEqual([failed.Tasks.length, failed.Tasks[0].TaskId], [1, ids[1]]);
   assert.deepEqual(failed.Counts, { Failed: 1, Pending: 3 });
   assert.equal((await get('state=Nonsense')).Tasks.length, 0);
+});
+
+test('a task comes with its turns, the times at which runners accepted them, and its environment', async () => {
+  await using plane = await startControlPlane();
+  const taskId = await plane.newTask({ Title: 'one' });
+  const get = async () => (await plane.call('GET', `/page/tasks/${taskId}`)).body;
+  const waiting = await get();
+  assert.deepEqual([waiting.Task.Title, waiting.Turns.length, waiting.Turns[0].AcceptedAt], ['one', 1, undefined]);
+  assert.equal(waiting.Environment.EnvironmentId, waiting.Task.EnvironmentId);
+  await using _ = await startFakeRunner({ url: plane.server.url, token: await plane.newToken() });
+  const accepted = await eventually(async () => {
+    const document = await get();
+    return document.Turns[0].AcceptedAt && document;
+  });
+  assert.ok(Date.parse(accepted.Turns[0].AcceptedAt) >= Date.parse(accepted.Turns[0].CreatedAt));
+  assert.equal((await plane.call('GET', '/page/tasks/nonsense')).status, 404);
 });
 
 test('polling a hundred queues and a thousand tasks is cheap', async () => {

@@ -3,10 +3,12 @@ import type { Runner, RunnerQueue, Task } from '../../plan42/objects.ts';
 import type {
   MachineOverview,
   Overview,
+  PageTurn,
   QueueOverview,
   RunnerOverview,
   Session,
   SignInLink,
+  TaskDocument,
   TaskSummary,
 } from '../../plan42/page-objects.ts';
 import type { Broker } from '../core/queues/broker.ts';
@@ -15,6 +17,7 @@ import { type QueueHistory, queueState } from '../core/queues/queue-history.ts';
 import { isoTime, zeroTime } from '../core/time.ts';
 import type { Timing } from '../core/timing.ts';
 import type { TokenEnds } from '../core/token-ends.ts';
+import { readUndeleted } from '../core/versioned.ts';
 import type { LiveRequests } from '../http/live-requests.ts';
 import { pageBody, pageRequest, queryInteger } from '../http/query.ts';
 import { created, noContent, ok, type Route, route, signInOnly, tenantOnly } from '../http/route.ts';
@@ -25,7 +28,16 @@ import type { Store } from '../store/store.ts';
 interface PageDeps {
   store: Pick<
     Store,
-    'runners' | 'runnerQueues' | 'tasks' | 'countTasks' | 'pageSessions' | 'removeExpiredSessions' | 'health'
+    | 'runners'
+    | 'runnerQueues'
+    | 'tasks'
+    | 'turns'
+    | 'turnAcceptance'
+    | 'environments'
+    | 'countTasks'
+    | 'pageSessions'
+    | 'removeExpiredSessions'
+    | 'health'
   >;
   history: QueueHistory;
   broker: Broker;
@@ -76,7 +88,28 @@ export function pageRoutes(deps: PageDeps): Route[] {
       const summaries = { ...page, items: page.items.map(summaryOf) };
       return ok({ ...pageBody(summaries, 'Tasks'), Counts: store.countTasks(principal.tenantId) });
     }),
+
+    route('GET', '/page/tasks/:taskId', { access: tenantOnly }, ({ principal, params }) =>
+      ok(taskDocument(deps, { TenantId: principal.tenantId, TaskId: params.taskId })),
+    ),
   ];
+}
+
+// Older turns are in `plan42 server task show`.
+const turnsShown = { maxResults: 100, maxChars: 4 * 1024 * 1024, after: undefined };
+
+/** All that the page shows of a task, in one call, because it polls. */
+function taskDocument({ store, clock }: PageDeps, key: Pick<Task, 'TenantId' | 'TaskId'>): TaskDocument {
+  const task = readUndeleted(store.tasks, key);
+  const accepted = store.turnAcceptance.acceptedTimes(key);
+  const { items } = store.turns.list(key, { ...turnsShown, descending: true });
+  const turns: PageTurn[] = items.toReversed();
+  for (const turn of turns) turn.AcceptedAt = accepted.get(turn.TurnIndex);
+  const environment = store.environments.find({ TenantId: key.TenantId, EnvironmentId: task.EnvironmentId ?? '' });
+  const document = { Now: isoTime(clock.date()), Task: task, Turns: turns };
+  if (!environment) return document;
+  const { EnvironmentId, Name, DockerImage, Deleted } = environment;
+  return { ...document, Environment: { EnvironmentId, Name, DockerImage, Deleted } };
 }
 
 function overview(deps: PageDeps, tenantId: string, since: number): Overview {

@@ -140,4 +140,9 @@ CREATE TABLE environment_secrets (
   FOREIGN KEY (TenantId, EnvironmentId) REFERENCES environments ON DELETE CASCADE
 ) STRICT, WITHOUT ROWID
 `,
+  `
+-- The image of a turn's environment when it was sent.
+ALTER TABLE turns ADD COLUMN Image TEXT;
+CREATE INDEX failed_turns ON turns (UpdatedAt) WHERE Status = 'Failed'
+`,
 ];

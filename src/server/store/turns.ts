@@ -44,6 +44,13 @@ export class TurnAcceptance {
     return this.#database.statement(sql).get(TenantId, TaskId, TurnIndex) !== undefined;
   }
 
+  /** Returns when a runner accepted each accepted turn of a task, by turn index. */
+  acceptedTimes({ TenantId, TaskId }: Pick<TurnKey, 'TenantId' | 'TaskId'>): Map<number, string> {
+    const sql = 'SELECT TurnIndex, AcceptedAt FROM turns WHERE TenantId = ? AND TaskId = ? AND AcceptedAt IS NOT NULL';
+    const rows = this.#database.statement(sql).all(TenantId, TaskId);
+    return new Map(rows.map(({ TurnIndex, AcceptedAt }) => [Number(TurnIndex), String(AcceptedAt)]));
+  }
+
   /** Returns the turns to send to runners, oldest first, without those of deleted tasks. */
   waiting(): WaitingTurn[] {
     return this.#database.statement(`${selectWaiting} ORDER BY turns.CreatedAt, turns.rowid`).all().map(asWaiting);

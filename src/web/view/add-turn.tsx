@@ -1,6 +1,6 @@
 import { useState } from 'preact/hooks';
 import type { Task, Turn } from '../../plan42/objects.ts';
-import { useAction, useApi } from './hooks.ts';
+import { submitByKey, useAction, useApi } from './hooks.ts';
 import { ErrorNote, FormField } from './parts.tsx';
 
 interface AddTurnProps {
@@ -28,9 +28,9 @@ export function AddTurn({ task, last, path, onDone }: AddTurnProps) {
     else run();
   };
   return (
-    <form class="card" aria-labelledby="add-turn" onSubmit={submit} noValidate>
+    <form class="card" aria-labelledby="add-turn" onSubmit={submit} onKeyDown={submitByKey} noValidate>
       <h2 id="add-turn">Add a turn</h2>
-      <FormField label="Prompt" error={mistake}>
+      <FormField label="Prompt" hint="Ctrl+Enter starts the turn." error={mistake}>
         {(attributes) => (
           <textarea {...attributes} rows={4} value={prompt} onInput={(event) => setPrompt(event.currentTarget.value)} />
         )}

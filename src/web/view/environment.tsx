@@ -12,7 +12,7 @@ import { newUuid } from '../uuid.ts';
 import { CallError } from './api.ts';
 import { ConfirmedButton } from './confirmed-button.tsx';
 import { EnvironmentFields } from './environment-fields.tsx';
-import { useAction, useApi, useFocusOnError, useLoad } from './hooks.ts';
+import { submitByKey, useAction, useApi, useFocusOnError, useLoad } from './hooks.ts';
 import { ErrorNote, Heading, Loading } from './parts.tsx';
 import { loadSurroundings, type Surroundings } from './surroundings.ts';
 
@@ -135,7 +135,7 @@ function Editor({ surroundings, initial, version, action, save, onReload }: Edit
     if ('changes' in read) run(read.changes);
   };
   return (
-    <form ref={element} class="card" onSubmit={submit} noValidate>
+    <form ref={element} class="card" onSubmit={submit} onKeyDown={submitByKey} noValidate>
       <EnvironmentFields form={form} set={set} errors={errors} surroundings={surroundings} />
       <ErrorNote message={error} />
       {isOutdated ? <Outdated onReload={onReload} /> : null}

@@ -1,5 +1,6 @@
 import { createContext, type RefObject } from 'preact';
-import { useCallback, useContext, useEffect, useLayoutEffect, useRef, useState } from 'preact/hooks';
+import { useCallback, useContext, useEffect, useLayoutEffect, useMemo, useRef, useState } from 'preact/hooks';
+import { systemClock } from '../../lib/clock.ts';
 import { sleep } from '../../lib/sleep.ts';
 import type { Overview } from '../../plan42/page-objects.ts';
 import { placeOf } from '../place.ts';
@@ -101,6 +102,24 @@ export function usePlace() {
     return () => removeEventListener('hashchange', update);
   }, []);
   return placeOf(hash);
+}
+
+/** The time of the server, once a second. `now` is what it last sent, because the clock of this machine may be wrong. */
+export function useServerTime(now: string): Date {
+  const base = useMemo(() => Date.parse(now) - systemClock.now(), [now]);
+  const [time, setTime] = useState(() => systemClock.now());
+  useEffect(() => {
+    const timer = setInterval(() => setTime(systemClock.now()), 1000);
+    return () => clearInterval(timer);
+  }, []);
+  return new Date(base + Math.max(time, Date.parse(now) - base));
+}
+
+/** Submits a form by Ctrl+Enter, or ⌘+Enter, in one of its fields. */
+export function submitByKey(event: KeyboardEvent): void {
+  if (event.key !== 'Enter' || !(event.ctrlKey || event.metaKey)) return;
+  event.preventDefault();
+  (event.currentTarget as HTMLFormElement).requestSubmit();
 }
 
 const narrowScreen = matchMedia('(max-width: 40rem)');

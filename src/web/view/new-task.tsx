@@ -1,12 +1,20 @@
-import { useRef, useState } from 'preact/hooks';
+import { useLayoutEffect, useRef, useState } from 'preact/hooks';
 import { printableLine } from '../../lib/printable.ts';
+import type { Task } from '../../plan42/objects.ts';
 import { hashOf, type Place } from '../place.ts';
-import { emptyTaskForm, type FormErrors, readTaskForm, type TaskForm, type WantedTask } from '../task-form.ts';
-import { useAction, useApi, useFocusOnError, useLoad } from './hooks.ts';
+import {
+  emptyTaskForm,
+  type FormErrors,
+  formToRepeat,
+  readTaskForm,
+  type TaskForm,
+  type WantedTask,
+} from '../task-form.ts';
+import { submitByKey, useAction, useApi, useFocusOnError, useLoad } from './hooks.ts';
 import { ErrorNote, FormField, Heading } from './parts.tsx';
 import { listEnvironments, startTask } from './start-task.ts';
 
-export function NewTaskView({ environment = '' }: Extract<Place, { view: 'newTask' }>) {
+export function NewTaskView({ environment = '', from }: Extract<Place, { view: 'newTask' }>) {
   const api = useApi();
   const [form, setForm] = useState({ ...emptyTaskForm, environment });
   const [errors, setErrors] = useState<FormErrors>({});
@@ -16,6 +24,14 @@ export function NewTaskView({ environment = '' }: Extract<Place, { view: 'newTas
   const { run, isBusy, error } = useAction(async (task: WantedTask) => {
     location.hash = hashOf({ view: 'task', taskId: await startTask(api, task) });
   });
+  const { value: repeated, error: loadError } = useLoad(`task ${from}`, async (signal) => {
+    if (from === undefined) return undefined;
+    const path = `${api.tenantPath}/tasks/${encodeURIComponent(from)}`;
+    return api.call<Task>('GET', path, { signal, exact: true });
+  });
+  useLayoutEffect(() => {
+    if (repeated) setForm(formToRepeat(repeated));
+  }, [repeated]);
   const set = (changes: Partial<TaskForm>) => setForm((old) => ({ ...old, ...changes }));
   const submit = (event: SubmitEvent) => {
     event.preventDefault();
@@ -27,7 +43,8 @@ export function NewTaskView({ environment = '' }: Extract<Place, { view: 'newTas
   return (
     <>
       <Heading title="Start a task" />
-      <form ref={element} class="card" onSubmit={submit} noValidate>
+      <ErrorNote message={loadError} />
+      <form ref={element} class="card" onSubmit={submit} onKeyDown={submitByKey} noValidate>
         {environments.length > 0 ? (
           <FormField label="Environment">
             {(attributes) => (
@@ -46,7 +63,7 @@ export function NewTaskView({ environment = '' }: Extract<Place, { view: 'newTas
             )}
           </FormField>
         ) : null}
-        <TaskFields form={form} set={set} errors={errors} />
+        <TaskFields form={form} set={set} errors={errors} isRepeated={from !== undefined} />
         <ErrorNote message={error} />
         <button type="submit" class="primary" disabled={isBusy}>
           Start the task
@@ -62,7 +79,7 @@ interface FieldsProps {
   errors: FormErrors;
 }
 
-function TaskFields({ form, set, errors }: FieldsProps) {
+function TaskFields({ form, set, errors, isRepeated }: FieldsProps & { isRepeated: boolean }) {
   const isNew = form.environment === '';
   return (
     <>
@@ -80,7 +97,7 @@ function TaskFields({ form, set, errors }: FieldsProps) {
           )}
         </FormField>
       ) : null}
-      <FormField label="Prompt" hint="The task for the agent." error={errors.prompt}>
+      <FormField label="Prompt" hint="The task for the agent. Ctrl+Enter starts it." error={errors.prompt}>
         {(attributes) => (
           <textarea
             {...attributes}
@@ -90,7 +107,7 @@ function TaskFields({ form, set, errors }: FieldsProps) {
           />
         )}
       </FormField>
-      <details open={Boolean(errors.repos ?? errors.variables) || undefined}>
+      <details open={Boolean(errors.repos ?? errors.variables) || isRepeated || undefined}>
         <summary>Title, repositories, variables</summary>
         <FormField label="Title" hint="Defaults to the first line of the prompt." error={errors.title}>
           {(attributes) => (

@@ -3,7 +3,10 @@
 import type { ComponentChildren } from 'preact';
 import { useId, useLayoutEffect, useRef } from 'preact/hooks';
 import { systemClock } from '../../lib/clock.ts';
+import { formatDuration } from '../../lib/format-duration.ts';
 import { exactTime, localTime } from '../times.ts';
+import { isWaiting } from '../turn-state.ts';
+import { useServerTime } from './hooks.ts';
 
 export function Time({ at }: { at: string }) {
   return (
@@ -16,7 +19,6 @@ export function Time({ at }: { at: string }) {
 type Tone = 'waiting' | 'active' | 'good' | 'attention' | 'bad';
 
 const tones: Record<string, Tone> = {
-  Pending: 'waiting',
   Executing: 'active',
   'Awaiting Code Review': 'attention',
   Completed: 'good',
@@ -32,7 +34,14 @@ const tones: Record<string, Tone> = {
 /** A state as a word, with a mark of matching colour and shape. */
 export function State({ name, children = name }: { name: string; children?: ComponentChildren }) {
   // Agents and runners set statuses of their own while they work on a turn.
-  return <span class={`state ${tones[name] ?? 'active'}`}>{children}</span>;
+  const tone = tones[name] ?? (isWaiting(name) ? 'waiting' : 'active');
+  return <span class={`state ${tone}`}>{children}</span>;
+}
+
+/** The time since `from`, which runs on. `now` is the time that the server sent last. */
+export function Elapsed({ from, now }: { from: string; now: string }) {
+  const seconds = Math.round((useServerTime(now).getTime() - Date.parse(from)) / 1000);
+  return <span class="elapsed">{formatDuration(Math.max(0, seconds) * 1000).replace(/^(\d)\.0 s$/, '$1 s')}</span>;
 }
 
 /** The heading of a view. It gets the focus when the view appears, so that a screen reader announces the view. */

@@ -1,30 +1,22 @@
-import type { Task, Turn } from '../../plan42/objects.ts';
+import type { Task } from '../../plan42/objects.ts';
+import type { TaskDocument } from '../../plan42/page-objects.ts';
 import { isTerminalStatus } from '../../plan42/turn-status.ts';
+import { hashOf } from '../place.ts';
+import { branchUrl } from '../repo-links.ts';
 import { shownLink } from '../shown-text.ts';
 import { AddTurn } from './add-turn.tsx';
 import { CancelTurn } from './cancel-turn.tsx';
 import { DeleteTask } from './delete-task.tsx';
+import { ExternalLink } from './external-link.tsx';
 import { useApi, usePoll } from './hooks.ts';
 import { Heading, Loading, State, Time } from './parts.tsx';
 import { TurnCard } from './turn-card.tsx';
 
-interface TaskDocument {
-  task: Task;
-  turns: Turn[];
-}
-
-const maxTurns = 500;
-
 export function TaskView({ taskId }: { taskId: string }) {
   const api = useApi();
   const path = `${api.tenantPath}/tasks/${encodeURIComponent(taskId)}`;
-  const { value, error, refresh } = usePoll<TaskDocument>(path, async (signal) => {
-    const [task, { Turns }] = await Promise.all([
-      api.call<Task>('GET', path, { signal }),
-      api.call<{ Turns: Turn[] }>('GET', `${path}/turns?maxResults=${maxTurns}`, { signal }),
-    ]);
-    return { task, turns: Turns };
-  });
+  const page = `page/tasks/${encodeURIComponent(taskId)}`;
+  const { value, error, refresh } = usePoll<TaskDocument>(page, (signal) => api.call('GET', page, { signal }));
   if (!value) {
     return (
       <>
@@ -33,16 +25,23 @@ export function TaskView({ taskId }: { taskId: string }) {
       </>
     );
   }
-  const { task, turns } = value;
+  const { Task: task, Turns: turns, Environment: environment, Now: now } = value;
   const last = turns.at(-1);
   const isOver = isTerminalStatus(last?.Status);
   return (
     <>
       <Heading title={task.Title}>
-        {last && !isOver ? <CancelTurn turn={last} path={`${path}/turns/${last.TurnIndex}`} onDone={refresh} /> : null}
-        {isOver ? <DeleteTask task={task} path={path} /> : null}
+        <div class="actions">
+          <a class="button" href={hashOf({ view: 'newTask', from: taskId })}>
+            Run again
+          </a>
+          {last && !isOver ? (
+            <CancelTurn turn={last} path={`${path}/turns/${last.TurnIndex}`} onDone={refresh} />
+          ) : null}
+          {isOver ? <DeleteTask task={task} path={path} /> : null}
+        </div>
       </Heading>
-      <TaskFacts task={task} />
+      <TaskFacts task={task} environment={environment} />
       <p class="hidden" role="status">
         {last ? `Turn ${last.TurnIndex}: ${last.Status}` : null}
       </p>
@@ -50,8 +49,10 @@ export function TaskView({ taskId }: { taskId: string }) {
         <TurnCard
           key={turn.TurnIndex}
           turn={turn}
+          repos={task.RepoInfo ?? {}}
           turnPath={`${path}/turns/${turn.TurnIndex}`}
           isLast={turn === last}
+          now={now}
         />
       ))}
       {last && isOver ? <AddTurn task={task} last={last} path={path} onDone={refresh} /> : null}
@@ -59,7 +60,7 @@ export function TaskView({ taskId }: { taskId: string }) {
   );
 }
 
-function TaskFacts({ task }: { task: Task }) {
+function TaskFacts({ task, environment }: { task: Task; environment: TaskDocument['Environment'] }) {
   const repos = Object.entries(task.RepoInfo ?? {});
   return (
     <dl class="facts">
@@ -71,6 +72,20 @@ function TaskFacts({ task }: { task: Task }) {
       <dd>
         <Time at={task.CreatedAt} />
       </dd>
+      {environment ? (
+        <>
+          <dt>Environment</dt>
+          <dd>
+            {environment.Deleted ? (
+              `${environment.Name} (deleted)`
+            ) : (
+              <a href={hashOf({ view: 'environment', environmentId: environment.EnvironmentId })}>
+                {environment.Name || environment.DockerImage || environment.EnvironmentId}
+              </a>
+            )}
+          </dd>
+        </>
+      ) : null}
       <dt>ID</dt>
       <dd>
         <code>{task.TaskId}</code>
@@ -88,7 +103,7 @@ function TaskFacts({ task }: { task: Task }) {
             <ul class="plain">
               {repos.map(([name, info]) => (
                 <li key={name}>
-                  {name} <PullRequest info={info} />
+                  {name} <Work repo={name} info={info} />
                 </li>
               ))}
             </ul>
@@ -99,22 +114,27 @@ function TaskFacts({ task }: { task: Task }) {
   );
 }
 
-function PullRequest({ info }: { info: NonNullable<Task['RepoInfo']>[string] }) {
-  const { PRLink, PRNumber, PRStatus, TargetBranch } = info;
-  if (!PRLink && !PRNumber) return <span class="quiet">to {TargetBranch || 'its default branch'}</span>;
-  const name = PRNumber ? `pull request ${PRNumber}` : 'pull request';
-  const link = shownLink(PRLink);
+/** The branch and the pull request of a repository. */
+function Work({ repo, info }: { repo: string; info: Task['RepoInfo'][string] }) {
+  const { FeatureBranch, TargetBranch, PRLink, PRNumber, PRStatus } = info;
+  const branch = FeatureBranch ? (
+    <ExternalLink link={shownLink(branchUrl(repo, FeatureBranch, PRLink))} showHost={false}>
+      <code>{FeatureBranch}</code>
+    </ExternalLink>
+  ) : null;
+  const target = <span class="quiet">to {TargetBranch || 'its default branch'}</span>;
+  if (!PRLink && !PRNumber) {
+    return (
+      <>
+        {branch} {target}
+      </>
+    );
+  }
   return (
     <>
-      {link?.href ? (
-        <a href={link.href} rel="noreferrer noopener" target="_blank">
-          {name}
-        </a>
-      ) : (
-        name
-      )}
-      {link ? <span class="quiet"> on {link.host}</span> : null}
-      {PRStatus ? <span class="quiet"> {PRStatus}</span> : null}
+      {branch} {target},{' '}
+      <ExternalLink link={shownLink(PRLink)}>{PRNumber ? `pull request ${PRNumber}` : 'pull request'}</ExternalLink>
+      {PRStatus ? <span class="quiet">, {PRStatus}</span> : null}
     </>
   );
 }

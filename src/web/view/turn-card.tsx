@@ -1,25 +1,44 @@
 import { useRef, useState } from 'preact/hooks';
 import { formatDuration } from '../../lib/format-duration.ts';
-import type { Turn } from '../../plan42/objects.ts';
-import { ErrorNote, State, Time } from './parts.tsx';
+import type { Task } from '../../plan42/objects.ts';
+import type { PageTurn } from '../../plan42/page-objects.ts';
+import { isTerminalStatus } from '../../plan42/turn-status.ts';
+import { commitUrl } from '../repo-links.ts';
+import { shownLink } from '../shown-text.ts';
+import { isWaiting, timesOf } from '../turn-state.ts';
+import { ExternalLink } from './external-link.tsx';
+import { Markdown } from './markdown.tsx';
+import { Elapsed, ErrorNote, State, Time } from './parts.tsx';
 import { type LogState, useLog } from './use-log.ts';
 
+interface TurnCardProps {
+  turn: PageTurn;
+  repos: Task['RepoInfo'];
+  turnPath: string;
+  isLast: boolean;
+  /** The time of the server. */
+  now: string;
+}
+
 /** One turn: its prompt, status, result and log. */
-export function TurnCard({ turn, turnPath, isLast }: { turn: Turn; turnPath: string; isLast: boolean }) {
-  const { TurnIndex, Status, Prompt, OutputMessage, ErrorMessage, CreatedAt, CompletedAt, Machine } = turn;
+export function TurnCard({ turn, repos, turnPath, isLast, now }: TurnCardProps) {
+  const { TurnIndex, Status, Prompt, OutputMessage, ErrorMessage, CreatedAt, AcceptedAt, Machine, Image } = turn;
   // The logs of older turns are only fetched when opened.
   const [isOpen, setOpen] = useState(isLast);
   const title = `turn-${TurnIndex}`;
+  // A runner has it, but its agent has not said anything yet.
+  const isStarting = AcceptedAt !== undefined && Status === 'Pending';
   return (
     <article class="card turn" aria-labelledby={title}>
       <header>
         <h2 id={title}>Turn {TurnIndex}</h2>
-        <State name={Status} />
+        <State name={Status}>{isStarting ? 'Starting' : Status}</State>
         <span class="quiet">
           <Time at={CreatedAt} />
-          {CompletedAt ? `, took ${formatDuration(Date.parse(CompletedAt) - Date.parse(CreatedAt))}` : null}
+          <TurnTimes turn={turn} now={now} />
           {Machine ? `, on ${Machine}` : null}
         </span>
+        {Image ? <code class="quiet">{Image}</code> : null}
       </header>
       <h3>Prompt</h3>
       <div class="text">{Prompt}</div>
@@ -32,14 +51,63 @@ export function TurnCard({ turn, turnPath, isLast }: { turn: Turn; turnPath: str
       {OutputMessage ? (
         <>
           <h3>Output</h3>
-          <div class="text">{OutputMessage}</div>
+          <Markdown text={OutputMessage} />
         </>
       ) : null}
+      <Commits turn={turn} repos={repos} />
       <details open={isOpen} onToggle={(event) => setOpen(event.currentTarget.open)}>
         <summary>Log</summary>
         {isOpen ? <LogView path={`${turnPath}/logs`} name={`Log of turn ${TurnIndex}`} /> : null}
       </details>
     </article>
+  );
+}
+
+/** How long the turn waited and ran. */
+function TurnTimes({ turn, now }: { turn: PageTurn; now: string }) {
+  const { CreatedAt, AcceptedAt, Status } = turn;
+  const { waitedMs, ranMs } = timesOf(turn, new Date(now));
+  if (!isTerminalStatus(Status)) {
+    const isRunning = AcceptedAt !== undefined && !(isWaiting(Status) && Status !== 'Pending');
+    return (
+      <>
+        , {isRunning ? 'running' : 'waiting'} for <Elapsed from={isRunning ? AcceptedAt : CreatedAt} now={now} />
+      </>
+    );
+  }
+  if (ranMs === undefined) return <>, waited {formatDuration(waitedMs)}</>;
+  const waited = waitedMs < unremarkableMs ? '' : ` after waiting ${formatDuration(waitedMs)}`;
+  return (
+    <>
+      , took {formatDuration(ranMs)}
+      {waited}
+    </>
+  );
+}
+
+const unremarkableMs = 10_000;
+
+/** The last commit of each repository that the turn changed. */
+function Commits({ turn: { CommitInfo }, repos }: { turn: PageTurn; repos: Task['RepoInfo'] }) {
+  const commits = Object.entries(CommitInfo ?? {}).flatMap(([repo, { BaselineCommitHash, LastCommitHash }]) =>
+    LastCommitHash && LastCommitHash !== BaselineCommitHash ? [{ repo, hash: LastCommitHash }] : [],
+  );
+  if (commits.length === 0) return null;
+  return (
+    <>
+      <h3>{commits.length === 1 ? 'Commit' : 'Commits'}</h3>
+      <ul class="plain">
+        {commits.map(({ repo, hash }) => (
+          <li key={repo}>
+            {repo}{' '}
+            <ExternalLink link={shownLink(commitUrl(repo, hash, repos[repo]?.PRLink))} showHost={false}>
+              <code title={hash}>{hash.slice(0, 10)}</code>
+            </ExternalLink>
+            {repos[repo]?.FeatureBranch ? <span class="quiet"> on {repos[repo].FeatureBranch}</span> : null}
+          </li>
+        ))}
+      </ul>
+    </>
   );
 }
 

@@ -41,11 +41,11 @@ function renderTask(task: AdminTask, style: Style): string {
 }
 
 function renderTurn(turn: AdminTurn, style: Style): string {
-  const { TurnIndex, Status, CreatedAt, CompletedAt, Prompt, OutputMessage, ErrorMessage, Machine } = turn;
+  const { TurnIndex, Status, CreatedAt, CompletedAt, Prompt, OutputMessage, ErrorMessage, Machine, Image } = turn;
   const status = statusStyle(style)(printableLine(Status));
   const started = printableLine(formatLocalTime(CreatedAt, { seconds: true }));
   const took = `${CompletedAt ? 'took' : 'for'} ${formatElapsed(CreatedAt, CompletedAt)}`;
-  const place = Machine ? `, on ${printableLine(Machine)}` : '';
+  const place = (Machine ? `, on ${printableLine(Machine)}` : '') + (Image ? `, ${printableLine(Image)}` : '');
   const heading = `${style.bold(`Turn ${TurnIndex}`)}  ${status}  ${style.dim(`${started}, ${took}${place}`)}\n`;
   return heading + section('Prompt', Prompt) + section('Output', OutputMessage) + section('Error', ErrorMessage);
 }

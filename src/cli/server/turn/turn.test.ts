@@ -50,8 +50,11 @@ describe('plan42 server turn list', () => {
       'server-turn-list.json',
       (await test.plan42(['turn', 'list', TaskId, '--json'])).stdout,
     ) as AdminTurn[];
-    assert.equal(turn?.Machine, 'm1');
-    assert.match((await test.plan42(['task', 'show', TaskId])).stdout, /\nTurn 1 {2}Completed {2}.* s, on m1\n/);
+    assert.deepEqual([turn?.Machine, turn?.Image], ['m1', 'example.com/agent:1']);
+    assert.match(
+      (await test.plan42(['task', 'show', TaskId])).stdout,
+      /\nTurn 1 {2}Completed {2}.* s, on m1, example\.com\/agent:1\n/,
+    );
     assert.match((await test.plan42(['task', 'list'])).stdout, /^TASK\tTITLE\tTURN\tSTATE\tMACHINE\t.*\n.*\tm1\t/);
   });
 });
