@@ -171,7 +171,7 @@ suite('plan42 run', { concurrency: 2 }, () => {
     await terminal.press('Enter');
     assert.deepEqual(await terminal.ended(), { code: 0, signal: null });
     const [, id = ''] = /plan42 task follow ([0-9a-f]{8})/.exec(await terminal.everything()) ?? [];
-    const task = JSON.parse(succeeded(await user.plan42(path, ['task', 'show', '--json', id])).stdout) as Json;
+    const task: Json = JSON.parse(succeeded(await user.plan42(path, ['task', 'show', '--json', id])).stdout);
     assert.equal(task.Task.State, 'Executing');
     succeeded(await user.plan42(path, ['task', 'cancel', id]));
   });
@@ -188,7 +188,7 @@ suite('plan42 run', { concurrency: 2 }, () => {
     };
     await using server = await startGitServer(join(user.folder, 'remote'), {
       api: (response, { method, url, headers, body }) => {
-        const parsed = body === '' ? undefined : (JSON.parse(body) as Json);
+        const parsed = body === '' ? undefined : JSON.parse(body);
         requests.push({ method, url, body: parsed, authorization: headers.authorization });
         if (url.startsWith('/api/v3/repos/org/repo/pulls'))
           return sendJson(response, method === 'POST' ? 201 : 200, method === 'POST' ? pull : []);
@@ -226,7 +226,7 @@ suite('plan42 run in any repository', { concurrency: 2 }, () => {
     const run = await user.plan42(path, [...agent, '--json', ...argv, 'Go']);
     const document = documentOf(run);
     assert.equal(document.files > 0, true);
-    const files = (await git(path, ['ls-tree', '-r', '--name-only', document.branch])).split('\n');
+    const files = (await git(path, ['ls-tree', '-r', '--full-tree', '--name-only', document.branch])).split('\n');
     assert.ok(files.includes('notes/prompt.txt'));
     return { document, files, stderr: run.stderr };
   }
@@ -353,7 +353,7 @@ suite('the service of plan42 run', () => {
     const id = succeeded(await user.plan42(path, [...agent, '--detach', 'Wait'], { env: waiting })).stdout.trim();
     const state = async () => {
       const { stdout } = succeeded(await user.plan42(path, ['task', 'show', '--json', id]));
-      return (JSON.parse(stdout) as Json).Task.State;
+      return JSON.parse(stdout).Task.State;
     };
     await eventually(async () => (await state()) === 'Executing');
     const first = await user.service();

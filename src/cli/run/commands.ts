@@ -22,7 +22,7 @@ Examples:
   plan42 run --agent claude "Fix the failing test"
   plan42 run --image me/agent:1 --dirty --apply "Finish what I began"
   plan42 run --turn 8f46cade "Rename it, and add a test"
-  git log -5 | plan42 run --image me/agent:1 --prompt-file - --pr`;
+  git log -5 | plan42 run --agent claude --prompt-file -`;
 
 /** `plan42 run`, and the service behind it. */
 export function addRunCommands(program: Command, context: CliContext): void {

@@ -8,6 +8,7 @@ runner=''
 finish() {
   stop "$server"
   stop "$runner"
+  stop "$(sed -n 's/.*"pid":\([0-9]*\).*/\1/p' ~/.local/state/plan42-run/service.json 2>/dev/null)"
 }
 trap finish EXIT
 
@@ -23,8 +24,23 @@ plan42() {
   'runner exec') start_runner "${@:3}" ;;
   'runner config') if (($# == 2)); then show_screen; else command plan42 "$@"; fi ;;
   'runner logs' | 'server logs') if [[ " $* " == *' -f '* ]]; then follow "$@"; else command plan42 "$@"; fi ;;
+  'run '*) run_agent "${@:2}" ;;
   *) command plan42 "$@" ;;
   esac
+}
+
+# With a scripted agent that needs no container.
+run_agent() {
+  local args=()
+  [[ " $* " == *' --turn '* ]] || args=(--agent custom --no-container)
+  while (($#)); do
+    case $1 in
+    --agent | --image) shift 2 ;;
+    *) args+=("$1") && shift ;;
+    esac
+  done
+  PLAN42_AGENT_COMMAND='["sh", "-c", "echo changed >changed-$$.txt; echo Done."]' PLAN42_AGENT_PROTOCOL=command \
+    command plan42 run "${args[@]}"
 }
 
 # A page has one server and one runner at a time.

@@ -98,6 +98,8 @@ function startRunner(context: CliContext, { paths, server, runtime, logger, sign
     ['runner.runtime', runtime],
     ['images.pull_policy', 'if-not-present'],
     ['queues.drain_time', '1s'],
+    // A stop waits for polls.
+    ['queues.poll_wait', '5s'],
     ...(runtime === 'host' ? hostFlags(context) : []),
   ]);
   const run = async () => {
