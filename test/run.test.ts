@@ -21,7 +21,7 @@ function succeeded(run: Run): Run {
   return run;
 }
 
-const documentOf = (run: Run) => parseAs('run.json', succeeded(run).stdout) as Json;
+const documentOf = (run: Run): Json => parseAs('run.json', succeeded(run).stdout);
 
 suite('plan42 run', { concurrency: 2 }, () => {
   let user: User;
@@ -116,7 +116,7 @@ suite('plan42 run', { concurrency: 2 }, () => {
       [[...agent], /there is no prompt|the prompt is empty/, 2],
       [[...agent, '--detach', '--apply', 'x'], /--detach cannot be used with/, 2],
       [[...agent, '--turn', 'abc', '--dirty', 'x'], /--turn cannot be used with/, 2],
-      [['run', '--agent', 'nobody', 'x'], /there is no agent "nobody"\. Use one of: .*custom/, 2],
+      [['run', '--agent', 'claudia', 'x'], /there is no agent "claudia"\. Use one of: .*custom/, 2],
       [['run', '--no-container', 'x'], /cannot choose an agent: no key of a model is set/, 2],
       [[...agent, '--pr', 'x'], /cannot open a pull request: the repository has no remote/, 3],
     ] as const;

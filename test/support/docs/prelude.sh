@@ -111,6 +111,13 @@ start_all() {
   start_runner
 }
 
+# A repository with a commit, to work in.
+make_repository() {
+  git init --quiet site
+  cd site
+  git -c user.name=me -c user.email=me@example.com commit --quiet --allow-empty --message Begin
+}
+
 # cert.pem and key.pem
 make_certificate() {
   openssl req -x509 -newkey ec -pkeyopt ec_paramgen_curve:prime256v1 -nodes -subj /CN=plan42.example.com \
