@@ -61,7 +61,7 @@ export async function startUser(more: NodeJS.ProcessEnv = {}): Promise<User> {
     env,
     plan42: (cwd, argv, { env: extra = {}, stdin } = {}) => {
       const { promise, resolve } = Promise.withResolvers<Run>();
-      const options = { cwd, env: { ...env, ...extra }, timeout: 120_000, maxBuffer: 64 * 1024 * 1024 };
+      const options = { cwd, env: { ...env, ...extra }, timeout: 400_000, maxBuffer: 64 * 1024 * 1024 };
       const child = execFile(plan42Path, [...argv], options, (error, stdout, stderr) =>
         resolve({ exitCode: error === null ? 0 : (child.exitCode ?? -1), stdout, stderr }),
       );

@@ -32,7 +32,8 @@ export async function ensureService(context: CliContext, runtime?: RuntimeName):
   using _ = await lockBriefly(paths.startLock, context.signal);
   const running = await findRunning(context, paths);
   if (running !== undefined && !mustReplace(running, context, runtime)) return locateServer({ data: paths.data }, {});
-  const kept = runtime ?? running?.runtime ?? undefined;
+  // After a crash, agents of that runtime may still run.
+  const kept = runtime ?? (running ?? (await readServiceInfo(paths)))?.runtime ?? undefined;
   await withProgress(context, 'Starting the service', async () => {
     if (running !== undefined) await stop(context, paths, running);
     await start(context, paths, kept);

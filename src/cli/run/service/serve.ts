@@ -50,12 +50,14 @@ export async function serve(context: CliContext, options: ServeOptions): Promise
   if (runner && (await runner.isReady)) info.runtime = options.runtime ?? null;
   await writeDurably(paths.info, JSON.stringify(info));
   logger.info('service ready', { url: server.url, runtime: info.runtime, version: info.version });
+  let isIdle = false;
   try {
-    await untilIdle(server, { stopFile: stopFile(paths, info.startId), idleMs: options.idleTimeout, signal, logger });
+    isIdle = await untilIdle(server, { stopFile: stopFile(paths, info.startId), idleMs: options.idleTimeout, signal, logger });
   } finally {
     stop.abort();
     await runner?.ended;
-    await rm(paths.info, { force: true });
+    // Otherwise it tells the next start where running agents expect the server, and with which runtime they run.
+    if (isIdle) await rm(paths.info, { force: true });
     await rm(stopFile(paths, info.startId), { force: true });
   }
 }
@@ -153,16 +155,24 @@ interface IdleDeps {
   logger: Logger;
 }
 
-async function untilIdle(server: ControlPlane, { stopFile, idleMs, signal, logger }: IdleDeps): Promise<void> {
+/** Returns whether the service is idle; false if it is asked to stop. */
+async function untilIdle(server: ControlPlane, { stopFile, idleMs, signal, logger }: IdleDeps): Promise<boolean> {
   const startedAt = systemClock.now();
   while (!signal.aborted) {
     const idle = server.idleMs();
     const age_s = Math.round((systemClock.now() - startedAt) / 1000);
-    if (idle >= idleMs) return logger.info('service idle, stopping', { age_s });
-    if (await exists(stopFile)) return logger.info('service asked to stop', { age_s });
+    if (idle >= idleMs) {
+      logger.info('service idle, stopping', { age_s });
+      return true;
+    }
+    if (await exists(stopFile)) {
+      logger.info('service asked to stop', { age_s });
+      return false;
+    }
     await sleep(pollMs, signal).catch(() => {});
   }
   logger.info('service stopping');
+  return false;
 }
 
 /** The folder of the service is not a setting of the runner. */
