@@ -39,7 +39,8 @@ run_agent() {
     *) args+=("$1") && shift ;;
     esac
   done
-  PLAN42_AGENT_COMMAND='["sh", "-c", "echo changed >changed-$$.txt; echo Done."]' PLAN42_AGENT_PROTOCOL=command \
+  PLAN42_AGENT_COMMAND='["sh", "-c", "! grep -q Wait || sleep 60; echo a >changed-$$.txt; echo Done."]' \
+    PLAN42_AGENT_PROTOCOL=command \
     command plan42 run "${args[@]}"
 }
 

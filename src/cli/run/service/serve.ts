@@ -52,7 +52,12 @@ export async function serve(context: CliContext, options: ServeOptions): Promise
   logger.info('service ready', { url: server.url, runtime: info.runtime, version: info.version });
   let isIdle = false;
   try {
-    isIdle = await untilIdle(server, { stopFile: stopFile(paths, info.startId), idleMs: options.idleTimeout, signal, logger });
+    isIdle = await untilIdle(server, {
+      stopFile: stopFile(paths, info.startId),
+      idleMs: options.idleTimeout,
+      signal,
+      logger,
+    });
   } finally {
     stop.abort();
     await runner?.ended;
