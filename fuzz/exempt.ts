@@ -13,6 +13,8 @@ export const exemptions: Readonly<Record<string, string>> = {
   'agent/github/client.ts#connectGithub': 'its text is the URL of a connection; responses are checked by schemas',
   'checks/finding.ts': ownText,
   'checks/token.ts#tokenRemedy': ownText,
+  'cli/agents/build-image.ts#imageOfAgent': 'the name is a constant, or matches a pattern',
+  'cli/agents/recipe.ts#recipeFolder': operator,
   'cli/completion/candidates.ts#complete': 'its words are the command line of the user, which commander has split',
   'cli/options.ts#collect': 'collects and does not read',
   'cli/options.ts#examples': ownText,

@@ -5,7 +5,7 @@ import { join } from 'node:path';
 import { test } from 'node:test';
 import { createProgram } from '../src/cli/program.ts';
 import { parseAs, schemaNames } from './support/json-schemas.ts';
-import { commandContext } from './support/run-cli.ts';
+import { commandContext, runCli } from './support/run-cli.ts';
 import { startTestServer } from './support/start-test-server.ts';
 
 test('documents of the server commands', async () => {
@@ -42,6 +42,12 @@ test('documents of the server commands', async () => {
   assert.equal((await json('server-environment.json', 'environment', 'set', 'web', '--env', 'A=b')).Version, 2);
   await json('server-environment.json', 'environment', 'show', 'web');
   assert.equal((await json('server-environment-list.json', 'environment', 'list')).length, 2);
+});
+
+test('the list of agents', async () => {
+  const { stdout } = await runCli(['agent', 'list', '--json']);
+  const agents = parseAs('agent-list.json', stdout);
+  assert.equal(agents.at(-1).name, 'custom');
 });
 
 test('every command with --json is documented, with an existing schema', () => {

@@ -131,6 +131,7 @@ suite('packages', { timeout: 600_000 }, () => {
     if (!ready) return t.skip();
     const executable = await readFile(join(dir.path, 'rootfs/opt/bin/plan42'), 'latin1');
     assert.equal(executable.includes(root), false, 'the path of the checkout');
+    assert.ok(executable.includes('plan42-agent.mjs'), 'the agent of images is inside');
     // Node.js contains paths of its own sources. Only those of the checkout exist.
     const names = executable.match(/(?:src|examples|scripts|node_modules)\/[\w@./-]+\.[jt]sx?/g) ?? [];
     assert.deepEqual(

@@ -1,5 +1,6 @@
 import assert from 'node:assert/strict';
 import { CommanderError, InvalidArgumentError } from 'commander';
+import { parseProbe } from '../../src/cli/agents/probe-base.ts';
 import { httpUrl, integerBetween } from '../../src/cli/options.ts';
 import { formatElapsed, formatLocalTime, renderJson } from '../../src/cli/output.ts';
 import { renderError } from '../../src/cli/render-error.ts';
@@ -56,6 +57,12 @@ export const targets: readonly Target[] = [
     maxKiB: 64,
   },
   {
+    // The output of a container of a base image.
+    covers: ['cli/agents/probe-base.ts#parseProbe'],
+    corpus: ['has apt-get\nhas git\nnode 24.1.0\nuser node /home/node\nend\n'],
+    run: (text: string) => parseProbe('base', text),
+  },
+  {
     covers: ['cli/output.ts#renderJson', 'cli/output.ts#formatLocalTime', 'cli/output.ts#formatElapsed'],
     corpus: [JSON.stringify({ Title: 'a\u202eb', At: '2026-01-02T03:04:05Z', N: [1, null] })],
     input: 'value',
@@ -85,7 +92,9 @@ export const targets: readonly Target[] = [
         new Error(text),
       ];
       const commander = renderError(new CommanderError(2, 'x', text)).text;
-      return [commander, ...errors.map((error) => renderError(explainApiFailure(error, location)).text)].join('');
+      // One for each input, because the time is that of one error.
+      const error = errors[text.length % errors.length];
+      return commander + renderError(explainApiFailure(error, location)).text;
     },
     check: (text: string) => assert.doesNotMatch(text.replaceAll(/[\n\t]/g, ''), hidden),
     maxGrowth: 60,

@@ -3,7 +3,7 @@ import { chmod, copyFile, mkdir, readFile, writeFile } from 'node:fs/promises';
 import { join } from 'node:path';
 import { build } from 'esbuild';
 import licenses from 'esbuild-plugin-license';
-import { executableOptions } from '../build/bundle.ts';
+import { agentOptions, executableOptions } from '../build/bundle.ts';
 import { bundlePage } from '../build/page.ts';
 import { lazyBuiltins } from './lazy-builtins.ts';
 import { libraryFolders } from './native-libraries.ts';
@@ -25,6 +25,7 @@ const seaConfig = {
   output: 'plan42',
   disableExperimentalSEAWarning: true,
   useCodeCache: true,
+  assets: { 'plan42-agent.mjs': 'plan42-agent.mjs' },
   // Ignores NODE_OPTIONS, which is meant for other programs.
   execArgvExtension: 'none',
 };
@@ -44,8 +45,20 @@ export async function buildExecutable(folder: string): Promise<Executable> {
     plugins: [...(options.plugins ?? []), lazyBuiltins, bundled.collect(join(folder, 'program-packages.txt'))],
   });
 
-  const bundle = join(folder, seaConfig.main);
-  await writeFile(bundle, withoutModuleNames(await readFile(bundle, 'utf8')));
+  // The agent of images, which the executable contains as a file.
+  await build({
+    ...agentOptions,
+    entryPoints: { 'plan42-agent': 'src/bin/plan42-agent.ts' },
+    outdir: folder,
+    minifySyntax: true,
+    minifyWhitespace: true,
+    plugins: [bundled.collect(join(folder, 'agent-packages.txt'))],
+  });
+
+  for (const name of [seaConfig.main, ...Object.values(seaConfig.assets)]) {
+    const bundle = join(folder, name);
+    await writeFile(bundle, withoutModuleNames(await readFile(bundle, 'utf8')));
+  }
   const notices = join(folder, 'packages.txt');
   await writeFile(notices, bundled.notices());
 

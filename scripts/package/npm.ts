@@ -2,7 +2,7 @@
 import { chmod, copyFile, mkdir, writeFile } from 'node:fs/promises';
 import { join } from 'node:path';
 import { build } from 'esbuild';
-import { commands, executableOptions, root } from '../build/bundle.ts';
+import { agentOptions, commands, executableOptions, root } from '../build/bundle.ts';
 import type { BuildInfo } from '../build/version.ts';
 import { makeReadable } from './modes.ts';
 import { run } from './run.ts';
@@ -30,6 +30,13 @@ export async function buildNpmPackage({
     },
     splitting: true,
     chunkNames: 'chunks/[name]-[hash]',
+    minifySyntax: true,
+    minifyWhitespace: true,
+  });
+  await build({
+    ...agentOptions,
+    entryPoints: { 'plan42-agent': 'src/bin/plan42-agent.ts' },
+    outdir: join(staging, 'js'),
     minifySyntax: true,
     minifyWhitespace: true,
   });

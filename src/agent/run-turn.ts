@@ -51,8 +51,8 @@ export async function runTurn(deps: TurnDeps): Promise<TurnResult> {
   const clones: Clone[] = [];
   try {
     const github = githubOf(deps, signal);
-    const adapter = await deps.agents.find({ ...deps.env, ...agentVariables(request) });
     const env = await turnEnvironment(deps, github);
+    const adapter = await deps.agents.find(env);
     const task = new TaskUpdates(api, request, (line) => turn.log(line));
     const deliverDeps = { request, turn, task, github, env, agent: adapter.name };
     await using workspace = await openWorkspace(env);
@@ -157,11 +157,6 @@ function failed(error: unknown, { signal, turn }: Pick<TurnDeps, 'signal' | 'tur
 
 function sentences({ failures, notes }: Saved): string {
   return [...failures, ...notes].join(' ');
-}
-
-/** The environment of the task can choose the agent, for an image with several. */
-function agentVariables({ variables }: AgentRequest): NodeJS.ProcessEnv {
-  return Object.fromEntries(Object.entries(variables).filter(([name]) => /^PLAN42_AGENT(?:_|$)/.test(name)));
 }
 
 function githubOf({ request, transport }: TurnDeps, signal: AbortSignal): Github | undefined {

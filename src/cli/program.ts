@@ -1,4 +1,5 @@
 import { Command } from 'commander';
+import { addAgentCommands } from './agents/commands.ts';
 import { addCompletionCommands } from './completion/commands.ts';
 import type { CliContext } from './context.ts';
 import { withColorOption } from './options.ts';
@@ -12,7 +13,7 @@ import { addVersionCommand } from './version/command.ts';
 
 const examples = `
 Examples:
-  plan42 run "Fix the failing test" give a task to an agent, in any repository
+  plan42 run "Fix the bug"          give a prompt to an agent, in any repository
   plan42 server start               try Plan42 locally, without an account
   plan42 runner exec                run the runner in the foreground
   plan42 runner status              show its status and jobs
@@ -54,6 +55,7 @@ export function createProgram(context: CliContext): Command {
   addPersonalTaskCommands(program, context);
   addRunnerCommands(program, context);
   addServerCommands(program, context);
+  addAgentCommands(program, context);
   addCompletionCommands(program, context);
   addVersionCommand(program, context);
   program

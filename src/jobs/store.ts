@@ -47,6 +47,7 @@ export interface JobSecrets {
 }
 
 export class JobStore {
+  readonly #stateDir: string;
   readonly #active: string;
   readonly #finished: string;
   readonly #damaged: string;
@@ -55,6 +56,7 @@ export class JobStore {
   readonly images: ImageUsage;
 
   private constructor(stateDir: string, logDir: string) {
+    this.#stateDir = stateDir;
     this.#active = join(stateDir, 'jobs/active');
     this.#finished = join(stateDir, 'jobs/finished');
     this.#damaged = join(stateDir, 'jobs/damaged');
@@ -78,9 +80,15 @@ export class JobStore {
     return store;
   }
 
-  /** The folders that contain jobs. */
-  get folders(): { active: string; finished: string; damaged: string; logs: string } {
-    return { active: this.#active, finished: this.#finished, damaged: this.#damaged, logs: this.#logDir };
+  /** The folders that contain jobs, and the state folder. */
+  get folders(): { state: string; active: string; finished: string; damaged: string; logs: string } {
+    return {
+      state: this.#stateDir,
+      active: this.#active,
+      finished: this.#finished,
+      damaged: this.#damaged,
+      logs: this.#logDir,
+    };
   }
 
   paths(jobId: string): JobPaths {

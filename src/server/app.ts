@@ -30,6 +30,7 @@ import { githubConnectionRoutes } from './routes/github-connections.ts';
 import { githubProxyRoutes } from './routes/github-proxy.ts';
 import { notImplementedRoutes } from './routes/not-implemented.ts';
 import { pageRoutes } from './routes/page.ts';
+import { pageTaskRoutes } from './routes/page-tasks.ts';
 import { repositoryRoutes } from './routes/repositories.ts';
 import { runnerQueueRoutes } from './routes/runner-queues.ts';
 import { runnerTokenRoutes } from './routes/runner-tokens.ts';
@@ -134,6 +135,7 @@ type RouteDeps = Parameters<typeof tenantRoutes>[0] &
   Parameters<typeof runnerQueueRoutes>[0] &
   Parameters<typeof githubProxyRoutes>[0] &
   Parameters<typeof repositoryRoutes>[0] &
+  Parameters<typeof pageTaskRoutes>[0] &
   Parameters<typeof pageRoutes>[0];
 
 function allRoutes(deps: RouteDeps): Route[] {
@@ -151,6 +153,7 @@ function allRoutes(deps: RouteDeps): Route[] {
     ...githubProxyRoutes(deps),
     ...repositoryRoutes(deps),
     ...pageRoutes(deps),
+    ...pageTaskRoutes(deps),
     ...notImplementedRoutes(),
   ];
 }

@@ -11,7 +11,11 @@ export type Place =
   | { view: 'newEnvironment' }
   | { view: 'unknown' };
 
+// Longer than any address of this page; parsing hundreds of thousands of parameters takes seconds.
+const maxHashLength = 2000;
+
 export function placeOf(hash: string): Place {
+  if (hash.length > maxHashLength) return { view: 'unknown' };
   const [path = '', query = ''] = hash.replace(/^#\/?/, '').split('?');
   const [first = '', second, ...more] = path.split('/', 3).map(decode);
   if (more.length > 0) return { view: 'unknown' };

@@ -12,9 +12,10 @@ export interface AgentOptions {
 }
 
 export interface ChosenAgent {
-  /** The name of an adapter, or the path of one in the image. Undefined: the image says it. */
+  /** The name of an adapter, or the path of one. Undefined: the image says it. */
   name: string | undefined;
-  image: string;
+  /** Undefined: the image that is built for the agent. */
+  image: string | undefined;
   /** Tell the image which agent to start, and give it the keys that the user has set. */
   variables: EnvVar[];
 }
@@ -23,29 +24,31 @@ export interface ChosenAgent {
 const noImage = 'localhost/no-container:latest';
 
 /**
- * Chooses the agent and its image: what the options say, or else the agent whose key is set.
+ * Chooses the agent: what the options say, or else the one whose key is set.
  * @throws UserError
  */
-export async function chooseAgent({ env }: CliContext, options: AgentOptions): Promise<ChosenAgent> {
+export function chooseAgent({ env }: CliContext, options: AgentOptions): ChosenAgent {
   const { image, container } = options;
   if (image !== undefined) requireImage(image);
   const name = options.agent ?? env['PLAN42_RUN_AGENT'] ?? (image === undefined ? findByKey(env) : undefined);
   const adapter = adapters.find((known) => known.name === name);
-  if (name !== undefined && adapter === undefined && !name.includes('/') && name !== 'custom') {
+  if (name !== undefined && adapter === undefined && !/[./]/.test(name) && name !== 'custom') {
     throw new UserError(`there is no agent "${name}"`, { remedy: `Use one of: ${names()}.`, exitCode: ExitCode.usage });
   }
   const keys = (adapter?.keys ?? []).flatMap((key): EnvVar[] => {
     const value = env[key];
     return value ? [{ Name: key, Value: value, IsSecret: true }] : [];
   });
-  const chosen: EnvVar[] = name === undefined ? [] : [{ Name: 'PLAN42_AGENT', Value: name, IsSecret: false }];
+  // The image that is built for an agent names it itself.
+  const isNamed = name === undefined || (container && image === undefined);
+  const variables = isNamed ? [] : agentVariables(name, env);
+  return { name, image: image ?? (container ? undefined : noImage), variables: [...variables, ...keys] };
+}
+
+function agentVariables(name: string, env: NodeJS.ProcessEnv): EnvVar[] {
   const command = env['PLAN42_AGENT_COMMAND'];
-  if (name === 'custom' && command) chosen.push(...customVariables(command, env['PLAN42_AGENT_PROTOCOL']));
-  return {
-    name,
-    image: container ? (image ?? missingImage(name)) : (image ?? noImage),
-    variables: [...chosen, ...keys],
-  };
+  const custom = name === 'custom' && command ? customVariables(command, env['PLAN42_AGENT_PROTOCOL']) : [];
+  return [{ Name: 'PLAN42_AGENT', Value: name, IsSecret: false }, ...custom];
 }
 
 function customVariables(command: string, protocol: string | undefined): EnvVar[] {
@@ -70,11 +73,4 @@ function findByKey(env: NodeJS.ProcessEnv): string {
 
 function names(): string {
   return [...adapters.map(({ name }) => name).filter((name) => name !== 'custom'), 'custom'].join(', ');
-}
-
-function missingImage(name: string | undefined): never {
-  throw new UserError(`there is no image for the agent ${name ?? ''}`, {
-    remedy: 'Give one with --image IMAGE.',
-    exitCode: ExitCode.usage,
-  });
 }

@@ -32,7 +32,7 @@ export function addRunCommands(program: Command, context: CliContext): void {
     .argument('[prompt...]', 'what the agent is to do; default: standard input, if it is not a terminal')
     .option('--prompt-file <file>', 'read the prompt from a file; - is standard input', inputPath)
     .option('--agent <name>', 'agent, such as claude; default: $PLAN42_RUN_AGENT, or the one whose key is set')
-    .option('--image <image>', 'container image with the agent')
+    .option('--image <image>', 'container image with the agent; default: one that is built for it')
     .option('--model <name>', 'model, if not the default of the agent')
     .option('--title <title>', 'title of the task; default: the first line of the prompt')
     .option('--env <name[=value]>', 'variable for the agent; without a value, a secret from the environment', collect)

@@ -15,6 +15,7 @@ import { findTask } from '../server/task/find.ts';
 import { personalWords } from '../server/task-words.ts';
 import { addTurn } from '../server/turn/create.ts';
 import { type ServerConnection, withServer } from '../server/with-server.ts';
+import { ensureAgentImage } from './agent-image.ts';
 import { type ChosenAgent, chooseAgent } from './choose-agent.ts';
 import { chooseEngine } from './choose-runtime.ts';
 import { finishTurn } from './finish.ts';
@@ -85,20 +86,23 @@ interface NewTaskInput {
 async function newTask(context: CliContext, repository: LocalRepository, { prompt, options }: NewTaskInput) {
   const { env, stderr } = context;
   const variables = (options.env ?? []).map((text) => parseEnvVar(text, env));
-  const agent = await chooseAgent(context, options);
+  const agent = chooseAgent(context, options);
   const isLocal = options.server === undefined && options.data === undefined;
-  if (isLocal) await ensureService(context, options.container ? await chooseEngine(context) : 'host');
+  const engine = options.container && (isLocal || agent.image === undefined) ? await chooseEngine(context) : undefined;
+  const image = agent.image ?? (await ensureAgentImage(context, agent.name ?? '', engine ?? 'docker'));
+  if (isLocal) await ensureService(context, engine ?? 'host');
   const notes = [...repository.notes];
   if (repository.isDirty && !options.dirty)
     notes.push('Uncommitted changes are not sent to the agent. To include them, add --dirty.');
   for (const note of notes) stderr.write(`${note}\n`);
   const commit = options.dirty ? await commitOfWorkTree(repository) : repository.head;
   return (server: ServerConnection) =>
-    createTask(context, server, repository, { prompt, options, agent, variables, commit });
+    createTask(context, server, repository, { prompt, options, agent, image, variables, commit });
 }
 
 interface TaskInput extends NewTaskInput {
   agent: ChosenAgent;
+  image: string;
   variables: readonly EnvVar[];
   commit: string;
 }
@@ -107,7 +111,7 @@ async function createTask(
   context: CliContext,
   { client, location, tenantId }: ServerConnection,
   repository: LocalRepository,
-  { prompt, options, agent, variables, commit }: TaskInput,
+  { prompt, options, agent, image, variables, commit }: TaskInput,
 ): Promise<Started> {
   const taskId = randomUUID();
   const title = options.title ?? titleOf(prompt);
@@ -118,9 +122,9 @@ async function createTask(
     await pushCommit(hostedRemote(repository, location, tenantId), commit, base);
   });
   const environment = await client.createEnvironment(randomUUID(), {
-    Name: agent.name ?? agent.image,
+    Name: agent.name ?? image,
     Description: 'Created by "plan42 run".',
-    DockerImage: agent.image,
+    DockerImage: image,
     Repos: [repo],
     EnvVars: mergeVariables([...(await identityVariables(repository)), ...agent.variables, ...variables]),
     Ephemeral: true,

@@ -2,6 +2,7 @@ import type { IncomingMessage, Server, ServerResponse } from 'node:http';
 import type { Socket } from 'node:net';
 import { type Clock, systemClock } from '../../lib/clock.ts';
 import type { Logger } from '../../lib/logger.ts';
+import { isLoopback } from '../../lib/loopback.ts';
 
 interface Connection {
   socket: Socket;
@@ -24,8 +25,9 @@ const logIntervalMs = 60_000;
 export class ConnectionLimits {
   /** Of all clients together. */
   readonly total: number;
-  /** Of one client address. Clients behind a proxy have one address, so it is most of the total. */
+  /** Of one client address, unless it is shared. It can be a proxy on another machine, so it is most of the total. */
   readonly perAddress: number;
+  readonly #isShared: (address: string) => boolean;
   readonly #logger: Logger;
   readonly #clock: Clock;
   /** The longest idle one first. */
@@ -34,7 +36,14 @@ export class ConnectionLimits {
   #closed = 0;
   #loggedAt = Number.NEGATIVE_INFINITY;
 
-  constructor(openFiles: number | undefined, logger: Logger, clock: Clock = systemClock) {
+  /** @param isShared whether an address is that of many clients: a reverse proxy on this machine connects from loopback */
+  constructor(
+    openFiles: number | undefined,
+    logger: Logger,
+    clock: Clock = systemClock,
+    isShared: (address: string) => boolean = isLoopback,
+  ) {
+    this.#isShared = isShared;
     const available = (openFiles ?? Number.POSITIVE_INFINITY) - reservedFiles;
     this.total = Math.max(16, Math.min(maxConnections, available));
     this.perAddress = Math.ceil(this.total * 0.75);
@@ -52,18 +61,19 @@ export class ConnectionLimits {
   }
 
   #add(socket: Socket): void {
-    const { remoteAddress: address = '' } = socket;
+    const address = addressOf(socket);
     // A client that is gone already, or was rejected.
     if (socket.destroyed || address === '') return;
     const name = nameOf(socket);
     this.#connections.set(name, { socket, address, request: undefined, hadRequest: false });
     this.#counts.set(address, (this.#counts.get(address) ?? 0) + 1);
     socket.once('close', () => this.#remove(name, address));
-    const hasMost = (this.#counts.get(address) ?? 0) > this.perAddress;
+    const hasMost = !this.#isShared(address) && (this.#counts.get(address) ?? 0) > this.perAddress;
     if (hasMost) this.#close(this.#waiting(address, socket) ?? socket, address);
     else if (this.#connections.size > this.total) {
       const largest = this.#largest();
-      this.#close(this.#waiting(largest, socket) ?? this.#waiting(undefined, socket) ?? socket, largest);
+      const ofLargest = this.#isShared(largest) ? undefined : this.#waiting(largest, socket);
+      this.#close(ofLargest ?? this.#waiting(undefined, socket) ?? socket, largest);
     }
   }
 
@@ -102,7 +112,7 @@ export class ConnectionLimits {
 
   #close(socket: Socket, largest: string): void {
     // At once, because the next client must find room.
-    this.#remove(nameOf(socket), socket.remoteAddress ?? '');
+    this.#remove(nameOf(socket), addressOf(socket));
     socket.destroy();
     this.#closed += 1;
     this.#log(largest);
@@ -127,4 +137,9 @@ export class ConnectionLimits {
 
 function nameOf({ remoteAddress, remotePort, localPort }: Socket): string {
   return `${remoteAddress} ${remotePort} ${localPort}`;
+}
+
+/** A listener for both versions of IP has IPv4 addresses in a form of IPv6. */
+function addressOf({ remoteAddress = '' }: Socket): string {
+  return remoteAddress.replace(/^::ffff:/, '');
 }

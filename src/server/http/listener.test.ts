@@ -4,6 +4,7 @@ import { connect, type Socket } from 'node:net';
 import { text } from 'node:stream/consumers';
 import { test } from 'node:test';
 import { eventually } from '../../../test/support/eventually.ts';
+import { systemClock } from '../../lib/clock.ts';
 import { createLogger, silentLogger } from '../../lib/logger.ts';
 import { ConnectionLimits } from './connection-limits.ts';
 import { listen } from './listener.ts';
@@ -24,7 +25,7 @@ test('malformed HTTP gets the API’s error, and the server keeps running', asyn
 test('connections that wait for their client make room for others', async () => {
   const lines: string[] = [];
   const logger = createLogger({ level: 'warn', format: 'text', write: (line) => lines.push(line) });
-  const limits = new ConnectionLimits(64 + 20, logger);
+  const limits = new ConnectionLimits(64 + 20, logger, systemClock, () => false);
   assert.deepEqual([limits.total, limits.perAddress], [20, 15]);
   await using listener = await listen({ host: '127.0.0.1', port: 0 }, { tls: undefined, closeGraceMs: 100, limits });
   let waiting = 0;
@@ -66,7 +67,7 @@ test('connections that wait for their client make room for others', async () => 
 });
 
 test('the total is shared by all addresses, and the largest one makes room', async () => {
-  const limits = new ConnectionLimits(64 + 20, silentLogger);
+  const limits = new ConnectionLimits(64 + 20, silentLogger, systemClock, () => false);
   await using listener = await listen({ host: '127.0.0.1', port: 0 }, { tls: undefined, closeGraceMs: 100, limits });
   listener.serve(async (_request, response) => void response.end('fine'));
   const open = async (localAddress: string) => {
@@ -82,4 +83,25 @@ test('the total is shared by all addresses, and the largest one makes room', asy
   await eventually(async () => many.filter(({ destroyed, closed }) => destroyed || closed).length === 3);
   assert.ok(others.every(({ destroyed }) => !destroyed));
   for (const socket of [...others, ...many]) socket.destroy();
+});
+
+test('a reverse proxy on this machine may use all connections for its clients', async () => {
+  const limits = new ConnectionLimits(64 + 20, silentLogger);
+  // As a listener for IPv4 and IPv6 sees it, too.
+  for (const host of ['127.0.0.1', '::']) {
+    await using listener = await listen({ host, port: 0 }, { tls: undefined, closeGraceMs: 100, limits });
+    const finish = Promise.withResolvers<void>();
+    listener.serve(async (_request, response) => {
+      await finish.promise;
+      response.end('fine');
+    });
+    const polls = Array.from({ length: limits.total }, () =>
+      fetch(`http://127.0.0.1:${listener.port}/`, { headers: { connection: 'close' } }).then((response) =>
+        response.text(),
+      ),
+    );
+    // Were they the connections of one client, a quarter of them would be closed.
+    setImmediate(finish.resolve);
+    assert.deepEqual(new Set(await Promise.all(polls)), new Set(['fine']));
+  }
 });

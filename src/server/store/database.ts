@@ -41,6 +41,7 @@ export class Database implements Disposable {
   readonly health: StorageHealth;
   readonly #connection: DatabaseSync;
   readonly #statements = new Map<string, Statement>();
+  #inTransaction = false;
 
   constructor(connection: DatabaseSync, health: StorageHealth) {
     this.#connection = connection;
@@ -68,39 +69,58 @@ export class Database implements Disposable {
 
   /** Runs `work` in a transaction, which is durable when this returns. A nested transaction joins the outer one. */
   transaction<T>(work: () => T): T {
-    if (this.#connection.isTransaction) return work();
+    if (this.#inTransaction) return work();
     const { health } = this;
+    // Only if it could not be undone before. Joined by this one, it would never be committed.
+    this.#rollBack();
     health.guard(() => this.#connection.exec('BEGIN IMMEDIATE'));
+    this.#inTransaction = true;
     try {
       const result = work();
       health.guard(() => this.#connection.exec('COMMIT'));
       return result;
     } catch (error) {
-      // SQLite rolls back on its own after some failures, such as a full disk.
-      if (this.#connection.isTransaction) this.#connection.exec('ROLLBACK');
+      try {
+        this.#rollBack();
+      } catch {
+        // It is reported, and the first error says more.
+      }
       throw error;
+    } finally {
+      this.#inTransaction = false;
     }
+  }
+
+  /** SQLite rolls back on its own after some failures, such as a full disk. */
+  #rollBack(): void {
+    if (this.#connection.isTransaction) this.health.guard(() => this.#connection.exec('ROLLBACK'));
   }
 
   /** Gives up to `pages` unused pages of the file back to the disk. Returns whether there are more. */
   shrink(pages: number): boolean {
-    const count = () => Number(this.#connection.prepare('PRAGMA freelist_count').get()?.['freelist_count']);
-    const before = count();
-    this.#connection.exec(`PRAGMA incremental_vacuum(${pages})`);
-    const left = count();
-    if (left > 0 && left < before) return true;
-    // The file shrinks when the log is written into it.
-    this.#connection.exec('PRAGMA wal_checkpoint(TRUNCATE)');
-    return false;
+    this.health.requireUndamaged();
+    return this.health.guard(() => {
+      const count = () => Number(this.#connection.prepare('PRAGMA freelist_count').get()?.['freelist_count']);
+      const before = count();
+      this.#connection.exec(`PRAGMA incremental_vacuum(${pages})`);
+      const left = count();
+      if (left > 0 && left < before) return true;
+      // The file shrinks when the log is written into it.
+      this.#connection.exec('PRAGMA wal_checkpoint(TRUNCATE)');
+      return false;
+    });
   }
 
   /** Rewrites the file without unused pages and their content. Returns false if the disk has too little space for that. */
   vacuum(): boolean {
-    const path = this.#connection.location() ?? '';
-    const { bavail, bsize } = statfsSync(dirname(path));
-    if (bavail * bsize < 2 * statSync(path).size) return false;
-    vacuum(this.#connection);
-    return true;
+    this.health.requireUndamaged();
+    return this.health.guard(() => {
+      const path = this.#connection.location() ?? '';
+      const { bavail, bsize } = statfsSync(dirname(path));
+      if (bavail * bsize < 2 * statSync(path).size) return false;
+      vacuum(this.#connection);
+      return true;
+    });
   }
 
   [Symbol.dispose](): void {

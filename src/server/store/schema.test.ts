@@ -25,6 +25,7 @@ test('a database of an older version is upgraded, with its data', async () => {
     old.exec(`INSERT INTO environments (TenantId, EnvironmentId, Name, Description, Context, SetupScript, DockerImage, Repos,
       AllowedHosts, EnvVars, RunnerId, GithubConnectionId, Deleted, CreatedAt, UpdatedAt, Version) VALUES
       ${environment('a', 'Created by "plan42 server task create".')}, ${environment('b', 'mine')}`);
+    old.exec(`INSERT INTO used_public_keys VALUES ('x.y'), ('x.z')`);
   }
   {
     using store = await openStore(folder, silentLogger);
@@ -33,6 +34,11 @@ test('a database of an older version is upgraded, with its data', async () => {
     assert.deepEqual(store.turnLogs.state(turn(2)), { bytes: 0, end: undefined });
     const isEphemeral = (EnvironmentId: string) => store.environments.find({ TenantId: 't', EnvironmentId })?.Ephemeral;
     assert.deepEqual([isEphemeral('a'), isEphemeral('b')], [true, undefined]);
+    const queue = { TenantID: 't', RunnerID: 'r', QueueID: 'q' };
+    assert.deepEqual(
+      ['x.y', 'x.z', 'x.new', 'x.new'].map((point) => store.usedPublicKeys.add(point, queue)),
+      [false, false, true, false],
+    );
   }
   using upgraded = new DatabaseSync(path);
   assert.deepEqual({ ...upgraded.prepare('PRAGMA auto_vacuum').get() }, { auto_vacuum: 2 });

@@ -145,4 +145,14 @@ CREATE TABLE environment_secrets (
 ALTER TABLE turns ADD COLUMN Image TEXT;
 CREATE INDEX failed_turns ON turns (UpdatedAt) WHERE Status = 'Failed'
 `,
+  `
+-- In the order of use, with the queue of each key: the oldest keys of former queues are forgotten. A key that an older version
+-- recorded has no queue and a negative number, and stays.
+ALTER TABLE used_public_keys RENAME TO old_public_keys;
+CREATE TABLE used_public_keys (
+  Id INTEGER PRIMARY KEY, Point TEXT NOT NULL UNIQUE, TenantID TEXT, RunnerID TEXT, QueueID TEXT
+) STRICT;
+INSERT INTO used_public_keys (Id, Point) SELECT -ROW_NUMBER() OVER (ORDER BY Point), Point FROM old_public_keys;
+DROP TABLE old_public_keys
+`,
 ];

@@ -10,6 +10,8 @@ export const commandsReference: Replacements = {
     'revoke 583122a6': 'revoke $token',
     '583122a6': '$third_task',
     'environment delete website': 'environment delete website --force',
+    // Needs an engine and registries; test/agent-image.test.ts builds.
+    'plan42 agent build': 'plan42 agent build --help',
     'logs ID': 'logs "$task"',
     '/var/lib/plan42-server': './restored-data',
     '/backup/': './backup/',

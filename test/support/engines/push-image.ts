@@ -53,6 +53,8 @@ function imageConfig(layers: Buffer[], env: string[]): Buffer {
     created: '2026-01-01T00:00:00Z',
     config: { Env: ['PATH=/usr/sbin:/usr/bin:/sbin:/bin', ...env], Cmd: ['/bin/sh'] },
     rootfs: { type: 'layers', diff_ids: layers.map(sha256) },
+    // Podman builds on no image without one.
+    history: layers.map(() => ({ created: '2026-01-01T00:00:00Z' })),
   };
   return Buffer.from(JSON.stringify(config));
 }

@@ -32,7 +32,8 @@ export function addQueue({ store, clock, events }: QueueDeps, key: QueueKey, pub
   };
   store.transaction(() => {
     create(store.runnerQueues, queue);
-    if (!store.usedPublicKeys.add(point)) throw conflict('the public key was used before; every queue needs its own');
+    if (!store.usedPublicKeys.add(point, key))
+      throw conflict('the public key was used before; every queue needs its own');
   });
   events.emit('queueAdded', queue);
   events.emit('queueUsable', queue);

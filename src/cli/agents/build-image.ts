@@ -1,0 +1,110 @@
+/** Builds the image of an agent. */
+import { chmod } from 'node:fs/promises';
+import { join } from 'node:path';
+import { ExitCode, UserError } from '../../lib/errors.ts';
+import { writeDurably } from '../../lib/files.ts';
+import { imageProblem } from '../../runtimes/image-reference.ts';
+import type { CliContext } from '../context.ts';
+import { type BuildEngine, chooseEngine } from './build-engine.ts';
+import { readAgentBundle } from './bundle.ts';
+import { type AgentChoice, type ChosenAgent, chooseAgent } from './choose-agent.ts';
+import { defaultBase, renderDockerfile } from './dockerfile.ts';
+import { probeBase } from './probe-base.ts';
+import { type Recipe, readRecipe, recipeFolder, writeRecipe } from './recipe.ts';
+
+export interface ImageOptions extends AgentChoice {
+  base?: string;
+  /** Packages of the system, separated by spaces. */
+  with?: string;
+  tag?: string;
+  engine?: string;
+  /** Replace a Dockerfile that the user has edited. */
+  reset?: boolean;
+}
+
+export interface PreparedImage {
+  image: string;
+  agent: ChosenAgent;
+  engine: BuildEngine;
+  recipe: Recipe;
+}
+
+/** The name of an agent's image that needs no registry. */
+export function imageOfAgent(name: string): string {
+  return `localhost/plan42-agent-${name}:latest`;
+}
+
+/** Writes the Dockerfile, unless the user has edited it. @throws UserError */
+export async function prepareImage(context: CliContext, options: ImageOptions): Promise<PreparedImage> {
+  const agent = await chooseAgent(options);
+  const packages = (options.with ?? '').split(/\s+/).filter((name) => name !== '');
+  const odd = packages.find((name) => !/^[a-z0-9][\w+.:=~-]*$/i.test(name));
+  if (odd !== undefined) throw usage(`"${odd}" is not the name of a package`, 'Correct --with.');
+  const image = checkedImage(options.tag ?? imageOfAgent(agent.name), '--tag');
+  const folder = recipeFolder(image, context.env);
+  const engine = await chooseEngine(context, options.engine);
+  const earlier = options.reset === true ? undefined : await readRecipe(folder);
+  if (earlier?.isEdited) {
+    refuseOptions(options, join(folder, 'Dockerfile'));
+    return { image, agent, engine, recipe: earlier };
+  }
+  const base = await probeBase(engine, checkedImage(options.base ?? defaultBase, '--base'));
+  const recipe = await writeRecipe(folder, renderDockerfile({ agent, base, packages }));
+  return { image, agent, engine, recipe };
+}
+
+/** Builds the image; its output goes to standard error. @throws UserError if the build fails */
+export async function buildImage({ image, agent, engine, recipe }: PreparedImage): Promise<void> {
+  const { folder } = recipe;
+  await writeShared(join(folder, 'agent-wrapper'), await readAgentBundle(), 0o755);
+  if (agent.adapterFile !== undefined) await writeShared(join(folder, 'adapter.mjs'), agent.adapterFile, 0o644);
+  const labels = ['--label', `ai.plan42.agent=${agent.name}`];
+  const dockerfile = join(folder, 'Dockerfile');
+  const exitCode = await engine.runVisibly(['build', '--tag', image, '--file', dockerfile, ...labels, folder]);
+  if (exitCode !== 0) {
+    throw new UserError(`cannot build ${image}: ${engine.name} exited with ${exitCode ?? 'a signal'}`, {
+      remedy: `Read its output above, and correct ${dockerfile} or the options.`,
+    });
+  }
+  await checkImage(image, engine, dockerfile);
+}
+
+/** Users inside the container differ, whatever the umask is. */
+async function writeShared(path: string, content: string, mode: number): Promise<void> {
+  await writeDurably(path, content, mode);
+  await chmod(path, mode);
+}
+
+/** An edited Dockerfile may have lost what the agent needs. */
+async function checkImage(image: string, engine: BuildEngine, dockerfile: string): Promise<void> {
+  // Without a request the wrapper fails, but a shell reports 126 or 127 if it cannot run.
+  const wrapper = '{ /usr/bin/agent-wrapper </dev/null >/dev/null 2>&1; test $? -lt 126; }';
+  const script = `node --version && git --version && ${wrapper}`;
+  const args = ['run', '--rm', '--pull', 'never', '--network', 'none', '--entrypoint', '/bin/sh', image, '-c', script];
+  const { exitCode, stdout, error } = await engine.run(args);
+  const node = Number(/^v(\d+)/.exec(stdout)?.[1] ?? 0);
+  if (exitCode === 0 && node >= 22) return;
+  const reason = exitCode === 0 ? `its Node.js is ${stdout.split('\n')[0]}` : error;
+  throw new UserError(`the image ${image} cannot run the agent: ${reason || 'a program is missing'}`, {
+    remedy: `It needs Node.js 22 or newer, git and /usr/bin/agent-wrapper: correct ${dockerfile}.`,
+  });
+}
+
+function refuseOptions(options: ImageOptions, dockerfile: string): void {
+  const given = (['base', 'with'] as const).filter((name) => options[name] !== undefined);
+  if (given.length === 0) return;
+  throw usage(
+    `cannot apply --${given.join(' and --')}: you have edited ${dockerfile}`,
+    'Change the file, or write it again with --reset.',
+  );
+}
+
+function checkedImage(image: string, option: string): string {
+  const problem = imageProblem(image);
+  if (problem !== undefined) throw usage(problem, `Correct ${option}.`);
+  return image;
+}
+
+function usage(message: string, remedy: string): UserError {
+  return new UserError(message, { remedy, exitCode: ExitCode.usage });
+}

@@ -1,0 +1,126 @@
+/** Renders the Dockerfile of an agent's image. */
+import { UserError } from '../../lib/errors.ts';
+import { adapterPath, type ChosenAgent } from './choose-agent.ts';
+import type { Base, PackageManager } from './probe-base.ts';
+
+// The newest with which all known agents work, Aider's Python included.
+export const defaultBase = 'docker.io/library/node:24-bookworm-slim';
+const nodeImages = { glibc: defaultBase, musl: 'docker.io/library/node:24-alpine' };
+// The agent's bundle, and the packages of agents.
+const oldestNode = 22;
+const userId = 1000;
+const workspace = '/workspace';
+
+export interface DockerfileOptions {
+  agent: ChosenAgent;
+  base: Base;
+  /** Packages of the base's package manager. */
+  packages: readonly string[];
+}
+
+/** @throws UserError if the base lacks something that cannot be installed */
+export function renderDockerfile({ agent, base, packages }: DockerfileOptions): string {
+  const needsNode = base.node === undefined || base.node < oldestNode;
+  const parts = [
+    `FROM ${base.image}\nUSER root`,
+    installPackages(agent, base, packages, needsNode),
+    needsNode ? copyNode(base) : '',
+    installNpm(agent.packages.npm ?? []),
+    installPip(agent.packages.pip ?? []),
+    'COPY agent-wrapper /usr/bin/agent-wrapper',
+    agent.adapterFile === undefined ? '' : `COPY adapter.mjs ${adapterPath}`,
+    Object.entries(agent.variables)
+      .map(([name, value]) => `ENV ${name}=${quote(value)}`)
+      .join('\n'),
+    createUser(base),
+  ];
+  return `${parts.filter((part) => part !== '').join('\n\n')}\n`;
+}
+
+const usual = ['git', 'ca-certificates', 'curl', 'ripgrep', 'unzip'];
+const commands: Record<PackageManager, (packages: string) => string> = {
+  'apt-get': (packages) =>
+    `apt-get update && apt-get install --yes --no-install-recommends ${packages} && rm -rf /var/lib/apt/lists/*`,
+  apk: (packages) => `apk add --no-cache ${packages}`,
+  dnf: (packages) => `dnf install -y ${packages} && dnf clean all`,
+  microdnf: (packages) => `microdnf install -y ${packages} && microdnf clean all`,
+  yum: (packages) => `yum install -y ${packages} && yum clean all`,
+  zypper: (packages) => `zypper --non-interactive install ${packages} && zypper clean --all`,
+};
+
+function installPackages(agent: ChosenAgent, base: Base, own: readonly string[], needsNode: boolean): string {
+  const { npm = [], pip = [], apt = [] } = agent.packages;
+  const manager = base.packageManager;
+  if (manager === undefined) {
+    const wanted = [...(base.programs.has('git') ? [] : ['git']), ...apt, ...own, ...pip];
+    if (wanted.length === 0 && !(needsNode && npm.length > 0)) return '';
+    throw new UserError(`cannot install ${wanted.join(', ') || 'npm'}: ${base.image} has no package manager`, {
+      remedy: 'Choose a base that has it, or one with apt-get, apk, dnf, yum or zypper.',
+    });
+  }
+  // Installing nothing that is there keeps the base as its makers tested it.
+  const needed = base.programs.has('git') ? usual.filter((name) => name !== 'git') : usual;
+  const libraries = needsNode ? nodeLibraries[manager] : [];
+  const python = pip.length === 0 ? [] : manager === 'apt-get' ? ['python3', 'python3-venv'] : ['python3'];
+  const names = [...new Set([...available(needed, manager), ...libraries, ...python, ...apt, ...own])];
+  return `RUN ${commands[manager](names.join(' '))}`;
+}
+
+// The distributions of Red Hat have ripgrep in another repository, and images of theirs a smaller curl.
+function available(names: readonly string[], manager: PackageManager): readonly string[] {
+  return manager === 'apt-get' || manager === 'apk' || manager === 'zypper'
+    ? names
+    : names.filter((name) => name !== 'ripgrep' && name !== 'curl');
+}
+
+const nodeLibraries: Record<PackageManager, readonly string[]> = {
+  'apt-get': ['libstdc++6', 'libatomic1'],
+  apk: ['libstdc++'],
+  dnf: ['libstdc++', 'libatomic'],
+  microdnf: ['libstdc++', 'libatomic'],
+  yum: ['libstdc++', 'libatomic'],
+  zypper: ['libstdc++6', 'libatomic1'],
+};
+
+function copyNode({ packageManager, node }: Base): string {
+  const image = packageManager === 'apk' ? nodeImages.musl : nodeImages.glibc;
+  const why = node === undefined ? 'The base has no Node.js.' : `Node.js ${node} of the base is too old for agents.`;
+  return `# ${why}
+COPY --from=${image} /usr/local/bin/node /usr/local/bin/node
+COPY --from=${image} /usr/local/lib/node_modules /usr/local/lib/node_modules
+RUN ln -sf ../lib/node_modules/npm/bin/npm-cli.js /usr/local/bin/npm \\
+ && ln -sf ../lib/node_modules/npm/bin/npx-cli.js /usr/local/bin/npx`;
+}
+
+function installNpm(packages: readonly string[]): string {
+  if (packages.length === 0) return '';
+  return `RUN npm install --global ${packages.join(' ')} && npm cache clean --force`;
+}
+
+// A system's own Python rejects packages of others.
+function installPip(packages: readonly string[]): string {
+  if (packages.length === 0) return '';
+  return `ENV PATH=/opt/plan42/python/bin:$PATH
+RUN python3 -m venv /opt/plan42/python && pip install --no-cache-dir ${packages.join(' ')}`;
+}
+
+/** Agents need no root. A setup script that installs packages does: then remove the last USER. */
+function createUser({ user }: Base): string {
+  const add =
+    user === undefined
+      ? `RUN echo 'agent:x:${userId}:${userId}:Agent:/home/agent:/bin/sh' >>/etc/passwd \\
+ && echo 'agent:x:${userId}:' >>/etc/group \\
+ && mkdir -p /home/agent ${workspace} \\
+ && chown ${userId}:${userId} /home/agent ${workspace}`
+      : `RUN mkdir -p ${workspace} && chown ${userId} ${workspace}`;
+  return `# Agents need no root. If your setup script installs packages, remove "USER ${userId}".
+${add}
+ENV HOME=${user?.home ?? '/home/agent'}
+WORKDIR ${workspace}
+USER ${userId}`;
+}
+
+/** Quotes a value for ENV, in which variables are replaced. */
+function quote(value: string): string {
+  return `"${value.replaceAll(/["\\$]/g, (char) => `\\${char}`)}"`;
+}

@@ -1,0 +1,105 @@
+/** `plan42 agent build` with real engines, from a base in a real registry. */
+import assert from 'node:assert/strict';
+import { randomUUID } from 'node:crypto';
+import { readFile, writeFile } from 'node:fs/promises';
+import { dirname, join } from 'node:path';
+import { suite, type TestContext, test } from 'node:test';
+import { busyboxLayer, programLayer } from './support/engines/images.ts';
+import { run } from './support/engines/processes.ts';
+import { pushImage } from './support/engines/push-image.ts';
+import { requires } from './support/engines-client.ts';
+import { makeTempDir } from './support/temp-dir.ts';
+
+const plan42 = join(import.meta.dirname, '../bin/plan42');
+
+let base: Promise<string> | undefined;
+
+/** An image with a shell, Node.js and git, and without a package manager. */
+async function pushBase(registry: string, dir: string): Promise<string> {
+  const git = (await run('sh', ['-c', 'command -v git'])).trim();
+  const layers = await Promise.all([busyboxLayer(dir), programLayer(dir, [process.execPath, git, '/usr/bin/env'])]);
+  const env = [`PATH=${dirname(process.execPath)}:/usr/bin:/bin`];
+  return pushImage({ registry, repository: 'test/base', tag: 'v1', layers, env, signal: AbortSignal.timeout(60_000) });
+}
+
+async function setUp(t: TestContext, name: 'docker' | 'podman') {
+  const engines = await requires(t, name, 'registry');
+  if (!engines) return undefined;
+  const dir = await makeTempDir();
+  base ??= pushBase(engines.registry, dir.path);
+  const env = { PATH: process.env['PATH'] ?? '', HOME: dir.path, ...engines[name].env };
+  const tag = `localhost/test-agent-${randomUUID()}:latest`;
+  const recipe = join(dir.path, '.config/plan42/images', tag.slice('localhost/'.length, -':latest'.length));
+  const image = await base;
+  return {
+    tag,
+    base: image,
+    file: join(recipe, 'Dockerfile'),
+    build: (...args: string[]) => run(plan42, ['agent', 'build', '--engine', name, '--tag', tag, ...args], { env }),
+    engine: (...args: string[]) => run(name, args, { env }),
+    inside: (command: string) => run(name, ['run', '--rm', '--entrypoint', '/bin/sh', tag, '-c', command], { env }),
+    dir,
+    [Symbol.asyncDispose]: async () => {
+      await run(name, ['rmi', '--force', tag], { env }).catch(() => {});
+      await dir[Symbol.asyncDispose]();
+    },
+  };
+}
+
+for (const name of ['docker', 'podman'] as const) {
+  suite(name, () => {
+    test('builds an image for a custom agent, and again from an edited Dockerfile', async (t) => {
+      await using setting = await setUp(t, name);
+      if (!setting) return;
+      const { build, inside, tag, file } = setting;
+      const command = ['--agent', 'custom', '--command', '["sh", "-c", "echo \\"$HOME\\""]', '--base', setting.base];
+      assert.equal(await build(...command), `${tag}\n`);
+      const found = await inside(
+        'id -u; pwd; touch x; printf "%s\\n" "$PLAN42_AGENT_COMMAND" "$PLAN42_AGENT_PROTOCOL" "$HOME"',
+      );
+      assert.equal(found, '1000\n/workspace\n["sh", "-c", "echo \\"$HOME\\""]\nacp\n/tmp\n');
+      // The agent itself runs, and rejects what is no request.
+      const error = await inside('echo "{}" | /usr/bin/agent-wrapper 2>&1; echo "exit $?"');
+      assert.match(error, /^ERROR: .*\nexit 1\n$/s);
+
+      const written = await readFile(file, 'utf8');
+      assert.equal(await build(...command, '--dry-run'), written, 'the same file again');
+      await writeFile(file, `${written}ENV EDITED=yes\n`);
+      await build('--agent', 'custom', '--command', 'x');
+      assert.equal(await inside('echo $EDITED'), 'yes\n');
+      await assert.rejects(build(...command), /cannot apply --base: you have edited .*Dockerfile/);
+      assert.equal(await build('--reset', '--dry-run', ...command), written);
+    });
+
+    test('builds an image for an adapter in a file', async (t) => {
+      await using setting = await setUp(t, name);
+      if (!setting) return;
+      const adapter = join(setting.dir.path, 'adapter.mjs');
+      await writeFile(adapter, 'export default { name: "mine", commandLine: () => ({ command: ["true"] }) };\n');
+      await setting.build('--agent', adapter, '--base', setting.base);
+      const found = await setting.inside('echo $PLAN42_AGENT; cat /opt/plan42/adapter.mjs');
+      assert.match(found, /^\/opt\/plan42\/adapter\.mjs\nexport default \{ name: "mine"/);
+    });
+
+    test('names what a base lacks, and what an edited image lost', async (t) => {
+      await using setting = await setUp(t, name);
+      if (!setting) return;
+      const { build, file } = setting;
+      const custom = ['--agent', 'custom', '--command', 'x'];
+      await assert.rejects(
+        build(...custom, '--base', setting.base, '--with', 'jq'),
+        /cannot install jq: \S+ has no package manager.*Choose a base/s,
+      );
+      await assert.rejects(
+        build(...custom, '--base', 'localhost/no-such-base'),
+        /cannot use the base localhost\/no-such/,
+      );
+      await build(...custom, '--base', setting.base, '--dry-run');
+      await writeFile(file, (await readFile(file, 'utf8')).replace('COPY agent-wrapper', '# COPY agent-wrapper'));
+      await assert.rejects(
+        build(...custom),
+        /cannot run the agent: a program is missing.*git and \/usr\/bin\/agent-wr/s,
+      );
+    });
+  });
+}
