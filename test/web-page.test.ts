@@ -9,6 +9,8 @@ import { exists } from '../src/lib/files.ts';
 import { chromiumPath, launchBrowser, openPage, type PageOptions, type WatchedPage } from './support/browser.ts';
 import { type CallOptions, callServer } from './support/control-plane.ts';
 import { eventually } from './support/eventually.ts';
+import { FakeMachine } from './support/fake-machine.ts';
+import { type Answerer, answerAll } from './support/fake-runner.ts';
 import type { Json } from './support/json.ts';
 import { runCli } from './support/run-cli.ts';
 import { RunnerProcess } from './support/runner-process.ts';
@@ -319,6 +321,46 @@ suite('the web page', { concurrency: false }, () => {
       await check('a dialog');
       await page.keyboard.press('Escape');
       assert.equal(await focused(page), 'Cancel turn 1', 'the focus is back where it was');
+    }
+  });
+
+  test('the overview shows which agents run, wait and have failed, and the free slots', { skip }, async () => {
+    await using folder = await makeTempDir();
+    await using own = await ServerProcess.start(join(folder.path, 'data'));
+    const { stdout: token } = await runCli(['server', 'token', 'create', '--data', own.dataDir]);
+    const answer: Answerer = (request) =>
+      request.Task?.Title === 'breaks'
+        ? { Type: 'InvokeAgentResponse', ErrorMessage: `the disk is broken ${'and more '.repeat(60)}` }
+        : answerAll(request);
+    await using machine = await FakeMachine.start({ url: own.url, token: token.trim(), name: 'm1', slots: 2, answer });
+    for (const title of ['breaks', 'first', 'second', 'third']) {
+      await startTask(own, ['--title', title, '--prompt', 'p']);
+      if (title !== 'breaks') continue;
+      await eventually(async () => machine.tasks.length === 1);
+      await machine.finish();
+    }
+    for (const [width, colorScheme] of [
+      [360, 'dark'],
+      [1100, 'light'],
+    ] as const) {
+      await using watched = await openPage(browser, { origin: own.url, width, colorScheme });
+      const { page } = watched;
+      await page.goto(await newLink(own));
+      const figures = page.getByRole('region', { name: 'Summary' });
+      await eventually(async () => {
+        const texts = await figures.locator('dd').allTextContents();
+        return texts.join() === '2,1,0 of 2,1';
+      });
+      const table = (name: string) => page.getByRole('region', { name }).getByRole('row');
+      assert.match((await table('Running').nth(1).textContent()) ?? '', /^firstStartingon m1\d+ s$/);
+      assert.match((await table('Waiting').nth(1).textContent()) ?? '', /^thirdPending\d+ s$/);
+      assert.match((await table('Failed today').nth(1).textContent()) ?? '', /^breaksthe disk is broken/);
+      assert.match((await table('Runners').nth(1).textContent()) ?? '', /^Local runnerHealthym1.*0 of 2 free$/);
+      assert.equal(await page.locator('.plot').count(), 0);
+      assert.deepEqual(await watched.accessibilityProblems(), [], colorScheme);
+      assert.ok((await page.evaluate<number>('document.documentElement.scrollWidth')) <= width);
+      await page.getByRole('link', { name: 'Local runner' }).click();
+      await page.locator('.plot.large').waitFor();
     }
   });
 

@@ -54,6 +54,7 @@ const mayKnowTheDate: Readonly<Record<string, string>> = {
   'src/server/routes/runner-tokens.ts': 'tokens have dates',
   'src/shim/wait.ts': 'times in records',
   'src/tui/effects/validate.ts': 'the probe of the server compares the date with the server’s',
+  'src/web/view/hooks.ts': 'the day of the user',
   'src/web/view/parts.tsx': 'shows ages',
 };
 
