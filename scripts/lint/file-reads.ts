@@ -24,6 +24,8 @@ const openers = new Set([
 /** Why a file may import an opener. Flags that create a file reject whatever is there already. */
 const mayOpen: Readonly<Record<string, readonly [names: string, reason: string]>> = {
   'src/agent/turn/log-spool.ts': ['openSync', 'creates a file'],
+  'src/cli/run/git/local-repository.ts': ['copyFile', 'git’s own file, which git itself opens too'],
+  'src/cli/run/service/ensure.ts': ['openSync', 'creates a file'],
   'src/config/edit-file.ts': ['open', 'opens for reading and writing, after it was read as a file'],
   'src/control/socket-path.ts': ['open', 'opens a folder'],
   'src/lib/files.ts': ['open', 'creates files, opens folders'],
