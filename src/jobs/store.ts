@@ -51,6 +51,7 @@ export class JobStore {
   readonly #finished: string;
   readonly #damaged: string;
   readonly #logDir: string;
+  readonly #mirrors: string;
   /** Which images were pulled for jobs, and when they were used. */
   readonly images: ImageUsage;
 
@@ -59,6 +60,7 @@ export class JobStore {
     this.#finished = join(stateDir, 'jobs/finished');
     this.#damaged = join(stateDir, 'jobs/damaged');
     this.#logDir = logDir;
+    this.#mirrors = join(stateDir, 'git-mirrors');
     this.images = new ImageUsage(join(stateDir, 'images'));
   }
 
@@ -78,9 +80,15 @@ export class JobStore {
     return store;
   }
 
-  /** The folders that contain jobs. */
-  get folders(): { active: string; finished: string; damaged: string; logs: string } {
-    return { active: this.#active, finished: this.#finished, damaged: this.#damaged, logs: this.#logDir };
+  /** The folders that contain jobs, and what they use. */
+  get folders(): { active: string; finished: string; damaged: string; logs: string; mirrors: string } {
+    return {
+      active: this.#active,
+      finished: this.#finished,
+      damaged: this.#damaged,
+      logs: this.#logDir,
+      mirrors: this.#mirrors,
+    };
   }
 
   paths(jobId: string): JobPaths {
