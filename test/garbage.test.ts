@@ -2,7 +2,7 @@
 import assert from 'node:assert/strict';
 import { execFile } from 'node:child_process';
 import { randomUUID } from 'node:crypto';
-import { mkdtemp, readFile, rm, writeFile } from 'node:fs/promises';
+import { mkdir, mkdtemp, readFile, rm, writeFile } from 'node:fs/promises';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { suite, type TestContext, test } from 'node:test';
@@ -14,6 +14,7 @@ import { pullImage } from '../src/jobs/images/pull-image.ts';
 import type { JobRecord } from '../src/jobs/record.ts';
 import { JobStore } from '../src/jobs/store.ts';
 import { silentLogger } from '../src/lib/logger.ts';
+import { authorityVolume } from '../src/runtimes/engine/authorities.ts';
 import type { Runtime } from '../src/runtimes/runtime.ts';
 import { selectRuntime } from '../src/runtimes/select.ts';
 import { pushImage } from './support/engines/push-image.ts';
@@ -173,6 +174,43 @@ for (const name of ['podman', 'docker'] as const) {
       assert.deepEqual(await a.collect(0), []);
       assert.deepEqual(await a.store.images.list(name), []);
       assert.deepEqual(await left(), { names: [], pins: 0 });
+    });
+
+    scenario('volumes with authorities go when no job uses them', async ({ a, engine }) => {
+      const job = makeRecord({ instanceId: a.instanceId });
+      const bundle = Buffer.from(`authorities of ${a.instanceId}`);
+      await a.store.create(job, { request: '{}', agentToken: 't' });
+      await mkdir(join(a.store.paths(job.jobId).folder, 'ca'));
+      await writeFile(join(a.store.paths(job.jobId).folder, 'ca/bundle.pem'), bundle);
+      const mine = authorityVolume(bundle);
+      const old = authorityVolume(Buffer.from(`older ${a.instanceId}`));
+      const other = `mine-${a.instanceId}`;
+      for (const name of [mine, old, other])
+        await engine('volume', 'create', '--label', `ai.plan42.instance=${a.instanceId}`, name);
+      assert.deepEqual(await a.collect(10, true), [old]);
+      assert.deepEqual(await a.collect(), [old]);
+      await a.store.finish({ ...job, phase: 'ended' });
+      assert.ok((await a.collect()).includes(mine));
+      await engine('volume', 'rm', other);
+    });
+
+    scenario('the container and the image of a killed doctor are found', async ({ a, engine, push }) => {
+      const id = randomUUID();
+      const [container, image] = [`plan42-doctor-${id}`, `localhost/plan42-doctor:${id}`];
+      const label = 'ai.plan42.instance=doctor';
+      const base = await push('doctor:1', 'one');
+      await engine('pull', '--quiet', base);
+      await engine('create', '--label', label, '--name', container, base, '/none');
+      await engine('commit', '--change', `LABEL ${label}`, container, image);
+      // Of other runs too: the engine is shared.
+      const containers = (await a.runtime.listUnmanaged(new Set())).filter(({ jobId }) => jobId === container);
+      const left = (await a.runtime.listLeftovers?.([]))?.filter(({ name }) => name === image);
+      assert.deepEqual([containers.length, left?.length], [1, 1]);
+      for (const { createdAt } of [...containers, ...(left ?? [])])
+        assert.ok(Math.abs(Date.now() - createdAt.getTime()) < 3_600_000);
+      for (const one of containers) await a.runtime.removeUnmanaged(one.id);
+      for (const one of left ?? []) assert.equal(await one.remove([]), true);
+      for (const one of left ?? []) assert.equal(await one.remove([]), false, 'gone');
     });
 
     scenario('containers of jobs that are over go, and no others', async ({ a, b, push, engine }) => {

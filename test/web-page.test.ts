@@ -9,6 +9,8 @@ import { exists } from '../src/lib/files.ts';
 import { chromiumPath, launchBrowser, openPage, type PageOptions, type WatchedPage } from './support/browser.ts';
 import { type CallOptions, callServer } from './support/control-plane.ts';
 import { eventually } from './support/eventually.ts';
+import { FakeMachine } from './support/fake-machine.ts';
+import { type Answerer, answerAll } from './support/fake-runner.ts';
 import type { Json } from './support/json.ts';
 import { runCli } from './support/run-cli.ts';
 import { RunnerProcess } from './support/runner-process.ts';
@@ -322,6 +324,46 @@ suite('the web page', { concurrency: false }, () => {
     }
   });
 
+  test('the overview shows which agents run, wait and have failed, and the free slots', { skip }, async () => {
+    await using folder = await makeTempDir();
+    await using own = await ServerProcess.start(join(folder.path, 'data'));
+    const { stdout: token } = await runCli(['server', 'token', 'create', '--data', own.dataDir]);
+    const answer: Answerer = (request) =>
+      request.Task?.Title === 'breaks'
+        ? { Type: 'InvokeAgentResponse', ErrorMessage: `the disk is broken ${'and more '.repeat(60)}` }
+        : answerAll(request);
+    await using machine = await FakeMachine.start({ url: own.url, token: token.trim(), name: 'm1', slots: 2, answer });
+    for (const title of ['breaks', 'first', 'second', 'third']) {
+      await startTask(own, ['--title', title, '--prompt', 'p']);
+      if (title !== 'breaks') continue;
+      await eventually(async () => machine.tasks.length === 1);
+      await machine.finish();
+    }
+    for (const [width, colorScheme] of [
+      [360, 'dark'],
+      [1100, 'light'],
+    ] as const) {
+      await using watched = await openPage(browser, { origin: own.url, width, colorScheme });
+      const { page } = watched;
+      await page.goto(await newLink(own));
+      const figures = page.getByRole('region', { name: 'Summary' });
+      await eventually(async () => {
+        const texts = await figures.locator('dd').allTextContents();
+        return texts.join() === '2,1,0 of 2,1';
+      });
+      const table = (name: string) => page.getByRole('region', { name }).getByRole('row');
+      assert.match((await table('Running').nth(1).textContent()) ?? '', /^firstStartingon m1\d+ s$/);
+      assert.match((await table('Waiting').nth(1).textContent()) ?? '', /^thirdPending\d+ s$/);
+      assert.match((await table('Failed today').nth(1).textContent()) ?? '', /^breaksthe disk is broken/);
+      assert.match((await table('Runners').nth(1).textContent()) ?? '', /^Local runnerHealthym1.*0 of 2 free$/);
+      assert.equal(await page.locator('.plot').count(), 0);
+      assert.deepEqual(await watched.accessibilityProblems(), [], colorScheme);
+      assert.ok((await page.evaluate<number>('document.documentElement.scrollWidth')) <= width);
+      await page.getByRole('link', { name: 'Local runner' }).click();
+      await page.locator('.plot.large').waitFor();
+    }
+  });
+
   test('a long log is truncated and does not scroll while it is being read', { skip }, async () => {
     const taskId = await startTask(server, ['--prompt', 'p']);
     const upload = (from: number, count: number) =>
@@ -355,6 +397,49 @@ suite('the web page', { concurrency: false }, () => {
     await log.getByText('line 8799.').waitFor();
     assert.ok((await fromEnd()) < 5, 'it follows again');
     assert.ok((await log.locator('.log-line').count()) <= 5250);
+    await page.getByText('Following …').waitFor();
+  });
+
+  test('a log is searched to its start, wrapped or not, and downloaded', { skip }, async () => {
+    const taskId = await startTask(server, ['--title', 'Search', '--prompt', 'p']);
+    const lines = Array.from({ length: 500 }, (_, i) => `line ${i}. <b>${i % 250 === 7 ? 'Needle' : 'hay'}</b>`);
+    for (let from = 0; from < 6000; from += 500) await uploadLogs(server, taskId, from, lines);
+    await uploadLogs(server, taskId, 6000, [`\u001b[1mneedle\u001b[0m ${'wide '.repeat(200)}`]);
+    await using watched = await signedIn({ width: 360, colorScheme: 'dark' });
+    const { page } = watched;
+    await page.evaluate(`location.hash = '#/tasks/${taskId}'`);
+    await page.getByRole('log').getByText('needle wide').waitFor();
+
+    await page.getByRole('searchbox', { name: 'Search log of turn 1' }).focus();
+    await page.keyboard.type('nEEDle');
+    await page.getByText('25 lines match').waitFor();
+    const matches = page.getByRole('log', { name: 'Matches in log of turn 1' });
+    assert.equal(await matches.locator('.log-line').count(), 25, 'also of those that are not shown');
+    assert.equal(await matches.locator('mark').count(), 25);
+    assert.deepEqual(await watched.accessibilityProblems(), []);
+    await uploadLogs(server, taskId, 6001, ['another needle']);
+    await page.getByText('26 lines match').waitFor();
+    await page.keyboard.press('Escape');
+    const log = page.getByRole('log', { name: 'Log of turn 1' });
+    await log.getByText('another needle').waitFor();
+
+    const isScrollable = () => log.evaluate((box: Scrolled) => box.scrollWidth > box.clientWidth);
+    assert.equal(await isScrollable(), false);
+    await page.getByLabel('Wrap lines').uncheck();
+    assert.equal(await isScrollable(), true);
+    await page.reload();
+    await log.getByText('another needle').waitFor();
+    assert.equal(await isScrollable(), true, 'it is remembered');
+    assert.ok((await page.evaluate<number>('document.documentElement.scrollWidth')) <= 360);
+
+    const downloading = page.waitForEvent('download');
+    await page.getByRole('button', { name: 'Download' }).click();
+    const download = await downloading;
+    assert.equal(download.suggestedFilename(), `plan42-${taskId.slice(0, 8)}-turn-1.log`);
+    const file = (await readFile((await download.path()) ?? '', 'utf8')).split('\n');
+    assert.equal(file.length, 6003);
+    assert.match(file[0] ?? '', /^\d{4}-\S+Z line 0\. <b>hay<\/b>$/);
+    assert.ok(file[6000]?.includes('Z \u001b[1mneedle\u001b[0m wide'), 'as the agent wrote it');
   });
 
   test('the page reports an unreachable server and resumes when it is back', { skip }, async () => {
@@ -411,6 +496,8 @@ interface Scrolled {
   scrollHeight: number;
   scrollTop: number;
   clientHeight: number;
+  scrollWidth: number;
+  clientWidth: number;
 }
 
 /** Presses Tab until the element named `name` has the focus. */

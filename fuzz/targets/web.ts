@@ -1,5 +1,6 @@
 import assert from 'node:assert/strict';
 import { emptyEnvironmentForm, readEnvironmentForm } from '../../src/web/environment-form.ts';
+import { logFile, textParts } from '../../src/web/log-text.ts';
 import { type MarkdownNode, readMarkdown } from '../../src/web/markdown.ts';
 import { hashOf, placeOf, signInCodeOf } from '../../src/web/place.ts';
 import { branchUrl, commitUrl } from '../../src/web/repo-links.ts';
@@ -30,6 +31,16 @@ export const targets: readonly Target[] = [
       for (const node of nodes ?? []) checkNode(node);
     },
     maxKiB: 64,
+  },
+  {
+    covers: ['web/log-text.ts#textParts', 'web/log-text.ts#logFile'],
+    corpus: ['An ERROR\nand an error', 'İi'],
+    run: (text: string) => {
+      logFile([{ timestamp: text, message: text }]);
+      const parts = textParts(text, text.slice(0, 3)).map(({ part }) => part);
+      assert.equal(parts.join(''), text);
+      return parts.length;
+    },
   },
   {
     covers: ['web/repo-links.ts#branchUrl', 'web/repo-links.ts#commitUrl', 'web/turn-state.ts#isWaiting'],

@@ -51,9 +51,11 @@ const mayKnowTheDate: Readonly<Record<string, string>> = {
   'src/server/page/sign-in-links.ts': 'people see when a link ends',
   'src/server/restore.ts': 'a folder name that people see',
   'src/server/routes/page.ts': 'the page shows ages by the server’s date',
+  'src/server/routes/page-tasks.ts': 'times that people see',
   'src/server/routes/runner-tokens.ts': 'tokens have dates',
   'src/shim/wait.ts': 'times in records',
   'src/tui/effects/validate.ts': 'the probe of the server compares the date with the server’s',
+  'src/web/view/hooks.ts': 'the day of the user',
   'src/web/view/parts.tsx': 'shows ages',
 };
 

@@ -1,5 +1,6 @@
 import { type Config, type RuntimeName, runtimeNames } from '../config/schema.ts';
 import { ExitCode } from '../lib/errors.ts';
+import { checkInstanceId } from '../runtimes/check/names.ts';
 import type { Runtime } from '../runtimes/runtime.ts';
 import { createRuntime } from '../runtimes/select.ts';
 import type { RuntimeStatus } from '../runtimes/status.ts';
@@ -46,7 +47,7 @@ function choose(all: readonly Candidate[], { runner }: Config): Candidate | unde
 // Its containers are no other runner's garbage.
 function create(name: RuntimeName, config: Config, { env, paths }: CheckContext): Runtime {
   const protectedPaths = [paths.configFile, paths.stateDir, paths.logDir];
-  return createRuntime(name, { config, env, instanceId: 'doctor', knownJobs: async () => [], protectedPaths });
+  return createRuntime(name, { config, env, instanceId: checkInstanceId, knownJobs: async () => [], protectedPaths });
 }
 
 async function inspectRuntime(name: RuntimeName, config: Config, context: CheckContext): Promise<Candidate> {

@@ -47,6 +47,7 @@ export interface JobSecrets {
 }
 
 export class JobStore {
+  readonly #stateDir: string;
   readonly #active: string;
   readonly #finished: string;
   readonly #damaged: string;
@@ -56,6 +57,7 @@ export class JobStore {
   readonly images: ImageUsage;
 
   private constructor(stateDir: string, logDir: string) {
+    this.#stateDir = stateDir;
     this.#active = join(stateDir, 'jobs/active');
     this.#finished = join(stateDir, 'jobs/finished');
     this.#damaged = join(stateDir, 'jobs/damaged');
@@ -80,9 +82,10 @@ export class JobStore {
     return store;
   }
 
-  /** The folders that contain jobs, and what they use. */
-  get folders(): { active: string; finished: string; damaged: string; logs: string; mirrors: string } {
+  /** The state folder, the folders that contain jobs, and those that they use. */
+  get folders(): Record<'state' | 'active' | 'finished' | 'damaged' | 'logs' | 'mirrors', string> {
     return {
+      state: this.#stateDir,
       active: this.#active,
       finished: this.#finished,
       damaged: this.#damaged,

@@ -51,6 +51,39 @@ export interface RunnerOverview {
   Utilisation: (number | null)[];
 }
 
+/** A turn in the overview. */
+export interface TurnSummary {
+  TaskId: string;
+  Title: string;
+  TurnIndex: number;
+  Status: string;
+  Machine?: string;
+  Image?: string;
+  /** Absent if no runner has accepted it. */
+  AcceptedAt?: string;
+  CreatedAt: string;
+  CompletedAt?: string;
+  /** Its start. */
+  ErrorMessage?: string;
+}
+
+/** The turns that run, wait and have failed today: the oldest, the newest failures first. */
+export interface TaskActivity {
+  Running: TurnSummary[];
+  Waiting: TurnSummary[];
+  Failed: TurnSummary[];
+  /** The lists may be shorter. */
+  Counts: { Running: number; Waiting: number; Failed: number };
+}
+
+/** The log entries that contain a text. */
+export interface LogMatches {
+  /** The number of entries that match. */
+  Count: number;
+  /** The newest of them, oldest first, each with a part of its message around the match. */
+  Entries: { Index: number; Timestamp: string; Message: string }[];
+}
+
 export interface Overview {
   Now: string;
   /** The URL of the server for runners and agents. */
@@ -65,6 +98,7 @@ export interface Overview {
   /** Why the server cannot save data at the moment. */
   Problem?: string;
   Runners: RunnerOverview[];
+  Activity: TaskActivity;
 }
 
 export type TaskSummary = Pick<
@@ -76,8 +110,8 @@ export type TaskSummary = Pick<
 export interface TaskPage {
   Tasks: TaskSummary[];
   NextToken?: string;
-  /** The number of tasks by state. */
-  Counts: Record<string, number>;
+  /** The number of tasks by state. Absent in a search. */
+  Counts?: Record<string, number>;
 }
 
 /** A turn, with the time at which a runner accepted it. Before, it waits. */

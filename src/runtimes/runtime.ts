@@ -85,6 +85,16 @@ export interface ImageStore {
   remove(nameOrId: string): Promise<void>;
 }
 
+/** An image or a volume that a killed process may have left. */
+export interface Leftover {
+  kind: 'image' | 'volume';
+  name: string;
+  createdAt: Date;
+  sizeBytes: number | undefined;
+  /** @param folders of the jobs in progress. Resolves with false if it is needed or gone. @throws RuntimeError */
+  remove(folders: readonly string[]): Promise<boolean>;
+}
+
 /**
  * Runs jobs. A started job keeps running without this process; every method but `start` also works for jobs
  * that an earlier run of this process started.
@@ -126,12 +136,17 @@ export interface Runtime {
   /** Removes everything of a job that has exited. @throws RuntimeError */
   remove(job: JobPaths): Promise<void>;
   /**
-   * This runner instance's containers, running or not, except those of the jobs in `except`. Empty if the runtime has no
-   * containers. @throws RuntimeError
+   * The containers of this runner instance and of `doctor`, running or not, except those of the jobs in `except`. Empty if
+   * the runtime has no containers. @throws RuntimeError
    */
   listUnmanaged(except: ReadonlySet<string>, signal?: AbortSignal): Promise<UnmanagedContainer[]>;
   /** Kills and removes a container of `listUnmanaged`, by ID because a later one can have the same name. @throws RuntimeError */
   removeUnmanaged(id: string): Promise<void>;
+  /**
+   * Images of `doctor`, and volumes of this runner instance and of `doctor` that no job in these folders uses.
+   * @throws RuntimeError
+   */
+  listLeftovers?(folders: readonly string[], signal?: AbortSignal): Promise<Leftover[]>;
   /** The folder on this machine that contains containers and images, if there is one. */
   storageFolder(signal?: AbortSignal): Promise<string | undefined>;
   /** Undefined if jobs run without images. */

@@ -1,6 +1,7 @@
 import type { IncomingHttpHeaders, IncomingMessage, ServerResponse } from 'node:http';
 import type { Clock } from '../lib/clock.ts';
 import type { Logger } from '../lib/logger.ts';
+import { Activity } from './core/activity.ts';
 import { createEvents } from './core/events.ts';
 import { watchQueue } from './core/health.ts';
 import { Broker } from './core/queues/broker.ts';
@@ -29,6 +30,7 @@ import { githubConnectionRoutes } from './routes/github-connections.ts';
 import { githubProxyRoutes } from './routes/github-proxy.ts';
 import { notImplementedRoutes } from './routes/not-implemented.ts';
 import { pageRoutes } from './routes/page.ts';
+import { pageTaskRoutes } from './routes/page-tasks.ts';
 import { repositoryRoutes } from './routes/repositories.ts';
 import { runnerQueueRoutes } from './routes/runner-queues.ts';
 import { runnerTokenRoutes } from './routes/runner-tokens.ts';
@@ -61,6 +63,8 @@ export interface App {
   handle: (request: IncomingMessage, response: ServerResponse) => Promise<void>;
   /** Runs the background work until the signal aborts. Never rejects. */
   runBackground: () => Promise<void>;
+  /** For how long no client of the tenant has used the server; 0 while a turn is unfinished. */
+  idleMs: () => number;
 }
 
 // One hour.
@@ -73,6 +77,7 @@ export function createApp(options: AppOptions): App {
   const roundRobin = new RoundRobin(store.runnerQueues);
   const machines = new Machines(clock);
   const liveRequests = new LiveRequests(signal);
+  const activity = new Activity(clock);
   const history = new QueueHistory(store, historySteps);
   const tokenEnds = new TokenEnds(options);
   const deps = { ...options, events, broker, roundRobin, machines, liveRequests, history, tokenEnds };
@@ -101,6 +106,7 @@ export function createApp(options: AppOptions): App {
     sendPageFile: createPageFiles().send,
     sendHealth: (response) => sendHealth(response, store.health),
     liveRequests,
+    activity,
     clock,
     logger: options.logger,
   });
@@ -116,7 +122,8 @@ export function createApp(options: AppOptions): App {
     ]);
     await Promise.all(watches);
   };
-  return { handle, runBackground };
+  const idleMs = () => (store.hasUnfinishedTurns() ? 0 : activity.idleMs());
+  return { handle, runBackground, idleMs };
 }
 
 type RouteDeps = Parameters<typeof tenantRoutes>[0] &
@@ -128,6 +135,7 @@ type RouteDeps = Parameters<typeof tenantRoutes>[0] &
   Parameters<typeof runnerQueueRoutes>[0] &
   Parameters<typeof githubProxyRoutes>[0] &
   Parameters<typeof repositoryRoutes>[0] &
+  Parameters<typeof pageTaskRoutes>[0] &
   Parameters<typeof pageRoutes>[0];
 
 function allRoutes(deps: RouteDeps): Route[] {
@@ -145,6 +153,7 @@ function allRoutes(deps: RouteDeps): Route[] {
     ...githubProxyRoutes(deps),
     ...repositoryRoutes(deps),
     ...pageRoutes(deps),
+    ...pageTaskRoutes(deps),
     ...notImplementedRoutes(),
   ];
 }

@@ -21,6 +21,7 @@ const overview = (Epoch: string, Queues: QueueOverview[], Utilisation: (number |
   Step: 0,
   StepSeconds: 10,
   MaxSteps: 3,
+  Activity: { Running: [], Waiting: [], Failed: [], Counts: { Running: 0, Waiting: 0, Failed: 0 } },
   Runners: [{ RunnerId: 'r', Name: 'r', RunsTasks: true, ProxiesGithub: true, Machines: [], Queues, Utilisation }],
 });
 

@@ -34,6 +34,8 @@ export interface TurnServer extends AsyncDisposable {
   writes: number;
   /** `fail` responds with 503 and changes nothing. */
   beforeWrite: () => 'fail' | undefined;
+  /** Responds with 400 if it returns true. */
+  refuse: (body: object) => boolean;
   /** `cut` closes the connection without a response. */
   afterWrite: () => 'cut' | undefined;
   /** Does the same as `plan42 server task cancel`. */
@@ -53,6 +55,7 @@ export async function startTurnServer(): Promise<TurnServer> {
     statuses: [],
     writes: 0,
     beforeWrite: () => undefined,
+    refuse: () => false,
     afterWrite: () => undefined,
     cancel: () =>
       Object.assign(server.turn, {
@@ -87,6 +90,7 @@ async function answer(server: TurnServer, request: IncomingMessage, response: Se
   const body = (await json(request)) as WriteBody;
   server.writes += 1;
   if (server.beforeWrite() === 'fail') return void reply(503, { ResponseCode: 503 });
+  if (server.refuse(body)) return void reply(400, { ResponseCode: 400, Message: 'refused' });
   const [status, result] = write(server, Number(request.headers['if-match']), body);
   if (status === 200 && server.afterWrite() === 'cut') return void response.destroy();
   reply(status, result);

@@ -42,6 +42,9 @@ const heartbeatEveryMs = 5000;
 const backoff = { minMs: 200, maxMs: 10_000 };
 const defaultPatienceMs = 30 * 60_000;
 const maxConflicts = 16;
+// The server's limits are 1 MiB and 128 KiB.
+const maxOutputBytes = 900_000;
+const maxErrorBytes = 16_000;
 
 /**
  * Reports the progress of the turn to the server. Writes are sequential, because each needs the version that the previous
@@ -96,17 +99,20 @@ export class TurnReporter {
   /** Finishes the turn, after uploading the rest of the log: a finished turn accepts no more entries. */
   async finish(result: TurnResult): Promise<void> {
     clearInterval(this.#timer);
-    const { OutputMessage, ErrorMessage } = result;
-    const patch = {
-      ...this.#update,
-      ...result,
-      ...(OutputMessage !== undefined && { OutputMessage: this.#redact(OutputMessage) }),
-      ...(ErrorMessage !== undefined && { ErrorMessage: this.#redact(ErrorMessage) }),
+    const { Status, OutputMessage, ErrorMessage } = result;
+    const essential = {
+      Status,
+      ...(OutputMessage !== undefined && { OutputMessage: shorten(this.#redact(OutputMessage), maxOutputBytes) }),
+      ...(ErrorMessage !== undefined && { ErrorMessage: shorten(this.#redact(ErrorMessage), maxErrorBytes) }),
       CompletedAt: systemClock.date().toISOString(),
     };
     try {
       await this.flush();
-      await this.#inTurn(() => this.#patch(patch));
+      await this.#inTurn(() => this.#patch({ ...this.#update, ...result, ...essential })).catch(async (error) => {
+        if (!(error instanceof RefusedError)) throw error;
+        // Better without the details than not at all.
+        await this.#inTurn(() => this.#patch(essential));
+      });
     } catch (error) {
       // This agent finished it, but the response to the first attempt was lost.
       if (!(error instanceof TurnFinished && error.status === result.Status)) throw error;
@@ -223,6 +229,11 @@ export class TurnReporter {
     if (next > this.#nextIndex) this.#spool.drop(next - this.#nextIndex);
     this.#nextIndex = next;
   }
+}
+
+function shorten(text: string, maxBytes: number): string {
+  const bytes = Buffer.from(text);
+  return bytes.length <= maxBytes ? text : `${new TextDecoder().decode(bytes.subarray(0, maxBytes))}…`;
 }
 
 function isTransient(response: ApiResponse | undefined): boolean {

@@ -217,6 +217,14 @@ describe('orphaned files', () => {
     assert.deepEqual((await collect()).removed, [`file ${old}`, `file ${jobId}.json.0123456789ab.tmp`]);
     assert.deepEqual(await readdir(store.folders.active), [young]);
   });
+
+  test('include the folder of a killed doctor', async () => {
+    for (const name of ['.plan42-doctor-abc', '.plan42-doctor-young', '.other']) {
+      await mkdir(join(store.folders.state, name));
+      await ageFile(join(store.folders.state, name), name.endsWith('young') ? 4 * minute : 6 * minute);
+    }
+    assert.deepEqual((await collect({ graceMs: 0 })).removed, ['file .plan42-doctor-abc']);
+  });
 });
 
 describe('containers', () => {
@@ -236,6 +244,18 @@ describe('containers', () => {
       runtime.left.map(({ id }) => id),
       ['b', 'c', 'd'],
     );
+  });
+
+  test('of a killed doctor, or that copy files for a job, are removed too', async () => {
+    const [over, active] = [makeRecord(), await makeActive()];
+    const doctor = 'plan42-doctor-3f2504e0-4f89-41d3-9a0c-0305e82c3302';
+    runtime.left.push(
+      { ...container('a', over), jobId: doctor },
+      { ...container('b', over, 4 * minute), jobId: `${doctor}-of-now` },
+      { ...container('c', over), jobId: `${over.jobId}-ca` },
+      { ...container('d', active), jobId: `${active.jobId}-ca` },
+    );
+    assert.deepEqual((await collect({ graceMs: 0 })).removed, [`container ${doctor}`, `container ${over.jobId}-ca`]);
   });
 
   test('of a time when the date was ahead are removed too', async () => {

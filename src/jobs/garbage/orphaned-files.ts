@@ -2,6 +2,7 @@ import type { Dirent } from 'node:fs';
 import { rm, stat } from 'node:fs/promises';
 import { join } from 'node:path';
 import { exists, listFolder } from '../../lib/files.ts';
+import { checkFolderPrefix, checkLifetimeMs } from '../../runtimes/check/names.ts';
 import { logFileOf, removeLog, statLog } from '../../shim/job-log.ts';
 import { isJobId } from '../job-id.ts';
 import { draftSuffix, type JobStore } from '../store.ts';
@@ -15,6 +16,12 @@ export async function* findOrphanedFiles(context: GarbageContext): AsyncGenerato
   yield* findInterrupted(context, active, (entry) => entry.isDirectory() && entry.name.endsWith(draftSuffix));
   for (const folder of [finished, context.store.images.folder])
     yield* findInterrupted(context, folder, (entry) => /\.[0-9a-f]{12}\.tmp$/.test(entry.name));
+  const ofDoctor = {
+    isOne: (entry: Dirent) => entry.isDirectory() && entry.name.startsWith(checkFolderPrefix),
+    keptMs: Math.max(context.rules.graceMs, checkLifetimeMs),
+    reason: 'left by a doctor that was killed',
+  };
+  yield* findOld(context, context.store.folders.state, ofDoctor);
   const keptMs = Math.max(context.rules.keepFinishedMs, context.rules.graceMs);
   yield* findOld(context, damaged, { isOne: () => true, keptMs, reason: 'kept from a damaged job' });
 }

@@ -8,6 +8,7 @@ import { readLogTail } from '../../shim/job-log.ts';
 import type { JobPaths } from '../../shim/shim.ts';
 import { type JobExit, type Runtime, RuntimeError } from '../runtime.ts';
 import { checkImage } from './image.ts';
+import { checkFolderPrefix, checkImagePrefix, checkJobPrefix } from './names.ts';
 import { CheckReport, reportPrefix } from './script.ts';
 
 export interface ContainerCheck {
@@ -39,10 +40,10 @@ export async function runContainerCheck(check: ContainerCheck): Promise<Containe
   const { runtime, serverUrl, entrypoint, timeoutMs, signal } = check;
   if (runtime.importImage === undefined) throw new RuntimeError(`the runtime ${runtime.name} cannot import an image`);
   const id = randomUUID();
-  const jobId = `plan42-doctor-${id}`;
-  const image = `localhost/plan42-doctor:${id}`;
+  const jobId = `${checkJobPrefix}${id}`;
+  const image = `${checkImagePrefix}${id}`;
   await using undo = new AsyncDisposableStack();
-  const folder = await mkdtemp(join(check.folder, '.plan42-doctor-'));
+  const folder = await mkdtemp(join(check.folder, checkFolderPrefix));
   undo.defer(() => rm(folder, { recursive: true, force: true }));
   const job = { jobId, folder, logFile: join(folder, 'log'), requestFile: join(folder, 'request') };
   await createFile(job.requestFile, JSON.stringify({ url: serverUrl.href }));

@@ -7,6 +7,8 @@ import { RuntimeError, type StartOptions } from '../runtime.ts';
 import { instanceLabel, lastErrorLine, type RunEngine, removalTimeoutMs } from './client.ts';
 
 const target = '/etc/plan42/ca';
+/** A container that only copies files has the name of the job with this suffix. */
+const copySuffix = '-ca';
 
 export interface AuthorityDeps {
   run: RunEngine;
@@ -42,12 +44,18 @@ function mount(source: string, relabels: boolean): string[] {
   return ['--volume', `${source}:${target}:ro,z`];
 }
 
+export const authorityVolumePrefix = 'plan42-ca-';
+
 /** A volume is named by its content, so that jobs share it. */
+export function authorityVolume(bundle: Buffer): string {
+  return authorityVolumePrefix + createHash('sha256').update(bundle).digest('hex').slice(0, 16);
+}
+
 async function copyToVolume(folder: string, job: StartOptions, { run, instanceId }: AuthorityDeps): Promise<string> {
   const content = await readFile(join(folder, 'bundle.pem'));
-  const name = `plan42-ca-${createHash('sha256').update(content).digest('hex').slice(0, 16)}`;
+  const name = authorityVolume(content);
   const label = `${instanceLabel}=${instanceId}`;
-  const container = `${job.jobId}-ca`;
+  const container = `${job.jobId}${copySuffix}`;
   const call = async (...args: string[]) => {
     const result = await run(args, { timeoutMs: removalTimeoutMs });
     if (result.exitCode !== 0)

@@ -344,6 +344,7 @@ describe('unmanaged containers', () => {
   test('are this runner’s containers of no job in progress', async () => {
     await using docker = await setUp('docker', {
       'ps --all --no-trunc --filter label=ai.plan42.instance=me *': 'echo "1 a"; echo "2 b"; echo "3 c"; echo "4 d"',
+      'ps --all --no-trunc --filter label=ai.plan42.instance=doctor *': ':',
       'container inspect --size 2': size({ Id: '2', Name: '/b', SizeRw: 4096 }),
       'container inspect --size 3': size({ Id: '3', Name: 'c' }),
       // It was removed in the meantime.

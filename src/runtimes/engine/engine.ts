@@ -11,6 +11,7 @@ import { readLogTail } from '../../shim/job-log.ts';
 import type { JobPaths } from '../../shim/shim.ts';
 import * as shim from '../../shim/shim.ts';
 import type { CaFile } from '../authorities.ts';
+import { checkInstanceId } from '../check/names.ts';
 import { containerCommandEnvironment } from '../environment.ts';
 import {
   type JobExit,
@@ -38,6 +39,7 @@ import type { FindRoute } from './host-route.ts';
 import { createEngineImages } from './images.ts';
 import { type Container, inspectContainer } from './inspect.ts';
 import { killContainer } from './kill.ts';
+import { listLeftovers } from './leftovers.ts';
 import { pullByPolicy } from './pull.ts';
 import { keptLogDriver } from './resume-log.ts';
 import { runArguments } from './run-arguments.ts';
@@ -251,7 +253,11 @@ export function createEngineRuntime(engine: Engine, options: RuntimeOptions): Ru
     kill: (job, graceMs) => killContainer(run, job, graceMs),
     listRunning,
     remove,
-    listUnmanaged: (except, signal) => listUnmanaged(run, instanceId, except, signal),
+    listUnmanaged: async (except, signal) => {
+      const lists = [instanceId, checkInstanceId].map((id) => listUnmanaged(run, id, except, signal));
+      return (await Promise.all(lists)).flat();
+    },
+    listLeftovers: (folders, signal) => listLeftovers(run, instanceId, folders, signal),
     removeUnmanaged: (id) => removeUnmanaged(run, id),
     storageFolder,
     images,

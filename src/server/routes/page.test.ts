@@ -1,4 +1,5 @@
 import assert from 'node:assert/strict';
+import { randomUUID } from 'node:crypto';
 import { once } from 'node:events';
 import { type IncomingMessage, request } from 'node:http';
 import { text } from 'node:stream/consumers';
@@ -140,7 +141,11 @@ test('the overview has queues with messages and samples, on request only new sam
   const token = await plane.newToken();
   await using busy = new FakeRunner({ url: plane.server.url, token, answer: () => undefined });
   await busy.register();
-  const pings = [1, 2, 3].map(() => plane.call('POST', `${busy.path}/ping`));
+  const connection = `github-connections/${randomUUID()}`;
+  await plane.call('PUT', connection, { body: { Private: true, RunnerID: plane.server.admin.runnerId } });
+  const requests = [1, 2].map(() => plane.call('GET', `${connection}/orgs`));
+  // It does not count as load.
+  const ping = plane.call('POST', `${busy.path}/ping`);
   const overview = async (query = '') => (await plane.call('GET', `/page/overview${query}`)).body;
   const queueOf = async () => (await overview()).Runners[0].Queues[0];
   await eventually(async () => (await queueOf()).Waiting === 3);
@@ -149,7 +154,7 @@ test('the overview has queues with messages and samples, on request only new sam
   assert.deepEqual([queue.State, queue.Waiting, queue.Unanswered, queue.FailedHealthChecks], ['Healthy', 0, 3, 0]);
   assert.equal('LastHealthCheckAt' in queue, false);
   assert.equal('PublicKey' in queue, false);
-  await eventually(async () => (await queueOf()).Utilisation.includes(30));
+  await eventually(async () => (await queueOf()).Utilisation.includes(20));
 
   const known = await overview();
   const next = await eventually(async () => {
@@ -162,7 +167,7 @@ test('the overview has queues with messages and samples, on request only new sam
   assert.ok(other.Runners[0].Utilisation.length >= known.Runners[0].Utilisation.length);
   assert.equal((await plane.call('GET', '/page/overview?since=x')).status, 400);
   await plane.server[Symbol.asyncDispose]();
-  await Promise.allSettled(pings);
+  await Promise.allSettled([...requests, ping]);
 });
 
 test('tasks are listed newest first, in pages, optionally by state', async () => {
@@ -194,6 +199,80 @@ test('tasks are listed newest first, in pages, optionally by state', async () =>
   assert.deepEqual([failed.Tasks.length, failed.Tasks[0].TaskId], [1, ids[1]]);
   assert.deepEqual(failed.Counts, { Failed: 1, Pending: 3 });
   assert.equal((await get('state=Nonsense')).Tasks.length, 0);
+});
+
+test('tasks are found by title, prompt, repository and ID', async () => {
+  await using plane = await startControlPlane();
+  const RepoInfo = { 'me/web': { FeatureBranch: 'plan42/x', TargetBranch: 'main' } };
+  const one = await plane.newTask({ Title: 'Fix 100% of it', Prompt: 'and the Footer', RepoInfo });
+  const two = await plane.newTask({ Title: 'Other', Prompt: 'p' });
+  const find = async (text: string, more = '') => {
+    const { body } = await plane.call('GET', `/page/tasks?search=${encodeURIComponent(text)}${more}`);
+    assert.equal('Counts' in body, false);
+    return body.Tasks.map((task: { TaskId: string }) => task.TaskId);
+  };
+  for (const text of ['fix', '100%', 'footer', 'ME/WEB', one.slice(0, 8)])
+    assert.deepEqual(await find(text), [one], text);
+  for (const text of ['100_', '%%', 'nothing']) assert.deepEqual(await find(text), [], text);
+  assert.deepEqual(await find('o', '&state=Pending'), [two, one]);
+  assert.deepEqual(await find('o', '&state=Failed'), []);
+  assert.equal((await plane.call('GET', `/page/tasks?search=${'x'.repeat(201)}`)).status, 400);
+});
+
+test('a log is searched to its start', async () => {
+  await using plane = await startControlPlane();
+  const turn = `tasks/${await plane.newTask()}/turns/1`;
+  const Logs = Array.from({ length: 500 }, (_, n) => ({ Timestamp: '2026-01-01T00:00:00Z', Message: `Line ${n}.` }));
+  const long = { Timestamp: '2026-01-01T00:00:00Z', Message: `${'x'.repeat(5000)}needle${'y'.repeat(5000)}` };
+  const upload = async (Index: number, entries: object[]) => {
+    const ifMatch = (await plane.call('GET', turn)).body.Version;
+    const { status } = await plane.call('POST', `${turn}/logs`, { body: { Index, Logs: entries }, ifMatch });
+    return status === 200 || undefined;
+  };
+  // The scheduler may change the turn in between.
+  await eventually(() => upload(0, Logs));
+  await eventually(() => upload(500, [long]));
+  const find = async (text: string) => (await plane.call('GET', `/page/${turn}/log?search=${text}`)).body;
+  const lines = await find('line%201');
+  assert.deepEqual([lines.Count, lines.Entries.length, lines.Entries[0].Message], [111, 111, 'Line 1.']);
+  const { Count, Entries } = await find('NEEDLE');
+  assert.deepEqual([Count, Entries.length, Entries[0].Index, Entries[0].Message.length], [1, 1, 500, 2000]);
+  assert.match(Entries[0].Message, /^x{500}needle/);
+  assert.equal((await plane.call('GET', `/page/${turn}/log`)).status, 400);
+});
+
+test('the overview has the turns that run, wait and have failed', async () => {
+  await using plane = await startControlPlane();
+  const { runnerId } = plane.server.admin;
+  const activity = async (query = '') => (await plane.call('GET', `/page/overview${query}`)).body.Activity;
+  const waiting = await plane.newTask({ Title: 'waits' });
+  const cancelled = await plane.newTask({ Title: 'cancelled' });
+  const body = { Status: 'Failed', ErrorMessage: 'cancelled by user' };
+  const turn = (await plane.call('GET', `tasks/${cancelled}/turns/1`)).body;
+  assert.equal((await plane.call('PATCH', `tasks/${cancelled}/turns/1`, { body, ifMatch: turn.Version })).status, 200);
+  assert.deepEqual((await activity()).Counts, { Running: 0, Waiting: 1, Failed: 0 });
+
+  const connection = randomUUID();
+  const path = `github-connections/${connection}`;
+  await plane.call('PUT', path, { body: { Private: true, RunnerID: runnerId } });
+  const EnvironmentId = await plane.newEnvironment({ GithubConnectionId: connection });
+  await plane.call('DELETE', path, { ifMatch: 1 });
+  await plane.newTask({ Title: 'fails', EnvironmentId });
+  const { Failed, Counts } = await eventually(async () => {
+    const found = await activity();
+    return found.Counts.Failed === 1 && found;
+  });
+  assert.deepEqual([Failed[0].Title, Counts], ['fails', { Running: 0, Waiting: 1, Failed: 1 }]);
+  assert.match(Failed[0].ErrorMessage, /^the GitHub connection of the environment was deleted/);
+  assert.equal((await activity('?today=2100-01-01T00:00:00Z')).Counts.Failed, 0);
+  assert.equal((await plane.call('GET', '/page/overview?today=x')).status, 400);
+
+  await using _ = await startFakeRunner({ url: plane.server.url, token: await plane.newToken() });
+  const { Running } = await eventually(async () => {
+    const found = await activity();
+    return found.Counts.Running === 1 && found;
+  });
+  assert.deepEqual([Running[0].TaskId, typeof Running[0].AcceptedAt], [waiting, 'string']);
 });
 
 test('a task comes with its turns, the times at which runners accepted them, and its environment', async () => {

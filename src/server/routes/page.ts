@@ -1,15 +1,12 @@
 import type { Clock } from '../../lib/clock.ts';
-import type { Runner, RunnerQueue, Task } from '../../plan42/objects.ts';
+import type { Runner, RunnerQueue } from '../../plan42/objects.ts';
 import type {
   MachineOverview,
   Overview,
-  PageTurn,
   QueueOverview,
   RunnerOverview,
   Session,
   SignInLink,
-  TaskDocument,
-  TaskSummary,
 } from '../../plan42/page-objects.ts';
 import type { Broker } from '../core/queues/broker.ts';
 import type { Machine, Machines } from '../core/queues/machines.ts';
@@ -17,28 +14,16 @@ import { type QueueHistory, queueState } from '../core/queues/queue-history.ts';
 import { isoTime, zeroTime } from '../core/time.ts';
 import type { Timing } from '../core/timing.ts';
 import type { TokenEnds } from '../core/token-ends.ts';
-import { readUndeleted } from '../core/versioned.ts';
+import { badRequest } from '../http/errors.ts';
 import type { LiveRequests } from '../http/live-requests.ts';
-import { pageBody, pageRequest, queryInteger } from '../http/query.ts';
+import { queryInteger } from '../http/query.ts';
 import { created, noContent, ok, type Route, route, signInOnly, tenantOnly } from '../http/route.ts';
 import { endSession, startSession } from '../page/sessions.ts';
 import type { SignInLinks } from '../page/sign-in-links.ts';
 import type { Store } from '../store/store.ts';
 
 interface PageDeps {
-  store: Pick<
-    Store,
-    | 'runners'
-    | 'runnerQueues'
-    | 'tasks'
-    | 'turns'
-    | 'turnAcceptance'
-    | 'environments'
-    | 'countTasks'
-    | 'pageSessions'
-    | 'removeExpiredSessions'
-    | 'health'
-  >;
+  store: Pick<Store, 'runners' | 'runnerQueues' | 'taskActivity' | 'pageSessions' | 'removeExpiredSessions' | 'health'>;
   history: QueueHistory;
   broker: Broker;
   machines: Machines;
@@ -51,10 +36,9 @@ interface PageDeps {
   url: string;
 }
 
-/** The calls of the web page only: sign-in and sign-out, and what it polls, in as few calls as possible. */
+/** The calls of the web page only: sign-in, sign-out and the overview. */
 export function pageRoutes(deps: PageDeps): Route[] {
-  const { store, liveRequests, signInLinks } = deps;
-  const { tasks } = store;
+  const { liveRequests, signInLinks } = deps;
   return [
     route('POST', '/page/sign-in-links', { access: tenantOnly }, ({ principal }) => {
       const { url, expiresAt } = signInLinks.make(principal.tenantId);
@@ -77,42 +61,26 @@ export function pageRoutes(deps: PageDeps): Route[] {
     route('GET', '/page/overview', { access: tenantOnly }, ({ principal, query }) => {
       const limits = { min: 0, max: Number.MAX_SAFE_INTEGER };
       const since = queryInteger(query, 'since', limits) ?? 0;
-      return ok(overview(deps, principal.tenantId, query.get('epoch') === deps.history.epoch ? since : 0));
+      const step = query.get('epoch') === deps.history.epoch ? since : 0;
+      return ok(overview(deps, principal.tenantId, step, failuresSince(deps, query)));
     }),
-
-    route('GET', '/page/tasks', { access: tenantOnly }, ({ principal, query }) => {
-      const page = tasks.list(
-        { TenantId: principal.tenantId, Deleted: false, State: query.get('state') ?? undefined },
-        { ...pageRequest(query, tasks.order), descending: true },
-      );
-      const summaries = { ...page, items: page.items.map(summaryOf) };
-      return ok({ ...pageBody(summaries, 'Tasks'), Counts: store.countTasks(principal.tenantId) });
-    }),
-
-    route('GET', '/page/tasks/:taskId', { access: tenantOnly }, ({ principal, params }) =>
-      ok(taskDocument(deps, { TenantId: principal.tenantId, TaskId: params.taskId })),
-    ),
   ];
 }
 
-// Older turns are in `plan42 server task show`.
-const turnsShown = { maxResults: 100, maxChars: 4 * 1024 * 1024, after: undefined };
+const dayMs = 24 * 3_600_000;
 
-/** All that the page shows of a task, in one call, because it polls. */
-function taskDocument({ store, clock }: PageDeps, key: Pick<Task, 'TenantId' | 'TaskId'>): TaskDocument {
-  const task = readUndeleted(store.tasks, key);
-  const accepted = store.turnAcceptance.acceptedTimes(key);
-  const { items } = store.turns.list(key, { ...turnsShown, descending: true });
-  const turns: PageTurn[] = items.toReversed();
-  for (const turn of turns) turn.AcceptedAt = accepted.get(turn.TurnIndex);
-  const environment = store.environments.find({ TenantId: key.TenantId, EnvironmentId: task.EnvironmentId ?? '' });
-  const document = { Now: isoTime(clock.date()), Task: task, Turns: turns };
-  if (!environment) return document;
-  const { EnvironmentId, Name, DockerImage, Deleted } = environment;
-  return { ...document, Environment: { EnvironmentId, Name, DockerImage, Deleted } };
+/** Returns the start of the user's day, in the query, or a day ago. @throws HttpError 400 */
+function failuresSince({ clock }: PageDeps, query: URLSearchParams): string {
+  const today = query.get('today');
+  const date = today === null ? new Date(clock.date().getTime() - dayMs) : new Date(today);
+  if (Number.isNaN(date.getTime())) throw badRequest('today must be a time');
+  return isoTime(date);
 }
 
-function overview(deps: PageDeps, tenantId: string, since: number): Overview {
+// Enough for a person; the counts say how many there are.
+const turnsListed = 50;
+
+function overview(deps: PageDeps, tenantId: string, since: number, failedSince: string): Overview {
   const { store, history, broker, machines, tokenEnds, timing, clock, url } = deps;
   const outstanding = broker.countOutstanding();
   const queues = Map.groupBy(
@@ -157,15 +125,11 @@ function overview(deps: PageDeps, tenantId: string, since: number): Overview {
     MaxSteps: history.maxSteps,
     ...(store.health.trouble && { Problem: store.health.trouble.message }),
     Runners: runners.map(runnerOverview),
+    Activity: store.taskActivity(tenantId, failedSince, turnsListed),
   };
 }
 
 function machineOverview({ id, name, slots }: Machine): MachineOverview {
   const { free, max, reason } = slots;
   return { Id: id, Name: name, FreeSlots: free, MaxSlots: max, LowDisk: reason === 'low-disk' };
-}
-
-function summaryOf(task: Task): TaskSummary {
-  const { TaskId, Title, State, LastTurnIndex, LastTurnStatus, LastTurnMachine, CreatedAt, UpdatedAt } = task;
-  return { TaskId, Title, State, LastTurnIndex, LastTurnStatus, LastTurnMachine, CreatedAt, UpdatedAt };
 }

@@ -89,9 +89,10 @@ export function runnerQueueRoutes(deps: RunnerQueueDeps): Route[] {
       using _open = machines.open(queue, identity);
       events.emit('queuePolled', isFirst);
       const poll = () => broker.poll(queue, waitSeconds * 1000, signal);
+      const isPing = (message: object) => broker.isPing(message);
       // A poll that only reports free slots says nothing about the utilisation.
       const isReport = identity !== undefined && waitSeconds === 0;
-      return ok({ Messages: await (isReport ? poll() : history.countPoll(queue, poll)) });
+      return ok({ Messages: await (isReport ? poll() : history.countPoll(queue, poll, isPing)) });
     }),
 
     route('PUT', `${path}/messages/:messageId/response`, { access: tenantAndRunner }, (request) => {

@@ -3,6 +3,7 @@ import type * as v from 'valibot';
 import type { ObjectOf } from '../../plan42/fields.ts';
 import { type ColumnCodec, codecOf } from './columns.ts';
 import type { Database } from './database.ts';
+import { patternOf } from './search.ts';
 
 interface TableDefinition<Row, Key extends keyof Row> {
   /** The API's name of the type (`CurrentType`). */
@@ -31,6 +32,12 @@ export interface PageRequest {
   after: readonly SQLInputValue[] | undefined;
   /** Reverses the order. */
   descending?: boolean;
+}
+
+/** Rows of which one of the columns contains a text. */
+export interface RowSearch<Row> {
+  columns: readonly (keyof Row & string)[];
+  text: string;
 }
 
 export interface Page<Row> {
@@ -91,6 +98,7 @@ export class Table<Row extends object, Key extends keyof Row & string> {
     filter: RowFilter<Row>,
     { maxResults, maxChars, after, descending = false }: PageRequest,
     range?: RowRange<Row>,
+    search?: RowSearch<Row>,
   ): Page<Row> {
     const order = this.#definition.order;
     const filtered = this.#names.filter((name) => filter[name] !== undefined);
@@ -99,6 +107,10 @@ export class Table<Row extends object, Key extends keyof Row & string> {
     if (range) {
       where.push(`${range.column} >= ?`, `${range.column} < ?`);
       values.push(range.from, range.below);
+    }
+    if (search) {
+      where.push(`(${search.columns.map((name) => `${name} LIKE ? ESCAPE '\\'`).join(' OR ')})`);
+      values.push(...search.columns.map(() => patternOf(search.text)));
     }
     if (after) {
       where.push(`(${order.join(', ')}) ${descending ? '<' : '>'} (${after.map(() => '?').join(', ')})`);

@@ -1,4 +1,5 @@
 import type { Database } from './database.ts';
+import { patternOf } from './search.ts';
 import type { TurnKey } from './turns.ts';
 
 export interface TurnLog {
@@ -65,7 +66,21 @@ export class TurnLogs {
       .all(...keyOf(turn), after, limit)
       .map(asLog);
   }
+
+  /** Returns the number of entries that contain a text, and the newest ones, each with a part around the match. */
+  search(turn: TurnKey, text: string, limit: number): { count: number; entries: IndexedTurnLog[] } {
+    const matching = `${ofTurn} AND Message LIKE ? ESCAPE '\\'`;
+    const values = [...keyOf(turn), patternOf(text)];
+    const row = this.#database.statement(`SELECT COUNT(*) AS Count ${matching}`).get(...values);
+    const part = `substr(Message, max(1, instr(lower(Message), lower(?)) - ${charsBefore}), ${charsShown}) AS Message`;
+    const sql = `SELECT LogIndex AS "Index", Timestamp, ${part} ${matching} ORDER BY LogIndex DESC LIMIT ?`;
+    const rows = this.#database.statement(sql).all(text, ...values, limit);
+    return { count: Number(row?.['Count']), entries: rows.map(asLog).toReversed() };
+  }
 }
+
+const charsBefore = 500;
+const charsShown = 2000;
 
 function keyOf({ TenantId, TaskId, TurnIndex }: TurnKey) {
   return [TenantId, TaskId, TurnIndex] as const;

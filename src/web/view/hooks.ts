@@ -5,6 +5,7 @@ import { sleep } from '../../lib/sleep.ts';
 import type { Overview } from '../../plan42/page-objects.ts';
 import { placeOf } from '../place.ts';
 import { mergeOverview } from '../series.ts';
+import { startOfDay } from '../times.ts';
 import { type Api, CallError } from './api.ts';
 
 const pollMs = 2000;
@@ -26,10 +27,15 @@ export interface Polled<T> {
 }
 
 /**
- * Calls `load` now and every two seconds while the page is visible.
+ * Calls `load` now and periodically while the page is visible.
  * @param key a change starts over
+ * @param everyMs stays the same
  */
-export function usePoll<T>(key: string, load: (signal: AbortSignal, known: T | undefined) => Promise<T>): Polled<T> {
+export function usePoll<T>(
+  key: string,
+  load: (signal: AbortSignal, known: T | undefined) => Promise<T>,
+  everyMs = pollMs,
+): Polled<T> {
   const [state, setState] = useState<{ key: string; value?: T; error?: string }>({ key });
   const latestLoad = useRef(load);
   latestLoad.current = load;
@@ -48,13 +54,13 @@ export function usePoll<T>(key: string, load: (signal: AbortSignal, known: T | u
           const rejected = error instanceof CallError ? { error: error.message } : {};
           setState({ key, ...(known !== undefined && { value: known }), ...rejected });
         }
-        await Promise.race([sleep(pollMs, stop.signal), woken.promise]);
+        await Promise.race([sleep(everyMs, stop.signal), woken.promise]);
         await whenVisible(stop.signal);
       }
     };
     poll().catch(() => {});
     return () => stop.abort();
-  }, [key]);
+  }, [key, everyMs]);
   const refresh = useCallback(() => wake.current(), []);
   // A value of another key is never shown.
   const current = state.key === key ? state : undefined;
@@ -87,8 +93,9 @@ export function useLoad<T>(key: string, load: (signal: AbortSignal) => Promise<T
 export function useOverview(): Polled<Overview> {
   const api = useApi();
   return usePoll<Overview>('overview', async (signal, known) => {
-    const query = known ? `?epoch=${known.Epoch}&since=${known.Step}` : '';
-    return mergeOverview(known, await api.call<Overview>('GET', `page/overview${query}`, { signal }));
+    const today = startOfDay(systemClock.date()).toISOString();
+    const query = new URLSearchParams({ today, ...(known && { epoch: known.Epoch, since: String(known.Step) }) });
+    return mergeOverview(known, await api.call<Overview>('GET', `page/overview?${query}`, { signal }));
   });
 }
 
@@ -113,6 +120,19 @@ export function useServerTime(now: string): Date {
     return () => clearInterval(timer);
   }, []);
   return new Date(base + Math.max(time, Date.parse(now) - base));
+}
+
+const typingMs = 250;
+
+/** Returns a text that the user types, once it has not changed for a moment. */
+export function useDebounced(text: string): string {
+  const [settled, setSettled] = useState(text);
+  useEffect(() => {
+    // An empty text applies at once.
+    const timer = setTimeout(() => setSettled(text), text === '' ? 0 : typingMs);
+    return () => clearTimeout(timer);
+  }, [text]);
+  return text === '' ? text : settled;
 }
 
 /** Submits a form by Ctrl+Enter, or ⌘+Enter, in one of its fields. */

@@ -43,7 +43,9 @@ export function TaskTable({
 
 function TaskRow({ task }: { task: TaskSummary }) {
   const { TaskId, Title, State: state, LastTurnIndex, LastTurnStatus, LastTurnMachine, CreatedAt } = task;
-  const hasOwnStatus = LastTurnStatus !== undefined && LastTurnStatus !== state;
+  // A runner has it, but its agent has not set a status yet.
+  const status = state === 'Executing' && LastTurnStatus === 'Pending' ? 'Starting' : LastTurnStatus;
+  const hasOwnStatus = status !== undefined && status !== state;
   return (
     <tr>
       <th scope="row">
@@ -54,7 +56,7 @@ function TaskRow({ task }: { task: TaskSummary }) {
       </th>
       <td>
         <State name={state} />
-        {hasOwnStatus ? <span class="detail quiet">{LastTurnStatus}</span> : null}
+        {hasOwnStatus ? <span class="detail quiet">{status}</span> : null}
         {LastTurnMachine ? <span class="detail quiet">on {LastTurnMachine}</span> : null}
       </td>
       <td class="number wide">{LastTurnIndex ?? 0}</td>

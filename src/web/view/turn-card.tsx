@@ -1,4 +1,4 @@
-import { useRef, useState } from 'preact/hooks';
+import { useState } from 'preact/hooks';
 import { formatDuration } from '../../lib/format-duration.ts';
 import type { Task } from '../../plan42/objects.ts';
 import type { PageTurn } from '../../plan42/page-objects.ts';
@@ -7,9 +7,9 @@ import { commitUrl } from '../repo-links.ts';
 import { shownLink } from '../shown-text.ts';
 import { isWaiting, timesOf } from '../turn-state.ts';
 import { ExternalLink } from './external-link.tsx';
+import { LogView } from './log-view.tsx';
 import { Markdown } from './markdown.tsx';
-import { Elapsed, ErrorNote, State, Time } from './parts.tsx';
-import { type LogState, useLog } from './use-log.ts';
+import { Elapsed, State, Time } from './parts.tsx';
 
 interface TurnCardProps {
   turn: PageTurn;
@@ -57,7 +57,14 @@ export function TurnCard({ turn, repos, turnPath, isLast, now }: TurnCardProps) 
       <Commits turn={turn} repos={repos} />
       <details open={isOpen} onToggle={(event) => setOpen(event.currentTarget.open)}>
         <summary>Log</summary>
-        {isOpen ? <LogView path={`${turnPath}/logs`} name={`Log of turn ${TurnIndex}`} /> : null}
+        {isOpen ? (
+          <LogView
+            path={`${turnPath}/logs`}
+            searchPath={`page/tasks/${turn.TaskId}/turns/${TurnIndex}/log`}
+            name={`Log of turn ${TurnIndex}`}
+            fileName={`plan42-${turn.TaskId.slice(0, 8)}-turn-${TurnIndex}.log`}
+          />
+        ) : null}
       </details>
     </article>
   );
@@ -109,34 +116,4 @@ function Commits({ turn: { CommitInfo }, repos }: { turn: PageTurn; repos: Task[
       </ul>
     </>
   );
-}
-
-/** The live log of a turn. */
-function LogView({ path, name }: { path: string; name: string }) {
-  const box = useRef<HTMLDivElement>(null);
-  const { state, onScroll, goToEnd } = useLog(path, box);
-  const { isEmpty, isFollowing, unseen, skipped, error } = state;
-  return (
-    <div>
-      {skipped > 0 ? (
-        <p class="quiet">{skipped} earlier lines are not shown; “plan42 server turn logs” prints them all.</p>
-      ) : null}
-      {/* biome-ignore lint/a11y/noNoninteractiveTabindex: scrollable elements must be reachable by keyboard. */}
-      <div ref={box} class="log" role="log" aria-live="off" aria-label={name} tabIndex={0} onScroll={onScroll} />
-      <p class="log-note quiet">
-        {noteOf(state)}
-        {isFollowing || isEmpty ? null : (
-          <button type="button" onClick={goToEnd}>
-            {unseen > 0 ? `${unseen} new ${unseen === 1 ? 'line' : 'lines'} ↓` : 'To the end ↓'}
-          </button>
-        )}
-      </p>
-      <ErrorNote message={error} />
-    </div>
-  );
-}
-
-function noteOf({ isEmpty, isComplete }: LogState): string | null {
-  if (isEmpty) return isComplete ? 'The log is empty.' : 'No log lines yet.';
-  return isComplete ? 'End of the log.' : null;
 }

@@ -30,6 +30,7 @@ interface PendingRequest extends PromiseWithResolvers<unknown> {
   id: string;
   createdAt: string;
   plaintext: Buffer;
+  isPing: boolean;
   schema: v.GenericSchema;
   anyQueue: boolean;
   mailbox: Mailbox<PendingRequest>;
@@ -63,6 +64,7 @@ export class Broker {
   readonly #publicKeyPem: string;
   readonly #mailboxes = new Map<string, Mailbox<PendingRequest>>();
   readonly #pending = new Map<string, PendingRequest>();
+  readonly #pings = new WeakSet<object>();
 
   constructor(clock: Clock) {
     this.#clock = clock;
@@ -87,6 +89,7 @@ export class Broker {
       ...Promise.withResolvers<unknown>(),
       id: randomUUID(),
       plaintext,
+      isPing: message.Type === 'PingRequest',
       createdAt: isoTime(this.#clock.date()),
       schema,
       anyQueue,
@@ -116,6 +119,11 @@ export class Broker {
   async poll(queue: RunnerQueue, waitMs: number, signal: AbortSignal): Promise<object[]> {
     const batch = await this.#mailbox(queue).take(countFitting, waitMs, signal);
     return batch.map((pending) => this.#deliver(pending, queue));
+  }
+
+  /** Whether a message that `poll` returned is a ping. What it contains is encrypted. */
+  isPing(message: object): boolean {
+    return this.#pings.has(message);
   }
 
   /** Passes a response to its caller. @throws DomainError `notFound` if no request of this queue waits for it. */
@@ -167,7 +175,7 @@ export class Broker {
 
   #deliver(pending: PendingRequest, queue: RunnerQueue): object {
     pending.deliveredTo = queueName(queue);
-    return {
+    const message = {
       TenantID: queue.TenantID,
       RunnerID: queue.RunnerID,
       QueueID: queue.QueueID,
@@ -177,6 +185,8 @@ export class Broker {
       CreatedAt: pending.createdAt,
       Payload: encrypt(pending.plaintext, parsePublicKey(queue.PublicKey)),
     };
+    if (pending.isPing) this.#pings.add(message);
+    return message;
   }
 
   #mailbox(queue: QueueKey): Mailbox<PendingRequest> {

@@ -4,6 +4,7 @@ import type { RunnerQueue } from '../../../plan42/objects.ts';
 import type { Store } from '../../store/store.ts';
 import { QueueHistory } from './queue-history.ts';
 
+const isPing = (message: object) => 'ping' in message;
 const runner = { TenantID: 't', RunnerID: 'r' };
 const queueOf = (QueueID: string, fields: Partial<RunnerQueue> = {}) =>
   ({ ...runner, QueueID, IsHealthy: true, Draining: false, ...fields }) as RunnerQueue;
@@ -13,7 +14,7 @@ function historyOf(maxSteps = 100) {
   const store = { runnerQueues: { select: () => queues } } as unknown as Pick<Store, 'runnerQueues'>;
   const history = new QueueHistory(store, maxSteps);
   const poll = (queue: RunnerQueue, messages: number) =>
-    history.countPoll(queue, async () => Array.from({ length: messages }, () => ({})));
+    history.countPoll(queue, async () => Array.from({ length: messages }, () => ({})), isPing);
   return { history, queues, poll };
 }
 
@@ -25,7 +26,7 @@ test('a sample is the fill rate of the polls of its step: 0 while a poll waits, 
   await poll(a, 3);
   history.sample();
   const end = Promise.withResolvers<object[]>();
-  const waiting = history.countPoll(a, () => end.promise);
+  const waiting = history.countPoll(a, () => end.promise, isPing);
   history.sample();
   end.resolve([]);
   await waiting;
@@ -36,11 +37,22 @@ test('a sample is the fill rate of the polls of its step: 0 while a poll waits, 
   assert.deepEqual(history.ofRunner(runner, 0), [65, 0, 0, null]);
 });
 
+test('pings are no load', async () => {
+  const { history, queues } = historyOf();
+  const a = queueOf('a');
+  queues.push(a);
+  await history.countPoll(a, async () => [{ ping: true }], isPing);
+  history.sample();
+  await history.countPoll(a, async () => [{ ping: true }, {}, {}], isPing);
+  history.sample();
+  assert.deepEqual(history.ofQueue(a, 0).utilisation, [0, 20]);
+});
+
 test('a failed poll does not count', async () => {
   const { history, queues } = historyOf();
   const a = queueOf('a');
   queues.push(a);
-  await assert.rejects(history.countPoll(a, () => Promise.reject(new Error('gone'))));
+  await assert.rejects(history.countPoll(a, () => Promise.reject(new Error('gone')), isPing));
   history.sample();
   assert.deepEqual(history.ofQueue(a, 0).utilisation, [null]);
 });

@@ -46,8 +46,12 @@ export class QueueHistory {
     return this.#steps;
   }
 
-  /** Runs a poll and counts it. */
-  async countPoll(queue: QueueKey, poll: () => Promise<object[]>): Promise<object[]> {
+  /** Runs a poll and counts it. Messages that are no load (`isPing`) do not count, or an idle queue would look busy. */
+  async countPoll(
+    queue: QueueKey,
+    poll: () => Promise<object[]>,
+    isPing: (message: object) => boolean,
+  ): Promise<object[]> {
     const name = queueName(queue);
     const polls = this.#polls.get(name) ?? { finished: 0, messages: 0, waiting: 0 };
     this.#polls.set(name, polls);
@@ -55,7 +59,7 @@ export class QueueHistory {
     try {
       const messages = await poll();
       polls.finished += 1;
-      polls.messages += messages.length;
+      polls.messages += messages.filter((message) => !isPing(message)).length;
       return messages;
     } finally {
       polls.waiting -= 1;
