@@ -6,7 +6,7 @@ import { branch, setUpAgent } from '../../test/support/agent-setting.ts';
 
 const fix = async ({ folder }: { folder: string }) => writeFile(join(folder, 'greeting.txt'), 'hello\n');
 
-suite('a turn', { timeout: 120_000 }, () => {
+suite('a turn', { timeout: 600_000 }, () => {
   test('turns a prompt into a branch and a pull request', async (t) => {
     const { git, github, turn } = await setUpAgent(t);
     const start = await git.git('acme/app', 'rev-parse', 'main');

@@ -19,7 +19,8 @@ const exitTimeoutMs = 2000;
 export async function runAgent(adapter: Adapter, task: AgentTask): Promise<AgentResult> {
   task.signal.throwIfAborted();
   const env = agentEnvironment(task.env);
-  const settings = { ...task, env };
+  // The API capitalises levels, and agents do not.
+  const settings = { ...task, env, reasoningLevel: task.reasoningLevel?.toLowerCase() };
   const { launch, showsErrors, prompt } = await chooseDriver(adapter, settings);
   await writeFiles(launch.files, env);
   let isOver = false;
