@@ -11,6 +11,8 @@ import { serverDataDir } from './data-dir.ts';
 export interface LocationOptions {
   data?: string;
   server?: string;
+  /** For commands without `server` in their name: by default, the server that `plan42 run` starts for the user. */
+  personal?: boolean;
 }
 
 export interface ServerLocation {

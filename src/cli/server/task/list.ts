@@ -7,6 +7,7 @@ import { shortIds } from '../../short-ids.ts';
 import { createStyle, statusStyle, wantsColor } from '../../style.ts';
 import { renderTable } from '../../table.ts';
 import type { LocationOptions } from '../location.ts';
+import { wordsOf } from '../task-words.ts';
 import { callServer } from '../with-server.ts';
 
 export interface ListTasksOptions extends LocationOptions {
@@ -20,7 +21,7 @@ export async function listTasks(context: CliContext, options: ListTasksOptions):
   tasks.sort((a, b) => Date.parse(b.CreatedAt) - Date.parse(a.CreatedAt) || a.TaskId.localeCompare(b.TaskId));
   if (options.json) return print(stdout, renderJson(tasks), signal);
   if (tasks.length === 0) {
-    context.stderr.write('No tasks. Create one with "plan42 server task create".\n');
+    context.stderr.write(`No tasks. Create one with "${wordsOf(options).newTask}".\n`);
     return;
   }
   await print(stdout, renderTasks(context, tasks), signal);
