@@ -10,14 +10,14 @@ const pauseMs = 1000;
 const timeoutMs = 10_000;
 
 // Others, such as an unknown authority, may be no obstacle for the agent. The last is a timeout.
-const unreachable = [
+const unreachable: ReadonlySet<string | undefined> = new Set([
   'ENOTFOUND',
   'EAI_AGAIN',
   'ECONNREFUSED',
   'EHOSTUNREACH',
   'ENETUNREACH',
   'UND_ERR_CONNECT_TIMEOUT',
-];
+]);
 
 /**
  * Checks that the model provider can be reached, because agents repeat such requests for minutes, or without end.
@@ -61,6 +61,6 @@ async function connect(
   } catch (error) {
     signal.throwIfAborted();
     const code = errorCode(error);
-    return code !== undefined && unreachable.includes(code) ? code : undefined;
+    return unreachable.has(code) ? code : undefined;
   }
 }
