@@ -51,6 +51,12 @@ suite('a turn fails with its reason', { timeout: 600_000 }, () => {
     );
   });
 
+  test('if there is no git', async (t) => {
+    const { turn } = await setUpAgent(t);
+    const { turn: result } = await turn(untouched, { env: { PATH: '/nonexistent' } });
+    assert.equal(result.ErrorMessage, 'git is not installed in the image. Add it to the image.');
+  });
+
   test('if the disk is full', async (t) => {
     if (process.platform !== 'linux' || process.getuid?.() !== 0) {
       t.skip('missing prerequisite: a small disk: only root can mount one');

@@ -21,11 +21,13 @@ suite('the repositories of a turn', { timeout: 600_000 }, () => {
       await git.commit(name, { 'a.txt': `${name}\n` });
     }
     let found: string[] = [];
+    let config = '';
     let prompt = '';
     const { turn: result } = await turn(
       async (task) => {
         ({ prompt } = task);
         found = (await readdir(task.folder)).toSorted();
+        config = await readFile(join(task.folder, 'app/.git/config'), 'utf8');
         await writeFile(join(task.folder, 'other-lib/a.txt'), 'changed\n');
       },
       {
@@ -37,6 +39,7 @@ suite('the repositories of a turn', { timeout: 600_000 }, () => {
       },
     );
     assert.deepEqual(found, ['acme-lib', 'app', 'other-lib']);
+    assert.ok(!config.includes(token) && !config.includes('@'), config);
     assert.match(prompt, /- other\/lib: \S.*\/other-lib$/m);
     completed(result);
     assert.equal(await git.git('other/lib', 'show', `${branch}:a.txt`), 'changed');
