@@ -45,6 +45,7 @@ export const exemptions: Readonly<Record<string, string>> = {
   'lib/files.ts': operator,
   'lib/home-path.ts': operator,
   'lib/lock.ts': operator,
+  'lib/read-file.ts': operator,
   'lib/rotating-file.ts#rotatedNames': operator,
   'plan42/features.ts#noteFeatures': 'compares with constants only',
   'plan42/task-input.ts#usesDefaultConnection': checkedId,

@@ -18,8 +18,8 @@ else await import('./plan42.ts');
 
 async function runScript(path: string): Promise<void> {
   const { runInThisContext } = await import('node:vm');
-  const { readFile } = await import('node:fs/promises');
-  runInThisContext((await readFile(path, 'utf8')).replace(/^#!.*/, ''));
+  const { readText } = await import('../lib/read-file.ts');
+  runInThisContext((await readText(path)).replace(/^#!.*/, ''));
 }
 
 async function printVersion(): Promise<void> {

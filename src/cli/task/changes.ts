@@ -1,6 +1,6 @@
-import { createReadStream } from 'node:fs';
 import { UserError } from '../../lib/errors.ts';
 import { printableOutput } from '../../lib/printable.ts';
+import { openToRead } from '../../lib/read-file.ts';
 import type { CliContext } from '../context.ts';
 import { print } from '../output.ts';
 import { throughPager } from '../pager.ts';
@@ -24,7 +24,8 @@ export async function diffTask(context: CliContext, id: string, options: TaskOpt
   if (options.stat) return print(stdout, `${changes.stat}\n`, signal);
   await withPatch(repository, changes, (file) =>
     throughPager(context, options.pager !== false, async (out, gone) => {
-      const chunks = createReadStream(file, { encoding: 'utf8', signal: gone });
+      await using patch = await openToRead(file);
+      const chunks = patch.createReadStream({ encoding: 'utf8', signal: gone, autoClose: false });
       for await (const text of chunks as AsyncIterable<string>) {
         await print(out, stdout.isTTY ? printableOutput(text) : text, gone);
       }

@@ -5,9 +5,10 @@ import { rm } from 'node:fs/promises';
 import type { RuntimeName } from '../../../config/schema.ts';
 import { systemClock } from '../../../lib/clock.ts';
 import { ExitCode, formatError, UserError } from '../../../lib/errors.ts';
-import { createFile, exists, readFileIfExists } from '../../../lib/files.ts';
+import { createFile, exists } from '../../../lib/files.ts';
 import { isFolderLocked, lockBriefly } from '../../../lib/lock.ts';
 import { openPrivateFolder } from '../../../lib/private-folder.ts';
+import { readTextIfExists } from '../../../lib/read-file.ts';
 import { sleep } from '../../../lib/sleep.ts';
 import { getCurrentTenant } from '../../../plan42/admin-client.ts';
 import { createTransport } from '../../../plan42/transport.ts';
@@ -138,7 +139,7 @@ async function start(context: CliContext, paths: RunFolder, runtime: RuntimeName
 }
 
 async function startFailure(paths: RunFolder, failure = 'it does not respond'): Promise<UserError> {
-  const printed = ((await readFileIfExists(paths.startLog)) ?? '')
+  const printed = ((await readTextIfExists(paths.startLog)) ?? '')
     .trim()
     .split('\n')
     .at(-1)

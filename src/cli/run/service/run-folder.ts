@@ -3,8 +3,8 @@ import { homedir } from 'node:os';
 import { join } from 'node:path';
 import * as v from 'valibot';
 import { runtimeNames } from '../../../config/schema.ts';
-import { readFileIfExists } from '../../../lib/files.ts';
 import { tryParseJson } from '../../../lib/json.ts';
+import { readTextIfExists } from '../../../lib/read-file.ts';
 import type { CliContext } from '../../context.ts';
 
 export interface RunFolder {
@@ -60,7 +60,7 @@ export type ServiceInfo = v.InferOutput<typeof ServiceInfo>;
 
 /** Reads the file that the service writes when it is ready. Undefined without a file, or for one that is damaged. */
 export async function readServiceInfo({ info }: RunFolder): Promise<ServiceInfo | undefined> {
-  const parsed = v.safeParse(ServiceInfo, tryParseJson((await readFileIfExists(info)) ?? ''));
+  const parsed = v.safeParse(ServiceInfo, tryParseJson((await readTextIfExists(info)) ?? ''));
   return parsed.success ? parsed.output : undefined;
 }
 
