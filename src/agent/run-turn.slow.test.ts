@@ -50,7 +50,8 @@ suite('a turn', { timeout: 600_000 }, () => {
     await turn(fix, { request: { AgentToken: `p42a_e30.${claims}.c2ln` } });
     const [pullRequest] = github.state.repos.get('acme/app')?.pullRequests.values() ?? [];
     const link = `[Plan42 task ${ids.TaskId}](https://plan42.example.com/sub/#/tasks/${ids.TaskId})`;
-    assert.ok(pullRequest?.body?.includes(link), pullRequest?.body);
+    const { body = '' } = pullRequest ?? {};
+    assert.ok(body.includes(link), body);
   });
 
   test('continues on the branch of the last turn', async (t) => {
