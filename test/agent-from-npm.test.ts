@@ -14,7 +14,7 @@ import { requiresCommands } from './support/requires-command.ts';
 
 interface RealAgent {
   adapter: string;
-  packages: string[];
+  package: string;
   model: string;
   /** The model that the server is asked for, if the agent has its own names. */
   asked?: RegExp;
@@ -31,34 +31,34 @@ const google = (url: string) => ({ GEMINI_API_KEY: 'AIza-google-key', GOOGLE_GEM
 const agents: Record<string, RealAgent> = {
   'gemini by protocol': {
     adapter: 'gemini',
-    packages: ['@google/gemini-cli@0.61.0'],
+    package: '@google/gemini-cli@0.61.0',
     model: 'gemini-2.5-flash',
     env: google,
   },
   'codex by command line': {
     adapter: 'codex',
-    packages: ['@openai/codex@0.171.0'],
+    package: '@openai/codex@0.171.0',
     model: 'gpt-5',
     hasLevels: true,
     env: openai,
   },
   'codex by protocol': {
     adapter: 'codex',
-    packages: ['@agentclientprotocol/codex-acp@2.6.0'],
+    package: '@agentclientprotocol/codex-acp@2.6.0',
     model: 'gpt-5',
     hasLevels: true,
     env: openai,
   },
   'claude by command line': {
     adapter: 'claude',
-    packages: ['@anthropic-ai/claude-code@2.1.332'],
+    package: '@anthropic-ai/claude-code@2.1.332',
     model: 'claude-sonnet-5',
     hasLevels: true,
     env: anthropic,
   },
   'claude by protocol': {
     adapter: 'claude',
-    packages: ['@agentclientprotocol/claude-agent-acp@0.101.0'],
+    package: '@agentclientprotocol/claude-agent-acp@0.101.0',
     model: 'sonnet',
     asked: /sonnet/,
     hasLevels: true,
@@ -66,7 +66,7 @@ const agents: Record<string, RealAgent> = {
   },
   'opencode by protocol': {
     adapter: 'opencode',
-    packages: ['opencode-ai@1.18.33'],
+    package: 'opencode-ai@1.18.33',
     model: 'openai/gpt-5',
     asked: /^gpt-5$/,
     env: openai,
@@ -156,8 +156,8 @@ async function startModel(t: TestContext): Promise<FakeModel> {
   return model;
 }
 
-async function turnsOf({ adapter, packages, env }: RealAgent, setting: AgentSetting, model: FakeModel) {
-  const PATH = `${await installAgent(packages)}:${process.env['PATH']}`;
+async function turnsOf({ adapter, package: name, env }: RealAgent, setting: AgentSetting, model: FakeModel) {
+  const PATH = `${await installAgent(name)}:${process.env['PATH']}`;
   const found = await findAdapter({ PLAN42_AGENT: adapter });
   return (request: Record<string, unknown>) =>
     setting.turn((task) => runAgent(found, { ...task, exitTimeoutMs: 500 }), {

@@ -21,6 +21,7 @@ const mayKnowTheDate: Readonly<Record<string, string>> = {
   'src/github/errors.ts': 'tells people when to try again',
   'src/github/failure.ts': 'responses without a Date header',
   'src/jobs/images/image-usage.ts': 'dates of files, to sort them',
+  'src/jobs/mirrors/mirrors.ts': 'dates of files, to sort them',
   'src/jobs/recover.ts': 'times in records',
   'src/jobs/run-job.ts': 'times in records',
   'src/jobs/store.ts': 'dates of files',

@@ -53,6 +53,7 @@ export class JobStore {
   readonly #finished: string;
   readonly #damaged: string;
   readonly #logDir: string;
+  readonly #mirrors: string;
   /** Which images were pulled for jobs, and when they were used. */
   readonly images: ImageUsage;
 
@@ -62,6 +63,7 @@ export class JobStore {
     this.#finished = join(stateDir, 'jobs/finished');
     this.#damaged = join(stateDir, 'jobs/damaged');
     this.#logDir = logDir;
+    this.#mirrors = join(stateDir, 'git-mirrors');
     this.images = new ImageUsage(join(stateDir, 'images'));
   }
 
@@ -81,14 +83,15 @@ export class JobStore {
     return store;
   }
 
-  /** The folders that contain jobs, and the state folder. */
-  get folders(): { state: string; active: string; finished: string; damaged: string; logs: string } {
+  /** The state folder, the folders that contain jobs, and those that they use. */
+  get folders(): Record<'state' | 'active' | 'finished' | 'damaged' | 'logs' | 'mirrors', string> {
     return {
       state: this.#stateDir,
       active: this.#active,
       finished: this.#finished,
       damaged: this.#damaged,
       logs: this.#logDir,
+      mirrors: this.#mirrors,
     };
   }
 
