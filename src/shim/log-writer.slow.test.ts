@@ -312,7 +312,7 @@ describe('a full disk', () => {
     await appendFile(join(disk.path, 'filler'), Buffer.alloc(2 * mib)).catch(() => {});
     await create(job, 'full');
     await waitForExit(job.folder);
-    // What failed to be written is noted. The line before may be a part of one.
+    // A note says what could not be written. The line before it may be a part of one.
     const [before = ''] = (await readLog(logFile)).split(/\n*\[plan42: [^\]]* missing here: /);
     const lines = before.split('\n').slice(0, -1);
     assert.ok(assertLinesTo(Number(lines.at(-1)), `${lines.join('\n')}\n`) > mib / 2);
