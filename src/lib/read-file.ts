@@ -3,7 +3,7 @@
  * program that no signal can stop. `scripts/lint/file-reads.ts` finds any other way.
  */
 import { closeSync, constants, fstatSync, openSync, readSync, type Stats, statSync } from 'node:fs';
-import { type FileHandle, open, stat } from 'node:fs/promises';
+import { type FileHandle, open, readFile, stat } from 'node:fs/promises';
 import { Socket } from 'node:net';
 import { addAbortSignal, type Readable } from 'node:stream';
 import { isatty, ReadStream } from 'node:tty';
@@ -35,9 +35,18 @@ export function readFailure(error: unknown): unknown {
 }
 
 /** The content of a regular file. @throws UnreadableFile if it is something else, or too large */
-export async function readBytes(path: string, { maxBytes = defaultMaxBytes, signal }: ReadOptions = {}) {
-  await using file = await openToRead(path);
-  return await readAll(file, path, maxBytes, signal);
+export async function readBytes(
+  path: string,
+  { maxBytes = defaultMaxBytes, signal }: ReadOptions = {},
+): Promise<Buffer> {
+  // Checked first, because opening a device can have side effects. A file is read in one call, because every call costs.
+  const found = await stat(path);
+  requireFile(path, found);
+  if (found.size > maxBytes) throw tooLarge(path, maxBytes);
+  const content = await readFile(path, { flag: flags, signal });
+  // The size says nothing about files of /proc, and about those that grow.
+  if (content.length > maxBytes) throw tooLarge(path, maxBytes);
+  return content;
 }
 
 /** As {@link readBytes}, as UTF-8. */
@@ -65,7 +74,7 @@ export function readTextSync(path: string, { maxBytes = defaultMaxBytes }: Pick<
 function blocksOf(file: number, path: string, maxBytes: number): Buffer[] {
   const blocks: Buffer[] = [];
   for (let total = 0; ; ) {
-    const block = Buffer.alloc(blockBytes);
+    const block = Buffer.allocUnsafe(blockBytes);
     const length = readSync(file, block);
     if (length === 0) return blocks;
     total += length;
@@ -144,19 +153,6 @@ export function openToReadSync(path: string): Disposable & { readonly fd: number
 
 function closing(fd: number): Disposable & { readonly fd: number } {
   return { fd, [Symbol.dispose]: () => closeSync(fd) };
-}
-
-async function readAll(file: FileHandle, path: string, maxBytes: number, signal: AbortSignal | undefined) {
-  const blocks: Buffer[] = [];
-  // The size says nothing about files of /proc, and about those that grow.
-  for (let total = 0; ; ) {
-    signal?.throwIfAborted();
-    const { buffer, bytesRead } = await file.read(Buffer.alloc(blockBytes));
-    if (bytesRead === 0) return Buffer.concat(blocks);
-    total += bytesRead;
-    if (total > maxBytes) throw tooLarge(path, maxBytes);
-    blocks.push(buffer.subarray(0, bytesRead));
-  }
 }
 
 function requireFile(path: string, found: Stats): void {
