@@ -6,6 +6,8 @@ import { ExitCode, UserError } from '../lib/errors.ts';
 export interface TransportOptions {
   /** A PEM file of certificate authorities, in addition to the system's. */
   caFile?: string | undefined;
+  /** Whether `caFile` may have the certificate of a server itself, without its authority. */
+  trustsServerCertificate?: boolean;
   skipSslVerify?: boolean;
   /** For `http_proxy`, `https_proxy` and `no_proxy`. */
   env?: NodeJS.ProcessEnv;
@@ -21,10 +23,23 @@ const connectTimeoutMs = 10_000;
  * Creates a pool of connections to any number of hosts, through the proxies of the environment. The caller closes it.
  * @throws UserError if `caFile` or the address of a proxy is invalid
  */
-export function createTransport({ caFile, skipSslVerify = false, env = {} }: TransportOptions): Dispatcher {
+export function createTransport({
+  caFile,
+  trustsServerCertificate = false,
+  skipSslVerify = false,
+  env = {},
+}: TransportOptions): Dispatcher {
   const tls = {
-    ...(caFile === undefined ? {} : { ca: [...getCACertificates('default'), readCaFile(caFile)] }),
+    ...(caFile === undefined
+      ? {}
+      : {
+          ca: [
+            ...getCACertificates('default'),
+            readCaFile(caFile, trustsServerCertificate ? '--tls-cert of the server' : undefined),
+          ],
+        }),
     rejectUnauthorized: !skipSslVerify,
+    allowPartialTrustChain: trustsServerCertificate,
   };
   const common = { keepAliveTimeout: keepAliveMs };
   const connect = { ...tls, timeout: connectTimeoutMs };

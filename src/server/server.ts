@@ -32,7 +32,7 @@ export interface ServerOptions {
   tls?: TlsKeyPair | undefined;
   /** Also listen for containers of this machine, if `listen` is loopback. */
   forContainers?: boolean;
-  /** The PEM file of the certificate authority, for `admin.json`, if clients need one. */
+  /** For `admin.json`: a PEM file with the server's certificate, if this machine does not trust its authority. */
   caFile?: string | undefined;
   /** Removes all secrets if the file with their key is lost. */
   discardSecrets?: boolean | undefined;

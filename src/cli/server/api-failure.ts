@@ -3,10 +3,40 @@ import { printableLine } from '../../lib/printable.ts';
 import { ApiError, ConnectionError, describeSkew, isAuthError, UnsendableError } from '../../plan42/errors.ts';
 import type { ServerLocation } from './location.ts';
 
-const certificateCodes = /CERT|SELF_SIGNED|UNABLE_TO_VERIFY|UNABLE_TO_GET_ISSUER/;
+interface CertificateFailure {
+  codes: RegExp;
+  problem: string;
+  /** `isOwn`: for commands on the server's own machine. */
+  remedy: (isOwn: boolean) => string;
+}
+
+const certificateFailures: readonly CertificateFailure[] = [
+  {
+    codes: /SELF_SIGNED|UNABLE_TO_(GET|VERIFY)/,
+    problem: 'is not trusted',
+    remedy: (isOwn) =>
+      isOwn
+        ? 'Restart the server if its certificate is new. If a proxy answers for it, set NODE_EXTRA_CA_CERTS to a PEM file with the authority of the proxy.'
+        : 'Set NODE_EXTRA_CA_CERTS to a PEM file with the certificate of its authority.',
+  },
+  {
+    codes: /CERT_HAS_EXPIRED|CERT_NOT_YET_VALID/,
+    problem: 'has expired or is not valid yet, by the clock of this machine',
+    remedy: () => 'Check the date of this machine. If it is right, renew the certificate and restart the server.',
+  },
+  {
+    codes: /ALTNAME/,
+    problem: 'is not for that host',
+    remedy: (isOwn) =>
+      isOwn
+        ? 'Start the server with a --public-url whose host is in the certificate.'
+        : 'Give --server a URL whose host is in the certificate.',
+  },
+];
 
 /** Converts a failed call to a UserError with a remedy; returns any other error unchanged. */
-export function explainApiFailure(error: unknown, { url, tokenSource }: ServerLocation): unknown {
+export function explainApiFailure(error: unknown, location: ServerLocation): unknown {
+  const { url, tokenSource } = location;
   if (isAuthError(error)) {
     const reason = [error.detail, describeSkew(error)].filter(Boolean).join('; ');
     const why = reason === '' ? '' : `: ${reason}`;
@@ -27,7 +57,7 @@ export function explainApiFailure(error: unknown, { url, tokenSource }: ServerLo
       remedy === undefined ? {} : { remedy },
     );
   }
-  return error instanceof ConnectionError ? explainConnection(error, url) : error;
+  return error instanceof ConnectionError ? explainConnection(error, location) : error;
 }
 
 function remedyFor(status: number): string | undefined {
@@ -35,13 +65,13 @@ function remedyFor(status: number): string | undefined {
   return status >= 500 ? "See the server's log." : undefined;
 }
 
-function explainConnection(error: ConnectionError, url: string): UserError {
+function explainConnection(error: ConnectionError, { url, ids }: ServerLocation): UserError {
   const code = errorCode(error) ?? '';
   if (code === 'ECONNREFUSED') {
     return new UserError(`no Plan42 server is running at ${url}`, { remedy: 'Run "plan42 server start".' });
   }
-  const remedy = certificateCodes.test(code)
-    ? 'Set NODE_EXTRA_CA_CERTS to a PEM file with the certificate of its authority.'
-    : 'Check the address, and that the server is running.';
-  return new UserError(printableLine(`cannot reach ${url}: ${error.message}`), { remedy });
+  const failure = certificateFailures.find(({ codes }) => codes.test(code));
+  const problem = failure === undefined ? error.message : `the server’s certificate ${failure.problem} (${code})`;
+  const remedy = failure?.remedy(ids !== undefined) ?? 'Check the address, and that the server is running.';
+  return new UserError(printableLine(`cannot reach ${url}: ${problem}`), { remedy });
 }

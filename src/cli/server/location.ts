@@ -22,7 +22,7 @@ export interface ServerLocation {
   ids: { tenantId: string; runnerId: string } | undefined;
   /** The origin of the token, for error messages. */
   tokenSource: string;
-  /** Authorities to trust in addition to the system's. */
+  /** A PEM file with the server's certificate, or its authority, to trust in addition to the system's. */
   caFile?: string | undefined;
   /** The process that runs on this machine, if it has responded. Older servers do not report it. */
   program?: { version: string | undefined; pid: number | undefined };

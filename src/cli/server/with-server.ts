@@ -24,7 +24,7 @@ export async function withServer<T>(
 ): Promise<T> {
   const { env, signal, version } = context;
   const location = await locate(context, options);
-  const transport = createTransport({ env, caFile: location.caFile });
+  const transport = createTransport({ env, caFile: location.caFile, trustsServerCertificate: true });
   const endpoint = { transport, baseUrl: new URL(location.url), token: location.token, userAgent: `plan42/${version}` };
   try {
     const { tenantId, runnerId } = location.ids ?? (await idsOf(endpoint, signal));

@@ -72,7 +72,7 @@ async function locateRunningServer(
 ): Promise<ServerLocation & { problem: string | undefined }> {
   const location = locateServer(options, env);
   const { url, token, caFile } = location;
-  const transport = createTransport({ env, caFile });
+  const transport = createTransport({ env, caFile, trustsServerCertificate: true });
   try {
     await getCurrentTenant({ transport, baseUrl: new URL(url), token, userAgent: `plan42/${version}` }, signal);
     return { ...location, problem: await readProblem(url, { transport, signal }) };

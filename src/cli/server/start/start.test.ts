@@ -1,8 +1,10 @@
 import assert from 'node:assert/strict';
+import { execFile } from 'node:child_process';
 import { mkdir, mkdtempDisposable, writeFile } from 'node:fs/promises';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { describe, it } from 'node:test';
+import { promisify } from 'node:util';
 import { type CliRun, type CliRunOptions, runCli } from '../../../../test/support/run-cli.ts';
 import { startTestServer } from '../../../../test/support/start-test-server.ts';
 import { tlsPair } from '../../../../test/support/tls-pair.ts';
@@ -116,6 +118,27 @@ describe('plan42 server start', () => {
     assert.match(stdout, /export PLAN42_NETWORK_CA_FILE='\S+\/own cert\.pem'\n/);
   });
 
+  it('makes its own commands trust a certificate of a private authority', async () => {
+    await using folder = await temporaryFolder();
+    const [cert, key] = await makeIssuedPair(folder.path);
+    const data = join(folder.path, 'data');
+    const argv = ['--listen', '127.0.0.1:0', '--data', data, '--tls-cert', cert, '--tls-key', key];
+    await startAndStop(argv, async (greeting) => {
+      const [, url = ''] = /^Plan42 server: (\S+)/.exec(greeting) ?? [];
+      for (const command of [['token', 'create'], ['task', 'list'], ['status']]) {
+        const run = await runCli(['server', ...command, '--data', data]);
+        assert.equal(run.exitCode, 0, run.stderr);
+      }
+      const env = { PLAN42_SERVER_TOKEN: 'p42t_x' };
+      const elsewhere = await runCli(['server', 'task', 'list', '--server', url], { env });
+      assert.match(
+        elsewhere.stderr,
+        /^ERROR: cannot reach \S+: the server’s certificate is not trusted \(UNABLE_TO_\w+\)\. Set NODE_EXTRA_CA_CERTS to/,
+      );
+      assert.doesNotMatch(elsewhere.stderr, /network\.ca_file/);
+    });
+  });
+
   it('reports in one line why it cannot start', async () => {
     await using running = await startTestServer();
     await using folder = await temporaryFolder();
@@ -162,3 +185,15 @@ describe('plan42 server start', () => {
     }
   });
 });
+
+/** Returns the files of a certificate for 127.0.0.1, without that of its authority, and of its key. */
+async function makeIssuedPair(folder: string): Promise<[cert: string, key: string]> {
+  const [authority, authorityKey] = [join(folder, 'ca.pem'), join(folder, 'ca.key')];
+  const [cert, key] = [join(folder, 'cert.pem'), join(folder, 'key.pem')];
+  const openssl = (...args: string[]) => promisify(execFile)('openssl', args);
+  const newKey = ['-newkey', 'ec', '-pkeyopt', 'ec_paramgen_curve:P-256', '-nodes', '-days', '9'];
+  await openssl('req', '-x509', ...newKey, '-subj', '/CN=authority', '-keyout', authorityKey, '-out', authority);
+  const issuer = ['-CA', authority, '-CAkey', authorityKey, '-addext', 'subjectAltName=IP:127.0.0.1'];
+  await openssl('req', '-x509', ...newKey, '-subj', '/CN=server', ...issuer, '-keyout', key, '-out', cert);
+  return [cert, key];
+}

@@ -106,7 +106,7 @@ async function start(
     ...(publicUrl === undefined ? {} : { publicUrl }),
     discardSecrets: options.discardSecrets,
     forContainers: options.containers,
-    ...(tls === undefined ? {} : { tls, caFile: tls.ownAuthority }),
+    ...(tls === undefined ? {} : { tls, caFile: tls.isKnown ? undefined : options.tlsCert }),
     retention: { tasksMs: keepTasks?.ms, logsMs: keepLogs?.ms, deletedMs: keepDeleted.ms },
     version,
     env,
