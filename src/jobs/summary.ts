@@ -98,14 +98,25 @@ export async function summarizeActive(
   const { folder } = store.paths(jobId);
   if (record === undefined && !(await exists(folder))) return undefined;
   const job = summaryOf(jobId, record);
+  const ended = async (): Promise<JobSummary> => ({ ...job, record: await withExit(record, folder), state: 'ended' });
   const shim = await shimState(folder);
   // For an engine's job this is the exit of the client, which the container can outlive.
   const mayBeRunning = shim === 'ended' && record?.phase === 'started' && record.runtime !== 'host';
   const state = mayBeRunning ? 'lost' : shim;
-  if (state !== 'lost') return { ...job, state: record?.phase === 'ended' ? 'ended' : state };
-  if (record?.phase === 'ended') return { ...job, state: 'ended' };
+  if (record?.phase === 'ended' || state === 'ended') return await ended();
+  if (state !== 'lost') return { ...job, state };
   // If the runtime can't list its jobs, the job counts as running.
-  return { ...job, state: record && (await isRunning(record, runtimeOf).catch(() => true)) ? 'running' : 'ended' };
+  const isStillRunning = record !== undefined && (await isRunning(record, runtimeOf).catch(() => true));
+  return isStillRunning ? { ...job, state: 'running' } : await ended();
+}
+
+/** Until a runner has recorded the exit, the shim knows it. The client of an engine may have another exit code. */
+async function withExit(record: JobRecord | undefined, folder: string): Promise<JobRecord | undefined> {
+  if (record === undefined || record.endedAt !== undefined) return record;
+  const shim = await readState(folder);
+  if (shim.phase !== 'exited') return record;
+  const { exitCode } = shim;
+  return { ...record, endedAt: shim.endedAt.toISOString(), ...(record.runtime === 'host' && { exitCode }) };
 }
 
 /** Reads the shim's state, because asking an engine is slow: a shim lives as long as its job. */

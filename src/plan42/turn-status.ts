@@ -7,3 +7,16 @@ const terminalStatuses = new Set(['Completed', 'Failed', 'Succeeded', 'Done']);
 export function isTerminalStatus(status: string | null | undefined): boolean {
   return typeof status === 'string' && terminalStatuses.has(status);
 }
+
+/** Whether the server has sent a turn to no runner. False if that is unknown. */
+export function isUnsent({
+  Status,
+  Machine,
+  Image,
+}: {
+  Status: string;
+  Machine?: string | null | undefined;
+  Image?: string | null | undefined;
+}): boolean {
+  return !Machine && !Image && (Status === 'Pending' || Status.startsWith('Waiting for a runner'));
+}

@@ -1,5 +1,5 @@
 import type { Turn } from '../../plan42/objects.ts';
-import { isTerminalStatus } from '../../plan42/turn-status.ts';
+import { isTerminalStatus, isUnsent } from '../../plan42/turn-status.ts';
 import { type Api, CallError } from './api.ts';
 import { ConfirmedButton } from './confirmed-button.tsx';
 import { useApi } from './hooks.ts';
@@ -17,7 +17,9 @@ export function CancelTurn({ turn, path, onDone }: { turn: Turn; path: string; o
     <ConfirmedButton
       label={`Cancel turn ${turn.TurnIndex}`}
       question={`Cancel turn ${turn.TurnIndex}?`}
-      consequence="The turn fails, and its runner stops the agent within a minute."
+      consequence={
+        isUnsent(turn) ? 'The turn fails.' : 'The turn fails, and its runner stops the agent within a minute.'
+      }
       action="Cancel the turn"
       act={act}
     />

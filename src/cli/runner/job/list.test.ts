@@ -1,5 +1,5 @@
 import assert from 'node:assert/strict';
-import { writeFile } from 'node:fs/promises';
+import { stat, writeFile } from 'node:fs/promises';
 import { createServer } from 'node:http';
 import type { AddressInfo } from 'node:net';
 import { join } from 'node:path';
@@ -10,7 +10,7 @@ import { parseAs } from '../../../../test/support/json-schemas.ts';
 import { MessagePlane } from '../../../../test/support/message-plane.ts';
 import { makeRunnerHome, type RunnerHome, taskId } from '../../../../test/support/runner-home.ts';
 import type { JobRecord } from '../../../jobs/record.ts';
-import { formatLocalTime } from '../../output.ts';
+import { formatElapsed, formatLocalTime } from '../../output.ts';
 
 let home: RunnerHome;
 beforeEach(async () => {
@@ -55,6 +55,26 @@ plan42-${taskId(1)}-1\tOlder thing\t1\tNo\t${formatLocalTime(old)}
       stdout: '',
       stderr: 'No job is running, 1 is waiting. "plan42 runner job list -a" lists all jobs.\n',
     });
+  });
+
+  test('has the end of a job that no runner has recorded', async () => {
+    const startedAt = '2026-01-01T10:00:00.000Z';
+    const { jobId } = await addRunning({ startedAt });
+    const { ctime } = await stat(join(home.store.paths(jobId).folder, 'supervisor.exited.3'));
+    const [job] = JSON.parse((await home.runner(['job', 'list', '-a', '--json'])).stdout);
+    assert.deepEqual([job.state, job.endedAt, job.exitCode], ['ended', ctime.toISOString(), 3]);
+    const { stdout } = await home.runner(['job', 'list', '-a', '-v']);
+    assert.ok(stdout.includes(`\t${formatElapsed(startedAt, job.endedAt)}\t`), stdout);
+  });
+
+  test('shows no growing time for a job whose end is unknown', async () => {
+    // It was launched, and its shim is gone.
+    const { jobId } = await home.add({ phase: 'started', runtime: 'host', startedAt: '2026-01-01T10:00:00.000Z' });
+    await writeFile(join(home.store.paths(jobId).folder, 'supervisor.running.2147483647'), '');
+    const { stdout } = await home.runner(['job', 'list', '-a', '-v']);
+    const [names = '', values = ''] = stdout.split('\n');
+    const column = names.split('\t').indexOf('Elapsed');
+    assert.deepEqual([values.split('\t')[column], values.includes('ended')], ['', true], stdout);
   });
 
   test('gives everything as JSON', async () => {

@@ -35,9 +35,7 @@ export function renderJobs(
       style: (text, job) => (job.state === 'running' ? style.good(text) : text),
     },
     { title: 'Created', cell: (job) => at(job.record?.acceptedAt) },
-    ...(elapsed
-      ? [{ title: 'Elapsed', cell: ({ record }: JobSummary) => formatElapsed(record?.startedAt, record?.endedAt) }]
-      : []),
+    ...(elapsed ? [{ title: 'Elapsed', cell: elapsedOf }] : []),
   ];
   const more: TableColumn<JobSummary>[] = [
     { title: 'State', cell: stateOf },
@@ -49,6 +47,12 @@ export function renderJobs(
     { title: 'Reason', cell: (job) => printableLine(reasonOf(job.record) ?? '') },
   ];
   return renderTable(jobs, verbose ? [...columns, ...more] : columns, terminalWidth(stdout));
+}
+
+/** Empty if the job has ended at an unknown time. */
+function elapsedOf({ state, record }: JobSummary): string {
+  const hasEnded = state === 'ended' || state === 'finished';
+  return hasEnded && record?.endedAt === undefined ? '' : formatElapsed(record?.startedAt, record?.endedAt);
 }
 
 function stateOf({ state, record }: JobSummary): string {

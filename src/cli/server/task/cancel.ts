@@ -3,7 +3,7 @@ import { printableLine } from '../../../lib/printable.ts';
 import type { AdminClient } from '../../../plan42/admin-client.ts';
 import { AdminTurn } from '../../../plan42/admin-objects.ts';
 import { currentOf } from '../../../plan42/errors.ts';
-import { isTerminalStatus } from '../../../plan42/turn-status.ts';
+import { isTerminalStatus, isUnsent } from '../../../plan42/turn-status.ts';
 import type { CliContext } from '../../context.ts';
 import type { LocationOptions } from '../location.ts';
 import { wordsOf } from '../task-words.ts';
@@ -12,13 +12,15 @@ import { findTask } from './find.ts';
 
 /** Sets the latest turn to failed. Its runner sees that and stops the agent. */
 export async function cancelTask(context: CliContext, id: string, options: LocationOptions): Promise<void> {
-  const turn = await callServer(context, options, async ({ client }) => {
+  const [before, turn] = await callServer(context, options, async ({ client }) => {
     const task = await findTask(client, id, wordsOf(options));
-    return cancelTurn(client, await client.getTurn(task.TaskId, 'last'));
+    const last = await client.getTurn(task.TaskId, 'last');
+    return [last, await cancelTurn(client, last)];
   });
-  context.stderr.write(
-    `Turn ${turn.TurnIndex} of task ${turn.TaskId} cancelled. Its runner stops the agent within a minute.\n`,
-  );
+  // A runner may have got it in between.
+  const wasNeverSent = isUnsent(before) && isUnsent({ ...turn, Status: before.Status });
+  const consequence = wasNeverSent ? 'No runner had it yet.' : 'Its runner stops the agent within a minute.';
+  context.stderr.write(`Turn ${turn.TurnIndex} of task ${turn.TaskId} cancelled. ${consequence}\n`);
 }
 
 // The agent updates the turn continually, so a known version is soon outdated.

@@ -226,7 +226,7 @@ describe('plan42 server task show and cancel', () => {
     const { TaskId } = await createTask(test);
     const run = await test.plan42(['task', 'cancel', TaskId]);
     assert.deepEqual([run.exitCode, run.stdout], [0, '']);
-    assert.match(run.stderr, /^Turn 1 of task .* cancelled\. Its runner stops the agent within a minute/);
+    assert.match(run.stderr, /^Turn 1 of task .* cancelled\. No runner had it yet\.\n$/);
     const turn = await test.client.getTurn(TaskId, 1);
     assert.deepEqual([turn.Status, turn.ErrorMessage], ['Failed', 'cancelled by user']);
     const again = await test.plan42(['task', 'cancel', TaskId]);
