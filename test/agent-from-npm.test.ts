@@ -62,7 +62,8 @@ const agents: Record<string, RealAgent> = {
     model: 'sonnet',
     asked: /sonnet/,
     hasLevels: true,
-    env: anthropic,
+    // By the protocol, it does not report why it repeats requests.
+    env: (url) => ({ ...anthropic(url), CLAUDE_CODE_MAX_RETRIES: '2' }),
   },
   'opencode by protocol': {
     adapter: 'opencode',
