@@ -41,8 +41,9 @@ const mayImport: Record<string, readonly string[]> = {
 
 /** Rooms of which the others may import these files only. */
 const publicFiles: Record<string, readonly string[]> = {
-  // Runs in containers, without the rest of the program. Its adapters are data, which the command line reads too.
-  agent: ['agent', 'adapters/*'],
+  // Runs in containers, without the rest of the program. Its adapters are data, which the command line reads too, and
+  // "plan42 run" works with git and GitHub in the same way.
+  agent: ['agent', 'adapters/*', 'failures', 'git/*', 'github/*'],
   shim: ['shim', 'job-log'],
   runtimes: [
     'runtime',
@@ -93,8 +94,9 @@ const paths = ['node:fs', 'node:fs/promises'].map((name) => ({
   importNames: replacesFiles.flatMap((name) => [name, `${name}Sync`]),
   message: 'Use replaceFile() for files of users, and writeDurably(), createFile() or move() for our own.',
 }));
-/** They implement these functions, rotate logs, or replace a database that SQLite has written. */
+/** They implement these functions, rotate logs, copy an index of git, or replace a database that SQLite has written. */
 const mayReplaceFiles = [
+  'src/cli/run/git/local-repository.ts',
   'src/lib/files.ts',
   'src/lib/replace-file.ts',
   'src/lib/rotating-file.ts',

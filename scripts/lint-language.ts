@@ -1,17 +1,26 @@
 /**
  * Checks the language of source and docs (marker words, log lines, wrapped prose, short decisions), who reads the
- * machine's clocks, and what services load late. Argument: the folder.
+ * machine's clocks, how files are read, and what services load late. Argument: the folder.
  */
 import { globSync, readFileSync } from 'node:fs';
 import { join } from 'node:path';
 import { findClockReads } from './lint/clock-reads.ts';
+import { findFileReads } from './lint/file-reads.ts';
 import { findLateImports } from './lint/late-imports.ts';
 import { findLogLines } from './lint/log-lines.ts';
 import { findLongDecision, findLongProse } from './lint/markdown.ts';
 import { findMarkerWords } from './lint/marker-words.ts';
 
 const places = ['src', 'test', 'scripts', 'docs', '*.md', 'bench', 'fuzz', 'examples', 'packaging'];
-const checks = [findClockReads, findLateImports, findMarkerWords, findLogLines, findLongProse, findLongDecision];
+const checks = [
+  findClockReads,
+  findFileReads,
+  findLateImports,
+  findMarkerWords,
+  findLogLines,
+  findLongProse,
+  findLongDecision,
+];
 
 const root = process.argv[2] ?? join(import.meta.dirname, '..');
 const files = globSync(

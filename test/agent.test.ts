@@ -15,7 +15,7 @@ const command =
   'cat >prompt.txt; echo hello >>greeting.txt; echo "Fixed it."; echo; echo "### Reply 1"; echo "As you wish."';
 
 suite('the reference agent', () => {
-  test('opens a pull request, and answers its review in the next turn', { timeout: 120_000 }, async (t) => {
+  test('opens a pull request, and answers its review in the next turn', { timeout: 600_000 }, async (t) => {
     const { git, github } = await setUpAgent(t);
     await using plane = await startControlPlane();
     const connection = randomUUID();

@@ -292,7 +292,8 @@ async function makeRunner(name: 'podman' | 'docker', env: NodeJS.ProcessEnv, fol
       await using _notes = await pullImage(record, { config, store, runtime, logger: silentLogger }, signal);
     },
     collect: async (keepImages = 10, dryRun = false) => {
-      const rules = { keepFinishedMs: 0, keepImages, keepImageBytes: Number.POSITIVE_INFINITY, graceMs: 0 };
+      const keepImageBytes = Number.POSITIVE_INFINITY;
+      const rules = { keepFinishedMs: 0, keepImages, keepImageBytes, keepMirrorBytes: 0, graceMs: 0 };
       const context = { store, runtime, instanceId, rules, now: () => Date.now() + 1, signal };
       const { removed, failures } = await collectGarbage(context, { dryRun });
       assert.deepEqual(failures, []);

@@ -3,6 +3,7 @@ import assert from 'node:assert/strict';
 import { mkdir, readFile, writeFile } from 'node:fs/promises';
 import { join } from 'node:path';
 import { suite, type TestContext, test } from 'node:test';
+import type { Mount } from '../src/config/mounts.ts';
 import { parseConfig } from '../src/config/parse.ts';
 import { commandLine } from '../src/lib/processes.ts';
 import { createRuntime } from '../src/runtimes/select.ts';
@@ -17,7 +18,13 @@ process.umask(0o077);
 
 const secret = 'very secret, "quoted" #1 =x \'y\'  ';
 
-async function start(t: TestContext, name: 'docker' | 'podman' | 'host', commands: string, jobs: string) {
+async function start(
+  t: TestContext,
+  name: 'docker' | 'podman' | 'host',
+  commands: string,
+  jobs: string,
+  mounts: readonly Mount[] = [],
+) {
   const engines = name === 'host' ? undefined : await requires(t, name, 'registry');
   if (name !== 'host' && !engines) return undefined;
   const folder = await makeJobFolder(JSON.stringify({ Prompt: `@@${commands}@@` }));
@@ -27,7 +34,7 @@ async function start(t: TestContext, name: 'docker' | 'podman' | 'host', command
   const ofEngine = (engines as Record<string, { env?: NodeJS.ProcessEnv } | undefined> | undefined)?.[name]?.env;
   const env = { PATH: process.env['PATH'], HOME: folder.folder, PASSED_ON: 'from the runner', ...ofEngine };
   const runtime = createRuntime(name, { config, env, instanceId: 'test', knownJobs: async () => [] });
-  const job = { ...folder, jobId: `plan42-${crypto.randomUUID()}-1`, image: engines?.images.agent ?? 'none' };
+  const job = { ...folder, jobId: `plan42-${crypto.randomUUID()}-1`, image: engines?.images.agent ?? 'none', mounts };
   await runtime.pull(job.image, 'if-not-present');
   await runtime.start(job);
   return {
@@ -74,11 +81,21 @@ for (const name of ['docker', 'podman'] as const) {
       await writeFile(join(dir.path, each, 'file'), `content of ${each}\n`);
     }
     const mounts = JSON.stringify([`${dir.path}/read:/given/read`, `${dir.path}/write:/given/write:rw`]);
-    const commands = 'cat /given/*/file; for d in read write; do echo new > /given/$d/file && echo "wrote to $d"; done';
-    const started = await start(t, name, commands, `mounts = ${mounts}`);
+    const mirror: Mount = {
+      source: join(dir.path, 'mirror'),
+      target: '/var/cache/plan42/git',
+      isReadOnly: true,
+      relabel: true,
+    };
+    await mkdir(mirror.source);
+    await writeFile(join(mirror.source, 'HEAD'), 'of the mirror\n');
+    const commands =
+      'cat /given/*/file /var/cache/plan42/git/HEAD; touch /var/cache/plan42/git/x; for d in read write; do echo new > /given/$d/file && echo "wrote to $d"; done';
+    const started = await start(t, name, commands, `mounts = ${mounts}`, [mirror]);
     if (!started) return;
     const { log } = await started.finish();
-    assert.match(log, /content of read\ncontent of write\n/);
+    assert.match(log, /content of read\ncontent of write\nof the mirror\n/);
+    assert.match(log, /git\/x: Read-only file system/);
     assert.match(log, /read\/file: Read-only file system/);
     assert.match(log, /wrote to write\n/);
     assert.ok(!log.includes('wrote to read'));

@@ -67,6 +67,30 @@ test('plain language passes', async () => {
   assert.deepEqual(await checkLanguage(tree.path), { exitCode: 0, output: '' });
 });
 
+test('another way to read a file fails', async () => {
+  const faults = [
+    "import { readFile } from 'node:fs/promises';",
+    "import {\n  rm,\n  open as openFile,\n} from 'node:fs/promises';",
+    "import { existsSync, readFileSync } from 'fs';",
+    "import * as fs from 'node:fs';",
+    "const { open } = await import('node:fs/promises');",
+  ];
+  for (const fault of faults) {
+    await using tree = await makeTree({ 'src/jobs/a.ts': fault });
+    const { exitCode, output } = await checkLanguage(tree.path);
+    assert.equal(exitCode, 1, fault);
+    assert.match(output, /write: a function of src\/lib\/read-file\.ts$/m);
+  }
+  await using tree = await makeTree({
+    'src/jobs/a.ts': "import type { Stats } from 'node:fs';\nimport { type FileHandle, rm } from 'node:fs/promises';\n",
+    'src/jobs/a.test.ts': faults.join('\n'),
+    'src/lib/lock.ts': "import { openSync } from 'node:fs';\n",
+  });
+  assert.deepEqual(await checkLanguage(tree.path), { exitCode: 0, output: '' });
+  await using stale = await makeTree({ 'src/lib/lock.ts': '' });
+  assert.match((await checkLanguage(stale.path)).output, /no openSync: write: no entry for it/);
+});
+
 test('an import that points back, and another way to replace a file, fail oxlint', async () => {
   await using tree = await makeTree({
     'src/lib/a.ts': "import { b } from '../cli/b.ts';\n\nexport const a = b;\n",

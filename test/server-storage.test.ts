@@ -1,6 +1,6 @@
 /** The disk of the server fails: readers are served, writers get the reason, and it recovers without a restart. */
 import assert from 'node:assert/strict';
-import { spawn } from 'node:child_process';
+import { spawn, spawnSync } from 'node:child_process';
 import { randomUUID } from 'node:crypto';
 import { once } from 'node:events';
 import { mkdir, open, readdir, readFile, rm, writeFile } from 'node:fs/promises';
@@ -99,6 +99,10 @@ test('a full disk: 507 with the reason, readers are served, and it recovers', as
   const state = await health();
   assert.deepEqual([state.status, state.body], [503, { phase: 'degraded', problems: [body.Message] }]);
   assert.equal((await callServer(server.url, 'GET', '/page/overview', { token })).body.Problem, body.Message);
+  const status = spawnSync(plan42, ['server', 'status', '--data', data], { encoding: 'utf8' });
+  assert.equal(status.status, 1);
+  assert.match(status.stdout, /^Server {3}Running, http:\S+: the disk of the server is full$/m);
+  assert.match(status.stderr, /^ERROR: the server cannot save data: the disk of the server is full\. /);
   assert.match(
     await startError(join(disk, 'another')),
     /^ERROR: cannot use .*(no space|full).* Free disk space\. Run: df -h /,

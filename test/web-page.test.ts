@@ -9,6 +9,8 @@ import { exists } from '../src/lib/files.ts';
 import { chromiumPath, launchBrowser, openPage, type PageOptions, type WatchedPage } from './support/browser.ts';
 import { type CallOptions, callServer } from './support/control-plane.ts';
 import { eventually } from './support/eventually.ts';
+import { FakeMachine } from './support/fake-machine.ts';
+import { type Answerer, answerAll } from './support/fake-runner.ts';
 import type { Json } from './support/json.ts';
 import { runCli } from './support/run-cli.ts';
 import { RunnerProcess } from './support/runner-process.ts';
@@ -319,6 +321,84 @@ suite('the web page', { concurrency: false }, () => {
       await check('a dialog');
       await page.keyboard.press('Escape');
       assert.equal(await focused(page), 'Cancel turn 1', 'the focus is back where it was');
+    }
+  });
+
+  test('tasks are searched, and cancelled together, by keyboard', { skip }, async () => {
+    for (const title of ['Paint it red', 'Paint it blue', 'Paint it green']) {
+      await startTask(server, ['--title', title, '--prompt', 'p']);
+    }
+    await using watched = await signedIn({ width: 360 });
+    const { page } = watched;
+    await page.getByRole('link', { name: 'Tasks', exact: true }).click();
+    await page.getByRole('heading', { name: 'Tasks' }).waitFor();
+    await tabTo(page, 'Search tasks');
+    await page.keyboard.type('PAINT it');
+    const rows = page.getByRole('table').getByRole('row');
+    await eventually(async () => (await rows.count()) === 4);
+    await eventually(async () => page.url().endsWith('#/tasks?search=PAINT+it'));
+    await page.reload();
+    await eventually(async () => (await rows.count()) === 4);
+    assert.equal(await page.getByRole('searchbox').inputValue(), 'PAINT it');
+
+    await tabTo(page, 'Select all tasks that are not finished');
+    await page.keyboard.press('Space');
+    await page.getByRole('button', { name: 'Cancel 3 tasks' }).waitFor();
+    await tabTo(page, 'Select Paint it blue');
+    await page.keyboard.press('Space');
+    assert.deepEqual(await watched.accessibilityProblems(), []);
+    await tabTo(page, 'Cancel 2 tasks');
+    await page.keyboard.press('Enter');
+    await tabTo(page, 'Cancel the tasks');
+    await page.keyboard.press('Enter');
+    await eventually(async () => (await page.getByRole('table').getByText('Failed').count()) === 2);
+    const tasks: Json[] = (await call(server, 'GET', 'tasks?maxResults=100')).Tasks;
+    const stateOf = (title: string) => tasks.find(({ Title }) => Title === title).State;
+    assert.deepEqual(['Paint it red', 'Paint it blue', 'Paint it green'].map(stateOf), ['Failed', 'Pending', 'Failed']);
+
+    await page.getByRole('link', { name: 'Pending' }).click();
+    await eventually(async () => (await rows.count()) === 2);
+    await page.getByRole('searchbox').fill('nothing has this');
+    await page.getByText('No task matches.').waitFor();
+  });
+
+  test('the overview shows which agents run, wait and have failed, and the free slots', { skip }, async () => {
+    await using folder = await makeTempDir();
+    await using own = await ServerProcess.start(join(folder.path, 'data'));
+    const { stdout: token } = await runCli(['server', 'token', 'create', '--data', own.dataDir]);
+    const answer: Answerer = (request) =>
+      request.Task?.Title === 'breaks'
+        ? { Type: 'InvokeAgentResponse', ErrorMessage: `the disk is broken ${'and more '.repeat(60)}` }
+        : answerAll(request);
+    await using machine = await FakeMachine.start({ url: own.url, token: token.trim(), name: 'm1', slots: 2, answer });
+    for (const title of ['breaks', 'first', 'second', 'third']) {
+      await startTask(own, ['--title', title, '--prompt', 'p']);
+      if (title !== 'breaks') continue;
+      await eventually(async () => machine.tasks.length === 1);
+      await machine.finish();
+    }
+    for (const [width, colorScheme] of [
+      [360, 'dark'],
+      [1100, 'light'],
+    ] as const) {
+      await using watched = await openPage(browser, { origin: own.url, width, colorScheme });
+      const { page } = watched;
+      await page.goto(await newLink(own));
+      const figures = page.getByRole('region', { name: 'Summary' });
+      await eventually(async () => {
+        const texts = await figures.locator('dd').allTextContents();
+        return texts.join() === '2,1,0 of 2,1';
+      });
+      const table = (name: string) => page.getByRole('region', { name }).getByRole('row');
+      assert.match((await table('Running').nth(1).textContent()) ?? '', /^firstStartingon m1\d+ s$/);
+      assert.match((await table('Waiting').nth(1).textContent()) ?? '', /^thirdPending\d+ s$/);
+      assert.match((await table('Failed today').nth(1).textContent()) ?? '', /^breaksthe disk is broken/);
+      assert.match((await table('Runners').nth(1).textContent()) ?? '', /^Local runnerHealthym1.*0 of 2 free$/);
+      assert.equal(await page.locator('.plot').count(), 0);
+      assert.deepEqual(await watched.accessibilityProblems(), [], colorScheme);
+      assert.ok((await page.evaluate<number>('document.documentElement.scrollWidth')) <= width);
+      await page.getByRole('link', { name: 'Local runner' }).click();
+      await page.locator('.plot.large').waitFor();
     }
   });
 

@@ -19,7 +19,7 @@ function start(server: TurnServer, fields: object, command: string) {
 }
 const variables = { Repos: ['acme/app'], EnvVars: [{ Name: 'STAGE', Value: 'a test', IsSecret: false }] };
 
-suite('the agent in bash', { timeout: 120_000 }, () => {
+suite('the agent in bash', { timeout: 600_000 }, () => {
   test('pushes what its command changed, despite lost responses and conflicts', async (t) => {
     const { git } = await setUpAgent(t);
     await using server = await startTurnServer();

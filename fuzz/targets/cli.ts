@@ -4,6 +4,9 @@ import { parseProbe } from '../../src/cli/agents/probe-base.ts';
 import { httpUrl, integerBetween } from '../../src/cli/options.ts';
 import { formatElapsed, formatLocalTime, renderJson } from '../../src/cli/output.ts';
 import { renderError } from '../../src/cli/render-error.ts';
+import { parseShortStat } from '../../src/cli/run/git/changes.ts';
+import { hostedNameFor } from '../../src/cli/run/git/local-repository.ts';
+import { parseGithubRemote } from '../../src/cli/run/pull-request.ts';
 import { explainApiFailure } from '../../src/cli/server/api-failure.ts';
 import { parseEnvVar } from '../../src/cli/server/environment/variables.ts';
 import { keepPeriod } from '../../src/cli/server/start/keep-period.ts';
@@ -17,6 +20,7 @@ import { formatError, UserError } from '../../src/lib/errors.ts';
 import { printableLine } from '../../src/lib/printable.ts';
 import { isNewer } from '../../src/lib/version.ts';
 import { ApiError, ConnectionError } from '../../src/plan42/errors.ts';
+import { isRepositoryName } from '../../src/plan42/hosted-repositories.ts';
 import { eventsOf } from '../../src/tui/view/keys.ts';
 import { pad, span, wrap } from '../../src/tui/view/line.ts';
 import { masked, showText } from '../../src/tui/view/text-field.ts';
@@ -27,6 +31,31 @@ const call = { method: 'GET', path: '/v1/tenants' };
 const keys = {} as Parameters<typeof eventsOf>[1];
 
 export const targets: readonly Target[] = [
+  {
+    covers: [
+      'cli/run/git/changes.ts#parseShortStat',
+      'cli/run/git/local-repository.ts#hostedNameFor',
+      'cli/run/pull-request.ts#parseGithubRemote',
+    ],
+    corpus: [
+      ' 2 files changed, 10 insertions(+), 1 deletion(-)',
+      '/home/me/Mein Projekt ü/.git',
+      'git@github.com:org/repo.git',
+      'https://token@github.example.com:8443/org/repo',
+      'ssh://git@ssh.github.com:443/org/repo.git',
+    ],
+    run: (text: string) => {
+      parseShortStat(text);
+      return { name: hostedNameFor(text), remote: parseGithubRemote(text) };
+    },
+    check: ({ name, remote }: { name: string; remote: ReturnType<typeof parseGithubRemote> }) => {
+      assert.ok(isRepositoryName(name), name);
+      // Credentials of the remote must not reach another URL.
+      assert.doesNotMatch(remote?.url ?? '', /@/);
+      assert.match(remote?.repo ?? 'a/b', /^[\w.-]+\/[\w.-]+$/);
+    },
+    maxKiB: 64,
+  },
   {
     // The output of a container of a base image.
     covers: ['cli/agents/probe-base.ts#parseProbe'],

@@ -7,6 +7,7 @@ import { agentServerUrl } from '../../src/jobs/agent-server.ts';
 import { hasForeignName, isPinnedByOthers } from '../../src/jobs/images/image-garbage-plan.ts';
 import { isPin } from '../../src/jobs/images/image-pin.ts';
 import { formatJobId, isJobId, isJobIdPrefix, matchingJobs, parseJobId } from '../../src/jobs/job-id.ts';
+import { mirroredRepos, mirrorPath } from '../../src/jobs/mirrors/mirror-path.ts';
 import { describeExit, describeFailure } from '../../src/jobs/outcome.ts';
 import type { JobRecord } from '../../src/jobs/record.ts';
 import { parseRequest } from '../../src/jobs/recover.ts';
@@ -96,6 +97,13 @@ export const targets: readonly Target[] = [
     corpus: [`ghcr.io:443/acme/agent:v1@sha256:${'0'.repeat(64)}`, 'localhost/a__b-c', 'python:3.14'],
     run: (text: string) => [imageProblem(text), parseImageReference(text)],
     errors: [InvalidImageError],
+  },
+  {
+    covers: ['jobs/mirrors/mirror-path.ts#mirroredRepos', 'jobs/mirrors/mirror-path.ts#mirrorPath'],
+    corpus: ['org/repo', '../../etc', 'org/repo.git'],
+    run: (text: string) =>
+      mirroredRepos({ Repos: [text, text.slice(0, 20)] }).map((repo) => mirrorPath(new URL('https://a'), repo)),
+    check: (paths: string[]) => assert.ok(paths.every((path) => /^a\/[^/]+\/[^/]+\.git$/.test(path))),
   },
   {
     covers: ['jobs/agent-server.ts#agentServerUrl'],

@@ -21,6 +21,7 @@ const mayKnowTheDate: Readonly<Record<string, string>> = {
   'src/github/errors.ts': 'tells people when to try again',
   'src/github/failure.ts': 'responses without a Date header',
   'src/jobs/images/image-usage.ts': 'dates of files, to sort them',
+  'src/jobs/mirrors/mirrors.ts': 'dates of files, to sort them',
   'src/jobs/recover.ts': 'times in records',
   'src/jobs/run-job.ts': 'times in records',
   'src/jobs/store.ts': 'dates of files',
@@ -55,6 +56,7 @@ const mayKnowTheDate: Readonly<Record<string, string>> = {
   'src/server/routes/runner-tokens.ts': 'tokens have dates',
   'src/shim/wait.ts': 'times in records',
   'src/tui/effects/validate.ts': 'the probe of the server compares the date with the server’s',
+  'src/web/view/hooks.ts': 'the day of the user',
   'src/web/view/parts.tsx': 'shows ages',
 };
 

@@ -34,7 +34,7 @@ export async function runAgentProcess(own: AgentProcess): Promise<number> {
       redact: createRedactor([...request.secrets, ...keysIn(env)]),
     });
     const webSearch = !args.includes('--no-websearch');
-    const result = await runTurn({ request, turn, api, transport, env, webSearch, signal, agents });
+    const result = await runTurn({ request, turn, api, env, webSearch, signal, agents });
     if (turn.finished.aborted) {
       turn.log('The turn has already finished. Stopping.');
       return 0;

@@ -1,5 +1,6 @@
 /** Each failure of a turn has a sentence that a person can act on, and loses no work. */
 import assert from 'node:assert/strict';
+import { randomBytes } from 'node:crypto';
 import { chmod, mkdir, readdir, writeFile } from 'node:fs/promises';
 import { join } from 'node:path';
 import { suite, test } from 'node:test';
@@ -16,7 +17,7 @@ const untouched = () => assert.fail('the agent must not start');
 // No program listens on it.
 const closedPort = 'http://127.0.0.1:1';
 
-suite('a turn fails with its reason', { timeout: 120_000 }, () => {
+suite('a turn fails with its reason', { timeout: 600_000 }, () => {
   test('if the token is refused, has no access, or the repository does not exist', async (t) => {
     const { git, turn } = await setUpAgent(t);
     const { host } = new URL(git.url);
@@ -48,6 +49,33 @@ suite('a turn fails with its reason', { timeout: 120_000 }, () => {
       result.ErrorMessage,
       "cannot clone acme/app: 127.0.0.1:1 is not reachable. Check the network of the runner's machine, and allow 127.0.0.1:1 if the environment limits its hosts.",
     );
+  });
+
+  test('if there is no git', async (t) => {
+    const { turn } = await setUpAgent(t);
+    const { turn: result } = await turn(untouched, { env: { PATH: '/nonexistent' } });
+    assert.equal(result.ErrorMessage, 'git is not installed in the image. Add it to the image.');
+  });
+
+  test('if the disk is full', async (t) => {
+    if (process.platform !== 'linux' || process.getuid?.() !== 0) {
+      t.skip('missing prerequisite: a small disk: only root can mount one');
+      return;
+    }
+    const { dir, git, turn } = await setUpAgent(t);
+    await git.commit('acme/app', { 'big.txt': randomBytes(3 << 20).toString('base64') });
+    const workspace = join(dir.path, 'disk');
+    await mkdir(workspace);
+    await run('mount', ['-t', 'tmpfs', '-o', 'size=2m', 'none', workspace]);
+    try {
+      const { turn: result } = await turn(untouched, { workspace });
+      assert.equal(
+        result.ErrorMessage,
+        'the disk is full. Free some space on the machine of the runner, then repeat the turn.',
+      );
+    } finally {
+      await run('umount', ['--lazy', workspace]);
+    }
   });
 
   test('if the setup script fails, whose output is in the log', async (t) => {
@@ -180,7 +208,7 @@ suite('a turn fails with its reason', { timeout: 120_000 }, () => {
   });
 });
 
-suite('a turn completes with a note', { timeout: 120_000 }, () => {
+suite('a turn completes with a note', { timeout: 600_000 }, () => {
   test('if nothing was changed', async (t) => {
     const { git, turn } = await setUpAgent(t);
     const { turn: result } = await turn(() => Promise.resolve({ message: 'It greets people.' }));
@@ -208,7 +236,8 @@ suite('a turn completes with a note', { timeout: 120_000 }, () => {
     const second = await turn(
       async (task) => {
         ({ prompt } = task);
-        const merge = 'cd "$0"; git merge -q origin/main; git checkout -q --ours greeting.txt; git commit -qam merge';
+        const merge =
+          'cd "$0" || exit; git merge -q origin/main; git checkout -q --ours greeting.txt; git commit -qam merge';
         await run('sh', ['-c', merge, task.folder], { env: task.env as Record<string, string> });
       },
       { request: { Turn: { TurnIndex: 2, Prompt: 'Merge main' } } },

@@ -17,8 +17,8 @@ export class TurnFailure extends Error {
 }
 
 export const diskFull = (cause?: unknown) =>
-  new TurnFailure('the disk of the machine is full.', {
-    remedy: 'Free some space on it, or remove old images with "plan42 runner job prune", then repeat the turn.',
+  new TurnFailure('the disk is full.', {
+    remedy: 'Free some space on the machine of the runner, then repeat the turn.',
     cause,
   });
 

@@ -1,4 +1,4 @@
-import type { Dispatcher } from 'undici';
+import { createTransport } from '../plan42/transport.ts';
 import type { Adapter } from './adapters/adapter.ts';
 import { findAdapter } from './adapters/find-adapter.ts';
 import { type DeliverDeps, hasChanges, propose, type Saved, save } from './deliver.ts';
@@ -11,7 +11,7 @@ import { type Identity, identityVariables, sharedVariables } from './git/environ
 import { connectGithub, type Github } from './github/client.ts';
 import { findIdentity } from './github/identity.ts';
 import { parseAnswer } from './prompt/answers.ts';
-import { openFeedback } from './prompt/feedback.ts';
+import { type Feedback, openFeedback } from './prompt/feedback.ts';
 import { buildPrompt } from './prompt/prompt.ts';
 import { cloneAll, describeForPrompt } from './repositories.ts';
 import { runSetupScript } from './setup-script.ts';
@@ -26,7 +26,6 @@ export interface TurnDeps {
   request: AgentRequest;
   turn: TurnReporter;
   api: TurnApi;
-  transport: Dispatcher;
   /** Of this process. */
   env: NodeJS.ProcessEnv;
   webSearch: boolean;
@@ -58,7 +57,9 @@ export async function runTurn(deps: TurnDeps): Promise<TurnResult> {
     await using workspace = await openWorkspace(env);
     return await work({ ...deps, signal, adapter, env, workspace: workspace.folder, clones, deliverDeps });
   } catch (error) {
-    return failed(error, deps);
+    const result = failed(error, deps);
+    turn.log(`Failed: ${result.ErrorMessage}`);
+    return result;
   }
 }
 
@@ -72,9 +73,10 @@ interface WorkDeps extends TurnDeps {
 async function work(deps: WorkDeps): Promise<TurnResult> {
   const { request, turn, env, clones, deliverDeps } = deps;
   const feedback = openFeedback(request.feedback);
+  const { folder, prompt } = await prepare(deps, feedback);
   let result: AgentResult;
   try {
-    result = await runInClones(deps, feedback);
+    result = await runCommandLineAgent(deps, { folder, prompt });
   } catch (error) {
     return await saveAndFail(error, deps);
   }
@@ -96,8 +98,14 @@ async function work(deps: WorkDeps): Promise<TurnResult> {
   return { Status: 'Failed', ...common, ErrorMessage: sentences(saved) };
 }
 
-async function runInClones(deps: WorkDeps, feedback: ReturnType<typeof openFeedback>): Promise<AgentResult> {
-  const { request, turn, api, adapter, env, workspace, clones, webSearch, signal, agents } = deps;
+interface Prepared {
+  /** The folder that the agent works in. */
+  folder: string;
+  prompt: string;
+}
+
+async function prepare(deps: WorkDeps, feedback: readonly Feedback[]): Promise<Prepared> {
+  const { request, turn, api, env, workspace, clones, signal } = deps;
   const log = (line: string) => turn.log(line);
   if (request.repos.length > 0) turn.update({ Status: 'Cloning' });
   clones.push(...(await cloneAll({ request, serverUrl: api.serverUrl, workspace, env, log, signal })));
@@ -110,10 +118,14 @@ async function runInClones(deps: WorkDeps, feedback: ReturnType<typeof openFeedb
     await ignoreUntracked(clone.folder, env);
     described.push(await describeForPrompt(clone, env));
   }
+  return { folder, prompt: buildPrompt(request, described, feedback) };
+}
+
+async function runCommandLineAgent(deps: WorkDeps, prepared: Prepared): Promise<AgentResult> {
+  const { request, turn, adapter, env, webSearch, signal, agents } = deps;
   turn.update({ Status: `Working: ${adapter.name}` });
   const result = await agents.run(adapter, {
-    prompt: buildPrompt(request, described, feedback),
-    folder,
+    ...prepared,
     model: request.model,
     reasoningLevel: request.reasoningLevel,
     webSearch,
@@ -134,7 +146,6 @@ async function runInClones(deps: WorkDeps, feedback: ReturnType<typeof openFeedb
 async function saveAndFail(error: unknown, deps: WorkDeps): Promise<TurnResult> {
   const { turn, clones, deliverDeps, env } = deps;
   turn.log(`Failed: ${deps.signal.aborted ? 'stopped' : failureMessage(error)}`);
-  if (clones.length === 0) return failed(error, deps);
   const saved = await save(clones, 'Unfinished: the turn failed.', deliverDeps);
   if (saved.failures.length === 0 && (await hasChanges(clones, env))) {
     const branches = clones.filter(({ pushed, baseline }) => pushed !== undefined && pushed !== baseline);
@@ -159,9 +170,12 @@ function sentences({ failures, notes }: Saved): string {
   return [...failures, ...notes].join(' ');
 }
 
-function githubOf({ request, transport }: TurnDeps, signal: AbortSignal): Github | undefined {
-  const { githubUrl, githubToken } = request;
-  return githubToken === undefined ? undefined : connectGithub({ githubUrl, githubToken }, { transport, signal });
+function githubOf({ request, env }: TurnDeps, signal: AbortSignal): Github | undefined {
+  const { githubUrl, githubToken, variables } = request;
+  if (githubToken === undefined) return undefined;
+  // The variables of the environment may name a proxy, as for git.
+  const transport = createTransport({ env: { ...env, ...variables } });
+  return connectGithub({ githubUrl, githubToken }, { transport, signal });
 }
 
 /** The environment of everything that works on the turn. It contains the variables of the environment, but no token of ours. */

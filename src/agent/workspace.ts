@@ -1,5 +1,4 @@
-import { existsSync } from 'node:fs';
-import { mkdir, mkdtemp, rm } from 'node:fs/promises';
+import { access, constants, mkdir, mkdtemp, rm } from 'node:fs/promises';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 
@@ -14,7 +13,7 @@ export interface Workspace extends AsyncDisposable {
 export async function openWorkspace(env: NodeJS.ProcessEnv): Promise<Workspace> {
   const configured = env['PLAN42_WORKSPACE'];
   if (configured) await mkdir(configured, { recursive: true });
-  const given = configured || (existsSync(defaultFolder) ? defaultFolder : undefined);
+  const given = configured || ((await isWritable(defaultFolder)) ? defaultFolder : undefined);
   const folder = given ?? (await mkdtemp(join(tmpdir(), 'plan42-workspace-')));
   return {
     folder,
@@ -22,4 +21,11 @@ export async function openWorkspace(env: NodeJS.ProcessEnv): Promise<Workspace> 
       if (given === undefined) await rm(folder, { recursive: true, force: true });
     },
   };
+}
+
+export function isWritable(folder: string): Promise<boolean> {
+  return access(folder, constants.W_OK).then(
+    () => true,
+    () => false,
+  );
 }

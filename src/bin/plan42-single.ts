@@ -12,13 +12,14 @@ else if (name === 'plan42-runner') await import('./plan42-runner.ts');
 else if (name === 'plan42-runner-config') await import('./plan42-runner-config.ts');
 // The container that doctor starts has this executable as its only program.
 else if (name === 'plan42-run-script') await runScript(first ?? '');
+else if (name === 'plan42-agent') await import('./plan42-agent.ts');
 else if (name === 'plan42-sample-agent') await import('../../examples/sample-agent/agent.ts');
 else await import('./plan42.ts');
 
 async function runScript(path: string): Promise<void> {
   const { runInThisContext } = await import('node:vm');
-  const { readFile } = await import('node:fs/promises');
-  runInThisContext((await readFile(path, 'utf8')).replace(/^#!.*/, ''));
+  const { readText } = await import('../lib/read-file.ts');
+  runInThisContext((await readText(path)).replace(/^#!.*/, ''));
 }
 
 async function printVersion(): Promise<void> {

@@ -13,10 +13,15 @@ import { exitSoon, stderr, stdout } from './standard-streams.ts';
 nameProcess('plan42');
 const interruption = new AbortController();
 let pagers = 0;
+let interruptListener: (() => void) | undefined;
 for (const name of ['SIGINT', 'SIGTERM'] as const) {
   process.on(name, () => {
     // The terminal sends SIGINT to the pager too, which does not quit on it.
     if (name === 'SIGINT' && pagers > 0) return;
+    if (name === 'SIGINT' && interruptListener !== undefined && !interruption.signal.aborted) {
+      interruptListener();
+      return;
+    }
     // The second signal exits at once.
     if (interruption.signal.aborted) process.exit(ExitCode.interrupted);
     interruption.abort();
@@ -39,6 +44,7 @@ const exitCode = await main({
   stdout,
   stderr,
   signal: interruption.signal,
+  ...(process.stdin.isTTY && stderr.isTTY ? { onInterrupt } : {}),
   version,
   versionText: describeVersion(),
   onReloadRequest: (listener) => {
@@ -54,6 +60,15 @@ const exitCode = await main({
 });
 if (interruption.signal.aborted) exitSoon(exitCode);
 else process.exitCode = exitCode;
+
+function onInterrupt(listener: () => void): Disposable {
+  interruptListener = listener;
+  return {
+    [Symbol.dispose]: () => {
+      interruptListener = undefined;
+    },
+  };
+}
 
 function startPager(...[file, args, env]: Parameters<StartPager>): ReturnType<StartPager> {
   pagers += 1;

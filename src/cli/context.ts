@@ -11,6 +11,11 @@ export interface CliContext {
   stderr: Writable & { isTTY?: boolean };
   /** Aborted by SIGINT and SIGTERM, if the terminal is closed, and if standard output can no longer be written. */
   signal: AbortSignal;
+  /**
+   * Takes over SIGINT: while the result is not disposed, the listener is called instead of aborting `signal`. Absent where
+   * there is no terminal whose user could be asked.
+   */
+  onInterrupt?: (listener: () => void) => Disposable;
   /** Declares that the command is a service, which runs on if its output cannot be written. Returns its `signal`. */
   becomeService: () => AbortSignal;
   /** Sets the name that `ps` and `top` show. */
@@ -40,4 +45,4 @@ export type StartPager = (
   env: NodeJS.ProcessEnv,
 ) => ChildProcessByStdio<Writable, null, null>;
 
-export type SiblingExecutable = 'plan42-runner' | 'plan42-runner-config' | 'plan42-sample-agent';
+export type SiblingExecutable = 'plan42-runner' | 'plan42-runner-config' | 'plan42-agent' | 'plan42-sample-agent';

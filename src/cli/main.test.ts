@@ -30,7 +30,7 @@ describe('plan42', () => {
     const run = await runCli(['--help']);
     assert.equal(run.exitCode, 0);
     assert.equal(run.stderr, '');
-    assert.match(run.stdout, /Examples:\n {2}plan42 server start/);
+    assert.match(run.stdout, /Examples:\n {2}plan42 run /);
     assert.deepEqual(await runCli([]), run);
   });
 

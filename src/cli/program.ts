@@ -4,13 +4,16 @@ import { addCompletionCommands } from './completion/commands.ts';
 import type { CliContext } from './context.ts';
 import { withColorOption } from './options.ts';
 import { explainUsage } from './render-error.ts';
+import { addRunCommands } from './run/commands.ts';
 import { addRunnerCommands } from './runner/commands.ts';
 import { addServerCommands } from './server/commands.ts';
 import { createStyle, wantsColor } from './style.ts';
+import { addPersonalTaskCommands } from './task/commands.ts';
 import { addVersionCommand } from './version/command.ts';
 
 const examples = `
 Examples:
+  plan42 run "Fix the bug"          give a prompt to an agent, in any repository
   plan42 server start               try Plan42 locally, without an account
   plan42 runner exec                run the runner in the foreground
   plan42 runner status              show its status and jobs
@@ -48,6 +51,8 @@ export function createProgram(context: CliContext): Command {
       getOutHelpWidth: () => stdout.columns || 80,
     })
     .addHelpText('after', examples);
+  addRunCommands(program, context);
+  addPersonalTaskCommands(program, context);
   addRunnerCommands(program, context);
   addServerCommands(program, context);
   addAgentCommands(program, context);

@@ -1,10 +1,10 @@
 import { systemClock } from '../lib/clock.ts';
 import type { CliContext } from './context.ts';
 
-const frames = ['⠋', '⠙', '⠹', '⠸', '⠼', '⠴', '⠦', '⠧', '⠇', '⠏'];
-const frameMs = 100;
+export const frames = ['⠋', '⠙', '⠹', '⠸', '⠼', '⠴', '⠦', '⠧', '⠇', '⠏'];
+export const frameMs = 100;
 const delayMs = 500;
-const clearLine = '\r\x1b[2K';
+export const clearLine = '\r\x1b[2K';
 
 /** On a terminal, shows `text` and the elapsed time while `work` takes longer than half a second. */
 export async function withProgress<T>(

@@ -40,6 +40,8 @@ network = "none"
 ca_file = "/path/to/agents.pem"
 capabilities = ["CHOWN"]
 no_new_privileges = false
+mirrors = false
+mirrors_gib = 5
 mounts = ["/path/to/cache:/cache:rw"]
 env = ["NAME=value", "PASSED_ON"]
 [images]
@@ -95,6 +97,8 @@ describe('the file', () => {
         caFile: '/path/to/agents.pem',
         capabilities: ['CHOWN'],
         noNewPrivileges: false,
+        mirrors: false,
+        mirrorsGib: 5,
         mounts: [{ source: '/path/to/cache', target: '/cache', isReadOnly: false, relabel: false }],
         env: [
           { name: 'NAME', value: 'value' },
@@ -153,6 +157,8 @@ describe('the file', () => {
       entrypoint: '/usr/bin/agent-wrapper',
       network: undefined,
       noNewPrivileges: true,
+      mirrors: true,
+      mirrorsGib: 20,
       mounts: [],
       env: [],
     });

@@ -1,7 +1,8 @@
 import { isUtf8 } from 'node:buffer';
-import { constants, type Stats } from 'node:fs';
-import { type FileHandle, open, stat } from 'node:fs/promises';
-import { ExitCode, errorCode, UserError } from '../lib/errors.ts';
+import type { Stats } from 'node:fs';
+import { stat } from 'node:fs/promises';
+import { ExitCode, errorCode, formatError, UserError } from '../lib/errors.ts';
+import { readBytes, readFailure } from '../lib/read-file.ts';
 import { shellQuote } from '../lib/shell-quote.ts';
 
 /**
@@ -9,7 +10,7 @@ import { shellQuote } from '../lib/shell-quote.ts';
  * @throws UserError (exit code 3) if it cannot be read, is not a regular file, or is not UTF-8; the signal's reason
  */
 export async function readConfigText(path: string, signal?: AbortSignal): Promise<string | undefined> {
-  const content = await readBytes(path, signal);
+  const content = await readContent(path, signal);
   return content === undefined ? undefined : decode(path, content);
 }
 
@@ -31,38 +32,19 @@ export function closeCommand(path: string, { uid, gid }: Stats): string {
   return `chmod ${uid === 0 && gid !== 0 ? '640' : '600'} ${shellQuote(path)}`;
 }
 
-async function readBytes(path: string, signal: AbortSignal | undefined): Promise<Buffer | undefined> {
+async function readContent(path: string, signal: AbortSignal | undefined): Promise<Buffer | undefined> {
   try {
-    // Checked first, because opening a device can have side effects.
-    requireFile(path, await stat(path));
-    // Without O_NONBLOCK, a named pipe that has replaced the file would block.
-    await using file: FileHandle = await open(path, constants.O_RDONLY | constants.O_NONBLOCK);
-    requireFile(path, await file.stat());
-    return await file.readFile(signal === undefined ? {} : { signal });
+    return await readBytes(path, { signal });
   } catch (error) {
     signal?.throwIfAborted();
     if (errorCode(error) === 'ENOENT') return undefined;
-    if (error instanceof UserError) throw error;
-    throw new UserError(`cannot read the configuration file ${path}`, {
-      remedy: await remedyFor(error, path),
+    const reason = readFailure(error);
+    throw new UserError(`cannot read the configuration file ${path}: ${formatError(reason)}`, {
+      remedy: reason === error ? await remedyFor(error, path) : 'Choose a file with --config-file.',
       exitCode: ExitCode.configuration,
-      cause: error,
+      cause: reason,
     });
   }
-}
-
-function requireFile(path: string, stats: Stats): void {
-  if (stats.isFile()) return;
-  throw new UserError(`the configuration file ${path} is ${kindOf(stats)}, not a file`, {
-    remedy: 'Choose a file with --config-file.',
-    exitCode: ExitCode.configuration,
-  });
-}
-
-function kindOf(stats: Stats): string {
-  if (stats.isDirectory()) return 'a folder';
-  if (stats.isFIFO()) return 'a pipe';
-  return stats.isSocket() ? 'a socket' : 'a device';
 }
 
 async function remedyFor(error: unknown, path: string): Promise<string> {

@@ -123,6 +123,13 @@ export const tables = {
       true,
       'forbid jobs to gain privileges, for example by setuid programs',
     ),
+    mirrors: field('mirrors', boolean, true, 'keep git mirrors of repositories, with which agents clone faster'),
+    mirrorsGib: field(
+      'mirrors_gib',
+      number(0.1, 1_048_576, { whole: false }),
+      20,
+      'maximum total size of them, in GiB',
+    ),
     mounts: field('mounts', mounts, [], 'files and folders of this machine that jobs get'),
     env: {
       ...field('env', variables, [], 'environment variables that jobs get, such as keys of model providers'),

@@ -9,7 +9,7 @@ export interface Variable {
 
 const namePattern = /^[A-Za-z_][A-Za-z0-9_]*$/;
 // The runner sets these itself.
-const reserved = /^PLAN42_(URL|JOB_ID|GIT_MIRRORS)$/;
+const reserved = /^PLAN42_(URL|JOB_ID)$/;
 // Never for agents.
 const ownSetting = /^PLAN42_(RUNNER|JOBS|IMAGES|QUEUES|HOST|NETWORK|HEALTH|LOG)_/;
 

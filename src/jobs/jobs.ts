@@ -10,6 +10,7 @@ import type { ServerFeature } from '../plan42/features.ts';
 import type { Runtime } from '../runtimes/runtime.ts';
 import { agentServerUrl } from './agent-server.ts';
 import { type Arrival, Arrivals, compareArrival } from './arrivals.ts';
+import type { Mirrors } from './mirrors/mirrors.ts';
 import type { JobRecord } from './record.ts';
 import { type Job, parseRequest, recoverJob } from './recover.ts';
 import { runJob } from './run-job.ts';
@@ -33,6 +34,8 @@ export interface JobsOptions {
   instanceId: string;
   /** Those that the server is known to have. */
   features: ReadonlySet<ServerFeature>;
+  /** Absent if agents get no git mirrors. */
+  mirrors?: Mirrors | undefined;
   /** The option with which a command finds this runner (`--state-dir … `), or empty. */
   stateDirOption?: string;
   github: GithubConnections;
@@ -228,6 +231,7 @@ export class Jobs implements AsyncDisposable {
       stateDirOption,
       serverUrl: agentServerUrl(agentToken, config.runner.url),
       github,
+      mirrors: this.#options.mirrors,
       invocation,
       detach: this.#detach.signal,
       cancel: cancel.signal,

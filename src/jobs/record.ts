@@ -21,6 +21,8 @@ export const JobRecord = v.object({
   runtime: v.picklist(runtimeNames),
   phase: v.picklist(phases),
   acceptedAt: v.string(),
+  /** The git mirrors that it uses: the folder of its connection. */
+  mirrors: v.optional(v.string()),
   /** Its rank in the order of arrival, across restarts. */
   arrival: v.optional(v.number()),
   startedAt: v.optional(v.string()),

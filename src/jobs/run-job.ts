@@ -12,11 +12,13 @@ import { retryForever } from '../lib/retry.ts';
 import type { Slots } from '../lib/slots.ts';
 import type { InvokeAgentRequest } from '../plan42/messages.ts';
 import { waitingForSlotStatus } from '../plan42/turn-status.ts';
-import { RuntimeError } from '../runtimes/runtime.ts';
+import { RuntimeError, type StartOptions } from '../runtimes/runtime.ts';
 import { buildAgentInput } from './agent-input.ts';
 import { type EndReason, killedReason, turnEndReason } from './end-reason.ts';
 import { fetchFeedback } from './feedback.ts';
 import { pullImage } from './images/pull-image.ts';
+import { mirroredRepos } from './mirrors/mirror-path.ts';
+import type { Mirrors } from './mirrors/mirrors.ts';
 import { describeFailure, describeStop } from './outcome.ts';
 import { reportStatus, startHeartbeats } from './progress.ts';
 import type { JobRecord } from './record.ts';
@@ -25,6 +27,8 @@ import { type AgentContext, killAgent, waitForExit } from './watch-agent.ts';
 export interface JobContext extends AgentContext {
   slots: Slots;
   github: GithubConnections;
+  /** Undefined if agents get no git mirrors. */
+  mirrors: Mirrors | undefined;
   /** The request, if it is readable. */
   invocation: InvokeAgentRequest | undefined;
   /** Called when the job has to wait for anything but a slot; disposed of when it no longer waits. */
@@ -72,6 +76,7 @@ async function startJob(record: JobRecord, context: JobContext, slot: Disposable
   const feedback = pending === undefined ? undefined : await pending;
   slot.use(await takeSlot(record, context, stop));
   using _starting = context.noteStarting();
+  const mirroring = beginMirrors(context);
   const status = reportStatus(context, 'Pulling Agent Image on Local Runner', stop);
   logger.debug('pulling image', { image: record.image });
   await using _image = await pullImage(record, context, stop).catch((error: unknown) => {
@@ -79,10 +84,15 @@ async function startJob(record: JobRecord, context: JobContext, slot: Disposable
     throw new PullFailure(error);
   });
   await status;
+  const mirrors = await mirroring;
+  await mirrors?.wait(stop);
   stop.throwIfAborted();
 
-  await startAgent(record, feedback, context);
-  const started = await recordStart(record, context);
+  const job = mirrors === undefined ? record : { ...record, mirrors: mirrors.name };
+  // Before the start: mirrors that a job uses are not removed.
+  if (mirrors !== undefined) await tryToUpdate(job, context);
+  await startAgent(job, { feedback, mounts: mirrors && [mirrors.mount] }, context);
+  const started = await recordStart(job, context);
   logger.info('job started', { runtime: runtime.name });
   // A kill request that came during the start found nothing to kill.
   if (cancel.aborted) await killAgent(record.jobId, context, detach);
@@ -112,7 +122,26 @@ class PullFailure extends Error {
   }
 }
 
-async function startAgent({ jobId, image }: JobRecord, feedback: unknown, context: JobContext): Promise<void> {
+/** A job never fails because of a mirror. The host's agents find no mounts. */
+async function beginMirrors({ mirrors, runtime, invocation, github, logger }: JobContext) {
+  const connection = github.find(invocation?.PrivateGithubConnectionID);
+  if (mirrors === undefined || connection === undefined || runtime.name === 'host') return undefined;
+  return mirrors.begin(mirroredRepos(invocation?.Environment), connection).catch((error: unknown) => {
+    logger.warn('cannot use git mirrors', { error });
+    return undefined;
+  });
+}
+
+interface Given {
+  feedback: unknown;
+  mounts: StartOptions['mounts'];
+}
+
+async function startAgent(
+  { jobId, image }: JobRecord,
+  { feedback, mounts }: Given,
+  context: JobContext,
+): Promise<void> {
   const { config, store, runtime, turn, serverUrl, detach } = context;
   const request = await store.readRequest(jobId);
   if (request === undefined) throw new Error('the request of the job is missing');
@@ -123,7 +152,8 @@ async function startAgent({ jobId, image }: JobRecord, feedback: unknown, contex
   const paths = store.paths(jobId);
   try {
     const mayPullAgain = config.images.pullPolicy !== 'never';
-    await runtime.start({ ...paths, image, mayPullAgain, requestFile, maxLogBytes, serverUrl }, detach);
+    const job = { ...paths, image, mayPullAgain, requestFile, maxLogBytes, serverUrl };
+    await runtime.start({ ...job, ...(mounts && { mounts }) }, detach);
   } catch (error) {
     detach.throwIfAborted();
     // A start that the previous run began just before it was killed can succeed only now.

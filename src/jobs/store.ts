@@ -5,13 +5,14 @@
 
 import { randomUUID } from 'node:crypto';
 import type { Dirent } from 'node:fs';
-import { chmod, mkdir, readdir, readFile, rm, utimes } from 'node:fs/promises';
+import { chmod, mkdir, readdir, rm, utimes } from 'node:fs/promises';
 import { join } from 'node:path';
 import * as v from 'valibot';
 import { systemClock } from '../lib/clock.ts';
 import { errorCode } from '../lib/errors.ts';
 import { exists, makeFolder, move, syncFolder, writeDurably } from '../lib/files.ts';
 import { openPrivateFolder } from '../lib/private-folder.ts';
+import { readText, readTextIfExists } from '../lib/read-file.ts';
 import { variablesFile } from '../runtimes/runtime.ts';
 import type { JobPaths } from '../shim/shim.ts';
 import { ImageUsage } from './images/image-usage.ts';
@@ -52,6 +53,7 @@ export class JobStore {
   readonly #finished: string;
   readonly #damaged: string;
   readonly #logDir: string;
+  readonly #mirrors: string;
   /** Which images were pulled for jobs, and when they were used. */
   readonly images: ImageUsage;
 
@@ -61,6 +63,7 @@ export class JobStore {
     this.#finished = join(stateDir, 'jobs/finished');
     this.#damaged = join(stateDir, 'jobs/damaged');
     this.#logDir = logDir;
+    this.#mirrors = join(stateDir, 'git-mirrors');
     this.images = new ImageUsage(join(stateDir, 'images'));
   }
 
@@ -80,14 +83,15 @@ export class JobStore {
     return store;
   }
 
-  /** The folders that contain jobs, and the state folder. */
-  get folders(): { state: string; active: string; finished: string; damaged: string; logs: string } {
+  /** The state folder, the folders that contain jobs, and those that they use. */
+  get folders(): Record<'state' | 'active' | 'finished' | 'damaged' | 'logs' | 'mirrors', string> {
     return {
       state: this.#stateDir,
       active: this.#active,
       finished: this.#finished,
       damaged: this.#damaged,
       logs: this.#logDir,
+      mirrors: this.#mirrors,
     };
   }
 
@@ -123,17 +127,12 @@ export class JobStore {
   }
 
   /** Undefined once the agent has its input. */
-  async readRequest(jobId: string): Promise<string | undefined> {
-    try {
-      return await readFile(join(this.paths(jobId).folder, requestFile), 'utf8');
-    } catch (error) {
-      if (errorCode(error) === 'ENOENT') return undefined;
-      throw error;
-    }
+  readRequest(jobId: string): Promise<string | undefined> {
+    return readTextIfExists(join(this.paths(jobId).folder, requestFile));
   }
 
   readAgentToken(jobId: string): Promise<string> {
-    return readFile(join(this.paths(jobId).folder, tokenFile), 'utf8');
+    return readText(join(this.paths(jobId).folder, tokenFile));
   }
 
   /** Writes the agent's standard input to a file; returns its path. */
@@ -241,7 +240,7 @@ export class JobStore {
 }
 
 async function readRecord(path: string): Promise<JobRecord> {
-  return v.parse(JobRecord, JSON.parse(await readFile(path, 'utf8')));
+  return v.parse(JobRecord, JSON.parse(await readText(path)));
 }
 
 async function entriesIn(folder: string): Promise<Dirent[]> {

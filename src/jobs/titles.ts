@@ -1,7 +1,7 @@
-import { readFile } from 'node:fs/promises';
 import { join } from 'node:path';
 import * as v from 'valibot';
 import { writeDurably } from '../lib/files.ts';
+import { readText } from '../lib/read-file.ts';
 import { ApiError, ConnectionError } from '../plan42/errors.ts';
 import type { JobRecord } from './record.ts';
 import type { JobSummary } from './summary.ts';
@@ -67,7 +67,7 @@ function concernsAll(error: unknown): boolean {
 
 async function readCache(path: string): Promise<Map<string, string>> {
   try {
-    return new Map(Object.entries(v.parse(Cache, JSON.parse(await readFile(path, 'utf8')))));
+    return new Map(Object.entries(v.parse(Cache, JSON.parse(await readText(path)))));
   } catch {
     // Missing or unreadable: it is created again.
     return new Map();

@@ -1,4 +1,4 @@
-import { readFile } from 'node:fs/promises';
+import { readText } from './read-file.ts';
 import { runCommand } from './run-command.ts';
 
 // Cannot change during the life of this process.
@@ -11,7 +11,7 @@ export function readBootId(): Promise<string | undefined> {
 }
 
 async function fromProc(): Promise<string> {
-  return (await readFile('/proc/sys/kernel/random/boot_id', 'utf8')).trim();
+  return (await readText('/proc/sys/kernel/random/boot_id')).trim();
 }
 
 async function fromSysctl(): Promise<string | undefined> {

@@ -1,6 +1,6 @@
 import { X509Certificate } from 'node:crypto';
-import { readFileSync, statSync } from 'node:fs';
 import { ExitCode, UserError } from './errors.ts';
+import { readFailure, readTextSync } from './read-file.ts';
 
 /**
  * Reads a PEM file of certificates and returns them without anything else that is in the file, such as a private key.
@@ -13,11 +13,9 @@ export function readCaFile(path: string, setting = 'network.ca_file'): string {
     new UserError(why, { remedy, cause, exitCode: ExitCode.configuration });
   let pem: string;
   try {
-    // Reading a pipe would block.
-    if (!statSync(path).isFile()) throw new Error('not a regular file');
-    pem = readFileSync(path, 'utf8');
+    pem = readTextSync(path);
   } catch (error) {
-    throw unusable(`cannot read the CA file ${path}`, error);
+    throw unusable(`cannot read the CA file ${path}`, readFailure(error));
   }
   const certificates = certificatesIn(pem);
   if (certificates.length === 0) throw unusable(`cannot use the CA file ${path}: it contains no PEM certificate`);

@@ -1,20 +1,8 @@
 import { randomBytes } from 'node:crypto';
-import { constants, type Dirent, fchownSync, type Stats, statSync } from 'node:fs';
-import {
-  access,
-  type FileHandle,
-  mkdir,
-  open,
-  opendir,
-  readFile,
-  rename,
-  rm,
-  statfs,
-  writeFile,
-} from 'node:fs/promises';
+import { constants, type Dirent, fchownSync, statSync } from 'node:fs';
+import { access, mkdir, open, opendir, rename, rm, statfs, writeFile } from 'node:fs/promises';
 import { dirname } from 'node:path';
-import { errorCode, UserError } from './errors.ts';
-import { shellQuote } from './shell-quote.ts';
+import { errorCode } from './errors.ts';
 
 /** Whether `path` exists. Rejects if it cannot be checked. */
 export async function exists(path: string): Promise<boolean> {
@@ -25,31 +13,6 @@ export async function exists(path: string): Promise<boolean> {
     if (errorCode(error) === 'ENOENT' || errorCode(error) === 'ENOTDIR') return false;
     throw error;
   }
-}
-
-/** The text of a file; undefined if it does not exist. */
-export async function readFileIfExists(path: string): Promise<string | undefined> {
-  try {
-    return await readFile(path, 'utf8');
-  } catch (error) {
-    if (errorCode(error) === 'ENOENT') return undefined;
-    throw error;
-  }
-}
-
-/** Returns the remedy for a file in the way. A folder or a device may be important elsewhere. */
-export function wayAround(path: string, found: Stats): string {
-  const isUseless = found.isFile() || found.isSymbolicLink() || found.isFIFO() || found.isSocket();
-  return isUseless ? `Remove it. Run: rm ${shellQuote(path)}` : 'Choose another file.';
-}
-
-/** Opens a file for reading, without waiting for the writer of a named pipe. @throws UserError if it is not a file */
-export async function openToRead(path: string): Promise<FileHandle> {
-  const file = await open(path, constants.O_RDONLY | constants.O_NONBLOCK);
-  const found = await file.stat();
-  if (found.isFile()) return file;
-  await file.close();
-  throw new UserError(`cannot read ${path}: it is not a file`, { remedy: wayAround(path, found) });
 }
 
 /** The entries of a folder, read a few at a time. Empty if the folder does not exist. */

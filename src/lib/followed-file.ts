@@ -1,6 +1,6 @@
 import { type FileHandle, stat } from 'node:fs/promises';
 import { errorCode } from './errors.ts';
-import { openToRead } from './files.ts';
+import { openToRead } from './read-file.ts';
 
 const blockBytes = 256 * 1024;
 // Compared to detect that a file was truncated and rewritten.

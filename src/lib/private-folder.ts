@@ -1,7 +1,8 @@
 import { constants, type Stats } from 'node:fs';
 import { chmod, lstat, readdir, stat } from 'node:fs/promises';
 import { errorCode, UserError } from './errors.ts';
-import { makeFolder, wayAround } from './files.ts';
+import { makeFolder } from './files.ts';
+import { wayAround } from './read-file.ts';
 import { shellQuote } from './shell-quote.ts';
 
 /** Why a program must not keep its files in a folder, and what to do about it. */

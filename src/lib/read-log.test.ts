@@ -96,8 +96,8 @@ describe('the last lines of a log', () => {
 
   test('do not wait for the writer of a named pipe', async () => {
     execFileSync('mkfifo', [path]);
-    await assert.rejects(show(1), { message: `cannot read ${path}: it is not a file` });
-    await assert.rejects(follow().done, { message: `cannot read ${path}: it is not a file` });
+    await assert.rejects(show(1), { message: `cannot read ${path}: it is a pipe, not a file` });
+    await assert.rejects(follow().done, { message: `cannot read ${path}: it is a pipe, not a file` });
   });
 
   test('reach back into rotated files', async () => {

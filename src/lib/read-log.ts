@@ -1,8 +1,8 @@
 import { dirname } from 'node:path';
 import { errorCode } from './errors.ts';
-import { openToRead } from './files.ts';
 import { FollowedFile } from './followed-file.ts';
 import { findLastLines } from './last-lines.ts';
+import { openToRead } from './read-file.ts';
 import { watchUntil } from './watch-folder.ts';
 
 export interface ReadLogOptions {

@@ -1,6 +1,5 @@
 /** Writes archives in the ustar format (POSIX.1-1988), which every container engine imports. */
-import { createReadStream } from 'node:fs';
-import { stat } from 'node:fs/promises';
+import { openToRead } from './read-file.ts';
 
 export type TarEntry = { path: string; mode: number } & (
   | { file: string }
@@ -20,10 +19,11 @@ export async function* writeTar(entries: readonly TarEntry[]): AsyncGenerator<Bu
     else if ('content' in entry)
       yield* withPadding(header(path, { mode, size: Buffer.byteLength(entry.content) }), entry.content);
     else {
-      const { size } = await stat(entry.file);
+      await using file = await openToRead(entry.file);
+      const { size } = await file.stat();
       yield header(path, { mode, size });
       let written = 0;
-      for await (const chunk of createReadStream(entry.file, { highWaterMark: 1 << 20 })) {
+      for await (const chunk of file.createReadStream({ highWaterMark: 1 << 20, autoClose: false })) {
         written += (chunk as Buffer).length;
         yield chunk as Buffer;
       }

@@ -38,6 +38,7 @@ export interface NewTask {
   Title: string;
   Prompt: string;
   EnvironmentId: string;
+  Model?: string;
   RepoInfo: Record<string, { FeatureBranch: string; TargetBranch: string }>;
 }
 
@@ -138,6 +139,11 @@ export class AdminClient {
 
   async deleteConnection({ ConnectionID, Version }: Pick<AdminConnection, 'ConnectionID' | 'Version'>): Promise<void> {
     await this.#call('DELETE', connectionPath(ConnectionID), v.unknown(), { ifMatch: Version });
+  }
+
+  /** Creates a repository that the server keeps, unless it exists. Only our server has them. */
+  async createRepository(name: string): Promise<void> {
+    await this.#call('PUT', `/repos/${pathSegment(name)}`, v.unknown());
   }
 
   createTask(id: string, task: NewTask): Promise<AdminTask> {

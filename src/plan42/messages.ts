@@ -25,7 +25,7 @@ export const InvokeAgentRequest = knownFields({
       Status: anything,
     }),
   ),
-  Environment: v.nullish(knownFields({ DockerImage: anything })),
+  Environment: v.nullish(knownFields({ DockerImage: anything, Repos: anything, RepoURLs: anything })),
   PrivateGithubConnectionID: text,
   AgentToken: text,
   FeedBack: anything,

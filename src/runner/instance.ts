@@ -2,10 +2,11 @@ import { randomUUID } from 'node:crypto';
 import { join } from 'node:path';
 import { stateFolderRemedy } from '../config/paths.ts';
 import { errorCode, UserError } from '../lib/errors.ts';
-import { exists, readFileIfExists, writeDurably } from '../lib/files.ts';
+import { exists, writeDurably } from '../lib/files.ts';
 import { tryLockFolder } from '../lib/lock.ts';
 import type { Logger } from '../lib/logger.ts';
 import { openPrivateFolder } from '../lib/private-folder.ts';
+import { readTextIfExists } from '../lib/read-file.ts';
 import { isUuid } from '../lib/uuid.ts';
 
 const idFile = 'instance-id';
@@ -60,7 +61,7 @@ export async function inStateFolder<T>(stateDir: string, work: () => Promise<T>)
 export async function readInstanceId(stateDir: string): Promise<string | undefined> {
   const path = join(stateDir, idFile);
   try {
-    const id = (await readFileIfExists(path))?.trim();
+    const id = (await readTextIfExists(path))?.trim();
     return id !== undefined && isUuid(id) ? id : undefined;
   } catch (error) {
     throw new UserError(`cannot read instance ID ${path}`, {

@@ -8,6 +8,7 @@ import { GithubConnections } from '../github/connections.ts';
 import { whyUnreachable } from '../jobs/agent-server.ts';
 import { garbageRules } from '../jobs/garbage/garbage.ts';
 import { Jobs } from '../jobs/jobs.ts';
+import { Mirrors } from '../jobs/mirrors/mirrors.ts';
 import { JobStore } from '../jobs/store.ts';
 import { systemClock } from '../lib/clock.ts';
 import { createLogger, type ErrorEntry, type Logger } from '../lib/logger.ts';
@@ -112,7 +113,9 @@ export async function runService(options: ServiceOptions): Promise<void> {
     maxSlots: config.jobs.maxJobs,
     freeSlots: () => jobs.freeSlots,
   });
+  await using mirrors = createMirrors(config, store, { env, logger });
   await using jobs = new Jobs({
+    mirrors,
     onSlotsFree: () => slots.update(),
     instanceId: instance.id,
     config,
@@ -232,6 +235,16 @@ export async function runService(options: ServiceOptions): Promise<void> {
   await drainOnSignal({ pool, jobs, health, logger, signals, timeoutMs, abort: () => abort.abort() });
   await Promise.all([cleanup, agentsChecked]);
   await registry.settled();
+}
+
+function createMirrors(
+  { jobs, network }: Config,
+  store: JobStore,
+  { env, logger }: { env: NodeJS.ProcessEnv; logger: Logger },
+): Mirrors | undefined {
+  if (!jobs.mirrors) return undefined;
+  const limits = { maxBytes: jobs.mirrorsGib * 2 ** 30, minFreeBytes: jobs.minFreeGib * 2 ** 30 };
+  return new Mirrors({ folder: store.folders.mirrors, ...limits, env, caFile: network.caFile, logger });
 }
 
 function logStart(

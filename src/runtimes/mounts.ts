@@ -1,9 +1,10 @@
 /** Checks the mounts of agents. Settings cannot: files come and go. */
-import { readFile, realpath } from 'node:fs/promises';
+import { realpath } from 'node:fs/promises';
 import { homedir } from 'node:os';
 import { join } from 'node:path';
 import { type Mount, showMount } from '../config/mounts.ts';
 import { errorCode, formatError, UserError } from '../lib/errors.ts';
+import { readText } from '../lib/read-file.ts';
 
 export interface MountGuard {
   /** Files and folders of the runner, with its tokens and other jobs. */
@@ -98,7 +99,7 @@ async function existing(paths: readonly string[]): Promise<string[]> {
 
 /** Empty where they cannot be listed: other systems than Linux share files with a virtual machine. */
 async function listMountPoints(): Promise<string[]> {
-  const table = await readFile('/proc/self/mountinfo', 'utf8').catch(() => '');
+  const table = await readText('/proc/self/mountinfo').catch(() => '');
   return table.split('\n').flatMap((line) => {
     const path = line.split(' ')[4];
     return path === undefined

@@ -1,6 +1,7 @@
 import type { IncomingHttpHeaders, IncomingMessage, ServerResponse } from 'node:http';
 import type { Clock } from '../lib/clock.ts';
 import type { Logger } from '../lib/logger.ts';
+import { Activity } from './core/activity.ts';
 import { createEvents } from './core/events.ts';
 import { watchQueue } from './core/health.ts';
 import { Broker } from './core/queues/broker.ts';
@@ -62,6 +63,8 @@ export interface App {
   handle: (request: IncomingMessage, response: ServerResponse) => Promise<void>;
   /** Runs the background work until the signal aborts. Never rejects. */
   runBackground: () => Promise<void>;
+  /** For how long no client of the tenant has used the server; 0 while a turn is unfinished. */
+  idleMs: () => number;
 }
 
 // One hour.
@@ -74,6 +77,7 @@ export function createApp(options: AppOptions): App {
   const roundRobin = new RoundRobin(store.runnerQueues);
   const machines = new Machines(clock);
   const liveRequests = new LiveRequests(signal);
+  const activity = new Activity(clock);
   const history = new QueueHistory(store, historySteps);
   const tokenEnds = new TokenEnds(options);
   const deps = { ...options, events, broker, roundRobin, machines, liveRequests, history, tokenEnds };
@@ -102,6 +106,7 @@ export function createApp(options: AppOptions): App {
     sendPageFile: createPageFiles().send,
     sendHealth: (response) => sendHealth(response, store.health),
     liveRequests,
+    activity,
     clock,
     logger: options.logger,
   });
@@ -117,7 +122,8 @@ export function createApp(options: AppOptions): App {
     ]);
     await Promise.all(watches);
   };
-  return { handle, runBackground };
+  const idleMs = () => (store.hasUnfinishedTurns() ? 0 : activity.idleMs());
+  return { handle, runBackground, idleMs };
 }
 
 type RouteDeps = Parameters<typeof tenantRoutes>[0] &

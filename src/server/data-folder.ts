@@ -2,10 +2,11 @@ import { chmod, readdir } from 'node:fs/promises';
 import { join } from 'node:path';
 import { environmentFailure, failureRemedy } from '../lib/environment-failure.ts';
 import { UserError } from '../lib/errors.ts';
-import { makeFolder, readFileIfExists } from '../lib/files.ts';
+import { makeFolder } from '../lib/files.ts';
 import { tryParseJson } from '../lib/json.ts';
 import { tryLockFolder } from '../lib/lock.ts';
 import { requirePrivateFolder } from '../lib/private-folder.ts';
+import { readTextIfExists } from '../lib/read-file.ts';
 import { shellQuote } from '../lib/shell-quote.ts';
 import { databaseName, kindOfFile, waysOut } from './store/database-file.ts';
 import type { Store } from './store/store.ts';
@@ -70,7 +71,7 @@ export async function requireComplete(dataDir: string): Promise<void> {
  */
 export async function requireSameTenant(dataDir: string, { settings }: Pick<Store, 'settings'>): Promise<void> {
   const path = join(dataDir, adminName);
-  const tenantId = tenantIn(await readFileIfExists(path));
+  const tenantId = tenantIn(await readTextIfExists(path));
   if (tenantId === undefined || tenantId === settings.get('tenantId')) return;
   throw new UserError(
     `cannot use the data directory ${dataDir}: ${adminName} is of another tenant than ${databaseName}`,

@@ -4,7 +4,8 @@ import { DatabaseSync } from 'node:sqlite';
 import { systemClock } from '../lib/clock.ts';
 import { environmentFailure, failureRemedy } from '../lib/environment-failure.ts';
 import { UserError } from '../lib/errors.ts';
-import { readFileIfExists, syncFolder, writeDurably } from '../lib/files.ts';
+import { syncFolder, writeDurably } from '../lib/files.ts';
+import { readFailure, readTextIfExists } from '../lib/read-file.ts';
 import { adminName, lockDataFolder, restoringName, tenantIn } from './data-folder.ts';
 import { companions, copyDatabase, sync } from './store/backup.ts';
 import { applicationId, databaseName, kindOfFile } from './store/database-file.ts';
@@ -48,7 +49,7 @@ function requireBackup(file: string): void {
   } catch (error) {
     const failure = environmentFailure(error);
     const remedy = failure === undefined ? otherBackup : failureRemedy(failure, file);
-    throw new UserError(`cannot read ${file}`, { remedy, cause: error });
+    throw new UserError(`cannot read ${file}`, { remedy, cause: readFailure(error) });
   }
   // A copy of a database that another program made can be restored too.
   if (kind === 'backup' || kind === 'live' || kind === 'unmarked') return;
@@ -82,7 +83,7 @@ async function stage(file: string, staged: string): Promise<StagedFiles> {
     const files = unseal(staged);
     // A copy by another program, or a replaced database, has its other files beside it.
     for (const name of companions) {
-      const beside = files.companions.has(name) ? undefined : await readFileIfExists(join(dirname(file), name));
+      const beside = files.companions.has(name) ? undefined : await readTextIfExists(join(dirname(file), name));
       if (beside !== undefined) files.companions.set(name, beside);
     }
     await sync(staged);
@@ -150,7 +151,7 @@ async function replace(dataDir: string, staged: string, files: StagedFiles): Pro
   await writeDurably(marker, '');
   for (const suffix of ['-wal', '-shm', '-run', '-journal']) await rm(path + suffix, { force: true });
   for (const [name, content] of files.companions) await writeDurably(join(dataDir, name), content);
-  if (tenantIn(await readFileIfExists(admin)) !== files.tenantId) await rm(admin, { force: true });
+  if (tenantIn(await readTextIfExists(admin)) !== files.tenantId) await rm(admin, { force: true });
   await rename(staged, path);
   await syncFolder(dataDir);
   await rm(marker);

@@ -54,6 +54,8 @@ export interface ControlPlane extends AsyncDisposable {
   admin: Admin;
   /** Creates a sign-in link for the web page, which works once. */
   newSignInUrl: () => string;
+  /** For how long no client of the tenant has used the server; 0 while a turn is unfinished. */
+  idleMs: () => number;
 }
 
 /**
@@ -105,7 +107,7 @@ export async function startServer(options: ServerOptions): Promise<ControlPlane>
   logger.info('control plane listening', { url, folder: dataDir });
   const running = resources.move();
   const newSignInUrl = () => signInLinks.make(admin.tenantId).url;
-  return { url, admin, newSignInUrl, [Symbol.asyncDispose]: () => running.disposeAsync() };
+  return { url, admin, newSignInUrl, idleMs: app.idleMs, [Symbol.asyncDispose]: () => running.disposeAsync() };
 }
 
 function checkUrl(text: string): string {

@@ -3,7 +3,7 @@ import { homedir } from 'node:os';
 import { dirname, join } from 'node:path';
 import { systemClock } from '../lib/clock.ts';
 import { errorCode, UserError } from '../lib/errors.ts';
-import { readFileIfExists } from '../lib/files.ts';
+import { readTextIfExists } from '../lib/read-file.ts';
 import { replaceFile } from '../lib/replace-file.ts';
 import { type CommandResult, runCommand } from '../lib/run-command.ts';
 import { sleep } from '../lib/sleep.ts';
@@ -71,7 +71,7 @@ export function createLaunchdManager({ uid, env }: ServiceHost, service: Service
   }
 
   async function status(signal?: AbortSignal): Promise<ServiceStatus> {
-    const [plist, service] = await Promise.all([readFileIfExists(path), print(signal)]);
+    const [plist, service] = await Promise.all([readTextIfExists(path), print(signal)]);
     const installed = plist !== undefined;
     if (service === undefined) {
       return { installed, enabled: installed, running: false, detail: installed ? 'Not Running' : 'Not Installed' };
@@ -148,7 +148,7 @@ export function createLaunchdManager({ uid, env }: ServiceHost, service: Service
 
   async function disable(signal?: AbortSignal): Promise<boolean> {
     const wasLoaded = await bootOut(signal);
-    const wasInstalled = (await readFileIfExists(path)) !== undefined;
+    const wasInstalled = (await readTextIfExists(path)) !== undefined;
     if (!wasLoaded && !wasInstalled) return false;
     await order(['disable', target], signal);
     await rm(path, { force: true });

@@ -2,7 +2,7 @@ import { mkdir, readlink, realpath, rm, stat } from 'node:fs/promises';
 import { homedir } from 'node:os';
 import { dirname, join } from 'node:path';
 import { errorCode, UserError } from '../lib/errors.ts';
-import { readFileIfExists } from '../lib/files.ts';
+import { readTextIfExists } from '../lib/read-file.ts';
 import { replaceFile } from '../lib/replace-file.ts';
 import { type CommandResult, runCommand } from '../lib/run-command.ts';
 import type {
@@ -74,7 +74,7 @@ export function createSystemdManager({ uid, env }: ServiceHost, service: Service
     const unit = renderUnit(service, definition);
     const path = await definitionFile();
     await requireUnmasked(unitName, path);
-    const isNew = (await readFileIfExists(path)) !== unit;
+    const isNew = (await readTextIfExists(path)) !== unit;
     if (isNew) {
       await mkdir(dirname(path), { recursive: true });
       // The environment can contain the password of a proxy.

@@ -6,8 +6,9 @@ import { randomUUID } from 'node:crypto';
 import { type FileHandle, link, readdir, rm, rmdir, stat } from 'node:fs/promises';
 import { basename, dirname, join } from 'node:path';
 import { errorCode } from '../lib/errors.ts';
-import { move, openToRead } from '../lib/files.ts';
+import { move } from '../lib/files.ts';
 import { findLastLines } from '../lib/last-lines.ts';
+import { openToRead } from '../lib/read-file.ts';
 import { watchUntil } from '../lib/watch-folder.ts';
 
 export interface ReadJobLogOptions {

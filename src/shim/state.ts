@@ -8,10 +8,11 @@
  * of the machine, because a process doesn't outlive a restart.
  */
 
-import { open, readdir, readFile, rm, stat } from 'node:fs/promises';
+import { open, readdir, rm, stat } from 'node:fs/promises';
 import { join } from 'node:path';
 import { readBootId } from '../lib/boot-id.ts';
 import { errorCode } from '../lib/errors.ts';
+import { readText } from '../lib/read-file.ts';
 
 const prefix = 'supervisor.';
 const newName = `${prefix}new`;
@@ -72,7 +73,7 @@ export async function removeAbandonedState(folder: string): Promise<boolean> {
 /** Whether the machine was restarted since the launch; undefined if that is not known. */
 export async function wasMachineRestarted(folder: string): Promise<boolean | undefined> {
   const name = await findStateFile(folder);
-  const then = await readFile(join(folder, name ?? ''), 'utf8').catch(() => '');
+  const then = await readText(join(folder, name ?? '')).catch(() => '');
   const now = await readBootId();
   return then !== '' && now !== undefined ? then !== now : undefined;
 }

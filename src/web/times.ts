@@ -31,3 +31,10 @@ export function exactTime(text: string): string {
   const date = new Date(text);
   return Number.isNaN(date.getTime()) ? text : exactFormat.format(date);
 }
+
+/** Returns the start of the local day of `now`. */
+export function startOfDay(now: Date): Date {
+  const start = new Date(now);
+  start.setHours(0, 0, 0, 0);
+  return start;
+}

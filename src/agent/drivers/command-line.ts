@@ -29,7 +29,8 @@ export async function promptByCommandLine(
     const isObject = typeof parsed === 'object' && parsed !== null;
     const events = isObject ? read?.(parsed as Record<string, unknown>) : [{ type: 'output', text: line } as const];
     for (const event of events ?? []) transcript.add(event);
-    if (transcript.isDone) void wait(exitTimeoutMs, timers.signal).then(() => done.resolve(undefined));
+    if (transcript.isDone || transcript.failure !== undefined)
+      void wait(exitTimeoutMs, timers.signal).then(() => done.resolve(undefined));
   };
   const readText = (line: string) => {
     transcript.add({ type: 'output', text: line });

@@ -19,7 +19,7 @@ export interface AgentTask extends AgentSettings {
   signal: AbortSignal;
   /** The agent is stopped if it writes nothing for so long. By default an hour. */
   silenceTimeoutMs?: number;
-  /** An agent that has reported its result and does not exit is stopped then. By default after 10 s. */
+  /** An agent that has reported its result or a failure and does not exit is stopped then. By default after 10 s. */
   exitTimeoutMs?: number;
   /** Called in order, and never after `runAgent` has settled. */
   onEvent(event: AgentEvent): void;

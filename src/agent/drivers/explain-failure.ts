@@ -14,10 +14,16 @@ const kinds: readonly (readonly [FailureKind, RegExp])[] = [
     'limit',
     /insufficient_quota|quota|credit balance|billing|usage limit|limit reached|budget|context window exceeded/i,
   ],
-  ['key-refused', /\b40[13]\b|invalid.{0,8}api.?key|incorrect api key|api key not valid|authentication_error/i],
+  [
+    'key-refused',
+    /(?:error|status|code|http)\W{0,12}40[13]\b|\b40[13] \w|invalid.{0,8}api.?key|incorrect api key|api key not valid|authentication_error/i,
+  ],
   ['key-refused', /permission_error|unauthori[sz]ed|forbidden|api_key_invalid/i],
-  ['overloaded', /\b(?:429|5\d\d)\b|overloaded|rate.?limit|too many requests|high demand|resource_exhausted/i],
-  ['refused', /refusal/i],
+  [
+    'overloaded',
+    /(?:error|status|code|http)\W{0,12}(?:429|5\d\d)\b|\b(?:429|50[0234]|529) \w|overloaded|rate.?limit|too many requests|high demand|resource_exhausted/i,
+  ],
+  ['refused', /^refusal: /],
 ];
 
 export interface FailureFacts {

@@ -1,6 +1,7 @@
 import { mkdir, rm } from 'node:fs/promises';
 import { dirname } from 'node:path';
-import { readFileIfExists, writeDurably } from '../../lib/files.ts';
+import { writeDurably } from '../../lib/files.ts';
+import { readTextIfExists } from '../../lib/read-file.ts';
 import { gitEnvironment } from './environment.ts';
 import { type Git, git, tryGit } from './git.ts';
 import { submodulePaths } from './submodules.ts';
@@ -22,7 +23,7 @@ export async function ignoreUntracked(folder: string, env: NodeJS.ProcessEnv): P
   await mkdir(dirname(file), { recursive: true });
   await writeDurably(
     file,
-    `${(await readFileIfExists(file)) ?? ''}\n${[...ofAgents, ...patterns].join('\n')}\n`,
+    `${(await readTextIfExists(file)) ?? ''}\n${[...ofAgents, ...patterns].join('\n')}\n`,
     0o644,
   );
 }

@@ -11,9 +11,9 @@ import type { AgentTask } from '../drivers/driver.ts';
 
 const fix = ({ folder }: AgentTask) => writeFile(join(folder, 'greeting.txt'), 'hello\n');
 const shell = ({ folder, env }: AgentTask, script: string) =>
-  run('sh', ['-c', `cd "$0"\n${script}`, folder], { env: env as Record<string, string> });
+  run('sh', ['-c', `cd "$0" || exit\n${script}`, folder], { env: env as Record<string, string> });
 
-suite('the repositories of a turn', { timeout: 120_000 }, () => {
+suite('the repositories of a turn', { timeout: 600_000 }, () => {
   test('are cloned side by side, and only changed ones are pushed', async (t) => {
     const { git, turn } = await setUpAgent(t);
     for (const name of ['acme/lib', 'other/lib']) {
@@ -21,11 +21,13 @@ suite('the repositories of a turn', { timeout: 120_000 }, () => {
       await git.commit(name, { 'a.txt': `${name}\n` });
     }
     let found: string[] = [];
+    let config = '';
     let prompt = '';
     const { turn: result } = await turn(
       async (task) => {
         ({ prompt } = task);
         found = (await readdir(task.folder)).toSorted();
+        config = await readFile(join(task.folder, 'app/.git/config'), 'utf8');
         await writeFile(join(task.folder, 'other-lib/a.txt'), 'changed\n');
       },
       {
@@ -37,6 +39,7 @@ suite('the repositories of a turn', { timeout: 120_000 }, () => {
       },
     );
     assert.deepEqual(found, ['acme-lib', 'app', 'other-lib']);
+    assert.ok(!config.includes(token) && !config.includes('@'), config);
     assert.match(prompt, /- other\/lib: \S.*\/other-lib$/m);
     completed(result);
     assert.equal(await git.git('other/lib', 'show', `${branch}:a.txt`), 'changed');
@@ -123,7 +126,7 @@ suite('the repositories of a turn', { timeout: 120_000 }, () => {
   });
 });
 
-suite('the agent of a turn', { timeout: 120_000 }, () => {
+suite('the agent of a turn', { timeout: 600_000 }, () => {
   test('has the variables of the environment, and no token in its environment or files', async (t) => {
     const { git, turn } = await setUpAgent(t);
     let variables = '';
@@ -192,7 +195,7 @@ suite('the agent of a turn', { timeout: 120_000 }, () => {
   });
 });
 
-suite('a branch', { timeout: 120_000 }, () => {
+suite('a branch', { timeout: 600_000 }, () => {
   test('keeps the commits of others that were pushed meanwhile', async (t) => {
     const { git, turn } = await setUpAgent(t);
     await turn(fix);

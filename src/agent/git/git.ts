@@ -1,4 +1,6 @@
+import { errorCode } from '../../lib/errors.ts';
 import { runCommand } from '../../lib/run-command.ts';
+import { TurnFailure } from '../failures.ts';
 
 /** Runs git in one folder. */
 export interface Git {
@@ -24,18 +26,20 @@ export class GitError extends Error {
 
 /**
  * Returns what git prints to standard output, without the line break at its end.
- * @throws GitError, or the signal's reason
+ * @throws GitError, TurnFailure without git, or the signal's reason
  */
 export async function git(
   { folder, env, signal }: Git,
   args: readonly string[],
   { input }: { input?: string } = {},
 ): Promise<string> {
-  const { exitCode, stdout, stderr } = await runCommand('git', ['-C', folder, ...args], {
-    env,
-    signal,
-    ...(input !== undefined && { input: bytesOf(input) }),
-  });
+  const options = { env, signal, ...(input !== undefined && { input: bytesOf(input) }) };
+  const { exitCode, stdout, stderr } = await runCommand('git', ['-C', folder, ...args], options).catch(
+    (error: unknown) => {
+      if (errorCode(error) !== 'ENOENT') throw error;
+      throw new TurnFailure('git is not installed in the image.', { remedy: 'Add it to the image.', cause: error });
+    },
+  );
   if (exitCode !== 0) throw new GitError(args, exitCode, stderr + stdout);
   return stdout.replace(/\n$/, '');
 }

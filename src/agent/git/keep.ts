@@ -1,5 +1,5 @@
-import { access, constants } from 'node:fs/promises';
 import { join } from 'node:path';
+import { isWritable } from '../workspace.ts';
 import type { Clone } from './clone.ts';
 import { gitEnvironment } from './environment.ts';
 import { type Git, GitError, git, tryGit } from './git.ts';
@@ -40,13 +40,6 @@ async function patchOf(local: Git, baseline: string | undefined): Promise<string
   const emptyTree = await git(local, ['hash-object', '-t', 'tree', '/dev/null']);
   // The output of larger ones is not even read.
   return await tryGit(local, ['diff', '--binary', baseline ?? emptyTree, 'HEAD']).catch(() => undefined);
-}
-
-async function isWritable(folder: string): Promise<boolean> {
-  return await access(folder, constants.W_OK).then(
-    () => true,
-    () => false,
-  );
 }
 
 function ignoreGitErrors(error: unknown): void {

@@ -34,7 +34,7 @@ export function locate(name: string, request: AgentRequest, serverUrl: string): 
     if (!/^(?:https?|ssh|git|file):\/\//.test(given)) {
       throw new TurnFailure(`cannot clone ${name}: its URL has an unknown scheme.`, { remedy: 'Use an https URL.' });
     }
-    return { name, url: given, credentials: undefined, isOnGithub: false };
+    return { name, ...withoutCredentials(given), isOnGithub: false };
   }
   return {
     name,
@@ -42,6 +42,24 @@ export function locate(name: string, request: AgentRequest, serverUrl: string): 
     credentials: githubToken === undefined ? undefined : { user: 'x-access-token', password: githubToken },
     isOnGithub: true,
   };
+}
+
+// git would write them to its configuration.
+function withoutCredentials(text: string): Pick<Location, 'url' | 'credentials'> {
+  const url = URL.parse(text);
+  if (!url?.password) return { url: text, credentials: undefined };
+  const credentials = { user: decode(url.username), password: decode(url.password) };
+  url.username = '';
+  url.password = '';
+  return { url: url.href, credentials };
+}
+
+function decode(text: string): string {
+  try {
+    return decodeURIComponent(text);
+  } catch {
+    return text;
+  }
 }
 
 /** Returns the folder of each repository below the workspace: its name, with the organisation if two have the same. */

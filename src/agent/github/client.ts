@@ -5,6 +5,7 @@ import { requestJson } from '../http.ts';
 
 /** GitHub, for one connection. */
 export interface Github {
+  /** With the port, if it has one. */
   host: string;
   /** Rejects with a GithubFailure. */
   rest: (call: GithubCall) => Promise<unknown>;

@@ -10,8 +10,8 @@ export async function findIdentity(github: Github | undefined): Promise<Identity
   if (github === undefined) return ownIdentity;
   try {
     const { login, id, name } = v.parse(User, await github.rest({ path: '/user' }));
-    const host = github.host === 'github.com' ? 'users.noreply.github.com' : `users.noreply.${github.host}`;
-    return { name: name || login, email: `${id}+${login}@${host}` };
+    const [host] = github.host.split(':');
+    return { name: name || login, email: `${id}+${login}@users.noreply.${host}` };
   } catch {
     // A token of an app has no user. A token that is refused is reported when a repository is cloned.
     return ownIdentity;

@@ -13,7 +13,7 @@ const pullRequestsOf = ({ github }: AgentSetting) => [
 ];
 const turn2 = { Turn: { TurnIndex: 2, Prompt: 'Address the comments' } };
 
-suite('a pull request', { timeout: 120_000 }, () => {
+suite('a pull request', { timeout: 600_000 }, () => {
   test('is updated, and keeps what people wrote', async (t) => {
     const setting = await setUpAgent(t);
     await setting.turn(change('hello\n'));
@@ -86,7 +86,7 @@ suite('a pull request', { timeout: 120_000 }, () => {
   });
 });
 
-suite('review comments', { timeout: 120_000 }, () => {
+suite('review comments', { timeout: 600_000 }, () => {
   const comment = (fields: object) => ({
     User: 'ann',
     Body: '',

@@ -2,6 +2,7 @@ import * as v from 'valibot';
 import { knownFields, view } from '../../plan42/fields.ts';
 import { EnvVar, environmentFields, taskFields, turnFields } from '../../plan42/objects.ts';
 import { PartialRepoInfo } from '../../plan42/runner-objects.ts';
+import { titleOf } from '../../plan42/task-input.ts';
 
 /** The fields of an InvokeAgentRequest that agents use. */
 export interface AgentRequest {
@@ -105,7 +106,7 @@ export function parseRequest(json: string): AgentRequest {
     workstreamId: Task?.WorkstreamId || undefined,
     taskVersion: Task?.Version ?? 0,
     version: Turn.Version,
-    title: Task?.Title ?? '',
+    title: Task?.Title || titleOf(Task?.Prompt || Turn.Prompt),
     prompt: Turn.Prompt,
     taskPrompt: Task?.Prompt ?? '',
     model: Task?.Model || undefined,

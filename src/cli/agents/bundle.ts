@@ -1,8 +1,9 @@
 /** The bundled agent, which becomes `/usr/bin/agent-wrapper` of images. */
-import { readFile } from 'node:fs/promises';
+
 import { join } from 'node:path';
 import { getAsset, isSea } from 'node:sea';
 import { errorCode, UserError } from '../../lib/errors.ts';
+import { readText } from '../../lib/read-file.ts';
 
 const name = 'plan42-agent.mjs';
 // Relative to a chunk, to an executable's bundle, and to the sources.
@@ -14,7 +15,7 @@ export async function readAgentBundle(): Promise<string> {
   if (isSea()) return getAsset(name, 'utf8');
   for (const place of places) {
     try {
-      return await readFile(join(import.meta.dirname, place, name), 'utf8');
+      return await readText(join(import.meta.dirname, place, name));
     } catch (error) {
       if (errorCode(error) !== 'ENOENT') throw error;
     }

@@ -1,10 +1,11 @@
 /** The agent that an image is built for: one that we know, a command, or an adapter in a file. */
-import { readFile } from 'node:fs/promises';
+
 import { pathToFileURL } from 'node:url';
 import * as v from 'valibot';
 import type { Adapter } from '../../agent/adapters/adapter.ts';
 import { adapters } from '../../agent/adapters/find-adapter.ts';
 import { ExitCode, formatError, UserError } from '../../lib/errors.ts';
+import { readFailure, readText } from '../../lib/read-file.ts';
 import { resolvedPath } from '../options.ts';
 
 export interface ChosenAgent {
@@ -63,7 +64,7 @@ function customAgent(command: string | undefined, protocol = 'acp'): ChosenAgent
 /** The user's own file, which runs in this process. */
 async function loadAdapter(path: string): Promise<ChosenAgent> {
   try {
-    const adapterFile = await readFile(path, 'utf8');
+    const adapterFile = await readText(path);
     const module = (await import(pathToFileURL(path).href)) as { default?: unknown };
     const { name, packages, keys } = v.parse(Foreign, module.default);
     const found: Adapter['packages'] = {
@@ -74,7 +75,7 @@ async function loadAdapter(path: string): Promise<ChosenAgent> {
     return { name, packages: found, keys, variables: { PLAN42_AGENT: adapterPath }, adapterFile };
   } catch (error) {
     throw usage(
-      `cannot load the adapter ${path}: ${formatError(error)}`,
+      `cannot load the adapter ${path}: ${formatError(readFailure(error))}`,
       'Its default export must have a name of lower-case letters, and "packages" as in docs/agent.md.',
     );
   }

@@ -1,9 +1,10 @@
 /** The folder with the Dockerfile of an image, which the user may edit. */
 import { createHash } from 'node:crypto';
-import { mkdir, readFile } from 'node:fs/promises';
+import { mkdir } from 'node:fs/promises';
 import { homedir } from 'node:os';
 import { isAbsolute, join } from 'node:path';
 import { errorCode } from '../../lib/errors.ts';
+import { readText } from '../../lib/read-file.ts';
 import { replaceFile } from '../../lib/replace-file.ts';
 
 const checksumLine = /^# Unedited: ([0-9a-f]{16})\n/;
@@ -26,7 +27,7 @@ export function recipeFolder(image: string, env: NodeJS.ProcessEnv): string {
 /** Returns the Dockerfile in the folder; undefined if there is none. */
 export async function readRecipe(folder: string): Promise<Recipe | undefined> {
   try {
-    const text = await readFile(join(folder, 'Dockerfile'), 'utf8');
+    const text = await readText(join(folder, 'Dockerfile'));
     const checksum = checksumLine.exec(text);
     const dockerfile = text.slice(checksum?.[0].length ?? 0);
     return { folder, dockerfile: text, isEdited: checksum?.[1] !== checksumOf(dockerfile) };

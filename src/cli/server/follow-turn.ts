@@ -8,6 +8,7 @@ import { isTransient } from '../../plan42/errors.ts';
 import { isTerminalStatus } from '../../plan42/turn-status.ts';
 import type { CliContext } from '../context.ts';
 import { print } from '../output.ts';
+import { serverWords, type TaskWords } from './task-words.ts';
 import { turnRemedy } from './turn-remedy.ts';
 
 const statusPollMs = 500;
@@ -17,20 +18,38 @@ const statusPollMs = 500;
  * @returns the finished turn, which may have failed.
  */
 export async function followTurn(
-  context: CliContext,
+  { stderr, signal }: Pick<CliContext, 'stderr' | 'signal'>,
   client: AdminClient,
   turn: AdminTurn,
   lines: Writable,
 ): Promise<AdminTurn> {
+  const onStatus = ({ TurnIndex, Status }: AdminTurn) => {
+    stderr.write(`[turn ${TurnIndex}] ${printableLine(Status)}\n`);
+  };
+  return watchTurn({ client, turn, lines, onStatus, signal });
+}
+
+interface WatchOptions {
+  client: AdminClient;
+  turn: AdminTurn;
+  /** Gets the log, and then the agent's final message. */
+  lines: Writable;
+  /** Gets the turn whenever its status has changed. */
+  onStatus: (turn: AdminTurn) => void;
+  signal: AbortSignal;
+}
+
+/** Watches a turn until it is finished, and returns it then. Rejects with the signal's reason. */
+export async function watchTurn({ client, turn, lines, onStatus, ...options }: WatchOptions): Promise<AdminTurn> {
   // If one of the two fails, the other stops.
   const stop = new AbortController();
-  const signal = AbortSignal.any([context.signal, stop.signal]);
+  const signal = AbortSignal.any([options.signal, stop.signal]);
   try {
     const [finished] = await Promise.all([
-      watchStatus(context, client, turn, signal),
+      watchStatus(client, turn, onStatus, signal),
       printTurnLog(client, turn, lines, signal),
     ]);
-    context.stderr.write(statusLine(finished));
+    onStatus(finished);
     if (finished.OutputMessage) await print(lines, `${printableOutput(finished.OutputMessage)}\n`, signal);
     return finished;
   } finally {
@@ -39,11 +58,11 @@ export async function followTurn(
 }
 
 /** @throws UserError if the finished turn failed. */
-export function throwIfFailed(turn: AdminTurn): void {
+export function throwIfFailed(turn: AdminTurn, words: TaskWords = serverWords): void {
   if (turn.Status !== 'Failed') return;
   const why = printableLine(turn.ErrorMessage ?? '') || 'the agent gave no reason';
   throw new UserError(`turn ${turn.TurnIndex} failed: ${why}`, {
-    remedy: turnRemedy(turn.TaskId, turn.ErrorMessage ?? ''),
+    remedy: turnRemedy(turn.TaskId, turn.ErrorMessage ?? '', words),
   });
 }
 
@@ -60,11 +79,16 @@ export async function printTurnLog(
 }
 
 // Silent while the server is unreachable: the log stream notices it too, and decides when to give up.
-async function watchStatus({ stderr }: CliContext, client: AdminClient, turn: AdminTurn, signal: AbortSignal) {
+async function watchStatus(
+  client: AdminClient,
+  turn: AdminTurn,
+  onStatus: (turn: AdminTurn) => void,
+  signal: AbortSignal,
+): Promise<AdminTurn> {
   let [current, shown] = [turn, ''];
   for (;;) {
     if (isTerminalStatus(current.Status)) return current;
-    if (current.Status !== shown) stderr.write(statusLine(current));
+    if (current.Status !== shown) onStatus(current);
     shown = current.Status;
     await sleep(statusPollMs, signal);
     try {
@@ -73,8 +97,4 @@ async function watchStatus({ stderr }: CliContext, client: AdminClient, turn: Ad
       if (!isTransient(error)) throw error;
     }
   }
-}
-
-function statusLine({ TurnIndex, Status }: AdminTurn): string {
-  return `[turn ${TurnIndex}] ${printableLine(Status)}\n`;
 }

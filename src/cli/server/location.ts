@@ -1,8 +1,8 @@
-import { readFileSync } from 'node:fs';
 import { join } from 'node:path';
 import type { Command } from 'commander';
 import * as v from 'valibot';
 import { ExitCode, errorCode, UserError } from '../../lib/errors.ts';
+import { readTextSync, UnreadableFile } from '../../lib/read-file.ts';
 import type { CliContext } from '../context.ts';
 import { httpUrl, resolvedPath, withColorOption } from '../options.ts';
 import { serverDataDir } from './data-dir.ts';
@@ -11,6 +11,8 @@ import { serverDataDir } from './data-dir.ts';
 export interface LocationOptions {
   data?: string;
   server?: string;
+  /** For commands without `server` in their name: by default, the server that `plan42 run` starts for the user. */
+  personal?: boolean;
 }
 
 export interface ServerLocation {
@@ -75,9 +77,10 @@ function readAdminFile(dataDir: string): ServerLocation {
   const start = 'Run "plan42 server start", or give its folder with --data.';
   let text: string;
   try {
-    text = readFileSync(path, 'utf8');
+    text = readTextSync(path);
   } catch (error) {
     if (errorCode(error) === 'ENOENT') throw new UserError(`no Plan42 server found in ${dataDir}`, { remedy: start });
+    if (error instanceof UnreadableFile) throw error;
     throw new UserError(`cannot read ${path}`, { remedy: 'Run this as the user that runs the server.', cause: error });
   }
   try {

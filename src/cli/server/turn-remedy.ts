@@ -1,4 +1,5 @@
 /** The remedy for a failed turn. */
+import { serverWords, type TaskWords } from './task-words.ts';
 
 /** The errors of runner and server that another turn would meet again. Tests compare them with the real messages. */
 const causesInImage = [
@@ -14,16 +15,13 @@ const causesInTask = [
   /^missing agent token/,
 ];
 
-const newTask = 'create a task with another image: "plan42 server task create --image IMAGE --prompt TEXT"';
-
 /** Returns what can fix the failure of a turn. Suggests another try only if that can succeed. */
-export function turnRemedy(taskId: string, errorMessage: string): string {
-  const nextTurn = `"plan42 server turn create ${taskId} --prompt TEXT"`;
-  if (causesInTask.some((cause) => cause.test(errorMessage)))
-    return 'Create a new task with "plan42 server task create".';
+export function turnRemedy(taskId: string, errorMessage: string, words: TaskWords = serverWords): string {
+  const nextTurn = `"${words.nextTurn(taskId)}"`;
+  if (causesInTask.some((cause) => cause.test(errorMessage))) return `Create a new task with "${words.newTask}".`;
   if (errorMessage.includes('images.pull_policy'))
     return `Change images.pull_policy on the runner, then run ${nextTurn}.`;
   if (causesInImage.some((cause) => cause.test(errorMessage)))
-    return `Fix the cause and run ${nextTurn}, or ${newTask}.`;
+    return `Fix the cause and run ${nextTurn}, or create a task with another image: "${words.newTaskWithImage}".`;
   return `Try again with ${nextTurn}.`;
 }

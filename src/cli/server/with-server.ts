@@ -3,12 +3,14 @@ import { createTransport } from '../../plan42/transport.ts';
 import type { CliContext } from '../context.ts';
 import { withProgress } from '../progress.ts';
 import { explainApiFailure } from './api-failure.ts';
-import { type LocationOptions, locateServer } from './location.ts';
+import { type LocationOptions, locateServer, type ServerLocation } from './location.ts';
 
 export interface ServerConnection {
   client: AdminClient;
   /** The runner for new tokens by default; undefined if the tenant has none. */
   defaultRunnerId: string | undefined;
+  tenantId: string;
+  location: ServerLocation;
 }
 
 /**
@@ -21,12 +23,13 @@ export async function withServer<T>(
   work: (server: ServerConnection) => Promise<T>,
 ): Promise<T> {
   const { env, signal, version } = context;
-  const location = locateServer(options, env);
+  const location = await locate(context, options);
   const transport = createTransport({ env, caFile: location.caFile });
   const endpoint = { transport, baseUrl: new URL(location.url), token: location.token, userAgent: `plan42/${version}` };
   try {
     const { tenantId, runnerId } = location.ids ?? (await idsOf(endpoint, signal));
-    return await work({ client: new AdminClient(endpoint, tenantId, signal), defaultRunnerId: runnerId });
+    const client = new AdminClient(endpoint, tenantId, signal);
+    return await work({ client, defaultRunnerId: runnerId, tenantId, location });
   } catch (error) {
     throw explainApiFailure(error, location);
   } finally {
@@ -41,6 +44,14 @@ export function callServer<T>(
   work: (server: ServerConnection) => Promise<T>,
 ): Promise<T> {
   return withProgress(context, 'Waiting for the server', () => withServer(context, options, work));
+}
+
+async function locate(context: CliContext, options: LocationOptions): Promise<ServerLocation> {
+  const { personal, server, data } = options;
+  if (personal !== true || server !== undefined || data !== undefined) return locateServer(options, context.env);
+  // Only these commands start a server, so the others don't load this.
+  const { ensureService } = await import('../run/service/ensure.ts');
+  return ensureService(context);
 }
 
 async function idsOf(endpoint: Parameters<typeof getCurrentTenant>[0], signal: AbortSignal) {

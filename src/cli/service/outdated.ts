@@ -1,6 +1,7 @@
 /** A running program keeps its version until it is restarted: finds one that is not the installed program, and how to restart it. */
-import { readFileIfExists } from '../../lib/files.ts';
+
 import { printableLine } from '../../lib/printable.ts';
+import { readTextIfExists } from '../../lib/read-file.ts';
 import { shellQuote } from '../../lib/shell-quote.ts';
 import { isNewer } from '../../lib/version.ts';
 import { serviceManagerOf } from '../../service/find-service-manager.ts';
@@ -51,7 +52,7 @@ async function findRestartCommand(
   { pid, enableArguments = [] }: RunningProgram,
 ): Promise<string | null> {
   if (pid === undefined) return null;
-  if (unitOf((await readFileIfExists(`/proc/${pid}/cgroup`).catch(() => undefined)) ?? '') === service.unitName)
+  if (unitOf((await readTextIfExists(`/proc/${pid}/cgroup`).catch(() => undefined)) ?? '') === service.unitName)
     return `sudo systemctl restart ${service.unitName}`;
   const manager = serviceManagerOf(context, service);
   if (manager === undefined || !(await manager.isAvailable(context.signal)).available) return null;
@@ -60,7 +61,7 @@ async function findRestartCommand(
   if (service !== serverService) return enable;
   // The definition has the options of the server, but may start the program of an older package in another folder.
   const program = context.plan42Command.at(-1) ?? '';
-  const definition = (await readFileIfExists(await manager.definitionFile())) ?? '';
+  const definition = (await readTextIfExists(await manager.definitionFile())) ?? '';
   // A definition escapes some characters of other paths.
   const isElsewhere = /^[\w./@+-]+$/.test(program) && !definition.includes(program);
   return isElsewhere ? enable : manager.restartCommand;

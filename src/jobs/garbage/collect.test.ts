@@ -57,7 +57,14 @@ async function collect({ dryRun = false, now = Date.now, ...rules }: Options = {
   const { removed, failures } = await collectGarbage(
     {
       ...{ store, runtime, instanceId, now, signal: new AbortController().signal },
-      rules: { keepFinishedMs: 30 * day, keepImages: 1, keepImageBytes: Infinity, graceMs: 5 * minute, ...rules },
+      rules: {
+        keepFinishedMs: 30 * day,
+        keepImages: 1,
+        keepImageBytes: Infinity,
+        keepMirrorBytes: 0,
+        graceMs: 5 * minute,
+        ...rules,
+      },
     },
     { dryRun },
   );
@@ -294,7 +301,7 @@ describe('containers', () => {
 test('without a runtime, only files are collected', async () => {
   const old = await makeFinished(31 * day);
   await store.images.noteUse('docker', 'a', 'a:1', true);
-  const rules = { keepFinishedMs: day, keepImages: 0, keepImageBytes: 0, graceMs: 0 };
+  const rules = { keepFinishedMs: day, keepImages: 0, keepImageBytes: 0, keepMirrorBytes: 0, graceMs: 0 };
   const signal = new AbortController().signal;
   const { removed, failures } = await collectGarbage({
     ...{ store, runtime: undefined, instanceId, now: Date.now, signal, rules },

@@ -1,4 +1,5 @@
 import { findImages, tidyImages } from '../images/image-garbage.ts';
+import { findMirrors } from '../mirrors/mirror-garbage.ts';
 import { findContainers } from './containers.ts';
 import { correctDates } from './file-dates.ts';
 import { findFinishedJobs } from './finished-jobs.ts';
@@ -20,6 +21,7 @@ const finders: [what: string, find: (context: GarbageContext) => AsyncGenerator<
   ['leftovers', findLeftovers],
   ['finished jobs', findFinishedJobs, 'by age'],
   ['orphaned files', findOrphanedFiles, 'by age'],
+  ['git mirrors', findMirrors, 'by age'],
 ];
 
 /**

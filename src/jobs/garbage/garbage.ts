@@ -3,7 +3,7 @@ import { formatBytes } from '../../lib/format-bytes.ts';
 import type { Runtime } from '../../runtimes/runtime.ts';
 import type { JobStore } from '../store.ts';
 
-export const garbageKinds = ['container', 'image', 'volume', 'job', 'log', 'file'] as const;
+export const garbageKinds = ['container', 'image', 'volume', 'job', 'log', 'file', 'mirror'] as const;
 
 /** Something that is no longer needed. */
 export interface Garbage {
@@ -25,6 +25,8 @@ export interface GarbageRules {
   keepImages: number;
   /** Their maximum total size. */
   keepImageBytes: number;
+  /** The maximum total size of git mirrors. */
+  keepMirrorBytes: number;
   /** Nothing younger is removed, because it may still be under construction. */
   graceMs: number;
 }
@@ -47,6 +49,7 @@ export function garbageRules({ jobs, images }: Pick<Config, 'jobs' | 'images'>):
     keepFinishedMs: jobs.keepFinishedMs,
     keepImages: images.keep,
     keepImageBytes: images.keepGib === undefined ? Number.POSITIVE_INFINITY : images.keepGib * 2 ** 30,
+    keepMirrorBytes: jobs.mirrors ? jobs.mirrorsGib * 2 ** 30 : 0,
     graceMs,
   };
 }

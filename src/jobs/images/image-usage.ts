@@ -1,4 +1,4 @@
-import { readFile, rm, stat, utimes } from 'node:fs/promises';
+import { rm, stat, utimes } from 'node:fs/promises';
 import { join } from 'node:path';
 import * as v from 'valibot';
 import { runtimeNames } from '../../config/schema.ts';
@@ -6,6 +6,7 @@ import { systemClock } from '../../lib/clock.ts';
 import { errorCode } from '../../lib/errors.ts';
 import { listFolder, writeDurably } from '../../lib/files.ts';
 import { openPrivateFolder } from '../../lib/private-folder.ts';
+import { readText } from '../../lib/read-file.ts';
 
 const UsedImage = v.object({
   runtime: v.picklist(runtimeNames),
@@ -125,7 +126,7 @@ export class ImageUsage {
     name: string,
   ): Promise<v.InferOutput<Schema> | undefined> {
     try {
-      return v.parse(schema, JSON.parse(await readFile(join(this.#folder, name), 'utf8')));
+      return v.parse(schema, JSON.parse(await readText(join(this.#folder, name))));
     } catch (error) {
       if (error instanceof v.ValiError || error instanceof SyntaxError || errorCode(error) === 'ENOENT')
         return undefined;

@@ -1,7 +1,7 @@
 /** Brings the files of certificate authorities into containers. */
 import { createHash } from 'node:crypto';
-import { readFile } from 'node:fs/promises';
 import { join } from 'node:path';
+import { readBytes } from '../../lib/read-file.ts';
 import { authorityVariables, type CaFile, writeAuthorities } from '../authorities.ts';
 import { RuntimeError, type StartOptions } from '../runtime.ts';
 import { instanceLabel, lastErrorLine, type RunEngine, removalTimeoutMs } from './client.ts';
@@ -52,7 +52,7 @@ export function authorityVolume(bundle: Buffer): string {
 }
 
 async function copyToVolume(folder: string, job: StartOptions, { run, instanceId }: AuthorityDeps): Promise<string> {
-  const content = await readFile(join(folder, 'bundle.pem'));
+  const content = await readBytes(join(folder, 'bundle.pem'));
   const name = authorityVolume(content);
   const label = `${instanceLabel}=${instanceId}`;
   const container = `${job.jobId}${copySuffix}`;

@@ -1,9 +1,10 @@
 /** Podman's configuration, containers.conf: the few settings that decide what containers get. */
-import { readdir, readFile } from 'node:fs/promises';
+import { readdir } from 'node:fs/promises';
 import { homedir } from 'node:os';
 import { join } from 'node:path';
 import * as v from 'valibot';
 import { parseToml } from '../../config/toml/parse.ts';
+import { readText } from '../../lib/read-file.ts';
 
 const texts = v.optional(v.array(v.string()));
 const text = v.optional(v.string());
@@ -57,7 +58,7 @@ async function confFilesIn(folder: string): Promise<string[]> {
 
 async function readConf(path: string): Promise<v.InferOutput<typeof File>> {
   try {
-    return v.parse(File, parseToml(await readFile(path, 'utf8')).values);
+    return v.parse(File, parseToml(await readText(path)).values);
   } catch {
     return {};
   }

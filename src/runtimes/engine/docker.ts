@@ -1,8 +1,8 @@
-import { readFile } from 'node:fs/promises';
 import { homedir } from 'node:os';
 import { join } from 'node:path';
 import * as v from 'valibot';
 import { parseJson } from '../../lib/json.ts';
+import { readText } from '../../lib/read-file.ts';
 import type { Runtime } from '../runtime.ts';
 import { dockerRoute } from './docker-route.ts';
 import { createEngineRuntime, type Engine, type RuntimeOptions } from './engine.ts';
@@ -40,7 +40,7 @@ const ClientConfig = v.object({ proxies: v.optional(v.record(v.string(), v.unkno
 async function proxiesOfClient(env: NodeJS.ProcessEnv): Promise<string[]> {
   const folder = env['DOCKER_CONFIG'] || join(env['HOME'] ?? homedir(), '.docker');
   try {
-    const { proxies = {} } = v.parse(ClientConfig, parseJson(await readFile(join(folder, 'config.json'), 'utf8')));
+    const { proxies = {} } = v.parse(ClientConfig, parseJson(await readText(join(folder, 'config.json'))));
     if (Object.keys(proxies).length === 0) return [];
   } catch {
     // Most users have no such file.

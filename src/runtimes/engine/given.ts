@@ -35,9 +35,14 @@ export async function checkGiven({ settings, guard, isRemote }: EngineSettings):
 /** The options of `run` that give it to the agent of a job. @throws UserError */
 export async function givenOptions(job: StartOptions, settings: EngineSettings): Promise<string[]> {
   const { mounts, values } = await checkGiven(settings);
-  const all = [...mounts, ...(job.mounts ?? [])].flatMap((mount) => mountOption(mount, settings.engine));
+  const all = [...mounts, ...(await ownMounts(job, settings))].flatMap((mount) => mountOption(mount, settings.engine));
   if (Object.keys(values).length === 0) return all;
   return [...all, '--env-file', await writeVariables(job, values)];
+}
+
+/** Those of the runner. A job can do without them, so an engine on another machine does not have them. */
+async function ownMounts({ mounts = [] }: StartOptions, { isRemote }: EngineSettings): Promise<readonly Mount[]> {
+  return mounts.length > 0 && process.platform !== 'darwin' && (await isRemote()) ? [] : mounts;
 }
 
 // Unlike --mount, --volume can relabel, but makes a folder of a missing source with docker.

@@ -1,9 +1,9 @@
 /** Images and volumes that a killed runner or `doctor` leaves in docker and podman. */
-import { readFile } from 'node:fs/promises';
 import { join } from 'node:path';
 import * as v from 'valibot';
 import { errorCode } from '../../lib/errors.ts';
 import { parseJson } from '../../lib/json.ts';
+import { readBytes } from '../../lib/read-file.ts';
 import { checkImagePrefix, checkInstanceId } from '../check/names.ts';
 import { type Leftover, RuntimeError } from '../runtime.ts';
 import { authorityVolume, authorityVolumePrefix } from './authorities.ts';
@@ -72,7 +72,7 @@ async function succeeds(run: RunEngine, args: readonly string[]): Promise<boolea
 async function volumesOf(folders: readonly string[]): Promise<Set<string>> {
   const names = folders.map(async (folder) => {
     try {
-      return [authorityVolume(await readFile(join(folder, 'ca/bundle.pem')))];
+      return [authorityVolume(await readBytes(join(folder, 'ca/bundle.pem')))];
     } catch (error) {
       if (['ENOENT', 'ENOTDIR'].includes(errorCode(error) ?? '')) return [];
       throw error;

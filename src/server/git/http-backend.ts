@@ -32,7 +32,7 @@ const maxStderr = 2000;
 
 /**
  * Runs the request, and streams the response. An aborted request ends git, which then changes nothing.
- * @throws GitMissing; the signal's reason
+ * @throws GitMissing; the error of the body; the signal's reason
  */
 export async function runHttpBackend(request: GitRequest, response: ServerResponse): Promise<void> {
   const { signal, logger, settings } = request;
@@ -54,8 +54,11 @@ export async function runHttpBackend(request: GitRequest, response: ServerRespon
     complaints = (complaints + text).slice(-maxStderr);
   });
   // Git may respond before it has read everything, and its exit tells what went wrong.
+  let bodyError: unknown;
   const sent = pipeline(request.body, child.stdin).catch((error: unknown) => {
-    if (errorCode(error) !== 'EPIPE' && !signal.aborted) stop();
+    if (errorCode(error) === 'EPIPE') return;
+    bodyError = error;
+    stop();
   });
   try {
     await respond(child, response);
@@ -66,7 +69,7 @@ export async function runHttpBackend(request: GitRequest, response: ServerRespon
     await exited;
     if (errorCode(startError) === 'ENOENT' || /is not a git command/.test(complaints)) throw new GitMissing();
     if (response.destroyed) return;
-    throw startError ?? error;
+    throw startError ?? bodyError ?? error;
   } finally {
     signal.removeEventListener('abort', stop);
     await Promise.all([exited, sent]);

@@ -1,6 +1,6 @@
 /** The bridges by which containers of docker and podman reach this machine. Linux only: elsewhere they reach loopback. */
-import { readFile } from 'node:fs/promises';
 import { endianness } from 'node:os';
+import { readText } from '../../lib/read-file.ts';
 
 export interface Bridge {
   /** The name of the network interface. */
@@ -14,12 +14,12 @@ export interface Bridge {
 /** The names that docker and podman give their bridges. A bridge of any other name may be connected to a real network. */
 const engineBridge = /^(docker\d+|br-[0-9a-f]{12}|podman\d+|cni-podman\d+)$/;
 
-export async function findBridges(readText = (path: string) => readFile(path, 'utf8')): Promise<Bridge[]> {
-  const routes = await readText('/proc/net/route').catch(() => '');
+export async function findBridges(read = (path: string) => readText(path)): Promise<Bridge[]> {
+  const routes = await read('/proc/net/route').catch(() => '');
   const subnets = parseRoutes(routes).filter(({ name }) => engineBridge.test(name));
   if (subnets.length === 0) return [];
   // Unlike os.networkInterfaces(), this has bridges that have no container at the moment.
-  const own = parseLocalAddresses(await readText('/proc/net/fib_trie').catch(() => ''));
+  const own = parseLocalAddresses(await read('/proc/net/fib_trie').catch(() => ''));
   return subnets.flatMap(({ name, network, mask }) => {
     const includes = (address: string) => {
       const number = parseIpv4(address);

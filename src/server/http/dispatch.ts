@@ -2,6 +2,7 @@ import type { IncomingMessage, ServerResponse } from 'node:http';
 import type { Clock } from '../../lib/clock.ts';
 import { systemClock } from '../../lib/clock.ts';
 import type { Logger } from '../../lib/logger.ts';
+import type { Activity } from '../core/activity.ts';
 import { authorise } from './access.ts';
 import { readJson } from './body.ts';
 import type { LiveRequests } from './live-requests.ts';
@@ -18,6 +19,7 @@ interface DispatchDeps {
   sendPageFile: (request: IncomingMessage, response: ServerResponse, path: string) => Promise<boolean>;
   sendHealth: (response: ServerResponse) => void;
   liveRequests: LiveRequests;
+  activity: Activity;
   clock: Clock;
   logger: Logger;
 }
@@ -71,6 +73,7 @@ async function serve({ request, response, path, query }: RawRequest, deps: Dispa
   const respond = async () => {
     const principal = deps.authenticate(request.headers, route);
     authorise(principal, route, params);
+    using _ = principal.kind === 'tenant' ? deps.activity.begin() : undefined;
     const json = method === 'GET' || route.forGit ? undefined : await readJson(request);
     using live = route.waits ? deps.liveRequests.track(principal, response, deps.clock.date()) : undefined;
     const signal = live?.signal ?? neverAborted;

@@ -1,6 +1,7 @@
 import type { ServerResponse } from 'node:http';
 import type { Readable } from 'node:stream';
 import { createGunzip } from 'node:zlib';
+import { errorCode } from '../../lib/errors.ts';
 import type { Logger } from '../../lib/logger.ts';
 import { hostedRepo, isRepositoryName, repositoryPath } from '../../plan42/hosted-repositories.ts';
 import { notFound, tooLarge } from '../core/errors.ts';
@@ -121,7 +122,7 @@ async function checkPush({ store }: RepositoryDeps, { principal }: GitRequest, n
   const task = store.tasks.find({ TenantId: principal.tenantId, TaskId: principal.taskId });
   if (!task) throw notFound('there is no such task');
   const { refs, whole } = await readPushedRefs(received).catch((error: unknown) => {
-    throw error instanceof MalformedPush ? badRequest(error.message) : error;
+    return explainGit(error instanceof MalformedPush ? badRequest(error.message) : error);
   });
   const mayPush = (ref: string) =>
     ref.startsWith('refs/heads/') && mayAgentPush(task, hostedRepo(name), ref.slice('refs/heads/'.length));
@@ -152,6 +153,8 @@ function protocolOf(header: string | string[] | undefined): string | undefined {
 }
 
 function explainGit(error: unknown): never {
-  if (!(error instanceof GitMissing)) throw error;
-  throw notImplemented(`${error.message}; install it`);
+  if (error instanceof GitMissing) throw notImplemented(`${error.message}; install it`);
+  // Errors of the decompression.
+  if (errorCode(error)?.startsWith('Z_') === true) throw badRequest('the body is not compressed as its header says');
+  throw error;
 }

@@ -5,7 +5,8 @@ import { dirname, join, resolve, sep } from 'node:path';
 import { backup, DatabaseSync } from 'node:sqlite';
 import { environmentFailure, failureRemedy } from '../../lib/environment-failure.ts';
 import { errorCode, UserError } from '../../lib/errors.ts';
-import { readFileIfExists, syncFolder } from '../../lib/files.ts';
+import { syncFolder } from '../../lib/files.ts';
+import { readTextIfExists } from '../../lib/read-file.ts';
 import { explain, requireIntact, requireOurs } from './database.ts';
 import { applicationId, databaseName, type FileKind, kindOfFile, requireOwnFile, waysOut } from './database-file.ts';
 import { keyFileName } from './secret-key.ts';
@@ -130,7 +131,7 @@ async function seal(path: string, dataDir: string): Promise<void> {
   copy.exec('CREATE TABLE backup_files (Name TEXT PRIMARY KEY, Content TEXT NOT NULL) STRICT');
   const insert = copy.prepare('INSERT INTO backup_files VALUES (?, ?)');
   for (const name of companions) {
-    const content = await readFileIfExists(join(dataDir, name));
+    const content = await readTextIfExists(join(dataDir, name));
     if (content !== undefined) insert.run(name, content);
   }
   copy.exec(`PRAGMA application_id = ${applicationId.backup}`);

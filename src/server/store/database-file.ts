@@ -1,6 +1,7 @@
 /** The files of the database, and what can be said about them before SQLite opens them. */
-import { closeSync, openSync, readSync, statSync } from 'node:fs';
+import { readSync, statSync } from 'node:fs';
 import { UserError } from '../../lib/errors.ts';
+import { openToReadSync } from '../../lib/read-file.ts';
 import { shellQuote } from '../../lib/shell-quote.ts';
 
 export const databaseName = 'plan42.db';
@@ -17,14 +18,10 @@ const applicationIdOffset = 68;
 export function kindOfFile(path: string): FileKind {
   if (statSync(path, { throwIfNoEntry: false }) === undefined) return 'missing';
   const header = Buffer.alloc(100);
-  const file = openSync(path, 'r');
-  try {
-    const length = readSync(file, header, 0, header.length, 0);
-    if (length === 0) return 'empty';
-    if (length < header.length || header.toString('latin1', 0, magic.length) !== magic) return 'notADatabase';
-  } finally {
-    closeSync(file);
-  }
+  using file = openToReadSync(path);
+  const length = readSync(file.fd, header, 0, header.length, 0);
+  if (length === 0) return 'empty';
+  if (length < header.length || header.toString('latin1', 0, magic.length) !== magic) return 'notADatabase';
   const id = header.readUInt32BE(applicationIdOffset);
   if (id === 0) return 'unmarked';
   if (id === applicationId.live) return 'live';

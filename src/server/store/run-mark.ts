@@ -6,10 +6,11 @@
  * main file has it whatever is in the log.
  */
 import { randomUUID } from 'node:crypto';
-import { closeSync, fsyncSync, openSync, readFileSync, renameSync, statSync, writeSync } from 'node:fs';
+import { closeSync, fsyncSync, openSync, renameSync, statSync, writeSync } from 'node:fs';
 import { DatabaseSync } from 'node:sqlite';
 import { pathToFileURL } from 'node:url';
 import { UserError } from '../../lib/errors.ts';
+import { readTextSync } from '../../lib/read-file.ts';
 import { shellQuote } from '../../lib/shell-quote.ts';
 
 const name = 'runMark';
@@ -58,7 +59,7 @@ function markWithoutLog(path: string): string | undefined {
 
 function readMarks(path: string): string[] | undefined {
   try {
-    return readFileSync(markFile(path), 'utf8').trim().split('\n');
+    return readTextSync(markFile(path)).trim().split('\n');
   } catch {
     return undefined;
   }

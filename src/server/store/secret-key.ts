@@ -1,7 +1,8 @@
 /** The key that encrypts the secrets in the database. It is in a file beside the database, so that one is useless without the other. */
 import { createCipheriv, createDecipheriv, hash, randomBytes } from 'node:crypto';
 import { join } from 'node:path';
-import { readFileIfExists, writeDurably } from '../../lib/files.ts';
+import { writeDurably } from '../../lib/files.ts';
+import { readTextIfExists } from '../../lib/read-file.ts';
 
 export const keyFileName = 'secrets.key';
 
@@ -71,7 +72,7 @@ export function newKey(): SecretKey {
 
 /** Returns the key of a folder; undefined if the file is missing or damaged. */
 export async function readKey(dataDir: string): Promise<SecretKey | undefined> {
-  const text = (await readFileIfExists(join(dataDir, keyFileName))) ?? '';
+  const text = (await readTextIfExists(join(dataDir, keyFileName))) ?? '';
   const key = Buffer.from(text.trim().slice(filePrefix.length), 'base64url');
   return text.startsWith(filePrefix) && key.length === keyBytes ? new SecretKey(key) : undefined;
 }

@@ -41,6 +41,12 @@ function storeOf(database: Database, tables: Tables, key: SecretKey) {
     settings,
     environmentSecrets: new EnvironmentSecrets(database, key),
     countTasks: (tenantId: string) => countTasks(database, tenantId),
+    /** Whether a turn runs, or waits for a runner. */
+    hasUnfinishedTurns: () =>
+      tables.turns.select(
+        `JOIN tasks ON tasks.TenantId = turns.TenantId AND tasks.TaskId = turns.TaskId
+         WHERE turns.IsOver = 0 AND (tasks.Deleted = 0 OR turns.AcceptedAt IS NOT NULL) LIMIT 1`,
+      ).length > 0,
     taskActivity: (tenantId: string, failedSince: string, max: number) =>
       taskActivity(database, tenantId, failedSince, max),
     turnAcceptance: new TurnAcceptance(database),

@@ -5,6 +5,7 @@ import { sleep } from '../../lib/sleep.ts';
 import type { Overview } from '../../plan42/page-objects.ts';
 import { placeOf } from '../place.ts';
 import { mergeOverview } from '../series.ts';
+import { startOfDay } from '../times.ts';
 import { type Api, CallError } from './api.ts';
 
 const pollMs = 2000;
@@ -92,8 +93,9 @@ export function useLoad<T>(key: string, load: (signal: AbortSignal) => Promise<T
 export function useOverview(): Polled<Overview> {
   const api = useApi();
   return usePoll<Overview>('overview', async (signal, known) => {
-    const query = known ? `?epoch=${known.Epoch}&since=${known.Step}` : '';
-    return mergeOverview(known, await api.call<Overview>('GET', `page/overview${query}`, { signal }));
+    const today = startOfDay(systemClock.date()).toISOString();
+    const query = new URLSearchParams({ today, ...(known && { epoch: known.Epoch, since: String(known.Step) }) });
+    return mergeOverview(known, await api.call<Overview>('GET', `page/overview?${query}`, { signal }));
   });
 }
 

@@ -68,7 +68,13 @@ export function RunnerSummary({ runner, overview }: { runner: RunnerOverview; ov
 }
 
 /** The tokens that have to be replaced, by the clock of the server. */
-function EndingTokens({ runner: { RunnerId, EndingTokens = [] }, now }: { runner: RunnerOverview; now: string }) {
+export function EndingTokens({
+  runner: { RunnerId, EndingTokens = [] },
+  now,
+}: {
+  runner: RunnerOverview;
+  now: string;
+}) {
   return EndingTokens.map(({ TokenID, ExpiresAt }) => {
     const [date, end] = [new Date(now), new Date(ExpiresAt)];
     const what = tokenState(end, date) === 'expired' ? 'expired' : 'ends';

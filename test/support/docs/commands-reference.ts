@@ -43,6 +43,11 @@ if [[ $server_args != "--listen 127.0.0.1:$PORT" ]]; then start_server; fi`,
     'plan42 runner job kill': `
 task=$(plan42 server task create --image me/agent:1 --prompt '[sleep 60]')
 until plan42 runner job list | grep -q "$task"; do :; done`,
+    'plan42 run': 'personal=$(plan42 run --detach "Hello") && plan42 task follow "$personal"; task=$personal',
+    ...Object.fromEntries(
+      ['show', 'follow', 'diff', 'apply', 'turn'].map((name) => [`plan42 task ${name}`, 'task=$personal']),
+    ),
+    'plan42 task cancel': 'task=$(plan42 run --detach "Wait")',
     'plan42 runner config unset': 'plan42 runner config set jobs.max_jobs=3 github.work.name=work',
     'plan42 server task cancel': `task=$(plan42 server task create --image me/agent:1 --prompt '[sleep 60]')`,
     'plan42 server task create': 'plan42 server environment create website --image me/agent:9 >/dev/null 2>&1 || true',

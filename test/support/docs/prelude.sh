@@ -8,6 +8,7 @@ runner=''
 finish() {
   stop "$server"
   stop "$runner"
+  stop "$(sed -n 's/.*"pid":\([0-9]*\).*/\1/p' ~/.local/state/plan42-run/service.json 2>/dev/null)"
 }
 trap finish EXIT
 
@@ -23,8 +24,24 @@ plan42() {
   'runner exec') start_runner "${@:3}" ;;
   'runner config') if (($# == 2)); then show_screen; else command plan42 "$@"; fi ;;
   'runner logs' | 'server logs') if [[ " $* " == *' -f '* ]]; then follow "$@"; else command plan42 "$@"; fi ;;
+  'run '*) run_agent "${@:2}" ;;
   *) command plan42 "$@" ;;
   esac
+}
+
+# With a scripted agent that needs no container.
+run_agent() {
+  local args=()
+  [[ " $* " == *' --turn '* ]] || args=(--agent custom --no-container)
+  while (($#)); do
+    case $1 in
+    --agent | --image) shift 2 ;;
+    *) args+=("$1") && shift ;;
+    esac
+  done
+  PLAN42_AGENT_COMMAND='["sh", "-c", "! grep -q Wait || sleep 60; echo a >changed-$$.txt; echo Done."]' \
+    PLAN42_AGENT_PROTOCOL=command \
+    command plan42 run "${args[@]}"
 }
 
 # A page has one server and one runner at a time.
@@ -93,6 +110,13 @@ start_all() {
     command plan42 runner config set "runner.url=http://127.0.0.1:$PORT" runner.token
   use_host_runtime
   start_runner
+}
+
+# A repository with a commit, to work in.
+make_repository() {
+  git init --quiet site
+  cd site
+  git -c user.name=me -c user.email=me@example.com commit --quiet --allow-empty --message Begin
 }
 
 # cert.pem and key.pem

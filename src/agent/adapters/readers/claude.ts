@@ -5,7 +5,7 @@ import { type Fields, fieldsOf, listOf, numberOf, textOf, toolTitle } from './fi
 export function readClaude(line: Fields): LineEvent[] {
   switch (line['type']) {
     case 'system':
-      return line['subtype'] === 'init' ? [{ type: 'session', id: textOf(line['session_id']) }] : [];
+      return readSystem(line);
     case 'assistant':
     case 'user':
       return listOf(fieldsOf(line['message'])['content']).flatMap(readBlock);
@@ -14,6 +14,18 @@ export function readClaude(line: Fields): LineEvent[] {
     default:
       return [];
   }
+}
+
+/** It repeats refused requests for minutes, because its keys can expire and be renewed. Ours cannot. */
+const maxRefusals = 3;
+
+function readSystem(line: Fields): LineEvent[] {
+  if (line['subtype'] === 'init') return [{ type: 'session', id: textOf(line['session_id']) }];
+  if (line['subtype'] !== 'api_retry') return [];
+  const status = numberOf(line['error_status']);
+  const text = `API error ${status || ''} ${textOf(line['error']).replaceAll('_', ' ')}`;
+  if ([401, 403].includes(status) && numberOf(line['attempt']) >= maxRefusals) return [{ type: 'failure', text }];
+  return [{ type: 'output', text: `${text}, repeating the request` }];
 }
 
 function readBlock(block: Fields): LineEvent[] {

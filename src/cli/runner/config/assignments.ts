@@ -1,11 +1,7 @@
-import { constants, openSync } from 'node:fs';
-import { readFile, stat } from 'node:fs/promises';
-import { Socket } from 'node:net';
-import { addAbortSignal } from 'node:stream';
-import { text } from 'node:stream/consumers';
 import { findSetting, type Setting } from '../../../config/find-setting.ts';
 import { ExitCode, UserError } from '../../../lib/errors.ts';
 import type { CliContext } from '../../context.ts';
+import { readInput } from '../../read-input.ts';
 
 export interface SettingAssignment {
   setting: Setting;
@@ -67,30 +63,13 @@ async function readValue({ stdin, signal }: CliContext, { name, field }: Setting
     ? `Pipe it in: "… | plan42 runner config set ${name}". Or use --from-file.`
     : `Run "plan42 runner config set ${name} VALUE", or use --from-file.`;
   if (path === undefined && (stdin.isTTY || !field.secret)) throw usage(`missing value for ${name}`, remedy);
-  const content = path === undefined ? await text(addAbortSignal(signal, stdin)) : await readValueFile(path, signal);
+  const fileRemedy = 'Choose a readable file that contains only the value.';
+  const content = await readInput({ stdin, signal }, path ?? '-', `the value for ${name}`, fileRemedy);
   // Copied tokens can contain line breaks.
   const isToken = field.secret && typeof field.kind.toToml('') === 'string';
   const value = isToken ? content.replaceAll(/\s+/g, '') : content.trim();
   if (value === '') throw emptyValue(name);
   return value;
-}
-
-async function readValueFile(path: string, signal: AbortSignal): Promise<string> {
-  try {
-    const stats = await stat(path);
-    if (!stats.isFile() && !stats.isFIFO()) throw new Error('neither a file nor a pipe');
-    if (stats.isFile()) return await readFile(path, { encoding: 'utf8', signal });
-    // A blocking open of a pipe without a writer could not be aborted.
-    const fd = openSync(path, constants.O_RDONLY | constants.O_NONBLOCK);
-    // For example --from-file <(command). The socket closes it.
-    return await text(addAbortSignal(signal, new Socket({ fd, readable: true, writable: false })));
-  } catch (error) {
-    signal.throwIfAborted();
-    throw new UserError(`cannot read ${path}`, {
-      remedy: 'Choose a readable file that contains only the value.',
-      cause: error,
-    });
-  }
 }
 
 /** The value of a setting that must not be empty is empty. */

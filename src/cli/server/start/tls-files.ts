@@ -1,7 +1,7 @@
 import { createPrivateKey, X509Certificate } from 'node:crypto';
-import { readFileSync } from 'node:fs';
 import { getCACertificates } from 'node:tls';
 import { ExitCode, UserError } from '../../../lib/errors.ts';
+import { readFailure, readTextSync } from '../../../lib/read-file.ts';
 
 /** Absolute paths. */
 export interface TlsFiles {
@@ -57,11 +57,11 @@ function tryParse(pem: string): X509Certificate | undefined {
 
 function read(path: string, option: string): string {
   try {
-    return readFileSync(path, 'utf8');
+    return readTextSync(path);
   } catch (error) {
     throw new UserError(`cannot read ${path}`, {
       remedy: `Give ${option} a PEM file that you can read.`,
-      cause: error,
+      cause: readFailure(error),
     });
   }
 }

@@ -6,13 +6,14 @@ import { currentOf } from '../../../plan42/errors.ts';
 import { isTerminalStatus } from '../../../plan42/turn-status.ts';
 import type { CliContext } from '../../context.ts';
 import type { LocationOptions } from '../location.ts';
+import { wordsOf } from '../task-words.ts';
 import { callServer } from '../with-server.ts';
 import { findTask } from './find.ts';
 
 /** Sets the latest turn to failed. Its runner sees that and stops the agent. */
 export async function cancelTask(context: CliContext, id: string, options: LocationOptions): Promise<void> {
   const turn = await callServer(context, options, async ({ client }) => {
-    const task = await findTask(client, id);
+    const task = await findTask(client, id, wordsOf(options));
     return cancelTurn(client, await client.getTurn(task.TaskId, 'last'));
   });
   context.stderr.write(

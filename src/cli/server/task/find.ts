@@ -3,16 +3,21 @@ import type { AdminClient } from '../../../plan42/admin-client.ts';
 import type { AdminTask } from '../../../plan42/admin-objects.ts';
 import { ApiError } from '../../../plan42/errors.ts';
 import { pickByPrefix } from '../../short-ids.ts';
+import { serverWords, type TaskWords } from '../task-words.ts';
 
 /**
  * The task with this ID or ID prefix.
  * @throws UserError if there is none, or more than one.
  */
-export async function findTask(client: AdminClient, idOrPrefix: string): Promise<AdminTask> {
+export async function findTask(
+  client: AdminClient,
+  idOrPrefix: string,
+  words: TaskWords = serverWords,
+): Promise<AdminTask> {
   const candidates = isUuid(idOrPrefix) ? await getIfExists(client, idOrPrefix) : await client.listTasks();
   return pickByPrefix(candidates, (task) => task.TaskId, idOrPrefix, {
     kind: 'task',
-    listCommand: 'plan42 server task list',
+    listCommand: `${words.task} list`,
   });
 }
 

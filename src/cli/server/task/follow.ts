@@ -1,14 +1,15 @@
 import type { CliContext } from '../../context.ts';
 import { followTurn, throwIfFailed } from '../follow-turn.ts';
 import type { LocationOptions } from '../location.ts';
+import { wordsOf } from '../task-words.ts';
 import { withServer } from '../with-server.ts';
 import { findTask } from './find.ts';
 
 /** Follows the task's latest turn until it is finished, and fails if the turn failed. */
 export async function followTask(context: CliContext, id: string, options: LocationOptions): Promise<void> {
   const finished = await withServer(context, options, async ({ client }) => {
-    const task = await findTask(client, id);
+    const task = await findTask(client, id, wordsOf(options));
     return followTurn(context, client, await client.getTurn(task.TaskId, 'last'), context.stdout);
   });
-  throwIfFailed(finished);
+  throwIfFailed(finished, wordsOf(options));
 }

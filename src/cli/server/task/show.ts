@@ -4,6 +4,7 @@ import type { CliContext } from '../../context.ts';
 import { formatElapsed, formatLocalTime, print, renderJson } from '../../output.ts';
 import { createStyle, type Style, statusStyle, wantsColor } from '../../style.ts';
 import type { LocationOptions } from '../location.ts';
+import { wordsOf } from '../task-words.ts';
 import { callServer } from '../with-server.ts';
 import { findTask } from './find.ts';
 
@@ -14,7 +15,7 @@ export interface ShowTaskOptions extends LocationOptions {
 export async function showTask(context: CliContext, id: string, options: ShowTaskOptions): Promise<void> {
   const { stdout, signal } = context;
   const { task, turns } = await callServer(context, options, async ({ client }) => {
-    const found = await findTask(client, id);
+    const found = await findTask(client, id, wordsOf(options));
     return { task: found, turns: await client.listTurns(found.TaskId) };
   });
   turns.sort((a, b) => a.TurnIndex - b.TurnIndex);

@@ -1,5 +1,7 @@
 import { UserError } from '../../../lib/errors.ts';
 import { printableLine } from '../../../lib/printable.ts';
+import type { AdminClient } from '../../../plan42/admin-client.ts';
+import type { AdminTask, AdminTurn } from '../../../plan42/admin-objects.ts';
 import { isTerminalStatus } from '../../../plan42/turn-status.ts';
 import type { CliContext } from '../../context.ts';
 import { print, renderJson } from '../../output.ts';
@@ -7,6 +9,7 @@ import { followTurn, throwIfFailed } from '../follow-turn.ts';
 import type { LocationOptions } from '../location.ts';
 import { type PromptOptions, readPrompt } from '../prompt.ts';
 import { findTask } from '../task/find.ts';
+import { serverWords, type TaskWords } from '../task-words.ts';
 import { withServer } from '../with-server.ts';
 
 export interface CreateTurnOptions extends LocationOptions, PromptOptions {
@@ -14,20 +17,29 @@ export interface CreateTurnOptions extends LocationOptions, PromptOptions {
   json?: boolean;
 }
 
+/** Adds a turn. @throws UserError if the latest one is not finished */
+export async function addTurn(
+  client: AdminClient,
+  task: AdminTask,
+  prompt: string,
+  words: TaskWords = serverWords,
+): Promise<AdminTurn> {
+  const last = await client.getTurn(task.TaskId, 'last');
+  if (!isTerminalStatus(last.Status)) {
+    throw new UserError(`turn ${last.TurnIndex} is not finished yet: ${printableLine(last.Status)}`, {
+      remedy: `Wait for it with "${words.task} follow ${task.TaskId}", or cancel it with "${words.task} cancel ${task.TaskId}".`,
+    });
+  }
+  return client.createTurn(task, last.TurnIndex + 1, prompt);
+}
+
 /** Adds a turn to a task whose latest turn is finished. */
 export async function createTurn(context: CliContext, id: string, options: CreateTurnOptions): Promise<void> {
   const { stdout, stderr, signal } = context;
   const prompt = await readPrompt(context, options);
   await withServer(context, options, async ({ client }) => {
-    const task = await findTask(client, id);
-    const last = await client.getTurn(task.TaskId, 'last');
-    if (!isTerminalStatus(last.Status)) {
-      throw new UserError(`turn ${last.TurnIndex} is not finished yet: ${printableLine(last.Status)}`, {
-        remedy: `Wait for it with "plan42 server task follow ${task.TaskId}", or cancel it with "plan42 server task cancel ${task.TaskId}".`,
-      });
-    }
-    const created = await client.createTurn(task, last.TurnIndex + 1, prompt);
-    if (!options.json) stderr.write(`Turn ${created.TurnIndex} of task ${task.TaskId} created.\n`);
+    const created = await addTurn(client, await findTask(client, id), prompt);
+    if (!options.json) stderr.write(`Turn ${created.TurnIndex} of task ${created.TaskId} created.\n`);
     const turn = options.follow ? await followTurn(context, client, created, options.json ? stderr : stdout) : created;
     if (options.json) await print(stdout, renderJson(turn), signal);
     if (options.follow) throwIfFailed(turn);

@@ -1,0 +1,76 @@
+import { adapters } from '../../agent/adapters/find-adapter.ts';
+import { ExitCode, UserError } from '../../lib/errors.ts';
+import type { EnvVar } from '../../plan42/objects.ts';
+import type { CliContext } from '../context.ts';
+import { requireImage } from '../server/require-image.ts';
+
+export interface AgentOptions {
+  agent?: string;
+  image?: string;
+  /** False with `--no-container`. */
+  container: boolean;
+}
+
+export interface ChosenAgent {
+  /** The name of an adapter, or the path of one. Undefined: the image says it. */
+  name: string | undefined;
+  /** Undefined: the image that is built for the agent. */
+  image: string | undefined;
+  /** Tell the image which agent to start, and give it the keys that the user has set. */
+  variables: EnvVar[];
+}
+
+/** A runner without containers needs some name. */
+const noImage = 'localhost/no-container:latest';
+
+/**
+ * Chooses the agent: what the options say, or else the one whose key is set.
+ * @throws UserError
+ */
+export function chooseAgent({ env }: CliContext, options: AgentOptions): ChosenAgent {
+  const { image, container } = options;
+  if (image !== undefined) requireImage(image);
+  const name = options.agent ?? env['PLAN42_RUN_AGENT'] ?? (image === undefined ? findByKey(env) : undefined);
+  const adapter = adapters.find((known) => known.name === name);
+  if (name !== undefined && adapter === undefined && !/[./]/.test(name) && name !== 'custom') {
+    throw new UserError(`there is no agent "${name}"`, { remedy: `Use one of: ${names()}.`, exitCode: ExitCode.usage });
+  }
+  const keys = (adapter?.keys ?? []).flatMap((key): EnvVar[] => {
+    const value = env[key];
+    return value ? [{ Name: key, Value: value, IsSecret: true }] : [];
+  });
+  // The image that is built for an agent names it itself.
+  const isNamed = name === undefined || (container && image === undefined);
+  const variables = isNamed ? [] : agentVariables(name, env);
+  return { name, image: image ?? (container ? undefined : noImage), variables: [...variables, ...keys] };
+}
+
+function agentVariables(name: string, env: NodeJS.ProcessEnv): EnvVar[] {
+  const command = env['PLAN42_AGENT_COMMAND'];
+  const custom = name === 'custom' && command ? customVariables(command, env['PLAN42_AGENT_PROTOCOL']) : [];
+  return [{ Name: 'PLAN42_AGENT', Value: name, IsSecret: false }, ...custom];
+}
+
+function customVariables(command: string, protocol: string | undefined): EnvVar[] {
+  return [
+    { Name: 'PLAN42_AGENT_COMMAND', Value: command, IsSecret: false },
+    ...(protocol ? [{ Name: 'PLAN42_AGENT_PROTOCOL', Value: protocol, IsSecret: false }] : []),
+  ];
+}
+
+function findByKey(env: NodeJS.ProcessEnv): string {
+  const found = adapters.filter(({ keys }) => keys.some((key) => env[key]));
+  const [only, another] = found;
+  if (only !== undefined && another === undefined) return only.name;
+  const keys = [...new Set(adapters.flatMap(({ keys }) => keys))].join(', ');
+  const reason =
+    only === undefined ? 'no key of a model is set' : `keys of ${found.map(({ name }) => name).join(' and ')} are set`;
+  throw new UserError(`cannot choose an agent: ${reason}`, {
+    remedy: `Give --agent NAME (${names()}) or --image IMAGE, or set one of ${keys}.`,
+    exitCode: ExitCode.usage,
+  });
+}
+
+function names(): string {
+  return [...adapters.map(({ name }) => name).filter((name) => name !== 'custom'), 'custom'].join(', ');
+}

@@ -1,0 +1,191 @@
+/** Follows a turn, and brings its result back. */
+import { ExitCode, isAbort, UserError } from '../../lib/errors.ts';
+import { printableLine } from '../../lib/printable.ts';
+import { shellQuote } from '../../lib/shell-quote.ts';
+import type { AdminTask, AdminTurn } from '../../plan42/admin-objects.ts';
+import { hostedRepo } from '../../plan42/hosted-repositories.ts';
+import type { CliContext } from '../context.ts';
+import { print, renderJson } from '../output.ts';
+import { throwIfFailed, watchTurn } from '../server/follow-turn.ts';
+import type { LocationOptions } from '../server/location.ts';
+import { cancelTurn } from '../server/task/cancel.ts';
+import { personalWords } from '../server/task-words.ts';
+import { type ServerConnection, withServer } from '../server/with-server.ts';
+import { applyChanges, type Changes, changesOf } from './git/changes.ts';
+import { fetchTask, hostedRemote, updateBranch } from './git/exchange.ts';
+import type { LocalRepository } from './git/local-repository.ts';
+import { askAtInterrupt } from './interrupt.ts';
+import { liveLines } from './live-lines.ts';
+import type { ResultOptions } from './options.ts';
+import type { PullRequestPlan } from './pull-request.ts';
+
+export interface FinishInput {
+  server: ServerConnection;
+  repository: LocalRepository;
+  task: AdminTask;
+  turn: AdminTurn;
+  options: ResultOptions & LocationOptions;
+  pullRequest: PullRequestPlan | undefined;
+}
+
+/** The output of `--json`; docs/schemas/run.json. */
+interface RunDocument {
+  taskId: string;
+  turnIndex: number;
+  status: string;
+  message: string | null;
+  error: string | null;
+  branch: string | null;
+  base: string | null;
+  commit: string | null;
+  commits: number;
+  files: number;
+  insertions: number;
+  deletions: number;
+  applied: boolean;
+  pullRequest: string | null;
+}
+
+/** @throws UserError if the turn failed or was cancelled */
+export async function finishTurn(context: CliContext, input: FinishInput): Promise<void> {
+  const { stdout, stderr, signal } = context;
+  const { options, task, turn } = input;
+  const short = task.TaskId.slice(0, 8);
+  if (options.detach) {
+    if (options.json) return print(stdout, renderJson(documentOf(turn, undefined)), signal);
+    await print(stdout, `${task.TaskId}\n`, signal);
+    stderr.write(laterHint(short));
+    return;
+  }
+  stderr.write(`Task ${short}: ${printableLine(task.Title)}\n`);
+  const finished = await follow(context, input);
+  if (finished === undefined) {
+    stderr.write(laterHint(short));
+    return;
+  }
+  const result = await takeResult(context, input, finished);
+  if (options.json) await print(stdout, renderJson(documentOf(finished, result)), signal);
+  else await print(stdout, describe(finished, short, result), signal);
+  throwIfFailed(finished, personalWords);
+}
+
+/** Returns the finished turn, or undefined if the user has detached. */
+async function follow(context: CliContext, { server, turn, options }: FinishInput): Promise<AdminTurn | undefined> {
+  const { stdout, stderr } = context;
+  using live = liveLines(context, options.json ? stderr : stdout);
+  using interruption = askAtInterrupt(context, live);
+  try {
+    const onStatus = ({ Status }: AdminTurn) => live.setStatus(Status);
+    const { client } = server;
+    return await watchTurn({ client, turn, lines: live.lines, onStatus, signal: interruption.signal });
+  } catch (error) {
+    if (!isAbort(error, interruption.signal)) throw error;
+    live[Symbol.dispose]();
+    if (interruption.decision() === 'detach') return undefined;
+    await cancel(context, options, turn);
+    throw new UserError(`turn ${turn.TurnIndex} of task ${turn.TaskId} was cancelled`, {
+      exitCode: ExitCode.interrupted,
+    });
+  }
+}
+
+const cancelTimeoutMs = 10_000;
+
+/** The signal of the command may be aborted already. */
+async function cancel(context: CliContext, options: LocationOptions, turn: AdminTurn): Promise<void> {
+  const own = { ...context, signal: AbortSignal.timeout(cancelTimeoutMs) };
+  await withServer(own, { ...options, personal: true }, async ({ client }) => {
+    const current = await client.getTurn(turn.TaskId, turn.TurnIndex);
+    await cancelTurn(client, current).catch((error: unknown) => {
+      // It has finished in the meantime.
+      if (!(error instanceof UserError)) throw error;
+    });
+  });
+}
+
+interface Result {
+  changes: Changes;
+  /** How git knows the branch in the user's repository. */
+  name: string;
+  featureBranch: string;
+  applied: boolean;
+  pullRequest: string | undefined;
+}
+
+/** Fetches the branch, and does with it what the options say. Undefined if nothing was changed. */
+async function takeResult(context: CliContext, input: FinishInput, turn: AdminTurn): Promise<Result | undefined> {
+  const { repository, task, options, pullRequest } = input;
+  const fetched = await fetchResult(context, input);
+  if (fetched === undefined || fetched.changes.files === 0) return undefined;
+  const hasFailed = turn.Status === 'Failed';
+  if (options.apply && !hasFailed) await applyChanges(repository, fetched.changes, fetched.name);
+  const opened =
+    pullRequest && !hasFailed
+      ? await pullRequest.open({
+          commit: fetched.changes.commit,
+          branch: fetched.featureBranch,
+          title: task.Title,
+          body: turn.OutputMessage ?? '',
+        })
+      : undefined;
+  return { ...fetched, applied: options.apply === true && !hasFailed, pullRequest: opened };
+}
+
+/** Fetches the branch of a task into the user's repository. Undefined if the agent has not pushed anything. */
+export async function fetchResult(
+  { stdout }: CliContext,
+  { server, repository, task }: Pick<FinishInput, 'server' | 'repository' | 'task'>,
+) {
+  const featureBranch = task.RepoInfo?.[hostedRepo(repository.hostedName)]?.FeatureBranch;
+  if (!featureBranch) {
+    const names = Object.keys(task.RepoInfo ?? {}).join(', ') || 'no repository';
+    throw new UserError(`task ${task.TaskId.slice(0, 8)} is not of this repository, but of ${printableLine(names)}`, {
+      remedy: 'Change to the folder in which you ran "plan42 run".',
+    });
+  }
+  const remote = hostedRemote(repository, server.location, server.tenantId);
+  const refs = await fetchTask(remote, task.TaskId, featureBranch);
+  if (refs === undefined) return undefined;
+  const changes = await changesOf(repository.git, refs, stdout.columns);
+  const name = await updateBranch(repository.git, refs, featureBranch);
+  return { changes, name, featureBranch };
+}
+
+function describe({ Status }: AdminTurn, short: string, result: Result | undefined): string {
+  if (result === undefined) return Status === 'Failed' ? '' : 'The agent changed nothing.\n';
+  const { changes, name, applied, pullRequest } = result;
+  const commits = `${changes.commits} ${changes.commits === 1 ? 'commit' : 'commits'}`;
+  const takeOver = applied
+    ? 'Applied to your files, not committed: see "git diff".\n'
+    : `Take it over:  git merge ${shellQuote(name)}\nor uncommitted: plan42 task apply ${short}\n`;
+  return `
+Branch ${printableLine(name)}, ${commits}:
+${changes.stat}
+
+${pullRequest === undefined ? takeOver : `Pull request: ${printableLine(pullRequest)}\n`}Next turn:     plan42 run --turn ${short} "…"
+`;
+}
+
+function laterHint(short: string): string {
+  return `The task runs on. See it with "plan42 task follow ${short}", and take its changes over with "plan42 task apply ${short}".\n`;
+}
+
+function documentOf(turn: AdminTurn, result: Result | undefined): RunDocument {
+  const { changes } = result ?? {};
+  return {
+    taskId: turn.TaskId,
+    turnIndex: turn.TurnIndex,
+    status: turn.Status,
+    message: turn.OutputMessage ?? null,
+    error: turn.ErrorMessage ?? null,
+    branch: result?.name ?? null,
+    base: changes?.base ?? null,
+    commit: changes?.commit ?? null,
+    commits: changes?.commits ?? 0,
+    files: changes?.files ?? 0,
+    insertions: changes?.insertions ?? 0,
+    deletions: changes?.deletions ?? 0,
+    applied: result?.applied ?? false,
+    pullRequest: result?.pullRequest ?? null,
+  };
+}

@@ -1,0 +1,130 @@
+/** Moves commits between the user's repository and the hosted one. */
+import { gitEnvironment } from '../../../agent/git/environment.ts';
+import { type Git, GitError, git, tryGit } from '../../../agent/git/git.ts';
+import { UserError } from '../../../lib/errors.ts';
+import { isLoopback } from '../../../lib/loopback.ts';
+import { trimEnd } from '../../../lib/trim-end.ts';
+import { baseBranchOf, gitUser, repositoryPath } from '../../../plan42/hosted-repositories.ts';
+import type { ServerLocation } from '../../server/location.ts';
+import type { LocalRepository } from './local-repository.ts';
+
+/** A hosted repository, as git reaches it from here. */
+export interface HostedRemote {
+  url: string;
+  git: Git;
+  /** Options of git before the command. */
+  options: string[];
+}
+
+/** Prepares calls of git to the hosted repository of a local one. Hooks do not run, and the token is in the environment only. */
+export function hostedRemote(
+  { git: own, hostedName }: Pick<LocalRepository, 'git' | 'hostedName'>,
+  { url: server, token, caFile }: ServerLocation,
+  tenantId: string,
+): HostedRemote {
+  const url = trimEnd(server, '/') + repositoryPath(tenantId, hostedName);
+  const env = gitEnvironment(own.env, { url, credentials: { user: gitUser, password: token } });
+  const { hostname, origin } = new URL(url);
+  return {
+    url,
+    git: { ...own, env: { ...env, GIT_LFS_SKIP_PUSH: '1', ...(caFile && { GIT_SSL_CAINFO: caFile }) } },
+    options: isLoopback(hostname) ? ['-c', `http.${origin}/.proxy=`] : [],
+  };
+}
+
+const pushOptions = ['push', '--quiet', '--no-verify', '--no-follow-tags', '--recurse-submodules=no', '--no-signed'];
+const fetchOptions = [
+  'fetch',
+  '--quiet',
+  '--no-tags',
+  '--no-auto-gc',
+  '--no-write-fetch-head',
+  '--recurse-submodules=no',
+];
+
+/** Pushes a commit to a branch. @throws UserError */
+export async function pushCommit(remote: HostedRemote, commit: string, branch: string): Promise<void> {
+  await run(
+    remote,
+    [...pushOptions, remote.url, `+${commit}:refs/heads/${branch}`],
+    'send the repository to the server',
+  );
+}
+
+/** Where the branch of a task and the commit that it started from are kept in the user's repository. */
+export interface TaskRefs {
+  branch: string;
+  base: string;
+}
+
+export function refsOf(taskId: string): TaskRefs {
+  const folder = `refs/plan42/${taskId.slice(0, 8)}`;
+  return { branch: `${folder}/branch`, base: `${folder}/base` };
+}
+
+/**
+ * Fetches the branch of a task, and the commit that it started from, into refs of their own.
+ * @returns undefined if the agent has not pushed anything
+ * @throws UserError
+ */
+export async function fetchTask(
+  remote: HostedRemote,
+  taskId: string,
+  featureBranch: string,
+): Promise<TaskRefs | undefined> {
+  const refs = refsOf(taskId);
+  const [feature, base] = [`refs/heads/${featureBranch}`, `refs/heads/${baseBranchOf(taskId)}`];
+  const listed = await run(remote, ['ls-remote', remote.url, feature, base], 'list the branches on the server');
+  const has = (ref: string) => listed.split('\n').some((line) => line.endsWith(`\t${ref}`));
+  if (!has(feature)) return undefined;
+  const wanted = [`+${feature}:${refs.branch}`, ...(has(base) ? [`+${base}:${refs.base}`] : [])];
+  await run(remote, [...fetchOptions, remote.url, ...wanted], 'fetch the branch of the task');
+  return refs;
+}
+
+/**
+ * Sets the local branch to what the agent pushed, unless that would lose commits or change a checked-out work tree.
+ * @returns the name to take it over by: the branch, or the ref that was fetched
+ */
+export async function updateBranch(own: Git, { branch: fetched }: TaskRefs, featureBranch: string): Promise<string> {
+  const local = `refs/heads/${featureBranch}`;
+  const [present, next] = await Promise.all([
+    tryGit(own, ['rev-parse', '--verify', '--quiet', local]),
+    git(own, ['rev-parse', fetched]),
+  ]);
+  if (present === next) return featureBranch;
+  const isCheckedOut = (await git(own, ['worktree', 'list', '--porcelain'])).split('\n').includes(`branch ${local}`);
+  const losesCommits =
+    present !== undefined && (await tryGit(own, ['merge-base', '--is-ancestor', present, next])) === undefined;
+  if (isCheckedOut || losesCommits) return fetched;
+  await git(own, ['update-ref', '-m', 'plan42: fetch', local, next, present ?? '']);
+  return featureBranch;
+}
+
+/** Sends commits that the user has added to the branch of a task, for its next turn. */
+export async function pushOwnCommits(
+  remote: HostedRemote,
+  refs: TaskRefs | undefined,
+  featureBranch: string,
+): Promise<boolean> {
+  const local = await tryGit(remote.git, ['rev-parse', '--verify', '--quiet', `refs/heads/${featureBranch}`]);
+  if (local === undefined || refs === undefined) return false;
+  const fetched = await git(remote.git, ['rev-parse', refs.branch]);
+  if (local === fetched) return false;
+  if ((await tryGit(remote.git, ['merge-base', '--is-ancestor', fetched, local])) === undefined) return false;
+  await pushCommit(remote, local, featureBranch);
+  return true;
+}
+
+async function run({ git: own, options }: HostedRemote, args: readonly string[], what: string): Promise<string> {
+  try {
+    return await git(own, [...options, ...args]);
+  } catch (error) {
+    if (!(error instanceof GitError)) throw error;
+    const reason = error.output
+      .split('\n')
+      .filter((line) => /^(?:remote: |error: |fatal: )/.test(line))
+      .map((line) => line.replace(/^(?:remote: )?(?:error: |fatal: )?/, '').trim());
+    throw new UserError(`cannot ${what}: ${reason[0] ?? error.message}`, { cause: error });
+  }
+}

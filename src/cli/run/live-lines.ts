@@ -1,0 +1,77 @@
+import { Writable } from 'node:stream';
+import { systemClock } from '../../lib/clock.ts';
+import { truncate } from '../../lib/display-width.ts';
+import { formatDuration } from '../../lib/format-duration.ts';
+import { printableLine } from '../../lib/printable.ts';
+import type { CliContext } from '../context.ts';
+import { clearLine, frameMs, frames } from '../progress.ts';
+
+/** A log with a line below it that shows the status and the elapsed time, on a terminal. */
+export interface LiveLines extends Disposable {
+  /** Write whole lines only. */
+  lines: Writable;
+  setStatus(status: string): void;
+  /** Hides the line and holds the log back, while something else uses the terminal. */
+  pause(): void;
+  resume(): void;
+}
+
+/** `to` gets the log. The line is drawn on standard error if both are a terminal; otherwise each status is printed once. */
+export function liveLines({ stderr, env }: CliContext, to: Writable & { isTTY?: boolean }): LiveLines {
+  const isLive = stderr.isTTY === true && to.isTTY === true && env['TERM'] !== 'dumb';
+  const startedAt = systemClock.now();
+  const columns = (to as { columns?: number }).columns ?? 80;
+  let [status, frame, isDrawn, isPaused] = ['', 0, false, false];
+  let held: (() => void)[] = [];
+
+  const erase = () => {
+    if (isDrawn) stderr.write(clearLine);
+    isDrawn = false;
+  };
+  const draw = () => {
+    if (isPaused || status === '') return;
+    frame += 1;
+    const elapsed = formatDuration(systemClock.now() - startedAt);
+    const text = truncate(`${frames[frame % frames.length]} ${status}, ${elapsed}`, columns - 1);
+    stderr.write(`${clearLine}${text}`);
+    isDrawn = true;
+  };
+  const timer = isLive ? setInterval(draw, frameMs) : undefined;
+
+  const lines = new Writable({
+    decodeStrings: false,
+    write(chunk: string, _encoding, done) {
+      const write = () => {
+        erase();
+        if (to.write(chunk)) done();
+        else to.once('drain', done);
+      };
+      if (isPaused) held.push(write);
+      else write();
+    },
+  });
+  return {
+    lines,
+    setStatus: (next) => {
+      const shown = printableLine(next);
+      if (!isLive && shown !== status) stderr.write(`${shown}\n`);
+      status = shown;
+    },
+    pause: () => {
+      isPaused = true;
+      erase();
+    },
+    resume: () => {
+      isPaused = false;
+      const writes = held;
+      held = [];
+      for (const write of writes) write();
+    },
+    [Symbol.dispose]: () => {
+      clearInterval(timer);
+      isPaused = false;
+      for (const write of held) write();
+      erase();
+    },
+  };
+}

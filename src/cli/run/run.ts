@@ -1,0 +1,178 @@
+/** `plan42 run`: a prompt becomes a task for the repository that the user is in, and its result comes back as a branch. */
+import { randomUUID } from 'node:crypto';
+import { featureBranchName } from '../../agent/git/branch-name.ts';
+import { ExitCode, UserError } from '../../lib/errors.ts';
+import type { AdminTask, AdminTurn } from '../../plan42/admin-objects.ts';
+import { ApiError } from '../../plan42/errors.ts';
+import { baseBranchOf, hostedRepo } from '../../plan42/hosted-repositories.ts';
+import type { EnvVar } from '../../plan42/objects.ts';
+import { titleOf } from '../../plan42/task-input.ts';
+import type { CliContext } from '../context.ts';
+import { withProgress } from '../progress.ts';
+import { parseEnvVar } from '../server/environment/variables.ts';
+import { readPrompt } from '../server/prompt.ts';
+import { findTask } from '../server/task/find.ts';
+import { personalWords } from '../server/task-words.ts';
+import { addTurn } from '../server/turn/create.ts';
+import { type ServerConnection, withServer } from '../server/with-server.ts';
+import { ensureAgentImage } from './agent-image.ts';
+import { type ChosenAgent, chooseAgent } from './choose-agent.ts';
+import { chooseEngine } from './choose-runtime.ts';
+import { finishTurn } from './finish.ts';
+import { fetchTask, hostedRemote, pushCommit, pushOwnCommits } from './git/exchange.ts';
+import { authorOf, commitOfWorkTree, type LocalRepository, openRepository } from './git/local-repository.ts';
+import type { RunOptions } from './options.ts';
+import { preparePullRequest } from './pull-request.ts';
+import { ensureService } from './service/ensure.ts';
+
+/** @throws UserError also if the turn failed */
+export async function run(context: CliContext, words: readonly string[], options: RunOptions): Promise<void> {
+  checkOptions(options);
+  const prompt = await promptOf(context, words, options);
+  const repository = await openRepository(context, '.');
+  // Its obstacles must show before an agent works for an hour.
+  const pullRequest = options.pr ? await preparePullRequest(context, repository) : undefined;
+  const start =
+    options.turn === undefined
+      ? await newTask(context, repository, { prompt, options })
+      : (server: ServerConnection) => nextTurn(context, server, repository, { id: options.turn ?? '', prompt });
+  await withServer(context, { ...options, personal: true }, async (server) => {
+    const { task, turn } = await start(server);
+    await finishTurn(context, { server, repository, task, turn, options, pullRequest });
+  });
+}
+
+function checkOptions({ apply, pr, detach, turn, dirty, image, agent, title, env }: RunOptions): void {
+  const reject = (message: string, remedy: string) => {
+    throw new UserError(message, { remedy, exitCode: ExitCode.usage });
+  };
+  if (detach && (apply || pr)) {
+    const remedy = 'Omit --detach, or use "plan42 task apply" when the task is finished.';
+    reject('--detach cannot be used with --apply or --pr', remedy);
+  }
+  if (turn !== undefined && [dirty, image, agent, title, env].some((option) => option !== undefined)) {
+    reject('--turn cannot be used with options for a new task', 'Omit --dirty, --image, --agent, --title and --env.');
+  }
+}
+
+/** The arguments, a file, or standard input if it is not a terminal. */
+async function promptOf(context: CliContext, words: readonly string[], { promptFile }: RunOptions): Promise<string> {
+  const prompt = words.length === 0 ? undefined : words.join(' ');
+  const isPiped = context.stdin.isTTY !== true && prompt === undefined && promptFile === undefined;
+  if (isPiped) return readPrompt(context, { promptFile: '-' });
+  if (prompt === undefined && promptFile === undefined) {
+    throw new UserError('there is no prompt', {
+      remedy: 'Give one: plan42 run "Fix the failing test"',
+      exitCode: ExitCode.usage,
+    });
+  }
+  return readPrompt(context, {
+    ...(prompt !== undefined && { prompt }),
+    ...(promptFile !== undefined && { promptFile }),
+  });
+}
+
+interface Started {
+  task: AdminTask;
+  turn: AdminTurn;
+}
+
+interface NewTaskInput {
+  prompt: string;
+  options: RunOptions;
+}
+
+/** Checks what can be checked without the server, starts the service, and returns the work with it. */
+async function newTask(context: CliContext, repository: LocalRepository, { prompt, options }: NewTaskInput) {
+  const { env, stderr } = context;
+  const variables = (options.env ?? []).map((text) => parseEnvVar(text, env));
+  const agent = chooseAgent(context, options);
+  const isLocal = options.server === undefined && options.data === undefined;
+  const engine = options.container && (isLocal || agent.image === undefined) ? await chooseEngine(context) : undefined;
+  const image = agent.image ?? (await ensureAgentImage(context, agent.name ?? '', engine ?? 'docker'));
+  if (isLocal) await ensureService(context, engine ?? 'host');
+  const notes = [...repository.notes];
+  if (repository.isDirty && !options.dirty)
+    notes.push('Uncommitted changes are not sent to the agent. To include them, add --dirty.');
+  for (const note of notes) stderr.write(`${note}\n`);
+  const commit = options.dirty ? await commitOfWorkTree(repository) : repository.head;
+  return (server: ServerConnection) =>
+    createTask(context, server, repository, { prompt, options, agent, image, variables, commit });
+}
+
+interface TaskInput extends NewTaskInput {
+  agent: ChosenAgent;
+  image: string;
+  variables: readonly EnvVar[];
+  commit: string;
+}
+
+async function createTask(
+  context: CliContext,
+  { client, location, tenantId }: ServerConnection,
+  repository: LocalRepository,
+  { prompt, options, agent, image, variables, commit }: TaskInput,
+): Promise<Started> {
+  const taskId = randomUUID();
+  const title = options.title ?? titleOf(prompt);
+  const repo = hostedRepo(repository.hostedName);
+  const base = baseBranchOf(taskId);
+  await withProgress(context, 'Sending the repository to the server', async () => {
+    await client.createRepository(repository.hostedName).catch(explainMissingRepositories);
+    await pushCommit(hostedRemote(repository, location, tenantId), commit, base);
+  });
+  const environment = await client.createEnvironment(randomUUID(), {
+    Name: agent.name ?? image,
+    Description: 'Created by "plan42 run".',
+    DockerImage: image,
+    Repos: [repo],
+    EnvVars: mergeVariables([...(await identityVariables(repository)), ...agent.variables, ...variables]),
+    Ephemeral: true,
+  });
+  const task = await client.createTask(taskId, {
+    Title: title,
+    Prompt: prompt,
+    EnvironmentId: environment.EnvironmentId,
+    ...(options.model !== undefined && { Model: options.model }),
+    RepoInfo: { [repo]: { FeatureBranch: featureBranchName(title, taskId), TargetBranch: base } },
+  });
+  return { task, turn: await client.getTurn(taskId, 1) };
+}
+
+function explainMissingRepositories(error: unknown): never {
+  if (!(error instanceof ApiError) || error.status !== 404) throw error;
+  throw new UserError('the server cannot keep repositories', { remedy: 'Use the server of a newer plan42.' });
+}
+
+/** The agent commits in the name of the user. */
+async function identityVariables({ git }: LocalRepository): Promise<EnvVar[]> {
+  const author = await authorOf(git);
+  if (author === undefined) return [];
+  return [
+    { Name: 'GIT_AUTHOR_NAME', Value: author.name, IsSecret: false },
+    { Name: 'GIT_AUTHOR_EMAIL', Value: author.email, IsSecret: false },
+  ];
+}
+
+/** Of variables with one name, the last one counts. */
+function mergeVariables(variables: readonly EnvVar[]): EnvVar[] {
+  return [...new Map(variables.map((variable) => [variable.Name, variable])).values()];
+}
+
+/** Adds a turn, whose agent also gets what the user has committed to the branch of the task. */
+export async function nextTurn(
+  { stderr }: CliContext,
+  { client, location, tenantId }: ServerConnection,
+  repository: LocalRepository,
+  { id, prompt }: { id: string; prompt: string },
+): Promise<Started> {
+  const task = await findTask(client, id, personalWords);
+  const info = task.RepoInfo?.[hostedRepo(repository.hostedName)];
+  if (info?.FeatureBranch) {
+    const remote = hostedRemote(repository, location, tenantId);
+    const refs = await fetchTask(remote, task.TaskId, info.FeatureBranch);
+    if (await pushOwnCommits(remote, refs, info.FeatureBranch))
+      stderr.write(`Sent your commits on ${info.FeatureBranch} to the server.\n`);
+  }
+  return { task, turn: await addTurn(client, task, prompt, personalWords) };
+}

@@ -1,0 +1,167 @@
+/**
+ * Real command-line agents work on turns: offline, against a model server that follows a script, a real git server and a
+ * GitHub. PLAN42_TEST_AGENTS has the names of those to test, or `all`; they are 100 to 460 MB each.
+ */
+import assert from 'node:assert/strict';
+import { suite, type TestContext, test } from 'node:test';
+import { findAdapter } from '../src/agent/adapters/find-adapter.ts';
+import { runAgent } from '../src/agent/drivers/run-agent.ts';
+import { type AgentSetting, branch, setUpAgent } from './support/agent-setting.ts';
+import { type FakeModel, startFakeModel } from './support/fake-model/fake-model.ts';
+import { makeReviewComment, makeThread } from './support/github/state.ts';
+import { installAgent } from './support/npm-agent.ts';
+import { requiresCommands } from './support/requires-command.ts';
+
+interface RealAgent {
+  adapter: string;
+  package: string;
+  model: string;
+  /** The model that the server is asked for, if the agent has its own names. */
+  asked?: RegExp;
+  /** Passes on the reasoning level. */
+  hasLevels?: true;
+  /** The environment of the agent, for the URL of the model server. */
+  env: (url: string) => NodeJS.ProcessEnv;
+}
+
+const anthropic = (url: string) => ({ ANTHROPIC_API_KEY: 'sk-ant-key', ANTHROPIC_BASE_URL: url });
+const openai = (url: string) => ({ OPENAI_API_KEY: 'sk-openai-key', OPENAI_BASE_URL: `${url}/v1` });
+const google = (url: string) => ({ GEMINI_API_KEY: 'AIza-google-key', GOOGLE_GEMINI_BASE_URL: url });
+
+const agents: Record<string, RealAgent> = {
+  'gemini by protocol': {
+    adapter: 'gemini',
+    package: '@google/gemini-cli@0.61.0',
+    model: 'gemini-2.5-flash',
+    env: google,
+  },
+  'codex by command line': {
+    adapter: 'codex',
+    package: '@openai/codex@0.171.0',
+    model: 'gpt-5',
+    hasLevels: true,
+    env: openai,
+  },
+  'codex by protocol': {
+    adapter: 'codex',
+    package: '@agentclientprotocol/codex-acp@2.6.0',
+    model: 'gpt-5',
+    hasLevels: true,
+    env: openai,
+  },
+  'claude by command line': {
+    adapter: 'claude',
+    package: '@anthropic-ai/claude-code@2.1.332',
+    model: 'claude-sonnet-5',
+    hasLevels: true,
+    env: anthropic,
+  },
+  'claude by protocol': {
+    adapter: 'claude',
+    package: '@agentclientprotocol/claude-agent-acp@0.101.0',
+    model: 'sonnet',
+    asked: /sonnet/,
+    hasLevels: true,
+    env: anthropic,
+  },
+  'opencode by protocol': {
+    adapter: 'opencode',
+    package: 'opencode-ai@1.18.33',
+    model: 'openai/gpt-5',
+    asked: /^gpt-5$/,
+    env: openai,
+  },
+};
+
+const wanted = process.env['PLAN42_TEST_AGENTS'] || 'gemini by protocol,claude by command line';
+const names = wanted === 'all' ? Object.keys(agents) : wanted.split(',');
+
+const comment = {
+  ...{ User: 'ann', DiffHunk: '@@ -1 +1 @@\n-helo\n+hello', Path: 'greeting.txt', StartLine: 1, OrigStartLine: 1 },
+  ...{ Body: 'Greet the whole world.', IsMinimized: false },
+};
+
+// An agent that waits for a person, or retries without end, fails the test.
+suite('an agent from npm', { timeout: 300_000, concurrency: 2 }, () => {
+  for (const name of names) {
+    const agent = agents[name] ?? assert.fail(`there is no agent ${name}`);
+
+    test(`${name}: turns a prompt into a pull request, and review comments into the next commit`, async (t) => {
+      if (!(await requiresCommands(t, 'npm', 'git'))) return;
+      const setting = await setUpAgent(t);
+      const model = await startModel(t);
+      const turn = await turnsOf(agent, setting, model);
+
+      model.script = { commands: ['sed -i s/helo/hello/ greeting.txt'], text: 'Fixed the **greeting**.' };
+      const first = await turn({ Task: { Model: agent.model, ReasoningLevel: 'High' } });
+      assert.deepEqual([first.turn.ErrorMessage, first.turn.Status], [undefined, 'Completed'], first.log.join('\n'));
+      assert.equal(first.turn.OutputMessage, 'Fixed the **greeting**.');
+      assert.equal(await setting.git.git('acme/app', 'show', `${branch}:greeting.txt`), 'hello');
+      const log = first.log.join('\n');
+      assert.match(log, /^\$ .*sed -i s\/helo\/hello\/ greeting\.txt/m);
+      assert.match(log, /^Used \d+ input tokens/m);
+      const [pullRequest, ...others] = setting.github.state.repos.get('acme/app')?.pullRequests.values() ?? [];
+      assert.deepEqual(others, []);
+      assert.match(pullRequest?.body ?? '', /Fixed the \*\*greeting\*\*\./);
+      assert.match(model.asked[0]?.body ?? '', /Fix it/);
+      assert.match(model.asked[0]?.model ?? '', agent.asked ?? new RegExp(`^${agent.model}$`));
+      if (agent.hasLevels) assert.match(model.asked[0]?.body ?? '', /"effort":"high"/);
+
+      const thread = makeThread([makeReviewComment()]);
+      pullRequest?.reviewThreads.push(thread);
+      model.asked = [];
+      model.script = {
+        commands: ['echo hello, world >greeting.txt'],
+        text: 'Greets the world.\n\n### Reply 1\n\nIt greets all of it now.',
+      };
+      const feedback = { 'acme/app': [{ ID: thread.id, IsResolved: false, Comments: [comment] }] };
+      const second = await turn({
+        Turn: { TurnIndex: 2, Prompt: 'Address the comments' },
+        Task: { Model: agent.model, RepoInfo: first.task.RepoInfo },
+        FeedBack: feedback,
+      });
+      assert.deepEqual([second.turn.ErrorMessage, second.turn.Status], [undefined, 'Completed'], second.log.join('\n'));
+      assert.equal(second.turn.OutputMessage, 'Greets the world.');
+      assert.match(model.asked[0]?.body ?? '', /Greet the whole world\./);
+      assert.equal(await setting.git.git('acme/app', 'show', `${branch}:greeting.txt`), 'hello, world');
+      assert.equal(await setting.git.git('acme/app', 'rev-list', '--count', `main..${branch}`), '2');
+      assert.equal(setting.github.state.repos.get('acme/app')?.pullRequests.size, 1);
+      assert.match(thread.comments[1]?.body ?? '', /It greets all of it now\.$/);
+    });
+
+    test(`${name}: a refused key is named, not printed`, async (t) => {
+      if (!(await requiresCommands(t, 'npm', 'git'))) return;
+      const setting = await setUpAgent(t);
+      const model = await startModel(t);
+      model.failure = { status: 401, body: refusal };
+      const turn = await turnsOf(agent, setting, model);
+      const { turn: result, log } = await turn({ Task: { Model: agent.model } });
+      const [key = '', value = ''] = Object.entries(agent.env(''))[0] ?? [];
+      assert.equal(result.Status, 'Failed');
+      assert.match(result.ErrorMessage ?? '', new RegExp(`provider refused the key in ${key}: .*Replace the key\\.$`));
+      assert.doesNotMatch(log.join('\n') + result.ErrorMessage, new RegExp(value));
+    });
+  }
+});
+
+/** As Anthropic, OpenAI and Google respond to a wrong key, in one. */
+const refusal = {
+  type: 'error',
+  error: { code: 401, type: 'authentication_error', status: 'UNAUTHENTICATED', message: 'API key not valid' },
+};
+
+async function startModel(t: TestContext): Promise<FakeModel> {
+  const model = await startFakeModel({ commands: [], text: '' });
+  t.after(() => model[Symbol.asyncDispose]());
+  return model;
+}
+
+async function turnsOf({ adapter, package: name, env }: RealAgent, setting: AgentSetting, model: FakeModel) {
+  const PATH = `${await installAgent(name)}:${process.env['PATH']}`;
+  const found = await findAdapter({ PLAN42_AGENT: adapter });
+  return (request: Record<string, unknown>) =>
+    setting.turn((task) => runAgent(found, { ...task, exitTimeoutMs: 500 }), {
+      request,
+      env: { PATH, ...env(model.url) },
+    });
+}
