@@ -1,20 +1,22 @@
 /**
  * Real command-line agents work on turns: offline, against a model server that follows a script, a real git server and a
- * GitHub. PLAN42_TEST_AGENTS has the names of those to test, or `all`; they are 100 to 460 MB each.
+ * GitHub. They reach the model server through a proxy only. PLAN42_TEST_AGENTS has the names of those to test, or `all`; they are 100 to 460 MB each.
  */
 import assert from 'node:assert/strict';
 import { suite, type TestContext, test } from 'node:test';
 import { findAdapter } from '../src/agent/adapters/find-adapter.ts';
+import type { AgentTask } from '../src/agent/drivers/driver.ts';
 import { runAgent } from '../src/agent/drivers/run-agent.ts';
 import { type AgentSetting, branch, setUpAgent } from './support/agent-setting.ts';
 import { type FakeModel, startFakeModel } from './support/fake-model/fake-model.ts';
 import { makeReviewComment, makeThread } from './support/github/state.ts';
 import { installAgent } from './support/npm-agent.ts';
+import { startProxy } from './support/proxy.ts';
 import { requiresCommands } from './support/requires-command.ts';
 
 interface RealAgent {
   adapter: string;
-  packages: string[];
+  package: string;
   model: string;
   /** The model that the server is asked for, if the agent has its own names. */
   asked?: RegExp;
@@ -31,42 +33,43 @@ const google = (url: string) => ({ GEMINI_API_KEY: 'AIza-google-key', GOOGLE_GEM
 const agents: Record<string, RealAgent> = {
   'gemini by protocol': {
     adapter: 'gemini',
-    packages: ['@google/gemini-cli@0.61.0'],
+    package: '@google/gemini-cli@0.61.0',
     model: 'gemini-2.5-flash',
     env: google,
   },
   'codex by command line': {
     adapter: 'codex',
-    packages: ['@openai/codex@0.171.0'],
+    package: '@openai/codex@0.171.0',
     model: 'gpt-5',
     hasLevels: true,
     env: openai,
   },
   'codex by protocol': {
     adapter: 'codex',
-    packages: ['@agentclientprotocol/codex-acp@2.6.0'],
+    package: '@agentclientprotocol/codex-acp@2.6.0',
     model: 'gpt-5',
     hasLevels: true,
     env: openai,
   },
   'claude by command line': {
     adapter: 'claude',
-    packages: ['@anthropic-ai/claude-code@2.1.332'],
+    package: '@anthropic-ai/claude-code@2.1.332',
     model: 'claude-sonnet-5',
     hasLevels: true,
     env: anthropic,
   },
   'claude by protocol': {
     adapter: 'claude',
-    packages: ['@agentclientprotocol/claude-agent-acp@0.101.0'],
+    package: '@agentclientprotocol/claude-agent-acp@0.101.0',
     model: 'sonnet',
     asked: /sonnet/,
     hasLevels: true,
-    env: anthropic,
+    // By the protocol, it does not report why it repeats requests.
+    env: (url) => ({ ...anthropic(url), CLAUDE_CODE_MAX_RETRIES: '2' }),
   },
   'opencode by protocol': {
     adapter: 'opencode',
-    packages: ['opencode-ai@1.18.33'],
+    package: 'opencode-ai@1.18.33',
     model: 'openai/gpt-5',
     asked: /^gpt-5$/,
     env: openai,
@@ -156,12 +159,14 @@ async function startModel(t: TestContext): Promise<FakeModel> {
   return model;
 }
 
-async function turnsOf({ adapter, packages, env }: RealAgent, setting: AgentSetting, model: FakeModel) {
-  const PATH = `${await installAgent(packages)}:${process.env['PATH']}`;
+/** The model server has a name that only the proxy knows. */
+async function turnsOf({ adapter, package: name, env }: RealAgent, setting: AgentSetting, model: FakeModel) {
+  const PATH = `${await installAgent(name)}:${process.env['PATH']}`;
   const found = await findAdapter({ PLAN42_AGENT: adapter });
-  return (request: Record<string, unknown>) =>
-    setting.turn((task) => runAgent(found, { ...task, exitTimeoutMs: 500 }), {
-      request,
-      env: { PATH, ...env(model.url) },
-    });
+  return async (request: Record<string, unknown>) => {
+    await using proxy = await startProxy(model.port);
+    const run = (task: AgentTask) =>
+      runAgent(found, { ...task, env: { ...task.env, HTTP_PROXY: proxy.url }, exitTimeoutMs: 500 });
+    return await setting.turn(run, { request, env: { PATH, ...env('http://model.invalid') } });
+  };
 }

@@ -324,6 +324,44 @@ suite('the web page', { concurrency: false }, () => {
     }
   });
 
+  test('tasks are searched, and cancelled together, by keyboard', { skip }, async () => {
+    for (const title of ['Paint it red', 'Paint it blue', 'Paint it green']) {
+      await startTask(server, ['--title', title, '--prompt', 'p']);
+    }
+    await using watched = await signedIn({ width: 360 });
+    const { page } = watched;
+    await page.getByRole('link', { name: 'Tasks', exact: true }).click();
+    await page.getByRole('heading', { name: 'Tasks' }).waitFor();
+    await tabTo(page, 'Search tasks');
+    await page.keyboard.type('PAINT it');
+    const rows = page.getByRole('table').getByRole('row');
+    await eventually(async () => (await rows.count()) === 4);
+    await eventually(async () => page.url().endsWith('#/tasks?search=PAINT+it'));
+    await page.reload();
+    await eventually(async () => (await rows.count()) === 4);
+    assert.equal(await page.getByRole('searchbox').inputValue(), 'PAINT it');
+
+    await tabTo(page, 'Select all tasks that are not finished');
+    await page.keyboard.press('Space');
+    await page.getByRole('button', { name: 'Cancel 3 tasks' }).waitFor();
+    await tabTo(page, 'Select Paint it blue');
+    await page.keyboard.press('Space');
+    assert.deepEqual(await watched.accessibilityProblems(), []);
+    await tabTo(page, 'Cancel 2 tasks');
+    await page.keyboard.press('Enter');
+    await tabTo(page, 'Cancel the tasks');
+    await page.keyboard.press('Enter');
+    await eventually(async () => (await page.getByRole('table').getByText('Failed').count()) === 2);
+    const tasks: Json[] = (await call(server, 'GET', 'tasks?maxResults=100')).Tasks;
+    const stateOf = (title: string) => tasks.find(({ Title }) => Title === title).State;
+    assert.deepEqual(['Paint it red', 'Paint it blue', 'Paint it green'].map(stateOf), ['Failed', 'Pending', 'Failed']);
+
+    await page.getByRole('link', { name: 'Pending' }).click();
+    await eventually(async () => (await rows.count()) === 2);
+    await page.getByRole('searchbox').fill('nothing has this');
+    await page.getByText('No task matches.').waitFor();
+  });
+
   test('the overview shows which agents run, wait and have failed, and the free slots', { skip }, async () => {
     await using folder = await makeTempDir();
     await using own = await ServerProcess.start(join(folder.path, 'data'));

@@ -6,7 +6,7 @@ test('places and addresses convert in both directions', () => {
   const places: Exclude<Place, { view: 'unknown' }>[] = [
     { view: 'overview' },
     { view: 'tasks' },
-    { view: 'tasks', state: 'Awaiting Code Review', after: 'a+/=' },
+    { view: 'tasks', state: 'Awaiting Code Review', search: '100% & more', after: 'a+/=' },
     { view: 'task', taskId: 'a/b?c' },
     { view: 'runner', runnerId: 'r' },
     { view: 'newTask' },

@@ -1,7 +1,7 @@
 /** The current view and its parameters, stored behind the `#` of the address. */
 export type Place =
   | { view: 'overview' }
-  | { view: 'tasks'; state?: string; after?: string }
+  | { view: 'tasks'; state?: string; search?: string; after?: string }
   | { view: 'task'; taskId: string }
   | { view: 'runner'; runnerId: string }
   /** `environment` and `from`, a task to repeat, fill in the form. */
@@ -20,7 +20,8 @@ export function placeOf(hash: string): Place {
   const [first = '', second, ...more] = path.split('/', 3).map(decode);
   if (more.length > 0) return { view: 'unknown' };
   if (first === '' && second === undefined) return { view: 'overview' };
-  if (first === 'tasks' && second === undefined) return { view: 'tasks', ...parameters(query, ['state', 'after']) };
+  if (first === 'tasks' && second === undefined)
+    return { view: 'tasks', ...parameters(query, ['state', 'search', 'after']) };
   if (first === 'tasks' && second === 'new') return { view: 'newTask', ...parameters(query, ['environment', 'from']) };
   if (first === 'tasks' && second) return { view: 'task', taskId: second };
   if (first === 'environments' && second === undefined) return { view: 'environments' };
@@ -35,7 +36,7 @@ export function hashOf(place: Exclude<Place, { view: 'unknown' }>): string {
     case 'overview':
       return '#/';
     case 'tasks':
-      return withParameters('#/tasks', { state: place.state, after: place.after });
+      return withParameters('#/tasks', { state: place.state, search: place.search, after: place.after });
     case 'task':
       return `#/tasks/${encodeURIComponent(place.taskId)}`;
     case 'runner':

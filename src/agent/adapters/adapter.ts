@@ -9,6 +9,11 @@ export interface Adapter {
   keys: readonly string[];
   /** Hosts that the agent must reach. */
   hosts: readonly string[];
+  /**
+   * The server of the model provider, which must be reachable if the first of the keys is set, and the variable that names
+   * another one.
+   */
+  server?: { variable: string; url: string };
   /** Speaks the Agent Client Protocol. Preferred if its program is installed. */
   acp?: (settings: AgentSettings) => AcpLaunch;
   /** Takes the prompt as an argument or from standard input, and exits when it is done. */

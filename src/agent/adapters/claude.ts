@@ -15,6 +15,7 @@ export const claude: Adapter = {
   packages: { npm: ['@agentclientprotocol/claude-agent-acp'] },
   keys: ['ANTHROPIC_API_KEY', 'CLAUDE_CODE_OAUTH_TOKEN', 'ANTHROPIC_AUTH_TOKEN'],
   hosts: ['api.anthropic.com'],
+  server: { variable: 'ANTHROPIC_BASE_URL', url: 'https://api.anthropic.com' },
   acp: ({ model, webSearch }) => ({
     command: ['claude-agent-acp'],
     env: { ...env, ...(model ? { ANTHROPIC_MODEL: model } : {}) },

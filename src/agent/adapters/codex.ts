@@ -26,6 +26,7 @@ export const codex: Adapter = {
   name: 'codex',
   packages: { npm: ['@agentclientprotocol/codex-acp'] },
   keys: ['OPENAI_API_KEY', 'CODEX_API_KEY'],
+  server: { variable: 'OPENAI_BASE_URL', url: 'https://api.openai.com/v1' },
   hosts: ['api.openai.com', 'chatgpt.com', 'auth.openai.com'],
   acp: (settings) => ({
     command: ['codex-acp'],

@@ -8,23 +8,17 @@ const settingsFile = '.plan42/gemini-settings.json';
 function withSettings({ env, webSearch }: AgentSettings): Pick<Launch, 'env' | 'files'> {
   const selectedType = env['GOOGLE_API_KEY'] ? 'vertex-ai' : 'gemini-api-key';
   const settings = {
-    general: { disableAutoUpdate: true, enableAutoUpdate: false },
+    general: { enableAutoUpdate: false },
+    privacy: { usageStatisticsEnabled: false },
     ...(env['GEMINI_API_KEY'] || env['GOOGLE_API_KEY'] ? { security: { auth: { selectedType } } } : {}),
     ...(webSearch ? {} : { tools: { exclude: ['google_web_search', 'web_fetch'] } }),
   };
-  return {
-    env: {
-      GEMINI_CLI_SYSTEM_SETTINGS_PATH: `${env['HOME'] ?? '/root'}/${settingsFile}`,
-      GEMINI_CLI_TRUST_WORKSPACE: 'true',
-    },
-    files: { [settingsFile]: JSON.stringify(settings) },
-  };
+  const path = `${env['HOME'] ?? '/root'}/${settingsFile}`;
+  return { env: { GEMINI_CLI_SYSTEM_SETTINGS_PATH: path }, files: { [settingsFile]: JSON.stringify(settings) } };
 }
 
-const options = ({ model }: AgentSettings) => [
-  ...['--skip-trust', '--approval-mode', 'yolo'],
-  ...(model ? ['--model', model] : []),
-];
+const trust = ['--skip-trust', '--approval-mode', 'yolo'];
+const options = ({ model }: AgentSettings) => [...trust, ...(model ? ['--model', model] : [])];
 
 /** Gemini CLI, which speaks the Agent Client Protocol itself. */
 export const gemini: Adapter = {
@@ -32,6 +26,7 @@ export const gemini: Adapter = {
   packages: { npm: ['@google/gemini-cli'] },
   keys: ['GEMINI_API_KEY', 'GOOGLE_API_KEY'],
   hosts: ['generativelanguage.googleapis.com'],
+  server: { variable: 'GOOGLE_GEMINI_BASE_URL', url: 'https://generativelanguage.googleapis.com' },
   acp: (settings) => ({ command: ['gemini', '--acp', ...options(settings)], mode: 'yolo', ...withSettings(settings) }),
   commandLine: (settings) => ({
     command: ['gemini', ...options(settings), '--output-format', 'stream-json'],

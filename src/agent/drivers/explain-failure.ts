@@ -14,10 +14,16 @@ const kinds: readonly (readonly [FailureKind, RegExp])[] = [
     'limit',
     /insufficient_quota|quota|credit balance|billing|usage limit|limit reached|budget|context window exceeded/i,
   ],
-  ['key-refused', /\b40[13]\b|invalid.{0,8}api.?key|incorrect api key|api key not valid|authentication_error/i],
+  [
+    'key-refused',
+    /(?:error|status|code|http)\W{0,12}40[13]\b|\b40[13] \w|invalid.{0,8}api.?key|incorrect api key|api key not valid|authentication_error/i,
+  ],
   ['key-refused', /permission_error|unauthori[sz]ed|forbidden|api_key_invalid/i],
-  ['overloaded', /\b(?:429|5\d\d)\b|overloaded|rate.?limit|too many requests|high demand|resource_exhausted/i],
-  ['refused', /refusal/i],
+  [
+    'overloaded',
+    /(?:error|status|code|http)\W{0,12}(?:429|5\d\d)\b|\b(?:429|50[0234]|529) \w|overloaded|rate.?limit|too many requests|high demand|resource_exhausted/i,
+  ],
+  ['refused', /^refusal: /],
 ];
 
 export interface FailureFacts {
@@ -34,10 +40,19 @@ export function explainFailure(
   { texts, exit, cause }: FailureFacts,
 ): AgentFailure {
   const found = texts.map(classify).find((found) => found !== undefined);
-  const hasKey = adapter.keys.length === 0 || adapter.keys.some((name) => env[name]);
-  const kind = found?.kind === 'key-refused' && !hasKey ? 'no-key' : (found?.kind ?? 'exited');
+  const kind = keyProblem(found?.kind, adapter, env) ?? found?.kind ?? 'exited';
   const line = found?.line ?? texts.map(lastLine).find((line) => line !== '') ?? '';
   return new AgentFailure(kind, sentence(kind, { adapter, env, line, exit }), { cause });
+}
+
+/** Agents report a key that is refused as if it were missing, and the other way round. */
+function keyProblem(
+  kind: FailureKind | undefined,
+  { keys }: Adapter,
+  env: NodeJS.ProcessEnv,
+): 'no-key' | 'key-refused' | undefined {
+  if ((kind !== 'no-key' && kind !== 'key-refused') || keys.length === 0) return undefined;
+  return keys.some((name) => env[name]) ? 'key-refused' : 'no-key';
 }
 
 function classify(text: string): { kind: FailureKind; line: string } | undefined {

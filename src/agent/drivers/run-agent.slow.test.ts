@@ -3,9 +3,11 @@ import { readFile, writeFile } from 'node:fs/promises';
 import { join } from 'node:path';
 import { type TestContext, test } from 'node:test';
 import { eventually } from '../../../test/support/eventually.ts';
+import { startTestServer } from '../../../test/support/http-server.ts';
+import { startProxy } from '../../../test/support/proxy.ts';
 import { makeTempDir } from '../../../test/support/temp-dir.ts';
 import { commandLine } from '../../lib/processes.ts';
-import { findAdapter } from '../adapters/find-adapter.ts';
+import { adapters, findAdapter } from '../adapters/find-adapter.ts';
 import type { AgentEvent, AgentTask } from './driver.ts';
 import { runAgent } from './run-agent.ts';
 
@@ -102,6 +104,7 @@ for (const [steps, env, kind, message] of [
   [['fail 529 overloaded_error'], {}, 'overloaded', /Run the task again later\.$/],
   [['fail getaddrinfo ENOTFOUND api.example.com'], {}, 'unreachable', /^cannot reach api\.example\.com: /],
   [['say working', 'exit 3'], {}, 'exited', /custom exited with code 3: something broke/],
+  [['fail at ModuleJob.run (module_job:569:25)'], {}, 'exited', /custom reported an error/],
   [['exit 0'], {}, 'exited', /custom reported an error/],
   [['refuse'], {}, 'refused', /refused the task/],
   [['say never'], { ACP_VERSION: '99' }, 'protocol', /version 99/],
@@ -166,6 +169,42 @@ test('an agent is added by one file of at most 40 lines', async (t) => {
     { type: 'tool', title: 'write made-up.txt', status: 'started' },
     { type: 'tool', title: 'write made-up.txt', status: 'done' },
   ]);
+});
+
+test('our adapters have at most 40 lines', async () => {
+  const folder = join(import.meta.dirname, '../adapters');
+  for (const name of [...adapters.map((adapter) => adapter.name), 'custom']) {
+    const source = await readFile(join(folder, `${name}.ts`), 'utf8');
+    assert.ok(source.trimEnd().split('\n').length <= 40, name);
+  }
+});
+
+test('a server that cannot be reached is named before the agent starts', async (t) => {
+  await using dir = await makeTempDir();
+  await writeFile(
+    join(dir.path, 'adapter.mjs'),
+    `export default { name: 'x', keys: ['KEY'], server: { variable: 'URL', url: 'http://model.invalid' },
+       commandLine: () => ({ command: ['echo', 'hello'] }) };`,
+  );
+  const env = { PLAN42_AGENT: join(dir.path, 'adapter.mjs') };
+  for (const [variables, message] of [
+    [{ KEY: 'k' }, /^cannot start x: cannot reach model\.invalid: (?:ENOTFOUND|EAI_AGAIN)\. Allow the host/],
+    [{ URL: 'http://127.0.0.1:1/v1' }, /^cannot start x: cannot reach 127\.0\.0\.1:1: ECONNREFUSED\./],
+  ] as const) {
+    await assert.rejects(startAgent(t, { ...env, ...variables }, dir.path, {}).result, {
+      kind: 'unreachable',
+      message,
+    });
+  }
+  assert.equal((await startAgent(t, env, dir.path, {}).result).message, 'hello');
+  await using server = await startTestServer((response) => void response.writeHead(404).end());
+  const reachable = startAgent(t, { ...env, URL: server.url }, dir.path, {});
+  assert.equal((await reachable.result).message, 'hello');
+  // A host that only the proxy can reach.
+  await using proxy = await startProxy(server.port);
+  const proxied = startAgent(t, { ...env, KEY: 'k', HTTP_PROXY: proxy.url }, dir.path, {});
+  assert.equal((await proxied.result).message, 'hello');
+  assert.match(proxy.targets[0] ?? '', /model\.invalid/);
 });
 
 test('an agent of the command line that fails is explained', async (t) => {

@@ -4,6 +4,7 @@ import type { Adapter, Launch } from '../adapters/adapter.ts';
 import { describeError, isResponse, promptByAcp } from './acp.ts';
 import { agentEnvironment } from './agent-environment.ts';
 import { AgentProcess, type Exit, findProgram, writeFiles } from './agent-process.ts';
+import { checkServer } from './check-server.ts';
 import { promptByCommandLine } from './command-line.ts';
 import { AgentFailure, type AgentResult, type AgentTask } from './driver.ts';
 import { explainFailure } from './explain-failure.ts';
@@ -22,6 +23,7 @@ export async function runAgent(adapter: Adapter, task: AgentTask): Promise<Agent
   // The API capitalises levels, and agents do not.
   const settings = { ...task, env, reasoningLevel: task.reasoningLevel?.toLowerCase() };
   const { launch, showsErrors, prompt } = await chooseDriver(adapter, settings);
+  await checkServer(adapter, env, task.signal);
   await writeFiles(launch.files, env);
   let isOver = false;
   const transcript = new Transcript((event) => {

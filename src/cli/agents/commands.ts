@@ -11,9 +11,12 @@ without a registry. Push it to a registry for runners elsewhere.
 
 Examples:
   plan42 agent build --agent claude
-  plan42 agent build --agent codex --base docker.io/library/rust:1 --with "jq cmake"
-  plan42 agent build --agent gemini --devcontainer .devcontainer/devcontainer.json
-  plan42 agent build --agent custom --command '["my-agent", "--fast"]' --base my-image
+  plan42 agent build --agent codex --base docker.io/library/rust:1 \\
+    --with "jq cmake"
+  plan42 agent build --agent gemini \\
+    --devcontainer .devcontainer/devcontainer.json
+  plan42 agent build --agent custom --command '["my-agent", "--fast"]' \\
+    --base my-image
   plan42 agent build --agent ./my-adapter.mjs --dry-run`;
 
 /** `plan42 agent …` */

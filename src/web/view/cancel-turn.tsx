@@ -27,7 +27,8 @@ export function CancelTurn({ turn, path, onDone }: { turn: Turn; path: string; o
 // The agent updates the turn all the time, so the known version may be outdated.
 const maxAttempts = 5;
 
-async function failTurn(api: Api, path: string, turn: Turn, attemptsLeft = maxAttempts): Promise<void> {
+/** Fails a turn, unless it is finished. */
+export async function failTurn(api: Api, path: string, turn: Turn, attemptsLeft = maxAttempts): Promise<void> {
   if (isTerminalStatus(turn.Status)) return;
   const body = { Status: 'Failed', ErrorMessage: 'cancelled by user' };
   try {

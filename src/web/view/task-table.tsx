@@ -1,14 +1,27 @@
 import type { TaskSummary } from '../../plan42/page-objects.ts';
+import { isTerminalStatus } from '../../plan42/turn-status.ts';
 import { hashOf } from '../place.ts';
 import { State, Time } from './parts.tsx';
+
+/** Which tasks are selected. */
+interface Selection {
+  chosen: ReadonlySet<string>;
+  onChange: (chosen: ReadonlySet<string>) => void;
+}
+
+export function isCancellable({ LastTurnStatus }: TaskSummary): boolean {
+  return LastTurnStatus !== undefined && !isTerminalStatus(LastTurnStatus);
+}
 
 /** Tasks, one per row. On a narrow screen, the title's cell contains the values of the missing columns. */
 export function TaskTable({
   tasks,
   none = 'There are no tasks yet.',
+  selection,
 }: {
   tasks: readonly TaskSummary[];
   none?: string;
+  selection?: Selection;
 }) {
   if (tasks.length === 0) {
     return (
@@ -22,6 +35,7 @@ export function TaskTable({
       <caption class="hidden">Tasks, the newest first</caption>
       <thead>
         <tr>
+          {selection ? <SelectAll tasks={tasks} {...selection} /> : null}
           <th scope="col">Task</th>
           <th scope="col">State</th>
           <th scope="col" class="number wide">
@@ -34,20 +48,56 @@ export function TaskTable({
       </thead>
       <tbody>
         {tasks.map((task) => (
-          <TaskRow key={task.TaskId} task={task} />
+          <TaskRow key={task.TaskId} task={task} selection={selection} />
         ))}
       </tbody>
     </table>
   );
 }
 
-function TaskRow({ task }: { task: TaskSummary }) {
+function SelectAll({ tasks, chosen, onChange }: Selection & { tasks: readonly TaskSummary[] }) {
+  const ids = tasks.filter(isCancellable).map(({ TaskId }) => TaskId);
+  const isAll = ids.length > 0 && ids.every((id) => chosen.has(id));
+  return (
+    <th scope="col" class="choice">
+      <input
+        type="checkbox"
+        aria-label="Select all tasks that are not finished"
+        disabled={ids.length === 0}
+        checked={isAll}
+        onChange={() => onChange(new Set(isAll ? [] : ids))}
+      />
+    </th>
+  );
+}
+
+function Choice({ task, chosen, onChange }: Selection & { task: TaskSummary }) {
+  const { TaskId, Title } = task;
+  if (!isCancellable(task)) return <td class="choice" />;
+  const toggle = (isChosen: boolean) => {
+    const others = [...chosen].filter((id) => id !== TaskId);
+    onChange(new Set(isChosen ? [...others, TaskId] : others));
+  };
+  return (
+    <td class="choice">
+      <input
+        type="checkbox"
+        aria-label={`Select ${Title}`}
+        checked={chosen.has(TaskId)}
+        onChange={(event) => toggle(event.currentTarget.checked)}
+      />
+    </td>
+  );
+}
+
+function TaskRow({ task, selection }: { task: TaskSummary; selection: Selection | undefined }) {
   const { TaskId, Title, State: state, LastTurnIndex, LastTurnStatus, LastTurnMachine, CreatedAt } = task;
   // A runner has it, but its agent has not set a status yet.
   const status = state === 'Executing' && LastTurnStatus === 'Pending' ? 'Starting' : LastTurnStatus;
   const hasOwnStatus = status !== undefined && status !== state;
   return (
     <tr>
+      {selection ? <Choice task={task} {...selection} /> : null}
       <th scope="row">
         <a href={hashOf({ view: 'task', taskId: TaskId })}>{Title}</a>
         <span class="narrow quiet">

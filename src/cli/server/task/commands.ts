@@ -3,8 +3,11 @@ import type { CliContext } from '../../context.ts';
 import { collect, examples } from '../../options.ts';
 import { type LocationOptions, withLocationOptions } from '../location.ts';
 import { withPromptOptions } from '../prompt.ts';
+import type { CancelTasksOptions } from './cancel-many.ts';
 import type { CreateTaskOptions } from './create.ts';
 import type { DeleteTaskOptions } from './delete.ts';
+import { withTaskFilter } from './filter.ts';
+import type { ListTasksOptions } from './list.ts';
 
 const createExamples = `
 Examples:
@@ -31,6 +34,18 @@ Examples:
   plan42 server task delete 8f46cade
   plan42 server task delete --force 2b1d0a77 583122a6`;
 
+const listExamples = examples(
+  'plan42 server task list',
+  'plan42 server task list --state failed --search website',
+  'plan42 server task list --json | jq length',
+);
+
+const cancelExamples = examples(
+  'plan42 server task cancel 8f46cade',
+  'plan42 server task cancel --state pending',
+  'plan42 server task cancel --search website',
+);
+
 interface JsonOptions extends LocationOptions {
   json?: boolean;
 }
@@ -39,10 +54,10 @@ interface JsonOptions extends LocationOptions {
 export function addTaskCommands(server: Command, context: CliContext): void {
   const task = server.command('task').description('create, list, follow, cancel and delete tasks for agents');
   addCreate(task, context);
-  withLocationOptions(task.command('list').description('list tasks, newest first'))
+  withLocationOptions(withTaskFilter(task.command('list').description('list tasks, newest first')))
     .option('--json', 'print JSON')
-    .addHelpText('after', examples('plan42 server task list', 'plan42 server task list --json | jq length'))
-    .action(async (options: JsonOptions) => (await import('./list.ts')).listTasks(context, options));
+    .addHelpText('after', listExamples)
+    .action(async (options: ListTasksOptions) => (await import('./list.ts')).listTasks(context, options));
   withLocationOptions(task.command('show').description('show a task and its turns'))
     .argument('<id>', 'the task ID or its first characters')
     .option('--json', 'print {"Task", "Turns"} as JSON')
@@ -54,11 +69,12 @@ export function addTaskCommands(server: Command, context: CliContext): void {
     .action(async (id: string, options: LocationOptions) =>
       (await import('./follow.ts')).followTask(context, id, options),
     );
-  withLocationOptions(task.command('cancel').description("cancel a task's latest turn"))
-    .argument('<id>', 'the task ID or its first characters')
-    .addHelpText('after', examples('plan42 server task cancel 8f46cade'))
-    .action(async (id: string, options: LocationOptions) =>
-      (await import('./cancel.ts')).cancelTask(context, id, options),
+  withLocationOptions(withTaskFilter(task.command('cancel').description('cancel the latest turns of tasks')))
+    .argument('[id...]', 'task IDs or their first characters')
+    .option('--all', 'all tasks that are not finished')
+    .addHelpText('after', cancelExamples)
+    .action(async (ids: string[], options: CancelTasksOptions) =>
+      (await import('./cancel-many.ts')).cancelTasks(context, ids, options),
     );
   withLocationOptions(task.command('delete').description('delete tasks with their turns and logs'))
     .argument('<id...>', 'task IDs or their first characters')

@@ -9,19 +9,22 @@ import { renderTable } from '../../table.ts';
 import type { LocationOptions } from '../location.ts';
 import { wordsOf } from '../task-words.ts';
 import { callServer } from '../with-server.ts';
+import { filterTasks, type TaskFilter } from './filter.ts';
 
-export interface ListTasksOptions extends LocationOptions {
+export interface ListTasksOptions extends LocationOptions, TaskFilter {
   json?: boolean;
 }
 
 /** Prints the tasks, newest first. */
 export async function listTasks(context: CliContext, options: ListTasksOptions): Promise<void> {
   const { stdout, signal } = context;
-  const tasks = await callServer(context, options, ({ client }) => client.listTasks());
+  const all = await callServer(context, options, ({ client }) => client.listTasks());
+  const tasks = filterTasks(all, options);
   tasks.sort((a, b) => Date.parse(b.CreatedAt) - Date.parse(a.CreatedAt) || a.TaskId.localeCompare(b.TaskId));
   if (options.json) return print(stdout, renderJson(tasks), signal);
   if (tasks.length === 0) {
-    context.stderr.write(`No tasks. Create one with "${wordsOf(options).newTask}".\n`);
+    const create = `No tasks. Create one with "${wordsOf(options).newTask}".\n`;
+    context.stderr.write(all.length > 0 ? 'No task matches.\n' : create);
     return;
   }
   await print(stdout, renderTasks(context, tasks), signal);

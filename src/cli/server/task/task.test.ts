@@ -238,6 +238,35 @@ describe('plan42 server task show and cancel', () => {
     assert.equal(follow.exitCode, 1);
   });
 
+  it('finds tasks by state and text, and cancels all that match', async () => {
+    await using test = await startTestServer();
+    const [one, two, three] = [
+      await createTask(test, 'Fix the footer.'),
+      await createTask(test, 'Fix the header.'),
+      await createTask(test, 'Write docs.'),
+    ];
+    await test.updateTurn(one.TaskId, { Status: 'Completed' });
+    const find = async (...argv: string[]) => {
+      const tasks = JSON.parse((await test.plan42(['task', 'list', '--json', ...argv])).stdout) as AdminTask[];
+      return tasks.map(({ Title }) => Title).toSorted();
+    };
+    assert.deepEqual(await find('--search', 'FIX'), ['Fix the footer.', 'Fix the header.']);
+    assert.deepEqual(await find('--search', 'fix', '--state', 'completed'), ['Fix the footer.']);
+    assert.deepEqual(await find('--search', three.TaskId.slice(0, 8)), ['Write docs.']);
+    assert.equal((await test.plan42(['task', 'list', '--search', 'none'])).stderr, 'No task matches.\n');
+    assert.equal((await test.plan42(['task', 'list', '--state', 'x'])).exitCode, 2);
+
+    const cancel = async (...argv: string[]) => (await test.plan42(['task', 'cancel', ...argv])).stderr;
+    assert.match(await cancel(), /^ERROR: no task given\. Give task IDs, or --all/);
+    assert.match(await cancel(two.TaskId, '--all'), /^ERROR: IDs cannot be used with --all, --state or --search\./);
+    const done = /^1 task cancelled\. Their runners stop the agents within a minute\.\n$/;
+    assert.match(await cancel('--search', 'fix'), done);
+    assert.equal((await test.client.getTurn(two.TaskId, 1)).ErrorMessage, 'cancelled by user');
+    assert.notEqual((await test.client.getTurn(three.TaskId, 1)).Status, 'Failed');
+    assert.match(await cancel(one.TaskId, two.TaskId, three.TaskId), done);
+    assert.equal(await cancel('--all'), '0 tasks cancelled.\n');
+  });
+
   it('deletes finished tasks, and cancels others with --force only', async () => {
     await using test = await startTestServer();
     const [one, two, three] = [await createTask(test), await createTask(test), await createTask(test)];
