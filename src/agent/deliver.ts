@@ -11,6 +11,7 @@ import { postReplies } from './github/replies.ts';
 import type { Answer } from './prompt/answers.ts';
 import type { Feedback } from './prompt/feedback.ts';
 import type { TaskUpdates } from './task-updates.ts';
+import { taskPage } from './turn/api.ts';
 import type { AgentRequest } from './turn/request.ts';
 import type { TurnReporter } from './turn/turn-reporter.ts';
 
@@ -115,10 +116,12 @@ async function proposeOne(
   await reply(clone, { pullRequest, answer, feedback }, deps, saved);
 }
 
-function description({ prompt, taskPrompt, taskId }: AgentRequest, summary: string): string {
-  const request = (taskPrompt || prompt).trim();
-  const details = `<details><summary>Request</summary>\n\n${request}\n\n</details>`;
-  return [summary || '(The agent wrote no summary.)', details, `Plan42 task ${taskId}`].join('\n\n');
+function description(request: AgentRequest, summary: string): string {
+  const { prompt, taskPrompt, taskId } = request;
+  const details = `<details><summary>Request</summary>\n\n${(taskPrompt || prompt).trim()}\n\n</details>`;
+  const page = taskPage(request);
+  const task = page === undefined ? `Plan42 task ${taskId}` : `[Plan42 task ${taskId}](${page})`;
+  return [summary || '(The agent wrote no summary.)', details, task].join('\n\n');
 }
 
 async function reply(

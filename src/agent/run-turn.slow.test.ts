@@ -2,7 +2,7 @@ import assert from 'node:assert/strict';
 import { readFile, writeFile } from 'node:fs/promises';
 import { join } from 'node:path';
 import { suite, test } from 'node:test';
-import { branch, setUpAgent } from '../../test/support/agent-setting.ts';
+import { branch, ids, setUpAgent } from '../../test/support/agent-setting.ts';
 
 const fix = async ({ folder }: { folder: string }) => writeFile(join(folder, 'greeting.txt'), 'hello\n');
 
@@ -33,6 +33,7 @@ suite('a turn', { timeout: 600_000 }, () => {
     assert.deepEqual(others, []);
     assert.deepEqual([pullRequest?.title, pullRequest?.head, pullRequest?.base], ['Fix the greeting', branch, 'main']);
     assert.match(pullRequest?.body ?? '', /I fixed the \*\*greeting\*\*\./);
+    assert.match(pullRequest?.body ?? '', /\n\nPlan42 task 22222222-/);
     assert.deepEqual(task.RepoInfo['acme/app'], {
       FeatureBranch: branch,
       TargetBranch: 'main',
@@ -41,6 +42,16 @@ suite('a turn', { timeout: 600_000 }, () => {
       PRNumber: 1,
       PRStatus: 'open',
     });
+  });
+
+  test('links a pull request to the page of its task', async (t) => {
+    const { github, turn } = await setUpAgent(t);
+    const claims = Buffer.from(JSON.stringify({ iss: 'https://plan42.example.com/sub/' })).toString('base64url');
+    await turn(fix, { request: { AgentToken: `p42a_e30.${claims}.c2ln` } });
+    const [pullRequest] = github.state.repos.get('acme/app')?.pullRequests.values() ?? [];
+    const link = `[Plan42 task ${ids.TaskId}](https://plan42.example.com/sub/#/tasks/${ids.TaskId})`;
+    const { body = '' } = pullRequest ?? {};
+    assert.ok(body.includes(link), body);
   });
 
   test('continues on the branch of the last turn', async (t) => {

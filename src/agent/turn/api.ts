@@ -54,6 +54,12 @@ export async function findApi(
   throw new RequestError(`no response from ${candidates.join(' or ')}. Set PLAN42_URL to the server's URL`);
 }
 
+/** Returns the task's page. Undefined if the server is on loopback, where others cannot open it. */
+export function taskPage({ token, taskId }: AgentRequest): string | undefined {
+  const issuer = tryIssuerOf(token);
+  return issuer === undefined || isLoopback(issuer) ? undefined : `${trimEnd(issuer.href, '/')}/#/tasks/${taskId}`;
+}
+
 function candidateUrls(issuer: URL): string[] {
   if (!isLoopback(issuer)) return [issuer.href];
   const alternatives = hostNames.map((name) => Object.assign(new URL(issuer), { hostname: name }).href);
@@ -64,14 +70,20 @@ function isLoopback(url: URL): boolean {
   return /^(localhost|127\.[\d.]+|\[::1\])$/.test(url.hostname);
 }
 
-// The token is `p42a_` and a JWT. Only the server can verify the signature.
 function issuerOf(token: string): URL {
+  const issuer = tryIssuerOf(token);
+  if (issuer !== undefined) return issuer;
+  throw new RequestError("the agent token has no valid issuer. Set PLAN42_URL to the server's URL");
+}
+
+// The token is `p42a_` and a JWT. Only the server can verify the signature.
+function tryIssuerOf(token: string): URL | undefined {
   const payload = token.slice(token.indexOf('_') + 1).split('.')[1] ?? '';
   try {
     const claims: unknown = JSON.parse(Buffer.from(payload, 'base64url').toString());
     return new URL((claims as { iss: string }).iss);
   } catch {
-    throw new RequestError("the agent token has no valid issuer. Set PLAN42_URL to the server's URL");
+    return undefined;
   }
 }
 

@@ -45,12 +45,14 @@ export async function watchTurn({ client, turn, lines, onStatus, ...options }: W
   const stop = new AbortController();
   const signal = AbortSignal.any([options.signal, stop.signal]);
   try {
-    const [finished] = await Promise.all([
+    const [finished, last] = await Promise.all([
       watchStatus(client, turn, onStatus, signal),
       printTurnLog(client, turn, lines, signal),
     ]);
     onStatus(finished);
-    if (finished.OutputMessage) await print(lines, `${printableOutput(finished.OutputMessage)}\n`, signal);
+    // Many agents log their final message too.
+    const { OutputMessage: message } = finished;
+    if (message && !last.includes(message.trim())) await print(lines, `${printableOutput(message)}\n`, signal);
     return finished;
   } finally {
     stop.abort();
@@ -66,16 +68,23 @@ export function throwIfFailed(turn: AdminTurn, words: TaskWords = serverWords): 
   });
 }
 
-/** Prints the log from its start until the turn is finished. */
+// The agent reports its final message, and then what it pushed.
+const lastMessages = 20;
+
+/** Prints the log from its start until the turn is finished, and returns its last messages. */
 export async function printTurnLog(
   client: AdminClient,
   turn: AdminTurn,
   lines: Writable,
   signal: AbortSignal,
-): Promise<void> {
+): Promise<readonly string[]> {
+  const last: string[] = [];
   for await (const { message } of client.turnLogs(turn.TaskId, turn.TurnIndex, { signal })) {
     await print(lines, `${printableOutput(message)}\n`, signal);
+    last.push(message.trim());
+    if (last.length > lastMessages) last.shift();
   }
+  return last;
 }
 
 // Silent while the server is unreachable: the log stream notices it too, and decides when to give up.

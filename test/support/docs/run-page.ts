@@ -15,7 +15,7 @@ const usual = {
   'OLD-TOKEN-ID': '$old_token',
 };
 
-const maxMs = 300_000;
+const maxMs = 600_000;
 const bin = join(import.meta.dirname, '../../../bin');
 const prelude = await readFile(join(import.meta.dirname, 'prelude.sh'), 'utf8');
 

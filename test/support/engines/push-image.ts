@@ -46,12 +46,14 @@ export async function pushImage({
 }
 
 function imageConfig(layers: Buffer[], env: string[]): Buffer {
+  const hasPath = env.some((variable) => variable.startsWith('PATH='));
   const config = {
     architecture: process.arch === 'x64' ? 'amd64' : process.arch,
     os: 'linux',
     // A fixed date, so that equal content has an equal digest.
     created: '2026-01-01T00:00:00Z',
-    config: { Env: ['PATH=/usr/sbin:/usr/bin:/sbin:/bin', ...env], Cmd: ['/bin/sh'] },
+    // With two of one name, docker takes the first one in some cases, and the last one in others.
+    config: { Env: [...(hasPath ? [] : ['PATH=/usr/sbin:/usr/bin:/sbin:/bin']), ...env], Cmd: ['/bin/sh'] },
     rootfs: { type: 'layers', diff_ids: layers.map(sha256) },
     // Podman builds on no image without one.
     history: layers.map(() => ({ created: '2026-01-01T00:00:00Z' })),

@@ -21,9 +21,8 @@ export async function printTurnLogs(
   await withServer(context, options, async ({ client }) => {
     const task = await findTask(client, id);
     const turn = await client.getTurn(task.TaskId, index ?? 'last');
-    await (options.follow
-      ? printTurnLog(client, turn, context.stdout, context.signal)
-      : printCurrentLog(context, client, turn));
+    if (options.follow) await printTurnLog(client, turn, context.stdout, context.signal);
+    else await printCurrentLog(context, client, turn);
   });
 }
 
