@@ -4,6 +4,7 @@
 #
 # The newest segment has the name of the log. A full one is moved to <log>.older/<offset>: in 15 digits, how many bytes of
 # the output come before it. Then the oldest ones are removed until a new one has room within the limit and on the disk.
+# An empty file takes the place of the last one, so that its name says how much comes before the log.
 #
 # POSIX shell and commands that every system has, in their plainest form, like shim.sh; and Perl if there is one.
 # The job never waits for a disk: output that cannot be written is discarded, counted and noted in the log. If this shell
@@ -54,22 +55,37 @@ find_segments() {
   measure "$log"
 }
 
+# Sets the path that a segment has which ends where the log begins, or an empty one in its place.
+set_path() {
+  name=$((zero + start)) path=$older/${name#1}
+}
+
 drop_oldest() {
   set -- "$older"/*
-  [ -e "$1" ] && rm -f "$1" || return 1
-  shift
+  [ -e "$1" ] || return 1
   offset=$start
-  [ $# -eq 0 ] || offset_of "$1"
+  if [ $# -eq 1 ]; then
+    set_path
+    [ "$1" != "$path" ] || return 1
+    # First, so that readers always find one. A disk without a free inode has one afterwards.
+    true >"$path"
+    rm -f "$1"
+    [ -e "$path" ] || true >"$path"
+  else
+    rm -f "$1"
+    offset_of "$2"
+  fi
   first=$offset
 }
 
 rotate() {
-  name=$((zero + start)) path=$older/${name#1}
+  set_path
   { [ -d "$older" ] || mkdir "$older"; } && mv "$log" "$path" || return 1
   until true >"$log"; do
     set -- "$older"/*
     if [ $# -eq 1 ] || ! drop_oldest; then
       mv "$path" "$log"
+      [ "$start" -eq 0 ] || true >"$path"
       return 1
     fi
   done

@@ -302,6 +302,22 @@ describe('a full disk', () => {
     assert.ok((await logBytes(logFile)) > mib / 2);
   });
 
+  test('on which the last older segment is dropped leaves a log that says how much is missing', async (t) => {
+    if (process.getuid?.() !== 0) return t.skip('needs root, to mount a small file system');
+    await using job = await makeJobFolder();
+    await using disk = mountSmallDisk(job.folder, '2m');
+    const logFile = join(disk.path, 'job.log');
+    await start({ ...job, logFile }, `seq 1 200000; ${until('full')}; seq 200001 202000`, { maxLogMib: 200 });
+    await eventually(async () => (await readLog(logFile)).endsWith('\n200000\n'));
+    await appendFile(join(disk.path, 'filler'), Buffer.alloc(2 * mib)).catch(() => {});
+    await create(job, 'full');
+    await waitForExit(job.folder);
+    // A note says what could not be written. The line before it may be a part of one.
+    const [before = ''] = (await readLog(logFile)).split(/\n*\[plan42: [^\]]* missing here: /);
+    const lines = before.split('\n').slice(0, -1);
+    assert.ok(assertLinesTo(Number(lines.at(-1)), `${lines.join('\n')}\n`) > mib / 2);
+  });
+
   test('on which no file can be created keeps the newest segment and adds a note', async (t) => {
     if (process.getuid?.() !== 0) return t.skip('needs root, to mount a small file system');
     await using job = await makeJobFolder();
