@@ -67,6 +67,13 @@ const agents: Record<string, RealAgent> = {
     // By the protocol, it does not report why it repeats requests.
     env: (url) => ({ ...anthropic(url), CLAUDE_CODE_MAX_RETRIES: '2' }),
   },
+  'opencode by command line': {
+    adapter: 'opencode',
+    package: 'opencode-ai@1.18.33',
+    model: 'openai/gpt-5',
+    asked: /^gpt-5$/,
+    env: (url) => ({ ...openai(url), PLAN42_AGENT_PROTOCOL: 'command' }),
+  },
   'opencode by protocol': {
     adapter: 'opencode',
     package: 'opencode-ai@1.18.33',
