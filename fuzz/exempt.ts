@@ -14,6 +14,7 @@ export const exemptions: Readonly<Record<string, string>> = {
   'checks/finding.ts': ownText,
   'checks/token.ts#tokenRemedy': ownText,
   'cli/agents/build-image.ts#imageOfAgent': 'the name is a constant, or matches a pattern',
+  'cli/agents/devcontainer.ts': 'its other texts are paths; the content is read by parseDevcontainer',
   'cli/agents/recipe.ts#recipeFolder': operator,
   'cli/completion/candidates.ts#complete': 'its words are the command line of the user, which commander has split',
   'cli/options.ts#collect': 'collects and does not read',

@@ -1,15 +1,17 @@
 /**
  * Real command-line agents work on turns: offline, against a model server that follows a script, a real git server and a
- * GitHub. PLAN42_TEST_AGENTS has the names of those to test, or `all`; they are 100 to 460 MB each.
+ * GitHub. They reach the model server through a proxy only. PLAN42_TEST_AGENTS has the names of those to test, or `all`; they are 100 to 460 MB each.
  */
 import assert from 'node:assert/strict';
 import { suite, type TestContext, test } from 'node:test';
 import { findAdapter } from '../src/agent/adapters/find-adapter.ts';
+import type { AgentTask } from '../src/agent/drivers/driver.ts';
 import { runAgent } from '../src/agent/drivers/run-agent.ts';
 import { type AgentSetting, branch, setUpAgent } from './support/agent-setting.ts';
 import { type FakeModel, startFakeModel } from './support/fake-model/fake-model.ts';
 import { makeReviewComment, makeThread } from './support/github/state.ts';
 import { installAgent } from './support/npm-agent.ts';
+import { startProxy } from './support/proxy.ts';
 import { requiresCommands } from './support/requires-command.ts';
 
 interface RealAgent {
@@ -62,7 +64,15 @@ const agents: Record<string, RealAgent> = {
     model: 'sonnet',
     asked: /sonnet/,
     hasLevels: true,
-    env: anthropic,
+    // By the protocol, it does not report why it repeats requests.
+    env: (url) => ({ ...anthropic(url), CLAUDE_CODE_MAX_RETRIES: '2' }),
+  },
+  'opencode by command line': {
+    adapter: 'opencode',
+    package: 'opencode-ai@1.18.33',
+    model: 'openai/gpt-5',
+    asked: /^gpt-5$/,
+    env: (url) => ({ ...openai(url), PLAN42_AGENT_PROTOCOL: 'command' }),
   },
   'opencode by protocol': {
     adapter: 'opencode',
@@ -156,12 +166,14 @@ async function startModel(t: TestContext): Promise<FakeModel> {
   return model;
 }
 
+/** The model server has a name that only the proxy knows. */
 async function turnsOf({ adapter, package: name, env }: RealAgent, setting: AgentSetting, model: FakeModel) {
   const PATH = `${await installAgent(name)}:${process.env['PATH']}`;
   const found = await findAdapter({ PLAN42_AGENT: adapter });
-  return (request: Record<string, unknown>) =>
-    setting.turn((task) => runAgent(found, { ...task, exitTimeoutMs: 500 }), {
-      request,
-      env: { PATH, ...env(model.url) },
-    });
+  return async (request: Record<string, unknown>) => {
+    await using proxy = await startProxy(model.port);
+    const run = (task: AgentTask) =>
+      runAgent(found, { ...task, env: { ...task.env, HTTP_PROXY: proxy.url }, exitTimeoutMs: 500 });
+    return await setting.turn(run, { request, env: { PATH, ...env('http://model.invalid') } });
+  };
 }

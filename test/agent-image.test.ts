@@ -1,7 +1,7 @@
 /** `plan42 agent build` with real engines, from a base in a real registry. */
 import assert from 'node:assert/strict';
 import { randomUUID } from 'node:crypto';
-import { readFile, writeFile } from 'node:fs/promises';
+import { mkdir, readFile, writeFile } from 'node:fs/promises';
 import { dirname, join } from 'node:path';
 import { suite, type TestContext, test } from 'node:test';
 import { busyboxLayer, programLayer } from './support/engines/images.ts';
@@ -39,6 +39,8 @@ async function setUp(t: TestContext, name: 'docker' | 'podman') {
     engine: (...args: string[]) => run(name, args, { env }),
     inside: (command: string) => run(name, ['run', '--rm', '--entrypoint', '/bin/sh', tag, '-c', command], { env }),
     dir,
+    /** The image of the dev container, which the agent's image is built on. */
+    devcontainer: async () => /^FROM (.*)$/m.exec(await readFile(join(recipe, 'Dockerfile'), 'utf8'))?.[1] ?? '',
     [Symbol.asyncDispose]: async () => {
       await run(name, ['rmi', '--force', tag], { env }).catch(() => {});
       await dir[Symbol.asyncDispose]();
@@ -71,12 +73,22 @@ for (const name of ['docker', 'podman'] as const) {
       assert.equal(await build('--reset', '--dry-run', ...command), written);
     });
 
-    test('builds an image for an adapter in a file', async (t) => {
+    test('builds an image for an adapter in a file, on the Dockerfile of a dev container', async (t) => {
       await using setting = await setUp(t, name);
       if (!setting) return;
       const adapter = join(setting.dir.path, 'adapter.mjs');
       await writeFile(adapter, 'export default { name: "mine", commandLine: () => ({ command: ["true"] }) };\n');
-      await setting.build('--agent', adapter, '--base', setting.base);
+      const folder = join(setting.dir.path, 'repository/.devcontainer');
+      await mkdir(folder, { recursive: true });
+      await writeFile(join(folder, 'Dockerfile'), `FROM ${setting.base}\nARG VALUE\nENV OF_DEV=$VALUE\n`);
+      const file = join(folder, 'devcontainer.json');
+      await writeFile(
+        file,
+        '// A comment\n{ "build": { "dockerfile": "Dockerfile", "args": { "VALUE": "yes" }, }, }\n',
+      );
+      await setting.build('--agent', adapter, '--devcontainer', file);
+      assert.equal(await setting.inside('echo $OF_DEV'), 'yes\n');
+      await setting.engine('rmi', '--force', await setting.devcontainer()).catch(() => {});
       const found = await setting.inside('echo $PLAN42_AGENT; cat /opt/plan42/adapter.mjs');
       assert.match(found, /^\/opt\/plan42\/adapter\.mjs\nexport default \{ name: "mine"/);
     });

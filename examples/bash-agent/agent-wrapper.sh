@@ -28,7 +28,7 @@ write() { # write METHOD PATH: sends $state/body, again after a conflict or an o
 patch() { jq -n "$@" '$ARGS.named' >"$state/body" && write PATCH ''; }
 finish() { patch --arg Status "$1" --arg "$2" "$3" --arg CompletedAt "$(date -u +%FT%TZ)"; }
 upload() { # uploads the next whole lines of the log. Fails if there are none.
-  local last && last=$(wc -l <"$state/log")
+  local last && last=$(($(wc -l <"$state/log")))
   ((last > index + 400)) && last=$((index + 400))
   ((last > index)) || return 1
   sed -n "$((index + 1)),${last}p" "$state/log" | jq -Rn --argjson Index "$index" \

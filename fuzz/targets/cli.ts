@@ -1,5 +1,6 @@
 import assert from 'node:assert/strict';
 import { CommanderError, InvalidArgumentError } from 'commander';
+import { parseDevcontainer } from '../../src/cli/agents/devcontainer.ts';
 import { parseProbe } from '../../src/cli/agents/probe-base.ts';
 import { httpUrl, integerBetween } from '../../src/cli/options.ts';
 import { formatElapsed, formatLocalTime, renderJson } from '../../src/cli/output.ts';
@@ -55,6 +56,18 @@ export const targets: readonly Target[] = [
       assert.match(remote?.repo ?? 'a/b', /^[\w.-]+\/[\w.-]+$/);
     },
     maxKiB: 64,
+  },
+  {
+    // A file of a repository.
+    covers: [
+      'cli/agents/devcontainer.ts#parseDevcontainer',
+      'cli/agents/jsonc.ts#toJson',
+      'cli/agents/jsonc.ts#parseJsonc',
+    ],
+    corpus: [`{"build": {"dockerfile": "D", "args": {"A": "\${localEnv:B:c}"}}, /* x */ } // y`, '{"image": "a",}'],
+    run: (text: string) => parseDevcontainer(text),
+    // The reasons are plain errors, which the command wraps.
+    errors: [Error],
   },
   {
     // The output of a container of a base image.

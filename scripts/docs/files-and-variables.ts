@@ -15,6 +15,23 @@ export const variables: readonly Variable[] = [
   { of: all, term: 'PLAN42_CONFIG_FILE', about: 'the configuration file, as --config-file' },
   { of: withRunner, term: 'PLAN42_STATE_DIR', about: 'the folder of jobs and logs, as --state-dir' },
   { of: ['plan42'], term: 'PLAN42_SERVER_TOKEN', about: 'the tenant token for "plan42 server … --server URL"' },
+  { of: ['plan42'], term: 'PLAN42_RUN_AGENT', about: 'the agent of "plan42 run", as --agent' },
+  {
+    of: ['plan42'],
+    term: 'PLAN42_AGENT_COMMAND, PLAN42_AGENT_PROTOCOL',
+    about: 'the command of "plan42 run --agent custom", and its protocol: acp or command',
+  },
+  { of: ['plan42'], term: 'PLAN42_RUN_DIR', about: 'the folder of the service behind "plan42 run"' },
+  {
+    of: ['plan42'],
+    term: 'PLAN42_RUN_IDLE_MINUTES',
+    about: 'the time without clients and tasks after which that service stops; 10 by default',
+  },
+  {
+    of: ['plan42'],
+    term: 'GH_TOKEN, GITHUB_TOKEN, GH_ENTERPRISE_TOKEN, GITHUB_ENTERPRISE_TOKEN',
+    about: 'the token for "plan42 run --pr", at github.com or at a GitHub Enterprise Server',
+  },
   {
     of: ['plan42'],
     term: 'PLAN42_RELEASES_URL',
@@ -64,6 +81,12 @@ export const files: readonly File[] = [
     about: 'logs of the runner (runner.log) and of jobs (JOB-ID.log)',
     linux: '~/.local/state/plan42-runner/logs/',
     macos: '~/Library/Logs/ai.plan42.runner/',
+  },
+  {
+    of: ['plan42'],
+    about: 'server, runner and logs of the service behind "plan42 run"',
+    linux: '~/.local/state/plan42-run/',
+    macos: '~/Library/Application Support/ai.plan42.run/',
   },
   {
     of: ['plan42'],

@@ -5,12 +5,13 @@ import { printableLine } from '../lib/printable.ts';
 export interface Repo {
   /** `org/repo` */
   name: string;
+  /** Empty for the repository's default branch. */
   targetBranch: string;
 }
 
 /** Parses `org/repo` or `org/repo:branch`. Returns undefined for anything else. */
 export function readRepo(text: string): Repo | undefined {
-  const [, name, branch = 'main'] = /^([\w.-]+\/[\w.-]+)(?::([^\s:]+))?$/.exec(text) ?? [];
+  const [, name, branch = ''] = /^([\w.-]+\/[\w.-]+)(?::([^\s:]+))?$/.exec(text) ?? [];
   return name === undefined ? undefined : { name, targetBranch: branch };
 }
 

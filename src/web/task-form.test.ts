@@ -17,7 +17,7 @@ test('reads a complete form', () => {
       title: 'Do it.',
       prompt: 'Do it.\nNow.',
       repos: [
-        { name: 'me/site', targetBranch: 'main' },
+        { name: 'me/site', targetBranch: '' },
         { name: 'me/docs', targetBranch: 'next' },
       ],
       environment: {

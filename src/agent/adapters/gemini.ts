@@ -9,6 +9,7 @@ function withSettings({ env, webSearch }: AgentSettings): Pick<Launch, 'env' | '
   const selectedType = env['GOOGLE_API_KEY'] ? 'vertex-ai' : 'gemini-api-key';
   const settings = {
     general: { enableAutoUpdate: false },
+    privacy: { usageStatisticsEnabled: false },
     ...(env['GEMINI_API_KEY'] || env['GOOGLE_API_KEY'] ? { security: { auth: { selectedType } } } : {}),
     ...(webSearch ? {} : { tools: { exclude: ['google_web_search', 'web_fetch'] } }),
   };

@@ -22,7 +22,7 @@ export const opencode: Adapter = {
   name: 'opencode',
   packages: { npm: ['opencode-ai'] },
   keys: ['ANTHROPIC_API_KEY', 'OPENAI_API_KEY', 'GEMINI_API_KEY', 'OPENROUTER_API_KEY', 'OPENCODE_API_KEY'],
-  hosts: ['models.dev', 'api.anthropic.com', 'api.openai.com'],
+  hosts: ['models.dev', 'models.opencode.ai', 'api.anthropic.com', 'api.openai.com'],
   acp: (settings) => ({
     command: ['opencode', 'acp'],
     env: { OPENCODE_CONFIG_CONTENT: settings.env['OPENCODE_CONFIG_CONTENT'] ?? config(settings) },

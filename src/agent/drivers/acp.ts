@@ -162,8 +162,8 @@ function messageStream(agent: Pick<AgentProcess, 'stdin' | 'readOutput'>, onResu
 export function describeError(error: unknown): string {
   if (!(error instanceof RequestError)) return formatError(error);
   const details = error.data === undefined ? '' : JSON.stringify(error.data);
-  const missingKey = error.code === authenticationRequired ? 'Authentication required' : '';
-  return [missingKey, error.message, details].filter(Boolean).join(': ');
+  const isUnnamed = error.code === authenticationRequired && !/authentication required/i.test(error.message);
+  return [isUnnamed ? 'authentication required' : '', error.message, details].filter(Boolean).join(': ');
 }
 
 /** Whether the agent responded with this error. Other errors are those of the connection. */

@@ -40,10 +40,19 @@ export function explainFailure(
   { texts, exit, cause }: FailureFacts,
 ): AgentFailure {
   const found = texts.map(classify).find((found) => found !== undefined);
-  const hasKey = adapter.keys.length === 0 || adapter.keys.some((name) => env[name]);
-  const kind = found?.kind === 'key-refused' && !hasKey ? 'no-key' : (found?.kind ?? 'exited');
+  const kind = keyProblem(found?.kind, adapter, env) ?? found?.kind ?? 'exited';
   const line = found?.line ?? texts.map(lastLine).find((line) => line !== '') ?? '';
   return new AgentFailure(kind, sentence(kind, { adapter, env, line, exit }), { cause });
+}
+
+/** Agents report a key that is refused as if it were missing, and the other way round. */
+function keyProblem(
+  kind: FailureKind | undefined,
+  { keys }: Adapter,
+  env: NodeJS.ProcessEnv,
+): 'no-key' | 'key-refused' | undefined {
+  if ((kind !== 'no-key' && kind !== 'key-refused') || keys.length === 0) return undefined;
+  return keys.some((name) => env[name]) ? 'key-refused' : 'no-key';
 }
 
 function classify(text: string): { kind: FailureKind; line: string } | undefined {

@@ -94,7 +94,8 @@ interface ChosenDriver {
 }
 
 async function chooseDriver({ name, acp, commandLine, packages }: Adapter, task: AgentTask): Promise<ChosenDriver> {
-  const byAcp = acp?.(task);
+  // With `command`, the protocol is not used even if the agent speaks it.
+  const byAcp = task.env['PLAN42_AGENT_PROTOCOL'] === 'command' && commandLine ? undefined : acp?.(task);
   if (byAcp !== undefined && (await findProgram(byAcp.command[0], task.env)) !== undefined) {
     const prompt: ChosenDriver['prompt'] = async (agent, task, transcript) => {
       await promptByAcp(byAcp, agent, task, transcript);

@@ -3,17 +3,21 @@ import { chmod } from 'node:fs/promises';
 import { join } from 'node:path';
 import { ExitCode, UserError } from '../../lib/errors.ts';
 import { writeDurably } from '../../lib/files.ts';
+import { printableLine } from '../../lib/printable.ts';
 import { imageProblem } from '../../runtimes/image-reference.ts';
 import type { CliContext } from '../context.ts';
 import { type BuildEngine, chooseEngine } from './build-engine.ts';
 import { readAgentBundle } from './bundle.ts';
 import { type AgentChoice, type ChosenAgent, chooseAgent } from './choose-agent.ts';
+import { baseOfDevcontainer } from './devcontainer.ts';
 import { defaultBase, renderDockerfile } from './dockerfile.ts';
 import { probeBase } from './probe-base.ts';
 import { type Recipe, readRecipe, recipeFolder, writeRecipe } from './recipe.ts';
 
 export interface ImageOptions extends AgentChoice {
   base?: string;
+  /** Path of a devcontainer.json that names the base. */
+  devcontainer?: string;
   /** Packages of the system, separated by spaces. */
   with?: string;
   tag?: string;
@@ -48,7 +52,7 @@ export async function prepareImage(context: CliContext, options: ImageOptions): 
     refuseOptions(options, join(folder, 'Dockerfile'));
     return { image, agent, engine, recipe: earlier };
   }
-  const base = await probeBase(engine, checkedImage(options.base ?? defaultBase, '--base'));
+  const base = await probeBase(engine, await chooseBase(context, options, engine));
   const recipe = await writeRecipe(folder, renderDockerfile({ agent, base, packages }));
   return { image, agent, engine, recipe };
 }
@@ -90,8 +94,18 @@ async function checkImage(image: string, engine: BuildEngine, dockerfile: string
   });
 }
 
+async function chooseBase(
+  { stderr }: CliContext,
+  { base, devcontainer }: ImageOptions,
+  engine: BuildEngine,
+): Promise<string> {
+  if (devcontainer === undefined) return checkedImage(base ?? defaultBase, '--base');
+  if (base !== undefined) throw usage('--base and --devcontainer both name a base', 'Remove one of them.');
+  return baseOfDevcontainer(devcontainer, engine, (line) => stderr.write(`${printableLine(line)}\n`));
+}
+
 function refuseOptions(options: ImageOptions, dockerfile: string): void {
-  const given = (['base', 'with'] as const).filter((name) => options[name] !== undefined);
+  const given = (['base', 'devcontainer', 'with'] as const).filter((name) => options[name] !== undefined);
   if (given.length === 0) return;
   throw usage(
     `cannot apply --${given.join(' and --')}: you have edited ${dockerfile}`,

@@ -1,6 +1,6 @@
 import type { Command } from 'commander';
 import type { CliContext } from '../context.ts';
-import { withColorOption } from '../options.ts';
+import { resolvedPath, withColorOption } from '../options.ts';
 import type { BuildOptions } from './build.ts';
 import type { ListAgentsOptions } from './list.ts';
 
@@ -13,6 +13,8 @@ Examples:
   plan42 agent build --agent claude
   plan42 agent build --agent codex --base docker.io/library/rust:1 \\
     --with "jq cmake"
+  plan42 agent build --agent gemini \\
+    --devcontainer .devcontainer/devcontainer.json
   plan42 agent build --agent custom --command '["my-agent", "--fast"]' \\
     --base my-image
   plan42 agent build --agent ./my-adapter.mjs --dry-run`;
@@ -25,6 +27,7 @@ export function addAgentCommands(program: Command, context: CliContext): void {
     .requiredOption('--agent <name>', 'a name of "plan42 agent list", "custom", or the file of an adapter (.mjs)')
     .option('--base <image>', 'image with the tools of your repositories; default: Node.js on Debian')
     .option('--with <packages>', 'more packages of the system to install, separated by spaces')
+    .option('--devcontainer <file>', 'take the base from this devcontainer.json', resolvedPath)
     .option('--tag <image>', 'name of the image; default: localhost/plan42-agent-NAME')
     .option('--command <command>', 'with --agent custom: the command, as words or as a JSON array')
     .option('--protocol <name>', 'with --agent custom: "acp" (Agent Client Protocol) or "command"')

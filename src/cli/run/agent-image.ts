@@ -1,22 +1,31 @@
 import { chooseEngine } from '../agents/build-engine.ts';
 import { buildImage, imageOfAgent, prepareImage } from '../agents/build-image.ts';
 import { chooseAgent } from '../agents/choose-agent.ts';
+import { findDevcontainer, imageWithDevcontainer } from '../agents/devcontainer.ts';
 import type { CliContext } from '../context.ts';
 import { withProgress } from '../progress.ts';
 import type { EngineName } from './choose-runtime.ts';
 
 /**
- * Returns the image of an agent, which is built if this machine does not have it.
+ * Returns the image of an agent, which is built if this machine does not have it. Its base is that of the repository's
+ * devcontainer.json, if there is one.
  * @param agent a name, or the file of an adapter
  * @throws UserError
  */
-export async function ensureAgentImage(context: CliContext, agent: string, engine: EngineName): Promise<string> {
+export async function ensureAgentImage(
+  context: CliContext,
+  agent: string,
+  { engine, workTree }: { engine: EngineName; workTree: string | undefined },
+): Promise<string> {
   const { env, stderr } = context;
   const custom = agent === 'custom' ? customOf(env) : {};
   const { name } = await chooseAgent({ agent, ...custom });
-  const image = imageOfAgent(name);
+  const devcontainer = workTree === undefined ? undefined : await findDevcontainer(workTree);
+  const image = devcontainer === undefined ? imageOfAgent(name) : await imageWithDevcontainer(name, devcontainer);
   if (await hasImage(context, engine, image)) return image;
-  const options = { agent, engine, ...custom };
+  const base = devcontainer === undefined ? {} : { devcontainer, tag: image };
+  if (devcontainer !== undefined) stderr.write(`The base of the image is that of ${devcontainer}.\n`);
+  const options = { agent, engine, ...custom, ...base };
   const prepared = await withProgress(context, 'Looking at the base image', () => prepareImage(context, options));
   stderr.write(`Building ${image}, which takes a few minutes once. To change it, see "plan42 agent build --help".\n`);
   await buildImage(prepared);

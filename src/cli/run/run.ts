@@ -89,7 +89,9 @@ async function newTask(context: CliContext, repository: LocalRepository, { promp
   const agent = chooseAgent(context, options);
   const isLocal = options.server === undefined && options.data === undefined;
   const engine = options.container && (isLocal || agent.image === undefined) ? await chooseEngine(context) : undefined;
-  const image = agent.image ?? (await ensureAgentImage(context, agent.name ?? '', engine ?? 'docker'));
+  const image =
+    agent.image ??
+    (await ensureAgentImage(context, agent.name ?? '', { engine: engine ?? 'docker', workTree: repository.workTree }));
   if (isLocal) await ensureService(context, engine ?? 'host');
   const notes = [...repository.notes];
   if (repository.isDirty && !options.dirty)

@@ -3,6 +3,9 @@ import type { CliContext } from '../context.ts';
 import { examples, inputPath } from '../options.ts';
 import type { RunOptions } from '../run/options.ts';
 import { type LocationOptions, withLocationOptions } from '../server/location.ts';
+import type { CancelTasksOptions } from '../server/task/cancel-many.ts';
+import { withTaskFilter } from '../server/task/filter.ts';
+import type { ListTasksOptions } from '../server/task/list.ts';
 import type { TaskOptions } from './changes.ts';
 
 interface JsonOptions extends LocationOptions {
@@ -16,10 +19,10 @@ const personal = true;
 export function addPersonalTaskCommands(program: Command, context: CliContext): void {
   const task = program.command('task').description('list, show and follow your tasks, and take over their changes');
   const add = (name: string, description: string) => withLocationOptions(task.command(name).description(description));
-  add('list', 'list tasks, newest first')
+  withTaskFilter(add('list', 'list tasks, newest first'))
     .option('--json', 'print JSON')
-    .addHelpText('after', examples('plan42 task list'))
-    .action(async (options: JsonOptions) =>
+    .addHelpText('after', examples('plan42 task list', 'plan42 task list --state failed --search website'))
+    .action(async (options: ListTasksOptions) =>
       (await import('../server/task/list.ts')).listTasks(context, { ...options, personal }),
     );
   add('show', 'show a task and its turns')
@@ -49,11 +52,12 @@ export function addPersonalTaskCommands(program: Command, context: CliContext): 
     .action(async (task: string, options: TaskOptions) =>
       (await import('./changes.ts')).applyTask(context, task, options),
     );
-  add('cancel', "cancel a task's latest turn")
-    .argument(...id)
-    .addHelpText('after', examples('plan42 task cancel 8f46cade'))
-    .action(async (task: string, options: LocationOptions) =>
-      (await import('../server/task/cancel.ts')).cancelTask(context, task, { ...options, personal }),
+  withTaskFilter(add('cancel', 'cancel the latest turns of tasks'))
+    .argument('[id...]', 'task IDs or their first characters')
+    .option('--all', 'all tasks that are not finished')
+    .addHelpText('after', examples('plan42 task cancel 8f46cade', 'plan42 task cancel --state pending'))
+    .action(async (ids: string[], options: CancelTasksOptions) =>
+      (await import('../server/task/cancel-many.ts')).cancelTasks(context, ids, { ...options, personal }),
     );
   add('turn', 'add a turn to a task, as "plan42 run --turn" does')
     .argument(...id)

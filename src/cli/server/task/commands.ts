@@ -91,7 +91,11 @@ function addCreate(task: Command, context: CliContext): void {
     .option('--image <image>', 'container image with the agent')
     .option('--title <title>', 'title; default: the first line of the prompt')
     .option('--env <name[=value]>', 'variable for the agent, delivered in its request; repeatable', collect)
-    .option('--repo <org/repo[:branch]>', 'repository and target branch (default: main); repeatable', collect)
+    .option(
+      '--repo <org/repo[:branch]>',
+      'repository and target branch, if not its default branch; repeatable',
+      collect,
+    )
     .option('--environment <id|name>', 'existing environment to use instead of image and variables')
     .option('--follow', 'follow status and log until the turn is finished')
     .option('--json', 'print {"Task", "Turns"} as JSON; with --follow at the end');

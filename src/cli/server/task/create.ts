@@ -79,6 +79,6 @@ async function documentOf(client: AdminClient, taskId: string) {
 export function parseRepoOption(text: string): Repo {
   const repo = readRepo(text);
   if (repo !== undefined) return repo;
-  const remedy = 'Give org/repo, or org/repo:branch for a target branch other than main.';
+  const remedy = 'Give org/repo, or org/repo:branch for a target branch other than its default branch.';
   throw new UserError(`${text} is not a repository`, { remedy, exitCode: ExitCode.usage });
 }

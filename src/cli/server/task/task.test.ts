@@ -52,7 +52,7 @@ describe('plan42 server task create', () => {
     assert.deepEqual(
       Object.entries(Task.RepoInfo ?? {}).map(([name, repo]) => [name, repo.TargetBranch]),
       [
-        ['me/site', 'main'],
+        ['me/site', ''],
         ['me/docs', 'next'],
       ],
     );
