@@ -69,6 +69,7 @@ test('enable, status, a second enable and disable, call by call', async (t) => {
       exitCode: null,
       detail: 'running',
       definition: mac.plistFile,
+      hints: [],
     },
   );
   assert.equal(await readFile(`${program}.log`, 'utf8'), 'ended\n', 'the first has drained before the second began');

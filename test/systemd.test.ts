@@ -159,6 +159,7 @@ suite('under systemd', { timeout: 420_000 }, () => {
       exitCode: null,
       detail: 'active (running), ready',
       definition: '/home/ann/.config/systemd/user/plan42-runner.service',
+      hints: [],
     });
   });
 
@@ -208,9 +209,9 @@ suite('under systemd', { timeout: 420_000 }, () => {
       '--login',
       'bob',
       '-c',
-      'plan42 runner enable; plan42 runner disable',
+      'plan42 runner enable; plan42 runner enable --json | grep enable-linger >&2; plan42 runner disable',
     ]);
-    assert.equal(stderr, '');
+    assert.match(stderr, /^ *"command": "sudo loginctl enable-linger .*\n$/);
     assert.match(
       stdout,
       /^Started the runner .*when you log out.*:\n {2}sudo loginctl enable-linger "\$USER"\nThe runner has stopped/s,

@@ -89,7 +89,11 @@ export const targets: readonly Target[] = [
     check: (text: string) => assert.ok(text.length < 5000),
   },
   {
-    covers: ['runtimes/image-reference.ts#parseImageReference', 'runtimes/image-reference.ts#imageProblem'],
+    covers: [
+      'runtimes/image-reference.ts#parseImageReference',
+      'runtimes/image-reference.ts#imageProblem',
+      'lib/image-parts.ts#splitImage',
+    ],
     corpus: [`ghcr.io:443/acme/agent:v1@sha256:${'0'.repeat(64)}`, 'localhost/a__b-c', 'python:3.14'],
     run: (text: string) => [imageProblem(text), parseImageReference(text)],
     errors: [InvalidImageError],

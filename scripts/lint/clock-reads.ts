@@ -32,6 +32,7 @@ const mayKnowTheDate: Readonly<Record<string, string>> = {
   'src/runner/expired-token.ts': 'the end of a token is a date',
   'src/runner/health.ts': 'times that people see',
   'src/runner/housekeeping.ts': 'files have dates',
+  'src/runner/messages/incomplete-lists.ts': 'times that people see',
   'src/runner/messages/invoke-agent.ts': 'times in records',
   'src/runner/service.ts': 'times that people see',
   'src/runner/token-watch.ts': 'the end of a token is a date',

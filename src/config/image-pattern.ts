@@ -2,6 +2,7 @@
  * Patterns of images that may run: `[registry[:port]/]repository[:tag][@digest]`, as in an image reference. Each part is
  * matched with the same part of the image, so that `python:*` does not admit `python:5000/evil`.
  */
+import { splitImage } from '../lib/image-parts.ts';
 import { trimEnd } from '../lib/trim-end.ts';
 import { InvalidValue, type Kind, list } from './kinds.ts';
 
@@ -29,16 +30,11 @@ export function parseImagePattern(text: string): ImagePattern {
   if (/^\*+$/.test(text)) {
     return { registry: undefined, port: undefined, path: ['*'], tag: undefined, digest: undefined, isAny: true };
   }
-  const [named, digest] = splitOnce(text, '@');
-  const slash = named.indexOf('/');
-  const first = named.slice(0, Math.max(slash, 0));
-  const hasRegistry = /[.:]/.test(first) || first === 'localhost';
-  const [registry, port] = hasRegistry ? splitOnce(first, ':') : [undefined, undefined];
-  const [repository, tag] = splitOnce(hasRegistry ? named.slice(slash + 1) : named, ':');
+  const { registry, port, repository, tag, digest } = splitImage(text);
   const path = repository.split('/');
   if (registry !== undefined && !host.test(registry)) throw invalid('has an invalid registry');
   if (port !== undefined && !/^[\d*?]+$/.test(port)) throw invalid('has an invalid port');
-  if (slash < 0 && tag === undefined && looksLikeRegistry(repository)) {
+  if (registry === undefined && path.length === 1 && tag === undefined && looksLikeRegistry(repository)) {
     throw invalid(`names a registry and no repository; write "${trimEnd(repository, '*')}/*"`);
   }
   if (repository !== repository.toLowerCase())
@@ -54,11 +50,6 @@ export function parseImagePattern(text: string): ImagePattern {
 // `ghcr.io*`, `registry.example.com`
 function looksLikeRegistry(name: string): boolean {
   return /\.[a-z]/.test(name) && (name.endsWith('*') || name.split('.').length > 2);
-}
-
-function splitOnce(text: string, separator: string): [string, string | undefined] {
-  const index = text.indexOf(separator);
-  return index < 0 ? [text, undefined] : [text.slice(0, index), text.slice(index + 1)];
 }
 
 function checked(patterns: readonly string[]): readonly string[] {

@@ -45,6 +45,8 @@ export const RunnerStatus = v.object({
     ending: count,
     max: count,
   }),
+  /** The latest list of GitHub that is still incomplete. Absent from older runners. */
+  githubIncomplete: v.optional(v.nullable(v.object({ time, reason: v.string() }))),
   lastError: v.nullable(v.object({ time, message: v.string() })),
   /** The job that finished last, since the start. Absent from older runners. */
   lastEnd: v.optional(v.nullable(v.object({ time, jobId: v.string(), code: v.string(), reason: v.string() }))),

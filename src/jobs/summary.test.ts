@@ -121,8 +121,22 @@ describe('the list of jobs', () => {
     const jobs = (await list(true)).toSorted((a, b) => b.turnIndex - a.turnIndex);
     const common = { title: '', record: undefined };
     assert.deepEqual(jobs, [
-      { ...common, jobId: finished.jobId, taskId: finished.taskId, turnIndex: 3, state: 'finished' },
-      { ...common, jobId: active.jobId, taskId: active.taskId, turnIndex: 1, state: 'waiting' },
+      {
+        ...common,
+        jobId: finished.jobId,
+        taskId: finished.taskId,
+        turnIndex: 3,
+        problem: 'it is damaged',
+        state: 'finished',
+      },
+      {
+        ...common,
+        jobId: active.jobId,
+        taskId: active.taskId,
+        turnIndex: 1,
+        problem: 'it is missing',
+        state: 'waiting',
+      },
     ]);
   });
 

@@ -1,6 +1,6 @@
 /** Summaries of the jobs on this machine, with or without a running runner. */
 import { access } from 'node:fs/promises';
-import { errorCode } from '../lib/errors.ts';
+import { errorCode, formatError } from '../lib/errors.ts';
 import type { Runtime } from '../runtimes/runtime.ts';
 import { isShim, readState } from '../shim/shim.ts';
 import { parseJobId } from './job-id.ts';
@@ -22,6 +22,8 @@ export interface JobSummary {
   state: JobState;
   /** Undefined if it can't be read. The job exists all the same. */
   record: JobRecord | undefined;
+  /** Why the record can't be read. */
+  problem?: string;
 }
 
 export interface JobListOptions {
@@ -61,8 +63,10 @@ function compareText(a: string, b: string): number {
   return a < b ? -1 : 1;
 }
 
-async function summarizeFinished(jobId: string, store: JobStore): Promise<JobSummary> {
-  return { ...summaryOf(jobId, await store.readFinished(jobId).catch(() => undefined)), state: 'finished' };
+/** Undefined if the job was removed since it was listed. */
+async function summarizeFinished(jobId: string, store: JobStore): Promise<JobSummary | undefined> {
+  const job = await summaryOf(jobId, () => store.readFinished(jobId));
+  return job.problem === missing ? undefined : { ...job, state: 'finished' };
 }
 
 export interface EndOptions extends Pick<JobListOptions, 'store' | 'runtimeOf'> {
@@ -85,8 +89,26 @@ export async function hasEnded(jobId: string, { store, runtimeOf, isManaged }: E
   return !(await isManaged());
 }
 
-function summaryOf(jobId: string, record: JobRecord | undefined): Omit<JobSummary, 'state'> {
-  return { jobId, ...parseJobId(jobId), title: record?.title ?? '', record };
+async function summaryOf(
+  jobId: string,
+  read: () => Promise<JobRecord | undefined>,
+): Promise<Omit<JobSummary, 'state'>> {
+  const job = { jobId, ...parseJobId(jobId), title: '', record: undefined };
+  try {
+    const record = await read();
+    return { ...job, title: record?.title ?? '', record };
+  } catch (error) {
+    return { ...job, problem: problemOf(error) };
+  }
+}
+
+const missing = 'it is missing';
+
+function problemOf(error: unknown): string {
+  const code = errorCode(error);
+  if (code === 'ENOENT') return missing;
+  // The texts of parsers are not for people.
+  return code === undefined ? 'it is damaged' : formatError(error);
 }
 
 /** Undefined if the job is no longer active. */
@@ -94,10 +116,10 @@ export async function summarizeActive(
   jobId: string,
   { store, runtimeOf }: Omit<JobListOptions, 'all'>,
 ): Promise<JobSummary | undefined> {
-  const record = await store.readActive(jobId).catch(() => undefined);
+  const job = await summaryOf(jobId, () => store.readActive(jobId));
+  const { record } = job;
   const { folder } = store.paths(jobId);
   if (record === undefined && !(await exists(folder))) return undefined;
-  const job = summaryOf(jobId, record);
   const shim = await shimState(folder);
   // For an engine's job this is the exit of the client, which the container can outlive.
   const mayBeRunning = shim === 'ended' && record?.phase === 'started' && record.runtime !== 'host';

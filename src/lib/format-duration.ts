@@ -8,3 +8,17 @@ export function formatDuration(ms: number): string {
   const hours = Math.floor(minutes / 60);
   return hours < 24 ? `${hours} h ${minutes % 60} min` : `${Math.floor(hours / 24)} d ${hours % 24} h`;
 }
+
+const units = [
+  ['day', 86_400_000],
+  ['hour', 3_600_000],
+  ['minute', 60_000],
+  ['second', 1000],
+] as const;
+
+/** Words for a duration in its largest unit, as in "finished 31 days ago": `31 days`, `1 hour`, `0 seconds`. */
+export function describeDuration(ms: number, round: (amount: number) => number = Math.floor): string {
+  const [unit, unitMs] = units.find(([, unitMs]) => ms >= unitMs) ?? (['second', 1000] as const);
+  const amount = round(Math.max(0, ms) / unitMs);
+  return `${amount} ${unit}${amount === 1 ? '' : 's'}`;
+}

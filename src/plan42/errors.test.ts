@@ -65,8 +65,8 @@ describe('a clock that differs from the server’s', () => {
   for (const [date, text] of [
     ['Fri, 02 Jan 2026 03:04:35 GMT', undefined],
     ['nonsense', undefined],
-    ['Fri, 02 Jan 2026 03:14:05 GMT', 'the clock of this machine is 10 min behind the server’s'],
-    ['Fri, 02 Jan 2026 00:04:05 GMT', 'the clock of this machine is 3 h ahead of the server’s'],
+    ['Fri, 02 Jan 2026 03:14:05 GMT', 'the clock of this machine is 10 minutes behind the server’s'],
+    ['Fri, 02 Jan 2026 00:04:05 GMT', 'the clock of this machine is 3 hours ahead of the server’s'],
     ['Tue, 02 Jan 2024 03:04:05 GMT', 'the clock of this machine is 731 days ahead of the server’s'],
   ] as const) {
     test(date, () => assert.equal(describeSkew(refusedAt(date)), text));

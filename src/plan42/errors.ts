@@ -1,5 +1,6 @@
 import * as v from 'valibot';
 import { systemClock } from '../lib/clock.ts';
+import { describeDuration } from '../lib/format-duration.ts';
 import { tryParseJson } from '../lib/json.ts';
 import { knownFields } from './fields.ts';
 
@@ -152,19 +153,12 @@ export function parseHttpDate(header: string | string[] | undefined): Date | und
 // A date header has whole seconds and has travelled.
 const tolerableSkewMs = 60_000;
 
-/** Returns how wrong the clocks are, as in "the clock of this machine is 10 min ahead of the server’s"; undefined if they agree. */
+/** Returns how wrong the clocks are, as in "the clock of this machine is 10 minutes ahead of the server’s"; undefined if they agree. */
 export function describeSkew({ clockAheadMs = 0 }: Pick<ApiError, 'clockAheadMs'>): string | undefined {
   if (Math.abs(clockAheadMs) <= tolerableSkewMs) return undefined;
-  const [unit, unitMs] =
-    skewUnits.find(([, unitMs]) => Math.abs(clockAheadMs) >= 2 * unitMs) ?? (['min', 60_000] as const);
-  const amount = Math.round(Math.abs(clockAheadMs) / unitMs);
-  return `the clock of this machine is ${amount} ${unit} ${clockAheadMs > 0 ? 'ahead of' : 'behind'} the server’s`;
+  const duration = describeDuration(Math.abs(clockAheadMs), Math.round);
+  return `the clock of this machine is ${duration} ${clockAheadMs > 0 ? 'ahead of' : 'behind'} the server’s`;
 }
-
-const skewUnits = [
-  ['days', 86_400_000],
-  ['h', 3_600_000],
-] as const;
 
 /** Returns whether a retry may succeed: after network failures, 429 and 5xx. */
 export function isTransient(error: unknown): boolean {

@@ -1,3 +1,5 @@
+import { describeDuration } from '../lib/format-duration.ts';
+
 /** A token that ends within this many days has to be replaced. */
 export const soonDays = 14;
 
@@ -18,18 +20,10 @@ export function hasExpired(expiresAt: Date | undefined, now: Date): boolean {
   return expiresAt !== undefined && now.getTime() - expiresAt.getTime() >= leewayMs;
 }
 
-const units = [
-  ['day', dayMs],
-  ['hour', 3_600_000],
-  ['minute', 60_000],
-] as const;
-
 /** Returns when it ends, relative to now: `in 5 days`, `in 1 hour`, `2 days ago`, `now`. */
 export function describeEnd(expiresAt: Date, now: Date): string {
   const remainingMs = expiresAt.getTime() - now.getTime();
-  const [unit, unitMs] = units.find(([, ms]) => Math.abs(remainingMs) >= ms) ?? ['', 0];
-  if (unitMs === 0) return 'now';
-  const amount = Math.floor(Math.abs(remainingMs) / unitMs);
-  const duration = `${amount} ${unit}${amount === 1 ? '' : 's'}`;
+  if (Math.abs(remainingMs) < 60_000) return 'now';
+  const duration = describeDuration(Math.abs(remainingMs));
   return remainingMs > 0 ? `in ${duration}` : `${duration} ago`;
 }

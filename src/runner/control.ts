@@ -6,6 +6,7 @@ import type { Jobs } from '../jobs/jobs.ts';
 import type { JobRecord } from '../jobs/record.ts';
 import type { ErrorEntry, Logger } from '../lib/logger.ts';
 import type { RunnerHealth } from './health.ts';
+import type { IncompleteLists } from './messages/incomplete-lists.ts';
 import type { QueuePool } from './queues/queue-pool.ts';
 import type { TokenWatch } from './token-watch.ts';
 
@@ -20,6 +21,7 @@ export interface ControlOptions {
   jobs: Jobs;
   health: RunnerHealth;
   tokenWatch: Pick<TokenWatch, 'expiresAt' | 'state'>;
+  incompleteLists: Pick<IncompleteLists, 'latest'>;
   lastError: () => ErrorEntry | undefined;
   reload: () => Promise<string | null>;
   logger: Logger;
@@ -45,6 +47,7 @@ export function startControl(options: ControlOptions): Promise<AsyncDisposable> 
 function describeRunner(options: ControlOptions): RunnerStatus {
   const { paths, config, version, startedAt, runtime, identity, pool, jobs, health, tokenWatch } = options;
   const lastError = options.lastError();
+  const { latest: incomplete } = options.incompleteLists;
   return {
     version,
     pid: process.pid,
@@ -62,6 +65,7 @@ function describeRunner(options: ControlOptions): RunnerStatus {
     }),
     utilisation: pool.utilisation ?? null,
     jobs: { ...jobs.counts, max: config.jobs.maxJobs },
+    githubIncomplete: incomplete ? { time: incomplete.time.toISOString(), reason: incomplete.reason } : null,
     lastEnd: describeEnd(jobs.lastFinished),
     lastError: lastError ? { time: lastError.time.toISOString(), message: lastError.message } : null,
   };

@@ -30,6 +30,7 @@ import { startHousekeeping } from './housekeeping.ts';
 import { inStateFolder, openInstance } from './instance.ts';
 import { dispatch } from './messages/dispatch.ts';
 import { createHandlers } from './messages/handlers.ts';
+import { IncompleteLists } from './messages/incomplete-lists.ts';
 import { QueuePool } from './queues/queue-pool.ts';
 import { deleteLeftoverQueues, QueueRegistry } from './queues/queue-registry.ts';
 import { watchConfig } from './reload.ts';
@@ -140,6 +141,7 @@ export async function runService(options: ServiceOptions): Promise<void> {
   });
   const health = new RunnerHealth(logger, (summary) => notifier.status(summary));
   using disk = reportLowDisk(watchDisk(config, paths, runtime), health, slots);
+  const incompleteLists = new IncompleteLists(systemClock);
   const handlers = createHandlers({
     config,
     jobs,
@@ -147,6 +149,7 @@ export async function runService(options: ServiceOptions): Promise<void> {
     instanceId: instance.id,
     tenantId,
     github,
+    incompleteLists,
     logger,
     lowDiskReason: disk.lowDiskReason,
   });
@@ -214,6 +217,7 @@ export async function runService(options: ServiceOptions): Promise<void> {
     tokenWatch,
     logger,
     identity: { tenantId, runnerId, instanceId: instance.id },
+    incompleteLists,
     lastError: () => lastError,
     reload: () => configWatch.reload(),
   });

@@ -1,4 +1,5 @@
 /** Container image references: `[registry[:port]/]repository[:tag][@digest]`. */
+import { splitImage } from '../lib/image-parts.ts';
 
 /** Names the invalid part of a reference. The message goes to the caller that asked for the image. */
 export class InvalidImageError extends Error {
@@ -37,13 +38,7 @@ const maxRepositoryLength = 255;
 
 /** @throws InvalidImageError that names the part which is wrong */
 export function parseImageReference(text: string): ImageReference {
-  const [withoutDigest, digest] = splitOnce(text, '@');
-  const slash = withoutDigest.indexOf('/');
-  const first = withoutDigest.slice(0, Math.max(slash, 0));
-  const hasRegistry = slash >= 0 && (/[.:]/.test(first) || first === 'localhost');
-  const rest = hasRegistry ? withoutDigest.slice(slash + 1) : withoutDigest;
-  const [registry, port] = hasRegistry ? splitOnce(first, ':') : [undefined, undefined];
-  const [repository, tag] = splitOnce(rest, ':');
+  const { registry, port, repository, tag, digest } = splitImage(text);
   if (registry !== undefined) check('registry', registry, isRegistry);
   if (port !== undefined) check('port', port, isPort);
   check('repository', repository, isRepository);
@@ -74,11 +69,6 @@ function canonicalName(text: string): string {
 
 function check(part: string, value: string, isValid: (value: string) => boolean): void {
   if (!isValid(value)) throw new InvalidImageError(part, value);
-}
-
-function splitOnce(text: string, separator: string): [string, string | undefined] {
-  const index = text.indexOf(separator);
-  return index < 0 ? [text, undefined] : [text.slice(0, index), text.slice(index + 1)];
 }
 
 function isRegistry(registry: string): boolean {

@@ -36,6 +36,7 @@ export function renderStatus(context: CliContext, paths: RunnerPaths, picture: P
     ...(runner ? describeRunner(runner, picture.outdated, style) : [['State folder', paths.stateDir] as const]),
     ['Configuration', runner?.configFile ?? paths.configFile],
     ['Jobs', runner ? renderCounts(runner) : countStates(jobs)],
+    ...(runner?.githubIncomplete ? [['GitHub', renderIncomplete(runner.githubIncomplete, style)] as const] : []),
     ...(runner?.lastEnd
       ? [['Last finished', `${formatLocalTime(runner.lastEnd.time)} ${describeLastEnd(runner.lastEnd)}`] as const]
       : []),
@@ -84,6 +85,10 @@ function renderToken(expiresAt: string, state: TokenState, style: Style): string
   const end = describeEnd(new Date(expiresAt), systemClock.date());
   const what = style.bad(`${state === 'ending' ? 'ends' : 'expired'} ${end}, at ${at}`);
   return `${what}; create a token on the server and set runner.token`;
+}
+
+function renderIncomplete({ time, reason }: NonNullable<RunnerStatus['githubIncomplete']>, style: Style): string {
+  return `${style.bad('list incomplete')}, at ${formatLocalTime(time)}: ${printableLine(reason)}`;
 }
 
 function renderCounts({ jobs: { running, starting, waiting, ending, max } }: RunnerStatus): string {

@@ -77,6 +77,15 @@ ${job.jobId}\tWaits\t1\tNo\t${formatLocalTime(job.acceptedAt)}
     }
   });
 
+  test('names a list from which GitHub left something out', async () => {
+    const githubIncomplete = { time: '2026-01-02T03:07:05.678Z', reason: 'GitHub left out 2 organisations' };
+    await using _server = await serve({ githubIncomplete });
+    const line = `GitHub         list incomplete, at ${formatLocalTime(githubIncomplete.time)}: GitHub left out 2 organisations\n`;
+    assert.ok((await home.runner(['status'])).stdout.includes(line));
+    const { runner } = parseAs('runner-status.json', (await home.runner(['status', '--json'])).stdout);
+    assert.deepEqual(runner.githubIncomplete, githubIncomplete);
+  });
+
   test('names the installed version if the runner is older, and how to restart it', async () => {
     await using _server = await serve({ version: '1.2.2' });
     const { stdout } = await home.runner(['status'], { platform: 'freebsd' });

@@ -35,7 +35,7 @@ export async function enableService(
   const result = await withProgress(context, `Starting the ${noun}`, () => manager.enable(definition, signal));
   const file = await manager.definitionFile();
   const text = json
-    ? renderJson({ ...serviceStatusJson(manager.name, result.status), definition: file })
+    ? renderJson({ ...serviceStatusJson(manager.name, result.status), definition: file, hints: result.hints })
     : report(noun, result, { service: file, ...paths, log: `${logFile} (${command} logs -f)` });
   await print(stdout, text, signal);
 }

@@ -1,9 +1,10 @@
 import { rm, stat } from 'node:fs/promises';
 import { join } from 'node:path';
 import { listFolder } from '../../lib/files.ts';
+import { describeDuration } from '../../lib/format-duration.ts';
 import { removeLog, statLog } from '../../shim/job-log.ts';
 import { isJobId } from '../job-id.ts';
-import { describeAge, type Garbage, type GarbageContext } from './garbage.ts';
+import type { Garbage, GarbageContext } from './garbage.ts';
 
 const extension = '.json';
 
@@ -22,7 +23,7 @@ export async function* findFinishedJobs({ store, rules, now, signal }: GarbageCo
       kind: 'job',
       name: jobId,
       bytes: record.size + (log?.bytes ?? 0),
-      reason: `finished ${describeAge(now() - record.mtimeMs)} ago`,
+      reason: `finished ${describeDuration(now() - record.mtimeMs)} ago`,
       remove: async () => {
         // The record is removed last, so that leftovers of a crash are still recognized. The same job can be requested again.
         const isActive = () => store.isActive(jobId);

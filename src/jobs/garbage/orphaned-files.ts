@@ -2,11 +2,12 @@ import type { Dirent } from 'node:fs';
 import { rm, stat } from 'node:fs/promises';
 import { join } from 'node:path';
 import { exists, listFolder } from '../../lib/files.ts';
+import { describeDuration } from '../../lib/format-duration.ts';
 import { checkFolderPrefix, checkLifetimeMs } from '../../runtimes/check/names.ts';
 import { logFileOf, removeLog, statLog } from '../../shim/job-log.ts';
 import { isJobId } from '../job-id.ts';
 import { draftSuffix, type JobStore } from '../store.ts';
-import { describeAge, type Garbage, type GarbageContext } from './garbage.ts';
+import type { Garbage, GarbageContext } from './garbage.ts';
 
 /** Files that crashes leave: logs without a record, half-created or half-removed jobs, unfinished writes. */
 export async function* findOrphanedFiles(context: GarbageContext): AsyncGenerator<Garbage> {
@@ -43,7 +44,7 @@ async function* findOrphanedLogs({ store, rules, now, signal }: GarbageContext):
       kind: 'log',
       name,
       bytes: log.bytes,
-      reason: `its job is unknown, last written ${describeAge(now() - log.modifiedAtMs)} ago`,
+      reason: `its job is unknown, last written ${describeDuration(now() - log.modifiedAtMs)} ago`,
       remove: async () => !(await isKnown(store, jobId)) && removeLog(logFile, () => store.isActive(jobId)),
     };
   }

@@ -1,5 +1,6 @@
+import { describeDuration } from '../../lib/format-duration.ts';
 import type { ImageStore } from '../../runtimes/runtime.ts';
-import { describeAge, type Garbage, type GarbageContext } from '../garbage/garbage.ts';
+import type { Garbage, GarbageContext } from '../garbage/garbage.ts';
 import {
   activeImages,
   currentNames,
@@ -25,7 +26,7 @@ export async function* findImages(context: GarbageContext): AsyncGenerator<Garba
       bytes: image.sizeBytes,
       reason: isReplaced
         ? 'replaced by a newer image'
-        : `last used ${describeAge(context.now() - used.usedAt.getTime())} ago`,
+        : `last used ${describeDuration(context.now() - used.usedAt.getTime())} ago`,
       remove: () => removeImage(one, context, images),
     };
   }

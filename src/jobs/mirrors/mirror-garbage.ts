@@ -2,7 +2,8 @@ import { randomUUID } from 'node:crypto';
 import { rm, stat } from 'node:fs/promises';
 import { join } from 'node:path';
 import { listFolder, move } from '../../lib/files.ts';
-import { describeAge, type Garbage, type GarbageContext } from '../garbage/garbage.ts';
+import { describeDuration } from '../../lib/format-duration.ts';
+import type { Garbage, GarbageContext } from '../garbage/garbage.ts';
 import type { JobStore } from '../store.ts';
 import { folderSize } from './folder-size.ts';
 import { unfinished } from './mirror-path.ts';
@@ -39,7 +40,7 @@ export async function* findMirrors(context: GarbageContext): AsyncGenerator<Garb
       kind: 'mirror',
       name: mirror.name,
       bytes,
-      reason: isOld ? `last used ${describeAge(ageMs)} ago` : 'the git mirrors are larger than jobs.mirrors_gib',
+      reason: isOld ? `last used ${describeDuration(ageMs)} ago` : 'the git mirrors are larger than jobs.mirrors_gib',
       remove: () => removeMirror(mirror, store),
     };
   }

@@ -8,6 +8,7 @@ import { answerWith } from '../../../test/support/github/harness.ts';
 import { makeRepo, makeState } from '../../../test/support/github/state.ts';
 import { parseConfig } from '../../config/parse.ts';
 import { GithubConnections } from '../../github/connections.ts';
+import { systemClock } from '../../lib/clock.ts';
 import { createLogger } from '../../lib/logger.ts';
 import { createTransport } from '../../plan42/transport.ts';
 import {
@@ -18,6 +19,7 @@ import {
   type GithubHandlerOptions,
 } from './github.ts';
 import type { Handler } from './handler.ts';
+import { IncompleteLists } from './incomplete-lists.ts';
 
 const handlers: Record<string, (options: GithubHandlerOptions) => Handler> = {
   ListOrgsForGithubConnection: createListOrgsHandler,
@@ -29,6 +31,7 @@ const handlers: Record<string, (options: GithubHandlerOptions) => Handler> = {
 let github: GithubDouble;
 let transport: Dispatcher;
 let connections: GithubConnections;
+let incompleteLists: IncompleteLists;
 let log: string;
 
 before(async () => {
@@ -39,6 +42,7 @@ beforeEach(() => {
   Object.assign(github.state, makeState());
   github.requests.length = 0;
   log = '';
+  incompleteLists = new IncompleteLists(systemClock);
   const file = `
 [github.one]
 connection_id = "ABC-1"
@@ -64,7 +68,7 @@ interface AskOptions {
 
 async function ask(name: string, body: object, { signal, timeoutMs = 20_000 }: AskOptions = {}): Promise<object> {
   const logger = createLogger({ level: 'debug', format: 'text', write: (line) => (log += line) });
-  const handler = handlers[name]?.({ github: connections, logger, timeoutMs });
+  const handler = handlers[name]?.({ github: connections, incompleteLists, logger, timeoutMs });
   assert.ok(handler);
   const type = `${name}Request`;
   const whole = { Type: type, TenantID: 't', ConnectionID: 'abc-1', ...body };
@@ -117,6 +121,16 @@ describe('answers', () => {
     github.state.isSearchIncomplete = true;
     const repos = await ask('SearchRepo', { OrgName: 'acme', Search: 'a' });
     assert.match('Incomplete' in repos ? String(repos.Incomplete) : '', /^GitHub stopped the search/);
+
+    // The status shows the latest one, until the list is complete.
+    const shown = () => incompleteLists.latest?.reason ?? '';
+    assert.match(shown(), /^GitHub stopped the search/);
+    github.state.isSearchIncomplete = false;
+    github.state.sso = undefined;
+    await ask('SearchRepo', { OrgName: 'acme', Search: 'a' });
+    assert.match(shown(), /^GitHub left out 2 organisations/);
+    await ask('ListOrgsForGithubConnection', {});
+    assert.equal(shown(), '');
   });
 
   test('may be asked for with other capitals, and nulls', async () => {

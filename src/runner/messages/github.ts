@@ -16,9 +16,11 @@ import {
   SearchRepoRequest,
 } from '../../plan42/messages.ts';
 import type { DecryptedMessage, Handler } from './handler.ts';
+import type { IncompleteLists } from './incomplete-lists.ts';
 
 export interface GithubHandlerOptions {
   github: GithubConnections;
+  incompleteLists: IncompleteLists;
   logger: Logger;
   /** Time limit for GitHub, including retries. */
   timeoutMs?: number;
@@ -60,7 +62,7 @@ async function requestGithub<const Schema extends RequestSchema, Result>(
   signal: AbortSignal,
   { github, logger, timeoutMs = defaultTimeoutMs }: GithubHandlerOptions,
   request: (client: GithubClient, request: v.InferOutput<Schema>, caller: Caller) => Promise<Result>,
-): Promise<{ result: Result; error: null } | { result: null; error: string }> {
+): Promise<{ result: Result; error: null; connectionId: string } | { result: null; error: string }> {
   const parsed = v.safeParse(schema, body);
   if (!parsed.success) {
     return {
@@ -73,7 +75,7 @@ async function requestGithub<const Schema extends RequestSchema, Result>(
     const result = await withCaller(timeoutMs, signal, (caller) =>
       github.withClient(message.ConnectionID, (client) => request(client, message, caller)),
     );
-    return { result, error: null };
+    return { result, error: null, connectionId: message.ConnectionID ?? '' };
   } catch (error) {
     const fields = { message_type: type, connection_id: message.ConnectionID, error: loggable(error) };
     if (error instanceof GithubError) {
@@ -94,7 +96,10 @@ function createListHandler<const Schema extends RequestSchema>(
   list: (client: GithubClient, request: v.InferOutput<Schema>, caller: Caller) => Promise<NamePage>,
 ): (options: GithubHandlerOptions) => Handler {
   return (options) => async (message, signal) => {
-    const { result, error } = await requestGithub(schema, message, signal, options, list);
+    const response = await requestGithub(schema, message, signal, options, list);
+    const { result, error } = response;
+    if (response.result !== null)
+      options.incompleteLists.report(message.type, response.connectionId, response.result.incomplete);
     if (result?.incomplete !== undefined)
       options.logger.warn('GitHub list is incomplete', { message_type: message.type, reason: result.incomplete });
     return {

@@ -1,9 +1,9 @@
-import type { GithubConnections } from '../../github/connections.ts';
 import {
   createGetDefaultBranchesHandler,
   createListOrgsHandler,
   createListRepoBranchesHandler,
   createSearchRepoHandler,
+  type GithubHandlerOptions,
 } from './github.ts';
 import type { Handler } from './handler.ts';
 import { createInvokeAgentHandler, type InvokeAgentOptions } from './invoke-agent.ts';
@@ -12,15 +12,16 @@ export const handlePing: Handler = async () => ({ Type: 'PingResponse' });
 
 /** The handlers by message type. Register new ones here. */
 export function createHandlers(
-  options: InvokeAgentOptions & { github: GithubConnections },
+  options: InvokeAgentOptions & Pick<GithubHandlerOptions, 'github' | 'incompleteLists'>,
 ): ReadonlyMap<string, Handler> {
-  const { github, logger } = options;
+  const { github, incompleteLists, logger } = options;
+  const githubOptions = { github, incompleteLists, logger };
   return new Map([
     ['PingRequest', handlePing],
     ['InvokeAgentRequest', createInvokeAgentHandler(options)],
-    ['ListOrgsForGithubConnectionRequest', createListOrgsHandler({ github, logger })],
-    ['SearchRepoRequest', createSearchRepoHandler({ github, logger })],
-    ['ListRepoBranchesRequest', createListRepoBranchesHandler({ github, logger })],
-    ['GetDefaultBranchesRequest', createGetDefaultBranchesHandler({ github, logger })],
+    ['ListOrgsForGithubConnectionRequest', createListOrgsHandler(githubOptions)],
+    ['SearchRepoRequest', createSearchRepoHandler(githubOptions)],
+    ['ListRepoBranchesRequest', createListRepoBranchesHandler(githubOptions)],
+    ['GetDefaultBranchesRequest', createGetDefaultBranchesHandler(githubOptions)],
   ]);
 }

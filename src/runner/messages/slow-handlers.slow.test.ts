@@ -7,6 +7,7 @@ import { MessagePlane } from '../../../test/support/message-plane.ts';
 import { makeTempDir } from '../../../test/support/temp-dir.ts';
 import { parseConfig } from '../../config/parse.ts';
 import { GithubConnections } from '../../github/connections.ts';
+import { systemClock } from '../../lib/clock.ts';
 import { silentLogger } from '../../lib/logger.ts';
 import { Plan42Client } from '../../plan42/client.ts';
 import { createTransport } from '../../plan42/transport.ts';
@@ -16,6 +17,7 @@ import { QueueRegistry } from '../queues/queue-registry.ts';
 import { dispatch } from './dispatch.ts';
 import { createSearchRepoHandler } from './github.ts';
 import { handlePing } from './handlers.ts';
+import { IncompleteLists } from './incomplete-lists.ts';
 
 const hanging = 300;
 const pings = 100;
@@ -39,7 +41,12 @@ test('pings are answered while hundreds of listing messages hang', async (t) => 
     ['PingRequest', handlePing],
     [
       'SearchRepoRequest',
-      createSearchRepoHandler({ github: new GithubConnections(connections), logger: silentLogger, timeoutMs }),
+      createSearchRepoHandler({
+        github: new GithubConnections(connections),
+        incompleteLists: new IncompleteLists(systemClock),
+        logger: silentLogger,
+        timeoutMs,
+      }),
     ],
   ]);
   const endpoint = { transport, baseUrl: new URL(plane.url), token: plane.token, userAgent: 'test' };

@@ -5,8 +5,9 @@ import { parseJson } from '../../lib/json.ts';
 import { BodyTooLargeError, readBytes } from '../../lib/read-body.ts';
 import { describeIssue } from '../../lib/schema-error.ts';
 import { knownFields } from '../../plan42/fields.ts';
+import { tooLarge } from '../core/errors.ts';
 import { formatLimit, type Limit, limits } from '../core/limits.ts';
-import { badRequest, tooLarge } from './errors.ts';
+import { badRequest } from './errors.ts';
 import type { ApiRequest } from './route.ts';
 
 /** Returns the JSON body of a request, or undefined if it is empty. @throws HttpError 400 or 413 */

@@ -20,7 +20,6 @@ export const badRequest = (message: string) => new HttpError(400, 'BadRequest', 
 export const unauthorized = (message: string) => new HttpError(401, 'Unauthorized', message);
 export const forbidden = (message: string) => new HttpError(403, 'Forbidden', message);
 export const misdirected = (message: string) => new HttpError(421, 'MisdirectedRequest', message);
-export const tooLarge = (message: string) => new HttpError(413, 'ContentTooLarge', message);
 export const notImplemented = (message: string) => new HttpError(501, 'NotImplemented', message);
 export const badGateway = (message: string) => new HttpError(502, 'BadGateway', message);
 export const unavailable = (message: string) => new HttpError(503, 'ServiceUnavailable', message);

@@ -4,14 +4,14 @@ import { createGunzip } from 'node:zlib';
 import { errorCode } from '../../lib/errors.ts';
 import type { Logger } from '../../lib/logger.ts';
 import { hostedRepo, isRepositoryName, repositoryPath } from '../../plan42/hosted-repositories.ts';
-import { notFound } from '../core/errors.ts';
+import { notFound, tooLarge } from '../core/errors.ts';
 import { formatLimit, limits } from '../core/limits.ts';
 import { runHttpBackend } from '../git/http-backend.ts';
 import { mayAgentPush } from '../git/push-rights.ts';
 import { MalformedPush, readPushedRefs } from '../git/pushed-refs.ts';
 import type { Repositories } from '../git/repositories.ts';
 import { GitMissing } from '../git/run-git.ts';
-import { badRequest, forbidden, notImplemented, tooLarge } from '../http/errors.ts';
+import { badRequest, forbidden, notImplemented } from '../http/errors.ts';
 import {
   type ApiRequest,
   created,

@@ -1,6 +1,6 @@
 import * as v from 'valibot';
 import { knownFields } from '../../plan42/fields.ts';
-import { conflict, notFound } from '../core/errors.ts';
+import { conflict, notFound, tooLarge } from '../core/errors.ts';
 import { followTurnLogs, isExhausted } from '../core/follow-turn-logs.ts';
 import { limits } from '../core/limits.ts';
 import { Time } from '../core/time.ts';
@@ -9,7 +9,7 @@ import { appendTurnLogs, isNextIndex } from '../core/turn-logs.ts';
 import { acceptTurn, changeTurn, type TurnDeps } from '../core/turns.ts';
 import { read, requireVersion } from '../core/versioned.ts';
 import { parseBody } from '../http/body.ts';
-import { badRequest, tooLarge } from '../http/errors.ts';
+import { badRequest } from '../http/errors.ts';
 import { requiredIfMatch } from '../http/query.ts';
 import type { ApiRequest } from '../http/route.ts';
 import { noContent, ok, type Route, route, tenantAndAgent } from '../http/route.ts';

@@ -78,6 +78,15 @@ plan42-${taskId(1)}-1\tOlder thing\t1\tNo\t${formatLocalTime(old)}
     assert.deepEqual(parseAs('runner-job-list.json', (await home.runner(['job', 'list', '--json'])).stdout), []);
   });
 
+  test('warns of records that it cannot read', async () => {
+    const jobs = [await home.addFinished(), await home.addFinished()];
+    for (const { jobId } of jobs) await writeFile(join(home.store.folders.finished, `${jobId}.json`), '{"half":');
+    const { exitCode, stdout, stderr } = await home.runner(['job', 'list', '-a']);
+    assert.equal(exitCode, 0);
+    for (const { jobId } of jobs) assert.ok(stdout.includes(jobId));
+    assert.match(stderr, /^WARNING: cannot read the record of plan42-\S+-1 \(and of 1 more\): it is damaged\.\n$/);
+  });
+
   test('fits into 80 columns, and adds columns with -v', async () => {
     const title = 'A title that is far too long for a terminal of eighty columns';
     const [startedAt, endedAt] = ['2026-01-01T10:00:00.000Z', '2026-01-01T11:02:05.000Z'];

@@ -1,5 +1,6 @@
 import { JobStore } from '../../../jobs/store.ts';
 import { inListOrder, type JobSummary, listJobs } from '../../../jobs/summary.ts';
+import { printableLine } from '../../../lib/printable.ts';
 import type { CliContext } from '../../context.ts';
 import { print, renderJson } from '../../output.ts';
 import { withProgress } from '../../progress.ts';
@@ -30,7 +31,7 @@ export async function listJobsCommand(context: CliContext, options: ListJobsOpti
 export interface ReadJobs {
   /** In list order, with titles. */
   jobs: JobSummary[];
-  /** A warning line if titles are missing; otherwise empty. */
+  /** Warning lines if records or titles are missing; otherwise empty. */
   note: string;
 }
 
@@ -39,7 +40,17 @@ export async function readJobs(context: CliContext, paths: RunnerPaths, all: boo
   const runtimeOf = createRuntimeOf(context, paths, store);
   const jobs = await readStateFolder(paths, () => listJobs({ store, all, runtimeOf }));
   const note = await fillMissingTitles(context, paths, jobs);
-  return { jobs: inListOrder(jobs), note };
+  return { jobs: inListOrder(jobs), note: unreadableNote(jobs) + note };
+}
+
+/** Names a job and the reason, because the details of such jobs are missing in the list. */
+function unreadableNote(jobs: readonly JobSummary[]): string {
+  const unreadable = jobs.filter(({ problem }) => problem !== undefined);
+  const [first, ...others] = unreadable;
+  if (first === undefined) return '';
+  const more = others.length === 0 ? '' : ` (and of ${others.length} more)`;
+  const line = `WARNING: cannot read the record of ${first.jobId}${more}: ${first.problem}.`;
+  return `${printableLine(line)}\n`;
 }
 
 function explainNone(jobs: readonly JobSummary[]): string {
