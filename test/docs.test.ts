@@ -239,7 +239,10 @@ describe('generated pages', () => {
     for (const path of globSync('src/**/*.ts', { cwd: root, exclude: (name) => name.endsWith('.test.ts') })) {
       const source = await readFile(join(root, path), 'utf8');
       for (const [, name = ''] of source.matchAll(/\benv\['(\w+)'\]/g))
-        assert.ok((path.startsWith('src/agent/') ? ofAgents : known).has(name.toUpperCase()), `${path} reads ${name}`);
+        assert.ok(
+          (/^src\/(?:agent|cli\/run)\//.test(path) ? ofAgents : known).has(name.toUpperCase()),
+          `${path} reads ${name}`,
+        );
     }
   });
 });
