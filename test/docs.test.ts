@@ -272,7 +272,7 @@ test('these checks find errors', () => {
   ])
     assert.equal(ownCommand(others), undefined);
   for (const wrong of [
-    'plan42 run',
+    'plan42 rnner',
     'plan42 runner job logs',
     'plan42 runner status --jsn',
     'plan42 runner exec --jsn',
