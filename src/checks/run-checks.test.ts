@@ -45,10 +45,10 @@ test('a check that ignores its signal fails at the time limit', async () => {
   const { results } = await resultsOf([check('stuck', never), check('fine', () => found('fine'))], 50);
   clearInterval(underWay);
   assert.deepEqual(
-    results.map(({ status, findings }) => [status, findings[0]?.message]),
+    results.map(({ status, findings, isUnfinished }) => [status, findings[0]?.message, isUnfinished]),
     [
-      ['failed', 'timed out'],
-      ['ok', 'fine'],
+      ['failed', 'not completed in time', true],
+      ['ok', 'fine', false],
     ],
   );
 });

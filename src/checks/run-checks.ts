@@ -10,6 +10,8 @@ export interface CheckResult {
   status: CheckStatus;
   findings: readonly Finding[];
   durationMs: number;
+  /** Whether it was stopped at its time limit, so that nothing is known about its subject. */
+  isUnfinished: boolean;
 }
 
 export interface RunChecksOptions {
@@ -32,7 +34,8 @@ export async function* runChecks(
     const start = systemClock.now();
     const expired = AbortSignal.timeout(check.timeoutMs ?? timeoutMs);
     const signal = AbortSignal.any([context.signal, expired]);
-    const findings = await runCheck(check, { ...context, signal }, expired);
+    const found = await runCheck(check, { ...context, signal }, expired);
+    const findings = found ?? [unfinished(check)];
     pending.delete(check);
     onProgress([...pending]);
     return {
@@ -40,6 +43,7 @@ export async function* runChecks(
       status: worstStatus(findings.map(({ status }) => status)),
       findings: findings.map((finding) => redactFinding(finding, secrets)),
       durationMs: Math.round(systemClock.now() - start),
+      isUnfinished: found === undefined,
     };
   });
   for (const result of results) {
@@ -48,12 +52,20 @@ export async function* runChecks(
   }
 }
 
-async function runCheck(check: Check, context: CheckContext, expired: AbortSignal): Promise<readonly Finding[]> {
+const unfinished = ({ name }: Check) =>
+  failed(name, 'not completed in time', { text: 'The machine is busy, or something does not respond. Try again.' });
+
+/** Undefined if the time is over. */
+async function runCheck(
+  check: Check,
+  context: CheckContext,
+  expired: AbortSignal,
+): Promise<readonly Finding[] | undefined> {
   try {
     // A check that ignores the signal, for example on a hanging network drive, must not block the others.
     return await Promise.race([check.run(context), rejectionOf(context.signal)]);
   } catch (error) {
-    if (expired.aborted) return [failed(check.name, 'timed out', { text: 'Try again.' })];
+    if (expired.aborted) return undefined;
     if (error instanceof UserError) return [failedWith(check.name, error)];
     return [failed(check.name, `the check crashed: ${formatError(error)}`, { text: 'Report this bug.' })];
   }

@@ -4,7 +4,7 @@ import { type CheckResult, runChecks } from '../../../checks/run-checks.ts';
 import { defaultPaths, withPathOptions } from '../../../config/paths.ts';
 import { systemClock } from '../../../lib/clock.ts';
 import { truncate } from '../../../lib/display-width.ts';
-import { UserError } from '../../../lib/errors.ts';
+import { ExitCode, UserError } from '../../../lib/errors.ts';
 import type { CliContext } from '../../context.ts';
 import { print, renderJson, terminalWidth } from '../../output.ts';
 import { createStyle, wantsColor } from '../../style.ts';
@@ -63,7 +63,14 @@ export async function doctor(context: CliContext, options: DoctorOptions, now = 
   await print(stdout, report, signal);
   const failures = results.filter(({ status }) => status === 'failed');
   if (failures.length === 0) return;
-  throw new UserError(`the runner cannot work: ${failures.map(({ check }) => check.title).join(', ')}`, {
+  const titles = failures.map(({ check }) => check.title).join(', ');
+  if (failures.every(({ isUnfinished }) => isUnfinished)) {
+    throw new UserError(`not all checks were completed: ${titles}`, {
+      remedy: 'Try again.',
+      exitCode: ExitCode.failed,
+    });
+  }
+  throw new UserError(`the runner cannot work: ${titles}`, {
     remedy: 'See the fix under each failed check.',
     exitCode: exitCodeOf(results),
   });

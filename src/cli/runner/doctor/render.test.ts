@@ -9,8 +9,8 @@ const finding = warning('runner.runtime', 'host: plan42 (also ready: podman)', {
   command: 'plan42 runner config set runner.runtime podman',
 });
 const check = { name: 'runtime', title: 'Container runtime', run: async () => [finding] };
-const render = (columns?: number) =>
-  renderResult({ check, status: 'warning', findings: [finding], durationMs: 1 }, createStyle(false), columns);
+const result = { check, status: 'warning', findings: [finding], durationMs: 1, isUnfinished: false } as const;
+const render = (columns?: number) => renderResult(result, createStyle(false), columns);
 
 test('wraps sentences, but not commands', () => {
   assert.equal(
