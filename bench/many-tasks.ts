@@ -15,3 +15,5 @@ console.log(`jobs that waited in a runner   ${maxWaiting}`);
 console.log(`not started exactly once       ${notStartedOnce(result).length}`);
 assert.deepEqual(notStartedOnce(result), []);
 assert.deepEqual(sent, tasks, 'in the order of creation');
+const longestMs = 5000;
+assert.ok(Math.max(...busyAfterMs) <= longestMs, 'both runners are busy within five seconds of their start');
