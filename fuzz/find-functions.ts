@@ -23,15 +23,34 @@ export function findFunctions(): string[] {
     .toSorted();
 }
 
+// Functions, constants with a function, and the public methods of classes, which are indented.
+const start =
+  /^(?:export (?:async )?function\*? (?<name>\w+)|export const (?<constant>\w+) = (?:async )?| {2}(?:static )?(?:async )?\*?(?<method>\w+))(?:<[^(]*>)?\(/gm;
+const keywords = new Set(['if', 'for', 'while', 'switch', 'catch', 'return', 'await', 'constructor', 'super']);
+
 export function functionsIn(text: string): string[] {
-  const starts = text.matchAll(/^export (async )?function(\*?) (\w+)(?:<[^(]*>)?\(/gm);
-  return [...starts].flatMap(({ index, 0: start, 1: isAsync, 2: isGenerator, 3: name = '' }) => {
-    const end = closingParenthesis(text, index + start.length);
-    const parameters = text.slice(index + start.length, end);
-    const waits = isAsync !== undefined || /^\)\s*:\s*Promise</.test(text.slice(end, end + 40));
-    const isFound = takesChunks.test(parameters) || (takesText.test(parameters) && (!waits || isGenerator === '*'));
-    return isFound ? [name] : [];
+  return [...text.matchAll(start)].flatMap(({ index, 0: begin, groups }) => {
+    const { name, constant, method } = groups ?? {};
+    const end = closingParenthesis(text, index + begin.length);
+    const after = text.slice(end + 1, end + 60);
+    if (constant !== undefined && !/^(?:: [^={]+)? =>/.test(after)) return [];
+    const owner = method === undefined ? undefined : classAround(text, index);
+    if (method !== undefined && (owner === undefined || keywords.has(method) || !/^(?::|\s*\{)/.test(after))) return [];
+    const parameters = text.slice(index + begin.length, end);
+    const waits = /\basync\b/.test(begin) || /^\s*:\s*Promise</.test(after);
+    const isGenerator = begin.includes('*');
+    const isFound = takesChunks.test(parameters) || (takesText.test(parameters) && (!waits || isGenerator));
+    return isFound ? [name ?? constant ?? `${owner}.${method}`] : [];
   });
+}
+
+/** The exported class whose body contains the position. */
+function classAround(text: string, at: number): string | undefined {
+  const before = text.slice(0, at);
+  const [, name] = [...before.matchAll(/^export (?:abstract )?class (\w+)/gm)].at(-1) ?? [];
+  // The body of a class ends at the first brace in the first column.
+  const from = name === undefined ? -1 : before.lastIndexOf(`class ${name}`);
+  return from === -1 || before.slice(from).includes('\n}') ? undefined : name;
 }
 
 function closingParenthesis(text: string, from: number): number {

@@ -45,8 +45,27 @@ export function later(path: string): Promise<string> {}
 export async function* events(chunks: AsyncIterable<Uint8Array>): AsyncGenerator<string> {}
 export async function body(chunks: AsyncIterable<Uint8Array>): Promise<string> {}
 export function generic<T extends object>(text: string, use: (t: T) => void): void {}
+export const arrow = (text: string): number => 1;
+export const list = (text as string);
+export class Reader {
+  constructor(text: string) {}
+  read(text: string): void {
+    if (isText(text as unknown)) {
+    }
+  }
+  async load(path: string): Promise<void> {}
+  static from(value: unknown): Reader {}
+  #own(text: string): void {}
+}
+class Own {
+  read(text: string): void {}
+}
+const other = {
+  read(text: string): void {},
+};
 `;
-    assert.deepEqual(functionsIn(source), ['parse', 'show', 'events', 'body', 'generic']);
+    const expected = ['parse', 'show', 'events', 'body', 'generic', 'arrow', 'Reader.read', 'Reader.from'];
+    assert.deepEqual(functionsIn(source), expected);
   });
 });
 

@@ -42,7 +42,8 @@ export const targets: readonly Target[] = [
   {
     covers: ['fieldsOf', 'listOf', 'numberOf', 'textOf', 'toolTitle']
       .map((name) => `agent/adapters/readers/fields.ts#${name}`)
-      .concat('agent/adapters/readers/codex.ts#codexExec', 'agent/drivers/acp-usage.ts#readUsage'),
+      .concat('agent/adapters/readers/codex.ts#codexExec', 'agent/drivers/acp-usage.ts#readUsage')
+      .concat(['addPiece', 'startTool'].map((name) => `agent/drivers/transcript.ts#Transcript.${name}`)),
     corpus: [...lines.map((line) => JSON.stringify(line)), '{"stopReason":"end_turn","usage":{"inputTokens":1}}'],
     run: (text: string) => {
       const value = tryParseJson(text);

@@ -64,7 +64,12 @@ export const targets: readonly Target[] = [
     maxKiB: 64,
   },
   {
-    covers: ['lib/logger.ts#createLogger', 'lib/errors.ts#formatError'],
+    covers: [
+      'lib/logger.ts#createLogger',
+      'lib/errors.ts#formatError',
+      'lib/bounded-value.ts#EntryBounds.bound',
+      'lib/bounded-value.ts#EntryBounds.text',
+    ],
     corpus: [...secrets.map((text) => JSON.stringify({ text, list: [text] })), ...json],
     input: 'value',
     run: logged,
