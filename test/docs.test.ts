@@ -285,7 +285,7 @@ test('these checks find errors', () => {
     'plan42 runner config',
   ])
     assert.equal(mistakeIn(right.split(' ')), undefined, right);
-  for (const wrong of ['plan42 run', 'plan42 runner job log', 'plan42 runner status --jsn'])
+  for (const wrong of ['plan42 rnner', 'plan42 runner job log', 'plan42 runner status --jsn'])
     assert.notEqual(mistakeInMention(wrong.split(' ')), undefined, wrong);
   for (const right of ['plan42 runner job logs', 'plan42 server …', 'plan42 completion bash|zsh'])
     assert.equal(mistakeInMention(right.split(' ')), undefined, right);
