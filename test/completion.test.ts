@@ -36,7 +36,7 @@ async function completes(terminal: Terminal, line: string, expected: string | Re
 
 /** Completions that are the same in all shells: the typed line and the completed one. The prompt is `$`. */
 const lines: [typed: string, becomes: string][] = [
-  ['plan42 run', '$ plan42 runner'],
+  ['plan42 serv', '$ plan42 server'],
   ['plan42 runner sta', '$ plan42 runner status'],
   ['plan42 runner job logs plan42-3', `$ plan42 runner job logs plan42-${taskId}-1`],
   ['plan42 runner job kill 3f2', `$ plan42 runner job kill ${taskId}-1`],
@@ -101,7 +101,7 @@ describe('completion', () => {
       const script = `complete --do-complete ${JSON.stringify(line)}`;
       return (await promisify(execFile)('fish', ['-c', script], place)).stdout.trimEnd().split('\n');
     };
-    assert.deepEqual(await candidates('plan42 run'), ['runner\trun agents for the tasks of a server on this machine']);
+    assert.deepEqual(await candidates('plan42 runn'), ['runner\trun agents for the tasks of a server on this machine']);
     assert.deepEqual(await candidates('plan42 runner job logs plan42-3'), [
       `plan42-${taskId}-1\tA title: with a colon`,
     ]);

@@ -110,7 +110,7 @@ test('a container that cannot reach the server is a failure', async (t) => {
   const { status, found, remedies } = doctor.of('container');
   assert.equal(status, 'failed');
   assert.match(found[0] ?? '', /cannot call .* \(a container on the network "none" does not reach/);
-  assert.match(remedies[0]?.text ?? '', /listen on an address of this machine/);
+  assert.match(remedies[0]?.text ?? '', /^Set jobs\.network/);
 });
 
 test('an authority that only the runner trusts is a failure', async (t) => {

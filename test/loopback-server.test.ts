@@ -86,7 +86,7 @@ for (const name of ['podman', 'docker'] as const) {
         printed,
         /without finishing its turn\. It cannot reach the server: a container on the network "none"/,
       );
-      assert.match(printed, /Let the server listen on an address of this machine, with TLS/);
+      assert.match(printed, /Set jobs\.network to a network that reaches the server/);
     });
   });
 }

@@ -149,7 +149,7 @@ suite('behind nginx', { concurrency: false, skip }, () => {
       assert.ok(link.startsWith(`${url}/#sign-in=`), link);
       await page.goto(link.replace(url, `${url}${path}`));
       await page.getByRole('heading', { name: 'Overview' }).waitFor();
-      await page.getByRole('link', { name: 'Shown on the page' }).click();
+      await page.getByRole('link', { name: 'Shown on the page' }).first().click();
       await page.getByRole('log', { name: 'Log of turn 1' }).getByText('a line of the log').waitFor();
     }
     await cli('task', 'cancel', taskId);

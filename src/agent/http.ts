@@ -1,4 +1,5 @@
 import { type Dispatcher, request } from 'undici';
+import { tryParseJson } from '../lib/json.ts';
 import { readText } from '../lib/read-body.ts';
 
 export interface JsonRequest {
@@ -37,13 +38,5 @@ export async function requestJson(transport: Dispatcher, call: JsonRequest): Pro
     signal: signal === undefined ? timeout : AbortSignal.any([timeout, signal]),
   });
   const text = await readText(response.body, maxBytes);
-  return { status: response.statusCode, body: parse(text), headers: response.headers };
-}
-
-function parse(text: string): unknown {
-  try {
-    return (JSON.parse(text) as unknown) ?? {};
-  } catch {
-    return {};
-  }
+  return { status: response.statusCode, body: tryParseJson(text) ?? {}, headers: response.headers };
 }

@@ -42,6 +42,8 @@ const mayUseJsonParse = [
   'src/cli/server/location.ts',
   'src/jobs/images/image-usage.ts',
   'src/jobs/store.ts',
+  // Its own file.
+  'src/agent/turn/log-spool.ts',
   'src/jobs/titles.ts',
   'src/server/store/columns.ts',
   // Runs in a container, without the program's modules.

@@ -58,10 +58,8 @@ async function findSource(mount: Mount): Promise<string> {
     throw new Error(`it leads to ${source}, a name that engines cannot mount`);
   } catch (error) {
     const why = errorCode(error) === 'ENOENT' ? 'it does not exist' : formatError(error);
-    throw new UserError(`cannot mount ${mount.source}: ${why}`, {
-      remedy: `Create it, or correct ${describe(mount)}.`,
-      cause: error,
-    });
+    // Without the cause, which is part of the message already.
+    throw new UserError(`cannot mount ${mount.source}: ${why}`, { remedy: `Create it, or correct ${describe(mount)}.` });
   }
 }
 

@@ -1,4 +1,5 @@
 import type { Dispatcher } from 'undici';
+import { parseJson } from '../../lib/json.ts';
 import { sleep } from '../../lib/sleep.ts';
 import { trimEnd } from '../../lib/trim-end.ts';
 import { requestJson } from '../http.ts';
@@ -80,7 +81,7 @@ function issuerOf(token: string): URL {
 function tryIssuerOf(token: string): URL | undefined {
   const payload = token.slice(token.indexOf('_') + 1).split('.')[1] ?? '';
   try {
-    const claims: unknown = JSON.parse(Buffer.from(payload, 'base64url').toString());
+    const claims: unknown = parseJson(Buffer.from(payload, 'base64url').toString());
     return new URL((claims as { iss: string }).iss);
   } catch {
     return undefined;

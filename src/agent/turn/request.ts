@@ -1,4 +1,5 @@
 import * as v from 'valibot';
+import { tryParseJson } from '../../lib/json.ts';
 import { knownFields, view } from '../../plan42/fields.ts';
 import { EnvVar, environmentFields, taskFields, turnFields } from '../../plan42/objects.ts';
 import { PartialRepoInfo } from '../../plan42/runner-objects.ts';
@@ -131,12 +132,7 @@ export function parseRequest(json: string): AgentRequest {
 }
 
 function parse(json: string): v.InferOutput<typeof Request> {
-  let input: unknown;
-  try {
-    input = JSON.parse(json);
-  } catch {
-    // Same error for the caller. The text may contain secrets, so the message does not quote it.
-  }
+  const input = tryParseJson(json);
   if (typeof input !== 'object' || input === null) throw new RequestError('standard input is not a JSON object');
   const result = v.safeParse(Request, input);
   if (result.success) return result.output;

@@ -1,3 +1,4 @@
+import { once } from 'node:events';
 import type { ServerResponse } from 'node:http';
 import type { Readable } from 'node:stream';
 import { createGunzip } from 'node:zlib';
@@ -83,7 +84,7 @@ async function serve(deps: RepositoryDeps, request: GitRequest, service: GitServ
   const slot = await repositories.slots.take(signal);
   try {
     const settings = isPush ? await pushSettings(repositories, folder, principal.kind === 'agent') : [];
-    const received = decompressed(incoming);
+    const received = await decompressed(incoming, signal).catch(explainGit);
     const body =
       isPush && !isList && principal.kind === 'agent' ? await checkPush(deps, request, name, received) : received;
     const gitRequest = {
@@ -139,13 +140,16 @@ async function pushSettings(repositories: Repositories, folder: string, isAgent:
   throw tooLarge(`the repository is larger than ${formatLimit(limits.repository)}; delete tasks that use it`);
 }
 
-function decompressed(incoming: GitRequest['incoming']): Readable {
+async function decompressed(incoming: GitRequest['incoming'], signal: AbortSignal): Promise<Readable> {
   const encoding = incoming.headers['content-encoding'] ?? 'identity';
   if (encoding === 'identity') return incoming;
   if (!/^(x-)?gzip$/i.test(encoding)) throw badRequest('the body has an unknown encoding');
   const gunzip = createGunzip();
   incoming.once('error', (error) => gunzip.destroy(error));
-  return incoming.pipe(gunzip);
+  incoming.pipe(gunzip);
+  // Git responds before it reads, so a body that is not compressed must be found before git starts.
+  await once(gunzip, 'readable', { signal });
+  return gunzip;
 }
 
 function protocolOf(header: string | string[] | undefined): string | undefined {
