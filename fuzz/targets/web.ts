@@ -30,6 +30,8 @@ export const targets: readonly Target[] = [
     check: (nodes: MarkdownNode[] | undefined) => {
       for (const node of nodes ?? []) checkNode(node);
     },
+    // The blocks, and then the text in them.
+    passes: 2,
     maxKiB: 64,
   },
   {

@@ -59,7 +59,9 @@ async function findSource(mount: Mount): Promise<string> {
   } catch (error) {
     const why = errorCode(error) === 'ENOENT' ? 'it does not exist' : formatError(error);
     // Without the cause, which is part of the message already.
-    throw new UserError(`cannot mount ${mount.source}: ${why}`, { remedy: `Create it, or correct ${describe(mount)}.` });
+    throw new UserError(`cannot mount ${mount.source}: ${why}`, {
+      remedy: `Create it, or correct ${describe(mount)}.`,
+    });
   }
 }
 
