@@ -15,9 +15,9 @@ const message = (text: string) => {
 };
 
 test('a mount is read-only unless it says "rw", and ~ is the home folder', () => {
-  assert.deepEqual(parseMount('~/.claude:/root/.claude'), {
+  assert.deepEqual(parseMount('~/.claude:/home/agent/.claude'), {
     source: `${homedir()}/.claude`,
-    target: '/root/.claude',
+    target: '/home/agent/.claude',
     isReadOnly: true,
     relabel: false,
   });
