@@ -8,7 +8,7 @@ import { constants } from 'node:os';
 import { join } from 'node:path';
 import { text } from 'node:stream/consumers';
 import { suite, test } from 'node:test';
-import { type Breakage, makeBreakableOutput } from './support/breakable-output.ts';
+import { makeBlockableOutput, makeBreakableOutput } from './support/breakable-output.ts';
 import { eventually } from './support/eventually.ts';
 import { makeRunnerHome, type RunnerHome } from './support/runner-home.ts';
 import { ServerProcess } from './support/server-process.ts';
@@ -32,7 +32,7 @@ async function run(home: RunnerHome, line: string, { stdout, stderr }: Outputs) 
 }
 
 /** Calls `use` with an output that is broken from the start. */
-async function withOutput<T>(breakage: Exclude<Breakage, 'unread'>, use: (fd: number) => Promise<T>): Promise<T> {
+async function withOutput<T>(breakage: 'closed' | 'full', use: (fd: number) => Promise<T>): Promise<T> {
   if (breakage === 'closed') {
     await using output = await makeBreakableOutput('closed');
     await output.break();
@@ -108,7 +108,7 @@ suite('output of commands', { timeout: 120_000, concurrency: 3 }, () => {
     await using home = await makeRunnerHome();
     const { jobId } = await home.add();
     await writeFile(home.store.paths(jobId).logFile, 'a line\n'.repeat(100_000));
-    await using output = await makeBreakableOutput('unread');
+    await using output = await makeBlockableOutput('unread');
     await output.break();
     const child = spawn(join(bin, 'plan42'), ['runner', 'job', 'logs', jobId], {
       env: { PATH: process.env['PATH'], PLAN42_STATE_DIR: home.path },

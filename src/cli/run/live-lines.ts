@@ -29,7 +29,7 @@ export function liveLines({ stderr, env }: CliContext, to: Writable & { isTTY?: 
     isDrawn = false;
   };
   const draw = () => {
-    if (isPaused || status === '') return;
+    if (isPaused || status === '' || stderr.writableNeedDrain) return;
     frame += 1;
     const elapsed = formatDuration(systemClock.now() - startedAt);
     const text = truncate(`${frames[frame % frames.length]} ${status}, ${elapsed}`, columns - 1);
