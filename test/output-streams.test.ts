@@ -7,9 +7,9 @@ import { type ChildProcess, spawn } from 'node:child_process';
 import { once } from 'node:events';
 import { appendFile, readFile, writeFile } from 'node:fs/promises';
 import { join } from 'node:path';
-import { suite, type TestContext, test } from 'node:test';
+import { suite, test } from 'node:test';
 import { setTimeout as delay } from 'node:timers/promises';
-import { makeBlockableOutput, makeBreakableOutput } from './support/breakable-output.ts';
+import { canMount, makeBlockableOutput, makeBreakableOutput } from './support/breakable-output.ts';
 import { callServer } from './support/control-plane.ts';
 import { eventually } from './support/eventually.ts';
 import type { Json } from './support/json.ts';
@@ -152,12 +152,6 @@ function requireAllLines(shown: string, log: string, mayLose: boolean): void {
   const lost = [...log.matchAll(/log lines missing on standard error count=(\d+)/g)].map(([, lines]) => Number(lines));
   assert.equal(lost.length > 0, mayLose);
   assert.equal(count(shown) + lost.reduce((sum, lines) => sum + lines, 0), count(log));
-}
-
-function canMount(t: TestContext): boolean {
-  if (process.platform === 'linux' && process.getuid?.() === 0) return true;
-  t.skip('missing prerequisite: a small disk: only root can mount one');
-  return false;
 }
 
 /** Until its output ends, a process holds the pipe. */

@@ -3,6 +3,7 @@ import { closeSync, constants, openSync, writeSync } from 'node:fs';
 import { appendFile, readFile } from 'node:fs/promises';
 import { join } from 'node:path';
 import type { Readable } from 'node:stream';
+import type { TestContext } from 'node:test';
 import { promisify } from 'node:util';
 import { errorCode } from '../../src/lib/errors.ts';
 import { run } from './engines/processes.ts';
@@ -39,6 +40,13 @@ export async function makeBreakableOutput(breakage: Exclude<Breakage, Blockage>)
   return owned(resources, fd, () => fillDisk(path));
 }
 
+/** Whether the test can have a full disk. */
+export function canMount(t: TestContext): boolean {
+  if (process.platform === 'linux' && process.getuid?.() === 0) return true;
+  t.skip('missing prerequisite: a small disk: only root can mount one');
+  return false;
+}
+
 /** A pipe or a terminal. */
 export function makeBlockableOutput(blockage: Blockage): Promise<BlockableOutput> {
   return blockage === 'unread' ? unreadPipe() : stoppableTerminal();
@@ -59,7 +67,7 @@ async function unreadPipe(): Promise<BlockableOutput> {
   const block = async () => {
     cat.kill('SIGSTOP');
     await eventually(async () => (await readFile(`/proc/${cat.pid}/stat`, 'utf8')).includes(') T '));
-    fillPipe(filler.fd);
+    fill(filler.fd);
   };
   return { ...owned(resources, writer.fd, block), mend: () => void cat.kill('SIGCONT'), text: collect(cat.stdout) };
 }
@@ -138,7 +146,8 @@ async function fillDisk(path: string): Promise<void> {
   await pages().catch(requireCode('ENOSPC'));
 }
 
-function fillPipe(fd: number): void {
+/** Writes to a pipe or a terminal, which must be non-blocking, until it accepts nothing more. */
+export function fill(fd: number): void {
   for (const size of [4096, 1]) {
     try {
       for (;;) writeSync(fd, Buffer.alloc(size));
