@@ -45,16 +45,7 @@ const publicFiles: Record<string, readonly string[]> = {
   // "plan42 run" works with git and GitHub in the same way.
   agent: ['agent', 'adapters/*', 'failures', 'git/*', 'github/*'],
   shim: ['shim', 'job-log'],
-  runtimes: [
-    'runtime',
-    'select',
-    'survey',
-    'status',
-    'image-policy',
-    'image-reference',
-    'check/run-check',
-    'check/names',
-  ],
+  runtimes: ['runtime', 'select', 'survey', 'status', 'image-policy', 'check/run-check', 'check/names'],
 };
 
 const rooms = Object.keys(mayImport);

@@ -24,7 +24,7 @@ export interface BreakableOutput extends AsyncDisposable {
 /** An output that can be read again. */
 export interface BlockableOutput extends BreakableOutput {
   mend: () => void;
-  /** What has been read. */
+  /** Everything that has been read. */
   text: () => string;
 }
 
@@ -105,7 +105,7 @@ function isBlocked(path: string): boolean {
   }
 }
 
-/** Reads at once. What was written in order to fill or to probe the output is left out. */
+/** Reads at once. Leaves out the null bytes that fill and probe an output. */
 function collect(stream: Readable): () => string {
   let text = '';
   stream.setEncoding('utf8').on('data', (chunk: string) => {
