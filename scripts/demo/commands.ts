@@ -16,7 +16,7 @@ export interface Commands {
   show: (words: readonly string[], options?: ShowOptions) => Promise<{ exitCode: number; output: string }>;
   /** Returns what a program prints. */
   capture: (words: readonly string[]) => Promise<string>;
-  /** What the programs in the background have printed, by their command. */
+  /** The output of the programs in the background, by their command. */
   logs: Map<string, string>;
 }
 

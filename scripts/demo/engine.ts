@@ -17,7 +17,7 @@ interface Options {
   wanted: string;
   /** Makes the image, and returns its name. */
   makeImage: (engine: Engine) => Promise<string>;
-  /** What the agent must reach. */
+  /** A server that the agent must reach. */
   url: string;
 }
 

@@ -21,7 +21,7 @@ export interface DemoGithub extends AsyncDisposable {
   /** The pull request of the task, when there is one. */
   pullRequest: () => PullRequest | undefined;
   pageOf: (pullRequest: PullRequest) => string;
-  /** What the pull request changes. */
+  /** The changes of the pull request. */
   diff: (pullRequest: PullRequest) => Promise<string>;
   /** The content of all files of a branch. */
   filesOf: (branch: string) => Promise<Record<string, string>>;

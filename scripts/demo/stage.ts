@@ -1,4 +1,4 @@
-/** What is there before the task: the place of the agent, a control plane and a runner. */
+/** Prepares the task: finds the place of the agent, and starts a control plane and a runner. */
 import { execFile } from 'node:child_process';
 import { mkdir, writeFile } from 'node:fs/promises';
 import { join } from 'node:path';

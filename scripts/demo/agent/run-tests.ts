@@ -21,7 +21,7 @@ export function runTests(folder: string): Promise<TestResult> {
 
 /** Reads the output of the reporter `spec`. */
 export function readReport(output: string): TestResult {
-  // What follows the counts repeats the failures, with their reasons.
+  // After the counts, the failures are repeated with their reasons.
   const [tests = '', reasons = ''] = output.split(/^ℹ tests .*$/m);
   const [, actual = ''] = /^ +actual: (.*?),?$/m.exec(reasons) ?? [];
   const [, expected = ''] = /^ +expected: (.*?),?$/m.exec(reasons) ?? [];
