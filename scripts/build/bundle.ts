@@ -73,6 +73,12 @@ export const agentOptions = {
   entryPoints: { 'plan42-agent': 'src/bin/plan42-agent.ts', 'plan42-sample-agent': 'examples/sample-agent/agent.ts' },
 } satisfies BuildOptions;
 
+/** Options for the gateway of a job: a small file of its own, because each job has a process of it. */
+export const gatewayOptions = {
+  ...common,
+  entryPoints: { 'plan42-gateway': 'src/bin/plan42-gateway.ts' },
+} satisfies BuildOptions;
+
 export async function readLauncher(command: string): Promise<string> {
   const launcher = await readFile(join(import.meta.dirname, 'launcher.sh'), 'utf8');
   return launcher.replaceAll('@COMMAND@', command);
