@@ -56,7 +56,7 @@ export interface JobExit {
   outOfMemory: boolean;
   /** The runtime's error, if the agent's process never ran. */
   startError: string | undefined;
-  /** What to do about it, if known. */
+  /** How to correct it, if known. */
   startRemedy?: string | undefined;
   /** Whether the machine was restarted since the start; undefined if unknown. */
   machineRestarted?: boolean | undefined;

@@ -28,16 +28,17 @@ export interface Wall {
 /**
  * Creates the files and starts the gateway. After an interrupted start of the same job, its container may be about to start:
  * then what it uses stays in place.
+ * @param env the environment of the gateway
  * @throws UserError if this program has no `init` for this machine
  */
-export async function raiseWall(job: JobPaths, policy: EgressPolicy): Promise<Wall> {
+export async function raiseWall(job: JobPaths, policy: EgressPolicy, env: NodeJS.ProcessEnv): Promise<Wall> {
   const program = await readInitProgram(process.arch);
   if (program === undefined) {
     throw new UserError(`cannot limit the network of the job: this program has no wall for ${process.arch}`, {
       remedy: 'Install a package for this machine, or run "make build" with a C compiler.',
     });
   }
-  const companion = companionOf(job);
+  const companion = companionOf(job, env);
   const source = join(companion.folder, socketFolder);
   await makeFolder(source);
   await rm(companion.failureFile, { force: true });

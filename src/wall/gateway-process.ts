@@ -14,15 +14,15 @@ export function egressFolder({ folder }: JobPaths): string {
   return join(folder, 'egress');
 }
 
-export function companionOf(job: JobPaths): Companion {
+/** @param env what describes the user; proxies are in the policy */
+export function companionOf(job: JobPaths, env: NodeJS.ProcessEnv): Companion {
   const folder = egressFolder(job);
   return {
     folder,
     // `init` looks for it.
     failureFile: join(folder, socketFolder, 'failed'),
     command: gatewayCommand(),
-    // Nothing of the runner's: proxies are in the policy.
-    env: { PATH: process.env['PATH'] },
+    env,
   };
 }
 

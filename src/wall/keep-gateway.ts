@@ -7,17 +7,23 @@ import type { JobPaths } from '../shim/shim.ts';
 import * as shim from '../shim/shim.ts';
 import { companionOf, egressFolder } from './gateway-process.ts';
 
+interface KeepOptions {
+  /** The environment of the gateway. */
+  env: NodeJS.ProcessEnv;
+  /** Whether the job's container is running. */
+  isRunning: () => Promise<boolean>;
+  logger: Logger;
+  signal: AbortSignal;
+}
+
 const checkIntervalMs = 5000;
 
 /**
  * While a job runs, starts the script that keeps its gateway running again if it was killed, or belongs to another version of
  * this program that is no longer installed. Rejects only with the reason of the signal.
  */
-export async function keepGateway(
-  job: JobPaths,
-  { isRunning, logger, signal }: { isRunning: () => Promise<boolean>; logger: Logger; signal: AbortSignal },
-): Promise<never> {
-  const companion = companionOf(job);
+export async function keepGateway(job: JobPaths, { env, isRunning, logger, signal }: KeepOptions): Promise<never> {
+  const companion = companionOf(job, env);
   for (;;) {
     if ((await exists(egressFolder(job))) && !(await shim.isCompanionKept(companion)) && (await isRunning())) {
       try {

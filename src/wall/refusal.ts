@@ -9,7 +9,7 @@ export interface Refusal {
 }
 
 const refusedCode = 125;
-const notStartedCodes = [126, 127];
+const notStartedCodes = new Set([126, 127]);
 const maxTailBytes = 128 << 10;
 const doctor = 'Run "plan42 runner doctor".';
 
@@ -30,7 +30,7 @@ const remedies: [beginning: string, remedy: string][] = [
  * a wrong reason, and nothing else.
  */
 export async function findRefusal(job: JobPaths, exitCode: number): Promise<Refusal | undefined> {
-  if (exitCode !== refusedCode && !notStartedCodes.includes(exitCode)) return undefined;
+  if (exitCode !== refusedCode && !notStartedCodes.has(exitCode)) return undefined;
   return readRefusal((await readLogEnd(job.logFile, maxTailBytes)).toString('utf8'), exitCode);
 }
 

@@ -13,7 +13,7 @@ import * as shim from '../../shim/shim.ts';
 import { findRefusal, hasWall, keepGateway, lowerWall } from '../../wall/wall.ts';
 import type { CaFile } from '../authorities.ts';
 import { checkInstanceId } from '../check/names.ts';
-import { containerCommandEnvironment } from '../environment.ts';
+import { agentEnvironment, containerCommandEnvironment } from '../environment.ts';
 import {
   type JobExit,
   type PullPolicy,
@@ -188,7 +188,12 @@ export function createEngineRuntime(engine: Engine, options: RuntimeOptions): Ru
     const done = new AbortController();
     const whileWaiting = signal === undefined ? done.signal : AbortSignal.any([done.signal, signal]);
     const isRunning = async () => (await inspectContainer(run, job.jobId))?.isRunning === true;
-    const keeping = keepGateway(job, { isRunning, logger, signal: whileWaiting }).catch(() => {});
+    const keeping = keepGateway(job, {
+      env: agentEnvironment(env),
+      isRunning,
+      logger,
+      signal: whileWaiting,
+    }).catch(() => {});
     try {
       const exit = await waitForJob(job, signal);
       const refusal = exit.startError === undefined && (await findRefusal(job, exit.exitCode ?? 0));

@@ -1,8 +1,9 @@
 /** The wall around a job's network, as options of `run`. */
+import type { Config } from '../../config/schema.ts';
 import { checkWallSettings, proxyVariables, raiseWall, type Wall, wallFolder } from '../../wall/wall.ts';
+import { agentEnvironment } from '../environment.ts';
 import type { StartOptions } from '../runtime.ts';
 import { variableOptions } from './authorities.ts';
-import type { RuntimeOptions } from './engine.ts';
 import { checkGiven, type EngineSettings, mountOption } from './given.ts';
 
 export interface RaisedWall {
@@ -18,13 +19,13 @@ export interface RaisedWall {
  */
 export async function raiseWallFor(
   job: StartOptions,
-  limits: RuntimeOptions['limits'],
+  limits: Config['jobs'],
   settings: EngineSettings,
 ): Promise<RaisedWall | undefined> {
   if (job.egress === undefined) return undefined;
   const { mounts } = await checkGiven(settings);
   await checkWallSettings({ jobs: limits, mounts, isRemote: await settings.isRemote(), engine: settings.engine });
-  const wall = await raiseWall(job, job.egress);
+  const wall = await raiseWall(job, job.egress, agentEnvironment(settings.guard.env));
   const mount = { source: wall.source, target: wallFolder, isReadOnly: true, relabel: true };
   const variables = proxyVariables();
   return {
