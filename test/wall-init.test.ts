@@ -60,7 +60,7 @@ for (const name of ['docker', 'podman'] as const) {
       if (!walled) return;
       const { output } = await walled.exit();
       assert.equal(output.match(/hello/g)?.length, 2, output);
-      assert.match(output, /end\n$/);
+      assert.match(output, /^end$/m);
     });
 
     test('a program that is missing is reported, as engines do', async (t) => {
