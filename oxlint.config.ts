@@ -12,7 +12,8 @@ const mayImport: Record<string, readonly string[]> = {
   service: ['config', 'lib'],
   shim: ['lib'],
   gateway: ['lib'],
-  runtimes: ['gateway', 'shim', 'config', 'lib'],
+  wall: ['gateway', 'shim', 'config', 'lib'],
+  runtimes: ['wall', 'gateway', 'shim', 'config', 'lib'],
   github: ['plan42', 'config', 'lib'],
   jobs: ['github', 'runtimes', 'gateway', 'shim', 'plan42', 'config', 'lib'],
   runner: ['jobs', 'github', 'control', 'runtimes', 'shim', 'plan42', 'config', 'lib'],
@@ -49,6 +50,7 @@ const publicFiles: Record<string, readonly string[]> = {
   shim: ['shim', 'job-log'],
   // A process of its own. The others write its policy and read its report.
   gateway: ['gateway', 'policy'],
+  wall: ['wall'],
   runtimes: [
     'runtime',
     'select',
