@@ -134,9 +134,10 @@ async function attempt(t: TestContext, name: 'docker' | 'podman', fault: Fault):
   assert.deepEqual(await processesOf(folder.folder), []);
 }
 
+/** The gateway's, and those of what keeps it running. */
 async function processesOf(folder: string): Promise<string[]> {
   const lines = await Promise.all((await listProcesses()).map(({ pid }) => commandLine(pid).catch(() => '')));
-  return lines.filter((line) => line.includes(`${folder}/egress`));
+  return lines.filter((line) => line.includes(`${folder}/egress`) && /plan42-(companion|gateway)/.test(line));
 }
 
 const server = createServer();
