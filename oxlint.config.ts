@@ -6,14 +6,16 @@ import { defineConfig, type OxlintOverride } from 'oxlint';
  */
 const mayImport: Record<string, readonly string[]> = {
   lib: [],
-  config: ['lib'],
+  config: ['gateway', 'lib'],
   plan42: ['lib'],
   control: ['config', 'lib'],
   service: ['config', 'lib'],
   shim: ['lib'],
-  runtimes: ['shim', 'config', 'lib'],
+  gateway: ['lib'],
+  wall: ['gateway', 'shim', 'config', 'lib'],
+  runtimes: ['wall', 'gateway', 'shim', 'config', 'lib'],
   github: ['plan42', 'config', 'lib'],
-  jobs: ['github', 'runtimes', 'shim', 'plan42', 'config', 'lib'],
+  jobs: ['github', 'runtimes', 'gateway', 'shim', 'plan42', 'config', 'lib'],
   runner: ['jobs', 'github', 'control', 'runtimes', 'shim', 'plan42', 'config', 'lib'],
   web: ['runtimes', 'plan42', 'lib'],
   server: ['plan42', 'lib'],
@@ -31,12 +33,13 @@ const mayImport: Record<string, readonly string[]> = {
     'control',
     'service',
     'runtimes',
+    'gateway',
     'shim',
     'plan42',
     'config',
     'lib',
   ],
-  bin: ['cli', 'tui', 'agent', 'lib'],
+  bin: ['cli', 'tui', 'agent', 'gateway', 'lib'],
 };
 
 /** Rooms of which the others may import these files only. */
@@ -45,6 +48,9 @@ const publicFiles: Record<string, readonly string[]> = {
   // "plan42 run" works with git and GitHub in the same way.
   agent: ['agent', 'adapters/*', 'failures', 'git/*', 'github/*'],
   shim: ['shim', 'job-log'],
+  // A process of its own. The others write its policy and read its report.
+  gateway: ['gateway', 'policy'],
+  wall: ['wall'],
   runtimes: [
     'runtime',
     'select',

@@ -30,7 +30,7 @@ function readOutput(text: string): { events: AgentEvent[]; answer: string } {
   const events: AgentEvent[] = [];
   const transcript = new Transcript((event) => events.push(event));
   for (const line of text.split('\n')) {
-    const fields = fieldsOf(tryParseJson(line));
+    const fields = fieldsOf(line.startsWith('{') ? tryParseJson(line) : undefined);
     for (const event of readers.flatMap((read) => read(fields))) transcript.add(event);
     transcript.addPiece('message', line, line.slice(0, 1));
     transcript.startTool({ id: line.slice(0, 2), title: line }, { isFinalTitle: line.length % 2 === 0 });

@@ -28,6 +28,8 @@ import { startFailure } from '../../src/service/service-manager.ts';
 import { runnerService } from '../../src/service/services.ts';
 import { parseUnitState, statusOfUnit } from '../../src/service/systemd-state.ts';
 import { logFileOf } from '../../src/shim/job-log.ts';
+import { listSockets } from '../../src/wall/check-settings.ts';
+import { readRefusal } from '../../src/wall/refusal.ts';
 import type { Target } from '../target.ts';
 
 const id = '1b4e28ba-2fa1-41d2-883f-0016d3cca427';
@@ -175,5 +177,12 @@ export const targets: readonly Target[] = [
       >[0];
       return [isPin(text), isPinnedByOthers({ image }, id), hasForeignName(known, id), logFileOf(text)];
     },
+  },
+  {
+    covers: ['wall/refusal.ts#readRefusal', 'wall/check-settings.ts#listSockets'],
+    corpus: ['plan42-wall: refused: x\n', 'plan42-wall: cannot start /x: no', '0: 2 0 1 1 01 9 /run/a\n'],
+    run: (text: string) => [readRefusal(text, 125), readRefusal(text, 127), listSockets(text)],
+    maxKiB: 128,
+    passes: 3,
   },
 ];

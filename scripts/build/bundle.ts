@@ -5,6 +5,7 @@ import type { BuildOptions, Plugin } from 'esbuild';
 import { pageInside } from './page.ts';
 import { shimScriptsInside } from './shim-scripts.ts';
 import { buildInfo } from './version.ts';
+import { wallInside } from './wall.ts';
 
 export const root = join(import.meta.dirname, '../..');
 export const commands = ['plan42', 'plan42-runner', 'plan42-runner-config'];
@@ -47,13 +48,13 @@ const screenOptions = {
   plugins: [withoutFetch],
 } satisfies BuildOptions;
 
-/** Options for an executable, with its version and commit. */
-export async function executableOptions(): Promise<BuildOptions> {
+/** Options for an executable, with its version and commit. With `everywhere`, it runs on any architecture. */
+export async function executableOptions({ everywhere = false } = {}): Promise<BuildOptions> {
   const { version, commit, repository } = await buildInfo(root);
   return {
     ...common,
     ...screenOptions,
-    plugins: [...screenOptions.plugins, pageInside, shimScriptsInside],
+    plugins: [...screenOptions.plugins, pageInside, shimScriptsInside, wallInside({ required: everywhere })],
     define: {
       ...screenOptions.define,
       PLAN42_VERSION: JSON.stringify(version),
@@ -71,6 +72,12 @@ export const agentOptions = {
   target: 'node22',
   banner: withRequire,
   entryPoints: { 'plan42-agent': 'src/bin/plan42-agent.ts', 'plan42-sample-agent': 'examples/sample-agent/agent.ts' },
+} satisfies BuildOptions;
+
+/** Options for the gateway of a job: a small file of its own, because each job has a process of it. */
+export const gatewayOptions = {
+  ...common,
+  entryPoints: { 'plan42-gateway': 'src/bin/plan42-gateway.ts' },
 } satisfies BuildOptions;
 
 export async function readLauncher(command: string): Promise<string> {

@@ -4,7 +4,7 @@ import { join } from 'node:path';
 import type { Plugin } from 'esbuild';
 
 const folder = join(import.meta.dirname, '../../src/shim');
-const scripts = { shimScript: 'shim.sh', logWriterScript: 'log-writer.sh' };
+const scripts = { shimScript: 'shim.sh', logWriterScript: 'log-writer.sh', companionScript: 'companion.sh' };
 
 export const shimScriptsInside: Plugin = {
   name: 'shim-scripts-inside',

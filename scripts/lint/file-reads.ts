@@ -27,7 +27,7 @@ const mayOpen: Readonly<Record<string, readonly [names: string, reason: string]>
   'src/cli/run/git/local-repository.ts': ['copyFile', 'git’s own file, which git itself opens too'],
   'src/cli/run/service/ensure.ts': ['openSync', 'creates a file'],
   'src/config/edit-file.ts': ['open', 'opens for reading and writing, after it was read as a file'],
-  'src/control/socket-path.ts': ['open', 'opens a folder'],
+  'src/lib/short-path.ts': ['open', 'opens a folder'],
   'src/lib/files.ts': ['open', 'creates files, opens folders'],
   'src/lib/lock.ts': ['openSync', 'creates a file'],
   'src/lib/processes.ts': ['readFile', 'the kernel’s files of processes, of which there are many'],

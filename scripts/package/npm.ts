@@ -22,7 +22,7 @@ export async function buildNpmPackage({
   notices: string;
 }): Promise<string> {
   await build({
-    ...(await executableOptions()),
+    ...(await executableOptions({ everywhere: true })),
     outdir: join(staging, 'js'),
     entryPoints: {
       ...Object.fromEntries(commands.map((name) => [name, `src/bin/${name}.ts`])),

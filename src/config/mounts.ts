@@ -17,7 +17,7 @@ const notation = '"SOURCE:TARGET", read-only, or "SOURCE:TARGET:rw"; ":z" relabe
 // Engines take mounts as lists of comma-separated values.
 const unusable = /[,"\p{Cc}]/u;
 // Engines and the runner need them.
-const reserved = ['/', '/dev', '/proc', '/sys', '/etc/plan42', '/var/cache/plan42'];
+const reserved = ['/', '/dev', '/proc', '/sys', '/etc/plan42', '/var/cache/plan42', '/plan42-wall'];
 
 /** @throws InvalidValue */
 export function parseMount(text: string): Mount {

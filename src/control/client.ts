@@ -6,8 +6,9 @@ import { errorCode, formatError } from '../lib/errors.ts';
 import { parseJson } from '../lib/json.ts';
 import { isFolderLocked } from '../lib/lock.ts';
 import { readText } from '../lib/read-body.ts';
+import { withShortPath } from '../lib/short-path.ts';
 import { ControlResponse, KillResult, ReloadResult, RunnerStatus } from './messages.ts';
-import { controlSocketPath, withShortPath } from './socket-path.ts';
+import { controlSocketPath } from './socket-path.ts';
 
 /**
  * `absent`: no runner uses the state folder. `silent`: one does, but does not respond correctly. `failed`: it could not do what

@@ -3,8 +3,9 @@ import { rm } from 'node:fs/promises';
 import { createServer, type IncomingMessage, type Server, type ServerResponse } from 'node:http';
 import { formatError } from '../lib/errors.ts';
 import type { Logger } from '../lib/logger.ts';
+import { withShortPath } from '../lib/short-path.ts';
 import type { ControlCalls, ControlResponse } from './messages.ts';
-import { controlSocketPath, withShortPath } from './socket-path.ts';
+import { controlSocketPath } from './socket-path.ts';
 
 export interface ControlServerOptions {
   stateDir: string;

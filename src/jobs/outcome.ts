@@ -44,7 +44,7 @@ export function describeStop(end: TurnEnd): string {
 function explainExit(record: JobRecord, exit: JobExit, unreachable: Unreachable | undefined): string {
   if (record.killed) return 'The agent was killed by user.';
   if (exit.startError !== undefined)
-    return `The agent in the image ${record.image} could not be started: ${exit.startError}.`;
+    return `The agent in the image ${record.image} could not be started: ${exit.startError}.${exit.startRemedy ? ` ${exit.startRemedy}` : ''}`;
   if (exit.outOfMemory) return outOfMemory(exit.exitCode);
   if (exit.exitCode === undefined) return unknownExit(exit);
   const signal = signalName(exit.exitCode);

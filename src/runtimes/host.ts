@@ -9,7 +9,7 @@ import type { JobPaths } from '../shim/shim.ts';
 import * as shim from '../shim/shim.ts';
 import { authorityVariables, type CaFile, writeAuthorities } from './authorities.ts';
 import { agentEnvironment } from './environment.ts';
-import { type JobExit, type Readiness, type Runtime, RuntimeError, type StartOptions } from './runtime.ts';
+import { type JobExit, noWall, type Readiness, type Runtime, RuntimeError, type StartOptions } from './runtime.ts';
 import { valuesOf } from './variables.ts';
 
 /** Set in the environment of all processes of a job. A process that should outlive its job must be started without it. */
@@ -65,6 +65,7 @@ export function createHostRuntime({ settings, given, caFile, knownJobs, ...optio
   async function start(job: StartOptions, signal?: AbortSignal): Promise<void> {
     const readiness = await checkReady();
     if (!readiness.ready) throw new RuntimeError(`cannot start the job: ${readiness.reason}`);
+    if (job.egress !== undefined) throw noWall('host');
     await checkSettings();
     // Identifies processes that left the process tree. The shim itself doesn't have it.
     const marked = ['/usr/bin/env', `${jobVariable}=${job.jobId}`, command, ...args];

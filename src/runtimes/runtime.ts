@@ -1,5 +1,7 @@
 import type { Mount } from '../config/mounts.ts';
 import type { RuntimeName } from '../config/schema.ts';
+import type { EgressPolicy } from '../gateway/policy.ts';
+import { UserError } from '../lib/errors.ts';
 import type { JobPaths } from '../shim/shim.ts';
 
 /** A runtime failed. The message is meant for users. */
@@ -14,6 +16,13 @@ export type PullPolicy = 'always' | 'if-not-present' | 'never';
 export interface PullResult {
   /** Why the image of this machine is used although the policy asks a registry first. */
   localOnly?: string;
+}
+
+/** The error of a runtime that cannot limit the network of a job. */
+export function noWall(runtime: RuntimeName): UserError {
+  return new UserError(`cannot limit the network of the job: the runtime ${runtime} cannot do that`, {
+    remedy: 'Set runner.runtime to docker or podman, or egress.mode = "off".',
+  });
 }
 
 /** The file in a job's folder with the values of variables, until the agent has them. */
@@ -31,6 +40,8 @@ export interface StartOptions extends JobPaths {
   serverUrl?: URL | undefined;
   /** In addition to those of the configuration. */
   mounts?: readonly Mount[];
+  /** If given, the job reaches what the policy allows and nothing else, or it is not started. */
+  egress?: EgressPolicy | undefined;
 }
 
 /** How agents reach a server, or why they cannot. */
@@ -45,6 +56,8 @@ export interface JobExit {
   outOfMemory: boolean;
   /** The runtime's error, if the agent's process never ran. */
   startError: string | undefined;
+  /** How to correct it, if known. */
+  startRemedy?: string | undefined;
   /** Whether the machine was restarted since the start; undefined if unknown. */
   machineRestarted?: boolean | undefined;
   /** Why the exit was not observed, if known; a sentence without its full stop. */

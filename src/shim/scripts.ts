@@ -6,3 +6,4 @@ const read = (name: string) => readFileSync(join(import.meta.dirname, name), 'ut
 
 export const shimScript = read('shim.sh');
 export const logWriterScript = read('log-writer.sh');
+export const companionScript = read('companion.sh');

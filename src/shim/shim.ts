@@ -1,4 +1,12 @@
 /** The public face of the shim, the process that carries a job. Other rooms import this file and no other of this folder. */
+export {
+  type Companion,
+  endedFile,
+  isCompanionKept,
+  listCompanions,
+  startCompanion,
+  stopCompanion,
+} from './companion.ts';
 export { type JobPaths, LaunchError, launch } from './launch.ts';
 export { isLogWritten, isRunning, isShim, killCommand, listJobProcesses } from './processes.ts';
 export { forget, launchedAtMs, readState, wasStarted } from './state.ts';

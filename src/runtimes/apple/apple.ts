@@ -27,6 +27,7 @@ import { containerCommandEnvironment } from '../environment.ts';
 import { isNamedLocal } from '../image-reference.ts';
 import {
   type JobExit,
+  noWall,
   type PullPolicy,
   type PullResult,
   type Readiness,
@@ -190,6 +191,7 @@ export function createAppleRuntime({
     warnings: unapplied(limits),
     pull,
     start: async (job, signal) => {
+      if (job.egress !== undefined) throw noWall('apple');
       const engine = { run, instanceId, isRemote: async () => false, relabels: false };
       const authorities = await authorityOptions(job, caFile, engine);
       const given = await givenOptions(job, engineSettings);

@@ -10,9 +10,10 @@ import { isCommandInstalled, runCommand } from '../../lib/run-command.ts';
 import { readLogTail } from '../../shim/job-log.ts';
 import type { JobPaths } from '../../shim/shim.ts';
 import * as shim from '../../shim/shim.ts';
+import { findRefusal, hasWall, keepGateway, lowerWall } from '../../wall/wall.ts';
 import type { CaFile } from '../authorities.ts';
 import { checkInstanceId } from '../check/names.ts';
-import { containerCommandEnvironment } from '../environment.ts';
+import { agentEnvironment, containerCommandEnvironment } from '../environment.ts';
 import {
   type JobExit,
   type PullPolicy,
@@ -46,6 +47,7 @@ import { runArguments } from './run-arguments.ts';
 import { listUnmanaged, removeUnmanaged } from './unmanaged.ts';
 import { waitForClient } from './wait-for-client.ts';
 import { waitForContainer } from './wait-for-container.ts';
+import { raiseWallFor } from './wall-options.ts';
 
 /** The differences between engines. */
 export interface Engine {
@@ -145,21 +147,25 @@ export function createEngineRuntime(engine: Engine, options: RuntimeOptions): Ru
   }
 
   async function start(job: StartOptions, signal?: AbortSignal): Promise<void> {
+    const raised = await raiseWallFor(job, limits, engineSettings);
     const [given, logDriver, variables, authorities, network] = await Promise.all([
       givenOptions(job, engineSettings),
       chooseLogDriver(),
-      keepVariablesOut(job.image),
+      keepVariablesOut(job.image, raised?.variables ?? []),
       authorityOptions(job, caFile, { run, instanceId, isRemote, relabels: true }),
-      agentNetwork.options(job.serverUrl),
+      raised?.options ?? agentNetwork.options(job.serverUrl),
     ]);
     const options = ['--log-driver', logDriver, ...given, ...variables.options, ...authorities, ...network];
-    const args = runArguments(job, options, { limits, instanceId });
+    const args = runArguments(job, options, { limits, instanceId, wall: raised?.wall });
     const commandEnv = { ...containerCommandEnvironment(env, engine), ...variables.env };
     await launchClient(job, [engine.command, ...args], commandEnv, signal);
   }
 
-  async function keepVariablesOut(image: string): Promise<{ options: readonly string[]; env: NodeJS.ProcessEnv }> {
-    const own = new Set(limits.env.map(({ name }) => name));
+  async function keepVariablesOut(
+    image: string,
+    ofWall: readonly string[],
+  ): Promise<{ options: readonly string[]; env: NodeJS.ProcessEnv }> {
+    const own = new Set([...limits.env.map(({ name }) => name), ...ofWall]);
     const names = (await engine.configuredVariables(env)).filter((name) => !own.has(name));
     if (names.length === 0) return { options: engine.ownEnvironment, env: {} };
     const kept = engine.withoutVariables(names, await images.environmentOf(image));
@@ -178,6 +184,27 @@ export function createEngineRuntime(engine: Engine, options: RuntimeOptions): Ru
   }
 
   async function wait(job: JobPaths, signal?: AbortSignal): Promise<JobExit> {
+    if (!(await hasWall(job))) return waitForJob(job, signal);
+    const done = new AbortController();
+    const whileWaiting = signal === undefined ? done.signal : AbortSignal.any([done.signal, signal]);
+    const isRunning = async () => (await inspectContainer(run, job.jobId))?.isRunning === true;
+    const keeping = keepGateway(job, {
+      env: agentEnvironment(env),
+      isRunning,
+      logger,
+      signal: whileWaiting,
+    }).catch(() => {});
+    try {
+      const exit = await waitForJob(job, signal);
+      const refusal = exit.startError === undefined && (await findRefusal(job, exit.exitCode ?? 0));
+      return refusal ? { ...exit, startError: refusal.reason, startRemedy: refusal.remedy } : exit;
+    } finally {
+      done.abort();
+      await keeping;
+    }
+  }
+
+  async function waitForJob(job: JobPaths, signal?: AbortSignal): Promise<JobExit> {
     const client = await (engine.monitors
       ? waitForClient(job, { run, logger, signal })
       : shim.waitForExit(job.folder, signal));
@@ -230,6 +257,7 @@ export function createEngineRuntime(engine: Engine, options: RuntimeOptions): Ru
     if (result.exitCode !== 0 && (await inspectContainer(run, job.jobId)) !== undefined) {
       throw new RuntimeError(`cannot remove the container ${job.jobId}: ${lastErrorLine(result)}`);
     }
+    await lowerWall(job);
     await shim.forget(job.folder);
   }
 

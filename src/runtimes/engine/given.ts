@@ -46,7 +46,9 @@ async function ownMounts({ mounts = [] }: StartOptions, { isRemote }: EngineSett
 }
 
 // Unlike --mount, --volume can relabel, but makes a folder of a missing source with docker.
-function mountOption({ source, target, isReadOnly, relabel }: Mount, engine: EngineSettings['engine']): string[] {
-  if (relabel && engine !== 'apple') return ['--volume', `${source}:${target}:${isReadOnly ? 'ro' : 'rw'},z`];
+export function mountOption(mount: Mount, engine: EngineSettings['engine']): string[] {
+  const { source, target, isReadOnly, relabel } = mount;
+  if (relabel && engine !== 'apple' && !source.includes(':'))
+    return ['--volume', `${source}:${target}:${isReadOnly ? 'ro' : 'rw'},z`];
   return ['--mount', `type=bind,source=${source},target=${target}${isReadOnly ? ',readonly' : ''}`];
 }

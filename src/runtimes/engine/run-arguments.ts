@@ -1,4 +1,5 @@
 import type { Config } from '../../config/schema.ts';
+import type { Wall } from '../../wall/wall.ts';
 import type { StartOptions } from '../runtime.ts';
 import { agentArguments, containerIdFile, instanceLabel } from './client.ts';
 
@@ -8,7 +9,7 @@ const cpuPeriodUs = 100_000;
 export function runArguments(
   job: StartOptions,
   options: readonly string[],
-  { limits, instanceId }: { limits: Config['jobs']; instanceId: string },
+  { limits, instanceId, wall }: { limits: Config['jobs']; instanceId: string; wall?: Wall | undefined },
 ): string[] {
   const memory = `${Math.round(limits.memoryGib * 1024)}m`;
   return [
@@ -27,8 +28,9 @@ export function runArguments(
     ...['--cap-drop', 'ALL'],
     ...limits.capabilities.flatMap((name) => ['--cap-add', name]),
     ...(limits.noNewPrivileges ? ['--security-opt', 'no-new-privileges'] : []),
-    ...['--entrypoint', limits.entrypoint],
+    ...['--entrypoint', wall?.entrypoint ?? limits.entrypoint],
     job.image,
+    ...(wall ? [limits.entrypoint] : []),
     ...agentArguments,
   ];
 }

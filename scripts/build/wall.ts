@@ -1,0 +1,78 @@
+/** Compiles the first program of containers behind the wall, and puts it into a bundle. Linux only: the wall needs it there. */
+import { execFile } from 'node:child_process';
+import { glob, mkdir, readFile } from 'node:fs/promises';
+import { join } from 'node:path';
+import { promisify } from 'node:util';
+import { brotliCompressSync } from 'node:zlib';
+import type { Plugin } from 'esbuild';
+
+const root = join(import.meta.dirname, '../..');
+const source = join(root, 'src/wall/init');
+const output = join(root, 'dist/wall');
+
+const flags = [
+  ...['-std=gnu17', '-Os', '-Wall', '-Wextra', '-Werror'],
+  // Without a C library: see src/wall/init/system.h.
+  ...['-ffreestanding', '-fno-builtin', '-nostdlib', '-static', '-no-pie', '-fno-pic', '-fno-stack-protector'],
+  // Nothing that the program does not use, so that it is small, and the same bytes each time.
+  ...['-fno-asynchronous-unwind-tables', '-fno-ident', '-ffunction-sections', '-s'],
+  ...['--gc-sections', '--build-id=none', '-z,noseparate-code', '-z,noexecstack'].map((option) => `-Wl,${option}`),
+];
+
+/** Both are on the same machine only if its cross-compiler is installed, which packages need. */
+export const wallArchitectures = { x64: 'x86_64-linux-gnu-gcc', arm64: 'aarch64-linux-gnu-gcc' } as const;
+type WallArchitecture = keyof typeof wallArchitectures;
+
+/** Compiles the program; returns its path. Undefined if there is no compiler for another architecture than this machine's. */
+async function compile(architecture: WallArchitecture): Promise<string | undefined> {
+  const isOwn = architecture === process.arch;
+  const compiler = isOwn ? 'cc' : wallArchitectures[architecture];
+  const path = join(output, `init-${architecture}`);
+  const files = await Array.fromAsync(glob('*.c', { cwd: source }));
+  try {
+    await promisify(execFile)(compiler, [...flags, ...files.toSorted(), '-o', path], { cwd: source });
+    return path;
+  } catch (error) {
+    if ((error as { code?: unknown }).code !== 'ENOENT') throw error;
+    if (isOwn) throw new Error('cannot compile src/wall/init: there is no cc. Install gcc.', { cause: error });
+    return undefined;
+  }
+}
+
+/** Compiles the programs for all architectures for which there is a compiler. */
+async function compileAll(): Promise<Partial<Record<WallArchitecture, string>>> {
+  if (process.platform !== 'linux') return {};
+  await mkdir(output, { recursive: true });
+  const paths: Partial<Record<WallArchitecture, string>> = {};
+  for (const architecture of Object.keys(wallArchitectures) as WallArchitecture[]) {
+    const path = await compile(architecture);
+    if (path !== undefined) paths[architecture] = path;
+  }
+  return paths;
+}
+
+/** Embeds the programs in a bundle. @param required for packages that run on machines with any architecture */
+export function wallInside({ required = false } = {}): Plugin {
+  return {
+    name: 'wall-inside',
+    setup: (bundle) =>
+      bundle.onLoad({ filter: /[\\/]wall[\\/]init-program\.ts$/ }, async () => {
+        const programs: Record<string, string> = {};
+        for (const [architecture, path] of Object.entries(await compileAll()))
+          programs[architecture] = brotliCompressSync(await readFile(path)).toString('base64');
+        for (const [architecture, compiler] of Object.entries(wallArchitectures))
+          if (required && process.platform === 'linux' && programs[architecture] === undefined)
+            throw new Error(
+              `cannot compile src/wall/init for ${architecture}: there is no ${compiler}. Run .ci/install.`,
+            );
+        const contents = `import { brotliDecompressSync } from 'node:zlib';
+const programs = ${JSON.stringify(programs)};
+export async function readInitProgram(architecture) {
+  const program = programs[architecture];
+  return program && brotliDecompressSync(Buffer.from(program, 'base64'));
+}
+`;
+        return { contents, loader: 'js' };
+      }),
+  };
+}

@@ -1,0 +1,87 @@
+/**
+ * The policy of a job's network: `policy.json` in the folder of its gateway. The runner computes it before the job starts, and only the
+ * gateway reads it. It may contain the credentials of a proxy, so its mode is 0600 and no container gets its folder.
+ */
+import { join } from 'node:path';
+import * as v from 'valibot';
+import { writeDurably } from '../lib/files.ts';
+import { parseJson } from '../lib/json.ts';
+import { readText } from '../lib/read-file.ts';
+
+/** The files of a gateway, in its folder. */
+export const policyFile = 'policy.json';
+/** The folder that the container gets, read-only. It contains the socket and nothing else. */
+export const socketFolder = 'socket';
+/** In {@link socketFolder}, with mode 0666, because the container's users are unknown. */
+export const socketFile = 'gateway.sock';
+/** Connections that were allowed and refused. */
+export const reportFile = 'egress.json';
+
+const port = v.pipe(v.number(), v.integer(), v.minValue(1), v.maxValue(65_535));
+const ports = v.array(port);
+
+/** A name in canonical form (lower case, punycode, no trailing dot), or `*.name` for all names below it. */
+const Rule = v.object({
+  host: v.pipe(v.string(), v.minLength(1), v.maxLength(255)),
+  ports,
+  /** The entry and its setting, for people: `"*.npmjs.org" of AllowedHosts`. */
+  source: v.string(),
+  /** The name may have private addresses: the runner's configuration has exactly this name. Never loopback or metadata. */
+  mayBePrivate: v.boolean(),
+});
+export type Rule = v.InferOutput<typeof Rule>;
+
+/** Addresses of the runner's configuration. They may also be those of a name that a rule allows. */
+const AddressRule = v.object({
+  /** `ADDRESS/BITS`. */
+  cidr: v.string(),
+  ports,
+  source: v.string(),
+});
+export type AddressRule = v.InferOutput<typeof AddressRule>;
+
+/** The Plan42 server of the job. The only name that may be on the machine's loopback. */
+const ServerRule = v.object({
+  /** As in the agent's PLAN42_URL: a canonical name or an address. */
+  host: v.string(),
+  port,
+  /** Where it is, without a look-up: a host of the machine's loopback. Undefined if `host` is looked up. */
+  connectTo: v.optional(v.string()),
+  /** The runner's configuration names this server, so it may have any address. */
+  mayBeAnywhere: v.boolean(),
+});
+export type ServerRule = v.InferOutput<typeof ServerRule>;
+
+/** A proxy between this machine and the internet. */
+const FrontProxy = v.object({
+  /** With credentials, if it needs them. */
+  url: v.string(),
+  /** Hosts, `.suffix`, addresses and CIDR that are reached without it, as in NO_PROXY. */
+  direct: v.array(v.string()),
+  /** PEM file of authorities for an https proxy; undefined for the system's. */
+  caFile: v.optional(v.string()),
+});
+export type FrontProxy = v.InferOutput<typeof FrontProxy>;
+
+export const EgressPolicy = v.object({
+  version: v.literal(1),
+  jobId: v.string(),
+  /** `observe` allows every public address, and records what `enforce` would have refused. */
+  mode: v.picklist(['enforce', 'observe']),
+  rules: v.array(Rule),
+  addresses: v.array(AddressRule),
+  server: v.optional(ServerRule),
+  proxy: v.optional(FrontProxy),
+  /** Which setting allows another host, as an imperative sentence in which `HOST` stands for it. */
+  remedy: v.string(),
+});
+export type EgressPolicy = v.InferOutput<typeof EgressPolicy>;
+
+/** Rejects if the file is missing, or anything in it is not understood. */
+export async function readPolicy(folder: string): Promise<EgressPolicy> {
+  return v.parse(EgressPolicy, parseJson(await readText(join(folder, policyFile))));
+}
+
+export async function writePolicy(folder: string, policy: EgressPolicy): Promise<void> {
+  await writeDurably(join(folder, policyFile), `${JSON.stringify(policy, undefined, 1)}\n`);
+}

@@ -1,0 +1,36 @@
+/** The wall around a job's network, as options of `run`. */
+import type { Config } from '../../config/schema.ts';
+import { checkWallSettings, proxyVariables, raiseWall, type Wall, wallFolder } from '../../wall/wall.ts';
+import { agentEnvironment } from '../environment.ts';
+import type { StartOptions } from '../runtime.ts';
+import { variableOptions } from './authorities.ts';
+import { checkGiven, type EngineSettings, mountOption } from './given.ts';
+
+export interface RaisedWall {
+  wall: Wall;
+  options: readonly string[];
+  /** The names of the variables that it sets. */
+  variables: readonly string[];
+}
+
+/**
+ * Raises the wall of a job that has a policy, once the settings are known to leave no way around it.
+ * @throws UserError
+ */
+export async function raiseWallFor(
+  job: StartOptions,
+  limits: Config['jobs'],
+  settings: EngineSettings,
+): Promise<RaisedWall | undefined> {
+  if (job.egress === undefined) return undefined;
+  const { mounts } = await checkGiven(settings);
+  await checkWallSettings({ jobs: limits, mounts, isRemote: await settings.isRemote(), engine: settings.engine });
+  const wall = await raiseWall(job, job.egress, agentEnvironment(settings.guard.env));
+  const mount = { source: wall.source, target: wallFolder, isReadOnly: true, relabel: true };
+  const variables = proxyVariables();
+  return {
+    wall,
+    options: ['--network', 'none', ...mountOption(mount, settings.engine), ...variableOptions(variables)],
+    variables: Object.keys(variables),
+  };
+}

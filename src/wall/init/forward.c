@@ -1,0 +1,389 @@
+/*
+ * The forwarder: passes each connection to the proxy port on to the gateway's Unix socket, byte for byte, with half-closes and
+ * back-pressure. One process with one loop. It belongs to the agent: killing it only takes the agent offline.
+ */
+#include "sockets.h"
+#include "wall.h"
+#include <linux/close_range.h>
+#include <linux/eventpoll.h>
+#include <linux/fcntl.h>
+#include <linux/mman.h>
+#include <linux/prctl.h>
+#include <linux/resource.h>
+#include <linux/sched.h>
+#include <linux/signal.h>
+#include <linux/tcp.h>
+
+enum { BLOCK = 65536, EVENTS = 256, READS_PER_TURN = 8, ACCEPTS_PER_TURN = 64, MAX_SPARE_BLOCKS = 64 };
+enum { RETRY_MS = 5, GATEWAY_GONE_MS = 5000, GATEWAY_BUSY_MS = 30000 };
+enum { CLIENT = 0, GATEWAY = 1 };
+
+struct side {
+  int fd;
+  /* The events that epoll reports; zero if it does not watch the socket. */
+  uint32_t watched;
+  /* Nothing more is read from it. */
+  bool has_ended;
+  /* What could not be written to it yet: a block, or null. Until that is gone, nothing is read from the other side. */
+  char *kept;
+  uint32_t from, to;
+};
+
+struct connection {
+  struct side sides[2];
+  struct connection *next;
+  /* When to give up connecting to the gateway, in the order of its errors. */
+  long gone_at, busy_at;
+  bool is_closed;
+};
+
+static int poller, listener;
+static bool is_listening;
+static struct connection *pending, *closed, *spare;
+static char *spare_blocks;
+static int spare_block_count;
+static char buffer[BLOCK];
+
+static void *allocate(size_t size) {
+  long result = sys(__NR_mmap, NULL, size, PROT_READ | PROT_WRITE, MAP_PRIVATE | MAP_ANONYMOUS, -1, 0);
+  return result < 0 && result > -4096 ? NULL : (void *)result;
+}
+
+static char *take_block(void) {
+  if (spare_blocks == NULL) return allocate(BLOCK);
+  char *block = spare_blocks;
+  spare_blocks = *(char **)(void *)block;
+  spare_block_count -= 1;
+  return block;
+}
+
+static void give_block(char *block) {
+  if (spare_block_count >= MAX_SPARE_BLOCKS) {
+    sys(__NR_munmap, block, BLOCK);
+    return;
+  }
+  *(char **)(void *)block = spare_blocks;
+  spare_blocks = block;
+  spare_block_count += 1;
+}
+
+static struct connection *take_connection(void) {
+  if (spare == NULL) {
+    char *page = allocate(BLOCK);
+    if (page == NULL) return NULL;
+    for (size_t at = 0; at + sizeof *spare <= BLOCK; at += sizeof *spare) {
+      struct connection *each = (void *)(page + at);
+      each->next = spare;
+      spare = each;
+    }
+  }
+  struct connection *taken = spare;
+  spare = taken->next;
+  *taken = (struct connection){.sides = {{.fd = -1}, {.fd = -1}}};
+  return taken;
+}
+
+static void watch_fd(int operation, int fd, uint32_t events, uint64_t data) {
+  struct epoll_event event = {.events = events, .data = data};
+  sys(__NR_epoll_ctl, poller, operation, fd, &event);
+}
+
+static void set_listening(bool on) {
+  if (on == is_listening) return;
+  watch_fd(on ? EPOLL_CTL_ADD : EPOLL_CTL_DEL, listener, EPOLLIN, 0);
+  is_listening = on;
+}
+
+/* Watches a socket for what can be done with it now. Without anything to do, epoll would report its errors again and again. */
+static void watch(struct connection *connection, int index) {
+  struct side *side = &connection->sides[index];
+  uint32_t wanted = side->kept != NULL ? EPOLLOUT : 0;
+  if (!side->has_ended && connection->sides[1 - index].kept == NULL) wanted |= EPOLLIN;
+  if (wanted == side->watched) return;
+  int operation = wanted == 0 ? EPOLL_CTL_DEL : side->watched == 0 ? EPOLL_CTL_ADD : EPOLL_CTL_MOD;
+  watch_fd(operation, side->fd, wanted, (uint64_t)(uintptr_t)connection | (uint64_t)index);
+  side->watched = wanted;
+}
+
+static void close_connection(struct connection *connection, bool reset) {
+  if (connection->is_closed) return;
+  connection->is_closed = true;
+  struct { int on, seconds; } linger = {1, 0};
+  if (reset) sys(__NR_setsockopt, connection->sides[CLIENT].fd, SOL_SOCKET, SO_LINGER, &linger, sizeof linger);
+  for (int index = 0; index < 2; index += 1) {
+    struct side *side = &connection->sides[index];
+    if (side->fd >= 0) sys(__NR_close, side->fd);
+    if (side->kept != NULL) give_block(side->kept);
+    side->kept = NULL;
+  }
+  /* Events of the same turn may still name it. */
+  connection->next = closed;
+  closed = connection;
+  set_listening(true);
+}
+
+/* Writes all that the socket takes. Returns how much, or an error. */
+static long write_some(int fd, const char *bytes, uint32_t length) {
+  uint32_t done = 0;
+  while (done < length) {
+    long count = sys(__NR_sendto, fd, bytes + done, length - done, MSG_NOSIGNAL, NULL, 0);
+    if (count == -EINTR) continue;
+    if (count == -EAGAIN) break;
+    if (count < 0) return count;
+    done += (uint32_t)count;
+  }
+  return done;
+}
+
+/* The socket takes nothing more: what was meant for it is dropped, the other direction continues. */
+static void stop_writing(struct connection *connection, int index) {
+  struct side *side = &connection->sides[index];
+  if (side->kept != NULL) give_block(side->kept);
+  side->kept = NULL;
+  connection->sides[1 - index].has_ended = true;
+}
+
+static void end_writing(struct connection *connection, int index) {
+  sys(__NR_shutdown, connection->sides[index].fd, SHUT_WR);
+}
+
+static void flush(struct connection *connection, int index) {
+  struct side *side = &connection->sides[index];
+  long count = write_some(side->fd, side->kept + side->from, side->to - side->from);
+  if (count < 0) {
+    stop_writing(connection, index);
+    return;
+  }
+  side->from += (uint32_t)count;
+  if (side->from < side->to) return;
+  give_block(side->kept);
+  side->kept = NULL;
+  if (connection->sides[1 - index].has_ended) end_writing(connection, index);
+}
+
+/* Passes on what can be read. Returns false if the connection is broken. */
+static bool pass(struct connection *connection, int index) {
+  struct side *source = &connection->sides[index], *target = &connection->sides[1 - index];
+  for (int reads = 0; reads < READS_PER_TURN && !source->has_ended && target->kept == NULL; reads += 1) {
+    long count = sys(__NR_read, source->fd, buffer, BLOCK);
+    if (count == -EINTR) continue;
+    if (count == -EAGAIN) break;
+    if (count < 0) return false;
+    if (count == 0) {
+      source->has_ended = true;
+      end_writing(connection, 1 - index);
+      break;
+    }
+    long written = write_some(target->fd, buffer, (uint32_t)count);
+    if (written < 0) {
+      stop_writing(connection, 1 - index);
+      break;
+    }
+    if (written == count) continue;
+    target->kept = take_block();
+    if (target->kept == NULL) return false;
+    target->from = 0;
+    target->to = (uint32_t)(count - written);
+    memcpy(target->kept, buffer + written, target->to);
+  }
+  return true;
+}
+
+static void settle(struct connection *connection) {
+  struct side *sides = connection->sides;
+  if (sides[0].has_ended && sides[1].has_ended && sides[0].kept == NULL && sides[1].kept == NULL) {
+    close_connection(connection, false);
+    return;
+  }
+  watch(connection, CLIENT);
+  watch(connection, GATEWAY);
+}
+
+static void handle(struct connection *connection, int index, uint32_t events) {
+  if (connection->is_closed) return;
+  if ((events & EPOLLOUT) != 0 && connection->sides[index].kept != NULL) flush(connection, index);
+  if ((events & (EPOLLIN | EPOLLHUP | EPOLLERR)) != 0 && !pass(connection, index)) {
+    close_connection(connection, index == GATEWAY);
+    return;
+  }
+  settle(connection);
+}
+
+/* Returns 0, or why the gateway cannot be reached at the moment. */
+static long connect_to_gateway(struct connection *connection) {
+  struct side *side = &connection->sides[GATEWAY];
+  struct sockaddr_un address = gateway_address();
+  if (side->fd < 0) {
+    long fd = sys(__NR_socket, AF_UNIX, SOCK_STREAM | SOCK_NONBLOCK | SOCK_CLOEXEC, 0);
+    if (fd < 0) return fd;
+    side->fd = (int)fd;
+  }
+  return sys(__NR_connect, side->fd, &address, sizeof address);
+}
+
+static bool is_temporary(const struct connection *connection, long error) {
+  long now = now_ms();
+  if (error == -EAGAIN || error == -EMFILE || error == -ENFILE || error == -ENOMEM) return now < connection->busy_at;
+  return (error == -ECONNREFUSED || error == -ENOENT) && now < connection->gone_at;
+}
+
+/* Connects what waits for the gateway. */
+static void retry_pending(void) {
+  struct connection *waiting = pending;
+  pending = NULL;
+  bool is_busy = false;
+  while (waiting != NULL) {
+    struct connection *connection = waiting;
+    waiting = waiting->next;
+    long result = is_busy ? -EAGAIN : connect_to_gateway(connection);
+    if (result == -EAGAIN) is_busy = true;
+    if (result == 0) settle(connection);
+    else if (is_temporary(connection, result)) {
+      connection->next = pending;
+      pending = connection;
+    } else close_connection(connection, true);
+  }
+}
+
+static void accept_clients(void) {
+  for (int count = 0; count < ACCEPTS_PER_TURN; count += 1) {
+    long fd = sys(__NR_accept4, listener, NULL, NULL, SOCK_NONBLOCK | SOCK_CLOEXEC);
+    if (fd == -EMFILE || fd == -ENFILE || fd == -ENOMEM || fd == -ENOBUFS) {
+      /* Until a connection is closed. Without one of ours, in a moment. */
+      set_listening(false);
+      return;
+    }
+    if (fd < 0) return;
+    struct connection *connection = take_connection();
+    if (connection == NULL) {
+      sys(__NR_close, fd);
+      return;
+    }
+    int on = 1;
+    sys(__NR_setsockopt, fd, IPPROTO_TCP, TCP_NODELAY, &on, sizeof on);
+    connection->sides[CLIENT].fd = (int)fd;
+    connection->gone_at = now_ms() + GATEWAY_GONE_MS;
+    connection->busy_at = now_ms() + GATEWAY_BUSY_MS;
+    connection->next = pending;
+    pending = connection;
+  }
+}
+
+_Noreturn static void forward(void) {
+  static struct epoll_event events[EVENTS];
+  poller = (int)sys(__NR_epoll_create1, EPOLL_CLOEXEC);
+  set_listening(true);
+  for (;;) {
+    int wait = pending != NULL ? RETRY_MS : is_listening ? -1 : 100;
+    long count = sys(__NR_epoll_pwait, poller, events, EVENTS, wait, NULL, 0);
+    for (long i = 0; i < count; i += 1) {
+      uint64_t data = events[i].data;
+      if (data == 0) accept_clients();
+      else handle((struct connection *)(uintptr_t)(data & ~(uint64_t)1), (int)(data & 1), events[i].events);
+    }
+    if (count == 0) set_listening(true);
+    if (pending != NULL) retry_pending();
+    while (closed != NULL) {
+      struct connection *each = closed;
+      closed = each->next;
+      each->next = spare;
+      spare = each;
+    }
+  }
+}
+
+static void close_from(unsigned int first) {
+  if (sys(__NR_close_range, first, ~0u, 0) == 0) return;
+  struct rlimit64 limit = {0};
+  sys(__NR_prlimit64, 0, RLIMIT_NOFILE, NULL, &limit);
+  /* Kernels before 5.9. No engine gives a container more open files than a few. */
+  for (unsigned int fd = first; fd < limit.rlim_cur && fd < 65536; fd += 1) sys(__NR_close, fd);
+}
+
+/* Leaves everything that the agent has, so that it notices nothing of this process: streams, folder, session, signals. */
+static void leave_agent(int argc, char **argv) {
+  uint64_t all = ~(uint64_t)0;
+  sys(__NR_rt_sigprocmask, SIG_BLOCK, &all, NULL, sizeof all);
+  sys(__NR_chdir, "/");
+  for (int fd = 0; fd < 3; fd += 1) {
+    long null = sys(__NR_openat, AT_FDCWD, "/dev/null", O_RDWR | O_CLOEXEC, 0);
+    if (null < 0) sys(__NR_close, fd);
+    else {
+      sys(__NR_dup3, null, fd, 0);
+      sys(__NR_close, null);
+    }
+  }
+  if (listener != 3) sys(__NR_dup3, listener, 3, O_CLOEXEC);
+  listener = 3;
+  close_from(4);
+  struct rlimit64 limit = {0};
+  sys(__NR_prlimit64, 0, RLIMIT_NOFILE, NULL, &limit);
+  limit.rlim_cur = limit.rlim_max;
+  sys(__NR_prlimit64, 0, RLIMIT_NOFILE, &limit, NULL);
+  /* Otherwise `pkill -f AGENT` would match this process. */
+  static const char name[] = "plan42-forward";
+  for (int index = 0; index < argc; index += 1) memset(argv[index], 0, length_of(argv[index]));
+  memcpy(argv[0], name, sizeof name);
+  sys(__NR_prctl, PR_SET_NAME, name, 0, 0, 0);
+}
+
+static long fork(void) {
+  return sys(__NR_clone, SIGCHLD, 0, 0, 0, 0);
+}
+
+static void listen_at_proxy_port(void) {
+  struct sockaddr_in address = proxy_address();
+  int on = 1;
+  long fd = sys(__NR_socket, AF_INET, SOCK_STREAM | SOCK_NONBLOCK | SOCK_CLOEXEC, 0);
+  if (fd < 0) refuse("cannot listen on the container’s loopback: ", error_text(fd), NULL);
+  sys(__NR_setsockopt, fd, SOL_SOCKET, SO_REUSEADDR, &on, sizeof on);
+  long result = sys(__NR_bind, fd, &address, sizeof address);
+  if (result == 0) result = sys(__NR_listen, fd, 4096);
+  if (result < 0) refuse("cannot listen on the container’s loopback: ", error_text(result), NULL);
+  listener = (int)fd;
+}
+
+void start_forwarder(int argc, char **argv) {
+  listen_at_proxy_port();
+  long child = fork();
+  if (child < 0) refuse("cannot start the forwarder: ", error_text(child), NULL);
+  if (child == 0) {
+    sys(__NR_setsid);
+    /* A child of no living process belongs to the agent, which is process 1. */
+    if (fork() != 0)
+      for (;;) sys(__NR_exit_group, 0);
+    leave_agent(argc, argv);
+    forward();
+  }
+  while (sys(__NR_wait4, child, NULL, 0, NULL) == -EINTR) continue;
+  sys(__NR_close, listener);
+}
+
+/* The runner puts this file beside the socket when the gateway cannot work. */
+static const char failure_file[] = WALL_FOLDER "/failed";
+enum { GATEWAY_START_MS = 30000 };
+
+static void refuse_if_failed(void) {
+  static char reason[300];
+  long fd = sys(__NR_openat, AT_FDCWD, failure_file, O_RDONLY | O_CLOEXEC, 0);
+  if (fd < 0) return;
+  long size = sys(__NR_read, fd, reason, sizeof reason - 1);
+  for (long i = 0; i < size; i += 1)
+    if (reason[i] == '\n') reason[i] = 0;
+  refuse("the egress gateway cannot work: ", reason, NULL);
+}
+
+void wait_for_gateway(void) {
+  struct sockaddr_un address = gateway_address();
+  long fd = sys(__NR_socket, AF_UNIX, SOCK_STREAM | SOCK_CLOEXEC, 0);
+  if (fd < 0) refuse("cannot open a socket: ", error_text(fd), NULL);
+  for (long deadline = now_ms() + GATEWAY_START_MS;;) {
+    long result = sys(__NR_connect, fd, &address, sizeof address);
+    if (result == 0) break;
+    refuse_if_failed();
+    bool may_come = result == -ENOENT || result == -ECONNREFUSED || result == -EINTR;
+    if (!may_come || now_ms() > deadline) refuse("cannot connect to the egress gateway: ", error_text(result), NULL);
+    sleep_ms(2);
+  }
+  sys(__NR_close, fd);
+}

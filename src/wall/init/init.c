@@ -1,0 +1,67 @@
+/*
+ * The first program of a container behind the wall: /plan42-wall/init PROGRAM ARGUMENT…
+ *
+ * It proves, before the first instruction of the agent, that only loopback can be reached, closes the ways that network
+ * namespaces leave open, starts the forwarder to the gateway, and becomes PROGRAM: with the same process ID, standard
+ * streams, signals and environment, so that images with an init of their own work as before.
+ */
+#include "system.h"
+#include "wall.h"
+#include <stdarg.h>
+
+enum { REFUSED = 125, CANNOT_EXECUTE = 126, NOT_FOUND = 127 };
+
+_Noreturn static void leave(int code) {
+  for (;;) sys(__NR_exit_group, code);
+}
+
+_Noreturn void refuse(const char *reason, ...) {
+  const char *more[2] = {"", ""};
+  va_list texts;
+  va_start(texts, reason);
+  for (size_t i = 0; i < 2; i += 1) {
+    const char *text = va_arg(texts, const char *);
+    if (text == NULL) break;
+    more[i] = text;
+  }
+  va_end(texts);
+  print("plan42-wall: refused: ", reason, more[0], more[1], "\n", NULL);
+  leave(REFUSED);
+}
+
+__attribute__((used)) _Noreturn void start(long *stack) {
+  int argc = (int)stack[0];
+  char **argv = (char **)(stack + 1);
+  char **environment = argv + argc + 1;
+  if (argc < 2) refuse("no program to start", NULL);
+
+  check_capabilities();
+  install_filter();
+  check_families();
+  check_interfaces();
+  check_routes();
+  check_engine_sockets();
+  start_forwarder(argc, argv);
+  wait_for_gateway();
+
+  long result = sys(__NR_execve, argv[1], argv + 1, environment);
+  print("plan42-wall: cannot start ", argv[1], ": ", error_text(result), "\n", NULL);
+  leave(result == -ENOENT ? NOT_FOUND : CANNOT_EXECUTE);
+}
+
+/* The kernel starts the program here, with the arguments on the stack. */
+__asm__(".globl _start\n"
+        "_start:\n"
+#ifdef __x86_64__
+        "  xor %ebp, %ebp\n"
+        "  mov %rsp, %rdi\n"
+        "  and $-16, %rsp\n"
+        "  call start\n"
+#else
+        "  mov x29, #0\n"
+        "  mov x30, #0\n"
+        "  mov x0, sp\n"
+        "  and sp, x0, #-16\n"
+        "  bl start\n"
+#endif
+);

@@ -1,0 +1,20 @@
+/* The steps of the wall inside the container, see init.c. */
+#pragma once
+
+/* Prints why the wall does not stand, and exits. The runner looks for this line and this exit code. */
+_Noreturn void refuse(const char *reason, ...);
+
+/* filter.c: system calls that lead around the network namespace. */
+void install_filter(void);
+
+/* probe.c: whether anything but the gateway can be reached. Each of them refuses if so. */
+void check_capabilities(void);
+void check_interfaces(void);
+void check_routes(void);
+void check_families(void);
+void check_engine_sockets(void);
+
+/* forward.c: passes connections from the proxy port to the gateway. */
+void start_forwarder(int argc, char **argv);
+/* Waits until the gateway accepts connections. */
+void wait_for_gateway(void);
