@@ -63,7 +63,7 @@ export const exemptions: Readonly<Record<string, string>> = {
   'plan42/task-input.ts#usesDefaultConnection': checkedId,
   'plan42/turn-logs.ts#streamTurnLogs': 'reads by parseEventStream',
   'plan42/turn-status.ts#isUnsent': 'compares with constants only',
-  'runtimes/image-reference.ts#isNamedLocal': 'compares the start only',
+  'lib/image-reference.ts#isNamedLocal': 'compares the start only',
   'runner/date-file.ts#openDateFile': operator,
   'runner/disk-watch.ts#reportLowDisk': ownText,
   'runner/health.ts': ownText,
