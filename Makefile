@@ -29,7 +29,7 @@ lint: $(INSTALLED) ## checks types, lint rules, import directions, format, unuse
 fmt: $(INSTALLED) ## formats the code
 	@biome check --write
 
-demo: build ## runs the main job, end to end, on this machine (ENGINE=docker, podman or none)
+demo: build ## shows an agent that fixes a failing test (ENGINE=docker, podman or none; AGENT=claude; KEEP=1)
 	@node scripts/demo.ts
 
 docs: $(INSTALLED) ## writes the generated pages of docs/, and man pages to dist/man

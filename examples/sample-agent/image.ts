@@ -1,7 +1,10 @@
 /** Builds a container image of the sample agent. */
-import { execFile } from 'node:child_process';
+import { execFile, spawn } from 'node:child_process';
+import { once } from 'node:events';
 import { copyFile, mkdir, readFile, rm, writeFile } from 'node:fs/promises';
 import { dirname, join } from 'node:path';
+import { text } from 'node:stream/consumers';
+import { pipeline } from 'node:stream/promises';
 import { promisify } from 'node:util';
 
 const run = promisify(execFile);
@@ -22,27 +25,52 @@ export interface ImageOptions {
  * Node.js does not run in a container, it is based on the official image of Node.js.
  */
 export async function makeSampleImage(options: ImageOptions): Promise<void> {
-  if (process.platform === 'linux') await importImage(options);
+  if (process.platform === 'linux') await importSampleImage(options);
   else await buildImage(options);
 }
 
-async function importImage({ engine, name, agent, folder, env }: ImageOptions): Promise<void> {
+async function importSampleImage({ engine, name, agent, folder, env }: ImageOptions): Promise<void> {
   const root = join(folder, 'root');
-  for (const file of [process.execPath, ...(await sharedLibraries(process.execPath))]) {
-    const target = join(root, file === process.execPath ? '/usr/bin/node' : file);
-    await mkdir(dirname(target), { recursive: true });
-    await copyFile(file, target);
-  }
+  await copyProgram(process.execPath, root, '/usr/bin/node');
   await mkdir(join(root, 'tmp'), { mode: 0o1777 });
-  const wrapper = join(root, 'usr/bin/agent-wrapper');
+  await copyWrapper(agent, root);
+  await importImage(root, { engine, name, env });
+  await rm(root, { recursive: true });
+}
+
+/** Copies a program and the libraries that it needs, in a folder that becomes the root of an image. */
+export async function copyProgram(program: string, root: string, target = program): Promise<void> {
+  for (const file of [program, ...(await sharedLibraries(program))]) {
+    const copy = join(root, file === program ? target : file);
+    await mkdir(dirname(copy), { recursive: true });
+    await copyFile(file, copy);
+  }
+}
+
+/** Copies a bundled agent to its place in an image. */
+export async function copyWrapper(agent: string, root: string): Promise<void> {
   // There is no env(1) in the image.
   const script = (await readFile(agent, 'utf8')).replace(/^#!.*/, '#!/usr/bin/node');
-  await writeFile(wrapper, script, { mode: 0o755 });
-  const archive = join(folder, 'image.tar');
-  await run('tar', ['--create', '--file', archive, '--directory', root, '--owner=0', '--group=0', '.']);
-  await rm(root, { recursive: true });
-  await run(engine, ['import', archive, name], { env });
-  await rm(archive);
+  await writeFile(join(root, 'usr/bin/agent-wrapper'), script, { mode: 0o755 });
+}
+
+/** Makes an image of a folder. `changes` are instructions of a Dockerfile, such as `USER 1000`. */
+export async function importImage(
+  root: string,
+  { engine, name, env, changes = [] }: Pick<ImageOptions, 'engine' | 'name' | 'env'> & { changes?: readonly string[] },
+): Promise<void> {
+  const tar = spawn('tar', ['--create', '--directory', root, '--owner=0', '--group=0', '.'], {
+    stdio: ['ignore', 'pipe', 'inherit'],
+  });
+  const options = changes.flatMap((change) => ['--change', change]);
+  const child = spawn(engine, ['import', ...options, '-', name], { env, stdio: ['pipe', 'ignore', 'pipe'] });
+  const [errors, [exitCode]] = await Promise.all([
+    text(child.stderr),
+    once(child, 'close'),
+    // If the engine rejects the image, its own error says why.
+    pipeline(tar.stdout, child.stdin).catch(() => tar.kill()),
+  ]);
+  if (exitCode !== 0) throw new Error(`cannot make the image ${name}: ${errors.trim()}`);
 }
 
 // Lines of ldd: "libm.so.6 => /lib/…/libm.so.6 (0x…)", and the loader itself: "/lib64/ld-linux-x86-64.so.2 (0x…)".

@@ -23,7 +23,7 @@ export function answerPullRequests(
   const [what, number, more] = parts;
   const found = number === undefined ? undefined : repo.pullRequests.get(Number(number));
   const fields = body === '' ? {} : (JSON.parse(body) as Record<string, string>);
-  const render = (pullRequest: PullRequest) => toRest(fullName, pullRequest);
+  const render = (pullRequest: PullRequest) => toRest(state, fullName, pullRequest);
   if (what === 'pulls' && number === undefined && method === 'GET') {
     const all = [...repo.pullRequests.values()].filter(
       ({ head, state = 'open' }) =>
@@ -73,16 +73,17 @@ function open(
     reviews: [],
   };
   repo.pullRequests.set(number, pullRequest);
-  return { status: 201, body: toRest(fullName, pullRequest) };
+  return { status: 201, body: toRest(state, fullName, pullRequest) };
 }
 
 function toRest(
+  { webUrl }: GithubState,
   fullName: string,
   { id, number = 0, title = '', body = '', state = 'open', head = '', base = '' }: PullRequest,
 ) {
   return {
     ...{ number, id: 1000 + number, node_id: id, title, body, state, draft: false, merged_at: null },
-    html_url: `https://github.example.com/${fullName}/pull/${number}`,
+    html_url: `${webUrl}/${fullName}/pull/${number}`,
     head: { ref: head },
     base: { ref: base },
   };

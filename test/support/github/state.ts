@@ -82,6 +82,8 @@ export interface GithubState {
   quota: number;
   /** When the hour is over, in seconds. */
   resetAt: number;
+  /** Where people see pull requests. */
+  webUrl: string;
 }
 
 export function makeState(state: Partial<GithubState> = {}): GithubState {
@@ -96,6 +98,7 @@ export function makeState(state: Partial<GithubState> = {}): GithubState {
     renamed: new Map(),
     quota: 5000,
     resetAt: Math.floor(Date.now() / 1000) + 3600,
+    webUrl: 'https://github.example.com',
     ...state,
   };
 }
