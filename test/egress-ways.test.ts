@@ -114,7 +114,7 @@ const throughGateway: Way[] = [
   proxied('a plain request to another host', 'GET http://forbidden.test/ HTTP/1.1\\r\\nHost: allowed.test\\r\\n\\r\\n'),
 ];
 
-/** What must be open in the container, so that a closed way is none of a missing program. */
+/** Open in the container: with them, a way is not closed for lack of a program. */
 const controls: Way[] = [
   { name: 'the gateway, on loopback', tries: `${w} tcp 127.0.0.1 7043` },
   { name: 'the socket of the gateway', tries: `${w} unix /plan42-wall/gateway.sock` },
