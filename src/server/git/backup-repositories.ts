@@ -66,7 +66,7 @@ async function* packOf(path: string, refs: string, env: NodeJS.ProcessEnv): Asyn
     complaints = (complaints + text).slice(-4096);
   });
   child.stdin.on('error', () => {});
-  child.stdin.end(refs.replaceAll(/ .*$/gm, ''));
+  child.stdin.end(linesOf(refs, ([object]) => object));
   try {
     yield* child.stdout;
     const [exitCode] = await closed;
@@ -112,10 +112,16 @@ export async function unpackRepositories(
     if (refs === '') continue;
     const parts = backup.prepare('SELECT Content FROM backup_packs WHERE Name = ? ORDER BY Part');
     await runGit(['-C', path, 'index-pack', '--stdin'], env, { input: contentsOf(parts.iterate(name)) });
-    const updates = refs.replaceAll(/^(\S+) (.*)$/gm, 'create $2 $1');
+    const updates = linesOf(refs, ([object, name]) => `create ${name} ${object}`);
     await runGit(['-C', path, 'update-ref', '--stdin'], env, { input: Readable.from([Buffer.from(updates)]) });
   }
   return rows.length;
+}
+
+/** The refs have one line each: an object and a name, which has no spaces. */
+function linesOf(refs: string, lineOf: (ref: readonly [object: string, name: string]) => string): string {
+  const lines = refs.split('\n').filter((line) => line !== '');
+  return lines.map((line) => `${lineOf(line.split(' ') as [string, string])}\n`).join('');
 }
 
 async function* contentsOf(rows: Iterable<Record<string, unknown>>): AsyncGenerator<Uint8Array> {
