@@ -8,6 +8,7 @@ const checkedId = 'its text is an ID that is compared or stored, never parsed';
 const asParameter = 'its texts reach SQLite as bound parameters; its files are those of the server';
 
 export const exemptions: Readonly<Record<string, string>> = {
+  'agent/adapters/settings/gemini.ts#problemWithPolicies': ownText,
   'agent/failures.ts#failureMessage': 'formats by formatError',
   'agent/git/environment.ts#gitEnvironment': operator,
   'agent/github/client.ts#connectGithub': 'its text is the URL of a connection; responses are checked by schemas',
@@ -42,6 +43,7 @@ export const exemptions: Readonly<Record<string, string>> = {
   'github/connections.ts': checkedId,
   'github/etag-cache.ts': 'stores within a limit',
   'github/feedback/query.ts#cursorVariable': ownText,
+  'gateway/responses.ts': ownText,
   'jobs/images/image-pin.ts#pinName': checkedId,
   'jobs/job-id.ts#formatJobId': checkedId,
   'jobs/jobs.ts#Jobs.has': checkedId,
@@ -61,7 +63,7 @@ export const exemptions: Readonly<Record<string, string>> = {
   'plan42/task-input.ts#usesDefaultConnection': checkedId,
   'plan42/turn-logs.ts#streamTurnLogs': 'reads by parseEventStream',
   'plan42/turn-status.ts#isUnsent': 'compares with constants only',
-  'runtimes/image-reference.ts#isNamedLocal': 'compares the start only',
+  'lib/image-reference.ts#isNamedLocal': 'compares the start only',
   'runner/date-file.ts#openDateFile': operator,
   'runner/disk-watch.ts#reportLowDisk': ownText,
   'runner/health.ts': ownText,

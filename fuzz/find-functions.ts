@@ -7,7 +7,21 @@ import { globSync, readFileSync } from 'node:fs';
 import { join } from 'node:path';
 
 const folders = [
-  ...['agent', 'checks', 'cli', 'config', 'control', 'github', 'jobs', 'lib', 'plan42', 'runner', 'runtimes', 'server'],
+  ...[
+    'agent',
+    'checks',
+    'cli',
+    'config',
+    'control',
+    'gateway',
+    'github',
+    'jobs',
+    'lib',
+    'plan42',
+    'runner',
+    'runtimes',
+    'server',
+  ],
   ...['service', 'shim', 'tui/view', 'web'],
 ];
 const source = join(import.meta.dirname, '../src');

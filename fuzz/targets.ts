@@ -3,6 +3,7 @@ import { targets as agent } from './targets/agent.ts';
 import { targets as cli } from './targets/cli.ts';
 import { targets as config } from './targets/config.ts';
 import { targets as drivers } from './targets/drivers.ts';
+import { targets as gateway } from './targets/gateway.ts';
 import { targets as github } from './targets/github.ts';
 import { targets as jobs } from './targets/jobs.ts';
 import { targets as lib } from './targets/lib.ts';
@@ -13,6 +14,6 @@ import { targets as web } from './targets/web.ts';
 export const allTargets: readonly Target[] = [
   ...agent,
   ...drivers,
-  ...[...lib, ...plan42, ...github, ...config, ...jobs],
+  ...[...lib, ...gateway, ...plan42, ...github, ...config, ...jobs],
   ...[...cli, ...server, ...web],
 ];

@@ -8,12 +8,11 @@ nameProcess('plan42-gateway');
 const folder = process.argv.at(-1) ?? '';
 try {
   const gateway = await startGateway({ folder, writeLine: (line) => stderr.write(`${line}\n`) });
-  for (const name of ['SIGTERM', 'SIGINT'] as const) {
-    process.on(name, () => {
-      const exit = () => process.exit(ExitCode.done);
-      gateway[Symbol.asyncDispose]().then(exit, exit);
-    });
-  }
+  const exit = () => process.exit(ExitCode.done);
+  const stop = () => void gateway[Symbol.asyncDispose]().then(exit, exit);
+  for (const name of ['SIGTERM', 'SIGINT'] as const) process.on(name, stop);
+  await gateway.abandoned;
+  exit();
 } catch (error) {
   stderr.write(`plan42: cannot start the network gateway of the job: ${formatError(error)}\n`);
   process.exitCode = ExitCode.failed;

@@ -3,47 +3,109 @@ import { once } from 'node:events';
 import { chmod, rm } from 'node:fs/promises';
 import { createServer, type Server, type Socket } from 'node:net';
 import { join } from 'node:path';
+import { exists } from '../lib/files.ts';
 import { withShortPath } from '../lib/short-path.ts';
-import { type EgressPolicy, readPolicy, socketFile, socketFolder } from './policy.ts';
+import { createHttpProxy } from './http-proxy.ts';
+import { defaultLimits, type Limits } from './limits.ts';
+import { type EgressPolicy, policyFile, readPolicy, socketFile, socketFolder } from './policy.ts';
+import { createRecorder } from './recorder.ts';
+import { respondRaw } from './responses.ts';
+import { acceptSocks, socksVersion } from './socks.ts';
+import type { ProxyDeps } from './tunnel.ts';
+import { createUpstream, type LookUp } from './upstream.ts';
 
 export interface GatewayOptions {
   /** Contains the policy, the socket's folder and the report. */
   folder: string;
   /** Writes a line into the job's log. */
   writeLine: (line: string) => void;
+  limits?: Partial<Limits>;
+  lookUp?: LookUp;
+  mapPort?: (port: number) => number;
 }
 
 export interface Gateway extends AsyncDisposable {
   readonly policy: EgressPolicy;
+  /** Resolves when the folder is gone: without a job, nothing needs the gateway. */
+  readonly abandoned: Promise<void>;
 }
 
+const folderCheckMs = 10_000;
+
+/** Connections that wait to be accepted. The kernel caps it. */
+const backlog = 4096;
+
 /** Resolves when the gateway listens. Rejects, without a socket, if the policy cannot be read. */
-export async function startGateway({ folder }: GatewayOptions): Promise<Gateway> {
+export async function startGateway({ folder, writeLine, limits, lookUp, mapPort }: GatewayOptions): Promise<Gateway> {
   const path = join(folder, socketFolder, socketFile);
   // A killed gateway leaves it.
   await rm(path, { force: true });
   const policy = await readPolicy(folder);
+  const recorder = await createRecorder({ folder, policy, writeLine });
+  const upstream = createUpstream({ policy, ...(lookUp && { lookUp }), ...(mapPort && { mapPort }) });
+  const deps: ProxyDeps = { policy, upstream, recorder, limits: { ...defaultLimits, ...limits } };
+  const http = createHttpProxy(deps);
   const sockets = new Set<Socket>();
   const server = createServer({ allowHalfOpen: true }, (socket) => {
-    sockets.add(socket);
     socket.on('error', () => socket.destroy());
+    if (sockets.size >= deps.limits.maxConnections) {
+      respondRaw(
+        socket,
+        503,
+        `plan42: network: more than ${deps.limits.maxConnections} connections; try again later\n`,
+      );
+      return;
+    }
+    sockets.add(socket);
     socket.once('close', () => sockets.delete(socket));
-    socket.end('HTTP/1.1 403 Forbidden\r\nContent-Length: 0\r\nConnection: close\r\n\r\n');
-    socket.resume();
+    selectProtocol(socket, deps.limits.headerMs, (first) => {
+      if (first === socksVersion)
+        void acceptSocks(socket, { ...deps, acceptHttp: (client, tunnel) => http.accept(client, tunnel) });
+      else {
+        http.accept(socket);
+        socket.resume();
+      }
+    });
   });
   await withShortPath(path, (shortPath) => listen(server, shortPath));
   await chmod(path, 0o666);
+  const { promise: abandoned, resolve: abandon } = Promise.withResolvers<void>();
+  const folderCheck = setInterval(() => {
+    exists(join(folder, policyFile)).then(
+      (isThere) => isThere || abandon(),
+      () => {},
+    );
+  }, folderCheckMs);
   return {
     policy,
+    abandoned,
     [Symbol.asyncDispose]: async () => {
+      clearInterval(folderCheck);
       server.close();
       for (const socket of sockets) socket.destroy();
+      http[Symbol.dispose]();
       await rm(path, { force: true });
+      await recorder[Symbol.asyncDispose]();
     },
   };
 }
 
 async function listen(server: Server, path: string): Promise<void> {
-  server.listen({ path });
+  server.listen({ path, backlog });
   await once(server, 'listening');
+}
+
+/** Calls `accept` with the first byte, which stays in the socket. */
+function selectProtocol(socket: Socket, timeoutMs: number, accept: (first: number) => void): void {
+  const timer = setTimeout(() => socket.destroy(), timeoutMs);
+  socket.once('close', () => clearTimeout(timer));
+  const onEnd = () => socket.destroy();
+  socket.once('end', onEnd);
+  socket.once('data', (chunk: Buffer) => {
+    clearTimeout(timer);
+    socket.off('end', onEnd);
+    socket.pause();
+    socket.unshift(chunk);
+    accept(chunk[0] ?? 0);
+  });
 }

@@ -58,6 +58,8 @@ const FrontProxy = v.object({
   url: v.string(),
   /** Hosts, `.suffix`, addresses and CIDR that are reached without it, as in NO_PROXY. */
   direct: v.array(v.string()),
+  /** PEM file of authorities for an https proxy; undefined for the system's. */
+  caFile: v.optional(v.string()),
 });
 export type FrontProxy = v.InferOutput<typeof FrontProxy>;
 

@@ -1,0 +1,159 @@
+import assert from 'node:assert/strict';
+import { isIP } from 'node:net';
+import { type HelloResult, readClientHello } from '../../src/gateway/client-hello.ts';
+import { covers, type Entry, InvalidEntry, parseEntry } from '../../src/gateway/entries.ts';
+import { refuseFirstBytes } from '../../src/gateway/first-bytes.ts';
+import { passedOn, valuesOf } from '../../src/gateway/headers.ts';
+import { type Host, parseHost, parseTarget, showTarget } from '../../src/gateway/host-name.ts';
+import { type IpAddress, parseAddress, parseBlock, showAddress, showBlock } from '../../src/gateway/ip-address.ts';
+import { readRequestTarget } from '../../src/gateway/request-target.ts';
+import { readSocksGreeting, readSocksRequest, type SocksMessage } from '../../src/gateway/socks.ts';
+import { describeRefusal, describeUnreachable } from '../../src/gateway/tunnel.ts';
+import { clientHello, helloMessage, record, serverNameExtension } from '../../test/support/client-hello.ts';
+import type { Target } from '../target.ts';
+
+const hosts = [
+  ...['example.com', 'EXAMPLE.com.', 'bücher.example', 'xn--bcher-kva.example', '127.1', '0x7f000001', '017700000001'],
+  ...['2130706433', '[::ffff:127.0.0.1]', '::1', 'fe80::1%lo', '１２７。0.0.1', 'a_b.example', '1.2.3.4.'],
+];
+const tunnel = parseTarget('good.example:80');
+const text = (bytes: Buffer) => bytes.toString('latin1');
+const good = serverNameExtension('good.example');
+
+function checkHost(host: Host | undefined): void {
+  if (host === undefined) return;
+  assert.deepEqual(parseHost(host.text), host, 'the canonical form has another canonical form');
+  assert.equal(isIP(host.text) !== 0, host.kind === 'address');
+  if (host.kind === 'address') return;
+  assert.match(host.text, /^[a-z0-9_.-]{1,253}$/);
+  assert.doesNotMatch(host.text, /(?:^|\.)(?:\d+|0x[\da-f]*)$/, 'resolvers may read the name as an address');
+}
+
+export const targets: readonly Target[] = [
+  {
+    covers: ['gateway/host-name.ts#parseHost'],
+    maxKiB: 2,
+    corpus: hosts,
+    run: (host: string) => parseHost(host),
+    check: checkHost,
+  },
+  {
+    covers: ['gateway/host-name.ts#parseTarget'],
+    maxKiB: 2,
+    corpus: [...hosts.map((host) => `${host}:443`), '[::1]:80', 'a:0', 'a:65536'],
+    run: (target: string) => {
+      const parsed = parseTarget(target);
+      return parsed && showTarget(parsed);
+    },
+    check: (shown: string | undefined) => {
+      if (shown !== undefined) assert.equal(showTarget(parseTarget(shown) ?? assert.fail(shown)), shown);
+    },
+  },
+  {
+    covers: ['gateway/ip-address.ts#parseAddress', 'gateway/ip-address.ts#parseBlock'],
+    maxKiB: 2,
+    corpus: [...hosts, '10.0.0.0/8', 'fd00::/8', '1:2:3:4:5:6:7:8', '::1.2.3.4', '1::8'],
+    run: (address: string) => ({ address: parseAddress(address), block: parseBlock(address) }),
+    check: ({ address, block }: { address: IpAddress | undefined; block: ReturnType<typeof parseBlock> }) => {
+      if (address !== undefined) assert.deepEqual(parseAddress(showAddress(address)), address);
+      if (block !== undefined) assert.deepEqual(parseBlock(showBlock(block)), block);
+    },
+  },
+  {
+    covers: ['gateway/entries.ts#parseEntry', 'gateway/entries.ts#covers'],
+    maxKiB: 2,
+    corpus: [...hosts, '*.example.com:8443', 'npm', '*', '10.0.0.0/8:22', '[fd00::/8]:443', 'https://a/b', '*.*.a'],
+    run: (entry: string) => parseEntry(entry),
+    errors: [InvalidEntry],
+    // A preset has many hosts, and an error quotes none of the text.
+    maxGrowth: 2000,
+    check: (entries: readonly Entry[]) => {
+      for (const entry of entries) {
+        assert.ok(entry.ports.every((port) => port > 0 && port < 65_536));
+        if (entry.kind === 'address') continue;
+        assert.ok(covers('*', entry.host) && covers(entry.host, entry.host));
+        if (entry.host !== '*') checkHost(parseHost(entry.host.replace(/^\*\./, '')) ?? assert.fail(entry.host));
+      }
+    },
+  },
+  {
+    covers: ['gateway/client-hello.ts#readClientHello', 'gateway/first-bytes.ts#refuseFirstBytes'],
+    corpus: [
+      clientHello('good.example'),
+      clientHello('evil.example'),
+      clientHello(),
+      record(helloMessage(Buffer.from([0, 23, 0, 0]), good)),
+      Buffer.concat([record(helloMessage(good).subarray(0, 30)), record(helloMessage(good).subarray(30))]),
+      Buffer.from('GET / HTTP/1.1\r\n\r\n'),
+    ].map(text),
+    input: 'bytes',
+    maxKiB: 64,
+    run: (bytes: Buffer) => ({
+      hello: readClientHello(bytes),
+      refusal: refuseFirstBytes({ host: { kind: 'name', text: 'good.example' }, port: 443 }, bytes),
+    }),
+    maxGrowth: 1000,
+    check: ({ hello, refusal }: { hello: HelloResult; refusal: unknown }) => {
+      const isGood = hello.kind === 'hello' && parseHost(hello.serverName ?? '')?.text === 'good.example';
+      assert.equal(refusal === undefined, isGood);
+    },
+  },
+  {
+    covers: ['gateway/socks.ts#readSocksGreeting', 'gateway/socks.ts#readSocksRequest'],
+    maxKiB: 2,
+    corpus: [
+      '\u0005\u0001\0',
+      '\u0005\u0001\0\u0001\u007f\0\0\u0001\0\u0050',
+      '\u0005\u0001\0\u0003\u0003a.b\0\u0050rest',
+    ],
+    input: 'bytes',
+    run: (bytes: Buffer) => [readSocksGreeting(bytes), readSocksRequest(bytes)],
+    maxGrowth: 1000,
+    check: (messages: readonly SocksMessage[], bytes: Buffer) => {
+      for (const message of messages) {
+        if ('length' in message) assert.ok(message.length > 0 && message.length <= bytes.length);
+        if (message.kind === 'request') checkHost(message.target.host);
+      }
+    },
+  },
+  {
+    // Request lines and Host headers, to the proxy and in a tunnel.
+    covers: ['gateway/headers.ts#valuesOf', 'gateway/headers.ts#passedOn'],
+    maxKiB: 64,
+    corpus: [
+      'http://good.example/x\nHost\ngood.example',
+      '/\nHost\ngood.example:80',
+      'http://a@b/\nhost\na',
+      'HTTP://[::1]:80?x\nX\n1',
+    ],
+    run: (lines: string) => {
+      const [url = '', ...rawHeaders] = lines.split('\n');
+      const inTunnel = readRequestTarget({ url, rawHeaders }, tunnel);
+      const toProxy = readRequestTarget({ url, rawHeaders }, undefined);
+      return { inTunnel, toProxy, hosts: valuesOf(rawHeaders, 'host'), headers: passedOn(rawHeaders, ['host']) };
+    },
+    maxGrowth: 40,
+    check: ({
+      inTunnel,
+      toProxy,
+      hosts,
+      headers,
+    }: Record<string, ReturnType<typeof readRequestTarget>> & { hosts: string[]; headers: string[] }) => {
+      assert.equal(valuesOf(headers, 'host').length, 0);
+      if (toProxy?.kind === 'target') assert.ok(toProxy.path.startsWith('/'));
+      if (inTunnel?.kind !== 'target') return;
+      assert.equal(showTarget(inTunnel.target), 'good.example:80');
+      assert.equal(parseTarget(hosts[0] ?? '', 80)?.host.text, 'good.example');
+    },
+  },
+  {
+    covers: ['gateway/tunnel.ts#describeRefusal', 'gateway/tunnel.ts#describeUnreachable'],
+    corpus: ['good.example:443'],
+    run: (name: string) => {
+      const refusal = { code: 'not-tls', reason: 'x', remedy: 'y' } as const;
+      const target = parseTarget(name);
+      return describeRefusal(name, refusal) + (target === undefined ? '' : describeUnreachable(target, 'z'));
+    },
+    maxGrowth: 300,
+  },
+];

@@ -1,0 +1,213 @@
+/** Passes one request of plain HTTP on, over a connection to a checked address. */
+import {
+  Agent,
+  type ClientRequest,
+  type IncomingMessage,
+  type ServerResponse,
+  request as sendRequest,
+} from 'node:http';
+import type { Socket } from 'node:net';
+import type { Duplex } from 'node:stream';
+import { UnreachableError } from './connected.ts';
+import type { Permission } from './decide.ts';
+import { connectToProxy, proxyAuthorization } from './front-proxy.ts';
+import { passedOn, valuesOf } from './headers.ts';
+import { showTarget, type Target } from './host-name.ts';
+import { maxHeaderBytes } from './limits.ts';
+import { relay } from './relay.ts';
+import { respond, respondRaw } from './responses.ts';
+import { describeRefusal, describeUnreachable, type ProxyDeps } from './tunnel.ts';
+import { RefusedError } from './upstream.ts';
+
+interface Admitted {
+  target: Target;
+  path: string;
+  permission: Permission;
+}
+
+export interface Forwarder extends Disposable {
+  forward(request: IncomingMessage, response: ServerResponse, admitted: Admitted): void;
+  /** For a WebSocket. Its frames are passed on only if the host accepts it. */
+  upgrade(request: IncomingMessage, client: Socket, head: Buffer, admitted: Admitted): void;
+}
+
+const maxIdleConnections = 8;
+const idleConnectionMs = 15_000;
+
+/** Where the agent finds what it needs for a connection. */
+type CheckedOptions = { admitted?: Admitted };
+
+export function createForwarder(deps: ProxyDeps): Forwarder {
+  const { policy, upstream, recorder, limits } = deps;
+  const never = new AbortController().signal;
+
+  /** Connections are used again only for the same host and port, which is what they were checked for. */
+  class CheckedAgent extends Agent {
+    override createConnection(
+      options: object,
+      callback?: (error: Error | null, stream: Duplex) => void,
+    ): Duplex | undefined {
+      const { admitted } = options as CheckedOptions;
+      if (admitted === undefined) throw new Error('a connection without a decision');
+      void this.#open(admitted, callback);
+      return undefined;
+    }
+
+    async #open(admitted: Admitted, done?: (error: Error | null, stream: Duplex) => void): Promise<void> {
+      const socket = await open(admitted).catch((error: unknown) => error as Error);
+      if (socket instanceof Error) done?.(socket, undefined as never);
+      else done?.(null, socket);
+    }
+  }
+
+  async function open({ target, permission }: Admitted): Promise<Socket> {
+    const proxy = upstream.proxyFor(target, permission);
+    if (proxy === undefined) return await upstream.connect(target, permission, never);
+    await upstream.requireNoPrivateName(target, permission);
+    return await connectToProxy(proxy, policy.proxy?.caFile, { timeoutMs: limits.headerMs, signal: never });
+  }
+
+  const agent = new CheckedAgent({ keepAlive: true, maxFreeSockets: maxIdleConnections, timeout: limits.idleMs });
+  agent.on('free', (socket: Socket) => socket.setTimeout(idleConnectionMs));
+
+  function send(request: IncomingMessage, admitted: Admitted, headers: readonly string[]): ClientRequest {
+    const { target, path, permission } = admitted;
+    const proxy = upstream.proxyFor(target, permission);
+    const host = target.port === 80 ? showTarget(target).replace(/:80$/, '') : showTarget(target);
+    const authorization = proxy && proxyAuthorization(proxy);
+    return sendRequest({
+      agent,
+      admitted,
+      host: target.host.text,
+      port: target.port,
+      method: request.method,
+      path: proxy === undefined ? path : `http://${host}${path}`,
+      headers: [
+        ...['Host', host],
+        ...passedOn(request.rawHeaders, ['host', 'expect']),
+        ...(authorization === undefined ? [] : ['Proxy-Authorization', authorization]),
+        ...headers,
+      ],
+      maxHeaderSize: maxHeaderBytes,
+      setDefaultHeaders: false,
+    } as object);
+  }
+
+  function forward(request: IncomingMessage, response: ServerResponse, admitted: Admitted): void {
+    const addBytes = recorder.allow(named(admitted), admitted.permission);
+    const framing = framingOf(request);
+    let proxied: ClientRequest;
+    try {
+      proxied = send(request, admitted, framing);
+    } catch {
+      respond(response, 400, 'plan42: network: bad request: it has invalid characters\n');
+      return;
+    }
+    countBytes(proxied, addBytes);
+    proxied.on('response', (incoming) => passResponse(incoming, response));
+    proxied.on('error', (error) => {
+      // The host closed an idle connection while the request was on its way to it.
+      const mayRepeat = proxied.reusedSocket && framing.length === 0 && !hasBody(request) && !response.headersSent;
+      if (mayRepeat && !response.destroyed && ['GET', 'HEAD'].includes(request.method ?? ''))
+        forward(request, response, admitted);
+      else fail(error, admitted, (status, text) => respond(response, status, text));
+    });
+    response.once('close', () => {
+      if (!response.writableFinished) proxied.destroy();
+    });
+    request.on('error', () => proxied.destroy());
+    request.pipe(proxied);
+  }
+
+  function upgrade(request: IncomingMessage, client: Socket, head: Buffer, admitted: Admitted): void {
+    const addBytes = recorder.allow(named(admitted), admitted.permission);
+    let proxied: ClientRequest;
+    try {
+      proxied = send(request, admitted, ['Connection', 'Upgrade', 'Upgrade', 'websocket']);
+    } catch {
+      respondRaw(client, 400, 'plan42: network: bad request: it has invalid characters\n');
+      return;
+    }
+    client.once('close', () => proxied.destroy());
+    proxied.on('upgrade', (incoming, socket, first) => {
+      if (incoming.headers.upgrade?.toLowerCase() !== 'websocket') {
+        socket.destroy();
+        respondRaw(client, 502, describeUnreachable(admitted.target, 'it switched to another protocol'));
+        return;
+      }
+      const headers = ['Connection', 'Upgrade', 'Upgrade', 'websocket', ...passedOn(incoming.rawHeaders)];
+      client.write(`HTTP/1.1 101 Switching Protocols\r\n${headerText(headers)}\r\n`, 'latin1');
+      if (first.length > 0) socket.unshift(first);
+      if (head.length > 0) client.unshift(head);
+      relay(client, socket, { idleMs: limits.idleMs, onBytes: addBytes });
+    });
+    // Not a WebSocket after all: what the client sends next must not be read by the host as a request.
+    proxied.on('response', (incoming) => {
+      incoming.resume();
+      respondRaw(
+        client,
+        502,
+        describeUnreachable(admitted.target, `it refused the WebSocket with ${incoming.statusCode}`),
+      );
+    });
+    proxied.on('error', (error) => fail(error, admitted, (status, text) => respondRaw(client, status, text)));
+    proxied.end();
+  }
+
+  function fail(error: Error, { target }: Admitted, reply: (status: number, text: string) => void): void {
+    if (error instanceof RefusedError) {
+      recorder.refuse({ host: target.host.text, port: target.port }, error.refusal);
+      reply(403, describeRefusal(showTarget(target), error.refusal));
+    } else {
+      const reason =
+        error instanceof UnreachableError ? error.message : 'it closed the connection or does not speak HTTP/1.1';
+      reply(502, describeUnreachable(target, reason));
+    }
+  }
+
+  return { forward, upgrade, [Symbol.dispose]: () => agent.destroy() };
+}
+
+const named = ({ target }: Admitted) => ({ host: target.host.text, port: target.port });
+
+const hasBody = ({ rawHeaders }: IncomingMessage) =>
+  valuesOf(rawHeaders, 'content-length').length + valuesOf(rawHeaders, 'transfer-encoding').length > 0;
+
+/** The header that delimits a body whose length is not passed on as it is. */
+function framingOf(request: IncomingMessage): string[] {
+  if (valuesOf(request.rawHeaders, 'transfer-encoding').length > 0) return ['Transfer-Encoding', 'chunked'];
+  const needsLength = ['POST', 'PUT', 'PATCH'].includes(request.method ?? '') && !hasBody(request);
+  return needsLength ? ['Content-Length', '0'] : [];
+}
+
+function passResponse(incoming: IncomingMessage, response: ServerResponse): void {
+  response.sendDate = false;
+  try {
+    response.writeHead(incoming.statusCode ?? 502, incoming.statusMessage, passedOn(incoming.rawHeaders));
+  } catch {
+    incoming.destroy();
+    respond(response, 502, 'plan42: network: the response of the host is not HTTP/1.1\n');
+    return;
+  }
+  // Event streams have a first byte long before the second.
+  response.flushHeaders();
+  incoming.pipe(response);
+  // A body that was cut must not look complete.
+  incoming.on('error', () => response.destroy());
+  incoming.once('close', () => {
+    if (!incoming.complete) response.destroy();
+  });
+}
+
+function countBytes(proxied: ClientRequest, addBytes: (sent: number, received: number) => void): void {
+  proxied.once('socket', (socket: Socket) => {
+    const before = { sent: socket.bytesWritten, received: socket.bytesRead };
+    proxied.once('close', () => addBytes(socket.bytesWritten - before.sent, socket.bytesRead - before.received));
+  });
+}
+
+function headerText(headers: readonly string[]): string {
+  let text = '';
+  for (let n = 0; n + 1 < headers.length; n += 2) text += `${headers[n]}: ${headers[n + 1]}\r\n`;
+  return text;
+}

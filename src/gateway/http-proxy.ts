@@ -1,0 +1,144 @@
+/** The HTTP proxy: CONNECT, and plain HTTP, whose requests are decided one by one. */
+import { createServer, type IncomingMessage, type Server, type ServerResponse } from 'node:http';
+import type { Socket } from 'node:net';
+import { decide, type Permission, type Refusal } from './decide.ts';
+import { createForwarder, type Forwarder } from './forward-request.ts';
+import { parseTarget, showTarget, type Target } from './host-name.ts';
+import { maxHeaderBytes } from './limits.ts';
+import { readRequestTarget } from './request-target.ts';
+import { respond, respondRaw } from './responses.ts';
+import { describeRefusal, describeUnreachable, openTunnel, type ProxyDeps } from './tunnel.ts';
+
+export interface HttpProxy extends Disposable {
+  /** Takes over a connection. @param tunnel of a connection that is already in a tunnel to the HTTP port */
+  accept(client: Socket, tunnel?: Target): void;
+}
+
+const checkIntervalMs = 2000;
+const keepAliveMs = 60_000;
+
+export function createHttpProxy(deps: ProxyDeps): HttpProxy {
+  const { limits } = deps;
+  const tunnels = new WeakMap<Socket, Target>();
+  const forwarder = createForwarder(deps);
+  const server = createServer({
+    maxHeaderSize: maxHeaderBytes,
+    headersTimeout: limits.headerMs,
+    requestTimeout: 0,
+    keepAliveTimeout: keepAliveMs,
+    connectionsCheckingInterval: Math.min(checkIntervalMs, limits.headerMs),
+    // Others, such as HTTP/2, would carry requests without a check.
+    shouldUpgradeCallback: ({ headers }) => headers.upgrade?.toLowerCase() === 'websocket',
+  });
+  // Its sockets come from elsewhere, and only a server that listens watches its time limits.
+  server.emit('listening');
+  const context: ProxyContext = { ...deps, server, tunnels, forwarder };
+  server
+    .on('request', (request: IncomingMessage, response: ServerResponse) => onRequest(request, response, context))
+    .on('connect', (request: IncomingMessage, socket: Socket, head: Buffer) =>
+      onConnect(request, socket, head, context),
+    )
+    .on('upgrade', (request: IncomingMessage, socket: Socket, head: Buffer) =>
+      onUpgrade(request, socket, head, context),
+    )
+    .on('clientError', onClientError);
+  const accept = (client: Socket, tunnel?: Target) => {
+    if (tunnel !== undefined) tunnels.set(client, tunnel);
+    server.emit('connection', client);
+  };
+  return {
+    accept,
+    [Symbol.dispose]: () => {
+      server.close();
+      forwarder[Symbol.dispose]();
+    },
+  };
+}
+
+interface ProxyContext extends ProxyDeps {
+  server: Server;
+  tunnels: WeakMap<Socket, Target>;
+  forwarder: Forwarder;
+}
+
+type Admission =
+  | { target: Target; path: string; permission: Permission; failure?: undefined }
+  | { failure: { status: number; text: string } };
+
+/** Decides about a request of plain HTTP, and records a refusal. */
+function admit(
+  { url = '', rawHeaders, httpVersionMajor, socket }: IncomingMessage,
+  { policy, recorder, tunnels }: ProxyContext,
+): Admission {
+  const tunnel = tunnels.get(socket);
+  const read = readRequestTarget({ url, rawHeaders }, tunnel);
+  const reason = httpVersionMajor === 1 ? read.kind === 'invalid' && read.reason : 'it is not HTTP/1.1';
+  if (reason !== false || read.kind === 'invalid')
+    return { failure: { status: 400, text: `plan42: network: bad request: ${reason}\n` } };
+  if (read.kind === 'other') {
+    const refusal: Refusal = {
+      code: 'other-host-header',
+      reason: 'the request names another host than its tunnel',
+      remedy: 'Send requests for another host to the proxy itself.',
+    };
+    if (tunnel !== undefined) recorder.refuse({ host: tunnel.host.text, port: tunnel.port }, refusal);
+    return { failure: { status: 403, text: describeRefusal(read.named, refusal) } };
+  }
+  const { target, path } = read;
+  const { permission, refusal } = decide(policy, target) as { permission?: Permission; refusal?: Refusal };
+  if (permission !== undefined) return { target, path, permission };
+  if (refusal === undefined) throw new Error('neither permission nor refusal');
+  recorder.refuse({ host: target.host.text, port: target.port }, refusal);
+  return { failure: { status: 403, text: describeRefusal(showTarget(target), refusal) } };
+}
+
+function onRequest(request: IncomingMessage, response: ServerResponse, context: ProxyContext): void {
+  response.on('error', () => {});
+  if (request.method === 'OPTIONS' && request.url === '*' && !context.tunnels.has(request.socket)) {
+    // A probe asks whether the gateway responds.
+    response.writeHead(204).end();
+    return;
+  }
+  const admission = admit(request, context);
+  if (admission.failure !== undefined) respond(response, admission.failure.status, admission.failure.text);
+  else context.forwarder.forward(request, response, admission);
+}
+
+function onUpgrade(request: IncomingMessage, client: Socket, head: Buffer, context: ProxyContext): void {
+  client.on('error', () => client.destroy());
+  const admission = admit(request, context);
+  if (admission.failure !== undefined) respondRaw(client, admission.failure.status, admission.failure.text);
+  else context.forwarder.upgrade(request, client, head, admission);
+}
+
+function onConnect(request: IncomingMessage, client: Socket, head: Buffer, context: ProxyContext): void {
+  client.on('error', () => client.destroy());
+  const target = context.tunnels.has(client) ? undefined : parseTarget(request.url ?? '');
+  if (target === undefined) {
+    respondRaw(client, 400, 'plan42: network: bad request: CONNECT needs HOST:PORT, outside of other tunnels\n');
+    return;
+  }
+  if (head.length > 0) client.unshift(head);
+  const replies = {
+    established: () => client.write('HTTP/1.1 200 Connection established\r\n\r\n'),
+    refused: (refusal: Refusal) => respondRaw(client, 403, describeRefusal(showTarget(target), refusal)),
+    unreachable: (reason: string) => respondRaw(client, 502, describeUnreachable(target, reason)),
+  };
+  openTunnel(client, target, replies, context).then(
+    (permission) => {
+      if (permission === undefined) return;
+      context.tunnels.set(client, target);
+      context.server.emit('connection', client);
+    },
+    () => client.destroy(),
+  );
+}
+
+function onClientError(error: NodeJS.ErrnoException, client: Socket): void {
+  client.on('error', () => client.destroy());
+  if (error.code === 'ECONNRESET' || !client.writable) client.destroy();
+  else if (error.code === 'ERR_HTTP_REQUEST_TIMEOUT')
+    respondRaw(client, 408, 'plan42: network: the request took too long\n');
+  else if (error.code === 'HPE_HEADER_OVERFLOW') respondRaw(client, 431, 'plan42: network: the headers are too long\n');
+  else respondRaw(client, 400, 'plan42: network: bad request: it is not HTTP/1.1\n');
+}

@@ -1,0 +1,127 @@
+/** Counts connections by host, port and verdict, and saves the counts. */
+import { setTimeout as sleep } from 'node:timers/promises';
+import { systemClock } from '../lib/clock.ts';
+import { formatError } from '../lib/errors.ts';
+import type { Permission, Refusal } from './decide.ts';
+import type { EgressPolicy } from './policy.ts';
+import { type Report, type ReportEntry, readReport, writeReport } from './report.ts';
+
+/** Of allowed and of other entries each. A job can ask for any number of names. */
+const maxEntries = 1000;
+const maxLines = 100;
+const saveIntervalMs = 2000;
+/** A ClientHello or a host header can be as long as a client likes. */
+const maxTextLength = 300;
+
+export interface Recorder extends AsyncDisposable {
+  /** A connection or a request that was let through. The returned function adds bytes to it. */
+  allow(target: Named, permission: Permission): (sent: number, received: number) => void;
+  refuse(target: Named, refusal: Refusal): void;
+}
+
+interface Named {
+  host: string;
+  port: number;
+}
+
+interface RecorderOptions {
+  folder: string;
+  policy: Pick<EgressPolicy, 'mode'>;
+  writeLine: (line: string) => void;
+}
+
+/** Continues with the report of a gateway that was killed. */
+export async function createRecorder({ folder, policy: { mode }, writeLine }: RecorderOptions): Promise<Recorder> {
+  const previous = await readReport(folder);
+  const report: Report = { version: 1, mode, entries: [], others: { allowed: 0, refused: 0 }, ...previous };
+  const entries = new Map(report.entries.map((entry) => [keyOf(entry), entry]));
+  const totals = { allowed: 0, other: 0 };
+  for (const { verdict } of report.entries) totals[verdict === 'allowed' ? 'allowed' : 'other'] += 1;
+  let isDirty = false;
+  let isSaving = false;
+  let writing: Promise<void> = Promise.resolve();
+
+  function note(found: Omit<ReportEntry, 'count' | 'sentBytes' | 'receivedBytes' | 'firstAt' | 'lastAt'>) {
+    const now = systemClock.date().toISOString();
+    const group = found.verdict === 'allowed' ? 'allowed' : 'other';
+    let entry = entries.get(keyOf(found));
+    if (entry === undefined && totals[group] >= maxEntries) {
+      report.others[found.verdict === 'refused' ? 'refused' : 'allowed'] += 1;
+      save();
+      return undefined;
+    }
+    if (entry === undefined) {
+      entry = { ...shortened(found), count: 0, sentBytes: 0, receivedBytes: 0, firstAt: now, lastAt: now };
+      entries.set(keyOf(found), entry);
+      report.entries.push(entry);
+      totals[group] += 1;
+      if (group === 'other') announce(entry);
+    }
+    entry.count += 1;
+    entry.lastAt = now;
+    save();
+    return entry;
+  }
+
+  function announce({ host, port, verdict, rule, remedy }: ReportEntry) {
+    if (totals.other > maxLines) return;
+    const name = `${host.includes(':') ? `[${host}]` : host}:${port}`;
+    const what = verdict === 'refused' ? 'refused' : 'observed, would be refused:';
+    writeLine(`plan42: network: ${what} ${name}: ${rule}. ${remedy}`);
+    if (totals.other === maxLines) writeLine('plan42: network: further refusals are only counted');
+  }
+
+  function save() {
+    isDirty = true;
+    if (!isSaving) void saveUntilClean();
+  }
+
+  async function saveUntilClean() {
+    isSaving = true;
+    while (isDirty) {
+      await write();
+      await sleep(saveIntervalMs, undefined, { ref: false });
+    }
+    isSaving = false;
+  }
+
+  function write(): Promise<void> {
+    writing = writing.then(async () => {
+      isDirty = false;
+      await writeReport(folder, report).catch((error: unknown) => {
+        writeLine(`plan42: network: cannot save the report of connections: ${formatError(error)}`);
+      });
+    });
+    return writing;
+  }
+
+  return {
+    allow: ({ host, port }, { rule, observed }) => {
+      const entry = note(
+        observed === undefined
+          ? { host, port, verdict: 'allowed', code: '', rule, remedy: '' }
+          : { host, port, verdict: 'observed', code: observed.code, rule: observed.reason, remedy: observed.remedy },
+      );
+      return (sent, received) => {
+        if (entry === undefined) return;
+        entry.sentBytes += sent;
+        entry.receivedBytes += received;
+        save();
+      };
+    },
+    refuse: ({ host, port }, { code, reason, remedy }) => {
+      note({ host, port, verdict: 'refused', code, rule: reason, remedy });
+    },
+    [Symbol.asyncDispose]: write,
+  };
+}
+
+function keyOf({ host, port, verdict, code, rule }: Pick<ReportEntry, 'host' | 'port' | 'verdict' | 'code' | 'rule'>) {
+  // An allowed host is counted once, whichever entry allows it.
+  return JSON.stringify([host, port, verdict, verdict === 'allowed' ? rule : code]);
+}
+
+function shortened<T extends { host: string; rule: string; remedy: string }>(found: T): T {
+  const short = (text: string) => text.slice(0, maxTextLength);
+  return { ...found, host: short(found.host), rule: short(found.rule), remedy: short(found.remedy) };
+}

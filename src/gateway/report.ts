@@ -1,0 +1,48 @@
+/** The report of a job's gateway on connections: `egress.json`, replaced as a whole, so that a killed gateway leaves it readable. */
+import { join } from 'node:path';
+import * as v from 'valibot';
+import { writeDurably } from '../lib/files.ts';
+import { tryParseJson } from '../lib/json.ts';
+import { readTextIfExists } from '../lib/read-file.ts';
+import { reportFile } from './policy.ts';
+
+const count = v.pipe(v.number(), v.minValue(0));
+
+const ReportEntry = v.object({
+  host: v.string(),
+  port: v.number(),
+  /** `observed`: allowed, although `enforce` would have refused it. */
+  verdict: v.picklist(['allowed', 'refused', 'observed']),
+  /** Of what was refused or observed: a stable name of the reason. Empty for others. */
+  code: v.string(),
+  /** The entry that allows it, or the reason of the refusal. */
+  rule: v.string(),
+  /** How to allow it; empty if it is allowed. */
+  remedy: v.string(),
+  count,
+  sentBytes: count,
+  receivedBytes: count,
+  firstAt: v.string(),
+  lastAt: v.string(),
+});
+export type ReportEntry = v.InferOutput<typeof ReportEntry>;
+
+const Report = v.object({
+  version: v.literal(1),
+  mode: v.picklist(['enforce', 'observe']),
+  entries: v.array(ReportEntry),
+  /** Connections to further hosts, when there are too many to list. */
+  others: v.object({ allowed: count, refused: count }),
+});
+export type Report = v.InferOutput<typeof Report>;
+
+/** Undefined if there is none, or it is unreadable. */
+export async function readReport(folder: string): Promise<Report | undefined> {
+  const parsed = v.safeParse(Report, tryParseJson((await readTextIfExists(join(folder, reportFile))) ?? ''));
+  return parsed.success ? parsed.output : undefined;
+}
+
+/** Rejects if the file cannot be written. */
+export async function writeReport(folder: string, report: Report): Promise<void> {
+  await writeDurably(join(folder, reportFile), `${JSON.stringify(report)}\n`);
+}

@@ -1,0 +1,112 @@
+/** A tunnel that a client asked for by CONNECT or SOCKS. */
+import type { Socket } from 'node:net';
+import { UnreachableError } from './connected.ts';
+import { decide, type Permission, type Refusal } from './decide.ts';
+import { checkFirstBytes, denyTls, tlsPort } from './first-bytes.ts';
+import { showTarget, type Target } from './host-name.ts';
+import type { Limits } from './limits.ts';
+import type { EgressPolicy } from './policy.ts';
+import type { Recorder } from './recorder.ts';
+import { relay } from './relay.ts';
+import { RefusedError, type Upstream } from './upstream.ts';
+
+export interface ProxyDeps {
+  policy: EgressPolicy;
+  upstream: Upstream;
+  recorder: Recorder;
+  limits: Limits;
+}
+
+/** How the protocol of the client responds. */
+export interface TunnelReplies {
+  established: () => void;
+  refused: (refusal: Refusal) => void;
+  unreachable: (reason: string) => void;
+}
+
+/** The port on which plain HTTP is spoken. Its requests are checked one by one. */
+export const httpPort = 80;
+
+/**
+ * Opens the tunnel and passes it on. Resolves with the permission of a tunnel to the HTTP port, whose client is still to be
+ * connected to the HTTP proxy; the caller has replied by then.
+ */
+export async function openTunnel(
+  client: Socket,
+  target: Target,
+  replies: TunnelReplies,
+  deps: ProxyDeps,
+): Promise<Permission | undefined> {
+  const { policy, recorder, limits } = deps;
+  const decision = decide(policy, target);
+  const named = { host: target.host.text, port: target.port };
+  if (decision.refusal !== undefined) {
+    recorder.refuse(named, decision.refusal);
+    replies.refused(decision.refusal);
+    return undefined;
+  }
+  const { permission } = decision;
+  const isHttp = target.port === httpPort;
+  const opening = isHttp ? deps.upstream.check(target, permission) : connectFor(client, target, permission, deps);
+  const socket = await opening.catch((error: unknown) => {
+    if (error instanceof RefusedError) {
+      recorder.refuse(named, error.refusal);
+      replies.refused(error.refusal);
+    } else if (error instanceof UnreachableError) replies.unreachable(error.message);
+    else throw error;
+    return 'failed' as const;
+  });
+  if (socket === 'failed') return undefined;
+  if (socket === undefined) {
+    replies.established();
+    return permission;
+  }
+  if (client.destroyed) {
+    socket.destroy();
+    return undefined;
+  }
+  replies.established();
+  const onBytes = recorder.allow(named, permission);
+  const admit = async () => {
+    const timeoutMs = target.port === tlsPort ? limits.headerMs : limits.idleMs;
+    const first = await checkFirstBytes(client, target, timeoutMs);
+    if (first.kind === 'refused') {
+      if (policy.mode === 'enforce') {
+        recorder.refuse(named, first.refusal);
+        denyTls(client);
+        return false;
+      }
+      recorder.allow(named, { ...permission, observed: first.refusal });
+    }
+    if (first.kind === 'closed') client.destroy();
+    return first.kind !== 'closed';
+  };
+  relay(client, socket, { idleMs: limits.idleMs, onBytes, admit });
+  return undefined;
+}
+
+/** Connects for a client, as long as it is there. */
+async function connectFor(
+  client: Socket,
+  target: Target,
+  permission: Permission,
+  { upstream }: ProxyDeps,
+): Promise<Socket> {
+  const gone = new AbortController();
+  const onClose = () => gone.abort();
+  client.once('close', onClose);
+  try {
+    return await upstream.connect(target, permission, gone.signal);
+  } finally {
+    client.off('close', onClose);
+  }
+}
+
+/** The text of a refusal, for the body of a response. */
+export function describeRefusal(target: string, { reason, remedy }: Refusal): string {
+  return `plan42: network: refused ${target}: ${reason}. ${remedy}\n`;
+}
+
+export function describeUnreachable(target: Target, reason: string): string {
+  return `plan42: network: cannot reach ${showTarget(target)}: ${reason}\n`;
+}
