@@ -37,7 +37,7 @@ starts.`;
 const egressExamples = `
 Examples:
   plan42 runner job egress 8f46cade
-  plan42 runner job egress 8f46cade --json | jq -r '.hosts[] | select(.verdict == "refused").host'
+  plan42 runner job egress 8f46cade --json | jq -r '.hosts[].host'
 
 Lists the hosts that the job connected to, and those that were refused. Also
 works for finished jobs. See docs/egress.md.`;
