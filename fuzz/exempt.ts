@@ -8,6 +8,7 @@ const checkedId = 'its text is an ID that is compared or stored, never parsed';
 const asParameter = 'its texts reach SQLite as bound parameters; its files are those of the server';
 
 export const exemptions: Readonly<Record<string, string>> = {
+  'agent/adapters/settings/gemini.ts#problemWithPolicies': ownText,
   'agent/failures.ts#failureMessage': 'formats by formatError',
   'agent/git/environment.ts#gitEnvironment': operator,
   'agent/github/client.ts#connectGithub': 'its text is the URL of a connection; responses are checked by schemas',
@@ -62,7 +63,7 @@ export const exemptions: Readonly<Record<string, string>> = {
   'plan42/task-input.ts#usesDefaultConnection': checkedId,
   'plan42/turn-logs.ts#streamTurnLogs': 'reads by parseEventStream',
   'plan42/turn-status.ts#isUnsent': 'compares with constants only',
-  'runtimes/image-reference.ts#isNamedLocal': 'compares the start only',
+  'lib/image-reference.ts#isNamedLocal': 'compares the start only',
   'runner/date-file.ts#openDateFile': operator,
   'runner/disk-watch.ts#reportLowDisk': ownText,
   'runner/health.ts': ownText,
@@ -81,6 +82,7 @@ export const exemptions: Readonly<Record<string, string>> = {
   'server/core/': 'gets bodies that a schema has accepted',
   'server/data-folder.ts': operator,
   'server/git/push-rights.ts': 'compares only',
+  'server/git/repositories.ts#repositoryFolder': 'joins a valid name',
   'server/http/access.ts#authorise': checkedId,
   'server/http/query.ts#listReply': 'reads by pageRequest',
   'server/http/query.ts#listedDeleted': 'reads by queryFlag',

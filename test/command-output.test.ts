@@ -1,38 +1,45 @@
-/** Short commands whose output cannot be written: a closed pipe ends them quietly, a full disk is an error. */
+/** Commands whose output cannot be written: a closed pipe ends them quietly, a full disk is an error. */
 import assert from 'node:assert/strict';
 import { spawn } from 'node:child_process';
 import { once } from 'node:events';
-import { closeSync, openSync } from 'node:fs';
-import { readFile, writeFile } from 'node:fs/promises';
-import { constants } from 'node:os';
+import { closeSync, fstatSync, openSync } from 'node:fs';
+import { appendFile, writeFile } from 'node:fs/promises';
 import { join } from 'node:path';
 import { text } from 'node:stream/consumers';
 import { suite, test } from 'node:test';
-import { type Breakage, makeBreakableOutput } from './support/breakable-output.ts';
+import { canMount, makeBlockableOutput, makeBreakableOutput } from './support/breakable-output.ts';
 import { eventually } from './support/eventually.ts';
+import { handlesHangup } from './support/process-usage.ts';
 import { makeRunnerHome, type RunnerHome } from './support/runner-home.ts';
 import { ServerProcess } from './support/server-process.ts';
 
 const bin = join(import.meta.dirname, '../bin');
 
 interface Outputs {
-  stdout?: number;
+  stdout?: number | 'ignore';
   stderr?: number;
 }
 
-async function run(home: RunnerHome, line: string, { stdout, stderr }: Outputs) {
+function start(home: RunnerHome, line: string, { stdout, stderr }: Outputs) {
   const [name = '', ...args] = line.split(' ');
   const child = spawn(join(bin, name), args, {
     env: { PATH: process.env['PATH'], HOME: home.path, PLAN42_STATE_DIR: home.path },
-    stdio: ['ignore', stdout ?? 'ignore', stderr ?? 'pipe'],
+    stdio: ['ignore', stdout ?? 'pipe', stderr ?? 'pipe'],
   });
   const message = child.stderr === null ? '' : text(child.stderr);
-  const [exitCode] = (await once(child, 'exit')) as [number | null];
-  return { exitCode, message: await message };
+  const ended = async () => {
+    const [exitCode] = (await once(child, 'exit')) as [number | null];
+    return { exitCode, message: await message };
+  };
+  return { child, ended: ended() };
+}
+
+function run(home: RunnerHome, line: string, { stdout = 'ignore', stderr }: Outputs) {
+  return start(home, line, { stdout, ...(stderr !== undefined && { stderr }) }).ended;
 }
 
 /** Calls `use` with an output that is broken from the start. */
-async function withOutput<T>(breakage: Exclude<Breakage, 'unread'>, use: (fd: number) => Promise<T>): Promise<T> {
+async function withOutput<T>(breakage: 'closed' | 'full', use: (fd: number) => Promise<T>): Promise<T> {
   if (breakage === 'closed') {
     await using output = await makeBreakableOutput('closed');
     await output.break();
@@ -65,6 +72,38 @@ suite('output of commands', { timeout: 120_000, concurrency: 3 }, () => {
       const full = await withOutput('full', (stdout) => run(home, line, { stdout }));
       assert.equal(full.exitCode, 1);
       assert.match(full.message, /^ERROR: cannot write the output: .*no space left on device.*\n$/);
+    });
+  }
+
+  // A pipe holds 64 KiB, and so does the small disk.
+  for (const [phase, lines, args] of [
+    ['in the middle', 200_000, []],
+    ['at the end', 9000, []],
+    ['while following', 1, ['-f']],
+  ] as const) {
+    test(`an output that breaks ${phase}`, async (t) => {
+      await using home = await makeRunnerHome();
+      const log = join(home.path, 'logs/runner.log');
+      const write = async (count: number) => appendFile(log, '1234567\n'.repeat(count));
+      await write(lines);
+      const line = ['plan42', 'runner', 'logs', ...args].join(' ');
+      const closed = start(home, line, {});
+      await once(closed.child.stdout ?? closed.child, 'data');
+      closed.child.stdout?.destroy();
+      await write(1);
+      assert.deepEqual(await closed.ended, { exitCode: 0, message: '' });
+
+      if (!canMount(t)) return;
+      await using disk = await makeBreakableOutput('full');
+      const full = start(home, line, { stdout: disk.fd });
+      if (phase === 'while following') {
+        await eventually(async () => fstatSync(disk.fd).size > 0);
+        await disk.break();
+        await write(1);
+      }
+      const { exitCode, message } = await full.ended;
+      assert.equal(exitCode, 1);
+      assert.match(message, /^ERROR: cannot write the output: .*no space left on device.*\n$/);
     });
   }
 
@@ -108,7 +147,7 @@ suite('output of commands', { timeout: 120_000, concurrency: 3 }, () => {
     await using home = await makeRunnerHome();
     const { jobId } = await home.add();
     await writeFile(home.store.paths(jobId).logFile, 'a line\n'.repeat(100_000));
-    await using output = await makeBreakableOutput('unread');
+    await using output = await makeBlockableOutput('unread');
     await output.break();
     const child = spawn(join(bin, 'plan42'), ['runner', 'job', 'logs', jobId], {
       env: { PATH: process.env['PATH'], PLAN42_STATE_DIR: home.path },
@@ -116,15 +155,8 @@ suite('output of commands', { timeout: 120_000, concurrency: 3 }, () => {
     });
     const ended = once(child, 'exit');
     // It handles signals once it has loaded.
-    await eventually(() => handlesHangup(child.pid));
+    await eventually(() => handlesHangup(child.pid ?? 0));
     child.kill('SIGINT');
     assert.deepEqual(await ended, [130, null]);
   });
 });
-
-/** Whether the process handles SIGHUP. Node.js itself handles SIGINT. */
-async function handlesHangup(pid: number | undefined): Promise<boolean> {
-  const status = await readFile(`/proc/${pid}/status`, 'utf8');
-  const caught = BigInt(`0x${/^SigCgt:\s*(\w+)$/m.exec(status)?.[1] ?? '0'}`);
-  return (caught & (1n << BigInt(constants.signals.SIGHUP - 1))) !== 0n;
-}

@@ -12,16 +12,11 @@ import { describeExit, describeFailure } from '../../src/jobs/outcome.ts';
 import type { JobRecord } from '../../src/jobs/record.ts';
 import { parseRequest } from '../../src/jobs/recover.ts';
 import { UserError } from '../../src/lib/errors.ts';
+import { InvalidImageError, imageProblem, parseImageReference, sameImageName } from '../../src/lib/image-reference.ts';
 import { JsonError } from '../../src/lib/json.ts';
 import { lastErrorLine } from '../../src/runtimes/engine/client.ts';
 import { inspectContainer } from '../../src/runtimes/engine/inspect.ts';
 import { isImageAllowed } from '../../src/runtimes/image-policy.ts';
-import {
-  InvalidImageError,
-  imageProblem,
-  parseImageReference,
-  sameImageName,
-} from '../../src/runtimes/image-reference.ts';
 import { RuntimeError } from '../../src/runtimes/runtime.ts';
 import { parsePrintedService } from '../../src/service/launchctl-print.ts';
 import { startFailure } from '../../src/service/service-manager.ts';
@@ -92,8 +87,8 @@ export const targets: readonly Target[] = [
   },
   {
     covers: [
-      'runtimes/image-reference.ts#parseImageReference',
-      'runtimes/image-reference.ts#imageProblem',
+      'lib/image-reference.ts#parseImageReference',
+      'lib/image-reference.ts#imageProblem',
       'lib/image-parts.ts#splitImage',
     ],
     corpus: [`ghcr.io:443/acme/agent:v1@sha256:${'0'.repeat(64)}`, 'localhost/a__b-c', 'python:3.14'],
@@ -116,7 +111,7 @@ export const targets: readonly Target[] = [
     covers: [
       'config/image-pattern.ts#parseImagePattern',
       'runtimes/image-policy.ts#isImageAllowed',
-      'runtimes/image-reference.ts#sameImageName',
+      'lib/image-reference.ts#sameImageName',
     ],
     corpus: ['ghcr.io/acme/*:v?', 'registry.example.com/*', '*', 'python:*'],
     run: (text: string) => [

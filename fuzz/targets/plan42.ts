@@ -34,7 +34,15 @@ import { isPathSegment, pathSegment } from '../../src/plan42/path-segment.ts';
 import { readPoll } from '../../src/plan42/poll-body.ts';
 import * as runnerObjects from '../../src/plan42/runner-objects.ts';
 import { parseRunnerToken, TokenError } from '../../src/plan42/runner-token.ts';
-import { isConnectionName, isHost, readRepo, readVariable, repoInfoOf, titleOf } from '../../src/plan42/task-input.ts';
+import {
+  isConnectionName,
+  isHost,
+  isVariableName,
+  readRepo,
+  readVariable,
+  repoInfoOf,
+  titleOf,
+} from '../../src/plan42/task-input.ts';
 import { proxyRefusal } from '../../src/plan42/transport.ts';
 import { isTerminalStatus } from '../../src/plan42/turn-status.ts';
 import type { Target } from '../target.ts';
@@ -202,6 +210,7 @@ export const targets: readonly Target[] = [
     covers: [
       'plan42/task-input.ts#isConnectionName',
       'plan42/task-input.ts#isHost',
+      'plan42/task-input.ts#isVariableName',
       'plan42/task-input.ts#readRepo',
       'plan42/task-input.ts#readVariable',
       'plan42/task-input.ts#repoInfoOf',
@@ -211,7 +220,7 @@ export const targets: readonly Target[] = [
     corpus: ['org/repo:branch', 'NAME=VALUE', 'Fix the\nbug', '*.example.com:443'],
     run: (text: string) => {
       const repo = readRepo(text);
-      const names = [isHost(text), isConnectionName(text), isTerminalStatus(text)];
+      const names = [isHost(text), isConnectionName(text), isVariableName(text), isTerminalStatus(text)];
       return [readVariable(text), repo && repoInfoOf([repo], text), titleOf(text), ...names];
     },
     maxKiB: 256,

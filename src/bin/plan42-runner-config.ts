@@ -3,7 +3,7 @@ import { configScreenMain } from '../cli/config-screen-main.ts';
 import { describeVersion, version } from '../lib/version.ts';
 import type { JobControl } from '../tui/job-control.ts';
 import { nameProcess } from './name-process.ts';
-import { exitSoon, stderr, stdout } from './standard-streams.ts';
+import { exitAfterOutput, stderr, stdout } from './standard-streams.ts';
 
 // Not the name of the program, which is too long and would match `pgrep plan42-runner`.
 nameProcess('plan42 config');
@@ -35,5 +35,4 @@ const exitCode = await configScreenMain({
   jobControl,
   onCrash: (listener) => process.setUncaughtExceptionCaptureCallback(listener),
 });
-if (interruption.signal.aborted) exitSoon(exitCode);
-else process.exitCode = exitCode;
+exitAfterOutput(exitCode, interruption.signal);

@@ -8,7 +8,7 @@ import { ExitCode } from '../lib/errors.ts';
 import { describeVersion, version } from '../lib/version.ts';
 import { onHangup } from './hangup.ts';
 import { nameProcess } from './name-process.ts';
-import { exitSoon, stderr, stdout } from './standard-streams.ts';
+import { exitAfterOutput, stderr, stdout } from './standard-streams.ts';
 
 nameProcess('plan42');
 const interruption = new AbortController();
@@ -58,8 +58,7 @@ const exitCode = await main({
   nameProcess,
   handOver: replaceProcess,
 });
-if (interruption.signal.aborted) exitSoon(exitCode);
-else process.exitCode = exitCode;
+exitAfterOutput(exitCode, interruption.signal);
 
 function onInterrupt(listener: () => void): Disposable {
   interruptListener = listener;

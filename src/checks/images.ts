@@ -1,5 +1,5 @@
 import type { Config } from '../config/schema.ts';
-import { isNamedLocal } from '../runtimes/image-reference.ts';
+import { isNamedLocal } from '../lib/image-reference.ts';
 import { type CheckContext, withConfig } from './check.ts';
 import { type Finding, failed, passed, warning } from './finding.ts';
 import { findRuntime } from './runtime.ts';

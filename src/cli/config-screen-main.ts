@@ -52,7 +52,7 @@ export async function configScreenMain(context: ConfigScreenContext): Promise<Ex
     stdout.write(`${saved ?? 'Left without saving.'}\n`);
     return how === 'interrupted' ? ExitCode.interrupted : ExitCode.done;
   } catch (error) {
-    const { text, exitCode } = renderError(await outputError(reader, error), signal);
+    const { text, exitCode } = renderError(await outputError(reader, error, context.signal), signal);
     stderr.write(text);
     return exitCode;
   }

@@ -25,7 +25,7 @@ export async function main(context: Omit<CliContext, 'becomeService'>): Promise<
   } catch (error) {
     if (isService || !reader.gone.aborted) exitCode = fail(error);
   }
-  return isService ? exitCode : reader.hasAll().then(() => exitCode, fail);
+  return isService ? exitCode : reader.hasAll(context.signal).then(() => exitCode, fail);
 }
 
 // Without arguments, print help. Commander's own `help` command accepts only one name.

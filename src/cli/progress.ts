@@ -17,7 +17,7 @@ export async function withProgress<T>(
   let drawn = 0;
   const timer = setInterval(() => {
     const elapsedMs = systemClock.now() - begin;
-    if (elapsedMs < delayMs) return;
+    if (elapsedMs < delayMs || stderr.writableNeedDrain) return;
     const frame = frames[drawn % frames.length];
     drawn += 1;
     stderr.write(`${clearLine}${frame} ${text} … ${Math.floor(elapsedMs / 1000)} s`);

@@ -29,9 +29,9 @@ export function renderError(error: unknown, signal?: AbortSignal): RenderedError
 }
 
 /** `error`, unless it stands for help or a version that could not be written: then the reason. */
-export async function outputError(reader: Reader, error: unknown): Promise<unknown> {
+export async function outputError(reader: Reader, error: unknown, signal: AbortSignal): Promise<unknown> {
   if (!(error instanceof CommanderError)) return error;
-  return reader.hasAll().then(
+  return reader.hasAll(signal).then(
     () => error,
     (problem: unknown) => problem,
   );

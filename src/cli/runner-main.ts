@@ -55,7 +55,7 @@ export async function runnerMain(context: RunnerContext): Promise<ExitCode> {
     });
     return ExitCode.done;
   } catch (error) {
-    const { text, exitCode } = renderError(await outputError(reader, error), signals.drain);
+    const { text, exitCode } = renderError(await outputError(reader, error, signals.drain), signals.drain);
     stderr.write(text);
     if (text !== '' && paths !== undefined) await logFatalError(paths, text);
     return exitCode;

@@ -5,10 +5,11 @@ export interface Reader {
   /** Aborted when standard output is closed (`plan42 … | head -1`, a closed terminal) or cannot be written. */
   gone: AbortSignal;
   /**
-   * Resolves when all output has been written, or its reader is gone.
+   * Resolves when all output has been written, or its reader is gone. Rejects if `signal` is aborted before, unless it is
+   * aborted already.
    * @throws UserError if it cannot be written for another reason, such as a full disk
    */
-  hasAll: () => Promise<void>;
+  hasAll: (signal?: AbortSignal) => Promise<void>;
 }
 
 /** Detects that standard output cannot be written any more. A closed pipe stops the command without an error. */
@@ -24,9 +25,10 @@ export function watchReader(stdout: Writable & { isTTY?: boolean }): Reader {
   stdout.on('error', note);
   return {
     gone: controller.signal,
-    hasAll: async () => {
-      if (!controller.signal.aborted) {
-        const { promise, resolve } = Promise.withResolvers<Error | null | undefined>();
+    hasAll: async (signal) => {
+      if (!controller.signal.aborted && !signal?.aborted) {
+        const { promise, resolve, reject } = Promise.withResolvers<Error | null | undefined>();
+        signal?.addEventListener('abort', () => reject(signal.reason), { once: true });
         stdout.write('', resolve);
         const error = await promise;
         if (error) note(error);

@@ -1,18 +1,11 @@
-import { accessSync, constants } from 'node:fs';
-import type { Writable } from 'node:stream';
 import type { Logger } from './logger.ts';
+import { mayUnblock, type StandardStream, unblock } from './unblock.ts';
 
 export interface LossListener {
   /** The first line that could not be written. */
   onLoss: (error: Error) => void;
   /** Lines are written again, after `lostLines` were not. */
   onRecovery: (lostLines: number) => void;
-}
-
-interface StandardStream extends Writable {
-  isTTY?: boolean;
-  fd?: number;
-  _handle?: { setBlocking?: (enable: boolean) => number };
 }
 
 // Enough for a burst of lines. A pipe that is not read holds as much itself.
@@ -31,7 +24,7 @@ export class LossyOutput {
   constructor(stream: StandardStream) {
     this.#stream = stream;
     stream.on('error', () => {});
-    this.#mayUnblock = stream.isTTY !== true || isOpenedAgain(stream);
+    this.#mayUnblock = mayUnblock(stream);
   }
 
   readonly write = (line: string): void => {
@@ -40,7 +33,7 @@ export class LossyOutput {
       return;
     }
     // Each time, because a process that shares a pipe can make it blocking, as Node.js does when it spawns one.
-    if (this.#mayUnblock) this.#stream._handle?.setBlocking?.(false);
+    if (this.#mayUnblock) unblock(this.#stream);
     this.#stream.write(line, (error) => (error ? this.#lose(error) : this.#recover()));
   };
 
@@ -68,17 +61,4 @@ export function logLosses(logger: Logger): LossListener {
     onLoss: (error) => logger.warn('cannot write to standard error, dropping log lines', { error }),
     onRecovery: (count) => logger.warn('log lines missing on standard error', { count }),
   };
-}
-
-/**
- * Node.js blocks the whole process while a terminal accepts no output, as after Ctrl-S. It has opened the terminal again, so that
- * changing this does not affect the shell, but could not if the terminal belongs to another user.
- */
-function isOpenedAgain({ fd }: StandardStream): boolean {
-  try {
-    accessSync(`/dev/fd/${fd}`, constants.W_OK);
-    return true;
-  } catch {
-    return false;
-  }
 }

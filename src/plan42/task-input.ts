@@ -21,6 +21,11 @@ export function readVariable(text: string): { name: string; value: string | unde
   return name === undefined ? undefined : { name, value };
 }
 
+/** Whether an environment may have a variable of this name. */
+export function isVariableName(text: string): boolean {
+  return !text.includes('=') && readVariable(text) !== undefined;
+}
+
 /** Whether an environment may allow agents this host: a name, or `*.` and a name, with a port or without. */
 export function isHost(text: string): boolean {
   return /^(?:\*\.)?[\w-]+(?:\.[\w-]+)*(?::\d{1,5})?$/.test(text);

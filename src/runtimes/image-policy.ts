@@ -1,5 +1,5 @@
 import { type ImagePattern, parseImagePattern } from '../config/image-pattern.ts';
-import { type ImageReference, parseImageReference } from './image-reference.ts';
+import { type ImageReference, parseImageReference } from '../lib/image-reference.ts';
 
 /** Whether one of the patterns matches the image. An invalid image or pattern matches nothing. */
 export function isImageAllowed(image: string, allowed: readonly string[]): boolean {

@@ -1,4 +1,5 @@
 /** Composes the configuration screen. */
+import { once } from 'node:events';
 import { render } from 'ink';
 import { createElement } from 'react';
 import { type ConfigFile, mistakesIn, mistakesNote, readConfigFile } from '../config/edit-file.ts';
@@ -75,7 +76,8 @@ export async function runConfigScreen(options: ConfigScreenOptions): Promise<Con
   } finally {
     signal.removeEventListener('abort', onAbort);
     screen.unmount();
-    await screen.waitUntilExit().catch(() => {});
+    // It waits for the terminal, which may accept no output.
+    if (!signal.aborted) await Promise.race([screen.waitUntilExit(), once(signal, 'abort')]).catch(() => {});
   }
 }
 

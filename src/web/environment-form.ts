@@ -1,6 +1,6 @@
+import { imageProblem } from '../lib/image-reference.ts';
 import type { Environment } from '../plan42/objects.ts';
-import { isHost, readRepo, readVariable } from '../plan42/task-input.ts';
-import { imageProblem } from '../runtimes/image-reference.ts';
+import { isHost, isVariableName, readRepo } from '../plan42/task-input.ts';
 import { readLines } from './lines.ts';
 
 export interface VariableRow {
@@ -105,7 +105,7 @@ export function readEnvironmentForm(
 
 function variablesError(rows: readonly VariableRow[]): { variables?: string } {
   const names = rows.map(({ name }) => name.trim());
-  const invalid = names.find((name) => name.includes('=') || readVariable(name) === undefined);
+  const invalid = names.find((name) => !isVariableName(name));
   if (invalid !== undefined) {
     return { variables: invalid === '' ? 'Enter a name for each variable.' : `Not the name of a variable: ${invalid}` };
   }

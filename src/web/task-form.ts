@@ -1,6 +1,6 @@
+import { imageProblem } from '../lib/image-reference.ts';
 import type { Task } from '../plan42/objects.ts';
 import { type Repo, readRepo, readVariable, titleOf } from '../plan42/task-input.ts';
-import { imageProblem } from '../runtimes/image-reference.ts';
 import { readLines } from './lines.ts';
 
 /** The text of the form's fields. */

@@ -1,8 +1,10 @@
 import { execFile } from 'node:child_process';
+import { closeSync, constants, openSync } from 'node:fs';
 import { mkdtemp, readFile, rm, writeFile } from 'node:fs/promises';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { promisify } from 'node:util';
+import { fill } from './breakable-output.ts';
 import { eventually } from './eventually.ts';
 
 export interface TerminalOptions {
@@ -137,6 +139,17 @@ export class Terminal implements AsyncDisposable {
       const text = await readFile(join(this.#folder, 'exit'), 'utf8').catch(() => undefined);
       return text === undefined ? undefined : (JSON.parse(text) as TerminalExit);
     }, timeoutMs);
+  }
+
+  /** Nothing reads what the program writes, as if the connection to the terminal hung. Also holds up all other methods. */
+  async stopReading(): Promise<Disposable> {
+    const [pid, path = ''] = (await this.#ask('#{pid} #{pane_tty}')).split(' ');
+    process.kill(Number(pid), 'SIGSTOP');
+    await eventually(async () => (await readFile(`/proc/${pid}/stat`, 'utf8')).includes(') T '));
+    const fd = openSync(path, constants.O_WRONLY | constants.O_NOCTTY | constants.O_NONBLOCK);
+    fill(fd);
+    closeSync(fd);
+    return { [Symbol.dispose]: () => void process.kill(Number(pid), 'SIGCONT') };
   }
 
   async [Symbol.asyncDispose](): Promise<void> {

@@ -4,8 +4,8 @@ import { realpath } from 'node:fs/promises';
 import { basename, dirname, join, resolve, sep } from 'node:path';
 import * as v from 'valibot';
 import { ExitCode, formatError, UserError } from '../../lib/errors.ts';
+import { imageProblem } from '../../lib/image-reference.ts';
 import { readText, readTextIfExists } from '../../lib/read-file.ts';
-import { imageProblem } from '../../runtimes/image-reference.ts';
 import type { BuildEngine } from './build-engine.ts';
 import { parseJsonc } from './jsonc.ts';
 

@@ -1,6 +1,6 @@
 import { adapters } from '../../agent/adapters/find-adapter.ts';
 import type { CliContext } from '../context.ts';
-import { print, renderJson } from '../output.ts';
+import { print, renderJson, terminalWidth } from '../output.ts';
 import { renderTable } from '../table.ts';
 import { imageOfAgent } from './build-image.ts';
 
@@ -22,7 +22,7 @@ export async function listAgents({ stdout, signal }: CliContext, { json }: ListA
   const custom = { name: 'custom', image: imageOfAgent('custom'), keys: [], hosts: [] };
   const agents: ListedAgent[] = [...known, custom];
   if (json) return print(stdout, renderJson(agents), signal);
-  const width = stdout.isTTY ? stdout.columns : undefined;
+  const width = terminalWidth(stdout);
   const columns = [
     { title: 'AGENT', cell: ({ name }: ListedAgent) => name },
     { title: 'IMAGE', cell: ({ image }: ListedAgent) => image },

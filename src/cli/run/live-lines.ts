@@ -4,6 +4,7 @@ import { truncate } from '../../lib/display-width.ts';
 import { formatDuration } from '../../lib/format-duration.ts';
 import { printableLine } from '../../lib/printable.ts';
 import type { CliContext } from '../context.ts';
+import { terminalWidth } from '../output.ts';
 import { clearLine, frameMs, frames } from '../progress.ts';
 
 /** A log with a line below it that shows the status and the elapsed time, on a terminal. */
@@ -17,10 +18,13 @@ export interface LiveLines extends Disposable {
 }
 
 /** `to` gets the log. The line is drawn on standard error if both are a terminal; otherwise each status is printed once. */
-export function liveLines({ stderr, env }: CliContext, to: Writable & { isTTY?: boolean }): LiveLines {
+export function liveLines(
+  { stderr, env }: CliContext,
+  to: Writable & { isTTY?: boolean; columns?: number },
+): LiveLines {
   const isLive = stderr.isTTY === true && to.isTTY === true && env['TERM'] !== 'dumb';
   const startedAt = systemClock.now();
-  const columns = (to as { columns?: number }).columns ?? 80;
+  const columns = terminalWidth(to) ?? 80;
   let [status, frame, isDrawn, isPaused] = ['', 0, false, false];
   let held: (() => void)[] = [];
 
@@ -29,7 +33,7 @@ export function liveLines({ stderr, env }: CliContext, to: Writable & { isTTY?: 
     isDrawn = false;
   };
   const draw = () => {
-    if (isPaused || status === '') return;
+    if (isPaused || status === '' || stderr.writableNeedDrain) return;
     frame += 1;
     const elapsed = formatDuration(systemClock.now() - startedAt);
     const text = truncate(`${frames[frame % frames.length]} ${status}, ${elapsed}`, columns - 1);

@@ -33,8 +33,10 @@ export function renderStatus(context: CliContext, paths: RunnerPaths, picture: P
   const lines: Line[] = [
     ['Runner', renderState(picture, style)],
     ...(service ? [['Service', describeService(service)] as const] : []),
-    ...(runner ? describeRunner(runner, picture.outdated, style) : [['State folder', paths.stateDir] as const]),
-    ['Configuration', runner?.configFile ?? paths.configFile],
+    ...(runner
+      ? describeRunner(runner, picture.outdated, style)
+      : [['State folder', printableLine(paths.stateDir)] as const]),
+    ['Configuration', printableLine(runner?.configFile ?? paths.configFile)],
     ['Jobs', runner ? renderCounts(runner) : countStates(jobs)],
     ...(runner?.githubIncomplete ? [['GitHub', renderIncomplete(runner.githubIncomplete, style)] as const] : []),
     ...(runner?.lastEnd

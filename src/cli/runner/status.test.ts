@@ -1,5 +1,6 @@
 import assert from 'node:assert/strict';
-import { rm } from 'node:fs/promises';
+import { mkdir, rm, writeFile } from 'node:fs/promises';
+import { join } from 'node:path';
 import { afterEach, beforeEach, describe, test } from 'node:test';
 import { parseAs } from '../../../test/support/json-schemas.ts';
 import { makeRunnerHome, type RunnerHome } from '../../../test/support/runner-home.ts';
@@ -119,6 +120,17 @@ ${job.jobId}\tWaits\t1\tNo\t${formatLocalTime(job.acceptedAt)}
     assert.ok((await home.runner(['status'], { columns: 80 })).stdout.includes('\u001b[31mRunning, degraded'));
     const plain = await home.runner(['status'], { columns: 80, env: { NO_COLOR: '1' } });
     assert.ok(!plain.stdout.includes('\u001b'));
+  });
+
+  test('escapes what a path makes a terminal do', async () => {
+    const hostile = join(home.path, '\u001b[2Jx\u202ey');
+    await mkdir(hostile, { mode: 0o700 });
+    await writeFile(join(hostile, 'c.toml'), '', { mode: 0o600 });
+    const { stdout } = await home.runner(['status', '--state-dir', hostile], {
+      env: { PLAN42_CONFIG_FILE: `${hostile}/c.toml` },
+    });
+    assert.match(stdout, /^State folder +\/\S+\/\\x1b\[2Jx\\u202ey$/m);
+    assert.match(stdout, /^Configuration +\/\S+\/\\x1b\[2Jx\\u202ey\/c\.toml$/m);
   });
 
   test('works without a state folder', async () => {

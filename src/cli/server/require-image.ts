@@ -1,5 +1,5 @@
 import { ExitCode, UserError } from '../../lib/errors.ts';
-import { imageProblem } from '../../runtimes/image-reference.ts';
+import { imageProblem } from '../../lib/image-reference.ts';
 
 /** @throws UserError if the text of an option is not an image */
 export function requireImage(image: string): void {

@@ -1,4 +1,4 @@
-import { sameImageName } from '../../runtimes/image-reference.ts';
+import { sameImageName } from '../../lib/image-reference.ts';
 import type { Image, ImageStore } from '../../runtimes/runtime.ts';
 import type { GarbageContext } from '../garbage/garbage.ts';
 import type { JobStore } from '../store.ts';

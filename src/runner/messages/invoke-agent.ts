@@ -8,6 +8,7 @@ import { JobExistsError } from '../../jobs/store.ts';
 import { readCaFile } from '../../lib/ca-file.ts';
 import { systemClock } from '../../lib/clock.ts';
 import { formatError, UserError } from '../../lib/errors.ts';
+import { InvalidImageError, parseImageReference } from '../../lib/image-reference.ts';
 import type { Logger } from '../../lib/logger.ts';
 import { describeIssue } from '../../lib/schema-error.ts';
 import { isUuid } from '../../lib/uuid.ts';
@@ -15,7 +16,6 @@ import { isHeaderValue } from '../../plan42/http.ts';
 import { InvokeAgentRequest, type InvokeAgentResponse } from '../../plan42/messages.ts';
 import { isPathSegment } from '../../plan42/path-segment.ts';
 import { isImageAllowed } from '../../runtimes/image-policy.ts';
-import { InvalidImageError, parseImageReference } from '../../runtimes/image-reference.ts';
 import type { Runtime } from '../../runtimes/runtime.ts';
 import type { Handler } from './handler.ts';
 

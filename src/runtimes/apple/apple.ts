@@ -2,6 +2,7 @@
 
 import { type Config, tables } from '../../config/schema.ts';
 import { systemClock } from '../../lib/clock.ts';
+import { isNamedLocal } from '../../lib/image-reference.ts';
 import { isCommandInstalled, runCommand } from '../../lib/run-command.ts';
 import { sleep } from '../../lib/sleep.ts';
 import { readLogTail } from '../../shim/job-log.ts';
@@ -24,7 +25,6 @@ import type { RuntimeOptions } from '../engine/engine.ts';
 import { checkGiven, givenOptions } from '../engine/given.ts';
 import { pullByPolicy } from '../engine/pull.ts';
 import { containerCommandEnvironment } from '../environment.ts';
-import { isNamedLocal } from '../image-reference.ts';
 import {
   type JobExit,
   noWall,

@@ -1,8 +1,8 @@
 /** The images of docker and podman. */
 
 import * as v from 'valibot';
+import { isNamedLocal } from '../../lib/image-reference.ts';
 import { parseJson } from '../../lib/json.ts';
-import { isNamedLocal } from '../image-reference.ts';
 import { type Image, type ImageStore, RuntimeError } from '../runtime.ts';
 import { lastErrorLine, queryTimeoutMs, type RunEngine, removalTimeoutMs } from './client.ts';
 import type { LocalImage } from './pull.ts';

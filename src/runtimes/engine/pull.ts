@@ -1,6 +1,7 @@
 /** Pulls images by policy, and decides when an image of this machine is used although the policy asks a registry first. */
+
+import { isNamedLocal } from '../../lib/image-reference.ts';
 import type { CommandResult } from '../../lib/run-command.ts';
-import { isNamedLocal } from '../image-reference.ts';
 import { type PullPolicy, type PullResult, RuntimeError } from '../runtime.ts';
 import { lastErrorLine } from './client.ts';
 

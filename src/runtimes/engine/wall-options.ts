@@ -32,7 +32,7 @@ export async function raiseWallFor(
   const variables = { ...proxyVariables(proxyPort), ...serverVariable(job) };
   return {
     wall,
-    options: ['--network', 'none', ...mountOption(mount, settings.engine), ...variableOptions(variables)],
+    options: ['--network=none', ...mountOption(mount, settings.engine), ...variableOptions(variables)],
     variables: Object.keys(variables),
   };
 }

@@ -1,5 +1,7 @@
 import assert from 'node:assert/strict';
 import { randomUUID } from 'node:crypto';
+import { join } from 'node:path';
+import { DatabaseSync } from 'node:sqlite';
 import { after, test } from 'node:test';
 import { startControlPlane } from '../../../test/support/control-plane.ts';
 
@@ -50,6 +52,34 @@ test('invalid environments are rejected', async () => {
   assert.equal(await create({ RunnerId: randomUUID() }), 400);
   assert.equal(await create({ GithubConnectionId: randomUUID() }), 400);
   assert.equal(await create({}, 'ae3bd6b4-6b0b-11f0-8de9-0242ac120002'), 400);
+});
+
+test('an image and variables that no agent can get are rejected, but stay if they are stored', async () => {
+  const reasons = [
+    [{ DockerImage: 'BAD IMAGE' }, /^DockerImage: "BAD IMAGE" is not the name of an image: its repository is invalid$/],
+    [{ EnvVars: [{ Name: 'A B', Value: '' }] }, /^EnvVars: "A B" is not the name of a variable: it must consist of /],
+    [{ EnvVars: [{ Name: 'A=B', Value: '' }] }, /^EnvVars: "A=B" is not/],
+    [{ EnvVars: [{ Name: '', IsSecret: true }] }, /^EnvVars: "" is not/],
+  ] as const;
+  const path = `environments/${await plane.newEnvironment()}`;
+  for (const [body, reason] of reasons) {
+    for (const answer of [
+      await call('PUT', `environments/${randomUUID()}`, { body }),
+      await call('PATCH', path, { ifMatch: 1, body }),
+    ]) {
+      assert.equal(answer.status, 400);
+      assert.match(answer.body.Message, reason);
+    }
+  }
+  const fields = { DockerImage: 'BAD IMAGE', EnvVars: [{ Name: 'A B', Value: '1', IsSecret: false }] };
+  using database = new DatabaseSync(join(plane.dataDir, 'plan42.db'));
+  database
+    .prepare('UPDATE environments SET DockerImage = ?, EnvVars = ? WHERE EnvironmentId = ?')
+    .run(fields.DockerImage, JSON.stringify(fields.EnvVars), path.split('/')[1] ?? '');
+  const changed = await call('PATCH', path, { ifMatch: 1, body: { ...fields, Name: 'new' } });
+  assert.deepEqual([changed.status, changed.body.Name], [200, 'new'], changed.body.Message);
+  const other = await call('PATCH', path, { ifMatch: 2, body: { DockerImage: 'OTHER' } });
+  assert.equal(other.status, 400);
 });
 
 test('a patch changes the given fields and replaces lists as a whole', async () => {

@@ -1,7 +1,9 @@
 import * as v from 'valibot';
 import type { Clock } from '../../lib/clock.ts';
+import { imageProblem } from '../../lib/image-reference.ts';
 import { knownFields } from '../../plan42/fields.ts';
 import type { Environment, EnvVar } from '../../plan42/objects.ts';
+import { isVariableName } from '../../plan42/task-input.ts';
 import type { Events } from '../core/events.ts';
 import { formatLimit, limits } from '../core/limits.ts';
 import { requireFit } from '../core/quotas.ts';
@@ -92,6 +94,7 @@ export function environmentRoutes({ store, clock, events }: EnvironmentDeps): Ro
       const fields = withDefaults(parseBody(request, Changes));
       const key = keyOf(request.params);
       checkReferences(store, key.TenantId, fields);
+      requireUsableNames(fields);
       const environment = { ...key, ...initial, ...fields, Deleted: false, ...firstVersion(clock) };
       requireFit(environments, environment);
       return created(
@@ -117,6 +120,7 @@ export function environmentRoutes({ store, clock, events }: EnvironmentDeps): Ro
       const environment = readUndeleted(environments, keyOf(request.params), changes.Deleted === false);
       checkReferences(store, environment.TenantId, changes);
       requireVersion(environments, environment, version);
+      requireUsableNames(changes, environment);
       const { EnvVars } = changes;
       const changed = store.transaction(() => {
         const shown = EnvVars === undefined ? changes : { ...changes, EnvVars: withoutSecrets(EnvVars) };
@@ -145,6 +149,19 @@ function saveSecrets(store: EnvironmentDeps['store'], environment: Environment, 
   const empty = findEmptySecret(EnvVars);
   if (empty) throw badRequest(`EnvVars: the secret "${empty.Name}" needs a Value, because none is stored`);
   requireFit(store.environments, { ...environment, EnvVars });
+}
+
+type Names = Partial<Pick<Environment, 'DockerImage' | 'EnvVars'>>;
+
+/** Accepts names that are stored already. @throws HttpError 400 for an image or a variable that no agent can get */
+function requireUsableNames({ DockerImage = '', EnvVars = [] }: Names, stored?: Environment): void {
+  const problem = DockerImage === '' || DockerImage === stored?.DockerImage ? undefined : imageProblem(DockerImage);
+  if (problem !== undefined) throw badRequest(`DockerImage: ${problem}`);
+  const known = new Set(stored?.EnvVars.map(({ Name }) => Name));
+  const invalid = EnvVars.find(({ Name }) => !known.has(Name) && !isVariableName(Name));
+  if (invalid === undefined) return;
+  const rule = 'it must consist of letters, digits and underscores, and not begin with a digit';
+  throw badRequest(`EnvVars: ${JSON.stringify(invalid.Name)} is not the name of a variable: ${rule}`);
 }
 
 type References = Partial<Pick<Environment, 'RunnerId' | 'GithubConnectionId'>>;
