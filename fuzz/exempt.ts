@@ -8,6 +8,7 @@ const checkedId = 'its text is an ID that is compared or stored, never parsed';
 const asParameter = 'its texts reach SQLite as bound parameters; its files are those of the server';
 
 export const exemptions: Readonly<Record<string, string>> = {
+  'agent/adapters/settings/gemini.ts#problemWithPolicies': ownText,
   'agent/failures.ts#failureMessage': 'formats by formatError',
   'agent/git/environment.ts#gitEnvironment': operator,
   'agent/github/client.ts#connectGithub': 'its text is the URL of a connection; responses are checked by schemas',

@@ -48,7 +48,8 @@ suite('a secret', { timeout: 600_000 }, () => {
     const { title, body } = pullRequest;
     const shown = { result, commits, answers, title, body };
     const text = JSON.stringify(shown);
-    assert.equal(result.Status, 'Completed', result.ErrorMessage);
+    assert.equal(result.ErrorMessage, undefined);
+    assert.equal(result.Status, 'Completed');
     for (const [name, part] of Object.entries(shown)) {
       assert.match(String(JSON.stringify(part)), /\[redacted\]/, name);
     }

@@ -30,7 +30,7 @@ export async function raiseWallFor(
   const variables = proxyVariables();
   return {
     wall,
-    options: ['--network', 'none', ...mountOption(mount, settings.engine), ...variableOptions(variables)],
+    options: ['--network=none', ...mountOption(mount, settings.engine), ...variableOptions(variables)],
     variables: Object.keys(variables),
   };
 }
