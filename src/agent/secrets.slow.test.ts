@@ -1,4 +1,4 @@
-/** What an agent says reaches people in many places, and in none of them with a secret. */
+/** The answer of an agent reaches people in many places, and has a secret in none of them. */
 import assert from 'node:assert/strict';
 import { writeFile } from 'node:fs/promises';
 import { join } from 'node:path';
