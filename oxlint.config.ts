@@ -97,8 +97,8 @@ const mayReplaceFiles = [
   'src/lib/files.ts',
   'src/lib/replace-file.ts',
   'src/lib/rotating-file.ts',
+  'src/server/backup.ts',
   'src/server/restore.ts',
-  'src/server/store/backup.ts',
   'src/server/store/database.ts',
   'src/server/store/run-mark.ts',
 ];

@@ -82,6 +82,7 @@ export const exemptions: Readonly<Record<string, string>> = {
   'server/core/': 'gets bodies that a schema has accepted',
   'server/data-folder.ts': operator,
   'server/git/push-rights.ts': 'compares only',
+  'server/git/repositories.ts#repositoryFolder': 'joins a valid name',
   'server/http/access.ts#authorise': checkedId,
   'server/http/query.ts#listReply': 'reads by pageRequest',
   'server/http/query.ts#listedDeleted': 'reads by queryFlag',
