@@ -14,6 +14,7 @@ export const exemptions: Readonly<Record<string, string>> = {
   'agent/github/client.ts#connectGithub': 'its text is the URL of a connection; responses are checked by schemas',
   'agent/failures.ts#diskFull': 'keeps its cause as it is',
   'agent/turn/turn-reporter.ts#TurnReporter.log': 'redacts by createRedactor and splits by logEntry',
+  'agent/turn/turn-reporter.ts#TurnReporter.redact': 'calls createRedactor',
   'checks/finding.ts': ownText,
   'checks/token.ts#tokenRemedy': ownText,
   'cli/agents/build-image.ts#imageOfAgent': 'the name is a constant, or matches a pattern',
