@@ -1,5 +1,5 @@
 /**
- * What a git mirror saves: the bytes and the time of a clone of a large repository without a mirror, and of the next one with it,
+ * Measures a git mirror: the bytes and the time of a clone of a large repository without a mirror, and of the next one with it,
  * after another commit. `PLAN42_REPOSITORY_MB` is the size of its random content.
  */
 import { randomBytes } from 'node:crypto';

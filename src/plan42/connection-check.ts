@@ -1,4 +1,4 @@
-/** What a runner says of a GitHub connection, in the same words on the command line and on the web page. */
+/** The result of asking a runner about a GitHub connection, in the same words on the command line and on the web page. */
 import type { ConnectionOrgs } from './admin-objects.ts';
 
 export const maxOrgs = 100;
