@@ -8,25 +8,20 @@ import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { Mirrors } from '../src/jobs/mirrors/mirrors.ts';
 import { silentLogger } from '../src/lib/logger.ts';
+import { runCommand } from '../src/lib/run-command.ts';
 import { run } from '../test/support/engines/processes.ts';
 import { eventually } from '../test/support/eventually.ts';
 import { startGitServer } from '../test/support/git-server.ts';
 
 const megabytes = Number(process.env['PLAN42_REPOSITORY_MB'] ?? 50);
 const fileBytes = 5_000_000;
-const filesPerCommit = 25;
 const repo = 'org/repo';
 const env = { PATH: process.env['PATH'] ?? '', HOME: '/nonexistent' };
 
 await using dir = await mkdtempDisposable(join(tmpdir(), 'plan42-bench-'));
 await using server = await startGitServer(join(dir.path, 'server'));
-await server.create(repo);
-const files = Math.round((megabytes * 1_000_000) / fileBytes);
-for (let i = 0; i < files; i += filesPerCommit) {
-  const names = Array.from({ length: Math.min(filesPerCommit, files - i) }, (_, n) => `file-${i + n}.txt`);
-  // Text, whose compressed size is that of the random bytes.
-  await server.commit(repo, Object.fromEntries(names.map((name) => [name, randomBytes(fileBytes).toString('base64')])));
-}
+const path = await server.create(repo);
+await runCommand('git', ['-C', path, 'fast-import', '--quiet'], { env, input: randomFiles() });
 
 const before = await clone('without', undefined);
 await using mirrors = new Mirrors({
@@ -51,6 +46,16 @@ const after = await clone('with', join(host, 'repo.git'));
 console.log(`clone without a mirror: ${megabytesOf(before.bytes)} MB in ${before.seconds} s`);
 console.log(`next clone, with it:    ${megabytesOf(after.bytes)} MB in ${after.seconds} s`);
 console.log(`bytes of the next clone: ${((100 * after.bytes) / before.bytes).toFixed(4)} %`);
+
+/** A commit with files of random bytes, in the format of git fast-import. */
+async function* randomFiles(): AsyncGenerator<Buffer> {
+  yield Buffer.from('commit refs/heads/main\ncommitter n <e> 0 +0000\ndata 1\nm\n');
+  for (let i = 0; i < (megabytes * 1_000_000) / fileBytes; i += 1) {
+    yield Buffer.from(`M 100644 inline file-${i}\ndata ${fileBytes}\n`);
+    yield randomBytes(fileBytes);
+    yield Buffer.from('\n');
+  }
+}
 
 async function clone(name: string, mirror: string | undefined) {
   const [sent, startedAt] = [server.sentBytes, performance.now()];
