@@ -236,7 +236,11 @@ describe('hosted repositories of an agent', () => {
     const head = await commit(clone, { 'b.txt': 'two\n' });
     const push = (...refs: string[]) => git(clone, ['push', '--quiet', urlOf(name), ...refs], agent.env);
     await push('HEAD:refs/heads/plan42/fix');
+    // If another commit conflicts.
+    await push('HEAD:refs/heads/plan42/fix-turn-1');
     const others = [
+      'HEAD:refs/heads/plan42/fix-turn-2',
+      'HEAD:refs/heads/plan42/fix-turn-1-turn-1',
       'main',
       'HEAD:refs/heads/plan42/fix2',
       'HEAD:refs/heads/plan42/fix/a',
@@ -248,7 +252,7 @@ describe('hosted repositories of an agent', () => {
     await assert.rejects(push(':refs/heads/plan42/fix'), refused(/403/));
     assert.equal(
       await git(folder, ['ls-remote', urlOf(name), 'refs/heads/plan42/*'], asTenant),
-      `${head}\trefs/heads/plan42/fix`,
+      `${head}\trefs/heads/plan42/fix\n${head}\trefs/heads/plan42/fix-turn-1`,
     );
     // As a large push, after a request that probes for authentication.
     await commit(clone, { large: randomBytes(3 * 1024 * 1024) });
@@ -340,6 +344,7 @@ describe('branches of removed tasks', () => {
     const refs = [
       'main:refs/heads/other',
       `main:${branches.FeatureBranch}`,
+      `main:refs/heads/${branches.FeatureBranch}-turn-3`,
       `main:refs/heads/${branches.TargetBranch}`,
     ];
     await git(
@@ -353,7 +358,7 @@ describe('branches of removed tasks', () => {
       env,
     );
     const branchesNow = () => git(folder, ['ls-remote', '--heads', urlOf('a', other)], env);
-    assert.equal((await branchesNow()).split('\n').length, 3);
+    assert.equal((await branchesNow()).split('\n').length, 4);
     await other.call('DELETE', `tasks/${id}`, { ifMatch: (await other.call('GET', `tasks/${id}`)).body.Version });
     await eventually(async () => /^\S+\trefs\/heads\/other$/.test(await branchesNow()));
     await git(clone, ['push', '--quiet', urlOf('a', other), ':other'], env);

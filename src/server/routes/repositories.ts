@@ -8,7 +8,7 @@ import { hostedRepo, isRepositoryName, repositoryPath } from '../../plan42/hoste
 import { notFound, tooLarge } from '../core/errors.ts';
 import { formatLimit, limits } from '../core/limits.ts';
 import { runHttpBackend } from '../git/http-backend.ts';
-import { mayAgentPush } from '../git/push-rights.ts';
+import { mayTurnPush } from '../git/push-rights.ts';
 import { MalformedPush, readPushedRefs } from '../git/pushed-refs.ts';
 import type { Repositories } from '../git/repositories.ts';
 import { GitMissing } from '../git/run-git.ts';
@@ -126,7 +126,8 @@ async function checkPush({ store }: RepositoryDeps, { principal }: GitRequest, n
     return explainGit(error instanceof MalformedPush ? badRequest(error.message) : error);
   });
   const mayPush = (ref: string) =>
-    ref.startsWith('refs/heads/') && mayAgentPush(task, hostedRepo(name), ref.slice('refs/heads/'.length));
+    ref.startsWith('refs/heads/') &&
+    mayTurnPush(task, hostedRepo(name), ref.slice('refs/heads/'.length), principal.turnIndex);
   const other = refs.find(({ ref, isDeletion }) => isDeletion || !mayPush(ref));
   if (other === undefined) return whole;
   throw forbidden(
