@@ -176,6 +176,44 @@ suite('plan42 run', { concurrency: 2 }, () => {
     succeeded(await user.plan42(path, ['task', 'cancel', id]));
   });
 
+  test('detaches if the terminal is closed, or nothing reads the output', async () => {
+    const path = await user.repository();
+    const env = { ...user.env, ...asAgent('echo started; while sleep 0.2; do echo tick; done') };
+    const command = [join(import.meta.dirname, '../bin/plan42'), ...agent];
+    // A shell that ignores SIGHUP, which Node.js resets, in order to write down the exit code.
+    const noting = `trap '' HUP; sh -c 'echo $$ >pid; exec "$@"' sh "$@"; echo $? >exit.new; mv exit.new exit`;
+    const start = (title: string, reader = '') =>
+      Terminal.start({
+        command: ['/bin/sh', '-c', `{ ${noting}; }${reader}`, 'sh', ...command, '--title', title, 'Wait'],
+        env,
+        cwd: path,
+      });
+    const detaches = async (title: string) => {
+      await eventually(async () => read(path, 'exit'));
+      const listed = succeeded(await user.plan42(path, ['task', 'list', '--json', '--search', title]));
+      const [task] = JSON.parse(listed.stdout) as Json[];
+      assert.equal(task.State, 'Executing', title);
+      succeeded(await user.plan42(path, ['task', 'cancel', task.TaskId]));
+      await rm(join(path, 'exit'));
+    };
+    {
+      await using terminal = await start('Closed');
+      await terminal.shows(/started/);
+      await terminal[Symbol.asyncDispose]();
+      await detaches('Closed');
+    }
+    {
+      // A shell passes it on before the terminal is closed.
+      await using terminal = await start('Signal');
+      await terminal.shows(/started/);
+      process.kill(Number(await read(path, 'pid')), 'SIGHUP');
+      await detaches('Signal');
+      assert.match(await terminal.everything(), /The task runs on\./);
+    }
+    await using _ = await start('Pipe', ' | head -n 3');
+    await detaches('Pipe');
+  });
+
   test('opens a pull request at the remote, with the token of the user', async () => {
     const requests: { method: string; url: string; body: Json; authorization: string | undefined }[] = [];
     const pull = {
