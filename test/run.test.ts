@@ -214,6 +214,24 @@ suite('plan42 run', { concurrency: 2 }, () => {
     await detaches('Pipe');
   });
 
+  test('says why a task does not start', async () => {
+    await using low = await startUser();
+    const state = join(low.env['HOME'] ?? '', '.local/state/plan42-run');
+    await mkdir(state, { recursive: true, mode: 0o700 });
+    await writeFile(join(state, 'runner.toml'), '[jobs]\nmin_free_gib = 1000000\n', { mode: 0o600 });
+    const path = await low.repository();
+    const why = /The runner accepts no jobs: not enough disk space on .*, or set jobs\.min_free_gib in \S+runner\.toml/;
+    const command = [join(import.meta.dirname, '../bin/plan42'), ...agent, 'Wait'];
+    await using terminal = await Terminal.start({ command, env: low.env, cwd: path, columns: 400 });
+    await terminal.shows(why);
+    const [, id = ''] = /Task ([0-9a-f]{8})/.exec(await terminal.everything()) ?? [];
+    assert.match(succeeded(await low.plan42(path, ['task', 'show', id])).stdout, why);
+    await terminal.press('C-c');
+    await terminal.shows('[c/d/G]');
+    await terminal.press('c', 'Enter');
+    assert.equal((await terminal.ended()).code, 130);
+  });
+
   test('opens a pull request at the remote, with the token of the user', async () => {
     const requests: { method: string; url: string; body: Json; authorization: string | undefined }[] = [];
     const pull = {

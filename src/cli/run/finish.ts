@@ -18,6 +18,7 @@ import { askAtInterrupt } from './interrupt.ts';
 import { liveLines } from './live-lines.ts';
 import type { ResultOptions } from './options.ts';
 import type { PullRequestPlan } from './pull-request.ts';
+import { waitingReason } from './service/waiting-reason.ts';
 
 export interface FinishInput {
   server: ServerConnection;
@@ -74,10 +75,12 @@ async function follow(context: CliContext, { server, turn, options }: FinishInpu
   const { stdout, stderr } = context;
   using live = liveLines(context, options.json ? stderr : stdout);
   using interruption = askAtInterrupt(context, live);
+  const personal = { ...options, personal: true };
   try {
     const onStatus = ({ Status }: AdminTurn) => live.setStatus(Status);
     const { client } = server;
-    return await watchTurn({ client, turn, lines: live.lines, onStatus, signal: interruption.signal });
+    const waiting = { why: (signal: AbortSignal) => waitingReason(context, personal, signal), note: live.note };
+    return await watchTurn({ client, turn, lines: live.lines, onStatus, waiting, signal: interruption.signal });
   } catch (error) {
     if (!isAbort(error, interruption.signal)) throw error;
     live[Symbol.dispose]();
