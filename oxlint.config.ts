@@ -49,7 +49,7 @@ const publicFiles: Record<string, readonly string[]> = {
   agent: ['agent', 'adapters/*', 'failures', 'git/*', 'github/*'],
   shim: ['shim', 'job-log'],
   // A process of its own. The others write its policy and read its report.
-  gateway: ['gateway', 'policy'],
+  gateway: ['gateway', 'policy', 'report', 'entries', 'host-name', 'ip-address', 'presets', 'proxy-variables'],
   wall: ['wall'],
   runtimes: ['runtime', 'select', 'survey', 'status', 'image-policy', 'check/run-check', 'check/names'],
 };
@@ -97,8 +97,8 @@ const mayReplaceFiles = [
   'src/lib/files.ts',
   'src/lib/replace-file.ts',
   'src/lib/rotating-file.ts',
+  'src/server/backup.ts',
   'src/server/restore.ts',
-  'src/server/store/backup.ts',
   'src/server/store/database.ts',
   'src/server/store/run-mark.ts',
 ];

@@ -8,11 +8,13 @@ const checkedId = 'its text is an ID that is compared or stored, never parsed';
 const asParameter = 'its texts reach SQLite as bound parameters; its files are those of the server';
 
 export const exemptions: Readonly<Record<string, string>> = {
+  'agent/adapters/settings/gemini.ts#problemWithPolicies': ownText,
   'agent/failures.ts#failureMessage': 'formats by formatError',
   'agent/git/environment.ts#gitEnvironment': operator,
   'agent/github/client.ts#connectGithub': 'its text is the URL of a connection; responses are checked by schemas',
   'agent/failures.ts#diskFull': 'keeps its cause as it is',
   'agent/turn/turn-reporter.ts#TurnReporter.log': 'redacts by createRedactor and splits by logEntry',
+  'agent/turn/turn-reporter.ts#TurnReporter.redact': 'calls createRedactor',
   'checks/finding.ts': ownText,
   'checks/token.ts#tokenRemedy': ownText,
   'cli/agents/build-image.ts#imageOfAgent': 'the name is a constant, or matches a pattern',
@@ -81,6 +83,7 @@ export const exemptions: Readonly<Record<string, string>> = {
   'server/core/': 'gets bodies that a schema has accepted',
   'server/data-folder.ts': operator,
   'server/git/push-rights.ts': 'compares only',
+  'server/git/repositories.ts#repositoryFolder': 'joins a valid name',
   'server/http/access.ts#authorise': checkedId,
   'server/http/query.ts#listReply': 'reads by pageRequest',
   'server/http/query.ts#listedDeleted': 'reads by queryFlag',

@@ -3,6 +3,7 @@
  * GitHub. They reach the model server through a proxy only. PLAN42_TEST_AGENTS has the names of those to test, or `all`; they are 100 to 460 MB each.
  */
 import assert from 'node:assert/strict';
+import { join } from 'node:path';
 import { suite, type TestContext, test } from 'node:test';
 import { findAdapter } from '../src/agent/adapters/find-adapter.ts';
 import type { AgentTask } from '../src/agent/drivers/driver.ts';
@@ -36,6 +37,12 @@ const agents: Record<string, RealAgent> = {
     package: '@google/gemini-cli@0.61.0',
     model: 'gemini-2.5-flash',
     env: google,
+  },
+  'gemini by command line': {
+    adapter: 'gemini',
+    package: '@google/gemini-cli@0.61.0',
+    model: 'gemini-2.5-flash',
+    env: (url) => ({ ...google(url), PLAN42_AGENT_PROTOCOL: 'command' }),
   },
   'codex by command line': {
     adapter: 'codex',
@@ -101,6 +108,7 @@ suite('an agent from npm', { timeout: 300_000, concurrency: 2 }, () => {
       const setting = await setUpAgent(t);
       const model = await startModel(t);
       const turn = await turnsOf(agent, setting, model);
+      await setting.git.commit('acme/app', allowTheWeb);
 
       model.script = { commands: ['sed -i s/helo/hello/ greeting.txt'], text: 'Fixed the **greeting**.' };
       const first = await turn({ Task: { Model: agent.model, ReasoningLevel: 'High' } });
@@ -116,6 +124,7 @@ suite('an agent from npm', { timeout: 300_000, concurrency: 2 }, () => {
       assert.match(model.asked[0]?.body ?? '', /Fix it/);
       assert.match(model.asked[0]?.model ?? '', agent.asked ?? new RegExp(`^${agent.model}$`));
       if (agent.hasLevels) assert.match(model.asked[0]?.body ?? '', /"effort":"high"/);
+      assert.match(model.asked[0]?.body ?? '', webTools);
 
       const thread = makeThread([makeReviewComment()]);
       pullRequest?.reviewThreads.push(thread);
@@ -125,14 +134,22 @@ suite('an agent from npm', { timeout: 300_000, concurrency: 2 }, () => {
         text: 'Greets the world.\n\n### Reply 1\n\nIt greets all of it now.',
       };
       const feedback = { 'acme/app': [{ ID: thread.id, IsResolved: false, Comments: [comment] }] };
-      const second = await turn({
-        Turn: { TurnIndex: 2, Prompt: 'Address the comments' },
-        Task: { Model: agent.model, RepoInfo: first.task.RepoInfo },
-        FeedBack: feedback,
-      });
+      const second = await turn(
+        {
+          Turn: {
+            TurnIndex: 2,
+            Prompt: 'Address the comments',
+            PreviousResponseID: first.turn.PreviousResponseID,
+          },
+          Task: { Model: agent.model, RepoInfo: first.task.RepoInfo },
+          FeedBack: feedback,
+        },
+        ['--no-websearch'],
+      );
       assert.deepEqual([second.turn.ErrorMessage, second.turn.Status], [undefined, 'Completed'], second.log.join('\n'));
       assert.equal(second.turn.OutputMessage, 'Greets the world.');
       assert.match(model.asked[0]?.body ?? '', /Greet the whole world\./);
+      for (const { body } of model.asked) assert.doesNotMatch(body.replaceAll(withdrawn, ''), webTools);
       assert.equal(await setting.git.git('acme/app', 'show', `${branch}:greeting.txt`), 'hello, world');
       assert.equal(await setting.git.git('acme/app', 'rev-list', '--count', `main..${branch}`), '2');
       assert.equal(setting.github.state.repos.get('acme/app')?.pullRequests.size, 1);
@@ -154,6 +171,20 @@ suite('an agent from npm', { timeout: 300_000, concurrency: 2 }, () => {
   }
 });
 
+/** The names of all tools that search or fetch the web. */
+const webTools = /web_?(?:search|fetch)/i;
+
+// In a resumed conversation, Claude Code lists the tools of the first turn, and then those that are gone.
+const withdrawn = /are now available via ToolSearch[\s\S]*no longer available in this session[^<]*/g;
+
+/** A repository that allows them, for each agent. */
+const allowTheWeb = {
+  '.claude/settings.json': '{"permissions":{"allow":["WebSearch","WebFetch"]}}',
+  '.gemini/settings.json': '{"tools":{"allowed":["google_web_search","web_fetch"]}}',
+  '.codex/config.toml': 'web_search = "live"\n',
+  'opencode.json': '{"agent":{"build":{"permission":{"websearch":"allow","webfetch":"allow"}}}}',
+};
+
 /** As Anthropic, OpenAI and Google respond to a wrong key, in one. */
 const refusal = {
   type: 'error',
@@ -170,10 +201,12 @@ async function startModel(t: TestContext): Promise<FakeModel> {
 async function turnsOf({ adapter, package: name, env }: RealAgent, setting: AgentSetting, model: FakeModel) {
   const PATH = `${await installAgent(name)}:${process.env['PATH']}`;
   const found = await findAdapter({ PLAN42_AGENT: adapter });
-  return async (request: Record<string, unknown>) => {
+  return async (request: Record<string, unknown>, args: string[] = []) => {
     await using proxy = await startProxy(model.port);
     const run = (task: AgentTask) =>
       runAgent(found, { ...task, env: { ...task.env, HTTP_PROXY: proxy.url }, exitTimeoutMs: 500 });
-    return await setting.turn(run, { request, env: { PATH, ...env('http://model.invalid') } });
+    // The folder of the first turn, so that the agent finds its session.
+    const workspace = join(setting.dir.path, 'workspace');
+    return await setting.turn(run, { request, args, workspace, env: { PATH, ...env('http://model.invalid') } });
   };
 }

@@ -66,9 +66,11 @@ for (const name of ['docker', 'podman'] as const) {
 
       const written = await readFile(file, 'utf8');
       assert.equal(await build(...command, '--dry-run'), written, 'the same file again');
-      await writeFile(file, `${written}ENV EDITED=yes\n`);
+      await writeFile(file, `${written}RUN head -c 9 /dev/urandom | base64 >random\n`);
       await build('--agent', 'custom', '--command', 'x');
-      assert.equal(await inside('echo $EDITED'), 'yes\n');
+      const random = await inside('cat random');
+      await build('--agent', 'custom', '--command', 'x', '--no-cache');
+      assert.notEqual(await inside('cat random'), random);
       await assert.rejects(build(...command), /cannot apply --base: you have edited .*Dockerfile/);
       assert.equal(await build('--reset', '--dry-run', ...command), written);
     });

@@ -1,78 +1,124 @@
-/** `plan42 run` with agents in real containers. */
+/** `plan42 run` with agents in real containers, from a machine that has no image of the agent to a merged change. */
 import assert from 'node:assert/strict';
-import { dirname } from 'node:path';
+import { realpath, writeFile } from 'node:fs/promises';
+import { dirname, join } from 'node:path';
 import { suite, test } from 'node:test';
-import { busyboxLayer, programLayer } from './support/engines/images.ts';
-import { run } from './support/engines/processes.ts';
+import { defaultBase } from '../src/cli/agents/dockerfile.ts';
+import { busyboxLayer, folderLayer, programLayer } from './support/engines/images.ts';
+import { type Env, run } from './support/engines/processes.ts';
 import { pushImage } from './support/engines/push-image.ts';
 import { requires } from './support/engines-client.ts';
 import { git } from './support/git.ts';
-import { parseAs } from './support/json-schemas.ts';
-import { asAgent, startUser } from './support/personal-service.ts';
+import { startNpmRegistry } from './support/npm-registry.ts';
+import { read, startUser, type User } from './support/personal-service.ts';
+import { requiresCommands } from './support/requires-command.ts';
 import { makeTempDir } from './support/temp-dir.ts';
 
-let base: Promise<string> | undefined;
+let layers: Promise<Buffer[]> | undefined;
 
-/** A shell, Node.js, and git with the part that speaks HTTP. */
-async function pushBase(registry: string): Promise<string> {
+/** A shell, Node.js with npm, and git with the part that speaks HTTP. */
+async function makeLayers(): Promise<Buffer[]> {
   await using dir = await makeTempDir();
-  const gitPath = (await run('sh', ['-c', 'command -v git'])).trim();
+  const commandPath = async (name: string) => (await run('sh', ['-c', `command -v ${name}`])).trim();
   const execPath = (await run('git', ['--exec-path'])).trim();
-  const programs = [process.execPath, gitPath, `${execPath}/git-remote-http`, '/usr/bin/env'];
-  const layers = await Promise.all([busyboxLayer(dir.path), programLayer(dir.path, programs)]);
-  const env = [`PATH=${dirname(process.execPath)}:/usr/bin:/bin`];
-  return pushImage({
+  const programs = [process.execPath, await commandPath('git'), `${execPath}/git-remote-http`, '/usr/bin/env'];
+  const npm = {
+    from: join(await realpath(await commandPath('npm')), '../..'),
+    to: '/usr/local/lib/node_modules/npm',
+    links: { '/usr/local/bin/npm': '../lib/node_modules/npm/bin/npm-cli.js' },
+  };
+  return await Promise.all([busyboxLayer(dir.path), programLayer(dir.path, programs), folderLayer(dir.path, npm)]);
+}
+
+/** Gives an engine the image that agents are built on by default, with a registry of npm. */
+async function provideBase(name: 'docker' | 'podman', env: Env, { registry, npm }: { registry: string; npm: string }) {
+  layers ??= makeLayers();
+  const base = await pushImage({
     registry,
-    repository: 'test/run-base',
+    repository: `test/run-base-${name}`,
     tag: 'v1',
-    layers,
-    env,
+    layers: await layers,
+    env: [`PATH=${dirname(process.execPath)}:/usr/local/bin:/usr/bin:/bin`, `NPM_CONFIG_REGISTRY=${npm}`],
     signal: AbortSignal.timeout(60_000),
   });
+  await run(name, ['pull', '--quiet', base], { env });
+  await run(name, ['tag', base, defaultBase], { env });
+  return base;
 }
 
-for (const name of ['podman', 'docker'] as const) {
-  suite(name, () => {
-    test('two commands make a change of a prompt', async (t) => {
-      const engines = await requires(t, name, 'registry');
-      if (!engines) return;
-      base ??= pushBase(engines.registry);
-      const from = await base;
+const program = `#!/usr/bin/env node
+import { existsSync, readFileSync, writeFileSync } from 'node:fs';
+if (!existsSync('/.dockerenv') && !existsSync('/run/.containerenv')) process.exit(9);
+writeFileSync('prompt.txt', readFileSync(0, 'utf8'));
+console.log('Done.');
+`;
+const adapter = `export default {
+  name: 'tiny',
+  packages: { npm: ['tiny-agent'] },
+  commandLine: ({ prompt }) => ({ command: ['tiny-agent'], input: prompt }),
+};
+`;
+const image = 'localhost/plan42-agent-tiny:latest';
+
+suite('plan42 run in containers', { concurrency: 2 }, () => {
+  for (const name of ['podman', 'docker'] as const) {
+    test(`with ${name}, a prompt in a fresh clone becomes a merged change, without a set-up`, async (t) => {
+      const engines = await requires(t, name, 'docker', 'registry');
+      if (!engines || !(await requiresCommands(t, 'npm'))) return;
+      const { env } = engines[name];
+      await using dir = await makeTempDir();
+      // An address of this machine that builds of both engines reach.
+      const gateway = ['network', 'inspect', 'bridge', '--format', '{{(index .IPAM.Config 0).Gateway}}'];
+      const host = (await run('docker', gateway, { env: engines.docker.env })).trim();
+      await using npm = await startNpmRegistry(host, dir.path, { name: 'tiny-agent', program });
+      const npmUrl = `http://${host}:${npm.port}`;
+      const base = await provideBase(name, env, { registry: engines.registry, npm: npmUrl });
       // The other engine of this machine must not be found.
-      const none = { DOCKER_HOST: 'unix:///nonexistent/docker.sock' };
-      const script = asAgent(
-        'test -e /.dockerenv || test -e /run/.containerenv || exit 9; cat >prompt.txt; echo Done.',
-      );
-      await using user = await startUser({ ...none, ...engines[name].env, ...script });
-      const path = await user.repository('Ein Projekt');
-      const image = 'localhost/plan42-agent-custom:latest';
+      await using user = await startUser({ DOCKER_HOST: 'unix:///nonexistent/docker.sock', ...env });
+      const source = await user.repository('Ein Projekt');
+      const clone = join(user.folder, 'clone');
+      await git(user.folder, ['clone', '--quiet', source, clone]);
+      await writeFile(join(user.folder, 'tiny.mjs'), adapter);
+      const agent = ['run', '--agent', '../tiny.mjs'];
       try {
-        const command = ['--command', script['PLAN42_AGENT_COMMAND'] ?? '', '--protocol', 'command'];
-        const built = await user.plan42(path, [
-          'agent',
-          'build',
-          '--engine',
-          name,
-          '--agent',
-          'custom',
-          ...command,
-          '--base',
-          from,
-        ]);
-        assert.equal(built.exitCode, 0, built.stderr);
-        const ran = await user.plan42(path, ['run', '--agent', 'custom', '--json', 'Write this down']);
-        assert.equal(ran.exitCode, 0, ran.stderr);
-        const document = parseAs('run.json', ran.stdout);
+        const first = await succeed(user, clone, [...agent, 'Write this down']);
+        assert.match(first.stderr, /^Building localhost\/plan42-agent-tiny:latest, which takes a few minutes once\./m);
+        const [, branch = ''] = /git merge (\S+)/.exec(first.stdout) ?? [];
+        await git(clone, ['merge', '--quiet', branch]);
+        assert.match((await read(clone, 'prompt.txt')) ?? '', /^Write this down\n/);
         assert.equal((await user.service())?.runtime, name);
-        assert.match(await git(path, ['show', `${document.branch}:prompt.txt`]), /Write this down/);
-        const again = await user.plan42(path, ['run', '--turn', document.taskId, '--apply', '--json', 'And this']);
-        assert.equal(again.exitCode, 0, again.stderr);
-        assert.deepEqual(parseAs('run.json', again.stdout).commits, 2);
+        assert.ok(npm.requests.includes('/tiny-agent.tgz'), npm.requests.join());
+
+        const built = await idOf(name, env);
+        npm.requests.length = 0;
+        const again = await succeed(user, clone, [...agent, '--json', '--detach', 'Again']);
+        assert.doesNotMatch(again.stderr, /Building/);
+        assert.equal(await idOf(name, env), built);
+
+        // As an earlier version of this program has left it.
+        await writeFile(join(dir.path, 'Dockerfile'), `FROM ${image}\nLABEL ai.plan42.agent-files=0\n`);
+        await run(name, ['build', '--tag', image, '--file', join(dir.path, 'Dockerfile'), dir.path], { env });
+        const upgraded = await succeed(user, clone, [...agent, '--json', 'After an upgrade']);
+        assert.match(
+          upgraded.stderr,
+          /^localhost\/plan42-agent-tiny:latest is from another version of Plan42\. Building/m,
+        );
+        assert.deepEqual(npm.requests, [], 'from the layers that were there');
+        assert.notEqual(await labelOf(name, env), '0');
       } finally {
-        await run(name, ['rmi', '--force', image], {
-          env: { PATH: process.env['PATH'] ?? '', ...engines[name].env },
-        }).catch(() => {});
+        await run(name, ['rmi', '--force', image, defaultBase, base], { env }).catch(() => {});
       }
     });
-  });
+  }
+});
+
+async function succeed(user: User, folder: string, argv: readonly string[]) {
+  const result = await user.plan42(folder, argv);
+  assert.equal(result.exitCode, 0, `${result.stdout}\n${result.stderr}`);
+  return result;
 }
+
+const inspect = (name: string, env: Env, format: string) =>
+  run(name, ['image', 'inspect', '--format', format, image], { env }).then((output) => output.trim());
+const idOf = (name: string, env: Env) => inspect(name, env, '{{.Id}}');
+const labelOf = (name: string, env: Env) => inspect(name, env, '{{index .Config.Labels "ai.plan42.agent-files"}}');

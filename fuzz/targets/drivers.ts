@@ -1,4 +1,5 @@
 import { claude } from '../../src/agent/adapters/claude.ts';
+import { readAider } from '../../src/agent/adapters/readers/aider.ts';
 import { readClaude } from '../../src/agent/adapters/readers/claude.ts';
 import { codexExec, readCodex } from '../../src/agent/adapters/readers/codex.ts';
 import { fieldsOf, listOf, numberOf, textOf, toolTitle } from '../../src/agent/adapters/readers/fields.ts';
@@ -43,11 +44,17 @@ export const targets: readonly Target[] = [
     covers: ['fieldsOf', 'listOf', 'numberOf', 'textOf', 'toolTitle']
       .map((name) => `agent/adapters/readers/fields.ts#${name}`)
       .concat('agent/adapters/readers/codex.ts#codexExec', 'agent/drivers/acp-usage.ts#readUsage')
+      .concat('agent/adapters/readers/aider.ts#readAider')
       .concat(['addPiece', 'startTool'].map((name) => `agent/drivers/transcript.ts#Transcript.${name}`)),
-    corpus: [...lines.map((line) => JSON.stringify(line)), '{"stopReason":"end_turn","usage":{"inputTokens":1}}'],
+    corpus: [
+      ...lines.map((line) => JSON.stringify(line)),
+      '{"stopReason":"end_turn","usage":{"inputTokens":1}}',
+      'Repo-map: x\na\n```\n<<<<<<< SEARCH\n>>>>>>> REPLACE\n```\nTokens: 1.2k sent, 3 received.\nlitellm.E',
+    ],
     run: (text: string) => {
       const value = tryParseJson(text);
       readUsage(value);
+      readAider(text);
       codexExec({ model: text, nested: fieldsOf(value) }, text);
       const described = [toolTitle(text, value), textOf(value), listOf(value), numberOf(value)];
       return [readOutput(text), described];

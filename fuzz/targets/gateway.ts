@@ -1,14 +1,20 @@
 import assert from 'node:assert/strict';
 import { isIP } from 'node:net';
+import { isProxyUrl } from '../../src/config/egress.ts';
+import { parseConfig } from '../../src/config/parse.ts';
 import { type HelloResult, readClientHello } from '../../src/gateway/client-hello.ts';
 import { covers, type Entry, InvalidEntry, parseEntry } from '../../src/gateway/entries.ts';
 import { refuseFirstBytes } from '../../src/gateway/first-bytes.ts';
+import { proxyAuthorization } from '../../src/gateway/front-proxy.ts';
 import { passedOn, valuesOf } from '../../src/gateway/headers.ts';
 import { type Host, parseHost, parseTarget, showTarget } from '../../src/gateway/host-name.ts';
 import { type IpAddress, parseAddress, parseBlock, showAddress, showBlock } from '../../src/gateway/ip-address.ts';
+import type { EgressPolicy } from '../../src/gateway/policy.ts';
 import { readRequestTarget } from '../../src/gateway/request-target.ts';
 import { readSocksGreeting, readSocksRequest, type SocksMessage } from '../../src/gateway/socks.ts';
 import { describeRefusal, describeUnreachable } from '../../src/gateway/tunnel.ts';
+import { computePolicy } from '../../src/jobs/egress/compute-policy.ts';
+import { UserError } from '../../src/lib/errors.ts';
 import { clientHello, helloMessage, record, serverNameExtension } from '../../test/support/client-hello.ts';
 import type { Target } from '../target.ts';
 
@@ -16,6 +22,7 @@ const hosts = [
   ...['example.com', 'EXAMPLE.com.', 'bücher.example', 'xn--bcher-kva.example', '127.1', '0x7f000001', '017700000001'],
   ...['2130706433', '[::ffff:127.0.0.1]', '::1', 'fe80::1%lo', '１２７。0.0.1', 'a_b.example', '1.2.3.4.'],
 ];
+const fuzzConfig = parseConfig({ file: '[egress]\nmode = "enforce"', env: {}, flags: new Map() }).config;
 const tunnel = parseTarget('good.example:80');
 const text = (bytes: Buffer) => bytes.toString('latin1');
 const good = serverNameExtension('good.example');
@@ -145,6 +152,43 @@ export const targets: readonly Target[] = [
       assert.equal(showTarget(inTunnel.target), 'good.example:80');
       assert.equal(parseTarget(hosts[0] ?? '', 80)?.host.text, 'good.example');
     },
+  },
+  {
+    // The hosts of an environment, and the GitHub of a request.
+    covers: ['jobs/egress/rules-for-url.ts#rulesForUrl'],
+    corpus: [
+      '{"hosts":["a.example","*.b.example:8443","npm","10.0.0.1"],"github":"https://git.example:8443/x"}',
+      '{"hosts":"a","github":"http://[::1]"}',
+    ],
+    input: 'value',
+    maxKiB: 64,
+    run: (value: unknown) => {
+      const { hosts, github } = (value ?? {}) as { hosts?: unknown; github?: unknown };
+      const url = typeof github === 'string' ? URL.parse(github) : null;
+      return computePolicy({
+        jobId: 'job',
+        config: fuzzConfig,
+        allowedHosts: hosts,
+        serverUrl: fuzzConfig.runner.url,
+        github: url === null ? undefined : { url, isConfigured: false },
+        env: {},
+      }).policy;
+    },
+    errors: [UserError],
+    maxGrowth: 2000,
+    check: (policy: EgressPolicy | undefined) => {
+      assert.deepEqual(policy?.addresses, [], 'a request opens addresses');
+      assert.ok(
+        policy?.rules.every(({ mayBePrivate }) => !mayBePrivate),
+        'a request opens private addresses',
+      );
+    },
+  },
+  {
+    covers: ['config/egress.ts#isProxyUrl'],
+    corpus: ['http://user:p%40ss@proxy.example:3128', 'https://[::1]', 'socks5://a', 'http://%zz@a'],
+    run: (url: string) => isProxyUrl(url) && proxyAuthorization(new URL(url)),
+    maxGrowth: 12,
   },
   {
     covers: ['gateway/tunnel.ts#describeRefusal', 'gateway/tunnel.ts#describeUnreachable'],

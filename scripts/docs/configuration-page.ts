@@ -13,6 +13,7 @@ const about: Record<keyof typeof tables | 'github', string> = {
   queues: 'How the runner polls for messages. You rarely need to change the defaults.',
   host: 'Only for `runtime = "host"`: [jobs without a container](../runtimes.md#host).',
   network: 'Proxies come from the environment, not from here.',
+  egress: 'The network of jobs in containers: [network egress](../egress.md).',
   health: 'The [health endpoint](../operations.md#health-endpoint). Off unless set.',
   log: 'The runner’s own log.',
   github:
@@ -92,6 +93,8 @@ const placeholders: Record<string, string> = {
   keep_gib: '50',
   command: '["/path/to/agent", "argument"]',
   ca_file: '"/path/to/ca.pem"',
+  allowed: '["npm", "*.example.com"]',
+  proxy: '"http://proxy.example.com:3128"',
   listen: '"127.0.0.1:9142"',
   name: '"my-github"',
   connection_id: '"3e3819c6-aeeb-493c-9a9d-13f87c3ba9b9"',

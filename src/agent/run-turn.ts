@@ -53,7 +53,8 @@ export async function runTurn(deps: TurnDeps): Promise<TurnResult> {
     const env = await turnEnvironment(deps, github);
     const adapter = await deps.agents.find(env);
     const task = new TaskUpdates(api, request, (line) => turn.log(line));
-    const deliverDeps = { request, turn, task, github, env, agent: adapter.name };
+    const shown = withoutSecretsInTexts(request, (text) => turn.redact(text));
+    const deliverDeps = { request: shown, turn, task, github, env, agent: adapter.name };
     await using workspace = await openWorkspace(env);
     return await work({ ...deps, signal, adapter, env, workspace: workspace.folder, clones, deliverDeps });
   } catch (error) {
@@ -108,7 +109,9 @@ async function prepare(deps: WorkDeps, feedback: readonly Feedback[]): Promise<P
   const { request, turn, api, env, workspace, clones, signal } = deps;
   const log = (line: string) => turn.log(line);
   if (request.repos.length > 0) turn.update({ Status: 'Cloning' });
-  clones.push(...(await cloneAll({ request, serverUrl: api.serverUrl, workspace, env, log, signal })));
+  clones.push(
+    ...(await cloneAll({ request: deps.deliverDeps.request, serverUrl: api.serverUrl, workspace, env, log, signal })),
+  );
   const [only, ...others] = clones;
   const folder = only !== undefined && others.length === 0 ? only.folder : workspace;
   if (request.setupScript.trim() !== '') turn.update({ Status: 'Running the Setup Script' });
@@ -139,7 +142,19 @@ async function runCommandLineAgent(deps: WorkDeps, prepared: Prepared): Promise<
   });
   const usage = showUsage(result.usage);
   if (usage !== '') turn.log(`Used ${usage}.`);
-  return result;
+  return withoutSecrets(result, (text) => turn.redact(text));
+}
+
+// The answer goes to commits, pull requests, comments and the server, so it is redacted here, once.
+function withoutSecrets({ message, session, usage }: AgentResult, redact: (text: string) => string): AgentResult {
+  const hasCleanSession = session !== undefined && redact(session) === session;
+  return { message: redact(message), usage, ...(hasCleanSession && { session }) };
+}
+
+/** The request, as people may see it in commits and pull requests. */
+function withoutSecretsInTexts(request: AgentRequest, redact: (text: string) => string): AgentRequest {
+  const { title, prompt, taskPrompt } = request;
+  return { ...request, title: redact(title), prompt: redact(prompt), taskPrompt: redact(taskPrompt) };
 }
 
 /** Saves the work that was done until the failure. */

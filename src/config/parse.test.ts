@@ -61,6 +61,13 @@ scale_down_at = 0
 [host]
 unisolated = true
 command = ["/path/to/agent", "an argument"]
+[egress]
+mode = "enforce"
+otherwise = "deny"
+allowed = ["npm", "10.0.0.0/8"]
+always = ["models.example:8443"]
+proxy = "http://user:secret@proxy.example:3128"
+
 [network]
 ca_file = "/path/to/ca.pem"
 [health]
@@ -118,6 +125,13 @@ describe('the file', () => {
       },
       host: { unisolated: true, command: ['/path/to/agent', 'an argument'] },
       network: { caFile: '/path/to/ca.pem' },
+      egress: {
+        mode: 'enforce',
+        otherwise: 'deny',
+        allowed: ['npm', '10.0.0.0/8'],
+        always: ['models.example:8443'],
+        proxy: 'http://user:secret@proxy.example:3128',
+      },
       health: { listen: { host: '::1', port: 9142 } },
       log: { level: 'debug', format: 'json' },
     });

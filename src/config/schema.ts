@@ -3,6 +3,7 @@
  * reference are derived from this table.
  */
 import { logLevels } from '../lib/logger.ts';
+import { hostEntries, proxyUrl } from './egress.ts';
 import { imagePatterns } from './image-pattern.ts';
 import {
   absolutePath,
@@ -182,6 +183,30 @@ export const tables = {
   },
   network: {
     caFile: optional('ca_file', localPath, 'PEM file of certificate authorities to trust in addition to the system’s'),
+  },
+  egress: {
+    mode: field(
+      'mode',
+      choice(['auto', 'enforce', 'observe', 'off']),
+      'auto',
+      'whether jobs reach allowed hosts only: "auto" if their environment names hosts; "observe" only reports',
+    ),
+    otherwise: field(
+      'otherwise',
+      choice(['open', 'deny']),
+      'open',
+      'what "auto" does with jobs whose environment names no hosts',
+    ),
+    allowed: optional(
+      'allowed',
+      hostEntries,
+      'what environments may name at most, and private addresses that they may reach; default: every public host',
+    ),
+    always: field('always', hostEntries, [], 'what every job behind the wall may reach, such as endpoints of models'),
+    proxy: {
+      ...optional('proxy', proxyUrl, 'proxy between this machine and the internet; default: HTTPS_PROXY of the runner'),
+      secret: true,
+    },
   },
   health: {
     listen: optional('listen', hostPort, 'address of the HTTP health endpoint'),

@@ -1,7 +1,7 @@
 /** A proxy between this machine and the internet. Its credentials stay in this process. */
 import { connect, type Socket } from 'node:net';
-import { connect as connectTls } from 'node:tls';
-import { readBytes } from '../lib/read-file.ts';
+import { connect as connectTls, getCACertificates } from 'node:tls';
+import { readText } from '../lib/read-file.ts';
 import { readAvailable } from './available.ts';
 import { type ConnectOptions, connected, keepAliveMs, UnreachableError } from './connected.ts';
 import { showTarget, type Target } from './host-name.ts';
@@ -68,7 +68,7 @@ export async function connectToProxy(url: URL, caFile: string | undefined, optio
     keepAliveInitialDelay: keepAliveMs,
     allowHalfOpen: true,
   };
-  const ca = caFile === undefined ? {} : { ca: await readBytes(caFile) };
+  const ca = caFile === undefined ? {} : { ca: [...getCACertificates('default'), await readText(caFile)] };
   const socket = isTls ? connectTls({ ...common, ...ca, servername: host }) : connect(common);
   try {
     await connected(socket, isTls ? 'secureConnect' : 'connect', options);

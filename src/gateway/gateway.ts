@@ -26,11 +26,13 @@ export interface GatewayOptions {
 
 export interface Gateway extends AsyncDisposable {
   readonly policy: EgressPolicy;
-  /** Resolves when the folder is gone: without a job, nothing needs the gateway. */
+  /** Resolves when the job is over, or its folder is gone. */
   readonly abandoned: Promise<void>;
 }
 
-const folderCheckMs = 10_000;
+/** Created when the job is over. */
+const endedFile = 'ended';
+const folderCheckMs = 2000;
 
 /** Connections that wait to be accepted. The kernel caps it. */
 const backlog = 4096;
@@ -70,12 +72,11 @@ export async function startGateway({ folder, writeLine, limits, lookUp, mapPort 
   await withShortPath(path, (shortPath) => listen(server, shortPath));
   await chmod(path, 0o666);
   const { promise: abandoned, resolve: abandon } = Promise.withResolvers<void>();
-  const folderCheck = setInterval(() => {
-    exists(join(folder, policyFile)).then(
-      (isThere) => isThere || abandon(),
-      () => {},
-    );
-  }, folderCheckMs);
+  const checkFolder = async () => {
+    const isEnded = (await exists(join(folder, endedFile))) || !(await exists(join(folder, policyFile)));
+    if (isEnded) abandon();
+  };
+  const folderCheck = setInterval(() => void checkFolder().catch(() => {}), folderCheckMs);
   return {
     policy,
     abandoned,

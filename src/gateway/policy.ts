@@ -8,6 +8,8 @@ import { writeDurably } from '../lib/files.ts';
 import { parseJson } from '../lib/json.ts';
 import { readText } from '../lib/read-file.ts';
 
+/** The folder of a gateway, in the folder of its job. */
+export const gatewayFolder = 'egress';
 /** The files of a gateway, in its folder. */
 export const policyFile = 'policy.json';
 /** The folder that the container gets, read-only. It contains the socket and nothing else. */

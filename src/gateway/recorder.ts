@@ -1,9 +1,10 @@
 /** Counts connections by host, port and verdict, and saves the counts. */
+import { join } from 'node:path';
 import { setTimeout as sleep } from 'node:timers/promises';
 import { systemClock } from '../lib/clock.ts';
 import { formatError } from '../lib/errors.ts';
 import type { Permission, Refusal } from './decide.ts';
-import type { EgressPolicy } from './policy.ts';
+import { type EgressPolicy, reportFile } from './policy.ts';
 import { type Report, type ReportEntry, readReport, writeReport } from './report.ts';
 
 /** Of allowed and of other entries each. A job can ask for any number of names. */
@@ -32,7 +33,8 @@ interface RecorderOptions {
 
 /** Continues with the report of a gateway that was killed. */
 export async function createRecorder({ folder, policy: { mode }, writeLine }: RecorderOptions): Promise<Recorder> {
-  const previous = await readReport(folder);
+  const file = join(folder, reportFile);
+  const previous = await readReport(file);
   const report: Report = { version: 1, mode, entries: [], others: { allowed: 0, refused: 0 }, ...previous };
   const entries = new Map(report.entries.map((entry) => [keyOf(entry), entry]));
   const totals = { allowed: 0, other: 0 };
@@ -88,7 +90,7 @@ export async function createRecorder({ folder, policy: { mode }, writeLine }: Re
   function write(): Promise<void> {
     writing = writing.then(async () => {
       isDirty = false;
-      await writeReport(folder, report).catch((error: unknown) => {
+      await writeReport(file, report).catch((error: unknown) => {
         writeLine(`plan42: network: cannot save the report of connections: ${formatError(error)}`);
       });
     });

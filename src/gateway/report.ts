@@ -1,10 +1,8 @@
 /** The report of a job's gateway on connections: `egress.json`, replaced as a whole, so that a killed gateway leaves it readable. */
-import { join } from 'node:path';
 import * as v from 'valibot';
 import { writeDurably } from '../lib/files.ts';
 import { tryParseJson } from '../lib/json.ts';
 import { readTextIfExists } from '../lib/read-file.ts';
-import { reportFile } from './policy.ts';
 
 const count = v.pipe(v.number(), v.minValue(0));
 
@@ -37,12 +35,12 @@ const Report = v.object({
 export type Report = v.InferOutput<typeof Report>;
 
 /** Undefined if there is none, or it is unreadable. */
-export async function readReport(folder: string): Promise<Report | undefined> {
-  const parsed = v.safeParse(Report, tryParseJson((await readTextIfExists(join(folder, reportFile))) ?? ''));
+export async function readReport(file: string): Promise<Report | undefined> {
+  const parsed = v.safeParse(Report, tryParseJson((await readTextIfExists(file)) ?? ''));
   return parsed.success ? parsed.output : undefined;
 }
 
 /** Rejects if the file cannot be written. */
-export async function writeReport(folder: string, report: Report): Promise<void> {
-  await writeDurably(join(folder, reportFile), `${JSON.stringify(report)}\n`);
+export async function writeReport(file: string, report: Report): Promise<void> {
+  await writeDurably(file, `${JSON.stringify(report)}\n`);
 }

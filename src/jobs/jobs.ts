@@ -39,6 +39,8 @@ export interface JobsOptions {
   /** The option with which a command finds this runner (`--state-dir … `), or empty. */
   stateDirOption?: string;
   github: GithubConnections;
+  /** The variables of the runner: its proxies, and those that jobs get by name. */
+  env?: NodeJS.ProcessEnv;
   logger: Logger;
   /** Called when more jobs may be able to start. */
   onSlotsFree?: () => void;
@@ -204,7 +206,7 @@ export class Jobs implements AsyncDisposable {
   }
 
   #run({ record, runtime, invocation, agentToken, isKilled }: Job): void {
-    const { config, store, client, github, stateDirOption = '' } = this.#options;
+    const { config, store, client, github, env = {}, stateDirOption = '' } = this.#options;
     const { jobId, tenantId, taskId, turnIndex } = record;
     const logger = this.#options.logger.with({ job_id: jobId, task_id: taskId, turn_index: turnIndex });
     const agentClient = client.withToken(agentToken);
@@ -231,6 +233,7 @@ export class Jobs implements AsyncDisposable {
       stateDirOption,
       serverUrl: agentServerUrl(agentToken, config.runner.url),
       github,
+      env,
       mirrors: this.#options.mirrors,
       invocation,
       detach: this.#detach.signal,

@@ -1,4 +1,5 @@
 import { constants } from 'node:os';
+import type { Report } from '../gateway/report.ts';
 import { environmentFailure, failureRemedy, isOutOfInodes } from '../lib/environment-failure.ts';
 import { formatError, UserError } from '../lib/errors.ts';
 import { trimEnd } from '../lib/trim-end.ts';
@@ -8,6 +9,25 @@ import { signalName } from './end-reason.ts';
 import type { JobRecord } from './record.ts';
 import { describeTurnEnd, type TurnEnd } from './turn-end.ts';
 
+interface ExitContext {
+  stateDirOption?: string;
+  unreachable?: Unreachable | undefined;
+  /** Undefined if the job had no wall. */
+  egress?: Report | undefined;
+}
+
+const maxRefusedHosts = 3;
+
+/** The hosts that the network of the job refused, which may be why the agent failed; empty if there are none. */
+function describeRefused(egress: Report | undefined): string {
+  const refused = egress?.entries.filter(({ verdict }) => verdict === 'refused') ?? [];
+  const [first] = refused;
+  if (first === undefined) return '';
+  const shown = refused.slice(0, maxRefusedHosts).map(({ host, port }) => `${host}:${port}`);
+  const more = refused.length > shown.length ? ` and ${refused.length - shown.length} more` : '';
+  return ` The network of the job refused ${shown.join(', ')}${more}: ${first.rule}. ${first.remedy}`;
+}
+
 /**
  * The turn's error message if the agent did not finish the turn. `stateDirOption` is the option with which the command finds this
  * runner (`--state-dir … `), or empty. `unreachable` is why agents cannot call the server, if they cannot.
@@ -16,10 +36,11 @@ export function describeExit(
   record: JobRecord,
   exit: JobExit,
   hostName: string,
-  { stateDirOption = '', unreachable }: { stateDirOption?: string; unreachable?: Unreachable | undefined } = {},
+  { stateDirOption = '', unreachable, egress }: ExitContext = {},
 ): string {
   const reason = explainExit(record, exit, unreachable);
-  return `${reason} Its log is on ${hostName}: plan42 runner job logs ${stateDirOption}${record.jobId}`;
+  const refused = exit.startError === undefined && !record.killed ? describeRefused(egress) : '';
+  return `${reason}${refused} Its log is on ${hostName}: plan42 runner job logs ${stateDirOption}${record.jobId}`;
 }
 
 /** The turn's error message for a job that could not be started. */

@@ -4,6 +4,7 @@
  */
 
 import type { Connection } from '../config/schema.ts';
+import type { EgressPolicy } from '../gateway/policy.ts';
 import type { GithubConnections } from '../github/connections.ts';
 import { loggable } from '../github/errors.ts';
 import { systemClock } from '../lib/clock.ts';
@@ -14,6 +15,7 @@ import type { InvokeAgentRequest } from '../plan42/messages.ts';
 import { waitingForSlotStatus } from '../plan42/turn-status.ts';
 import { RuntimeError, type StartOptions } from '../runtimes/runtime.ts';
 import { buildAgentInput } from './agent-input.ts';
+import { computePolicy } from './egress/compute-policy.ts';
 import { type EndReason, killedReason, turnEndReason } from './end-reason.ts';
 import { fetchFeedback } from './feedback.ts';
 import { pullImage } from './images/pull-image.ts';
@@ -27,6 +29,8 @@ import { type AgentContext, killAgent, waitForExit } from './watch-agent.ts';
 export interface JobContext extends AgentContext {
   slots: Slots;
   github: GithubConnections;
+  /** The variables of the runner. */
+  env: NodeJS.ProcessEnv;
   /** Undefined if agents get no git mirrors. */
   mirrors: Mirrors | undefined;
   /** The request, if it is readable. */
@@ -76,6 +80,8 @@ async function startJob(record: JobRecord, context: JobContext, slot: Disposable
   const feedback = pending === undefined ? undefined : await pending;
   slot.use(await takeSlot(record, context, stop));
   using _starting = context.noteStarting();
+  // Before the pull, which would be for nothing.
+  const egress = decideEgress(record, context);
   const mirroring = beginMirrors(context);
   const status = reportStatus(context, 'Pulling Agent Image on Local Runner', stop);
   logger.debug('pulling image', { image: record.image });
@@ -91,7 +97,7 @@ async function startJob(record: JobRecord, context: JobContext, slot: Disposable
   const job = mirrors === undefined ? record : { ...record, mirrors: mirrors.name };
   // Before the start: mirrors that a job uses are not removed.
   if (mirrors !== undefined) await tryToUpdate(job, context);
-  await startAgent(job, { feedback, mounts: mirrors && [mirrors.mount] }, context);
+  await startAgent(job, { feedback, egress, mounts: mirrors && [mirrors.mount] }, context);
   const started = await recordStart(job, context);
   logger.info('job started', { runtime: runtime.name });
   // A kill request that came during the start found nothing to kill.
@@ -134,12 +140,13 @@ async function beginMirrors({ mirrors, runtime, invocation, github, logger }: Jo
 
 interface Given {
   feedback: unknown;
+  egress: StartOptions['egress'];
   mounts: StartOptions['mounts'];
 }
 
 async function startAgent(
   { jobId, image }: JobRecord,
-  { feedback, mounts }: Given,
+  { feedback, egress, mounts }: Given,
   context: JobContext,
 ): Promise<void> {
   const { config, store, runtime, turn, serverUrl, detach } = context;
@@ -152,13 +159,38 @@ async function startAgent(
   const paths = store.paths(jobId);
   try {
     const mayPullAgain = config.images.pullPolicy !== 'never';
-    const job = { ...paths, image, mayPullAgain, requestFile, maxLogBytes, serverUrl };
+    const job = { ...paths, image, mayPullAgain, requestFile, maxLogBytes, serverUrl, egress };
     await runtime.start({ ...job, ...(mounts && { mounts }) }, detach);
   } catch (error) {
     detach.throwIfAborted();
     // A start that the previous run began just before it was killed can succeed only now.
     if (!(await runtime.wasStarted(paths))) throw error;
   }
+}
+
+/** @throws UserError if the hosts that the job may reach cannot be determined */
+function decideEgress({ jobId }: JobRecord, context: JobContext): EgressPolicy | undefined {
+  const { config, serverUrl, env, github, invocation, logger } = context;
+  const connection = github.find(invocation?.PrivateGithubConnectionID);
+  const requested = connection === undefined ? requestedGithub(invocation) : undefined;
+  const { policy, notes } = computePolicy({
+    jobId,
+    config,
+    allowedHosts: invocation?.Environment?.AllowedHosts,
+    serverUrl,
+    github: connection
+      ? { url: connection.url, isConfigured: true }
+      : requested && { url: requested, isConfigured: false },
+    env,
+  });
+  for (const note of notes) logger.warn('allowed hosts of environment limited', { reason: note });
+  return policy;
+}
+
+function requestedGithub(invocation: InvokeAgentRequest | undefined): URL | undefined {
+  const url = invocation?.GithubURL;
+  if (typeof url === 'string' && url !== '') return URL.parse(url) ?? undefined;
+  return mirroredRepos(invocation?.Environment).length > 0 ? new URL('https://github.com') : undefined;
 }
 
 function findConnection({ github, invocation, logger }: JobContext): Connection | undefined {
@@ -236,6 +268,7 @@ async function cleanUp(record: JobRecord, isRecorded: boolean, context: JobConte
     if (!isRecorded && (await store.isActive(jobId))) await store.update(record);
   };
   await retryForever(update, { failure: 'cannot save job result, retrying', logger, signal });
+  await store.keepEgress(jobId).catch((error: unknown) => logger.warn('cannot save network report', { error }));
   const remove = () => runtime.remove(store.paths(jobId));
   await retryForever(remove, { failure: 'cannot remove job from runtime, retrying', logger, signal });
 }

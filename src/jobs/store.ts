@@ -8,6 +8,8 @@ import type { Dirent } from 'node:fs';
 import { chmod, mkdir, readdir, rm, utimes } from 'node:fs/promises';
 import { join } from 'node:path';
 import * as v from 'valibot';
+import { gatewayFolder, reportFile } from '../gateway/policy.ts';
+import { type Report, readReport, writeReport } from '../gateway/report.ts';
 import { systemClock } from '../lib/clock.ts';
 import { errorCode } from '../lib/errors.ts';
 import { exists, makeFolder, move, syncFolder, writeDurably } from '../lib/files.ts';
@@ -34,6 +36,8 @@ const killedFile = 'killed';
 // The shim's and the runtimes' files have other names.
 const secretInputs = [requestFile, inputFile, variablesFile];
 const recordSuffix = '.json';
+/** In the folder of finished jobs, with an extension that no record has. */
+export const egressSuffix = '.egress';
 const damagedSuffix = '.damaged';
 
 /** The files from which a job is recovered. */
@@ -163,6 +167,22 @@ export class JobStore {
   /** Whether the job is not finished. */
   async isActive(jobId: string): Promise<boolean> {
     return exists(this.paths(jobId).folder);
+  }
+
+  /** Reads the report on the connections of the job; undefined if it had no wall. */
+  async readEgress(jobId: string): Promise<Report | undefined> {
+    const folder = join(this.paths(jobId).folder, gatewayFolder);
+    return (await readReport(join(folder, reportFile))) ?? (await readReport(this.#egressFile(jobId)));
+  }
+
+  /** Keeps the report until the record is removed. */
+  async keepEgress(jobId: string): Promise<void> {
+    const report = await readReport(join(this.paths(jobId).folder, gatewayFolder, reportFile));
+    if (report !== undefined) await writeReport(this.#egressFile(jobId), report);
+  }
+
+  #egressFile(jobId: string): string {
+    return join(this.#finished, `${jobId}${egressSuffix}`);
   }
 
   /** Keeps the record and the log of a job, and removes everything else. */

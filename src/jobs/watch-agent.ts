@@ -62,10 +62,13 @@ export async function waitForExit(record: JobRecord, context: AgentContext): Pro
     const killed = cancel.aborted || (await store.isKilled(jobId));
     const stoppedBy = killed ? undefined : turnStop.reason;
     const mayBeCutOff = !killed && !stoppedBy && exit.exitCode && exit.startError === undefined;
-    const unreachable = mayBeCutOff ? await whyUnreachable(runtime, context.serverUrl) : undefined;
+    const egress = await store.readEgress(jobId);
+    // Behind the wall, the way to the server is the gateway's.
+    const unreachable =
+      mayBeCutOff && egress === undefined ? await whyUnreachable(runtime, context.serverUrl) : undefined;
     const failure = stoppedBy
       ? describeStop(stoppedBy)
-      : describeExit({ ...record, killed }, exit, hostName, { stateDirOption, unreachable });
+      : describeExit({ ...record, killed }, exit, hostName, { stateDirOption, unreachable, egress });
     const reason = endReason({ killed, stoppedBy }, exitReason(exit));
     const { exitCode } = exit;
     return {

@@ -25,7 +25,10 @@ export const InvokeAgentRequest = knownFields({
       Status: anything,
     }),
   ),
-  Environment: v.nullish(knownFields({ DockerImage: anything, Repos: anything, RepoURLs: anything })),
+  Environment: v.nullish(
+    knownFields({ DockerImage: anything, Repos: anything, RepoURLs: anything, AllowedHosts: anything }),
+  ),
+  GithubURL: anything,
   PrivateGithubConnectionID: text,
   AgentToken: text,
   FeedBack: anything,

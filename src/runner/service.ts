@@ -128,6 +128,7 @@ export async function runService(options: ServiceOptions): Promise<void> {
     runnerId,
     features,
     github,
+    env,
     logger,
   });
   await jobs.adopt();

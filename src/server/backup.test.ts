@@ -4,13 +4,14 @@ import { join } from 'node:path';
 import { DatabaseSync } from 'node:sqlite';
 import { describe, test } from 'node:test';
 import { callServer, startControlPlane } from '../../test/support/control-plane.ts';
+import { run } from '../../test/support/engines/processes.ts';
 import { spawnServer } from '../../test/support/spawn-server.ts';
 import { makeTempDir } from '../../test/support/temp-dir.ts';
 import { UserError } from '../lib/errors.ts';
 import { silentLogger } from '../lib/logger.ts';
+import { backUp } from './backup.ts';
 import { restoreBackup } from './restore.ts';
 import { startServer } from './server.ts';
-import { backUp } from './store/backup.ts';
 
 const start = (dataDir: string) =>
   startServer({ dataDir, listen: { host: '127.0.0.1', port: 0 }, logger: silentLogger });
@@ -30,14 +31,14 @@ test('a backup of a running server restores tasks and tokens elsewhere', async (
   await using plane = await startControlPlane();
   const [task, runnerToken] = [await plane.newTask(), await plane.newToken()];
   const file = join(dir.path, 'backup.db');
-  const size = await backUp(plane.dataDir, file, { force: false });
+  const { bytes, repositories } = await backUp(plane.dataDir, file, { force: false, env: process.env });
   assert.deepEqual(await readdir(dir.path), ['backup.db'], 'nothing else is left');
-  const { mode, size: actual } = await stat(file);
-  assert.deepEqual([mode & 0o777, actual], [0o600, size]);
+  const { mode, size } = await stat(file);
+  assert.deepEqual([mode & 0o777, size, repositories], [0o600, bytes, 0]);
 
-  await refused(restoreBackup(file, plane.dataDir), /another server is using it/, /Stop/);
+  await refused(restoreBackup(file, plane.dataDir, process.env), /another server is using it/, /Stop/);
   const restored = join(dir.path, 'restored');
-  assert.equal(await restoreBackup(file, restored), undefined);
+  assert.equal(await restoreBackup(file, restored, process.env), undefined);
   await using server = await start(restored);
   assert.deepEqual(server.admin, plane.server.admin);
   const get = async (path: string, token: string) => (await callServer(server.url, 'GET', path, { token })).status;
@@ -50,7 +51,7 @@ test('a backup replaces a file only with --force, and not the database', async (
   await using dir = await makeTempDir();
   await using plane = await startControlPlane();
   const file = join(dir.path, 'backup.db');
-  const back = (target: string, force = false) => backUp(plane.dataDir, target, { force });
+  const back = (target: string, force = false) => backUp(plane.dataDir, target, { force, env: process.env });
   await writeFile(file, 'old', { mode: 0o644 });
   await refused(back(file), /already exists/, /--force/);
   assert.equal(await readFile(file, 'utf8'), 'old');
@@ -65,7 +66,11 @@ test('a backup replaces a file only with --force, and not the database', async (
   await rm(link);
   await refused(back(dir.path, true), /not a file/);
   await refused(back(join(dir.path, 'missing', 'b.db')), /cannot write .*missing.b\.db$/, /another file/);
-  await refused(backUp(dir.path, join(dir.path, 'x'), { force: false }), /no Plan42 server found/, /--data/);
+  await refused(
+    backUp(dir.path, join(dir.path, 'x'), { force: false, env: process.env }),
+    /no Plan42 server found/,
+    /--data/,
+  );
   assert.deepEqual(await readdir(dir.path), ['backup.db']);
 });
 
@@ -74,7 +79,7 @@ test('a restore keeps the replaced files, and refuses what is no backup before i
   const data = join(dir.path, 'data');
   const file = join(dir.path, 'backup.db');
   const first = await start(data);
-  await backUp(data, file, { force: false });
+  await backUp(data, file, { force: false, env: process.env });
   await first[Symbol.asyncDispose]();
 
   const other = join(dir.path, 'other');
@@ -92,7 +97,7 @@ test('a restore keeps the replaced files, and refuses what is no backup before i
     [() => cp(file, bad).then(() => execute(bad, 'PRAGMA user_version = 999')), /newer version/],
   ] as const) {
     await make();
-    await refused(restoreBackup(bad, other), message, /./);
+    await refused(restoreBackup(bad, other, process.env), message, /./);
     assert.deepEqual((await readdir(other)).toSorted(), [
       'admin.json',
       'lock',
@@ -101,16 +106,127 @@ test('a restore keeps the replaced files, and refuses what is no backup before i
       'secrets.key',
     ]);
   }
-  const aside = await restoreBackup(file, other);
+  const aside = await restoreBackup(file, other, process.env);
   assert.equal(await readFile(join(aside ?? '', 'admin.json'), 'utf8'), before);
   {
     await using server = await start(other);
     assert.deepEqual(server.admin, first.admin);
   }
   await rm(join(other, 'plan42.db'));
-  await restoreBackup(join(aside ?? '', 'plan42.db'), other);
+  await restoreBackup(join(aside ?? '', 'plan42.db'), other, process.env);
   await using server = await start(other);
   assert.deepEqual(server.admin, second.admin, 'the replaced database can be restored too');
+});
+
+test('hosted repositories are in a backup, shallow and empty ones too, while pushes go on', async () => {
+  await using dir = await makeTempDir();
+  await using plane = await startControlPlane();
+  const work = join(dir.path, 'work');
+  const git = async (...args: string[]) => (await run('git', ['-C', work, ...args])).trim();
+  const url = (name: string) => {
+    const { origin, host } = new URL(plane.server.url);
+    return `${origin.replace(host, `x:${plane.server.admin.tenantToken}@${host}`)}${plane.tenant}/repos/${name}.git`;
+  };
+  for (const name of ['full', 'shallow', 'empty']) assert.equal((await plane.call('PUT', `repos/${name}`)).status, 201);
+  await run('git', ['init', '--quiet', '--initial-branch=main', work]);
+  const commit = async (text: string) => {
+    await writeFile(join(work, 'file'), text);
+    await git('add', 'file');
+    await git('-c', 'user.name=n', '-c', 'user.email=e', 'commit', '--quiet', '-m', text);
+    return git('rev-parse', 'HEAD');
+  };
+  const first = await commit('first');
+  await git('-c', 'user.name=n', '-c', 'user.email=e', 'tag', '-a', '-m', 'tag', 'v1');
+  await git('push', '--quiet', url('full'), 'main', 'v1');
+
+  const pushes = async () => {
+    const pushed = [first];
+    for (let i = 0; i < 12; i += 1) {
+      pushed.push(await commit(`${i} ${'x'.repeat(100_000)}`));
+      await git('push', '--quiet', url('full'), 'main');
+      acknowledged = pushed.length;
+    }
+    return pushed;
+  };
+  let acknowledged = 1;
+  const pushing = pushes();
+  const backups: { file: string; atLeast: number }[] = [];
+  for (let i = 0; i < 3; i += 1) {
+    const atLeast = acknowledged;
+    const file = join(dir.path, `backup-${i}.db`);
+    const { repositories } = await backUp(plane.dataDir, file, { force: false, env: process.env });
+    assert.equal(repositories, 3);
+    backups.push({ file, atLeast });
+  }
+  const pushed = await pushing;
+  const clone = join(dir.path, 'clone');
+  await run('git', ['clone', '--quiet', '--depth=2', `file://${work}`, clone]);
+  await run('git', ['-C', clone, 'push', '--quiet', url('shallow'), 'main']);
+  const last = join(dir.path, 'last.db');
+  const { bytes } = await backUp(plane.dataDir, last, { force: false, env: process.env });
+  assert.equal(bytes, (await stat(last)).size);
+
+  for (const { file, atLeast } of [...backups, { file: last, atLeast: pushed.length }]) {
+    const data = join(dir.path, 'restored');
+    await restoreBackup(file, data, process.env);
+    const restored = (name: string, ...args: string[]) =>
+      run('git', ['-C', join(data, 'repos', `${name}.git`), ...args]).then((text) => text.trim());
+    await restored('full', 'fsck', '--strict');
+    const tip = await restored('full', 'rev-parse', 'main');
+    assert.ok(pushed.indexOf(tip) + 1 >= atLeast, 'each acknowledged push is there');
+    assert.equal(await restored('full', 'cat-file', '-t', 'v1'), 'tag');
+    assert.equal(await restored('empty', 'for-each-ref'), '');
+    if (file === last) assert.equal(await restored('shallow', 'rev-list', '--count', 'main'), '2');
+    using database = new DatabaseSync(join(data, 'plan42.db'));
+    const rest = database.prepare("SELECT name FROM sqlite_schema WHERE name LIKE 'backup%'").all();
+    assert.deepEqual(rest, []);
+    assert.equal(database.prepare('PRAGMA freelist_count').get()?.['freelist_count'], 0);
+    database.close();
+    await rm(data, { recursive: true });
+  }
+});
+
+test('a restore moves the present repositories aside, and those stay if the backup has none of them', async () => {
+  await using dir = await makeTempDir();
+  await using plane = await startControlPlane();
+  await plane.call('PUT', 'repos/kept');
+  const file = join(dir.path, 'backup.db');
+  await backUp(plane.dataDir, file, { force: false, env: process.env });
+  const data = join(dir.path, 'data');
+  await restoreBackup(file, data, process.env);
+  await rename(join(data, 'repos/kept.git'), join(data, 'repos/other.git'));
+  const aside = await restoreBackup(file, data, process.env);
+  assert.deepEqual(await readdir(join(data, 'repos')), ['kept.git']);
+  assert.deepEqual(await readdir(join(aside ?? '', 'repos')), ['other.git']);
+
+  // As an older version wrote it.
+  execute(file, 'DROP TABLE backup_packs; DROP TABLE backup_repositories');
+  await restoreBackup(file, data, process.env);
+  assert.deepEqual(await readdir(join(data, 'repos')), ['kept.git']);
+  await using server = await start(data);
+  const { tenantToken: token } = server.admin;
+  const list = await callServer(server.url, 'GET', `${plane.tenant}/repos`, { token });
+  assert.deepEqual(
+    list.body.Items.map(({ Name }: { Name: string }) => Name),
+    ['kept'],
+  );
+});
+
+test('without git, repositories cannot be copied or restored, and nothing changes', async () => {
+  await using dir = await makeTempDir();
+  await using plane = await startControlPlane();
+  const env = { PATH: dir.path };
+  const [file, data] = [join(dir.path, 'backup.db'), join(dir.path, 'data')];
+  await backUp(plane.dataDir, file, { force: false, env });
+  await plane.call('PUT', 'repos/kept');
+  await refused(
+    backUp(plane.dataDir, file, { force: true, env }),
+    /cannot copy the hosted repositories/,
+    /Install git/,
+  );
+  await backUp(plane.dataDir, file, { force: true, env: process.env });
+  await refused(restoreBackup(file, data, env), /cannot restore the hosted repositories/, /Install git/);
+  assert.deepEqual(await readdir(data), ['lock']);
 });
 
 describe('a start refuses, with the way out, and keeps admin.json', () => {
@@ -129,13 +245,13 @@ describe('a start refuses, with the way out, and keeps admin.json', () => {
       await using dir = await makeTempDir();
       const data = join(dir.path, 'data');
       const { admin, ...first } = await start(data);
-      await backUp(data, join(dir.path, 'backup.db'), { force: false });
+      await backUp(data, join(dir.path, 'backup.db'), { force: false, env: process.env });
       await first[Symbol.asyncDispose]();
       const kept = await readFile(join(data, 'admin.json'), 'utf8');
       await change(join(data, 'plan42.db'), dir.path);
       await refused(start(data), message, /plan42 server restore \S+ --data /);
       assert.equal(await readFile(join(data, 'admin.json'), 'utf8'), kept);
-      await restoreBackup(join(dir.path, 'backup.db'), data);
+      await restoreBackup(join(dir.path, 'backup.db'), data, process.env);
       await using server = await start(data);
       assert.deepEqual(server.admin, admin);
     });
@@ -178,7 +294,7 @@ describe('a start refuses, with the way out, and keeps admin.json', () => {
       /^Run: mv \S+ \S+ && plan42 server restore /,
     );
     await rename(join(data, 'plan42.db'), join(data, 'plan42.db.copy'));
-    await restoreBackup(join(data, 'plan42.db.copy'), data);
+    await restoreBackup(join(data, 'plan42.db.copy'), data, process.env);
     await using server = await start(data);
     const list = await callServer(server.url, 'GET', environments, { token });
     assert.deepEqual(list.body.Items, [], 'the log was not applied');

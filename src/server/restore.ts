@@ -4,9 +4,12 @@ import { DatabaseSync } from 'node:sqlite';
 import { systemClock } from '../lib/clock.ts';
 import { environmentFailure, failureRemedy } from '../lib/environment-failure.ts';
 import { UserError } from '../lib/errors.ts';
-import { syncFolder, writeDurably } from '../lib/files.ts';
+import { exists, syncFolder, writeDurably } from '../lib/files.ts';
 import { readFailure, readTextIfExists } from '../lib/read-file.ts';
 import { adminName, lockDataFolder, restoringName, tenantIn } from './data-folder.ts';
+import { dropRepositories, unpackRepositories } from './git/backup-repositories.ts';
+import { repositoriesName } from './git/repositories.ts';
+import { GitMissing } from './git/run-git.ts';
 import { companions, copyDatabase, sync } from './store/backup.ts';
 import { applicationId, databaseName, kindOfFile } from './store/database-file.ts';
 
@@ -18,18 +21,27 @@ const otherBackup = 'Choose another backup.';
  * @returns the folder with the replaced files, if there were any
  * @throws UserError if a server is running, or if the backup is damaged
  */
-export async function restoreBackup(file: string, dataDir: string): Promise<string | undefined> {
+export async function restoreBackup(
+  file: string,
+  dataDir: string,
+  env: NodeJS.ProcessEnv,
+): Promise<string | undefined> {
   requireBackup(file);
   using _ = await lockDataFolder(dataDir);
   const path = join(dataDir, databaseName);
   try {
-    const staged = `${path}.restore`;
-    const files = await stage(file, staged);
+    const files = await stage(file, dataDir, env);
     requireUnused(path);
     const aside = await keepAside(dataDir);
-    await replace(dataDir, staged, files);
+    await replace(dataDir, files, aside);
     return aside;
   } catch (error) {
+    await rm(stagedRepositories(dataDir), { recursive: true, force: true });
+    if (error instanceof GitMissing)
+      throw new UserError(`cannot restore the hosted repositories of ${file}`, {
+        remedy: 'Install git.',
+        cause: error,
+      });
     const failure = error instanceof UserError ? undefined : environmentFailure(error);
     if (failure === undefined) throw error;
     throw new UserError(`cannot restore ${file}`, { remedy: failureRemedy(failure, dataDir), cause: error });
@@ -68,19 +80,26 @@ function requireUnused(path: string): void {
   }
 }
 
+const stagedDatabase = (dataDir: string) => join(dataDir, `${databaseName}.restore`);
+const stagedRepositories = (dataDir: string) => join(dataDir, `${repositoriesName}.restore`);
+
 interface StagedFiles {
+  /** Whether the backup has the hosted repositories. Those of older versions have not. */
+  hasRepositories: boolean;
   tenantId: string | undefined;
   /** By name. */
   companions: Map<string, string>;
 }
 
 /** Copies and checks the backup. Nothing of the data folder has changed yet. */
-async function stage(file: string, staged: string): Promise<StagedFiles> {
+async function stage(file: string, dataDir: string, env: NodeJS.ProcessEnv): Promise<StagedFiles> {
+  const staged = stagedDatabase(dataDir);
   for (const suffix of ['', '-wal', '-shm', '-journal']) await rm(staged + suffix, { force: true });
   await (await open(staged, 'wx', 0o600)).close();
   try {
     await copyDatabase(file, staged, otherBackup);
-    const files = unseal(staged);
+    const hasRepositories = await stageRepositories(staged, dataDir, env);
+    const files = { ...unseal(staged), hasRepositories };
     // A copy by another program, or a replaced database, has its other files beside it.
     for (const name of companions) {
       const beside = files.companions.has(name) ? undefined : await readTextIfExists(join(dirname(file), name));
@@ -94,7 +113,16 @@ async function stage(file: string, staged: string): Promise<StagedFiles> {
   }
 }
 
-function unseal(staged: string): StagedFiles {
+async function stageRepositories(staged: string, dataDir: string, env: NodeJS.ProcessEnv): Promise<boolean> {
+  using copy = new DatabaseSync(staged);
+  const folder = stagedRepositories(dataDir);
+  await rm(folder, { recursive: true, force: true });
+  const count = await unpackRepositories(copy, folder, env);
+  dropRepositories(copy);
+  return count !== undefined;
+}
+
+function unseal(staged: string): Omit<StagedFiles, 'hasRepositories'> {
   using copy = new DatabaseSync(staged);
   // The key must not remain in free pages of the database.
   copy.exec('PRAGMA secure_delete = ON');
@@ -102,6 +130,7 @@ function unseal(staged: string): StagedFiles {
   const rows = isSealed ? copy.prepare('SELECT Name, Content FROM backup_files').all() : [];
   const known = rows.filter(({ Name }) => companions.includes(String(Name)));
   copy.exec(`DROP TABLE IF EXISTS backup_files; PRAGMA application_id = ${applicationId.live}`);
+  copy.exec('PRAGMA incremental_vacuum');
   const tenant = copy.prepare("SELECT Value FROM settings WHERE Name = 'tenantId'").get()?.['Value'];
   return {
     tenantId: tenant === undefined ? undefined : String(tenant),
@@ -109,9 +138,10 @@ function unseal(staged: string): StagedFiles {
   };
 }
 
-/** Links the present files into a new folder. */
+/** Links the present files into a new folder, which hosted repositories will be moved to. */
 async function keepAside(dataDir: string): Promise<string | undefined> {
-  const names = (await readdir(dataDir)).filter((name) =>
+  const all = await readdir(dataDir);
+  const names = all.filter((name) =>
     [
       databaseName,
       `${databaseName}-wal`,
@@ -121,7 +151,7 @@ async function keepAside(dataDir: string): Promise<string | undefined> {
       ...companions,
     ].includes(name),
   );
-  if (names.length === 0) return undefined;
+  if (names.length === 0 && !all.includes(repositoriesName)) return undefined;
   const folder = await newFolder(
     join(dataDir, `replaced-${systemClock.date().toISOString().slice(0, 19).replaceAll(':', '-')}`),
   );
@@ -145,15 +175,22 @@ async function newFolder(path: string, number = 1): Promise<string> {
 }
 
 /** Puts the staged files in place. If this is interrupted, the marker keeps a server from starting. */
-async function replace(dataDir: string, staged: string, files: StagedFiles): Promise<void> {
+async function replace(dataDir: string, files: StagedFiles, aside: string | undefined): Promise<void> {
   const path = join(dataDir, databaseName);
   const [marker, admin] = [join(dataDir, restoringName), join(dataDir, adminName)];
   await writeDurably(marker, '');
   for (const suffix of ['-wal', '-shm', '-run', '-journal']) await rm(path + suffix, { force: true });
+  if (files.hasRepositories) await replaceRepositories(dataDir, aside);
   for (const [name, content] of files.companions) await writeDurably(join(dataDir, name), content);
   if (tenantIn(await readTextIfExists(admin)) !== files.tenantId) await rm(admin, { force: true });
-  await rename(staged, path);
+  await rename(stagedDatabase(dataDir), path);
   await syncFolder(dataDir);
   await rm(marker);
   await syncFolder(dataDir);
+}
+
+async function replaceRepositories(dataDir: string, aside: string | undefined): Promise<void> {
+  const path = join(dataDir, repositoriesName);
+  if (aside !== undefined && (await exists(path))) await rename(path, join(aside, repositoriesName));
+  await rename(stagedRepositories(dataDir), path);
 }

@@ -12,8 +12,8 @@ import { startFakeRunner } from '../../test/support/fake-runner.ts';
 import { makeTempDir } from '../../test/support/temp-dir.ts';
 import { UserError } from '../lib/errors.ts';
 import { silentLogger } from '../lib/logger.ts';
+import { backUp } from './backup.ts';
 import { startServer } from './server.ts';
-import { backUp } from './store/backup.ts';
 import { newKey, readKey, SecretError } from './store/secret-key.ts';
 
 // The queue of a fake runner that is gone stays for a while.
@@ -57,7 +57,7 @@ test('a secret reaches the runner, but no response and no file', async () => {
   assert.deepEqual(await deliveredTo(plane, id), [secret, plain]);
 
   const backup = join(dir.path, 'backup.db');
-  await backUp(plane.dataDir, backup, { force: false });
+  await backUp(plane.dataDir, backup, { force: false, env: process.env });
   const token = plane.server.admin.tenantToken;
   for (const folder of [plane.dataDir, dir.path])
     assert.equal(await filesWith(folder, value, token, 'PRIVATE KEY'), '');

@@ -2,7 +2,7 @@
 import { existsSync } from 'node:fs';
 import { join } from 'node:path';
 import { isSea } from 'node:sea';
-import { socketFolder } from '../gateway/policy.ts';
+import { gatewayFolder, socketFolder } from '../gateway/policy.ts';
 import type { Companion, JobPaths } from '../shim/shim.ts';
 
 const bundle = 'plan42-gateway.mjs';
@@ -11,7 +11,7 @@ const places = ['..', '.', '../../dist/js'];
 
 /** The gateway's own folder. The shim knows its name, too. */
 export function egressFolder({ folder }: JobPaths): string {
-  return join(folder, 'egress');
+  return join(folder, gatewayFolder);
 }
 
 /** @param env what describes the user; proxies are in the policy */

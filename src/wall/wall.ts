@@ -1,6 +1,5 @@
 /** The public face of the wall around a job's network. Other rooms import this file and no other of this folder. */
-export { hasWall, lowerWall, raiseWall, type Wall, wallFolder } from './build.ts';
+export { hasWall, lowerWall, proxyPort, raiseWall, type Wall, wallFolder } from './build.ts';
 export { checkWallSettings } from './check-settings.ts';
-export { proxyVariables } from './environment.ts';
 export { keepGateway } from './keep-gateway.ts';
 export { findRefusal } from './refusal.ts';

@@ -37,6 +37,8 @@ export interface TurnOptions {
   server?: TurnServer;
   signal?: AbortSignal;
   workspace?: string;
+  /** The arguments of the agent's process. */
+  args?: string[];
 }
 
 export async function makeAgentSetting(): Promise<AgentSetting> {
@@ -53,11 +55,11 @@ export async function makeAgentSetting(): Promise<AgentSetting> {
     dir,
     git,
     github,
-    async turn(agent, { request = {}, env = {}, server, signal, workspace } = {}) {
+    async turn(agent, { request = {}, env = {}, server, signal, workspace, args = [] } = {}) {
       turns += 1;
       const turnServer = server ?? (await startTurnServer());
       const exitCode = await runAgentProcess({
-        args: [],
+        args,
         env: {
           PATH: process.env['PATH'],
           HOME: dir.path,

@@ -7,7 +7,7 @@ import { join } from 'node:path';
 import { connect as connectTls, createServer as createTlsServer, type TLSSocket } from 'node:tls';
 import { startGateway } from '../../src/gateway/gateway.ts';
 import type { Limits } from '../../src/gateway/limits.ts';
-import { type EgressPolicy, socketFile, socketFolder, writePolicy } from '../../src/gateway/policy.ts';
+import { type EgressPolicy, reportFile, socketFile, socketFolder, writePolicy } from '../../src/gateway/policy.ts';
 import { type Report, readReport } from '../../src/gateway/report.ts';
 import { makeTempDir } from './temp-dir.ts';
 import { tlsPair } from './tls-pair.ts';
@@ -82,7 +82,7 @@ export async function startTestGateway({
   const stop = async () => {
     if (!isStopped) await gateway[Symbol.asyncDispose]();
     isStopped = true;
-    const report = await readReport(folder);
+    const report = await readReport(join(folder, reportFile));
     if (report === undefined) throw new Error('there is no report');
     return report;
   };

@@ -27,6 +27,11 @@ export interface Launch {
   env?: Readonly<Record<string, string>>;
   /** Files below the home folder, by their relative paths. They are replaced, so they must be the adapter's own. */
   files?: Readonly<Record<string, string>>;
+  /**
+   * Whether this launch gives the model no tool that searches or fetches the web, if the settings forbid it. Otherwise the
+   * reason. Without the field, the agent is not started if they do.
+   */
+  withoutWebSearch?: true | string;
 }
 
 export interface AcpLaunch extends Launch {
@@ -43,6 +48,8 @@ export interface CommandLine extends Launch {
   input?: string;
   /** Reads one line of JSON from standard output. By default the output is text, and all of it is the answer. */
   read?: (line: Readonly<Record<string, unknown>>) => readonly LineEvent[];
+  /** Finds the result in the text of an agent that exited with 0. */
+  readText?: (output: string) => readonly LineEvent[];
 }
 
 /** The meaning of one line of an agent's output. */

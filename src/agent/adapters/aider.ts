@@ -1,4 +1,5 @@
 import type { Adapter } from './adapter.ts';
+import { readAider } from './readers/aider.ts';
 
 const promptFile = '.plan42/aider-prompt.md';
 
@@ -24,6 +25,9 @@ export const aider: Adapter = {
       AIDER_INPUT_HISTORY_FILE: '/dev/null',
       OPENAI_API_BASE: env['OPENAI_API_BASE'] ?? env['OPENAI_BASE_URL'] ?? '',
     },
-    files: { [promptFile]: prompt },
+    // A prompt that begins with a slash would be one of its commands, such as `/web`.
+    files: { [promptFile]: `\n${prompt}` },
+    readText: readAider,
+    withoutWebSearch: true,
   }),
 };

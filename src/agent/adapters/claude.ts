@@ -20,6 +20,7 @@ export const claude: Adapter = {
     command: ['claude-agent-acp'],
     env: { ...env, ...(model ? { ANTHROPIC_MODEL: model } : {}) },
     mode: 'bypassPermissions',
+    withoutWebSearch: true,
     sessionMeta: webSearch ? {} : { claudeCode: { options: { disallowedTools: webTools } } },
   }),
   commandLine: ({ prompt, model, reasoningLevel, webSearch, resume }) => {
@@ -28,6 +29,6 @@ export const claude: Adapter = {
     if (reasoningLevel) options.push('--effort', reasoningLevel);
     if (resume) options.push('--resume', resume);
     if (!webSearch) options.push('--disallowedTools', ...webTools);
-    return { command: ['claude', ...options], env, input: prompt, read: readClaude };
+    return { command: ['claude', ...options], env, input: prompt, read: readClaude, withoutWebSearch: true };
   },
 };

@@ -10,6 +10,11 @@ function command(env: NodeJS.ProcessEnv): [string, ...string[]] {
   return [program, ...args];
 }
 
+// Only its image knows what it does.
+function withoutWebSearch(env: NodeJS.ProcessEnv): true | string {
+  return env['PLAN42_AGENT_WEB_SEARCH'] === 'never' || 'it does not say PLAN42_AGENT_WEB_SEARCH=never';
+}
+
 function commandLine({ env, prompt, model, reasoningLevel }: AgentSettings): CommandLine {
   return {
     command: command(env),
@@ -18,6 +23,7 @@ function commandLine({ env, prompt, model, reasoningLevel }: AgentSettings): Com
       ...(reasoningLevel ? { PLAN42_REASONING_LEVEL: reasoningLevel } : {}),
     },
     input: prompt,
+    withoutWebSearch: withoutWebSearch(env),
   };
 }
 
@@ -25,10 +31,9 @@ function commandLine({ env, prompt, model, reasoningLevel }: AgentSettings): Com
 export function custom(env: NodeJS.ProcessEnv): Adapter {
   const isText = env['PLAN42_AGENT_PROTOCOL'] === 'command';
   return {
-    name: 'custom',
-    packages: {},
-    keys: [],
-    hosts: [],
-    ...(isText ? { commandLine } : { acp: ({ env }) => ({ command: command(env) }) }),
+    ...{ name: 'custom', packages: {}, keys: [], hosts: [] },
+    ...(isText
+      ? { commandLine }
+      : { acp: ({ env }) => ({ command: command(env), withoutWebSearch: withoutWebSearch(env) }) }),
   };
 }

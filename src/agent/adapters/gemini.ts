@@ -1,24 +1,6 @@
-import type { AgentSettings } from '../drivers/driver.ts';
-import type { Adapter, Launch } from './adapter.ts';
+import type { Adapter } from './adapter.ts';
 import { readGemini } from './readers/gemini.ts';
-
-const settingsFile = '.plan42/gemini-settings.json';
-
-// Without a type of key, it asks. In the settings of the system, because the user's may be mounted.
-function withSettings({ env, webSearch }: AgentSettings): Pick<Launch, 'env' | 'files'> {
-  const selectedType = env['GOOGLE_API_KEY'] ? 'vertex-ai' : 'gemini-api-key';
-  const settings = {
-    general: { enableAutoUpdate: false },
-    privacy: { usageStatisticsEnabled: false },
-    ...(env['GEMINI_API_KEY'] || env['GOOGLE_API_KEY'] ? { security: { auth: { selectedType } } } : {}),
-    ...(webSearch ? {} : { tools: { exclude: ['google_web_search', 'web_fetch'] } }),
-  };
-  const path = `${env['HOME'] ?? '/root'}/${settingsFile}`;
-  return { env: { GEMINI_CLI_SYSTEM_SETTINGS_PATH: path }, files: { [settingsFile]: JSON.stringify(settings) } };
-}
-
-const trust = ['--skip-trust', '--approval-mode', 'yolo'];
-const options = ({ model }: AgentSettings) => [...trust, ...(model ? ['--model', model] : [])];
+import { geminiOptions, geminiSettings } from './settings/gemini.ts';
 
 /** Gemini CLI, which speaks the Agent Client Protocol itself. */
 export const gemini: Adapter = {
@@ -27,10 +9,15 @@ export const gemini: Adapter = {
   keys: ['GEMINI_API_KEY', 'GOOGLE_API_KEY'],
   hosts: ['generativelanguage.googleapis.com'],
   server: { variable: 'GOOGLE_GEMINI_BASE_URL', url: 'https://generativelanguage.googleapis.com' },
-  acp: (settings) => ({ command: ['gemini', '--acp', ...options(settings)], mode: 'yolo', ...withSettings(settings) }),
+  acp: (settings) => ({
+    command: ['gemini', '--acp', ...geminiOptions(settings)],
+    mode: 'yolo',
+    ...geminiSettings(settings, { isPrivate: false }),
+  }),
   commandLine: (settings) => ({
-    command: ['gemini', ...options(settings), '--output-format', 'stream-json'],
-    ...withSettings(settings),
+    command: ['gemini', ...geminiOptions(settings), '--output-format', 'stream-json'],
+    // It refuses a key for another server, unless settings that it accepts say so.
+    ...geminiSettings(settings, { isPrivate: Boolean(settings.env['GOOGLE_GEMINI_BASE_URL']) }),
     input: settings.prompt,
     read: readGemini,
   }),

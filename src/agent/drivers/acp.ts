@@ -10,6 +10,7 @@ import {
   RequestError,
   type RequestPermissionRequest,
   type RequestPermissionResponse,
+  type ResumeSessionRequest,
   type Stream,
 } from '@agentclientprotocol/sdk';
 import { formatError } from '../../lib/errors.ts';
@@ -90,14 +91,13 @@ async function startSession(
     const versions = `it speaks version ${initialized.protocolVersion}, this program version ${PROTOCOL_VERSION}`;
     throw new AgentFailure('protocol', `cannot talk to the agent by the Agent Client Protocol: ${versions}.`);
   }
-  const resumed = resume === undefined ? undefined : await tryResume(context, initialized, { folder, resume });
+  const meta = launch.sessionMeta ? { _meta: launch.sessionMeta } : {};
+  const resumed =
+    resume === undefined
+      ? undefined
+      : await tryResume(context, initialized, { sessionId: resume, cwd: folder, ...meta });
   if (resumed !== undefined) return resumed;
-  const create = () =>
-    context.request(methods.agent.session.new, {
-      cwd: folder,
-      mcpServers: [],
-      ...(launch.sessionMeta ? { _meta: launch.sessionMeta } : {}),
-    });
+  const create = () => context.request(methods.agent.session.new, { cwd: folder, mcpServers: [], ...meta });
   try {
     return await create();
   } catch (error) {
@@ -113,15 +113,16 @@ async function startSession(
 async function tryResume(
   context: ClientContext,
   { agentCapabilities }: InitializeResponse,
-  { folder, resume }: { folder: string; resume: string },
+  session: Pick<ResumeSessionRequest, 'sessionId' | 'cwd' | '_meta'>,
 ): Promise<NewSessionResponse | undefined> {
-  const params = { sessionId: resume, cwd: folder, mcpServers: [] };
+  const params = { ...session, mcpServers: [] };
+  const { sessionId } = session;
   try {
     if (agentCapabilities?.sessionCapabilities?.resume) {
-      return { ...(await context.request(methods.agent.session.resume, params)), sessionId: resume };
+      return { ...(await context.request(methods.agent.session.resume, params)), sessionId };
     }
     if (agentCapabilities?.loadSession) {
-      return { ...(await context.request(methods.agent.session.load, params)), sessionId: resume };
+      return { ...(await context.request(methods.agent.session.load, params)), sessionId };
     }
   } catch {
     // A new session works too, because the prompt repeats what matters.

@@ -1,6 +1,6 @@
 import { tryParseJson } from '../../lib/json.ts';
 import { sleep } from '../../lib/sleep.ts';
-import type { CommandLine } from '../adapters/adapter.ts';
+import type { CommandLine, LineEvent } from '../adapters/adapter.ts';
 import type { AgentProcess, Exit } from './agent-process.ts';
 import type { AgentTask } from './driver.ts';
 import type { Transcript } from './transcript.ts';
@@ -14,7 +14,7 @@ const maxAnswerLength = 1024 * 1024;
  * Lets an agent work by its command line, and returns its exit, or undefined if it reported its result and does not exit.
  */
 export async function promptByCommandLine(
-  { input, read }: CommandLine,
+  { input, read, readText: findResult = wholeAnswer }: CommandLine,
   agent: Pick<AgentProcess, 'stdin' | 'readOutput' | 'exited'>,
   { exitTimeoutMs = defaultExitTimeoutMs }: AgentTask,
   transcript: Transcript,
@@ -40,11 +40,15 @@ export async function promptByCommandLine(
   try {
     const exit = await Promise.race([agent.exited, done.promise]);
     if (exit !== undefined) await Promise.race([drained, wait(drainMs, timers.signal)]);
-    if (read === undefined && exit?.code === 0) transcript.add({ type: 'result', message: answer });
+    if (read === undefined && exit?.code === 0) for (const event of findResult(answer)) transcript.add(event);
     return exit;
   } finally {
     timers.abort();
   }
+}
+
+function wholeAnswer(message: string): LineEvent[] {
+  return [{ type: 'result', message }];
 }
 
 async function wait(ms: number, signal: AbortSignal): Promise<void> {

@@ -6,6 +6,7 @@ export interface AgentSettings {
   model: string | undefined;
   /** The task's own word, such as `low` or `high`. */
   reasoningLevel: string | undefined;
+  /** If false, the agent must not get tools that search or fetch the web. */
   webSearch: boolean;
   /** The environment of the agent. Its keys are secret. */
   env: NodeJS.ProcessEnv;
@@ -59,6 +60,7 @@ export type FailureKind =
   | 'hung'
   | 'protocol'
   | 'model'
+  | 'web-search'
   | 'not-installed'
   | 'unknown-agent';
 

@@ -16,12 +16,12 @@ const kinds: readonly (readonly [FailureKind, RegExp])[] = [
   ],
   [
     'key-refused',
-    /(?:error|status|code|http)\W{0,12}40[13]\b|\b40[13] \w|invalid.{0,8}api.?key|incorrect api key|api key not valid|authentication_error/i,
+    /(?:error|status|code|http)\W{0,12}40[13]\b|\b40[13] \w|invalid.{0,8}api.?key|incorrect api key|api key not valid|authentication_?error/i,
   ],
   ['key-refused', /permission_error|unauthori[sz]ed|forbidden|api_key_invalid/i],
   [
     'overloaded',
-    /(?:error|status|code|http)\W{0,12}(?:429|5\d\d)\b|\b(?:429|50[0234]|529) \w|overloaded|rate.?limit|too many requests|high demand|resource_exhausted/i,
+    /(?:error|status|code|http)\W{0,12}(?:429|5\d\d)\b|\b(?:429|50[0234]|529) \w|overloaded|rate.?limit|InternalServerError|too many requests|high demand|resource_exhausted/i,
   ],
   ['refused', /^refusal: /],
 ];
@@ -95,6 +95,7 @@ function sentence(kind: FailureKind, { adapter, env, line, exit }: Failure): str
     case 'exited':
     case 'hung':
     case 'model':
+    case 'web-search':
     case 'protocol':
     case 'not-installed':
     case 'unknown-agent':

@@ -1,5 +1,5 @@
 import assert from 'node:assert/strict';
-import { readFile, writeFile } from 'node:fs/promises';
+import { readdir, readFile, writeFile } from 'node:fs/promises';
 import { join } from 'node:path';
 import { type TestContext, test } from 'node:test';
 import { eventually } from '../../../test/support/eventually.ts';
@@ -28,7 +28,7 @@ function startAgent(t: TestContext, env: NodeJS.ProcessEnv, folder: string, { st
       folder,
       model: undefined,
       reasoningLevel: undefined,
-      webSearch: false,
+      webSearch: true,
       env: all,
       signal: t.signal,
       onEvent: (event) => events.push(event),
@@ -205,6 +205,38 @@ test('a server that cannot be reached is named before the agent starts', async (
   const proxied = startAgent(t, { ...env, KEY: 'k', HTTP_PROXY: proxy.url }, dir.path, {});
   assert.equal((await proxied.result).message, 'hello');
   assert.match(proxy.targets[0] ?? '', /model\.invalid/);
+});
+
+test('an agent that cannot be kept from the web is not started if the runner forbids it', async (t) => {
+  await using dir = await makeTempDir();
+  const refused = {
+    kind: 'web-search',
+    message: /^cannot start \S+: the runner forbids web search, which .*Change the/,
+  };
+  const task = { prompt: 'add a file', steps: ['say hello'], webSearch: false };
+  await assert.rejects(startAgent(t, madeUp, dir.path, task).result, refused);
+  await assert.rejects(startAgent(t, acp, dir.path, task).result, refused);
+  assert.deepEqual(await readdir(dir.path), []);
+  const promised = { ...acp, PLAN42_AGENT_WEB_SEARCH: 'never' };
+  assert.equal((await startAgent(t, promised, dir.path, { ...task, prompt: 'say hello' }).result).message, 'hello');
+  const opencode = join(dir.path, 'opencode');
+  await writeFile(opencode, '#!/bin/sh\n', { mode: 0o755 });
+  const own = { PATH: dir.path, PLAN42_AGENT: 'opencode', OPENCODE_CONFIG_CONTENT: '{}' };
+  await assert.rejects(startAgent(t, own, dir.path, task).result, {
+    kind: 'web-search',
+    message: /: OPENCODE_CONFIG_CONTENT replaces our settings\. Change the image/,
+  });
+});
+
+test('a resumed session has the settings of a new one', async (t) => {
+  await using dir = await makeTempDir();
+  const adapter = join(dir.path, 'adapter.mjs');
+  const source = `export default { name: 'x', acp: () => ({ command: ${acp.PLAN42_AGENT_COMMAND}, sessionMeta: { a: 1 } }) };`;
+  await writeFile(adapter, source);
+  for (const resume of ['kept', undefined]) {
+    const { result } = startAgent(t, { PLAN42_AGENT: adapter }, dir.path, { steps: ['meta'], resume });
+    assert.equal((await result).message, '{"a":1}');
+  }
 });
 
 test('an agent of the command line that fails is explained', async (t) => {

@@ -23,6 +23,7 @@ export async function runAgent(adapter: Adapter, task: AgentTask): Promise<Agent
   // The API capitalises levels, and agents do not.
   const settings = { ...task, env, reasoningLevel: task.reasoningLevel?.toLowerCase() };
   const { launch, showsErrors, prompt } = await chooseDriver(adapter, settings);
+  if (!task.webSearch) requireNoWebSearch(adapter, launch);
   await checkServer(adapter, env, task.signal);
   await writeFiles(launch.files, env);
   let isOver = false;
@@ -115,6 +116,17 @@ async function chooseDriver({ name, acp, commandLine, packages }: Adapter, task:
     'not-installed',
     `cannot start ${name}: ${programs.join(' or ') || 'its program'} is not installed in the image. ` +
       `Install it${install.length > 0 ? ` (${install.join(', ')})` : ''}, or use another image.`,
+  );
+}
+
+/** A setting that cannot be enforced prevents the start. @throws AgentFailure */
+function requireNoWebSearch({ name }: Adapter, { withoutWebSearch }: Launch): void {
+  if (withoutWebSearch === true) return;
+  const why = withoutWebSearch ?? 'its adapter has no setting for it';
+  throw new AgentFailure(
+    'web-search',
+    `cannot start ${name}: the runner forbids web search, which this agent might do: ${why}. ` +
+      'Change the image, use another agent, or allow web search in the configuration of the runner.',
   );
 }
 

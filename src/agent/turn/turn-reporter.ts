@@ -81,6 +81,11 @@ export class TurnReporter {
     if (!this.#refusesLogs) this.#spool.push(logEntry(text));
   }
 
+  /** Removes secrets, from texts that leave the process in another way. */
+  redact(text: string): string {
+    return this.#redact(text);
+  }
+
   /** Sets the status that users see. */
   async setStatus(Status: string): Promise<void> {
     await this.#inTurn(() => this.#patch({ Status }));

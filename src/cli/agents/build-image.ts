@@ -1,9 +1,12 @@
 /** Builds the image of an agent. */
+import { createHash } from 'node:crypto';
 import { chmod } from 'node:fs/promises';
 import { join } from 'node:path';
+import * as v from 'valibot';
 import { ExitCode, UserError } from '../../lib/errors.ts';
 import { writeDurably } from '../../lib/files.ts';
 import { imageProblem } from '../../lib/image-reference.ts';
+import { tryParseJson } from '../../lib/json.ts';
 import { printableLine } from '../../lib/printable.ts';
 import type { CliContext } from '../context.ts';
 import { type BuildEngine, chooseEngine } from './build-engine.ts';
@@ -24,6 +27,8 @@ export interface ImageOptions extends AgentChoice {
   engine?: string;
   /** Replace a Dockerfile that the user has edited. */
   reset?: boolean;
+  /** False with `--no-cache`: install the newest packages. */
+  cache?: boolean;
 }
 
 export interface PreparedImage {
@@ -58,19 +63,63 @@ export async function prepareImage(context: CliContext, options: ImageOptions): 
 }
 
 /** Builds the image; its output goes to standard error. @throws UserError if the build fails */
-export async function buildImage({ image, agent, engine, recipe }: PreparedImage): Promise<void> {
+export async function buildImage(
+  { image, agent, engine, recipe }: PreparedImage,
+  { cache = true }: Pick<ImageOptions, 'cache'> = {},
+): Promise<void> {
   const { folder } = recipe;
-  await writeShared(join(folder, 'agent-wrapper'), await readAgentBundle(), 0o755);
+  const bundle = await readAgentBundle();
+  await writeShared(join(folder, 'agent-wrapper'), bundle, 0o755);
   if (agent.adapterFile !== undefined) await writeShared(join(folder, 'adapter.mjs'), agent.adapterFile, 0o644);
-  const labels = ['--label', `ai.plan42.agent=${agent.name}`];
+  const labels = ['--label', `${agentLabel}=${agent.name}`, '--label', `${filesLabel}=${checksumOf(bundle, agent)}`];
   const dockerfile = join(folder, 'Dockerfile');
-  const exitCode = await engine.runVisibly(['build', '--tag', image, '--file', dockerfile, ...labels, folder]);
+  const uncached = cache ? [] : ['--no-cache'];
+  const exitCode = await engine.runVisibly([
+    'build',
+    ...uncached,
+    '--tag',
+    image,
+    '--file',
+    dockerfile,
+    ...labels,
+    folder,
+  ]);
   if (exitCode !== 0) {
     throw new UserError(`cannot build ${image}: ${engine.name} exited with ${exitCode ?? 'a signal'}`, {
       remedy: `Read its output above, and correct ${dockerfile} or the options.`,
     });
   }
   await checkImage(image, engine, dockerfile);
+}
+
+const agentLabel = 'ai.plan42.agent';
+// A checksum of the files that this program puts into an image.
+const filesLabel = 'ai.plan42.agent-files';
+
+const Labels = v.nullish(v.record(v.string(), v.string()));
+
+function checksumOf(bundle: string, { adapterFile = '' }: ChosenAgent): string {
+  return createHash('sha256')
+    .update(JSON.stringify([bundle, adapterFile]))
+    .digest('hex')
+    .slice(0, 16);
+}
+
+/**
+ * The state of an image: `outdated` if another version of this program has built it, or with another adapter. An image that
+ * this program has not built is up to date.
+ */
+export async function imageState(
+  engine: BuildEngine,
+  image: string,
+  agent: ChosenAgent,
+): Promise<'missing' | 'outdated' | 'current'> {
+  const args = ['image', 'inspect', '--format', '{{json .Config.Labels}}', image];
+  const { exitCode, stdout } = await engine.run(args);
+  if (exitCode !== 0) return 'missing';
+  const { [agentLabel]: name, [filesLabel]: checksum } = v.parse(Labels, tryParseJson(stdout)) ?? {};
+  if (name === undefined) return 'current';
+  return checksum === checksumOf(await readAgentBundle(), agent) ? 'current' : 'outdated';
 }
 
 /** Users inside the container differ, whatever the umask is. */

@@ -22,7 +22,7 @@ export async function buildCommand(context: CliContext, options: BuildOptions): 
   }
   stderr.write(recipe.isEdited ? `Using ${dockerfile}, which you have edited.\n` : `Wrote ${dockerfile}:\n\n`);
   if (!recipe.isEdited) stderr.write(`${recipe.dockerfile.replaceAll(/^/gm, '  ').trimEnd()}\n\n`);
-  await buildImage(prepared);
+  await buildImage(prepared, options);
   await print(stdout, `${image}\n`, signal);
   const keys = agent.keys.length === 0 ? '' : ` It needs one of ${agent.keys.join(', ')}.`;
   const use = `Use it: plan42 server task create --image ${image} --prompt TEXT`;

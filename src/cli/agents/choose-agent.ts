@@ -49,7 +49,11 @@ export async function chooseAgent({ agent, command, protocol }: AgentChoice): Pr
 }
 
 function customAgent(command: string | undefined, protocol = 'acp'): ChosenAgent {
-  if (!command?.trim()) throw usage('the agent "custom" has no command', 'Name it with --command.');
+  if (!command?.trim())
+    throw usage(
+      'the agent "custom" has no command',
+      'Name it with --command, or for "plan42 run" in PLAN42_AGENT_COMMAND.',
+    );
   if (/\p{Cc}/u.test(command)) throw usage('the command has more than one line', 'Write it in one line.');
   if (protocol !== 'acp' && protocol !== 'command')
     throw usage(`there is no protocol "${protocol}"`, 'Choose "acp" or "command".');

@@ -34,6 +34,7 @@ export function addAgentCommands(program: Command, context: CliContext): void {
     .option('--engine <name>', '"docker" or "podman"; default: the one that the runner uses')
     .option('--dry-run', 'print the Dockerfile and build nothing')
     .option('--reset', 'replace a Dockerfile that you have edited')
+    .option('--no-cache', 'install everything again, with the newest version of the agent')
     .addHelpText('after', buildHelp)
     .action(async (options: BuildOptions) => (await import('./build.ts')).buildCommand(context, options));
   withColorOption(agent.command('list'))

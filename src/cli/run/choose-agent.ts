@@ -1,3 +1,4 @@
+import type { Adapter } from '../../agent/adapters/adapter.ts';
 import { adapters } from '../../agent/adapters/find-adapter.ts';
 import { ExitCode, UserError } from '../../lib/errors.ts';
 import type { EnvVar } from '../../plan42/objects.ts';
@@ -39,10 +40,18 @@ export function chooseAgent({ env }: CliContext, options: AgentOptions): ChosenA
     const value = env[key];
     return value ? [{ Name: key, Value: value, IsSecret: true }] : [];
   });
-  // The image that is built for an agent names it itself.
-  const isNamed = name === undefined || (container && image === undefined);
+  // The image that is built for an agent names it itself. That of a command may be for another one.
+  const isNamed = name === undefined || (container && image === undefined && name !== 'custom');
   const variables = isNamed ? [] : agentVariables(name, env);
-  return { name, image: image ?? (container ? undefined : noImage), variables: [...variables, ...keys] };
+  const given = [...variables, ...keys, ...(keys.length > 0 ? serverVariable(adapter, env) : [])];
+  return { name, image: image ?? (container ? undefined : noImage), variables: given };
+}
+
+/** A key may be for another server than that of the provider. */
+function serverVariable(adapter: Adapter | undefined, env: NodeJS.ProcessEnv): EnvVar[] {
+  const name = adapter?.server?.variable ?? '';
+  const value = env[name];
+  return value ? [{ Name: name, Value: value, IsSecret: false }] : [];
 }
 
 function agentVariables(name: string, env: NodeJS.ProcessEnv): EnvVar[] {
@@ -59,7 +68,10 @@ function customVariables(command: string, protocol: string | undefined): EnvVar[
 }
 
 function findByKey(env: NodeJS.ProcessEnv): string {
-  const found = adapters.filter(({ keys }) => keys.some((key) => env[key]));
+  const withKey = adapters.filter(({ keys }) => keys.some((key) => env[key]));
+  // The agent of a provider comes before those that work with many.
+  const own = withKey.filter(({ server }) => server !== undefined);
+  const found = own.length > 0 ? own : withKey;
   const [only, another] = found;
   if (only !== undefined && another === undefined) return only.name;
   const keys = [...new Set(adapters.flatMap(({ keys }) => keys))].join(', ');

@@ -28,9 +28,9 @@ Examples:
   xdg-open "$(plan42 server link)"`;
 
 const backupExamples = `
-The file contains all data with the keys and tokens, so keep it as safe as a
-password. It has mode 0600, and appears only when it is complete. The server
-may be running. Run this as the user that runs the server.
+The file contains all data with hosted repositories, keys and tokens, so keep
+it as safe as a password. It has mode 0600, and appears only when it is
+complete. The server may be running. Run this as the user that runs the server.
 
 Examples:
   plan42 server backup plan42-backup.db

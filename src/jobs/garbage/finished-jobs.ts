@@ -4,6 +4,7 @@ import { listFolder } from '../../lib/files.ts';
 import { describeDuration } from '../../lib/format-duration.ts';
 import { removeLog, statLog } from '../../shim/job-log.ts';
 import { isJobId } from '../job-id.ts';
+import { egressSuffix } from '../store.ts';
 import type { Garbage, GarbageContext } from './garbage.ts';
 
 const extension = '.json';
@@ -28,6 +29,7 @@ export async function* findFinishedJobs({ store, rules, now, signal }: GarbageCo
         // The record is removed last, so that leftovers of a crash are still recognized. The same job can be requested again.
         const isActive = () => store.isActive(jobId);
         if ((await isActive()) || !(await removeLog(logFile, isActive))) return false;
+        await rm(join(store.folders.finished, `${jobId}${egressSuffix}`), { force: true });
         await rm(path, { force: true });
         return true;
       },

@@ -1,6 +1,8 @@
 /** The wall around a job's network, as options of `run`. */
 import type { Config } from '../../config/schema.ts';
-import { checkWallSettings, proxyVariables, raiseWall, type Wall, wallFolder } from '../../wall/wall.ts';
+import { proxyVariables } from '../../gateway/proxy-variables.ts';
+import { trimEnd } from '../../lib/trim-end.ts';
+import { checkWallSettings, proxyPort, raiseWall, type Wall, wallFolder } from '../../wall/wall.ts';
 import { agentEnvironment } from '../environment.ts';
 import type { StartOptions } from '../runtime.ts';
 import { variableOptions } from './authorities.ts';
@@ -27,10 +29,18 @@ export async function raiseWallFor(
   await checkWallSettings({ jobs: limits, mounts, isRemote: await settings.isRemote(), engine: settings.engine });
   const wall = await raiseWall(job, job.egress, agentEnvironment(settings.guard.env));
   const mount = { source: wall.source, target: wallFolder, isReadOnly: true, relabel: true };
-  const variables = proxyVariables();
+  const variables = { ...proxyVariables(proxyPort), ...serverVariable(job) };
   return {
     wall,
-    options: ['--network', 'none', ...mountOption(mount, settings.engine), ...variableOptions(variables)],
+    options: ['--network=none', ...mountOption(mount, settings.engine), ...variableOptions(variables)],
     variables: Object.keys(variables),
   };
+}
+
+/** A server on this machine's loopback has a name of its own in the container. */
+function serverVariable({ egress, serverUrl }: StartOptions): Record<string, string> {
+  if (serverUrl === undefined || egress?.server?.connectTo === undefined) return {};
+  const url = new URL(serverUrl);
+  url.hostname = egress.server.host;
+  return { PLAN42_URL: trimEnd(url.href, '/') };
 }

@@ -1,4 +1,4 @@
-import { chmod, readdir, rm, stat } from 'node:fs/promises';
+import { readdir, rm, stat } from 'node:fs/promises';
 import { join } from 'node:path';
 import { errorCode } from '../../lib/errors.ts';
 import { exists, listFolder, makeFolder, move, temporaryName } from '../../lib/files.ts';
@@ -7,6 +7,7 @@ import { hostedName, isBranchOfTask, isRepositoryName } from '../../plan42/hoste
 import type { Task } from '../../plan42/objects.ts';
 import { notFound, tooLarge } from '../core/errors.ts';
 import { formatLimit, limits } from '../core/limits.ts';
+import { initRepository } from './init-repository.ts';
 import { runGit } from './run-git.ts';
 
 /** The folder of the hosted repositories in the data folder. */
@@ -18,18 +19,10 @@ const maxProcesses = 8;
 /** A client creates a repository just before it pushes. */
 const emptyForMs = 3_600_000;
 
-// Reflogs would keep what a removed task pushed.
-const settings = {
-  'core.logAllRefUpdates': 'false',
-  'http.getanyfile': 'false',
-  'http.receivepack': 'true',
-  'receive.advertisePushOptions': 'false',
-  'receive.autogc': 'false',
-  'receive.denyDeletes': 'false',
-  'receive.denyNonFastForwards': 'false',
-  'receive.shallowUpdate': 'true',
-  'uploadpack.allowFilter': 'true',
-} as const;
+/** @param name a valid one */
+export function repositoryFolder(folder: string, name: string): string {
+  return join(folder, name + suffix);
+}
 
 /** The bare repositories that the server keeps in its data folder. */
 export class Repositories {
@@ -76,13 +69,7 @@ export class Repositories {
       );
     const temporary = temporaryName(path);
     try {
-      await runGit(['init', '--quiet', '--bare', '--template=', '--', temporary], this.env);
-      await chmod(temporary, 0o700);
-      // Older versions of git have no option for it.
-      await runGit(['-C', temporary, 'symbolic-ref', 'HEAD', 'refs/heads/main'], this.env);
-      for (const [key, value] of Object.entries(settings)) {
-        await runGit(['-C', temporary, 'config', key, value], this.env);
-      }
+      await initRepository(temporary, this.env);
       await move(temporary, path);
       return true;
     } catch (error) {
@@ -126,7 +113,7 @@ export class Repositories {
     await this.#removeLeftovers(now);
     for (const name of await this.list()) {
       const path = await this.find(name);
-      const refs = await runGit(['-C', path, 'for-each-ref', '--count=1'], this.env, signal);
+      const refs = await runGit(['-C', path, 'for-each-ref', '--count=1'], this.env, { signal });
       // Every push of a branch changes the folder.
       const { mtimeMs } = await stat(join(path, 'refs', 'heads')).catch(() => stat(path));
       if (refs === '' && now.getTime() - mtimeMs > emptyForMs) await this.remove(name);
@@ -134,7 +121,7 @@ export class Repositories {
         await runGit(
           ['-C', path, '-c', 'gc.auto=6700', '-c', 'gc.autoDetach=false', 'gc', '--auto', '--quiet'],
           this.env,
-          signal,
+          { signal },
         );
     }
   }
@@ -149,6 +136,6 @@ export class Repositories {
   }
 
   #pathOf(name: string): string | undefined {
-    return isRepositoryName(name) ? join(this.folder, name + suffix) : undefined;
+    return isRepositoryName(name) ? repositoryFolder(this.folder, name) : undefined;
   }
 }

@@ -1,5 +1,5 @@
 import { errorCode } from '../../lib/errors.ts';
-import { type CommandResult, runCommand } from '../../lib/run-command.ts';
+import { type CommandOptions, type CommandResult, runCommand } from '../../lib/run-command.ts';
 
 /** Git is not installed where the server runs, or is too incomplete. */
 export class GitMissing extends Error {
@@ -30,10 +30,14 @@ export const gitSettings: readonly string[] = [
 ];
 
 /** Runs a git command on a repository. @throws GitMissing; Error with what git printed if it fails */
-export async function runGit(args: readonly string[], env: NodeJS.ProcessEnv, signal?: AbortSignal): Promise<string> {
+export async function runGit(
+  args: readonly string[],
+  env: NodeJS.ProcessEnv,
+  options: Pick<CommandOptions, 'signal' | 'input'> = {},
+): Promise<string> {
   let result: CommandResult;
   try {
-    result = await runCommand('git', [...gitSettings, ...args], { env: gitEnvironment(env), signal });
+    result = await runCommand('git', [...gitSettings, ...args], { env: gitEnvironment(env), ...options });
   } catch (error) {
     throw errorCode(error) === 'ENOENT' ? new GitMissing() : error;
   }

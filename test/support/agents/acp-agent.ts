@@ -18,6 +18,7 @@ import {
 
 let isAuthenticated = process.env['MUST_AUTHENTICATE'] === undefined;
 const selected: Record<string, unknown> = {};
+let meta: unknown;
 const select = (id: string, category: string, values: string[]) => ({
   id,
   name: id,
@@ -41,12 +42,14 @@ const app = agent({ name: 'acp-agent' })
     isAuthenticated = params.methodId === 'key';
     return {};
   })
-  .onRequest(methods.agent.session.new, () => {
+  .onRequest(methods.agent.session.new, ({ params }) => {
     if (!isAuthenticated) throw RequestError.authRequired();
+    meta = params._meta;
     return { sessionId: 'new-session', configOptions };
   })
   .onRequest(methods.agent.session.resume, async ({ params, client }) => {
     if (params.sessionId !== 'kept') throw RequestError.resourceNotFound('session');
+    meta = params._meta;
     await update(client, 'kept', message('repeated from the earlier turn'));
     return { configOptions };
   })
@@ -77,6 +80,10 @@ const steps: Record<string, Step> = {
   },
   async selected(client, session) {
     await update(client, session, message(JSON.stringify(selected)));
+    return undefined;
+  },
+  async meta(client, session) {
+    await update(client, session, message(JSON.stringify(meta)));
     return undefined;
   },
   /** Asks for permission, then writes the file. */

@@ -1,4 +1,4 @@
-import { chmod, copyFile, mkdir, readFile, symlink, writeFile } from 'node:fs/promises';
+import { chmod, copyFile, cp, mkdir, readFile, symlink, writeFile } from 'node:fs/promises';
 import { dirname, join } from 'node:path';
 import { requireCommands, run } from './processes.ts';
 import { pushImage } from './push-image.ts';
@@ -73,6 +73,21 @@ export async function programLayer(dir: string, programs: readonly string[]): Pr
       await mkdir(join(root, dirname(file)), { recursive: true });
       await copyFile(file, join(root, file));
     }
+  }
+  return tar(root);
+}
+
+/** A layer with a copy of a folder of this machine, and links. */
+export async function folderLayer(
+  dir: string,
+  { from, to, links = {} }: { from: string; to: string; links?: Readonly<Record<string, string>> },
+): Promise<Buffer> {
+  const root = join(dir, 'images', 'folder');
+  await mkdir(dirname(join(root, to)), { recursive: true });
+  await cp(from, join(root, to), { recursive: true });
+  for (const [link, target] of Object.entries(links)) {
+    await mkdir(dirname(join(root, link)), { recursive: true });
+    await symlink(target, join(root, link));
   }
   return tar(root);
 }

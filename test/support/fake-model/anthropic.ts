@@ -20,7 +20,7 @@ export const anthropic: ModelApi = {
     };
   },
 
-  send(response, move, model) {
+  send(response, move, { model }) {
     const isTool = 'tool' in move;
     const usage = { input_tokens: 120, output_tokens: 7, cache_read_input_tokens: 40, cache_creation_input_tokens: 0 };
     const start = isTool

@@ -1,3 +1,4 @@
+import { sendJson } from '../http-server.ts';
 import { type ModelApi, pieces, sendEvents } from './model-api.ts';
 
 interface Body {
@@ -19,7 +20,7 @@ export const chat: ModelApi = {
     };
   },
 
-  send(response, move, model) {
+  send(response, move, { model, body }) {
     const chunk = (delta: object, finish_reason: string | null = null, more = {}) => ({
       data: {
         id: 'chatcmpl-1',
@@ -44,6 +45,13 @@ export const chat: ModelApi = {
       completion_tokens: 7,
       total_tokens: 127,
     };
+    const { stream } = JSON.parse(body) as { stream?: boolean };
+    if (stream !== true && 'text' in move) {
+      const choice = { index: 0, message: { role: 'assistant', content: move.text }, finish_reason: 'stop' };
+      const whole = { id: 'chatcmpl-1', object: 'chat.completion', created: 0, model, choices: [choice], usage };
+      sendJson(response, 200, whole);
+      return;
+    }
     sendEvents(response, [
       chunk({ role: 'assistant', content: '' }),
       ...deltas.map((delta) => chunk(delta)),

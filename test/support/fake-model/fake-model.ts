@@ -21,6 +21,8 @@ const shellTools = /^(bash|shell|exec_command|shell_command|run_shell_command|lo
 /** A model server that speaks the APIs of Anthropic, OpenAI and Google, and follows a script. */
 export async function startFakeModel(script: FakeModel['script']): Promise<FakeModel> {
   const server = await startTestServer((response, seen) => respond(response, seen));
+  // A resumed conversation begins with the results of earlier scripts.
+  const earlier = new WeakMap<FakeModel['script'], number>();
   const model: FakeModel = Object.assign(server, { asked: [], script, failure: undefined });
   return model;
 
@@ -31,8 +33,11 @@ export async function startFakeModel(script: FakeModel['script']): Promise<FakeM
     else if (model.failure !== undefined) sendJson(response, model.failure.status, model.failure.body);
     else {
       const request: ModelRequest = { ...api.read(path, JSON.parse(body)), body, path, headers };
-      if (request.tools.some(({ name }) => shellTools.test(name))) model.asked.push(request);
-      api.send(response, nextMove(request, model.script), request.model);
+      const hasShell = request.tools.some(({ name }) => shellTools.test(name));
+      if (hasShell) model.asked.push(request);
+      if (hasShell && !earlier.has(model.script)) earlier.set(model.script, request.results);
+      request.results -= earlier.get(model.script) ?? 0;
+      api.send(response, nextMove(request, model.script), request);
     }
   }
 }

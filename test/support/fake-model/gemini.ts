@@ -23,7 +23,7 @@ export const gemini: ModelApi = {
     };
   },
 
-  send(response, move, model) {
+  send(response, move, { model }) {
     const parts =
       'tool' in move
         ? [{ functionCall: { name: move.tool, args: move.args } }]

@@ -13,7 +13,7 @@ export interface ToolDefinition {
 export interface ModelRequest {
   model: string;
   tools: ToolDefinition[];
-  /** The results of tools that the conversation contains, since the last message of the user. */
+  /** The results of tools that the conversation contains. */
   results: number;
   /** Everything that the model is sent, to look for texts. */
   body: string;
@@ -25,7 +25,7 @@ export interface ModelRequest {
 export interface ModelApi {
   matches(path: string): boolean;
   read(path: string, body: Record<string, unknown>): Pick<ModelRequest, 'model' | 'tools' | 'results'>;
-  send(response: ServerResponse, move: Move, model: string): void;
+  send(response: ServerResponse, move: Move, request: Pick<ModelRequest, 'model' | 'body'>): void;
 }
 
 /** Sends a stream of server-sent events. */

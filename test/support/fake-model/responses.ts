@@ -19,7 +19,7 @@ export const responses: ModelApi = {
     };
   },
 
-  send(response, move, model) {
+  send(response, move, { model }) {
     const id = `resp_${crypto.randomUUID()}`;
     const item =
       'tool' in move

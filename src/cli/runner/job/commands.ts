@@ -4,6 +4,7 @@ import type { CliContext } from '../../context.ts';
 import { addLogOptions } from '../../options.ts';
 import type { ShowLogOptions } from '../../show-log.ts';
 import { type RunnerOptions, withRunnerOptions } from '../runner-paths.ts';
+import type { EgressOptions } from './egress.ts';
 import type { ListJobsOptions } from './list.ts';
 import { addPruneCommand } from './prune-command.ts';
 
@@ -33,6 +34,14 @@ Sends SIGTERM to the agent, and SIGKILL after jobs.stop_timeout. The turn fails
 with "killed by user". If the runner is not running, it reports this when it
 starts.`;
 
+const egressExamples = `
+Examples:
+  plan42 runner job egress 8f46cade
+  plan42 runner job egress 8f46cade --json | jq -r '.hosts[].host'
+
+Lists the hosts that the job connected to, and those that were refused. Also
+works for finished jobs. See docs/egress.md.`;
+
 const idHelp = 'job ID, or its start';
 
 /** `plan42 runner job …` */
@@ -40,6 +49,7 @@ export function addJobCommands(runner: Command, context: CliContext): void {
   const job = runner.command('job').description('manage jobs: a job is one run of an agent');
   addList(job, context);
   addLogs(job, context);
+  addEgress(job, context);
   addKill(job, context);
   addPruneCommand(job, context);
 }
@@ -59,6 +69,16 @@ function addLogs(job: Command, context: CliContext): void {
     .addHelpText('after', logsExamples)
     .action(async (id: string, options: ShowLogOptions & RunnerOptions) =>
       (await import('./logs.ts')).showJobLog(context, id, options),
+    );
+}
+
+function addEgress(job: Command, context: CliContext): void {
+  withRunnerOptions(job.command('egress').description('show which hosts a job reached, and which were refused'))
+    .addArgument(new JobArgument('<id>', idHelp, 'all'))
+    .option('--json', 'print JSON')
+    .addHelpText('after', egressExamples)
+    .action(async (id: string, options: EgressOptions) =>
+      (await import('./egress.ts')).showJobEgress(context, id, options),
     );
 }
 

@@ -46,7 +46,10 @@ export async function findElsewhere(
 }
 
 /** The error of a command that needs the job's own machine. */
-export function elsewhereError(command: 'kill' | 'logs', { jobId, machine, isFinished }: JobElsewhere): UserError {
+export function elsewhereError(
+  command: 'kill' | 'logs' | 'egress',
+  { jobId, machine, isFinished }: JobElsewhere,
+): UserError {
   const name = printableLine(machine);
   if (machine === hostname()) {
     return new UserError(`job ${jobId} belongs to another runner on this machine`, {

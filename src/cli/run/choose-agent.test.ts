@@ -1,0 +1,32 @@
+import assert from 'node:assert/strict';
+import { test } from 'node:test';
+import type { CliContext } from '../context.ts';
+import { chooseAgent } from './choose-agent.ts';
+
+const choose = (env: NodeJS.ProcessEnv, options: { agent?: string; image?: string; container?: boolean } = {}) =>
+  chooseAgent({ env } as CliContext, { container: true, ...options });
+const variablesOf = (...args: Parameters<typeof choose>) =>
+  choose(...args).variables.map(({ Name, Value, IsSecret }) => `${Name}=${Value}${IsSecret ? ' (secret)' : ''}`);
+
+test('the only agent with a key is chosen, and gets it', () => {
+  const env = { ANTHROPIC_API_KEY: 'k' };
+  assert.deepEqual([choose(env).name, choose(env).image], ['claude', undefined]);
+  assert.deepEqual(variablesOf(env), ['ANTHROPIC_API_KEY=k (secret)']);
+  assert.equal(choose({ DEEPSEEK_API_KEY: 'k' }).name, 'aider');
+  assert.throws(() => choose({ ...env, OPENAI_API_KEY: 'k' }), /keys of claude and codex are set/);
+});
+
+test('a key for another server than that of the provider goes to that server', () => {
+  const url = { ANTHROPIC_BASE_URL: 'https://models.example' };
+  const expected = ['ANTHROPIC_API_KEY=k (secret)', 'ANTHROPIC_BASE_URL=https://models.example'];
+  assert.deepEqual(variablesOf({ ANTHROPIC_API_KEY: 'k', ...url }, { agent: 'claude' }), expected);
+  assert.deepEqual(variablesOf(url, { agent: 'claude' }), []);
+  assert.deepEqual(variablesOf({ OPENAI_API_KEY: 'k', ...url }, { agent: 'codex' }), ['OPENAI_API_KEY=k (secret)']);
+});
+
+test('an image that was built for another command gets the command', () => {
+  const env = { PLAN42_AGENT_COMMAND: 'my-agent', PLAN42_AGENT_PROTOCOL: 'command' };
+  const expected = ['PLAN42_AGENT=custom', 'PLAN42_AGENT_COMMAND=my-agent', 'PLAN42_AGENT_PROTOCOL=command'];
+  assert.deepEqual(variablesOf(env, { agent: 'custom' }), expected);
+  assert.deepEqual(variablesOf(env, { agent: 'custom', image: 'me/agent:1' }), expected);
+});

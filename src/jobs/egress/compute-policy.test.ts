@@ -1,0 +1,198 @@
+import assert from 'node:assert/strict';
+import { test } from 'node:test';
+import { parseConfig } from '../../config/parse.ts';
+import { UserError } from '../../lib/errors.ts';
+import { computePolicy } from './compute-policy.ts';
+
+interface Case {
+  /** TOML of the configuration. */
+  file?: string;
+  hosts?: unknown;
+  server?: string;
+  github?: string;
+  requestedGithub?: string;
+  env?: NodeJS.ProcessEnv;
+}
+
+function compute({ file = '', hosts, server, github, requestedGithub, env = {} }: Case) {
+  const { config, problems } = parseConfig({ file, env: {}, flags: new Map() });
+  assert.deepEqual(
+    problems.filter(({ severity }) => severity === 'error').map(({ message }) => message),
+    [],
+  );
+  const url = github ?? requestedGithub;
+  return computePolicy({
+    jobId: 'job',
+    config,
+    allowedHosts: hosts,
+    serverUrl: new URL(server ?? config.runner.url),
+    github: url === undefined ? undefined : { url: new URL(url), isConfigured: github !== undefined },
+    env,
+  });
+}
+
+const policyOf = (input: Case) => compute(input).policy ?? assert.fail('no wall');
+const rulesOf = (input: Case) =>
+  policyOf(input).rules.map(
+    ({ host, ports, mayBePrivate }) => `${host} ${ports.join()}${mayBePrivate ? ' private' : ''}`,
+  );
+
+test('the mode says which jobs have a wall', () => {
+  const mode = (file: string, hosts?: unknown) => compute({ file: `[egress]\n${file}`, hosts }).policy?.mode;
+  assert.equal(mode(''), undefined);
+  assert.equal(mode('', null), undefined);
+  assert.equal(mode('', []), undefined);
+  assert.equal(mode('', ['a.example']), 'enforce');
+  assert.equal(mode('otherwise = "deny"'), 'enforce');
+  assert.equal(mode('mode = "enforce"'), 'enforce');
+  assert.equal(mode('mode = "observe"'), 'observe');
+  assert.equal(mode('mode = "observe"', ['a.example']), 'observe');
+  assert.equal(mode('mode = "off"', ['a.example']), undefined);
+  assert.match(compute({ file: '[egress]\nmode = "off"', hosts: ['a'] }).notes[0] ?? '', /is not enforced/);
+});
+
+test('the hosts of the environment are limited by the configuration', () => {
+  const rules = (allowed: string | undefined, ...hosts: string[]) =>
+    rulesOf({ file: allowed === undefined ? '' : `[egress]\nallowed = ${allowed}`, hosts });
+  assert.deepEqual(rules(undefined, 'A.example.', '*.b.example:8443'), ['a.example 443,80', '*.b.example 8443']);
+  assert.deepEqual(rules('["*.example"]', 'a.example', '*.b.example', '*'), [
+    'a.example 443,80',
+    '*.b.example 443,80',
+    '*.example 443,80',
+  ]);
+  assert.deepEqual(rules('["a.example"]', 'a.example', 'c.example', '*.example'), [
+    'a.example 443,80 private',
+    'a.example 443,80 private',
+  ]);
+  assert.deepEqual(rules('["a.example:443"]', 'a.example', 'a.example:80'), ['a.example 443 private']);
+  assert.deepEqual(rules('[]', 'a.example'), []);
+  assert.deepEqual(rules('["npm"]', '*.npmjs.org'), ['registry.npmjs.org 443,80 private']);
+  assert.deepEqual(rules(undefined, 'pypi'), ['pypi.org 443,80', 'files.pythonhosted.org 443,80']);
+  const { notes } = compute({ file: '[egress]\nallowed = ["a.example"]', hosts: ['b.example', 'a.example'] });
+  assert.deepEqual(notes, ['egress.allowed of the runner excludes "b.example" of AllowedHosts.']);
+});
+
+test('addresses come from the configuration only, and entries for every job are added', () => {
+  const file =
+    '[egress]\nallowed = ["10.0.0.0/8", "a.example"]\nalways = ["api.example:8443", "192.168.1.1", "*.c.example"]';
+  const policy = policyOf({ file, hosts: ['a.example'] });
+  assert.deepEqual(
+    policy.addresses.map(({ cidr, ports }) => `${cidr} ${ports.join()}`),
+    ['10.0.0.0/8 443,80', '192.168.1.1/32 443,80'],
+  );
+  assert.deepEqual(rulesOf({ file, hosts: ['a.example'] }), [
+    'a.example 443,80 private',
+    'api.example 8443 private',
+    '*.c.example 443,80',
+  ]);
+  assert.match(
+    policy.remedy,
+    /add "HOST" to AllowedHosts of the environment and to egress\.allowed of the runner, or to egress\.always/,
+  );
+});
+
+test('hosts that are not understood refuse the job, by name', () => {
+  const cases: [unknown, RegExp][] = [
+    ['a.example', /it is not a list of texts/],
+    [{ 0: 'a.example' }, /it is not a list of texts/],
+    [['a.example', 7], /it is not a list of texts/],
+    [['a.example', 'https://b.example/'], /"https:\/\/b\.example\/" is a URL; write "b\.example"/],
+    [['10.0.0.1'], /"10\.0\.0\.1" is an address, which only egress\.allowed of the runner may name/],
+    [['10.0.0.0/8'], /is an address/],
+    [['0x7f.1'], /unusual form of an address/],
+    [['a*.example'], /has a \*/],
+    [[''], /is empty/],
+    [Array.from({ length: 1001 }, () => 'a.example'), /more than 1000 entries/],
+  ];
+  for (const [hosts, message] of cases) {
+    for (const mode of ['auto', 'enforce', 'observe'])
+      assert.throws(
+        () => compute({ file: `[egress]\nmode = "${mode}"`, hosts }),
+        (error) => error instanceof UserError && message.test(error.message) && error.remedy !== undefined,
+      );
+  }
+});
+
+test('the server is reached where the configuration says, and a token opens nothing else', () => {
+  const server = (url: string, issuer = url) =>
+    policyOf({ file: `[runner]\nurl = "${url}"\n[egress]\nmode = "enforce"`, server: issuer }).server;
+  assert.deepEqual(server('https://api.example'), { host: 'api.example', port: 443, mayBeAnywhere: true });
+  assert.deepEqual(server('http://127.0.0.1:7042'), {
+    host: 'plan42.internal',
+    port: 7042,
+    connectTo: '127.0.0.1',
+    mayBeAnywhere: true,
+  });
+  assert.deepEqual(server('http://[::1]:7042'), {
+    host: 'plan42.internal',
+    port: 7042,
+    connectTo: '::1',
+    mayBeAnywhere: true,
+  });
+  assert.deepEqual(server('http://localhost:7042', 'http://127.0.0.1:7042')?.connectTo, '127.0.0.1');
+  // A token names another server.
+  assert.deepEqual(server('https://api.example', 'http://169.254.169.254'), {
+    host: '169.254.169.254',
+    port: 80,
+    mayBeAnywhere: false,
+  });
+  assert.deepEqual(server('https://api.example', 'http://127.0.0.1:2375'), {
+    host: '127.0.0.1',
+    port: 2375,
+    mayBeAnywhere: false,
+  });
+  assert.deepEqual(server('http://127.0.0.1:7042', 'http://127.0.0.1:2375'), {
+    host: '127.0.0.1',
+    port: 2375,
+    mayBeAnywhere: false,
+  });
+  assert.equal(server('https://api.example', 'https://api.example:8443')?.mayBeAnywhere, false);
+});
+
+test('the GitHub of the job is always reached', () => {
+  const file = '[egress]\nmode = "enforce"';
+  const rules = rulesOf({ file, github: 'https://github.com' });
+  for (const host of ['github.com', 'api.github.com', 'uploads.github.com', 'codeload.github.com'])
+    assert.ok(rules.includes(`${host} 443,80`), host);
+  const enterprise = rulesOf({ file, github: 'https://git.corp.example' });
+  assert.ok(enterprise.includes('git.corp.example 443,80 private'));
+  assert.ok(enterprise.includes('uploads.git.corp.example 443,80 private'));
+  assert.deepEqual(
+    policyOf({ file, github: 'https://10.0.0.7:8443' }).addresses.map(({ cidr, ports }) => [cidr, ports]),
+    [['10.0.0.7/32', [8443]]],
+  );
+  // A request must not open the private network.
+  assert.ok(rulesOf({ file, requestedGithub: 'https://git.corp.example' }).includes('git.corp.example 443,80'));
+  assert.deepEqual(policyOf({ file, requestedGithub: 'http://169.254.169.254' }).addresses, []);
+});
+
+test('the models that jobs have keys for are reached', () => {
+  const file =
+    '[jobs]\nenv = ["ANTHROPIC_API_KEY", "OPENAI_BASE_URL=http://10.0.0.9:11434/v1", "OTHER=https://b.example"]\n[egress]\nmode = "enforce"';
+  const policy = policyOf({ file, env: { ANTHROPIC_API_KEY: 'x' } });
+  assert.deepEqual(
+    policy.rules.map(({ host }) => host),
+    ['api.anthropic.com'],
+  );
+  assert.deepEqual(
+    policy.addresses.map(({ cidr, ports }) => [cidr, ports]),
+    [['10.0.0.9/32', [11434]]],
+  );
+});
+
+test('the proxy of the runner is in front, and one that is not understood refuses the job without its password', () => {
+  const file = '[egress]\nmode = "enforce"';
+  const proxy = (env: NodeJS.ProcessEnv, more = '') => policyOf({ file: `${file}\n${more}`, env }).proxy;
+  assert.equal(proxy({}), undefined);
+  assert.deepEqual(proxy({ HTTPS_PROXY: 'http://u:p@proxy.example:3128', NO_PROXY: '10.0.0.0/8, .corp.example' }), {
+    url: 'http://u:p@proxy.example:3128',
+    direct: ['10.0.0.0/8', '.corp.example'],
+  });
+  assert.equal(proxy({ https_proxy: 'a.example:1', HTTPS_PROXY: 'b.example:1' })?.url, 'http://a.example:1');
+  assert.equal(proxy({ HTTPS_PROXY: 'http://a.example' }, 'proxy = "https://c.example"')?.url, 'https://c.example');
+  assert.equal(proxy({ HTTPS_PROXY: 'http://a.example' }, 'proxy = ""'), undefined);
+  assert.throws(
+    () => proxy({ ALL_PROXY: 'socks5://user:hunter2@a.example' }),
+    (error) => error instanceof UserError && !/hunter2/.test(error.message) && /ALL_PROXY/.test(error.message),
+  );
+});

@@ -1,0 +1,149 @@
+/** Computes the policy of a job's network from the configuration, its environment, and what no job can do without. */
+import type { Config } from '../../config/schema.ts';
+import { covers, type Entry, type HostEntry, InvalidEntry, parseEntry } from '../../gateway/entries.ts';
+import { showBlock } from '../../gateway/ip-address.ts';
+import type { AddressRule, EgressPolicy, Rule } from '../../gateway/policy.ts';
+import { UserError } from '../../lib/errors.ts';
+import { frontProxy } from './front-proxy.ts';
+import { githubRules } from './github-rules.ts';
+import { modelEntries } from './model-entries.ts';
+import { serverRule } from './server-rule.ts';
+
+export interface EgressRequest {
+  jobId: string;
+  config: Pick<Config, 'egress' | 'jobs' | 'network'> & { runner: Pick<Config['runner'], 'url'> };
+  /** `AllowedHosts` of the environment, as received. */
+  allowedHosts: unknown;
+  /** The server that the agent calls. */
+  serverUrl: URL;
+  /** The GitHub of the job. Only the configuration may name one in a private network; a request comes from outside. */
+  github: { url: URL; isConfigured: boolean } | undefined;
+  /** The variables of the runner: its proxies, and those that jobs get by name. */
+  env: NodeJS.ProcessEnv;
+}
+
+export interface EgressDecision {
+  /** Undefined if the job has no wall. */
+  policy: EgressPolicy | undefined;
+  /** Sentences for the logs. */
+  notes: string[];
+}
+
+/** More are a mistake, and each connection is compared with all of them. */
+const maxEntries = 1000;
+
+/** @throws UserError if the job must not start, because what it may reach cannot be known */
+export function computePolicy(request: EgressRequest): EgressDecision {
+  const { config, jobId } = request;
+  const { mode, otherwise, allowed, always } = config.egress;
+  const named = readAllowedHosts(request.allowedHosts);
+  if (mode === 'off') {
+    const notes = named.length > 0 ? ['AllowedHosts of the environment is not enforced: egress.mode is "off".'] : [];
+    return { policy: undefined, notes };
+  }
+  if (mode === 'auto' && named.length === 0 && otherwise === 'open') return { policy: undefined, notes: [] };
+  const ceiling = allowed?.flatMap((text) => parseEntry(text));
+  const base = always.flatMap((text) => parseEntry(text));
+  const models = modelEntries(config.jobs.env, request.env);
+  const { rules, excluded } = intersect(named, ceiling);
+  const github = request.github && githubRules(request.github.url, request.github.isConfigured);
+  const proxy = frontProxy(config, request.env);
+  const policy: EgressPolicy = {
+    version: 1,
+    jobId,
+    mode: mode === 'observe' ? 'observe' : 'enforce',
+    rules: [
+      ...rules,
+      ...base.filter(isHost).map((entry) => ruleOf(entry, 'egress.always', isExact(entry))),
+      ...models.filter(isHost).map((entry) => ruleOf(entry, 'jobs.env', isExact(entry))),
+      ...(github?.rules ?? []),
+    ],
+    addresses: [
+      ...addressRules(ceiling ?? [], 'egress.allowed'),
+      ...addressRules(base, 'egress.always'),
+      ...addressRules(models, 'jobs.env'),
+      ...(github?.addresses ?? []),
+    ],
+    server: serverRule(request.serverUrl, config.runner.url),
+    ...(proxy && { proxy }),
+    remedy: remedyOf(ceiling !== undefined),
+  };
+  const notes =
+    excluded.length === 0 ? [] : [`egress.allowed of the runner excludes ${list(excluded)} of AllowedHosts.`];
+  return { policy, notes };
+}
+
+/** @throws UserError for anything but a list of entries that are understood: ignoring one would change what it says */
+function readAllowedHosts(value: unknown): HostEntry[] {
+  if (value === undefined || value === null) return [];
+  const invalid = (why: string) =>
+    new UserError(`cannot enforce AllowedHosts of the environment: ${why}`, {
+      remedy: 'Correct AllowedHosts of the environment, or set egress.mode of the runner to "off".',
+    });
+  if (!Array.isArray(value) || !value.every((item) => typeof item === 'string'))
+    throw invalid('it is not a list of texts');
+  if (value.length > maxEntries) throw invalid(`it has more than ${maxEntries} entries`);
+  return value.flatMap((text) => {
+    const shown = JSON.stringify(text.slice(0, 300));
+    try {
+      const entries = parseEntry(text.trim());
+      if (entries.every(isHost)) return entries;
+    } catch (error) {
+      if (!(error instanceof InvalidEntry)) throw error;
+      throw invalid(`${shown} ${error.message}`);
+    }
+    throw invalid(`${shown} is an address, which only egress.allowed of the runner may name`);
+  });
+}
+
+const isHost = (entry: Entry): entry is HostEntry => entry.kind === 'host';
+/** Wildcards lead to names that the configuration does not know, so they never open private addresses. */
+const isExact = ({ host }: HostEntry) => !host.startsWith('*');
+
+interface Intersection {
+  rules: Rule[];
+  /** Entries of the environment of which nothing is left. */
+  excluded: string[];
+}
+
+function intersect(named: readonly HostEntry[], ceiling: readonly Entry[] | undefined): Intersection {
+  if (ceiling === undefined) return { rules: named.map((entry) => ruleOf(entry, 'AllowedHosts', false)), excluded: [] };
+  const hosts = ceiling.filter(isHost);
+  const rules: Rule[] = [];
+  const excluded: string[] = [];
+  for (const entry of named) {
+    const narrowed = hosts.flatMap((limit) => narrow(entry, limit));
+    if (narrowed.length === 0) excluded.push(entry.text);
+    rules.push(...narrowed);
+  }
+  return { rules, excluded };
+}
+
+function narrow(entry: HostEntry, limit: HostEntry): Rule[] {
+  const host = covers(limit.host, entry.host) ? entry.host : covers(entry.host, limit.host) ? limit.host : undefined;
+  const ports = entry.ports.filter((port) => limit.ports.includes(port));
+  if (host === undefined || ports.length === 0) return [];
+  return [ruleOf({ ...entry, host, ports }, 'AllowedHosts', isExact(limit))];
+}
+
+function ruleOf({ host, ports, text }: HostEntry, setting: string, mayBePrivate: boolean): Rule {
+  return { host, ports: [...ports], source: `"${text}" in ${setting}`, mayBePrivate };
+}
+
+function addressRules(entries: readonly Entry[], setting: string): AddressRule[] {
+  return entries.flatMap((entry) =>
+    entry.kind === 'address'
+      ? [{ cidr: showBlock(entry.block), ports: [...entry.ports], source: `"${entry.text}" in ${setting}` }]
+      : [],
+  );
+}
+
+function remedyOf(hasCeiling: boolean): string {
+  const both = hasCeiling ? ' and to egress.allowed of the runner' : '';
+  return `If agents may reach it, add "HOST" to AllowedHosts of the environment${both}, or to egress.always of the runner.`;
+}
+
+function list(texts: readonly string[]): string {
+  const shown = texts.slice(0, 10).map((text) => `"${text}"`);
+  return texts.length > shown.length ? `${shown.join(', ')} and ${texts.length - shown.length} more` : shown.join(', ');
+}

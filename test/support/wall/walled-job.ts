@@ -1,0 +1,98 @@
+/** Jobs behind the wall on the machine of a test, with docker, podman and rootless podman. */
+import { execFile } from 'node:child_process';
+import { chown, cp, mkdir, readFile, writeFile } from 'node:fs/promises';
+import { join } from 'node:path';
+import { promisify } from 'node:util';
+import type { EgressPolicy } from '../../../src/gateway/policy.ts';
+import type { Env } from '../engines/processes.ts';
+import type { Engines } from '../engines.ts';
+import type { JobEnd, JobOfProcess } from './job-process.ts';
+import { addUser, type Machine, type User } from './machine.ts';
+
+export const engineNames = ['docker', 'podman', 'rootless podman'] as const;
+export type EngineName = (typeof engineNames)[number];
+
+export interface WalledEngine extends AsyncDisposable {
+  name: EngineName;
+  /** Runs a script as the agent; resolves when the job has ended and is removed. */
+  runJob: (script: string, given?: { policy?: EgressPolicy; config?: string }) => Promise<JobEnd & { log: string }>;
+}
+
+const execute = promisify(execFile);
+
+/** The hosts that jobs may reach: one server outside. */
+export const testPolicy: EgressPolicy = {
+  version: 1,
+  jobId: 'test',
+  mode: 'enforce',
+  rules: [{ host: 'allowed.test', ports: [80, 443], source: '"allowed.test" of AllowedHosts', mayBePrivate: false }],
+  addresses: [],
+  remedy: 'Add HOST to AllowedHosts of the environment.',
+};
+
+export async function prepareEngine(
+  name: EngineName,
+  machine: Machine,
+  engines: Engines & { images: { agent: string } },
+  ways: string,
+): Promise<WalledEngine> {
+  const engine = name === 'docker' ? 'docker' : 'podman';
+  const user = name === 'rootless podman' ? await addUser(machine) : undefined;
+  const env: Env = user === undefined ? (engines[engine]?.env ?? {}) : {};
+  const image = engines.images.agent;
+  await pull(engine, image, { machine, user, env });
+  const work = join(user?.home ?? machine.folder, `jobs-${engine}`);
+  const own = async (path: string) => user && chown(path, user.uid, user.uid);
+  await mkdir(work, { mode: 0o755 });
+  await own(work);
+  let count = 0;
+  return {
+    name,
+    runJob: async (script, { policy = testPolicy, config = '' } = {}) => {
+      count += 1;
+      const folder = join(work, `job-${count}`);
+      const given = join(folder, 'given');
+      await mkdir(given, { recursive: true });
+      await cp(ways, join(given, 'ways'));
+      await writeFile(join(given, 'run.sh'), script);
+      await writeFile(join(folder, 'request'), JSON.stringify({ Prompt: '@@sh /given/run.sh@@' }));
+      for (const path of [folder, given, join(folder, 'request')]) await own(path);
+      const job: JobOfProcess = {
+        engine,
+        jobId: `plan42-${crypto.randomUUID()}-1`,
+        folder,
+        logFile: join(work, `job-${count}.log`),
+        image,
+        config: `[jobs]\nmounts = ["${given}:/given"]\n${config}`,
+        egress: policy,
+      };
+      const helper = machine.path(join(import.meta.dirname, 'job-process.ts'));
+      const [command = '', ...args] = machine.command([nodeOn(machine), helper, JSON.stringify(job)], user);
+      const { stdout } = await execute(command, args, { env: { PATH: process.env['PATH'], ...env } });
+      const log = await readFile(job.logFile, 'utf8').catch(() => '');
+      return { ...(JSON.parse(stdout) as JobEnd), log };
+    },
+    [Symbol.asyncDispose]: async () => {
+      // Rootless podman keeps a process for its namespaces.
+      const [command = '', ...args] = machine.command(['podman', 'system', 'migrate'], user);
+      if (user !== undefined) await execute(command, args);
+    },
+  };
+}
+
+/** The Node.js of this repository is in a folder that users of the machine cannot enter. */
+function nodeOn(machine: Machine): string {
+  return machine.path(process.execPath);
+}
+
+/** From the registry of the tests, which is in the real network. */
+async function pull(
+  engine: string,
+  image: string,
+  { machine, user, env }: { machine: Machine; user: User | undefined; env: Env },
+): Promise<void> {
+  const [enter = '', ...args] = machine
+    .command([engine, 'pull', '--quiet', image], user)
+    .filter((word) => word !== '--net');
+  await execute(enter, args, { env: { PATH: process.env['PATH'], ...env } });
+}
