@@ -368,6 +368,98 @@ suite('plan42 run in any repository', { concurrency: 2 }, () => {
     assert.equal(files.length, 50_002);
   });
 
+  test('whatever the user has set git to', async () => {
+    const path = await user.repository('settings', { 'a.txt': 'one\n', 'ü.txt': 'one\n' });
+    const settings = [
+      ['diff.noprefix', 'true'],
+      ['diff.mnemonicPrefix', 'true'],
+      ['diff.external', '/bin/false'],
+      ['diff.relative', 'true'],
+      ['diff.submodule', 'log'],
+      ['diff.orderFile', join(path, 'a.txt')],
+      ['color.ui', 'always'],
+      ['core.pager', 'false'],
+      ['core.autocrlf', 'true'],
+      ['core.safecrlf', 'true'],
+      ['apply.whitespace', 'error'],
+      ['fetch.prune', 'true'],
+      ['push.pushOption', 'x'],
+      ['push.followTags', 'true'],
+      ['commit.gpgSign', 'true'],
+      ['submodule.recurse', 'true'],
+      ['status.showUntrackedFiles', 'no'],
+    ] as const;
+    for (const [name, value] of settings) await git(path, ['config', name, value]);
+    await writeFile(join(path, 'mine.txt'), 'mine\n');
+    const env = asAgent('printf "two \\n" >>ü.txt; mkdir -p notes; echo >notes/prompt.txt');
+    const run = await user.plan42(path, [...agent, '--dirty', '--apply', '--json', 'Go'], { env });
+    const document = documentOf(run);
+    assert.deepEqual([document.files, document.insertions, document.applied], [2, 2, true]);
+    assert.match((await read(path, 'ü.txt')) ?? '', /^one\r?\ntwo \r?\n$/);
+    assert.match(await git(path, ['log', '--format=%s', '-2', document.branch]), /\nUncommitted changes$/);
+    const again = await user.plan42(path, ['run', '--turn', document.taskId, '--apply', '--json', 'Go'], { env });
+    const failed = parseAs('run.json', again.stdout);
+    assert.deepEqual([again.exitCode, failed.applied, failed.status], [1, false, 'Completed'], again.stderr);
+    assert.match(failed.error, /the changes do not fit the files in the work tree/);
+    assert.match(again.stderr, /ERROR: the changes do not fit the files in the work tree.* git merge plan42\//);
+  });
+
+  test('in a sparse checkout', async () => {
+    const path = await user.repository();
+    await mkdir(join(path, 'notes'));
+    await mkdir(join(path, 'kept'));
+    for (const file of ['notes/prompt.txt', 'notes/other.txt', 'kept/a.txt']) await writeFile(join(path, file), 'x\n');
+    await git(path, ['add', '--all']);
+    await git(path, ['commit', '--quiet', '--message', 'Add']);
+    await git(path, ['sparse-checkout', 'set', '--cone', 'kept']);
+    const { document } = await runIn(path, '--apply');
+    assert.equal(document.applied, true);
+    assert.match((await read(path, 'notes/prompt.txt')) ?? '', /^x\n.*Go/s);
+    assert.equal(await read(path, 'notes/other.txt'), undefined);
+    assert.equal(await git(path, ['status', '--porcelain']), ' M notes/prompt.txt');
+  });
+
+  test('with a branch that leaves no room for ours', async () => {
+    const path = await user.repository();
+    await git(path, ['branch', 'plan42']);
+    const { document } = await runIn(path, '--apply');
+    assert.match(document.branch, /^plan42-go-[0-9a-f]{8}$/);
+    await git(path, ['switch', '--quiet', '--force', document.branch]);
+    await git(path, ['commit', '--quiet', '--allow-empty', '--message', 'Mine']);
+    await git(path, ['switch', '--quiet', '--detach']);
+    const run = await user.plan42(path, ['run', '--turn', document.taskId, '--json', 'Again']);
+    assert.equal(documentOf(run).branch, document.branch);
+    assert.match(run.stderr, /Sent your commits on plan42/);
+  });
+
+  test('rejects repositories that it cannot use, and says why', async () => {
+    const path = await user.repository();
+    const bare = join(user.folder, 'no-files.git');
+    await git(user.folder, ['clone', '--quiet', '--bare', path, bare]);
+    const other = join(user.folder, 'sha256');
+    await git(user.folder, ['init', '--quiet', '--object-format=sha256', other]);
+    const partial = join(user.folder, 'partial');
+    const gone = await user.repository();
+    await git(gone, ['config', 'uploadpack.allowFilter', 'true']);
+    await git(user.folder, ['clone', '--quiet', '--no-checkout', '--filter=tree:0', `file://${gone}`, partial]);
+    await rm(gone, { recursive: true });
+    const owned = await user.repository();
+    const env = { GIT_TEST_ASSUME_DIFFERENT_OWNER: '1' };
+    type Case = [string, { argv?: string[]; env?: NodeJS.ProcessEnv }, number, RegExp];
+    const cases: Case[] = [
+      [bare, { argv: ['--apply'] }, 3, /^ERROR: cannot apply changes: a bare repository has no work tree\. Omit/],
+      [other, {}, 3, /^ERROR: "plan42 run" cannot send repositories with sha256 object names\. /],
+      [join(path, '.git'), {}, 3, /^ERROR: this folder is inside of a \.git folder\. Change to the work tree\./],
+      [partial, {}, 1, /^ERROR: .*objects are missing in this partial clone, .* Make the remote reachable/m],
+      [owned, { env }, 3, /^ERROR: git does not trust the repository .* run: git config --global --add safe\.dir/],
+    ];
+    for (const [folder, { argv = [], env = {} }, exitCode, message] of cases) {
+      const run = await user.plan42(folder, [...agent, ...argv, 'x'], { env });
+      assert.match(run.stderr, message);
+      assert.deepEqual([run.exitCode, run.stdout], [exitCode, '']);
+    }
+  });
+
   test('rejects a folder without a repository or a commit', async () => {
     const empty = join(user.folder, 'empty');
     await mkdir(empty);

@@ -19,17 +19,25 @@ import { ensureAgentImage } from './agent-image.ts';
 import { type ChosenAgent, chooseAgent } from './choose-agent.ts';
 import { chooseEngine } from './choose-runtime.ts';
 import { finishTurn } from './finish.ts';
+import { requireWorkTree } from './git/changes.ts';
 import { fetchTask, hostedRemote, pushCommit, pushOwnCommits } from './git/exchange.ts';
+import { explainingGit } from './git/explain.ts';
 import { authorOf, commitOfWorkTree, type LocalRepository, openRepository } from './git/local-repository.ts';
 import type { RunOptions } from './options.ts';
 import { preparePullRequest } from './pull-request.ts';
 import { ensureService } from './service/ensure.ts';
 
 /** @throws UserError also if the turn failed */
-export async function run(context: CliContext, words: readonly string[], options: RunOptions): Promise<void> {
-  checkOptions(options);
-  const prompt = await promptOf(context, words, options);
+export function run(context: CliContext, words: readonly string[], options: RunOptions): Promise<void> {
+  return explainingGit(async () => {
+    checkOptions(options);
+    await runPrompt(context, await promptOf(context, words, options), options);
+  });
+}
+
+async function runPrompt(context: CliContext, prompt: string, options: RunOptions): Promise<void> {
   const repository = await openRepository(context, '.');
+  if (options.apply) requireWorkTree(repository);
   // Its obstacles must show before an agent works for an hour.
   const pullRequest = options.pr ? await preparePullRequest(context, repository) : undefined;
   const start =
