@@ -67,17 +67,16 @@ function checkOptions({ apply, pr, detach, turn, dirty, image, agent, title, env
 async function promptOf(context: CliContext, words: readonly string[], { promptFile }: RunOptions): Promise<string> {
   const prompt = words.length === 0 ? undefined : words.join(' ');
   const isPiped = context.stdin.isTTY !== true && prompt === undefined && promptFile === undefined;
-  if (isPiped) return readPrompt(context, { promptFile: '-' });
+  const remedy = 'Give one: plan42 run "Fix the failing test"';
+  if (isPiped) return readPrompt(context, { promptFile: '-' }, remedy);
   if (prompt === undefined && promptFile === undefined) {
     throw new UserError('there is no prompt', {
-      remedy: 'Give one: plan42 run "Fix the failing test"',
+      remedy,
       exitCode: ExitCode.usage,
     });
   }
-  return readPrompt(context, {
-    ...(prompt !== undefined && { prompt }),
-    ...(promptFile !== undefined && { promptFile }),
-  });
+  const given = { ...(prompt !== undefined && { prompt }), ...(promptFile !== undefined && { promptFile }) };
+  return readPrompt(context, given, remedy);
 }
 
 interface Started {
@@ -95,6 +94,7 @@ async function newTask(context: CliContext, repository: LocalRepository, { promp
   const { env, stderr } = context;
   const variables = (options.env ?? []).map((text) => parseEnvVar(text, env));
   const agent = chooseAgent(context, options);
+  if (agent.reason !== undefined) stderr.write(`${agent.reason}\n`);
   const isLocal = options.server === undefined && options.data === undefined;
   const engine = options.container && (isLocal || agent.image === undefined) ? await chooseEngine(context) : undefined;
   const image =
