@@ -1,7 +1,7 @@
 import type { ChildProcessByStdio } from 'node:child_process';
 import type { Readable, Writable } from 'node:stream';
 
-/** The reason of an abort if nobody sees the output any more: the terminal was closed, or the output cannot be written. */
+/** The reason of an abort if the output can no longer be seen: the terminal was closed, or the output cannot be written. */
 export const hangup = new DOMException('the terminal was closed', 'AbortError');
 
 /** The process as commands see it. Only `src/bin` accesses the real one. */

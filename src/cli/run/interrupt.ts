@@ -17,7 +17,7 @@ const question = 'Cancel the task, detach and let it run, or go on? [c/d/G] ';
 /**
  * Where a user can be asked, Ctrl-C asks whether to cancel the task, to detach from it, or to go on; a second Ctrl-C cancels.
  * Elsewhere the signal of the context cancels, because what has started this command expects that nothing goes on. Only a
- * closed terminal, or output that nobody reads any more, detaches.
+ * closed terminal, or output that cannot be written any more, detaches.
  */
 export function askAtInterrupt(context: CliContext, live: LiveLines): Interruption {
   const stop = new AbortController();
