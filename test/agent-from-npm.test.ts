@@ -9,6 +9,7 @@ import { findAdapter } from '../src/agent/adapters/find-adapter.ts';
 import type { AgentTask } from '../src/agent/drivers/driver.ts';
 import { runAgent } from '../src/agent/drivers/run-agent.ts';
 import { type AgentSetting, branch, setUpAgent } from './support/agent-setting.ts';
+import { eventually } from './support/eventually.ts';
 import { type FakeModel, startFakeModel } from './support/fake-model/fake-model.ts';
 import { makeReviewComment, makeThread } from './support/github/state.ts';
 import { installAgent } from './support/npm-agent.ts';
@@ -171,6 +172,28 @@ suite('an agent from npm', { timeout: 300_000, concurrency: 2 }, () => {
   }
 });
 
+// By default they take too long.
+const isThorough = Boolean(process.env['PLAN42_TEST_AGENTS']);
+
+suite('an agent from npm whose network breaks', { timeout: 300_000, concurrency: 2, skip: !isThorough }, () => {
+  for (const name of names) {
+    const agent = agents[name] ?? assert.fail(`there is no agent ${name}`);
+    // It ends such a turn itself, and its providers are not known.
+    if (agent.adapter === 'opencode') continue;
+
+    test(`${name}: names the model provider, and does not wait without end`, async (t) => {
+      if (!(await requiresCommands(t, 'npm', 'git'))) return;
+      const setting = await setUpAgent(t);
+      const model = await startModel(t);
+      model.script = { commands: ['echo hello >greeting.txt'], text: 'Fixed.' };
+      const turn = await turnsOf(agent, setting, model, { isCut: true });
+      const { turn: result } = await turn({ Task: { Model: agent.model } });
+      assert.match(result.ErrorMessage ?? '', /cannot reach model\.invalid: .*Allow the host/);
+      assert.equal(result.Status, 'Failed');
+    });
+  }
+});
+
 /** The names of all tools that search or fetch the web. */
 const webTools = /web_?(?:search|fetch)/i;
 
@@ -198,13 +221,20 @@ async function startModel(t: TestContext): Promise<FakeModel> {
 }
 
 /** The model server has a name that only the proxy knows. */
-async function turnsOf({ adapter, package: name, env }: RealAgent, setting: AgentSetting, model: FakeModel) {
+async function turnsOf(
+  { adapter, package: name, env }: RealAgent,
+  setting: AgentSetting,
+  model: FakeModel,
+  { isCut = false } = {},
+) {
   const PATH = `${await installAgent(name)}:${process.env['PATH']}`;
   const found = await findAdapter({ PLAN42_AGENT: adapter });
   return async (request: Record<string, unknown>, args: string[] = []) => {
     await using proxy = await startProxy(model.port);
+    const watch = { pollMs: 500, probeAfterMs: 2000 };
     const run = (task: AgentTask) =>
-      runAgent(found, { ...task, env: { ...task.env, HTTP_PROXY: proxy.url }, exitTimeoutMs: 500 });
+      runAgent(found, { ...task, env: { ...task.env, HTTP_PROXY: proxy.url }, exitTimeoutMs: 500, watch });
+    if (isCut) void eventually(async () => model.asked.length > 0).then(() => proxy[Symbol.asyncDispose]());
     // The folder of the first turn, so that the agent finds its session.
     const workspace = join(setting.dir.path, 'workspace');
     return await setting.turn(run, { request, args, workspace, env: { PATH, ...env('http://model.invalid') } });

@@ -83,6 +83,10 @@ for (const name of ['podman', 'docker'] as const) {
         doctor.of('container').found[0] ?? '',
         new RegExp(`^a container of ${name} called http://host\\.(docker|containers)\\.internal:\\d+, \\d+ ms$`),
       );
+      assert.equal(
+        doctor.of('container').found[1],
+        `a container of ${name} behind the wall reached its gateway and no network`,
+      );
     });
 
     test('--quick starts no container, and ends within ten seconds', async (t) => {
@@ -111,6 +115,15 @@ test('a container that cannot reach the server is a failure', async (t) => {
   assert.equal(status, 'failed');
   assert.match(found[0] ?? '', /cannot call .* \(a container on the network "none" does not reach/);
   assert.match(remedies[0]?.text ?? '', /^Set jobs\.network/);
+});
+
+test('settings with which no job can be behind the wall are named', async (t) => {
+  const doctor = await runDoctor(t, 'docker', { config: '[jobs]\nno_new_privileges = false\n' });
+  if (!doctor) return;
+  const { status, found, remedies } = doctor.of('container');
+  assert.equal(status, 'warning', doctor.text);
+  assert.match(found[1] ?? '', /^no job with a limited network can run: .*jobs\.no_new_privileges is off/);
+  assert.match(remedies[0]?.text ?? '', /^Set jobs\.no_new_privileges = true/);
 });
 
 test('an authority that only the runner trusts is a failure', async (t) => {

@@ -128,10 +128,12 @@ suite('the web page', { concurrency: false }, () => {
     await page.getByLabel('Name', { exact: true }).focus();
     await page.keyboard.type('work');
     await press('Create connection');
-    const [connection] = (await call(server, 'GET', 'github-connections')).Items;
     const commands = await page.getByLabel('Commands').inputValue();
+    const [connection] = (await call(server, 'GET', 'github-connections')).Items;
     assert.match(commands, new RegExp(`config set github\\.work\\.connection_id=${connection.ConnectionID}\n`));
     await page.getByRole('table', { name: 'GitHub connections' }).getByText('default').waitFor();
+    await press('Check work');
+    await page.getByText('The connection work does not work: no healthy queue of the runner').waitFor();
 
     await press('Create an environment');
     await press('Create the environment');

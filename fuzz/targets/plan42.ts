@@ -1,6 +1,7 @@
 import assert from 'node:assert/strict';
 import * as v from 'valibot';
 import * as adminObjects from '../../src/plan42/admin-objects.ts';
+import { describeOrgs, explainFailedCheck } from '../../src/plan42/connection-check.ts';
 import {
   DecryptionError,
   decrypt,
@@ -205,6 +206,16 @@ export const targets: readonly Target[] = [
     corpus: [token],
     run: (text: string) => parseRunnerToken(text),
     errors: [TokenError],
+  },
+  {
+    covers: ['plan42/connection-check.ts#describeOrgs', 'plan42/connection-check.ts#explainFailedCheck'],
+    corpus: ['github connection 1b4e28ba not found', 'missing github token for connection', 'GitHub: Bad credentials'],
+    run: (text: string) => {
+      const checked = { name: text, id: text, runner: text };
+      const orgs = { Items: [text], NextToken: text, Incomplete: text };
+      return [describeOrgs(orgs, checked), explainFailedCheck({ status: 502, message: text }, checked)];
+    },
+    maxKiB: 256,
   },
   {
     covers: [

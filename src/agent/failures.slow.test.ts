@@ -7,6 +7,7 @@ import { suite, test } from 'node:test';
 import { branch, ids, setUpAgent } from '../../test/support/agent-setting.ts';
 import { run } from '../../test/support/engines/processes.ts';
 import { AgentFailure } from './drivers/driver.ts';
+import { runSetupScript } from './setup-script.ts';
 
 const fix = ({ folder }: { folder: string }) => writeFile(join(folder, 'greeting.txt'), 'hello\n');
 const fixAndFail = async (task: { folder: string }) => {
@@ -87,6 +88,15 @@ suite('a turn fails with its reason', { timeout: 600_000 }, () => {
       /^the setup script failed with exit code 1: no such package\. Change the SetupScript of the environment\. Its output is in the log\.$/,
     );
     assert.ok(log.includes('installing') && log.includes('no such package') && !log.includes('never'));
+  });
+
+  test('if the setup script waits without end', async (t) => {
+    const { dir } = await setUpAgent(t);
+    const options = { folder: dir.path, env: process.env, log: () => {}, signal: t.signal, silenceTimeoutMs: 1000 };
+    await runSetupScript('sleep 0.7; echo a; sleep 0.7', options);
+    await assert.rejects(runSetupScript('sleep 1000', options), {
+      message: /^the setup script wrote nothing for 1\.0 s\. Change the SetupScript of the environment/,
+    });
   });
 
   test('if the agent fails, and its work is on the branch', async (t) => {

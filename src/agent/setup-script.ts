@@ -5,6 +5,7 @@ import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { createInterface } from 'node:readline';
 import { writeDurably } from '../lib/files.ts';
+import { formatDuration } from '../lib/format-duration.ts';
 import { isCommandInstalled } from '../lib/run-command.ts';
 import { sleep } from '../lib/sleep.ts';
 import { TurnFailure } from './failures.ts';
@@ -14,20 +15,25 @@ export interface SetupOptions {
   env: NodeJS.ProcessEnv;
   log: (line: string) => void;
   signal: AbortSignal;
+  /** A script that writes nothing for so long is stopped. By default an hour. */
+  silenceTimeoutMs?: number;
 }
+
+const defaultSilenceTimeoutMs = 60 * 60_000;
 
 // The last output of the script is in the pipe when it exits. A service that it started may keep the pipe open.
 const lastOutputMs = 300;
 
 /** Runs the environment's setup script, with its output in the log. Services that it starts keep running. @throws TurnFailure */
-export async function runSetupScript(script: string, { folder, env, log, signal }: SetupOptions): Promise<void> {
+export async function runSetupScript(script: string, options: SetupOptions): Promise<void> {
+  const { env, signal } = options;
   if (script.trim() === '') return;
   signal.throwIfAborted();
   const home = await mkdtemp(join(tmpdir(), 'plan42-setup-'));
   try {
     const file = join(home, 'setup-script');
     await writeDurably(file, script.replaceAll('\r\n', '\n'), 0o700);
-    const { code, lastLine } = await run(await commandFor(script, file, env), { folder, env, log, signal });
+    const { code, lastLine } = await run(await commandFor(script, file, env), options);
     if (code === 0) return;
     throw new TurnFailure(
       `the setup script failed with exit code ${code}${lastLine ? `: ${lastLine.replace(/\.$/, '')}` : ''}.`,
@@ -47,7 +53,7 @@ async function commandFor(script: string, file: string, env: NodeJS.ProcessEnv):
 
 async function run(
   [command, ...args]: [string, ...string[]],
-  { folder, env, log, signal }: SetupOptions,
+  { folder, env, log, signal, silenceTimeoutMs = defaultSilenceTimeoutMs }: SetupOptions,
 ): Promise<{ code: number | string; lastLine: string }> {
   // A group of its own, so that everything that it started can be stopped.
   const child = spawn(command, args, { cwd: folder, env, stdio: ['ignore', 'pipe', 'pipe'], detached: true });
@@ -57,6 +63,7 @@ async function run(
       createInterface({ input: stream }).on('line', (line) => {
         if (line.trim() !== '') lastLine = line.trim().slice(0, 200);
         log(line);
+        silence.refresh();
       }),
       'close',
     ),
@@ -68,13 +75,24 @@ async function run(
       // It has exited already.
     }
   };
+  let isSilent = false;
+  const silence = setTimeout(() => {
+    isSilent = true;
+    stop();
+  }, silenceTimeoutMs);
   signal.addEventListener('abort', stop, { once: true });
   try {
     const [code, killedBy] = (await once(child, 'exit')) as [number | null, string | null];
     await Promise.race([Promise.all(read), sleep(lastOutputMs)]);
     signal.throwIfAborted();
+    if (isSilent) {
+      throw new TurnFailure(`the setup script wrote nothing for ${formatDuration(silenceTimeoutMs)}.`, {
+        remedy: 'Change the SetupScript of the environment: it must neither wait for input nor for its services.',
+      });
+    }
     return { code: code ?? killedBy ?? '', lastLine };
   } finally {
+    clearTimeout(silence);
     signal.removeEventListener('abort', stop);
     for (const stream of [child.stdout, child.stderr]) (stream as Partial<{ unref: () => void }>).unref?.();
   }

@@ -1,9 +1,9 @@
 import type { Config } from '../config/schema.ts';
 import { ExitCode, formatError, UserError } from '../lib/errors.ts';
-import { type ContainerResult, runContainerCheck } from '../runtimes/check/run-check.ts';
+import { type ContainerResult, runContainerCheck, type WallResult } from '../runtimes/check/run-check.ts';
 import { type Runtime, RuntimeError } from '../runtimes/runtime.ts';
 import { type CheckContext, withConfig } from './check.ts';
-import { type Finding, failed, failedWith, passed, skipped } from './finding.ts';
+import { type Finding, failed, failedWith, passed, skipped, warning } from './finding.ts';
 import { existingParent } from './folders.ts';
 import { findRuntime } from './runtime.ts';
 import { serverSettings } from './server.ts';
@@ -25,29 +25,40 @@ export function checkContainer(context: CheckContext): Promise<readonly Finding[
       if (runtime.importImage === undefined || process.platform !== 'linux') {
         return [skipped(subject, 'no program of this system runs in a container, so none was started')];
       }
-      return [await tryContainer(runtime, config, context)];
+      return tryContainer(runtime, config, context);
     },
     serverSettings,
   );
 }
 
-async function tryContainer(runtime: Runtime, config: Config, { paths, signal }: CheckContext): Promise<Finding> {
+async function tryContainer(runtime: Runtime, config: Config, { paths, signal }: CheckContext): Promise<Finding[]> {
   const { url } = config.runner;
   const { entrypoint } = config.jobs;
   try {
     // Where the files of jobs are: an engine may not see every folder.
     const folder = await existingParent(paths.stateDir);
-    const check = { runtime, serverUrl: url, entrypoint, folder, timeoutMs: runTimeoutMs, signal };
+    const check = { runtime, serverUrl: url, entrypoint, folder, timeoutMs: runTimeoutMs, withWall: true, signal };
     const [address, result] = await Promise.all([runtime.findAgentAddress?.(url), runContainerCheck(check)]);
     const finding = judge(result, runtime.name, url);
-    if (finding.status === 'ok' || result.report === undefined || address?.reason === undefined) return finding;
-    return failed(subject, `${finding.message} (${address.reason})`, { text: address.remedy });
+    const wall = result.wall === undefined ? [] : [judgeWall(result.wall, runtime.name)];
+    if (finding.status === 'ok' || result.report === undefined || address?.reason === undefined)
+      return [finding, ...wall];
+    return [failed(subject, `${finding.message} (${address.reason})`, { text: address.remedy }), ...wall];
   } catch (error) {
     signal.throwIfAborted();
-    if (error instanceof UserError) return failedWith(subject, error);
+    if (error instanceof UserError) return [failedWith(subject, error)];
     if (!(error instanceof RuntimeError)) throw error;
-    return cannotRun(runtime.name, formatError(error));
+    return [cannotRun(runtime.name, formatError(error))];
   }
+}
+
+/** A machine whose jobs may reach every network needs no wall, so this is a warning. */
+function judgeWall(wall: WallResult, engine: string): Finding {
+  if (wall.stands)
+    return passed(subject, `a container of ${engine} behind the wall reached its gateway and no network`);
+  const text =
+    wall.remedy ?? 'Run "plan42 runner doctor" again. Jobs whose network is limited are refused until it succeeds.';
+  return warning(subject, `no job with a limited network can run: ${wall.reason}`, { text });
 }
 
 function judge({ report, exit, output }: ContainerResult, engine: string, serverUrl: URL): Finding {

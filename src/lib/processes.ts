@@ -65,6 +65,24 @@ export function signalAll(processes: readonly Pick<ProcessEntry, 'pid'>[], signa
   }
 }
 
+// The unit of /proc on every Linux.
+const clockTicksPerSecond = 100;
+
+/** Returns the processor time of processes and of their children that have exited. 0 on systems other than Linux. */
+export async function cpuMsOf(pids: readonly number[]): Promise<number> {
+  if (process.platform !== 'linux') return 0;
+  const stats = await Promise.all(pids.map((pid) => readProc(String(pid), 'stat')));
+  const ticks = stats.map((stat) => {
+    // Without `pid (comm)`: the fields 14 to 17.
+    const times = stat
+      .slice(stat.lastIndexOf(')') + 2)
+      .split(' ')
+      .slice(11, 15);
+    return times.reduce((sum, time) => sum + Number(time), 0);
+  });
+  return (ticks.reduce((sum, count) => sum + count, 0) * 1000) / clockTicksPerSecond;
+}
+
 async function listPids(): Promise<string[]> {
   return (await readdir('/proc')).filter((name) => /^\d+$/.test(name));
 }

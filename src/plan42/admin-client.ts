@@ -7,9 +7,11 @@ import {
   AdminTask,
   AdminTenant,
   AdminTurn,
+  ConnectionOrgs,
   NewRunnerToken,
   NewSignInLink,
 } from './admin-objects.ts';
+import { maxOrgs } from './connection-check.ts';
 import { ApiError } from './errors.ts';
 import { knownFields } from './fields.ts';
 import { type ApiCall, type ApiEndpoint, callApi } from './http.ts';
@@ -130,6 +132,11 @@ export class AdminClient {
 
   listConnections(): Promise<AdminConnection[]> {
     return this.#list('/github-connections', {}, AdminConnection);
+  }
+
+  /** Asks the connection's runner for the first organisations. */
+  listOrgs(connectionId: string): Promise<ConnectionOrgs> {
+    return this.#call('GET', `${connectionPath(connectionId)}/orgs?maxResults=${maxOrgs}`, ConnectionOrgs);
   }
 
   /** Creates a private connection: a runner has its GitHub token. */

@@ -67,6 +67,14 @@ export const AdminConnection = knownFields(
 );
 export type AdminConnection = v.InferOutput<typeof AdminConnection>;
 
+/** The first page of the organisations that a connection can read, and the user's own name. */
+export const ConnectionOrgs = knownFields({
+  Items: v.array(v.string()),
+  NextToken: v.nullish(v.string()),
+  Incomplete: v.nullish(v.string()),
+});
+export type ConnectionOrgs = v.InferOutput<typeof ConnectionOrgs>;
+
 export const AdminTask = knownFields({
   ...view(
     taskFields,

@@ -61,13 +61,13 @@ export async function stopCompanion(folder: string): Promise<void> {
   }
 }
 
-/** The jobs below `root` whose companions run now: the names of their folders. */
+/** The folders of the companions that run now, relative to the folder `root`. */
 export async function listCompanions(root: string): Promise<string[]> {
-  const names = (await listCommandLines(` ${name} ${root}/`)).map(({ line }) => {
+  const found = (await listCommandLines(` ${name} ${root}/`)).map(({ line }) => {
     const [, rest = ''] = line.split(` ${name} ${root}/`);
-    return rest.split('/', 1)[0] ?? '';
+    return rest.split(' ', 1)[0] ?? '';
   });
-  return [...new Set(names)];
+  return [...new Set(found)];
 }
 
 async function findProcesses(folder: string) {

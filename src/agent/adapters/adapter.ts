@@ -13,7 +13,12 @@ export interface Adapter {
    * The server of the model provider, which must be reachable if the first of the keys is set, and the variable that names
    * another one.
    */
-  server?: { variable: string; url: string };
+  server?: {
+    variable: string;
+    url: string;
+    /** A request below the URL that is refused if the key is. Undefined if the environment has no key for it. */
+    keyCheck?: (env: NodeJS.ProcessEnv) => { path: string; headers: Record<string, string> } | undefined;
+  };
   /** Speaks the Agent Client Protocol. Preferred if its program is installed. */
   acp?: (settings: AgentSettings) => AcpLaunch;
   /** Takes the prompt as an argument or from standard input, and exits when it is done. */
@@ -48,6 +53,8 @@ export interface CommandLine extends Launch {
   input?: string;
   /** Reads one line of JSON from standard output. By default the output is text, and all of it is the answer. */
   read?: (line: Readonly<Record<string, unknown>>) => readonly LineEvent[];
+  /** Whether lines report a tool only when it has finished. */
+  reportsToolsLate?: true;
   /** Finds the result in the text of an agent that exited with 0. */
   readText?: (output: string) => readonly LineEvent[];
 }

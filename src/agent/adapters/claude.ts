@@ -9,13 +9,17 @@ const env = {
   CLAUDE_CODE_DISABLE_NONESSENTIAL_TRAFFIC: '1',
 };
 
+function keyCheck({ ANTHROPIC_API_KEY: key }: NodeJS.ProcessEnv) {
+  return key ? { path: '/v1/models', headers: { 'x-api-key': key, 'anthropic-version': '2023-06-01' } } : undefined;
+}
+
 /** Claude Code, by its adapter `claude-agent-acp` or by its own command line. */
 export const claude: Adapter = {
   name: 'claude',
   packages: { npm: ['@agentclientprotocol/claude-agent-acp'] },
   keys: ['ANTHROPIC_API_KEY', 'CLAUDE_CODE_OAUTH_TOKEN', 'ANTHROPIC_AUTH_TOKEN'],
   hosts: ['api.anthropic.com'],
-  server: { variable: 'ANTHROPIC_BASE_URL', url: 'https://api.anthropic.com' },
+  server: { variable: 'ANTHROPIC_BASE_URL', url: 'https://api.anthropic.com', keyCheck },
   acp: ({ model, webSearch }) => ({
     command: ['claude-agent-acp'],
     env: { ...env, ...(model ? { ANTHROPIC_MODEL: model } : {}) },

@@ -7,7 +7,14 @@ export const codex: Adapter = {
   name: 'codex',
   packages: { npm: ['@agentclientprotocol/codex-acp'] },
   keys: ['OPENAI_API_KEY', 'CODEX_API_KEY'],
-  server: { variable: 'OPENAI_BASE_URL', url: 'https://api.openai.com/v1' },
+  server: {
+    variable: 'OPENAI_BASE_URL',
+    url: 'https://api.openai.com/v1',
+    keyCheck: ({ CODEX_API_KEY, OPENAI_API_KEY }) => {
+      const key = CODEX_API_KEY || OPENAI_API_KEY;
+      return key ? { path: '/models', headers: { authorization: `Bearer ${key}` } } : undefined;
+    },
+  },
   hosts: ['api.openai.com', 'chatgpt.com', 'auth.openai.com'],
   acp: (settings) => ({
     command: ['codex-acp'],

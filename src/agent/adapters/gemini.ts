@@ -8,7 +8,12 @@ export const gemini: Adapter = {
   packages: { npm: ['@google/gemini-cli'] },
   keys: ['GEMINI_API_KEY', 'GOOGLE_API_KEY'],
   hosts: ['generativelanguage.googleapis.com'],
-  server: { variable: 'GOOGLE_GEMINI_BASE_URL', url: 'https://generativelanguage.googleapis.com' },
+  server: {
+    variable: 'GOOGLE_GEMINI_BASE_URL',
+    url: 'https://generativelanguage.googleapis.com',
+    keyCheck: ({ GEMINI_API_KEY: key }) =>
+      key ? { path: '/v1beta/models', headers: { 'x-goog-api-key': key } } : undefined,
+  },
   acp: (settings) => ({
     command: ['gemini', '--acp', ...geminiOptions(settings)],
     mode: 'yolo',

@@ -14,5 +14,6 @@ export const opencode: Adapter = {
     ...opencodeSettings(settings),
     input: settings.prompt,
     read: readOpencode,
+    reportsToolsLate: true,
   }),
 };

@@ -14,7 +14,9 @@ import {
   type Stream,
 } from '@agentclientprotocol/sdk';
 import { formatError } from '../../lib/errors.ts';
+import { formatDuration } from '../../lib/format-duration.ts';
 import { tryParseJson } from '../../lib/json.ts';
+import { sleep } from '../../lib/sleep.ts';
 import type { AcpLaunch } from '../adapters/adapter.ts';
 import { selectOptions } from './acp-options.ts';
 import { addUpdate } from './acp-updates.ts';
@@ -24,14 +26,15 @@ import { AgentFailure, type AgentTask, type AgentUsage } from './driver.ts';
 import type { Transcript } from './transcript.ts';
 
 /** Starting an agent takes seconds; on a busy machine, a minute. */
-const startTimeoutMs = 3 * 60_000;
+const defaultStartTimeoutMs = 5 * 60_000;
 const authenticationRequired = -32_000;
 
 /** Lets an agent work by the Agent Client Protocol, and returns when it has finished the turn. */
 export async function promptByAcp(
+  name: string,
   launch: AcpLaunch,
   agent: Pick<AgentProcess, 'stdin' | 'readOutput'>,
-  { prompt, folder, model, reasoningLevel, resume }: AgentTask,
+  { prompt, folder, model, reasoningLevel, resume, startTimeoutMs = defaultStartTimeoutMs }: AgentTask,
   transcript: Transcript,
 ): Promise<void> {
   let usage: AgentUsage | undefined;
@@ -47,9 +50,13 @@ export async function promptByAcp(
       if (isWorking) addUpdate(update, transcript);
     });
   await app.connectWith(stream, async (context) => {
-    const session = await startSession(context, launch, { folder, resume });
-    transcript.add({ type: 'session', id: session.sessionId });
-    await selectOptions(context, session, { launch, model, reasoningLevel });
+    const start = async () => {
+      const session = await startSession(context, launch, { folder, resume });
+      transcript.add({ type: 'session', id: session.sessionId });
+      await selectOptions(context, session, { launch, model, reasoningLevel });
+      return session;
+    };
+    const session = await withinLimit(start(), name, startTimeoutMs);
     isWorking = true;
     const { stopReason } = await context.request(methods.agent.session.prompt, {
       sessionId: session.sessionId,
@@ -59,6 +66,19 @@ export async function promptByAcp(
     if (problem !== undefined) transcript.add({ type: 'failure', text: problem });
     transcript.add({ type: 'result', ...(usage === undefined ? {} : { usage }) });
   });
+}
+
+async function withinLimit<T>(work: Promise<T>, name: string, limitMs: number): Promise<T> {
+  const timer = new AbortController();
+  const limit = sleep(limitMs, timer.signal).then(() => {
+    const sentence = `cannot start ${name}: it started no session within ${formatDuration(limitMs)}.`;
+    throw new AgentFailure('hung', `${sentence} Run the task again, or check the agent in the image.`);
+  });
+  try {
+    return await Promise.race([work, limit]);
+  } finally {
+    timer.abort();
+  }
 }
 
 const stopProblems: Partial<Record<string, string>> = {
@@ -78,15 +98,11 @@ async function startSession(
   launch: AcpLaunch,
   { folder, resume }: SessionOptions,
 ): Promise<NewSessionResponse> {
-  const initialized = await context.request(
-    methods.agent.initialize,
-    {
-      protocolVersion: PROTOCOL_VERSION,
-      clientInfo: { name: 'plan42', version: '1' },
-      clientCapabilities: { fs: { readTextFile: false, writeTextFile: false }, terminal: false },
-    },
-    { cancellationSignal: AbortSignal.timeout(startTimeoutMs) },
-  );
+  const initialized = await context.request(methods.agent.initialize, {
+    protocolVersion: PROTOCOL_VERSION,
+    clientInfo: { name: 'plan42', version: '1' },
+    clientCapabilities: { fs: { readTextFile: false, writeTextFile: false }, terminal: false },
+  });
   if (initialized.protocolVersion !== PROTOCOL_VERSION) {
     const versions = `it speaks version ${initialized.protocolVersion}, this program version ${PROTOCOL_VERSION}`;
     throw new AgentFailure('protocol', `cannot talk to the agent by the Agent Client Protocol: ${versions}.`);

@@ -5,7 +5,7 @@ import { delimiter, dirname, join } from 'node:path';
 import { setTimeout as sleep } from 'node:timers/promises';
 import { errorCode } from '../../lib/errors.ts';
 import { writeDurably } from '../../lib/files.ts';
-import { listProcesses, listWithVariable, signalAll, treeOfGroup } from '../../lib/processes.ts';
+import { cpuMsOf, listProcesses, listWithVariable, signalAll, treeOfGroup } from '../../lib/processes.ts';
 import type { Launch } from '../adapters/adapter.ts';
 import { AgentFailure } from './driver.ts';
 import { readLines } from './read-lines.ts';
@@ -78,6 +78,11 @@ export class AgentProcess {
   /** The last lines of standard error. */
   get errorText(): string {
     return this.#errorLines.join('\n');
+  }
+
+  /** Returns the processor time of the agent and of everything that it started, as far as it still runs. */
+  async usedCpuMs(): Promise<number> {
+    return cpuMsOf(await listWithVariable(runVariable, this.#run));
   }
 
   async [Symbol.asyncDispose](): Promise<void> {

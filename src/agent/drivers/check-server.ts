@@ -1,13 +1,16 @@
 import { request } from 'undici';
-import { errorCode } from '../../lib/errors.ts';
+import { errorCode, formatError } from '../../lib/errors.ts';
+import { readText } from '../../lib/read-body.ts';
 import { sleep } from '../../lib/sleep.ts';
 import { createTransport } from '../../plan42/transport.ts';
 import type { Adapter } from '../adapters/adapter.ts';
 import { AgentFailure } from './driver.ts';
+import { explainFailure } from './explain-failure.ts';
 
 const attempts = 3;
 const pauseMs = 1000;
 const timeoutMs = 10_000;
+const maxBytes = 64 * 1024;
 
 // Others, such as an unknown authority, may be no obstacle for the agent. The last is a timeout.
 const unreachable: ReadonlySet<string | undefined> = new Set([
@@ -20,47 +23,55 @@ const unreachable: ReadonlySet<string | undefined> = new Set([
 ]);
 
 /**
- * Checks that the model provider can be reached, because agents repeat such requests for minutes, or without end.
+ * Checks that the model provider can be reached and accepts the key, because agents repeat such requests for minutes, or
+ * without end.
  * @throws AgentFailure
  */
-export async function checkServer(
-  { name, keys, server }: Adapter,
+export async function checkServer(adapter: Adapter, env: NodeJS.ProcessEnv, signal: AbortSignal): Promise<void> {
+  for (let attempt = 1; ; attempt += 1) {
+    const problem = await findProviderProblem(adapter, env, signal);
+    if (problem === undefined) return;
+    if (problem.kind !== 'unreachable' || attempt === attempts) throw problem;
+    await sleep(pauseMs, signal);
+  }
+}
+
+/** Returns why the agent cannot use its model provider. Undefined if it can, or that is not known. Rejects if aborted. */
+export async function findProviderProblem(
+  adapter: Adapter,
   env: NodeJS.ProcessEnv,
   signal: AbortSignal,
-): Promise<void> {
+): Promise<AgentFailure | undefined> {
+  const { name, keys, server } = adapter;
   const own = server && env[server.variable];
   const isUsed = server !== undefined && (own || env[keys[0] ?? '']);
   const url = URL.parse(own || (server?.url ?? ''));
-  if (!isUsed || url === null) return;
+  if (!isUsed || url === null) return undefined;
+  const keyCheck = server.keyCheck?.(env);
+  const target = keyCheck === undefined ? url : new URL(url.pathname.replace(/\/$/, '') + keyCheck.path, url);
   const transport = createTransport({ env });
   try {
-    for (let attempt = 1; ; attempt += 1) {
-      const code = await connect(url, transport, signal);
-      if (code === undefined) return;
-      if (attempt < attempts) await sleep(pauseMs, signal);
-      else throw new AgentFailure('unreachable', `cannot start ${name}: cannot reach ${url.host}: ${code}. ${remedy}`);
-    }
+    const limit = AbortSignal.any([signal, AbortSignal.timeout(timeoutMs)]);
+    const { statusCode, body } = await request(target, {
+      method: keyCheck === undefined ? 'HEAD' : 'GET',
+      ...(keyCheck && { headers: keyCheck.headers }),
+      dispatcher: transport,
+      signal: limit,
+    });
+    const text = await readText(body, maxBytes).catch(() => '');
+    // Google responds with 400 to a wrong key. A server of another kind may have no such path.
+    const isRefused = keyCheck !== undefined && (statusCode === 401 || /API_KEY_INVALID/.test(text));
+    return isRefused ? explainFailure(adapter, env, { texts: [`error 401: ${text || 'unauthorized'}`] }) : undefined;
+  } catch (error) {
+    signal.throwIfAborted();
+    const code = errorCode(error);
+    const [, refusal] = /Proxy response \((\d{3})\)/.exec(formatError(error)) ?? [];
+    if (!unreachable.has(code) && refusal === undefined) return undefined;
+    const why = refusal === undefined ? code : `the proxy responded with ${refusal}`;
+    return new AgentFailure('unreachable', `cannot run ${name}: cannot reach ${url.host}: ${why}. ${remedy}`);
   } finally {
-    await transport.close();
+    await transport.destroy();
   }
 }
 
 const remedy = 'Allow the host in the environment of the task, and check the proxy.';
-
-/** Returns the code of the error if there is no connection. Any response is one. */
-async function connect(
-  url: URL,
-  dispatcher: ReturnType<typeof createTransport>,
-  signal: AbortSignal,
-): Promise<string | undefined> {
-  try {
-    const limit = AbortSignal.any([signal, AbortSignal.timeout(timeoutMs)]);
-    const { body } = await request(url, { method: 'HEAD', dispatcher, signal: limit });
-    await body.dump();
-    return undefined;
-  } catch (error) {
-    signal.throwIfAborted();
-    const code = errorCode(error);
-    return unreachable.has(code) ? code : undefined;
-  }
-}

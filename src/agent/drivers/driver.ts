@@ -18,12 +18,25 @@ export interface AgentSettings {
 export interface AgentTask extends AgentSettings {
   /** Aborting it kills the agent and everything that it started. */
   signal: AbortSignal;
-  /** The agent is stopped if it writes nothing for so long. By default an hour. */
-  silenceTimeoutMs?: number;
+  /** When an agent without progress is stopped. */
+  watch?: Partial<WatchLimits>;
+  /** The limit for the start of a session. By default 5 minutes. */
+  startTimeoutMs?: number;
   /** An agent that has reported its result or a failure and does not exit is stopped then. By default after 10 s. */
   exitTimeoutMs?: number;
   /** Called in order, and never after `runAgent` has settled. */
   onEvent(event: AgentEvent): void;
+}
+
+/** Progress is a step, a text, or processor time of all that the agent started. A repeated request is none. */
+export interface WatchLimits {
+  pollMs: number;
+  /** Without progress and without a running tool, the model provider is checked. */
+  probeAfterMs: number;
+  /** Without progress and without a running tool, the agent is stopped. */
+  stallMs: number;
+  /** Without progress, the agent is stopped. */
+  stallWithToolMs: number;
 }
 
 /** One step of an agent, for the turn's log. Texts of consecutive messages and thoughts are whole paragraphs, not tokens. */

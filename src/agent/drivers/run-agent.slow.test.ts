@@ -129,8 +129,69 @@ test('the last lines of standard error are shown when an agent fails', async (t)
 
 test('an agent that is silent for too long is stopped', async (t) => {
   await using dir = await makeTempDir();
-  const { result } = startAgent(t, acp, dir.path, { steps: ['hang'], silenceTimeoutMs: 3000 });
-  await assert.rejects(result, { kind: 'hung', message: /custom wrote nothing for 3\.0 s/ });
+  const { result } = startAgent(t, acp, dir.path, { steps: ['hang'], watch: { pollMs: 100, stallMs: 1500 } });
+  await assert.rejects(result, {
+    kind: 'hung',
+    message: /^cannot finish: custom made no progress for 1\.5 s\. Run the task again/,
+  });
+});
+
+test('an agent that thinks or runs a tool may be silent', async (t) => {
+  await using dir = await makeTempDir();
+  const watch = { pollMs: 100, stallMs: 1000 };
+  for (const step of ['tool 3000', 'compute 3000']) {
+    assert.equal((await startAgent(t, acp, dir.path, { steps: [step, 'say done'], watch }).result).message, 'done');
+  }
+  const endless = startAgent(t, acp, dir.path, { steps: ['tool 100000'], watch: { ...watch, stallWithToolMs: 2000 } });
+  await assert.rejects(endless.result, { kind: 'hung', message: /custom made no progress for 2\.0 s/ });
+});
+
+test('an agent that starts no session is stopped', async (t) => {
+  await using dir = await makeTempDir();
+  const env = { ...acp, NO_SESSION: '1' };
+  const { result } = startAgent(t, env, dir.path, { startTimeoutMs: 2000 });
+  await assert.rejects(result, {
+    kind: 'hung',
+    message: /^cannot start custom: it started no session within 2\.0 s\./,
+  });
+});
+
+test('a silent agent is stopped if its model provider is gone or refuses the key', async (t) => {
+  await using dir = await makeTempDir();
+  const adapter = join(dir.path, 'adapter.mjs');
+  await writeFile(
+    adapter,
+    `export default { name: 'x', keys: ['KEY'], acp: () => ({ command: ${acp.PLAN42_AGENT_COMMAND} }),
+       server: { variable: 'URL', url: 'http://model.invalid',
+         keyCheck: ({ KEY }) => ({ path: '/models', headers: { key: KEY } }) } };`,
+  );
+  let accepted = 'k';
+  await using server = await startTestServer((response, { headers }) => {
+    response.writeHead(headers['key'] === accepted ? 200 : 401).end('{"message":"no such key"}');
+  });
+  const env = { PLAN42_AGENT: adapter, KEY: 'k', URL: `${server.url}/v1` };
+  const refused = { kind: 'key-refused', message: /refused the key in KEY: no such key\. Replace the key\.$/ };
+  await assert.rejects(startAgent(t, { ...env, KEY: 'wrong' }, dir.path, {}).result, refused);
+  const watch = { pollMs: 50, probeAfterMs: 200 };
+  const steps = ['say hello\n\n', 'hang'];
+  const started = (events: AgentEvent[]) => eventually(async () => events.length > 0);
+
+  const revoked = startAgent(t, env, dir.path, { steps: ['say hello', 'plan x', 'hang'], watch });
+  const isRevoked = assert.rejects(revoked.result, refused);
+  await started(revoked.events);
+  accepted = 'another';
+  await isRevoked;
+  assert.equal(server.requests.at(-1)?.url, '/v1/models');
+
+  accepted = 'k';
+  const lost = startAgent(t, env, dir.path, { steps, watch });
+  const isLost = assert.rejects(lost.result, {
+    kind: 'unreachable',
+    message: /cannot reach 127\.0\.0\.1:\d+: ECONNREFUSED/,
+  });
+  await eventually(async () => server.requests.length > 3);
+  await server[Symbol.asyncDispose]();
+  await isLost;
 });
 
 test('an aborted agent is stopped, with everything that it started', async (t) => {
@@ -188,8 +249,8 @@ test('a server that cannot be reached is named before the agent starts', async (
   );
   const env = { PLAN42_AGENT: join(dir.path, 'adapter.mjs') };
   for (const [variables, message] of [
-    [{ KEY: 'k' }, /^cannot start x: cannot reach model\.invalid: (?:ENOTFOUND|EAI_AGAIN)\. Allow the host/],
-    [{ URL: 'http://127.0.0.1:1/v1' }, /^cannot start x: cannot reach 127\.0\.0\.1:1: ECONNREFUSED\./],
+    [{ KEY: 'k' }, /^cannot run x: cannot reach model\.invalid: (?:ENOTFOUND|EAI_AGAIN)\. Allow the host/],
+    [{ URL: 'http://127.0.0.1:1/v1' }, /^cannot run x: cannot reach 127\.0\.0\.1:1: ECONNREFUSED\./],
   ] as const) {
     await assert.rejects(startAgent(t, { ...env, ...variables }, dir.path, {}).result, {
       kind: 'unreachable',

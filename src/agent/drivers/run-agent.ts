@@ -1,16 +1,15 @@
-import { formatDuration } from '../../lib/format-duration.ts';
 import { sleep } from '../../lib/sleep.ts';
 import type { Adapter, Launch } from '../adapters/adapter.ts';
 import { describeError, isResponse, promptByAcp } from './acp.ts';
 import { agentEnvironment } from './agent-environment.ts';
 import { AgentProcess, type Exit, findProgram, writeFiles } from './agent-process.ts';
+import { AgentWatch } from './agent-watch.ts';
 import { checkServer } from './check-server.ts';
 import { promptByCommandLine } from './command-line.ts';
 import { AgentFailure, type AgentResult, type AgentTask } from './driver.ts';
 import { explainFailure } from './explain-failure.ts';
 import { Transcript } from './transcript.ts';
 
-const defaultSilenceTimeoutMs = 60 * 60_000;
 const exitTimeoutMs = 2000;
 
 /**
@@ -22,23 +21,28 @@ export async function runAgent(adapter: Adapter, task: AgentTask): Promise<Agent
   const env = agentEnvironment(task.env);
   // The API capitalises levels, and agents do not.
   const settings = { ...task, env, reasoningLevel: task.reasoningLevel?.toLowerCase() };
-  const { launch, showsErrors, prompt } = await chooseDriver(adapter, settings);
+  const { launch, showsErrors, showsTools, prompt } = await chooseDriver(adapter, settings);
   if (!task.webSearch) requireNoWebSearch(adapter, launch);
   await checkServer(adapter, env, task.signal);
   await writeFiles(launch.files, env);
   let isOver = false;
-  const transcript = new Transcript((event) => {
-    if (!isOver) task.onEvent(event);
-  });
+  const transcript = new Transcript(
+    (event) => {
+      if (!isOver) task.onEvent(event);
+    },
+    () => watch.refresh(),
+  );
   const showError = (text: string) => transcript.add({ type: 'output', text });
+  const mayRunTool = () => !showsTools || transcript.isToolOpen;
+  using watch = new AgentWatch({ adapter, env, mayRunTool }, task);
   try {
-    using watch = new SilenceWatch(adapter, task);
     await using agent = new AgentProcess(launch, {
       folder: task.folder,
       env,
       onError: showsErrors ? showError : () => {},
-      onActivity: () => watch.refresh(),
+      onActivity: () => showsErrors && watch.refresh(),
     });
+    watch.usedCpuMs = () => agent.usedCpuMs();
     const outcome = await Promise.race([prompt(agent, settings, transcript), watch.ended]).catch((error: unknown) => ({
       error,
     }));
@@ -56,41 +60,12 @@ export async function runAgent(adapter: Adapter, task: AgentTask): Promise<Agent
   }
 }
 
-/** Rejects if the turn is stopped, or the agent writes nothing for too long. */
-class SilenceWatch implements Disposable {
-  readonly #ended = Promise.withResolvers<never>();
-  readonly #timer: NodeJS.Timeout;
-  readonly #signal: AbortSignal;
-  readonly #abort = () => this.#ended.reject(this.#signal.reason);
-
-  constructor({ name }: Adapter, { signal, silenceTimeoutMs = defaultSilenceTimeoutMs }: AgentTask) {
-    this.#signal = signal;
-    this.#ended.promise.catch(() => {});
-    signal.addEventListener('abort', this.#abort, { once: true });
-    const sentence = `cannot finish: ${name} wrote nothing for ${formatDuration(silenceTimeoutMs)}.`;
-    this.#timer = setTimeout(() => {
-      this.#ended.reject(new AgentFailure('hung', `${sentence} Run the task again, or split it.`));
-    }, silenceTimeoutMs);
-  }
-
-  get ended(): Promise<never> {
-    return this.#ended.promise;
-  }
-
-  refresh(): void {
-    this.#timer.refresh();
-  }
-
-  [Symbol.dispose](): void {
-    clearTimeout(this.#timer);
-    this.#signal.removeEventListener('abort', this.#abort);
-  }
-}
-
 interface ChosenDriver {
   launch: Launch;
   /** Standard error is part of the output. Other agents write notes for their developers there. */
   showsErrors: boolean;
+  /** Reports when a tool starts and ends. */
+  showsTools: boolean;
   prompt: (agent: AgentProcess, task: AgentTask, transcript: Transcript) => Promise<Exit | undefined>;
 }
 
@@ -99,16 +74,17 @@ async function chooseDriver({ name, acp, commandLine, packages }: Adapter, task:
   const byAcp = task.env['PLAN42_AGENT_PROTOCOL'] === 'command' && commandLine ? undefined : acp?.(task);
   if (byAcp !== undefined && (await findProgram(byAcp.command[0], task.env)) !== undefined) {
     const prompt: ChosenDriver['prompt'] = async (agent, task, transcript) => {
-      await promptByAcp(byAcp, agent, task, transcript);
+      await promptByAcp(name, byAcp, agent, task, transcript);
       return undefined;
     };
-    return { launch: byAcp, showsErrors: false, prompt };
+    return { launch: byAcp, showsErrors: false, showsTools: true, prompt };
   }
   const byArguments = commandLine?.(task);
   if (byArguments !== undefined && (await findProgram(byArguments.command[0], task.env)) !== undefined) {
     const prompt: ChosenDriver['prompt'] = (agent, task, transcript) =>
       promptByCommandLine(byArguments, agent, task, transcript);
-    return { launch: byArguments, showsErrors: byArguments.read === undefined, prompt };
+    const { read, reportsToolsLate = false } = byArguments;
+    return { launch: byArguments, showsErrors: !read, showsTools: read !== undefined && !reportsToolsLate, prompt };
   }
   const programs = [byAcp, byArguments].flatMap((launch) => launch?.command[0] ?? []);
   const install = Object.entries(packages).flatMap(([manager, names]) => `${manager}: ${names.join(' ')}`);

@@ -22,9 +22,17 @@ export class Transcript {
   failure: string | undefined;
   /** Whether the agent has reported the end of its work. */
   isDone = false;
+  readonly #onProgress: () => void;
 
-  constructor(emit: (event: AgentEvent) => void) {
+  /** `onProgress` is called for everything but output, which may report that a request is repeated, and usage. */
+  constructor(emit: (event: AgentEvent) => void, onProgress: () => void = () => {}) {
     this.#emit = emit;
+    this.#onProgress = onProgress;
+  }
+
+  /** Whether a tool was announced and has not finished. */
+  get isToolOpen(): boolean {
+    return this.#tools.size > 0;
   }
 
   /** The final answer: the agent's own result, else its last message. */
@@ -33,6 +41,7 @@ export class Transcript {
   }
 
   add(event: LineEvent): void {
+    if (event.type !== 'output' && event.type !== 'usage') this.#onProgress();
     switch (event.type) {
       case 'piece':
         this.addPiece('message', event.text);
@@ -70,6 +79,7 @@ export class Transcript {
 
   /** A piece of a text. Pieces with the same ID, or without one, belong together. */
   addPiece(type: 'message' | 'thought', text: string, id?: string): void {
+    this.#onProgress();
     if (this.#open?.type !== type || this.#open.id !== id) this.#endMessage();
     this.#open ??= { type, id, text: '' };
     this.#open.text += text;
@@ -86,6 +96,7 @@ export class Transcript {
 
   /** Announces a tool call. It is emitted when its title is final, at the latest when it ends. */
   startTool({ id, title }: { id: string; title?: string }, { isFinalTitle }: { isFinalTitle: boolean }): void {
+    this.#onProgress();
     const isAnnounced = this.#tools.has(id);
     const tool = this.#tools.get(id) ?? { title: id, isStarted: false };
     if (title !== undefined) tool.title = title;

@@ -4,6 +4,7 @@ import { findContainers } from './containers.ts';
 import { correctDates } from './file-dates.ts';
 import { findFinishedJobs } from './finished-jobs.ts';
 import type { Garbage, GarbageContext } from './garbage.ts';
+import { findGateways } from './gateways.ts';
 import { findLeftovers } from './leftovers.ts';
 import { findOrphanedFiles } from './orphaned-files.ts';
 
@@ -17,6 +18,7 @@ export interface Collection {
 // Containers first, because they keep their images in use.
 const finders: [what: string, find: (context: GarbageContext) => AsyncGenerator<Garbage>, byAge?: 'by age'][] = [
   ['containers', findContainers],
+  ['egress gateways', findGateways],
   ['images', findImages],
   ['leftovers', findLeftovers],
   ['finished jobs', findFinishedJobs, 'by age'],

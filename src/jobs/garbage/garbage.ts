@@ -3,7 +3,7 @@ import { formatBytes } from '../../lib/format-bytes.ts';
 import type { Runtime } from '../../runtimes/runtime.ts';
 import type { JobStore } from '../store.ts';
 
-export const garbageKinds = ['container', 'image', 'volume', 'job', 'log', 'file', 'mirror'] as const;
+export const garbageKinds = ['container', 'image', 'volume', 'job', 'log', 'file', 'mirror', 'gateway'] as const;
 
 /** Something that is no longer needed. */
 export interface Garbage {

@@ -2,14 +2,16 @@ import { randomUUID } from 'node:crypto';
 import { mkdtemp, rm } from 'node:fs/promises';
 import { join } from 'node:path';
 import * as v from 'valibot';
+import { UserError } from '../../lib/errors.ts';
 import { createFile } from '../../lib/files.ts';
 import { parseJson } from '../../lib/json.ts';
 import { readLogTail } from '../../shim/job-log.ts';
 import type { JobPaths } from '../../shim/shim.ts';
-import { type JobExit, type Runtime, RuntimeError } from '../runtime.ts';
+import { proxyPort } from '../../wall/wall.ts';
+import { type JobExit, type Runtime, RuntimeError, type StartOptions } from '../runtime.ts';
 import { checkImage } from './image.ts';
 import { checkFolderPrefix, checkImagePrefix, checkJobPrefix } from './names.ts';
-import { CheckReport, reportPrefix } from './script.ts';
+import { CheckReport, reportPrefix, WallReport } from './script.ts';
 
 export interface ContainerCheck {
   runtime: Runtime;
@@ -19,6 +21,8 @@ export interface ContainerCheck {
   folder: string;
   /** After this time the container is killed. */
   timeoutMs: number;
+  /** Whether to try the wall around a job's network, too. */
+  withWall: boolean;
   signal: AbortSignal;
 }
 
@@ -28,7 +32,11 @@ export interface ContainerResult {
   exit: JobExit;
   /** The end of its output. */
   output: string;
+  /** Whether a second container, behind the wall, reached its gateway and nothing else. Undefined if it was not asked for. */
+  wall: WallResult | undefined;
 }
+
+export type WallResult = { stands: true } | { stands: false; reason: string; remedy?: string | undefined };
 
 const maxOutputBytes = 4096;
 
@@ -37,25 +45,61 @@ const maxOutputBytes = 4096;
  * container. @throws RuntimeError, UserError if the engine or the configuration cannot be used; the signal's reason
  */
 export async function runContainerCheck(check: ContainerCheck): Promise<ContainerResult> {
-  const { runtime, serverUrl, entrypoint, timeoutMs, signal } = check;
+  const { runtime, serverUrl, entrypoint, withWall, signal } = check;
   if (runtime.importImage === undefined) throw new RuntimeError(`the runtime ${runtime.name} cannot import an image`);
   const id = randomUUID();
   const jobId = `${checkJobPrefix}${id}`;
   const image = `${checkImagePrefix}${id}`;
   await using undo = new AsyncDisposableStack();
+  undo.defer(async () => void (await runtime.images?.remove(image).catch(() => {})));
+  await runtime.importImage(image, checkImage(entrypoint), signal);
+  const first = { jobId, image, request: { url: serverUrl.href }, given: { serverUrl } };
+  const { exit, output } = await runOne(first, check);
+  const result = { report: parseReport(CheckReport, output), exit, output, wall: undefined };
+  if (!withWall || result.report === undefined) return result;
+  return { ...result, wall: await tryWall({ jobId: `${jobId}-wall`, image }, check) };
+}
+
+interface One {
+  jobId: string;
+  image: string;
+  request: object;
+  given: Partial<StartOptions>;
+}
+
+/** Runs a container to its end and removes it, so that its image can be removed. */
+async function runOne({ jobId, image, request, given }: One, check: ContainerCheck) {
+  const { runtime, timeoutMs, signal } = check;
+  await using undo = new AsyncDisposableStack();
   const folder = await mkdtemp(join(check.folder, checkFolderPrefix));
   undo.defer(() => rm(folder, { recursive: true, force: true }));
   const job = { jobId, folder, logFile: join(folder, 'log'), requestFile: join(folder, 'request') };
-  await createFile(job.requestFile, JSON.stringify({ url: serverUrl.href }));
-  undo.defer(async () => void (await runtime.images?.remove(image).catch(() => {})));
-  await runtime.importImage(image, checkImage(entrypoint), signal);
-  // Removes the container, so the image goes after it.
+  await createFile(job.requestFile, JSON.stringify(request));
   undo.defer(async () => void (await runtime.remove(job).catch(() => {})));
-  await runtime.start({ ...job, image, maxLogBytes: 2 ** 20, serverUrl }, signal);
+  await runtime.start({ ...job, image, maxLogBytes: 2 ** 20, ...given }, signal);
   const exit = await waitOrKill(runtime, job, AbortSignal.any([signal, AbortSignal.timeout(timeoutMs)]));
   signal.throwIfAborted();
-  const output = await readLogTail(job.logFile, maxOutputBytes);
-  return { report: parseReport(output), exit, output };
+  return { exit, output: await readLogTail(job.logFile, maxOutputBytes) };
+}
+
+/** Starts a container behind the wall, with a policy that allows nothing. */
+async function tryWall({ jobId, image }: Pick<One, 'jobId' | 'image'>, check: ContainerCheck): Promise<WallResult> {
+  const remedy = 'Set egress.mode = "off" if jobs may reach every network.';
+  const policy = { version: 1, jobId, mode: 'enforce', rules: [], addresses: [], remedy } as const;
+  try {
+    const egress = { ...policy, rules: [], addresses: [] };
+    const { exit, output } = await runOne({ jobId, image, request: { proxyPort }, given: { egress } }, check);
+    if (exit.startError !== undefined) return { stands: false, reason: exit.startError, remedy: exit.startRemedy };
+    const report = parseReport(WallReport, output);
+    if (report === undefined) return { stands: false, reason: `the container reported nothing: ${output.slice(-300)}` };
+    if (report.direct === 'connected') return { stands: false, reason: 'it reached the internet past the gateway' };
+    if (/^HTTP\/1\.1 403\b/.test(report.gateway)) return { stands: true };
+    return { stands: false, reason: `the gateway responded to a host that is not allowed: ${report.gateway}` };
+  } catch (error) {
+    check.signal.throwIfAborted();
+    if (!(error instanceof UserError)) throw error;
+    return { stands: false, reason: error.message, remedy: error.remedy };
+  }
 }
 
 async function waitOrKill(runtime: Runtime, job: JobPaths, signal: AbortSignal): Promise<JobExit> {
@@ -68,11 +112,11 @@ async function waitOrKill(runtime: Runtime, job: JobPaths, signal: AbortSignal):
   }
 }
 
-function parseReport(output: string): CheckReport | undefined {
+function parseReport<T extends v.GenericSchema>(schema: T, output: string): v.InferOutput<T> | undefined {
   const start = output.lastIndexOf(reportPrefix);
   if (start < 0) return undefined;
   try {
-    return v.parse(CheckReport, parseJson(output.slice(start + reportPrefix.length, output.lastIndexOf('}') + 1)));
+    return v.parse(schema, parseJson(output.slice(start + reportPrefix.length, output.lastIndexOf('}') + 1)));
   } catch {
     return undefined;
   }

@@ -15,12 +15,41 @@ export const CheckReport = v.object({
 });
 export type CheckReport = v.InferOutput<typeof CheckReport>;
 
+/** The output of the script behind the wall, after {@link reportPrefix}. */
+export const WallReport = v.object({
+  /** The first line of the gateway's response to a request that its policy does not allow. */
+  gateway: v.string(),
+  /** Why an address of the internet could not be reached directly; `connected` if it could. */
+  direct: v.string(),
+});
+
 export const reportPrefix = 'plan42-check ';
 
-/** Reads `{"url"}` from standard input, calls the server as an agent would, and prints a {@link CheckReport}. */
+/**
+ * Reads `{"url"}` from standard input, calls the server as an agent would, and prints a {@link CheckReport}. With a `proxyPort`
+ * there, it is behind the wall, tries it, and prints a {@link WallReport}.
+ */
 export const checkScript = `
+const tryWall = async (proxyPort) => {
+  const { connect } = process.getBuiltinModule('node:net');
+  const open = (options) => new Promise((resolve) => {
+    const socket = connect(options, () => resolve({ socket }));
+    socket.setTimeout(5000, () => resolve({ code: 'ETIMEDOUT' }));
+    socket.once('error', ({ code }) => resolve({ code }));
+  });
+  const { socket, code } = await open({ host: '127.0.0.1', port: proxyPort });
+  const gateway = socket === undefined ? code : await new Promise((resolve) => {
+    socket.once('data', (data) => resolve(String(data).split('\\r\\n')[0])).once('close', () => resolve('closed'));
+    socket.write('CONNECT doctor.plan42.invalid:443 HTTP/1.1\\r\\nHost: doctor.plan42.invalid:443\\r\\n\\r\\n');
+  });
+  const outside = await open({ host: '1.1.1.1', port: 443 });
+  const report = { gateway, direct: outside.code ?? 'connected' };
+  process.stdout.write('${reportPrefix}' + JSON.stringify(report) + '\\n', () => process.exit(0));
+};
 let input = '';
 process.stdin.setEncoding('utf8').on('data', (text) => { input += text; }).on('end', async () => {
+  const { proxyPort } = JSON.parse(input);
+  if (proxyPort !== undefined) return tryWall(proxyPort);
   const base = (process.env.PLAN42_URL || JSON.parse(input).url).replace(/\\/$/, '');
   // The clock of the program does not exist in the container.
   const watch = globalThis.performance;

@@ -1,7 +1,10 @@
 import { useState } from 'preact/hooks';
+import type { ConnectionOrgs } from '../../plan42/admin-objects.ts';
+import { describeOrgs, explainFailedCheck, maxOrgs } from '../../plan42/connection-check.ts';
 import type { GithubConnection, Runner, Tenant } from '../../plan42/objects.ts';
 import { isConnectionName } from '../../plan42/task-input.ts';
 import { newUuid } from '../uuid.ts';
+import { CallError } from './api.ts';
 import { useAction, useApi } from './hooks.ts';
 import { Confirm, ErrorNote, FormField, Snippet } from './parts.tsx';
 import type { Surroundings } from './surroundings.ts';
@@ -43,6 +46,11 @@ function ConnectionTable({ tenant, environments, connections, runners, onDone }:
     await api.call('DELETE', path, { ifMatch: connection.Version });
     onDone();
   });
+  const [works, setWorks] = useState<string>();
+  const check = useAction(async (connection: GithubConnection) => {
+    setWorks(undefined);
+    setWorks(await checkConnection(api, connection, runners));
+  });
   const confirmed = (yes: boolean) => {
     setAsked(undefined);
     if (yes && asked) remove.run(asked);
@@ -50,7 +58,7 @@ function ConnectionTable({ tenant, environments, connections, runners, onDone }:
   const names = asked ? usersOf(asked).map(({ Name }) => Name) : [];
   const effect =
     names.length > 0 ? `${names.join(', ')} then ${names.length === 1 ? 'uses' : 'use'} the default connection. ` : '';
-  const isBusy = setDefault.isBusy || remove.isBusy;
+  const isBusy = setDefault.isBusy || remove.isBusy || check.isBusy;
   return (
     <>
       <table>
@@ -83,6 +91,9 @@ function ConnectionTable({ tenant, environments, connections, runners, onDone }:
                 </td>
                 <td class="action">
                   <div class="actions">
+                    <button type="button" disabled={isBusy} onClick={() => check.run(connection)}>
+                      Check<span class="hidden"> {name}</span>
+                    </button>
                     {isDefault ? null : (
                       <button type="button" disabled={isBusy} onClick={() => setDefault.run(connection)}>
                         Make default<span class="hidden"> {name}</span>
@@ -98,7 +109,8 @@ function ConnectionTable({ tenant, environments, connections, runners, onDone }:
           })}
         </tbody>
       </table>
-      <ErrorNote message={setDefault.error ?? remove.error} />
+      <ErrorNote message={setDefault.error ?? remove.error ?? check.error} />
+      <div role="status">{works === undefined ? null : <p>{works}</p>}</div>
       {asked ? (
         <Confirm
           question={`Delete the connection ${asked.Name ?? ''}?`}
@@ -109,6 +121,25 @@ function ConnectionTable({ tenant, environments, connections, runners, onDone }:
       ) : null}
     </>
   );
+}
+
+/** Returns what the runner sees at GitHub. @throws Error that says why it does not, with the way out */
+async function checkConnection(
+  api: ReturnType<typeof useApi>,
+  { ConnectionID, Name, GithubUserLogin, RunnerID }: GithubConnection,
+  runners: readonly Runner[],
+): Promise<string> {
+  const name = Name ?? GithubUserLogin ?? ConnectionID;
+  const runner = runners.find(({ RunnerId }) => RunnerId === RunnerID)?.Name ?? RunnerID ?? '';
+  const checked = { name, id: ConnectionID, runner };
+  try {
+    const path = `${api.tenantPath}/github-connections/${ConnectionID}/orgs?maxResults=${maxOrgs}`;
+    return `The connection ${name} works: ${describeOrgs(await api.call<ConnectionOrgs>('GET', path), checked)}.`;
+  } catch (error) {
+    const failure = error instanceof CallError ? explainFailedCheck(error, checked) : undefined;
+    if (failure === undefined) throw error;
+    throw new Error(`The connection ${name} does not work: ${failure.problem}. ${failure.remedy}`, { cause: error });
+  }
 }
 
 function NewConnection({ tenant, connections, runners, onDone }: ConnectionsProps) {

@@ -5,6 +5,7 @@
 import { spawn } from 'node:child_process';
 import { writeFile } from 'node:fs/promises';
 import { Readable, Writable } from 'node:stream';
+import { setTimeout as sleep } from 'node:timers/promises';
 import {
   type AgentContext,
   agent,
@@ -44,6 +45,7 @@ const app = agent({ name: 'acp-agent' })
   })
   .onRequest(methods.agent.session.new, ({ params }) => {
     if (!isAuthenticated) throw RequestError.authRequired();
+    if (process.env['NO_SESSION']) return new Promise<never>(() => {});
     meta = params._meta;
     return { sessionId: 'new-session', configOptions };
   })
@@ -125,6 +127,19 @@ const steps: Record<string, Step> = {
   },
   async refuse() {
     return 'refusal';
+  },
+  /** Runs a tool that writes nothing for so many milliseconds. */
+  async tool(client, session, ms) {
+    const tool = { toolCallId: '2', title: 'wait' };
+    await update(client, session, { sessionUpdate: 'tool_call', ...tool, status: 'in_progress' });
+    await sleep(Number(ms));
+    await update(client, session, { sessionUpdate: 'tool_call_update', toolCallId: '2', status: 'completed' });
+    return undefined;
+  },
+  /** Computes for so many milliseconds. */
+  async compute(_client, _session, ms) {
+    for (const end = Date.now() + Number(ms); Date.now() < end; ) await sleep(0);
+    return undefined;
   },
   async hang() {
     return new Promise<never>(() => {});

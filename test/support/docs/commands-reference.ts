@@ -12,6 +12,8 @@ export const commandsReference: Replacements = {
     'environment delete website': 'environment delete website --force',
     // Needs an engine and registries; test/agent-image.test.ts builds.
     'plan42 agent build': 'plan42 agent build --help',
+    // Needs GitHub; its unit test has a runner that responds.
+    'plan42 server connection check': 'plan42 server connection check --help',
     'logs ID': 'logs "$task"',
     '/var/lib/plan42-server': './restored-data',
     '/backup/': './backup/',

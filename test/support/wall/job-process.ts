@@ -28,7 +28,8 @@ const job = { ...given, requestFile: `${given.folder}/request`, maxLogBytes: 2 *
 
 async function runJob(): Promise<JobEnd> {
   try {
-    await runtime.start(job);
+    // As a runner that adopts the job of one that was killed.
+    if (!(await runtime.wasStarted(job))) await runtime.start(job);
     const { exitCode, startError } = await runtime.wait(job);
     return { exitCode, startError };
   } catch (error) {

@@ -1,5 +1,7 @@
 /** Jobs behind the wall on the machine of a test, with docker, podman and rootless podman. */
-import { execFile } from 'node:child_process';
+import assert from 'node:assert/strict';
+import { execFile, spawn } from 'node:child_process';
+import { once } from 'node:events';
 import { chown, cp, mkdir, readFile, writeFile } from 'node:fs/promises';
 import { join } from 'node:path';
 import { promisify } from 'node:util';
@@ -12,10 +14,26 @@ import { addUser, type Machine, type User } from './machine.ts';
 export const engineNames = ['docker', 'podman', 'rootless podman'] as const;
 export type EngineName = (typeof engineNames)[number];
 
+interface JobOptions {
+  policy?: EgressPolicy;
+  config?: string;
+}
+
+export interface WalledJob {
+  /** The folder that the container has as /given. */
+  given: string;
+  egressFolder: string;
+  log: () => Promise<string>;
+  /** Starts a process that starts or adopts the job and waits for its end, which is undefined if it was killed. */
+  startRunner: () => { end: Promise<JobEnd | undefined>; kill: () => void };
+}
+
 export interface WalledEngine extends AsyncDisposable {
   name: EngineName;
   /** Runs a script as the agent; resolves when the job has ended and is removed. */
-  runJob: (script: string, given?: { policy?: EgressPolicy; config?: string }) => Promise<JobEnd & { log: string }>;
+  runJob: (script: string, given?: JobOptions) => Promise<JobEnd & { log: string }>;
+  /** Prepares a job, without a runner. */
+  makeJob: (script: string, given?: JobOptions) => Promise<WalledJob>;
 }
 
 const execute = promisify(execFile);
@@ -46,31 +64,50 @@ export async function prepareEngine(
   await mkdir(work, { mode: 0o755 });
   await own(work);
   let count = 0;
+  const makeJob = async (script: string, { policy = testPolicy, config = '' }: JobOptions = {}): Promise<WalledJob> => {
+    count += 1;
+    const folder = join(work, `job-${count}`);
+    const given = join(folder, 'given');
+    await mkdir(given, { recursive: true });
+    await cp(ways, join(given, 'ways'));
+    await writeFile(join(given, 'run.sh'), script);
+    await writeFile(join(folder, 'request'), JSON.stringify({ Prompt: '@@sh /given/run.sh@@' }));
+    for (const path of [folder, given, join(folder, 'request')]) await own(path);
+    const job: JobOfProcess = {
+      engine,
+      jobId: `plan42-${crypto.randomUUID()}-1`,
+      folder,
+      logFile: join(work, `job-${count}.log`),
+      image,
+      config: `[jobs]\nmounts = ["${given}:/given"]\n${config}`,
+      egress: policy,
+    };
+    const helper = machine.path(join(import.meta.dirname, 'job-process.ts'));
+    const [command = '', ...args] = machine.command([nodeOn(machine), helper, JSON.stringify(job)], user);
+    return {
+      given,
+      egressFolder: join(folder, 'egress'),
+      log: () => readFile(job.logFile, 'utf8').catch(() => ''),
+      startRunner: () => {
+        const child = spawn(command, args, {
+          env: { PATH: process.env['PATH'], ...env },
+          stdio: ['ignore', 'pipe', 'inherit'],
+        });
+        let output = '';
+        child.stdout.on('data', (data) => (output += String(data)));
+        const end = once(child, 'close').then(() => (output === '' ? undefined : (JSON.parse(output) as JobEnd)));
+        return { end, kill: () => child.kill('SIGKILL') };
+      },
+    };
+  };
   return {
     name,
-    runJob: async (script, { policy = testPolicy, config = '' } = {}) => {
-      count += 1;
-      const folder = join(work, `job-${count}`);
-      const given = join(folder, 'given');
-      await mkdir(given, { recursive: true });
-      await cp(ways, join(given, 'ways'));
-      await writeFile(join(given, 'run.sh'), script);
-      await writeFile(join(folder, 'request'), JSON.stringify({ Prompt: '@@sh /given/run.sh@@' }));
-      for (const path of [folder, given, join(folder, 'request')]) await own(path);
-      const job: JobOfProcess = {
-        engine,
-        jobId: `plan42-${crypto.randomUUID()}-1`,
-        folder,
-        logFile: join(work, `job-${count}.log`),
-        image,
-        config: `[jobs]\nmounts = ["${given}:/given"]\n${config}`,
-        egress: policy,
-      };
-      const helper = machine.path(join(import.meta.dirname, 'job-process.ts'));
-      const [command = '', ...args] = machine.command([nodeOn(machine), helper, JSON.stringify(job)], user);
-      const { stdout } = await execute(command, args, { env: { PATH: process.env['PATH'], ...env } });
-      const log = await readFile(job.logFile, 'utf8').catch(() => '');
-      return { ...(JSON.parse(stdout) as JobEnd), log };
+    makeJob,
+    runJob: async (script, given) => {
+      const job = await makeJob(script, given);
+      const end = await job.startRunner().end;
+      assert.ok(end, 'the runner of the job failed');
+      return { ...end, log: await job.log() };
     },
     [Symbol.asyncDispose]: async () => {
       // Rootless podman keeps a process for its namespaces.

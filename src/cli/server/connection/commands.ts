@@ -2,6 +2,7 @@ import type { Command } from 'commander';
 import type { CliContext } from '../../context.ts';
 import { examples } from '../../options.ts';
 import { type LocationOptions, withLocationOptions } from '../location.ts';
+import type { CheckConnectionOptions } from './check.ts';
 import type { CreateConnectionOptions } from './create.ts';
 import type { DeleteConnectionOptions } from './delete.ts';
 
@@ -37,6 +38,15 @@ export function addConnectionCommands(server: Command, context: CliContext): voi
     .option('--json', 'print JSON')
     .addHelpText('after', examples('plan42 server connection list'))
     .action(async (options: JsonOptions) => (await import('./list.ts')).listConnections(context, options));
+  withLocationOptions(
+    connection.command('check').description('have the runner of a connection list the organisations that it can read'),
+  )
+    .argument('<connection>', 'its name, ID or first characters of the ID')
+    .option('--json', 'print the result as JSON')
+    .addHelpText('after', examples('plan42 server connection check work'))
+    .action(async (name: string, options: CheckConnectionOptions) =>
+      (await import('./check.ts')).checkConnection(context, name, options),
+    );
   withLocationOptions(connection.command('delete').description('delete a GitHub connection'))
     .argument('<connection>', 'its name, ID or first characters of the ID')
     .option('--force', "delete it even if environments use it; they then use the tenant's default")

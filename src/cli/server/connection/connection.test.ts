@@ -1,5 +1,7 @@
 import assert from 'node:assert/strict';
 import { describe, it } from 'node:test';
+import { answerAll, startFakeRunner } from '../../../../test/support/fake-runner.ts';
+import { parseAs } from '../../../../test/support/json-schemas.ts';
 import { startTestServer } from '../../../../test/support/start-test-server.ts';
 
 describe('plan42 server connection', () => {
@@ -19,6 +21,54 @@ describe('plan42 server connection', () => {
     assert.equal((await test.client.getTenant()).DefaultGithubConnectionID, id);
     const { stdout } = await test.plan42(['connection', 'list']);
     assert.match(stdout, /^CONNECTION\tNAME\tRUNNER\tUSED BY\tCREATED\n[\da-f]{8}\twork\tLocal runner\tdefault\t20/);
+  });
+
+  it('checks a connection through its runner, and says what is wrong', async () => {
+    await using test = await startTestServer();
+    await test.plan42(['connection', 'create', 'work']);
+    const check = (...options: string[]) => test.plan42(['connection', 'check', 'work', ...options]);
+    const failed = async (reason: RegExp) => {
+      const { exitCode, stdout, stderr } = await check();
+      assert.deepEqual([exitCode, stdout], [1, '']);
+      assert.match(stderr, reason);
+    };
+    await failed(
+      /^ERROR: the connection work does not work: no healthy queue .*\. Start the runner Local runner\. On its/,
+    );
+
+    const token = (await test.plan42(['token', 'create'])).stdout.trimEnd();
+    let response: object = {};
+    const answer = (request: { Type: string }) =>
+      request.Type === 'ListOrgsForGithubConnectionRequest'
+        ? { Type: 'ListOrgsForGithubConnectionResponse', ...response }
+        : answerAll(request);
+    await using _runner = await startFakeRunner({ url: test.server.url, token, answer });
+    response = { Items: ['acme', 'evil\u001b[2J'], NextToken: '2', Incomplete: 'SAML', ErrorMessage: null };
+    assert.equal(
+      (await check()).stdout,
+      'The connection work works: the runner Local runner reaches GitHub and sees acme, evil\\x1b[2J, and more (incomplete: SAML).\n',
+    );
+    const works = parseAs('server-connection-check.json', (await check('--json')).stdout);
+    assert.deepEqual(
+      [works.works, works.organisations[0], works.hasMore, works.incomplete],
+      [true, 'acme', true, 'SAML'],
+    );
+
+    const id = (await test.client.listConnections())[0]?.ConnectionID;
+    response = { Items: null, ErrorMessage: `github connection ${id} not found` };
+    const set = 'plan42 runner config set github\\.work\\.';
+    await failed(
+      new RegExp(`does not have the connection\\. On its machine, run: ${set}connection_id=${id} && ${set}token `),
+    );
+    response = { Items: null, ErrorMessage: `missing github token for connection ${id}` };
+    await failed(
+      new RegExp(`the runner Local runner has no token for it\\. On its machine, run: ${set}token --from-file`),
+    );
+    response = { Items: null, ErrorMessage: 'GitHub: Bad credentials' };
+    await failed(/does not work: GitHub: Bad credentials\. On the machine of the runner, run: plan42 runner doctor\n$/);
+    const broken = await check('--json');
+    const document = parseAs('server-connection-check.json', broken.stdout);
+    assert.deepEqual([broken.exitCode, document.works, document.problem], [1, false, 'GitHub: Bad credentials']);
   });
 
   it('rejects invalid and taken names, and unknown runners', async () => {

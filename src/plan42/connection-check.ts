@@ -1,0 +1,42 @@
+/** The result of asking a runner about a GitHub connection, in the same words on the command line and on the web page. */
+import type { ConnectionOrgs } from './admin-objects.ts';
+
+export const maxOrgs = 100;
+
+export interface CheckedConnection {
+  name: string;
+  id: string;
+  /** The name of its runner. */
+  runner: string;
+}
+
+/** Returns what a check has found, without a full stop. */
+export function describeOrgs({ Items, NextToken, Incomplete }: ConnectionOrgs, { runner }: CheckedConnection): string {
+  const more = NextToken ? ', and more' : '';
+  const names = Items.length === 0 ? 'no organisations' : `${Items.join(', ')}${more}`;
+  return `the runner ${runner} reaches GitHub and sees ${names}${Incomplete ? ` (incomplete: ${Incomplete})` : ''}`;
+}
+
+/**
+ * Returns why the runner cannot use the connection, and the way out.
+ * @returns undefined if the check itself failed, such as for a token that the server rejects
+ */
+export function explainFailedCheck(
+  { status, message }: { status: number; message: string },
+  { name, id, runner }: CheckedConnection,
+): { problem: string; remedy: string } | undefined {
+  const set = `plan42 runner config set github.${name}`;
+  const setToken = `${set}.token --from-file token.txt`;
+  if (status === 400)
+    return { problem: message, remedy: 'Delete the connection, and create it again for a runner that has its token.' };
+  if (status === 504)
+    return { problem: message, remedy: `Start the runner ${runner}. On its machine, run: plan42 runner status` };
+  if (status !== 502) return undefined;
+  if (/^github connection \S+ not found$/.test(message)) {
+    const remedy = `On its machine, run: ${set}.connection_id=${id} && ${setToken}`;
+    return { problem: `the configuration of the runner ${runner} does not have the connection`, remedy };
+  }
+  if (message.startsWith('missing github token'))
+    return { problem: `the runner ${runner} has no token for it`, remedy: `On its machine, run: ${setToken}` };
+  return { problem: message, remedy: 'On the machine of the runner, run: plan42 runner doctor' };
+}
