@@ -11,6 +11,7 @@ export const exemptions: Readonly<Record<string, string>> = {
   'agent/adapters/settings/gemini.ts#problemWithPolicies': ownText,
   'agent/failures.ts#failureMessage': 'formats by formatError',
   'agent/git/environment.ts#gitEnvironment': operator,
+  'agent/git/nested.ts#nestedIn': 'joins a path',
   'agent/github/client.ts#connectGithub': 'its text is the URL of a connection; responses are checked by schemas',
   'agent/failures.ts#diskFull': 'keeps its cause as it is',
   'agent/turn/turn-reporter.ts#TurnReporter.log': 'redacts by createRedactor and splits by logEntry',

@@ -60,7 +60,13 @@ export const targets: readonly Target[] = [
     ],
     run: (output: string) => {
       const error = new GitError(['push'], 1, output);
-      const action = { doing: 'clone', repo: 'a/b', url: 'https://a.example/', isOnGithub: true } as const;
+      const action = {
+        doing: 'clone',
+        repo: 'a/b',
+        url: 'https://a.example/',
+        isOnGithub: true,
+        log: () => {},
+      } as const;
       return [explainGitError(error, action), isTransientGitError(error), lastReason(output)];
     },
     passes: 4,

@@ -2,8 +2,10 @@
 import { commitMessage } from './commit-message.ts';
 import { failureMessage, TurnFailure } from './failures.ts';
 import type { Clone } from './git/clone.ts';
-import { commitAll } from './git/commit.ts';
-import { keepWork } from './git/keep.ts';
+import { type CommitOptions, type Committed, commitAll, restoreAndCommit } from './git/commit.ts';
+import { isDamage } from './git/explain.ts';
+import { GitError } from './git/git.ts';
+import { type KeepOptions, keepFiles, keepRepository, keepWork } from './git/keep.ts';
 import { conflictsWithTarget, headOf, inFiles, push } from './git/push.ts';
 import type { Github } from './github/client.ts';
 import { ensurePullRequest, type PullRequest, statusOf } from './github/pull-request.ts';
@@ -32,11 +34,13 @@ export interface Saved {
   /** Where the work is that could not be pushed, and other sentences for people. */
   notes: string[];
   failures: string[];
+  /** Whether there was work that is in no commit. */
+  hasUncommitted: boolean;
 }
 
 /** Commits and pushes what is there. Each repository for itself, and never rejects. */
 export async function save(clones: readonly Clone[], summary: string, deps: DeliverDeps): Promise<Saved> {
-  const saved: Saved = { commits: {}, notes: [], failures: [] };
+  const saved: Saved = { commits: {}, notes: [], failures: [], hasUncommitted: false };
   for (const clone of clones) await saveOne(clone, summary, deps, saved);
   deps.turn.update({ CommitInfo: saved.commits });
   return saved;
@@ -44,24 +48,81 @@ export async function save(clones: readonly Clone[], summary: string, deps: Deli
 
 async function saveOne(clone: Clone, summary: string, deps: DeliverDeps, saved: Saved): Promise<void> {
   const { request, turn, task, env, agent } = deps;
-  const { name, folder, featureBranch, targetBranch, baseline } = clone;
+  const { name, featureBranch, targetBranch, baseline } = clone;
   const log = (line: string) => turn.log(line);
+  const id = `${request.taskId}-${request.turnIndex}`;
+  const options: CommitOptions = { message: commitMessage(request, { summary, agent }), env, id, log };
+  const before = clone.pushed;
   try {
-    await commitAll(folder, { message: commitMessage(request, { summary, agent }), env, log });
-    const before = clone.pushed;
-    const pushed = await push(clone, { env, turnIndex: request.turnIndex, log });
-    clone.pushed = pushed;
-    saved.commits[name] = { BaselineCommitHash: baseline ?? null, LastCommitHash: pushed ?? baseline ?? null };
-    if (pushed === undefined) return;
-    if (pushed !== before) turn.log(`Pushed ${pushed.slice(0, 10)} to ${featureBranch} of ${name}.`);
-    await task.set(name, { FeatureBranch: featureBranch, TargetBranch: targetBranch });
+    await commitOne(clone, options, saved);
+    clone.pushed = await pushOne(clone, options, deps);
   } catch (error) {
-    saved.commits[name] = { BaselineCommitHash: baseline ?? null, LastCommitHash: clone.pushed ?? baseline ?? null };
     saved.failures.push(failureMessage(error));
-    if (error instanceof TurnFailure && error.isWorkSaved) return;
-    const id = `${request.taskId}-${request.turnIndex}`;
-    const kept = await keepWork(clone, { env, id, log }).catch(() => '');
+    const kept = error instanceof TurnFailure && error.isWorkSaved ? '' : await tryKeep(() => keepWork(clone, options));
     if (kept !== '') saved.notes.push(kept);
+  }
+  const { pushed } = clone;
+  saved.commits[name] = { BaselineCommitHash: baseline ?? null, LastCommitHash: pushed ?? baseline ?? null };
+  if (pushed === undefined || pushed === before) return;
+  turn.log(`Pushed ${pushed.slice(0, 10)} to ${featureBranch} of ${name}.`);
+  await task.set(name, { FeatureBranch: featureBranch, TargetBranch: targetBranch });
+}
+
+/** Commits what can be committed, and keeps the rest. Never rejects, so that what is committed is pushed. */
+async function commitOne(clone: Clone, options: CommitOptions, saved: Saved): Promise<void> {
+  const { name } = clone;
+  try {
+    await noteUncommitted(clone, await commitAll(clone, options), options, saved);
+  } catch (error) {
+    saved.hasUncommitted = true;
+    const failure = failureMessage(error);
+    options.log(error instanceof GitError ? error.output.trim() : failure);
+    if (error instanceof TurnFailure && error.isWorkSaved) return void saved.failures.push(failure);
+    const kept = await tryKeep(() => keepFiles(clone, ['.'], options));
+    saved.failures.push([`cannot commit the changes of ${name}: ${failure}`, kept].join(' '));
+  }
+}
+
+async function noteUncommitted(
+  clone: Clone,
+  { refused, leftOut, notes }: Committed,
+  options: KeepOptions,
+  saved: Saved,
+): Promise<void> {
+  const { name } = clone;
+  saved.notes.push(...notes);
+  for (const path of leftOut) {
+    const kept = await tryKeep(() => keepRepository(clone, path, options));
+    if (kept !== '') saved.hasUncommitted = true;
+    const parts = [`${path} of ${name} was not committed, because it is a repository of its own.`, kept];
+    saved.notes.push(parts.filter((part) => part !== '').join(' '));
+  }
+  const [first] = refused;
+  if (first === undefined) return;
+  saved.hasUncommitted = true;
+  const paths = refused.map(({ path }) => path);
+  const kept = await tryKeep(() => keepFiles(clone, paths, options));
+  saved.failures.push(`cannot commit changes of ${name}${inFiles(paths)}: ${first.reason}. ${kept}`.trim());
+}
+
+function tryKeep(keep: () => Promise<string>): Promise<string> {
+  return keep().catch((error: unknown) => `It could not be kept: ${failureMessage(error)}`);
+}
+
+/** Pushes, and if the repository turns out to be damaged, restores it and pushes again. */
+async function pushOne(
+  clone: Clone,
+  options: CommitOptions,
+  { request, env }: DeliverDeps,
+): Promise<string | undefined> {
+  const pushOptions = { env, turnIndex: request.turnIndex, log: options.log };
+  try {
+    return await push(clone, pushOptions);
+  } catch (error) {
+    const { cause } = error as Error;
+    if (!(cause instanceof GitError && isDamage(cause))) throw error;
+    await restoreAndCommit(clone, options);
+    return await push(clone, pushOptions);
   }
 }
 

@@ -6,8 +6,8 @@ import type { AgentResult } from './drivers/driver.ts';
 import { runAgent } from './drivers/run-agent.ts';
 import { failureMessage } from './failures.ts';
 import type { Clone } from './git/clone.ts';
-import { ignoreUntracked } from './git/commit.ts';
 import { type Identity, identityVariables, sharedVariables } from './git/environment.ts';
+import { ignoreUntracked } from './git/ignored.ts';
 import { connectGithub, type Github } from './github/client.ts';
 import { findIdentity } from './github/identity.ts';
 import { parseAnswer } from './prompt/answers.ts';
@@ -86,7 +86,7 @@ async function work(deps: WorkDeps): Promise<TurnResult> {
   const saved = await save(clones, answer.summary, deliverDeps);
   if (deps.signal.aborted) return failed(deps.signal.reason, deps, saved);
   await propose(clones, { answer, feedback, saved }, deliverDeps);
-  if (clones.length > 0 && !(await hasChanges(clones, env))) {
+  if (clones.length > 0 && !saved.hasUncommitted && !(await hasChanges(clones, env))) {
     saved.notes.push('Nothing was changed in this turn.');
     turn.log('Nothing was changed in this turn.');
   }
@@ -118,7 +118,7 @@ async function prepare(deps: WorkDeps, feedback: readonly Feedback[]): Promise<P
   await runSetupScript(request.setupScript, { folder, env, log, signal });
   const described = [];
   for (const clone of clones) {
-    await ignoreUntracked(clone.folder, env);
+    clone.ignored = await ignoreUntracked(clone.folder, env);
     described.push(await describeForPrompt(clone, env));
   }
   return { folder, prompt: buildPrompt(request, described, feedback) };
@@ -159,14 +159,12 @@ function withoutSecretsInTexts(request: AgentRequest, redact: (text: string) => 
 
 /** Saves the work that was done until the failure. */
 async function saveAndFail(error: unknown, deps: WorkDeps): Promise<TurnResult> {
-  const { turn, clones, deliverDeps, env } = deps;
+  const { turn, clones, deliverDeps } = deps;
   turn.log(`Failed: ${deps.signal.aborted ? 'stopped' : failureMessage(error)}`);
   const saved = await save(clones, 'Unfinished: the turn failed.', deliverDeps);
-  if (saved.failures.length === 0 && (await hasChanges(clones, env))) {
-    const branches = clones.filter(({ pushed, baseline }) => pushed !== undefined && pushed !== baseline);
-    const names = [...new Set(branches.map(({ featureBranch }) => featureBranch))];
-    if (names.length > 0) saved.notes.unshift(`What was done until then is on the branch ${names.join(' and ')}.`);
-  }
+  const branches = clones.filter(({ pushed, baseline }) => pushed !== undefined && pushed !== baseline);
+  const names = [...new Set(branches.map(({ featureBranch }) => featureBranch))];
+  if (names.length > 0) saved.notes.unshift(`What was done until then is on the branch ${names.join(' and ')}.`);
   return failed(error, deps, saved);
 }
 

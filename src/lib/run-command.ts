@@ -20,9 +20,11 @@ export interface CommandOptions {
   exitWithParent?: boolean;
   /** Becomes standard input; by default there is none. */
   input?: AsyncIterable<Uint8Array>;
+  /** A command that writes more is stopped, and rejects. By default 4 MiB. */
+  maxOutputBytes?: number;
 }
 
-const maxOutputBytes = 4 * 1024 * 1024;
+const defaultMaxOutputBytes = 4 * 1024 * 1024;
 const graceMs = 2000;
 
 /**
@@ -31,7 +33,7 @@ const graceMs = 2000;
  * the `PATH`
  */
 export function runCommand(file: string, args: readonly string[], options: CommandOptions): Promise<CommandResult> {
-  const { env, signal, timeoutMs, exitWithParent = false, input } = options;
+  const { env, signal, timeoutMs, exitWithParent = false, input, maxOutputBytes = defaultMaxOutputBytes } = options;
   if (signal?.aborted) return Promise.reject(signal.reason);
   const { promise, resolve, reject } = Promise.withResolvers<CommandResult>();
   const command = exitWithParent

@@ -19,6 +19,8 @@ export interface Clone extends Location {
   baseline: string | undefined;
   /** The commit of the feature branch on the server. Undefined if it does not exist there. */
   pushed: string | undefined;
+  /** Patterns of files that are not committed, because the setup script left them. */
+  ignored: string[];
 }
 
 export interface CloneOptions {
@@ -40,31 +42,39 @@ const backoff = { minMs: 500, maxMs: 8000 };
 export async function clone(location: Location, options: CloneOptions): Promise<Clone> {
   const { folder, env, log, signal } = options;
   const { name } = location;
-  const remote: Git = { folder: dirname(folder), env: gitEnvironment(env, location), signal };
   const local: Git = { folder, env: gitEnvironment(env, location), signal };
   try {
-    await mkdir(dirname(folder), { recursive: true });
-    await retry(() => fetchAll(location, remote, local), {
-      backoff,
-      maxAttempts: attempts,
-      signal,
-      shouldRetry: isTransientGitError,
-      onRetry: () => log(`Cloning ${name} again: the connection broke off.`),
-    });
+    await fetchAll(location, { folder, env, log, signal });
     const branches = await findBranches(local, options);
     await checkOut(local, branches);
     const baseline = await tryGit(local, ['rev-parse', '--verify', '--quiet', 'HEAD^{commit}']);
     await updateSubmodules(local, name, log);
     const { featureBranch, targetBranch, pushed } = branches;
-    return { ...location, folder, featureBranch, targetBranch, baseline, pushed };
+    return { ...location, folder, featureBranch, targetBranch, baseline, pushed, ignored: [] };
   } catch (error) {
     signal.throwIfAborted();
-    throw explainGitError(error, { doing: 'clone', repo: name, ...location });
+    throw explainGitError(error, { doing: 'clone', repo: name, log, ...location });
   }
 }
 
+/** Fetches all branches into a folder, without a checkout. @throws GitError, or the signal's reason */
+export async function fetchAll(
+  location: Location,
+  { folder, env, log, signal }: Pick<CloneOptions, 'folder' | 'env' | 'log'> & { signal?: AbortSignal },
+): Promise<void> {
+  const parent: Git = { folder: dirname(folder), env: gitEnvironment(env, location), signal };
+  await mkdir(parent.folder, { recursive: true });
+  await retry(() => fetchOnce(location, parent, { ...parent, folder }), {
+    backoff,
+    maxAttempts: attempts,
+    signal,
+    shouldRetry: isTransientGitError,
+    onRetry: () => log(`Cloning ${location.name} again: the connection broke off.`),
+  });
+}
+
 // An image may bring a clone along, with its ignored files. Then only the difference is fetched.
-async function fetchAll({ name, url }: Location, parent: Git, local: Git): Promise<void> {
+async function fetchOnce({ name, url }: Location, parent: Git, local: Git): Promise<void> {
   const { folder } = local;
   if (existsSync(join(folder, '.git', 'HEAD'))) {
     await rm(join(folder, '.git', 'index.lock'), { force: true });

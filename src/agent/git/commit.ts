@@ -1,61 +1,72 @@
-import { mkdir, rm } from 'node:fs/promises';
-import { dirname } from 'node:path';
-import { writeDurably } from '../../lib/files.ts';
-import { readTextIfExists } from '../../lib/read-file.ts';
+import { readdir, rm } from 'node:fs/promises';
+import { join } from 'node:path';
+import { addAll, type Refused } from './add.ts';
+import type { Clone } from './clone.ts';
 import { gitEnvironment } from './environment.ts';
-import { type Git, git, tryGit } from './git.ts';
-import { submodulePaths } from './submodules.ts';
+import { type Git, GitError, git, tryGit } from './git.ts';
+import { type KeepOptions, keepHistory } from './keep.ts';
+import { leaveOutRepositories, takeInOwnRepositories } from './nested.ts';
+import { isIntact, restoreRepository } from './repair.ts';
 
-/** Files that agents keep for themselves. */
-const ofAgents = ['.aider*', '.claude/settings.local.json', '.plan42/'];
+export interface Committed {
+  refused: Refused[];
+  /** Paths of repositories in the clone, whose changes are not in the commit. */
+  leftOut: string[];
+  /** Sentences for people. */
+  notes: string[];
+}
 
-/**
- * Ignores the untracked files that are there now, such as packages that the setup script installed, and those that agents
- * keep for themselves.
- */
-export async function ignoreUntracked(folder: string, env: NodeJS.ProcessEnv): Promise<void> {
+export type CommitOptions = KeepOptions & { message: string };
+
+/** Commits everything that can be committed. Restores the repository if the agent has damaged it. @throws TurnFailure */
+export async function commitAll(clone: Clone, options: CommitOptions): Promise<Committed> {
+  const isDamaged = !(await isIntact(clone, options.env));
+  if (isDamaged) return await restoreAndCommit(clone, options);
+  try {
+    return await commitFiles(clone, options);
+  } catch (error) {
+    if (!(error instanceof GitError)) throw error;
+    options.log(error.message);
+    return await restoreAndCommit(clone, options);
+  }
+}
+
+/** As {@link commitAll}, with a new `.git`. */
+export async function restoreAndCommit(clone: Clone, options: CommitOptions): Promise<Committed> {
+  const note = await restoreRepository(clone, options);
+  options.log(note);
+  const committed = await commitFiles(clone, options);
+  return { ...committed, notes: [note, ...committed.notes] };
+}
+
+async function commitFiles(clone: Clone, options: CommitOptions): Promise<Committed> {
+  const { folder, name } = clone;
+  const { message, env } = options;
   const local: Git = { folder, env: gitEnvironment(env) };
-  const untracked = await git(local, ['ls-files', '--others', '--exclude-standard', '--directory', '-z']);
-  const patterns = untracked
-    .split('\0')
-    .flatMap((path) => (path === '' || path.includes('\n') ? [] : [`/${escapePattern(path)}`]));
-  const file = await git(local, ['rev-parse', '--path-format=absolute', '--git-path', 'info/exclude']);
-  await mkdir(dirname(file), { recursive: true });
-  await writeDurably(
-    file,
-    `${(await readTextIfExists(file)) ?? ''}\n${[...ofAgents, ...patterns].join('\n')}\n`,
-    0o644,
-  );
+  await removeLocks(local);
+  const notes: string[] = [];
+  await takeInOwnRepositories(local, async (path) => {
+    const kept = await keepHistory(clone, path, options);
+    if (kept !== undefined) notes.push(`${path} of ${name} was a repository of its own. ${kept}`);
+  });
+  const refused = await addAll(local);
+  const leftOut = await leaveOutRepositories(local);
+  for (const path of leftOut) options.log(`Left out ${path}, because it is a repository of its own.`);
+  if ((await tryGit(local, ['diff', '--cached', '--quiet'])) === undefined) {
+    await git(local, ['commit', '--quiet', '--no-verify', '--file=-'], { input: message });
+  }
+  return { refused, leftOut, notes };
 }
 
-function escapePattern(path: string): string {
-  return path.replaceAll(/[\\*?[\]]/g, '\\$&').replace(/ $/, '\\ ');
-}
-
-/** Commits all changes. Does nothing if there are none. */
-export async function commitAll(
-  folder: string,
-  { message, env, log }: { message: string; env: NodeJS.ProcessEnv; log: (line: string) => void },
-): Promise<void> {
-  const local: Git = { folder, env: gitEnvironment(env) };
-  // The agent may have been killed in the middle of a command.
-  const lock = await git(local, ['rev-parse', '--path-format=absolute', '--git-path', 'index.lock']);
-  await rm(lock, { force: true });
-  await git(local, ['add', '--all', '--', ':/']);
-  await leaveOutNestedRepositories(local, log);
-  if ((await tryGit(local, ['diff', '--cached', '--quiet'])) !== undefined) return;
-  await git(local, ['commit', '--quiet', '--no-verify', '--file=-'], { input: message });
-}
-
-// A repository that the agent has cloned into this one would become a link to a commit that exists only here.
-async function leaveOutNestedRepositories(local: Git, log: (line: string) => void): Promise<void> {
-  const changes = await git(local, ['diff', '--cached', '--raw', '--diff-filter=A', '-z', '--no-renames']);
-  const parts = changes.split('\0');
-  const links = parts.filter((_, index) => parts[index - 1]?.startsWith(':000000 160000 '));
-  if (links.length === 0) return;
-  const submodules = new Set(await submodulePaths(local));
-  for (const path of links.filter((path) => !submodules.has(path))) {
-    await git(local, ['rm', '--quiet', '--force', '--cached', '--', path]);
-    log(`Left out ${path}, because it is a repository of its own.`);
+// The agent may have been killed in the middle of a command. It no longer runs.
+async function removeLocks(local: Git): Promise<void> {
+  const folders = await git(local, ['rev-parse', '--path-format=absolute', '--git-dir', '--git-common-dir']);
+  for (const folder of new Set(folders.split('\n'))) {
+    const [top, refs] = await Promise.all([
+      readdir(folder),
+      readdir(join(folder, 'refs'), { recursive: true }).catch(() => []),
+    ]);
+    const locks = [...top, ...refs.map((path) => join('refs', path))].filter((path) => path.endsWith('.lock'));
+    for (const lock of locks) await rm(join(folder, lock), { recursive: true, force: true });
   }
 }

@@ -7,6 +7,7 @@ export interface GitAction {
   repo: string;
   url: string;
   isOnGithub: boolean;
+  log: (line: string) => void;
 }
 
 type Cause =
@@ -46,12 +47,20 @@ export function isTransientGitError(error: unknown): boolean {
   return transient.some((text) => output.includes(text));
 }
 
+/** Whether objects of the repository are missing or unreadable. */
+export function isDamage({ output }: GitError): boolean {
+  return /bad object|bad tree object|missing (?:blob|tree|commit|object)|unable to read|is corrupt|bad sha1 file|invalid object/i.test(
+    output,
+  );
+}
+
 /** Returns the failure of a turn that an error of git causes. */
 export function explainGitError(error: unknown, action: GitAction): unknown {
   if (!(error instanceof GitError)) return error;
   const output = error.output.toLowerCase();
   const [cause] = texts.find(([, ...found]) => found.some((text) => output.includes(text))) ?? [];
   if (cause === 'diskFull') return diskFull(error);
+  if (cause === undefined) action.log(error.output.trim());
   const [reason, remedy] = sentencesFor(cause, error.output, action);
   return new TurnFailure(`cannot ${action.doing} ${action.repo}: ${reason}`, { remedy, cause: error });
 }

@@ -1,3 +1,4 @@
+import { dirname } from 'node:path';
 import { errorCode } from '../../lib/errors.ts';
 import { runCommand } from '../../lib/run-command.ts';
 import { TurnFailure } from '../failures.ts';
@@ -24,6 +25,9 @@ export class GitError extends Error {
   }
 }
 
+// The names of a hundred thousand files.
+const maxOutputBytes = 64 * 1024 * 1024;
+
 /**
  * Returns what git prints to standard output, without the line break at its end.
  * @throws GitError, TurnFailure without git, or the signal's reason
@@ -33,7 +37,9 @@ export async function git(
   args: readonly string[],
   { input }: { input?: string } = {},
 ): Promise<string> {
-  const options = { env, signal, ...(input !== undefined && { input: bytesOf(input) }) };
+  // If the folder is no repository, git must not find one around it.
+  const own = { ...env, GIT_CEILING_DIRECTORIES: dirname(folder) };
+  const options = { env: own, signal, maxOutputBytes, ...(input !== undefined && { input: bytesOf(input) }) };
   const { exitCode, stdout, stderr } = await runCommand('git', ['-C', folder, ...args], options).catch(
     (error: unknown) => {
       if (errorCode(error) !== 'ENOENT') throw error;

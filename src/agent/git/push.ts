@@ -49,7 +49,7 @@ export async function push(clone: Clone, options: PushOptions): Promise<string |
     });
   } catch (error) {
     signal?.throwIfAborted();
-    throw explainGitError(error, { doing: 'push to', repo: clone.name, ...clone });
+    throw explainGitError(error, { doing: 'push to', repo: clone.name, log, ...clone });
   }
 }
 
