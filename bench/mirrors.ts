@@ -14,6 +14,7 @@ import { startGitServer } from '../test/support/git-server.ts';
 
 const megabytes = Number(process.env['PLAN42_REPOSITORY_MB'] ?? 50);
 const fileBytes = 5_000_000;
+const filesPerCommit = 25;
 const repo = 'org/repo';
 const env = { PATH: process.env['PATH'] ?? '', HOME: '/nonexistent' };
 
@@ -21,9 +22,10 @@ await using dir = await mkdtempDisposable(join(tmpdir(), 'plan42-bench-'));
 await using server = await startGitServer(join(dir.path, 'server'));
 await server.create(repo);
 const files = Math.round((megabytes * 1_000_000) / fileBytes);
-for (let i = 0; i < files; i += 1) {
-  // Text, as a history of sources would be, whose compressed size is that of the random bytes.
-  await server.commit(repo, { [`file-${i}.txt`]: randomBytes(fileBytes).toString('base64') });
+for (let i = 0; i < files; i += filesPerCommit) {
+  const names = Array.from({ length: Math.min(filesPerCommit, files - i) }, (_, n) => `file-${i + n}.txt`);
+  // Text, whose compressed size is that of the random bytes.
+  await server.commit(repo, Object.fromEntries(names.map((name) => [name, randomBytes(fileBytes).toString('base64')])));
 }
 
 const before = await clone('without', undefined);

@@ -1,7 +1,7 @@
 import assert from 'node:assert/strict';
 import * as v from 'valibot';
 import * as adminObjects from '../../src/plan42/admin-objects.ts';
-import { describeOrgs, explainFailedCheck } from '../../src/plan42/connection-check.ts';
+import { connectionToCheck, describeOrgs, explainFailedCheck } from '../../src/plan42/connection-check.ts';
 import {
   DecryptionError,
   decrypt,
@@ -208,10 +208,14 @@ export const targets: readonly Target[] = [
     errors: [TokenError],
   },
   {
-    covers: ['plan42/connection-check.ts#describeOrgs', 'plan42/connection-check.ts#explainFailedCheck'],
+    covers: [
+      'plan42/connection-check.ts#connectionToCheck',
+      'plan42/connection-check.ts#describeOrgs',
+      'plan42/connection-check.ts#explainFailedCheck',
+    ],
     corpus: ['github connection 1b4e28ba not found', 'missing github token for connection', 'GitHub: Bad credentials'],
     run: (text: string) => {
-      const checked = { name: text, id: text, runner: text };
+      const checked = connectionToCheck({ ConnectionID: text, Name: text, RunnerID: text }, []);
       const orgs = { Items: [text], NextToken: text, Incomplete: text };
       return [describeOrgs(orgs, checked), explainFailedCheck({ status: 502, message: text }, checked)];
     },

@@ -1,5 +1,5 @@
 /** The result of asking a runner about a GitHub connection, in the same words on the command line and on the web page. */
-import type { ConnectionOrgs } from './admin-objects.ts';
+import type { AdminConnection, AdminRunner, ConnectionOrgs } from './admin-objects.ts';
 
 export const maxOrgs = 100;
 
@@ -8,6 +8,17 @@ export interface CheckedConnection {
   id: string;
   /** The name of its runner. */
   runner: string;
+}
+
+type Connection = Pick<AdminConnection, 'ConnectionID' | 'Name' | 'GithubUserLogin' | 'RunnerID'>;
+
+/** @param runners those of the tenant */
+export function connectionToCheck(
+  { ConnectionID: id, Name, GithubUserLogin, RunnerID }: Connection,
+  runners: readonly Pick<AdminRunner, 'RunnerId' | 'Name'>[],
+): CheckedConnection {
+  const runner = runners.find(({ RunnerId }) => RunnerId === RunnerID)?.Name ?? RunnerID ?? '';
+  return { id, name: Name ?? GithubUserLogin ?? id, runner };
 }
 
 /** Returns what a check has found, without a full stop. */

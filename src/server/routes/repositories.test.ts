@@ -268,6 +268,31 @@ describe('hosted repositories of an agent', () => {
     );
   });
 
+  it('take a push of an agent whose turn was just cancelled, until the next turn', async () => {
+    const name = await newHosted();
+    const source = await newClone();
+    await git(source, ['push', '--quiet', urlOf(name), 'main'], asTenant);
+    const agent = await newAgent([`local/${name}`]);
+    const clone = join(folder, randomUUID());
+    await git(folder, ['clone', '--quiet', urlOf(name), clone], agent.env);
+    await commit(clone, { 'b.txt': 'two\n' });
+    const path = `tasks/${agent.id}`;
+    const turn = `${path}/turns/1`;
+    const body = { Status: 'Failed', ErrorMessage: 'cancelled by user' };
+    await call('PATCH', turn, { ifMatch: (await call('GET', turn)).body.Version, body });
+    const own = `HEAD:refs/heads/plan42/fix-${agent.id.slice(0, 8)}`;
+    const push = (ref: string) => git(clone, ['push', '--quiet', urlOf(name), ref], agent.env);
+    await push(own);
+    await assert.rejects(push('HEAD:refs/heads/main'), refused(/403/));
+    const options = { token: agent.token, ifMatch: 1, body: { RepoInfo: {} } };
+    assert.equal((await call('PATCH', path, options)).status, 401);
+
+    const next = await call('PUT', `${path}/turns/2`, { body: { Prompt: 'Go on' } });
+    assert.ok(next.status < 300, JSON.stringify(next));
+    await commit(clone, { 'c.txt': 'three\n' });
+    await assert.rejects(push(own), refused(/403|the task has a later turn/));
+  });
+
   it('cannot be opened by a change of the task', async () => {
     const name = await newHosted();
     const repo = `local/${name}`;

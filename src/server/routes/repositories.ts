@@ -38,7 +38,7 @@ type GitRequest = ApiRequest<'tenantId' | 'repository'>;
 
 const listPath = `${tenantPath}/repos` as const;
 const path = `${listPath}/:repository` as const;
-const git: RouteOptions = { access: tenantAndAgent, forGit: true, waits: true };
+const git: RouteOptions = { access: tenantAndAgent, forGit: true, waits: true, afterCancel: true };
 
 /** Repositories that the server keeps itself, and git's smart HTTP protocol for them. */
 export function repositoryRoutes(deps: RepositoryDeps): Route[] {
@@ -121,7 +121,9 @@ function requireEnvironmentOf({ store }: RepositoryDeps, { principal }: GitReque
 async function checkPush({ store }: RepositoryDeps, { principal }: GitRequest, name: string, received: Readable) {
   if (principal.kind !== 'agent') throw forbidden('not an agent');
   const task = store.tasks.find({ TenantId: principal.tenantId, TaskId: principal.taskId });
-  if (!task) throw notFound('there is no such task');
+  if (!task || task.Deleted) throw notFound('there is no such task');
+  if (principal.turnFinished && task.LastTurnIndex !== principal.turnIndex)
+    throw forbidden('the task has a later turn');
   const { refs, whole } = await readPushedRefs(received).catch((error: unknown) => {
     return explainGit(error instanceof MalformedPush ? badRequest(error.message) : error);
   });

@@ -1,6 +1,6 @@
 import { useState } from 'preact/hooks';
 import type { ConnectionOrgs } from '../../plan42/admin-objects.ts';
-import { describeOrgs, explainFailedCheck, maxOrgs } from '../../plan42/connection-check.ts';
+import { connectionToCheck, describeOrgs, explainFailedCheck, maxOrgs } from '../../plan42/connection-check.ts';
 import type { GithubConnection, Runner, Tenant } from '../../plan42/objects.ts';
 import { isConnectionName } from '../../plan42/task-input.ts';
 import { newUuid } from '../uuid.ts';
@@ -126,14 +126,13 @@ function ConnectionTable({ tenant, environments, connections, runners, onDone }:
 /** Returns what the runner sees at GitHub. @throws Error that says why it does not, with the way out */
 async function checkConnection(
   api: ReturnType<typeof useApi>,
-  { ConnectionID, Name, GithubUserLogin, RunnerID }: GithubConnection,
+  connection: GithubConnection,
   runners: readonly Runner[],
 ): Promise<string> {
-  const name = Name ?? GithubUserLogin ?? ConnectionID;
-  const runner = runners.find(({ RunnerId }) => RunnerId === RunnerID)?.Name ?? RunnerID ?? '';
-  const checked = { name, id: ConnectionID, runner };
+  const checked = connectionToCheck(connection, runners);
+  const { id, name } = checked;
   try {
-    const path = `${api.tenantPath}/github-connections/${ConnectionID}/orgs?maxResults=${maxOrgs}`;
+    const path = `${api.tenantPath}/github-connections/${id}/orgs?maxResults=${maxOrgs}`;
     return `The connection ${name} works: ${describeOrgs(await api.call<ConnectionOrgs>('GET', path), checked)}.`;
   } catch (error) {
     const failure = error instanceof CallError ? explainFailedCheck(error, checked) : undefined;

@@ -2,7 +2,12 @@ import { UserError } from '../../../lib/errors.ts';
 import { printableLine } from '../../../lib/printable.ts';
 import type { AdminClient } from '../../../plan42/admin-client.ts';
 import type { AdminConnection, ConnectionOrgs } from '../../../plan42/admin-objects.ts';
-import { type CheckedConnection, describeOrgs, explainFailedCheck } from '../../../plan42/connection-check.ts';
+import {
+  type CheckedConnection,
+  connectionToCheck,
+  describeOrgs,
+  explainFailedCheck,
+} from '../../../plan42/connection-check.ts';
 import { ApiError } from '../../../plan42/errors.ts';
 import type { CliContext } from '../../context.ts';
 import { print, renderJson } from '../../output.ts';
@@ -20,7 +25,7 @@ type Result = { orgs: ConnectionOrgs } | { problem: string; remedy: string };
 export async function checkConnection(context: CliContext, name: string, options: CheckConnectionOptions) {
   const { connection, checked, result } = await callServer(context, options, async ({ client }) => {
     const connection = await findConnection(client, name);
-    const checked = await describe(client, connection);
+    const checked = connectionToCheck(connection, await client.listRunners());
     return { connection, checked, result: await check(client, checked) };
   });
   if (options.json) await print(context.stdout, renderJson(documentOf(connection, checked, result)), context.signal);
@@ -33,11 +38,6 @@ export async function checkConnection(context: CliContext, name: string, options
   if (options.json) return;
   const text = `The connection ${checked.name} works: ${describeOrgs(result.orgs, checked)}.`;
   await print(context.stdout, `${printableLine(text)}\n`, context.signal);
-}
-
-async function describe(client: AdminClient, { ConnectionID, Name, GithubUserLogin, RunnerID }: AdminConnection) {
-  const runner = (await client.listRunners()).find(({ RunnerId }) => RunnerId === RunnerID);
-  return { id: ConnectionID, name: Name ?? GithubUserLogin ?? ConnectionID, runner: runner?.Name ?? RunnerID ?? '' };
 }
 
 async function check(client: AdminClient, checked: CheckedConnection): Promise<Result> {
