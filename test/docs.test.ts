@@ -177,7 +177,9 @@ test('every shell block is run by a test, or marked with the reason why not', as
 describe('shell blocks', { concurrency: 2 }, () => {
   const parts = [...pages].flatMap(([path, page]) =>
     path === 'docs/reference/commands.md'
-      ? commandsReferenceParts(page).map((part) => ({ ...part, path, name: `${path}: ${part.name}` }))
+      ? commandsReferenceParts(page).map(({ name, page, replacements }) => {
+          return { path, name: `${path}: ${name}`, page, replacements };
+        })
       : [{ path, name: path, page, replacements: {} }],
   );
   // The longest first, so that no processor is idle at the end.
