@@ -31,6 +31,8 @@ const longestFiles = [
   'test/systemd.test.ts',
   'test/scaling.test.ts',
   'test/crash.test.ts',
+  'test/wall-kills.test.ts',
+  'test/wall-faults.test.ts',
   'test/faults.test.ts',
   'test/docker-restart.test.ts',
   'test/web-page.test.ts',

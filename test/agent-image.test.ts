@@ -48,72 +48,75 @@ async function setUp(t: TestContext, name: 'docker' | 'podman') {
   };
 }
 
-for (const name of ['docker', 'podman'] as const) {
-  suite(name, () => {
-    test('builds an image for a custom agent, and again from an edited Dockerfile', async (t) => {
-      await using setting = await setUp(t, name);
-      if (!setting) return;
-      const { build, inside, tag, file } = setting;
-      const command = ['--agent', 'custom', '--command', '["sh", "-c", "echo \\"$HOME\\""]', '--base', setting.base];
-      assert.equal(await build(...command), `${tag}\n`);
-      const found = await inside(
-        'id -u; pwd; touch x; printf "%s\\n" "$PLAN42_AGENT_COMMAND" "$PLAN42_AGENT_PROTOCOL" "$HOME"',
-      );
-      assert.equal(found, '1000\n/workspace\n["sh", "-c", "echo \\"$HOME\\""]\nacp\n/tmp\n');
-      // The agent itself runs, and rejects what is no request.
-      const error = await inside('echo "{}" | /usr/bin/agent-wrapper 2>&1; echo "exit $?"');
-      assert.match(error, /^ERROR: .*\nexit 1\n$/s);
+// Each mostly waits for its engine.
+suite('plan42 agent build', { concurrency: 2 }, () => {
+  for (const name of ['docker', 'podman'] as const) {
+    suite(name, () => {
+      test('builds an image for a custom agent, and again from an edited Dockerfile', async (t) => {
+        await using setting = await setUp(t, name);
+        if (!setting) return;
+        const { build, inside, tag, file } = setting;
+        const command = ['--agent', 'custom', '--command', '["sh", "-c", "echo \\"$HOME\\""]', '--base', setting.base];
+        assert.equal(await build(...command), `${tag}\n`);
+        const found = await inside(
+          'id -u; pwd; touch x; printf "%s\\n" "$PLAN42_AGENT_COMMAND" "$PLAN42_AGENT_PROTOCOL" "$HOME"',
+        );
+        assert.equal(found, '1000\n/workspace\n["sh", "-c", "echo \\"$HOME\\""]\nacp\n/tmp\n');
+        // The agent itself runs, and rejects what is no request.
+        const error = await inside('echo "{}" | /usr/bin/agent-wrapper 2>&1; echo "exit $?"');
+        assert.match(error, /^ERROR: .*\nexit 1\n$/s);
 
-      const written = await readFile(file, 'utf8');
-      assert.equal(await build(...command, '--dry-run'), written, 'the same file again');
-      await writeFile(file, `${written}RUN head -c 9 /dev/urandom | base64 >random\n`);
-      await build('--agent', 'custom', '--command', 'x');
-      const random = await inside('cat random');
-      await build('--agent', 'custom', '--command', 'x', '--no-cache');
-      assert.notEqual(await inside('cat random'), random);
-      await assert.rejects(build(...command), /cannot apply --base: you have edited .*Dockerfile/);
-      assert.equal(await build('--reset', '--dry-run', ...command), written);
-    });
+        const written = await readFile(file, 'utf8');
+        assert.equal(await build(...command, '--dry-run'), written, 'the same file again');
+        await writeFile(file, `${written}RUN head -c 9 /dev/urandom | base64 >random\n`);
+        await build('--agent', 'custom', '--command', 'x');
+        const random = await inside('cat random');
+        await build('--agent', 'custom', '--command', 'x', '--no-cache');
+        assert.notEqual(await inside('cat random'), random);
+        await assert.rejects(build(...command), /cannot apply --base: you have edited .*Dockerfile/);
+        assert.equal(await build('--reset', '--dry-run', ...command), written);
+      });
 
-    test('builds an image for an adapter in a file, on the Dockerfile of a dev container', async (t) => {
-      await using setting = await setUp(t, name);
-      if (!setting) return;
-      const adapter = join(setting.dir.path, 'adapter.mjs');
-      await writeFile(adapter, 'export default { name: "mine", commandLine: () => ({ command: ["true"] }) };\n');
-      const folder = join(setting.dir.path, 'repository/.devcontainer');
-      await mkdir(folder, { recursive: true });
-      await writeFile(join(folder, 'Dockerfile'), `FROM ${setting.base}\nARG VALUE\nENV OF_DEV=$VALUE\n`);
-      const file = join(folder, 'devcontainer.json');
-      await writeFile(
-        file,
-        '// A comment\n{ "build": { "dockerfile": "Dockerfile", "args": { "VALUE": "yes" }, }, }\n',
-      );
-      await setting.build('--agent', adapter, '--devcontainer', file);
-      assert.equal(await setting.inside('echo $OF_DEV'), 'yes\n');
-      await setting.engine('rmi', '--force', await setting.devcontainer()).catch(() => {});
-      const found = await setting.inside('echo $PLAN42_AGENT; cat /opt/plan42/adapter.mjs');
-      assert.match(found, /^\/opt\/plan42\/adapter\.mjs\nexport default \{ name: "mine"/);
-    });
+      test('builds an image for an adapter in a file, on the Dockerfile of a dev container', async (t) => {
+        await using setting = await setUp(t, name);
+        if (!setting) return;
+        const adapter = join(setting.dir.path, 'adapter.mjs');
+        await writeFile(adapter, 'export default { name: "mine", commandLine: () => ({ command: ["true"] }) };\n');
+        const folder = join(setting.dir.path, 'repository/.devcontainer');
+        await mkdir(folder, { recursive: true });
+        await writeFile(join(folder, 'Dockerfile'), `FROM ${setting.base}\nARG VALUE\nENV OF_DEV=$VALUE\n`);
+        const file = join(folder, 'devcontainer.json');
+        await writeFile(
+          file,
+          '// A comment\n{ "build": { "dockerfile": "Dockerfile", "args": { "VALUE": "yes" }, }, }\n',
+        );
+        await setting.build('--agent', adapter, '--devcontainer', file);
+        assert.equal(await setting.inside('echo $OF_DEV'), 'yes\n');
+        await setting.engine('rmi', '--force', await setting.devcontainer()).catch(() => {});
+        const found = await setting.inside('echo $PLAN42_AGENT; cat /opt/plan42/adapter.mjs');
+        assert.match(found, /^\/opt\/plan42\/adapter\.mjs\nexport default \{ name: "mine"/);
+      });
 
-    test('names what a base lacks, and what an edited image lost', async (t) => {
-      await using setting = await setUp(t, name);
-      if (!setting) return;
-      const { build, file } = setting;
-      const custom = ['--agent', 'custom', '--command', 'x'];
-      await assert.rejects(
-        build(...custom, '--base', setting.base, '--with', 'jq'),
-        /cannot install jq: \S+ has no package manager.*Choose a base/s,
-      );
-      await assert.rejects(
-        build(...custom, '--base', 'localhost/no-such-base'),
-        /cannot use the base localhost\/no-such/,
-      );
-      await build(...custom, '--base', setting.base, '--dry-run');
-      await writeFile(file, (await readFile(file, 'utf8')).replace('COPY agent-wrapper', '# COPY agent-wrapper'));
-      await assert.rejects(
-        build(...custom),
-        /cannot run the agent: a program is missing.*git and \/usr\/bin\/agent-wr/s,
-      );
+      test('names what a base lacks, and what an edited image lost', async (t) => {
+        await using setting = await setUp(t, name);
+        if (!setting) return;
+        const { build, file } = setting;
+        const custom = ['--agent', 'custom', '--command', 'x'];
+        await assert.rejects(
+          build(...custom, '--base', setting.base, '--with', 'jq'),
+          /cannot install jq: \S+ has no package manager.*Choose a base/s,
+        );
+        await assert.rejects(
+          build(...custom, '--base', 'localhost/no-such-base'),
+          /cannot use the base localhost\/no-such/,
+        );
+        await build(...custom, '--base', setting.base, '--dry-run');
+        await writeFile(file, (await readFile(file, 'utf8')).replace('COPY agent-wrapper', '# COPY agent-wrapper'));
+        await assert.rejects(
+          build(...custom),
+          /cannot run the agent: a program is missing.*git and \/usr\/bin\/agent-wr/s,
+        );
+      });
     });
-  });
-}
+  }
+});

@@ -12,7 +12,7 @@ import { pages as generated } from '../scripts/docs/pages.ts';
 import { allSettings } from '../src/config/find-setting.ts';
 import { parseConfig } from '../src/config/parse.ts';
 import { mistakeIn, mistakeInMention, ownCommand } from './support/docs/command-line.ts';
-import { commandsReference } from './support/docs/commands-reference.ts';
+import { commandsReferenceParts } from './support/docs/commands-reference.ts';
 import { type Page, parsePage, readPage } from './support/docs/page.ts';
 import { notRun, runBy, runnableBlocks, runPage, shellBlocks } from './support/docs/run-page.ts';
 import { shellCommands } from './support/docs/shell.ts';
@@ -175,14 +175,23 @@ test('every shell block is run by a test, or marked with the reason why not', as
 });
 
 describe('shell blocks', { concurrency: 2 }, () => {
-  // The longest page first, so that no processor is idle at the end.
-  const longestFirst = [...pages].toSorted(([, a], [, b]) => runnableBlocks(b).length - runnableBlocks(a).length);
-  for (const [path, page] of longestFirst) {
+  const parts = [...pages].flatMap(([path, page]) =>
+    path === 'docs/reference/commands.md'
+      ? commandsReferenceParts(page).map(({ name, page, replacements }) => {
+          return { path, name: `${path}: ${name}`, page, replacements };
+        })
+      : [{ path, name: path, page, replacements: {} }],
+  );
+  // The longest first, so that no processor is idle at the end.
+  const weight = ({ path, page }: (typeof parts)[number]) =>
+    path === 'docs/reference/commands.md' ? Number.POSITIVE_INFINITY : runnableBlocks(page).length;
+  parts.sort((a, b) => Number(weight(a) < weight(b)) - Number(weight(a) > weight(b)));
+  for (const { path, name, page, replacements } of parts) {
     if (runnableBlocks(page).length === 0) continue;
-    test(path, async (t) => {
+    test(name, async (t) => {
       if (!(await requiresCommands(t, 'bash', 'curl', 'git', 'jq', 'openssl', 'script', 'timeout'))) return;
       await using home = await makeTempDir();
-      const output = await runPage(page, home.path, path === 'docs/reference/commands.md' ? commandsReference : {});
+      const output = await runPage(page, home.path, replacements);
       if (path !== 'docs/quick-start.md') return;
       assert.match(output, /^\[turn 1\] Completed$/m);
       assert.match(output, /^Your prompt has 7 words in 1 line\.$/m);

@@ -176,6 +176,62 @@ suite('plan42 run', { concurrency: 2 }, () => {
     succeeded(await user.plan42(path, ['task', 'cancel', id]));
   });
 
+  test('detaches if the terminal is closed, or nothing reads the output', async () => {
+    const path = await user.repository();
+    const env = { ...user.env, ...asAgent('echo started; while sleep 0.2; do echo tick; done') };
+    const command = [join(import.meta.dirname, '../bin/plan42'), ...agent];
+    // A shell that ignores SIGHUP, which Node.js resets, in order to write down the exit code.
+    const noting = `trap '' HUP; sh -c 'echo $$ >pid; exec "$@"' sh "$@"; echo $? >exit.new; mv exit.new exit`;
+    const start = (title: string, reader = '') =>
+      Terminal.start({
+        command: ['/bin/sh', '-c', `{ ${noting}; }${reader}`, 'sh', ...command, '--title', title, 'Wait'],
+        env,
+        cwd: path,
+      });
+    const detaches = async (title: string) => {
+      await eventually(async () => read(path, 'exit'));
+      const listed = succeeded(await user.plan42(path, ['task', 'list', '--json', '--search', title]));
+      const [task] = JSON.parse(listed.stdout) as Json[];
+      assert.equal(task.State, 'Executing', title);
+      succeeded(await user.plan42(path, ['task', 'cancel', task.TaskId]));
+      await rm(join(path, 'exit'));
+    };
+    {
+      await using terminal = await start('Closed');
+      await terminal.shows(/started/);
+      await terminal[Symbol.asyncDispose]();
+      await detaches('Closed');
+    }
+    {
+      // A shell passes it on before the terminal is closed.
+      await using terminal = await start('Signal');
+      await terminal.shows(/started/);
+      process.kill(Number(await read(path, 'pid')), 'SIGHUP');
+      await detaches('Signal');
+      assert.match(await terminal.everything(), /The task runs on\./);
+    }
+    await using _ = await start('Pipe', ' | head -n 3');
+    await detaches('Pipe');
+  });
+
+  test('says why a task does not start', async () => {
+    await using low = await startUser();
+    const state = join(low.env['HOME'] ?? '', '.local/state/plan42-run');
+    await mkdir(state, { recursive: true, mode: 0o700 });
+    await writeFile(join(state, 'runner.toml'), '[jobs]\nmin_free_gib = 1000000\n', { mode: 0o600 });
+    const path = await low.repository();
+    const why = /The runner accepts no jobs: not enough disk space on .*, or set jobs\.min_free_gib in \S+runner\.toml/;
+    const command = [join(import.meta.dirname, '../bin/plan42'), ...agent, 'Wait'];
+    await using terminal = await Terminal.start({ command, env: low.env, cwd: path, columns: 400 });
+    await terminal.shows(why);
+    const [, id = ''] = /Task ([0-9a-f]{8})/.exec(await terminal.everything()) ?? [];
+    assert.match(succeeded(await low.plan42(path, ['task', 'show', id])).stdout, why);
+    await terminal.press('C-c');
+    await terminal.shows('[c/d/G]');
+    await terminal.press('c', 'Enter');
+    assert.equal((await terminal.ended()).code, 130);
+  });
+
   test('opens a pull request at the remote, with the token of the user', async () => {
     const requests: { method: string; url: string; body: Json; authorization: string | undefined }[] = [];
     const pull = {
@@ -310,6 +366,98 @@ suite('plan42 run in any repository', { concurrency: 2 }, () => {
     await git(path, ['reset', '--quiet', '--hard']);
     const { files } = await runIn(path, '--dirty');
     assert.equal(files.length, 50_002);
+  });
+
+  test('whatever the user has set git to', async () => {
+    const path = await user.repository('settings', { 'a.txt': 'one\n', 'ü.txt': 'one\n' });
+    const settings = [
+      ['diff.noprefix', 'true'],
+      ['diff.mnemonicPrefix', 'true'],
+      ['diff.external', '/bin/false'],
+      ['diff.relative', 'true'],
+      ['diff.submodule', 'log'],
+      ['diff.orderFile', join(path, 'a.txt')],
+      ['color.ui', 'always'],
+      ['core.pager', 'false'],
+      ['core.autocrlf', 'true'],
+      ['core.safecrlf', 'true'],
+      ['apply.whitespace', 'error'],
+      ['fetch.prune', 'true'],
+      ['push.pushOption', 'x'],
+      ['push.followTags', 'true'],
+      ['commit.gpgSign', 'true'],
+      ['submodule.recurse', 'true'],
+      ['status.showUntrackedFiles', 'no'],
+    ] as const;
+    for (const [name, value] of settings) await git(path, ['config', name, value]);
+    await writeFile(join(path, 'mine.txt'), 'mine\n');
+    const env = asAgent('printf "two \\n" >>ü.txt; mkdir -p notes; echo >notes/prompt.txt');
+    const run = await user.plan42(path, [...agent, '--dirty', '--apply', '--json', 'Go'], { env });
+    const document = documentOf(run);
+    assert.deepEqual([document.files, document.insertions, document.applied], [2, 2, true]);
+    assert.match((await read(path, 'ü.txt')) ?? '', /^one\r?\ntwo \r?\n$/);
+    assert.match(await git(path, ['log', '--format=%s', '-2', document.branch]), /\nUncommitted changes$/);
+    const again = await user.plan42(path, ['run', '--turn', document.taskId, '--apply', '--json', 'Go'], { env });
+    const failed = parseAs('run.json', again.stdout);
+    assert.deepEqual([again.exitCode, failed.applied, failed.status], [1, false, 'Completed'], again.stderr);
+    assert.match(failed.error, /the changes do not fit the files in the work tree/);
+    assert.match(again.stderr, /ERROR: the changes do not fit the files in the work tree.* git merge plan42\//);
+  });
+
+  test('in a sparse checkout', async () => {
+    const path = await user.repository();
+    await mkdir(join(path, 'notes'));
+    await mkdir(join(path, 'kept'));
+    for (const file of ['notes/prompt.txt', 'notes/other.txt', 'kept/a.txt']) await writeFile(join(path, file), 'x\n');
+    await git(path, ['add', '--all']);
+    await git(path, ['commit', '--quiet', '--message', 'Add']);
+    await git(path, ['sparse-checkout', 'set', '--cone', 'kept']);
+    const { document } = await runIn(path, '--apply');
+    assert.equal(document.applied, true);
+    assert.match((await read(path, 'notes/prompt.txt')) ?? '', /^x\n.*Go/s);
+    assert.equal(await read(path, 'notes/other.txt'), undefined);
+    assert.equal(await git(path, ['status', '--porcelain']), ' M notes/prompt.txt');
+  });
+
+  test('with a branch that leaves no room for ours', async () => {
+    const path = await user.repository();
+    await git(path, ['branch', 'plan42']);
+    const { document } = await runIn(path, '--apply');
+    assert.match(document.branch, /^plan42-go-[0-9a-f]{8}$/);
+    await git(path, ['switch', '--quiet', '--force', document.branch]);
+    await git(path, ['commit', '--quiet', '--allow-empty', '--message', 'Mine']);
+    await git(path, ['switch', '--quiet', '--detach']);
+    const run = await user.plan42(path, ['run', '--turn', document.taskId, '--json', 'Again']);
+    assert.equal(documentOf(run).branch, document.branch);
+    assert.match(run.stderr, /Sent your commits on plan42/);
+  });
+
+  test('rejects repositories that it cannot use, and says why', async () => {
+    const path = await user.repository();
+    const bare = join(user.folder, 'no-files.git');
+    await git(user.folder, ['clone', '--quiet', '--bare', path, bare]);
+    const other = join(user.folder, 'sha256');
+    await git(user.folder, ['init', '--quiet', '--object-format=sha256', other]);
+    const partial = join(user.folder, 'partial');
+    const gone = await user.repository();
+    await git(gone, ['config', 'uploadpack.allowFilter', 'true']);
+    await git(user.folder, ['clone', '--quiet', '--no-checkout', '--filter=tree:0', `file://${gone}`, partial]);
+    await rm(gone, { recursive: true });
+    const owned = await user.repository();
+    const env = { GIT_TEST_ASSUME_DIFFERENT_OWNER: '1' };
+    type Case = [string, { argv?: string[]; env?: NodeJS.ProcessEnv }, number, RegExp];
+    const cases: Case[] = [
+      [bare, { argv: ['--apply'] }, 3, /^ERROR: cannot apply changes: a bare repository has no work tree\. Omit/],
+      [other, {}, 3, /^ERROR: "plan42 run" cannot send repositories with sha256 object names\. /],
+      [join(path, '.git'), {}, 3, /^ERROR: this folder is inside of a \.git folder\. Change to the work tree\./],
+      [partial, {}, 1, /^ERROR: .*objects are missing in this partial clone, .* Make the remote reachable/m],
+      [owned, { env }, 3, /^ERROR: git does not trust the repository .* run: git config --global --add safe\.dir/],
+    ];
+    for (const [folder, { argv = [], env = {} }, exitCode, message] of cases) {
+      const run = await user.plan42(folder, [...agent, ...argv, 'x'], { env });
+      assert.match(run.stderr, message);
+      assert.deepEqual([run.exitCode, run.stdout], [exitCode, '']);
+    }
   });
 
   test('rejects a folder without a repository or a commit', async () => {

@@ -1,11 +1,13 @@
 import assert from 'node:assert/strict';
 import { CommanderError, InvalidArgumentError } from 'commander';
+import { GitError } from '../../src/agent/git/git.ts';
 import { parseDevcontainer } from '../../src/cli/agents/devcontainer.ts';
 import { parseProbe } from '../../src/cli/agents/probe-base.ts';
 import { httpUrl, integerBetween } from '../../src/cli/options.ts';
 import { formatElapsed, formatLocalTime, renderJson } from '../../src/cli/output.ts';
 import { renderError } from '../../src/cli/render-error.ts';
 import { parseShortStat } from '../../src/cli/run/git/changes.ts';
+import { explainGit } from '../../src/cli/run/git/explain.ts';
 import { hostedNameFor } from '../../src/cli/run/git/local-repository.ts';
 import { parseGithubRemote } from '../../src/cli/run/pull-request.ts';
 import { explainApiFailure } from '../../src/cli/server/api-failure.ts';
@@ -35,11 +37,14 @@ export const targets: readonly Target[] = [
   {
     covers: [
       'cli/run/git/changes.ts#parseShortStat',
+      'cli/run/git/explain.ts#explainGit',
       'cli/run/git/local-repository.ts#hostedNameFor',
       'cli/run/pull-request.ts#parseGithubRemote',
     ],
     corpus: [
       ' 2 files changed, 10 insertions(+), 1 deletion(-)',
+      "error: cannot lock ref 'refs/heads/a/b': 'refs/heads/a' exists; cannot create",
+      "fatal: detected dubious ownership in repository at '/a b'",
       '/home/me/Mein Projekt ü/.git',
       'git@github.com:org/repo.git',
       'https://token@github.example.com:8443/org/repo',
@@ -47,6 +52,7 @@ export const targets: readonly Target[] = [
     ],
     run: (text: string) => {
       parseShortStat(text);
+      assert.ok(explainGit(new GitError(['fetch'], 128, text)) instanceof UserError);
       return { name: hostedNameFor(text), remote: parseGithubRemote(text) };
     },
     check: ({ name, remote }: { name: string; remote: ReturnType<typeof parseGithubRemote> }) => {

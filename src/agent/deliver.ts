@@ -8,7 +8,7 @@ import { GitError } from './git/git.ts';
 import { type KeepOptions, keepFiles, keepRepository, keepWork } from './git/keep.ts';
 import { conflictsWithTarget, headOf, inFiles, push } from './git/push.ts';
 import type { Github } from './github/client.ts';
-import { ensurePullRequest, type PullRequest, statusOf } from './github/pull-request.ts';
+import { ensurePullRequest, type PullRequest, statusOf, type Wanted } from './github/pull-request.ts';
 import { postReplies } from './github/replies.ts';
 import type { Answer } from './prompt/answers.ts';
 import type { Feedback } from './prompt/feedback.ts';
@@ -126,45 +126,64 @@ async function pushOne(
   }
 }
 
-/** Opens or updates the pull requests and answers the comments. Returns what went wrong. */
+/** Opens or updates the pull requests, which name each other, and answers the comments. Adds what went wrong to `saved`. */
 export async function propose(
   clones: readonly Clone[],
   { answer, feedback, saved }: { answer: Answer; feedback: readonly Feedback[]; saved: Saved },
   deps: DeliverDeps,
 ): Promise<void> {
+  const links = new Map(Object.entries(deps.request.repoInfo).map(([name, { PRLink }]) => [name, PRLink ?? '']));
+  const described = new Map<Clone, string>();
   for (const clone of clones) {
+    const section = () => description(deps.request, answer.summary, othersOf(clone, links));
     try {
-      await proposeOne(clone, { answer, feedback }, deps, saved);
+      described.set(clone, section());
+      const pullRequest = await proposeOne(clone, { answer, feedback, section: section() }, deps, saved);
+      if (pullRequest === undefined) described.delete(clone);
+      else links.set(clone.name, pullRequest.html_url);
     } catch (error) {
+      described.delete(clone);
       saved.failures.push(failureMessage(error));
     }
   }
+  // The first of them could not name those that were opened after it.
+  for (const [clone, before] of described) {
+    const section = description(deps.request, answer.summary, othersOf(clone, links));
+    if (section === before || deps.github === undefined) continue;
+    await ensurePullRequest(deps.github, wanted(clone, deps.request, section)).catch((error: unknown) => {
+      saved.notes.push(`The links between the pull requests are incomplete: ${failureMessage(error)}`);
+    });
+  }
+}
+
+function othersOf({ name }: Clone, links: ReadonlyMap<string, string>): string[] {
+  return [...links].flatMap(([other, link]) => (other === name || link === '' ? [] : [link])).toSorted();
+}
+
+function wanted({ name, featureBranch, targetBranch }: Clone, { title }: AgentRequest, section: string): Wanted {
+  return { repo: name, featureBranch, targetBranch, title, section };
 }
 
 async function proposeOne(
   clone: Clone,
-  { answer, feedback }: { answer: Answer; feedback: readonly Feedback[] },
+  { answer, feedback, section }: { answer: Answer; feedback: readonly Feedback[]; section: string },
   deps: DeliverDeps,
   saved: Saved,
-): Promise<void> {
+): Promise<PullRequest | undefined> {
   const { request, turn, task, github, env } = deps;
   const { name, targetBranch, featureBranch, pushed } = clone;
-  if (pushed === undefined) return;
+  if (pushed === undefined) return undefined;
   const conflicts = await conflictsWithTarget(clone, env);
   if (conflicts.length > 0) {
     saved.notes.push(
       `The branch ${featureBranch} conflicts with ${targetBranch} of ${name}${inFiles(conflicts)}. Ask for a merge of ${targetBranch} in the next turn.`,
     );
   }
-  if (github === undefined || !clone.isOnGithub || targetBranch === '' || targetBranch === featureBranch) return;
+  if (github === undefined || !clone.isOnGithub || targetBranch === '' || targetBranch === featureBranch) {
+    return undefined;
+  }
   turn.update({ Status: 'Updating the Pull Request' });
-  const pullRequest = await ensurePullRequest(github, {
-    repo: name,
-    featureBranch,
-    targetBranch,
-    title: request.title,
-    section: description(request, answer.summary),
-  });
+  const pullRequest = await ensurePullRequest(github, wanted(clone, request, section));
   turn.log(`Pull request: ${pullRequest.html_url}`);
   await task.set(name, {
     FeatureBranch: featureBranch,
@@ -175,14 +194,16 @@ async function proposeOne(
     PRStatus: statusOf(pullRequest),
   });
   await reply(clone, { pullRequest, answer, feedback }, deps, saved);
+  return pullRequest;
 }
 
-function description(request: AgentRequest, summary: string): string {
+function description(request: AgentRequest, summary: string, others: readonly string[]): string {
   const { prompt, taskPrompt, taskId } = request;
   const details = `<details><summary>Request</summary>\n\n${(taskPrompt || prompt).trim()}\n\n</details>`;
   const page = taskPage(request);
   const task = page === undefined ? `Plan42 task ${taskId}` : `[Plan42 task ${taskId}](${page})`;
-  return [summary || '(The agent wrote no summary.)', details, task].join('\n\n');
+  const links = others.length === 0 ? [] : [`Together with:\n${others.map((link) => `- ${link}`).join('\n')}`];
+  return [summary || '(The agent wrote no summary.)', ...links, details, task].join('\n\n');
 }
 
 async function reply(

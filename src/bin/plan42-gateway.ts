@@ -12,7 +12,7 @@ try {
   const stop = () => void gateway[Symbol.asyncDispose]().then(exit, exit);
   for (const name of ['SIGTERM', 'SIGINT'] as const) process.on(name, stop);
   await gateway.abandoned;
-  exit();
+  stop();
 } catch (error) {
   stderr.write(`plan42: cannot start the network gateway of the job: ${formatError(error)}\n`);
   process.exitCode = ExitCode.failed;

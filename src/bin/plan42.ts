@@ -2,7 +2,7 @@ import { spawn } from 'node:child_process';
 import { existsSync, realpathSync } from 'node:fs';
 import { delimiter, dirname, extname, isAbsolute, join } from 'node:path';
 import { isSea } from 'node:sea';
-import type { SiblingExecutable, StartPager } from '../cli/context.ts';
+import { hangup, type SiblingExecutable, type StartPager } from '../cli/context.ts';
 import { main } from '../cli/main.ts';
 import { ExitCode } from '../lib/errors.ts';
 import { describeVersion, version } from '../lib/version.ts';
@@ -30,10 +30,10 @@ for (const name of ['SIGINT', 'SIGTERM'] as const) {
 
 let reload: (() => void) | undefined;
 onHangup({
-  onClosed: () => interruption.abort(),
+  onClosed: () => interruption.abort(hangup),
   onRequest: (isDetached) => {
     if (reload !== undefined) reload();
-    else if (!isDetached) interruption.abort();
+    else if (!isDetached) interruption.abort(hangup);
   },
 });
 

@@ -1,6 +1,9 @@
 import type { ChildProcessByStdio } from 'node:child_process';
 import type { Readable, Writable } from 'node:stream';
 
+/** The reason of an abort if the output can no longer be seen: the terminal was closed, or the output cannot be written. */
+export const hangup = new DOMException('the terminal was closed', 'AbortError');
+
 /** The process as commands see it. Only `src/bin` accesses the real one. */
 export interface CliContext {
   /** Without the interpreter and the script. */
@@ -9,7 +12,7 @@ export interface CliContext {
   stdin: Readable & { isTTY?: boolean };
   stdout: Writable & { isTTY?: boolean; columns?: number };
   stderr: Writable & { isTTY?: boolean };
-  /** Aborted by SIGINT and SIGTERM, if the terminal is closed, and if standard output can no longer be written. */
+  /** Aborted by SIGINT and SIGTERM, if the terminal is closed, and if standard output can no longer be written: see {@link hangup}. */
   signal: AbortSignal;
   /**
    * Takes over SIGINT: while the result is not disposed, the listener is called instead of aborting `signal`. Absent where

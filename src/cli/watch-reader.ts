@@ -1,8 +1,9 @@
 import type { Writable } from 'node:stream';
 import { errorCode, UserError } from '../lib/errors.ts';
+import { hangup } from './context.ts';
 
 export interface Reader {
-  /** Aborted when standard output is closed (`plan42 … | head -1`, a closed terminal) or cannot be written. */
+  /** Aborted with {@link hangup} when standard output is closed (`plan42 … | head -1`, a closed terminal) or cannot be written. */
   gone: AbortSignal;
   /**
    * Resolves when all output has been written, or its reader is gone. Rejects if `signal` is aborted before, unless it is
@@ -20,7 +21,7 @@ export function watchReader(stdout: Writable & { isTTY?: boolean }): Reader {
     if (controller.signal.aborted) return;
     const closed = stdout.isTTY === true ? 'EIO' : 'EPIPE';
     if (errorCode(error) !== closed) problem = new UserError('cannot write the output', { cause: error });
-    controller.abort();
+    controller.abort(hangup);
   };
   stdout.on('error', note);
   return {

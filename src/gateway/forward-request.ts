@@ -143,7 +143,7 @@ export function createForwarder(deps: ProxyDeps): Forwarder {
     });
     // Not a WebSocket after all: what the client sends next must not be read by the host as a request.
     proxied.on('response', (incoming) => {
-      incoming.resume();
+      incoming.on('error', () => {}).resume();
       respondRaw(
         client,
         502,

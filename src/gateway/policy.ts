@@ -18,6 +18,8 @@ export const socketFolder = 'socket';
 export const socketFile = 'gateway.sock';
 /** Connections that were allowed and refused. */
 export const reportFile = 'egress.json';
+/** The report, in the job's folder, once the gateway has ended. */
+export const keptReportFile = 'egress-report.json';
 
 const port = v.pipe(v.number(), v.integer(), v.minValue(1), v.maxValue(65_535));
 const ports = v.array(port);

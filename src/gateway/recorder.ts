@@ -47,6 +47,7 @@ export async function createRecorder({ folder, policy: { mode }, writeLine }: Re
     const now = systemClock.date().toISOString();
     const group = found.verdict === 'allowed' ? 'allowed' : 'other';
     let entry = entries.get(keyOf(found));
+    let isUrgent = false;
     if (entry === undefined && totals[group] >= maxEntries) {
       report.others[found.verdict === 'refused' ? 'refused' : 'allowed'] += 1;
       save();
@@ -58,10 +59,13 @@ export async function createRecorder({ folder, policy: { mode }, writeLine }: Re
       report.entries.push(entry);
       totals[group] += 1;
       if (group === 'other') announce(entry);
+      isUrgent = group === 'other';
     }
     entry.count += 1;
     entry.lastAt = now;
-    save();
+    // A refusal may be why the agent fails a moment later.
+    if (isUrgent) void write();
+    else save();
     return entry;
   }
 

@@ -268,9 +268,9 @@ async function cleanUp(record: JobRecord, isRecorded: boolean, context: JobConte
     if (!isRecorded && (await store.isActive(jobId))) await store.update(record);
   };
   await retryForever(update, { failure: 'cannot save job result, retrying', logger, signal });
-  await store.keepEgress(jobId).catch((error: unknown) => logger.warn('cannot save network report', { error }));
   const remove = () => runtime.remove(store.paths(jobId));
   await retryForever(remove, { failure: 'cannot remove job from runtime, retrying', logger, signal });
+  await store.keepEgress(jobId).catch((error: unknown) => logger.warn('cannot save network report', { error }));
 }
 
 /** Writes the record if possible. If not, for example on a full disk, its content can still be recovered. */

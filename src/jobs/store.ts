@@ -8,7 +8,7 @@ import type { Dirent } from 'node:fs';
 import { chmod, mkdir, readdir, rm, utimes } from 'node:fs/promises';
 import { join } from 'node:path';
 import * as v from 'valibot';
-import { gatewayFolder, reportFile } from '../gateway/policy.ts';
+import { gatewayFolder, keptReportFile, reportFile } from '../gateway/policy.ts';
 import { type Report, readReport, writeReport } from '../gateway/report.ts';
 import { systemClock } from '../lib/clock.ts';
 import { errorCode } from '../lib/errors.ts';
@@ -171,14 +171,20 @@ export class JobStore {
 
   /** Reads the report on the connections of the job; undefined if it had no wall. */
   async readEgress(jobId: string): Promise<Report | undefined> {
-    const folder = join(this.paths(jobId).folder, gatewayFolder);
-    return (await readReport(join(folder, reportFile))) ?? (await readReport(this.#egressFile(jobId)));
+    return (await this.#readActiveEgress(jobId)) ?? (await readReport(this.#egressFile(jobId)));
   }
 
   /** Keeps the report until the record is removed. */
   async keepEgress(jobId: string): Promise<void> {
-    const report = await readReport(join(this.paths(jobId).folder, gatewayFolder, reportFile));
+    const report = await this.#readActiveEgress(jobId);
     if (report !== undefined) await writeReport(this.#egressFile(jobId), report);
+  }
+
+  async #readActiveEgress(jobId: string): Promise<Report | undefined> {
+    const { folder } = this.paths(jobId);
+    return (
+      (await readReport(join(folder, gatewayFolder, reportFile))) ?? (await readReport(join(folder, keptReportFile)))
+    );
   }
 
   #egressFile(jobId: string): string {

@@ -35,6 +35,11 @@ export function baseBranchOf(taskId: string): string {
   return `plan42-base/${taskId.slice(0, 8)}`;
 }
 
+/** The branch for the work of a turn that conflicts with another commit on the feature branch. */
+export function conflictBranch(featureBranch: string, turnIndex: number): string {
+  return `${featureBranch}-turn-${turnIndex}`;
+}
+
 /** Whether a branch has a name that only one task uses. It is removed with the task. */
 export function isBranchOfTask(branch: string, taskId: string): boolean {
   const id = taskId.slice(0, 8);

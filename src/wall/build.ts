@@ -5,9 +5,16 @@
 import { chmod, rm } from 'node:fs/promises';
 import { join } from 'node:path';
 import { isDeepStrictEqual } from 'node:util';
-import { type EgressPolicy, readPolicy, socketFolder, writePolicy } from '../gateway/policy.ts';
+import {
+  type EgressPolicy,
+  keptReportFile,
+  readPolicy,
+  reportFile,
+  socketFolder,
+  writePolicy,
+} from '../gateway/policy.ts';
 import { UserError } from '../lib/errors.ts';
-import { exists, makeFolder, writeDurably } from '../lib/files.ts';
+import { exists, makeFolder, move, writeDurably } from '../lib/files.ts';
 import type { JobPaths } from '../shim/shim.ts';
 import * as shim from '../shim/shim.ts';
 import { companionOf, egressFolder } from './gateway-process.ts';
@@ -64,5 +71,8 @@ export async function hasWall(job: JobPaths): Promise<boolean> {
 /** Ends the gateway of a job whose container is gone, and removes its files. Does nothing if the job has none. */
 export async function lowerWall(job: JobPaths): Promise<void> {
   await shim.stopCompanion(egressFolder(job));
+  // Complete now, and needed until the job's record is archived.
+  const report = join(egressFolder(job), reportFile);
+  if (await exists(report)) await move(report, join(job.folder, keptReportFile));
   await rm(egressFolder(job), { recursive: true, force: true });
 }

@@ -78,7 +78,7 @@ function sentence(kind: FailureKind, { adapter, env, line, exit }: Failure): str
   const key = adapter.keys.find((key) => env[key]) ?? adapter.keys[0] ?? 'its key';
   switch (kind) {
     case 'no-key':
-      return `cannot start ${name}: it has no key of a model provider. Set ${key} in the environment of the task.`;
+      return `cannot start ${name}: it has no key of a model provider. Set ${key} in the environment of the task, or before "plan42 run".`;
     case 'key-refused':
       return `cannot run ${name}: the model provider refused the key in ${key}: ${quoted}. Replace the key.`;
     case 'overloaded':

@@ -73,8 +73,8 @@ export function gitEnvironment(
   };
 }
 
-/** Settings that are in no file. They come after those that are in the environment already. */
-function configVariables(env: NodeJS.ProcessEnv, settings: Record<string, string>): NodeJS.ProcessEnv {
+/** Variables for settings that are in no file. They come after those that are in the environment already. */
+export function configVariables(env: NodeJS.ProcessEnv, settings: Record<string, string>): NodeJS.ProcessEnv {
   const first = Number(env['GIT_CONFIG_COUNT'] ?? 0) || 0;
   const entries = Object.entries(settings);
   return {

@@ -51,9 +51,13 @@ export async function git(
 }
 
 /** Returns undefined if git exits with an error. */
-export async function tryGit(repository: Git, args: readonly string[]): Promise<string | undefined> {
+export async function tryGit(
+  repository: Git,
+  args: readonly string[],
+  options: { input?: string } = {},
+): Promise<string | undefined> {
   try {
-    return await git(repository, args);
+    return await git(repository, args, options);
   } catch (error) {
     if (error instanceof GitError) return undefined;
     throw error;

@@ -1,5 +1,6 @@
 import { systemClock } from '../../lib/clock.ts';
 import { retry } from '../../lib/retry.ts';
+import { conflictBranch } from '../../plan42/hosted-repositories.ts';
 import { TurnFailure } from '../failures.ts';
 import type { Clone } from './clone.ts';
 import { gitEnvironment } from './environment.ts';
@@ -77,7 +78,7 @@ async function mergeRemote(clone: Clone, local: Git, { turnIndex, env }: PushOpt
   if ((await tryGit(local, [...merge, theirs])) !== undefined) return;
   const files = (await tryGit(local, ['diff', '--name-only', '--diff-filter=U'])) ?? '';
   await tryGit(local, ['merge', '--abort']);
-  const otherBranch = `${featureBranch}-turn-${turnIndex}`;
+  const otherBranch = conflictBranch(featureBranch, turnIndex);
   await pushOnce({ ...clone, featureBranch: otherBranch }, { ...local, env: gitEnvironment(env, clone) });
   throw new TurnFailure(
     `another commit on ${featureBranch} of ${name} conflicts with this turn's changes${inFiles(files.split('\n'))}.`,

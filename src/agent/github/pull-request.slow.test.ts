@@ -4,7 +4,7 @@ import { writeFile } from 'node:fs/promises';
 import { join } from 'node:path';
 import { suite, test } from 'node:test';
 import { type AgentSetting, branch, setUpAgent } from '../../../test/support/agent-setting.ts';
-import { makeReviewComment, makeThread } from '../../../test/support/github/state.ts';
+import { makeRepo, makeReviewComment, makeThread } from '../../../test/support/github/state.ts';
 import type { AgentTask } from '../drivers/driver.ts';
 
 const change = (text: string) => (task: AgentTask) => writeFile(join(task.folder, 'greeting.txt'), text);
@@ -32,6 +32,33 @@ suite('a pull request', { timeout: 600_000 }, () => {
     assert.equal(pullRequest.title, 'A better title');
     assert.match(pullRequest.body ?? '', /^Before\.\n\n[\s\S]*Second summary\.[\s\S]*\n\nAfter\.$/);
     assert.doesNotMatch(pullRequest.body ?? '', /Done\./);
+  });
+
+  test('names those of the other repositories of its task', async (t) => {
+    const setting = await setUpAgent(t);
+    const { git, github } = setting;
+    github.state.repos.set('acme/lib', makeRepo());
+    await git.create('acme/lib');
+    await git.commit('acme/lib', { 'greeting.txt': 'helo\n' });
+    const both = async ({ folder }: AgentTask) => {
+      for (const name of ['app', 'lib']) await writeFile(join(folder, name, 'greeting.txt'), 'hello\n');
+    };
+    const Environment = { Repos: ['acme/app', 'acme/lib'] };
+    const linkOf = (name: string) => `https://github.example.com/acme/${name}/pull/1`;
+    const bodyOf = (name: string) => github.state.repos.get(`acme/${name}`)?.pullRequests.get(1)?.body ?? '';
+    const requireLinks = () => {
+      assert.ok(bodyOf('app').includes(`Together with:\n- ${linkOf('lib')}\n`), bodyOf('app'));
+      assert.ok(bodyOf('lib').includes(`Together with:\n- ${linkOf('app')}\n`), bodyOf('lib'));
+    };
+    const first = await setting.turn(both, { request: { Environment } });
+    assert.equal(first.turn.Status, 'Completed');
+    requireLinks();
+    // The other one does not change in this turn.
+    const one = ({ folder }: AgentTask) => writeFile(join(folder, 'app/greeting.txt'), 'hello, world\n');
+    const Task = { RepoInfo: first.task.RepoInfo };
+    const second = await setting.turn(one, { request: { ...turn2, Environment, Task } });
+    assert.equal(second.turn.Status, 'Completed');
+    requireLinks();
   });
 
   test('gets the new title of its task, and a description without our section stays', async (t) => {

@@ -15,7 +15,7 @@ import { type AgentChoice, type ChosenAgent, chooseAgent } from './choose-agent.
 import { baseOfDevcontainer } from './devcontainer.ts';
 import { defaultBase, renderDockerfile } from './dockerfile.ts';
 import { probeBase } from './probe-base.ts';
-import { type Recipe, readRecipe, recipeFolder, writeRecipe } from './recipe.ts';
+import { adapterName, imageOfAgent, type Recipe, readRecipe, recipeFolder, writeRecipe } from './recipe.ts';
 
 export interface ImageOptions extends AgentChoice {
   base?: string;
@@ -36,11 +36,6 @@ export interface PreparedImage {
   agent: ChosenAgent;
   engine: BuildEngine;
   recipe: Recipe;
-}
-
-/** The name of an agent's image that needs no registry. */
-export function imageOfAgent(name: string): string {
-  return `localhost/plan42-agent-${name}:latest`;
 }
 
 /** Writes the Dockerfile, unless the user has edited it. @throws UserError */
@@ -70,7 +65,7 @@ export async function buildImage(
   const { folder } = recipe;
   const bundle = await readAgentBundle();
   await writeShared(join(folder, 'agent-wrapper'), bundle, 0o755);
-  if (agent.adapterFile !== undefined) await writeShared(join(folder, 'adapter.mjs'), agent.adapterFile, 0o644);
+  if (agent.adapterFile !== undefined) await writeShared(join(folder, adapterName), agent.adapterFile, 0o644);
   const labels = ['--label', `${agentLabel}=${agent.name}`, '--label', `${filesLabel}=${checksumOf(bundle, agent)}`];
   const dockerfile = join(folder, 'Dockerfile');
   const uncached = cache ? [] : ['--no-cache'];

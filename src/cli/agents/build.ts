@@ -4,6 +4,7 @@ import type { CliContext } from '../context.ts';
 import { print } from '../output.ts';
 import { withProgress } from '../progress.ts';
 import { buildImage, type ImageOptions, prepareImage } from './build-image.ts';
+import { imageOfAgent } from './recipe.ts';
 
 export interface BuildOptions extends ImageOptions {
   dryRun?: boolean;
@@ -25,6 +26,7 @@ export async function buildCommand(context: CliContext, options: BuildOptions): 
   await buildImage(prepared, options);
   await print(stdout, `${image}\n`, signal);
   const keys = agent.keys.length === 0 ? '' : ` It needs one of ${agent.keys.join(', ')}.`;
-  const use = `Use it: plan42 server task create --image ${image} --prompt TEXT`;
+  const isFound = image === imageOfAgent(agent.name) && agent.adapterFile === undefined;
+  const use = `Use it: plan42 run ${isFound ? `--agent ${agent.name}` : `--image ${image}`} PROMPT`;
   stderr.write(`${printableLine(`Built ${image}.${keys} ${use}`)}\n`);
 }

@@ -33,6 +33,15 @@ test('Node.js is copied if the base has none, or an old one, for its C library',
   assert.match(old, /# Node\.js 18 of the base is too old for agents\.\nCOPY --from=\S+slim/);
 });
 
+test('npm is copied if the base has Node.js only', () => {
+  const file = render('has apt-get\nnode 24.1.0\nend\n');
+  assert.match(
+    file,
+    /\nCOPY --from=\S+slim \S+\/npm \/opt\/plan42\/npm\n.*\n.*\/opt\/plan42\/npm\/bin\/npm-cli\.js .*\n/,
+  );
+  assert.ok(!file.includes('bin/node'), 'its own Node.js stays');
+});
+
 test('a base without package manager must have what the agent needs', () => {
   assert.throws(() => render('has git\nend\n'), /cannot install bubblewrap, some-tool: base:1 has no package manager/);
 });

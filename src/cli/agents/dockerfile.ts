@@ -21,10 +21,11 @@ export interface DockerfileOptions {
 /** @throws UserError if the base lacks something that cannot be installed */
 export function renderDockerfile({ agent, base, packages }: DockerfileOptions): string {
   const needsNode = base.node === undefined || base.node < oldestNode;
+  const needsNpm = agent.packages.npm !== undefined && !base.programs.has('npm');
   const parts = [
     `FROM ${base.image}\nUSER root`,
     installPackages(agent, base, packages, needsNode),
-    needsNode ? copyNode(base) : '',
+    needsNode ? copyNode(base) : needsNpm ? copyNpm() : '',
     installNpm(agent.packages.npm ?? []),
     installPip(agent.packages.pip ?? []),
     'COPY agent-wrapper /usr/bin/agent-wrapper',
@@ -90,6 +91,14 @@ COPY --from=${image} /usr/local/bin/node /usr/local/bin/node
 COPY --from=${image} /usr/local/lib/node_modules /usr/local/lib/node_modules
 RUN ln -sf ../lib/node_modules/npm/bin/npm-cli.js /usr/local/bin/npm \\
  && ln -sf ../lib/node_modules/npm/bin/npx-cli.js /usr/local/bin/npx`;
+}
+
+function copyNpm(): string {
+  return `# The base has Node.js, but no npm.
+COPY --from=${defaultBase} /usr/local/lib/node_modules/npm /opt/plan42/npm
+RUN mkdir -p /usr/local/bin \\
+ && ln -sf /opt/plan42/npm/bin/npm-cli.js /usr/local/bin/npm \\
+ && ln -sf /opt/plan42/npm/bin/npx-cli.js /usr/local/bin/npx`;
 }
 
 function installNpm(packages: readonly string[]): string {

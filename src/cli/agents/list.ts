@@ -2,7 +2,7 @@ import { adapters } from '../../agent/adapters/find-adapter.ts';
 import type { CliContext } from '../context.ts';
 import { print, renderJson, terminalWidth } from '../output.ts';
 import { renderTable } from '../table.ts';
-import { imageOfAgent } from './build-image.ts';
+import { imageOfAgent } from './recipe.ts';
 
 export interface ListAgentsOptions {
   json?: boolean;

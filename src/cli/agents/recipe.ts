@@ -16,6 +16,14 @@ export interface Recipe {
   isEdited: boolean;
 }
 
+/** The name of an agent's image that needs no registry. */
+export function imageOfAgent(name: string): string {
+  return `localhost/plan42-agent-${name}:latest`;
+}
+
+/** The user's adapter in the folder, if the agent is not one of ours. */
+export const adapterName = 'adapter.mjs';
+
 /** The folder of the recipe of an image. */
 export function recipeFolder(image: string, env: NodeJS.ProcessEnv): string {
   const configured = env['XDG_CONFIG_HOME'] ?? '';

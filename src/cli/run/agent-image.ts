@@ -1,8 +1,8 @@
 import { type BuildEngine, chooseEngine } from '../agents/build-engine.ts';
-import { buildImage, imageOfAgent, imageState, prepareImage } from '../agents/build-image.ts';
+import { buildImage, imageState, prepareImage } from '../agents/build-image.ts';
 import { type ChosenAgent, chooseAgent } from '../agents/choose-agent.ts';
 import { findDevcontainer, imageWithDevcontainer } from '../agents/devcontainer.ts';
-import { readRecipe, recipeFolder } from '../agents/recipe.ts';
+import { imageOfAgent, readRecipe, recipeFolder } from '../agents/recipe.ts';
 import type { CliContext } from '../context.ts';
 import { withProgress } from '../progress.ts';
 import type { EngineName } from './choose-runtime.ts';

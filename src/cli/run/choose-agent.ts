@@ -1,7 +1,10 @@
+import { existsSync } from 'node:fs';
+import { join } from 'node:path';
 import type { Adapter } from '../../agent/adapters/adapter.ts';
 import { adapters } from '../../agent/adapters/find-adapter.ts';
 import { ExitCode, UserError } from '../../lib/errors.ts';
 import type { EnvVar } from '../../plan42/objects.ts';
+import { adapterName, imageOfAgent, recipeFolder } from '../agents/recipe.ts';
 import type { CliContext } from '../context.ts';
 import { requireImage } from '../server/require-image.ts';
 
@@ -19,6 +22,8 @@ export interface ChosenAgent {
   image: string | undefined;
   /** Tell the image which agent to start, and give it the keys that the user has set. */
   variables: EnvVar[];
+  /** Why this agent, if the user has not chosen it. */
+  reason: string | undefined;
 }
 
 /** A runner without containers needs some name. */
@@ -31,7 +36,9 @@ const noImage = 'localhost/no-container:latest';
 export function chooseAgent({ env }: CliContext, options: AgentOptions): ChosenAgent {
   const { image, container } = options;
   if (image !== undefined) requireImage(image);
-  const name = options.agent ?? env['PLAN42_RUN_AGENT'] ?? (image === undefined ? findByKey(env) : undefined);
+  const given = options.agent ?? env['PLAN42_RUN_AGENT'];
+  const found = given === undefined && image === undefined ? findByKey(env) : undefined;
+  const name = given === undefined ? found?.name : (builtAdapter(given, env) ?? given);
   const adapter = adapters.find((known) => known.name === name);
   if (name !== undefined && adapter === undefined && !/[./]/.test(name) && name !== 'custom') {
     throw new UserError(`there is no agent "${name}"`, { remedy: `Use one of: ${names()}.`, exitCode: ExitCode.usage });
@@ -43,8 +50,20 @@ export function chooseAgent({ env }: CliContext, options: AgentOptions): ChosenA
   // The image that is built for an agent names it itself. That of a command may be for another one.
   const isNamed = name === undefined || (container && image === undefined && name !== 'custom');
   const variables = isNamed ? [] : agentVariables(name, env);
-  const given = [...variables, ...keys, ...(keys.length > 0 ? serverVariable(adapter, env) : [])];
-  return { name, image: image ?? (container ? undefined : noImage), variables: given };
+  return {
+    name,
+    image: image ?? (container ? undefined : noImage),
+    variables: [...variables, ...keys, ...(keys.length > 0 ? serverVariable(adapter, env) : [])],
+    reason: found && `Using ${found.name}, because ${found.key} is set. For another agent, use --agent.`,
+  };
+}
+
+/** The file of an adapter that the user has built an image with, by its name. */
+function builtAdapter(name: string, env: NodeJS.ProcessEnv): string | undefined {
+  if (!/^[a-z][a-z0-9-]{0,39}$/.test(name) || name === 'custom' || adapters.some((known) => known.name === name))
+    return undefined;
+  const file = join(recipeFolder(imageOfAgent(name), env), adapterName);
+  return existsSync(file) ? file : undefined;
 }
 
 /** A key may be for another server than that of the provider. */
@@ -67,13 +86,14 @@ function customVariables(command: string, protocol: string | undefined): EnvVar[
   ];
 }
 
-function findByKey(env: NodeJS.ProcessEnv): string {
+function findByKey(env: NodeJS.ProcessEnv): { name: string; key: string } {
   const withKey = adapters.filter(({ keys }) => keys.some((key) => env[key]));
   // The agent of a provider comes before those that work with many.
   const own = withKey.filter(({ server }) => server !== undefined);
   const found = own.length > 0 ? own : withKey;
   const [only, another] = found;
-  if (only !== undefined && another === undefined) return only.name;
+  const key = only?.keys.find((name) => env[name]);
+  if (only !== undefined && key !== undefined && another === undefined) return { name: only.name, key };
   const keys = [...new Set(adapters.flatMap(({ keys }) => keys))].join(', ');
   const reason =
     only === undefined ? 'no key of a model is set' : `keys of ${found.map(({ name }) => name).join(' and ')} are set`;

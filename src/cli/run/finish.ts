@@ -1,4 +1,5 @@
 /** Follows a turn, and brings its result back. */
+import { GitError } from '../../agent/git/git.ts';
 import { ExitCode, isAbort, UserError } from '../../lib/errors.ts';
 import { printableLine } from '../../lib/printable.ts';
 import { shellQuote } from '../../lib/shell-quote.ts';
@@ -13,11 +14,13 @@ import { personalWords } from '../server/task-words.ts';
 import { type ServerConnection, withServer } from '../server/with-server.ts';
 import { applyChanges, type Changes, changesOf } from './git/changes.ts';
 import { fetchTask, hostedRemote, updateBranch } from './git/exchange.ts';
+import { explainGit } from './git/explain.ts';
 import type { LocalRepository } from './git/local-repository.ts';
 import { askAtInterrupt } from './interrupt.ts';
 import { liveLines } from './live-lines.ts';
 import type { ResultOptions } from './options.ts';
 import type { PullRequestPlan } from './pull-request.ts';
+import { waitingReason } from './service/waiting-reason.ts';
 
 export interface FinishInput {
   server: ServerConnection;
@@ -67,6 +70,7 @@ export async function finishTurn(context: CliContext, input: FinishInput): Promi
   if (options.json) await print(stdout, renderJson(documentOf(finished, result)), signal);
   else await print(stdout, describe(finished, short, result), signal);
   throwIfFailed(finished, personalWords);
+  if (result?.failure !== undefined) throw result.failure;
 }
 
 /** Returns the finished turn, or undefined if the user has detached. */
@@ -74,10 +78,15 @@ async function follow(context: CliContext, { server, turn, options }: FinishInpu
   const { stdout, stderr } = context;
   using live = liveLines(context, options.json ? stderr : stdout);
   using interruption = askAtInterrupt(context, live);
+  const personal = { ...options, personal: true };
   try {
     const onStatus = ({ Status }: AdminTurn) => live.setStatus(Status);
     const { client } = server;
-    return await watchTurn({ client, turn, lines: live.lines, onStatus, signal: interruption.signal });
+    const waiting = {
+      why: (signal: AbortSignal) => waitingReason(context, personal, signal),
+      note: (text: string) => live.note(text),
+    };
+    return await watchTurn({ client, turn, lines: live.lines, onStatus, waiting, signal: interruption.signal });
   } catch (error) {
     if (!isAbort(error, interruption.signal)) throw error;
     live[Symbol.dispose]();
@@ -110,6 +119,8 @@ interface Result {
   featureBranch: string;
   applied: boolean;
   pullRequest: string | undefined;
+  /** Why the changes could not be applied, or the pull request not opened. */
+  failure: UserError | undefined;
 }
 
 /** Fetches the branch, and does with it what the options say. Undefined if nothing was changed. */
@@ -117,18 +128,23 @@ async function takeResult(context: CliContext, input: FinishInput, turn: AdminTu
   const { repository, task, options, pullRequest } = input;
   const fetched = await fetchResult(context, input);
   if (fetched === undefined || fetched.changes.files === 0) return undefined;
-  const hasFailed = turn.Status === 'Failed';
-  if (options.apply && !hasFailed) await applyChanges(repository, fetched.changes, fetched.name);
-  const opened =
-    pullRequest && !hasFailed
-      ? await pullRequest.open({
-          commit: fetched.changes.commit,
-          branch: fetched.featureBranch,
-          title: task.Title,
-          body: turn.OutputMessage ?? '',
-        })
-      : undefined;
-  return { ...fetched, applied: options.apply === true && !hasFailed, pullRequest: opened };
+  const result: Result = { ...fetched, applied: false, pullRequest: undefined, failure: undefined };
+  if (turn.Status === 'Failed') return result;
+  try {
+    if (options.apply) await applyChanges(repository, fetched.changes, fetched.name);
+    result.applied = options.apply === true;
+    result.pullRequest = await pullRequest?.open({
+      commit: fetched.changes.commit,
+      branch: fetched.name.startsWith('refs/') ? fetched.featureBranch : fetched.name,
+      title: task.Title,
+      body: turn.OutputMessage ?? '',
+    });
+  } catch (error) {
+    const failure = error instanceof GitError ? explainGit(error) : error;
+    if (!(failure instanceof UserError)) throw failure;
+    result.failure = failure;
+  }
+  return result;
 }
 
 /** Fetches the branch of a task into the user's repository. Undefined if the agent has not pushed anything. */
@@ -177,7 +193,7 @@ function documentOf(turn: AdminTurn, result: Result | undefined): RunDocument {
     turnIndex: turn.TurnIndex,
     status: turn.Status,
     message: turn.OutputMessage ?? null,
-    error: turn.ErrorMessage ?? null,
+    error: turn.ErrorMessage ?? result?.failure?.message ?? null,
     branch: result?.name ?? null,
     base: changes?.base ?? null,
     commit: changes?.commit ?? null,

@@ -1,6 +1,6 @@
 import { once } from 'node:events';
 import { createInterface } from 'node:readline/promises';
-import type { CliContext } from '../context.ts';
+import { type CliContext, hangup } from '../context.ts';
 import type { LiveLines } from './live-lines.ts';
 
 export type Decision = 'cancel' | 'detach';
@@ -16,7 +16,8 @@ const question = 'Cancel the task, detach and let it run, or go on? [c/d/G] ';
 
 /**
  * Where a user can be asked, Ctrl-C asks whether to cancel the task, to detach from it, or to go on; a second Ctrl-C cancels.
- * Elsewhere the signal of the context cancels, because what has started this command expects that nothing goes on.
+ * Elsewhere the signal of the context cancels, because what has started this command expects that nothing goes on. Only a
+ * closed terminal, or output that cannot be written any more, detaches.
  */
 export function askAtInterrupt(context: CliContext, live: LiveLines): Interruption {
   const stop = new AbortController();
@@ -43,12 +44,16 @@ export function askAtInterrupt(context: CliContext, live: LiveLines): Interrupti
   });
   return {
     signal,
-    decision: () => decision ?? (context.signal.aborted ? 'cancel' : undefined),
+    decision: () => decision ?? (context.signal.aborted ? atSignal(context.signal) : undefined),
     [Symbol.dispose]: () => {
       question?.abort();
       listener?.[Symbol.dispose]();
     },
   };
+}
+
+function atSignal({ reason }: AbortSignal): Decision {
+  return reason === hangup ? 'detach' : 'cancel';
 }
 
 /** Returns undefined to go on, also without an answer. */

@@ -12,6 +12,8 @@ export interface LiveLines extends Disposable {
   /** Write whole lines only. */
   lines: Writable;
   setStatus(status: string): void;
+  /** Writes a line to standard error. */
+  note(text: string): void;
   /** Hides the line and holds the log back, while something else uses the terminal. */
   pause(): void;
   resume(): void;
@@ -42,16 +44,18 @@ export function liveLines(
   };
   const timer = isLive ? setInterval(draw, frameMs) : undefined;
 
+  const whenShown = (write: () => void) => {
+    if (isPaused) held.push(write);
+    else write();
+  };
   const lines = new Writable({
     decodeStrings: false,
     write(chunk: string, _encoding, done) {
-      const write = () => {
+      whenShown(() => {
         erase();
         if (to.write(chunk)) done();
         else to.once('drain', done);
-      };
-      if (isPaused) held.push(write);
-      else write();
+      });
     },
   });
   return {
@@ -61,6 +65,11 @@ export function liveLines(
       if (!isLive && shown !== status) stderr.write(`${shown}\n`);
       status = shown;
     },
+    note: (text) =>
+      whenShown(() => {
+        erase();
+        stderr.write(`${printableLine(text)}\n`);
+      }),
     pause: () => {
       isPaused = true;
       erase();

@@ -19,17 +19,25 @@ import { ensureAgentImage } from './agent-image.ts';
 import { type ChosenAgent, chooseAgent } from './choose-agent.ts';
 import { chooseEngine } from './choose-runtime.ts';
 import { finishTurn } from './finish.ts';
+import { requireWorkTree } from './git/changes.ts';
 import { fetchTask, hostedRemote, pushCommit, pushOwnCommits } from './git/exchange.ts';
+import { explainingGit } from './git/explain.ts';
 import { authorOf, commitOfWorkTree, type LocalRepository, openRepository } from './git/local-repository.ts';
 import type { RunOptions } from './options.ts';
 import { preparePullRequest } from './pull-request.ts';
 import { ensureService } from './service/ensure.ts';
 
 /** @throws UserError also if the turn failed */
-export async function run(context: CliContext, words: readonly string[], options: RunOptions): Promise<void> {
-  checkOptions(options);
-  const prompt = await promptOf(context, words, options);
+export function run(context: CliContext, words: readonly string[], options: RunOptions): Promise<void> {
+  return explainingGit(async () => {
+    checkOptions(options);
+    await runPrompt(context, await promptOf(context, words, options), options);
+  });
+}
+
+async function runPrompt(context: CliContext, prompt: string, options: RunOptions): Promise<void> {
   const repository = await openRepository(context, '.');
+  if (options.apply) requireWorkTree(repository);
   // Its obstacles must show before an agent works for an hour.
   const pullRequest = options.pr ? await preparePullRequest(context, repository) : undefined;
   const start =
@@ -59,17 +67,16 @@ function checkOptions({ apply, pr, detach, turn, dirty, image, agent, title, env
 async function promptOf(context: CliContext, words: readonly string[], { promptFile }: RunOptions): Promise<string> {
   const prompt = words.length === 0 ? undefined : words.join(' ');
   const isPiped = context.stdin.isTTY !== true && prompt === undefined && promptFile === undefined;
-  if (isPiped) return readPrompt(context, { promptFile: '-' });
+  const remedy = 'Give one: plan42 run "Fix the failing test"';
+  if (isPiped) return readPrompt(context, { promptFile: '-' }, remedy);
   if (prompt === undefined && promptFile === undefined) {
     throw new UserError('there is no prompt', {
-      remedy: 'Give one: plan42 run "Fix the failing test"',
+      remedy,
       exitCode: ExitCode.usage,
     });
   }
-  return readPrompt(context, {
-    ...(prompt !== undefined && { prompt }),
-    ...(promptFile !== undefined && { promptFile }),
-  });
+  const given = { ...(prompt !== undefined && { prompt }), ...(promptFile !== undefined && { promptFile }) };
+  return readPrompt(context, given, remedy);
 }
 
 interface Started {
@@ -87,6 +94,7 @@ async function newTask(context: CliContext, repository: LocalRepository, { promp
   const { env, stderr } = context;
   const variables = (options.env ?? []).map((text) => parseEnvVar(text, env));
   const agent = chooseAgent(context, options);
+  if (agent.reason !== undefined) stderr.write(`${agent.reason}\n`);
   const isLocal = options.server === undefined && options.data === undefined;
   const engine = options.container && (isLocal || agent.image === undefined) ? await chooseEngine(context) : undefined;
   const image =

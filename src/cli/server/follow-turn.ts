@@ -5,13 +5,17 @@ import { sleep } from '../../lib/sleep.ts';
 import type { AdminClient } from '../../plan42/admin-client.ts';
 import type { AdminTurn } from '../../plan42/admin-objects.ts';
 import { isTransient } from '../../plan42/errors.ts';
-import { isTerminalStatus } from '../../plan42/turn-status.ts';
+import { isTerminalStatus, isUnsent } from '../../plan42/turn-status.ts';
 import type { CliContext } from '../context.ts';
 import { print } from '../output.ts';
 import { serverWords, type TaskWords } from './task-words.ts';
 import { turnRemedy } from './turn-remedy.ts';
 
 const statusPollMs = 500;
+const reasonPollMs = 2000;
+
+/** Returns why no runner starts a turn, with what to do; undefined if that is unknown. */
+export type WhyWaiting = (signal: AbortSignal) => Promise<string | undefined>;
 
 /**
  * Follows a turn until it is finished: log and output go to `lines`, its status to standard error.
@@ -22,11 +26,20 @@ export async function followTurn(
   client: AdminClient,
   turn: AdminTurn,
   lines: Writable,
+  whyWaiting?: WhyWaiting,
 ): Promise<AdminTurn> {
-  const onStatus = ({ TurnIndex, Status }: AdminTurn) => {
-    stderr.write(`[turn ${TurnIndex}] ${printableLine(Status)}\n`);
+  const note = (text: string) => {
+    stderr.write(`[turn ${turn.TurnIndex}] ${printableLine(text)}\n`);
   };
-  return watchTurn({ client, turn, lines, onStatus, signal });
+  const onStatus = ({ Status }: AdminTurn) => note(Status);
+  return watchTurn({
+    client,
+    turn,
+    lines,
+    onStatus,
+    signal,
+    ...(whyWaiting && { waiting: { why: whyWaiting, note } }),
+  });
 }
 
 interface WatchOptions {
@@ -36,18 +49,26 @@ interface WatchOptions {
   lines: Writable;
   /** Gets the turn whenever its status has changed. */
   onStatus: (turn: AdminTurn) => void;
+  /** Finds out why a turn has not started, and gets each new reason. */
+  waiting?: { why: WhyWaiting; note: (reason: string) => void };
   signal: AbortSignal;
 }
 
 /** Watches a turn until it is finished, and returns it then. Rejects with the signal's reason. */
 export async function watchTurn({ client, turn, lines, onStatus, ...options }: WatchOptions): Promise<AdminTurn> {
+  const { waiting } = options;
   // If one of the two fails, the other stops.
   const stop = new AbortController();
   const signal = AbortSignal.any([options.signal, stop.signal]);
+  const started = new AbortController();
+  const onTurn = (current: AdminTurn) => {
+    if (!isUnsent(current)) started.abort();
+  };
   try {
     const [finished, last] = await Promise.all([
-      watchStatus(client, turn, onStatus, signal),
+      watchStatus(client, turn, { onStatus, onTurn }, signal),
       printTurnLog(client, turn, lines, signal),
+      waiting && explainWait(waiting, AbortSignal.any([signal, started.signal])),
     ]);
     onStatus(finished);
     // Many agents log their final message too.
@@ -56,6 +77,23 @@ export async function watchTurn({ client, turn, lines, onStatus, ...options }: W
     return finished;
   } finally {
     stop.abort();
+  }
+}
+
+/** Notes each new reason until the turn is started. A turn that starts at once needs none. */
+async function explainWait({ why, note }: NonNullable<WatchOptions['waiting']>, signal: AbortSignal): Promise<void> {
+  let noted: string | undefined;
+  try {
+    for (;;) {
+      await sleep(reasonPollMs, signal);
+      const reason = await why(signal);
+      // Sizes in the reason change all the time.
+      const kind = reason?.replaceAll(/[\d.]+/g, '');
+      if (reason !== undefined && kind !== noted) note(reason);
+      noted = kind;
+    }
+  } catch (error) {
+    if (!signal.aborted) throw error;
   }
 }
 
@@ -91,11 +129,12 @@ export async function printTurnLog(
 async function watchStatus(
   client: AdminClient,
   turn: AdminTurn,
-  onStatus: (turn: AdminTurn) => void,
+  { onStatus, onTurn }: Record<'onStatus' | 'onTurn', (turn: AdminTurn) => void>,
   signal: AbortSignal,
 ): Promise<AdminTurn> {
   let [current, shown] = [turn, ''];
   for (;;) {
+    onTurn(current);
     if (isTerminalStatus(current.Status)) return current;
     if (current.Status !== shown) onStatus(current);
     shown = current.Status;

@@ -9,7 +9,7 @@ export interface PromptOptions {
   promptFile?: string;
 }
 
-const remedy = 'Give a prompt with --prompt TEXT or --prompt-file FILE.';
+const promptRemedy = 'Give a prompt with --prompt TEXT or --prompt-file FILE.';
 
 export function withPromptOptions(command: Command): Command {
   return command
@@ -18,7 +18,11 @@ export function withPromptOptions(command: Command): Command {
 }
 
 /** @throws UserError unless there is exactly one prompt, and it is not empty */
-export async function readPrompt(context: CliContext, { prompt, promptFile }: PromptOptions): Promise<string> {
+export async function readPrompt(
+  context: CliContext,
+  { prompt, promptFile }: PromptOptions,
+  remedy = promptRemedy,
+): Promise<string> {
   if (prompt !== undefined && promptFile !== undefined) {
     throw new UserError('--prompt and --prompt-file cannot be used together', {
       remedy: 'Give one of them.',

@@ -6,6 +6,7 @@ import { print } from '../output.ts';
 import { throughPager } from '../pager.ts';
 import { fetchResult } from '../run/finish.ts';
 import { applyChanges, withPatch } from '../run/git/changes.ts';
+import { explainingGit } from '../run/git/explain.ts';
 import { openRepository } from '../run/git/local-repository.ts';
 import type { LocationOptions } from '../server/location.ts';
 import { findTask } from '../server/task/find.ts';
@@ -18,7 +19,11 @@ export interface TaskOptions extends LocationOptions {
 }
 
 /** Prints the changes of a task as a patch, or their statistic. */
-export async function diffTask(context: CliContext, id: string, options: TaskOptions): Promise<void> {
+export function diffTask(context: CliContext, id: string, options: TaskOptions): Promise<void> {
+  return explainingGit(() => printChanges(context, id, options));
+}
+
+async function printChanges(context: CliContext, id: string, options: TaskOptions): Promise<void> {
   const { stdout, signal } = context;
   const { repository, changes } = await fetchChanges(context, id, options);
   if (options.stat) return print(stdout, `${changes.stat}\n`, signal);
@@ -35,8 +40,11 @@ export async function diffTask(context: CliContext, id: string, options: TaskOpt
 
 /** Applies the changes of a task to the files of the user. */
 export async function applyTask(context: CliContext, id: string, options: TaskOptions): Promise<void> {
-  const { repository, changes, name } = await fetchChanges(context, id, options);
-  await applyChanges(repository, changes, name);
+  const changes = await explainingGit(async () => {
+    const fetched = await fetchChanges(context, id, options);
+    await applyChanges(fetched.repository, fetched.changes, fetched.name);
+    return fetched.changes;
+  });
   await print(context.stdout, `${changes.stat}\n`, context.signal);
   context.stderr.write('Applied to your files, not committed: see "git diff".\n');
 }

@@ -17,6 +17,7 @@ const docker: Engine = {
     start: 'Start the Docker daemon, and let this user reach it (on Linux: membership in the group "docker").',
   },
   pullsItself: false,
+  givesCapabilitiesToUsers: false,
   ownEnvironment: [],
   configuredVariables: proxiesOfClient,
   // The client takes the value from its environment. Without one there, the container does not have the variable.

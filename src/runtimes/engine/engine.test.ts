@@ -77,6 +77,9 @@ describe('readiness', () => {
 });
 
 describe('the command of a job', { concurrency: true }, () => {
+  const imageUser = 'image inspect --format user={{.Config.User}} agent:v1';
+  const asRoot = { [imageUser]: 'echo user=' };
+
   /** The arguments with which a job is started. */
   async function runArguments(
     name: Name,
@@ -84,7 +87,7 @@ describe('the command of a job', { concurrency: true }, () => {
     responses: Record<string, string> = {},
     mayPullAgain = false,
   ): Promise<string[]> {
-    await using setting = await setUp(name, { ...responses, 'run *': 'exit 0' }, jobs);
+    await using setting = await setUp(name, { ...asRoot, ...responses, 'run *': 'exit 0' }, jobs);
     await using job = await makeJobFolder();
     await setting.runtime.start({ ...job, image: 'agent:v1', mayPullAgain });
     const calls = await eventually(async () => {
@@ -118,6 +121,21 @@ describe('the command of a job', { concurrency: true }, () => {
       'agent:v1',
       ...['--encrypted-input=false', '--plan42-proxy', '--log-agent-output'],
     ]);
+  });
+
+  // Podman makes them ambient, so that such a user could change every file of the image.
+  test('gives capabilities to root only', async () => {
+    const kill = 'capabilities = ["KILL"]';
+    const given = async (user: string, name: Name = 'podman', more = '') =>
+      option(await runArguments(name, `${kill}\n${more}`, { [imageUser]: `echo 'user=${user}'` }), '--cap-add');
+    for (const user of ['', '0', '00', 'root', 'root:root', '0:0', '0:1000', ':5']) {
+      assert.deepEqual(await given(user), ['KILL'], user);
+    }
+    for (const user of ['1000', '1000:0', 'node', 'node:root', 'root2', '10', '1000:1000']) {
+      assert.deepEqual(await given(user), [], user);
+    }
+    assert.deepEqual(await given('1000', 'docker'), ['KILL']);
+    assert.deepEqual(await given('1000', 'podman', 'no_new_privileges = false'), ['KILL']);
   });
 
   test('names a network and allows new privileges only if configured', async () => {

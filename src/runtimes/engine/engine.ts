@@ -73,6 +73,8 @@ export interface Engine {
     names: readonly string[],
     ofImage: Readonly<Record<string, string>>,
   ) => { options: string[]; env: NodeJS.ProcessEnv };
+  /** Whether programs of a user without privileges get the capabilities of the container. */
+  givesCapabilitiesToUsers: boolean;
   /** How containers reach this machine. */
   findRoute: FindRoute;
   /** Prints where the engine is, and what that means. */
@@ -148,17 +150,24 @@ export function createEngineRuntime(engine: Engine, options: RuntimeOptions): Ru
 
   async function start(job: StartOptions, signal?: AbortSignal): Promise<void> {
     const raised = await raiseWallFor(job, limits, engineSettings);
-    const [given, logDriver, variables, authorities, network] = await Promise.all([
+    const [given, logDriver, variables, authorities, network, capabilities] = await Promise.all([
       givenOptions(job, engineSettings),
       chooseLogDriver(),
       keepVariablesOut(job.image, raised?.variables ?? []),
       authorityOptions(job, caFile, { run, instanceId, isRemote, relabels: true }),
       raised?.options ?? agentNetwork.options(job.serverUrl),
+      capabilitiesFor(job.image),
     ]);
     const options = ['--log-driver', logDriver, ...given, ...variables.options, ...authorities, ...network];
-    const args = runArguments(job, options, { limits, instanceId, wall: raised?.wall });
+    const args = runArguments(job, options, { limits: { ...limits, capabilities }, instanceId, wall: raised?.wall });
     const commandEnv = { ...containerCommandEnvironment(env, engine), ...variables.env };
     await launchClient(job, [engine.command, ...args], commandEnv, signal);
+  }
+
+  // Without new privileges, another user cannot become root, so the capabilities would only make it one.
+  async function capabilitiesFor(image: string): Promise<readonly string[]> {
+    const isLimited = limits.noNewPrivileges && limits.capabilities.length > 0 && engine.givesCapabilitiesToUsers;
+    return !isLimited || (await images.runsAsRoot(image)) ? limits.capabilities : [];
   }
 
   async function keepVariablesOut(

@@ -26,6 +26,8 @@ const Inspected = v.tuple([
 export interface EngineImages extends ImageStore {
   /** The variables that the image sets. @throws RuntimeError */
   environmentOf(image: string): Promise<Record<string, string>>;
+  /** Whether its programs run as root. @throws RuntimeError */
+  runsAsRoot(image: string): Promise<boolean>;
   /** Where an image is from; undefined if it is missing. @throws RuntimeError */
   findLocal(image: string, signal?: AbortSignal): Promise<LocalImage | undefined>;
 }
@@ -70,8 +72,17 @@ export function createEngineImages(run: RunEngine): EngineImages {
     return Object.fromEntries(variables.map(([name = '', value = '']) => [name, value]));
   }
 
+  async function runsAsRoot(image: string): Promise<boolean> {
+    const format = 'user={{.Config.User}}';
+    const args = ['image', 'inspect', '--format', format, image];
+    const [printed] = await lines('inspect the image', args, undefined);
+    // A user, or a user and a group, by name or number. Another name of root is not recognised, and loses rights only.
+    return /^user=(?:(?:root|0+)?(?::.*)?)$/.test(printed ?? '');
+  }
+
   return {
     environmentOf,
+    runsAsRoot,
     listIds: async (signal) =>
       (await lines('list images', ['images', '--all', '--quiet', '--no-trunc'], signal)).map(bare),
     find,

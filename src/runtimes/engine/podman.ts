@@ -15,6 +15,7 @@ const podman: Engine = {
   },
   pullsItself: true,
   // Podman passes proxies by default, and everything if containers.conf asks for it.
+  givesCapabilitiesToUsers: true,
   ownEnvironment: ['--http-proxy=false', '--env-host=false'],
   configuredVariables: async (env) => {
     const names = (await readContainersConf(env)).env.map((entry) => entry.replace(/=.*/s, ''));

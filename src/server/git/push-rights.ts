@@ -1,4 +1,4 @@
-import { hostedName, isBranchOfTask } from '../../plan42/hosted-repositories.ts';
+import { conflictBranch, hostedName, isBranchOfTask } from '../../plan42/hosted-repositories.ts';
 import type { RepoInfo, Task } from '../../plan42/objects.ts';
 
 type TaskBranches = Pick<Task, 'TaskId' | 'RepoInfo'>;
@@ -13,6 +13,17 @@ export function mayAgentPush({ TaskId, RepoInfo }: TaskBranches, repo: string, b
   return FeatureBranch === ''
     ? branch.startsWith('plan42/') && isBranchOfTask(branch, TaskId)
     : branch === FeatureBranch;
+}
+
+/**
+ * Whether an agent may push to a branch during a turn. If another commit on the feature branch conflicts with the turn, its
+ * work is on a branch of its own.
+ */
+export function mayTurnPush(task: TaskBranches, repo: string, branch: string, turnIndex: number): boolean {
+  const suffix = conflictBranch('', turnIndex);
+  const feature = branch.endsWith(suffix) ? branch.slice(0, -suffix.length) : '';
+  const isTarget = branch === task.RepoInfo[repo]?.TargetBranch;
+  return mayAgentPush(task, repo, branch) || (!isTarget && mayAgentPush(task, repo, feature));
 }
 
 /**

@@ -103,9 +103,18 @@ export class Repositories {
       const path = name === undefined ? undefined : this.#pathOf(name);
       if (path === undefined || !(await exists(path))) continue;
       for (const branch of [FeatureBranch, TargetBranch].filter((name) => isBranchOfTask(name, TaskId))) {
-        await runGit(['-C', path, 'update-ref', '-d', `refs/heads/${branch}`], this.env);
+        for (const ref of [`refs/heads/${branch}`, ...(await this.#conflictBranches(path, branch))]) {
+          await runGit(['-C', path, 'update-ref', '-d', ref], this.env);
+        }
       }
     }
+  }
+
+  /** Returns the refs of branches with the work of turns that conflicted. */
+  async #conflictBranches(path: string, featureBranch: string): Promise<string[]> {
+    const pattern = `refs/heads/${featureBranch}-turn-*`;
+    const printed = await runGit(['-C', path, 'for-each-ref', '--format=%(refname)', pattern], this.env);
+    return printed.split('\n').filter((ref) => /-turn-\d+$/.test(ref));
   }
 
   /** Deletes repositories that have been without branches for an hour, and packs the others. */

@@ -70,7 +70,7 @@ function checkToken(token: string, deps: AuthenticationDeps): Principal {
   const claims = tokens.verify(token);
   if (!claims) throw unauthorized('the token is not of this server');
   if (!isCurrent(claims, token, store)) throw unauthorized('the token is no longer valid');
-  const principal = principalOf(claims, store);
+  const principal = principalOf(claims, store, clock.date().getTime());
   if (principal.kind === 'runner') {
     deps.tokenEnds.noteUse({ TenantID: principal.tenantId, RunnerID: principal.runnerId, TokenID: principal.tokenId });
   }
@@ -99,7 +99,10 @@ function isCurrent(
   return runners.find({ TenantId: tenantId, RunnerId: runnerId })?.Deleted === false;
 }
 
-function principalOf(claims: Claims, { turns }: AuthenticationDeps['store']): Principal {
+// An agent that is stopped has jobs.stop_timeout for it, usually some seconds.
+const lastPushMs = 120_000;
+
+function principalOf(claims: Claims, { turns }: AuthenticationDeps['store'], now: number): Principal {
   const { sub: tenantId } = claims;
   const expiresAt = new Date(claims.exp * 1000);
   if (claims.principal_type === 'User') return { tenantId, kind: 'tenant' };
@@ -109,7 +112,9 @@ function principalOf(claims: Claims, { turns }: AuthenticationDeps['store']): Pr
   const turn = turns.find({ TenantId: claims.sub, TaskId: taskId, TurnIndex: turnIndex });
   if (!turn) throw unauthorized('the token is for a turn that does not exist');
   const turnFinished = isTerminalStatus(turn.Status);
-  return { tenantId, ...(turnFinished && { expiresAt }), kind: 'agent', taskId, turnIndex, turnFinished };
+  const wasStopped = turn.Status === 'Failed' && turn.EndedBy !== 'Agent';
+  const mayStillPush = wasStopped && Math.abs(now - Date.parse(turn.UpdatedAt)) < lastPushMs;
+  return { tenantId, ...(turnFinished && { expiresAt }), kind: 'agent', taskId, turnIndex, turnFinished, mayStillPush };
 }
 
 /**
@@ -119,7 +124,7 @@ function principalOf(claims: Claims, { turns }: AuthenticationDeps['store']): Pr
  */
 export function authorise(
   principal: Principal,
-  { access, afterTurn }: RouteOptions,
+  { access, afterTurn, afterCancel }: RouteOptions,
   params: Readonly<Record<string, string | undefined>>,
 ): void {
   if (!access.includes(principal.kind))
@@ -129,7 +134,8 @@ export function authorise(
   if (principal.kind !== 'agent') return;
   requireOwn('task', params['taskId'], principal.taskId);
   requireOwn('turn', params['turnIndex'], String(principal.turnIndex));
-  if (principal.turnFinished && !afterTurn) throw unauthorized('the turn is finished, so its token is no longer valid');
+  if (afterTurn || (afterCancel && principal.mayStillPush)) return;
+  if (principal.turnFinished) throw unauthorized('the turn is finished, so its token is no longer valid');
 }
 
 function requireOwn(what: string, named: string | undefined, own: string): void {

@@ -6,7 +6,7 @@ export type Principal = { tenantId: string; expiresAt?: Date } & (
   | { kind: 'runner'; runnerId: string; tokenId: string }
   /** The holder of a sign-in link, who may only start a session. */
   | { kind: 'signIn' }
-  | { kind: 'agent'; taskId: string; turnIndex: number; turnFinished: boolean }
+  | { kind: 'agent'; taskId: string; turnIndex: number; turnFinished: boolean; mayStillPush: boolean }
 );
 
 /** One authorised request. */
@@ -52,6 +52,8 @@ export interface RouteOptions {
   forGit?: boolean;
   /** Agents may use the route after their turn is finished, to learn that it is. */
   afterTurn?: boolean;
+  /** Agents may use the route for some time after their turn was cancelled, to push what was done until then. */
+  afterCancel?: boolean;
 }
 
 export interface Route extends RouteOptions {

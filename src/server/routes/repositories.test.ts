@@ -236,7 +236,11 @@ describe('hosted repositories of an agent', () => {
     const head = await commit(clone, { 'b.txt': 'two\n' });
     const push = (...refs: string[]) => git(clone, ['push', '--quiet', urlOf(name), ...refs], agent.env);
     await push('HEAD:refs/heads/plan42/fix');
+    // If another commit conflicts.
+    await push('HEAD:refs/heads/plan42/fix-turn-1');
     const others = [
+      'HEAD:refs/heads/plan42/fix-turn-2',
+      'HEAD:refs/heads/plan42/fix-turn-1-turn-1',
       'main',
       'HEAD:refs/heads/plan42/fix2',
       'HEAD:refs/heads/plan42/fix/a',
@@ -248,7 +252,7 @@ describe('hosted repositories of an agent', () => {
     await assert.rejects(push(':refs/heads/plan42/fix'), refused(/403/));
     assert.equal(
       await git(folder, ['ls-remote', urlOf(name), 'refs/heads/plan42/*'], asTenant),
-      `${head}\trefs/heads/plan42/fix`,
+      `${head}\trefs/heads/plan42/fix\n${head}\trefs/heads/plan42/fix-turn-1`,
     );
     // As a large push, after a request that probes for authentication.
     await commit(clone, { large: randomBytes(3 * 1024 * 1024) });
@@ -262,6 +266,31 @@ describe('hosted repositories of an agent', () => {
       git(folder, ['ls-remote', urlOf(name)], agent.env),
       refused(/Authentication failed|401|terminal prompts disabled/),
     );
+  });
+
+  it('take a push of an agent whose turn was just cancelled, until the next turn', async () => {
+    const name = await newHosted();
+    const source = await newClone();
+    await git(source, ['push', '--quiet', urlOf(name), 'main'], asTenant);
+    const agent = await newAgent([`local/${name}`]);
+    const clone = join(folder, randomUUID());
+    await git(folder, ['clone', '--quiet', urlOf(name), clone], agent.env);
+    await commit(clone, { 'b.txt': 'two\n' });
+    const path = `tasks/${agent.id}`;
+    const turn = `${path}/turns/1`;
+    const body = { Status: 'Failed', ErrorMessage: 'cancelled by user' };
+    await call('PATCH', turn, { ifMatch: (await call('GET', turn)).body.Version, body });
+    const own = `HEAD:refs/heads/plan42/fix-${agent.id.slice(0, 8)}`;
+    const push = (ref: string) => git(clone, ['push', '--quiet', urlOf(name), ref], agent.env);
+    await push(own);
+    await assert.rejects(push('HEAD:refs/heads/main'), refused(/403/));
+    const options = { token: agent.token, ifMatch: 1, body: { RepoInfo: {} } };
+    assert.equal((await call('PATCH', path, options)).status, 401);
+
+    const next = await call('PUT', `${path}/turns/2`, { body: { Prompt: 'Go on' } });
+    assert.ok(next.status < 300, JSON.stringify(next));
+    await commit(clone, { 'c.txt': 'three\n' });
+    await assert.rejects(push(own), refused(/403|the task has a later turn/));
   });
 
   it('cannot be opened by a change of the task', async () => {
@@ -340,6 +369,7 @@ describe('branches of removed tasks', () => {
     const refs = [
       'main:refs/heads/other',
       `main:${branches.FeatureBranch}`,
+      `main:refs/heads/${branches.FeatureBranch}-turn-3`,
       `main:refs/heads/${branches.TargetBranch}`,
     ];
     await git(
@@ -353,7 +383,7 @@ describe('branches of removed tasks', () => {
       env,
     );
     const branchesNow = () => git(folder, ['ls-remote', '--heads', urlOf('a', other)], env);
-    assert.equal((await branchesNow()).split('\n').length, 3);
+    assert.equal((await branchesNow()).split('\n').length, 4);
     await other.call('DELETE', `tasks/${id}`, { ifMatch: (await other.call('GET', `tasks/${id}`)).body.Version });
     await eventually(async () => /^\S+\trefs\/heads\/other$/.test(await branchesNow()));
     await git(clone, ['push', '--quiet', urlOf('a', other), ':other'], env);

@@ -8,7 +8,7 @@ import { hostedRepo, isRepositoryName, repositoryPath } from '../../plan42/hoste
 import { notFound, tooLarge } from '../core/errors.ts';
 import { formatLimit, limits } from '../core/limits.ts';
 import { runHttpBackend } from '../git/http-backend.ts';
-import { mayAgentPush } from '../git/push-rights.ts';
+import { mayTurnPush } from '../git/push-rights.ts';
 import { MalformedPush, readPushedRefs } from '../git/pushed-refs.ts';
 import type { Repositories } from '../git/repositories.ts';
 import { GitMissing } from '../git/run-git.ts';
@@ -38,7 +38,7 @@ type GitRequest = ApiRequest<'tenantId' | 'repository'>;
 
 const listPath = `${tenantPath}/repos` as const;
 const path = `${listPath}/:repository` as const;
-const git: RouteOptions = { access: tenantAndAgent, forGit: true, waits: true };
+const git: RouteOptions = { access: tenantAndAgent, forGit: true, waits: true, afterCancel: true };
 
 /** Repositories that the server keeps itself, and git's smart HTTP protocol for them. */
 export function repositoryRoutes(deps: RepositoryDeps): Route[] {
@@ -121,12 +121,15 @@ function requireEnvironmentOf({ store }: RepositoryDeps, { principal }: GitReque
 async function checkPush({ store }: RepositoryDeps, { principal }: GitRequest, name: string, received: Readable) {
   if (principal.kind !== 'agent') throw forbidden('not an agent');
   const task = store.tasks.find({ TenantId: principal.tenantId, TaskId: principal.taskId });
-  if (!task) throw notFound('there is no such task');
+  if (!task || task.Deleted) throw notFound('there is no such task');
+  if (principal.turnFinished && task.LastTurnIndex !== principal.turnIndex)
+    throw forbidden('the task has a later turn');
   const { refs, whole } = await readPushedRefs(received).catch((error: unknown) => {
     return explainGit(error instanceof MalformedPush ? badRequest(error.message) : error);
   });
   const mayPush = (ref: string) =>
-    ref.startsWith('refs/heads/') && mayAgentPush(task, hostedRepo(name), ref.slice('refs/heads/'.length));
+    ref.startsWith('refs/heads/') &&
+    mayTurnPush(task, hostedRepo(name), ref.slice('refs/heads/'.length), principal.turnIndex);
   const other = refs.find(({ ref, isDeletion }) => isDeletion || !mayPush(ref));
   if (other === undefined) return whole;
   throw forbidden(

@@ -17,6 +17,7 @@ export async function pushImage({
   tag,
   layers,
   env = [],
+  user = '',
   signal,
 }: {
   registry: string;
@@ -25,6 +26,8 @@ export async function pushImage({
   layers: Buffer[];
   /** Variables of the image, such as `NAME=VALUE`. */
   env?: string[];
+  /** The user of the image, by default root. */
+  user?: string;
   signal: AbortSignal;
 }): Promise<string> {
   const base = `http://${registry}/v2/${repository}`;
@@ -36,7 +39,7 @@ export async function pushImage({
   const manifest = {
     schemaVersion: 2,
     mediaType: types.manifest,
-    config: await push(types.config, imageConfig(layers, env)),
+    config: await push(types.config, imageConfig(layers, env, user)),
     layers: await Promise.all(layers.map((layer) => push(types.layer, gzipSync(layer, { level: 1 })))),
   };
   const body = JSON.stringify(manifest);
@@ -45,7 +48,7 @@ export async function pushImage({
   return `${registry}/${repository}:${tag}`;
 }
 
-function imageConfig(layers: Buffer[], env: string[]): Buffer {
+function imageConfig(layers: Buffer[], env: string[], user: string): Buffer {
   const hasPath = env.some((variable) => variable.startsWith('PATH='));
   const config = {
     architecture: process.arch === 'x64' ? 'amd64' : process.arch,
@@ -53,7 +56,11 @@ function imageConfig(layers: Buffer[], env: string[]): Buffer {
     // A fixed date, so that equal content has an equal digest.
     created: '2026-01-01T00:00:00Z',
     // With two of one name, docker takes the first one in some cases, and the last one in others.
-    config: { Env: [...(hasPath ? [] : ['PATH=/usr/sbin:/usr/bin:/sbin:/bin']), ...env], Cmd: ['/bin/sh'] },
+    config: {
+      Env: [...(hasPath ? [] : ['PATH=/usr/sbin:/usr/bin:/sbin:/bin']), ...env],
+      Cmd: ['/bin/sh'],
+      ...(user !== '' && { User: user }),
+    },
     rootfs: { type: 'layers', diff_ids: layers.map(sha256) },
     // Podman builds on no image without one.
     history: layers.map(() => ({ created: '2026-01-01T00:00:00Z' })),

@@ -1,11 +1,11 @@
 /** Moves commits between the user's repository and the hosted one. */
 import { gitEnvironment } from '../../../agent/git/environment.ts';
 import { type Git, GitError, git, tryGit } from '../../../agent/git/git.ts';
-import { UserError } from '../../../lib/errors.ts';
 import { isLoopback } from '../../../lib/loopback.ts';
 import { trimEnd } from '../../../lib/trim-end.ts';
 import { baseBranchOf, gitUser, repositoryPath } from '../../../plan42/hosted-repositories.ts';
 import type { ServerLocation } from '../../server/location.ts';
+import { explainGit } from './explain.ts';
 import type { LocalRepository } from './local-repository.ts';
 
 /** A hosted repository, as git reaches it from here. */
@@ -83,22 +83,35 @@ export async function fetchTask(
 }
 
 /**
+ * Returns the name of a task's branch in the user's repository. A branch that is called like its first part, such as `plan42`,
+ * leaves no room for it in git.
+ */
+export async function localBranchName(own: Git, featureBranch: string): Promise<string> {
+  const parts = featureBranch.split('/');
+  const parents = parts.slice(1).map((_, index) => `refs/heads/${parts.slice(0, index + 1).join('/')}`);
+  const blocking = await git(own, ['for-each-ref', '--format=%(refname)', ...parents]);
+  const isBlocked = blocking.split('\n').some((ref) => parents.includes(ref));
+  return isBlocked ? parts.join('-') : featureBranch;
+}
+
+/**
  * Sets the local branch to what the agent pushed, unless that would lose commits or change a checked-out work tree.
  * @returns the name to take it over by: the branch, or the ref that was fetched
  */
 export async function updateBranch(own: Git, { branch: fetched }: TaskRefs, featureBranch: string): Promise<string> {
-  const local = `refs/heads/${featureBranch}`;
+  const name = await localBranchName(own, featureBranch);
+  const local = `refs/heads/${name}`;
   const [present, next] = await Promise.all([
     tryGit(own, ['rev-parse', '--verify', '--quiet', local]),
     git(own, ['rev-parse', fetched]),
   ]);
-  if (present === next) return featureBranch;
+  if (present === next) return name;
   const isCheckedOut = (await git(own, ['worktree', 'list', '--porcelain'])).split('\n').includes(`branch ${local}`);
   const losesCommits =
     present !== undefined && (await tryGit(own, ['merge-base', '--is-ancestor', present, next])) === undefined;
   if (isCheckedOut || losesCommits) return fetched;
   await git(own, ['update-ref', '-m', 'plan42: fetch', local, next, present ?? '']);
-  return featureBranch;
+  return name;
 }
 
 /** Sends commits that the user has added to the branch of a task, for its next turn. */
@@ -107,7 +120,8 @@ export async function pushOwnCommits(
   refs: TaskRefs | undefined,
   featureBranch: string,
 ): Promise<boolean> {
-  const local = await tryGit(remote.git, ['rev-parse', '--verify', '--quiet', `refs/heads/${featureBranch}`]);
+  const name = await localBranchName(remote.git, featureBranch);
+  const local = await tryGit(remote.git, ['rev-parse', '--verify', '--quiet', `refs/heads/${name}`]);
   if (local === undefined || refs === undefined) return false;
   const fetched = await git(remote.git, ['rev-parse', refs.branch]);
   if (local === fetched) return false;
@@ -120,11 +134,6 @@ async function run({ git: own, options }: HostedRemote, args: readonly string[],
   try {
     return await git(own, [...options, ...args]);
   } catch (error) {
-    if (!(error instanceof GitError)) throw error;
-    const reason = error.output
-      .split('\n')
-      .filter((line) => /^(?:remote: |error: |fatal: )/.test(line))
-      .map((line) => line.replace(/^(?:remote: )?(?:error: |fatal: )?/, '').trim());
-    throw new UserError(`cannot ${what}: ${reason[0] ?? error.message}`, { cause: error });
+    throw error instanceof GitError ? explainGit(error, what) : error;
   }
 }

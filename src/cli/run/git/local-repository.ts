@@ -2,10 +2,12 @@
 import { hash } from 'node:crypto';
 import { copyFile, rm } from 'node:fs/promises';
 import { basename, dirname, resolve } from 'node:path';
+import { configVariables } from '../../../agent/git/environment.ts';
 import { type Git, GitError, git, tryGit } from '../../../agent/git/git.ts';
 import { ExitCode, errorCode, UserError } from '../../../lib/errors.ts';
 import { exists, temporaryName } from '../../../lib/files.ts';
 import type { CliContext } from '../../context.ts';
+import { explainGit } from './explain.ts';
 
 export interface LocalRepository {
   /** Runs git with the user's settings. */
@@ -22,6 +24,20 @@ export interface LocalRepository {
   notes: string[];
 }
 
+/** Settings of users that would change what our commands print or accept. Options of git override the others. */
+const ownSettings = {
+  'color.ui': 'false',
+  'color.diff': 'false',
+  'color.status': 'false',
+  'core.quotePath': 'false',
+  'core.safecrlf': 'false',
+  'apply.ignoreWhitespace': 'no',
+  'diff.ignoreSubmodules': 'none',
+  'fetch.prune': 'false',
+  'push.pushOption': '',
+  'submodule.recurse': 'false',
+};
+
 /**
  * Opens the repository of a folder.
  * @throws UserError if there is none, or it has no commit
@@ -29,9 +45,17 @@ export interface LocalRepository {
 export async function openRepository(context: CliContext, folder: string): Promise<LocalRepository> {
   const { signal } = context;
   // Messages are read, and questions are for us to ask.
-  const env = { ...context.env, LC_ALL: 'C.UTF-8', LANGUAGE: 'en', GIT_TERMINAL_PROMPT: '0' };
+  const plain = { ...context.env, LC_ALL: 'C.UTF-8', LANGUAGE: 'en', GIT_TERMINAL_PROMPT: '0', GIT_PAGER: 'cat' };
+  const env = { ...plain, ...configVariables(plain, ownSettings) };
   const here: Git = { folder, env, signal };
   const isBare = (await ask(here, ['rev-parse', '--is-bare-repository'])) === 'true';
+  const format = await tryGit(here, ['rev-parse', '--show-object-format']);
+  if (format !== undefined && format !== 'sha1') {
+    throw new UserError(`"plan42 run" cannot send repositories with ${format} object names`, {
+      remedy: 'Use a clone of it with SHA-1: git init --object-format=sha1',
+      exitCode: ExitCode.configuration,
+    });
+  }
   const workTree = isBare ? undefined : await ask(here, ['rev-parse', '--show-toplevel']);
   const own: Git = { ...here, folder: workTree ?? folder };
   const head = await tryGit(own, ['rev-parse', '--verify', '--quiet', 'HEAD^{commit}']);
@@ -61,9 +85,9 @@ async function ask(repository: Git, args: readonly string[]): Promise<string> {
       throw new UserError('git is not installed', { remedy: 'Install git.', exitCode: ExitCode.configuration });
     }
     if (!(error instanceof GitError)) throw error;
-    const isNone = /not a git repository/.test(error.output);
-    throw new UserError(isNone ? `${repository.folder} is not in a git repository` : error.message, {
-      remedy: isNone ? 'Change to one, or make one: git init && git add --all && git commit' : error.output.trim(),
+    if (!/not a git repository/.test(error.output)) throw explainGit(error, undefined, ExitCode.configuration);
+    throw new UserError(`${repository.folder} is not in a git repository`, {
+      remedy: 'Change to one, or make one: git init && git add --all && git commit',
       exitCode: ExitCode.configuration,
     });
   }

@@ -1,4 +1,5 @@
 import type { CliContext } from '../../context.ts';
+import { waitingReason } from '../../run/service/waiting-reason.ts';
 import { followTurn, throwIfFailed } from '../follow-turn.ts';
 import type { LocationOptions } from '../location.ts';
 import { wordsOf } from '../task-words.ts';
@@ -9,7 +10,8 @@ import { findTask } from './find.ts';
 export async function followTask(context: CliContext, id: string, options: LocationOptions): Promise<void> {
   const finished = await withServer(context, options, async ({ client }) => {
     const task = await findTask(client, id, wordsOf(options));
-    return followTurn(context, client, await client.getTurn(task.TaskId, 'last'), context.stdout);
+    const turn = await client.getTurn(task.TaskId, 'last');
+    return followTurn(context, client, turn, context.stdout, (signal) => waitingReason(context, options, signal));
   });
   throwIfFailed(finished, wordsOf(options));
 }

@@ -1,7 +1,9 @@
 import { printable, printableLine } from '../../../lib/printable.ts';
 import type { AdminTask, AdminTurn } from '../../../plan42/admin-objects.ts';
+import { isUnsent } from '../../../plan42/turn-status.ts';
 import type { CliContext } from '../../context.ts';
 import { formatElapsed, formatLocalTime, print, renderJson } from '../../output.ts';
+import { waitingReason } from '../../run/service/waiting-reason.ts';
 import { createStyle, type Style, statusStyle, wantsColor } from '../../style.ts';
 import type { LocationOptions } from '../location.ts';
 import { wordsOf } from '../task-words.ts';
@@ -14,14 +16,17 @@ export interface ShowTaskOptions extends LocationOptions {
 
 export async function showTask(context: CliContext, id: string, options: ShowTaskOptions): Promise<void> {
   const { stdout, signal } = context;
-  const { task, turns } = await callServer(context, options, async ({ client }) => {
+  const { task, turns, why } = await callServer(context, options, async ({ client }) => {
     const found = await findTask(client, id, wordsOf(options));
-    return { task: found, turns: await client.listTurns(found.TaskId) };
+    const turns = await client.listTurns(found.TaskId);
+    const why = turns.some(isUnsent) && !options.json ? await waitingReason(context, options, signal) : undefined;
+    return { task: found, turns, why };
   });
   turns.sort((a, b) => a.TurnIndex - b.TurnIndex);
   if (options.json) return print(stdout, renderJson({ Task: task, Turns: turns }), signal);
   const style = createStyle(wantsColor(stdout, context));
-  const parts = [renderTask(task, style), ...turns.map((turn) => renderTurn(turn, style))];
+  const note = (turn: AdminTurn) => (isUnsent(turn) ? section('Waiting', why) : '');
+  const parts = [renderTask(task, style), ...turns.map((turn) => renderTurn(turn, style) + note(turn))];
   await print(stdout, parts.join('\n'), signal);
 }
 
