@@ -6,6 +6,7 @@ import { type CommitOptions, type Committed, commitAll, restoreAndCommit } from 
 import { isDamage } from './git/explain.ts';
 import { GitError } from './git/git.ts';
 import { type KeepOptions, keepFiles, keepRepository, keepWork } from './git/keep.ts';
+import { LfsFailure } from './git/lfs.ts';
 import { conflictsWithTarget, headOf, inFiles, push } from './git/push.ts';
 import type { Github } from './github/client.ts';
 import { ensurePullRequest, type PullRequest, statusOf, type Wanted } from './github/pull-request.ts';
@@ -60,6 +61,10 @@ async function saveOne(clone: Clone, summary: string, deps: DeliverDeps, saved: 
     saved.failures.push(failureMessage(error));
     const kept = error instanceof TurnFailure && error.isWorkSaved ? '' : await tryKeep(() => keepWork(clone, options));
     if (kept !== '') saved.notes.push(kept);
+    if (error instanceof LfsFailure && error.paths.length > 0) {
+      const contents = await tryKeep(() => keepFiles(clone, error.paths, options));
+      saved.notes.push(`The contents of Git LFS${inFiles(error.paths)}: ${contents}`);
+    }
   }
   const { pushed } = clone;
   saved.commits[name] = { BaselineCommitHash: baseline ?? null, LastCommitHash: pushed ?? baseline ?? null };

@@ -6,6 +6,7 @@ import { TurnFailure } from '../failures.ts';
 import { gitEnvironment } from './environment.ts';
 import { explainGitError, isTransientGitError, lastReason } from './explain.ts';
 import { type Git, GitError, git, tryGit } from './git.ts';
+import { commitContents } from './lfs.ts';
 import type { Location } from './locate.ts';
 import { submodulePaths } from './submodules.ts';
 
@@ -48,6 +49,7 @@ export async function clone(location: Location, options: CloneOptions): Promise<
     const branches = await findBranches(local, options);
     await checkOut(local, branches);
     const baseline = await tryGit(local, ['rev-parse', '--verify', '--quiet', 'HEAD^{commit}']);
+    if (location.isHosted) await commitContents(local);
     await updateSubmodules(local, name, log);
     const { featureBranch, targetBranch, pushed } = branches;
     return { ...location, folder, featureBranch, targetBranch, baseline, pushed, ignored: [] };

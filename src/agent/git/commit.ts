@@ -5,6 +5,7 @@ import type { Clone } from './clone.ts';
 import { gitEnvironment } from './environment.ts';
 import { type Git, GitError, git, tryGit } from './git.ts';
 import { type KeepOptions, keepHistory } from './keep.ts';
+import { noteContents } from './lfs.ts';
 import { leaveOutRepositories, takeInOwnRepositories } from './nested.ts';
 import { isIntact, restoreRepository } from './repair.ts';
 
@@ -55,6 +56,8 @@ async function commitFiles(clone: Clone, options: CommitOptions): Promise<Commit
   if ((await tryGit(local, ['diff', '--cached', '--quiet'])) === undefined) {
     await git(local, ['commit', '--quiet', '--no-verify', '--file=-'], { input: message });
   }
+  const note = await noteContents(clone, local);
+  if (note !== undefined) notes.push(note);
   return { refused, leftOut, notes };
 }
 

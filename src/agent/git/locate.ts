@@ -10,6 +10,8 @@ export interface Location {
   credentials: Credentials | undefined;
   /** Whether it has pull requests. */
   isOnGithub: boolean;
+  /** Whether the Plan42 server keeps it. */
+  isHosted: boolean;
 }
 
 /** Returns the clone URL of a repository. @throws TurnFailure */
@@ -27,6 +29,7 @@ export function locate(name: string, request: AgentRequest, serverUrl: string): 
       url: serverUrl + given,
       credentials: { user: 'plan42', password: token },
       isOnGithub: false,
+      isHosted: true,
     };
   }
   if (given !== undefined) {
@@ -34,13 +37,14 @@ export function locate(name: string, request: AgentRequest, serverUrl: string): 
     if (!/^(?:https?|ssh|git|file):\/\//.test(given)) {
       throw new TurnFailure(`cannot clone ${name}: its URL has an unknown scheme.`, { remedy: 'Use an https URL.' });
     }
-    return { name, ...withoutCredentials(given), isOnGithub: false };
+    return { name, ...withoutCredentials(given), isOnGithub: false, isHosted: false };
   }
   return {
     name,
     url: `${githubUrl ?? 'https://github.com'}/${name}.git`,
     credentials: githubToken === undefined ? undefined : { user: 'x-access-token', password: githubToken },
     isOnGithub: true,
+    isHosted: false,
   };
 }
 

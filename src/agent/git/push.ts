@@ -6,6 +6,7 @@ import type { Clone } from './clone.ts';
 import { gitEnvironment } from './environment.ts';
 import { explainGitError, isTransientGitError } from './explain.ts';
 import { type Git, GitError, git, tryGit } from './git.ts';
+import { uploadContents } from './lfs.ts';
 
 export interface PushOptions {
   env: NodeJS.ProcessEnv;
@@ -34,6 +35,7 @@ export async function push(clone: Clone, options: PushOptions): Promise<string |
   const head = await headOf(clone, env);
   if (head === undefined || head === (clone.pushed ?? clone.baseline)) return clone.pushed;
   try {
+    await uploadContents(clone, local);
     return await retry(() => pushOnce(clone, local), {
       backoff,
       maxAttempts: attempts,
