@@ -77,8 +77,9 @@ describe('readiness', () => {
 });
 
 describe('the command of a job', { concurrency: true }, () => {
-  const imageUser = 'image inspect --format user={{.Config.User}} agent:v1';
-  const asRoot = { [imageUser]: 'echo user=' };
+  const runsAs = (User: string) => ({
+    'image inspect agent:v1': print(JSON.stringify([{ Id: 'sha256:1', RepoTags: [], Size: 1, Config: { User } }])),
+  });
 
   /** The arguments with which a job is started. */
   async function runArguments(
@@ -87,7 +88,7 @@ describe('the command of a job', { concurrency: true }, () => {
     responses: Record<string, string> = {},
     mayPullAgain = false,
   ): Promise<string[]> {
-    await using setting = await setUp(name, { ...asRoot, ...responses, 'run *': 'exit 0' }, jobs);
+    await using setting = await setUp(name, { ...runsAs(''), ...responses, 'run *': 'exit 0' }, jobs);
     await using job = await makeJobFolder();
     await setting.runtime.start({ ...job, image: 'agent:v1', mayPullAgain });
     const calls = await eventually(async () => {
@@ -127,7 +128,7 @@ describe('the command of a job', { concurrency: true }, () => {
   test('gives capabilities to root only', async () => {
     const kill = 'capabilities = ["KILL"]';
     const given = async (user: string, name: Name = 'podman', more = '') =>
-      option(await runArguments(name, `${kill}\n${more}`, { [imageUser]: `echo 'user=${user}'` }), '--cap-add');
+      option(await runArguments(name, `${kill}\n${more}`, runsAs(user)), '--cap-add');
     for (const user of ['', '0', '00', 'root', 'root:root', '0:0', '0:1000', ':5']) {
       assert.deepEqual(await given(user), ['KILL'], user);
     }

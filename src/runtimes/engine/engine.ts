@@ -156,7 +156,7 @@ export function createEngineRuntime(engine: Engine, options: RuntimeOptions): Ru
       keepVariablesOut(job.image, raised?.variables ?? []),
       authorityOptions(job, caFile, { run, instanceId, isRemote, relabels: true }),
       raised?.options ?? agentNetwork.options(job.serverUrl),
-      capabilitiesFor(job.image),
+      capabilitiesFor(job, signal),
     ]);
     const options = ['--log-driver', logDriver, ...given, ...variables.options, ...authorities, ...network];
     const args = runArguments(job, options, { limits: { ...limits, capabilities }, instanceId, wall: raised?.wall });
@@ -165,9 +165,16 @@ export function createEngineRuntime(engine: Engine, options: RuntimeOptions): Ru
   }
 
   // Without new privileges, another user cannot become root, so the capabilities would only make it one.
-  async function capabilitiesFor(image: string): Promise<readonly string[]> {
+  async function capabilitiesFor(job: StartOptions, signal?: AbortSignal): Promise<readonly string[]> {
     const isLimited = limits.noNewPrivileges && limits.capabilities.length > 0 && engine.givesCapabilitiesToUsers;
-    return !isLimited || (await images.runsAsRoot(image)) ? limits.capabilities : [];
+    if (!isLimited) return limits.capabilities;
+    let isRoot = await images.runsAsRoot(job.image, signal);
+    if (isRoot === undefined && job.mayPullAgain) {
+      // It was removed after its pull. What it is after the next pull decides.
+      await pull(job.image, 'if-not-present', signal);
+      isRoot = await images.runsAsRoot(job.image, signal);
+    }
+    return isRoot === true ? limits.capabilities : [];
   }
 
   async function keepVariablesOut(

@@ -19,6 +19,7 @@ const Inspected = v.tuple([
     // Docker 29 and later.
     Identity: v.nullish(v.object({ Build: origins, Pull: origins })),
     Size: v.number(),
+    Config: v.nullish(v.object({ User: v.nullish(v.string()) })),
   }),
 ]);
 
@@ -26,8 +27,8 @@ const Inspected = v.tuple([
 export interface EngineImages extends ImageStore {
   /** The variables that the image sets. @throws RuntimeError */
   environmentOf(image: string): Promise<Record<string, string>>;
-  /** Whether its programs run as root. @throws RuntimeError */
-  runsAsRoot(image: string): Promise<boolean>;
+  /** Whether its programs run as root; undefined if it is missing. @throws RuntimeError */
+  runsAsRoot(image: string, signal?: AbortSignal): Promise<boolean | undefined>;
   /** Where an image is from; undefined if it is missing. @throws RuntimeError */
   findLocal(image: string, signal?: AbortSignal): Promise<LocalImage | undefined>;
 }
@@ -72,12 +73,10 @@ export function createEngineImages(run: RunEngine): EngineImages {
     return Object.fromEntries(variables.map(([name = '', value = '']) => [name, value]));
   }
 
-  async function runsAsRoot(image: string): Promise<boolean> {
-    const format = 'user={{.Config.User}}';
-    const args = ['image', 'inspect', '--format', format, image];
-    const [printed] = await lines('inspect the image', args, undefined);
+  async function runsAsRoot(image: string, signal?: AbortSignal): Promise<boolean | undefined> {
+    const found = await inspect(image, signal);
     // A user, or a user and a group, by name or number. Another name of root is not recognised, and loses rights only.
-    return /^user=(?:(?:root|0+)?(?::.*)?)$/.test(printed ?? '');
+    return found && /^(?:(?:root|0+)?(?::.*)?)$/.test(found.Config?.User ?? '');
   }
 
   return {
