@@ -7,27 +7,8 @@
  */
 #include "system.h"
 #include "wall.h"
-#include <stdarg.h>
 
-enum { REFUSED = 125, CANNOT_EXECUTE = 126, NOT_FOUND = 127 };
-
-_Noreturn static void leave(int code) {
-  for (;;) sys(__NR_exit_group, code);
-}
-
-_Noreturn void refuse(const char *reason, ...) {
-  const char *more[2] = {"", ""};
-  va_list texts;
-  va_start(texts, reason);
-  for (size_t i = 0; i < 2; i += 1) {
-    const char *text = va_arg(texts, const char *);
-    if (text == NULL) break;
-    more[i] = text;
-  }
-  va_end(texts);
-  print("plan42-wall: refused: ", reason, more[0], more[1], "\n", NULL);
-  leave(REFUSED);
-}
+enum { CANNOT_EXECUTE = 126, NOT_FOUND = 127 };
 
 __attribute__((used)) _Noreturn void start(long *stack) {
   int argc = (int)stack[0];

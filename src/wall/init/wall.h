@@ -1,6 +1,8 @@
 /* The steps of the wall inside the container, see init.c. */
 #pragma once
 
+/* refuse.c: ends the program. */
+_Noreturn void leave(int code);
 /* Prints why the wall does not stand, and exits. The runner looks for this line and this exit code. */
 _Noreturn void refuse(const char *reason, ...);
 
