@@ -5,32 +5,18 @@
 import { spawn } from 'node:child_process';
 import { randomUUID } from 'node:crypto';
 import { once } from 'node:events';
-import { mkdtemp, open, rm, stat, writeFile } from 'node:fs/promises';
-import { tmpdir } from 'node:os';
+import { open, stat, writeFile } from 'node:fs/promises';
 import { join } from 'node:path';
-import { type Engines, startEngines } from '../test/support/engines.ts';
 import { MessagePlane } from '../test/support/message-plane.ts';
 import { RunnerProcess } from '../test/support/runner-process.ts';
+import { eachEngine } from './support/each-engine.ts';
+import { median } from './support/median.ts';
 
 const rounds = 12;
 // The first line that the test agent writes is its only one, so that the file's time is that of the first output.
 const prompt = '@@sleep 0.2@@';
 
-const folder = await mkdtemp(join(tmpdir(), 'plan42-bench-'));
-try {
-  await using engines = await startEngines({ dir: join(folder, 'engines'), signal: AbortSignal.timeout(120_000) });
-  for (const name of ['podman', 'docker'] as const) await compare(name, engines);
-} finally {
-  await rm(folder, { recursive: true, force: true });
-}
-
-async function compare(name: 'podman' | 'docker', engines: Engines): Promise<void> {
-  const env = engines[name]?.env;
-  const image = engines.images?.agent;
-  if (env === undefined || image === undefined) {
-    console.log(`${name}: skipped: ${engines.missing[name] ?? engines.missing.registry ?? ''}`);
-    return;
-  }
+await eachEngine(async ({ name, env, image, folder }) => {
   await using plane = await new MessagePlane().listen();
   const config = '[images]\npull_policy = "if-not-present"\n';
   await using runner = await RunnerProcess.start({ url: plane.url, token: plane.token, runtime: name, config, env });
@@ -43,7 +29,7 @@ async function compare(name: 'podman' | 'docker', engines: Engines): Promise<voi
     const { startMs, answerMs } = await byRunner(plane, runner, image);
     ours.push(startMs);
     answers.push(answerMs);
-    byHandMs.push(await byHand(name, image, { ...process.env, ...env }));
+    byHandMs.push(await byHand(name, { image, folder, env: { ...process.env, ...env } }));
   }
   const difference = median(ours) - median(byHandMs);
   console.log(
@@ -53,7 +39,7 @@ async function compare(name: 'podman' | 'docker', engines: Engines): Promise<voi
   console.log(
     `${name}: an invocation is answered ${median(answers).toFixed(1)} ms after it is delivered (at most ${Math.max(...answers).toFixed(1)} ms)`,
   );
-}
+});
 
 async function byRunner(
   plane: MessagePlane,
@@ -86,7 +72,10 @@ function linesOf(log: string, jobId: string): string {
     .join('\n');
 }
 
-async function byHand(command: string, image: string, env: NodeJS.ProcessEnv): Promise<number> {
+async function byHand(
+  command: string,
+  { image, folder, env }: { image: string; folder: string; env: NodeJS.ProcessEnv },
+): Promise<number> {
   const requestFile = join(folder, 'request.json');
   const logFile = join(folder, `${randomUUID()}.log`);
   await writeFile(requestFile, JSON.stringify({ Prompt: prompt }));
@@ -106,9 +95,4 @@ async function byHand(command: string, image: string, env: NodeJS.ProcessEnv): P
   const child = spawn(command, args, { env, stdio: [request.fd, log.fd, log.fd] });
   await once(child, 'exit');
   return (await stat(logFile)).mtimeMs - startedAt;
-}
-
-function median(values: readonly number[]): number {
-  const sorted = values.toSorted((a, b) => a - b);
-  return sorted[Math.floor(sorted.length / 2)] ?? Number.NaN;
 }

@@ -11,6 +11,7 @@ import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { type EgressPolicy, socketFile, socketFolder, writePolicy } from '../src/gateway/policy.ts';
 import { eventually } from '../test/support/eventually.ts';
+import { median } from './support/median.ts';
 
 const bundle = join(import.meta.dirname, '../dist/js/plan42-gateway.mjs');
 const rounds = 300;
@@ -156,8 +157,4 @@ async function download(socket: Socket): Promise<number> {
 async function send(socket: Socket): Promise<void> {
   for (let sent = 0; sent < streamBytes; sent += block.length) if (!socket.write(block)) await once(socket, 'drain');
   socket.end();
-}
-
-function median(values: readonly number[]): number {
-  return values.toSorted((a, b) => a - b)[Math.floor(values.length / 2)] ?? Number.NaN;
 }

@@ -10,6 +10,7 @@ import { setTimeout as sleep } from 'node:timers/promises';
 import { makeRecord } from '../test/support/job-record.ts';
 import { MessagePlane } from '../test/support/message-plane.ts';
 import { RunnerProcess } from '../test/support/runner-process.ts';
+import { median } from './support/median.ts';
 
 const rounds = 9;
 const count = 5000;
@@ -108,9 +109,4 @@ function prune(runner: string): string {
   const startedAt = performance.now();
   spawnSync(join(import.meta.dirname, '../bin/plan42'), [...args, '--state-dir', join(runner, 'state')]);
   return (performance.now() - startedAt).toFixed(0);
-}
-
-function median(values: readonly number[]): number {
-  const sorted = values.toSorted((a, b) => a - b);
-  return sorted[Math.floor(sorted.length / 2)] ?? Number.NaN;
 }

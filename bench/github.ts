@@ -7,6 +7,7 @@ import { connect, type TestClient } from '../test/support/github/client.ts';
 import { startGithub } from '../test/support/github/double.ts';
 import { makePullRequest, makeRepo } from '../test/support/github/state.ts';
 import type { SeenRequest } from '../test/support/http-server.ts';
+import { median } from './support/median.ts';
 
 const rounds = 20;
 const branches = Array.from({ length: 1000 }, (_, i) => `feature/branch-${i}`);
@@ -84,8 +85,4 @@ async function timed(work: () => Promise<unknown>): Promise<number> {
   const startedAt = performance.now();
   await work();
   return performance.now() - startedAt;
-}
-
-function median(values: readonly number[]): number {
-  return values.toSorted((a, b) => a - b)[Math.floor(values.length / 2)] ?? Number.NaN;
 }

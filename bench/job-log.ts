@@ -18,6 +18,7 @@ import { PingLoad } from '../test/support/ping-load.ts';
 import { residentMib } from '../test/support/process-usage.ts';
 import { RunnerProcess } from '../test/support/runner-process.ts';
 import { jobIdOf, startTask, untilOver } from '../test/support/tasks.ts';
+import { median } from './support/median.ts';
 
 interface Setting {
   name: 'host' | 'podman' | 'docker';
@@ -184,10 +185,6 @@ async function saidSeconds(logFile: string): Promise<number> {
 
 function logOf(runner: RunnerProcess, task: string): string {
   return join(runner.folder, 'state/logs', `${jobIdOf(task)}.log`);
-}
-
-function median(values: readonly number[]): number {
-  return values.toSorted((a, b) => a - b)[Math.floor(values.length / 2)] ?? Number.NaN;
 }
 
 function percentile(values: readonly number[], share: number): string {

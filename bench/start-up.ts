@@ -5,6 +5,7 @@ import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { JobStore } from '../src/jobs/store.ts';
 import { makeRecord } from '../test/support/job-record.ts';
+import { median } from './support/median.ts';
 
 const rounds = 15;
 const finishedJobs = 1000;
@@ -54,8 +55,4 @@ function measure([file, ...args]: [string, ...string[]]): number {
   if (status !== 0 && !stderr.startsWith('ERROR: the runner is not running'))
     throw new Error(`${args.join(' ')}: ${stderr}`);
   return elapsed;
-}
-
-function median(values: readonly number[]): number {
-  return values.toSorted((a, b) => a - b)[Math.floor(values.length / 2)] ?? Number.NaN;
 }

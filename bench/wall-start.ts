@@ -1,32 +1,18 @@
 /** How much later a job starts behind the wall: from `start` to the agent's first output, with and without it in turns. */
-import { mkdir, mkdtemp, rm, stat, writeFile } from 'node:fs/promises';
-import { tmpdir } from 'node:os';
+import { mkdir, stat, writeFile } from 'node:fs/promises';
 import { join } from 'node:path';
 import { parseConfig } from '../src/config/parse.ts';
 import { createRuntime } from '../src/runtimes/select.ts';
-import { type Engines, startEngines } from '../test/support/engines.ts';
 import { testPolicy } from '../test/support/wall/walled-job.ts';
+import { eachEngine } from './support/each-engine.ts';
+import { median } from './support/median.ts';
 
 const rounds = 15;
 const maxLaterMs = 150;
 // The first line that the test agent writes is its only one, so that the file's time is that of the first output.
 const request = JSON.stringify({ Prompt: '@@sleep 0.2@@' });
 
-const folder = await mkdtemp(join(tmpdir(), 'plan42-bench-'));
-try {
-  await using engines = await startEngines({ dir: join(folder, 'engines'), signal: AbortSignal.timeout(120_000) });
-  for (const name of ['podman', 'docker'] as const) await compare(name, engines);
-} finally {
-  await rm(folder, { recursive: true, force: true });
-}
-
-async function compare(name: 'podman' | 'docker', engines: Engines): Promise<void> {
-  const env = engines[name]?.env;
-  const image = engines.images?.agent;
-  if (env === undefined || image === undefined) {
-    console.log(`${name}: skipped: ${engines.missing[name] ?? engines.missing.registry ?? ''}`);
-    return;
-  }
+await eachEngine(async ({ name, env, image, folder }) => {
   const { config } = parseConfig({ env: {}, flags: new Map() });
   const options = { config, env: { ...process.env, ...env }, instanceId: 'bench', knownJobs: async () => [] };
   const runtime = createRuntime(name, options);
@@ -63,8 +49,4 @@ async function compare(name: 'podman' | 'docker', engines: Engines): Promise<voi
     `${name}: first output ${median(open).toFixed(0)} ms after the start, behind the wall ${median(walled).toFixed(0)} ms: ` +
       `${later.toFixed(0)} ms later, at most ${maxLaterMs} (medians of ${rounds})`,
   );
-}
-
-function median(values: readonly number[]): number {
-  return values.toSorted((a, b) => a - b)[Math.floor(values.length / 2)] ?? 0;
-}
+});
