@@ -4,7 +4,8 @@ import { mkdtemp, readdir, rm, writeFile } from 'node:fs/promises';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import type { RuntimeName } from '../../src/config/schema.ts';
-import { killCommand } from '../../src/shim/shim.ts';
+import { isLogWritten, isShim, killCommand, readState } from '../../src/shim/shim.ts';
+import { eventually } from './eventually.ts';
 import { readLog } from './job-log.ts';
 
 export interface RunnerOptions {
@@ -123,6 +124,14 @@ export class RunnerProcess implements AsyncDisposable {
   async #killJobs(): Promise<void> {
     const active = join(this.folder, 'state/jobs/active');
     const jobIds = await readdir(active).catch(() => []);
-    await Promise.all(jobIds.map((jobId) => killCommand(join(active, jobId)).catch(() => {})));
+    await Promise.all(jobIds.map((jobId) => endJob(join(active, jobId)).catch(() => {})));
   }
+}
+
+/** Resolves when the shim no longer writes into the folder, which can then be removed. */
+async function endJob(folder: string): Promise<void> {
+  const state = await readState(folder);
+  await killCommand(folder);
+  if (state.phase !== 'running') return;
+  await eventually(async () => !(await isShim(state.pid, folder)) && !(await isLogWritten(folder)));
 }
