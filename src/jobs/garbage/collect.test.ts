@@ -2,12 +2,9 @@ import assert from 'node:assert/strict';
 import { mkdir, readdir, readFile, rename, rm, utimes, writeFile } from 'node:fs/promises';
 import { join } from 'node:path';
 import { afterEach, beforeEach, describe, test } from 'node:test';
-import { eventually } from '../../../test/support/eventually.ts';
 import { createFakeRuntime, type FakeRuntime } from '../../../test/support/fake-runtime.ts';
 import { makeRecord } from '../../../test/support/job-record.ts';
 import { makeTempDir, type TempDir } from '../../../test/support/temp-dir.ts';
-import { exists } from '../../lib/files.ts';
-import { listCompanions, startCompanion, stopCompanion } from '../../shim/shim.ts';
 import { pinName } from '../images/image-pin.ts';
 import type { JobRecord } from '../record.ts';
 import { JobStore } from '../store.ts';
@@ -455,24 +452,4 @@ test('files kept from a damaged job are removed when they are old enough', async
   await ageFile(old, 31 * day);
   await collect({ keepFinishedMs: 30 * day });
   assert.deepEqual(await readdir(damaged), ['young']);
-});
-
-test('an egress gateway without an active job is stopped, others stay', {
-  skip: process.platform !== 'linux',
-}, async () => {
-  const [active, gone] = [(await makeActive()).jobId, makeRecord().jobId];
-  const folderOf = (jobId: string) => join(store.paths(jobId).folder, 'egress');
-  for (const jobId of [active, gone]) {
-    const folder = folderOf(jobId);
-    await mkdir(folder, { recursive: true });
-    // Unlike the gateway, it does not notice that its folder is gone.
-    const command = ['/bin/sh', '-c', ': > begun; while :; do sleep 0.1; done', 'gateway-of-test'];
-    await startCompanion({ folder, failureFile: join(folder, 'failed'), command, env: { PATH: '/usr/bin:/bin' } });
-    // Its script ends if the folder is gone before the command is started.
-    await eventually(() => exists(join(folder, 'begun')));
-  }
-  await rm(store.paths(gone).folder, { recursive: true });
-  assert.deepEqual((await collect()).removed, [`gateway ${gone}`]);
-  assert.deepEqual(await listCompanions(store.folders.active), [`${active}/egress`]);
-  await stopCompanion(folderOf(active));
 });
