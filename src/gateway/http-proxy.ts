@@ -85,9 +85,9 @@ function admit(
     return { failure: { status: 403, text: describeRefusal(read.named, refusal) } };
   }
   const { target, path } = read;
-  const { permission, refusal } = decide(policy, target) as { permission?: Permission; refusal?: Refusal };
-  if (permission !== undefined) return { target, path, permission };
-  if (refusal === undefined) throw new Error('neither permission nor refusal');
+  const decision = decide(policy, target);
+  if (decision.refusal === undefined) return { target, path, permission: decision.permission };
+  const { refusal } = decision;
   recorder.refuse({ host: target.host.text, port: target.port }, refusal);
   return { failure: { status: 403, text: describeRefusal(showTarget(target), refusal) } };
 }
