@@ -1,5 +1,6 @@
 /** A tunnel that a client asked for by CONNECT or SOCKS. */
 import type { Socket } from 'node:net';
+import { connectInBlocks } from './block-reader.ts';
 import { UnreachableError } from './connected.ts';
 import { decide, type Permission, type Refusal } from './decide.ts';
 import { checkFirstBytes, denyTls, tlsPort } from './first-bytes.ts';
@@ -96,7 +97,7 @@ async function connectFor(
   const onClose = () => gone.abort();
   client.once('close', onClose);
   try {
-    return await upstream.connect(target, permission, gone.signal);
+    return await upstream.connect(target, permission, gone.signal, connectInBlocks);
   } finally {
     client.off('close', onClose);
   }
