@@ -20,6 +20,8 @@ export function parseRequestPath(target: string): RequestPath | undefined {
   if (target.length > maxLength || !/^\/[\x21-\x7e]*$/.test(target) || /[\\#]/.test(target)) return undefined;
   const mark = target.indexOf('?');
   const path = mark < 0 ? target : target.slice(0, mark);
+  // Others have to be escaped.
+  if (!/^[\w.~!$&'()*+,=:@/%[\]-]*$/.test(path)) return undefined;
   const raw = path.slice(1).replace(/\/$/, '').split('/');
   if (raw.length === 1 && raw[0] === '') raw.pop();
   const segments = raw.map(decode);

@@ -9,6 +9,7 @@ import { promisify } from 'node:util';
 import { gzipSync } from 'node:zlib';
 import { type GitServer, startGitServer } from '../../../test/support/git-server.ts';
 import { type GuardedServer, sendRaw, startGuardedServer } from '../../../test/support/guarded-server.ts';
+import { seededRandom } from '../../../test/support/random.ts';
 import { makeTempDir } from '../../../test/support/temp-dir.ts';
 import { createGithubGuard } from './guard.ts';
 import { packet } from './pkt-line.ts';
@@ -263,6 +264,68 @@ suite('git through the guard', { timeout: 300_000, concurrency: 2 }, () => {
     for (const encoding of ['deflate', 'GZIP', 'x-gzip', 'gzip, gzip', 'identity'])
       assert.ok((await send('refs/heads/evil', encoding)).status >= 400);
     assert.equal(await refs(), before);
+  });
+
+  test('of 400 random pushes, none changes another ref', async (t) => {
+    const { git, guarded, server } = await setUp(t);
+    const seed = Date.now();
+    t.diagnostic(`seed ${seed}`);
+    const random = seededRandom(seed);
+    const pick = <T>(values: readonly T[]) => values[Math.floor(random() * values.length)] as T;
+    const commits = [(await git('rev-parse', 'origin/main')).output.trim(), '0'.repeat(40), '1'.repeat(40)];
+    const own = `refs/heads/${branch}`;
+    const names = [
+      own,
+      own,
+      own,
+      `${own}-turn-2`,
+      'refs/heads/main',
+      'refs/heads/other',
+      'refs/tags/v1',
+      'HEAD',
+      `${own} `,
+      `${own}/x`,
+    ];
+    const capabilities = [
+      '',
+      '\0',
+      '\0report-status',
+      '\0 report-status side-band-64k',
+      `\0report-status ${own}`,
+      '\0push-options',
+    ];
+    const line = () => {
+      const text = `${pick(commits)} ${pick(commits)} ${pick(names)}${pick(capabilities)}${pick(['', '\n', '\n\n', '\0'])}`;
+      return random() < 0.1 ? packet(`shallow ${pick(commits)}`) : packet(text);
+    };
+    const pushOf = () => {
+      const bytes = Buffer.concat([
+        ...Array.from({ length: 1 + Math.floor(random() * 3) }, line),
+        Buffer.from(pick(['0000', '0000', '0000', '0001', ''])),
+        emptyPack,
+      ]);
+      for (let n = pick([0, 0, 0, 1, 2]); n > 0; n -= 1) bytes[Math.floor(random() * 160)] = Math.floor(random() * 256);
+      return bytes;
+    };
+    const others = async () =>
+      (await server.git('acme/app', 'for-each-ref')).split('\n').filter((each) => !each.includes(`\t${own}`));
+    const before = await others();
+    let passed = 0;
+    for (let n = 0; n < 400; n += 1) {
+      const refusals = guarded.refusals.length;
+      await sendRaw(guarded.url, {
+        method: 'POST',
+        path: '/acme/app.git/git-receive-pack',
+        headers: { 'content-type': 'application/x-git-receive-pack-request' },
+        body: pushOf(),
+      });
+      if (guarded.refusals.length > refusals) continue;
+      passed += 1;
+      assert.deepEqual(await others(), before);
+    }
+    assert.deepEqual(await others(), before);
+    t.diagnostic(`${passed} reached the server`);
+    assert.ok(passed > 0);
   });
 });
 
