@@ -10,12 +10,12 @@ import { join } from 'node:path';
 import { suite, test } from 'node:test';
 import { formatError } from '../src/lib/errors.ts';
 import { listWithVariable } from '../src/lib/processes.ts';
-import { type AgentSetting, setUpAgent, token } from './support/agent-setting.ts';
-import { startControlPlane, type TestControlPlane } from './support/control-plane.ts';
+import { setUpAgent } from './support/agent-setting.ts';
+import { connectionConfig, createConnection, createRepository, variablesOf } from './support/chain-setting.ts';
+import { startControlPlane } from './support/control-plane.ts';
 import { type Env, run } from './support/engines/processes.ts';
 import { requires } from './support/engines-client.ts';
 import { eventually } from './support/eventually.ts';
-import { makeRepo } from './support/github/state.ts';
 import { killByVariable } from './support/kill-by-variable.ts';
 import { type Ends, killTurns, type Lane } from './support/kills/lane.ts';
 import { seededRandom } from './support/random.ts';
@@ -53,7 +53,7 @@ suite('a killed part of a turn', { skip: process.platform !== 'linux' && 'needs 
         url: plane.server.url,
         token: await plane.newToken(),
         runtime,
-        config: configOf(setting, { GithubConnectionId, bundle }),
+        config: connectionConfig(GithubConnectionId, setting) + jobsConfig(bundle),
         ...(engine && { env: engine.env }),
       });
       t.after(() => t.passed || console.log(runner.log()));
@@ -71,9 +71,7 @@ suite('a killed part of a turn', { skip: process.platform !== 'linux' && 'needs 
           Repos: [repo],
           GithubConnectionId,
           ...(image && { DockerImage: image }),
-          EnvVars: Object.entries({ ...variables, ROUND_OF: marker }).map(([Name, Value]) => ({
-            ...{ Name, Value, IsSecret: false },
-          })),
+          EnvVars: variablesOf({ ...variables, ROUND_OF: marker }),
         });
         const taskId = await plane.newTask({ EnvironmentId, Title: 'Work', Prompt: 'Work' });
         const kill: Lane['kill'] = async (victim, index) => {
@@ -99,33 +97,13 @@ suite('a killed part of a turn', { skip: process.platform !== 'linux' && 'needs 
   }
 });
 
-async function createConnection(plane: TestControlPlane): Promise<string> {
-  const id = randomUUID();
-  const RunnerID = plane.runner.split('/').at(-1);
-  await plane.call('PUT', `github-connections/${id}`, { body: { Private: true, RunnerID } });
-  return id;
-}
-
-function configOf({ git }: AgentSetting, own: { GithubConnectionId: string; bundle: string }): string {
-  return `[github.test]
-connection_id = "${own.GithubConnectionId}"
-url = "${git.url}"
-token = "${token}"
-[host]
+const jobsConfig = (bundle: string) => `[host]
 unisolated = true
-command = ["${process.execPath}", "${own.bundle}"]
+command = ["${process.execPath}", "${bundle}"]
 [jobs]
 network = "host"
 entrypoint = "${agentEntrypoint}"
 `;
-}
-
-async function createRepository({ git, github }: AgentSetting, name: string): Promise<string> {
-  github.state.repos.set(name, makeRepo());
-  await git.create(name);
-  await git.commit(name, { 'README.md': 'An app\n' });
-  return name;
-}
 
 /** A runner that continues with the same state after each kill. */
 async function startKillableRunner(options: RunnerOptions) {
