@@ -9,7 +9,8 @@ import { getTurn, untilOver } from '../tasks.ts';
 export const victims = ['container', 'wrapper', 'agent', 'runner'] as const;
 export type Victim = (typeof victims)[number];
 
-const turnTimeoutMs = 120_000;
+// Long, because a busy machine needs minutes for a turn.
+const turnTimeoutMs = 15 * 60_000;
 /** A turn may finish before its kill. */
 const maxMissed = 10;
 
@@ -72,7 +73,7 @@ export async function killTurns(lane: Lane, kills: number): Promise<Ends> {
   for (let killed = 0, missed = 0; killed < kills; index += 1) {
     const victim = victims[Math.floor(random() * victims.length)] ?? 'runner';
     const delayMs = Math.floor(random() * usualMs);
-    // What was pushed, even if it was never reported, stays.
+    // Commits that were pushed stay, even if they were never reported.
     reported.add(await git.git(repo, 'rev-parse', branch));
     await startTurn(index);
     await sleep(delayMs);
