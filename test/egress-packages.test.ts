@@ -26,7 +26,7 @@ interface Program {
   preset: keyof typeof presets;
   /** Commands of the job. */
   script: (given: Repositories) => string;
-  /** What they print in the end, and the requests that reach a server. */
+  /** The end of their output, and the requests that reach a server. */
   prints: RegExp;
   requests: string[];
   /** Without the preset: the host, and what the program itself shows. */
