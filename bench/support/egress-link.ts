@@ -62,7 +62,7 @@ async function transferBy([command = '', ...args]: readonly string[]): Promise<{
   return { rate, forwarderMs };
 }
 
-/** Of a process with all its threads, so far. */
+/** Returns the processor time of a process with all its threads. */
 async function cpuMsOf({ pid }: ChildProcess): Promise<number> {
   const stat = await readFile(`/proc/${pid}/stat`, 'utf8');
   const [user = 0, system = 0] = stat.replace(/.*\) /s, '').split(' ').slice(11, 13).map(Number);

@@ -1,7 +1,7 @@
-/** Sockets that are read into one buffer each. Node.js otherwise allocates one for every 64 KiB, which costs more than to copy them. */
+/** Sockets that are read into one buffer each. Node.js otherwise allocates a new one for every 64 KiB. */
 import { connect, type Socket, type TcpNetConnectOpts } from 'node:net';
 
-/** Of one connection. Pages that no read has filled take no memory. */
+/** One for each connection. Pages that no read has filled take no memory. */
 const blockBytes = 256 * 1024;
 
 const receivers = new WeakMap<Socket, { target: Socket | undefined }>();
@@ -18,7 +18,7 @@ export function connectInBlocks(options: TcpNetConnectOpts): Socket {
   const callback = (count: number) => {
     const { target } = receiver;
     target?.write(buffer.subarray(0, count), onWritten);
-    // What the system did not take at once stays in the buffer, so that nothing may be read into it.
+    // The system did not take all at once. The rest is still in the buffer, so nothing may be read into it.
     isWaiting = target !== undefined && target.writableLength > 0;
     return !isWaiting;
   };

@@ -56,7 +56,7 @@ for (const direction of ['download', 'upload'] as const) {
     });
     const { socket } = await openTunnel(gateway, `good.example:${port}`);
     const far = await accepted;
-    // The test's server reads by itself.
+    // The test's server starts reading on its own.
     far.removeAllListeners('data').pause();
     const [sender, reader] = direction === 'download' ? [far, socket] : [socket, far];
     reader.pause();
@@ -67,7 +67,7 @@ for (const direction of ['download', 'upload'] as const) {
       before = sent;
       return sent > 0 && isStill;
     });
-    // What the systems and the gateway buffer.
+    // Systems and gateway buffer some of it.
     assert.ok(sent < totalBytes / 2, `${sent} bytes were sent before any was read`);
     assert.equal(await readSlowly(reader), expectedDigest());
     await sending;
