@@ -59,7 +59,7 @@ export const targets: readonly Target[] = [
       const described = [toolTitle(text, value), textOf(value), listOf(value), numberOf(value)];
       return [readOutput(text), described];
     },
-    // Each line by itself, by every reader.
+    // Each line alone, by every reader.
     passes: 3,
     check: ([{ events }]: [{ events: AgentEvent[] }]) => {
       for (const event of events) {

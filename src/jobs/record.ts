@@ -23,6 +23,8 @@ export const JobRecord = v.object({
   acceptedAt: v.string(),
   /** The git mirrors that it uses: the folder of its connection. */
   mirrors: v.optional(v.string()),
+  /** How its network is limited, with sentences about that. Set at the start. */
+  network: v.optional(v.object({ mode: v.picklist(['none', 'enforce', 'observe']), notes: v.array(v.string()) })),
   /** Its rank in the order of arrival, across restarts. */
   arrival: v.optional(v.number()),
   startedAt: v.optional(v.string()),

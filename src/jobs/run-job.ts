@@ -4,7 +4,6 @@
  */
 
 import type { Connection } from '../config/schema.ts';
-import type { EgressPolicy } from '../gateway/policy.ts';
 import type { GithubConnections } from '../github/connections.ts';
 import { loggable } from '../github/errors.ts';
 import { systemClock } from '../lib/clock.ts';
@@ -15,12 +14,13 @@ import type { InvokeAgentRequest } from '../plan42/messages.ts';
 import { waitingForSlotStatus } from '../plan42/turn-status.ts';
 import { RuntimeError, type StartOptions } from '../runtimes/runtime.ts';
 import { buildAgentInput } from './agent-input.ts';
-import { computePolicy } from './egress/compute-policy.ts';
+import { computePolicy, type EgressDecision } from './egress/compute-policy.ts';
 import { type EndReason, killedReason, turnEndReason } from './end-reason.ts';
 import { fetchFeedback } from './feedback.ts';
 import { pullImage } from './images/pull-image.ts';
 import { mirroredRepos } from './mirrors/mirror-path.ts';
 import type { Mirrors } from './mirrors/mirrors.ts';
+import type { NetworkReports } from './network-reports.ts';
 import { describeFailure, describeStop } from './outcome.ts';
 import { reportStatus, startHeartbeats } from './progress.ts';
 import type { JobRecord } from './record.ts';
@@ -33,6 +33,7 @@ export interface JobContext extends AgentContext {
   env: NodeJS.ProcessEnv;
   /** Undefined if agents get no git mirrors. */
   mirrors: Mirrors | undefined;
+  networks: NetworkReports;
   /** The request, if it is readable. */
   invocation: InvokeAgentRequest | undefined;
   /** Called when the job has to wait for anything but a slot; disposed of when it no longer waits. */
@@ -60,6 +61,7 @@ export async function runJob(record: JobRecord, context: JobContext): Promise<Jo
     }
     if (job.phase === 'started') {
       context.noteRunning();
+      context.networks.watch(job);
       job = await waitForExit(job, context);
     }
   } catch (error) {
@@ -81,7 +83,7 @@ async function startJob(record: JobRecord, context: JobContext, slot: Disposable
   slot.use(await takeSlot(record, context, stop));
   using _starting = context.noteStarting();
   // Before the pull, which would be for nothing.
-  const egress = decideEgress(record, context);
+  const { policy: egress, notes } = decideEgress(record, context);
   const mirroring = beginMirrors(context);
   const status = reportStatus(context, 'Pulling Agent Image on Local Runner', stop);
   logger.debug('pulling image', { image: record.image });
@@ -94,7 +96,11 @@ async function startJob(record: JobRecord, context: JobContext, slot: Disposable
   await mirrors?.wait(stop);
   stop.throwIfAborted();
 
-  const job = mirrors === undefined ? record : { ...record, mirrors: mirrors.name };
+  const job: JobRecord = {
+    ...record,
+    network: { mode: egress?.mode ?? 'none', notes },
+    ...(mirrors && { mirrors: mirrors.name }),
+  };
   // Before the start: mirrors that a job uses are not removed.
   if (mirrors !== undefined) await tryToUpdate(job, context);
   await startAgent(job, { feedback, egress, mounts: mirrors && [mirrors.mount] }, context);
@@ -169,11 +175,11 @@ async function startAgent(
 }
 
 /** @throws UserError if the hosts that the job may reach cannot be determined */
-function decideEgress({ jobId }: JobRecord, context: JobContext): EgressPolicy | undefined {
+function decideEgress({ jobId }: JobRecord, context: JobContext): EgressDecision {
   const { config, serverUrl, env, github, invocation, logger } = context;
   const connection = github.find(invocation?.PrivateGithubConnectionID);
   const requested = connection === undefined ? requestedGithub(invocation) : undefined;
-  const { policy, notes } = computePolicy({
+  const decision = computePolicy({
     jobId,
     config,
     allowedHosts: invocation?.Environment?.AllowedHosts,
@@ -183,8 +189,8 @@ function decideEgress({ jobId }: JobRecord, context: JobContext): EgressPolicy |
       : requested && { url: requested, isConfigured: false },
     env,
   });
-  for (const note of notes) logger.warn('allowed hosts of environment limited', { reason: note });
-  return policy;
+  for (const note of decision.notes) logger.warn('allowed hosts of environment limited', { reason: note });
+  return decision;
 }
 
 function requestedGithub(invocation: InvokeAgentRequest | undefined): URL | undefined {
@@ -247,14 +253,23 @@ function explainFailure(error: unknown, context: JobContext): EndReason & { fail
 
 /** Reports the final status and cleans up; then nothing is left to do for the job. */
 async function finishJob(record: JobRecord, context: JobContext): Promise<void> {
-  const { store, turn, logger, detach } = context;
+  const { store, turn, networks, logger, detach } = context;
   const { jobId, failure = 'The agent has exited.' } = record;
   const endedAt = new Date(record.endedAt ?? systemClock.date().getTime());
   // Before the report, which can take days.
   await store.removeInput(jobId);
   const isRecorded = await tryToUpdate(record, context);
   // In parallel: the server can be unreachable, and so can the engine.
-  await Promise.all([turn.fail(failure, endedAt, detach), cleanUp(record, isRecorded, context)]);
+  const failTurn = async () => {
+    await networks.flush(record, detach);
+    await turn.fail(failure, endedAt, detach);
+  };
+  const removeJob = async () => {
+    await cleanUp(record, isRecorded, context);
+    // The gateway has exited and written its last counts.
+    await networks.finish(record, detach);
+  };
+  await Promise.all([failTurn(), removeJob()]);
   const archive = () => store.finish(record);
   await retryForever(archive, { failure: 'cannot archive job record, retrying', logger, signal: detach });
   logger.info('job finished');
