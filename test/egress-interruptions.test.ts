@@ -10,7 +10,7 @@ import { exists } from '../src/lib/files.ts';
 import { commandLine, listProcesses, signalAll } from '../src/lib/processes.ts';
 import { startDocker } from './support/engines/docker.ts';
 import { makeEnginesDir, removeEnginesDir } from './support/engines/folder.ts';
-import type { Env } from './support/engines/processes.ts';
+import { type Env, startDaemon, untilReady } from './support/engines/processes.ts';
 import { engines } from './support/engines-client.ts';
 import { eventually } from './support/eventually.ts';
 import { makeTempDir } from './support/temp-dir.ts';
@@ -39,6 +39,8 @@ interface Running extends AsyncDisposable {
   /** Resolves when the job has seen this state again, twice. */
   becomes: (state: 'online' | 'offline') => Promise<void>;
   finish: () => Promise<unknown>;
+  /** Starts a program of the machine that listens on a socket. */
+  openSocket: (path: string) => Promise<AsyncDisposable>;
 }
 
 async function startRunning(t: TestContext, name: EngineName, docker?: { env: Env }): Promise<Running | undefined> {
@@ -79,6 +81,13 @@ async function startRunning(t: TestContext, name: EngineName, docker?: { env: En
     finish: async () => {
       await writeFile(join(job.given, 'end'), '');
       return end;
+    },
+    openSocket: async (path) => {
+      const listen = 'require("node:net").createServer().listen(process.argv[1])';
+      const [enter = '', ...args] = machine.command([process.execPath, '-e', listen, path]);
+      const program = await startDaemon(enter, args, { logFile: join(dir.path, 'program.log') });
+      await untilReady(program, async () => assert.ok(await exists(path)), { signal: AbortSignal.timeout(30_000) });
+      return program;
     },
     /** Whatever happened, nothing got out, and nothing is left. */
     [Symbol.asyncDispose]: async () => {
@@ -134,6 +143,18 @@ suite('the gateway', { concurrency: 3 }, () => {
       await rename(`${policyOf(job)}.new`, policyOf(job));
       await becomes('online');
       assert.deepEqual(await running.finish(), { exitCode: 5 });
+    });
+});
+
+suite('a mounted folder', { concurrency: 3 }, () => {
+  for (const name of engineNames)
+    test(`${name}: a job ends when a program of the machine opens a socket in it`, async (t) => {
+      await using running = await startRunning(t, name);
+      if (!running) return;
+      const { job } = running;
+      await using _program = await running.openSocket(join(job.given, 'late.sock'));
+      const end = await running.end;
+      assert.match(JSON.stringify(end), /"stopped":.*late\.sock.*Remove/);
     });
 });
 

@@ -365,6 +365,39 @@ suite('under systemd', { timeout: 420_000 }, () => {
     await plan42('runner', 'enable', '-c', configFile);
   });
 
+  test('the gateway of a job survives restart and stop, and ends with its job', async (t) => {
+    if (!machine) return t.skip();
+    // There is no engine here, so a program that raises the wall takes the place of the runner in its unit.
+    const program = `#!/bin/sh
+root=$(dirname "$(readlink -f /usr/local/bin/plan42)")/..
+exec "$root/node_modules/node/bin/node" "$root/test/support/systemd/start-gateway.ts" /home/ann/job
+`;
+    const dropIn = '[Service]\nType=exec\nWatchdogSec=0\nExecStart=\nExecStart=/usr/local/bin/start-gateway\n';
+    await machine.writeFile('/usr/local/bin/start-gateway', program);
+    await machine.must(['chmod', '755', '/usr/local/bin/start-gateway']);
+    const dropInFile = '/home/ann/.config/systemd/user/plan42-runner.service.d/zz-gateway.conf';
+    await machine.writeFile(dropInFile, dropIn, { as: 'ann' });
+    await systemctl('daemon-reload');
+    const gateways = async () =>
+      (await m().run(['sh', '-c', 'grep -lx plan42-gateway /proc/[0-9]*/comm'])).stdout.trim();
+    const socket = ['test', '-S', '/home/ann/job/egress/socket/gateway.sock'];
+    await systemctl('restart', 'plan42-runner');
+    await eventually(async () => (await m().run(socket)).exitCode === 0);
+    const before = await gateways();
+    assert.match(before, /^\/proc\/\d+\/comm$/);
+    const runner = await show('MainPID');
+    await systemctl('restart', 'plan42-runner');
+    await until('MainPID', new RegExp(`^(?!(0|${runner})$)`));
+    assert.equal(await gateways(), before);
+    await systemctl('stop', 'plan42-runner');
+    assert.equal(await show('ActiveState'), 'inactive');
+    assert.equal(await gateways(), before);
+    await ann('touch', '/home/ann/job/egress/ended');
+    await eventually(async () => (await gateways()) === '');
+    await machine.must(['rm', dropInFile]);
+    await systemctl('daemon-reload');
+  });
+
   test('disable stops and removes it', async (t) => {
     if (!machine) return t.skip();
     const { exitCode, stdout } = await plan42('runner', 'disable');

@@ -23,7 +23,7 @@ import { startFailure } from '../../src/service/service-manager.ts';
 import { runnerService } from '../../src/service/services.ts';
 import { parseUnitState, statusOfUnit } from '../../src/service/systemd-state.ts';
 import { logFileOf } from '../../src/shim/job-log.ts';
-import { listSockets } from '../../src/wall/check-settings.ts';
+import { listSockets } from '../../src/wall/mounted-sockets.ts';
 import { readRefusal } from '../../src/wall/refusal.ts';
 import type { Target } from '../target.ts';
 

@@ -15,6 +15,7 @@ export type EndCode =
   | 'pull-failed'
   | 'start-failed'
   | 'not-started'
+  | 'wall-opened'
   | 'machine-restarted'
   | 'unknown';
 
@@ -35,7 +36,8 @@ export const killedReason: EndReason = { code: 'killed', text: 'killed by user' 
 
 /** The reason if the agent, or its container, exited. */
 export function exitReason(exit: JobExit): EndReason {
-  const { exitCode, startError, outOfMemory, machineRestarted, unseenBecause } = exit;
+  const { exitCode, stopped, startError, outOfMemory, machineRestarted, unseenBecause } = exit;
+  if (stopped !== undefined) return { code: 'wall-opened', text: stopped.reason };
   if (startError !== undefined) return { code: 'start-failed', text: `cannot start: ${startError}` };
   const suffix = exitCode === undefined ? '' : ` (exit code ${exitCode})`;
   if (outOfMemory) return { code: 'out-of-memory', text: `out of memory${suffix}` };

@@ -64,6 +64,8 @@ export function describeStop(end: TurnEnd): string {
 
 function explainExit(record: JobRecord, exit: JobExit, unreachable: Unreachable | undefined): string {
   if (record.killed) return 'The agent was killed by user.';
+  if (exit.stopped !== undefined)
+    return `The agent was stopped: ${exit.stopped.reason}.${exit.stopped.remedy ? ` ${exit.stopped.remedy}` : ''}`;
   if (exit.startError !== undefined)
     return `The agent in the image ${record.image} could not be started: ${exit.startError}.${exit.startRemedy ? ` ${exit.startRemedy}` : ''}`;
   if (exit.outOfMemory) return outOfMemory(exit.exitCode);

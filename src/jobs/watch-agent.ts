@@ -61,7 +61,7 @@ export async function waitForExit(record: JobRecord, context: AgentContext): Pro
     logger.info('agent exited', { exit_code: exit.exitCode, out_of_memory: exit.outOfMemory || undefined });
     const killed = cancel.aborted || (await store.isKilled(jobId));
     const stoppedBy = killed ? undefined : turnStop.reason;
-    const mayBeCutOff = !killed && !stoppedBy && exit.exitCode && exit.startError === undefined;
+    const mayBeCutOff = !killed && !stoppedBy && exit.exitCode && (exit.startError ?? exit.stopped) === undefined;
     const egress = await store.readEgress(jobId);
     // Behind the wall, the way to the server is the gateway's.
     const unreachable =

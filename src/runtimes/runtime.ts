@@ -58,6 +58,8 @@ export interface JobExit {
   startError: string | undefined;
   /** How to correct it, if known. */
   startRemedy?: string | undefined;
+  /** Why the runtime killed the agent, without a full stop, and how to correct it. */
+  stopped?: { reason: string; remedy?: string } | undefined;
   /** Whether the machine was restarted since the start; undefined if unknown. */
   machineRestarted?: boolean | undefined;
   /** Why the exit was not observed, if known; a sentence without its full stop. */

@@ -7,7 +7,7 @@ import { test } from 'node:test';
 import { makeTempDir } from '../../test/support/temp-dir.ts';
 import { defaultCapabilities } from '../config/schema.ts';
 import { UserError } from '../lib/errors.ts';
-import { checkWallSettings, listSockets, type WallSettings } from './check-settings.ts';
+import { checkWallSettings, type WallSettings } from './check-settings.ts';
 
 const settings: WallSettings = {
   jobs: { capabilities: defaultCapabilities, noNewPrivileges: true },
@@ -66,11 +66,13 @@ test('a mount with a socket of this machine is refused', { skip: process.platfor
   await check('real');
 });
 
-test('the kernel’s table has sockets with spaces, without names and with abstract names', () => {
-  const table = `Num       RefCount Protocol Flags    Type St Inode Path
-0000000000000000: 00000002 00000000 00010000 0001 01 100 /run/a b.sock
-0000000000000000: 00000003 00000000 00000000 0001 03 101
-0000000000000000: 00000002 00000000 00010000 0001 01 102 @/run/abstract
-`;
-  assert.deepEqual(listSockets(table), ['/run/a b.sock']);
+for (const source of ['/run', '/run/postgresql', '/var/run', '/tmp', '/', '/var', '/dev/shm/x'])
+  test(`a mount of ${source}, where sockets come and go, is refused`, async () => {
+    const mounts = mountOf(source);
+    await assert.rejects(checkWallSettings({ ...settings, mounts }), /programs of this machine open sockets in/);
+  });
+
+test('folders beside these may be mounted', { skip: process.platform !== 'linux' }, async () => {
+  for (const source of ['/runner', '/tmpfiles', '/home/ann/.claude', '/tmp/plan42-none', '/var/cache/x'])
+    await checkWallSettings({ ...settings, mounts: mountOf(source) });
 });

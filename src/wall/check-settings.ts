@@ -1,10 +1,8 @@
 /** Refuses settings with which a wall would have a hole, before anything is built. The program `init` checks the result. */
-import { realpath } from 'node:fs/promises';
-import { dirname, join } from 'node:path';
 import type { Mount } from '../config/mounts.ts';
 import type { Config } from '../config/schema.ts';
 import { UserError } from '../lib/errors.ts';
-import { readText } from '../lib/read-file.ts';
+import { findMountedSocket } from './mounted-sockets.ts';
 
 export interface WallSettings {
   jobs: Pick<Config['jobs'], 'capabilities' | 'noNewPrivileges'>;
@@ -23,6 +21,17 @@ const harmless = new Set(
     'NET_BROADCAST NET_RAW SETFCAP SETGID SETPCAP SETUID SYS_CHROOT SYS_NICE SYS_PTRACE SYS_RESOURCE'
   ).split(' '),
 );
+
+/** In these folders, sockets come and go. In the second list, so do folders of other purposes. */
+const socketFolders = ['/run', '/var/run', '/dev/shm'];
+const sharedFolders = ['/tmp', '/var/tmp'];
+
+function isForSockets(source: string): boolean {
+  const contains = (outer: string, inner: string) =>
+    inner === outer || inner.startsWith(outer === '/' ? '/' : `${outer}/`);
+  const isInside = socketFolders.some((folder) => contains(folder, source));
+  return isInside || [...socketFolders, ...sharedFolders].some((folder) => contains(source, folder));
+}
 
 /** @throws UserError with a remedy if a job with these settings cannot be kept off networks */
 export async function checkWallSettings({ jobs, mounts, engine, ...settings }: WallSettings): Promise<void> {
@@ -43,31 +52,11 @@ export async function checkWallSettings({ jobs, mounts, engine, ...settings }: W
       `the capability ${open} opens networks`,
       `Remove "${open}" from jobs.capabilities, or set egress.mode = "off".`,
     );
-  const found = mounts.length === 0 ? undefined : await findMountedSocket(mounts);
+  const sources = mounts.map(({ source }) => source);
+  const forSockets = sources.find(isForSockets);
+  if (forSockets !== undefined)
+    refuse(`programs of this machine open sockets in ${forSockets}`, `Remove "${forSockets}" from jobs.mounts.`);
+  const found = await findMountedSocket(sources);
   if (found !== undefined)
-    refuse(`${found.mount.source} has the socket ${found.socket}`, `Remove "${found.mount.source}" from jobs.mounts.`);
-}
-
-/** A socket of a program of this machine that a container with these mounts could connect to. */
-async function findMountedSocket(mounts: readonly Mount[]): Promise<{ mount: Mount; socket: string } | undefined> {
-  const sockets = await Promise.all(listSockets(await readText('/proc/net/unix')).map(realSocket));
-  for (const mount of mounts) {
-    const isInside = (path: string) => path === mount.source || path.startsWith(`${mount.source}/`);
-    const socket = sockets.find(isInside);
-    if (socket !== undefined) return { mount, socket };
-  }
-  return undefined;
-}
-
-/** The paths of the bound sockets in the kernel's table. Abstract ones (`@…`) belong to a network namespace. */
-export function listSockets(table: string): string[] {
-  return table.split('\n').flatMap((line) => {
-    const path = line.trim().split(/\s+/).slice(7).join(' ');
-    return path.startsWith('/') ? [path] : [];
-  });
-}
-
-async function realSocket(path: string): Promise<string> {
-  const folder = dirname(path);
-  return join(await realpath(folder).catch(() => folder), path.slice(folder.length));
+    refuse(`${found.source} has the socket ${found.socket}`, `Remove "${found.source}" from jobs.mounts.`);
 }

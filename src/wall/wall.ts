@@ -2,4 +2,6 @@
 export { hasWall, lowerWall, proxyPort, raiseWall, type Wall, wallFolder } from './build.ts';
 export { checkWallSettings } from './check-settings.ts';
 export { keepGateway } from './keep-gateway.ts';
+export { saveMounts } from './mounted-sockets.ts';
 export { findRefusal } from './refusal.ts';
+export { watchMounts } from './watch-mounts.ts';

@@ -10,10 +10,10 @@ import { isCommandInstalled, runCommand } from '../../lib/run-command.ts';
 import { readLogTail } from '../../shim/job-log.ts';
 import type { JobPaths } from '../../shim/shim.ts';
 import * as shim from '../../shim/shim.ts';
-import { findRefusal, hasWall, keepGateway, lowerWall } from '../../wall/wall.ts';
+import { lowerWall } from '../../wall/wall.ts';
 import type { CaFile } from '../authorities.ts';
 import { checkInstanceId } from '../check/names.ts';
-import { agentEnvironment, containerCommandEnvironment } from '../environment.ts';
+import { containerCommandEnvironment } from '../environment.ts';
 import {
   type JobExit,
   type PullPolicy,
@@ -45,6 +45,7 @@ import { pullByPolicy } from './pull.ts';
 import { keptLogDriver } from './resume-log.ts';
 import { runArguments } from './run-arguments.ts';
 import { listUnmanaged, removeUnmanaged } from './unmanaged.ts';
+import { waitBehindWall } from './wait-behind-wall.ts';
 import { waitForClient } from './wait-for-client.ts';
 import { waitForContainer } from './wait-for-container.ts';
 import { raiseWallFor } from './wall-options.ts';
@@ -200,24 +201,7 @@ export function createEngineRuntime(engine: Engine, options: RuntimeOptions): Ru
   }
 
   async function wait(job: JobPaths, signal?: AbortSignal): Promise<JobExit> {
-    if (!(await hasWall(job))) return waitForJob(job, signal);
-    const done = new AbortController();
-    const whileWaiting = signal === undefined ? done.signal : AbortSignal.any([done.signal, signal]);
-    const isRunning = async () => (await inspectContainer(run, job.jobId))?.isRunning === true;
-    const keeping = keepGateway(job, {
-      env: agentEnvironment(env),
-      isRunning,
-      logger,
-      signal: whileWaiting,
-    }).catch(() => {});
-    try {
-      const exit = await waitForJob(job, signal);
-      const refusal = exit.startError === undefined && (await findRefusal(job, exit.exitCode ?? 0));
-      return refusal ? { ...exit, startError: refusal.reason, startRemedy: refusal.remedy } : exit;
-    } finally {
-      done.abort();
-      await keeping;
-    }
+    return waitBehindWall(job, () => waitForJob(job, signal), { run, env, logger, signal });
   }
 
   async function waitForJob(job: JobPaths, signal?: AbortSignal): Promise<JobExit> {

@@ -2,7 +2,7 @@
 import type { Config } from '../../config/schema.ts';
 import { proxyVariables } from '../../gateway/proxy-variables.ts';
 import { trimEnd } from '../../lib/trim-end.ts';
-import { checkWallSettings, proxyPort, raiseWall, type Wall, wallFolder } from '../../wall/wall.ts';
+import { checkWallSettings, proxyPort, raiseWall, saveMounts, type Wall, wallFolder } from '../../wall/wall.ts';
 import { agentEnvironment } from '../environment.ts';
 import type { StartOptions } from '../runtime.ts';
 import { variableOptions } from './authorities.ts';
@@ -27,6 +27,10 @@ export async function raiseWallFor(
   if (job.egress === undefined) return undefined;
   const { mounts } = await checkGiven(settings);
   await checkWallSettings({ jobs: limits, mounts, isRemote: await settings.isRemote(), engine: settings.engine });
+  await saveMounts(
+    job,
+    mounts.map(({ source }) => source),
+  );
   const wall = await raiseWall(job, job.egress, agentEnvironment(settings.guard.env));
   const mount = { source: wall.source, target: wallFolder, isReadOnly: true, relabel: true };
   const variables = { ...proxyVariables(proxyPort), ...serverVariable(job) };

@@ -20,7 +20,12 @@ export interface JobOfProcess {
 }
 
 export type JobEnd =
-  | { exitCode?: number | undefined; startError?: string | undefined; unseenBecause?: string | undefined }
+  | {
+      exitCode?: number | undefined;
+      startError?: string | undefined;
+      unseenBecause?: string | undefined;
+      stopped?: object;
+    }
   | { refused: string };
 
 const { engine, config: file, ...given } = JSON.parse(process.argv[2] ?? '') as JobOfProcess;
@@ -32,8 +37,8 @@ async function runJob(): Promise<JobEnd> {
   try {
     // As a runner that adopts the job of one that was killed.
     if (!(await runtime.wasStarted(job))) await runtime.start(job);
-    const { exitCode, startError, unseenBecause } = await runtime.wait(job);
-    return { exitCode, startError, unseenBecause };
+    const { exitCode, startError, unseenBecause, stopped } = await runtime.wait(job);
+    return { exitCode, startError, unseenBecause, ...(stopped && { stopped }) };
   } catch (error) {
     return { refused: formatError(error) };
   } finally {

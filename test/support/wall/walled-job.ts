@@ -31,6 +31,8 @@ export interface WalledJob {
 
 export interface WalledEngine extends AsyncDisposable {
   name: EngineName;
+  /** The command line of a command of the engine, with its environment. */
+  command: (...args: string[]) => { command: string[]; env: Env };
   /** Runs a script as the agent; resolves when the job has ended and is removed. */
   runJob: (script: string, given?: JobOptions) => Promise<JobEnd & { log: string }>;
   /** Prepares a job, without a runner. */
@@ -105,6 +107,7 @@ export async function prepareEngine(
   };
   return {
     name,
+    command: (...args) => ({ command: machine.command([engine, ...args], user), env }),
     makeJob,
     runJob: async (script, given) => {
       const job = await makeJob(script, given);

@@ -4,7 +4,7 @@ import { chmod, copyFile } from 'node:fs/promises';
 import { createServer, type Socket } from 'node:net';
 import { join } from 'node:path';
 import { withShortPath } from '../../../src/lib/short-path.ts';
-import { type Env, run } from '../engines/processes.ts';
+import { run } from '../engines/processes.ts';
 import { makeTempDir } from '../temp-dir.ts';
 
 export interface Walled extends AsyncDisposable {
@@ -16,8 +16,10 @@ export interface Walled extends AsyncDisposable {
 }
 
 export interface WalledOptions {
-  name: 'docker' | 'podman';
-  env: Env;
+  /** Runs a command of the engine. */
+  engine: (...args: string[]) => Promise<string>;
+  /** Options of `run` with which the engine keeps the container's output. */
+  logOptions: readonly string[];
   image: string;
   command: readonly string[];
   network?: string;
@@ -29,7 +31,7 @@ export interface WalledOptions {
 const init = join(import.meta.dirname, '../../../dist/wall', `init-${process.arch}`);
 
 export async function startWalled(given: WalledOptions): Promise<Walled> {
-  const { name, env, image, command, network = 'none', options = [], onConnection } = given;
+  const { engine, logOptions, image, command, network = 'none', options = [], onConnection } = given;
   await using undo = new AsyncDisposableStack();
   const dir = undo.use(await makeTempDir());
   await copyFile(init, join(dir.path, 'init'));
@@ -44,20 +46,17 @@ export async function startWalled(given: WalledOptions): Promise<Walled> {
   });
   await chmod(socket, 0o666);
   const container = `plan42-wall-${crypto.randomUUID()}`;
-  const engine = (...args: string[]) => run(name, args, { env });
   const wall = ['--cap-drop', 'ALL', '--security-opt', 'no-new-privileges', '--network', network];
   const mount = ['--mount', `type=bind,source=${dir.path},target=/plan42-wall,readonly`];
   const start = ['--entrypoint', '/plan42-wall/init', image, ...command];
-  // Podman's private set-up keeps logs only with this driver.
-  const log = name === 'podman' ? ['--log-driver', 'k8s-file'] : [];
   undo.defer(async () => void (await engine('rm', '--force', container).catch(() => {})));
-  await engine('run', '--detach', '--name', container, ...log, ...wall, ...options, ...mount, ...start);
+  await engine('run', '--detach', '--name', container, ...logOptions, ...wall, ...options, ...mount, ...start);
   const owned = undo.move();
   return {
     exit: async () => {
       const exitCode = Number(await engine('wait', container));
       // Both streams, in any order.
-      const output = await run('sh', ['-c', `${name} logs ${container} 2>&1`], { env });
+      const output = await engine('logs', container);
       return { exitCode, output };
     },
     kill: (signal) => engine('kill', '--signal', signal, container),
