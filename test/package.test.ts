@@ -8,6 +8,7 @@ import { buildExecutable } from '../scripts/package/executable.ts';
 import { run } from './support/engines/processes.ts';
 import { requires } from './support/engines-client.ts';
 import { eventually } from './support/eventually.ts';
+import { assertWallStands } from './support/package-wall.ts';
 import { requiresCommands } from './support/requires-command.ts';
 import { SystemdMachine } from './support/systemd/machine.ts';
 import { makeTempDir, type TempDir } from './support/temp-dir.ts';
@@ -90,6 +91,11 @@ suite('packages', { timeout: 600_000 }, () => {
     assert.match(await inside('/opt/bin/plan42-runner', '--version'), versionText);
     assert.match(await inside('/opt/bin/plan42-runner-config', '--help'), /^Usage: plan42-runner-config /);
     assert.match(await inside('/opt/bin/plan42', 'runner', 'exec', '--help'), /^Usage: plan42-runner /);
+  });
+
+  test('a runner of the tarball builds the wall around a job', async (t) => {
+    if (!ready) return t.skip();
+    await assertWallStands(t, [join(dir.path, 'rootfs/opt/bin/plan42')]);
   });
 
   test('notices and the bill of materials list all components', async (t) => {

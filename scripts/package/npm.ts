@@ -2,7 +2,7 @@
 import { chmod, copyFile, mkdir, writeFile } from 'node:fs/promises';
 import { join } from 'node:path';
 import { build } from 'esbuild';
-import { agentOptions, commands, executableOptions, root } from '../build/bundle.ts';
+import { agentOptions, commands, executableOptions, gatewayOptions, root } from '../build/bundle.ts';
 import type { BuildInfo } from '../build/version.ts';
 import { makeReadable } from './modes.ts';
 import { run } from './run.ts';
@@ -40,6 +40,7 @@ export async function buildNpmPackage({
     minifySyntax: true,
     minifyWhitespace: true,
   });
+  await build({ ...gatewayOptions, outdir: join(staging, 'js'), minifySyntax: true, minifyWhitespace: true });
   await mkdir(join(staging, 'bin'));
   for (const name of commands) {
     await writeFile(join(staging, 'bin', `${name}.cjs`), starter(name));

@@ -42,7 +42,7 @@ export async function raiseWall(job: JobPaths, policy: EgressPolicy, env: NodeJS
   const program = await readInitProgram(process.arch);
   if (program === undefined) {
     throw new UserError(`cannot limit the network of the job: this program has no wall for ${process.arch}`, {
-      remedy: 'Install a package for this machine, or run "make build" with a C compiler.',
+      remedy: 'Use a machine with x64 or arm64 and a package for it, or set egress.mode = "off".',
     });
   }
   const companion = companionOf(job, env);

@@ -1,0 +1,39 @@
+import assert from 'node:assert/strict';
+import { execFile } from 'node:child_process';
+import { mkdir, symlink, writeFile } from 'node:fs/promises';
+import { join } from 'node:path';
+import type { TestContext } from 'node:test';
+import { promisify } from 'node:util';
+import { run } from './engines/processes.ts';
+import { requires } from './engines-client.ts';
+import { ServerProcess } from './server-process.ts';
+import { makeTempDir } from './temp-dir.ts';
+
+const execute = promisify(execFile);
+const plan42 = join(import.meta.dirname, '../../bin/plan42');
+
+/** An installed `plan42` builds the wall with its own files: its doctor reports that, on a machine without a compiler. */
+export async function assertWallStands(t: TestContext, installed: readonly [string, ...string[]]): Promise<void> {
+  const engines = await requires(t, 'docker');
+  if (!engines) return;
+  await using dir = await makeTempDir();
+  const at = (file: string) => join(dir.path, file);
+  const programs = at('programs');
+  await mkdir(programs);
+  await symlink((await run('sh', ['-c', 'command -v docker'])).trim(), join(programs, 'docker'));
+  await using server = await ServerProcess.start(at('data'), 0, []);
+  const token = (await run(plan42, ['server', 'token', 'create', '--data', at('data')])).trim();
+  const config = `[runner]\nurl = "${server.url}"\ntoken = "${token}"\nruntime = "docker"\n`;
+  await writeFile(at('runner.toml'), config, { mode: 0o600 });
+  const [command, ...args] = installed;
+  const env = { HOME: dir.path, PATH: programs, PLAN42_STATE_DIR: at('state'), ...engines.docker.env };
+  const doctor = [...args, 'runner', 'doctor', '--json', '-c', at('runner.toml')];
+  // Other checks fail on this machine.
+  const printed = await execute(command, doctor, { env }).catch((error: { stdout: string }) => error);
+  const { checks } = JSON.parse(printed.stdout) as { checks: { found: string[] }[] };
+  const found = checks.flatMap((check) => check.found);
+  assert.ok(
+    found.includes('a container of docker behind the wall reached its gateway and no network'),
+    found.join('\n'),
+  );
+}
