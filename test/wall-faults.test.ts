@@ -1,7 +1,7 @@
 /** Each step of building the wall fails once: the job is refused with a reason, its agent never runs, and nothing is left. */
 import assert from 'node:assert/strict';
 import { once } from 'node:events';
-import { mkdir, rm, writeFile } from 'node:fs/promises';
+import { chmod, mkdir, rm, writeFile } from 'node:fs/promises';
 import { createServer } from 'node:net';
 import { dirname, join } from 'node:path';
 import { after, before, suite, type TestContext, test } from 'node:test';
@@ -12,8 +12,10 @@ import { createRuntime } from '../src/runtimes/select.ts';
 import { run } from './support/engines/processes.ts';
 import { requires } from './support/engines-client.ts';
 import { type JobFolder, makeJobFolder } from './support/job-folder.ts';
+import { makeTempDir } from './support/temp-dir.ts';
 import { makeChangedEngine } from './support/wall/changed-engine.ts';
-import { testPolicy } from './support/wall/walled-job.ts';
+import { rootlessPodman } from './support/wall/rootless.ts';
+import { engineNames, testPolicy } from './support/wall/walled-job.ts';
 
 interface Fault {
   name: string;
@@ -134,6 +136,32 @@ async function attempt(t: TestContext, name: 'docker' | 'podman', fault: Fault):
   assert.deepEqual(await processesOf(folder.folder), []);
 }
 
+/** The same as an ordinary user, in a process of that user. */
+async function attemptRootless(t: TestContext, fault: Fault): Promise<void> {
+  const available = await requires(t, 'podman', 'registry');
+  if (!available) return;
+  const podman = await rootlessPodman(available);
+  await using dir = await makeTempDir();
+  await chmod(dir.path, 0o755);
+  const replaced = Object.entries(fault.replace ?? {}).map(
+    ([from, to]) => [from, to.map((word) => (word === defaultNetwork ? 'slirp4netns' : word))] as const,
+  );
+  const bin = join(dir.path, 'bin');
+  const path = fault.replace && (await makeChangedEngine('podman', bin, Object.fromEntries(replaced)));
+  const policy = { ...testPolicy, ...fault.policy } as typeof testPolicy;
+  const config = fault.entrypoint === undefined ? '' : `entrypoint = ${JSON.stringify(fault.entrypoint)}\n`;
+  const job = await podman.makeJob('echo the agent ran', { policy, path, config });
+  const end = await job.startRunner().end;
+  assert.ok(end);
+  const log = await job.log();
+  assert.match('refused' in end ? end.refused : (end.startError ?? 'started'), fault.reason, log);
+  assert.doesNotMatch(log, /the agent ran/);
+  assert.equal(await exists(job.egressFolder), false, 'the gateway’s folder is left');
+  const { command, env } = podman.command('ps', '--all', '--quiet', '--filter', `name=${job.jobId}`);
+  assert.equal((await run('env', command, { env })).trim(), '');
+  assert.deepEqual(await processesOf(dirname(job.egressFolder)), []);
+}
+
 /** The gateway's, and those of what keeps it running. */
 async function processesOf(folder: string): Promise<string[]> {
   const lines = await Promise.all((await listProcesses()).map(({ pid }) => commandLine(pid).catch(() => '')));
@@ -147,13 +175,13 @@ after(async () => {
   await rm(socket, { force: true });
 });
 
-for (const name of ['docker', 'podman'] as const) {
+for (const name of engineNames) {
   suite(name, { concurrency: 3 }, () => {
     // Before the engine has a part in it, the engines do not differ.
     const isOfEngine = ({ prepare, setting }: Fault) => prepare === undefined && setting === undefined;
     for (const fault of faults.filter((each) => name === 'docker' || isOfEngine(each))) {
       test(`${fault.name}: the job is refused`, async (t) => {
-        await attempt(t, name, fault);
+        await (name === 'rootless podman' ? attemptRootless(t, fault) : attempt(t, name, fault));
       });
     }
   });

@@ -2,15 +2,13 @@
 import assert from 'node:assert/strict';
 import type { Socket } from 'node:net';
 import { join } from 'node:path';
-import { after, suite, type TestContext, test } from 'node:test';
-import type { TestImages } from './support/engines/images.ts';
+import { suite, type TestContext, test } from 'node:test';
 import { run } from './support/engines/processes.ts';
-import type { Engines } from './support/engines.ts';
 import { requires } from './support/engines-client.ts';
 import { eventually } from './support/eventually.ts';
-import { startMachine } from './support/wall/machine.ts';
+import { rootlessPodman } from './support/wall/rootless.ts';
 import { startWalled, type Walled, type WalledOptions } from './support/wall/walled.ts';
-import { engineNames, prepareEngine, type WalledEngine } from './support/wall/walled-job.ts';
+import { engineNames } from './support/wall/walled-job.ts';
 
 const client = join(import.meta.dirname, 'support/wall/client.mjs');
 
@@ -19,24 +17,13 @@ const echo = (socket: Socket) => {
   socket.pipe(socket);
 };
 
-const undo = new AsyncDisposableStack();
-after(() => undo.disposeAsync());
-let shared: Promise<WalledEngine> | undefined;
-
-/** A machine of the test's own, whose user has rootless podman. */
-const setUpRootless = (available: Engines & { images: TestImages }) =>
-  (shared ??= (async () => {
-    const machine = undo.use(await startMachine(AbortSignal.timeout(30_000)));
-    return undo.use(await prepareEngine('rootless podman', machine, available, process.execPath));
-  })());
-
 for (const name of engineNames) {
   suite(name, { concurrency: 2 }, () => {
     const start = async (t: TestContext, given: Partial<WalledOptions>): Promise<Walled | undefined> => {
       const own = name === 'docker' ? name : 'podman';
       const engines = await requires(t, own, 'registry');
       if (!engines) return undefined;
-      const rootless = name === 'rootless podman' ? await setUpRootless(engines) : undefined;
+      const rootless = name === 'rootless podman' ? await rootlessPodman(engines) : undefined;
       // Both streams, in any order.
       const both = ['sh', '-c', 'exec "$@" 2>&1', 'sh'];
       const engine = (...args: string[]) => {

@@ -17,6 +17,8 @@ export type EngineName = (typeof engineNames)[number];
 interface JobOptions {
   policy?: EgressPolicy;
   config?: string;
+  /** The folders with the commands of the runner. */
+  path?: string | undefined;
 }
 
 export interface WalledJob {
@@ -67,7 +69,10 @@ export async function prepareEngine(
   await mkdir(work, { mode: 0o755 });
   await own(work);
   let count = 0;
-  const makeJob = async (script: string, { policy = testPolicy, config = '' }: JobOptions = {}): Promise<WalledJob> => {
+  const makeJob = async (
+    script: string,
+    { policy = testPolicy, config = '', path }: JobOptions = {},
+  ): Promise<WalledJob> => {
     count += 1;
     const name = `job-${count}`;
     const folder = join(work, name);
@@ -95,7 +100,7 @@ export async function prepareEngine(
       log: () => readFile(job.logFile, 'utf8').catch(() => ''),
       startRunner: () => {
         const child = spawn(command, args, {
-          env: { PATH: process.env['PATH'], ...env },
+          env: { PATH: path ?? process.env['PATH'], ...env },
           stdio: ['ignore', 'pipe', 'inherit'],
         });
         let output = '';
