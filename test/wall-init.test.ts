@@ -85,8 +85,10 @@ for (const name of engineNames) {
       );
     });
 
+    // In a container, such as this machine can be, users have no /dev/net/tun for a network of their own.
+    const network = { docker: 'bridge', podman: 'slirp4netns', 'rootless podman': 'host' }[name];
     for (const [what, given, reason] of [
-      ['a network', { network: name === 'docker' ? 'bridge' : 'slirp4netns' }, /has the network interface /],
+      ['a network', { network }, /has the network interface /],
       ['the machine’s network', { network: 'host' }, /has the network interface /],
       ['NET_ADMIN', { options: ['--cap-add', 'NET_ADMIN'] }, /capability that opens networks, number 12/],
       ['SYS_ADMIN', { options: ['--cap-add', 'SYS_ADMIN'] }, /capability that opens networks, number 21/],
