@@ -57,7 +57,7 @@ suite('a real agent in the whole chain', { timeout: 600_000 }, () => {
         config: `${connectionConfig(GithubConnectionId, setting)}[jobs]\nnetwork = "host"\n`,
         env,
       });
-      await runner.logged(/queue registered/);
+      await runner.logged(/queue registered/, turnTimeoutMs);
       const repo = await createRepository(setting, 'acme/greeter', { 'greeting.txt': 'helo\n' });
       const EnvironmentId = await plane.newEnvironment({
         Repos: [repo],
