@@ -51,7 +51,7 @@ const publicFiles: Record<string, readonly string[]> = {
   // A process of its own. The others write its policy and read its report.
   gateway: ['gateway', 'policy', 'report', 'entries', 'host-name', 'ip-address', 'presets', 'proxy-variables'],
   wall: ['wall'],
-  runtimes: ['runtime', 'select', 'survey', 'status', 'image-policy', 'check/run-check', 'check/names'],
+  runtimes: ['runtime', 'select', 'survey', 'status', 'image-policy', 'authorities', 'check/run-check', 'check/names'],
 };
 
 const rooms = Object.keys(mayImport);

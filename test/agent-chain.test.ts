@@ -8,7 +8,7 @@ import { join } from 'node:path';
 import { suite, test } from 'node:test';
 import { adapters } from '../src/agent/adapters/find-adapter.ts';
 import { imageOfAgent } from '../src/cli/agents/recipe.ts';
-import { provideBase } from './support/agent-base.ts';
+import { builderGateway, provideBase } from './support/agent-base.ts';
 import { setUpAgent } from './support/agent-setting.ts';
 import { connectionConfig, createConnection, createRepository, variablesOf } from './support/chain-setting.ts';
 import { startControlPlane } from './support/control-plane.ts';
@@ -106,8 +106,7 @@ suite('a real agent in the whole chain', { timeout: 600_000 }, () => {
 async function registryOf(agent: RealAgent, env: Record<string, string>, dir: string) {
   const bin = await installAgent(agent.package);
   const packages = await installedPackages(join(bin, '..'), dir);
-  const gateway = ['network', 'inspect', 'bridge', '--format', '{{(index .IPAM.Config 0).Gateway}}'];
-  const host = (await run('docker', gateway, { env })).trim();
+  const host = await builderGateway(env);
   const registry = await startNpmRegistry(host, packages);
   return Object.assign(registry, { url: `http://${host}:${registry.port}` });
 }
