@@ -129,30 +129,31 @@ suite('plan42 agent build', { concurrency: 2 }, () => {
         const { build, dir } = setting;
         const host = await builderGateway(engines.docker.env);
         const tls = await makeCertificate(dir.path, host);
-        const packages = [await programPackage(dir.path, 'tiny-agent', '#!/usr/bin/env node\n')];
+        // Of a name of its own: podman takes layers of other tests from its cache.
+        const packages = [await programPackage(dir.path, 'ca-agent', '#!/usr/bin/env node\n')];
         await using npm = await startNpmRegistry(host, packages, tls);
         const env = [`NPM_CONFIG_REGISTRY=https://${host}:${npm.port}`, 'NPM_CONFIG_PREFIX=/opt/npm'];
         const image = await pushAgentBase(engines.registry, { repository: `test/tls-base-${name}`, env });
-        const adapter = join(dir.path, 'tiny.mjs');
-        await writeFile(adapter, tinyAdapter);
+        const adapter = join(dir.path, 'ca.mjs');
+        await writeFile(adapter, caAdapter);
         const options = ['--agent', adapter, '--base', image];
         await assert.rejects(build(...options), /Name the certificate authority of your proxy with --ca-file/);
         await assert.rejects(
           build(...options, '--ca-file', tls.file),
-          /tiny-agent is not in PATH, but in \/opt\/npm\/bin\. Add "ENV PATH=\/opt\/npm\/bin:\$PATH" to .*Dockerfile/,
+          /ca-agent is not in PATH, but in \/opt\/npm\/bin\. Add "ENV PATH=\/opt\/npm\/bin:\$PATH" to .*Dockerfile/,
         );
         await writeFile(setting.file, `${await readFile(setting.file, 'utf8')}ENV PATH=/opt/npm/bin:$PATH\n`);
         await build('--agent', adapter);
-        assert.equal(await setting.inside('tiny-agent; echo "$NODE_EXTRA_CA_CERTS"'), '\n');
+        assert.equal(await setting.inside('ca-agent; echo "$NODE_EXTRA_CA_CERTS"'), '\n');
       });
     });
   }
 });
 
-const tinyAdapter = `export default {
-  name: 'tiny',
-  packages: { npm: ['tiny-agent'] },
-  commandLine: () => ({ command: ['tiny-agent'] }),
+const caAdapter = `export default {
+  name: 'ca',
+  packages: { npm: ['ca-agent'] },
+  commandLine: () => ({ command: ['ca-agent'] }),
 };
 `;
 
