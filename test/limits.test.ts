@@ -146,14 +146,14 @@ for (const name of ['podman', 'docker'] as const) {
     test('a silent container ends, one that works does not, and its agent learns of it', async (t) => {
       const work = `end=$(($(date +%s) + 4)); while [ $(date +%s) -lt $end ]; do :; done`;
       const file = `${agentLimitsFolder}/limits.json`;
-      const commands = `trap 'cat ${file}' USR2; trap 'exit 9' TERM; ${work}; echo worked; sleep 600 & while :; do wait $!; done`;
+      const commands = `cat ${file}; trap heard=9 USR2; trap 'exit $heard' TERM; ${work}; echo worked; sleep 600 & while :; do wait $!; done`;
       await using setting = await setUp(t, commands, { idle_timeout: 3000 });
       if (!setting) return;
       const { runtime, job, log } = setting;
       const { exitCode } = await runtime.wait(job);
       assert.equal(exitCode, 9, await log());
       assert.equal((await readReached(job))?.limit, 'idle_timeout');
-      assert.match(await log(), /^worked$/m);
+      assert.match(await log(), /^\{"version":1,[\s\S]*^worked$/m);
       const content = JSON.parse(await readFile(join(agentPaths(job, true).source, 'limits.json'), 'utf8'));
       assert.deepEqual([content.reached, content.limits[0].allowed], ['idle_timeout', 3]);
     });

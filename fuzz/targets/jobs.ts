@@ -16,8 +16,8 @@ import { InvalidImageError, imageProblem, parseImageReference, sameImageName } f
 import { JsonError } from '../../src/lib/json.ts';
 import { parseReached } from '../../src/limits/files.ts';
 import { lastErrorLine } from '../../src/runtimes/engine/client.ts';
-import { inspectContainer } from '../../src/runtimes/engine/inspect.ts';
 import { parseSize, sumOfDu } from '../../src/runtimes/engine/disk-usage.ts';
+import { inspectContainer } from '../../src/runtimes/engine/inspect.ts';
 import { isImageAllowed } from '../../src/runtimes/image-policy.ts';
 import { interfaceBytesOf } from '../../src/runtimes/network-counters.ts';
 import { RuntimeError } from '../../src/runtimes/runtime.ts';
