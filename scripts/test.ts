@@ -42,6 +42,7 @@ const longestFiles = [
   'test/config-screen.test.ts',
   'test/drain.test.ts',
   'test/outage.test.ts',
+  'test/agent-chain.test.ts',
   'test/agent-from-npm.test.ts',
   'src/runtimes/apple/apple.slow.test.ts',
   'src/shim/log-writer.slow.test.ts',

@@ -14,85 +14,8 @@ import { type FakeModel, startFakeModel } from './support/fake-model/fake-model.
 import { makeReviewComment, makeThread } from './support/github/state.ts';
 import { installAgent } from './support/npm-agent.ts';
 import { startProxy } from './support/proxy.ts';
+import { isThorough, type RealAgent, wantedAgents } from './support/real-agents.ts';
 import { requiresCommands } from './support/requires-command.ts';
-
-interface RealAgent {
-  adapter: string;
-  package: string;
-  model: string;
-  /** The model that the server is asked for, if the agent has its own names. */
-  asked?: RegExp;
-  /** Passes on the reasoning level. */
-  hasLevels?: true;
-  /** The environment of the agent, for the URL of the model server. */
-  env: (url: string) => NodeJS.ProcessEnv;
-}
-
-const anthropic = (url: string) => ({ ANTHROPIC_API_KEY: 'sk-ant-key', ANTHROPIC_BASE_URL: url });
-const openai = (url: string) => ({ OPENAI_API_KEY: 'sk-openai-key', OPENAI_BASE_URL: `${url}/v1` });
-const google = (url: string) => ({ GEMINI_API_KEY: 'AIza-google-key', GOOGLE_GEMINI_BASE_URL: url });
-
-const agents: Record<string, RealAgent> = {
-  'gemini by protocol': {
-    adapter: 'gemini',
-    package: '@google/gemini-cli@0.61.0',
-    model: 'gemini-2.5-flash',
-    env: google,
-  },
-  'gemini by command line': {
-    adapter: 'gemini',
-    package: '@google/gemini-cli@0.61.0',
-    model: 'gemini-2.5-flash',
-    env: (url) => ({ ...google(url), PLAN42_AGENT_PROTOCOL: 'command' }),
-  },
-  'codex by command line': {
-    adapter: 'codex',
-    package: '@openai/codex@0.171.0',
-    model: 'gpt-5',
-    hasLevels: true,
-    env: openai,
-  },
-  'codex by protocol': {
-    adapter: 'codex',
-    package: '@agentclientprotocol/codex-acp@2.6.0',
-    model: 'gpt-5',
-    hasLevels: true,
-    env: openai,
-  },
-  'claude by command line': {
-    adapter: 'claude',
-    package: '@anthropic-ai/claude-code@2.1.332',
-    model: 'claude-sonnet-5',
-    hasLevels: true,
-    env: anthropic,
-  },
-  'claude by protocol': {
-    adapter: 'claude',
-    package: '@agentclientprotocol/claude-agent-acp@0.101.0',
-    model: 'sonnet',
-    asked: /sonnet/,
-    hasLevels: true,
-    // By the protocol, it does not report why it repeats requests.
-    env: (url) => ({ ...anthropic(url), CLAUDE_CODE_MAX_RETRIES: '2' }),
-  },
-  'opencode by command line': {
-    adapter: 'opencode',
-    package: 'opencode-ai@1.18.33',
-    model: 'openai/gpt-5',
-    asked: /^gpt-5$/,
-    env: (url) => ({ ...openai(url), PLAN42_AGENT_PROTOCOL: 'command' }),
-  },
-  'opencode by protocol': {
-    adapter: 'opencode',
-    package: 'opencode-ai@1.18.33',
-    model: 'openai/gpt-5',
-    asked: /^gpt-5$/,
-    env: openai,
-  },
-};
-
-const wanted = process.env['PLAN42_TEST_AGENTS'] || 'gemini by protocol,claude by command line';
-const names = wanted === 'all' ? Object.keys(agents) : wanted.split(',');
 
 const comment = {
   ...{ User: 'ann', DiffHunk: '@@ -1 +1 @@\n-helo\n+hello', Path: 'greeting.txt', StartLine: 1, OrigStartLine: 1 },
@@ -101,9 +24,7 @@ const comment = {
 
 // An agent that waits for a person, or retries without end, fails the test.
 suite('an agent from npm', { timeout: 300_000, concurrency: 2 }, () => {
-  for (const name of names) {
-    const agent = agents[name] ?? assert.fail(`there is no agent ${name}`);
-
+  for (const [name, agent] of wantedAgents) {
     test(`${name}: turns a prompt into a pull request, and review comments into the next commit`, async (t) => {
       if (!(await requiresCommands(t, 'npm', 'git'))) return;
       const setting = await setUpAgent(t);
@@ -173,11 +94,8 @@ suite('an agent from npm', { timeout: 300_000, concurrency: 2 }, () => {
 });
 
 // By default they take too long.
-const isThorough = Boolean(process.env['PLAN42_TEST_AGENTS']);
-
 suite('an agent from npm whose network breaks', { timeout: 300_000, concurrency: 2, skip: !isThorough }, () => {
-  for (const name of names) {
-    const agent = agents[name] ?? assert.fail(`there is no agent ${name}`);
+  for (const [name, agent] of wantedAgents) {
     // It ends such a turn itself, and its providers are not known.
     if (agent.adapter === 'opencode') continue;
 

@@ -1,50 +1,17 @@
 /** `plan42 run` with agents in real containers, from a machine that has no image of the agent to a merged change. */
 import assert from 'node:assert/strict';
-import { realpath, writeFile } from 'node:fs/promises';
-import { dirname, join } from 'node:path';
+import { writeFile } from 'node:fs/promises';
+import { join } from 'node:path';
 import { suite, test } from 'node:test';
 import { defaultBase } from '../src/cli/agents/dockerfile.ts';
-import { busyboxLayer, folderLayer, programLayer } from './support/engines/images.ts';
+import { provideBase } from './support/agent-base.ts';
 import { type Env, run } from './support/engines/processes.ts';
-import { pushImage } from './support/engines/push-image.ts';
 import { requires } from './support/engines-client.ts';
 import { git } from './support/git.ts';
-import { startNpmRegistry } from './support/npm-registry.ts';
+import { programPackage, startNpmRegistry } from './support/npm-registry.ts';
 import { read, startUser, type User } from './support/personal-service.ts';
 import { requiresCommands } from './support/requires-command.ts';
 import { makeTempDir } from './support/temp-dir.ts';
-
-let layers: Promise<Buffer[]> | undefined;
-
-/** A shell, Node.js with npm, and git with the part that speaks HTTP. */
-async function makeLayers(): Promise<Buffer[]> {
-  await using dir = await makeTempDir();
-  const commandPath = async (name: string) => (await run('sh', ['-c', `command -v ${name}`])).trim();
-  const execPath = (await run('git', ['--exec-path'])).trim();
-  const programs = [process.execPath, await commandPath('git'), `${execPath}/git-remote-http`, '/usr/bin/env'];
-  const npm = {
-    from: join(await realpath(await commandPath('npm')), '../..'),
-    to: '/usr/local/lib/node_modules/npm',
-    links: { '/usr/local/bin/npm': '../lib/node_modules/npm/bin/npm-cli.js' },
-  };
-  return await Promise.all([busyboxLayer(dir.path), programLayer(dir.path, programs), folderLayer(dir.path, npm)]);
-}
-
-/** Gives an engine the image that agents are built on by default, with a registry of npm. */
-async function provideBase(name: 'docker' | 'podman', env: Env, { registry, npm }: { registry: string; npm: string }) {
-  layers ??= makeLayers();
-  const base = await pushImage({
-    registry,
-    repository: `test/run-base-${name}`,
-    tag: 'v1',
-    layers: await layers,
-    env: [`PATH=${dirname(process.execPath)}:/usr/local/bin:/usr/bin:/bin`, `NPM_CONFIG_REGISTRY=${npm}`],
-    signal: AbortSignal.timeout(60_000),
-  });
-  await run(name, ['pull', '--quiet', base], { env });
-  await run(name, ['tag', base, defaultBase], { env });
-  return base;
-}
 
 const program = `#!/usr/bin/env node
 import { existsSync, readFileSync, writeFileSync } from 'node:fs';
@@ -70,7 +37,7 @@ suite('plan42 run in containers', { concurrency: 2 }, () => {
       // An address of this machine that builds of both engines reach.
       const gateway = ['network', 'inspect', 'bridge', '--format', '{{(index .IPAM.Config 0).Gateway}}'];
       const host = (await run('docker', gateway, { env: engines.docker.env })).trim();
-      await using npm = await startNpmRegistry(host, dir.path, { name: 'tiny-agent', program });
+      await using npm = await startNpmRegistry(host, [await programPackage(dir.path, 'tiny-agent', program)]);
       const npmUrl = `http://${host}:${npm.port}`;
       const base = await provideBase(name, env, { registry: engines.registry, npm: npmUrl });
       // The other engine of this machine must not be found.
@@ -87,7 +54,7 @@ suite('plan42 run in containers', { concurrency: 2 }, () => {
         await git(clone, ['merge', '--quiet', branch]);
         assert.match((await read(clone, 'prompt.txt')) ?? '', /^Write this down\n/);
         assert.equal((await user.service())?.runtime, name);
-        assert.ok(npm.requests.includes('/tiny-agent.tgz'), npm.requests.join());
+        assert.ok(npm.requests.includes('/tiny-agent-1.0.0.tgz'), npm.requests.join());
 
         const built = await idOf(name, env);
         npm.requests.length = 0;

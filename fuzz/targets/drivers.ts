@@ -59,6 +59,8 @@ export const targets: readonly Target[] = [
       const described = [toolTitle(text, value), textOf(value), listOf(value), numberOf(value)];
       return [readOutput(text), described];
     },
+    // Each line alone, by every reader.
+    passes: 3,
     check: ([{ events }]: [{ events: AgentEvent[] }]) => {
       for (const event of events) {
         if ('title' in event && event.title.length > 5000) throw new Error('a title is too long');

@@ -45,6 +45,7 @@ import {
   titleOf,
 } from '../../src/plan42/task-input.ts';
 import { proxyRefusal } from '../../src/plan42/transport.ts';
+import * as turnNetworks from '../../src/plan42/turn-network.ts';
 import { isTerminalStatus } from '../../src/plan42/turn-status.ts';
 import type { Target } from '../target.ts';
 
@@ -55,7 +56,7 @@ const part = (value: object) => Buffer.from(JSON.stringify(value)).toString('bas
 const token = `p42r_${part({ alg: 'ES256' })}.${part({ sub: id, runner_id: id, exp: 1_900_000_000, iss: 'https://a' })}.c2ln`;
 const poll = JSON.stringify({ Messages: [{ MessageID: id, CallerID: id, Payload: wrapped }, 1, 'x', [{}]] });
 
-const schemas = [messages, runnerObjects, adminObjects, pageObjects].flatMap((module) =>
+const schemas = [messages, runnerObjects, adminObjects, pageObjects, turnNetworks].flatMap((module) =>
   Object.values(module).filter((value) => typeof value === 'object' && 'kind' in value && value.kind === 'schema'),
 ) as unknown as v.GenericSchema[];
 
@@ -64,6 +65,16 @@ async function* chunksOf(bytes: Buffer): AsyncGenerator<Uint8Array> {
 }
 
 export const targets: readonly Target[] = [
+  {
+    covers: ['lib/host-port.ts#formatHostPort'],
+    maxKiB: 2,
+    corpus: ['evil.example', '::1', 'a\u001b[2J\r\n', '\u202e.example'],
+    run: (Host: string) => {
+      const host = { Host, Port: 8443, Code: 'host-not-allowed', Rule: Host, Remedy: Host, Count: 1 };
+      return turnNetworks.networkLine({ ...host, Verdict: 'Refused', SentBytes: 0, ReceivedBytes: 0 });
+    },
+    check: (line: string) => assert.doesNotMatch(line, /[\p{Cc}\u2028\u2029\u202a-\u202e\u2066-\u2069]/u),
+  },
   {
     covers: ['plan42/messages.ts#listResponse'],
     corpus: [

@@ -25,13 +25,19 @@ function checkNode(node: MarkdownNode): void {
 export const targets: readonly Target[] = [
   {
     covers: ['web/markdown.ts#readMarkdown'],
-    corpus: ['# a\n\n- **b** `c`\n', '[a](https://b.c/d) <b>x</b>', '|a|b|\n|-|-|\n|1|2|', '> ```\n> &#x202e;\n'],
+    corpus: [
+      '# a\n\n- **b** `c`\n',
+      '[a](https://b.c/d) <b>x</b>',
+      '|a|b|\n|-|-|\n|1|2|',
+      '> ```\n> &#x202e;\n',
+      '//b.c/://',
+    ],
     run: (text: string) => readMarkdown(text),
     check: (nodes: MarkdownNode[] | undefined) => {
       for (const node of nodes ?? []) checkNode(node);
     },
-    // The blocks, and then the text in them.
-    passes: 2,
+    // The blocks, and then the text in them, where each bracket may begin a link.
+    passes: 4,
     maxKiB: 64,
   },
   {

@@ -26,6 +26,8 @@ export const JobRecord = v.object({
   mirrors: v.optional(v.string()),
   /** Its limits: milliseconds and bytes. Absent if it has none, or was started by an older version. */
   limits: v.optional(JobLimits),
+  /** How its network is limited, with sentences about that. Set at the start. */
+  network: v.optional(v.object({ mode: v.picklist(['none', 'enforce', 'observe']), notes: v.array(v.string()) })),
   /** Its rank in the order of arrival, across restarts. */
   arrival: v.optional(v.number()),
   startedAt: v.optional(v.string()),

@@ -5,7 +5,6 @@
 
 import type { Mount } from '../config/mounts.ts';
 import type { Connection } from '../config/schema.ts';
-import type { EgressPolicy } from '../gateway/policy.ts';
 import type { GithubConnections } from '../github/connections.ts';
 import { loggable } from '../github/errors.ts';
 import { systemClock } from '../lib/clock.ts';
@@ -19,13 +18,14 @@ import type { InvokeAgentRequest } from '../plan42/messages.ts';
 import { waitingForSlotStatus } from '../plan42/turn-status.ts';
 import { RuntimeError, type StartOptions } from '../runtimes/runtime.ts';
 import { buildAgentInput } from './agent-input.ts';
-import { computePolicy } from './egress/compute-policy.ts';
+import { computePolicy, type EgressDecision } from './egress/compute-policy.ts';
 import { type EndReason, killedReason, turnEndReason } from './end-reason.ts';
 import { fetchFeedback } from './feedback.ts';
 import { pullImage } from './images/pull-image.ts';
 import { armWarden, limitJob } from './limit-job.ts';
 import { mirroredRepos } from './mirrors/mirror-path.ts';
 import type { Mirrors } from './mirrors/mirrors.ts';
+import type { NetworkReports } from './network-reports.ts';
 import { describeFailure, describeStop } from './outcome.ts';
 import { reportStatus, startHeartbeats } from './progress.ts';
 import type { JobRecord } from './record.ts';
@@ -36,6 +36,7 @@ export interface JobContext extends AgentContext {
   github: GithubConnections;
   /** Undefined if agents get no git mirrors. */
   mirrors: Mirrors | undefined;
+  networks: NetworkReports;
   /** The request, if it is readable. */
   invocation: InvokeAgentRequest | undefined;
   /** Called when the job has to wait for anything but a slot; disposed of when it no longer waits. */
@@ -63,6 +64,7 @@ export async function runJob(record: JobRecord, context: JobContext): Promise<Jo
     }
     if (job.phase === 'started') {
       context.noteRunning();
+      context.networks.watch(job);
       job = await waitForExit(job, context);
     }
   } catch (error) {
@@ -84,7 +86,7 @@ async function startJob(record: JobRecord, context: JobContext, slot: Disposable
   slot.use(await takeSlot(record, context, stop));
   using _starting = context.noteStarting();
   // Before the pull, which would be for nothing.
-  const egress = decideEgress(record, context);
+  const { policy: egress, notes } = decideEgress(record, context);
   const limited = await limitJob(context);
   const mirroring = beginMirrors(context);
   const status = reportStatus(context, 'Pulling Agent Image on Local Runner', stop);
@@ -100,6 +102,7 @@ async function startJob(record: JobRecord, context: JobContext, slot: Disposable
 
   const job: JobRecord = {
     ...record,
+    network: { mode: egress?.mode ?? 'none', notes },
     ...(mirrors && { mirrors: mirrors.name }),
     ...(hasLimits(limited.limits) && { limits: limited.limits }),
   };
@@ -180,11 +183,11 @@ async function startAgent(
 }
 
 /** @throws UserError if the hosts that the job may reach cannot be determined */
-function decideEgress({ jobId }: JobRecord, context: JobContext): EgressPolicy | undefined {
+function decideEgress({ jobId }: JobRecord, context: JobContext): EgressDecision {
   const { config, serverUrl, env, github, invocation, logger } = context;
   const connection = github.find(invocation?.PrivateGithubConnectionID);
   const requested = connection === undefined ? requestedGithub(invocation) : undefined;
-  const { policy, notes } = computePolicy({
+  const decision = computePolicy({
     jobId,
     config,
     allowedHosts: invocation?.Environment?.AllowedHosts,
@@ -194,8 +197,8 @@ function decideEgress({ jobId }: JobRecord, context: JobContext): EgressPolicy |
       : requested && { url: requested, isConfigured: false },
     env,
   });
-  for (const note of notes) logger.warn('allowed hosts of environment limited', { reason: note });
-  return policy;
+  for (const note of decision.notes) logger.warn('allowed hosts of environment limited', { reason: note });
+  return decision;
 }
 
 function requestedGithub(invocation: InvokeAgentRequest | undefined): URL | undefined {
@@ -258,14 +261,23 @@ function explainFailure(error: unknown, context: JobContext): EndReason & { fail
 
 /** Reports the final status and cleans up; then nothing is left to do for the job. */
 async function finishJob(record: JobRecord, context: JobContext): Promise<void> {
-  const { store, turn, logger, detach } = context;
+  const { store, turn, networks, logger, detach } = context;
   const { jobId, failure = 'The agent has exited.' } = record;
   const endedAt = new Date(record.endedAt ?? systemClock.date().getTime());
   // Before the report, which can take days.
   await store.removeInput(jobId);
   const isRecorded = await tryToUpdate(record, context);
   // In parallel: the server can be unreachable, and so can the engine.
-  await Promise.all([turn.fail(failure, endedAt, detach), cleanUp(record, isRecorded, context)]);
+  const failTurn = async () => {
+    await networks.flush(record, detach);
+    await turn.fail(failure, endedAt, detach);
+  };
+  const removeJob = async () => {
+    await cleanUp(record, isRecorded, context);
+    // The gateway has exited and written its last counts.
+    await networks.finish(record, detach);
+  };
+  await Promise.all([failTurn(), removeJob()]);
   const archive = () => store.finish(record);
   await retryForever(archive, { failure: 'cannot archive job record, retrying', logger, signal: detach });
   logger.info('job finished');

@@ -45,7 +45,8 @@ test('only https links can be followed, and images become links', () => {
     assert.equal(shown(text), '<p><a>a</a></p>', text);
   }
   for (const text of ['[a](javascript:alert(1))', '[a](data:text/html,x)']) assert.equal(shown(text), `<p>${text}</p>`);
-  assert.equal(shown('agent.ts and me@example.com'), '<p>agent.ts and me@example.com</p>');
+  const unlinked = 'agent.ts, me@example.com, mailto:me@example.com, //example.com and ftp://example.com';
+  assert.equal(shown(unlinked), `<p>${unlinked}</p>`);
 });
 
 test('character references cannot hide or reverse text', () => {

@@ -41,8 +41,9 @@ export interface MarkdownElement {
 
 // HTML stays text. Nesting is limited, because the result is walked recursively.
 const parser = new MarkdownIt({ html: false, linkify: true, breaks: true, maxNesting: 50 });
-// Only what has a scheme: `agent.ts` is no address.
+// Only what has a scheme: `agent.ts` is no address. Only https becomes a link, and finding `//` takes quadratic time.
 parser.linkify.set({ fuzzyLink: false, fuzzyEmail: false });
+for (const scheme of ['//', 'ftp:', 'mailto:']) parser.linkify.add(scheme, null);
 
 // A browser needs seconds to lay out more.
 const maxCharacters = 200_000;

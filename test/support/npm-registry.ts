@@ -1,12 +1,13 @@
-/** A registry of npm with packages of one version, over real HTTP. */
+/** A registry of npm over real HTTP, with the packages that it is given. */
 import { createHash } from 'node:crypto';
 import { once } from 'node:events';
-import { mkdir, readFile, writeFile } from 'node:fs/promises';
+import { mkdir, readdir, readFile, writeFile } from 'node:fs/promises';
 import { createServer } from 'node:http';
 import type { AddressInfo } from 'node:net';
 import { join } from 'node:path';
 import { run } from './engines/processes.ts';
 import { sendJson } from './http-server.ts';
+import type { Json } from './json.ts';
 
 export interface NpmRegistry extends AsyncDisposable {
   port: number;
@@ -14,28 +15,58 @@ export interface NpmRegistry extends AsyncDisposable {
   requests: string[];
 }
 
-/** @param program the program of the package, which has its name */
-export async function startNpmRegistry(
-  host: string,
-  dir: string,
-  { name, program }: { name: string; program: string },
-): Promise<NpmRegistry> {
+export interface NpmPackage {
+  manifest: Json;
+  tarball: Buffer;
+}
+
+/** A package that consists of one program of its name. */
+export async function programPackage(dir: string, name: string, program: string): Promise<NpmPackage> {
+  const folder = join(dir, 'package');
   const manifest = { name, version: '1.0.0', bin: { [name]: 'program.mjs' } };
-  await mkdir(join(dir, 'package'), { recursive: true });
-  await writeFile(join(dir, 'package/package.json'), JSON.stringify(manifest));
-  await writeFile(join(dir, 'package/program.mjs'), program, { mode: 0o755 });
-  const file = join(dir, 'package.tgz');
-  await run('tar', ['--create', '--gzip', '--file', file, '--directory', dir, 'package']);
-  const tarball = await readFile(file);
-  const integrity = `sha512-${createHash('sha512').update(tarball).digest('base64')}`;
+  await mkdir(folder, { recursive: true });
+  await writeFile(join(folder, 'package.json'), JSON.stringify(manifest));
+  await writeFile(join(folder, 'program.mjs'), program, { mode: 0o755 });
+  return { manifest, tarball: await pack(folder, join(dir, 'package.tgz')) };
+}
+
+/** All packages of an installation, so that they can be installed again without a network. `dir` is for their tarballs. */
+export async function installedPackages(nodeModules: string, dir: string): Promise<NpmPackage[]> {
+  const entries = await readdir(nodeModules, { recursive: true });
+  // Not the `package.json` of a package's own folders.
+  const manifests = entries.filter((path) => /(?:^|\/node_modules\/)(?:@[^/]+\/)?[^/@]+\/package\.json$/.test(path));
+  return await Promise.all(
+    manifests.map(async (path, index) => {
+      const manifest: Json = JSON.parse(await readFile(join(nodeModules, path), 'utf8'));
+      const tarball = await pack(join(nodeModules, path, '..'), join(dir, `${index}.tgz`));
+      return { manifest, tarball };
+    }),
+  );
+}
+
+async function pack(folder: string, file: string): Promise<Buffer> {
+  const content = ['--exclude=./node_modules', '--transform=s,^\\.,package,', '--directory', folder, '.'];
+  await run('tar', ['--create', '--use-compress-program=gzip -1', '--file', file, ...content]);
+  return await readFile(file);
+}
+
+export async function startNpmRegistry(host: string, packages: readonly NpmPackage[]): Promise<NpmRegistry> {
   const requests: string[] = [];
+  const nameOf = ({ manifest }: NpmPackage) => `${manifest.name}-${manifest.version}.tgz`;
   const http = createServer(({ url = '', headers }, response) => {
-    requests.push(url);
-    const dist = { tarball: `http://${headers.host}/${name}.tgz`, integrity };
-    const packument = { name, 'dist-tags': { latest: '1.0.0' }, versions: { '1.0.0': { ...manifest, dist } } };
-    if (url === `/${name}`) sendJson(response, 200, packument);
-    else if (url === `/${name}.tgz`) response.end(tarball);
-    else sendJson(response, 404, { error: 'Not found' });
+    const path = decodeURIComponent(url.replace(/\?.*/, '')).slice(1);
+    requests.push(`/${path}`);
+    const file = packages.find((each) => nameOf(each) === path);
+    if (file !== undefined) return void response.end(file.tarball);
+    const versions = packages.filter(({ manifest }) => manifest.name === path);
+    if (versions.length === 0) return sendJson(response, 404, { error: 'Not found' });
+    const described = versions.map((each) => {
+      const integrity = `sha512-${createHash('sha512').update(each.tarball).digest('base64')}`;
+      const dist = { tarball: `http://${headers.host}/${nameOf(each)}`, integrity };
+      return [each.manifest.version, { ...each.manifest, dist }];
+    });
+    const latest = versions[0]?.manifest.version;
+    sendJson(response, 200, { name: path, 'dist-tags': { latest }, versions: Object.fromEntries(described) });
   });
   await once(http.listen(0, host), 'listening');
   return {

@@ -10,7 +10,7 @@ const agent: ChosenAgent = {
   keys: [],
   variables: { PLAN42_AGENT: 'some' },
 };
-const debian = 'has apt-get\nhas npm\nnode 24.1.0\nuser node /home/node\nend\n';
+const debian = 'has apt-get\nhas bash\nhas npm\nnode 24.1.0\nuser node /home/node\nend\n';
 const render = (probe: string, packages: string[] = []) =>
   renderDockerfile({ agent, base: parseProbe('base:1', probe), packages });
 
@@ -26,7 +26,7 @@ test('what the base has decides what is installed', () => {
 
 test('Node.js is copied if the base has none, or an old one, for its C library', () => {
   const alpine = render('has apk\nhas git\nend\n');
-  assert.match(alpine, /apk add --no-cache ca-certificates curl ripgrep unzip libstdc\+\+ python3/);
+  assert.match(alpine, /apk add --no-cache bash ca-certificates curl ripgrep unzip libstdc\+\+ python3/);
   assert.match(alpine, /# The base has no Node\.js\.\nCOPY --from=\S+alpine \/usr\/local\/bin\/node/);
   assert.match(alpine, /adduser|agent:x:1000/);
   const old = render('has apt-get\nnode 18.2.0\nend\n');

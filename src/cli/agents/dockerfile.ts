@@ -38,7 +38,9 @@ export function renderDockerfile({ agent, base, packages }: DockerfileOptions): 
   return `${parts.filter((part) => part !== '').join('\n\n')}\n`;
 }
 
-const usual = ['git', 'ca-certificates', 'curl', 'ripgrep', 'unzip'];
+// Agents run commands with bash, which Alpine lacks.
+const usual = ['git', 'bash', 'ca-certificates', 'curl', 'ripgrep', 'unzip'];
+const keptOfBase: ReadonlySet<string> = new Set(['git', 'bash']);
 const commands: Record<PackageManager, (packages: string) => string> = {
   'apt-get': (packages) =>
     `apt-get update && apt-get install --yes --no-install-recommends ${packages} && rm -rf /var/lib/apt/lists/*`,
@@ -60,7 +62,7 @@ function installPackages(agent: ChosenAgent, base: Base, own: readonly string[],
     });
   }
   // Installing nothing that is there keeps the base as its makers tested it.
-  const needed = base.programs.has('git') ? usual.filter((name) => name !== 'git') : usual;
+  const needed = usual.filter((name) => !(keptOfBase.has(name) && base.programs.has(name)));
   const libraries = needsNode ? nodeLibraries[manager] : [];
   const python = pip.length === 0 ? [] : manager === 'apt-get' ? ['python3', 'python3-venv'] : ['python3'];
   const names = [...new Set([...available(needed, manager), ...libraries, ...python, ...apt, ...own])];

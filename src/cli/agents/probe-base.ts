@@ -16,7 +16,7 @@ export interface Base {
   user: { name: string; home: string } | undefined;
 }
 
-const programs = ['npm', 'git', 'python3'];
+const programs = ['npm', 'git', 'bash', 'python3'];
 const script = [
   `for each in ${[...packageManagers, ...programs].join(' ')}; do`,
   'command -v "$each" >/dev/null 2>&1 && echo "has $each"; done',

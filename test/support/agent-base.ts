@@ -1,0 +1,50 @@
+/** The image that agents are built on by default, made of the programs of this machine. */
+import { realpath } from 'node:fs/promises';
+import { dirname, join } from 'node:path';
+import { defaultBase } from '../../src/cli/agents/dockerfile.ts';
+import { busyboxLayer, folderLayer, programLayer } from './engines/images.ts';
+import { type Env, run } from './engines/processes.ts';
+import { pushImage } from './engines/push-image.ts';
+import { makeTempDir } from './temp-dir.ts';
+
+let layers: Promise<Buffer[]> | undefined;
+
+/** Shells, Node.js with npm, and git with the part that speaks HTTP. */
+async function makeLayers(): Promise<Buffer[]> {
+  await using dir = await makeTempDir();
+  const commandPath = async (name: string) => (await run('sh', ['-c', `command -v ${name}`])).trim();
+  const execPath = (await run('git', ['--exec-path'])).trim();
+  const programs = [
+    process.execPath,
+    await commandPath('git'),
+    `${execPath}/git-remote-http`,
+    '/usr/bin/env',
+    await commandPath('bash'),
+  ];
+  const npm = {
+    from: join(await realpath(await commandPath('npm')), '../..'),
+    to: '/usr/local/lib/node_modules/npm',
+    links: { '/usr/local/bin/npm': '../lib/node_modules/npm/bin/npm-cli.js' },
+  };
+  return await Promise.all([busyboxLayer(dir.path), programLayer(dir.path, programs), folderLayer(dir.path, npm)]);
+}
+
+/** Gives an engine the image that agents are built on by default, with a registry of npm. */
+export async function provideBase(
+  name: 'docker' | 'podman',
+  env: Env,
+  { registry, npm }: { registry: string; npm: string },
+) {
+  layers ??= makeLayers();
+  const base = await pushImage({
+    registry,
+    repository: `test/run-base-${name}`,
+    tag: 'v1',
+    layers: await layers,
+    env: [`PATH=${dirname(process.execPath)}:/usr/local/bin:/usr/bin:/bin`, `NPM_CONFIG_REGISTRY=${npm}`],
+    signal: AbortSignal.timeout(60_000),
+  });
+  await run(name, ['pull', '--quiet', base], { env });
+  await run(name, ['tag', base, defaultBase], { env });
+  return base;
+}
