@@ -23,8 +23,17 @@ export interface Machine extends AsyncDisposable {
   path: (file: string) => string;
   /** The command line with which a command runs on the machine. */
   command: (command: readonly string[], user?: User) => string[];
+  /** The command line with which a command runs outside, where the addresses of {@link outside} are. */
+  beyond: (command: readonly string[]) => string[];
   /** Whatever reached a server outside, or a service of the machine, so far. */
   hits: Hit[];
+}
+
+interface MachineOptions {
+  /** Names of {@link outside}.allowed, beside those that are always there. */
+  names?: readonly string[];
+  /** Whether servers listen that count what reaches them. */
+  hasServers?: boolean;
 }
 
 export interface User {
@@ -66,13 +75,16 @@ ip link set lo up
 exec sleep infinity
 `;
 
-export async function startMachine(signal: AbortSignal): Promise<Machine> {
+export async function startMachine(
+  signal: AbortSignal,
+  { names = [], hasServers = true }: MachineOptions = {},
+): Promise<Machine> {
   await requireCommands('ip', 'nsenter', 'setpriv', 'unshare');
   if (process.getuid?.() !== 0) throw new Error('namespaces need root');
   await using undo = new AsyncDisposableStack();
   const dir = undo.use(await makeTempDir());
   await chmod(dir.path, 0o755);
-  await writeFiles(dir.path);
+  await writeFiles(dir.path, names);
   const options = (name: string) => ({ logFile: join(dir.path, `${name}.log`) });
   const args = ['--mount', '--net', 'sh', '-c', hold, 'machine', dir.path, root];
   const machine = undo.use(await startDaemon('unshare', args, options('machine')));
@@ -81,22 +93,23 @@ export async function startMachine(signal: AbortSignal): Promise<Machine> {
   await connect(machine, beyond);
 
   const hits: Hit[] = [];
-  for (const { pid } of [machine, beyond]) undo.use(await startServers(pid, hits));
+  for (const { pid } of hasServers ? [machine, beyond] : []) undo.use(await startServers(pid, hits));
   const enter = ['nsenter', '--target', String(machine.pid), '--mount', '--net'];
   const owned = undo.move();
   return {
     folder: dir.path,
     path: (file) => join(dir.path, 'repository', relative(root, file)),
     command: (command, user) => [...enter, ...(user === undefined ? [] : asUser(user)), ...command],
+    beyond: (command) => ['nsenter', '--target', String(beyond.pid), '--net', ...command],
     hits,
     [Symbol.asyncDispose]: () => owned.disposeAsync(),
   };
 }
 
-async function writeFiles(folder: string): Promise<void> {
+async function writeFiles(folder: string, names: readonly string[]): Promise<void> {
   const etc = join(folder, 'etc');
   await mkdir(etc, { mode: 0o755 });
-  await writeFile(join(etc, 'hosts'), hosts);
+  await writeFile(join(etc, 'hosts'), `${hosts}${names.map((name) => `${outside.allowed} ${name}\n`).join('')}`);
   await writeFile(join(etc, 'resolv.conf'), `nameserver ${outside.allowed}\n`);
   for (const name of ['passwd', 'group']) await copyFile(join('/etc', name), join(etc, name));
   await appendFile(join(etc, 'passwd'), `plan42-test:x:${testUser}:${testUser}::/:/bin/sh\n`);
