@@ -73,6 +73,7 @@ export const exemptions: Readonly<Record<string, string>> = {
   'plan42/turn-logs.ts#streamTurnLogs': 'reads by parseEventStream',
   'plan42/turn-status.ts#isUnsent': 'compares with constants only',
   'lib/image-reference.ts#isNamedLocal': 'compares the start only',
+  'shim/program.ts#programCommand': ownText,
   'runner/date-file.ts#openDateFile': operator,
   'runner/disk-watch.ts#reportLowDisk': ownText,
   'runner/health.ts': ownText,
