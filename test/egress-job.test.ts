@@ -115,6 +115,8 @@ for (const name of ['podman', 'docker'] as const) {
         failed,
         /ended with exit code 3 without finishing its turn\. The network of the job refused evil\.invalid:80: no entry allows this host\. If agents may reach it, add "evil\.invalid" to AllowedHosts/,
       );
+      // A line of the turn's log, which the agent did not write.
+      assert.match(failed, /^plan42: network: refused evil\.invalid:80: no entry allows this host\. If agents/m);
       const [failedJob = ''] = /plan42-[\da-f-]{36}-1/.exec(failed) ?? [];
       const log = await setting.plan42('runner', 'job', 'logs', failedJob, ...state);
       assert.match(log, /^plan42: network: refused evil\.invalid:80: no entry allows this host/m);

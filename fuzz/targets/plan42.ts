@@ -37,7 +37,6 @@ import * as runnerObjects from '../../src/plan42/runner-objects.ts';
 import { parseRunnerToken, TokenError } from '../../src/plan42/runner-token.ts';
 import {
   isConnectionName,
-  isHost,
   isVariableName,
   readRepo,
   readVariable,
@@ -45,6 +44,7 @@ import {
   titleOf,
 } from '../../src/plan42/task-input.ts';
 import { proxyRefusal } from '../../src/plan42/transport.ts';
+import * as turnNetworks from '../../src/plan42/turn-network.ts';
 import { isTerminalStatus } from '../../src/plan42/turn-status.ts';
 import type { Target } from '../target.ts';
 
@@ -55,7 +55,7 @@ const part = (value: object) => Buffer.from(JSON.stringify(value)).toString('bas
 const token = `p42r_${part({ alg: 'ES256' })}.${part({ sub: id, runner_id: id, exp: 1_900_000_000, iss: 'https://a' })}.c2ln`;
 const poll = JSON.stringify({ Messages: [{ MessageID: id, CallerID: id, Payload: wrapped }, 1, 'x', [{}]] });
 
-const schemas = [messages, runnerObjects, adminObjects, pageObjects].flatMap((module) =>
+const schemas = [messages, runnerObjects, adminObjects, pageObjects, turnNetworks].flatMap((module) =>
   Object.values(module).filter((value) => typeof value === 'object' && 'kind' in value && value.kind === 'schema'),
 ) as unknown as v.GenericSchema[];
 
@@ -64,6 +64,16 @@ async function* chunksOf(bytes: Buffer): AsyncGenerator<Uint8Array> {
 }
 
 export const targets: readonly Target[] = [
+  {
+    covers: ['lib/host-port.ts#formatHostPort'],
+    maxKiB: 2,
+    corpus: ['evil.example', '::1', 'a\u001b[2J\r\n', '\u202e.example'],
+    run: (Host: string) => {
+      const host = { Host, Port: 8443, Code: 'host-not-allowed', Rule: '', Remedy: '', Count: 1 };
+      return turnNetworks.networkLine({ ...host, Verdict: 'Refused', SentBytes: 0, ReceivedBytes: 0 });
+    },
+    check: (line: string) => assert.doesNotMatch(line, /[\p{Cc}\u2028\u2029\u202a-\u202e\u2066-\u2069]/u),
+  },
   {
     covers: ['plan42/messages.ts#listResponse'],
     corpus: [
@@ -226,7 +236,6 @@ export const targets: readonly Target[] = [
   {
     covers: [
       'plan42/task-input.ts#isConnectionName',
-      'plan42/task-input.ts#isHost',
       'plan42/task-input.ts#isVariableName',
       'plan42/task-input.ts#readRepo',
       'plan42/task-input.ts#readVariable',
@@ -237,7 +246,7 @@ export const targets: readonly Target[] = [
     corpus: ['org/repo:branch', 'NAME=VALUE', 'Fix the\nbug', '*.example.com:443'],
     run: (text: string) => {
       const repo = readRepo(text);
-      const names = [isHost(text), isConnectionName(text), isVariableName(text), isTerminalStatus(text)];
+      const names = [isConnectionName(text), isVariableName(text), isTerminalStatus(text)];
       return [readVariable(text), repo && repoInfoOf([repo], text), titleOf(text), ...names];
     },
     maxKiB: 256,

@@ -45,6 +45,7 @@ const mayKnowTheDate: Readonly<Record<string, string>> = {
   'src/server/core/queues/broker.ts': 'times in records',
   'src/server/core/retention.ts': 'times in records; a jump of the date is detected',
   'src/server/core/token-ends.ts': 'the end of a token is a date',
+  'src/server/core/turn-network.ts': 'timestamps of log entries',
   'src/server/core/turns.ts': 'times in records',
   'src/server/core/versioned.ts': 'times in records',
   'src/server/http/access.ts': 'the end of a token is a date',

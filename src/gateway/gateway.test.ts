@@ -218,7 +218,10 @@ test('a refusal says which host, why, and what would allow it, once in the log, 
   const response = await gateway.exchange('CONNECT Evil.example:443 HTTP/1.1\r\nHost: x\r\n\r\n');
   const text =
     'plan42: network: refused evil.example:443: no entry allows this host. Add "evil.example" to AllowedHosts.';
-  assert.match(response, /^HTTP\/1\.1 403 Forbidden\r\n/);
+  assert.match(
+    response,
+    /^HTTP\/1\.1 403 Forbidden \(plan42: network: refused evil\.example:443: no entry allows this host\)\r\n/,
+  );
   assert.ok(response.endsWith(`\r\n\r\n${text}\n`), response);
   const other = await get(gateway, 'http://evil.example:81/');
   assert.match(other.body, /refused evil\.example:81: .*Add "evil\.example:81"/);

@@ -3,6 +3,7 @@ import { join } from 'node:path';
 import { setTimeout as sleep } from 'node:timers/promises';
 import { systemClock } from '../lib/clock.ts';
 import { formatError } from '../lib/errors.ts';
+import { formatHostPort } from '../lib/host-port.ts';
 import type { Permission, Refusal } from './decide.ts';
 import { type EgressPolicy, reportFile } from './policy.ts';
 import { type Report, type ReportEntry, readReport, writeReport } from './report.ts';
@@ -71,9 +72,8 @@ export async function createRecorder({ folder, policy: { mode }, writeLine }: Re
 
   function announce({ host, port, verdict, rule, remedy }: ReportEntry) {
     if (totals.other > maxLines) return;
-    const name = `${host.includes(':') ? `[${host}]` : host}:${port}`;
     const what = verdict === 'refused' ? 'refused' : 'observed, would be refused:';
-    writeLine(`plan42: network: ${what} ${name}: ${rule}. ${remedy}`);
+    writeLine(`plan42: network: ${what} ${formatHostPort(host, port)}: ${rule}. ${remedy}`);
     if (totals.other === maxLines) writeLine('plan42: network: further refusals are only counted');
   }
 

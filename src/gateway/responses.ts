@@ -17,16 +17,27 @@ export function respond(response: ServerResponse, status: number, text: string):
     return;
   }
   // The rest of an unread body would be read as the next request.
-  response.writeHead(status, { ...textHeaders(text), Connection: 'close' }).end(text);
+  response.writeHead(status, phraseOf(status, text), { ...textHeaders(text), Connection: 'close' }).end(text);
 }
+
+/**
+ * Programs that ignore the body of a refused CONNECT show this phrase: pip, apt and go do. So it has the first sentence of the
+ * body, without characters that a header must not have.
+ */
+function phraseOf(status: number, text: string): string {
+  const [sentence = ''] = text.trimEnd().split(/\. |\n/, 1);
+  const shown = sentence.replaceAll(/[^\x20-\x7e]/g, '?').slice(0, maxPhraseLength);
+  return `${phrases[status] ?? 'Error'} (${shown})`;
+}
+
+const maxPhraseLength = 400;
 
 /** Responds on a socket that no longer belongs to the server, and closes it. */
 export function respondRaw(client: Socket, status: number, text: string): void {
   const headers = Object.entries({ ...textHeaders(text), Connection: 'close' }).map(
     ([name, value]) => `${name}: ${value}\r\n`,
   );
-  if (!client.destroyed)
-    client.end(`HTTP/1.1 ${status} ${phrases[status] ?? 'Error'}\r\n${headers.join('')}\r\n${text}`);
+  if (!client.destroyed) client.end(`HTTP/1.1 ${status} ${phraseOf(status, text)}\r\n${headers.join('')}\r\n${text}`);
   // A client that does not close its side must not keep the connection.
   client.resume();
   setTimeout(() => client.destroy(), closeMs).unref();

@@ -36,6 +36,7 @@ describe('a job', () => {
       {
         ...record,
         arrival: 1,
+        network: { mode: 'none', notes: [] },
         phase: 'ended',
         exitCode: 3,
         killed: false,

@@ -11,6 +11,7 @@ import type { Runtime } from '../runtimes/runtime.ts';
 import { agentServerUrl } from './agent-server.ts';
 import { type Arrival, Arrivals, compareArrival } from './arrivals.ts';
 import type { Mirrors } from './mirrors/mirrors.ts';
+import { NetworkReports, type NetworkReportTiming } from './network-reports.ts';
 import type { JobRecord } from './record.ts';
 import { type Job, parseRequest, recoverJob } from './recover.ts';
 import { runJob } from './run-job.ts';
@@ -45,6 +46,7 @@ export interface JobsOptions {
   /** Called when more jobs may be able to start. */
   onSlotsFree?: () => void;
   turnWatch?: TurnWatchTiming;
+  networkReports?: NetworkReportTiming;
   exitGrace?: ExitGrace;
   sleep?: Sleep;
 }
@@ -76,7 +78,8 @@ export class Jobs implements AsyncDisposable {
   #waiting = 0;
   readonly #detach = new AbortController();
   readonly #onSlotsFree: () => void;
-  readonly #watching: Promise<void>;
+  readonly #networks: NetworkReports;
+  readonly #watching: Promise<unknown>;
   #lastFinished: JobRecord | undefined;
 
   constructor(options: JobsOptions) {
@@ -84,10 +87,12 @@ export class Jobs implements AsyncDisposable {
     this.#onSlotsFree = options.onSlotsFree ?? (() => {});
     this.#slots = new Slots(options.config.jobs.maxJobs, this.#onSlotsFree);
     this.#arrivals = new Arrivals(this.#onSlotsFree);
-    const { client, tenantId, runnerId, features, logger, turnWatch, sleep } = options;
-    this.#watching = watchTurns({
+    const { client, tenantId, runnerId, features, store, logger, turnWatch, sleep } = options;
+    const runner = { tenantId, runnerId };
+    this.#networks = new NetworkReports({ client, runner, features, store, logger, timing: options.networkReports });
+    const watching = watchTurns({
       client,
-      runner: { tenantId, runnerId },
+      runner,
       features,
       turns: () => [...this.#active.values()].map(({ turn }) => turn),
       logger,
@@ -95,6 +100,7 @@ export class Jobs implements AsyncDisposable {
       ...(turnWatch && { timing: turnWatch }),
       ...(sleep && { sleep }),
     });
+    this.#watching = Promise.all([watching, this.#networks.run(this.#detach.signal)]);
   }
 
   /** The number of jobs that are not finished. */
@@ -235,6 +241,7 @@ export class Jobs implements AsyncDisposable {
       github,
       env,
       mirrors: this.#options.mirrors,
+      networks: this.#networks,
       invocation,
       detach: this.#detach.signal,
       cancel: cancel.signal,

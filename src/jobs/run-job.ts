@@ -3,24 +3,29 @@
  * is, so that the next run of the runner can continue from there.
  */
 
+import type { Mount } from '../config/mounts.ts';
 import type { Connection } from '../config/schema.ts';
-import type { EgressPolicy } from '../gateway/policy.ts';
 import type { GithubConnections } from '../github/connections.ts';
 import { loggable } from '../github/errors.ts';
 import { systemClock } from '../lib/clock.ts';
 import { formatError, isAbort } from '../lib/errors.ts';
 import { retryForever } from '../lib/retry.ts';
 import type { Slots } from '../lib/slots.ts';
+import type { EffectiveLimits } from '../limits/effective.ts';
+import { hasLimits } from '../limits/limits.ts';
+import { stopWarden } from '../limits/warden-process.ts';
 import type { InvokeAgentRequest } from '../plan42/messages.ts';
 import { waitingForSlotStatus } from '../plan42/turn-status.ts';
 import { RuntimeError, type StartOptions } from '../runtimes/runtime.ts';
 import { buildAgentInput } from './agent-input.ts';
-import { computePolicy } from './egress/compute-policy.ts';
+import { computePolicy, type EgressDecision } from './egress/compute-policy.ts';
 import { type EndReason, killedReason, turnEndReason } from './end-reason.ts';
 import { fetchFeedback } from './feedback.ts';
 import { pullImage } from './images/pull-image.ts';
+import { armWarden, limitJob } from './limit-job.ts';
 import { mirroredRepos } from './mirrors/mirror-path.ts';
 import type { Mirrors } from './mirrors/mirrors.ts';
+import type { NetworkReports } from './network-reports.ts';
 import { describeFailure, describeStop } from './outcome.ts';
 import { reportStatus, startHeartbeats } from './progress.ts';
 import type { JobRecord } from './record.ts';
@@ -29,10 +34,9 @@ import { type AgentContext, killAgent, waitForExit } from './watch-agent.ts';
 export interface JobContext extends AgentContext {
   slots: Slots;
   github: GithubConnections;
-  /** The variables of the runner. */
-  env: NodeJS.ProcessEnv;
   /** Undefined if agents get no git mirrors. */
   mirrors: Mirrors | undefined;
+  networks: NetworkReports;
   /** The request, if it is readable. */
   invocation: InvokeAgentRequest | undefined;
   /** Called when the job has to wait for anything but a slot; disposed of when it no longer waits. */
@@ -60,6 +64,7 @@ export async function runJob(record: JobRecord, context: JobContext): Promise<Jo
     }
     if (job.phase === 'started') {
       context.noteRunning();
+      context.networks.watch(job);
       job = await waitForExit(job, context);
     }
   } catch (error) {
@@ -81,7 +86,8 @@ async function startJob(record: JobRecord, context: JobContext, slot: Disposable
   slot.use(await takeSlot(record, context, stop));
   using _starting = context.noteStarting();
   // Before the pull, which would be for nothing.
-  const egress = decideEgress(record, context);
+  const { policy: egress, notes } = decideEgress(record, context);
+  const limited = await limitJob(context);
   const mirroring = beginMirrors(context);
   const status = reportStatus(context, 'Pulling Agent Image on Local Runner', stop);
   logger.debug('pulling image', { image: record.image });
@@ -94,10 +100,15 @@ async function startJob(record: JobRecord, context: JobContext, slot: Disposable
   await mirrors?.wait(stop);
   stop.throwIfAborted();
 
-  const job = mirrors === undefined ? record : { ...record, mirrors: mirrors.name };
+  const job: JobRecord = {
+    ...record,
+    network: { mode: egress?.mode ?? 'none', notes },
+    ...(mirrors && { mirrors: mirrors.name }),
+    ...(hasLimits(limited.limits) && { limits: limited.limits }),
+  };
   // Before the start: mirrors that a job uses are not removed.
   if (mirrors !== undefined) await tryToUpdate(job, context);
-  await startAgent(job, { feedback, egress, mounts: mirrors && [mirrors.mount] }, context);
+  await startAgent(job, { feedback, egress, mounts: mirrors ? [mirrors.mount] : [], limited }, context);
   const started = await recordStart(job, context);
   logger.info('job started', { runtime: runtime.name });
   // A kill request that came during the start found nothing to kill.
@@ -141,12 +152,13 @@ async function beginMirrors({ mirrors, runtime, invocation, github, logger }: Jo
 interface Given {
   feedback: unknown;
   egress: StartOptions['egress'];
-  mounts: StartOptions['mounts'];
+  mounts: readonly Mount[];
+  limited: EffectiveLimits;
 }
 
 async function startAgent(
   { jobId, image }: JobRecord,
-  { feedback, egress, mounts }: Given,
+  { feedback, egress, mounts, limited }: Given,
   context: JobContext,
 ): Promise<void> {
   const { config, store, runtime, turn, serverUrl, detach } = context;
@@ -155,12 +167,14 @@ async function startAgent(
   const connection = findConnection(context);
   const input = buildAgentInput(request, { turn: turn.newest, connection, feedback });
   const requestFile = await store.writeInput(jobId, input);
-  const maxLogBytes = config.jobs.maxLogMib * 2 ** 20;
+  const maxLogBytes = limited.maxLogMib * 2 ** 20;
   const paths = store.paths(jobId);
+  const { variables, ...forLimits } = await armWarden(paths, limited, context);
   try {
     const mayPullAgain = config.images.pullPolicy !== 'never';
     const job = { ...paths, image, mayPullAgain, requestFile, maxLogBytes, serverUrl, egress };
-    await runtime.start({ ...job, ...(mounts && { mounts }) }, detach);
+    const all = [...mounts, ...forLimits.mounts];
+    await runtime.start({ ...job, ...(variables && { variables }), ...(all.length > 0 && { mounts: all }) }, detach);
   } catch (error) {
     detach.throwIfAborted();
     // A start that the previous run began just before it was killed can succeed only now.
@@ -169,11 +183,11 @@ async function startAgent(
 }
 
 /** @throws UserError if the hosts that the job may reach cannot be determined */
-function decideEgress({ jobId }: JobRecord, context: JobContext): EgressPolicy | undefined {
+function decideEgress({ jobId }: JobRecord, context: JobContext): EgressDecision {
   const { config, serverUrl, env, github, invocation, logger } = context;
   const connection = github.find(invocation?.PrivateGithubConnectionID);
   const requested = connection === undefined ? requestedGithub(invocation) : undefined;
-  const { policy, notes } = computePolicy({
+  const decision = computePolicy({
     jobId,
     config,
     allowedHosts: invocation?.Environment?.AllowedHosts,
@@ -183,8 +197,8 @@ function decideEgress({ jobId }: JobRecord, context: JobContext): EgressPolicy |
       : requested && { url: requested, isConfigured: false },
     env,
   });
-  for (const note of notes) logger.warn('allowed hosts of environment limited', { reason: note });
-  return policy;
+  for (const note of decision.notes) logger.warn('allowed hosts of environment limited', { reason: note });
+  return decision;
 }
 
 function requestedGithub(invocation: InvokeAgentRequest | undefined): URL | undefined {
@@ -247,14 +261,23 @@ function explainFailure(error: unknown, context: JobContext): EndReason & { fail
 
 /** Reports the final status and cleans up; then nothing is left to do for the job. */
 async function finishJob(record: JobRecord, context: JobContext): Promise<void> {
-  const { store, turn, logger, detach } = context;
+  const { store, turn, networks, logger, detach } = context;
   const { jobId, failure = 'The agent has exited.' } = record;
   const endedAt = new Date(record.endedAt ?? systemClock.date().getTime());
   // Before the report, which can take days.
   await store.removeInput(jobId);
   const isRecorded = await tryToUpdate(record, context);
   // In parallel: the server can be unreachable, and so can the engine.
-  await Promise.all([turn.fail(failure, endedAt, detach), cleanUp(record, isRecorded, context)]);
+  const failTurn = async () => {
+    await networks.flush(record, detach);
+    await turn.fail(failure, endedAt, detach);
+  };
+  const removeJob = async () => {
+    await cleanUp(record, isRecorded, context);
+    // The gateway has exited and written its last counts.
+    await networks.finish(record, detach);
+  };
+  await Promise.all([failTurn(), removeJob()]);
   const archive = () => store.finish(record);
   await retryForever(archive, { failure: 'cannot archive job record, retrying', logger, signal: detach });
   logger.info('job finished');
@@ -268,6 +291,7 @@ async function cleanUp(record: JobRecord, isRecorded: boolean, context: JobConte
     if (!isRecorded && (await store.isActive(jobId))) await store.update(record);
   };
   await retryForever(update, { failure: 'cannot save job result, retrying', logger, signal });
+  await stopWarden(store.paths(jobId)).catch((error: unknown) => logger.warn('cannot stop warden', { error }));
   const remove = () => runtime.remove(store.paths(jobId));
   await retryForever(remove, { failure: 'cannot remove job from runtime, retrying', logger, signal });
   await store.keepEgress(jobId).catch((error: unknown) => logger.warn('cannot save network report', { error }));

@@ -4,6 +4,7 @@ import { type EndedTurn, EndedTurns } from './ended-turns.ts';
 import { type ApiCall, type ApiEndpoint, callApi, pollApi } from './http.ts';
 import { pathSegment } from './path-segment.ts';
 import { PartialQueue, PartialTask, PartialTurn } from './runner-objects.ts';
+import { NetworkResponse, type ReportedNetwork } from './turn-network.ts';
 
 const nothing = v.unknown();
 
@@ -112,6 +113,16 @@ export class Plan42Client {
     const body = { Turns: turns.map(({ taskId: TaskId, turnIndex: TurnIndex }) => ({ TaskId, TurnIndex })) };
     const timeoutMs = waitMs + pollAllowanceMs;
     return (await this.#call('POST', path, EndedTurns, { body, timeoutMs, ...options })).Items;
+  }
+
+  /** Reports the networks of jobs. Returns the turns of other runners. Only for servers with the feature `TurnNetworks`. */
+  async reportNetworks(
+    { tenantId, runnerId }: { tenantId: string; runnerId: string },
+    turns: readonly ReportedNetwork[],
+    options: CallOptions = {},
+  ): Promise<NetworkResponse['Rejected']> {
+    const path = `${runnerPath(tenantId, runnerId)}/turn-networks`;
+    return (await this.#call('POST', path, NetworkResponse, { body: { Turns: turns }, ...options })).Rejected;
   }
 
   updateTurn(turn: TurnPath, version: number, patch: TurnPatch, options: CallOptions = {}): Promise<PartialTurn> {

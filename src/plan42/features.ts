@@ -4,6 +4,8 @@ export const serverFeatures = [
   'FreeSlots',
   /** Serves `POST …/runners/:runnerId/ended-turns`. */
   'EndedTurns',
+  /** Serves `POST …/runners/:runnerId/turn-networks`. */
+  'TurnNetworks',
 ] as const;
 export type ServerFeature = (typeof serverFeatures)[number];
 

@@ -2,6 +2,7 @@
 import * as v from 'valibot';
 import type { ObjectOf } from './fields.ts';
 import type { Environment, Task, Turn } from './objects.ts';
+import type { TurnNetwork } from './turn-network.ts';
 
 /** Whether a queue gets work, and if not, why. */
 export type QueueState = 'Healthy' | 'Unhealthy' | 'Draining';
@@ -114,8 +115,12 @@ export interface TaskPage {
   Counts?: Record<string, number>;
 }
 
-/** A turn, with the time at which a runner accepted it. Before, it waits. */
-export type PageTurn = Turn & { AcceptedAt?: string | undefined };
+export interface PageTurn extends Turn {
+  /** When a runner accepted it. Before, it waits. */
+  AcceptedAt?: string | undefined;
+  /** Absent if its runner does not report it. */
+  Network?: TurnNetwork | undefined;
+}
 
 export interface TaskDocument {
   Now: string;
@@ -123,7 +128,7 @@ export interface TaskDocument {
   /** The newest ones, oldest first. */
   Turns: PageTurn[];
   /** Absent if it was removed. */
-  Environment?: Pick<Environment, 'EnvironmentId' | 'Name' | 'DockerImage' | 'Deleted'>;
+  Environment?: Pick<Environment, 'EnvironmentId' | 'Name' | 'DockerImage' | 'AllowedHosts' | 'Deleted'>;
 }
 
 export interface Session {

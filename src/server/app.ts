@@ -38,6 +38,7 @@ import { runnerRoutes } from './routes/runners.ts';
 import { taskRoutes } from './routes/tasks.ts';
 import { tenantRoutes } from './routes/tenants.ts';
 import { turnLogRoutes } from './routes/turn-logs.ts';
+import { turnNetworkRoutes } from './routes/turn-networks.ts';
 import { turnRoutes } from './routes/turns.ts';
 import type { QueueKey } from './store/runner-queues.ts';
 import type { Store } from './store/store.ts';
@@ -130,6 +131,7 @@ type RouteDeps = Parameters<typeof tenantRoutes>[0] &
   Parameters<typeof environmentRoutes>[0] &
   Parameters<typeof taskRoutes>[0] &
   Parameters<typeof turnLogRoutes>[0] &
+  Parameters<typeof turnNetworkRoutes>[0] &
   Parameters<typeof runnerRoutes>[0] &
   Parameters<typeof runnerTokenRoutes>[0] &
   Parameters<typeof runnerQueueRoutes>[0] &
@@ -145,6 +147,7 @@ function allRoutes(deps: RouteDeps): Route[] {
     ...taskRoutes(deps),
     ...turnRoutes(deps),
     ...turnLogRoutes(deps),
+    ...turnNetworkRoutes(deps),
     ...runnerRoutes(deps),
     ...runnerTokenRoutes(deps),
     ...runnerQueueRoutes(deps),

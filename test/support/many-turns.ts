@@ -1,4 +1,5 @@
 import type { ServerResponse } from 'node:http';
+import type { ReportedNetwork } from '../../src/plan42/turn-network.ts';
 import { sendJson, startTestServer, type TestServer } from './http-server.ts';
 
 export interface ServedTurn {
@@ -22,6 +23,10 @@ export interface ManyTurns extends AsyncDisposable {
   onRead: ((response: ServerResponse) => void) | undefined;
   /** The response to the call for ended turns. */
   onEndedTurns: () => object[];
+  /** The reports on networks that were accepted, in order. */
+  networks: ReportedNetwork[];
+  /** The response to a report on networks. */
+  onNetworks: (turns: readonly ReportedNetwork[], response: ServerResponse) => void;
   /** The number of reads. */
   reads: number;
 }
@@ -35,6 +40,10 @@ export async function startManyTurns(): Promise<ManyTurns> {
   };
   const http: TestServer = await startTestServer((response, { url, method, headers, body }) => {
     if (server.down) return sendJson(response, 503, { ResponseCode: 503 });
+    if (url.endsWith('/turn-networks')) {
+      const { Turns } = JSON.parse(body) as { Turns: ReportedNetwork[] };
+      return server.onNetworks(Turns, response);
+    }
     if (method === 'POST') return sendJson(response, 200, { Items: server.onEndedTurns() });
     if (method === 'GET') {
       server.reads += 1;
@@ -58,6 +67,11 @@ export async function startManyTurns(): Promise<ManyTurns> {
     down: false,
     onRead: undefined,
     onEndedTurns: () => [],
+    networks: [],
+    onNetworks: (turns, response) => {
+      server.networks.push(...turns);
+      sendJson(response, 200, { Rejected: [] });
+    },
     reads: 0,
     [Symbol.asyncDispose]: () => http[Symbol.asyncDispose](),
   };

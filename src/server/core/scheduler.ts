@@ -178,6 +178,7 @@ export class Scheduler {
     if ('queue' in place) {
       const { DockerImage: image } = assignment.environment;
       const turn = placeTurn(this.#deps, this.#setStatus(key, pendingStatus), { image, machine: place.machine });
+      store.turnNetworks.assign(turn, runner.RunnerID);
       if (place.machine) machines.give(runner, place.machine.id, turnName(turn));
       scan.starts.push({ turn, assignment, place });
     } else {

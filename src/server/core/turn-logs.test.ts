@@ -44,7 +44,7 @@ test('a log has a maximum number of entries, whatever index it begins with', asy
           Array.from({ length: max - first }, () => entry),
         ),
       );
-      assert.deepEqual(store.turnLogs.state(turn), { bytes: (max - first) * 120, end: undefined });
+      assert.deepEqual(store.turnLogs.state(turn), { bytes: (max - first) * 120, end: undefined, runnerLogs: 0 });
       assert.deepEqual([isNextIndex(deps, turn, max), isNextIndex(deps, turn, max + 1)], [true, false]);
       appendTurnLogs(deps, turn, max, [entry, entry]);
       const last = store.turnLogs.last(turn);

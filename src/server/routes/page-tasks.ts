@@ -10,7 +10,10 @@ import type { Store } from '../store/store.ts';
 import { turnKey } from './turns.ts';
 
 interface PageTaskDeps {
-  store: Pick<Store, 'tasks' | 'turns' | 'turnAcceptance' | 'turnLogs' | 'environments' | 'countTasks'>;
+  store: Pick<
+    Store,
+    'tasks' | 'turns' | 'turnAcceptance' | 'turnLogs' | 'turnNetworks' | 'environments' | 'countTasks'
+  >;
   clock: Clock;
 }
 
@@ -65,12 +68,16 @@ function taskDocument({ store, clock }: PageTaskDeps, key: Pick<Task, 'TenantId'
   const accepted = store.turnAcceptance.acceptedTimes(key);
   const { items } = store.turns.list(key, { ...turnsShown, descending: true });
   const turns: PageTurn[] = items.toReversed();
-  for (const turn of turns) turn.AcceptedAt = accepted.get(turn.TurnIndex);
+  const networks = store.turnNetworks.ofTask(key, turnsShown.maxResults);
+  for (const turn of turns) {
+    turn.AcceptedAt = accepted.get(turn.TurnIndex);
+    turn.Network = networks.get(turn.TurnIndex);
+  }
   const environment = store.environments.find({ TenantId: key.TenantId, EnvironmentId: task.EnvironmentId ?? '' });
   const document = { Now: isoTime(clock.date()), Task: task, Turns: turns };
   if (!environment) return document;
-  const { EnvironmentId, Name, DockerImage, Deleted } = environment;
-  return { ...document, Environment: { EnvironmentId, Name, DockerImage, Deleted } };
+  const { EnvironmentId, Name, DockerImage, AllowedHosts, Deleted } = environment;
+  return { ...document, Environment: { EnvironmentId, Name, DockerImage, AllowedHosts, Deleted } };
 }
 
 function summaryOf(task: Task): TaskSummary {

@@ -5,7 +5,7 @@ import { followTurnLogs, isExhausted } from '../core/follow-turn-logs.ts';
 import { limits } from '../core/limits.ts';
 import { Time } from '../core/time.ts';
 import type { Timing } from '../core/timing.ts';
-import { appendTurnLogs, isNextIndex } from '../core/turn-logs.ts';
+import { appendTurnLogs, isNextIndex, uncountedLogs } from '../core/turn-logs.ts';
 import { acceptTurn, changeTurn, type TurnDeps } from '../core/turns.ts';
 import { read, requireVersion } from '../core/versioned.ts';
 import { parseBody } from '../http/body.ts';
@@ -42,11 +42,13 @@ export function turnLogRoutes(deps: TurnDeps & { timing: Timing }): Route[] {
       const turn = read(store.turns, turnKey(request.params));
       requireActive(turn);
       requireVersion(store.turns, turn, version);
-      if (!isNextIndex(deps, turn, Index))
+      const isAgent = request.principal.kind === 'agent';
+      const uncounted = uncountedLogs(deps, turn, isAgent);
+      if (!isNextIndex(deps, turn, Index, uncounted))
         throw conflict('Index is not that of the next entry', store.turns.type, turn);
       return store.transaction(() => {
-        appendTurnLogs(deps, turn, Index, logs);
-        if (request.principal.kind === 'agent') acceptTurn(deps, turn);
+        appendTurnLogs(deps, turn, Index + uncounted, logs);
+        if (isAgent) acceptTurn(deps, turn);
         return ok({ Version: changeTurn(deps, turn, {}).Version });
       });
     }),
@@ -65,10 +67,12 @@ export function turnLogRoutes(deps: TurnDeps & { timing: Timing }): Route[] {
       },
     ),
 
-    route('GET', `${path}/last`, { access: tenantAndAgent, afterTurn: true }, ({ params, query }) => {
-      const last = store.turnLogs.last(readTurn(deps, params, query));
-      if (!last) throw notFound('the turn has no logs');
-      return ok(last);
+    route('GET', `${path}/last`, { access: tenantAndAgent, afterTurn: true }, ({ params, query, principal }) => {
+      const turn = readTurn(deps, params, query);
+      const last = store.turnLogs.last(turn);
+      const index = (last?.Index ?? -1) - uncountedLogs(deps, turn, principal.kind === 'agent');
+      if (!last || index < 0) throw notFound('the turn has no logs');
+      return ok({ ...last, Index: index });
     }),
   ];
 }

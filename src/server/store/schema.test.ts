@@ -30,8 +30,8 @@ test('a database of an older version is upgraded, with its data', async () => {
   {
     using store = await openStore(folder, silentLogger);
     const turn = (TurnIndex: number) => ({ TenantId: 't', TaskId: 'k', TurnIndex });
-    assert.deepEqual(store.turnLogs.state(turn(1)), { bytes: 2 + 3 + 2 * 120, end: undefined });
-    assert.deepEqual(store.turnLogs.state(turn(2)), { bytes: 0, end: undefined });
+    assert.deepEqual(store.turnLogs.state(turn(1)), { bytes: 2 + 3 + 2 * 120, end: undefined, runnerLogs: 0 });
+    assert.deepEqual(store.turnLogs.state(turn(2)), { bytes: 0, end: undefined, runnerLogs: 0 });
     const isEphemeral = (EnvironmentId: string) => store.environments.find({ TenantId: 't', EnvironmentId })?.Ephemeral;
     assert.deepEqual([isEphemeral('a'), isEphemeral('b')], [true, undefined]);
     const queue = { TenantID: 't', RunnerID: 'r', QueueID: 'q' };

@@ -155,4 +155,14 @@ CREATE TABLE used_public_keys (
 INSERT INTO used_public_keys (Id, Point) SELECT -ROW_NUMBER() OVER (ORDER BY Point), Point FROM old_public_keys;
 DROP TABLE old_public_keys
 `,
+  `
+-- The runner to which a turn was sent last, and its report on the network of the job, JSON. Not part of the API.
+CREATE TABLE turn_networks (
+  TenantId TEXT NOT NULL, TaskId TEXT NOT NULL, TurnIndex INTEGER NOT NULL, RunnerId TEXT NOT NULL, Report TEXT,
+  PRIMARY KEY (TenantId, TaskId, TurnIndex),
+  FOREIGN KEY (TenantId, TaskId, TurnIndex) REFERENCES turns ON DELETE CASCADE
+) STRICT, WITHOUT ROWID;
+-- The number of log entries that the runner added. The indexes of the agent do not count them.
+ALTER TABLE turns ADD COLUMN RunnerLogs INTEGER NOT NULL DEFAULT 0
+`,
 ];

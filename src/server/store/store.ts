@@ -12,6 +12,7 @@ import { createTables, type Tables } from './tables.ts';
 import { taskActivity } from './task-activity.ts';
 import { countTasks } from './tasks.ts';
 import { TurnLogs } from './turn-logs.ts';
+import { TurnNetworks } from './turn-networks.ts';
 import { TurnAcceptance } from './turns.ts';
 
 export type Store = ReturnType<typeof storeOf>;
@@ -51,6 +52,7 @@ function storeOf(database: Database, tables: Tables, key: SecretKey) {
       taskActivity(database, tenantId, failedSince, max),
     turnAcceptance: new TurnAcceptance(database),
     turnLogs: new TurnLogs(database),
+    turnNetworks: new TurnNetworks(database),
     expired: new Expired(database, tables),
     usedPublicKeys: new UsedPublicKeys(database),
     removeExpiredSessions: (now: string) => {

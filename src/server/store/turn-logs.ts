@@ -16,6 +16,8 @@ export interface TurnLogState {
   bytes: number;
   /** `cut`: it reached its limit. */
   end: 'cut' | undefined;
+  /** The number of entries that the runner added. */
+  runnerLogs: number;
 }
 
 const ofTurn = 'FROM turn_logs WHERE TenantId = ? AND TaskId = ? AND TurnIndex = ?';
@@ -41,14 +43,20 @@ export class TurnLogs {
 
   /** Returns the size of the turn's log as `appended` counted it, and why it ends early, if it does. */
   state({ TenantId, TaskId, TurnIndex }: TurnKey): TurnLogState {
-    const sql = 'SELECT LogBytes, LogEnd FROM turns WHERE TenantId = ? AND TaskId = ? AND TurnIndex = ?';
+    const sql = 'SELECT LogBytes, LogEnd, RunnerLogs FROM turns WHERE TenantId = ? AND TaskId = ? AND TurnIndex = ?';
     const row = this.#database.statement(sql).get(TenantId, TaskId, TurnIndex);
-    return { bytes: Number(row?.['LogBytes'] ?? 0), end: (row?.['LogEnd'] ?? undefined) as TurnLogState['end'] };
+    const { LogBytes = 0, LogEnd, RunnerLogs = 0 } = row ?? {};
+    return {
+      bytes: Number(LogBytes),
+      end: (LogEnd ?? undefined) as TurnLogState['end'],
+      runnerLogs: Number(RunnerLogs),
+    };
   }
 
-  setState({ TenantId, TaskId, TurnIndex }: TurnKey, { bytes, end }: TurnLogState): void {
-    const sql = 'UPDATE turns SET LogBytes = ?, LogEnd = ? WHERE TenantId = ? AND TaskId = ? AND TurnIndex = ?';
-    this.#database.statement(sql).run(bytes, end ?? null, TenantId, TaskId, TurnIndex);
+  setState({ TenantId, TaskId, TurnIndex }: TurnKey, { bytes, end, runnerLogs }: TurnLogState): void {
+    const sql =
+      'UPDATE turns SET LogBytes = ?, LogEnd = ?, RunnerLogs = ? WHERE TenantId = ? AND TaskId = ? AND TurnIndex = ?';
+    this.#database.statement(sql).run(bytes, end ?? null, runnerLogs, TenantId, TaskId, TurnIndex);
   }
 
   last(turn: TurnKey): IndexedTurnLog | undefined {

@@ -66,7 +66,7 @@ export async function wrapperLayer(dir: string): Promise<Buffer> {
 export async function programLayer(dir: string, programs: readonly string[]): Promise<Buffer> {
   const root = join(dir, 'images', 'programs');
   for (const program of programs) {
-    const libraries = await run('ldd', [program]);
+    const libraries = (await isDynamic(program)) ? await run('ldd', [program]) : '';
     // Lines such as "libm.so.6 => /lib/…/libm.so.6 (0x…)", and the loader itself.
     const files = [program, ...[...libraries.matchAll(/(?:=> )?(\/\S+) \(0x/g)].map(([, path = '']) => path)];
     for (const file of files) {
@@ -77,14 +77,21 @@ export async function programLayer(dir: string, programs: readonly string[]): Pr
   return tar(root);
 }
 
+interface FolderOptions {
+  from: string;
+  to: string;
+  links?: Readonly<Record<string, string>>;
+  filter?: (path: string) => boolean;
+}
+
 /** A layer with a copy of a folder of this machine, and links. */
 export async function folderLayer(
   dir: string,
-  { from, to, links = {} }: { from: string; to: string; links?: Readonly<Record<string, string>> },
+  { from, to, links = {}, filter = () => true }: FolderOptions,
 ): Promise<Buffer> {
   const root = join(dir, 'images', 'folder');
   await mkdir(dirname(join(root, to)), { recursive: true });
-  await cp(from, join(root, to), { recursive: true });
+  await cp(from, join(root, to), { recursive: true, filter });
   for (const [link, target] of Object.entries(links)) {
     await mkdir(dirname(join(root, link)), { recursive: true });
     await symlink(target, join(root, link));
@@ -93,7 +100,7 @@ export async function folderLayer(
 }
 
 /** Owners, times and order are fixed, so that equal content has an equal digest. */
-async function tar(root: string): Promise<Buffer> {
+export async function tar(root: string): Promise<Buffer> {
   const file = `${root}.tar`;
   const fixed = ['--sort=name', '--mtime=@0', '--owner=0', '--group=0', '--numeric-owner', '--format=gnu'];
   await run('tar', ['--create', '--file', file, '--directory', root, ...fixed, '.']);

@@ -6,14 +6,18 @@ import { spawn } from 'node:child_process';
 import { appendFile, chmod, chown, copyFile, mkdir, readFile, writeFile } from 'node:fs/promises';
 import { join, relative } from 'node:path';
 import { createInterface } from 'node:readline';
+import { domainToASCII } from 'node:url';
 import { type Daemon, type Env, requireCommands, run, startDaemon, untilReady } from '../engines/processes.ts';
 import { makeTempDir } from '../temp-dir.ts';
 
 export interface Hit {
-  kind: 'tcp' | 'udp' | 'echo';
+  /** `data` is what a connection of TCP sent. */
+  kind: 'tcp' | 'data' | 'udp' | 'echo';
   port: number;
   /** The server's own for TCP, the sender's for UDP. */
   address: string;
+  /** The data, or the name that a resolver was asked for. */
+  text?: string;
 }
 
 export interface Machine extends AsyncDisposable {
@@ -23,8 +27,17 @@ export interface Machine extends AsyncDisposable {
   path: (file: string) => string;
   /** The command line with which a command runs on the machine. */
   command: (command: readonly string[], user?: User) => string[];
+  /** The command line with which a command runs outside, where the addresses of {@link outside} are. */
+  beyond: (command: readonly string[]) => string[];
   /** Whatever reached a server outside, or a service of the machine, so far. */
   hits: Hit[];
+}
+
+interface MachineOptions {
+  /** Names of {@link outside}.allowed, beside those that are always there. */
+  names?: readonly string[];
+  /** Whether servers listen that count what reaches them. */
+  hasServers?: boolean;
 }
 
 export interface User {
@@ -42,11 +55,18 @@ export const outside = {
 } as const;
 /** The machine's own addresses. */
 export const ofMachine = { ipv4: '93.184.216.1', ipv6: '2606:2800:220:1::1' } as const;
+/** The allowed host, with a letter of another alphabet. */
+export const lookalike = domainToASCII('\u0430llowed.test');
 export const ports = [22, 53, 80, 443, 7042, 9999];
 
+/** All other names are looked up at a server outside, which returns the allowed and the private address in turn. */
 const hosts = `127.0.0.1 localhost loopback.test
-${outside.allowed} allowed.test
-${outside.forbidden} forbidden.test
+0.0.0.0 zero.test
+::ffff:127.0.0.1 mapped.test
+${ofMachine.ipv4} own.test
+${outside.allowed} allowed.test a.wild.test xn--bcher-kva.test
+${outside.forbidden} forbidden.test wild.test xwild.test xallowed.test a.allowed.test allowed.test.forbidden.test
+${outside.forbidden} ${lookalike}
 ${outside.private} private.test
 ${outside.metadata} metadata.test
 `;
@@ -66,13 +86,16 @@ ip link set lo up
 exec sleep infinity
 `;
 
-export async function startMachine(signal: AbortSignal): Promise<Machine> {
+export async function startMachine(
+  signal: AbortSignal,
+  { names = [], hasServers = true }: MachineOptions = {},
+): Promise<Machine> {
   await requireCommands('ip', 'nsenter', 'setpriv', 'unshare');
   if (process.getuid?.() !== 0) throw new Error('namespaces need root');
   await using undo = new AsyncDisposableStack();
   const dir = undo.use(await makeTempDir());
   await chmod(dir.path, 0o755);
-  await writeFiles(dir.path);
+  await writeFiles(dir.path, names);
   const options = (name: string) => ({ logFile: join(dir.path, `${name}.log`) });
   const args = ['--mount', '--net', 'sh', '-c', hold, 'machine', dir.path, root];
   const machine = undo.use(await startDaemon('unshare', args, options('machine')));
@@ -81,22 +104,23 @@ export async function startMachine(signal: AbortSignal): Promise<Machine> {
   await connect(machine, beyond);
 
   const hits: Hit[] = [];
-  for (const { pid } of [machine, beyond]) undo.use(await startServers(pid, hits));
+  for (const { pid } of hasServers ? [machine, beyond] : []) undo.use(await startServers(pid, hits));
   const enter = ['nsenter', '--target', String(machine.pid), '--mount', '--net'];
   const owned = undo.move();
   return {
     folder: dir.path,
     path: (file) => join(dir.path, 'repository', relative(root, file)),
     command: (command, user) => [...enter, ...(user === undefined ? [] : asUser(user)), ...command],
+    beyond: (command) => ['nsenter', '--target', String(beyond.pid), '--net', ...command],
     hits,
     [Symbol.asyncDispose]: () => owned.disposeAsync(),
   };
 }
 
-async function writeFiles(folder: string): Promise<void> {
+async function writeFiles(folder: string, names: readonly string[]): Promise<void> {
   const etc = join(folder, 'etc');
   await mkdir(etc, { mode: 0o755 });
-  await writeFile(join(etc, 'hosts'), hosts);
+  await writeFile(join(etc, 'hosts'), `${hosts}${names.map((name) => `${outside.allowed} ${name}\n`).join('')}`);
   await writeFile(join(etc, 'resolv.conf'), `nameserver ${outside.allowed}\n`);
   for (const name of ['passwd', 'group']) await copyFile(join('/etc', name), join(etc, name));
   await appendFile(join(etc, 'passwd'), `plan42-test:x:${testUser}:${testUser}::/:/bin/sh\n`);
@@ -176,7 +200,16 @@ async function connect(machine: Daemon, beyond: Daemon): Promise<void> {
 
 async function startServers(pid: number, hits: Hit[]): Promise<AsyncDisposable> {
   const script = join(import.meta.dirname, 'servers.mjs');
-  const args = ['--target', String(pid), '--net', process.execPath, script, ports.join(',')];
+  const args = [
+    '--target',
+    String(pid),
+    '--net',
+    process.execPath,
+    script,
+    ports.join(','),
+    outside.allowed,
+    outside.private,
+  ];
   const child = spawn('nsenter', args, { stdio: ['ignore', 'pipe', 'inherit'] });
   const { promise, resolve, reject } = Promise.withResolvers<void>();
   child.once('exit', () => reject(new Error('the servers exited')));

@@ -20,6 +20,7 @@ interface JobOptions {
 }
 
 export interface WalledJob {
+  jobId: string;
   /** The folder that the container has as /given. */
   given: string;
   egressFolder: string;
@@ -52,7 +53,7 @@ export async function prepareEngine(
   name: EngineName,
   machine: Machine,
   engines: Engines & { images: { agent: string } },
-  ways: string,
+  ways?: string,
 ): Promise<WalledEngine> {
   const engine = name === 'docker' ? 'docker' : 'podman';
   const user = name === 'rootless podman' ? await addUser(machine) : undefined;
@@ -66,10 +67,11 @@ export async function prepareEngine(
   let count = 0;
   const makeJob = async (script: string, { policy = testPolicy, config = '' }: JobOptions = {}): Promise<WalledJob> => {
     count += 1;
-    const folder = join(work, `job-${count}`);
+    const name = `job-${count}`;
+    const folder = join(work, name);
     const given = join(folder, 'given');
     await mkdir(given, { recursive: true });
-    await cp(ways, join(given, 'ways'));
+    if (ways !== undefined) await cp(ways, join(given, 'ways'));
     await writeFile(join(given, 'run.sh'), script);
     await writeFile(join(folder, 'request'), JSON.stringify({ Prompt: '@@sh /given/run.sh@@' }));
     for (const path of [folder, given, join(folder, 'request')]) await own(path);
@@ -77,7 +79,7 @@ export async function prepareEngine(
       engine,
       jobId: `plan42-${crypto.randomUUID()}-1`,
       folder,
-      logFile: join(work, `job-${count}.log`),
+      logFile: join(work, `${name}.log`),
       image,
       config: `[jobs]\nmounts = ["${given}:/given"]\n${config}`,
       egress: policy,
@@ -85,6 +87,7 @@ export async function prepareEngine(
     const helper = machine.path(join(import.meta.dirname, 'job-process.ts'));
     const [command = '', ...args] = machine.command([nodeOn(machine), helper, JSON.stringify(job)], user);
     return {
+      jobId: job.jobId,
       given,
       egressFolder: join(folder, 'egress'),
       log: () => readFile(job.logFile, 'utf8').catch(() => ''),
