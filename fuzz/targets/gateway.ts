@@ -3,7 +3,7 @@ import { isIP } from 'node:net';
 import { isProxyUrl } from '../../src/config/egress.ts';
 import { parseConfig } from '../../src/config/parse.ts';
 import { type HelloResult, readClientHello, readSecondHello } from '../../src/gateway/client-hello.ts';
-import { covers, type Entry, InvalidEntry, parseEntry } from '../../src/gateway/entries.ts';
+import { allowedHostProblem, covers, type Entry, InvalidEntry, parseEntry } from '../../src/gateway/entries.ts';
 import { refuseFirstBytes } from '../../src/gateway/first-bytes.ts';
 import { proxyAuthorization } from '../../src/gateway/front-proxy.ts';
 import { passedOn, valuesOf } from '../../src/gateway/headers.ts';
@@ -73,6 +73,26 @@ export const targets: readonly Target[] = [
     check: ({ address, block }: { address: IpAddress | undefined; block: ReturnType<typeof parseBlock> }) => {
       if (address !== undefined) assert.deepEqual(parseAddress(showAddress(address)), address);
       if (block !== undefined) assert.deepEqual(parseBlock(showBlock(block)), block);
+    },
+  },
+  {
+    covers: ['gateway/entries.ts#allowedHostProblem'],
+    maxKiB: 2,
+    corpus: [...hosts, ' npm ', '*', '10.0.0.0/8', 'https://a/b', '*.*.a'],
+    run: (entry: string) => ({ entry, problem: allowedHostProblem(entry) }),
+    // The server must not accept a list for which the runner refuses the jobs.
+    check: ({ entry, problem }: { entry: string; problem: string | undefined }) => {
+      const decide = () =>
+        computePolicy({
+          jobId: 'j',
+          config: fuzzConfig,
+          allowedHosts: [entry],
+          serverUrl: new URL('https://plan42.example'),
+          github: undefined,
+          env: {},
+        });
+      if (problem === undefined) decide();
+      else assert.throws(decide, UserError);
     },
   },
   {
