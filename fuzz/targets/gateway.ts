@@ -10,6 +10,11 @@ import { passedOn, valuesOf } from '../../src/gateway/headers.ts';
 import { type Host, parseHost, parseTarget, showTarget } from '../../src/gateway/host-name.ts';
 import { type Injection, injectCredentials } from '../../src/gateway/intercept/placeholders.ts';
 import { type IpAddress, parseAddress, parseBlock, showAddress, showBlock } from '../../src/gateway/ip-address.ts';
+import { callKind, modelInPath } from '../../src/gateway/models/call-kind.ts';
+import { parseUsage } from '../../src/gateway/models/ledger.ts';
+import { createUsageReader } from '../../src/gateway/models/read-usage.ts';
+import { createResponseObjects } from '../../src/gateway/models/response-objects.ts';
+import { findPrice, totalTokens } from '../../src/gateway/models/usage.ts';
 import type { EgressPolicy } from '../../src/gateway/policy.ts';
 import { readRequestTarget } from '../../src/gateway/request-target.ts';
 import { isRetryRequest } from '../../src/gateway/server-hello.ts';
@@ -46,6 +51,36 @@ function checkHost(host: Host | undefined): void {
 }
 
 export const targets: readonly Target[] = [
+  {
+    covers: [
+      'gateway/models/call-kind.ts#callKind',
+      'gateway/models/call-kind.ts#modelInPath',
+      'gateway/models/usage.ts#findPrice',
+      'gateway/models/ledger.ts#parseUsage',
+      'gateway/models/response-objects.ts#createResponseObjects',
+    ],
+    corpus: [
+      'data: {"usage":{"prompt_tokens":1}}\r\n\r\ndata: [DONE]\n\n',
+      '/v1beta/models/m:generateContent?alt=sse',
+      '{"model":"m","usage":{"input_tokens":4,"output_tokens":2}}',
+    ],
+    run: (text: string) => {
+      const kind = callKind('POST', text);
+      const reader = createUsageReader({
+        kind: kind === undefined || kind === 'unknown' ? 'openai-chat' : kind,
+        model: modelInPath(text),
+        requestBytes: text.length,
+      });
+      for (const isStream of [true, false]) {
+        const objects = createResponseObjects(isStream, (value) => reader.take(value));
+        objects.write(Buffer.from(text));
+        objects.end();
+      }
+      const usage = reader.finish({ isComplete: false, bytes: text.length });
+      return [findPrice({ m: { input: 1, output: 1 } }, text), totalTokens(usage), parseUsage(text).length].slice(1);
+    },
+    check: (counts: unknown) => assert.ok(Array.isArray(counts) && counts.every((each) => each >= 0)),
+  },
   {
     covers: ['gateway/host-name.ts#parseHost'],
     maxKiB: 2,
