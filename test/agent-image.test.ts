@@ -129,7 +129,7 @@ suite('plan42 agent build', { concurrency: 2 }, () => {
         const { build, dir } = setting;
         const host = await builderGateway(engines.docker.env);
         const tls = await makeCertificate(dir.path, host);
-        // Of a name of its own: podman takes layers of other tests from its cache.
+        // Another name than in other tests, because podman takes their layers from its cache.
         const packages = [await programPackage(dir.path, 'ca-agent', '#!/usr/bin/env node\n')];
         await using npm = await startNpmRegistry(host, packages, tls);
         const env = [`NPM_CONFIG_REGISTRY=https://${host}:${npm.port}`, 'NPM_CONFIG_PREFIX=/opt/npm'];
