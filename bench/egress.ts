@@ -11,6 +11,7 @@ import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { type EgressPolicy, socketFile, socketFolder, writePolicy } from '../src/gateway/policy.ts';
 import { eventually } from '../test/support/eventually.ts';
+import { compareOverLink, linkAddress } from './support/egress-link.ts';
 import { median } from './support/median.ts';
 
 const bundle = join(import.meta.dirname, '../dist/js/plan42-gateway.mjs');
@@ -37,6 +38,11 @@ try {
   await compareThroughput(first);
   for (let n = 1; n < 10; n += 1) await startGateway(String(n));
   await printMemory();
+  if (process.getuid?.() === 0) {
+    await overLink('1gbit', 256 * 2 ** 20);
+    await overLink('10gbit', 2 ** 30);
+    await overLink('100gbit', 2 ** 30);
+  } else console.log('links: not measured, network namespaces need root');
 } finally {
   for (const gateway of gateways) {
     gateway.kill('SIGTERM');
@@ -47,7 +53,18 @@ try {
   await rm(folder, { recursive: true, force: true });
 }
 
-async function startGateway(name: string): Promise<string> {
+async function overLink(rate: string, bytes: number): Promise<void> {
+  await compareOverLink({
+    rate,
+    bytes,
+    startGateway: async (prefix) => {
+      await startGateway(rate, prefix);
+      return { folder: join(folder, rate), process: gateways.at(-1) as ChildProcess };
+    },
+  });
+}
+
+async function startGateway(name: string, prefix: readonly string[] = []): Promise<string> {
   const own = join(folder, name);
   await mkdir(join(own, socketFolder), { recursive: true });
   const ports = [httpPort, senderPort];
@@ -56,11 +73,12 @@ async function startGateway(name: string): Promise<string> {
     jobId: name,
     mode: 'enforce',
     rules: [{ host: 'localhost', ports, source: 'bench', mayBePrivate: false }],
-    addresses: [{ cidr: '127.0.0.1/32', ports, source: 'bench' }],
+    addresses: [{ cidr: '127.0.0.1/32', ports, source: 'bench' }, linkAddress],
     remedy: 'Add HOST.',
   };
   await writePolicy(own, policy);
-  const child = spawn(process.execPath, ['--max-old-space-size=64', bundle, own], { stdio: 'ignore' });
+  const [command, ...args] = [...prefix, process.execPath, '--max-old-space-size=64', bundle, own];
+  const child = spawn(command, args, { stdio: 'ignore' });
   gateways.push(child);
   const path = join(own, socketFolder, socketFile);
   await eventually(async () => {

@@ -5,6 +5,7 @@ import { targets as config } from './targets/config.ts';
 import { targets as drivers } from './targets/drivers.ts';
 import { targets as gateway } from './targets/gateway.ts';
 import { targets as github } from './targets/github.ts';
+import { targets as githubGuard } from './targets/github-guard.ts';
 import { targets as jobs } from './targets/jobs.ts';
 import { targets as lib } from './targets/lib.ts';
 import { targets as plan42 } from './targets/plan42.ts';
@@ -14,6 +15,6 @@ import { targets as web } from './targets/web.ts';
 export const allTargets: readonly Target[] = [
   ...agent,
   ...drivers,
-  ...[...lib, ...gateway, ...plan42, ...github, ...config, ...jobs],
+  ...[...lib, ...gateway, ...plan42, ...github, ...githubGuard, ...config, ...jobs],
   ...[...cli, ...server, ...web],
 ];

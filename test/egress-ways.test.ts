@@ -10,127 +10,41 @@ import { after, suite, test } from 'node:test';
 import { run } from './support/engines/processes.ts';
 import { engines } from './support/engines-client.ts';
 import { makeTempDir } from './support/temp-dir.ts';
-import { compileWays } from './support/wall/compile-ways.ts';
-import { type Hit, type Machine, ofMachine, outside, startMachine } from './support/wall/machine.ts';
+import { type Hit, type Machine, outside, startMachine } from './support/wall/machine.ts';
+import { listeningPorts, startNeighbours } from './support/wall/neighbours.ts';
 import { engineNames, prepareEngine } from './support/wall/walled-job.ts';
+import { compileWays } from './support/wall/ways/compile-ways.ts';
+import { directWays, kernelWays, socketWays } from './support/wall/ways/past-gateway.ts';
+import { allowedRequests, gatewayWays, openPolicy, waysPolicy } from './support/wall/ways/through-gateway.ts';
+import { hex, type Way, w } from './support/wall/ways/way.ts';
 
-interface Way {
-  name: string;
-  /** Commands in the container. Their last one fails if the way is closed. */
-  tries: string;
-  /** Whether the machine itself can go this way, so that the test would see it. */
-  isOpenOutside?: boolean;
-}
-
-const w = '/given/ways';
-const hex = (address: string) => {
-  const groups = address.split('::').map((half) => half.split(':').filter(Boolean));
-  const zeros = Array.from({ length: 8 - groups.flat().length }, () => '0');
-  return [...(groups[0] ?? []), ...zeros, ...(groups[1] ?? [])].map((group) => group.padStart(4, '0')).join('');
-};
-const ipv6 = hex(outside.ipv6);
-const open = true;
-
-const direct: Way[] = [
-  { name: 'TCP to a server on the internet', tries: `${w} tcp ${outside.forbidden} 443`, isOpenOutside: open },
-  { name: 'TCP to an allowed server, past the gateway', tries: `${w} tcp ${outside.allowed} 443`, isOpenOutside: open },
-  { name: 'TCP to another port', tries: `${w} tcp ${outside.forbidden} 22`, isOpenOutside: open },
-  { name: 'TCP to a private network', tries: `${w} tcp ${outside.private} 80`, isOpenOutside: open },
-  { name: 'TCP to the metadata address', tries: `${w} tcp ${outside.metadata} 80`, isOpenOutside: open },
-  { name: 'TCP by IPv6', tries: `${w} tcp ${ipv6} 443`, isOpenOutside: open },
-  { name: 'UDP', tries: `${w} udp ${outside.forbidden} 9999`, isOpenOutside: open },
-  { name: 'UDP by IPv6', tries: `${w} udp ${ipv6} 9999`, isOpenOutside: open },
-  { name: 'QUIC', tries: `${w} udp ${outside.allowed} 443`, isOpenOutside: open },
-  { name: 'DNS to a resolver outside', tries: `${w} udp ${outside.forbidden} 53`, isOpenOutside: open },
-  { name: 'DNS by TCP', tries: `${w} tcp ${outside.forbidden} 53`, isOpenOutside: open },
-  { name: 'the resolver of the machine', tries: `${w} udp ${outside.allowed} 53`, isOpenOutside: open },
-  { name: 'a name of the system resolver', tries: 'timeout 3 nslookup secret.example' },
-  { name: 'broadcast', tries: `${w} udp 255.255.255.255 9999` },
-  { name: 'multicast', tries: `${w} udp 224.0.0.251 9999` },
-  { name: 'ICMP', tries: `${w} echo ${outside.forbidden} 0` },
-  { name: 'raw ICMP', tries: `${w} raw-echo ${outside.forbidden} 0`, isOpenOutside: open },
-  { name: 'raw ICMPv6', tries: `${w} raw-echo ${ipv6} 0`, isOpenOutside: open },
-  { name: 'unset proxy variables', tries: `env -i wget -T 3 -O - http://${outside.forbidden}/` },
-  { name: 'the machine’s address', tries: `${w} tcp ${ofMachine.ipv4} 7042`, isOpenOutside: open },
-  { name: 'the machine’s IPv6 address', tries: `${w} tcp ${hex(ofMachine.ipv6)} 7042`, isOpenOutside: open },
-  { name: 'a service on the machine’s loopback', tries: `${w} tcp 127.0.0.1 7042`, isOpenOutside: open },
-  { name: 'a service on the machine’s IPv6 loopback', tries: `${w} tcp ${hex('::1')} 7042`, isOpenOutside: open },
-  ...['172.17.0.1', '10.88.0.1', '10.0.2.2', '192.168.127.254'].map((address) => ({
-    name: `the engine’s usual address ${address}`,
-    tries: `${w} tcp ${address} 7042`,
-  })),
-];
-
-const ofKernel: Way[] = [
-  { name: 'address families without namespaces', tries: `${w} families`, isOpenOutside: open },
-  { name: 'pairs of such families', tries: `${w} pairs` },
-  { name: 'such families by the x32 ABI', tries: `${w} x32` },
-  { name: 'such families by 32-bit system calls', tries: `${w} compat`, isOpenOutside: open },
-  { name: 'such families by socketcall', tries: `${w} socketcall`, isOpenOutside: open },
-  { name: 'io_uring', tries: `${w} io-uring`, isOpenOutside: open },
-  { name: 'names that the kernel resolves (request_key)', tries: `${w} request-key`, isOpenOutside: open },
-  { name: 'a tunnel device', tries: `${w} tunnel`, isOpenOutside: open },
-  { name: 'a frame on another interface', tries: `${w} frame` },
-  { name: 'a user namespace with a network', tries: `${w} user-namespace ${outside.forbidden} 443` },
-  { name: 'another network namespace', tries: `for n in /proc/[0-9]*/ns/net; do ${w} setns $n && break; done` },
-  { name: 'a new interface', tries: 'ip link add dummy0 type dummy' },
-  { name: 'a new route', tries: 'ip route add default dev lo' },
-  { name: 'a writable folder of the wall', tries: `${w} remount || echo x >/plan42-wall/x || rm -f /plan42-wall/init` },
-  { name: 'a removed socket of the gateway', tries: 'rm /plan42-wall/gateway.sock' },
-  { name: 'the policy of the gateway', tries: 'cat /plan42-wall/../policy.json /plan42-wall/policy.json' },
-  { name: 'an interface other than the loopback', tries: 'ip -o link | grep -v "lo:.*LOOPBACK" | grep UP' },
-];
-
-const ofSockets: Way[] = [
-  { name: 'an abstract socket of the machine', tries: `${w} abstract plan42-test-abstract` },
-  ...[
-    '/var/run/docker.sock',
-    '/run/podman/podman.sock',
-    '/run/containerd/containerd.sock',
-    '/run/dbus/system_bus_socket',
-  ].map((path) => ({ name: `the socket ${path}`, tries: `${w} unix ${path}` })),
-  {
-    name: 'any socket below the mounts',
-    tries: 'find / -path /proc -prune -o -type s -print | grep -v ^/plan42-wall/gateway.sock',
-  },
-];
-
-/** A request by the forwarder, and by the mounted socket itself. Closed: nothing of the server comes back. */
-const proxied = (name: string, request: string): Way => ({
-  name,
-  tries: `printf '${request}' | timeout 5 nc 127.0.0.1 7043 | grep reached`,
-});
-const connect = (to: string) => `CONNECT ${to} HTTP/1.1\\r\\nHost: ${to}\\r\\n\\r\\nGET / HTTP/1.1\\r\\n\\r\\n`;
-
-const throughGateway: Way[] = [
-  proxied('CONNECT to another host', connect('forbidden.test:443')),
-  proxied('CONNECT to a bare address', connect(`${outside.forbidden}:443`)),
-  proxied('CONNECT to the address of an allowed host', connect(`${outside.allowed}:443`)),
-  proxied('CONNECT to another port', connect('allowed.test:22')),
-  proxied('CONNECT to a name on the loopback', connect('loopback.test:7042')),
-  proxied('CONNECT to a private name', connect('private.test:80')),
-  proxied('CONNECT to a metadata name', connect('metadata.test:80')),
-  proxied('CONNECT to localhost', connect('localhost:7042')),
-  proxied('a plain request to another host', 'GET http://forbidden.test/ HTTP/1.1\\r\\nHost: allowed.test\\r\\n\\r\\n'),
-];
-
+const table: readonly Way[] = [...directWays, ...kernelWays, ...socketWays, ...gatewayWays];
+const twins: readonly Way[] = table.flatMap(({ name, twin }) =>
+  twin === undefined ? [] : [{ name: `the twin of: ${name}`, tries: twin }],
+);
 /** Open in the container: with them, a way is not closed for lack of a program. */
-const controls: Way[] = [
+const controls: readonly Way[] = [
+  ...twins,
+  ...Object.entries(allowedRequests).map(([name, tries]) => ({ name, tries })),
   { name: 'the gateway, on loopback', tries: `${w} tcp 127.0.0.1 7043` },
-  {
-    name: 'an allowed host, by the gateway',
-    tries: `(printf 'GET http://allowed.test/ HTTP/1.1\\r\\nHost: allowed.test\\r\\nConnection: close\\r\\n\\r\\n'; sleep 1) | nc -w 5 127.0.0.1 7043 | grep reached`,
-  },
   { name: 'the socket of the gateway', tries: `${w} unix /plan42-wall/gateway.sock` },
   {
     name: 'the programs that the ways use',
-    tries: 'for p in nslookup wget nc find ip timeout; do command -v $p || exit 1; done',
+    tries: 'for p in nslookup wget grep find ip timeout; do command -v $p || exit 1; done',
   },
 ];
 
-const table = [...direct, ...ofKernel, ...ofSockets, ...throughGateway];
-/** All but the request of a control. */
-const isEscape = ({ address, port }: Hit) => address !== '' && !(address === outside.allowed && port === 80);
+/** Connections to the allowed host are no escape, but data must name it: by its Host on port 80, by TLS on port 443. */
+function isEscape({ kind, address, port, text = '' }: Hit): boolean {
+  // Look-ups by the gateway, of names that it may look up.
+  if (kind === 'udp' && port === 53 && text === 'changing.test') return false;
+  // Calls of the kernel, which this machine makes itself.
+  if (address === '') return false;
+  if (address !== outside.allowed) return true;
+  if (kind === 'tcp') return port !== 80 && port !== 443;
+  if (port === 80) return !/^Host: (allowed|changing)\.test\r$/m.test(text);
+  return port !== 443 || !/(allowed|wild|xn--bcher-kva)\.test/i.test(text) || /forbidden/.test(text);
+}
 
 /** Runs every way in one shell, each in its own. */
 function script(ways: readonly Way[]): string {
@@ -162,7 +76,7 @@ test('the machine itself can go these ways, and the servers see it', async (t) =
     const [command = '', ...args] = machine.command(['sh', '-c', tries.replaceAll(w, ways)]);
     await run(command, args).catch((error: unknown) => assert.fail(`${name}: ${String(error)}`));
     // All but calls of the kernel, of which no packet comes.
-    if (!direct.some((way) => way.name === name)) continue;
+    if (!directWays.some((way) => way.name === name)) continue;
     while (machine.hits.length === before) await new Promise((resolve) => setTimeout(resolve, 5));
   }
 });
@@ -178,32 +92,51 @@ for (const name of engineNames) {
       await using prepared = await prepareEngine(name, machine, { ...available, images }, ways);
       const { runJob } = prepared;
       await using ofHost = await listenOnRealMachine();
+      const { docker } = available;
+      await using neighbours = await startNeighbours(prepared, { machine, ways, docker, image: images.agent });
       const all = [
         ...table,
+        ...neighbours.ways,
         ...ofHost.addresses.map((address) => ({
           name: `the real machine’s address ${address}`,
           tries: `${w} tcp ${address.includes(':') ? hex(address) : address} ${ofHost.port}`,
         })),
       ];
       const before = machine.hits.length;
-      const end = await runJob(script([...all, ...controls]));
+      const end = await runJob(script([...all, ...controls]), { policy: waysPolicy });
+      const hits = machine.hits.slice(before);
       assert.ok('exitCode' in end, JSON.stringify(end));
       assert.equal(end.startError, undefined, end.log);
       const results = readResults(end.log);
+      const outputOf = (index: number, log = end.log) =>
+        log.split(`way ${index} `)[1]?.split(/^way /m)[0]?.slice(0, 400) ?? 'not tried';
       for (const [index, way] of all.entries())
         await t.test(way.name, () => {
           const code = results.get(index) ?? 0;
           // 126 and 127: the shell found no program.
-          assert.ok(
-            code > 0 && code !== 126 && code !== 127,
-            end.log.split(`way ${index} `)[1]?.slice(0, 400) ?? 'not tried',
-          );
+          assert.ok(code > 0 && code !== 126 && code !== 127, outputOf(index));
         });
-      for (const [index, { name: control }] of controls.entries())
-        assert.equal(results.get(all.length + index), 0, `${control} is not there`);
+      for (const [offset, { name: control }] of controls.entries()) {
+        const index = all.length + offset;
+        assert.equal(results.get(index), 0, `${control} is not there: ${outputOf(index)}`);
+      }
       await t.test('nothing reached a server that it should not', () => {
-        assert.deepEqual(machine.hits.slice(before).filter(isEscape), []);
+        assert.deepEqual(hits.filter(isEscape), []);
         assert.equal(ofHost.count(), 0);
+      });
+
+      await t.test('a gateway listens on its socket only: it has no port', async () => {
+        assert.deepEqual(await neighbours.gatewayPorts(), []);
+        assert.equal((await listeningPorts(process.pid)).length, 1, 'the port of this test would be seen');
+      });
+
+      await t.test('ways that the policy closes are open with another policy', async () => {
+        const opened = table.filter(({ isOpenByPolicy }) => isOpenByPolicy);
+        const { log } = await runJob(script(opened), { policy: openPolicy });
+        const codes = readResults(log);
+        const closed = opened.filter((_, index) => codes.get(index) !== 0);
+        const texts = closed.map((way) => `${way.name}: ${outputOf(opened.indexOf(way), log)}`);
+        assert.deepEqual(texts, []);
       });
     });
   });

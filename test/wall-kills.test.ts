@@ -12,9 +12,9 @@ import { engines } from './support/engines-client.ts';
 import { eventually } from './support/eventually.ts';
 import { seededRandom } from './support/random.ts';
 import { makeTempDir } from './support/temp-dir.ts';
-import { compileWays } from './support/wall/compile-ways.ts';
 import { outside, startMachine } from './support/wall/machine.ts';
 import { engineNames, prepareEngine } from './support/wall/walled-job.ts';
+import { compileWays } from './support/wall/ways/compile-ways.ts';
 
 const kills = Number(process.env['PLAN42_WALL_KILLS'] ?? 6);
 const seed = Number(process.env['PLAN42_WALL_SEED'] ?? Math.floor(Math.random() * 2 ** 32));

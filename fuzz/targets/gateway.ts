@@ -3,11 +3,12 @@ import { isIP } from 'node:net';
 import { isProxyUrl } from '../../src/config/egress.ts';
 import { parseConfig } from '../../src/config/parse.ts';
 import { type HelloResult, readClientHello } from '../../src/gateway/client-hello.ts';
-import { covers, type Entry, InvalidEntry, parseEntry } from '../../src/gateway/entries.ts';
+import { allowedHostProblem, covers, type Entry, InvalidEntry, parseEntry } from '../../src/gateway/entries.ts';
 import { refuseFirstBytes } from '../../src/gateway/first-bytes.ts';
 import { proxyAuthorization } from '../../src/gateway/front-proxy.ts';
 import { passedOn, valuesOf } from '../../src/gateway/headers.ts';
 import { type Host, parseHost, parseTarget, showTarget } from '../../src/gateway/host-name.ts';
+import { type Injection, injectCredentials } from '../../src/gateway/intercept/placeholders.ts';
 import { type IpAddress, parseAddress, parseBlock, showAddress, showBlock } from '../../src/gateway/ip-address.ts';
 import type { EgressPolicy } from '../../src/gateway/policy.ts';
 import { readRequestTarget } from '../../src/gateway/request-target.ts';
@@ -23,6 +24,13 @@ const hosts = [
   ...['2130706433', '[::ffff:127.0.0.1]', '::1', 'fe80::1%lo', '１２７。0.0.1', 'a_b.example', '1.2.3.4.'],
 ];
 const fuzzConfig = parseConfig({ file: '[egress]\nmode = "enforce"', env: {}, flags: new Map() }).config;
+const fuzzCredentials = [1, 2, 3].map((n) => ({
+  name: `c${n}`,
+  placeholder: `PLACEHOLDER-${n}`,
+  value: `SECRET-${n}`,
+  isForHost: n !== 2,
+  header: n === 3 ? 'x-own' : undefined,
+}));
 const tunnel = parseTarget('good.example:80');
 const text = (bytes: Buffer) => bytes.toString('latin1');
 const good = serverNameExtension('good.example');
@@ -67,6 +75,26 @@ export const targets: readonly Target[] = [
     },
   },
   {
+    covers: ['gateway/entries.ts#allowedHostProblem'],
+    maxKiB: 2,
+    corpus: [...hosts, ' npm ', '*', '10.0.0.0/8', 'https://a/b', '*.*.a'],
+    run: (entry: string) => ({ entry, problem: allowedHostProblem(entry) }),
+    // The server must not accept a list for which the runner refuses the jobs.
+    check: ({ entry, problem }: { entry: string; problem: string | undefined }) => {
+      const decide = () =>
+        computePolicy({
+          jobId: 'j',
+          config: fuzzConfig,
+          allowedHosts: [entry],
+          serverUrl: new URL('https://plan42.example'),
+          github: undefined,
+          env: {},
+        });
+      if (problem === undefined) decide();
+      else assert.throws(decide, UserError);
+    },
+  },
+  {
     covers: ['gateway/entries.ts#parseEntry', 'gateway/entries.ts#covers'],
     maxKiB: 2,
     corpus: [...hosts, '*.example.com:8443', 'npm', '*', '10.0.0.0/8:22', '[fd00::/8]:443', 'https://a/b', '*.*.a'],
@@ -103,6 +131,30 @@ export const targets: readonly Target[] = [
     check: ({ hello, refusal }: { hello: HelloResult; refusal: unknown }) => {
       const isGood = hello.kind === 'hello' && parseHost(hello.serverName ?? '')?.text === 'good.example';
       assert.equal(refusal === undefined, isGood);
+    },
+  },
+  {
+    // A line of a header, and a path, with placeholders for this host, another host, and a header of its own.
+    covers: ['gateway/intercept/placeholders.ts#injectCredentials'],
+    maxKiB: 64,
+    corpus: [
+      'Authorization: Bearer PLACEHOLDER-1\n/a?key=PLACEHOLDER-1',
+      `Authorization: Basic ${btoa('x:PLACEHOLDER-1')}\n/`,
+      `Authorization: Basic ${btoa('PLACEHOLDER-2')}\n/PLACEHOLDER-2`,
+      'X-Own: PLACEHOLDER-3\n/?x=PLACEHOLDER-3&key=',
+    ],
+    run: (request: string) => {
+      const [line = '', path = ''] = request.split('\n');
+      const [name = '', value = ''] = line.split(': ');
+      return injectCredentials(fuzzCredentials, { rawHeaders: [name, value], path });
+    },
+    maxGrowth: 100,
+    check: (result: Injection, request: string) => {
+      const shown = JSON.stringify(result);
+      assert.ok(!shown.includes('SECRET-2'), 'a credential of another host');
+      if (result.kind === 'pass') assert.ok(!/PLACEHOLDER-[123]/.test(shown), 'a placeholder passes');
+      if (!shown.includes('SECRET-')) return;
+      assert.match(request, /^(?:Authorization|X-Api-Key|X-Own)|key=PLACEHOLDER-1/i);
     },
   },
   {

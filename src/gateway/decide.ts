@@ -15,7 +15,11 @@ export type RefusalCode =
   | 'no-server-name'
   | 'other-server-name'
   | 'other-host-header'
-  | 'not-understood';
+  | 'not-understood'
+  /** The placeholder of a credential, in a request to a host or in a place that it is not for. */
+  | 'placeholder'
+  /** A guard of the host does not allow it. */
+  | 'request-not-allowed';
 
 export interface Refusal {
   code: RefusalCode;

@@ -1,4 +1,4 @@
-/** Passes one request of plain HTTP on, over a connection to a checked address. */
+/** Passes one request on, over a connection to a checked address. */
 import {
   Agent,
   type ClientRequest,
@@ -7,26 +7,46 @@ import {
   request as sendRequest,
 } from 'node:http';
 import type { Socket } from 'node:net';
-import type { Duplex } from 'node:stream';
+import { type Duplex, pipeline, Readable } from 'node:stream';
 import { UnreachableError } from './connected.ts';
 import type { Permission } from './decide.ts';
 import { connectToProxy, proxyAuthorization } from './front-proxy.ts';
 import { passedOn, valuesOf } from './headers.ts';
 import { showTarget, type Target } from './host-name.ts';
+import { readAnswer } from './intercept/answer.ts';
+import { beginTls } from './intercept/end-tls.ts';
+import type { Answer, Question, ResponseHead, ResponseTap } from './intercept/hooks.ts';
+import { tapped } from './intercept/taps.ts';
 import { maxHeaderBytes } from './limits.ts';
 import { relay } from './relay.ts';
 import { respond, respondRaw } from './responses.ts';
 import { describeRefusal, describeUnreachable, type ProxyDeps } from './tunnel.ts';
 import { RefusedError } from './upstream.ts';
 
-interface Admitted {
+export interface Admitted {
   target: Target;
+  /** With credentials, as are the headers. */
   path: string;
+  rawHeaders: readonly string[];
+  /** The names of these credentials. */
+  used: readonly string[];
+  /** Whether the request came by TLS, and leaves by TLS. */
+  isSecure: boolean;
   permission: Permission;
 }
 
+/** Changes that guards make to a request and its response. */
+export interface Changes {
+  body?: AsyncIterable<Uint8Array> | undefined;
+  bodyLength?: number | undefined;
+  headers: readonly string[];
+  taps: readonly ((head: ResponseHead) => ResponseTap | undefined)[];
+}
+
 export interface Forwarder extends Disposable {
-  forward(request: IncomingMessage, response: ServerResponse, admitted: Admitted): void;
+  forward(request: IncomingMessage, response: ServerResponse, admitted: Admitted, changes?: Changes): void;
+  /** Sends a request of a guard's own, with the credentials of the admitted one. @throws UnreachableError */
+  ask(question: Question, admitted: Admitted): Promise<Answer>;
   /** For a WebSocket. Its frames are passed on only if the host accepts it. */
   upgrade(request: IncomingMessage, client: Socket, head: Buffer, admitted: Admitted): void;
 }
@@ -38,7 +58,7 @@ const idleConnectionMs = 15_000;
 type CheckedOptions = { admitted?: Admitted };
 
 export function createForwarder(deps: ProxyDeps): Forwarder {
-  const { policy, upstream, recorder, limits } = deps;
+  const { policy, upstream, recorder, limits, broker } = deps;
   const never = new AbortController().signal;
 
   /** Connections are used again only for the same host and port, which is what they were checked for. */
@@ -60,31 +80,44 @@ export function createForwarder(deps: ProxyDeps): Forwarder {
     }
   }
 
-  async function open({ target, permission }: Admitted): Promise<Socket> {
+  async function open({ target, permission, isSecure }: Admitted): Promise<Socket> {
+    if (isSecure && broker !== undefined) {
+      const socket = await upstream.connect(target, permission, never);
+      return await beginTls(socket, target, broker, { timeoutMs: limits.headerMs, signal: never });
+    }
     const proxy = upstream.proxyFor(target, permission);
     if (proxy === undefined) return await upstream.connect(target, permission, never);
     await upstream.requireNoPrivateName(target, permission);
     return await connectToProxy(proxy, policy.proxy?.caFile, { timeoutMs: limits.headerMs, signal: never });
   }
 
-  const agent = new CheckedAgent({ keepAlive: true, maxFreeSockets: maxIdleConnections, timeout: limits.idleMs });
-  agent.on('free', (socket: Socket) => socket.setTimeout(idleConnectionMs));
+  const createAgent = () => {
+    const agent = new CheckedAgent({ keepAlive: true, maxFreeSockets: maxIdleConnections, timeout: limits.idleMs });
+    return agent.on('free', (socket: Socket) => socket.setTimeout(idleConnectionMs));
+  };
+  // A connection with TLS is never used for a request without it.
+  const agents = { plain: createAgent(), secure: createAgent() };
 
-  function send(request: IncomingMessage, admitted: Admitted, headers: readonly string[]): ClientRequest {
-    const { target, path, permission } = admitted;
-    const proxy = upstream.proxyFor(target, permission);
-    const host = target.port === 80 ? showTarget(target).replace(/:80$/, '') : showTarget(target);
+  function send(
+    { method }: { method?: string | undefined },
+    admitted: Admitted,
+    headers: readonly string[],
+    replaced: readonly string[] = [],
+  ): ClientRequest {
+    const { target, path, rawHeaders, permission, isSecure } = admitted;
+    const proxy = isSecure ? undefined : upstream.proxyFor(target, permission);
+    const host = showTarget(target).replace(isSecure ? /:443$/ : /:80$/, '');
     const authorization = proxy && proxyAuthorization(proxy);
     return sendRequest({
-      agent,
+      agent: isSecure ? agents.secure : agents.plain,
       admitted,
       host: target.host.text,
       port: target.port,
-      method: request.method,
+      method,
       path: proxy === undefined ? path : `http://${host}${path}`,
       headers: [
         ...['Host', host],
-        ...passedOn(request.rawHeaders, ['host', 'expect']),
+        ...passedOn(rawHeaders, ['host', 'expect', ...replaced]),
         ...(authorization === undefined ? [] : ['Proxy-Authorization', authorization]),
         ...headers,
       ],
@@ -93,30 +126,51 @@ export function createForwarder(deps: ProxyDeps): Forwarder {
     } as object);
   }
 
-  function forward(request: IncomingMessage, response: ServerResponse, admitted: Admitted): void {
+  function forward(
+    request: IncomingMessage,
+    response: ServerResponse,
+    admitted: Admitted,
+    changes: Changes = noChanges,
+  ): void {
     const addBytes = recorder.allow(named(admitted), admitted.permission);
-    const framing = framingOf(request);
+    const { body, bodyLength } = changes;
+    const framing = bodyLength === undefined ? framingOf(request) : ['Content-Length', String(bodyLength)];
+    const replaced = changes.headers.filter((_, n) => n % 2 === 0).map((name) => name.toLowerCase());
+    if (bodyLength !== undefined) replaced.push('content-length');
     let proxied: ClientRequest;
     try {
-      proxied = send(request, admitted, framing);
+      proxied = send(request, admitted, [...changes.headers, ...framing], replaced);
     } catch {
       respond(response, 400, 'plan42: network: bad request: it has invalid characters\n');
       return;
     }
     countBytes(proxied, addBytes);
-    proxied.on('response', (incoming) => passResponse(incoming, response));
+    proxied.on('response', (incoming) => {
+      broker?.noteStatus(incoming.statusCode ?? 0, admitted.target, admitted.used);
+      passResponse(incoming, response, changes.taps);
+    });
     proxied.on('error', (error) => {
       // The host closed an idle connection while the request was on its way to it.
       const mayRepeat = proxied.reusedSocket && framing.length === 0 && !hasBody(request) && !response.headersSent;
       if (mayRepeat && !response.destroyed && ['GET', 'HEAD'].includes(request.method ?? ''))
-        forward(request, response, admitted);
+        forward(request, response, admitted, changes);
       else fail(error, admitted, (status, text) => respond(response, status, text));
     });
     response.once('close', () => {
       if (!response.writableFinished) proxied.destroy();
     });
     request.on('error', () => proxied.destroy());
-    request.pipe(proxied);
+    if (body === undefined) request.pipe(proxied);
+    else pipeline(Readable.from(body, { objectMode: false }), proxied, () => {});
+  }
+
+  async function ask({ method, path, headers, body = '' }: Question, admitted: Admitted): Promise<Answer> {
+    const authorization = valuesOf(admitted.rawHeaders, 'authorization').flatMap((value) => ['Authorization', value]);
+    const rawHeaders = [...headers, ...authorization];
+    const length = body === '' ? [] : ['Content-Length', String(Buffer.byteLength(body))];
+    const sent = send({ method }, { ...admitted, path, rawHeaders }, length);
+    sent.end(body);
+    return await readAnswer(sent, limits.headerMs);
   }
 
   function upgrade(request: IncomingMessage, client: Socket, head: Buffer, admitted: Admitted): void {
@@ -165,7 +219,14 @@ export function createForwarder(deps: ProxyDeps): Forwarder {
     }
   }
 
-  return { forward, upgrade, [Symbol.dispose]: () => agent.destroy() };
+  return {
+    forward,
+    upgrade,
+    ask,
+    [Symbol.dispose]: () => {
+      for (const agent of Object.values(agents)) agent.destroy();
+    },
+  };
 }
 
 const named = ({ target }: Admitted) => ({ host: target.host.text, port: target.port });
@@ -180,10 +241,15 @@ function framingOf(request: IncomingMessage): string[] {
   return needsLength ? ['Content-Length', '0'] : [];
 }
 
-function passResponse(incoming: IncomingMessage, response: ServerResponse): void {
+const noChanges: Changes = { headers: [], taps: [] };
+
+function passResponse(incoming: IncomingMessage, response: ServerResponse, makeTaps: Changes['taps']): void {
   response.sendDate = false;
+  const head = { status: incoming.statusCode ?? 502, rawHeaders: incoming.rawHeaders };
+  const taps = makeTaps.flatMap((make) => make(head) ?? []);
+  const replaced = taps.some(({ changes }) => changes) ? ['content-length'] : [];
   try {
-    response.writeHead(incoming.statusCode ?? 502, incoming.statusMessage, passedOn(incoming.rawHeaders));
+    response.writeHead(incoming.statusCode ?? 502, incoming.statusMessage, passedOn(incoming.rawHeaders, replaced));
   } catch {
     incoming.destroy();
     respond(response, 502, 'plan42: network: the response of the host is not HTTP/1.1\n');
@@ -191,7 +257,7 @@ function passResponse(incoming: IncomingMessage, response: ServerResponse): void
   }
   // Event streams have a first byte long before the second.
   response.flushHeaders();
-  incoming.pipe(response);
+  tapped(incoming, taps, response).pipe(response);
   // A body that was cut must not look complete.
   incoming.on('error', () => response.destroy());
   incoming.once('close', () => {

@@ -6,6 +6,8 @@ import { join } from 'node:path';
 import { exists } from '../lib/files.ts';
 import { withShortPath } from '../lib/short-path.ts';
 import { createHttpProxy } from './http-proxy.ts';
+import { createBroker } from './intercept/broker.ts';
+import { createGuards, type FindGuards } from './intercept/guards.ts';
 import { defaultLimits, type Limits } from './limits.ts';
 import { type EgressPolicy, policyFile, readPolicy, socketFile, socketFolder } from './policy.ts';
 import { createRecorder } from './recorder.ts';
@@ -22,6 +24,8 @@ export interface GatewayOptions {
   limits?: Partial<Limits>;
   lookUp?: LookUp;
   mapPort?: (port: number) => number;
+  /** In place of those of the policy. */
+  guards?: FindGuards;
 }
 
 export interface Gateway extends AsyncDisposable {
@@ -38,14 +42,23 @@ const folderCheckMs = 2000;
 const backlog = 4096;
 
 /** Resolves when the gateway listens. Rejects, without a socket, if the policy cannot be read. */
-export async function startGateway({ folder, writeLine, limits, lookUp, mapPort }: GatewayOptions): Promise<Gateway> {
+export async function startGateway({
+  folder,
+  writeLine,
+  limits,
+  lookUp,
+  mapPort,
+  ...options
+}: GatewayOptions): Promise<Gateway> {
   const path = join(folder, socketFolder, socketFile);
   // A killed gateway leaves it.
   await rm(path, { force: true });
   const policy = await readPolicy(folder);
   const recorder = await createRecorder({ folder, policy, writeLine });
   const upstream = createUpstream({ policy, ...(lookUp && { lookUp }), ...(mapPort && { mapPort }) });
-  const deps: ProxyDeps = { policy, upstream, recorder, limits: { ...defaultLimits, ...limits } };
+  const broker = policy.broker && (await createBroker({ folder, policy: policy.broker, writeLine }));
+  const guards = options.guards ?? createGuards(policy);
+  const deps: ProxyDeps = { policy, upstream, recorder, limits: { ...defaultLimits, ...limits }, broker, guards };
   const http = createHttpProxy(deps);
   const sockets = new Set<Socket>();
   const server = createServer({ allowHalfOpen: true }, (socket) => {
@@ -85,6 +98,7 @@ export async function startGateway({ folder, writeLine, limits, lookUp, mapPort 
       server.close();
       for (const socket of sockets) socket.destroy();
       http[Symbol.dispose]();
+      broker?.[Symbol.dispose]();
       await rm(path, { force: true });
       await recorder[Symbol.asyncDispose]();
     },

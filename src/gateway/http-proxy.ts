@@ -1,17 +1,19 @@
 /** The HTTP proxy: CONNECT, and plain HTTP, whose requests are decided one by one. */
 import { createServer, type IncomingMessage, type Server, type ServerResponse } from 'node:http';
 import type { Socket } from 'node:net';
-import { decide, type Permission, type Refusal } from './decide.ts';
-import { createForwarder, type Forwarder } from './forward-request.ts';
+import { decide, type Refusal } from './decide.ts';
+import { type Admitted, createForwarder, type Forwarder } from './forward-request.ts';
 import { parseTarget, showTarget, type Target } from './host-name.ts';
+import { endTls } from './intercept/end-tls.ts';
+import { review } from './intercept/review.ts';
 import { maxHeaderBytes } from './limits.ts';
 import { refusedPath } from './refused.ts';
 import { readRequestTarget } from './request-target.ts';
 import { respond, respondRaw } from './responses.ts';
-import { describeRefusal, describeUnreachable, openTunnel, type ProxyDeps } from './tunnel.ts';
+import { describeRefusal, describeUnreachable, httpPort, openTunnel, type ProxyDeps } from './tunnel.ts';
 
 export interface HttpProxy extends Disposable {
-  /** Takes over a connection. @param tunnel of a connection that is already in a tunnel to the HTTP port */
+  /** Takes over a connection. @param tunnel of a connection that is already in a tunnel that `openTunnel` leaves to it */
   accept(client: Socket, tunnel?: Target): void;
 }
 
@@ -20,7 +22,7 @@ const keepAliveMs = 60_000;
 
 export function createHttpProxy(deps: ProxyDeps): HttpProxy {
   const { limits } = deps;
-  const tunnels = new WeakMap<Socket, Target>();
+  const tunnels = new WeakMap<Socket, Tunnel>();
   const forwarder = createForwarder(deps);
   const server = createServer({
     maxHeaderSize: maxHeaderBytes,
@@ -43,12 +45,11 @@ export function createHttpProxy(deps: ProxyDeps): HttpProxy {
       onUpgrade(request, socket, head, context),
     )
     .on('clientError', onClientError);
-  const accept = (client: Socket, tunnel?: Target) => {
-    if (tunnel !== undefined) tunnels.set(client, tunnel);
-    server.emit('connection', client);
-  };
   return {
-    accept,
+    accept: (client, tunnel) => {
+      if (tunnel === undefined) server.emit('connection', client);
+      else enterTunnel(client, tunnel, context);
+    },
     [Symbol.dispose]: () => {
       server.close();
       forwarder[Symbol.dispose]();
@@ -56,24 +57,47 @@ export function createHttpProxy(deps: ProxyDeps): HttpProxy {
   };
 }
 
+interface Tunnel {
+  target: Target;
+  /** Whether its TLS was ended here. */
+  isSecure: boolean;
+}
+
 interface ProxyContext extends ProxyDeps {
   server: Server;
-  tunnels: WeakMap<Socket, Target>;
+  tunnels: WeakMap<Socket, Tunnel>;
   forwarder: Forwarder;
 }
 
-type Admission =
-  | { target: Target; path: string; permission: Permission; failure?: undefined }
-  | { failure: { status: number; text: string } };
+/** Reads the requests in a tunnel whose client has got its reply. */
+function enterTunnel(client: Socket, target: Target, context: ProxyContext): void {
+  const { broker, tunnels, server } = context;
+  const enter = (socket: Socket, isSecure: boolean) => {
+    tunnels.set(socket, { target, isSecure });
+    server.emit('connection', socket);
+  };
+  if (target.port === httpPort || broker === undefined) {
+    enter(client, false);
+    return;
+  }
+  endTls(client, target, broker, context).then(
+    (secure) => secure && enter(secure, true),
+    () => client.destroy(),
+  );
+}
 
-/** Decides about a request of plain HTTP, and records a refusal. */
+type Admission = (Admitted & { failure?: undefined }) | { failure: { status: number; text: string } };
+
+/** Decides about a request, and records a refusal. */
 function admit(
-  { url = '', rawHeaders, httpVersionMajor, socket }: IncomingMessage,
-  { policy, recorder, tunnels }: ProxyContext,
+  { url = '', rawHeaders, httpVersionMajor, method = '', socket }: IncomingMessage,
+  { policy, recorder, tunnels, broker }: ProxyContext,
 ): Admission {
   const tunnel = tunnels.get(socket);
-  const read = readRequestTarget({ url, rawHeaders }, tunnel);
-  const reason = httpVersionMajor === 1 ? read.kind === 'invalid' && read.reason : 'it is not HTTP/1.1';
+  const isSecure = tunnel?.isSecure === true;
+  const read = readRequestTarget({ url, rawHeaders }, tunnel?.target, isSecure ? 443 : 80);
+  const mistake = isSecure && !url.startsWith('/') ? 'it needs a path' : read.kind === 'invalid' && read.reason;
+  const reason = httpVersionMajor === 1 ? mistake : 'it is not HTTP/1.1';
   if (reason !== false || read.kind === 'invalid')
     return { failure: { status: 400, text: `plan42: network: bad request: ${reason}\n` } };
   if (read.kind === 'other') {
@@ -82,16 +106,22 @@ function admit(
       reason: 'the request names another host than its tunnel',
       remedy: 'Send requests for another host to the proxy itself.',
     };
-    if (tunnel !== undefined) recorder.refuse({ host: tunnel.host.text, port: tunnel.port }, refusal);
+    if (tunnel !== undefined) recorder.refuse(nameOf(tunnel.target), refusal);
     return { failure: { status: 403, text: describeRefusal(read.named, refusal) } };
   }
   const { target, path } = read;
+  const refuse = (refusal: Refusal) => {
+    recorder.refuse(nameOf(target), refusal);
+    return { failure: { status: 403, text: describeRefusal(showTarget(target), refusal) } };
+  };
   const decision = decide(policy, target);
-  if (decision.refusal === undefined) return { target, path, permission: decision.permission };
-  const { refusal } = decision;
-  recorder.refuse({ host: target.host.text, port: target.port }, refusal);
-  return { failure: { status: 403, text: describeRefusal(showTarget(target), refusal) } };
+  if (decision.refusal !== undefined) return refuse(decision.refusal);
+  const brokered = broker?.inject({ method, rawHeaders, path }, target, isSecure) ?? { rawHeaders, path, used: [] };
+  if (brokered.refusal !== undefined) return refuse(brokered.refusal);
+  return { ...brokered, target, isSecure, permission: decision.permission };
 }
+
+const nameOf = ({ host, port }: Target) => ({ host: host.text, port });
 
 function onRequest(request: IncomingMessage, response: ServerResponse, context: ProxyContext): void {
   response.on('error', () => {});
@@ -106,14 +136,22 @@ function onRequest(request: IncomingMessage, response: ServerResponse, context: 
     return;
   }
   const admission = admit(request, context);
-  if (admission.failure !== undefined) respond(response, admission.failure.status, admission.failure.text);
-  else context.forwarder.forward(request, response, admission);
+  if (admission.failure !== undefined) {
+    respond(response, admission.failure.status, admission.failure.text);
+    return;
+  }
+  const guards = admission.isSecure ? context.guards(admission.target) : [];
+  if (guards.length === 0) context.forwarder.forward(request, response, admission);
+  else void review(request, response, admission, { ...context, guards });
 }
 
 function onUpgrade(request: IncomingMessage, client: Socket, head: Buffer, context: ProxyContext): void {
   client.on('error', () => client.destroy());
   const admission = admit(request, context);
   if (admission.failure !== undefined) respondRaw(client, admission.failure.status, admission.failure.text);
+  // Nothing that passes in it could be reviewed.
+  else if (admission.isSecure && context.guards(admission.target).length > 0)
+    respondRaw(client, 403, 'plan42: network: this host cannot be used with WebSockets\n');
   else context.forwarder.upgrade(request, client, head, admission);
 }
 
@@ -132,9 +170,7 @@ function onConnect(request: IncomingMessage, client: Socket, head: Buffer, conte
   };
   openTunnel(client, target, replies, context).then(
     (permission) => {
-      if (permission === undefined) return;
-      context.tunnels.set(client, target);
-      context.server.emit('connection', client);
+      if (permission !== undefined) enterTunnel(client, target, context);
     },
     () => client.destroy(),
   );

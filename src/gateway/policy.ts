@@ -18,6 +18,8 @@ export const socketFolder = 'socket';
 export const socketFile = 'gateway.sock';
 /** Connections that were allowed and refused. */
 export const reportFile = 'egress.json';
+/** The values of credentials. The runner replaces it when they change. */
+export const credentialsFile = 'credentials.json';
 /** The report, in the job's folder, once the gateway has ended. */
 export const keptReportFile = 'egress-report.json';
 
@@ -67,6 +69,37 @@ const FrontProxy = v.object({
 });
 export type FrontProxy = v.InferOutput<typeof FrontProxy>;
 
+/** A host whose TLS the gateway ends: a canonical name or an address. */
+const InterceptedHost = v.object({ host: v.string(), port });
+export type InterceptedHost = v.InferOutput<typeof InterceptedHost>;
+
+/** A secret that the container does not have. Its value is in {@link credentialsFile}, by its name. */
+const Credential = v.object({
+  /** For people, too: the setting that it comes from. */
+  name: v.string(),
+  /** The agent has this in its place. It has the same shape. */
+  placeholder: v.pipe(v.string(), v.minLength(8)),
+  /** The hosts that get it. `isPlain`: without TLS, because the configuration says so. */
+  targets: v.array(v.object({ ...InterceptedHost.entries, isPlain: v.boolean() })),
+  /** The only header that it may stand in, in lower case. Undefined for the usual ones. */
+  header: v.optional(v.string()),
+});
+export type Credential = v.InferOutput<typeof Credential>;
+
+/** The credentials of the job, and the hosts whose TLS is ended for them. */
+const BrokerPolicy = v.object({
+  /** PEM of the job's own authority, which the container trusts. Its key is gone. */
+  authority: v.string(),
+  /** PEM of the certificate for all intercepted hosts, and its key. */
+  certificate: v.string(),
+  key: v.string(),
+  /** PEM of the authorities that intercepted hosts may have in addition to the public ones; may be empty. */
+  trusted: v.string(),
+  hosts: v.array(InterceptedHost),
+  credentials: v.array(Credential),
+});
+export type BrokerPolicy = v.InferOutput<typeof BrokerPolicy>;
+
 export const EgressPolicy = v.object({
   version: v.literal(1),
   jobId: v.string(),
@@ -76,6 +109,7 @@ export const EgressPolicy = v.object({
   addresses: v.array(AddressRule),
   server: v.optional(ServerRule),
   proxy: v.optional(FrontProxy),
+  broker: v.optional(BrokerPolicy),
   /** Which setting allows another host, as an imperative sentence in which `HOST` stands for it. */
   remedy: v.string(),
 });

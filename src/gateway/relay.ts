@@ -1,6 +1,7 @@
 /** Passes bytes between two sockets until both directions have ended. */
 import type { Socket } from 'node:net';
 import { systemClock } from '../lib/clock.ts';
+import { passOn } from './block-reader.ts';
 
 export interface RelayOptions {
   /** Without a byte in either direction. */
@@ -50,7 +51,7 @@ export function relay(client: Socket, upstream: Socket, { idleMs, onBytes, admit
     destroy();
     return;
   }
-  upstream.pipe(client);
-  if (admit === undefined) client.pipe(upstream);
-  else admit(client).then((isAdmitted) => (isAdmitted ? client.pipe(upstream) : upstream.destroy()), destroy);
+  passOn(upstream, client);
+  if (admit === undefined) passOn(client, upstream);
+  else admit(client).then((isAdmitted) => (isAdmitted ? passOn(client, upstream) : upstream.destroy()), destroy);
 }

@@ -15,24 +15,31 @@ interface RequestLine {
   rawHeaders: readonly string[];
 }
 
-/** @param tunnel the host of the tunnel that the request came by, if it came by one */
-export function readRequestTarget({ url, rawHeaders }: RequestLine, tunnel: Target | undefined): RequestTarget {
+/**
+ * @param tunnel the host of the tunnel that the request came by, if it came by one
+ * @param defaultPort that of the protocol in the tunnel
+ */
+export function readRequestTarget(
+  { url, rawHeaders }: RequestLine,
+  tunnel: Target | undefined,
+  defaultPort = 80,
+): RequestTarget {
   const hosts = valuesOf(rawHeaders, 'host');
   if (hosts.length > 1) return { kind: 'invalid', reason: 'it has more than one Host header' };
   if (tunnel === undefined) return readAbsolute(url);
-  const named = url.startsWith('/') ? readHost(hosts[0]) : readAbsolute(url);
+  const named = url.startsWith('/') ? readHost(hosts[0], defaultPort) : readAbsolute(url);
   if (named.kind !== 'target') return named;
   const expected = showTarget(tunnel);
   if (showTarget(named.target) !== expected) return { kind: 'other', named: showTarget(named.target) };
   // The Host header must agree even if the URL already says it.
-  const header = readHost(hosts[0]);
+  const header = readHost(hosts[0], defaultPort);
   if (header.kind !== 'target') return header;
   if (showTarget(header.target) !== expected) return { kind: 'other', named: showTarget(header.target) };
   return { kind: 'target', target: tunnel, path: url.startsWith('/') ? url : named.path };
 }
 
-function readHost(host: string | undefined): RequestTarget {
-  const target = parseTarget(host ?? '', 80);
+function readHost(host: string | undefined, defaultPort: number): RequestTarget {
+  const target = parseTarget(host ?? '', defaultPort);
   return target === undefined
     ? { kind: 'invalid', reason: 'its Host header is invalid' }
     : { kind: 'target', target, path: '/' };

@@ -1,9 +1,12 @@
 /** A tunnel that a client asked for by CONNECT or SOCKS. */
 import type { Socket } from 'node:net';
+import { connectInBlocks } from './block-reader.ts';
 import { UnreachableError } from './connected.ts';
 import { decide, type Permission, type Refusal } from './decide.ts';
 import { checkFirstBytes, denyTls, tlsPort } from './first-bytes.ts';
 import { showTarget, type Target } from './host-name.ts';
+import type { Broker } from './intercept/broker.ts';
+import type { FindGuards } from './intercept/guards.ts';
 import type { Limits } from './limits.ts';
 import type { EgressPolicy } from './policy.ts';
 import type { Recorder } from './recorder.ts';
@@ -15,6 +18,9 @@ export interface ProxyDeps {
   upstream: Upstream;
   recorder: Recorder;
   limits: Limits;
+  /** Undefined if the job has no credentials to keep. */
+  broker?: Broker | undefined;
+  guards: FindGuards;
 }
 
 /** How the protocol of the client responds. */
@@ -28,8 +34,8 @@ export interface TunnelReplies {
 export const httpPort = 80;
 
 /**
- * Opens the tunnel and passes it on. Resolves with the permission of a tunnel to the HTTP port, whose client is still to be
- * connected to the HTTP proxy; the caller has replied by then.
+ * Opens the tunnel and passes it on. Resolves with the permission of a tunnel to the HTTP port, or to an intercepted host,
+ * whose client is still to be connected to the HTTP proxy; the caller has replied by then.
  */
 export async function openTunnel(
   client: Socket,
@@ -46,8 +52,8 @@ export async function openTunnel(
     return undefined;
   }
   const { permission } = decision;
-  const isHttp = target.port === httpPort;
-  const opening = isHttp ? deps.upstream.check(target, permission) : connectFor(client, target, permission, deps);
+  const isRead = target.port === httpPort || deps.broker?.intercepts(target) === true;
+  const opening = isRead ? deps.upstream.check(target, permission) : connectFor(client, target, permission, deps);
   const socket = await opening.catch((error: unknown) => {
     if (error instanceof RefusedError) {
       recorder.refuse(named, error.refusal);
@@ -96,7 +102,7 @@ async function connectFor(
   const onClose = () => gone.abort();
   client.once('close', onClose);
   try {
-    return await upstream.connect(target, permission, gone.signal);
+    return await upstream.connect(target, permission, gone.signal, connectInBlocks);
   } finally {
     client.off('close', onClose);
   }

@@ -1,6 +1,6 @@
 /** Connections to hosts: looked up once, checked address by address, and made to a checked address. */
 import { lookup as lookUpName } from 'node:dns/promises';
-import { connect as connectSocket, type Socket } from 'node:net';
+import { connect as connectSocket, type Socket, type TcpNetConnectOpts } from 'node:net';
 import { errorCode } from '../lib/errors.ts';
 import { connected, keepAliveMs, UnreachableError } from './connected.ts';
 import { type Permission, type Refusal, refuseAddress } from './decide.ts';
@@ -26,8 +26,12 @@ export class RefusedError extends Error {
 }
 
 export interface Upstream {
-  /** Resolves with a connection. @throws RefusedError, UnreachableError */
-  connect(target: Target, permission: Permission, signal: AbortSignal): Promise<Socket>;
+  /**
+   * Resolves with a connection.
+   * @param open connects a socket to the host itself
+   * @throws RefusedError, UnreachableError
+   */
+  connect(target: Target, permission: Permission, signal: AbortSignal, open?: OpenSocket): Promise<Socket>;
   /** Whether `connect` would be refused now. @throws RefusedError, UnreachableError */
   check(target: Target, permission: Permission): Promise<void>;
   /** Whether plain HTTP to the target goes through the proxy in front. */
@@ -38,6 +42,8 @@ export interface Upstream {
    */
   requireNoPrivateName(target: Target, permission: Permission): Promise<void>;
 }
+
+export type OpenSocket = (options: TcpNetConnectOpts) => Socket;
 
 interface UpstreamOptions {
   policy: EgressPolicy;
@@ -67,11 +73,16 @@ export function createUpstream({
   const proxyFor = (target: Target, { server }: Permission): URL | undefined =>
     proxy === undefined || server?.connectTo !== undefined || isDirect(proxy, target) ? undefined : new URL(proxy.url);
 
-  async function connect(target: Target, permission: Permission, signal: AbortSignal): Promise<Socket> {
+  async function connect(
+    target: Target,
+    permission: Permission,
+    signal: AbortSignal,
+    open: OpenSocket = connectSocket,
+  ): Promise<Socket> {
     const frontProxy = proxyFor(target, permission);
     if (frontProxy === undefined) {
       const addresses = await findAddresses(target, permission);
-      return await connectTo(addresses, target.port, signal);
+      return await connectTo(addresses, target.port, signal, open);
     }
     await requireNoPrivateName(target, permission);
     return await openThroughProxy({ url: frontProxy, caFile: proxy?.caFile }, target, {
@@ -117,10 +128,15 @@ export function createUpstream({
     if (refusal !== undefined && !refusals.includes(undefined)) throw new RefusedError(refusal);
   }
 
-  async function connectTo(addresses: readonly IpAddress[], port: number, signal: AbortSignal): Promise<Socket> {
+  async function connectTo(
+    addresses: readonly IpAddress[],
+    port: number,
+    signal: AbortSignal,
+    open: OpenSocket,
+  ): Promise<Socket> {
     const list = addresses.map(({ family, value }) => ({ family, address: showAddress({ family, value }) }));
     // The name is never given to the system again: the list of checked addresses takes the place of the look-up.
-    const socket = connectSocket({
+    const socket = open({
       host: 'checked.invalid',
       port: mapPort(port),
       lookup: (_name, _options, callback) => callback(null, list),

@@ -4,6 +4,7 @@ import { type Report, refusedHosts } from '../gateway/report.ts';
 import { environmentFailure, failureRemedy, isOutOfInodes } from '../lib/environment-failure.ts';
 import { formatError, UserError } from '../lib/errors.ts';
 import { trimEnd } from '../lib/trim-end.ts';
+import { describeUse, type LimitUse } from '../limits/limits.ts';
 import type { JobExit } from '../runtimes/runtime.ts';
 import type { Unreachable } from './agent-server.ts';
 import { signalName } from './end-reason.ts';
@@ -15,6 +16,8 @@ interface ExitContext {
   unreachable?: Unreachable | undefined;
   /** Undefined if the job had no wall. */
   egress?: Report | undefined;
+  /** The limit at which it was stopped. */
+  reached?: LimitUse | undefined;
 }
 
 /**
@@ -25,9 +28,9 @@ export function describeExit(
   record: JobRecord,
   exit: JobExit,
   hostName: string,
-  { stateDirOption = '', unreachable, egress }: ExitContext = {},
+  { stateDirOption = '', unreachable, egress, reached }: ExitContext = {},
 ): string {
-  const reason = explainExit(record, exit, unreachable);
+  const reason = reached && !record.killed ? describeReached(reached) : explainExit(record, exit, unreachable);
   // They may be why the agent failed.
   const refused = exit.startError === undefined && !record.killed ? refusedHosts(egress) : [];
   return `${reason}${describeRefused(refused)} Its log is on ${hostName}: plan42 runner job logs ${stateDirOption}${record.jobId}`;
@@ -50,6 +53,10 @@ export function describeFailure(error: unknown, hostName: string): string {
 export function describeStop(end: TurnEnd): string {
   const text = describeTurnEnd(end);
   return `The agent was stopped: ${text}.`;
+}
+
+function describeReached(use: LimitUse): string {
+  return `The agent was stopped at a limit: ${describeUse(use)}.`;
 }
 
 function explainExit(record: JobRecord, exit: JobExit, unreachable: Unreachable | undefined): string {

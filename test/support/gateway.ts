@@ -6,6 +6,8 @@ import { type AddressInfo, connect, createServer, type Server, type Socket } fro
 import { join } from 'node:path';
 import { connect as connectTls, createServer as createTlsServer, type TLSSocket } from 'node:tls';
 import { startGateway } from '../../src/gateway/gateway.ts';
+import { writeCredentials } from '../../src/gateway/intercept/credentials-file.ts';
+import type { FindGuards } from '../../src/gateway/intercept/guards.ts';
 import type { Limits } from '../../src/gateway/limits.ts';
 import { type EgressPolicy, reportFile, socketFile, socketFolder, writePolicy } from '../../src/gateway/policy.ts';
 import { type Report, readReport } from '../../src/gateway/report.ts';
@@ -30,6 +32,9 @@ export interface TestGatewayOptions {
   names?: Record<string, readonly string[] | (() => readonly string[])>;
   /** The ports of servers that stand for 443 and others. */
   ports?: Record<number, number>;
+  /** The values of the credentials of the policy. */
+  credentials?: Readonly<Record<string, string>>;
+  guards?: FindGuards;
 }
 
 /** Opens these ports for names and on loopback. */
@@ -45,6 +50,8 @@ export async function startTestGateway({
   limits,
   names = {},
   ports = {},
+  credentials,
+  guards,
 }: TestGatewayOptions): Promise<TestGateway> {
   const dir = await makeTempDir();
   const folder = dir.path;
@@ -58,6 +65,7 @@ export async function startTestGateway({
     remedy: 'Add "HOST" to AllowedHosts.',
     ...policy,
   });
+  if (credentials !== undefined) await writeCredentials(folder, new Map(Object.entries(credentials)));
   const lines: string[] = [];
   const lookUp = (name: string) => {
     const found = names[name];
@@ -71,6 +79,7 @@ export async function startTestGateway({
     lookUp,
     mapPort: (port) => ports[port] ?? port,
     ...(limits && { limits }),
+    ...(guards && { guards }),
   });
   const path = join(folder, socketFolder, socketFile);
   const open = async () => {

@@ -25,8 +25,10 @@ export interface Pass {
   kind: 'pass';
   /** In place of the request's body. To be given by each guard that has begun to read it. */
   body?: AsyncIterable<Uint8Array>;
-  /** The length of `body`, if it differs from that of the request. Undefined with a body of a length not known before. */
+  /** The length of `body`. To be given if it is not that of the request; if that of the request was unknown, it stays so. */
   bodyLength?: number;
+  /** Names and values in turn, in place of the headers of these names. */
+  headers?: readonly string[];
   /** Called with the head of the response, if there is one. */
   onResponse?: (head: ResponseHead) => ResponseTap | undefined;
 }

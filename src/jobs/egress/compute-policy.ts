@@ -2,7 +2,7 @@
 import * as v from 'valibot';
 import type { Config } from '../../config/schema.ts';
 import type { Variable } from '../../config/variables.ts';
-import { covers, type Entry, type HostEntry, InvalidEntry, parseEntry } from '../../gateway/entries.ts';
+import { allowedHostProblem, covers, type Entry, type HostEntry, parseEntry } from '../../gateway/entries.ts';
 import { showBlock } from '../../gateway/ip-address.ts';
 import type { AddressRule, EgressPolicy, Rule } from '../../gateway/policy.ts';
 import { UserError } from '../../lib/errors.ts';
@@ -92,15 +92,9 @@ function readAllowedHosts(value: unknown): HostEntry[] {
     throw invalid('it is not a list of texts');
   if (value.length > maxEntries) throw invalid(`it has more than ${maxEntries} entries`);
   return value.flatMap((text) => {
-    const shown = JSON.stringify(text.slice(0, 300));
-    try {
-      const entries = parseEntry(text.trim());
-      if (entries.every(isHost)) return entries;
-    } catch (error) {
-      if (!(error instanceof InvalidEntry)) throw error;
-      throw invalid(`${shown} ${error.message}`);
-    }
-    throw invalid(`${shown} is an address, which only egress.allowed of the runner may name`);
+    const problem = allowedHostProblem(text);
+    if (problem !== undefined) throw invalid(`${JSON.stringify(text.slice(0, 300))} ${problem}`);
+    return parseEntry(text.trim()).filter(isHost);
   });
 }
 

@@ -24,7 +24,7 @@ import {
   type StartOptions,
 } from '../runtime.ts';
 import { createAgentNetwork } from './agent-address.ts';
-import { authorityOptions } from './authorities.ts';
+import { authorityOptions, variableOptions } from './authorities.ts';
 import {
   hasContainerId,
   instanceLabel,
@@ -153,12 +153,13 @@ export function createEngineRuntime(engine: Engine, options: RuntimeOptions): Ru
     const [given, logDriver, variables, authorities, network, capabilities] = await Promise.all([
       givenOptions(job, engineSettings),
       chooseLogDriver(),
-      keepVariablesOut(job.image, raised?.variables ?? []),
+      keepVariablesOut(job.image, [...(raised?.variables ?? []), ...Object.keys(job.variables ?? {})]),
       authorityOptions(job, caFile, { run, instanceId, isRemote, relabels: true }),
       raised?.options ?? agentNetwork.options(job.serverUrl),
       capabilitiesFor(job, signal),
     ]);
-    const options = ['--log-driver', logDriver, ...given, ...variables.options, ...authorities, ...network];
+    const own = variableOptions(job.variables ?? {});
+    const options = ['--log-driver', logDriver, ...given, ...own, ...variables.options, ...authorities, ...network];
     const args = runArguments(job, options, { limits: { ...limits, capabilities }, instanceId, wall: raised?.wall });
     const commandEnv = { ...containerCommandEnvironment(env, engine), ...variables.env };
     await launchClient(job, [engine.command, ...args], commandEnv, signal);
@@ -191,6 +192,11 @@ export function createEngineRuntime(engine: Engine, options: RuntimeOptions): Ru
   async function isRemote(): Promise<boolean> {
     const printed = await query(run, engine.location.query);
     return printed !== undefined && engine.location.isRemote(printed);
+  }
+
+  async function whyUnmeasured(): Promise<string | undefined> {
+    if (process.platform !== 'linux') return `${engine.name} runs in a virtual machine`;
+    return (await isRemote()) ? `${engine.name} is on another machine` : undefined;
   }
 
   // The client writes the job's log. The engine keeps another, bounded one only where the client may be lost.
@@ -288,6 +294,7 @@ export function createEngineRuntime(engine: Engine, options: RuntimeOptions): Ru
     checkReady,
     findAgentAddress: (url) => agentNetwork.findAddress(url),
     checkSettings: async () => void (await checkGiven(engineSettings)),
+    whyUnmeasured,
     importImage,
     pull,
     start,

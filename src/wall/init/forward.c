@@ -42,7 +42,8 @@ static bool is_listening;
 static struct connection *pending, *closed, *spare;
 static char *spare_blocks;
 static int spare_block_count;
-static char buffer[BLOCK];
+/* The block that is read into, or null. */
+static char *buffer;
 
 static void *allocate(size_t size) {
   long result = sys(__NR_mmap, NULL, size, PROT_READ | PROT_WRITE, MAP_PRIVATE | MAP_ANONYMOUS, -1, 0);
@@ -165,6 +166,8 @@ static void flush(struct connection *connection, int index) {
 static bool pass(struct connection *connection, int index) {
   struct side *source = &connection->sides[index], *target = &connection->sides[1 - index];
   for (int reads = 0; reads < READS_PER_TURN && !source->has_ended && target->kept == NULL; reads += 1) {
+    if (buffer == NULL) buffer = take_block();
+    if (buffer == NULL) return false;
     long count = sys(__NR_read, source->fd, buffer, BLOCK);
     if (count == -EINTR) continue;
     if (count == -EAGAIN) break;
@@ -180,11 +183,10 @@ static bool pass(struct connection *connection, int index) {
       break;
     }
     if (written == count) continue;
-    target->kept = take_block();
-    if (target->kept == NULL) return false;
-    target->from = 0;
-    target->to = (uint32_t)(count - written);
-    memcpy(target->kept, buffer + written, target->to);
+    target->kept = buffer;
+    target->from = (uint32_t)written;
+    target->to = (uint32_t)count;
+    buffer = NULL;
   }
   return true;
 }

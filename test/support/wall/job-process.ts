@@ -19,7 +19,9 @@ export interface JobOfProcess {
   egress: EgressPolicy;
 }
 
-export type JobEnd = { exitCode: number | undefined; startError: string | undefined } | { refused: string };
+export type JobEnd =
+  | { exitCode?: number | undefined; startError?: string | undefined; unseenBecause?: string | undefined }
+  | { refused: string };
 
 const { engine, config: file, ...given } = JSON.parse(process.argv[2] ?? '') as JobOfProcess;
 const { config } = parseConfig({ file, env: {}, flags: new Map() });
@@ -30,8 +32,8 @@ async function runJob(): Promise<JobEnd> {
   try {
     // As a runner that adopts the job of one that was killed.
     if (!(await runtime.wasStarted(job))) await runtime.start(job);
-    const { exitCode, startError } = await runtime.wait(job);
-    return { exitCode, startError };
+    const { exitCode, startError, unseenBecause } = await runtime.wait(job);
+    return { exitCode, startError, unseenBecause };
   } catch (error) {
     return { refused: formatError(error) };
   } finally {

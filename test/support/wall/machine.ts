@@ -6,14 +6,18 @@ import { spawn } from 'node:child_process';
 import { appendFile, chmod, chown, copyFile, mkdir, readFile, writeFile } from 'node:fs/promises';
 import { join, relative } from 'node:path';
 import { createInterface } from 'node:readline';
+import { domainToASCII } from 'node:url';
 import { type Daemon, type Env, requireCommands, run, startDaemon, untilReady } from '../engines/processes.ts';
 import { makeTempDir } from '../temp-dir.ts';
 
 export interface Hit {
-  kind: 'tcp' | 'udp' | 'echo';
+  /** `data` is what a connection of TCP sent. */
+  kind: 'tcp' | 'data' | 'udp' | 'echo';
   port: number;
   /** The server's own for TCP, the sender's for UDP. */
   address: string;
+  /** The data, or the name that a resolver was asked for. */
+  text?: string;
 }
 
 export interface Machine extends AsyncDisposable {
@@ -51,11 +55,18 @@ export const outside = {
 } as const;
 /** The machine's own addresses. */
 export const ofMachine = { ipv4: '93.184.216.1', ipv6: '2606:2800:220:1::1' } as const;
+/** The allowed host, with a letter of another alphabet. */
+export const lookalike = domainToASCII('\u0430llowed.test');
 export const ports = [22, 53, 80, 443, 7042, 9999];
 
+/** All other names are looked up at a server outside, which returns the allowed and the private address in turn. */
 const hosts = `127.0.0.1 localhost loopback.test
-${outside.allowed} allowed.test
-${outside.forbidden} forbidden.test
+0.0.0.0 zero.test
+::ffff:127.0.0.1 mapped.test
+${ofMachine.ipv4} own.test
+${outside.allowed} allowed.test a.wild.test xn--bcher-kva.test
+${outside.forbidden} forbidden.test wild.test xwild.test xallowed.test a.allowed.test allowed.test.forbidden.test
+${outside.forbidden} ${lookalike}
 ${outside.private} private.test
 ${outside.metadata} metadata.test
 `;
@@ -189,7 +200,16 @@ async function connect(machine: Daemon, beyond: Daemon): Promise<void> {
 
 async function startServers(pid: number, hits: Hit[]): Promise<AsyncDisposable> {
   const script = join(import.meta.dirname, 'servers.mjs');
-  const args = ['--target', String(pid), '--net', process.execPath, script, ports.join(',')];
+  const args = [
+    '--target',
+    String(pid),
+    '--net',
+    process.execPath,
+    script,
+    ports.join(','),
+    outside.allowed,
+    outside.private,
+  ];
   const child = spawn('nsenter', args, { stdio: ['ignore', 'pipe', 'inherit'] });
   const { promise, resolve, reject } = Promise.withResolvers<void>();
   child.once('exit', () => reject(new Error('the servers exited')));

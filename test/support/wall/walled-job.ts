@@ -20,6 +20,7 @@ interface JobOptions {
 }
 
 export interface WalledJob {
+  jobId: string;
   /** The folder that the container has as /given. */
   given: string;
   egressFolder: string;
@@ -86,6 +87,7 @@ export async function prepareEngine(
     const helper = machine.path(join(import.meta.dirname, 'job-process.ts'));
     const [command = '', ...args] = machine.command([nodeOn(machine), helper, JSON.stringify(job)], user);
     return {
+      jobId: job.jobId,
       given,
       egressFolder: join(folder, 'egress'),
       log: () => readFile(job.logFile, 'utf8').catch(() => ''),

@@ -115,7 +115,7 @@ plan42-${taskId(1)}-1\tOlder thing\t1\tNo\t${formatLocalTime(old)}
     for (const line of stdout.trimEnd().split('\n')) assert.ok(stripVTControlCharacters(line).length <= 80, line);
     assert.match(stdout, /^plan42-[0-9a-f-]{10,}… {2}A title…/m);
     const verbose = (await home.runner(['job', 'list', '-a', '-v'])).stdout;
-    assert.match(verbose, /Elapsed\tState\tExit Code\tStarted\tEnded\tRuntime\tImage\tReason\n/);
+    assert.match(verbose, /Elapsed\tState\tExit Code\tStarted\tEnded\tRuntime\tImage\tLimits\tReason\n/);
     assert.match(verbose, /\t1 h 2 min\tfinished\t\d*\t[\d-]+ \d\d:00:00\t[\d-]+ \d\d:02:05\t/);
   });
 

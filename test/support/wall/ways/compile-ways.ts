@@ -1,14 +1,14 @@
 import { join } from 'node:path';
-import { run } from '../engines/processes.ts';
+import { run } from '../../engines/processes.ts';
 
-const init = join(import.meta.dirname, '../../../src/wall/init');
+const init = join(import.meta.dirname, '../../../../src/wall/init');
 
 /** Compiles the program that tries ways out of a container; returns its path. */
 export async function compileWays(folder: string): Promise<string> {
   const path = join(folder, 'ways');
   const flags = ['-std=gnu17', '-Os', '-ffreestanding', '-fno-builtin', '-fno-stack-protector', '-fno-pic'];
   const linking = ['-static', '-nostdlib', '-no-pie'];
-  const sources = [join(import.meta.dirname, 'ways.c'), join(init, 'system.c')];
+  const sources = [...['ways.c', 'ask.c'].map((file) => join(import.meta.dirname, file)), join(init, 'system.c')];
   await run('cc', [...flags, ...linking, '-I', init, ...sources, '-o', path]);
   return path;
 }

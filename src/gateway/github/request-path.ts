@@ -1,0 +1,42 @@
+/** The path of a request, read so that no server can read another one. */
+
+export interface RequestPath {
+  /** Without the query. */
+  path: string;
+  /** Decoded. A slash at the end leaves no segment. */
+  segments: string[];
+  /** As sent. */
+  raw: string[];
+  query: URLSearchParams;
+}
+
+const maxLength = 16 * 1024;
+
+/**
+ * Undefined for a path that servers may understand differently: with an empty or a dot segment, a backslash, a control
+ * character, an escape that does not decode, or an escape within an escape.
+ */
+export function parseRequestPath(target: string): RequestPath | undefined {
+  if (target.length > maxLength || !/^\/[\x21-\x7e]*$/.test(target) || /[\\#]/.test(target)) return undefined;
+  const mark = target.indexOf('?');
+  const path = mark < 0 ? target : target.slice(0, mark);
+  // Others have to be escaped.
+  if (!/^[\w.~!$&'()*+,=:@/%[\]-]*$/.test(path)) return undefined;
+  const raw = path.slice(1).replace(/\/$/, '').split('/');
+  if (raw.length === 1 && raw[0] === '') raw.pop();
+  const segments = raw.map(decode);
+  if (!segments.every((segment) => segment !== undefined)) return undefined;
+  return { path, segments, raw, query: new URLSearchParams(mark < 0 ? '' : target.slice(mark + 1)) };
+}
+
+function decode(segment: string): string | undefined {
+  let text: string;
+  try {
+    text = decodeURIComponent(segment);
+  } catch {
+    return undefined;
+  }
+  // An escaped slash is a part of the name of a branch or a file. It must lead nowhere else.
+  const isUnclear = text.split('/').some((part) => part === '' || part === '.' || part === '..');
+  return isUnclear || /[\p{Cc}\\;]|%[\da-f]{2}/iu.test(text) ? undefined : text;
+}

@@ -1,0 +1,65 @@
+/** Lets the guards of a host review a request, and does what they say. */
+import type { IncomingMessage, ServerResponse } from 'node:http';
+import { formatError } from '../../lib/errors.ts';
+import type { Admitted, Changes, Forwarder } from '../forward-request.ts';
+import { respond } from '../responses.ts';
+import type { ProxyDeps } from '../tunnel.ts';
+import type { Guard, InterceptedRequest, Respond } from './hooks.ts';
+
+interface ReviewDeps extends Pick<ProxyDeps, 'recorder'> {
+  forwarder: Forwarder;
+  guards: readonly Guard[];
+}
+
+/** Never rejects. */
+export async function review(
+  request: IncomingMessage,
+  response: ServerResponse,
+  admitted: Admitted,
+  { forwarder, guards, recorder }: ReviewDeps,
+): Promise<void> {
+  const { host, port } = admitted.target;
+  const reviewed: InterceptedRequest = {
+    method: request.method ?? '',
+    host: host.text,
+    port,
+    path: request.url ?? '',
+    rawHeaders: request.rawHeaders,
+    // A guard that stops reading must not close the connection.
+    body: { [Symbol.asyncIterator]: () => request.iterator({ destroyOnReturn: false }) },
+  };
+  const changes: Changes & { headers: string[]; taps: Changes['taps'][number][] } = { headers: [], taps: [] };
+  try {
+    for (const guard of guards) {
+      const body = changes.body ?? reviewed.body;
+      const verdict = await guard.review({ ...reviewed, body }, (question) => forwarder.ask(question, admitted));
+      if (verdict.kind === 'respond') {
+        if (verdict.refused !== undefined) {
+          const { what: reason, remedy } = verdict.refused;
+          recorder.refuse({ host: host.text, port }, { code: 'request-not-allowed', reason, remedy });
+        }
+        await answer(request, response, verdict);
+        return;
+      }
+      if (verdict.body !== undefined) changes.body = verdict.body;
+      if (verdict.bodyLength !== undefined) changes.bodyLength = verdict.bodyLength;
+      if (verdict.headers !== undefined) changes.headers.push(...verdict.headers);
+      if (verdict.onResponse !== undefined) changes.taps.push(verdict.onResponse);
+    }
+    forwarder.forward(request, response, admitted, changes);
+  } catch (error) {
+    respond(response, 502, `plan42: network: cannot review this request: ${formatError(error)}\n`);
+  }
+}
+
+async function answer(
+  request: IncomingMessage,
+  response: ServerResponse,
+  { status, headers, body, drains }: Respond,
+): Promise<void> {
+  const length = ['Content-Length', String(Buffer.byteLength(body))];
+  if (drains === true) for await (const _ of request.iterator({ destroyOnReturn: false }));
+  // The rest of an unread body would be read as the next request.
+  const close = request.complete ? [] : ['Connection', 'close'];
+  response.writeHead(status, [...headers, ...length, ...close]).end(body);
+}
