@@ -45,6 +45,7 @@ export function renderJobs(
     { title: 'Started', cell: (job) => at(job.record?.startedAt) },
     { title: 'Ended', cell: (job) => at(job.record?.endedAt) },
     { title: 'Runtime', cell: (job) => job.record?.runtime ?? '' },
+    { title: 'Network', cell: networkOf },
     { title: 'Image', cell: (job) => printableLine(job.record?.image ?? '') },
     { title: 'Limits', cell: (job) => describeLimitStates(job.limits) },
     { title: 'Reason', cell: (job) => printableLine(reasonOf(job.record) ?? '') },
@@ -61,6 +62,12 @@ function elapsedOf({ state, record }: JobSummary): string {
 function stateOf({ state, record }: JobSummary): string {
   if (record === undefined) return `${state} (record damaged)`;
   return record.killed ? `${state} (killed)` : state;
+}
+
+/** Empty before the start, and for records of older versions. */
+function networkOf({ record }: JobSummary): string {
+  const words = { none: 'not limited', enforce: 'limited', observe: 'observed' };
+  return record?.network === undefined ? '' : words[record.network.mode];
 }
 
 /** Why the job ended. Records of older versions have no reason, but the agent's error message. */
@@ -91,6 +98,7 @@ export function jobsAsJson(jobs: readonly JobSummary[], store: JobStore) {
     endReason: reasonOf(record),
     runtime: record?.runtime ?? null,
     image: record?.image ?? null,
+    network: record?.network?.mode ?? null,
     limits: limits.map(limitAsJson),
     logFile: store.paths(jobId).logFile,
   }));
