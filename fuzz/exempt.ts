@@ -98,6 +98,7 @@ export const exemptions: Readonly<Record<string, string>> = {
   'server/http/query.ts#listedDeleted': 'reads by queryFlag',
   'server/http/reply.ts#sendGitError': 'writes what errorReply returns',
   'server/http/reply.ts#sendError': 'writes what errorReply returns',
+  'cli/server/environment/write.ts#requireHost': 'parses by allowedHostProblem',
   'server/http/errors.ts': ownText,
   'server/http/route.ts': 'passes on',
   'server/page/sign-in-links.ts': 'hashes codes and compares the hashes',

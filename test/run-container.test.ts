@@ -16,7 +16,9 @@ import { makeTempDir } from './support/temp-dir.ts';
 const program = `#!/usr/bin/env node
 import { existsSync, readFileSync, writeFileSync } from 'node:fs';
 if (!existsSync('/.dockerenv') && !existsSync('/run/.containerenv')) process.exit(9);
-writeFileSync('prompt.txt', readFileSync(0, 'utf8'));
+const prompt = readFileSync(0, 'utf8');
+writeFileSync('prompt.txt', prompt);
+if (prompt.startsWith('Reach out') && !(await fetch('http://evil.invalid/')).ok) process.exit(3);
 console.log('Done.');
 `;
 const adapter = `export default {
@@ -59,6 +61,18 @@ suite('plan42 run in containers', { concurrency: 2 }, () => {
         const again = await succeed(user, clone, [...agent, '--json', '--detach', 'Again']);
         assert.doesNotMatch(again.stderr, /Building/);
         assert.equal(await idOf(name, env), built);
+
+        const limited = [...agent, '--allow', 'npm'];
+        const behindWall = await succeed(user, clone, [...limited, 'Write it behind the wall']);
+        assert.match(behindWall.stdout, /prompt\.txt/);
+        const refused = await user.plan42(clone, [...limited, 'Reach out']);
+        assert.equal(refused.exitCode, 1, refused.stderr);
+        const failure = refused.stderr.slice(refused.stderr.indexOf('ERROR: '));
+        assert.match(failure, /turn 1 failed: .*The network of the job refused evil\.invalid:80: no entry allows/);
+        const [, id = ''] = /run "plan42 run --turn (\S+) --allow evil\.invalid PROMPT"/.exec(failure) ?? [];
+        const allowed = await user.plan42(clone, ['run', '--turn', id, '--allow', 'evil.invalid', 'Reach out']);
+        assert.equal(allowed.exitCode, 1, 'there is no such host');
+        assert.doesNotMatch(allowed.stdout + allowed.stderr, /refused evil/);
 
         // As an earlier version of this program has left it.
         await writeFile(join(dir.path, 'Dockerfile'), `FROM ${image}\nLABEL ai.plan42.agent-files=0\n`);

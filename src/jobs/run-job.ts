@@ -191,6 +191,7 @@ function decideEgress({ jobId }: JobRecord, context: JobContext): EgressDecision
     jobId,
     config,
     allowedHosts: invocation?.Environment?.AllowedHosts,
+    variables: invocation?.Environment?.EnvVars,
     serverUrl,
     github: connection
       ? { url: connection.url, isConfigured: true }
