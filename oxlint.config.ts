@@ -14,12 +14,13 @@ const mayImport: Record<string, readonly string[]> = {
   gateway: ['lib'],
   wall: ['gateway', 'shim', 'config', 'lib'],
   runtimes: ['wall', 'gateway', 'shim', 'config', 'lib'],
+  limits: ['runtimes', 'gateway', 'shim', 'plan42', 'config', 'lib'],
   github: ['plan42', 'config', 'lib'],
-  jobs: ['github', 'runtimes', 'gateway', 'shim', 'plan42', 'config', 'lib'],
-  runner: ['jobs', 'github', 'control', 'runtimes', 'shim', 'plan42', 'config', 'lib'],
-  web: ['runtimes', 'plan42', 'lib'],
-  server: ['plan42', 'lib'],
-  agent: ['plan42', 'lib'],
+  jobs: ['github', 'limits', 'runtimes', 'gateway', 'shim', 'plan42', 'config', 'lib'],
+  runner: ['jobs', 'limits', 'github', 'control', 'runtimes', 'shim', 'plan42', 'config', 'lib'],
+  web: ['runtimes', 'gateway', 'plan42', 'lib'],
+  server: ['gateway', 'plan42', 'lib'],
+  agent: ['gateway', 'plan42', 'lib'],
   checks: ['github', 'control', 'service', 'runtimes', 'plan42', 'config', 'lib'],
   tui: ['checks', 'github', 'control', 'runtimes', 'plan42', 'config', 'lib'],
   cli: [
@@ -29,6 +30,7 @@ const mayImport: Record<string, readonly string[]> = {
     'server',
     'agent',
     'jobs',
+    'limits',
     'github',
     'control',
     'service',
@@ -39,7 +41,7 @@ const mayImport: Record<string, readonly string[]> = {
     'config',
     'lib',
   ],
-  bin: ['cli', 'tui', 'agent', 'gateway', 'lib'],
+  bin: ['cli', 'tui', 'agent', 'gateway', 'limits', 'lib'],
 };
 
 /** Rooms of which the others may import these files only. */
@@ -49,9 +51,23 @@ const publicFiles: Record<string, readonly string[]> = {
   agent: ['agent', 'adapters/*', 'failures', 'git/*', 'github/*'],
   shim: ['shim', 'job-log'],
   // A process of its own. The others write its policy and read its report.
-  gateway: ['gateway', 'policy', 'report', 'entries', 'host-name', 'ip-address', 'presets', 'proxy-variables'],
+  gateway: [
+    'gateway',
+    'policy',
+    'refused',
+    'report',
+    'entries',
+    'host-name',
+    'ip-address',
+    'presets',
+    'proxy-variables',
+  ],
   wall: ['wall'],
-  runtimes: ['runtime', 'select', 'survey', 'status', 'image-policy', 'check/run-check', 'check/names'],
+  limits: ['limits', 'uses', 'effective', 'files', 'warden', 'warden-process'],
+  runtimes: [
+    ...['runtime', 'meter', 'select', 'survey', 'status', 'image-policy'],
+    ...['authorities', 'check/run-check', 'check/names'],
+  ],
 };
 
 const rooms = Object.keys(mayImport);

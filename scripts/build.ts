@@ -2,7 +2,15 @@
 import { chmod, mkdir, rm, writeFile } from 'node:fs/promises';
 import { join } from 'node:path';
 import { build } from 'esbuild';
-import { agentOptions, commands, executableOptions, gatewayOptions, readLauncher, root } from './build/bundle.ts';
+import {
+  agentOptions,
+  commands,
+  executableOptions,
+  gatewayOptions,
+  readLauncher,
+  root,
+  wardenOptions,
+} from './build/bundle.ts';
 
 await rm(join(root, 'dist/js'), { recursive: true, force: true });
 await build({
@@ -16,7 +24,9 @@ await build({
   sourcesContent: false,
 });
 
-await Promise.all([agentOptions, gatewayOptions].map((options) => build({ ...options, outdir: 'dist/js' })));
+await Promise.all(
+  [agentOptions, gatewayOptions, wardenOptions].map((options) => build({ ...options, outdir: 'dist/js' })),
+);
 
 await mkdir(join(root, 'bin'), { recursive: true });
 for (const name of commands) {

@@ -265,6 +265,89 @@ suite('the web page', { concurrency: false }, () => {
     }
   });
 
+  test('a turn shows its network, and a refused host is added to the environment', { skip }, async () => {
+    await using dir = await makeTempDir();
+    await using own = await ServerProcess.start(join(dir.path, 'data'));
+    const token = (await runCli(['server', 'token', 'create', '--data', own.dataDir])).stdout.split('\n')[0] ?? '';
+    await using machine = await FakeMachine.start({ url: own.url, token: token.trim(), name: 'm1', slots: 2 });
+    const taskId = await startTask(own, ['--prompt', 'p']);
+    await eventually(async () => machine.tasks.includes(taskId));
+    const { runnerId } = await adminOf(own);
+    const { EnvironmentId } = await call(own, 'GET', `tasks/${taskId}`);
+    const none = { Mode: 'None', Notes: [], Hosts: [], OtherAllowed: 0, OtherRefused: 0, IsFinal: false };
+    const report = (Network: object) =>
+      call(own, 'POST', `runners/${runnerId}/turn-networks`, {
+        body: { Turns: [{ TaskId: taskId, TurnIndex: 1, Network }] },
+      });
+    await report(none);
+    const host = { Port: 443, Count: 12, SentBytes: 0, ReceivedBytes: 0 };
+    const refused = {
+      Verdict: 'Refused',
+      Code: 'host-not-allowed',
+      Rule: 'no entry allows this host',
+      Remedy: 'Add it.',
+    };
+    const allowed = {
+      Verdict: 'Allowed',
+      Code: '',
+      Rule: '"npm" in AllowedHosts',
+      Remedy: '',
+      ReceivedBytes: 8_500_000,
+    };
+    const Hosts = [
+      { ...host, ...allowed, Host: 'registry.npmjs.org' },
+      { ...host, ...refused, Host: 'pypi.org', Port: 8443 },
+      { ...host, ...refused, Host: `${'x'.repeat(60)}.example`, Code: 'address-not-allowed' },
+    ];
+    for (const [width, colorScheme] of [
+      [360, 'dark'],
+      [1100, 'light'],
+    ] as const) {
+      await using watched = await openPage(browser, { origin: own.url, width, colorScheme });
+      const { page } = watched;
+      await page.goto(await newLink(own));
+      await page.getByRole('heading', { name: 'Overview' }).waitFor();
+      await page.evaluate(`location.hash = '#/tasks/${taskId}'`);
+      const turn = page.getByRole('article', { name: 'Turn 1' });
+      if (width === 360) {
+        await turn.getByText('Network: not limited').waitFor();
+        await report({ ...none, Mode: 'Enforce', Hosts, OtherAllowed: 2, OtherRefused: 1, IsFinal: true });
+      }
+      await turn.getByText('Network: 2 hosts refused, 1 reached').waitFor();
+      // The log says it too, as it happens.
+      await turn.getByText('plan42: network: refused pypi.org:8443: no entry allows this host. Add it.').waitFor();
+      await turn
+        .getByRole('row', { name: /^Allowed registry\.npmjs\.org:443 .*0 bytes sent, 8\.1 MiB received 12$/ })
+        .waitFor();
+      await turn.getByText('3 connections to further hosts, of which 1 were refused.').waitFor();
+      assert.equal(await turn.getByRole('button', { name: /^Allow / }).count(), width === 360 ? 1 : 0);
+      assert.deepEqual(await watched.accessibilityProblems(), [], colorScheme);
+      assert.ok((await page.evaluate<number>('document.documentElement.scrollWidth')) <= width);
+      if (width > 360) break;
+      await turn.getByRole('button', { name: 'Allow pypi.org:8443' }).click();
+      await page.getByText(/reach it from their next turn on/).waitFor();
+      await page.getByRole('button', { name: 'Add the host' }).click();
+      await turn.getByText('The environment has this host now.').waitFor();
+      assert.deepEqual((await call(own, 'GET', `environments/${EnvironmentId}`)).AllowedHosts, ['pypi.org:8443']);
+
+      await page.evaluate(`location.hash = '#/environments/${EnvironmentId}'`);
+      await page.getByRole('button', { name: '+ npm', exact: true }).click();
+      assert.equal(await page.getByLabel('Hosts').inputValue(), 'pypi.org:8443\nnpm');
+      assert.equal(await page.getByRole('button', { name: '+ npm', exact: true }).count(), 0);
+      await page.getByLabel('Hosts').fill('https://a.example');
+      await page.getByRole('button', { name: 'Save changes' }).click();
+      await page.getByText('AllowedHosts: "https://a.example" is a URL; write "a.example"').waitFor();
+      assert.equal(await focused(page), 'Hosts');
+      await page.getByLabel('Hosts').fill('npm\npypi.org:8443');
+      await page.getByRole('button', { name: 'Save changes' }).click();
+      await page.getByText('Saved.').waitFor();
+      assert.deepEqual((await call(own, 'GET', `environments/${EnvironmentId}`)).AllowedHosts, [
+        'npm',
+        'pypi.org:8443',
+      ]);
+    }
+  });
+
   test('a token that ends soon is shown with its runner, and how to replace it', { skip }, async () => {
     const { runnerId, tenantId } = await adminOf(server);
     const path = `runners/${runnerId}/tokens/${randomUUID()}`;

@@ -2,16 +2,22 @@ import assert from 'node:assert/strict';
 import { isIP } from 'node:net';
 import { isProxyUrl } from '../../src/config/egress.ts';
 import { parseConfig } from '../../src/config/parse.ts';
-import { type HelloResult, readClientHello } from '../../src/gateway/client-hello.ts';
-import { covers, type Entry, InvalidEntry, parseEntry } from '../../src/gateway/entries.ts';
+import { type HelloResult, readClientHello, readSecondHello } from '../../src/gateway/client-hello.ts';
+import { allowedHostProblem, covers, type Entry, InvalidEntry, parseEntry } from '../../src/gateway/entries.ts';
 import { refuseFirstBytes } from '../../src/gateway/first-bytes.ts';
 import { proxyAuthorization } from '../../src/gateway/front-proxy.ts';
 import { passedOn, valuesOf } from '../../src/gateway/headers.ts';
 import { type Host, parseHost, parseTarget, showTarget } from '../../src/gateway/host-name.ts';
 import { type Injection, injectCredentials } from '../../src/gateway/intercept/placeholders.ts';
 import { type IpAddress, parseAddress, parseBlock, showAddress, showBlock } from '../../src/gateway/ip-address.ts';
+import { callKind, modelInPath } from '../../src/gateway/models/call-kind.ts';
+import { parseUsage } from '../../src/gateway/models/ledger.ts';
+import { createUsageReader } from '../../src/gateway/models/read-usage.ts';
+import { createResponseObjects } from '../../src/gateway/models/response-objects.ts';
+import { findPrice, totalTokens } from '../../src/gateway/models/usage.ts';
 import type { EgressPolicy } from '../../src/gateway/policy.ts';
 import { readRequestTarget } from '../../src/gateway/request-target.ts';
+import { isRetryRequest } from '../../src/gateway/server-hello.ts';
 import { readSocksGreeting, readSocksRequest, type SocksMessage } from '../../src/gateway/socks.ts';
 import { describeRefusal, describeUnreachable } from '../../src/gateway/tunnel.ts';
 import { computePolicy } from '../../src/jobs/egress/compute-policy.ts';
@@ -46,6 +52,36 @@ function checkHost(host: Host | undefined): void {
 
 export const targets: readonly Target[] = [
   {
+    covers: [
+      'gateway/models/call-kind.ts#callKind',
+      'gateway/models/call-kind.ts#modelInPath',
+      'gateway/models/usage.ts#findPrice',
+      'gateway/models/ledger.ts#parseUsage',
+      'gateway/models/response-objects.ts#createResponseObjects',
+    ],
+    corpus: [
+      'data: {"usage":{"prompt_tokens":1}}\r\n\r\ndata: [DONE]\n\n',
+      '/v1beta/models/m:generateContent?alt=sse',
+      '{"model":"m","usage":{"input_tokens":4,"output_tokens":2}}',
+    ],
+    run: (text: string) => {
+      const kind = callKind('POST', text);
+      const reader = createUsageReader({
+        kind: kind === undefined || kind === 'unknown' ? 'openai-chat' : kind,
+        model: modelInPath(text),
+        requestBytes: text.length,
+      });
+      for (const isStream of [true, false]) {
+        const objects = createResponseObjects(isStream, (value) => reader.take(value));
+        objects.write(Buffer.from(text));
+        objects.end();
+      }
+      const usage = reader.finish({ isComplete: false, bytes: text.length });
+      return [findPrice({ m: { input: 1, output: 1 } }, text), totalTokens(usage), parseUsage(text).length].slice(1);
+    },
+    check: (counts: unknown) => assert.ok(Array.isArray(counts) && counts.every((each) => each >= 0)),
+  },
+  {
     covers: ['gateway/host-name.ts#parseHost'],
     maxKiB: 2,
     corpus: hosts,
@@ -72,6 +108,26 @@ export const targets: readonly Target[] = [
     check: ({ address, block }: { address: IpAddress | undefined; block: ReturnType<typeof parseBlock> }) => {
       if (address !== undefined) assert.deepEqual(parseAddress(showAddress(address)), address);
       if (block !== undefined) assert.deepEqual(parseBlock(showBlock(block)), block);
+    },
+  },
+  {
+    covers: ['gateway/entries.ts#allowedHostProblem'],
+    maxKiB: 2,
+    corpus: [...hosts, ' npm ', '*', '10.0.0.0/8', 'https://a/b', '*.*.a'],
+    run: (entry: string) => ({ entry, problem: allowedHostProblem(entry) }),
+    // The server must not accept a list for which the runner refuses the jobs.
+    check: ({ entry, problem }: { entry: string; problem: string | undefined }) => {
+      const decide = () =>
+        computePolicy({
+          jobId: 'j',
+          config: fuzzConfig,
+          allowedHosts: [entry],
+          serverUrl: new URL('https://plan42.example'),
+          github: undefined,
+          env: {},
+        });
+      if (problem === undefined) decide();
+      else assert.throws(decide, UserError);
     },
   },
   {
@@ -111,6 +167,25 @@ export const targets: readonly Target[] = [
     check: ({ hello, refusal }: { hello: HelloResult; refusal: unknown }) => {
       const isGood = hello.kind === 'hello' && parseHost(hello.serverName ?? '')?.text === 'good.example';
       assert.equal(refusal === undefined, isGood);
+    },
+  },
+  {
+    covers: ['gateway/client-hello.ts#readSecondHello', 'gateway/server-hello.ts#isRetryRequest'],
+    corpus: [
+      Buffer.concat([record(Buffer.from([1]), 20), record(Buffer.alloc(40), 23), clientHello('good.example')]),
+      Buffer.concat([record(Buffer.from([1, 112]), 21), record(Buffer.from([2, 0, 0, 38, 3, 3, 0xcf, 0x21]))]),
+    ].map(text),
+    input: 'bytes',
+    maxKiB: 64,
+    run: (bytes: Buffer) => ({ hello: readSecondHello(bytes), isRetry: isRetryRequest(bytes) }),
+    maxGrowth: 1000,
+    check: ({ hello, isRetry }: { hello: HelloResult; isRetry: boolean | undefined }, bytes: Buffer) => {
+      if (hello.kind === 'hello') {
+        assert.ok(hello.length <= bytes.length);
+        assert.deepEqual(readSecondHello(bytes.subarray(0, hello.length)), hello, 'bytes after it changed it');
+      }
+      // A result does not change with the bytes that follow.
+      if (isRetry !== undefined) assert.equal(isRetryRequest(Buffer.concat([bytes, bytes])), isRetry);
     },
   },
   {

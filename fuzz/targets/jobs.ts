@@ -14,9 +14,12 @@ import { parseRequest } from '../../src/jobs/recover.ts';
 import { UserError } from '../../src/lib/errors.ts';
 import { InvalidImageError, imageProblem, parseImageReference, sameImageName } from '../../src/lib/image-reference.ts';
 import { JsonError } from '../../src/lib/json.ts';
+import { parseReached } from '../../src/limits/files.ts';
 import { lastErrorLine } from '../../src/runtimes/engine/client.ts';
+import { parseSize, sumOfDu } from '../../src/runtimes/engine/disk-usage.ts';
 import { inspectContainer } from '../../src/runtimes/engine/inspect.ts';
 import { isImageAllowed } from '../../src/runtimes/image-policy.ts';
+import { interfaceBytesOf } from '../../src/runtimes/network-counters.ts';
 import { RuntimeError } from '../../src/runtimes/runtime.ts';
 import { parsePrintedService } from '../../src/service/launchctl-print.ts';
 import { startFailure } from '../../src/service/service-manager.ts';
@@ -77,6 +80,17 @@ export const targets: readonly Target[] = [
       ),
     errors: [v.ValiError, JsonError, RuntimeError],
     maxKiB: 64,
+  },
+  {
+    covers: [
+      'runtimes/engine/disk-usage.ts#parseSize',
+      'runtimes/engine/disk-usage.ts#sumOfDu',
+      'runtimes/network-counters.ts#interfaceBytesOf',
+      'limits/files.ts#parseReached',
+    ],
+    corpus: ['1.094GB', '12\t/a\n4\t/b\n', '  eth0: 1 2 3 4 5 6 7 8 9 10\n    lo: 5 5\n', 'max_duration_3001,5_3000'],
+    run: (text: string) => [parseReached(text), parseSize(text), sumOfDu(text), interfaceBytesOf(text)].slice(1),
+    check: (sizes: unknown) => assert.ok(Array.isArray(sizes) && !sizes.some((size) => Number.isNaN(size))),
   },
   {
     covers: ['runtimes/engine/client.ts#lastErrorLine'],

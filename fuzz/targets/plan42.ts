@@ -37,7 +37,6 @@ import * as runnerObjects from '../../src/plan42/runner-objects.ts';
 import { parseRunnerToken, TokenError } from '../../src/plan42/runner-token.ts';
 import {
   isConnectionName,
-  isHost,
   isVariableName,
   readRepo,
   readVariable,
@@ -70,7 +69,7 @@ export const targets: readonly Target[] = [
     maxKiB: 2,
     corpus: ['evil.example', '::1', 'a\u001b[2J\r\n', '\u202e.example'],
     run: (Host: string) => {
-      const host = { Host, Port: 8443, Code: 'host-not-allowed', Rule: Host, Remedy: Host, Count: 1 };
+      const host = { Host, Port: 8443, Code: 'host-not-allowed', Rule: '', Remedy: '', Count: 1 };
       return turnNetworks.networkLine({ ...host, Verdict: 'Refused', SentBytes: 0, ReceivedBytes: 0 });
     },
     check: (line: string) => assert.doesNotMatch(line, /[\p{Cc}\u2028\u2029\u202a-\u202e\u2066-\u2069]/u),
@@ -237,7 +236,6 @@ export const targets: readonly Target[] = [
   {
     covers: [
       'plan42/task-input.ts#isConnectionName',
-      'plan42/task-input.ts#isHost',
       'plan42/task-input.ts#isVariableName',
       'plan42/task-input.ts#readRepo',
       'plan42/task-input.ts#readVariable',
@@ -248,7 +246,7 @@ export const targets: readonly Target[] = [
     corpus: ['org/repo:branch', 'NAME=VALUE', 'Fix the\nbug', '*.example.com:443'],
     run: (text: string) => {
       const repo = readRepo(text);
-      const names = [isHost(text), isConnectionName(text), isVariableName(text), isTerminalStatus(text)];
+      const names = [isConnectionName(text), isVariableName(text), isTerminalStatus(text)];
       return [readVariable(text), repo && repoInfoOf([repo], text), titleOf(text), ...names];
     },
     maxKiB: 256,

@@ -1,5 +1,5 @@
 import assert from 'node:assert/strict';
-import { emptyEnvironmentForm, readEnvironmentForm } from '../../src/web/environment-form.ts';
+import { emptyEnvironmentForm, fieldOfError, readEnvironmentForm } from '../../src/web/environment-form.ts';
 import { logFile, textParts } from '../../src/web/log-text.ts';
 import { type MarkdownNode, readMarkdown } from '../../src/web/markdown.ts';
 import { hashOf, placeOf, signInCodeOf } from '../../src/web/place.ts';
@@ -108,11 +108,16 @@ export const targets: readonly Target[] = [
     maxKiB: 256,
   },
   {
-    covers: ['web/environment-form.ts#readEnvironmentForm', 'web/lines.ts#readLines'],
+    covers: [
+      'web/environment-form.ts#readEnvironmentForm',
+      'web/environment-form.ts#fieldOfError',
+      'web/lines.ts#readLines',
+    ],
     corpus: ['org/repo\na/b', '*.example.com:443', 'NAME', 'python:3.14'],
     run: (text: string) => {
       const variables = [{ name: text, value: text, isSecret: true }];
       const lines = { image: text, name: text, repos: text, hosts: text };
+      fieldOfError(lines.hosts);
       return readEnvironmentForm({ ...emptyEnvironmentForm, ...lines, variables });
     },
   },

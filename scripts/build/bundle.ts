@@ -80,6 +80,13 @@ export const gatewayOptions = {
   entryPoints: { 'plan42-gateway': 'src/bin/plan42-gateway.ts' },
 } satisfies BuildOptions;
 
+/** Options for the warden of a job, which has limits, for the same reason. */
+export const wardenOptions = {
+  ...common,
+  plugins: [shimScriptsInside],
+  entryPoints: { 'plan42-warden': 'src/bin/plan42-warden.ts' },
+} satisfies BuildOptions;
+
 export async function readLauncher(command: string): Promise<string> {
   const launcher = await readFile(join(import.meta.dirname, 'launcher.sh'), 'utf8');
   return launcher.replaceAll('@COMMAND@', command);

@@ -14,6 +14,7 @@ const about: Record<keyof typeof tables | 'github', string> = {
   host: 'Only for `runtime = "host"`: [jobs without a container](../runtimes.md#host).',
   network: 'Proxies come from the environment, not from here.',
   egress: 'The network of jobs in containers: [network egress](../egress.md).',
+  limits: '[Limits of a job](../limits.md), which an environment can lower. A job that reaches one is ended.',
   health: 'The [health endpoint](../operations.md#health-endpoint). Off unless set.',
   log: 'The runner’s own log.',
   github:
@@ -90,6 +91,10 @@ const placeholders: Record<string, string> = {
   token: '"…"',
   runtime: '"docker"',
   network: '"bridge"',
+  max_duration: '"8h"',
+  idle_timeout: '"30m"',
+  disk_gib: '20',
+  max_log_mib: '50',
   keep_gib: '50',
   command: '["/path/to/agent", "argument"]',
   ca_file: '"/path/to/ca.pem"',

@@ -13,8 +13,9 @@ else if (name === 'plan42-runner-config') await import('./plan42-runner-config.t
 // The container that doctor starts has this executable as its only program.
 else if (name === 'plan42-run-script') await runScript(first ?? '');
 else if (name === 'plan42-agent') await import('./plan42-agent.ts');
-// A shell starts it, which cannot choose the name.
+// A shell starts them, which cannot choose the name.
 else if (first === 'plan42-gateway') await import('./plan42-gateway.ts');
+else if (first === 'plan42-warden') await import('./plan42-warden.ts');
 else if (name === 'plan42-sample-agent') await import('../../examples/sample-agent/agent.ts');
 else await import('./plan42.ts');
 

@@ -1,6 +1,8 @@
 /** The kinds of values that the configuration has, each read from TOML and from text (flags, environment). */
+
 import { isAbsolute } from 'node:path';
 import { expandHome, homeRemedy } from '../lib/home-path.ts';
+import { formatHostPort } from '../lib/host-port.ts';
 import { isLoopback } from '../lib/loopback.ts';
 import type { TomlValue } from './toml/render.ts';
 
@@ -275,5 +277,5 @@ export const hostPort: Kind<HostPort> = kind(
     return { host: match[1].replaceAll(/[[\]]/g, ''), port };
   },
   same,
-  ({ host, port }) => `${host.includes(':') ? `[${host}]` : host}:${port}`,
+  ({ host, port }) => formatHostPort(host, port),
 );

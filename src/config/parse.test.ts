@@ -67,6 +67,12 @@ otherwise = "deny"
 allowed = ["npm", "10.0.0.0/8"]
 always = ["models.example:8443"]
 proxy = "http://user:secret@proxy.example:3128"
+[limits]
+max_duration = "8h"
+idle_timeout = "30m"
+disk_gib = 2.5
+max_log_mib = 40
+wrap_up = "1m"
 
 [network]
 ca_file = "/path/to/ca.pem"
@@ -132,6 +138,7 @@ describe('the file', () => {
         always: ['models.example:8443'],
         proxy: 'http://user:secret@proxy.example:3128',
       },
+      limits: { maxDurationMs: 28_800_000, idleTimeoutMs: 1_800_000, diskGib: 2.5, maxLogMib: 40, wrapUpMs: 60_000 },
       health: { listen: { host: '::1', port: 9142 } },
       log: { level: 'debug', format: 'json' },
     });

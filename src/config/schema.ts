@@ -137,6 +137,25 @@ export const tables = {
       secret: true,
     },
   },
+  limits: {
+    maxDurationMs: optional('max_duration', duration(), 'how long a job may run; default: no limit'),
+    idleTimeoutMs: optional(
+      'idle_timeout',
+      duration(),
+      'how long a job may run without output, network traffic or processor use; default: no limit',
+    ),
+    diskGib: optional(
+      'disk_gib',
+      number(0.01, 1_048_576, { whole: false }),
+      'disk space of a job’s container and its volumes, in GiB; default: no limit',
+    ),
+    maxLogMib: optional(
+      'max_log_mib',
+      number(1, 1_048_576),
+      'as jobs.max_log_mib, but an environment can lower it; the smaller one counts',
+    ),
+    wrapUpMs: field('wrap_up', duration(), 30 * seconds, 'time from SIGTERM to SIGKILL when a job reaches a limit'),
+  },
   images: {
     pullPolicy: field('pull_policy', choice(['always', 'if-not-present', 'never']), 'always', 'when to pull images'),
     keep: field('keep', number(0, 100_000), 10, 'number of pulled images to keep; the least recently used are removed'),

@@ -45,6 +45,8 @@ export const RunnerStatus = v.object({
     ending: count,
     max: count,
   }),
+  /** Limits of its jobs by name, in milliseconds and bytes. Absent from older runners. */
+  limits: v.optional(v.record(v.string(), v.optional(v.number()))),
   /** The latest list of GitHub that is still incomplete. Absent from older runners. */
   githubIncomplete: v.optional(v.nullable(v.object({ time, reason: v.string() }))),
   lastError: v.nullable(v.object({ time, message: v.string() })),

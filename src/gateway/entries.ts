@@ -36,6 +36,17 @@ export function parseEntry(text: string): Entry[] {
   return parseOne(text);
 }
 
+/** Returns why `AllowedHosts` of an environment cannot have an entry, to follow the entry: "is …". Undefined if it can. */
+export function allowedHostProblem(text: string): string | undefined {
+  try {
+    const isAddress = parseEntry(text.trim()).some(({ kind }) => kind === 'address');
+    return isAddress ? 'is an address, which only egress.allowed of the runner may name' : undefined;
+  } catch (error) {
+    if (error instanceof InvalidEntry) return error.message;
+    throw error;
+  }
+}
+
 /** @param label the entry in the words of its list, for people */
 function parseOne(text: string, label = text): Entry[] {
   const url = /^\w+:\/\/([^/]*)/.exec(text);

@@ -1,5 +1,6 @@
 /** Why a job ended, for people and for programs. */
 import { constants } from 'node:os';
+import { describeUse, type LimitUse } from '../limits/limits.ts';
 import type { JobExit } from '../runtimes/runtime.ts';
 import { describeTurnEnd, type TurnEnd } from './turn-end.ts';
 
@@ -9,6 +10,7 @@ export type EndCode =
   | 'signal'
   | 'out-of-memory'
   | 'killed'
+  | 'limit-reached'
   | 'turn-ended'
   | 'turn-deleted'
   | 'turn-moved'
@@ -33,6 +35,11 @@ export function turnEndReason(end: TurnEnd): EndReason {
 }
 
 export const killedReason: EndReason = { code: 'killed', text: 'killed by user' };
+
+/** The reason if the job was stopped at a limit. */
+export function limitReason(use: LimitUse): EndReason {
+  return { code: 'limit-reached', text: `limit reached: ${describeUse(use)}` };
+}
 
 /** The reason if the agent, or its container, exited. */
 export function exitReason(exit: JobExit): EndReason {

@@ -1,8 +1,10 @@
 import { constants } from 'node:os';
-import type { Report } from '../gateway/report.ts';
+import { describeRefused } from '../gateway/refused.ts';
+import { type Report, refusedHosts } from '../gateway/report.ts';
 import { environmentFailure, failureRemedy, isOutOfInodes } from '../lib/environment-failure.ts';
 import { formatError, UserError } from '../lib/errors.ts';
 import { trimEnd } from '../lib/trim-end.ts';
+import { describeUse, type LimitUse } from '../limits/limits.ts';
 import type { JobExit } from '../runtimes/runtime.ts';
 import type { Unreachable } from './agent-server.ts';
 import { signalName } from './end-reason.ts';
@@ -14,18 +16,8 @@ interface ExitContext {
   unreachable?: Unreachable | undefined;
   /** Undefined if the job had no wall. */
   egress?: Report | undefined;
-}
-
-const maxRefusedHosts = 3;
-
-/** The hosts that the network of the job refused, which may be why the agent failed; empty if there are none. */
-function describeRefused(egress: Report | undefined): string {
-  const refused = egress?.entries.filter(({ verdict }) => verdict === 'refused') ?? [];
-  const [first] = refused;
-  if (first === undefined) return '';
-  const shown = refused.slice(0, maxRefusedHosts).map(({ host, port }) => `${host}:${port}`);
-  const more = refused.length > shown.length ? ` and ${refused.length - shown.length} more` : '';
-  return ` The network of the job refused ${shown.join(', ')}${more}: ${first.rule}. ${first.remedy}`;
+  /** The limit at which it was stopped. */
+  reached?: LimitUse | undefined;
 }
 
 /**
@@ -36,11 +28,12 @@ export function describeExit(
   record: JobRecord,
   exit: JobExit,
   hostName: string,
-  { stateDirOption = '', unreachable, egress }: ExitContext = {},
+  { stateDirOption = '', unreachable, egress, reached }: ExitContext = {},
 ): string {
-  const reason = explainExit(record, exit, unreachable);
-  const refused = exit.startError === undefined && !record.killed ? describeRefused(egress) : '';
-  return `${reason}${refused} Its log is on ${hostName}: plan42 runner job logs ${stateDirOption}${record.jobId}`;
+  const reason = reached && !record.killed ? describeReached(reached) : explainExit(record, exit, unreachable);
+  // They may be why the agent failed.
+  const refused = exit.startError === undefined && !record.killed ? refusedHosts(egress) : [];
+  return `${reason}${describeRefused(refused)} Its log is on ${hostName}: plan42 runner job logs ${stateDirOption}${record.jobId}`;
 }
 
 /** The turn's error message for a job that could not be started. */
@@ -60,6 +53,10 @@ export function describeFailure(error: unknown, hostName: string): string {
 export function describeStop(end: TurnEnd): string {
   const text = describeTurnEnd(end);
   return `The agent was stopped: ${text}.`;
+}
+
+function describeReached(use: LimitUse): string {
+  return `The agent was stopped at a limit: ${describeUse(use)}.`;
 }
 
 function explainExit(record: JobRecord, exit: JobExit, unreachable: Unreachable | undefined): string {

@@ -1,5 +1,6 @@
 import * as v from 'valibot';
 import { runtimeNames } from '../config/schema.ts';
+import { JobLimits } from '../limits/limits.ts';
 
 /**
  * accepted: the server knows that the job will run; nothing is started.
@@ -23,6 +24,8 @@ export const JobRecord = v.object({
   acceptedAt: v.string(),
   /** The git mirrors that it uses: the folder of its connection. */
   mirrors: v.optional(v.string()),
+  /** Its limits: milliseconds and bytes. Absent if it has none, or was started by an older version. */
+  limits: v.optional(JobLimits),
   /** How its network is limited, with sentences about that. Set at the start. */
   network: v.optional(v.object({ mode: v.picklist(['none', 'enforce', 'observe']), notes: v.array(v.string()) })),
   /** Its rank in the order of arrival, across restarts. */

@@ -3,6 +3,7 @@
  * is, so that the next run of the runner can continue from there.
  */
 
+import type { Mount } from '../config/mounts.ts';
 import type { Connection } from '../config/schema.ts';
 import type { GithubConnections } from '../github/connections.ts';
 import { loggable } from '../github/errors.ts';
@@ -10,6 +11,9 @@ import { systemClock } from '../lib/clock.ts';
 import { formatError, isAbort } from '../lib/errors.ts';
 import { retryForever } from '../lib/retry.ts';
 import type { Slots } from '../lib/slots.ts';
+import type { EffectiveLimits } from '../limits/effective.ts';
+import { hasLimits } from '../limits/limits.ts';
+import { stopWarden } from '../limits/warden-process.ts';
 import type { InvokeAgentRequest } from '../plan42/messages.ts';
 import { waitingForSlotStatus } from '../plan42/turn-status.ts';
 import { RuntimeError, type StartOptions } from '../runtimes/runtime.ts';
@@ -18,6 +22,7 @@ import { computePolicy, type EgressDecision } from './egress/compute-policy.ts';
 import { type EndReason, killedReason, turnEndReason } from './end-reason.ts';
 import { fetchFeedback } from './feedback.ts';
 import { pullImage } from './images/pull-image.ts';
+import { armWarden, limitJob } from './limit-job.ts';
 import { mirroredRepos } from './mirrors/mirror-path.ts';
 import type { Mirrors } from './mirrors/mirrors.ts';
 import type { NetworkReports } from './network-reports.ts';
@@ -29,8 +34,6 @@ import { type AgentContext, killAgent, waitForExit } from './watch-agent.ts';
 export interface JobContext extends AgentContext {
   slots: Slots;
   github: GithubConnections;
-  /** The variables of the runner. */
-  env: NodeJS.ProcessEnv;
   /** Undefined if agents get no git mirrors. */
   mirrors: Mirrors | undefined;
   networks: NetworkReports;
@@ -84,6 +87,7 @@ async function startJob(record: JobRecord, context: JobContext, slot: Disposable
   using _starting = context.noteStarting();
   // Before the pull, which would be for nothing.
   const { policy: egress, notes } = decideEgress(record, context);
+  const limited = await limitJob(context);
   const mirroring = beginMirrors(context);
   const status = reportStatus(context, 'Pulling Agent Image on Local Runner', stop);
   logger.debug('pulling image', { image: record.image });
@@ -100,10 +104,11 @@ async function startJob(record: JobRecord, context: JobContext, slot: Disposable
     ...record,
     network: { mode: egress?.mode ?? 'none', notes },
     ...(mirrors && { mirrors: mirrors.name }),
+    ...(hasLimits(limited.limits) && { limits: limited.limits }),
   };
   // Before the start: mirrors that a job uses are not removed.
   if (mirrors !== undefined) await tryToUpdate(job, context);
-  await startAgent(job, { feedback, egress, mounts: mirrors && [mirrors.mount] }, context);
+  await startAgent(job, { feedback, egress, mounts: mirrors ? [mirrors.mount] : [], limited }, context);
   const started = await recordStart(job, context);
   logger.info('job started', { runtime: runtime.name });
   // A kill request that came during the start found nothing to kill.
@@ -147,12 +152,13 @@ async function beginMirrors({ mirrors, runtime, invocation, github, logger }: Jo
 interface Given {
   feedback: unknown;
   egress: StartOptions['egress'];
-  mounts: StartOptions['mounts'];
+  mounts: readonly Mount[];
+  limited: EffectiveLimits;
 }
 
 async function startAgent(
   { jobId, image }: JobRecord,
-  { feedback, egress, mounts }: Given,
+  { feedback, egress, mounts, limited }: Given,
   context: JobContext,
 ): Promise<void> {
   const { config, store, runtime, turn, serverUrl, detach } = context;
@@ -161,12 +167,14 @@ async function startAgent(
   const connection = findConnection(context);
   const input = buildAgentInput(request, { turn: turn.newest, connection, feedback });
   const requestFile = await store.writeInput(jobId, input);
-  const maxLogBytes = config.jobs.maxLogMib * 2 ** 20;
+  const maxLogBytes = limited.maxLogMib * 2 ** 20;
   const paths = store.paths(jobId);
+  const { variables, ...forLimits } = await armWarden(paths, limited, context);
   try {
     const mayPullAgain = config.images.pullPolicy !== 'never';
     const job = { ...paths, image, mayPullAgain, requestFile, maxLogBytes, serverUrl, egress };
-    await runtime.start({ ...job, ...(mounts && { mounts }) }, detach);
+    const all = [...mounts, ...forLimits.mounts];
+    await runtime.start({ ...job, ...(variables && { variables }), ...(all.length > 0 && { mounts: all }) }, detach);
   } catch (error) {
     detach.throwIfAborted();
     // A start that the previous run began just before it was killed can succeed only now.
@@ -183,6 +191,7 @@ function decideEgress({ jobId }: JobRecord, context: JobContext): EgressDecision
     jobId,
     config,
     allowedHosts: invocation?.Environment?.AllowedHosts,
+    variables: invocation?.Environment?.EnvVars,
     serverUrl,
     github: connection
       ? { url: connection.url, isConfigured: true }
@@ -283,6 +292,7 @@ async function cleanUp(record: JobRecord, isRecorded: boolean, context: JobConte
     if (!isRecorded && (await store.isActive(jobId))) await store.update(record);
   };
   await retryForever(update, { failure: 'cannot save job result, retrying', logger, signal });
+  await stopWarden(store.paths(jobId)).catch((error: unknown) => logger.warn('cannot stop warden', { error }));
   const remove = () => runtime.remove(store.paths(jobId));
   await retryForever(remove, { failure: 'cannot remove job from runtime, retrying', logger, signal });
   await store.keepEgress(jobId).catch((error: unknown) => logger.warn('cannot save network report', { error }));

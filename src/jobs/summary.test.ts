@@ -119,7 +119,7 @@ describe('the list of jobs', () => {
     await writeFile(join(dir.path, 'jobs/finished', `${finished.jobId}.json`), '{');
     await mkdir(store.paths(active.jobId).folder);
     const jobs = (await list(true)).toSorted((a, b) => b.turnIndex - a.turnIndex);
-    const common = { title: '', record: undefined };
+    const common = { title: '', record: undefined, limits: [] };
     assert.deepEqual(jobs, [
       {
         ...common,

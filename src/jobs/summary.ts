@@ -1,6 +1,7 @@
 /** Summaries of the jobs on this machine, with or without a running runner. */
 import { access } from 'node:fs/promises';
 import { errorCode, formatError } from '../lib/errors.ts';
+import { type LimitState, readLimitStates, toLimitStates } from '../limits/uses.ts';
 import type { Runtime } from '../runtimes/runtime.ts';
 import { isShim, readState } from '../shim/shim.ts';
 import { parseJobId } from './job-id.ts';
@@ -20,6 +21,8 @@ export interface JobSummary {
   /** Empty if unknown. */
   title: string;
   state: JobState;
+  /** Empty if it has none. */
+  limits: LimitState[];
   /** Undefined if it can't be read. The job exists all the same. */
   record: JobRecord | undefined;
   /** Why the record can't be read. */
@@ -93,10 +96,11 @@ async function summaryOf(
   jobId: string,
   read: () => Promise<JobRecord | undefined>,
 ): Promise<Omit<JobSummary, 'state'>> {
-  const job = { jobId, ...parseJobId(jobId), title: '', record: undefined };
+  const job = { jobId, ...parseJobId(jobId), title: '', record: undefined, limits: [] };
   try {
     const record = await read();
-    return { ...job, title: record?.title ?? '', record };
+    const limits = toLimitStates(record?.limits);
+    return { ...job, title: record?.title ?? '', record, limits };
   } catch (error) {
     return { ...job, problem: problemOf(error) };
   }
@@ -113,6 +117,16 @@ function problemOf(error: unknown): string {
 
 /** Undefined if the job is no longer active. */
 export async function summarizeActive(
+  jobId: string,
+  options: Omit<JobListOptions, 'all'>,
+): Promise<JobSummary | undefined> {
+  const job = await summarizeState(jobId, options);
+  if (job?.record?.limits === undefined) return job;
+  const limits = await readLimitStates(options.store.paths(jobId), job.record.limits, job.state === 'running');
+  return { ...job, limits };
+}
+
+async function summarizeState(
   jobId: string,
   { store, runtimeOf }: Omit<JobListOptions, 'all'>,
 ): Promise<JobSummary | undefined> {

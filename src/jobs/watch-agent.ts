@@ -4,9 +4,12 @@ import type { Config } from '../config/schema.ts';
 import type { Logger } from '../lib/logger.ts';
 import { retryForever } from '../lib/retry.ts';
 import type { Sleep } from '../lib/sleep.ts';
+import { readReached } from '../limits/files.ts';
+import { describeUse } from '../limits/limits.ts';
+import { watchWarden } from '../limits/warden-process.ts';
 import type { Runtime } from '../runtimes/runtime.ts';
 import { whyUnreachable } from './agent-server.ts';
-import { type EndReason, exitReason, killedReason, turnEndReason } from './end-reason.ts';
+import { type EndReason, exitReason, killedReason, limitReason, turnEndReason } from './end-reason.ts';
 import { describeExit, describeStop } from './outcome.ts';
 import type { JobRecord } from './record.ts';
 import type { JobStore } from './store.ts';
@@ -32,6 +35,8 @@ export async function killAgent(jobId: string, deps: KillDeps, signal: AbortSign
 
 export interface AgentContext extends KillDeps {
   turn: TurnUpdates;
+  /** The variables of the runner. */
+  env: NodeJS.ProcessEnv;
   hostName: string;
   /** The option with which a command finds this runner, or empty. */
   stateDirOption: string;
@@ -51,6 +56,7 @@ export async function waitForExit(record: JobRecord, context: AgentContext): Pro
   const { store, runtime, logger, hostName, stateDirOption, cancel, detach } = context;
   const { jobId } = record;
   const turnStop = stopAfterTurn(jobId, context);
+  using _warden = beginToWatchWarden(jobId, context);
   try {
     // A failure to watch the job, for example because file descriptors ran out, is not its exit: a finished job is removed.
     const exit = await retryForever(() => runtime.wait(store.paths(jobId), detach), {
@@ -61,15 +67,18 @@ export async function waitForExit(record: JobRecord, context: AgentContext): Pro
     logger.info('agent exited', { exit_code: exit.exitCode, out_of_memory: exit.outOfMemory || undefined });
     const killed = cancel.aborted || (await store.isKilled(jobId));
     const stoppedBy = killed ? undefined : turnStop.reason;
-    const mayBeCutOff = !killed && !stoppedBy && exit.exitCode && (exit.startError ?? exit.stopped) === undefined;
+    const reached = (exit.startError ?? exit.stopped) === undefined ? await readReached(store.paths(jobId)) : undefined;
+    if (reached !== undefined)
+      logger.warn('job ended at limit', { limit: reached.limit, reason: describeUse(reached) });
+    const mayBeCutOff = !killed && !stoppedBy && !reached && exit.exitCode && (exit.startError ?? exit.stopped) === undefined;
     const egress = await store.readEgress(jobId);
     // Behind the wall, the way to the server is the gateway's.
     const unreachable =
       mayBeCutOff && egress === undefined ? await whyUnreachable(runtime, context.serverUrl) : undefined;
     const failure = stoppedBy
       ? describeStop(stoppedBy)
-      : describeExit({ ...record, killed }, exit, hostName, { stateDirOption, unreachable, egress });
-    const reason = endReason({ killed, stoppedBy }, exitReason(exit));
+      : describeExit({ ...record, killed }, exit, hostName, { stateDirOption, unreachable, egress, reached });
+    const reason = endReason({ killed, stoppedBy }, reached ? limitReason(reached) : exitReason(exit));
     const { exitCode } = exit;
     return {
       ...record,
@@ -84,6 +93,17 @@ export async function waitForExit(record: JobRecord, context: AgentContext): Pro
   } finally {
     turnStop[Symbol.dispose]();
   }
+}
+
+/** Until it is disposed of. */
+function beginToWatchWarden(jobId: string, { runtime, store, env, logger, detach }: AgentContext): Disposable {
+  const exited = new AbortController();
+  const isRunning = async () => (await runtime.listRunning()).includes(jobId);
+  const signal = AbortSignal.any([detach, exited.signal]);
+  void watchWarden(store.paths(jobId), { env, isRunning, logger, signal }).catch((error: unknown) => {
+    if (!signal.aborted) logger.warn('cannot watch limits of job', { error });
+  });
+  return { [Symbol.dispose]: () => exited.abort() };
 }
 
 function endReason(

@@ -13,3 +13,8 @@ export interface Clock {
 }
 
 export const systemClock: Clock = { now: () => performance.now(), date: () => new Date(), sleep };
+
+/** Milliseconds since the start of the machine, without the time that it slept. Processes of one boot agree on it. */
+export function uptimeMs(): number {
+  return Number(process.hrtime.bigint() / 1_000_000n);
+}

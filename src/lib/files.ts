@@ -92,6 +92,13 @@ export async function writeDurably(path: string, content: string | Uint8Array, m
   await syncFolder(dirname(path));
 }
 
+/** Appends to a file of the program itself, which is created; the text is on disk when this resolves. */
+export async function appendDurably(path: string, text: string): Promise<void> {
+  await using file = await open(path, 'a', 0o600);
+  await file.appendFile(text);
+  await file.sync();
+}
+
 /** A name beside `path` that no other file has. */
 export function temporaryName(path: string): string {
   return `${path}.${randomBytes(6).toString('hex')}.tmp`;

@@ -20,6 +20,7 @@ import type { EnvVar } from './objects.ts';
 import type { SignInLink } from './page-objects.ts';
 import { pathSegment } from './path-segment.ts';
 import { streamTurnLogs, type TurnLogEntry, type TurnLogOptions } from './turn-logs.ts';
+import { TurnNetwork } from './turn-network.ts';
 
 /** The fields of an environment that a client sets. A secret without a value keeps the one that the server has. */
 export interface EnvironmentChanges {
@@ -190,6 +191,16 @@ export class AdminClient {
   ): Promise<AdminTurn> {
     const path = `${taskPath(turn.TaskId)}/turns/${turn.TurnIndex}`;
     return this.#call('PATCH', path, AdminTurn, { ifMatch: turn.Version, body: patch });
+  }
+
+  /** Returns what the runner reported on the network of a turn; undefined if it did not. Other servers have no such call. */
+  async getNetwork(taskId: string, index: number): Promise<TurnNetwork | undefined> {
+    try {
+      return await this.#call('GET', `${taskPath(taskId)}/turns/${index}/network`, TurnNetwork);
+    } catch (error) {
+      if (error instanceof ApiError && [400, 403, 404, 405].includes(error.status)) return undefined;
+      throw error;
+    }
   }
 
   /** Returns the index of the newest log entry, or undefined without entries. */

@@ -26,7 +26,13 @@ export const InvokeAgentRequest = knownFields({
     }),
   ),
   Environment: v.nullish(
-    knownFields({ DockerImage: anything, Repos: anything, RepoURLs: anything, AllowedHosts: anything }),
+    knownFields({
+      DockerImage: anything,
+      Repos: anything,
+      RepoURLs: anything,
+      AllowedHosts: anything,
+      EnvVars: anything,
+    }),
   ),
   GithubURL: anything,
   PrivateGithubConnectionID: text,

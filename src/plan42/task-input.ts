@@ -26,11 +26,6 @@ export function isVariableName(text: string): boolean {
   return !text.includes('=') && readVariable(text) !== undefined;
 }
 
-/** Whether an environment may allow agents this host: a name, or `*.` and a name, with a port or without. */
-export function isHost(text: string): boolean {
-  return /^(?:\*\.)?[\w-]+(?:\.[\w-]+)*(?::\d{1,5})?$/.test(text);
-}
-
 /** Whether a connection may have this name, which is also a table in the configuration of its runner. */
 export function isConnectionName(text: string): boolean {
   return /^[\w-]{1,64}$/.test(text);

@@ -73,3 +73,10 @@ export function missingEntry({ Host, Port, Code }: Pick<NetworkHost, 'Host' | 'P
   if (Code !== 'host-not-allowed' && Code !== 'port-not-allowed') return undefined;
   return Port === 443 || Port === 80 ? Host : formatHostPort(Host, Port);
 }
+
+const rank = { Refused: 0, Observed: 1, Allowed: 2 };
+
+/** Refusals first, because users look for them; each kind by its count. */
+export function hostsInOrder(hosts: readonly NetworkHost[]): NetworkHost[] {
+  return hosts.toSorted((a, b) => rank[a.Verdict] - rank[b.Verdict] || b.Count - a.Count);
+}

@@ -5,6 +5,7 @@ import { startControlServer } from '../control/server.ts';
 import type { Jobs } from '../jobs/jobs.ts';
 import type { JobRecord } from '../jobs/record.ts';
 import type { ErrorEntry, Logger } from '../lib/logger.ts';
+import { effectiveLimits } from '../limits/effective.ts';
 import type { RunnerHealth } from './health.ts';
 import type { IncompleteLists } from './messages/incomplete-lists.ts';
 import type { QueuePool } from './queues/queue-pool.ts';
@@ -65,6 +66,7 @@ function describeRunner(options: ControlOptions): RunnerStatus {
     }),
     utilisation: pool.utilisation ?? null,
     jobs: { ...jobs.counts, max: config.jobs.maxJobs },
+    limits: effectiveLimits(config, []).limits,
     githubIncomplete: incomplete ? { time: incomplete.time.toISOString(), reason: incomplete.reason } : null,
     lastEnd: describeEnd(jobs.lastFinished),
     lastError: lastError ? { time: lastError.time.toISOString(), message: lastError.message } : null,

@@ -74,7 +74,7 @@ export function createHostRuntime({ settings, given, caFile, knownJobs, ...optio
     await shim.launch({
       job,
       command: marked,
-      env: { ...env, ...valuesOf(given.env, options.env), ...authorities },
+      env: { ...env, ...valuesOf(given.env, options.env), ...job.variables, ...authorities },
       cwd,
     });
     // A job whose state isn't running could not be killed.
@@ -85,24 +85,6 @@ export function createHostRuntime({ settings, given, caFile, knownJobs, ...optio
   async function wait(job: JobPaths, signal?: AbortSignal): Promise<JobExit> {
     const exit = await shim.waitForExit(job.folder, signal);
     return { ...exit, outOfMemory: false, startError: undefined };
-  }
-
-  async function kill(job: JobPaths, graceMs: number): Promise<void> {
-    const state = await shim.readState(job.folder);
-    if (state.phase !== 'running' || !(await shim.isShim(state.pid, job.folder))) return;
-    const asked = await processesOf(job, state.pid);
-    signalAll(asked, 'SIGTERM');
-    try {
-      await shim.waitForExit(job.folder, AbortSignal.timeout(graceMs));
-    } catch {
-      // The remaining processes are killed below.
-    }
-    // As in a container, nothing outlives the agent. Processes that lost their parent in the meantime are in `asked`.
-    const left = new Map((await listProcesses()).map((entry) => [entry.pid, entry.group]));
-    signalAll(
-      [...asked.filter(({ pid, group }) => left.get(pid) === group), ...(await processesOf(job, state.pid))],
-      'SIGKILL',
-    );
   }
 
   /** Kills the processes that an agent left behind, as removing its container would. */
@@ -135,12 +117,18 @@ export function createHostRuntime({ settings, given, caFile, knownJobs, ...optio
     isInstalled: async () => true,
     checkReady,
     checkSettings,
+    whyUnmeasured: async (what) =>
+      what === 'disk'
+        ? 'jobs on the host share its disk'
+        : process.platform === 'linux'
+          ? undefined
+          : 'this system does not report it',
     pull: async () => ({}),
     start,
     wasStarted: (job) => shim.wasStarted(job.folder),
     createdContainer: async () => false,
     wait,
-    kill,
+    kill: killHostJob,
     listRunning,
     remove,
     listUnmanaged: async () => [],
@@ -150,8 +138,30 @@ export function createHostRuntime({ settings, given, caFile, knownJobs, ...optio
   };
 }
 
+/** Sends SIGTERM to the processes of the job, and SIGKILL after `graceMs`. */
+export async function killHostJob(job: JobPaths, graceMs: number): Promise<void> {
+  const state = await shim.readState(job.folder);
+  if (state.phase !== 'running' || !(await shim.isShim(state.pid, job.folder))) return;
+  const asked = await processesOf(job, state.pid);
+  signalAll(asked, 'SIGTERM');
+  try {
+    await shim.waitForExit(job.folder, AbortSignal.timeout(graceMs));
+  } catch {
+    // The remaining processes are killed below.
+  }
+  // As in a container, nothing outlives the agent. Processes that lost their parent in the meantime are in `asked`.
+  const left = new Map((await listProcesses()).map((entry) => [entry.pid, entry.group]));
+  signalAll(
+    [...asked.filter(({ pid, group }) => left.get(pid) === group), ...(await processesOf(job, state.pid))],
+    'SIGKILL',
+  );
+}
+
 /** All processes of the job except those of the shim, which have yet to write the log and record the exit code. */
-async function processesOf({ jobId }: JobPaths, shimPid: number): Promise<Pick<ProcessEntry, 'pid' | 'group'>[]> {
+export async function processesOf(
+  { jobId }: JobPaths,
+  shimPid: number,
+): Promise<Pick<ProcessEntry, 'pid' | 'group'>[]> {
   const [below, marked] = await Promise.all([shim.listJobProcesses(shimPid), listWithVariable(jobVariable, jobId)]);
   const known = new Set(below.map(({ pid }) => pid));
   const strays = new Set(marked.filter((pid) => !known.has(pid)));

@@ -40,6 +40,8 @@ export interface StartOptions extends JobPaths {
   serverUrl?: URL | undefined;
   /** In addition to those of the configuration. */
   mounts?: readonly Mount[];
+  /** In addition to those of the configuration. They are no secrets. */
+  variables?: Readonly<Record<string, string>>;
   /** If given, the job reaches what the policy allows and nothing else, or it is not started. */
   egress?: EgressPolicy | undefined;
 }
@@ -128,6 +130,8 @@ export interface Runtime {
   checkSettings?(): Promise<void>;
   /** Makes an image of an archive of files. Undefined if the runtime cannot. @throws RuntimeError */
   importImage?(name: string, archive: AsyncIterable<Uint8Array>, signal?: AbortSignal): Promise<void>;
+  /** Why it cannot be measured whether a job does anything, or how much disk space it uses; undefined if it can. */
+  whyUnmeasured(what: 'activity' | 'disk'): Promise<string | undefined>;
   /** Settings that the runtime cannot apply, one sentence each. */
   readonly warnings?: readonly string[];
   /** Makes the image available according to the policy. @throws RuntimeError */

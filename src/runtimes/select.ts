@@ -57,7 +57,8 @@ export function createRuntime(name: RuntimeName, options: Omit<SelectOptions, 's
   const { config, instanceId, knownJobs, protectedPaths = [], logger = silentLogger } = options;
   const env = withoutOwnVariables(options.env);
   const caFile = agentCaFile(config);
-  const engineOptions = { env, instanceId, limits: config.jobs, caFile, protectedPaths, logger };
+  const maxLogMib = Math.min(config.jobs.maxLogMib, config.limits.maxLogMib ?? Infinity);
+  const engineOptions = { env, instanceId, limits: { ...config.jobs, maxLogMib }, caFile, protectedPaths, logger };
   switch (name) {
     case 'docker':
       return createDockerRuntime(engineOptions);

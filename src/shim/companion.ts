@@ -1,10 +1,10 @@
 /** A program beside a job that is kept running until the job is over, whether or not this process is alive. */
 import { spawn } from 'node:child_process';
-import { readlink } from 'node:fs/promises';
+import { readlink, rm } from 'node:fs/promises';
 import { join } from 'node:path';
 import { systemClock } from '../lib/clock.ts';
 import { errorCode } from '../lib/errors.ts';
-import { createFile } from '../lib/files.ts';
+import { createFile, exists } from '../lib/files.ts';
 import { commandLine, listProcesses, signalAll } from '../lib/processes.ts';
 import { sleep } from '../lib/sleep.ts';
 import { companionScript } from './scripts.ts';
@@ -24,6 +24,7 @@ const name = 'plan42-companion';
 export const endedFile = 'ended';
 const killAfterMs = 1500;
 const pollMs = 10;
+const checkIntervalMs = 5000;
 
 /** Starts the script that keeps the companion running. @throws Error if no process can be started */
 export async function startCompanion({ folder, failureFile, command, env }: Companion): Promise<void> {
@@ -36,6 +37,35 @@ export async function startCompanion({ folder, failureFile, command, env }: Comp
     resolve();
   });
   await promise;
+}
+
+export interface KeepOptions {
+  /** Whether the job's process is running. */
+  isRunning: () => Promise<boolean>;
+  onRestart: () => void;
+  onError: (error: unknown) => void;
+  signal: AbortSignal;
+}
+
+/**
+ * While a job runs, starts the script of its companion again if it was killed, or belongs to another version of this program
+ * that is no longer installed. Rejects only with the reason of the signal.
+ */
+export async function keepCompanion(companion: Companion, options: KeepOptions): Promise<never> {
+  const { isRunning, onRestart, onError, signal } = options;
+  for (;;) {
+    if ((await exists(companion.folder)) && !(await isCompanionKept(companion)) && (await isRunning())) {
+      try {
+        await stopCompanion(companion.folder);
+        await rm(join(companion.folder, endedFile), { force: true });
+        await startCompanion(companion);
+        onRestart();
+      } catch (error) {
+        onError(error);
+      }
+    }
+    await sleep(checkIntervalMs, signal);
+  }
 }
 
 /** Whether the script of this companion runs, with this command. */

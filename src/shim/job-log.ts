@@ -92,6 +92,14 @@ export async function statLog(logFile: string): Promise<{ bytes: number; modifie
   }
 }
 
+/** How many bytes the job has written so far, dropped ones included. A writer that is about to begin a segment can hide a few. */
+export async function countOutput(logFile: string): Promise<number> {
+  const last = (await listOlder(logFile)).at(-1);
+  const sizeOf = async (path: string) => (await stat(path).catch(ifMissing))?.size ?? 0;
+  const older = last === undefined ? 0 : Number(last) + (await sizeOf(join(olderFolder(logFile), last)));
+  return older + (await sizeOf(logFile));
+}
+
 /**
  * Removes a log unless `isNeeded` resolves with true; resolves with whether it is gone. The newest segment is renamed before
  * that look, so that the log of a job that is accepted at this moment is never lost: either the look finds the job, and the

@@ -8,7 +8,6 @@
 
 trap '' HUP INT QUIT TERM
 folder=$1 log=$2 limit=$3 shell=$4 writer=$5; shift 5
-companion=$folder/egress
 mv "$folder/supervisor.new" "$folder/supervisor.running.$$" 2>/dev/null || exit 125
 renice -n 5 -p $$ >/dev/null 2>&1
 { echo 10 >/proc/$$/autogroup; } 2>/dev/null
@@ -16,8 +15,10 @@ renice -n 5 -p $$ >/dev/null 2>&1
   trap : HUP INT QUIT TERM
   ("$@" 2>&1)
   code=$?
-  # The job's companion ends with it, see companion.sh. After any other code, the command alone may have ended.
-  [ ! -d "$companion" ] || { [ "$code" -ge 125 ] || : >"$companion/ended"; tail -c 65536 "$companion/companion.log"; } 2>/dev/null
+  # The job's companions end with it, see companion.sh. After any other code, the command alone may have ended.
+  for companion in "$folder/egress" "$folder/limits"; do
+    [ ! -d "$companion" ] || { [ "$code" -ge 125 ] || : >"$companion/ended"; tail -c 65536 "$companion/companion.log"; } 2>/dev/null
+  done
   ending=$folder/supervisor.ending.$$.$code
   mv "$folder/supervisor.running.$$" "$ending"
   exec >/dev/null

@@ -1,13 +1,7 @@
 /** How the gateway of a job is started. */
-import { existsSync } from 'node:fs';
 import { join } from 'node:path';
-import { isSea } from 'node:sea';
 import { gatewayFolder, socketFolder } from '../gateway/policy.ts';
-import type { Companion, JobPaths } from '../shim/shim.ts';
-
-const bundle = 'plan42-gateway.mjs';
-// Relative to a chunk, to an executable's bundle, and to the sources.
-const places = ['..', '.', '../../dist/js'];
+import { type Companion, type JobPaths, programCommand } from '../shim/shim.ts';
 
 /** The gateway's own folder. The shim knows its name, too. */
 export function egressFolder({ folder }: JobPaths): string {
@@ -21,14 +15,7 @@ export function companionOf(job: JobPaths, env: NodeJS.ProcessEnv): Companion {
     folder,
     // `init` looks for it.
     failureFile: join(folder, socketFolder, 'failed'),
-    command: gatewayCommand(),
+    command: programCommand('plan42-gateway'),
     env,
   };
-}
-
-function gatewayCommand(): string[] {
-  if (isSea()) return [process.execPath, 'plan42-gateway'];
-  const found = places.map((place) => join(import.meta.dirname, place, bundle)).find((path) => existsSync(path));
-  // Without the file the gateway fails, and so the job is refused with that reason.
-  return [process.execPath, '--max-old-space-size=64', found ?? bundle];
 }

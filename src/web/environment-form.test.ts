@@ -75,7 +75,6 @@ test('invalid fields have messages', () => {
     name: 'Enter a name.',
     image: 'Enter an image, such as registry.example.com/team/agent:1.0.',
     repos: 'Not org/repo: me/web:main',
-    hosts: 'Not a host: https://a',
   });
   assert.match(errorsOf({ image: 'A B' }).image ?? '', /^"A B" is not the name of an image/);
   const variable = (row: { name: string; value: string; isSecret: boolean }) => errorsOf({ variables: [row, key] });

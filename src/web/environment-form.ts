@@ -1,6 +1,6 @@
 import { imageProblem } from '../lib/image-reference.ts';
 import type { Environment } from '../plan42/objects.ts';
-import { isHost, isVariableName, readRepo } from '../plan42/task-input.ts';
+import { isVariableName, readRepo } from '../plan42/task-input.ts';
 import { readLines } from './lines.ts';
 
 export interface VariableRow {
@@ -72,7 +72,8 @@ export function readEnvironmentForm(
   before: EnvironmentForm = emptyEnvironmentForm,
 ): { changes: Partial<Contents> } | { errors: EnvironmentErrors } {
   const [repos, badRepos] = readLines(form.repos, (line) => (readRepo(line)?.name === line ? line : undefined));
-  const [hosts, badHosts] = readLines(form.hosts, (line) => (isHost(line) ? line : undefined));
+  // The server checks them, because that needs more than a browser has.
+  const [hosts] = readLines(form.hosts, (line) => line);
   const rows = form.variables.filter(({ name, value }) => name.trim() !== '' || value !== '');
   const badImage = imageProblem(form.image.trim());
   const errors: EnvironmentErrors = {
@@ -80,7 +81,6 @@ export function readEnvironmentForm(
     ...(badImage && { image: `${badImage}. Write it like registry.example.com/team/agent:1.0.` }),
     ...(form.image.trim() === '' && { image: 'Enter an image, such as registry.example.com/team/agent:1.0.' }),
     ...(badRepos.length > 0 && { repos: `Not org/repo: ${badRepos.map(({ line }) => line).join(', ')}` }),
-    ...(badHosts.length > 0 && { hosts: `Not a host: ${badHosts.map(({ line }) => line).join(', ')}` }),
     ...variablesError(rows),
   };
   if (Object.keys(errors).length > 0) return { errors };
@@ -101,6 +101,16 @@ export function readEnvironmentForm(
       }),
     },
   };
+}
+
+/** Returns the field that an error message of the server is about, if it names one. */
+export function fieldOfError(message: string): keyof EnvironmentForm | undefined {
+  const names: Record<string, keyof EnvironmentForm> = {
+    AllowedHosts: 'hosts',
+    DockerImage: 'image',
+    EnvVars: 'variables',
+  };
+  return names[/^(\w+):/.exec(message)?.[1] ?? ''];
 }
 
 function variablesError(rows: readonly VariableRow[]): { variables?: string } {

@@ -2,6 +2,7 @@ import type { RunnerStatus } from '../../control/messages.ts';
 import type { JobSummary } from '../../jobs/summary.ts';
 import { systemClock } from '../../lib/clock.ts';
 import { printableLine } from '../../lib/printable.ts';
+import { describeLimits, hasLimits } from '../../limits/limits.ts';
 import { describeEnd, type TokenState } from '../../plan42/token-end.ts';
 import type { CliContext } from '../context.ts';
 import { formatElapsed, formatLocalTime, terminalWidth } from '../output.ts';
@@ -38,6 +39,7 @@ export function renderStatus(context: CliContext, paths: RunnerPaths, picture: P
       : [['State folder', printableLine(paths.stateDir)] as const]),
     ['Configuration', printableLine(runner?.configFile ?? paths.configFile)],
     ['Jobs', runner ? renderCounts(runner) : countStates(jobs)],
+    ...(runner?.limits && hasLimits(runner.limits) ? [['Limits of jobs', describeLimits(runner.limits)] as const] : []),
     ...(runner?.githubIncomplete ? [['GitHub', renderIncomplete(runner.githubIncomplete, style)] as const] : []),
     ...(runner?.lastEnd
       ? [['Last finished', `${formatLocalTime(runner.lastEnd.time)} ${describeLastEnd(runner.lastEnd)}`] as const]

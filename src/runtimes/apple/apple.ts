@@ -8,7 +8,7 @@ import { sleep } from '../../lib/sleep.ts';
 import { readLogTail } from '../../shim/job-log.ts';
 import type { JobPaths } from '../../shim/shim.ts';
 import * as shim from '../../shim/shim.ts';
-import { authorityOptions } from '../engine/authorities.ts';
+import { authorityOptions, variableOptions } from '../engine/authorities.ts';
 import {
   agentArguments,
   containerIdFile,
@@ -188,6 +188,7 @@ export function createAppleRuntime({
     },
     prepare,
     checkSettings: async () => void (await checkGiven(engineSettings)),
+    whyUnmeasured: async () => 'each container is a virtual machine',
     warnings: unapplied(limits),
     pull,
     start: async (job, signal) => {
@@ -195,7 +196,7 @@ export function createAppleRuntime({
       const engine = { run, instanceId, isRemote: async () => false, relabels: false };
       const authorities = await authorityOptions(job, caFile, engine);
       const given = await givenOptions(job, engineSettings);
-      const args = runArguments(job, [...given, ...authorities]);
+      const args = runArguments(job, [...given, ...variableOptions(job.variables ?? {}), ...authorities]);
       await launchClient(job, [command, ...args], containerCommandEnvironment(env, { pullsItself: false }), signal);
     },
     wasStarted: (job) => shim.wasStarted(job.folder),

@@ -24,7 +24,7 @@ import {
   type StartOptions,
 } from '../runtime.ts';
 import { createAgentNetwork } from './agent-address.ts';
-import { authorityOptions } from './authorities.ts';
+import { authorityOptions, variableOptions } from './authorities.ts';
 import {
   hasContainerId,
   instanceLabel,
@@ -48,7 +48,7 @@ import { listUnmanaged, removeUnmanaged } from './unmanaged.ts';
 import { waitBehindWall } from './wait-behind-wall.ts';
 import { waitForClient } from './wait-for-client.ts';
 import { waitForContainer } from './wait-for-container.ts';
-import { raiseWallFor } from './wall-options.ts';
+import { checkWallFor, raiseWallFor, wallVariables } from './wall-options.ts';
 
 /** The differences between engines. */
 export interface Engine {
@@ -150,16 +150,20 @@ export function createEngineRuntime(engine: Engine, options: RuntimeOptions): Ru
   }
 
   async function start(job: StartOptions, signal?: AbortSignal): Promise<void> {
-    const raised = await raiseWallFor(job, limits, engineSettings);
-    const [given, logDriver, variables, authorities, network, capabilities] = await Promise.all([
+    const [given, logDriver, variables, authorities, ownNetwork, capabilities] = await Promise.all([
       givenOptions(job, engineSettings),
       chooseLogDriver(),
-      keepVariablesOut(job.image, raised?.variables ?? []),
+      keepVariablesOut(job.image, [...Object.keys(wallVariables(job)), ...Object.keys(job.variables ?? {})]),
       authorityOptions(job, caFile, { run, instanceId, isRemote, relabels: true }),
-      raised?.options ?? agentNetwork.options(job.serverUrl),
+      job.egress === undefined ? agentNetwork.options(job.serverUrl) : [],
       capabilitiesFor(job, signal),
+      checkWallFor(job, limits, engineSettings),
     ]);
-    const options = ['--log-driver', logDriver, ...given, ...variables.options, ...authorities, ...network];
+    // Last, so that no step fails while the gateway is being started.
+    const raised = await raiseWallFor(job, engineSettings);
+    const network = raised?.options ?? ownNetwork;
+    const own = variableOptions(job.variables ?? {});
+    const options = ['--log-driver', logDriver, ...given, ...own, ...variables.options, ...authorities, ...network];
     const args = runArguments(job, options, { limits: { ...limits, capabilities }, instanceId, wall: raised?.wall });
     const commandEnv = { ...containerCommandEnvironment(env, engine), ...variables.env };
     await launchClient(job, [engine.command, ...args], commandEnv, signal);
@@ -192,6 +196,11 @@ export function createEngineRuntime(engine: Engine, options: RuntimeOptions): Ru
   async function isRemote(): Promise<boolean> {
     const printed = await query(run, engine.location.query);
     return printed !== undefined && engine.location.isRemote(printed);
+  }
+
+  async function whyUnmeasured(): Promise<string | undefined> {
+    if (process.platform !== 'linux') return `${engine.name} runs in a virtual machine`;
+    return (await isRemote()) ? `${engine.name} is on another machine` : undefined;
   }
 
   // The client writes the job's log. The engine keeps another, bounded one only where the client may be lost.
@@ -272,6 +281,7 @@ export function createEngineRuntime(engine: Engine, options: RuntimeOptions): Ru
     checkReady,
     findAgentAddress: (url) => agentNetwork.findAddress(url),
     checkSettings: async () => void (await checkGiven(engineSettings)),
+    whyUnmeasured,
     importImage,
     pull,
     start,

@@ -100,6 +100,32 @@ test('a patch changes the given fields and replaces lists as a whole', async () 
   assert.equal((await call('PATCH', path, { body: {}, headers: { 'if-match': '"3"' } })).status, 400);
 });
 
+test('hosts that no runner understands are rejected, and those that are stored stay', async () => {
+  const path = `environments/${await plane.newEnvironment({ AllowedHosts: ['npm', '*.Example.com', 'bücher.example:8443'] })}`;
+  const patch = (ifMatch: number, AllowedHosts: string[]) => call('PATCH', path, { ifMatch, body: { AllowedHosts } });
+  for (const [host, why] of [
+    ['https://a.example/x', 'is a URL; write "a.example"'],
+    ['10.0.0.0/8', 'is an address, which only egress.allowed of the runner may name'],
+    ['a.*.example', 'has a * that is not "*." at its start'],
+    ['a.example:0', 'has an invalid port'],
+    [' ', 'is empty; remove it'],
+  ] as const) {
+    const { status, body } = await patch(1, [host]);
+    assert.deepEqual([status, body.Message], [400, `AllowedHosts: "${host}" ${why}`]);
+    const created = await call('PUT', `environments/${randomUUID()}`, { body: { Name: 'x', AllowedHosts: [host] } });
+    assert.equal(created.status, 400);
+  }
+  {
+    // An older version stored it.
+    using database = new DatabaseSync(join(plane.dataDir, 'plan42.db'));
+    database
+      .prepare('UPDATE environments SET AllowedHosts = \'["https://old"]\' WHERE EnvironmentId = ?')
+      .run(path.slice(13));
+  }
+  assert.equal((await patch(1, ['https://old', 'new.example'])).status, 200);
+  assert.equal((await patch(2, ['https://old', 'https://new'])).status, 400);
+});
+
 test('a deleted environment is hidden until it is undeleted', async () => {
   const path = `environments/${await plane.newEnvironment()}`;
   assert.equal((await call('DELETE', path, { ifMatch: 7 })).status, 409);

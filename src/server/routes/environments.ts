@@ -1,4 +1,5 @@
 import * as v from 'valibot';
+import { allowedHostProblem } from '../../gateway/entries.ts';
 import type { Clock } from '../../lib/clock.ts';
 import { imageProblem } from '../../lib/image-reference.ts';
 import { knownFields } from '../../plan42/fields.ts';
@@ -151,12 +152,21 @@ function saveSecrets(store: EnvironmentDeps['store'], environment: Environment, 
   requireFit(store.environments, { ...environment, EnvVars });
 }
 
-type Names = Partial<Pick<Environment, 'DockerImage' | 'EnvVars'>>;
+const maxShownHost = 300;
 
-/** Accepts names that are stored already. @throws HttpError 400 for an image or a variable that no agent can get */
-function requireUsableNames({ DockerImage = '', EnvVars = [] }: Names, stored?: Environment): void {
+type Names = Partial<Pick<Environment, 'DockerImage' | 'AllowedHosts' | 'EnvVars'>>;
+
+/**
+ * Accepts names that are stored already. @throws HttpError 400 for an image or a variable that no agent can get, or a host that
+ * no runner understands, so that it would refuse the jobs
+ */
+function requireUsableNames({ DockerImage = '', AllowedHosts = [], EnvVars = [] }: Names, stored?: Environment): void {
   const problem = DockerImage === '' || DockerImage === stored?.DockerImage ? undefined : imageProblem(DockerImage);
   if (problem !== undefined) throw badRequest(`DockerImage: ${problem}`);
+  for (const host of AllowedHosts) {
+    const why = stored?.AllowedHosts.includes(host) ? undefined : allowedHostProblem(host);
+    if (why !== undefined) throw badRequest(`AllowedHosts: ${JSON.stringify(host.slice(0, maxShownHost))} ${why}`);
+  }
   const known = new Set(stored?.EnvVars.map(({ Name }) => Name));
   const invalid = EnvVars.find(({ Name }) => !known.has(Name) && !isVariableName(Name));
   if (invalid === undefined) return;

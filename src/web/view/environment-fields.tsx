@@ -1,4 +1,5 @@
 import type { EnvironmentErrors, EnvironmentForm } from '../environment-form.ts';
+import { HostPresets } from './host-presets.tsx';
 import { FormField } from './parts.tsx';
 import type { Surroundings } from './surroundings.ts';
 import { VariableRows } from './variable-rows.tsx';
@@ -68,7 +69,8 @@ export function EnvironmentFields({ form, set, errors, surroundings }: FieldsPro
       {choice('connection', 'GitHub connection', withDefault(connectionOptions, tenant.DefaultGithubConnectionID))}
       <VariableRows rows={form.variables} onChange={(variables) => set({ variables })} error={errors.variables} />
       {area('setupScript', 'Setup script', 3, 'Prepares the workspace before the agent starts.')}
-      {area('hosts', 'Hosts', 2, 'Hosts that agents may reach. One per line, such as registry.npmjs.org.')}
+      {area('hosts', 'Hosts', 2, 'Hosts that agents may reach. One per line: example.com, *.example.com, or a preset.')}
+      <HostPresets hosts={form.hosts} onChange={(hosts) => set({ hosts })} />
       {area('context', 'Context', 3, 'Agents get this text with each prompt.')}
       {text('description', 'Description')}
       {choice('runner', 'Runner', withDefault(runnerOptions, tenant.DefaultRunnerID))}

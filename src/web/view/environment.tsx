@@ -5,6 +5,7 @@ import {
   type EnvironmentForm,
   emptyEnvironmentForm,
   environmentFormOf,
+  fieldOfError,
   readEnvironmentForm,
 } from '../environment-form.ts';
 import { hashOf } from '../place.ts';
@@ -114,8 +115,10 @@ function Editor({ surroundings, initial, version, action, save, onReload }: Edit
       await save(changes);
       setDone(true);
     } catch (thrown) {
-      if (!(thrown instanceof CallError && thrown.status === 409)) throw thrown;
-      setOutdated(true);
+      const field = thrown instanceof CallError && thrown.status === 400 ? fieldOfError(thrown.message) : undefined;
+      if (field !== undefined) setErrors({ [field]: (thrown as CallError).message });
+      else if (thrown instanceof CallError && thrown.status === 409) setOutdated(true);
+      else throw thrown;
     }
   });
   useFocusOnError(element, errors);

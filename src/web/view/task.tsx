@@ -53,6 +53,8 @@ export function TaskView({ taskId }: { taskId: string }) {
           turnPath={`${path}/turns/${turn.TurnIndex}`}
           isLast={turn === last}
           now={now}
+          environment={environment}
+          onChange={refresh}
         />
       ))}
       {last && isOver ? <AddTurn task={task} last={last} path={path} onDone={refresh} /> : null}

@@ -1,7 +1,7 @@
 import { useState } from 'preact/hooks';
 import { formatDuration } from '../../lib/format-duration.ts';
 import type { Task } from '../../plan42/objects.ts';
-import type { PageTurn } from '../../plan42/page-objects.ts';
+import type { PageTurn, TaskDocument } from '../../plan42/page-objects.ts';
 import { isTerminalStatus } from '../../plan42/turn-status.ts';
 import { commitUrl } from '../repo-links.ts';
 import { shownLink } from '../shown-text.ts';
@@ -10,6 +10,7 @@ import { ExternalLink } from './external-link.tsx';
 import { LogView } from './log-view.tsx';
 import { Markdown } from './markdown.tsx';
 import { Elapsed, State, Time } from './parts.tsx';
+import { TurnNetworkView } from './turn-network.tsx';
 
 interface TurnCardProps {
   turn: PageTurn;
@@ -18,10 +19,13 @@ interface TurnCardProps {
   isLast: boolean;
   /** The time of the server. */
   now: string;
+  environment: TaskDocument['Environment'];
+  /** Called when the user has changed something that the turn shows. */
+  onChange: () => void;
 }
 
 /** One turn: its prompt, status, result and log. */
-export function TurnCard({ turn, repos, turnPath, isLast, now }: TurnCardProps) {
+export function TurnCard({ turn, repos, turnPath, isLast, now, environment, onChange }: TurnCardProps) {
   const { TurnIndex, Status, Prompt, OutputMessage, ErrorMessage, CreatedAt, AcceptedAt, Machine, Image } = turn;
   // The logs of older turns are only fetched when opened.
   const [isOpen, setOpen] = useState(isLast);
@@ -55,6 +59,7 @@ export function TurnCard({ turn, repos, turnPath, isLast, now }: TurnCardProps) 
         </>
       ) : null}
       <Commits turn={turn} repos={repos} />
+      {turn.Network ? <TurnNetworkView network={turn.Network} environment={environment} onChange={onChange} /> : null}
       <details open={isOpen} onToggle={(event) => setOpen(event.currentTarget.open)}>
         <summary>Log</summary>
         {isOpen ? (

@@ -57,7 +57,7 @@ export function addJobCommands(runner: Command, context: CliContext): void {
 function addList(job: Command, context: CliContext): void {
   withRunnerOptions(job.command('list').description('list the running jobs'))
     .option('-a, --all', 'include waiting and finished jobs')
-    .option('-v, --verbose', 'include state, exit code, end, runtime and image')
+    .option('-v, --verbose', 'include state, exit code, end, runtime, network and image')
     .option('--json', 'print JSON')
     .addHelpText('after', listExamples)
     .action(async (options: ListJobsOptions) => (await import('./list.ts')).listJobsCommand(context, options));

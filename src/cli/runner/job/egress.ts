@@ -1,7 +1,9 @@
 import type { Report, ReportEntry } from '../../../gateway/report.ts';
 import { JobStore } from '../../../jobs/store.ts';
 import { formatBytes } from '../../../lib/format-bytes.ts';
+import { formatHostPort } from '../../../lib/host-port.ts';
 import { printableLine } from '../../../lib/printable.ts';
+import { missingEntry } from '../../../plan42/turn-network.ts';
 import type { CliContext } from '../../context.ts';
 import { print, renderJson, terminalWidth } from '../../output.ts';
 import { renderTable } from '../../table.ts';
@@ -51,7 +53,7 @@ export function renderReport({ entries, others }: Report, width: number | undefi
     inOrder(entries),
     [
       { title: 'VERDICT', cell: ({ verdict }) => verdict },
-      { title: 'HOST', cell: (entry) => printableLine(nameOf(entry)) },
+      { title: 'HOST', cell: (entry) => printableLine(formatHostPort(entry.host, entry.port)) },
       { title: 'COUNT', cell: ({ count }) => String(count) },
       { title: 'SENT', cell: ({ sentBytes }) => formatBytes(sentBytes) },
       { title: 'RECEIVED', cell: ({ receivedBytes }) => formatBytes(receivedBytes) },
@@ -66,15 +68,9 @@ export function renderReport({ entries, others }: Report, width: number | undefi
 
 /** The entries that would allow what was refused or observed, ready to paste. */
 function suggestion(entries: readonly ReportEntry[]): string {
-  const missing = entries.filter(({ code }) => code === 'host-not-allowed' || code === 'port-not-allowed');
-  const texts = [...new Set(missing.map((entry) => (isDefaultPort(entry) ? entry.host : nameOf(entry))))].toSorted();
+  const missing = entries.flatMap(({ host, port, code }) => missingEntry({ Host: host, Port: port, Code: code }) ?? []);
+  const texts = [...new Set(missing)].toSorted();
   if (texts.length === 0) return '';
   const list = texts.map((text) => JSON.stringify(text)).join(', ');
   return `\nTo allow these hosts, add them to AllowedHosts of the environment, or to egress.always:\n  [${printableLine(list)}]\n`;
-}
-
-const isDefaultPort = ({ port }: ReportEntry) => port === 443 || port === 80;
-
-function nameOf({ host, port }: ReportEntry): string {
-  return `${host.includes(':') ? `[${host}]` : host}:${port}`;
 }

@@ -110,12 +110,15 @@ plan42-${taskId(1)}-1\tOlder thing\t1\tNo\t${formatLocalTime(old)}
   test('fits into 80 columns, and adds columns with -v', async () => {
     const title = 'A title that is far too long for a terminal of eighty columns';
     const [startedAt, endedAt] = ['2026-01-01T10:00:00.000Z', '2026-01-01T11:02:05.000Z'];
-    await home.addFinished({ title, startedAt, endedAt });
+    await home.addFinished({ title, startedAt, endedAt, network: { mode: 'enforce', notes: [] } });
     const { stdout } = await home.runner(['job', 'list', '-a'], { columns: 80 });
     for (const line of stdout.trimEnd().split('\n')) assert.ok(stripVTControlCharacters(line).length <= 80, line);
     assert.match(stdout, /^plan42-[0-9a-f-]{10,}… {2}A title…/m);
     const verbose = (await home.runner(['job', 'list', '-a', '-v'])).stdout;
-    assert.match(verbose, /Elapsed\tState\tExit Code\tStarted\tEnded\tRuntime\tImage\tReason\n/);
+    assert.match(verbose, /Elapsed\tState\tExit Code\tStarted\tEnded\tRuntime\tNetwork\tImage\tLimits\tReason\n/);
+    assert.match(verbose, /\tdocker\tlimited\t/);
+    const [job] = parseAs('runner-job-list.json', (await home.runner(['job', 'list', '-a', '--json'])).stdout);
+    assert.equal(job.network, 'enforce');
     assert.match(verbose, /\t1 h 2 min\tfinished\t\d*\t[\d-]+ \d\d:00:00\t[\d-]+ \d\d:02:05\t/);
   });
 

@@ -2,6 +2,8 @@ import type { JobRecord } from '../../../jobs/record.ts';
 import type { JobStore } from '../../../jobs/store.ts';
 import type { JobSummary } from '../../../jobs/summary.ts';
 import { printableLine } from '../../../lib/printable.ts';
+import { units } from '../../../limits/limits.ts';
+import { describeLimitStates, type LimitState } from '../../../limits/uses.ts';
 import type { CliContext } from '../../context.ts';
 import { formatElapsed, formatLocalTime, terminalWidth } from '../../output.ts';
 import { createStyle, wantsColor } from '../../style.ts';
@@ -43,7 +45,9 @@ export function renderJobs(
     { title: 'Started', cell: (job) => at(job.record?.startedAt) },
     { title: 'Ended', cell: (job) => at(job.record?.endedAt) },
     { title: 'Runtime', cell: (job) => job.record?.runtime ?? '' },
+    { title: 'Network', cell: networkOf },
     { title: 'Image', cell: (job) => printableLine(job.record?.image ?? '') },
+    { title: 'Limits', cell: (job) => describeLimitStates(job.limits) },
     { title: 'Reason', cell: (job) => printableLine(reasonOf(job.record) ?? '') },
   ];
   return renderTable(jobs, verbose ? [...columns, ...more] : columns, terminalWidth(stdout));
@@ -60,14 +64,25 @@ function stateOf({ state, record }: JobSummary): string {
   return record.killed ? `${state} (killed)` : state;
 }
 
+/** Empty before the start, and for records of older versions. */
+function networkOf({ record }: JobSummary): string {
+  const words = { none: 'not limited', enforce: 'limited', observe: 'observed' };
+  return record?.network === undefined ? '' : words[record.network.mode];
+}
+
 /** Why the job ended. Records of older versions have no reason, but the agent's error message. */
 function reasonOf(record: JobRecord | undefined): string | null {
   return record?.endText ?? (record?.endedAt === undefined ? null : (record.failure ?? null));
 }
 
+function limitAsJson({ limit, allowed, used }: LimitState) {
+  const { unit, perUnit } = units[limit];
+  return { limit, unit, allowed: allowed / perUnit, used: used === undefined ? null : used / perUnit };
+}
+
 /** As documented in docs/json-output.md. */
 export function jobsAsJson(jobs: readonly JobSummary[], store: JobStore) {
-  return jobs.map(({ jobId, taskId, turnIndex, title, state, record }) => ({
+  return jobs.map(({ jobId, taskId, turnIndex, title, state, record, limits }) => ({
     jobId,
     taskId,
     turnIndex,
@@ -83,6 +98,8 @@ export function jobsAsJson(jobs: readonly JobSummary[], store: JobStore) {
     endReason: reasonOf(record),
     runtime: record?.runtime ?? null,
     image: record?.image ?? null,
+    network: record?.network?.mode ?? null,
+    limits: limits.map(limitAsJson),
     logFile: store.paths(jobId).logFile,
   }));
 }

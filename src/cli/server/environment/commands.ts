@@ -30,7 +30,8 @@ Examples:
   plan42 server environment set website --image me/agent:2
   plan42 server environment set website --repo me/website --repo me/docs
   cat key.txt | plan42 server environment set website --secret-file API_KEY=-
-  plan42 server environment set website --remove-env STAGE --no-hosts`;
+  plan42 server environment set website --remove-env STAGE --no-hosts
+  plan42 server environment set website --add-host npm --add-host example.com`;
 
 const listExamples = examples('plan42 server environment list', 'plan42 server environment list --json | jq length');
 
@@ -81,6 +82,7 @@ function addSet(environment: Command, context: CliContext): void {
   withContents(set.argument('<environment>', 'its name, ID or first characters of the ID'))
     .option('--name <name>', 'new name')
     .option('--no-repos', 'remove all repositories')
+    .option('--add-host <host>', 'another host that agents may reach; repeatable', collect)
     .option('--no-hosts', 'remove all hosts')
     .option('--no-setup-script', 'remove the setup script')
     .option('--no-context', 'remove the context')
@@ -98,7 +100,11 @@ function withContents(command: Command): Command {
       .option('--image <image>', 'container image with the agent')
       .option('--description <text>', 'description')
       .option('--repo <org/repo>', 'repository that agents clone; repeatable', collect)
-      .option('--host <host>', 'host that agents may reach, such as *.example.com; repeatable', collect)
+      .option(
+        '--host <host>',
+        'host or preset that agents may reach, such as *.example.com or npm; repeatable',
+        collect,
+      )
       .option('--env <name[=value]>', 'variable for the agent, delivered in its request; repeatable', collect)
       .option('--secret-file <name=file>', 'secret variable from a file; - is standard input; repeatable', collect)
       .option('--setup-script <file>', 'script that prepares the workspace; - is standard input', inputPath)

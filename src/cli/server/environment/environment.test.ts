@@ -81,7 +81,11 @@ describe('plan42 server environment', () => {
       [['create', ' ', ...image], 2, /^ERROR: the name is empty\. Give/],
       [['create', 'x', '--image', 'A B'], 2, /^ERROR: "A B" is not the name of an image/],
       [['create', 'x', ...image, '--repo', 'me/x:main'], 2, /^ERROR: me\/x:main is not a repository\. Give org\/repo/],
-      [['create', 'x', ...image, '--host', 'https://a'], 2, /^ERROR: https:\/\/a is not a host\. Give a name/],
+      [
+        ['create', 'x', ...image, '--host', 'https://a'],
+        2,
+        /^ERROR: the host "https:\/\/a" is a URL; write "a"\. Give a name/,
+      ],
       [['create', 'x', ...image, '--env', 'A=1', '--env', 'A=2'], 2, /^ERROR: A is given twice\. Give each/],
       [['create', 'x', ...image, '--secret-file', 'KEY'], 2, /^ERROR: --secret-file needs a name and a file\. Give/],
       [['create', 'x', ...image, '--secret-file', 'KEY=/none'], 1, /^ERROR: cannot read the secret KEY from \/none/],

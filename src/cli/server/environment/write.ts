@@ -1,10 +1,11 @@
 import { randomUUID } from 'node:crypto';
+import { allowedHostProblem } from '../../../gateway/entries.ts';
 import { ExitCode, UserError } from '../../../lib/errors.ts';
 import { printableLine } from '../../../lib/printable.ts';
 import type { EnvironmentChanges } from '../../../plan42/admin-client.ts';
 import type { AdminEnvironment } from '../../../plan42/admin-objects.ts';
 import type { EnvVar } from '../../../plan42/objects.ts';
-import { isHost, readRepo } from '../../../plan42/task-input.ts';
+import { readRepo } from '../../../plan42/task-input.ts';
 import type { CliContext } from '../../context.ts';
 import { print, renderJson } from '../../output.ts';
 import { readInput } from '../../read-input.ts';
@@ -36,6 +37,7 @@ export interface SetEnvironmentOptions extends ContentOptions {
   name?: string;
   repos: boolean;
   hosts: boolean;
+  addHost?: string[];
   removeEnv?: string[];
 }
 
@@ -66,12 +68,16 @@ export async function setEnvironment(context: CliContext, name: string, options:
   if (!options.repos) contents.Repos = [];
   if (!options.hosts) contents.AllowedHosts = [];
   const variables = await readVariables(context, options);
-  const { removeEnv = [] } = options;
+  const { removeEnv = [], addHost } = options;
+  const addedHosts = addHost?.map(requireHost);
   const changed = await callServer(context, options, async (server) => {
     const environment = await findEnvironment(server.client, name);
     if (options.name !== undefined && options.name !== environment.Name) await requireNewName(server, options.name);
     const changes: EnvironmentChanges = {
       ...contents,
+      ...(addedHosts && {
+        AllowedHosts: withHosts(contents.AllowedHosts ?? environment.AllowedHosts ?? [], addedHosts),
+      }),
       ...(await findReferences(server, options)),
       ...(options.name !== undefined && { Name: options.name }),
       ...(variables.length + removeEnv.length > 0 && { EnvVars: changeVariables(environment, variables, removeEnv) }),
@@ -83,6 +89,10 @@ export async function setEnvironment(context: CliContext, name: string, options:
   });
   if (options.json) await print(context.stdout, renderJson(changed), context.signal);
   else context.stderr.write(`Environment ${printableLine(changed.Name || changed.EnvironmentId)} changed.\n`);
+}
+
+function withHosts(hosts: readonly string[], added: readonly string[]): string[] {
+  return [...new Set([...hosts, ...added])];
 }
 
 function changeVariables(
@@ -159,9 +169,13 @@ function requireRepo(text: string): string {
   throw usage(`${text} is not a repository`, 'Give org/repo.');
 }
 
-function requireHost(text: string): string {
-  if (isHost(text)) return text;
-  throw usage(`${text} is not a host`, 'Give a name such as registry.npmjs.org or *.example.com, without https://.');
+/** @throws UserError if an environment cannot allow this host */
+export function requireHost(text: string): string {
+  const problem = allowedHostProblem(text);
+  if (problem === undefined) return text;
+  const remedy =
+    'Give a name such as registry.npmjs.org or *.example.com, or a preset such as npm: see docs/egress.md.';
+  throw usage(`the host ${JSON.stringify(text)} ${problem}`, remedy);
 }
 
 function usage(message: string, remedy: string): UserError {

@@ -7,6 +7,7 @@ import { waitingReason } from '../../run/service/waiting-reason.ts';
 import { createStyle, type Style, statusStyle, wantsColor } from '../../style.ts';
 import type { LocationOptions } from '../location.ts';
 import { wordsOf } from '../task-words.ts';
+import { describeNetwork, type TurnWithNetwork, withNetworks } from '../turn/network.ts';
 import { callServer } from '../with-server.ts';
 import { findTask } from './find.ts';
 
@@ -18,15 +19,17 @@ export async function showTask(context: CliContext, id: string, options: ShowTas
   const { stdout, signal } = context;
   const { task, turns, why } = await callServer(context, options, async ({ client }) => {
     const found = await findTask(client, id, wordsOf(options));
-    const turns = await client.listTurns(found.TaskId);
+    const listed = await client.listTurns(found.TaskId);
+    listed.sort((a, b) => a.TurnIndex - b.TurnIndex);
+    const turns = await withNetworks(client, listed, signal);
     const why = turns.some(isUnsent) && !options.json ? await waitingReason(context, options, signal) : undefined;
     return { task: found, turns, why };
   });
-  turns.sort((a, b) => a.TurnIndex - b.TurnIndex);
   if (options.json) return print(stdout, renderJson({ Task: task, Turns: turns }), signal);
   const style = createStyle(wantsColor(stdout, context));
   const note = (turn: AdminTurn) => (isUnsent(turn) ? section('Waiting', why) : '');
-  const parts = [renderTask(task, style), ...turns.map((turn) => renderTurn(turn, style) + note(turn))];
+  const environment = options.personal === true ? undefined : task.EnvironmentId?.slice(0, 8);
+  const parts = [renderTask(task, style), ...turns.map((turn) => renderTurn(turn, style, environment) + note(turn))];
   await print(stdout, parts.join('\n'), signal);
 }
 
@@ -45,14 +48,16 @@ function renderTask(task: AdminTask, style: Style): string {
     .join('');
 }
 
-function renderTurn(turn: AdminTurn, style: Style): string {
+function renderTurn(turn: TurnWithNetwork, style: Style, environment: string | undefined): string {
   const { TurnIndex, Status, CreatedAt, CompletedAt, Prompt, OutputMessage, ErrorMessage, Machine, Image } = turn;
   const status = statusStyle(style)(printableLine(Status));
   const started = printableLine(formatLocalTime(CreatedAt, { seconds: true }));
   const took = `${CompletedAt ? 'took' : 'for'} ${formatElapsed(CreatedAt, CompletedAt)}`;
   const place = (Machine ? `, on ${printableLine(Machine)}` : '') + (Image ? `, ${printableLine(Image)}` : '');
   const heading = `${style.bold(`Turn ${TurnIndex}`)}  ${status}  ${style.dim(`${started}, ${took}${place}`)}\n`;
-  return heading + section('Prompt', Prompt) + section('Output', OutputMessage) + section('Error', ErrorMessage);
+  const network = turn.Network && describeNetwork(turn.Network, environment);
+  const sections = [section('Prompt', Prompt), section('Output', OutputMessage), section('Error', ErrorMessage)];
+  return heading + sections.join('') + section('Network', network);
 }
 
 // Every line is indented, so that untrusted text cannot imitate the output of this command.

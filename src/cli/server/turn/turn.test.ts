@@ -1,10 +1,12 @@
 import assert from 'node:assert/strict';
 import { describe, it } from 'node:test';
+import { callServer } from '../../../../test/support/control-plane.ts';
 import { eventually } from '../../../../test/support/eventually.ts';
 import { FakeMachine } from '../../../../test/support/fake-machine.ts';
 import { parseAs } from '../../../../test/support/json-schemas.ts';
 import { startTestServer, type TestServer } from '../../../../test/support/start-test-server.ts';
 import type { AdminTurn } from '../../../plan42/admin-objects.ts';
+import type { NetworkHost, TurnNetwork } from '../../../plan42/turn-network.ts';
 
 async function createTask(test: TestServer): Promise<AdminTurn> {
   const { stdout } = await test.plan42(['task', 'create', '--image', 'example.com/agent:1', '--prompt', 'x']);
@@ -56,6 +58,63 @@ describe('plan42 server turn list', () => {
       /\nTurn 1 {2}Completed {2}.* s, on m1, example\.com\/agent:1\n/,
     );
     assert.match((await test.plan42(['task', 'list'])).stdout, /^TASK\tTITLE\tTURN\tSTATE\tMACHINE\t.*\n.*\tm1\t/);
+  });
+});
+
+describe('plan42 server task show', () => {
+  it('shows the network of a turn, and the command that allows a refused host', async () => {
+    await using test = await startTestServer();
+    const { TaskId } = await createTask(test);
+    const { Token: token } = JSON.parse((await test.plan42(['token', 'create', '--json'])).stdout) as { Token: string };
+    await using machine = await FakeMachine.start({ url: test.server.url, token, name: 'm1', slots: 1 });
+    await eventually(async () => machine.tasks.length === 1);
+    const { tenantId, runnerId } = test.server.admin;
+    const host = { Port: 443, Count: 2, SentBytes: 0, ReceivedBytes: 2048 };
+    const Hosts: NetworkHost[] = [
+      { ...host, Host: 'registry.npmjs.org', Verdict: 'Allowed', Code: '', Rule: '"npm" in AllowedHosts', Remedy: '' },
+      {
+        ...host,
+        Host: 'pypi.org',
+        Port: 8443,
+        Verdict: 'Refused',
+        Code: 'host-not-allowed',
+        Rule: 'no',
+        Remedy: 'Add.',
+      },
+    ];
+    const Network: TurnNetwork = {
+      Mode: 'Enforce',
+      Notes: ['A note.'],
+      Hosts,
+      OtherAllowed: 3,
+      OtherRefused: 0,
+      IsFinal: true,
+    };
+    const body = { Turns: [{ TaskId, TurnIndex: 1, Network }] };
+    const path = `/v1/tenants/${tenantId}/runners/${runnerId}/turn-networks`;
+    assert.equal((await callServer(test.server.url, 'POST', path, { token, body })).status, 200);
+
+    const { EnvironmentId } = await test.client.getTask(TaskId);
+    const [section = ''] =
+      / {2}Network:\n(?: {4}.*\n)+/.exec((await test.plan42(['task', 'show', TaskId])).stdout) ?? [];
+    assert.equal(
+      section,
+      [
+        '  Network:',
+        'A note.',
+        'refused pypi.org:8443, 2 times: no',
+        'allowed registry.npmjs.org:443, 2 times, 0 bytes sent, 2.0 KiB received: "npm" in AllowedHosts',
+        '3 connections to further hosts',
+        `To allow them: plan42 server environment set ${EnvironmentId?.slice(0, 8)} --add-host pypi.org:8443\n`,
+      ].join('\n    '),
+    );
+    const shown = parseAs('server-task-document.json', (await test.plan42(['task', 'show', TaskId, '--json'])).stdout);
+    assert.deepEqual(shown.Turns[0].Network, Network);
+
+    const [, command = ''] = /allow them: plan42 server (.*)\n/.exec(section) ?? [];
+    for (const _ of [1, 2]) assert.equal((await test.plan42(command.split(' '))).exitCode, 0);
+    const [environment] = await test.client.listEnvironments();
+    assert.deepEqual(environment?.AllowedHosts, ['pypi.org:8443']);
   });
 });
 

@@ -1,0 +1,62 @@
+/** The networks of turns, for people and for JSON. */
+import { formatBytes } from '../../../lib/format-bytes.ts';
+import { formatHostPort } from '../../../lib/host-port.ts';
+import { mapConcurrently } from '../../../lib/map-concurrently.ts';
+import { printableLine } from '../../../lib/printable.ts';
+import type { AdminClient } from '../../../plan42/admin-client.ts';
+import type { AdminTurn } from '../../../plan42/admin-objects.ts';
+import { hostsInOrder, missingEntry, type NetworkHost, type TurnNetwork } from '../../../plan42/turn-network.ts';
+
+// Another server has none, and each is a call.
+const maxTurns = 20;
+
+export type TurnWithNetwork = AdminTurn & { Network?: TurnNetwork };
+
+/** Adds what the runners reported on the newest turns. */
+export async function withNetworks(
+  client: AdminClient,
+  turns: readonly AdminTurn[],
+  signal: AbortSignal,
+): Promise<TurnWithNetwork[]> {
+  return mapConcurrently(turns, 8, signal, async (turn, bounded) => {
+    bounded.throwIfAborted();
+    if (turns.indexOf(turn) < turns.length - maxTurns) return turn;
+    const Network = await client.getNetwork(turn.TaskId, turn.TurnIndex);
+    return Network === undefined ? turn : { ...turn, Network };
+  });
+}
+
+const maxHosts = 20;
+
+/** Lines for people. Refusals come first. `environment` is that of the task, if the command that changes it is known. */
+export function describeNetwork(
+  { Mode, Notes, Hosts, OtherAllowed, OtherRefused }: TurnNetwork,
+  environment: string | undefined,
+): string {
+  const sorted = hostsInOrder(Hosts);
+  const others = sorted.slice(maxHosts).reduce((sum, { Count }) => sum + Count, OtherAllowed + OtherRefused);
+  const missing = [...new Set(Hosts.flatMap((host) => missingEntry(host) ?? []))].toSorted();
+  return [
+    ...(Mode === 'None' ? ['not limited'] : []),
+    ...(Mode === 'Observe' ? ['only observed: every public host was allowed'] : []),
+    ...Notes,
+    ...sorted.slice(0, maxHosts).map(describeHost),
+    ...(others > 0 ? [`${others} connections to further hosts`] : []),
+    ...(missing.length > 0 ? [`To allow them: ${howToAllow(missing, environment)}`] : []),
+    ...(Mode === 'Enforce' && Hosts.length + others === 0 ? ['no connections'] : []),
+  ]
+    .map((line) => printableLine(line))
+    .join('\n');
+}
+
+function howToAllow(missing: readonly string[], environment: string | undefined): string {
+  if (environment === undefined) return `add ${missing.join(', ')} to AllowedHosts of the environment`;
+  return `plan42 server environment set ${environment} ${missing.map(option).join(' ')}`;
+}
+
+const option = (entry: string) => `--add-host ${/^[\w.:[\]-]+$/.test(entry) ? entry : JSON.stringify(entry)}`;
+
+function describeHost({ Host, Port, Verdict, Rule, Count, SentBytes, ReceivedBytes }: NetworkHost): string {
+  const bytes = Verdict === 'Refused' ? '' : `, ${formatBytes(SentBytes)} sent, ${formatBytes(ReceivedBytes)} received`;
+  return `${Verdict.toLowerCase()} ${formatHostPort(Host, Port)}, ${Count} times${bytes}: ${Rule}`;
+}

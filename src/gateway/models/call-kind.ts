@@ -1,0 +1,26 @@
+/** The calls of APIs of models that use tokens, by their paths. */
+export type CallKind = 'anthropic-messages' | 'openai-chat' | 'openai-responses' | 'openai-embeddings' | 'gemini';
+
+const kinds: readonly [ending: RegExp, kind: CallKind][] = [
+  [/\/messages$/, 'anthropic-messages'],
+  [/\/(chat\/)?completions$/, 'openai-chat'],
+  [/\/responses$/, 'openai-responses'],
+  [/\/embeddings$/, 'openai-embeddings'],
+  [/:(generateContent|streamGenerateContent)$/, 'gemini'],
+];
+
+/** They use none, or count them for free. */
+const free = /(\/count_tokens|\/input_tokens|:countTokens)$/;
+
+/** Undefined for a call that uses no tokens; `unknown` if it may use some that cannot be counted. */
+export function callKind(method: string, path: string): CallKind | 'unknown' | undefined {
+  if (method === 'GET' || method === 'HEAD' || method === 'OPTIONS' || method === 'DELETE') return undefined;
+  const [plain = ''] = path.split('?', 1);
+  if (free.test(plain)) return undefined;
+  return kinds.find(([ending]) => ending.test(plain))?.[1] ?? 'unknown';
+}
+
+/** The model that the path names, as that of Gemini does; empty if it names none. */
+export function modelInPath(path: string): string {
+  return /\/models\/([^/:?]{1,200}):/.exec(path)?.[1] ?? '';
+}

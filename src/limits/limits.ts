@@ -1,0 +1,62 @@
+/** The limits of a job, and how far it has used them. */
+import * as v from 'valibot';
+import { formatBytes } from '../lib/format-bytes.ts';
+import { formatDuration } from '../lib/format-duration.ts';
+
+/** In the configuration, in files, and in texts for people. */
+export const limitNames = ['max_duration', 'idle_timeout', 'disk_gib'] as const;
+export type LimitName = (typeof limitNames)[number];
+
+export function isLimitName(name: string): name is LimitName {
+  return limitNames.some((known) => known === name);
+}
+
+/** Those that a job has: milliseconds, and bytes. */
+export const JobLimits = v.object({
+  max_duration: v.optional(v.number()),
+  idle_timeout: v.optional(v.number()),
+  disk_gib: v.optional(v.number()),
+});
+export type JobLimits = v.InferOutput<typeof JobLimits>;
+
+/** A limit that a job has used so much of. */
+export interface LimitUse {
+  limit: LimitName;
+  used: number;
+  allowed: number;
+}
+
+export function hasLimits(limits: JobLimits): boolean {
+  return limitNames.some((name) => limits[name] !== undefined);
+}
+
+/** As in `max_duration 8 h 0 min`, for lists. */
+export function describeLimits(limits: JobLimits): string {
+  return limitNames
+    .flatMap((name) => (limits[name] === undefined ? [] : [`${name} ${describeAmount(name, limits[name])}`]))
+    .join(', ');
+}
+
+const sentences: Readonly<Record<LimitName, (used: string, allowed: string) => string>> = {
+  max_duration: (used, allowed) => `it ran for ${used}, and limits.max_duration is ${allowed}`,
+  idle_timeout: (used, allowed) =>
+    `it had no output, network traffic or processor use for ${used}, and limits.idle_timeout is ${allowed}`,
+  disk_gib: (used, allowed) => `it used ${used} of disk space, and limits.disk_gib is ${allowed}`,
+};
+
+/** As a clause: which limit, how much was used, and how much is allowed. */
+export function describeUse({ limit, used, allowed }: LimitUse): string {
+  return sentences[limit](describeAmount(limit, used), describeAmount(limit, allowed));
+}
+
+/** How a file for agents counts an amount. */
+export const units: Readonly<Record<LimitName, { unit: string; perUnit: number }>> = {
+  max_duration: { unit: 'seconds', perUnit: 1000 },
+  idle_timeout: { unit: 'seconds', perUnit: 1000 },
+  disk_gib: { unit: 'bytes', perUnit: 1 },
+};
+
+/** For people. */
+export function describeAmount(limit: LimitName, amount: number): string {
+  return limit === 'disk_gib' ? formatBytes(amount) : formatDuration(amount);
+}

@@ -1,0 +1,49 @@
+import { uptimeMs } from '../lib/clock.ts';
+import type { JobPaths } from '../shim/shim.ts';
+import { limitsFolder, readReached, readState } from './files.ts';
+import { describeAmount, type JobLimits, type LimitName, limitNames } from './limits.ts';
+
+/** A limit of a job, and how much of it is used; undefined if unknown. */
+export interface LimitState {
+  limit: LimitName;
+  allowed: number;
+  used: number | undefined;
+}
+
+/** Empty for a job without limits. What a job that is over has used is known only of the limit that ended it. */
+export async function readLimitStates(
+  job: Pick<JobPaths, 'folder'>,
+  limits: JobLimits | undefined,
+  isRunning: boolean,
+): Promise<LimitState[]> {
+  if (limits === undefined) return [];
+  const reached = await readReached(job);
+  const state = isRunning ? await readState(limitsFolder(job)).catch(() => undefined) : undefined;
+  const now = uptimeMs();
+  const used: Partial<Record<LimitName, number | undefined>> = {
+    max_duration: state && now - state.held.startedAtMs,
+    idle_timeout: state && now - state.held.activeAtMs,
+    disk_gib: state?.diskBytes,
+  };
+  return toLimitStates(limits).map(({ limit, allowed }) => {
+    return { limit, allowed, used: reached?.limit === limit ? reached.used : used[limit] };
+  });
+}
+
+/** Without what is used. */
+export function toLimitStates(limits: JobLimits = {}): LimitState[] {
+  return limitNames.flatMap((limit) => {
+    const allowed = limits[limit];
+    return allowed === undefined ? [] : [{ limit, allowed, used: undefined }];
+  });
+}
+
+/** As in `max_duration 12 min 0 s of 1 h 0 min`. */
+export function describeLimitStates(states: readonly LimitState[]): string {
+  return states
+    .map(({ limit, allowed, used }) => {
+      const amount = describeAmount(limit, allowed);
+      return `${limit} ${used === undefined ? amount : `${describeAmount(limit, used)} of ${amount}`}`;
+    })
+    .join(', ');
+}

@@ -1,0 +1,161 @@
+/** Jobs that reach a limit, on every runtime, with and without a runner. */
+import assert from 'node:assert/strict';
+import { readFile } from 'node:fs/promises';
+import { join } from 'node:path';
+import { suite, test } from 'node:test';
+import { agentLimitsFolder, agentPaths, readReached, type WardenTask } from '../src/limits/files.ts';
+import { startWarden, stopWarden } from '../src/limits/warden-process.ts';
+import { startControlPlane, type TestControlPlane } from './support/control-plane.ts';
+import { setUpEngineJob } from './support/engine-job.ts';
+import { eventually } from './support/eventually.ts';
+import { RunnerProcess } from './support/runner-process.ts';
+import { jobIdOf, untilOver } from './support/tasks.ts';
+
+/** More than any delay of a busy machine, and far less than the rest of the job. */
+const slackMs = 30_000;
+
+async function startLimited(plane: TestControlPlane, variables: Record<string, string>): Promise<string> {
+  const EnvVars = Object.entries(variables).map(([Name, Value]) => ({ Name, Value, IsSecret: false }));
+  const EnvironmentId = await plane.newEnvironment({ DockerImage: 'example/agent', EnvVars });
+  return plane.newTask({ EnvironmentId, Prompt: 'run' });
+}
+
+suite('host', () => {
+  const config = (command: string, more = '') =>
+    `[host]\nunisolated = true\ncommand = ["/bin/sh", "-c", ${JSON.stringify(command)}]\n[limits]\nwrap_up = "1s"\n${more}`;
+
+  test('a limit is held while the runner is down, and the turn says which one', async () => {
+    await using plane = await startControlPlane();
+    const command = `trap 'echo listening >&2' USR2; cat "$PLAN42_LIMITS"; while :; do sleep 0.1; done`;
+    const options = {
+      url: plane.server.url,
+      token: await plane.newToken(),
+      runtime: 'host',
+      config: config(command, 'max_duration = "1h"\n'),
+    } as const;
+    const first = await RunnerProcess.start(options);
+    await first.ready();
+    const taskId = await startLimited(plane, { PLAN42_LIMITS_MAX_DURATION: '3s' });
+    await first.logged(/job started/);
+    assert.equal(await first.stop('SIGKILL'), 'SIGKILL');
+    const folder = join(first.folder, 'state/jobs/active', jobIdOf(taskId));
+    await eventually(async () => (await readReached({ folder })) !== undefined, slackMs);
+    await using second = await RunnerProcess.start({ ...options, folder: first.folder });
+    const { turn } = await untilOver(plane, taskId);
+    assert.match(
+      turn.ErrorMessage,
+      /^The agent was stopped at a limit: it ran for [3-9]\.\d s, and limits\.max_duration is 3\.0 s\. Its log is on /,
+    );
+    const log = await second.jobLog(jobIdOf(taskId));
+    assert.match(
+      log,
+      /^\{"version":1,"limits":\[\{"limit":"max_duration","unit":"seconds","allowed":3,"used":null\}\]/,
+    );
+    const [, notice, reached] = /(80 % used: .*)[\s\S]*(limit reached: .*)/.exec(log) ?? [];
+    assert.match(notice ?? '', /^80 % used: it ran for [23]\.\d s, and limits\.max_duration is 3\.0 s; the job ends/);
+    assert.match(reached ?? '', /limits\.max_duration is 3\.0 s; SIGTERM now, SIGKILL in 1 s/);
+    assert.match(log, /^listening$/m, 'the agent handles the signal');
+  });
+
+  test('a silent job ends, a busy one and one with output do not', async () => {
+    await using plane = await startControlPlane();
+    // Its own process works, or prints, for the first seconds.
+    const command = `end=$(($(date +%s) + 5)); while [ $(date +%s) -lt $end ]; do :; done; exec sleep 600`;
+    const token = await plane.newToken();
+    await using runner = await RunnerProcess.start({
+      url: plane.server.url,
+      token,
+      runtime: 'host',
+      config: config(command),
+    });
+    await runner.ready();
+    const taskId = await startLimited(plane, { PLAN42_LIMITS_IDLE_TIMEOUT: '2s' });
+    const { turn } = await untilOver(plane, taskId);
+    assert.match(
+      turn.ErrorMessage,
+      /no output, network traffic or processor use for \S+ s, and limits\.idle_timeout is 2\.0 s/,
+    );
+    const seconds = (Date.parse(turn.CompletedAt) - Date.parse(turn.CreatedAt)) / 1000;
+    assert.ok(seconds >= 6, `it ended while it worked: after ${seconds} s`);
+    await runner.logged(/job ended at limit/);
+  });
+
+  test('a limit that cannot be held refuses the job', async () => {
+    await using plane = await startControlPlane();
+    const token = await plane.newToken();
+    await using runner = await RunnerProcess.start({
+      url: plane.server.url,
+      token,
+      runtime: 'host',
+      config: config('exit 0'),
+    });
+    await runner.ready();
+    const { turn } = await untilOver(plane, await startLimited(plane, { PLAN42_LIMITS_DISK_GIB: '1' }));
+    assert.match(
+      turn.ErrorMessage,
+      /cannot hold limits\.disk_gib: jobs on the host share its disk\. Remove limits\.disk_gib/,
+    );
+  });
+});
+
+for (const name of ['podman', 'docker'] as const) {
+  suite(name, { concurrency: 2 }, () => {
+    const setUp = async (t: Parameters<typeof setUpEngineJob>[0], commands: string, limits: WardenTask['limits']) => {
+      const setting = await setUpEngineJob(t, name, { commands });
+      if (!setting.runtime) return undefined;
+      const { runtime, job, env } = setting;
+      const { jobId, folder, logFile } = job;
+      const task = {
+        version: 1,
+        jobId,
+        folder,
+        logFile,
+        runtime: name,
+        limits,
+        wrapUpMs: 1000,
+        hasOwnNetwork: true,
+      } as const;
+      await startWarden(task, env);
+      const mounts = [
+        { source: agentPaths(job, true).source, target: agentLimitsFolder, isReadOnly: true, relabel: true },
+      ];
+      await runtime.start({ ...job, mounts });
+      return {
+        ...setting,
+        [Symbol.asyncDispose]: async () => {
+          await stopWarden(job);
+          await setting[Symbol.asyncDispose]();
+        },
+      };
+    };
+
+    test('a job that writes more than disk_gib ends, and its space is free again', async (t) => {
+      const commands = `trap '' TERM; dd if=/dev/zero of=/big bs=1048576 count=3000; sleep 600`;
+      await using setting = await setUp(t, commands, { disk_gib: 100 * 2 ** 20 });
+      if (!setting) return;
+      const { runtime, job, engine, log } = setting;
+      const { exitCode } = await runtime.wait(job);
+      assert.equal(exitCode, 137, await log());
+      const reached = await readReached(job);
+      assert.equal(reached?.limit, 'disk_gib');
+      assert.ok(reached.used >= 100 * 2 ** 20, `${reached.used}`);
+      await runtime.remove(job);
+      assert.equal((await engine('ps', '-a', '-q', '--filter', `name=${job.jobId}`)).trim(), '');
+    });
+
+    test('a silent container ends, one that works does not, and its agent learns of it', async (t) => {
+      const work = `end=$(($(date +%s) + 4)); while [ $(date +%s) -lt $end ]; do :; done`;
+      const file = `${agentLimitsFolder}/limits.json`;
+      const commands = `cat ${file}; trap heard=9 USR2; trap 'exit $heard' TERM; ${work}; echo worked; sleep 600 & while :; do wait $!; done`;
+      await using setting = await setUp(t, commands, { idle_timeout: 3000 });
+      if (!setting) return;
+      const { runtime, job, log } = setting;
+      const { exitCode } = await runtime.wait(job);
+      assert.equal(exitCode, 9, await log());
+      assert.equal((await readReached(job))?.limit, 'idle_timeout');
+      assert.match(await log(), /^\{"version":1,[\s\S]*^worked$/m);
+      const content = JSON.parse(await readFile(join(agentPaths(job, true).source, 'limits.json'), 'utf8'));
+      assert.deepEqual([content.reached, content.limits[0].allowed], ['idle_timeout', 3]);
+    });
+  });
+}
