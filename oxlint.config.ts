@@ -64,7 +64,10 @@ const publicFiles: Record<string, readonly string[]> = {
   ],
   wall: ['wall'],
   limits: ['limits', 'uses', 'effective', 'files', 'warden', 'warden-process'],
-  runtimes: ['runtime', 'meter', 'select', 'survey', 'status', 'image-policy', 'check/run-check', 'check/names'],
+  runtimes: [
+    ...['runtime', 'meter', 'select', 'survey', 'status', 'image-policy'],
+    ...['authorities', 'check/run-check', 'check/names'],
+  ],
 };
 
 const rooms = Object.keys(mayImport);

@@ -4,7 +4,7 @@ import { writeFile } from 'node:fs/promises';
 import { join } from 'node:path';
 import { suite, test } from 'node:test';
 import { defaultBase } from '../src/cli/agents/dockerfile.ts';
-import { provideBase } from './support/agent-base.ts';
+import { builderGateway, provideBase } from './support/agent-base.ts';
 import { type Env, run } from './support/engines/processes.ts';
 import { requires } from './support/engines-client.ts';
 import { git } from './support/git.ts';
@@ -36,9 +36,7 @@ suite('plan42 run in containers', { concurrency: 2 }, () => {
       if (!engines || !(await requiresCommands(t, 'npm'))) return;
       const { env } = engines[name];
       await using dir = await makeTempDir();
-      // An address of this machine that builds of both engines reach.
-      const gateway = ['network', 'inspect', 'bridge', '--format', '{{(index .IPAM.Config 0).Gateway}}'];
-      const host = (await run('docker', gateway, { env: engines.docker.env })).trim();
+      const host = await builderGateway(engines.docker.env);
       await using npm = await startNpmRegistry(host, [await programPackage(dir.path, 'tiny-agent', program)]);
       const npmUrl = `http://${host}:${npm.port}`;
       const base = await provideBase(name, env, { registry: engines.registry, npm: npmUrl });
