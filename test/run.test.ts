@@ -91,7 +91,7 @@ suite('plan42 run', { concurrency: 2 }, () => {
     assert.match(early.stderr, /Sent your commits.*ERROR/s);
     await writeFile(go, '');
     const { exitCode, stdout } = await second;
-    const document = JSON.parse(stdout) as Json;
+    const document: Json = JSON.parse(stdout);
     assert.deepEqual([exitCode, document.conflictBranch], [1, `${first.branch}-turn-2`]);
     assert.match(document.error, /conflicts with this turn's changes in a\.txt/);
     assert.equal(await git(path, ['show', `${first.branch}:a.txt`]), 'mine');

@@ -81,7 +81,7 @@ export async function fetchTask(
   const listed = await run(remote, list, 'list the branches on the server');
   const has = (ref: string) => listed.split('\n').some((line) => line.endsWith(`\t${ref}`));
   if (!has(feature)) return undefined;
-  const [found] = conflict.filter(has);
+  const found = conflict.find(has);
   if (found !== undefined) refs.conflict = `${refs.branch}-turn-${turnIndex}`;
   const wanted = [
     `+${feature}:${refs.branch}`,
