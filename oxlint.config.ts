@@ -61,6 +61,7 @@ const publicFiles: Record<string, readonly string[]> = {
     'ip-address',
     'presets',
     'proxy-variables',
+    'credentials',
   ],
   wall: ['wall'],
   limits: ['limits', 'uses', 'effective', 'files', 'warden', 'warden-process'],
