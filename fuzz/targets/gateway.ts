@@ -2,7 +2,7 @@ import assert from 'node:assert/strict';
 import { isIP } from 'node:net';
 import { isProxyUrl } from '../../src/config/egress.ts';
 import { parseConfig } from '../../src/config/parse.ts';
-import { type HelloResult, readClientHello } from '../../src/gateway/client-hello.ts';
+import { type HelloResult, readClientHello, readSecondHello } from '../../src/gateway/client-hello.ts';
 import { allowedHostProblem, covers, type Entry, InvalidEntry, parseEntry } from '../../src/gateway/entries.ts';
 import { refuseFirstBytes } from '../../src/gateway/first-bytes.ts';
 import { proxyAuthorization } from '../../src/gateway/front-proxy.ts';
@@ -17,6 +17,7 @@ import { createResponseObjects } from '../../src/gateway/models/response-objects
 import { findPrice, totalTokens } from '../../src/gateway/models/usage.ts';
 import type { EgressPolicy } from '../../src/gateway/policy.ts';
 import { readRequestTarget } from '../../src/gateway/request-target.ts';
+import { isRetryRequest } from '../../src/gateway/server-hello.ts';
 import { readSocksGreeting, readSocksRequest, type SocksMessage } from '../../src/gateway/socks.ts';
 import { describeRefusal, describeUnreachable } from '../../src/gateway/tunnel.ts';
 import { computePolicy } from '../../src/jobs/egress/compute-policy.ts';
@@ -166,6 +167,25 @@ export const targets: readonly Target[] = [
     check: ({ hello, refusal }: { hello: HelloResult; refusal: unknown }) => {
       const isGood = hello.kind === 'hello' && parseHost(hello.serverName ?? '')?.text === 'good.example';
       assert.equal(refusal === undefined, isGood);
+    },
+  },
+  {
+    covers: ['gateway/client-hello.ts#readSecondHello', 'gateway/server-hello.ts#isRetryRequest'],
+    corpus: [
+      Buffer.concat([record(Buffer.from([1]), 20), record(Buffer.alloc(40), 23), clientHello('good.example')]),
+      Buffer.concat([record(Buffer.from([1, 112]), 21), record(Buffer.from([2, 0, 0, 38, 3, 3, 0xcf, 0x21]))]),
+    ].map(text),
+    input: 'bytes',
+    maxKiB: 64,
+    run: (bytes: Buffer) => ({ hello: readSecondHello(bytes), isRetry: isRetryRequest(bytes) }),
+    maxGrowth: 1000,
+    check: ({ hello, isRetry }: { hello: HelloResult; isRetry: boolean | undefined }, bytes: Buffer) => {
+      if (hello.kind === 'hello') {
+        assert.ok(hello.length <= bytes.length);
+        assert.deepEqual(readSecondHello(bytes.subarray(0, hello.length)), hello, 'bytes after it changed it');
+      }
+      // A result does not change with the bytes that follow.
+      if (isRetry !== undefined) assert.equal(isRetryRequest(Buffer.concat([bytes, bytes])), isRetry);
     },
   },
   {

@@ -7,7 +7,13 @@ import {
   record,
   serverNameExtension,
 } from '../../test/support/client-hello.ts';
-import { maxHelloBytes, readClientHello } from './client-hello.ts';
+import { maxHelloBytes, readClientHello as readHello, readSecondHello } from './client-hello.ts';
+
+/** Without its length. */
+function readClientHello(bytes: Buffer) {
+  const { length: _, ...result } = { length: 0, ...readHello(bytes) };
+  return result;
+}
 
 const named = (serverName: string | undefined) => ({ kind: 'hello', serverName });
 
@@ -78,4 +84,17 @@ test('a client cannot keep the reader waiting with ever more bytes', () => {
   const bytes = Buffer.concat([long, ...Array.from({ length: 4 }, () => record(Buffer.alloc(16_384)))]);
   assert.ok(bytes.length > maxHelloBytes);
   assert.equal(readClientHello(bytes).kind, 'invalid');
+});
+
+test('a second ClientHello is found after what servers ignore, and its end too', () => {
+  const ignored = Buffer.concat([record(Buffer.from([1]), 20), record(Buffer.alloc(500), 23)]);
+  const bytes = Buffer.concat([ignored, clientHello('a.example')]);
+  const found = { kind: 'hello', serverName: 'a.example', length: bytes.length };
+  for (let length = 0; length < bytes.length; length += 1)
+    assert.deepEqual(readSecondHello(bytes.subarray(0, length)), { kind: 'incomplete' }, String(length));
+  assert.deepEqual(readSecondHello(bytes), found);
+  assert.deepEqual(readSecondHello(Buffer.concat([bytes, ignored])), found);
+  assert.deepEqual(readSecondHello(Buffer.concat([ignored, record(Buffer.from([2, 40]), 21)])), { kind: 'not-tls' });
+  const early = Array.from({ length: 5 }, () => record(Buffer.alloc(16_384), 23));
+  assert.equal(readSecondHello(Buffer.concat(early)).kind, 'invalid');
 });

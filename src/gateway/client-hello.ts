@@ -3,7 +3,8 @@
 export type HelloResult =
   /** The rest has not arrived. */
   | { kind: 'incomplete' }
-  | { kind: 'hello'; serverName: string | undefined }
+  /** `length` is that of its records. */
+  | { kind: 'hello'; serverName: string | undefined; length: number }
   | { kind: 'not-tls' }
   /** TLS, but not as a client writes it that has nothing to hide. */
   | { kind: 'invalid'; reason: string };
@@ -14,12 +15,42 @@ export const maxHelloBytes = 64 * 1024;
 const recordHeaderBytes = 5;
 const maxRecordBytes = 16_384;
 const maxRecords = 64;
-const type = { handshake: 22, clientHello: 1, serverName: 0, hostName: 0 } as const;
+const type = {
+  ...{ handshake: 22, changeCipherSpec: 20, applicationData: 23 },
+  ...{ clientHello: 1, serverName: 0, hostName: 0 },
+} as const;
 
 /** @param bytes all that the client has sent so far */
 export function readClientHello(bytes: Buffer): HelloResult {
+  return withoutInvalid(() => parse(bytes));
+}
+
+/**
+ * Reads the second ClientHello, which a server asked for by a HelloRetryRequest.
+ * @param bytes all that the client has sent after the first one
+ */
+export function readSecondHello(bytes: Buffer): HelloResult {
+  return withoutInvalid(() => {
+    const start = skipIgnored(bytes);
+    if (start === undefined && bytes.length >= maxHelloBytes) throw new Invalid('its second ClientHello is missing');
+    if (start === undefined) return { kind: 'incomplete' };
+    const result = parse(bytes.subarray(start));
+    return result.kind === 'hello' ? { ...result, length: start + result.length } : result;
+  });
+}
+
+/** The records before a second ClientHello that a server ignores: data that came too early, and a compatible nothing. */
+function skipIgnored(bytes: Buffer): number | undefined {
+  for (let at = 0; at < bytes.length; at += recordHeaderBytes + bytes.readUInt16BE(at + 3)) {
+    if (bytes[at] !== type.changeCipherSpec && bytes[at] !== type.applicationData) return at;
+    if (bytes.length < at + recordHeaderBytes) return undefined;
+  }
+  return undefined;
+}
+
+function withoutInvalid(read: () => HelloResult): HelloResult {
   try {
-    return parse(bytes);
+    return read();
   } catch (error) {
     if (error instanceof Invalid) return { kind: 'invalid', reason: error.message };
     throw error;
@@ -38,11 +69,11 @@ function parse(bytes: Buffer): HelloResult {
     if (bytes.length >= maxHelloBytes) throw new Invalid('its ClientHello is too long');
     return { kind: 'incomplete' };
   }
-  return { kind: 'hello', serverName: readServerName(message) };
+  return { kind: 'hello', serverName: readServerName(message.body), length: message.length };
 }
 
-/** The body of the ClientHello; undefined if it is incomplete. */
-function joinRecords(bytes: Buffer): Buffer | undefined {
+/** The body of the ClientHello, and the length of its records; undefined if it is incomplete. */
+function joinRecords(bytes: Buffer): { body: Buffer; length: number } | undefined {
   const parts: Buffer[] = [];
   let joined = 0;
   let declared = 0;
@@ -68,7 +99,7 @@ function joinRecords(bytes: Buffer): Buffer | undefined {
     // Servers do not agree about the meaning of what follows in the same record.
     if (wanted !== undefined && declared > wanted) throw new Invalid('its first record has more than a ClientHello');
     if (wanted === undefined || joined < wanted) continue;
-    return Buffer.concat(parts).subarray(4, wanted);
+    return { body: Buffer.concat(parts).subarray(4, wanted), length: at };
   }
   return undefined;
 }

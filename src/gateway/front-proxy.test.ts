@@ -1,20 +1,30 @@
 import assert from 'node:assert/strict';
 import { once } from 'node:events';
-import { createServer, request } from 'node:http';
-import { type AddressInfo, connect } from 'node:net';
+import { writeFile } from 'node:fs/promises';
+import { createServer, type IncomingMessage, request, type ServerResponse } from 'node:http';
+import { createServer as createTlsServer } from 'node:https';
+import { type AddressInfo, connect, type Socket } from 'node:net';
+import { join } from 'node:path';
 import { test } from 'node:test';
+import { eventually } from '../../test/support/eventually.ts';
 import { get, openPolicy, openTls, openTunnel, startRawServer, startTestGateway } from '../../test/support/gateway.ts';
 import { startTestServer } from '../../test/support/http-server.ts';
+import { makeTempDir } from '../../test/support/temp-dir.ts';
+import { tlsPair } from '../../test/support/tls-pair.ts';
 import { isDirect } from './front-proxy.ts';
 import { parseTarget } from './host-name.ts';
 
 /** A proxy that wants credentials, and leads every name to these ports of loopback. */
-async function startProxy(ports: Record<number, number>) {
+async function startProxy(ports: Record<number, number>, { tls = false } = {}) {
   const seen: string[] = [];
   const isAllowed = (header: string | undefined) => header === `Basic ${Buffer.from('me:p@ss').toString('base64')}`;
-  const server = createServer((incoming, response) => {
+  const server = tls ? createTlsServer(tlsPair) : createServer();
+  server.on('request', (incoming: IncomingMessage, response: ServerResponse) => {
     seen.push(`${incoming.method} ${incoming.url}`);
-    if (!isAllowed(incoming.headers['proxy-authorization'])) return void response.writeHead(407).end();
+    if (!isAllowed(incoming.headers['proxy-authorization'])) {
+      response.writeHead(407).end();
+      return;
+    }
     const { pathname } = new URL(incoming.url ?? '');
     const onward = request({
       host: '127.0.0.1',
@@ -24,9 +34,12 @@ async function startProxy(ports: Record<number, number>) {
     });
     onward.on('response', (answer) => answer.pipe(response)).end();
   });
-  server.on('connect', (incoming, client, head) => {
+  server.on('connect', (incoming: IncomingMessage, client: Socket, head: Buffer) => {
     seen.push(`CONNECT ${incoming.url}`);
-    if (!isAllowed(incoming.headers['proxy-authorization'])) return void client.end('HTTP/1.1 407 No\r\n\r\n');
+    if (!isAllowed(incoming.headers['proxy-authorization'])) {
+      client.end('HTTP/1.1 407 No\r\n\r\n');
+      return;
+    }
     const onward = connect(ports[443] ?? 0, '127.0.0.1', () => {
       client.write('HTTP/1.1 200 OK\r\n\r\n');
       onward.write(head);
@@ -92,6 +105,40 @@ test('a proxy that wants other credentials is named as the reason, without them'
   );
   assert.doesNotMatch(response, /wrong/);
 });
+
+for (const host of ['localhost', '127.0.0.1']) {
+  test(`an https proxy at ${host} is used by TLS, with an authority of its own, and with credentials`, async () => {
+    await using dir = await makeTempDir();
+    const caFile = join(dir.path, 'ca.pem');
+    await writeFile(caFile, tlsPair.cert);
+    await using tls = await startRawServer({ tls: true });
+    await using http = await startTestServer((response) => void response.end('plain'));
+    await using proxy = await startProxy({ 443: tls.port, 80: http.port }, { tls: true });
+    const url = `https://me:p%40ss@${host}:${proxy.port}`;
+    const policy = { ...openPolicy(['good.example'], [443, 80]), proxy: { url, direct: [], caFile } };
+    await using gateway = await startTestGateway({ policy });
+    const { status, socket } = await openTunnel(gateway, 'good.example:443');
+    assert.equal(status, 200);
+    const secure = await openTls(socket, 'good.example');
+    const text = 'ping'.repeat(100_000);
+    let response = '';
+    secure.on('data', (chunk: Buffer) => (response += chunk)).write(text);
+    // The TLS of Node.js, which this proxy has, ends with the first half of a connection.
+    await eventually(async () => response === text);
+    secure.destroy();
+    assert.equal((await get(gateway, 'http://good.example/x')).body, 'plain');
+    assert.deepEqual(proxy.seen, ['CONNECT good.example:443', 'GET http://good.example/x']);
+
+    // Without the authority, nothing is sent to the proxy.
+    const other = { ...policy, proxy: { url, direct: [] } };
+    await using distrustful = await startTestGateway({ policy: other });
+    const refusal = await distrustful.exchange('CONNECT good.example:443 HTTP/1.1\r\nHost: x\r\n\r\n');
+    assert.match(refusal, / 502 .*the proxy in front of the runner: .*DEPTH_ZERO_SELF_SIGNED_CERT/s);
+    assert.doesNotMatch(refusal, /p@ss|p%40ss/);
+    assert.equal((await get(distrustful, 'http://good.example/x')).status, 502);
+    assert.equal(proxy.seen.length, 2);
+  });
+}
 
 test('hosts in NO_PROXY are reached directly, as curl does', () => {
   const direct = (entry: string, target: string) =>

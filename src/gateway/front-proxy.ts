@@ -1,5 +1,5 @@
 /** A proxy between this machine and the internet. Its credentials stay in this process. */
-import { connect, type Socket } from 'node:net';
+import { connect, isIP, type Socket } from 'node:net';
 import { connect as connectTls, getCACertificates } from 'node:tls';
 import { readText } from '../lib/read-file.ts';
 import { readAvailable } from './available.ts';
@@ -69,7 +69,9 @@ export async function connectToProxy(url: URL, caFile: string | undefined, optio
     allowHalfOpen: true,
   };
   const ca = caFile === undefined ? {} : { ca: [...getCACertificates('default'), await readText(caFile)] };
-  const socket = isTls ? connectTls({ ...common, ...ca, servername: host }) : connect(common);
+  // An address is no server name. It is compared with the certificate all the same.
+  const name = isIP(host) === 0 ? { servername: host } : {};
+  const socket = isTls ? connectTls({ ...common, ...ca, ...name }) : connect(common);
   try {
     await connected(socket, isTls ? 'secureConnect' : 'connect', options);
   } catch (error) {

@@ -1,7 +1,7 @@
 /** Passes bytes between two sockets until both directions have ended. */
 import type { Socket } from 'node:net';
 import { systemClock } from '../lib/clock.ts';
-import { passOn } from './block-reader.ts';
+import { passOn, type See } from './block-reader.ts';
 
 export interface RelayOptions {
   /** Without a byte in either direction. */
@@ -9,12 +9,14 @@ export interface RelayOptions {
   onBytes: (sent: number, received: number) => void;
   /** Decides by the first bytes of the client whether anything of it is passed on. */
   admit?: (client: Socket) => Promise<boolean>;
+  /** Sees what comes from the other side. */
+  see?: See;
 }
 
 const countIntervalMs = 5000;
 
 /** Half-closes and errors are passed on, and the slower side slows the faster one. Closes both sockets in the end. */
-export function relay(client: Socket, upstream: Socket, { idleMs, onBytes, admit }: RelayOptions): void {
+export function relay(client: Socket, upstream: Socket, { idleMs, onBytes, admit, see }: RelayOptions): void {
   const counted = { sent: upstream.bytesWritten, received: upstream.bytesRead };
   let activeAt = systemClock.now();
   const ticker = setInterval(() => {
@@ -51,7 +53,7 @@ export function relay(client: Socket, upstream: Socket, { idleMs, onBytes, admit
     destroy();
     return;
   }
-  passOn(upstream, client);
+  passOn(upstream, client, see);
   if (admit === undefined) passOn(client, upstream);
   else admit(client).then((isAdmitted) => (isAdmitted ? passOn(client, upstream) : upstream.destroy()), destroy);
 }

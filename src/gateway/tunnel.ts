@@ -3,7 +3,7 @@ import type { Socket } from 'node:net';
 import { connectInBlocks } from './block-reader.ts';
 import { UnreachableError } from './connected.ts';
 import { decide, type Permission, type Refusal } from './decide.ts';
-import { checkFirstBytes, denyTls, tlsPort } from './first-bytes.ts';
+import { checkFirstBytes, checkSecondHello, denyTls, type FirstBytes, tlsPort } from './first-bytes.ts';
 import { showTarget, type Target } from './host-name.ts';
 import type { Broker } from './intercept/broker.ts';
 import type { FindGuards } from './intercept/guards.ts';
@@ -11,6 +11,7 @@ import type { Limits } from './limits.ts';
 import type { EgressPolicy } from './policy.ts';
 import type { Recorder } from './recorder.ts';
 import { relay } from './relay.ts';
+import { watchServerHello } from './server-hello.ts';
 import { RefusedError, type Upstream } from './upstream.ts';
 
 export interface ProxyDeps {
@@ -73,21 +74,28 @@ export async function openTunnel(
   }
   replies.established();
   const onBytes = recorder.allow(named, permission);
-  const admit = async () => {
-    const timeoutMs = target.port === tlsPort ? limits.headerMs : limits.idleMs;
-    const first = await checkFirstBytes(client, target, timeoutMs);
-    if (first.kind === 'refused') {
-      if (policy.mode === 'enforce') {
-        recorder.refuse(named, first.refusal);
-        denyTls(client);
-        return false;
-      }
-      recorder.allow(named, { ...permission, observed: first.refusal });
+  const serverHello = watchServerHello(socket);
+  /** Whether the connection may continue. Records why if not. */
+  const isAdmitted = (found: FirstBytes): found is Exclude<FirstBytes, { kind: 'closed' }> => {
+    if (found.kind === 'closed') client.destroy();
+    if (found.kind !== 'refused') return found.kind === 'admitted';
+    if (policy.mode === 'enforce') {
+      recorder.refuse(named, found.refusal);
+      denyTls(client);
+      return false;
     }
-    if (first.kind === 'closed') client.destroy();
-    return first.kind !== 'closed';
+    recorder.allow(named, { ...permission, observed: found.refusal });
+    return true;
   };
-  relay(client, socket, { idleMs: limits.idleMs, onBytes, admit });
+  const admit = async () => {
+    const first = await checkFirstBytes(client, target, target.port === tlsPort ? limits.headerMs : limits.idleMs);
+    if (!isAdmitted(first)) return false;
+    if (first.kind === 'refused' || first.helloBytes === 0) return true;
+    // Nothing else of the client until it is known how the server understands it.
+    socket.write(client.read(first.helloBytes) as Buffer);
+    return !(await serverHello.isRetry) || isAdmitted(await checkSecondHello(client, target, limits.headerMs));
+  };
+  relay(client, socket, { idleMs: limits.idleMs, onBytes, admit, see: serverHello.see });
   return undefined;
 }
 

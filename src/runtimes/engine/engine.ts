@@ -47,7 +47,7 @@ import { runArguments } from './run-arguments.ts';
 import { listUnmanaged, removeUnmanaged } from './unmanaged.ts';
 import { waitForClient } from './wait-for-client.ts';
 import { waitForContainer } from './wait-for-container.ts';
-import { raiseWallFor } from './wall-options.ts';
+import { checkWallFor, raiseWallFor, wallVariables } from './wall-options.ts';
 
 /** The differences between engines. */
 export interface Engine {
@@ -149,15 +149,18 @@ export function createEngineRuntime(engine: Engine, options: RuntimeOptions): Ru
   }
 
   async function start(job: StartOptions, signal?: AbortSignal): Promise<void> {
-    const raised = await raiseWallFor(job, limits, engineSettings);
-    const [given, logDriver, variables, authorities, network, capabilities] = await Promise.all([
+    const [given, logDriver, variables, authorities, ownNetwork, capabilities] = await Promise.all([
       givenOptions(job, engineSettings),
       chooseLogDriver(),
-      keepVariablesOut(job.image, [...(raised?.variables ?? []), ...Object.keys(job.variables ?? {})]),
+      keepVariablesOut(job.image, [...Object.keys(wallVariables(job)), ...Object.keys(job.variables ?? {})]),
       authorityOptions(job, caFile, { run, instanceId, isRemote, relabels: true }),
-      raised?.options ?? agentNetwork.options(job.serverUrl),
+      job.egress === undefined ? agentNetwork.options(job.serverUrl) : [],
       capabilitiesFor(job, signal),
+      checkWallFor(job, limits, engineSettings),
     ]);
+    // Last, so that no step fails while the gateway is being started.
+    const raised = await raiseWallFor(job, engineSettings);
+    const network = raised?.options ?? ownNetwork;
     const own = variableOptions(job.variables ?? {});
     const options = ['--log-driver', logDriver, ...given, ...own, ...variables.options, ...authorities, ...network];
     const args = runArguments(job, options, { limits: { ...limits, capabilities }, instanceId, wall: raised?.wall });

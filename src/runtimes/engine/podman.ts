@@ -28,7 +28,8 @@ const podman: Engine = {
   }),
   findRoute: podmanRoute,
   location: {
-    query: ['info', '--format', '{{.Host.ServiceIsRemote}}'],
+    // Only a remote engine has a server. `podman info` says it too, but takes ten times as long.
+    query: ['version', '--format', '{{if .Server}}true{{end}}'],
     isRemote: (printed) => printed === 'true',
   },
   storageFolder: ['info', '--format', '{{.Store.GraphRoot}}'],

@@ -11,30 +11,36 @@ import { checkGiven, type EngineSettings, mountOption } from './given.ts';
 export interface RaisedWall {
   wall: Wall;
   options: readonly string[];
-  /** The names of the variables that it sets. */
-  variables: readonly string[];
 }
 
-/**
- * Raises the wall of a job that has a policy, once the settings are known to leave no way around it.
- * @throws UserError
- */
-export async function raiseWallFor(
-  job: StartOptions,
+/** @throws UserError if the job has a policy, but the settings leave a way around its wall */
+export async function checkWallFor(
+  { egress }: StartOptions,
   limits: Config['jobs'],
   settings: EngineSettings,
-): Promise<RaisedWall | undefined> {
+): Promise<void> {
+  if (egress === undefined) return;
+  const [{ mounts }, isRemote] = await Promise.all([checkGiven(settings), settings.isRemote()]);
+  await checkWallSettings({ jobs: limits, mounts, isRemote, engine: settings.engine });
+}
+
+/** Raises the wall of a job that has a policy, whose settings {@link checkWallFor} has checked. @throws UserError */
+export async function raiseWallFor(job: StartOptions, settings: EngineSettings): Promise<RaisedWall | undefined> {
   if (job.egress === undefined) return undefined;
-  const { mounts } = await checkGiven(settings);
-  await checkWallSettings({ jobs: limits, mounts, isRemote: await settings.isRemote(), engine: settings.engine });
-  const wall = await raiseWall(job, job.egress, agentEnvironment(settings.guard.env));
+  const wall = await raiseWall(job, job.egress, {
+    env: agentEnvironment(settings.guard.env),
+    secrets: job.broker?.values,
+  });
   const mount = { source: wall.source, target: wallFolder, isReadOnly: true, relabel: true };
-  const variables = { ...proxyVariables(proxyPort), ...serverVariable(job) };
   return {
     wall,
-    options: ['--network=none', ...mountOption(mount, settings.engine), ...variableOptions(variables)],
-    variables: Object.keys(variables),
+    options: ['--network=none', ...mountOption(mount, settings.engine), ...variableOptions(wallVariables(job))],
   };
+}
+
+/** The variables that the wall sets; none for a job without one. */
+export function wallVariables(job: StartOptions): Record<string, string> {
+  return job.egress === undefined ? {} : { ...proxyVariables(proxyPort), ...serverVariable(job) };
 }
 
 /** A server on this machine's loopback has a name of its own in the container. */
