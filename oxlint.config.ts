@@ -20,7 +20,7 @@ const mayImport: Record<string, readonly string[]> = {
   runner: ['jobs', 'limits', 'github', 'control', 'runtimes', 'shim', 'plan42', 'config', 'lib'],
   web: ['runtimes', 'gateway', 'plan42', 'lib'],
   server: ['gateway', 'plan42', 'lib'],
-  agent: ['plan42', 'lib'],
+  agent: ['gateway', 'plan42', 'lib'],
   checks: ['github', 'control', 'service', 'runtimes', 'plan42', 'config', 'lib'],
   tui: ['checks', 'github', 'control', 'runtimes', 'plan42', 'config', 'lib'],
   cli: [
@@ -51,10 +51,24 @@ const publicFiles: Record<string, readonly string[]> = {
   agent: ['agent', 'adapters/*', 'failures', 'git/*', 'github/*'],
   shim: ['shim', 'job-log'],
   // A process of its own. The others write its policy and read its report.
-  gateway: ['gateway', 'policy', 'report', 'entries', 'host-name', 'ip-address', 'presets', 'proxy-variables'],
+  gateway: [
+    'gateway',
+    'policy',
+    'refused',
+    'report',
+    'entries',
+    'host-name',
+    'ip-address',
+    'presets',
+    'proxy-variables',
+    'credentials',
+  ],
   wall: ['wall'],
   limits: ['limits', 'uses', 'effective', 'files', 'warden', 'warden-process'],
-  runtimes: ['runtime', 'meter', 'select', 'survey', 'status', 'image-policy', 'check/run-check', 'check/names'],
+  runtimes: [
+    ...['runtime', 'meter', 'select', 'survey', 'status', 'image-policy'],
+    ...['authorities', 'check/run-check', 'check/names'],
+  ],
 };
 
 const rooms = Object.keys(mayImport);

@@ -13,6 +13,7 @@ import { findIdentity } from './github/identity.ts';
 import { parseAnswer } from './prompt/answers.ts';
 import { type Feedback, openFeedback } from './prompt/feedback.ts';
 import { buildPrompt } from './prompt/prompt.ts';
+import { explainRefusedHosts } from './refused-hosts.ts';
 import { cloneAll, describeForPrompt } from './repositories.ts';
 import { runSetupScript } from './setup-script.ts';
 import { showEvent, showUsage } from './show-event.ts';
@@ -43,6 +44,13 @@ export const realAgents: Agents = { find: findAdapter, run: runAgent };
 
 /** Works on a turn and returns how it ended. Never rejects. */
 export async function runTurn(deps: TurnDeps): Promise<TurnResult> {
+  const result = await tryTurn(deps);
+  return isStopped(deps) ? result : await explainRefusedHosts(result);
+}
+
+const isStopped = ({ signal, turn }: Pick<TurnDeps, 'signal' | 'turn'>) => signal.aborted || turn.finished.aborted;
+
+async function tryTurn(deps: TurnDeps): Promise<TurnResult> {
   const { request, turn, api } = deps;
   const signal = AbortSignal.any([deps.signal, turn.finished]);
   const title = request.title ? `, "${request.title}"` : '';
@@ -168,9 +176,8 @@ async function saveAndFail(error: unknown, deps: WorkDeps): Promise<TurnResult> 
   return failed(error, deps, saved);
 }
 
-function failed(error: unknown, { signal, turn }: Pick<TurnDeps, 'signal' | 'turn'>, saved?: Saved): TurnResult {
-  const isStopped = signal.aborted || turn.finished.aborted;
-  const reason = isStopped ? 'stopped' : failureMessage(error);
+function failed(error: unknown, deps: Pick<TurnDeps, 'signal' | 'turn'>, saved?: Saved): TurnResult {
+  const reason = isStopped(deps) ? 'stopped' : failureMessage(error);
   const more = saved === undefined ? '' : sentences(saved);
   return {
     Status: 'Failed',

@@ -7,6 +7,7 @@ import { parseTarget, showTarget, type Target } from './host-name.ts';
 import { endTls } from './intercept/end-tls.ts';
 import { review } from './intercept/review.ts';
 import { maxHeaderBytes } from './limits.ts';
+import { refusedPath } from './refused.ts';
 import { readRequestTarget } from './request-target.ts';
 import { respond, respondRaw } from './responses.ts';
 import { describeRefusal, describeUnreachable, httpPort, openTunnel, type ProxyDeps } from './tunnel.ts';
@@ -127,6 +128,11 @@ function onRequest(request: IncomingMessage, response: ServerResponse, context: 
   if (request.method === 'OPTIONS' && request.url === '*' && !context.tunnels.has(request.socket)) {
     // A probe asks whether the gateway responds.
     response.writeHead(204).end();
+    return;
+  }
+  if (request.method === 'GET' && request.url === refusedPath && !context.tunnels.has(request.socket)) {
+    response.writeHead(200, { 'Content-Type': 'application/json' });
+    response.end(JSON.stringify({ refused: context.recorder.refused() }));
     return;
   }
   const admission = admit(request, context);
