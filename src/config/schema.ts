@@ -3,6 +3,7 @@
  * reference are derived from this table.
  */
 import { logLevels } from '../lib/logger.ts';
+import { credentialHosts, headerName, variableName } from './credentials.ts';
 import { hostEntries, proxyUrl } from './egress.ts';
 import { imagePatterns } from './image-pattern.ts';
 import {
@@ -227,6 +228,20 @@ export const tables = {
       secret: true,
     },
   },
+  credentials: {
+    broker: field(
+      'broker',
+      choice(['auto', 'off']),
+      'auto',
+      'whether tokens and keys stay out of jobs: "auto" if they have a wall; the gateway puts them into requests',
+    ),
+    offImages: field(
+      'off_images',
+      imagePatterns,
+      [],
+      'patterns of images whose jobs get the secrets themselves, such as "ghcr.io/acme/*"',
+    ),
+  },
   health: {
     listen: optional('listen', hostPort, 'address of the HTTP health endpoint'),
   },
@@ -246,17 +261,39 @@ export const connectionFields = {
   token: secret('token', 'a GitHub token', token),
 } as const;
 
+/** One `[credentials.<name>]` table each. */
+export const credentialFields = {
+  variable: optional(
+    'variable',
+    variableName,
+    'the variable of environments, or of jobs.env, that contains the secret',
+  ),
+  hosts: field('hosts', credentialHosts, [], 'the hosts that get it; others never do'),
+  header: optional(
+    'header',
+    headerName,
+    'the only header that it may be in; default: Authorization, X-Api-Key and the like',
+  ),
+} as const;
+
 type Values<Fields> = { -readonly [Name in keyof Fields]: Fields[Name] extends Field<infer T> ? T : never };
 
 export type Connection = Values<typeof connectionFields>;
 
+export type CredentialTable = Values<typeof credentialFields>;
+
 export type Config = { -readonly [Table in keyof typeof tables]: Values<(typeof tables)[Table]> } & {
   /** By the name of the table. */
   github: Record<string, Connection>;
+  /** The tables in `[credentials]`, by name. */
+  credentialTables: Record<string, CredentialTable>;
 };
 
 /** The file of certificate authorities that agents trust in addition, and the setting that names it; undefined without one. */
-export function agentCaFile({ jobs, network }: Config): { path: string; setting: string } | undefined {
+export function agentCaFile({
+  jobs,
+  network,
+}: Pick<Config, 'jobs' | 'network'>): { path: string; setting: string } | undefined {
   if (jobs.caFile !== undefined) return jobs.caFile === '' ? undefined : { path: jobs.caFile, setting: 'jobs.ca_file' };
   return network.caFile === undefined ? undefined : { path: network.caFile, setting: 'network.ca_file' };
 }

@@ -41,11 +41,13 @@ export interface TurnOptions {
   args?: string[];
 }
 
-export async function makeAgentSetting(): Promise<AgentSetting> {
+/** @param host the address of the git server */
+export async function makeAgentSetting(host = '127.0.0.1'): Promise<AgentSetting> {
   const dir = await makeTempDir();
   const github = await startGithub({ state: { token, repos: new Map([['acme/app', makeRepo()]]) } });
   const git = await startGitServer(join(dir.path, 'git'), {
     password: token,
+    host,
     api: (response, request) => github.server.answer(response, request),
   });
   await git.create('acme/app');

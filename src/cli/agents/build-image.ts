@@ -79,7 +79,7 @@ export async function buildImage(
   const bundle = await readAgentBundle();
   await writeShared(join(folder, 'agent-wrapper'), bundle, 0o755);
   if (agent.adapterFile !== undefined) await writeShared(join(folder, adapterName), agent.adapterFile, 0o644);
-  if (authorities !== undefined) await writeAuthorities(folder, authorities, 'container');
+  if (authorities !== undefined) await writeAuthorities(folder, { caFile: authorities }, 'container');
   const labels = ['--label', `${agentLabel}=${agent.name}`, '--label', `${filesLabel}=${checksumOf(bundle, agent)}`];
   const dockerfile = join(folder, 'Dockerfile');
   const options = [...(cache ? [] : ['--no-cache']), ...proxyOptions(engine.name, env)];
