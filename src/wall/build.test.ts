@@ -11,7 +11,7 @@ test('a machine for which there is no init has no wall: its jobs are refused wit
   const own = process.arch;
   Object.defineProperty(process, 'arch', { value: 'riscv64' });
   t.after(() => Object.defineProperty(process, 'arch', { value: own }));
-  await assert.rejects(raiseWall(job, testPolicy, {}), (error) => {
+  await assert.rejects(raiseWall(job, testPolicy, { env: {} }), (error) => {
     assert.ok(error instanceof UserError);
     assert.match(error.message, /^cannot limit the network of the job: this program has no wall for riscv64$/);
     return true;

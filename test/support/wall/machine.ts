@@ -100,7 +100,10 @@ export async function startMachine(
   const args = ['--mount', '--net', 'sh', '-c', hold, 'machine', dir.path, root];
   const machine = undo.use(await startDaemon('unshare', args, options('machine')));
   await untilReady(machine, () => readFile(join(dir.path, 'ready')), { signal });
-  const beyond = undo.use(await startDaemon('unshare', ['--net', 'sleep', 'infinity'], options('outside')));
+  // Before it has its own network, a device for it would go into the real one.
+  const own = [': >"$1"; exec sleep infinity', 'outside', join(dir.path, 'outside-ready')];
+  const beyond = undo.use(await startDaemon('unshare', ['--net', 'sh', '-c', ...own], options('outside')));
+  await untilReady(beyond, () => readFile(join(dir.path, 'outside-ready')), { signal });
   await connect(machine, beyond);
 
   const hits: Hit[] = [];
