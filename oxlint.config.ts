@@ -48,7 +48,7 @@ const mayImport: Record<string, readonly string[]> = {
 const publicFiles: Record<string, readonly string[]> = {
   // Runs in containers, without the rest of the program. Its adapters are data, which the command line reads too, and
   // "plan42 run" works with git and GitHub in the same way.
-  agent: ['agent', 'adapters/*', 'failures', 'git/*', 'github/*'],
+  agent: ['agent', 'turn/reached-limit', 'adapters/*', 'failures', 'git/*', 'github/*'],
   shim: ['shim', 'job-log'],
   // A process of its own. The others write its policy and read its report.
   gateway: [
@@ -61,6 +61,8 @@ const publicFiles: Record<string, readonly string[]> = {
     'ip-address',
     'presets',
     'proxy-variables',
+    'github-guard/hosts',
+    'github-guard/rules',
     'credentials',
   ],
   wall: ['wall'],

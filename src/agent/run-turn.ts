@@ -4,7 +4,7 @@ import { findAdapter } from './adapters/find-adapter.ts';
 import { type DeliverDeps, hasChanges, propose, type Saved, save } from './deliver.ts';
 import type { AgentResult } from './drivers/driver.ts';
 import { runAgent } from './drivers/run-agent.ts';
-import { failureMessage } from './failures.ts';
+import { failureMessage, TurnFailure } from './failures.ts';
 import type { Clone } from './git/clone.ts';
 import { type Identity, identityVariables, sharedVariables } from './git/environment.ts';
 import { ignoreUntracked } from './git/ignored.ts';
@@ -168,7 +168,7 @@ function withoutSecretsInTexts(request: AgentRequest, redact: (text: string) => 
 /** Saves the work that was done until the failure. */
 async function saveAndFail(error: unknown, deps: WorkDeps): Promise<TurnResult> {
   const { turn, clones, deliverDeps } = deps;
-  turn.log(`Failed: ${deps.signal.aborted ? 'stopped' : failureMessage(error)}`);
+  turn.log(`Failed: ${deps.signal.aborted ? stopReason(deps.signal) : failureMessage(error)}`);
   const saved = await save(clones, 'Unfinished: the turn failed.', deliverDeps);
   const branches = clones.filter(({ pushed, baseline }) => pushed !== undefined && pushed !== baseline);
   const names = [...new Set(branches.map(({ featureBranch }) => featureBranch))];
@@ -177,13 +177,18 @@ async function saveAndFail(error: unknown, deps: WorkDeps): Promise<TurnResult> 
 }
 
 function failed(error: unknown, deps: Pick<TurnDeps, 'signal' | 'turn'>, saved?: Saved): TurnResult {
-  const reason = isStopped(deps) ? 'stopped' : failureMessage(error);
+  const reason = isStopped(deps) ? stopReason(deps.signal) : failureMessage(error);
   const more = saved === undefined ? '' : sentences(saved);
   return {
     Status: 'Failed',
     ErrorMessage: more === '' ? reason : `${reason}${/[.!?]$/.test(reason) ? '' : '.'} ${more}`,
     ...(saved && { CommitInfo: saved.commits }),
   };
+}
+
+/** At a limit of the job, that is the reason of the signal. */
+function stopReason({ reason }: AbortSignal): string {
+  return reason instanceof TurnFailure ? reason.message : 'stopped';
 }
 
 function sentences({ failures, notes }: Saved): string {

@@ -116,7 +116,7 @@ export class NetworkReports {
     this.#watched.delete(record.jobId);
     job.isFinished = true;
     // Such a report has no counts.
-    if (job.sent?.Mode === 'None') return;
+    if (job.sent?.Mode === 'None' || !this.#isUsable) return;
     const network = await this.#read(job, true);
     if (network === undefined) return;
     const until = systemClock.now() + this.#timing.finalMs;

@@ -192,7 +192,7 @@ export async function nextTurn(
   const info = task.RepoInfo?.[hostedRepo(repository.hostedName)];
   if (info?.FeatureBranch) {
     const remote = hostedRemote(repository, location, tenantId);
-    const refs = await fetchTask(remote, task.TaskId, info.FeatureBranch);
+    const refs = await fetchTask(remote, { taskId: task.TaskId, featureBranch: info.FeatureBranch });
     if (await pushOwnCommits(remote, refs, info.FeatureBranch))
       stderr.write(`Sent your commits on ${info.FeatureBranch} to the server.\n`);
   }
