@@ -61,6 +61,8 @@ const publicFiles: Record<string, readonly string[]> = {
     'ip-address',
     'presets',
     'proxy-variables',
+    'github-guard/hosts',
+    'github-guard/rules',
     'credentials',
   ],
   wall: ['wall'],

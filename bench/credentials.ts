@@ -1,6 +1,6 @@
 /**
- * Measures the time that the credential broker adds to a request over TLS: beside a tunnel through the same gateway whose TLS is not ended, and
- * from the first byte of a stream at the gateway to the first byte at the client.
+ * Measures the time that the credential broker adds to a request over TLS: beside a tunnel through the same gateway whose TLS
+ * is not ended, and from the first byte of a stream at the gateway to the first byte at the client.
  */
 import { type ChildProcess, spawn } from 'node:child_process';
 import { once } from 'node:events';

@@ -65,7 +65,7 @@ async function setUp(t: TestContext, name: 'podman' | 'docker') {
       request.pipe(sent);
       return;
     }
-    response.statusCode = path === '/api/v3/again' && !arrived.has(path) ? 401 : 200;
+    response.statusCode = path === '/api/v3/meta' && !arrived.has(path) ? 401 : 200;
     request.resume().once('end', () => response.end('{}'));
   };
   const certificates = issueCertificates([host], new Date());
@@ -134,6 +134,7 @@ hosts = ["${host}:${model.port}"]
   const EnvironmentId = await plane.newEnvironment({
     DockerImage: engines.images.agent,
     GithubConnectionId: connection,
+    Repos: ['acme/app'],
     AllowedHosts: [`${host}:${code.port}`, `${host}:${model.port}`],
     EnvVars: [
       secret('NPM_TOKEN', secrets.npm),
@@ -153,6 +154,18 @@ hosts = ["${host}:${model.port}"]
     },
     [Symbol.asyncDispose]: () => owned.disposeAsync(),
   };
+}
+
+/** Requires that what goes beyond the task was refused. */
+function requireLimits(log: string, branch: string): void {
+  for (const line of [
+    '[remote rejected] HEAD -> main (not the branch of the task)',
+    `[remote rejected] HEAD -> ${branch}-more (not the branch of the task)`,
+    `[remote rejected] ${branch} (the branch of the task must not be deleted)`,
+    'plan42: acme/other is no repository',
+    'pulls/1/merge 403',
+  ])
+    assert.ok(log.includes(line), `${line} in\n${log}`);
 }
 
 for (const name of ['podman', 'docker'] as const) {
@@ -186,7 +199,13 @@ for (const name of ['podman', 'docker'] as const) {
         '/v1/python': 'messages',
       });
       assert.match(await log(), /^git works$/m);
-      assert.equal(await git.git('acme/app', 'show', 'plan42/task:new.txt'), 'content');
+      const branch = `plan42/keys-${taskId.slice(0, 8)}`;
+      assert.equal(await git.git('acme/app', 'show', `${branch}:new.txt`), 'content');
+      requireLimits(await log(), branch);
+      assert.deepEqual(
+        (await git.git('acme/app', 'for-each-ref', '--format=%(refname:short) %(subject)')).split('\n').toSorted(),
+        ['main Change', `${branch} Add a file`].toSorted(),
+      );
       assert.match(await log(), /elsewhere 403/);
       const inspected = await run(name, ['inspect', jobId], { env: setting.engineEnv });
       const pid = Number((JSON.parse(inspected) as { State: { Pid: number } }[])[0]?.State.Pid);
@@ -200,9 +219,13 @@ for (const name of ['podman', 'docker'] as const) {
       await runner.logged(/credentials of job replaced/);
       await writeFile(join(given, 'again'), '');
       await eventually(async () => /^ended$/m.test(await log()));
-      assert.match(await log(), /again 200/);
+      assert.match(await log(), /meta 200/);
       await untilOver(plane, taskId);
       // The lines of the gateway come last.
+      assert.match(
+        await log(),
+        /^plan42: network: refused \S+: a push to acme\/app: "refs\/heads\/main" \(not the branch of the task\)/m,
+      );
       assert.match(
         await log(),
         /^plan42: network: refused .*: the credential jobs\.env\.OPENAI_API_KEY is not for this host/m,

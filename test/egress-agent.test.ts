@@ -26,7 +26,7 @@ for (const name of ['docker', 'podman'] as const) {
     test('the reference agent works from clone to pull request behind the wall', async (t) => {
       const engines = await requires(t, name, 'registry');
       if (!engines) return;
-      await using setting = await makeAgentSetting(address);
+      await using setting = await makeAgentSetting({ host: address });
       const { git, github } = setting;
       await using undo = new AsyncDisposableStack();
       const model = createServer((_, response) => response.end('I am the model.'));

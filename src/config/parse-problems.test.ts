@@ -41,6 +41,8 @@ describe('a wrong type', () => {
     ['[github.a]\n token = "ghp_x\\n"', '2:2', 'github.a.token'],
     ['[github.a]\ntoken = " ghp_x"', '2:1', 'github.a.token'],
     ['[github.a]\ntoken = "ghp_ü"', '2:1', 'github.a.token'],
+    ['[github.a]\nalso_read = ["acme"]', '2:1', 'github.a.also_read'],
+    ['[github.a]\npush = "all"', '2:1', 'github.a.push'],
     ['[github.a]\nurl = "http://github.com"', '2:1', 'github.a.url'],
     ['github.a = 1', '1:1', 'github.a'],
     ['[credentials.a]\nhosts = ["*.a.example"]\nvariable = "A"', '2:1', 'credentials.a.hosts'],

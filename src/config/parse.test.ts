@@ -93,6 +93,9 @@ name = "mine"
 url = "https://github.example.com"
 connection_id = "0b6c1b3e-9a53-4b6e-8d1f-6f6b1a3c2d4e"
 token = "ghp_secret"
+push = "any"
+api = "any"
+also_read = ["acme/lib", "tools/*"]
 `;
 
 describe('the file', () => {
@@ -158,6 +161,9 @@ describe('the file', () => {
       name: 'mine',
       connectionId: '0b6c1b3e-9a53-4b6e-8d1f-6f6b1a3c2d4e',
       token: 'ghp_secret',
+      push: 'any',
+      api: 'any',
+      alsoRead: ['acme/lib', 'tools/*'],
     });
   });
 

@@ -5,6 +5,7 @@
 import { logLevels } from '../lib/logger.ts';
 import { credentialHosts, headerName, variableName } from './credentials.ts';
 import { hostEntries, proxyUrl } from './egress.ts';
+import { repositories } from './github.ts';
 import { imagePatterns } from './image-pattern.ts';
 import {
   absolutePath,
@@ -259,6 +260,24 @@ export const connectionFields = {
   url: field('url', emptyMeans(githubCom, serverUrl), githubCom, 'github.com or a GitHub Enterprise Server'),
   connectionId: optional('connection_id', text, 'ID of the connection in Plan42'),
   token: secret('token', 'a GitHub token', token),
+  push: field(
+    'push',
+    choice(['task-branch', 'any']),
+    'task-branch',
+    'what agents behind the wall may push to repositories of their environment: the branch of the task, or every ref',
+  ),
+  api: field(
+    'api',
+    choice(['task', 'any']),
+    'task',
+    'calls of the API that agents behind the wall may make: those that a pull request needs, or all that the token allows',
+  ),
+  alsoRead: field(
+    'also_read',
+    repositories,
+    [],
+    'repositories that agents behind the wall may read beside those of their environment',
+  ),
 } as const;
 
 /** One `[credentials.<name>]` table each. */
@@ -278,7 +297,11 @@ export const credentialFields = {
 
 type Values<Fields> = { -readonly [Name in keyof Fields]: Fields[Name] extends Field<infer T> ? T : never };
 
-export type Connection = Values<typeof connectionFields>;
+type ConnectionTable = Values<typeof connectionFields>;
+type AgentLimits = 'push' | 'api' | 'alsoRead';
+
+/** A connection, with the limits of agents if it is from a file. */
+export type Connection = Omit<ConnectionTable, AgentLimits> & Partial<Pick<ConnectionTable, AgentLimits>>;
 
 export type CredentialTable = Values<typeof credentialFields>;
 

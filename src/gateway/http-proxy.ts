@@ -140,7 +140,7 @@ function onRequest(request: IncomingMessage, response: ServerResponse, context: 
     respond(response, admission.failure.status, admission.failure.text);
     return;
   }
-  const guards = admission.isSecure ? context.guards(admission.target) : [];
+  const guards = context.guards(admission.target);
   if (guards.length === 0) context.forwarder.forward(request, response, admission);
   else void review(request, response, admission, { ...context, guards });
 }
@@ -150,7 +150,7 @@ function onUpgrade(request: IncomingMessage, client: Socket, head: Buffer, conte
   const admission = admit(request, context);
   if (admission.failure !== undefined) respondRaw(client, admission.failure.status, admission.failure.text);
   // Nothing that passes in it could be reviewed.
-  else if (admission.isSecure && context.guards(admission.target).length > 0)
+  else if (context.guards(admission.target).length > 0)
     respondRaw(client, 403, 'plan42: network: this host cannot be used with WebSockets\n');
   else context.forwarder.upgrade(request, client, head, admission);
 }

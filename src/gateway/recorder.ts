@@ -130,8 +130,9 @@ export async function createRecorder({ folder, policy: { mode }, writeLine }: Re
 }
 
 function keyOf({ host, port, verdict, code, rule }: Pick<ReportEntry, 'host' | 'port' | 'verdict' | 'code' | 'rule'>) {
-  // An allowed host is counted once, whichever entry allows it.
-  return JSON.stringify([host, port, verdict, verdict === 'allowed' ? rule : code]);
+  // A request is refused for what it does, so each of these is of interest.
+  const isOfRule = verdict === 'allowed' || code === 'request-not-allowed';
+  return JSON.stringify([host, port, verdict, isOfRule ? rule : code]);
 }
 
 function shortened<T extends { host: string; rule: string; remedy: string }>(found: T): T {

@@ -5,6 +5,7 @@
 import { join } from 'node:path';
 import type { Mount } from '../config/mounts.ts';
 import type { Connection } from '../config/schema.ts';
+import type { GithubRules } from '../gateway/github-guard/rules.ts';
 import { type EgressPolicy, gatewayFolder, readPolicy } from '../gateway/policy.ts';
 import type { GithubConnections } from '../github/connections.ts';
 import { loggable } from '../github/errors.ts';
@@ -21,9 +22,11 @@ import { waitingForSlotStatus } from '../plan42/turn-status.ts';
 import { isImageAllowed } from '../runtimes/image-policy.ts';
 import { RuntimeError, type StartOptions } from '../runtimes/runtime.ts';
 import { buildAgentInput } from './agent-input.ts';
+import type { Secret } from './credentials/collect.ts';
 import type { CredentialSource } from './credentials/credential-source.ts';
 import { type JobBroker, prepareBroker } from './credentials/job-broker.ts';
 import { computePolicy, type EgressDecision } from './egress/compute-policy.ts';
+import { type GithubGuard, githubGuard } from './egress/github-guard.ts';
 import { type EndReason, killedReason, turnEndReason } from './end-reason.ts';
 import { fetchFeedback } from './feedback.ts';
 import { pullImage } from './images/pull-image.ts';
@@ -173,14 +176,14 @@ async function startAgent(
   if (request === undefined) throw new Error('the request of the job is missing');
   const connection = findConnection(context);
   const input = buildAgentInput(request, { turn: turn.newest, connection, feedback });
-  const broker = await brokerFor({ jobId, image }, egress, { input, connection }, context);
+  const { broker, github } = await brokerFor({ jobId, image }, egress, { input, connection }, context);
   const requestFile = await store.writeInput(jobId, broker?.hideInJson(input) ?? input);
   const maxLogBytes = limited.maxLogMib * 2 ** 20;
   const paths = store.paths(jobId);
   const { variables, ...forLimits } = await armWarden(paths, limited, context);
   try {
     const mayPullAgain = config.images.pullPolicy !== 'never';
-    const policy = egress && broker ? { ...egress, broker: broker.policy } : egress;
+    const policy = egress && broker ? { ...egress, broker: broker.policy, ...(github && { github }) } : egress;
     const job = { ...paths, image, mayPullAgain, requestFile, maxLogBytes, serverUrl, egress: policy, broker };
     const all = [...mounts, ...forLimits.mounts];
     await runtime.start({ ...job, ...(variables && { variables }), ...(all.length > 0 && { mounts: all }) }, detach);
@@ -192,23 +195,41 @@ async function startAgent(
 }
 
 /**
- * Undefined if the job gets its secrets itself, or has none.
+ * Returns the broker of a job, and the limits of what it may do on GitHub. Empty if the job gets its secrets itself, or has
+ * none.
  * @throws UserError if a secret that the configuration names cannot be kept out of the job
  */
 async function brokerFor(
   { jobId, image }: Pick<JobRecord, 'jobId' | 'image'>,
   egress: EgressPolicy | undefined,
   { input, connection }: { input: string; connection: Connection | undefined },
-  { config, store, credentials, logger }: JobContext,
-): Promise<JobBroker | undefined> {
-  if (egress === undefined || config.credentials.broker === 'off') return undefined;
+  context: JobContext,
+): Promise<{ broker?: JobBroker | undefined; github?: GithubRules | undefined }> {
+  const { config, store, credentials, logger } = context;
+  if (egress === undefined || config.credentials.broker === 'off') return {};
   if (isImageAllowed(image, config.credentials.offImages)) {
     logger.info('job gets its secrets itself', { image, reason: 'credentials.off_images' });
-    return undefined;
+    return {};
   }
   const secrets = credentials.collect(connection, parseJson(input) as Record<string, unknown>);
   const before = await readPolicy(join(store.paths(jobId).folder, gatewayFolder)).catch(() => undefined);
-  return prepareBroker({ secrets, config, previous: before?.broker, now: systemClock.date() });
+  const guard = egress.mode === 'enforce' ? guardFor(secrets, connection, context) : undefined;
+  const guardedHosts = guard?.hosts ?? [];
+  const broker = prepareBroker({ secrets, guardedHosts, config, previous: before?.broker, now: systemClock.date() });
+  return { broker, github: guard?.rules };
+}
+
+/** Undefined if no secret of the job is for GitHub. */
+function guardFor(
+  secrets: readonly Secret[],
+  connection: Connection | undefined,
+  { github, invocation }: JobContext,
+): GithubGuard | undefined {
+  const url = connection?.url ?? requestedGithub(invocation) ?? new URL('https://github.com');
+  const table = github.findTable(invocation?.PrivateGithubConnectionID) ?? github.findOnly(url);
+  const guard = githubGuard({ url, table, invocation });
+  const hosts = new Set(guard?.guarded);
+  return secrets.some(({ targets }) => targets.some(({ host }) => hosts.has(host))) ? guard : undefined;
 }
 
 /** Optional: the gateway keeps the secrets that it has. */

@@ -1,7 +1,7 @@
 /** Prepares the credential broker of a job: its certificates, the placeholders, and the values that only the gateway gets. */
 import { isDeepStrictEqual } from 'node:util';
 import { agentCaFile, type Config } from '../../config/schema.ts';
-import type { BrokerPolicy, Credential } from '../../gateway/policy.ts';
+import type { BrokerPolicy, Credential, InterceptedHost } from '../../gateway/policy.ts';
 import { readCaFile } from '../../lib/ca-file.ts';
 import { issueCertificates } from './certificates.ts';
 import type { Secret } from './collect.ts';
@@ -18,6 +18,8 @@ export interface JobBroker {
 
 export interface BrokerRequest {
   secrets: readonly Secret[];
+  /** Hosts to intercept also if no secret is for them. */
+  guardedHosts?: readonly InterceptedHost[];
   config: Pick<Config, 'jobs' | 'network'>;
   /** That of an interrupted start of the same job, whose container may be about to start. */
   previous: BrokerPolicy | undefined;
@@ -25,12 +27,18 @@ export interface BrokerRequest {
 }
 
 /** Undefined if the job has no secrets to keep. @throws UserError if the authorities of the configuration cannot be read */
-export function prepareBroker({ secrets, config, previous, now }: BrokerRequest): JobBroker | undefined {
+export function prepareBroker({
+  secrets,
+  guardedHosts = [],
+  config,
+  previous,
+  now,
+}: BrokerRequest): JobBroker | undefined {
   if (secrets.length === 0) return undefined;
   // One text has one placeholder, whichever setting it is from.
   const targetsOf = ({ value }: Secret) =>
     secrets.filter((each) => each.value === value).flatMap((each) => each.targets);
-  const targets = secrets.flatMap((secret) => secret.targets.filter(({ isPlain }) => !isPlain));
+  const targets = [...secrets.flatMap((secret) => secret.targets.filter(({ isPlain }) => !isPlain)), ...guardedHosts];
   const hosts = [...new Map(targets.map(({ host, port }) => [`${host} ${port}`, { host, port }])).values()];
   const credentials = secrets.map((secret): Credential => {
     const { name, value, header } = secret;

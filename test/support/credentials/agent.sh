@@ -7,12 +7,18 @@ cat >/tmp/request
 field() { python3 -c 'import json,sys; r=json.load(open("/tmp/request")); print(eval(sys.argv[1]))' "$1"; }
 variable() { field "[v[\"Value\"] for v in r[\"Environment\"][\"EnvVars\"] if v[\"Name\"]==\"$1\"][0]"; }
 token=$(field 'r["GithubToken"]')
+branch=plan42/keys-$(field 'r["Task"]["TaskId"][:8]')
 code=https://$HOST:$CODE_PORT model=https://$HOST:$MODEL_PORT
 get() { curl -sS -o /tmp/out -w "$1 %{http_code}\n" "$@" 2>&1 | sed 's/.*curl:/curl:/'; }
 
 git clone -q "https://x-access-token:$token@$HOST:$CODE_PORT/acme/app.git" /tmp/app && cd /tmp/app || exit 9
 git config user.name a && git config user.email a@example.com
-echo content >new.txt && git add new.txt && git commit -qm 'Add a file' && git push -q origin HEAD:plan42/task && echo 'git works'
+echo content >new.txt && git add new.txt && git commit -qm 'Add a file' && git push -q origin "HEAD:$branch" && echo 'git works'
+# Beyond the task: each of these is refused.
+git push -q origin HEAD:main "HEAD:$branch-more" 2>&1 | grep -o '\[remote rejected\].*'
+git push -q origin ":$branch" 2>&1 | grep -o '\[remote rejected\].*'
+git ls-remote "https://x-access-token:$token@$HOST:$CODE_PORT/acme/other.git" 2>&1 | grep -o 'plan42: acme/other is no repository'
+get "$code/api/v3/repos/acme/app/pulls/1/merge" -X PUT -d '{}' -H "Authorization: token $token"
 
 get "$code/api/v3/user" -H "Authorization: token $token"
 get "$code/api/graphql" -H "Authorization: bearer $token" -d '{"query":"{viewer{login}}"}'
@@ -47,5 +53,5 @@ time.sleep(1000)
 echo waiting
 while [ ! -e /given/again ]; do sleep 0.1; done
 # The gateway looks at its file four times a second.
-until get "$code/api/v3/again" -H "Authorization: token $token" | grep "again 200"; do sleep 0.1; done
+until get "$code/api/v3/meta" -H "Authorization: token $token" | grep "meta 200"; do sleep 0.1; done
 echo ended
