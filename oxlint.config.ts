@@ -20,7 +20,7 @@ const mayImport: Record<string, readonly string[]> = {
   runner: ['jobs', 'limits', 'github', 'control', 'runtimes', 'shim', 'plan42', 'config', 'lib'],
   web: ['runtimes', 'gateway', 'plan42', 'lib'],
   server: ['gateway', 'plan42', 'lib'],
-  agent: ['plan42', 'lib'],
+  agent: ['gateway', 'plan42', 'lib'],
   checks: ['github', 'control', 'service', 'runtimes', 'plan42', 'config', 'lib'],
   tui: ['checks', 'github', 'control', 'runtimes', 'plan42', 'config', 'lib'],
   cli: [
@@ -48,13 +48,29 @@ const mayImport: Record<string, readonly string[]> = {
 const publicFiles: Record<string, readonly string[]> = {
   // Runs in containers, without the rest of the program. Its adapters are data, which the command line reads too, and
   // "plan42 run" works with git and GitHub in the same way.
-  agent: ['agent', 'adapters/*', 'failures', 'git/*', 'github/*'],
+  agent: ['agent', 'turn/reached-limit', 'adapters/*', 'failures', 'git/*', 'github/*'],
   shim: ['shim', 'job-log'],
   // A process of its own. The others write its policy and read its report.
-  gateway: ['gateway', 'policy', 'report', 'entries', 'host-name', 'ip-address', 'presets', 'proxy-variables'],
+  gateway: [
+    'gateway',
+    'policy',
+    'refused',
+    'report',
+    'entries',
+    'host-name',
+    'ip-address',
+    'presets',
+    'proxy-variables',
+    'github-guard/hosts',
+    'github-guard/rules',
+    'credentials',
+  ],
   wall: ['wall'],
   limits: ['limits', 'uses', 'effective', 'files', 'warden', 'warden-process'],
-  runtimes: ['runtime', 'meter', 'select', 'survey', 'status', 'image-policy', 'check/run-check', 'check/names'],
+  runtimes: [
+    ...['runtime', 'meter', 'select', 'survey', 'status', 'image-policy'],
+    ...['authorities', 'check/run-check', 'check/names'],
+  ],
 };
 
 const rooms = Object.keys(mayImport);

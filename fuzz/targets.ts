@@ -2,6 +2,7 @@ import type { Target } from './target.ts';
 import { targets as agent } from './targets/agent.ts';
 import { targets as cli } from './targets/cli.ts';
 import { targets as config } from './targets/config.ts';
+import { targets as credentials } from './targets/credentials.ts';
 import { targets as drivers } from './targets/drivers.ts';
 import { targets as gateway } from './targets/gateway.ts';
 import { targets as github } from './targets/github.ts';
@@ -15,6 +16,6 @@ import { targets as web } from './targets/web.ts';
 export const allTargets: readonly Target[] = [
   ...agent,
   ...drivers,
-  ...[...lib, ...gateway, ...plan42, ...github, ...githubGuard, ...config, ...jobs],
+  ...[...lib, ...gateway, ...plan42, ...github, ...githubGuard, ...config, ...jobs, ...credentials],
   ...[...cli, ...server, ...web],
 ];

@@ -120,7 +120,10 @@ async function startKillableRunner(options: RunnerOptions) {
     earlierLogs += runner.log;
     runner = await RunnerProcess.start({ ...options, folder: runner.folder });
   };
-  await runner.logged(/queue registered/);
+  await runner.logged(/queue registered/, 5 * 60_000).catch(async (error: unknown) => {
+    await runner[Symbol.asyncDispose]();
+    throw error;
+  });
   return {
     log: () => earlierLogs + runner.log,
     /** One after the other, if several lanes kill it. */

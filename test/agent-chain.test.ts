@@ -8,7 +8,7 @@ import { join } from 'node:path';
 import { suite, test } from 'node:test';
 import { adapters } from '../src/agent/adapters/find-adapter.ts';
 import { imageOfAgent } from '../src/cli/agents/recipe.ts';
-import { provideBase } from './support/agent-base.ts';
+import { builderGateway, pushAgentBase } from './support/agent-base.ts';
 import { setUpAgent } from './support/agent-setting.ts';
 import { connectionConfig, createConnection, createRepository, variablesOf } from './support/chain-setting.ts';
 import { startControlPlane } from './support/control-plane.ts';
@@ -40,8 +40,9 @@ suite('a real agent in the whole chain', { timeout: 600_000 }, () => {
       const setting = await setUpAgent(t);
       const { dir, git, github } = setting;
       await using npm = await registryOf(agent, env, dir.path);
-      const base = await provideBase('docker', env, { registry: engines.registry, npm: npm.url });
-      const home = { PATH: process.env['PATH'] ?? '', HOME: dir.path, ...env };
+      const npmRegistry = [`NPM_CONFIG_REGISTRY=${npm.url}`];
+      const base = await pushAgentBase(engines.registry, { repository: 'test/chain-base', env: npmRegistry });
+      const home = { PATH: process.env['PATH'] ?? '', HOME: dir.path, NODE_EXTRA_CA_CERTS: '', ...env };
       const options = ['--agent', agent.adapter, '--engine', 'docker', '--base', base];
       const image = (await run(plan42, ['agent', 'build', ...options], { env: home })).trim();
       t.after(() => run('docker', ['rmi', '--force', image, base], { env }).catch(() => {}));
@@ -57,7 +58,7 @@ suite('a real agent in the whole chain', { timeout: 600_000 }, () => {
         config: `${connectionConfig(GithubConnectionId, setting)}[jobs]\nnetwork = "host"\n`,
         env,
       });
-      await runner.logged(/queue registered/);
+      await runner.logged(/queue registered/, turnTimeoutMs);
       const repo = await createRepository(setting, 'acme/greeter', { 'greeting.txt': 'helo\n' });
       const EnvironmentId = await plane.newEnvironment({
         Repos: [repo],
@@ -106,8 +107,7 @@ suite('a real agent in the whole chain', { timeout: 600_000 }, () => {
 async function registryOf(agent: RealAgent, env: Record<string, string>, dir: string) {
   const bin = await installAgent(agent.package);
   const packages = await installedPackages(join(bin, '..'), dir);
-  const gateway = ['network', 'inspect', 'bridge', '--format', '{{(index .IPAM.Config 0).Gateway}}'];
-  const host = (await run('docker', gateway, { env })).trim();
+  const host = await builderGateway(env);
   const registry = await startNpmRegistry(host, packages);
   return Object.assign(registry, { url: `http://${host}:${registry.port}` });
 }

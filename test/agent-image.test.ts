@@ -4,10 +4,13 @@ import { randomUUID } from 'node:crypto';
 import { mkdir, readFile, writeFile } from 'node:fs/promises';
 import { dirname, join } from 'node:path';
 import { suite, type TestContext, test } from 'node:test';
+import { builderGateway, pushAgentBase } from './support/agent-base.ts';
 import { busyboxLayer, programLayer } from './support/engines/images.ts';
 import { run } from './support/engines/processes.ts';
 import { pushImage } from './support/engines/push-image.ts';
 import { requires } from './support/engines-client.ts';
+import { programPackage, startNpmRegistry } from './support/npm-registry.ts';
+import { requiresCommands } from './support/requires-command.ts';
 import { makeTempDir } from './support/temp-dir.ts';
 
 const plan42 = join(import.meta.dirname, '../bin/plan42');
@@ -27,7 +30,8 @@ async function setUp(t: TestContext, name: 'docker' | 'podman') {
   if (!engines) return undefined;
   const dir = await makeTempDir();
   base ??= pushBase(engines.registry, dir.path);
-  const env = { PATH: process.env['PATH'] ?? '', HOME: dir.path, ...engines[name].env };
+  // Not the authorities of this machine.
+  const env = { PATH: process.env['PATH'] ?? '', HOME: dir.path, NODE_EXTRA_CA_CERTS: '', ...engines[name].env };
   const tag = `localhost/test-agent-${randomUUID()}:latest`;
   const recipe = join(dir.path, '.config/plan42/images', tag.slice('localhost/'.length, -':latest'.length));
   const image = await base;
@@ -117,6 +121,47 @@ suite('plan42 agent build', { concurrency: 2 }, () => {
           /cannot run the agent: a program is missing.*git and \/usr\/bin\/agent-wr/s,
         );
       });
+
+      test('trusts the authority of a proxy, and finds a program that is not in PATH', async (t) => {
+        await using setting = await setUp(t, name);
+        const engines = await requires(t, name, 'docker', 'registry');
+        if (!setting || !engines || !(await requiresCommands(t, 'npm', 'openssl'))) return;
+        const { build, dir } = setting;
+        const host = await builderGateway(engines.docker.env);
+        const tls = await makeCertificate(dir.path, host);
+        // Another name than in other tests, because podman takes their layers from its cache.
+        const packages = [await programPackage(dir.path, 'ca-agent', '#!/usr/bin/env node\n')];
+        await using npm = await startNpmRegistry(host, packages, tls);
+        const env = [`NPM_CONFIG_REGISTRY=https://${host}:${npm.port}`, 'NPM_CONFIG_PREFIX=/opt/npm'];
+        const image = await pushAgentBase(engines.registry, { repository: `test/tls-base-${name}`, env });
+        const adapter = join(dir.path, 'ca.mjs');
+        await writeFile(adapter, caAdapter);
+        const options = ['--agent', adapter, '--base', image];
+        await assert.rejects(build(...options), /Name the certificate authority of your proxy with --ca-file/);
+        await assert.rejects(
+          build(...options, '--ca-file', tls.file),
+          /ca-agent is not in PATH, but in \/opt\/npm\/bin\. Add "ENV PATH=\/opt\/npm\/bin:\$PATH" to .*Dockerfile/,
+        );
+        await writeFile(setting.file, `${await readFile(setting.file, 'utf8')}ENV PATH=/opt/npm/bin:$PATH\n`);
+        await build('--agent', adapter);
+        assert.equal(await setting.inside('ca-agent; echo "$NODE_EXTRA_CA_CERTS"'), '\n');
+      });
     });
   }
 });
+
+const caAdapter = `export default {
+  name: 'ca',
+  packages: { npm: ['ca-agent'] },
+  commandLine: () => ({ command: ['ca-agent'] }),
+};
+`;
+
+/** A certificate for an address, which is its own authority. */
+async function makeCertificate(dir: string, address: string) {
+  const [key, file] = [join(dir, 'key.pem'), join(dir, 'cert.pem')];
+  const subject = ['-subj', '/CN=A proxy', '-addext', `subjectAltName=IP:${address}`];
+  const newKey = ['-newkey', 'ec', '-pkeyopt', 'ec_paramgen_curve:P-256', '-nodes', '-keyout', key];
+  await run('openssl', ['req', '-x509', '-days', '2', ...newKey, ...subject, '-out', file]);
+  return { file, cert: await readFile(file, 'utf8'), key: await readFile(key, 'utf8') };
+}

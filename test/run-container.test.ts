@@ -4,7 +4,7 @@ import { writeFile } from 'node:fs/promises';
 import { join } from 'node:path';
 import { suite, test } from 'node:test';
 import { defaultBase } from '../src/cli/agents/dockerfile.ts';
-import { provideBase } from './support/agent-base.ts';
+import { builderGateway, provideBase } from './support/agent-base.ts';
 import { type Env, run } from './support/engines/processes.ts';
 import { requires } from './support/engines-client.ts';
 import { git } from './support/git.ts';
@@ -16,7 +16,9 @@ import { makeTempDir } from './support/temp-dir.ts';
 const program = `#!/usr/bin/env node
 import { existsSync, readFileSync, writeFileSync } from 'node:fs';
 if (!existsSync('/.dockerenv') && !existsSync('/run/.containerenv')) process.exit(9);
-writeFileSync('prompt.txt', readFileSync(0, 'utf8'));
+const prompt = readFileSync(0, 'utf8');
+writeFileSync('prompt.txt', prompt);
+if (prompt.startsWith('Reach out') && !(await fetch('http://evil.invalid/')).ok) process.exit(3);
 console.log('Done.');
 `;
 const adapter = `export default {
@@ -34,9 +36,7 @@ suite('plan42 run in containers', { concurrency: 2 }, () => {
       if (!engines || !(await requiresCommands(t, 'npm'))) return;
       const { env } = engines[name];
       await using dir = await makeTempDir();
-      // An address of this machine that builds of both engines reach.
-      const gateway = ['network', 'inspect', 'bridge', '--format', '{{(index .IPAM.Config 0).Gateway}}'];
-      const host = (await run('docker', gateway, { env: engines.docker.env })).trim();
+      const host = await builderGateway(engines.docker.env);
       await using npm = await startNpmRegistry(host, [await programPackage(dir.path, 'tiny-agent', program)]);
       const npmUrl = `http://${host}:${npm.port}`;
       const base = await provideBase(name, env, { registry: engines.registry, npm: npmUrl });
@@ -61,6 +61,18 @@ suite('plan42 run in containers', { concurrency: 2 }, () => {
         const again = await succeed(user, clone, [...agent, '--json', '--detach', 'Again']);
         assert.doesNotMatch(again.stderr, /Building/);
         assert.equal(await idOf(name, env), built);
+
+        const limited = [...agent, '--allow', 'npm'];
+        const behindWall = await succeed(user, clone, [...limited, 'Write it behind the wall']);
+        assert.match(behindWall.stdout, /prompt\.txt/);
+        const refused = await user.plan42(clone, [...limited, 'Reach out']);
+        assert.equal(refused.exitCode, 1, refused.stderr);
+        const failure = refused.stderr.slice(refused.stderr.indexOf('ERROR: '));
+        assert.match(failure, /turn 1 failed: .*The network of the job refused evil\.invalid:80: no entry allows/);
+        const [, id = ''] = /run "plan42 run --turn (\S+) --allow evil\.invalid PROMPT"/.exec(failure) ?? [];
+        const allowed = await user.plan42(clone, ['run', '--turn', id, '--allow', 'evil.invalid', 'Reach out']);
+        assert.equal(allowed.exitCode, 1, 'there is no such host');
+        assert.doesNotMatch(allowed.stdout + allowed.stderr, /refused evil/);
 
         // As an earlier version of this program has left it.
         await writeFile(join(dir.path, 'Dockerfile'), `FROM ${image}\nLABEL ai.plan42.agent-files=0\n`);

@@ -74,6 +74,30 @@ suite('plan42 run', { concurrency: 2 }, () => {
     assert.equal(await git(path, ['show', `${first.branch}:mine.txt`]), 'mine');
   });
 
+  test('brings back the work of a turn that conflicts with your commits', async () => {
+    const path = await user.repository();
+    const go = join(user.folder, 'go');
+    const script = `case "$(cat)" in Wait*) until [ -e '${go}' ]; do sleep 0.1; done;; esac; date +%s%N >a.txt`;
+    const first = documentOf(await user.plan42(path, [...agent, '--json', 'First'], { env: asAgent(script) }));
+    const id = first.taskId.slice(0, 8);
+    const second = user.plan42(path, ['run', '--turn', id, '--json', 'Wait']);
+    const isWorking = async () => /Working/.test((await user.plan42(path, ['task', 'show', id])).stdout);
+    await eventually(isWorking);
+    await git(path, ['switch', '--quiet', first.branch]);
+    await writeFile(join(path, 'a.txt'), 'mine\n');
+    await git(path, ['commit', '--quiet', '--all', '--message', 'Mine']);
+    // It sends the commits, and is then refused.
+    const early = await user.plan42(path, ['run', '--turn', id, 'Early']);
+    assert.match(early.stderr, /Sent your commits.*ERROR/s);
+    await writeFile(go, '');
+    const { exitCode, stdout } = await second;
+    const document: Json = JSON.parse(stdout);
+    assert.deepEqual([exitCode, document.conflictBranch], [1, `${first.branch}-turn-2`]);
+    assert.match(document.error, /conflicts with this turn's changes in a\.txt/);
+    assert.equal(await git(path, ['show', `${first.branch}:a.txt`]), 'mine');
+    assert.match(await git(path, ['show', `${document.conflictBranch}:a.txt`]), /^\d+$/);
+  });
+
   test('shows, compares and applies tasks afterwards', async () => {
     const path = await user.repository();
     const id = succeeded(await user.plan42(path, [...agent, '--detach', 'Note it'])).stdout.trim();
@@ -115,6 +139,9 @@ suite('plan42 run', { concurrency: 2 }, () => {
     const cases = [
       [[...agent], /there is no prompt|the prompt is empty/, 2],
       [[...agent, '--detach', '--apply', 'x'], /--detach cannot be used with/, 2],
+      [[...agent, '--allow', 'npm', 'x'], /--allow cannot be used with --no-container/, 2],
+      [['run', '--allow', 'https://a.example', 'x'], /the host "https:\/\/a\.example" is a URL; write "a/, 2],
+      [['run', '--allow', '10.0.0.1', 'x'], /is an address, which only egress\.allowed/, 2],
       [[...agent, '--turn', 'abc', '--dirty', 'x'], /--turn cannot be used with/, 2],
       [['run', '--agent', 'claudia', 'x'], /there is no agent "claudia"\. Use one of: .*custom/, 2],
       [['run', '--no-container', 'x'], /cannot choose an agent: no key of a model is set/, 2],

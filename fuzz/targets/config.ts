@@ -3,7 +3,7 @@ import { mistakesNote } from '../../src/config/edit-file.ts';
 import { allSettings, connectionNamed, findSetting } from '../../src/config/find-setting.ts';
 import { InvalidValue } from '../../src/config/kinds.ts';
 import { parseConfig, renderProblem } from '../../src/config/parse.ts';
-import { tables } from '../../src/config/schema.ts';
+import { credentialFields, tables } from '../../src/config/schema.ts';
 import { editToml } from '../../src/config/toml/edit.ts';
 import { outlineOf } from '../../src/config/toml/outline.ts';
 import { isTable, parseToml, TomlSyntaxError } from '../../src/config/toml/parse.ts';
@@ -102,6 +102,7 @@ export const targets: readonly Target[] = [
       'config/kinds.ts#duration',
       'config/kinds.ts#choice',
       'config/kinds.ts#list',
+      'config/credentials.ts#parseCredentialHost',
       'config/mounts.ts#parseMount',
       'config/variables.ts#parseVariable',
     ],
@@ -120,7 +121,7 @@ export const targets: readonly Target[] = [
       '1e3',
     ],
     run: (text: string) =>
-      Object.values(tables).flatMap((fields) =>
+      Object.values({ ...tables, credentialFields }).flatMap((fields) =>
         Object.values(fields as Record<string, { kind: { fromText: (text: string) => unknown } }>).map(({ kind }) => {
           try {
             return kind.fromText(text);

@@ -1,11 +1,11 @@
 /** The guard of a GitHub: whatever passes is within the repositories and the branch of the task. */
 import assert from 'node:assert/strict';
 import { Kind, parse, visit } from 'graphql';
-import { createGithubGuard } from '../../src/gateway/github/guard.ts';
-import { guardedHosts } from '../../src/gateway/github/hosts.ts';
-import { packet } from '../../src/gateway/github/pkt-line.ts';
-import { PushHeadReader } from '../../src/gateway/github/push-head.ts';
-import { parseFullName } from '../../src/gateway/github/rules.ts';
+import { createGithubGuard } from '../../src/gateway/github-guard/guard.ts';
+import { guardedHosts } from '../../src/gateway/github-guard/hosts.ts';
+import { packet } from '../../src/gateway/github-guard/pkt-line.ts';
+import { PushHeadReader } from '../../src/gateway/github-guard/push-head.ts';
+import { parseFullName } from '../../src/gateway/github-guard/rules.ts';
 import type { Verdict } from '../../src/gateway/intercept/hooks.ts';
 import { guardRules, startGuard, taskBranch } from '../../test/support/github/guarded.ts';
 import type { Target } from '../target.ts';
@@ -67,7 +67,7 @@ export const targets: readonly Target[] = [
       ...['push-head.ts#PushHeadReader.write', 'report-status.ts#rejectionReport', 'pkt-line.ts#packet'],
       ...['pkt-line.ts#sideBand', 'body.ts#readStart', 'body.ts#drain', 'body.ts#once', 'rules.ts#mayPushRef'],
       ...['refuse.ts#onlyTaskBranch', 'refuse.ts#notOfTask', 'refuse.ts#quote', 'rules.ts#taskRepository'],
-    ].map((name) => `gateway/github/${name}`),
+    ].map((name) => `gateway/github-guard/${name}`),
     corpus: [
       push(change(own)),
       push(change(own), change('refs/heads/main')),
@@ -105,7 +105,7 @@ export const targets: readonly Target[] = [
       ...['hosts.ts#endpointOf', 'hosts.ts#guardedHosts', 'rest-routes.ts#findWrite', 'rest-routes.ts#isFreeRead'],
       ...['rest-routes.ts#isRepositoryRead', 'search-query.ts#isLimitedSearch', 'refuse.ts#notReadable'],
       ...['refuse.ts#notForAgents', 'body.ts#readJson', 'body.ts#jsonBody'],
-    ].map((name) => `gateway/github/${name}`),
+    ].map((name) => `gateway/github-guard/${name}`),
     maxKiB: 16,
     corpus: [
       'GET api.github.com /repos/acme/app/contents/a%2Fb?ref=main',
@@ -145,7 +145,7 @@ export const targets: readonly Target[] = [
         'graphql/values.ts#readVariables',
       ],
       ...['review-rest.ts#isComment', 'review-rest.ts#isOwnHead', 'rules.ts#isTaskBranch'],
-    ].map((name) => `gateway/github/${name}`),
+    ].map((name) => `gateway/github-guard/${name}`),
     maxKiB: 64,
     corpus: [
       '{"query":"query($n:String=\\"app\\"){repository(owner:\\"acme\\",name:$n){id parent{...f}}} fragment f on Repository{name}","variables":{"n":"app"}}',

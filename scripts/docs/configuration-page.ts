@@ -1,5 +1,11 @@
 /** Renders docs/reference/configuration.md from the table of settings. */
-import { connectionFields, environmentVariable, type Field, tables } from '../../src/config/schema.ts';
+import {
+  connectionFields,
+  credentialFields,
+  environmentVariable,
+  type Field,
+  tables,
+} from '../../src/config/schema.ts';
 import { renderValue } from '../../src/config/toml/render.ts';
 import { files, variables } from './files-and-variables.ts';
 import { code, fence, generatedNote, plain, table } from './markdown.ts';
@@ -14,6 +20,7 @@ const about: Record<keyof typeof tables | 'github', string> = {
   host: 'Only for `runtime = "host"`: [jobs without a container](../runtimes.md#host).',
   network: 'Proxies come from the environment, not from here.',
   egress: 'The network of jobs in containers: [network egress](../egress.md).',
+  credentials: 'How [secrets stay out of jobs](../credentials.md).',
   limits: '[Limits of a job](../limits.md), which an environment can lower. A job that reaches one is ended.',
   health: 'The [health endpoint](../operations.md#health-endpoint). Off unless set.',
   log: 'The runner’s own log.',
@@ -39,6 +46,15 @@ ${about.github}
 ${table(
   ['key', 'description', 'default', 'values'],
   Object.values<AnyField>(connectionFields).map((field) => row(field)),
+)}
+## credentials.NAME
+
+One table with a name of your choice for each [secret of your own](../credentials.md#other-secrets). There are no environment
+variables for these keys.
+
+${table(
+  ['key', 'description', 'default', 'values'],
+  Object.values<AnyField>(credentialFields).map((field) => row(field)),
 )}
 ## The whole file
 
@@ -84,7 +100,10 @@ function wholeFile(): string[] {
     [`[${name}]`].concat(Object.values(fields).map(assignment), ''),
   );
   const connection = Object.values<AnyField>(connectionFields).map(assignment);
-  return [...lines, '# [github.my-github]', ...connection.map((line) => (line.startsWith('#') ? line : `# ${line}`))];
+  const credential = Object.values<AnyField>(credentialFields).map(assignment);
+  const commented = (line: string) => (line.startsWith('#') ? line : `# ${line}`);
+  const own = ['# [github.my-github]', ...connection, '', '# [credentials.my-registry]', ...credential];
+  return [...lines, ...own.map((line) => (line === '' ? line : commented(line)))];
 }
 
 const placeholders: Record<string, string> = {
@@ -102,6 +121,8 @@ const placeholders: Record<string, string> = {
   proxy: '"http://proxy.example.com:3128"',
   listen: '"127.0.0.1:9142"',
   name: '"my-github"',
+  variable: '"REGISTRY_TOKEN"',
+  header: '"Authorization"',
   connection_id: '"3e3819c6-aeeb-493c-9a9d-13f87c3ba9b9"',
 };
 

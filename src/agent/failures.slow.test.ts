@@ -7,6 +7,7 @@ import { suite, test } from 'node:test';
 import { branch, ids, setUpAgent } from '../../test/support/agent-setting.ts';
 import { run } from '../../test/support/engines/processes.ts';
 import { AgentFailure } from './drivers/driver.ts';
+import { TurnFailure } from './failures.ts';
 import { runSetupScript } from './setup-script.ts';
 
 const fix = ({ folder }: { folder: string }) => writeFile(join(folder, 'greeting.txt'), 'hello\n');
@@ -205,6 +206,19 @@ suite('a turn fails with its reason', { timeout: 600_000 }, () => {
     assert.deepEqual([result.Status, exitCode], ['Failed', 143]);
     assert.equal(result.ErrorMessage, `stopped. What was done until then is on the branch ${branch}.`);
     assert.equal(await git.git('acme/app', 'show', `${branch}:greeting.txt`), 'hello');
+  });
+
+  test('if it is stopped at a limit of its job', async (t) => {
+    const { turn } = await setUpAgent(t);
+    const stop = new AbortController();
+    const { turn: result } = await turn(
+      async (task) => {
+        stop.abort(new TurnFailure('The agent was stopped at a limit: it ran for 1 h.'));
+        task.signal.throwIfAborted();
+      },
+      { signal: stop.signal },
+    );
+    assert.equal(result.ErrorMessage, 'The agent was stopped at a limit: it ran for 1 h.');
   });
 
   test('if names and URLs of repositories are not allowed', async (t) => {

@@ -4,7 +4,7 @@ import { findAdapter } from './adapters/find-adapter.ts';
 import { type DeliverDeps, hasChanges, propose, type Saved, save } from './deliver.ts';
 import type { AgentResult } from './drivers/driver.ts';
 import { runAgent } from './drivers/run-agent.ts';
-import { failureMessage } from './failures.ts';
+import { failureMessage, TurnFailure } from './failures.ts';
 import type { Clone } from './git/clone.ts';
 import { type Identity, identityVariables, sharedVariables } from './git/environment.ts';
 import { ignoreUntracked } from './git/ignored.ts';
@@ -13,6 +13,7 @@ import { findIdentity } from './github/identity.ts';
 import { parseAnswer } from './prompt/answers.ts';
 import { type Feedback, openFeedback } from './prompt/feedback.ts';
 import { buildPrompt } from './prompt/prompt.ts';
+import { explainRefusedHosts } from './refused-hosts.ts';
 import { cloneAll, describeForPrompt } from './repositories.ts';
 import { runSetupScript } from './setup-script.ts';
 import { showEvent, showUsage } from './show-event.ts';
@@ -43,6 +44,13 @@ export const realAgents: Agents = { find: findAdapter, run: runAgent };
 
 /** Works on a turn and returns how it ended. Never rejects. */
 export async function runTurn(deps: TurnDeps): Promise<TurnResult> {
+  const result = await tryTurn(deps);
+  return isStopped(deps) ? result : await explainRefusedHosts(result);
+}
+
+const isStopped = ({ signal, turn }: Pick<TurnDeps, 'signal' | 'turn'>) => signal.aborted || turn.finished.aborted;
+
+async function tryTurn(deps: TurnDeps): Promise<TurnResult> {
   const { request, turn, api } = deps;
   const signal = AbortSignal.any([deps.signal, turn.finished]);
   const title = request.title ? `, "${request.title}"` : '';
@@ -160,7 +168,7 @@ function withoutSecretsInTexts(request: AgentRequest, redact: (text: string) => 
 /** Saves the work that was done until the failure. */
 async function saveAndFail(error: unknown, deps: WorkDeps): Promise<TurnResult> {
   const { turn, clones, deliverDeps } = deps;
-  turn.log(`Failed: ${deps.signal.aborted ? 'stopped' : failureMessage(error)}`);
+  turn.log(`Failed: ${deps.signal.aborted ? stopReason(deps.signal) : failureMessage(error)}`);
   const saved = await save(clones, 'Unfinished: the turn failed.', deliverDeps);
   const branches = clones.filter(({ pushed, baseline }) => pushed !== undefined && pushed !== baseline);
   const names = [...new Set(branches.map(({ featureBranch }) => featureBranch))];
@@ -168,15 +176,19 @@ async function saveAndFail(error: unknown, deps: WorkDeps): Promise<TurnResult> 
   return failed(error, deps, saved);
 }
 
-function failed(error: unknown, { signal, turn }: Pick<TurnDeps, 'signal' | 'turn'>, saved?: Saved): TurnResult {
-  const isStopped = signal.aborted || turn.finished.aborted;
-  const reason = isStopped ? 'stopped' : failureMessage(error);
+function failed(error: unknown, deps: Pick<TurnDeps, 'signal' | 'turn'>, saved?: Saved): TurnResult {
+  const reason = isStopped(deps) ? stopReason(deps.signal) : failureMessage(error);
   const more = saved === undefined ? '' : sentences(saved);
   return {
     Status: 'Failed',
     ErrorMessage: more === '' ? reason : `${reason}${/[.!?]$/.test(reason) ? '' : '.'} ${more}`,
     ...(saved && { CommitInfo: saved.commits }),
   };
+}
+
+/** At a limit of the job, that is the reason of the signal. */
+function stopReason({ reason }: AbortSignal): string {
+  return reason instanceof TurnFailure ? reason.message : 'stopped';
 }
 
 function sentences({ failures, notes }: Saved): string {

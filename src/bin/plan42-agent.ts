@@ -1,6 +1,7 @@
 #!/usr/bin/env node
 /** The agent of an image: `/usr/bin/agent-wrapper`. Runs on Node.js 22 or newer. */
 import { runAgentProcess, stoppedExitCode } from '../agent/agent.ts';
+import { readReachedLimit } from '../agent/turn/reached-limit.ts';
 import { stderr } from './standard-streams.ts';
 
 const stopped = new AbortController();
@@ -8,7 +9,7 @@ const stopped = new AbortController();
 const stopTimeoutMs = 25_000;
 for (const name of ['SIGTERM', 'SIGINT'] as const) {
   process.on(name, () => {
-    stopped.abort();
+    void readReachedLimit(process.env).then((reason) => stopped.abort(reason));
     setTimeout(() => process.exit(stoppedExitCode), stopTimeoutMs).unref();
   });
 }

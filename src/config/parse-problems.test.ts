@@ -41,8 +41,16 @@ describe('a wrong type', () => {
     ['[github.a]\n token = "ghp_x\\n"', '2:2', 'github.a.token'],
     ['[github.a]\ntoken = " ghp_x"', '2:1', 'github.a.token'],
     ['[github.a]\ntoken = "ghp_ü"', '2:1', 'github.a.token'],
+    ['[github.a]\nalso_read = ["acme"]', '2:1', 'github.a.also_read'],
+    ['[github.a]\npush = "all"', '2:1', 'github.a.push'],
     ['[github.a]\nurl = "http://github.com"', '2:1', 'github.a.url'],
     ['github.a = 1', '1:1', 'github.a'],
+    ['[credentials.a]\nhosts = ["*.a.example"]\nvariable = "A"', '2:1', 'credentials.a.hosts'],
+    ['[credentials.a]\nhosts = ["github"]\nvariable = "A"', '2:1', 'credentials.a.hosts'],
+    ['[credentials.a]\nhosts = ["10.0.0.1"]\nvariable = "A"', '2:1', 'credentials.a.hosts'],
+    ['[credentials.a]\nhosts = []\nvariable = "A"', '2:1', 'credentials.a.hosts'],
+    ['[credentials.a]\nhosts = ["a.example"]\nvariable = "A B"', '3:1', 'credentials.a.variable'],
+    ['[credentials.a]\nhosts = ["a"]\nvariable = "A"\nheader = "a:"', '4:1', 'credentials.a.header'],
     ['github = []', '1:1', 'github'],
     ['jobs = 1', '1:1', 'jobs'],
     ['jobs = 2026-01-02', '1:1', 'jobs'],
@@ -204,4 +212,12 @@ test('contradictory settings cause a warning', () => {
     'warning 3:1 queues.scale_down_at is not below queues.scale_up_at: queues would be added and removed under steady load',
   ]);
   assert.deepEqual(problemsOf('[queues]\nscale_up_at = 0.5'), []);
+});
+
+test('a table of a credential needs a variable and hosts', () => {
+  assert.deepEqual(problemsOf('[credentials.a]\nvariable = "A"\nother = 1\n[credentials]\nbroker = "auto"\nx = 1'), [
+    'error 1:2 credentials.a has no hosts',
+    'warning 3:1 unknown key "credentials.a.other"',
+    'warning 6:1 unknown key "credentials.x"',
+  ]);
 });

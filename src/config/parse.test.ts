@@ -67,6 +67,13 @@ otherwise = "deny"
 allowed = ["npm", "10.0.0.0/8"]
 always = ["models.example:8443"]
 proxy = "http://user:secret@proxy.example:3128"
+[credentials]
+broker = "off"
+off_images = ["old/*"]
+[credentials.npm]
+variable = "NPM_TOKEN"
+hosts = ["npm.example:8443"]
+header = "X-Token"
 [limits]
 max_duration = "8h"
 idle_timeout = "30m"
@@ -86,6 +93,9 @@ name = "mine"
 url = "https://github.example.com"
 connection_id = "0b6c1b3e-9a53-4b6e-8d1f-6f6b1a3c2d4e"
 token = "ghp_secret"
+push = "any"
+api = "any"
+also_read = ["acme/lib", "tools/*"]
 `;
 
 describe('the file', () => {
@@ -138,6 +148,8 @@ describe('the file', () => {
         always: ['models.example:8443'],
         proxy: 'http://user:secret@proxy.example:3128',
       },
+      credentials: { broker: 'off', offImages: ['old/*'] },
+      credentialTables: { npm: { variable: 'NPM_TOKEN', hosts: ['npm.example:8443'], header: 'X-Token' } },
       limits: { maxDurationMs: 28_800_000, idleTimeoutMs: 1_800_000, diskGib: 2.5, maxLogMib: 40, wrapUpMs: 60_000 },
       health: { listen: { host: '::1', port: 9142 } },
       log: { level: 'debug', format: 'json' },
@@ -149,6 +161,9 @@ describe('the file', () => {
       name: 'mine',
       connectionId: '0b6c1b3e-9a53-4b6e-8d1f-6f6b1a3c2d4e',
       token: 'ghp_secret',
+      push: 'any',
+      api: 'any',
+      alsoRead: ['acme/lib', 'tools/*'],
     });
   });
 

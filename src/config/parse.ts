@@ -2,7 +2,16 @@
 import { nearest } from '../lib/nearest.ts';
 import { isUuid } from '../lib/uuid.ts';
 import { InvalidValue } from './kinds.ts';
-import { type Config, type Connection, connectionFields, environmentVariable, type Field, tables } from './schema.ts';
+import {
+  type Config,
+  type Connection,
+  type CredentialTable,
+  connectionFields,
+  credentialFields,
+  environmentVariable,
+  type Field,
+  tables,
+} from './schema.ts';
 import { isTable, type Position, parseToml, type TomlDocument, TomlSyntaxError } from './toml/parse.ts';
 import { renderKey } from './toml/render.ts';
 
@@ -39,6 +48,7 @@ export function parseConfig(sources: Sources): ParsedConfig {
     values[name] = readTable(name, fields, tableOf(document, [name], problems), document, sources, problems);
   }
   values['github'] = readConnections(document, problems);
+  values['credentialTables'] = readCredentialTables(document, problems);
   problems.push(...unknownTables(document), ...unknownFlags(sources.flags));
   const config = values as Config;
   problems.push(...contradictions(config, document), ...doubtfulIds(config.github, document));
@@ -94,8 +104,13 @@ function readTable(
       values[name] = attempt(() => field.kind.fromText(text), field.default, origin, undefined, problems);
     }
   }
-  problems.push(...unknownKeys([table], fields, fromFile, document));
+  const keys = table === 'credentials' ? withoutTables(fromFile) : fromFile;
+  problems.push(...unknownKeys([table], fields, keys, document));
   return values;
+}
+
+function withoutTables(table: Record<string, unknown>): Record<string, unknown> {
+  return Object.fromEntries(Object.entries(table).filter(([, value]) => !isTable(value)));
 }
 
 function readFromFile(
@@ -142,6 +157,26 @@ function readConnections(document: TomlDocument, problems: Problem[]): Record<st
     if (mistakes.length === 0) connections[name] = values as Connection;
   }
   return connections;
+}
+
+/** With a mistake in one of them, no runner starts. */
+function readCredentialTables(document: TomlDocument, problems: Problem[]): Record<string, CredentialTable> {
+  const found: Record<string, CredentialTable> = {};
+  for (const [name, table] of Object.entries(tableOf(document, ['credentials'], []))) {
+    if (!isTable(table)) continue;
+    const path = ['credentials', name];
+    const values: Record<string, unknown> = {};
+    for (const [key, field] of Object.entries<Field<unknown>>(credentialFields)) {
+      values[key] = readFromFile(path, field, table, document, problems);
+      if (field.key !== 'header' && table[field.key] === undefined) {
+        const message = `${renderKey(path)} has no ${field.key}`;
+        problems.push({ severity: 'error', message, position: document.positionOf(path) });
+      }
+    }
+    problems.push(...unknownKeys(path, credentialFields, table, document));
+    found[name] = values as CredentialTable;
+  }
+  return found;
 }
 
 function unknownKeys(

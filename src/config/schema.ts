@@ -3,7 +3,9 @@
  * reference are derived from this table.
  */
 import { logLevels } from '../lib/logger.ts';
+import { credentialHosts, headerName, variableName } from './credentials.ts';
 import { hostEntries, proxyUrl } from './egress.ts';
+import { repositories } from './github.ts';
 import { imagePatterns } from './image-pattern.ts';
 import {
   absolutePath,
@@ -227,6 +229,20 @@ export const tables = {
       secret: true,
     },
   },
+  credentials: {
+    broker: field(
+      'broker',
+      choice(['auto', 'off']),
+      'auto',
+      'whether tokens and keys stay out of jobs: "auto" if they have a wall; the gateway puts them into requests',
+    ),
+    offImages: field(
+      'off_images',
+      imagePatterns,
+      [],
+      'patterns of images whose jobs get the secrets themselves, such as "ghcr.io/acme/*"',
+    ),
+  },
   health: {
     listen: optional('listen', hostPort, 'address of the HTTP health endpoint'),
   },
@@ -244,19 +260,63 @@ export const connectionFields = {
   url: field('url', emptyMeans(githubCom, serverUrl), githubCom, 'github.com or a GitHub Enterprise Server'),
   connectionId: optional('connection_id', text, 'ID of the connection in Plan42'),
   token: secret('token', 'a GitHub token', token),
+  push: field(
+    'push',
+    choice(['task-branch', 'any']),
+    'task-branch',
+    'what agents behind the wall may push to repositories of their environment: the branch of the task, or every ref',
+  ),
+  api: field(
+    'api',
+    choice(['task', 'any']),
+    'task',
+    'calls of the API that agents behind the wall may make: those that a pull request needs, or all that the token allows',
+  ),
+  alsoRead: field(
+    'also_read',
+    repositories,
+    [],
+    'repositories that agents behind the wall may read beside those of their environment',
+  ),
+} as const;
+
+/** One `[credentials.<name>]` table each. */
+export const credentialFields = {
+  variable: optional(
+    'variable',
+    variableName,
+    'the variable of environments, or of jobs.env, that contains the secret',
+  ),
+  hosts: field('hosts', credentialHosts, [], 'the hosts that get it; others never do'),
+  header: optional(
+    'header',
+    headerName,
+    'the only header that it may be in; default: Authorization, X-Api-Key and the like',
+  ),
 } as const;
 
 type Values<Fields> = { -readonly [Name in keyof Fields]: Fields[Name] extends Field<infer T> ? T : never };
 
-export type Connection = Values<typeof connectionFields>;
+type ConnectionTable = Values<typeof connectionFields>;
+type AgentLimits = 'push' | 'api' | 'alsoRead';
+
+/** A connection, with the limits of agents if it is from a file. */
+export type Connection = Omit<ConnectionTable, AgentLimits> & Partial<Pick<ConnectionTable, AgentLimits>>;
+
+export type CredentialTable = Values<typeof credentialFields>;
 
 export type Config = { -readonly [Table in keyof typeof tables]: Values<(typeof tables)[Table]> } & {
   /** By the name of the table. */
   github: Record<string, Connection>;
+  /** The tables in `[credentials]`, by name. */
+  credentialTables: Record<string, CredentialTable>;
 };
 
 /** The file of certificate authorities that agents trust in addition, and the setting that names it; undefined without one. */
-export function agentCaFile({ jobs, network }: Config): { path: string; setting: string } | undefined {
+export function agentCaFile({
+  jobs,
+  network,
+}: Pick<Config, 'jobs' | 'network'>): { path: string; setting: string } | undefined {
   if (jobs.caFile !== undefined) return jobs.caFile === '' ? undefined : { path: jobs.caFile, setting: 'jobs.ca_file' };
   return network.caFile === undefined ? undefined : { path: network.caFile, setting: 'network.ca_file' };
 }

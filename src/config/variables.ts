@@ -7,11 +7,11 @@ export interface Variable {
   value: string | undefined;
 }
 
-const namePattern = /^[A-Za-z_][A-Za-z0-9_]*$/;
+export const namePattern = /^[A-Za-z_][A-Za-z0-9_]*$/;
 // The runner sets these itself.
 const reserved = /^PLAN42_(URL|JOB_ID)$/;
 // Never for agents.
-const ownSetting = /^PLAN42_(RUNNER|JOBS|LIMITS|IMAGES|QUEUES|HOST|NETWORK|EGRESS|HEALTH|LOG)_/;
+const ownSetting = /^PLAN42_(RUNNER|JOBS|LIMITS|IMAGES|QUEUES|HOST|NETWORK|EGRESS|CREDENTIALS|HEALTH|LOG)_/;
 
 /** @throws InvalidValue without the value */
 export function parseVariable(text: string, position: number): Variable {

@@ -7,6 +7,7 @@ import { parseTarget, showTarget, type Target } from './host-name.ts';
 import { endTls } from './intercept/end-tls.ts';
 import { review } from './intercept/review.ts';
 import { maxHeaderBytes } from './limits.ts';
+import { refusedPath } from './refused.ts';
 import { readRequestTarget } from './request-target.ts';
 import { respond, respondRaw } from './responses.ts';
 import { describeRefusal, describeUnreachable, httpPort, openTunnel, type ProxyDeps } from './tunnel.ts';
@@ -129,12 +130,17 @@ function onRequest(request: IncomingMessage, response: ServerResponse, context: 
     response.writeHead(204).end();
     return;
   }
+  if (request.method === 'GET' && request.url === refusedPath && !context.tunnels.has(request.socket)) {
+    response.writeHead(200, { 'Content-Type': 'application/json' });
+    response.end(JSON.stringify({ refused: context.recorder.refused() }));
+    return;
+  }
   const admission = admit(request, context);
   if (admission.failure !== undefined) {
     respond(response, admission.failure.status, admission.failure.text);
     return;
   }
-  const guards = admission.isSecure ? context.guards(admission.target) : [];
+  const guards = context.guards(admission.target);
   if (guards.length === 0) context.forwarder.forward(request, response, admission);
   else void review(request, response, admission, { ...context, guards });
 }
@@ -144,7 +150,7 @@ function onUpgrade(request: IncomingMessage, client: Socket, head: Buffer, conte
   const admission = admit(request, context);
   if (admission.failure !== undefined) respondRaw(client, admission.failure.status, admission.failure.text);
   // Nothing that passes in it could be reviewed.
-  else if (admission.isSecure && context.guards(admission.target).length > 0)
+  else if (context.guards(admission.target).length > 0)
     respondRaw(client, 403, 'plan42: network: this host cannot be used with WebSockets\n');
   else context.forwarder.upgrade(request, client, head, admission);
 }

@@ -7,6 +7,7 @@ import * as v from 'valibot';
 import { writeDurably } from '../lib/files.ts';
 import { parseJson } from '../lib/json.ts';
 import { readText } from '../lib/read-file.ts';
+import { GithubRules } from './github-guard/rules.ts';
 
 /** The folder of a gateway, in the folder of its job. */
 export const gatewayFolder = 'egress';
@@ -110,6 +111,8 @@ export const EgressPolicy = v.object({
   server: v.optional(ServerRule),
   proxy: v.optional(FrontProxy),
   broker: v.optional(BrokerPolicy),
+  /** Limits of what the job may do on its GitHub. They need its hosts to be intercepted. */
+  github: v.optional(GithubRules),
   /** Which setting allows another host, as an imperative sentence in which `HOST` stands for it. */
   remedy: v.string(),
 });

@@ -6,7 +6,8 @@ import { formatError } from '../lib/errors.ts';
 import { formatHostPort } from '../lib/host-port.ts';
 import type { Permission, Refusal } from './decide.ts';
 import { type EgressPolicy, reportFile } from './policy.ts';
-import { type Report, type ReportEntry, readReport, writeReport } from './report.ts';
+import type { RefusedHost } from './refused.ts';
+import { type Report, type ReportEntry, readReport, refusedHosts, writeReport } from './report.ts';
 
 /** Of allowed and of other entries each. A job can ask for any number of names. */
 const maxEntries = 1000;
@@ -19,6 +20,8 @@ export interface Recorder extends AsyncDisposable {
   /** A connection or a request that was let through. The returned function adds bytes to it. */
   allow(target: Named, permission: Permission): (sent: number, received: number) => void;
   refuse(target: Named, refusal: Refusal): void;
+  /** The first hosts that were refused. */
+  refused(): RefusedHost[];
 }
 
 interface Named {
@@ -118,13 +121,18 @@ export async function createRecorder({ folder, policy: { mode }, writeLine }: Re
     refuse: ({ host, port }, { code, reason, remedy }) => {
       note({ host, port, verdict: 'refused', code, rule: reason, remedy });
     },
+    refused: () =>
+      refusedHosts(report)
+        .slice(0, maxLines)
+        .map(({ host, port, rule, remedy }) => ({ host, port, rule, remedy })),
     [Symbol.asyncDispose]: write,
   };
 }
 
 function keyOf({ host, port, verdict, code, rule }: Pick<ReportEntry, 'host' | 'port' | 'verdict' | 'code' | 'rule'>) {
-  // An allowed host is counted once, whichever entry allows it.
-  return JSON.stringify([host, port, verdict, verdict === 'allowed' ? rule : code]);
+  // A request is refused for what it does, so each of these is of interest.
+  const isOfRule = verdict === 'allowed' || code === 'request-not-allowed';
+  return JSON.stringify([host, port, verdict, isOfRule ? rule : code]);
 }
 
 function shortened<T extends { host: string; rule: string; remedy: string }>(found: T): T {

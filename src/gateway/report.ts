@@ -34,6 +34,11 @@ const Report = v.object({
 });
 export type Report = v.InferOutput<typeof Report>;
 
+/** Empty if the job had no wall. */
+export function refusedHosts(report: Pick<Report, 'entries'> | undefined): ReportEntry[] {
+  return report?.entries.filter(({ verdict }) => verdict === 'refused') ?? [];
+}
+
 /** Undefined if there is none, or it is unreadable. */
 export async function readReport(file: string): Promise<Report | undefined> {
   const parsed = v.safeParse(Report, tryParseJson((await readTextIfExists(file)) ?? ''));

@@ -13,6 +13,12 @@ export interface GithubConnectionsOptions {
   userAgent: string;
 }
 
+export interface NamedConnection {
+  /** The name of its table in the configuration. */
+  name: string;
+  connection: Connection;
+}
+
 /** The configured connections to GitHub, with one cached client each. */
 export class GithubConnections {
   readonly #options: GithubConnectionsOptions;
@@ -27,10 +33,24 @@ export class GithubConnections {
 
   /** Finds a connection by its ID, ignoring case. */
   find(id: string | null | undefined): Connection | undefined {
+    return this.findTable(id)?.connection;
+  }
+
+  /** As {@link find}, with the name of its table in the configuration. */
+  findTable(id: string | null | undefined): NamedConnection | undefined {
     if (!id) return undefined;
-    return Object.values(this.#connections).find(
-      (connection) => connection.connectionId?.toLowerCase() === id.toLowerCase(),
-    );
+    return this.#named(({ connectionId }) => connectionId?.toLowerCase() === id.toLowerCase())[0];
+  }
+
+  /** Finds the only connection to a GitHub; undefined if there are none or several. */
+  findOnly(url: URL): NamedConnection | undefined {
+    const [found, ...others] = this.#named((connection) => connection.url.href === url.href);
+    return others.length === 0 ? found : undefined;
+  }
+
+  #named(isWanted: (connection: Connection) => boolean): NamedConnection[] {
+    const all = Object.entries(this.#connections).map(([name, connection]) => ({ name, connection }));
+    return all.filter(({ connection }) => isWanted(connection));
   }
 
   /** Returns the client of a connection. @throws GithubError if the connection or its token is missing */

@@ -10,6 +10,8 @@ import type { ServerFeature } from '../plan42/features.ts';
 import type { Runtime } from '../runtimes/runtime.ts';
 import { agentServerUrl } from './agent-server.ts';
 import { type Arrival, Arrivals, compareArrival } from './arrivals.ts';
+import type { SecretConfig } from './credentials/collect.ts';
+import { type CredentialSource, createCredentialSource } from './credentials/credential-source.ts';
 import type { Mirrors } from './mirrors/mirrors.ts';
 import { NetworkReports, type NetworkReportTiming } from './network-reports.ts';
 import type { JobRecord } from './record.ts';
@@ -72,6 +74,7 @@ export class Jobs implements AsyncDisposable {
   readonly #options: JobsOptions;
   readonly #slots: Slots;
   readonly #arrivals: Arrivals;
+  readonly #credentials: CredentialSource;
   readonly #active = new Map<string, ActiveJob>();
   readonly #starting = new Set<Promise<void>>();
   /** The number of jobs that wait for anything but a slot. */
@@ -85,6 +88,7 @@ export class Jobs implements AsyncDisposable {
   constructor(options: JobsOptions) {
     this.#options = options;
     this.#onSlotsFree = options.onSlotsFree ?? (() => {});
+    this.#credentials = createCredentialSource(options.config, options.env ?? {});
     this.#slots = new Slots(options.config.jobs.maxJobs, this.#onSlotsFree);
     this.#arrivals = new Arrivals(this.#onSlotsFree);
     const { client, tenantId, runnerId, features, store, logger, turnWatch, sleep } = options;
@@ -184,6 +188,20 @@ export class Jobs implements AsyncDisposable {
     return jobs.toSorted((a, b) => compareArrival(a.record, b.record));
   }
 
+  /** Uses the secrets of a configuration that was read again, in running jobs too. */
+  async replaceSecrets(config: SecretConfig): Promise<void> {
+    this.#credentials.replace(config);
+    const { store, logger } = this.#options;
+    for (const jobId of this.#active.keys()) {
+      try {
+        const isChanged = await this.#credentials.refresh(store.paths(jobId).folder);
+        if (isChanged) logger.info('credentials of job replaced', { job_id: jobId });
+      } catch (error) {
+        logger.warn('cannot give job its changed credentials', { job_id: jobId, error });
+      }
+    }
+  }
+
   /** Kills a job at a user's request; resolves when the kill is sent. False if there is no such job. */
   async kill(jobId: string): Promise<boolean> {
     const job = this.#active.get(jobId);
@@ -239,6 +257,7 @@ export class Jobs implements AsyncDisposable {
       stateDirOption,
       serverUrl: agentServerUrl(agentToken, config.runner.url),
       github,
+      credentials: this.#credentials,
       env,
       mirrors: this.#options.mirrors,
       networks: this.#networks,

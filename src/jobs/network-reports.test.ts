@@ -129,6 +129,9 @@ describe('the network of a job', () => {
       OtherRefused: 0,
       IsFinal: false,
     });
+    setting.runtime.end(record.jobId);
+    await setting.finished();
+    assert.equal(setting.server.networks.length, 1);
   });
 
   test('is not reported to a server without the call', async () => {

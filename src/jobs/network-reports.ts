@@ -50,6 +50,8 @@ interface WatchedJob {
   record: JobRecord;
   sent: TurnNetwork | undefined;
   sentAt: number;
+  /** The last report is under way, and must not be replaced by an older one. */
+  isFinished: boolean;
 }
 
 interface Due {
@@ -71,7 +73,7 @@ export class NetworkReports {
 
   /** Reports on the job until its {@link finish}. */
   watch(record: JobRecord): void {
-    if (this.#isOwn(record)) this.#watched.set(record.jobId, { record, sent: undefined, sentAt: 0 });
+    if (this.#isOwn(record)) this.#jobOf(record);
   }
 
   /** Reports on all watched jobs until `signal` is aborted. Never rejects. */
@@ -95,7 +97,7 @@ export class NetworkReports {
   /** Reports on a job whose turn is about to fail, because its log ends then. Gives up soon; rejects only if aborted. */
   async flush(record: JobRecord, signal: AbortSignal): Promise<void> {
     if (!this.#isOwn(record) || !this.#isUsable) return;
-    const job = this.#watched.get(record.jobId) ?? { record, sent: undefined, sentAt: 0 };
+    const job = this.#jobOf(record);
     const network = await this.#read(job, false);
     if (network === undefined || isSame(job.sent, network)) return;
     const done = new AbortController();
@@ -109,9 +111,12 @@ export class NetworkReports {
 
   /** Reports on a job that has exited, for the last time. Retries for some minutes; rejects only if aborted. */
   async finish(record: JobRecord, signal: AbortSignal): Promise<void> {
-    this.#watched.delete(record.jobId);
     if (!this.#isOwn(record)) return;
-    const job = { record, sent: undefined, sentAt: 0 };
+    const job = this.#jobOf(record);
+    this.#watched.delete(record.jobId);
+    job.isFinished = true;
+    // Such a report has no counts.
+    if (job.sent?.Mode === 'None' || !this.#isUsable) return;
     const network = await this.#read(job, true);
     if (network === undefined) return;
     const until = systemClock.now() + this.#timing.finalMs;
@@ -121,6 +126,12 @@ export class NetworkReports {
       if (error === undefined) return;
       await sleep(backoff.next(error instanceof ApiError ? error.retryAfterMs : undefined), signal);
     }
+  }
+
+  #jobOf(record: JobRecord): WatchedJob {
+    return this.#watched.getOrInsertComputed(record.jobId, () => {
+      return { record, sent: undefined, sentAt: 0, isFinished: false };
+    });
   }
 
   /** A runner token is for one tenant. */
@@ -159,8 +170,10 @@ export class NetworkReports {
     return sent;
   }
 
-  async #sendNow(due: readonly Due[], signal: AbortSignal): Promise<unknown> {
+  async #sendNow(all: readonly Due[], signal: AbortSignal): Promise<unknown> {
     signal.throwIfAborted();
+    const due = all.filter(({ job, network }) => network.IsFinal || !job.isFinished);
+    if (due.length === 0) return undefined;
     const { client, runner, logger } = this.#deps;
     const turns = due.map(({ job: { record }, network }): ReportedNetwork => {
       return { TaskId: record.taskId, TurnIndex: record.turnIndex, Network: network };

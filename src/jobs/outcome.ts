@@ -1,5 +1,6 @@
 import { constants } from 'node:os';
-import type { Report } from '../gateway/report.ts';
+import { describeRefused } from '../gateway/refused.ts';
+import { type Report, refusedHosts } from '../gateway/report.ts';
 import { environmentFailure, failureRemedy, isOutOfInodes } from '../lib/environment-failure.ts';
 import { formatError, UserError } from '../lib/errors.ts';
 import { trimEnd } from '../lib/trim-end.ts';
@@ -19,18 +20,6 @@ interface ExitContext {
   reached?: LimitUse | undefined;
 }
 
-const maxRefusedHosts = 3;
-
-/** The hosts that the network of the job refused, which may be why the agent failed; empty if there are none. */
-function describeRefused(egress: Report | undefined): string {
-  const refused = egress?.entries.filter(({ verdict }) => verdict === 'refused') ?? [];
-  const [first] = refused;
-  if (first === undefined) return '';
-  const shown = refused.slice(0, maxRefusedHosts).map(({ host, port }) => `${host}:${port}`);
-  const more = refused.length > shown.length ? ` and ${refused.length - shown.length} more` : '';
-  return ` The network of the job refused ${shown.join(', ')}${more}: ${first.rule}. ${first.remedy}`;
-}
-
 /**
  * The turn's error message if the agent did not finish the turn. `stateDirOption` is the option with which the command finds this
  * runner (`--state-dir … `), or empty. `unreachable` is why agents cannot call the server, if they cannot.
@@ -42,8 +31,9 @@ export function describeExit(
   { stateDirOption = '', unreachable, egress, reached }: ExitContext = {},
 ): string {
   const reason = reached && !record.killed ? describeReached(reached) : explainExit(record, exit, unreachable);
-  const refused = exit.startError === undefined && !record.killed ? describeRefused(egress) : '';
-  return `${reason}${refused} Its log is on ${hostName}: plan42 runner job logs ${stateDirOption}${record.jobId}`;
+  // They may be why the agent failed.
+  const refused = exit.startError === undefined && !record.killed ? refusedHosts(egress) : [];
+  return `${reason}${describeRefused(refused)} Its log is on ${hostName}: plan42 runner job logs ${stateDirOption}${record.jobId}`;
 }
 
 /** The turn's error message for a job that could not be started. */

@@ -2,13 +2,16 @@
  * The life of one job, from top to bottom: feedback, slot, pull, start, exit, final status. The record on disk says how far it
  * is, so that the next run of the runner can continue from there.
  */
-
+import { join } from 'node:path';
 import type { Mount } from '../config/mounts.ts';
 import type { Connection } from '../config/schema.ts';
+import type { GithubRules } from '../gateway/github-guard/rules.ts';
+import { type EgressPolicy, gatewayFolder, readPolicy } from '../gateway/policy.ts';
 import type { GithubConnections } from '../github/connections.ts';
 import { loggable } from '../github/errors.ts';
 import { systemClock } from '../lib/clock.ts';
 import { formatError, isAbort } from '../lib/errors.ts';
+import { parseJson } from '../lib/json.ts';
 import { retryForever } from '../lib/retry.ts';
 import type { Slots } from '../lib/slots.ts';
 import type { EffectiveLimits } from '../limits/effective.ts';
@@ -16,9 +19,14 @@ import { hasLimits } from '../limits/limits.ts';
 import { stopWarden } from '../limits/warden-process.ts';
 import type { InvokeAgentRequest } from '../plan42/messages.ts';
 import { waitingForSlotStatus } from '../plan42/turn-status.ts';
+import { isImageAllowed } from '../runtimes/image-policy.ts';
 import { RuntimeError, type StartOptions } from '../runtimes/runtime.ts';
 import { buildAgentInput } from './agent-input.ts';
+import type { Secret } from './credentials/collect.ts';
+import type { CredentialSource } from './credentials/credential-source.ts';
+import { type JobBroker, prepareBroker } from './credentials/job-broker.ts';
 import { computePolicy, type EgressDecision } from './egress/compute-policy.ts';
+import { type GithubGuard, githubGuard } from './egress/github-guard.ts';
 import { type EndReason, killedReason, turnEndReason } from './end-reason.ts';
 import { fetchFeedback } from './feedback.ts';
 import { pullImage } from './images/pull-image.ts';
@@ -34,6 +42,7 @@ import { type AgentContext, killAgent, waitForExit } from './watch-agent.ts';
 export interface JobContext extends AgentContext {
   slots: Slots;
   github: GithubConnections;
+  credentials: CredentialSource;
   /** Undefined if agents get no git mirrors. */
   mirrors: Mirrors | undefined;
   networks: NetworkReports;
@@ -65,6 +74,7 @@ export async function runJob(record: JobRecord, context: JobContext): Promise<Jo
     if (job.phase === 'started') {
       context.noteRunning();
       context.networks.watch(job);
+      await refreshCredentials(job.jobId, context);
       job = await waitForExit(job, context);
     }
   } catch (error) {
@@ -166,13 +176,15 @@ async function startAgent(
   if (request === undefined) throw new Error('the request of the job is missing');
   const connection = findConnection(context);
   const input = buildAgentInput(request, { turn: turn.newest, connection, feedback });
-  const requestFile = await store.writeInput(jobId, input);
+  const { broker, github } = await brokerFor({ jobId, image }, egress, { input, connection }, context);
+  const requestFile = await store.writeInput(jobId, broker?.hideInJson(input) ?? input);
   const maxLogBytes = limited.maxLogMib * 2 ** 20;
   const paths = store.paths(jobId);
   const { variables, ...forLimits } = await armWarden(paths, limited, context);
   try {
     const mayPullAgain = config.images.pullPolicy !== 'never';
-    const job = { ...paths, image, mayPullAgain, requestFile, maxLogBytes, serverUrl, egress };
+    const policy = egress && broker ? { ...egress, broker: broker.policy, ...(github && { github }) } : egress;
+    const job = { ...paths, image, mayPullAgain, requestFile, maxLogBytes, serverUrl, egress: policy, broker };
     const all = [...mounts, ...forLimits.mounts];
     await runtime.start({ ...job, ...(variables && { variables }), ...(all.length > 0 && { mounts: all }) }, detach);
   } catch (error) {
@@ -180,6 +192,51 @@ async function startAgent(
     // A start that the previous run began just before it was killed can succeed only now.
     if (!(await runtime.wasStarted(paths))) throw error;
   }
+}
+
+/**
+ * Returns the broker of a job, and the limits of what it may do on GitHub. Empty if the job gets its secrets itself, or has
+ * none.
+ * @throws UserError if a secret that the configuration names cannot be kept out of the job
+ */
+async function brokerFor(
+  { jobId, image }: Pick<JobRecord, 'jobId' | 'image'>,
+  egress: EgressPolicy | undefined,
+  { input, connection }: { input: string; connection: Connection | undefined },
+  context: JobContext,
+): Promise<{ broker?: JobBroker | undefined; github?: GithubRules | undefined }> {
+  const { config, store, credentials, logger } = context;
+  if (egress === undefined || config.credentials.broker === 'off') return {};
+  if (isImageAllowed(image, config.credentials.offImages)) {
+    logger.info('job gets its secrets itself', { image, reason: 'credentials.off_images' });
+    return {};
+  }
+  const secrets = credentials.collect(connection, parseJson(input) as Record<string, unknown>);
+  const before = await readPolicy(join(store.paths(jobId).folder, gatewayFolder)).catch(() => undefined);
+  const guard = egress.mode === 'enforce' ? guardFor(secrets, connection, context) : undefined;
+  const guardedHosts = guard?.hosts ?? [];
+  const broker = prepareBroker({ secrets, guardedHosts, config, previous: before?.broker, now: systemClock.date() });
+  return { broker, github: guard?.rules };
+}
+
+/** Undefined if no secret of the job is for GitHub. */
+function guardFor(
+  secrets: readonly Secret[],
+  connection: Connection | undefined,
+  { github, invocation }: JobContext,
+): GithubGuard | undefined {
+  const url = connection?.url ?? requestedGithub(invocation) ?? new URL('https://github.com');
+  const table = github.findTable(invocation?.PrivateGithubConnectionID) ?? github.findOnly(url);
+  const guard = githubGuard({ url, table, invocation });
+  const hosts = new Set(guard?.guarded);
+  return secrets.some(({ targets }) => targets.some(({ host }) => hosts.has(host))) ? guard : undefined;
+}
+
+/** Optional: the gateway keeps the secrets that it has. */
+async function refreshCredentials(jobId: string, { store, credentials, logger }: JobContext): Promise<void> {
+  await credentials.refresh(store.paths(jobId).folder).catch((error: unknown) => {
+    logger.warn('cannot give job its changed credentials', { error });
+  });
 }
 
 /** @throws UserError if the hosts that the job may reach cannot be determined */
@@ -191,6 +248,7 @@ function decideEgress({ jobId }: JobRecord, context: JobContext): EgressDecision
     jobId,
     config,
     allowedHosts: invocation?.Environment?.AllowedHosts,
+    variables: invocation?.Environment?.EnvVars,
     serverUrl,
     github: connection
       ? { url: connection.url, isConfigured: true }

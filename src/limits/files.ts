@@ -10,7 +10,7 @@ import { parseJson, tryParseJson } from '../lib/json.ts';
 import { readText, readTextIfExists } from '../lib/read-file.ts';
 import type { JobPaths } from '../shim/shim.ts';
 import type { Held } from './hold.ts';
-import { isLimitName, JobLimits, type LimitUse, limitNames, units } from './limits.ts';
+import { describeUse, isLimitName, JobLimits, type LimitUse, limitNames, units } from './limits.ts';
 
 const taskFile = 'limits.json';
 const stateFile = 'state.json';
@@ -142,7 +142,14 @@ export async function writeForAgent(
     const use = uses.find((each) => each.limit === limit);
     return [{ limit, unit, allowed: allowed / perUnit, used: use === undefined ? null : use.used / perUnit }];
   });
-  const content = { version: 1, limits: entries, reached: reached?.limit ?? null, wrapUpSeconds: wrapUpMs / 1000 };
+  const reason = reached === undefined ? null : describeUse(reached);
+  const content = {
+    version: 1,
+    limits: entries,
+    reached: reached?.limit ?? null,
+    reason,
+    wrapUpSeconds: wrapUpMs / 1000,
+  };
   const path = join(folder, agentFolder, agentFile);
   await writeDurably(path, `${JSON.stringify(content)}\n`, 0o644);
   // Whatever the umask is.

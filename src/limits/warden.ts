@@ -95,8 +95,8 @@ export async function runWarden({ folder, env, writeLine, signal }: WardenOption
   async function notice(notices: readonly LimitUse[]): Promise<void> {
     uses = [...uses.filter((old) => !notices.some(({ limit }) => limit === old.limit)), ...notices];
     await writeForAgent(folder, task, uses).catch((error: unknown) => report('write the file for the agent', error));
-    await meter.notify().catch((error: unknown) => report('send a signal to the agent', error));
     for (const use of notices) await announce(`80 % used: ${describeUse(use)}; the job ends at the limit`);
+    await meter.notify().catch((error: unknown) => report('send a signal to the agent', error));
   }
 
   async function holdDuration({ max_duration }: JobLimits): Promise<void> {

@@ -20,6 +20,8 @@ export interface WatchConfigOptions {
   confirmToken: (token: RunnerToken & { token: string }) => Promise<void>;
   /** Called with a new token of the same runner. */
   onToken: (token: RunnerToken & { token: string }) => void;
+  /** Called with each configuration, once its connections are in use. */
+  onSecrets: (config: Config) => Promise<void>;
   /** Called if the connections to GitHub have changed. */
   onConnections: (connections: Config['github']) => void;
 }
@@ -59,6 +61,7 @@ export function watchConfig(options: WatchConfigOptions): ConfigWatch {
         options.onConnections(next.github);
         logger.info('GitHub connections replaced', { count: Object.keys(next.github).length });
       }
+      await options.onSecrets(next);
       const changed = changedTables(current, next);
       if (changed.length > 0) logger.warn('configuration changed, restart required', { tables: changed });
       current = next;

@@ -201,6 +201,7 @@ export async function runService(options: ServiceOptions): Promise<void> {
       pool.retryNow();
     },
     onConnections: (connections) => github.replace(connections),
+    onSecrets: (next) => jobs.replaceSecrets(next),
   });
   using _wake = watchForWake((gapMs) => {
     logger.info('resumed from sleep, reconnecting', { duration_ms: Math.round(gapMs) });

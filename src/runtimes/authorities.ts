@@ -11,6 +11,12 @@ export interface CaFile {
   setting: string;
 }
 
+export interface AdditionalAuthorities {
+  caFile?: CaFile | undefined;
+  /** PEM of the job's own authority, if its gateway ends TLS. */
+  ofJob?: string | undefined;
+}
+
 /** The authorities to which the additional ones are added: of a container Mozilla's list, of the host its own. */
 export type Base = 'container' | 'host';
 
@@ -22,8 +28,12 @@ const bundleName = 'bundle.pem';
  * differ from the runner's, so everyone can read them.
  * @throws UserError if the authorities cannot be read
  */
-export async function writeAuthorities(jobFolder: string, { path, setting }: CaFile, base: Base): Promise<string> {
-  const additional = readCaFile(path, setting);
+export async function writeAuthorities(
+  jobFolder: string,
+  { caFile, ofJob = '' }: AdditionalAuthorities,
+  base: Base,
+): Promise<string> {
+  const additional = (caFile === undefined ? '' : readCaFile(caFile.path, caFile.setting)) + ofJob;
   const folder = join(jobFolder, 'ca');
   await mkdir(folder, { recursive: true });
   await writeDurably(join(folder, additionalName), additional);
@@ -39,7 +49,7 @@ function publicAuthorities(base: Base): readonly string[] {
   return system.length > 0 ? system : rootCertificates;
 }
 
-/** The variables that name the files in `folder`. All but the first replace the authorities of a program. */
+/** The variables that name the files in `folder`. Those with the bundle replace the authorities of a program. */
 export function authorityVariables(folder: string): Record<string, string> {
   const bundle = `${folder}/${bundleName}`;
   return {
@@ -48,5 +58,10 @@ export function authorityVariables(folder: string): Record<string, string> {
     REQUESTS_CA_BUNDLE: bundle,
     CURL_CA_BUNDLE: bundle,
     GIT_SSL_CAINFO: bundle,
+    CARGO_HTTP_CAINFO: bundle,
+    PIP_CERT: bundle,
+    AWS_CA_BUNDLE: bundle,
+    DENO_CERT: `${folder}/${additionalName}`,
+    NIX_SSL_CERT_FILE: bundle,
   };
 }

@@ -70,7 +70,7 @@ export function createHostRuntime({ settings, given, caFile, knownJobs, ...optio
     // Identifies processes that left the process tree. The shim itself doesn't have it.
     const marked = ['/usr/bin/env', `${jobVariable}=${job.jobId}`, command, ...args];
     const authorities =
-      caFile === undefined ? {} : authorityVariables(await writeAuthorities(job.folder, caFile, 'host'));
+      caFile === undefined ? {} : authorityVariables(await writeAuthorities(job.folder, { caFile }, 'host'));
     await shim.launch({
       job,
       command: marked,

@@ -44,6 +44,15 @@ export interface StartOptions extends JobPaths {
   variables?: Readonly<Record<string, string>>;
   /** If given, the job reaches what the policy allows and nothing else, or it is not started. */
   egress?: EgressPolicy | undefined;
+  /** The secrets that only the gateway gets, with a policy that says where they go. */
+  broker?: KeptSecrets | undefined;
+}
+
+export interface KeptSecrets {
+  /** By their names in the policy. */
+  values: ReadonlyMap<string, string>;
+  /** Replaces each by its placeholder. */
+  hide: (text: string) => string;
 }
 
 /** How agents reach a server, or why they cannot. */

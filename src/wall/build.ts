@@ -5,6 +5,7 @@
 import { chmod, rm } from 'node:fs/promises';
 import { join } from 'node:path';
 import { isDeepStrictEqual } from 'node:util';
+import { writeCredentials } from '../gateway/credentials.ts';
 import {
   type EgressPolicy,
   keptReportFile,
@@ -35,10 +36,14 @@ export interface Wall {
 /**
  * Creates the files and starts the gateway. After an interrupted start of the same job, its container may be about to start:
  * then what it uses stays in place.
- * @param env the environment of the gateway
+ * @param given the environment of the gateway, and the values of the credentials in the policy
  * @throws UserError if this program has no `init` for this machine
  */
-export async function raiseWall(job: JobPaths, policy: EgressPolicy, env: NodeJS.ProcessEnv): Promise<Wall> {
+export async function raiseWall(
+  job: JobPaths,
+  policy: EgressPolicy,
+  { env, secrets }: { env: NodeJS.ProcessEnv; secrets?: ReadonlyMap<string, string> | undefined },
+): Promise<Wall> {
   const program = await readInitProgram(process.arch);
   if (program === undefined) {
     throw new UserError(`cannot limit the network of the job: this program has no wall for ${process.arch}`, {
@@ -53,6 +58,7 @@ export async function raiseWall(job: JobPaths, policy: EgressPolicy, env: NodeJS
   // Any user of the container must be able to use both, whatever the umask is. The folder above them is the runner's alone.
   await chmod(join(source, 'init'), 0o755);
   await chmod(source, 0o755);
+  if (secrets !== undefined) await writeCredentials(companion.folder, secrets);
   const before = await readPolicy(companion.folder).catch(() => undefined);
   if (!isDeepStrictEqual(before, policy) || !(await shim.isCompanionKept(companion))) {
     if (before !== undefined) await shim.stopCompanion(companion.folder);

@@ -29,22 +29,36 @@ async function makeLayers(): Promise<Buffer[]> {
   return await Promise.all([busyboxLayer(dir.path), programLayer(dir.path, programs), folderLayer(dir.path, npm)]);
 }
 
+/** Pushes an image with Node.js, npm and git, and returns its name. */
+export async function pushAgentBase(
+  registry: string,
+  { repository, env }: { repository: string; env: readonly string[] },
+): Promise<string> {
+  layers ??= makeLayers();
+  return await pushImage({
+    ...{ registry, repository, tag: 'v1', layers: await layers },
+    env: [`PATH=${dirname(process.execPath)}:/usr/local/bin:/usr/bin:/bin`, ...env],
+    signal: AbortSignal.timeout(60_000),
+  });
+}
+
 /** Gives an engine the image that agents are built on by default, with a registry of npm. */
 export async function provideBase(
   name: 'docker' | 'podman',
   env: Env,
   { registry, npm }: { registry: string; npm: string },
-) {
-  layers ??= makeLayers();
-  const base = await pushImage({
-    registry,
+): Promise<string> {
+  const base = await pushAgentBase(registry, {
     repository: `test/run-base-${name}`,
-    tag: 'v1',
-    layers: await layers,
-    env: [`PATH=${dirname(process.execPath)}:/usr/local/bin:/usr/bin:/bin`, `NPM_CONFIG_REGISTRY=${npm}`],
-    signal: AbortSignal.timeout(60_000),
+    env: [`NPM_CONFIG_REGISTRY=${npm}`],
   });
   await run(name, ['pull', '--quiet', base], { env });
   await run(name, ['tag', base, defaultBase], { env });
   return base;
+}
+
+/** Returns an address of this machine that builds of both engines reach. */
+export async function builderGateway(env: Env): Promise<string> {
+  const format = ['--format', '{{(index .IPAM.Config 0).Gateway}}'];
+  return (await run('docker', ['network', 'inspect', 'bridge', ...format], { env })).trim();
 }

@@ -41,15 +41,27 @@ export interface TurnOptions {
   args?: string[];
 }
 
-export async function makeAgentSetting(): Promise<AgentSetting> {
+interface AgentSettingOptions {
+  /** The address of the git server. */
+  host?: string;
+  /** Serves git and GitHub to the agent in place of the real ones, with the request of the turn. */
+  front?: (
+    git: GitServer,
+  ) => Promise<{ url: string; accept: (request: Record<string, unknown>) => void } & AsyncDisposable>;
+}
+
+export async function makeAgentSetting(options: AgentSettingOptions = {}): Promise<AgentSetting> {
+  const { host = '127.0.0.1' } = options;
   const dir = await makeTempDir();
   const github = await startGithub({ state: { token, repos: new Map([['acme/app', makeRepo()]]) } });
   const git = await startGitServer(join(dir.path, 'git'), {
     password: token,
+    host,
     api: (response, request) => github.server.answer(response, request),
   });
   await git.create('acme/app');
   await git.commit('acme/app', { 'greeting.txt': 'helo\n', 'README.md': 'An app\n' }, { message: 'Start' });
+  const front = await options.front?.(git);
   let turns = 0;
   return {
     dir,
@@ -58,6 +70,8 @@ export async function makeAgentSetting(): Promise<AgentSetting> {
     async turn(agent, { request = {}, env = {}, server, signal, workspace, args = [] } = {}) {
       turns += 1;
       const turnServer = server ?? (await startTurnServer());
+      const input = makeRequest({ GithubURL: front?.url ?? git.url, ...request });
+      front?.accept(input);
       const exitCode = await runAgentProcess({
         args,
         env: {
@@ -68,7 +82,7 @@ export async function makeAgentSetting(): Promise<AgentSetting> {
           PLAN42_WORKSPACE: workspace ?? join(dir.path, `workspace ${turns}`),
           ...env,
         },
-        stdin: Readable.from([JSON.stringify(makeRequest({ GithubURL: git.url, ...request }))]),
+        stdin: Readable.from([JSON.stringify(input)]),
         signal: signal ?? new AbortController().signal,
         reportError: (message) => console.log(`ERROR: ${message}`),
         agents: {
@@ -84,6 +98,7 @@ export async function makeAgentSetting(): Promise<AgentSetting> {
       return Object.assign(turnServer, { exitCode });
     },
     async [Symbol.asyncDispose]() {
+      await front?.[Symbol.asyncDispose]();
       await git[Symbol.asyncDispose]();
       await github[Symbol.asyncDispose]();
       await dir[Symbol.asyncDispose]();
@@ -107,8 +122,8 @@ export function makeRequest(fields: Record<string, unknown> = {}): Record<string
 }
 
 /** Skips nothing: git is on every machine that has this repository. */
-export function setUpAgent(t: TestContext): Promise<AgentSetting> {
-  return makeAgentSetting().then((setting) => {
+export function setUpAgent(t: TestContext, options?: AgentSettingOptions): Promise<AgentSetting> {
+  return makeAgentSetting(options).then((setting) => {
     t.after(() => setting[Symbol.asyncDispose]());
     return setting;
   });

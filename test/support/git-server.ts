@@ -41,7 +41,7 @@ const env = { PATH: process.env['PATH'] ?? '', HOME: '/nonexistent', GIT_CONFIG_
 
 export async function startGitServer(
   folder: string,
-  { password, api }: { password?: string; api?: Answerer } = {},
+  { password, api, host = '127.0.0.1' }: { password?: string; api?: Answerer; host?: string } = {},
 ): Promise<GitServer> {
   await mkdir(folder, { recursive: true });
   const http = createServer((request, response) => {
@@ -49,11 +49,11 @@ export async function startGitServer(
     const done = isGit ? serveGit(server, request, response) : serveApi(api, request, response);
     done.catch((error: Error) => response.destroy(error));
   });
-  await once(http.listen(0, '127.0.0.1'), 'listening');
+  await once(http.listen(0, host), 'listening');
   const git = (name: string, ...args: string[]) =>
     run('git', ['-C', join(folder, `${name}.git`), ...args], { env }).then((output) => output.trim());
   const server: GitServer = {
-    url: `http://127.0.0.1:${(http.address() as AddressInfo).port}`,
+    url: `http://${host}:${(http.address() as AddressInfo).port}`,
     folder,
     password,
     sentBytes: 0,

@@ -2,7 +2,8 @@
 import { createHash } from 'node:crypto';
 import { once } from 'node:events';
 import { mkdir, readdir, readFile, writeFile } from 'node:fs/promises';
-import { createServer } from 'node:http';
+import { createServer, type IncomingMessage, type ServerResponse } from 'node:http';
+import { createServer as createTlsServer } from 'node:https';
 import type { AddressInfo } from 'node:net';
 import { join } from 'node:path';
 import { run } from './engines/processes.ts';
@@ -50,24 +51,29 @@ async function pack(folder: string, file: string): Promise<Buffer> {
   return await readFile(file);
 }
 
-export async function startNpmRegistry(host: string, packages: readonly NpmPackage[]): Promise<NpmRegistry> {
+export async function startNpmRegistry(
+  host: string,
+  packages: readonly NpmPackage[],
+  tls?: { cert: string; key: string },
+): Promise<NpmRegistry> {
   const requests: string[] = [];
   const nameOf = ({ manifest }: NpmPackage) => `${manifest.name}-${manifest.version}.tgz`;
-  const http = createServer(({ url = '', headers }, response) => {
+  const answer = ({ url = '', headers }: IncomingMessage, response: ServerResponse): unknown => {
     const path = decodeURIComponent(url.replace(/\?.*/, '')).slice(1);
     requests.push(`/${path}`);
     const file = packages.find((each) => nameOf(each) === path);
-    if (file !== undefined) return void response.end(file.tarball);
+    if (file !== undefined) return response.end(file.tarball);
     const versions = packages.filter(({ manifest }) => manifest.name === path);
     if (versions.length === 0) return sendJson(response, 404, { error: 'Not found' });
     const described = versions.map((each) => {
       const integrity = `sha512-${createHash('sha512').update(each.tarball).digest('base64')}`;
-      const dist = { tarball: `http://${headers.host}/${nameOf(each)}`, integrity };
+      const dist = { tarball: `${tls === undefined ? 'http' : 'https'}://${headers.host}/${nameOf(each)}`, integrity };
       return [each.manifest.version, { ...each.manifest, dist }];
     });
     const latest = versions[0]?.manifest.version;
-    sendJson(response, 200, { name: path, 'dist-tags': { latest }, versions: Object.fromEntries(described) });
-  });
+    return sendJson(response, 200, { name: path, 'dist-tags': { latest }, versions: Object.fromEntries(described) });
+  };
+  const http = tls === undefined ? createServer(answer) : createTlsServer(tls, answer);
   await once(http.listen(0, host), 'listening');
   return {
     port: (http.address() as AddressInfo).port,

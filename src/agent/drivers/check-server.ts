@@ -30,10 +30,18 @@ const unreachable: ReadonlySet<string | undefined> = new Set([
 export async function checkServer(adapter: Adapter, env: NodeJS.ProcessEnv, signal: AbortSignal): Promise<void> {
   for (let attempt = 1; ; attempt += 1) {
     const problem = await findProviderProblem(adapter, env, signal);
-    if (problem === undefined) return;
+    // A slow one may respond to the agent.
+    if (problem === undefined || problem.kind === 'unresponsive') return;
     if (problem.kind !== 'unreachable' || attempt === attempts) throw problem;
     await sleep(pauseMs, signal);
   }
+}
+
+/** Returns the server of the model provider. Undefined if it is not known, or the agent does not use it. */
+export function findServer({ keys, server }: Adapter, env: NodeJS.ProcessEnv): URL | undefined {
+  const own = server && env[server.variable];
+  const isUsed = server !== undefined && (own || env[keys[0] ?? '']);
+  return isUsed ? (URL.parse(own || server.url) ?? undefined) : undefined;
 }
 
 /** Returns why the agent cannot use its model provider. Undefined if it can, or that is not known. Rejects if aborted. */
@@ -41,17 +49,17 @@ export async function findProviderProblem(
   adapter: Adapter,
   env: NodeJS.ProcessEnv,
   signal: AbortSignal,
+  limitMs = timeoutMs,
 ): Promise<AgentFailure | undefined> {
-  const { name, keys, server } = adapter;
-  const own = server && env[server.variable];
-  const isUsed = server !== undefined && (own || env[keys[0] ?? '']);
-  const url = URL.parse(own || (server?.url ?? ''));
-  if (!isUsed || url === null) return undefined;
-  const keyCheck = server.keyCheck?.(env);
+  const { name, server } = adapter;
+  const url = findServer(adapter, env);
+  if (url === undefined) return undefined;
+  const keyCheck = server?.keyCheck?.(env);
   const target = keyCheck === undefined ? url : new URL(url.pathname.replace(/\/$/, '') + keyCheck.path, url);
   const transport = createTransport({ env });
+  const timeout = AbortSignal.timeout(limitMs);
   try {
-    const limit = AbortSignal.any([signal, AbortSignal.timeout(timeoutMs)]);
+    const limit = AbortSignal.any([signal, timeout]);
     const { statusCode, body } = await request(target, {
       method: keyCheck === undefined ? 'HEAD' : 'GET',
       ...(keyCheck && { headers: keyCheck.headers }),
@@ -64,6 +72,10 @@ export async function findProviderProblem(
     return isRefused ? explainFailure(adapter, env, { texts: [`error 401: ${text || 'unauthorized'}`] }) : undefined;
   } catch (error) {
     signal.throwIfAborted();
+    if (timeout.aborted) {
+      const why = `cannot run ${name}: ${url.host} accepts connections, but does not respond`;
+      return new AgentFailure('unresponsive', `${why}. Run the task again later, or check the proxy.`);
+    }
     const code = errorCode(error);
     const [, refusal] = /Proxy response \((\d{3})\)/.exec(formatError(error)) ?? [];
     if (!unreachable.has(code) && refusal === undefined) return undefined;

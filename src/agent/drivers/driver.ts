@@ -33,6 +33,12 @@ export interface WatchLimits {
   pollMs: number;
   /** Without progress and without a running tool, the model provider is checked. */
   probeAfterMs: number;
+  /** The limit for its response. By default 10 s. */
+  probeTimeoutMs?: number;
+  /** Without progress and without a running tool, that is logged. */
+  noticeAfterMs: number;
+  /** Without progress and without a running tool, the agent is stopped if its model provider does not respond to us either. */
+  unresponsiveMs: number;
   /** Without progress and without a running tool, the agent is stopped. */
   stallMs: number;
   /** Without progress, the agent is stopped. */
@@ -68,6 +74,7 @@ export type FailureKind =
   | 'overloaded'
   | 'limit'
   | 'unreachable'
+  | 'unresponsive'
   | 'refused'
   | 'exited'
   | 'hung'

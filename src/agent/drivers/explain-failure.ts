@@ -94,6 +94,7 @@ function sentence(kind: FailureKind, { adapter, env, line, exit }: Failure): str
       );
     case 'exited':
     case 'hung':
+    case 'unresponsive':
     case 'model':
     case 'web-search':
     case 'protocol':

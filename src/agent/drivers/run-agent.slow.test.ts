@@ -194,6 +194,33 @@ test('a silent agent is stopped if its model provider is gone or refuses the key
   await isLost;
 });
 
+test('a model provider that accepts connections and does not respond is named, and then ends the turn', async (t) => {
+  await using dir = await makeTempDir();
+  const adapter = join(dir.path, 'adapter.mjs');
+  await writeFile(
+    adapter,
+    `export default { name: 'x', keys: ['KEY'], acp: () => ({ command: ${acp.PLAN42_AGENT_COMMAND} }),
+       server: { variable: 'URL', url: 'http://model.invalid' } };`,
+  );
+  let isStuck = false;
+  await using server = await startTestServer((response) => {
+    if (!isStuck) response.end();
+  });
+  const { host } = new URL(server.url);
+  const watch = { pollMs: 50, probeAfterMs: 100, probeTimeoutMs: 100, noticeAfterMs: 1000, unresponsiveMs: 1500 };
+  const env = { PLAN42_AGENT: adapter, KEY: 'k', URL: server.url };
+  const { result, events } = startAgent(t, env, dir.path, { steps: ['say hello', 'plan x', 'hang'], watch });
+  const isStopped = assert.rejects(result, {
+    kind: 'unresponsive',
+    message: `cannot run x: ${host} accepts connections, but does not respond. Run the task again later, or check the proxy.`,
+  });
+  await eventually(async () => events.length > 0);
+  isStuck = true;
+  await isStopped;
+  const notices = events.filter((event) => event.type === 'output');
+  assert.deepEqual(notices, [{ type: 'output', text: `no response from ${host} for 1.0 s` }]);
+});
+
 test('an aborted agent is stopped, with everything that it started', async (t) => {
   await using dir = await makeTempDir();
   const aborter = new AbortController();

@@ -34,7 +34,11 @@ export async function runAgent(adapter: Adapter, task: AgentTask): Promise<Agent
   );
   const showError = (text: string) => transcript.add({ type: 'output', text });
   const mayRunTool = () => !showsTools || transcript.isToolOpen;
-  using watch = new AgentWatch({ adapter, env, mayRunTool }, task);
+  // It is not the agent's own output, which would be progress.
+  const log = (text: string) => {
+    if (!isOver) task.onEvent({ type: 'output', text });
+  };
+  using watch = new AgentWatch({ adapter, env, mayRunTool, log }, task);
   try {
     await using agent = new AgentProcess(launch, {
       folder: task.folder,

@@ -6,11 +6,27 @@ export interface Refused {
   reason: string;
 }
 
+export interface Added {
+  refused: Refused[];
+  /** Folders that cannot be read. git only warns of them. */
+  unreadable: string[];
+}
+
 /** Adds all changes to the index, except the files that git does not accept. */
-export async function addAll(local: Git): Promise<Refused[]> {
+export async function addAll(local: Git): Promise<Added> {
+  let warnings = '';
   // The usual case needs one command, however many files there are.
-  if ((await tryAdd(local, [':/'])) === undefined) return [];
-  return await addEach(local, await pendingPaths(local));
+  const error = await tryAdd(local, [':/'], (text) => {
+    warnings = text;
+  });
+  const unreadable = unreadableFolders(error?.output ?? warnings);
+  if (error === undefined) return { refused: [], unreadable };
+  return { refused: await addEach(local, await pendingPaths(local)), unreadable };
+}
+
+function unreadableFolders(output: string): string[] {
+  const found = output.matchAll(/^warning: could not open directory '(.*)': /gm);
+  return [...new Set([...found].map(([, path = '']) => path.replace(/\/$/, '')))];
 }
 
 // One bad file ends the whole command, so halves find it.
@@ -24,11 +40,15 @@ async function addEach(local: Git, paths: readonly string[]): Promise<Refused[]>
   return [...(await addEach(local, paths.slice(0, middle))), ...(await addEach(local, paths.slice(middle)))];
 }
 
-async function tryAdd(local: Git, paths: readonly string[]): Promise<GitError | undefined> {
+async function tryAdd(
+  local: Git,
+  paths: readonly string[],
+  onWarning: (text: string) => void = () => {},
+): Promise<GitError | undefined> {
   const settings = ['-c', 'core.safecrlf=false', '-c', 'core.sparseCheckout=false'];
   const add = ['add', '--all', '--ignore-errors', '--pathspec-from-file=-', '--pathspec-file-nul'];
   try {
-    await git(local, [...settings, ...add], { input: paths.join('\0') });
+    await git(local, [...settings, ...add], { input: paths.join('\0'), onWarning });
     return undefined;
   } catch (error) {
     if (error instanceof GitError) return error;

@@ -50,7 +50,12 @@ async function commitFiles(clone: Clone, options: CommitOptions): Promise<Commit
     const kept = await keepHistory(clone, path, options);
     if (kept !== undefined) notes.push(`${path} of ${name} was a repository of its own. ${kept}`);
   });
-  const refused = await addAll(local);
+  const { refused, unreadable } = await addAll(local);
+  if (unreadable.length > 0) {
+    const note = `Folders of ${name} that cannot be read were not committed: ${unreadable.join(', ')}.`;
+    options.log(note);
+    notes.push(note);
+  }
   const leftOut = await leaveOutRepositories(local);
   for (const path of leftOut) options.log(`Left out ${path}, because it is a repository of its own.`);
   if ((await tryGit(local, ['diff', '--cached', '--quiet'])) === undefined) {

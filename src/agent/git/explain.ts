@@ -11,6 +11,7 @@ export interface GitAction {
 }
 
 type Cause =
+  | 'gateway'
   | 'diskFull'
   | 'unreachable'
   | 'certificate'
@@ -23,6 +24,7 @@ type Cause =
 
 /** Parts of the output of git and of servers, in lower case. The first cause that matches is the right one. */
 const texts: readonly (readonly [Cause, ...string[]])[] = [
+  ['gateway', 'remote: plan42: '],
   ['diskFull', 'no space left on device', 'disk quota exceeded'],
   ['unreachable', 'could not resolve host', 'failed to connect', "couldn't connect", 'connection refused'],
   ['unreachable', 'connection timed out', 'connection reset', 'operation too slow', 'could not resolve proxy'],
@@ -75,6 +77,8 @@ function sentencesFor(
     ? `Give the token of the GitHub connection ${doing === 'clone' ? 'read' : 'write'} access to ${repo}.`
     : 'Check who may use the repository.';
   switch (cause) {
+    case 'gateway':
+      return refusalIn(output);
     case 'unreachable':
       return [
         `${host} is not reachable.`,
@@ -122,4 +126,12 @@ export function lastReason(output: string): string {
   const lines = output.trim().split('\n');
   const line = lines.findLast((line) => /^(?:fatal|error|remote):/.test(line)) ?? lines.at(-1) ?? '';
   return line.replace(/^(?:fatal|error|remote): */, '').slice(0, 300) || 'git failed.';
+}
+
+/** Reads a refusal of the job's gateway, which it wrote in place of the server: a clause and a sentence. */
+function refusalIn(output: string): [reason: string, remedy: string] {
+  const begin = 'remote: plan42: ';
+  const line = output.split('\n').find((each) => each.startsWith(begin)) ?? begin;
+  const [what = '', ...remedy] = line.slice(begin.length).trim().slice(0, 1000).split('. ');
+  return [`the runner does not allow it: ${what}.`, remedy.join('. ')];
 }

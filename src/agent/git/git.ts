@@ -29,13 +29,13 @@ export class GitError extends Error {
 const maxOutputBytes = 64 * 1024 * 1024;
 
 /**
- * Returns what git prints to standard output, without the line break at its end.
+ * Returns what git prints to standard output, without the line break at its end. `onWarning` gets standard error.
  * @throws GitError, TurnFailure without git, or the signal's reason
  */
 export async function git(
   { folder, env, signal }: Git,
   args: readonly string[],
-  { input }: { input?: string } = {},
+  { input, onWarning }: { input?: string; onWarning?: (text: string) => void } = {},
 ): Promise<string> {
   // If the folder is no repository, git must not find one around it.
   const own = { ...env, GIT_CEILING_DIRECTORIES: dirname(folder) };
@@ -47,6 +47,7 @@ export async function git(
     },
   );
   if (exitCode !== 0) throw new GitError(args, exitCode, stderr + stdout);
+  if (stderr !== '') onWarning?.(stderr);
   return stdout.replace(/\n$/, '');
 }
 

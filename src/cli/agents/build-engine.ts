@@ -16,13 +16,20 @@ export interface EngineResult {
   error: string;
 }
 
+export interface VisibleResult {
+  exitCode: number | undefined;
+  /** The end of the output. */
+  output: string;
+}
+
 export interface BuildEngine {
   name: EngineName;
   run(args: readonly string[]): Promise<EngineResult>;
-  /** Runs a command whose output the user sees. Resolves to its exit code; undefined if a signal ended it. */
-  runVisibly(args: readonly string[]): Promise<number | undefined>;
+  /** Runs a command whose output the user sees. Its exit code is undefined if a signal ended it. */
+  runVisibly(args: readonly string[]): Promise<VisibleResult>;
 }
 
+const maxOutput = 100_000;
 const names: readonly EngineName[] = ['docker', 'podman'];
 
 /** The engine that the runner uses, or else the first that is ready. @throws UserError (exit code 5) */
@@ -58,11 +65,17 @@ function createEngine(name: EngineName, { env, stderr, signal }: CliContext): Bu
       return { exitCode, stdout, error: printed.trim().split('\n').at(-1) ?? '' };
     },
     runVisibly: (args) => {
-      const { promise, resolve, reject } = Promise.withResolvers<number | undefined>();
+      const { promise, resolve, reject } = Promise.withResolvers<VisibleResult>();
       const child = spawn(name, [...args], { env: own, signal, stdio: ['ignore', 'pipe', 'pipe'] });
-      for (const stream of [child.stdout, child.stderr]) stream.pipe(stderr, { end: false });
+      let output = '';
+      for (const stream of [child.stdout, child.stderr]) {
+        stream.pipe(stderr, { end: false });
+        stream.setEncoding('utf8').on('data', (text: string) => {
+          output = (output + text).slice(-maxOutput);
+        });
+      }
       child.once('error', (error) => reject(signal.aborted ? signal.reason : error));
-      child.once('close', (code) => resolve(code ?? undefined));
+      child.once('close', (code) => resolve({ exitCode: code ?? undefined, output }));
       return promise;
     },
   };

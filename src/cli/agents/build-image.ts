@@ -8,9 +8,12 @@ import { writeDurably } from '../../lib/files.ts';
 import { imageProblem } from '../../lib/image-reference.ts';
 import { tryParseJson } from '../../lib/json.ts';
 import { printableLine } from '../../lib/printable.ts';
+import { type CaFile, writeAuthorities } from '../../runtimes/authorities.ts';
 import type { CliContext } from '../context.ts';
 import { type BuildEngine, chooseEngine } from './build-engine.ts';
+import { authorityRemedy, findBuildAuthorities, proxyOptions } from './build-network.ts';
 import { readAgentBundle } from './bundle.ts';
+import { checkImage } from './check-image.ts';
 import { type AgentChoice, type ChosenAgent, chooseAgent } from './choose-agent.ts';
 import { baseOfDevcontainer } from './devcontainer.ts';
 import { defaultBase, renderDockerfile } from './dockerfile.ts';
@@ -27,6 +30,8 @@ export interface ImageOptions extends AgentChoice {
   engine?: string;
   /** Replace a Dockerfile that the user has edited. */
   reset?: boolean;
+  /** PEM file of certificate authorities that the build trusts in addition. */
+  caFile?: string;
   /** False with `--no-cache`: install the newest packages. */
   cache?: boolean;
 }
@@ -36,6 +41,8 @@ export interface PreparedImage {
   agent: ChosenAgent;
   engine: BuildEngine;
   recipe: Recipe;
+  /** Certificate authorities that the build trusts in addition. */
+  authorities: CaFile | undefined;
 }
 
 /** Writes the Dockerfile, unless the user has edited it. @throws UserError */
@@ -47,44 +54,47 @@ export async function prepareImage(context: CliContext, options: ImageOptions): 
   const image = checkedImage(options.tag ?? imageOfAgent(agent.name), '--tag');
   const folder = recipeFolder(image, context.env);
   const engine = await chooseEngine(context, options.engine);
+  const authorities = await findBuildAuthorities(context, options.caFile);
   const earlier = options.reset === true ? undefined : await readRecipe(folder);
   if (earlier?.isEdited) {
     refuseOptions(options, join(folder, 'Dockerfile'));
-    return { image, agent, engine, recipe: earlier };
+    return { image, agent, engine, recipe: earlier, authorities };
   }
   const base = await probeBase(engine, await chooseBase(context, options, engine));
-  const recipe = await writeRecipe(folder, renderDockerfile({ agent, base, packages }));
-  return { image, agent, engine, recipe };
+  const hasAuthorities = authorities !== undefined;
+  const recipe = await writeRecipe(folder, renderDockerfile({ agent, base, packages, hasAuthorities }));
+  return { image, agent, engine, recipe, authorities };
 }
 
-/** Builds the image; its output goes to standard error. @throws UserError if the build fails */
+/**
+ * Builds the image; its output goes to standard error.
+ * @throws UserError if the build fails, or its image cannot run the agent
+ */
 export async function buildImage(
-  { image, agent, engine, recipe }: PreparedImage,
+  { stderr, env }: CliContext,
+  { image, agent, engine, recipe, authorities }: PreparedImage,
   { cache = true }: Pick<ImageOptions, 'cache'> = {},
 ): Promise<void> {
   const { folder } = recipe;
   const bundle = await readAgentBundle();
   await writeShared(join(folder, 'agent-wrapper'), bundle, 0o755);
   if (agent.adapterFile !== undefined) await writeShared(join(folder, adapterName), agent.adapterFile, 0o644);
+  if (authorities !== undefined) await writeAuthorities(folder, { caFile: authorities }, 'container');
   const labels = ['--label', `${agentLabel}=${agent.name}`, '--label', `${filesLabel}=${checksumOf(bundle, agent)}`];
   const dockerfile = join(folder, 'Dockerfile');
-  const uncached = cache ? [] : ['--no-cache'];
-  const exitCode = await engine.runVisibly([
-    'build',
-    ...uncached,
-    '--tag',
-    image,
-    '--file',
-    dockerfile,
-    ...labels,
-    folder,
+  const options = [...(cache ? [] : ['--no-cache']), ...proxyOptions(engine.name, env)];
+  const { exitCode, output } = await engine.runVisibly([
+    ...['build', ...options, '--tag', image, '--file', dockerfile],
+    ...[...labels, folder],
   ]);
   if (exitCode !== 0) {
+    const remedy = authorityRemedy(output, engine.name, authorities);
     throw new UserError(`cannot build ${image}: ${engine.name} exited with ${exitCode ?? 'a signal'}`, {
-      remedy: `Read its output above, and correct ${dockerfile} or the options.`,
+      remedy: remedy || `Read its output above, and correct ${dockerfile} or the options.`,
     });
   }
-  await checkImage(image, engine, dockerfile);
+  const note = await checkImage(image, { engine, agent, dockerfile });
+  if (note !== '') stderr.write(`Note: ${printableLine(note)}\n`);
 }
 
 const agentLabel = 'ai.plan42.agent';
@@ -123,21 +133,6 @@ async function writeShared(path: string, content: string, mode: number): Promise
   await chmod(path, mode);
 }
 
-/** An edited Dockerfile may have lost what the agent needs. */
-async function checkImage(image: string, engine: BuildEngine, dockerfile: string): Promise<void> {
-  // Without a request the wrapper fails, but a shell reports 126 or 127 if it cannot run.
-  const wrapper = '{ /usr/bin/agent-wrapper </dev/null >/dev/null 2>&1; test $? -lt 126; }';
-  const script = `node --version && git --version && ${wrapper}`;
-  const args = ['run', '--rm', '--pull', 'never', '--network', 'none', '--entrypoint', '/bin/sh', image, '-c', script];
-  const { exitCode, stdout, error } = await engine.run(args);
-  const node = Number(/^v(\d+)/.exec(stdout)?.[1] ?? 0);
-  if (exitCode === 0 && node >= 22) return;
-  const reason = exitCode === 0 ? `its Node.js is ${stdout.split('\n')[0]}` : error;
-  throw new UserError(`the image ${image} cannot run the agent: ${reason || 'a program is missing'}`, {
-    remedy: `It needs Node.js 22 or newer, git and /usr/bin/agent-wrapper: correct ${dockerfile}.`,
-  });
-}
-
 async function chooseBase(
   { stderr }: CliContext,
   { base, devcontainer }: ImageOptions,
@@ -149,10 +144,10 @@ async function chooseBase(
 }
 
 function refuseOptions(options: ImageOptions, dockerfile: string): void {
-  const given = (['base', 'devcontainer', 'with'] as const).filter((name) => options[name] !== undefined);
+  const given = (['base', 'devcontainer', 'with', 'caFile'] as const).filter((name) => options[name] !== undefined);
   if (given.length === 0) return;
   throw usage(
-    `cannot apply --${given.join(' and --')}: you have edited ${dockerfile}`,
+    `cannot apply --${given.map((name) => (name === 'caFile' ? 'ca-file' : name)).join(' and --')}: you have edited ${dockerfile}`,
     'Change the file, or write it again with --reset.',
   );
 }

@@ -23,7 +23,7 @@ export async function buildCommand(context: CliContext, options: BuildOptions): 
   }
   stderr.write(recipe.isEdited ? `Using ${dockerfile}, which you have edited.\n` : `Wrote ${dockerfile}:\n\n`);
   if (!recipe.isEdited) stderr.write(`${recipe.dockerfile.replaceAll(/^/gm, '  ').trimEnd()}\n\n`);
-  await buildImage(prepared, options);
+  await buildImage(context, prepared, options);
   await print(stdout, `${image}\n`, signal);
   const keys = agent.keys.length === 0 ? '' : ` It needs one of ${agent.keys.join(', ')}.`;
   const isFound = image === imageOfAgent(agent.name) && agent.adapterFile === undefined;

@@ -3,6 +3,7 @@
 import { pathToFileURL } from 'node:url';
 import * as v from 'valibot';
 import type { Adapter } from '../../agent/adapters/adapter.ts';
+import { custom } from '../../agent/adapters/custom.ts';
 import { adapters } from '../../agent/adapters/find-adapter.ts';
 import { ExitCode, formatError, UserError } from '../../lib/errors.ts';
 import { readFailure, readText } from '../../lib/read-file.ts';
@@ -14,6 +15,12 @@ export interface ChosenAgent {
   keys: readonly string[];
   /** Variables of the image that select the agent. */
   variables: Readonly<Record<string, string>>;
+  /** The programs that start it, one of which is sufficient. Empty if they are not known. */
+  programs: readonly string[];
+  /** Whether its packages contain the program. */
+  isInstalled: boolean;
+  /** Whether it is an agent that we know. */
+  isOurs: boolean;
   /** Content of the adapter's file, if it is not one of ours. */
   adapterFile?: string;
 }
@@ -45,7 +52,21 @@ export async function chooseAgent({ agent, command, protocol }: AgentChoice): Pr
     const all = [...adapters.map(({ name }) => name), 'custom'].join(', ');
     throw usage(`there is no agent "${agent}"`, `Choose one of: ${all}. Or name the file of an adapter.`);
   }
-  return { name: known.name, packages: known.packages, keys: known.keys, variables: { PLAN42_AGENT: known.name } };
+  const { name, packages, keys } = known;
+  const variables = { PLAN42_AGENT: name };
+  return { name, packages, keys, variables, programs: programsOf(known, {}), isInstalled: true, isOurs: true };
+}
+
+/** The programs that a turn looks for, in this order. Empty for an adapter that needs more than we know here. */
+function programsOf({ acp, commandLine }: Pick<Adapter, 'acp' | 'commandLine'>, env: NodeJS.ProcessEnv): string[] {
+  const prompt = { prompt: '', folder: '/', model: undefined, reasoningLevel: undefined };
+  const settings: Parameters<NonNullable<Adapter['acp']>>[0] = { ...prompt, webSearch: true, env };
+  try {
+    const launches = [acp?.(settings), commandLine?.(settings)];
+    return [...new Set(launches.flatMap((launch) => launch?.command[0] ?? []))];
+  } catch {
+    return [];
+  }
 }
 
 function customAgent(command: string | undefined, protocol = 'acp'): ChosenAgent {
@@ -62,7 +83,8 @@ function customAgent(command: string | undefined, protocol = 'acp'): ChosenAgent
     PLAN42_AGENT_COMMAND: command.trim(),
     PLAN42_AGENT_PROTOCOL: protocol,
   };
-  return { name: 'custom', packages: {}, keys: [], variables };
+  const programs = programsOf(custom(variables), variables);
+  return { name: 'custom', packages: {}, keys: [], variables, programs, isInstalled: false, isOurs: false };
 }
 
 /** The user's own file, which runs in this process. */
@@ -76,7 +98,10 @@ async function loadAdapter(path: string): Promise<ChosenAgent> {
       ...(packages.pip && { pip: packages.pip }),
       ...(packages.apt && { apt: packages.apt }),
     };
-    return { name, packages: found, keys, variables: { PLAN42_AGENT: adapterPath }, adapterFile };
+    const programs = programsOf(module.default as Adapter, {});
+    const isInstalled = Object.values(found).some((names) => names.length > 0);
+    const variables = { PLAN42_AGENT: adapterPath };
+    return { name, packages: found, keys, variables, programs, isInstalled, isOurs: false, adapterFile };
   } catch (error) {
     throw usage(
       `cannot load the adapter ${path}: ${formatError(readFailure(error))}`,

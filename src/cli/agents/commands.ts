@@ -32,6 +32,7 @@ export function addAgentCommands(program: Command, context: CliContext): void {
     .option('--command <command>', 'with --agent custom: the command, as words or as a JSON array')
     .option('--protocol <name>', 'with --agent custom: "acp" (Agent Client Protocol) or "command"')
     .option('--engine <name>', '"docker" or "podman"; default: the one that the runner uses')
+    .option('--ca-file <file>', 'PEM file of certificate authorities that the build trusts too', resolvedPath)
     .option('--dry-run', 'print the Dockerfile and build nothing')
     .option('--reset', 'replace a Dockerfile that you have edited')
     .option('--no-cache', 'install everything again, with the newest version of the agent')

@@ -56,7 +56,7 @@ test('a Dockerfile is built in its repository, and no file outside of it is used
     run: async () => ({ exitCode: 0, stdout: '', error: '' }),
     runVisibly: async (args) => {
       calls.push([...args]);
-      return 0;
+      return { exitCode: 0, output: '' };
     },
   };
   const base = async (content: object) => {

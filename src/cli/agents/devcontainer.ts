@@ -92,7 +92,7 @@ export async function baseOfDevcontainer(
     ...Object.entries(build.args).flatMap(([name, value]) => ['--build-arg', `${name}=${value}`]),
   ];
   note(`Building ${dockerfile}, which ${path} names.`);
-  const exitCode = await engine.runVisibly(['build', '--tag', tag, '--file', dockerfile, ...options, context]);
+  const { exitCode } = await engine.runVisibly(['build', '--tag', tag, '--file', dockerfile, ...options, context]);
   if (exitCode === 0) return tag;
   throw new UserError(`cannot build ${dockerfile}: ${engine.name} exited with ${exitCode ?? 'a signal'}`, {
     remedy: 'Read its output above, and correct the file, or choose another image.',

@@ -9,6 +9,7 @@ const agent: ChosenAgent = {
   packages: { npm: ['@some/agent'], pip: ['some-tool'], apt: ['bubblewrap'] },
   keys: [],
   variables: { PLAN42_AGENT: 'some' },
+  ...{ programs: ['some'], isInstalled: true, isOurs: false },
 };
 const debian = 'has apt-get\nhas bash\nhas npm\nnode 24.1.0\nuser node /home/node\nend\n';
 const render = (probe: string, packages: string[] = []) =>

@@ -1,5 +1,6 @@
 /** Renders the Dockerfile of an agent's image. */
 import { UserError } from '../../lib/errors.ts';
+import { authorityVariables } from '../../runtimes/authorities.ts';
 import { adapterPath, type ChosenAgent } from './choose-agent.ts';
 import type { Base, PackageManager } from './probe-base.ts';
 
@@ -16,14 +17,17 @@ export interface DockerfileOptions {
   base: Base;
   /** Packages of the base's package manager. */
   packages: readonly string[];
+  /** Whether the folder of the build has certificate authorities to trust. */
+  hasAuthorities?: boolean;
 }
 
 /** @throws UserError if the base lacks something that cannot be installed */
-export function renderDockerfile({ agent, base, packages }: DockerfileOptions): string {
+export function renderDockerfile({ agent, base, packages, hasAuthorities = false }: DockerfileOptions): string {
   const needsNode = base.node === undefined || base.node < oldestNode;
   const needsNpm = agent.packages.npm !== undefined && !base.programs.has('npm');
   const parts = [
     `FROM ${base.image}\nUSER root`,
+    hasAuthorities ? trustAuthorities() : '',
     installPackages(agent, base, packages, needsNode),
     needsNode ? copyNode(base) : needsNpm ? copyNpm() : '',
     installNpm(agent.packages.npm ?? []),
@@ -36,6 +40,20 @@ export function renderDockerfile({ agent, base, packages }: DockerfileOptions): 
     createUser(base),
   ];
   return `${parts.filter((part) => part !== '').join('\n\n')}\n`;
+}
+
+/** The folder of {@link writeAuthorities}, relative to that of the build. */
+export const authoritiesFolder = 'ca';
+
+// ARG, so that it counts for the build only.
+function trustAuthorities(): string {
+  const folder = '/opt/plan42/ca';
+  const variables = Object.entries(authorityVariables(folder)).map(([name, value]) => `ARG ${name}=${value}`);
+  return [
+    '# More certificate authorities for the build. For agents, the runner has its own.',
+    `COPY ${authoritiesFolder} ${folder}`,
+    ...variables,
+  ].join('\n');
 }
 
 // Agents run commands with bash, which Alpine lacks.

@@ -1,5 +1,6 @@
 import { type BuildEngine, chooseEngine } from '../agents/build-engine.ts';
 import { buildImage, imageState, prepareImage } from '../agents/build-image.ts';
+import { findBuildAuthorities } from '../agents/build-network.ts';
 import { type ChosenAgent, chooseAgent } from '../agents/choose-agent.ts';
 import { findDevcontainer, imageWithDevcontainer } from '../agents/devcontainer.ts';
 import { imageOfAgent, readRecipe, recipeFolder } from '../agents/recipe.ts';
@@ -37,11 +38,14 @@ export async function ensureAgentImage(
   const options = { ...choice, ...base, engine: engineName };
   const prepared = await withProgress(context, 'Looking at the base image', () => prepareImage(context, options));
   stderr.write(`Building ${image}, which takes a few minutes once. To change it, see "plan42 agent build --help".\n`);
-  await buildImage(prepared);
+  await buildImage(context, prepared);
   return image;
 }
 
-const anyCommand: ChosenAgent = { name: 'custom', packages: {}, keys: [], variables: {} };
+const anyCommand: ChosenAgent = {
+  ...{ name: 'custom', packages: {}, keys: [], variables: {} },
+  ...{ programs: [], isInstalled: false, isOurs: false },
+};
 
 /** Builds an image again from the Dockerfile that it was built from, whose layers the engine still has. */
 async function updateImage(
@@ -57,7 +61,8 @@ async function updateImage(
   }
   stderr.write(`${why}. Building it again.\n`);
   try {
-    await buildImage({ image, agent, engine, recipe });
+    const authorities = await findBuildAuthorities(context, undefined);
+    await buildImage(context, { image, agent, engine, recipe, authorities });
   } catch (error) {
     signal.throwIfAborted();
     // The image that was there still works, if the engine still has it.

@@ -22,6 +22,8 @@ export interface ChosenAgent {
   image: string | undefined;
   /** Tell the image which agent to start, and give it the keys that the user has set. */
   variables: EnvVar[];
+  /** The hosts that it cannot do without. */
+  hosts: readonly string[];
   /** Why this agent, if the user has not chosen it. */
   reason: string | undefined;
 }
@@ -54,6 +56,7 @@ export function chooseAgent({ env }: CliContext, options: AgentOptions): ChosenA
     name,
     image: image ?? (container ? undefined : noImage),
     variables: [...variables, ...keys, ...(keys.length > 0 ? serverVariable(adapter, env) : [])],
+    hosts: adapter?.hosts ?? [],
     reason: found && `Using ${found.name}, because ${found.key} is set. For another agent, use --agent.`,
   };
 }

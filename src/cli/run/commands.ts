@@ -22,6 +22,7 @@ Examples:
   plan42 run --agent claude "Fix the failing test"
   plan42 run --image me/agent:1 --dirty --apply "Finish what I began"
   plan42 run --turn 8f46cade "Rename it, and add a test"
+  plan42 run --allow npm --allow docs.example.com "Update the dependencies"
   git log -5 | plan42 run --agent claude --prompt-file -`;
 
 /** `plan42 run`, and the service behind it. */
@@ -36,6 +37,7 @@ export function addRunCommands(program: Command, context: CliContext): void {
     .option('--model <name>', 'model, if not the default of the agent')
     .option('--title <title>', 'title of the task; default: the first line of the prompt')
     .option('--env <name[=value]>', 'variable for the agent; without a value, a secret from the environment', collect)
+    .option('--allow <host>', 'limit the network of the agent to this host, and those it needs; repeatable', collect)
     .option('--dirty', 'include uncommitted changes, and files that git does not ignore')
     .option('--turn <task>', 'add a turn to this task, instead of a new task')
     .option('--apply', 'apply the changes to your files, without a commit')

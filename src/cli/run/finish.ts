@@ -4,7 +4,7 @@ import { ExitCode, isAbort, UserError } from '../../lib/errors.ts';
 import { printableLine } from '../../lib/printable.ts';
 import { shellQuote } from '../../lib/shell-quote.ts';
 import type { AdminTask, AdminTurn } from '../../plan42/admin-objects.ts';
-import { hostedRepo } from '../../plan42/hosted-repositories.ts';
+import { conflictBranch, hostedRepo } from '../../plan42/hosted-repositories.ts';
 import type { CliContext } from '../context.ts';
 import { print, renderJson } from '../output.ts';
 import { throwIfFailed, watchTurn } from '../server/follow-turn.ts';
@@ -47,6 +47,7 @@ interface RunDocument {
   deletions: number;
   applied: boolean;
   pullRequest: string | null;
+  conflictBranch: string | null;
 }
 
 /** @throws UserError if the turn failed or was cancelled */
@@ -117,6 +118,8 @@ interface Result {
   /** How git knows the branch in the user's repository. */
   name: string;
   featureBranch: string;
+  /** How git knows the work of the turn that conflicts with the branch. Undefined if there is none. */
+  conflict: string | undefined;
   applied: boolean;
   pullRequest: string | undefined;
   /** Why the changes could not be applied, or the pull request not opened. */
@@ -127,7 +130,7 @@ interface Result {
 async function takeResult(context: CliContext, input: FinishInput, turn: AdminTurn): Promise<Result | undefined> {
   const { repository, task, options, pullRequest } = input;
   const fetched = await fetchResult(context, input);
-  if (fetched === undefined || fetched.changes.files === 0) return undefined;
+  if (fetched === undefined || (fetched.changes.files === 0 && fetched.conflict === undefined)) return undefined;
   const result: Result = { ...fetched, applied: false, pullRequest: undefined, failure: undefined };
   if (turn.Status === 'Failed') return result;
   try {
@@ -150,7 +153,7 @@ async function takeResult(context: CliContext, input: FinishInput, turn: AdminTu
 /** Fetches the branch of a task into the user's repository. Undefined if the agent has not pushed anything. */
 export async function fetchResult(
   { stdout }: CliContext,
-  { server, repository, task }: Pick<FinishInput, 'server' | 'repository' | 'task'>,
+  { server, repository, task, turn }: Pick<FinishInput, 'server' | 'repository' | 'task'> & { turn?: AdminTurn },
 ) {
   const featureBranch = task.RepoInfo?.[hostedRepo(repository.hostedName)]?.FeatureBranch;
   if (!featureBranch) {
@@ -160,16 +163,26 @@ export async function fetchResult(
     });
   }
   const remote = hostedRemote(repository, server.location, server.tenantId);
-  const refs = await fetchTask(remote, task.TaskId, featureBranch);
+  const turnIndex = turn?.TurnIndex;
+  const { TaskId: taskId } = task;
+  const refs = await fetchTask(remote, { taskId, featureBranch, ...(turnIndex !== undefined && { turnIndex }) });
   if (refs === undefined) return undefined;
   const changes = await changesOf(repository.git, refs, stdout.columns);
-  const name = await updateBranch(repository.git, refs, featureBranch);
-  return { changes, name, featureBranch };
+  const name = await updateBranch(repository.git, refs.branch, featureBranch);
+  const conflict =
+    refs.conflict === undefined || turnIndex === undefined
+      ? undefined
+      : await updateBranch(repository.git, refs.conflict, conflictBranch(featureBranch, turnIndex));
+  return { changes, name, featureBranch, conflict };
 }
 
 function describe({ Status }: AdminTurn, short: string, result: Result | undefined): string {
   if (result === undefined) return Status === 'Failed' ? '' : 'The agent changed nothing.\n';
-  const { changes, name, applied, pullRequest } = result;
+  const { changes, name, applied, pullRequest, conflict } = result;
+  const conflicting =
+    conflict === undefined
+      ? ''
+      : `\nThe work of this turn conflicts with the branch. It is in ${printableLine(conflict)}.\nMerge both:    git merge ${shellQuote(name)} && git merge ${shellQuote(conflict)}\n`;
   const commits = `${changes.commits} ${changes.commits === 1 ? 'commit' : 'commits'}`;
   const takeOver = applied
     ? 'Applied to your files, not committed: see "git diff".\n'
@@ -177,7 +190,7 @@ function describe({ Status }: AdminTurn, short: string, result: Result | undefin
   return `
 Branch ${printableLine(name)}, ${commits}:
 ${changes.stat}
-
+${conflicting}
 ${pullRequest === undefined ? takeOver : `Pull request: ${printableLine(pullRequest)}\n`}Next turn:     plan42 run --turn ${short} "…"
 `;
 }
@@ -203,5 +216,6 @@ function documentOf(turn: AdminTurn, result: Result | undefined): RunDocument {
     deletions: changes?.deletions ?? 0,
     applied: result?.applied ?? false,
     pullRequest: result?.pullRequest ?? null,
+    conflictBranch: result?.conflict ?? null,
   };
 }

@@ -14,6 +14,8 @@ export interface RunOptions extends LocationOptions, AgentOptions, ResultOptions
   title?: string;
   model?: string;
   env?: string[];
+  /** Hosts that the agent may reach, and then nothing else. */
+  allow?: string[];
   dirty?: boolean;
   /** The task that gets another turn. */
   turn?: string;

@@ -10,12 +10,14 @@ import { titleOf } from '../../plan42/task-input.ts';
 import type { CliContext } from '../context.ts';
 import { withProgress } from '../progress.ts';
 import { parseEnvVar } from '../server/environment/variables.ts';
+import { requireHost } from '../server/environment/write.ts';
 import { readPrompt } from '../server/prompt.ts';
 import { findTask } from '../server/task/find.ts';
 import { personalWords } from '../server/task-words.ts';
 import { addTurn } from '../server/turn/create.ts';
 import { type ServerConnection, withServer } from '../server/with-server.ts';
 import { ensureAgentImage } from './agent-image.ts';
+import { allowHosts } from './allow-hosts.ts';
 import { type ChosenAgent, chooseAgent } from './choose-agent.ts';
 import { chooseEngine } from './choose-runtime.ts';
 import { finishTurn } from './finish.ts';
@@ -43,14 +45,16 @@ async function runPrompt(context: CliContext, prompt: string, options: RunOption
   const start =
     options.turn === undefined
       ? await newTask(context, repository, { prompt, options })
-      : (server: ServerConnection) => nextTurn(context, server, repository, { id: options.turn ?? '', prompt });
+      : (server: ServerConnection) =>
+          nextTurn(context, server, repository, { id: options.turn ?? '', prompt, allow: options.allow });
   await withServer(context, { ...options, personal: true }, async (server) => {
     const { task, turn } = await start(server);
     await finishTurn(context, { server, repository, task, turn, options, pullRequest });
   });
 }
 
-function checkOptions({ apply, pr, detach, turn, dirty, image, agent, title, env }: RunOptions): void {
+function checkOptions(options: RunOptions): void {
+  const { apply, pr, detach, turn, dirty, image, agent, title, env, allow, container } = options;
   const reject = (message: string, remedy: string) => {
     throw new UserError(message, { remedy, exitCode: ExitCode.usage });
   };
@@ -61,6 +65,12 @@ function checkOptions({ apply, pr, detach, turn, dirty, image, agent, title, env
   if (turn !== undefined && [dirty, image, agent, title, env].some((option) => option !== undefined)) {
     reject('--turn cannot be used with options for a new task', 'Omit --dirty, --image, --agent, --title and --env.');
   }
+  if (allow !== undefined && !container)
+    reject(
+      '--allow cannot be used with --no-container: only the network of a container is limited',
+      'Omit one of them.',
+    );
+  for (const host of allow ?? []) requireHost(host);
 }
 
 /** The arguments, a file, or standard input if it is not a terminal. */
@@ -136,6 +146,7 @@ async function createTask(
     Description: 'Created by "plan42 run".',
     DockerImage: image,
     Repos: [repo],
+    ...(options.allow !== undefined && { AllowedHosts: [...new Set([...options.allow, ...agent.hosts])] }),
     EnvVars: mergeVariables([...(await identityVariables(repository)), ...agent.variables, ...variables]),
     Ephemeral: true,
   });
@@ -174,13 +185,14 @@ export async function nextTurn(
   { stderr }: CliContext,
   { client, location, tenantId }: ServerConnection,
   repository: LocalRepository,
-  { id, prompt }: { id: string; prompt: string },
+  { id, prompt, allow = [] }: { id: string; prompt: string; allow?: readonly string[] | undefined },
 ): Promise<Started> {
   const task = await findTask(client, id, personalWords);
+  if (allow.length > 0) await allowHosts(client, task, allow);
   const info = task.RepoInfo?.[hostedRepo(repository.hostedName)];
   if (info?.FeatureBranch) {
     const remote = hostedRemote(repository, location, tenantId);
-    const refs = await fetchTask(remote, task.TaskId, info.FeatureBranch);
+    const refs = await fetchTask(remote, { taskId: task.TaskId, featureBranch: info.FeatureBranch });
     if (await pushOwnCommits(remote, refs, info.FeatureBranch))
       stderr.write(`Sent your commits on ${info.FeatureBranch} to the server.\n`);
   }

@@ -5,6 +5,8 @@ export interface TaskWords {
   /** The group of `list`, `show`, `follow`, `cancel`. */
   task: string;
   nextTurn: (taskId: string) => string;
+  /** Undefined if the hosts of a task are those of an environment that others share. */
+  nextTurnWithHost?: (taskId: string, host: string) => string;
   newTask: string;
   newTaskWithImage: string;
 }
@@ -19,6 +21,7 @@ export const serverWords: TaskWords = {
 export const personalWords: TaskWords = {
   task: 'plan42 task',
   nextTurn: (taskId) => `plan42 task turn ${taskId} PROMPT`,
+  nextTurnWithHost: (taskId, host) => `plan42 run --turn ${taskId} --allow ${host} PROMPT`,
   newTask: 'plan42 run',
   newTaskWithImage: 'plan42 run --image IMAGE PROMPT',
 };

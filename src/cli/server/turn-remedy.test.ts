@@ -1,9 +1,11 @@
 import assert from 'node:assert/strict';
 import { test } from 'node:test';
 import { makeRecord } from '../../../test/support/job-record.ts';
+import { describeRefused } from '../../gateway/refused.ts';
 import { describeExit, describeFailure } from '../../jobs/outcome.ts';
 import { pullByPolicy } from '../../runtimes/engine/pull.ts';
 import type { PullPolicy } from '../../runtimes/runtime.ts';
+import { personalWords } from './task-words.ts';
 import { turnRemedy } from './turn-remedy.ts';
 
 const exit = { exitCode: 1, endedAt: new Date(), outOfMemory: false, startError: undefined };
@@ -31,6 +33,17 @@ test('another try is suggested only for failures that it can fix', async () => {
     ['the environment of the task was deleted', /^Create a new task/],
   ];
   for (const [message, remedy] of messages) assert.match(turnRemedy('t', message), remedy, message);
+});
+
+test('a refused host is allowed by another turn, if the environment is that of the task', () => {
+  const refusal = { host: 'a.example', port: 443, rule: 'no entry allows this host' };
+  const remedy = 'If agents may reach it, add "a.example" to AllowedHosts of the environment.';
+  const message = `the agent failed.${describeRefused([{ ...refusal, remedy }])}`;
+  assert.equal(
+    turnRemedy('t', message, personalWords),
+    'To allow a.example, run "plan42 run --turn t --allow a.example PROMPT". Otherwise, try again with "plan42 task turn t PROMPT".',
+  );
+  assert.match(turnRemedy('t', message), /^Try again with "plan42 server turn create t /);
 });
 
 test('an image that exists only on this machine names the setting', async () => {

@@ -23,5 +23,11 @@ export function turnRemedy(taskId: string, errorMessage: string, words: TaskWord
     return `Change images.pull_policy on the runner, then run ${nextTurn}.`;
   if (causesInImage.some((cause) => cause.test(errorMessage)))
     return `Fix the cause and run ${nextTurn}, or create a task with another image: "${words.newTaskWithImage}".`;
-  return `Try again with ${nextTurn}.`;
+  // As the gateway of the job has suggested it.
+  const isRefused = errorMessage.includes('The network of the job refused ');
+  const [, host] = (isRefused && /, add "([\w.:-]{1,300})" to AllowedHosts/.exec(errorMessage)) || [];
+  const withHost = host === undefined ? undefined : words.nextTurnWithHost?.(taskId, host);
+  return withHost === undefined
+    ? `Try again with ${nextTurn}.`
+    : `To allow ${host}, run "${withHost}". Otherwise, try again with ${nextTurn}.`;
 }

@@ -1,10 +1,10 @@
 /** The credential broker of a job: ends TLS for the hosts that credentials are for, and puts these into requests. */
 import { createSecureContext, getCACertificates, type SecureContext } from 'node:tls';
 import { formatError } from '../../lib/errors.ts';
+import { readCredentials, watchCredentials } from '../credentials.ts';
 import type { Refusal } from '../decide.ts';
 import { showTarget, type Target } from '../host-name.ts';
 import type { BrokerPolicy, Credential } from '../policy.ts';
-import { readCredentials, watchCredentials } from './credentials-file.ts';
 import { injectCredentials, type RequestParts } from './placeholders.ts';
 
 export type Brokered = (RequestParts & { used: readonly string[]; refusal?: undefined }) | { refusal: Refusal };

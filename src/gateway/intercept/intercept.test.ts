@@ -6,7 +6,7 @@ import { test } from 'node:test';
 import { startBrokeredGateway, startSecureHost } from '../../../test/support/broker.ts';
 import { eventually } from '../../../test/support/eventually.ts';
 import { isCommandInstalled } from '../../lib/run-command.ts';
-import { writeCredentials } from './credentials-file.ts';
+import { writeCredentials } from '../credentials.ts';
 
 const secret = 'ghp_SecretSecretSecretSecretSecretSecret';
 const placeholder = 'ghp_PlaceholderPlaceholderPlaceholder000';

@@ -23,7 +23,7 @@ export async function review(
     method: request.method ?? '',
     host: host.text,
     port,
-    path: request.url ?? '',
+    path: pathOf(request.url ?? ''),
     rawHeaders: request.rawHeaders,
     // A guard that stops reading must not close the connection.
     body: { [Symbol.asyncIterator]: () => request.iterator({ destroyOnReturn: false }) },
@@ -50,6 +50,12 @@ export async function review(
   } catch (error) {
     respond(response, 502, `plan42: network: cannot review this request: ${formatError(error)}\n`);
   }
+}
+
+/** A proxy gets a whole URL without TLS. */
+function pathOf(url: string): string {
+  const path = url.startsWith('/') ? url : url.replace(/^[^:/?#]*:\/\/[^/?#]*/, '');
+  return path.startsWith('/') ? path : `/${path}`;
 }
 
 async function answer(

@@ -5,6 +5,7 @@ import { UserError } from '../../lib/errors.ts';
 import { computePolicy } from './compute-policy.ts';
 
 interface Case {
+  variables?: unknown;
   /** TOML of the configuration. */
   file?: string;
   hosts?: unknown;
@@ -14,7 +15,7 @@ interface Case {
   env?: NodeJS.ProcessEnv;
 }
 
-function compute({ file = '', hosts, server, github, requestedGithub, env = {} }: Case) {
+function compute({ file = '', hosts, variables, server, github, requestedGithub, env = {} }: Case) {
   const { config, problems } = parseConfig({ file, env: {}, flags: new Map() });
   assert.deepEqual(
     problems.filter(({ severity }) => severity === 'error').map(({ message }) => message),
@@ -25,6 +26,7 @@ function compute({ file = '', hosts, server, github, requestedGithub, env = {} }
     jobId: 'job',
     config,
     allowedHosts: hosts,
+    variables,
     serverUrl: new URL(server ?? config.runner.url),
     github: url === undefined ? undefined : { url: new URL(url), isConfigured: github !== undefined },
     env,
@@ -195,4 +197,33 @@ test('the proxy of the runner is in front, and one that is not understood refuse
     () => proxy({ ALL_PROXY: 'socks5://user:hunter2@a.example' }),
     (error) => error instanceof UserError && !/hunter2/.test(error.message) && /ALL_PROXY/.test(error.message),
   );
+});
+
+test('the models that the environment has variables for are reached, within the limits of the configuration', () => {
+  const variables = [
+    { Name: 'ANTHROPIC_API_KEY', Value: 'secret', IsSecret: true },
+    { Name: 'OPENAI_BASE_URL', Value: 'https://models.example:8443/v1' },
+    { Name: 'GEMINI_BASE_URL', Value: 'http://10.0.0.9' },
+    { Name: 'OTHER_URL', Value: 'https://other.example' },
+    { Name: 'OPENAI_API_KEY' },
+    'x',
+  ];
+  const open = policyOf({ hosts: ['a.example'], variables });
+  assert.deepEqual(
+    open.rules.map(({ host, ports, source }) => [host, ports.join(), source]),
+    [
+      ['a.example', '443,80', '"a.example" in AllowedHosts'],
+      ['api.anthropic.com', '443,80', '"api.anthropic.com of the preset anthropic" in EnvVars'],
+      ['models.example', '8443', '"models.example:8443" in EnvVars'],
+    ],
+  );
+  assert.deepEqual([open.addresses, open.rules.some(({ mayBePrivate }) => mayBePrivate)], [[], false]);
+  assert.doesNotMatch(JSON.stringify(open), /secret/);
+  const limited = '[egress]\nallowed = ["a.example", "anthropic"]';
+  assert.deepEqual(
+    rulesOf({ file: limited, hosts: ['a.example'], variables }).map((rule) => rule.split(' ')[0]),
+    ['a.example', 'api.anthropic.com'],
+  );
+  // A key alone limits nothing.
+  assert.equal(compute({ variables }).policy, undefined);
 });

@@ -1,9 +1,12 @@
 /** Computes the policy of a job's network from the configuration, its environment, and what no job can do without. */
+import * as v from 'valibot';
 import type { Config } from '../../config/schema.ts';
+import type { Variable } from '../../config/variables.ts';
 import { allowedHostProblem, covers, type Entry, type HostEntry, parseEntry } from '../../gateway/entries.ts';
 import { showBlock } from '../../gateway/ip-address.ts';
 import type { AddressRule, EgressPolicy, Rule } from '../../gateway/policy.ts';
 import { UserError } from '../../lib/errors.ts';
+import { knownFields } from '../../plan42/fields.ts';
 import { frontProxy } from './front-proxy.ts';
 import { githubRules } from './github-rules.ts';
 import { modelEntries } from './model-entries.ts';
@@ -14,6 +17,8 @@ export interface EgressRequest {
   config: Pick<Config, 'egress' | 'jobs' | 'network'> & { runner: Pick<Config['runner'], 'url'> };
   /** `AllowedHosts` of the environment, as received. */
   allowedHosts: unknown;
+  /** `EnvVars` of the environment, as received. */
+  variables?: unknown;
   /** The server that the agent calls. */
   serverUrl: URL;
   /** The GitHub of the job. Only the configuration may name one in a private network; a request comes from outside. */
@@ -45,7 +50,9 @@ export function computePolicy(request: EgressRequest): EgressDecision {
   const ceiling = allowed?.flatMap((text) => parseEntry(text));
   const base = always.flatMap((text) => parseEntry(text));
   const models = modelEntries(config.jobs.env, request.env);
-  const { rules, excluded } = intersect(named, ceiling);
+  const { rules, excluded } = intersect(named, ceiling, 'AllowedHosts');
+  // An environment that gives agents a key means them to use the model. The configuration limits it, as it does AllowedHosts.
+  const ownModels = modelEntries(readVariables(request.variables), {}).filter(isHost);
   const github = request.github && githubRules(request.github.url, request.github.isConfigured);
   const proxy = frontProxy(config, request.env);
   const policy: EgressPolicy = {
@@ -56,6 +63,7 @@ export function computePolicy(request: EgressRequest): EgressDecision {
       ...rules,
       ...base.filter(isHost).map((entry) => ruleOf(entry, 'egress.always', isExact(entry))),
       ...models.filter(isHost).map((entry) => ruleOf(entry, 'jobs.env', isExact(entry))),
+      ...intersect(ownModels, ceiling, 'EnvVars').rules,
       ...(github?.rules ?? []),
     ],
     addresses: [
@@ -90,6 +98,17 @@ function readAllowedHosts(value: unknown): HostEntry[] {
   });
 }
 
+const ReceivedVariable = knownFields({ Name: v.string(), Value: v.string() });
+
+/** Anything else than variables is ignored: they only ever allow more. */
+function readVariables(value: unknown): Variable[] {
+  if (!Array.isArray(value)) return [];
+  return value.flatMap((item: unknown) => {
+    const { success, output } = v.safeParse(ReceivedVariable, item);
+    return success ? [{ name: output.Name, value: output.Value }] : [];
+  });
+}
+
 const isHost = (entry: Entry): entry is HostEntry => entry.kind === 'host';
 /** Wildcards lead to names that the configuration does not know, so they never open private addresses. */
 const isExact = ({ host }: HostEntry) => !host.startsWith('*');
@@ -100,24 +119,24 @@ interface Intersection {
   excluded: string[];
 }
 
-function intersect(named: readonly HostEntry[], ceiling: readonly Entry[] | undefined): Intersection {
-  if (ceiling === undefined) return { rules: named.map((entry) => ruleOf(entry, 'AllowedHosts', false)), excluded: [] };
+function intersect(named: readonly HostEntry[], ceiling: readonly Entry[] | undefined, setting: string): Intersection {
+  if (ceiling === undefined) return { rules: named.map((entry) => ruleOf(entry, setting, false)), excluded: [] };
   const hosts = ceiling.filter(isHost);
   const rules: Rule[] = [];
   const excluded: string[] = [];
   for (const entry of named) {
-    const narrowed = hosts.flatMap((limit) => narrow(entry, limit));
+    const narrowed = hosts.flatMap((limit) => narrow(entry, limit, setting));
     if (narrowed.length === 0) excluded.push(entry.text);
     rules.push(...narrowed);
   }
   return { rules, excluded };
 }
 
-function narrow(entry: HostEntry, limit: HostEntry): Rule[] {
+function narrow(entry: HostEntry, limit: HostEntry, setting: string): Rule[] {
   const host = covers(limit.host, entry.host) ? entry.host : covers(entry.host, limit.host) ? limit.host : undefined;
   const ports = entry.ports.filter((port) => limit.ports.includes(port));
   if (host === undefined || ports.length === 0) return [];
-  return [ruleOf({ ...entry, host, ports }, 'AllowedHosts', isExact(limit))];
+  return [ruleOf({ ...entry, host, ports }, setting, isExact(limit))];
 }
 
 function ruleOf({ host, ports, text }: HostEntry, setting: string, mayBePrivate: boolean): Rule {

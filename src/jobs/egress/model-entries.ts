@@ -1,6 +1,9 @@
 import type { Variable } from '../../config/variables.ts';
 import { type Entry, InvalidEntry, parseEntry } from '../../gateway/entries.ts';
 
+/** Keys of models that the providers' hosts, or those of a URL in another variable, get. */
+const keyPattern = /^(ANTHROPIC|CLAUDE_CODE|OPENAI|AZURE_OPENAI|GEMINI|GOOGLE)_(API_KEY|AUTH_TOKEN|OAUTH_TOKEN)$/;
+
 /** A key that the configuration gives to jobs says that they may use the model. */
 const presetOfKey: Readonly<Record<string, string>> = {
   ANTHROPIC_API_KEY: 'anthropic',
@@ -19,8 +22,8 @@ export function modelEntries(variables: readonly Variable[], env: NodeJS.Process
   return variables.flatMap(({ name, value = env[name] }) => {
     const preset = presetOfKey[name];
     if (preset !== undefined) return parseEntry(preset);
-    const url = baseUrl.test(name) ? URL.parse(value ?? '') : null;
-    if (url === null || !/^https?:$/.test(url.protocol)) return [];
+    const url = baseUrlOf(name, value);
+    if (url === undefined) return [];
     const port = url.port || (url.protocol === 'https:' ? '443' : '80');
     try {
       return parseEntry(`${url.hostname}:${port}`);
@@ -29,4 +32,24 @@ export function modelEntries(variables: readonly Variable[], env: NodeJS.Process
       throw error;
     }
   });
+}
+
+function baseUrlOf(name: string, value: string | undefined): URL | undefined {
+  const url = baseUrl.test(name) ? URL.parse(value ?? '') : null;
+  return url !== null && /^https?:$/.test(url.protocol) ? url : undefined;
+}
+
+/**
+ * The URLs of the hosts that a key of a model is for: those that other variables name, else the provider's own. Undefined if
+ * the variable is no such key.
+ */
+export function hostsOfModelKey(name: string, variables: ReadonlyMap<string, string>): URL[] | undefined {
+  const provider = keyPattern.exec(name)?.[1];
+  if (provider === undefined) return undefined;
+  const prefix = { CLAUDE_CODE: 'ANTHROPIC', GOOGLE: 'GEMINI' }[provider] ?? provider;
+  const isOfProvider = (other: string) => other.replace(/^GOOGLE_GEMINI_/, 'GEMINI_').startsWith(`${prefix}_`);
+  const urls = [...variables].flatMap(([other, value]) => (isOfProvider(other) ? (baseUrlOf(other, value) ?? []) : []));
+  const preset = presetOfKey[name];
+  if (urls.length > 0 || preset === undefined) return urls;
+  return parseEntry(preset).flatMap((entry) => (entry.kind === 'host' ? new URL(`https://${entry.host}`) : []));
 }

@@ -28,8 +28,9 @@ export async function authorityOptions(
   caFile: CaFile | undefined,
   deps: AuthorityDeps,
 ): Promise<string[]> {
-  if (caFile === undefined) return [];
-  const folder = await writeAuthorities(job.folder, caFile, 'container');
+  const ofJob = job.egress?.broker?.authority;
+  if (caFile === undefined && ofJob === undefined) return [];
+  const folder = await writeAuthorities(job.folder, { caFile, ofJob }, 'container');
   const source = (await deps.isRemote()) ? await copyToVolume(folder, job, deps) : folder;
   return [...mount(source, deps.relabels), ...variableOptions(authorityVariables(target))];
 }

@@ -37,7 +37,9 @@ export async function givenOptions(job: StartOptions, settings: EngineSettings):
   const { mounts, values } = await checkGiven(settings);
   const all = [...mounts, ...(await ownMounts(job, settings))].flatMap((mount) => mountOption(mount, settings.engine));
   if (Object.keys(values).length === 0) return all;
-  return [...all, '--env-file', await writeVariables(job, values)];
+  const { hide = (value: string) => value } = job.broker ?? {};
+  const shown = Object.fromEntries(Object.entries(values).map(([name, value]) => [name, hide(value)]));
+  return [...all, '--env-file', await writeVariables(job, shown)];
 }
 
 /** Those of the runner. A job can do without them, so an engine on another machine does not have them. */

@@ -27,7 +27,10 @@ export async function checkWallFor(
 /** Raises the wall of a job that has a policy, whose settings {@link checkWallFor} has checked. @throws UserError */
 export async function raiseWallFor(job: StartOptions, settings: EngineSettings): Promise<RaisedWall | undefined> {
   if (job.egress === undefined) return undefined;
-  const wall = await raiseWall(job, job.egress, agentEnvironment(settings.guard.env));
+  const wall = await raiseWall(job, job.egress, {
+    env: agentEnvironment(settings.guard.env),
+    secrets: job.broker?.values,
+  });
   const mount = { source: wall.source, target: wallFolder, isReadOnly: true, relabel: true };
   return {
     wall,

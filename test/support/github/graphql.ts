@@ -74,7 +74,22 @@ function rootOf(state: GithubState): Source {
       };
     },
     node: ({ id }: Source) => findThread(state, String(id)),
+    nodes: ({ ids }: { ids: string[] }) => ids.map((id) => findNode(state, id)),
   };
+}
+
+/** Threads and pull requests, with their repository. */
+function findNode({ repos }: GithubState, id: string): object | null {
+  for (const [nameWithOwner, { pullRequests }] of repos) {
+    for (const { id: pullId, head, reviewThreads } of pullRequests.values()) {
+      const repository = { nameWithOwner };
+      const pull = { __typename: 'PullRequest', id: pullId, headRefName: head, headRepository: repository, repository };
+      if (pullId === id) return pull;
+      const thread = reviewThreads.find((candidate) => candidate.id === id);
+      if (thread) return { __typename: thread.__typename, id, repository, pullRequest: pull };
+    }
+  }
+  return null;
 }
 
 function findThread(state: GithubState, id: string): Thread {

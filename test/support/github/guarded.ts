@@ -1,11 +1,12 @@
 /** The guard of a GitHub, with requests and the answers of a GitHub that has two repositories. */
-import { createGithubGuard } from '../../../src/gateway/github/guard.ts';
-import type { GithubRules } from '../../../src/gateway/github/rules.ts';
+import { createGithubGuard } from '../../../src/gateway/github-guard/guard.ts';
+import type { GithubRules } from '../../../src/gateway/github-guard/rules.ts';
 import type { Answer, Question, Verdict } from '../../../src/gateway/intercept/hooks.ts';
 
 export const taskBranch = 'plan42/fix-1234abcd';
 export const guardRules: GithubRules = {
   host: 'github.com',
+  port: 443,
   setting: '[github.acme]',
   push: 'task-branch',
   api: 'task',

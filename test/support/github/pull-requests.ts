@@ -34,6 +34,7 @@ export function answerPullRequests(
   }
   if (what === 'pulls' && number === undefined && method === 'POST') return open(state, fullName, fields);
   if (!found) return notFound;
+  if (what === 'pulls' && more === undefined && method === 'GET') return { status: 200, body: render(found) };
   if (what === 'pulls' && method === 'PATCH') {
     Object.assign(found, fields);
     return { status: 200, body: render(found) };
@@ -84,7 +85,7 @@ function toRest(
   return {
     ...{ number, id: 1000 + number, node_id: id, title, body, state, draft: false, merged_at: null },
     html_url: `${webUrl}/${fullName}/pull/${number}`,
-    head: { ref: head },
+    head: { ref: head, repo: { full_name: fullName } },
     base: { ref: base },
   };
 }

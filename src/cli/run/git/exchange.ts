@@ -3,7 +3,7 @@ import { gitEnvironment } from '../../../agent/git/environment.ts';
 import { type Git, GitError, git, tryGit } from '../../../agent/git/git.ts';
 import { isLoopback } from '../../../lib/loopback.ts';
 import { trimEnd } from '../../../lib/trim-end.ts';
-import { baseBranchOf, gitUser, repositoryPath } from '../../../plan42/hosted-repositories.ts';
+import { baseBranchOf, conflictBranch, gitUser, repositoryPath } from '../../../plan42/hosted-repositories.ts';
 import type { ServerLocation } from '../../server/location.ts';
 import { explainGit } from './explain.ts';
 import type { LocalRepository } from './local-repository.ts';
@@ -55,6 +55,8 @@ export async function pushCommit(remote: HostedRemote, commit: string, branch: s
 export interface TaskRefs {
   branch: string;
   base: string;
+  /** The work of a turn that conflicts with the branch, if there is any. */
+  conflict?: string;
 }
 
 export function refsOf(taskId: string): TaskRefs {
@@ -63,21 +65,29 @@ export function refsOf(taskId: string): TaskRefs {
 }
 
 /**
- * Fetches the branch of a task, and the commit that it started from, into refs of their own.
+ * Fetches the branch of a task, the commit that it started from, and the work of a turn that conflicts with the branch, into
+ * refs of their own.
  * @returns undefined if the agent has not pushed anything
  * @throws UserError
  */
 export async function fetchTask(
   remote: HostedRemote,
-  taskId: string,
-  featureBranch: string,
+  { taskId, featureBranch, turnIndex }: { taskId: string; featureBranch: string; turnIndex?: number },
 ): Promise<TaskRefs | undefined> {
   const refs = refsOf(taskId);
   const [feature, base] = [`refs/heads/${featureBranch}`, `refs/heads/${baseBranchOf(taskId)}`];
-  const listed = await run(remote, ['ls-remote', remote.url, feature, base], 'list the branches on the server');
+  const conflict = turnIndex === undefined ? [] : [`refs/heads/${conflictBranch(featureBranch, turnIndex)}`];
+  const list = ['ls-remote', remote.url, feature, base, ...conflict];
+  const listed = await run(remote, list, 'list the branches on the server');
   const has = (ref: string) => listed.split('\n').some((line) => line.endsWith(`\t${ref}`));
   if (!has(feature)) return undefined;
-  const wanted = [`+${feature}:${refs.branch}`, ...(has(base) ? [`+${base}:${refs.base}`] : [])];
+  const found = conflict.find(has);
+  if (found !== undefined) refs.conflict = `${refs.branch}-turn-${turnIndex}`;
+  const wanted = [
+    `+${feature}:${refs.branch}`,
+    ...(has(base) ? [`+${base}:${refs.base}`] : []),
+    ...(found === undefined ? [] : [`+${found}:${refs.conflict}`]),
+  ];
   await run(remote, [...fetchOptions, remote.url, ...wanted], 'fetch the branch of the task');
   return refs;
 }
@@ -95,10 +105,10 @@ export async function localBranchName(own: Git, featureBranch: string): Promise<
 }
 
 /**
- * Sets the local branch to what the agent pushed, unless that would lose commits or change a checked-out work tree.
+ * Sets the local branch to a ref that was fetched, unless that would lose commits or change a checked-out work tree.
  * @returns the name to take it over by: the branch, or the ref that was fetched
  */
-export async function updateBranch(own: Git, { branch: fetched }: TaskRefs, featureBranch: string): Promise<string> {
+export async function updateBranch(own: Git, fetched: string, featureBranch: string): Promise<string> {
   const name = await localBranchName(own, featureBranch);
   const local = `refs/heads/${name}`;
   const [present, next] = await Promise.all([

@@ -169,7 +169,8 @@ function requireRepo(text: string): string {
   throw usage(`${text} is not a repository`, 'Give org/repo.');
 }
 
-function requireHost(text: string): string {
+/** @throws UserError if an environment cannot allow this host */
+export function requireHost(text: string): string {
   const problem = allowedHostProblem(text);
   if (problem === undefined) return text;
   const remedy =

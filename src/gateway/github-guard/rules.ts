@@ -11,6 +11,7 @@ const TaskRepository = v.object({
 export const GithubRules = v.object({
   /** The host of the web pages and of git, canonical: `github.com`, or that of a GitHub Enterprise Server. */
   host: v.string(),
+  port: v.number(),
   /** The table of the configuration that may allow more, for remedies: `[github.acme]`. */
   setting: v.string(),
   /** `any`: pushes may change every ref of the repositories of environment and task. */

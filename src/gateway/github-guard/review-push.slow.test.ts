@@ -19,6 +19,7 @@ const execute = promisify(execFile);
 const branch = 'plan42/fix-1234abcd';
 const rules: GithubRules = {
   host: 'github.com',
+  port: 443,
   setting: '[github.acme]',
   push: 'task-branch',
   api: 'task',

@@ -2,10 +2,10 @@
 import { unwatchFile, watchFile } from 'node:fs';
 import { join } from 'node:path';
 import * as v from 'valibot';
-import { writeDurably } from '../../lib/files.ts';
-import { parseJson } from '../../lib/json.ts';
-import { readText } from '../../lib/read-file.ts';
-import { credentialsFile } from '../policy.ts';
+import { writeDurably } from '../lib/files.ts';
+import { parseJson } from '../lib/json.ts';
+import { readText } from '../lib/read-file.ts';
+import { credentialsFile } from './policy.ts';
 
 const CredentialValues = v.object({ version: v.literal(1), values: v.record(v.string(), v.string()) });
 

@@ -1,0 +1,159 @@
+/**
+ * Measures the time that the credential broker adds to a request over TLS: beside a tunnel through the same gateway whose TLS
+ * is not ended, and from the first byte of a stream at the gateway to the first byte at the client.
+ */
+import { type ChildProcess, spawn } from 'node:child_process';
+import { once } from 'node:events';
+import { mkdir, mkdtemp, rm } from 'node:fs/promises';
+import { Agent, type RequestListener, request } from 'node:http';
+import { createServer } from 'node:https';
+import { type AddressInfo, connect, type Socket } from 'node:net';
+import { tmpdir } from 'node:os';
+import { join } from 'node:path';
+import { connect as connectTls } from 'node:tls';
+import { writeCredentials } from '../src/gateway/credentials.ts';
+import { socketFile, socketFolder, writePolicy } from '../src/gateway/policy.ts';
+import { issueCertificates } from '../src/jobs/credentials/certificates.ts';
+import { eventually } from '../test/support/eventually.ts';
+import { median } from './support/median.ts';
+
+const bundle = join(import.meta.dirname, '../dist/js/plan42-gateway.mjs');
+const rounds = 500;
+const warmUp = 50;
+const placeholder = 'ghp_PlaceholderPlaceholderPlaceholder000';
+const names = ['localhost'];
+const certificates = issueCertificates(names, new Date());
+let sentAt = 0;
+const listener: RequestListener = (incoming, response) => {
+  if (!incoming.headers.authorization?.startsWith('token ')) response.statusCode = 400;
+  if (incoming.url !== '/stream') {
+    response.end('pong');
+    return;
+  }
+  response.flushHeaders();
+  setTimeout(() => {
+    sentAt = performance.now();
+    response.write('first');
+    setTimeout(() => response.end('second'), 5);
+  }, 5);
+};
+// The same host on two ports, one of which is intercepted.
+const ports = await Promise.all([0, 1].map(() => listen()));
+const [passedPort = 0, interceptedPort = 0] = ports.map(({ port }) => port);
+
+const folder = await mkdtemp(join(tmpdir(), 'plan42-bench-'));
+let gateway: ChildProcess | undefined;
+try {
+  const path = await startGateway();
+  const agents = { passed: agentFor(path, passedPort), intercepted: agentFor(path, interceptedPort) };
+  const times = { passed: [] as number[], intercepted: [] as number[] };
+  const firstBytes = { passed: [] as number[], intercepted: [] as number[] };
+  for (let round = 0; round < rounds + warmUp; round += 1) {
+    for (const way of ['passed', 'intercepted'] as const) {
+      const start = performance.now();
+      await call(agents[way], '/');
+      if (round >= warmUp) times[way].push(performance.now() - start);
+      if (round < warmUp || round % 5 !== 0) continue;
+      const firstAt = await call(agents[way], '/stream');
+      firstBytes[way].push(firstAt - sentAt);
+    }
+  }
+  for (const agent of Object.values(agents)) agent.destroy();
+  const added = median(times.intercepted) - median(times.passed);
+  console.log(
+    `latency: passed ${median(times.passed).toFixed(2)} ms, intercepted ${median(times.intercepted).toFixed(2)} ms; added ${added.toFixed(2)} ms (medians of ${rounds}; goal 3 ms)`,
+  );
+  console.log(
+    `first byte of a stream: passed ${median(firstBytes.passed).toFixed(2)} ms, intercepted ${median(firstBytes.intercepted).toFixed(2)} ms after it was sent (medians of ${rounds / 5}; goal 5 ms)`,
+  );
+} finally {
+  if (gateway !== undefined) {
+    gateway.kill('SIGTERM');
+    if (gateway.exitCode === null) await once(gateway, 'exit');
+  }
+  for (const { close } of ports) close();
+  await rm(folder, { recursive: true, force: true });
+}
+
+async function listen(): Promise<{ port: number; close: () => void }> {
+  const server = createServer({ cert: certificates.certificate, key: certificates.key }, listener);
+  await once(server.listen(0, '127.0.0.1'), 'listening');
+  return { port: (server.address() as AddressInfo).port, close: () => server.close() };
+}
+
+async function startGateway(): Promise<string> {
+  await mkdir(join(folder, socketFolder), { recursive: true });
+  const both = [passedPort, interceptedPort];
+  const target = { host: 'localhost', port: interceptedPort };
+  await writePolicy(folder, {
+    version: 1,
+    jobId: 'bench',
+    mode: 'enforce',
+    rules: [{ host: 'localhost', ports: both, source: 'bench', mayBePrivate: false }],
+    addresses: ['127.0.0.1/32', '::1/128'].map((cidr) => ({ cidr, ports: both, source: 'bench' })),
+    broker: {
+      ...issueCertificates(names, new Date()),
+      trusted: certificates.authority,
+      hosts: [target],
+      credentials: [{ name: 'bench', placeholder, targets: [{ ...target, isPlain: false }] }],
+    },
+    remedy: 'Add HOST.',
+  });
+  await writeCredentials(folder, new Map([['bench', 'ghp_secret']]));
+  gateway = spawn(process.execPath, ['--max-old-space-size=64', bundle, folder], { stdio: 'ignore' });
+  const path = join(folder, socketFolder, socketFile);
+  await eventually(async () => {
+    const socket = connect(path);
+    return await once(socket, 'connect').then(
+      () => socket.destroy() !== undefined,
+      () => false,
+    );
+  });
+  return path;
+}
+
+/** Keeps one connection through the gateway. */
+function agentFor(path: string, port: number): Agent {
+  class TunnelAgent extends Agent {
+    override createConnection(_options: object, done?: (error: Error | null, stream: Socket) => void): undefined {
+      void this.#open(done);
+      return undefined;
+    }
+
+    async #open(done?: (error: Error | null, stream: Socket) => void): Promise<void> {
+      const socket = await openTunnel(path, port);
+      const secure = connectTls({ socket, servername: 'localhost', rejectUnauthorized: false });
+      await once(secure, 'secureConnect');
+      done?.(null, secure);
+    }
+  }
+  return new TunnelAgent({ keepAlive: true, maxSockets: 1 });
+}
+
+async function openTunnel(path: string, port: number): Promise<Socket> {
+  const socket = connect(path);
+  socket.write(`CONNECT localhost:${port} HTTP/1.1\r\nHost: localhost:${port}\r\n\r\n`);
+  const [reply] = (await once(socket, 'data')) as [Buffer];
+  if (!reply.toString().includes(' 200 ')) throw new Error(reply.toString());
+  return socket;
+}
+
+/** Resolves with the time of the first byte of the body. */
+async function call(agent: Agent, path: string): Promise<number> {
+  const { promise, resolve, reject } = Promise.withResolvers<number>();
+  const sent = request({
+    agent,
+    path,
+    headers: { Host: `localhost:${interceptedPort}`, Authorization: `token ${placeholder}` },
+  });
+  sent.on('error', reject).once('response', (response) => {
+    if (response.statusCode !== 200) reject(new Error(`status ${response.statusCode}`));
+    let firstAt = 0;
+    response.on('data', () => {
+      firstAt ||= performance.now();
+    });
+    response.once('end', () => resolve(firstAt));
+  });
+  sent.end();
+  return await promise;
+}
