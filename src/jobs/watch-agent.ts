@@ -70,7 +70,8 @@ export async function waitForExit(record: JobRecord, context: AgentContext): Pro
     const reached = (exit.startError ?? exit.stopped) === undefined ? await readReached(store.paths(jobId)) : undefined;
     if (reached !== undefined)
       logger.warn('job ended at limit', { limit: reached.limit, reason: describeUse(reached) });
-    const mayBeCutOff = !killed && !stoppedBy && !reached && exit.exitCode && (exit.startError ?? exit.stopped) === undefined;
+    const mayBeCutOff =
+      !killed && !stoppedBy && !reached && exit.exitCode && (exit.startError ?? exit.stopped) === undefined;
     const egress = await store.readEgress(jobId);
     // Behind the wall, the way to the server is the gateway's.
     const unreachable =

@@ -17,11 +17,7 @@ export interface RaisedWall {
  * Saves the mounts of a job that has a policy, which are watched while it runs.
  * @throws UserError if the settings leave a way around its wall
  */
-export async function checkWallFor(
-  job: StartOptions,
-  limits: Config['jobs'],
-  settings: EngineSettings,
-): Promise<void> {
+export async function checkWallFor(job: StartOptions, limits: Config['jobs'], settings: EngineSettings): Promise<void> {
   if (job.egress === undefined) return;
   const [{ mounts }, isRemote] = await Promise.all([checkGiven(settings), settings.isRemote()]);
   await checkWallSettings({ jobs: limits, mounts, isRemote, engine: settings.engine });
