@@ -42,6 +42,11 @@ export const variables: readonly Variable[] = [
     term: 'http_proxy, https_proxy, no_proxy',
     about: 'proxies for the Plan42 server and GitHub, also in upper case; never used for loopback',
   },
+  {
+    of: ['plan42'],
+    term: 'NODE_EXTRA_CA_CERTS',
+    about: 'file of certificate authorities; "plan42 agent build" trusts them too',
+  },
   { of: ['plan42', 'plan42-runner-config'], term: 'NO_COLOR', about: 'disables colours if set, as --no-color' },
   { of: ['plan42'], term: 'PAGER', about: 'the pager for logs on a terminal; less by default' },
   {
