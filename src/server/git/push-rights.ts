@@ -27,15 +27,18 @@ export function mayTurnPush(task: TaskBranches, repo: string, branch: string, tu
 }
 
 /**
- * Returns the hosted repository whose branches an agent must not change as in this update, because it could then push to
- * them; undefined if the update is allowed.
+ * Returns the repository whose branches an agent must not change as in this update, because it could then push to them;
+ * undefined if the update is allowed. The server itself limits the pushes to hosted repositories.
+ * @param areOthersLimited whether something else limits the pushes to other repositories by the branches of the task
  */
 export function forbiddenBranchChange(
   task: TaskBranches,
   update: Readonly<Record<string, RepoInfo>>,
+  areOthersLimited: boolean,
 ): string | undefined {
-  const repos = new Set([...Object.keys(task.RepoInfo), ...Object.keys(update)].filter((repo) => hostedName(repo)));
+  const repos = new Set([...Object.keys(task.RepoInfo), ...Object.keys(update)]);
   return [...repos].find((repo) => {
+    if (hostedName(repo) === undefined && !areOthersLimited) return false;
     const { FeatureBranch = '', TargetBranch = '' } = task.RepoInfo[repo] ?? {};
     const next = update[repo];
     const keepsTarget = TargetBranch === '' || TargetBranch === next?.TargetBranch;

@@ -54,8 +54,8 @@ async function commit(path: string, files: Record<string, string | Buffer>): Pro
 }
 
 /** A task whose turn a runner has accepted, with the message that its agent got. */
-async function newAgent(repos: string[], RepoInfo: object = {}) {
-  const EnvironmentId = await plane.newEnvironment({ Repos: repos });
+async function newAgent(repos: string[], RepoInfo: object = {}, environment: object = {}) {
+  const EnvironmentId = await plane.newEnvironment({ Repos: repos, ...environment });
   const id: string = await plane.newTask({ EnvironmentId, RepoInfo });
   const request = await eventually(async () => runner.requests.find(({ Task }) => Task?.TaskId === id));
   return { id, request, token: request.AgentToken as string, env: withToken(request.AgentToken) };
@@ -316,6 +316,22 @@ describe('hosted repositories of an agent', () => {
     const clone = await newClone();
     await git(clone, ['push', '--quiet', urlOf(name), `HEAD:refs/heads/${own}`], open.env);
     await assert.rejects(git(clone, ['push', '--quiet', urlOf(name), 'main'], open.env), refused(/403/));
+  });
+
+  it('and others keep their branches if the network of the agent is limited', async () => {
+    const patchAs = async ({ id, token }: { id: string; token: string }, RepoInfo: object) => {
+      const path = `tasks/${id}`;
+      const ifMatch = (await call('GET', path)).body.Version;
+      return (await call('PATCH', path, { token, ifMatch, body: { RepoInfo } })).status;
+    };
+    const limited = await newAgent(['o/r'], {}, { AllowedHosts: ['example.com'] });
+    assert.equal(await patchAs(limited, { 'o/r': { FeatureBranch: 'release', TargetBranch: 'main' } }), 403);
+    const own = { FeatureBranch: `plan42/say-hello-${limited.id.slice(0, 8)}`, TargetBranch: 'main' };
+    assert.equal(await patchAs(limited, { 'o/r': { ...own, PRNumber: 1 } }), 200);
+    assert.equal(await patchAs(limited, { 'o/r': { ...own, FeatureBranch: 'release' } }), 403);
+    // Its token pushes anywhere, and another agent may have other names.
+    const open = await newAgent(['o/r']);
+    assert.equal(await patchAs(open, { 'o/r': { FeatureBranch: 'release', TargetBranch: 'main' } }), 200);
   });
 
   it('reject what is not a push of git', async () => {

@@ -77,7 +77,7 @@ const UpdateBody = changesOf({
 const path = `${tenantPath}/tasks/:taskId`;
 
 interface TaskDeps extends TurnDeps {
-  store: TurnDeps['store'] & Pick<Store, 'environments'>;
+  store: TurnDeps['store'] & Pick<Store, 'environments' | 'turnNetworks'>;
 }
 
 export function taskRoutes(deps: TaskDeps): Route[] {
@@ -130,7 +130,7 @@ export function taskRoutes(deps: TaskDeps): Route[] {
       if ((environmentId ?? task.EnvironmentId) !== task.EnvironmentId) {
         throw badRequest('EnvironmentId: the environment of a task cannot change');
       }
-      if (request.principal.kind === 'agent' && changes.RepoInfo) requireOwnBranches(task, changes.RepoInfo);
+      if (request.principal.kind === 'agent' && changes.RepoInfo) requireOwnBranches(task, changes.RepoInfo, store);
       requireVersion(tasks, task, version);
       const changed = change(tasks, task, changes, clock);
       // Turns of deleted tasks are not sent, but this task is undeleted.
@@ -159,8 +159,21 @@ export function taskRoutes(deps: TaskDeps): Route[] {
   ];
 }
 
-/** @throws HttpError 403 */
-function requireOwnBranches(task: Task, update: Record<string, RepoInfo>): void {
-  const repo = forbiddenBranchChange(task, update);
+/**
+ * Runners limit the pushes of jobs whose network is limited to the branches of the task (docs/github.md). An agent must not
+ * choose these for its next turn.
+ * @throws HttpError 403
+ */
+function requireOwnBranches(
+  task: Task,
+  update: Record<string, RepoInfo>,
+  { environments, turnNetworks }: TaskDeps['store'],
+): void {
+  const { TenantId, TaskId, LastTurnIndex, EnvironmentId } = task;
+  const environment = environments.find({ TenantId, EnvironmentId: EnvironmentId ?? '' });
+  const network =
+    LastTurnIndex === undefined ? undefined : turnNetworks.find({ TenantId, TaskId, TurnIndex: LastTurnIndex });
+  const isLimited = (environment?.AllowedHosts.length ?? 0) > 0 || network?.Mode === 'Enforce';
+  const repo = forbiddenBranchChange(task, update, isLimited);
   if (repo !== undefined) throw forbidden(`RepoInfo: an agent may not change the branches of ${repo} like this`);
 }
