@@ -43,6 +43,8 @@ export const kernelWays: readonly Way[] = [
   { name: 'such families by socketcall', tries: `${w} socketcall`, isOpenOutside: open },
   { name: 'io_uring', tries: `${w} io-uring`, isOpenOutside: open },
   { name: 'names that the kernel resolves (request_key)', tries: `${w} request-key`, isOpenOutside: open },
+  { name: 'keyrings of the user, which jobs share', tries: `${w} keyring`, isOpenOutside: open },
+  { name: 'such keyrings by 32-bit system calls', tries: `${w} compat-keyring`, isOpenOutside: open },
   { name: 'a tunnel device', tries: `${w} tunnel`, isOpenOutside: open },
   { name: 'a frame on another interface', tries: `${w} frame` },
   { name: 'a user namespace with a network', tries: `${w} user-namespace ${outside.forbidden} 443` },
