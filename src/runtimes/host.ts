@@ -90,9 +90,12 @@ export function createHostRuntime({ settings, given, caFile, knownJobs, ...optio
   /** Kills the processes that an agent left behind, as removing its container would. */
   async function remove(job: JobPaths): Promise<void> {
     const deadline = systemClock.now() + maxSweepMs;
+    let emptySweeps = 0;
     for (;;) {
       const left = await listWithVariable(jobVariable, job.jobId);
-      if (left.length === 0) break;
+      emptySweeps = left.length === 0 ? emptySweeps + 1 : 0;
+      // A process shows no variables for a moment while it becomes another program.
+      if (emptySweeps === 2) break;
       // A process that cannot be killed, for instance one in disk wait, does not keep the job from finishing.
       if (systemClock.now() > deadline) break;
       signalAll(
