@@ -103,6 +103,14 @@ test('the server may be anywhere if the configuration names it, and only then', 
   }
 });
 
+test('an address may be for names only', () => {
+  const policy = { ...base, addresses: [{ ...address('10.20.0.0/16'), isForNamesOnly: true }] };
+  const target = parseTarget('10.20.1.2:443') ?? assert.fail();
+  const { refusal } = decide(policy, target);
+  assert.match(refusal?.remedy ?? '', /add "10\.20\.1\.2" to egress\.always/);
+  assert.equal(isRefused({ addresses: policy.addresses }, '10.20.1.2'), false);
+});
+
 test('the rule that allows private addresses counts, whatever comes before it', () => {
   const rule = { host: '*.corp.example', ports, source: 'one', mayBePrivate: false };
   const policy = { ...base, rules: [rule, { ...rule, host: 'git.corp.example', source: 'two', mayBePrivate: true }] };

@@ -65,14 +65,16 @@ function best(rules: readonly Rule[]): Rule | undefined {
   return rules.find(({ mayBePrivate }) => mayBePrivate) ?? rules[0];
 }
 
+const isForAddresses = ({ isForNamesOnly }: AddressRule) => isForNamesOnly !== true;
+
 function decideAddress(policy: EgressPolicy, target: Target, address: IpAddress): Decision {
-  const entry = findAddressRule(policy, address, target.port);
+  const entry = findAddressRule(policy.addresses.filter(isForAddresses), address, target.port);
   if (entry !== undefined) return { permission: { rule: entry.source, mayBePrivate: false } };
   const kind = kindOf(address);
   const refusal: Refusal = {
     code: 'address-not-allowed',
     reason: kind === 'public' ? 'no entry allows this address' : `it is ${kindNames[kind]}`,
-    remedy: addressRemedy(address, target.port),
+    remedy: `If agents may reach this address, add "${entryFor(address, target.port)}" to egress.always of the runner.`,
   };
   if (policy.mode === 'enforce' || kind !== 'public' || isOwn(address)) return { refusal };
   return { permission: { rule: 'mode observe', observed: refusal, mayBePrivate: false } };
@@ -88,7 +90,7 @@ export function refuseAddress(
   if (server?.mayBeAnywhere === true) return undefined;
   const kind = isOwn(address) ? 'own' : kindOf(address);
   if (kind === 'public' || (kind === 'private' && mayBePrivate)) return undefined;
-  if (findAddressRule(policy, address, port) !== undefined) return undefined;
+  if (findAddressRule(policy.addresses, address, port) !== undefined) return undefined;
   return {
     code: 'address-not-allowed',
     reason: `its address ${showAddress(address)} is ${kindNames[kind]}`,
@@ -100,11 +102,11 @@ export function refuseAddress(
  * A block permits addresses that are not public only if it lies within their kind, so that `0.0.0.0/0` does not open what a
  * name must never lead to. Metadata and this machine need an entry of exactly their address.
  */
-function findAddressRule(policy: EgressPolicy, address: IpAddress, port: number): AddressRule | undefined {
+function findAddressRule(rules: readonly AddressRule[], address: IpAddress, port: number): AddressRule | undefined {
   const kind = kindOf(address);
   const whole = address.family === 4 ? 32 : 128;
   const needsOwnEntry = kind === 'metadata' || isOwn(address);
-  const rule = policy.addresses.find(({ cidr, ports }) => {
+  const rule = rules.find(({ cidr, ports }) => {
     const block = parseBlock(cidr);
     if (block === undefined || !contains(block, address) || !ports.includes(port)) return false;
     if (needsOwnEntry) return block.bits === whole;
@@ -112,7 +114,7 @@ function findAddressRule(policy: EgressPolicy, address: IpAddress, port: number)
   });
   const embedded = embeddedIpv4(address);
   if (rule === undefined || embedded === undefined || (kindOf(embedded) === 'public' && !isOwn(embedded))) return rule;
-  return findAddressRule(policy, embedded, port) && rule;
+  return findAddressRule(rules, embedded, port) && rule;
 }
 
 /** Whether it is an address of this machine, where its own services listen. */
@@ -126,8 +128,12 @@ function remedyFor({ remedy }: EgressPolicy, { host, port }: Target): string {
   return remedy.replaceAll('HOST', port === 443 || port === 80 ? host.text : showTarget({ host, port }));
 }
 
+/** For the address of a name. */
 function addressRemedy(address: IpAddress, port: number): string {
+  return `If names may lead to this address, add "${entryFor(address, port)}" to egress.allowed of the runner.`;
+}
+
+function entryFor(address: IpAddress, port: number): string {
   const text = showAddress(address);
-  const entry = port === 443 || port === 80 ? text : `${address.family === 6 ? `[${text}]` : text}:${port}`;
-  return `If agents may reach this address, add "${entry}" to egress.allowed of the runner.`;
+  return port === 443 || port === 80 ? text : `${address.family === 6 ? `[${text}]` : text}:${port}`;
 }

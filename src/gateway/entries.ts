@@ -40,7 +40,7 @@ export function parseEntry(text: string): Entry[] {
 export function allowedHostProblem(text: string): string | undefined {
   try {
     const isAddress = parseEntry(text.trim()).some(({ kind }) => kind === 'address');
-    return isAddress ? 'is an address, which only egress.allowed of the runner may name' : undefined;
+    return isAddress ? 'is an address, which only egress.always of the runner may name' : undefined;
   } catch (error) {
     if (error instanceof InvalidEntry) return error.message;
     throw error;

@@ -38,12 +38,14 @@ const Rule = v.object({
 });
 export type Rule = v.InferOutput<typeof Rule>;
 
-/** Addresses of the runner's configuration. They may also be those of a name that a rule allows. */
+/** Addresses of the runner's configuration. A name that a rule allows may have them. */
 const AddressRule = v.object({
   /** `ADDRESS/BITS`. */
   cidr: v.string(),
   ports,
   source: v.string(),
+  /** Jobs may not connect to the address itself, without a name. */
+  isForNamesOnly: v.optional(v.boolean()),
 });
 export type AddressRule = v.InferOutput<typeof AddressRule>;
 

@@ -99,7 +99,7 @@ test('hosts that are not understood refuse the job, by name', () => {
     [{ 0: 'a.example' }, /it is not a list of texts/],
     [['a.example', 7], /it is not a list of texts/],
     [['a.example', 'https://b.example/'], /"https:\/\/b\.example\/" is a URL; write "b\.example"/],
-    [['10.0.0.1'], /"10\.0\.0\.1" is an address, which only egress\.allowed of the runner may name/],
+    [['10.0.0.1'], /"10\.0\.0\.1" is an address, which only egress\.always of the runner may name/],
     [['10.0.0.0/8'], /is an address/],
     [['0x7f.1'], /unusual form of an address/],
     [['a*.example'], /has a \*/],

@@ -67,7 +67,7 @@ export function computePolicy(request: EgressRequest): EgressDecision {
       ...(github?.rules ?? []),
     ],
     addresses: [
-      ...addressRules(ceiling ?? [], 'egress.allowed'),
+      ...addressRules(ceiling ?? [], 'egress.allowed', true),
       ...addressRules(base, 'egress.always'),
       ...addressRules(models, 'jobs.env'),
       ...(github?.addresses ?? []),
@@ -143,12 +143,15 @@ function ruleOf({ host, ports, text }: HostEntry, setting: string, mayBePrivate:
   return { host, ports: [...ports], source: `"${text}" in ${setting}`, mayBePrivate };
 }
 
-function addressRules(entries: readonly Entry[], setting: string): AddressRule[] {
-  return entries.flatMap((entry) =>
-    entry.kind === 'address'
-      ? [{ cidr: showBlock(entry.block), ports: [...entry.ports], source: `"${entry.text}" in ${setting}` }]
-      : [],
-  );
+/** @param isForNamesOnly as in `egress.allowed`, which limits what environments name */
+function addressRules(entries: readonly Entry[], setting: string, isForNamesOnly = false): AddressRule[] {
+  return entries.flatMap((entry) => {
+    if (entry.kind !== 'address') return [];
+    const source = `"${entry.text}" in ${setting}`;
+    return [
+      { cidr: showBlock(entry.block), ports: [...entry.ports], source, ...(isForNamesOnly && { isForNamesOnly }) },
+    ];
+  });
 }
 
 function remedyOf(hasCeiling: boolean): string {

@@ -105,7 +105,7 @@ test('hosts that no runner understands are rejected, and those that are stored s
   const patch = (ifMatch: number, AllowedHosts: string[]) => call('PATCH', path, { ifMatch, body: { AllowedHosts } });
   for (const [host, why] of [
     ['https://a.example/x', 'is a URL; write "a.example"'],
-    ['10.0.0.0/8', 'is an address, which only egress.allowed of the runner may name'],
+    ['10.0.0.0/8', 'is an address, which only egress.always of the runner may name'],
     ['a.*.example', 'has a * that is not "*." at its start'],
     ['a.example:0', 'has an invalid port'],
     [' ', 'is empty; remove it'],
