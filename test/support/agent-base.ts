@@ -1,5 +1,5 @@
 /** The image that agents are built on by default, made of the programs of this machine. */
-import { realpath } from 'node:fs/promises';
+import { mkdir, realpath, writeFile } from 'node:fs/promises';
 import { dirname, join } from 'node:path';
 import { defaultBase } from '../../src/cli/agents/dockerfile.ts';
 import { busyboxLayer, folderLayer, programLayer } from './engines/images.ts';
@@ -29,14 +29,24 @@ async function makeLayers(): Promise<Buffer[]> {
   return await Promise.all([busyboxLayer(dir.path), programLayer(dir.path, programs), folderLayer(dir.path, npm)]);
 }
 
+async function nameLayer(text: string): Promise<Buffer> {
+  await using dir = await makeTempDir();
+  const from = join(dir.path, 'from');
+  await mkdir(from);
+  await writeFile(join(from, 'name'), text);
+  return await folderLayer(dir.path, { from, to: '/etc/base', links: {} });
+}
+
 /** Pushes an image with Node.js, npm and git, and returns its name. */
 export async function pushAgentBase(
   registry: string,
   { repository, env }: { repository: string; env: readonly string[] },
 ): Promise<string> {
   layers ??= makeLayers();
+  // Podman takes a cached step for another base if its layers are the same, whatever the variables are.
+  const own = await nameLayer([repository, ...env].join('\n'));
   return await pushImage({
-    ...{ registry, repository, tag: 'v1', layers: await layers },
+    ...{ registry, repository, tag: 'v1', layers: [...(await layers), own] },
     env: [`PATH=${dirname(process.execPath)}:/usr/local/bin:/usr/bin:/bin`, ...env],
     signal: AbortSignal.timeout(60_000),
   });
