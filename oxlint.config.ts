@@ -21,7 +21,7 @@ const mayImport: Record<string, readonly string[]> = {
   web: ['runtimes', 'gateway', 'plan42', 'lib'],
   server: ['gateway', 'plan42', 'lib'],
   agent: ['gateway', 'plan42', 'lib'],
-  checks: ['github', 'control', 'service', 'runtimes', 'plan42', 'config', 'lib'],
+  checks: ['jobs', 'github', 'control', 'service', 'runtimes', 'gateway', 'plan42', 'config', 'lib'],
   tui: ['checks', 'github', 'control', 'runtimes', 'plan42', 'config', 'lib'],
   cli: [
     'tui',

@@ -51,6 +51,7 @@ export const exemptions: Readonly<Record<string, string>> = {
   'github/feedback/query.ts#cursorVariable': ownText,
   'gateway/credentials.ts': operator,
   'gateway/responses.ts': ownText,
+  'jobs/egress/server-only.ts#serverOnlyPolicy': checkedId,
   'jobs/credentials/certificates.ts': 'its names are canonical ones of parseHost, which it writes as bytes',
   'jobs/credentials/collect.ts#currentValue': operator,
   'jobs/credentials/collect.ts#isConfigured': operator,

@@ -1,4 +1,5 @@
 import type { Config } from '../config/schema.ts';
+import { isWallForAll, serverOnlyPolicy } from '../jobs/egress/server-only.ts';
 import { ExitCode, formatError, UserError } from '../lib/errors.ts';
 import { type ContainerResult, runContainerCheck, type WallResult } from '../runtimes/check/run-check.ts';
 import { type Runtime, RuntimeError } from '../runtimes/runtime.ts';
@@ -7,6 +8,8 @@ import { type Finding, failed, failedWith, passed, skipped, warning } from './fi
 import { existingParent } from './folders.ts';
 import { findRuntime } from './runtime.ts';
 import { serverSettings } from './server.ts';
+
+type CheckReport = NonNullable<ContainerResult['report']>;
 
 const subject = 'container';
 /** Importing the image takes most of the time. */
@@ -21,7 +24,7 @@ export function checkContainer(context: CheckContext): Promise<readonly Finding[
       if (context.quick) return [skipped(subject, 'left out by --quick')];
       const runtime = await findRuntime(config, context);
       if (runtime === undefined) return [skipped(subject, 'the runtime is not ready')];
-      if (runtime.name === 'host') return [skipped(subject, 'the runtime host has no containers')];
+      if (runtime.name === 'host') return [hostFinding(config)];
       if (runtime.importImage === undefined || process.platform !== 'linux') {
         return [skipped(subject, 'no program of this system runs in a container, so none was started')];
       }
@@ -31,16 +34,30 @@ export function checkContainer(context: CheckContext): Promise<readonly Finding[
   );
 }
 
-async function tryContainer(runtime: Runtime, config: Config, { paths, signal }: CheckContext): Promise<Finding[]> {
+function hostFinding({ egress }: Config): Finding {
+  if (!isWallForAll(egress)) return skipped(subject, 'the runtime host has no containers');
+  const text = 'Set runner.runtime to docker or podman, or egress.mode to "auto" and egress.otherwise to "open".';
+  return failed(subject, 'no job can run: the runtime host cannot limit the network of its jobs', { text });
+}
+
+async function tryContainer(
+  runtime: Runtime,
+  config: Config,
+  { paths, env, signal }: CheckContext,
+): Promise<Finding[]> {
   const { url } = config.runner;
   const { entrypoint } = config.jobs;
   try {
     // Where the files of jobs are: an engine may not see every folder.
     const folder = await existingParent(paths.stateDir);
-    const check = { runtime, serverUrl: url, entrypoint, folder, timeoutMs: runTimeoutMs, withWall: true, signal };
+    const policy = (jobId: string) => serverOnlyPolicy(jobId, config, env);
+    const check = { runtime, serverUrl: url, entrypoint, folder, timeoutMs: runTimeoutMs, policy, signal };
     const [address, result] = await Promise.all([runtime.findAgentAddress?.(url), runContainerCheck(check)]);
+    const isOnlyWay = isWallForAll(config.egress);
+    const wall = result.wall === undefined ? [] : [judgeWall(result.wall, runtime.name, isOnlyWay)];
+    // No job has the network of the first container.
+    if (isOnlyWay && wall.length > 0) return wall;
     const finding = judge(result, runtime.name, url);
-    const wall = result.wall === undefined ? [] : [judgeWall(result.wall, runtime.name)];
     if (finding.status === 'ok' || result.report === undefined || address?.reason === undefined)
       return [finding, ...wall];
     return [failed(subject, `${finding.message} (${address.reason})`, { text: address.remedy }), ...wall];
@@ -52,13 +69,31 @@ async function tryContainer(runtime: Runtime, config: Config, { paths, signal }:
   }
 }
 
-/** A machine whose jobs may reach every network needs no wall, so this is a warning. */
-function judgeWall(wall: WallResult, engine: string): Finding {
-  if (wall.stands)
-    return passed(subject, `a container of ${engine} behind the wall reached its gateway and no network`);
-  const text =
-    wall.remedy ?? 'Run "plan42 runner doctor" again. Jobs whose network is limited are refused until it succeeds.';
-  return warning(subject, `no job with a limited network can run: ${wall.reason}`, { text });
+/** @param isOnlyWay whether all jobs are behind the wall; if not, it may not be needed, so problems are warnings */
+function judgeWall(wall: WallResult, engine: string, isOnlyWay: boolean): Finding {
+  const problem = isOnlyWay ? failed : warning;
+  const jobs = isOnlyWay ? 'no job' : 'no job with a limited network';
+  if (!wall.stands) {
+    const otherwise = `Run "plan42 runner doctor" again. ${isOnlyWay ? 'Jobs' : 'Jobs whose network is limited'} are refused until it succeeds.`;
+    return problem(subject, `${jobs} can run: ${wall.reason}`, { text: wall.remedy ?? otherwise });
+  }
+  const { url, durationMs } = wall.server;
+  if (wall.server.isFromApi !== true)
+    return problem(subject, `${jobs} can call ${url}: ${reasonOf(wall.server)}`, { text: wallRemedy(wall.server) });
+  return passed(
+    subject,
+    `a container of ${engine} behind the wall called ${url} through its gateway, ${durationMs} ms, and reached no network`,
+  );
+}
+
+function reasonOf({ status, message, code = '' }: CheckReport): string {
+  return message || (status === undefined ? code : `status ${status}, not from a Plan42 server`);
+}
+
+function wallRemedy({ code = '', message = '' }: CheckReport): string {
+  return isCertificateError(code, message)
+    ? trustRemedy
+    : 'Check that the server runs, and that the runner reaches it: the gateway connects from this machine.';
 }
 
 function judge({ report, exit, output }: ContainerResult, engine: string, serverUrl: URL): Finding {
@@ -92,10 +127,13 @@ function cannotRun(engine: string, reason: string): Finding {
 
 const certificateErrors = /CERT|SELF_SIGNED|UNABLE_TO_(VERIFY|GET)|ALTNAME|SSL|TLS/;
 
+const trustRemedy = 'Set jobs.ca_file to the PEM file of the authority, or correct it.';
+const isCertificateError = (code: string, message: string) =>
+  certificateErrors.test(code) || /certificate/i.test(message);
+
 function remedyFor(code: string, message: string, { hostname, port }: URL, serverUrl: URL): string {
   if (code === 'ERR_TLS_CERT_ALTNAME_INVALID') return `Use a certificate that is valid for ${hostname} too.`;
-  if (certificateErrors.test(code) || /certificate/i.test(message))
-    return 'Set jobs.ca_file to the PEM file of the authority, or correct it.';
+  if (isCertificateError(code, message)) return trustRemedy;
   if (code === 'ENOTFOUND' || code === 'EAI_AGAIN')
     return `Let containers resolve ${hostname}: check the DNS servers of the engine, and jobs.network.`;
   if (hostname !== serverUrl.hostname)

@@ -2,6 +2,7 @@ import { randomUUID } from 'node:crypto';
 import { mkdtemp, rm } from 'node:fs/promises';
 import { join } from 'node:path';
 import * as v from 'valibot';
+import type { EgressPolicy } from '../../gateway/policy.ts';
 import { UserError } from '../../lib/errors.ts';
 import { createFile } from '../../lib/files.ts';
 import { parseJson } from '../../lib/json.ts';
@@ -21,8 +22,8 @@ export interface ContainerCheck {
   folder: string;
   /** After this time the container is killed. */
   timeoutMs: number;
-  /** Whether to try the wall around a job's network, too. */
-  withWall: boolean;
+  /** The policy of a second container, behind the wall. It allows the server only. */
+  policy: (jobId: string) => EgressPolicy;
   signal: AbortSignal;
 }
 
@@ -32,11 +33,14 @@ export interface ContainerResult {
   exit: JobExit;
   /** The end of its output. */
   output: string;
-  /** Whether a second container, behind the wall, reached its gateway and nothing else. Undefined if it was not asked for. */
+  /** Undefined if the first container reported nothing. */
   wall: WallResult | undefined;
 }
 
-export type WallResult = { stands: true } | { stands: false; reason: string; remedy?: string | undefined };
+/** Whether a container behind the wall reached its gateway and nothing else, and how it called the server. */
+export type WallResult =
+  | { stands: true; server: CheckReport }
+  | { stands: false; reason: string; remedy?: string | undefined };
 
 const maxOutputBytes = 4096;
 
@@ -45,7 +49,7 @@ const maxOutputBytes = 4096;
  * container. @throws RuntimeError, UserError if the engine or the configuration cannot be used; the signal's reason
  */
 export async function runContainerCheck(check: ContainerCheck): Promise<ContainerResult> {
-  const { runtime, serverUrl, entrypoint, withWall, signal } = check;
+  const { runtime, serverUrl, entrypoint, signal } = check;
   if (runtime.importImage === undefined) throw new RuntimeError(`the runtime ${runtime.name} cannot import an image`);
   const id = randomUUID();
   const jobId = `${checkJobPrefix}${id}`;
@@ -56,7 +60,7 @@ export async function runContainerCheck(check: ContainerCheck): Promise<Containe
   const first = { jobId, image, request: { url: serverUrl.href }, given: { serverUrl } };
   const { exit, output } = await runOne(first, check);
   const result = { report: parseReport(CheckReport, output), exit, output, wall: undefined };
-  if (!withWall || result.report === undefined) return result;
+  if (result.report === undefined) return result;
   return { ...result, wall: await tryWall({ jobId: `${jobId}-wall`, image }, check) };
 }
 
@@ -82,18 +86,17 @@ async function runOne({ jobId, image, request, given }: One, check: ContainerChe
   return { exit, output: await readLogTail(job.logFile, maxOutputBytes) };
 }
 
-/** Starts a container behind the wall, with a policy that allows nothing. */
 async function tryWall({ jobId, image }: Pick<One, 'jobId' | 'image'>, check: ContainerCheck): Promise<WallResult> {
-  const remedy = 'Set egress.mode = "off" if jobs may reach every network.';
-  const policy = { version: 1, jobId, mode: 'enforce', rules: [], addresses: [], remedy } as const;
+  const { serverUrl } = check;
   try {
-    const egress = { ...policy, rules: [], addresses: [] };
-    const { exit, output } = await runOne({ jobId, image, request: { proxyPort }, given: { egress } }, check);
+    const given = { serverUrl, egress: check.policy(jobId) };
+    const request = { proxyPort, url: serverUrl.href };
+    const { exit, output } = await runOne({ jobId, image, request, given }, check);
     if (exit.startError !== undefined) return { stands: false, reason: exit.startError, remedy: exit.startRemedy };
     const report = parseReport(WallReport, output);
     if (report === undefined) return { stands: false, reason: `the container reported nothing: ${output.slice(-300)}` };
     if (report.direct === 'connected') return { stands: false, reason: 'it reached the internet past the gateway' };
-    if (/^HTTP\/1\.1 403\b/.test(report.gateway)) return { stands: true };
+    if (/^HTTP\/1\.1 403\b/.test(report.gateway)) return { stands: true, server: report.server };
     return { stands: false, reason: `the gateway responded to a host that is not allowed: ${report.gateway}` };
   } catch (error) {
     check.signal.throwIfAborted();

@@ -21,15 +21,42 @@ export const WallReport = v.object({
   gateway: v.string(),
   /** Why an address of the internet could not be reached directly; `connected` if it could. */
   direct: v.string(),
+  /** The call of the server, through the gateway. */
+  server: CheckReport,
 });
 
 export const reportPrefix = 'plan42-check ';
 
 /**
  * Reads `{"url"}` from standard input, calls the server as an agent would, and prints a {@link CheckReport}. With a `proxyPort`
- * there, it is behind the wall, tries it, and prints a {@link WallReport}.
+ * there, it is behind the wall, tries it too, and prints a {@link WallReport}.
  */
 export const checkScript = `
+const callServer = async (url) => {
+  const base = (process.env.PLAN42_URL || url).replace(/\\/$/, '');
+  // The clock of the program does not exist in the container.
+  const watch = globalThis.performance;
+  const start = watch.now();
+  const reportOf = (result) => ({ url: base, durationMs: Math.round(watch.now() - start), ...result });
+  for (let attempt = 1; ; attempt += 1) {
+    try {
+      const response = await fetch(base + '/v1/current-user', { redirect: 'manual', signal: AbortSignal.timeout(5000) });
+      const text = await response.text();
+      let body;
+      try { body = JSON.parse(text); } catch {}
+      const isFromApi = typeof body === 'object' && body !== null && 'ResponseCode' in body;
+      const refusal = /^plan42: network: (.*)/.exec(text);
+      return reportOf({ status: response.status, isFromApi, ...(refusal && { message: refusal[1] }) });
+    } catch (error) {
+      let cause = error;
+      while (cause.cause) cause = cause.cause;
+      // The network of the container, or the server's address on it, may need a moment.
+      const isTransient = ['ECONNREFUSED', 'EHOSTUNREACH', 'ENETUNREACH'].includes(cause.code);
+      if (!isTransient || attempt === 4) return reportOf({ code: String(cause.code ?? cause.name), message: cause.message });
+      await new Promise((resolve) => setTimeout(resolve, 500));
+    }
+  }
+};
 const tryWall = async (proxyPort) => {
   const { connect } = process.getBuiltinModule('node:net');
   const open = (options) => new Promise((resolve) => {
@@ -43,37 +70,15 @@ const tryWall = async (proxyPort) => {
     socket.write('CONNECT doctor.plan42.invalid:443 HTTP/1.1\\r\\nHost: doctor.plan42.invalid:443\\r\\n\\r\\n');
   });
   const outside = await open({ host: '1.1.1.1', port: 443 });
-  const report = { gateway, direct: outside.code ?? 'connected' };
-  process.stdout.write('${reportPrefix}' + JSON.stringify(report) + '\\n', () => process.exit(0));
+  return { gateway, direct: outside.code ?? 'connected' };
 };
 let input = '';
 process.stdin.setEncoding('utf8').on('data', (text) => { input += text; }).on('end', async () => {
-  const { proxyPort } = JSON.parse(input);
-  if (proxyPort !== undefined) return tryWall(proxyPort);
-  const base = (process.env.PLAN42_URL || JSON.parse(input).url).replace(/\\/$/, '');
-  // The clock of the program does not exist in the container.
-  const watch = globalThis.performance;
-  const start = watch.now();
-  const finish = (result) => {
-    const durationMs = Math.round(watch.now() - start);
-    process.stdout.write('${reportPrefix}' + JSON.stringify({ url: base, durationMs, ...result }) + '\\n', () => process.exit(0));
-  };
-  for (let attempt = 1; ; attempt += 1) {
-    try {
-      const response = await fetch(base + '/v1/current-user', { redirect: 'manual', signal: AbortSignal.timeout(5000) });
-      const text = await response.text();
-      let body;
-      try { body = JSON.parse(text); } catch {}
-      return finish({ status: response.status, isFromApi: typeof body === 'object' && body !== null && 'ResponseCode' in body });
-    } catch (error) {
-      let cause = error;
-      while (cause.cause) cause = cause.cause;
-      // The network of the container, or the server's address on it, may need a moment.
-      const isTransient = ['ECONNREFUSED', 'EHOSTUNREACH', 'ENETUNREACH'].includes(cause.code);
-      if (!isTransient || attempt === 4) return finish({ code: String(cause.code ?? cause.name), message: cause.message });
-      await new Promise((resolve) => setTimeout(resolve, 500));
-    }
-  }
+  const { proxyPort, url } = JSON.parse(input);
+  const wall = proxyPort === undefined ? undefined : await tryWall(proxyPort);
+  const server = await callServer(url);
+  const report = wall === undefined ? server : { ...wall, server };
+  process.stdout.write('${reportPrefix}' + JSON.stringify(report) + '\\n', () => process.exit(0));
 });
 `;
 
