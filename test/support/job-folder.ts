@@ -1,3 +1,4 @@
+import { randomUUID } from 'node:crypto';
 import { mkdir, writeFile } from 'node:fs/promises';
 import { join } from 'node:path';
 import type { StartOptions } from '../../src/runtimes/runtime.ts';
@@ -17,7 +18,8 @@ export async function makeJobFolder(request = '', name = 'job'): Promise<JobFold
   await writeFile(requestFile, request);
   const logFile = join(dir.path, 'job.log');
   return {
-    jobId: 'plan42-test-1',
+    // Its own, because what has this ID in its environment ends with the job.
+    jobId: `plan42-test-${randomUUID()}`,
     folder,
     logFile,
     requestFile,

@@ -95,7 +95,7 @@ describe('the command of a job', { concurrency: true }, () => {
       const started = (await setting.engine.calls()).filter(([command]) => command === 'run');
       return started.length > 0 && started;
     });
-    return (calls[0] ?? []).map((arg) => arg.replace(job.folder, '<folder>'));
+    return (calls[0] ?? []).map((arg) => arg.replace(job.folder, '<folder>').replace(job.jobId, '<job>'));
   }
 
   const option = (args: readonly string[], name: string) =>
@@ -106,7 +106,7 @@ describe('the command of a job', { concurrency: true }, () => {
     const args = await runArguments('podman', `cpus = 1.5\nmemory_gib = 0.5\npids = 64\n${capabilities}`);
     assert.deepEqual(args, [
       'run',
-      ...['--name', 'plan42-test-1'],
+      ...['--name', '<job>'],
       ...['--label', 'ai.plan42.instance=me'],
       ...['--cidfile', '<folder>/container-id'],
       '--interactive',
