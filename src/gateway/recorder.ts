@@ -131,7 +131,7 @@ export async function createRecorder({ folder, policy: { mode }, writeLine }: Re
 
 function keyOf({ host, port, verdict, code, rule }: Pick<ReportEntry, 'host' | 'port' | 'verdict' | 'code' | 'rule'>) {
   // A request is refused for what it does, so each of these is of interest.
-  const isOfRule = verdict === 'allowed' || code === 'request-not-allowed';
+  const isOfRule = verdict === 'allowed' || code === 'request-not-allowed' || code === 'placeholder';
   return JSON.stringify([host, port, verdict, isOfRule ? rule : code]);
 }
 
