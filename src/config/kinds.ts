@@ -41,9 +41,9 @@ const same = <T>(value: T): T => value;
 const toNumber = (text: string): TomlValue => (text.trim() === '' ? text : Number(text));
 const toBoolean = (text: string): TomlValue =>
   /^(true|1|yes|on)$/i.test(text) ? true : /^(false|0|no|off)$/i.test(text) ? false : text;
-// As in the file, `["a", "b, c"]`, or short, `a, b`.
+// As in the file, `["a", "b, c"]`, or short, `a, b`. An IPv6 address with a port, `[::1]:80`, is of the short form.
 const toList = (text: string): TomlValue =>
-  text.trimStart().startsWith('[')
+  /^\s*\[(?![\da-f]*:[\da-f:.]*\])/i.test(text)
     ? parseList(text)
     : text
         .split(',')

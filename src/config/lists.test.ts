@@ -11,6 +11,11 @@ test('a list from the environment or a flag is written as in the file, or with c
   assert.deepEqual(allowed('a, b'), ['a', 'b']);
 });
 
+test('an IPv6 address with a port is an entry', () => {
+  const { config } = parseConfig({ env: { PLAN42_EGRESS_ALLOWED: '[fd00::1]:8080, a.example' }, flags: new Map() });
+  assert.deepEqual(config.egress.allowed, ['[fd00::1]:8080', 'a.example']);
+});
+
 test('an incomplete list is rejected rather than treated as an entry', () => {
   for (const text of ['["a', '[1]', '[a]', '["a"] x']) {
     assert.match(

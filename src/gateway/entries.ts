@@ -77,10 +77,11 @@ function splitPort(text: string): { host: string; ports: readonly number[] } {
 
 function explainSlash(host: string): string {
   const [address = '', bits] = host.split('/');
-  const isBlock = parseBlock(address) !== undefined && /^\d+$/.test(bits ?? '');
-  return isBlock
-    ? 'is not a block of addresses: it has bits set beyond its prefix'
-    : 'has a path; write the host alone';
+  const whole = parseBlock(address);
+  if (whole === undefined || !/^\d+$/.test(bits ?? '')) return 'has a path; write the host alone';
+  return Number(bits) > whole.bits
+    ? `is not a block of addresses: its prefix is longer than ${whole.bits}`
+    : 'is not a block of addresses: it has bits set beyond its prefix';
 }
 
 /** Whether every name that `inner` matches is matched by `outer`. */
