@@ -237,7 +237,8 @@ async function startServer({ folder }: Place, fd: number) {
 type Server = Awaited<ReturnType<typeof startServer>>;
 
 // An agent that takes a ticket, and then exits without a report.
-const agent = (folder: string) => `until rm "${folder}/ticket" 2>/dev/null; do sleep 0.05; done`;
+const agent = (folder: string) =>
+  `until rm "${folder}/ticket" 2>/dev/null || ! [ -d "${folder}" ]; do sleep 0.05; done`;
 
 async function startRunner({ folder }: Place, server: Server, fd: number) {
   const file = join(folder, 'plan42-runner.toml');
