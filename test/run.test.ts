@@ -141,7 +141,7 @@ suite('plan42 run', { concurrency: 2 }, () => {
       [[...agent, '--detach', '--apply', 'x'], /--detach cannot be used with/, 2],
       [[...agent, '--allow', 'npm', 'x'], /--allow cannot be used with --no-container/, 2],
       [['run', '--allow', 'https://a.example', 'x'], /the host "https:\/\/a\.example" is a URL; write "a/, 2],
-      [['run', '--allow', '10.0.0.1', 'x'], /is an address, which only egress\.allowed/, 2],
+      [['run', '--allow', '10.0.0.1', 'x'], /is an address, which only egress\.always/, 2],
       [[...agent, '--turn', 'abc', '--dirty', 'x'], /--turn cannot be used with/, 2],
       [['run', '--agent', 'claudia', 'x'], /there is no agent "claudia"\. Use one of: .*custom/, 2],
       [['run', '--no-container', 'x'], /cannot choose an agent: no key of a model is set/, 2],
