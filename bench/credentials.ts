@@ -14,7 +14,7 @@ import { connect as connectTls } from 'node:tls';
 import { writeCredentials } from '../src/gateway/credentials.ts';
 import { socketFile, socketFolder, writePolicy } from '../src/gateway/policy.ts';
 import { issueCertificates } from '../src/jobs/credentials/certificates.ts';
-import { eventually } from '../test/support/eventually.ts';
+import { accepts } from './support/accepts.ts';
 import { median } from './support/median.ts';
 
 const bundle = join(import.meta.dirname, '../dist/js/plan42-gateway.mjs');
@@ -102,13 +102,7 @@ async function startGateway(): Promise<string> {
   await writeCredentials(folder, new Map([['bench', 'ghp_secret']]));
   gateway = spawn(process.execPath, ['--max-old-space-size=64', bundle, folder], { stdio: 'ignore' });
   const path = join(folder, socketFolder, socketFile);
-  await eventually(async () => {
-    const socket = connect(path);
-    return await once(socket, 'connect').then(
-      () => socket.destroy() !== undefined,
-      () => false,
-    );
-  });
+  await accepts(path);
   return path;
 }
 

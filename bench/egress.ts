@@ -10,7 +10,7 @@ import { type AddressInfo, connect, createServer, type Socket } from 'node:net';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { type EgressPolicy, socketFile, socketFolder, writePolicy } from '../src/gateway/policy.ts';
-import { eventually } from '../test/support/eventually.ts';
+import { accepts } from './support/accepts.ts';
 import { compareOverLink, linkAddress } from './support/egress-link.ts';
 import { median } from './support/median.ts';
 
@@ -80,13 +80,7 @@ async function startGateway(name: string, prefix: readonly string[] = []): Promi
   const child = spawn(command, args, { stdio: 'ignore' });
   gateways.push(child);
   const path = join(own, socketFolder, socketFile);
-  await eventually(async () => {
-    const socket = connect(path);
-    return await once(socket, 'connect').then(
-      () => socket.destroy() !== undefined,
-      () => false,
-    );
-  });
+  await accepts(path);
   return path;
 }
 
