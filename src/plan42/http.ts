@@ -1,5 +1,6 @@
 import { type Dispatcher, request } from 'undici';
 import * as v from 'valibot';
+import { untrustedCodes } from '../lib/authorities.ts';
 import { TimeoutError, withDeadline } from '../lib/deadline.ts';
 import { errorCode, formatError } from '../lib/errors.ts';
 import { parseJson } from '../lib/json.ts';
@@ -122,7 +123,7 @@ export function isHeaderValue(text: string): boolean {
 }
 
 const certificateFailures: readonly [codes: RegExp, text: string][] = [
-  [/SELF_SIGNED|UNABLE_TO_(GET|VERIFY)/, 'is not trusted (CODE); set network.ca_file to its certificate authority'],
+  [untrustedCodes, 'is not trusted (CODE); set network.ca_file to its certificate authority'],
   [/CERT_HAS_EXPIRED|CERT_NOT_YET_VALID/, 'has expired or is not valid yet, by the clock of this machine (CODE)'],
 ];
 
