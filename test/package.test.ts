@@ -103,6 +103,11 @@ suite('packages', { timeout: 600_000 }, () => {
     const doc = join(dir.path, 'rootfs/opt/share/doc/plan42');
     const debian = join(dir.path, 'debian');
     await run('dpkg-deb', ['--extract', named(/\.deb$/), debian]);
+    // In place of the Go runner’s package, whose last version was 1.0.64.
+    const fields = await run('dpkg-deb', ['--field', named(/\.deb$/), 'Conflicts', 'Replaces', 'Provides', 'Version']);
+    assert.match(fields, /^Conflicts: plan42-cli\nReplaces: plan42-cli\nProvides: plan42-cli$/m);
+    const version = /^Version: (\S+)$/m.exec(fields)?.[1] ?? '';
+    await run('dpkg', ['--compare-versions', version, 'gt', '1.0.64']);
     const debianDoc = join(debian, 'usr/share/doc/plan42');
 
     for (const [sbomFile, noticesFile, hasLibraries] of [

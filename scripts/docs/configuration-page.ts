@@ -4,6 +4,7 @@ import {
   credentialFields,
   environmentVariable,
   type Field,
+  mappingFields,
   tables,
 } from '../../src/config/schema.ts';
 import { renderValue } from '../../src/config/toml/render.ts';
@@ -13,7 +14,8 @@ import { code, fence, generatedNote, plain, table } from './markdown.ts';
 type AnyField = Field<unknown>;
 
 const about: Record<keyof typeof tables | 'github', string> = {
-  runner: 'The server and the runtime. A new `token` takes effect without a restart.',
+  runner:
+    'The server, the runtime, and the [models](../configuration.md#models) of agents. A new `token` takes effect without a restart, the models for jobs that start afterwards.',
   jobs: 'Limits and isolation of agents, and retention of jobs. Messages from the server cannot change them.',
   images: 'Which container images may run, when they are pulled, and how many are kept.',
   queues: 'How the runner polls for messages. You rarely need to change the defaults.',
@@ -55,6 +57,15 @@ variables for these keys.
 ${table(
   ['key', 'description', 'default', 'values'],
   Object.values<AnyField>(credentialFields).map((field) => row(field)),
+)}
+## runner.model_mappings.NAME
+
+One table for each model of Plan42 that agents replace, by its [name](../configuration.md#models), in quotes. There are no
+environment variables for these keys.
+
+${table(
+  ['key', 'description', 'default', 'values'],
+  Object.values<AnyField>(mappingFields).map((field) => row(field)),
 )}
 ## The whole file
 
@@ -102,13 +113,27 @@ function wholeFile(): string[] {
   const connection = Object.values<AnyField>(connectionFields).map(assignment);
   const credential = Object.values<AnyField>(credentialFields).map(assignment);
   const commented = (line: string) => (line.startsWith('#') ? line : `# ${line}`);
-  const own = ['# [github.my-github]', ...connection, '', '# [credentials.my-registry]', ...credential];
+  const mapping = Object.values<AnyField>(mappingFields).map(assignment);
+  const own = [
+    '# [runner.model_mappings."GPT-5.1 Codex"]',
+    ...mapping,
+    '',
+    '# [github.my-github]',
+    ...connection,
+    '',
+    '# [credentials.my-registry]',
+    ...credential,
+  ];
   return [...lines, ...own.map((line) => (line === '' ? line : commented(line)))];
 }
 
 const placeholders: Record<string, string> = {
   token: '"…"',
   runtime: '"docker"',
+  openai_endpoint: '"https://models.example.com/v1"',
+  openai_token: '"…"',
+  claude_endpoint: '"https://models.example.com"',
+  claude_token: '"…"',
   network: '"bridge"',
   max_duration: '"8h"',
   idle_timeout: '"30m"',

@@ -6,6 +6,7 @@ import type { Credential } from '../../gateway/policy.ts';
 import { UserError } from '../../lib/errors.ts';
 import { githubRules } from '../egress/github-rules.ts';
 import { hostsOfModelKey } from '../egress/model-entries.ts';
+import { currentModelKey, modelKeys } from '../model-providers.ts';
 
 export interface Secret {
   /** Says where it comes from. */
@@ -16,7 +17,7 @@ export interface Secret {
 }
 
 /** The configuration as it is now: its tokens may have changed since the runner started. */
-export type SecretConfig = Pick<Config, 'github' | 'jobs' | 'credentialTables'>;
+export type SecretConfig = Pick<Config, 'github' | 'jobs' | 'credentialTables' | 'runner' | 'modelMappings'>;
 
 export interface SecretSources {
   config: SecretConfig;
@@ -66,19 +67,23 @@ export function collectSecrets({ config, connection, request, env }: SecretSourc
     if (urls === undefined || urls.length === 0 || names.has(name) || !isUsable(value)) return [];
     return [{ name: source, value, targets: urls.flatMap(targetsOfUrl) }];
   });
-  return [...github, ...bound, ...usual];
+  const models = modelKeys(config, request).flatMap(({ name, value, urls }): Secret[] =>
+    isUsable(value) && urls.length > 0 ? [{ name, value, targets: urls.flatMap(targetsOfUrl) }] : [],
+  );
+  return [...github, ...models, ...bound, ...usual];
 }
 
 /** The value of a secret in the configuration as it is now. Undefined if it is in none. */
 export function currentValue(name: string, config: SecretConfig, env: NodeJS.ProcessEnv): string | undefined {
-  const [, source, key = ''] = /^(github|jobs\.env)\.(.*)$/s.exec(name) ?? [];
+  const [, source, key = ''] = /^(github|jobs\.env|runner)\.(.*)$/s.exec(name) ?? [];
+  if (source === 'runner') return currentModelKey(name, config);
   if (source === 'github') return Object.hasOwn(config.github, key) ? config.github[key]?.token : undefined;
   const variable = source === undefined ? undefined : config.jobs.env.find((each) => each.name === key);
   return variable && (variable.value ?? env[key]);
 }
 
 /** Whether the configuration has, or had, the value of this secret. Others belong to a request. */
-export const isConfigured = (name: string) => /^(?:github|jobs\.env)\./.test(name);
+export const isConfigured = (name: string) => /^(?:github|jobs\.env|runner)\./.test(name);
 
 const jobVariable = (name: string) => `jobs.env.${name}`;
 

@@ -7,9 +7,10 @@ import { showBlock } from '../../gateway/ip-address.ts';
 import type { AddressRule, EgressPolicy, Rule } from '../../gateway/policy.ts';
 import { UserError } from '../../lib/errors.ts';
 import { knownFields } from '../../plan42/fields.ts';
+import type { ModelHosts } from '../model-providers.ts';
 import { frontProxy } from './front-proxy.ts';
 import { githubRules } from './github-rules.ts';
-import { modelEntries } from './model-entries.ts';
+import { entriesOfUrl, modelEntries } from './model-entries.ts';
 import { serverRule } from './server-rule.ts';
 
 export interface EgressRequest {
@@ -19,6 +20,8 @@ export interface EgressRequest {
   allowedHosts: unknown;
   /** `EnvVars` of the environment, as received. */
   variables?: unknown;
+  /** The hosts of the models that the request names, after the configuration has replaced some. */
+  models?: readonly ModelHosts[];
   /** The server that the agent calls. */
   serverUrl: URL;
   /** The GitHub of the job. Only the configuration may name one in a private network; a request comes from outside. */
@@ -50,6 +53,11 @@ export function computePolicy(request: EgressRequest): EgressDecision {
   const ceiling = allowed?.flatMap((text) => parseEntry(text));
   const base = always.flatMap((text) => parseEntry(text));
   const models = modelEntries(config.jobs.env, request.env);
+  const providers = (request.models ?? []).map(({ source, isConfigured, urls }) => ({
+    source,
+    isConfigured,
+    entries: urls.flatMap(entriesOfUrl),
+  }));
   const { rules, excluded } = intersect(named, ceiling, 'AllowedHosts');
   // An environment that gives agents a key means them to use the model. The configuration limits it, as it does AllowedHosts.
   const ownModels = modelEntries(readVariables(request.variables), {}).filter(isHost);
@@ -64,12 +72,18 @@ export function computePolicy(request: EgressRequest): EgressDecision {
       ...base.filter(isHost).map((entry) => ruleOf(entry, 'egress.always', isExact(entry))),
       ...models.filter(isHost).map((entry) => ruleOf(entry, 'jobs.env', isExact(entry))),
       ...intersect(ownModels, ceiling, 'EnvVars').rules,
+      ...providers.flatMap(({ entries, source, isConfigured }) =>
+        isConfigured
+          ? entries.filter(isHost).map((entry) => ruleOf(entry, source, isExact(entry)))
+          : intersect(entries.filter(isHost), ceiling, source).rules,
+      ),
       ...(github?.rules ?? []),
     ],
     addresses: [
       ...addressRules(ceiling ?? [], 'egress.allowed', true),
       ...addressRules(base, 'egress.always'),
       ...addressRules(models, 'jobs.env'),
+      ...providers.flatMap(({ entries, source, isConfigured }) => (isConfigured ? addressRules(entries, source) : [])),
       ...(github?.addresses ?? []),
     ],
     server: serverRule(request.serverUrl, config.runner.url),

@@ -23,15 +23,18 @@ export function modelEntries(variables: readonly Variable[], env: NodeJS.Process
     const preset = presetOfKey[name];
     if (preset !== undefined) return parseEntry(preset);
     const url = baseUrlOf(name, value);
-    if (url === undefined) return [];
-    const port = url.port || (url.protocol === 'https:' ? '443' : '80');
-    try {
-      return parseEntry(`${url.hostname}:${port}`);
-    } catch (error) {
-      if (error instanceof InvalidEntry) return [];
-      throw error;
-    }
+    return url === undefined ? [] : entriesOfUrl(url);
   });
+}
+
+export function entriesOfUrl(url: URL): Entry[] {
+  const port = url.port || (url.protocol === 'https:' ? '443' : '80');
+  try {
+    return parseEntry(`${url.hostname}:${port}`);
+  } catch (error) {
+    if (error instanceof InvalidEntry) return [];
+    throw error;
+  }
 }
 
 function baseUrlOf(name: string, value: string | undefined): URL | undefined {

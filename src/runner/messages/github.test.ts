@@ -139,8 +139,13 @@ describe('answers', () => {
     assert.deepEqual('Items' in answer && answer.Items, ['acme', 'octo']);
     assert.deepEqual(await ask('GetDefaultBranches', { Repos: null }), {
       Type: 'GetDefaultBranchesResponse',
-      Items: [],
-      ErrorMessage: null,
+      Items: null,
+      ErrorMessage: 'repos is required',
+    });
+    assert.deepEqual(await ask('GetDefaultBranches', { Repos: ['x'] }), {
+      Type: 'GetDefaultBranchesResponse',
+      Items: null,
+      ErrorMessage: 'invalid repo format "x": expected owner/repo',
     });
   });
 });
