@@ -124,14 +124,14 @@ for (const gapMs of [stepMs, 2000]) {
 test('a draining queue lives as long as it is polled, and is deleted after ten checks without a poll', async (t) => {
   await using queue = await startQueue(t);
   queue.drain();
-  let stopped = false;
+  const stopped = new AbortController();
   const polling = (async () => {
-    while (!stopped) await queue.poll(30_000);
+    while (!stopped.signal.aborted) await queue.poll(30_000);
   })();
   await queue.pass(20 * 60_000);
   assert.equal(queue.find()?.NConsecutiveFailedHealthChecks, 0);
   assert.equal(queue.find()?.IsHealthy, false);
-  stopped = true;
+  stopped.abort();
   await queue.pass(30_000);
   await polling;
   await queue.pass(9 * 30_000);
