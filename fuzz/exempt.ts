@@ -47,6 +47,7 @@ export const exemptions: Readonly<Record<string, string>> = {
   'control/client.ts#createControlClient': operator,
   'control/socket-path.ts#controlSocketPath': operator,
   'github/connections.ts': checkedId,
+  'github/errors.ts#badRequest': ownText,
   'github/etag-cache.ts': 'stores within a limit',
   'github/feedback/query.ts#cursorVariable': ownText,
   'gateway/credentials.ts': operator,

@@ -36,13 +36,13 @@ import {
   ok,
   type Route,
   route,
-  tenantAndAgent,
   tenantAndRunner,
   tenantOnly,
   tenantPath,
 } from '../http/route.ts';
 import type { Store } from '../store/store.ts';
 import { searchTasks } from '../store/tasks.ts';
+import { mayUseTask, requirePullRequestChange, requireUseOfTask } from './runner-access.ts';
 
 const RepoInfoBody = v.pipe(
   knownFields({
@@ -84,7 +84,7 @@ const UpdateBody = changesOf({
 const path = `${tenantPath}/tasks/:taskId`;
 
 interface TaskDeps extends TurnDeps {
-  store: TurnDeps['store'] & Pick<Store, 'environments' | 'turnNetworks'>;
+  store: TurnDeps['store'] & Pick<Store, 'environments' | 'githubConnections' | 'tenants' | 'turnNetworks'>;
 }
 
 export function taskRoutes(deps: TaskDeps): Route[] {
@@ -133,11 +133,13 @@ export function taskRoutes(deps: TaskDeps): Route[] {
       return listReply(tasks, query, filter, { arrayName: 'Tasks' });
     }),
 
-    route('PATCH', path, { access: tenantAndAgent }, (request) => {
+    route('PATCH', path, { access: allButSignIn }, (request) => {
+      requireUseOfTask(deps, request.principal, request.params);
       const version = requiredIfMatch(request);
       const { EnvironmentId: environmentId, ...known } = parseBody(request, UpdateBody);
       const changes = { ...otherFields(request, tasks), ...known };
       const task = readUndeleted(tasks, keyOf(request.params), changes.Deleted === false);
+      requirePullRequestChange(request.principal, task, changes);
       if ((environmentId ?? task.EnvironmentId) !== task.EnvironmentId) {
         throw badRequest('EnvironmentId: the environment of a task cannot change');
       }
@@ -156,7 +158,7 @@ export function taskRoutes(deps: TaskDeps): Route[] {
       return noContent;
     }),
 
-    route('POST', '/v1/tasks/search', { access: tenantOnly }, ({ principal, query }) => {
+    route('POST', '/v1/tasks/search', { access: tenantAndRunner }, ({ principal, query }) => {
       const pullRequestId = queryInteger(query, 'pullRequestId', { min: 1, max: Number.MAX_SAFE_INTEGER });
       const taskId = query.get('taskId') ?? undefined;
       if (pullRequestId === undefined && taskId === undefined) throw badRequest('pullRequestId or taskId is required');
@@ -165,7 +167,8 @@ export function taskRoutes(deps: TaskDeps): Route[] {
         taskId: taskId?.toLowerCase(),
         pullRequestId: pullRequestId?.toString(),
       });
-      return ok(pageBodyWithItems({ items: found, next: undefined }, 'Tasks'));
+      const items = found.filter((task) => mayUseTask(deps, principal, task));
+      return ok(pageBodyWithItems({ items, next: undefined }, 'Tasks'));
     }),
   ];
 }

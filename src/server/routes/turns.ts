@@ -29,10 +29,10 @@ import {
   route,
   tenantAndAgent,
   tenantAndRunner,
-  tenantOnly,
   tenantPath,
 } from '../http/route.ts';
 import type { TurnKey } from '../store/turns.ts';
+import { requireUseOfTask } from './runner-access.ts';
 
 const CreateBody = knownFields({
   Prompt: requiredLongText,
@@ -60,11 +60,14 @@ const UpdateBody = changesOf({
 const taskPath = `${tenantPath}/tasks/:taskId` as const;
 export const turnPath = `${taskPath}/turns/:turnIndex` as const;
 
-export function turnRoutes(deps: TurnDeps): Route[] {
+type TurnRouteDeps = TurnDeps & Parameters<typeof requireUseOfTask>[0];
+
+export function turnRoutes(deps: TurnRouteDeps): Route[] {
   const { store, clock } = deps;
   const { turns } = store;
   return [
-    route('PUT', turnPath, { access: tenantOnly }, (request) => {
+    route('PUT', turnPath, { access: tenantAndRunner }, (request) => {
+      requireUseOfTask(deps, request.principal, request.params);
       const body = parseBody(request, CreateBody);
       const key = turnKey(request.params);
       const task = readUndeleted(store.tasks, key);
