@@ -45,7 +45,7 @@ export class QueueRegistry {
   async list(): Promise<string[]> {
     const queueIds = (await readdir(this.#folder)).filter(isUuid);
     const isOwn = await Promise.all(queueIds.map((queueId) => this.#isOwn(queueId)));
-    queueIds.filter((_, n) => !isOwn[n]).forEach((queueId) => this.remove(queueId));
+    for (const [n, queueId] of queueIds.entries()) if (!isOwn[n]) this.remove(queueId);
     return queueIds.filter((_, n) => isOwn[n]);
   }
 
