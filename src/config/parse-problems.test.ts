@@ -30,7 +30,6 @@ describe('a wrong type', () => {
     ['[runner]\nclaude_endpoint = "https://user:pass@api.example.com"', '2:1', 'runner.claude_endpoint'],
     ['[runner]\nopenai_token = "sk x"', '2:1', 'runner.openai_token'],
     ['[runner]\nno_websearch = "yes"', '2:1', 'runner.no_websearch'],
-    ['[runner.model_mappings."A B.c"]\nmodel = "x"', '1:2', 'runner.model_mappings."A B.c"'],
     ['[runner.model_mappings.a]\nprovider = 1\nmodel = "x"', '2:1', 'runner.model_mappings.a.provider'],
     ['[runner]\nmodel_mappings = 1', '2:1', 'runner.model_mappings'],
     ['[runner]\nurl = 42', '2:1', 'runner.url'],
@@ -72,6 +71,15 @@ describe('a wrong type', () => {
       assert.deepEqual(others, []);
     });
   }
+
+  test('is a mapping of a model without one of its two names', () => {
+    assert.deepEqual(problemsOf('[runner.model_mappings."A B.c"]\nmodel = "x"'), [
+      'error 1:2 runner.model_mappings."A B.c" has no provider',
+    ]);
+    assert.deepEqual(problemsOf('[runner.model_mappings.a]\nprovider = "x"\nmodel = ""'), [
+      'error 1:2 runner.model_mappings.a has no model',
+    ]);
+  });
 
   test('is reported together with all others', () => {
     const problems = problemsOf('[jobs]\nmax_jobs = ""\ncpu = 1\n[log]\nlevel = 1');
