@@ -93,7 +93,7 @@ export function createRunnerProgram(context: Pick<RunnerContext, 'stdout' | 'std
     .option('--log-level <level>', 'same as log.level')
     .option('--log-format <format>', 'same as log.format')
     .option('-q, --quiet', 'log only to the log file, not to standard error')
-    // Of the Go runner, whose service definitions may have them.
+    // Service definitions of the Go runner may have them.
     .addOption(new Option('--container-path <file>').argParser(resolvedPath).hideHelp())
     .addOption(new Option('--podman-path <file>').argParser(resolvedPath).hideHelp())
     .option('--set <table.key=value>', 'any setting of the configuration; repeatable', collectSetting)
