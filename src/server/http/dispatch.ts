@@ -77,7 +77,7 @@ async function serve({ request, response, path, query }: RawRequest, deps: Dispa
     const principal = deps.authenticate(request.headers, route);
     authorise(principal, route, params);
     using _ = principal.kind === 'tenant' ? deps.activity.begin() : undefined;
-    const body = method === 'GET' || route.forGit ? emptyBody : await readBody(request);
+    const body = route.method === 'GET' || route.forGit ? emptyBody : await readBody(request);
     deps.checkSignature(principal, route, request, body);
     const json = parseJsonBody(body);
     using live = route.waits ? deps.liveRequests.track(principal, response, deps.clock.date()) : undefined;

@@ -166,6 +166,20 @@ CREATE TABLE turn_networks (
 ALTER TABLE turns ADD COLUMN RunnerLogs INTEGER NOT NULL DEFAULT 0
 `,
   `
+-- The fields of newer clients, which the server returns unchanged, as JSON.
+ALTER TABLE tenants ADD COLUMN OtherFields TEXT;
+ALTER TABLE environments ADD COLUMN OtherFields TEXT;
+ALTER TABLE tasks ADD COLUMN OtherFields TEXT;
+ALTER TABLE turns ADD COLUMN OtherFields TEXT;
+ALTER TABLE runners ADD COLUMN OtherFields TEXT;
+ALTER TABLE github_connections ADD COLUMN OtherFields TEXT;
+ALTER TABLE workstreams ADD COLUMN OtherFields TEXT;
+ALTER TABLE tasks ADD COLUMN ReasoningLevel TEXT;
+ALTER TABLE tasks ADD COLUMN FileIDs TEXT;
+ALTER TABLE tasks ADD COLUMN NewFileIDs TEXT;
+ALTER TABLE turns ADD COLUMN ReasoningLevel TEXT
+`,
+  `
 -- Keys for clients that sign requests, and their encrypted secrets. A revoked key has none.
 CREATE TABLE access_keys (
   TenantID TEXT NOT NULL REFERENCES tenants, AccessKeyID TEXT PRIMARY KEY, Name TEXT NOT NULL, Revoked INTEGER NOT NULL,
