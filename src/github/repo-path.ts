@@ -20,7 +20,7 @@ export function repoPath(org: string, repo: string): RepoPath {
 export function parseRepoPath(name: string): RepoPath {
   const [org = '', repo = '', ...more] = name.split('/');
   if (org === '' || repo === '' || more.length > 0) {
-    throw new GithubError(`invalid repo format ${JSON.stringify(name.slice(0, 200))}: expected owner/repo`, {
+    throw badRequest(`invalid repo format ${JSON.stringify(name.slice(0, 200))}: expected owner/repo`, {
       forLog: 'invalid repo format',
     });
   }
