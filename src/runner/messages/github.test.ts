@@ -141,11 +141,13 @@ describe('answers', () => {
       Type: 'GetDefaultBranchesResponse',
       Items: null,
       ErrorMessage: 'repos is required',
+      ErrorStatus: 400,
     });
     assert.deepEqual(await ask('GetDefaultBranches', { Repos: ['x'] }), {
       Type: 'GetDefaultBranchesResponse',
       Items: null,
       ErrorMessage: 'invalid repo format "x": expected owner/repo',
+      ErrorStatus: 400,
     });
   });
 });
