@@ -152,6 +152,8 @@ describe('the configuration screen', () => {
     await using _up = await forward(port, plane.server.url);
     await terminal.press('PageDown');
     await terminal.shows('The tenant has no private GitHub connections.');
+    await terminal.shows('> OpenAI Endpoint');
+    await terminal.press('PageDown');
     await terminal.shows('>[ OK ]');
   });
 

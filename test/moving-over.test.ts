@@ -80,7 +80,7 @@ token = "ghp_0123456789"
   }
   assert.equal(await readFile(config, 'utf8'), written);
 
-  // What this program writes leaves all that the Go runner knows as it was.
+  // Edits by this program leave all that the Go runner knows as it was.
   const set = await runCli(['runner', 'config', 'set', 'jobs.max_jobs=3', 'runner.no_websearch=true'], { env });
   assert.equal(set.exitCode, 0, set.stderr);
   const before = parseToml(written).values as Record<string, object>;
