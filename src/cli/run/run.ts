@@ -1,6 +1,7 @@
 /** `plan42 run`: a prompt becomes a task for the repository that the user is in, and its result comes back as a branch. */
 import { randomUUID } from 'node:crypto';
 import { featureBranchName } from '../../agent/git/branch-name.ts';
+import { isGithubKey } from '../../jobs/credentials/collect.ts';
 import { ExitCode, UserError } from '../../lib/errors.ts';
 import type { AdminTask, AdminTurn } from '../../plan42/admin-objects.ts';
 import { ApiError } from '../../plan42/errors.ts';
@@ -17,7 +18,7 @@ import { personalWords } from '../server/task-words.ts';
 import { addTurn } from '../server/turn/create.ts';
 import { type ServerConnection, withServer } from '../server/with-server.ts';
 import { ensureAgentImage } from './agent-image.ts';
-import { allowHosts } from './allow-hosts.ts';
+import { changeNetwork } from './change-network.ts';
 import { type ChosenAgent, chooseAgent } from './choose-agent.ts';
 import { chooseEngine } from './choose-runtime.ts';
 import { finishTurn } from './finish.ts';
@@ -25,8 +26,9 @@ import { requireWorkTree } from './git/changes.ts';
 import { fetchTask, hostedRemote, pushCommit, pushOwnCommits } from './git/exchange.ts';
 import { explainingGit } from './git/explain.ts';
 import { authorOf, commitOfWorkTree, type LocalRepository, openRepository } from './git/local-repository.ts';
+import { decideNetwork, requireLimits } from './network.ts';
 import type { RunOptions } from './options.ts';
-import { preparePullRequest } from './pull-request.ts';
+import { githubRepoOf, preparePullRequest } from './pull-request.ts';
 import { ensureService } from './service/ensure.ts';
 
 /** @throws UserError also if the turn failed */
@@ -42,19 +44,23 @@ async function runPrompt(context: CliContext, prompt: string, options: RunOption
   if (options.apply) requireWorkTree(repository);
   // Its obstacles must show before an agent works for an hour.
   const pullRequest = options.pr ? await preparePullRequest(context, repository) : undefined;
+  const isLimited = options.allow !== undefined || (options.network !== undefined && options.network !== 'open');
+  if (options.turn !== undefined && isLimited && isLocal(options)) await requireLimits(context);
   const start =
     options.turn === undefined
       ? await newTask(context, repository, { prompt, options })
       : (server: ServerConnection) =>
-          nextTurn(context, server, repository, { id: options.turn ?? '', prompt, allow: options.allow });
+          nextTurn(context, server, repository, { ...options, id: options.turn ?? '', prompt });
   await withServer(context, { ...options, personal: true }, async (server) => {
     const { task, turn } = await start(server);
     await finishTurn(context, { server, repository, task, turn, options, pullRequest });
   });
 }
 
+const isLocal = ({ server, data }: RunOptions) => server === undefined && data === undefined;
+
 function checkOptions(options: RunOptions): void {
-  const { apply, pr, detach, turn, dirty, image, agent, title, env, allow, container } = options;
+  const { apply, pr, detach, turn, dirty, image, agent, title, env, allow, container, network } = options;
   const reject = (message: string, remedy: string) => {
     throw new UserError(message, { remedy, exitCode: ExitCode.usage });
   };
@@ -65,11 +71,15 @@ function checkOptions(options: RunOptions): void {
   if (turn !== undefined && [dirty, image, agent, title, env].some((option) => option !== undefined)) {
     reject('--turn cannot be used with options for a new task', 'Omit --dirty, --image, --agent, --title and --env.');
   }
-  if (allow !== undefined && !container)
+  const limit = network !== undefined && network !== 'open' ? '--network' : allow && '--allow';
+  if (limit !== undefined && !container) {
     reject(
-      '--allow cannot be used with --no-container: only the network of a container is limited',
+      `${limit} cannot be used with --no-container: only the network of a container is limited`,
       'Omit one of them.',
     );
+  }
+  if (allow !== undefined && network === 'open')
+    reject('--allow cannot be used with --network open, which allows every host', 'Omit one of them.');
   for (const host of allow ?? []) requireHost(host);
 }
 
@@ -105,19 +115,35 @@ async function newTask(context: CliContext, repository: LocalRepository, { promp
   const variables = (options.env ?? []).map((text) => parseEnvVar(text, env));
   const agent = chooseAgent(context, options);
   if (agent.reason !== undefined) stderr.write(`${agent.reason}\n`);
-  const isLocal = options.server === undefined && options.data === undefined;
-  const engine = options.container && (isLocal || agent.image === undefined) ? await chooseEngine(context) : undefined;
+  const isOwn = isLocal(options);
+  const engine = options.container && (isOwn || agent.image === undefined) ? await chooseEngine(context) : undefined;
   const image =
     agent.image ??
     (await ensureAgentImage(context, agent.name ?? '', { engine: engine ?? 'docker', workTree: repository.workTree }));
-  if (isLocal) await ensureService(context, engine ?? 'host');
+  if (isOwn) await ensureService(context, engine ?? 'host');
   const notes = [...repository.notes];
   if (repository.isDirty && !options.dirty)
     notes.push('Uncommitted changes are not sent to the agent. To include them, add --dirty.');
   for (const note of notes) stderr.write(`${note}\n`);
+  const secrets = [...agent.variables, ...variables].filter(({ IsSecret }) => IsSecret).map(({ Name }) => Name);
+  const network = options.container
+    ? await decideNetwork(context, {
+        ...{ options, repository, secrets: [...new Set(secrets)], agentHosts: agent.hosts },
+        engine: isOwn ? engine : undefined,
+      })
+    : undefined;
+  if (network?.note !== undefined) stderr.write(`${network.note}\n`);
   const commit = options.dirty ? await commitOfWorkTree(repository) : repository.head;
   return (server: ServerConnection) =>
-    createTask(context, server, repository, { prompt, options, agent, image, variables, commit });
+    createTask(context, server, repository, {
+      prompt,
+      options,
+      agent,
+      image,
+      variables,
+      commit,
+      hosts: network?.hosts,
+    });
 }
 
 interface TaskInput extends NewTaskInput {
@@ -125,13 +151,14 @@ interface TaskInput extends NewTaskInput {
   image: string;
   variables: readonly EnvVar[];
   commit: string;
+  hosts: string[] | undefined;
 }
 
 async function createTask(
   context: CliContext,
   { client, location, tenantId }: ServerConnection,
   repository: LocalRepository,
-  { prompt, options, agent, image, variables, commit }: TaskInput,
+  { prompt, options, agent, image, variables, commit, hosts }: TaskInput,
 ): Promise<Started> {
   const taskId = randomUUID();
   const title = options.title ?? titleOf(prompt);
@@ -146,16 +173,19 @@ async function createTask(
     Description: 'Created by "plan42 run".',
     DockerImage: image,
     Repos: [repo],
-    ...(options.allow !== undefined && { AllowedHosts: [...new Set([...options.allow, ...agent.hosts])] }),
+    ...(hosts !== undefined && { AllowedHosts: hosts }),
     EnvVars: mergeVariables([...(await identityVariables(repository)), ...agent.variables, ...variables]),
     Ephemeral: true,
   });
+  const branches = { FeatureBranch: featureBranchName(title, taskId), TargetBranch: base };
+  const ofGithub = variables.some(({ Name }) => isGithubKey(Name)) ? await githubRepoOf(repository) : undefined;
   const task = await client.createTask(taskId, {
     Title: title,
     Prompt: prompt,
     EnvironmentId: environment.EnvironmentId,
     ...(options.model !== undefined && { Model: options.model }),
-    RepoInfo: { [repo]: { FeatureBranch: featureBranchName(title, taskId), TargetBranch: base } },
+    // With a token, the agent may work there on the branch of the task.
+    RepoInfo: { [repo]: branches, ...(ofGithub !== undefined && { [ofGithub]: { ...branches, TargetBranch: '' } }) },
   });
   return { task, turn: await client.getTurn(taskId, 1) };
 }
@@ -185,10 +215,10 @@ export async function nextTurn(
   { stderr }: CliContext,
   { client, location, tenantId }: ServerConnection,
   repository: LocalRepository,
-  { id, prompt, allow = [] }: { id: string; prompt: string; allow?: readonly string[] | undefined },
+  { id, prompt, allow = [], network }: { id: string; prompt: string } & Pick<RunOptions, 'allow' | 'network'>,
 ): Promise<Started> {
   const task = await findTask(client, id, personalWords);
-  if (allow.length > 0) await allowHosts(client, task, allow);
+  if (allow.length > 0 || network !== undefined) await changeNetwork(client, task, { repository, allow, network });
   const info = task.RepoInfo?.[hostedRepo(repository.hostedName)];
   if (info?.FeatureBranch) {
     const remote = hostedRemote(repository, location, tenantId);

@@ -42,6 +42,7 @@ export function computePolicy(request: EgressRequest): EgressDecision {
   const { config, jobId } = request;
   const { mode, otherwise, allowed, always } = config.egress;
   const named = readAllowedHosts(request.allowedHosts);
+  const isTrusted = config.egress.privateHosts === 'named';
   if (mode === 'off') {
     const notes = named.length > 0 ? ['AllowedHosts of the environment is not enforced: egress.mode is "off".'] : [];
     return { policy: undefined, notes };
@@ -50,9 +51,11 @@ export function computePolicy(request: EgressRequest): EgressDecision {
   const ceiling = allowed?.flatMap((text) => parseEntry(text));
   const base = always.flatMap((text) => parseEntry(text));
   const models = modelEntries(config.jobs.env, request.env);
-  const { rules, excluded } = intersect(named, ceiling, 'AllowedHosts');
+  const { rules, excluded } = intersect(named, ceiling, { setting: 'AllowedHosts', isTrusted });
+  const isPublic = mode === 'auto' && named.length === 0 && otherwise === 'public';
+  const otherRules = isPublic ? intersect(everyHost, ceiling, { setting: 'egress.otherwise' }).rules : [];
   // An environment that gives agents a key means them to use the model. The configuration limits it, as it does AllowedHosts.
-  const ownModels = modelEntries(readVariables(request.variables), {}).filter(isHost);
+  const ownModels = modelEntries(readVariables(request.variables), {});
   const github = request.github && githubRules(request.github.url, request.github.isConfigured);
   const proxy = frontProxy(config, request.env);
   const policy: EgressPolicy = {
@@ -61,15 +64,17 @@ export function computePolicy(request: EgressRequest): EgressDecision {
     mode: mode === 'observe' ? 'observe' : 'enforce',
     rules: [
       ...rules,
+      ...otherRules,
       ...base.filter(isHost).map((entry) => ruleOf(entry, 'egress.always', isExact(entry))),
       ...models.filter(isHost).map((entry) => ruleOf(entry, 'jobs.env', isExact(entry))),
-      ...intersect(ownModels, ceiling, 'EnvVars').rules,
+      ...intersect(ownModels.filter(isHost), ceiling, { setting: 'EnvVars', isTrusted }).rules,
       ...(github?.rules ?? []),
     ],
     addresses: [
       ...addressRules(ceiling ?? [], 'egress.allowed', true),
       ...addressRules(base, 'egress.always'),
       ...addressRules(models, 'jobs.env'),
+      ...(isTrusted && ceiling === undefined ? addressRules(ownModels, 'EnvVars') : []),
       ...(github?.addresses ?? []),
     ],
     server: serverRule(request.serverUrl, config.runner.url),
@@ -109,6 +114,7 @@ function readVariables(value: unknown): Variable[] {
   });
 }
 
+const everyHost: readonly HostEntry[] = parseEntry('*').flatMap((entry) => (entry.kind === 'host' ? [entry] : []));
 const isHost = (entry: Entry): entry is HostEntry => entry.kind === 'host';
 /** Wildcards lead to names that the configuration does not know, so they never open private addresses. */
 const isExact = ({ host }: HostEntry) => !host.startsWith('*');
@@ -119,8 +125,20 @@ interface Intersection {
   excluded: string[];
 }
 
-function intersect(named: readonly HostEntry[], ceiling: readonly Entry[] | undefined, setting: string): Intersection {
-  if (ceiling === undefined) return { rules: named.map((entry) => ruleOf(entry, setting, false)), excluded: [] };
+interface Naming {
+  setting: string;
+  /** Whether it may name private hosts, exactly. Those of presets are public. */
+  isTrusted?: boolean;
+}
+
+function intersect(
+  named: readonly HostEntry[],
+  ceiling: readonly Entry[] | undefined,
+  { setting, isTrusted = false }: Naming,
+): Intersection {
+  const mayBePrivate = (entry: HostEntry) => isTrusted && isExact(entry) && !entry.text.includes(' ');
+  if (ceiling === undefined)
+    return { rules: named.map((entry) => ruleOf(entry, setting, mayBePrivate(entry))), excluded: [] };
   const hosts = ceiling.filter(isHost);
   const rules: Rule[] = [];
   const excluded: string[] = [];
