@@ -142,8 +142,8 @@ export interface Runtime {
   /** Why it cannot be measured whether a job does anything, or how much disk space it uses; undefined if it can. */
   whyUnmeasured(what: 'activity' | 'disk'): Promise<string | undefined>;
   /**
-   * What keeps jobs from being behind a wall, as far as that is known without a job. Undefined if nothing does; then a job
-   * whose wall does not stand is still refused.
+   * Returns what keeps jobs from being behind a wall, as far as that is known without a job. Undefined if nothing does; a job
+   * whose wall does not stand is refused all the same.
    */
   whyNoWall(): Promise<UserError | undefined>;
   /** Settings that the runtime cannot apply, one sentence each. */

@@ -1,4 +1,4 @@
-/** What the agent of a task may reach: `plan42 run --turn ID --allow HOST`. */
+/** Changes the hosts that the agent of a task may reach: `plan42 run --turn ID --allow HOST`. */
 import { adapters } from '../../agent/adapters/find-adapter.ts';
 import { UserError } from '../../lib/errors.ts';
 import { printableLine } from '../../lib/printable.ts';

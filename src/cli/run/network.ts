@@ -1,11 +1,13 @@
-/** What the agent of `plan42 run` may reach, and whether its keys stay outside of its container. */
+/** Decides which hosts the agent of `plan42 run` may reach, and whether its keys stay outside of its container. */
 import { loadConfig } from '../../config/load.ts';
 import type { Config } from '../../config/schema.ts';
 import { allowedHostProblem } from '../../gateway/entries.ts';
 import type { PresetName } from '../../gateway/presets.ts';
+import { unboundSecrets } from '../../jobs/credentials/collect.ts';
 import { frontProxy } from '../../jobs/egress/front-proxy.ts';
 import { ExitCode, UserError } from '../../lib/errors.ts';
 import { isLoopback } from '../../lib/loopback.ts';
+import type { EnvVar } from '../../plan42/objects.ts';
 import { createRuntime } from '../../runtimes/select.ts';
 import type { CliContext } from '../context.ts';
 import type { EngineName } from './choose-runtime.ts';
@@ -40,8 +42,8 @@ function wantedNetwork({ env }: CliContext, { network, allow }: NetworkOptions):
 export interface HostsOfRun {
   /** `AllowedHosts` of the environment. Undefined: the network is not limited. */
   hosts: string[] | undefined;
-  /** For the user. */
-  note?: string;
+  /** Sentences for the user. */
+  notes: string[];
 }
 
 interface NetworkInput {
@@ -50,8 +52,8 @@ interface NetworkInput {
   engine: EngineName | undefined;
   agentHosts: readonly string[];
   repository: LocalRepository;
-  /** The names of secrets that the agent gets. */
-  secrets: readonly string[];
+  /** Those that the agent gets. */
+  variables: readonly EnvVar[];
 }
 
 /**
@@ -60,21 +62,32 @@ interface NetworkInput {
  * @throws UserError
  */
 export async function decideNetwork(context: CliContext, input: NetworkInput): Promise<HostsOfRun> {
-  const { options, engine, agentHosts, repository, secrets } = input;
+  const { options, engine, agentHosts, repository, variables } = input;
   const wanted = wantedNetwork(context, options);
   const hostsOf = (network: RunNetwork) => hostsOfNetwork(network, { ...options, agentHosts, repository });
   // The owner of another server decides about its runners.
-  if (engine === undefined) return { hosts: wanted && (await hostsOf(wanted)) };
+  if (engine === undefined) return { hosts: wanted && (await hostsOf(wanted)), notes: [] };
   const config = await readRunnerConfig(context);
+  const secrets = new Map(variables.flatMap(({ Name, Value, IsSecret }) => (IsSecret ? [[Name, Value]] : [])));
+  const unbound = explainUnbound(unboundSecrets(secrets, config.credentialTables), runFolder(context).runnerConfig);
   if (wanted !== undefined) {
-    if (wanted !== 'open') requireEnforced(context, config);
-    return { hosts: await hostsOf(wanted) };
+    if (wanted === 'open') return { hosts: undefined, notes: [] };
+    requireEnforced(context, config);
+    return { hosts: await hostsOf(wanted), notes: unbound };
   }
   const obstacle = await findObstacle(context, engine, config);
-  if (obstacle === undefined) return { hosts: await hostsOf('packages'), note: await describe(repository) };
-  const keys = secrets.length === 0 ? '' : `, and it gets ${secrets.join(' and ')} itself`;
+  if (obstacle === undefined)
+    return { hosts: await hostsOf('packages'), notes: [await describe(repository), ...unbound] };
+  const keys = secrets.size === 0 ? '' : `, and it gets ${[...secrets.keys()].join(' and ')} itself`;
   const remedy = 'To require a limit, use --network packages; see docs/run.md.';
-  return { hosts: undefined, note: `The network of the agent is not limited${keys}: ${obstacle}. ${remedy}` };
+  return { hosts: undefined, notes: [`The network of the agent is not limited${keys}: ${obstacle}. ${remedy}`] };
+}
+
+function explainUnbound(names: readonly string[], file: string): string[] {
+  if (names.length === 0) return [];
+  const [they, it] = names.length === 1 ? ['is', 'it'] : ['are', 'them'];
+  const remedy = `To keep ${it} outside, add a [credentials.NAME] table to ${file}.`;
+  return [`${names.join(' and ')} ${they} not bound to hosts, so the agent gets ${it} itself. ${remedy}`];
 }
 
 /** @returns undefined for an open network */

@@ -15,7 +15,7 @@ export interface RunOptions extends LocationOptions, AgentOptions, ResultOptions
   title?: string;
   model?: string;
   env?: string[];
-  /** What the agent may reach. Undefined: what there is a wall for. */
+  /** Undefined: limited, if this machine can limit it. */
   network?: RunNetwork;
   /** More hosts that it may reach. */
   allow?: string[];

@@ -125,14 +125,13 @@ async function newTask(context: CliContext, repository: LocalRepository, { promp
   if (repository.isDirty && !options.dirty)
     notes.push('Uncommitted changes are not sent to the agent. To include them, add --dirty.');
   for (const note of notes) stderr.write(`${note}\n`);
-  const secrets = [...agent.variables, ...variables].filter(({ IsSecret }) => IsSecret).map(({ Name }) => Name);
   const network = options.container
     ? await decideNetwork(context, {
-        ...{ options, repository, secrets: [...new Set(secrets)], agentHosts: agent.hosts },
+        ...{ options, repository, variables: [...agent.variables, ...variables], agentHosts: agent.hosts },
         engine: isOwn ? engine : undefined,
       })
     : undefined;
-  if (network?.note !== undefined) stderr.write(`${network.note}\n`);
+  for (const note of network?.notes ?? []) stderr.write(`${note}\n`);
   const commit = options.dirty ? await commitOfWorkTree(repository) : repository.head;
   return (server: ServerConnection) =>
     createTask(context, server, repository, {
