@@ -82,7 +82,8 @@ function hostsOfVariable(name: string, variables: ReadonlyMap<string, string>, g
   return url === null ? undefined : githubUrls(url);
 }
 
-const secretName = /TOKEN|KEY|SECRET|PASSWORD|PASSWD|CREDENTIAL/i;
+const secretName =
+  /(?:TOKEN|KEY|SECRET|PASSWORD|PASSWD)$|(?:^|_)(?:TOKEN|KEY|SECRET|PASSWORD|PASSWD|CREDENTIALS?)(?:_|$)/i;
 
 /**
  * Returns the names of variables that look like secrets and that no host is known for: jobs get them as they are, also behind
