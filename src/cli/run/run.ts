@@ -2,7 +2,7 @@
 import { randomUUID } from 'node:crypto';
 import { featureBranchName } from '../../agent/git/branch-name.ts';
 import { isGithubKey } from '../../jobs/credentials/collect.ts';
-import { ExitCode, UserError } from '../../lib/errors.ts';
+import { ExitCode, isAbort, UserError } from '../../lib/errors.ts';
 import type { AdminTask, AdminTurn } from '../../plan42/admin-objects.ts';
 import { ApiError } from '../../plan42/errors.ts';
 import { baseBranchOf, hostedRepo } from '../../plan42/hosted-repositories.ts';
@@ -33,13 +33,24 @@ import { ensureService } from './service/ensure.ts';
 
 /** @throws UserError also if the turn failed */
 export function run(context: CliContext, words: readonly string[], options: RunOptions): Promise<void> {
+  let isCreated = false;
   return explainingGit(async () => {
     checkOptions(options);
-    await runPrompt(context, await promptOf(context, words, options), options);
+    const onCreated = () => {
+      isCreated = true;
+    };
+    await runPrompt(context, await promptOf(context, words, options), { options, onCreated });
+  }).catch((error: unknown) => {
+    if (!isCreated && isAbort(error, context.signal)) context.stderr.write('Cancelled before a task was created.\n');
+    throw error;
   });
 }
 
-async function runPrompt(context: CliContext, prompt: string, options: RunOptions): Promise<void> {
+async function runPrompt(
+  context: CliContext,
+  prompt: string,
+  { options, onCreated }: { options: RunOptions; onCreated: () => void },
+): Promise<void> {
   const repository = await openRepository(context, '.');
   if (options.apply) requireWorkTree(repository);
   // Its obstacles must show before an agent works for an hour.
@@ -53,6 +64,7 @@ async function runPrompt(context: CliContext, prompt: string, options: RunOption
           nextTurn(context, server, repository, { ...options, id: options.turn ?? '', prompt });
   await withServer(context, { ...options, personal: true }, async (server) => {
     const { task, turn } = await start(server);
+    onCreated();
     await finishTurn(context, { server, repository, task, turn, options, pullRequest });
   });
 }
@@ -173,7 +185,12 @@ async function createTask(
     DockerImage: image,
     Repos: [repo],
     ...(hosts !== undefined && { AllowedHosts: hosts }),
-    EnvVars: mergeVariables([...(await identityVariables(repository)), ...agent.variables, ...variables]),
+    EnvVars: mergeVariables([
+      ...(await identityVariables(repository)),
+      ...folderVariable(repository),
+      ...agent.variables,
+      ...variables,
+    ]),
     Ephemeral: true,
   });
   const branches = { FeatureBranch: featureBranchName(title, taskId), TargetBranch: base };
@@ -202,6 +219,11 @@ async function identityVariables({ git }: LocalRepository): Promise<EnvVar[]> {
     { Name: 'GIT_AUTHOR_NAME', Value: author.name, IsSecret: false },
     { Name: 'GIT_AUTHOR_EMAIL', Value: author.email, IsSecret: false },
   ];
+}
+
+/** The agent starts where the user is. */
+function folderVariable({ subfolder }: LocalRepository): EnvVar[] {
+  return subfolder === '' ? [] : [{ Name: 'PLAN42_FOLDER', Value: subfolder, IsSecret: false }];
 }
 
 /** Of variables with one name, the last one counts. */

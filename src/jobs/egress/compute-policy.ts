@@ -51,9 +51,16 @@ export function computePolicy(request: EgressRequest): EgressDecision {
   const ceiling = allowed?.flatMap((text) => parseEntry(text));
   const base = always.flatMap((text) => parseEntry(text));
   const models = modelEntries(config.jobs.env, request.env);
-  const { rules, excluded } = intersect(named, ceiling, { setting: 'AllowedHosts', isTrusted });
+  const remedies = remediesOf(ceiling !== undefined);
+  const settings = {
+    hosts: { name: 'AllowedHosts', privateRemedy: remedies.privateNamed, isTrusted },
+    variables: { name: 'EnvVars', privateRemedy: remedies.privateNamed, isTrusted },
+    always: { name: 'egress.always', privateRemedy: remedies.privateAlways },
+    env: { name: 'jobs.env' },
+  };
+  const { rules, excluded } = intersect(named, ceiling, settings.hosts);
   const isPublic = mode === 'auto' && named.length === 0 && otherwise === 'public';
-  const otherRules = isPublic ? intersect(everyHost, ceiling, { setting: 'egress.otherwise' }).rules : [];
+  const otherRules = isPublic ? intersect(everyHost, ceiling, { name: 'egress.otherwise' }).rules : [];
   // An environment that gives agents a key means them to use the model. The configuration limits it, as it does AllowedHosts.
   const ownModels = modelEntries(readVariables(request.variables), {});
   const github = request.github && githubRules(request.github.url, request.github.isConfigured);
@@ -65,9 +72,9 @@ export function computePolicy(request: EgressRequest): EgressDecision {
     rules: [
       ...rules,
       ...otherRules,
-      ...base.filter(isHost).map((entry) => ruleOf(entry, 'egress.always', isExact(entry))),
-      ...models.filter(isHost).map((entry) => ruleOf(entry, 'jobs.env', isExact(entry))),
-      ...intersect(ownModels.filter(isHost), ceiling, { setting: 'EnvVars', isTrusted }).rules,
+      ...base.filter(isHost).map((entry) => ruleOf(entry, settings.always, isExact(entry))),
+      ...models.filter(isHost).map((entry) => ruleOf(entry, settings.env, isExact(entry))),
+      ...intersect(ownModels.filter(isHost), ceiling, settings.variables).rules,
       ...(github?.rules ?? []),
     ],
     addresses: [
@@ -79,7 +86,14 @@ export function computePolicy(request: EgressRequest): EgressDecision {
     ],
     server: serverRule(request.serverUrl, config.runner.url),
     ...(proxy && { proxy }),
-    remedy: remedyOf(ceiling !== undefined),
+    remedy: remedies.admitted,
+    ...(ceiling && {
+      limit: {
+        hosts: ceiling.filter(isHost).map(({ host, ports }) => ({ host, ports: [...ports] })),
+        remedy: remedies.excluded,
+      },
+    }),
+    privateRemedy: remedies.privateUnnamed,
   };
   const notes =
     excluded.length === 0 ? [] : [`egress.allowed of the runner excludes ${list(excluded)} of AllowedHosts.`];
@@ -119,24 +133,23 @@ const isHost = (entry: Entry): entry is HostEntry => entry.kind === 'host';
 /** Wildcards lead to names that the configuration does not know, so they never open private addresses. */
 const isExact = ({ host }: HostEntry) => !host.startsWith('*');
 
+/** The origin of an entry. */
+interface Setting {
+  name: string;
+  /** Lets a host of an entry there have private addresses. */
+  privateRemedy?: string;
+  /** Whether exact entries there may have private addresses as they are. The hosts of presets are public. */
+  isTrusted?: boolean;
+}
+
 interface Intersection {
   rules: Rule[];
   /** Entries of the environment of which nothing is left. */
   excluded: string[];
 }
 
-interface Naming {
-  setting: string;
-  /** Whether it may name private hosts, exactly. Those of presets are public. */
-  isTrusted?: boolean;
-}
-
-function intersect(
-  named: readonly HostEntry[],
-  ceiling: readonly Entry[] | undefined,
-  { setting, isTrusted = false }: Naming,
-): Intersection {
-  const mayBePrivate = (entry: HostEntry) => isTrusted && isExact(entry) && !entry.text.includes(' ');
+function intersect(named: readonly HostEntry[], ceiling: readonly Entry[] | undefined, setting: Setting): Intersection {
+  const mayBePrivate = (entry: HostEntry) => setting.isTrusted === true && isExact(entry) && !entry.text.includes(' ');
   if (ceiling === undefined)
     return { rules: named.map((entry) => ruleOf(entry, setting, mayBePrivate(entry))), excluded: [] };
   const hosts = ceiling.filter(isHost);
@@ -150,15 +163,17 @@ function intersect(
   return { rules, excluded };
 }
 
-function narrow(entry: HostEntry, limit: HostEntry, setting: string): Rule[] {
+function narrow(entry: HostEntry, limit: HostEntry, setting: Setting): Rule[] {
   const host = covers(limit.host, entry.host) ? entry.host : covers(entry.host, limit.host) ? limit.host : undefined;
   const ports = entry.ports.filter((port) => limit.ports.includes(port));
   if (host === undefined || ports.length === 0) return [];
   return [ruleOf({ ...entry, host, ports }, setting, isExact(limit))];
 }
 
-function ruleOf({ host, ports, text }: HostEntry, setting: string, mayBePrivate: boolean): Rule {
-  return { host, ports: [...ports], source: `"${text}" in ${setting}`, mayBePrivate };
+function ruleOf({ host, ports, text }: HostEntry, setting: Setting, mayBePrivate: boolean): Rule {
+  const { name, privateRemedy } = setting;
+  const source = `"${text}" in ${name}`;
+  return { host, ports: [...ports], source, mayBePrivate, ...(privateRemedy !== undefined && { privateRemedy }) };
 }
 
 /** @param isForNamesOnly as in `egress.allowed`, which limits what environments name */
@@ -172,9 +187,20 @@ function addressRules(entries: readonly Entry[], setting: string, isForNamesOnly
   });
 }
 
-function remedyOf(hasCeiling: boolean): string {
-  const both = hasCeiling ? ' and to egress.allowed of the runner' : '';
-  return `If agents may reach it, add "HOST" to AllowedHosts of the environment${both}, or to egress.always of the runner.`;
+/** Sentences in which HOST is the host. Followed, each of them allows it. */
+function remediesOf(hasCeiling: boolean) {
+  const environment = 'add "HOST" to AllowedHosts of the environment';
+  const always = 'or to egress.always of the runner';
+  // Without the setting, every public host is allowed, which must not end with its first entry.
+  const exactly = hasCeiling ? 'add "HOST" to egress.allowed' : 'set egress.allowed = ["*", "HOST"]';
+  const ifPrivate = 'If it may lead to private addresses,';
+  return {
+    admitted: `If agents may reach it, ${environment}, ${always}.`,
+    excluded: `If agents may reach it, ${environment} and to egress.allowed of the runner, ${always}.`,
+    privateNamed: `${ifPrivate} ${exactly} of the runner.`,
+    privateAlways: `${ifPrivate} add "HOST" to egress.always of the runner.`,
+    privateUnnamed: `${ifPrivate} ${environment}, and ${exactly} of the runner.`,
+  };
 }
 
 function list(texts: readonly string[]): string {
