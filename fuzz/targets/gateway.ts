@@ -12,9 +12,11 @@ import { type Injection, injectCredentials } from '../../src/gateway/intercept/p
 import { type IpAddress, parseAddress, parseBlock, showAddress, showBlock } from '../../src/gateway/ip-address.ts';
 import { callKind, modelInPath } from '../../src/gateway/models/call-kind.ts';
 import { parseUsage } from '../../src/gateway/models/ledger.ts';
+import { parseRequest } from '../../src/gateway/models/request-body.ts';
 import { createUsageReader } from '../../src/gateway/models/read-usage.ts';
 import { createResponseObjects } from '../../src/gateway/models/response-objects.ts';
-import { findPrice, totalTokens } from '../../src/gateway/models/usage.ts';
+import { withoutUsage } from '../../src/gateway/models/usage-chunk.ts';
+import { findPrice, tokensOf } from '../../src/gateway/models/usage.ts';
 import type { EgressPolicy } from '../../src/gateway/policy.ts';
 import { readRequestTarget } from '../../src/gateway/request-target.ts';
 import { isRetryRequest } from '../../src/gateway/server-hello.ts';
@@ -77,11 +79,22 @@ export const targets: readonly Target[] = [
         objects.end();
       }
       const usage = reader.finish({ isComplete: false, bytes: text.length });
-      return [findPrice({ m: { input: 1, output: 1 } }, text), totalTokens(usage), parseUsage(text).length].slice(1);
+      return [findPrice({ m: { input: 1, output: 1 } }, text), tokensOf(usage), parseUsage(text).length].slice(1);
     },
     // As a stream, as one object, and each line as one of a ledger, in which an error costs most.
     passes: 4,
     check: (counts: unknown) => assert.ok(Array.isArray(counts) && counts.every((each) => each >= 0)),
+  },
+  {
+    covers: ['gateway/models/usage-chunk.ts#withoutUsage', 'gateway/models/request-body.ts#parseRequest'],
+    corpus: ['data: {"choices":[],"usage":{}}\r\n\r\ndata: [DONE]\n\n', '{"model":"m","stream":true}'],
+    run: (text: string) => {
+      const filter = withoutUsage();
+      const passed = [filter.write(Buffer.from(text)), filter.end()];
+      return { passed: Buffer.concat(passed).length, length: Buffer.byteLength(text), parsed: parseRequest(text) };
+    },
+    passes: 2,
+    check: ({ passed, length }: { passed: number; length: number }) => assert.ok(passed <= length),
   },
   {
     covers: ['gateway/host-name.ts#parseHost'],
