@@ -12,11 +12,11 @@ import { type Injection, injectCredentials } from '../../src/gateway/intercept/p
 import { type IpAddress, parseAddress, parseBlock, showAddress, showBlock } from '../../src/gateway/ip-address.ts';
 import { callKind, modelInPath } from '../../src/gateway/models/call-kind.ts';
 import { parseUsage } from '../../src/gateway/models/ledger.ts';
-import { parseRequest } from '../../src/gateway/models/request-body.ts';
 import { createUsageReader } from '../../src/gateway/models/read-usage.ts';
+import { parseRequest } from '../../src/gateway/models/request-body.ts';
 import { createResponseObjects } from '../../src/gateway/models/response-objects.ts';
-import { withoutUsage } from '../../src/gateway/models/usage-chunk.ts';
 import { findPrice, tokensOf } from '../../src/gateway/models/usage.ts';
+import { withoutUsage } from '../../src/gateway/models/usage-chunk.ts';
 import type { EgressPolicy } from '../../src/gateway/policy.ts';
 import { readRequestTarget } from '../../src/gateway/request-target.ts';
 import { isRetryRequest } from '../../src/gateway/server-hello.ts';

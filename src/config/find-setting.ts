@@ -30,7 +30,8 @@ export function allSettings(connectionNames: readonly string[], models: readonly
 
 /** @throws UserError (exit code 2) that suggests the nearest name */
 export function findSetting(name: string): Setting {
-  const found = allSettings([]).find((candidate) => candidate.name === name) ?? findOfConnection(name) ?? findOfPrice(name);
+  const found =
+    allSettings([]).find((candidate) => candidate.name === name) ?? findOfConnection(name) ?? findOfPrice(name);
   if (found) return found;
   if (isTableName(name)) throw noSetting(name);
   const connection = connectionOf(name);

@@ -245,7 +245,10 @@ function contradictions({ queues, limits, prices }: Config, document: TomlDocume
     warn(['queues', 'scale_down_at'], `queues.scale_down_at is not below queues.scale_up_at: ${why}`);
   }
   if (limits.maxCost !== undefined && Object.keys(prices).length === 0)
-    warn(['limits', 'max_cost'], 'limits.max_cost needs a price for each model in [limits.prices."MODEL"]: jobs are refused');
+    warn(
+      ['limits', 'max_cost'],
+      'limits.max_cost needs a price for each model in [limits.prices."MODEL"]: jobs are refused',
+    );
   return found;
 }
 

@@ -318,7 +318,11 @@ const price = number(0, 1e9, { whole: false });
 export const priceFields = {
   input: optional('input', price, 'price of a million tokens that the model reads'),
   output: optional('output', price, 'price of a million tokens that it writes, with those of its reasoning'),
-  cachedInput: optional('cached_input', price, 'price of a million tokens that it reads from its cache; default: input'),
+  cachedInput: optional(
+    'cached_input',
+    price,
+    'price of a million tokens that it reads from its cache; default: input',
+  ),
   cacheWrite: optional('cache_write', price, 'price of a million tokens that it writes to its cache; default: input'),
 } as const;
 

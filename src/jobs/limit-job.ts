@@ -64,7 +64,8 @@ function requireCounted(
   };
   const remove = `remove limits.${limit} from the configuration of the runner and from the environment`;
   if (egress === undefined) {
-    const wall = 'Set egress.otherwise = "deny", or name the hosts that the job may reach in AllowedHosts of its environment';
+    const wall =
+      'Set egress.otherwise = "deny", or name the hosts that the job may reach in AllowedHosts of its environment';
     refuse('the job reaches models without a gateway that counts', `${wall}, with docker or podman. Or ${remove}.`);
   }
   if (credentials.broker === 'off')

@@ -2,7 +2,15 @@
 import { systemClock } from '../../lib/clock.ts';
 import { formatCost } from '../../lib/format-cost.ts';
 import { valuesOf } from '../headers.ts';
-import type { Guard, InterceptedRequest, Pass, Respond, ResponseHead, ResponseTap, Verdict } from '../intercept/hooks.ts';
+import type {
+  Guard,
+  InterceptedRequest,
+  Pass,
+  Respond,
+  ResponseHead,
+  ResponseTap,
+  Verdict,
+} from '../intercept/hooks.ts';
 import type { ModelPolicy } from '../policy.ts';
 import { type CallKind, callKind, modelInPath, providerOf } from './call-kind.ts';
 import type { Ledger } from './ledger.ts';

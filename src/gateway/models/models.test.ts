@@ -259,14 +259,14 @@ async function startModel(models: Omit<ModelPolicy, 'hosts'>) {
   let next: Response | ((request: string) => Response | Promise<Response>) = { body: '', isStream: false };
   const host = undo.use(
     await startSecureHost(['model.example'], (request, response) => {
-      const chunks: Buffer[] = [];
-      request.on('data', (chunk: Buffer) => chunks.push(chunk)).once('end', async () => {
+      void (async () => {
+        const chunks = await Array.fromAsync(request as AsyncIterable<Buffer>);
         const found = typeof next === 'function' ? await next(Buffer.concat(chunks).toString()) : next;
         const { status = 200, body, isStream, isCut } = found;
         response.writeHead(status, { 'content-type': isStream ? 'text/event-stream' : 'application/json' });
         if (!isCut) response.end(body);
         else response.write(body, () => setImmediate(() => response.destroy()));
-      });
+      })();
     }),
   );
   const broker = undo.use(
@@ -401,13 +401,19 @@ test('at a limit, the next call is refused with a sentence in the shape of its A
   assert.equal(unpriced.status, 403);
   assert.match(unpriced.body, /the model \\"other\\" has no price\. Set its price in \[limits\.prices\.\\"other\\"\]/);
   assert.equal((await model.call('/v1/messages/batches', {}, respondWith(1, 'x'))).status, 403);
-  assert.equal((await model.call('/v1/responses', { model: 'cheap', background: true }, respondWith(1, 'x'))).status, 403);
+  assert.equal(
+    (await model.call('/v1/responses', { model: 'cheap', background: true }, respondWith(1, 'x'))).status,
+    403,
+  );
   // The name in the response has no price: that of the request counts.
   const renamed = await model.call('/v1/messages', { model: 'dear' }, respondWith(500, 'alias'));
   assert.equal(renamed.status, 200);
   const refused = await call('cheap', 1);
   const { message } = JSON.parse(refused.body).error;
-  assert.ok(message.startsWith('plan42: the models of the job have cost 0.5, and limits.max_cost is 0.5'), refused.body);
+  assert.ok(
+    message.startsWith('plan42: the models of the job have cost 0.5, and limits.max_cost is 0.5'),
+    refused.body,
+  );
   assert.ok(model.lines.some((line) => line.includes('the model "other" has no price')));
   // Neither without TLS nor by a WebSocket, which is not read.
   assert.equal((await call('cheap', 1, 'http')).status, 403);

@@ -14,7 +14,10 @@ export interface EventFilter {
 // A longer event is not the one with the usage.
 const maxEventBytes = 1 << 20;
 
-const UsageOnly = v.object({ choices: v.pipe(v.array(v.unknown()), v.length(0)), usage: v.record(v.string(), v.unknown()) });
+const UsageOnly = v.object({
+  choices: v.pipe(v.array(v.unknown()), v.length(0)),
+  usage: v.record(v.string(), v.unknown()),
+});
 
 export function withoutUsage(): EventFilter {
   let pending: Buffer = Buffer.alloc(0);
