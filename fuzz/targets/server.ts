@@ -18,7 +18,6 @@ import {
   requireUuidV4,
 } from '../../src/server/http/query.ts';
 import { createRouter } from '../../src/server/http/router.ts';
-import { runnerFailure } from '../../src/server/http/runner-failure.ts';
 import { isPageToken } from '../../src/server/page/sessions.ts';
 import { turnKey } from '../../src/server/routes/turns.ts';
 import { startControlPlane, type TestControlPlane } from '../../test/support/control-plane.ts';
@@ -181,15 +180,6 @@ export const targets: readonly Target[] = [
     passes: 9,
     // Node.js limits the headers of a request, and so its path, to 16 KiB.
     maxKiB: 16,
-  },
-  {
-    covers: ['server/http/runner-failure.ts#runnerFailure'],
-    corpus: ['GET https://api.github.com/repos/a/b: 404 Not Found []', 'github connection x not found'],
-    run: (message: string) => runnerFailure(message),
-    check: ({ status, message }: HttpError, input: string) => {
-      assert.ok([400, 404, 422, 502].includes(status));
-      assert.equal(message, input);
-    },
   },
   {
     covers: ['server/http/router.ts#createRouter', 'server/http/errors.ts#errorReply'],

@@ -18,16 +18,14 @@ export interface TurnDeps {
 
 export const pendingStatus = 'Pending';
 
-type NewTurn = Pick<Turn, 'Prompt' | 'ReasoningLevel'>;
-
 /** Adds the next turn of a task, which the scheduler sends to a runner. The caller has checked the task's state. */
-export function addTurn({ store, clock, events }: TurnDeps, task: Task, fields: NewTurn): Turn {
+export function addTurn({ store, clock, events }: TurnDeps, task: Task, prompt: string): Turn {
   const turn: Turn = {
-    ...fields,
     TenantId: task.TenantId,
     WorkstreamId: task.WorkstreamId,
     TaskId: task.TaskId,
     TurnIndex: (task.LastTurnIndex ?? 0) + 1,
+    Prompt: prompt,
     CommitInfo: null,
     Status: pendingStatus,
     ...firstVersion(clock),
@@ -47,7 +45,7 @@ export type TurnChange = Partial<
     Turn,
     | 'PreviousResponseID'
     | 'CommitInfo'
-    | 'ReasoningLevel'
+    | 'WorkstreamId'
     | 'Status'
     | 'OutputMessage'
     | 'ErrorMessage'

@@ -16,7 +16,6 @@ import {
   optionalFlag,
   optionalId,
   optionalText,
-  otherFields,
   parseBody,
   shortText,
   undelete,
@@ -97,8 +96,7 @@ export function environmentRoutes({ store, clock, events }: EnvironmentDeps): Ro
       const key = keyOf(request.params);
       checkReferences(store, key.TenantId, fields);
       requireUsableNames(fields);
-      const others = otherFields(request, environments);
-      const environment = { ...others, ...key, ...initial, ...fields, Deleted: false, ...firstVersion(clock) };
+      const environment = { ...key, ...initial, ...fields, Deleted: false, ...firstVersion(clock) };
       requireFit(environments, environment);
       return created(
         store.transaction(() => {
@@ -119,8 +117,7 @@ export function environmentRoutes({ store, clock, events }: EnvironmentDeps): Ro
 
     route('PATCH', path, { access: tenantOnly }, (request) => {
       const version = requiredIfMatch(request);
-      const known = withDefaults(parseBody(request, Changes));
-      const changes = { ...otherFields(request, environments), ...known };
+      const changes = withDefaults(parseBody(request, Changes));
       const environment = readUndeleted(environments, keyOf(request.params), changes.Deleted === false);
       checkReferences(store, environment.TenantId, changes);
       requireVersion(environments, environment, version);

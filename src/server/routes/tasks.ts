@@ -10,9 +10,7 @@ import {
   changesOf,
   optionalCount,
   optionalId,
-  optionalIds,
   optionalText,
-  otherFields,
   parseBody,
   requiredLongText,
   requiredText,
@@ -24,7 +22,6 @@ import {
   includeDeleted,
   listedDeleted,
   listReply,
-  pageBodyWithItems,
   queryInteger,
   requiredIfMatch,
   requireUuidV4,
@@ -36,13 +33,13 @@ import {
   ok,
   type Route,
   route,
+  tenantAndAgent,
   tenantAndRunner,
   tenantOnly,
   tenantPath,
 } from '../http/route.ts';
 import type { Store } from '../store/store.ts';
 import { searchTasks } from '../store/tasks.ts';
-import { mayUseTask, requirePullRequestChange, requireUseOfTask } from './runner-access.ts';
 
 const RepoInfoBody = v.pipe(
   knownFields({
@@ -66,8 +63,6 @@ const CreateBody = knownFields({
   Prompt: requiredLongText,
   EnvironmentId: optionalId,
   Model: optionalText,
-  ReasoningLevel: optionalText,
-  FileIDs: optionalIds,
   RepoInfo: repoInfoByRepo,
 });
 const UpdateBody = changesOf({
@@ -75,8 +70,6 @@ const UpdateBody = changesOf({
   Prompt: v.nullish(requiredLongText),
   EnvironmentId: optionalId,
   Model: optionalText,
-  ReasoningLevel: optionalText,
-  NewFileIDs: optionalIds,
   RepoInfo: repoInfoByRepo,
   Deleted: undelete,
 });
@@ -84,7 +77,7 @@ const UpdateBody = changesOf({
 const path = `${tenantPath}/tasks/:taskId`;
 
 interface TaskDeps extends TurnDeps {
-  store: TurnDeps['store'] & Pick<Store, 'environments' | 'githubConnections' | 'tenants' | 'turnNetworks'>;
+  store: TurnDeps['store'] & Pick<Store, 'environments' | 'turnNetworks'>;
 }
 
 export function taskRoutes(deps: TaskDeps): Route[] {
@@ -102,14 +95,11 @@ export function taskRoutes(deps: TaskDeps): Route[] {
       const environment = store.environments.find({ TenantId: key.TenantId, EnvironmentId: body.EnvironmentId ?? '' });
       if (environment?.Deleted !== false) throw badRequest('EnvironmentId: no such environment');
       const task: Task = {
-        ...otherFields(request, tasks),
         ...key,
         Title: body.Title,
         Prompt: body.Prompt,
         EnvironmentId: environment.EnvironmentId,
         Model: body.Model ?? null,
-        ReasoningLevel: body.ReasoningLevel ?? undefined,
-        FileIDs: body.FileIDs ?? undefined,
         Parallel: false,
         AssignedToAI: true,
         RepoInfo: body.RepoInfo ?? {},
@@ -119,7 +109,7 @@ export function taskRoutes(deps: TaskDeps): Route[] {
       };
       store.transaction(() => {
         create(tasks, task);
-        addTurn(deps, task, { Prompt: task.Prompt });
+        addTurn(deps, task, task.Prompt);
       });
       return created(read(tasks, key));
     }),
@@ -133,13 +123,10 @@ export function taskRoutes(deps: TaskDeps): Route[] {
       return listReply(tasks, query, filter, { arrayName: 'Tasks' });
     }),
 
-    route('PATCH', path, { access: allButSignIn }, (request) => {
-      requireUseOfTask(deps, request.principal, request.params);
+    route('PATCH', path, { access: tenantAndAgent }, (request) => {
       const version = requiredIfMatch(request);
-      const { EnvironmentId: environmentId, ...known } = parseBody(request, UpdateBody);
-      const changes = { ...otherFields(request, tasks), ...known };
+      const { EnvironmentId: environmentId, ...changes } = parseBody(request, UpdateBody);
       const task = readUndeleted(tasks, keyOf(request.params), changes.Deleted === false);
-      requirePullRequestChange(request.principal, task, changes);
       if ((environmentId ?? task.EnvironmentId) !== task.EnvironmentId) {
         throw badRequest('EnvironmentId: the environment of a task cannot change');
       }
@@ -158,7 +145,7 @@ export function taskRoutes(deps: TaskDeps): Route[] {
       return noContent;
     }),
 
-    route('POST', '/v1/tasks/search', { access: tenantAndRunner }, ({ principal, query }) => {
+    route('POST', '/v1/tasks/search', { access: tenantOnly }, ({ principal, query }) => {
       const pullRequestId = queryInteger(query, 'pullRequestId', { min: 1, max: Number.MAX_SAFE_INTEGER });
       const taskId = query.get('taskId') ?? undefined;
       if (pullRequestId === undefined && taskId === undefined) throw badRequest('pullRequestId or taskId is required');
@@ -167,8 +154,7 @@ export function taskRoutes(deps: TaskDeps): Route[] {
         taskId: taskId?.toLowerCase(),
         pullRequestId: pullRequestId?.toString(),
       });
-      const items = found.filter((task) => mayUseTask(deps, principal, task));
-      return ok(pageBodyWithItems({ items, next: undefined }, 'Tasks'));
+      return ok({ Tasks: found });
     }),
   ];
 }
