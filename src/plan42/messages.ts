@@ -91,6 +91,8 @@ export interface ListResponse {
   Items: string[] | null;
   NextToken: string | null;
   ErrorMessage: string | null;
+  /** The HTTP status for the caller if the request itself is at fault. Servers that do not know it ignore it. */
+  ErrorStatus?: number;
   /** Why results are missing from `Items`. Absent if the list is complete. Servers that do not know it ignore it. */
   Incomplete?: string;
 }
@@ -101,6 +103,7 @@ export function listResponse(type: ListResponse['Type']) {
     Items: v.nullish(v.array(v.string())),
     NextToken: text,
     ErrorMessage: text,
+    ErrorStatus: v.fallback(v.optional(v.number()), undefined),
     Incomplete: text,
   });
 }
@@ -109,6 +112,8 @@ export interface GetDefaultBranchesResponse {
   Type: 'GetDefaultBranchesResponse';
   Items: { Repo: string; DefaultBranch: string }[] | null;
   ErrorMessage: string | null;
+  /** As in {@link ListResponse}. */
+  ErrorStatus?: number;
 }
 
 export type Response = PingResponse | InvokeAgentResponse | ListResponse | GetDefaultBranchesResponse;

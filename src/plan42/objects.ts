@@ -92,6 +92,19 @@ export const runnerTokenFields = {
 };
 export type RunnerTokenMetadata = ObjectOf<typeof runnerTokenFields>;
 
+/** A key pair of this server for clients that sign requests. Its secret is returned once. */
+export const accessKeyFields = {
+  TenantID: v.string(),
+  AccessKeyID: v.string(),
+  Name: v.string(),
+  Revoked: v.boolean(),
+  RevokedAt: v.optional(v.string()),
+  /** To the minute. */
+  LastUsedAt: v.optional(v.string()),
+  CreatedAt: v.string(),
+};
+export type AccessKey = ObjectOf<typeof accessKeyFields>;
+
 export const runnerQueueFields = {
   TenantID: v.string(),
   RunnerID: v.string(),
@@ -133,6 +146,11 @@ export const taskFields = {
   TaskNumber: v.optional(integer),
   EnvironmentId: v.nullable(v.string()),
   Model: v.nullable(v.string()),
+  /** `Low`, `Medium` or `High`. */
+  ReasoningLevel: v.optional(v.string()),
+  /** The files of the task, and those that were added after its first turn. */
+  FileIDs: v.optional(v.array(v.string())),
+  NewFileIDs: v.optional(v.array(v.string())),
   Parallel: v.boolean(),
   AssignedToAI: v.boolean(),
   AssignedToTenantId: v.optional(v.string()),
@@ -156,6 +174,8 @@ export const turnFields = {
   /** Starts at 1. */
   TurnIndex: integer,
   Prompt: v.string(),
+  /** In place of that of the task. */
+  ReasoningLevel: v.optional(v.string()),
   PreviousResponseID: v.optional(v.string()),
   /** By `org/repo`. */
   CommitInfo: v.nullable(

@@ -18,7 +18,6 @@ import { personalWords } from '../server/task-words.ts';
 import { addTurn } from '../server/turn/create.ts';
 import { type ServerConnection, withServer } from '../server/with-server.ts';
 import { ensureAgentImage } from './agent-image.ts';
-import { changeNetwork } from './change-network.ts';
 import { type ChosenAgent, chooseAgent } from './choose-agent.ts';
 import { chooseEngine } from './choose-runtime.ts';
 import { finishTurn } from './finish.ts';
@@ -27,6 +26,7 @@ import { fetchTask, hostedRemote, pushCommit, pushOwnCommits } from './git/excha
 import { explainingGit } from './git/explain.ts';
 import { authorOf, commitOfWorkTree, type LocalRepository, openRepository } from './git/local-repository.ts';
 import { decideNetwork, requireLimits } from './network.ts';
+import { updateEnvironment } from './next-environment.ts';
 import type { RunOptions } from './options.ts';
 import { githubRepoOf, preparePullRequest } from './pull-request.ts';
 import { ensureService } from './service/ensure.ts';
@@ -53,15 +53,16 @@ async function runPrompt(
 ): Promise<void> {
   const repository = await openRepository(context, '.');
   if (options.apply) requireWorkTree(repository);
+  const variables = (options.env ?? []).map((text) => parseEnvVar(text, context.env));
   // Its obstacles must show before an agent works for an hour.
   const pullRequest = options.pr ? await preparePullRequest(context, repository) : undefined;
   const isLimited = options.allow !== undefined || (options.network !== undefined && options.network !== 'open');
   if (options.turn !== undefined && isLimited && isLocal(options)) await requireLimits(context);
   const start =
     options.turn === undefined
-      ? await newTask(context, repository, { prompt, options })
+      ? await newTask(context, repository, { prompt, options, variables })
       : (server: ServerConnection) =>
-          nextTurn(context, server, repository, { ...options, id: options.turn ?? '', prompt });
+          nextTurn(context, server, repository, { id: options.turn ?? '', prompt, options, variables });
   await withServer(context, { ...options, personal: true }, async (server) => {
     const { task, turn } = await start(server);
     onCreated();
@@ -72,7 +73,7 @@ async function runPrompt(
 const isLocal = ({ server, data }: RunOptions) => server === undefined && data === undefined;
 
 function checkOptions(options: RunOptions): void {
-  const { apply, pr, detach, turn, dirty, image, agent, title, env, allow, container, network } = options;
+  const { apply, pr, detach, turn, dirty, image, agent, title, allow, container, network } = options;
   const reject = (message: string, remedy: string) => {
     throw new UserError(message, { remedy, exitCode: ExitCode.usage });
   };
@@ -80,8 +81,8 @@ function checkOptions(options: RunOptions): void {
     const remedy = 'Omit --detach, or use "plan42 task apply" when the task is finished.';
     reject('--detach cannot be used with --apply or --pr', remedy);
   }
-  if (turn !== undefined && [dirty, image, agent, title, env].some((option) => option !== undefined)) {
-    reject('--turn cannot be used with options for a new task', 'Omit --dirty, --image, --agent, --title and --env.');
+  if (turn !== undefined && [dirty, image, agent, title].some((option) => option !== undefined)) {
+    reject('--turn cannot be used with options for a new task', 'Omit --dirty, --image, --agent and --title.');
   }
   const limit = network !== undefined && network !== 'open' ? '--network' : allow && '--allow';
   if (limit !== undefined && !container) {
@@ -116,15 +117,21 @@ interface Started {
   turn: AdminTurn;
 }
 
-interface NewTaskInput {
+interface PromptInput {
   prompt: string;
+  options: Pick<RunOptions, 'allow' | 'network'>;
+  /** Those of `--env`. */
+  variables: readonly EnvVar[];
+}
+
+interface NewTaskInput extends PromptInput {
   options: RunOptions;
 }
 
 /** Checks what can be checked without the server, starts the service, and returns the work with it. */
-async function newTask(context: CliContext, repository: LocalRepository, { prompt, options }: NewTaskInput) {
-  const { env, stderr } = context;
-  const variables = (options.env ?? []).map((text) => parseEnvVar(text, env));
+async function newTask(context: CliContext, repository: LocalRepository, input: NewTaskInput) {
+  const { options } = input;
+  const { stderr } = context;
   const agent = chooseAgent(context, options);
   if (agent.reason !== undefined) stderr.write(`${agent.reason}\n`);
   const isOwn = isLocal(options);
@@ -139,28 +146,19 @@ async function newTask(context: CliContext, repository: LocalRepository, { promp
   for (const note of notes) stderr.write(`${note}\n`);
   const network = options.container
     ? await decideNetwork(context, {
-        ...{ options, repository, variables: [...agent.variables, ...variables], agentHosts: agent.hosts },
+        ...{ options, repository, variables: [...agent.variables, ...input.variables], agentHosts: agent.hosts },
         engine: isOwn ? engine : undefined,
       })
     : undefined;
   for (const note of network?.notes ?? []) stderr.write(`${note}\n`);
   const commit = options.dirty ? await commitOfWorkTree(repository) : repository.head;
   return (server: ServerConnection) =>
-    createTask(context, server, repository, {
-      prompt,
-      options,
-      agent,
-      image,
-      variables,
-      commit,
-      hosts: network?.hosts,
-    });
+    createTask(context, server, repository, { ...input, agent, image, commit, hosts: network?.hosts });
 }
 
 interface TaskInput extends NewTaskInput {
   agent: ChosenAgent;
   image: string;
-  variables: readonly EnvVar[];
   commit: string;
   hosts: string[] | undefined;
 }
@@ -232,14 +230,14 @@ function mergeVariables(variables: readonly EnvVar[]): EnvVar[] {
 }
 
 /** Adds a turn, whose agent also gets what the user has committed to the branch of the task. */
-export async function nextTurn(
-  { stderr }: CliContext,
+async function nextTurn(
+  { env, stderr }: CliContext,
   { client, location, tenantId }: ServerConnection,
   repository: LocalRepository,
-  { id, prompt, allow = [], network }: { id: string; prompt: string } & Pick<RunOptions, 'allow' | 'network'>,
+  { id, prompt, options: { allow = [], network }, variables }: PromptInput & { id: string },
 ): Promise<Started> {
   const task = await findTask(client, id, personalWords);
-  if (allow.length > 0 || network !== undefined) await changeNetwork(client, task, { repository, allow, network });
+  await updateEnvironment(client, task, { hosts: allow, network, repository, variables, env });
   const info = task.RepoInfo?.[hostedRepo(repository.hostedName)];
   if (info?.FeatureBranch) {
     const remote = hostedRemote(repository, location, tenantId);

@@ -43,6 +43,18 @@ export function modelEntries(variables: readonly Variable[], env: NodeJS.Process
   });
 }
 
+/** Hosts of models that everyone can use, beside those of the keys. Their APIs have the shape of OpenAI's. */
+const otherHosts = ['api.together.xyz', 'api.cerebras.ai', 'api.fireworks.ai', 'api.moonshot.ai'];
+
+/** The URLs of all hosts that are known to be those of models, and of those that variables name. */
+export function modelUrls(variables: readonly (readonly [name: string, value: string])[]): URL[] {
+  const ofKeys = [...new Set(Object.values(entryOfKey))].flatMap((text) =>
+    parseEntry(text).flatMap((entry) => (entry.kind === 'host' ? [entry.host] : [])),
+  );
+  const named = variables.flatMap(([name, value]) => baseUrlOf(name, value) ?? []);
+  return [...[...ofKeys, ...otherHosts].map((host) => new URL(`https://${host}`)), ...named];
+}
+
 function baseUrlOf(name: string, value: string | undefined): URL | undefined {
   const url = baseUrl.test(name) ? URL.parse(value ?? '') : null;
   return url !== null && /^https?:$/.test(url.protocol) ? url : undefined;

@@ -5,10 +5,11 @@ import type { Broker } from '../core/queues/broker.ts';
 import type { RoundRobin } from '../core/queues/round-robin.ts';
 import type { Timing } from '../core/timing.ts';
 import { read } from '../core/versioned.ts';
-import { badGateway, badRequest } from '../http/errors.ts';
+import { badRequest } from '../http/errors.ts';
 import { queryInteger } from '../http/query.ts';
 import type { ApiRequest } from '../http/route.ts';
 import { ok, type Reply, type Route, route, tenantOnly } from '../http/route.ts';
+import { runnerFailure } from '../http/runner-failure.ts';
 import type { Store } from '../store/store.ts';
 import { connectionPath, githubConnectionKey } from './github-connections.ts';
 
@@ -34,7 +35,7 @@ export function githubProxyRoutes(deps: GithubProxyDeps): Route[] {
     ),
 
     route('GET', `${connectionPath}/orgs/:org/repos`, options, (request) => {
-      if (!request.query.has('search')) throw badRequest('search is required');
+      if (!request.query.get('search')) throw badRequest('search is required');
       return requestList(
         deps,
         request,
@@ -74,7 +75,7 @@ async function requestList(
   };
   const limits = { timeoutMs: timing.runnerResponseTimeoutMs, signal, anyQueue: true };
   const response: InferOutput<ListSchema> = await broker.request(queue, request, schema, limits);
-  if (response.ErrorMessage) throw badGateway(response.ErrorMessage);
-  const { Items, NextToken, Incomplete } = response;
+  const { ErrorMessage, ErrorStatus, Items, NextToken, Incomplete } = response;
+  if (ErrorMessage) throw runnerFailure(ErrorMessage, ErrorStatus);
   return ok({ Items: Items ?? [], ...(NextToken && { NextToken }), ...(Incomplete && { Incomplete }) });
 }

@@ -1,6 +1,7 @@
 /** The tables whose rows are objects of the API, with the columns that follow from the objects' fields. */
 import * as v from 'valibot';
 import {
+  accessKeyFields,
   environmentFields,
   githubConnectionFields,
   runnerFields,
@@ -25,36 +26,47 @@ export function createTables(database: Database) {
       name: 'tenants',
       key: ['TenantId'],
       order: ['CreatedAt', 'TenantId'],
+      keepsOthers: true,
     }),
     environments: createTable(database, environmentFields, {
       type: 'Environment',
       name: 'environments',
       key: ['TenantId', 'EnvironmentId'],
       order: ['CreatedAt', 'EnvironmentId'],
+      keepsOthers: true,
     }),
     tasks: createTable(database, taskFields, {
       type: 'Task',
       name: 'tasks',
       key: ['TenantId', 'TaskId'],
       order: ['CreatedAt', 'TaskId'],
+      keepsOthers: true,
     }),
     turns: createTable(database, turnFields, {
       type: 'Turn',
       name: 'turns',
       key: ['TenantId', 'TaskId', 'TurnIndex'],
       order: ['TurnIndex'],
+      keepsOthers: true,
     }),
     runners: createTable(database, runnerFields, {
       type: 'Runner',
       name: 'runners',
       key: ['TenantId', 'RunnerId'],
       order: ['CreatedAt', 'RunnerId'],
+      keepsOthers: true,
     }),
     runnerTokens: createTable(database, runnerTokenFields, {
       type: 'RunnerToken',
       name: 'runner_tokens',
       key: ['TenantID', 'RunnerID', 'TokenID'],
       order: ['CreatedAt', 'TokenID'],
+    }),
+    accessKeys: createTable(database, accessKeyFields, {
+      type: 'AccessKey',
+      name: 'access_keys',
+      key: ['AccessKeyID'],
+      order: ['CreatedAt', 'AccessKeyID'],
     }),
     runnerQueues: createTable(database, runnerQueueFields, {
       type: 'RunnerQueue',
@@ -67,6 +79,7 @@ export function createTables(database: Database) {
       name: 'github_connections',
       key: ['TenantID', 'ConnectionID'],
       order: ['CreatedAt', 'ConnectionID'],
+      keepsOthers: true,
     }),
     pageSessions: createTable(database, pageSessionFields, {
       type: 'PageSession',
