@@ -23,8 +23,10 @@ import { LiveRequests } from './http/live-requests.ts';
 import type { Route } from './http/route.ts';
 import { createRouter } from './http/router.ts';
 import { sendHealth } from './http/send-health.ts';
+import { checkSignedRequest, maxSkewMs } from './http/signed-requests.ts';
 import { createPageFiles } from './page/page-files.ts';
 import type { SignInLinks } from './page/sign-in-links.ts';
+import { accessKeyRoutes } from './routes/access-keys.ts';
 import { activeTurnRoutes } from './routes/active-turns.ts';
 import { endedTurnRoutes } from './routes/ended-turns.ts';
 import { environmentRoutes } from './routes/environments.ts';
@@ -45,6 +47,7 @@ import { turnNetworkRoutes } from './routes/turn-networks.ts';
 import { turnRoutes } from './routes/turns.ts';
 import { workstreamTaskRoutes } from './routes/workstream-tasks.ts';
 import { workstreamRoutes } from './routes/workstreams.ts';
+import { UsedSignatures } from './sigv4/used-signatures.ts';
 import type { QueueKey } from './store/runner-queues.ts';
 import type { Store } from './store/store.ts';
 
@@ -87,6 +90,7 @@ export function createApp(options: AppOptions): App {
   const history = new QueueHistory(store, historySteps);
   const tokenEnds = new TokenEnds(options);
   const deps = { ...options, events, broker, roundRobin, machines, liveRequests, history, tokenEnds };
+  const signatures = { usedSignatures: new UsedSignatures(clock, 2 * maxSkewMs), url: options.url };
   const scheduler = new Scheduler(deps);
   const workstreamStarter = new WorkstreamStarter(deps);
   const watches = new Set<Promise<void>>();
@@ -111,6 +115,8 @@ export function createApp(options: AppOptions): App {
   const handle = createDispatcher({
     findRoute: createRouter([...served, ...notImplementedRoutes(served)]),
     authenticate: (headers, route) => authenticate(headers, route, deps),
+    checkSignature: (principal, route, request, body) =>
+      checkSignedRequest(principal, route, request, body, signatures),
     checkHost: options.checkHost,
     sendPageFile: createPageFiles().send,
     sendHealth: (response) => sendHealth(response, store.health),
@@ -147,6 +153,7 @@ export type RouteDeps = Parameters<typeof tenantRoutes>[0] &
   Parameters<typeof turnNetworkRoutes>[0] &
   Parameters<typeof runnerRoutes>[0] &
   Parameters<typeof runnerTokenRoutes>[0] &
+  Parameters<typeof accessKeyRoutes>[0] &
   Parameters<typeof runnerQueueRoutes>[0] &
   Parameters<typeof githubProxyRoutes>[0] &
   Parameters<typeof repositoryRoutes>[0] &
@@ -168,6 +175,7 @@ export function servedRoutes(deps: RouteDeps): Route[] {
     ...turnNetworkRoutes(deps),
     ...runnerRoutes(deps),
     ...runnerTokenRoutes(deps),
+    ...accessKeyRoutes(deps),
     ...runnerQueueRoutes(deps),
     ...endedTurnRoutes(deps),
     ...githubConnectionRoutes(deps),

@@ -69,6 +69,18 @@ export function collectSecrets({ config, connection, request, env }: SecretSourc
   return [...github, ...bound, ...usual];
 }
 
+/** The variables that an agent gets, with those of its environment, and the endpoints of models in its request. */
+export function agentVariables({ config, request, env }: Omit<SecretSources, 'connection'>): [string, string][] {
+  const { OpenAIEndpoint, ClaudeEndpoint } = request;
+  const pairs: [string, unknown][] = [
+    ...config.jobs.env.map(({ name, value = env[name] }): [string, unknown] => [name, value]),
+    ...[...environmentVariables(request['Environment'])].map(([name, { value }]): [string, unknown] => [name, value]),
+    ['OPENAI_ENDPOINT', OpenAIEndpoint],
+    ['ANTHROPIC_ENDPOINT', ClaudeEndpoint],
+  ];
+  return pairs.flatMap(([name, value]) => (typeof value === 'string' && value !== '' ? [[name, value]] : []));
+}
+
 /** The value of a secret in the configuration as it is now. Undefined if it is in none. */
 export function currentValue(name: string, config: SecretConfig, env: NodeJS.ProcessEnv): string | undefined {
   const [, source, key = ''] = /^(github|jobs\.env)\.(.*)$/s.exec(name) ?? [];

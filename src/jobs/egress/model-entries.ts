@@ -34,6 +34,21 @@ export function modelEntries(variables: readonly Variable[], env: NodeJS.Process
   });
 }
 
+/** Hosts of models that everyone can use, beside those of the presets. Their APIs have the shape of OpenAI's. */
+const otherHosts = [
+  ...['openrouter.ai', 'api.mistral.ai', 'api.groq.com', 'api.x.ai', 'api.deepseek.com', 'api.together.xyz'],
+  ...['api.cerebras.ai', 'api.fireworks.ai', 'api.moonshot.ai'],
+];
+
+/** The URLs of all hosts that are known to be those of models, and of those that variables name. */
+export function modelUrls(variables: readonly (readonly [name: string, value: string])[]): URL[] {
+  const ofPresets = [...new Set(Object.values(presetOfKey))].flatMap((preset) =>
+    parseEntry(preset).flatMap((entry) => (entry.kind === 'host' ? [entry.host] : [])),
+  );
+  const named = variables.flatMap(([name, value]) => baseUrlOf(name, value) ?? []);
+  return [...[...ofPresets, ...otherHosts].map((host) => new URL(`https://${host}`)), ...named];
+}
+
 function baseUrlOf(name: string, value: string | undefined): URL | undefined {
   const url = baseUrl.test(name) ? URL.parse(value ?? '') : null;
   return url !== null && /^https?:$/.test(url.protocol) ? url : undefined;

@@ -61,7 +61,7 @@ export function githubProxyRoutes(deps: GithubProxyDeps): Route[] {
       return requestList(deps, request, message, listResponse('ListRepoBranchesResponse'));
     }),
 
-    route('POST', `${connectionPath}/default-branches`, options, async (request) => {
+    route('POST', `${connectionPath}/default-branches`, { ...options, repeatable: true }, async (request) => {
       const { Repos } = parseBody(request, DefaultBranchesBody);
       const message = { Type: 'GetDefaultBranchesRequest', Repos };
       const { Items } = await requestRunner(deps, request, message, GetDefaultBranchesResponse);

@@ -2,6 +2,7 @@
 import * as v from 'valibot';
 import { integer } from '../../plan42/fields.ts';
 import {
+  accessKeyFields,
   environmentFields,
   githubConnectionFields,
   runnerFields,
@@ -90,6 +91,12 @@ export function createTables(database: Database) {
       name: 'runner_tokens',
       key: ['TenantID', 'RunnerID', 'TokenID'],
       order: ['CreatedAt', 'TokenID'],
+    }),
+    accessKeys: createTable(database, accessKeyFields, {
+      type: 'AccessKey',
+      name: 'access_keys',
+      key: ['AccessKeyID'],
+      order: ['CreatedAt', 'AccessKeyID'],
     }),
     runnerQueues: createTable(database, runnerQueueFields, {
       type: 'RunnerQueue',
