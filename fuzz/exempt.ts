@@ -110,6 +110,7 @@ export const exemptions: Readonly<Record<string, string>> = {
   'server/http/query.ts#listedDeleted': 'reads by queryFlag',
   'server/http/reply.ts#sendGitError': 'writes what errorReply returns',
   'server/http/reply.ts#sendError': 'writes what errorReply returns',
+  'cli/server/environment/write.ts#changeVariables': 'compares names, and prints them by printableLine',
   'cli/server/environment/write.ts#requireHost': 'parses by allowedHostProblem',
   'server/http/errors.ts': ownText,
   'server/http/route.ts': 'passes on',

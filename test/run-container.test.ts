@@ -7,19 +7,27 @@ import { defaultBase } from '../src/cli/agents/dockerfile.ts';
 import { builderGateway, provideBase } from './support/agent-base.ts';
 import { type Env, run } from './support/engines/processes.ts';
 import { requires } from './support/engines-client.ts';
+import { eventually } from './support/eventually.ts';
 import { git } from './support/git.ts';
 import { programPackage, startNpmRegistry } from './support/npm-registry.ts';
 import { read, startUser, type User } from './support/personal-service.ts';
 import { requiresCommands } from './support/requires-command.ts';
+import { jobIdOf } from './support/tasks.ts';
 import { makeTempDir } from './support/temp-dir.ts';
 
 const program = `#!/usr/bin/env node
+import { randomBytes } from 'node:crypto';
 import { existsSync, readFileSync, writeFileSync } from 'node:fs';
 if (!existsSync('/.dockerenv') && !existsSync('/run/.containerenv')) process.exit(9);
 const prompt = readFileSync(0, 'utf8');
 writeFileSync('prompt.txt', prompt);
+if (prompt.startsWith('Never end')) {
+  writeFileSync('data', randomBytes(5 << 20));
+  writeFileSync('/tmp/written', '');
+  setInterval(() => {}, 60_000);
+}
 if (prompt.startsWith('Reach out') && !(await fetch('http://evil.invalid/')).ok) process.exit(3);
-console.log('Done.');
+if (!prompt.startsWith('Never end')) console.log('Done.');
 `;
 const adapter = `export default {
   name: 'tiny',
@@ -61,6 +69,22 @@ suite('plan42 run in containers', { concurrency: 2 }, () => {
         const again = await succeed(user, clone, [...agent, '--json', '--detach', 'Again']);
         assert.doesNotMatch(again.stderr, /Building/);
         assert.equal(await idOf(name, env), built);
+
+        const endless = (await succeed(user, clone, [...agent, '--detach', 'Never end'])).stdout.trim();
+        const isWritten = ['exec', jobIdOf(endless, 1), 'test', '-e', '/tmp/written'];
+        await eventually(async () => {
+          return await run(name, isWritten, { env }).then(
+            () => true,
+            () => false,
+          );
+        });
+        await succeed(user, clone, ['task', 'cancel', endless]);
+        // It pushes after the turn has ended.
+        await eventually(async () => {
+          return / data +\| +Bin 0 -> 5242880 bytes/.test(
+            (await user.plan42(clone, ['task', 'diff', '--stat', endless])).stdout,
+          );
+        });
 
         const limited = [...agent, '--allow', 'npm'];
         const behindWall = await succeed(user, clone, [...limited, 'Write it behind the wall']);

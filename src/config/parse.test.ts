@@ -200,7 +200,7 @@ describe('the file', () => {
       maxLogMib: 200,
       minFreeGib: 1,
       keepFinishedMs: 30 * 86_400_000,
-      stopTimeoutMs: 10_000,
+      stopTimeoutMs: 30_000,
       caFile: undefined,
       entrypoint: '/usr/bin/agent-wrapper',
       network: undefined,

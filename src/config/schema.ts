@@ -91,7 +91,7 @@ export const tables = {
       200,
       'maximum size of a job’s log, in MiB; the oldest output is dropped',
     ),
-    stopTimeoutMs: field('stop_timeout', duration(), 10 * seconds, 'time from SIGTERM to SIGKILL when a job is killed'),
+    stopTimeoutMs: field('stop_timeout', duration(), 30 * seconds, 'time from SIGTERM to SIGKILL when a job is killed'),
     minFreeGib: field(
       'min_free_gib',
       number(0, 1_048_576, { whole: false }),

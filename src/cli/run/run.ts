@@ -17,7 +17,6 @@ import { personalWords } from '../server/task-words.ts';
 import { addTurn } from '../server/turn/create.ts';
 import { type ServerConnection, withServer } from '../server/with-server.ts';
 import { ensureAgentImage } from './agent-image.ts';
-import { allowHosts } from './allow-hosts.ts';
 import { type ChosenAgent, chooseAgent } from './choose-agent.ts';
 import { chooseEngine } from './choose-runtime.ts';
 import { finishTurn } from './finish.ts';
@@ -25,6 +24,7 @@ import { requireWorkTree } from './git/changes.ts';
 import { fetchTask, hostedRemote, pushCommit, pushOwnCommits } from './git/exchange.ts';
 import { explainingGit } from './git/explain.ts';
 import { authorOf, commitOfWorkTree, type LocalRepository, openRepository } from './git/local-repository.ts';
+import { updateEnvironment } from './next-environment.ts';
 import type { RunOptions } from './options.ts';
 import { preparePullRequest } from './pull-request.ts';
 import { ensureService } from './service/ensure.ts';
@@ -51,13 +51,14 @@ async function runPrompt(
 ): Promise<void> {
   const repository = await openRepository(context, '.');
   if (options.apply) requireWorkTree(repository);
+  const variables = (options.env ?? []).map((text) => parseEnvVar(text, context.env));
   // Its obstacles must show before an agent works for an hour.
   const pullRequest = options.pr ? await preparePullRequest(context, repository) : undefined;
   const start =
     options.turn === undefined
-      ? await newTask(context, repository, { prompt, options })
+      ? await newTask(context, repository, { prompt, options, variables })
       : (server: ServerConnection) =>
-          nextTurn(context, server, repository, { id: options.turn ?? '', prompt, allow: options.allow });
+          nextTurn(context, server, repository, { id: options.turn ?? '', prompt, options, variables });
   await withServer(context, { ...options, personal: true }, async (server) => {
     const { task, turn } = await start(server);
     onCreated();
@@ -66,7 +67,7 @@ async function runPrompt(
 }
 
 function checkOptions(options: RunOptions): void {
-  const { apply, pr, detach, turn, dirty, image, agent, title, env, allow, container } = options;
+  const { apply, pr, detach, turn, dirty, image, agent, title, allow, container } = options;
   const reject = (message: string, remedy: string) => {
     throw new UserError(message, { remedy, exitCode: ExitCode.usage });
   };
@@ -74,8 +75,8 @@ function checkOptions(options: RunOptions): void {
     const remedy = 'Omit --detach, or use "plan42 task apply" when the task is finished.';
     reject('--detach cannot be used with --apply or --pr', remedy);
   }
-  if (turn !== undefined && [dirty, image, agent, title, env].some((option) => option !== undefined)) {
-    reject('--turn cannot be used with options for a new task', 'Omit --dirty, --image, --agent, --title and --env.');
+  if (turn !== undefined && [dirty, image, agent, title].some((option) => option !== undefined)) {
+    reject('--turn cannot be used with options for a new task', 'Omit --dirty, --image, --agent and --title.');
   }
   if (allow !== undefined && !container)
     reject(
@@ -106,15 +107,21 @@ interface Started {
   turn: AdminTurn;
 }
 
-interface NewTaskInput {
+interface PromptInput {
   prompt: string;
+  options: Pick<RunOptions, 'allow'>;
+  /** Those of `--env`. */
+  variables: readonly EnvVar[];
+}
+
+interface NewTaskInput extends PromptInput {
   options: RunOptions;
 }
 
 /** Checks what can be checked without the server, starts the service, and returns the work with it. */
-async function newTask(context: CliContext, repository: LocalRepository, { prompt, options }: NewTaskInput) {
-  const { env, stderr } = context;
-  const variables = (options.env ?? []).map((text) => parseEnvVar(text, env));
+async function newTask(context: CliContext, repository: LocalRepository, input: NewTaskInput) {
+  const { options } = input;
+  const { stderr } = context;
   const agent = chooseAgent(context, options);
   if (agent.reason !== undefined) stderr.write(`${agent.reason}\n`);
   const isLocal = options.server === undefined && options.data === undefined;
@@ -128,14 +135,12 @@ async function newTask(context: CliContext, repository: LocalRepository, { promp
     notes.push('Uncommitted changes are not sent to the agent. To include them, add --dirty.');
   for (const note of notes) stderr.write(`${note}\n`);
   const commit = options.dirty ? await commitOfWorkTree(repository) : repository.head;
-  return (server: ServerConnection) =>
-    createTask(context, server, repository, { prompt, options, agent, image, variables, commit });
+  return (server: ServerConnection) => createTask(context, server, repository, { ...input, agent, image, commit });
 }
 
 interface TaskInput extends NewTaskInput {
   agent: ChosenAgent;
   image: string;
-  variables: readonly EnvVar[];
   commit: string;
 }
 
@@ -203,14 +208,14 @@ function mergeVariables(variables: readonly EnvVar[]): EnvVar[] {
 }
 
 /** Adds a turn, whose agent also gets what the user has committed to the branch of the task. */
-export async function nextTurn(
-  { stderr }: CliContext,
+async function nextTurn(
+  { env, stderr }: CliContext,
   { client, location, tenantId }: ServerConnection,
   repository: LocalRepository,
-  { id, prompt, allow = [] }: { id: string; prompt: string; allow?: readonly string[] | undefined },
+  { id, prompt, options: { allow = [] }, variables }: PromptInput & { id: string },
 ): Promise<Started> {
   const task = await findTask(client, id, personalWords);
-  if (allow.length > 0) await allowHosts(client, task, allow);
+  await updateEnvironment(client, task, { hosts: allow, variables, env });
   const info = task.RepoInfo?.[hostedRepo(repository.hostedName)];
   if (info?.FeatureBranch) {
     const remote = hostedRemote(repository, location, tenantId);
