@@ -279,7 +279,7 @@ token = "ghp_wrong"
     await terminal.type('X');
     await terminal.press('Tab');
     await terminal.shows('checking');
-    await terminal.press('Enter');
+    await terminal.press('PageDown', 'Enter');
     assert.equal((await test.left()).exitCode, 0);
     assert.equal(await test.saved(), config.replace('ghp_wrong', 'ghp_rightX'));
   });

@@ -45,6 +45,7 @@ export function computePolicy(request: EgressRequest): EgressDecision {
   const { config, jobId } = request;
   const { mode, otherwise, allowed, always } = config.egress;
   const named = readAllowedHosts(request.allowedHosts);
+  const isTrusted = config.egress.privateHosts === 'named';
   if (mode === 'off') {
     const notes = named.length > 0 ? ['AllowedHosts of the environment is not enforced: egress.mode is "off".'] : [];
     return { policy: undefined, notes };
@@ -60,14 +61,16 @@ export function computePolicy(request: EgressRequest): EgressDecision {
   }));
   const remedies = remediesOf(ceiling !== undefined);
   const settings = {
-    hosts: { name: 'AllowedHosts', privateRemedy: remedies.privateNamed },
-    variables: { name: 'EnvVars', privateRemedy: remedies.privateNamed },
+    hosts: { name: 'AllowedHosts', privateRemedy: remedies.privateNamed, isTrusted },
+    variables: { name: 'EnvVars', privateRemedy: remedies.privateNamed, isTrusted },
     always: { name: 'egress.always', privateRemedy: remedies.privateAlways },
     env: { name: 'jobs.env' },
   };
   const { rules, excluded } = intersect(named, ceiling, settings.hosts);
+  const isPublic = mode === 'auto' && named.length === 0 && otherwise === 'public';
+  const otherRules = isPublic ? intersect(everyHost, ceiling, { name: 'egress.otherwise' }).rules : [];
   // An environment that gives agents a key means them to use the model. The configuration limits it, as it does AllowedHosts.
-  const ownModels = modelEntries(readVariables(request.variables), {}).filter(isHost);
+  const ownModels = modelEntries(readVariables(request.variables), {});
   const github = request.github && githubRules(request.github.url, request.github.isConfigured);
   const proxy = frontProxy(config, request.env);
   const policy: EgressPolicy = {
@@ -76,21 +79,30 @@ export function computePolicy(request: EgressRequest): EgressDecision {
     mode: mode === 'observe' ? 'observe' : 'enforce',
     rules: [
       ...rules,
+      ...otherRules,
       ...base.filter(isHost).map((entry) => ruleOf(entry, settings.always, isExact(entry))),
       ...models.filter(isHost).map((entry) => ruleOf(entry, settings.env, isExact(entry))),
+<<<<<<< HEAD
       ...intersect(ownModels, ceiling, settings.variables).rules,
       ...providers.flatMap(({ entries, source, isConfigured }) =>
         isConfigured
           ? entries.filter(isHost).map((entry) => ruleOf(entry, { name: source }, isExact(entry)))
           : intersect(entries.filter(isHost), ceiling, { name: source, privateRemedy: remedies.privateNamed }).rules,
       ),
+=======
+      ...intersect(ownModels.filter(isHost), ceiling, settings.variables).rules,
+>>>>>>> main
       ...(github?.rules ?? []),
     ],
     addresses: [
       ...addressRules(ceiling ?? [], 'egress.allowed', true),
       ...addressRules(base, 'egress.always'),
       ...addressRules(models, 'jobs.env'),
+<<<<<<< HEAD
       ...providers.flatMap(({ entries, source, isConfigured }) => (isConfigured ? addressRules(entries, source) : [])),
+=======
+      ...(isTrusted && ceiling === undefined ? addressRules(ownModels, 'EnvVars') : []),
+>>>>>>> main
       ...(github?.addresses ?? []),
     ],
     server: serverRule(request.serverUrl, config.runner.url),
@@ -137,6 +149,7 @@ function readVariables(value: unknown): Variable[] {
   });
 }
 
+const everyHost: readonly HostEntry[] = parseEntry('*').flatMap((entry) => (entry.kind === 'host' ? [entry] : []));
 const isHost = (entry: Entry): entry is HostEntry => entry.kind === 'host';
 /** Wildcards lead to names that the configuration does not know, so they never open private addresses. */
 const isExact = ({ host }: HostEntry) => !host.startsWith('*');
@@ -146,6 +159,8 @@ interface Setting {
   name: string;
   /** Lets a host of an entry there have private addresses. */
   privateRemedy?: string;
+  /** Whether exact entries there may have private addresses as they are. The hosts of presets are public. */
+  isTrusted?: boolean;
 }
 
 interface Intersection {
@@ -155,7 +170,9 @@ interface Intersection {
 }
 
 function intersect(named: readonly HostEntry[], ceiling: readonly Entry[] | undefined, setting: Setting): Intersection {
-  if (ceiling === undefined) return { rules: named.map((entry) => ruleOf(entry, setting, false)), excluded: [] };
+  const mayBePrivate = (entry: HostEntry) => setting.isTrusted === true && isExact(entry) && !entry.text.includes(' ');
+  if (ceiling === undefined)
+    return { rules: named.map((entry) => ruleOf(entry, setting, mayBePrivate(entry))), excluded: [] };
   const hosts = ceiling.filter(isHost);
   const rules: Rule[] = [];
   const excluded: string[] = [];
