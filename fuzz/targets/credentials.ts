@@ -2,12 +2,8 @@ import assert from 'node:assert/strict';
 import { parseConfig } from '../../src/config/parse.ts';
 import { collectSecrets } from '../../src/jobs/credentials/collect.ts';
 import { makePlaceholder } from '../../src/jobs/credentials/placeholder.ts';
-<<<<<<< HEAD
-import { hostsOfModelKey } from '../../src/jobs/egress/model-entries.ts';
-import { modelHosts, modelKeys } from '../../src/jobs/model-providers.ts';
-=======
 import { hostsOfModelKey, modelUrls } from '../../src/jobs/egress/model-entries.ts';
->>>>>>> main
+import { modelHosts, modelKeys } from '../../src/jobs/model-providers.ts';
 import { UserError } from '../../src/lib/errors.ts';
 import type { Target } from '../target.ts';
 

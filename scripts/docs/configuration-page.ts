@@ -4,11 +4,8 @@ import {
   credentialFields,
   environmentVariable,
   type Field,
-<<<<<<< HEAD
   mappingFields,
-=======
   priceFields,
->>>>>>> main
   tables,
 } from '../../src/config/schema.ts';
 import { renderValue } from '../../src/config/toml/render.ts';
@@ -62,7 +59,6 @@ ${table(
   ['key', 'description', 'default', 'values'],
   Object.values<AnyField>(credentialFields).map((field) => row(field)),
 )}
-<<<<<<< HEAD
 ## runner.model_mappings.NAME
 
 One table for each model of Plan42 that agents replace, by its [name](../configuration.md#models), in quotes. There are no
@@ -71,7 +67,7 @@ environment variables for these keys.
 ${table(
   ['key', 'description', 'default', 'values'],
   Object.values<AnyField>(mappingFields).map((field) => row(field)),
-=======
+)}
 ## limits.prices."MODEL"
 
 One table for each [model and its price](../limits.md#tokens-and-money): the name that requests and responses have, or the
@@ -80,7 +76,6 @@ beginning of it. There are no environment variables for these keys.
 ${table(
   ['key', 'description', 'default', 'values'],
   Object.values<AnyField>(priceFields).map((field) => row(field)),
->>>>>>> main
 )}
 ## The whole file
 
@@ -128,24 +123,13 @@ function wholeFile(): string[] {
   const connection = Object.values<AnyField>(connectionFields).map(assignment);
   const credential = Object.values<AnyField>(credentialFields).map(assignment);
   const commented = (line: string) => (line.startsWith('#') ? line : `# ${line}`);
-<<<<<<< HEAD
   const mapping = Object.values<AnyField>(mappingFields).map(assignment);
-  const own = [
-    '# [runner.model_mappings."GPT-5.1 Codex"]',
-    ...mapping,
-    '',
-    '# [github.my-github]',
-    ...connection,
-    '',
-    '# [credentials.my-registry]',
-    ...credential,
-=======
   const price = Object.values<AnyField>(priceFields).map(assignment);
   const own = [
+    ...['# [runner.model_mappings."GPT-5.1 Codex"]', ...mapping, ''],
     ...['# [github.my-github]', ...connection, ''],
     ...['# [credentials.my-registry]', ...credential, ''],
     ...['# [limits.prices."gpt-5"]', ...price],
->>>>>>> main
   ];
   return [...lines, ...own.map((line) => (line === '' ? line : commented(line)))];
 }

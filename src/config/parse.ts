@@ -10,13 +10,10 @@ import {
   credentialFields,
   environmentVariable,
   type Field,
-<<<<<<< HEAD
   type ModelMapping,
   mappingFields,
-=======
   type ModelPrice,
   priceFields,
->>>>>>> main
   tables,
 } from './schema.ts';
 import { isTable, type Position, parseToml, type TomlDocument, TomlSyntaxError } from './toml/parse.ts';
@@ -56,11 +53,8 @@ export function parseConfig(sources: Sources): ParsedConfig {
   }
   values['github'] = readConnections(document, problems);
   values['credentialTables'] = readCredentialTables(document, problems);
-<<<<<<< HEAD
   values['modelMappings'] = readModelMappings(document, problems);
-=======
   values['prices'] = readPrices(document, problems);
->>>>>>> main
   problems.push(...unknownTables(document), ...unknownFlags(sources.flags));
   const config = values as Config;
   problems.push(...contradictions(config, document), ...doubtfulIds(config.github, document));
@@ -116,11 +110,7 @@ function readTable(
       values[name] = attempt(() => field.kind.fromText(text), field.default, origin, undefined, problems);
     }
   }
-<<<<<<< HEAD
   const keys = keysOf(table, fromFile);
-=======
-  const keys = table === 'credentials' || table === 'limits' ? withoutTables(fromFile) : fromFile;
->>>>>>> main
   problems.push(...unknownKeys([table], fields, keys, document));
   return values;
 }
@@ -128,7 +118,7 @@ function readTable(
 /** Without the tables in it that are read apart. */
 function keysOf(name: string, table: Record<string, unknown>): Record<string, unknown> {
   const isApart = (key: string, value: unknown) =>
-    (name === 'credentials' && isTable(value)) || (name === 'runner' && key === mappingsKey);
+    ((name === 'credentials' || name === 'limits') && isTable(value)) || (name === 'runner' && key === mappingsKey);
   return Object.fromEntries(Object.entries(table).filter(([key, value]) => !isApart(key, value)));
 }
 
@@ -198,7 +188,6 @@ function readCredentialTables(document: TomlDocument, problems: Problem[]): Reco
   return found;
 }
 
-<<<<<<< HEAD
 const mappingsKey = 'model_mappings';
 
 /** With a mistake in one of them, no runner starts: agents would use another model. */
@@ -219,7 +208,8 @@ function readModelMappings(document: TomlDocument, problems: Problem[]): Record<
     return [name, values as ModelMapping] as const;
   });
   return Object.fromEntries(entries);
-=======
+}
+
 /** A price with a mistake is none, so that its model is refused. */
 function readPrices(document: TomlDocument, problems: Problem[]): Record<string, ModelPrice> {
   const found: Record<string, ModelPrice> = {};
@@ -242,7 +232,6 @@ function readPrices(document: TomlDocument, problems: Problem[]): Record<string,
     if (mistakes.length === 0) found[model] = values as ModelPrice;
   }
   return found;
->>>>>>> main
 }
 
 function unknownKeys(

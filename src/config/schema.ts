@@ -365,25 +365,20 @@ export type Connection = Omit<ConnectionTable, AgentLimits> & Partial<Pick<Conne
 
 export type CredentialTable = Values<typeof credentialFields>;
 
-<<<<<<< HEAD
 export type ModelMapping = Values<typeof mappingFields>;
-=======
+
 /** The price of a model, for a million tokens each. */
 export type ModelPrice = Values<typeof priceFields> & { input: number; output: number };
->>>>>>> main
 
 export type Config = { -readonly [Table in keyof typeof tables]: Values<(typeof tables)[Table]> } & {
   /** By the name of the table. */
   github: Record<string, Connection>;
   /** The tables in `[credentials]`, by name. */
   credentialTables: Record<string, CredentialTable>;
-<<<<<<< HEAD
   /** The tables in `[runner.model_mappings]`, by the name of the model in Plan42. */
   modelMappings: Record<string, ModelMapping>;
-=======
   /** The tables in `[limits.prices]`, by the name of the model or the beginning of it. */
   prices: Record<string, ModelPrice>;
->>>>>>> main
 };
 
 /** The file of certificate authorities that agents trust in addition, and the setting that names it; undefined without one. */

@@ -177,15 +177,10 @@ async function startAgent(
   const request = await store.readRequest(jobId);
   if (request === undefined) throw new Error('the request of the job is missing');
   const connection = findConnection(context);
-<<<<<<< HEAD
   const now = context.credentials.current();
   const input = buildAgentInput(request, { turn: turn.newest, connection, feedback, models: modelFields(now) });
-  const { broker, github } = await brokerFor({ jobId, image }, egress, { input, connection }, context);
-=======
-  const input = buildAgentInput(request, { turn: turn.newest, connection, feedback });
   const given = { input, connection, limits: limited.limits };
   const { broker, ...guards } = await brokerFor({ jobId, image }, egress, given, context);
->>>>>>> main
   const requestFile = await store.writeInput(jobId, broker?.hideInJson(input) ?? input);
   const maxLogBytes = limited.maxLogMib * 2 ** 20;
   const paths = store.paths(jobId);
@@ -233,7 +228,14 @@ async function brokerFor(
   const before = await readPolicy(join(store.paths(jobId).folder, gatewayFolder)).catch(() => undefined);
   const guard = egress.mode === 'enforce' ? guardFor(secrets, connection, context) : undefined;
   const others = secrets.flatMap(({ targets }) => targets.filter(({ isPlain }) => !isPlain));
-  const models = modelPolicy({ config, limits, variables: agentVariables({ config, env, request }), others });
+  const endpoints = modelHosts(credentials.current(), request).flatMap(({ urls }) => urls);
+  const models = modelPolicy({
+    config,
+    limits,
+    variables: agentVariables({ config, env, request }),
+    endpoints,
+    others,
+  });
   const guardedHosts = [...(guard?.hosts ?? []), ...(models?.intercepted ?? [])];
   const broker = prepareBroker({ secrets, guardedHosts, config, previous: before?.broker, now: systemClock.date() });
   return { broker, ...(guard && { github: guard.rules }), ...(models && { models: models.policy }) };

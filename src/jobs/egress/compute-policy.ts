@@ -82,27 +82,20 @@ export function computePolicy(request: EgressRequest): EgressDecision {
       ...otherRules,
       ...base.filter(isHost).map((entry) => ruleOf(entry, settings.always, isExact(entry))),
       ...models.filter(isHost).map((entry) => ruleOf(entry, settings.env, isExact(entry))),
-<<<<<<< HEAD
-      ...intersect(ownModels, ceiling, settings.variables).rules,
+      ...intersect(ownModels.filter(isHost), ceiling, settings.variables).rules,
       ...providers.flatMap(({ entries, source, isConfigured }) =>
         isConfigured
           ? entries.filter(isHost).map((entry) => ruleOf(entry, { name: source }, isExact(entry)))
           : intersect(entries.filter(isHost), ceiling, { name: source, privateRemedy: remedies.privateNamed }).rules,
       ),
-=======
-      ...intersect(ownModels.filter(isHost), ceiling, settings.variables).rules,
->>>>>>> main
       ...(github?.rules ?? []),
     ],
     addresses: [
       ...addressRules(ceiling ?? [], 'egress.allowed', true),
       ...addressRules(base, 'egress.always'),
       ...addressRules(models, 'jobs.env'),
-<<<<<<< HEAD
       ...providers.flatMap(({ entries, source, isConfigured }) => (isConfigured ? addressRules(entries, source) : [])),
-=======
       ...(isTrusted && ceiling === undefined ? addressRules(ownModels, 'EnvVars') : []),
->>>>>>> main
       ...(github?.addresses ?? []),
     ],
     server: serverRule(request.serverUrl, config.runner.url),

@@ -36,7 +36,6 @@ export function modelEntries(variables: readonly Variable[], env: NodeJS.Process
   });
 }
 
-<<<<<<< HEAD
 export function entriesOfUrl(url: URL): Entry[] {
   const port = url.port || (url.protocol === 'https:' ? '443' : '80');
   try {
@@ -45,7 +44,8 @@ export function entriesOfUrl(url: URL): Entry[] {
     if (error instanceof InvalidEntry) return [];
     throw error;
   }
-=======
+}
+
 /** Hosts of models that everyone can use, beside those of the keys. Their APIs have the shape of OpenAI's. */
 const otherHosts = ['api.together.xyz', 'api.cerebras.ai', 'api.fireworks.ai', 'api.moonshot.ai'];
 
@@ -56,7 +56,6 @@ export function modelUrls(variables: readonly (readonly [name: string, value: st
   );
   const named = variables.flatMap(([name, value]) => baseUrlOf(name, value) ?? []);
   return [...[...ofKeys, ...otherHosts].map((host) => new URL(`https://${host}`)), ...named];
->>>>>>> main
 }
 
 function baseUrlOf(name: string, value: string | undefined): URL | undefined {
