@@ -11,8 +11,8 @@ import {
   environmentVariable,
   type Field,
   type ModelMapping,
-  mappingFields,
   type ModelPrice,
+  mappingFields,
   priceFields,
   tables,
 } from './schema.ts';
