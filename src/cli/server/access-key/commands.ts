@@ -9,7 +9,7 @@ import type { RevokeAccessKeyOptions } from './revoke.ts';
 const createExamples = `
 Examples:
   eval "$(plan42 server access-key create --name laptop)"
-  p42-ctl --endpoint http://127.0.0.1:7042 tenant list`;
+The variables are for p42-ctl, with --endpoint and the URL of the server.`;
 
 /** `plan42 server access-key …` */
 export function addAccessKeyCommands(server: Command, context: CliContext): void {
