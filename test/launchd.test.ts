@@ -248,7 +248,7 @@ test('the server is a service too, with its options and a log of its own', async
   const { url, version, outdated, ...rest } = status;
   assert.match(url, /^http:\/\/127\.0\.0\.1:\d+$/);
   // This process calls itself 1.2.3.
-  assert.match(version, /^0\.\d+\.\d+/);
+  assert.match(version, /^1\.\d+\.\d+/);
   assert.equal(outdated.command, 'launchctl kickstart -k gui/501/ai.plan42.server');
   const service = { manager: 'launchd', installed: true, enabled: true, detail: 'running' };
   assert.deepEqual(rest, { state: 'running', problem: null, dataDir, service });

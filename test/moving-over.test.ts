@@ -59,7 +59,7 @@ token = "ghp_0123456789"
   });
   const exit = once(child, 'exit');
   try {
-    await eventually(async () => log.includes('runner ready'), 30_000);
+    await eventually(async () => log.includes('runner ready'), 20_000).catch(() => assert.fail(log));
     const taskId = await startTask(plane, engines.images.agent, 'echo done');
     const { turn } = await untilOver(plane, taskId);
     assert.match(turn.ErrorMessage, /exit code 0/);

@@ -148,7 +148,7 @@ const cases: DoctorCase[] = [
   },
   {
     what: 'the endpoint of a model without TLS',
-    given: () => ({ config: '[runner]\nopenai_endpoint = "http://models.example/v1"\n' }),
+    given: () => ({ runner: { openai_endpoint: 'http://models.example/v1' } }),
     check: 'configuration',
     status: 'warning',
     found: /agents send prompts and keys there without encryption/,

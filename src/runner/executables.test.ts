@@ -36,6 +36,11 @@ test('a given executable is used under its command’s name, and one that is mis
   assert.equal(await output('container', given), 'from PATH a b $x\n');
   assert.deepEqual([given['X'], log], ['1', '']);
 
+  const wrapper = join(dir.path, 'wrapper');
+  await writeFile(wrapper, '#!/bin/sh\nexec podman wrapped "$@"\n');
+  await chmod(wrapper, 0o755);
+  assert.equal(await output('podman', await setUp({ podman: wrapper })), 'from PATH wrapped a b $x\n', 'no loop');
+
   const notExecutable = await place('plain', 'podman', 'never', 0o644);
   for (const path of [join(dir.path, 'missing'), dir.path, notExecutable]) {
     log = '';

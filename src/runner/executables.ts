@@ -25,8 +25,9 @@ export async function withExecutables(
   for (const [command, path] of given) {
     const script = join(folder, command);
     if (await isExecutable(path)) {
-      // A script rather than a link: a program may look for its parts beside itself.
-      await writeDurably(script, `#!/bin/sh\nexec ${shellQuote(path)} "$@"\n`);
+      // A script rather than a link: a program may look for its parts beside itself. It must not find this script again.
+      const others = `PATH=\${PATH#${shellQuote(folder + delimiter)}}; export PATH`;
+      await writeDurably(script, `#!/bin/sh\n${others}\nexec ${shellQuote(path)} "$@"\n`);
       await chmod(script, 0o700);
     } else {
       logger.warn('executable not found, using the one in PATH', { command, path });
