@@ -5,6 +5,7 @@ import { waysOut } from './database-file.ts';
 import { EnvironmentSecrets } from './environment-secrets.ts';
 import { Expired } from './expired.ts';
 import { UsedPublicKeys } from './runner-queues.ts';
+import { ProviderUsageSums } from './provider-usage.ts';
 import { openSecrets, sealPlainText } from './seal.ts';
 import type { SecretKey } from './secret-key.ts';
 import { Settings } from './settings.ts';
@@ -53,6 +54,7 @@ function storeOf(database: Database, tables: Tables, key: SecretKey) {
     turnAcceptance: new TurnAcceptance(database),
     turnLogs: new TurnLogs(database),
     turnNetworks: new TurnNetworks(database),
+    providerUsageSums: new ProviderUsageSums(database),
     expired: new Expired(database, tables),
     usedPublicKeys: new UsedPublicKeys(database),
     removeExpiredSessions: (now: string) => {
