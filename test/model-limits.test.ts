@@ -42,16 +42,20 @@ async function setUp(t: TestContext, name: 'podman' | 'docker') {
   if (!engines) return undefined;
   await using stack = new AsyncDisposableStack();
   const dir = stack.use(await makeTempDir());
-  /** The calls wait until the runner is gone. */
+  /** The calls wait until the runner is gone, and those after 80 % until the warden has seen it. */
   const runnerGone = Promise.withResolvers<void>();
+  const noticed = Promise.withResolvers<void>();
   /** The models that were called, by the job that the prompt names. */
   const calls = new Map<string, (keyof typeof callCosts)[]>();
   const listener: RequestListener = (request, response) => {
     void (async () => {
       const chunks = await Array.fromAsync(request as AsyncIterable<Buffer>);
       const { model, stream, stream_options: options } = JSON.parse(Buffer.concat(chunks).toString());
-      calls.getOrInsertComputed(request.url?.split('/')[1] ?? '', () => []).push(model);
+      const job = request.url?.split('/')[1] ?? '';
+      const made = calls.getOrInsertComputed(job, () => []);
+      made.push(model);
       await runnerGone.promise;
+      if (job === 'job-tokens' && made.length > 8) await noticed.promise;
       response.setHeader('content-type', stream ? 'text/event-stream' : 'application/json');
       const event = (value: object) => `data: ${JSON.stringify(value)}\n\n`;
       const text = event({ model, choices: [{ index: 0, delta: { content: 'hello' } }] });
@@ -107,7 +111,7 @@ output = 10_000
     return plane.newTask({ EnvironmentId, Prompt: `job-${job}` });
   };
   const owned = stack.move();
-  return { plane, options, calls, start, runnerGone, [Symbol.asyncDispose]: () => owned.disposeAsync() };
+  return { plane, options, calls, start, runnerGone, noticed, [Symbol.asyncDispose]: () => owned.disposeAsync() };
 }
 
 for (const name of ['podman', 'docker'] as const) {
@@ -115,7 +119,7 @@ for (const name of ['podman', 'docker'] as const) {
     test('tokens and money are limited while the runner is down, and counted as the models did', async (t) => {
       await using setting = await setUp(t, name);
       if (!setting) return;
-      const { plane, options, calls, start, runnerGone } = setting;
+      const { plane, options, calls, start, runnerGone, noticed } = setting;
       await using first = await RunnerProcess.start(options);
       await first.ready();
       const tasks = {
@@ -126,6 +130,8 @@ for (const name of ['podman', 'docker'] as const) {
       for (const job of Object.keys(tasks)) await eventually(async () => calls.has(`job-${job}`), slackMs);
       assert.equal(await first.stop('SIGKILL'), 'SIGKILL');
       runnerGone.resolve();
+      await eventually(async () => (await first.jobLog(jobIdOf(tasks.tokens))).includes('80 % used'), slackMs);
+      noticed.resolve();
       for (const taskId of Object.values(tasks))
         await eventually(async () => (await readReached(folderOf(taskId))) !== undefined, slackMs);
       const ledger = await readJobUsage(folderOf(tasks.money).folder);

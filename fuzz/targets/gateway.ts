@@ -10,7 +10,7 @@ import { passedOn, valuesOf } from '../../src/gateway/headers.ts';
 import { type Host, parseHost, parseTarget, showTarget } from '../../src/gateway/host-name.ts';
 import { type Injection, injectCredentials } from '../../src/gateway/intercept/placeholders.ts';
 import { type IpAddress, parseAddress, parseBlock, showAddress, showBlock } from '../../src/gateway/ip-address.ts';
-import { callKind, modelInPath } from '../../src/gateway/models/call-kind.ts';
+import { callKind, modelInPath, providerOf } from '../../src/gateway/models/call-kind.ts';
 import { parseUsage } from '../../src/gateway/models/ledger.ts';
 import { createUsageReader } from '../../src/gateway/models/read-usage.ts';
 import { parseRequest } from '../../src/gateway/models/request-body.ts';
@@ -57,6 +57,7 @@ export const targets: readonly Target[] = [
     covers: [
       'gateway/models/call-kind.ts#callKind',
       'gateway/models/call-kind.ts#modelInPath',
+      'gateway/models/call-kind.ts#providerOf',
       'gateway/models/usage.ts#findPrice',
       'gateway/models/ledger.ts#parseUsage',
       'gateway/models/response-objects.ts#createResponseObjects',
@@ -67,7 +68,7 @@ export const targets: readonly Target[] = [
       '{"model":"m","usage":{"input_tokens":4,"output_tokens":2}}',
     ],
     run: (text: string) => {
-      const kind = callKind('POST', text);
+      const kind = callKind('POST', text, providerOf(text));
       const reader = createUsageReader({
         kind: kind === undefined || kind === 'unknown' ? 'openai-chat' : kind,
         model: modelInPath(text),

@@ -132,7 +132,7 @@ export async function runWarden({ folder, env, writeLine, signal }: WardenOption
     }
   }
 
-  /** The gateway refuses further calls by itself, and counts in a file. */
+  /** The gateway counts in a file, and refuses further calls. */
   async function holdUsage({ max_tokens, max_cost }: JobLimits): Promise<void> {
     if (max_tokens === undefined && max_cost === undefined) return;
     let sizeBefore = 0;

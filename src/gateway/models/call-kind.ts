@@ -11,7 +11,7 @@ const kinds: readonly [ending: RegExp, kind: CallKind][] = [
 
 /** They use none, or count them for free. */
 const free = /(\/count_tokens|\/input_tokens|:countTokens|\/responses\/[^/]+\/cancel)$/;
-/** What programs of Anthropic send beside their calls of models. */
+/** Programs of Anthropic send this beside their calls of models. */
 const telemetry = /^\/api\//;
 
 /** Undefined for a call that uses no tokens; `unknown` if it may use some that cannot be counted. */

@@ -7,7 +7,7 @@ import type { InterceptedRequest } from '../intercept/hooks.ts';
 import type { CallKind } from './call-kind.ts';
 
 export interface RequestBody {
-  /** What is passed on. */
+  /** The body as it is passed on. */
   content: AsyncIterable<Uint8Array>;
   /** The length of the content, if it was changed. */
   length?: number;

@@ -30,7 +30,7 @@ export const Price = v.object({
 });
 export type Price = v.InferOutput<typeof Price>;
 
-/** What all calls of a job used. */
+/** The sum of all calls of a job. */
 export const UsageTotals = v.object({
   calls: amount,
   estimatedCalls: amount,

@@ -180,6 +180,16 @@ ALTER TABLE tasks ADD COLUMN NewFileIDs TEXT;
 ALTER TABLE turns ADD COLUMN ReasoningLevel TEXT
 `,
   `
+-- Keys for clients that sign requests, and their encrypted secrets. A revoked key has none.
+CREATE TABLE access_keys (
+  TenantID TEXT NOT NULL REFERENCES tenants, AccessKeyID TEXT PRIMARY KEY, Name TEXT NOT NULL, Revoked INTEGER NOT NULL,
+  RevokedAt TEXT, LastUsedAt TEXT, CreatedAt TEXT NOT NULL
+) STRICT, WITHOUT ROWID;
+CREATE TABLE access_key_secrets (
+  AccessKeyID TEXT PRIMARY KEY REFERENCES access_keys ON DELETE CASCADE, Value TEXT NOT NULL
+) STRICT, WITHOUT ROWID
+`,
+  `
 -- The calls of models that turns have made. The columns are in the order of the object's fields.
 CREATE TABLE provider_usage (
   TenantId TEXT NOT NULL, TaskId TEXT NOT NULL, TurnIndex INTEGER NOT NULL, WorkstreamId TEXT,
