@@ -13,7 +13,14 @@ import { turnKey } from './turns.ts';
 interface PageTaskDeps {
   store: Pick<
     Store,
-    'tasks' | 'turns' | 'turnAcceptance' | 'turnLogs' | 'turnNetworks' | 'providerUsageSums' | 'environments' | 'countTasks'
+    | 'tasks'
+    | 'turns'
+    | 'turnAcceptance'
+    | 'turnLogs'
+    | 'turnNetworks'
+    | 'providerUsageSums'
+    | 'environments'
+    | 'countTasks'
   >;
   clock: Clock;
 }

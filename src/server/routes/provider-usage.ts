@@ -39,17 +39,22 @@ const maxIteration = 1_000_000;
 export function providerUsageRoutes(deps: ProviderUsageDeps): Route[] {
   const { store, clock } = deps;
   return [
-    route('PUT', `${turnPath}/iterations/:iteration/provider-usage`, { access: writers, afterTurn: true }, (request) => {
-      const reported = parseBody(request, Body);
-      const turn = read(store.turns, turnKey(request.params));
-      const event = eventOf(reported, {
-        turn,
-        Source: sourceOf(request.principal, turn, store),
-        Iteration: iterationOf(request.params.iteration),
-        CreatedAt: isoTime(clock.date()),
-      });
-      return created(store.transaction(() => save(event, store)));
-    }),
+    route(
+      'PUT',
+      `${turnPath}/iterations/:iteration/provider-usage`,
+      { access: writers, afterTurn: true },
+      (request) => {
+        const reported = parseBody(request, Body);
+        const turn = read(store.turns, turnKey(request.params));
+        const event = eventOf(reported, {
+          turn,
+          Source: sourceOf(request.principal, turn, store),
+          Iteration: iterationOf(request.params.iteration),
+          CreatedAt: isoTime(clock.date()),
+        });
+        return created(store.transaction(() => save(event, store)));
+      },
+    ),
 
     route('GET', `${turnPath}/provider-usage`, { access: tenantAndRunner }, ({ params, query }) => {
       const { TenantId, TaskId, TurnIndex } = readTurn(deps, params, query);
@@ -78,7 +83,10 @@ interface EventFacts extends Pick<ProviderUsageEvent, 'Source' | 'Iteration' | '
   turn: Turn;
 }
 
-function eventOf(reported: v.InferOutput<typeof Body>, { turn, Source, Iteration, CreatedAt }: EventFacts): ProviderUsageEvent {
+function eventOf(
+  reported: v.InferOutput<typeof Body>,
+  { turn, Source, Iteration, CreatedAt }: EventFacts,
+): ProviderUsageEvent {
   const { TenantId, TaskId, TurnIndex, WorkstreamId } = turn;
   return {
     ...{ TenantId, TaskId, TurnIndex, WorkstreamId, Source, Iteration },
@@ -142,7 +150,12 @@ function filterOf(tenantId: string, query: URLSearchParams): UsageFilter {
 }
 
 function groupsOf(query: URLSearchParams): UsageGroup[] {
-  const names = new Set((query.get('groupBy') ?? '').toLowerCase().split(',').filter((name) => name !== ''));
+  const names = new Set(
+    (query.get('groupBy') ?? '')
+      .toLowerCase()
+      .split(',')
+      .filter((name) => name !== ''),
+  );
   return [...names].map((name) => {
     const found = usageGroups.find((group) => group === name);
     if (found === undefined) throw badRequest(`groupBy must be some of ${usageGroups.join(', ')}`);

@@ -56,10 +56,15 @@ export class ProviderUsageSums {
   /** One summary for each combination of the values of the groups, in their order. At most 1000. */
   list(filter: UsageFilter, by: readonly UsageGroup[]): { Group: Record<string, string>; Usage: UsageSummary }[] {
     const { start, end, ...equal } = filter;
-    const named = Object.entries(equal).flatMap(([name, value]) => (value === undefined ? [] : [[name, value] as const]));
+    const named = Object.entries(equal).flatMap(([name, value]) =>
+      value === undefined ? [] : [[name, value] as const],
+    );
     const where = named.map(([name]) => `${name} = ?`);
     const values = named.map(([, value]) => value);
-    for (const [operator, value] of [['>=', start], ['<', end]] as const) {
+    for (const [operator, value] of [
+      ['>=', start],
+      ['<', end],
+    ] as const) {
       if (value === undefined) continue;
       where.push(`ResponseCompletedAt ${operator} ?`);
       values.push(value);
@@ -72,7 +77,10 @@ export class ProviderUsageSums {
     return this.#database
       .statement(sql)
       .all(...values)
-      .map((row) => ({ Group: Object.fromEntries(by.map((name) => [name, String(row[name])])), Usage: summaryOf(row) }));
+      .map((row) => ({
+        Group: Object.fromEntries(by.map((name) => [name, String(row[name])])),
+        Usage: summaryOf(row),
+      }));
   }
 }
 

@@ -27,11 +27,15 @@ export async function showTask(context: CliContext, id: string, options: ShowTas
     return { task: found, turns, why };
   });
   const usage = addSummaries(turns.map((turn) => turn.Usage));
-  if (options.json) return print(stdout, renderJson({ Task: task, Turns: turns, ...(usage && { Usage: usage }) }), signal);
+  if (options.json)
+    return print(stdout, renderJson({ Task: task, Turns: turns, ...(usage && { Usage: usage }) }), signal);
   const style = createStyle(wantsColor(stdout, context));
   const note = (turn: AdminTurn) => (isUnsent(turn) ? section('Waiting', why) : '');
   const environment = options.personal === true ? undefined : task.EnvironmentId?.slice(0, 8);
-  const parts = [renderTask(task, usage, style), ...turns.map((turn) => renderTurn(turn, style, environment) + note(turn))];
+  const parts = [
+    renderTask(task, usage, style),
+    ...turns.map((turn) => renderTurn(turn, style, environment) + note(turn)),
+  ];
   await print(stdout, parts.join('\n'), signal);
 }
 
@@ -60,7 +64,12 @@ function renderTurn(turn: ReportedTurn, style: Style, environment: string | unde
   const heading = `${style.bold(`Turn ${TurnIndex}`)}  ${status}  ${style.dim(`${started}, ${took}${place}`)}\n`;
   const network = turn.Network && describeNetwork(turn.Network, environment);
   const sections = [section('Prompt', Prompt), section('Output', OutputMessage), section('Error', ErrorMessage)];
-  return heading + sections.join('') + section('Models', turn.Usage && describeUsage(turn.Usage)) + section('Network', network);
+  return (
+    heading +
+    sections.join('') +
+    section('Models', turn.Usage && describeUsage(turn.Usage)) +
+    section('Network', network)
+  );
 }
 
 // Every line is indented, so that untrusted text cannot imitate the output of this command.

@@ -29,7 +29,10 @@ export async function withReports(
     bounded.throwIfAborted();
     if (turns.indexOf(turn) < turns.length - maxTurns) return turn;
     const { TaskId, TurnIndex } = turn;
-    const [Network, Usage] = await Promise.all([client.getNetwork(TaskId, TurnIndex), client.getUsage(TaskId, TurnIndex)]);
+    const [Network, Usage] = await Promise.all([
+      client.getNetwork(TaskId, TurnIndex),
+      client.getUsage(TaskId, TurnIndex),
+    ]);
     return { ...turn, ...(Network && { Network }), ...(Usage && { Usage }) };
   });
 }
