@@ -20,8 +20,8 @@ import { runJob } from './run-job.ts';
 import type { JobSecrets, JobStore } from './store.ts';
 import { type ExitGrace, exitGrace } from './turn-end.ts';
 import { TurnUpdates } from './turn-updates.ts';
-import { UsageReports } from './usage-reports.ts';
 import { type TurnWatchTiming, type WatchedTurn, watchTurns } from './turn-watch.ts';
+import { UsageReports } from './usage-reports.ts';
 import { killAgent } from './watch-agent.ts';
 
 export interface JobsOptions {

@@ -29,7 +29,7 @@ export const JobRecord = v.object({
   limits: v.optional(JobLimits),
   /** Whether the server takes what its models use. Set at the start. */
   reportsUsage: v.optional(v.boolean()),
-  /** What its models used. Set once the job is finished, if anything was counted. */
+  /** The tokens of its models. Set once the job is finished, if anything was counted. */
   usage: v.optional(UsageTotals),
   /** How its network is limited, with sentences about that. Set at the start. */
   network: v.optional(v.object({ mode: v.picklist(['none', 'enforce', 'observe']), notes: v.array(v.string()) })),

@@ -25,7 +25,7 @@ export interface JobSummary {
   state: JobState;
   /** Empty if it has none. */
   limits: LimitState[];
-  /** What its models used. Undefined if nothing was counted. */
+  /** The tokens of its models. Undefined if nothing was counted. */
   usage?: UsageTotals | undefined;
   /** Undefined if it can't be read. The job exists all the same. */
   record: JobRecord | undefined;

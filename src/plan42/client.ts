@@ -3,8 +3,8 @@ import type { WrappedSecret } from './ecies.ts';
 import { type EndedTurn, EndedTurns } from './ended-turns.ts';
 import { type ApiCall, type ApiEndpoint, callApi, pollApi } from './http.ts';
 import { pathSegment } from './path-segment.ts';
-import { PartialQueue, PartialTask, PartialTurn } from './runner-objects.ts';
 import type { ReportedUsage } from './provider-usage.ts';
+import { PartialQueue, PartialTask, PartialTurn } from './runner-objects.ts';
 import { NetworkResponse, type ReportedNetwork } from './turn-network.ts';
 
 const nothing = v.unknown();

@@ -6,7 +6,7 @@ import { integer, knownFields, type ObjectOf } from './fields.ts';
 const count = v.pipe(integer, v.minValue(0), v.maxValue(1e12));
 const name = v.pipe(v.string(), v.maxBytes(2048, 'is larger than 2048 bytes'));
 
-/** What a call reports. */
+/** The report on a call. */
 const reportedFields = {
   Provider: name,
   ProviderModelID: name,
@@ -45,7 +45,7 @@ export type ProviderUsageEvent = ObjectOf<typeof providerUsageFields>;
 /** The fields of a report, whose times the server validates itself. */
 export const reportedUsageFields = reportedFields;
 
-/** What several calls used. */
+/** The sum of several calls. */
 export const UsageSummary = knownFields({
   Calls: count,
   EstimatedCalls: count,

@@ -1,7 +1,7 @@
 import type { Clock } from '../../lib/clock.ts';
 import type { Task } from '../../plan42/objects.ts';
-import { addSummaries } from '../../plan42/provider-usage.ts';
 import type { LogMatches, PageTurn, TaskDocument, TaskSummary } from '../../plan42/page-objects.ts';
+import { addSummaries } from '../../plan42/provider-usage.ts';
 import { isoTime } from '../core/time.ts';
 import { read, readUndeleted } from '../core/versioned.ts';
 import { badRequest } from '../http/errors.ts';

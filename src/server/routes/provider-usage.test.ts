@@ -107,7 +107,8 @@ test('events are listed page by page, and summed by time, model and task', async
   assert.equal((await list(`taskId=${turn.task}&model=a&start=2027-01-02T00:00:00Z`)).Items.length, 1);
   const sums = async (query: string) =>
     (await call('GET', `provider-usage/summary?taskId=${turn.task}&${query}`)).body.Items.map(
-      ({ Group, Usage }: { Group: object; Usage: { Calls: number } }) => [...Object.values(Group), Usage.Calls],
+      ({ Group, Usage }: { Group: Record<string, string>; Usage: { Calls: number } }) =>
+        Object.values<unknown>(Group).concat(Usage.Calls),
     );
   assert.deepEqual(await sums('groupBy=day,model'), [
     ['2027-01-01', 'a', 1],

@@ -11,7 +11,7 @@ const sums = `COUNT(*) AS Calls, COALESCE(SUM(IsEstimate), 0) AS EstimatedCalls,
 const counted = `(Source = 'Runner' OR NOT EXISTS (SELECT 1 FROM provider_usage AS other WHERE other.TenantId = usage.TenantId
   AND other.TaskId = usage.TaskId AND other.TurnIndex = usage.TurnIndex AND other.Source = 'Runner'))`;
 
-/** What a summary can be grouped by, as SQL. Times are those at which responses were complete, in UTC. */
+/** The groups of a summary, as SQL. Times are those at which responses were complete, in UTC. */
 const groups = {
   hour: `substr(ResponseCompletedAt, 1, 13) || ':00:00Z'`,
   day: 'substr(ResponseCompletedAt, 1, 10)',

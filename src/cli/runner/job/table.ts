@@ -1,9 +1,9 @@
+import { roundCost, tokensOf, type UsageTotals } from '../../../gateway/models/usage.ts';
 import type { JobRecord } from '../../../jobs/record.ts';
 import type { JobStore } from '../../../jobs/store.ts';
 import type { JobSummary } from '../../../jobs/summary.ts';
-import { printableLine } from '../../../lib/printable.ts';
-import { roundCost, tokensOf, type UsageTotals } from '../../../gateway/models/usage.ts';
 import { formatCost } from '../../../lib/format-cost.ts';
+import { printableLine } from '../../../lib/printable.ts';
 import { units } from '../../../limits/limits.ts';
 import { describeLimitStates, type LimitState } from '../../../limits/uses.ts';
 import type { CliContext } from '../../context.ts';

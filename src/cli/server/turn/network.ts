@@ -1,4 +1,4 @@
-/** What runners report on turns, for people and for JSON: the network, and the tokens of models. */
+/** Reports of runners on turns, for people and for JSON: the network, and the tokens of models. */
 import { formatBytes } from '../../../lib/format-bytes.ts';
 import { formatHostPort } from '../../../lib/host-port.ts';
 import { mapConcurrently } from '../../../lib/map-concurrently.ts';
