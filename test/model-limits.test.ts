@@ -161,6 +161,8 @@ for (const name of ['podman', 'docker'] as const) {
         assert.deepEqual([sum.PromptTokens, sum.CompletionTokens], [made(job).length * 70, made(job).length * 30]);
         assert.deepEqual([sum.CachedReadInputTokens, sum.EstimatedCalls], [made(job).length * 20, 0]);
       }
+      const { Limits } = (await plane.call('GET', `tasks/${tasks.tokens}/turns/1/network`)).body;
+      assert.deepEqual(Limits, [{ Limit: 'max_tokens', Unit: 'tokens', Allowed: 950, Used: 1000 }]);
       const log = await second.jobLog(jobIdOf(tasks.tokens));
       assert.match(log, /plan42: limits: 80 % used: its models used 800 tokens/);
       assert.match(log, /plan42: limits: limit reached: its models used 1,000 tokens/);

@@ -1,6 +1,7 @@
 import { printable, printableLine } from '../../../lib/printable.ts';
 import type { AdminTask, AdminTurn } from '../../../plan42/admin-objects.ts';
 import { addSummaries, describeUsage, type UsageSummary } from '../../../plan42/provider-usage.ts';
+import { describeTurnLimit } from '../../../plan42/turn-network.ts';
 import { isUnsent } from '../../../plan42/turn-status.ts';
 import type { CliContext } from '../../context.ts';
 import { formatElapsed, formatLocalTime, print, renderJson } from '../../output.ts';
@@ -67,6 +68,7 @@ function renderTurn(turn: ReportedTurn, style: Style, environment: string | unde
   return (
     heading +
     sections.join('') +
+    section('Limits', turn.Network?.Limits?.map(describeTurnLimit).join('\n')) +
     section('Models', turn.Usage && describeUsage(turn.Usage)) +
     section('Network', network)
   );
