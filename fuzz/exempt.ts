@@ -55,6 +55,8 @@ export const exemptions: Readonly<Record<string, string>> = {
   'jobs/egress/server-only.ts#serverOnlyPolicy': checkedId,
   'jobs/credentials/certificates.ts': 'its names are canonical ones of parseHost, which it writes as bytes',
   'jobs/credentials/collect.ts#currentValue': operator,
+  'jobs/credentials/collect.ts#isGithubKey': operator,
+  'jobs/credentials/collect.ts#unboundSecrets': operator,
   'jobs/credentials/collect.ts#isConfigured': operator,
   'jobs/credentials/der.ts': 'writes bytes and reads none',
   'jobs/images/image-pin.ts#pinName': checkedId,

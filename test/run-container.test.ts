@@ -21,6 +21,7 @@ import { existsSync, readFileSync, writeFileSync } from 'node:fs';
 if (!existsSync('/.dockerenv') && !existsSync('/run/.containerenv')) process.exit(9);
 const prompt = readFileSync(0, 'utf8');
 writeFileSync('prompt.txt', prompt);
+writeFileSync('key.txt', String(process.env.OPENAI_API_KEY));
 if (prompt.startsWith('Never end')) {
   writeFileSync('data', randomBytes(5 << 20));
   writeFileSync('/tmp/written', '');
@@ -35,6 +36,7 @@ const adapter = `export default {
   commandLine: ({ prompt }) => ({ command: ['tiny-agent'], input: prompt }),
 };
 `;
+const key = 'sk-proj-0123456789abcdefghijklmnopqrstuv';
 const image = 'localhost/plan42-agent-tiny:latest';
 
 suite('plan42 run in containers', { concurrency: 2 }, () => {
@@ -49,7 +51,10 @@ suite('plan42 run in containers', { concurrency: 2 }, () => {
       const npmUrl = `http://${host}:${npm.port}`;
       const base = await provideBase(name, env, { registry: engines.registry, npm: npmUrl });
       // The other engine of this machine must not be found.
-      await using user = await startUser({ DOCKER_HOST: 'unix:///nonexistent/docker.sock', ...env });
+      await using user = await startUser({
+        ...{ DOCKER_HOST: 'unix:///nonexistent/docker.sock', OPENAI_API_KEY: key },
+        ...env,
+      });
       const source = await user.repository('Ein Projekt');
       const clone = join(user.folder, 'clone');
       await git(user.folder, ['clone', '--quiet', source, clone]);
@@ -57,6 +62,7 @@ suite('plan42 run in containers', { concurrency: 2 }, () => {
       const agent = ['run', '--agent', '../tiny.mjs'];
       try {
         const first = await succeed(user, clone, [...agent, 'Write this down']);
+        assert.match(first.stderr, /^The agent reaches its model, package registries and github\.com\. /m);
         assert.match(first.stderr, /^Building localhost\/plan42-agent-tiny:latest, which takes a few minutes once\./m);
         const [, branch = ''] = /git merge (\S+)/.exec(first.stdout) ?? [];
         await git(clone, ['merge', '--quiet', branch]);
@@ -86,10 +92,7 @@ suite('plan42 run in containers', { concurrency: 2 }, () => {
           );
         });
 
-        const limited = [...agent, '--allow', 'npm'];
-        const behindWall = await succeed(user, clone, [...limited, 'Write it behind the wall']);
-        assert.match(behindWall.stdout, /prompt\.txt/);
-        const refused = await user.plan42(clone, [...limited, 'Reach out']);
+        const refused = await user.plan42(clone, [...agent, 'Reach out']);
         assert.equal(refused.exitCode, 1, refused.stderr);
         const failure = refused.stderr.slice(refused.stderr.indexOf('ERROR: '));
         assert.match(failure, /turn 1 failed: .*The network of the job refused evil\.invalid:80: no entry allows/);
@@ -97,6 +100,15 @@ suite('plan42 run in containers', { concurrency: 2 }, () => {
         const allowed = await user.plan42(clone, ['run', '--turn', id, '--allow', 'evil.invalid', 'Reach out']);
         assert.equal(allowed.exitCode, 1, 'there is no such host');
         assert.doesNotMatch(allowed.stdout + allowed.stderr, /refused evil/);
+
+        const keyIn = async (options: string[]) => {
+          const { stdout } = await succeed(user, clone, [...agent, '--env', 'OPENAI_API_KEY', ...options, 'Use it']);
+          return git(clone, ['show', `${/git merge (\S+)/.exec(stdout)?.[1]}:key.txt`]);
+        };
+        const placeholder = await keyIn([]);
+        assert.match(placeholder, /^sk-proj-/);
+        assert.notEqual(placeholder, key);
+        assert.equal(await keyIn(['--network', 'open']), key);
 
         // As an earlier version of this program has left it.
         await writeFile(join(dir.path, 'Dockerfile'), `FROM ${image}\nLABEL ai.plan42.agent-files=0\n`);

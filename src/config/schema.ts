@@ -231,9 +231,15 @@ export const tables = {
     ),
     otherwise: field(
       'otherwise',
-      choice(['open', 'deny']),
+      choice(['open', 'public', 'deny']),
       'open',
-      'what "auto" does with jobs whose environment names no hosts',
+      'what "auto" does with jobs whose environment names no hosts; "public" is a wall that allows every public host',
+    ),
+    privateHosts: field(
+      'private_hosts',
+      choice(['configured', 'named']),
+      'configured',
+      'names that may lead to private addresses: those in this table, or also those that an environment names exactly',
     ),
     allowed: optional(
       'allowed',
