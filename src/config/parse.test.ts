@@ -64,6 +64,7 @@ command = ["/path/to/agent", "an argument"]
 [egress]
 mode = "enforce"
 otherwise = "deny"
+private_hosts = "named"
 allowed = ["npm", "10.0.0.0/8"]
 always = ["models.example:8443"]
 proxy = "http://user:secret@proxy.example:3128"
@@ -152,6 +153,7 @@ describe('the file', () => {
       egress: {
         mode: 'enforce',
         otherwise: 'deny',
+        privateHosts: 'named',
         allowed: ['npm', '10.0.0.0/8'],
         always: ['models.example:8443'],
         proxy: 'http://user:secret@proxy.example:3128',
@@ -200,7 +202,7 @@ describe('the file', () => {
       maxLogMib: 200,
       minFreeGib: 1,
       keepFinishedMs: 30 * 86_400_000,
-      stopTimeoutMs: 10_000,
+      stopTimeoutMs: 30_000,
       caFile: undefined,
       entrypoint: '/usr/bin/agent-wrapper',
       network: undefined,

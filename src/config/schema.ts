@@ -91,7 +91,7 @@ export const tables = {
       200,
       'maximum size of a job’s log, in MiB; the oldest output is dropped',
     ),
-    stopTimeoutMs: field('stop_timeout', duration(), 10 * seconds, 'time from SIGTERM to SIGKILL when a job is killed'),
+    stopTimeoutMs: field('stop_timeout', duration(), 30 * seconds, 'time from SIGTERM to SIGKILL when a job is killed'),
     minFreeGib: field(
       'min_free_gib',
       number(0, 1_048_576, { whole: false }),
@@ -231,9 +231,15 @@ export const tables = {
     ),
     otherwise: field(
       'otherwise',
-      choice(['open', 'deny']),
+      choice(['open', 'public', 'deny']),
       'open',
-      'what "auto" does with jobs whose environment names no hosts',
+      'what "auto" does with jobs whose environment names no hosts; "public" is a wall that allows every public host',
+    ),
+    privateHosts: field(
+      'private_hosts',
+      choice(['configured', 'named']),
+      'configured',
+      'names that may lead to private addresses: those in this table, or also those that an environment names exactly',
     ),
     allowed: optional(
       'allowed',

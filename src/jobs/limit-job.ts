@@ -4,9 +4,9 @@ import type { EgressPolicy } from '../gateway/policy.ts';
 import { UserError } from '../lib/errors.ts';
 import type { Logger } from '../lib/logger.ts';
 import { type EffectiveLimits, effectiveLimits } from '../limits/effective.ts';
-import { agentLimitsFolder, agentPaths } from '../limits/files.ts';
-import { hasLimits } from '../limits/limits.ts';
-import { startWarden } from '../limits/warden-process.ts';
+import { agentLimitsFolder, agentPaths, readReached } from '../limits/files.ts';
+import { describeUse, hasLimits, type JobLimits } from '../limits/limits.ts';
+import { startWarden, stopWarden } from '../limits/warden-process.ts';
 import type { InvokeAgentRequest } from '../plan42/messages.ts';
 import { isImageAllowed } from '../runtimes/image-policy.ts';
 import type { Runtime, StartOptions } from '../runtimes/runtime.ts';
@@ -79,8 +79,8 @@ function requireCounted(
 /** Starts the warden of a job with limits. Returns what the agent gets to know of it. */
 export async function armWarden(
   job: JobPaths,
-  { limits }: EffectiveLimits,
-  { config, runtime, env }: LimitDeps,
+  { limits }: Pick<EffectiveLimits, 'limits'>,
+  { config, runtime, env }: Pick<LimitDeps, 'config' | 'runtime' | 'env'>,
 ): Promise<Pick<StartOptions, 'variables'> & { mounts: NonNullable<StartOptions['mounts']> }> {
   if (!hasLimits(limits)) return { mounts: [] };
   const isContainer = runtime.name !== 'host';
@@ -91,5 +91,17 @@ export async function armWarden(
   return {
     variables: { PLAN42_LIMITS: file },
     mounts: isContainer ? [{ source, target: agentLimitsFolder, isReadOnly: true, relabel: true }] : [],
+  };
+}
+
+/** Limits a job that is no job of the server, to see that it ends. */
+export function limitTrial(limits: JobLimits, deps: Pick<LimitDeps, 'config' | 'runtime' | 'env'>) {
+  return {
+    arm: (job: JobPaths): Promise<Partial<StartOptions>> => armWarden(job, { limits }, deps),
+    findReached: async (job: JobPaths): Promise<string | undefined> => {
+      const reached = await readReached(job);
+      return reached && describeUse(reached);
+    },
+    disarm: stopWarden,
   };
 }

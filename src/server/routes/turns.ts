@@ -31,7 +31,9 @@ import {
   tenantAndRunner,
   tenantPath,
 } from '../http/route.ts';
+import type { Store } from '../store/store.ts';
 import type { TurnKey } from '../store/turns.ts';
+import { requireOwnFiles } from './files.ts';
 import { requireUseOfTask } from './runner-access.ts';
 
 const CreateBody = knownFields({
@@ -60,7 +62,8 @@ const UpdateBody = changesOf({
 const taskPath = `${tenantPath}/tasks/:taskId` as const;
 export const turnPath = `${taskPath}/turns/:turnIndex` as const;
 
-type TurnRouteDeps = TurnDeps & Parameters<typeof requireUseOfTask>[0];
+type TurnRouteDeps = TurnDeps &
+  Parameters<typeof requireUseOfTask>[0] & { store: Pick<Store, 'files' | 'workstreams'> };
 
 export function turnRoutes(deps: TurnRouteDeps): Route[] {
   const { store, clock } = deps;
@@ -107,6 +110,7 @@ export function turnRoutes(deps: TurnRouteDeps): Route[] {
       const { TaskNewFileIDs, ...changes } = parseBody(request, UpdateBody);
       // Deleted tasks are included, because their agents may still be running and must be able to report the end.
       const turn = read(turns, turnKey(request.params));
+      requireOwnFiles(store, request.principal, TaskNewFileIDs ?? []);
       requireActive(turn);
       requireOwnTurn(turn, parseInstanceId(request.headers));
       requireVersion(turns, turn, version);
@@ -178,12 +182,22 @@ function requireOwnTurn(turn: Turn, instanceId: string | undefined): void {
 }
 
 /** @throws DomainError `conflict` unless the task's last turn is finished and `key` is the next one */
-function requireNextTurn({ store: { turns, tasks } }: TurnDeps, task: Task, key: TurnKey): void {
+function requireNextTurn({ store }: TurnRouteDeps, task: Task, key: TurnKey): void {
+  const { turns, tasks } = store;
   const existing = turns.find(key);
   if (existing) throw conflict('the Turn already exists', turns.type, existing);
   const last = task.LastTurnIndex === undefined ? undefined : turns.find({ ...key, TurnIndex: task.LastTurnIndex });
   if (!task.AssignedToAI) throw conflict('the task is not assigned to AI', tasks.type, task);
   if (!last) throw conflict('the task has no first turn yet', tasks.type, task);
+  requireRunningWorkstream(store, task);
   if (!isTerminalStatus(last.Status)) throw conflict(`turn ${last.TurnIndex} is not finished`, turns.type, last);
   if (key.TurnIndex !== last.TurnIndex + 1) throw conflict(`the next turn is ${last.TurnIndex + 1}`, turns.type, last);
+}
+
+/** @throws DomainError `conflict` if the task's workstream is paused or deleted */
+function requireRunningWorkstream({ workstreams, tasks }: TurnRouteDeps['store'], task: Task): void {
+  const { TenantId, WorkstreamId } = task;
+  const workstream = WorkstreamId === undefined ? undefined : workstreams.find({ TenantId, WorkstreamId });
+  if (workstream?.Deleted) throw conflict('the workstream was deleted', tasks.type, task);
+  if (workstream?.Paused) throw conflict('the workstream is paused', tasks.type, task);
 }

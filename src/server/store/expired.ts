@@ -97,6 +97,28 @@ export class Expired {
     return Number(this.#database.statement(sql).run(ephemeral, deleted).changes);
   }
 
+  /** Removes some files that were last changed before a time and that no task names. Returns their number. */
+  removeFiles(before: string, limit: number): number {
+    const named = (column: string) => `SELECT tasks.TenantId, value FROM tasks, json_each(${column})
+      WHERE FileIDs IS NOT NULL OR NewFileIDs IS NOT NULL`;
+    const sql = `DELETE FROM files WHERE (TenantID, FileID) IN (
+      SELECT TenantID, FileID FROM files WHERE UpdatedAt < ?1
+      AND (TenantID, FileID) NOT IN (${named('FileIDs')} UNION ${named('NewFileIDs')}) LIMIT ?2)`;
+    return Number(this.#database.statement(sql).run(before, limit).changes);
+  }
+
+  /** Removes deleted workstreams without tasks, with their short names. */
+  removeWorkstreams(deleted: string): void {
+    const isRemoved = `WHERE Deleted = 1 AND UpdatedAt < ?1 AND NOT EXISTS (SELECT 1 FROM tasks
+      WHERE tasks.TenantId = workstreams.TenantId AND tasks.WorkstreamId = workstreams.WorkstreamId)`;
+    const names = `DELETE FROM workstream_short_names WHERE (TenantId, WorkstreamID) IN (
+      SELECT TenantId, WorkstreamId FROM workstreams ${isRemoved})`;
+    this.#database.transaction(() => {
+      this.#database.statement(names).run(deleted);
+      this.#database.statement(`DELETE FROM workstreams ${isRemoved}`).run(deleted);
+    });
+  }
+
   /** Gives some unused pages of the file back to the disk. Returns whether there are more. */
   shrinkFile(): boolean {
     return this.#database.shrink(freedPages);

@@ -5,6 +5,7 @@ import { type Database, explain, openDatabase } from './database.ts';
 import { waysOut } from './database-file.ts';
 import { EnvironmentSecrets } from './environment-secrets.ts';
 import { Expired } from './expired.ts';
+import { FileContents } from './file-contents.ts';
 import { ProviderUsageSums } from './provider-usage.ts';
 import { UsedPublicKeys } from './runner-queues.ts';
 import { openSecrets, sealPlainText } from './seal.ts';
@@ -15,7 +16,8 @@ import { taskActivity } from './task-activity.ts';
 import { countTasks } from './tasks.ts';
 import { TurnLogs } from './turn-logs.ts';
 import { TurnNetworks } from './turn-networks.ts';
-import { TurnAcceptance } from './turns.ts';
+import { activeTurns, TurnAcceptance } from './turns.ts';
+import { WorkstreamTasks } from './workstream-tasks.ts';
 
 export type Store = ReturnType<typeof storeOf>;
 
@@ -53,9 +55,12 @@ function storeOf(database: Database, tables: Tables, key: SecretKey) {
       ).length > 0,
     taskActivity: (tenantId: string, failedSince: string, max: number) =>
       taskActivity(database, tenantId, failedSince, max),
+    activeTurns: (options: Parameters<typeof activeTurns>[1]) => activeTurns(tables.turns, options),
     turnAcceptance: new TurnAcceptance(database),
     turnLogs: new TurnLogs(database),
     turnNetworks: new TurnNetworks(database),
+    fileContents: new FileContents(database),
+    workstreamTasks: new WorkstreamTasks(database, tables),
     providerUsageSums: new ProviderUsageSums(database),
     expired: new Expired(database, tables),
     usedPublicKeys: new UsedPublicKeys(database),
