@@ -34,7 +34,7 @@ export const providerUsageFields = {
   TaskId: v.string(),
   TurnIndex: integer,
   WorkstreamId: v.optional(v.string()),
-  /** `Runner`: counted by the gateway of the job. `Agent`: as the agent says, which counts only without the first. */
+  /** `Runner`: counted by the gateway of the job. `Agent`, `Tenant`: as these say, which counts only without the first. */
   Source: v.string(),
   Iteration: integer,
   ...reportedFields,

@@ -10,7 +10,16 @@ import { read } from '../core/versioned.ts';
 import { parseBody } from '../http/body.ts';
 import { badRequest } from '../http/errors.ts';
 import { pageBody, pageRequest } from '../http/query.ts';
-import { created, ok, type Principal, type Route, route, tenantAndRunner, tenantPath } from '../http/route.ts';
+import {
+  allButSignIn,
+  created,
+  ok,
+  type Principal,
+  type Route,
+  route,
+  tenantAndRunner,
+  tenantPath,
+} from '../http/route.ts';
 import { type UsageFilter, type UsageGroup, usageGroups } from '../store/provider-usage.ts';
 import type { Store } from '../store/store.ts';
 import { readTurn, turnKey, turnPath } from './turns.ts';
@@ -42,7 +51,7 @@ export function providerUsageRoutes(deps: ProviderUsageDeps): Route[] {
     route(
       'PUT',
       `${turnPath}/iterations/:iteration/provider-usage`,
-      { access: writers, afterTurn: true },
+      { access: allButSignIn, afterTurn: true },
       (request) => {
         const reported = parseBody(request, Body);
         const turn = read(store.turns, turnKey(request.params));
@@ -75,7 +84,6 @@ export function providerUsageRoutes(deps: ProviderUsageDeps): Route[] {
   ];
 }
 
-const writers = ['runner', 'agent'] as const;
 // After every time of RFC 3339.
 const maxTime = 'A';
 
@@ -120,6 +128,7 @@ function save(event: ProviderUsageEvent, { providerUsage }: ProviderUsageDeps['s
 /** A runner reports on the turns that were sent to it. @throws DomainError 404 for others */
 function sourceOf(principal: Principal, turn: Turn, { turnNetworks }: ProviderUsageDeps['store']): string {
   if (principal.kind === 'agent') return 'Agent';
+  if (principal.kind === 'tenant') return 'Tenant';
   if (principal.kind === 'runner' && turnNetworks.runnerOf(turn) === principal.runnerId) return 'Runner';
   throw notFound('the turn was not sent to this runner');
 }
