@@ -1,5 +1,5 @@
 import type { Variable } from '../../config/variables.ts';
-import { type Entry, InvalidEntry, parseEntry } from '../../gateway/entries.ts';
+import { type Entry, InvalidEntry, parseEntry, parseHostEntry } from '../../gateway/entries.ts';
 
 /** Keys of models that the providers' hosts, or those of a URL in another variable, get. */
 const keyPattern = /^(ANTHROPIC|CLAUDE_CODE|OPENAI|AZURE_OPENAI|GEMINI|GOOGLE)_(API_KEY|AUTH_TOKEN|OAUTH_TOKEN)$/;
@@ -21,12 +21,12 @@ const baseUrl = /^(ANTHROPIC|OPENAI|GEMINI|GOOGLE_GEMINI|AZURE_OPENAI|OLLAMA)_(B
 export function modelEntries(variables: readonly Variable[], env: NodeJS.ProcessEnv): Entry[] {
   return variables.flatMap(({ name, value = env[name] }) => {
     const preset = presetOfKey[name];
-    if (preset !== undefined) return parseEntry(preset);
+    if (preset !== undefined) return parseEntry(preset, name);
     const url = baseUrlOf(name, value);
     if (url === undefined) return [];
     const port = url.port || (url.protocol === 'https:' ? '443' : '80');
     try {
-      return parseEntry(`${url.hostname}:${port}`);
+      return parseHostEntry(`${url.hostname}:${port}`, name);
     } catch (error) {
       if (error instanceof InvalidEntry) return [];
       throw error;
