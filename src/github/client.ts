@@ -12,7 +12,7 @@ import { type Sleep, sleep } from '../lib/sleep.ts';
 import { Slots } from '../lib/slots.ts';
 import { githubEndpoints } from '../plan42/github-endpoints.ts';
 import { type Caller, during } from './caller.ts';
-import { GithubError, loggable, RetiredClient, withRetryTime } from './errors.ts';
+import { badRequest, GithubError, loggable, RetiredClient, withRetryTime } from './errors.ts';
 import { EtagCache } from './etag-cache.ts';
 import { type Failure, failureOf } from './failure.ts';
 import { createGithubFetch } from './fetch.ts';
@@ -209,7 +209,7 @@ function withQuery(path: string, names: readonly string[]): string {
 
 function requireWellFormed(parameters: Record<string, string | number>): void {
   if (Object.values(parameters).every((value) => String(value).isWellFormed())) return;
-  throw new GithubError('invalid request: it contains an unpaired surrogate');
+  throw badRequest('invalid request: it contains an unpaired surrogate');
 }
 
 // Octokit logs deprecation warnings to the console by default, and they contain request data.

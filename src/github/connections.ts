@@ -2,7 +2,7 @@ import type { Dispatcher } from 'undici';
 import type { Connection } from '../config/schema.ts';
 import type { Logger } from '../lib/logger.ts';
 import { GithubClient } from './client.ts';
-import { GithubError, RetiredClient } from './errors.ts';
+import { badRequest, GithubError, RetiredClient } from './errors.ts';
 
 export interface GithubConnectionsOptions {
   /** Keyed by the table name in the configuration. */
@@ -56,10 +56,10 @@ export class GithubConnections {
   /** Returns the client of a connection. @throws GithubError if the connection or its token is missing */
   client(id: string | null | undefined): GithubClient {
     const connection = this.find(id);
-    if (!id) throw new GithubError('no github connection is named (ConnectionID)');
-    if (!connection) throw new GithubError(`github connection ${id} not found`);
+    if (!id) throw badRequest('no github connection is named (ConnectionID)');
+    if (!connection) throw new GithubError(`github connection ${id} not found`, { status: 404 });
     const { token, url } = connection;
-    if (!token) throw new GithubError(`missing github token for connection ${id}`);
+    if (!token) throw badRequest(`missing github token for connection ${id}`);
     const key = clientKey({ url, token });
     const client = this.#clients.get(key) ?? this.#create({ url, token });
     this.#clients.set(key, client);

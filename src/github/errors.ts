@@ -1,7 +1,8 @@
 import { systemClock } from '../lib/clock.ts';
 import { trimEnd } from '../lib/trim-end.ts';
+
 export interface GithubErrorOptions {
-  /** HTTP status, if there was a response. */
+  /** The status of GitHub’s response. For a request that was not sent because it cannot succeed, the status that says why. */
   status?: number | undefined;
   /** When the rate limit ends. */
   retryAt?: Date | undefined;
@@ -35,6 +36,18 @@ export class GithubError extends Error {
     this.mayBeTooMuch = mayBeTooMuch;
     this.forLog = forLog;
   }
+}
+
+/** A request that is not sent, because its caller has to change it. */
+export function badRequest(message: string, options?: Pick<GithubErrorOptions, 'forLog'>): GithubError {
+  return new GithubError(message, { ...options, status: 400 });
+}
+
+const callerStatuses = new Set<number | undefined>([400, 404, 422]);
+
+/** Returns the status if the caller of the request, and neither GitHub nor the token, is at fault; else undefined. */
+export function callerStatus({ status }: GithubError): number | undefined {
+  return callerStatuses.has(status) ? status : undefined;
 }
 
 /** The client was replaced. Repeat the request with the new client. */

@@ -89,9 +89,20 @@ describe('organisations', () => {
     assert.deepEqual(await orgs({ MaxResults: 2, Token: second.nextToken }), { items: ['c', 'me'], nextToken: null });
   });
 
-  test('there is no page for a login that does not match', async () => {
+  test('a last page without room is answered without a request for the login', async () => {
     Object.assign(github.state, { orgs: ['a1', 'a2'], login: 'me' });
-    assert.deepEqual(await orgs({ MaxResults: 2, Search: 'a' }), { items: ['a1', 'a2'], nextToken: null });
+    const paths = () => github.requests.splice(0).map(({ url }) => url.replace(/^\/api\/v3|\?.*/g, ''));
+    assert.deepEqual(await orgs({ MaxResults: 2 }), { items: ['a1', 'a2'], nextToken: 'e30' });
+    assert.deepEqual(paths(), ['/user/orgs']);
+    assert.deepEqual(await orgs({ MaxResults: 2, Token: 'e30' }), { items: ['me'], nextToken: null });
+    assert.deepEqual(paths(), ['/user']);
+    await orgs({ MaxResults: 3 });
+    assert.deepEqual(paths(), ['/user/orgs', '/user']);
+  });
+
+  test('there is no page for a login that does not match', async () => {
+    Object.assign(github.state, { orgs: ['a1', 'b2'], login: 'me' });
+    assert.deepEqual(await orgs({ MaxResults: 2, Search: 'a' }), { items: ['a1'], nextToken: null });
     assert.deepEqual(await orgs({ Token: 'e30', Search: 'a' }), { items: [], nextToken: null });
   });
 

@@ -9,7 +9,7 @@ import type {
 } from '../plan42/messages.ts';
 import type { Caller } from './caller.ts';
 import type { GithubClient } from './client.ts';
-import { about, GithubError } from './errors.ts';
+import { about, badRequest } from './errors.ts';
 import {
   hasNextPage,
   type NamePage,
@@ -47,6 +47,8 @@ export async function listOrgs(
   const items = data.map((org) => org.login).filter(matches);
   const missing = noteOf(client.missingIn(headers));
   if (hasNextPage(headers)) return { items, nextToken: writePageToken(page + 1), ...missing };
+  // Their page has no room for the user’s own login, which is left to the request for the next one.
+  if (items.length === pageSize) return { items, nextToken: writePageToken(), ...missing };
   const own = await ownLogins();
   if (items.length + own.length <= pageSize) return { items: [...items, ...own], nextToken: null, ...missing };
   return { items, nextToken: writePageToken(), ...missing };
@@ -82,7 +84,7 @@ export async function searchRepos(client: GithubClient, request: SearchRepoReque
 // In a query, any other name could add a condition.
 function requireLogin(org: string): void {
   if (/^[\w-]+$/.test(org)) return;
-  throw new GithubError(`invalid org name: ${org.slice(0, 200)}`, { forLog: 'invalid org name' });
+  throw badRequest(`invalid org name: ${org.slice(0, 200)}`, { forLog: 'invalid org name' });
 }
 
 const Branches = v.array(v.object({ name: v.string() }));

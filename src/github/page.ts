@@ -1,7 +1,7 @@
 import * as v from 'valibot';
 import { parseJson } from '../lib/json.ts';
 import { knownFields } from '../plan42/fields.ts';
-import { GithubError } from './errors.ts';
+import { badRequest } from './errors.ts';
 import { hasLink } from './link-header.ts';
 import type { ResponseHeaders } from './rate-limit.ts';
 
@@ -25,7 +25,7 @@ const defaultMaxResults = 10;
 export function pageSizeOf({ MaxResults }: PageParameters): number {
   const size = MaxResults ?? defaultMaxResults;
   if (!Number.isInteger(size) || size < 1 || size > 100) {
-    throw new GithubError('maxResults must be between 1 and 100');
+    throw badRequest('maxResults must be between 1 and 100');
   }
   return size;
 }
@@ -33,7 +33,7 @@ export function pageSizeOf({ MaxResults }: PageParameters): number {
 /** Returns the number of the requested page. @throws GithubError */
 export function pageNumberOf({ Token }: PageParameters): number {
   const page = readPageToken(Token);
-  if (page === undefined) throw new GithubError('invalid pagination token');
+  if (page === undefined) throw badRequest('invalid pagination token');
   return page;
 }
 
@@ -49,7 +49,7 @@ export function hasNextPage({ link }: ResponseHeaders): boolean {
 
 /** Returns the field's value. @throws GithubError with `message` if it is missing or empty */
 export function required(value: string | null | undefined, message: string): string {
-  if (!value) throw new GithubError(message);
+  if (!value) throw badRequest(message);
   return value;
 }
 
@@ -64,7 +64,7 @@ export function writePageToken(page?: number): string {
 /** Returns the page to fetch: 1 without a token, undefined for the page after GitHub's last one. @throws GithubError */
 export function readPageToken(token: string | null | undefined): number | undefined {
   if (token === undefined || token === null) return 1;
-  const invalid = new GithubError('invalid pagination token');
+  const invalid = badRequest('invalid pagination token');
   // Node.js would ignore invalid characters.
   if (!/^[\w-]+$/.test(token)) throw invalid;
   try {

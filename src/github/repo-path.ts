@@ -1,4 +1,4 @@
-import { GithubError } from './errors.ts';
+import { badRequest, type GithubError } from './errors.ts';
 
 export interface RepoPath {
   org: string;
@@ -24,5 +24,5 @@ export function parseRepoPath(name: string): RepoPath {
 }
 
 function invalidRepo(name: string): GithubError {
-  return new GithubError(`invalid repo name: ${name.slice(0, 200)}`, { forLog: 'invalid repo name' });
+  return badRequest(`invalid repo name: ${name.slice(0, 200)}`, { forLog: 'invalid repo name' });
 }

@@ -38,16 +38,16 @@ export function explainFailedCheck(
 ): { problem: string; remedy: string } | undefined {
   const set = `plan42 runner config set github.${name}`;
   const setToken = `${set}.token --from-file token.txt`;
-  if (status === 400)
-    return { problem: message, remedy: 'Delete the connection, and create it again for a runner that has its token.' };
   if (status === 504)
     return { problem: message, remedy: `Start the runner ${runner}. On its machine, run: plan42 runner status` };
-  if (status !== 502) return undefined;
   if (/^github connection \S+ not found$/.test(message)) {
     const remedy = `On its machine, run: ${set}.connection_id=${id} && ${setToken}`;
     return { problem: `the configuration of the runner ${runner} does not have the connection`, remedy };
   }
   if (message.startsWith('missing github token'))
     return { problem: `the runner ${runner} has no token for it`, remedy: `On its machine, run: ${setToken}` };
+  if (status === 400)
+    return { problem: message, remedy: 'Delete the connection, and create it again for a runner that has its token.' };
+  if (![404, 422, 502].includes(status)) return undefined;
   return { problem: message, remedy: 'On the machine of the runner, run: plan42 runner doctor' };
 }

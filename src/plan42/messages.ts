@@ -91,6 +91,8 @@ export interface ListResponse {
   Items: string[] | null;
   NextToken: string | null;
   ErrorMessage: string | null;
+  /** The HTTP status for the caller if the request itself is at fault. Servers that do not know it ignore it. */
+  ErrorStatus?: number;
   /** Why results are missing from `Items`. Absent if the list is complete. Servers that do not know it ignore it. */
   Incomplete?: string;
 }
@@ -101,6 +103,7 @@ export function listResponse(type: ListResponse['Type']) {
     Items: v.nullish(v.array(v.string())),
     NextToken: text,
     ErrorMessage: text,
+    ErrorStatus: v.fallback(v.optional(v.number()), undefined),
     Incomplete: text,
   });
 }
@@ -109,7 +112,16 @@ export interface GetDefaultBranchesResponse {
   Type: 'GetDefaultBranchesResponse';
   Items: { Repo: string; DefaultBranch: string }[] | null;
   ErrorMessage: string | null;
+  /** As in {@link ListResponse}. */
+  ErrorStatus?: number;
 }
+
+export const GetDefaultBranchesResponse = knownFields({
+  Type: v.literal('GetDefaultBranchesResponse'),
+  Items: v.nullish(v.array(knownFields({ Repo: v.string(), DefaultBranch: v.string() }))),
+  ErrorMessage: text,
+  ErrorStatus: v.fallback(v.optional(v.number()), undefined),
+});
 
 export type Response = PingResponse | InvokeAgentResponse | ListResponse | GetDefaultBranchesResponse;
 

@@ -92,6 +92,19 @@ export const runnerTokenFields = {
 };
 export type RunnerTokenMetadata = ObjectOf<typeof runnerTokenFields>;
 
+/** A key pair of this server for clients that sign requests. Its secret is returned once. */
+export const accessKeyFields = {
+  TenantID: v.string(),
+  AccessKeyID: v.string(),
+  Name: v.string(),
+  Revoked: v.boolean(),
+  RevokedAt: v.optional(v.string()),
+  /** To the minute. */
+  LastUsedAt: v.optional(v.string()),
+  CreatedAt: v.string(),
+};
+export type AccessKey = ObjectOf<typeof accessKeyFields>;
+
 export const runnerQueueFields = {
   TenantID: v.string(),
   RunnerID: v.string(),
@@ -133,6 +146,11 @@ export const taskFields = {
   TaskNumber: v.optional(integer),
   EnvironmentId: v.nullable(v.string()),
   Model: v.nullable(v.string()),
+  /** `Low`, `Medium` or `High`. */
+  ReasoningLevel: v.optional(v.string()),
+  /** The files of the task, and those that were added after its first turn. */
+  FileIDs: v.optional(v.array(v.string())),
+  NewFileIDs: v.optional(v.array(v.string())),
   Parallel: v.boolean(),
   AssignedToAI: v.boolean(),
   AssignedToTenantId: v.optional(v.string()),
@@ -149,6 +167,24 @@ export const taskFields = {
 };
 export type Task = ObjectOf<typeof taskFields>;
 
+export const taskStates: readonly TaskState[] = ['Pending', 'Executing', 'Awaiting Code Review', 'Completed', 'Failed'];
+
+export const workstreamFields = {
+  WorkstreamId: v.string(),
+  TenantId: v.string(),
+  Name: v.string(),
+  Description: v.string(),
+  /** Empty without one. */
+  DefaultShortName: v.string(),
+  /** The number of its latest task. */
+  TaskCounter: integer,
+  /** Tasks of a paused workstream do not start. */
+  Paused: v.boolean(),
+  Deleted: v.boolean(),
+  ...versionFields,
+};
+export type Workstream = ObjectOf<typeof workstreamFields>;
+
 export const turnFields = {
   TenantId: v.string(),
   WorkstreamId: v.optional(v.string()),
@@ -156,6 +192,8 @@ export const turnFields = {
   /** Starts at 1. */
   TurnIndex: integer,
   Prompt: v.string(),
+  /** In place of that of the task. */
+  ReasoningLevel: v.optional(v.string()),
   PreviousResponseID: v.optional(v.string()),
   /** By `org/repo`. */
   CommitInfo: v.nullable(

@@ -149,17 +149,18 @@ describe('errors reach the caller', () => {
   const valid = { OrgName: 'acme', RepoName: 'app', Search: 'a', Repos: ['acme/app'] };
   for (const name of Object.keys(handlers)) {
     const empty = name === 'GetDefaultBranches' ? { Items: null } : none;
-    const fails = async (body: object, ErrorMessage: string, options?: AskOptions) =>
+    const fails = async (body: object, ErrorMessage: string, status?: number, options?: AskOptions) =>
       assert.deepEqual(await ask(name, { ...valid, ...body }, options), {
         Type: `${name}Response`,
         ...empty,
         ErrorMessage,
+        ...(status !== undefined && { ErrorStatus: status }),
       });
 
     test(`${name}: of the connection`, async () => {
-      await fails({ ConnectionID: 'nope' }, 'github connection nope not found');
-      await fails({ ConnectionID: null }, 'no github connection is named (ConnectionID)');
-      await fails({ ConnectionID: 'abc-2' }, 'missing github token for connection abc-2');
+      await fails({ ConnectionID: 'nope' }, 'github connection nope not found', 404);
+      await fails({ ConnectionID: null }, 'no github connection is named (ConnectionID)', 400);
+      await fails({ ConnectionID: 'abc-2' }, 'missing github token for connection abc-2', 400);
       assert.equal(github.requests.length, 0);
     });
 
@@ -172,13 +173,21 @@ describe('errors reach the caller', () => {
       );
     });
 
+    test(`${name}: GitHub’s refusals are the caller’s mistakes`, async () => {
+      const subject = name === 'GetDefaultBranches' ? 'acme/app: ' : '';
+      github.faults.push(answerWith(404, { message: 'Not Found' }), answerWith(422, { message: 'Validation Failed' }));
+      await fails({}, `${subject}Not Found`, 404);
+      await fails({}, `${subject}Validation Failed`, 422);
+      assert.equal(github.requests.length, 2, 'no retries');
+    });
+
     test(`${name}: of the message`, async () => {
-      await fails({ ConnectionID: 5 }, 'invalid request: ConnectionID must be a string');
+      await fails({ ConnectionID: 5 }, 'invalid request: ConnectionID must be a string', 400);
     });
 
     test(`${name}: of time`, async () => {
       github.faults.push(() => {});
-      await fails({}, 'GitHub did not respond within 0.3 s', { timeoutMs: 300 });
+      await fails({}, 'GitHub did not respond within 0.3 s', undefined, { timeoutMs: 300 });
     });
 
     test(`${name}: none when the runner stops`, async () => {
@@ -186,6 +195,22 @@ describe('errors reach the caller', () => {
       await assert.rejects(ask(name, valid, { signal: AbortSignal.abort(reason) }), (error) => error === reason);
     });
   }
+
+  test('what the caller has to change', async () => {
+    const status = async (name: string, body: object) => {
+      const answer = await ask(name, { ...valid, ...body });
+      return 'ErrorStatus' in answer && answer.ErrorStatus;
+    };
+    for (const name of ['ListOrgsForGithubConnection', 'SearchRepo', 'ListRepoBranches']) {
+      assert.equal(await status(name, { Token: 'x' }), 400);
+      assert.equal(await status(name, { MaxResults: 101 }), 400);
+    }
+    assert.equal(await status('SearchRepo', { Search: '' }), 400);
+    assert.equal(await status('SearchRepo', { OrgName: 'a b' }), 400);
+    assert.equal(await status('ListRepoBranches', { RepoName: '..' }), 400);
+    assert.equal(await status('GetDefaultBranches', { Repos: ['a'] }), 400);
+    assert.equal(github.requests.length, 0);
+  });
 
   test('a page size of the wrong type, and one of the wrong size', async () => {
     const answer = await ask('SearchRepo', { ...valid, MaxResults: '5' });

@@ -3,7 +3,7 @@ import * as v from 'valibot';
 import { type Caller, withCaller } from '../../github/caller.ts';
 import type { GithubClient } from '../../github/client.ts';
 import type { GithubConnections } from '../../github/connections.ts';
-import { GithubError, loggable } from '../../github/errors.ts';
+import { callerStatus, GithubError, loggable } from '../../github/errors.ts';
 import { getDefaultBranches, listBranches, listOrgs, searchRepos } from '../../github/listings.ts';
 import type { NamePage } from '../../github/page.ts';
 import type { Logger } from '../../lib/logger.ts';
@@ -45,9 +45,18 @@ export function createGetDefaultBranchesHandler(options: GithubHandlerOptions): 
   const list = (client: GithubClient, { Repos }: v.InferOutput<typeof GetDefaultBranchesRequest>, caller: Caller) =>
     getDefaultBranches(client, Repos ?? [], caller);
   return async (message, signal) => {
-    const { result, error } = await requestGithub(GetDefaultBranchesRequest, message, signal, options, list);
-    return { Type: 'GetDefaultBranchesResponse', Items: result, ErrorMessage: error };
+    const response = await requestGithub(GetDefaultBranchesRequest, message, signal, options, list);
+    return { Type: 'GetDefaultBranchesResponse', Items: response.result, ...errorFields(response) };
   };
+}
+
+type GithubOutcome<Result> =
+  | { result: Result; error: null; connectionId: string }
+  | { result: null; error: string; status?: number | undefined };
+
+function errorFields(outcome: GithubOutcome<unknown>): Pick<ListResponse, 'ErrorMessage' | 'ErrorStatus'> {
+  const status = outcome.error === null ? undefined : outcome.status;
+  return { ErrorMessage: outcome.error, ...(status !== undefined && { ErrorStatus: status }) };
 }
 
 type RequestSchema = v.GenericSchema<unknown, { ConnectionID?: string | null | undefined }>;
@@ -62,12 +71,13 @@ async function requestGithub<const Schema extends RequestSchema, Result>(
   signal: AbortSignal,
   { github, logger, timeoutMs = defaultTimeoutMs }: GithubHandlerOptions,
   request: (client: GithubClient, request: v.InferOutput<Schema>, caller: Caller) => Promise<Result>,
-): Promise<{ result: Result; error: null; connectionId: string } | { result: null; error: string }> {
+): Promise<GithubOutcome<Result>> {
   const parsed = v.safeParse(schema, body);
   if (!parsed.success) {
     return {
       result: null,
       error: `invalid request: ${describeIssue(parsed.issues[0], 'message')}`,
+      status: 400,
     };
   }
   const message = parsed.output;
@@ -80,7 +90,7 @@ async function requestGithub<const Schema extends RequestSchema, Result>(
     const fields = { message_type: type, connection_id: message.ConnectionID, error: loggable(error) };
     if (error instanceof GithubError) {
       logger.warn('GitHub request failed', fields);
-      return { result: null, error: error.message };
+      return { result: null, error: error.message, status: callerStatus(error) };
     }
     signal.throwIfAborted();
     // A bug, but the caller still gets a response.
@@ -97,7 +107,7 @@ function createListHandler<const Schema extends RequestSchema>(
 ): (options: GithubHandlerOptions) => Handler {
   return (options) => async (message, signal) => {
     const response = await requestGithub(schema, message, signal, options, list);
-    const { result, error } = response;
+    const { result } = response;
     if (response.result !== null)
       options.incompleteLists.report(message.type, response.connectionId, response.result.incomplete);
     if (result?.incomplete !== undefined)
@@ -106,7 +116,7 @@ function createListHandler<const Schema extends RequestSchema>(
       Type: type,
       Items: result?.items ?? null,
       NextToken: result?.nextToken ?? null,
-      ErrorMessage: error,
+      ...errorFields(response),
       ...(result?.incomplete !== undefined && { Incomplete: result.incomplete }),
     };
   };

@@ -25,6 +25,7 @@ export const limits = {
   setupScript: bytes('`SetupScript`', 512 * kib),
   longText: bytes('`Prompt`, `Context`, `OutputMessage`', mib),
   list: count('`Repos`, `AllowedHosts`, `EnvVars`', 50),
+  files: count('`FileIDs`, `NewFileIDs`', 100),
 
   task: bytes('all fields of a task', 2 * mib),
   turn: bytes('all fields of a turn', 3 * mib),
@@ -39,7 +40,7 @@ export const limits = {
   tasks: count('tasks', 100_000),
   turns: count('turns of a task', 1000),
   environments: count('environments', 10_000),
-  otherObjects: count('runners, tokens, queues or connections', 10_000),
+  otherObjects: count('runners, tokens, queues, connections, workstreams or short names', 10_000),
 
   repositories: count('hosted repositories', 1000),
   repository: bytes('a hosted repository, and one push to it', 4 * 1024 * mib),

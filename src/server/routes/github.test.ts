@@ -109,6 +109,33 @@ test('each failure on the way to the runner has its own status', async () => {
     const { status, body } = await call('GET', `${path}/orgs`);
     assert.deepEqual([status, body.ResponseCode, body.Message], [502, 502, 'GitHub rejected it']);
   });
+  const failures: [error: object, status: number, errorType: string][] = [
+    [{ ErrorMessage: 'Not Found', ErrorStatus: 404 }, 404, 'NotFound'],
+    [{ ErrorMessage: 'Validation Failed', ErrorStatus: 422 }, 422, 'UnprocessableEntity'],
+    [{ ErrorMessage: 'invalid repo name', ErrorStatus: 400 }, 400, 'BadRequest'],
+    // A caller would take these for the state of its own token, or repeat a call that it must not.
+    [{ ErrorMessage: 'Bad credentials', ErrorStatus: 401 }, 502, 'BadGateway'],
+    [{ ErrorMessage: 'x', ErrorStatus: 200 }, 502, 'BadGateway'],
+    [{ ErrorMessage: 'x', ErrorStatus: 'junk' }, 502, 'BadGateway'],
+    // Runners that send no status.
+    [{ ErrorMessage: 'invalid pagination token' }, 400, 'BadRequest'],
+    [{ ErrorMessage: 'search query is required' }, 400, 'BadRequest'],
+    [{ ErrorMessage: 'maxResults must be between 1 and 100' }, 400, 'BadRequest'],
+    [{ ErrorMessage: 'missing github token for connection c' }, 400, 'BadRequest'],
+    [{ ErrorMessage: `github connection ${randomUUID()} not found` }, 404, 'NotFound'],
+    [{ ErrorMessage: 'GET https://api.github.com/repos/a/b/branches: 404 Not Found []' }, 404, 'NotFound'],
+    [{ ErrorMessage: 'GET https://ghes/api/v3/search: 422 Validation Failed [{}]' }, 422, 'UnprocessableEntity'],
+    [{ ErrorMessage: 'GET https://api.github.com/user/orgs: 401 Bad credentials []' }, 502, 'BadGateway'],
+    [{ ErrorMessage: 'cannot reach GitHub: 404 x' }, 502, 'BadGateway'],
+  ];
+  for (const [error, status, errorType] of failures) {
+    const answer: Answerer = ({ Type }) => ({ Type: Type.replace('Request', 'Response'), ...error });
+    await withRunner(answer, async () => {
+      const { body, ...reply } = await call('GET', `${path}/orgs`);
+      const seen = [reply.status, body.ResponseCode, body.ErrorType];
+      assert.deepEqual(seen, [status, status, errorType], JSON.stringify(error));
+    });
+  }
   await withRunner(
     () => undefined,
     async () => assert.equal(await status('/orgs'), 504, 'silence'),
@@ -119,6 +146,7 @@ test('each failure on the way to the runner has its own status', async () => {
   );
   assert.equal(await status('/orgs?maxResults=101'), 400);
   assert.equal(await status('/orgs/o/repos'), 400);
+  assert.equal(await status('/orgs/o/repos?search='), 400);
   const open = await newConnection({ Private: false });
   assert.equal((await call('GET', `${open}/orgs`)).status, 400);
   assert.equal((await call('GET', `github-connections/${randomUUID()}/orgs`)).status, 404);

@@ -2,6 +2,7 @@ import * as v from 'valibot';
 import { isUuid } from '../../lib/uuid.ts';
 import { knownFields } from '../../plan42/fields.ts';
 import type { RepoInfo, Task } from '../../plan42/objects.ts';
+import { notFound } from '../core/errors.ts';
 import { Time } from '../core/time.ts';
 import { addTurn, type TurnDeps } from '../core/turns.ts';
 import { change, create, firstVersion, read, readUndeleted, requireVersion, softDelete } from '../core/versioned.ts';
@@ -10,7 +11,9 @@ import {
   changesOf,
   optionalCount,
   optionalId,
+  optionalIds,
   optionalText,
+  otherFields,
   parseBody,
   requiredLongText,
   requiredText,
@@ -22,6 +25,7 @@ import {
   includeDeleted,
   listedDeleted,
   listReply,
+  pageBodyWithItems,
   queryInteger,
   requiredIfMatch,
   requireUuidV4,
@@ -40,6 +44,8 @@ import {
 } from '../http/route.ts';
 import type { Store } from '../store/store.ts';
 import { searchTasks } from '../store/tasks.ts';
+import { requireEnvironment } from './references.ts';
+import { mayUseTask, requirePullRequestChange, requireUseOfTask } from './runner-access.ts';
 
 const RepoInfoBody = v.pipe(
   knownFields({
@@ -56,13 +62,15 @@ const RepoInfoBody = v.pipe(
     return { FeatureBranch: '', TargetBranch: '', ...Object.fromEntries(present) };
   }),
 );
-const repoInfoByRepo = v.nullish(v.record(shortText, RepoInfoBody));
+export const repoInfoByRepo = v.nullish(v.record(shortText, RepoInfoBody));
 
 const CreateBody = knownFields({
   Title: requiredText,
   Prompt: requiredLongText,
   EnvironmentId: optionalId,
   Model: optionalText,
+  ReasoningLevel: optionalText,
+  FileIDs: optionalIds,
   RepoInfo: repoInfoByRepo,
 });
 const UpdateBody = changesOf({
@@ -70,6 +78,8 @@ const UpdateBody = changesOf({
   Prompt: v.nullish(requiredLongText),
   EnvironmentId: optionalId,
   Model: optionalText,
+  ReasoningLevel: optionalText,
+  NewFileIDs: optionalIds,
   RepoInfo: repoInfoByRepo,
   Deleted: undelete,
 });
@@ -77,7 +87,7 @@ const UpdateBody = changesOf({
 const path = `${tenantPath}/tasks/:taskId`;
 
 interface TaskDeps extends TurnDeps {
-  store: TurnDeps['store'] & Pick<Store, 'environments' | 'turnNetworks'>;
+  store: TurnDeps['store'] & Pick<Store, 'environments' | 'githubConnections' | 'tenants' | 'turnNetworks'>;
 }
 
 export function taskRoutes(deps: TaskDeps): Route[] {
@@ -92,14 +102,17 @@ export function taskRoutes(deps: TaskDeps): Route[] {
       requireUuidV4(request.params.taskId);
       const body = parseBody(request, CreateBody);
       const key = keyOf(request.params);
-      const environment = store.environments.find({ TenantId: key.TenantId, EnvironmentId: body.EnvironmentId ?? '' });
-      if (environment?.Deleted !== false) throw badRequest('EnvironmentId: no such environment');
+      const EnvironmentId = body.EnvironmentId ?? '';
+      requireEnvironment(store, key.TenantId, EnvironmentId);
       const task: Task = {
+        ...otherFields(request, tasks),
         ...key,
         Title: body.Title,
         Prompt: body.Prompt,
-        EnvironmentId: environment.EnvironmentId,
+        EnvironmentId,
         Model: body.Model ?? null,
+        ReasoningLevel: body.ReasoningLevel ?? undefined,
+        FileIDs: body.FileIDs ?? undefined,
         Parallel: false,
         AssignedToAI: true,
         RepoInfo: body.RepoInfo ?? {},
@@ -109,7 +122,7 @@ export function taskRoutes(deps: TaskDeps): Route[] {
       };
       store.transaction(() => {
         create(tasks, task);
-        addTurn(deps, task, task.Prompt);
+        addTurn(deps, task, { Prompt: task.Prompt });
       });
       return created(read(tasks, key));
     }),
@@ -119,14 +132,18 @@ export function taskRoutes(deps: TaskDeps): Route[] {
     ),
 
     route('GET', `${tenantPath}/tasks`, { access: tenantAndRunner }, ({ params, query }) => {
-      const filter = { TenantId: params.tenantId, Deleted: listedDeleted(query) };
+      const WorkstreamId = query.get('workstreamID')?.toLowerCase() || undefined;
+      const filter = { TenantId: params.tenantId, Deleted: listedDeleted(query), WorkstreamId };
       return listReply(tasks, query, filter, { arrayName: 'Tasks' });
     }),
 
-    route('PATCH', path, { access: tenantAndAgent }, (request) => {
+    route('PATCH', path, { access: allButSignIn }, (request) => {
+      requireUseOfTask(deps, request.principal, request.params);
       const version = requiredIfMatch(request);
-      const { EnvironmentId: environmentId, ...changes } = parseBody(request, UpdateBody);
+      const { EnvironmentId: environmentId, ...known } = parseBody(request, UpdateBody);
+      const changes = { ...otherFields(request, tasks), ...known };
       const task = readUndeleted(tasks, keyOf(request.params), changes.Deleted === false);
+      requirePullRequestChange(request.principal, task, changes);
       if ((environmentId ?? task.EnvironmentId) !== task.EnvironmentId) {
         throw badRequest('EnvironmentId: the environment of a task cannot change');
       }
@@ -145,7 +162,13 @@ export function taskRoutes(deps: TaskDeps): Route[] {
       return noContent;
     }),
 
-    route('POST', '/v1/tasks/search', { access: tenantOnly }, ({ principal, query }) => {
+    route('GET', `${path}/github-creds`, { access: tenantAndAgent }, ({ params, query }) => {
+      readUndeleted(tasks, keyOf(params), includeDeleted(query));
+      // The hosted service gives out tokens of its GitHub application.
+      throw notFound('the server has no GitHub token: the runner has it, and gives it to the agent of a turn');
+    }),
+
+    route('POST', '/v1/tasks/search', { access: tenantAndRunner, repeatable: true }, ({ principal, query }) => {
       const pullRequestId = queryInteger(query, 'pullRequestId', { min: 1, max: Number.MAX_SAFE_INTEGER });
       const taskId = query.get('taskId') ?? undefined;
       if (pullRequestId === undefined && taskId === undefined) throw badRequest('pullRequestId or taskId is required');
@@ -154,7 +177,8 @@ export function taskRoutes(deps: TaskDeps): Route[] {
         taskId: taskId?.toLowerCase(),
         pullRequestId: pullRequestId?.toString(),
       });
-      return ok({ Tasks: found });
+      const items = found.filter((task) => mayUseTask(deps, principal, task));
+      return ok(pageBodyWithItems({ items, next: undefined }, 'Tasks'));
     }),
   ];
 }
@@ -164,7 +188,7 @@ export function taskRoutes(deps: TaskDeps): Route[] {
  * choose these for its next turn.
  * @throws HttpError 403
  */
-function requireOwnBranches(
+export function requireOwnBranches(
   task: Task,
   update: Record<string, RepoInfo>,
   { environments, turnNetworks }: TaskDeps['store'],

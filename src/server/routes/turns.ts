@@ -4,10 +4,21 @@ import type { Task, Turn, TurnEnder } from '../../plan42/objects.ts';
 import { parseInstanceId } from '../../plan42/runner-headers.ts';
 import { isTerminalStatus } from '../../plan42/turn-status.ts';
 import { conflict, DomainError, notFound } from '../core/errors.ts';
+import { limits } from '../core/limits.ts';
 import { Time } from '../core/time.ts';
 import { acceptTurn, addTurn, changeTurn, type TurnDeps } from '../core/turns.ts';
 import { change, read, readUndeleted, requireVersion } from '../core/versioned.ts';
-import { changesOf, longText, mediumText, optionalText, parseBody, requiredLongText, shortText } from '../http/body.ts';
+import {
+  changesOf,
+  longText,
+  mediumText,
+  optionalIds,
+  optionalText,
+  otherFields,
+  parseBody,
+  requiredLongText,
+  shortText,
+} from '../http/body.ts';
 import { badRequest } from '../http/errors.ts';
 import { ifMatch, includeDeleted, listReply, requiredIfMatch } from '../http/query.ts';
 import {
@@ -18,12 +29,17 @@ import {
   route,
   tenantAndAgent,
   tenantAndRunner,
-  tenantOnly,
   tenantPath,
 } from '../http/route.ts';
+import type { Store } from '../store/store.ts';
 import type { TurnKey } from '../store/turns.ts';
+import { requireUseOfTask } from './runner-access.ts';
 
-const CreateBody = knownFields({ Prompt: requiredLongText });
+const CreateBody = knownFields({
+  Prompt: requiredLongText,
+  ReasoningLevel: optionalText,
+  AdditionalFileIDs: optionalIds,
+});
 
 const CommitInfo = v.pipe(
   knownFields({ BaselineCommitHash: optionalText, LastCommitHash: optionalText }),
@@ -35,27 +51,41 @@ const CommitInfo = v.pipe(
 const UpdateBody = changesOf({
   PreviousResponseID: optionalText,
   CommitInfo: v.nullish(v.record(shortText, CommitInfo)),
-  WorkstreamId: optionalText,
   Status: optionalText,
   OutputMessage: v.nullish(longText),
   ErrorMessage: v.nullish(mediumText),
   CompletedAt: v.nullish(Time),
+  ReasoningLevel: optionalText,
+  TaskNewFileIDs: optionalIds,
 });
 const taskPath = `${tenantPath}/tasks/:taskId` as const;
 export const turnPath = `${taskPath}/turns/:turnIndex` as const;
 
-export function turnRoutes(deps: TurnDeps): Route[] {
+type TurnRouteDeps = TurnDeps & Parameters<typeof requireUseOfTask>[0] & { store: Pick<Store, 'workstreams'> };
+
+export function turnRoutes(deps: TurnRouteDeps): Route[] {
   const { store, clock } = deps;
   const { turns } = store;
   return [
-    route('PUT', turnPath, { access: tenantOnly }, (request) => {
-      const { Prompt } = parseBody(request, CreateBody);
+    route('PUT', turnPath, { access: tenantAndRunner }, (request) => {
+      requireUseOfTask(deps, request.principal, request.params);
+      const body = parseBody(request, CreateBody);
       const key = turnKey(request.params);
       const task = readUndeleted(store.tasks, key);
       requireNextTurn(deps, task, key);
       const version = ifMatch(request);
       if (version !== undefined) requireVersion(store.tasks, task, version);
-      return created(store.transaction(() => addTurn(deps, change(store.tasks, task, {}, clock), Prompt)));
+      const others = otherFields(request, turns, ['AdditionalFileIDs']);
+      return created(
+        store.transaction(() => {
+          const next = change(store.tasks, task, newFiles(task, body.AdditionalFileIDs ?? []), clock);
+          return addTurn(deps, next, {
+            ...others,
+            Prompt: body.Prompt,
+            ReasoningLevel: body.ReasoningLevel ?? undefined,
+          });
+        }),
+      );
     }),
 
     route('GET', `${taskPath}/turns/last`, { access: tenantAndRunner }, ({ params, query }) => {
@@ -75,7 +105,7 @@ export function turnRoutes(deps: TurnDeps): Route[] {
 
     route('PATCH', turnPath, { access: tenantAndAgent, afterTurn: true }, (request) => {
       const version = requiredIfMatch(request);
-      const changes = parseBody(request, UpdateBody);
+      const { TaskNewFileIDs, ...changes } = parseBody(request, UpdateBody);
       // Deleted tasks are included, because their agents may still be running and must be able to report the end.
       const turn = read(turns, turnKey(request.params));
       requireActive(turn);
@@ -86,12 +116,25 @@ export function turnRoutes(deps: TurnDeps): Route[] {
         const isAgent = request.principal.kind === 'agent';
         if (isAgent) acceptTurn(deps, turn);
         const endedBy: TurnEnder = isAgent ? 'Agent' : 'User';
+        if (TaskNewFileIDs) change(store.tasks, read(store.tasks, turn), { NewFileIDs: TaskNewFileIDs }, clock);
         return ok(
-          changeTurn(deps, turn, { ...changes, ...(isTerminalStatus(changes.Status) && { EndedBy: endedBy }) }),
+          changeTurn(deps, turn, {
+            ...otherFields(request, turns, ['TaskNewFileIDs']),
+            ...changes,
+            ...(isTerminalStatus(changes.Status) && { EndedBy: endedBy }),
+          }),
         );
       });
     }),
   ];
+}
+
+/** Adds files to those that were added after the first turn. @throws HttpError 400 */
+function newFiles({ NewFileIDs = [] }: Task, added: readonly string[]): Pick<Task, 'NewFileIDs'> {
+  if (added.length === 0) return {};
+  const all = [...new Set([...NewFileIDs, ...added])];
+  if (all.length <= limits.files.max) return { NewFileIDs: all };
+  throw badRequest(`AdditionalFileIDs: a task may have at most ${limits.files.max} new files`);
 }
 
 /** @throws HttpError 400 */
@@ -136,12 +179,22 @@ function requireOwnTurn(turn: Turn, instanceId: string | undefined): void {
 }
 
 /** @throws DomainError `conflict` unless the task's last turn is finished and `key` is the next one */
-function requireNextTurn({ store: { turns, tasks } }: TurnDeps, task: Task, key: TurnKey): void {
+function requireNextTurn({ store }: TurnRouteDeps, task: Task, key: TurnKey): void {
+  const { turns, tasks } = store;
   const existing = turns.find(key);
   if (existing) throw conflict('the Turn already exists', turns.type, existing);
   const last = task.LastTurnIndex === undefined ? undefined : turns.find({ ...key, TurnIndex: task.LastTurnIndex });
   if (!task.AssignedToAI) throw conflict('the task is not assigned to AI', tasks.type, task);
   if (!last) throw conflict('the task has no first turn yet', tasks.type, task);
+  requireRunningWorkstream(store, task);
   if (!isTerminalStatus(last.Status)) throw conflict(`turn ${last.TurnIndex} is not finished`, turns.type, last);
   if (key.TurnIndex !== last.TurnIndex + 1) throw conflict(`the next turn is ${last.TurnIndex + 1}`, turns.type, last);
+}
+
+/** @throws DomainError `conflict` if the task's workstream is paused or deleted */
+function requireRunningWorkstream({ workstreams, tasks }: TurnRouteDeps['store'], task: Task): void {
+  const { TenantId, WorkstreamId } = task;
+  const workstream = WorkstreamId === undefined ? undefined : workstreams.find({ TenantId, WorkstreamId });
+  if (workstream?.Deleted) throw conflict('the workstream was deleted', tasks.type, task);
+  if (workstream?.Paused) throw conflict('the workstream is paused', tasks.type, task);
 }

@@ -165,4 +165,28 @@ CREATE TABLE turn_networks (
 -- The number of log entries that the runner added. The indexes of the agent do not count them.
 ALTER TABLE turns ADD COLUMN RunnerLogs INTEGER NOT NULL DEFAULT 0
 `,
+  `
+-- The fields of newer clients, which the server returns unchanged, as JSON.
+ALTER TABLE tenants ADD COLUMN OtherFields TEXT;
+ALTER TABLE environments ADD COLUMN OtherFields TEXT;
+ALTER TABLE tasks ADD COLUMN OtherFields TEXT;
+ALTER TABLE turns ADD COLUMN OtherFields TEXT;
+ALTER TABLE runners ADD COLUMN OtherFields TEXT;
+ALTER TABLE github_connections ADD COLUMN OtherFields TEXT;
+ALTER TABLE workstreams ADD COLUMN OtherFields TEXT;
+ALTER TABLE tasks ADD COLUMN ReasoningLevel TEXT;
+ALTER TABLE tasks ADD COLUMN FileIDs TEXT;
+ALTER TABLE tasks ADD COLUMN NewFileIDs TEXT;
+ALTER TABLE turns ADD COLUMN ReasoningLevel TEXT
+`,
+  `
+-- Keys for clients that sign requests, and their encrypted secrets. A revoked key has none.
+CREATE TABLE access_keys (
+  TenantID TEXT NOT NULL REFERENCES tenants, AccessKeyID TEXT PRIMARY KEY, Name TEXT NOT NULL, Revoked INTEGER NOT NULL,
+  RevokedAt TEXT, LastUsedAt TEXT, CreatedAt TEXT NOT NULL
+) STRICT, WITHOUT ROWID;
+CREATE TABLE access_key_secrets (
+  AccessKeyID TEXT PRIMARY KEY REFERENCES access_keys ON DELETE CASCADE, Value TEXT NOT NULL
+) STRICT, WITHOUT ROWID
+`,
 ];

@@ -1,5 +1,6 @@
 import { randomUUID } from 'node:crypto';
 import type { Logger } from '../../lib/logger.ts';
+import { AccessKeySecrets } from './access-key-secrets.ts';
 import { type Database, explain, openDatabase } from './database.ts';
 import { waysOut } from './database-file.ts';
 import { EnvironmentSecrets } from './environment-secrets.ts';
@@ -13,7 +14,8 @@ import { taskActivity } from './task-activity.ts';
 import { countTasks } from './tasks.ts';
 import { TurnLogs } from './turn-logs.ts';
 import { TurnNetworks } from './turn-networks.ts';
-import { TurnAcceptance } from './turns.ts';
+import { activeTurns, TurnAcceptance } from './turns.ts';
+import { WorkstreamTasks } from './workstream-tasks.ts';
 
 export type Store = ReturnType<typeof storeOf>;
 
@@ -40,6 +42,7 @@ function storeOf(database: Database, tables: Tables, key: SecretKey) {
   return {
     ...tables,
     settings,
+    accessKeySecrets: new AccessKeySecrets(database, key),
     environmentSecrets: new EnvironmentSecrets(database, key),
     countTasks: (tenantId: string) => countTasks(database, tenantId),
     /** Whether a turn runs, or waits for a runner. */
@@ -50,9 +53,11 @@ function storeOf(database: Database, tables: Tables, key: SecretKey) {
       ).length > 0,
     taskActivity: (tenantId: string, failedSince: string, max: number) =>
       taskActivity(database, tenantId, failedSince, max),
+    activeTurns: (options: Parameters<typeof activeTurns>[1]) => activeTurns(tables.turns, options),
     turnAcceptance: new TurnAcceptance(database),
     turnLogs: new TurnLogs(database),
     turnNetworks: new TurnNetworks(database),
+    workstreamTasks: new WorkstreamTasks(database, tables),
     expired: new Expired(database, tables),
     usedPublicKeys: new UsedPublicKeys(database),
     removeExpiredSessions: (now: string) => {

@@ -1,6 +1,8 @@
 /** The tables whose rows are objects of the API, with the columns that follow from the objects' fields. */
 import * as v from 'valibot';
+import { integer } from '../../plan42/fields.ts';
 import {
+  accessKeyFields,
   environmentFields,
   githubConnectionFields,
   runnerFields,
@@ -9,12 +11,16 @@ import {
   taskFields,
   tenantFields,
   turnFields,
+  workstreamFields,
 } from '../../plan42/objects.ts';
 import type { Database } from './database.ts';
 import { createTable } from './table.ts';
 
 /** A session of the web page, by the hash of its token. Not part of the API. */
 const pageSessionFields = { TokenHash: v.string(), TenantId: v.string(), ExpiresAt: v.string() };
+
+/** The API has the version of the workstream with it. */
+const shortNameFields = { TenantId: v.string(), Name: v.string(), WorkstreamID: v.string(), CreatedAt: v.string() };
 
 export type Tables = ReturnType<typeof createTables>;
 
@@ -25,36 +31,72 @@ export function createTables(database: Database) {
       name: 'tenants',
       key: ['TenantId'],
       order: ['CreatedAt', 'TenantId'],
+      keepsOthers: true,
     }),
     environments: createTable(database, environmentFields, {
       type: 'Environment',
       name: 'environments',
       key: ['TenantId', 'EnvironmentId'],
       order: ['CreatedAt', 'EnvironmentId'],
+      keepsOthers: true,
     }),
     tasks: createTable(database, taskFields, {
       type: 'Task',
       name: 'tasks',
       key: ['TenantId', 'TaskId'],
       order: ['CreatedAt', 'TaskId'],
+      keepsOthers: true,
+    }),
+    workstreams: createTable(database, workstreamFields, {
+      type: 'Workstream',
+      name: 'workstreams',
+      key: ['TenantId', 'WorkstreamId'],
+      order: ['CreatedAt', 'WorkstreamId'],
+      keepsOthers: true,
+    }),
+    /** The tasks of workstreams, in their order. The rank is not part of the API. */
+    rankedTasks: createTable(
+      database,
+      { ...taskFields, Rank: integer },
+      {
+        type: 'Task',
+        name: 'tasks',
+        key: ['TenantId', 'TaskId'],
+        order: ['Rank', 'TaskId'],
+        keepsOthers: true,
+      },
+    ),
+    shortNames: createTable(database, shortNameFields, {
+      type: 'WorkstreamShortName',
+      name: 'workstream_short_names',
+      key: ['TenantId', 'Name'],
+      order: ['Name'],
     }),
     turns: createTable(database, turnFields, {
       type: 'Turn',
       name: 'turns',
       key: ['TenantId', 'TaskId', 'TurnIndex'],
       order: ['TurnIndex'],
+      keepsOthers: true,
     }),
     runners: createTable(database, runnerFields, {
       type: 'Runner',
       name: 'runners',
       key: ['TenantId', 'RunnerId'],
       order: ['CreatedAt', 'RunnerId'],
+      keepsOthers: true,
     }),
     runnerTokens: createTable(database, runnerTokenFields, {
       type: 'RunnerToken',
       name: 'runner_tokens',
       key: ['TenantID', 'RunnerID', 'TokenID'],
       order: ['CreatedAt', 'TokenID'],
+    }),
+    accessKeys: createTable(database, accessKeyFields, {
+      type: 'AccessKey',
+      name: 'access_keys',
+      key: ['AccessKeyID'],
+      order: ['CreatedAt', 'AccessKeyID'],
     }),
     runnerQueues: createTable(database, runnerQueueFields, {
       type: 'RunnerQueue',
@@ -67,6 +109,7 @@ export function createTables(database: Database) {
       name: 'github_connections',
       key: ['TenantID', 'ConnectionID'],
       order: ['CreatedAt', 'ConnectionID'],
+      keepsOthers: true,
     }),
     pageSessions: createTable(database, pageSessionFields, {
       type: 'PageSession',

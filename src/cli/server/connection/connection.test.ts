@@ -64,6 +64,8 @@ describe('plan42 server connection', () => {
     await failed(
       new RegExp(`the runner Local runner has no token for it\\. On its machine, run: ${set}token --from-file`),
     );
+    response = { Items: null, ErrorMessage: 'Not Found', ErrorStatus: 404 };
+    await failed(/does not work: Not Found\. On the machine of the runner, run: plan42 runner doctor\n$/);
     response = { Items: null, ErrorMessage: 'GitHub: Bad credentials' };
     await failed(/does not work: GitHub: Bad credentials\. On the machine of the runner, run: plan42 runner doctor\n$/);
     const broken = await check('--json');
