@@ -105,9 +105,9 @@ const programs: Program[] = [
     name: 'git with the mirror of the runner',
     preset: 'github',
     script:
-      () => `${newFolder}git clone --quiet --reference ${mirrorTarget}/${mirror} https://github.com/acme/app.git &&
+      () => `${newFolder}git clone --quiet --single-branch --reference ${mirrorTarget}/${mirror} https://github.com/acme/app.git &&
       git -C app cat-file -e HEAD:README.md && git -C app count-objects -v`,
-    // All objects are those of the mirror.
+    // All objects are those of the mirror. Other programs of this test push to other branches.
     prints: /^count: 0\n[^]*^in-pack: 0\n[^]*^alternate: .*app/m,
     requests: ['POST github.com/acme/app.git/git-upload-pack'],
     refused: 'github.com:443',

@@ -10,6 +10,7 @@ export interface HostEntry {
   host: string;
   ports: readonly number[];
   text: string;
+  isOfPreset: boolean;
 }
 
 export interface AddressEntry {
@@ -38,7 +39,7 @@ export const defaultPorts: readonly number[] = [443, 80];
 export function parseEntry(text: string, label?: string): Entry[] {
   if (Object.hasOwn(presets, text)) {
     const { hosts } = presets[text as PresetName];
-    return hosts.flatMap((host) => parseHostEntry(host, label ?? `${host} of the preset ${text}`));
+    return hosts.flatMap((host) => parseHostEntry(host, label ?? `${host} of the preset ${text}`, true));
   }
   rejectMisspelling(text);
   return parseHostEntry(text, label);
@@ -80,12 +81,12 @@ export function allowedHostProblem(text: string): string | undefined {
 }
 
 /** Like {@link parseEntry}, without presets. */
-export function parseHostEntry(text: string, label = text): Entry[] {
+export function parseHostEntry(text: string, label = text, isOfPreset = false): Entry[] {
   const url = /^\w+:\/\/([^/]*)/.exec(text);
   if (url !== null) throw new InvalidEntry(`is a URL; write "${url[1]}"`);
   if (text.trim() === '') throw new InvalidEntry('is empty; remove it');
   const { host, ports } = splitPort(text);
-  if (host === '*') return [{ kind: 'host', host, ports, text: label }];
+  if (host === '*') return [{ kind: 'host', host, ports, text: label, isOfPreset }];
   const block = parseBlock(host.replace(/^\[(.*)\]$/, '$1'));
   if (block !== undefined) return [{ kind: 'address', block, ports, text: label }];
   if (host.includes('/')) throw new InvalidEntry(explainSlash(host));
@@ -96,7 +97,7 @@ export function parseHostEntry(text: string, label = text): Entry[] {
     if (host.includes('*')) throw new InvalidEntry('has a * that is not "*." at its start');
     throw new InvalidEntry('is not a host such as "example.com", "*.example.com" or "example.com:8443"');
   }
-  return [{ kind: 'host', host: isWildcard ? `*.${name.text}` : name.text, ports, text: label }];
+  return [{ kind: 'host', host: isWildcard ? `*.${name.text}` : name.text, ports, text: label, isOfPreset }];
 }
 
 function splitPort(text: string): { host: string; ports: readonly number[] } {

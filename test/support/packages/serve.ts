@@ -40,9 +40,10 @@ interface LfsBatch {
 
 async function offerObjects(request: IncomingMessage, response: ServerResponse): Promise<void> {
   const { operation, objects } = JSON.parse(String(await buffer(request))) as LfsBatch;
-  const offered = objects.map((object) => ({
-    ...object,
-    actions: { [operation]: { href: `https://${lfsHost}/${object.oid}` } },
+  const offered = objects.map(({ oid, size }) => ({
+    oid,
+    size,
+    actions: { [operation]: { href: `https://${lfsHost}/${oid}` } },
   }));
   response.setHeader('content-type', 'application/vnd.git-lfs+json');
   response.end(JSON.stringify({ transfer: 'basic', objects: offered }));
