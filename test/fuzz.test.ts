@@ -89,6 +89,16 @@ test('the harness finds a fault', async () => {
     goOn: (done, faults) => faults === 0 && done < 60,
   });
   assert.match(faults[0]?.reason ?? '', /took|linear/);
+  const slow = (text: string) => {
+    let steps = 0;
+    for (let n = 0; n < text.length; n++) for (let m = 0; m < text.length; m += 32) steps ^= n ^ m;
+    return String(steps);
+  };
+  const slowly = { seed: 'test', maxKiB: 32, goOn: (done: number, faults: number) => faults === 0 && done < 200 };
+  assert.match(
+    (await fuzz({ ...target, run: slow, passes: 10 }, slowly)).faults[0]?.reason ?? '',
+    /more than linear time/,
+  );
   const throwing = { ...target, run: (text: string) => decodeURIComponent(text) };
   const thrown = await fuzz(throwing, { seed: 'test', maxKiB, goOn: (done, faults) => faults === 0 && done < 500 });
   assert.match(thrown.faults[0]?.reason ?? '', /URIError/);

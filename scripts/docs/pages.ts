@@ -1,13 +1,17 @@
 /** The generated pages of docs/. */
+import { readFileSync } from 'node:fs';
 import { join } from 'node:path';
 import { renderCommandsPage } from './commands-page.ts';
 import { renderConfigurationPage } from './configuration-page.ts';
+import { renderControlPlanePage } from './control-plane-page.ts';
 import { renderScreenPage } from './screen-page.ts';
 
 const docs = join(import.meta.dirname, '../../docs');
+const controlPlane = join(docs, 'control-plane.md');
 
 export const pages: readonly { path: string; render: () => string }[] = [
   { path: join(docs, 'reference/commands.md'), render: renderCommandsPage },
   { path: join(docs, 'reference/configuration.md'), render: renderConfigurationPage },
   { path: join(docs, 'configuration-screen.md'), render: renderScreenPage },
+  { path: controlPlane, render: () => renderControlPlanePage(readFileSync(controlPlane, 'utf8')) },
 ];

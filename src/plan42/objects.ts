@@ -133,6 +133,11 @@ export const taskFields = {
   TaskNumber: v.optional(integer),
   EnvironmentId: v.nullable(v.string()),
   Model: v.nullable(v.string()),
+  /** `Low`, `Medium` or `High`. */
+  ReasoningLevel: v.optional(v.string()),
+  /** The files of the task, and those that were added after its first turn. */
+  FileIDs: v.optional(v.array(v.string())),
+  NewFileIDs: v.optional(v.array(v.string())),
   Parallel: v.boolean(),
   AssignedToAI: v.boolean(),
   AssignedToTenantId: v.optional(v.string()),
@@ -156,6 +161,8 @@ export const turnFields = {
   /** Starts at 1. */
   TurnIndex: integer,
   Prompt: v.string(),
+  /** In place of that of the task. */
+  ReasoningLevel: v.optional(v.string()),
   PreviousResponseID: v.optional(v.string()),
   /** By `org/repo`. */
   CommitInfo: v.nullable(

@@ -100,8 +100,9 @@ export function createApp(options: AppOptions): App {
   });
   events.on('queueAdded', (queue) => watch(queue, timing.healthCheckIntervalMs));
 
+  const served = servedRoutes(deps);
   const handle = createDispatcher({
-    findRoute: createRouter(allRoutes(deps)),
+    findRoute: createRouter([...served, ...notImplementedRoutes(served)]),
     authenticate: (headers, route) => authenticate(headers, route, deps),
     checkHost: options.checkHost,
     sendPageFile: createPageFiles().send,
@@ -127,7 +128,7 @@ export function createApp(options: AppOptions): App {
   return { handle, runBackground, idleMs };
 }
 
-type RouteDeps = Parameters<typeof tenantRoutes>[0] &
+export type RouteDeps = Parameters<typeof tenantRoutes>[0] &
   Parameters<typeof environmentRoutes>[0] &
   Parameters<typeof taskRoutes>[0] &
   Parameters<typeof turnLogRoutes>[0] &
@@ -140,7 +141,8 @@ type RouteDeps = Parameters<typeof tenantRoutes>[0] &
   Parameters<typeof pageTaskRoutes>[0] &
   Parameters<typeof pageRoutes>[0];
 
-function allRoutes(deps: RouteDeps): Route[] {
+/** Returns the routes of the calls that are implemented. */
+export function servedRoutes(deps: RouteDeps): Route[] {
   return [
     ...tenantRoutes(deps),
     ...environmentRoutes(deps),
@@ -157,6 +159,5 @@ function allRoutes(deps: RouteDeps): Route[] {
     ...repositoryRoutes(deps),
     ...pageRoutes(deps),
     ...pageTaskRoutes(deps),
-    ...notImplementedRoutes(),
   ];
 }

@@ -24,8 +24,13 @@ export function parseRequestPath(target: string): RequestPath | undefined {
   if (!/^[\w.~!$&'()*+,=:@/%[\]-]*$/.test(path)) return undefined;
   const raw = path.slice(1).replace(/\/$/, '').split('/');
   if (raw.length === 1 && raw[0] === '') raw.pop();
-  const segments = raw.map(decode);
-  if (!segments.every((segment) => segment !== undefined)) return undefined;
+  const segments: string[] = [];
+  // Ends at the first: each exception takes a thousand times as long as a segment.
+  for (const segment of raw) {
+    const decoded = decode(segment);
+    if (decoded === undefined) return undefined;
+    segments.push(decoded);
+  }
   return { path, segments, raw, query: new URLSearchParams(mark < 0 ? '' : target.slice(mark + 1)) };
 }
 

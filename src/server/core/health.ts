@@ -18,8 +18,10 @@ interface HealthDeps extends QueueDeps {
 }
 
 /**
- * Pings a queue periodically until it is deleted or the signal aborts. A queue that does not respond becomes
- * unhealthy, and is deleted if it stays silent. Never rejects.
+ * Checks a queue periodically until it is deleted or the signal aborts. A queue that does not respond becomes
+ * unhealthy, and is deleted if it stays silent. A check is a ping, unless the queue is draining: runners drain until a
+ * poll of 30 s is empty, which pings every 30 s would never let happen. A poll since the last check is response enough.
+ * Never rejects.
  * @param firstAfterMs less than the interval for queues of a previous run, so that they are not all pinged at once
  */
 export async function watchQueue(deps: HealthDeps, key: QueueKey, firstAfterMs: number): Promise<void> {
@@ -43,17 +45,27 @@ export async function watchQueue(deps: HealthDeps, key: QueueKey, firstAfterMs: 
 }
 
 async function checkQueue(deps: HealthDeps, key: QueueKey): Promise<void> {
-  const { broker, timing, signal, store } = deps;
-  const options = { timeoutMs: timing.healthCheckTimeoutMs, signal, anyQueue: false };
-  const responded = await broker.request(key, { Type: 'PingRequest' }, PingResponse, options).then(
-    () => true,
-    () => false,
-  );
+  const { signal, store } = deps;
+  let isDraining = false;
+  skipIfStorageFails(() => {
+    isDraining = store.runnerQueues.find(key)?.Draining === true;
+  });
+  const responded = isDraining ? deps.broker.wasPolled(key) : await ping(deps, key);
   signal.throwIfAborted();
   skipIfStorageFails(() => {
     const queue = store.runnerQueues.find(key);
     if (queue) recordCheck(deps, queue, responded);
   });
+}
+
+async function ping({ broker, timing, signal }: HealthDeps, key: QueueKey): Promise<boolean> {
+  // Only polls between two checks of a draining queue count.
+  broker.wasPolled(key);
+  const options = { timeoutMs: timing.healthCheckTimeoutMs, signal, anyQueue: false };
+  return broker.request(key, { Type: 'PingRequest' }, PingResponse, options).then(
+    () => true,
+    () => false,
+  );
 }
 
 function recordCheck(deps: HealthDeps, queue: RunnerQueue, responded: boolean): void {

@@ -25,6 +25,7 @@ export const limits = {
   setupScript: bytes('`SetupScript`', 512 * kib),
   longText: bytes('`Prompt`, `Context`, `OutputMessage`', mib),
   list: count('`Repos`, `AllowedHosts`, `EnvVars`', 50),
+  files: count('`FileIDs`, `NewFileIDs`', 100),
 
   task: bytes('all fields of a task', 2 * mib),
   turn: bytes('all fields of a turn', 3 * mib),

@@ -35,7 +35,7 @@ test('a log has a maximum number of entries, whatever index it begins with', asy
         ...firstVersion(systemClock),
       };
       store.tasks.insert(task);
-      const turn = addTurn(deps, task, 'prompt');
+      const turn = addTurn(deps, task, { Prompt: 'prompt' });
       store.transaction(() =>
         appendTurnLogs(
           deps,

@@ -18,14 +18,16 @@ export interface TurnDeps {
 
 export const pendingStatus = 'Pending';
 
+type NewTurn = Pick<Turn, 'Prompt' | 'ReasoningLevel'>;
+
 /** Adds the next turn of a task, which the scheduler sends to a runner. The caller has checked the task's state. */
-export function addTurn({ store, clock, events }: TurnDeps, task: Task, prompt: string): Turn {
+export function addTurn({ store, clock, events }: TurnDeps, task: Task, fields: NewTurn): Turn {
   const turn: Turn = {
+    ...fields,
     TenantId: task.TenantId,
     WorkstreamId: task.WorkstreamId,
     TaskId: task.TaskId,
     TurnIndex: (task.LastTurnIndex ?? 0) + 1,
-    Prompt: prompt,
     CommitInfo: null,
     Status: pendingStatus,
     ...firstVersion(clock),
@@ -45,7 +47,7 @@ export type TurnChange = Partial<
     Turn,
     | 'PreviousResponseID'
     | 'CommitInfo'
-    | 'WorkstreamId'
+    | 'ReasoningLevel'
     | 'Status'
     | 'OutputMessage'
     | 'ErrorMessage'

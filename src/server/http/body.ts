@@ -56,6 +56,20 @@ export function changesOf<const Entries extends v.ObjectEntries>(entries: Entrie
   );
 }
 
+/**
+ * Returns the fields of a validated body that neither the table nor `inputs` has, which newer clients send. They are stored and
+ * returned unchanged. Null counts as absent.
+ */
+export function otherFields(
+  { json }: Pick<ApiRequest, 'json'>,
+  table: { fields: readonly string[] },
+  inputs: readonly string[] = [],
+): object {
+  const known = new Set([...table.fields, ...inputs].map((name) => name.toLowerCase()));
+  const others = Object.entries(json ?? {}).filter(([name, value]) => value !== null && !known.has(name.toLowerCase()));
+  return Object.fromEntries(others);
+}
+
 const textUpTo = (limit: Limit) =>
   v.pipe(v.string(), v.maxBytes(limit.max, `is larger than ${formatLimit(limit)}; shorten it`));
 export const shortText = textUpTo(limits.shortText);
@@ -70,5 +84,12 @@ export const requiredText = v.pipe(shortText, v.nonEmpty('must not be empty'));
 export const requiredLongText = v.pipe(longText, v.nonEmpty('must not be empty'));
 /** The ID of another object. */
 export const optionalId = v.nullish(v.pipe(v.string(), v.toLowerCase()));
+/** The IDs of several other objects. */
+export const optionalIds = v.nullish(
+  v.pipe(
+    v.array(v.pipe(shortText, v.toLowerCase())),
+    v.maxLength(limits.files.max, `must have at most ${limits.files.max} entries`),
+  ),
+);
 /** `Deleted` in an update: only `false`, which undeletes. */
 export const undelete = v.nullish(v.literal(false, 'can only be false; use DELETE'));

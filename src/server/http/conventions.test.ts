@@ -18,21 +18,6 @@ test('an error has a body that repeats its status', async () => {
   }
 });
 
-test('unimplemented calls return 501', async () => {
-  for (const [method, path] of [
-    ['GET', `${tenant}/workstreams`],
-    ['PUT', `${tenant}/workstreams/${randomUUID()}/tasks/${randomUUID()}`],
-    ['GET', `${tenant}/policies`],
-    ['GET', '/v1/turns?partition=0'],
-    ['POST', `${tenant}/tasks/${randomUUID()}/move`],
-    ['PUT', `${tenant}/ui-tokens/${randomUUID()}`],
-  ] as const) {
-    const { status, body } = await call(method, path);
-    assert.deepEqual([status, body.ResponseCode, body.ErrorType], [501, 501, 'NotImplemented']);
-    assert.equal((await call(method, path, { token: null })).status, 401);
-  }
-});
-
 test('an invalid body is rejected, and the error names the field', async () => {
   const put = async (body: string) => call('PUT', `environments/${randomUUID()}`, { body });
   for (const body of ['{', 'null,', '[]', '7', '"x"']) assert.equal((await put(body)).status, 400, body);

@@ -74,7 +74,7 @@ async function serve({ request, response, path, query }: RawRequest, deps: Dispa
     const principal = deps.authenticate(request.headers, route);
     authorise(principal, route, params);
     using _ = principal.kind === 'tenant' ? deps.activity.begin() : undefined;
-    const json = method === 'GET' || route.forGit ? undefined : await readJson(request);
+    const json = route.method === 'GET' || route.forGit ? undefined : await readJson(request);
     using live = route.waits ? deps.liveRequests.track(principal, response, deps.clock.date()) : undefined;
     const signal = live?.signal ?? neverAborted;
     const { headers } = request;

@@ -16,6 +16,16 @@ export class HttpError extends Error {
   }
 }
 
+/** The path exists, but not for this method. RFC 9110, §15.5.6: the response names the methods that it has. */
+export class MethodNotAllowed extends HttpError {
+  readonly allowed: readonly string[];
+
+  constructor(method: string, allowed: readonly string[]) {
+    super(405, 'MethodNotAllowed', `the method ${method} is not allowed here; use ${allowed.join(' or ')}`);
+    this.allowed = allowed;
+  }
+}
+
 export const badRequest = (message: string) => new HttpError(400, 'BadRequest', message);
 export const unauthorized = (message: string) => new HttpError(401, 'Unauthorized', message);
 export const forbidden = (message: string) => new HttpError(403, 'Forbidden', message);

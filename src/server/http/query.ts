@@ -61,8 +61,13 @@ export function pageBody<Row>({ items, next }: Page<Row>, arrayName = 'Items'): 
   return { [arrayName]: items, ...(next && { NextToken: Buffer.from(JSON.stringify(next)).toString('base64url') }) };
 }
 
+/** Returns the body of a list that older clients read under another name than `Items`: it has both. */
+export function pageBodyWithItems<Row>(page: Page<Row>, arrayName: string): object {
+  return { [arrayName]: page.items, ...pageBody(page) };
+}
+
 export interface ListReplyOptions<Row> {
-  /** The name of the list in the body. */
+  /** The name of the list in the body, beside `Items`. */
   arrayName?: string;
   /** The name of the page token in the query. */
   tokenName?: string;
@@ -76,7 +81,8 @@ export function listReply<Row extends object, Key extends keyof Row & string>(
   filter: RowFilter<Row>,
   { arrayName, tokenName, range }: ListReplyOptions<Row> = {},
 ): Reply {
-  return ok(pageBody(table.list(filter, pageRequest(query, table.order, tokenName), range), arrayName));
+  const page = table.list(filter, pageRequest(query, table.order, tokenName), range);
+  return ok(arrayName === undefined ? pageBody(page) : pageBodyWithItems(page, arrayName));
 }
 
 /** Returns the value that `Deleted` has in the listed rows: undefined, which is any, if the call includes deleted objects. */

@@ -1,14 +1,18 @@
 import type { ServerResponse } from 'node:http';
 import { environmentFailure } from '../../lib/environment-failure.ts';
 import type { Logger } from '../../lib/logger.ts';
-import { errorReply, HttpError, unavailable } from './errors.ts';
+import { errorReply, HttpError, MethodNotAllowed, unavailable } from './errors.ts';
 import { ClientGone } from './live-requests.ts';
 import type { Reply } from './route.ts';
 
 const internalError = new HttpError(500, 'InternalError', 'internal error; see the log of the server');
 
 export async function send(response: ServerResponse, reply: Reply): Promise<void> {
-  if ('stream' in reply) return await reply.stream(response);
+  if ('stream' in reply) {
+    if (response.req.method !== 'HEAD') return await reply.stream(response);
+    response.writeHead(reply.status, { 'cache-control': 'no-store' }).end();
+    return;
+  }
   if (response.destroyed) return;
   if (reply.body === undefined) {
     response.writeHead(reply.status).end();
@@ -24,6 +28,7 @@ export function sendError(response: ServerResponse, error: unknown, logger: Logg
   if (!reply) return;
   // RFC 9110, §11.6.1: a 401 names the accepted scheme.
   if (reply.status === 401) response.setHeader('www-authenticate', 'APIToken');
+  if (error instanceof MethodNotAllowed) response.setHeader('allow', error.allowed.join(', '));
   // The rest of a body that is too large is not read.
   if (reply.status === 413) response.shouldKeepAlive = false;
   sendJson(response, reply.status, reply.body);

@@ -48,6 +48,8 @@ export interface RouteOptions {
   access: readonly PrincipalKind[];
   /** The request may wait for long, and is aborted when its client disconnects or its token becomes invalid. */
   waits?: boolean;
+  /** A GET that takes something, which HEAD must not do. */
+  noHead?: boolean;
   /** For git as the client: HTTP Basic is accepted, the body is not read, and errors are plain text, which git prints. */
   forGit?: boolean;
   /** Agents may use the route after their turn is finished, to learn that it is. */

@@ -1,6 +1,7 @@
 import findMyWay from 'find-my-way';
 import { notFound } from '../core/errors.ts';
-import type { Route } from './route.ts';
+import { MethodNotAllowed } from './errors.ts';
+import type { Method, Route } from './route.ts';
 
 export interface Match {
   route: Route;
@@ -10,19 +11,36 @@ export interface Match {
 const maxParamLength = 1024;
 const maxShownLength = 300;
 
-/** Returns a function that finds the route of a request. Paths are split before decoding, so names may contain `/`. */
+const methods: readonly Method[] = ['GET', 'PUT', 'POST', 'PATCH', 'DELETE'];
+
+/**
+ * Returns a function that finds the route of a request; that of GET for HEAD. Paths are split before decoding, so names may
+ * contain `/`. It throws a 404, or a 405 with the methods that the path has.
+ */
 export function createRouter(routes: readonly Route[]): (method: string, rawPath: string) => Match {
   const router = findMyWay({ maxParamLength });
   for (const route of routes) router.on(route.method, route.path, () => {}, route);
+  // `find` returns null for an unknown method.
+  const find = (method: string, rawPath: string) => matchOf(router.find(method as Method, rawPath));
   return (method, rawPath) => {
-    // `find` returns null for an unknown method.
-    const found = router.find(method as Route['method'], rawPath);
-    const params = Object.entries(found?.params ?? {}).map(
-      ([name, value]) => [name, normalise(name, value ?? '')] as const,
-    );
-    if (!found || params.some(([, value]) => value === '')) throw notFound(`there is no ${method} ${shorten(rawPath)}`);
-    return { route: found.store as Route, params: Object.fromEntries(params) };
+    const match = find(method === 'HEAD' ? 'GET' : method, rawPath);
+    if (match && !(method === 'HEAD' && match.route.noHead)) return match;
+    const allowed = methods.flatMap((name) => {
+      const other = find(name, rawPath);
+      if (!other) return [];
+      return name === 'GET' && !other.route.noHead ? ['GET', 'HEAD'] : [name];
+    });
+    if (allowed.length > 0) throw new MethodNotAllowed(method, allowed);
+    throw notFound(`there is no ${method} ${shorten(rawPath)}`);
   };
+}
+
+function matchOf(found: ReturnType<ReturnType<typeof findMyWay>['find']>): Match | undefined {
+  const params = Object.entries(found?.params ?? {}).map(
+    ([name, value]) => [name, normalise(name, value ?? '')] as const,
+  );
+  if (!found || params.some(([, value]) => value === '')) return undefined;
+  return { route: found.store as Route, params: Object.fromEntries(params) };
 }
 
 function shorten(path: string): string {

@@ -16,6 +16,7 @@ import {
   optionalFlag,
   optionalId,
   optionalText,
+  otherFields,
   parseBody,
   shortText,
   undelete,
@@ -96,7 +97,8 @@ export function environmentRoutes({ store, clock, events }: EnvironmentDeps): Ro
       const key = keyOf(request.params);
       checkReferences(store, key.TenantId, fields);
       requireUsableNames(fields);
-      const environment = { ...key, ...initial, ...fields, Deleted: false, ...firstVersion(clock) };
+      const others = otherFields(request, environments);
+      const environment = { ...others, ...key, ...initial, ...fields, Deleted: false, ...firstVersion(clock) };
       requireFit(environments, environment);
       return created(
         store.transaction(() => {
@@ -117,7 +119,8 @@ export function environmentRoutes({ store, clock, events }: EnvironmentDeps): Ro
 
     route('PATCH', path, { access: tenantOnly }, (request) => {
       const version = requiredIfMatch(request);
-      const changes = withDefaults(parseBody(request, Changes));
+      const known = withDefaults(parseBody(request, Changes));
+      const changes = { ...otherFields(request, environments), ...known };
       const environment = readUndeleted(environments, keyOf(request.params), changes.Deleted === false);
       checkReferences(store, environment.TenantId, changes);
       requireVersion(environments, environment, version);

@@ -2,7 +2,15 @@ import * as v from 'valibot';
 import type { Clock } from '../../lib/clock.ts';
 import type { GithubConnection } from '../../plan42/objects.ts';
 import { change, create, firstVersion, read, requireVersion } from '../core/versioned.ts';
-import { changesOf, optionalCount, optionalFlag, optionalId, optionalText, parseBody } from '../http/body.ts';
+import {
+  changesOf,
+  optionalCount,
+  optionalFlag,
+  optionalId,
+  optionalText,
+  otherFields,
+  parseBody,
+} from '../http/body.ts';
 import { badRequest } from '../http/errors.ts';
 import { listReply, queryFlag, requiredIfMatch, requireUuid } from '../http/query.ts';
 import { created, noContent, ok, type Route, route, tenantAndRunner, tenantOnly, tenantPath } from '../http/route.ts';
@@ -16,7 +24,8 @@ const common = {
   Name: optionalText,
 };
 const CreateBody = changesOf({ Private: v.boolean(), ...common });
-// The OAuth fields are accepted as unknown fields, and not stored.
+// Accepted, but not stored, because the server does not use them.
+const notKept = ['OAuthToken', 'RefreshToken', 'State', 'TokenExpiry', 'StateExpiry'];
 const UpdateBody = changesOf({ Private: optionalFlag, ...common });
 
 export const connectionPath = `${tenantPath}/github-connections/:connectionId` as const;
@@ -32,6 +41,7 @@ export function githubConnectionRoutes({ store, clock }: ConnectionDeps): Route[
     route('PUT', connectionPath, { access: tenantOnly }, (request) => {
       requireUuid(request.params.connectionId);
       const connection: GithubConnection = withoutEmpty({
+        ...otherFields(request, connections, notKept),
         ...githubConnectionKey(request.params),
         ...firstVersion(clock),
         Private: false,
@@ -51,7 +61,7 @@ export function githubConnectionRoutes({ store, clock }: ConnectionDeps): Route[
 
     route('PATCH', connectionPath, { access: tenantOnly }, (request) => {
       const version = requiredIfMatch(request);
-      const changes = parseBody(request, UpdateBody);
+      const changes = { ...otherFields(request, connections, notKept), ...parseBody(request, UpdateBody) };
       const connection = read(connections, githubConnectionKey(request.params));
       const next = withoutEmpty({ ...connection, ...changes });
       requireConsistent(store, next);

@@ -38,7 +38,7 @@ type GitRequest = ApiRequest<'tenantId' | 'repository'>;
 
 const listPath = `${tenantPath}/repos` as const;
 const path = `${listPath}/:repository` as const;
-const git: RouteOptions = { access: tenantAndAgent, forGit: true, waits: true, afterCancel: true };
+const git: RouteOptions = { access: tenantAndAgent, forGit: true, noHead: true, waits: true, afterCancel: true };
 
 /** Repositories that the server keeps itself, and git's smart HTTP protocol for them. */
 export function repositoryRoutes(deps: RepositoryDeps): Route[] {

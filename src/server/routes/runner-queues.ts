@@ -79,7 +79,7 @@ export function runnerQueueRoutes(deps: RunnerQueueDeps): Route[] {
       return noContent;
     }),
 
-    route('GET', `${path}/messages`, { access: tenantAndRunner, waits: true }, async (request) => {
+    route('GET', `${path}/messages`, { access: tenantAndRunner, waits: true, noHead: true }, async (request) => {
       const { params, query, signal } = request;
       const limits = { min: 0, max: timing.maxPollWaitMs / 1000 };
       const waitSeconds = queryInteger(query, 'maxWaitSeconds', limits) ?? 0;

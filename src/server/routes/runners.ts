@@ -3,7 +3,7 @@ import type { Clock } from '../../lib/clock.ts';
 import { knownFields } from '../../plan42/fields.ts';
 import type { Events } from '../core/events.ts';
 import { change, create, firstVersion, readUndeleted, requireVersion, softDelete } from '../core/versioned.ts';
-import { changesOf, mediumText, optionalFlag, parseBody, requiredText, undelete } from '../http/body.ts';
+import { changesOf, mediumText, optionalFlag, otherFields, parseBody, requiredText, undelete } from '../http/body.ts';
 import type { LiveRequests } from '../http/live-requests.ts';
 import { includeDeleted, listedDeleted, listReply, queryFlag, requiredIfMatch, requireUuid } from '../http/query.ts';
 import { created, noContent, ok, type Route, route, tenantOnly, tenantPath } from '../http/route.ts';
@@ -33,6 +33,7 @@ export function runnerRoutes({ store: { runners }, clock, events, liveRequests }
       requireUuid(request.params.runnerId);
       const body = parseBody(request, CreateBody);
       const runner = {
+        ...otherFields(request, runners),
         ...runnerKey(request.params),
         Name: body.Name,
         Description: body.Description ?? undefined,
@@ -60,7 +61,7 @@ export function runnerRoutes({ store: { runners }, clock, events, liveRequests }
 
     route('PATCH', runnerPath, { access: tenantOnly }, (request) => {
       const version = requiredIfMatch(request);
-      const changes = parseBody(request, UpdateBody);
+      const changes = { ...otherFields(request, runners), ...parseBody(request, UpdateBody) };
       const runner = readUndeleted(runners, runnerKey(request.params), changes.Deleted === false);
       requireVersion(runners, runner, version);
       const changed = change(runners, runner, changes, clock);

@@ -10,7 +10,9 @@ import {
   changesOf,
   optionalCount,
   optionalId,
+  optionalIds,
   optionalText,
+  otherFields,
   parseBody,
   requiredLongText,
   requiredText,
@@ -22,6 +24,7 @@ import {
   includeDeleted,
   listedDeleted,
   listReply,
+  pageBodyWithItems,
   queryInteger,
   requiredIfMatch,
   requireUuidV4,
@@ -63,6 +66,8 @@ const CreateBody = knownFields({
   Prompt: requiredLongText,
   EnvironmentId: optionalId,
   Model: optionalText,
+  ReasoningLevel: optionalText,
+  FileIDs: optionalIds,
   RepoInfo: repoInfoByRepo,
 });
 const UpdateBody = changesOf({
@@ -70,6 +75,8 @@ const UpdateBody = changesOf({
   Prompt: v.nullish(requiredLongText),
   EnvironmentId: optionalId,
   Model: optionalText,
+  ReasoningLevel: optionalText,
+  NewFileIDs: optionalIds,
   RepoInfo: repoInfoByRepo,
   Deleted: undelete,
 });
@@ -95,11 +102,14 @@ export function taskRoutes(deps: TaskDeps): Route[] {
       const environment = store.environments.find({ TenantId: key.TenantId, EnvironmentId: body.EnvironmentId ?? '' });
       if (environment?.Deleted !== false) throw badRequest('EnvironmentId: no such environment');
       const task: Task = {
+        ...otherFields(request, tasks),
         ...key,
         Title: body.Title,
         Prompt: body.Prompt,
         EnvironmentId: environment.EnvironmentId,
         Model: body.Model ?? null,
+        ReasoningLevel: body.ReasoningLevel ?? undefined,
+        FileIDs: body.FileIDs ?? undefined,
         Parallel: false,
         AssignedToAI: true,
         RepoInfo: body.RepoInfo ?? {},
@@ -109,7 +119,7 @@ export function taskRoutes(deps: TaskDeps): Route[] {
       };
       store.transaction(() => {
         create(tasks, task);
-        addTurn(deps, task, task.Prompt);
+        addTurn(deps, task, { Prompt: task.Prompt });
       });
       return created(read(tasks, key));
     }),
@@ -126,7 +136,8 @@ export function taskRoutes(deps: TaskDeps): Route[] {
     route('PATCH', path, { access: allButSignIn }, (request) => {
       requireUseOfTask(deps, request.principal, request.params);
       const version = requiredIfMatch(request);
-      const { EnvironmentId: environmentId, ...changes } = parseBody(request, UpdateBody);
+      const { EnvironmentId: environmentId, ...known } = parseBody(request, UpdateBody);
+      const changes = { ...otherFields(request, tasks), ...known };
       const task = readUndeleted(tasks, keyOf(request.params), changes.Deleted === false);
       requirePullRequestChange(request.principal, task, changes);
       if ((environmentId ?? task.EnvironmentId) !== task.EnvironmentId) {
@@ -156,7 +167,8 @@ export function taskRoutes(deps: TaskDeps): Route[] {
         taskId: taskId?.toLowerCase(),
         pullRequestId: pullRequestId?.toString(),
       });
-      return ok({ Tasks: found.filter((task) => mayUseTask(deps, principal, task)) });
+      const items = found.filter((task) => mayUseTask(deps, principal, task));
+      return ok(pageBodyWithItems({ items, next: undefined }, 'Tasks'));
     }),
   ];
 }

@@ -4,7 +4,7 @@ import { knownFields } from '../../plan42/fields.ts';
 import { conflict } from '../core/errors.ts';
 import type { Events } from '../core/events.ts';
 import { change, read, requireVersion } from '../core/versioned.ts';
-import { changesOf, optionalId, parseBody } from '../http/body.ts';
+import { changesOf, optionalId, otherFields, parseBody } from '../http/body.ts';
 import { forbidden } from '../http/errors.ts';
 import { listReply, requiredIfMatch } from '../http/query.ts';
 import { allButSignIn, ok, type Route, route, tenantAndRunner, tenantOnly, tenantPath } from '../http/route.ts';
@@ -41,7 +41,12 @@ export function tenantRoutes({ store, clock, events }: TenantDeps): Route[] {
       if (runnerId) requireRunner(store, tenant.TenantId, runnerId, 'DefaultRunnerID');
       if (connectionId) requireConnection(store, tenant.TenantId, connectionId, 'DefaultGithubConnectionID');
       requireVersion(tenants, tenant, version);
-      const changed = change(tenants, tenant, emptyAsUndefined(changes), clock);
+      const changed = change(
+        tenants,
+        tenant,
+        { ...otherFields(request, tenants), ...emptyAsUndefined(changes) },
+        clock,
+      );
       events.emit('turnsToSend');
       return ok(changed);
     }),

@@ -4,10 +4,21 @@ import type { Task, Turn, TurnEnder } from '../../plan42/objects.ts';
 import { parseInstanceId } from '../../plan42/runner-headers.ts';
 import { isTerminalStatus } from '../../plan42/turn-status.ts';
 import { conflict, DomainError, notFound } from '../core/errors.ts';
+import { limits } from '../core/limits.ts';
 import { Time } from '../core/time.ts';
 import { acceptTurn, addTurn, changeTurn, type TurnDeps } from '../core/turns.ts';
 import { change, read, readUndeleted, requireVersion } from '../core/versioned.ts';
-import { changesOf, longText, mediumText, optionalText, parseBody, requiredLongText, shortText } from '../http/body.ts';
+import {
+  changesOf,
+  longText,
+  mediumText,
+  optionalIds,
+  optionalText,
+  otherFields,
+  parseBody,
+  requiredLongText,
+  shortText,
+} from '../http/body.ts';
 import { badRequest } from '../http/errors.ts';
 import { ifMatch, includeDeleted, listReply, requiredIfMatch } from '../http/query.ts';
 import {
@@ -23,7 +34,11 @@ import {
 import type { TurnKey } from '../store/turns.ts';
 import { requireUseOfTask } from './runner-access.ts';
 
-const CreateBody = knownFields({ Prompt: requiredLongText });
+const CreateBody = knownFields({
+  Prompt: requiredLongText,
+  ReasoningLevel: optionalText,
+  AdditionalFileIDs: optionalIds,
+});
 
 const CommitInfo = v.pipe(
   knownFields({ BaselineCommitHash: optionalText, LastCommitHash: optionalText }),
@@ -35,11 +50,12 @@ const CommitInfo = v.pipe(
 const UpdateBody = changesOf({
   PreviousResponseID: optionalText,
   CommitInfo: v.nullish(v.record(shortText, CommitInfo)),
-  WorkstreamId: optionalText,
   Status: optionalText,
   OutputMessage: v.nullish(longText),
   ErrorMessage: v.nullish(mediumText),
   CompletedAt: v.nullish(Time),
+  ReasoningLevel: optionalText,
+  TaskNewFileIDs: optionalIds,
 });
 const taskPath = `${tenantPath}/tasks/:taskId` as const;
 export const turnPath = `${taskPath}/turns/:turnIndex` as const;
@@ -52,13 +68,23 @@ export function turnRoutes(deps: TurnRouteDeps): Route[] {
   return [
     route('PUT', turnPath, { access: tenantAndRunner }, (request) => {
       requireUseOfTask(deps, request.principal, request.params);
-      const { Prompt } = parseBody(request, CreateBody);
+      const body = parseBody(request, CreateBody);
       const key = turnKey(request.params);
       const task = readUndeleted(store.tasks, key);
       requireNextTurn(deps, task, key);
       const version = ifMatch(request);
       if (version !== undefined) requireVersion(store.tasks, task, version);
-      return created(store.transaction(() => addTurn(deps, change(store.tasks, task, {}, clock), Prompt)));
+      const others = otherFields(request, turns, ['AdditionalFileIDs']);
+      return created(
+        store.transaction(() => {
+          const next = change(store.tasks, task, newFiles(task, body.AdditionalFileIDs ?? []), clock);
+          return addTurn(deps, next, {
+            ...others,
+            Prompt: body.Prompt,
+            ReasoningLevel: body.ReasoningLevel ?? undefined,
+          });
+        }),
+      );
     }),
 
     route('GET', `${taskPath}/turns/last`, { access: tenantAndRunner }, ({ params, query }) => {
@@ -78,7 +104,7 @@ export function turnRoutes(deps: TurnRouteDeps): Route[] {
 
     route('PATCH', turnPath, { access: tenantAndAgent, afterTurn: true }, (request) => {
       const version = requiredIfMatch(request);
-      const changes = parseBody(request, UpdateBody);
+      const { TaskNewFileIDs, ...changes } = parseBody(request, UpdateBody);
       // Deleted tasks are included, because their agents may still be running and must be able to report the end.
       const turn = read(turns, turnKey(request.params));
       requireActive(turn);
@@ -89,12 +115,25 @@ export function turnRoutes(deps: TurnRouteDeps): Route[] {
         const isAgent = request.principal.kind === 'agent';
         if (isAgent) acceptTurn(deps, turn);
         const endedBy: TurnEnder = isAgent ? 'Agent' : 'User';
+        if (TaskNewFileIDs) change(store.tasks, read(store.tasks, turn), { NewFileIDs: TaskNewFileIDs }, clock);
         return ok(
-          changeTurn(deps, turn, { ...changes, ...(isTerminalStatus(changes.Status) && { EndedBy: endedBy }) }),
+          changeTurn(deps, turn, {
+            ...otherFields(request, turns, ['TaskNewFileIDs']),
+            ...changes,
+            ...(isTerminalStatus(changes.Status) && { EndedBy: endedBy }),
+          }),
         );
       });
     }),
   ];
+}
+
+/** Adds files to those that were added after the first turn. @throws HttpError 400 */
+function newFiles({ NewFileIDs = [] }: Task, added: readonly string[]): Pick<Task, 'NewFileIDs'> {
+  if (added.length === 0) return {};
+  const all = [...new Set([...NewFileIDs, ...added])];
+  if (all.length <= limits.files.max) return { NewFileIDs: all };
+  throw badRequest(`AdditionalFileIDs: a task may have at most ${limits.files.max} new files`);
 }
 
 /** @throws HttpError 400 */

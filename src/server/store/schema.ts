@@ -165,4 +165,18 @@ CREATE TABLE turn_networks (
 -- The number of log entries that the runner added. The indexes of the agent do not count them.
 ALTER TABLE turns ADD COLUMN RunnerLogs INTEGER NOT NULL DEFAULT 0
 `,
+  `
+-- The fields of newer clients, which the server returns unchanged, as JSON.
+ALTER TABLE tenants ADD COLUMN OtherFields TEXT;
+ALTER TABLE environments ADD COLUMN OtherFields TEXT;
+ALTER TABLE tasks ADD COLUMN OtherFields TEXT;
+ALTER TABLE turns ADD COLUMN OtherFields TEXT;
+ALTER TABLE runners ADD COLUMN OtherFields TEXT;
+ALTER TABLE github_connections ADD COLUMN OtherFields TEXT;
+ALTER TABLE workstreams ADD COLUMN OtherFields TEXT;
+ALTER TABLE tasks ADD COLUMN ReasoningLevel TEXT;
+ALTER TABLE tasks ADD COLUMN FileIDs TEXT;
+ALTER TABLE tasks ADD COLUMN NewFileIDs TEXT;
+ALTER TABLE turns ADD COLUMN ReasoningLevel TEXT
+`,
 ];

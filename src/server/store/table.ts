@@ -12,7 +12,11 @@ interface TableDefinition<Row, Key extends keyof Row> {
   key: readonly Key[];
   /** The order of lists. Pages continue after these values, so they must be unique and never change. */
   order: readonly (keyof Row & string)[];
+  /** Whether rows may have more fields than the definition, which are kept together in the column `OtherFields`. */
+  keepsOthers?: boolean;
 }
+
+const othersColumn = 'OtherFields';
 
 /** The values that rows must have to be in a list. Undefined ones are ignored. */
 export type RowFilter<Row> = { [Name in keyof Row]?: Row[Name] | undefined };
@@ -49,10 +53,13 @@ export interface Page<Row> {
 export class Table<Row extends object, Key extends keyof Row & string> {
   readonly type: string;
   readonly order: readonly string[];
+  /** The names of the fields, without the others that rows may have. */
+  readonly fields: readonly string[];
   readonly #database: Database;
   readonly #definition: TableDefinition<Row, Key>;
   readonly #codecs: Map<keyof Row, ColumnCodec>;
   readonly #names: (keyof Row & string)[];
+  readonly #columns: readonly string[];
   readonly #select: string;
   readonly #whereKey: string;
 
@@ -62,8 +69,10 @@ export class Table<Row extends object, Key extends keyof Row & string> {
     this.#database = database;
     this.#definition = definition;
     this.#names = Object.keys(fields) as (keyof Row & string)[];
+    this.fields = this.#names;
+    this.#columns = [...this.#names, ...(definition.keepsOthers ? [othersColumn] : [])];
     this.#codecs = new Map(this.#names.map((name) => [name, codecOf(fields[name] as v.GenericSchema)]));
-    this.#select = `SELECT ${this.#names.map((name) => `${definition.name}.${name}`).join(', ')} FROM ${definition.name}`;
+    this.#select = `SELECT ${this.#columns.map((name) => `${definition.name}.${name}`).join(', ')} FROM ${definition.name}`;
     this.#whereKey = `WHERE ${definition.key.map((name) => `${name} = ?`).join(' AND ')}`;
   }
 
@@ -74,13 +83,13 @@ export class Table<Row extends object, Key extends keyof Row & string> {
 
   /** @throws if the key exists */
   insert(row: Row): void {
-    const sql = `INSERT INTO ${this.#definition.name} (${this.#names.join(', ')}) VALUES (${this.#names.map(() => '?').join(', ')})`;
+    const sql = `INSERT INTO ${this.#definition.name} (${this.#columns.join(', ')}) VALUES (${this.#columns.map(() => '?').join(', ')})`;
     this.#database.statement(sql).run(...this.#values(row));
   }
 
   /** Replaces the row that has the same key. */
   update(row: Row): void {
-    const sql = `UPDATE ${this.#definition.name} SET ${this.#names.map((name) => `${name} = ?`).join(', ')} ${this.#whereKey}`;
+    const sql = `UPDATE ${this.#definition.name} SET ${this.#columns.map((name) => `${name} = ?`).join(', ')} ${this.#whereKey}`;
     this.#database.statement(sql).run(...this.#values(row), ...this.#keyOf(row));
   }
 
@@ -136,7 +145,13 @@ export class Table<Row extends object, Key extends keyof Row & string> {
   }
 
   #values(row: Row): SQLInputValue[] {
-    return this.#names.map((name) => this.#toSql(name, row[name]));
+    const values = this.#names.map((name) => this.#toSql(name, row[name]));
+    return this.#definition.keepsOthers ? [...values, this.#othersOf(row)] : values;
+  }
+
+  #othersOf(row: Row): string | null {
+    const others = Object.entries(row).filter(([name]) => !this.#codecs.has(name as keyof Row));
+    return others.length === 0 ? null : JSON.stringify(Object.fromEntries(others));
   }
 
   #toSql(name: keyof Row, value: unknown): SQLInputValue {
@@ -144,9 +159,10 @@ export class Table<Row extends object, Key extends keyof Row & string> {
   }
 
   #read(row: SqlRow): Row {
-    return Object.fromEntries(
-      this.#names.map((name) => [name, this.#codecs.get(name)?.fromSql(row[name] ?? null)]),
-    ) as Row;
+    const known = this.#names.map((name) => [name, this.#codecs.get(name)?.fromSql(row[name] ?? null)] as const);
+    const others = row[othersColumn];
+    const more = typeof others === 'string' ? Object.entries(JSON.parse(others) as object) : [];
+    return Object.fromEntries([...more, ...known]) as Row;
   }
 }
 

@@ -25,30 +25,35 @@ export function createTables(database: Database) {
       name: 'tenants',
       key: ['TenantId'],
       order: ['CreatedAt', 'TenantId'],
+      keepsOthers: true,
     }),
     environments: createTable(database, environmentFields, {
       type: 'Environment',
       name: 'environments',
       key: ['TenantId', 'EnvironmentId'],
       order: ['CreatedAt', 'EnvironmentId'],
+      keepsOthers: true,
     }),
     tasks: createTable(database, taskFields, {
       type: 'Task',
       name: 'tasks',
       key: ['TenantId', 'TaskId'],
       order: ['CreatedAt', 'TaskId'],
+      keepsOthers: true,
     }),
     turns: createTable(database, turnFields, {
       type: 'Turn',
       name: 'turns',
       key: ['TenantId', 'TaskId', 'TurnIndex'],
       order: ['TurnIndex'],
+      keepsOthers: true,
     }),
     runners: createTable(database, runnerFields, {
       type: 'Runner',
       name: 'runners',
       key: ['TenantId', 'RunnerId'],
       order: ['CreatedAt', 'RunnerId'],
+      keepsOthers: true,
     }),
     runnerTokens: createTable(database, runnerTokenFields, {
       type: 'RunnerToken',
@@ -67,6 +72,7 @@ export function createTables(database: Database) {
       name: 'github_connections',
       key: ['TenantID', 'ConnectionID'],
       order: ['CreatedAt', 'ConnectionID'],
+      keepsOthers: true,
     }),
     pageSessions: createTable(database, pageSessionFields, {
       type: 'PageSession',

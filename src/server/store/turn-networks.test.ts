@@ -32,7 +32,7 @@ test('a removed task takes the reports on its turns along', async () => {
       ...firstVersion(systemClock),
     };
     store.tasks.insert(task);
-    const turn = addTurn({ store, clock: systemClock, events: createEvents() }, task, 'prompt');
+    const turn = addTurn({ store, clock: systemClock, events: createEvents() }, task, { Prompt: 'prompt' });
     store.turnNetworks.save(turn, network);
     assert.equal(store.turnNetworks.find(turn), undefined);
     store.turnNetworks.assign(turn, 'r1');

@@ -126,6 +126,11 @@ export class Broker {
     return this.#pings.has(message);
   }
 
+  /** Whether a queue was polled since the last call of this function for it. */
+  wasPolled(queue: QueueKey): boolean {
+    return this.#mailbox(queue).wasPolled();
+  }
+
   /** Passes a response to its caller. @throws DomainError `notFound` if no request of this queue waits for it. */
   respond(queue: QueueKey, messageId: string, callerId: string, payload: WrappedSecret): void {
     const pending = this.#pending.get(messageId);

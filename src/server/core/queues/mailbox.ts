@@ -1,12 +1,20 @@
 /** The messages waiting in one queue, and the polls waiting for messages. Each message is delivered at most once. */
 export class Mailbox<Message> {
   #messages: Message[] = [];
+  #polledSinceAsked = false;
   // In order of arrival.
   readonly #polls = new Set<PromiseWithResolvers<Message[]>>();
 
   /** The number of waiting messages. */
   get size(): number {
     return this.#messages.length;
+  }
+
+  /** Whether a poll was open at any time since the last call of this function. */
+  wasPolled(): boolean {
+    const wasPolled = this.#polledSinceAsked || this.#polls.size > 0;
+    this.#polledSinceAsked = false;
+    return wasPolled;
   }
 
   /** Delivers the message to the oldest poll, or keeps it for the next one. */
@@ -31,6 +39,7 @@ export class Mailbox<Message> {
     signal: AbortSignal,
   ): Promise<Message[]> {
     signal.throwIfAborted();
+    this.#polledSinceAsked = true;
     if (this.#messages.length > 0 || waitMs === 0) return this.#messages.splice(0, countFitting(this.#messages));
     const poll = Promise.withResolvers<Message[]>();
     const leave = () => this.#polls.delete(poll);
