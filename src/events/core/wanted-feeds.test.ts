@@ -1,5 +1,6 @@
 import assert from 'node:assert/strict';
 import { test } from 'node:test';
+import type { TenantConnections } from '../../plan42/event-calls.ts';
 import { feedKey, wantedFeeds } from './wanted-feeds.ts';
 
 const connections = [
@@ -8,8 +9,11 @@ const connections = [
   { ConnectionID: 'other', Private: true, RunnerID: 'r2' },
   { ConnectionID: 'public', Private: false, RunnerID: 'r1' },
 ];
-const find = (environments: object[], defaultConnectionId?: string, hasToken = (_id: string) => true) =>
-  wantedFeeds({ defaultConnectionId, connections, environments }, 'r1', hasToken);
+const find = (
+  environments: TenantConnections['environments'],
+  defaultConnectionId?: string,
+  hasToken = (_id: string) => true,
+) => wantedFeeds({ defaultConnectionId, connections, environments }, 'r1', hasToken);
 const keys = (...args: Parameters<typeof find>) => find(...args).feeds.map(feedKey);
 
 test('each organisation of an environment with a connection of this runner has one feed', () => {
@@ -31,10 +35,8 @@ test('environments of other, public, unknown and missing connections have none',
 });
 
 test('an environment without a connection has that of the tenant', () => {
-  const environments = [undefined, null, '', 'default'].map((GithubConnectionId, i) => ({
-    ...(GithubConnectionId !== undefined && { GithubConnectionId }),
-    Repos: [`org${i}/repo`],
-  }));
+  const named = [undefined, null, '', 'default'];
+  const environments = named.map((GithubConnectionId, i) => ({ GithubConnectionId, Repos: [`org${i}/repo`] }));
   assert.deepEqual(keys(environments), []);
   assert.deepEqual(keys(environments, 'own'), ['own:org0', 'own:org1', 'own:org2', 'own:org3']);
   assert.deepEqual(keys(environments, 'other'), []);
