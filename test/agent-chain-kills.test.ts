@@ -1,5 +1,5 @@
 /**
- * Kills the container, the wrapper in it, the command-line agent or the runner at random moments, with a real server, runner
+ * Kills the container, the wrapper in it, the command-line agent, git or the runner at random moments, with a real server, runner
  * and git server: every turn ends, there is one pull request, no reported commit is lost, and the next turn continues. Several
  * tasks run side by side. PLAN42_KILL_ROUNDS sets the number of kills, PLAN42_KILL_LANES that of the tasks,
  * PLAN42_KILL_RUNTIMES the runtimes, PLAN42_KILL_SEED repeats the choices.
@@ -10,18 +10,19 @@ import { join } from 'node:path';
 import { suite, test } from 'node:test';
 import { formatError } from '../src/lib/errors.ts';
 import { listWithVariable } from '../src/lib/processes.ts';
+import { isTerminalStatus } from '../src/plan42/turn-status.ts';
 import { setUpAgent } from './support/agent-setting.ts';
 import { connectionConfig, createConnection, createRepository, variablesOf } from './support/chain-setting.ts';
-import { startControlPlane } from './support/control-plane.ts';
+import { startControlPlane, type TestControlPlane } from './support/control-plane.ts';
 import { type Env, run } from './support/engines/processes.ts';
 import { requires } from './support/engines-client.ts';
 import { eventually } from './support/eventually.ts';
 import { killByVariable } from './support/kill-by-variable.ts';
-import { type Ends, killTurns, type Lane } from './support/kills/lane.ts';
+import { type Ends, killTurns, type Lane, turnTimeoutMs } from './support/kills/lane.ts';
 import { seededRandom } from './support/random.ts';
 import { agentBundle, agentEntrypoint, pushReferenceAgent } from './support/reference-agent-image.ts';
 import { type RunnerOptions, RunnerProcess } from './support/runner-process.ts';
-import { jobIdOf } from './support/tasks.ts';
+import { getTurn, jobIdOf } from './support/tasks.ts';
 
 const { env } = process;
 const rounds = Number(env['PLAN42_KILL_ROUNDS'] ?? 4);
@@ -78,6 +79,7 @@ suite('a killed part of a turn', { skip: process.platform !== 'linux' && 'needs 
           const jobId = jobIdOf(taskId, index);
           if (victim === 'runner') await runner.kill();
           else if (victim === 'agent') await killByVariable('ROUND_OF', marker);
+          else if (victim === 'git') await killNextGit(marker, async () => isOver(plane, taskId));
           else if (victim === 'wrapper') await killWrapper(jobId, engine ?? { bundle });
           else if (engine) await run(engine.name, ['kill', jobId], { env: engine.env }).catch(() => {});
           else await killByVariable('PLAN42_JOB_ID', jobId);
@@ -144,6 +146,24 @@ async function killWrapper(jobId: string, job: { name: string; env: Env } | { bu
   const inspect = ['inspect', '--format', '{{.State.Pid}}', jobId];
   const pid = Number(await run(job.name, inspect, { env: job.env }).catch(() => '0'));
   if (pid > 0) killProcess(pid);
+}
+
+/** Kills the commands of git that run, or else the next ones, of the reference agent or of the command-line agent. */
+async function killNextGit(marker: string, isOver: () => Promise<boolean>): Promise<void> {
+  await eventually(async () => {
+    const killed: number[] = [];
+    for (const pid of await listWithVariable('ROUND_OF', marker)) {
+      const command = await readFile(`/proc/${pid}/comm`, 'utf8').catch(() => '');
+      if (!command.startsWith('git')) continue;
+      killProcess(pid);
+      killed.push(pid);
+    }
+    return killed.length > 0 || (await isOver());
+  }, turnTimeoutMs);
+}
+
+async function isOver(plane: TestControlPlane, taskId: string): Promise<boolean> {
+  return isTerminalStatus((await getTurn(plane, taskId)).Status);
 }
 
 function killProcess(pid: number): void {

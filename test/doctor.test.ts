@@ -1,7 +1,9 @@
 /** The doctor with real engines, and as a process of its own. */
 import assert from 'node:assert/strict';
 import { execFile } from 'node:child_process';
+import { once } from 'node:events';
 import { chmod, mkdir, readdir, writeFile } from 'node:fs/promises';
+import { createServer } from 'node:net';
 import { join } from 'node:path';
 import { suite, type TestContext, test } from 'node:test';
 import { promisify } from 'node:util';
@@ -136,6 +138,28 @@ test('settings with which no job can be behind the wall are named', async (t) =>
   assert.equal(status, 'warning', doctor.text);
   assert.match(found[1] ?? '', /^no job with a limited network can run: .*jobs\.no_new_privileges is off/);
   assert.match(remedies[0]?.text ?? '', /^Set jobs\.no_new_privileges = true/);
+});
+
+test('a mounted folder with a socket of a program is named, as jobs behind the wall are refused', async (t) => {
+  await using dir = await makeTempDir();
+  await using undo = new AsyncDisposableStack();
+  const server = createServer().listen(join(dir.path, 'live.sock'));
+  undo.defer(() => void server.close());
+  await once(server, 'listening');
+  const jobs = `[jobs]\nmounts = ["${dir.path}:/a"]\n`;
+  for (const [mode, expected] of [
+    ['auto', 'warning'],
+    ['enforce', 'failed'],
+    ['off', 'ok'],
+  ] as const) {
+    const doctor = await runDoctor(t, 'podman', { args: ['--quick'], config: `${jobs}[egress]\nmode = "${mode}"\n` });
+    if (!doctor) return;
+    const { status, found, remedies } = doctor.of('given');
+    assert.equal(status, expected, doctor.text);
+    if (mode === 'off') continue;
+    assert.match(found[0] ?? '', /^cannot limit the network of the job: .* has the socket .*live\.sock$/);
+    assert.match(remedies[0]?.text ?? '', /^Remove ".*" from jobs\.mounts/);
+  }
 });
 
 test('an authority that only the runner trusts is a failure', async (t) => {

@@ -1,6 +1,7 @@
 /** `plan42 run` and `plan42 task` as a user runs them, with the reference agent and a scripted command. */
 import assert from 'node:assert/strict';
 import { execFile } from 'node:child_process';
+import { once } from 'node:events';
 import { mkdir, rm, symlink, writeFile } from 'node:fs/promises';
 import { join } from 'node:path';
 import { after, before, suite, test } from 'node:test';
@@ -51,6 +52,27 @@ suite('plan42 run', { concurrency: 2 }, () => {
     await git(path, ['merge', '--quiet', branch]);
     assert.match((await read(path, 'notes/prompt.txt')) ?? '', /Schreib “hällo” auf/);
     assert.equal(await git(path, ['remote']), '', 'the server is no remote');
+  });
+
+  test('starts the agent in the folder that you are in', async () => {
+    const path = await user.repository();
+    const folder = join(path, 'größe und mehr', 'b');
+    await mkdir(folder, { recursive: true });
+    await writeFile(join(folder, 'x.txt'), 'x\n');
+    await writeFile(join(path, 'größe und mehr/AGENTS.md'), 'Be brief.\n');
+    await git(path, ['add', '--all']);
+    await git(path, ['commit', '--quiet', '--message', 'Folders']);
+    const env = asAgent('cat >prompt.txt; echo y >../y.txt');
+    const run = documentOf(await user.plan42(folder, [...agent, '--json', 'Here'], { env }));
+    const changed = await git(path, ['diff', '--name-only', '-z', run.base, run.branch]);
+    assert.deepEqual(changed.split('\0').slice(0, 2), ['größe und mehr/b/prompt.txt', 'größe und mehr/y.txt']);
+    const prompt = await git(path, ['show', `${run.branch}:größe und mehr/b/prompt.txt`]);
+    assert.match(prompt, /made in the folder größe und mehr\/b of \S+, where you start\. .* begins at \//);
+    assert.match(prompt, /Follow the instructions in \.\.\/AGENTS\.md\./);
+
+    await mkdir(join(path, 'new'));
+    const missing = await user.plan42(join(path, 'new'), [...agent, 'There'], { env: asAgent('cat >prompt.txt') });
+    assert.match(succeeded(missing).stdout, /There is no folder new in \S+, so the agent starts at its top\./);
   });
 
   test('adds turns to what it did, with what you committed in between', async () => {
@@ -152,6 +174,24 @@ suite('plan42 run', { concurrency: 2 }, () => {
       assert.deepEqual([run.exitCode, run.stdout], [exitCode, ''], run.stderr);
       assert.match(run.stderr, message);
     }
+  });
+
+  test('says that it was interrupted before there was a task', async () => {
+    const path = await user.repository();
+    const bin = join(user.folder, 'slow');
+    await mkdir(bin);
+    await writeFile(join(bin, 'git'), `#!/bin/sh\n: >'${join(bin, 'started')}'\nexec sleep 300\n`, { mode: 0o755 });
+    const env = { ...user.env, PATH: `${bin}:${user.env['PATH']}` };
+    const child = execFile(join(import.meta.dirname, '../bin/plan42'), [...agent, 'x'], { cwd: path, env });
+    const ended = once(child, 'exit');
+    let stderr = '';
+    child.stderr?.on('data', (text: string) => {
+      stderr += text;
+    });
+    await eventually(async () => read(bin, 'started').then((content) => content !== undefined));
+    child.kill('SIGINT');
+    const [exitCode] = await ended;
+    assert.deepEqual([exitCode, stderr], [130, 'Cancelled before a task was created.\n']);
   });
 
   test('names what to install if there is no engine', async () => {

@@ -9,7 +9,7 @@ import { parseConfig } from '../src/config/parse.ts';
 import { exists } from '../src/lib/files.ts';
 import { commandLine, listProcesses } from '../src/lib/processes.ts';
 import { createRuntime } from '../src/runtimes/select.ts';
-import { run } from './support/engines/processes.ts';
+import { run, startDaemon, untilReady } from './support/engines/processes.ts';
 import { requires } from './support/engines-client.ts';
 import { type JobFolder, makeJobFolder } from './support/job-folder.ts';
 import { makeTempDir } from './support/temp-dir.ts';
@@ -42,6 +42,8 @@ const fileAt = async (path: string) => {
 const also = (...options: string[]) => ({ '--interactive': ['--interactive', ...options] });
 
 const socket = `/tmp/plan42-test-wall-${process.pid}.sock`;
+/** Has a socket of a program in another network namespace, as a container is, which the kernel's table does not show. */
+const folder = `/tmp/plan42-test-wall-${process.pid}`;
 
 /** Each engine has another one. */
 const defaultNetwork = 'default';
@@ -87,6 +89,11 @@ const faults: Fault[] = [
     name: 'any other socket',
     replace: also('--volume', `${socket}:/somewhere/odd`),
     reason: /socket \/somewhere\/odd/,
+  },
+  {
+    name: 'a folder with the socket of a program in another network',
+    replace: also('--volume', `${folder}:/somewhere`),
+    reason: /listens at the socket \/somewhere\/deep\/er\/a\.sock\b/,
   },
   {
     name: 'a missing mount of the wall',
@@ -170,10 +177,23 @@ async function processesOf(folder: string): Promise<string[]> {
 }
 
 const server = createServer();
-before(async () => once(server.listen(socket), 'listening'));
+const undo = new AsyncDisposableStack();
+before(async () => {
+  undo.defer(() =>
+    Promise.all([socket, folder].map((path) => rm(path, { recursive: true, force: true }))).then(() => {}),
+  );
+  await once(server.listen(socket), 'listening');
+  const other = join(folder, 'deep/er/a.sock');
+  await mkdir(dirname(other), { recursive: true });
+  if (process.platform !== 'linux' || process.getuid?.() !== 0) return;
+  const listen = `require("node:net").createServer().listen({ path: process.argv[1], writableAll: true })`;
+  const args = ['--net', process.execPath, '-e', listen, other];
+  const program = undo.use(await startDaemon('unshare', args, { logFile: join(folder, 'log') }));
+  await untilReady(program, async () => assert.ok(await exists(other)), { signal: AbortSignal.timeout(30_000) });
+});
 after(async () => {
   server.close();
-  await rm(socket, { force: true });
+  await undo.disposeAsync();
 });
 
 for (const name of engineNames) {

@@ -1,11 +1,13 @@
 /** The program `init` of the wall in real containers: what it leaves as it is, what it refuses, and its forwarder. */
 import assert from 'node:assert/strict';
+import { chmod } from 'node:fs/promises';
 import type { Socket } from 'node:net';
 import { join } from 'node:path';
 import { suite, type TestContext, test } from 'node:test';
 import { run } from './support/engines/processes.ts';
 import { requires } from './support/engines-client.ts';
 import { eventually } from './support/eventually.ts';
+import { makeTempDir } from './support/temp-dir.ts';
 import { rootlessPodman } from './support/wall/rootless.ts';
 import { startWalled, type Walled, type WalledOptions } from './support/wall/walled.ts';
 import { engineNames } from './support/wall/walled-job.ts';
@@ -102,6 +104,22 @@ for (const name of engineNames) {
         assert.doesNotMatch(output, /ran\n/);
       });
     }
+
+    test('a folder with the socket of a program that has ended is no reason to refuse', async (t) => {
+      await using dir = await makeTempDir();
+      await chmod(dir.path, 0o755);
+      const listen =
+        'require("node:net").createServer().listen(process.argv[1], () => process.kill(process.pid, "SIGKILL"))';
+      await run('sh', ['-c', '"$@" || true', 'sh', process.execPath, '-e', listen, join(dir.path, 'dead.sock')]);
+      const options = ['--volume', `${dir.path}:/given`];
+      await using walled = await start(t, {
+        command: ['/bin/sh', '-c', 'test -S /given/dead.sock && echo ran'],
+        options,
+      });
+      if (!walled) return;
+      const { exitCode, output } = await walled.exit();
+      assert.deepEqual([exitCode, output], [0, 'ran\n']);
+    });
 
     test('a forwarder passes on half-closes, large streams and resets, and waits for a slow gateway', async (t) => {
       const gateway = (socket: Socket) => {

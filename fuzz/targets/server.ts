@@ -21,6 +21,16 @@ import { createRouter } from '../../src/server/http/router.ts';
 import { runnerFailure } from '../../src/server/http/runner-failure.ts';
 import { isPageToken } from '../../src/server/page/sessions.ts';
 import { turnKey } from '../../src/server/routes/turns.ts';
+import {
+  hasSessionToken,
+  isIdentityOf,
+  parseCallerIdentity,
+  signedAt,
+} from '../../src/server/sigv4/caller-identity.ts';
+import { canonicalRequest } from '../../src/server/sigv4/canonical-request.ts';
+import { parseEmbeddedRequest } from '../../src/server/sigv4/embedded-request.ts';
+import { requestHashes } from '../../src/server/sigv4/request-hash.ts';
+import { isSameHex, parseSignature } from '../../src/server/sigv4/signature.ts';
 import { startControlPlane, type TestControlPlane } from '../../test/support/control-plane.ts';
 import type { Target } from '../target.ts';
 
@@ -32,6 +42,12 @@ const findRoute = createRouter([
   { method: 'GET', path: '/v1/tenants/:tenantId/tasks/:taskId' },
   { method: 'GET', path: '/v1/tenants/:tenantId/github-connections/:connectionId/orgs/:org/repos' },
 ] as unknown as Parameters<typeof createRouter>[0]);
+const signedRequests = [
+  'POST / HTTP/1.1\r\nHost: sts.r.amazonaws.com\r\nTransfer-Encoding: chunked\r\nX-Amz-Date: 20261128T123456Z\r\n' +
+    `Authorization: AWS4-HMAC-SHA256 Credential=K/20261128/r/sts/aws4_request, SignedHeaders=host;x-amz-date;x-event-horizon-request-hash, Signature=${'0'.repeat(64)}\r\n` +
+    `X-Event-Horizon-Request-Hash: ${'1'.repeat(64)}\r\n\r\n2d\r\nAction=GetCallerIdentity&Version=2011-06-15\r\n\r\n0\r\n\r\n`,
+  'GET /v1/x?b=a+b&a=%2B HTTP/1.1\r\nHost: h\r\nAccept: a  b\r\nX-Event-Horizon-Signed-Headers: Accept;X-Event-Horizon-Signed-Headers\r\n\r\n',
+];
 const checkHost = createHostCheck('127.0.0.1', 'https://plan42.example.com');
 
 let plane: Promise<TestControlPlane> | undefined;
@@ -192,6 +208,41 @@ export const targets: readonly Target[] = [
     },
   },
   {
+    covers: [
+      'server/sigv4/embedded-request.ts#parseEmbeddedRequest',
+      'server/sigv4/caller-identity.ts#parseCallerIdentity',
+      'server/sigv4/caller-identity.ts#isIdentityOf',
+      'server/sigv4/signature.ts#parseSignature',
+      'server/sigv4/signature.ts#isSignedBy',
+      'server/sigv4/signature.ts#isSameHex',
+      'server/sigv4/canonical-request.ts#canonicalRequest',
+      'server/sigv4/request-hash.ts#requestHashes',
+    ],
+    corpus: signedRequests,
+    input: 'bytes',
+    run: (bytes: Uint8Array) => {
+      const raw = Buffer.from(bytes);
+      const text = raw.toString('latin1');
+      parseSignature(text);
+      isSameHex(text, text.slice(1));
+      const identity = parseCallerIdentity(raw.toString('base64'));
+      if (identity) {
+        hasSessionToken(identity);
+        signedAt(identity);
+      }
+      const request = parseEmbeddedRequest(raw);
+      if (request) {
+        canonicalRequest(request, [...request.headers.keys()], '');
+        requestHashes(request, text, request.body);
+      }
+      return identity;
+    },
+    check: (identity: ReturnType<typeof parseCallerIdentity>) =>
+      assert.ok(!identity || !isIdentityOf('a secret that signed none of them', identity)),
+    passes: 6,
+    maxKiB: 16,
+  },
+  {
     covers: ['server/http/router.ts#createRouter', 'server/http/errors.ts#errorReply'],
     corpus: [`/v1/tenants/${id}/tasks/${id}`, '/v1/tenants/a%2Fb/github-connections/c/orgs/%E0%A4%A/repos'],
     run: (path: string) => findRoute('GET', path).params,
@@ -200,7 +251,11 @@ export const targets: readonly Target[] = [
   },
   {
     // All routes with a body, over HTTP.
-    covers: ['server/http/body.ts#parseBody', 'server/http/body.ts#readJson', 'server/http/access.ts#authenticate'],
+    covers: [
+      'server/http/body.ts#parseBody',
+      'server/http/body.ts#parseJsonBody',
+      'server/http/access.ts#authenticate',
+    ],
     corpus: bodies.map(([method, path, body]) => JSON.stringify({ method, path, body })),
     input: 'value',
     run: call,

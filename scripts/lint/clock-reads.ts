@@ -52,6 +52,8 @@ const mayKnowTheDate: Readonly<Record<string, string>> = {
   'src/server/core/versioned.ts': 'times in records',
   'src/server/http/access.ts': 'the end of a token is a date',
   'src/server/http/dispatch.ts': 'the end of a token is a date',
+  'src/server/core/access-keys.ts': 'keys have dates',
+  'src/server/http/signed-requests.ts': 'signatures have dates, which they are valid around',
   'src/server/page/sessions.ts': 'the end of a session is a date',
   'src/server/page/sign-in-links.ts': 'people see when a link ends',
   'src/server/restore.ts': 'a folder name that people see',

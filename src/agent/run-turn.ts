@@ -1,3 +1,4 @@
+import { join } from 'node:path';
 import { createTransport } from '../plan42/transport.ts';
 import type { Adapter } from './adapters/adapter.ts';
 import { findAdapter } from './adapters/find-adapter.ts';
@@ -14,7 +15,7 @@ import { parseAnswer } from './prompt/answers.ts';
 import { type Feedback, openFeedback } from './prompt/feedback.ts';
 import { buildPrompt } from './prompt/prompt.ts';
 import { explainRefusedHosts } from './refused-hosts.ts';
-import { cloneAll, describeForPrompt } from './repositories.ts';
+import { cloneAll, describeForPrompt, openSubfolder } from './repositories.ts';
 import { runSetupScript } from './setup-script.ts';
 import { showEvent, showUsage } from './show-event.ts';
 import { TaskUpdates } from './task-updates.ts';
@@ -121,15 +122,17 @@ async function prepare(deps: WorkDeps, feedback: readonly Feedback[]): Promise<P
     ...(await cloneAll({ request: deps.deliverDeps.request, serverUrl: api.serverUrl, workspace, env, log, signal })),
   );
   const [only, ...others] = clones;
-  const folder = only !== undefined && others.length === 0 ? only.folder : workspace;
+  const isOnly = only !== undefined && others.length === 0;
+  const folder = isOnly ? only.folder : workspace;
   if (request.setupScript.trim() !== '') turn.update({ Status: 'Running the Setup Script' });
   await runSetupScript(request.setupScript, { folder, env, log, signal });
+  const subfolder = isOnly ? await openSubfolder(only, env, log) : '';
   const described = [];
   for (const clone of clones) {
     clone.ignored = await ignoreUntracked(clone.folder, env);
-    described.push(await describeForPrompt(clone, env));
+    described.push(await describeForPrompt(clone, { env, subfolder }));
   }
-  return { folder, prompt: buildPrompt(request, described, feedback) };
+  return { folder: join(folder, subfolder), prompt: buildPrompt(request, described, feedback) };
 }
 
 async function runCommandLineAgent(deps: WorkDeps, prepared: Prepared): Promise<AgentResult> {

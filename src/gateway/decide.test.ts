@@ -2,8 +2,9 @@ import assert from 'node:assert/strict';
 import { networkInterfaces } from 'node:os';
 import { test } from 'node:test';
 import { decide, refuseAddress } from './decide.ts';
+import { parseEntry } from './entries.ts';
 import { parseTarget } from './host-name.ts';
-import { parseAddress } from './ip-address.ts';
+import { parseAddress, showBlock } from './ip-address.ts';
 import type { EgressPolicy } from './policy.ts';
 
 const base: EgressPolicy = { version: 1, jobId: 'job', mode: 'enforce', rules: [], addresses: [], remedy: 'Add HOST.' };
@@ -84,6 +85,31 @@ test('an address that contains another needs entries for both', () => {
   assert.equal(refused('169.254.169.254/32'), true);
   assert.equal(refused('64:ff9b::/96', '169.254.169.254/32'), false);
   assert.equal(isRefused({ addresses: [address('64:ff9b::/96')] }, '64:ff9b::808:808'), false);
+});
+
+test('the remedy of an address names each entry that it needs, and why', () => {
+  const own = Object.values(networkInterfaces()).flatMap((found) => found ?? []);
+  const { address: mine } = own.find(({ family }) => family === 'IPv4') ?? assert.fail('no IPv4');
+  for (const [text, reason] of [
+    ['10.0.0.1:8099', /^it is a private address$/],
+    ['8.8.8.8:443', /^no entry allows this address$/],
+    ['[::ffff:8.8.8.8]:443', /^it is an IPv6 address that contains an IPv4 address$/],
+    ['[::ffff:10.0.0.1]:443', /^it is an IPv6 address that contains 10\.0\.0\.1, a private address$/],
+    [`${mine}:8099`, /^it is an address of the runner’s machine$/],
+    [
+      `[::ffff:${mine}]:8099`,
+      new RegExp(`^it is an IPv6 address that contains ${mine}, an address of the runner’s machine$`),
+    ],
+  ] as const) {
+    const target = parseTarget(text) ?? assert.fail(text);
+    const { refusal } = decide({ ...base, addresses: [address('10.0.0.0/9', [1])] }, target);
+    assert.match(refusal?.reason ?? '', reason, text);
+    const entries = [...(refusal?.remedy ?? '').matchAll(/"([^"]+)"/g)].flatMap(([, entry = '']) => parseEntry(entry));
+    const addresses = entries.flatMap((entry) =>
+      entry.kind === 'address' ? [{ cidr: showBlock(entry.block), ports: [...entry.ports], source: entry.text }] : [],
+    );
+    assert.equal(decide({ ...base, addresses }, target).refusal, undefined, String(refusal?.remedy));
+  }
 });
 
 test('the server may be anywhere if the configuration names it, and only then', () => {

@@ -35,6 +35,8 @@ export interface Permission {
   /** Why `enforce` would have refused it. */
   observed?: Refusal;
   mayBePrivate: boolean;
+  /** How its name may lead to private addresses. */
+  privateRemedy?: string | undefined;
   server?: ServerRule;
 }
 
@@ -49,7 +51,10 @@ export function decide(policy: EgressPolicy, target: Target): Decision {
   if (host.kind === 'address') return decideAddress(policy, target, host.address);
   const matching = policy.rules.filter((rule) => covers(rule.host, host.text));
   const rule = best(matching.filter(({ ports }) => ports.includes(port)));
-  if (rule !== undefined) return { permission: { rule: rule.source, mayBePrivate: rule.mayBePrivate } };
+  if (rule !== undefined) {
+    const { source, mayBePrivate, privateRemedy } = rule;
+    return { permission: { rule: source, mayBePrivate, privateRemedy: withHost(privateRemedy, target) } };
+  }
   const refusal: Refusal = {
     ...(matching[0] === undefined
       ? { code: 'host-not-allowed', reason: 'no entry allows this host' }
@@ -57,7 +62,8 @@ export function decide(policy: EgressPolicy, target: Target): Decision {
     remedy: remedyFor(policy, target),
   };
   if (policy.mode === 'enforce') return { refusal };
-  return { permission: { rule: 'mode observe', observed: refusal, mayBePrivate: false } };
+  const privateRemedy = withHost(policy.privateRemedy, target);
+  return { permission: { rule: 'mode observe', observed: refusal, mayBePrivate: false, privateRemedy } };
 }
 
 /** The rule that says most about the name. */
@@ -73,8 +79,8 @@ function decideAddress(policy: EgressPolicy, target: Target, address: IpAddress)
   const kind = kindOf(address);
   const refusal: Refusal = {
     code: 'address-not-allowed',
-    reason: kind === 'public' ? 'no entry allows this address' : `it is ${kindNames[kind]}`,
-    remedy: `If agents may reach this address, add "${entryFor(address, target.port)}" to egress.always of the runner.`,
+    reason: kind === 'public' && !isOwn(address) ? 'no entry allows this address' : `it is ${describe(address)}`,
+    remedy: `If agents may reach this address, add ${entriesFor(address, target.port).join(' and ')} to egress.always of the runner.`,
   };
   if (policy.mode === 'enforce' || kind !== 'public' || isOwn(address)) return { refusal };
   return { permission: { rule: 'mode observe', observed: refusal, mayBePrivate: false } };
@@ -83,7 +89,7 @@ function decideAddress(policy: EgressPolicy, target: Target, address: IpAddress)
 /** Returns why a connection to an address is refused; undefined if it is permitted. */
 export function refuseAddress(
   policy: EgressPolicy,
-  { mayBePrivate, server }: Permission,
+  { mayBePrivate, privateRemedy, server }: Permission,
   address: IpAddress,
   port: number,
 ): Refusal | undefined {
@@ -93,8 +99,8 @@ export function refuseAddress(
   if (findAddressRule(policy.addresses, address, port) !== undefined) return undefined;
   return {
     code: 'address-not-allowed',
-    reason: `its address ${showAddress(address)} is ${kindNames[kind]}`,
-    remedy: addressRemedy(address, port),
+    reason: `its address ${showAddress(address)} is ${describe(address)}`,
+    remedy: (kind === 'private' ? privateRemedy : undefined) ?? addressRemedy(policy, address, port),
   };
 }
 
@@ -112,9 +118,23 @@ function findAddressRule(rules: readonly AddressRule[], address: IpAddress, port
     if (needsOwnEntry) return block.bits === whole;
     return kind === 'public' || isWithin(block, blockOf(address) ?? (address as Block));
   });
-  const embedded = embeddedIpv4(address);
-  if (rule === undefined || embedded === undefined || (kindOf(embedded) === 'public' && !isOwn(embedded))) return rule;
+  const embedded = closedWithin(address);
+  if (rule === undefined || embedded === undefined) return rule;
   return findAddressRule(rules, embedded, port) && rule;
+}
+
+/** The IPv4 address within another one, if it needs an entry of its own. */
+function closedWithin(address: IpAddress): IpAddress | undefined {
+  const embedded = embeddedIpv4(address);
+  return embedded !== undefined && (kindOf(embedded) !== 'public' || isOwn(embedded)) ? embedded : undefined;
+}
+
+/** Continues "it is …". */
+function describe(address: IpAddress): string {
+  const embedded = closedWithin(address);
+  if (isOwn(address)) return kindNames.own;
+  if (embedded === undefined) return kindNames[kindOf(address)];
+  return `an IPv6 address that contains ${showAddress(embedded)}, ${describe(embedded)}`;
 }
 
 /** Whether it is an address of this machine, where its own services listen. */
@@ -124,16 +144,31 @@ function isOwn(address: IpAddress): boolean {
     .some((own) => parseAddress(own.address.replace(/%.*/, ''))?.value === address.value);
 }
 
-function remedyFor({ remedy }: EgressPolicy, { host, port }: Target): string {
-  return remedy.replaceAll('HOST', port === 443 || port === 80 ? host.text : showTarget({ host, port }));
+function remedyFor({ remedy, limit }: EgressPolicy, target: Target): string {
+  const { host, port } = target;
+  const isAdmitted = limit?.hosts.some((each) => covers(each.host, host.text) && each.ports.includes(port)) ?? true;
+  return withHost(isAdmitted ? remedy : (limit?.remedy ?? remedy), target);
 }
 
-/** For the address of a name. */
-function addressRemedy(address: IpAddress, port: number): string {
-  return `If names may lead to this address, add "${entryFor(address, port)}" to egress.allowed of the runner.`;
+function withHost<T extends string | undefined>(remedy: T, { host, port }: Target): T {
+  return remedy?.replaceAll('HOST', isDefault(port) ? host.text : showTarget({ host, port })) as T;
 }
 
-function entryFor(address: IpAddress, port: number): string {
+/** For the address of a name. Without the setting, every public host is allowed, which must not end with its first entry. */
+function addressRemedy({ limit }: EgressPolicy, address: IpAddress, port: number): string {
+  const entries = entriesFor(address, port);
+  const change =
+    limit === undefined
+      ? `set egress.allowed = ["*", ${entries.join(', ')}]`
+      : `add ${entries.join(' and ')} to egress.allowed`;
+  return `If names may lead to this address, ${change} of the runner.`;
+}
+
+const isDefault = (port: number) => port === 443 || port === 80;
+
+function entriesFor(address: IpAddress, port: number): string[] {
+  const embedded = closedWithin(address);
   const text = showAddress(address);
-  return port === 443 || port === 80 ? text : `${address.family === 6 ? `[${text}]` : text}:${port}`;
+  const entry = isDefault(port) ? text : `${address.family === 6 ? `[${text}]` : text}:${port}`;
+  return [JSON.stringify(entry), ...(embedded === undefined ? [] : entriesFor(embedded, port))];
 }

@@ -35,6 +35,8 @@ const Rule = v.object({
   source: v.string(),
   /** The name may have private addresses: the runner's configuration has exactly this name. Never loopback or metadata. */
   mayBePrivate: v.boolean(),
+  /** A sentence that lets the name have them, as {@link EgressPolicy.remedy}. */
+  privateRemedy: v.optional(v.string()),
 });
 export type Rule = v.InferOutput<typeof Rule>;
 
@@ -117,6 +119,10 @@ export const EgressPolicy = v.object({
   github: v.optional(GithubRules),
   /** Which setting allows another host, as an imperative sentence in which `HOST` stands for it. */
   remedy: v.string(),
+  /** The hosts that environments may name, if the runner limits them, and what allows another one. */
+  limit: v.optional(v.object({ hosts: v.array(v.object({ host: v.string(), ports })), remedy: v.string() })),
+  /** The same for a host that no rule names and that has private addresses, which `observe` does not allow. */
+  privateRemedy: v.optional(v.string()),
 });
 export type EgressPolicy = v.InferOutput<typeof EgressPolicy>;
 

@@ -92,6 +92,19 @@ export const runnerTokenFields = {
 };
 export type RunnerTokenMetadata = ObjectOf<typeof runnerTokenFields>;
 
+/** A key pair of this server for clients that sign requests. Its secret is returned once. */
+export const accessKeyFields = {
+  TenantID: v.string(),
+  AccessKeyID: v.string(),
+  Name: v.string(),
+  Revoked: v.boolean(),
+  RevokedAt: v.optional(v.string()),
+  /** To the minute. */
+  LastUsedAt: v.optional(v.string()),
+  CreatedAt: v.string(),
+};
+export type AccessKey = ObjectOf<typeof accessKeyFields>;
+
 export const runnerQueueFields = {
   TenantID: v.string(),
   RunnerID: v.string(),

@@ -74,6 +74,11 @@ export function missingEntry({ Host, Port, Code }: Pick<NetworkHost, 'Host' | 'P
   return Port === 443 || Port === 80 ? Host : formatHostPort(Host, Port);
 }
 
+/** Whether the runner limits what environments may name, so that an entry there is not enough. */
+export function isExcluded({ Remedy }: Pick<NetworkHost, 'Remedy'>): boolean {
+  return Remedy.includes('and to egress.allowed of the runner');
+}
+
 const rank = { Refused: 0, Observed: 1, Allowed: 2 };
 
 /** Refusals first, because users look for them; each kind by its count. */

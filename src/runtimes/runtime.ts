@@ -137,6 +137,8 @@ export interface Runtime {
   findAgentAddress?(url: URL): Promise<AgentAddress | undefined>;
   /** @throws UserError if jobs cannot get the mounts or the variables of the configuration */
   checkSettings?(): Promise<void>;
+  /** @throws UserError if the mounts of the configuration lead around the wall of a job */
+  checkWallMounts?(): Promise<void>;
   /** Makes an image of an archive of files. Undefined if the runtime cannot. @throws RuntimeError */
   importImage?(name: string, archive: AsyncIterable<Uint8Array>, signal?: AbortSignal): Promise<void>;
   /** Why it cannot be measured whether a job does anything, or how much disk space it uses; undefined if it can. */

@@ -22,8 +22,10 @@ import { LiveRequests } from './http/live-requests.ts';
 import type { Route } from './http/route.ts';
 import { createRouter } from './http/router.ts';
 import { sendHealth } from './http/send-health.ts';
+import { checkSignedRequest, maxSkewMs } from './http/signed-requests.ts';
 import { createPageFiles } from './page/page-files.ts';
 import type { SignInLinks } from './page/sign-in-links.ts';
+import { accessKeyRoutes } from './routes/access-keys.ts';
 import { endedTurnRoutes } from './routes/ended-turns.ts';
 import { environmentRoutes } from './routes/environments.ts';
 import { githubConnectionRoutes } from './routes/github-connections.ts';
@@ -40,6 +42,7 @@ import { tenantRoutes } from './routes/tenants.ts';
 import { turnLogRoutes } from './routes/turn-logs.ts';
 import { turnNetworkRoutes } from './routes/turn-networks.ts';
 import { turnRoutes } from './routes/turns.ts';
+import { UsedSignatures } from './sigv4/used-signatures.ts';
 import type { QueueKey } from './store/runner-queues.ts';
 import type { Store } from './store/store.ts';
 
@@ -82,6 +85,7 @@ export function createApp(options: AppOptions): App {
   const history = new QueueHistory(store, historySteps);
   const tokenEnds = new TokenEnds(options);
   const deps = { ...options, events, broker, roundRobin, machines, liveRequests, history, tokenEnds };
+  const signatures = { usedSignatures: new UsedSignatures(clock, 2 * maxSkewMs), url: options.url };
   const scheduler = new Scheduler(deps);
   const watches = new Set<Promise<void>>();
   const watch = (queue: QueueKey, firstAfterMs: number) => {
@@ -104,6 +108,8 @@ export function createApp(options: AppOptions): App {
   const handle = createDispatcher({
     findRoute: createRouter([...served, ...notImplementedRoutes(served)]),
     authenticate: (headers, route) => authenticate(headers, route, deps),
+    checkSignature: (principal, route, request, body) =>
+      checkSignedRequest(principal, route, request, body, signatures),
     checkHost: options.checkHost,
     sendPageFile: createPageFiles().send,
     sendHealth: (response) => sendHealth(response, store.health),
@@ -135,6 +141,7 @@ export type RouteDeps = Parameters<typeof tenantRoutes>[0] &
   Parameters<typeof turnNetworkRoutes>[0] &
   Parameters<typeof runnerRoutes>[0] &
   Parameters<typeof runnerTokenRoutes>[0] &
+  Parameters<typeof accessKeyRoutes>[0] &
   Parameters<typeof runnerQueueRoutes>[0] &
   Parameters<typeof githubProxyRoutes>[0] &
   Parameters<typeof repositoryRoutes>[0] &
@@ -152,6 +159,7 @@ export function servedRoutes(deps: RouteDeps): Route[] {
     ...turnNetworkRoutes(deps),
     ...runnerRoutes(deps),
     ...runnerTokenRoutes(deps),
+    ...accessKeyRoutes(deps),
     ...runnerQueueRoutes(deps),
     ...endedTurnRoutes(deps),
     ...githubConnectionRoutes(deps),

@@ -36,9 +36,6 @@ function isForSockets(source: string): boolean {
 /** @throws UserError with a remedy if a job with these settings cannot be kept off networks */
 export async function checkWallSettings({ jobs, mounts, engine, ...settings }: WallSettings): Promise<void> {
   const { isRemote, platform = process.platform } = settings;
-  const refuse = (why: string, remedy: string) => {
-    throw new UserError(`cannot limit the network of the job: ${why}`, { remedy });
-  };
   const elsewhere = 'Run the runner on the machine of the engine, or set egress.mode = "off".';
   if (platform !== 'linux') refuse(`${engine} runs in a virtual machine, which does not reach the gateway`, elsewhere);
   if (isRemote) refuse(`${engine} is on another machine, which does not reach the gateway`, elsewhere);
@@ -52,6 +49,11 @@ export async function checkWallSettings({ jobs, mounts, engine, ...settings }: W
       `the capability ${open} opens networks`,
       `Remove "${open}" from jobs.capabilities, or set egress.mode = "off".`,
     );
+  await checkWallMounts(mounts);
+}
+
+/** As far as it can be seen from outside: `init` searches the mounts, too. @throws UserError if they have a socket of a program */
+export async function checkWallMounts(mounts: readonly Mount[]): Promise<void> {
   const sources = mounts.map(({ source }) => source);
   const forSockets = sources.find(isForSockets);
   if (forSockets !== undefined)
@@ -59,4 +61,8 @@ export async function checkWallSettings({ jobs, mounts, engine, ...settings }: W
   const found = await findMountedSocket(sources);
   if (found !== undefined)
     refuse(`${found.source} has the socket ${found.socket}`, `Remove "${found.source}" from jobs.mounts.`);
+}
+
+function refuse(why: string, remedy: string): never {
+  throw new UserError(`cannot limit the network of the job: ${why}`, { remedy });
 }

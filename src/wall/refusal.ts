@@ -22,6 +22,12 @@ const remedies: [beginning: string, remedy: string][] = [
   ['the container has a capability', 'Remove it from jobs.capabilities, and from the configuration of the engine.'],
   ['processes of the container may gain privileges', 'Set jobs.no_new_privileges = true.'],
   ['the container has the network interface', 'Remove the network from the configuration of the engine.'],
+  [
+    'a program outside of the container listens at the socket',
+    'Remove the folder of the socket from jobs.mounts, or stop the program.',
+  ],
+  ['a mounted folder has too many files', 'Mount a smaller folder by jobs.mounts.'],
+  ['cannot search a mounted folder', 'Remove the folder from jobs.mounts, or let the agents’ user read it.'],
   ['the container has the socket', 'Remove it from jobs.mounts, and from the configuration of the engine.'],
 ];
 

@@ -1,4 +1,5 @@
 /** The image that agents are built on by default, made of the programs of this machine. */
+import { existsSync } from 'node:fs';
 import { mkdir, realpath, writeFile } from 'node:fs/promises';
 import { dirname, join } from 'node:path';
 import { defaultBase } from '../../src/cli/agents/dockerfile.ts';
@@ -20,6 +21,7 @@ async function makeLayers(): Promise<Buffer[]> {
     `${execPath}/git-remote-http`,
     '/usr/bin/env',
     await commandPath('bash'),
+    ...(await systemLibraries(['librt.so.1'])),
   ];
   const npm = {
     from: join(await realpath(await commandPath('npm')), '../..'),
@@ -27,6 +29,12 @@ async function makeLayers(): Promise<Buffer[]> {
     links: { '/usr/local/bin/npm': '../lib/node_modules/npm/bin/npm-cli.js' },
   };
   return await Promise.all([busyboxLayer(dir.path), programLayer(dir.path, programs), folderLayer(dir.path, npm)]);
+}
+
+/** Libraries that belong to glibc, and so are in every image that programs built for it run in. */
+async function systemLibraries(names: readonly string[]): Promise<string[]> {
+  const [, libc = ''] = /=> (\/\S+\/libc\.so\S*) /.exec(await run('ldd', [process.execPath])) ?? [];
+  return names.map((name) => join(dirname(libc), name)).filter((file) => existsSync(file));
 }
 
 async function nameLayer(text: string): Promise<Buffer> {

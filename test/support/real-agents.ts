@@ -80,10 +80,13 @@ const agents: Record<string, RealAgent> = {
 /** By default, two that are quick to install. */
 const wanted = process.env['PLAN42_TEST_AGENTS'] || 'gemini by protocol,claude by command line';
 
+/** Whether to test Aider, which is not from npm. */
+export const wantsAider = wanted === 'all' || wanted.split(',').includes('aider');
+
 /** Whether agents were named, so that tests may take their time. */
 export const isThorough = Boolean(process.env['PLAN42_TEST_AGENTS']);
 
 /** The agents to test, by name. */
 export const wantedAgents: readonly (readonly [name: string, agent: RealAgent])[] = (
-  wanted === 'all' ? Object.keys(agents) : wanted.split(',')
+  wanted === 'all' ? Object.keys(agents) : wanted.split(',').filter((name) => name !== 'aider')
 ).map((name) => [name, agents[name] ?? assert.fail(`there is no agent ${name}`)]);

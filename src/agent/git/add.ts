@@ -51,7 +51,7 @@ async function tryAdd(
     await git(local, [...settings, ...add], { input: paths.join('\0'), onWarning });
     return undefined;
   } catch (error) {
-    if (error instanceof GitError) return error;
+    if (error instanceof GitError && !error.wasKilled) return error;
     throw error;
   }
 }

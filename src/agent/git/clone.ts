@@ -13,6 +13,9 @@ import { submodulePaths } from './submodules.ts';
 /** A clone in the workspace, with the task's branch checked out. */
 export interface Clone extends Location {
   folder: string;
+  /** Where fetches and pushes go: the settings of the image may replace `url`. The agent can change them. */
+  fetchUrl: string;
+  pushUrl: string;
   featureBranch: string;
   /** Where the work is going. Empty if the repository is empty. */
   targetBranch: string;
@@ -46,13 +49,17 @@ export async function clone(location: Location, options: CloneOptions): Promise<
   const local: Git = { folder, env: gitEnvironment(env, location), signal };
   try {
     await fetchAll(location, { folder, env, log, signal });
+    const [fetchUrl, pushUrl] = [
+      await git(local, ['remote', 'get-url', 'origin']),
+      await git(local, ['remote', 'get-url', '--push', 'origin']),
+    ];
     const branches = await findBranches(local, options);
     await checkOut(local, branches);
     const baseline = await tryGit(local, ['rev-parse', '--verify', '--quiet', 'HEAD^{commit}']);
     if (location.isHosted) await commitContents(local);
     await updateSubmodules(local, name, log);
     const { featureBranch, targetBranch, pushed } = branches;
-    return { ...location, folder, featureBranch, targetBranch, baseline, pushed, ignored: [] };
+    return { ...location, folder, fetchUrl, pushUrl, featureBranch, targetBranch, baseline, pushed, ignored: [] };
   } catch (error) {
     signal.throwIfAborted();
     throw explainGitError(error, { doing: 'clone', repo: name, log, ...location });
@@ -81,6 +88,7 @@ async function fetchOnce({ name, url }: Location, parent: Git, local: Git): Prom
   if (existsSync(join(folder, '.git', 'HEAD'))) {
     await rm(join(folder, '.git', 'index.lock'), { force: true });
     await git(local, ['config', 'remote.origin.url', url]);
+    await tryGit(local, ['config', '--unset-all', 'remote.origin.pushurl']);
     await git(local, ['config', 'remote.origin.fetch', '+refs/heads/*:refs/remotes/origin/*']);
     await git(local, ['fetch', '--quiet', '--prune', 'origin']);
     await tryGit(local, ['remote', 'set-head', 'origin', '--auto']);
@@ -89,7 +97,13 @@ async function fetchOnce({ name, url }: Location, parent: Git, local: Git): Prom
   await rm(folder, { recursive: true, force: true });
   const mirror = mirrorOf(name, url, local.env);
   const reference = mirror === undefined ? [] : ['--reference-if-able', mirror];
-  await git(parent, ['clone', '--quiet', '--no-checkout', ...reference, '--', url, folder]);
+  try {
+    await git(parent, ['clone', '--quiet', '--no-checkout', ...reference, '--', url, folder]);
+  } catch (error) {
+    // One that was killed leaves a part.
+    if (error instanceof GitError) await rm(folder, { recursive: true, force: true });
+    throw error;
+  }
 }
 
 function mirrorOf(name: string, url: string, env: NodeJS.ProcessEnv): string | undefined {

@@ -1,5 +1,6 @@
 import { readdir, rm } from 'node:fs/promises';
 import { join } from 'node:path';
+import { retry } from '../../lib/retry.ts';
 import { addAll, type Refused } from './add.ts';
 import type { Clone } from './clone.ts';
 import { gitEnvironment } from './environment.ts';
@@ -19,12 +20,19 @@ export interface Committed {
 
 export type CommitOptions = KeepOptions & { message: string };
 
+const attempts = 4;
+const backoff = { minMs: 100, maxMs: 1000 };
+
 /** Commits everything that can be committed. Restores the repository if the agent has damaged it. @throws TurnFailure */
 export async function commitAll(clone: Clone, options: CommitOptions): Promise<Committed> {
   const isDamaged = !(await isIntact(clone, options.env));
   if (isDamaged) return await restoreAndCommit(clone, options);
   try {
-    return await commitFiles(clone, options);
+    return await retry(() => commitFiles(clone, options), {
+      backoff,
+      maxAttempts: attempts,
+      shouldRetry: (error) => error instanceof GitError && error.wasKilled,
+    });
   } catch (error) {
     if (!(error instanceof GitError)) throw error;
     options.log(error.message);

@@ -1,4 +1,5 @@
 /** The environment of git, and the identity of its commits. */
+import { randomUUID } from 'node:crypto';
 
 export interface Identity {
   name: string;
@@ -41,11 +42,22 @@ export function sharedVariables(env: NodeJS.ProcessEnv): NodeJS.ProcessEnv {
   };
 }
 
+/**
+ * The name of the remote in our calls of git. Settings of the agent, such as `insteadOf`, cannot lead it to another host, because
+ * they would have to name it.
+ */
+export const theRemote = `plan42-${randomUUID()}:`;
+
+export interface Remote {
+  url: string;
+  /** Where fetches and pushes go, if the settings of the image replace `url`. */
+  fetchUrl?: string;
+  pushUrl?: string;
+  credentials: Credentials | undefined;
+}
+
 /** The environment of our own calls of git. Only these get credentials, and only for the origin of `url`. */
-export function gitEnvironment(
-  env: NodeJS.ProcessEnv,
-  remote?: { url: string; credentials: Credentials | undefined },
-): NodeJS.ProcessEnv {
+export function gitEnvironment(env: NodeJS.ProcessEnv, remote?: Remote): NodeJS.ProcessEnv {
   const origin = remote && URL.parse(remote.url)?.origin;
   const { credentials } = remote ?? {};
   const base: NodeJS.ProcessEnv = {
@@ -69,6 +81,10 @@ export function gitEnvironment(
       'push.gpgSign': 'false',
       'credential.helper': '',
       ...(credentials && origin && origin !== 'null' && { [`credential.${origin}.helper`]: helper }),
+      ...(remote && {
+        [`url.${remote.fetchUrl ?? remote.url}.insteadOf`]: theRemote,
+        [`url.${remote.pushUrl ?? remote.url}.pushInsteadOf`]: theRemote,
+      }),
     }),
   };
 }

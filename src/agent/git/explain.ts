@@ -11,6 +11,7 @@ export interface GitAction {
 }
 
 type Cause =
+  | 'killed'
   | 'gateway'
   | 'diskFull'
   | 'unreachable'
@@ -46,7 +47,7 @@ const transient = [
 export function isTransientGitError(error: unknown): boolean {
   if (!(error instanceof GitError)) return false;
   const output = error.output.toLowerCase();
-  return transient.some((text) => output.includes(text));
+  return error.wasKilled || transient.some((text) => output.includes(text));
 }
 
 /** Whether objects of the repository are missing or unreadable. */
@@ -60,7 +61,8 @@ export function isDamage({ output }: GitError): boolean {
 export function explainGitError(error: unknown, action: GitAction): unknown {
   if (!(error instanceof GitError)) return error;
   const output = error.output.toLowerCase();
-  const [cause] = texts.find(([, ...found]) => found.some((text) => output.includes(text))) ?? [];
+  const [found] = texts.find(([, ...found]) => found.some((text) => output.includes(text))) ?? [];
+  const cause = found ?? (error.wasKilled ? 'killed' : undefined);
   if (cause === 'diskFull') return diskFull(error);
   if (cause === undefined) action.log(error.output.trim());
   const [reason, remedy] = sentencesFor(cause, error.output, action);
@@ -79,6 +81,8 @@ function sentencesFor(
   switch (cause) {
     case 'gateway':
       return refusalIn(output);
+    case 'killed':
+      return ['git was killed.', 'If memory ran out, raise jobs.memory_gib of the runner, then repeat the turn.'];
     case 'unreachable':
       return [
         `${host} is not reachable.`,

@@ -1,12 +1,14 @@
 /** Clones and pushes of the reference agent, with a real git server. */
 import assert from 'node:assert/strict';
-import { randomBytes } from 'node:crypto';
+import { randomBytes, randomUUID } from 'node:crypto';
 import { existsSync } from 'node:fs';
 import { mkdir, readdir, readFile, writeFile } from 'node:fs/promises';
 import { join } from 'node:path';
 import { suite, test } from 'node:test';
 import { branch, setUpAgent, token } from '../../../test/support/agent-setting.ts';
 import { run } from '../../../test/support/engines/processes.ts';
+import { seededRandom } from '../../../test/support/random.ts';
+import { listWithVariable } from '../../lib/processes.ts';
 import type { AgentTask } from '../drivers/driver.ts';
 
 const fix = ({ folder }: AgentTask) => writeFile(join(folder, 'greeting.txt'), 'hello\n');
@@ -240,7 +242,94 @@ suite('a branch', { timeout: 600_000 }, () => {
     assert.equal(failures, 0);
     assert.equal(await git.git('acme/app', 'show', `${branch}:greeting.txt`), 'hello');
   });
+
+  test('is pushed where the turn says, whatever the agent configures', async (t) => {
+    const { git, turn } = await setUpAgent(t);
+    const { turn: result } = await turn(async (task) => {
+      await fix(task);
+      await shell(
+        task,
+        `url=$(git remote get-url origin)
+        git config url.http://other.invalid/.insteadOf "$url"
+        git config url.http://any.invalid/.insteadOf ""
+        git config url.http://push.invalid/.pushInsteadOf "\${url%/*}"
+        git config remote.origin.pushurl http://pushurl.invalid/x.git
+        git config "remote.$url.pushurl" http://named.invalid/x.git`,
+      );
+    });
+    completed(result);
+    assert.equal(await git.git('acme/app', 'show', `${branch}:greeting.txt`), 'hello');
+  });
+
+  test('is pushed although git was killed, at any moment', {
+    skip: process.platform !== 'linux' && 'needs /proc',
+  }, async (t) => {
+    const seed = Number(process.env['PLAN42_KILL_SEED'] ?? Math.floor(Math.random() * 2 ** 32));
+    const rounds = Number(process.env['PLAN42_KILL_ROUNDS'] ?? 6);
+    t.diagnostic(`PLAN42_KILL_SEED=${seed}`);
+    const random = seededRandom(seed);
+    const { git, turn } = await setUpAgent(t);
+    const marker = randomUUID();
+    const Environment = { EnvVars: [{ Name: 'TURN_OF', Value: marker, IsSecret: false }] };
+    let killed = 0;
+    for (let TurnIndex = 1; TurnIndex <= rounds; TurnIndex += 1) {
+      // Requests of a push: the list of branches, then the pack.
+      const moment = Math.floor(random() * 4);
+      const isAfter = moment % 2 === 1;
+      let requests = 0;
+      git.intercept = (request, response) => {
+        if (!request.url?.includes('receive-pack')) return false;
+        requests += 1;
+        if (requests !== 1 + Math.floor(moment / 2)) return false;
+        const kill = async () => {
+          const found = await gitProcesses(marker);
+          // The command, and those that it has started.
+          const victims = random() < 0.5 ? found : found.slice(Math.floor(random() * found.length)).slice(0, 1);
+          for (const pid of victims) killed += killProcess(pid) ? 1 : 0;
+        };
+        if (!isAfter) {
+          void kill().then(() => response.destroy());
+          return true;
+        }
+        const end = response.end.bind(response);
+        response.end = () => {
+          void kill().then(() => end());
+          return response;
+        };
+        return false;
+      };
+      const { turn: result } = await turn(
+        ({ folder }) => writeFile(join(folder, `${TurnIndex}.txt`), `${random()}\n`),
+        {
+          request: { Turn: { TurnIndex }, Environment },
+        },
+      );
+      completed(result);
+      const reported = result.CommitInfo?.['acme/app']?.LastCommitHash ?? '';
+      assert.equal(await git.git('acme/app', 'rev-parse', branch), reported);
+      assert.equal(await git.git('acme/app', 'rev-list', '--count', `main..${branch}`), String(TurnIndex));
+    }
+    assert.ok(killed >= rounds, `${killed} processes were killed`);
+  });
 });
+
+/** The processes of git in a turn, by a variable of it, oldest first. */
+async function gitProcesses(marker: string): Promise<number[]> {
+  const found: number[] = [];
+  for (const pid of await listWithVariable('TURN_OF', marker)) {
+    const command = await readFile(`/proc/${pid}/cmdline`, 'utf8').catch(() => '');
+    if (/\bgit\b/.test(command)) found.push(pid);
+  }
+  return found.toSorted((one, other) => one - other);
+}
+
+function killProcess(pid: number): boolean {
+  try {
+    return process.kill(pid, 'SIGKILL');
+  } catch {
+    return false;
+  }
+}
 
 function completed({ Status, ErrorMessage }: { Status: string; ErrorMessage?: string }): void {
   assert.equal(ErrorMessage, undefined);

@@ -19,9 +19,14 @@ export class GitError extends Error {
 
   constructor(args: readonly string[], exitCode: number | undefined, output: string) {
     const lines = output.trim().split('\n');
-    super(`git ${args[0]} failed: ${lines.at(-1) ?? ''}`);
+    super(`git ${args[0]} ${exitCode === undefined ? 'was killed' : 'failed'}: ${lines.at(-1) ?? ''}`);
     this.exitCode = exitCode;
     this.output = output;
+  }
+
+  /** Whether git or a program of it was killed, such as when memory ran out. */
+  get wasKilled(): boolean {
+    return this.exitCode === undefined || / died of signal \d/.test(this.output);
   }
 }
 

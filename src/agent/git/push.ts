@@ -3,7 +3,7 @@ import { retry } from '../../lib/retry.ts';
 import { conflictBranch } from '../../plan42/hosted-repositories.ts';
 import { TurnFailure } from '../failures.ts';
 import type { Clone } from './clone.ts';
-import { gitEnvironment } from './environment.ts';
+import { gitEnvironment, theRemote } from './environment.ts';
 import { explainGitError, isTransientGitError } from './explain.ts';
 import { type Git, GitError, git, tryGit } from './git.ts';
 import { uploadContents } from './lfs.ts';
@@ -52,13 +52,14 @@ export async function push(clone: Clone, options: PushOptions): Promise<string |
     });
   } catch (error) {
     signal?.throwIfAborted();
-    throw explainGitError(error, { doing: 'push to', repo: clone.name, log, ...clone });
+    throw explainGitError(error, { ...clone, doing: 'push to', repo: clone.name, url: clone.pushUrl, log });
   }
 }
 
-async function pushOnce({ url, featureBranch }: Clone, local: Git): Promise<string> {
+async function pushOnce({ featureBranch }: Clone, local: Git): Promise<string> {
   const commit = await git(local, ['rev-parse', 'HEAD']);
-  await git(local, ['push', '--porcelain', '--no-follow-tags', '--', url, `${commit}:refs/heads/${featureBranch}`]);
+  const refspec = `${commit}:refs/heads/${featureBranch}`;
+  await git(local, ['push', '--porcelain', '--no-follow-tags', '--', theRemote, refspec]);
   return commit;
 }
 
@@ -70,8 +71,8 @@ function isBehind(error: unknown): boolean {
 }
 
 async function mergeRemote(clone: Clone, local: Git, { turnIndex, env }: PushOptions): Promise<void> {
-  const { name, url, featureBranch, baseline, pushed } = clone;
-  await git(local, ['fetch', '--quiet', '--', url, `refs/heads/${featureBranch}`]);
+  const { name, featureBranch, baseline, pushed } = clone;
+  await git(local, ['fetch', '--quiet', '--', theRemote, `refs/heads/${featureBranch}`]);
   const theirs = await git(local, ['rev-parse', 'FETCH_HEAD']);
   const message = `Merge the branch ${featureBranch}`;
   const merge = ['merge', '--quiet', '--no-verify', '--allow-unrelated-histories', '-m', message];
@@ -93,11 +94,11 @@ async function mergeRemote(clone: Clone, local: Git, { turnIndex, env }: PushOpt
 
 /** Returns the files in which the work conflicts with its target branch. Empty if it can be merged. */
 export async function conflictsWithTarget(clone: Clone, env: NodeJS.ProcessEnv): Promise<string[]> {
-  const { folder, url, targetBranch } = clone;
+  const { folder, targetBranch } = clone;
   const local: Git = { folder, env: gitEnvironment(env, clone) };
   if (targetBranch === '' || targetBranch === clone.featureBranch) return [];
   const tracked = `refs/remotes/origin/${targetBranch}`;
-  await tryGit(local, ['fetch', '--quiet', '--', url, `+refs/heads/${targetBranch}:${tracked}`]);
+  await tryGit(local, ['fetch', '--quiet', '--', theRemote, `+refs/heads/${targetBranch}:${tracked}`]);
   try {
     await git(local, ['merge-tree', '--write-tree', '--name-only', '--no-messages', '-z', 'HEAD', tracked]);
     return [];

@@ -4,6 +4,8 @@ import type { Feedback } from './feedback.ts';
 export interface PromptRepository {
   name: string;
   folder: string;
+  /** The folder below it that the person works in, and the agent starts in. Empty for the top. */
+  subfolder: string;
   targetBranch: string;
   /** Files with instructions for agents, such as `AGENTS.md`. */
   instructions: readonly string[];
@@ -47,8 +49,12 @@ function background(
   return parts.filter((part) => part !== '').join('\n\n');
 }
 
-function describe({ name, targetBranch, instructions, conflicts, hasWork }: PromptRepository): string {
+function describe(repository: PromptRepository): string {
+  const { name, folder, subfolder, targetBranch, instructions, conflicts, hasWork } = repository;
   const lines = [
+    subfolder === ''
+      ? ''
+      : `The request was made in the folder ${subfolder} of ${name}, where you start. The repository begins at ${folder}.`,
     hasWork
       ? `The branch of ${name} contains the work of earlier turns. See "git log origin/${targetBranch}..HEAD".`
       : '',

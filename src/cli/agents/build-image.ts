@@ -61,6 +61,10 @@ export async function prepareImage(context: CliContext, options: ImageOptions): 
     return { image, agent, engine, recipe: earlier, authorities };
   }
   const base = await probeBase(engine, await chooseBase(context, options, engine));
+  if (base.nodeProblem !== undefined) {
+    const why = printableLine(base.nodeProblem);
+    context.stderr.write(`Note: the Node.js of ${base.image} does not start, so the image gets another one: ${why}\n`);
+  }
   const hasAuthorities = authorities !== undefined;
   const recipe = await writeRecipe(folder, renderDockerfile({ agent, base, packages, hasAuthorities }));
   return { image, agent, engine, recipe, authorities };

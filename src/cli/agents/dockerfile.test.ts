@@ -34,6 +34,13 @@ test('Node.js is copied if the base has none, or an old one, for its C library',
   assert.match(old, /# Node\.js 18 of the base is too old for agents\.\nCOPY --from=\S+slim/);
 });
 
+test('Node.js is copied if that of the base does not start, and the reason is there', () => {
+  const problem = 'node: error while loading shared libraries: libatomic.so.1: cannot open shared object file';
+  const file = render(`has apt-get\nnodeProblem ${problem}\nend\n`);
+  assert.match(file, /# The Node\.js of the base does not start: node: error .* libatomic\.so\.1: .*\nCOPY --from=/);
+  assert.ok(!render(`has apt-get\nnode 24.1.0\nnodeProblem warning\nend\n`).includes('does not start'));
+});
+
 test('npm is copied if the base has Node.js only', () => {
   const file = render('has apt-get\nnode 24.1.0\nend\n');
   assert.match(

@@ -1,5 +1,6 @@
 /** Renders the Dockerfile of an agent's image. */
 import { UserError } from '../../lib/errors.ts';
+import { printableLine } from '../../lib/printable.ts';
 import { authorityVariables } from '../../runtimes/authorities.ts';
 import { adapterPath, type ChosenAgent } from './choose-agent.ts';
 import type { Base, PackageManager } from './probe-base.ts';
@@ -103,14 +104,19 @@ const nodeLibraries: Record<PackageManager, readonly string[]> = {
   zypper: ['libstdc++6', 'libatomic1'],
 };
 
-function copyNode({ packageManager, node }: Base): string {
-  const image = packageManager === 'apk' ? nodeImages.musl : nodeImages.glibc;
-  const why = node === undefined ? 'The base has no Node.js.' : `Node.js ${node} of the base is too old for agents.`;
-  return `# ${why}
+function copyNode(base: Base): string {
+  const image = base.packageManager === 'apk' ? nodeImages.musl : nodeImages.glibc;
+  return `# ${nodeReason(base)}
 COPY --from=${image} /usr/local/bin/node /usr/local/bin/node
 COPY --from=${image} /usr/local/lib/node_modules /usr/local/lib/node_modules
 RUN ln -sf ../lib/node_modules/npm/bin/npm-cli.js /usr/local/bin/npm \\
  && ln -sf ../lib/node_modules/npm/bin/npx-cli.js /usr/local/bin/npx`;
+}
+
+function nodeReason({ node, nodeProblem }: Base): string {
+  if (node !== undefined) return `Node.js ${node} of the base is too old for agents.`;
+  if (nodeProblem === undefined) return 'The base has no Node.js.';
+  return `The Node.js of the base does not start: ${printableLine(nodeProblem)}`;
 }
 
 function copyNpm(): string {

@@ -70,7 +70,7 @@ export async function finishTurn(context: CliContext, input: FinishInput): Promi
   const result = await takeResult(context, input, finished);
   if (options.json) await print(stdout, renderJson(documentOf(finished, result)), signal);
   else await print(stdout, describe(finished, short, result), signal);
-  throwIfFailed(finished, personalWords);
+  await throwIfFailed(input.server.client, finished, personalWords);
   if (result?.failure !== undefined) throw result.failure;
 }
 

@@ -7,6 +7,11 @@ import type { CliContext } from '../context.ts';
 import { terminalWidth } from '../output.ts';
 import { clearLine, frameMs, frames } from '../progress.ts';
 
+/** Statuses of runners, in words for users who did not set up a runner. */
+const words: Readonly<Record<string, string>> = {
+  'Pulling Agent Image on Local Runner': 'Starting the Agent',
+};
+
 /** A log with a line below it that shows the status and the elapsed time, on a terminal. */
 export interface LiveLines extends Disposable {
   /** Write whole lines only. */
@@ -61,7 +66,7 @@ export function liveLines(
   return {
     lines,
     setStatus: (next) => {
-      const shown = printableLine(next);
+      const shown = printableLine(words[next] ?? next);
       if (!isLive && shown !== status) stderr.write(`${shown}\n`);
       status = shown;
     },

@@ -1,7 +1,7 @@
 /** `plan42 run`: a prompt becomes a task for the repository that the user is in, and its result comes back as a branch. */
 import { randomUUID } from 'node:crypto';
 import { featureBranchName } from '../../agent/git/branch-name.ts';
-import { ExitCode, UserError } from '../../lib/errors.ts';
+import { ExitCode, isAbort, UserError } from '../../lib/errors.ts';
 import type { AdminTask, AdminTurn } from '../../plan42/admin-objects.ts';
 import { ApiError } from '../../plan42/errors.ts';
 import { baseBranchOf, hostedRepo } from '../../plan42/hosted-repositories.ts';
@@ -31,13 +31,24 @@ import { ensureService } from './service/ensure.ts';
 
 /** @throws UserError also if the turn failed */
 export function run(context: CliContext, words: readonly string[], options: RunOptions): Promise<void> {
+  let isCreated = false;
   return explainingGit(async () => {
     checkOptions(options);
-    await runPrompt(context, await promptOf(context, words, options), options);
+    const onCreated = () => {
+      isCreated = true;
+    };
+    await runPrompt(context, await promptOf(context, words, options), { options, onCreated });
+  }).catch((error: unknown) => {
+    if (!isCreated && isAbort(error, context.signal)) context.stderr.write('Cancelled before a task was created.\n');
+    throw error;
   });
 }
 
-async function runPrompt(context: CliContext, prompt: string, options: RunOptions): Promise<void> {
+async function runPrompt(
+  context: CliContext,
+  prompt: string,
+  { options, onCreated }: { options: RunOptions; onCreated: () => void },
+): Promise<void> {
   const repository = await openRepository(context, '.');
   if (options.apply) requireWorkTree(repository);
   // Its obstacles must show before an agent works for an hour.
@@ -49,6 +60,7 @@ async function runPrompt(context: CliContext, prompt: string, options: RunOption
           nextTurn(context, server, repository, { id: options.turn ?? '', prompt, allow: options.allow });
   await withServer(context, { ...options, personal: true }, async (server) => {
     const { task, turn } = await start(server);
+    onCreated();
     await finishTurn(context, { server, repository, task, turn, options, pullRequest });
   });
 }
@@ -147,7 +159,12 @@ async function createTask(
     DockerImage: image,
     Repos: [repo],
     ...(options.allow !== undefined && { AllowedHosts: [...new Set([...options.allow, ...agent.hosts])] }),
-    EnvVars: mergeVariables([...(await identityVariables(repository)), ...agent.variables, ...variables]),
+    EnvVars: mergeVariables([
+      ...(await identityVariables(repository)),
+      ...folderVariable(repository),
+      ...agent.variables,
+      ...variables,
+    ]),
     Ephemeral: true,
   });
   const task = await client.createTask(taskId, {
@@ -173,6 +190,11 @@ async function identityVariables({ git }: LocalRepository): Promise<EnvVar[]> {
     { Name: 'GIT_AUTHOR_NAME', Value: author.name, IsSecret: false },
     { Name: 'GIT_AUTHOR_EMAIL', Value: author.email, IsSecret: false },
   ];
+}
+
+/** The agent starts where the user is. */
+function folderVariable({ subfolder }: LocalRepository): EnvVar[] {
+  return subfolder === '' ? [] : [{ Name: 'PLAN42_FOLDER', Value: subfolder, IsSecret: false }];
 }
 
 /** Of variables with one name, the last one counts. */

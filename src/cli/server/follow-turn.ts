@@ -98,11 +98,18 @@ async function explainWait({ why, note }: NonNullable<WatchOptions['waiting']>, 
 }
 
 /** @throws UserError if the finished turn failed. */
-export function throwIfFailed(turn: AdminTurn, words: TaskWords = serverWords): void {
+export async function throwIfFailed(
+  client: AdminClient,
+  turn: AdminTurn,
+  words: TaskWords = serverWords,
+): Promise<void> {
   if (turn.Status !== 'Failed') return;
+  // Only then does the remedy name hosts. Agents report what was refused, but not all of them.
+  const hasHosts = words.nextTurnWithHosts !== undefined;
+  const network = hasHosts ? await client.getNetwork(turn.TaskId, turn.TurnIndex).catch(() => undefined) : undefined;
   const why = printableLine(turn.ErrorMessage ?? '') || 'the agent gave no reason';
   throw new UserError(`turn ${turn.TurnIndex} failed: ${why}`, {
-    remedy: turnRemedy(turn.TaskId, turn.ErrorMessage ?? '', words),
+    remedy: turnRemedy(turn.TaskId, turn.ErrorMessage ?? '', { words, refused: network?.Hosts ?? [] }),
   });
 }
 

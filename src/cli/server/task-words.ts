@@ -6,7 +6,7 @@ export interface TaskWords {
   task: string;
   nextTurn: (taskId: string) => string;
   /** Undefined if the hosts of a task are those of an environment that others share. */
-  nextTurnWithHost?: (taskId: string, host: string) => string;
+  nextTurnWithHosts?: (taskId: string, hosts: readonly string[]) => string;
   newTask: string;
   newTaskWithImage: string;
 }
@@ -21,7 +21,8 @@ export const serverWords: TaskWords = {
 export const personalWords: TaskWords = {
   task: 'plan42 task',
   nextTurn: (taskId) => `plan42 task turn ${taskId} PROMPT`,
-  nextTurnWithHost: (taskId, host) => `plan42 run --turn ${taskId} --allow ${host} PROMPT`,
+  nextTurnWithHosts: (taskId, hosts) =>
+    `plan42 run --turn ${taskId} ${hosts.map((host) => `--allow ${host}`).join(' ')} PROMPT`,
   newTask: 'plan42 run',
   newTaskWithImage: 'plan42 run --image IMAGE PROMPT',
 };

@@ -3,6 +3,7 @@ import { test } from 'node:test';
 import { makeRecord } from '../../../test/support/job-record.ts';
 import { describeRefused } from '../../gateway/refused.ts';
 import { describeExit, describeFailure } from '../../jobs/outcome.ts';
+import type { NetworkHost } from '../../plan42/turn-network.ts';
 import { pullByPolicy } from '../../runtimes/engine/pull.ts';
 import type { PullPolicy } from '../../runtimes/runtime.ts';
 import { personalWords } from './task-words.ts';
@@ -40,10 +41,30 @@ test('a refused host is allowed by another turn, if the environment is that of t
   const remedy = 'If agents may reach it, add "a.example" to AllowedHosts of the environment.';
   const message = `the agent failed.${describeRefused([{ ...refusal, remedy }])}`;
   assert.equal(
-    turnRemedy('t', message, personalWords),
+    turnRemedy('t', message, { words: personalWords }),
     'To allow a.example, run "plan42 run --turn t --allow a.example PROMPT". Otherwise, try again with "plan42 task turn t PROMPT".',
   );
   assert.match(turnRemedy('t', message), /^Try again with "plan42 server turn create t /);
+});
+
+test('hosts that the server knows to be refused are named, also if the agent does not name them', () => {
+  const host = (Host: string, Port: number, Remedy = '', Code = 'host-not-allowed') =>
+    ({ Host, Port, Verdict: 'Refused', Code, Rule: '', Remedy, Count: 1, SentBytes: 0, ReceivedBytes: 0 }) as const;
+  const remedy = (...refused: NetworkHost[]) => turnRemedy('t', 'failed', { words: personalWords, refused });
+  assert.match(
+    remedy(
+      host('a.example', 443),
+      host('a.example', 80),
+      host('b.example', 8443),
+      host('10.0.0.1', 80, '', 'address-not-allowed'),
+    ),
+    /^To allow a\.example, b\.example:8443, run "plan42 run --turn t --allow a\.example --allow b\.example:8443 PROMPT"\./,
+  );
+  assert.match(
+    remedy(host('a.example', 443, 'add it there and to egress.allowed of the runner.')),
+    /^To allow a\.example, add it to egress\.allowed of the runner, then run "/,
+  );
+  assert.match(remedy(host('x;reboot', 443), { ...host('b.example', 443), Verdict: 'Observed' }), /^Try again/);
 });
 
 test('an image that exists only on this machine names the setting', async () => {

@@ -1,6 +1,9 @@
 import assert from 'node:assert/strict';
 import { test } from 'node:test';
 import { parseConfig } from '../../config/parse.ts';
+import { decide, refuseAddress } from '../../gateway/decide.ts';
+import { parseTarget } from '../../gateway/host-name.ts';
+import { parseAddress } from '../../gateway/ip-address.ts';
 import { UserError } from '../../lib/errors.ts';
 import { computePolicy } from './compute-policy.ts';
 
@@ -87,9 +90,68 @@ test('addresses come from the configuration only, and entries for every job are 
     'api.example 8443 private',
     '*.c.example 443,80',
   ]);
+  assert.deepEqual(policy.limit?.hosts, [{ host: 'a.example', ports: [443, 80] }]);
+});
+
+/** The remedy of a refusal, for a host and for the address that its name has. */
+function remedyFor(given: Parameters<typeof policyOf>[0], host: string, address?: string): string {
+  const policy = policyOf(given);
+  const target = parseTarget(host, 443) ?? assert.fail(host);
+  const decision = decide(policy, target);
+  if (decision.refusal !== undefined) return decision.refusal.remedy;
+  const parsed = parseAddress(address ?? '') ?? assert.fail(address);
+  return refuseAddress(policy, decision.permission, parsed, target.port)?.remedy ?? 'allowed';
+}
+
+test('a remedy that is followed allows the host, and takes nothing else away', () => {
+  const allowed = (...texts: string[]) => `[egress]\nallowed = ${JSON.stringify(texts)}`;
+  const hosts = ['*.corp.example', 'a.example'];
+  const at = 'git.corp.example';
+  // Without a limit, an entry in egress.allowed alone would exclude all other hosts.
   assert.match(
-    policy.remedy,
-    /add "HOST" to AllowedHosts of the environment and to egress\.allowed of the runner, or to egress\.always/,
+    remedyFor({ hosts }, 'b.example'),
+    /add "b\.example" to AllowedHosts of the environment, or to egress\.always/,
+  );
+  assert.match(
+    remedyFor({ hosts }, at, '10.0.0.1'),
+    /set egress\.allowed = \["\*", "git\.corp\.example"\] of the runner/,
+  );
+  assert.match(remedyFor({ hosts }, at, '100.64.0.1'), /set egress\.allowed = \["\*", "100\.64\.0\.1"\] of the runner/);
+  for (const [file, address] of [
+    [allowed('*', at), '10.0.0.1'],
+    [allowed('*', '100.64.0.1'), '100.64.0.1'],
+    [`[egress]\nalways = ["${at}"]`, '10.0.0.1'],
+  ] as const) {
+    assert.equal(remedyFor({ file, hosts }, at, address), 'allowed', file);
+    assert.equal(remedyFor({ file, hosts }, 'a.example', '10.0.0.1') === 'allowed', false, file);
+    assert.equal(remedyFor({ file, hosts }, 'a.example', '8.8.8.8'), 'allowed', file);
+  }
+  // With one, what is outside of it needs both.
+  const file = allowed('npm', '*.corp.example');
+  assert.match(
+    remedyFor({ file, hosts }, 'b.example'),
+    /AllowedHosts of the environment and to egress\.allowed of the runner, or/,
+  );
+  assert.match(
+    remedyFor({ file, hosts }, 'registry.npmjs.org'),
+    /AllowedHosts of the environment, or to egress\.always/,
+  );
+  assert.match(
+    remedyFor({ file, hosts }, 'registry.npmjs.org:8443'),
+    /"registry\.npmjs\.org:8443" to .* and to egress\.allowed/,
+  );
+  assert.match(remedyFor({ file, hosts }, at, '10.0.0.1'), /add "git\.corp\.example" to egress\.allowed of the runner/);
+  assert.match(remedyFor({ file, hosts }, at, '127.0.0.1'), /add "127\.0\.0\.1" to egress\.allowed of the runner/);
+  // Other settings have their own.
+  const always = '[egress]\nalways = ["*.corp.example"]';
+  assert.match(
+    remedyFor({ file: always, hosts: ['x.example'] }, at, '10.0.0.1'),
+    /add "git\.corp\.example" to egress\.always/,
+  );
+  const observe = '[egress]\nmode = "observe"';
+  assert.match(
+    remedyFor({ file: observe }, at, '10.0.0.1'),
+    /add "git\.corp\.example" to AllowedHosts of the environment, and set egress\.allowed = \["\*", "git/,
   );
 });
 

@@ -50,7 +50,14 @@ export function computePolicy(request: EgressRequest): EgressDecision {
   const ceiling = allowed?.flatMap((text) => parseEntry(text));
   const base = always.flatMap((text) => parseEntry(text));
   const models = modelEntries(config.jobs.env, request.env);
-  const { rules, excluded } = intersect(named, ceiling, 'AllowedHosts');
+  const remedies = remediesOf(ceiling !== undefined);
+  const settings = {
+    hosts: { name: 'AllowedHosts', privateRemedy: remedies.privateNamed },
+    variables: { name: 'EnvVars', privateRemedy: remedies.privateNamed },
+    always: { name: 'egress.always', privateRemedy: remedies.privateAlways },
+    env: { name: 'jobs.env' },
+  };
+  const { rules, excluded } = intersect(named, ceiling, settings.hosts);
   // An environment that gives agents a key means them to use the model. The configuration limits it, as it does AllowedHosts.
   const ownModels = modelEntries(readVariables(request.variables), {}).filter(isHost);
   const github = request.github && githubRules(request.github.url, request.github.isConfigured);
@@ -61,9 +68,9 @@ export function computePolicy(request: EgressRequest): EgressDecision {
     mode: mode === 'observe' ? 'observe' : 'enforce',
     rules: [
       ...rules,
-      ...base.filter(isHost).map((entry) => ruleOf(entry, 'egress.always', isExact(entry))),
-      ...models.filter(isHost).map((entry) => ruleOf(entry, 'jobs.env', isExact(entry))),
-      ...intersect(ownModels, ceiling, 'EnvVars').rules,
+      ...base.filter(isHost).map((entry) => ruleOf(entry, settings.always, isExact(entry))),
+      ...models.filter(isHost).map((entry) => ruleOf(entry, settings.env, isExact(entry))),
+      ...intersect(ownModels, ceiling, settings.variables).rules,
       ...(github?.rules ?? []),
     ],
     addresses: [
@@ -74,7 +81,14 @@ export function computePolicy(request: EgressRequest): EgressDecision {
     ],
     server: serverRule(request.serverUrl, config.runner.url),
     ...(proxy && { proxy }),
-    remedy: remedyOf(ceiling !== undefined),
+    remedy: remedies.admitted,
+    ...(ceiling && {
+      limit: {
+        hosts: ceiling.filter(isHost).map(({ host, ports }) => ({ host, ports: [...ports] })),
+        remedy: remedies.excluded,
+      },
+    }),
+    privateRemedy: remedies.privateUnnamed,
   };
   const notes =
     excluded.length === 0 ? [] : [`egress.allowed of the runner excludes ${list(excluded)} of AllowedHosts.`];
@@ -113,13 +127,20 @@ const isHost = (entry: Entry): entry is HostEntry => entry.kind === 'host';
 /** Wildcards lead to names that the configuration does not know, so they never open private addresses. */
 const isExact = ({ host }: HostEntry) => !host.startsWith('*');
 
+/** The origin of an entry. */
+interface Setting {
+  name: string;
+  /** Lets a host of an entry there have private addresses. */
+  privateRemedy?: string;
+}
+
 interface Intersection {
   rules: Rule[];
   /** Entries of the environment of which nothing is left. */
   excluded: string[];
 }
 
-function intersect(named: readonly HostEntry[], ceiling: readonly Entry[] | undefined, setting: string): Intersection {
+function intersect(named: readonly HostEntry[], ceiling: readonly Entry[] | undefined, setting: Setting): Intersection {
   if (ceiling === undefined) return { rules: named.map((entry) => ruleOf(entry, setting, false)), excluded: [] };
   const hosts = ceiling.filter(isHost);
   const rules: Rule[] = [];
@@ -132,15 +153,17 @@ function intersect(named: readonly HostEntry[], ceiling: readonly Entry[] | unde
   return { rules, excluded };
 }
 
-function narrow(entry: HostEntry, limit: HostEntry, setting: string): Rule[] {
+function narrow(entry: HostEntry, limit: HostEntry, setting: Setting): Rule[] {
   const host = covers(limit.host, entry.host) ? entry.host : covers(entry.host, limit.host) ? limit.host : undefined;
   const ports = entry.ports.filter((port) => limit.ports.includes(port));
   if (host === undefined || ports.length === 0) return [];
   return [ruleOf({ ...entry, host, ports }, setting, isExact(limit))];
 }
 
-function ruleOf({ host, ports, text }: HostEntry, setting: string, mayBePrivate: boolean): Rule {
-  return { host, ports: [...ports], source: `"${text}" in ${setting}`, mayBePrivate };
+function ruleOf({ host, ports, text }: HostEntry, setting: Setting, mayBePrivate: boolean): Rule {
+  const { name, privateRemedy } = setting;
+  const source = `"${text}" in ${name}`;
+  return { host, ports: [...ports], source, mayBePrivate, ...(privateRemedy !== undefined && { privateRemedy }) };
 }
 
 /** @param isForNamesOnly as in `egress.allowed`, which limits what environments name */
@@ -154,9 +177,20 @@ function addressRules(entries: readonly Entry[], setting: string, isForNamesOnly
   });
 }
 
-function remedyOf(hasCeiling: boolean): string {
-  const both = hasCeiling ? ' and to egress.allowed of the runner' : '';
-  return `If agents may reach it, add "HOST" to AllowedHosts of the environment${both}, or to egress.always of the runner.`;
+/** Sentences in which HOST is the host. Followed, each of them allows it. */
+function remediesOf(hasCeiling: boolean) {
+  const environment = 'add "HOST" to AllowedHosts of the environment';
+  const always = 'or to egress.always of the runner';
+  // Without the setting, every public host is allowed, which must not end with its first entry.
+  const exactly = hasCeiling ? 'add "HOST" to egress.allowed' : 'set egress.allowed = ["*", "HOST"]';
+  const ifPrivate = 'If it may lead to private addresses,';
+  return {
+    admitted: `If agents may reach it, ${environment}, ${always}.`,
+    excluded: `If agents may reach it, ${environment} and to egress.allowed of the runner, ${always}.`,
+    privateNamed: `${ifPrivate} ${exactly} of the runner.`,
+    privateAlways: `${ifPrivate} add "HOST" to egress.always of the runner.`,
+    privateUnnamed: `${ifPrivate} ${environment}, and ${exactly} of the runner.`,
+  };
 }
 
 function list(texts: readonly string[]): string {

@@ -10,7 +10,7 @@ import { isCommandInstalled, runCommand } from '../../lib/run-command.ts';
 import { readLogTail } from '../../shim/job-log.ts';
 import type { JobPaths } from '../../shim/shim.ts';
 import * as shim from '../../shim/shim.ts';
-import { lowerWall } from '../../wall/wall.ts';
+import { checkWallMounts, lowerWall } from '../../wall/wall.ts';
 import type { CaFile } from '../authorities.ts';
 import { checkInstanceId } from '../check/names.ts';
 import { containerCommandEnvironment } from '../environment.ts';
@@ -281,6 +281,7 @@ export function createEngineRuntime(engine: Engine, options: RuntimeOptions): Ru
     checkReady,
     findAgentAddress: (url) => agentNetwork.findAddress(url),
     checkSettings: async () => void (await checkGiven(engineSettings)),
+    checkWallMounts: async () => checkWallMounts((await checkGiven(engineSettings)).mounts),
     whyUnmeasured,
     importImage,
     pull,

@@ -9,9 +9,13 @@ import type { SignInLinks } from '../page/sign-in-links.ts';
 import type { Store } from '../store/store.ts';
 import { forbidden, unauthorized } from './errors.ts';
 import type { Principal, RouteOptions } from './route.ts';
+import { findSigner } from './signed-requests.ts';
+
+type SignerStore = Parameters<typeof findSigner>[1]['store'];
 
 interface AuthenticationDeps {
-  store: Pick<Store, 'runners' | 'runnerTokens' | 'settings' | 'turns' | 'pageSessions' | 'removeExpiredSessions'>;
+  store: SignerStore &
+    Pick<Store, 'runners' | 'runnerTokens' | 'settings' | 'turns' | 'pageSessions' | 'removeExpiredSessions'>;
   tokens: Tokens;
   signInLinks: SignInLinks;
   tokenEnds: TokenEnds;
@@ -29,14 +33,22 @@ export function authenticate(
   if (forGit && scheme === 'basic') return checkToken(passwordOf(credential), deps);
   if (scheme === 'apitoken') return checkToken(credential, deps);
   if (scheme === 'signincode') return redeemCode(credential, deps);
-  // An identity proof for AWS cannot be verified here, but the tenant token that must accompany it can.
-  if (scheme === 'sts:getcalleridentity') {
-    const delegating = parseHeader(headers['x-event-horizon-delegating-authorization']);
-    const principal = delegating.scheme === 'apitoken' ? checkToken(delegating.credential, deps) : undefined;
-    if (principal?.kind === 'tenant') return principal;
-    throw unauthorized('this server needs a tenant token as the delegated credential (APIToken)');
-  }
+  // The body of a route for git is not read, so its signature could not be checked.
+  if (scheme === 'sts:getcalleridentity' && !forGit) return authenticateSigner(headers, credential, deps);
   throw unauthorized('the call needs an Authorization header with an APIToken');
+}
+
+/** An access key of AWS cannot be verified here, but the tenant token that must accompany it can. */
+function authenticateSigner(headers: IncomingHttpHeaders, credential: string, deps: AuthenticationDeps): Principal {
+  const signer = findSigner(credential, deps);
+  const delegating = parseHeader(headers['x-event-horizon-delegating-authorization']);
+  if (signer && delegating.scheme === '') return signer;
+  const principal = delegating.scheme === 'apitoken' ? checkToken(delegating.credential, deps) : undefined;
+  if (principal?.kind === 'tenant') return signer ? { ...signer, tenantId: principal.tenantId } : principal;
+  throw unauthorized(
+    'the access key is not of this server. Create one: plan42 server access-key create. ' +
+      'Or send a tenant token as the delegated credential (APIToken)',
+  );
 }
 
 function parseHeader(header: string | string[] | undefined): { scheme: string; credential: string } {

@@ -10,12 +10,16 @@ import { formatLimit, type Limit, limits } from '../core/limits.ts';
 import { badRequest } from './errors.ts';
 import type { ApiRequest } from './route.ts';
 
-/** Returns the JSON body of a request, or undefined if it is empty. @throws HttpError 400 or 413 */
-export async function readJson(request: IncomingMessage): Promise<unknown> {
-  const bytes = await readBytes(request, limits.body.max).catch((error: unknown) => {
+/** Returns the body of a request. @throws HttpError 413 */
+export function readBody(request: IncomingMessage): Promise<Buffer> {
+  return readBytes(request, limits.body.max).catch((error: unknown) => {
     if (error instanceof BodyTooLargeError) throw tooLarge(`${error.message}; send less`);
     throw error;
   });
+}
+
+/** Returns the JSON of a body, or undefined if it is empty. @throws HttpError 400 */
+export function parseJsonBody(bytes: Uint8Array): unknown {
   if (bytes.length === 0) return undefined;
   let text: string;
   try {

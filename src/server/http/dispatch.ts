@@ -4,7 +4,7 @@ import { systemClock } from '../../lib/clock.ts';
 import type { Logger } from '../../lib/logger.ts';
 import type { Activity } from '../core/activity.ts';
 import { authorise } from './access.ts';
-import { readJson } from './body.ts';
+import { parseJsonBody, readBody } from './body.ts';
 import type { LiveRequests } from './live-requests.ts';
 import { send, sendError, sendGitError } from './reply.ts';
 import type { Principal, RouteOptions } from './route.ts';
@@ -13,6 +13,8 @@ import type { Match } from './router.ts';
 interface DispatchDeps {
   findRoute: (method: string, rawPath: string) => Match;
   authenticate: (headers: IncomingMessage['headers'], route: Pick<RouteOptions, 'forGit'>) => Principal;
+  /** @throws if the principal has signed another request */
+  checkSignature: (principal: Principal, route: RouteOptions, request: IncomingMessage, body: Uint8Array) => void;
   /** @throws if the web page must not be served under the requested host name */
   checkHost: (headers: IncomingMessage['headers']) => void;
   /** Responds and returns true if the path is a file of the web page. */
@@ -27,6 +29,7 @@ interface DispatchDeps {
 /** For monitors, without authentication. */
 export const healthPath = '/health';
 
+const emptyBody = Buffer.alloc(0);
 const neverAborted = new AbortController().signal;
 
 /** Returns a handler that responds with the reply of the route or with its error. Never rejects. */
@@ -74,7 +77,9 @@ async function serve({ request, response, path, query }: RawRequest, deps: Dispa
     const principal = deps.authenticate(request.headers, route);
     authorise(principal, route, params);
     using _ = principal.kind === 'tenant' ? deps.activity.begin() : undefined;
-    const json = route.method === 'GET' || route.forGit ? undefined : await readJson(request);
+    const body = route.method === 'GET' || route.forGit ? emptyBody : await readBody(request);
+    deps.checkSignature(principal, route, request, body);
+    const json = parseJsonBody(body);
     using live = route.waits ? deps.liveRequests.track(principal, response, deps.clock.date()) : undefined;
     const signal = live?.signal ?? neverAborted;
     const { headers } = request;

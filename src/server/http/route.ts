@@ -1,8 +1,16 @@
 import type { IncomingMessage, ServerResponse } from 'node:http';
 
+/** The request that a caller with an access key has signed. */
+interface SignedRequest {
+  accessKeyId: string;
+  /** The hash of the request, in hexadecimal. */
+  requestHash: string;
+  signature: string;
+}
+
 /** The authenticated caller of a request. */
 export type Principal = { tenantId: string; expiresAt?: Date } & (
-  | { kind: 'tenant'; pageToken?: string }
+  | { kind: 'tenant'; pageToken?: string; signedRequest?: SignedRequest }
   | { kind: 'runner'; runnerId: string; tokenId: string }
   /** The holder of a sign-in link, who may only start a session. */
   | { kind: 'signIn' }
@@ -52,6 +60,8 @@ export interface RouteOptions {
   noHead?: boolean;
   /** For git as the client: HTTP Basic is accepted, the body is not read, and errors are plain text, which git prints. */
   forGit?: boolean;
+  /** A signed request may be sent twice: the route changes nothing. So may each GET. */
+  repeatable?: boolean;
   /** Agents may use the route after their turn is finished, to learn that it is. */
   afterTurn?: boolean;
   /** Agents may use the route for some time after their turn was cancelled, to push what was done until then. */

@@ -120,8 +120,9 @@ describe('hosted repositories', () => {
     const at = (path: string) => call('GET', `repos/${name}.git/${path}`);
     assert.equal((await at('info/refs')).status, 403);
     assert.equal((await at('info/refs?service=git-upload-archive')).status, 403);
-    for (const path of ['HEAD', 'config', 'objects/info/packs', '../secrets.key'])
-      assert.equal((await at(path)).status, 404);
+    for (const path of ['HEAD', 'config', 'objects/info/packs']) assert.equal((await at(path)).status, 404);
+    // The path of a repository named `secrets.key`, which may only be created.
+    assert.equal((await at('../secrets.key')).status, 405);
   });
 
   it('take a push and give a clone, also of a shallow and a partial one', async () => {

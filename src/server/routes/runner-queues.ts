@@ -102,7 +102,7 @@ export function runnerQueueRoutes(deps: RunnerQueueDeps): Route[] {
       return noContent;
     }),
 
-    route('POST', `${path}/ping`, { access: tenantOnly, waits: true }, async ({ params, signal }) => {
+    route('POST', `${path}/ping`, { access: tenantOnly, waits: true, repeatable: true }, async ({ params, signal }) => {
       const queue = read(queues, queueKey(params));
       const options = { timeoutMs: timing.healthCheckTimeoutMs, signal, anyQueue: false };
       await broker.request(queue, { Type: 'PingRequest' }, PingResponse, options);

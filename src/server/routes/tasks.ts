@@ -158,7 +158,7 @@ export function taskRoutes(deps: TaskDeps): Route[] {
       return noContent;
     }),
 
-    route('POST', '/v1/tasks/search', { access: tenantAndRunner }, ({ principal, query }) => {
+    route('POST', '/v1/tasks/search', { access: tenantAndRunner, repeatable: true }, ({ principal, query }) => {
       const pullRequestId = queryInteger(query, 'pullRequestId', { min: 1, max: Number.MAX_SAFE_INTEGER });
       const taskId = query.get('taskId') ?? undefined;
       if (pullRequestId === undefined && taskId === undefined) throw badRequest('pullRequestId or taskId is required');

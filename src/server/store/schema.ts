@@ -179,4 +179,14 @@ ALTER TABLE tasks ADD COLUMN FileIDs TEXT;
 ALTER TABLE tasks ADD COLUMN NewFileIDs TEXT;
 ALTER TABLE turns ADD COLUMN ReasoningLevel TEXT
 `,
+  `
+-- Keys for clients that sign requests, and their encrypted secrets. A revoked key has none.
+CREATE TABLE access_keys (
+  TenantID TEXT NOT NULL REFERENCES tenants, AccessKeyID TEXT PRIMARY KEY, Name TEXT NOT NULL, Revoked INTEGER NOT NULL,
+  RevokedAt TEXT, LastUsedAt TEXT, CreatedAt TEXT NOT NULL
+) STRICT, WITHOUT ROWID;
+CREATE TABLE access_key_secrets (
+  AccessKeyID TEXT PRIMARY KEY REFERENCES access_keys ON DELETE CASCADE, Value TEXT NOT NULL
+) STRICT, WITHOUT ROWID
+`,
 ];

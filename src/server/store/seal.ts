@@ -38,7 +38,8 @@ export async function openSecrets(database: Database, dataDir: string, discard: 
     });
   }
   database.transaction(() => {
-    database.statement('DELETE FROM environment_secrets').run();
+    for (const table of ['environment_secrets', 'access_key_secrets', 'access_keys'])
+      database.statement(`DELETE FROM ${table}`).run();
     for (const name of [...secretSettings, keyIdName]) removeSetting(database, name);
   });
   return createKey(database, dataDir, undefined);

@@ -1,5 +1,6 @@
 import { randomUUID } from 'node:crypto';
 import type { Logger } from '../../lib/logger.ts';
+import { AccessKeySecrets } from './access-key-secrets.ts';
 import { type Database, explain, openDatabase } from './database.ts';
 import { waysOut } from './database-file.ts';
 import { EnvironmentSecrets } from './environment-secrets.ts';
@@ -40,6 +41,7 @@ function storeOf(database: Database, tables: Tables, key: SecretKey) {
   return {
     ...tables,
     settings,
+    accessKeySecrets: new AccessKeySecrets(database, key),
     environmentSecrets: new EnvironmentSecrets(database, key),
     countTasks: (tenantId: string) => countTasks(database, tenantId),
     /** Whether a turn runs, or waits for a runner. */

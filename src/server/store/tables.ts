@@ -1,6 +1,7 @@
 /** The tables whose rows are objects of the API, with the columns that follow from the objects' fields. */
 import * as v from 'valibot';
 import {
+  accessKeyFields,
   environmentFields,
   githubConnectionFields,
   runnerFields,
@@ -60,6 +61,12 @@ export function createTables(database: Database) {
       name: 'runner_tokens',
       key: ['TenantID', 'RunnerID', 'TokenID'],
       order: ['CreatedAt', 'TokenID'],
+    }),
+    accessKeys: createTable(database, accessKeyFields, {
+      type: 'AccessKey',
+      name: 'access_keys',
+      key: ['AccessKeyID'],
+      order: ['CreatedAt', 'AccessKeyID'],
     }),
     runnerQueues: createTable(database, runnerQueueFields, {
       type: 'RunnerQueue',

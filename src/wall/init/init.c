@@ -21,7 +21,7 @@ __attribute__((used)) _Noreturn void start(long *stack) {
   check_families();
   check_interfaces();
   check_routes();
-  check_engine_sockets();
+  check_mounts();
   start_forwarder(argc, argv);
   wait_for_gateway();
 

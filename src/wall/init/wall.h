@@ -1,5 +1,6 @@
 /* The steps of the wall inside the container, see init.c. */
 #pragma once
+#include "system.h"
 
 /* refuse.c: ends the program. */
 _Noreturn void leave(int code);
@@ -14,7 +15,10 @@ void check_capabilities(void);
 void check_interfaces(void);
 void check_routes(void);
 void check_families(void);
-void check_engine_sockets(void);
+uint64_t permitted_capabilities(void);
+
+/* mounts.c: sockets of programs outside, in what the container has mounted. */
+void check_mounts(void);
 
 /* forward.c: passes connections from the proxy port to the gateway. */
 void start_forwarder(int argc, char **argv);

@@ -8,14 +8,17 @@ interface AllowHostProps {
   /** An entry of AllowedHosts. */
   entry: string;
   environment: NonNullable<TaskDocument['Environment']>;
+  /** Whether the runner limits what environments may name, to other hosts. */
+  isExcluded: boolean;
   onDone: () => void;
 }
 
 /** Adds a host to those of an environment after the user confirms. */
-export function AllowHost({ entry, environment, onDone }: AllowHostProps) {
+export function AllowHost({ entry, environment, isExcluded, onDone }: AllowHostProps) {
   const api = useApi();
   const { EnvironmentId, Name, AllowedHosts } = environment;
-  if (AllowedHosts.includes(entry)) return <p class="quiet">The environment has this host now.</p>;
+  const more = isExcluded ? ' Agents reach it once egress.allowed of the runner has it, too.' : '';
+  if (AllowedHosts.includes(entry)) return <p class="quiet">The environment has this host now.{more}</p>;
   const act = async () => {
     await addHost(api, `${api.tenantPath}/environments/${encodeURIComponent(EnvironmentId)}`, entry);
     onDone();

@@ -1,6 +1,12 @@
 import { formatHostPort } from '../../lib/host-port.ts';
 import type { TaskDocument } from '../../plan42/page-objects.ts';
-import { hostsInOrder, missingEntry, type NetworkHost, type TurnNetwork } from '../../plan42/turn-network.ts';
+import {
+  hostsInOrder,
+  isExcluded,
+  missingEntry,
+  type NetworkHost,
+  type TurnNetwork,
+} from '../../plan42/turn-network.ts';
 import { networkTitle, transferred } from '../network.ts';
 import { AllowHost } from './allow-host.tsx';
 import { State } from './parts.tsx';
@@ -74,7 +80,7 @@ function HostRow({ host, environment, onChange }: { host: NetworkHost } & Omit<T
           {Verdict === 'Allowed' ? `, ${transferred(host) || 'no data'}` : `. ${Remedy}`}
         </div>
         {entry !== undefined && isEditable ? (
-          <AllowHost entry={entry} environment={environment} onDone={onChange} />
+          <AllowHost entry={entry} environment={environment} isExcluded={isExcluded(host)} onDone={onChange} />
         ) : null}
       </th>
       <td class="number">{Count.toLocaleString('en-US')}</td>

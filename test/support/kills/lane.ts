@@ -6,11 +6,11 @@ import type { GitServer } from '../git-server.ts';
 import type { GithubDouble } from '../github/double.ts';
 import { getTurn, untilOver } from '../tasks.ts';
 
-export const victims = ['container', 'wrapper', 'agent', 'runner'] as const;
+export const victims = ['container', 'wrapper', 'agent', 'git', 'runner'] as const;
 export type Victim = (typeof victims)[number];
 
 // Long, because a busy machine needs minutes for a turn.
-const turnTimeoutMs = 15 * 60_000;
+export const turnTimeoutMs = 15 * 60_000;
 /** A turn may finish before its kill. */
 const maxMissed = 10;
 

@@ -11,10 +11,20 @@ test('the answer has neither the greeting nor the edits, and the tokens are adde
   assert.deepEqual(readAider(output), [
     {
       type: 'result',
-      message: 'I fix it.\n\nApplied edit to greeting.txt',
+      message: 'I fix it.',
       usage: { inputTokens: 1220, outputTokens: 10 },
     },
   ]);
+});
+
+test('the answer is that of the last response, which had the files', () => {
+  const asked = `${greeting}I fix it.\nTokens: 20 sent, 3 received.\ngreeting.txt\nsrc/b\nI fixed it.\nTokens: 20 sent, 3 received.\n`;
+  assert.equal((readAider(asked)[0] as { message?: string }).message, 'I fixed it.');
+});
+
+test('an answer of edits only names their files', () => {
+  const output = `${greeting}Tokens: 20 sent, 3 received.\nApplied edit to greeting.txt\n`;
+  assert.equal((readAider(output)[0] as { message?: string }).message, 'Applied edit to greeting.txt');
 });
 
 test('an error of the model provider is a failure, unless another attempt succeeds', () => {

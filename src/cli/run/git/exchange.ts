@@ -1,5 +1,5 @@
 /** Moves commits between the user's repository and the hosted one. */
-import { gitEnvironment } from '../../../agent/git/environment.ts';
+import { gitEnvironment, theRemote } from '../../../agent/git/environment.ts';
 import { type Git, GitError, git, tryGit } from '../../../agent/git/git.ts';
 import { isLoopback } from '../../../lib/loopback.ts';
 import { trimEnd } from '../../../lib/trim-end.ts';
@@ -10,7 +10,6 @@ import type { LocalRepository } from './local-repository.ts';
 
 /** A hosted repository, as git reaches it from here. */
 export interface HostedRemote {
-  url: string;
   git: Git;
   /** Options of git before the command. */
   options: string[];
@@ -26,7 +25,6 @@ export function hostedRemote(
   const env = gitEnvironment(own.env, { url, credentials: { user: gitUser, password: token } });
   const { hostname, origin } = new URL(url);
   return {
-    url,
     git: { ...own, env: { ...env, GIT_LFS_SKIP_PUSH: '1', ...(caFile && { GIT_SSL_CAINFO: caFile }) } },
     options: isLoopback(hostname) ? ['-c', `http.${origin}/.proxy=`] : [],
   };
@@ -46,7 +44,7 @@ const fetchOptions = [
 export async function pushCommit(remote: HostedRemote, commit: string, branch: string): Promise<void> {
   await run(
     remote,
-    [...pushOptions, remote.url, `+${commit}:refs/heads/${branch}`],
+    [...pushOptions, theRemote, `+${commit}:refs/heads/${branch}`],
     'send the repository to the server',
   );
 }
@@ -77,7 +75,7 @@ export async function fetchTask(
   const refs = refsOf(taskId);
   const [feature, base] = [`refs/heads/${featureBranch}`, `refs/heads/${baseBranchOf(taskId)}`];
   const conflict = turnIndex === undefined ? [] : [`refs/heads/${conflictBranch(featureBranch, turnIndex)}`];
-  const list = ['ls-remote', remote.url, feature, base, ...conflict];
+  const list = ['ls-remote', theRemote, feature, base, ...conflict];
   const listed = await run(remote, list, 'list the branches on the server');
   const has = (ref: string) => listed.split('\n').some((line) => line.endsWith(`\t${ref}`));
   if (!has(feature)) return undefined;
@@ -88,7 +86,7 @@ export async function fetchTask(
     ...(has(base) ? [`+${base}:${refs.base}`] : []),
     ...(found === undefined ? [] : [`+${found}:${refs.conflict}`]),
   ];
-  await run(remote, [...fetchOptions, remote.url, ...wanted], 'fetch the branch of the task');
+  await run(remote, [...fetchOptions, theRemote, ...wanted], 'fetch the branch of the task');
   return refs;
 }
 

@@ -6,6 +6,7 @@ import { configVariables } from '../../../agent/git/environment.ts';
 import { type Git, GitError, git, tryGit } from '../../../agent/git/git.ts';
 import { ExitCode, errorCode, UserError } from '../../../lib/errors.ts';
 import { exists, temporaryName } from '../../../lib/files.ts';
+import { trimEnd } from '../../../lib/trim-end.ts';
 import type { CliContext } from '../../context.ts';
 import { explainGit } from './explain.ts';
 
@@ -14,6 +15,8 @@ export interface LocalRepository {
   git: Git;
   /** Where the user is. Undefined in a bare repository. */
   workTree: string | undefined;
+  /** The folder below the work tree that the user is in. Empty at its top. */
+  subfolder: string;
   /** The current branch; undefined if HEAD is detached. */
   branch: string | undefined;
   /** The commit of HEAD. */
@@ -57,6 +60,7 @@ export async function openRepository(context: CliContext, folder: string): Promi
     });
   }
   const workTree = isBare ? undefined : await ask(here, ['rev-parse', '--show-toplevel']);
+  const prefix = isBare ? '' : await ask(here, ['rev-parse', '--show-prefix']);
   const own: Git = { ...here, folder: workTree ?? folder };
   const head = await tryGit(own, ['rev-parse', '--verify', '--quiet', 'HEAD^{commit}']);
   if (head === undefined) {
@@ -72,6 +76,7 @@ export async function openRepository(context: CliContext, folder: string): Promi
     : await git(own, ['status', '--porcelain', '--untracked-files=normal', '--ignore-submodules=none']);
   return {
     ...{ git: own, workTree, branch, head, isDirty: status !== '' },
+    subfolder: trimEnd(prefix, '/'),
     hostedName: hostedNameFor(common),
     notes: await notesOf(own, head),
   };

@@ -27,6 +27,7 @@ const report: Report = {
     entry('b.example', { ...refused, count: 3 }),
     entry('c.example', { ...refused, port: 8443 }),
     entry('10.0.0.1', { ...refused, code: 'address-not-allowed', rule: 'it is a private address', port: 80 }),
+    entry('d.example', { ...refused, remedy: 'Add it there and to egress.allowed of the runner.' }),
   ],
   others: { allowed: 0, refused: 5 },
 };
@@ -40,18 +41,24 @@ test('the connections of a job are shown while it runs and after it has finished
   await mkdir(folder);
   await writeReport(join(folder, reportFile), report);
   const { stdout } = await home.runner(['job', 'egress', job.jobId]);
-  assert.deepEqual(stdout.split('\n').slice(0, 6), [
+  assert.deepEqual(stdout.split('\n').slice(0, 7), [
     'VERDICT\tHOST\tCOUNT\tSENT\tRECEIVED\tRULE',
     'refused\tb.example:443\t3\t0 bytes\t0 bytes\tno entry allows this host',
     'refused\tc.example:8443\t1\t0 bytes\t0 bytes\tno entry allows this host',
     'refused\t10.0.0.1:80\t1\t0 bytes\t0 bytes\tit is a private address',
+    'refused\td.example:443\t1\t0 bytes\t0 bytes\tno entry allows this host',
     'allowed\ta.example:443\t1\t2.0 KiB\t10 bytes\t"a" in AllowedHosts',
     '5 connections to further hosts, of which 5 were refused.',
   ]);
-  assert.match(stdout, /\n {2}\["b\.example", "c\.example:8443"\]\n$/);
+  const [, admitted, excluded] = stdout.split('\n\n');
+  assert.match(admitted ?? '', /AllowedHosts of the environment, or to .*:\n {2}\["b\.example", "c\.example:8443"\]$/);
+  assert.match(
+    excluded ?? '',
+    /AllowedHosts of the environment and to egress\.allowed, or .*:\n {2}\["d\.example"\]\n$/,
+  );
   await home.store.keepEgress(job.jobId);
   await home.store.finish(job);
   assert.equal((await home.runner(['job', 'egress', job.jobId])).stdout, stdout);
   const json = parseAs('runner-job-egress.json', (await home.runner(['job', 'egress', job.jobId, '--json'])).stdout);
-  assert.deepEqual([json.mode, json.hosts[0].host, json.hosts.length], ['enforce', 'b.example', 4]);
+  assert.deepEqual([json.mode, json.hosts[0].host, json.hosts.length], ['enforce', 'b.example', 5]);
 });

@@ -3,7 +3,7 @@ import { JobStore } from '../../../jobs/store.ts';
 import { formatBytes } from '../../../lib/format-bytes.ts';
 import { formatHostPort } from '../../../lib/host-port.ts';
 import { printableLine } from '../../../lib/printable.ts';
-import { missingEntry } from '../../../plan42/turn-network.ts';
+import { isExcluded, missingEntry } from '../../../plan42/turn-network.ts';
 import type { CliContext } from '../../context.ts';
 import { print, renderJson, terminalWidth } from '../../output.ts';
 import { renderTable } from '../../table.ts';
@@ -68,9 +68,19 @@ export function renderReport({ entries, others }: Report, width: number | undefi
 
 /** The entries that would allow what was refused or observed, ready to paste. */
 function suggestion(entries: readonly ReportEntry[]): string {
-  const missing = entries.flatMap(({ host, port, code }) => missingEntry({ Host: host, Port: port, Code: code }) ?? []);
-  const texts = [...new Set(missing)].toSorted();
-  if (texts.length === 0) return '';
-  const list = texts.map((text) => JSON.stringify(text)).join(', ');
-  return `\nTo allow these hosts, add them to AllowedHosts of the environment, or to egress.always:\n  [${printableLine(list)}]\n`;
+  const of = (isOutside: boolean) =>
+    entries
+      .filter(({ remedy }) => isExcluded({ Remedy: remedy }) === isOutside)
+      .flatMap(({ host, port, code }) => missingEntry({ Host: host, Port: port, Code: code }) ?? []);
+  const [admitted, excluded] = [of(false), of(true)].map((texts) => [...new Set(texts)].toSorted());
+  return [
+    suggestionFor(admitted ?? [], 'AllowedHosts of the environment'),
+    suggestionFor(excluded ?? [], 'AllowedHosts of the environment and to egress.allowed'),
+  ].join('');
+}
+
+function suggestionFor(entries: readonly string[], settings: string): string {
+  if (entries.length === 0) return '';
+  const list = entries.map((text) => JSON.stringify(text)).join(', ');
+  return `\nTo allow these hosts, add them to ${settings}, or to egress.always:\n  [${printableLine(list)}]\n`;
 }

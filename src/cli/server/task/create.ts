@@ -41,7 +41,7 @@ export async function createTask(context: CliContext, options: CreateTaskOptions
     const turn = await client.getTurn(taskId, 1);
     const last = options.follow ? await followTurn(context, client, turn, options.json ? stderr : stdout) : turn;
     if (options.json) await print(stdout, renderJson(await documentOf(client, taskId)), signal);
-    if (options.follow) throwIfFailed(last);
+    if (options.follow) await throwIfFailed(client, last);
   });
 }
 

@@ -8,10 +8,12 @@ import { findTask } from './find.ts';
 
 /** Follows the task's latest turn until it is finished, and fails if the turn failed. */
 export async function followTask(context: CliContext, id: string, options: LocationOptions): Promise<void> {
-  const finished = await withServer(context, options, async ({ client }) => {
+  await withServer(context, options, async ({ client }) => {
     const task = await findTask(client, id, wordsOf(options));
     const turn = await client.getTurn(task.TaskId, 'last');
-    return followTurn(context, client, turn, context.stdout, (signal) => waitingReason(context, options, signal));
+    const finished = await followTurn(context, client, turn, context.stdout, (signal) =>
+      waitingReason(context, options, signal),
+    );
+    await throwIfFailed(client, finished, wordsOf(options));
   });
-  throwIfFailed(finished, wordsOf(options));
 }

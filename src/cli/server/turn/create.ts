@@ -42,6 +42,6 @@ export async function createTurn(context: CliContext, id: string, options: Creat
     if (!options.json) stderr.write(`Turn ${created.TurnIndex} of task ${created.TaskId} created.\n`);
     const turn = options.follow ? await followTurn(context, client, created, options.json ? stderr : stdout) : created;
     if (options.json) await print(stdout, renderJson(turn), signal);
-    if (options.follow) throwIfFailed(turn);
+    if (options.follow) await throwIfFailed(client, turn);
   });
 }

@@ -5,7 +5,13 @@ import { mapConcurrently } from '../../../lib/map-concurrently.ts';
 import { printableLine } from '../../../lib/printable.ts';
 import type { AdminClient } from '../../../plan42/admin-client.ts';
 import type { AdminTurn } from '../../../plan42/admin-objects.ts';
-import { hostsInOrder, missingEntry, type NetworkHost, type TurnNetwork } from '../../../plan42/turn-network.ts';
+import {
+  hostsInOrder,
+  isExcluded,
+  missingEntry,
+  type NetworkHost,
+  type TurnNetwork,
+} from '../../../plan42/turn-network.ts';
 
 // Another server has none, and each is a call.
 const maxTurns = 20;
@@ -35,7 +41,10 @@ export function describeNetwork(
 ): string {
   const sorted = hostsInOrder(Hosts);
   const others = sorted.slice(maxHosts).reduce((sum, { Count }) => sum + Count, OtherAllowed + OtherRefused);
-  const missing = [...new Set(Hosts.flatMap((host) => missingEntry(host) ?? []))].toSorted();
+  const entriesOf = (hosts: readonly NetworkHost[]) =>
+    [...new Set(hosts.flatMap((host) => missingEntry(host) ?? []))].toSorted();
+  const missing = entriesOf(Hosts);
+  const excluded = entriesOf(Hosts.filter(isExcluded));
   return [
     ...(Mode === 'None' ? ['not limited'] : []),
     ...(Mode === 'Observe' ? ['only observed: every public host was allowed'] : []),
@@ -43,6 +52,7 @@ export function describeNetwork(
     ...sorted.slice(0, maxHosts).map(describeHost),
     ...(others > 0 ? [`${others} connections to further hosts`] : []),
     ...(missing.length > 0 ? [`To allow them: ${howToAllow(missing, environment)}`] : []),
+    ...(excluded.length > 0 ? [`egress.allowed of the runner needs these, too: ${excluded.join(', ')}`] : []),
     ...(Mode === 'Enforce' && Hosts.length + others === 0 ? ['no connections'] : []),
   ]
     .map((line) => printableLine(line))
@@ -56,7 +66,9 @@ function howToAllow(missing: readonly string[], environment: string | undefined)
 
 const option = (entry: string) => `--add-host ${/^[\w.:[\]-]+$/.test(entry) ? entry : JSON.stringify(entry)}`;
 
+const countOf = (count: number) => (count === 1 ? 'once' : `${count} times`);
+
 function describeHost({ Host, Port, Verdict, Rule, Count, SentBytes, ReceivedBytes }: NetworkHost): string {
   const bytes = Verdict === 'Refused' ? '' : `, ${formatBytes(SentBytes)} sent, ${formatBytes(ReceivedBytes)} received`;
-  return `${Verdict.toLowerCase()} ${formatHostPort(Host, Port)}, ${Count} times${bytes}: ${Rule}`;
+  return `${Verdict.toLowerCase()} ${formatHostPort(Host, Port)}, ${countOf(Count)}${bytes}: ${Rule}`;
 }

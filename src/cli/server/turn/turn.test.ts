@@ -71,6 +71,15 @@ describe('plan42 server task show', () => {
     const { tenantId, runnerId } = test.server.admin;
     const host = { Port: 443, Count: 2, SentBytes: 0, ReceivedBytes: 2048 };
     const Hosts: NetworkHost[] = [
+      {
+        ...host,
+        Host: 'b.example',
+        Verdict: 'Refused',
+        Code: 'host-not-allowed',
+        Rule: 'no',
+        Remedy: 'Add it there and to egress.allowed of the runner.',
+        Count: 1,
+      },
       { ...host, Host: 'registry.npmjs.org', Verdict: 'Allowed', Code: '', Rule: '"npm" in AllowedHosts', Remedy: '' },
       {
         ...host,
@@ -103,9 +112,11 @@ describe('plan42 server task show', () => {
         '  Network:',
         'A note.',
         'refused pypi.org:8443, 2 times: no',
+        'refused b.example:443, once: no',
         'allowed registry.npmjs.org:443, 2 times, 0 bytes sent, 2.0 KiB received: "npm" in AllowedHosts',
         '3 connections to further hosts',
-        `To allow them: plan42 server environment set ${EnvironmentId?.slice(0, 8)} --add-host pypi.org:8443\n`,
+        `To allow them: plan42 server environment set ${EnvironmentId?.slice(0, 8)} --add-host b.example --add-host pypi.org:8443`,
+        'egress.allowed of the runner needs these, too: b.example\n',
       ].join('\n    '),
     );
     const shown = parseAs('server-task-document.json', (await test.plan42(['task', 'show', TaskId, '--json'])).stdout);
@@ -114,7 +125,7 @@ describe('plan42 server task show', () => {
     const [, command = ''] = /allow them: plan42 server (.*)\n/.exec(section) ?? [];
     for (const _ of [1, 2]) assert.equal((await test.plan42(command.split(' '))).exitCode, 0);
     const [environment] = await test.client.listEnvironments();
-    assert.deepEqual(environment?.AllowedHosts, ['pypi.org:8443']);
+    assert.deepEqual(environment?.AllowedHosts, ['b.example', 'pypi.org:8443']);
   });
 });
 

@@ -47,7 +47,11 @@ export const kernelWays: readonly Way[] = [
   { name: 'such keyrings by 32-bit system calls', tries: `${w} compat-keyring`, isOpenOutside: open },
   { name: 'a tunnel device', tries: `${w} tunnel`, isOpenOutside: open },
   { name: 'a frame on another interface', tries: `${w} frame` },
-  { name: 'a user namespace with a network', tries: `${w} user-namespace ${outside.forbidden} 443` },
+  ...['unshare', 'clone', 'clone3', 'compat-unshare', 'compat-clone', 'compat-clone3'].map((call) => ({
+    name: `a user namespace of its own, by ${call}`,
+    tries: `${w} ${call}`,
+    isOpenOutside: open,
+  })),
   { name: 'another network namespace', tries: `for n in /proc/[0-9]*/ns/net; do ${w} setns $n && break; done` },
   { name: 'a new interface', tries: 'ip link add dummy0 type dummy' },
   { name: 'a new route', tries: 'ip route add default dev lo' },

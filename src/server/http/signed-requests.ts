@@ -1,0 +1,91 @@
+/** Requests signed with an access key of this server. */
+import type { IncomingMessage } from 'node:http';
+import type { Clock } from '../../lib/clock.ts';
+import type { AccessKey } from '../../plan42/objects.ts';
+import { noteAccessKeyUse } from '../core/access-keys.ts';
+import { isoTime } from '../core/time.ts';
+import {
+  type CallerIdentity,
+  hasSessionToken,
+  isIdentityOf,
+  parseCallerIdentity,
+  signedAt,
+} from '../sigv4/caller-identity.ts';
+import { requestHashes } from '../sigv4/request-hash.ts';
+import { isSameHex } from '../sigv4/signature.ts';
+import type { UsedSignatures } from '../sigv4/used-signatures.ts';
+import type { Store } from '../store/store.ts';
+import { unauthorized } from './errors.ts';
+import type { Principal, RouteOptions } from './route.ts';
+
+interface SignatureDeps {
+  store: Pick<Store, 'accessKeys' | 'accessKeySecrets' | 'transaction'>;
+  clock: Clock;
+}
+
+/** How far the clocks of client and server may differ, as with AWS. */
+export const maxSkewMs = 5 * 60_000;
+
+/**
+ * Returns the principal of a credential that was made with an access key of this server; undefined for other credentials.
+ * The request itself is checked by {@link checkSignedRequest}, when its body was read.
+ * @throws HttpError 401 if the key is revoked, or the signature wrong or old
+ */
+export function findSigner(credential: string, deps: SignatureDeps): Principal | undefined {
+  const identity = parseCallerIdentity(credential);
+  const key = identity && deps.store.accessKeys.find({ AccessKeyID: identity.signed.accessKeyId });
+  if (!key) return undefined;
+  verify(identity, key, deps);
+  noteAccessKeyUse(deps, key);
+  const { requestHash, signed } = identity;
+  const signedRequest = { accessKeyId: key.AccessKeyID, requestHash, signature: signed.signature };
+  return { kind: 'tenant', tenantId: key.TenantID, signedRequest };
+}
+
+function verify(identity: CallerIdentity, key: AccessKey, { store, clock }: SignatureDeps): void {
+  if (hasSessionToken(identity))
+    throw unauthorized('an access key of this server has no session token; unset AWS_SESSION_TOKEN');
+  const secret = key.Revoked ? undefined : store.accessKeySecrets.reveal(key);
+  if (secret === undefined) throw unauthorized('the access key was revoked');
+  if (!isIdentityOf(secret, identity))
+    throw unauthorized('the signature was made with another secret; check AWS_SECRET_ACCESS_KEY');
+  const time = signedAt(identity);
+  const now = clock.date();
+  if (Math.abs(now.getTime() - time.getTime()) <= maxSkewMs) return;
+  const at = Number.isNaN(time.getTime()) ? identity.amzDate : isoTime(time);
+  throw unauthorized(`the request was signed at ${at}, but the clock of the server says ${isoTime(now)}`);
+}
+
+interface CheckDeps {
+  usedSignatures: UsedSignatures;
+  /** The URL of the server for clients, which a proxy in front of it may have replaced. */
+  url: string;
+}
+
+/**
+ * Checks that the identity of the principal was made for this very request, and not used before to change something.
+ * @throws HttpError 401
+ */
+export function checkSignedRequest(
+  principal: Principal,
+  { repeatable = false }: Pick<RouteOptions, 'repeatable'>,
+  request: Pick<IncomingMessage, 'method' | 'url' | 'headersDistinct'>,
+  body: Uint8Array,
+  { usedSignatures, url }: CheckDeps,
+): void {
+  const signed = principal.kind === 'tenant' ? principal.signedRequest : undefined;
+  if (!signed) return;
+  const { method = '', headersDistinct } = request;
+  const headers = new Map(Object.entries(headersDistinct).map(([name, values]) => [name, values ?? []]));
+  const [path = '', query = ''] = (request.url ?? '').split(/\?(.*)/s);
+  const publicUrl = new URL(url);
+  const sent = [
+    { host: headers.get('host')?.[0] ?? '', path },
+    { host: publicUrl.host, path: publicUrl.pathname.replace(/\/$/, '') + path },
+  ];
+  const hashes = sent.flatMap((as) => requestHashes({ method, path: as.path, query, headers }, as.host, body));
+  if (!hashes.some((hash) => isSameHex(hash, signed.requestHash)))
+    throw unauthorized('the signature is for another request; if a proxy changes requests, set --public-url');
+  const isRead = method === 'GET' || method === 'HEAD' || repeatable;
+  if (!isRead && !usedSignatures.use(signed.signature)) throw unauthorized('the signature was used before');
+}
