@@ -97,3 +97,8 @@ test('booleans are booleans in the file, and words elsewhere', () => {
   for (const text of ['', 'truely', '2', 'y']) assert.throws(() => boolean.fromText(text), InvalidValue);
   for (const value of ['true', 1, 0, null]) assert.throws(() => boolean.fromToml(value), InvalidValue);
 });
+
+test('a word has no white space', () => {
+  assert.equal(word.fromText('/Plan42'), '/Plan42');
+  for (const text of ['', ' ', 'a b', 'a\n']) assert.throws(() => word.fromText(text), InvalidValue);
+});

@@ -83,6 +83,10 @@ wrap_up = "1m"
 
 [network]
 ca_file = "/path/to/ca.pem"
+[events]
+enabled = false
+trigger = "/agent"
+
 [health]
 listen = "[::1]:9142"
 [log]
@@ -141,6 +145,7 @@ describe('the file', () => {
       },
       host: { unisolated: true, command: ['/path/to/agent', 'an argument'] },
       network: { caFile: '/path/to/ca.pem' },
+      events: { enabled: false, trigger: '/agent' },
       egress: {
         mode: 'enforce',
         otherwise: 'deny',

@@ -3,10 +3,16 @@ import assert from 'node:assert/strict';
 import { randomUUID } from 'node:crypto';
 import { describe, test } from 'node:test';
 import { request } from 'undici';
-import { eventually } from '../../test/support/eventually.ts';
 import { type EventsSetting, startEventsSetting } from '../../test/support/events-setting.ts';
+import { eventually } from '../../test/support/eventually.ts';
 import { issueComment, pullRequestChange, push } from '../../test/support/github/events.ts';
-import { type Answerer, type SeenRequest, sendJson, startTestServer, type TestServer } from '../../test/support/http-server.ts';
+import {
+  type Answerer,
+  type SeenRequest,
+  sendJson,
+  startTestServer,
+  type TestServer,
+} from '../../test/support/http-server.ts';
 
 const firstPollMs = 5000;
 const pollMs = 60_000;
@@ -99,7 +105,9 @@ describe('an update of a task', () => {
     const current = await taskOf(setting);
     const conflict = { ResponseCode: 409, Message: 'changed', ErrorType: 'Conflict', CurrentType: 'Task' };
     proxied.intercept = (seen) =>
-      is(seen, 'PATCH', '/tasks/') ? (response) => sendJson(response, 409, { ...conflict, Current: current }) : undefined;
+      is(seen, 'PATCH', '/tasks/')
+        ? (response) => sendJson(response, 409, { ...conflict, Current: current })
+        : undefined;
     setting.pullRequest.state = 'closed';
     setting.publish(pullRequestChange({ id: '2' }));
     await setting.run.pass(pollMs);
@@ -196,7 +204,8 @@ async function startWaiting(): Promise<Proxied> {
     is(seen, 'POST', '/tasks/search') ? (response) => sendJson(response, 503, failure) : undefined;
   setting.publish(issueComment({ id: '2' }));
   await setting.run.clock.advance(pollMs);
-  await eventually(async () => setting.run.log.some((line) => line.includes('cannot handle GitHub event, retrying')));
+  // The discovery, the summaries, the feed and the event.
+  await eventually(async () => setting.run.clock.sleeping === 4);
   return proxied;
 }
 

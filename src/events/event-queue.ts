@@ -18,8 +18,8 @@ export interface QueuedEvent extends EventToHandle {
 
 export interface EventQueueOptions {
   handle: (item: QueuedEvent, signal: AbortSignal) => Promise<void>;
-  /** Called when an event needs no further attempt. */
-  onDone: (item: QueuedEvent) => void;
+  /** Called when an event needs no further attempt. Never rejects. */
+  onDone: (item: QueuedEvent) => Promise<void>;
   /** Whether the server rejects the token of the runner for every call. */
   isTokenRejected: (signal: AbortSignal) => Promise<boolean>;
   metrics: Metrics;

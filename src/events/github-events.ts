@@ -57,13 +57,13 @@ export async function startGithubEvents(options: GithubEventsOptions): Promise<G
 
   const queue = new EventQueue({
     handle: (item, signal) => handleEvent(item, handler, signal),
-    onDone: ({ feedKey, event }) => {
+    onDone: async ({ feedKey, event }) => {
       checkpoints.change(feedKey, ({ pending, ...others }) => ({
         ...others,
         pending: pending.filter(({ id }) => id !== event.id),
       }));
       // Handled again by the next run if this fails, which repeats nothing.
-      checkpoints.save().catch(() => {});
+      await checkpoints.save().catch(() => {});
     },
     isTokenRejected: (signal) => isTokenRejected(client, tenantId, signal),
     ...{ metrics, clock, logger },

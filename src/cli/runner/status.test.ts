@@ -92,7 +92,7 @@ ${job.jobId}\tWaits\t1\tNo\t${formatLocalTime(job.acceptedAt)}
     const feeds = [feed, { ...feed, org: 'globex', lastPoll: null, error: 'Bad credentials' }];
     await using _server = await serve({ githubEvents: { feeds, pending: 1 } });
     const { stdout } = await home.runner(['status']);
-    const lines = stdout.split('\n').map((line) => line.split(/ {2,}/));
+    const lines = stdout.split('\n').map((line) => line.split('\t'));
     assert.ok(
       lines.some(([org, , time, result]) => [org, time, result].join() === `acme,${formatLocalTime(feed.lastPoll)},ok`),
     );
