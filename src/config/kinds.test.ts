@@ -1,7 +1,7 @@
 import assert from 'node:assert/strict';
 import { describe, test } from 'node:test';
 import fc from 'fast-check';
-import { boolean, duration, hostPort, InvalidValue, serverUrl } from './kinds.ts';
+import { boolean, duration, hostPort, InvalidValue, serverUrl, word } from './kinds.ts';
 
 describe('durations', () => {
   for (const [text, ms] of [
