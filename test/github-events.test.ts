@@ -87,7 +87,7 @@ async function setUp(): Promise<Setting> {
   };
   setting.publish(push({ id: '1' }));
   await untilOver(plane, taskId);
-  await setting.runner.logged(/GitHub feed read .*events=0/);
+  await setting.runner.logged(/GitHub feed read .*events=0/, 60_000);
   return setting;
 }
 
@@ -181,7 +181,7 @@ suite('events of GitHub', { timeout: 180_000, concurrency: 4 }, () => {
       // The event is done, and the feed was read since then.
       await eventually(async () => /"handled":\["2"\],"pending":\[\]/.test(await readFile(file, 'utf8')));
       setting.publish(push({ id: '3' }));
-      await setting.runner.logged(/GitHub feed read .*events=1 wanted=0/);
+      await setting.runner.logged(/GitHub feed read .*events=1 wanted=0/, 60_000);
       assert.equal((await setting.turns()).length, 2);
     });
   }
