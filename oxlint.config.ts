@@ -65,6 +65,8 @@ const publicFiles: Record<string, readonly string[]> = {
     'github-guard/hosts',
     'github-guard/rules',
     'credentials',
+    'models/ledger',
+    'models/usage',
   ],
   wall: ['wall'],
   limits: ['limits', 'uses', 'effective', 'files', 'warden', 'warden-process'],

@@ -3,12 +3,14 @@
  * GitHub. They reach the model server through a proxy only. PLAN42_TEST_AGENTS has the names of those to test, or `all`; they are 100 to 460 MB each.
  */
 import assert from 'node:assert/strict';
+import { request as sendRequest } from 'node:http';
 import { join } from 'node:path';
 import { suite, type TestContext, test } from 'node:test';
 import { findAdapter } from '../src/agent/adapters/find-adapter.ts';
 import type { AgentTask } from '../src/agent/drivers/driver.ts';
 import { runAgent } from '../src/agent/drivers/run-agent.ts';
 import { type AgentSetting, branch, setUpAgent } from './support/agent-setting.ts';
+import { startBrokeredGateway, startSecureHost } from './support/broker.ts';
 import { eventually } from './support/eventually.ts';
 import { type FakeModel, startFakeModel } from './support/fake-model/fake-model.ts';
 import { makeReviewComment, makeThread } from './support/github/state.ts';
@@ -78,6 +80,31 @@ suite('an agent from npm', { timeout: 300_000, concurrency: 2 }, () => {
       assert.match(thread.comments[1]?.body ?? '', /It greets all of it now\.$/);
     });
 
+    test(`${name}: works behind a gateway with a placeholder of its key`, async (t) => {
+      if (!(await requiresCommands(t, 'npm', 'git'))) return;
+      const setting = await setUpAgent(t);
+      const model = await startModel(t);
+      model.script = { commands: ['sed -i s/helo/hello/ greeting.txt'], text: 'Fixed the greeting.' };
+      const PATH = `${await installAgent(agent.package)}:${process.env['PATH']}`;
+      const [key = '', secret = ''] = Object.entries(agent.env(''))[0] ?? [];
+      const placeholder = `${secret.slice(0, 3)}placeholder-of-${key.toLowerCase()}`;
+      await using brokered = await startBrokeredModel(model, { placeholder, secret });
+      const found = await findAdapter({ PLAN42_AGENT: agent.adapter });
+      const run = (task: AgentTask) =>
+        runAgent(found, { ...task, env: { ...task.env, ...brokered.env }, exitTimeoutMs: 500, watch: { pollMs: 500 } });
+      // Its own servers, under their own names.
+      const { [urlVariable(agent)]: _, ...variables } = { ...agent.env(''), [key]: placeholder };
+      const { turn, log } = await setting.turn(run, {
+        request: { Task: { Model: agent.model } },
+        env: { PATH, ...variables },
+      });
+      assert.deepEqual([turn.ErrorMessage, turn.Status], [undefined, 'Completed'], log.join('\n'));
+      assert.equal(await setting.git.git('acme/app', 'show', `${branch}:greeting.txt`), 'hello');
+      const sent = JSON.stringify(model.asked.map(({ headers }) => headers));
+      assert.ok(model.asked.length > 0 && sent.includes(secret) && !sent.includes(placeholder), sent);
+      assert.ok(!log.join('\n').includes(secret));
+    });
+
     test(`${name}: a refused key is named, not printed`, async (t) => {
       if (!(await requiresCommands(t, 'npm', 'git'))) return;
       const setting = await setUpAgent(t);
@@ -136,6 +163,38 @@ async function startModel(t: TestContext): Promise<FakeModel> {
   const model = await startFakeModel({ commands: [], text: '' });
   t.after(() => model[Symbol.asyncDispose]());
   return model;
+}
+
+const urlVariable = ({ env }: RealAgent) => Object.keys(env('')).find((name) => name.endsWith('_BASE_URL')) ?? '';
+
+const modelHosts = ['api.anthropic.com', 'api.openai.com', 'generativelanguage.googleapis.com'];
+
+/** The model under the names of all providers with TLS, behind a gateway that puts the secret in. */
+async function startBrokeredModel(model: FakeModel, { placeholder, secret }: Record<'placeholder' | 'secret', string>) {
+  await using stack = new AsyncDisposableStack();
+  const host = stack.use(
+    await startSecureHost(modelHosts, (request, response) => {
+      const { method, headers, url = '' } = request;
+      const onward = sendRequest(`http://127.0.0.1:${model.port}${url}`, { method, headers }, (answer) => {
+        if (response.destroyed) return void answer.destroy();
+        response.writeHead(answer.statusCode ?? 500, answer.headers);
+        answer.pipe(response);
+      });
+      onward.once('error', () => response.destroy());
+      request.pipe(onward);
+    }),
+  );
+  const targets = modelHosts.map((name) => ({ host: name, port: 443, isPlain: false }));
+  const brokered = stack.use(
+    await startBrokeredGateway({
+      host,
+      intercepted: modelHosts,
+      credentials: [{ name: 'key', placeholder, targets }],
+      values: { key: secret },
+    }),
+  );
+  const owned = stack.move();
+  return { env: brokered.env, [Symbol.asyncDispose]: () => owned.disposeAsync() };
 }
 
 /** The model server has a name that only the proxy knows. */

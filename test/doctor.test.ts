@@ -74,10 +74,10 @@ async function runDoctor(t: TestContext, name: 'podman' | 'docker', given: Given
 for (const name of ['podman', 'docker'] as const) {
   suite(name, () => {
     test('everything is in order, and a container calls the server', async (t) => {
-      const jobs = '[jobs]\nmounts = ["/etc/hosts:/a"]\nenv = ["KEY=very secret"]\n';
+      const jobs = '[jobs]\nmounts = ["/etc/hosts:/a"]\nenv = ["COLOUR=very secret"]\n';
       const doctor = await runDoctor(t, name, { config: jobs });
       if (!doctor) return;
-      assert.deepEqual(doctor.of('given').found, ['agents get /etc/hosts, KEY']);
+      assert.deepEqual(doctor.of('given').found, ['agents get /etc/hosts, COLOUR']);
       assert.ok(!doctor.text.includes('very secret'));
       assert.equal(doctor.status, 'ok', doctor.text);
       assert.match(doctor.of('runtime').found[0] ?? '', new RegExp(`^${name} \\d+\\.\\d+`));
@@ -91,6 +91,13 @@ for (const name of ['podman', 'docker'] as const) {
           `^a container of ${name} behind the wall called http://plan42\\.internal:\\d+ through its gateway, \\d+ ms, and reached no network$`,
         ),
       );
+      assert.deepEqual(doctor.of('credentials').found, [
+        `a container of ${name} used a placeholder: its host got the secret, which the container did not have`,
+      ]);
+      assert.match(
+        doctor.of('limits').found.join(),
+        new RegExp(`^a container of ${name} was ended: it ran for \\d\\.\\d s, and limits\\.max_duration is 2\\.0 s$`),
+      );
     });
 
     test('--quick starts no container, and ends within ten seconds', async (t) => {
@@ -99,6 +106,10 @@ for (const name of ['podman', 'docker'] as const) {
       const doctor = await runDoctor(t, name, { args: ['--quick'], config });
       if (!doctor) return;
       assert.equal(doctor.of('container').status, 'skipped');
+      const credentials = doctor.of('credentials');
+      assert.equal(credentials.status, 'warning');
+      assert.match(credentials.found[0] ?? '', /^KEY looks like a secret, and jobs get it itself: no host is known/);
+      assert.match(credentials.remedies[0]?.text ?? '', /\[credentials\.NAME\] table with variable = "KEY"/);
       assert.ok(doctor.durationMs < 10_000);
       const given = doctor.of('given');
       assert.deepEqual([given.status, given.found], ['failed', ['cannot mount /does/not/exist: it does not exist']]);
@@ -138,6 +149,8 @@ test('settings with which no job can be behind the wall are named', async (t) =>
   assert.equal(status, 'warning', doctor.text);
   assert.match(found[1] ?? '', /^no job with a limited network can run: .*jobs\.no_new_privileges is off/);
   assert.match(remedies[0]?.text ?? '', /^Set jobs\.no_new_privileges = true/);
+  assert.deepEqual(doctor.of('credentials').found, ['there is no wall around jobs']);
+  assert.equal(doctor.of('limits').status, 'ok');
 });
 
 test('a mounted folder with a socket of a program is named, as jobs behind the wall are refused', async (t) => {

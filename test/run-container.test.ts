@@ -7,19 +7,28 @@ import { defaultBase } from '../src/cli/agents/dockerfile.ts';
 import { builderGateway, provideBase } from './support/agent-base.ts';
 import { type Env, run } from './support/engines/processes.ts';
 import { requires } from './support/engines-client.ts';
+import { eventually } from './support/eventually.ts';
 import { git } from './support/git.ts';
 import { programPackage, startNpmRegistry } from './support/npm-registry.ts';
 import { read, startUser, type User } from './support/personal-service.ts';
 import { requiresCommands } from './support/requires-command.ts';
+import { jobIdOf } from './support/tasks.ts';
 import { makeTempDir } from './support/temp-dir.ts';
 
 const program = `#!/usr/bin/env node
+import { randomBytes } from 'node:crypto';
 import { existsSync, readFileSync, writeFileSync } from 'node:fs';
 if (!existsSync('/.dockerenv') && !existsSync('/run/.containerenv')) process.exit(9);
 const prompt = readFileSync(0, 'utf8');
 writeFileSync('prompt.txt', prompt);
+writeFileSync('key.txt', String(process.env.OPENAI_API_KEY));
+if (prompt.startsWith('Never end')) {
+  writeFileSync('data', randomBytes(5 << 20));
+  writeFileSync('/tmp/written', '');
+  setInterval(() => {}, 60_000);
+}
 if (prompt.startsWith('Reach out') && !(await fetch('http://evil.invalid/')).ok) process.exit(3);
-console.log('Done.');
+if (!prompt.startsWith('Never end')) console.log('Done.');
 `;
 const adapter = `export default {
   name: 'tiny',
@@ -27,6 +36,7 @@ const adapter = `export default {
   commandLine: ({ prompt }) => ({ command: ['tiny-agent'], input: prompt }),
 };
 `;
+const key = 'sk-proj-0123456789abcdefghijklmnopqrstuv';
 const image = 'localhost/plan42-agent-tiny:latest';
 
 suite('plan42 run in containers', { concurrency: 2 }, () => {
@@ -41,7 +51,10 @@ suite('plan42 run in containers', { concurrency: 2 }, () => {
       const npmUrl = `http://${host}:${npm.port}`;
       const base = await provideBase(name, env, { registry: engines.registry, npm: npmUrl });
       // The other engine of this machine must not be found.
-      await using user = await startUser({ DOCKER_HOST: 'unix:///nonexistent/docker.sock', ...env });
+      await using user = await startUser({
+        ...{ DOCKER_HOST: 'unix:///nonexistent/docker.sock', OPENAI_API_KEY: key },
+        ...env,
+      });
       const source = await user.repository('Ein Projekt');
       const clone = join(user.folder, 'clone');
       await git(user.folder, ['clone', '--quiet', source, clone]);
@@ -49,6 +62,7 @@ suite('plan42 run in containers', { concurrency: 2 }, () => {
       const agent = ['run', '--agent', '../tiny.mjs'];
       try {
         const first = await succeed(user, clone, [...agent, 'Write this down']);
+        assert.match(first.stderr, /^The agent reaches its model, package registries and github\.com\. /m);
         assert.match(first.stderr, /^Building localhost\/plan42-agent-tiny:latest, which takes a few minutes once\./m);
         const [, branch = ''] = /git merge (\S+)/.exec(first.stdout) ?? [];
         await git(clone, ['merge', '--quiet', branch]);
@@ -62,10 +76,23 @@ suite('plan42 run in containers', { concurrency: 2 }, () => {
         assert.doesNotMatch(again.stderr, /Building/);
         assert.equal(await idOf(name, env), built);
 
-        const limited = [...agent, '--allow', 'npm'];
-        const behindWall = await succeed(user, clone, [...limited, 'Write it behind the wall']);
-        assert.match(behindWall.stdout, /prompt\.txt/);
-        const refused = await user.plan42(clone, [...limited, 'Reach out']);
+        const endless = (await succeed(user, clone, [...agent, '--detach', 'Never end'])).stdout.trim();
+        const isWritten = ['exec', jobIdOf(endless, 1), 'test', '-e', '/tmp/written'];
+        await eventually(async () => {
+          return await run(name, isWritten, { env }).then(
+            () => true,
+            () => false,
+          );
+        });
+        await succeed(user, clone, ['task', 'cancel', endless]);
+        // It pushes after the turn has ended.
+        await eventually(async () => {
+          return / data +\| +Bin 0 -> 5242880 bytes/.test(
+            (await user.plan42(clone, ['task', 'diff', '--stat', endless])).stdout,
+          );
+        });
+
+        const refused = await user.plan42(clone, [...agent, 'Reach out']);
         assert.equal(refused.exitCode, 1, refused.stderr);
         const failure = refused.stderr.slice(refused.stderr.indexOf('ERROR: '));
         assert.match(failure, /turn 1 failed: .*The network of the job refused evil\.invalid:80: no entry allows/);
@@ -73,6 +100,15 @@ suite('plan42 run in containers', { concurrency: 2 }, () => {
         const allowed = await user.plan42(clone, ['run', '--turn', id, '--allow', 'evil.invalid', 'Reach out']);
         assert.equal(allowed.exitCode, 1, 'there is no such host');
         assert.doesNotMatch(allowed.stdout + allowed.stderr, /refused evil/);
+
+        const keyIn = async (options: string[]) => {
+          const { stdout } = await succeed(user, clone, [...agent, '--env', 'OPENAI_API_KEY', ...options, 'Use it']);
+          return git(clone, ['show', `${/git merge (\S+)/.exec(stdout)?.[1]}:key.txt`]);
+        };
+        const placeholder = await keyIn([]);
+        assert.match(placeholder, /^sk-proj-/);
+        assert.notEqual(placeholder, key);
+        assert.equal(await keyIn(['--network', 'open']), key);
 
         // As an earlier version of this program has left it.
         await writeFile(join(dir.path, 'Dockerfile'), `FROM ${image}\nLABEL ai.plan42.agent-files=0\n`);

@@ -96,6 +96,26 @@ suite('plan42 run', { concurrency: 2 }, () => {
     assert.equal(await git(path, ['show', `${first.branch}:mine.txt`]), 'mine');
   });
 
+  test('passes keys and secrets again as they are then, to this task only', async () => {
+    const path = await user.repository();
+    const env = asAgent('echo "$MY_KEY and $STAGE." >key.txt');
+    const start = [...agent, '--json', '--env', 'MY_KEY', 'Use it'];
+    const [task, other] = [
+      documentOf(await user.plan42(path, start, { env: { ...env, MY_KEY: 'key-of-yesterday' } })),
+      documentOf(await user.plan42(path, start, { env: { ...env, MY_KEY: 'another-old-key' } })),
+    ];
+    const key = (branch: string) => git(path, ['show', `${branch}:key.txt`]);
+    assert.deepEqual(
+      [await key(task.branch), await key(other.branch)],
+      ['key-of-yesterday and .', 'another-old-key and .'],
+    );
+    const next = ['run', '--turn', task.taskId, '--env', 'STAGE=test', '--json', 'Use it again'];
+    documentOf(await user.plan42(path, next, { env: { MY_KEY: 'key-of-today' } }));
+    assert.equal(await key(task.branch), 'key-of-today and test.');
+    documentOf(await user.plan42(path, ['run', '--turn', other.taskId, '--json', 'Append a line']));
+    assert.equal(await key(other.branch), 'another-old-key and .');
+  });
+
   test('brings back the work of a turn that conflicts with your commits', async () => {
     const path = await user.repository();
     const go = join(user.folder, 'go');

@@ -9,7 +9,7 @@ import { renderError } from '../../src/cli/render-error.ts';
 import { parseShortStat } from '../../src/cli/run/git/changes.ts';
 import { explainGit } from '../../src/cli/run/git/explain.ts';
 import { hostedNameFor } from '../../src/cli/run/git/local-repository.ts';
-import { parseGithubRemote } from '../../src/cli/run/pull-request.ts';
+import { parseGithubRemote, parseRemote } from '../../src/cli/run/pull-request.ts';
 import { explainApiFailure } from '../../src/cli/server/api-failure.ts';
 import { parseEnvVar } from '../../src/cli/server/environment/variables.ts';
 import { keepPeriod } from '../../src/cli/server/start/keep-period.ts';
@@ -40,6 +40,7 @@ export const targets: readonly Target[] = [
       'cli/run/git/explain.ts#explainGit',
       'cli/run/git/local-repository.ts#hostedNameFor',
       'cli/run/pull-request.ts#parseGithubRemote',
+      'cli/run/pull-request.ts#parseRemote',
     ],
     corpus: [
       ' 2 files changed, 10 insertions(+), 1 deletion(-)',
@@ -53,7 +54,7 @@ export const targets: readonly Target[] = [
     run: (text: string) => {
       parseShortStat(text);
       assert.ok(explainGit(new GitError(['fetch'], 128, text)) instanceof UserError);
-      return { name: hostedNameFor(text), remote: parseGithubRemote(text) };
+      return { name: hostedNameFor(text), remote: parseGithubRemote(text), url: parseRemote(text) };
     },
     check: ({ name, remote }: { name: string; remote: ReturnType<typeof parseGithubRemote> }) => {
       assert.ok(isRepositoryName(name), name);

@@ -3,7 +3,7 @@ import { mistakesNote } from '../../src/config/edit-file.ts';
 import { allSettings, connectionNamed, findSetting } from '../../src/config/find-setting.ts';
 import { InvalidValue } from '../../src/config/kinds.ts';
 import { parseConfig, renderProblem } from '../../src/config/parse.ts';
-import { credentialFields, tables } from '../../src/config/schema.ts';
+import { credentialFields, priceFields, tables } from '../../src/config/schema.ts';
 import { editToml } from '../../src/config/toml/edit.ts';
 import { outlineOf } from '../../src/config/toml/outline.ts';
 import { isTable, parseToml, TomlSyntaxError } from '../../src/config/toml/parse.ts';
@@ -85,7 +85,7 @@ export const targets: readonly Target[] = [
       'config/find-setting.ts#allSettings',
       'config/toml/render.ts#renderKey',
     ],
-    corpus: ['runner.url', 'github.a.token', 'github."a.b".url', 'jobs'],
+    corpus: ['runner.url', 'github.a.token', 'github."a.b".url', 'jobs', 'limits.prices."a.b".input'],
     run: (text: string) => {
       renderKey([text]);
       connectionNamed(text);
@@ -103,6 +103,7 @@ export const targets: readonly Target[] = [
       'config/kinds.ts#choice',
       'config/kinds.ts#list',
       'config/credentials.ts#parseCredentialHost',
+      'config/models.ts#parseModelHost',
       'config/mounts.ts#parseMount',
       'config/variables.ts#parseVariable',
     ],
@@ -121,7 +122,7 @@ export const targets: readonly Target[] = [
       '1e3',
     ],
     run: (text: string) =>
-      Object.values({ ...tables, credentialFields }).flatMap((fields) =>
+      Object.values({ ...tables, credentialFields, priceFields }).flatMap((fields) =>
         Object.values(fields as Record<string, { kind: { fromText: (text: string) => unknown } }>).map(({ kind }) => {
           try {
             return kind.fromText(text);
@@ -131,7 +132,7 @@ export const targets: readonly Target[] = [
           }
         }),
       ),
-    passes: 30,
+    passes: 34,
     maxKiB: 128,
   },
 ];

@@ -2,7 +2,7 @@ import assert from 'node:assert/strict';
 import { parseConfig } from '../../src/config/parse.ts';
 import { collectSecrets } from '../../src/jobs/credentials/collect.ts';
 import { makePlaceholder } from '../../src/jobs/credentials/placeholder.ts';
-import { hostsOfModelKey } from '../../src/jobs/egress/model-entries.ts';
+import { hostsOfModelKey, modelUrls } from '../../src/jobs/egress/model-entries.ts';
 import { UserError } from '../../src/lib/errors.ts';
 import type { Target } from '../target.ts';
 
@@ -36,14 +36,23 @@ export const targets: readonly Target[] = [
     },
   },
   {
-    covers: ['jobs/credentials/placeholder.ts#makePlaceholder', 'jobs/egress/model-entries.ts#hostsOfModelKey'],
+    covers: [
+      'jobs/credentials/placeholder.ts#makePlaceholder',
+      'jobs/egress/model-entries.ts#hostsOfModelKey',
+      'jobs/egress/model-entries.ts#modelUrls',
+    ],
     corpus: ['ghp_0123456789', 'sk-ant-api03-a_b-c.d', 'https://a.example/v1', 'AZURE_OPENAI_API_KEY'],
     run: (text: string) => {
       const hosts = hostsOfModelKey('OPENAI_API_KEY', new Map([['OPENAI_BASE_URL', text]]));
-      return { placeholder: makePlaceholder(text), hosts, others: hostsOfModelKey(text, new Map()) };
+      return {
+        placeholder: makePlaceholder(text),
+        hosts,
+        others: hostsOfModelKey(text, new Map()),
+        models: modelUrls([['OPENAI_BASE_URL', text]]).length,
+      };
     },
     maxKiB: 64,
-    passes: 3,
+    passes: 4,
     maxGrowth: 1000,
     check: ({ placeholder }: { placeholder: string }) => {
       // So that it needs no encoding in a header, a query or JSON.

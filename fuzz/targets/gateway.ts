@@ -10,11 +10,13 @@ import { passedOn, valuesOf } from '../../src/gateway/headers.ts';
 import { type Host, parseHost, parseTarget, showTarget } from '../../src/gateway/host-name.ts';
 import { type Injection, injectCredentials } from '../../src/gateway/intercept/placeholders.ts';
 import { type IpAddress, parseAddress, parseBlock, showAddress, showBlock } from '../../src/gateway/ip-address.ts';
-import { callKind, modelInPath } from '../../src/gateway/models/call-kind.ts';
+import { callKind, modelInPath, providerOf } from '../../src/gateway/models/call-kind.ts';
 import { parseUsage } from '../../src/gateway/models/ledger.ts';
 import { createUsageReader } from '../../src/gateway/models/read-usage.ts';
+import { parseRequest } from '../../src/gateway/models/request-body.ts';
 import { createResponseObjects } from '../../src/gateway/models/response-objects.ts';
-import { findPrice, totalTokens } from '../../src/gateway/models/usage.ts';
+import { findPrice, tokensOf } from '../../src/gateway/models/usage.ts';
+import { withoutUsage } from '../../src/gateway/models/usage-chunk.ts';
 import type { EgressPolicy } from '../../src/gateway/policy.ts';
 import { readRequestTarget } from '../../src/gateway/request-target.ts';
 import { isRetryRequest } from '../../src/gateway/server-hello.ts';
@@ -55,6 +57,7 @@ export const targets: readonly Target[] = [
     covers: [
       'gateway/models/call-kind.ts#callKind',
       'gateway/models/call-kind.ts#modelInPath',
+      'gateway/models/call-kind.ts#providerOf',
       'gateway/models/usage.ts#findPrice',
       'gateway/models/ledger.ts#parseUsage',
       'gateway/models/response-objects.ts#createResponseObjects',
@@ -65,7 +68,7 @@ export const targets: readonly Target[] = [
       '{"model":"m","usage":{"input_tokens":4,"output_tokens":2}}',
     ],
     run: (text: string) => {
-      const kind = callKind('POST', text);
+      const kind = callKind('POST', text, providerOf(text));
       const reader = createUsageReader({
         kind: kind === undefined || kind === 'unknown' ? 'openai-chat' : kind,
         model: modelInPath(text),
@@ -77,11 +80,22 @@ export const targets: readonly Target[] = [
         objects.end();
       }
       const usage = reader.finish({ isComplete: false, bytes: text.length });
-      return [findPrice({ m: { input: 1, output: 1 } }, text), totalTokens(usage), parseUsage(text).length].slice(1);
+      return [findPrice({ m: { input: 1, output: 1 } }, text), tokensOf(usage), parseUsage(text).length].slice(1);
     },
     // As a stream, as one object, and each line as one of a ledger, in which an error costs most.
     passes: 4,
     check: (counts: unknown) => assert.ok(Array.isArray(counts) && counts.every((each) => each >= 0)),
+  },
+  {
+    covers: ['gateway/models/usage-chunk.ts#withoutUsage', 'gateway/models/request-body.ts#parseRequest'],
+    corpus: ['data: {"choices":[],"usage":{}}\r\n\r\ndata: [DONE]\n\n', '{"model":"m","stream":true}'],
+    run: (text: string) => {
+      const filter = withoutUsage();
+      const passed = [filter.write(Buffer.from(text)), filter.end()];
+      return { passed: Buffer.concat(passed).length, length: Buffer.byteLength(text), parsed: parseRequest(text) };
+    },
+    passes: 2,
+    check: ({ passed, length }: { passed: number; length: number }) => assert.ok(passed <= length),
   },
   {
     covers: ['gateway/host-name.ts#parseHost'],

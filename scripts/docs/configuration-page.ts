@@ -4,6 +4,7 @@ import {
   credentialFields,
   environmentVariable,
   type Field,
+  priceFields,
   tables,
 } from '../../src/config/schema.ts';
 import { renderValue } from '../../src/config/toml/render.ts';
@@ -57,6 +58,15 @@ ${table(
   ['key', 'description', 'default', 'values'],
   Object.values<AnyField>(credentialFields).map((field) => row(field)),
 )}
+## limits.prices."MODEL"
+
+One table for each [model and its price](../limits.md#tokens-and-money): the name that requests and responses have, or the
+beginning of it. There are no environment variables for these keys.
+
+${table(
+  ['key', 'description', 'default', 'values'],
+  Object.values<AnyField>(priceFields).map((field) => row(field)),
+)}
 ## The whole file
 
 With every default. Keys without a default are commented out.
@@ -103,7 +113,12 @@ function wholeFile(): string[] {
   const connection = Object.values<AnyField>(connectionFields).map(assignment);
   const credential = Object.values<AnyField>(credentialFields).map(assignment);
   const commented = (line: string) => (line.startsWith('#') ? line : `# ${line}`);
-  const own = ['# [github.my-github]', ...connection, '', '# [credentials.my-registry]', ...credential];
+  const price = Object.values<AnyField>(priceFields).map(assignment);
+  const own = [
+    ...['# [github.my-github]', ...connection, ''],
+    ...['# [credentials.my-registry]', ...credential, ''],
+    ...['# [limits.prices."gpt-5"]', ...price],
+  ];
   return [...lines, ...own.map((line) => (line === '' ? line : commented(line)))];
 }
 
@@ -115,6 +130,12 @@ const placeholders: Record<string, string> = {
   idle_timeout: '"30m"',
   disk_gib: '20',
   max_log_mib: '50',
+  max_tokens: '20_000_000',
+  max_cost: '10.0',
+  input: '1.25',
+  output: '10.0',
+  cached_input: '0.125',
+  cache_write: '1.25',
   keep_gib: '50',
   command: '["/path/to/agent", "argument"]',
   ca_file: '"/path/to/ca.pem"',

@@ -15,6 +15,7 @@ export const variables: readonly Variable[] = [
   { of: all, term: 'PLAN42_CONFIG_FILE', about: 'the configuration file, as --config-file' },
   { of: withRunner, term: 'PLAN42_STATE_DIR', about: 'the folder of jobs and logs, as --state-dir' },
   { of: ['plan42'], term: 'PLAN42_SERVER_TOKEN', about: 'the tenant token for "plan42 server … --server URL"' },
+  { of: ['plan42'], term: 'PLAN42_RUN_NETWORK', about: 'the network of "plan42 run", as --network' },
   { of: ['plan42'], term: 'PLAN42_RUN_AGENT', about: 'the agent of "plan42 run", as --agent' },
   {
     of: ['plan42'],

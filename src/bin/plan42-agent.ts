@@ -5,8 +5,8 @@ import { readReachedLimit } from '../agent/turn/reached-limit.ts';
 import { stderr } from './standard-streams.ts';
 
 const stopped = new AbortController();
-// Enough to push what was done and to report the final status, within the time that a runner gives to agents.
-const stopTimeoutMs = 25_000;
+// The runner ends the time for pushing what was done: jobs.stop_timeout. The server accepts no more after two minutes.
+const stopTimeoutMs = 120_000;
 for (const name of ['SIGTERM', 'SIGINT'] as const) {
   process.on(name, () => {
     void readReachedLimit(process.env).then((reason) => stopped.abort(reason));

@@ -30,6 +30,8 @@ export interface CheckContext {
   /** Rejects with a UserError if the file cannot be read. */
   readConfig: () => Promise<CheckedConfig>;
   probeApi: () => Promise<ApiProbe>;
+  /** The result of work that several checks need, which the first of them does. */
+  once: <T>(work: (context: CheckContext) => Promise<T>) => Promise<T>;
   /** Run checks with defaults in place of invalid settings, instead of skipping them. */
   ignoreErrors: boolean;
   /** Leave out what takes more than a second or two. */
@@ -42,7 +44,7 @@ export interface CheckedConfig extends ParsedConfig {
   found: boolean;
 }
 
-export interface CheckOptions extends Omit<CheckContext, 'readConfig' | 'probeApi' | 'now'> {
+export interface CheckOptions extends Omit<CheckContext, 'readConfig' | 'probeApi' | 'now' | 'once'> {
   /** The configuration file was named, so it must exist. */
   explicit: boolean;
   now?: () => Date;
@@ -58,7 +60,16 @@ export function createCheckContext({ explicit, now = systemClock.date, ...option
     const { config } = await readConfig();
     return probeApi(config, { env, version, now, signal });
   });
-  return { ...options, now, readConfig, probeApi: probe };
+  const results = new Map<unknown, Promise<unknown>>();
+  const context: CheckContext = {
+    ...{ ...options, now, readConfig, probeApi: probe },
+    once: <T>(work: (context: CheckContext) => Promise<T>) => {
+      const result = (results.get(work) as Promise<T> | undefined) ?? work(context);
+      results.set(work, result);
+      return result;
+    },
+  };
+  return context;
 }
 
 /**

@@ -1,34 +1,27 @@
 import type { Config } from '../config/schema.ts';
-import { isWallForAll, serverOnlyPolicy } from '../jobs/egress/server-only.ts';
+import { isWallForAll } from '../jobs/egress/server-only.ts';
 import { ExitCode, formatError, UserError } from '../lib/errors.ts';
-import { type ContainerResult, runContainerCheck, type WallResult } from '../runtimes/check/run-check.ts';
-import { type Runtime, RuntimeError } from '../runtimes/runtime.ts';
+import type { ContainerResult, WallResult } from '../runtimes/check/run-check.ts';
 import { type CheckContext, withConfig } from './check.ts';
 import { type Finding, failed, failedWith, passed, skipped, warning } from './finding.ts';
-import { existingParent } from './folders.ts';
-import { findRuntime } from './runtime.ts';
 import { serverSettings } from './server.ts';
+import { type TriedContainers, tryContainers } from './try-containers.ts';
 
 type CheckReport = NonNullable<ContainerResult['report']>;
 
 const subject = 'container';
-/** Importing the image takes most of the time. */
-export const containerTimeoutMs = 90_000;
-const runTimeoutMs = 45_000;
 
 /** A container that starts as a job does can call the server. */
 export function checkContainer(context: CheckContext): Promise<readonly Finding[]> {
   return withConfig(
     context,
     async (config) => {
-      if (context.quick) return [skipped(subject, 'left out by --quick')];
-      const runtime = await findRuntime(config, context);
-      if (runtime === undefined) return [skipped(subject, 'the runtime is not ready')];
-      if (runtime.name === 'host') return [hostFinding(config)];
-      if (runtime.importImage === undefined || process.platform !== 'linux') {
-        return [skipped(subject, 'no program of this system runs in a container, so none was started')];
-      }
-      return tryContainer(runtime, config, context);
+      const tried = await context.once(tryContainers);
+      if ('isHost' in tried) return [hostFinding(config)];
+      if ('skipped' in tried) return [skipped(subject, tried.skipped)];
+      if (!('error' in tried)) return judgeContainer(tried, config);
+      if (tried.error instanceof UserError) return [failedWith(subject, tried.error)];
+      return [cannotRun(tried.engine, formatError(tried.error))];
     },
     serverSettings,
   );
@@ -40,33 +33,16 @@ function hostFinding({ egress }: Config): Finding {
   return failed(subject, 'no job can run: the runtime host cannot limit the network of its jobs', { text });
 }
 
-async function tryContainer(
-  runtime: Runtime,
-  config: Config,
-  { paths, env, signal }: CheckContext,
-): Promise<Finding[]> {
-  const { url } = config.runner;
-  const { entrypoint } = config.jobs;
-  try {
-    // Where the files of jobs are: an engine may not see every folder.
-    const folder = await existingParent(paths.stateDir);
-    const policy = (jobId: string) => serverOnlyPolicy(jobId, config, env);
-    const check = { runtime, serverUrl: url, entrypoint, folder, timeoutMs: runTimeoutMs, policy, signal };
-    const [address, result] = await Promise.all([runtime.findAgentAddress?.(url), runContainerCheck(check)]);
-    const isOnlyWay = isWallForAll(config.egress);
-    const wall = result.wall === undefined ? [] : [judgeWall(result.wall, runtime.name, isOnlyWay)];
-    // No job has the network of the first container.
-    if (isOnlyWay && wall.length > 0) return wall;
-    const finding = judge(result, runtime.name, url);
-    if (finding.status === 'ok' || result.report === undefined || address?.reason === undefined)
-      return [finding, ...wall];
-    return [failed(subject, `${finding.message} (${address.reason})`, { text: address.remedy }), ...wall];
-  } catch (error) {
-    signal.throwIfAborted();
-    if (error instanceof UserError) return [failedWith(subject, error)];
-    if (!(error instanceof RuntimeError)) throw error;
-    return [cannotRun(runtime.name, formatError(error))];
-  }
+function judgeContainer({ runtime, result, address }: TriedContainers, { runner, egress }: Config): Finding[] {
+  const { url } = runner;
+  const isOnlyWay = isWallForAll(egress);
+  const wall = result.others === undefined ? [] : [judgeWall(result.others.wall, runtime.name, isOnlyWay)];
+  // No job has the network of the first container.
+  if (isOnlyWay && wall.length > 0) return wall;
+  const finding = judge(result, runtime.name, url);
+  if (finding.status === 'ok' || result.report === undefined || address?.reason === undefined)
+    return [finding, ...wall];
+  return [failed(subject, `${finding.message} (${address.reason})`, { text: address.remedy }), ...wall];
 }
 
 /** @param isOnlyWay whether all jobs are behind the wall; if not, it may not be needed, so problems are warnings */

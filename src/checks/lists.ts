@@ -2,7 +2,8 @@ import type { Check } from './check.ts';
 import { checkClock } from './clock.ts';
 import { checkConfiguration } from './configuration.ts';
 import { checkConnections } from './connections.ts';
-import { checkContainer, containerTimeoutMs } from './container.ts';
+import { checkContainer } from './container.ts';
+import { checkCredentials } from './credentials.ts';
 import { checkDisk } from './disk.ts';
 import { warning } from './finding.ts';
 import { checkFolders } from './folders.ts';
@@ -10,10 +11,12 @@ import { checkGithub } from './github.ts';
 import { checkGivenToAgents } from './given.ts';
 import { checkHealthAddress } from './health-address.ts';
 import { checkImages } from './images.ts';
+import { checkLimits } from './limits.ts';
 import { checkRuntime, engineFolderOf } from './runtime.ts';
 import { checkServer } from './server.ts';
 import { checkService } from './service.ts';
 import { checkToken } from './token.ts';
+import { containerTimeoutMs } from './try-containers.ts';
 
 const configuration: Check = {
   name: 'configuration',
@@ -41,6 +44,8 @@ export const doctorChecks: readonly Check[] = [
   server,
   runtime,
   { name: 'container', title: 'Test container', run: checkContainer, timeoutMs: containerTimeoutMs },
+  { name: 'credentials', title: 'Credential broker', run: checkCredentials, timeoutMs: containerTimeoutMs },
+  { name: 'limits', title: 'Limits', run: checkLimits, timeoutMs: containerTimeoutMs },
   { name: 'given', title: 'Mounts, variables', run: checkGivenToAgents },
   { name: 'images', title: 'Images', run: checkImages },
   { name: 'github', title: 'GitHub', showSubjects: true, run: (context) => checkGithub(context) },

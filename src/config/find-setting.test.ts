@@ -16,8 +16,20 @@ describe('findSetting', () => {
     ]);
   });
 
+  it('finds prices of models with any name', () => {
+    const names = ['limits.prices.gpt-5.1.cached_input', 'limits.prices."gpt-5.1".input', 'limits.prices.a.output'];
+    assert.deepEqual(
+      names.map((name) => findSetting(name).path),
+      [
+        ['limits', 'prices', 'gpt-5.1', 'cached_input'],
+        ['limits', 'prices', 'gpt-5.1', 'input'],
+        ['limits', 'prices', 'a', 'output'],
+      ],
+    );
+  });
+
   it('finds every setting by its listed name', () => {
-    for (const { name, path } of allSettings(['a', 'a b', 'a.b', '"'])) {
+    for (const { name, path } of allSettings(['a', 'a b', 'a.b', '"'], ['m', 'gpt-5.1', '"', 'a b'])) {
       assert.deepEqual([name, findSetting(name).path], [name, path]);
     }
   });
@@ -27,6 +39,8 @@ describe('findSetting', () => {
       ['runner.tokn', /"runner\.token"/],
       ['max_jobs', /unknown setting "max_jobs"/],
       ['github.a.tokn', /"github\.a\.token"/],
+      ['limits.prices.gpt-5.inptu', /"limits\.prices\.gpt-5\.input"/],
+      ['limits.prices.gpt-5', /is a table, not a setting/],
       ['github.token', /unknown setting/],
     ] as const;
     for (const [name, message] of mistakes) {

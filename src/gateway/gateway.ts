@@ -57,7 +57,7 @@ export async function startGateway({
   const recorder = await createRecorder({ folder, policy, writeLine });
   const upstream = createUpstream({ policy, ...(lookUp && { lookUp }), ...(mapPort && { mapPort }) });
   const broker = policy.broker && (await createBroker({ folder, policy: policy.broker, writeLine }));
-  const guards = options.guards ?? createGuards(policy);
+  const guards = options.guards ?? (await createGuards({ folder, policy, writeLine }));
   const deps: ProxyDeps = { policy, upstream, recorder, limits: { ...defaultLimits, ...limits }, broker, guards };
   const http = createHttpProxy(deps);
   const sockets = new Set<Socket>();

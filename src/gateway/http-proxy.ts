@@ -76,7 +76,7 @@ function enterTunnel(client: Socket, target: Target, context: ProxyContext): voi
     tunnels.set(socket, { target, isSecure });
     server.emit('connection', socket);
   };
-  if (target.port === httpPort || broker === undefined) {
+  if (target.port === httpPort || broker?.intercepts(target) !== true) {
     enter(client, false);
     return;
   }
@@ -150,7 +150,7 @@ function onUpgrade(request: IncomingMessage, client: Socket, head: Buffer, conte
   const admission = admit(request, context);
   if (admission.failure !== undefined) respondRaw(client, admission.failure.status, admission.failure.text);
   // Nothing that passes in it could be reviewed.
-  else if (context.guards(admission.target).length > 0)
+  else if (context.guards(admission.target).some(({ passesWebSockets }) => passesWebSockets !== true))
     respondRaw(client, 403, 'plan42: network: this host cannot be used with WebSockets\n');
   else context.forwarder.upgrade(request, client, head, admission);
 }

@@ -8,6 +8,7 @@ import { writeDurably } from '../lib/files.ts';
 import { parseJson } from '../lib/json.ts';
 import { readText } from '../lib/read-file.ts';
 import { GithubRules } from './github-guard/rules.ts';
+import { Price } from './models/usage.ts';
 
 /** The folder of a gateway, in the folder of its job. */
 export const gatewayFolder = 'egress';
@@ -105,6 +106,19 @@ const BrokerPolicy = v.object({
 });
 export type BrokerPolicy = v.InferOutput<typeof BrokerPolicy>;
 
+const amount = v.pipe(v.number(), v.minValue(0));
+
+/** Models whose calls are counted. Those with TLS need it to be intercepted. */
+const ModelPolicy = v.object({
+  hosts: v.array(InterceptedHost),
+  /** At these, the next call is refused. */
+  maxTokens: v.optional(amount),
+  maxCost: v.optional(amount),
+  /** By the name of the model, or the beginning of it. */
+  prices: v.record(v.string(), Price),
+});
+export type ModelPolicy = v.InferOutput<typeof ModelPolicy>;
+
 export const EgressPolicy = v.object({
   version: v.literal(1),
   jobId: v.string(),
@@ -117,6 +131,7 @@ export const EgressPolicy = v.object({
   broker: v.optional(BrokerPolicy),
   /** Limits of what the job may do on its GitHub. They need its hosts to be intercepted. */
   github: v.optional(GithubRules),
+  models: v.optional(ModelPolicy),
   /** Which setting allows another host, as an imperative sentence in which `HOST` stands for it. */
   remedy: v.string(),
   /** The hosts that environments may name, if the runner limits them, and what allows another one. */

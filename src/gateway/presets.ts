@@ -10,7 +10,12 @@ function preset(about: string, ...hosts: string[]): Preset {
 }
 
 export const presets = {
-  npm: preset('packages of npm and Yarn', 'registry.npmjs.org', 'registry.yarnpkg.com'),
+  npm: preset(
+    'packages of npm and Yarn, headers of Node.js',
+    'registry.npmjs.org',
+    'registry.yarnpkg.com',
+    'nodejs.org',
+  ),
   pypi: preset('packages of Python', 'pypi.org', 'files.pythonhosted.org'),
   debian: preset('packages of Debian', 'deb.debian.org', 'security.debian.org', 'ftp.debian.org'),
   ubuntu: preset(
@@ -22,7 +27,13 @@ export const presets = {
   ),
   alpine: preset('packages of Alpine Linux', 'dl-cdn.alpinelinux.org'),
   go: preset('Go modules and toolchains', 'proxy.golang.org', 'sum.golang.org', 'go.dev', 'dl.google.com'),
-  crates: preset('crates of Rust', 'index.crates.io', 'static.crates.io', 'crates.io'),
+  crates: preset(
+    'crates and toolchains of Rust',
+    'index.crates.io',
+    'static.crates.io',
+    'crates.io',
+    'static.rust-lang.org',
+  ),
   rubygems: preset('gems of Ruby', 'rubygems.org', 'index.rubygems.org'),
   maven: preset(
     'packages of Java',
@@ -44,6 +55,10 @@ export const presets = {
     'release-assets.githubusercontent.com',
     'github-cloud.githubusercontent.com',
     'github-cloud.s3.amazonaws.com',
+    'lfs.github.com',
+    'media.githubusercontent.com',
+    'objects-origin.githubusercontent.com',
+    'github-releases.githubusercontent.com',
   ),
   anthropic: preset('models of Anthropic', 'api.anthropic.com'),
   openai: preset('models of OpenAI', 'api.openai.com'),

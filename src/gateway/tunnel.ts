@@ -35,8 +35,8 @@ export interface TunnelReplies {
 export const httpPort = 80;
 
 /**
- * Opens the tunnel and passes it on. Resolves with the permission of a tunnel to the HTTP port, or to an intercepted host,
- * whose client is still to be connected to the HTTP proxy; the caller has replied by then.
+ * Opens the tunnel and passes it on. Resolves with the permission of a tunnel to the HTTP port, or to an intercepted or
+ * guarded host, whose client is still to be connected to the HTTP proxy; the caller has replied by then.
  */
 export async function openTunnel(
   client: Socket,
@@ -53,7 +53,8 @@ export async function openTunnel(
     return undefined;
   }
   const { permission } = decision;
-  const isRead = target.port === httpPort || deps.broker?.intercepts(target) === true;
+  const isGuarded = deps.guards(target).length > 0 || deps.broker?.intercepts(target) === true;
+  const isRead = target.port === httpPort || isGuarded;
   const opening = isRead ? deps.upstream.check(target, permission) : connectFor(client, target, permission, deps);
   const socket = await opening.catch((error: unknown) => {
     if (error instanceof RefusedError) {

@@ -6,7 +6,7 @@ import { join } from 'node:path';
 import type { Mount } from '../config/mounts.ts';
 import type { Connection } from '../config/schema.ts';
 import type { GithubRules } from '../gateway/github-guard/rules.ts';
-import { type EgressPolicy, gatewayFolder, readPolicy } from '../gateway/policy.ts';
+import { type EgressPolicy, gatewayFolder, type ModelPolicy, readPolicy } from '../gateway/policy.ts';
 import type { GithubConnections } from '../github/connections.ts';
 import { loggable } from '../github/errors.ts';
 import { systemClock } from '../lib/clock.ts';
@@ -15,18 +15,19 @@ import { parseJson } from '../lib/json.ts';
 import { retryForever } from '../lib/retry.ts';
 import type { Slots } from '../lib/slots.ts';
 import type { EffectiveLimits } from '../limits/effective.ts';
-import { hasLimits } from '../limits/limits.ts';
+import { hasLimits, type JobLimits } from '../limits/limits.ts';
 import { stopWarden } from '../limits/warden-process.ts';
 import type { InvokeAgentRequest } from '../plan42/messages.ts';
 import { waitingForSlotStatus } from '../plan42/turn-status.ts';
 import { isImageAllowed } from '../runtimes/image-policy.ts';
 import { RuntimeError, type StartOptions } from '../runtimes/runtime.ts';
 import { buildAgentInput } from './agent-input.ts';
-import type { Secret } from './credentials/collect.ts';
+import { agentVariables, type Secret } from './credentials/collect.ts';
 import type { CredentialSource } from './credentials/credential-source.ts';
 import { type JobBroker, prepareBroker } from './credentials/job-broker.ts';
 import { computePolicy, type EgressDecision } from './egress/compute-policy.ts';
 import { type GithubGuard, githubGuard } from './egress/github-guard.ts';
+import { modelPolicy } from './egress/model-policy.ts';
 import { type EndReason, killedReason, turnEndReason } from './end-reason.ts';
 import { fetchFeedback } from './feedback.ts';
 import { pullImage } from './images/pull-image.ts';
@@ -97,7 +98,7 @@ async function startJob(record: JobRecord, context: JobContext, slot: Disposable
   using _starting = context.noteStarting();
   // Before the pull, which would be for nothing.
   const { policy: egress, notes } = decideEgress(record, context);
-  const limited = await limitJob(context);
+  const limited = await limitJob(context, { image: record.image, egress });
   const mirroring = beginMirrors(context);
   const status = reportStatus(context, 'Pulling Agent Image on Local Runner', stop);
   logger.debug('pulling image', { image: record.image });
@@ -176,14 +177,15 @@ async function startAgent(
   if (request === undefined) throw new Error('the request of the job is missing');
   const connection = findConnection(context);
   const input = buildAgentInput(request, { turn: turn.newest, connection, feedback });
-  const { broker, github } = await brokerFor({ jobId, image }, egress, { input, connection }, context);
+  const given = { input, connection, limits: limited.limits };
+  const { broker, ...guards } = await brokerFor({ jobId, image }, egress, given, context);
   const requestFile = await store.writeInput(jobId, broker?.hideInJson(input) ?? input);
   const maxLogBytes = limited.maxLogMib * 2 ** 20;
   const paths = store.paths(jobId);
   const { variables, ...forLimits } = await armWarden(paths, limited, context);
   try {
     const mayPullAgain = config.images.pullPolicy !== 'never';
-    const policy = egress && broker ? { ...egress, broker: broker.policy, ...(github && { github }) } : egress;
+    const policy = egress && broker ? { ...egress, broker: broker.policy, ...guards } : egress;
     const job = { ...paths, image, mayPullAgain, requestFile, maxLogBytes, serverUrl, egress: policy, broker };
     const all = [...mounts, ...forLimits.mounts];
     await runtime.start({ ...job, ...(variables && { variables }), ...(all.length > 0 && { mounts: all }) }, detach);
@@ -195,28 +197,31 @@ async function startAgent(
 }
 
 /**
- * Returns the broker of a job, and the limits of what it may do on GitHub. Empty if the job gets its secrets itself, or has
- * none.
+ * Returns the broker of a job, and the limits of what it may do on GitHub and with models. Empty if the job gets its secrets
+ * itself, or has none, and no limits of these.
  * @throws UserError if a secret that the configuration names cannot be kept out of the job
  */
 async function brokerFor(
   { jobId, image }: Pick<JobRecord, 'jobId' | 'image'>,
   egress: EgressPolicy | undefined,
-  { input, connection }: { input: string; connection: Connection | undefined },
+  { input, connection, limits }: { input: string; connection: Connection | undefined; limits: JobLimits },
   context: JobContext,
-): Promise<{ broker?: JobBroker | undefined; github?: GithubRules | undefined }> {
-  const { config, store, credentials, logger } = context;
+): Promise<{ broker?: JobBroker | undefined; github?: GithubRules; models?: ModelPolicy }> {
+  const { config, store, credentials, env, logger } = context;
   if (egress === undefined || config.credentials.broker === 'off') return {};
   if (isImageAllowed(image, config.credentials.offImages)) {
     logger.info('job gets its secrets itself', { image, reason: 'credentials.off_images' });
     return {};
   }
-  const secrets = credentials.collect(connection, parseJson(input) as Record<string, unknown>);
+  const request = parseJson(input) as Record<string, unknown>;
+  const secrets = credentials.collect(connection, request);
   const before = await readPolicy(join(store.paths(jobId).folder, gatewayFolder)).catch(() => undefined);
   const guard = egress.mode === 'enforce' ? guardFor(secrets, connection, context) : undefined;
-  const guardedHosts = guard?.hosts ?? [];
+  const others = secrets.flatMap(({ targets }) => targets.filter(({ isPlain }) => !isPlain));
+  const models = modelPolicy({ config, limits, variables: agentVariables({ config, env, request }), others });
+  const guardedHosts = [...(guard?.hosts ?? []), ...(models?.intercepted ?? [])];
   const broker = prepareBroker({ secrets, guardedHosts, config, previous: before?.broker, now: systemClock.date() });
-  return { broker, github: guard?.rules };
+  return { broker, ...(guard && { github: guard.rules }), ...(models && { models: models.policy }) };
 }
 
 /** Undefined if no secret of the job is for GitHub. */

@@ -13,7 +13,7 @@ export interface EffectiveLimits {
   notes: readonly string[];
 }
 
-const lowerable = ['maxDurationMs', 'idleTimeoutMs', 'diskGib', 'maxLogMib'] as const;
+const lowerable = ['maxDurationMs', 'idleTimeoutMs', 'diskGib', 'maxLogMib', 'maxTokens', 'maxCost'] as const;
 
 /**
  * @param variables `EnvVars` of the environment, unchecked
@@ -34,12 +34,14 @@ export function effectiveLimits(
     const value = Math.min(requested ?? Infinity, ofRunner ?? Infinity);
     if (value !== Infinity) lowered[name] = value;
   }
-  const { maxDurationMs, idleTimeoutMs, diskGib, maxLogMib = own.maxLogMib } = lowered;
+  const { maxDurationMs, idleTimeoutMs, diskGib, maxTokens, maxCost, maxLogMib = own.maxLogMib } = lowered;
   return {
     limits: {
       ...(maxDurationMs !== undefined && { max_duration: maxDurationMs }),
       ...(idleTimeoutMs !== undefined && { idle_timeout: idleTimeoutMs }),
       ...(diskGib !== undefined && { disk_gib: Math.round(diskGib * 2 ** 30) }),
+      ...(maxTokens !== undefined && { max_tokens: maxTokens }),
+      ...(maxCost !== undefined && { max_cost: maxCost }),
     },
     maxLogMib,
     notes,

@@ -20,6 +20,8 @@ export interface Look {
   /** How old the counters may be. */
   lagMs?: number | undefined;
   diskBytes?: number | undefined;
+  tokens?: number | undefined;
+  cost?: number | undefined;
 }
 
 export interface Held {
@@ -63,6 +65,8 @@ export function consider(limits: JobLimits, before: Held, nowMs: number, look: L
   // Without a look, the job may have done something since.
   if (look.activity !== undefined) add('idle_timeout', Math.max(0, nowMs - held.activeAtMs - (look.lagMs ?? 0)));
   add('disk_gib', look.diskBytes);
+  add('max_tokens', look.tokens);
+  add('max_cost', look.cost);
   const most = uses.filter(({ used, allowed }) => used >= allowed * noticeShare);
   const notices = most.filter(({ limit }) => !held.noticed.includes(limit));
   // Space that was freed can be used again.

@@ -1,21 +1,24 @@
 /** The limits of a job, and how far it has used them. */
 import * as v from 'valibot';
 import { formatBytes } from '../lib/format-bytes.ts';
+import { formatCost } from '../lib/format-cost.ts';
 import { formatDuration } from '../lib/format-duration.ts';
 
 /** In the configuration, in files, and in texts for people. */
-export const limitNames = ['max_duration', 'idle_timeout', 'disk_gib'] as const;
+export const limitNames = ['max_duration', 'idle_timeout', 'disk_gib', 'max_tokens', 'max_cost'] as const;
 export type LimitName = (typeof limitNames)[number];
 
 export function isLimitName(name: string): name is LimitName {
   return limitNames.some((known) => known === name);
 }
 
-/** Those that a job has: milliseconds, and bytes. */
+/** Those that a job has: milliseconds, bytes, tokens, and money. */
 export const JobLimits = v.object({
   max_duration: v.optional(v.number()),
   idle_timeout: v.optional(v.number()),
   disk_gib: v.optional(v.number()),
+  max_tokens: v.optional(v.number()),
+  max_cost: v.optional(v.number()),
 });
 export type JobLimits = v.InferOutput<typeof JobLimits>;
 
@@ -42,6 +45,8 @@ const sentences: Readonly<Record<LimitName, (used: string, allowed: string) => s
   idle_timeout: (used, allowed) =>
     `it had no output, network traffic or processor use for ${used}, and limits.idle_timeout is ${allowed}`,
   disk_gib: (used, allowed) => `it used ${used} of disk space, and limits.disk_gib is ${allowed}`,
+  max_tokens: (used, allowed) => `its models used ${used}, and limits.max_tokens is ${allowed}`,
+  max_cost: (used, allowed) => `its models cost ${used}, and limits.max_cost is ${allowed}`,
 };
 
 /** As a clause: which limit, how much was used, and how much is allowed. */
@@ -54,9 +59,14 @@ export const units: Readonly<Record<LimitName, { unit: string; perUnit: number }
   max_duration: { unit: 'seconds', perUnit: 1000 },
   idle_timeout: { unit: 'seconds', perUnit: 1000 },
   disk_gib: { unit: 'bytes', perUnit: 1 },
+  max_tokens: { unit: 'tokens', perUnit: 1 },
+  // In the currency of the prices.
+  max_cost: { unit: 'cost', perUnit: 1 },
 };
 
 /** For people. */
 export function describeAmount(limit: LimitName, amount: number): string {
-  return limit === 'disk_gib' ? formatBytes(amount) : formatDuration(amount);
+  if (limit === 'disk_gib') return formatBytes(amount);
+  if (limit === 'max_tokens') return `${amount.toLocaleString('en-US')} tokens`;
+  return limit === 'max_cost' ? formatCost(amount) : formatDuration(amount);
 }

@@ -1,3 +1,5 @@
+import { readJobUsage } from '../gateway/models/ledger.ts';
+import { sumUsage, tokensOf } from '../gateway/models/usage.ts';
 import { uptimeMs } from '../lib/clock.ts';
 import type { JobPaths } from '../shim/shim.ts';
 import { limitsFolder, readReached, readState } from './files.ts';
@@ -10,7 +12,7 @@ export interface LimitState {
   used: number | undefined;
 }
 
-/** Empty for a job without limits. What a job that is over has used is known only of the limit that ended it. */
+/** Empty for a job without limits. What a job that is over has used is known of its models and of the limit that ended it. */
 export async function readLimitStates(
   job: Pick<JobPaths, 'folder'>,
   limits: JobLimits | undefined,
@@ -24,10 +26,17 @@ export async function readLimitStates(
     max_duration: state && now - state.held.startedAtMs,
     idle_timeout: state && now - state.held.activeAtMs,
     disk_gib: state?.diskBytes,
+    ...(await readModelUses(job)),
   };
   return toLimitStates(limits).map(({ limit, allowed }) => {
     return { limit, allowed, used: reached?.limit === limit ? reached.used : used[limit] };
   });
+}
+
+/** Also of a job that is over, until its record is archived. */
+async function readModelUses({ folder }: Pick<JobPaths, 'folder'>): Promise<Record<'max_tokens' | 'max_cost', number>> {
+  const used = sumUsage(await readJobUsage(folder).catch(() => []));
+  return { max_tokens: tokensOf(used), max_cost: used.cost ?? 0 };
 }
 
 /** Without what is used. */

@@ -3,6 +3,8 @@
  * as the job does. Each limit is held by a loop of its own, so that a slow engine delays no other.
  */
 import { join } from 'node:path';
+import { readJobUsage, sizeOfUsage } from '../gateway/models/ledger.ts';
+import { roundCost, sumUsage, tokensOf } from '../gateway/models/usage.ts';
 import { uptimeMs } from '../lib/clock.ts';
 import { formatError } from '../lib/errors.ts';
 import { exists } from '../lib/files.ts';
@@ -46,6 +48,7 @@ const minDiskPauseMs = 1500;
 const diskPauseFactor = 4;
 /** A job that goes on writing is killed at once when it has used so much of the limit. */
 const diskOverrun = 1.25;
+const usageCheckMs = 500;
 
 /** Resolves when the job is over. Rejects with the reason of the signal, or if the files cannot be read. */
 export async function runWarden({ folder, env, writeLine, signal }: WardenOptions): Promise<void> {
@@ -129,6 +132,21 @@ export async function runWarden({ folder, env, writeLine, signal }: WardenOption
     }
   }
 
+  /** The gateway counts in a file, and refuses further calls. */
+  async function holdUsage({ max_tokens, max_cost }: JobLimits): Promise<void> {
+    if (max_tokens === undefined && max_cost === undefined) return;
+    let sizeBefore = 0;
+    for (;;) {
+      const size = await sizeOfUsage(task.folder).catch((error: unknown) => report('read the tokens', error));
+      if (size !== undefined && size !== sizeBefore) {
+        const used = sumUsage(await readJobUsage(task.folder));
+        take(uptimeMs(), { tokens: tokensOf(used), cost: roundCost(used.cost ?? 0) });
+        sizeBefore = size;
+      }
+      await sleep(usageCheckMs, whileRunning);
+    }
+  }
+
   async function endJob(use: LimitUse): Promise<void> {
     if (before === undefined) {
       await retry(() => markReached(folder, use), 'record the limit');
@@ -155,7 +173,10 @@ export async function runWarden({ folder, env, writeLine, signal }: WardenOption
   }
 
   await save();
-  const holding = [holdDuration(limits), holdIdleness(limits), holdDisk(limits), reached.then(endJob)];
+  const holding = [
+    ...[holdDuration(limits), holdIdleness(limits), holdDisk(limits), holdUsage(limits)],
+    reached.then(endJob),
+  ];
   for (const loop of holding) loop.catch((error: unknown) => whileRunning.aborted || report('hold a limit', error));
   try {
     await waitForEnd(task, folder, meter, signal);

@@ -116,6 +116,13 @@ export interface GetDefaultBranchesResponse {
   ErrorStatus?: number;
 }
 
+export const GetDefaultBranchesResponse = knownFields({
+  Type: v.literal('GetDefaultBranchesResponse'),
+  Items: v.nullish(v.array(knownFields({ Repo: v.string(), DefaultBranch: v.string() }))),
+  ErrorMessage: text,
+  ErrorStatus: v.fallback(v.optional(v.number()), undefined),
+});
+
 export type Response = PingResponse | InvokeAgentResponse | ListResponse | GetDefaultBranchesResponse;
 
 /** One comment of a review, or on a pull request. Missing texts are empty, missing numbers 0. */

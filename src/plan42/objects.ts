@@ -167,6 +167,24 @@ export const taskFields = {
 };
 export type Task = ObjectOf<typeof taskFields>;
 
+export const taskStates: readonly TaskState[] = ['Pending', 'Executing', 'Awaiting Code Review', 'Completed', 'Failed'];
+
+export const workstreamFields = {
+  WorkstreamId: v.string(),
+  TenantId: v.string(),
+  Name: v.string(),
+  Description: v.string(),
+  /** Empty without one. */
+  DefaultShortName: v.string(),
+  /** The number of its latest task. */
+  TaskCounter: integer,
+  /** Tasks of a paused workstream do not start. */
+  Paused: v.boolean(),
+  Deleted: v.boolean(),
+  ...versionFields,
+};
+export type Workstream = ObjectOf<typeof workstreamFields>;
+
 export const turnFields = {
   TenantId: v.string(),
   WorkstreamId: v.optional(v.string()),

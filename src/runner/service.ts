@@ -7,6 +7,7 @@ import type { Config, RuntimeName } from '../config/schema.ts';
 import { startGithubEvents } from '../events/github-events.ts';
 import { GithubConnections } from '../github/connections.ts';
 import { whyUnreachable } from '../jobs/agent-server.ts';
+import { unboundSecrets } from '../jobs/credentials/collect.ts';
 import { garbageRules } from '../jobs/garbage/garbage.ts';
 import { Jobs } from '../jobs/jobs.ts';
 import { Mirrors } from '../jobs/mirrors/mirrors.ts';
@@ -182,6 +183,7 @@ export async function runService(options: ServiceOptions): Promise<void> {
   slots.report = () => pool.reportSlots();
   const identity = { tenant_id: tenantId, runner_id: runnerId, instance_id: instance.id };
   logStart(logger, { config, version: options.version, runtime: runtime.name, ...identity });
+  warnOfUnboundSecrets(config, env, logger);
   tokenWatch.check();
   for (const reason of runtime.warnings ?? []) logger.warn('runtime warning', { reason });
   const agentsChecked = whyUnreachable(runtime, config.runner.url).then((unreachable) => {
@@ -268,4 +270,13 @@ function logStart(
   if (config.runner.skipSslVerify)
     logger.warn('server certificate not verified', { setting: 'runner.skip_ssl_verify' });
   if (fields.runtime === 'host') logger.warn('jobs run without isolation', { runtime: fields.runtime });
+}
+
+/** The values of secrets are never logged. */
+function warnOfUnboundSecrets({ jobs, credentials, credentialTables }: Config, env: NodeJS.ProcessEnv, logger: Logger) {
+  if (credentials.broker === 'off') return;
+  const variables = new Map(jobs.env.map(({ name, value = env[name] ?? '' }) => [name, value]));
+  const names = unboundSecrets(variables, credentialTables);
+  const remedy = 'name their hosts in [credentials.NAME] tables';
+  if (names.length > 0) logger.warn('variables of jobs look like secrets', { variables: names.join(' '), remedy });
 }

@@ -126,6 +126,7 @@ export function createHostRuntime({ settings, given, caFile, knownJobs, ...optio
         : process.platform === 'linux'
           ? undefined
           : 'this system does not report it',
+    whyNoWall: async () => noWall('host'),
     pull: async () => ({}),
     start,
     wasStarted: (job) => shim.wasStarted(job.folder),

@@ -143,6 +143,11 @@ export interface Runtime {
   importImage?(name: string, archive: AsyncIterable<Uint8Array>, signal?: AbortSignal): Promise<void>;
   /** Why it cannot be measured whether a job does anything, or how much disk space it uses; undefined if it can. */
   whyUnmeasured(what: 'activity' | 'disk'): Promise<string | undefined>;
+  /**
+   * Returns what keeps jobs from being behind a wall, as far as that is known without a job. Undefined if nothing does; a job
+   * whose wall does not stand is refused all the same.
+   */
+  whyNoWall(): Promise<UserError | undefined>;
   /** Settings that the runtime cannot apply, one sentence each. */
   readonly warnings?: readonly string[];
   /** Makes the image available according to the policy. @throws RuntimeError */

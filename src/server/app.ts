@@ -15,6 +15,7 @@ import type { Timing } from './core/timing.ts';
 import { TokenEnds, warnOfTokenEnds } from './core/token-ends.ts';
 import type { Tokens } from './core/tokens.ts';
 import { expireTurns } from './core/turn-expiry.ts';
+import { WorkstreamStarter } from './core/workstreams.ts';
 import type { Repositories } from './git/repositories.ts';
 import { authenticate } from './http/access.ts';
 import { createDispatcher } from './http/dispatch.ts';
@@ -26,6 +27,7 @@ import { checkSignedRequest, maxSkewMs } from './http/signed-requests.ts';
 import { createPageFiles } from './page/page-files.ts';
 import type { SignInLinks } from './page/sign-in-links.ts';
 import { accessKeyRoutes } from './routes/access-keys.ts';
+import { activeTurnRoutes } from './routes/active-turns.ts';
 import { endedTurnRoutes } from './routes/ended-turns.ts';
 import { environmentRoutes } from './routes/environments.ts';
 import { githubConnectionRoutes } from './routes/github-connections.ts';
@@ -37,11 +39,14 @@ import { repositoryRoutes } from './routes/repositories.ts';
 import { runnerQueueRoutes } from './routes/runner-queues.ts';
 import { runnerTokenRoutes } from './routes/runner-tokens.ts';
 import { runnerRoutes } from './routes/runners.ts';
+import { shortNameRoutes } from './routes/short-names.ts';
 import { taskRoutes } from './routes/tasks.ts';
 import { tenantRoutes } from './routes/tenants.ts';
 import { turnLogRoutes } from './routes/turn-logs.ts';
 import { turnNetworkRoutes } from './routes/turn-networks.ts';
 import { turnRoutes } from './routes/turns.ts';
+import { workstreamTaskRoutes } from './routes/workstream-tasks.ts';
+import { workstreamRoutes } from './routes/workstreams.ts';
 import { UsedSignatures } from './sigv4/used-signatures.ts';
 import type { QueueKey } from './store/runner-queues.ts';
 import type { Store } from './store/store.ts';
@@ -87,12 +92,14 @@ export function createApp(options: AppOptions): App {
   const deps = { ...options, events, broker, roundRobin, machines, liveRequests, history, tokenEnds };
   const signatures = { usedSignatures: new UsedSignatures(clock, 2 * maxSkewMs), url: options.url };
   const scheduler = new Scheduler(deps);
+  const workstreamStarter = new WorkstreamStarter(deps);
   const watches = new Set<Promise<void>>();
   const watch = (queue: QueueKey, firstAfterMs: number) => {
     const watched = watchQueue(deps, queue, firstAfterMs).finally(() => watches.delete(watched));
     watches.add(watched);
   };
 
+  events.on('workstreamsChanged', () => workstreamStarter.startSoon());
   events.on('turnAdded', (turn) => scheduler.send(turn));
   events.on('turnsToSend', () => scheduler.sendAll());
   events.on('queueUsable', () => scheduler.sendAll());
@@ -122,6 +129,7 @@ export function createApp(options: AppOptions): App {
     for (const queue of store.runnerQueues.select('')) watch(queue, Math.random() * timing.healthCheckIntervalMs);
     await Promise.all([
       scheduler.keepScanning(),
+      workstreamStarter.keepStarting(),
       expireTurns(deps),
       sampleQueues(deps),
       watchStorage(deps),
@@ -138,6 +146,10 @@ export type RouteDeps = Parameters<typeof tenantRoutes>[0] &
   Parameters<typeof environmentRoutes>[0] &
   Parameters<typeof taskRoutes>[0] &
   Parameters<typeof turnLogRoutes>[0] &
+  Parameters<typeof activeTurnRoutes>[0] &
+  Parameters<typeof workstreamRoutes>[0] &
+  Parameters<typeof workstreamTaskRoutes>[0] &
+  Parameters<typeof shortNameRoutes>[0] &
   Parameters<typeof turnNetworkRoutes>[0] &
   Parameters<typeof runnerRoutes>[0] &
   Parameters<typeof runnerTokenRoutes>[0] &
@@ -156,6 +168,10 @@ export function servedRoutes(deps: RouteDeps): Route[] {
     ...taskRoutes(deps),
     ...turnRoutes(deps),
     ...turnLogRoutes(deps),
+    ...activeTurnRoutes(deps),
+    ...workstreamRoutes(deps),
+    ...workstreamTaskRoutes(deps),
+    ...shortNameRoutes(deps),
     ...turnNetworkRoutes(deps),
     ...runnerRoutes(deps),
     ...runnerTokenRoutes(deps),

@@ -6,6 +6,7 @@ import { chmod, rm } from 'node:fs/promises';
 import { join } from 'node:path';
 import { isDeepStrictEqual } from 'node:util';
 import { writeCredentials } from '../gateway/credentials.ts';
+import { keepUsage } from '../gateway/models/ledger.ts';
 import {
   type EgressPolicy,
   keptReportFile,
@@ -77,8 +78,9 @@ export async function hasWall(job: JobPaths): Promise<boolean> {
 /** Ends the gateway of a job whose container is gone, and removes its files. Does nothing if the job has none. */
 export async function lowerWall(job: JobPaths): Promise<void> {
   await shim.stopCompanion(egressFolder(job));
-  // Complete now, and needed until the job's record is archived.
+  // Both are complete now, and needed until the job's record is archived.
   const report = join(egressFolder(job), reportFile);
   if (await exists(report)) await move(report, join(job.folder, keptReportFile));
+  await keepUsage(job.folder);
   await rm(egressFolder(job), { recursive: true, force: true });
 }

@@ -51,6 +51,8 @@ export async function startSecureHost(
 
 export interface BrokeredGateway extends AsyncDisposable {
   gateway: TestGateway;
+  /** The variables of proxies and authorities, for programs. */
+  env: NodeJS.ProcessEnv;
   /** Runs a program as an agent would. Never rejects because of its exit code. */
   run: (command: string, args: readonly string[], env?: NodeJS.ProcessEnv) => Promise<RunResult>;
 }
@@ -104,14 +106,11 @@ export async function startBrokeredGateway(options: BrokeredOptions): Promise<Br
   const { port } = forwarder.address() as AddressInfo;
   for (const name of ['additional.pem', 'bundle.pem'])
     await writeFile(join(gateway.folder, name), certificates.authority + host.authority);
-  const base = {
-    PATH: process.env['PATH'],
-    HOME: gateway.folder,
-    ...proxyVariables(port),
-    ...authorityVariables(gateway.folder),
-  };
+  const own = { ...proxyVariables(port), ...authorityVariables(gateway.folder) };
+  const base = { PATH: process.env['PATH'], HOME: gateway.folder, ...own };
   return {
     gateway,
+    env: own,
     run: (command, args, env) =>
       new Promise((resolve) => {
         const child = execFile(command, args, { env: { ...base, ...env } }, (error, stdout, stderr) => {

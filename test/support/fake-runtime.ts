@@ -97,6 +97,7 @@ export function createFakeRuntime(): FakeRuntime {
     },
     isInstalled: async () => true,
     whyUnmeasured: async () => undefined,
+    whyNoWall: async () => undefined,
     checkReady: async () =>
       runtime.isReady ? { ready: true, detail: 'fake' } : { ready: false, reason: 'it is down', remedy: 'Wait.' },
     pull: async (image, _policy, signal) => {

@@ -20,6 +20,8 @@ export async function startProxy(port: number, { refusal }: { refusal?: number }
     const { pathname, search } = new URL(request.url ?? '');
     const { method, headers } = request;
     const onward = httpRequest({ host: '127.0.0.1', port, path: pathname + search, method, headers }, (answer) => {
+      // The client may have gone.
+      if (response.destroyed) return void answer.destroy();
       response.writeHead(answer.statusCode ?? 502, answer.headers);
       pipeline(answer, response, () => {});
     });

@@ -243,6 +243,22 @@ suite('a branch', { timeout: 600_000 }, () => {
     assert.equal(await git.git('acme/app', 'show', `${branch}:greeting.txt`), 'hello');
   });
 
+  test('is pushed to its end if the turn is stopped meanwhile', async (t) => {
+    const { git, turn } = await setUpAgent(t);
+    const stop = new AbortController();
+    // Its pack needs more than one write.
+    const work = ({ folder }: AgentTask) => writeFile(join(folder, 'data'), randomBytes(5 << 20));
+    git.intercept = ({ url }) => {
+      if (url?.endsWith('/git-receive-pack')) stop.abort();
+      return false;
+    };
+    const { turn: result, exitCode } = await turn(work, { signal: stop.signal });
+    assert.deepEqual([exitCode, result.Status, result.ErrorMessage], [143, 'Failed', 'stopped']);
+    const commit = await git.git('acme/app', 'rev-parse', branch);
+    assert.equal(result.CommitInfo?.['acme/app']?.LastCommitHash, commit);
+    assert.equal(await git.git('acme/app', 'diff', '--name-only', `main..${branch}`), 'data');
+  });
+
   test('is pushed where the turn says, whatever the agent configures', async (t) => {
     const { git, turn } = await setUpAgent(t);
     const { turn: result } = await turn(async (task) => {

@@ -3,6 +3,7 @@ import { runtimeNames } from '../../config/schema.ts';
 import type { CliContext } from '../context.ts';
 import { collect, inputPath } from '../options.ts';
 import { withLocationOptions } from '../server/location.ts';
+import { runNetworks } from './network-names.ts';
 import type { RunOptions } from './options.ts';
 import type { ServeOptions } from './service/serve.ts';
 
@@ -22,8 +23,12 @@ Examples:
   plan42 run --agent claude "Fix the failing test"
   plan42 run --image me/agent:1 --dirty --apply "Finish what I began"
   plan42 run --turn 8f46cade "Rename it, and add a test"
-  plan42 run --allow npm --allow docs.example.com "Update the dependencies"
+  plan42 run --allow docs.example.com "Update the dependencies"
+  plan42 run --network minimal "Explain the failing test"
   git log -5 | plan42 run --agent claude --prompt-file -`;
+
+const networkHelp =
+  'what the agent may reach: its model and package registries, its model alone, every public host, or anything, with its keys inside; default: $PLAN42_RUN_NETWORK, or packages where that can be enforced';
 
 /** `plan42 run`, and the service behind it. */
 export function addRunCommands(program: Command, context: CliContext): void {
@@ -37,7 +42,8 @@ export function addRunCommands(program: Command, context: CliContext): void {
     .option('--model <name>', 'model, if not the default of the agent')
     .option('--title <title>', 'title of the task; default: the first line of the prompt')
     .option('--env <name[=value]>', 'variable for the agent; without a value, a secret from the environment', collect)
-    .option('--allow <host>', 'limit the network of the agent to this host, and those it needs; repeatable', collect)
+    .addOption(new Option('--network <hosts>', networkHelp).choices(runNetworks))
+    .option('--allow <host>', 'let the agent reach this host or preset too; repeatable', collect)
     .option('--dirty', 'include uncommitted changes, and files that git does not ignore')
     .option('--turn <task>', 'add a turn to this task, instead of a new task')
     .option('--apply', 'apply the changes to your files, without a commit')

@@ -94,6 +94,7 @@ async function follow(context: CliContext, { server, turn, options }: FinishInpu
     if (interruption.decision() === 'detach') return undefined;
     await cancel(context, options, turn);
     throw new UserError(`turn ${turn.TurnIndex} of task ${turn.TaskId} was cancelled`, {
+      remedy: `See what it had done with "plan42 task diff ${turn.TaskId.slice(0, 8)}".`,
       exitCode: ExitCode.interrupted,
     });
   }

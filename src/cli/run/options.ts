@@ -1,5 +1,6 @@
 import type { LocationOptions } from '../server/location.ts';
 import type { AgentOptions } from './choose-agent.ts';
+import type { RunNetwork } from './network-names.ts';
 
 /** Options for the result of a turn. */
 export interface ResultOptions {
@@ -14,7 +15,9 @@ export interface RunOptions extends LocationOptions, AgentOptions, ResultOptions
   title?: string;
   model?: string;
   env?: string[];
-  /** Hosts that the agent may reach, and then nothing else. */
+  /** Undefined: limited, if this machine can limit it. */
+  network?: RunNetwork;
+  /** More hosts that it may reach. */
   allow?: string[];
   dirty?: boolean;
   /** The task that gets another turn. */

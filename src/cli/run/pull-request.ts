@@ -30,11 +30,32 @@ export interface GithubRemote {
   repo: string;
 }
 
-/** Parses the URL of a remote, in any form that git knows. Undefined if it cannot be a repository at GitHub. */
-export function parseGithubRemote(text: string): GithubRemote | undefined {
+/** Parses the URL of a remote, in any form that git knows. Undefined if it is no address of a server. */
+export function parseRemote(text: string): URL | undefined {
   const scp = /^(?:[\w.-]+@)?([\w.-]+):(?!\/\/)(.+)$/.exec(text);
   const url = scp === null ? URL.parse(text) : URL.parse(`ssh://${scp[1]}/${scp[2]}`);
-  if (url === null || !/^(?:https?|ssh|git\+ssh|git):$/.test(url.protocol)) return undefined;
+  return url !== null && /^(?:https?|ssh|git\+ssh|git):$/.test(url.protocol) ? url : undefined;
+}
+
+/** The URL of the remote that a pull request would go to. Undefined without one. */
+export async function findRemoteUrl(repository: LocalRepository): Promise<string | undefined> {
+  const remote = await remoteOf(repository).catch((error: unknown) => {
+    if (error instanceof UserError) return undefined;
+    throw error;
+  });
+  return remote === undefined ? undefined : tryGit(repository.git, ['remote', 'get-url', '--push', remote]);
+}
+
+/** The repository at github.com that a pull request would go to, `org/repo`. Undefined if it is elsewhere. */
+export async function githubRepoOf(repository: LocalRepository): Promise<string | undefined> {
+  const { url, repo } = parseGithubRemote((await findRemoteUrl(repository)) ?? '') ?? {};
+  return url === 'https://github.com' ? repo : undefined;
+}
+
+/** Parses the URL of a remote, in any form that git knows. Undefined if it cannot be a repository at GitHub. */
+export function parseGithubRemote(text: string): GithubRemote | undefined {
+  const url = parseRemote(text);
+  if (url === undefined) return undefined;
   const [, repo] = /^\/+([\w.-]+\/[\w.-]+?)(?:\.git)?\/*$/.exec(url.pathname) ?? [];
   if (repo === undefined || url.hostname === '') return undefined;
   // GitHub's host for SSH through firewalls.

@@ -1,6 +1,7 @@
 /** `plan42 run`: a prompt becomes a task for the repository that the user is in, and its result comes back as a branch. */
 import { randomUUID } from 'node:crypto';
 import { featureBranchName } from '../../agent/git/branch-name.ts';
+import { isGithubKey } from '../../jobs/credentials/collect.ts';
 import { ExitCode, isAbort, UserError } from '../../lib/errors.ts';
 import type { AdminTask, AdminTurn } from '../../plan42/admin-objects.ts';
 import { ApiError } from '../../plan42/errors.ts';
@@ -17,7 +18,6 @@ import { personalWords } from '../server/task-words.ts';
 import { addTurn } from '../server/turn/create.ts';
 import { type ServerConnection, withServer } from '../server/with-server.ts';
 import { ensureAgentImage } from './agent-image.ts';
-import { allowHosts } from './allow-hosts.ts';
 import { type ChosenAgent, chooseAgent } from './choose-agent.ts';
 import { chooseEngine } from './choose-runtime.ts';
 import { finishTurn } from './finish.ts';
@@ -25,8 +25,10 @@ import { requireWorkTree } from './git/changes.ts';
 import { fetchTask, hostedRemote, pushCommit, pushOwnCommits } from './git/exchange.ts';
 import { explainingGit } from './git/explain.ts';
 import { authorOf, commitOfWorkTree, type LocalRepository, openRepository } from './git/local-repository.ts';
+import { decideNetwork, requireLimits } from './network.ts';
+import { updateEnvironment } from './next-environment.ts';
 import type { RunOptions } from './options.ts';
-import { preparePullRequest } from './pull-request.ts';
+import { githubRepoOf, preparePullRequest } from './pull-request.ts';
 import { ensureService } from './service/ensure.ts';
 
 /** @throws UserError also if the turn failed */
@@ -51,13 +53,16 @@ async function runPrompt(
 ): Promise<void> {
   const repository = await openRepository(context, '.');
   if (options.apply) requireWorkTree(repository);
+  const variables = (options.env ?? []).map((text) => parseEnvVar(text, context.env));
   // Its obstacles must show before an agent works for an hour.
   const pullRequest = options.pr ? await preparePullRequest(context, repository) : undefined;
+  const isLimited = options.allow !== undefined || (options.network !== undefined && options.network !== 'open');
+  if (options.turn !== undefined && isLimited && isLocal(options)) await requireLimits(context);
   const start =
     options.turn === undefined
-      ? await newTask(context, repository, { prompt, options })
+      ? await newTask(context, repository, { prompt, options, variables })
       : (server: ServerConnection) =>
-          nextTurn(context, server, repository, { id: options.turn ?? '', prompt, allow: options.allow });
+          nextTurn(context, server, repository, { id: options.turn ?? '', prompt, options, variables });
   await withServer(context, { ...options, personal: true }, async (server) => {
     const { task, turn } = await start(server);
     onCreated();
@@ -65,8 +70,10 @@ async function runPrompt(
   });
 }
 
+const isLocal = ({ server, data }: RunOptions) => server === undefined && data === undefined;
+
 function checkOptions(options: RunOptions): void {
-  const { apply, pr, detach, turn, dirty, image, agent, title, env, allow, container } = options;
+  const { apply, pr, detach, turn, dirty, image, agent, title, allow, container, network } = options;
   const reject = (message: string, remedy: string) => {
     throw new UserError(message, { remedy, exitCode: ExitCode.usage });
   };
@@ -74,14 +81,18 @@ function checkOptions(options: RunOptions): void {
     const remedy = 'Omit --detach, or use "plan42 task apply" when the task is finished.';
     reject('--detach cannot be used with --apply or --pr', remedy);
   }
-  if (turn !== undefined && [dirty, image, agent, title, env].some((option) => option !== undefined)) {
-    reject('--turn cannot be used with options for a new task', 'Omit --dirty, --image, --agent, --title and --env.');
+  if (turn !== undefined && [dirty, image, agent, title].some((option) => option !== undefined)) {
+    reject('--turn cannot be used with options for a new task', 'Omit --dirty, --image, --agent and --title.');
   }
-  if (allow !== undefined && !container)
+  const limit = network !== undefined && network !== 'open' ? '--network' : allow && '--allow';
+  if (limit !== undefined && !container) {
     reject(
-      '--allow cannot be used with --no-container: only the network of a container is limited',
+      `${limit} cannot be used with --no-container: only the network of a container is limited`,
       'Omit one of them.',
     );
+  }
+  if (allow !== undefined && network === 'open')
+    reject('--allow cannot be used with --network open, which allows every host', 'Omit one of them.');
   for (const host of allow ?? []) requireHost(host);
 }
 
@@ -106,44 +117,57 @@ interface Started {
   turn: AdminTurn;
 }
 
-interface NewTaskInput {
+interface PromptInput {
   prompt: string;
+  options: Pick<RunOptions, 'allow' | 'network'>;
+  /** Those of `--env`. */
+  variables: readonly EnvVar[];
+}
+
+interface NewTaskInput extends PromptInput {
   options: RunOptions;
 }
 
 /** Checks what can be checked without the server, starts the service, and returns the work with it. */
-async function newTask(context: CliContext, repository: LocalRepository, { prompt, options }: NewTaskInput) {
-  const { env, stderr } = context;
-  const variables = (options.env ?? []).map((text) => parseEnvVar(text, env));
+async function newTask(context: CliContext, repository: LocalRepository, input: NewTaskInput) {
+  const { options } = input;
+  const { stderr } = context;
   const agent = chooseAgent(context, options);
   if (agent.reason !== undefined) stderr.write(`${agent.reason}\n`);
-  const isLocal = options.server === undefined && options.data === undefined;
-  const engine = options.container && (isLocal || agent.image === undefined) ? await chooseEngine(context) : undefined;
+  const isOwn = isLocal(options);
+  const engine = options.container && (isOwn || agent.image === undefined) ? await chooseEngine(context) : undefined;
   const image =
     agent.image ??
     (await ensureAgentImage(context, agent.name ?? '', { engine: engine ?? 'docker', workTree: repository.workTree }));
-  if (isLocal) await ensureService(context, engine ?? 'host');
+  if (isOwn) await ensureService(context, engine ?? 'host');
   const notes = [...repository.notes];
   if (repository.isDirty && !options.dirty)
     notes.push('Uncommitted changes are not sent to the agent. To include them, add --dirty.');
   for (const note of notes) stderr.write(`${note}\n`);
+  const network = options.container
+    ? await decideNetwork(context, {
+        ...{ options, repository, variables: [...agent.variables, ...input.variables], agentHosts: agent.hosts },
+        engine: isOwn ? engine : undefined,
+      })
+    : undefined;
+  for (const note of network?.notes ?? []) stderr.write(`${note}\n`);
   const commit = options.dirty ? await commitOfWorkTree(repository) : repository.head;
   return (server: ServerConnection) =>
-    createTask(context, server, repository, { prompt, options, agent, image, variables, commit });
+    createTask(context, server, repository, { ...input, agent, image, commit, hosts: network?.hosts });
 }
 
 interface TaskInput extends NewTaskInput {
   agent: ChosenAgent;
   image: string;
-  variables: readonly EnvVar[];
   commit: string;
+  hosts: string[] | undefined;
 }
 
 async function createTask(
   context: CliContext,
   { client, location, tenantId }: ServerConnection,
   repository: LocalRepository,
-  { prompt, options, agent, image, variables, commit }: TaskInput,
+  { prompt, options, agent, image, variables, commit, hosts }: TaskInput,
 ): Promise<Started> {
   const taskId = randomUUID();
   const title = options.title ?? titleOf(prompt);
@@ -158,7 +182,7 @@ async function createTask(
     Description: 'Created by "plan42 run".',
     DockerImage: image,
     Repos: [repo],
-    ...(options.allow !== undefined && { AllowedHosts: [...new Set([...options.allow, ...agent.hosts])] }),
+    ...(hosts !== undefined && { AllowedHosts: hosts }),
     EnvVars: mergeVariables([
       ...(await identityVariables(repository)),
       ...folderVariable(repository),
@@ -167,12 +191,15 @@ async function createTask(
     ]),
     Ephemeral: true,
   });
+  const branches = { FeatureBranch: featureBranchName(title, taskId), TargetBranch: base };
+  const ofGithub = variables.some(({ Name }) => isGithubKey(Name)) ? await githubRepoOf(repository) : undefined;
   const task = await client.createTask(taskId, {
     Title: title,
     Prompt: prompt,
     EnvironmentId: environment.EnvironmentId,
     ...(options.model !== undefined && { Model: options.model }),
-    RepoInfo: { [repo]: { FeatureBranch: featureBranchName(title, taskId), TargetBranch: base } },
+    // With a token, the agent may work there on the branch of the task.
+    RepoInfo: { [repo]: branches, ...(ofGithub !== undefined && { [ofGithub]: { ...branches, TargetBranch: '' } }) },
   });
   return { task, turn: await client.getTurn(taskId, 1) };
 }
@@ -203,14 +230,14 @@ function mergeVariables(variables: readonly EnvVar[]): EnvVar[] {
 }
 
 /** Adds a turn, whose agent also gets what the user has committed to the branch of the task. */
-export async function nextTurn(
-  { stderr }: CliContext,
+async function nextTurn(
+  { env, stderr }: CliContext,
   { client, location, tenantId }: ServerConnection,
   repository: LocalRepository,
-  { id, prompt, allow = [] }: { id: string; prompt: string; allow?: readonly string[] | undefined },
+  { id, prompt, options: { allow = [], network }, variables }: PromptInput & { id: string },
 ): Promise<Started> {
   const task = await findTask(client, id, personalWords);
-  if (allow.length > 0) await allowHosts(client, task, allow);
+  await updateEnvironment(client, task, { hosts: allow, network, repository, variables, env });
   const info = task.RepoInfo?.[hostedRepo(repository.hostedName)];
   if (info?.FeatureBranch) {
     const remote = hostedRemote(repository, location, tenantId);

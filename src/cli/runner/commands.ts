@@ -26,8 +26,9 @@ Examples:
 The runner writes this log however it was started, and rotates it.`;
 
 const doctorExamples = `
-Starts one container, made of what is installed, that calls the server as agents
-do, and removes it again: that takes a few seconds, at most two minutes. With
+Starts containers, made of what is installed, and removes them again: they call
+the server as agents do, also from behind the wall, use a credential, and end at
+a limit. That takes a few seconds, at most two minutes. With
 --quick, it starts nothing and ends within ten seconds. The exit code is 0 if no
 check failed, otherwise that of the first failed check: 3 configuration,
 4 token, 5 container runtime, 1 others.

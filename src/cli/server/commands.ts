@@ -1,6 +1,7 @@
 import type { Command } from 'commander';
 import type { CliContext } from '../context.ts';
 import { resolvedPath } from '../options.ts';
+import { addAccessKeyCommands } from './access-key/commands.ts';
 import type { BackupOptions } from './backup.ts';
 import { addConnectionCommands } from './connection/commands.ts';
 import { addEnvironmentCommands } from './environment/commands.ts';
@@ -76,6 +77,7 @@ export function addServerCommands(program: Command, context: CliContext): void {
       (await import('./backup.ts')).restoreCommand(context, file, options),
     );
   addTokenCommands(server, context);
+  addAccessKeyCommands(server, context);
   addConnectionCommands(server, context);
   addEnvironmentCommands(server, context);
   addTaskCommands(server, context);

@@ -2,16 +2,39 @@
 import { createGithubGuard } from '../github-guard/guard.ts';
 import { guardedHosts } from '../github-guard/hosts.ts';
 import type { Target } from '../host-name.ts';
+import { openLedger } from '../models/ledger.ts';
+import { createModelGuard } from '../models/model-guard.ts';
 import type { EgressPolicy } from '../policy.ts';
 import type { Guard } from './hooks.ts';
 
 /** Returns the guards of a host, in the order in which they review a request. */
 export type FindGuards = (target: Target) => readonly Guard[];
 
-export function createGuards({ github }: Pick<EgressPolicy, 'github'>): FindGuards {
-  const githubGuards = github === undefined ? [] : [createGithubGuard(github)];
-  const githubHosts = new Set(github === undefined ? [] : guardedHosts(github.host));
-  // Without TLS, a host may be what redirects to it.
-  const ports = github === undefined ? [] : [github.port, ...(github.port === 443 ? [80] : [])];
-  return ({ host, port }) => (githubHosts.has(host.text) && ports.includes(port) ? githubGuards : []);
+interface GuardsOptions {
+  /** That of the gateway, which keeps the ledger of the models. */
+  folder: string;
+  policy: Pick<EgressPolicy, 'github' | 'models'>;
+  writeLine: (line: string) => void;
+}
+
+export async function createGuards({ folder, policy, writeLine }: GuardsOptions): Promise<FindGuards> {
+  const { github, models } = policy;
+  const guards = new Map<string, Guard[]>();
+  const add = (guard: Guard, hosts: readonly { host: string; port: number }[]) => {
+    for (const { host, port } of hosts) {
+      // Without TLS, a host may be what redirects to it.
+      for (const each of port === 443 ? [443, 80] : [port])
+        guards.getOrInsertComputed(`${host} ${each}`, () => []).push(guard);
+    }
+  };
+  if (github !== undefined) {
+    const { host, port } = github;
+    add(
+      createGithubGuard(github),
+      guardedHosts(host).map((name) => ({ host: name, port })),
+    );
+  }
+  if (models !== undefined)
+    add(createModelGuard({ policy: models, ledger: await openLedger(folder), writeLine }), models.hosts);
+  return ({ host, port }) => guards.get(`${host.text} ${port}`) ?? [];
 }

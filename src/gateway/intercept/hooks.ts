@@ -17,6 +17,8 @@ export interface InterceptedRequest {
 export interface Guard {
   /** Rejects only by mistake; the request is then refused with status 502. */
   review(request: InterceptedRequest, ask: Ask): Promise<Verdict>;
+  /** Whether WebSockets pass, whose content it does not see. They do not by default. */
+  passesWebSockets?: boolean;
 }
 
 export type Verdict = Pass | Respond;

@@ -1,95 +1,142 @@
 /** Counts the tokens of calls of models, and refuses calls once a limit is reached. */
-import * as v from 'valibot';
-import { tryParseJson } from '../../lib/json.ts';
-import type { Guard, InterceptedRequest, Respond, ResponseHead, ResponseTap, Verdict } from '../intercept/hooks.ts';
-import { type CallKind, callKind, modelInPath } from './call-kind.ts';
+import { systemClock } from '../../lib/clock.ts';
+import { formatCost } from '../../lib/format-cost.ts';
+import { valuesOf } from '../headers.ts';
+import type {
+  Guard,
+  InterceptedRequest,
+  Pass,
+  Respond,
+  ResponseHead,
+  ResponseTap,
+  Verdict,
+} from '../intercept/hooks.ts';
+import type { ModelPolicy } from '../policy.ts';
+import { type CallKind, callKind, modelInPath, providerOf } from './call-kind.ts';
 import type { Ledger } from './ledger.ts';
 import { createUsageReader } from './read-usage.ts';
+import { readRequestBody } from './request-body.ts';
 import { createResponseObjects } from './response-objects.ts';
-import { findPrice, type Price } from './usage.ts';
-
-export interface ModelLimits {
-  maxTokens?: number | undefined;
-  maxCost?: number | undefined;
-  prices: Readonly<Record<string, Price>>;
-}
+import { costOf, findPrice, roundCost, tokensOf, type Usage } from './usage.ts';
+import { withoutUsage } from './usage-chunk.ts';
 
 interface ModelGuardOptions {
-  limits: ModelLimits;
+  policy: Omit<ModelPolicy, 'hosts'>;
   ledger: Ledger;
   writeLine: (line: string) => void;
 }
 
-// Requests with images have megabytes.
-const maxRequestBytes = 64 << 20;
-const Body = v.object({ model: v.fallback(v.optional(v.string()), undefined) });
+interface Call {
+  kind: CallKind;
+  host: string;
+  model: string;
+  requestBytes: number;
+  startedAt: Date;
+  /** The request was changed, so that its stream ends with an object that the client did not ask for. */
+  asksForUsage: boolean;
+}
 
-export function createModelGuard({ limits, ledger, writeLine }: ModelGuardOptions): Guard {
-  const isLimited = limits.maxTokens !== undefined || limits.maxCost !== undefined;
+export function createModelGuard({ policy, ledger, writeLine }: ModelGuardOptions): Guard {
+  const { maxTokens, maxCost, prices } = policy;
+  const isLimited = maxTokens !== undefined || maxCost !== undefined;
+  /** Hosts that do not know the option which asks for usage. */
+  const withoutOption = new Set<string>();
 
   async function review(request: InterceptedRequest): Promise<Verdict> {
-    const kind = callKind(request.method, request.path);
+    const { host, path } = request;
+    const kind = callKind(request.method, path, host);
     if (kind === undefined) return { kind: 'pass' };
     if (kind === 'unknown')
       return isLimited ? refuse(request, 'this call of a model cannot be counted', remedies.other) : { kind: 'pass' };
     const reached = reachedLimit();
     if (reached !== undefined) return refuse(request, reached, remedies.raise);
-    const body = await readAll(request.body);
-    if (body === undefined)
-      return refuse(request, `the request has more than ${maxRequestBytes >> 20} MiB`, remedies.smaller);
-    const model = modelOf(body) || modelInPath(request.path);
-    if (limits.maxCost !== undefined && findPrice(limits.prices, model) === undefined) {
-      const what = model === '' ? 'its request does not name a model' : `the model ${shown(model)} has no price`;
-      return refuse(request, what, 'Set limits.prices for it, or use a model that has a price.');
-    }
+    // Without a limit, an estimate is better than a request that a host may not know.
+    const mayAsk = (isLimited || host === 'api.openai.com') && !withoutOption.has(host);
+    const body = await readRequestBody(request, { kind, mayAsk });
+    const model = body.model || modelInPath(path);
+    const problem = isLimited ? problemOf(body, model) : undefined;
+    if (problem !== undefined) return refuse(request, problem[0], problem[1]);
+    const call = { kind, host, model, requestBytes: body.bytes, startedAt: systemClock.date() };
     return {
       kind: 'pass',
-      body: only(body),
+      body: body.content,
+      ...(body.length !== undefined && { bodyLength: body.length }),
       // So that the response can be read as it passes.
       headers: ['Accept-Encoding', 'identity'],
-      onResponse: (head) => count(head, { kind, model, requestBytes: body.length }),
-    };
+      onResponse: (head) => count(head, { ...call, asksForUsage: body.asksForUsage }),
+    } satisfies Pass;
   }
 
   function reachedLimit(): string | undefined {
-    const { tokens, cost } = ledger.totals;
-    const { maxTokens = Infinity, maxCost = Infinity } = limits;
-    if (tokens >= maxTokens) return `the job has used ${tokens} tokens, and limits.max_tokens is ${maxTokens}`;
-    if (cost >= maxCost) return `the job has cost ${cost.toFixed(4)}, and limits.max_cost is ${maxCost}`;
+    const tokens = tokensOf(ledger.totals);
+    const { cost = 0 } = ledger.totals;
+    if (tokens >= (maxTokens ?? Infinity))
+      return `the models of the job have used ${tokens} tokens, and limits.max_tokens is ${maxTokens}`;
+    if (roundCost(cost) >= (maxCost ?? Infinity))
+      return `the models of the job have cost ${formatCost(cost)}, and limits.max_cost is ${maxCost}`;
     return undefined;
   }
 
-  function count(head: ResponseHead, facts: { kind: CallKind; model: string; requestBytes: number }) {
+  function problemOf(
+    { isWhole, isBackground }: Awaited<ReturnType<typeof readRequestBody>>,
+    model: string,
+  ): [what: string, remedy: string] | undefined {
+    if (!isWhole) return ['the request is too long to be counted', 'Send a smaller request.'];
+    if (isBackground) return ['a call in the background cannot be counted', 'Send it without "background".'];
+    if (maxCost === undefined || findPrice(prices, model) !== undefined) return undefined;
+    const what = model === '' ? 'its request does not name a model' : `the model ${shown(model)} has no price`;
+    const table = `[limits.prices.${model === '' ? '"MODEL"' : shown(model)}]`;
+    return [what, `Set its price in ${table} of the runner, or use a model that has one.`];
+  }
+
+  function count(head: ResponseHead, call: Call): ResponseTap | undefined {
     // Errors use no tokens.
-    if (head.status < 200 || head.status >= 300) return undefined;
-    const reader = createUsageReader(facts);
-    const isStream = contentType(head).startsWith('text/event-stream');
+    if (head.status < 200 || head.status >= 300) {
+      if (call.asksForUsage && (head.status === 400 || head.status === 422)) withoutOption.add(call.host);
+      return undefined;
+    }
+    const reader = createUsageReader(call);
+    const isStream = (valuesOf(head.rawHeaders, 'content-type')[0] ?? '').toLowerCase().startsWith('text/event-stream');
     const objects = createResponseObjects(isStream, (value) => reader.take(value));
+    const filter = call.asksForUsage && isStream ? withoutUsage() : undefined;
     let bytes = 0;
     return {
-      changes: false,
+      changes: filter !== undefined,
       write: (chunk) => {
         bytes += chunk.length;
         objects.write(chunk);
-        return undefined;
+        return filter?.write(chunk);
       },
       end: async (isComplete) => {
         objects.end();
-        await ledger.add(reader.finish({ isComplete, bytes })).catch((error: unknown) => {
-          writeLine(`plan42: models: cannot save the tokens of a call: ${String(error)}`);
-        });
-        return undefined;
+        await save(reader.finish({ isComplete, bytes }), call);
+        return filter?.end();
       },
-    } satisfies ResponseTap;
+    };
   }
 
-  return { review };
+  async function save(usage: Usage, { host, model, startedAt }: Call): Promise<void> {
+    // The response may have another name for the model.
+    const price = findPrice(prices, usage.model) ?? findPrice(prices, model);
+    const entry = {
+      ...usage,
+      provider: providerOf(host),
+      startedAt: startedAt.toISOString(),
+      completedAt: systemClock.date().toISOString(),
+      ...(price !== undefined && { cost: costOf(usage, price) }),
+    };
+    await ledger.add(entry).catch((error: unknown) => {
+      writeLine(`plan42: models: cannot save the tokens of a call: ${String(error)}`);
+    });
+  }
+
+  // Nothing that passes in a WebSocket is counted.
+  return { review, passesWebSockets: !isLimited };
 }
 
 const remedies = {
   raise: 'Raise the limit in the configuration of the runner, or split the task.',
   other: 'Use the API for messages, chat completions, responses or generateContent.',
-  smaller: 'Send a smaller request.',
 };
 
 /** In the shape that clients of the API show to their users. Status 403, because others are tried again. */
@@ -107,32 +154,6 @@ function refuse({ path }: InterceptedRequest, what: string, remedy: string): Res
     refused: { what, remedy },
     drains: true,
   };
-}
-
-/** Undefined if it is too long. */
-async function readAll(body: AsyncIterable<Uint8Array>): Promise<Buffer | undefined> {
-  const chunks: Uint8Array[] = [];
-  let size = 0;
-  for await (const chunk of body) {
-    size += chunk.length;
-    if (size > maxRequestBytes) return undefined;
-    chunks.push(chunk);
-  }
-  return Buffer.concat(chunks);
-}
-
-async function* only(body: Buffer): AsyncGenerator<Uint8Array> {
-  if (body.length > 0) yield body;
-}
-
-function modelOf(body: Buffer): string {
-  const parsed = v.safeParse(Body, tryParseJson(body.toString('utf8')));
-  return (parsed.success ? parsed.output.model : undefined) ?? '';
-}
-
-function contentType({ rawHeaders }: ResponseHead): string {
-  const index = rawHeaders.findIndex((name, n) => n % 2 === 0 && name.toLowerCase() === 'content-type');
-  return index < 0 ? '' : (rawHeaders[index + 1] ?? '').toLowerCase();
 }
 
 const shown = (model: string) => JSON.stringify(model.slice(0, 100));

@@ -1,16 +1,18 @@
 import assert from 'node:assert/strict';
-import { appendFile, mkdtemp, readFile, rm } from 'node:fs/promises';
+import { appendFile, mkdtemp, rm } from 'node:fs/promises';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { describe, test } from 'node:test';
 import { startBrokeredGateway, startSecureHost } from '../../../test/support/broker.ts';
 import { seededRandom } from '../../../test/support/random.ts';
+import { readTextIfExists } from '../../lib/read-file.ts';
+import type { ModelPolicy } from '../policy.ts';
 import { type CallKind, callKind, modelInPath } from './call-kind.ts';
-import { openLedger, parseUsage, usageFile } from './ledger.ts';
-import { createModelGuard, type ModelLimits } from './model-guard.ts';
+import { type LedgerEntry, openLedger, parseUsage, usageFile } from './ledger.ts';
 import { createUsageReader } from './read-usage.ts';
 import { createResponseObjects } from './response-objects.ts';
-import { costOf, findPrice, type Usage } from './usage.ts';
+import { costOf, findPrice, tokensOf, type Usage } from './usage.ts';
+import { withoutUsage } from './usage-chunk.ts';
 
 interface Response {
   status?: number;
@@ -31,7 +33,7 @@ interface Case extends Response {
 
 const sse = (...events: object[]) => events.map((event) => `data: ${JSON.stringify(event)}\n\n`).join('');
 const usage = (inputTokens: number, cachedInputTokens: number, cacheWriteTokens: number, outputTokens: number) => ({
-  ...{ inputTokens, cachedInputTokens, cacheWriteTokens, outputTokens },
+  ...{ inputTokens, cachedInputTokens, cacheWriteTokens, outputTokens, reasoningTokens: 0 },
   isEstimate: false,
 });
 const estimate = (inputTokens: number, outputTokens: number) => ({
@@ -156,7 +158,7 @@ const cases: Case[] = [
         },
       },
     ),
-    truth: usage(5, 3, 0, 17),
+    truth: { ...usage(5, 3, 0, 17), reasoningTokens: 11 },
   },
   {
     name: 'Gemini, a list',
@@ -228,100 +230,215 @@ test('a price is that of the longest beginning of the name', () => {
   assert.ok(Math.abs(costOf(million, prices['m-1-mini']) - 0.41) < 1e-9);
 });
 
-async function makeLedgerFolder() {
-  const folder = await mkdtemp(join(tmpdir(), 'plan42-ledger-'));
-  return { folder, [Symbol.asyncDispose]: () => rm(folder, { recursive: true }) };
-}
+const entry = (model: string, used: Omit<Usage, 'model'>, cost?: number): LedgerEntry => ({
+  model,
+  ...used,
+  provider: 'OpenAI',
+  startedAt: '2026-01-01T00:00:00.000Z',
+  completedAt: '2026-01-01T00:00:01.000Z',
+  ...(cost !== undefined && { cost }),
+});
 
 test('usage survives the gateway, also with half a line at its end', async () => {
-  await using dir = await makeLedgerFolder();
-  const prices = { m: { input: 1, output: 1 } };
-  const first = await openLedger(dir.folder, prices);
-  await Promise.all([1, 2, 3].map((n) => first.add({ model: 'm', ...usage(n, 0, 0, n) })));
-  await appendFile(join(dir.folder, usageFile), '{"model":"m","inputTok');
-  const second = await openLedger(dir.folder, prices);
-  assert.deepEqual(second.totals, { tokens: 12, cost: 12 / 1e6 });
-  await second.add({ model: 'm', ...usage(1, 0, 0, 0) });
-  assert.equal((await openLedger(dir.folder, prices)).totals.tokens, 13);
+  const path = await mkdtemp(join(tmpdir(), 'plan42-ledger-'));
+  await using dir = { path, [Symbol.asyncDispose]: () => rm(path, { recursive: true }) };
+  const first = await openLedger(dir.path);
+  await Promise.all([1, 2, 3].map((n) => first.add(entry('m', usage(n, 0, 0, n), n / 2))));
+  await appendFile(join(dir.path, usageFile), '{"model":"m","inputTok');
+  const second = await openLedger(dir.path);
+  assert.deepEqual([tokensOf(second.totals), second.totals.cost, second.totals.calls], [12, 3, 3]);
+  await second.add(entry('m', usage(1, 0, 0, 0)));
+  const { totals } = await openLedger(dir.path);
+  assert.deepEqual([tokensOf(totals), totals.cost, totals.calls], [13, 3, 4]);
   assert.equal(parseUsage('nonsense\n{}\n').length, 0);
 });
 
 /** A model behind the gateway of a job, which responds as the cases say, in turn. */
-async function startModel(limits: ModelLimits) {
+async function startModel(models: Omit<ModelPolicy, 'hosts'>) {
   await using undo = new AsyncDisposableStack();
-  const dir = undo.use(await makeLedgerFolder());
-  let next: Response = { body: '', isStream: false };
+  let next: Response | ((request: string) => Response | Promise<Response>) = { body: '', isStream: false };
   const host = undo.use(
     await startSecureHost(['model.example'], (request, response) => {
-      request.resume().once('end', () => {
-        const { status = 200, body, isStream, isCut } = next;
+      void (async () => {
+        const chunks = await Array.fromAsync(request as AsyncIterable<Buffer>);
+        const found = typeof next === 'function' ? await next(Buffer.concat(chunks).toString()) : next;
+        const { status = 200, body, isStream, isCut } = found;
         response.writeHead(status, { 'content-type': isStream ? 'text/event-stream' : 'application/json' });
         if (!isCut) response.end(body);
         else response.write(body, () => setImmediate(() => response.destroy()));
-      });
+      })();
     }),
   );
-  const ledger = await openLedger(dir.folder, limits.prices);
-  const guard = createModelGuard({ limits, ledger, writeLine: () => {} });
   const broker = undo.use(
     await startBrokeredGateway({
       host,
       intercepted: ['model.example'],
       credentials: [],
       values: {},
-      guards: () => [guard],
+      policy: { models: { ...models, hosts: [{ host: 'model.example', port: 443 }] } },
     }),
   );
   const owned = undo.move();
+  const { folder, lines } = broker.gateway;
   return {
-    ledger,
-    lines: broker.gateway.lines,
-    folder: dir.folder,
-    call: async (path: string, request: object, response: Response) => {
+    lines,
+    calls: async () => parseUsage((await readTextIfExists(join(folder, usageFile))) ?? ''),
+    call: async (path: string, request: object, response: typeof next, scheme = 'https') => {
       next = response;
-      const url = `https://model.example${path}`;
+      const url = `${scheme}://model.example${path}`;
       const args = ['-sS', '-w', '\n%{http_code}', '--data-binary', JSON.stringify(request), url];
       const { stdout } = await broker.run('curl', args);
       return { body: stdout.slice(0, stdout.lastIndexOf('\n')), status: Number(stdout.split('\n').at(-1)) };
     },
+    run: broker.run,
     [Symbol.asyncDispose]: () => owned.disposeAsync(),
   };
 }
 
 test('through the gateway, the tokens of every kind of call equal the truth, and responses pass unchanged', async () => {
   await using model = await startModel({ prices: {} });
-  let tokens = 0;
+  let counted = 0;
   for (const { name, path, truth, request = { model: 'm-1' }, ...response } of cases) {
     const { body, status } = await model.call(path, request, response);
     assert.equal(status, response.status ?? 200, name);
     assert.equal(body, response.body, name);
-    if (truth && !truth.isEstimate) {
-      tokens += truth.inputTokens + truth.cachedInputTokens + truth.cacheWriteTokens + truth.outputTokens;
-    } else tokens = model.ledger.totals.tokens;
-    assert.equal(model.ledger.totals.tokens, tokens, name);
+    const calls = await model.calls();
+    if (truth === undefined) assert.equal(calls.length, counted, name);
+    if (truth !== undefined && !truth.isEstimate) {
+      const { provider, startedAt, completedAt, ...last } = calls.at(-1) ?? assert.fail(name);
+      assert.deepEqual(last, { model: 'm-1', ...truth }, name);
+      assert.equal(provider, 'model.example');
+      assert.ok(startedAt <= completedAt);
+    }
+    counted = calls.length;
   }
-  const written = parseUsage(await readFile(join(model.folder, usageFile), 'utf8'));
-  assert.equal(written.length, cases.filter(({ truth }) => truth !== undefined).length);
+  assert.equal(counted, cases.filter(({ truth }) => truth !== undefined).length);
+});
+
+/** As an API of OpenAI: the usage is in a chunk of its own, for those who ask. */
+function streamChat(request: string): Response {
+  const { stream_options: options, stream } = JSON.parse(request);
+  assert.equal(stream, true);
+  const asks = options?.include_usage === true;
+  const last = { id: 'chat-1', model: 'm-1', choices: [], usage: chatUsage };
+  const chunks = [chatText('one'), chatText('two "usage"'), ...(asks ? [last] : [])];
+  return { isStream: true, body: `${sse(...chunks)}data: [DONE]\n\n` };
+}
+
+test('a chat stream is counted exactly, and a client sees the usage only if it asks', async () => {
+  await using model = await startModel({ maxTokens: 1000, prices: {} });
+  const request = '{"model":"m-1","stream":true,"seed":12345678901234567890,"stream_options":{"x":1.0}}';
+  let seen = '';
+  const host = (text: string) => {
+    seen = text;
+    return streamChat(text);
+  };
+  const plain = await model.call('/v1/chat/completions', { model: 'm-1', stream: true }, host);
+  const shown = sse(chatText('one'), chatText('two "usage"'));
+  assert.equal(plain.body, `${shown}data: [DONE]\n\n`);
+  const asked = { model: 'm-1', stream: true, stream_options: { include_usage: true } };
+  assert.match((await model.call('/v1/chat/completions', asked, host)).body, /"prompt_tokens":30/);
+  await model.run('curl', ['-sS', '-d', request, 'https://model.example/v1/chat/completions']);
+  assert.equal(seen, request.replace('"x":1.0', '"x":1.0,"include_usage":true'));
+  const calls = await model.calls();
+  assert.deepEqual(
+    calls.map(({ inputTokens, cachedInputTokens, outputTokens, isEstimate, responseId }) => {
+      return [inputTokens, cachedInputTokens, outputTokens, isEstimate, responseId];
+    }),
+    Array.from({ length: 3 }, () => [10, 20, 12, false, 'chat-1']),
+  );
+});
+
+test('a host that does not know the option is not asked again, and its calls are estimated', async () => {
+  await using model = await startModel({ maxTokens: 1000, prices: {} });
+  const strict = (text: string): Response =>
+    text.includes('stream_options') ? { status: 422, isStream: false, body: '{}' } : streamChat(text);
+  const request = { model: 'm-1', stream: true };
+  assert.equal((await model.call('/v1/chat/completions', request, strict)).status, 422);
+  assert.equal((await model.call('/v1/chat/completions', request, strict)).status, 200);
+  assert.deepEqual(
+    (await model.calls()).map(({ isEstimate, outputTokens }) => [isEstimate, outputTokens]),
+    [[true, Math.ceil('onetwo "usage"'.length / 3)]],
+  );
+});
+
+test('the filter of the usage passes everything else, in pieces of any size', () => {
+  const last = { choices: [], usage: chatUsage };
+  const kept = [chatText('a'), { choices: [], usage: null }, { choices: [{ index: 0 }], usage: chatUsage }];
+  const rest = `: comment\n\ndata: ${'x'.repeat(3000)}\r\n\r\ndata: [DONE]`;
+  const random = seededRandom(5);
+  for (let round = 0; round < 50; round += 1) {
+    const bytes = Buffer.from(`${sse(...kept, last)}${rest}`);
+    const filter = withoutUsage();
+    const passed: Uint8Array[] = [];
+    for (let at = 0; at < bytes.length; ) {
+      const next = at + 1 + Math.floor(random() * (round < 20 ? 3 : 200));
+      passed.push(filter.write(bytes.subarray(at, next)));
+      at = next;
+    }
+    assert.equal(Buffer.concat([...passed, filter.end()]).toString(), `${sse(...kept)}${rest}`);
+  }
+  const long = Buffer.from(`data: ${'y'.repeat(3 << 20)}\n\n${sse(last)}`);
+  const filter = withoutUsage();
+  const first = filter.write(long.subarray(0, 2 << 20));
+  assert.ok(first.length > 1 << 20, 'an event that is longer than any usage does not wait');
+  const all = Buffer.concat([first, filter.write(long.subarray(2 << 20)), filter.end()]);
+  assert.equal(all.toString(), long.subarray(0, long.length - sse(last).length).toString());
+});
+
+const respondWith = (tokens: number, name: string) => ({
+  isStream: false,
+  body: JSON.stringify({ model: name, usage: { input_tokens: tokens, output_tokens: 0 } }),
 });
 
 test('at a limit, the next call is refused with a sentence in the shape of its API', async () => {
   const prices = { cheap: { input: 1, output: 1 }, dear: { input: 1000, output: 1000 } };
   await using model = await startModel({ maxTokens: 1000, maxCost: 0.5, prices });
-  const respond = (tokens: number, name: string) => ({
-    isStream: false,
-    body: JSON.stringify({ model: name, usage: { input_tokens: tokens, output_tokens: 0 } }),
-  });
-  assert.equal((await model.call('/v1/messages', { model: 'cheap' }, respond(400, 'cheap'))).status, 200);
-  const unpriced = await model.call('/v1/messages', { model: 'other' }, respond(1, 'other'));
+  const call = (name: string, tokens: number, scheme?: string) =>
+    model.call('/v1/messages', { model: name }, respondWith(tokens, name), scheme);
+  assert.equal((await call('cheap', 400)).status, 200);
+  const unpriced = await call('other', 1);
   assert.equal(unpriced.status, 403);
-  assert.match(unpriced.body, /the model \\"other\\" has no price\. Set limits\.prices/);
-  assert.equal((await model.call('/v1/messages/batches', {}, respond(1, 'x'))).status, 403);
-  assert.equal((await model.call('/v1/messages', { model: 'dear' }, respond(500, 'dear'))).status, 200);
-  const refused = await model.call('/v1/messages', { model: 'cheap' }, respond(1, 'cheap'));
+  assert.match(unpriced.body, /the model \\"other\\" has no price\. Set its price in \[limits\.prices\.\\"other\\"\]/);
+  assert.equal((await model.call('/v1/messages/batches', {}, respondWith(1, 'x'))).status, 403);
   assert.equal(
-    JSON.parse(refused.body).error.message.startsWith('plan42: the job has cost 0.5004'),
-    true,
+    (await model.call('/v1/responses', { model: 'cheap', background: true }, respondWith(1, 'x'))).status,
+    403,
+  );
+  // The name in the response has no price: that of the request counts.
+  const renamed = await model.call('/v1/messages', { model: 'dear' }, respondWith(500, 'alias'));
+  assert.equal(renamed.status, 200);
+  const refused = await call('cheap', 1);
+  const { message } = JSON.parse(refused.body).error;
+  assert.ok(
+    message.startsWith('plan42: the models of the job have cost 0.5, and limits.max_cost is 0.5'),
     refused.body,
   );
   assert.ok(model.lines.some((line) => line.includes('the model "other" has no price')));
+  // Neither without TLS nor by a WebSocket, which is not read.
+  assert.equal((await call('cheap', 1, 'http')).status, 403);
+  const socket = ['-i', '-H', 'Connection: Upgrade', '-H', 'Upgrade: websocket', 'https://model.example/v1/responses'];
+  assert.match((await model.run('curl', ['-sS', ...socket])).stdout, /403[\s\S]*WebSockets/);
+});
+
+test('calls in flight are all that passes a limit, whatever their number', async () => {
+  await using model = await startModel({ maxTokens: 1000, prices: {} });
+  const gate = Promise.withResolvers<void>();
+  let arrived = 0;
+  const slow = async () => {
+    arrived += 1;
+    if (arrived === 8) gate.resolve();
+    await gate.promise;
+    return respondWith(400, 'm');
+  };
+  const statuses = await Promise.all(
+    Array.from({ length: 8 }, async () => (await model.call('/v1/messages', { model: 'm' }, slow)).status),
+  );
+  assert.deepEqual(new Set(statuses), new Set([200]));
+  const later = await Promise.all(
+    Array.from({ length: 8 }, async () => (await model.call('/v1/messages', { model: 'm' }, slow)).status),
+  );
+  assert.deepEqual(new Set(later), new Set([403]));
+  assert.equal(arrived, 8);
+  assert.equal((await model.calls()).length, 8);
 });

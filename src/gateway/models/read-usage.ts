@@ -31,12 +31,14 @@ interface Report {
   cached?: number | undefined;
   cacheWrite?: number | undefined;
   output?: number | undefined;
+  reasoning?: number | undefined;
 }
 
-const counters = ['input', 'cached', 'cacheWrite', 'output'] as const;
+const counters = ['input', 'cached', 'cacheWrite', 'output', 'reasoning'] as const;
 
 interface Found {
   model?: string | undefined;
+  id?: string | undefined;
   report?: Report | undefined;
   /** The length of the text that the model wrote. */
   textLength: number;
@@ -52,19 +54,21 @@ const AnthropicUsage = part({
 });
 const Anthropic = v.object({
   type: text,
+  id: text,
   model: text,
   usage: AnthropicUsage,
-  message: part({ model: text, usage: AnthropicUsage }),
+  message: part({ id: text, model: text, usage: AnthropicUsage }),
   delta: part({ text, partial_json: text, thinking: text }),
 });
 
 function readAnthropic(value: unknown): Found | undefined {
   const parsed = v.safeParse(Anthropic, value);
   if (!parsed.success) return undefined;
-  const { type, model, usage, message, delta } = parsed.output;
+  const { type, id, model, usage, message, delta } = parsed.output;
   const found = usage ?? message?.usage;
   return {
     model: model ?? message?.model,
+    id: id ?? message?.id,
     report: found && {
       input: found.input_tokens,
       cached: found.cache_read_input_tokens,
@@ -78,11 +82,13 @@ function readAnthropic(value: unknown): Found | undefined {
 }
 
 const Chat = v.object({
+  id: text,
   model: text,
   usage: part({
     prompt_tokens: count,
     completion_tokens: count,
     prompt_tokens_details: part({ cached_tokens: count }),
+    completion_tokens_details: part({ reasoning_tokens: count }),
   }),
   choices: list({
     delta: part({
@@ -98,7 +104,7 @@ const Chat = v.object({
 function readChat(value: unknown): Found | undefined {
   const parsed = v.safeParse(Chat, value);
   if (!parsed.success) return undefined;
-  const { model, usage, choices = [] } = parsed.output;
+  const { id, model, usage, choices = [] } = parsed.output;
   const texts = choices.flatMap(({ delta, message, text }) =>
     [delta?.content, delta?.reasoning_content, message?.content, text].concat(
       (delta?.tool_calls ?? []).map((call) => call.function?.arguments),
@@ -107,7 +113,13 @@ function readChat(value: unknown): Found | undefined {
   const cached = usage?.prompt_tokens_details?.cached_tokens ?? 0;
   return {
     model,
-    report: usage && { input: less(usage.prompt_tokens, cached), cached, output: usage.completion_tokens ?? 0 },
+    id,
+    report: usage && {
+      input: less(usage.prompt_tokens, cached),
+      cached,
+      output: usage.completion_tokens ?? 0,
+      reasoning: usage.completion_tokens_details?.reasoning_tokens,
+    },
     textLength: lengthOf(...texts),
     isFinal: usage !== undefined,
   };
@@ -117,29 +129,38 @@ const ResponsesUsage = part({
   input_tokens: count,
   output_tokens: count,
   input_tokens_details: part({ cached_tokens: count }),
+  output_tokens_details: part({ reasoning_tokens: count }),
 });
 const Responses = v.object({
+  id: text,
   model: text,
   usage: ResponsesUsage,
-  response: part({ model: text, usage: ResponsesUsage }),
+  response: part({ id: text, model: text, usage: ResponsesUsage }),
   delta: text,
 });
 
 function readResponses(value: unknown): Found | undefined {
   const parsed = v.safeParse(Responses, value);
   if (!parsed.success) return undefined;
-  const { model, usage, response, delta } = parsed.output;
+  const { id, model, usage, response, delta } = parsed.output;
   const found = usage ?? response?.usage;
   const cached = found?.input_tokens_details?.cached_tokens ?? 0;
   return {
     model: model ?? response?.model,
-    report: found && { input: less(found.input_tokens, cached), cached, output: found.output_tokens },
+    id: response?.id ?? id,
+    report: found && {
+      input: less(found.input_tokens, cached),
+      cached,
+      output: found.output_tokens,
+      reasoning: found.output_tokens_details?.reasoning_tokens,
+    },
     textLength: lengthOf(delta),
     isFinal: found !== undefined,
   };
 }
 
 const Gemini = v.object({
+  responseId: text,
   modelVersion: text,
   usageMetadata: part({
     promptTokenCount: count,
@@ -154,14 +175,16 @@ const Gemini = v.object({
 function readGemini(value: unknown): Found | undefined {
   const parsed = v.safeParse(Gemini, value);
   if (!parsed.success) return undefined;
-  const { modelVersion, usageMetadata: usage, candidates = [] } = parsed.output;
+  const { responseId, modelVersion, usageMetadata: usage, candidates = [] } = parsed.output;
   const cached = usage?.cachedContentTokenCount ?? 0;
   return {
     model: modelVersion,
+    id: responseId,
     report: usage && {
       input: less(usage.promptTokenCount, cached) + (usage.toolUsePromptTokenCount ?? 0),
       cached,
       output: (usage.candidatesTokenCount ?? 0) + (usage.thoughtsTokenCount ?? 0),
+      reasoning: usage.thoughtsTokenCount,
     },
     textLength: lengthOf(...candidates.flatMap(({ content }) => content?.parts?.map((each) => each.text) ?? [])),
     // Each chunk has the usage so far.
@@ -179,10 +202,12 @@ const readers: Readonly<Record<CallKind, (value: unknown) => Found | undefined>>
 
 // Rather too many than too few: English text has about four characters a token.
 const charactersPerToken = 3;
+const maxNameLength = 200;
 
 export function createUsageReader({ kind, model, requestBytes }: CallFacts): UsageReader {
   const found: Report = {};
   let name = '';
+  let responseId = '';
   let textLength = 0;
   let hasFinal = false;
   let hasAny = false;
@@ -195,7 +220,8 @@ export function createUsageReader({ kind, model, requestBytes }: CallFacts): Usa
         hasAny = true;
         // Reports are of all until now, and later ones may lack what earlier ones had.
         for (const name of counters) found[name] = next.report?.[name] ?? found[name];
-        name = next.model || name;
+        name = (next.model || name).slice(0, maxNameLength);
+        responseId = (responseId || next.id || '').slice(0, maxNameLength);
         textLength += next.textLength;
         hasFinal ||= next.isFinal;
       }
@@ -205,12 +231,14 @@ export function createUsageReader({ kind, model, requestBytes }: CallFacts): Usa
       // A body that was cut, or is none of JSON, is text that the model wrote for all that is known.
       const estimated = Math.ceil((hasAny ? textLength : bytes) / charactersPerToken);
       return {
-        model: name || model,
+        model: name || model.slice(0, maxNameLength),
         inputTokens: found.input ?? Math.ceil(requestBytes / charactersPerToken),
         cachedInputTokens: found.cached ?? 0,
         cacheWriteTokens: found.cacheWrite ?? 0,
         outputTokens: isReported ? (found.output ?? 0) : Math.max(found.output ?? 0, estimated),
+        reasoningTokens: found.reasoning ?? 0,
         isEstimate: !isReported || found.input === undefined,
+        ...(responseId !== '' && { responseId }),
       };
     },
   };

@@ -1,4 +1,5 @@
 /** The tokens of a call of a model, and their cost. */
+import * as v from 'valibot';
 
 export interface Usage {
   /** As the response, or else the request, names it; empty if neither does. */
@@ -9,21 +10,64 @@ export interface Usage {
   cacheWriteTokens: number;
   /** With those of reasoning. */
   outputTokens: number;
+  /** Those of the output that are not part of the text, if the response says so. */
+  reasoningTokens: number;
   /** Whether any of it is estimated, because the response did not say, or was cut. */
   isEstimate: boolean;
+  /** As the response names itself. */
+  responseId?: string | undefined;
 }
+
+const amount = v.pipe(v.number(), v.minValue(0));
 
 /** For a million tokens each. */
-export interface Price {
-  input: number;
-  output: number;
+export const Price = v.object({
+  input: amount,
+  output: amount,
   /** By default, as input. */
-  cachedInput?: number | undefined;
-  cacheWrite?: number | undefined;
+  cachedInput: v.optional(amount),
+  cacheWrite: v.optional(amount),
+});
+export type Price = v.InferOutput<typeof Price>;
+
+/** The sum of all calls of a job. */
+export const UsageTotals = v.object({
+  calls: amount,
+  estimatedCalls: amount,
+  inputTokens: amount,
+  cachedInputTokens: amount,
+  cacheWriteTokens: amount,
+  outputTokens: amount,
+  /** Absent if no model had a price. */
+  cost: v.optional(amount),
+});
+export type UsageTotals = v.InferOutput<typeof UsageTotals>;
+
+export type PricedUsage = Usage & { cost?: number | undefined };
+
+const counters = ['inputTokens', 'cachedInputTokens', 'cacheWriteTokens', 'outputTokens'] as const;
+
+export function sumUsage(entries: readonly PricedUsage[]): UsageTotals {
+  const none = { inputTokens: 0, cachedInputTokens: 0, cacheWriteTokens: 0, outputTokens: 0 };
+  const totals: UsageTotals = { calls: 0, estimatedCalls: 0, ...none };
+  for (const entry of entries) addUsage(totals, entry);
+  return totals;
 }
 
-export function totalTokens(usage: Usage): number {
-  return usage.inputTokens + usage.cachedInputTokens + usage.cacheWriteTokens + usage.outputTokens;
+export function addUsage(totals: UsageTotals, entry: PricedUsage): void {
+  totals.calls += 1;
+  totals.estimatedCalls += entry.isEstimate ? 1 : 0;
+  for (const name of counters) totals[name] += entry[name];
+  if (entry.cost !== undefined) totals.cost = (totals.cost ?? 0) + entry.cost;
+}
+
+export function tokensOf(usage: Readonly<Record<(typeof counters)[number], number>>): number {
+  return counters.reduce((sum, name) => sum + usage[name], 0);
+}
+
+/** Without the inexact digits of sums. */
+export function roundCost(cost: number): number {
+  return Math.round(cost * 1e6) / 1e6;
 }
 
 export function costOf(usage: Usage, { input, output, cachedInput = input, cacheWrite = input }: Price): number {

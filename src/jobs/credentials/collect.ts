@@ -30,9 +30,12 @@ export interface SecretSources {
 
 /** A shorter text is no secret, and other texts may contain it by chance. */
 const minLength = 8;
-const githubKey = /^(?:GH|GITHUB)_(?:ENTERPRISE_)?TOKEN$|^GITHUB_PERSONAL_ACCESS_TOKEN$/;
+const githubKey = /^(?:GH|GITHUB)_TOKEN$|^GITHUB_PERSONAL_ACCESS_TOKEN$/;
+export const isGithubKey = (name: string) => githubKey.test(name);
+const enterpriseKey = /^(?:GH|GITHUB)_ENTERPRISE_TOKEN$/;
 /** These hosts serve signed URLs only. */
-const withoutToken = /(?:^|\.)(?:objects|release-assets|github-cloud)\.githubusercontent\.com$|\.amazonaws\.com$/;
+const withoutToken =
+  /^lfs\.github\.com$|(?:^|\.)(?:objects|objects-origin|media|release-assets|github-releases|github-cloud)\.githubusercontent\.com$|\.amazonaws\.com$/;
 
 /** @throws UserError if a secret that the configuration names cannot be kept out of the job */
 export function collectSecrets({ config, connection, request, env }: SecretSources): Secret[] {
@@ -62,11 +65,53 @@ export function collectSecrets({ config, connection, request, env }: SecretSourc
       isSecret ? [{ name, value, source: `environment.${name}` }] : [],
     ),
   ].flatMap(({ name, value, source }): Secret[] => {
-    const urls = githubKey.test(name) ? githubUrls(githubUrl) : hostsOfModelKey(name, all);
+    const urls = hostsOfVariable(name, all, githubUrl);
     if (urls === undefined || urls.length === 0 || names.has(name) || !isUsable(value)) return [];
     return [{ name: source, value, targets: urls.flatMap(targetsOfUrl) }];
   });
   return [...github, ...bound, ...usual];
+}
+
+/** The URLs of the hosts that a variable's secret is for by its name. Undefined or empty if the name does not say it. */
+function hostsOfVariable(name: string, variables: ReadonlyMap<string, string>, github: URL): URL[] | undefined {
+  if (githubKey.test(name)) return githubUrls(github);
+  if (!enterpriseKey.test(name)) return hostsOfModelKey(name, variables);
+  if (github.hostname !== 'github.com') return githubUrls(github);
+  // The variable by which `gh` knows the Enterprise Server.
+  const url = URL.parse(`https://${variables.get('GH_HOST') ?? ''}`);
+  return url === null ? undefined : githubUrls(url);
+}
+
+const secretName =
+  /(?:TOKEN|KEY|SECRET|PASSWORD|PASSWD)$|(?:^|_)(?:TOKEN|KEY|SECRET|PASSWORD|PASSWD|CREDENTIALS?)(?:_|$)/i;
+
+/**
+ * Returns the names of variables that look like secrets and that no host is known for: jobs get them as they are, also behind
+ * the wall.
+ */
+export function unboundSecrets(
+  variables: ReadonlyMap<string, string>,
+  tables: Config['credentialTables'],
+  github = new URL('https://github.com'),
+): string[] {
+  const bound = new Set(Object.values(tables).map(({ variable }) => variable));
+  return [...variables].flatMap(([name, value]) => {
+    const isSecret = secretName.test(name) && value.length >= minLength && !name.startsWith('PLAN42_');
+    const isKnown = bound.has(name) || (hostsOfVariable(name, variables, github) ?? []).length > 0;
+    return isSecret && !isKnown ? [name] : [];
+  });
+}
+
+/** The variables that an agent gets, with those of its environment, and the endpoints of models in its request. */
+export function agentVariables({ config, request, env }: Omit<SecretSources, 'connection'>): [string, string][] {
+  const { OpenAIEndpoint, ClaudeEndpoint } = request;
+  const pairs: [string, unknown][] = [
+    ...config.jobs.env.map(({ name, value = env[name] }): [string, unknown] => [name, value]),
+    ...[...environmentVariables(request['Environment'])].map(([name, { value }]): [string, unknown] => [name, value]),
+    ['OPENAI_ENDPOINT', OpenAIEndpoint],
+    ['ANTHROPIC_ENDPOINT', ClaudeEndpoint],
+  ];
+  return pairs.flatMap(([name, value]) => (typeof value === 'string' && value !== '' ? [[name, value]] : []));
 }
 
 /** The value of a secret in the configuration as it is now. Undefined if it is in none. */

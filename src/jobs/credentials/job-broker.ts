@@ -26,7 +26,7 @@ export interface BrokerRequest {
   now: Date;
 }
 
-/** Undefined if the job has no secrets to keep. @throws UserError if the authorities of the configuration cannot be read */
+/** Undefined if the job has no secrets to keep, and no hosts to guard. @throws UserError if the authorities of the configuration cannot be read */
 export function prepareBroker({
   secrets,
   guardedHosts = [],
@@ -34,7 +34,7 @@ export function prepareBroker({
   previous,
   now,
 }: BrokerRequest): JobBroker | undefined {
-  if (secrets.length === 0) return undefined;
+  if (secrets.length === 0 && guardedHosts.length === 0) return undefined;
   // One text has one placeholder, whichever setting it is from.
   const targetsOf = ({ value }: Secret) =>
     secrets.filter((each) => each.value === value).flatMap((each) => each.targets);

@@ -56,6 +56,39 @@ test('the mode says which jobs have a wall', () => {
   assert.match(compute({ file: '[egress]\nmode = "off"', hosts: ['a'] }).notes[0] ?? '', /is not enforced/);
 });
 
+test('jobs without named hosts may have a wall that allows every public host', () => {
+  const policy = policyOf({ file: '[egress]\notherwise = "public"' });
+  assert.deepEqual(
+    policy.rules.map(({ host, mayBePrivate, source }) => [host, mayBePrivate, source]),
+    [['*', false, '"*" in egress.otherwise']],
+  );
+  assert.deepEqual(rulesOf({ file: '[egress]\notherwise = "public"', hosts: ['a.example'] }), ['a.example 443,80']);
+  assert.deepEqual(rulesOf({ file: '[egress]\notherwise = "public"\nallowed = ["b.example"]' }), [
+    'b.example 443,80 private',
+  ]);
+});
+
+test('environments that are trusted may name private hosts, but only exactly', () => {
+  const file = '[egress]\nprivate_hosts = "named"';
+  const hosts = ['git.corp.example', '*.corp.example', 'npm', '*'];
+  const variables = [
+    { Name: 'OPENAI_BASE_URL', Value: 'https://models.corp.example/v1' },
+    { Name: 'ANTHROPIC_BASE_URL', Value: 'http://10.0.0.9:8080' },
+    { Name: 'ANTHROPIC_API_KEY', Value: 'x' },
+  ];
+  const policy = policyOf({ file, hosts, variables });
+  assert.deepEqual(
+    policy.rules.filter(({ mayBePrivate }) => mayBePrivate).map(({ host }) => host),
+    ['git.corp.example', 'models.corp.example'],
+  );
+  assert.deepEqual(
+    policy.addresses.map(({ cidr, ports }) => [cidr, ports]),
+    [['10.0.0.9/32', [8080]]],
+  );
+  assert.deepEqual(policyOf({ hosts, variables }).addresses, []);
+  assert.throws(() => compute({ file, hosts: ['10.0.0.9'] }), /is an address/);
+});
+
 test('the hosts of the environment are limited by the configuration', () => {
   const rules = (allowed: string | undefined, ...hosts: string[]) =>
     rulesOf({ file: allowed === undefined ? '' : `[egress]\nallowed = ${allowed}`, hosts });

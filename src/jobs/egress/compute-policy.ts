@@ -42,6 +42,7 @@ export function computePolicy(request: EgressRequest): EgressDecision {
   const { config, jobId } = request;
   const { mode, otherwise, allowed, always } = config.egress;
   const named = readAllowedHosts(request.allowedHosts);
+  const isTrusted = config.egress.privateHosts === 'named';
   if (mode === 'off') {
     const notes = named.length > 0 ? ['AllowedHosts of the environment is not enforced: egress.mode is "off".'] : [];
     return { policy: undefined, notes };
@@ -52,14 +53,16 @@ export function computePolicy(request: EgressRequest): EgressDecision {
   const models = modelEntries(config.jobs.env, request.env);
   const remedies = remediesOf(ceiling !== undefined);
   const settings = {
-    hosts: { name: 'AllowedHosts', privateRemedy: remedies.privateNamed },
-    variables: { name: 'EnvVars', privateRemedy: remedies.privateNamed },
+    hosts: { name: 'AllowedHosts', privateRemedy: remedies.privateNamed, isTrusted },
+    variables: { name: 'EnvVars', privateRemedy: remedies.privateNamed, isTrusted },
     always: { name: 'egress.always', privateRemedy: remedies.privateAlways },
     env: { name: 'jobs.env' },
   };
   const { rules, excluded } = intersect(named, ceiling, settings.hosts);
+  const isPublic = mode === 'auto' && named.length === 0 && otherwise === 'public';
+  const otherRules = isPublic ? intersect(everyHost, ceiling, { name: 'egress.otherwise' }).rules : [];
   // An environment that gives agents a key means them to use the model. The configuration limits it, as it does AllowedHosts.
-  const ownModels = modelEntries(readVariables(request.variables), {}).filter(isHost);
+  const ownModels = modelEntries(readVariables(request.variables), {});
   const github = request.github && githubRules(request.github.url, request.github.isConfigured);
   const proxy = frontProxy(config, request.env);
   const policy: EgressPolicy = {
@@ -68,15 +71,17 @@ export function computePolicy(request: EgressRequest): EgressDecision {
     mode: mode === 'observe' ? 'observe' : 'enforce',
     rules: [
       ...rules,
+      ...otherRules,
       ...base.filter(isHost).map((entry) => ruleOf(entry, settings.always, isExact(entry))),
       ...models.filter(isHost).map((entry) => ruleOf(entry, settings.env, isExact(entry))),
-      ...intersect(ownModels, ceiling, settings.variables).rules,
+      ...intersect(ownModels.filter(isHost), ceiling, settings.variables).rules,
       ...(github?.rules ?? []),
     ],
     addresses: [
       ...addressRules(ceiling ?? [], 'egress.allowed', true),
       ...addressRules(base, 'egress.always'),
       ...addressRules(models, 'jobs.env'),
+      ...(isTrusted && ceiling === undefined ? addressRules(ownModels, 'EnvVars') : []),
       ...(github?.addresses ?? []),
     ],
     server: serverRule(request.serverUrl, config.runner.url),
@@ -123,6 +128,7 @@ function readVariables(value: unknown): Variable[] {
   });
 }
 
+const everyHost: readonly HostEntry[] = parseEntry('*').flatMap((entry) => (entry.kind === 'host' ? [entry] : []));
 const isHost = (entry: Entry): entry is HostEntry => entry.kind === 'host';
 /** Wildcards lead to names that the configuration does not know, so they never open private addresses. */
 const isExact = ({ host }: HostEntry) => !host.startsWith('*');
@@ -132,6 +138,8 @@ interface Setting {
   name: string;
   /** Lets a host of an entry there have private addresses. */
   privateRemedy?: string;
+  /** Whether exact entries there may have private addresses as they are. The hosts of presets are public. */
+  isTrusted?: boolean;
 }
 
 interface Intersection {
@@ -141,7 +149,9 @@ interface Intersection {
 }
 
 function intersect(named: readonly HostEntry[], ceiling: readonly Entry[] | undefined, setting: Setting): Intersection {
-  if (ceiling === undefined) return { rules: named.map((entry) => ruleOf(entry, setting, false)), excluded: [] };
+  const mayBePrivate = (entry: HostEntry) => setting.isTrusted === true && isExact(entry) && !entry.text.includes(' ');
+  if (ceiling === undefined)
+    return { rules: named.map((entry) => ruleOf(entry, setting, mayBePrivate(entry))), excluded: [] };
   const hosts = ceiling.filter(isHost);
   const rules: Rule[] = [];
   const excluded: string[] = [];

@@ -24,5 +24,5 @@ export function serverOnlyPolicy(
 
 /** Whether every job has a wall, also if its environment names no hosts. */
 export function isWallForAll({ mode, otherwise }: Config['egress']): boolean {
-  return mode === 'enforce' || mode === 'observe' || (mode === 'auto' && otherwise === 'deny');
+  return mode === 'enforce' || mode === 'observe' || (mode === 'auto' && otherwise !== 'open');
 }

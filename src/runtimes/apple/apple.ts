@@ -189,6 +189,7 @@ export function createAppleRuntime({
     prepare,
     checkSettings: async () => void (await checkGiven(engineSettings)),
     whyUnmeasured: async () => 'each container is a virtual machine',
+    whyNoWall: async () => noWall('apple'),
     warnings: unapplied(limits),
     pull,
     start: async (job, signal) => {

@@ -9,10 +9,10 @@ import { parseJson } from '../../lib/json.ts';
 import { readLogTail } from '../../shim/job-log.ts';
 import type { JobPaths } from '../../shim/shim.ts';
 import { proxyPort } from '../../wall/wall.ts';
-import { type JobExit, type Runtime, RuntimeError, type StartOptions } from '../runtime.ts';
+import { type JobExit, type KeptSecrets, type Runtime, RuntimeError, type StartOptions } from '../runtime.ts';
 import { checkImage } from './image.ts';
 import { checkFolderPrefix, checkImagePrefix, checkJobPrefix } from './names.ts';
-import { CheckReport, reportPrefix, WallReport } from './script.ts';
+import { BrokerReport, CheckReport, reportPrefix, WallReport } from './script.ts';
 
 export interface ContainerCheck {
   runtime: Runtime;
@@ -24,7 +24,27 @@ export interface ContainerCheck {
   timeoutMs: number;
   /** The policy of a second container, behind the wall. It allows the server only. */
   policy: (jobId: string) => EgressPolicy;
+  /** A third container, which uses a placeholder. Undefined if no job gets one. */
+  credential?: CredentialTrial | undefined;
+  /** A fourth one, which is to end at a limit. */
+  limit: LimitTrial;
   signal: AbortSignal;
+}
+
+export interface CredentialTrial {
+  /** A host whose response says whether it got the secret. */
+  url: string;
+  placeholder: string;
+  policy: (jobId: string) => EgressPolicy;
+  broker: KeptSecrets;
+}
+
+export interface LimitTrial {
+  /** Prepares the limit of a job. */
+  arm: (job: JobPaths) => Promise<Partial<StartOptions>>;
+  /** Says which limit the job has reached. Undefined for none. */
+  findReached: (job: JobPaths) => Promise<string | undefined>;
+  disarm: (job: JobPaths) => Promise<void>;
 }
 
 /** The report of the container, or how it ended without one. */
@@ -34,8 +54,19 @@ export interface ContainerResult {
   /** The end of its output. */
   output: string;
   /** Undefined if the first container reported nothing. */
-  wall: WallResult | undefined;
+  others: OtherResults | undefined;
 }
+
+export interface OtherResults {
+  wall: WallResult;
+  credential: TrialResult | undefined;
+  limit: TrialResult;
+}
+
+/** In `detail` what was seen, in `reason` why it was not; both are clauses. */
+export type TrialResult =
+  | { works: true; detail: string }
+  | { works: false; reason: string; remedy?: string | undefined };
 
 /** Whether a container behind the wall reached its gateway and nothing else, and how it called the server. */
 export type WallResult =
@@ -59,9 +90,15 @@ export async function runContainerCheck(check: ContainerCheck): Promise<Containe
   await runtime.importImage(image, checkImage(entrypoint), signal);
   const first = { jobId, image, request: { url: serverUrl.href }, given: { serverUrl } };
   const { exit, output } = await runOne(first, check);
-  const result = { report: parseReport(CheckReport, output), exit, output, wall: undefined };
+  const result = { report: parseReport(CheckReport, output), exit, output, others: undefined };
   if (result.report === undefined) return result;
-  return { ...result, wall: await tryWall({ jobId: `${jobId}-wall`, image }, check) };
+  const { credential: wanted, limit: limited } = check;
+  const [wall, credential, limit] = await Promise.all([
+    tryWall({ jobId: `${jobId}-wall`, image }, check),
+    wanted && tryCredential({ jobId: `${jobId}-credential`, image }, wanted, check),
+    tryLimit({ jobId: `${jobId}-limit`, image }, limited, check),
+  ]);
+  return { ...result, others: { wall, credential, limit } };
 }
 
 interface One {
@@ -69,18 +106,21 @@ interface One {
   image: string;
   request: object;
   given: Partial<StartOptions>;
+  /** Called with the files of the job before its start; disposed of after its end. */
+  prepare?: (job: JobPaths, undo: AsyncDisposableStack) => Promise<Partial<StartOptions>>;
 }
 
 /** Runs a container to its end and removes it, so that its image can be removed. */
-async function runOne({ jobId, image, request, given }: One, check: ContainerCheck) {
+async function runOne({ jobId, image, request, given, prepare }: One, check: ContainerCheck) {
   const { runtime, timeoutMs, signal } = check;
   await using undo = new AsyncDisposableStack();
   const folder = await mkdtemp(join(check.folder, checkFolderPrefix));
   undo.defer(() => rm(folder, { recursive: true, force: true }));
   const job = { jobId, folder, logFile: join(folder, 'log'), requestFile: join(folder, 'request') };
   await createFile(job.requestFile, JSON.stringify(request));
+  const prepared = await prepare?.(job, undo);
   undo.defer(async () => void (await runtime.remove(job).catch(() => {})));
-  await runtime.start({ ...job, image, maxLogBytes: 2 ** 20, ...given }, signal);
+  await runtime.start({ ...job, image, maxLogBytes: 2 ** 20, ...given, ...prepared }, signal);
   const exit = await waitOrKill(runtime, job, AbortSignal.any([signal, AbortSignal.timeout(timeoutMs)]));
   signal.throwIfAborted();
   return { exit, output: await readLogTail(job.logFile, maxOutputBytes) };
@@ -102,6 +142,62 @@ async function tryWall({ jobId, image }: Pick<One, 'jobId' | 'image'>, check: Co
     check.signal.throwIfAborted();
     if (!(error instanceof UserError)) throw error;
     return { stands: false, reason: error.message, remedy: error.remedy };
+  }
+}
+
+async function tryCredential(
+  job: Pick<One, 'jobId' | 'image'>,
+  { url, placeholder, policy, broker }: CredentialTrial,
+  check: ContainerCheck,
+): Promise<TrialResult> {
+  return asTrial(check, async () => {
+    const given = { egress: policy(job.jobId), broker };
+    const { exit, output } = await runOne({ ...job, request: { url, placeholder }, given }, check);
+    const failure = startFailure(exit);
+    if (failure !== undefined) return failure;
+    const report = parseReport(BrokerReport, output);
+    if (report === undefined) return { works: false, reason: `the container reported nothing: ${output.slice(-300)}` };
+    if (report.isReal === true)
+      return { works: true, detail: 'its host got the secret, which the container did not have' };
+    const why = report.message ?? 'its host got something else than the secret';
+    return { works: false, reason: report.status === undefined ? why : `status ${report.status}, ${why}` };
+  });
+}
+
+async function tryLimit(
+  job: Pick<One, 'jobId' | 'image'>,
+  { arm, findReached, disarm }: LimitTrial,
+  check: ContainerCheck,
+): Promise<TrialResult> {
+  return asTrial(check, async () => {
+    let reached: string | undefined;
+    const prepare = async (paths: JobPaths, undo: AsyncDisposableStack) => {
+      undo.defer(async () => {
+        reached = await findReached(paths);
+        await disarm(paths);
+      });
+      return arm(paths);
+    };
+    const { exit } = await runOne({ ...job, request: { wait: true }, given: {}, prepare }, check);
+    const failure = startFailure(exit);
+    if (failure !== undefined) return failure;
+    if (reached !== undefined) return { works: true, detail: reached };
+    return { works: false, reason: 'the container did not end at its limit' };
+  });
+}
+
+function startFailure({ startError, startRemedy }: JobExit): TrialResult | undefined {
+  return startError === undefined ? undefined : { works: false, reason: startError, remedy: startRemedy };
+}
+
+/** Settings with which no job can start are a result. */
+async function asTrial({ signal }: ContainerCheck, work: () => Promise<TrialResult>): Promise<TrialResult> {
+  try {
+    return await work();
+  } catch (error) {
+    signal.throwIfAborted();
+    if (!(error instanceof UserError)) throw error;
+    return { works: false, reason: error.message, remedy: error.remedy };
   }
 }
 

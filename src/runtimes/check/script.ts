@@ -25,11 +25,22 @@ export const WallReport = v.object({
   server: CheckReport,
 });
 
+/** The output of the script with a placeholder, after {@link reportPrefix}. */
+export const BrokerReport = v.object({
+  /** Whether the host got the secret in its place. */
+  isReal: v.optional(v.boolean()),
+  status: v.optional(v.number()),
+  /** Why there is no response, or what the gateway refused. */
+  message: v.optional(v.string()),
+});
+export type BrokerReport = v.InferOutput<typeof BrokerReport>;
+
 export const reportPrefix = 'plan42-check ';
 
 /**
  * Reads `{"url"}` from standard input, calls the server as an agent would, and prints a {@link CheckReport}. With a `proxyPort`
- * there, it is behind the wall, tries it too, and prints a {@link WallReport}.
+ * there, it is behind the wall, tries it too, and prints a {@link WallReport}. With a `placeholder`, it sends that to the URL,
+ * and prints a {@link BrokerReport}. With `wait`, it does nothing until it is stopped.
  */
 export const checkScript = `
 const callServer = async (url) => {
@@ -72,12 +83,32 @@ const tryWall = async (proxyPort) => {
   const outside = await open({ host: '1.1.1.1', port: 443 });
   return { gateway, direct: outside.code ?? 'connected' };
 };
+const usePlaceholder = async (url, placeholder) => {
+  try {
+    const response = await fetch(url, { headers: { authorization: 'Bearer ' + placeholder }, signal: AbortSignal.timeout(20000) });
+    const text = await response.text();
+    return response.ok ? JSON.parse(text) : { status: response.status, message: text.trim().slice(0, 500) };
+  } catch (error) {
+    let cause = error;
+    while (cause.cause) cause = cause.cause;
+    return { message: String(cause.message) };
+  }
+};
 let input = '';
 process.stdin.setEncoding('utf8').on('data', (text) => { input += text; }).on('end', async () => {
-  const { proxyPort, url } = JSON.parse(input);
-  const wall = proxyPort === undefined ? undefined : await tryWall(proxyPort);
-  const server = await callServer(url);
-  const report = wall === undefined ? server : { ...wall, server };
+  const { proxyPort, url, placeholder, wait } = JSON.parse(input);
+  if (wait) {
+    process.on('SIGTERM', () => process.exit(0));
+    setInterval(() => {}, 1000);
+    return;
+  }
+  const findOut = async () => {
+    if (placeholder !== undefined) return usePlaceholder(url, placeholder);
+    const wall = proxyPort === undefined ? undefined : await tryWall(proxyPort);
+    const server = await callServer(url);
+    return wall === undefined ? server : { ...wall, server };
+  };
+  const report = await findOut();
   process.stdout.write('${reportPrefix}' + JSON.stringify(report) + '\\n', () => process.exit(0));
 });
 `;

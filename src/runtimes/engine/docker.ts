@@ -32,6 +32,7 @@ const docker: Engine = {
   },
   // Debian's package podman-docker, and scripts of users. Its output differs in what decides about jobs.
   impostor: { pattern: /podman version [\w.-]+/i, remedy: 'Set runner.runtime to "podman".' },
+  selinux: { query: ['info', '--format', '{{.SecurityOptions}}'], pattern: /name=selinux/ },
   storageFolder: ['info', '--format', '{{.DockerRootDir}}'],
 };
 

@@ -3,9 +3,10 @@
 import { join } from 'node:path';
 import type { Config, RuntimeName } from '../../config/schema.ts';
 import { systemClock } from '../../lib/clock.ts';
-import { errorCode, formatError } from '../../lib/errors.ts';
+import { errorCode, formatError, UserError } from '../../lib/errors.ts';
 import { exists } from '../../lib/files.ts';
 import type { Logger } from '../../lib/logger.ts';
+import { readTextIfExists } from '../../lib/read-file.ts';
 import { isCommandInstalled, runCommand } from '../../lib/run-command.ts';
 import { readLogTail } from '../../shim/job-log.ts';
 import type { JobPaths } from '../../shim/shim.ts';
@@ -48,7 +49,7 @@ import { listUnmanaged, removeUnmanaged } from './unmanaged.ts';
 import { waitBehindWall } from './wait-behind-wall.ts';
 import { waitForClient } from './wait-for-client.ts';
 import { waitForContainer } from './wait-for-container.ts';
-import { checkWallFor, raiseWallFor, wallVariables } from './wall-options.ts';
+import { checkWallFor, checkWallSettingsOf, raiseWallFor, wallVariables } from './wall-options.ts';
 
 /** The differences between engines. */
 export interface Engine {
@@ -80,6 +81,8 @@ export interface Engine {
   findRoute: FindRoute;
   /** Prints where the engine is, and what that means. */
   location: { query: readonly string[]; isRemote: (printed: string) => boolean };
+  /** Prints whether SELinux labels its containers. */
+  selinux: { query: readonly string[]; pattern: RegExp };
   /** Arguments that make it print the folder of its storage. */
   storageFolder: readonly string[];
 }
@@ -203,6 +206,28 @@ export function createEngineRuntime(engine: Engine, options: RuntimeOptions): Ru
     return (await isRemote()) ? `${engine.name} is on another machine` : undefined;
   }
 
+  async function whyNoWall(): Promise<UserError | undefined> {
+    try {
+      await checkWallSettingsOf(limits, engineSettings);
+    } catch (error) {
+      if (error instanceof UserError) return error;
+      throw error;
+    }
+    const location = await query(run, engine.location.query);
+    if (location !== undefined && inVirtualMachine.test(location)) {
+      return cannotLimit(
+        `${engine.name} runs in a virtual machine, which does not reach the gateway`,
+        'Use an engine on this machine.',
+      );
+    }
+    if (!(await isSelinuxEnforcing()) || !engine.selinux.pattern.test((await query(run, engine.selinux.query)) ?? ''))
+      return undefined;
+    return cannotLimit(
+      'SELinux may deny containers the connection to the gateway',
+      'Allow it: see docs/security.md about SELinux.',
+    );
+  }
+
   // The client writes the job's log. The engine keeps another, bounded one only where the client may be lost.
   async function chooseLogDriver(): Promise<string> {
     if (engine.outlivesDaemon === undefined) return 'none';
@@ -283,6 +308,7 @@ export function createEngineRuntime(engine: Engine, options: RuntimeOptions): Ru
     checkSettings: async () => void (await checkGiven(engineSettings)),
     checkWallMounts: async () => checkWallMounts((await checkGiven(engineSettings)).mounts),
     whyUnmeasured,
+    whyNoWall,
     importImage,
     pull,
     start,
@@ -301,6 +327,17 @@ export function createEngineRuntime(engine: Engine, options: RuntimeOptions): Ru
     storageFolder,
     images,
   };
+}
+
+/** The sockets of engines on Linux that have their containers in a virtual machine. */
+const inVirtualMachine = /\/\.(?:docker\/desktop|rd|colima|lima|orbstack)\//;
+
+function cannotLimit(why: string, remedy: string): UserError {
+  return new UserError(`cannot limit the network of the job: ${why}`, { remedy });
+}
+
+async function isSelinuxEnforcing(): Promise<boolean> {
+  return (await readTextIfExists('/sys/fs/selinux/enforce').catch(() => undefined))?.trim() === '1';
 }
 
 /** Whether an exit code is that of docker or podman itself and not of the command they ran. */

@@ -32,6 +32,7 @@ const podman: Engine = {
     query: ['version', '--format', '{{if .Server}}true{{end}}'],
     isRemote: (printed) => printed === 'true',
   },
+  selinux: { query: ['info', '--format', '{{.Host.Security.SELinuxEnabled}}'], pattern: /true/ },
   storageFolder: ['info', '--format', '{{.Store.GraphRoot}}'],
 };
 

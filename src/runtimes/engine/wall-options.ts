@@ -1,4 +1,5 @@
 /** The wall around a job's network, as options of `run`. */
+import type { Mount } from '../../config/mounts.ts';
 import type { Config } from '../../config/schema.ts';
 import { proxyVariables } from '../../gateway/proxy-variables.ts';
 import { trimEnd } from '../../lib/trim-end.ts';
@@ -19,12 +20,18 @@ export interface RaisedWall {
  */
 export async function checkWallFor(job: StartOptions, limits: Config['jobs'], settings: EngineSettings): Promise<void> {
   if (job.egress === undefined) return;
-  const [{ mounts }, isRemote] = await Promise.all([checkGiven(settings), settings.isRemote()]);
-  await checkWallSettings({ jobs: limits, mounts, isRemote, engine: settings.engine });
+  const mounts = await checkWallSettingsOf(limits, settings);
   await saveMounts(
     job,
     mounts.map(({ source }) => source),
   );
+}
+
+/** Returns the mounts of every job. @throws UserError as {@link checkWallFor} */
+export async function checkWallSettingsOf(limits: Config['jobs'], settings: EngineSettings): Promise<readonly Mount[]> {
+  const [{ mounts }, isRemote] = await Promise.all([checkGiven(settings), settings.isRemote()]);
+  await checkWallSettings({ jobs: limits, mounts, isRemote, engine: settings.engine });
+  return mounts;
 }
 
 /** Raises the wall of a job that has a policy, whose settings {@link checkWallFor} has checked. @throws UserError */

@@ -16,6 +16,8 @@ export interface ServerEvents {
   turnAdded: [turn: TurnKey];
   /** A change that decides whether and where turns can be sent. */
   turnsToSend: [];
+  /** Tasks of workstreams may start. */
+  workstreamsChanged: [];
   /** A turn has new logs or a new status. */
   turnChanged: [turn: TurnKey];
 }

@@ -40,7 +40,7 @@ export const limits = {
   tasks: count('tasks', 100_000),
   turns: count('turns of a task', 1000),
   environments: count('environments', 10_000),
-  otherObjects: count('runners, tokens, queues or connections', 10_000),
+  otherObjects: count('runners, tokens, queues, connections, workstreams or short names', 10_000),
 
   repositories: count('hosted repositories', 1000),
   repository: bytes('a hosted repository, and one push to it', 4 * 1024 * mib),

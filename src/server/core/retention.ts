@@ -114,6 +114,7 @@ async function removeExpired(deps: RetentionDeps): Promise<void> {
     ephemeral: before(unusedEnvironmentMs),
     deleted: times.deleted,
   });
+  expired.removeWorkstreams(times.deleted);
   await tidyRepositories(deps);
   if (tasks + logs + environments === 0) return;
   while (expired.shrinkFile()) await pause();

@@ -71,6 +71,7 @@ export function changeTurn(deps: TurnDeps, turn: Turn, changes: TurnChange): Tur
     updateTask(deps, changed);
   });
   events.emit('turnChanged', changed);
+  if (changed.WorkstreamId !== undefined && isTerminalStatus(changed.Status)) events.emit('workstreamsChanged');
   return changed;
 }
 

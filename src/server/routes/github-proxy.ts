@@ -1,10 +1,13 @@
-import type { InferOutput } from 'valibot';
-import { listResponse } from '../../plan42/messages.ts';
+import * as v from 'valibot';
+import { knownFields } from '../../plan42/fields.ts';
+import { GetDefaultBranchesResponse, listResponse } from '../../plan42/messages.ts';
 import { RequestError } from '../core/errors.ts';
+import { limits } from '../core/limits.ts';
 import type { Broker } from '../core/queues/broker.ts';
 import type { RoundRobin } from '../core/queues/round-robin.ts';
 import type { Timing } from '../core/timing.ts';
 import { read } from '../core/versioned.ts';
+import { parseBody, requiredText } from '../http/body.ts';
 import { badRequest } from '../http/errors.ts';
 import { queryInteger } from '../http/query.ts';
 import type { ApiRequest } from '../http/route.ts';
@@ -19,6 +22,14 @@ interface GithubProxyDeps {
   roundRobin: RoundRobin;
   timing: Timing;
 }
+
+const DefaultBranchesBody = knownFields({
+  Repos: v.pipe(
+    v.array(requiredText),
+    v.minLength(1, 'must not be empty'),
+    v.maxLength(limits.list.max, `must have at most ${limits.list.max} entries`),
+  ),
+});
 
 const options = { access: tenantOnly, waits: true };
 
@@ -49,33 +60,64 @@ export function githubProxyRoutes(deps: GithubProxyDeps): Route[] {
       const message = { Type: 'ListRepoBranchesRequest', OrgName: org, RepoName: repo };
       return requestList(deps, request, message, listResponse('ListRepoBranchesResponse'));
     }),
+
+    route('POST', `${connectionPath}/default-branches`, { ...options, repeatable: true }, async (request) => {
+      const { Repos } = parseBody(request, DefaultBranchesBody);
+      const message = { Type: 'GetDefaultBranchesRequest', Repos };
+      const { Items } = await requestRunner(deps, request, message, GetDefaultBranchesResponse);
+      return ok({ Items: Items ?? [] });
+    }),
   ];
 }
 
 type ListSchema = ReturnType<typeof listResponse>;
+type ConnectionRequest = ApiRequest<'tenantId' | 'connectionId'>;
 
 async function requestList(
-  { store, broker, roundRobin, timing }: GithubProxyDeps,
-  { params, query, signal }: ApiRequest<'tenantId' | 'connectionId'>,
-  message: { Type: string; OrgName?: string; RepoName?: string },
+  deps: GithubProxyDeps,
+  request: ConnectionRequest,
+  message: RunnerRequest,
   schema: ListSchema,
 ): Promise<Reply> {
+  const { query } = request;
   const maxResults = queryInteger(query, 'maxResults', { min: 1, max: 100 });
-  const { TenantID, ConnectionID, Private, RunnerID } = read(store.githubConnections, githubConnectionKey(params));
-  if (!Private || RunnerID === undefined) throw badRequest('the connection is not private, so it has no runner');
-  const queue = roundRobin.next({ TenantID, RunnerID });
-  if (!queue) throw new RequestError('undelivered');
-  const request = {
-    ...message,
-    TenantID,
-    ConnectionID,
+  const more = {
     ...(maxResults !== undefined && { MaxResults: maxResults }),
     ...(query.has('token') && { Token: query.get('token') }),
     ...(query.has('search') && { Search: query.get('search') }),
   };
-  const limits = { timeoutMs: timing.runnerResponseTimeoutMs, signal, anyQueue: true };
-  const response: InferOutput<ListSchema> = await broker.request(queue, request, schema, limits);
-  const { ErrorMessage, ErrorStatus, Items, NextToken, Incomplete } = response;
-  if (ErrorMessage) throw runnerFailure(ErrorMessage, ErrorStatus);
+  const response: v.InferOutput<ListSchema> = await requestRunner(deps, request, { ...message, ...more }, schema);
+  const { Items, NextToken, Incomplete } = response;
   return ok({ Items: Items ?? [], ...(NextToken && { NextToken }), ...(Incomplete && { Incomplete }) });
+}
+
+interface RunnerRequest {
+  Type: string;
+  OrgName?: string;
+  RepoName?: string;
+  Repos?: readonly string[];
+}
+
+interface GithubResponse {
+  ErrorMessage?: string | null | undefined;
+  ErrorStatus?: number | null | undefined;
+}
+
+/** Sends a request to the runner of the connection. @throws HttpError with the status of a failure at GitHub; RequestError */
+async function requestRunner<Response extends GithubResponse>(
+  { store, broker, roundRobin, timing }: GithubProxyDeps,
+  { params, signal }: ConnectionRequest,
+  message: RunnerRequest,
+  schema: v.GenericSchema<unknown, Response>,
+): Promise<Response> {
+  const { TenantID, ConnectionID, Private, RunnerID } = read(store.githubConnections, githubConnectionKey(params));
+  if (!Private || RunnerID === undefined) throw badRequest('the connection is not private, so it has no runner');
+  const queue = roundRobin.next({ TenantID, RunnerID });
+  if (!queue) throw new RequestError('undelivered');
+  const options = { timeoutMs: timing.runnerResponseTimeoutMs, signal, anyQueue: true };
+  const request = { ...message, TenantID, ConnectionID };
+  const response = await broker.request(queue, request, schema, options);
+  const { ErrorMessage, ErrorStatus } = response;
+  if (ErrorMessage) throw runnerFailure(ErrorMessage, ErrorStatus ?? undefined);
+  return response;
 }

@@ -18,3 +18,9 @@ export function requireConnection(
   if (githubConnections.find({ TenantID: tenantId, ConnectionID: id })) return;
   throw badRequest(`${field}: no such connection`);
 }
+
+/** @throws HttpError 400 */
+export function requireEnvironment({ environments }: Pick<Store, 'environments'>, tenantId: string, id: string): void {
+  if (environments.find({ TenantId: tenantId, EnvironmentId: id })?.Deleted === false) return;
+  throw badRequest('EnvironmentId: no such environment');
+}

@@ -2,6 +2,7 @@ import * as v from 'valibot';
 import { isUuid } from '../../lib/uuid.ts';
 import { knownFields } from '../../plan42/fields.ts';
 import type { RepoInfo, Task } from '../../plan42/objects.ts';
+import { notFound } from '../core/errors.ts';
 import { Time } from '../core/time.ts';
 import { addTurn, type TurnDeps } from '../core/turns.ts';
 import { change, create, firstVersion, read, readUndeleted, requireVersion, softDelete } from '../core/versioned.ts';
@@ -36,12 +37,14 @@ import {
   ok,
   type Route,
   route,
+  tenantAndAgent,
   tenantAndRunner,
   tenantOnly,
   tenantPath,
 } from '../http/route.ts';
 import type { Store } from '../store/store.ts';
 import { searchTasks } from '../store/tasks.ts';
+import { requireEnvironment } from './references.ts';
 import { mayUseTask, requirePullRequestChange, requireUseOfTask } from './runner-access.ts';
 
 const RepoInfoBody = v.pipe(
@@ -59,7 +62,7 @@ const RepoInfoBody = v.pipe(
     return { FeatureBranch: '', TargetBranch: '', ...Object.fromEntries(present) };
   }),
 );
-const repoInfoByRepo = v.nullish(v.record(shortText, RepoInfoBody));
+export const repoInfoByRepo = v.nullish(v.record(shortText, RepoInfoBody));
 
 const CreateBody = knownFields({
   Title: requiredText,
@@ -99,14 +102,14 @@ export function taskRoutes(deps: TaskDeps): Route[] {
       requireUuidV4(request.params.taskId);
       const body = parseBody(request, CreateBody);
       const key = keyOf(request.params);
-      const environment = store.environments.find({ TenantId: key.TenantId, EnvironmentId: body.EnvironmentId ?? '' });
-      if (environment?.Deleted !== false) throw badRequest('EnvironmentId: no such environment');
+      const EnvironmentId = body.EnvironmentId ?? '';
+      requireEnvironment(store, key.TenantId, EnvironmentId);
       const task: Task = {
         ...otherFields(request, tasks),
         ...key,
         Title: body.Title,
         Prompt: body.Prompt,
-        EnvironmentId: environment.EnvironmentId,
+        EnvironmentId,
         Model: body.Model ?? null,
         ReasoningLevel: body.ReasoningLevel ?? undefined,
         FileIDs: body.FileIDs ?? undefined,
@@ -129,7 +132,8 @@ export function taskRoutes(deps: TaskDeps): Route[] {
     ),
 
     route('GET', `${tenantPath}/tasks`, { access: tenantAndRunner }, ({ params, query }) => {
-      const filter = { TenantId: params.tenantId, Deleted: listedDeleted(query) };
+      const WorkstreamId = query.get('workstreamID')?.toLowerCase() || undefined;
+      const filter = { TenantId: params.tenantId, Deleted: listedDeleted(query), WorkstreamId };
       return listReply(tasks, query, filter, { arrayName: 'Tasks' });
     }),
 
@@ -159,6 +163,12 @@ export function taskRoutes(deps: TaskDeps): Route[] {
       return noContent;
     }),
 
+    route('GET', `${path}/github-creds`, { access: tenantAndAgent }, ({ params, query }) => {
+      readUndeleted(tasks, keyOf(params), includeDeleted(query));
+      // The hosted service gives out tokens of its GitHub application.
+      throw notFound('the server has no GitHub token: the runner has it, and gives it to the agent of a turn');
+    }),
+
     route('POST', '/v1/tasks/search', { access: tenantAndRunner, repeatable: true }, ({ principal, query }) => {
       const pullRequestId = queryInteger(query, 'pullRequestId', { min: 1, max: Number.MAX_SAFE_INTEGER });
       const taskId = query.get('taskId') ?? undefined;
@@ -179,7 +189,7 @@ export function taskRoutes(deps: TaskDeps): Route[] {
  * choose these for its next turn.
  * @throws HttpError 403
  */
-function requireOwnBranches(
+export function requireOwnBranches(
   task: Task,
   update: Record<string, RepoInfo>,
   { environments, turnNetworks }: TaskDeps['store'],

@@ -51,6 +51,8 @@ export function tenantRoutes({ store, clock, events }: TenantDeps): Route[] {
       return ok(changed);
     }),
 
+    route('GET', `${tenantPath}/featureflags`, { access: allButSignIn }, () => ok({ FeatureFlags: {} })),
+
     route('GET', '/v1/tenants', { access: tenantOnly }, ({ principal, query }) =>
       listReply(tenants, query, { TenantId: principal.tenantId }),
     ),

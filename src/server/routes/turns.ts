@@ -31,6 +31,7 @@ import {
   tenantAndRunner,
   tenantPath,
 } from '../http/route.ts';
+import type { Store } from '../store/store.ts';
 import type { TurnKey } from '../store/turns.ts';
 import { requireUseOfTask } from './runner-access.ts';
 
@@ -60,7 +61,7 @@ const UpdateBody = changesOf({
 const taskPath = `${tenantPath}/tasks/:taskId` as const;
 export const turnPath = `${taskPath}/turns/:turnIndex` as const;
 
-type TurnRouteDeps = TurnDeps & Parameters<typeof requireUseOfTask>[0];
+type TurnRouteDeps = TurnDeps & Parameters<typeof requireUseOfTask>[0] & { store: Pick<Store, 'workstreams'> };
 
 export function turnRoutes(deps: TurnRouteDeps): Route[] {
   const { store, clock } = deps;
@@ -178,12 +179,22 @@ function requireOwnTurn(turn: Turn, instanceId: string | undefined): void {
 }
 
 /** @throws DomainError `conflict` unless the task's last turn is finished and `key` is the next one */
-function requireNextTurn({ store: { turns, tasks } }: TurnDeps, task: Task, key: TurnKey): void {
+function requireNextTurn({ store }: TurnRouteDeps, task: Task, key: TurnKey): void {
+  const { turns, tasks } = store;
   const existing = turns.find(key);
   if (existing) throw conflict('the Turn already exists', turns.type, existing);
   const last = task.LastTurnIndex === undefined ? undefined : turns.find({ ...key, TurnIndex: task.LastTurnIndex });
   if (!task.AssignedToAI) throw conflict('the task is not assigned to AI', tasks.type, task);
   if (!last) throw conflict('the task has no first turn yet', tasks.type, task);
+  requireRunningWorkstream(store, task);
   if (!isTerminalStatus(last.Status)) throw conflict(`turn ${last.TurnIndex} is not finished`, turns.type, last);
   if (key.TurnIndex !== last.TurnIndex + 1) throw conflict(`the next turn is ${last.TurnIndex + 1}`, turns.type, last);
+}
+
+/** @throws DomainError `conflict` if the task's workstream is paused or deleted */
+function requireRunningWorkstream({ workstreams, tasks }: TurnRouteDeps['store'], task: Task): void {
+  const { TenantId, WorkstreamId } = task;
+  const workstream = WorkstreamId === undefined ? undefined : workstreams.find({ TenantId, WorkstreamId });
+  if (workstream?.Deleted) throw conflict('the workstream was deleted', tasks.type, task);
+  if (workstream?.Paused) throw conflict('the workstream is paused', tasks.type, task);
 }

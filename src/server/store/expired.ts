@@ -97,6 +97,18 @@ export class Expired {
     return Number(this.#database.statement(sql).run(ephemeral, deleted).changes);
   }
 
+  /** Removes deleted workstreams without tasks, with their short names. */
+  removeWorkstreams(deleted: string): void {
+    const isRemoved = `WHERE Deleted = 1 AND UpdatedAt < ?1 AND NOT EXISTS (SELECT 1 FROM tasks
+      WHERE tasks.TenantId = workstreams.TenantId AND tasks.WorkstreamId = workstreams.WorkstreamId)`;
+    const names = `DELETE FROM workstream_short_names WHERE (TenantId, WorkstreamID) IN (
+      SELECT TenantId, WorkstreamId FROM workstreams ${isRemoved})`;
+    this.#database.transaction(() => {
+      this.#database.statement(names).run(deleted);
+      this.#database.statement(`DELETE FROM workstreams ${isRemoved}`).run(deleted);
+    });
+  }
+
   /** Gives some unused pages of the file back to the disk. Returns whether there are more. */
   shrinkFile(): boolean {
     return this.#database.shrink(freedPages);

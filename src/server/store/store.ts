@@ -14,7 +14,8 @@ import { taskActivity } from './task-activity.ts';
 import { countTasks } from './tasks.ts';
 import { TurnLogs } from './turn-logs.ts';
 import { TurnNetworks } from './turn-networks.ts';
-import { TurnAcceptance } from './turns.ts';
+import { activeTurns, TurnAcceptance } from './turns.ts';
+import { WorkstreamTasks } from './workstream-tasks.ts';
 
 export type Store = ReturnType<typeof storeOf>;
 
@@ -52,9 +53,11 @@ function storeOf(database: Database, tables: Tables, key: SecretKey) {
       ).length > 0,
     taskActivity: (tenantId: string, failedSince: string, max: number) =>
       taskActivity(database, tenantId, failedSince, max),
+    activeTurns: (options: Parameters<typeof activeTurns>[1]) => activeTurns(tables.turns, options),
     turnAcceptance: new TurnAcceptance(database),
     turnLogs: new TurnLogs(database),
     turnNetworks: new TurnNetworks(database),
+    workstreamTasks: new WorkstreamTasks(database, tables),
     expired: new Expired(database, tables),
     usedPublicKeys: new UsedPublicKeys(database),
     removeExpiredSessions: (now: string) => {

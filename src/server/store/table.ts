@@ -24,8 +24,8 @@ export type RowFilter<Row> = { [Name in keyof Row]?: Row[Name] | undefined };
 /** Limits a list to rows with `from <= column < below`. */
 export interface RowRange<Row> {
   column: keyof Row & string;
-  from: string;
-  below: string;
+  from: string | number;
+  below: string | number;
 }
 
 export interface PageRequest {

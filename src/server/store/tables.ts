@@ -1,5 +1,6 @@
 /** The tables whose rows are objects of the API, with the columns that follow from the objects' fields. */
 import * as v from 'valibot';
+import { integer } from '../../plan42/fields.ts';
 import {
   accessKeyFields,
   environmentFields,
@@ -10,12 +11,16 @@ import {
   taskFields,
   tenantFields,
   turnFields,
+  workstreamFields,
 } from '../../plan42/objects.ts';
 import type { Database } from './database.ts';
 import { createTable } from './table.ts';
 
 /** A session of the web page, by the hash of its token. Not part of the API. */
 const pageSessionFields = { TokenHash: v.string(), TenantId: v.string(), ExpiresAt: v.string() };
+
+/** The API has the version of the workstream with it. */
+const shortNameFields = { TenantId: v.string(), Name: v.string(), WorkstreamID: v.string(), CreatedAt: v.string() };
 
 export type Tables = ReturnType<typeof createTables>;
 
@@ -41,6 +46,31 @@ export function createTables(database: Database) {
       key: ['TenantId', 'TaskId'],
       order: ['CreatedAt', 'TaskId'],
       keepsOthers: true,
+    }),
+    workstreams: createTable(database, workstreamFields, {
+      type: 'Workstream',
+      name: 'workstreams',
+      key: ['TenantId', 'WorkstreamId'],
+      order: ['CreatedAt', 'WorkstreamId'],
+      keepsOthers: true,
+    }),
+    /** The tasks of workstreams, in their order. The rank is not part of the API. */
+    rankedTasks: createTable(
+      database,
+      { ...taskFields, Rank: integer },
+      {
+        type: 'Task',
+        name: 'tasks',
+        key: ['TenantId', 'TaskId'],
+        order: ['Rank', 'TaskId'],
+        keepsOthers: true,
+      },
+    ),
+    shortNames: createTable(database, shortNameFields, {
+      type: 'WorkstreamShortName',
+      name: 'workstream_short_names',
+      key: ['TenantId', 'Name'],
+      order: ['Name'],
     }),
     turns: createTable(database, turnFields, {
       type: 'Turn',

@@ -1,5 +1,33 @@
+import type { SQLInputValue } from 'node:sqlite';
 import type { Turn } from '../../plan42/objects.ts';
 import type { Database } from './database.ts';
+import type { Tables } from './tables.ts';
+
+/** The values that define the order of {@link activeTurns}. */
+export const activeTurnOrder = ['CreatedAt', 'TaskId', 'TurnIndex'] as const;
+
+interface ActiveTurns {
+  tenantId: string;
+  /** The time of the last update; `below` is exclusive. */
+  updated: { from: string; below: string };
+  after: readonly SQLInputValue[] | undefined;
+  limit: number;
+}
+
+/** Returns turns that are not finished, oldest first, without those of deleted tasks. */
+export function activeTurns(turns: Tables['turns'], { tenantId, updated, after, limit }: ActiveTurns): Turn[] {
+  const columns = activeTurnOrder.map((name) => `turns.${name}`).join(', ');
+  return turns.select(
+    `JOIN tasks ON tasks.TenantId = turns.TenantId AND tasks.TaskId = turns.TaskId
+     WHERE IsOver = 0 AND tasks.Deleted = 0 AND turns.TenantId = ? AND turns.UpdatedAt >= ? AND turns.UpdatedAt < ?
+     AND (${columns}) > (?, ?, ?) ORDER BY ${columns} LIMIT ?`,
+    tenantId,
+    updated.from,
+    updated.below,
+    ...(after ?? ['', '', 0]),
+    limit,
+  );
+}
 
 export type TurnKey = Pick<Turn, 'TenantId' | 'TaskId' | 'TurnIndex'>;
 

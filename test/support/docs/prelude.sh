@@ -35,7 +35,7 @@ run_agent() {
   [[ " $* " == *' --turn '* ]] || args=(--agent custom --no-container)
   while (($#)); do
     case $1 in
-    --agent | --image | --allow) shift 2 ;;
+    --agent | --image | --allow | --network) shift 2 ;;
     *) args+=("$1") && shift ;;
     esac
   done

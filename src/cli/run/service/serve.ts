@@ -104,6 +104,8 @@ function startRunner(context: CliContext, { paths, server, runtime, logger, sign
     ['runner.url', server.url],
     ['runner.runtime', runtime],
     ['images.pull_policy', 'if-not-present'],
+    // Its environments are of the user, as the machine is.
+    ['egress.private_hosts', 'named'],
     ['queues.drain_time', '1s'],
     // A stop waits for polls.
     ['queues.poll_wait', '5s'],

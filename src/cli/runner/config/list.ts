@@ -12,6 +12,7 @@ import {
   hiddenByEnvironment,
   isInFile,
   plainValue,
+  pricedModels,
   settingReader,
   showSetting,
 } from './setting-value.ts';
@@ -27,7 +28,7 @@ export async function listSettings(context: CliContext, options: ListSettingsOpt
   const { stdout, stderr, env, signal } = context;
   const file = await readConfigToShow(context, options);
   const read = settingReader(file, env);
-  const settings = allSettings(connectionNames(file));
+  const settings = allSettings(connectionNames(file), pricedModels(file));
   const values = settings.map(read).map((value) => showSetting(value, options.showSecrets ?? false));
   const { problems } = parseConfig({ file: file.content, env, flags: new Map() });
   for (const problem of problems) {

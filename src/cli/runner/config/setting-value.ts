@@ -62,6 +62,12 @@ export function connectionNames(file: ConfigFile): string[] {
   return isTable(github) ? Object.keys(github) : [];
 }
 
+/** The models that have a price. */
+export function pricedModels(file: ConfigFile): string[] {
+  const prices = valueAt(parseToml(file.content ?? '').values, ['limits', 'prices']);
+  return isTable(prices) ? Object.keys(prices) : [];
+}
+
 export function showSetting({ setting, value, origin }: SettingValue, showSecrets: boolean): ShownSetting {
   const { secret } = setting.field;
   const shown = secret && !showSecrets && origin !== 'default' ? undefined : value;

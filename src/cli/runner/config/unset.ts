@@ -6,19 +6,19 @@ import { editSettings } from '../../../config/url-change.ts';
 import type { CliContext } from '../../context.ts';
 import { type ConfigLocation, configFilePath } from './location.ts';
 import { reportChange } from './report-change.ts';
-import { connectionNames } from './setting-value.ts';
+import { connectionNames, pricedModels } from './setting-value.ts';
 
 export interface UnsetOptions extends ConfigLocation {
   json?: boolean;
 }
 
-/** Removes a setting, or a whole connection (`github.my-github`), from the file, and keeps comments. */
+/** Removes a setting, a whole connection (`github.my-github`) or price (`limits.prices.gpt-5`) from the file, and keeps comments. */
 export async function unsetSettings(
   context: CliContext,
   names: readonly string[],
   options: UnsetOptions,
 ): Promise<void> {
-  const editsFor = (file: ConfigFile) => names.map((name) => editFor(name, connectionNames(file)));
+  const editsFor = (file: ConfigFile) => names.map((name) => editFor(name, file));
   const change = await changeConfigFile(
     configFilePath(options, context.env),
     (file) => editSettings(file.content ?? '', editsFor(file)),
@@ -28,9 +28,12 @@ export async function unsetSettings(
   await reportChange(context, { ...change, edits, names, warnings: [], json: options.json ?? false });
 }
 
-function editFor(name: string, connections: readonly string[]): Edit {
-  const connection =
-    connections.find((candidate) => name === `github.${candidate}` || name === renderKey(['github', candidate])) ??
-    connectionNamed(name);
+function editFor(name: string, file: ConfigFile): Edit {
+  const named = (path: readonly string[]) => name === path.join('.') || name === renderKey(path);
+  const prices = pricedModels(file).map((model) => ['limits', 'prices', model]);
+  const tables = [...connectionNames(file).map((connection) => ['github', connection]), ...prices];
+  const table = tables.find(named);
+  if (table !== undefined) return { type: 'unset', path: table };
+  const connection = connectionNamed(name);
   return { type: 'unset', path: connection === undefined ? findSetting(name).path : ['github', connection] };
 }

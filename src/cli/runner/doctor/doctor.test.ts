@@ -23,7 +23,7 @@ describe('plan42 runner doctor', () => {
     const { exitCode, of } = await patient.checks();
     for (const { name } of doctorChecks) {
       // Depends on whether a runner is installed on this machine, and there is no test container, no endpoint and no mount here.
-      if (!['service', 'container', 'health', 'connections', 'given'].includes(name))
+      if (!['service', 'container', 'credentials', 'limits', 'health', 'connections', 'given'].includes(name))
         assert.equal(of(name).status, 'ok', `${name}: ${of(name).found.join()}`);
     }
     assert.equal(exitCode, 0);
@@ -56,7 +56,7 @@ describe('plan42 runner doctor', () => {
       order,
       order.toSorted((a, b) => a - b),
     );
-    assert.match(stdout, /\n14 checks in \d+\.\d s: 8 ok, .*[56] (skipped|warning)/);
+    assert.match(stdout, /\n16 checks in \d+\.\d s: 8 ok, .*[78] (skipped|warning)/);
     assert.ok(!stdout.includes('\x1b'));
   });
 

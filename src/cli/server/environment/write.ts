@@ -95,7 +95,8 @@ function withHosts(hosts: readonly string[], added: readonly string[]): string[]
   return [...new Set([...hosts, ...added])];
 }
 
-function changeVariables(
+/** Replaces, adds and removes variables. A secret that stays has no value here, and keeps the one that it has. */
+export function changeVariables(
   { EnvVars }: AdminEnvironment,
   variables: readonly EnvVar[],
   removed: readonly string[],

@@ -1,0 +1,57 @@
+/** Starts the containers of `doctor` once, for all checks that judge them. */
+import { serverOnlyPolicy } from '../jobs/egress/server-only.ts';
+import { limitTrial } from '../jobs/limit-job.ts';
+import { UserError } from '../lib/errors.ts';
+import { type ContainerResult, runContainerCheck } from '../runtimes/check/run-check.ts';
+import { type AgentAddress, type Runtime, RuntimeError } from '../runtimes/runtime.ts';
+import type { CheckContext } from './check.ts';
+import { startCredentialTrial } from './credential-trial.ts';
+import { existingParent } from './folders.ts';
+import { findRuntime } from './runtime.ts';
+
+/** Importing the image takes most of the time. */
+export const containerTimeoutMs = 90_000;
+const runTimeoutMs = 45_000;
+export const trialLimitMs = 2000;
+
+export interface TriedContainers {
+  runtime: Runtime;
+  result: ContainerResult;
+  /** How agents reach the server. */
+  address: AgentAddress | undefined;
+}
+
+type Tried =
+  | TriedContainers
+  | { skipped: string }
+  | { isHost: true; skipped: string }
+  | { error: Error; engine: string };
+
+export async function tryContainers(context: CheckContext): Promise<Tried> {
+  const { paths, env, signal, quick } = context;
+  if (quick) return { skipped: 'left out by --quick' };
+  const { config } = await context.readConfig();
+  const runtime = await findRuntime(config, context);
+  if (runtime === undefined) return { skipped: 'the runtime is not ready' };
+  if (runtime.name === 'host') return { isHost: true, skipped: 'the runtime host has no containers' };
+  if (runtime.importImage === undefined || process.platform !== 'linux')
+    return { skipped: 'no program of this system runs in a container, so none was started' };
+  const { url } = config.runner;
+  try {
+    // Where the files of jobs are: an engine may not see every folder.
+    const folder = await existingParent(paths.stateDir);
+    await using credential = config.credentials.broker === 'off' ? undefined : await startCredentialTrial();
+    const check = {
+      ...{ runtime, serverUrl: url, entrypoint: config.jobs.entrypoint, folder, timeoutMs: runTimeoutMs, signal },
+      policy: (jobId: string) => serverOnlyPolicy(jobId, config, env),
+      credential,
+      limit: limitTrial({ max_duration: trialLimitMs }, { config, runtime, env }),
+    };
+    const [address, result] = await Promise.all([runtime.findAgentAddress?.(url), runContainerCheck(check)]);
+    return { runtime, result, address };
+  } catch (error) {
+    signal.throwIfAborted();
+    if (error instanceof UserError || error instanceof RuntimeError) return { error, engine: runtime.name };
+    throw error;
+  }
+}
