@@ -44,6 +44,7 @@ import {
 } from '../http/route.ts';
 import type { Store } from '../store/store.ts';
 import { searchTasks } from '../store/tasks.ts';
+import { requireOwnFiles } from './files.ts';
 import { requireEnvironment } from './references.ts';
 import { mayUseTask, requirePullRequestChange, requireUseOfTask } from './runner-access.ts';
 
@@ -87,7 +88,7 @@ const UpdateBody = changesOf({
 const path = `${tenantPath}/tasks/:taskId`;
 
 interface TaskDeps extends TurnDeps {
-  store: TurnDeps['store'] & Pick<Store, 'environments' | 'githubConnections' | 'tenants' | 'turnNetworks'>;
+  store: TurnDeps['store'] & Pick<Store, 'files' | 'environments' | 'githubConnections' | 'tenants' | 'turnNetworks'>;
 }
 
 export function taskRoutes(deps: TaskDeps): Route[] {
@@ -147,6 +148,7 @@ export function taskRoutes(deps: TaskDeps): Route[] {
         throw badRequest('EnvironmentId: the environment of a task cannot change');
       }
       if (request.principal.kind === 'agent' && changes.RepoInfo) requireOwnBranches(task, changes.RepoInfo, store);
+      requireOwnFiles(store, request.principal, changes.NewFileIDs ?? []);
       requireVersion(tasks, task, version);
       // After the version: an update from an older one may lack what another client has added.
       requirePullRequestChange(request.principal, task, changes);
