@@ -1,5 +1,6 @@
 import * as v from 'valibot';
 import {
+  AdminAccessKey,
   AdminConnection,
   AdminEnvironment,
   AdminRunner,
@@ -8,6 +9,7 @@ import {
   AdminTenant,
   AdminTurn,
   ConnectionOrgs,
+  NewAccessKey,
   NewRunnerToken,
   NewSignInLink,
 } from './admin-objects.ts';
@@ -80,6 +82,20 @@ export class AdminClient {
   async revokeRunnerToken(token: Pick<AdminRunnerToken, 'RunnerID' | 'TokenID' | 'Version'>): Promise<void> {
     const path = `${tokenPath(token.RunnerID, token.TokenID)}/revoke`;
     await this.#call('POST', path, v.unknown(), { ifMatch: token.Version });
+  }
+
+  /** Creates a key pair for clients that sign requests. Only our server has them. */
+  createAccessKey(name: string): Promise<NewAccessKey> {
+    return this.#call('POST', '/access-keys', NewAccessKey, { body: { Name: name } });
+  }
+
+  /** Includes revoked keys. */
+  listAccessKeys(): Promise<AdminAccessKey[]> {
+    return this.#list('/access-keys', { includeRevoked: 'true' }, AdminAccessKey);
+  }
+
+  async revokeAccessKey({ AccessKeyID }: Pick<AdminAccessKey, 'AccessKeyID'>): Promise<void> {
+    await this.#call('POST', `/access-keys/${pathSegment(AccessKeyID)}/revoke`, v.unknown());
   }
 
   /** Creates a link that signs in at the web page of the server. It works once. */

@@ -30,6 +30,7 @@ import { accessKeyRoutes } from './routes/access-keys.ts';
 import { activeTurnRoutes } from './routes/active-turns.ts';
 import { endedTurnRoutes } from './routes/ended-turns.ts';
 import { environmentRoutes } from './routes/environments.ts';
+import { fileRoutes } from './routes/files.ts';
 import { githubConnectionRoutes } from './routes/github-connections.ts';
 import { githubProxyRoutes } from './routes/github-proxy.ts';
 import { notImplementedRoutes } from './routes/not-implemented.ts';
@@ -147,6 +148,7 @@ export type RouteDeps = Parameters<typeof tenantRoutes>[0] &
   Parameters<typeof taskRoutes>[0] &
   Parameters<typeof turnLogRoutes>[0] &
   Parameters<typeof activeTurnRoutes>[0] &
+  Parameters<typeof fileRoutes>[0] &
   Parameters<typeof workstreamRoutes>[0] &
   Parameters<typeof workstreamTaskRoutes>[0] &
   Parameters<typeof shortNameRoutes>[0] &
@@ -169,6 +171,7 @@ export function servedRoutes(deps: RouteDeps): Route[] {
     ...turnRoutes(deps),
     ...turnLogRoutes(deps),
     ...activeTurnRoutes(deps),
+    ...fileRoutes(deps),
     ...workstreamRoutes(deps),
     ...workstreamTaskRoutes(deps),
     ...shortNameRoutes(deps),

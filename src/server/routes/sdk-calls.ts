@@ -124,12 +124,12 @@ export const sdkCalls: readonly SdkCall[] = [
   call('ListRepoBranches', 'GET', `${connection}/orgs/:org/repos/:repo/branches`),
   call('GetDefaultBranches', 'POST', `${connection}/default-branches`),
 
-  call('CreateFile', 'PUT', file, notYet),
-  call('GetFile', 'GET', file, notYet),
-  call('ListFiles', 'GET', `${tenantPath}/files`, notYet),
-  call('UpdateFile', 'PATCH', file, notYet),
-  call('DeleteFile', 'DELETE', file, notYet),
-  call('GetDownloadURL', 'GET', `${file}/download-url`, notYet),
+  call('CreateFile', 'PUT', file),
+  call('GetFile', 'GET', file),
+  call('ListFiles', 'GET', `${tenantPath}/files`),
+  call('UpdateFile', 'PATCH', file),
+  call('DeleteFile', 'DELETE', file),
+  call('GetDownloadURL', 'GET', `${file}/download-url`),
 
   call('AddGithubOrg', 'PUT', '/v1/github/orgs/:orgId', noApp),
   call('GetGithubOrg', 'GET', '/v1/github/orgs/:orgId', noApp),

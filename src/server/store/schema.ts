@@ -189,4 +189,19 @@ CREATE TABLE access_key_secrets (
   AccessKeyID TEXT PRIMARY KEY REFERENCES access_keys ON DELETE CASCADE, Value TEXT NOT NULL
 ) STRICT, WITHOUT ROWID
 `,
+  `
+-- The content is in parts, so that it is read and written in small steps. TaskId is the task whose agent created the file.
+CREATE TABLE files (
+  TenantID TEXT NOT NULL, FileID TEXT NOT NULL, Name TEXT NOT NULL, Size INTEGER NOT NULL, Uploaded INTEGER NOT NULL,
+  IsMalicious INTEGER, Deleted INTEGER NOT NULL, TaskId TEXT,
+  CreatedAt TEXT NOT NULL, UpdatedAt TEXT NOT NULL, Version INTEGER NOT NULL, OtherFields TEXT,
+  PRIMARY KEY (TenantID, FileID)
+) STRICT;
+CREATE TABLE file_parts (
+  TenantID TEXT NOT NULL, FileID TEXT NOT NULL, Part INTEGER NOT NULL, Content BLOB NOT NULL,
+  PRIMARY KEY (TenantID, FileID, Part),
+  FOREIGN KEY (TenantID, FileID) REFERENCES files ON DELETE CASCADE
+) STRICT;
+CREATE INDEX tasks_with_files ON tasks (TenantId, TaskId) WHERE FileIDs IS NOT NULL OR NewFileIDs IS NOT NULL
+`,
 ];

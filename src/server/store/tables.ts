@@ -4,6 +4,7 @@ import { integer } from '../../plan42/fields.ts';
 import {
   accessKeyFields,
   environmentFields,
+  fileFields,
   githubConnectionFields,
   runnerFields,
   runnerQueueFields,
@@ -71,6 +72,13 @@ export function createTables(database: Database) {
       name: 'workstream_short_names',
       key: ['TenantId', 'Name'],
       order: ['Name'],
+    }),
+    files: createTable(database, fileFields, {
+      type: 'File',
+      name: 'files',
+      key: ['TenantID', 'FileID'],
+      order: ['CreatedAt', 'FileID'],
+      keepsOthers: true,
     }),
     turns: createTable(database, turnFields, {
       type: 'Turn',
