@@ -108,7 +108,7 @@ const programs: Program[] = [
       () => `${newFolder}git clone --quiet --single-branch --reference ${mirrorTarget}/${mirror} https://github.com/acme/app.git &&
       git -C app cat-file -e HEAD:README.md && git -C app count-objects -v`,
     // All objects are those of the mirror. Other programs of this test push to other branches.
-    prints: /^count: 0\n[^]*^in-pack: 0\n[^]*^alternate: .*app/m,
+    prints: /^count: 0\n[\s\S]*^in-pack: 0\n[\s\S]*^alternate: .*app/m,
     requests: ['POST github.com/acme/app.git/git-upload-pack'],
     refused: 'github.com:443',
     shows: /CONNECT tunnel failed, response 403/,
