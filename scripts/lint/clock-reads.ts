@@ -19,6 +19,8 @@ const mayKnowTheDate: Readonly<Record<string, string>> = {
   'src/cli/runner/job/prune.ts': 'files have dates, and the command has no earlier look at them',
   'src/cli/runner/status-text.ts': 'the end of a token is a date',
   'src/cli/server/token/list.ts': 'the end of a token is a date',
+  'src/events/event-queue.ts': 'GitHub says until when a rate limit holds',
+  'src/events/feed.ts': 'GitHub says until when a rate limit holds; a time that people see',
   'src/gateway/models/model-guard.ts': 'times of calls, which people see',
   'src/gateway/recorder.ts': 'times that people see',
   'src/github/errors.ts': 'tells people when to try again',

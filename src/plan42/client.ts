@@ -41,6 +41,11 @@ export class Plan42Client {
     this.#endpoint = { ...this.#endpoint, token };
   }
 
+  /** For the calls of other modules, with the current token. */
+  get endpoint(): ApiEndpoint {
+    return this.#endpoint;
+  }
+
   /** Returns a client with another token, such as a job's agent token, that shares the connections. */
   withToken(token: string): Plan42Client {
     return new Plan42Client({ ...this.#endpoint, token });
