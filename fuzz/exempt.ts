@@ -78,6 +78,7 @@ export const exemptions: Readonly<Record<string, string>> = {
   'lib/read-file.ts': operator,
   'lib/rotating-file.ts#rotatedNames': operator,
   'lib/rotating-file.ts#RotatingFile.write': 'appends what the logger has rendered',
+  'plan42/access-key-variables.ts#accessKeyVariables': 'quotes by shellQuote',
   'plan42/hosted-repositories.ts#conflictBranch': 'only adds to the name of a branch',
   'plan42/admin-client.ts#AdminClient.turnLogs': 'reads by parseEventStream',
   'plan42/client.ts': operator,
