@@ -36,9 +36,13 @@ async function startProxy(target: () => string): Promise<Setting['proxy']> {
   const proxy: Setting['proxy'] = await startTestServer(async (response, seen) => {
     const { method, url, headers, body } = seen;
     const { host: _host, connection: _connection, 'content-length': _length, ...others } = headers;
+    // Otherwise the server would give a message to a poll that the runner has left.
+    const left = new AbortController();
+    response.once('close', () => left.abort());
     try {
       await proxy.before?.(seen);
       const answer = await request(target() + url, {
+        signal: left.signal,
         method,
         headers: others,
         body: body === '' ? null : body,
