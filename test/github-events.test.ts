@@ -16,6 +16,8 @@ import { RunnerProcess } from './support/runner-process.ts';
 import { untilOver } from './support/tasks.ts';
 
 const host = '[host]\nunisolated = true\ncommand = ["/bin/cat"]\n';
+// A shutdown waits for the poll that is under way.
+const queues = '[queues]\npoll_wait = "1s"\ndrain_time = "300ms"\n';
 
 interface Setting extends AsyncDisposable {
   plane: TestControlPlane;
@@ -71,7 +73,7 @@ async function setUp(): Promise<Setting> {
   const repo = { FeatureBranch: 'f', TargetBranch: 'main', PRID: '1005', PRNumber: 5, PRStatus: 'open' };
   const taskId = await plane.newTask({ EnvironmentId, RepoInfo: { 'acme/app': repo } });
   const table = `[github.ours]\nconnection_id = "${connectionId}"\nurl = "${github.url}"\ntoken = "${github.state.token}"\n`;
-  const config = host + table;
+  const config = host + queues + table;
   const start = async (folder?: string) =>
     RunnerProcess.start({
       ...{ url: proxy.url, token: await plane.newToken(), runtime: 'host' as const, config },
