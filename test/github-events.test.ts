@@ -16,6 +16,8 @@ import { RunnerProcess } from './support/runner-process.ts';
 import { untilOver } from './support/tasks.ts';
 
 const host = '[host]\nunisolated = true\ncommand = ["/bin/cat"]\n';
+// A shutdown waits for the poll that is under way.
+const queues = '[queues]\npoll_wait = "1s"\ndrain_time = "300ms"\n';
 
 interface Setting extends AsyncDisposable {
   plane: TestControlPlane;
@@ -36,9 +38,13 @@ async function startProxy(target: () => string): Promise<Setting['proxy']> {
   const proxy: Setting['proxy'] = await startTestServer(async (response, seen) => {
     const { method, url, headers, body } = seen;
     const { host: _host, connection: _connection, 'content-length': _length, ...others } = headers;
+    // Otherwise the server would give a message to a poll that the runner has left.
+    const left = new AbortController();
+    response.once('close', () => left.abort());
     try {
       await proxy.before?.(seen);
       const answer = await request(target() + url, {
+        signal: left.signal,
         method,
         headers: others,
         body: body === '' ? null : body,
@@ -67,7 +73,7 @@ async function setUp(): Promise<Setting> {
   const repo = { FeatureBranch: 'f', TargetBranch: 'main', PRID: '1005', PRNumber: 5, PRStatus: 'open' };
   const taskId = await plane.newTask({ EnvironmentId, RepoInfo: { 'acme/app': repo } });
   const table = `[github.ours]\nconnection_id = "${connectionId}"\nurl = "${github.url}"\ntoken = "${github.state.token}"\n`;
-  const config = host + table;
+  const config = host + queues + table;
   const start = async (folder?: string) =>
     RunnerProcess.start({
       ...{ url: proxy.url, token: await plane.newToken(), runtime: 'host' as const, config },
