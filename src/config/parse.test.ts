@@ -105,6 +105,10 @@ cached_input = 0.125
 
 [network]
 ca_file = "/path/to/ca.pem"
+[events]
+enabled = false
+trigger = "/agent"
+
 [health]
 listen = "[::1]:9142"
 [log]
@@ -178,6 +182,7 @@ describe('the file', () => {
       },
       host: { unisolated: true, command: ['/path/to/agent', 'an argument'] },
       network: { caFile: '/path/to/ca.pem' },
+      events: { enabled: false, trigger: '/agent' },
       egress: {
         mode: 'enforce',
         otherwise: 'deny',

@@ -57,7 +57,7 @@ export function computePolicy(request: EgressRequest): EgressDecision {
   const providers = (request.models ?? []).map(({ source, isConfigured, urls }) => ({
     source,
     isConfigured,
-    entries: urls.flatMap(entriesOfUrl),
+    entries: urls.flatMap((url) => entriesOfUrl(url)),
   }));
   const remedies = remediesOf(ceiling !== undefined);
   const settings = {
@@ -163,7 +163,7 @@ interface Intersection {
 }
 
 function intersect(named: readonly HostEntry[], ceiling: readonly Entry[] | undefined, setting: Setting): Intersection {
-  const mayBePrivate = (entry: HostEntry) => setting.isTrusted === true && isExact(entry) && !entry.text.includes(' ');
+  const mayBePrivate = (entry: HostEntry) => setting.isTrusted === true && isExact(entry) && !entry.isOfPreset;
   if (ceiling === undefined)
     return { rules: named.map((entry) => ruleOf(entry, setting, mayBePrivate(entry))), excluded: [] };
   const hosts = ceiling.filter(isHost);
