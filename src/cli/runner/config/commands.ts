@@ -32,7 +32,9 @@ Examples:
   plan42 runner config set runner.url https://api.example.com
   plan42 runner config set runner.runtime=podman jobs.max_jobs=8
   plan42 server token create | plan42 runner config set runner.token
-  plan42 runner config set github.work.token --from-file token.txt`;
+  plan42 runner config set github.work.token --from-file token.txt
+  plan42 runner config set credentials.npm.variable=NPM_TOKEN \\
+    credentials.npm.hosts=npm.example.com`;
 
 const unsetExamples = `
 Examples:
@@ -81,7 +83,7 @@ export function addConfigCommands(runner: Command, context: CliContext): void {
       (await import('./set.ts')).setSettings(context, args, options),
     );
   withConfigFileOption(config.command('unset'))
-    .description('remove settings, or whole connections (github.NAME), from the file')
+    .description('remove settings, or whole tables such as github.NAME, from the file')
     .addArgument(new SettingArgument('<key...>'))
     .option('--json', 'print the result as JSON')
     .addHelpText('after', unsetExamples)
