@@ -2,6 +2,7 @@
 import * as v from 'valibot';
 import { knownFields, view } from './fields.ts';
 import {
+  accessKeyFields,
   environmentFields,
   githubConnectionFields,
   runnerFields,
@@ -32,6 +33,18 @@ export const NewRunnerToken = knownFields({
   Token: v.string(),
 });
 export type NewRunnerToken = v.InferOutput<typeof NewRunnerToken>;
+
+export const AdminAccessKey = knownFields(
+  view(accessKeyFields, ['AccessKeyID', 'Name', 'Revoked', 'CreatedAt'], ['RevokedAt', 'LastUsedAt']),
+);
+export type AdminAccessKey = v.InferOutput<typeof AdminAccessKey>;
+
+/** Only the call that creates a key returns its secret. */
+export const NewAccessKey = knownFields({
+  ...view(accessKeyFields, ['AccessKeyID', 'Name', 'CreatedAt'], []),
+  SecretAccessKey: v.string(),
+});
+export type NewAccessKey = v.InferOutput<typeof NewAccessKey>;
 
 /** Only servers with a web page return it. */
 export const NewSignInLink = knownFields(signInLinkFields);

@@ -133,6 +133,24 @@ export const repoInfoFields = {
   PRStatusUpdatedAt: v.optional(v.string()),
 };
 
+/** A file for agents. Clients create it, and then upload its content. */
+export const fileFields = {
+  TenantID: v.string(),
+  FileID: v.string(),
+  Name: v.string(),
+  /** In bytes. */
+  Size: integer,
+  /** Whether the content is there. Only our server tells. */
+  Uploaded: v.boolean(),
+  IsMalicious: v.optional(v.boolean()),
+  /** Deleted files have no content. */
+  Deleted: v.boolean(),
+  /** The task whose agent created the file. Only our server knows it. */
+  TaskId: v.optional(v.string()),
+  ...versionFields,
+};
+export type File = ObjectOf<typeof fileFields>;
+
 /** The state of a task's work on one repository. The server keeps unknown fields. */
 export type RepoInfo = ObjectOf<typeof repoInfoFields>;
 

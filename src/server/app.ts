@@ -30,11 +30,13 @@ import { accessKeyRoutes } from './routes/access-keys.ts';
 import { activeTurnRoutes } from './routes/active-turns.ts';
 import { endedTurnRoutes } from './routes/ended-turns.ts';
 import { environmentRoutes } from './routes/environments.ts';
+import { fileRoutes } from './routes/files.ts';
 import { githubConnectionRoutes } from './routes/github-connections.ts';
 import { githubProxyRoutes } from './routes/github-proxy.ts';
 import { notImplementedRoutes } from './routes/not-implemented.ts';
 import { pageRoutes } from './routes/page.ts';
 import { pageTaskRoutes } from './routes/page-tasks.ts';
+import { providerUsageRoutes } from './routes/provider-usage.ts';
 import { repositoryRoutes } from './routes/repositories.ts';
 import { runnerQueueRoutes } from './routes/runner-queues.ts';
 import { runnerTokenRoutes } from './routes/runner-tokens.ts';
@@ -147,10 +149,12 @@ export type RouteDeps = Parameters<typeof tenantRoutes>[0] &
   Parameters<typeof taskRoutes>[0] &
   Parameters<typeof turnLogRoutes>[0] &
   Parameters<typeof activeTurnRoutes>[0] &
+  Parameters<typeof fileRoutes>[0] &
   Parameters<typeof workstreamRoutes>[0] &
   Parameters<typeof workstreamTaskRoutes>[0] &
   Parameters<typeof shortNameRoutes>[0] &
   Parameters<typeof turnNetworkRoutes>[0] &
+  Parameters<typeof providerUsageRoutes>[0] &
   Parameters<typeof runnerRoutes>[0] &
   Parameters<typeof runnerTokenRoutes>[0] &
   Parameters<typeof accessKeyRoutes>[0] &
@@ -169,10 +173,12 @@ export function servedRoutes(deps: RouteDeps): Route[] {
     ...turnRoutes(deps),
     ...turnLogRoutes(deps),
     ...activeTurnRoutes(deps),
+    ...fileRoutes(deps),
     ...workstreamRoutes(deps),
     ...workstreamTaskRoutes(deps),
     ...shortNameRoutes(deps),
     ...turnNetworkRoutes(deps),
+    ...providerUsageRoutes(deps),
     ...runnerRoutes(deps),
     ...runnerTokenRoutes(deps),
     ...accessKeyRoutes(deps),

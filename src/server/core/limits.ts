@@ -40,10 +40,14 @@ export const limits = {
   tasks: count('tasks', 100_000),
   turns: count('turns of a task', 1000),
   environments: count('environments', 10_000),
-  otherObjects: count('runners, tokens, queues, connections, workstreams or short names', 10_000),
+  otherObjects: count('runners, tokens, queues, connections, workstreams, short names or files', 10_000),
 
   repositories: count('hosted repositories', 1000),
   repository: bytes('a hosted repository, and one push to it', 4 * 1024 * mib),
+
+  file: bytes('a file', 30 * mib),
+  allFiles: bytes('all files together', 4 * 1024 * mib),
+  filesOfTask: count('files that the agents of one task create', 100),
 
   page: bytes('page of a list; it then ends early', 8 * mib),
   message: bytes('message to a runner, before encryption', 8 * mib),

@@ -39,6 +39,8 @@ interface RetentionDeps {
 // A client creates the environment just before the task.
 const unusedEnvironmentMs = 3_600_000;
 const tasksAtOnce = 20;
+// Each has up to 30 MiB.
+const filesAtOnce = 1;
 // Requests are served in between.
 const pauseMs = 2;
 
@@ -115,10 +117,17 @@ async function removeExpired(deps: RetentionDeps): Promise<void> {
     deleted: times.deleted,
   });
   expired.removeWorkstreams(times.deleted);
+  const files = await removeFiles(deps, times.deleted, pause);
   await tidyRepositories(deps);
-  if (tasks + logs + environments === 0) return;
+  if (tasks + logs + environments + files === 0) return;
   while (expired.shrinkFile()) await pause();
-  logger.info('retention applied', { tasks, logs, environments, duration_ms: Math.round(clock.now() - startedAt) });
+  logger.info('retention applied', {
+    tasks,
+    logs,
+    environments,
+    files,
+    duration_ms: Math.round(clock.now() - startedAt),
+  });
 }
 
 /** A damaged repository must not keep the tasks. */
@@ -133,6 +142,16 @@ async function tidyRepositories({ repositories, logger, clock, signal }: Retenti
     signal.throwIfAborted();
     logger.warn('cannot tidy hosted repositories', { error });
   });
+}
+
+async function removeFiles({ store: { expired } }: RetentionDeps, before: string, pause: () => Promise<void>) {
+  let files = 0;
+  for (;;) {
+    const removed = expired.removeFiles(before, filesAtOnce);
+    files += removed;
+    if (removed === 0) return files;
+    await pause();
+  }
 }
 
 const removedLog = 'The log was deleted, because it is older than the server’s retention period.';

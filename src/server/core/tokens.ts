@@ -17,10 +17,13 @@ const Claims = v.variant('principal_type', [
     task_id: v.string(),
     turn_index: v.number(),
   }),
+  // The URL of the content of a file.
+  v.object({ ...common, principal_type: v.literal('Upload'), jti: v.string() }),
+  v.object({ ...common, principal_type: v.literal('Download'), jti: v.string() }),
 ]);
 export type Claims = v.InferOutput<typeof Claims>;
 
-const prefixes = { User: 'p42t_', Runner: 'p42r_', Agent: 'p42a_' } as const;
+const prefixes = { User: 'p42t_', Runner: 'p42r_', Agent: 'p42a_', Upload: 'p42u_', Download: 'p42d_' } as const;
 
 // Verified tokens are cached, because checking the signature is most of the work of a poll.
 const maxCachedTokens = 1000;
@@ -54,6 +57,11 @@ export class Tokens {
   /** Issues a token for one turn. */
   forAgent({ TenantId, TaskId, TurnIndex }: TurnKey, tokenId: string, lifetime: Lifetime): string {
     return this.#sign('Agent', TenantId, tokenId, lifetime, { task_id: TaskId, turn_index: TurnIndex });
+  }
+
+  /** Issues a token for one transfer of the content of a file. */
+  forFile(type: 'Upload' | 'Download', tenantId: string, fileId: string, lifetime: Lifetime): string {
+    return this.#sign(type, tenantId, fileId, lifetime, {});
   }
 
   /** Returns the claims of a token of this server, or undefined. Times are not checked. */

@@ -104,7 +104,7 @@ function isCurrent(
   { settings, runners, runnerTokens }: AuthenticationDeps['store'],
 ): boolean {
   if (claims.principal_type === 'User') return settings.get('tenantToken') === token;
-  if (claims.principal_type === 'Agent') return true;
+  if (claims.principal_type !== 'Runner') return true;
   const { sub: tenantId, runner_id: runnerId, jti: tokenId } = claims;
   const stored = runnerTokens.find({ TenantID: tenantId, RunnerID: runnerId, TokenID: tokenId });
   if (!stored || stored.Revoked || stored.SignatureHash !== signatureHash(token)) return false;
@@ -120,6 +120,10 @@ function principalOf(claims: Claims, { turns }: AuthenticationDeps['store'], now
   if (claims.principal_type === 'User') return { tenantId, kind: 'tenant' };
   if (claims.principal_type === 'Runner')
     return { tenantId, expiresAt, kind: 'runner', runnerId: claims.runner_id, tokenId: claims.jti };
+  if (claims.principal_type === 'Upload' || claims.principal_type === 'Download') {
+    const kind = claims.principal_type === 'Upload' ? 'upload' : 'download';
+    return { tenantId, expiresAt, kind, fileId: claims.jti };
+  }
   const { task_id: taskId, turn_index: turnIndex } = claims;
   const turn = turns.find({ TenantId: claims.sub, TaskId: taskId, TurnIndex: turnIndex });
   if (!turn) throw unauthorized('the token is for a turn that does not exist');
@@ -143,6 +147,8 @@ export function authorise(
     throw forbidden(`a token of this kind (${principal.kind}) may not make this call`);
   requireOwn('tenant', params['tenantId'], principal.tenantId);
   if (principal.kind === 'runner') requireOwn('runner', params['runnerId'], principal.runnerId);
+  if (principal.kind === 'upload' || principal.kind === 'download')
+    requireOwn('file', params['fileId'], principal.fileId);
   if (principal.kind !== 'agent') return;
   requireOwn('task', params['taskId'], principal.taskId);
   requireOwn('turn', params['turnIndex'], String(principal.turnIndex));

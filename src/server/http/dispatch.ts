@@ -74,10 +74,10 @@ async function serve({ request, response, path, query }: RawRequest, deps: Dispa
   }
   const { route, params } = deps.findRoute(method, path);
   const respond = async () => {
-    const principal = deps.authenticate(request.headers, route);
+    const principal = deps.authenticate(route.forContent ? headersOf(query) : request.headers, route);
     authorise(principal, route, params);
     using _ = principal.kind === 'tenant' ? deps.activity.begin() : undefined;
-    const body = route.method === 'GET' || route.forGit ? emptyBody : await readBody(request);
+    const body = route.method === 'GET' || route.forGit || route.forContent ? emptyBody : await readBody(request);
     deps.checkSignature(principal, route, request, body);
     const json = parseJsonBody(body);
     using live = route.waits ? deps.liveRequests.track(principal, response, deps.clock.date()) : undefined;
@@ -87,6 +87,11 @@ async function serve({ request, response, path, query }: RawRequest, deps: Dispa
     await send(response, reply);
   };
   await (route.forGit ? respond().catch(throwGitRouteError) : respond());
+}
+
+/** The URL of a file's content is all that its holder has. */
+function headersOf(query: URLSearchParams): IncomingMessage['headers'] {
+  return { authorization: `APIToken ${query.get('signature') ?? ''}` };
 }
 
 /** An error for git, which cannot read those of the API. */

@@ -12,6 +12,8 @@ interface SignedRequest {
 export type Principal = { tenantId: string; expiresAt?: Date } & (
   | { kind: 'tenant'; pageToken?: string; signedRequest?: SignedRequest }
   | { kind: 'runner'; runnerId: string; tokenId: string }
+  /** The holder of the URL of a file's content. */
+  | { kind: 'upload' | 'download'; fileId: string }
   /** The holder of a sign-in link, who may only start a session. */
   | { kind: 'signIn' }
   | { kind: 'agent'; taskId: string; turnIndex: number; turnFinished: boolean; mayStillPush: boolean }
@@ -60,6 +62,8 @@ export interface RouteOptions {
   noHead?: boolean;
   /** For git as the client: HTTP Basic is accepted, the body is not read, and errors are plain text, which git prints. */
   forGit?: boolean;
+  /** The token is in the query (`signature`), and the handler reads the body. */
+  forContent?: boolean;
   /** A signed request may be sent twice: the route changes nothing. So may each GET. */
   repeatable?: boolean;
   /** Agents may use the route after their turn is finished, to learn that it is. */

@@ -44,6 +44,7 @@ import {
 } from '../http/route.ts';
 import type { Store } from '../store/store.ts';
 import { searchTasks } from '../store/tasks.ts';
+import { requireOwnFiles } from './files.ts';
 import { requireEnvironment } from './references.ts';
 import { mayUseTask, requirePullRequestChange, requireUseOfTask } from './runner-access.ts';
 
@@ -87,7 +88,7 @@ const UpdateBody = changesOf({
 const path = `${tenantPath}/tasks/:taskId`;
 
 interface TaskDeps extends TurnDeps {
-  store: TurnDeps['store'] & Pick<Store, 'environments' | 'githubConnections' | 'tenants' | 'turnNetworks'>;
+  store: TurnDeps['store'] & Pick<Store, 'files' | 'environments' | 'githubConnections' | 'tenants' | 'turnNetworks'>;
 }
 
 export function taskRoutes(deps: TaskDeps): Route[] {
@@ -143,12 +144,14 @@ export function taskRoutes(deps: TaskDeps): Route[] {
       const { EnvironmentId: environmentId, ...known } = parseBody(request, UpdateBody);
       const changes = { ...otherFields(request, tasks), ...known };
       const task = readUndeleted(tasks, keyOf(request.params), changes.Deleted === false);
-      requirePullRequestChange(request.principal, task, changes);
       if ((environmentId ?? task.EnvironmentId) !== task.EnvironmentId) {
         throw badRequest('EnvironmentId: the environment of a task cannot change');
       }
       if (request.principal.kind === 'agent' && changes.RepoInfo) requireOwnBranches(task, changes.RepoInfo, store);
+      requireOwnFiles(store, request.principal, changes.NewFileIDs ?? []);
       requireVersion(tasks, task, version);
+      // After the version: an update from an older one may lack what another client has added.
+      requirePullRequestChange(request.principal, task, changes);
       const changed = change(tasks, task, changes, clock);
       // Turns of deleted tasks are not sent, but this task is undeleted.
       if (task.Deleted) events.emit('turnsToSend');

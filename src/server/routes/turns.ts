@@ -33,6 +33,7 @@ import {
 } from '../http/route.ts';
 import type { Store } from '../store/store.ts';
 import type { TurnKey } from '../store/turns.ts';
+import { requireOwnFiles } from './files.ts';
 import { requireUseOfTask } from './runner-access.ts';
 
 const CreateBody = knownFields({
@@ -61,7 +62,8 @@ const UpdateBody = changesOf({
 const taskPath = `${tenantPath}/tasks/:taskId` as const;
 export const turnPath = `${taskPath}/turns/:turnIndex` as const;
 
-type TurnRouteDeps = TurnDeps & Parameters<typeof requireUseOfTask>[0] & { store: Pick<Store, 'workstreams'> };
+type TurnRouteDeps = TurnDeps &
+  Parameters<typeof requireUseOfTask>[0] & { store: Pick<Store, 'files' | 'workstreams'> };
 
 export function turnRoutes(deps: TurnRouteDeps): Route[] {
   const { store, clock } = deps;
@@ -108,6 +110,7 @@ export function turnRoutes(deps: TurnRouteDeps): Route[] {
       const { TaskNewFileIDs, ...changes } = parseBody(request, UpdateBody);
       // Deleted tasks are included, because their agents may still be running and must be able to report the end.
       const turn = read(turns, turnKey(request.params));
+      requireOwnFiles(store, request.principal, TaskNewFileIDs ?? []);
       requireActive(turn);
       requireOwnTurn(turn, parseInstanceId(request.headers));
       requireVersion(turns, turn, version);

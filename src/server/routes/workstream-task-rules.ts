@@ -15,6 +15,7 @@ import {
 import { badRequest, forbidden } from '../http/errors.ts';
 import type { ApiRequest, Principal } from '../http/route.ts';
 import type { Store } from '../store/store.ts';
+import { requireOwnFiles } from './files.ts';
 import { requireEnvironment } from './references.ts';
 import { requirePullRequestChange } from './runner-access.ts';
 import { repoInfoByRepo, requireOwnBranches } from './tasks.ts';
@@ -81,6 +82,7 @@ export function requireAllowed(store: Store, { principal, json }: ApiRequest, ta
     (name) => !agentFields.has(name) && sent.includes(name.toLowerCase()),
   );
   if (other !== undefined) throw forbidden(`an agent may not change ${other}`);
+  requireOwnFiles(store, principal, known.NewFileIDs ?? []);
   if (known.RepoInfo) requireOwnBranches(task, known.RepoInfo, store);
 }
 

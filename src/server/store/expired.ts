@@ -97,6 +97,16 @@ export class Expired {
     return Number(this.#database.statement(sql).run(ephemeral, deleted).changes);
   }
 
+  /** Removes some files that were last changed before a time and that no task names. Returns their number. */
+  removeFiles(before: string, limit: number): number {
+    const named = (column: string) => `SELECT tasks.TenantId, value FROM tasks, json_each(${column})
+      WHERE FileIDs IS NOT NULL OR NewFileIDs IS NOT NULL`;
+    const sql = `DELETE FROM files WHERE (TenantID, FileID) IN (
+      SELECT TenantID, FileID FROM files WHERE UpdatedAt < ?1
+      AND (TenantID, FileID) NOT IN (${named('FileIDs')} UNION ${named('NewFileIDs')}) LIMIT ?2)`;
+    return Number(this.#database.statement(sql).run(before, limit).changes);
+  }
+
   /** Removes deleted workstreams without tasks, with their short names. */
   removeWorkstreams(deleted: string): void {
     const isRemoved = `WHERE Deleted = 1 AND UpdatedAt < ?1 AND NOT EXISTS (SELECT 1 FROM tasks

@@ -189,4 +189,33 @@ CREATE TABLE access_key_secrets (
   AccessKeyID TEXT PRIMARY KEY REFERENCES access_keys ON DELETE CASCADE, Value TEXT NOT NULL
 ) STRICT, WITHOUT ROWID
 `,
+  `
+-- The content is in parts, so that it is read and written in small steps. TaskId is the task whose agent created the file.
+CREATE TABLE files (
+  TenantID TEXT NOT NULL, FileID TEXT NOT NULL, Name TEXT NOT NULL, Size INTEGER NOT NULL, Uploaded INTEGER NOT NULL,
+  IsMalicious INTEGER, Deleted INTEGER NOT NULL, TaskId TEXT,
+  CreatedAt TEXT NOT NULL, UpdatedAt TEXT NOT NULL, Version INTEGER NOT NULL, OtherFields TEXT,
+  PRIMARY KEY (TenantID, FileID)
+) STRICT;
+CREATE TABLE file_parts (
+  TenantID TEXT NOT NULL, FileID TEXT NOT NULL, Part INTEGER NOT NULL, Content BLOB NOT NULL,
+  PRIMARY KEY (TenantID, FileID, Part),
+  FOREIGN KEY (TenantID, FileID) REFERENCES files ON DELETE CASCADE
+) STRICT;
+CREATE INDEX tasks_with_files ON tasks (TenantId, TaskId) WHERE FileIDs IS NOT NULL OR NewFileIDs IS NOT NULL
+`,
+  `
+-- The calls of models that turns have made. The columns are in the order of the object's fields.
+CREATE TABLE provider_usage (
+  TenantId TEXT NOT NULL, TaskId TEXT NOT NULL, TurnIndex INTEGER NOT NULL, WorkstreamId TEXT,
+  Source TEXT NOT NULL, Iteration INTEGER NOT NULL,
+  Provider TEXT NOT NULL, ProviderModelID TEXT NOT NULL, ResponseID TEXT,
+  PromptTokens INTEGER NOT NULL, CompletionTokens INTEGER NOT NULL, CachedReadInputTokens INTEGER NOT NULL,
+  CacheCreationInputTokensByTTL TEXT, ReasoningTokens INTEGER NOT NULL,
+  RequestStartedAt TEXT, ResponseCompletedAt TEXT NOT NULL, Cost REAL, IsEstimate INTEGER, CreatedAt TEXT NOT NULL,
+  PRIMARY KEY (TenantId, TaskId, TurnIndex, Source, Iteration),
+  FOREIGN KEY (TenantId, TaskId, TurnIndex) REFERENCES turns ON DELETE CASCADE
+) STRICT, WITHOUT ROWID;
+CREATE INDEX provider_usage_by_time ON provider_usage (TenantId, ResponseCompletedAt)
+`,
 ];

@@ -8,6 +8,7 @@ const values = {
   '8f46cade': '$task',
   '2b1d0a77': '$other_task',
   'revoke 583122a6': 'revoke $token',
+  'revoke P42K7YVLMJEX': 'revoke "$AWS_ACCESS_KEY_ID"',
   '583122a6': '$third_task',
   'environment delete website': 'environment delete website --force',
   // Needs an engine and registries; test/agent-image.test.ts builds.
@@ -42,6 +43,7 @@ if [[ ! -e config.toml ]]; then${makeRepository}
   cp ~/.config/plan42-runner.toml ~/.config/plan42-runner.toml.good
   echo 'Find the error.' >task.md
   token=$(plan42 server token create 2>&1 >token.txt | sed -n 's/^Token \\([^ ]*\\) .*/\\1/p')
+  eval "$(plan42 server access-key create)"
   make_certificate
   export API_KEY=secret
   touch ~/config.toml config.toml

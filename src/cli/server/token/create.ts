@@ -3,6 +3,7 @@ import { printableLine } from '../../../lib/printable.ts';
 import type { CliContext } from '../../context.ts';
 import { formatLocalTime, renderJson } from '../../output.ts';
 import { findRunner } from '../find-runner.ts';
+import { isWritten } from '../is-written.ts';
 import type { LocationOptions } from '../location.ts';
 import { callServer } from '../with-server.ts';
 
@@ -24,12 +25,4 @@ export async function createToken(context: CliContext, options: CreateTokenOptio
     const until = formatLocalTime(ExpiresAt);
     context.stderr.write(`${printableLine(`Token ${TokenID} for runner ${RunnerID}, valid until ${until}.`)}\n`);
   }
-}
-
-/** Writes the only copy of something. Resolves with false if it cannot be written. */
-async function isWritten({ stdout, signal }: CliContext, text: string): Promise<boolean> {
-  const { promise, resolve } = Promise.withResolvers<boolean>();
-  signal.addEventListener('abort', () => resolve(false), { once: true });
-  stdout.write(text, (error) => resolve(!error));
-  return promise;
 }
