@@ -32,9 +32,7 @@ Examples:
   plan42 runner config set runner.url https://api.example.com
   plan42 runner config set runner.runtime=podman jobs.max_jobs=8
   plan42 server token create | plan42 runner config set runner.token
-  plan42 runner config set github.work.token --from-file token.txt
-  plan42 runner config set credentials.npm.variable=NPM_TOKEN \\
-    credentials.npm.hosts=npm.example.com`;
+  plan42 runner config set github.work.token --from-file token.txt`;
 
 const unsetExamples = `
 Examples:
