@@ -1,3 +1,4 @@
+import { fileName } from '../../src/agent/attachments.ts';
 import { commitMessage } from '../../src/agent/commit-message.ts';
 import { TurnFailure } from '../../src/agent/failures.ts';
 import { featureBranchName } from '../../src/agent/git/branch-name.ts';
@@ -83,6 +84,14 @@ export const targets: readonly Target[] = [
       return url;
     },
     errors: [TurnFailure],
+  },
+  {
+    covers: ['agent/attachments.ts#fileName'],
+    corpus: ['a.txt', '../..', 'a/b\\c', '\u202Etxt.exe', 'é'.repeat(200)],
+    run: fileName,
+    check: (name: string) => {
+      if (/^\.*$|[/\\\0]/.test(name) || Buffer.byteLength(name) > 200) throw new Error(`not a name: ${name}`);
+    },
   },
   {
     covers: ['agent/git/push.ts#inFiles'],
