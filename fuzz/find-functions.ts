@@ -13,6 +13,7 @@ const folders = [
     'cli',
     'config',
     'control',
+    'events',
     'gateway',
     'github',
     'jobs',

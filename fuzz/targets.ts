@@ -4,6 +4,7 @@ import { targets as cli } from './targets/cli.ts';
 import { targets as config } from './targets/config.ts';
 import { targets as credentials } from './targets/credentials.ts';
 import { targets as drivers } from './targets/drivers.ts';
+import { targets as events } from './targets/events.ts';
 import { targets as gateway } from './targets/gateway.ts';
 import { targets as github } from './targets/github.ts';
 import { targets as githubGuard } from './targets/github-guard.ts';
@@ -17,5 +18,5 @@ export const allTargets: readonly Target[] = [
   ...agent,
   ...drivers,
   ...[...lib, ...gateway, ...plan42, ...github, ...githubGuard, ...config, ...jobs, ...credentials],
-  ...[...cli, ...server, ...web],
+  ...[...cli, ...events, ...server, ...web],
 ];

@@ -11,6 +11,7 @@ import { after, suite, test } from 'node:test';
 import { parseConfig } from '../src/config/parse.ts';
 import { presets } from '../src/gateway/presets.ts';
 import { computePolicy } from '../src/jobs/egress/compute-policy.ts';
+import { mirrorPath, mirrorTarget } from '../src/jobs/mirrors/mirror-path.ts';
 import { run } from './support/engines/processes.ts';
 import { requires } from './support/engines-client.ts';
 import { pushPackageManagers } from './support/packages/image.ts';
@@ -41,6 +42,8 @@ const goProject = (goSum: string) =>
   file('go.mod', 'module example.com/app\n\ngo 1.19\n\nrequire example.com/greeting v1.0.0') +
   file('go.sum', goSum.trim()) +
   file('app.go', 'package main\n\nimport _ "example.com/greeting"');
+
+const mirror = mirrorPath(new URL('https://github.com'), 'acme/app');
 
 const programs: Program[] = [
   {
@@ -99,6 +102,32 @@ const programs: Program[] = [
     shows: /CONNECT tunnel failed, response 403/,
   },
   {
+    name: 'git with the mirror of the runner',
+    preset: 'github',
+    script:
+      () => `${newFolder}git clone --quiet --single-branch --reference ${mirrorTarget}/${mirror} https://github.com/acme/app.git &&
+      git -C app cat-file -e HEAD:README.md && git -C app count-objects -v`,
+    // All objects are those of the mirror. Other programs of this test push to other branches.
+    prints: /^count: 0\n[\s\S]*^in-pack: 0\n[\s\S]*^alternate: .*app/m,
+    requests: ['POST github.com/acme/app.git/git-upload-pack'],
+    refused: 'github.com:443',
+    shows: /CONNECT tunnel failed, response 403/,
+  },
+  {
+    name: 'git-lfs',
+    preset: 'github',
+    script: () => `${newFolder}git clone --quiet https://github.com/acme/app.git first && cd first &&
+      git config user.name Ann && git config user.email ann@example.com && git lfs install --local && git lfs track '*.bin' &&
+      head -c 3000000 /dev/urandom >large.bin && git add . && git commit --quiet -m More &&
+      branch=$(cat /proc/sys/kernel/random/uuid) && git push origin HEAD:refs/heads/$branch && cd .. &&
+      git clone --quiet --no-checkout --branch $branch https://github.com/acme/app.git second && cd second &&
+      git lfs install --local && git checkout --quiet $branch && cmp large.bin ../first/large.bin && echo the same contents`,
+    prints: /^the same contents$/m,
+    requests: ['POST github.com/acme/app.git/info/lfs/objects/batch'],
+    refused: 'github.com:443',
+    shows: /CONNECT tunnel failed, response 403/,
+  },
+  {
     name: 'curl',
     preset: 'github',
     script: () => `${newFolder}head -c 20000000 /dev/zero >large
@@ -125,6 +154,8 @@ interface Shared {
   image: string;
   caFile: string;
   given: Repositories;
+  /** The folder of the mirrors of the runner. */
+  mirrors: string;
   /** Requests that reached a server. */
   requests: Set<string>;
 }
@@ -146,7 +177,26 @@ const setUp = (registry: string) =>
       startMachine(signal, { names, hasServers: false }).then((started) => undo.use(started)),
     ]);
     const requests = await startServers(machine, folder);
-    return { machine, image, caFile, given, requests };
+    const mirrors = join(dir.path, 'mirrors');
+    const clone = [
+      'env',
+      '-u',
+      'https_proxy',
+      '-u',
+      'HTTPS_PROXY',
+      `GIT_SSL_CAINFO=${caFile}`,
+      'git',
+      'clone',
+      '--quiet',
+      '--mirror',
+    ];
+    const [command = '', ...args] = machine.command([
+      ...clone,
+      'https://github.com/acme/app.git',
+      join(mirrors, mirror),
+    ]);
+    await run(command, args);
+    return { machine, image, caFile, given, mirrors, requests };
   })());
 
 async function startServers(machine: Machine, folder: string): Promise<Set<string>> {
@@ -184,15 +234,17 @@ for (const name of ['docker', 'podman'] as const) {
     test('package managers work behind the wall, and show which host was refused', async (t) => {
       if (process.getuid?.() !== 0) return t.skip('missing prerequisite: root');
       const engines = await requires(t, name, 'registry');
-      if (!engines || !(await requiresCommands(t, 'npm', 'go', 'python3', 'apt-get', 'openssl'))) return;
-      const { machine, image, caFile, given, requests } = await setUp(engines.registry);
+      if (!engines || !(await requiresCommands(t, 'npm', 'go', 'python3', 'apt-get', 'openssl', 'git-lfs'))) return;
+      const { machine, image, caFile, given, mirrors, requests } = await setUp(engines.registry);
       requests.clear();
       await using prepared = await prepareEngine(name, machine, {
         ...engines,
         images: { ...engines.images, agent: image },
       });
+      const mounts = [{ source: mirrors, target: mirrorTarget, isReadOnly: true, relabel: true }];
       const config = `ca_file = "${caFile}"\n`;
-      const runJob = (script: string, host: string) => prepared.runJob(script, { policy: policyFor([host]), config });
+      const runJob = (script: string, host: string) =>
+        prepared.runJob(script, { policy: policyFor([host]), config, mounts });
       const [refused, ...allowed] = await Promise.all([
         runJob(allOf(programs.map(({ script }) => script(given))), 'example.org'),
         ...programs.map(({ preset, script }) => runJob(script(given), preset)),

@@ -87,9 +87,9 @@ test('organisations, repositories and branches are listed through the runner', a
   assert.deepEqual(found, names);
 
   const missing = await plane.call('GET', `${path}/orgs/acme/repos/none/branches`);
-  assert.deepEqual([missing.status, missing.body.Message], [502, 'Not Found']);
+  assert.deepEqual([missing.status, missing.body.Message], [404, 'Not Found']);
   const odd = await plane.call('GET', `${path}/orgs?token=nonsense!`);
-  assert.deepEqual([odd.status, odd.body.Message], [502, 'invalid pagination token']);
+  assert.deepEqual([odd.status, odd.body.Message], [400, 'invalid pagination token']);
   assert.ok(!runner.log.includes(github.state.token), 'no token in the log');
   assert.match(runner.log, /DEBUG GitHub responded/);
 });

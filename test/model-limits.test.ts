@@ -153,6 +153,16 @@ for (const name of ['podman', 'docker'] as const) {
         ledger.map(({ model, isEstimate, cost: each }) => [model, isEstimate, each]),
         made('money').map((model) => [model, false, callCosts[model]]),
       );
+      for (const [job, taskId] of Object.entries(tasks)) {
+        const { body: sum } = await eventually(async () => {
+          const reply = await plane.call('GET', `tasks/${taskId}/turns/1/provider-usage`);
+          return reply.status === 200 && reply.body.Calls === made(job).length ? reply : undefined;
+        }, slackMs);
+        assert.deepEqual([sum.PromptTokens, sum.CompletionTokens], [made(job).length * 70, made(job).length * 30]);
+        assert.deepEqual([sum.CachedReadInputTokens, sum.EstimatedCalls], [made(job).length * 20, 0]);
+      }
+      const { Limits } = (await plane.call('GET', `tasks/${tasks.tokens}/turns/1/network`)).body;
+      assert.deepEqual(Limits, [{ Limit: 'max_tokens', Unit: 'tokens', Allowed: 950, Used: 1000 }]);
       const log = await second.jobLog(jobIdOf(tasks.tokens));
       assert.match(log, /plan42: limits: 80 % used: its models used 800 tokens/);
       assert.match(log, /plan42: limits: limit reached: its models used 1,000 tokens/);

@@ -440,6 +440,9 @@ suite('plan42 run in any repository', { concurrency: 2 }, () => {
     assert.match(stderr, /The agent gets no submodules/);
     assert.match(stderr, /files of Git LFS as pointers/);
     assert.equal(`${await git(path, ['show', `${document.branch}:big.bin`])}\n`, pointer);
+    await git(path, ['config', '--file', '.gitmodules', 'submodule.inner.url', '../inner.git']);
+    await git(path, ['commit', '--quiet', '--all', '--message', 'Relative']);
+    assert.match((await runIn(path)).stderr, /no submodules with relative URLs, such as \.\.\/inner\.git, because/);
   });
 
   test('with 50,000 files', async () => {

@@ -15,6 +15,7 @@ import type { Json } from './support/json.ts';
 import { runCli } from './support/run-cli.ts';
 import { RunnerProcess } from './support/runner-process.ts';
 import { ServerProcess } from './support/server-process.ts';
+import { p42Ctl } from './support/sigv4/p42-ctl.ts';
 import { makeTempDir } from './support/temp-dir.ts';
 
 const agent = join(import.meta.dirname, '../dist/js/plan42-sample-agent.mjs');
@@ -188,6 +189,30 @@ suite('the web page', { concurrency: false }, () => {
     await page.getByRole('button', { name: 'Delete the connection' }).click();
     await page.getByRole('table', { name: 'GitHub connections' }).waitFor({ state: 'detached' });
     assert.equal((await call(server, 'GET', path)).GithubConnectionId, 'default');
+  });
+
+  test('an access key is created, shown once, listed with its last use, and revoked', { skip }, async () => {
+    await using watched = await signedIn({ width: 1100, colorScheme: 'light' });
+    const { page } = watched;
+    await page.evaluate(`location.hash = '#/environments'`);
+    const keys = page.getByRole('region', { name: 'Access keys' });
+    await keys.getByLabel('Name of the new key').fill('laptop');
+    await keys.getByRole('button', { name: 'Create access key' }).click();
+    const variables = await keys.getByLabel('Variables', { exact: true }).inputValue();
+    const [, accessKeyId = '', secretAccessKey = ''] =
+      /KEY_ID=(P42K\w{16})\n.*KEY=(p42s_[\w-]{43})\n/.exec(variables) ?? [];
+    const row = keys.getByRole('row').filter({ hasText: 'laptop' });
+    await row.filter({ hasText: 'never' }).waitFor();
+    const read = { method: 'GET', path: '/v1/tenants' };
+    assert.equal((await p42Ctl({ url: server.url, accessKeyId, secretAccessKey }, read)).status, 200);
+    await page.evaluate(`location.hash = '#/tasks'`);
+    await page.evaluate(`location.hash = '#/environments'`);
+    await row.filter({ hasNotText: 'never' }).waitFor();
+    assert.equal(await keys.getByLabel('Variables', { exact: true }).count(), 0, 'the secret is shown once');
+    await row.getByRole('button', { name: /^Revoke/ }).click();
+    await page.getByRole('dialog').getByRole('button', { name: 'Revoke' }).click();
+    await row.waitFor({ state: 'detached' });
+    assert.equal((await p42Ctl({ url: server.url, accessKeyId, secretAccessKey }, read)).status, 401);
   });
 
   test('text from agents and users is never interpreted as HTML', { skip }, async () => {

@@ -147,9 +147,20 @@ export const targets: readonly Target[] = [
     },
   },
   {
-    covers: ['gateway/entries.ts#parseEntry', 'gateway/entries.ts#covers'],
+    covers: ['gateway/entries.ts#parseEntry', 'gateway/entries.ts#parseHostEntry', 'gateway/entries.ts#covers'],
     maxKiB: 2,
-    corpus: [...hosts, '*.example.com:8443', 'npm', '*', '10.0.0.0/8:22', '[fd00::/8]:443', 'https://a/b', '*.*.a'],
+    corpus: [
+      ...hosts,
+      '*.example.com:8443',
+      'npm',
+      '*',
+      '10.0.0.0/8:22',
+      '[fd00::/8]:443',
+      'https://a/b',
+      '*.*.a',
+      'pipy',
+      'npm:8443',
+    ],
     run: (entry: string) => parseEntry(entry),
     errors: [InvalidEntry],
     // A preset has many hosts, and an error quotes none of the text.

@@ -23,6 +23,7 @@ const about: Record<keyof typeof tables | 'github', string> = {
   egress: 'The network of jobs in containers: [network egress](../egress.md).',
   credentials: 'How [secrets stay out of jobs](../credentials.md).',
   limits: '[Limits of a job](../limits.md), which an environment can lower. A job that reaches one is ended.',
+  events: 'The [events of GitHub](../github-events.md): comments that start turns, and states of pull requests.',
   health: 'The [health endpoint](../operations.md#health-endpoint). Off unless set.',
   log: 'The runner’s own log.',
   github:

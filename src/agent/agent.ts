@@ -25,6 +25,7 @@ export const stoppedExitCode = 128 + 15;
 /** Works on one turn, and returns the exit code. */
 export async function runAgentProcess(own: AgentProcess): Promise<number> {
   const { args, env, stdin, signal, reportError, agents = realAgents } = own;
+  const resources: AsyncDisposable[] = [];
   try {
     const request = parseRequest(await text(addAbortSignal(signal, stdin)));
     const transport = createTransport({ env });
@@ -34,7 +35,8 @@ export async function runAgentProcess(own: AgentProcess): Promise<number> {
       redact: createRedactor([...request.secrets, ...keysIn(env)]),
     });
     const webSearch = !args.includes('--no-websearch');
-    const result = await runTurn({ request, turn, api, env, webSearch, signal, agents });
+    const later = (resource: AsyncDisposable) => void resources.push(resource);
+    const result = await runTurn({ request, turn, api, env, webSearch, signal, agents, later });
     if (turn.finished.aborted) {
       turn.log('The turn has already finished. Stopping.');
       return 0;
@@ -45,6 +47,16 @@ export async function runAgentProcess(own: AgentProcess): Promise<number> {
     if (signal.aborted) return stoppedExitCode;
     reportError(error instanceof RequestError ? error.message : `cannot report the turn: ${formatError(error)}`);
     return 1;
+  } finally {
+    for (const resource of resources) await dispose(resource, reportError);
+  }
+}
+
+async function dispose(resource: AsyncDisposable, reportError: (message: string) => void): Promise<void> {
+  try {
+    await resource[Symbol.asyncDispose]();
+  } catch (error) {
+    reportError(formatError(error));
   }
 }
 

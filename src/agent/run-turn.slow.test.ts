@@ -1,12 +1,33 @@
 import assert from 'node:assert/strict';
+import { existsSync } from 'node:fs';
 import { readFile, writeFile } from 'node:fs/promises';
-import { join } from 'node:path';
+import { dirname, join } from 'node:path';
 import { suite, test } from 'node:test';
 import { branch, ids, setUpAgent } from '../../test/support/agent-setting.ts';
+import { startTurnServer } from '../../test/support/turn-server.ts';
+import type { AgentTask } from './drivers/driver.ts';
 
 const fix = async ({ folder }: { folder: string }) => writeFile(join(folder, 'greeting.txt'), 'hello\n');
 
 suite('a turn', { timeout: 600_000 }, () => {
+  test('ends before its temporary folder is removed', async (t) => {
+    const { turn } = await setUpAgent(t);
+    await using server = await startTurnServer();
+    let folder = '';
+    let atEnd: boolean | undefined;
+    server.afterWrite = () => {
+      if (server.turn.Status === 'Completed') atEnd ??= existsSync(folder);
+      return undefined;
+    };
+    const work = async (task: AgentTask) => {
+      folder = dirname(task.folder);
+      await fix(task);
+    };
+    await turn(work, { server, env: { PLAN42_WORKSPACE: '' } });
+    assert.deepEqual([server.turn.Status, atEnd], ['Completed', true]);
+    assert.ok(existsSync(folder) === folder.startsWith('/workspace'), 'a temporary one is removed');
+  });
+
   test('turns a prompt into a branch and a pull request', async (t) => {
     const { git, github, turn } = await setUpAgent(t);
     const start = await git.git('acme/app', 'rev-parse', 'main');

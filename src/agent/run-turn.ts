@@ -34,6 +34,8 @@ export interface TurnDeps {
   webSearch: boolean;
   signal: AbortSignal;
   agents: Agents;
+  /** Gets what is to be disposed of after the end of the turn was reported. */
+  later: (resource: AsyncDisposable) => void;
 }
 
 /** The command-line agents. */
@@ -65,7 +67,9 @@ async function tryTurn(deps: TurnDeps): Promise<TurnResult> {
     const task = new TaskUpdates(api, request, (line) => turn.log(line));
     const shown = withoutSecretsInTexts(request, (text) => turn.redact(text));
     const deliverDeps = { request: shown, turn, task, github, env, agent: adapter.name };
-    await using workspace = await openWorkspace(env);
+    const workspace = await openWorkspace(env);
+    // Removing many files takes minutes on a slow disk.
+    deps.later(workspace);
     return await work({ ...deps, signal, adapter, env, workspace: workspace.folder, clones, deliverDeps });
   } catch (error) {
     const result = failed(error, deps);

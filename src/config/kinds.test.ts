@@ -1,7 +1,7 @@
 import assert from 'node:assert/strict';
 import { describe, test } from 'node:test';
 import fc from 'fast-check';
-import { boolean, duration, hostPort, InvalidValue, serverUrl } from './kinds.ts';
+import { boolean, duration, hostPort, InvalidValue, serverUrl, word } from './kinds.ts';
 
 describe('durations', () => {
   for (const [text, ms] of [
@@ -96,4 +96,9 @@ test('booleans are booleans in the file, and words elsewhere', () => {
   for (const text of ['false', 'False', '0', 'no', 'off']) assert.equal(boolean.fromText(text), false);
   for (const text of ['', 'truely', '2', 'y']) assert.throws(() => boolean.fromText(text), InvalidValue);
   for (const value of ['true', 1, 0, null]) assert.throws(() => boolean.fromToml(value), InvalidValue);
+});
+
+test('a word has no white space', () => {
+  assert.equal(word.fromText('/Plan42'), '/Plan42');
+  for (const text of ['', ' ', 'a b', 'a\n']) assert.throws(() => word.fromText(text), InvalidValue);
 });

@@ -88,6 +88,18 @@ export const token: Kind<string> = kind(
   same,
 );
 
+/** Text without white space. */
+export const word: Kind<string> = kind(
+  '"text"',
+  (value) => {
+    const text = string(value);
+    if (/^\S+$/.test(text)) return text;
+    throw new InvalidValue('not one word');
+  },
+  same,
+  same,
+);
+
 export const boolean: Kind<boolean> = kind(
   'true or false',
   (value) => {

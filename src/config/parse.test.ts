@@ -92,6 +92,10 @@ cached_input = 0.125
 
 [network]
 ca_file = "/path/to/ca.pem"
+[events]
+enabled = false
+trigger = "/agent"
+
 [health]
 listen = "[::1]:9142"
 [log]
@@ -150,6 +154,7 @@ describe('the file', () => {
       },
       host: { unisolated: true, command: ['/path/to/agent', 'an argument'] },
       network: { caFile: '/path/to/ca.pem' },
+      events: { enabled: false, trigger: '/agent' },
       egress: {
         mode: 'enforce',
         otherwise: 'deny',

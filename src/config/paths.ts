@@ -38,8 +38,13 @@ export function defaultPaths(env: NodeJS.ProcessEnv, platform: NodeJS.Platform =
   return { configFile, stateDir: realPathOf(stateDir), logDir: realPathOf(logDir) };
 }
 
+/** The home folder of the user. */
+export function homeFolder(env: NodeJS.ProcessEnv): string {
+  return absolute(env['HOME']) ?? userInfo().homedir;
+}
+
 function namedPaths(env: NodeJS.ProcessEnv, platform: NodeJS.Platform): Paths {
-  const home = absolute(env['HOME']) ?? userInfo().homedir;
+  const home = homeFolder(env);
   const config = (platform !== 'darwin' && absolute(env['XDG_CONFIG_HOME'])) || join(home, '.config');
   const configFile = pathIn(env, 'PLAN42_CONFIG_FILE', home) ?? join(config, 'plan42-runner.toml');
   const stateOverride = pathIn(env, 'PLAN42_STATE_DIR', home);

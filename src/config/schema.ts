@@ -23,6 +23,7 @@ import {
   serverUrl,
   text,
   token,
+  word,
 } from './kinds.ts';
 import { modelHosts } from './models.ts';
 import { mounts } from './mounts.ts';
@@ -265,6 +266,15 @@ export const tables = {
       [],
       'patterns of images whose jobs get the secrets themselves, such as "ghcr.io/acme/*"',
     ),
+  },
+  events: {
+    enabled: field(
+      'enabled',
+      boolean,
+      true,
+      'read the events of GitHub connections with a token: comments that ask for a turn, states of pull requests',
+    ),
+    trigger: field('trigger', word, '/Plan42', 'the word of a comment on a pull request that starts another turn'),
   },
   health: {
     listen: optional('listen', hostPort, 'address of the HTTP health endpoint'),

@@ -49,6 +49,25 @@ export const RunnerStatus = v.object({
   limits: v.optional(v.record(v.string(), v.optional(v.number()))),
   /** The latest list of GitHub that is still incomplete. Absent from older runners. */
   githubIncomplete: v.optional(v.nullable(v.object({ time, reason: v.string() }))),
+  /** The feeds of GitHub that it reads; null if events.enabled is false. Absent from older runners. */
+  githubEvents: v.optional(
+    v.nullable(
+      v.object({
+        feeds: v.array(
+          v.object({
+            connectionId: v.string(),
+            org: v.string(),
+            /** Null before the first one. */
+            lastPoll: v.nullable(time),
+            /** Why the last poll failed. */
+            error: v.nullable(v.string()),
+          }),
+        ),
+        /** Events that wait to be handled. */
+        pending: count,
+      }),
+    ),
+  ),
   lastError: v.nullable(v.object({ time, message: v.string() })),
   /** The job that finished last, since the start. Absent from older runners. */
   lastEnd: v.optional(v.nullable(v.object({ time, jobId: v.string(), code: v.string(), reason: v.string() }))),

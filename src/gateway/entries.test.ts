@@ -28,7 +28,12 @@ test('an entry that is not understood is rejected with the reason', () => {
     ' ': /is empty/,
     'https://example.com/x': /is a URL; write "example\.com"/,
     'example.com/x': /has a path/,
-    '10.0.0.1/8': /bits set beyond its prefix/,
+    '10.0.0.1/8': /bits set beyond its prefix; write "10\.0\.0\.0\/8"/,
+    'fd00::1/16': /write "fd00::\/16"/,
+    pipy: /is not a preset; write "pypi", or "pipy\." for a host of this name/,
+    pip: /write "pypi"/,
+    NPM: /write "npm"/,
+    'npm:8443': /is a preset with a port, .* write "npm", or "npm\.:8443"/,
     '10.0.0.0/33': /prefix is longer than 32/,
     '127.1': /unusual form of an address; write "127\.0\.0\.1"/,
     '0x7f000001': /write "127\.0\.0\.1"/,
@@ -60,7 +65,9 @@ test('every preset is made of valid hosts', () => {
   }
   // A host of the same name can still be written.
   assert.deepEqual(show('npm.'), ['npm 443 80']);
+  assert.deepEqual(show('npm.:8443'), ['npm 8443']);
   assert.deepEqual(show('constructor'), ['constructor 443 80']);
+  assert.deepEqual(show('registry:5000'), ['registry 5000']);
 });
 
 test('a wildcard covers the names below it, not itself, and not names that only end alike', () => {

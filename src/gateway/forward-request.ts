@@ -208,8 +208,10 @@ export function createForwarder(deps: ProxyDeps): Forwarder {
     proxied.end();
   }
 
-  function fail(error: Error, { target }: Admitted, reply: (status: number, text: string) => void): void {
+  function fail(error: Error, admitted: Admitted, reply: (status: number, text: string) => void): void {
+    const { target } = admitted;
     if (error instanceof RefusedError) {
+      recorder.withdraw(named(admitted), admitted.permission);
       recorder.refuse({ host: target.host.text, port: target.port }, error.refusal);
       reply(403, describeRefusal(showTarget(target), error.refusal));
     } else {

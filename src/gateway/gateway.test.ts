@@ -258,6 +258,36 @@ test('mode observe allows what is public, and lists what would be refused', asyn
   assert.equal(server.count, 0);
 });
 
+test('a request whose name leads to a refused address is refused only, in every mode', async () => {
+  for (const mode of ['enforce', 'observe'] as const) {
+    const policy = { ...openPolicy(['private.example'], [80]), mode };
+    await using gateway = await startTestGateway({ policy, names: { 'private.example': ['10.0.0.1'] } });
+    const request = 'GET http://private.example/ HTTP/1.1\r\nHost: private.example\r\nConnection: close\r\n\r\n';
+    assert.match(await gateway.exchange(request), /^HTTP\/1\.1 403 .*10\.0\.0\.1 is a private address/);
+    const { entries } = await gateway.stop();
+    assert.deepEqual(
+      entries.map(({ host, verdict, count }) => [host, verdict, count]),
+      [['private.example', 'refused', 1]],
+    );
+  }
+});
+
+test('a request without Host, and one for another host than its tunnel, are refused with a reason', async () => {
+  await using gateway = await startTestGateway({
+    policy: openPolicy(['a.example'], [80]),
+    names: { 'a.example': ['127.0.0.1'] },
+  });
+  assert.match(
+    await gateway.exchange('GET http://a.example/ HTTP/1.1\r\n\r\n'),
+    /bad request: it has no Host header\n$/,
+  );
+  const tunnel = 'CONNECT a.example:80 HTTP/1.1\r\nHost: x\r\n\r\n';
+  const answer = await gateway.exchange(tunnel, 'GET / HTTP/1.1\r\nHost: b.example\r\n\r\n');
+  const refusal = /refused a\.example:80: a request in its tunnel names another host, b\.example:80\. Send/;
+  assert.match(answer, refusal);
+  assert.match(gateway.lines.join('\n'), refusal);
+});
+
 test('the Plan42 server of the job is reached on loopback, under its own name and port only', async () => {
   await using server = await startTestServer(
     (response, { url, headers }) => void response.end(`${url} ${headers.host}`),

@@ -28,6 +28,8 @@ export function createHttpProxy(deps: ProxyDeps): HttpProxy {
     maxHeaderSize: maxHeaderBytes,
     headersTimeout: limits.headerMs,
     requestTimeout: 0,
+    // A request without Host gets a response of ours, with the reason.
+    requireHostHeader: false,
     keepAliveTimeout: keepAliveMs,
     connectionsCheckingInterval: Math.min(checkIntervalMs, limits.headerMs),
     // Others, such as HTTP/2, would carry requests without a check.
@@ -90,34 +92,34 @@ type Admission = (Admitted & { failure?: undefined }) | { failure: { status: num
 
 /** Decides about a request, and records a refusal. */
 function admit(
-  { url = '', rawHeaders, httpVersionMajor, method = '', socket }: IncomingMessage,
+  { url = '', rawHeaders, headers, httpVersion, httpVersionMajor, method = '', socket }: IncomingMessage,
   { policy, recorder, tunnels, broker }: ProxyContext,
 ): Admission {
+  const refuse = (target: Target, refusal: Refusal) => {
+    recorder.refuse(nameOf(target), refusal);
+    return { failure: { status: 403, text: describeRefusal(showTarget(target), refusal) } };
+  };
   const tunnel = tunnels.get(socket);
   const isSecure = tunnel?.isSecure === true;
   const read = readRequestTarget({ url, rawHeaders }, tunnel?.target, isSecure ? 443 : 80);
   const mistake = isSecure && !url.startsWith('/') ? 'it needs a path' : read.kind === 'invalid' && read.reason;
-  const reason = httpVersionMajor === 1 ? mistake : 'it is not HTTP/1.1';
+  const lacksHost = httpVersion === '1.1' && headers.host === undefined && 'it has no Host header';
+  const reason = httpVersionMajor === 1 ? lacksHost || mistake : 'it is not HTTP/1.1';
   if (reason !== false || read.kind === 'invalid')
     return { failure: { status: 400, text: `plan42: network: bad request: ${reason}\n` } };
   if (read.kind === 'other') {
     const refusal: Refusal = {
       code: 'other-host-header',
-      reason: 'the request names another host than its tunnel',
+      reason: `a request in its tunnel names another host, ${read.named}`,
       remedy: 'Send requests for another host to the proxy itself.',
     };
-    if (tunnel !== undefined) recorder.refuse(nameOf(tunnel.target), refusal);
-    return { failure: { status: 403, text: describeRefusal(read.named, refusal) } };
+    return refuse(read.tunnel, refusal);
   }
   const { target, path } = read;
-  const refuse = (refusal: Refusal) => {
-    recorder.refuse(nameOf(target), refusal);
-    return { failure: { status: 403, text: describeRefusal(showTarget(target), refusal) } };
-  };
   const decision = decide(policy, target);
-  if (decision.refusal !== undefined) return refuse(decision.refusal);
+  if (decision.refusal !== undefined) return refuse(target, decision.refusal);
   const brokered = broker?.inject({ method, rawHeaders, path }, target, isSecure) ?? { rawHeaders, path, used: [] };
-  if (brokered.refusal !== undefined) return refuse(brokered.refusal);
+  if (brokered.refusal !== undefined) return refuse(target, brokered.refusal);
   return { ...brokered, target, isSecure, permission: decision.permission };
 }
 

@@ -19,6 +19,8 @@ const maxTextLength = 300;
 export interface Recorder extends AsyncDisposable {
   /** A connection or a request that was let through. The returned function adds bytes to it. */
   allow(target: Named, permission: Permission): (sent: number, received: number) => void;
+  /** Takes back what was let through and then refused, because of the addresses of its name. */
+  withdraw(target: Named, permission: Permission): void;
   refuse(target: Named, refusal: Refusal): void;
   /** The first hosts that were refused. */
   refused(): RefusedHost[];
@@ -28,6 +30,8 @@ interface Named {
   host: string;
   port: number;
 }
+
+type Found = Omit<ReportEntry, 'count' | 'sentBytes' | 'receivedBytes' | 'firstAt' | 'lastAt'>;
 
 interface RecorderOptions {
   folder: string;
@@ -47,7 +51,7 @@ export async function createRecorder({ folder, policy: { mode }, writeLine }: Re
   let isSaving = false;
   let writing: Promise<void> = Promise.resolve();
 
-  function note(found: Omit<ReportEntry, 'count' | 'sentBytes' | 'receivedBytes' | 'firstAt' | 'lastAt'>) {
+  function note(found: Found) {
     const now = systemClock.date().toISOString();
     const group = found.verdict === 'allowed' ? 'allowed' : 'other';
     let entry = entries.get(keyOf(found));
@@ -104,13 +108,22 @@ export async function createRecorder({ folder, policy: { mode }, writeLine }: Re
     return writing;
   }
 
+  function withdraw(found: Found) {
+    const entry = entries.get(keyOf(found));
+    if (entry === undefined) return;
+    entry.count -= 1;
+    if (entry.count === 0) {
+      entries.delete(keyOf(found));
+      report.entries.splice(report.entries.indexOf(entry), 1);
+      totals[found.verdict === 'allowed' ? 'allowed' : 'other'] -= 1;
+    }
+    save();
+  }
+
   return {
-    allow: ({ host, port }, { rule, observed }) => {
-      const entry = note(
-        observed === undefined
-          ? { host, port, verdict: 'allowed', code: '', rule, remedy: '' }
-          : { host, port, verdict: 'observed', code: observed.code, rule: observed.reason, remedy: observed.remedy },
-      );
+    withdraw: (target, permission) => withdraw(foundBy(target, permission)),
+    allow: (target, permission) => {
+      const entry = note(foundBy(target, permission));
       return (sent, received) => {
         if (entry === undefined) return;
         entry.sentBytes += sent;
@@ -127,6 +140,12 @@ export async function createRecorder({ folder, policy: { mode }, writeLine }: Re
         .map(({ host, port, rule, remedy }) => ({ host, port, rule, remedy })),
     [Symbol.asyncDispose]: write,
   };
+}
+
+function foundBy({ host, port }: Named, { rule, observed }: Permission): Found {
+  if (observed === undefined) return { host, port, verdict: 'allowed', code: '', rule, remedy: '' };
+  const { code, reason, remedy } = observed;
+  return { host, port, verdict: 'observed', code, rule: reason, remedy };
 }
 
 function keyOf({ host, port, verdict, code, rule }: Pick<ReportEntry, 'host' | 'port' | 'verdict' | 'code' | 'rule'>) {

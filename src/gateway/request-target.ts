@@ -7,7 +7,7 @@ export type RequestTarget =
   /** The client made a mistake, or tries something. */
   | { kind: 'invalid'; reason: string }
   /** `Host`, or the URL, names another host than that of the tunnel. */
-  | { kind: 'other'; named: string };
+  | { kind: 'other'; tunnel: Target; named: string };
 
 interface RequestLine {
   /** The second word of the request line. */
@@ -30,11 +30,11 @@ export function readRequestTarget(
   const named = url.startsWith('/') ? readHost(hosts[0], defaultPort) : readAbsolute(url);
   if (named.kind !== 'target') return named;
   const expected = showTarget(tunnel);
-  if (showTarget(named.target) !== expected) return { kind: 'other', named: showTarget(named.target) };
+  if (showTarget(named.target) !== expected) return { kind: 'other', tunnel, named: showTarget(named.target) };
   // The Host header must agree even if the URL already says it.
   const header = readHost(hosts[0], defaultPort);
   if (header.kind !== 'target') return header;
-  if (showTarget(header.target) !== expected) return { kind: 'other', named: showTarget(header.target) };
+  if (showTarget(header.target) !== expected) return { kind: 'other', tunnel, named: showTarget(header.target) };
   return { kind: 'target', target: tunnel, path: url.startsWith('/') ? url : named.path };
 }
 

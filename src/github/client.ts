@@ -1,6 +1,7 @@
 /** The client of one connection, with its token, ETag cache and rate limits. Loaded with the first request. */
 
 import { Octokit } from '@octokit/core';
+import { RequestError } from '@octokit/request-error';
 import type { Dispatcher } from 'undici';
 import * as v from 'valibot';
 import type { Connection } from '../config/schema.ts';
@@ -31,6 +32,12 @@ export interface GithubClientOptions {
 
 export interface GithubResponse<T> {
   data: T;
+  headers: ResponseHeaders;
+}
+
+/** GitHub responded with 304: the data is that of the response with the ETag. */
+export interface NotModified {
+  data: undefined;
   headers: ResponseHeaders;
 }
 
@@ -95,6 +102,31 @@ export class GithubClient {
       const { data, headers } = await this.#octokit.request(route, { ...parameters, request: { signal } });
       if (headers['deprecation'] !== undefined) this.#options.logger.debug('deprecated GitHub endpoint', { path });
       return { data: this.#check(schema, data), headers };
+    });
+  }
+
+  /**
+   * As {@link get}, for a caller that keeps the ETag of the last response itself.
+   * @throws GithubError; RetiredClient; the reason of the caller's signal
+   */
+  async getIfChanged<const Schema extends v.GenericSchema>(
+    path: `/${string}`,
+    parameters: Record<string, string | number>,
+    etag: string | undefined,
+    schema: Schema,
+    caller: Caller,
+  ): Promise<GithubResponse<v.InferOutput<Schema>> | NotModified> {
+    requireWellFormed(parameters);
+    const route = `GET ${withQuery(path, Object.keys(parameters))}`;
+    const headers = { 'if-none-match': etag ?? '' };
+    return this.#retry('core', path, caller, async (signal) => {
+      try {
+        const response = await this.#octokit.request(route, { ...parameters, headers, request: { signal } });
+        return { data: this.#check(schema, response.data), headers: response.headers };
+      } catch (error) {
+        if (!(error instanceof RequestError) || error.status !== 304 || !error.response) throw error;
+        return { data: undefined, headers: error.response.headers };
+      }
     });
   }
 

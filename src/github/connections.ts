@@ -31,6 +31,11 @@ export class GithubConnections {
     this.#connections = options.connections;
   }
 
+  /** Whether any connection with an ID has a token. */
+  get hasTokens(): boolean {
+    return this.#named(({ connectionId, token }) => Boolean(connectionId && token)).length > 0;
+  }
+
   /** Finds a connection by its ID, ignoring case. */
   find(id: string | null | undefined): Connection | undefined {
     return this.findTable(id)?.connection;

@@ -38,11 +38,15 @@ export function createGithubFetch(dispatcher: Dispatcher, cache: EtagCache): Git
   };
 
   async function send(url: string, init: FetchInit): Promise<Response> {
-    const cached = init.method === 'GET' ? cache.get(url) : undefined;
+    // A caller that keeps an ETag of its own sends the header, empty without one.
+    const { 'if-none-match': ownEtag, ...otherHeaders } = init.headers;
+    const isCacheable = init.method === 'GET' && ownEtag === undefined;
+    const cached = isCacheable ? cache.get(url) : undefined;
+    const knownEtag = cached?.etag ?? ownEtag;
     const { statusCode, ...response } = await request(url, {
       dispatcher,
       method: init.method,
-      headers: { ...init.headers, 'accept-encoding': 'gzip', ...(cached && { 'if-none-match': cached.etag }) },
+      headers: { ...otherHeaders, 'accept-encoding': 'gzip', ...(knownEtag && { 'if-none-match': knownEtag }) },
       body: init.body ?? null,
       signal: init.signal ?? null,
       // The caller's signal is the only time limit.
@@ -56,7 +60,7 @@ export function createGithubFetch(dispatcher: Dispatcher, cache: EtagCache): Git
     if (/json/i.test(String(response.headers['content-type']))) requireBounded(body);
     if (cached && statusCode === 304) return complete(200, new Map([...cached.headers, ...headers]), cached.body);
     const { etag } = response.headers;
-    if (init.method === 'GET' && statusCode === 200 && typeof etag === 'string') {
+    if (isCacheable && statusCode === 200 && typeof etag === 'string') {
       const cacheable = { etag, headers, body };
       if (!isFullLastPage(url, cacheable)) cache.set(url, cacheable);
     }

@@ -22,7 +22,8 @@ import {
 } from './page.ts';
 import { parseRepoPath, repoPath } from './repo-path.ts';
 
-const Account = v.object({ login: v.string() });
+/** An account as GitHub's API describes it. */
+export const Account = v.object({ login: v.string() });
 
 /**
  * Lists one page of the token user's organisations, followed by the user's own login: on the last page if there is room,

@@ -21,6 +21,7 @@ import type { JobSecrets, JobStore } from './store.ts';
 import { type ExitGrace, exitGrace } from './turn-end.ts';
 import { TurnUpdates } from './turn-updates.ts';
 import { type TurnWatchTiming, type WatchedTurn, watchTurns } from './turn-watch.ts';
+import { UsageReports } from './usage-reports.ts';
 import { killAgent } from './watch-agent.ts';
 
 export interface JobsOptions {
@@ -82,6 +83,7 @@ export class Jobs implements AsyncDisposable {
   readonly #detach = new AbortController();
   readonly #onSlotsFree: () => void;
   readonly #networks: NetworkReports;
+  readonly #usages: UsageReports;
   readonly #watching: Promise<unknown>;
   #lastFinished: JobRecord | undefined;
 
@@ -94,6 +96,7 @@ export class Jobs implements AsyncDisposable {
     const { client, tenantId, runnerId, features, store, logger, turnWatch, sleep } = options;
     const runner = { tenantId, runnerId };
     this.#networks = new NetworkReports({ client, runner, features, store, logger, timing: options.networkReports });
+    this.#usages = new UsageReports({ client, runner, features, store, logger });
     const watching = watchTurns({
       client,
       runner,
@@ -104,7 +107,8 @@ export class Jobs implements AsyncDisposable {
       ...(turnWatch && { timing: turnWatch }),
       ...(sleep && { sleep }),
     });
-    this.#watching = Promise.all([watching, this.#networks.run(this.#detach.signal)]);
+    const { signal } = this.#detach;
+    this.#watching = Promise.all([watching, this.#networks.run(signal), this.#usages.run(signal)]);
   }
 
   /** The number of jobs that are not finished. */
@@ -261,6 +265,7 @@ export class Jobs implements AsyncDisposable {
       env,
       mirrors: this.#options.mirrors,
       networks: this.#networks,
+      usages: this.#usages,
       invocation,
       detach: this.#detach.signal,
       cancel: cancel.signal,

@@ -1,5 +1,5 @@
 /**
- * Reports what the gateways of jobs allow and refuse to our server, for the logs of turns and for people. Other servers do not
+ * Reports what the gateways of jobs allow and refuse, and how much of their limits jobs have used, to our server, for the logs of turns and for people. Other servers do not
  * list the feature and get no call. The server compares each report with the last one, so repeated reports change nothing, and
  * the next run of the runner needs no memory. A job never waits for a report for long.
  */
@@ -8,6 +8,7 @@ import { systemClock } from '../lib/clock.ts';
 import { isAbort } from '../lib/errors.ts';
 import type { Logger } from '../lib/logger.ts';
 import { sleep } from '../lib/sleep.ts';
+import { readLimitStates } from '../limits/uses.ts';
 import type { Plan42Client } from '../plan42/client.ts';
 import { ApiError, isAuthError, isTransient } from '../plan42/errors.ts';
 import type { ServerFeature } from '../plan42/features.ts';
@@ -41,7 +42,7 @@ interface NetworkReportDeps {
   client: Plan42Client;
   runner: { tenantId: string; runnerId: string };
   features: ReadonlySet<ServerFeature>;
-  store: Pick<JobStore, 'readEgress'>;
+  store: Pick<JobStore, 'readEgress' | 'paths'>;
   logger: Logger;
   timing?: NetworkReportTiming | undefined;
 }
@@ -160,7 +161,9 @@ export class NetworkReports {
       this.#deps.logger.debug('cannot read network report', { job_id: record.jobId, error });
       return undefined;
     });
-    return turnNetwork(record, report, isFinal);
+    const paths = this.#deps.store.paths(record.jobId);
+    const limits = await readLimitStates(paths, record.limits, !isFinal).catch(() => []);
+    return turnNetwork(record, report, isFinal, limits);
   }
 
   /** One at a time, so that no report overtakes a newer one. Returns an error that is worth a retry. */

@@ -1,5 +1,6 @@
 import * as v from 'valibot';
 import { runtimeNames } from '../config/schema.ts';
+import { UsageTotals } from '../gateway/models/usage.ts';
 import { JobLimits } from '../limits/limits.ts';
 
 /**
@@ -26,6 +27,10 @@ export const JobRecord = v.object({
   mirrors: v.optional(v.string()),
   /** Its limits: milliseconds and bytes. Absent if it has none, or was started by an older version. */
   limits: v.optional(JobLimits),
+  /** Whether the server takes what its models use. Set at the start. */
+  reportsUsage: v.optional(v.boolean()),
+  /** The tokens of its models. Set once the job is finished, if anything was counted. */
+  usage: v.optional(UsageTotals),
   /** How its network is limited, with sentences about that. Set at the start. */
   network: v.optional(v.object({ mode: v.picklist(['none', 'enforce', 'observe']), notes: v.array(v.string()) })),
   /** Its rank in the order of arrival, across restarts. */

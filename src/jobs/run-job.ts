@@ -38,6 +38,7 @@ import type { NetworkReports } from './network-reports.ts';
 import { describeFailure, describeStop } from './outcome.ts';
 import { reportStatus, startHeartbeats } from './progress.ts';
 import type { JobRecord } from './record.ts';
+import type { UsageReports } from './usage-reports.ts';
 import { type AgentContext, killAgent, waitForExit } from './watch-agent.ts';
 
 export interface JobContext extends AgentContext {
@@ -47,6 +48,7 @@ export interface JobContext extends AgentContext {
   /** Undefined if agents get no git mirrors. */
   mirrors: Mirrors | undefined;
   networks: NetworkReports;
+  usages: UsageReports;
   /** The request, if it is readable. */
   invocation: InvokeAgentRequest | undefined;
   /** Called when the job has to wait for anything but a slot; disposed of when it no longer waits. */
@@ -75,6 +77,7 @@ export async function runJob(record: JobRecord, context: JobContext): Promise<Jo
     if (job.phase === 'started') {
       context.noteRunning();
       context.networks.watch(job);
+      context.usages.watch(job);
       await refreshCredentials(job.jobId, context);
       job = await waitForExit(job, context);
     }
@@ -114,6 +117,7 @@ async function startJob(record: JobRecord, context: JobContext, slot: Disposable
   const job: JobRecord = {
     ...record,
     network: { mode: egress?.mode ?? 'none', notes },
+    ...(context.usages.isSupported && { reportsUsage: true }),
     ...(mirrors && { mirrors: mirrors.name }),
     ...(hasLimits(limited.limits) && { limits: limited.limits }),
   };
@@ -324,7 +328,7 @@ function explainFailure(error: unknown, context: JobContext): EndReason & { fail
 
 /** Reports the final status and cleans up; then nothing is left to do for the job. */
 async function finishJob(record: JobRecord, context: JobContext): Promise<void> {
-  const { store, turn, networks, logger, detach } = context;
+  const { store, turn, networks, usages, logger, detach } = context;
   const { jobId, failure = 'The agent has exited.' } = record;
   const endedAt = new Date(record.endedAt ?? systemClock.date().getTime());
   // Before the report, which can take days.
@@ -338,10 +342,11 @@ async function finishJob(record: JobRecord, context: JobContext): Promise<void> 
   const removeJob = async () => {
     await cleanUp(record, isRecorded, context);
     // The gateway has exited and written its last counts.
-    await networks.finish(record, detach);
+    const [usage] = await Promise.all([usages.finish(record, detach), networks.finish(record, detach)]);
+    return usage;
   };
-  await Promise.all([failTurn(), removeJob()]);
-  const archive = () => store.finish(record);
+  const [, usage] = await Promise.all([failTurn(), removeJob()]);
+  const archive = () => store.finish({ ...record, ...(usage && { usage }) });
   await retryForever(archive, { failure: 'cannot archive job record, retrying', logger, signal: detach });
   logger.info('job finished');
 }

@@ -1,5 +1,7 @@
 /** Summaries of the jobs on this machine, with or without a running runner. */
 import { access } from 'node:fs/promises';
+import { readJobUsage } from '../gateway/models/ledger.ts';
+import { sumUsage, type UsageTotals } from '../gateway/models/usage.ts';
 import { errorCode, formatError } from '../lib/errors.ts';
 import { type LimitState, readLimitStates, toLimitStates } from '../limits/uses.ts';
 import type { Runtime } from '../runtimes/runtime.ts';
@@ -23,6 +25,8 @@ export interface JobSummary {
   state: JobState;
   /** Empty if it has none. */
   limits: LimitState[];
+  /** The tokens of its models. Undefined if nothing was counted. */
+  usage?: UsageTotals | undefined;
   /** Undefined if it can't be read. The job exists all the same. */
   record: JobRecord | undefined;
   /** Why the record can't be read. */
@@ -100,7 +104,7 @@ async function summaryOf(
   try {
     const record = await read();
     const limits = toLimitStates(record?.limits);
-    return { ...job, title: record?.title ?? '', record, limits };
+    return { ...job, title: record?.title ?? '', record, limits, usage: record?.usage };
   } catch (error) {
     return { ...job, problem: problemOf(error) };
   }
@@ -121,9 +125,13 @@ export async function summarizeActive(
   options: Omit<JobListOptions, 'all'>,
 ): Promise<JobSummary | undefined> {
   const job = await summarizeState(jobId, options);
-  if (job?.record?.limits === undefined) return job;
-  const limits = await readLimitStates(options.store.paths(jobId), job.record.limits, job.state === 'running');
-  return { ...job, limits };
+  if (job?.record === undefined) return job;
+  const paths = options.store.paths(jobId);
+  const [limits, entries] = await Promise.all([
+    readLimitStates(paths, job.record.limits, job.state === 'running'),
+    readJobUsage(paths.folder).catch(() => []),
+  ]);
+  return { ...job, limits, usage: entries.length > 0 ? sumUsage(entries) : undefined };
 }
 
 async function summarizeState(

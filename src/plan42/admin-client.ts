@@ -21,6 +21,7 @@ import { listAll } from './list-all.ts';
 import type { EnvVar } from './objects.ts';
 import type { SignInLink } from './page-objects.ts';
 import { pathSegment } from './path-segment.ts';
+import { UsageSummary } from './provider-usage.ts';
 import { streamTurnLogs, type TurnLogEntry, type TurnLogOptions } from './turn-logs.ts';
 import { TurnNetwork } from './turn-network.ts';
 
@@ -211,12 +212,12 @@ export class AdminClient {
 
   /** Returns what the runner reported on the network of a turn; undefined if it did not. Other servers have no such call. */
   async getNetwork(taskId: string, index: number): Promise<TurnNetwork | undefined> {
-    try {
-      return await this.#call('GET', `${taskPath(taskId)}/turns/${index}/network`, TurnNetwork);
-    } catch (error) {
-      if (error instanceof ApiError && [400, 403, 404, 405].includes(error.status)) return undefined;
-      throw error;
-    }
+    return await orNothing(this.#call('GET', `${taskPath(taskId)}/turns/${index}/network`, TurnNetwork));
+  }
+
+  /** Returns what the models of a turn used; undefined if that was not counted. Other servers have no such call. */
+  async getUsage(taskId: string, index: number): Promise<UsageSummary | undefined> {
+    return await orNothing(this.#call('GET', `${taskPath(taskId)}/turns/${index}/provider-usage`, UsageSummary));
   }
 
   /** Returns the index of the newest log entry, or undefined without entries. */
@@ -272,4 +273,14 @@ function taskPath(taskId: string): string {
 
 function tokenPath(runnerId: string, tokenId: string): string {
   return `/runners/${pathSegment(runnerId)}/tokens/${pathSegment(tokenId)}`;
+}
+
+/** Undefined if the server has no such object, or no such call. */
+async function orNothing<T>(call: Promise<T>): Promise<T | undefined> {
+  try {
+    return await call;
+  } catch (error) {
+    if (error instanceof ApiError && [400, 403, 404, 405, 501].includes(error.status)) return undefined;
+    throw error;
+  }
 }

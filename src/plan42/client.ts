@@ -3,6 +3,7 @@ import type { WrappedSecret } from './ecies.ts';
 import { type EndedTurn, EndedTurns } from './ended-turns.ts';
 import { type ApiCall, type ApiEndpoint, callApi, pollApi } from './http.ts';
 import { pathSegment } from './path-segment.ts';
+import type { ReportedUsage } from './provider-usage.ts';
 import { PartialQueue, PartialTask, PartialTurn } from './runner-objects.ts';
 import { NetworkResponse, type ReportedNetwork } from './turn-network.ts';
 
@@ -38,6 +39,11 @@ export class Plan42Client {
   /** Uses another token for all further calls. */
   replaceToken(token: string): void {
     this.#endpoint = { ...this.#endpoint, token };
+  }
+
+  /** For the calls of other modules, with the current token. */
+  get endpoint(): ApiEndpoint {
+    return this.#endpoint;
   }
 
   /** Returns a client with another token, such as a job's agent token, that shares the connections. */
@@ -123,6 +129,12 @@ export class Plan42Client {
   ): Promise<NetworkResponse['Rejected']> {
     const path = `${runnerPath(tenantId, runnerId)}/turn-networks`;
     return (await this.#call('POST', path, NetworkResponse, { body: { Turns: turns }, ...options })).Rejected;
+  }
+
+  /** Writes what one call of a model used. The same call again changes nothing. */
+  async writeUsage(turn: TurnPath, iteration: number, usage: ReportedUsage, options: CallOptions = {}): Promise<void> {
+    const path = `${turnPath(turn)}/iterations/${iteration}/provider-usage`;
+    await this.#call('PUT', path, nothing, { body: usage, ...options });
   }
 
   updateTurn(turn: TurnPath, version: number, patch: TurnPatch, options: CallOptions = {}): Promise<PartialTurn> {

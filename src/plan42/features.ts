@@ -6,6 +6,8 @@ export const serverFeatures = [
   'EndedTurns',
   /** Serves `POST …/runners/:runnerId/turn-networks`. */
   'TurnNetworks',
+  /** Serves `PUT …/turns/:turnIndex/iterations/:iteration/provider-usage`, also for runners, with the fields `Cost` and `IsEstimate`. */
+  'ProviderUsage',
 ] as const;
 export type ServerFeature = (typeof serverFeatures)[number];
 

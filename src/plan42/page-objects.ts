@@ -2,6 +2,7 @@
 import * as v from 'valibot';
 import type { ObjectOf } from './fields.ts';
 import type { Environment, Task, Turn } from './objects.ts';
+import type { UsageSummary } from './provider-usage.ts';
 import type { TurnNetwork } from './turn-network.ts';
 
 /** Whether a queue gets work, and if not, why. */
@@ -120,6 +121,8 @@ export interface PageTurn extends Turn {
   AcceptedAt?: string | undefined;
   /** Absent if its runner does not report it. */
   Network?: TurnNetwork | undefined;
+  /** Absent if no call of a model was counted. */
+  Usage?: UsageSummary | undefined;
 }
 
 export interface TaskDocument {
@@ -127,6 +130,8 @@ export interface TaskDocument {
   Task: Task;
   /** The newest ones, oldest first. */
   Turns: PageTurn[];
+  /** Of all turns. Absent if no call of a model was counted. */
+  Usage?: UsageSummary;
   /** Absent if it was removed. */
   Environment?: Pick<Environment, 'EnvironmentId' | 'Name' | 'DockerImage' | 'AllowedHosts' | 'Deleted'>;
 }

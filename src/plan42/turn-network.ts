@@ -1,5 +1,8 @@
-/** The hosts that the job of a turn reached and was refused. Only our server and runner have these objects. */
+/** The hosts that the job of a turn reached and was refused, and its limits. Only our server and runner have these objects. */
 import * as v from 'valibot';
+import { formatBytes } from '../lib/format-bytes.ts';
+import { formatCost } from '../lib/format-cost.ts';
+import { formatDuration } from '../lib/format-duration.ts';
 import { formatHostPort } from '../lib/host-port.ts';
 import { printableLine } from '../lib/printable.ts';
 import { integer, knownFields } from './fields.ts';
@@ -39,6 +42,20 @@ export const NetworkHost = only({
 });
 export type NetworkHost = v.InferOutput<typeof NetworkHost>;
 
+/** The maximum number of limits of a turn. */
+const maxLimits = 20;
+
+/** A limit of the job, and how much of it is used, if that is known. */
+export const TurnLimit = only({
+  /** The name of the setting, without its table. */
+  Limit: text,
+  /** Of both amounts: `seconds`, `bytes`, `tokens`, or `cost`. */
+  Unit: text,
+  Allowed: v.number(),
+  Used: v.optional(v.number()),
+});
+export type TurnLimit = v.InferOutput<typeof TurnLimit>;
+
 export const TurnNetwork = only({
   Mode: v.picklist(networkModes),
   /** Sentences about the policy, such as that a part of AllowedHosts has no effect. */
@@ -48,6 +65,8 @@ export const TurnNetwork = only({
   /** The number of connections to hosts that are not listed. */
   OtherAllowed: count,
   OtherRefused: count,
+  /** Absent if the job has none. */
+  Limits: v.optional(v.pipe(v.array(TurnLimit), v.maxLength(maxLimits, `must have at most ${maxLimits} entries`))),
   /** Whether the job has exited, so that the numbers no longer change. */
   IsFinal: v.boolean(),
 });
@@ -77,6 +96,18 @@ export function missingEntry({ Host, Port, Code }: Pick<NetworkHost, 'Host' | 'P
 /** Whether the runner limits what environments may name, so that an entry there is not enough. */
 export function isExcluded({ Remedy }: Pick<NetworkHost, 'Remedy'>): boolean {
   return Remedy.includes('and to egress.allowed of the runner');
+}
+
+/** As in `max_tokens: 1,200 of 5,000 tokens`. */
+export function describeTurnLimit({ Limit, Unit, Allowed, Used }: TurnLimit): string {
+  const amount = amountIn(Unit);
+  return printableLine(`${Limit}: ${Used === undefined ? '' : `${amount(Used)} of `}${amount(Allowed)}`);
+}
+
+function amountIn(unit: string): (amount: number) => string {
+  if (unit === 'seconds') return (amount) => formatDuration(amount * 1000);
+  if (unit === 'bytes') return formatBytes;
+  return unit === 'cost' ? formatCost : (amount) => `${amount.toLocaleString('en-US')} ${unit}`;
 }
 
 const rank = { Refused: 0, Observed: 1, Allowed: 2 };

@@ -2,6 +2,7 @@ import type { Paths } from '../config/paths.ts';
 import type { Config } from '../config/schema.ts';
 import type { RunnerStatus } from '../control/messages.ts';
 import { startControlServer } from '../control/server.ts';
+import type { GithubEvents } from '../events/github-events.ts';
 import type { Jobs } from '../jobs/jobs.ts';
 import type { JobRecord } from '../jobs/record.ts';
 import type { ErrorEntry, Logger } from '../lib/logger.ts';
@@ -20,6 +21,8 @@ export interface ControlOptions {
   identity: Pick<RunnerStatus, 'tenantId' | 'runnerId' | 'instanceId'>;
   pool: QueuePool;
   jobs: Jobs;
+  /** Undefined if they are switched off. */
+  events: Pick<GithubEvents, 'status'> | undefined;
   health: RunnerHealth;
   tokenWatch: Pick<TokenWatch, 'expiresAt' | 'state'>;
   incompleteLists: Pick<IncompleteLists, 'latest'>;
@@ -68,9 +71,19 @@ function describeRunner(options: ControlOptions): RunnerStatus {
     jobs: { ...jobs.counts, max: config.jobs.maxJobs },
     limits: effectiveLimits(config, []).limits,
     githubIncomplete: incomplete ? { time: incomplete.time.toISOString(), reason: incomplete.reason } : null,
+    githubEvents: describeEvents(options.events),
     lastEnd: describeEnd(jobs.lastFinished),
     lastError: lastError ? { time: lastError.time.toISOString(), message: lastError.message } : null,
   };
+}
+
+function describeEvents(events: ControlOptions['events']): RunnerStatus['githubEvents'] {
+  if (events === undefined) return null;
+  const { feeds, pending } = events.status();
+  const rows = feeds.map(({ connectionId, org, lastPoll, error }) => {
+    return { connectionId, org, lastPoll: lastPoll?.toISOString() ?? null, error: error ?? null };
+  });
+  return { feeds: rows, pending };
 }
 
 function describeEnd(record: JobRecord | undefined): RunnerStatus['lastEnd'] {

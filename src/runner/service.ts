@@ -2,8 +2,9 @@
 
 import { hostname } from 'node:os';
 import { loadConfig } from '../config/load.ts';
-import { type Paths, stateDirOption } from '../config/paths.ts';
+import { homeFolder, type Paths, stateDirOption } from '../config/paths.ts';
 import type { Config, RuntimeName } from '../config/schema.ts';
+import { startGithubEvents } from '../events/github-events.ts';
 import { GithubConnections } from '../github/connections.ts';
 import { whyUnreachable } from '../jobs/agent-server.ts';
 import { unboundSecrets } from '../jobs/credentials/collect.ts';
@@ -189,6 +190,12 @@ export async function runService(options: ServiceOptions): Promise<void> {
     if (unreachable !== undefined)
       logger.warn('agents cannot reach the server', { url: config.runner.url.href, ...unreachable });
   });
+  await using events = config.events.enabled
+    ? await startGithubEvents({
+        ...{ trigger: config.events.trigger, github, client, tenantId, runnerId, logger },
+        ...{ stateDir: paths.stateDir, home: homeFolder(env) },
+      })
+    : undefined;
   using configWatch = watchConfig({
     path,
     load,
@@ -202,7 +209,10 @@ export async function runService(options: ServiceOptions): Promise<void> {
       tokenWatch.replace(newToken.expiresAt);
       pool.retryNow();
     },
-    onConnections: (connections) => github.replace(connections),
+    onConnections: (connections) => {
+      github.replace(connections);
+      events?.refresh();
+    },
     onSecrets: (next) => jobs.replaceSecrets(next),
   });
   using _wake = watchForWake((gapMs) => {
@@ -217,6 +227,7 @@ export async function runService(options: ServiceOptions): Promise<void> {
     runtime: runtime.name,
     pool,
     jobs,
+    events,
     health,
     tokenWatch,
     logger,
@@ -236,7 +247,7 @@ export async function runService(options: ServiceOptions): Promise<void> {
   const timeoutMs = config.queues.shutdownTimeoutMs;
   notifier.ready();
   signals.drain.addEventListener('abort', () => notifier.stopping(timeoutMs), { once: true });
-  await drainOnSignal({ pool, jobs, health, logger, signals, timeoutMs, abort: () => abort.abort() });
+  await drainOnSignal({ pool, jobs, events, health, logger, signals, timeoutMs, abort: () => abort.abort() });
   await Promise.all([cleanup, agentsChecked]);
   await registry.settled();
 }

@@ -1,3 +1,4 @@
+import type { GithubEvents } from '../events/github-events.ts';
 import type { Jobs } from '../jobs/jobs.ts';
 import { systemClock } from '../lib/clock.ts';
 import { formatError } from '../lib/errors.ts';
@@ -16,6 +17,7 @@ export interface ShutdownSignals {
 export interface ShutdownOptions {
   pool: QueuePool;
   jobs: Jobs;
+  events: Pick<GithubEvents, 'drain' | 'status'> | undefined;
   health: RunnerHealth;
   logger: Logger;
   signals: ShutdownSignals;
@@ -27,13 +29,15 @@ export interface ShutdownOptions {
 
 const forceGraceMs = 3000;
 const progressMs = 10_000;
+// The next run handles the events that remain.
+const maxEventsMs = 30_000;
 // The next start, or the server's health checks, delete the queues that remain.
 const maxOutageMs = 15_000;
 const outageCheckMs = 500;
 
-/** Waits for the drain signal, then shuts down in order: queues drained, responses sent, jobs started or left to the next run. */
+/** Waits for the drain signal, then shuts down in order: events handled, queues drained, responses sent, jobs started or left to the next run. */
 export async function drainOnSignal(options: ShutdownOptions): Promise<void> {
-  const { pool, jobs, health, logger, signals, abort } = options;
+  const { pool, jobs, events, health, logger, signals, abort } = options;
   await aborted(signals.drain);
   health.startDraining();
   logger.info('draining', { trigger: triggerOf(signals.drain), ...counts(options) });
@@ -53,6 +57,7 @@ export async function drainOnSignal(options: ShutdownOptions): Promise<void> {
     setTimeout(abort, forceGraceMs).unref();
   });
   try {
+    await events?.drain(AbortSignal.any([signals.force, timedOut.signal, AbortSignal.timeout(maxEventsMs)]));
     await pool.drain();
     watch[Symbol.dispose]();
     await Promise.race([jobs.whenStartedUp(), aborted(signals.force), aborted(timedOut.signal)]);
@@ -86,7 +91,8 @@ function triggerOf({ reason }: AbortSignal): string | undefined {
   return reason instanceof DOMException ? undefined : formatError(reason);
 }
 
-function waitingFor({ pool }: ShutdownOptions): string {
+function waitingFor({ pool, events }: ShutdownOptions): string {
+  if ((events?.status().pending ?? 0) > 0) return 'GitHub events';
   if (pool.inFlight > 0) return 'responses to messages';
   return pool.queues.length > 0 ? 'queues' : 'starting jobs';
 }

@@ -36,6 +36,7 @@ import { githubProxyRoutes } from './routes/github-proxy.ts';
 import { notImplementedRoutes } from './routes/not-implemented.ts';
 import { pageRoutes } from './routes/page.ts';
 import { pageTaskRoutes } from './routes/page-tasks.ts';
+import { providerUsageRoutes } from './routes/provider-usage.ts';
 import { repositoryRoutes } from './routes/repositories.ts';
 import { runnerQueueRoutes } from './routes/runner-queues.ts';
 import { runnerTokenRoutes } from './routes/runner-tokens.ts';
@@ -153,6 +154,7 @@ export type RouteDeps = Parameters<typeof tenantRoutes>[0] &
   Parameters<typeof workstreamTaskRoutes>[0] &
   Parameters<typeof shortNameRoutes>[0] &
   Parameters<typeof turnNetworkRoutes>[0] &
+  Parameters<typeof providerUsageRoutes>[0] &
   Parameters<typeof runnerRoutes>[0] &
   Parameters<typeof runnerTokenRoutes>[0] &
   Parameters<typeof accessKeyRoutes>[0] &
@@ -176,6 +178,7 @@ export function servedRoutes(deps: RouteDeps): Route[] {
     ...workstreamTaskRoutes(deps),
     ...shortNameRoutes(deps),
     ...turnNetworkRoutes(deps),
+    ...providerUsageRoutes(deps),
     ...runnerRoutes(deps),
     ...runnerTokenRoutes(deps),
     ...accessKeyRoutes(deps),

@@ -125,6 +125,7 @@ test('a lost key is refused; its file or a decision of the operator is the way o
   await using plane = await startControlPlane({ timing });
   const id = await plane.newEnvironment({ EnvVars: [secret] });
   const runnerToken = await plane.newToken();
+  await plane.call('POST', 'access-keys', { body: { Name: 'lost' } });
   const { admin } = plane.server;
   await plane.server[Symbol.asyncDispose]();
   const [key, aside] = [join(plane.dataDir, 'secrets.key'), join(plane.dataDir, 'aside.key')];
@@ -166,6 +167,7 @@ test('a lost key is refused; its file or a decision of the operator is the way o
   const call = (method: string, path: string, body?: object, token = server.admin.tenantToken) =>
     callServer(server.url, method, `${plane.tenant}/${path}`, { token, ...(body && { body }) });
   assert.equal((await call('GET', `environments/${id}`, undefined, runnerToken)).status, 401);
+  assert.deepEqual((await call('GET', 'access-keys?includeRevoked=true')).body.Items, []);
   const task = randomUUID();
   await call('PUT', `tasks/${task}`, { Title: 't', Prompt: 'p', EnvironmentId: id });
   const turn = await eventually(async () => {

@@ -148,7 +148,13 @@ async function updateSubmodules(local: Git, name: string, log: (line: string) =>
       await git(local, ['submodule', '--quiet', 'update', '--init', '--recursive', '--', path]);
     } catch (error) {
       if (!(error instanceof GitError)) throw error;
-      log(`The submodule ${path} of ${name} is missing: ${lastReason(error.output)}`);
+      log(`The submodule ${path} of ${name} is missing: ${submoduleReason(error.output)}`);
     }
   }
+}
+
+// The last line only says that its clone failed.
+function submoduleReason(output: string): string {
+  const lines = output.split('\n');
+  return lastReason(lines.find((line) => line.startsWith('fatal: ') && !line.startsWith('fatal: clone of')) ?? output);
 }

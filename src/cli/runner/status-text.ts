@@ -51,7 +51,8 @@ export function renderStatus(context: CliContext, paths: RunnerPaths, picture: P
   const width = Math.max(...lines.map(([name]) => name.length));
   const summary = lines.map(([name, text]) => `${style.bold(name.padEnd(width))}  ${text}\n`).join('');
   const queues = runner && runner.queues.length > 0 ? `\n${renderQueues(context, runner)}` : '';
-  return summary + queues + (jobs.length > 0 ? `\n${renderJobs(context, jobs, { elapsed: true })}` : '');
+  const feeds = runner?.githubEvents && runner.githubEvents.feeds.length > 0 ? `\n${renderFeeds(context, runner)}` : '';
+  return summary + queues + feeds + (jobs.length > 0 ? `\n${renderJobs(context, jobs, { elapsed: true })}` : '');
 }
 
 function renderState({ state, problem, runner }: Picture, style: Style): string {
@@ -126,6 +127,19 @@ function renderQueues(context: CliContext, { queues }: RunnerStatus): string {
       { title: 'Being Answered', cell: (queue) => String(queue.inFlight) },
     ],
     terminalWidth(stdout),
+  );
+}
+
+function renderFeeds(context: CliContext, { githubEvents }: RunnerStatus): string {
+  return renderTable(
+    githubEvents?.feeds ?? [],
+    [
+      { title: 'GitHub Events Of', cell: (feed) => printableLine(feed.org) },
+      { title: 'Connection ID', cell: (feed) => printableLine(feed.connectionId), flexible: true },
+      { title: 'Last Poll', cell: (feed) => (feed.lastPoll === null ? 'none yet' : formatLocalTime(feed.lastPoll)) },
+      { title: 'Result', cell: (feed) => printableLine(feed.error ?? 'ok'), flexible: true },
+    ],
+    terminalWidth(context.stdout),
   );
 }
 

@@ -87,6 +87,20 @@ ${job.jobId}\tWaits\t1\tNo\t${formatLocalTime(job.acceptedAt)}
     assert.deepEqual(runner.githubIncomplete, githubIncomplete);
   });
 
+  test('shows the feeds of GitHub with their last poll', async () => {
+    const feed = { connectionId: 'c1', org: 'acme', lastPoll: '2026-01-02T03:07:05.678Z', error: null };
+    const feeds = [feed, { ...feed, org: 'globex', lastPoll: null, error: 'Bad credentials' }];
+    await using _server = await serve({ githubEvents: { feeds, pending: 1 } });
+    const { stdout } = await home.runner(['status']);
+    const lines = stdout.split('\n').map((line) => line.split('\t'));
+    assert.ok(
+      lines.some(([org, , time, result]) => [org, time, result].join() === `acme,${formatLocalTime(feed.lastPoll)},ok`),
+    );
+    assert.ok(lines.some((cells) => cells.join() === 'globex,c1,none yet,Bad credentials'));
+    const { runner } = parseAs('runner-status.json', (await home.runner(['status', '--json'])).stdout);
+    assert.deepEqual(runner.githubEvents, { feeds, pending: 1 });
+  });
+
   test('names the installed version if the runner is older, and how to restart it', async () => {
     await using _server = await serve({ version: '1.2.2' });
     const { stdout } = await home.runner(['status'], { platform: 'freebsd' });

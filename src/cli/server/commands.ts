@@ -53,7 +53,10 @@ export function addServerCommands(program: Command, context: CliContext): void {
   withStartOptions(server.command('start').description('run the server in the foreground'))
     .option('--log-file <file>', 'write log lines to this file too, and rotate it', resolvedPath)
     .option('--quiet', 'print no text but log lines; with --log-file, write those to the file only')
-    .option('--discard-secrets', 'remove the values of secret variables and all tokens, if secrets.key is lost')
+    .option(
+      '--discard-secrets',
+      'remove the values of secret variables, all tokens and access keys, if secrets.key is lost',
+    )
     .addHelpText('after', startExamples)
     .action(async (options: ServerStartOptions) => (await import('./start/start.ts')).startCommand(context, options));
   addServiceCommands(server, context);

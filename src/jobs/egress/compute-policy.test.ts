@@ -196,7 +196,8 @@ test('hosts that are not understood refuse the job, by name', () => {
     [['a.example', 'https://b.example/'], /"https:\/\/b\.example\/" is a URL; write "b\.example"/],
     [['10.0.0.1'], /"10\.0\.0\.1" is an address, which only egress\.always of the runner may name/],
     [['10.0.0.0/8'], /is an address/],
-    [['0x7f.1'], /unusual form of an address/],
+    [['0x7f.1'], /"0x7f\.1" is an address, which only egress\.always/],
+    [['pipy'], /"pipy" is not a preset; write "pypi"/],
     [['a*.example'], /has a \*/],
     [[''], /is empty/],
     [Array.from({ length: 1001 }, () => 'a.example'), /more than 1000 entries/],
@@ -308,8 +309,8 @@ test('the models that the environment has variables for are reached, within the 
     open.rules.map(({ host, ports, source }) => [host, ports.join(), source]),
     [
       ['a.example', '443,80', '"a.example" in AllowedHosts'],
-      ['api.anthropic.com', '443,80', '"api.anthropic.com of the preset anthropic" in EnvVars'],
-      ['models.example', '8443', '"models.example:8443" in EnvVars'],
+      ['api.anthropic.com', '443,80', '"ANTHROPIC_API_KEY" in EnvVars'],
+      ['models.example', '8443', '"OPENAI_BASE_URL" in EnvVars'],
     ],
   );
   assert.deepEqual([open.addresses, open.rules.some(({ mayBePrivate }) => mayBePrivate)], [[], false]);

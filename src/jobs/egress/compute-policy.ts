@@ -149,7 +149,7 @@ interface Intersection {
 }
 
 function intersect(named: readonly HostEntry[], ceiling: readonly Entry[] | undefined, setting: Setting): Intersection {
-  const mayBePrivate = (entry: HostEntry) => setting.isTrusted === true && isExact(entry) && !entry.text.includes(' ');
+  const mayBePrivate = (entry: HostEntry) => setting.isTrusted === true && isExact(entry) && !entry.isOfPreset;
   if (ceiling === undefined)
     return { rules: named.map((entry) => ruleOf(entry, setting, mayBePrivate(entry))), excluded: [] };
   const hosts = ceiling.filter(isHost);

@@ -1,5 +1,5 @@
 import type { Variable } from '../../config/variables.ts';
-import { type Entry, InvalidEntry, parseEntry } from '../../gateway/entries.ts';
+import { type Entry, InvalidEntry, parseEntry, parseHostEntry } from '../../gateway/entries.ts';
 
 /** Keys of models that the providers' hosts, or those of a URL in another variable, get. */
 const keyPattern =
@@ -30,12 +30,12 @@ const baseUrl =
 export function modelEntries(variables: readonly Variable[], env: NodeJS.ProcessEnv): Entry[] {
   return variables.flatMap(({ name, value = env[name] }) => {
     const entry = entryOfKey[name];
-    if (entry !== undefined) return parseEntry(entry);
+    if (entry !== undefined) return parseEntry(entry, name);
     const url = baseUrlOf(name, value);
     if (url === undefined) return [];
     const port = url.port || (url.protocol === 'https:' ? '443' : '80');
     try {
-      return parseEntry(`${url.hostname}:${port}`);
+      return parseHostEntry(`${url.hostname}:${port}`, name);
     } catch (error) {
       if (error instanceof InvalidEntry) return [];
       throw error;

@@ -1,7 +1,7 @@
 import assert from 'node:assert/strict';
 import { test } from 'node:test';
 import type { Report, ReportEntry } from '../../gateway/report.ts';
-import { maxNetworkHosts } from '../../plan42/turn-network.ts';
+import { describeTurnLimit, maxNetworkHosts } from '../../plan42/turn-network.ts';
 import { turnNetwork } from './turn-network.ts';
 
 const entry = (n: number, verdict: ReportEntry['verdict']): ReportEntry => ({
@@ -43,6 +43,15 @@ test('the first refusals and the largest transfers are listed, and the rest is c
 });
 
 test('without a report and a record of the start, nothing is known', () => {
+  const limits = [
+    { limit: 'max_duration', allowed: 3_600_000, used: 90_000 },
+    { limit: 'max_cost', allowed: 2, used: undefined },
+  ] as const;
+  const limited = turnNetwork({ network: { mode: 'none', notes: [] } }, undefined, false, limits);
+  assert.deepEqual(limited?.Limits?.map(describeTurnLimit), [
+    'max_duration: 1 min 30 s of 1 h 0 min',
+    'max_cost: 2.00',
+  ]);
   assert.equal(turnNetwork({}, undefined, true), undefined);
   assert.equal(turnNetwork({ network: { mode: 'none', notes: [] } }, undefined, true)?.Mode, 'None');
 });

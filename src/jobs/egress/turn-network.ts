@@ -1,6 +1,8 @@
-/** The report of a job's gateway, as the server gets it. */
+/** The report of a job's gateway and its limits, as the server gets them. */
 import type { Report, ReportEntry } from '../../gateway/report.ts';
-import { maxNetworkHosts, type NetworkHost, type TurnNetwork } from '../../plan42/turn-network.ts';
+import { units } from '../../limits/limits.ts';
+import type { LimitState } from '../../limits/uses.ts';
+import { maxNetworkHosts, type NetworkHost, type TurnLimit, type TurnNetwork } from '../../plan42/turn-network.ts';
 import type { JobRecord } from '../record.ts';
 
 const maxHosts = maxNetworkHosts / 2;
@@ -12,6 +14,7 @@ export function turnNetwork(
   { network }: Pick<JobRecord, 'network'>,
   report: Report | undefined,
   isFinal: boolean,
+  limits: readonly LimitState[] = [],
 ): TurnNetwork | undefined {
   const mode = network?.mode ?? report?.mode;
   if (mode === undefined) return undefined;
@@ -34,8 +37,14 @@ export function turnNetwork(
     Hosts: entries.filter((entry) => listed.has(entry)).map(hostOf),
     OtherAllowed: others.allowed,
     OtherRefused: others.refused,
+    ...(limits.length > 0 && { Limits: limits.map(limitOf) }),
     IsFinal: isFinal,
   };
+}
+
+function limitOf({ limit, allowed, used }: LimitState): TurnLimit {
+  const { unit, perUnit } = units[limit];
+  return { Limit: limit, Unit: unit, Allowed: allowed / perUnit, ...(used !== undefined && { Used: used / perUnit }) };
 }
 
 function hostOf({

@@ -165,9 +165,20 @@ test('a client behind a proxy signs the public URL', async () => {
 });
 
 test('git does not accept it, because the server does not read its body first', async () => {
-  const { status } = await p42Ctl(
-    { ...key, date: now },
-    { method: 'GET', path: '/git/x/info/refs?service=git-upload-pack' },
-  );
-  assert.ok([401, 404].includes(status));
+  const path = `${tenant}/repos/x.git/info/refs?service=git-upload-pack`;
+  const { status, body } = await p42Ctl({ ...key, date: now }, { method: 'GET', path });
+  assert.equal(status, 401, JSON.stringify(body));
+});
+
+test('a request that is signed itself is refused', async () => {
+  for (const authorization of [
+    'AWS4-HMAC-SHA256 Credential=x',
+    'sts:GetCallerIdentity',
+    'sts:GetCallerIdentity ====',
+  ]) {
+    const { status } = await plane.call('GET', '/v1/tenants', { token: null, headers: { authorization } });
+    assert.equal(status, 401, authorization);
+  }
+  const path = '/v1/tenants?X-Amz-Algorithm=AWS4-HMAC-SHA256&X-Amz-Signature=0';
+  assert.equal((await plane.call('GET', path, { token: null })).status, 401);
 });

@@ -1,6 +1,7 @@
 import type { Clock } from '../../lib/clock.ts';
 import type { Task } from '../../plan42/objects.ts';
 import type { LogMatches, PageTurn, TaskDocument, TaskSummary } from '../../plan42/page-objects.ts';
+import { addSummaries } from '../../plan42/provider-usage.ts';
 import { isoTime } from '../core/time.ts';
 import { read, readUndeleted } from '../core/versioned.ts';
 import { badRequest } from '../http/errors.ts';
@@ -12,7 +13,14 @@ import { turnKey } from './turns.ts';
 interface PageTaskDeps {
   store: Pick<
     Store,
-    'tasks' | 'turns' | 'turnAcceptance' | 'turnLogs' | 'turnNetworks' | 'environments' | 'countTasks'
+    | 'tasks'
+    | 'turns'
+    | 'turnAcceptance'
+    | 'turnLogs'
+    | 'turnNetworks'
+    | 'providerUsageSums'
+    | 'environments'
+    | 'countTasks'
   >;
   clock: Clock;
 }
@@ -69,12 +77,15 @@ function taskDocument({ store, clock }: PageTaskDeps, key: Pick<Task, 'TenantId'
   const { items } = store.turns.list(key, { ...turnsShown, descending: true });
   const turns: PageTurn[] = items.toReversed();
   const networks = store.turnNetworks.ofTask(key, turnsShown.maxResults);
+  const usage = store.providerUsageSums.ofTask(key);
   for (const turn of turns) {
     turn.AcceptedAt = accepted.get(turn.TurnIndex);
     turn.Network = networks.get(turn.TurnIndex);
+    turn.Usage = usage.get(turn.TurnIndex);
   }
   const environment = store.environments.find({ TenantId: key.TenantId, EnvironmentId: task.EnvironmentId ?? '' });
-  const document = { Now: isoTime(clock.date()), Task: task, Turns: turns };
+  const sum = addSummaries([...usage.values()]);
+  const document = { Now: isoTime(clock.date()), Task: task, Turns: turns, ...(sum && { Usage: sum }) };
   if (!environment) return document;
   const { EnvironmentId, Name, DockerImage, AllowedHosts, Deleted } = environment;
   return { ...document, Environment: { EnvironmentId, Name, DockerImage, AllowedHosts, Deleted } };

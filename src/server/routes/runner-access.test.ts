@@ -62,6 +62,17 @@ test('a runner may change only the pull requests of a task', async () => {
   assert.equal(await status({ RepoInfo: { 'o/r': { ...repo, PRNumber: 4 } } }), 200);
 });
 
+test('an update from an older version is a conflict, also if it lacks a repository that was added', async () => {
+  const { path } = await newTask(await newConnection());
+  const { body: before } = await call('GET', path);
+  const more = { 'o/more': { FeatureBranch: 'm', TargetBranch: 'main' } };
+  const added = { body: { RepoInfo: { ...before.RepoInfo, ...more } }, ifMatch: before.Version };
+  assert.equal((await call('PATCH', path, added)).status, 200);
+  const late = { body: { RepoInfo: before.RepoInfo }, ifMatch: before.Version, token };
+  const { status, body } = await call('PATCH', path, late);
+  assert.deepEqual([status, Object.keys(body.Current.RepoInfo)], [409, ['o/r', 'o/more']]);
+});
+
 test('the default connection of the tenant counts for environments without one', async () => {
   const { TaskId, search } = await newTask();
   assert.deepEqual(await found(search, token), []);

@@ -75,7 +75,7 @@ export const sdkCalls: readonly SdkCall[] = [
   call('UploadTurnLogs', 'POST', `${turn}/logs`),
   call('StreamTurnLogs', 'GET', `${turn}/logs`),
   call('GetLastTurnLog', 'GET', `${turn}/logs/last`),
-  call('WriteProviderUsage', 'PUT', `${turn}/iterations/:iteration/provider-usage`, notYet),
+  call('WriteProviderUsage', 'PUT', `${turn}/iterations/:iteration/provider-usage`),
   call('CreateSubAgent', 'PUT', `${turn}/subagents/:agentId`, notYet),
   call('ListSubAgents', 'GET', `${turn}/subagents`, notYet),
   call('SendMessage', 'PUT', `${turn}/messages/:messageId`, notYet),

@@ -144,13 +144,14 @@ export function taskRoutes(deps: TaskDeps): Route[] {
       const { EnvironmentId: environmentId, ...known } = parseBody(request, UpdateBody);
       const changes = { ...otherFields(request, tasks), ...known };
       const task = readUndeleted(tasks, keyOf(request.params), changes.Deleted === false);
-      requirePullRequestChange(request.principal, task, changes);
       if ((environmentId ?? task.EnvironmentId) !== task.EnvironmentId) {
         throw badRequest('EnvironmentId: the environment of a task cannot change');
       }
       if (request.principal.kind === 'agent' && changes.RepoInfo) requireOwnBranches(task, changes.RepoInfo, store);
       requireOwnFiles(store, request.principal, changes.NewFileIDs ?? []);
       requireVersion(tasks, task, version);
+      // After the version: an update from an older one may lack what another client has added.
+      requirePullRequestChange(request.principal, task, changes);
       const changed = change(tasks, task, changes, clock);
       // Turns of deleted tasks are not sent, but this task is undeleted.
       if (task.Deleted) events.emit('turnsToSend');

@@ -125,10 +125,11 @@ export function workstreamTaskRoutes(deps: WorkstreamTaskDeps): Route[] {
       const task = readTask(store, params, known.Deleted === false);
       const workstream = readUndeleted(workstreams, workstreamKey(params));
       const changes = changesFor(task, { ...otherFields(request, tasks, inputs), ...known }, RemoveFileIDs);
-      requireAllowed(store, request, task, known);
       if (task.Version !== version) {
         throw taskConflict(`the Task has version ${task.Version}, not ${version}`, task, workstream);
       }
+      // After the version: an update from an older one may lack what another client has added.
+      requireAllowed(store, request, task, known);
       const next: Task = { ...task, ...changes };
       requireConsistent(store, next, task);
       const rank = newRank(store, workstream, task, { BeforeTaskId, AfterTaskId });

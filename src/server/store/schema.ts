@@ -204,4 +204,18 @@ CREATE TABLE file_parts (
 ) STRICT;
 CREATE INDEX tasks_with_files ON tasks (TenantId, TaskId) WHERE FileIDs IS NOT NULL OR NewFileIDs IS NOT NULL
 `,
+  `
+-- The calls of models that turns have made. The columns are in the order of the object's fields.
+CREATE TABLE provider_usage (
+  TenantId TEXT NOT NULL, TaskId TEXT NOT NULL, TurnIndex INTEGER NOT NULL, WorkstreamId TEXT,
+  Source TEXT NOT NULL, Iteration INTEGER NOT NULL,
+  Provider TEXT NOT NULL, ProviderModelID TEXT NOT NULL, ResponseID TEXT,
+  PromptTokens INTEGER NOT NULL, CompletionTokens INTEGER NOT NULL, CachedReadInputTokens INTEGER NOT NULL,
+  CacheCreationInputTokensByTTL TEXT, ReasoningTokens INTEGER NOT NULL,
+  RequestStartedAt TEXT, ResponseCompletedAt TEXT NOT NULL, Cost REAL, IsEstimate INTEGER, CreatedAt TEXT NOT NULL,
+  PRIMARY KEY (TenantId, TaskId, TurnIndex, Source, Iteration),
+  FOREIGN KEY (TenantId, TaskId, TurnIndex) REFERENCES turns ON DELETE CASCADE
+) STRICT, WITHOUT ROWID;
+CREATE INDEX provider_usage_by_time ON provider_usage (TenantId, ResponseCompletedAt)
+`,
 ];

@@ -34,7 +34,7 @@ export async function openSecrets(database: Database, dataDir: string, discard: 
     throw new UserError(`cannot use the secrets in ${dataDir}: ${keyFileName} is missing or of another database`, {
       remedy:
         `Put the file back: ${path}. Or restore a backup: plan42 server restore FILE --data ${shellQuote(dataDir)}. ` +
-        'If the key is lost, start once with --discard-secrets: it removes the values of secret variables and all tokens.',
+        'If the key is lost, start once with --discard-secrets: it removes the values of secret variables, all tokens and all access keys.',
     });
   }
   database.transaction(() => {

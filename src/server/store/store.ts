@@ -6,6 +6,7 @@ import { waysOut } from './database-file.ts';
 import { EnvironmentSecrets } from './environment-secrets.ts';
 import { Expired } from './expired.ts';
 import { FileContents } from './file-contents.ts';
+import { ProviderUsageSums } from './provider-usage.ts';
 import { UsedPublicKeys } from './runner-queues.ts';
 import { openSecrets, sealPlainText } from './seal.ts';
 import type { SecretKey } from './secret-key.ts';
@@ -60,6 +61,7 @@ function storeOf(database: Database, tables: Tables, key: SecretKey) {
     turnNetworks: new TurnNetworks(database),
     fileContents: new FileContents(database),
     workstreamTasks: new WorkstreamTasks(database, tables),
+    providerUsageSums: new ProviderUsageSums(database),
     expired: new Expired(database, tables),
     usedPublicKeys: new UsedPublicKeys(database),
     removeExpiredSessions: (now: string) => {

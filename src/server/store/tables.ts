@@ -14,6 +14,7 @@ import {
   turnFields,
   workstreamFields,
 } from '../../plan42/objects.ts';
+import { providerUsageFields } from '../../plan42/provider-usage.ts';
 import type { Database } from './database.ts';
 import { createTable } from './table.ts';
 
@@ -118,6 +119,12 @@ export function createTables(database: Database) {
       key: ['TenantID', 'ConnectionID'],
       order: ['CreatedAt', 'ConnectionID'],
       keepsOthers: true,
+    }),
+    providerUsage: createTable(database, providerUsageFields, {
+      type: 'ProviderUsageEvent',
+      name: 'provider_usage',
+      key: ['TenantId', 'TaskId', 'TurnIndex', 'Source', 'Iteration'],
+      order: ['ResponseCompletedAt', 'TaskId', 'TurnIndex', 'Source', 'Iteration'],
     }),
     pageSessions: createTable(database, pageSessionFields, {
       type: 'PageSession',

@@ -1,5 +1,6 @@
 import type { Environment } from '../../plan42/objects.ts';
 import { hashOf } from '../place.ts';
+import { AccessKeys } from './access-keys.tsx';
 import { Connections } from './connections.tsx';
 import { useApi, useLoad } from './hooks.ts';
 import { Heading, Loading } from './parts.tsx';
@@ -19,6 +20,7 @@ export function EnvironmentsView() {
         <>
           <Environments {...value} />
           <Connections {...value} onDone={reload} />
+          <AccessKeys />
         </>
       ) : (
         <Loading error={error} />

@@ -1,5 +1,6 @@
 import type { Task } from '../../plan42/objects.ts';
 import type { TaskDocument } from '../../plan42/page-objects.ts';
+import { describeUsage } from '../../plan42/provider-usage.ts';
 import { isTerminalStatus } from '../../plan42/turn-status.ts';
 import { hashOf } from '../place.ts';
 import { branchUrl } from '../repo-links.ts';
@@ -25,7 +26,7 @@ export function TaskView({ taskId }: { taskId: string }) {
       </>
     );
   }
-  const { Task: task, Turns: turns, Environment: environment, Now: now } = value;
+  const { Task: task, Turns: turns, Environment: environment, Usage: usage, Now: now } = value;
   const last = turns.at(-1);
   const isOver = isTerminalStatus(last?.Status);
   return (
@@ -41,7 +42,7 @@ export function TaskView({ taskId }: { taskId: string }) {
           {isOver ? <DeleteTask task={task} path={path} /> : null}
         </div>
       </Heading>
-      <TaskFacts task={task} environment={environment} />
+      <TaskFacts task={task} environment={environment} usage={usage} />
       <p class="hidden" role="status">
         {last ? `Turn ${last.TurnIndex}: ${last.Status}` : null}
       </p>
@@ -62,7 +63,13 @@ export function TaskView({ taskId }: { taskId: string }) {
   );
 }
 
-function TaskFacts({ task, environment }: { task: Task; environment: TaskDocument['Environment'] }) {
+interface TaskFactsProps {
+  task: Task;
+  environment: TaskDocument['Environment'];
+  usage: TaskDocument['Usage'];
+}
+
+function TaskFacts({ task, environment, usage }: TaskFactsProps) {
   const repos = Object.entries(task.RepoInfo ?? {});
   return (
     <dl class="facts">
@@ -96,6 +103,12 @@ function TaskFacts({ task, environment }: { task: Task; environment: TaskDocumen
         <>
           <dt>Model</dt>
           <dd>{task.Model}</dd>
+        </>
+      ) : null}
+      {usage ? (
+        <>
+          <dt>Models</dt>
+          <dd>{describeUsage(usage)}</dd>
         </>
       ) : null}
       {repos.length > 0 ? (

@@ -2,6 +2,8 @@ import { useState } from 'preact/hooks';
 import { formatDuration } from '../../lib/format-duration.ts';
 import type { Task } from '../../plan42/objects.ts';
 import type { PageTurn, TaskDocument } from '../../plan42/page-objects.ts';
+import { describeUsage } from '../../plan42/provider-usage.ts';
+import { describeTurnLimit } from '../../plan42/turn-network.ts';
 import { isTerminalStatus } from '../../plan42/turn-status.ts';
 import { commitUrl } from '../repo-links.ts';
 import { shownLink } from '../shown-text.ts';
@@ -59,6 +61,22 @@ export function TurnCard({ turn, repos, turnPath, isLast, now, environment, onCh
         </>
       ) : null}
       <Commits turn={turn} repos={repos} />
+      {turn.Usage ? (
+        <>
+          <h3>Models</h3>
+          <p>{describeUsage(turn.Usage)}</p>
+        </>
+      ) : null}
+      {turn.Network?.Limits ? (
+        <>
+          <h3>Limits</h3>
+          <ul class="plain">
+            {turn.Network.Limits.map((limit) => (
+              <li key={limit.Limit}>{describeTurnLimit(limit)}</li>
+            ))}
+          </ul>
+        </>
+      ) : null}
       {turn.Network ? <TurnNetworkView network={turn.Network} environment={environment} onChange={onChange} /> : null}
       <details open={isOpen} onToggle={(event) => setOpen(event.currentTarget.open)}>
         <summary>Log</summary>

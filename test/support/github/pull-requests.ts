@@ -77,13 +77,15 @@ function open(
   return { status: 201, body: toRest(state, fullName, pullRequest) };
 }
 
-function toRest(
-  { webUrl }: GithubState,
-  fullName: string,
-  { id, number = 0, title = '', body = '', state = 'open', head = '', base = '' }: PullRequest,
-) {
+/** A pull request as the REST API has it. */
+export function toRest({ webUrl }: Pick<GithubState, 'webUrl'>, fullName: string, pullRequest: PullRequest) {
+  const { id, number = 0, title = '', body = '', state = 'open', head = '', base = '' } = pullRequest;
+  const { draft = false, merged = false, updatedAt = '2026-01-02T03:04:05Z', author = 'octo' } = pullRequest;
   return {
-    ...{ number, id: 1000 + number, node_id: id, title, body, state, draft: false, merged_at: null },
+    ...{ number, id: pullRequest.restId ?? 1000 + number, node_id: id, title, body, state, draft, merged },
+    merged_at: merged ? updatedAt : null,
+    updated_at: updatedAt,
+    user: { login: author },
     html_url: `${webUrl}/${fullName}/pull/${number}`,
     head: { ref: head, repo: { full_name: fullName } },
     base: { ref: base },

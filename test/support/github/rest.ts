@@ -31,9 +31,18 @@ export function answerRest(
     );
     return state.sso === undefined ? answer : { ...answer, headers: { ...answer.headers, 'x-github-sso': state.sso } };
   }
+  if (parts[0] === 'users' && parts[2] === 'events') return feed(state, parts, query, url);
   if (path === '/search/repositories') return search(state, query, url);
   if (parts[0] === 'repos') return repository(state, parts.slice(1), query, url);
   return notFound;
+}
+
+// As GitHub: three pages of a hundred at most.
+function feed(state: GithubState, [, login, , , org = '']: string[], query: URLSearchParams, url: string): RestAnswer {
+  if (login !== state.login) return notFound;
+  const answer = page((state.feeds.get(org) ?? []).slice(0, 300), query, url);
+  const interval = state.pollInterval;
+  return { ...answer, headers: { ...answer.headers, ...(interval !== undefined && { 'x-poll-interval': interval }) } };
 }
 
 function repository(

@@ -44,6 +44,12 @@ export interface PullRequest {
   body?: string;
   /** `open` or `closed`. */
   state?: string;
+  author?: string;
+  draft?: boolean;
+  merged?: boolean;
+  updatedAt?: string;
+  /** Its ID in the REST API. */
+  restId?: number;
   /** The branch with the changes. */
   head?: string;
   base?: string;
@@ -84,6 +90,20 @@ export interface GithubState {
   resetAt: number;
   /** Where people see pull requests. */
   webUrl: string;
+  /** The feed of each organisation, by its name, the newest event first. */
+  feeds: Map<string, GithubEvent[]>;
+  /** The header `X-Poll-Interval` of feeds. */
+  pollInterval: string | undefined;
+}
+
+/** An event of a feed, as GitHub's REST API has it. */
+export interface GithubEvent {
+  id: string;
+  type: string;
+  actor: { login: string };
+  repo: { name: string };
+  payload: object;
+  created_at: string;
 }
 
 export function makeState(state: Partial<GithubState> = {}): GithubState {
@@ -99,6 +119,8 @@ export function makeState(state: Partial<GithubState> = {}): GithubState {
     quota: 5000,
     resetAt: Math.floor(Date.now() / 1000) + 3600,
     webUrl: 'https://github.example.com',
+    feeds: new Map(),
+    pollInterval: '60',
     ...state,
   };
 }

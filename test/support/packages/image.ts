@@ -29,7 +29,19 @@ export async function pushPackageManagers(registry: string, folder: string, sign
 
 async function programs(folder: string): Promise<Buffer> {
   const gitPath = (await run('git', ['--exec-path'])).trim();
-  const named = ['git', 'curl', 'apt-get', 'dpkg', 'dpkg-deb', 'dpkg-split', 'dpkg-query', 'tar', 'rm', 'env'];
+  const named = [
+    'git',
+    'git-lfs',
+    'curl',
+    'apt-get',
+    'dpkg',
+    'dpkg-deb',
+    'dpkg-split',
+    'dpkg-query',
+    'tar',
+    'rm',
+    'env',
+  ];
   return await programLayer(folder, [
     ...[process.execPath, '/usr/bin/python3', join(await goRoot(), 'bin/go')],
     ...['git-remote-http', 'git-remote-https'].map((name) => join(gitPath, name)),

@@ -7,6 +7,7 @@ import { createReadStream, readFileSync, statSync } from 'node:fs';
 import { createServer, type IncomingMessage, type ServerResponse, request as sendRequest } from 'node:http';
 import { createServer as createTlsServer } from 'node:https';
 import { extname, join } from 'node:path';
+import { buffer } from 'node:stream/consumers';
 import { startGitServer } from '../git-server.ts';
 
 const [folder = ''] = process.argv.slice(2);
@@ -21,9 +22,40 @@ function serve(request: IncomingMessage, response: ServerResponse): void {
   const host = headers.host ?? '';
   const { pathname } = new URL(url, `http://${host}`);
   process.stdout.write(`${method} ${host}${pathname}\n`);
-  if (pathname.includes('.git/')) passOn(request, response);
+  if (pathname.endsWith('/info/lfs/objects/batch')) void offerObjects(request, response);
+  else if (host === lfsHost) transferObject(request, pathname, response);
+  else if (pathname.includes('.git/')) passOn(request, response);
   else if (method === 'PUT') count(request, response);
   else sendFile(host, pathname, response);
+}
+
+/** The contents of files of Git LFS, which GitHub keeps on another host. */
+const lfsHost = 'github-cloud.s3.amazonaws.com';
+const lfsObjects = new Map<string, Buffer>();
+
+interface LfsBatch {
+  operation: 'upload' | 'download';
+  objects: { oid: string; size: number }[];
+}
+
+async function offerObjects(request: IncomingMessage, response: ServerResponse): Promise<void> {
+  const { operation, objects } = JSON.parse(String(await buffer(request))) as LfsBatch;
+  const offered = objects.map(({ oid, size }) => ({
+    oid,
+    size,
+    actions: { [operation]: { href: `https://${lfsHost}/${oid}` } },
+  }));
+  response.setHeader('content-type', 'application/vnd.git-lfs+json');
+  response.end(JSON.stringify({ transfer: 'basic', objects: offered }));
+}
+
+function transferObject(request: IncomingMessage, pathname: string, response: ServerResponse): void {
+  if (request.method === 'GET') response.end(lfsObjects.get(pathname));
+  else
+    void buffer(request).then((content) => {
+      lfsObjects.set(pathname, content);
+      response.end();
+    });
 }
 
 function sendFile(host: string, pathname: string, response: ServerResponse): void {

@@ -2,6 +2,7 @@
  * Runs a job as a runner on the machine of a test does, in a process of its own: its argument is a {@link JobOfProcess} as JSON.
  * Prints how it ended, as JSON, and leaves the log.
  */
+import type { Mount } from '../../../src/config/mounts.ts';
 import { parseConfig } from '../../../src/config/parse.ts';
 import type { EgressPolicy } from '../../../src/gateway/policy.ts';
 import { formatError } from '../../../src/lib/errors.ts';
@@ -17,6 +18,8 @@ export interface JobOfProcess {
   /** The file of the configuration. */
   config: string;
   egress: EgressPolicy;
+  /** Those of the runner itself. */
+  mounts?: readonly Mount[];
 }
 
 export type JobEnd =

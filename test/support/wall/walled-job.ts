@@ -5,6 +5,7 @@ import { once } from 'node:events';
 import { chown, cp, mkdir, readFile, writeFile } from 'node:fs/promises';
 import { join } from 'node:path';
 import { promisify } from 'node:util';
+import type { Mount } from '../../../src/config/mounts.ts';
 import type { EgressPolicy } from '../../../src/gateway/policy.ts';
 import type { Env } from '../engines/processes.ts';
 import type { Engines } from '../engines.ts';
@@ -17,6 +18,7 @@ export type EngineName = (typeof engineNames)[number];
 interface JobOptions {
   policy?: EgressPolicy;
   config?: string;
+  mounts?: readonly Mount[];
   /** The folders with the commands of the runner. */
   path?: string | undefined;
 }
@@ -71,7 +73,7 @@ export async function prepareEngine(
   let count = 0;
   const makeJob = async (
     script: string,
-    { policy = testPolicy, config = '', path }: JobOptions = {},
+    { policy = testPolicy, config = '', mounts = [], path }: JobOptions = {},
   ): Promise<WalledJob> => {
     count += 1;
     const name = `job-${count}`;
@@ -90,6 +92,7 @@ export async function prepareEngine(
       image,
       config: `[jobs]\nmounts = ["${given}:/given"]\n${config}`,
       egress: policy,
+      mounts,
     };
     const helper = machine.path(join(import.meta.dirname, 'job-process.ts'));
     const [command = '', ...args] = machine.command([nodeOn(machine), helper, JSON.stringify(job)], user);

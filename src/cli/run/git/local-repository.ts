@@ -6,6 +6,7 @@ import { configVariables } from '../../../agent/git/environment.ts';
 import { type Git, GitError, git, tryGit } from '../../../agent/git/git.ts';
 import { ExitCode, errorCode, UserError } from '../../../lib/errors.ts';
 import { exists, temporaryName } from '../../../lib/files.ts';
+import { printableLine } from '../../../lib/printable.ts';
 import { trimEnd } from '../../../lib/trim-end.ts';
 import type { CliContext } from '../../context.ts';
 import { explainGit } from './explain.ts';
@@ -115,8 +116,16 @@ export function hostedNameFor(commonFolder: string): string {
 
 async function notesOf(repository: Git, head: string): Promise<string[]> {
   const notes: string[] = [];
-  if ((await tryGit(repository, ['cat-file', '-e', `${head}:.gitmodules`])) !== undefined)
-    notes.push('The agent gets no submodules, unless it can clone them from their own URLs.');
+  if ((await tryGit(repository, ['cat-file', '-e', `${head}:.gitmodules`])) !== undefined) {
+    const args = ['config', '--blob', `${head}:.gitmodules`, '--get-regexp', '^submodule\\..*\\.url$'];
+    const urls = (await tryGit(repository, args)) ?? '';
+    const [, relative] = /^\S+ (\.\.?\/.*)$/m.exec(urls) ?? [];
+    notes.push(
+      relative === undefined
+        ? 'The agent gets no submodules, unless it can clone them from their own URLs.'
+        : `The agent gets no submodules with relative URLs, such as ${printableLine(relative)}, because it does not know your remote.`,
+    );
+  }
   const attributes = await tryGit(repository, ['show', `${head}:.gitattributes`]);
   if (attributes !== undefined && /\bfilter=lfs\b/.test(attributes))
     notes.push('The agent gets files of Git LFS as pointers, without their contents.');

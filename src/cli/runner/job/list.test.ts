@@ -115,7 +115,10 @@ plan42-${taskId(1)}-1\tOlder thing\t1\tNo\t${formatLocalTime(old)}
     for (const line of stdout.trimEnd().split('\n')) assert.ok(stripVTControlCharacters(line).length <= 80, line);
     assert.match(stdout, /^plan42-[0-9a-f-]{10,}… {2}A title…/m);
     const verbose = (await home.runner(['job', 'list', '-a', '-v'])).stdout;
-    assert.match(verbose, /Elapsed\tState\tExit Code\tStarted\tEnded\tRuntime\tNetwork\tImage\tLimits\tReason\n/);
+    assert.match(
+      verbose,
+      /Elapsed\tState\tExit Code\tStarted\tEnded\tRuntime\tNetwork\tImage\tModels\tLimits\tReason\n/,
+    );
     assert.match(verbose, /\tdocker\tlimited\t/);
     const [job] = parseAs('runner-job-list.json', (await home.runner(['job', 'list', '-a', '--json'])).stdout);
     assert.equal(job.network, 'enforce');

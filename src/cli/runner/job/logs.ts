@@ -31,7 +31,7 @@ export async function showJobLog(
     const { logFile } = store.paths(jobId);
     const isFinished = createIsFinished(context, paths, store, jobId);
     if (!(await statLog(logFile)) && (!options.follow || (await isFinished())))
-      throw await noLog(jobId, await isFinished());
+      throw noLog(jobId, await isFinished(), await store.readFinished(jobId).catch(() => undefined));
     await showLog(context, options, ({ lines, follow, signal }) =>
       readJobLog({ logFile, lines, signal, ...(follow && { isFinished: isFinished }) }),
     );
@@ -85,7 +85,11 @@ async function isRunnerRunning({ stateDir }: RunnerPaths, signal: AbortSignal): 
   return true;
 }
 
-async function noLog(jobId: string, isFinished: boolean): Promise<UserError> {
+function noLog(jobId: string, isFinished: boolean, record: JobRecord | undefined): UserError {
+  if (record !== undefined && record.startedAt === undefined)
+    return new UserError(`job ${jobId} never started, so it has no log`, {
+      remedy: 'The error message of its turn has the reason.',
+    });
   if (isFinished) return new UserError(`no log of job ${jobId}`, { remedy: 'It may have been pruned.' });
   return new UserError(`job ${jobId} has not started yet`, {
     remedy: 'Use -f to wait for it.',

@@ -1,6 +1,8 @@
+import { roundCost, tokensOf, type UsageTotals } from '../../../gateway/models/usage.ts';
 import type { JobRecord } from '../../../jobs/record.ts';
 import type { JobStore } from '../../../jobs/store.ts';
 import type { JobSummary } from '../../../jobs/summary.ts';
+import { formatCost } from '../../../lib/format-cost.ts';
 import { printableLine } from '../../../lib/printable.ts';
 import { units } from '../../../limits/limits.ts';
 import { describeLimitStates, type LimitState } from '../../../limits/uses.ts';
@@ -47,6 +49,7 @@ export function renderJobs(
     { title: 'Runtime', cell: (job) => job.record?.runtime ?? '' },
     { title: 'Network', cell: networkOf },
     { title: 'Image', cell: (job) => printableLine(job.record?.image ?? '') },
+    { title: 'Models', cell: ({ usage }) => (usage === undefined ? '' : describeTotals(usage)) },
     { title: 'Limits', cell: (job) => describeLimitStates(job.limits) },
     { title: 'Reason', cell: (job) => printableLine(reasonOf(job.record) ?? '') },
   ];
@@ -75,6 +78,16 @@ function reasonOf(record: JobRecord | undefined): string | null {
   return record?.endText ?? (record?.endedAt === undefined ? null : (record.failure ?? null));
 }
 
+function describeTotals(usage: UsageTotals): string {
+  const calls = `${usage.calls.toLocaleString('en-US')} ${usage.calls === 1 ? 'call' : 'calls'}`;
+  const cost = usage.cost === undefined ? '' : `, cost ${formatCost(usage.cost)}`;
+  return `${calls}, ${tokensOf(usage).toLocaleString('en-US')} tokens${cost}`;
+}
+
+function usageAsJson(usage: UsageTotals) {
+  return { ...usage, cost: usage.cost === undefined ? null : roundCost(usage.cost) };
+}
+
 function limitAsJson({ limit, allowed, used }: LimitState) {
   const { unit, perUnit } = units[limit];
   return { limit, unit, allowed: allowed / perUnit, used: used === undefined ? null : used / perUnit };
@@ -82,7 +95,7 @@ function limitAsJson({ limit, allowed, used }: LimitState) {
 
 /** As documented in docs/json-output.md. */
 export function jobsAsJson(jobs: readonly JobSummary[], store: JobStore) {
-  return jobs.map(({ jobId, taskId, turnIndex, title, state, record, limits }) => ({
+  return jobs.map(({ jobId, taskId, turnIndex, title, state, record, limits, usage }) => ({
     jobId,
     taskId,
     turnIndex,
@@ -100,6 +113,7 @@ export function jobsAsJson(jobs: readonly JobSummary[], store: JobStore) {
     image: record?.image ?? null,
     network: record?.network?.mode ?? null,
     limits: limits.map(limitAsJson),
+    models: usage === undefined ? null : usageAsJson(usage),
     logFile: store.paths(jobId).logFile,
   }));
 }

@@ -1,6 +1,6 @@
 import { printableLine } from '../../../lib/printable.ts';
 import { shellQuote } from '../../../lib/shell-quote.ts';
-import type { NewAccessKey } from '../../../plan42/admin-objects.ts';
+import { accessKeyVariables } from '../../../plan42/access-key-variables.ts';
 import type { CliContext } from '../../context.ts';
 import { renderJson } from '../../output.ts';
 import { isWritten } from '../is-written.ts';
@@ -18,22 +18,11 @@ export async function createAccessKey(context: CliContext, options: CreateAccess
     url: location.url,
   }));
   const { AccessKeyID } = key;
-  if (!(await isWritten(context, options.json ? renderJson(key) : shellVariables(key)))) {
+  if (!(await isWritten(context, options.json ? renderJson(key) : `${accessKeyVariables(key)}\n`))) {
     const revoke = `plan42 server access-key revoke ${AccessKeyID}`;
     context.stderr.write(`Access key ${AccessKeyID} could not be written. Revoke it: ${revoke}\n`);
   } else if (!options.json) {
     const use = `p42-ctl --endpoint ${shellQuote(url)} tenant list`;
     context.stderr.write(`${printableLine(`Access key ${AccessKeyID} created. With these variables, run: ${use}`)}\n`);
   }
-}
-
-/** The server accepts any region. A session token belongs to other keys, and is refused. */
-function shellVariables({ AccessKeyID, SecretAccessKey }: NewAccessKey): string {
-  return [
-    `export AWS_ACCESS_KEY_ID=${shellQuote(AccessKeyID)}`,
-    `export AWS_SECRET_ACCESS_KEY=${shellQuote(SecretAccessKey)}`,
-    'export AWS_REGION=plan42',
-    'unset AWS_SESSION_TOKEN',
-    '',
-  ].join('\n');
 }

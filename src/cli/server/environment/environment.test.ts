@@ -61,10 +61,16 @@ describe('plan42 server environment', () => {
     await create(test, 'web', '--repo', 'me/web', '--env', 'A=1', '--env', 'B=2', '--secret-file', `KEY=${file}`);
     const set = async (...argv: string[]) => {
       const run = await test.plan42(['environment', 'set', 'web', ...argv]);
-      assert.deepEqual([run.exitCode, run.stderr], [0, 'Environment web changed.\n']);
+      assert.deepEqual([run.exitCode, run.stderr.split('\n')[0]], [0, 'Environment web changed.']);
+      return run.stderr;
     };
     await set('--env', 'A=3', '--env', 'C=4', '--remove-env', 'B', '--host', 'example.com', '--connection', 'default');
-    await set('--no-hosts', '--repo', 'me/docs', '--repo', 'me/api');
+    const opened = await set('--no-hosts', '--repo', 'me/docs', '--repo', 'me/api');
+    assert.match(opened, /\nIt names no hosts now: its agents reach what egress\.otherwise of the runner says\.\n$/);
+    assert.match(
+      (await test.plan42(['environment', 'show', 'web'])).stdout,
+      /\nHosts +not limited by this environment\n/,
+    );
     const [environment] = await test.client.listEnvironments();
     assert.deepEqual([environment?.Repos, environment?.AllowedHosts], [['me/docs', 'me/api'], []]);
     assert.deepEqual(await deliveredTo(test, 'web'), { A: '3', KEY: 'hidden', C: '4' });

@@ -41,6 +41,8 @@ export async function showEnvironment(context: CliContext, name: string, options
   await print(stdout, renderEnvironment(environment, names, style), signal);
 }
 
+const notLimited = 'not limited by this environment';
+
 function renderEnvironment(
   environment: AdminEnvironment,
   { connection, runner }: { connection: string; runner: string },
@@ -53,7 +55,7 @@ function renderEnvironment(
     ['Description', Description ?? ''],
     ['Image', DockerImage ?? ''],
     ['Repositories', (Repos ?? []).join(', ')],
-    ['Hosts', (AllowedHosts ?? []).join(', ')],
+    ['Hosts', (AllowedHosts ?? []).join(', ') || notLimited],
     ['Connection', connection],
     ['Runner', runner],
   ];

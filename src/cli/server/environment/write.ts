@@ -89,6 +89,8 @@ export async function setEnvironment(context: CliContext, name: string, options:
   });
   if (options.json) await print(context.stdout, renderJson(changed), context.signal);
   else context.stderr.write(`Environment ${printableLine(changed.Name || changed.EnvironmentId)} changed.\n`);
+  if (contents.AllowedHosts !== undefined && changed.AllowedHosts?.length === 0)
+    context.stderr.write('It names no hosts now: its agents reach what egress.otherwise of the runner says.\n');
 }
 
 function withHosts(hosts: readonly string[], added: readonly string[]): string[] {

@@ -1,5 +1,7 @@
 import { printable, printableLine } from '../../../lib/printable.ts';
 import type { AdminTask, AdminTurn } from '../../../plan42/admin-objects.ts';
+import { addSummaries, describeUsage, type UsageSummary } from '../../../plan42/provider-usage.ts';
+import { describeTurnLimit } from '../../../plan42/turn-network.ts';
 import { isUnsent } from '../../../plan42/turn-status.ts';
 import type { CliContext } from '../../context.ts';
 import { formatElapsed, formatLocalTime, print, renderJson } from '../../output.ts';
@@ -7,7 +9,7 @@ import { waitingReason } from '../../run/service/waiting-reason.ts';
 import { createStyle, type Style, statusStyle, wantsColor } from '../../style.ts';
 import type { LocationOptions } from '../location.ts';
 import { wordsOf } from '../task-words.ts';
-import { describeNetwork, type TurnWithNetwork, withNetworks } from '../turn/network.ts';
+import { describeNetwork, type ReportedTurn, withReports } from '../turn/network.ts';
 import { callServer } from '../with-server.ts';
 import { findTask } from './find.ts';
 
@@ -21,19 +23,24 @@ export async function showTask(context: CliContext, id: string, options: ShowTas
     const found = await findTask(client, id, wordsOf(options));
     const listed = await client.listTurns(found.TaskId);
     listed.sort((a, b) => a.TurnIndex - b.TurnIndex);
-    const turns = await withNetworks(client, listed, signal);
+    const turns = await withReports(client, listed, signal);
     const why = turns.some(isUnsent) && !options.json ? await waitingReason(context, options, signal) : undefined;
     return { task: found, turns, why };
   });
-  if (options.json) return print(stdout, renderJson({ Task: task, Turns: turns }), signal);
+  const usage = addSummaries(turns.map((turn) => turn.Usage));
+  if (options.json)
+    return print(stdout, renderJson({ Task: task, Turns: turns, ...(usage && { Usage: usage }) }), signal);
   const style = createStyle(wantsColor(stdout, context));
   const note = (turn: AdminTurn) => (isUnsent(turn) ? section('Waiting', why) : '');
   const environment = options.personal === true ? undefined : task.EnvironmentId?.slice(0, 8);
-  const parts = [renderTask(task, style), ...turns.map((turn) => renderTurn(turn, style, environment) + note(turn))];
+  const parts = [
+    renderTask(task, usage, style),
+    ...turns.map((turn) => renderTurn(turn, style, environment) + note(turn)),
+  ];
   await print(stdout, parts.join('\n'), signal);
 }
 
-function renderTask(task: AdminTask, style: Style): string {
+function renderTask(task: AdminTask, usage: UsageSummary | undefined, style: Style): string {
   const fields = [
     ['Task', task.TaskId],
     ['Title', task.Title],
@@ -41,6 +48,7 @@ function renderTask(task: AdminTask, style: Style): string {
     ['Created', formatLocalTime(task.CreatedAt, { seconds: true })],
     ['Environment', task.EnvironmentId ?? ''],
     ['Repositories', Object.keys(task.RepoInfo ?? {}).join(', ')],
+    ['Models', usage === undefined ? '' : describeUsage(usage)],
   ] as const;
   return fields
     .filter(([, value]) => value !== '')
@@ -48,7 +56,7 @@ function renderTask(task: AdminTask, style: Style): string {
     .join('');
 }
 
-function renderTurn(turn: TurnWithNetwork, style: Style, environment: string | undefined): string {
+function renderTurn(turn: ReportedTurn, style: Style, environment: string | undefined): string {
   const { TurnIndex, Status, CreatedAt, CompletedAt, Prompt, OutputMessage, ErrorMessage, Machine, Image } = turn;
   const status = statusStyle(style)(printableLine(Status));
   const started = printableLine(formatLocalTime(CreatedAt, { seconds: true }));
@@ -57,7 +65,13 @@ function renderTurn(turn: TurnWithNetwork, style: Style, environment: string | u
   const heading = `${style.bold(`Turn ${TurnIndex}`)}  ${status}  ${style.dim(`${started}, ${took}${place}`)}\n`;
   const network = turn.Network && describeNetwork(turn.Network, environment);
   const sections = [section('Prompt', Prompt), section('Output', OutputMessage), section('Error', ErrorMessage)];
-  return heading + sections.join('') + section('Network', network);
+  return (
+    heading +
+    sections.join('') +
+    section('Limits', turn.Network?.Limits?.map(describeTurnLimit).join('\n')) +
+    section('Models', turn.Usage && describeUsage(turn.Usage)) +
+    section('Network', network)
+  );
 }
 
 // Every line is indented, so that untrusted text cannot imitate the output of this command.

@@ -1,10 +1,11 @@
-/** The networks of turns, for people and for JSON. */
+/** Reports of runners on turns, for people and for JSON: the network, and the tokens of models. */
 import { formatBytes } from '../../../lib/format-bytes.ts';
 import { formatHostPort } from '../../../lib/host-port.ts';
 import { mapConcurrently } from '../../../lib/map-concurrently.ts';
 import { printableLine } from '../../../lib/printable.ts';
 import type { AdminClient } from '../../../plan42/admin-client.ts';
 import type { AdminTurn } from '../../../plan42/admin-objects.ts';
+import type { UsageSummary } from '../../../plan42/provider-usage.ts';
 import {
   hostsInOrder,
   isExcluded,
@@ -16,19 +17,23 @@ import {
 // Another server has none, and each is a call.
 const maxTurns = 20;
 
-export type TurnWithNetwork = AdminTurn & { Network?: TurnNetwork };
+export type ReportedTurn = AdminTurn & { Network?: TurnNetwork; Usage?: UsageSummary };
 
 /** Adds what the runners reported on the newest turns. */
-export async function withNetworks(
+export async function withReports(
   client: AdminClient,
   turns: readonly AdminTurn[],
   signal: AbortSignal,
-): Promise<TurnWithNetwork[]> {
+): Promise<ReportedTurn[]> {
   return mapConcurrently(turns, 8, signal, async (turn, bounded) => {
     bounded.throwIfAborted();
     if (turns.indexOf(turn) < turns.length - maxTurns) return turn;
-    const Network = await client.getNetwork(turn.TaskId, turn.TurnIndex);
-    return Network === undefined ? turn : { ...turn, Network };
+    const { TaskId, TurnIndex } = turn;
+    const [Network, Usage] = await Promise.all([
+      client.getNetwork(TaskId, TurnIndex),
+      client.getUsage(TaskId, TurnIndex),
+    ]);
+    return { ...turn, ...(Network && { Network }), ...(Usage && { Usage }) };
   });
 }
 
