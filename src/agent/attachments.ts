@@ -1,6 +1,7 @@
-import { mkdir, rm, writeFile } from 'node:fs/promises';
+import { mkdir, rm } from 'node:fs/promises';
 import { basename, join } from 'node:path';
 import { formatError } from '../lib/errors.ts';
+import { createFile } from '../lib/files.ts';
 import type { TurnApi } from './turn/api.ts';
 import type { AgentRequest } from './turn/request.ts';
 
@@ -20,18 +21,18 @@ export interface AttachmentDeps {
 export async function fetchAttachments({ request, api, workspace, log, signal }: AttachmentDeps): Promise<string[]> {
   const folder = join(workspace, 'attachments');
   const paths: string[] = [];
-  // Of an earlier turn in the same workspace.
+  // An earlier turn in the same workspace may have left some.
   await rm(folder, { recursive: true, force: true });
   for (const id of request.fileIds) {
     signal.throwIfAborted();
     try {
       const { status, body } = await api.file(id, 'download-url');
       const { DownloadURL, Name, Message } = body;
-      if (status !== 200 || typeof DownloadURL !== 'string') throw new Error(`${status} ${String(Message ?? '')}`);
+      if (status !== 200 || typeof DownloadURL !== 'string') throw new Error(`${status} ${textOf(Message)}`);
       const content = await api.download(DownloadURL, signal);
       await mkdir(folder, { recursive: true });
-      const path = join(folder, uniqueName(fileName(String(Name ?? '')), paths));
-      await writeFile(path, content, { flag: 'wx' });
+      const path = join(folder, uniqueName(fileName(textOf(Name)), paths));
+      await createFile(path, content);
       paths.push(path);
     } catch (error) {
       signal.throwIfAborted();
@@ -40,6 +41,10 @@ export async function fetchAttachments({ request, api, workspace, log, signal }:
   }
   if (paths.length > 0) log(`Downloaded ${paths.map((path) => basename(path)).join(', ')}`);
   return paths;
+}
+
+function textOf(value: unknown): string {
+  return typeof value === 'string' ? value : '';
 }
 
 const maxNameBytes = 200;
