@@ -26,11 +26,11 @@ const request = JSON.stringify({
 
 export const targets: readonly Target[] = [
   {
-    covers: ['agent/turn/request.ts#parseRequest'],
+    covers: ['agent/prompt/prompt.ts#buildPrompt', 'agent/turn/request.ts#parseRequest'],
     corpus: [request, '{}'],
     run: (text: string) => {
       const parsed = parseRequest(text);
-      return [parsed, buildPrompt(parsed, [], openFeedback(parsed.feedback))];
+      return [parsed, buildPrompt({ ...parsed, attachments: parsed.fileIds }, [], openFeedback(parsed.feedback))];
     },
     errors: [RequestError],
   },
