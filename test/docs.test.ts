@@ -97,7 +97,7 @@ function shellIn(language: string, text: string): string {
 }
 
 test('commands and settings in the text exist', () => {
-  const settings = new Set(allSettings([]).map(({ name }) => name));
+  const settings = new Set(allSettings({}).map(({ name }) => name));
   const found = mistakes(function* ({ mentions }) {
     for (const { text, line } of mentions) {
       if (/^plan42(-runner|-runner-config)?( |$)/.test(text)) {

@@ -1,3 +1,4 @@
+import { fileName } from '../../src/agent/attachments.ts';
 import { commitMessage } from '../../src/agent/commit-message.ts';
 import { TurnFailure } from '../../src/agent/failures.ts';
 import { featureBranchName } from '../../src/agent/git/branch-name.ts';
@@ -25,11 +26,11 @@ const request = JSON.stringify({
 
 export const targets: readonly Target[] = [
   {
-    covers: ['agent/turn/request.ts#parseRequest'],
+    covers: ['agent/prompt/prompt.ts#buildPrompt', 'agent/turn/request.ts#parseRequest'],
     corpus: [request, '{}'],
     run: (text: string) => {
       const parsed = parseRequest(text);
-      return [parsed, buildPrompt(parsed, [], openFeedback(parsed.feedback))];
+      return [parsed, buildPrompt({ ...parsed, attachments: parsed.fileIds }, [], openFeedback(parsed.feedback))];
     },
     errors: [RequestError],
   },
@@ -83,6 +84,14 @@ export const targets: readonly Target[] = [
       return url;
     },
     errors: [TurnFailure],
+  },
+  {
+    covers: ['agent/attachments.ts#fileName'],
+    corpus: ['a.txt', '../..', 'a/b\\c', '\u202Etxt.exe', 'é'.repeat(200)],
+    run: fileName,
+    check: (name: string) => {
+      if (/^\.*$|[/\\\0]/.test(name) || Buffer.byteLength(name) > 200) throw new Error(`not a name: ${name}`);
+    },
   },
   {
     covers: ['agent/git/push.ts#inFiles'],

@@ -1,6 +1,6 @@
 import assert from 'node:assert/strict';
 import { mistakesNote } from '../../src/config/edit-file.ts';
-import { allSettings, connectionNamed, findSetting } from '../../src/config/find-setting.ts';
+import { allSettings, findSetting, namedTable } from '../../src/config/find-setting.ts';
 import { InvalidValue } from '../../src/config/kinds.ts';
 import { parseConfig, renderProblem } from '../../src/config/parse.ts';
 import { credentialFields, priceFields, tables } from '../../src/config/schema.ts';
@@ -81,15 +81,22 @@ export const targets: readonly Target[] = [
   {
     covers: [
       'config/find-setting.ts#findSetting',
-      'config/find-setting.ts#connectionNamed',
+      'config/find-setting.ts#namedTable',
       'config/find-setting.ts#allSettings',
       'config/toml/render.ts#renderKey',
     ],
-    corpus: ['runner.url', 'github.a.token', 'github."a.b".url', 'jobs', 'limits.prices."a.b".input'],
+    corpus: [
+      'runner.url',
+      'github.a.token',
+      'github."a.b".url',
+      'jobs',
+      'limits.prices."a.b".input',
+      'credentials.a.hosts',
+    ],
     run: (text: string) => {
       renderKey([text]);
-      connectionNamed(text);
-      allSettings([text]);
+      namedTable(text);
+      allSettings({ github: [text] });
       return findSetting(text).name;
     },
     errors: [UserError],

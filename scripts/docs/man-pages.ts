@@ -109,7 +109,7 @@ function renderBody(note: Note): string {
 }
 
 function renderSettings(): string {
-  const rows = allSettings([]).map(({ name, field, table }) => {
+  const rows = allSettings({}).map(({ name, field, table }) => {
     const fallback = field.default === undefined ? '' : ` Default: ${renderValue(field.kind.show(field.default))}.`;
     const variable = table === undefined ? '' : ` Environment: ${environmentVariable(table, field.key)}.`;
     return item(bold(name), `${capitalise(field.about)} Value: ${field.kind.notation}.${fallback}${variable}`);

@@ -2,6 +2,7 @@ import { join } from 'node:path';
 import { createTransport } from '../plan42/transport.ts';
 import type { Adapter } from './adapters/adapter.ts';
 import { findAdapter } from './adapters/find-adapter.ts';
+import { fetchAttachments } from './attachments.ts';
 import { type DeliverDeps, hasChanges, propose, type Saved, save } from './deliver.ts';
 import type { AgentResult } from './drivers/driver.ts';
 import { runAgent } from './drivers/run-agent.ts';
@@ -128,6 +129,7 @@ async function prepare(deps: WorkDeps, feedback: readonly Feedback[]): Promise<P
   const [only, ...others] = clones;
   const isOnly = only !== undefined && others.length === 0;
   const folder = isOnly ? only.folder : workspace;
+  const attachments = await fetchAttachments({ request, api, workspace, log, signal });
   if (request.setupScript.trim() !== '') turn.update({ Status: 'Running the Setup Script' });
   await runSetupScript(request.setupScript, { folder, env, log, signal });
   const subfolder = isOnly ? await openSubfolder(only, env, log) : '';
@@ -136,7 +138,7 @@ async function prepare(deps: WorkDeps, feedback: readonly Feedback[]): Promise<P
     clone.ignored = await ignoreUntracked(clone.folder, env);
     described.push(await describeForPrompt(clone, { env, subfolder }));
   }
-  return { folder: join(folder, subfolder), prompt: buildPrompt(request, described, feedback) };
+  return { folder: join(folder, subfolder), prompt: buildPrompt({ ...request, attachments }, described, feedback) };
 }
 
 async function runCommandLineAgent(deps: WorkDeps, prepared: Prepared): Promise<AgentResult> {

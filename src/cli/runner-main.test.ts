@@ -17,7 +17,7 @@ test('the help of plan42-runner lists every setting, including those of connecti
   stdout.end();
   const help = await text(stdout);
   assert.equal(exitCode, 0);
-  const names = allSettings([])
+  const names = allSettings({})
     .filter(({ field }) => !field.secret)
     .map(({ name }) => name);
   for (const name of [...names, ...['name', 'url', 'connection_id', 'token'].map((key) => `github.<name>.${key}`)]) {

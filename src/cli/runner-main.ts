@@ -120,7 +120,7 @@ function flagsOf({ set, url, runtime, logLevel, logFormat }: Options): Map<strin
 }
 
 function help(command: Command): string {
-  const settings = allSettings([]).filter(({ field }) => !field.secret);
+  const settings = allSettings({}).filter(({ field }) => !field.secret);
   const width = Math.max(...settings.map(({ name }) => name.length));
   const connections = Object.values(connectionFields).map(({ key, about }) => [`github.<name>.${key}`, about] as const);
   const helper = command.createHelp();

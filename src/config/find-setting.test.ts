@@ -28,8 +28,28 @@ describe('findSetting', () => {
     );
   });
 
+  it('finds credentials with any name, and the settings beside them', () => {
+    const names = [
+      'credentials.npm.hosts',
+      'credentials.a.b.variable',
+      'credentials."a b".header',
+      'credentials.broker',
+    ];
+    assert.deepEqual(
+      names.map((name) => findSetting(name).path),
+      [
+        ['credentials', 'npm', 'hosts'],
+        ['credentials', 'a.b', 'variable'],
+        ['credentials', 'a b', 'header'],
+        ['credentials', 'broker'],
+      ],
+    );
+  });
+
   it('finds every setting by its listed name', () => {
-    for (const { name, path } of allSettings(['a', 'a b', 'a.b', '"'], ['m', 'gpt-5.1', '"', 'a b'])) {
+    for (const { name, path } of allSettings({
+      ...{ github: ['a', 'a b', 'a.b', '"'], credentials: ['a', 'a.b'], 'limits.prices': ['m', 'gpt-5.1', '"', 'a b'] },
+    })) {
       assert.deepEqual([name, findSetting(name).path], [name, path]);
     }
   });
@@ -41,6 +61,10 @@ describe('findSetting', () => {
       ['github.a.tokn', /"github\.a\.token"/],
       ['limits.prices.gpt-5.inptu', /"limits\.prices\.gpt-5\.input"/],
       ['limits.prices.gpt-5', /is a table, not a setting/],
+      ['credentials.npm.host', /"credentials\.npm\.hosts"/],
+      ['credentials.npm', /is a table, not a setting/],
+      ['credentials', /is a table, not a setting/],
+      ['credentials.hosts', /unknown setting/],
       ['github.token', /unknown setting/],
     ] as const;
     for (const [name, message] of mistakes) {
@@ -54,7 +78,7 @@ describe('findSetting', () => {
 
 describe('kinds', () => {
   it('show every default so that it round-trips', () => {
-    for (const { name, field } of allSettings([])) {
+    for (const { name, field } of allSettings({})) {
       if (field.default === undefined) continue;
       assert.deepEqual(field.kind.fromToml(field.kind.show(field.default)), field.default, name);
     }

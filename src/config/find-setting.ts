@@ -1,6 +1,6 @@
 import { ExitCode, UserError } from '../lib/errors.ts';
 import { nearest } from '../lib/nearest.ts';
-import { connectionFields, type Field, priceFields, tables } from './schema.ts';
+import { connectionFields, credentialFields, type Field, priceFields, tables } from './schema.ts';
 import { renderKey } from './toml/render.ts';
 
 type Fields = Record<string, Field<unknown>>;
@@ -10,94 +10,94 @@ export interface Setting {
   name: string;
   path: readonly string[];
   field: Field<unknown>;
-  /** Undefined for connections and prices, which cannot be set in the environment. */
+  /** Undefined for those in a table that the user has named, which cannot be set in the environment. */
   table: string | undefined;
 }
 
-/** All settings of the schema, and those of these connections and prices of models. */
-export function allSettings(connectionNames: readonly string[], models: readonly string[] = []): Setting[] {
+/** The tables that contain tables with names of the user, and an example of such a name. */
+const namedTables = {
+  github: { fields: connectionFields as Fields, example: 'NAME' },
+  credentials: { fields: credentialFields as Fields, example: 'NAME' },
+  'limits.prices': { fields: priceFields as Fields, example: 'MODEL' },
+};
+
+type NamedTable = keyof typeof namedTables;
+const namedTableNames = Object.keys(namedTables) as NamedTable[];
+
+/** The names that the user has given, by their tables. */
+export type TableNames = Partial<Record<NamedTable, readonly string[]>>;
+
+/** All settings of the schema, and those of the tables with these names. */
+export function allSettings(names: TableNames): Setting[] {
   const known = Object.entries<Fields>(tables).flatMap(([table, fields]) =>
     Object.values(fields).map((field) => setting([table, field.key], field, table)),
   );
-  const ofConnections = connectionNames.flatMap((name) =>
-    Object.values<Field<unknown>>(connectionFields).map((field) => setting(['github', name, field.key], field)),
+  const named = namedTableNames.flatMap((table) =>
+    (names[table] ?? []).flatMap((name) =>
+      Object.values(namedTables[table].fields).map((field) => setting([...table.split('.'), name, field.key], field)),
+    ),
   );
-  const ofModels = models.flatMap((name) =>
-    Object.values<Field<unknown>>(priceFields).map((field) => setting([...pricePath, name, field.key], field)),
-  );
-  return [...known, ...ofConnections, ...ofModels];
+  return [...known, ...named];
 }
+
+const examples: TableNames = Object.fromEntries(namedTableNames.map((table) => [table, [namedTables[table].example]]));
 
 /** @throws UserError (exit code 2) that suggests the nearest name */
 export function findSetting(name: string): Setting {
-  const found =
-    allSettings([]).find((candidate) => candidate.name === name) ?? findOfConnection(name) ?? findOfPrice(name);
+  const found = allSettings({}).find((candidate) => candidate.name === name) ?? findInNamedTable(name);
   if (found) return found;
-  if (isTableName(name)) throw noSetting(name);
-  const connection = connectionOf(name);
-  const [model = 'MODEL'] = priceOf(name) ?? [];
-  const connections = connection === undefined ? ['NAME'] : [connection];
-  const candidates = allSettings(connections, [model]).map((candidate) => candidate.name);
-  const guess = nearest(name, candidates);
+  if (Object.hasOwn(tables, name) || Object.hasOwn(namedTables, name) || namedTable(name) !== undefined)
+    throw noSetting(name);
+  const { table, own } = splitNamed(name) ?? {};
+  const candidates = allSettings(table === undefined || own === undefined ? examples : { ...examples, [table]: [own] });
+  const guess = nearest(
+    name,
+    candidates.map((candidate) => candidate.name),
+  );
   throw new UserError(`unknown setting "${name}"${guess === undefined ? '' : `, did you mean "${guess}"?`}`, {
     remedy: 'To see all settings, run "plan42 runner config list --all".',
     exitCode: ExitCode.usage,
   });
 }
 
-function isTableName(name: string): boolean {
-  const isPrices = /^limits\.prices(\.[^.]+)?$/.test(name);
-  return Object.hasOwn(tables, name) || name === 'github' || isPrices || connectionNamed(name) !== undefined;
-}
-
-/** The connection that `github.NAME` names; undefined for everything else. */
-export function connectionNamed(name: string): string | undefined {
-  const connection = /^github\.([^.]+)$/.exec(name)?.[1];
+/** The path of the table that a text such as `github.NAME` names; undefined for everything else. */
+export function namedTable(name: string): readonly string[] | undefined {
+  const table = tableOf(name);
+  const own = table === undefined ? '' : name.slice(table.length + 1);
+  if (table === undefined || !/^[^.]+$/.test(own)) return undefined;
   // `github.token` is the key of a connection without the connection's name.
-  const isKey = Object.values<Field<unknown>>(connectionFields).some(({ key }) => key === connection);
-  return isKey ? undefined : connection;
+  const ofTable = Object.entries<Fields>(tables).find(([known]) => known === table)?.[1] ?? {};
+  const keys = [...Object.values(namedTables[table].fields), ...Object.values(ofTable)].map(({ key }) => key);
+  return keys.includes(own) ? undefined : [...table.split('.'), own];
 }
 
 function noSetting(name: string): UserError {
-  const start = name.startsWith('limits.prices') ? 'limits.prices' : name.split('.')[0];
-  const settings = allSettings(['NAME'], ['MODEL']);
-  const example = settings.find((candidate) => candidate.name.startsWith(`${start}.`));
+  const table = tableOf(name) ?? name;
+  const example = allSettings(examples).find((candidate) => candidate.name.startsWith(`${table}.`));
+  const own = name.slice(table.length + 1);
+  const shown = own === '' ? example?.name : example?.name.replace(/\b(?:NAME|MODEL)\b/, () => own);
   return new UserError(`"${name}" is a table, not a setting`, {
-    remedy: `Name a setting in it, such as ${example?.name.replace('NAME', name.split('.')[1] ?? 'NAME')}.`,
+    remedy: `Name a setting in it, such as ${shown}.`,
     exitCode: ExitCode.usage,
   });
 }
 
-function findOfConnection(name: string): Setting | undefined {
-  const connection = connectionOf(name);
-  const key = name.slice(name.lastIndexOf('.') + 1);
-  const field = Object.values<Field<unknown>>(connectionFields).find((candidate) => candidate.key === key);
-  if (connection === undefined || field === undefined) return undefined;
-  return { ...setting(['github', connection, key], field), name };
+const tableOf = (name: string) => namedTableNames.find((table) => name.startsWith(`${table}.`));
+
+function findInNamedTable(name: string): Setting | undefined {
+  const { table, own, key } = splitNamed(name) ?? {};
+  if (table === undefined || own === undefined) return undefined;
+  const field = Object.values(namedTables[table].fields).find((candidate) => candidate.key === key);
+  return field && { ...setting([...table.split('.'), own, field.key], field), name };
 }
 
-const pricePath = ['limits', 'prices'] as const;
-
-function findOfPrice(name: string): Setting | undefined {
-  const [model, key] = priceOf(name) ?? [];
-  const field = Object.values<Field<unknown>>(priceFields).find((candidate) => candidate.key === key);
-  return model === undefined || field === undefined
-    ? undefined
-    : { ...setting([...pricePath, model, field.key], field), name };
-}
-
-/** The model and the key in `limits.prices.MODEL.KEY`. Names of models contain dots, and may be quoted as in the file. */
-function priceOf(name: string): [model: string, key: string] | undefined {
-  const [, quoted, plain, key = ''] = /^limits\.prices\.(?:"((?:[^"\\]|\\.)+)"|(.+))\.([^.]*)$/.exec(name) ?? [];
-  const model = quoted === undefined ? plain : unquote(`"${quoted}"`);
-  return model === undefined ? undefined : [model, key];
-}
-
-// A connection's name may contain dots, and may be quoted as in the file.
-function connectionOf(name: string): string | undefined {
-  const quoted = /^github\."((?:[^"\\]|\\.)+)"\.[^.]*$/.exec(name);
-  if (quoted) return unquote(`"${quoted[1]}"`);
-  return /^github\.(.+)\.[^.]*$/.exec(name)?.[1];
+/** The parts of `github.NAME.KEY`. Names may contain dots, and may be quoted as in the file. */
+function splitNamed(name: string): { table: NamedTable; own: string; key: string } | undefined {
+  const table = tableOf(name);
+  const [, quoted, plain, key = ''] =
+    /^(?:"((?:[^"\\]|\\.)+)"|(.+))\.([^.]*)$/.exec(name.slice((table?.length ?? 0) + 1)) ?? [];
+  const own = quoted === undefined ? plain : unquote(`"${quoted}"`);
+  return table === undefined || own === undefined ? undefined : { table, own, key };
 }
 
 function unquote(text: string): string | undefined {

@@ -124,7 +124,7 @@ export function giveToOwnerOf(folder: string, newFile: number): void {
 }
 
 /** Creates a file of the program itself, for its user only. Rejects with EEXIST if there is one, or a link. */
-export async function createFile(path: string, content = ''): Promise<void> {
+export async function createFile(path: string, content: string | Uint8Array = ''): Promise<void> {
   await writeFile(path, content, { flag: 'wx', mode: 0o600 });
 }
 

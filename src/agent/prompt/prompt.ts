@@ -17,7 +17,10 @@ export interface PromptRepository {
 
 /** Returns the prompt of a turn: what the person wrote, what they commented, and what the agent has to know. */
 export function buildPrompt(
-  request: Pick<AgentRequest, 'prompt' | 'taskPrompt' | 'turnIndex' | 'context'>,
+  request: Pick<AgentRequest, 'prompt' | 'taskPrompt' | 'turnIndex' | 'context'> & {
+    /** The paths of files that the person attached. */
+    attachments?: readonly string[];
+  },
   repositories: readonly PromptRepository[],
   feedback: readonly Feedback[],
 ): string {
@@ -34,12 +37,13 @@ function section(title: string, text: string): string[] {
 }
 
 function background(
-  { taskPrompt, prompt, turnIndex, context }: Parameters<typeof buildPrompt>[0],
+  { taskPrompt, prompt, turnIndex, context, attachments = [] }: Parameters<typeof buildPrompt>[0],
   repositories: readonly PromptRepository[],
 ): string {
   const folders = repositories.map(({ name, folder }) => `- ${name}: ${folder}`).join('\n');
   const parts = [
     context.trim(),
+    attachments.length > 0 ? `Attached files:\n${attachments.map((path) => `- ${path}`).join('\n')}` : '',
     repositories.length > 1 ? `The repositories:\n${folders}` : '',
     turnIndex > 1 && taskPrompt.trim() !== '' && taskPrompt !== prompt
       ? `This continues a task. Its first request was:\n\n${quote(taskPrompt.trim())}`

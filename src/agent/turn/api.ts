@@ -1,5 +1,6 @@
-import type { Dispatcher } from 'undici';
+import { type Dispatcher, request as fetchUrl } from 'undici';
 import { parseJson } from '../../lib/json.ts';
+import { readBytes } from '../../lib/read-body.ts';
 import { sleep } from '../../lib/sleep.ts';
 import { trimEnd } from '../../lib/trim-end.ts';
 import { requestJson } from '../http.ts';
@@ -26,6 +27,10 @@ export interface TurnApi {
   serverUrl: string;
   turn: Call;
   task: Call;
+  /** Reads a file of the task. */
+  file: (id: string, what: 'download-url') => Promise<ApiResponse>;
+  /** Returns the content at the URL of a file, which needs no token. */
+  download: (url: string, signal: AbortSignal) => Promise<Buffer>;
 }
 
 // Names of the host machine in containers.
@@ -107,5 +112,18 @@ function apiAt(request: AgentRequest, serverUrl: string, transport: Dispatcher):
     serverUrl,
     turn: callsAt(below(...tenant, 'tasks', taskId, 'turns', String(turnIndex))),
     task: callsAt(below(...tenant, ...workstream, 'tasks', taskId)),
+    file: (id, what) => callsAt(below(...tenant, 'files', id, what))({ method: 'GET' }),
+    download: (url, signal) => download(transport, url, signal),
   };
+}
+
+const maxFileBytes = 32 * 1024 * 1024;
+const downloadTimeoutMs = 5 * 60_000;
+
+async function download(transport: Dispatcher, url: string, signal: AbortSignal): Promise<Buffer> {
+  const limit = AbortSignal.any([signal, AbortSignal.timeout(downloadTimeoutMs)]);
+  const { statusCode, body } = await fetchUrl(url, { dispatcher: transport, signal: limit });
+  const content = await readBytes(body, maxFileBytes);
+  if (statusCode !== 200) throw new Error(`status ${statusCode}`);
+  return content;
 }

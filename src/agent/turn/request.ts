@@ -25,6 +25,8 @@ export interface AgentRequest {
   /** `Low`, `Medium` or `High`. */
   reasoningLevel: string | undefined;
   previousResponseId: string | undefined;
+  /** The files of the task. */
+  fileIds: string[];
   /** The repositories of the environment and of the task, `org/repo`. */
   repos: string[];
   /** The task's work on each repository so far. */
@@ -76,6 +78,8 @@ export type FeedBack = v.InferOutput<typeof FeedBack>;
 const Task = knownFields({
   ...view(taskFields, [], ['Title', 'Prompt', 'Model', 'WorkstreamId', 'Version']),
   ReasoningLevel: text,
+  FileIDs: v.nullish(v.array(v.string())),
+  NewFileIDs: v.nullish(v.array(v.string())),
   RepoInfo: v.nullish(v.record(v.string(), PartialRepoInfo)),
 });
 const Turn = knownFields({
@@ -121,6 +125,7 @@ export function parseRequest(json: string): AgentRequest {
     modelVariables: modelVariables(models),
     reasoningLevel: Turn.ReasoningLevel || Task?.ReasoningLevel || undefined,
     previousResponseId: Turn.PreviousResponseID || undefined,
+    fileIds: [...new Set([...(Task?.FileIDs ?? []), ...(Task?.NewFileIDs ?? [])])],
     repos: [...new Set([...(Environment?.Repos ?? []), ...Object.keys(repoInfo)])],
     repoInfo,
     repoUrls: RepoURLs ?? {},

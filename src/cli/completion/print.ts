@@ -33,7 +33,7 @@ async function candidates(
 
 async function settingCandidates(start: string): Promise<Candidate[]> {
   const { allSettings } = await import('../../config/find-setting.ts');
-  const settings = allSettings([]).filter(({ name }) => name.startsWith(start));
+  const settings = allSettings({}).filter(({ name }) => name.startsWith(start));
   return settings.map(({ name, field }) => ({ value: name, about: field.about }));
 }
 

@@ -1,14 +1,19 @@
 import assert from 'node:assert/strict';
 import { randomBytes, randomUUID } from 'node:crypto';
-import { mkdtemp, rm } from 'node:fs/promises';
+import { mkdtemp, readFile, rm } from 'node:fs/promises';
 import { request } from 'node:http';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { DatabaseSync } from 'node:sqlite';
 import { after, test } from 'node:test';
+import { Agent } from 'undici';
 import { startControlPlane, type TestControlPlane } from '../../../test/support/control-plane.ts';
 import { eventually } from '../../../test/support/eventually.ts';
 import { startFakeRunner } from '../../../test/support/fake-runner.ts';
+import { fetchAttachments } from '../../agent/attachments.ts';
+import { buildPrompt } from '../../agent/prompt/prompt.ts';
+import { findApi } from '../../agent/turn/api.ts';
+import { parseRequest } from '../../agent/turn/request.ts';
 import { systemClock } from '../../lib/clock.ts';
 import { backUp } from '../backup.ts';
 import { limits } from '../core/limits.ts';
@@ -159,6 +164,35 @@ test('an agent has the files of its task only', async () => {
   assert.equal((await call('GET', mine, { token: runnerToken })).status, 403);
   const another = await startAgent();
   assert.equal((await call('GET', made, { token: another.token })).status, 403);
+});
+
+test('the reference agent has the files of its task beside its clones', async () => {
+  const [one, two] = [
+    await upload(Buffer.from('one'), { Name: '../a.txt' }),
+    await upload(Buffer.from('two'), { Name: 'a.txt' }),
+  ];
+  const FileIDs = [one, two, `files/${randomUUID()}`].map((path) => path.replace('files/', ''));
+  const { id } = await startAgent({ FileIDs });
+  const request = parseRequest(JSON.stringify(runner.requests.find(({ Task }) => Task?.TaskId === id)));
+  const workspace = await mkdtemp(join(tmpdir(), 'plan42-files-'));
+  const transport = new Agent();
+  try {
+    const api = await findApi(request, { url: plane.server.url, transport });
+    const lines: string[] = [];
+    const { signal } = new AbortController();
+    const attachments = await fetchAttachments({ request, api, workspace, log: (line) => lines.push(line), signal });
+    const folder = join(workspace, 'attachments');
+    assert.deepEqual(attachments, [join(folder, 'a.txt'), join(folder, '2-a.txt')]);
+    assert.deepEqual(await Promise.all(attachments.map((path) => readFile(path, 'utf8'))), ['one', 'two']);
+    assert.deepEqual(lines, [
+      `The file ${FileIDs[2]} of the task could not be downloaded: 404 no such File`,
+      'Downloaded a.txt, 2-a.txt',
+    ]);
+    assert.ok(buildPrompt({ ...request, attachments }, [], []).includes(`- ${folder}/a.txt\n- ${folder}/2-a.txt`));
+  } finally {
+    await transport.destroy();
+    await rm(workspace, { recursive: true });
+  }
 });
 
 test('an agent gets URLs at the address where it reaches the server', async () => {

@@ -81,7 +81,7 @@ export function addConfigCommands(runner: Command, context: CliContext): void {
       (await import('./set.ts')).setSettings(context, args, options),
     );
   withConfigFileOption(config.command('unset'))
-    .description('remove settings, or whole connections (github.NAME), from the file')
+    .description('remove settings, or whole tables such as github.NAME, from the file')
     .addArgument(new SettingArgument('<key...>'))
     .option('--json', 'print the result as JSON')
     .addHelpText('after', unsetExamples)

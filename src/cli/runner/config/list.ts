@@ -7,15 +7,7 @@ import { print, renderJson, terminalWidth } from '../../output.ts';
 import { renderTable } from '../../table.ts';
 import type { ConfigLocation } from './location.ts';
 import { readConfigToShow } from './read-to-show.ts';
-import {
-  connectionNames,
-  hiddenByEnvironment,
-  isInFile,
-  plainValue,
-  pricedModels,
-  settingReader,
-  showSetting,
-} from './setting-value.ts';
+import { hiddenByEnvironment, isInFile, plainValue, settingReader, showSetting, tableNames } from './setting-value.ts';
 
 export interface ListSettingsOptions extends ConfigLocation {
   all?: boolean;
@@ -28,7 +20,7 @@ export async function listSettings(context: CliContext, options: ListSettingsOpt
   const { stdout, stderr, env, signal } = context;
   const file = await readConfigToShow(context, options);
   const read = settingReader(file, env);
-  const settings = allSettings(connectionNames(file), pricedModels(file));
+  const settings = allSettings(tableNames(file));
   const values = settings.map(read).map((value) => showSetting(value, options.showSecrets ?? false));
   const { problems } = parseConfig({ file: file.content, env, flags: new Map() });
   for (const problem of problems) {

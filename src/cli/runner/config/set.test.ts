@@ -44,6 +44,21 @@ describe('plan42 runner config set', () => {
     for (const run of [piped, shown]) assert.ok(!`${run.stdout}${run.stderr}`.includes(token.slice(5, 30)));
   });
 
+  it('binds secrets to hosts', async () => {
+    await using at = await placeConfig();
+    const settings = ['credentials.npm.variable=NPM_TOKEN', 'credentials.npm.hosts=a.example,b.example:8443'];
+    assert.equal((await at.config(['set', ...settings, 'credentials.npm.header=X-Own'])).exitCode, 0);
+    const written = 'variable = "NPM_TOKEN"\nhosts = ["a.example", "b.example:8443"]\nheader = "X-Own"\n';
+    assert.equal(await at.read(), `[credentials.npm]\n${written}`);
+    assert.match((await at.config(['list'])).stdout, /^credentials\.npm\.variable\tNPM_TOKEN\tfile$/m);
+    assert.equal((await at.config(['get', 'credentials.npm.header'])).stdout, 'X-Own\n');
+    const wrong = await at.config(['set', 'credentials.npm.hosts=*.example']);
+    assert.match(wrong.stderr, /^ERROR: credentials\.npm\.hosts is /);
+    await at.config(['unset', 'credentials.npm.header']);
+    await at.config(['unset', 'credentials.npm']);
+    assert.equal(await at.read(), '');
+  });
+
   it('keeps spaces in the variables of jobs, and never shows their values', async () => {
     await using at = await placeConfig();
     await at.config(['set', 'jobs.env'], { stdin: '["GREETING=hello, world 42", "LANG"]\n' });

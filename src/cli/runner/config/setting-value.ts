@@ -1,5 +1,5 @@
 import type { ConfigFile } from '../../../config/edit-file.ts';
-import type { Setting } from '../../../config/find-setting.ts';
+import type { Setting, TableNames } from '../../../config/find-setting.ts';
 import { environmentVariable } from '../../../config/schema.ts';
 import { isTable, parseToml } from '../../../config/toml/parse.ts';
 import { renderValue, type TomlValue } from '../../../config/toml/render.ts';
@@ -57,15 +57,18 @@ function variableOf({ table, field }: Setting): string | undefined {
   return table === undefined ? undefined : environmentVariable(table, field.key);
 }
 
-export function connectionNames(file: ConfigFile): string[] {
-  const { github } = parseToml(file.content ?? '').values;
-  return isTable(github) ? Object.keys(github) : [];
-}
-
-/** The models that have a price. */
-export function pricedModels(file: ConfigFile): string[] {
-  const prices = valueAt(parseToml(file.content ?? '').values, ['limits', 'prices']);
-  return isTable(prices) ? Object.keys(prices) : [];
+/** The names of connections, credentials, and models with a price. */
+export function tableNames(file: ConfigFile): Required<TableNames> {
+  const { values } = parseToml(file.content ?? '');
+  const namesIn = (...path: readonly string[]) => {
+    const table = valueAt(values, path);
+    return isTable(table) ? Object.keys(table).filter((name) => isTable(table[name])) : [];
+  };
+  return {
+    github: namesIn('github'),
+    credentials: namesIn('credentials'),
+    'limits.prices': namesIn('limits', 'prices'),
+  };
 }
 
 export function showSetting({ setting, value, origin }: SettingValue, showSecrets: boolean): ShownSetting {

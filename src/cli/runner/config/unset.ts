@@ -1,18 +1,18 @@
 import { type ConfigFile, changeConfigFile } from '../../../config/edit-file.ts';
-import { connectionNamed, findSetting } from '../../../config/find-setting.ts';
+import { findSetting, namedTable } from '../../../config/find-setting.ts';
 import type { Edit } from '../../../config/toml/edit.ts';
 import { renderKey } from '../../../config/toml/render.ts';
 import { editSettings } from '../../../config/url-change.ts';
 import type { CliContext } from '../../context.ts';
 import { type ConfigLocation, configFilePath } from './location.ts';
 import { reportChange } from './report-change.ts';
-import { connectionNames, pricedModels } from './setting-value.ts';
+import { tableNames } from './setting-value.ts';
 
 export interface UnsetOptions extends ConfigLocation {
   json?: boolean;
 }
 
-/** Removes a setting, a whole connection (`github.my-github`) or price (`limits.prices.gpt-5`) from the file, and keeps comments. */
+/** Removes a setting, or a whole table with a name, such as `github.my-github` or `limits.prices.gpt-5`, from the file, and keeps comments. */
 export async function unsetSettings(
   context: CliContext,
   names: readonly string[],
@@ -30,10 +30,8 @@ export async function unsetSettings(
 
 function editFor(name: string, file: ConfigFile): Edit {
   const named = (path: readonly string[]) => name === path.join('.') || name === renderKey(path);
-  const prices = pricedModels(file).map((model) => ['limits', 'prices', model]);
-  const tables = [...connectionNames(file).map((connection) => ['github', connection]), ...prices];
-  const table = tables.find(named);
-  if (table !== undefined) return { type: 'unset', path: table };
-  const connection = connectionNamed(name);
-  return { type: 'unset', path: connection === undefined ? findSetting(name).path : ['github', connection] };
+  const tables = Object.entries(tableNames(file)).flatMap(([table, names]) =>
+    names.map((own) => [...table.split('.'), own]),
+  );
+  return { type: 'unset', path: tables.find(named) ?? namedTable(name) ?? findSetting(name).path };
 }
