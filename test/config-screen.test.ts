@@ -43,6 +43,9 @@ describe('the configuration screen', () => {
     await terminal.press('Tab', 'Tab', 'Tab');
     const screen = await terminal.shows('Connection ID');
     assert.match(screen, new RegExp(`\\[github: work\\]\\n {3}Name +work\\n {3}Connection ID +${id}\\n > Server URL`));
+    await terminal.press('PageDown', 'Tab');
+    await terminal.shows('> OpenAI Token');
+    await terminal.type('sk-own-key');
     await terminal.press('PageDown');
     await terminal.shows('>[ OK ]');
     await terminal.press('Enter');
@@ -53,7 +56,7 @@ describe('the configuration screen', () => {
 
     assert.equal((await stat(test.file)).mode & 0o777, 0o600);
     assert.deepEqual(parseToml((await test.saved()) ?? '').values, {
-      runner: { url: plane.server.url, token, runtime: 'docker' },
+      runner: { url: plane.server.url, token, runtime: 'docker', openai_token: 'sk-own-key' },
       github: { work: { name: 'work', url: 'https://github.com', connection_id: id } },
     });
     await expectRunnerToWork(test.file);
@@ -149,6 +152,8 @@ describe('the configuration screen', () => {
     await using _up = await forward(port, plane.server.url);
     await terminal.press('PageDown');
     await terminal.shows('The tenant has no private GitHub connections.');
+    await terminal.shows('> OpenAI Endpoint');
+    await terminal.press('PageDown');
     await terminal.shows('>[ OK ]');
   });
 
@@ -274,7 +279,7 @@ token = "ghp_wrong"
     await terminal.type('X');
     await terminal.press('Tab');
     await terminal.shows('checking');
-    await terminal.press('Enter');
+    await terminal.press('PageDown', 'Enter');
     assert.equal((await test.left()).exitCode, 0);
     assert.equal(await test.saved(), config.replace('ghp_wrong', 'ghp_rightX'));
   });

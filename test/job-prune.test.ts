@@ -79,9 +79,12 @@ suite('job prune', () => {
     const running = await startTask(plane, 'example/agent');
     await runner.logged(new RegExp(`job started job_id=${jobIdOf(running)}`));
 
-    assert.deepEqual(await prune(), { exitCode: 0, stdout: 'Nothing to remove.\n', stderr: '' });
+    assert.deepEqual(await prune('--older-than', '7d'), {
+      exitCode: 0,
+      stdout: 'Nothing to remove.\n',
+      stderr: '',
+    });
     await age(setting, jobId, 8);
-    assert.match((await prune()).stdout, /^Nothing to remove/, '30 days is the default');
     const before = await filesOf(setting);
     const dry = await prune('--older-than', '7d', '--dry-run');
     assert.match(dry.stdout, /^KIND\tNAME\tSIZE\tREASON\n/);
@@ -96,16 +99,17 @@ suite('job prune', () => {
     assert.deepEqual(removed, [{ kind: 'job', name: jobId, bytes, reason: 'finished 8 days ago' }]);
     assert.deepEqual(await filesOf(setting), [`${jobIdOf(running)}.log`]);
 
-    assert.match((await prune('--older-than', '0s')).stdout, /^Nothing to remove/);
+    assert.match((await prune()).stdout, /^Nothing to remove/, 'never a running job');
     assert.equal((await getTurn(plane, running)).Status, 'Pulling Agent Image on Local Runner');
     await eventually(async () => (await runner.jobLog(jobIdOf(running))) === 'said\n');
   });
 
-  test('after the runner has stopped', async () => {
+  test('without options removes all finished jobs, after the runner has stopped', async () => {
     await using setting = await setUp();
     const jobId = await finishJob(setting);
     await setting.runner.stop();
-    assert.match((await setting.prune('--older-than', '0s')).stdout, /Removed: 1 job/);
+    assert.match((await setting.prune('--dry-run')).stdout, /Would remove: 1 job/);
+    assert.match((await setting.prune()).stdout, /Removed: 1 job/);
     assert.ok(!(await filesOf(setting)).some((name) => name.startsWith(jobId)));
   });
 

@@ -248,7 +248,7 @@ test('the server is a service too, with its options and a log of its own', async
   const { url, version, outdated, ...rest } = status;
   assert.match(url, /^http:\/\/127\.0\.0\.1:\d+$/);
   // This process calls itself 1.2.3.
-  assert.match(version, /^0\.\d+\.\d+/);
+  assert.match(version, /^1\.\d+\.\d+/);
   assert.equal(outdated.command, 'launchctl kickstart -k gui/501/ai.plan42.server');
   const service = { manager: 'launchd', installed: true, enabled: true, detail: 'running' };
   assert.deepEqual(rest, { state: 'running', problem: null, dataDir, service });
@@ -265,4 +265,32 @@ test('the server is a service too, with its options and a log of its own', async
   );
   assert.match((await plan42('disable')).stdout, /^The server has stopped and no longer starts at login\.\n$/);
   assert.equal((await plan42('stop')).exitCode, 1);
+});
+
+test('enable replaces the service of the Go runner, which has the same name', async (t) => {
+  const setting = await macWithRunner(t);
+  if (!setting) return;
+  const { mac, program, plan42 } = setting;
+  await using _ = mac;
+  const old = join(mac.home, 'old-runner');
+  await writeFile(old, '#!/bin/sh\nwhile :; do sleep 0.05; done\n');
+  await chmod(old, 0o755);
+  await mkdir(join(mac.home, 'Library/LaunchAgents'), { recursive: true });
+  const escaped = old.replaceAll('&', '&amp;').replaceAll('<', '&lt;').replaceAll('>', '&gt;');
+  await writeFile(
+    mac.plistFile,
+    `<?xml version="1.0" encoding="UTF-8"?>
+<!DOCTYPE plist PUBLIC "-//Apple//DTD PLIST 1.0//EN" "http://www.apple.com/DTDs/PropertyList-1.0.dtd">
+<plist version="1.0"><dict><key>Label</key><string>ai.plan42.runner</string><key>ProgramArguments</key><array>
+<string>${escaped}</string><string>--container-path</string><string>/usr/local/bin/container</string></array>
+<key>RunAtLoad</key><true/><key>KeepAlive</key><true/><key>ExitTimeOut</key><integer>300</integer></dict></plist>
+`,
+  );
+  await mac.launchctl('bootstrap', 'gui/501', mac.plistFile);
+  const enabled = await plan42('enable');
+  assert.deepEqual([enabled.exitCode, enabled.stderr], [0, '']);
+  const calls = await mac.calls();
+  assert.ok(calls.indexOf(`bootout ${target}`) < calls.lastIndexOf(`bootstrap gui/501 ${mac.plistFile}`), calls.join());
+  assert.ok(calls.includes(`bootout ${target}`));
+  assert.equal((mac.plist()['ProgramArguments'] as string[])[0], program);
 });

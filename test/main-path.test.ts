@@ -23,7 +23,8 @@ interface Setting extends AsyncDisposable {
 for (const name of ['podman', 'docker'] as const) {
   suite(name, { concurrency: false }, () => {
     test('an agent gets its request, runs within its limits, and its turn gets its status', async (t) => {
-      await using setting = await setUp(t, name);
+      const models = 'openai_token = "sk-own-token"\nno_websearch = true\nno_cache_ttl = true\n';
+      await using setting = await setUp(t, name, models);
       if (!setting.plane) return;
       const { plane, runner, engines } = setting;
       const inspect = [
@@ -52,7 +53,8 @@ for (const name of ['podman', 'docker'] as const) {
       const isError = (line: string) => line.startsWith('ls:') || line === 'to stderr';
       const lines = log.trimEnd().split('\n');
       const [args, request = '', ...rest] = lines.filter((line) => !isError(line));
-      assert.equal(args, 'ARGS: --encrypted-input=false --plan42-proxy --log-agent-output');
+      const switches = '--encrypted-input=false --plan42-proxy --log-agent-output --no-websearch --no-cache-ttl';
+      assert.equal(args, `ARGS: ${switches}`);
       const input = JSON.parse(request);
       assert.equal(input.Type, 'InvokeAgentRequest');
       assert.equal(input.Task.TaskId, taskId);
@@ -62,6 +64,8 @@ for (const name of ['podman', 'docker'] as const) {
         'the newest turn that the server returned',
       );
       assert.ok(input.AgentToken.startsWith('p42a_'));
+      assert.equal(input.OpenAIToken, 'sk-own-token', 'without a wall');
+      assert.ok(!runner.log.includes('sk-own-token'));
       assert.deepEqual(rest, [
         ...(rest[0]?.startsWith('cpu.max')
           ? ['cpu.max 400000 100000', `memory.max ${8 * 2 ** 30}`, 'pids.max 4096']

@@ -98,11 +98,23 @@ suite('packages', { timeout: 600_000 }, () => {
     await assertWallStands(t, [join(dir.path, 'rootfs/opt/bin/plan42')]);
   });
 
+  test('a runner of the Debian package builds the wall around a job', async (t) => {
+    if (!ready) return t.skip();
+    const root = join(dir.path, 'debian-root');
+    await run('dpkg-deb', ['--extract', named(/\.deb$/), root]);
+    await assertWallStands(t, [join(root, 'usr/bin/plan42')]);
+  });
+
   test('notices and the bill of materials list all components', async (t) => {
     if (!ready) return t.skip();
     const doc = join(dir.path, 'rootfs/opt/share/doc/plan42');
     const debian = join(dir.path, 'debian');
     await run('dpkg-deb', ['--extract', named(/\.deb$/), debian]);
+    // In place of the Go runner’s package, whose last version was 1.0.64.
+    const fields = await run('dpkg-deb', ['--field', named(/\.deb$/), 'Conflicts', 'Replaces', 'Provides', 'Version']);
+    assert.match(fields, /^Conflicts: plan42-cli\nReplaces: plan42-cli\nProvides: plan42-cli$/m);
+    const version = /^Version: (\S+)$/m.exec(fields)?.[1] ?? '';
+    await run('dpkg', ['--compare-versions', version, 'gt', '1.0.64']);
     const debianDoc = join(debian, 'usr/share/doc/plan42');
 
     for (const [sbomFile, noticesFile, hasLibraries] of [

@@ -71,3 +71,33 @@ test('SIGHUP reads the file again; mistakes and another runner’s token change 
   const { turn } = await untilOver(plane, await startTask(plane, 'example/agent'));
   assert.match(turn.ErrorMessage, /exit code 7/);
 });
+
+test('changed models are for jobs that start afterwards, without a restart', async () => {
+  await using plane = await startControlPlane();
+  const token = await plane.newToken();
+  const given =
+    'claude_token = "sk-ant-first"\nno_websearch = true\n[host]\nunisolated = true\ncommand = ["/bin/cat"]\n';
+  await using runner = await RunnerProcess.start({ url: plane.server.url, token, runtime: 'host', config: given });
+  await runner.ready();
+  const modelsOf = async (taskId: string) => {
+    await untilOver(plane, taskId);
+    const { ClaudeToken, OpenAIEndpoint, ModelMappings } = JSON.parse(await runner.jobLog(jobIdOf(taskId)));
+    return { ClaudeToken, OpenAIEndpoint, ModelMappings };
+  };
+  const first = await modelsOf(await startTask(plane, 'example/agent'));
+  assert.equal(first.ClaudeToken, 'sk-ant-first');
+  await runner.logged(/agent switches ignored .*runtime=host/);
+
+  const mapping = '[runner.model_mappings."Claude 4.5 Opus"]\nprovider = "claude"\nmodel = "own"\n';
+  const next = `claude_token = "sk-ant-second"\nopenai_endpoint = "https://own.example/v1"\n${mapping}`;
+  await edit(runner, (text) => text.replace('claude_token = "sk-ant-first"\nno_websearch = true\n', next));
+  await runner.logged(/configuration reloaded/);
+  assert.match(runner.log, /model settings replaced/);
+  assert.ok(!runner.log.includes('restart required'));
+  assert.deepEqual(await modelsOf(await startTask(plane, 'example/agent')), {
+    ClaudeToken: 'sk-ant-second',
+    OpenAIEndpoint: 'https://own.example/v1',
+    ModelMappings: { 'Claude 4.5 Opus': { Provider: 'claude', Model: 'own' } },
+  });
+  assert.doesNotMatch(runner.log, /sk-ant-(first|second)/);
+});

@@ -3,6 +3,7 @@ import { parseConfig } from '../../src/config/parse.ts';
 import { collectSecrets } from '../../src/jobs/credentials/collect.ts';
 import { makePlaceholder } from '../../src/jobs/credentials/placeholder.ts';
 import { hostsOfModelKey, modelUrls } from '../../src/jobs/egress/model-entries.ts';
+import { modelHosts, modelKeys } from '../../src/jobs/model-providers.ts';
 import { UserError } from '../../src/lib/errors.ts';
 import type { Target } from '../target.ts';
 
@@ -14,8 +15,13 @@ const { config } = parseConfig({
 
 export const targets: readonly Target[] = [
   {
-    covers: ['jobs/credentials/collect.ts#collectSecrets'],
+    covers: [
+      'jobs/credentials/collect.ts#collectSecrets',
+      'jobs/model-providers.ts#modelHosts',
+      'jobs/model-providers.ts#modelKeys',
+    ],
     corpus: [
+      '{"OpenAIEndpoint":"https://[::1]:8443/v1","openaitoken":"sk-0123456789","ClaudeToken":"sk-ant-0123456789","ClaudeEndpoint":"x"}',
       '{"GithubToken":"ghp_0123456789","GithubURL":"https://git.example:8443","Environment":{"EnvVars":[]}}',
       '{"Environment":{"EnvVars":[{"Name":"A","Value":"secret-value","IsSecret":true},{"Name":"GH_TOKEN","Value":"0123456789","IsSecret":true}]}}',
       '{"Environment":{"EnvVars":[{"Name":"OPENAI_BASE_URL","Value":"http://[::1]:1","IsSecret":false},null,3]}}',
@@ -23,6 +29,8 @@ export const targets: readonly Target[] = [
     input: 'value',
     run: (request: unknown) => {
       const fields = typeof request === 'object' && request !== null ? (request as Record<string, unknown>) : {};
+      for (const { urls } of [...modelHosts(config, fields), ...modelKeys(config, fields)])
+        for (const { protocol, hostname } of urls) assert.ok(/^https?:$/.test(protocol) && hostname !== '');
       return collectSecrets({ config, connection: undefined, request: fields, env: {} });
     },
     errors: [UserError],

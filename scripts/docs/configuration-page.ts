@@ -4,6 +4,7 @@ import {
   credentialFields,
   environmentVariable,
   type Field,
+  mappingFields,
   priceFields,
   tables,
 } from '../../src/config/schema.ts';
@@ -14,7 +15,8 @@ import { code, fence, generatedNote, plain, table } from './markdown.ts';
 type AnyField = Field<unknown>;
 
 const about: Record<keyof typeof tables | 'github', string> = {
-  runner: 'The server and the runtime. A new `token` takes effect without a restart.',
+  runner:
+    'The server, the runtime, and the [models](../configuration.md#models) of agents. A new `token` takes effect without a restart, the models for jobs that start afterwards.',
   jobs: 'Limits and isolation of agents, and retention of jobs. Messages from the server cannot change them.',
   images: 'Which container images may run, when they are pulled, and how many are kept.',
   queues: 'How the runner polls for messages. You rarely need to change the defaults.',
@@ -57,6 +59,15 @@ variables for these keys.
 ${table(
   ['key', 'description', 'default', 'values'],
   Object.values<AnyField>(credentialFields).map((field) => row(field)),
+)}
+## runner.model_mappings.NAME
+
+One table for each model of Plan42 that agents replace, by its [name](../configuration.md#models), in quotes. There are no
+environment variables for these keys.
+
+${table(
+  ['key', 'description', 'default', 'values'],
+  Object.values<AnyField>(mappingFields).map((field) => row(field)),
 )}
 ## limits.prices."MODEL"
 
@@ -113,8 +124,10 @@ function wholeFile(): string[] {
   const connection = Object.values<AnyField>(connectionFields).map(assignment);
   const credential = Object.values<AnyField>(credentialFields).map(assignment);
   const commented = (line: string) => (line.startsWith('#') ? line : `# ${line}`);
+  const mapping = Object.values<AnyField>(mappingFields).map(assignment);
   const price = Object.values<AnyField>(priceFields).map(assignment);
   const own = [
+    ...['# [runner.model_mappings."GPT-5.1 Codex"]', ...mapping, ''],
     ...['# [github.my-github]', ...connection, ''],
     ...['# [credentials.my-registry]', ...credential, ''],
     ...['# [limits.prices."gpt-5"]', ...price],
@@ -125,6 +138,10 @@ function wholeFile(): string[] {
 const placeholders: Record<string, string> = {
   token: '"…"',
   runtime: '"docker"',
+  openai_endpoint: '"https://models.example.com/v1"',
+  openai_token: '"…"',
+  claude_endpoint: '"https://models.example.com"',
+  claude_token: '"…"',
   network: '"bridge"',
   max_duration: '"8h"',
   idle_timeout: '"30m"',

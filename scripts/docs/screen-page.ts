@@ -33,7 +33,8 @@ The line above the keys shows errors. The cursor moves to the field to fix:
 
 ${screen(asked().refuse('token not authorized (401: the token was revoked). Get a new token from this server and paste it here.'))}
 
-After that, each private GitHub connection of the tenant has a section. The screen checks the tokens with GitHub in the
+After that, each private GitHub connection of the tenant has a section, and so have the [models](configuration.md#models) of
+agents. The screen checks the tokens with GitHub in the
 background. You can save at any time:
 
 ${screen(accepted())}

@@ -72,6 +72,9 @@ Section: devel
 Priority: optional
 Installed-Size: ${kib}
 Depends: libc6 (>= 2.28), libstdc++6 (>= 9), libgcc-s1, libatomic1
+Conflicts: plan42-cli
+Replaces: plan42-cli
+Provides: plan42-cli
 Suggests: podman | docker.io | docker-ce, bash-completion
 Description: runs AI agent tasks on your own machines
  Plan42 gives coding tasks to AI agents. This runner polls a Plan42 server for

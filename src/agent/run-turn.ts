@@ -214,7 +214,7 @@ function githubOf({ request, env }: TurnDeps, signal: AbortSignal): Github | und
 
 /** The environment of everything that works on the turn. It contains the variables of the environment, but no token of ours. */
 async function turnEnvironment({ env, request }: TurnDeps, github: Github | undefined): Promise<NodeJS.ProcessEnv> {
-  const own = { ...env, ...request.variables };
+  const own = { ...request.modelVariables, ...env, ...request.variables };
   const shared = { ...own, ...sharedVariables(own) };
   const identity: Identity = shared['GIT_AUTHOR_NAME'] ? { name: '', email: '' } : await findIdentity(github);
   return { ...shared, ...identityVariables(identity, shared) };

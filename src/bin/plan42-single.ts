@@ -7,7 +7,7 @@ import { stderr, stdout } from './standard-streams.ts';
 const name = basename(process.argv0);
 const [first, ...others] = process.argv.slice(2);
 // Scripts call --version often: respond before anything is loaded.
-if ((first === '--version' || first === '-V') && others.length === 0) await printVersion();
+if (['--version', '-V', '-v'].includes(first ?? '') && others.length === 0) await printVersion();
 else if (name === 'plan42-runner') await import('./plan42-runner.ts');
 else if (name === 'plan42-runner-config') await import('./plan42-runner-config.ts');
 // The container that doctor starts has this executable as its only program.

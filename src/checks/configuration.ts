@@ -4,6 +4,7 @@ import { closeCommand, isOpenToOthers } from '../config/read-file.ts';
 import { agentCaFile, type Config } from '../config/schema.ts';
 import { readCaFile } from '../lib/ca-file.ts';
 import { ExitCode, errorCode, UserError } from '../lib/errors.ts';
+import { isLoopback } from '../lib/loopback.ts';
 import { shellQuote } from '../lib/shell-quote.ts';
 import type { CheckContext } from './check.ts';
 import { type Finding, failed, failedWith, passed, warning } from './finding.ts';
@@ -16,6 +17,7 @@ export async function checkConfiguration({ readConfig, paths }: CheckContext): P
     ...problems.map((problem) => findingOf(problem, path)),
     ...(await permissions(path)),
     ...agentAuthorities(config),
+    ...modelEndpoints(config),
   ];
   if (!found) {
     const create = {
@@ -47,6 +49,16 @@ function agentAuthorities(config: Config): Finding[] {
     if (error instanceof UserError) return [failedWith(caFile.setting, error)];
     throw error;
   }
+}
+
+/** The key of a model is sent to its endpoint. */
+function modelEndpoints({ runner }: Config): Finding[] {
+  const settings = { 'runner.openai_endpoint': runner.openaiEndpoint, 'runner.claude_endpoint': runner.claudeEndpoint };
+  return Object.entries(settings).flatMap(([name, text]) => {
+    const url = URL.parse(text ?? '');
+    if (url === null || url.protocol === 'https:' || isLoopback(url.hostname)) return [];
+    return [warning(name, 'agents send prompts and keys there without encryption', { text: 'Use an https URL.' })];
+  });
 }
 
 async function permissions(path: string): Promise<Finding[]> {

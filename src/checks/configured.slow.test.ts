@@ -147,6 +147,14 @@ const cases: DoctorCase[] = [
     exitCode: 3,
   },
   {
+    what: 'the endpoint of a model without TLS',
+    given: () => ({ runner: { openai_endpoint: 'http://models.example/v1' } }),
+    check: 'configuration',
+    status: 'warning',
+    found: /agents send prompts and keys there without encryption/,
+    remedy: /Use an https URL/,
+  },
+  {
     what: 'authorities for agents that cannot be read',
     given: () => ({ config: '[jobs]\nca_file = "/does/not/exist.pem"\n' }),
     check: 'configuration',

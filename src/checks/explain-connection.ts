@@ -1,4 +1,5 @@
 /** Turns connection errors into findings with a remedy. */
+import { untrustedCodes } from '../lib/authorities.ts';
 import { errorCode, formatError } from '../lib/errors.ts';
 import { isLoopback } from '../lib/loopback.ts';
 import { shellQuote } from '../lib/shell-quote.ts';
@@ -18,10 +19,10 @@ const certificate = (url: URL) =>
 
 const explanations: readonly Explanation[] = [
   {
-    codes: /SELF_SIGNED|UNABLE_TO_(GET|VERIFY)/,
+    codes: untrustedCodes,
     message: (host) => `the certificate of ${host} is not trusted`,
     remedy: () =>
-      'Set network.ca_file to its certificate authority. If a proxy inspects TLS, use the authority of the proxy.',
+      'Let the system trust its certificate authority, or set network.ca_file to it. If a proxy inspects TLS, use the authority of the proxy.',
     command: certificate,
   },
   {

@@ -3,6 +3,7 @@ import { defaultPaths } from '../config/paths.ts';
 import { ExitCode, UserError } from '../lib/errors.ts';
 import type { JobControl } from '../tui/job-control.ts';
 import type { CliContext } from './context.ts';
+import { withGoSpellings } from './go-spellings.ts';
 import { httpUrl, resolvedPath } from './options.ts';
 import { explainUsage, outputError, renderError } from './render-error.ts';
 import { wantsColor } from './style.ts';
@@ -59,7 +60,7 @@ export async function configScreenMain(context: ConfigScreenContext): Promise<Ex
 }
 
 function parseArguments(context: ConfigScreenContext): Options {
-  return createConfigScreenProgram(context).parse(context.argv, { from: 'user' }).opts<Options>();
+  return createConfigScreenProgram(context).parse(withGoSpellings(context.argv), { from: 'user' }).opts<Options>();
 }
 
 /** The command line of `plan42-runner-config`. */

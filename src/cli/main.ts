@@ -1,5 +1,6 @@
 import { ExitCode } from '../lib/errors.ts';
 import type { CliContext } from './context.ts';
+import { withGoSpellings } from './go-spellings.ts';
 import { createProgram } from './program.ts';
 import { renderError } from './render-error.ts';
 import { watchReader } from './watch-reader.ts';
@@ -8,7 +9,7 @@ import { watchReader } from './watch-reader.ts';
 export async function main(context: Omit<CliContext, 'becomeService'>): Promise<ExitCode> {
   const reader = watchReader(context.stdout);
   const signal = AbortSignal.any([context.signal, reader.gone]);
-  const argv = asHelpOption(context.argv);
+  const argv = asHelpOption(withGoSpellings(context.argv));
   const fail = (error: unknown) => {
     const { text, exitCode } = renderError(error, signal);
     context.stderr.write(text);

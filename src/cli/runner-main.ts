@@ -1,4 +1,4 @@
-import { Command, InvalidArgumentError } from 'commander';
+import { Command, InvalidArgumentError, Option } from 'commander';
 import { allSettings } from '../config/find-setting.ts';
 import { defaultPaths, type Paths, withPathOptions } from '../config/paths.ts';
 import { connectionFields } from '../config/schema.ts';
@@ -8,6 +8,7 @@ import { LossyOutput } from '../lib/lossy-output.ts';
 import { createServiceNotifier, withoutNotifyVariables } from '../lib/service-notifier.ts';
 import type { ShutdownSignals } from '../runner/shutdown.ts';
 import type { CliContext } from './context.ts';
+import { withGoSpellings } from './go-spellings.ts';
 import { resolvedPath } from './options.ts';
 import { explainUsage, outputError, renderError } from './render-error.ts';
 import { watchReader } from './watch-reader.ts';
@@ -27,6 +28,8 @@ interface Options {
   logLevel?: string;
   logFormat?: string;
   quiet?: boolean;
+  containerPath?: string;
+  podmanPath?: string;
 }
 
 /** Runs the `plan42-runner` command line and returns the exit code. Never throws. */
@@ -47,6 +50,7 @@ export async function runnerMain(context: RunnerContext): Promise<ExitCode> {
       explicitConfigFile: Boolean(pathEnv['PLAN42_CONFIG_FILE']),
       env,
       flags: flagsOf(options),
+      executables: { container: options.containerPath, podman: options.podmanPath },
       version,
       output: options.quiet ? undefined : new LossyOutput(stderr),
       signals,
@@ -69,7 +73,7 @@ async function logFatalError(paths: Paths, text: string): Promise<void> {
 }
 
 function parseArguments(argv: readonly string[], context: RunnerContext): Options {
-  return createRunnerProgram(context).parse(argv, { from: 'user' }).opts<Options>();
+  return createRunnerProgram(context).parse(withGoSpellings(argv), { from: 'user' }).opts<Options>();
 }
 
 /** The command line of `plan42-runner`. */
@@ -89,6 +93,9 @@ export function createRunnerProgram(context: Pick<RunnerContext, 'stdout' | 'std
     .option('--log-level <level>', 'same as log.level')
     .option('--log-format <format>', 'same as log.format')
     .option('-q, --quiet', 'log only to the log file, not to standard error')
+    // Service definitions of the Go runner may have them.
+    .addOption(new Option('--container-path <file>').argParser(resolvedPath).hideHelp())
+    .addOption(new Option('--podman-path <file>').argParser(resolvedPath).hideHelp())
     .option('--set <table.key=value>', 'any setting of the configuration; repeatable', collectSetting)
     .addHelpText('after', ({ command }) => help(command))
     .configureOutput({ writeOut: (text) => stdout.write(text), writeErr: () => {}, outputError: () => {} })

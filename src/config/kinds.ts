@@ -266,14 +266,44 @@ export const serverUrl: Kind<URL> = kind(
   (url) => url.href.replace(/\/$/, ''),
 );
 
+/** The address of a model's API, as it is given to agents. */
+export const providerUrl: Kind<string | undefined> = kind(
+  'URL',
+  (value) => {
+    const address = string(value);
+    if (address === '') return undefined;
+    const url = URL.parse(address);
+    if (url === null || !/^https?:$/.test(url.protocol))
+      throw new InvalidValue('not a URL like "https://api.example.com/v1"');
+    if (url.username !== '' || url.password !== '') {
+      throw new InvalidValue('a URL with a user name or a password; set the token instead');
+    }
+    return address;
+  },
+  same,
+  (address) => address ?? '',
+);
+
+/** Like `kind`, with spaces around a text and its capitals ignored. */
+export function lowerCased<T>(kind: Kind<T>): Kind<T> {
+  const simplify = (value: unknown) => (typeof value === 'string' ? value.trim().toLowerCase() : value);
+  return {
+    ...kind,
+    fromToml: (given) => kind.fromToml(simplify(given)),
+    fromText: (given) => kind.fromText(given.trim().toLowerCase()),
+  };
+}
+
 /** Like `kind`, but an empty string stands for `value`. */
 export function emptyMeans<T>(value: T, kind: Kind<T>): Kind<T> {
   return {
     ...kind,
-    fromToml: (given) => (given === '' ? value : kind.fromToml(given)),
-    fromText: (given) => (given === '' ? value : kind.fromText(given)),
+    fromToml: (given) => (isBlank(given) ? value : kind.fromToml(given)),
+    fromText: (given) => (isBlank(given) ? value : kind.fromText(given)),
   };
 }
+
+const isBlank = (value: unknown) => typeof value === 'string' && value.trim() === '';
 
 export interface HostPort {
   host: string;

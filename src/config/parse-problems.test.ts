@@ -25,7 +25,13 @@ describe('a wrong type', () => {
     ['[jobs]\nentrypoint = "relative"', '2:1', 'jobs.entrypoint'],
     ['[runner]\nskip_ssl_verify = "true"', '2:1', 'runner.skip_ssl_verify'],
     ['[runner]\nskip_ssl_verify = 1', '2:1', 'runner.skip_ssl_verify'],
-    ['[runner]\nruntime = "Docker"', '2:1', 'runner.runtime'],
+    ['[runner]\nruntime = "dockr"', '2:1', 'runner.runtime'],
+    ['[runner]\nopenai_endpoint = "api.example.com"', '2:1', 'runner.openai_endpoint'],
+    ['[runner]\nclaude_endpoint = "https://user:pass@api.example.com"', '2:1', 'runner.claude_endpoint'],
+    ['[runner]\nopenai_token = "sk x"', '2:1', 'runner.openai_token'],
+    ['[runner]\nno_websearch = "yes"', '2:1', 'runner.no_websearch'],
+    ['[runner.model_mappings.a]\nprovider = 1\nmodel = "x"', '2:1', 'runner.model_mappings.a.provider'],
+    ['[runner]\nmodel_mappings = 1', '2:1', 'runner.model_mappings'],
     ['[runner]\nurl = 42', '2:1', 'runner.url'],
     ['runner.url.x = 1', '1:1', 'runner.url'],
     ['runner = { runtime = "docker", token = [] }', '1:32', 'runner.token'],
@@ -65,6 +71,15 @@ describe('a wrong type', () => {
       assert.deepEqual(others, []);
     });
   }
+
+  test('is a mapping of a model without one of its two names', () => {
+    assert.deepEqual(problemsOf('[runner.model_mappings."A B.c"]\nmodel = "x"'), [
+      'error 1:2 runner.model_mappings."A B.c" has no provider',
+    ]);
+    assert.deepEqual(problemsOf('[runner.model_mappings.a]\nprovider = "x"\nmodel = ""'), [
+      'error 1:2 runner.model_mappings.a has no model',
+    ]);
+  });
 
   test('is reported together with all others', () => {
     const problems = problemsOf('[jobs]\nmax_jobs = ""\ncpu = 1\n[log]\nlevel = 1');

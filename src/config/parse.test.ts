@@ -25,7 +25,20 @@ const everything = `
 url = "https://plan42.example.com/prefix"
 token = "p42r_secret"
 skip_ssl_verify = true
-runtime = "podman"
+runtime = " Podman "
+openai_endpoint = "https://models.example.com/v1/"
+openai_token = "sk-secret"
+claude_endpoint = "http://gpu.example.com:8080"
+claude_token = "sk-ant-secret"
+no_websearch = true
+no_cache_ttl = true
+[runner.model_mappings."GPT-5.1 Codex"]
+provider = "openai"
+model = "own codex"
+extended_context = true
+[runner.model_mappings."Claude 4.5 Opus"]
+provider = "claude"
+model = "own"
 [jobs]
 max_jobs = 7
 cpus = 1.5
@@ -116,9 +129,24 @@ describe('the file', () => {
     const { runner, github, ...rest } = good({ file: everything });
     assert.deepEqual(
       { ...runner, url: runner.url.href },
-      { url: 'https://plan42.example.com/prefix', token: 'p42r_secret', skipSslVerify: true, runtime: 'podman' },
+      {
+        url: 'https://plan42.example.com/prefix',
+        token: 'p42r_secret',
+        skipSslVerify: true,
+        runtime: 'podman',
+        openaiEndpoint: 'https://models.example.com/v1/',
+        openaiToken: 'sk-secret',
+        claudeEndpoint: 'http://gpu.example.com:8080',
+        claudeToken: 'sk-ant-secret',
+        noWebsearch: true,
+        noCacheTtl: true,
+      },
     );
     assert.deepEqual(rest, {
+      modelMappings: {
+        'GPT-5.1 Codex': { provider: 'openai', model: 'own codex', extendedContext: true },
+        'Claude 4.5 Opus': { provider: 'claude', model: 'own', extendedContext: false },
+      },
       jobs: {
         maxJobs: 7,
         cpus: 1.5,
@@ -195,6 +223,12 @@ describe('the file', () => {
         token: undefined,
         skipSslVerify: false,
         runtime: undefined,
+        openaiEndpoint: undefined,
+        openaiToken: undefined,
+        claudeEndpoint: undefined,
+        claudeToken: undefined,
+        noWebsearch: false,
+        noCacheTtl: false,
       },
     );
     const { capabilities, ...limits } = jobs;
@@ -351,4 +385,19 @@ test('a byte order mark, which editors on Windows write, is ignored', () => {
   assert.equal(good({ file: '\ufeff[jobs]\nmax_jobs = 3\n' }).jobs.maxJobs, 3);
   const [problem] = read({ file: '\ufeff[jobs]\nmax_jobs = "x"\n' }).problems;
   assert.deepEqual(problem?.position, { line: 2, column: 1 });
+});
+
+test('the runtime may have other capitals and spaces around it, and "" is none', () => {
+  const runtimeOf = (value: string) => good({ file: `[runner]\nruntime = "${value}"\n` }).runner.runtime;
+  assert.equal(runtimeOf('Docker'), 'docker');
+  assert.equal(runtimeOf('\\tPODMAN\\n'), 'podman');
+  assert.equal(runtimeOf(''), undefined);
+  assert.equal(runtimeOf('  '), undefined);
+  assert.equal(good({ env: { PLAN42_RUNNER_RUNTIME: ' Apple ' } }).runner.runtime, 'apple');
+});
+
+test('models of the environment override the file', () => {
+  const env = { PLAN42_RUNNER_OPENAI_TOKEN: 'sk-env', PLAN42_RUNNER_NO_WEBSEARCH: 'true' };
+  const { openaiToken, noWebsearch } = good({ file: '[runner]\nopenai_token = "sk-file"\n', env }).runner;
+  assert.deepEqual([openaiToken, noWebsearch], ['sk-env', true]);
 });

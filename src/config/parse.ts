@@ -10,7 +10,9 @@ import {
   credentialFields,
   environmentVariable,
   type Field,
+  type ModelMapping,
   type ModelPrice,
+  mappingFields,
   priceFields,
   tables,
 } from './schema.ts';
@@ -51,6 +53,7 @@ export function parseConfig(sources: Sources): ParsedConfig {
   }
   values['github'] = readConnections(document, problems);
   values['credentialTables'] = readCredentialTables(document, problems);
+  values['modelMappings'] = readModelMappings(document, problems);
   values['prices'] = readPrices(document, problems);
   problems.push(...unknownTables(document), ...unknownFlags(sources.flags));
   const config = values as Config;
@@ -107,13 +110,16 @@ function readTable(
       values[name] = attempt(() => field.kind.fromText(text), field.default, origin, undefined, problems);
     }
   }
-  const keys = table === 'credentials' || table === 'limits' ? withoutTables(fromFile) : fromFile;
+  const keys = keysOf(table, fromFile);
   problems.push(...unknownKeys([table], fields, keys, document));
   return values;
 }
 
-function withoutTables(table: Record<string, unknown>): Record<string, unknown> {
-  return Object.fromEntries(Object.entries(table).filter(([, value]) => !isTable(value)));
+/** Without the tables in it that are read apart. */
+function keysOf(name: string, table: Record<string, unknown>): Record<string, unknown> {
+  const isApart = (key: string, value: unknown) =>
+    ((name === 'credentials' || name === 'limits') && isTable(value)) || (name === 'runner' && key === mappingsKey);
+  return Object.fromEntries(Object.entries(table).filter(([key, value]) => !isApart(key, value)));
 }
 
 function readFromFile(
@@ -180,6 +186,28 @@ function readCredentialTables(document: TomlDocument, problems: Problem[]): Reco
     found[name] = values as CredentialTable;
   }
   return found;
+}
+
+const mappingsKey = 'model_mappings';
+
+/** With a mistake in one of them, no runner starts: agents would use another model. */
+function readModelMappings(document: TomlDocument, problems: Problem[]): Record<string, ModelMapping> {
+  const path = ['runner', mappingsKey];
+  const entries = Object.keys(tableOf(document, path, problems)).map((name) => {
+    const ownPath = [...path, name];
+    const table = tableOf(document, ownPath, problems);
+    const values: Record<string, unknown> = {};
+    for (const [key, field] of Object.entries<Field<unknown>>(mappingFields)) {
+      values[key] = readFromFile(ownPath, field, table, document, problems);
+      if (field.kind === mappingFields.model.kind && !table[field.key]) {
+        const message = `${renderKey(ownPath)} has no ${field.key}`;
+        problems.push({ severity: 'error', message, position: document.positionOf(ownPath) });
+      }
+    }
+    problems.push(...unknownKeys(ownPath, mappingFields, table, document));
+    return [name, values as ModelMapping] as const;
+  });
+  return Object.fromEntries(entries);
 }
 
 /** A price with a mistake is none, so that its model is refused. */

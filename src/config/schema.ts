@@ -18,8 +18,10 @@ import {
   hostPort,
   type Kind,
   localPath,
+  lowerCased,
   network,
   number,
+  providerUrl,
   serverUrl,
   text,
   token,
@@ -77,9 +79,23 @@ export const tables = {
     skipSslVerify: field('skip_ssl_verify', boolean, false, 'do not verify the server’s certificate; for tests only'),
     runtime: optional(
       'runtime',
-      choice(runtimeNames),
+      emptyMeans(undefined, lowerCased(choice(runtimeNames))),
       'what runs agents; default: the first that is ready, in this order',
     ),
+    openaiEndpoint: optional(
+      'openai_endpoint',
+      providerUrl,
+      'address of a model API like OpenAI’s, for the agents of all tasks',
+    ),
+    openaiToken: secret('openai_token', 'its key, which agents get', token),
+    claudeEndpoint: optional(
+      'claude_endpoint',
+      providerUrl,
+      'address of a model API like Anthropic’s, for the agents of all tasks',
+    ),
+    claudeToken: secret('claude_token', 'its key, which agents get', token),
+    noWebsearch: field('no_websearch', boolean, false, 'start agents with --no-websearch; not with runtime "host"'),
+    noCacheTtl: field('no_cache_ttl', boolean, false, 'start agents with --no-cache-ttl; not with runtime "host"'),
   },
   jobs: {
     maxJobs: field('max_jobs', number(1, 1000), 4, 'agents that run at once; further jobs wait for a slot'),
@@ -313,6 +329,13 @@ export const connectionFields = {
   ),
 } as const;
 
+/** One `[runner.model_mappings."<name of a model in Plan42>"]` table each. */
+export const mappingFields = {
+  provider: field('provider', text, '', 'the provider that the agent asks for this model'),
+  model: field('model', text, '', 'its name there'),
+  extendedContext: field('extended_context', boolean, false, 'use the model’s extended context'),
+} as const;
+
 /** One `[credentials.<name>]` table each. */
 export const credentialFields = {
   variable: optional(
@@ -352,6 +375,8 @@ export type Connection = Omit<ConnectionTable, AgentLimits> & Partial<Pick<Conne
 
 export type CredentialTable = Values<typeof credentialFields>;
 
+export type ModelMapping = Values<typeof mappingFields>;
+
 /** The price of a model, for a million tokens each. */
 export type ModelPrice = Values<typeof priceFields> & { input: number; output: number };
 
@@ -360,6 +385,8 @@ export type Config = { -readonly [Table in keyof typeof tables]: Values<(typeof 
   github: Record<string, Connection>;
   /** The tables in `[credentials]`, by name. */
   credentialTables: Record<string, CredentialTable>;
+  /** The tables in `[runner.model_mappings]`, by the name of the model in Plan42. */
+  modelMappings: Record<string, ModelMapping>;
   /** The tables in `[limits.prices]`, by the name of the model or the beginning of it. */
   prices: Record<string, ModelPrice>;
 };

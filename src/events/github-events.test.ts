@@ -305,6 +305,52 @@ describe('no turn is created', () => {
   });
 });
 
+describe('if the clocks of GitHub and the server differ', () => {
+  const tenMinutes = 600_000;
+  const minute = 60_000;
+
+  /** Moves the clock of GitHub, and returns its time. */
+  function moveGithubClock({ github: { server } }: EventsSetting, aheadMs: number): (afterMs: number) => string {
+    const { answer } = server;
+    server.answer = (response, request) => {
+      response.setHeader('date', new Date(Date.now() + aheadMs).toUTCString());
+      return answer(response, request);
+    };
+    return (afterMs) => new Date(Date.now() + aheadMs + afterMs).toISOString();
+  }
+
+  for (const aheadMs of [-tenMinutes, tenMinutes]) {
+    test(`a comment after a turn creates the next one: GitHub is ahead by ${aheadMs / minute} min`, async () => {
+      await using setting = await startAtBaseline();
+      const githubTime = moveGithubClock(setting, aheadMs);
+      setting.publish(issueComment({ id: '2', at: githubTime(-minute) }));
+      await setting.run.pass(pollMs);
+      assert.equal(await setting.lastTurn(), 2);
+      await setting.finishTurn();
+      setting.publish(issueComment({ id: '3', at: githubTime(minute) }));
+      await setting.run.pass(pollMs);
+      assert.equal(await setting.lastTurn(), 3);
+    });
+
+    test(`a second machine creates no second turn: GitHub is ahead by ${aheadMs / minute} min`, async () => {
+      await using setting = await startAtBaseline();
+      const githubTime = moveGithubClock(setting, aheadMs);
+      const path = join(setting.stateDir, 'github-events.json');
+      const before = await readFile(path, 'utf8');
+      setting.publish(issueComment({ id: '2', at: githubTime(-minute) }));
+      await setting.run.pass(pollMs);
+      await setting.finishTurn();
+      await setting.stop();
+      // The second machine has read the feed up to the same event as the first one had.
+      await writeFile(path, before);
+      await setting.start();
+      await setting.run.pass(firstPollMs);
+      assert.equal(await setting.lastTurn(), 2);
+      assert.match(setting.run.log.join(''), /event_id=2 .*reason="the last turn was created after the comment"/);
+    });
+  }
+});
+
 describe('a pull request', () => {
   test('has its events handled in order', async () => {
     await using setting = await startAtBaseline();

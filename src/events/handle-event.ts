@@ -3,6 +3,7 @@ import { type Caller, withCaller } from '../github/caller.ts';
 import type { GithubConnections } from '../github/connections.ts';
 import { GithubError } from '../github/errors.ts';
 import { parseRepoPath } from '../github/repo-path.ts';
+import { systemClock } from '../lib/clock.ts';
 import type { Logger } from '../lib/logger.ts';
 import { retry } from '../lib/retry.ts';
 import { ApiError, currentOf } from '../plan42/errors.ts';
@@ -11,6 +12,7 @@ import { knownFields } from '../plan42/fields.ts';
 import type { ApiEndpoint } from '../plan42/http.ts';
 import { isTerminalStatus } from '../plan42/turn-status.ts';
 import { onSameGithub } from './core/choose-task.ts';
+import { type ClockReading, clockSkewMs, readClock } from './core/clock-skew.ts';
 import { type Ignored, nextTurn, taskToContinue, turnPrompt, whyNotOnPullRequest } from './core/comment.ts';
 import type { WantedEvent } from './core/feed-event.ts';
 import { mergeState } from './core/merge-state.ts';
@@ -42,10 +44,10 @@ const githubTimeoutMs = 60_000;
  */
 export async function handleEvent(item: EventToHandle, deps: HandlerDeps, signal: AbortSignal): Promise<void> {
   const { event } = item;
-  const pullRequest = await fetchPullRequest(item, deps, signal);
+  const { pullRequest, clock } = await fetchPullRequest(item, deps, signal);
   const stop =
     event.kind === 'comment'
-      ? await continueTask(item, pullRequest, deps, signal)
+      ? await continueTask(item, { pullRequest, clock }, deps, signal)
       : await saveState(item, pullRequest, deps, signal);
   if (stop === undefined) return;
   deps.metrics.ignored += 1;
@@ -58,12 +60,18 @@ export function fieldsOf({ event, connectionId }: Pick<EventToHandle, 'event' | 
   return { connection_id: connectionId, event_id: id, kind, repo, pull_request: number };
 }
 
+interface FetchedPullRequest {
+  pullRequest: PullRequest;
+  /** GitHub's. */
+  clock: ClockReading | undefined;
+}
+
 /** GitHub leaves most of a pull request out of its events. What an old server includes is used if there is nothing else. */
 async function fetchPullRequest(
   { event, connectionId }: EventToHandle,
   { github }: HandlerDeps,
   signal: AbortSignal,
-): Promise<PullRequest> {
+): Promise<FetchedPullRequest> {
   const { repo, number, pullRequest: included } = event;
   const parameters = { ...parseRepoPath(repo), number };
   const get = (caller: Caller) =>
@@ -71,10 +79,11 @@ async function fetchPullRequest(
       client.get('/repos/{org}/{repo}/pulls/{number}', parameters, PullRequest, caller),
     );
   try {
-    return (await withCaller(githubTimeoutMs, signal, get)).data;
+    const { data, headers } = await withCaller(githubTimeoutMs, signal, get);
+    return { pullRequest: data, clock: readClock(headers['date'], systemClock.now()) };
   } catch (error) {
     const isGone = error instanceof GithubError && [403, 404, 410].includes(error.status ?? 0) && !error.retryAt;
-    if (isGone && included !== undefined && isWhole(included)) return included;
+    if (isGone && included !== undefined && isWhole(included)) return { pullRequest: included, clock: undefined };
     throw error;
   }
 }
@@ -93,13 +102,13 @@ const isBusy: Ignored = { reason: 'task is busy', level: 'info' };
 
 async function continueTask(
   item: EventToHandle,
-  pullRequest: PullRequest,
+  fetched: FetchedPullRequest,
   deps: HandlerDeps,
   signal: AbortSignal,
 ): Promise<Ignored | undefined> {
-  const refused = whyNotOnPullRequest(item.event, pullRequest);
+  const refused = whyNotOnPullRequest(item.event, fetched.pullRequest);
   if (refused !== undefined) return refused;
-  const attempt = () => tryToContinue(item, pullRequest, deps, signal);
+  const attempt = () => tryToContinue(item, fetched, deps, signal);
   try {
     // A conflict can also mean that the task has changed since it was found.
     return await retry(attempt, { ...conflicts, signal, shouldRetry: isConflict });
@@ -111,7 +120,7 @@ async function continueTask(
 
 async function tryToContinue(
   item: EventToHandle,
-  pullRequest: PullRequest,
+  { pullRequest, clock }: FetchedPullRequest,
   deps: HandlerDeps,
   signal: AbortSignal,
 ): Promise<Ignored | undefined> {
@@ -119,8 +128,10 @@ async function tryToContinue(
   const chosen = taskToContinue(await findTasks(pullRequest, deps, signal));
   if ('stop' in chosen) return chosen.stop;
   const task = pathOf(chosen.task, deps);
-  const last = await getLastTurn(endpoint(), task, signal).catch(undefinedIfMissing);
-  const next = nextTurn(item.event, last);
+  const response = await getLastTurn(endpoint(), task, signal).catch(undefinedIfMissing);
+  const last = response?.data;
+  const serverClock = readClock(response?.date, systemClock.now());
+  const next = nextTurn(item.event, last, clockSkewMs(serverClock, clock));
   if ('stop' in next) return next.stop;
   const { turnIndex } = next;
   await item.saveTurn({ taskId: task.taskId, turnIndex });

@@ -1,6 +1,7 @@
 /** A proxy between this machine and the internet. Its credentials stay in this process. */
 import { connect, isIP, type Socket } from 'node:net';
-import { connect as connectTls, getCACertificates } from 'node:tls';
+import { connect as connectTls, type SecureContext } from 'node:tls';
+import { contextWithSystem } from '../lib/authorities.ts';
 import { readText } from '../lib/read-file.ts';
 import { readAvailable } from './available.ts';
 import { type ConnectOptions, connected, keepAliveMs, UnreachableError } from './connected.ts';
@@ -56,6 +57,16 @@ export async function openThroughProxy(
   throw new UnreachableError(`the proxy in front of the runner refused with status ${status}${why}`);
 }
 
+const contexts = new Map<string | undefined, SecureContext>();
+
+async function contextOf(caFile: string | undefined): Promise<SecureContext> {
+  const known = contexts.get(caFile);
+  if (known !== undefined) return known;
+  const context = contextWithSystem(caFile === undefined ? [] : [await readText(caFile)]);
+  contexts.set(caFile, context);
+  return context;
+}
+
 /** A connection to the proxy itself. @throws UnreachableError */
 export async function connectToProxy(url: URL, caFile: string | undefined, options: ConnectOptions): Promise<Socket> {
   const host = url.hostname.replaceAll(/[[\]]/g, '');
@@ -68,10 +79,9 @@ export async function connectToProxy(url: URL, caFile: string | undefined, optio
     keepAliveInitialDelay: keepAliveMs,
     allowHalfOpen: true,
   };
-  const ca = caFile === undefined ? {} : { ca: [...getCACertificates('default'), await readText(caFile)] };
   // An address is no server name. It is compared with the certificate all the same.
   const name = isIP(host) === 0 ? { servername: host } : {};
-  const socket = isTls ? connectTls({ ...common, ...ca, ...name }) : connect(common);
+  const socket = isTls ? connectTls({ ...common, secureContext: await contextOf(caFile), ...name }) : connect(common);
   try {
     await connected(socket, isTls ? 'secureConnect' : 'connect', options);
   } catch (error) {

@@ -58,7 +58,7 @@ export function createGithubFetch(dispatcher: Dispatcher, cache: EtagCache): Git
     const headers = essential(response.headers);
     const body = await readBody(response);
     if (/json/i.test(String(response.headers['content-type']))) requireBounded(body);
-    if (cached && statusCode === 304) return complete(200, new Map([...cached.headers, ...headers]), cached.body);
+    if (cached && statusCode === 304) return complete(200, renewed(cached.headers, headers), cached.body);
     const { etag } = response.headers;
     if (isCacheable && statusCode === 200 && typeof etag === 'string') {
       const cacheable = { etag, headers, body };
@@ -99,6 +99,11 @@ function isFullLastPage(url: string, { headers, body }: CachedResponse): boolean
 function countEntries(body: string): number {
   const list = tryParseJson(body);
   return Array.isArray(list) ? list.length : 0;
+}
+
+/** Returns the headers of a cached response after a 304. Its old date would be a wrong reading of GitHub's clock. */
+function renewed(cached: CachedResponse['headers'], current: CachedResponse['headers']): Map<string, string> {
+  return new Map([...cached.filter(([name]) => name !== 'date'), ...current]);
 }
 
 // Headers of the transfer, which do not apply to the decoded body.

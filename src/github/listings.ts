@@ -116,6 +116,7 @@ export async function getDefaultBranches(
   repos: readonly string[],
   caller: Caller,
 ): Promise<NonNullable<GetDefaultBranchesResponse['Items']>> {
+  if (repos.length === 0) throw badRequest('repos is required');
   const paths = repos.map((repo) => ({ repo, path: parseRepoPath(repo) }));
   return mapConcurrently(paths, maxConcurrentRepos, caller.signal, async ({ repo, path }, signal) => {
     try {

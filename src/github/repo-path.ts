@@ -19,7 +19,11 @@ export function repoPath(org: string, repo: string): RepoPath {
 /** Takes `org/repo` apart. @throws GithubError */
 export function parseRepoPath(name: string): RepoPath {
   const [org = '', repo = '', ...more] = name.split('/');
-  if (org === '' || repo === '' || more.length > 0) throw invalidRepo(`${name} (not like owner/name)`);
+  if (org === '' || repo === '' || more.length > 0) {
+    throw badRequest(`invalid repo format ${JSON.stringify(name.slice(0, 200))}: expected owner/repo`, {
+      forLog: 'invalid repo format',
+    });
+  }
   return repoPath(org, repo);
 }
 

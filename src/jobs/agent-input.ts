@@ -9,10 +9,15 @@ export interface AgentInputFields {
   /** The runner's connection to GitHub that the request names. */
   connection?: Connection | undefined;
   feedback?: unknown;
+  /** The models of the configuration, by their fields. */
+  models?: Record<string, unknown>;
 }
 
 /** The agent's standard input: the request as received, unknown fields included, with a few fields replaced. */
-export function buildAgentInput(request: string, { turn, connection, feedback }: AgentInputFields): string {
+export function buildAgentInput(
+  request: string,
+  { turn, connection, feedback, models = {} }: AgentInputFields,
+): string {
   const input = parseLossless(request) as Record<string, unknown>;
   const replace = (name: string, value: unknown) => {
     if (value === undefined) return;
@@ -25,5 +30,6 @@ export function buildAgentInput(request: string, { turn, connection, feedback }:
   replace('GithubToken', connection?.token);
   replace('GithubURL', connection && trimEnd(connection.url.href, '/'));
   replace('FeedBack', feedback);
+  for (const [name, value] of Object.entries(models)) replace(name, value);
   return JSON.stringify(input);
 }

@@ -34,6 +34,7 @@ import { pullImage } from './images/pull-image.ts';
 import { armWarden, limitJob } from './limit-job.ts';
 import { mirroredRepos } from './mirrors/mirror-path.ts';
 import type { Mirrors } from './mirrors/mirrors.ts';
+import { agentSwitches, type ModelConfig, modelFields, modelHosts } from './model-providers.ts';
 import type { NetworkReports } from './network-reports.ts';
 import { describeFailure, describeStop } from './outcome.ts';
 import { reportStatus, startHeartbeats } from './progress.ts';
@@ -180,7 +181,8 @@ async function startAgent(
   const request = await store.readRequest(jobId);
   if (request === undefined) throw new Error('the request of the job is missing');
   const connection = findConnection(context);
-  const input = buildAgentInput(request, { turn: turn.newest, connection, feedback });
+  const now = context.credentials.current();
+  const input = buildAgentInput(request, { turn: turn.newest, connection, feedback, models: modelFields(now) });
   const given = { input, connection, limits: limited.limits };
   const { broker, ...guards } = await brokerFor({ jobId, image }, egress, given, context);
   const requestFile = await store.writeInput(jobId, broker?.hideInJson(input) ?? input);
@@ -192,12 +194,20 @@ async function startAgent(
     const policy = egress && broker ? { ...egress, broker: broker.policy, ...guards } : egress;
     const job = { ...paths, image, mayPullAgain, requestFile, maxLogBytes, serverUrl, egress: policy, broker };
     const all = [...mounts, ...forLimits.mounts];
-    await runtime.start({ ...job, ...(variables && { variables }), ...(all.length > 0 && { mounts: all }) }, detach);
+    const given = { ...(variables && { variables }), ...(all.length > 0 && { mounts: all }) };
+    await runtime.start({ ...job, ...given, agentSwitches: switchesFor(now, context) }, detach);
   } catch (error) {
     detach.throwIfAborted();
     // A start that the previous run began just before it was killed can succeed only now.
     if (!(await runtime.wasStarted(paths))) throw error;
   }
+}
+
+function switchesFor(config: ModelConfig, { runtime, logger }: JobContext): string[] {
+  const switches = agentSwitches(config);
+  // A command of the host gets no arguments, so that any program can be one.
+  if (switches.length > 0 && runtime.name === 'host') logger.info('agent switches ignored', { runtime: runtime.name });
+  return switches;
 }
 
 /**
@@ -222,7 +232,14 @@ async function brokerFor(
   const before = await readPolicy(join(store.paths(jobId).folder, gatewayFolder)).catch(() => undefined);
   const guard = egress.mode === 'enforce' ? guardFor(secrets, connection, context) : undefined;
   const others = secrets.flatMap(({ targets }) => targets.filter(({ isPlain }) => !isPlain));
-  const models = modelPolicy({ config, limits, variables: agentVariables({ config, env, request }), others });
+  const endpoints = modelHosts(credentials.current(), request).flatMap(({ urls }) => urls);
+  const models = modelPolicy({
+    config,
+    limits,
+    variables: agentVariables({ config, env, request }),
+    endpoints,
+    others,
+  });
   const guardedHosts = [...(guard?.hosts ?? []), ...(models?.intercepted ?? [])];
   const broker = prepareBroker({ secrets, guardedHosts, config, previous: before?.broker, now: systemClock.date() });
   return { broker, ...(guard && { github: guard.rules }), ...(models && { models: models.policy }) };
@@ -250,7 +267,7 @@ async function refreshCredentials(jobId: string, { store, credentials, logger }:
 
 /** @throws UserError if the hosts that the job may reach cannot be determined */
 function decideEgress({ jobId }: JobRecord, context: JobContext): EgressDecision {
-  const { config, serverUrl, env, github, invocation, logger } = context;
+  const { config, credentials, serverUrl, env, github, invocation, logger } = context;
   const connection = github.find(invocation?.PrivateGithubConnectionID);
   const requested = connection === undefined ? requestedGithub(invocation) : undefined;
   const decision = computePolicy({
@@ -258,6 +275,7 @@ function decideEgress({ jobId }: JobRecord, context: JobContext): EgressDecision
     config,
     allowedHosts: invocation?.Environment?.AllowedHosts,
     variables: invocation?.Environment?.EnvVars,
+    models: modelHosts(credentials.current(), invocation ?? {}),
     serverUrl,
     github: connection
       ? { url: connection.url, isConfigured: true }

@@ -2,7 +2,7 @@
 import * as v from 'valibot';
 import type { TurnPath } from './client.ts';
 import { knownFields, view } from './fields.ts';
-import { type ApiEndpoint, callApi } from './http.ts';
+import { type ApiEndpoint, callApi, callApiWithDate } from './http.ts';
 import { listAll } from './list-all.ts';
 import { environmentFields, githubConnectionFields, taskFields, tenantFields } from './objects.ts';
 import { pathSegment } from './path-segment.ts';
@@ -68,14 +68,15 @@ export interface TaskOfEvent {
   workstreamId: string | undefined;
 }
 
+/** Returns the last turn, and the `Date` header of the response. */
 export async function getLastTurn(
   endpoint: ApiEndpoint,
   { tenantId, taskId, workstreamId }: TaskOfEvent,
   signal: AbortSignal,
-): Promise<PartialTurn> {
+): Promise<{ data: PartialTurn; date: string | undefined }> {
   const query = workstreamId ? `?${new URLSearchParams({ workstreamID: workstreamId }).toString()}` : '';
   const path = `${taskPath(tenantId, taskId)}/turns/last${query}`;
-  return callApi(endpoint, { method: 'GET', path, signal }, PartialTurn);
+  return callApiWithDate(endpoint, { method: 'GET', path, signal }, PartialTurn);
 }
 
 /** Creates a turn of a task that has this version. */

@@ -1,5 +1,6 @@
 import { type Dispatcher, request } from 'undici';
 import * as v from 'valibot';
+import { untrustedCodes } from '../lib/authorities.ts';
 import { TimeoutError, withDeadline } from '../lib/deadline.ts';
 import { errorCode, formatError } from '../lib/errors.ts';
 import { parseJson } from '../lib/json.ts';
@@ -41,7 +42,19 @@ export async function callApi<const Schema extends v.GenericSchema>(
   call: ApiCall,
   schema: Schema,
 ): Promise<v.InferOutput<Schema>> {
-  const text = await send(endpoint, call, readResponse);
+  return (await callApiWithDate(endpoint, call, schema)).data;
+}
+
+/** As {@link callApi}, with the `Date` header, which is the time on the server's clock. */
+export async function callApiWithDate<const Schema extends v.GenericSchema>(
+  endpoint: ApiEndpoint,
+  call: ApiCall,
+  schema: Schema,
+): Promise<{ data: v.InferOutput<Schema>; date: string | undefined }> {
+  const { text, date } = await send(endpoint, call, async (body, headers) => ({
+    text: await readResponse(body),
+    date: headers['date']?.toString(),
+  }));
   let json: unknown;
   try {
     json = text === '' ? undefined : parseJson(text);
@@ -49,7 +62,7 @@ export async function callApi<const Schema extends v.GenericSchema>(
     throw new ConnectionError(call, `the response is ${formatError(error)}`);
   }
   const result = v.safeParse(schema, json);
-  if (result.success) return result.output;
+  if (result.success) return { data: result.output, date };
   throw new ConnectionError(
     call,
     `the response has the wrong shape (${v.getDotPath(result.issues[0]) ?? 'top level'})`,
@@ -58,14 +71,18 @@ export async function callApi<const Schema extends v.GenericSchema>(
 
 /** Makes a call that polls for messages, and returns those that can be read: see {@link readPoll}. @throws like {@link callApi} */
 export function pollApi(endpoint: ApiEndpoint, call: ApiCall): Promise<unknown[]> {
-  return send(endpoint, call, readPoll);
+  return send(endpoint, call, (body) => readPoll(body));
 }
 
 type Body = AsyncIterable<Uint8Array>;
 
 const readResponse = (body: Body) => readText(body, maxResponseBytes);
 
-async function send<T>(endpoint: ApiEndpoint, call: ApiCall, read: (body: Body) => Promise<T>): Promise<T> {
+async function send<T>(
+  endpoint: ApiEndpoint,
+  call: ApiCall,
+  read: (body: Body, headers: Dispatcher.ResponseData['headers']) => Promise<T>,
+): Promise<T> {
   const { signal, timeoutMs = defaultTimeoutMs } = call;
   const { url, headers, body } = prepare(endpoint, call);
   try {
@@ -80,7 +97,7 @@ async function send<T>(endpoint: ApiEndpoint, call: ApiCall, read: (body: Body) 
         headersTimeout: 0,
         bodyTimeout: 0,
       });
-      if (response.statusCode >= 200 && response.statusCode < 300) return await read(response.body);
+      if (response.statusCode >= 200 && response.statusCode < 300) return await read(response.body, response.headers);
       const text = await readResponse(response.body);
       // The API never redirects, but a captive portal does.
       if (response.statusCode < 400) throw new Error(`the response is a redirect (${response.statusCode})`);
@@ -122,7 +139,7 @@ export function isHeaderValue(text: string): boolean {
 }
 
 const certificateFailures: readonly [codes: RegExp, text: string][] = [
-  [/SELF_SIGNED|UNABLE_TO_(GET|VERIFY)/, 'is not trusted (CODE); set network.ca_file to its certificate authority'],
+  [untrustedCodes, 'is not trusted (CODE); set network.ca_file to its certificate authority'],
   [/CERT_HAS_EXPIRED|CERT_NOT_YET_VALID/, 'has expired or is not valid yet, by the clock of this machine (CODE)'],
 ];
 

@@ -1,7 +1,9 @@
-import { getCACertificates } from 'node:tls';
+import { createSecureContext, getCACertificates, type SecureContext } from 'node:tls';
 import { Agent, type Dispatcher, EnvHttpProxyAgent } from 'undici';
+import { trustedAuthorities } from '../lib/authorities.ts';
 import { readCaFile } from '../lib/ca-file.ts';
 import { ExitCode, UserError } from '../lib/errors.ts';
+import { SystemTrustDispatcher, type Trust } from './system-trust.ts';
 
 export interface TransportOptions {
   /** A PEM file of certificate authorities, in addition to the system's. */
@@ -29,32 +31,42 @@ export function createTransport({
   skipSslVerify = false,
   env = {},
 }: TransportOptions): Dispatcher {
-  const tls = {
-    ...(caFile === undefined
-      ? {}
-      : {
-          ca: [
-            ...getCACertificates('default'),
-            readCaFile(caFile, trustsServerCertificate ? '--tls-cert of the server' : undefined),
-          ],
-        }),
-    rejectUnauthorized: !skipSslVerify,
-    allowPartialTrustChain: trustsServerCertificate,
-  };
+  const ofFile =
+    caFile === undefined ? [] : [readCaFile(caFile, trustsServerCertificate ? '--tls-cert of the server' : undefined)];
   const common = { keepAliveTimeout: keepAliveMs };
-  const connect = { ...tls, timeout: connectTimeoutMs };
   const httpProxy = proxyOf(env, 'http_proxy');
   const httpsProxy = proxyOf(env, 'https_proxy');
-  if (!httpProxy && !httpsProxy) return new Agent({ ...common, connect });
-  return new EnvHttpProxyAgent({
-    ...common,
-    connect,
-    requestTls: connect,
-    // Empty, not absent, because undici would read the environment of the process.
-    httpProxy,
-    httpsProxy,
-    // A proxy cannot reach this machine's loopback.
-    noProxy: ['localhost', '127.0.0.1', '::1', '[::1]', env['no_proxy'] ?? env['NO_PROXY'] ?? ''].join(','),
+  return new SystemTrustDispatcher((trust) => {
+    // Shared by all connections, because a context with many authorities takes long to create.
+    const secureContext = createContext(trust, ofFile, trustsServerCertificate);
+    const tls = secureContext && { secureContext };
+    const connect = { ...tls, rejectUnauthorized: !skipSslVerify, timeout: connectTimeoutMs };
+    if (!httpProxy && !httpsProxy) return new Agent({ ...common, connect });
+    return new EnvHttpProxyAgent({
+      ...common,
+      connect,
+      requestTls: connect,
+      ...(tls && { proxyTls: tls }),
+      // Empty, not absent, because undici would read the environment of the process.
+      httpProxy,
+      httpsProxy,
+      // A proxy cannot reach this machine's loopback.
+      noProxy: ['localhost', '127.0.0.1', '::1', '[::1]', env['no_proxy'] ?? env['NO_PROXY'] ?? ''].join(','),
+    });
+  });
+}
+
+/** Undefined for Node.js's default, which it creates once for all. */
+function createContext(
+  trust: Trust,
+  ofFile: readonly string[],
+  trustsServerCertificate: boolean,
+): SecureContext | undefined {
+  if (trust === 'usual' && ofFile.length === 0) return undefined;
+  const ca = trust === 'usual' ? getCACertificates('default') : trustedAuthorities();
+  return createSecureContext({
+    ca: [...ca, ...ofFile],
+    allowPartialTrustChain: trustsServerCertificate && ofFile.length > 0,
   });
 }
 

@@ -62,6 +62,7 @@ export function watchConfig(options: WatchConfigOptions): ConfigWatch {
         logger.info('GitHub connections replaced', { count: Object.keys(next.github).length });
       }
       await options.onSecrets(next);
+      if (!isDeepStrictEqual(modelSettings(next), modelSettings(current))) logger.info('model settings replaced');
       const changed = changedTables(current, next);
       if (changed.length > 0) logger.warn('configuration changed, restart required', { tables: changed });
       current = next;
@@ -91,12 +92,22 @@ function requireSameRunner(next: { tenantId: string; runnerId: string }, token: 
   throw new UserError('the new token belongs to another runner', { remedy: 'Restart this runner to use it.' });
 }
 
+/** Those in `[runner]` that only a restart changes. */
+function lastingSettings({ runner: { url, skipSslVerify, runtime } }: Config) {
+  return { url, skipSslVerify, runtime };
+}
+
+/** Those that jobs get which start afterwards. */
+function modelSettings({ runner, modelMappings }: Config) {
+  const { openaiEndpoint, openaiToken, claudeEndpoint, claudeToken, noWebsearch, noCacheTtl } = runner;
+  return { openaiEndpoint, openaiToken, claudeEndpoint, claudeToken, noWebsearch, noCacheTtl, modelMappings };
+}
+
 function changedTables(before: Config, after: Config): string[] {
   const names = Object.keys(after) as (keyof Config)[];
   return names.filter((name) => {
-    if (name === 'github') return false;
-    const withoutToken = (config: Config) =>
-      name === 'runner' ? { ...config.runner, token: undefined } : config[name];
-    return !isDeepStrictEqual(withoutToken(before), withoutToken(after));
+    if (name === 'github' || name === 'modelMappings') return false;
+    const lasting = (config: Config) => (name === 'runner' ? lastingSettings(config) : config[name]);
+    return !isDeepStrictEqual(lasting(before), lasting(after));
   });
 }

@@ -25,6 +25,7 @@ import { createRuntime, selectRuntime } from '../runtimes/select.ts';
 import { startControl } from './control.ts';
 import { openDateFile } from './date-file.ts';
 import { reportLowDisk, watchDisk } from './disk-watch.ts';
+import { type Executables, withExecutables } from './executables.ts';
 import { confirmExpiredToken } from './expired-token.ts';
 import { RunnerHealth } from './health.ts';
 import { startHealthEndpoint } from './health-endpoint.ts';
@@ -48,6 +49,7 @@ export interface ServiceOptions {
   explicitConfigFile: boolean;
   env: NodeJS.ProcessEnv;
   flags: ReadonlyMap<string, string>;
+  executables?: Executables;
   version: string;
   /** Standard error, unless it is not wanted. */
   output: LossyOutput | undefined;
@@ -63,9 +65,14 @@ export interface ServiceOptions {
  * @throws UserError if it cannot start, with the matching exit code
  */
 export async function runService(options: ServiceOptions): Promise<void> {
-  const { paths, env, signals, notifier } = options;
+  const { paths, signals, notifier } = options;
   const load = () =>
-    loadConfig({ path: paths.configFile, explicit: options.explicitConfigFile, env, flags: options.flags });
+    loadConfig({
+      path: paths.configFile,
+      explicit: options.explicitConfigFile,
+      env: options.env,
+      flags: options.flags,
+    });
   const { config, path, warnings } = await load();
   const startedAt = systemClock.date();
   using log = new ServiceLog(options.output);
@@ -79,7 +86,8 @@ export async function runService(options: ServiceOptions): Promise<void> {
   const userAgent = `plan42-runner/${options.version}`;
   const identified = requireRunnerToken(config, path);
   const { token, tenantId, runnerId, expiresAt } = identified;
-  const confirmToken = (found: typeof identified) => confirmExpiredToken(found, { config, path, env, userAgent });
+  const confirmToken = (found: typeof identified) =>
+    confirmExpiredToken(found, { config, path, env: options.env, userAgent });
   await confirmToken(identified);
   // In text, only the first line has the IDs; in JSON every line can be filtered by them.
   const logger =
@@ -87,6 +95,9 @@ export async function runService(options: ServiceOptions): Promise<void> {
 
   using instance = await openInstance(paths.stateDir, logger);
   await inStateFolder(paths.stateDir, () => log.open(paths.logDir));
+  const env = await inStateFolder(paths.stateDir, () =>
+    withExecutables(options.env, options.executables ?? {}, { stateDir: paths.stateDir, logger }),
+  );
   const store = await inStateFolder(paths.stateDir, () => JobStore.open(paths.stateDir, paths.logDir));
   const { caFile } = config.network;
   const transport = createTransport({ ...config.runner, caFile, env });
@@ -156,7 +167,9 @@ export async function runService(options: ServiceOptions): Promise<void> {
     logger,
     lowDiskReason: disk.lowDiskReason,
   });
-  const registry = await inStateFolder(paths.stateDir, () => QueueRegistry.open(paths.stateDir));
+  const registry = await inStateFolder(paths.stateDir, () =>
+    QueueRegistry.open(paths.stateDir, { tenantId, runnerId, url: config.runner.url }),
+  );
   const leftoverQueues = await registry.list();
   using tokenWatch = new TokenWatch({ expiresAt, logger });
   await using _health = await startHealthEndpoint(config.health.listen, { health, tokenWatch, logger });

@@ -42,6 +42,8 @@ export interface StartOptions extends JobPaths {
   mounts?: readonly Mount[];
   /** In addition to those of the configuration. They are no secrets. */
   variables?: Readonly<Record<string, string>>;
+  /** Arguments of the agent, after those that all have. A command of the host gets none. */
+  agentSwitches?: readonly string[];
   /** If given, the job reaches what the policy allows and nothing else, or it is not started. */
   egress?: EgressPolicy | undefined;
   /** The secrets that only the gateway gets, with a policy that says where they go. */

@@ -19,7 +19,7 @@ function save(
   ];
   // Of two with the same key, the file's.
   const connections = new Map(known.toReversed());
-  const draft = { runner: base.runner, connections, removed: [], ...change };
+  const draft = { runner: base.runner, models: base.models, connections, removed: [], ...change };
   return editToml(content ?? '', editsFor(base, draft, tenant));
 }
 
@@ -33,6 +33,21 @@ describe('editsFor', () => {
       save(undefined, [work], { runner, connections }),
       '[runner]\nurl = "https://api.dev.plan42.ai"\ntoken = "t"\nruntime = "podman"\n\n' +
         '[github.work]\nname = "work"\nurl = "https://ghe.example"\nconnection_id = "AA-1"\ntoken = "g"\n',
+    );
+  });
+
+  it('writes models into the table of the runner, and takes out those that were emptied', () => {
+    const models = {
+      openai_endpoint: '',
+      openai_token: 'sk-new',
+      claude_endpoint: 'https://own.example',
+      claude_token: '',
+    };
+    const before =
+      '[runner]\nopenai_endpoint = "https://old.example" # ours\nclaude_token = "sk-ant"\nno_websearch = true\n';
+    assert.equal(
+      save(before, [], { models }),
+      '[runner]\n# ours\nno_websearch = true\nopenai_token = "sk-new"\nclaude_endpoint = "https://own.example"\n',
     );
   });
 

@@ -1,6 +1,14 @@
 import type { Edit } from '../config/toml/edit.ts';
 import type { TomlValue } from '../config/toml/render.ts';
-import { type ConnectionForm, connectionKey, type FileConnection, type FileForm, type RunnerForm } from './form.ts';
+import {
+  type ConnectionForm,
+  connectionKey,
+  type FileConnection,
+  type FileForm,
+  type ModelForm,
+  modelKeys,
+  type RunnerForm,
+} from './form.ts';
 
 /** A private connection of the tenant. */
 export interface TenantConnection {
@@ -10,6 +18,7 @@ export interface TenantConnection {
 
 export interface Draft {
   runner: RunnerForm;
+  models: ModelForm;
   /** All connections of the tenant and of the file. */
   connections: ReadonlyMap<string, ConnectionForm>;
   /** Keys of connections to remove from the file. */
@@ -25,6 +34,7 @@ export function editsFor(base: FileForm, draft: Draft, tenant: readonly TenantCo
     ...change(['runner', 'url'], base.exists ? base.runner.url : '', url),
     ...change(['runner', 'token'], base.runner.token, token),
     ...change(['runner', 'runtime'], base.runner.runtime ?? '', runtime ?? ''),
+    ...modelKeys.flatMap((key) => change(['runner', key], base.models[key], draft.models[key])),
     ...tenant.flatMap((connection) => {
       const key = connectionKey(connection.id);
       const form = draft.connections.get(key);

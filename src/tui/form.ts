@@ -11,6 +11,13 @@ export interface RunnerForm {
   runtime: RuntimeName | undefined;
 }
 
+/** Settings of models in `[runner]`, by their keys. Empty: agents use what the server sends. */
+export const modelKeys = ['openai_endpoint', 'openai_token', 'claude_endpoint', 'claude_token'] as const;
+export type ModelKey = (typeof modelKeys)[number];
+export type ModelForm = Readonly<Record<ModelKey, string>>;
+
+export const isModelKey = (id: string): id is ModelKey => (modelKeys as readonly string[]).includes(id);
+
 export interface ConnectionForm {
   url: string;
   token: string;
@@ -30,6 +37,7 @@ export interface FileForm {
   /** Whether the file exists. */
   exists: boolean;
   runner: RunnerForm;
+  models: ModelForm;
   connections: readonly FileConnection[];
 }
 
@@ -39,7 +47,7 @@ export const defaultGithubUrl = show(connectionFields.url.kind.show(connectionFi
 /** Parses leniently: invalid values count as missing. @throws TomlSyntaxError */
 export function readForm({ content }: ConfigFile): FileForm {
   const { runner, github } = parseToml(content ?? '').values;
-  const { token, url, runtime } = tableOf(runner);
+  const { token, url, runtime, ...models } = tableOf(runner);
   const connections: FileConnection[] = [];
   for (const [table, value] of Object.entries(tableOf(github))) {
     const { connection_id: connectionId, name, url, token } = tableOf(value);
@@ -59,8 +67,9 @@ export function readForm({ content }: ConfigFile): FileForm {
     runner: {
       token: textOf(token),
       url: textOf(url) || defaultServerUrl,
-      runtime: runtimeNames.find((name) => name === runtime),
+      runtime: runtimeNames.find((name) => name === textOf(runtime).trim().toLowerCase()),
     },
+    models: Object.fromEntries(modelKeys.map((key) => [key, textOf(models[key])])) as ModelForm,
     connections,
   };
 }

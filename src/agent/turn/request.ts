@@ -20,6 +20,8 @@ export interface AgentRequest {
   /** The prompt of the task's first turn. */
   taskPrompt: string;
   model: string | undefined;
+  /** The variables by which programs find the APIs and keys of models that the request names. */
+  modelVariables: Record<string, string>;
   /** `Low`, `Medium` or `High`. */
   reasoningLevel: string | undefined;
   previousResponseId: string | undefined;
@@ -96,12 +98,17 @@ const Request = knownFields({
   GithubToken: text,
   GithubURL: text,
   RepoURLs: v.nullish(v.record(v.string(), v.string())),
+  OpenAIEndpoint: text,
+  OpenAIToken: text,
+  ClaudeEndpoint: text,
+  ClaudeToken: text,
+  ModelMappings: v.nullish(v.record(v.string(), v.nullish(knownFields({ Model: text })))),
   FeedBack: v.nullish(FeedBack),
 });
 
 /** @throws RequestError */
 export function parseRequest(json: string): AgentRequest {
-  const { Task, Turn, Environment, AgentToken, GithubToken, GithubURL, RepoURLs, FeedBack } = parse(json);
+  const { Task, Turn, Environment, AgentToken, GithubToken, GithubURL, RepoURLs, FeedBack, ...models } = parse(json);
   const repoInfo = Task?.RepoInfo ?? {};
   const envVars = Environment?.EnvVars ?? [];
   return {
@@ -114,7 +121,8 @@ export function parseRequest(json: string): AgentRequest {
     title: Task?.Title || titleOf(Task?.Prompt || Turn.Prompt),
     prompt: Turn.Prompt,
     taskPrompt: Task?.Prompt ?? '',
-    model: Task?.Model || undefined,
+    model: models.ModelMappings?.[Task?.Model ?? '']?.Model || Task?.Model || undefined,
+    modelVariables: modelVariables(models),
     reasoningLevel: Turn.ReasoningLevel || Task?.ReasoningLevel || undefined,
     previousResponseId: Turn.PreviousResponseID || undefined,
     fileIds: [...new Set([...(Task?.FileIDs ?? []), ...(Task?.NewFileIDs ?? [])])],
@@ -130,10 +138,20 @@ export function parseRequest(json: string): AgentRequest {
     variables: Object.fromEntries(envVars.map(({ Name, Value }) => [Name, Value])),
     secrets: [
       AgentToken,
-      ...(GithubToken ? [GithubToken] : []),
+      ...[GithubToken, models.OpenAIToken, models.ClaudeToken].flatMap((token) => token || []),
       ...envVars.filter(({ IsSecret }) => IsSecret === true).map(({ Value }) => Value),
     ],
   };
+}
+
+function modelVariables(request: Partial<v.InferOutput<typeof Request>>): Record<string, string> {
+  const variables = {
+    OPENAI_BASE_URL: request.OpenAIEndpoint,
+    OPENAI_API_KEY: request.OpenAIToken,
+    ANTHROPIC_BASE_URL: request.ClaudeEndpoint,
+    ANTHROPIC_API_KEY: request.ClaudeToken,
+  };
+  return Object.fromEntries(Object.entries(variables).filter((entry): entry is [string, string] => Boolean(entry[1])));
 }
 
 function parse(json: string): v.InferOutput<typeof Request> {

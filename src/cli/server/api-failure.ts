@@ -1,3 +1,4 @@
+import { untrustedCodes } from '../../lib/authorities.ts';
 import { ExitCode, errorCode, UserError } from '../../lib/errors.ts';
 import { printableLine } from '../../lib/printable.ts';
 import { ApiError, ConnectionError, describeSkew, isAuthError, UnsendableError } from '../../plan42/errors.ts';
@@ -12,12 +13,12 @@ interface CertificateFailure {
 
 const certificateFailures: readonly CertificateFailure[] = [
   {
-    codes: /SELF_SIGNED|UNABLE_TO_(GET|VERIFY)/,
+    codes: untrustedCodes,
     problem: 'is not trusted',
     remedy: (isOwn) =>
       isOwn
-        ? 'Restart the server if its certificate is new. If a proxy answers for it, set NODE_EXTRA_CA_CERTS to a PEM file with the authority of the proxy.'
-        : 'Set NODE_EXTRA_CA_CERTS to a PEM file with the certificate of its authority.',
+        ? 'Restart the server if its certificate is new. If a proxy answers for it, let the system trust the authority of the proxy.'
+        : 'Let the system trust its certificate authority, or set SSL_CERT_FILE to a PEM file with it.',
   },
   {
     codes: /CERT_HAS_EXPIRED|CERT_NOT_YET_VALID/,

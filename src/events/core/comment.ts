@@ -32,8 +32,16 @@ export function taskToContinue(tasks: readonly EventTask[]): { task: EventTask }
   return { task };
 }
 
-/** Returns the index of the turn to create, or why there is none. */
-export function nextTurn(event: WantedEvent, last: PartialTurn | undefined): { turnIndex: number } | { stop: Ignored } {
+/**
+ * Returns the index of the turn to create, or why there is none.
+ * @param serverAheadMs - How far the clock of the server is ahead of GitHub's: turns have the time of the one, and comments that
+ *   of the other.
+ */
+export function nextTurn(
+  event: WantedEvent,
+  last: PartialTurn | undefined,
+  serverAheadMs: number,
+): { turnIndex: number } | { stop: Ignored } {
   if (last?.TurnIndex === undefined || last.TurnIndex === null)
     return { stop: ignored('task has no turn yet', 'warn') };
   const { turn } = event;
@@ -42,7 +50,7 @@ export function nextTurn(event: WantedEvent, last: PartialTurn | undefined): { t
     return { turnIndex: turn.turnIndex };
   }
   // Another machine of this runner reads the same feed.
-  const isLater = Date.parse(last.CreatedAt ?? '') >= Date.parse(event.at);
-  if (last.Prompt === turnPrompt && isLater) return { stop: ignored('turn has been created') };
+  const isLater = Date.parse(last.CreatedAt ?? '') - serverAheadMs >= Date.parse(event.at);
+  if (last.Prompt === turnPrompt && isLater) return { stop: ignored('the last turn was created after the comment') };
   return { turnIndex: last.TurnIndex + 1 };
 }

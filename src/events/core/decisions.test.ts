@@ -45,21 +45,31 @@ describe('a comment', () => {
   });
 
   test('leads to the turn after the last one', () => {
-    assert.deepEqual(nextTurn(event, { Version: 1, TurnIndex: 3 }), { turnIndex: 4 });
-    assert.deepEqual(nextTurn(event, undefined), { stop: { reason: 'task has no turn yet', level: 'warn' } });
+    assert.deepEqual(nextTurn(event, { Version: 1, TurnIndex: 3 }, 0), { turnIndex: 4 });
+    assert.deepEqual(nextTurn(event, undefined, 0), { stop: { reason: 'task has no turn yet', level: 'warn' } });
   });
 
   test('leads to one turn, also if the runner was killed at any point', () => {
     const begun = { ...event, turn: { taskId: 't', turnIndex: 4 } };
-    assert.deepEqual(nextTurn(begun, { Version: 1, TurnIndex: 3 }), { turnIndex: 4 });
-    for (const TurnIndex of [4, 5]) assert.ok('stop' in nextTurn(begun, { Version: 1, TurnIndex }));
+    assert.deepEqual(nextTurn(begun, { Version: 1, TurnIndex: 3 }, 0), { turnIndex: 4 });
+    for (const TurnIndex of [4, 5]) assert.ok('stop' in nextTurn(begun, { Version: 1, TurnIndex }, 0));
   });
 
   test('leads to one turn if two machines read it', () => {
     const ofOther = { Version: 1, TurnIndex: 4, Prompt: turnPrompt, CreatedAt: '2026-01-02T00:00:01Z' };
-    assert.ok('stop' in nextTurn(event, ofOther));
-    assert.deepEqual(nextTurn(event, { ...ofOther, CreatedAt: '2026-01-01T00:00:00Z' }), { turnIndex: 5 });
-    assert.deepEqual(nextTurn(event, { ...ofOther, Prompt: 'go on' }), { turnIndex: 5 });
+    assert.ok('stop' in nextTurn(event, ofOther, 0));
+    assert.deepEqual(nextTurn(event, { ...ofOther, CreatedAt: '2026-01-01T00:00:00Z' }, 0), { turnIndex: 5 });
+    assert.deepEqual(nextTurn(event, { ...ofOther, Prompt: 'go on' }, 0), { turnIndex: 5 });
+  });
+
+  test('is compared with a turn on one clock', () => {
+    const last = { Version: 1, TurnIndex: 4, Prompt: turnPrompt };
+    const [before, after] = ['2026-01-01T23:55:00Z', '2026-01-02T00:05:00Z'];
+    const minute = 60_000;
+    assert.deepEqual(nextTurn(event, { ...last, CreatedAt: after }, 10 * minute), { turnIndex: 5 });
+    assert.ok('stop' in nextTurn(event, { ...last, CreatedAt: after }, 4 * minute));
+    assert.ok('stop' in nextTurn(event, { ...last, CreatedAt: before }, -10 * minute));
+    assert.deepEqual(nextTurn(event, { ...last, CreatedAt: before }, -4 * minute), { turnIndex: 5 });
   });
 });
 

@@ -1,5 +1,6 @@
 /** The credential broker of a job: ends TLS for the hosts that credentials are for, and puts these into requests. */
-import { createSecureContext, getCACertificates, type SecureContext } from 'node:tls';
+import { createSecureContext, type SecureContext } from 'node:tls';
+import { contextWithSystem } from '../../lib/authorities.ts';
 import { formatError } from '../../lib/errors.ts';
 import { readCredentials, watchCredentials } from '../credentials.ts';
 import type { Refusal } from '../decide.ts';
@@ -92,16 +93,12 @@ export async function createBroker({ folder, policy, writeLine }: BrokerOptions)
   return {
     intercepts: ({ host, port }) => hosts.has(`${host.text} ${port}`),
     identity: createSecureContext({ cert: policy.certificate, key: policy.key, minVersion: 'TLSv1.2' }),
-    trust: createSecureContext({ ca: [...publicAuthorities(), ...(policy.trusted === '' ? [] : [policy.trusted])] }),
+    trust: contextWithSystem(policy.trusted === '' ? [] : [policy.trusted]),
     inject,
     noteStatus,
     noteDistrust,
     [Symbol.dispose]: () => watch[Symbol.dispose](),
   };
-}
-
-function publicAuthorities(): string[] {
-  return [...new Set([...getCACertificates('default'), ...getCACertificates('system')])];
 }
 
 /** Undefined also for what no header can have. */

@@ -66,7 +66,7 @@ function explain(error: unknown): unknown {
   const code = errorCode(cause) ?? '';
   if (!certificateCodes.test(code)) return new UnreachableError(`TLS failed (${code || 'unknown reason'})`, { cause });
   return new UnreachableError(
-    `its certificate is not valid (${code}). If it has a private authority, set network.ca_file of the runner`,
+    `its certificate is not valid (${code}). If it has a private authority, let the machine of the runner trust it, or set network.ca_file`,
     { cause },
   );
 }

@@ -329,6 +329,6 @@ describe('of a task', () => {
       // As the turn tells it: nothing twice.
       (error) => formatError(error) === 'cannot get the feedback on acme/app#5: GitHub did not respond within 0.1 s',
     );
-    await assert.rejects(ask('nonsense'), /nonsense#5: invalid repo name/);
+    await assert.rejects(ask('nonsense'), /nonsense#5: invalid repo format/);
   });
 });

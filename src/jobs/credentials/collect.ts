@@ -6,6 +6,7 @@ import type { Credential } from '../../gateway/policy.ts';
 import { UserError } from '../../lib/errors.ts';
 import { githubRules } from '../egress/github-rules.ts';
 import { hostsOfModelKey } from '../egress/model-entries.ts';
+import { currentModelKey, modelKeys } from '../model-providers.ts';
 
 export interface Secret {
   /** Says where it comes from. */
@@ -16,7 +17,7 @@ export interface Secret {
 }
 
 /** The configuration as it is now: its tokens may have changed since the runner started. */
-export type SecretConfig = Pick<Config, 'github' | 'jobs' | 'credentialTables'>;
+export type SecretConfig = Pick<Config, 'github' | 'jobs' | 'credentialTables' | 'runner' | 'modelMappings'>;
 
 export interface SecretSources {
   config: SecretConfig;
@@ -59,17 +60,26 @@ export function collectSecrets({ config, connection, request, env }: SecretSourc
     });
   });
   const names = new Set(tables.map(([, { variable }]) => variable));
-  const usual = [
-    ...[...ofJobs].map(([name, value]) => ({ name, value, source: jobVariable(name) })),
-    ...[...ofEnvironment].flatMap(([name, { value, isSecret }]) =>
-      isSecret ? [{ name, value, source: `environment.${name}` }] : [],
-    ),
-  ].flatMap(({ name, value, source }): Secret[] => {
-    const urls = hostsOfVariable(name, all, githubUrl);
-    if (urls === undefined || urls.length === 0 || names.has(name) || !isUsable(value)) return [];
-    return [{ name: source, value, targets: urls.flatMap(targetsOfUrl) }];
+  const usualTargets = (name: string, value: string, variables: ReadonlyMap<string, string>, url: URL) => {
+    if (names.has(name) || !isUsable(value)) return undefined;
+    const urls = hostsOfVariable(name, variables, url) ?? [];
+    return urls.length === 0 ? undefined : urls.flatMap(targetsOfUrl);
+  };
+  const ofOperator = [...ofJobs].flatMap(([name, value]): Secret[] => {
+    // A message must not choose the host that gets a secret of the configuration: without another host, no host gets it.
+    const url = connection?.connection.url ?? new URL('https://github.com');
+    const isKnown = usualTargets(name, value, all, githubUrl) !== undefined;
+    const targets = usualTargets(name, value, ofJobs, url) ?? (isKnown ? [] : undefined);
+    return targets === undefined ? [] : [{ name: jobVariable(name), value, targets }];
   });
-  return [...github, ...bound, ...usual];
+  const ofMessage = [...ofEnvironment].flatMap(([name, { value, isSecret }]): Secret[] => {
+    const targets = isSecret ? usualTargets(name, value, all, githubUrl) : undefined;
+    return targets === undefined ? [] : [{ name: `environment.${name}`, value, targets }];
+  });
+  const models = modelKeys(config, request).flatMap(({ name, value, urls }): Secret[] =>
+    isUsable(value) && urls.length > 0 ? [{ name, value, targets: urls.flatMap(targetsOfUrl) }] : [],
+  );
+  return [...github, ...models, ...bound, ...ofOperator, ...ofMessage];
 }
 
 /** The URLs of the hosts that a variable's secret is for by its name. Undefined or empty if the name does not say it. */
@@ -116,14 +126,15 @@ export function agentVariables({ config, request, env }: Omit<SecretSources, 'co
 
 /** The value of a secret in the configuration as it is now. Undefined if it is in none. */
 export function currentValue(name: string, config: SecretConfig, env: NodeJS.ProcessEnv): string | undefined {
-  const [, source, key = ''] = /^(github|jobs\.env)\.(.*)$/s.exec(name) ?? [];
+  const [, source, key = ''] = /^(github|jobs\.env|runner)\.(.*)$/s.exec(name) ?? [];
+  if (source === 'runner') return currentModelKey(name, config);
   if (source === 'github') return Object.hasOwn(config.github, key) ? config.github[key]?.token : undefined;
   const variable = source === undefined ? undefined : config.jobs.env.find((each) => each.name === key);
   return variable && (variable.value ?? env[key]);
 }
 
 /** Whether the configuration has, or had, the value of this secret. Others belong to a request. */
-export const isConfigured = (name: string) => /^(?:github|jobs\.env)\./.test(name);
+export const isConfigured = (name: string) => /^(?:github|jobs\.env|runner)\./.test(name);
 
 const jobVariable = (name: string) => `jobs.env.${name}`;
 

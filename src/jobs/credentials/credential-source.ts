@@ -8,6 +8,8 @@ import { collectSecrets, currentValue, isConfigured, type Secret, type SecretCon
 
 export interface CredentialSource {
   collect: (connection: Connection | undefined, request: Record<string, unknown>) => Secret[];
+  /** The configuration as it is now. */
+  current: () => SecretConfig;
   /** Uses a configuration that was read again, in later calls. */
   replace: (config: SecretConfig) => void;
   /** Gives the gateway of a running job the secrets as they are now. Resolves with whether any has changed. */
@@ -42,6 +44,7 @@ export function createCredentialSource(initial: SecretConfig, env: NodeJS.Proces
       const named = connection && name !== undefined ? { name, connection } : undefined;
       return collectSecrets({ config, connection: named, request, env });
     },
+    current: () => config,
     replace: (next) => {
       config = next;
     },

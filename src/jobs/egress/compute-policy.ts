@@ -7,9 +7,10 @@ import { showBlock } from '../../gateway/ip-address.ts';
 import type { AddressRule, EgressPolicy, Rule } from '../../gateway/policy.ts';
 import { UserError } from '../../lib/errors.ts';
 import { knownFields } from '../../plan42/fields.ts';
+import type { ModelHosts } from '../model-providers.ts';
 import { frontProxy } from './front-proxy.ts';
 import { githubRules } from './github-rules.ts';
-import { modelEntries } from './model-entries.ts';
+import { entriesOfUrl, modelEntries } from './model-entries.ts';
 import { serverRule } from './server-rule.ts';
 
 export interface EgressRequest {
@@ -19,6 +20,8 @@ export interface EgressRequest {
   allowedHosts: unknown;
   /** `EnvVars` of the environment, as received. */
   variables?: unknown;
+  /** The hosts of the models that the request names, after the configuration has replaced some. */
+  models?: readonly ModelHosts[];
   /** The server that the agent calls. */
   serverUrl: URL;
   /** The GitHub of the job. Only the configuration may name one in a private network; a request comes from outside. */
@@ -51,6 +54,11 @@ export function computePolicy(request: EgressRequest): EgressDecision {
   const ceiling = allowed?.flatMap((text) => parseEntry(text));
   const base = always.flatMap((text) => parseEntry(text));
   const models = modelEntries(config.jobs.env, request.env);
+  const providers = (request.models ?? []).map(({ source, isConfigured, urls }) => ({
+    source,
+    isConfigured,
+    entries: urls.flatMap((url) => entriesOfUrl(url)),
+  }));
   const remedies = remediesOf(ceiling !== undefined);
   const settings = {
     hosts: { name: 'AllowedHosts', privateRemedy: remedies.privateNamed, isTrusted },
@@ -75,12 +83,18 @@ export function computePolicy(request: EgressRequest): EgressDecision {
       ...base.filter(isHost).map((entry) => ruleOf(entry, settings.always, isExact(entry))),
       ...models.filter(isHost).map((entry) => ruleOf(entry, settings.env, isExact(entry))),
       ...intersect(ownModels.filter(isHost), ceiling, settings.variables).rules,
+      ...providers.flatMap(({ entries, source, isConfigured }) =>
+        isConfigured
+          ? entries.filter(isHost).map((entry) => ruleOf(entry, { name: source }, isExact(entry)))
+          : intersect(entries.filter(isHost), ceiling, { name: source, privateRemedy: remedies.privateNamed }).rules,
+      ),
       ...(github?.rules ?? []),
     ],
     addresses: [
       ...addressRules(ceiling ?? [], 'egress.allowed', true),
       ...addressRules(base, 'egress.always'),
       ...addressRules(models, 'jobs.env'),
+      ...providers.flatMap(({ entries, source, isConfigured }) => (isConfigured ? addressRules(entries, source) : [])),
       ...(isTrusted && ceiling === undefined ? addressRules(ownModels, 'EnvVars') : []),
       ...(github?.addresses ?? []),
     ],

@@ -15,19 +15,33 @@ function guardOf(fields: object, { url = 'https://github.com', table }: { url?: 
 describe('repositories', () => {
   const repositories = (fields: object) => guardOf(fields).rules.repositories;
 
-  test('of environment and task, with the branch of the task and that of a conflict', () => {
+  test('of the environment, with the branch of the task and that of a conflict', () => {
     assert.deepEqual(
       repositories({
         Environment: { Repos: ['Acme/App', 'acme/lib', 'local/x'], RepoURLs: { 'local/x': '/v1/x' } },
-        Task: { TaskId, RepoInfo: { 'Acme/App': { FeatureBranch: 'fix', TargetBranch: 'main' }, 'acme/old': {} } },
+        Task: {
+          TaskId,
+          RepoInfo: {
+            'Acme/App': { FeatureBranch: 'fix', TargetBranch: 'main' },
+            'acme/old': {},
+            'ACME/app': { FeatureBranch: 'other' },
+          },
+        },
         Turn: { TaskId, TurnIndex: 2 },
       }),
       [
-        { name: 'acme/app', branches: ['fix', 'fix-turn-2'] },
+        { name: 'acme/app', branches: ['fix', 'fix-turn-2', 'other', 'other-turn-2'] },
         { name: 'acme/lib', branches: ['plan42/*1234abcd', 'plan42/*1234abcd-turn-2'] },
-        { name: 'acme/old', branches: ['plan42/*1234abcd', 'plan42/*1234abcd-turn-2'] },
       ],
     );
+  });
+
+  test('of the task only if the environment names none', () => {
+    const names = (Environment?: object) =>
+      repositories({ Environment, Task: { TaskId, RepoInfo: { 'acme/added': {} } } }).map(({ name }) => name);
+    assert.deepEqual(names({ Repos: ['acme/app'] }), ['acme/app']);
+    assert.deepEqual(names({ Repos: ['local/x'], RepoURLs: { 'local/x': '/v1/x' } }), []);
+    for (const none of [undefined, {}, { Repos: null }, { Repos: [] }]) assert.deepEqual(names(none), ['acme/added']);
   });
 
   test('without a branch if it is that which the work goes into, or not the name of one', () => {

@@ -52,15 +52,22 @@ export function githubGuard({ url, table, invocation }: GuardRequest): GithubGua
   };
 }
 
-/** Those of environment and task that are on GitHub. Two spellings of one name are one repository. */
+/**
+ * Those of the environment that are on GitHub. Two spellings of one name are one repository. An agent can change the task: on
+ * some servers it could add a repository for its next turn. So those of the task only count if the environment names none.
+ */
 function repositoriesOf(invocation: InvokeAgentRequest | undefined): GithubRules['repositories'] {
   const { Task, Turn, Environment } = invocation ?? {};
   const info = Task?.RepoInfo ?? {};
-  const ofTask = { Repos: Object.keys(info), RepoURLs: Environment?.RepoURLs };
+  const { Repos, RepoURLs } = Environment ?? {};
+  const ofTask = mirroredRepos({ Repos: Object.keys(info), RepoURLs });
+  const ofEnvironment = mirroredRepos(Environment);
+  const isNamed = Array.isArray(Repos) && Repos.length > 0;
+  const named = new Set((isNamed ? ofEnvironment : ofTask).map(parseFullName));
   const branches = new Map<string, Set<string>>();
-  for (const spelled of [...mirroredRepos(Environment), ...mirroredRepos(ofTask)]) {
+  for (const spelled of [...ofEnvironment, ...ofTask]) {
     const name = parseFullName(spelled);
-    if (name === undefined) continue;
+    if (name === undefined || !named.has(name)) continue;
     const of = branches.get(name) ?? new Set();
     branches.set(name, of);
     for (const branch of branchesOf(info[spelled], Task?.TaskId ?? Turn?.TaskId, Turn?.TurnIndex)) of.add(branch);

@@ -32,15 +32,19 @@ export function modelEntries(variables: readonly Variable[], env: NodeJS.Process
     const entry = entryOfKey[name];
     if (entry !== undefined) return parseEntry(entry, name);
     const url = baseUrlOf(name, value);
-    if (url === undefined) return [];
-    const port = url.port || (url.protocol === 'https:' ? '443' : '80');
-    try {
-      return parseHostEntry(`${url.hostname}:${port}`, name);
-    } catch (error) {
-      if (error instanceof InvalidEntry) return [];
-      throw error;
-    }
+    return url === undefined ? [] : entriesOfUrl(url, name);
   });
+}
+
+/** @param label as for `parseEntry` */
+export function entriesOfUrl(url: URL, label?: string): Entry[] {
+  const port = url.port || (url.protocol === 'https:' ? '443' : '80');
+  try {
+    return parseHostEntry(`${url.hostname}:${port}`, label);
+  } catch (error) {
+    if (error instanceof InvalidEntry) return [];
+    throw error;
+  }
 }
 
 /** Hosts of models that everyone can use, beside those of the keys. Their APIs have the shape of OpenAI's. */

@@ -17,15 +17,23 @@ interface ModelRequest {
   limits: JobLimits;
   /** The variables that the agent gets. */
   variables: readonly (readonly [name: string, value: string])[];
+  /** The endpoints that the request names. */
+  endpoints?: readonly URL[];
   /** Hosts that are intercepted anyway, for credentials. */
   others: readonly InterceptedHost[];
 }
 
 /** Without a limit, only what is intercepted anyway is counted. Undefined if that is nothing. */
-export function modelPolicy({ config, limits, variables, others }: ModelRequest): JobModels | undefined {
+export function modelPolicy({
+  config,
+  limits,
+  variables,
+  endpoints = [],
+  others,
+}: ModelRequest): JobModels | undefined {
   const { max_tokens: maxTokens, max_cost: maxCost } = limits;
   const isLimited = maxTokens !== undefined || maxCost !== undefined;
-  const urls = [...modelUrls(variables), ...config.limits.modelHosts.map(parseModelHost)];
+  const urls = [...modelUrls(variables), ...endpoints, ...config.limits.modelHosts.map(parseModelHost)];
   const found = new Map(urls.flatMap((url) => hostOf(url) ?? []).map((each) => [keyOf(each), each]));
   const isIntercepted = new Set(others.map(keyOf));
   const counted = [...found.values()].filter((each) => isLimited || isIntercepted.has(keyOf(each)));

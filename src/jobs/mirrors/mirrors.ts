@@ -5,8 +5,8 @@
 import { randomUUID } from 'node:crypto';
 import { chmod, mkdir, rm, utimes } from 'node:fs/promises';
 import { dirname, join } from 'node:path';
-import { getCACertificates } from 'node:tls';
 import type { Connection } from '../../config/schema.ts';
+import { trustedAuthorities } from '../../lib/authorities.ts';
 import { readCaFile } from '../../lib/ca-file.ts';
 import { systemClock } from '../../lib/clock.ts';
 import { exists, freeSpace, move, writeDurably } from '../../lib/files.ts';
@@ -139,7 +139,7 @@ export class Mirrors implements AsyncDisposable {
     const { caFile, folder } = this.#options;
     if (caFile === undefined) return undefined;
     const path = join(folder, 'authorities.pem');
-    await writeDurably(path, [...getCACertificates('default'), readCaFile(caFile)].join('\n'));
+    await writeDurably(path, [...trustedAuthorities(), readCaFile(caFile)].join('\n'));
     return path;
   }
 }

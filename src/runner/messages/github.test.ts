@@ -139,8 +139,15 @@ describe('answers', () => {
     assert.deepEqual('Items' in answer && answer.Items, ['acme', 'octo']);
     assert.deepEqual(await ask('GetDefaultBranches', { Repos: null }), {
       Type: 'GetDefaultBranchesResponse',
-      Items: [],
-      ErrorMessage: null,
+      Items: null,
+      ErrorMessage: 'repos is required',
+      ErrorStatus: 400,
+    });
+    assert.deepEqual(await ask('GetDefaultBranches', { Repos: ['x'] }), {
+      Type: 'GetDefaultBranchesResponse',
+      Items: null,
+      ErrorMessage: 'invalid repo format "x": expected owner/repo',
+      ErrorStatus: 400,
     });
   });
 });

@@ -58,7 +58,7 @@ test('pings are answered while hundreds of listing messages hang', async (t) => 
     features: new Set(),
     slotHeaders: () => ({}),
     settings: { ...config.queues, drainTimeMs: 0 },
-    registry: await QueueRegistry.open(dir.path),
+    registry: await QueueRegistry.open(dir.path, { tenantId: 't', runnerId: 'r', url: new URL('https://server.test') }),
     health: new RunnerHealth(silentLogger),
     logger: silentLogger,
     onMessage: (message, { path: queue, privateKey, limiter }) =>

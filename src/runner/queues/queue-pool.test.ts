@@ -26,7 +26,7 @@ let isBusy: boolean;
 
 beforeEach(async () => {
   dir = await makeTempDir();
-  registry = await QueueRegistry.open(dir.path);
+  registry = await QueueRegistry.open(dir.path, { tenantId: 't', runnerId: 'r', url: new URL('https://server.test') });
   clock = new TestClock();
   client = new FakeQueueClient(clock);
   force = new AbortController();

@@ -104,6 +104,7 @@ export function createAppleRuntime({
       ...['--entrypoint', limits.entrypoint],
       job.image,
       ...agentArguments,
+      ...(job.agentSwitches ?? []),
     ];
   }
 

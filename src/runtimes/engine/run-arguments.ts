@@ -32,5 +32,6 @@ export function runArguments(
     job.image,
     ...(wall ? [limits.entrypoint] : []),
     ...agentArguments,
+    ...(job.agentSwitches ?? []),
   ];
 }

@@ -92,11 +92,13 @@ export function invokeAgentRequest(
   const key = { TenantID: tenant.TenantId, ConnectionID: connectionId ?? '' };
   const connection = store.githubConnections.find(key);
   const now = clock.date();
+  const task = store.tasks.find(turn);
   return {
     Type: 'InvokeAgentRequest',
-    Task: store.tasks.find(turn),
+    Task: task,
     Turn: turn,
-    Environment: environment,
+    // A runner lets an agent use the repositories that are named here. No agent adds others to its task on this server.
+    Environment: { ...environment, Repos: [...new Set([...environment.Repos, ...Object.keys(task?.RepoInfo ?? {})])] },
     Tenant: tenant,
     ...repositoryUrls(environment),
     ...(connection?.Private && { PrivateGithubConnectionID: connection.ConnectionID }),

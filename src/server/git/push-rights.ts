@@ -27,6 +27,19 @@ export function mayTurnPush(task: TaskBranches, repo: string, branch: string, tu
 }
 
 /**
+ * Returns a repository that an agent must not add to its task, because its next turn could then read it and push to it;
+ * undefined if there is none.
+ * @param named the repositories of the task's environment
+ */
+export function findForeignRepository(
+  task: TaskBranches,
+  update: Readonly<Record<string, RepoInfo>>,
+  named: readonly string[],
+): string | undefined {
+  return Object.keys(update).find((repo) => !Object.hasOwn(task.RepoInfo, repo) && !named.includes(repo));
+}
+
+/**
  * Returns the repository whose branches an agent must not change as in this update, because it could then push to them;
  * undefined if the update is allowed. The server itself limits the pushes to hosted repositories.
  * @param areOthersLimited whether something else limits the pushes to other repositories by the branches of the task

@@ -18,8 +18,8 @@ const { call } = plane;
 const { shortText, mediumText, longText } = limits;
 
 /** A turn that a runner has accepted, with its agent's token. */
-async function startAgent() {
-  const id = await plane.newTask();
+async function startAgent(Repos: string[], RepoInfo: object = {}) {
+  const id = await plane.newTask({ EnvironmentId: await plane.newEnvironment({ Repos }), RepoInfo });
   const task = `${plane.tenant}/tasks/${id}`;
   await eventually(async () => (await call('GET', task)).body.State === 'Executing');
   const token: string = runner.requests.find(({ Task }) => Task?.TaskId === id).AgentToken;
@@ -42,7 +42,7 @@ test('the largest task fits into a message', () => {
 });
 
 test('an agent cannot store large texts in its task or turn', async () => {
-  const { task, turn, patch } = await startAgent();
+  const { task, turn, patch } = await startAgent(['o/r', 'é'.repeat(shortText.max / 2)]);
   const texts: [path: string, body: (text: string) => object, max: number][] = [
     [task, (Title) => ({ Title }), shortText.max],
     [task, (Model) => ({ Model }), shortText.max],
@@ -68,11 +68,15 @@ test('an agent cannot store large texts in its task or turn', async () => {
 });
 
 test('all fields of an object have a limit together', async () => {
-  const { task, patch } = await startAgent();
+  const count = limits.task.max / shortText.max;
+  const { task, patch } = await startAgent(
+    ['o/r'],
+    Object.fromEntries(Array.from({ length: count }, (_, i) => [`o/r${i}`, {}])),
+  );
   const link = 'x'.repeat(shortText.max);
-  const repos = (count: number) =>
-    Object.fromEntries(Array.from({ length: count }, (_, i) => [`o/r${i}`, { PRLink: link, FeatureBranch: '' }]));
-  const rejected = await patch(task, { RepoInfo: repos(limits.task.max / shortText.max) });
+  const repos = (length: number) =>
+    Object.fromEntries(Array.from({ length }, (_, i) => [`o/r${i}`, { PRLink: link, FeatureBranch: '' }]));
+  const rejected = await patch(task, { RepoInfo: repos(count) });
   assert.equal(rejected.status, 413);
   assert.equal(rejected.body.Message, 'the Task is larger than 2.0 MiB with all its fields; shorten its texts');
   assert.equal((await patch(task, { RepoInfo: repos(400) })).status, 200);
@@ -102,7 +106,7 @@ test('deeply nested JSON is rejected', async () => {
 });
 
 test('a log that reaches its limit is cut, and its agent goes on', async () => {
-  const { turn, token, patch } = await startAgent();
+  const { turn, token, patch } = await startAgent([]);
   let version = (await call('GET', turn)).body.Version;
   const upload = async (Index: number, Message: string) => {
     const Logs = [{ Timestamp: '2025-01-01T00:00:00Z', Message }];

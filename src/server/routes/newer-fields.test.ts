@@ -21,9 +21,11 @@ test('fields of newer clients are kept and returned unchanged, also after a rest
   const { call, tenant } = plane;
   const environment = await plane.newEnvironment(newer);
   const task = await plane.newTask(newer);
-  const [runnerId, connection] = [randomUUID(), randomUUID()];
+  const [runnerId, connection, workstream, file] = [randomUUID(), randomUUID(), randomUUID(), randomUUID()];
   await call('PUT', `runners/${runnerId}`, { body: { Name: 'n', ...newer } });
   await call('PUT', `github-connections/${connection}`, { body: { Private: false, ...newer } });
+  await call('PUT', `workstreams/${workstream}`, { body: { Name: 'n', ...newer } });
+  await call('PUT', `files/${file}`, { body: { Name: 'n', Size: 1, ...newer } });
   const { Version } = (await call('GET', tenant)).body;
   await call('PATCH', tenant, { ifMatch: Version, body: newer });
   const turn = `tasks/${task}/turns/1`;
@@ -33,6 +35,7 @@ test('fields of newer clients are kept and returned unchanged, also after a rest
   assert.equal(second.status, 201, second.body.Message);
   await plane.restart();
   const paths = [tenant, `environments/${environment}`, `tasks/${task}`, `runners/${runnerId}`];
+  paths.push(`workstreams/${workstream}`, `files/${file}`);
   for (const path of [...paths, `github-connections/${connection}`, turn, `tasks/${task}/turns/2`]) {
     const { Newer, AutoPause } = (await call('GET', path)).body;
     assert.deepEqual({ Newer, AutoPause }, newer, path);

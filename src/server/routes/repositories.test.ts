@@ -335,6 +335,25 @@ describe('hosted repositories of an agent', () => {
     assert.equal(await patchAs(open, { 'o/r': { FeatureBranch: 'release', TargetBranch: 'main' } }), 200);
   });
 
+  it('and others are not added by an agent to its task', async () => {
+    const added = { FeatureBranch: '', TargetBranch: '' };
+    for (const environment of [{ AllowedHosts: ['example.com'] }, {}]) {
+      const agent = await newAgent(['o/r'], { 'o/of-task': added }, environment);
+      assert.deepEqual(agent.request.Environment.Repos, ['o/r', 'o/of-task']);
+      const patch = async (RepoInfo: object) => {
+        const path = `tasks/${agent.id}`;
+        const ifMatch = (await call('GET', path)).body.Version;
+        return call('PATCH', path, { token: agent.token, ifMatch, body: { RepoInfo } });
+      };
+      for (const other of ['o/secret', 'O/R', 'local/secret']) {
+        const refusal = await patch({ [other]: added });
+        assert.deepEqual([refusal.status, /may not add/.test(refusal.body.Message)], [403, true], other);
+      }
+      const own = { FeatureBranch: `plan42/x-${agent.id.slice(0, 8)}`, TargetBranch: 'main' };
+      assert.equal((await patch({ 'o/r': own, 'o/of-task': { ...own, PRNumber: 1 } })).status, 200);
+    }
+  });
+
   it('reject what is not a push of git', async () => {
     const name = await newHosted();
     const agent = await newAgent([`local/${name}`]);

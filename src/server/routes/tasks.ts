@@ -6,7 +6,7 @@ import { notFound } from '../core/errors.ts';
 import { Time } from '../core/time.ts';
 import { addTurn, type TurnDeps } from '../core/turns.ts';
 import { change, create, firstVersion, read, readUndeleted, requireVersion, softDelete } from '../core/versioned.ts';
-import { forbiddenBranchChange } from '../git/push-rights.ts';
+import { findForeignRepository, forbiddenBranchChange } from '../git/push-rights.ts';
 import {
   changesOf,
   optionalCount,
@@ -187,8 +187,8 @@ export function taskRoutes(deps: TaskDeps): Route[] {
 }
 
 /**
- * Runners limit the pushes of jobs whose network is limited to the branches of the task (docs/github.md). An agent must not
- * choose these for its next turn.
+ * Runners limit jobs whose network is limited to the repositories of environment and task, and their pushes to the branches
+ * of the task (docs/github.md). An agent must not choose these for its next turn, whose network may be limited.
  * @throws HttpError 403
  */
 export function requireOwnBranches(
@@ -201,6 +201,10 @@ export function requireOwnBranches(
   const network =
     LastTurnIndex === undefined ? undefined : turnNetworks.find({ TenantId, TaskId, TurnIndex: LastTurnIndex });
   const isLimited = (environment?.AllowedHosts.length ?? 0) > 0 || network?.Mode === 'Enforce';
+  const foreign = findForeignRepository(task, update, environment?.Repos ?? []);
+  if (foreign !== undefined) {
+    throw forbidden(`RepoInfo: an agent may not add ${foreign}, which neither its environment nor its task names`);
+  }
   const repo = forbiddenBranchChange(task, update, isLimited);
   if (repo !== undefined) throw forbidden(`RepoInfo: an agent may not change the branches of ${repo} like this`);
 }

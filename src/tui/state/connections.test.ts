@@ -48,8 +48,8 @@ describe('connections', () => {
     const driver = drive(filledFile).press('page-down').accept([work]).press('page-down', 'down', 'down');
     assert.equal(driver.state.focus, 'github:99:remove');
     driver.press('enter');
-    assert.equal(driver.state.focus, 'ok');
-    driver.press('enter');
+    assert.equal(driver.state.focus, 'openai_endpoint');
+    driver.press('page-down', 'enter');
     assert.deepEqual(driver.effects, [
       { type: 'save', edits: [{ type: 'unset', path: ['github', 'old'] }], goal: 'leave' },
     ]);

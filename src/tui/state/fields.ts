@@ -1,10 +1,10 @@
-import { type ConnectionForm, connectionKey, defaultGithubUrl } from '../form.ts';
+import { type ConnectionForm, connectionKey, defaultGithubUrl, isModelKey, modelKeys } from '../form.ts';
 import type { FieldId, State } from './state.ts';
 
 export interface FormField {
   id: FieldId;
   kind: 'text' | 'secret' | 'choice' | 'button';
-  /** `runner`, the key of a connection, or `buttons`. */
+  /** `runner`, the key of a connection, `models`, or `buttons`. */
   section: string;
 }
 
@@ -22,6 +22,9 @@ const runnerFields: readonly FormField[] = [
   { id: 'url', kind: 'text', section: 'runner' },
   { id: 'runtime', kind: 'choice', section: 'runner' },
 ];
+const models = modelKeys.map(
+  (id): FormField => ({ id, kind: id.endsWith('_token') ? 'secret' : 'text', section: 'models' }),
+);
 const buttons: readonly FormField[] = [
   { id: 'ok', kind: 'button', section: 'buttons' },
   { id: 'cancel', kind: 'button', section: 'buttons' },
@@ -36,7 +39,7 @@ export function fieldsOf(state: State): FormField[] {
     ];
     return stray ? texts.concat({ id: `github:${key}:remove`, kind: 'button', section: key }) : texts;
   });
-  return [...runnerFields, ...connections, ...buttons];
+  return [...runnerFields, ...connections, ...(state.validation.phase === 'valid' ? models : []), ...buttons];
 }
 
 export function focusedField(state: State): FormField {
@@ -73,6 +76,7 @@ export function connectionForm({ draft, base }: State, key: string): ConnectionF
 /** The text of a text field; empty for others. */
 export function textOf(state: State, id: FieldId): string {
   if (id === 'token' || id === 'url') return state.draft.runner[id];
+  if (isModelKey(id)) return state.draft.models[id];
   const part = connectionPart(id);
   return part === undefined ? '' : connectionForm(state, part.key)[part.name];
 }
@@ -82,6 +86,7 @@ export function withText(state: State, id: FieldId, value: string): State {
   if (id === 'token' || id === 'url') {
     return { ...state, draft: { ...draft, runner: { ...draft.runner, [id]: value } } };
   }
+  if (isModelKey(id)) return { ...state, draft: { ...draft, models: { ...draft.models, [id]: value } } };
   const part = connectionPart(id);
   if (part === undefined) return state;
   const form = { ...connectionForm(state, part.key), [part.name]: value };

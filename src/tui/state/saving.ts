@@ -1,5 +1,5 @@
-import { InvalidValue, serverUrl } from '../../config/kinds.ts';
-import type { ConnectionForm, FileForm } from '../form.ts';
+import { InvalidValue, type Kind, providerUrl, serverUrl } from '../../config/kinds.ts';
+import { type ConnectionForm, type FileForm, modelKeys } from '../form.ts';
 import { editsFor } from '../form-edits.ts';
 import { readinessNote } from '../readiness-note.ts';
 import { connectionsOf } from './fields.ts';
@@ -32,12 +32,16 @@ function findMistake(state: State): { id: FieldId; text: string } | undefined {
     if (reason !== undefined)
       return { id: `github:${key}:url`, text: `invalid server url of ${name}: it is ${reason}` };
   }
+  for (const id of modelKeys.filter((key) => key.endsWith('_endpoint'))) {
+    const reason = urlProblem(state.draft.models[id], providerUrl);
+    if (reason !== undefined) return { id, text: `invalid ${id}: it is ${reason}` };
+  }
   return undefined;
 }
 
-function urlProblem(url: string): string | undefined {
+function urlProblem(url: string, kind: Kind<unknown> = serverUrl): string | undefined {
   try {
-    serverUrl.fromToml(url);
+    kind.fromToml(url);
     return undefined;
   } catch (error) {
     if (error instanceof InvalidValue) return error.message;
@@ -64,6 +68,7 @@ export function onReloaded(state: State, base: FileForm): State {
   if (!base.exists && state.base.exists) return onFileGone(state, base);
   const { draft } = state;
   const runner = merge(draft.runner, state.base.runner, base.runner);
+  const models = merge(draft.models, state.base.models, base.models);
   const connections = [...draft.connections].map(([key, form]) => {
     const before = connectionIn(state.base, key);
     const after = connectionIn(base, key);
@@ -71,7 +76,7 @@ export function onReloaded(state: State, base: FileForm): State {
   });
   const other = runner.token !== draft.runner.token || runner.url !== draft.runner.url;
   const next: State = {
-    ...afterReading({ ...state, draft: { ...draft, runner, connections: new Map(connections) } }, base),
+    ...afterReading({ ...state, draft: { ...draft, runner, models, connections: new Map(connections) } }, base),
     conflict: false,
     validation: other ? { phase: 'none' } : state.validation,
     message: { kind: 'info', text: 'Read the file again. Your changes are kept and not saved yet.' },

@@ -120,7 +120,7 @@ export function initialState({ path, content, serverUrl, message }: Start): Stat
   return {
     path,
     base,
-    draft: { runner: { ...base.runner, url }, connections: new Map(), removed: [] },
+    draft: { runner: { ...base.runner, url }, models: base.models, connections: new Map(), removed: [] },
     tenant: [],
     runtimes: [],
     focus: 'token',

@@ -1,6 +1,7 @@
 /** The sections of the form, without scrolling. */
 import { type RuntimeName, runtimeNames } from '../../config/schema.ts';
 import { firstReady } from '../../runtimes/status.ts';
+import { type ModelKey, modelKeys } from '../form.ts';
 import { type ConnectionView, connectionsOf } from '../state/fields.ts';
 import { currentCheck } from '../state/github.ts';
 import type { State } from '../state/state.ts';
@@ -17,12 +18,27 @@ export function drawBody(state: State, columns: number): Line[] {
     ...(state.menu === undefined ? [] : menuLines(state, state.menu)),
     ...connections.flatMap((connection) => connectionLines(state, connection, columns)),
     ...(connections.length === 0 ? [emptyLine, { spans: [raw('   '), span(withoutConnections(state), 'dim')] }] : []),
+    ...modelLines(state, columns),
     emptyLine,
     {
       spans: [raw(' '), ...buttonSpans(state, 'ok', 'OK'), raw('  '), ...buttonSpans(state, 'cancel', 'Cancel')],
       fields: ['ok', 'cancel'],
     },
   ];
+}
+
+const modelLabels: Readonly<Record<ModelKey, string>> = {
+  openai_endpoint: 'OpenAI Endpoint',
+  openai_token: 'OpenAI Token',
+  claude_endpoint: 'Claude Endpoint',
+  claude_token: 'Claude Token',
+};
+
+function modelLines(state: State, columns: number): Line[] {
+  if (state.validation.phase !== 'valid') return [];
+  const line = (key: ModelKey) =>
+    textLine(state, key, { label: modelLabels[key], whenEmpty: 'as the server sends', columns });
+  return [emptyLine, heading('[runner: models of agents]'), ...modelKeys.map(line)];
 }
 
 function heading(text: string): Line {

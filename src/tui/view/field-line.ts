@@ -23,7 +23,7 @@ export function textLine(state: State, id: FieldId, { label, whenEmpty, columns,
   const behind = note === undefined ? [] : [raw(' '), note];
   const labels = labelSpans(state, id, label);
   const value = maskHidden(textOf(state, id));
-  const isSecret = id === 'token' || id.endsWith(':token');
+  const isSecret = /(?:^|[:_])token$/.test(id);
   if (state.focus === id) {
     const plain = isSecret && !state.revealed ? '*'.repeat(value.length) : value;
     const { text, cursor } = showText(plain, state.cursor, width);

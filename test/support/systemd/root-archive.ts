@@ -5,6 +5,7 @@ import { run } from '../engines/processes.ts';
 
 // The last two are for Node.js.
 const packages = [
+  'ca-certificates',
   'systemd',
   'systemd-sysv',
   'dbus-user-session',

@@ -6,12 +6,13 @@ import type { PruneOptions } from './prune.ts';
 
 const about = `
 Removes what is no longer needed, whether the runner is running or not:
-  - records and logs of jobs that finished longer ago than jobs.keep_finished
+  - records and logs of all finished jobs, or those that --older-than selects
   - containers of finished jobs
   - images pulled for jobs, except the most recently used ones (images.keep)
   - files left by a crash
 Keeps everything of running and waiting jobs, and everything that this runner
-has not created. The runner does the same every hour.
+has not created. The runner does the same every hour, but keeps finished jobs
+for jobs.keep_finished.
 
 Examples:
   plan42 runner job prune --dry-run
@@ -23,7 +24,7 @@ export function addPruneCommand(job: Command, context: CliContext): void {
     .option('--dry-run', 'print what would be removed, and remove nothing')
     .option(
       '--older-than <time>',
-      'minimum age of finished jobs to remove, such as 7d or 12h (default: jobs.keep_finished)',
+      'minimum age of finished jobs to remove, such as 7d or 12h (default: all of them)',
       toMs,
     )
     .option('--json', 'print {"dryRun", "removed", "bytes", "failures"} as JSON')

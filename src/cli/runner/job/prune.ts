@@ -60,7 +60,7 @@ async function collect(context: CliContext, options: PruneOptions, dryRun: boole
       instanceId,
       signal,
       now: () => systemClock.date().getTime(),
-      rules: { ...rules, keepFinishedMs: options.olderThan ?? rules.keepFinishedMs },
+      rules: { ...rules, keepFinishedMs: options.olderThan ?? 0 },
     },
     { dryRun },
   );

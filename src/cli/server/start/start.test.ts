@@ -133,7 +133,7 @@ describe('plan42 server start', () => {
       const elsewhere = await runCli(['server', 'task', 'list', '--server', url], { env });
       assert.match(
         elsewhere.stderr,
-        /^ERROR: cannot reach \S+: the server’s certificate is not trusted \(UNABLE_TO_\w+\)\. Set NODE_EXTRA_CA_CERTS to/,
+        /^ERROR: cannot reach \S+: the server’s certificate is not trusted \(UNABLE_TO_\w+\)\. Let the system trust its/,
       );
       assert.doesNotMatch(elsewhere.stderr, /network\.ca_file/);
     });

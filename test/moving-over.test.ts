@@ -1,0 +1,90 @@
+/** This runner in the place of the Go runner: with its configuration, options and log folder. */
+import assert from 'node:assert/strict';
+import { spawn } from 'node:child_process';
+import { once } from 'node:events';
+import { chmod, mkdir, readdir, readFile, writeFile } from 'node:fs/promises';
+import { join } from 'node:path';
+import { test } from 'node:test';
+import { parseToml } from '../src/config/toml/parse.ts';
+import { startControlPlane } from './support/control-plane.ts';
+import { requires } from './support/engines-client.ts';
+import { eventually } from './support/eventually.ts';
+import { runCli } from './support/run-cli.ts';
+import { jobIdOf, startTask, untilOver } from './support/tasks.ts';
+import { makeTempDir } from './support/temp-dir.ts';
+
+const runner = join(import.meta.dirname, '../bin/plan42-runner');
+
+test('a configuration of the Go runner works as it is, and stays one that the Go runner reads', async (t) => {
+  const engines = await requires(t, 'podman', 'registry');
+  if (!engines) return;
+  await using dir = await makeTempDir();
+  await using plane = await startControlPlane();
+  const config = join(dir.path, '.config/plan42-runner.toml');
+  const state = join(dir.path, '.local/state/plan42-runner');
+  await mkdir(join(dir.path, '.config'), { mode: 0o700 });
+  await mkdir(join(state, 'logs'), { recursive: true, mode: 0o700 });
+  await chmod(state, 0o700);
+  const oldLog = 'plan42-0b1fd9c9-9e0f-4f3c-9a51-111111111111-1.log';
+  await writeFile(join(state, 'logs', oldLog), 'an old job\n', { mode: 0o600 });
+  const written = `[runner]
+url = "${plane.server.url}"
+token = "${await plane.newToken()}"
+skip_ssl_verify = false
+runtime = "Podman"
+openai_endpoint = ""
+openai_token = ""
+
+[github]
+[github.my-github]
+name = "my-github"
+url = "https://github.com"
+connection_id = "3E3819C6-AEEB-493C-9A9D-13F87C3BA9B9"
+token = "ghp_0123456789"
+`;
+  await writeFile(config, written, { mode: 0o600 });
+  const podman = join(dir.path, 'its own podman');
+  await writeFile(podman, `#!/bin/sh\necho used >>'${dir.path}/used'\nexec podman "$@"\n`);
+  await chmod(podman, 0o755);
+
+  const env = { PATH: process.env['PATH'], HOME: dir.path, ...engines.podman.env };
+  const flags = ['--podman-path', podman, '--container-path', '/usr/local/bin/no-container'];
+  const child = spawn(runner, [...flags, '--set', 'queues.drain_time=300ms'], {
+    env,
+    stdio: ['ignore', 'ignore', 'pipe'],
+  });
+  let log = '';
+  child.stderr.setEncoding('utf8').on('data', (text: string) => {
+    log += text;
+  });
+  const exit = once(child, 'exit');
+  try {
+    await eventually(async () => log.includes('runner ready'), 20_000).catch(() => assert.fail(log));
+    const taskId = await startTask(plane, engines.images.agent, 'echo done');
+    const { turn } = await untilOver(plane, taskId);
+    assert.match(turn.ErrorMessage, /exit code 0/);
+    await eventually(async () => log.includes('job finished'));
+    const logs = await readdir(join(state, 'logs'));
+    assert.ok(logs.includes(`${jobIdOf(taskId)}.log`), logs.join());
+    assert.equal(await readFile(join(state, 'logs', oldLog), 'utf8'), 'an old job\n');
+    assert.match(await readFile(join(dir.path, 'used'), 'utf8'), /^used\n/);
+    const warnings = log.split('\n').filter((line) => / WARN /.test(line));
+    assert.deepEqual(
+      warnings.filter((line) => !line.includes('executable not found, using the one in PATH command=container')),
+      [],
+    );
+    assert.equal(warnings.length, 1);
+  } finally {
+    child.kill('SIGTERM');
+    await exit;
+  }
+  assert.equal(await readFile(config, 'utf8'), written);
+
+  // Edits by this program leave all that the Go runner knows as it was.
+  const set = await runCli(['runner', 'config', 'set', 'jobs.max_jobs=3', 'runner.no_websearch=true'], { env });
+  assert.equal(set.exitCode, 0, set.stderr);
+  const before = parseToml(written).values as Record<string, object>;
+  const after = parseToml(await readFile(config, 'utf8')).values as Record<string, object>;
+  assert.deepEqual(after['runner'], { ...before['runner'], no_websearch: true });
+  assert.deepEqual(after['github'], before['github']);
+});

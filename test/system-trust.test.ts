@@ -1,0 +1,76 @@
+/** A private certificate authority that only the system of a machine trusts, as `update-ca-certificates` makes it. */
+import assert from 'node:assert/strict';
+import { after, suite, test } from 'node:test';
+import { eventually } from './support/eventually.ts';
+import { SystemdMachine } from './support/systemd/machine.ts';
+import { tlsPair } from './support/tls-pair.ts';
+
+const checkout = '/opt/plan42';
+const url = 'https://localhost:7443';
+const githubUrl = 'https://localhost:8443';
+const config = (token: string) => `
+[runner]
+url = "${url}"
+token = "${token}"
+runtime = "host"
+
+[host]
+unisolated = true
+command = ["/bin/cat"]
+
+[github.work]
+url = "${githubUrl}"
+connection_id = "11111111-2222-4333-8444-555555555555"
+token = "github-token"
+`;
+
+suite('an authority in the system’s store', { timeout: 120_000 }, () => {
+  let machine: SystemdMachine | undefined;
+  after(() => machine?.[Symbol.asyncDispose]());
+
+  test('counts for the runner, all commands and GitHub', async (t) => {
+    machine = await SystemdMachine.boot(t, [checkout]);
+    if (!machine) return;
+    const m = machine;
+    const start = (name: string, ...command: string[]) =>
+      m.must(['systemd-run', `--unit=${name}`, '--quiet', ...command]);
+    const plan42 = `${checkout}/bin/plan42`;
+    await m.writeFile('/root/cert.pem', tlsPair.cert);
+    await m.writeFile('/root/key.pem', tlsPair.key);
+    const tls = ['--tls-cert', '/root/cert.pem', '--tls-key', '/root/key.pem'];
+    await start('server', plan42, 'server', 'start', '--listen', '127.0.0.1:7443', '--data', '/root/data', ...tls);
+    const node = `${checkout}/node_modules/node/bin/node`;
+    await start('github', node, `${checkout}/test/support/system-trust/github.ts`, '8443', 'github-token');
+    const admin = await eventually(async () => (await m.run(['cat', '/root/data/admin.json'])).stdout || undefined);
+    const env = { PLAN42_SERVER_TOKEN: JSON.parse(admin).tenantToken as string };
+    const createToken = () => m.run([plan42, 'server', 'token', 'create', '--server', url], { env });
+    const doctor = async (): Promise<Record<string, string>> => {
+      const { stdout } = await m.run([plan42, 'runner', 'doctor', '--json', '-c', '/root/runner.toml']);
+      const { checks } = JSON.parse(stdout) as { checks: { name: string; status: string }[] };
+      return Object.fromEntries(checks.map(({ name, status }) => [name, status]));
+    };
+
+    const refused = await createToken();
+    assert.match(refused.stderr, /certificate is not trusted \(DEPTH_ZERO_SELF_SIGNED_CERT\)\. Let the system trust/);
+    const owner = await m.must([plan42, 'server', 'token', 'create', '--data', '/root/data']);
+    await m.writeFile('/root/runner.toml', config(owner.trim()));
+    const before = await doctor();
+    assert.deepEqual([before['api'], before['github']], ['failed', 'failed'], JSON.stringify(before));
+
+    await m.must(['cp', '/root/cert.pem', '/usr/local/share/ca-certificates/private.crt']);
+    await m.must(['update-ca-certificates']);
+
+    const { exitCode, stdout, stderr } = await createToken();
+    assert.equal(exitCode, 0, stderr);
+    assert.match(stdout, /^p42r_/);
+    const checked = await doctor();
+    assert.deepEqual([checked['api'], checked['github']], ['ok', 'ok'], JSON.stringify(checked));
+    await start('runner', `${checkout}/bin/plan42-runner`, '-c', '/root/runner.toml', '--state-dir', '/root/state');
+    const journal = ['journalctl', '--unit=runner', '--no-pager', '--output=cat'];
+    await eventually(async () => /runner ready/.test(await m.must(journal)), 20_000);
+    // A task whose agent runs and ends: turns are updated over the same connections.
+    const follow = ['--image', 'any/agent', '--prompt', 'x', '--follow', '--server', url];
+    const task = await m.run([plan42, 'server', 'task', 'create', ...follow], { env });
+    assert.match(task.stdout + task.stderr, /The agent ended with exit code 0 without/);
+  });
+});
