@@ -2,10 +2,10 @@ import assert from 'node:assert/strict';
 import { displayWidth, truncate, wrapWords } from '../../src/lib/display-width.ts';
 import { errorCode, formatError, UserError } from '../../src/lib/errors.ts';
 import { JsonError, parseJson, requireBoundedJson, tryParseJson } from '../../src/lib/json.ts';
-import { parseMountTable } from '../../src/lib/mount-table.ts';
 import { createLogger } from '../../src/lib/logger.ts';
 import { isLoopback } from '../../src/lib/loopback.ts';
 import { parseLossless } from '../../src/lib/lossless-json.ts';
+import { parseMountTable } from '../../src/lib/mount-table.ts';
 import { nearest } from '../../src/lib/nearest.ts';
 import {
   escapeHidden,

@@ -14,10 +14,10 @@ export function parseMountTable(text: string): Mount[] {
   return text.split('\n').flatMap((line) => {
     const [id, , device, root, path] = line.split(' ');
     if (id === undefined || device === undefined || root === undefined || path === undefined) return [];
-    return [{ id, device, root: unescape(root), path: unescape(path) }];
+    return [{ id, device, root: unescapePath(root), path: unescapePath(path) }];
   });
 }
 
-function unescape(path: string): string {
+function unescapePath(path: string): string {
   return path.replaceAll(/\\(\d{3})/g, (_, octal) => String.fromCodePoint(Number.parseInt(octal, 8)));
 }
