@@ -32,6 +32,13 @@ const makeSecrets = () => ({
   registry: random('own+/='),
   gitlab: random('glpat-'),
 });
+/** Secrets of the runner and its machine, which no job gets in any form. */
+const makeBystanders = () => ({
+  proxy: random('proxy-'),
+  registryLogin: random('login-'),
+  otherGithub: random('ghp_'),
+  hostVariable: random('host-'),
+});
 const host = hostname().toLowerCase();
 
 async function setUp(t: TestContext, name: 'podman' | 'docker') {
@@ -41,13 +48,14 @@ async function setUp(t: TestContext, name: 'podman' | 'docker') {
   await using stack = new AsyncDisposableStack();
   const dir = stack.use(await makeTempDir());
   const secrets = makeSecrets();
+  const bystanders = makeBystanders();
   const git = stack.use(await startGitServer(join(dir.path, 'git'), { password: secrets.github }));
   await git.create('acme/app');
   await git.commit('acme/app', { 'README.md': 'An app\n' });
 
   /** Which secrets have come, by the path of the request. */
   const arrived = new Map<string, string>();
-  const valid = { github: secrets.github };
+  const valid = { github: secrets.github, refused: false };
   const listener: RequestListener = (request, response) => {
     const path = new URL(request.url ?? '', 'https://x').pathname;
     const shown = `${request.url} ${JSON.stringify(request.headers)}`.replace(
@@ -65,7 +73,9 @@ async function setUp(t: TestContext, name: 'podman' | 'docker') {
       request.pipe(sent);
       return;
     }
-    response.statusCode = path === '/api/v3/meta' && !arrived.has(path) ? 401 : 200;
+    const isRefused = path === '/api/v3/meta' && !arrived.has(path);
+    valid.refused ||= isRefused;
+    response.statusCode = isRefused ? 401 : 200;
     request.resume().once('end', () => response.end('{}'));
   };
   const certificates = issueCertificates([host], new Date());
@@ -98,6 +108,9 @@ async function setUp(t: TestContext, name: 'podman' | 'docker') {
 connection_id = "${connection}"
 url = "https://${host}:${code.port}"
 token = "${token}"
+[github.other]
+connection_id = "${randomUUID()}"
+token = "${bystanders.otherGithub}"
 [jobs]
 ca_file = "${ca}"
 entrypoint = "/given/agent.sh"
@@ -107,6 +120,7 @@ env = ${JSON.stringify(Object.entries(variables).map(([key, value]) => `${key}=$
 pull_policy = "if-not-present"
 [egress]
 mode = "enforce"
+proxy = "http://user:${bystanders.proxy}@127.0.0.1:9"
 always = ["${address}:${code.port}", "${address}:${model.port}"]
 [credentials.registry]
 variable = "REGISTRY_KEY"
@@ -122,11 +136,21 @@ hosts = ["${host}:${model.port}"]
   const proxies = Object.fromEntries(
     ['HTTPS_PROXY', 'HTTP_PROXY', 'https_proxy', 'http_proxy', 'ALL_PROXY', 'all_proxy'].map((key) => [key, '']),
   );
+  const login = join(dir.path, 'login');
+  await mkdir(login);
+  const auth = btoa(`user:${bystanders.registryLogin}`);
+  await writeFile(join(login, 'config.json'), JSON.stringify({ auths: { 'registry.invalid': { auth } } }));
+  const runnerToken = await plane.newToken();
   const options = {
     url: plane.server.url,
-    token: await plane.newToken(),
+    token: runnerToken,
     runtime: name,
-    env: { ...engineEnv, ...proxies, NODE_EXTRA_CA_CERTS: undefined },
+    env: {
+      ...{ ...engineEnv, ...proxies, NODE_EXTRA_CA_CERTS: undefined },
+      ...(name === 'docker' ? { DOCKER_CONFIG: login } : { REGISTRY_AUTH_FILE: join(login, 'config.json') }),
+      // The hosts of the test are reached without the proxy.
+      ...{ NO_PROXY: host, MY_HOST_TOKEN: bystanders.hostVariable },
+    },
   };
   const runner = stack.use(await RunnerProcess.start({ ...options, config: configOf(secrets.github) }));
   await runner.logged(/queue registered/);
@@ -144,7 +168,17 @@ hosts = ["${host}:${model.port}"]
   });
   const owned = stack.move();
   return {
-    ...{ plane, runner, secrets, arrived, valid, given, git, engineEnv },
+    ...{
+      plane,
+      runner,
+      secrets,
+      bystanders: { ...bystanders, runnerToken, registryAuth: auth },
+      arrived,
+      valid,
+      given,
+      git,
+      engineEnv,
+    },
     start: () => plane.newTask({ EnvironmentId, Title: 'keys', Prompt: `The token is ${secrets.npm}.` }),
     /** Changes the token in the configuration file. */
     replaceToken: async (token: string) => {
@@ -173,7 +207,7 @@ for (const name of ['podman', 'docker'] as const) {
     test('a job uses ten secrets and has none of them', { timeout: 300_000 }, async (t) => {
       await using setting = await setUp(t, name);
       if (!setting) return;
-      const { secrets, arrived, runner, given, git, valid, plane } = setting;
+      const { secrets, bystanders, arrived, runner, given, git, valid, plane } = setting;
       const taskId = await setting.start();
       const jobId = `plan42-${taskId}-1`;
       const log = () => readFile(join(runner.folder, 'state/logs', `${jobId}.log`), 'utf8').catch(() => '');
@@ -209,19 +243,33 @@ for (const name of ['podman', 'docker'] as const) {
       assert.match(await log(), /elsewhere 403/);
       const inspected = await run(name, ['inspect', jobId], { env: setting.engineEnv });
       const pid = Number((JSON.parse(inspected) as { State: { Pid: number } }[])[0]?.State.Pid);
-      const found = await scanJob(pid, { ...secrets, control: 'memory-control' }, [await log(), inspected]);
+      const found = await scanJob(pid, { ...secrets, ...bystanders, control: 'memory-control' }, [
+        await log(),
+        inspected,
+      ]);
       // The scan sees what is there.
       assert.ok(found.delete('control'));
       assert.deepEqual([...found], []);
 
+      // The token expires; then a new one is used by the running job.
       valid.github = random('ghp_');
-      await setting.replaceToken(valid.github);
-      await runner.logged(/credentials of job replaced/);
       await writeFile(join(given, 'again'), '');
+      await eventually(async () => valid.refused);
+      const replacedAt = performance.now();
+      await setting.replaceToken(valid.github);
       await eventually(async () => /^ended$/m.test(await log()));
+      const seconds = (performance.now() - replacedAt) / 1000;
+      t.diagnostic(`${name}: the new token was used after ${seconds.toFixed(2)} s`);
+      // Within 2 s, on a machine with nothing else to do.
+      assert.ok(seconds < 15, `${seconds} s`);
+      await runner.logged(/credentials of job replaced/);
       assert.match(await log(), /meta 200/);
       await untilOver(plane, taskId);
       // The lines of the gateway come last.
+      assert.match(
+        await log(),
+        /^plan42: credentials: \S+ refused the credential github\.work \(status 401\)\. If it has expired,/m,
+      );
       assert.match(
         await log(),
         /^plan42: network: refused \S+: a push to acme\/app: "refs\/heads\/main" \(not the branch of the task\)/m,

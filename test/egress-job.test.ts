@@ -88,7 +88,7 @@ async function setUp(t: TestContext, name: 'podman' | 'docker'): Promise<Setting
 
 // A carriage return becomes the escape of it that sed reads. The programs of the image have no resolver.
 const lines = 'echo GET http://evil.invalid/ HTTP/1.1; echo Host: evil.invalid; echo Connection: close; echo';
-const request = `@@(${lines}) | sed 's/$/\r/' | busybox nc 127.0.0.1 7043; exit 3@@`;
+const request = `@@(${lines}) | sed 's/$/\r/' | busybox nc 127.0.0.1 7043; echo after it; exit 3@@`;
 
 for (const name of ['podman', 'docker'] as const) {
   suite(name, () => {
@@ -119,7 +119,13 @@ for (const name of ['podman', 'docker'] as const) {
       assert.match(failed, /^plan42: network: refused evil\.invalid:80: no entry allows this host\. If agents/m);
       const [failedJob = ''] = /plan42-[\da-f-]{36}-1/.exec(failed) ?? [];
       const log = await setting.plan42('runner', 'job', 'logs', failedJob, ...state);
-      assert.match(log, /^plan42: network: refused evil\.invalid:80: no entry allows this host/m);
+      // While the agent runs, and before it gets the answer.
+      assert.match(
+        log,
+        /^plan42: network: refused evil\.invalid:80: no entry allows this host[^\n]*\n[\s\S]*^after it$/m,
+      );
+      // Not again when the job ends.
+      assert.doesNotMatch(log.slice(log.indexOf('after it')), /refused/);
     });
   });
 }

@@ -98,6 +98,13 @@ suite('packages', { timeout: 600_000 }, () => {
     await assertWallStands(t, [join(dir.path, 'rootfs/opt/bin/plan42')]);
   });
 
+  test('a runner of the Debian package builds the wall around a job', async (t) => {
+    if (!ready) return t.skip();
+    const root = join(dir.path, 'debian-root');
+    await run('dpkg-deb', ['--extract', named(/\.deb$/), root]);
+    await assertWallStands(t, [join(root, 'usr/bin/plan42')]);
+  });
+
   test('notices and the bill of materials list all components', async (t) => {
     if (!ready) return t.skip();
     const doc = join(dir.path, 'rootfs/opt/share/doc/plan42');

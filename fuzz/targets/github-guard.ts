@@ -1,5 +1,6 @@
 /** The guard of a GitHub: whatever passes is within the repositories and the branch of the task. */
 import assert from 'node:assert/strict';
+import { join } from 'node:path';
 import { Kind, parse, visit } from 'graphql';
 import { createGithubGuard } from '../../src/gateway/github-guard/guard.ts';
 import { guardedHosts } from '../../src/gateway/github-guard/hosts.ts';
@@ -101,11 +102,16 @@ export const targets: readonly Target[] = [
   },
   {
     covers: [
-      ...['request-path.ts#parseRequestPath', 'rules.ts#parseRepository', 'rules.ts#parseFullName', 'rules.ts#mayRead'],
+      ...[
+        '../request-path.ts#parseRequestPath',
+        'rules.ts#parseRepository',
+        'rules.ts#parseFullName',
+        'rules.ts#mayRead',
+      ],
       ...['hosts.ts#endpointOf', 'hosts.ts#guardedHosts', 'rest-routes.ts#findWrite', 'rest-routes.ts#isFreeRead'],
       ...['rest-routes.ts#isRepositoryRead', 'search-query.ts#isLimitedSearch', 'refuse.ts#notReadable'],
       ...['refuse.ts#notForAgents', 'body.ts#readJson', 'body.ts#jsonBody'],
-    ].map((name) => `gateway/github-guard/${name}`),
+    ].map((name) => join('gateway/github-guard', name)),
     maxKiB: 16,
     corpus: [
       'GET api.github.com /repos/acme/app/contents/a%2Fb?ref=main',

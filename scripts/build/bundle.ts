@@ -77,6 +77,7 @@ export const agentOptions = {
 /** Options for the gateway of a job: a small file of its own, because each job has a process of it. */
 export const gatewayOptions = {
   ...common,
+  plugins: [shimScriptsInside],
   entryPoints: { 'plan42-gateway': 'src/bin/plan42-gateway.ts' },
 } satisfies BuildOptions;
 

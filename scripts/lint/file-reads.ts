@@ -40,7 +40,7 @@ const mayOpen: Readonly<Record<string, readonly [names: string, reason: string]>
   'src/server/store/run-mark.ts': ['openSync', 'writes a file of the program itself'],
   'src/server/store/storage-health.ts': ['openSync', 'writes a file of the program itself'],
   'src/shim/launch.ts': ['open', 'opens the request, a file of the program itself; appends without waiting'],
-  'src/shim/processes.ts': ['open', 'opens a pipe without waiting'],
+  'src/shim/log-input.ts': ['openSync, readFileSync', 'opens a pipe without waiting; the kernel’s files of processes'],
   'src/shim/scripts.ts': ['readFileSync', 'the build replaces it'],
   'src/shim/state.ts': ['open', 'creates a file, or opens for reading and writing, which does not wait'],
 };

@@ -1,7 +1,7 @@
 import assert from 'node:assert/strict';
 import { describe, test } from 'node:test';
 import fc from 'fast-check';
-import { boolean, duration, hostPort, InvalidValue, serverUrl, word } from './kinds.ts';
+import { boolean, duration, hostPort, InvalidValue, number, serverUrl, word } from './kinds.ts';
 
 describe('durations', () => {
   for (const [text, ms] of [
@@ -101,4 +101,10 @@ test('booleans are booleans in the file, and words elsewhere', () => {
 test('a word has no white space', () => {
   assert.equal(word.fromText('/Plan42'), '/Plan42');
   for (const text of ['', ' ', 'a b', 'a\n']) assert.throws(() => word.fromText(text), InvalidValue);
+});
+
+test('a number may have grouped digits, as in the file', () => {
+  const kind = number(0, 1e9);
+  assert.equal(kind.fromText('20_000_000'), 20_000_000);
+  for (const text of ['_1', '1_', '1__0', '1_a']) assert.throws(() => kind.fromText(text), InvalidValue);
 });

@@ -40,7 +40,9 @@ function checkedAs<T>(fromToml: (value: unknown) => T, toToml: (text: string) =>
 }
 
 const same = <T>(value: T): T => value;
-const toNumber = (text: string): TomlValue => (text.trim() === '' ? text : Number(text));
+// Digits may be grouped as in the file: `20_000_000`.
+const toNumber = (text: string): TomlValue =>
+  text.trim() === '' ? text : Number(text.replaceAll(/(?<=\d)_(?=\d)/g, ''));
 const toBoolean = (text: string): TomlValue =>
   /^(true|1|yes|on)$/i.test(text) ? true : /^(false|0|no|off)$/i.test(text) ? false : text;
 // As in the file, `["a", "b, c"]`, or short, `a, b`. An IPv6 address with a port, `[::1]:80`, is of the short form.

@@ -46,6 +46,7 @@ const mayUseJsonParse = [
   'src/agent/turn/log-spool.ts',
   'src/jobs/titles.ts',
   'src/server/store/columns.ts',
+  'src/server/store/table.ts',
   'src/server/store/turn-networks.ts',
   // Runs in a container, without the program's modules.
   'src/runtimes/check/script.ts',

@@ -54,6 +54,7 @@ const usageCheckMs = 500;
 export async function runWarden({ folder, env, writeLine, signal }: WardenOptions): Promise<void> {
   const task = await readTask(folder);
   const { limits } = task;
+  const writeToLog = shim.createLogInput(task);
   const meter = createMeter({ ...task, job: task, env });
   await waitForLaunch(task, folder, signal);
   const done = new AbortController();
@@ -74,9 +75,9 @@ export async function runWarden({ folder, env, writeLine, signal }: WardenOption
     writeLine(`plan42: limits: cannot ${what}: ${formatError(error)}`);
   }
 
-  async function announce(text: string): Promise<void> {
+  function announce(text: string): void {
     const line = `plan42: limits: ${text}\n`;
-    if (await shim.writeToLog(task, line)) state.held = ignoreOutput(state.held, Buffer.byteLength(line));
+    if (writeToLog(line)) state.held = ignoreOutput(state.held, Buffer.byteLength(line));
     else writeLine(line.trimEnd());
   }
 
@@ -98,7 +99,7 @@ export async function runWarden({ folder, env, writeLine, signal }: WardenOption
   async function notice(notices: readonly LimitUse[]): Promise<void> {
     uses = [...uses.filter((old) => !notices.some(({ limit }) => limit === old.limit)), ...notices];
     await writeForAgent(folder, task, uses).catch((error: unknown) => report('write the file for the agent', error));
-    for (const use of notices) await announce(`80 % used: ${describeUse(use)}; the job ends at the limit`);
+    for (const use of notices) announce(`80 % used: ${describeUse(use)}; the job ends at the limit`);
     await meter.notify().catch((error: unknown) => report('send a signal to the agent', error));
   }
 
@@ -152,7 +153,7 @@ export async function runWarden({ folder, env, writeLine, signal }: WardenOption
       await retry(() => markReached(folder, use), 'record the limit');
       await writeForAgent(folder, task, [...uses.filter(({ limit }) => limit !== use.limit), use], use).catch(() => {});
       const wrapUp = `SIGTERM now, SIGKILL in ${task.wrapUpMs / 1000} s`;
-      await announce(`limit reached: ${describeUse(use)}; ${wrapUp}`);
+      announce(`limit reached: ${describeUse(use)}; ${wrapUp}`);
     }
     state.endingSinceMs ??= uptimeMs();
     await save();

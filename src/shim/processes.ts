@@ -1,12 +1,10 @@
 /** The processes of a shim and of its job, found by their command lines: process IDs are reused, a job's folder is not. */
-import { constants } from 'node:fs';
-import { open } from 'node:fs/promises';
 import { commandLine, listProcesses, type ProcessEntry, signalAll, treeOfGroup } from '../lib/processes.ts';
 import { readState, wasMachineRestarted } from './state.ts';
 
 /** The names under which a shim and its log writer run, each followed by the job's folder. */
 export const shimName = 'plan42-job';
-const logWriterName = 'plan42-job-log';
+export const logWriterName = 'plan42-job-log';
 
 /** Whether the process is the shim of this folder. */
 export async function isShim(pid: number, folder: string): Promise<boolean> {
@@ -24,31 +22,6 @@ export async function isRunning(folder: string): Promise<boolean> {
 export async function isLogWritten(folder: string): Promise<boolean> {
   const lines = await Promise.all((await listProcesses()).map(({ pid }) => commandLine(pid)));
   return lines.some((line) => line.includes(` ${logWriterName} ${folder} `));
-}
-
-/**
- * Writes lines into the log of a running job, between lines of its output. False if nothing writes that log, or on a system
- * without /proc. At most 4096 bytes, which a pipe takes as a whole.
- */
-export async function writeToLog({ folder }: { folder: string }, text: string): Promise<boolean> {
-  const lines = await Promise.all(
-    (await listProcesses()).map(async ({ pid }) => ({ pid, line: await commandLine(pid) })),
-  );
-  // A job whose client was lost has another writer, in a folder below.
-  const writers = lines.filter(({ line }) =>
-    [' ', '/'].some((end) => line.includes(` ${logWriterName} ${folder}${end}`)),
-  );
-  for (const { pid } of writers) {
-    try {
-      // The pipe from which it reads. If it is full, the output is more urgent.
-      await using pipe = await open(`/proc/${pid}/fd/0`, constants.O_WRONLY | constants.O_NONBLOCK);
-      await pipe.write(text);
-      return true;
-    } catch {
-      // It has exited, or is behind.
-    }
-  }
-  return false;
 }
 
 /**

@@ -9,7 +9,8 @@ export {
   stopCompanion,
 } from './companion.ts';
 export { type JobPaths, LaunchError, launch } from './launch.ts';
-export { isLogWritten, isRunning, isShim, killCommand, listJobProcesses, writeToLog } from './processes.ts';
+export { createLogInput, type LogInput } from './log-input.ts';
+export { isLogWritten, isRunning, isShim, killCommand, listJobProcesses } from './processes.ts';
 export { programCommand } from './program.ts';
 export { forget, launchedAtMs, readState, wasStarted } from './state.ts';
 export { type ShimExit, waitForExit, waitForStart } from './wait.ts';

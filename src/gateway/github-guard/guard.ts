@@ -1,10 +1,10 @@
 /** Limits a job to its task on its GitHub: git, Git LFS, REST, GraphQL, archives and files. */
 import type { Ask, Guard, InterceptedRequest, Verdict } from '../intercept/hooks.ts';
+import { parseRequestPath, type RequestPath, unclearPath } from '../request-path.ts';
 import { drain } from './body.ts';
 import { endpointOf } from './hosts.ts';
 import { createLookups, type Lookups } from './lookups.ts';
-import { refuseAsJson, refuseAsText, unclearPath } from './refuse.ts';
-import { parseRequestPath, type RequestPath } from './request-path.ts';
+import { refuseAsJson, refuseAsText } from './refuse.ts';
 import { reviewFiles } from './review-files.ts';
 import { reviewGraphql } from './review-graphql.ts';
 import { reviewRest } from './review-rest.ts';

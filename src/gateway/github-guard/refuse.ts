@@ -52,8 +52,3 @@ export function onlyTaskBranch({ setting }: GithubRules, { branches }: TaskRepos
 export function notForAgents({ setting }: GithubRules, what: string): Refused {
   return { what, remedy: `To allow it, set api = "any" in ${setting} of the runner.` };
 }
-
-export const unclearPath: Refused = {
-  what: 'the path can be read in more than one way',
-  remedy: 'Write it without dot segments, empty segments and escapes of escapes.',
-};

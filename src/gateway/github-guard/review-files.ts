@@ -1,8 +1,8 @@
 /** Decides about requests to the hosts that serve archives and files of repositories. */
 import type { InterceptedRequest, Verdict } from '../intercept/hooks.ts';
+import type { RequestPath } from '../request-path.ts';
 import { drain } from './body.ts';
 import { notReadable, quote, refuseAsText } from './refuse.ts';
-import type { RequestPath } from './request-path.ts';
 import { repositoryIn } from './review-web.ts';
 import { type GithubRules, mayRead } from './rules.ts';
 

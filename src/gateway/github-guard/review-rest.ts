@@ -1,11 +1,11 @@
 /** Decides about requests to GitHub's REST API. */
 import { valuesOf } from '../headers.ts';
 import type { Ask, InterceptedRequest, Refused, Respond, Verdict } from '../intercept/hooks.ts';
+import { methodOverrides, type RequestPath } from '../request-path.ts';
 import { drain, jsonBody, readJson } from './body.ts';
 import type { Endpoint } from './hosts.ts';
 import type { Lookups } from './lookups.ts';
 import { notForAgents, notOfTask, notReadable, quote, refuseAsJson } from './refuse.ts';
-import type { RequestPath } from './request-path.ts';
 import { findWrite, isFreeRead, isRepositoryRead, type Write } from './rest-routes.ts';
 import {
   type GithubRules,
@@ -29,9 +29,6 @@ export interface RestReview {
 /** The longest comment has 64 Ki characters. */
 const maxBodyBytes = 1024 * 1024;
 
-/** By which some servers take another method than that of the request. */
-const overrides = ['x-http-method-override', 'x-http-method', 'x-method-override'];
-
 export async function reviewRest(review: RestReview): Promise<Verdict> {
   const verdict = await decide(review);
   if (verdict.kind === 'respond') await drain(review.request.body);
@@ -43,7 +40,8 @@ async function decide(review: RestReview): Promise<Verdict> {
   const { method, rawHeaders } = request;
   const depth = endpoint.base.split('/').length - 1;
   const [segments, raw] = [path.segments.slice(depth), path.raw.slice(depth)];
-  const isOverridden = overrides.some((name) => valuesOf(rawHeaders, name).length > 0) || path.query.has('_method');
+  const isOverridden =
+    methodOverrides.some((name) => valuesOf(rawHeaders, name).length > 0) || path.query.has('_method');
   if (isOverridden)
     return refuse({ what: 'a method in place of that of the request', remedy: 'Use the method itself.' });
   const isRead = method === 'GET' || method === 'HEAD';

@@ -1,8 +1,8 @@
 /** Decides about requests to the host of web pages: git, Git LFS, and pages and archives of repositories. */
 import type { InterceptedRequest, Pass, Respond, Verdict } from '../intercept/hooks.ts';
+import type { RequestPath } from '../request-path.ts';
 import { drain, jsonBody, readJson } from './body.ts';
 import { notOfTask, notReadable, quote, refuseAsJson, refuseAsText } from './refuse.ts';
-import type { RequestPath } from './request-path.ts';
 import { reviewPush } from './review-push.ts';
 import { type GithubRules, mayRead, parseRepository, taskRepository } from './rules.ts';
 

@@ -14,9 +14,12 @@ const free = /(\/count_tokens|\/input_tokens|:countTokens|\/responses\/[^/]+\/ca
 /** Programs of Anthropic send this beside their calls of models. */
 const telemetry = /^\/api\//;
 
+/** Methods of calls that use no tokens. */
+export const withoutBody: ReadonlySet<string> = new Set(['GET', 'HEAD', 'OPTIONS', 'DELETE']);
+
 /** Undefined for a call that uses no tokens; `unknown` if it may use some that cannot be counted. */
 export function callKind(method: string, path: string, host = ''): CallKind | 'unknown' | undefined {
-  if (method === 'GET' || method === 'HEAD' || method === 'OPTIONS' || method === 'DELETE') return undefined;
+  if (withoutBody.has(method)) return undefined;
   const [plain = ''] = path.split('?', 1);
   if (free.test(plain) || (host === 'api.anthropic.com' && telemetry.test(plain))) return undefined;
   return kinds.find(([ending]) => ending.test(plain))?.[1] ?? 'unknown';

@@ -6,13 +6,15 @@ import type {
   Guard,
   InterceptedRequest,
   Pass,
+  Refused,
   Respond,
   ResponseHead,
   ResponseTap,
   Verdict,
 } from '../intercept/hooks.ts';
 import type { ModelPolicy } from '../policy.ts';
-import { type CallKind, callKind, modelInPath, providerOf } from './call-kind.ts';
+import { methodOverrides, parseRequestPath, unclearPath } from '../request-path.ts';
+import { type CallKind, callKind, modelInPath, providerOf, withoutBody } from './call-kind.ts';
 import type { Ledger } from './ledger.ts';
 import { createUsageReader } from './read-usage.ts';
 import { readRequestBody } from './request-body.ts';
@@ -45,6 +47,8 @@ export function createModelGuard({ policy, ledger, writeLine }: ModelGuardOption
   async function review(request: InterceptedRequest): Promise<Verdict> {
     const { host, path } = request;
     const kind = callKind(request.method, path, host);
+    const unclear = isLimited ? whyUnclear(request) : undefined;
+    if (unclear !== undefined) return refuse(request, unclear.what, unclear.remedy);
     if (kind === undefined) return { kind: 'pass' };
     if (kind === 'unknown')
       return isLimited ? refuse(request, 'this call of a model cannot be counted', remedies.other) : { kind: 'pass' };
@@ -132,6 +136,19 @@ export function createModelGuard({ policy, ledger, writeLine }: ModelGuardOption
 
   // Nothing that passes in a WebSocket is counted.
   return { review, passesWebSockets: !isLimited };
+}
+
+/** Why a server may take the request for another call than it is taken for here. */
+function whyUnclear({ method, path, rawHeaders }: InterceptedRequest): Refused | undefined {
+  const read = parseRequestPath(path);
+  if (read === undefined) return unclearPath;
+  const has = (name: string) => valuesOf(rawHeaders, name).some((value) => value !== '0');
+  if (methodOverrides.some(has) || read.query.has('_method'))
+    return { what: 'a method in place of that of the request', remedy: 'Use the method itself.' };
+  const hasBody = has('content-length') || has('transfer-encoding');
+  if (withoutBody.has(method) && hasBody)
+    return { what: `a ${method} with a body cannot be counted`, remedy: 'Send it without a body.' };
+  return undefined;
 }
 
 const remedies = {

@@ -2,6 +2,7 @@ import assert from 'node:assert/strict';
 import { appendFile, mkdtemp, rm } from 'node:fs/promises';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
+import { Readable } from 'node:stream';
 import { describe, test } from 'node:test';
 import { startBrokeredGateway, startSecureHost } from '../../../test/support/broker.ts';
 import { seededRandom } from '../../../test/support/random.ts';
@@ -9,6 +10,7 @@ import { readTextIfExists } from '../../lib/read-file.ts';
 import type { ModelPolicy } from '../policy.ts';
 import { type CallKind, callKind, modelInPath } from './call-kind.ts';
 import { type LedgerEntry, openLedger, parseUsage, usageFile } from './ledger.ts';
+import { createModelGuard } from './model-guard.ts';
 import { createUsageReader } from './read-usage.ts';
 import { createResponseObjects } from './response-objects.ts';
 import { costOf, findPrice, tokensOf, type Usage } from './usage.ts';
@@ -251,6 +253,37 @@ test('usage survives the gateway, also with half a line at its end', async () =>
   const { totals } = await openLedger(dir.path);
   assert.deepEqual([tokensOf(totals), totals.cost, totals.calls], [13, 3, 4]);
   assert.equal(parseUsage('nonsense\n{}\n').length, 0);
+});
+
+test('a limited job makes no call that its host may take for another one', async () => {
+  const path = await mkdtemp(join(tmpdir(), 'plan42-ledger-'));
+  await using dir = { path, [Symbol.asyncDispose]: () => rm(path, { recursive: true }) };
+  const ledger = await openLedger(dir.path);
+  const review = async (line: string, headers: readonly string[], limits: { maxTokens?: number }) => {
+    const guard = createModelGuard({ policy: { ...limits, prices: {} }, ledger, writeLine: () => {} });
+    const [method = '', target = ''] = line.split(' ');
+    const host = line.includes('/api/') ? 'api.anthropic.com' : 'model.example';
+    const request = { method, path: target, host, port: 443, rawHeaders: headers, body: Readable.from([]) };
+    return (await guard.review(request, () => Promise.reject(new Error('asked')))).kind;
+  };
+  const odd: [line: string, ...headers: string[]][] = [
+    ['POST /v1/chat/completions#/count_tokens'],
+    ['POST /api/../v1/messages'],
+    ['POST /api/%2e%2e/v1/messages'],
+    ['POST /api//v1/messages'],
+    ['POST /v1/messages;/count_tokens'],
+    ['GET /v1beta/models/m:generateContent', 'X-HTTP-Method-Override', 'POST'],
+    ['GET /v1beta/models/m:generateContent?_method=POST'],
+    ['GET /v1/chat/completions', 'Content-Length', '20'],
+    ['DELETE /v1/chat/completions', 'Transfer-Encoding', 'chunked'],
+  ];
+  for (const [line, ...headers] of odd) {
+    assert.equal(await review(line, headers, { maxTokens: 10 }), 'respond', line);
+    assert.equal(await review(line, headers, {}), 'pass', line);
+  }
+  const plain = ['GET /v1/models', 'POST /v1/messages/count_tokens', 'POST /api/event_logging/batch'];
+  for (const line of [...plain, 'POST /v1/messages?beta=true', 'DELETE /v1/files/file-1'])
+    assert.equal(await review(line, ['Content-Length', '0'], { maxTokens: 10 }), 'pass', line);
 });
 
 /** A model behind the gateway of a job, which responds as the cases say, in turn. */

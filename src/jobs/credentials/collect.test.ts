@@ -53,6 +53,28 @@ test('a token of the request is for the GitHub that it names', () => {
   assert.deepEqual(collect('', { GithubToken: '' }), {});
 });
 
+test('a message does not choose the host of a secret of the configuration', () => {
+  const message = {
+    GithubURL: 'https://evil.example',
+    ...withVariables(
+      ...['OPENAI_BASE_URL', 'AZURE_OPENAI_ENDPOINT'].map((Name) => ({ Name, Value: 'https://evil.example' })),
+      { Name: 'GH_HOST', Value: 'evil.example' },
+      { Name: 'MISTRAL_API_KEY', Value: 'key-of-the-message', IsSecret: true },
+      { Name: 'MISTRAL_API_BASE', Value: 'https://models.example' },
+    ),
+  };
+  const keys = ['OPENAI_API_KEY', 'AZURE_OPENAI_API_KEY', 'GH_TOKEN', 'GH_ENTERPRISE_TOKEN'];
+  assert.deepEqual(collect(jobEnv(...keys.map((name) => `${name}=of-the-operator`)), message), {
+    'jobs.env.OPENAI_API_KEY': 'of-the-operator api.openai.com:443',
+    'jobs.env.AZURE_OPENAI_API_KEY': 'of-the-operator ',
+    'jobs.env.GH_TOKEN': `of-the-operator ${onTls(githubCom)}`,
+    'jobs.env.GH_ENTERPRISE_TOKEN': 'of-the-operator ',
+    'environment.MISTRAL_API_KEY': 'key-of-the-message models.example:443',
+  });
+  const own = jobEnv('AZURE_OPENAI_API_KEY=of-the-operator', 'AZURE_OPENAI_ENDPOINT=https://own.example');
+  assert.equal(collect(own, message)['jobs.env.AZURE_OPENAI_API_KEY'], 'of-the-operator own.example:443');
+});
+
 test('the key of a model is for its provider, or for the URL in another variable', () => {
   const env = { OPENAI_API_KEY: 'sk-of-the-runner' };
   assert.deepEqual(collect(jobEnv('ANTHROPIC_API_KEY=sk-ant-123', 'OPENAI_API_KEY', 'EDITOR=vi'), {}, env), {

@@ -60,20 +60,26 @@ export function collectSecrets({ config, connection, request, env }: SecretSourc
     });
   });
   const names = new Set(tables.map(([, { variable }]) => variable));
-  const usual = [
-    ...[...ofJobs].map(([name, value]) => ({ name, value, source: jobVariable(name) })),
-    ...[...ofEnvironment].flatMap(([name, { value, isSecret }]) =>
-      isSecret ? [{ name, value, source: `environment.${name}` }] : [],
-    ),
-  ].flatMap(({ name, value, source }): Secret[] => {
-    const urls = hostsOfVariable(name, all, githubUrl);
-    if (urls === undefined || urls.length === 0 || names.has(name) || !isUsable(value)) return [];
-    return [{ name: source, value, targets: urls.flatMap(targetsOfUrl) }];
+  const usualTargets = (name: string, value: string, variables: ReadonlyMap<string, string>, url: URL) => {
+    if (names.has(name) || !isUsable(value)) return undefined;
+    const urls = hostsOfVariable(name, variables, url) ?? [];
+    return urls.length === 0 ? undefined : urls.flatMap(targetsOfUrl);
+  };
+  const ofOperator = [...ofJobs].flatMap(([name, value]): Secret[] => {
+    // A message must not choose the host that gets a secret of the configuration: without another host, no host gets it.
+    const url = connection?.connection.url ?? new URL('https://github.com');
+    const isKnown = usualTargets(name, value, all, githubUrl) !== undefined;
+    const targets = usualTargets(name, value, ofJobs, url) ?? (isKnown ? [] : undefined);
+    return targets === undefined ? [] : [{ name: jobVariable(name), value, targets }];
+  });
+  const ofMessage = [...ofEnvironment].flatMap(([name, { value, isSecret }]): Secret[] => {
+    const targets = isSecret ? usualTargets(name, value, all, githubUrl) : undefined;
+    return targets === undefined ? [] : [{ name: `environment.${name}`, value, targets }];
   });
   const models = modelKeys(config, request).flatMap(({ name, value, urls }): Secret[] =>
     isUsable(value) && urls.length > 0 ? [{ name, value, targets: urls.flatMap(targetsOfUrl) }] : [],
   );
-  return [...github, ...models, ...bound, ...usual];
+  return [...github, ...models, ...bound, ...ofOperator, ...ofMessage];
 }
 
 /** The URLs of the hosts that a variable's secret is for by its name. Undefined or empty if the name does not say it. */

@@ -54,7 +54,7 @@ export class QueueRegistry {
     // Earlier versions wrote empty files.
     if (text === '') return true;
     const { success, output } = v.safeParse(Entry, tryParseJson(text ?? ''));
-    return success && isDeepStrictEqual(output, JSON.parse(this.#entry));
+    return success && isDeepStrictEqual(output, tryParseJson(this.#entry));
   }
 
   // A failed write is ignored: the server's health checks remove such a queue later.

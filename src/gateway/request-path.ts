@@ -1,5 +1,7 @@
 /** The path of a request, read so that no server can read another one. */
 
+import type { Refused } from './intercept/hooks.ts';
+
 export interface RequestPath {
   /** Without the query. */
   path: string;
@@ -45,3 +47,12 @@ function decode(segment: string): string | undefined {
   const isUnclear = text.split('/').some((part) => part === '' || part === '.' || part === '..');
   return isUnclear || /[\p{Cc}\\;]|%[\da-f]{2}/iu.test(text) ? undefined : text;
 }
+
+/** For a path that has more than one meaning. */
+export const unclearPath: Refused = {
+  what: 'the path can be read in more than one way',
+  remedy: 'Write it without dot segments, empty segments and escapes of escapes.',
+};
+
+/** By which some servers take another method than that of the request. */
+export const methodOverrides = ['x-http-method-override', 'x-http-method', 'x-method-override'] as const;
