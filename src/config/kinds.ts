@@ -23,7 +23,7 @@ export interface Kind<T> {
   /** The value as you would write it into the file. */
   show(value: T): TomlValue;
   /** Returns a value as it counts, such as in lower case. Absent if it counts as it is written. */
-  simplify?(value: unknown): unknown;
+  readonly simplify?: (value: unknown) => unknown;
 }
 
 function kind<T>(

@@ -28,7 +28,7 @@ export function settingReader(file: ConfigFile, env: NodeJS.ProcessEnv): (settin
   const { values } = parseToml(file.content ?? '');
   return (setting) => {
     const { field, path } = setting;
-    const simplify = field.kind.simplify ?? ((value) => value);
+    const { simplify = (value: unknown) => value } = field.kind;
     const name = variableOf(setting);
     const variable = name === undefined ? undefined : env[name] || undefined;
     if (variable !== undefined) return { setting, value: simplify(field.kind.toToml(variable)), origin: 'environment' };
