@@ -42,6 +42,16 @@ test('a running runner reports whether it uses the change', async () => {
   await runner.logged(/GitHub connections replaced/);
   await runner.logged(/WARN.*github\.work\.connection_id is not a UUID/i);
 
+  const models = await set(
+    'set',
+    'runner.openai_endpoint=https://models.example.com',
+    'runner.no_websearch=false',
+    '-c',
+    file,
+  );
+  assert.match(models, /^Saved \S+\. The running runner has applied the change\.$/m);
+  await runner.logged(/model settings replaced/);
+
   const later = await set('set', 'jobs.pids=99', 'github.work.name=w', '-c', file);
   assert.match(later, /Restart the runner to apply jobs\.pids: "plan42 runner stop"/);
   const { stdout } = await run(executable, ['runner', 'config', 'unset', 'github.work', '-c', file, '--json'], { env });

@@ -22,6 +22,8 @@ export interface Kind<T> {
   toToml(text: string): TomlValue;
   /** The value as you would write it into the file. */
   show(value: T): TomlValue;
+  /** Returns a value as it counts, such as in lower case. Absent if it counts as it is written. */
+  readonly simplify?: (value: unknown) => unknown;
 }
 
 function kind<T>(
@@ -291,6 +293,7 @@ export function lowerCased<T>(kind: Kind<T>): Kind<T> {
   const simplify = (value: unknown) => (typeof value === 'string' ? value.trim().toLowerCase() : value);
   return {
     ...kind,
+    simplify,
     fromToml: (given) => kind.fromToml(simplify(given)),
     fromText: (given) => kind.fromText(given.trim().toLowerCase()),
   };

@@ -364,8 +364,27 @@ describe('settings on the command line', () => {
     );
     const { problems } = read({ flags: { 'runner.token': 'p42r_secret' } });
     assert.equal(problems[0]?.severity, 'error');
-    assert.match(problems[0].message, /runner\.token/);
-    assert.doesNotMatch(JSON.stringify(problems), /secret/);
+    assert.equal(
+      problems[0].message,
+      '--set does not accept runner.token, because it is a secret. Pipe it in: "… | plan42 runner config set runner.token". ' +
+        'Or set PLAN42_RUNNER_TOKEN',
+    );
+    assert.match(
+      read({ flags: { 'runner.openai_token': 'x' } }).problems[0]?.message ?? '',
+      /PLAN42_RUNNER_OPENAI_TOKEN$/,
+    );
+    assert.doesNotMatch(JSON.stringify(problems), /p42r_secret/);
+  });
+
+  test('of model mappings are read from the file only', () => {
+    const { problems } = read({ env: { PLAN42_RUNNER_MODEL_MAPPINGS: 'x' } });
+    assert.deepEqual(problems, [
+      {
+        severity: 'warning',
+        message:
+          'PLAN42_RUNNER_MODEL_MAPPINGS in the environment is ignored: set [runner.model_mappings."MODEL"] in the file',
+      },
+    ]);
   });
 
   test('must exist', () => {

@@ -54,6 +54,8 @@ export function parseConfig(sources: Sources): ParsedConfig {
   values['github'] = readConnections(document, problems);
   values['credentialTables'] = readCredentialTables(document, problems);
   values['modelMappings'] = readModelMappings(document, problems);
+  const mappingsVariable = environmentVariable('runner', mappingsKey);
+  if (sources.env[mappingsVariable]) problems.push(ignoredVariable(mappingsVariable));
   values['prices'] = readPrices(document, problems);
   problems.push(...unknownTables(document), ...unknownFlags(sources.flags));
   const config = values as Config;
@@ -190,6 +192,11 @@ function readCredentialTables(document: TomlDocument, problems: Problem[]): Reco
 
 const mappingsKey = 'model_mappings';
 
+const ignoredVariable = (name: string): Problem => ({
+  severity: 'warning',
+  message: `${name} in the environment is ignored: set [runner.${mappingsKey}."MODEL"] in the file`,
+});
+
 /** With a mistake in one of them, no runner starts: agents would use another model. */
 function readModelMappings(document: TomlDocument, problems: Problem[]): Record<string, ModelMapping> {
   const path = ['runner', mappingsKey];
@@ -302,10 +309,23 @@ function unknownFlags(flags: ReadonlyMap<string, string>): Problem[] {
   return [...flags.keys()]
     .filter((name) => !known.includes(name))
     .map((name) => {
+      const variable = secretVariable(name);
+      if (variable !== undefined) {
+        const ways = `Pipe it in: "… | plan42 runner config set ${name}". Or set ${variable}`;
+        return { severity: 'error', message: `--set does not accept ${name}, because it is a secret. ${ways}` };
+      }
       const guess = nearest(name, known);
       const hint = guess === undefined ? '' : `, did you mean "${guess}"?`;
       return { severity: 'error', message: `unknown setting "${name}"${hint}` };
     });
+}
+
+/** The variable of a secret setting; undefined for all other names. */
+function secretVariable(name: string): string | undefined {
+  const [table = '', key = ''] = name.split('.');
+  const fields = Object.entries<Fields>(tables).find(([known]) => known === table)?.[1] ?? {};
+  const isSecret = Object.values(fields).some((field) => field.secret && `${table}.${field.key}` === name);
+  return isSecret ? environmentVariable(table, key) : undefined;
 }
 
 /** The settings that `--set` accepts: all but secrets, which must not be on a command line. */

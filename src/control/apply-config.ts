@@ -61,9 +61,19 @@ function nextStep(later: readonly string[]): string {
   return `If the runner is running, restart it to apply the change: ${restart}.`;
 }
 
+const modelKeys = [
+  'openai_endpoint',
+  'openai_token',
+  'claude_endpoint',
+  'claude_token',
+  'no_websearch',
+  'no_cache_ttl',
+];
+const reloadable: ReadonlySet<string> = new Set(['token', ...modelKeys].map((key) => `runner.${key}`));
+
 // The settings that src/runner/reload.ts applies without a restart.
 function isReloadable(name: string): boolean {
-  return name === 'runner.token' || name.startsWith('github.');
+  return name.startsWith('github.') || reloadable.has(name);
 }
 
 function list(names: readonly string[]): string {

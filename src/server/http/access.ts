@@ -6,6 +6,7 @@ import type { TokenEnds } from '../core/token-ends.ts';
 import { type Claims, signatureHash, type Tokens } from '../core/tokens.ts';
 import { findSession, isPageToken } from '../page/sessions.ts';
 import type { SignInLinks } from '../page/sign-in-links.ts';
+import { parseCallerIdentity } from '../sigv4/caller-identity.ts';
 import type { Store } from '../store/store.ts';
 import { forbidden, unauthorized } from './errors.ts';
 import type { Principal, RouteOptions } from './route.ts';
@@ -45,10 +46,12 @@ function authenticateSigner(headers: IncomingHttpHeaders, credential: string, de
   if (signer && delegating.scheme === '') return signer;
   const principal = delegating.scheme === 'apitoken' ? checkToken(delegating.credential, deps) : undefined;
   if (principal?.kind === 'tenant') return signer ? { ...signer, tenantId: principal.tenantId } : principal;
-  throw unauthorized(
-    'the access key is not of this server. Create one: plan42 server access-key create. ' +
-      'Or send a tenant token as the delegated credential (APIToken)',
-  );
+  const orToken = 'Or send a tenant token as the delegated credential (APIToken)';
+  if (parseCallerIdentity(credential) === undefined) {
+    const form = 'a call of GetCallerIdentity, signed for the service sts and the host of its region, in base64';
+    throw unauthorized(`the credential is not ${form}. ${orToken}`);
+  }
+  throw unauthorized(`the access key is not of this server. Create one: plan42 server access-key create. ${orToken}`);
 }
 
 function parseHeader(header: string | string[] | undefined): { scheme: string; credential: string } {

@@ -93,8 +93,15 @@ test('wrong keys, secrets and session tokens are refused, each with its reason',
   );
   await refused(p42Ctl({ ...key, accessKeyId: 'AKIDEXAMPLE' }, read), /not of this server\. Create one: plan42 server/);
   await refused(p42Ctl({ ...key, sessionToken: 'x' }, read), /unset AWS_SESSION_TOKEN/);
-  await refused(p42Ctl({ ...key, service: 's3' }, read), /not of this server/);
+  const noIdentity = /the credential is not a call of GetCallerIdentity, signed for the service sts/;
+  await refused(p42Ctl({ ...key, service: 's3' }, read), noIdentity);
+  await refused(p42Ctl({ ...key, region: 'a/b' }, read), noIdentity);
   await refused(p42Ctl({ ...key, host: 'other.example' }, read), /for another request/);
+});
+
+test('an access key creates no other one, because that request could be sent again after a restart', async () => {
+  const { status, body } = await p42Ctl(key, { method: 'POST', path: `${tenant}/access-keys`, body: { Name: 'n' } });
+  assert.deepEqual([status, body.Message], [403, 'an access key cannot create another one; use a tenant token']);
 });
 
 test('a request is valid for five minutes by the clock of the server', async () => {

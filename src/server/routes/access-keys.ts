@@ -4,6 +4,7 @@ import { createAccessKey, revokeAccessKey } from '../core/access-keys.ts';
 import { notFound } from '../core/errors.ts';
 import { read } from '../core/versioned.ts';
 import { optionalText, parseBody } from '../http/body.ts';
+import { forbidden } from '../http/errors.ts';
 import type { LiveRequests } from '../http/live-requests.ts';
 import { listReply, queryFlag } from '../http/query.ts';
 import { created, noContent, type Route, route, tenantOnly, tenantPath } from '../http/route.ts';
@@ -23,6 +24,10 @@ export function accessKeyRoutes(deps: AccessKeyDeps): Route[] {
   const { accessKeys } = store;
   return [
     route('POST', `${tenantPath}/access-keys`, { access: tenantOnly }, (request) => {
+      const { principal } = request;
+      // A signed request can be sent again after a restart of the server, and this one has no version or ID that it fails by.
+      if (principal.kind === 'tenant' && principal.signedRequest)
+        throw forbidden('an access key cannot create another one; use a tenant token');
       const { Name } = parseBody(request, CreateBody);
       const { key, secret } = createAccessKey(deps, { tenantId: request.params.tenantId, name: Name ?? '' });
       return created({ ...key, SecretAccessKey: secret });

@@ -19,6 +19,12 @@ describe('plan42 runner config get and list', () => {
     assert.equal(await get('images.allowed'), '["*"]\n');
     assert.equal(await get('runner.token'), '********\n');
     assert.equal((await at.config(['get', 'runner.token', '--show-secrets'])).stdout, 'p42r_secret\n');
+    assert.equal(
+      (await at.config(['get', 'runner.runtime'], { env: { PLAN42_RUNNER_RUNTIME: ' HOST ' } })).stdout,
+      'host\n',
+    );
+    await using other = await placeConfig('[runner]\nruntime = " Podman "\n');
+    assert.equal((await other.config(['get', 'runner.runtime'])).stdout, 'podman\n');
     const unset = await at.config(['get', 'runner.runtime']);
     assert.deepEqual([unset.exitCode, unset.stdout], [1, '']);
     assert.match(unset.stderr, /^ERROR: runner\.runtime is not set in /);

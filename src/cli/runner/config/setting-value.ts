@@ -28,11 +28,12 @@ export function settingReader(file: ConfigFile, env: NodeJS.ProcessEnv): (settin
   const { values } = parseToml(file.content ?? '');
   return (setting) => {
     const { field, path } = setting;
+    const { simplify = (value: unknown) => value } = field.kind;
     const name = variableOf(setting);
     const variable = name === undefined ? undefined : env[name] || undefined;
-    if (variable !== undefined) return { setting, value: field.kind.toToml(variable), origin: 'environment' };
+    if (variable !== undefined) return { setting, value: simplify(field.kind.toToml(variable)), origin: 'environment' };
     const written = valueAt(values, path);
-    if (written !== undefined) return { setting, value: written, origin: 'file' };
+    if (written !== undefined) return { setting, value: simplify(written), origin: 'file' };
     // A connection that does not exist has no defaults.
     const hasDefault = setting.table !== undefined || isTable(valueAt(values, path.slice(0, -1)));
     const value = field.default === undefined || !hasDefault ? undefined : field.kind.show(field.default);
