@@ -15,6 +15,7 @@ test('the only agent with a key is chosen, and gets it', () => {
   const env = { ANTHROPIC_API_KEY: 'k' };
   assert.deepEqual([choose(env).name, choose(env).image], ['claude', undefined]);
   assert.deepEqual(variablesOf(env), ['ANTHROPIC_API_KEY=k (secret)']);
+  assert.deepEqual(variablesOf({ ANTHROPIC_API_KEY: 'k\r\n' }), ['ANTHROPIC_API_KEY=k (secret)']);
   assert.equal(choose(env).reason, 'Using claude, because ANTHROPIC_API_KEY is set. For another agent, use --agent.');
   assert.equal(choose(env, { agent: 'claude' }).reason, undefined);
   assert.equal(choose({ DEEPSEEK_API_KEY: 'k' }).name, 'aider');

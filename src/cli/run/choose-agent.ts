@@ -3,6 +3,7 @@ import { join } from 'node:path';
 import type { Adapter } from '../../agent/adapters/adapter.ts';
 import { adapters } from '../../agent/adapters/find-adapter.ts';
 import { ExitCode, UserError } from '../../lib/errors.ts';
+import { trimEnd } from '../../lib/trim-end.ts';
 import type { EnvVar } from '../../plan42/objects.ts';
 import { adapterName, imageOfAgent, recipeFolder } from '../agents/recipe.ts';
 import type { CliContext } from '../context.ts';
@@ -46,7 +47,7 @@ export function chooseAgent({ env }: CliContext, options: AgentOptions): ChosenA
     throw new UserError(`there is no agent "${name}"`, { remedy: `Use one of: ${names()}.`, exitCode: ExitCode.usage });
   }
   const keys = (adapter?.keys ?? []).flatMap((key): EnvVar[] => {
-    const value = env[key];
+    const value = trimEnd(env[key] ?? '', '\r\n');
     return value ? [{ Name: key, Value: value, IsSecret: true }] : [];
   });
   // The image that is built for an agent names it itself. That of a command may be for another one.

@@ -124,6 +124,19 @@ test('a secret that goes in as it is, is named', async () => {
     (await notes()).join(),
     /^MY_TOKEN is not bound to hosts, so the agent gets it itself\. .*runner\.toml\.$/,
   );
+  variables.push(secret('DATABASE_URL'), { ...secret('MYSQL_PWD'), Value: 'x' });
+  assert.match((await notes()).join(), /^MY_TOKEN and DATABASE_URL and MYSQL_PWD are not bound to hosts/);
+  variables.splice(-2);
   await setting.configure('[credentials.mine]\nvariable = "MY_TOKEN"\nhosts = ["a.example"]\n');
   assert.deepEqual(await notes(), []);
+});
+
+test('a key that no header can have is refused where it would be kept outside', async () => {
+  await using setting = await setUp();
+  const variables = [{ ...secret('ANTHROPIC_API_KEY'), Value: 'sk-ant-secret\u00e9' }];
+  const refused = (error: Error) =>
+    /^cannot keep ANTHROPIC_API_KEY out of the job: no header can have it$/.test(error.message);
+  await assert.rejects(setting.decide({ variables }), refused);
+  await assert.rejects(setting.decide({ options: { network: 'public' }, variables }), refused);
+  assert.deepEqual((await setting.decide({ options: { network: 'open' }, variables })).notes, []);
 });

@@ -3,7 +3,7 @@ import { loadConfig } from '../../config/load.ts';
 import type { Config } from '../../config/schema.ts';
 import { allowedHostProblem } from '../../gateway/entries.ts';
 import type { PresetName } from '../../gateway/presets.ts';
-import { unboundSecrets } from '../../jobs/credentials/collect.ts';
+import { requireUsableSecrets, unboundNames } from '../../jobs/credentials/collect.ts';
 import { frontProxy } from '../../jobs/egress/front-proxy.ts';
 import { ExitCode, UserError } from '../../lib/errors.ts';
 import { isLoopback } from '../../lib/loopback.ts';
@@ -69,15 +69,18 @@ export async function decideNetwork(context: CliContext, input: NetworkInput): P
   if (engine === undefined) return { hosts: wanted && (await hostsOf(wanted)), notes: [] };
   const config = await readRunnerConfig(context);
   const secrets = new Map(variables.flatMap(({ Name, Value, IsSecret }) => (IsSecret ? [[Name, Value]] : [])));
-  const unbound = explainUnbound(unboundSecrets(secrets, config.credentialTables), runFolder(context).runnerConfig);
+  const checkSecrets = () => {
+    if (config.credentials.broker !== 'off') requireUsableSecrets(secrets, config.credentialTables);
+    return explainUnbound(unboundNames(secrets, config.credentialTables), runFolder(context).runnerConfig);
+  };
   if (wanted !== undefined) {
     if (wanted === 'open') return { hosts: undefined, notes: [] };
     requireEnforced(context, config);
-    return { hosts: await hostsOf(wanted), notes: unbound };
+    return { hosts: await hostsOf(wanted), notes: checkSecrets() };
   }
   const obstacle = await findObstacle(context, engine, config);
   if (obstacle === undefined)
-    return { hosts: await hostsOf('packages'), notes: [await describe(repository), ...unbound] };
+    return { hosts: await hostsOf('packages'), notes: [await describe(repository), ...checkSecrets()] };
   const keys = secrets.size === 0 ? '' : `, and it gets ${[...secrets.keys()].join(' and ')} itself`;
   const remedy = 'To require a limit, use --network packages; see docs/run.md.';
   return { hosts: undefined, notes: [`The network of the agent is not limited${keys}: ${obstacle}. ${remedy}`] };

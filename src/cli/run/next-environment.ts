@@ -2,6 +2,7 @@
 import { adapters } from '../../agent/adapters/find-adapter.ts';
 import { UserError } from '../../lib/errors.ts';
 import { printableLine } from '../../lib/printable.ts';
+import { trimEnd } from '../../lib/trim-end.ts';
 import type { AdminClient, EnvironmentChanges } from '../../plan42/admin-client.ts';
 import type { AdminEnvironment, AdminTask } from '../../plan42/admin-objects.ts';
 import type { EnvVar } from '../../plan42/objects.ts';
@@ -61,7 +62,7 @@ function secretsAgain({ Name, EnvVars }: AdminEnvironment, env: NodeJS.ProcessEn
   const secrets = (EnvVars ?? []).filter(({ IsSecret }) => IsSecret === true).map((variable) => variable.Name);
   const keys = adapters.find((adapter) => adapter.name === Name)?.keys ?? [];
   return [...new Set([...secrets, ...keys])].flatMap((name) => {
-    const value = env[name];
+    const value = trimEnd(env[name] ?? '', '\r\n');
     return value ? [{ Name: name, Value: value, IsSecret: true }] : [];
   });
 }

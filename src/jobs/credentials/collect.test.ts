@@ -2,7 +2,7 @@ import assert from 'node:assert/strict';
 import { test } from 'node:test';
 import { parseConfig } from '../../config/parse.ts';
 import { UserError } from '../../lib/errors.ts';
-import { collectSecrets, currentValue } from './collect.ts';
+import { collectSecrets, currentValue, unboundSecrets } from './collect.ts';
 
 const connectionId = '3e3819c6-aeeb-493c-9a9d-13f87c3ba9b9';
 const configOf = (file: string) => parseConfig({ file, env: {}, flags: new Map() }).config;
@@ -123,6 +123,24 @@ test('a secret that cannot be kept out of the job refuses it', () => {
         !error.message.includes(value),
     );
   }
+});
+
+test('a key of known hosts that no header can have refuses the job, and is not called known', () => {
+  const bad = ['sk-proj-secret\r', 'AIza-secret\u00e9'];
+  for (const value of bad) {
+    const refused = (name: string) => (error: Error) =>
+      error.message === `cannot keep ${name} out of the job: no header can have it`;
+    assert.throws(
+      () => collect(jobEnv('OPENAI_API_KEY'), {}, { OPENAI_API_KEY: value }),
+      refused('jobs.env.OPENAI_API_KEY'),
+    );
+    const variable = { Name: 'OPENAI_API_KEY', Value: value, IsSecret: true };
+    assert.throws(() => collect('', withVariables(variable)), refused('environment.OPENAI_API_KEY'));
+    assert.deepEqual(unboundSecrets(new Map([['OPENAI_API_KEY', value]]), {}), ['OPENAI_API_KEY']);
+  }
+  assert.deepEqual(unboundSecrets(new Map([['OPENAI_API_KEY', 'sk-proj-secret']]), {}), []);
+  // Servers of models on one's own machine want any text.
+  assert.deepEqual(collect(jobEnv('OPENAI_API_KEY=none')), {});
 });
 
 test('values of the configuration are looked up again, and others are not', () => {

@@ -61,7 +61,7 @@ export function collectSecrets({ config, connection, request, env }: SecretSourc
   });
   const names = new Set(tables.map(([, { variable }]) => variable));
   const usualTargets = (name: string, value: string, variables: ReadonlyMap<string, string>, url: URL) => {
-    if (names.has(name) || !isUsable(value)) return undefined;
+    if (names.has(name) || value.length < minLength) return undefined;
     const urls = hostsOfVariable(name, variables, url) ?? [];
     return urls.length === 0 ? undefined : urls.flatMap(targetsOfUrl);
   };
@@ -70,14 +70,14 @@ export function collectSecrets({ config, connection, request, env }: SecretSourc
     const url = connection?.connection.url ?? new URL('https://github.com');
     const isKnown = usualTargets(name, value, all, githubUrl) !== undefined;
     const targets = usualTargets(name, value, ofJobs, url) ?? (isKnown ? [] : undefined);
-    return targets === undefined ? [] : [{ name: jobVariable(name), value, targets }];
+    return targets === undefined ? [] : [usable({ name: jobVariable(name), value, targets })];
   });
   const ofMessage = [...ofEnvironment].flatMap(([name, { value, isSecret }]): Secret[] => {
     const targets = isSecret ? usualTargets(name, value, all, githubUrl) : undefined;
-    return targets === undefined ? [] : [{ name: `environment.${name}`, value, targets }];
+    return targets === undefined ? [] : [usable({ name: `environment.${name}`, value, targets })];
   });
   const models = modelKeys(config, request).flatMap(({ name, value, urls }): Secret[] =>
-    isUsable(value) && urls.length > 0 ? [{ name, value, targets: urls.flatMap(targetsOfUrl) }] : [],
+    value.length >= minLength && urls.length > 0 ? [usable({ name, value, targets: urls.flatMap(targetsOfUrl) })] : [],
   );
   return [...github, ...models, ...bound, ...ofOperator, ...ofMessage];
 }
@@ -95,21 +95,30 @@ function hostsOfVariable(name: string, variables: ReadonlyMap<string, string>, g
 const secretName =
   /(?:TOKEN|KEY|SECRET|PASSWORD|PASSWD)$|(?:^|_)(?:TOKEN|KEY|SECRET|PASSWORD|PASSWD|CREDENTIALS?)(?:_|$)/i;
 
-/**
- * Returns the names of variables that look like secrets and that no host is known for: jobs get them as they are, also behind
- * the wall.
- */
-export function unboundSecrets(
-  variables: ReadonlyMap<string, string>,
-  tables: Config['credentialTables'],
-  github = new URL('https://github.com'),
-): string[] {
-  const bound = new Set(Object.values(tables).map(({ variable }) => variable));
-  return [...variables].flatMap(([name, value]) => {
-    const isSecret = secretName.test(name) && value.length >= minLength && !name.startsWith('PLAN42_');
-    const isKnown = bound.has(name) || (hostsOfVariable(name, variables, github) ?? []).length > 0;
-    return isSecret && !isKnown ? [name] : [];
+/** Returns the names of variables that look like secrets and that jobs get as they are, also behind the wall. */
+export function unboundSecrets(variables: ReadonlyMap<string, string>, tables: Config['credentialTables']): string[] {
+  return unboundNames(variables, tables).filter((name) => {
+    const { length } = variables.get(name) ?? '';
+    return secretName.test(name) && length >= minLength && !name.startsWith('PLAN42_');
   });
+}
+
+/** Returns the names of all variables that no host is known for, or that no header can have. */
+export function unboundNames(variables: ReadonlyMap<string, string>, tables: Config['credentialTables']): string[] {
+  const isKnown = isKnownOf(variables, tables);
+  return [...variables].flatMap(([name, value]) => (isKnown(name) && isUsable(value) ? [] : [name]));
+}
+
+/** @throws UserError if one has known hosts, and no header can have it: its job would be refused */
+export function requireUsableSecrets(variables: ReadonlyMap<string, string>, tables: Config['credentialTables']): void {
+  const isKnown = isKnownOf(variables, tables);
+  for (const [name, value] of variables) if (value.length >= minLength && isKnown(name)) requireUsable(name, value);
+}
+
+function isKnownOf(variables: ReadonlyMap<string, string>, tables: Config['credentialTables']) {
+  const bound = new Set(Object.values(tables).map(({ variable }) => variable));
+  const github = new URL('https://github.com');
+  return (name: string) => bound.has(name) || (hostsOfVariable(name, variables, github) ?? []).length > 0;
 }
 
 /** The variables that an agent gets, with those of its environment, and the endpoints of models in its request. */
@@ -188,6 +197,11 @@ function targetOf({ host, port }: CredentialHost): Credential['targets'][number]
 
 function isUsable(value: string): boolean {
   return value.length >= minLength && /^[\x20-\x7e]*$/.test(value);
+}
+
+function usable(secret: Secret): Secret {
+  requireUsable(secret.name, secret.value);
+  return secret;
 }
 
 function requireUsable(name: string, value: string): void {

@@ -7,7 +7,8 @@ import { inputPath } from '../../options.ts';
 import { readInput } from '../../read-input.ts';
 
 /**
- * Parses `NAME=VALUE`, or `NAME`, whose value is read from `env` and is secret, because it is not on the command line.
+ * Parses `NAME=VALUE`, or `NAME`, whose value is read from `env` and is secret, because it is not on the command line. Line
+ * breaks at its end come from files with Windows line ends.
  * @throws UserError
  */
 export function parseEnvVar(text: string, env: NodeJS.ProcessEnv): EnvVar {
@@ -18,8 +19,8 @@ export function parseEnvVar(text: string, env: NodeJS.ProcessEnv): EnvVar {
   }
   const { name, value } = variable;
   if (value !== undefined) return { Name: name, Value: value, IsSecret: false };
-  const secret = env[name];
-  if (secret !== undefined) return { Name: name, Value: secret, IsSecret: true };
+  const secret = trimEnd(env[name] ?? '', '\r\n');
+  if (env[name] !== undefined) return { Name: name, Value: secret, IsSecret: true };
   throw new UserError(`environment variable ${name} is not set`, {
     remedy: `Set it, or give --env ${name}=VALUE.`,
     exitCode: ExitCode.usage,
