@@ -168,7 +168,7 @@ test('an agent has the files of its task only', async () => {
 
 test('the reference agent has the files of its task beside its clones', async () => {
   const [one, two] = [
-    await upload(Buffer.from('one'), { Name: '../a.txt' }),
+    await upload(Buffer.from('one'), { Name: 'b/a.txt' }),
     await upload(Buffer.from('two'), { Name: 'a.txt' }),
   ];
   const FileIDs = [one, two, `files/${randomUUID()}`].map((path) => path.replace('files/', ''));
@@ -207,6 +207,25 @@ test('an agent gets URLs at the address where it reaches the server', async () =
     response.on('data', (chunk: Buffer) => (text += chunk)).on('end', () => resolve(text));
   }).end(JSON.stringify({ Name: 'n', Size: 1 }));
   assert.equal(new URL(JSON.parse(await promise).UploadURL).host, host);
+});
+
+test('a name that is unsafe as the name of a file is refused', async () => {
+  for (const Name of ['a\0', 'a\nb', '../../x', '..', 'a/../b', 'a\\..\\b', 'a\u0085']) {
+    const { status, body } = await newFile(Buffer.from('x'), { Name });
+    assert.equal(status, 400, JSON.stringify(Name));
+    assert.match(body.Message, /^Name must have no control characters/);
+  }
+  for (const Name of ['..a', 'a..b/c.txt']) assert.equal((await newFile(Buffer.from('x'), { Name })).status, 201);
+});
+
+test('HEAD of the URL of a file has the headers of GET', async () => {
+  const path = await upload(Buffer.from('abc'));
+  const { body } = await call('GET', `${path}/download-url`);
+  const [get, head] = [await fetch(body.DownloadURL), await fetch(body.DownloadURL, { method: 'HEAD' })];
+  assert.deepEqual([await get.text(), await head.text()], ['abc', '']);
+  const ofConnection = ['date', 'connection', 'keep-alive'];
+  const headers = (response: Response) => [...response.headers].filter(([name]) => !ofConnection.includes(name));
+  assert.deepEqual(headers(head), headers(get));
 });
 
 test('a backup has the contents of files', async () => {

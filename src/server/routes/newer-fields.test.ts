@@ -118,4 +118,8 @@ test('the reasoning level and the files of a task reach the agent', async () => 
     body: { ReasoningLevel: 'Medium', NewFileIDs: [] },
   });
   assert.deepEqual([patched.body.ReasoningLevel, patched.body.NewFileIDs], ['Medium', []]);
+  const cleared = await call('PATCH', `tasks/${id}`, { ifMatch: version + 1, body: { ReasoningLevel: '' } });
+  assert.deepEqual([cleared.status, 'ReasoningLevel' in cleared.body], [200, false]);
+  const without = await call('GET', `tasks/${await plane.newTask({ ReasoningLevel: '' })}`);
+  assert.ok(!('ReasoningLevel' in without.body));
 });

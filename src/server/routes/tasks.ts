@@ -9,6 +9,7 @@ import { change, create, firstVersion, read, readUndeleted, requireVersion, soft
 import { findForeignRepository, forbiddenBranchChange } from '../git/push-rights.ts';
 import {
   changesOf,
+  clearedLevel,
   optionalCount,
   optionalId,
   optionalIds,
@@ -112,7 +113,7 @@ export function taskRoutes(deps: TaskDeps): Route[] {
         Prompt: body.Prompt,
         EnvironmentId,
         Model: body.Model ?? null,
-        ReasoningLevel: body.ReasoningLevel ?? undefined,
+        ReasoningLevel: body.ReasoningLevel || undefined,
         FileIDs: body.FileIDs ?? undefined,
         Parallel: false,
         AssignedToAI: true,
@@ -142,7 +143,7 @@ export function taskRoutes(deps: TaskDeps): Route[] {
       requireUseOfTask(deps, request.principal, request.params);
       const version = requiredIfMatch(request);
       const { EnvironmentId: environmentId, ...known } = parseBody(request, UpdateBody);
-      const changes = { ...otherFields(request, tasks), ...known };
+      const changes = { ...otherFields(request, tasks), ...known, ...clearedLevel(known) };
       const task = readUndeleted(tasks, keyOf(request.params), changes.Deleted === false);
       if ((environmentId ?? task.EnvironmentId) !== task.EnvironmentId) {
         throw badRequest('EnvironmentId: the environment of a task cannot change');

@@ -10,6 +10,7 @@ import { acceptTurn, addTurn, changeTurn, type TurnDeps } from '../core/turns.ts
 import { change, read, readUndeleted, requireVersion } from '../core/versioned.ts';
 import {
   changesOf,
+  clearedLevel,
   longText,
   mediumText,
   optionalIds,
@@ -84,7 +85,7 @@ export function turnRoutes(deps: TurnRouteDeps): Route[] {
           return addTurn(deps, next, {
             ...others,
             Prompt: body.Prompt,
-            ReasoningLevel: body.ReasoningLevel ?? undefined,
+            ReasoningLevel: body.ReasoningLevel || undefined,
           });
         }),
       );
@@ -124,6 +125,7 @@ export function turnRoutes(deps: TurnRouteDeps): Route[] {
           changeTurn(deps, turn, {
             ...otherFields(request, turns, ['TaskNewFileIDs']),
             ...changes,
+            ...clearedLevel(changes),
             ...(isTerminalStatus(changes.Status) && { EndedBy: endedBy }),
           }),
         );

@@ -72,7 +72,7 @@ export function workstreamTaskRoutes(deps: WorkstreamTaskDeps): Route[] {
         Prompt: body.Prompt ?? '',
         EnvironmentId: body.EnvironmentId || null,
         Model: body.Model || null,
-        ReasoningLevel: body.ReasoningLevel ?? undefined,
+        ReasoningLevel: body.ReasoningLevel || undefined,
         FileIDs: body.FileIDs ?? undefined,
         Parallel: body.Parallel ?? false,
         AssignedToAI: body.AssignedToAI ?? false,
