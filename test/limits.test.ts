@@ -204,6 +204,17 @@ for (const name of ['podman', 'docker'] as const) {
       assert.equal((await engine('ps', '-a', '-q', '--filter', `name=${job.jobId}`)).trim(), '');
     });
 
+    test('a job ends at disk_gib by files that it has deleted and holds open', async (t) => {
+      const write = (path: string) => `exec 3>${path}; rm ${path}; dd if=/dev/zero bs=1048576 count=80 >&3; exec 4>&3`;
+      const again = `exec 3>/two; rm /two; dd if=/dev/zero bs=1048576 count=80 >&3`;
+      await using setting = await setUp(t, `${write('/one')}; ${again}; exec sleep 600`, { disk_gib: 140 * 2 ** 20 });
+      if (!setting) return;
+      await setting.runtime.wait(setting.job);
+      const reached = await readReached(setting.job);
+      assert.equal(reached?.limit, 'disk_gib');
+      assert.ok(reached.used >= 140 * 2 ** 20 && reached.used < 200 * 2 ** 20, `${reached.used}`);
+    });
+
     test('a silent container ends, one that works does not, and its agent can read why', async (t) => {
       const work = `end=$(($(date +%s) + 4)); while [ $(date +%s) -lt $end ]; do :; done`;
       const file = `${agentLimitsFolder}/limits.json`;

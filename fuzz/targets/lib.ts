@@ -5,6 +5,7 @@ import { JsonError, parseJson, requireBoundedJson, tryParseJson } from '../../sr
 import { createLogger } from '../../src/lib/logger.ts';
 import { isLoopback } from '../../src/lib/loopback.ts';
 import { parseLossless } from '../../src/lib/lossless-json.ts';
+import { parseMountTable } from '../../src/lib/mount-table.ts';
 import { nearest } from '../../src/lib/nearest.ts';
 import {
   escapeHidden,
@@ -106,6 +107,14 @@ export const targets: readonly Target[] = [
       assert.equal(masked.length, text.length);
       assert.doesNotMatch(json, hidden);
     },
+  },
+  {
+    covers: ['lib/mount-table.ts#parseMountTable'],
+    corpus: [
+      '26 1 8:1 / / rw shared:1 - ext4 /dev/sda1 rw\n27 26 8:1 /a\\040b /c\\134d rw - ext4 /dev/sda1 rw\n',
+      '1 2 3 4 \\999',
+    ],
+    run: parseMountTable,
   },
   {
     covers: ['lib/display-width.ts#displayWidth', 'lib/display-width.ts#truncate', 'lib/display-width.ts#wrapWords'],

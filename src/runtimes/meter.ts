@@ -58,6 +58,10 @@ function engineMeter(engine: 'docker' | 'podman', { job, env, hasOwnNetwork }: O
   const run: RunEngine = (args, options = {}) => runCommand(engine, args, { env, ...options });
   const isRoot = process.getuid?.() === 0;
   const volumes = {
+    listProcesses: async () => {
+      const pid = await findPid();
+      return pid === 0 ? [] : descendantsOf(pid, await listProcesses());
+    },
     engine,
     isRoot,
     runCommand: (file: string, args: readonly string[]) => runCommand(file, args, { env }),

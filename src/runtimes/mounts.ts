@@ -4,6 +4,7 @@ import { homedir } from 'node:os';
 import { join } from 'node:path';
 import { type Mount, showMount } from '../config/mounts.ts';
 import { errorCode, formatError, UserError } from '../lib/errors.ts';
+import { parseMountTable } from '../lib/mount-table.ts';
 import { readText } from '../lib/read-file.ts';
 
 export interface MountGuard {
@@ -100,10 +101,5 @@ async function existing(paths: readonly string[]): Promise<string[]> {
 /** Empty where they cannot be listed: other systems than Linux share files with a virtual machine. */
 async function listMountPoints(): Promise<string[]> {
   const table = await readText('/proc/self/mountinfo').catch(() => '');
-  return table.split('\n').flatMap((line) => {
-    const path = line.split(' ')[4];
-    return path === undefined
-      ? []
-      : [path.replaceAll(/\\(\d{3})/g, (_, octal) => String.fromCodePoint(Number.parseInt(octal, 8)))];
-  });
+  return parseMountTable(table).map(({ path }) => path);
 }

@@ -1,13 +1,21 @@
 /** The disk space of a container: its writable layer and the volumes that were created with it. */
 import * as v from 'valibot';
 import { parseJson } from '../../lib/json.ts';
+import { findDeletedFiles, sizeOfDeleted } from '../deleted-files.ts';
 import { RuntimeError } from '../runtime.ts';
 import { lastErrorLine, type RunEngine, removalTimeoutMs } from './client.ts';
 
 const Sized = v.tuple([
   v.nullish(v.number(), 0),
   v.nullish(
-    v.array(v.object({ Type: v.string(), Name: v.nullish(v.string(), ''), Source: v.nullish(v.string(), '') })),
+    v.array(
+      v.object({
+        Type: v.string(),
+        Name: v.nullish(v.string(), ''),
+        Source: v.nullish(v.string(), ''),
+        Destination: v.nullish(v.string(), ''),
+      }),
+    ),
     [],
   ),
 ]);
@@ -19,10 +27,13 @@ export interface VolumeMeter {
   isRoot: boolean;
   /** Runs a program of this machine. */
   runCommand: (file: string, args: readonly string[]) => Promise<{ exitCode: number | undefined; stdout: string }>;
+  /** The processes of the container, its first one first. */
+  listProcesses: () => Promise<number[]>;
 }
 
 /** In bytes. Undefined if there is no such container. @throws RuntimeError */
 export async function measureContainer(run: RunEngine, jobId: string, meter: VolumeMeter): Promise<number | undefined> {
+  const before = await findDeletedFiles(await meter.listProcesses());
   const format = '[{{json .SizeRw}},{{json .Mounts}}]';
   const result = await run(['container', 'inspect', '--size', '--format', format, jobId], {
     timeoutMs: removalTimeoutMs,
@@ -33,8 +44,10 @@ export async function measureContainer(run: RunEngine, jobId: string, meter: Vol
   }
   const [layer, mounts] = v.parse(Sized, parseJson(result.stdout));
   const volumes = mounts.filter(({ Type, Name }) => Type === 'volume' && isAnonymous(Name));
-  if (volumes.length === 0) return layer;
-  return layer + (await measureVolumes(run, volumes, meter));
+  const inVolumes = volumes.length === 0 ? 0 : await measureVolumes(run, volumes, meter);
+  const after = before.size === 0 ? before : await findDeletedFiles(await meter.listProcesses());
+  const folders = ['/', ...volumes.map(({ Destination }) => Destination)];
+  return layer + inVolumes + sizeOfDeleted({ before, after, folders });
 }
 
 /** Named volumes belong to the user, such as the runner's own of authorities. */
