@@ -1,6 +1,6 @@
 /** Jobs that reach a limit, on every runtime, with and without a runner. */
 import assert from 'node:assert/strict';
-import { readFile, statfs } from 'node:fs/promises';
+import { readFile, statfs, writeFile } from 'node:fs/promises';
 import { join } from 'node:path';
 import { suite, test } from 'node:test';
 import { agentLimitsFolder, agentPaths, readReached, type WardenTask } from '../src/limits/files.ts';
@@ -137,9 +137,15 @@ const diskMib = Number(process.env['PLAN42_TEST_DISK_MIB'] || 100);
 
 for (const name of ['podman', 'docker'] as const) {
   suite(name, { concurrency: 2 }, () => {
-    const setUp = async (t: Parameters<typeof setUpEngineJob>[0], commands: string, limits: WardenTask['limits']) => {
-      const setting = await setUpEngineJob(t, name, { commands });
+    const setUp = async (
+      t: Parameters<typeof setUpEngineJob>[0],
+      commands: string,
+      limits: WardenTask['limits'],
+      pauseSeconds?: number,
+    ) => {
+      const setting = await setUpEngineJob(t, name, { commands, isPausing: pauseSeconds !== undefined });
       if (!setting.runtime) return undefined;
+      if (pauseSeconds !== undefined) await writeFile(join(setting.job.folder, 'bin/pause'), `${pauseSeconds}\n`);
       const { runtime, job, env } = setting;
       const { jobId, folder, logFile } = job;
       const task = {
@@ -213,6 +219,22 @@ for (const name of ['podman', 'docker'] as const) {
       const reached = await readReached(setting.job);
       assert.equal(reached?.limit, 'disk_gib');
       assert.ok(reached.used >= 140 * 2 ** 20 && reached.used < 200 * 2 ** 20, `${reached.used}`);
+    });
+
+    test('the time in which a container is made does not count', async (t) => {
+      const commands = `trap 'exit 9' TERM; while :; do sleep 0.1; done`;
+      await using setting = await setUp(t, commands, { max_duration: 3000, idle_timeout: 3000 }, 4);
+      if (!setting) return;
+      const { runtime, job, engine, log } = setting;
+      assert.equal((await runtime.wait(job)).exitCode, 9, await log());
+      const times = await engine(
+        'inspect',
+        '--format',
+        '{{json .State.StartedAt}} {{json .State.FinishedAt}}',
+        job.jobId,
+      );
+      const [startedMs = 0, endedMs = 0] = times.split(' ').map((time) => Date.parse(JSON.parse(time)));
+      assert.ok(endedMs - startedMs >= 3000, `it ran for ${endedMs - startedMs} ms`);
     });
 
     test('a silent container ends, one that works does not, and its agent can read why', async (t) => {

@@ -37,6 +37,7 @@ export interface WardenOptions {
   signal: AbortSignal;
 }
 
+const startCheckMs = 300;
 const endCheckMs = 1000;
 const containerCheckMs = 5000;
 const retryMs = 1000;
@@ -57,9 +58,12 @@ export async function runWarden({ folder, env, writeLine, signal }: WardenOption
   const writeToLog = shim.createLogInput(task);
   const meter = createMeter({ ...task, job: task, env });
   await waitForLaunch(task, folder, signal);
+  const stateBefore = await readState(folder);
+  // Neither the making of a container nor an engine that is down is time of the job. The state is saved from its start on.
+  if (stateBefore === undefined) await waitForStart(task, folder, meter, signal);
   const done = new AbortController();
   const whileRunning = AbortSignal.any([signal, done.signal]);
-  const state: WardenState = (await readState(folder)) ?? { held: begin(uptimeMs()) };
+  const state: WardenState = stateBefore ?? { held: begin(uptimeMs()) };
   const { promise: reached, resolve: reach } = Promise.withResolvers<LimitUse>();
   const before = await readReached(task);
   if (before !== undefined) reach(before);
@@ -206,6 +210,17 @@ async function waitForLaunch({ folder: jobFolder }: WardenTask, folder: string, 
     return phase === 'running' || phase === 'exited' || (await isAbandoned(folder)) || undefined;
   };
   await watchUntil(jobFolder, isLaunched, signal);
+}
+
+/** Resolves, too, if the job ends without having started. */
+async function waitForStart(task: WardenTask, folder: string, meter: Meter, signal: AbortSignal): Promise<void> {
+  for (;;) {
+    const isLaunching = await shim.isRunning(task.folder);
+    if (await isAbandoned(folder)) return;
+    const hasStarted = await meter.hasStarted().catch(() => undefined);
+    if (hasStarted === true || (hasStarted === false && !isLaunching)) return;
+    await sleep(startCheckMs, signal);
+  }
 }
 
 async function isAbandoned(folder: string): Promise<boolean> {

@@ -22,6 +22,8 @@ export interface ProcessUse {
 export interface Meter {
   /** Rejects if the engine does not respond. */
   isRunning(): Promise<boolean>;
+  /** Whether the job runs, or has run: its launch takes the time that a container needs. Rejects as isRunning does. */
+  hasStarted(): Promise<boolean>;
   /** Measures all processes of the job. Undefined if they cannot be seen. */
   measureProcesses(): Promise<ProcessUse | undefined>;
   /** Bytes of disk space. Undefined if the job is gone. Rejects if it cannot be measured. */
@@ -78,6 +80,10 @@ function engineMeter(engine: 'docker' | 'podman', { job, env, hasOwnNetwork }: O
 
   return {
     isRunning: async () => (await inspectContainer(run, job.jobId))?.isRunning === true,
+    hasStarted: async () => {
+      const container = await inspectContainer(run, job.jobId);
+      return container?.isRunning === true || container?.wasStarted === true;
+    },
     measureProcesses: async () => {
       const pid = await findPid();
       if (pid === 0) return undefined;
@@ -103,6 +109,7 @@ function hostMeter(job: JobPaths): Meter {
   };
   return {
     isRunning: () => shim.isRunning(job.folder),
+    hasStarted: async () => true,
     measureProcesses: async () => {
       const processes = await list();
       if (processes.length === 0) return undefined;
@@ -123,6 +130,7 @@ function appleMeter(job: JobPaths, env: NodeJS.ProcessEnv): Meter {
     runCommand('container', ['kill', '--signal', name, job.jobId], { env, timeoutMs: queryTimeoutMs });
   return {
     isRunning: () => shim.isRunning(job.folder),
+    hasStarted: async () => true,
     measureProcesses: async () => undefined,
     measureDisk: async () => undefined,
     kill: (graceMs) => killWithGrace(job, graceMs, send),

@@ -4,7 +4,7 @@ import { run } from '../engines/processes.ts';
 
 /**
  * Makes a command of the engine's name that pauses between the making and the start of a container, while there is a file
- * `pause` beside it, and else is the engine's own. Returns the folder, to be put first in the PATH.
+ * `pause` beside it, which may have the seconds, and else is the engine's own. Returns the folder, to be put first in the PATH.
  */
 export async function makePausingEngine(name: string, folder: string): Promise<string> {
   const real = (await run('sh', ['-c', `command -v ${name}`])).trim();
@@ -13,7 +13,8 @@ export async function makePausingEngine(name: string, folder: string): Promise<s
 if [ "$1" = run ] && [ -e ${folder}/pause ]; then
   shift
   id=$(${real} create "$@") || exit
-  sleep 0.4
+  seconds=$(cat ${folder}/pause)
+  sleep "\${seconds:-0.4}"
   exec ${real} start --attach --interactive "$id"
 fi
 exec ${real} "$@"
