@@ -46,7 +46,7 @@ import {
 import type { Store } from '../store/store.ts';
 import { searchTasks } from '../store/tasks.ts';
 import { requireOwnFiles } from './files.ts';
-import { requireEnvironment } from './references.ts';
+import { requireEnvironment, requireFiles } from './references.ts';
 import { mayUseTask, requirePullRequestChange, requireUseOfTask } from './runner-access.ts';
 
 const RepoInfoBody = v.pipe(
@@ -106,6 +106,7 @@ export function taskRoutes(deps: TaskDeps): Route[] {
       const key = keyOf(request.params);
       const EnvironmentId = body.EnvironmentId ?? '';
       requireEnvironment(store, key.TenantId, EnvironmentId);
+      requireFiles(store, key.TenantId, body.FileIDs, 'FileIDs');
       const task: Task = {
         ...otherFields(request, tasks),
         ...key,

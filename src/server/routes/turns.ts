@@ -35,6 +35,7 @@ import {
 import type { Store } from '../store/store.ts';
 import type { TurnKey } from '../store/turns.ts';
 import { requireOwnFiles } from './files.ts';
+import { requireFiles } from './references.ts';
 import { requireUseOfTask } from './runner-access.ts';
 
 const CreateBody = knownFields({
@@ -75,6 +76,7 @@ export function turnRoutes(deps: TurnRouteDeps): Route[] {
       const body = parseBody(request, CreateBody);
       const key = turnKey(request.params);
       const task = readUndeleted(store.tasks, key);
+      requireFiles(store, key.TenantId, body.AdditionalFileIDs, 'AdditionalFileIDs');
       requireNextTurn(deps, task, key);
       const version = ifMatch(request);
       if (version !== undefined) requireVersion(store.tasks, task, version);
