@@ -30,7 +30,8 @@ while [ -d "$folder" ] && [ ! -e "$folder/ended" ]; do
   if [ $(($(date +%s) - began)) -gt 2 ]; then failures=0; else failures=$((failures + 1)); fi
   # A program that was killed is not at fault.
   if [ "$failures" -ge 3 ] && [ "$code" -gt 0 ] && [ "$code" -lt 128 ] && [ ! -e "$failed" ]; then
-    tail -n 1 "$log" >"$failed" && chmod 644 "$failed"
+    # Whole or not at all, because a job reads it while it starts.
+    tail -n 1 "$log" >"$failed.new" && chmod 644 "$failed.new" && mv "$failed.new" "$failed"
   fi
   pause
 done 2>/dev/null

@@ -60,6 +60,11 @@ export function changesOf<const Entries extends v.ObjectEntries>(entries: Entrie
   );
 }
 
+/** An empty reasoning level in an update clears it. */
+export function clearedLevel({ ReasoningLevel }: { ReasoningLevel?: string }): { ReasoningLevel?: undefined } {
+  return ReasoningLevel === '' ? { ReasoningLevel: undefined } : {};
+}
+
 /**
  * Returns the fields of a validated body that neither the table nor `inputs` has, which newer clients send. They are stored and
  * returned unchanged. Null counts as absent.

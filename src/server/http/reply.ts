@@ -10,7 +10,7 @@ const internalError = new HttpError(500, 'InternalError', 'internal error; see t
 export async function send(response: ServerResponse, reply: Reply): Promise<void> {
   if ('stream' in reply) {
     if (response.req.method !== 'HEAD') return await reply.stream(response);
-    response.writeHead(reply.status, { 'cache-control': 'no-store' }).end();
+    response.writeHead(reply.status, { 'cache-control': 'no-store', ...reply.headers }).end();
     return;
   }
   if (response.destroyed) return;

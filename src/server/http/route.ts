@@ -1,4 +1,4 @@
-import type { IncomingMessage, ServerResponse } from 'node:http';
+import type { IncomingMessage, OutgoingHttpHeaders, ServerResponse } from 'node:http';
 
 /** The request that a caller with an access key has signed. */
 interface SignedRequest {
@@ -47,8 +47,8 @@ export const signInOnly: readonly PrincipalKind[] = ['signIn'];
 
 export type Reply =
   | { status: number; body?: unknown }
-  /** Writes the whole response. */
-  | { status: number; stream: (response: ServerResponse) => Promise<void> };
+  /** Writes the whole response. `headers` are those for HEAD, which has no other part of it. */
+  | { status: number; headers?: OutgoingHttpHeaders; stream: (response: ServerResponse) => Promise<void> };
 
 export const ok = (body: unknown): Reply => ({ status: 200, body });
 export const created = (body: unknown): Reply => ({ status: 201, body });

@@ -168,11 +168,13 @@ test('an agent has the files of its task only', async () => {
 
 test('the reference agent has the files of its task beside its clones', async () => {
   const [one, two] = [
-    await upload(Buffer.from('one'), { Name: '../a.txt' }),
+    await upload(Buffer.from('one'), { Name: 'b/a.txt' }),
     await upload(Buffer.from('two'), { Name: 'a.txt' }),
   ];
-  const FileIDs = [one, two, `files/${randomUUID()}`].map((path) => path.replace('files/', ''));
+  const three = await upload(Buffer.from('three'));
+  const FileIDs = [one, two, three].map((path) => path.replace('files/', ''));
   const { id } = await startAgent({ FileIDs });
+  await call('DELETE', three);
   const request = parseRequest(JSON.stringify(runner.requests.find(({ Task }) => Task?.TaskId === id)));
   const workspace = await mkdtemp(join(tmpdir(), 'plan42-files-'));
   const transport = new Agent();
@@ -185,7 +187,7 @@ test('the reference agent has the files of its task beside its clones', async ()
     assert.deepEqual(attachments, [join(folder, 'a.txt'), join(folder, '2-a.txt')]);
     assert.deepEqual(await Promise.all(attachments.map((path) => readFile(path, 'utf8'))), ['one', 'two']);
     assert.deepEqual(lines, [
-      `The file ${FileIDs[2]} of the task could not be downloaded: 404 no such File`,
+      `The file ${FileIDs[2]} of the task could not be downloaded: 404 the File was deleted`,
       'Downloaded a.txt, 2-a.txt',
     ]);
     assert.ok(buildPrompt({ ...request, attachments }, [], []).includes(`- ${folder}/a.txt\n- ${folder}/2-a.txt`));
@@ -207,6 +209,38 @@ test('an agent gets URLs at the address where it reaches the server', async () =
     response.on('data', (chunk: Buffer) => (text += chunk)).on('end', () => resolve(text));
   }).end(JSON.stringify({ Name: 'n', Size: 1 }));
   assert.equal(new URL(JSON.parse(await promise).UploadURL).host, host);
+});
+
+test('a name that is unsafe as the name of a file is refused', async () => {
+  for (const Name of ['a\0', 'a\nb', '../../x', '..', 'a/../b', 'a\\..\\b', 'a\u0085']) {
+    const { status, body } = await newFile(Buffer.from('x'), { Name });
+    assert.equal(status, 400, JSON.stringify(Name));
+    assert.match(body.Message, /^Name must have no control characters/);
+  }
+  for (const Name of ['..a', 'a..b/c.txt']) assert.equal((await newFile(Buffer.from('x'), { Name })).status, 201);
+});
+
+test('HEAD of the URL of a file has the headers of GET', async () => {
+  const path = await upload(Buffer.from('abc'));
+  const { body } = await call('GET', `${path}/download-url`);
+  const [get, head] = [await fetch(body.DownloadURL), await fetch(body.DownloadURL, { method: 'HEAD' })];
+  assert.deepEqual([await get.text(), await head.text()], ['abc', '']);
+  const ofConnection = new Set(['date', 'connection', 'keep-alive']);
+  const headers = (response: Response) => [...response.headers].filter(([name]) => !ofConnection.has(name));
+  assert.deepEqual(headers(head), headers(get));
+});
+
+test('a task is created with files that exist only', async () => {
+  const { body: environment } = await call('GET', 'environments');
+  const { EnvironmentId } = environment.Items[0];
+  const create = (file: string) =>
+    call('PUT', `tasks/${randomUUID()}`, { body: { Title: 't', Prompt: 'p', EnvironmentId, FileIDs: [file] } });
+  const deleted = await upload(Buffer.from('x'));
+  await call('DELETE', deleted);
+  for (const file of ['zz', randomUUID(), deleted.replace('files/', '')]) {
+    const { status, body } = await create(file);
+    assert.deepEqual([status, body.Message], [400, `FileIDs: no such file: ${file}`]);
+  }
 });
 
 test('a backup has the contents of files', async () => {

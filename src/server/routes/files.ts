@@ -30,7 +30,11 @@ import type { Store } from '../store/store.ts';
 
 const { file: fileLimit } = limits;
 const CreateBody = knownFields({
-  Name: requiredText,
+  // Clients save files under their names.
+  Name: v.pipe(
+    requiredText,
+    v.check((name) => !isUnsafeName(name), 'must have no control characters, and no ".." as a folder'),
+  ),
   Size: v.pipe(
     v.number(),
     v.safeInteger(),
@@ -38,6 +42,11 @@ const CreateBody = knownFields({
     v.maxValue(fileLimit.max, `is larger than ${formatLimit(fileLimit)}`),
   ),
 });
+
+function isUnsafeName(name: string): boolean {
+  return /\p{Cc}/u.test(name) || name.split(/[/\\]/).includes('..');
+}
+
 const UpdateBody = changesOf({ IsMalicious: optionalFlag });
 
 const path = `${tenantPath}/files/:fileId` as const;
@@ -121,18 +130,20 @@ export function fileRoutes(deps: FileDeps): Route[] {
     route('GET', `${path}/content`, { access: ['download'], forContent: true, waits: true }, ({ params, signal }) => {
       const file = read(files, fileKey(params));
       requireContent(file);
+      const headers = {
+        // A browser must not run it with the rights of the web page.
+        'content-type': 'application/octet-stream',
+        'content-disposition': `attachment; filename*=UTF-8''${encodeName(file.Name)}`,
+        'content-security-policy': 'sandbox',
+        'x-content-type-options': 'nosniff',
+        'cache-control': 'no-store',
+        'content-length': file.Size,
+      };
       return {
         status: 200,
+        headers,
         stream: async (response) => {
-          response.writeHead(200, {
-            // A browser must not run it with the rights of the web page.
-            'content-type': 'application/octet-stream',
-            'content-disposition': `attachment; filename*=UTF-8''${encodeName(file.Name)}`,
-            'content-security-policy': 'sandbox',
-            'x-content-type-options': 'nosniff',
-            'cache-control': 'no-store',
-            'content-length': file.Size,
-          });
+          response.writeHead(200, headers);
           await pipeline(Readable.from(fileContents.parts(file)), response, { signal });
         },
       };

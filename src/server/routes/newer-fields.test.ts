@@ -94,6 +94,7 @@ test('each list has Items, beside the name that older clients read', async () =>
 
 test('the reasoning level and the files of a task reach the agent', async () => {
   const files = [randomUUID(), randomUUID(), randomUUID()];
+  for (const file of files) await call('PUT', `files/${file}`, { body: { Name: 'n', Size: 1 } });
   const id = await plane.newTask({ ReasoningLevel: 'High', FileIDs: [files[0]] });
   const sent = async (turnIndex: number) => {
     const find = () => runner.requests.find(({ Turn }) => Turn?.TaskId === id && Turn.TurnIndex === turnIndex);
@@ -109,6 +110,9 @@ test('the reasoning level and the files of a task reach the agent', async () => 
   await call('PUT', `tasks/${id}/turns/2`, {
     body: { Prompt: 'more', ReasoningLevel: 'Low', AdditionalFileIDs: [files[1], files[2]], WorkstreamID: '' },
   });
+  const missing = { body: { Prompt: 'more', AdditionalFileIDs: [files[1], 'zz'] } };
+  const refused = await call('PUT', `tasks/${id}/turns/3`, missing);
+  assert.deepEqual([refused.status, refused.body.Message], [400, 'AdditionalFileIDs: no such file: zz']);
   const second = await sent(2);
   assert.deepEqual(second.Task.NewFileIDs, [files[1], files[2]]);
   assert.equal(parseRequest(JSON.stringify(second)).reasoningLevel, 'Low', 'that of the turn goes first');
@@ -118,4 +122,8 @@ test('the reasoning level and the files of a task reach the agent', async () => 
     body: { ReasoningLevel: 'Medium', NewFileIDs: [] },
   });
   assert.deepEqual([patched.body.ReasoningLevel, patched.body.NewFileIDs], ['Medium', []]);
+  const cleared = await call('PATCH', `tasks/${id}`, { ifMatch: version + 1, body: { ReasoningLevel: '' } });
+  assert.deepEqual([cleared.status, 'ReasoningLevel' in cleared.body], [200, false]);
+  const without = await call('GET', `tasks/${await plane.newTask({ ReasoningLevel: '' })}`);
+  assert.ok(!('ReasoningLevel' in without.body));
 });

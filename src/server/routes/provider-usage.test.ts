@@ -118,7 +118,10 @@ test('events are listed page by page, and summed by time, model and task', async
   assert.deepEqual(await sums('groupBy=hour&end=2027-01-02T00:00:00Z'), [['2027-01-01T10:00:00Z', 2]]);
   assert.deepEqual(await sums(''), [[3]]);
   assert.deepEqual(await sums('provider=none'), []);
-  assert.equal((await call('GET', 'provider-usage/summary?groupBy=colour')).status, 400);
+  for (const query of ['groupBy=colour', 'GroupBy=day', 'taskID=x', 'maxResults=2', 'toString=x'])
+    assert.equal((await call('GET', `provider-usage/summary?${query}`)).status, 400, query);
+  const unknown = await call('GET', 'provider-usage?groupBy=day');
+  assert.match(unknown.body.Message, /^unknown parameter "groupBy"; this call has taskId, .*token$/);
 });
 
 test('events survive a restart of the server', async () => {

@@ -73,14 +73,16 @@ export function providerUsageRoutes(deps: ProviderUsageDeps): Route[] {
     }),
 
     route('GET', `${tenantPath}/provider-usage`, { access: ['tenant'] }, ({ params, query }) => {
+      requireKnown(query, [...filterNames, 'maxResults', 'token']);
       const { start = '', end = maxTime, ...filter } = filterOf(params.tenantId, query);
       const range = { column: 'ResponseCompletedAt', from: start, below: end } as const;
       return ok(pageBody(store.providerUsage.list(filter, pageRequest(query, store.providerUsage.order), range)));
     }),
 
-    route('GET', `${tenantPath}/provider-usage/summary`, { access: ['tenant'] }, ({ params, query }) =>
-      ok({ Items: store.providerUsageSums.list(filterOf(params.tenantId, query), groupsOf(query)) }),
-    ),
+    route('GET', `${tenantPath}/provider-usage/summary`, { access: ['tenant'] }, ({ params, query }) => {
+      requireKnown(query, [...filterNames, 'groupBy']);
+      return ok({ Items: store.providerUsageSums.list(filterOf(params.tenantId, query), groupsOf(query)) });
+    }),
   ];
 }
 
@@ -137,6 +139,14 @@ function iterationOf(text: string): number {
   const iteration = /^\d{1,7}$/.test(text) ? Number(text) : Number.NaN;
   if (iteration <= maxIteration) return iteration;
   throw badRequest(`the iteration must be an integer from 0 to ${maxIteration}`);
+}
+
+const filterNames = ['taskId', 'workstreamId', 'provider', 'model', 'start', 'end'];
+
+/** A misspelt parameter would sum more than its caller expects. @throws HttpError 400 */
+function requireKnown(query: URLSearchParams, names: readonly string[]): void {
+  const unknown = [...query.keys()].find((name) => !names.includes(name));
+  if (unknown !== undefined) throw badRequest(`unknown parameter "${unknown}"; this call has ${names.join(', ')}`);
 }
 
 function filterOf(tenantId: string, query: URLSearchParams): UsageFilter {

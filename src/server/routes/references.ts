@@ -24,3 +24,14 @@ export function requireEnvironment({ environments }: Pick<Store, 'environments'>
   if (environments.find({ TenantId: tenantId, EnvironmentId: id })?.Deleted === false) return;
   throw badRequest('EnvironmentId: no such environment');
 }
+
+/** @throws HttpError 400 that names the field and the first file that does not exist */
+export function requireFiles(
+  { files }: Pick<Store, 'files'>,
+  tenantId: string,
+  ids: readonly string[] | null | undefined,
+  field: string,
+): void {
+  const missing = ids?.find((id) => files.find({ TenantID: tenantId, FileID: id })?.Deleted !== false);
+  if (missing !== undefined) throw badRequest(`${field}: no such file: ${missing}`);
+}

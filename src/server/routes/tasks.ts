@@ -9,6 +9,7 @@ import { change, create, firstVersion, read, readUndeleted, requireVersion, soft
 import { findForeignRepository, forbiddenBranchChange } from '../git/push-rights.ts';
 import {
   changesOf,
+  clearedLevel,
   optionalCount,
   optionalId,
   optionalIds,
@@ -45,7 +46,7 @@ import {
 import type { Store } from '../store/store.ts';
 import { searchTasks } from '../store/tasks.ts';
 import { requireOwnFiles } from './files.ts';
-import { requireEnvironment } from './references.ts';
+import { requireEnvironment, requireFiles } from './references.ts';
 import { mayUseTask, requirePullRequestChange, requireUseOfTask } from './runner-access.ts';
 
 const RepoInfoBody = v.pipe(
@@ -105,6 +106,7 @@ export function taskRoutes(deps: TaskDeps): Route[] {
       const key = keyOf(request.params);
       const EnvironmentId = body.EnvironmentId ?? '';
       requireEnvironment(store, key.TenantId, EnvironmentId);
+      requireFiles(store, key.TenantId, body.FileIDs, 'FileIDs');
       const task: Task = {
         ...otherFields(request, tasks),
         ...key,
@@ -112,7 +114,7 @@ export function taskRoutes(deps: TaskDeps): Route[] {
         Prompt: body.Prompt,
         EnvironmentId,
         Model: body.Model ?? null,
-        ReasoningLevel: body.ReasoningLevel ?? undefined,
+        ReasoningLevel: body.ReasoningLevel || undefined,
         FileIDs: body.FileIDs ?? undefined,
         Parallel: false,
         AssignedToAI: true,
@@ -142,7 +144,7 @@ export function taskRoutes(deps: TaskDeps): Route[] {
       requireUseOfTask(deps, request.principal, request.params);
       const version = requiredIfMatch(request);
       const { EnvironmentId: environmentId, ...known } = parseBody(request, UpdateBody);
-      const changes = { ...otherFields(request, tasks), ...known };
+      const changes = { ...otherFields(request, tasks), ...known, ...clearedLevel(known) };
       const task = readUndeleted(tasks, keyOf(request.params), changes.Deleted === false);
       if ((environmentId ?? task.EnvironmentId) !== task.EnvironmentId) {
         throw badRequest('EnvironmentId: the environment of a task cannot change');

@@ -10,6 +10,7 @@ import { acceptTurn, addTurn, changeTurn, type TurnDeps } from '../core/turns.ts
 import { change, read, readUndeleted, requireVersion } from '../core/versioned.ts';
 import {
   changesOf,
+  clearedLevel,
   longText,
   mediumText,
   optionalIds,
@@ -34,6 +35,7 @@ import {
 import type { Store } from '../store/store.ts';
 import type { TurnKey } from '../store/turns.ts';
 import { requireOwnFiles } from './files.ts';
+import { requireFiles } from './references.ts';
 import { requireUseOfTask } from './runner-access.ts';
 
 const CreateBody = knownFields({
@@ -74,6 +76,7 @@ export function turnRoutes(deps: TurnRouteDeps): Route[] {
       const body = parseBody(request, CreateBody);
       const key = turnKey(request.params);
       const task = readUndeleted(store.tasks, key);
+      requireFiles(store, key.TenantId, body.AdditionalFileIDs, 'AdditionalFileIDs');
       requireNextTurn(deps, task, key);
       const version = ifMatch(request);
       if (version !== undefined) requireVersion(store.tasks, task, version);
@@ -84,7 +87,7 @@ export function turnRoutes(deps: TurnRouteDeps): Route[] {
           return addTurn(deps, next, {
             ...others,
             Prompt: body.Prompt,
-            ReasoningLevel: body.ReasoningLevel ?? undefined,
+            ReasoningLevel: body.ReasoningLevel || undefined,
           });
         }),
       );
@@ -124,6 +127,7 @@ export function turnRoutes(deps: TurnRouteDeps): Route[] {
           changeTurn(deps, turn, {
             ...otherFields(request, turns, ['TaskNewFileIDs']),
             ...changes,
+            ...clearedLevel(changes),
             ...(isTerminalStatus(changes.Status) && { EndedBy: endedBy }),
           }),
         );

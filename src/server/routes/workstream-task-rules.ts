@@ -4,6 +4,7 @@ import { knownFields } from '../../plan42/fields.ts';
 import { type Task, taskStates } from '../../plan42/objects.ts';
 import {
   changesOf,
+  clearedLevel,
   longText,
   optionalFlag,
   optionalId,
@@ -51,7 +52,7 @@ type Changes = Omit<Update, 'AutoPause' | 'BeforeTaskId' | 'AfterTaskId' | 'Remo
 /** Returns the changes of the stored task. An empty text clears. */
 export function changesFor(task: Task, known: Changes, removedFiles: readonly string[] = []): Partial<Task> {
   const { EnvironmentId, Model, AssignedToTenantId, ...others } = known;
-  const changes: Partial<Task> = { ...others };
+  const changes: Partial<Task> = { ...others, ...clearedLevel(others) };
   if (EnvironmentId !== undefined) changes.EnvironmentId = EnvironmentId || null;
   if (Model !== undefined) changes.Model = Model || null;
   // The task of an agent has no other assignee.

@@ -27,6 +27,7 @@ import {
   tenantPath,
 } from '../http/route.ts';
 import type { Store } from '../store/store.ts';
+import { requireFiles } from './references.ts';
 import { requireUseOfTask } from './runner-access.ts';
 import {
   CreateBody,
@@ -61,6 +62,7 @@ export function workstreamTaskRoutes(deps: WorkstreamTaskDeps): Route[] {
       const { AutoPause, ...body } = parseBody(request, CreateBody);
       const workstream = readUndeleted(workstreams, workstreamKey(request.params));
       const key = { TenantId: workstream.TenantId, TaskId: request.params.taskId };
+      requireFiles(store, key.TenantId, body.FileIDs, 'FileIDs');
       const existing = tasks.find(key);
       if (existing) throw taskConflict('the Task already exists', existing, workstream);
       const task: Task = {
@@ -72,7 +74,7 @@ export function workstreamTaskRoutes(deps: WorkstreamTaskDeps): Route[] {
         Prompt: body.Prompt ?? '',
         EnvironmentId: body.EnvironmentId || null,
         Model: body.Model || null,
-        ReasoningLevel: body.ReasoningLevel ?? undefined,
+        ReasoningLevel: body.ReasoningLevel || undefined,
         FileIDs: body.FileIDs ?? undefined,
         Parallel: body.Parallel ?? false,
         AssignedToAI: body.AssignedToAI ?? false,

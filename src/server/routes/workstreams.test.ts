@@ -187,6 +187,9 @@ test('a conflict has the task and the workstream', async () => {
 test('an empty text clears, and files are removed', async () => {
   const workstream = await newWorkstream();
   const files = [randomUUID(), randomUUID()];
+  const refused = await call('PUT', `${workstream}/tasks/${randomUUID()}`, { body: { Title: 't', FileIDs: files } });
+  assert.deepEqual([refused.status, refused.body.Message], [400, `FileIDs: no such file: ${files[0]}`]);
+  for (const file of files) await call('PUT', `files/${file}`, { body: { Name: 'n', Size: 1 } });
   const task = await newTask(workstream, { ...forAi, Model: 'GPT-5', FileIDs: files, ReasoningLevel: 'Low' });
   const cleared = await patch(task, { EnvironmentId: '', Model: '', RemoveFileIDs: [files[0]], AutoPause: true });
   assert.deepEqual([cleared.EnvironmentId, cleared.Model, cleared.FileIDs], [null, null, [files[1]]]);
