@@ -66,6 +66,8 @@ export const exemptions: Readonly<Record<string, string>> = {
   'jobs/credentials/collect.ts#currentValue': operator,
   'jobs/credentials/collect.ts#isGithubKey': operator,
   'jobs/credentials/collect.ts#unboundSecrets': operator,
+  'jobs/credentials/collect.ts#unboundNames': operator,
+  'jobs/credentials/collect.ts#requireUsableSecrets': operator,
   'jobs/credentials/collect.ts#isConfigured': operator,
   'jobs/credentials/der.ts': 'writes bytes and reads none',
   'jobs/model-providers.ts#currentModelKey': operator,
