@@ -23,7 +23,7 @@ export interface Applied {
   message: string;
 }
 
-const start = 'Start the runner: "plan42 runner enable" as a service, or "plan42 runner exec" in a terminal.';
+const start = '"plan42 runner enable" as a service, or "plan42 runner exec" in a terminal';
 const restart = '"plan42 runner stop" and "plan42 runner enable", or Ctrl-C and "plan42 runner exec"';
 
 /** Makes the runner that uses the state folder reload its configuration, and waits for the result. Rejects with the signal's reason. */
@@ -31,8 +31,7 @@ export async function applyConfig({ before, after, stateDir, names, signal }: Ch
   const client = createControlClient(stateDir);
   const later = names.filter((name) => !isReloadable(name));
   const mistakes = mistakesNote(mistakesIn(after));
-  const isFirst = before.content === undefined && names.includes('runner.token');
-  const withoutRunner = mistakes ?? (isFirst ? start : nextStep(later));
+  const withoutRunner = mistakes ?? (before.content === undefined ? firstStep(names) : nextStep(later));
   try {
     const status = await client.status(signal);
     if (!(await isSameFile(status.configFile, after.path))) {
@@ -53,6 +52,13 @@ export async function applyConfig({ before, after, stateDir, names, signal }: Ch
     const message = `Cannot reach the running runner (${formatError(error)}). ${withoutRunner}`;
     return { outcome: 'unknown', message };
   }
+}
+
+// No runner has used the file, because it is new.
+function firstStep(names: readonly string[]): string {
+  return names.includes('runner.token')
+    ? `Start the runner: ${start}.`
+    : `Start the runner when the file is complete: ${start}.`;
 }
 
 // No runner uses this state folder, but one with another state folder may use the file.

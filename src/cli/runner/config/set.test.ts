@@ -14,13 +14,15 @@ describe('plan42 runner config set', () => {
     await using at = await placeConfig();
     const run = await at.config(['set', 'runner.url=http://127.0.0.1:7042', 'jobs.max_jobs=8', 'images.allowed=a,b']);
     assert.deepEqual([run.exitCode, run.stdout], [0, '']);
-    assert.match(run.stderr, /^Saved \S+\. If the runner is running, restart it to apply the change: /);
+    assert.match(run.stderr, /^Saved \S+\. Start the runner when the file is complete: "plan42 runner enable"/);
     assert.equal(
       await at.read(),
       '[runner]\nurl = "http://127.0.0.1:7042"\n\n[jobs]\nmax_jobs = 8\n\n[images]\nallowed = ["a", "b"]\n',
     );
     assert.equal((await stat(at.file)).mode & 0o777, 0o600);
     assert.equal((await at.config(['set', 'jobs.max_jobs', '8'])).stderr, 'Nothing changed.\n');
+    const again = await at.config(['set', 'jobs.max_jobs', '9']);
+    assert.match(again.stderr, /^Saved \S+\. If the runner is running, restart it to apply the change: /);
   });
 
   it('prints how to start the runner if the file is new and has a token', async () => {
