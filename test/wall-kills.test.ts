@@ -50,7 +50,10 @@ suite('kills', () => {
       const online = async () => (await job.log()).split('online').length;
       const isOnlineAgain = async () => {
         const before = await online();
-        await eventually(async () => (await online()) > before, 60_000);
+        await eventually(async () => (await online()) > before, 60_000).catch(async (error: unknown) => {
+          const ended = await Promise.race([runner.end, delay(0, 'it runs')]);
+          assert.fail(`seed ${seed}: ${String(error)}: ${JSON.stringify(ended)}: ${await job.log()}`);
+        });
       };
       let runner = job.startRunner();
       await isOnlineAgain();
