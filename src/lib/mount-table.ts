@@ -19,5 +19,5 @@ export function parseMountTable(text: string): Mount[] {
 }
 
 function unescapePath(path: string): string {
-  return path.replaceAll(/\\(\d{3})/g, (_, octal) => String.fromCodePoint(Number.parseInt(octal, 8)));
+  return path.replaceAll(/\\([0-3][0-7]{2})/g, (_, octal: string) => String.fromCodePoint(Number.parseInt(octal, 8)));
 }
