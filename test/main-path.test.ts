@@ -139,12 +139,17 @@ for (const name of ['podman', 'docker'] as const) {
     });
 
     test('follows the pull policy', async (t) => {
-      const image = await imageName(t);
-      if (!image) return;
+      const shared = await imageName(t);
+      if (!shared) return;
+      // A name of its own, because other tests pull the shared one at any time.
+      const image = shared.replace(/(?::[^:/]*)?$/, `:policy-of-${name}`);
       {
         await using setting = await setUp(t, name, '[images]\npull_policy = "never"\n');
         if (!setting.plane) return;
-        await setting.engine('rmi', '--force', image).catch(() => {});
+        await setting.engine('pull', shared);
+        await setting.engine('tag', shared, image);
+        await setting.engine('push', image);
+        await setting.engine('rmi', image);
         const { turn } = await untilOver(setting.plane, await startTask(setting.plane, image));
         assert.match(turn.ErrorMessage, /is not on this machine, and images.pull_policy is "never"/);
       }
