@@ -35,29 +35,29 @@ suite('an authority in the system’s store', { timeout: 120_000 }, () => {
     const start = (name: string, ...command: string[]) =>
       m.must(['systemd-run', `--unit=${name}`, '--quiet', ...command]);
     const plan42 = `${checkout}/bin/plan42`;
-    await m.writeFile('/root/cert.pem', tlsPair.cert);
-    await m.writeFile('/root/key.pem', tlsPair.key);
-    const tls = ['--tls-cert', '/root/cert.pem', '--tls-key', '/root/key.pem'];
-    await start('server', plan42, 'server', 'start', '--listen', '127.0.0.1:7443', '--data', '/root/data', ...tls);
+    await m.writeFile('/srv/cert.pem', tlsPair.cert);
+    await m.writeFile('/srv/key.pem', tlsPair.key);
+    const tls = ['--tls-cert', '/srv/cert.pem', '--tls-key', '/srv/key.pem'];
+    await start('server', plan42, 'server', 'start', '--listen', '127.0.0.1:7443', '--data', '/srv/data', ...tls);
     const node = `${checkout}/node_modules/node/bin/node`;
     await start('github', node, `${checkout}/test/support/system-trust/github.ts`, '8443', 'github-token');
-    const admin = await eventually(async () => (await m.run(['cat', '/root/data/admin.json'])).stdout || undefined);
+    const admin = await eventually(async () => (await m.run(['cat', '/srv/data/admin.json'])).stdout || undefined);
     const env = { PLAN42_SERVER_TOKEN: JSON.parse(admin).tenantToken as string };
     const createToken = () => m.run([plan42, 'server', 'token', 'create', '--server', url], { env });
     const doctor = async (): Promise<Record<string, string>> => {
-      const { stdout } = await m.run([plan42, 'runner', 'doctor', '--json', '-c', '/root/runner.toml']);
+      const { stdout } = await m.run([plan42, 'runner', 'doctor', '--json', '-c', '/srv/runner.toml']);
       const { checks } = JSON.parse(stdout) as { checks: { name: string; status: string }[] };
       return Object.fromEntries(checks.map(({ name, status }) => [name, status]));
     };
 
     const refused = await createToken();
     assert.match(refused.stderr, /certificate is not trusted \(DEPTH_ZERO_SELF_SIGNED_CERT\)\. Let the system trust/);
-    const owner = await m.must([plan42, 'server', 'token', 'create', '--data', '/root/data']);
-    await m.writeFile('/root/runner.toml', config(owner.trim()));
+    const owner = await m.must([plan42, 'server', 'token', 'create', '--data', '/srv/data']);
+    await m.writeFile('/srv/runner.toml', config(owner.trim()));
     const before = await doctor();
     assert.deepEqual([before['api'], before['github']], ['failed', 'failed'], JSON.stringify(before));
 
-    await m.must(['cp', '/root/cert.pem', '/usr/local/share/ca-certificates/private.crt']);
+    await m.must(['cp', '/srv/cert.pem', '/usr/local/share/ca-certificates/private.crt']);
     await m.must(['update-ca-certificates']);
 
     const { exitCode, stdout, stderr } = await createToken();
@@ -65,7 +65,7 @@ suite('an authority in the system’s store', { timeout: 120_000 }, () => {
     assert.match(stdout, /^p42r_/);
     const checked = await doctor();
     assert.deepEqual([checked['api'], checked['github']], ['ok', 'ok'], JSON.stringify(checked));
-    await start('runner', `${checkout}/bin/plan42-runner`, '-c', '/root/runner.toml', '--state-dir', '/root/state');
+    await start('runner', `${checkout}/bin/plan42-runner`, '-c', '/srv/runner.toml', '--state-dir', '/srv/state');
     const journal = ['journalctl', '--unit=runner', '--no-pager', '--output=cat'];
     await eventually(async () => /runner ready/.test(await m.must(journal)), 20_000);
     // A task whose agent runs and ends: turns are updated over the same connections.
