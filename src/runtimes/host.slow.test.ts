@@ -4,6 +4,7 @@ import { join } from 'node:path';
 import { describe, test } from 'node:test';
 import { eventually } from '../../test/support/eventually.ts';
 import { isAlive, type JobFolder, makeJobFolder } from '../../test/support/job-folder.ts';
+import { exists } from '../lib/files.ts';
 import { listWithVariable } from '../lib/processes.ts';
 import { LaunchError } from '../shim/shim.ts';
 import { createHostRuntime } from './host.ts';
@@ -75,6 +76,20 @@ describe('a job', () => {
       name: 'RuntimeError',
       message: /working folder .*gone \(HOME\) is not there/,
     });
+  });
+
+  test('leaves no temporary files, even if it is killed among read-only folders', async () => {
+    await using job = await makeJobFolder();
+    const script =
+      'mkdir "$TMPDIR/a" && echo x > "$TMPDIR/a/b" && chmod 500 "$TMPDIR/a" && stat -c "%a %n" "$TMPDIR"; kill -9 $$';
+    const runtime = scripted(job, script);
+    await runtime.start(job);
+    assert.equal((await runtime.wait(job)).exitCode, 137);
+    const [mode, folder = ''] = (await job.readLog()).trim().split(' ');
+    assert.equal(mode, '700');
+    assert.ok(await exists(folder), 'until the job is removed');
+    await runtime.remove(job);
+    assert.ok(!(await exists(folder)));
   });
 
   test('is listed while it runs', async () => {

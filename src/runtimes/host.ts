@@ -9,6 +9,7 @@ import type { JobPaths } from '../shim/shim.ts';
 import * as shim from '../shim/shim.ts';
 import { authorityVariables, type CaFile, writeAuthorities } from './authorities.ts';
 import { agentEnvironment } from './environment.ts';
+import { makeTemporaryFolder, removeTemporaryFolder } from './host-temporary.ts';
 import { type JobExit, noWall, type Readiness, type Runtime, RuntimeError, type StartOptions } from './runtime.ts';
 import { valuesOf } from './variables.ts';
 
@@ -71,10 +72,11 @@ export function createHostRuntime({ settings, given, caFile, knownJobs, ...optio
     const marked = ['/usr/bin/env', `${jobVariable}=${job.jobId}`, command, ...args];
     const authorities =
       caFile === undefined ? {} : authorityVariables(await writeAuthorities(job.folder, { caFile }, 'host'));
+    const temporary = { TMPDIR: await makeTemporaryFolder(job, env) };
     await shim.launch({
       job,
       command: marked,
-      env: { ...env, ...valuesOf(given.env, options.env), ...job.variables, ...authorities },
+      env: { ...env, ...temporary, ...valuesOf(given.env, options.env), ...job.variables, ...authorities },
       cwd,
     });
     // A job whose state isn't running could not be killed.
@@ -87,7 +89,7 @@ export function createHostRuntime({ settings, given, caFile, knownJobs, ...optio
     return { ...exit, outOfMemory: false, startError: undefined };
   }
 
-  /** Kills the processes that an agent left behind, as removing its container would. */
+  /** Kills the processes that an agent left behind and removes its temporary files, as removing its container would. */
   async function remove(job: JobPaths): Promise<void> {
     const deadline = systemClock.now() + maxSweepMs;
     let emptySweeps = 0;
@@ -104,6 +106,7 @@ export function createHostRuntime({ settings, given, caFile, knownJobs, ...optio
       );
       await sleep(sweepEveryMs);
     }
+    await removeTemporaryFolder(job);
     await shim.forget(job.folder);
   }
 
