@@ -114,7 +114,7 @@ export const targets: readonly Target[] = [
       const commander = renderError(new CommanderError(2, 'x', text)).text;
       // One for each input, because the time is that of one error.
       const error = errors[text.length % errors.length];
-      return commander + renderError(explainApiFailure(error, location)).text;
+      return commander + renderError(explainApiFailure(error, location, {})).text;
     },
     check: (text: string) => assert.doesNotMatch(text.replaceAll(/[\n\t]/g, ''), hidden),
     maxGrowth: 60,

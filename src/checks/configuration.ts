@@ -2,6 +2,7 @@ import { stat } from 'node:fs/promises';
 import type { Problem } from '../config/parse.ts';
 import { closeCommand, isOpenToOthers } from '../config/read-file.ts';
 import { agentCaFile, type Config } from '../config/schema.ts';
+import { authorityProblems } from '../lib/authority-variables.ts';
 import { readCaFile } from '../lib/ca-file.ts';
 import { ExitCode, errorCode, UserError } from '../lib/errors.ts';
 import { isLoopback } from '../lib/loopback.ts';
@@ -10,7 +11,7 @@ import type { CheckContext } from './check.ts';
 import { type Finding, failed, failedWith, passed, warning } from './finding.ts';
 
 /** The file exists, has no errors and no unknown keys, and only its owner can access it. */
-export async function checkConfiguration({ readConfig, paths }: CheckContext): Promise<readonly Finding[]> {
+export async function checkConfiguration({ readConfig, paths, env }: CheckContext): Promise<readonly Finding[]> {
   const path = paths.configFile;
   const { config, found, problems } = await readConfig();
   const findings = [
@@ -18,6 +19,7 @@ export async function checkConfiguration({ readConfig, paths }: CheckContext): P
     ...(await permissions(path)),
     ...agentAuthorities(config),
     ...modelEndpoints(config),
+    ...authorityProblems(env).map(({ variable, message, remedy }) => warning(variable, message, { text: remedy })),
   ];
   if (!found) {
     const create = {

@@ -74,6 +74,14 @@ const cases: DoctorCase[] = [
     remedy: /network\.ca_file/,
     exitCode: 3,
   },
+  {
+    what: 'an SSL_CERT_FILE that does not exist',
+    given: () => ({ env: { SSL_CERT_FILE: '/does/not/exist.pem' } }),
+    check: 'configuration',
+    status: 'warning',
+    found: /SSL_CERT_FILE: cannot read the CA file \/does\/not\/exist\.pem/,
+    remedy: /^Set SSL_CERT_FILE to a PEM file/,
+  },
 ];
 
 describe('reports a problem and its remedy', () => {
@@ -90,4 +98,15 @@ test('no_proxy names a host as a whole, or everything below it', () => {
     assert.equal(usesProxy(list), false, list);
   for (const list of ['example.com', 'ample.com', 'pi.example.com', '.api.example.com', ''])
     assert.equal(usesProxy(list), true, list);
+});
+
+test('a certificate that is not trusted names a variable that has no effect', () => {
+  const error = Object.assign(new Error('x'), { code: 'DEPTH_ZERO_SELF_SIGNED_CERT' });
+  const remedyIn = (env: NodeJS.ProcessEnv) =>
+    explainConnection(error, 'runner.url', new URL('https://api.example.com'), env).remedies[0]?.text ?? '';
+  assert.match(remedyIn({}), /use the authority of the proxy\.$/);
+  assert.match(
+    remedyIn({ SSL_CERT_DIR: '/none' }),
+    /proxy\. SSL_CERT_DIR has no effect: cannot read the folder \/none: it does not exist\. Set SSL_CERT_DIR to/,
+  );
 });

@@ -1,5 +1,6 @@
 /** Turns connection errors into findings with a remedy. */
 import { untrustedCodes } from '../lib/authorities.ts';
+import { describeAuthorityProblems } from '../lib/authority-variables.ts';
 import { errorCode, formatError } from '../lib/errors.ts';
 import { isLoopback } from '../lib/loopback.ts';
 import { shellQuote } from '../lib/shell-quote.ts';
@@ -84,7 +85,8 @@ export function explainConnection(error: unknown, setting: string, url: URL, env
   const explanation = explanations.find(({ codes }) => codes.test(code));
   const message = explanation?.message(url.host) ?? `no response from ${url.host}`;
   const command = explanation?.command?.(url) ?? curl(url);
-  const text = explanation?.remedy(setting) ?? 'Check the network and any proxy in between.';
+  const remedy = explanation?.remedy(setting) ?? 'Check the network and any proxy in between.';
+  const text = untrustedCodes.test(code) ? remedy + describeAuthorityProblems(env) : remedy;
   const via = proxy === undefined ? '' : `, via proxy ${proxy}`;
   return failed(setting, `${message} (${code || reason}${via})`, { text, command });
 }

@@ -1,13 +1,28 @@
 /** The certificate authorities that this machine trusts. */
 import { createSecureContext, getCACertificates, type SecureContext } from 'node:tls';
+import { unreadAuthorities } from './authority-variables.ts';
 
 /**
- * Node.js's own list, those in `NODE_EXTRA_CA_CERTS`, and the system's: its keychain, or the files in `SSL_CERT_FILE` and
- * `SSL_CERT_DIR`, by default in `/etc/ssl`. The first call reads the system's, which takes 30 ms on Linux and can take seconds
- * on macOS.
+ * Node.js's own list, those in `NODE_EXTRA_CA_CERTS`, and {@link systemAuthorities}. The first call reads the system's, which
+ * takes 30 ms on Linux and can take seconds on macOS.
  */
 export function trustedAuthorities(): string[] {
-  return [...new Set([...getCACertificates('default'), ...getCACertificates('system')])];
+  return [...new Set([...getCACertificates('default'), ...systemAuthorities()])];
+}
+
+/** Those of the system: its keychain, or the files in `SSL_CERT_FILE` and `SSL_CERT_DIR`, by default in `/etc/ssl`. */
+export function systemAuthorities(): string[] {
+  // oxlint-disable-next-line node/no-process-env -- Node.js reads the variables of the process, and this completes it
+  const env = process.env;
+  const folders = env['SSL_CERT_DIR'];
+  if (!folders?.includes(':')) return [...getCACertificates('system'), ...unreadAuthorities(env)];
+  try {
+    // Node.js takes the list for one folder, and would print that it cannot open it.
+    env['SSL_CERT_DIR'] = folders.split(':').find((folder) => folder !== '') ?? '';
+    return [...getCACertificates('system'), ...unreadAuthorities({ ...env, SSL_CERT_DIR: folders })];
+  } finally {
+    env['SSL_CERT_DIR'] = folders;
+  }
 }
 
 /** Trusts additional authorities, in PEM, beside all of the machine's. Share it: to create one takes 15 ms. */

@@ -19,18 +19,29 @@ export function readCaFile(path: string, setting = 'network.ca_file'): string {
   }
   const certificates = certificatesIn(pem);
   if (certificates.length === 0) throw unusable(`cannot use the CA file ${path}: it contains no PEM certificate`);
-  try {
-    for (const certificate of certificates) void new X509Certificate(certificate);
-  } catch (error) {
-    throw unusable(`cannot use the CA file ${path}: it contains a damaged certificate`, error);
-  }
+  const cause = certificates.map(damageOf).find((damage) => damage !== undefined);
+  if (cause !== undefined) throw unusable(`cannot use the CA file ${path}: it contains a damaged certificate`, cause);
   return certificates.join('');
+}
+
+export function isDamaged(certificate: string): boolean {
+  return damageOf(certificate) !== undefined;
+}
+
+function damageOf(certificate: string): unknown {
+  try {
+    void new X509Certificate(certificate);
+    return undefined;
+  } catch (error) {
+    return error;
+  }
 }
 
 const begin = '-----BEGIN CERTIFICATE-----';
 const end = '-----END CERTIFICATE-----';
 
-function certificatesIn(pem: string): string[] {
+/** Returns the certificates in a text, in PEM, unchecked. */
+export function certificatesIn(pem: string): string[] {
   return pem
     .split(begin)
     .slice(1)

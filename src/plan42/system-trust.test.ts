@@ -50,7 +50,9 @@ suite('the system’s authorities', () => {
 
   async function call(env: NodeJS.ProcessEnv, options: TransportOptions = {}, url = server.url): Promise<string> {
     const args = ['--input-type=module', '--eval', program, url, JSON.stringify(options)];
-    const { stdout } = await promisify(execFile)(process.execPath, args, { env, cwd: import.meta.dirname });
+    const { stdout, stderr } = await promisify(execFile)(process.execPath, args, { env, cwd: import.meta.dirname });
+    // Node.js itself names a folder that it cannot open.
+    assert.match(stderr, /^(Cannot open directory \/does\/not\/exist to load OpenSSL certificates\.\n)?$/);
     return stdout.trim();
   }
 
@@ -59,6 +61,8 @@ suite('the system’s authorities', () => {
   test('are those in SSL_CERT_FILE and SSL_CERT_DIR', async () => {
     assert.equal(await call({ SSL_CERT_FILE: file }), answered);
     assert.equal(await call({ SSL_CERT_DIR: dir.path }), answered);
+    for (const folders of [`${dir.path}:/does/not/exist`, `/etc:${dir.path}`])
+      assert.equal(await call({ SSL_CERT_DIR: folders }), answered);
   });
 
   test('are beside those in NODE_EXTRA_CA_CERTS, and of ca_file', async () => {

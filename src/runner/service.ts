@@ -12,6 +12,7 @@ import { garbageRules } from '../jobs/garbage/garbage.ts';
 import { Jobs } from '../jobs/jobs.ts';
 import { Mirrors } from '../jobs/mirrors/mirrors.ts';
 import { JobStore } from '../jobs/store.ts';
+import { authorityProblems } from '../lib/authority-variables.ts';
 import { systemClock } from '../lib/clock.ts';
 import { createLogger, type ErrorEntry, type Logger } from '../lib/logger.ts';
 import { type LossyOutput, logLosses } from '../lib/lossy-output.ts';
@@ -99,6 +100,8 @@ export async function runService(options: ServiceOptions): Promise<void> {
     withExecutables(options.env, options.executables ?? {}, { stateDir: paths.stateDir, logger }),
   );
   const store = await inStateFolder(paths.stateDir, () => JobStore.open(paths.stateDir, paths.logDir));
+  for (const { variable, message, remedy } of authorityProblems(env))
+    logger.warn('certificate authorities not trusted', { variable, reason: message, remedy });
   const { caFile } = config.network;
   const transport = createTransport({ ...config.runner, caFile, env });
   await using _closeTransport = { [Symbol.asyncDispose]: () => transport.destroy() };

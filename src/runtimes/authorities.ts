@@ -1,7 +1,8 @@
 /** The certificate authorities that agents trust in addition, as files, and the variables that name them. */
 import { chmod, mkdir } from 'node:fs/promises';
 import { join } from 'node:path';
-import { getCACertificates, rootCertificates } from 'node:tls';
+import { rootCertificates } from 'node:tls';
+import { systemAuthorities } from '../lib/authorities.ts';
 import { readCaFile } from '../lib/ca-file.ts';
 import { writeDurably } from '../lib/files.ts';
 
@@ -45,7 +46,7 @@ export async function writeAuthorities(
 }
 
 function publicAuthorities(base: Base): readonly string[] {
-  const system = base === 'host' ? getCACertificates('system') : [];
+  const system = base === 'host' ? systemAuthorities() : [];
   return system.length > 0 ? system : rootCertificates;
 }
 

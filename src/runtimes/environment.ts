@@ -14,6 +14,9 @@ const ofEngine =
 /** Say how to reach a registry. */
 const ofNetwork = /^(https?_proxy|all_proxy|no_proxy|ssl_cert_file|ssl_cert_dir)$/i;
 
+/** Say which certificate authorities programs trust. */
+const ofAuthorities = /^(SSL_CERT_FILE|SSL_CERT_DIR|NODE_EXTRA_CA_CERTS)$/;
+
 function pick(env: NodeJS.ProcessEnv, ...patterns: readonly RegExp[]): NodeJS.ProcessEnv {
   return Object.fromEntries(Object.entries(env).filter(([name]) => patterns.some((pattern) => pattern.test(name))));
 }
@@ -21,6 +24,11 @@ function pick(env: NodeJS.ProcessEnv, ...patterns: readonly RegExp[]): NodeJS.Pr
 /** The environment of an agent that runs as a process of this machine. */
 export function agentEnvironment(env: NodeJS.ProcessEnv): NodeJS.ProcessEnv {
   return pick(env, ofUser);
+}
+
+/** The environment of a job's gateway, which is a process of this machine and trusts what the runner trusts. */
+export function gatewayEnvironment(env: NodeJS.ProcessEnv): NodeJS.ProcessEnv {
+  return pick(env, ofUser, ofAuthorities);
 }
 
 /** The environment of an engine's command that creates a container. The command must not pass it on to the container. */

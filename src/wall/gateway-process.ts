@@ -8,7 +8,7 @@ export function egressFolder({ folder }: JobPaths): string {
   return join(folder, gatewayFolder);
 }
 
-/** @param env what describes the user; proxies are in the policy */
+/** @param env what describes the user, and names certificate authorities; proxies are in the policy */
 export function companionOf(job: JobPaths, env: NodeJS.ProcessEnv): Companion {
   const folder = egressFolder(job);
   return {

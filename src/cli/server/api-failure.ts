@@ -1,4 +1,5 @@
 import { untrustedCodes } from '../../lib/authorities.ts';
+import { describeAuthorityProblems } from '../../lib/authority-variables.ts';
 import { ExitCode, errorCode, UserError } from '../../lib/errors.ts';
 import { printableLine } from '../../lib/printable.ts';
 import { ApiError, ConnectionError, describeSkew, isAuthError, UnsendableError } from '../../plan42/errors.ts';
@@ -36,7 +37,7 @@ const certificateFailures: readonly CertificateFailure[] = [
 ];
 
 /** Converts a failed call to a UserError with a remedy; returns any other error unchanged. */
-export function explainApiFailure(error: unknown, location: ServerLocation): unknown {
+export function explainApiFailure(error: unknown, location: ServerLocation, env: NodeJS.ProcessEnv): unknown {
   const { url, tokenSource } = location;
   if (isAuthError(error)) {
     const reason = [error.detail, describeSkew(error)].filter(Boolean).join('; ');
@@ -58,7 +59,7 @@ export function explainApiFailure(error: unknown, location: ServerLocation): unk
       remedy === undefined ? {} : { remedy },
     );
   }
-  return error instanceof ConnectionError ? explainConnection(error, location) : error;
+  return error instanceof ConnectionError ? explainConnection(error, location, env) : error;
 }
 
 function remedyFor(status: number): string | undefined {
@@ -66,7 +67,7 @@ function remedyFor(status: number): string | undefined {
   return status >= 500 ? "See the server's log." : undefined;
 }
 
-function explainConnection(error: ConnectionError, { url, ids }: ServerLocation): UserError {
+function explainConnection(error: ConnectionError, { url, ids }: ServerLocation, env: NodeJS.ProcessEnv): UserError {
   const code = errorCode(error) ?? '';
   if (code === 'ECONNREFUSED') {
     return new UserError(`no Plan42 server is running at ${url}`, { remedy: 'Run "plan42 server start".' });
@@ -74,5 +75,6 @@ function explainConnection(error: ConnectionError, { url, ids }: ServerLocation)
   const failure = certificateFailures.find(({ codes }) => codes.test(code));
   const problem = failure === undefined ? error.message : `the server’s certificate ${failure.problem} (${code})`;
   const remedy = failure?.remedy(ids !== undefined) ?? 'Check the address, and that the server is running.';
-  return new UserError(printableLine(`cannot reach ${url}: ${problem}`), { remedy });
+  const inVain = untrustedCodes.test(code) ? printableLine(describeAuthorityProblems(env)) : '';
+  return new UserError(printableLine(`cannot reach ${url}: ${problem}`), { remedy: remedy + inVain });
 }

@@ -31,7 +31,7 @@ export async function withServer<T>(
     const client = new AdminClient(endpoint, tenantId, signal);
     return await work({ client, defaultRunnerId: runnerId, tenantId, location });
   } catch (error) {
-    throw explainApiFailure(error, location);
+    throw explainApiFailure(error, location, env);
   } finally {
     await transport.destroy();
   }

@@ -40,6 +40,7 @@ export interface JobMirrors {
 }
 
 const maxWaitMs = 3000;
+const authorityVariables = ['SSL_CERT_FILE', 'SSL_CERT_DIR', 'NODE_EXTRA_CA_CERTS'];
 const refspecs = ['+refs/heads/*:refs/heads/*', '+refs/tags/*:refs/tags/*'];
 
 export class Mirrors implements AsyncDisposable {
@@ -134,12 +135,13 @@ export class Mirrors implements AsyncDisposable {
     }
   }
 
-  /** The system's authorities and the additional ones, in a file for git. */
+  /** All authorities that the runner trusts, in a file for git. Undefined if they are those that git trusts anyway. */
   async #authorities(): Promise<string | undefined> {
-    const { caFile, folder } = this.#options;
-    if (caFile === undefined) return undefined;
+    const { caFile, folder, env } = this.#options;
+    // git reads none of the variables itself.
+    if (caFile === undefined && !authorityVariables.some((name) => env[name])) return undefined;
     const path = join(folder, 'authorities.pem');
-    await writeDurably(path, [...trustedAuthorities(), readCaFile(caFile)].join('\n'));
+    await writeDurably(path, [...trustedAuthorities(), caFile === undefined ? '' : readCaFile(caFile)].join('\n'));
     return path;
   }
 }

@@ -2,7 +2,7 @@
 import type { Logger } from '../../lib/logger.ts';
 import type { JobPaths } from '../../shim/shim.ts';
 import { findRefusal, hasWall, keepGateway, watchMounts } from '../../wall/wall.ts';
-import { agentEnvironment } from '../environment.ts';
+import { gatewayEnvironment } from '../environment.ts';
 import type { JobExit } from '../runtime.ts';
 import type { RunEngine } from './client.ts';
 import { inspectContainer } from './inspect.ts';
@@ -25,7 +25,7 @@ export async function waitBehindWall(
   const done = new AbortController();
   const whileWaiting = signal === undefined ? done.signal : AbortSignal.any([done.signal, signal]);
   const isRunning = async () => (await inspectContainer(run, job.jobId))?.isRunning === true;
-  const keeping = keepGateway(job, { env: agentEnvironment(env), isRunning, logger, signal: whileWaiting }).catch(
+  const keeping = keepGateway(job, { env: gatewayEnvironment(env), isRunning, logger, signal: whileWaiting }).catch(
     () => {},
   );
   const kill = () => killContainer(run, job, 0);

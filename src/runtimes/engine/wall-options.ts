@@ -4,7 +4,7 @@ import type { Config } from '../../config/schema.ts';
 import { proxyVariables } from '../../gateway/proxy-variables.ts';
 import { trimEnd } from '../../lib/trim-end.ts';
 import { checkWallSettings, proxyPort, raiseWall, saveMounts, type Wall, wallFolder } from '../../wall/wall.ts';
-import { agentEnvironment } from '../environment.ts';
+import { gatewayEnvironment } from '../environment.ts';
 import type { StartOptions } from '../runtime.ts';
 import { variableOptions } from './authorities.ts';
 import { checkGiven, type EngineSettings, mountOption } from './given.ts';
@@ -38,7 +38,7 @@ export async function checkWallSettingsOf(limits: Config['jobs'], settings: Engi
 export async function raiseWallFor(job: StartOptions, settings: EngineSettings): Promise<RaisedWall | undefined> {
   if (job.egress === undefined) return undefined;
   const wall = await raiseWall(job, job.egress, {
-    env: agentEnvironment(settings.guard.env),
+    env: gatewayEnvironment(settings.guard.env),
     secrets: job.broker?.values,
   });
   const mount = { source: wall.source, target: wallFolder, isReadOnly: true, relabel: true };

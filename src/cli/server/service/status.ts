@@ -77,7 +77,7 @@ async function locateRunningServer(
     await getCurrentTenant({ transport, baseUrl: new URL(url), token, userAgent: `plan42/${version}` }, signal);
     return { ...location, problem: await readProblem(url, { transport, signal }) };
   } catch (error) {
-    throw explainApiFailure(error, location);
+    throw explainApiFailure(error, location, env);
   } finally {
     await transport.destroy();
   }
