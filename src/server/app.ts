@@ -23,7 +23,7 @@ import { LiveRequests } from './http/live-requests.ts';
 import type { Route } from './http/route.ts';
 import { createRouter } from './http/router.ts';
 import { sendHealth } from './http/send-health.ts';
-import { checkSignedRequest, maxSkewMs } from './http/signed-requests.ts';
+import { checkSignedRequest } from './http/signed-requests.ts';
 import { createPageFiles } from './page/page-files.ts';
 import type { SignInLinks } from './page/sign-in-links.ts';
 import { accessKeyRoutes } from './routes/access-keys.ts';
@@ -49,7 +49,6 @@ import { turnNetworkRoutes } from './routes/turn-networks.ts';
 import { turnRoutes } from './routes/turns.ts';
 import { workstreamTaskRoutes } from './routes/workstream-tasks.ts';
 import { workstreamRoutes } from './routes/workstreams.ts';
-import { UsedSignatures } from './sigv4/used-signatures.ts';
 import type { QueueKey } from './store/runner-queues.ts';
 import type { Store } from './store/store.ts';
 
@@ -92,7 +91,6 @@ export function createApp(options: AppOptions): App {
   const history = new QueueHistory(store, historySteps);
   const tokenEnds = new TokenEnds(options);
   const deps = { ...options, events, broker, roundRobin, machines, liveRequests, history, tokenEnds };
-  const signatures = { usedSignatures: new UsedSignatures(clock, 2 * maxSkewMs), url: options.url };
   const scheduler = new Scheduler(deps);
   const workstreamStarter = new WorkstreamStarter(deps);
   const watches = new Set<Promise<void>>();
@@ -117,8 +115,7 @@ export function createApp(options: AppOptions): App {
   const handle = createDispatcher({
     findRoute: createRouter([...served, ...notImplementedRoutes(served)]),
     authenticate: (headers, route) => authenticate(headers, route, deps),
-    checkSignature: (principal, route, request, body) =>
-      checkSignedRequest(principal, route, request, body, signatures),
+    checkSignature: (principal, route, request, body) => checkSignedRequest(principal, route, request, body, deps),
     checkHost: options.checkHost,
     sendPageFile: createPageFiles().send,
     sendHealth: (response) => sendHealth(response, store.health),

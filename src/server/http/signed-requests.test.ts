@@ -99,7 +99,7 @@ test('wrong keys, secrets and session tokens are refused, each with its reason',
   await refused(p42Ctl({ ...key, host: 'other.example' }, read), /for another request/);
 });
 
-test('an access key creates no other one, because that request could be sent again after a restart', async () => {
+test('an access key creates no other one, which would outlive its revocation', async () => {
   const { status, body } = await p42Ctl(key, { method: 'POST', path: `${tenant}/access-keys`, body: { Name: 'n' } });
   assert.deepEqual([status, body.Message], [403, 'an access key cannot create another one; use a tenant token']);
 });
@@ -142,6 +142,22 @@ test('a write is accepted once, a read again', async () => {
   const search = { method: 'POST', path: `/v1/tasks/search?taskId=${randomUUID()}`, body: '{}\n' };
   const searched = signCall({ ...key, date: now }, search);
   for (let n = 0; n < 2; n += 1) assert.equal((await sendCall(key.url, searched)).status, 200);
+});
+
+test('a write is not accepted again after a restart of the server', async () => {
+  // The port changes, the public URL does not.
+  await using proxied = await startControlPlane({ publicUrl: 'https://plan42.example.com' });
+  const localUrl = async () =>
+    (JSON.parse(await readFile(join(proxied.dataDir, 'admin.json'), 'utf8')) as { localUrl: string }).localUrl;
+  const { tenantToken: token } = proxied.server.admin;
+  const made = await callServer(await localUrl(), 'POST', `${proxied.tenant}/access-keys`, { token, body: {} });
+  const { AccessKeyID: accessKeyId, SecretAccessKey: secretAccessKey } = made.body;
+  const own = { url: await localUrl(), host: 'plan42.example.com', accessKeyId, secretAccessKey };
+  const path = `${proxied.tenant}/environments/${randomUUID()}`;
+  const signed = signCall(own, { method: 'PUT', path, body: environment });
+  assert.equal((await sendCall(await localUrl(), signed)).status, 201);
+  await proxied.restart();
+  await refused(sendCall(await localUrl(), signed), /was used before/);
 });
 
 test('a delegated token is checked beside the signature', async () => {

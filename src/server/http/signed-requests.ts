@@ -13,7 +13,6 @@ import {
 } from '../sigv4/caller-identity.ts';
 import { requestHashes } from '../sigv4/request-hash.ts';
 import { isSameHex } from '../sigv4/signature.ts';
-import type { UsedSignatures } from '../sigv4/used-signatures.ts';
 import type { Store } from '../store/store.ts';
 import { unauthorized } from './errors.ts';
 import type { Principal, RouteOptions } from './route.ts';
@@ -24,7 +23,7 @@ interface SignatureDeps {
 }
 
 /** How far the clocks of client and server may differ, as with AWS. */
-export const maxSkewMs = 5 * 60_000;
+const maxSkewMs = 5 * 60_000;
 
 /**
  * Returns the principal of a credential that was made with an access key of this server; undefined for other credentials.
@@ -57,7 +56,8 @@ function verify(identity: CallerIdentity, key: AccessKey, { store, clock }: Sign
 }
 
 interface CheckDeps {
-  usedSignatures: UsedSignatures;
+  store: Pick<Store, 'usedSignatures'>;
+  clock: Clock;
   /** The URL of the server for clients, which a proxy in front of it may have replaced. */
   url: string;
 }
@@ -71,7 +71,7 @@ export function checkSignedRequest(
   { repeatable = false }: Pick<RouteOptions, 'repeatable'>,
   request: Pick<IncomingMessage, 'method' | 'url' | 'headersDistinct'>,
   body: Uint8Array,
-  { usedSignatures, url }: CheckDeps,
+  { store, clock, url }: CheckDeps,
 ): void {
   const signed = principal.kind === 'tenant' ? principal.signedRequest : undefined;
   if (!signed) return;
@@ -87,5 +87,7 @@ export function checkSignedRequest(
   if (!hashes.some((hash) => isSameHex(hash, signed.requestHash)))
     throw unauthorized('the signature is for another request; if a proxy changes requests, set --public-url');
   const isRead = method === 'GET' || method === 'HEAD' || repeatable;
-  if (!isRead && !usedSignatures.use(signed.signature)) throw unauthorized('the signature was used before');
+  if (isRead) return;
+  const isNew = store.usedSignatures.use(signed.signature, { now: clock.date(), validMs: 2 * maxSkewMs });
+  if (!isNew) throw unauthorized('the signature was used before');
 }

@@ -25,7 +25,7 @@ export function accessKeyRoutes(deps: AccessKeyDeps): Route[] {
   return [
     route('POST', `${tenantPath}/access-keys`, { access: tenantOnly }, (request) => {
       const { principal } = request;
-      // A signed request can be sent again after a restart of the server, and this one has no version or ID that it fails by.
+      // Otherwise a key that was stolen could outlive its revocation.
       if (principal.kind === 'tenant' && principal.signedRequest)
         throw forbidden('an access key cannot create another one; use a tenant token');
       const { Name } = parseBody(request, CreateBody);

@@ -218,4 +218,9 @@ CREATE TABLE provider_usage (
 ) STRICT, WITHOUT ROWID;
 CREATE INDEX provider_usage_by_time ON provider_usage (TenantId, ResponseCompletedAt)
 `,
+  `
+-- The signatures of writes until they are no longer valid. UsedAt is in milliseconds since 1970.
+CREATE TABLE used_signatures (Signature TEXT PRIMARY KEY, UsedAt INTEGER NOT NULL) STRICT, WITHOUT ROWID;
+CREATE INDEX used_signatures_by_time ON used_signatures (UsedAt)
+`,
 ];

@@ -17,6 +17,7 @@ import { countTasks } from './tasks.ts';
 import { TurnLogs } from './turn-logs.ts';
 import { TurnNetworks } from './turn-networks.ts';
 import { activeTurns, TurnAcceptance } from './turns.ts';
+import { UsedSignatures } from './used-signatures.ts';
 import { WorkstreamTasks } from './workstream-tasks.ts';
 
 export type Store = ReturnType<typeof storeOf>;
@@ -64,6 +65,7 @@ function storeOf(database: Database, tables: Tables, key: SecretKey) {
     providerUsageSums: new ProviderUsageSums(database),
     expired: new Expired(database, tables),
     usedPublicKeys: new UsedPublicKeys(database),
+    usedSignatures: new UsedSignatures(database),
     removeExpiredSessions: (now: string) => {
       database.statement('DELETE FROM page_sessions WHERE ExpiresAt <= ?').run(now);
     },
