@@ -75,7 +75,7 @@ export const exemptions: Readonly<Record<string, string>> = {
   'jobs/job-id.ts#formatJobId': checkedId,
   'jobs/jobs.ts#Jobs.has': checkedId,
   'jobs/store.ts': checkedId,
-  'lib/ca-file.ts#readCaFile': operator,
+  'lib/ca-file.ts': operator,
   'lib/environment-failure.ts': 'reads the codes of system errors',
   'lib/errors.ts#isAbort': 'compares only',
   'lib/files.ts': operator,
