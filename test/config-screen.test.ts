@@ -120,7 +120,7 @@ describe('the configuration screen', () => {
     await terminal.press('C-s');
     await terminal.shows(/Nothing was changed\.\s+No runner can start/);
     await terminal.press('Down', 'Down', 'Enter', 'Home', 'Enter', 'C-s');
-    await terminal.shows(/Saved \S+\.\s+If the runner is\s+running,\s+restart it/);
+    await terminal.shows(/Saved \S+\.\s+Start the\s+runner:/);
     assert.equal(await test.saved(), config.replace('"dokcer"', '"docker"'));
   });
 

@@ -1,6 +1,6 @@
 import { ExitCode, UserError } from '../lib/errors.ts';
 import { nearest } from '../lib/nearest.ts';
-import { connectionFields, credentialFields, type Field, priceFields, tables } from './schema.ts';
+import { connectionFields, credentialFields, type Field, mappingFields, priceFields, tables } from './schema.ts';
 import { renderKey } from './toml/render.ts';
 
 type Fields = Record<string, Field<unknown>>;
@@ -18,6 +18,7 @@ export interface Setting {
 const namedTables = {
   github: { fields: connectionFields as Fields, example: 'NAME' },
   credentials: { fields: credentialFields as Fields, example: 'NAME' },
+  'runner.model_mappings': { fields: mappingFields as Fields, example: 'MODEL' },
   'limits.prices': { fields: priceFields as Fields, example: 'MODEL' },
 };
 

@@ -1,8 +1,10 @@
 /** Applies a changed configuration to the running runner. */
 import { realpath } from 'node:fs/promises';
-import type { ConfigChange } from '../config/edit-file.ts';
+import type { ConfigChange, ConfigFile } from '../config/edit-file.ts';
 import { mistakesIn, mistakesNote } from '../config/edit-file.ts';
+import { parseConfig } from '../config/parse.ts';
 import { formatError } from '../lib/errors.ts';
+import { exists } from '../lib/files.ts';
 import { ControlError, createControlClient } from './client.ts';
 
 export interface ChangeToApply extends ConfigChange {
@@ -31,7 +33,8 @@ export async function applyConfig({ before, after, stateDir, names, signal }: Ch
   const client = createControlClient(stateDir);
   const later = names.filter((name) => !isReloadable(name));
   const mistakes = mistakesNote(mistakesIn(after));
-  const withoutRunner = mistakes ?? (before.content === undefined ? firstStep(names) : nextStep(later));
+  const isFirst = before.content === undefined || !(await exists(stateDir));
+  const withoutRunner = mistakes ?? (isFirst ? firstStep(after) : nextStep(later));
   try {
     const status = await client.status(signal);
     if (!(await isSameFile(status.configFile, after.path))) {
@@ -54,9 +57,9 @@ export async function applyConfig({ before, after, stateDir, names, signal }: Ch
   }
 }
 
-// No runner has used the file, because it is new.
-function firstStep(names: readonly string[]): string {
-  return names.includes('runner.token')
+// No runner has used the file, because it is new, or because no runner was ever started here.
+function firstStep({ content = '' }: ConfigFile): string {
+  return parseConfig({ file: content, env: {}, flags: new Map() }).config.runner.token
     ? `Start the runner: ${start}.`
     : `Start the runner when the file is complete: ${start}.`;
 }
@@ -79,7 +82,7 @@ const reloadable: ReadonlySet<string> = new Set(['token', ...modelKeys].map((key
 
 // The settings that src/runner/reload.ts applies without a restart.
 function isReloadable(name: string): boolean {
-  return name.startsWith('github.') || reloadable.has(name);
+  return /^(github|runner\.model_mappings)\./.test(name) || reloadable.has(name);
 }
 
 function list(names: readonly string[]): string {

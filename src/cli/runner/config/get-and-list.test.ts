@@ -1,5 +1,6 @@
 import assert from 'node:assert/strict';
 import { chmod } from 'node:fs/promises';
+import { dirname } from 'node:path';
 import { describe, it } from 'node:test';
 import { placeConfig } from '../../../../test/support/config-place.ts';
 import { parseAs } from '../../../../test/support/json-schemas.ts';
@@ -60,6 +61,36 @@ describe('plan42 runner config get and list', () => {
     const { settings } = parseAs('runner-config-list.json', json.stdout);
     assert.ok(settings.length > 30);
     assert.ok(!json.stdout.includes('p42r_secret'));
+  });
+
+  it('mappings of models are settings like others', async () => {
+    await using at = await placeConfig('[runner]\ntoken = "p42r_x"\n');
+    const mapping = 'runner.model_mappings."GPT-5.1 Codex"';
+    const set = await at.config(['set', `${mapping}.provider=openai`]);
+    assert.equal(set.exitCode, 0, set.stderr);
+    assert.match(set.stderr, /runner\.model_mappings\."GPT-5\.1 Codex" has no model/);
+    const settings = [`${mapping}.model=our-codex`, `${mapping}.extended_context=true`];
+    const complete = await at.config(['set', ...settings], { env: { PLAN42_STATE_DIR: dirname(at.file) } });
+    assert.equal(complete.exitCode, 0);
+    assert.match(complete.stderr, /^Saved \S+ If the runner is running, it reloads the file automatically\.\n$/);
+    const lines = (await at.config(['list'])).stdout.split('\n').map((line) => line.split('\t').slice(0, 2).join(' '));
+    assert.deepEqual(lines.slice(2), [
+      `${mapping}.provider openai`,
+      `${mapping}.model our-codex`,
+      `${mapping}.extended_context true`,
+      '',
+    ]);
+    assert.equal((await at.config(['get', `${mapping}.model`])).stdout, 'our-codex\n');
+    assert.equal((await at.config(['get', 'runner.model_mappings.GPT-5.1 Codex.model'])).stdout, 'our-codex\n');
+    const wrong = await at.config(['get', `${mapping}.modle`]);
+    assert.match(wrong.stderr, /did you mean "runner\.model_mappings\."GPT-5\.1 Codex"\.model"\?/);
+    const table = await at.config(['set', 'runner.model_mappings.x', 'y']);
+    assert.match(
+      table.stderr,
+      /is a table, not a setting\. Name a setting in it, such as runner\.model_mappings\.x\.provider\./,
+    );
+    assert.equal((await at.config(['unset', mapping])).exitCode, 0);
+    assert.deepEqual((await at.config(['list'])).stdout.split('\n').slice(2), ['']);
   });
 
   it('warn if other users can access the file', async () => {

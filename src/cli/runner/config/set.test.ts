@@ -1,6 +1,7 @@
 import assert from 'node:assert/strict';
 import { execFile, execFileSync } from 'node:child_process';
 import { stat, writeFile } from 'node:fs/promises';
+import { dirname } from 'node:path';
 import { describe, it } from 'node:test';
 import { promisify } from 'node:util';
 import { placeConfig } from '../../../../test/support/config-place.ts';
@@ -22,7 +23,12 @@ describe('plan42 runner config set', () => {
     assert.equal((await stat(at.file)).mode & 0o777, 0o600);
     assert.equal((await at.config(['set', 'jobs.max_jobs', '8'])).stderr, 'Nothing changed.\n');
     const again = await at.config(['set', 'jobs.max_jobs', '9']);
-    assert.match(again.stderr, /^Saved \S+\. If the runner is running, restart it to apply the change: /);
+    assert.match(again.stderr, /^Saved \S+\. Start the runner when the file is complete: /, 'none was ever started');
+    const env = { PLAN42_STATE_DIR: dirname(at.file) };
+    const used = await at.config(['set', 'jobs.max_jobs', '10'], { env });
+    assert.match(used.stderr, /^Saved \S+\. If the runner is running, restart it to apply the change: /);
+    const models = await at.config(['set', 'runner.no_websearch', 'true'], { env });
+    assert.match(models.stderr, /^Saved \S+\. If the runner is running, it reloads the file automatically\.$/m);
   });
 
   it('prints how to start the runner if the file is new and has a token', async () => {
@@ -35,7 +41,7 @@ describe('plan42 runner config set', () => {
     await using at = await placeConfig('# mine\n[runner]\n');
     const halves = `${token.slice(0, 40)}\n${token.slice(40)}\n`;
     const piped = await at.config(['set', 'runner.token'], { stdin: halves });
-    assert.match(piped.stderr, /reloads the file automatically/);
+    assert.match(piped.stderr, /Start the runner: /);
     assert.equal(await at.read(), `# mine\n[runner]\ntoken = "${token}"\n`);
     const secret = `${at.file}.secret`;
     await writeFile(secret, 'ghp_x\n');
@@ -143,7 +149,7 @@ describe('plan42 runner config set', () => {
       `${at.file}:4:1: jobs.cpus is not a number`,
     ]);
     const fixed = await at.config(['set', 'runner.runtime=host', 'jobs.cpus=1']);
-    assert.match(fixed.stderr, /^Saved \S+\. If the runner is running, restart it/);
+    assert.match(fixed.stderr, /^Saved \S+\. Start the runner when the file is complete/);
   });
 
   it('prints JSON', async () => {

@@ -58,7 +58,7 @@ function variableOf({ table, field }: Setting): string | undefined {
   return table === undefined ? undefined : environmentVariable(table, field.key);
 }
 
-/** The names of connections, credentials, and models with a price. */
+/** The names of connections, credentials, and models with a mapping or a price. */
 export function tableNames(file: ConfigFile): Required<TableNames> {
   const { values } = parseToml(file.content ?? '');
   const namesIn = (...path: readonly string[]) => {
@@ -68,6 +68,7 @@ export function tableNames(file: ConfigFile): Required<TableNames> {
   return {
     github: namesIn('github'),
     credentials: namesIn('credentials'),
+    'runner.model_mappings': namesIn('runner', 'model_mappings'),
     'limits.prices': namesIn('limits', 'prices'),
   };
 }
