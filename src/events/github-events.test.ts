@@ -122,6 +122,16 @@ describe('a feed', () => {
     assert.equal(setting.run.events.status().feeds[0]?.error, undefined);
   });
 
+  test('goes on after a pull request that is gone, without an error', async () => {
+    await using setting = await startAtBaseline();
+    setting.publish(issueComment({ id: '3' }), issueComment({ id: '2', number: 99 }));
+    await setting.run.pass(pollMs);
+    const log = setting.run.log.join('');
+    assert.doesNotMatch(log, /ERROR/);
+    assert.match(log, /WARN {2}GitHub event ignored .*pull_request=99 .*pull request is gone, or the token cannot/);
+    assert.deepEqual((await setting.checkpoint())?.['handled'], ['2', '3']);
+  });
+
   test('waits until the rate limit of GitHub ends', async () => {
     await using setting = await startAtBaseline();
     const reset = Math.floor(Date.now() / 1000) + 1800;
@@ -240,7 +250,7 @@ test('a pull request that GitHub no longer shows is read from the event of an ol
   );
   await setting.run.pass(pollMs);
   assert.equal((await infoOf(setting)).PRStatus, 'closed');
-  assert.match(setting.run.log.join(''), /ERROR cannot handle GitHub event .*event_id=2 /);
+  assert.match(setting.run.log.join(''), /WARN {2}GitHub event ignored .*event_id=2 .*pull request is gone/);
 });
 
 describe('no turn is created', () => {

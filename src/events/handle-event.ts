@@ -44,14 +44,19 @@ const githubTimeoutMs = 60_000;
  */
 export async function handleEvent(item: EventToHandle, deps: HandlerDeps, signal: AbortSignal): Promise<void> {
   const { event } = item;
-  const { pullRequest, clock } = await fetchPullRequest(item, deps, signal);
+  const fetched = await fetchPullRequest(item, deps, signal);
+  if (fetched === 'gone') return ignore(item, isGone, deps);
+  const { pullRequest, clock } = fetched;
   const stop =
     event.kind === 'comment'
       ? await continueTask(item, { pullRequest, clock }, deps, signal)
       : await saveState(item, pullRequest, deps, signal);
-  if (stop === undefined) return;
-  deps.metrics.ignored += 1;
-  deps.logger[stop.level]('GitHub event ignored', { ...fieldsOf(item), reason: stop.reason });
+  if (stop !== undefined) ignore(item, stop, deps);
+}
+
+function ignore(item: EventToHandle, { level, reason }: Ignored, { metrics, logger }: HandlerDeps): void {
+  metrics.ignored += 1;
+  logger[level]('GitHub event ignored', { ...fieldsOf(item), reason });
 }
 
 /** The fields of log lines about an event. */
@@ -71,7 +76,7 @@ async function fetchPullRequest(
   { event, connectionId }: EventToHandle,
   { github }: HandlerDeps,
   signal: AbortSignal,
-): Promise<FetchedPullRequest> {
+): Promise<FetchedPullRequest | 'gone'> {
   const { repo, number, pullRequest: included } = event;
   const parameters = { ...parseRepoPath(repo), number };
   const get = (caller: Caller) =>
@@ -82,9 +87,10 @@ async function fetchPullRequest(
     const { data, headers } = await withCaller(githubTimeoutMs, signal, get);
     return { pullRequest: data, clock: readClock(headers['date'], systemClock.now()) };
   } catch (error) {
-    const isGone = error instanceof GithubError && [403, 404, 410].includes(error.status ?? 0) && !error.retryAt;
-    if (isGone && included !== undefined && isWhole(included)) return { pullRequest: included, clock: undefined };
-    throw error;
+    if (!(error instanceof GithubError) || error.retryAt || ![403, 404, 410].includes(error.status ?? 0)) throw error;
+    if (included !== undefined && isWhole(included)) return { pullRequest: included, clock: undefined };
+    if (error.status === 403) throw error;
+    return 'gone';
   }
 }
 
@@ -98,6 +104,8 @@ async function findTasks(
 
 const conflicts = { backoff: { minMs: 10, maxMs: 1000 }, maxAttempts: 5 };
 const isConflict = (error: unknown) => error instanceof ApiError && error.status === 409;
+// GitHub responds in the same way if the token may not read the repository.
+const isGone: Ignored = { reason: 'pull request is gone, or the token cannot read its repository', level: 'warn' };
 const isBusy: Ignored = { reason: 'task is busy', level: 'info' };
 
 async function continueTask(

@@ -20,10 +20,11 @@ export const pendingStatus = 'Pending';
 
 type NewTurn = Pick<Turn, 'Prompt' | 'ReasoningLevel'>;
 
-/** Adds the next turn of a task, which the scheduler sends to a runner. The caller has checked the task's state. */
+/** Adds the next turn of a task, which the scheduler sends to a runner. Without a reasoning level it has the task's. The caller has checked the task's state. */
 export function addTurn({ store, clock, events }: TurnDeps, task: Task, fields: NewTurn): Turn {
   const turn: Turn = {
     ...fields,
+    ReasoningLevel: fields.ReasoningLevel ?? task.ReasoningLevel,
     TenantId: task.TenantId,
     WorkstreamId: task.WorkstreamId,
     TaskId: task.TaskId,

@@ -36,6 +36,10 @@ export function authenticate(
   if (scheme === 'signincode') return redeemCode(credential, deps);
   // The body of a route for git is not read, so its signature could not be checked.
   if (scheme === 'sts:getcalleridentity' && !forGit) return authenticateSigner(headers, credential, deps);
+  if (scheme === 'aws4-hmac-sha256')
+    throw unauthorized(
+      'the call is signed itself; this server accepts a signed call of GetCallerIdentity, as p42-ctl sends it, or an APIToken',
+    );
   throw unauthorized('the call needs an Authorization header with an APIToken');
 }
 

@@ -13,8 +13,12 @@ test('an error has a body that repeats its status', async () => {
   assert.equal(missing.status, 404);
   assert.deepEqual(Object.keys(missing.body), ['ResponseCode', 'Message', 'ErrorType']);
   assert.deepEqual([missing.body.ResponseCode, missing.body.ErrorType], [404, 'NotFound']);
-  for (const path of ['/v1//tenants', '/v1/tenants/%zz', `${tenant}/tasks/${'x'.repeat(5000)}`, '/v1/tenants/']) {
+  for (const path of ['/v1//tenants', `${tenant}/tasks/${'x'.repeat(5000)}`, '/v1/tenants/']) {
     assert.equal((await call('GET', path)).body.ResponseCode, 404, path);
+  }
+  for (const path of ['/v1/tenants/%zz', `${tenant}/tasks/%E9/turns`, '/v1/tenants/100%']) {
+    const { status, body } = await call('GET', path);
+    assert.deepEqual([status, body.Message], [400, `the path has a "%" that begins no UTF-8 character: ${path}`]);
   }
 });
 

@@ -1,6 +1,6 @@
 import findMyWay from 'find-my-way';
 import { notFound } from '../core/errors.ts';
-import { MethodNotAllowed } from './errors.ts';
+import { badRequest, MethodNotAllowed } from './errors.ts';
 import type { Method, Route } from './route.ts';
 
 export interface Match {
@@ -15,7 +15,7 @@ const methods: readonly Method[] = ['GET', 'PUT', 'POST', 'PATCH', 'DELETE'];
 
 /**
  * Returns a function that finds the route of a request; that of GET for HEAD. Paths are split before decoding, so names may
- * contain `/`. It throws a 404, or a 405 with the methods that the path has.
+ * contain `/`. It throws a 404, a 405 with the methods that the path has, or a 400 for a path that cannot be decoded.
  */
 export function createRouter(routes: readonly Route[]): (method: string, rawPath: string) => Match {
   const router = findMyWay({ maxParamLength });
@@ -30,6 +30,8 @@ export function createRouter(routes: readonly Route[]): (method: string, rawPath
       if (!other) return [];
       return name === 'GET' && !other.route.noHead ? ['GET', 'HEAD'] : [name];
     });
+    if (!isDecodable(rawPath))
+      throw badRequest(`the path has a "%" that begins no UTF-8 character: ${shorten(rawPath)}`);
     if (allowed.length > 0) throw new MethodNotAllowed(method, allowed);
     throw notFound(`there is no ${method} ${shorten(rawPath)}`);
   };
@@ -41,6 +43,15 @@ function matchOf(found: ReturnType<ReturnType<typeof findMyWay>['find']>): Match
   );
   if (!found || params.some(([, value]) => value === '')) return undefined;
   return { route: found.store as Route, params: Object.fromEntries(params) };
+}
+
+function isDecodable(path: string): boolean {
+  try {
+    decodeURIComponent(path);
+    return true;
+  } catch {
+    return false;
+  }
 }
 
 function shorten(path: string): string {

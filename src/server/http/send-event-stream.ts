@@ -5,7 +5,7 @@ import type { IndexedTurnLog } from '../store/turn-logs.ts';
 // Without a retry time the Go client reconnects in a busy loop when a stream ends.
 const retryMs = 1000;
 
-const eventStreamHeaders = {
+export const eventStreamHeaders = {
   'content-type': 'text/event-stream; charset=utf-8',
   // A proxy must neither compress the stream, which delays events, nor keep it.
   'cache-control': 'no-cache, no-transform',

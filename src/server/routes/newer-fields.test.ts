@@ -103,6 +103,7 @@ test('the reasoning level and the files of a task reach the agent', async () => 
   };
   const first = await sent(1);
   assert.deepEqual([first.Task.ReasoningLevel, first.Task.FileIDs], ['High', [files[0]]]);
+  assert.equal(first.Turn.ReasoningLevel, 'High');
   assert.equal(parseRequest(JSON.stringify(first)).reasoningLevel, 'High');
   const turn = `tasks/${id}/turns/1`;
   const { Version } = (await call('GET', turn)).body;
@@ -122,6 +123,9 @@ test('the reasoning level and the files of a task reach the agent', async () => 
     body: { ReasoningLevel: 'Medium', NewFileIDs: [] },
   });
   assert.deepEqual([patched.body.ReasoningLevel, patched.body.NewFileIDs], ['Medium', []]);
+  const unknown = { ifMatch: version + 1, body: { NewFileIDs: [files[2], 'zz'] } };
+  const kept = await call('PATCH', `tasks/${id}`, unknown);
+  assert.deepEqual([kept.status, kept.body.Message], [400, 'NewFileIDs: no such file: zz']);
   const cleared = await call('PATCH', `tasks/${id}`, { ifMatch: version + 1, body: { ReasoningLevel: '' } });
   assert.deepEqual([cleared.status, 'ReasoningLevel' in cleared.body], [200, false]);
   const without = await call('GET', `tasks/${await plane.newTask({ ReasoningLevel: '' })}`);

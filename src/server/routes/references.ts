@@ -1,4 +1,5 @@
 /** Checks that the objects exist to which a request refers. */
+import type { Task } from '../../plan42/objects.ts';
 import { badRequest } from '../http/errors.ts';
 import type { Store } from '../store/store.ts';
 
@@ -23,6 +24,22 @@ export function requireConnection(
 export function requireEnvironment({ environments }: Pick<Store, 'environments'>, tenantId: string, id: string): void {
   if (environments.find({ TenantId: tenantId, EnvironmentId: id })?.Deleted === false) return;
   throw badRequest('EnvironmentId: no such environment');
+}
+
+/** Like {@link requireFiles}, for what an update adds: a file that the task has already may have been deleted. */
+export function requireAddedFiles(
+  store: Pick<Store, 'files'>,
+  { TenantId, FileIDs = [], NewFileIDs = [] }: Pick<Task, 'TenantId' | 'FileIDs' | 'NewFileIDs'>,
+  ids: readonly string[] | null | undefined,
+  field: string,
+): void {
+  const known = new Set([...FileIDs, ...NewFileIDs]);
+  requireFiles(
+    store,
+    TenantId,
+    ids?.filter((id) => !known.has(id)),
+    field,
+  );
 }
 
 /** @throws HttpError 400 that names the field and the first file that does not exist */

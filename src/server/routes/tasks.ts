@@ -46,7 +46,7 @@ import {
 import type { Store } from '../store/store.ts';
 import { searchTasks } from '../store/tasks.ts';
 import { requireOwnFiles } from './files.ts';
-import { requireEnvironment, requireFiles } from './references.ts';
+import { requireAddedFiles, requireEnvironment, requireFiles } from './references.ts';
 import { mayUseTask, requirePullRequestChange, requireUseOfTask } from './runner-access.ts';
 
 const RepoInfoBody = v.pipe(
@@ -154,6 +154,7 @@ export function taskRoutes(deps: TaskDeps): Route[] {
       requireVersion(tasks, task, version);
       // After the version: an update from an older one may lack what another client has added.
       requirePullRequestChange(request.principal, task, changes);
+      requireAddedFiles(store, task, changes.NewFileIDs, 'NewFileIDs');
       const changed = change(tasks, task, changes, clock);
       // Turns of deleted tasks are not sent, but this task is undeleted.
       if (task.Deleted) events.emit('turnsToSend');

@@ -133,3 +133,11 @@ test('a slow reader gets many entries', async () => {
   assert.equal(text.match(/^event: log$/gm)?.length, 2000);
   assert.ok(text.endsWith('id: 1999\nretry: 1000\n\n'));
 });
+
+test('HEAD of a stream has the headers of GET, and ends at once', async () => {
+  const turn = await newTurn();
+  const headers = { authorization: `APIToken ${plane.server.admin.tenantToken}` };
+  const url = `${plane.server.url}${turn.path}/logs`;
+  const { status, headers: received } = await fetch(url, { method: 'HEAD', headers });
+  assert.deepEqual([status, received.get('content-type')], [200, 'text/event-stream; charset=utf-8']);
+});

@@ -13,7 +13,7 @@ import { badRequest } from '../http/errors.ts';
 import { requiredIfMatch } from '../http/query.ts';
 import type { ApiRequest } from '../http/route.ts';
 import { noContent, ok, type Route, route, tenantAndAgent } from '../http/route.ts';
-import { sendEventStream } from '../http/send-event-stream.ts';
+import { eventStreamHeaders, sendEventStream } from '../http/send-event-stream.ts';
 import type { TurnLog } from '../store/turn-logs.ts';
 import { readTurn, requireActive, turnKey, turnPath } from './turns.ts';
 
@@ -63,7 +63,11 @@ export function turnLogRoutes(deps: TurnDeps & { timing: Timing }): Route[] {
         if (isExhausted(store, turn, after)) return noContent;
         const batches = followTurnLogs(deps, { turn, after, signal });
         const keepAliveMs = timing.logStreamKeepAliveMs;
-        return { status: 200, stream: (response) => sendEventStream(response, batches, { keepAliveMs, signal }) };
+        return {
+          status: 200,
+          headers: eventStreamHeaders,
+          stream: (response) => sendEventStream(response, batches, { keepAliveMs, signal }),
+        };
       },
     ),
 

@@ -35,7 +35,7 @@ import {
 import type { Store } from '../store/store.ts';
 import type { TurnKey } from '../store/turns.ts';
 import { requireOwnFiles } from './files.ts';
-import { requireFiles } from './references.ts';
+import { requireAddedFiles, requireFiles } from './references.ts';
 import { requireUseOfTask } from './runner-access.ts';
 
 const CreateBody = knownFields({
@@ -117,6 +117,7 @@ export function turnRoutes(deps: TurnRouteDeps): Route[] {
       requireActive(turn);
       requireOwnTurn(turn, parseInstanceId(request.headers));
       requireVersion(turns, turn, version);
+      requireAddedFiles(store, read(store.tasks, turn), TaskNewFileIDs, 'TaskNewFileIDs');
       return store.transaction(() => {
         // An agent token proves that a runner has the turn, even if the runner's response was lost.
         const isAgent = request.principal.kind === 'agent';

@@ -27,7 +27,7 @@ import {
   tenantPath,
 } from '../http/route.ts';
 import type { Store } from '../store/store.ts';
-import { requireFiles } from './references.ts';
+import { requireAddedFiles, requireFiles } from './references.ts';
 import { requireUseOfTask } from './runner-access.ts';
 import {
   CreateBody,
@@ -112,8 +112,8 @@ export function workstreamTaskRoutes(deps: WorkstreamTaskDeps): Route[] {
         pageRequest(query, rankedTasks.order),
         {
           column: 'Rank',
-          from: (rankIn(store, workstream, query.get('afterTaskId')) ?? -1) + 1,
-          below: rankIn(store, workstream, query.get('beforeTaskId')) ?? Number.MAX_SAFE_INTEGER,
+          from: (rankIn(store, workstream, query.get('afterTaskId'), 'afterTaskId') ?? -1) + 1,
+          below: rankIn(store, workstream, query.get('beforeTaskId'), 'beforeTaskId') ?? Number.MAX_SAFE_INTEGER,
         },
       );
       return ok(pageBody({ ...page, items: page.items.map(withoutRank) }));
@@ -134,6 +134,7 @@ export function workstreamTaskRoutes(deps: WorkstreamTaskDeps): Route[] {
       requireAllowed(store, request, task, known);
       const next: Task = { ...task, ...changes };
       requireConsistent(store, next, task);
+      requireAddedFiles(store, task, known.NewFileIDs, 'NewFileIDs');
       const rank = newRank(store, workstream, task, { BeforeTaskId, AfterTaskId });
       const pauses = rank !== undefined || needsPause(principal, task, next, AutoPause);
       const changed = store.transaction(() => {
@@ -230,10 +231,15 @@ function withoutRank({ Rank: _rank, ...task }: Task & { Rank: number }): Task {
   return task;
 }
 
-function rankIn(store: Store, workstream: Workstream, taskId: string | null | undefined): number | undefined {
+function rankIn(
+  store: Store,
+  workstream: Workstream,
+  taskId: string | null | undefined,
+  field: string,
+): number | undefined {
   if (!taskId) return undefined;
   const rank = store.workstreamTasks.rankOf(workstream, taskId.toLowerCase());
-  if (rank === undefined) throw badRequest('BeforeTaskId, AfterTaskId: no such task in the workstream');
+  if (rank === undefined) throw badRequest(`${field}: no such task in the workstream: ${taskId}`);
   return rank;
 }
 
@@ -246,6 +252,6 @@ function newRank(
 ): number | undefined {
   if (BeforeTaskId && AfterTaskId) throw badRequest('BeforeTaskId, AfterTaskId: only one of them');
   if (BeforeTaskId === TaskId || AfterTaskId === TaskId) return undefined;
-  const after = rankIn(store, workstream, AfterTaskId);
-  return after === undefined ? rankIn(store, workstream, BeforeTaskId) : after + 1;
+  const after = rankIn(store, workstream, AfterTaskId, 'AfterTaskId');
+  return after === undefined ? rankIn(store, workstream, BeforeTaskId, 'BeforeTaskId') : after + 1;
 }

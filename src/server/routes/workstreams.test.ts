@@ -147,6 +147,10 @@ test('tasks of a workstream have numbers and an order', async () => {
   assert.deepEqual(await order(workstream, `&afterTaskId=${idOf(a)}`), [idOf(c), idOf(b)]);
   assert.deepEqual(await order(workstream, `&beforeTaskId=${idOf(b)}`), [idOf(a), idOf(c)]);
   assert.deepEqual(await order(workstream, '&taskNumber=2'), [idOf(b)]);
+  for (const field of ['afterTaskId', 'beforeTaskId']) {
+    const { status, body } = await call('GET', `${workstream}/tasks?${field}=${idOf(a)}x`);
+    assert.deepEqual([status, body.Message], [400, `${field}: no such task in the workstream: ${idOf(a)}x`]);
+  }
   const page = await read(`${workstream}/tasks?maxResults=2`);
   const rest = await read(`${workstream}/tasks?maxResults=2&token=${page.NextToken}`);
   assert.deepEqual(
