@@ -56,6 +56,7 @@ const mayKnowTheDate: Readonly<Record<string, string>> = {
   'src/server/core/versioned.ts': 'times in records',
   'src/server/routes/files.ts': 'the lifetime of a URL',
   'src/server/http/access.ts': 'the end of a token is a date',
+  'src/server/routes/messages.ts': 'times in records',
   'src/server/routes/provider-usage.ts': 'times in records',
   'src/server/http/dispatch.ts': 'the end of a token is a date',
   'src/server/core/access-keys.ts': 'keys have dates',

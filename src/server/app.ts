@@ -33,6 +33,7 @@ import { environmentRoutes } from './routes/environments.ts';
 import { fileRoutes } from './routes/files.ts';
 import { githubConnectionRoutes } from './routes/github-connections.ts';
 import { githubProxyRoutes } from './routes/github-proxy.ts';
+import { messageRoutes } from './routes/messages.ts';
 import { notImplementedRoutes } from './routes/not-implemented.ts';
 import { pageRoutes } from './routes/page.ts';
 import { pageTaskRoutes } from './routes/page-tasks.ts';
@@ -42,6 +43,7 @@ import { runnerQueueRoutes } from './routes/runner-queues.ts';
 import { runnerTokenRoutes } from './routes/runner-tokens.ts';
 import { runnerRoutes } from './routes/runners.ts';
 import { shortNameRoutes } from './routes/short-names.ts';
+import { subAgentRoutes } from './routes/sub-agents.ts';
 import { taskRoutes } from './routes/tasks.ts';
 import { tenantRoutes } from './routes/tenants.ts';
 import { turnLogRoutes } from './routes/turn-logs.ts';
@@ -145,6 +147,8 @@ export type RouteDeps = Parameters<typeof tenantRoutes>[0] &
   Parameters<typeof environmentRoutes>[0] &
   Parameters<typeof taskRoutes>[0] &
   Parameters<typeof turnLogRoutes>[0] &
+  Parameters<typeof messageRoutes>[0] &
+  Parameters<typeof subAgentRoutes>[0] &
   Parameters<typeof activeTurnRoutes>[0] &
   Parameters<typeof fileRoutes>[0] &
   Parameters<typeof workstreamRoutes>[0] &
@@ -169,6 +173,8 @@ export function servedRoutes(deps: RouteDeps): Route[] {
     ...taskRoutes(deps),
     ...turnRoutes(deps),
     ...turnLogRoutes(deps),
+    ...messageRoutes(deps),
+    ...subAgentRoutes(deps),
     ...activeTurnRoutes(deps),
     ...fileRoutes(deps),
     ...workstreamRoutes(deps),

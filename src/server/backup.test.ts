@@ -1,4 +1,5 @@
 import assert from 'node:assert/strict';
+import { randomUUID } from 'node:crypto';
 import { cp, mkdir, readdir, readFile, rename, rm, stat, symlink, truncate, writeFile } from 'node:fs/promises';
 import { join } from 'node:path';
 import { DatabaseSync } from 'node:sqlite';
@@ -31,6 +32,8 @@ test('a backup of a running server restores tasks and tokens elsewhere', async (
   await using plane = await startControlPlane();
   const [task, runnerToken] = [await plane.newTask(), await plane.newToken()];
   const file = join(dir.path, 'backup.db');
+  const message = `${plane.tenant}/tasks/${task}/turns/1/messages/${randomUUID()}`;
+  assert.equal((await plane.call('PUT', message, { body: { Message: 'x' } })).status, 200);
   const { bytes, repositories } = await backUp(plane.dataDir, file, { force: false, env: process.env });
   assert.deepEqual(await readdir(dir.path), ['backup.db'], 'nothing else is left');
   const { mode, size } = await stat(file);
@@ -44,6 +47,8 @@ test('a backup of a running server restores tasks and tokens elsewhere', async (
   const get = async (path: string, token: string) => (await callServer(server.url, 'GET', path, { token })).status;
   assert.equal(await get(`${plane.tenant}/tasks/${task}/turns/1`, server.admin.tenantToken), 200);
   assert.equal(await get(plane.tenant, runnerToken), 200);
+  const again = { token: server.admin.tenantToken, body: { Message: 'another' } };
+  assert.equal((await callServer(server.url, 'PUT', message, again)).status, 409, 'the message is there');
   assert.equal((await plane.call('GET', `tasks/${task}`)).status, 200, 'the first server continues');
 });
 

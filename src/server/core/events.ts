@@ -20,11 +20,13 @@ export interface ServerEvents {
   workstreamsChanged: [];
   /** A turn has new logs or a new status. */
   turnChanged: [turn: TurnKey];
+  /** A turn has a new message, or a sub-agent of it has ended. */
+  turnEventAdded: [turn: TurnKey];
 }
 
 export type Events = EventEmitter<ServerEvents>;
 
 export function createEvents(): Events {
-  // Every log stream adds a listener.
+  // Every stream adds a listener.
   return new EventEmitter<ServerEvents>().setMaxListeners(0);
 }

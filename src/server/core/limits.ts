@@ -37,6 +37,11 @@ export const limits = {
   turnLogEntries: count('log entries of a turn', 100_000),
   turnLogBytes: bytes('log of a turn, with 120 bytes for each entry', 32 * mib),
 
+  messageText: bytes('`Message` to or from an agent', 64 * kib),
+  turnMessages: count('messages of a turn', 10_000),
+  turnMessageBytes: bytes('messages of a turn together', 16 * mib),
+  subAgents: count('sub-agents of a turn', 100),
+
   tasks: count('tasks', 100_000),
   turns: count('turns of a task', 1000),
   environments: count('environments', 10_000),

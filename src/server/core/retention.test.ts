@@ -1,4 +1,5 @@
 import assert from 'node:assert/strict';
+import { randomUUID } from 'node:crypto';
 import { stat } from 'node:fs/promises';
 import { join } from 'node:path';
 import { test } from 'node:test';
@@ -69,6 +70,10 @@ test('old finished tasks are removed with the environments that were made for th
     await plane.newTask({ EnvironmentId: shared }),
     await plane.newTask({ EnvironmentId: kept }),
   ];
+  const [oldTurn, id] = [`tasks/${old[0]}/turns/1`, randomUUID()];
+  const subAgent = { AgentType: 'Custom', Name: 'x' };
+  assert.equal((await plane.call('PUT', `${oldTurn}/messages/${id}`, { body: { Message: 'x' } })).status, 200);
+  assert.equal((await plane.call('PUT', `${oldTurn}/subagents/${id}`, { body: subAgent })).status, 200);
   for (const task of old) await finish(task);
   await upload(plane, await plane.newTask(), 0, ['x']);
   const pending = await plane.newTask({ EnvironmentId: shared });
@@ -80,6 +85,7 @@ test('old finished tasks are removed with the environments that were made for th
   await finish(young);
   await removed(setting.lines);
   for (const task of old) assert.equal(await exists(task), false);
+  assert.equal((await plane.call('GET', `${oldTurn}/messages`)).status, 404);
   for (const task of [pending, running, young]) assert.equal(await exists(task), true);
   const environments = await Promise.all([ephemeral, shared, kept].map(environmentExists));
   assert.deepEqual(environments, [false, true, true]);

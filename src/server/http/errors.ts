@@ -50,7 +50,7 @@ const requestFailures: Record<RequestError['reason'], { status: number; errorTyp
 };
 
 // The Go client cannot parse a conflict that carries a current object of these types, and loses the whole error.
-const typesWithoutCurrent = new Set(['RunnerToken']);
+const typesWithoutCurrent = new Set(['RunnerToken', 'SubAgent']);
 
 interface ErrorBody {
   ResponseCode: number;

@@ -1,6 +1,5 @@
 import { once } from 'node:events';
 import type { ServerResponse } from 'node:http';
-import type { IndexedTurnLog } from '../store/turn-logs.ts';
 
 // Without a retry time the Go client reconnects in a busy loop when a stream ends.
 const retryMs = 1000;
@@ -13,14 +12,27 @@ export const eventStreamHeaders = {
   'x-accel-buffering': 'no',
 };
 
+interface StreamOptions<Entry> {
+  eventOf: (entry: Entry) => StreamedEvent;
+  keepAliveMs: number;
+  signal: AbortSignal;
+}
+
+export interface StreamedEvent {
+  event: string;
+  /** Sent as JSON. */
+  data: object;
+  id: number;
+}
+
 /**
- * Sends log entries as server-sent events until `batches` ends. The client then reconnects, and gets a 204 if the turn
+ * Sends entries as server-sent events until `batches` ends. The client then reconnects, and gets a 204 if the turn
  * is finished. Rejects with the signal's reason.
  */
-export async function sendEventStream(
+export async function sendEventStream<Entry>(
   response: ServerResponse,
-  batches: AsyncIterable<IndexedTurnLog[]>,
-  { keepAliveMs, signal }: { keepAliveMs: number; signal: AbortSignal },
+  batches: AsyncIterable<Entry[]>,
+  { eventOf, keepAliveMs, signal }: StreamOptions<Entry>,
 ): Promise<void> {
   response.writeHead(200, eventStreamHeaders);
   // Sent before the first event, so that the client knows that it is connected.
@@ -29,7 +41,8 @@ export async function sendEventStream(
   try {
     for await (const batch of batches) {
       // A client that does not read must not make the server buffer the whole log.
-      if (!response.write(batch.map(formatEvent).join(''))) await once(response, 'drain', { signal });
+      if (!response.write(batch.map((entry) => formatEvent(eventOf(entry))).join('')))
+        await once(response, 'drain', { signal });
     }
     response.end();
   } catch (error) {
@@ -40,6 +53,6 @@ export async function sendEventStream(
   }
 }
 
-function formatEvent({ Index, Timestamp, Message }: IndexedTurnLog): string {
-  return `event: log\ndata: ${JSON.stringify({ Timestamp, Message })}\nid: ${Index}\nretry: ${retryMs}\n\n`;
+function formatEvent({ event, data, id }: StreamedEvent): string {
+  return `event: ${event}\ndata: ${JSON.stringify(data)}\nid: ${id}\nretry: ${retryMs}\n\n`;
 }

@@ -35,7 +35,6 @@ const noPolicies = 'the kind of a token decides what it may do; policies cannot 
 const noFlags = 'this server has no feature flags that clients can set';
 const noApp = 'this server has no GitHub application; use a GitHub connection of a runner';
 const noKeys = 'this server encrypts secrets with the key in its data folder, which clients cannot rotate';
-const notYet = 'this version of the server does not have it';
 
 export const sdkCalls: readonly SdkCall[] = [
   call('CreateTenant', 'PUT', tenantPath),
@@ -76,10 +75,10 @@ export const sdkCalls: readonly SdkCall[] = [
   call('StreamTurnLogs', 'GET', `${turn}/logs`),
   call('GetLastTurnLog', 'GET', `${turn}/logs/last`),
   call('WriteProviderUsage', 'PUT', `${turn}/iterations/:iteration/provider-usage`),
-  call('CreateSubAgent', 'PUT', `${turn}/subagents/:agentId`, notYet),
-  call('ListSubAgents', 'GET', `${turn}/subagents`, notYet),
-  call('SendMessage', 'PUT', `${turn}/messages/:messageId`, notYet),
-  call('StreamMessages', 'GET', `${turn}/messages`, notYet),
+  call('CreateSubAgent', 'PUT', `${turn}/subagents/:agentId`),
+  call('ListSubAgents', 'GET', `${turn}/subagents`),
+  call('SendMessage', 'PUT', `${turn}/messages/:messageId`),
+  call('StreamMessages', 'GET', `${turn}/messages`),
 
   call('CreateWorkstream', 'PUT', workstream),
   call('GetWorkstream', 'GET', workstream),

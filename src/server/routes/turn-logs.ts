@@ -1,7 +1,6 @@
 import * as v from 'valibot';
 import { knownFields } from '../../plan42/fields.ts';
 import { conflict, notFound, tooLarge } from '../core/errors.ts';
-import { followTurnLogs, isExhausted } from '../core/follow-turn-logs.ts';
 import { limits } from '../core/limits.ts';
 import { Time } from '../core/time.ts';
 import type { Timing } from '../core/timing.ts';
@@ -9,12 +8,10 @@ import { appendTurnLogs, isNextIndex, uncountedLogs } from '../core/turn-logs.ts
 import { acceptTurn, changeTurn, type TurnDeps } from '../core/turns.ts';
 import { read, requireVersion } from '../core/versioned.ts';
 import { parseBody } from '../http/body.ts';
-import { badRequest } from '../http/errors.ts';
 import { requiredIfMatch } from '../http/query.ts';
-import type { ApiRequest } from '../http/route.ts';
-import { noContent, ok, type Route, route, tenantAndAgent } from '../http/route.ts';
-import { eventStreamHeaders, sendEventStream } from '../http/send-event-stream.ts';
+import { ok, type Route, route, tenantAndAgent } from '../http/route.ts';
 import type { TurnLog } from '../store/turn-logs.ts';
+import { streamTurn } from './turn-streams.ts';
 import { readTurn, requireActive, turnKey, turnPath } from './turns.ts';
 
 const UploadBody = knownFields({
@@ -30,9 +27,10 @@ const UploadBody = knownFields({
 });
 
 const path = `${turnPath}/logs` as const;
+const streamBatch = 500;
 
 export function turnLogRoutes(deps: TurnDeps & { timing: Timing }): Route[] {
-  const { store, timing } = deps;
+  const { store } = deps;
   return [
     route('POST', path, { access: tenantAndAgent, afterTurn: true }, (request) => {
       const version = requiredIfMatch(request);
@@ -53,23 +51,18 @@ export function turnLogRoutes(deps: TurnDeps & { timing: Timing }): Route[] {
       });
     }),
 
-    route(
-      'GET',
-      path,
-      { access: tenantAndAgent, waits: true, afterTurn: true },
-      ({ params, query, headers, signal }) => {
-        const turn = readTurn(deps, params, query);
-        const after = lastEventId(headers);
-        if (isExhausted(store, turn, after)) return noContent;
-        const batches = followTurnLogs(deps, { turn, after, signal });
-        const keepAliveMs = timing.logStreamKeepAliveMs;
-        return {
-          status: 200,
-          headers: eventStreamHeaders,
-          stream: (response) => sendEventStream(response, batches, { keepAliveMs, signal }),
-        };
-      },
-    ),
+    route('GET', path, { access: tenantAndAgent, waits: true, afterTurn: true }, (request) => {
+      const turn = readTurn(deps, request.params, request.query);
+      return streamTurn(deps, request, {
+        what: 'the index of an entry',
+        beforeFirst: -1,
+        turn,
+        event: 'turnChanged',
+        read: (after) => store.turnLogs.after(turn, after, streamBatch),
+        positionOf: ({ Index }) => Index,
+        eventOf: ({ Index, ...entry }) => ({ event: 'log', data: entry, id: Index }),
+      });
+    }),
 
     route('GET', `${path}/last`, { access: tenantAndAgent, afterTurn: true }, ({ params, query, principal }) => {
       const turn = readTurn(deps, params, query);
@@ -87,11 +80,4 @@ function requireUploadFit(logs: readonly TurnLog[]): void {
   // The UTF-8 size of the messages, whose JSON can be several times as large.
   const bytes = logs.reduce((sum, { Message }) => sum + Buffer.byteLength(Message), 0);
   if (bytes > uploadBytes.max) throw tooLarge(`more than ${uploadBytes.max} bytes of log messages; send less at once`);
-}
-
-function lastEventId(headers: ApiRequest['headers']): number {
-  const header = headers['last-event-id'];
-  if (header === undefined || header === '') return -1;
-  if (typeof header === 'string' && /^\d{1,15}$/.test(header)) return Number(header);
-  throw badRequest('Last-Event-ID must be the index of an entry');
 }

@@ -223,4 +223,21 @@ CREATE INDEX provider_usage_by_time ON provider_usage (TenantId, ResponseComplet
 CREATE TABLE used_signatures (Signature TEXT PRIMARY KEY, UsedAt INTEGER NOT NULL) STRICT, WITHOUT ROWID;
 CREATE INDEX used_signatures_by_time ON used_signatures (UsedAt)
 `,
+  `
+-- The events of a turn: messages, and the ends of sub-agents. Data is their JSON. Bytes is the size of it and all before.
+CREATE TABLE turn_events (
+  TenantId TEXT NOT NULL, TaskId TEXT NOT NULL, TurnIndex INTEGER NOT NULL, Position INTEGER NOT NULL,
+  Event TEXT NOT NULL, MessageID TEXT, Data TEXT NOT NULL, Bytes INTEGER NOT NULL,
+  PRIMARY KEY (TenantId, TaskId, TurnIndex, Position),
+  FOREIGN KEY (TenantId, TaskId, TurnIndex) REFERENCES turns ON DELETE CASCADE
+) STRICT;
+CREATE UNIQUE INDEX turn_messages ON turn_events (TenantId, TaskId, TurnIndex, MessageID) WHERE MessageID IS NOT NULL;
+CREATE TABLE sub_agents (
+  TenantId TEXT NOT NULL, TaskId TEXT NOT NULL, TurnIndex INTEGER NOT NULL, WorkstreamId TEXT, AgentID TEXT NOT NULL,
+  AgentType TEXT NOT NULL, Name TEXT NOT NULL, Prompt TEXT, AutoExit INTEGER NOT NULL, Model TEXT, ReasoningLevel TEXT,
+  Status TEXT NOT NULL, CreatedAt TEXT NOT NULL, UpdatedAt TEXT NOT NULL, Version INTEGER NOT NULL, OtherFields TEXT,
+  PRIMARY KEY (TenantId, TaskId, TurnIndex, AgentID),
+  FOREIGN KEY (TenantId, TaskId, TurnIndex) REFERENCES turns ON DELETE CASCADE
+) STRICT
+`,
 ];

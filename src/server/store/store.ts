@@ -14,6 +14,7 @@ import { Settings } from './settings.ts';
 import { createTables, type Tables } from './tables.ts';
 import { taskActivity } from './task-activity.ts';
 import { countTasks } from './tasks.ts';
+import { TurnEvents } from './turn-events.ts';
 import { TurnLogs } from './turn-logs.ts';
 import { TurnNetworks } from './turn-networks.ts';
 import { activeTurns, TurnAcceptance } from './turns.ts';
@@ -59,6 +60,7 @@ function storeOf(database: Database, tables: Tables, key: SecretKey) {
     activeTurns: (options: Parameters<typeof activeTurns>[1]) => activeTurns(tables.turns, options),
     turnAcceptance: new TurnAcceptance(database),
     turnLogs: new TurnLogs(database),
+    turnEvents: new TurnEvents(database),
     turnNetworks: new TurnNetworks(database),
     fileContents: new FileContents(database),
     workstreamTasks: new WorkstreamTasks(database, tables),

@@ -15,6 +15,7 @@ import {
   workstreamFields,
 } from '../../plan42/objects.ts';
 import { providerUsageFields } from '../../plan42/provider-usage.ts';
+import { subAgentFields } from '../../plan42/turn-messages.ts';
 import type { Database } from './database.ts';
 import { createTable } from './table.ts';
 
@@ -125,6 +126,13 @@ export function createTables(database: Database) {
       name: 'provider_usage',
       key: ['TenantId', 'TaskId', 'TurnIndex', 'Source', 'Iteration'],
       order: ['ResponseCompletedAt', 'TaskId', 'TurnIndex', 'Source', 'Iteration'],
+    }),
+    subAgents: createTable(database, subAgentFields, {
+      type: 'SubAgent',
+      name: 'sub_agents',
+      key: ['TenantId', 'TaskId', 'TurnIndex', 'AgentID'],
+      order: ['CreatedAt', 'AgentID'],
+      keepsOthers: true,
     }),
     pageSessions: createTable(database, pageSessionFields, {
       type: 'PageSession',

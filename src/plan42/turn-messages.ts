@@ -1,0 +1,53 @@
+/** Messages between people and agents during a turn, and the sub-agents of the turn. */
+import * as v from 'valibot';
+import { integer, type ObjectOf } from './fields.ts';
+import { versionFields } from './objects.ts';
+
+/** The ID of the agent that works on the turn. Its sub-agents have their own. */
+export const mainAgentId = '00000000-0000-0000-0000-000000000000';
+
+export const turnMessageFields = {
+  MessageID: v.string(),
+  /** Set if a person has sent it. */
+  FromTenantID: v.optional(v.string()),
+  /** Set if an agent has sent it. */
+  FromAgentID: v.optional(v.string()),
+  /** The IDs of agents, or of the tenant. */
+  To: v.array(v.string()),
+  Message: v.string(),
+  CreatedAt: v.string(),
+};
+export type TurnMessage = ObjectOf<typeof turnMessageFields>;
+
+const subAgentCompletionFields = {
+  AgentID: v.string(),
+  /** Whether the sub-agent waits for messages. Otherwise it has ended. */
+  StillRunning: v.boolean(),
+  CompletionMessage: v.string(),
+};
+export type SubAgentCompletion = ObjectOf<typeof subAgentCompletionFields>;
+
+/** One event of the stream of a turn. */
+export type TurnEvent =
+  | { event: 'UserMessage' | 'AgentMessage'; data: TurnMessage }
+  | { event: 'SubAgentCompletion'; data: SubAgentCompletion };
+
+/** A record that an agent writes about an agent that it has started itself. */
+export const subAgentFields = {
+  TenantId: v.string(),
+  TaskId: v.string(),
+  TurnIndex: integer,
+  WorkstreamId: v.optional(v.string()),
+  AgentID: v.string(),
+  /** `CodeReview`, `Custom` or `Main`. */
+  AgentType: v.string(),
+  Name: v.string(),
+  Prompt: v.optional(v.string()),
+  AutoExit: v.boolean(),
+  Model: v.optional(v.string()),
+  ReasoningLevel: v.optional(v.string()),
+  /** `Running`, `Waiting` or `Terminated`. */
+  Status: v.string(),
+  ...versionFields,
+};
+export type SubAgent = ObjectOf<typeof subAgentFields>;

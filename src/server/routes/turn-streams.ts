@@ -1,0 +1,38 @@
+import { followTurn, type Growing, isExhausted } from '../core/follow-turn.ts';
+import type { Timing } from '../core/timing.ts';
+import type { TurnDeps } from '../core/turns.ts';
+import { badRequest } from '../http/errors.ts';
+import { type ApiRequest, noContent, type Reply } from '../http/route.ts';
+import { eventStreamHeaders, type StreamedEvent, sendEventStream } from '../http/send-event-stream.ts';
+
+interface TurnStream<Entry> extends Growing<Entry> {
+  /** The meaning of `Last-Event-ID`, for its error. */
+  what: string;
+  /** The position before the first entry. */
+  beforeFirst: number;
+  eventOf: (entry: Entry) => StreamedEvent;
+}
+
+/** Responds with an event stream that ends with the turn, or with 204 if nothing is left of it. @throws HttpError 400 */
+export function streamTurn<Entry>(
+  deps: TurnDeps & { timing: Timing },
+  { headers, signal }: Pick<ApiRequest, 'headers' | 'signal'>,
+  { what, beforeFirst, eventOf, ...growing }: TurnStream<Entry>,
+): Reply {
+  const after = lastEventId(headers, what) ?? beforeFirst;
+  if (isExhausted(deps.store, growing, after)) return noContent;
+  const batches = followTurn(deps, growing, { after, signal });
+  const keepAliveMs = deps.timing.logStreamKeepAliveMs;
+  return {
+    status: 200,
+    headers: eventStreamHeaders,
+    stream: (response) => sendEventStream(response, batches, { eventOf, keepAliveMs, signal }),
+  };
+}
+
+function lastEventId(headers: ApiRequest['headers'], what: string): number | undefined {
+  const header = headers['last-event-id'];
+  if (header === undefined || header === '') return undefined;
+  if (typeof header === 'string' && /^\d{1,15}$/.test(header)) return Number(header);
+  throw badRequest(`Last-Event-ID must be ${what}`);
+}
