@@ -1,6 +1,7 @@
 import { randomUUID } from 'node:crypto';
 import { mkdir, writeFile } from 'node:fs/promises';
 import { join } from 'node:path';
+import { removeTemporaryFolder } from '../../src/runtimes/host-temporary.ts';
 import type { StartOptions } from '../../src/runtimes/runtime.ts';
 import { readLog } from './job-log.ts';
 import { makeTempDir } from './temp-dir.ts';
@@ -26,7 +27,11 @@ export async function makeJobFolder(request = '', name = 'job'): Promise<JobFold
     image: 'none',
     maxLogBytes: 200 * 2 ** 20,
     readLog: () => readLog(logFile),
-    [Symbol.asyncDispose]: () => dir[Symbol.asyncDispose](),
+    async [Symbol.asyncDispose]() {
+      // A test does not have to remove its job from the runtime host.
+      await removeTemporaryFolder({ folder });
+      await dir[Symbol.asyncDispose]();
+    },
   };
 }
 
