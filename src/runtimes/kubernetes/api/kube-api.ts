@@ -1,4 +1,4 @@
-/** What the runtime needs of the API server: requests, and answers of unknown length. */
+/** Requests to the API server of a cluster, and responses of unknown length. */
 
 export type Method = 'GET' | 'POST' | 'PUT' | 'PATCH' | 'DELETE';
 
@@ -6,7 +6,7 @@ export interface RequestOptions {
   query?: Readonly<Record<string, string>>;
   /** Sent as JSON. */
   body?: unknown;
-  /** Of the body: JSON, or for PATCH a merge patch if none is given. */
+  /** Default: JSON, and a merge patch for PATCH. */
   contentType?: string;
   signal?: AbortSignal | undefined;
   /** From the beginning of the request to the end of the response. Default: 30 s. */
