@@ -100,6 +100,27 @@ for (const name of ['podman', 'docker'] as const) {
       );
     });
 
+    test('an entrypoint in a mounted folder is looked at, and its place in the container taken by the doctor', async (t) => {
+      await using dir = await makeTempDir();
+      const agent = join(dir.path, 'agent');
+      await writeFile(agent, '#!/bin/sh\n', { mode: 0o755 });
+      const config = `[jobs]\nentrypoint = "/opt/agents/agent"\nmounts = ["${dir.path}:/opt/agents"]\n`;
+      const doctor = await runDoctor(t, name, { config });
+      if (!doctor) return;
+      assert.equal(doctor.status, 'ok', doctor.text);
+      assert.match(
+        doctor.of('container').found.at(-1) ?? '',
+        /^\/.*\/agent of this machine is an executable file; the test/,
+      );
+      await chmod(agent, 0o644);
+      const refused = (await runDoctor(t, name, { config }))?.of('container');
+      assert.equal(refused?.status, 'failed');
+      assert.match(
+        refused.found.at(-1) ?? '',
+        /^no agent can start: \/opt\/agents\/agent is the file .*, which cannot be executed/,
+      );
+    });
+
     test('--quick starts no container, and ends within ten seconds', async (t) => {
       const jobs = '[jobs]\nmounts = ["/etc/hosts:/a", "/does/not/exist:/b"]\nenv = ["KEY=very secret"]\n';
       const config = `${jobs}[images]\nallowed = ["localhost/never-built:v1", "localhost/any/*"]\n`;

@@ -4,6 +4,7 @@ import { ExitCode, formatError, UserError } from '../lib/errors.ts';
 import type { ContainerResult, WallResult } from '../runtimes/check/run-check.ts';
 import { type CheckContext, withConfig } from './check.ts';
 import { type Finding, failed, failedWith, passed, skipped, warning } from './finding.ts';
+import { checkMountedEntrypoint } from './mounted-entrypoint.ts';
 import { serverSettings } from './server.ts';
 import { type TriedContainers, tryContainers } from './try-containers.ts';
 
@@ -19,7 +20,7 @@ export function checkContainer(context: CheckContext): Promise<readonly Finding[
       const tried = await context.once(tryContainers);
       if ('isHost' in tried) return [hostFinding(config)];
       if ('skipped' in tried) return [skipped(subject, tried.skipped)];
-      if (!('error' in tried)) return judgeContainer(tried, config);
+      if (!('error' in tried)) return [...judgeContainer(tried, config), ...(await checkMountedEntrypoint(config))];
       if (tried.error instanceof UserError) return [failedWith(subject, tried.error)];
       return [cannotRun(tried.engine, formatError(tried.error))];
     },

@@ -7,6 +7,7 @@ import { type AgentAddress, type Runtime, RuntimeError } from '../runtimes/runti
 import type { CheckContext } from './check.ts';
 import { startCredentialTrial } from './credential-trial.ts';
 import { existingParent } from './folders.ts';
+import { withUncoveredEntrypoint } from './mounted-entrypoint.ts';
 import { findRuntime } from './runtime.ts';
 
 /** Importing the image takes most of the time. */
@@ -30,7 +31,7 @@ type Tried =
 export async function tryContainers(context: CheckContext): Promise<Tried> {
   const { paths, env, signal, quick } = context;
   if (quick) return { skipped: 'left out by --quick' };
-  const { config } = await context.readConfig();
+  const config = withUncoveredEntrypoint((await context.readConfig()).config);
   const runtime = await findRuntime(config, context);
   if (runtime === undefined) return { skipped: 'the runtime is not ready' };
   if (runtime.name === 'host') return { isHost: true, skipped: 'the runtime host has no containers' };
