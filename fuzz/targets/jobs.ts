@@ -4,10 +4,11 @@ import { explainConnection } from '../../src/checks/explain-connection.ts';
 import { checkRunnerToken, checkServerUrl } from '../../src/checks/runner-settings.ts';
 import { buildAgentInput } from '../../src/jobs/agent-input.ts';
 import { agentServerUrl } from '../../src/jobs/agent-server.ts';
+import { githubRepos } from '../../src/jobs/github-repos.ts';
 import { hasForeignName, isPinnedByOthers } from '../../src/jobs/images/image-garbage-plan.ts';
 import { isPin } from '../../src/jobs/images/image-pin.ts';
 import { formatJobId, isJobId, isJobIdPrefix, matchingJobs, parseJobId } from '../../src/jobs/job-id.ts';
-import { mirroredRepos, mirrorPath } from '../../src/jobs/mirrors/mirror-path.ts';
+import { mirrorPath } from '../../src/jobs/mirrors/mirror-path.ts';
 import { describeExit, describeFailure } from '../../src/jobs/outcome.ts';
 import type { JobRecord } from '../../src/jobs/record.ts';
 import { parseRequest } from '../../src/jobs/recover.ts';
@@ -110,10 +111,12 @@ export const targets: readonly Target[] = [
     errors: [InvalidImageError],
   },
   {
-    covers: ['jobs/mirrors/mirror-path.ts#mirroredRepos', 'jobs/mirrors/mirror-path.ts#mirrorPath'],
+    covers: ['jobs/github-repos.ts#githubRepos', 'jobs/mirrors/mirror-path.ts#mirrorPath'],
     corpus: ['org/repo', '../../etc', 'org/repo.git'],
     run: (text: string) =>
-      mirroredRepos({ Repos: [text, text.slice(0, 20)] }).map((repo) => mirrorPath(new URL('https://a'), repo)),
+      githubRepos({ Environment: { Repos: [text, text.slice(0, 20)] }, RepoURLs: { [text]: '/' } }).map((repo) =>
+        mirrorPath(new URL('https://a'), repo),
+      ),
     check: (paths: string[]) => assert.ok(paths.every((path) => /^a\/[^/]+\/[^/]+\.git$/.test(path))),
   },
   {

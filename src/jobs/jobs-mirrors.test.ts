@@ -2,7 +2,7 @@ import assert from 'node:assert/strict';
 import { afterEach, beforeEach, test } from 'node:test';
 import { makeRecord } from '../../test/support/job-record.ts';
 import { JobsSetting } from '../../test/support/jobs-setting.ts';
-import { mirroredRepos } from './mirrors/mirror-path.ts';
+import { githubRepos } from './github-repos.ts';
 import { Mirrors } from './mirrors/mirrors.ts';
 
 let setting: JobsSetting;
@@ -71,7 +71,8 @@ test('only repositories of GitHub with a plain name have a mirror', () => {
     'local/b',
     `org/${'x'.repeat(300)}`,
   ];
-  assert.deepEqual(mirroredRepos({ Repos: repos, RepoURLs: { 'local/b': '/v1/x' } }), ['org/a']);
-  for (const environment of [null, undefined, {}, { Repos: 'org/a' }, { Repos: ['org/a'], RepoURLs: 5 }])
-    assert.ok(mirroredRepos(environment).length <= 1);
+  assert.deepEqual(githubRepos({ Environment: { Repos: repos }, RepoURLs: { 'local/b': '/v1/x' } }), ['org/a']);
+  for (const Environment of [null, undefined, {}, { Repos: 'org/a' }])
+    assert.deepEqual(githubRepos({ Environment }), []);
+  assert.deepEqual(githubRepos({ Environment: { Repos: ['org/a'] }, RepoURLs: 5 }), ['org/a']);
 });

@@ -9,10 +9,10 @@ import { refreshCredentials } from './credentials/broker-of-job.ts';
 import { decideEgress } from './egress/decide-egress.ts';
 import { fetchFeedback } from './feedback.ts';
 import { finishJob, PullFailure, recordFailure } from './finish-job.ts';
+import { githubRepos } from './github-repos.ts';
 import { pullImage } from './images/pull-image.ts';
 import type { JobContext } from './job-context.ts';
 import { limitJob } from './limit-job.ts';
-import { mirroredRepos } from './mirrors/mirror-path.ts';
 import { reportStatus, startHeartbeats } from './progress.ts';
 import type { JobRecord } from './record.ts';
 import { startAgent } from './start-agent.ts';
@@ -109,7 +109,7 @@ async function takeSlot({ arrival }: JobRecord, context: JobContext, stop: Abort
 async function beginMirrors({ mirrors, runtime, invocation, github, logger }: JobContext) {
   const connection = github.find(invocation?.PrivateGithubConnectionID);
   if (mirrors === undefined || connection === undefined || runtime.name === 'host') return undefined;
-  return mirrors.begin(mirroredRepos(invocation?.Environment), connection).catch((error: unknown) => {
+  return mirrors.begin(githubRepos(invocation), connection).catch((error: unknown) => {
     logger.warn('cannot use git mirrors', { error });
     return undefined;
   });

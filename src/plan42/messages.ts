@@ -29,12 +29,12 @@ export const InvokeAgentRequest = knownFields({
     knownFields({
       DockerImage: anything,
       Repos: anything,
-      RepoURLs: anything,
       AllowedHosts: anything,
       EnvVars: anything,
     }),
   ),
   GithubURL: anything,
+  RepoURLs: anything,
   OpenAIEndpoint: anything,
   OpenAIToken: anything,
   ClaudeEndpoint: anything,

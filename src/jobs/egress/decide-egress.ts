@@ -1,7 +1,7 @@
 /** Decides what a job may reach, by its environment and the configuration. */
 import type { InvokeAgentRequest } from '../../plan42/messages.ts';
+import { githubRepos } from '../github-repos.ts';
 import type { JobContext } from '../job-context.ts';
-import { mirroredRepos } from '../mirrors/mirror-path.ts';
 import { modelHosts } from '../model-providers.ts';
 import type { JobRecord } from '../record.ts';
 import { computePolicy, type EgressDecision } from './compute-policy.ts';
@@ -30,5 +30,5 @@ export function decideEgress({ jobId }: JobRecord, context: JobContext): EgressD
 export function requestedGithub(invocation: InvokeAgentRequest | undefined): URL | undefined {
   const url = invocation?.GithubURL;
   if (typeof url === 'string' && url !== '') return URL.parse(url) ?? undefined;
-  return mirroredRepos(invocation?.Environment).length > 0 ? new URL('https://github.com') : undefined;
+  return githubRepos(invocation).length > 0 ? new URL('https://github.com') : undefined;
 }

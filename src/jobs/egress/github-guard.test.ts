@@ -18,7 +18,8 @@ describe('repositories', () => {
   test('of the environment, with the branch of the task and that of a conflict', () => {
     assert.deepEqual(
       repositories({
-        Environment: { Repos: ['Acme/App', 'acme/lib', 'local/x'], RepoURLs: { 'local/x': '/v1/x' } },
+        Environment: { Repos: ['Acme/App', 'acme/lib', 'local/x'] },
+        RepoURLs: { 'local/x': '/v1/x' },
         Task: {
           TaskId,
           RepoInfo: {
@@ -37,10 +38,12 @@ describe('repositories', () => {
   });
 
   test('of the task only if the environment names none', () => {
-    const names = (Environment?: object) =>
-      repositories({ Environment, Task: { TaskId, RepoInfo: { 'acme/added': {} } } }).map(({ name }) => name);
+    const names = (Environment?: object, others: object = {}) =>
+      repositories({ ...others, Environment, Task: { TaskId, RepoInfo: { 'acme/added': {} } } }).map(
+        ({ name }) => name,
+      );
     assert.deepEqual(names({ Repos: ['acme/app'] }), ['acme/app']);
-    assert.deepEqual(names({ Repos: ['local/x'], RepoURLs: { 'local/x': '/v1/x' } }), []);
+    assert.deepEqual(names({ Repos: ['local/x'] }, { RepoURLs: { 'local/x': '/v1/x' } }), []);
     for (const none of [undefined, {}, { Repos: null }, { Repos: [] }]) assert.deepEqual(names(none), ['acme/added']);
   });
 

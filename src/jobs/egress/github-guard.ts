@@ -7,7 +7,7 @@ import { parseHost } from '../../gateway/host-name.ts';
 import type { InterceptedHost } from '../../gateway/policy.ts';
 import { conflictBranch } from '../../plan42/hosted-repositories.ts';
 import type { InvokeAgentRequest } from '../../plan42/messages.ts';
-import { mirroredRepos } from '../mirrors/mirror-path.ts';
+import { githubRepos } from '../github-repos.ts';
 
 export interface GithubGuard {
   rules: GithubRules;
@@ -59,9 +59,9 @@ export function githubGuard({ url, table, invocation }: GuardRequest): GithubGua
 function repositoriesOf(invocation: InvokeAgentRequest | undefined): GithubRules['repositories'] {
   const { Task, Turn, Environment } = invocation ?? {};
   const info = Task?.RepoInfo ?? {};
-  const { Repos, RepoURLs } = Environment ?? {};
-  const ofTask = mirroredRepos({ Repos: Object.keys(info), RepoURLs });
-  const ofEnvironment = mirroredRepos(Environment);
+  const { Repos } = Environment ?? {};
+  const ofTask = githubRepos(invocation, Object.keys(info));
+  const ofEnvironment = githubRepos(invocation);
   const isNamed = Array.isArray(Repos) && Repos.length > 0;
   const named = new Set((isNamed ? ofEnvironment : ofTask).map(parseFullName));
   const branches = new Map<string, Set<string>>();

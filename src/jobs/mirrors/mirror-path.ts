@@ -15,26 +15,7 @@ export function connectionFolder({ url, connectionId, token }: Connection): stri
   return createHash('sha256').update(identity).digest('hex').slice(0, 24);
 }
 
-/** The repositories of a request that have a mirror, each once. Requests come from outside. */
-export function mirroredRepos(environment: { Repos?: unknown; RepoURLs?: unknown } | null | undefined): string[] {
-  const { Repos: repos, RepoURLs: urls } = environment ?? {};
-  const elsewhere = typeof urls === 'object' && urls !== null ? urls : {};
-  const names = Array.isArray(repos) ? repos : [];
-  return [...new Set(names)].filter(
-    (name): name is string => typeof name === 'string' && isRepoName(name) && !Object.hasOwn(elsewhere, name),
-  );
-}
-
 /** The path of a mirror in its connection's folder, as agents look for it. */
 export function mirrorPath(url: URL, repo: string): string {
   return join(url.host, `${repo}.git`);
-}
-
-function isRepoName(name: string): boolean {
-  const parts = name.split('/');
-  return (
-    name.length <= 200 &&
-    parts.length === 2 &&
-    parts.every((part) => /^\w[\w.-]*$/.test(part) && !part.endsWith('.git'))
-  );
 }
