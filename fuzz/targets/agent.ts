@@ -1,4 +1,3 @@
-import { fileName } from '../../src/agent/attachments.ts';
 import { commitMessage } from '../../src/agent/commit-message.ts';
 import { TurnFailure } from '../../src/agent/failures.ts';
 import { featureBranchName } from '../../src/agent/git/branch-name.ts';
@@ -13,6 +12,7 @@ import { buildPrompt } from '../../src/agent/prompt/prompt.ts';
 import { batchLength, logEntry } from '../../src/agent/turn/log-batch.ts';
 import { createRedactor } from '../../src/agent/turn/redactor.ts';
 import { parseRequest, RequestError } from '../../src/agent/turn/request.ts';
+import { fileName } from '../../src/lib/file-name.ts';
 import type { Target } from '../target.ts';
 
 const id = '1b4e28ba-2fa1-41d2-883f-0016d3cca427';
@@ -86,7 +86,7 @@ export const targets: readonly Target[] = [
     errors: [TurnFailure],
   },
   {
-    covers: ['agent/attachments.ts#fileName'],
+    covers: ['lib/file-name.ts#fileName'],
     corpus: ['a.txt', '../..', 'a/b\\c', '\u202Etxt.exe', 'é'.repeat(200)],
     run: fileName,
     check: (name: string) => {

@@ -1,6 +1,7 @@
 import { mkdir, rm } from 'node:fs/promises';
 import { basename, join } from 'node:path';
 import { formatError } from '../lib/errors.ts';
+import { fileName } from '../lib/file-name.ts';
 import { createFile } from '../lib/files.ts';
 import type { TurnApi } from './turn/api.ts';
 import type { AgentRequest } from './turn/request.ts';
@@ -45,19 +46,6 @@ export async function fetchAttachments({ request, api, workspace, log, signal }:
 
 function textOf(value: unknown): string {
   return typeof value === 'string' ? value : '';
-}
-
-const maxNameBytes = 200;
-
-/** Returns the last part of a name that a person gave, without what file systems and terminals cannot show. */
-export function fileName(name: string): string {
-  const last = name.split(/[/\\]/).at(-1) ?? '';
-  const shown = last
-    .toWellFormed()
-    .replaceAll(/[\p{Cc}\p{Cf}]/gu, '')
-    .trim();
-  const short = Buffer.from(shown).subarray(0, maxNameBytes).toString().replaceAll('\uFFFD', '');
-  return /^\.*$/.test(short) ? 'file' : short;
 }
 
 function uniqueName(name: string, paths: readonly string[]): string {

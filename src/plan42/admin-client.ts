@@ -16,12 +16,12 @@ import {
 import { maxOrgs } from './connection-check.ts';
 import { ApiError } from './errors.ts';
 import { knownFields } from './fields.ts';
-import { type ApiCall, type ApiEndpoint, callApi } from './http.ts';
-import { listAll } from './list-all.ts';
+import { type ApiEndpoint, callApi } from './http.ts';
 import type { EnvVar } from './objects.ts';
 import type { SignInLink } from './page-objects.ts';
 import { pathSegment } from './path-segment.ts';
 import { UsageSummary } from './provider-usage.ts';
+import { TenantCalls } from './tenant-calls.ts';
 import { streamTurnLogs, type TurnLogEntry, type TurnLogOptions } from './turn-logs.ts';
 import { TurnNetwork } from './turn-network.ts';
 
@@ -46,6 +46,7 @@ export interface NewTask {
   EnvironmentId: string;
   Model?: string;
   RepoInfo: Record<string, { FeatureBranch: string; TargetBranch: string }>;
+  FileIDs?: readonly string[];
 }
 
 /** Returns the tenant of the endpoint's token. */
@@ -55,58 +56,54 @@ export function getCurrentTenant(endpoint: ApiEndpoint, signal?: AbortSignal): P
 
 /** The API calls of a tenant. Each rejects with an ApiError or a ConnectionError. Lists include all pages. */
 export class AdminClient {
-  readonly #endpoint: ApiEndpoint;
-  readonly #tenantPath: string;
-  readonly #signal: AbortSignal | undefined;
+  readonly #calls: TenantCalls;
 
   /** `signal` aborts every call. */
   constructor(endpoint: ApiEndpoint, tenantId: string, signal?: AbortSignal) {
-    this.#endpoint = endpoint;
-    this.#tenantPath = `/v1/tenants/${pathSegment(tenantId)}`;
-    this.#signal = signal;
+    this.#calls = new TenantCalls(endpoint, tenantId, signal);
   }
 
   listRunners(): Promise<AdminRunner[]> {
-    return this.#list('/runners', {}, AdminRunner);
+    return this.#calls.list('/runners', {}, AdminRunner);
   }
 
   createRunnerToken(runnerId: string, tokenId: string, ttlDays: number): Promise<NewRunnerToken> {
-    return this.#call('PUT', tokenPath(runnerId, tokenId), NewRunnerToken, { body: { TTLDays: ttlDays } });
+    return this.#calls.call('PUT', tokenPath(runnerId, tokenId), NewRunnerToken, { body: { TTLDays: ttlDays } });
   }
 
   /** Includes expired and revoked tokens. */
   listRunnerTokens(runnerId: string): Promise<AdminRunnerToken[]> {
     const path = `/runners/${pathSegment(runnerId)}/tokens`;
-    return this.#list(path, { includeRevoked: 'true' }, AdminRunnerToken, 'Items', 'nextPageToken');
+    return this.#calls.list(path, { includeRevoked: 'true' }, AdminRunnerToken, 'Items', 'nextPageToken');
   }
 
   async revokeRunnerToken(token: Pick<AdminRunnerToken, 'RunnerID' | 'TokenID' | 'Version'>): Promise<void> {
     const path = `${tokenPath(token.RunnerID, token.TokenID)}/revoke`;
-    await this.#call('POST', path, v.unknown(), { ifMatch: token.Version });
+    await this.#calls.call('POST', path, v.unknown(), { ifMatch: token.Version });
   }
 
   /** Creates a key pair for clients that sign requests. Only our server has them. */
   createAccessKey(name: string): Promise<NewAccessKey> {
-    return this.#call('POST', '/access-keys', NewAccessKey, { body: { Name: name } });
+    return this.#calls.call('POST', '/access-keys', NewAccessKey, { body: { Name: name } });
   }
 
   /** Includes revoked keys. */
   listAccessKeys(): Promise<AdminAccessKey[]> {
-    return this.#list('/access-keys', { includeRevoked: 'true' }, AdminAccessKey);
+    return this.#calls.list('/access-keys', { includeRevoked: 'true' }, AdminAccessKey);
   }
 
   async revokeAccessKey({ AccessKeyID }: Pick<AdminAccessKey, 'AccessKeyID'>): Promise<void> {
-    await this.#call('POST', `/access-keys/${pathSegment(AccessKeyID)}/revoke`, v.unknown());
+    await this.#calls.call('POST', `/access-keys/${pathSegment(AccessKeyID)}/revoke`, v.unknown());
   }
 
   /** Creates a link that signs in at the web page of the server. It works once. */
   createSignInLink(): Promise<SignInLink> {
-    const call = { method: 'POST', path: '/page/sign-in-links', signal: this.#signal } as const;
-    return callApi(this.#endpoint, call, NewSignInLink);
+    const { endpoint, signal } = this.#calls;
+    return callApi(endpoint, { method: 'POST', path: '/page/sign-in-links', signal }, NewSignInLink);
   }
 
   listEnvironments(): Promise<AdminEnvironment[]> {
-    return this.#list('/environments', {}, AdminEnvironment);
+    return this.#calls.list('/environments', {}, AdminEnvironment);
   }
 
   createEnvironment(id: string, environment: EnvironmentChanges): Promise<AdminEnvironment> {
@@ -120,14 +117,17 @@ export class AdminClient {
       EnvVars: [],
     };
     const body = { ...required, AllowedHosts: [], ...environment };
-    return this.#call('PUT', environmentPath(id), AdminEnvironment, { body });
+    return this.#calls.call('PUT', environmentPath(id), AdminEnvironment, { body });
   }
 
   updateEnvironment(
     { EnvironmentId, Version }: Pick<AdminEnvironment, 'EnvironmentId' | 'Version'>,
     changes: EnvironmentChanges,
   ): Promise<AdminEnvironment> {
-    return this.#call('PATCH', environmentPath(EnvironmentId), AdminEnvironment, { ifMatch: Version, body: changes });
+    return this.#calls.call('PATCH', environmentPath(EnvironmentId), AdminEnvironment, {
+      ifMatch: Version,
+      body: changes,
+    });
   }
 
   /** Deletes the environment, which can be undeleted until the server removes it. */
@@ -135,70 +135,71 @@ export class AdminClient {
     EnvironmentId,
     Version,
   }: Pick<AdminEnvironment, 'EnvironmentId' | 'Version'>): Promise<void> {
-    await this.#call('DELETE', environmentPath(EnvironmentId), v.unknown(), { ifMatch: Version });
+    await this.#calls.call('DELETE', environmentPath(EnvironmentId), v.unknown(), { ifMatch: Version });
   }
 
   getTenant(): Promise<AdminTenant> {
-    return this.#call('GET', '', AdminTenant);
+    return this.#calls.call('GET', '', AdminTenant);
   }
 
   /** An empty ID clears the default. */
   setDefaultConnection({ Version }: Pick<AdminTenant, 'Version'>, connectionId: string): Promise<AdminTenant> {
     const body = { DefaultGithubConnectionID: connectionId };
-    return this.#call('PATCH', '', AdminTenant, { ifMatch: Version, body });
+    return this.#calls.call('PATCH', '', AdminTenant, { ifMatch: Version, body });
   }
 
   listConnections(): Promise<AdminConnection[]> {
-    return this.#list('/github-connections', {}, AdminConnection);
+    return this.#calls.list('/github-connections', {}, AdminConnection);
   }
 
   /** Asks the connection's runner for the first organisations. */
   listOrgs(connectionId: string): Promise<ConnectionOrgs> {
-    return this.#call('GET', `${connectionPath(connectionId)}/orgs?maxResults=${maxOrgs}`, ConnectionOrgs);
+    return this.#calls.call('GET', `${connectionPath(connectionId)}/orgs?maxResults=${maxOrgs}`, ConnectionOrgs);
   }
 
   /** Creates a private connection: a runner has its GitHub token. */
   createConnection(id: string, connection: { Name: string; RunnerID: string }): Promise<AdminConnection> {
-    return this.#call('PUT', connectionPath(id), AdminConnection, { body: { Private: true, ...connection } });
+    return this.#calls.call('PUT', connectionPath(id), AdminConnection, { body: { Private: true, ...connection } });
   }
 
   async deleteConnection({ ConnectionID, Version }: Pick<AdminConnection, 'ConnectionID' | 'Version'>): Promise<void> {
-    await this.#call('DELETE', connectionPath(ConnectionID), v.unknown(), { ifMatch: Version });
+    await this.#calls.call('DELETE', connectionPath(ConnectionID), v.unknown(), { ifMatch: Version });
   }
 
   /** Creates a repository that the server keeps, unless it exists. Only our server has them. */
   async createRepository(name: string): Promise<void> {
-    await this.#call('PUT', `/repos/${pathSegment(name)}`, v.unknown());
+    await this.#calls.call('PUT', `/repos/${pathSegment(name)}`, v.unknown());
   }
 
   createTask(id: string, task: NewTask): Promise<AdminTask> {
-    return this.#call('PUT', taskPath(id), AdminTask, { body: task });
+    return this.#calls.call('PUT', taskPath(id), AdminTask, { body: task });
   }
 
   getTask(id: string): Promise<AdminTask> {
-    return this.#call('GET', taskPath(id), AdminTask);
+    return this.#calls.call('GET', taskPath(id), AdminTask);
   }
 
   listTasks(): Promise<AdminTask[]> {
-    return this.#list('/tasks', {}, AdminTask, 'Tasks');
+    return this.#calls.list('/tasks', {}, AdminTask, 'Tasks');
   }
 
   /** Deletes the task, which can be undeleted until the server removes it. */
   async deleteTask(task: Pick<AdminTask, 'TaskId' | 'Version'>): Promise<void> {
-    await this.#call('DELETE', taskPath(task.TaskId), v.unknown(), { ifMatch: task.Version });
+    await this.#calls.call('DELETE', taskPath(task.TaskId), v.unknown(), { ifMatch: task.Version });
   }
 
   listTurns(taskId: string): Promise<AdminTurn[]> {
-    return this.#list(`${taskPath(taskId)}/turns`, {}, AdminTurn, 'Turns');
+    return this.#calls.list(`${taskPath(taskId)}/turns`, {}, AdminTurn, 'Turns');
   }
 
   getTurn(taskId: string, index: number | 'last'): Promise<AdminTurn> {
-    return this.#call('GET', `${taskPath(taskId)}/turns/${index}`, AdminTurn);
+    return this.#calls.call('GET', `${taskPath(taskId)}/turns/${index}`, AdminTurn);
   }
 
-  createTurn(task: AdminTask, index: number, prompt: string): Promise<AdminTurn> {
+  createTurn(task: AdminTask, index: number, prompt: string, fileIds: readonly string[] = []): Promise<AdminTurn> {
     const path = `${taskPath(task.TaskId)}/turns/${index}`;
-    return this.#call('PUT', path, AdminTurn, { ifMatch: task.Version, body: { Prompt: prompt } });
+    const body = { Prompt: prompt, ...(fileIds.length > 0 && { AdditionalFileIDs: fileIds }) };
+    return this.#calls.call('PUT', path, AdminTurn, { ifMatch: task.Version, body });
   }
 
   /** A version conflict rejects with an ApiError whose `current` is the turn as it is now. */
@@ -207,24 +208,24 @@ export class AdminClient {
     patch: { Status: string; OutputMessage?: string; ErrorMessage?: string },
   ): Promise<AdminTurn> {
     const path = `${taskPath(turn.TaskId)}/turns/${turn.TurnIndex}`;
-    return this.#call('PATCH', path, AdminTurn, { ifMatch: turn.Version, body: patch });
+    return this.#calls.call('PATCH', path, AdminTurn, { ifMatch: turn.Version, body: patch });
   }
 
   /** Returns what the runner reported on the network of a turn; undefined if it did not. Other servers have no such call. */
   async getNetwork(taskId: string, index: number): Promise<TurnNetwork | undefined> {
-    return await orNothing(this.#call('GET', `${taskPath(taskId)}/turns/${index}/network`, TurnNetwork));
+    return await orNothing(this.#calls.call('GET', `${taskPath(taskId)}/turns/${index}/network`, TurnNetwork));
   }
 
   /** Returns what the models of a turn used; undefined if that was not counted. Other servers have no such call. */
   async getUsage(taskId: string, index: number): Promise<UsageSummary | undefined> {
-    return await orNothing(this.#call('GET', `${taskPath(taskId)}/turns/${index}/provider-usage`, UsageSummary));
+    return await orNothing(this.#calls.call('GET', `${taskPath(taskId)}/turns/${index}/provider-usage`, UsageSummary));
   }
 
   /** Returns the index of the newest log entry, or undefined without entries. */
   async getLastLogIndex(taskId: string, index: number): Promise<number | undefined> {
     const path = `${taskPath(taskId)}/turns/${index}/logs/last`;
     try {
-      return (await this.#call('GET', path, knownFields({ Index: v.number() }))).Index;
+      return (await this.#calls.call('GET', path, knownFields({ Index: v.number() }))).Index;
     } catch (error) {
       if (error instanceof ApiError && error.status === 404) return undefined;
       throw error;
@@ -233,29 +234,8 @@ export class AdminClient {
 
   /** Yields the log of a turn until the turn is finished: see {@link streamTurnLogs}. */
   turnLogs(taskId: string, index: number, options: TurnLogOptions = {}): AsyncGenerator<TurnLogEntry, void> {
-    const path = `${this.#tenantPath}${taskPath(taskId)}/turns/${index}/logs`;
-    return streamTurnLogs(this.#endpoint, path, { signal: this.#signal, ...options });
-  }
-
-  #call<const Schema extends v.GenericSchema>(
-    method: ApiCall['method'],
-    path: string,
-    schema: Schema,
-    options: Pick<ApiCall, 'body' | 'ifMatch'> = {},
-  ): Promise<v.InferOutput<Schema>> {
-    const call = { method, path: this.#tenantPath + path, signal: this.#signal, ...options };
-    return callApi(this.#endpoint, call, schema);
-  }
-
-  #list<const Schema extends v.GenericSchema>(
-    path: string,
-    query: Record<string, string>,
-    schema: Schema,
-    arrayName = 'Items',
-    tokenName = 'token',
-  ): Promise<v.InferOutput<Schema>[]> {
-    const call = { path: this.#tenantPath + path, query, arrayName, tokenName, signal: this.#signal };
-    return listAll(this.#endpoint, call, schema);
+    const { endpoint, path, signal } = this.#calls;
+    return streamTurnLogs(endpoint, `${path}${taskPath(taskId)}/turns/${index}/logs`, { signal, ...options });
   }
 }
 

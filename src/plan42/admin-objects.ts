@@ -4,12 +4,14 @@ import { knownFields, view } from './fields.ts';
 import {
   accessKeyFields,
   environmentFields,
+  fileFields,
   githubConnectionFields,
   runnerFields,
   runnerTokenFields,
   taskFields,
   tenantFields,
   turnFields,
+  workstreamFields,
 } from './objects.ts';
 import { signInLinkFields } from './page-objects.ts';
 import { PartialRepoInfo } from './runner-objects.ts';
@@ -92,7 +94,20 @@ export const AdminTask = knownFields({
   ...view(
     taskFields,
     ['TaskId', 'Title', 'CreatedAt', 'Version'],
-    ['Prompt', 'EnvironmentId', 'UpdatedAt', 'State', 'LastTurnStatus', 'LastTurnIndex', 'LastTurnMachine'],
+    [
+      'Prompt',
+      'EnvironmentId',
+      'UpdatedAt',
+      'State',
+      'LastTurnStatus',
+      'LastTurnIndex',
+      'LastTurnMachine',
+      'WorkstreamId',
+      'TaskNumber',
+      'AssignedToAI',
+      'FileIDs',
+      'NewFileIDs',
+    ],
   ),
   RepoInfo: v.nullish(v.record(v.string(), PartialRepoInfo)),
 });
@@ -106,3 +121,22 @@ export const AdminTurn = knownFields(
   ),
 );
 export type AdminTurn = v.InferOutput<typeof AdminTurn>;
+
+export const AdminFile = knownFields(
+  view(fileFields, ['FileID', 'Name', 'Size', 'CreatedAt'], ['Uploaded', 'IsMalicious', 'Deleted', 'TaskId']),
+);
+export type AdminFile = v.InferOutput<typeof AdminFile>;
+
+/** Only the call that creates a file returns where its content is sent. */
+export const NewFile = knownFields({ ...view(fileFields, ['FileID'], []), UploadURL: v.string() });
+
+export const FileDownload = knownFields({ ...view(fileFields, ['Name'], []), DownloadURL: v.string() });
+
+export const AdminWorkstream = knownFields(
+  view(
+    workstreamFields,
+    ['WorkstreamId', 'Name', 'Paused', 'CreatedAt', 'Version'],
+    ['Description', 'DefaultShortName', 'TaskCounter'],
+  ),
+);
+export type AdminWorkstream = v.InferOutput<typeof AdminWorkstream>;

@@ -1,7 +1,7 @@
 /** The responses of the calls that only the web page makes. */
 import * as v from 'valibot';
 import type { ObjectOf } from './fields.ts';
-import type { Environment, Task, Turn } from './objects.ts';
+import type { Environment, File, Task, Turn } from './objects.ts';
 import type { UsageSummary } from './provider-usage.ts';
 import type { TurnNetwork } from './turn-network.ts';
 
@@ -134,6 +134,8 @@ export interface TaskDocument {
   Usage?: UsageSummary;
   /** Absent if it was removed. */
   Environment?: Pick<Environment, 'EnvironmentId' | 'Name' | 'DockerImage' | 'AllowedHosts' | 'Deleted'>;
+  /** Those that are known. Absent if there are none. */
+  Files?: Pick<File, 'FileID' | 'Name' | 'Size' | 'Uploaded' | 'IsMalicious' | 'Deleted'>[];
 }
 
 export interface Session {

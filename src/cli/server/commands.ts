@@ -5,6 +5,7 @@ import { addAccessKeyCommands } from './access-key/commands.ts';
 import type { BackupOptions } from './backup.ts';
 import { addConnectionCommands } from './connection/commands.ts';
 import { addEnvironmentCommands } from './environment/commands.ts';
+import { addFileCommands } from './file/commands.ts';
 import { type LocationOptions, withDataOption, withLocationOptions } from './location.ts';
 import { addServiceCommands } from './service/commands.ts';
 import { withStartOptions } from './start/options.ts';
@@ -12,6 +13,7 @@ import type { ServerStartOptions } from './start/start.ts';
 import { addTaskCommands } from './task/commands.ts';
 import { addTokenCommands } from './token/commands.ts';
 import { addTurnCommands } from './turn/commands.ts';
+import { addWorkstreamCommands } from './workstream/commands.ts';
 
 const startExamples = `
 Examples:
@@ -85,4 +87,6 @@ export function addServerCommands(program: Command, context: CliContext): void {
   addEnvironmentCommands(server, context);
   addTaskCommands(server, context);
   addTurnCommands(server, context);
+  addWorkstreamCommands(server, context);
+  addFileCommands(server, context);
 }

@@ -1,5 +1,7 @@
 import { AdminClient, getCurrentTenant } from '../../plan42/admin-client.ts';
+import { FileClient } from '../../plan42/file-client.ts';
 import { createTransport } from '../../plan42/transport.ts';
+import { WorkstreamClient } from '../../plan42/workstream-client.ts';
 import type { CliContext } from '../context.ts';
 import { withProgress } from '../progress.ts';
 import { explainApiFailure } from './api-failure.ts';
@@ -7,6 +9,8 @@ import { type LocationOptions, locateServer, type ServerLocation } from './locat
 
 export interface ServerConnection {
   client: AdminClient;
+  files: FileClient;
+  workstreams: WorkstreamClient;
   /** The runner for new tokens by default; undefined if the tenant has none. */
   defaultRunnerId: string | undefined;
   tenantId: string;
@@ -29,7 +33,9 @@ export async function withServer<T>(
   try {
     const { tenantId, runnerId } = location.ids ?? (await idsOf(endpoint, signal));
     const client = new AdminClient(endpoint, tenantId, signal);
-    return await work({ client, defaultRunnerId: runnerId, tenantId, location });
+    const files = new FileClient(endpoint, tenantId, signal);
+    const workstreams = new WorkstreamClient(endpoint, tenantId, signal);
+    return await work({ client, files, workstreams, defaultRunnerId: runnerId, tenantId, location });
   } catch (error) {
     throw explainApiFailure(error, location, env);
   } finally {

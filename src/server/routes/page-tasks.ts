@@ -20,6 +20,7 @@ interface PageTaskDeps {
     | 'turnNetworks'
     | 'providerUsageSums'
     | 'environments'
+    | 'files'
     | 'countTasks'
   >;
   clock: Clock;
@@ -85,10 +86,26 @@ function taskDocument({ store, clock }: PageTaskDeps, key: Pick<Task, 'TenantId'
   }
   const environment = store.environments.find({ TenantId: key.TenantId, EnvironmentId: task.EnvironmentId ?? '' });
   const sum = addSummaries([...usage.values()]);
-  const document = { Now: isoTime(clock.date()), Task: task, Turns: turns, ...(sum && { Usage: sum }) };
+  const Files = filesOf(store, task);
+  const document = {
+    Now: isoTime(clock.date()),
+    Task: task,
+    Turns: turns,
+    ...(sum && { Usage: sum }),
+    ...(Files.length > 0 && { Files }),
+  };
   if (!environment) return document;
   const { EnvironmentId, Name, DockerImage, AllowedHosts, Deleted } = environment;
   return { ...document, Environment: { EnvironmentId, Name, DockerImage, AllowedHosts, Deleted } };
+}
+
+function filesOf({ files }: Pick<Store, 'files'>, { TenantId, FileIDs = [], NewFileIDs = [] }: Task) {
+  return [...new Set([...FileIDs, ...NewFileIDs])].flatMap((id) => {
+    const file = files.find({ TenantID: TenantId, FileID: id });
+    if (file === undefined) return [];
+    const { FileID, Name, Size, Uploaded, IsMalicious, Deleted } = file;
+    return [{ FileID, Name, Size, Uploaded, IsMalicious, Deleted }];
+  });
 }
 
 function summaryOf(task: Task): TaskSummary {

@@ -11,6 +11,7 @@ import { DeleteTask } from './delete-task.tsx';
 import { ExternalLink } from './external-link.tsx';
 import { useApi, usePoll } from './hooks.ts';
 import { Heading, Loading, State, Time } from './parts.tsx';
+import { TaskFiles } from './task-files.tsx';
 import { TurnCard } from './turn-card.tsx';
 
 export function TaskView({ taskId }: { taskId: string }) {
@@ -26,7 +27,7 @@ export function TaskView({ taskId }: { taskId: string }) {
       </>
     );
   }
-  const { Task: task, Turns: turns, Environment: environment, Usage: usage, Now: now } = value;
+  const { Task: task, Turns: turns, Environment: environment, Usage: usage, Files: files, Now: now } = value;
   const last = turns.at(-1);
   const isOver = isTerminalStatus(last?.Status);
   return (
@@ -42,7 +43,7 @@ export function TaskView({ taskId }: { taskId: string }) {
           {isOver ? <DeleteTask task={task} path={path} /> : null}
         </div>
       </Heading>
-      <TaskFacts task={task} environment={environment} usage={usage} />
+      <TaskFacts task={task} environment={environment} usage={usage} files={files} />
       <p class="hidden" role="status">
         {last ? `Turn ${last.TurnIndex}: ${last.Status}` : null}
       </p>
@@ -67,9 +68,10 @@ interface TaskFactsProps {
   task: Task;
   environment: TaskDocument['Environment'];
   usage: TaskDocument['Usage'];
+  files: TaskDocument['Files'];
 }
 
-function TaskFacts({ task, environment, usage }: TaskFactsProps) {
+function TaskFacts({ task, environment, usage, files }: TaskFactsProps) {
   const repos = Object.entries(task.RepoInfo ?? {});
   return (
     <dl class="facts">
@@ -109,6 +111,14 @@ function TaskFacts({ task, environment, usage }: TaskFactsProps) {
         <>
           <dt>Models</dt>
           <dd>{describeUsage(usage)}</dd>
+        </>
+      ) : null}
+      {files ? (
+        <>
+          <dt>Files</dt>
+          <dd>
+            <TaskFiles files={files} />
+          </dd>
         </>
       ) : null}
       {repos.length > 0 ? (

@@ -97,6 +97,8 @@ function addCreate(task: Command, context: CliContext): void {
       collect,
     )
     .option('--environment <id|name>', 'existing environment to use instead of image and variables')
+    .option('--file <path>', 'file to upload for the agent, such as a screenshot; repeatable', collect)
+    .option('--workstream <id|name>', 'workstream that gets the task as its last')
     .option('--follow', 'follow status and log until the turn is finished')
     .option('--json', 'print {"Task", "Turns"} as JSON; with --follow at the end');
   withLocationOptions(create)

@@ -1,17 +1,21 @@
 import { randomUUID } from 'node:crypto';
 import { ExitCode, UserError } from '../../../lib/errors.ts';
+import { printableLine } from '../../../lib/printable.ts';
 import { isUuid } from '../../../lib/uuid.ts';
-import type { AdminClient } from '../../../plan42/admin-client.ts';
+import type { AdminClient, NewTask } from '../../../plan42/admin-client.ts';
+import type { AdminWorkstream } from '../../../plan42/admin-objects.ts';
 import { type Repo, readRepo, repoInfoOf, titleOf } from '../../../plan42/task-input.ts';
 import type { CliContext } from '../../context.ts';
 import { print, renderJson } from '../../output.ts';
 import { findEnvironment } from '../environment/find.ts';
 import { parseEnvVar } from '../environment/variables.ts';
+import { readAttachments, uploadAttachments } from '../file/attach.ts';
 import { followTurn, throwIfFailed } from '../follow-turn.ts';
 import type { LocationOptions } from '../location.ts';
 import { type PromptOptions, readPrompt } from '../prompt.ts';
 import { requireImage } from '../require-image.ts';
 import { withServer } from '../with-server.ts';
+import { findWorkstream } from '../workstream/find.ts';
 import { ensureEnvironment } from './environment.ts';
 
 export interface CreateTaskOptions extends LocationOptions, PromptOptions {
@@ -20,6 +24,8 @@ export interface CreateTaskOptions extends LocationOptions, PromptOptions {
   env?: string[];
   repo?: string[];
   environment?: string;
+  file?: string[];
+  workstream?: string;
   follow?: boolean;
   json?: boolean;
 }
@@ -28,21 +34,40 @@ export async function createTask(context: CliContext, options: CreateTaskOptions
   const { stdout, stderr, signal } = context;
   const environmentOf = environmentSource(context, options);
   const repos = (options.repo ?? []).map(parseRepoOption);
+  if (options.follow && options.workstream !== undefined) {
+    const remedy = 'Omit --follow: the task starts when those above it are completed.';
+    throw new UserError('--follow cannot be used with --workstream', { remedy, exitCode: ExitCode.usage });
+  }
   const prompt = await readPrompt(context, options);
-  await withServer(context, options, async ({ client }) => {
+  const attached = await readAttachments(context, options.file);
+  await withServer(context, options, async ({ client, files, workstreams }) => {
+    const { workstream: name } = options;
+    const workstream = name === undefined ? undefined : await findWorkstream(workstreams, name);
     const taskId = randomUUID();
-    await client.createTask(taskId, {
+    const task: NewTask = {
       Title: options.title ?? titleOf(prompt),
       Prompt: prompt,
       EnvironmentId: await environmentOf(client, repos),
       RepoInfo: repoInfoOf(repos, taskId),
-    });
+      ...(attached.length > 0 && { FileIDs: await uploadAttachments(files, attached) }),
+    };
+    if (workstream === undefined) await client.createTask(taskId, task);
+    else await workstreams.createTask(workstream, taskId, task);
     if (!options.json) await print(stdout, `${taskId}\n`, signal);
+    if (workstream !== undefined) {
+      if (options.json) await print(stdout, renderJson({ Task: await client.getTask(taskId), Turns: [] }), signal);
+      if (workstream.Paused) stderr.write(`${printableLine(resumeHint(workstream))}\n`);
+      return;
+    }
     const turn = await client.getTurn(taskId, 1);
     const last = options.follow ? await followTurn(context, client, turn, options.json ? stderr : stdout) : turn;
     if (options.json) await print(stdout, renderJson(await documentOf(client, taskId)), signal);
     if (options.follow) await throwIfFailed(client, last);
   });
+}
+
+function resumeHint({ Name, WorkstreamId }: AdminWorkstream): string {
+  return `The workstream ${Name} is paused. Let its tasks start: plan42 server workstream resume ${WorkstreamId.slice(0, 8)}`;
 }
 
 type EnvironmentSource = (client: AdminClient, repos: readonly Repo[]) => Promise<string>;

@@ -1,5 +1,7 @@
 import { printable, printableLine } from '../../../lib/printable.ts';
 import type { AdminTask, AdminTurn } from '../../../plan42/admin-objects.ts';
+import { ApiError } from '../../../plan42/errors.ts';
+import type { FileClient } from '../../../plan42/file-client.ts';
 import { addSummaries, describeUsage, type UsageSummary } from '../../../plan42/provider-usage.ts';
 import { describeTurnLimit } from '../../../plan42/turn-network.ts';
 import { isUnsent } from '../../../plan42/turn-status.ts';
@@ -19,13 +21,13 @@ export interface ShowTaskOptions extends LocationOptions {
 
 export async function showTask(context: CliContext, id: string, options: ShowTaskOptions): Promise<void> {
   const { stdout, signal } = context;
-  const { task, turns, why } = await callServer(context, options, async ({ client }) => {
+  const { task, turns, why, fileNames } = await callServer(context, options, async ({ client, files }) => {
     const found = await findTask(client, id, wordsOf(options));
     const listed = await client.listTurns(found.TaskId);
     listed.sort((a, b) => a.TurnIndex - b.TurnIndex);
     const turns = await withReports(client, listed, signal);
     const why = turns.some(isUnsent) && !options.json ? await waitingReason(context, options, signal) : undefined;
-    return { task: found, turns, why };
+    return { task: found, turns, why, fileNames: options.json ? [] : await namesOf(files, found) };
   });
   const usage = addSummaries(turns.map((turn) => turn.Usage));
   if (options.json)
@@ -34,13 +36,32 @@ export async function showTask(context: CliContext, id: string, options: ShowTas
   const note = (turn: AdminTurn) => (isUnsent(turn) ? section('Waiting', why) : '');
   const environment = options.personal === true ? undefined : task.EnvironmentId?.slice(0, 8);
   const parts = [
-    renderTask(task, usage, style),
+    renderTask(task, { usage, fileNames }, style),
     ...turns.map((turn) => renderTurn(turn, style, environment) + note(turn)),
   ];
   await print(stdout, parts.join('\n'), signal);
 }
 
-function renderTask(task: AdminTask, usage: UsageSummary | undefined, style: Style): string {
+/** The names of the task's files, or their IDs if they were removed. */
+function namesOf(files: FileClient, { FileIDs, NewFileIDs }: AdminTask): Promise<string[]> {
+  const ids = [...new Set([...(FileIDs ?? []), ...(NewFileIDs ?? [])])];
+  const nameOf = async (id: string) => {
+    const file = await files.get(id).catch(undefinedIfMissing);
+    return file === undefined || file.Deleted ? `${file?.Name ?? id} (deleted)` : file.Name;
+  };
+  return Promise.all(ids.map(nameOf));
+}
+
+function undefinedIfMissing(error: unknown): undefined {
+  if (!(error instanceof ApiError && error.status === 404)) throw error;
+}
+
+interface TaskExtras {
+  usage: UsageSummary | undefined;
+  fileNames: readonly string[];
+}
+
+function renderTask(task: AdminTask, { usage, fileNames }: TaskExtras, style: Style): string {
   const fields = [
     ['Task', task.TaskId],
     ['Title', task.Title],
@@ -48,6 +69,7 @@ function renderTask(task: AdminTask, usage: UsageSummary | undefined, style: Sty
     ['Created', formatLocalTime(task.CreatedAt, { seconds: true })],
     ['Environment', task.EnvironmentId ?? ''],
     ['Repositories', Object.keys(task.RepoInfo ?? {}).join(', ')],
+    ['Files', fileNames.join(', ')],
     ['Models', usage === undefined ? '' : describeUsage(usage)],
   ] as const;
   return fields

@@ -1,6 +1,6 @@
 import type { Command } from 'commander';
 import type { CliContext } from '../../context.ts';
-import { examples, integerBetween } from '../../options.ts';
+import { collect, examples, integerBetween } from '../../options.ts';
 import { withLocationOptions } from '../location.ts';
 import { withPromptOptions } from '../prompt.ts';
 import type { CreateTurnOptions } from './create.ts';
@@ -16,6 +16,7 @@ export function addTurnCommands(server: Command, context: CliContext): void {
     .description('add a turn, a round of work, to a task, list its turns or print a log');
   withLocationOptions(withPromptOptions(turn.command('create').description('add a turn to a task')))
     .argument('<task>', 'the task ID or its first characters')
+    .option('--file <path>', 'file to upload for the agent; repeatable', collect)
     .option('--follow', 'follow status and log until the turn is finished')
     .option('--json', 'print the turn as JSON; with --follow at the end')
     .addHelpText('after', examples('plan42 server turn create 8f46cade --prompt "Once more." --follow'))

@@ -5,6 +5,7 @@ import type { AdminTask, AdminTurn } from '../../../plan42/admin-objects.ts';
 import { isTerminalStatus } from '../../../plan42/turn-status.ts';
 import type { CliContext } from '../../context.ts';
 import { print, renderJson } from '../../output.ts';
+import { readAttachments, uploadAttachments } from '../file/attach.ts';
 import { followTurn, throwIfFailed } from '../follow-turn.ts';
 import type { LocationOptions } from '../location.ts';
 import { type PromptOptions, readPrompt } from '../prompt.ts';
@@ -13,6 +14,7 @@ import { serverWords, type TaskWords } from '../task-words.ts';
 import { withServer } from '../with-server.ts';
 
 export interface CreateTurnOptions extends LocationOptions, PromptOptions {
+  file?: string[];
   follow?: boolean;
   json?: boolean;
 }
@@ -23,6 +25,7 @@ export async function addTurn(
   task: AdminTask,
   prompt: string,
   words: TaskWords = serverWords,
+  fileIds: readonly string[] = [],
 ): Promise<AdminTurn> {
   const last = await client.getTurn(task.TaskId, 'last');
   if (!isTerminalStatus(last.Status)) {
@@ -30,15 +33,17 @@ export async function addTurn(
       remedy: `Wait for it with "${words.task} follow ${task.TaskId}", or cancel it with "${words.task} cancel ${task.TaskId}".`,
     });
   }
-  return client.createTurn(task, last.TurnIndex + 1, prompt);
+  return client.createTurn(task, last.TurnIndex + 1, prompt, fileIds);
 }
 
 /** Adds a turn to a task whose latest turn is finished. */
 export async function createTurn(context: CliContext, id: string, options: CreateTurnOptions): Promise<void> {
   const { stdout, stderr, signal } = context;
   const prompt = await readPrompt(context, options);
-  await withServer(context, options, async ({ client }) => {
-    const created = await addTurn(client, await findTask(client, id), prompt);
+  const attached = await readAttachments(context, options.file);
+  await withServer(context, options, async ({ client, files }) => {
+    const task = await findTask(client, id);
+    const created = await addTurn(client, task, prompt, serverWords, await uploadAttachments(files, attached));
     if (!options.json) stderr.write(`Turn ${created.TurnIndex} of task ${created.TaskId} created.\n`);
     const turn = options.follow ? await followTurn(context, client, created, options.json ? stderr : stdout) : created;
     if (options.json) await print(stdout, renderJson(turn), signal);
