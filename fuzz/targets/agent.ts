@@ -8,10 +8,12 @@ import { inFiles } from '../../src/agent/git/push.ts';
 import { replaceSection, titleIn } from '../../src/agent/github/pull-request-body.ts';
 import { parseAnswer } from '../../src/agent/prompt/answers.ts';
 import { openFeedback } from '../../src/agent/prompt/feedback.ts';
+import { followUpPrompt, repeatedPrompt, withMessages } from '../../src/agent/prompt/messages.ts';
 import { buildPrompt } from '../../src/agent/prompt/prompt.ts';
 import { batchLength, logEntry } from '../../src/agent/turn/log-batch.ts';
 import { createRedactor } from '../../src/agent/turn/redactor.ts';
 import { parseRequest, RequestError } from '../../src/agent/turn/request.ts';
+import { shorten } from '../../src/agent/turn/turn-reporter.ts';
 import { fileName } from '../../src/lib/file-name.ts';
 import type { Target } from '../target.ts';
 
@@ -33,6 +35,30 @@ export const targets: readonly Target[] = [
       return [parsed, buildPrompt({ ...parsed, attachments: parsed.fileIds }, [], openFeedback(parsed.feedback))];
     },
     errors: [RequestError],
+  },
+  {
+    covers: [
+      'agent/prompt/messages.ts#followUpPrompt',
+      'agent/prompt/messages.ts#repeatedPrompt',
+      'agent/prompt/messages.ts#withMessages',
+    ],
+    corpus: ['Use "x" instead.', ' \n'],
+    run: (text: string) => {
+      const prompts = [withMessages(text, [text]), repeatedPrompt([text], { prompt: text, answer: text })];
+      return [followUpPrompt([text]), ...prompts];
+    },
+    check: (prompts: string[]) => {
+      if (prompts.some((prompt) => prompt.trim() === '')) throw new Error('no prompt');
+    },
+  },
+  {
+    covers: ['agent/turn/turn-reporter.ts#shorten'],
+    corpus: ['é'.repeat(50), '😀'],
+    run: (text: string) => shorten(text, 50),
+    check: (text: string) => {
+      // A part of a character at the end becomes a replacement, of three bytes.
+      if (Buffer.byteLength(text) > 50 + 6) throw new Error('too long');
+    },
   },
   {
     covers: ['agent/git/branch-name.ts#featureBranchName'],

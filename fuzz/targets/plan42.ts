@@ -44,6 +44,7 @@ import {
   titleOf,
 } from '../../src/plan42/task-input.ts';
 import { proxyRefusal } from '../../src/plan42/transport.ts';
+import { parseTurnEvent } from '../../src/plan42/turn-messages.ts';
 import * as turnNetworks from '../../src/plan42/turn-network.ts';
 import { isTerminalStatus } from '../../src/plan42/turn-status.ts';
 import type { Target } from '../target.ts';
@@ -122,6 +123,11 @@ export const targets: readonly Target[] = [
     input: 'bytes',
     run: (bytes: Buffer) => Array.fromAsync(parseEventStream(chunksOf(bytes))),
     errors: [EventTooLargeError],
+  },
+  {
+    covers: ['plan42/turn-messages.ts#parseTurnEvent'],
+    corpus: ['{"MessageID":"m","To":["t"],"Message":"x","CreatedAt":""}', '{"AgentID":"a","StillRunning":true}'],
+    run: (data: string) => ['UserMessage', 'SubAgentCompletion', 'other'].map((type) => parseTurnEvent({ type, data })),
   },
   {
     covers: ['plan42/ecies.ts#parsePublicKey'],

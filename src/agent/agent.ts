@@ -5,6 +5,7 @@ import { formatError } from '../lib/errors.ts';
 import { createTransport } from '../plan42/transport.ts';
 import { type Agents, realAgents, runTurn } from './run-turn.ts';
 import { findApi } from './turn/api.ts';
+import { Inbox } from './turn/inbox.ts';
 import { createRedactor } from './turn/redactor.ts';
 import { parseRequest, RequestError } from './turn/request.ts';
 import { TurnReporter } from './turn/turn-reporter.ts';
@@ -34,13 +35,15 @@ export async function runAgentProcess(own: AgentProcess): Promise<number> {
       version: request.version,
       redact: createRedactor([...request.secrets, ...keysIn(env)]),
     });
+    await using inbox = new Inbox({ api, turn });
     const webSearch = !args.includes('--no-websearch');
     const later = (resource: AsyncDisposable) => void resources.push(resource);
-    const result = await runTurn({ request, turn, api, env, webSearch, signal, agents, later });
+    const result = await runTurn({ request, turn, api, inbox, env, webSearch, signal, agents, later });
     if (turn.finished.aborted) {
       turn.log('The turn has already finished. Stopping.');
       return 0;
     }
+    await inbox.close();
     await turn.finish(result);
     return signal.aborted ? stoppedExitCode : 0;
   } catch (error) {

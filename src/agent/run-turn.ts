@@ -4,7 +4,7 @@ import type { Adapter } from './adapters/adapter.ts';
 import { findAdapter } from './adapters/find-adapter.ts';
 import { fetchAttachments } from './attachments.ts';
 import { type DeliverDeps, hasChanges, propose, type Saved, save } from './deliver.ts';
-import type { AgentResult } from './drivers/driver.ts';
+import type { AgentResult, FollowUps } from './drivers/driver.ts';
 import { runAgent } from './drivers/run-agent.ts';
 import { failureMessage, TurnFailure } from './failures.ts';
 import type { Clone } from './git/clone.ts';
@@ -12,7 +12,7 @@ import { type Identity, identityVariables, sharedVariables } from './git/environ
 import { ignoreUntracked } from './git/ignored.ts';
 import { connectGithub, type Github } from './github/client.ts';
 import { findIdentity } from './github/identity.ts';
-import { parseAnswer } from './prompt/answers.ts';
+import { type Answer, parseAnswer } from './prompt/answers.ts';
 import { type Feedback, openFeedback } from './prompt/feedback.ts';
 import { buildPrompt } from './prompt/prompt.ts';
 import { explainRefusedHosts } from './refused-hosts.ts';
@@ -29,6 +29,7 @@ export interface TurnDeps {
   request: AgentRequest;
   turn: TurnReporter;
   api: TurnApi;
+  inbox: FollowUps;
   /** Of this process. */
   env: NodeJS.ProcessEnv;
   webSearch: boolean;
@@ -95,7 +96,7 @@ async function work(deps: WorkDeps): Promise<TurnResult> {
   } catch (error) {
     return await saveAndFail(error, deps);
   }
-  const answer = parseAnswer(result.message);
+  const answer = answerOf(result);
   turn.update({ Status: 'Pushing' });
   const saved = await save(clones, answer.summary, deliverDeps);
   if (deps.signal.aborted) return failed(deps.signal.reason, deps, saved);
@@ -111,6 +112,12 @@ async function work(deps: WorkDeps): Promise<TurnResult> {
   };
   if (saved.failures.length === 0) return { Status: 'Completed', ...common };
   return { Status: 'Failed', ...common, ErrorMessage: sentences(saved) };
+}
+
+/** The summary ends with the answers to messages, so that it says all that was done. */
+function answerOf({ message, later = [] }: AgentResult): Answer {
+  const { summary, replies } = parseAnswer(message);
+  return { summary: [summary, ...later].filter((part) => part.trim() !== '').join('\n\n'), replies };
 }
 
 interface Prepared {
@@ -152,6 +159,7 @@ async function runCommandLineAgent(deps: WorkDeps, prepared: Prepared): Promise<
     env,
     resume: request.previousResponseId,
     signal,
+    followUps: deps.inbox,
     onEvent: (event) => {
       const shown = showEvent(event);
       if (shown !== '') turn.log(shown);
@@ -163,9 +171,12 @@ async function runCommandLineAgent(deps: WorkDeps, prepared: Prepared): Promise<
 }
 
 // The answer goes to commits, pull requests, comments and the server, so it is redacted here, once.
-function withoutSecrets({ message, session, usage }: AgentResult, redact: (text: string) => string): AgentResult {
+function withoutSecrets(
+  { message, later = [], session, usage }: AgentResult,
+  redact: (text: string) => string,
+): AgentResult {
   const hasCleanSession = session !== undefined && redact(session) === session;
-  return { message: redact(message), usage, ...(hasCleanSession && { session }) };
+  return { message: redact(message), later: later.map(redact), usage, ...(hasCleanSession && { session }) };
 }
 
 /** The request, as people may see it in commits and pull requests. */

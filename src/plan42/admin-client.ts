@@ -16,13 +16,14 @@ import {
 import { maxOrgs } from './connection-check.ts';
 import { ApiError } from './errors.ts';
 import { knownFields } from './fields.ts';
+import type { FollowOptions } from './follow-events.ts';
 import { type ApiEndpoint, callApi } from './http.ts';
 import type { EnvVar } from './objects.ts';
 import type { SignInLink } from './page-objects.ts';
 import { pathSegment } from './path-segment.ts';
 import { UsageSummary } from './provider-usage.ts';
 import { TenantCalls } from './tenant-calls.ts';
-import { streamTurnLogs, type TurnLogEntry, type TurnLogOptions } from './turn-logs.ts';
+import { streamTurnLogs, type TurnLogEntry } from './turn-logs.ts';
 import { TurnNetwork } from './turn-network.ts';
 
 /** The fields of an environment that a client sets. A secret without a value keeps the one that the server has. */
@@ -233,7 +234,7 @@ export class AdminClient {
   }
 
   /** Yields the log of a turn until the turn is finished: see {@link streamTurnLogs}. */
-  turnLogs(taskId: string, index: number, options: TurnLogOptions = {}): AsyncGenerator<TurnLogEntry, void> {
+  turnLogs(taskId: string, index: number, options: FollowOptions = {}): AsyncGenerator<TurnLogEntry, void> {
     const { endpoint, path, signal } = this.#calls;
     return streamTurnLogs(endpoint, `${path}${taskPath(taskId)}/turns/${index}/logs`, { signal, ...options });
   }

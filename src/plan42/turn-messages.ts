@@ -1,6 +1,10 @@
 /** Messages between people and agents during a turn, and the sub-agents of the turn. */
 import * as v from 'valibot';
-import { integer, type ObjectOf } from './fields.ts';
+import { tryParseJson } from '../lib/json.ts';
+import type { ServerSentEvent } from './event-stream.ts';
+import { integer, knownFields, type ObjectOf } from './fields.ts';
+import { type FollowOptions, followEvents } from './follow-events.ts';
+import type { ApiEndpoint } from './http.ts';
 import { versionFields } from './objects.ts';
 
 /** The ID of the agent that works on the turn. Its sub-agents have their own. */
@@ -51,3 +55,30 @@ export const subAgentFields = {
   ...versionFields,
 };
 export type SubAgent = ObjectOf<typeof subAgentFields>;
+
+const Message = knownFields(turnMessageFields);
+const Completion = knownFields(subAgentCompletionFields);
+
+/**
+ * Yields the messages of a turn at `path`, and the ends of its sub-agents, in order and each once, until the turn is finished.
+ * Resumes a broken stream. @throws like {@link followEvents}
+ */
+export function streamTurnEvents(
+  endpoint: ApiEndpoint,
+  path: string,
+  options?: FollowOptions,
+): AsyncGenerator<TurnEvent, void> {
+  return followEvents(endpoint, path, parseTurnEvent, options);
+}
+
+/** Returns undefined for other events, which a newer server may send. */
+export function parseTurnEvent({ type, data }: Pick<ServerSentEvent, 'type' | 'data'>): TurnEvent | undefined {
+  const json = tryParseJson(data);
+  if (type === 'UserMessage' || type === 'AgentMessage') {
+    const result = v.safeParse(Message, json);
+    return result.success ? { event: type, data: result.output } : undefined;
+  }
+  if (type !== 'SubAgentCompletion') return undefined;
+  const result = v.safeParse(Completion, json);
+  return result.success ? { event: type, data: result.output } : undefined;
+}

@@ -53,6 +53,8 @@ export interface CommandLine extends Launch {
   input?: string;
   /** Reads one line of JSON from standard output. By default the output is text, and all of it is the answer. */
   read?: (line: Readonly<Record<string, unknown>>) => readonly LineEvent[];
+  /** Whether the command continues the session of `resume`, so that a prompt need not repeat what was before. */
+  continues?: boolean;
   /** Whether lines report a tool only when it has finished. */
   reportsToolsLate?: true;
   /** Finds the result in the text of an agent that exited with 0. */

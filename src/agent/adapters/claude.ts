@@ -33,6 +33,7 @@ export const claude: Adapter = {
     if (reasoningLevel) options.push('--effort', reasoningLevel);
     if (resume) options.push('--resume', resume);
     if (!webSearch) options.push('--disallowedTools', ...webTools);
-    return { command: ['claude', ...options], env, input: prompt, read: readClaude, withoutWebSearch: true };
+    const continues = resume !== undefined;
+    return { command: ['claude', ...options], env, input: prompt, read: readClaude, continues, withoutWebSearch: true };
   },
 };

@@ -30,6 +30,7 @@ export const codex: Adapter = {
   commandLine: (settings) => ({
     ...codexExec(codexConfiguration(settings), settings.resume),
     input: settings.prompt,
+    continues: settings.resume !== undefined,
     withoutWebSearch: true,
   }),
 };

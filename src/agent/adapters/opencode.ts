@@ -15,5 +15,6 @@ export const opencode: Adapter = {
     input: settings.prompt,
     read: readOpencode,
     reportsToolsLate: true,
+    continues: settings.resume !== undefined,
   }),
 };

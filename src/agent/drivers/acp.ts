@@ -18,6 +18,7 @@ import { formatDuration } from '../../lib/format-duration.ts';
 import { tryParseJson } from '../../lib/json.ts';
 import { sleep } from '../../lib/sleep.ts';
 import type { AcpLaunch } from '../adapters/adapter.ts';
+import { followUpPrompt } from '../prompt/messages.ts';
 import { selectOptions } from './acp-options.ts';
 import { addUpdate } from './acp-updates.ts';
 import { readUsage } from './acp-usage.ts';
@@ -34,7 +35,7 @@ export async function promptByAcp(
   name: string,
   launch: AcpLaunch,
   agent: Pick<AgentProcess, 'stdin' | 'readOutput'>,
-  { prompt, folder, model, reasoningLevel, resume, startTimeoutMs = defaultStartTimeoutMs }: AgentTask,
+  { prompt, folder, model, reasoningLevel, resume, startTimeoutMs = defaultStartTimeoutMs, followUps }: AgentTask,
   transcript: Transcript,
 ): Promise<void> {
   let usage: AgentUsage | undefined;
@@ -58,13 +59,21 @@ export async function promptByAcp(
     };
     const session = await withinLimit(start(), name, startTimeoutMs);
     isWorking = true;
-    const { stopReason } = await context.request(methods.agent.session.prompt, {
-      sessionId: session.sessionId,
-      prompt: [{ type: 'text', text: prompt }],
-    });
-    const problem = stopProblems[stopReason];
-    if (problem !== undefined) transcript.add({ type: 'failure', text: problem });
-    transcript.add({ type: 'result', ...(usage === undefined ? {} : { usage }) });
+    for (let text = prompt; ; ) {
+      const { stopReason } = await context.request(methods.agent.session.prompt, {
+        sessionId: session.sessionId,
+        prompt: [{ type: 'text', text }],
+      });
+      const problem = stopProblems[stopReason];
+      if (problem !== undefined) transcript.add({ type: 'failure', text: problem });
+      transcript.add({ type: 'result', ...(usage === undefined ? {} : { usage }) });
+      if (problem !== undefined) return;
+      followUps?.answer(transcript.answer);
+      const messages = followUps?.take() ?? [];
+      if (messages.length === 0) return;
+      transcript.next();
+      text = followUpPrompt(messages);
+    }
   });
 }
 

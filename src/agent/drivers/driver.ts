@@ -24,8 +24,18 @@ export interface AgentTask extends AgentSettings {
   startTimeoutMs?: number;
   /** An agent that has reported its result or a failure and does not exit is stopped then. By default after 10 s. */
   exitTimeoutMs?: number;
+  /** Messages of people to the agent while it works. */
+  followUps?: FollowUps;
   /** Called in order, and never after `runAgent` has settled. */
   onEvent(event: AgentEvent): void;
+}
+
+/** Messages to a working agent. */
+export interface FollowUps {
+  /** Takes the messages that have arrived since the last call. */
+  take(): readonly string[];
+  /** Sends the agent's answer to the messages that were taken last, if there were any. */
+  answer(text: string): void;
 }
 
 /** Progress is a step, a text, or processor time of all that the agent started. A repeated request is none. */
@@ -63,6 +73,8 @@ export interface AgentUsage {
 export interface AgentResult {
   /** The final answer, in Markdown. Empty if the agent ended without one. */
   message: string;
+  /** The answers to messages that arrived while the agent worked. */
+  later?: readonly string[];
   usage: AgentUsage | undefined;
   /** The agent's own ID of this conversation. */
   session?: string;

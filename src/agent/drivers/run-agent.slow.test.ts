@@ -8,7 +8,7 @@ import { startProxy } from '../../../test/support/proxy.ts';
 import { makeTempDir } from '../../../test/support/temp-dir.ts';
 import { commandLine } from '../../lib/processes.ts';
 import { adapters, findAdapter } from '../adapters/find-adapter.ts';
-import type { AgentEvent, AgentTask } from './driver.ts';
+import type { AgentEvent, AgentTask, FollowUps } from './driver.ts';
 import { runAgent } from './run-agent.ts';
 
 const agents = join(import.meta.dirname, '../../../test/support/agents');
@@ -350,6 +350,73 @@ test('the text of a custom command is its answer, and its input ends', async (t)
   const { result, events } = startAgent(t, env, dir.path, { prompt: 'hello', model: 'm1' });
   assert.equal((await result).message, 'you said: hello\nm1');
   assert.deepEqual(events[0], { type: 'output', text: 'you said: hello' });
+});
+
+/** Delivers one message at each call of `take`, and records the answers. */
+function scriptedMessages(...batches: string[][]) {
+  const answers: string[] = [];
+  let taken = false;
+  const followUps: FollowUps = {
+    take: () => {
+      const batch = batches.shift() ?? [];
+      if (batch.length > 0) taken = true;
+      return batch;
+    },
+    answer: (text) => {
+      if (taken) answers.push(text);
+      taken = false;
+    },
+  };
+  return { followUps, answers };
+}
+
+test('messages are further prompts in the session of the protocol, and have answers', async (t) => {
+  await using dir = await makeTempDir();
+  const { followUps, answers } = scriptedMessages(['say early'], ['say one', 'say  and two'], ['edit later.txt']);
+  const { result } = startAgent(t, acp, dir.path, { steps: ['say first '], followUps });
+  const { message, later } = await result;
+  assert.deepEqual([message, later], ['first early', ['one and two', '']]);
+  assert.deepEqual(answers, ['first early', 'one and two', '']);
+  assert.equal(await readFile(join(dir.path, 'later.txt'), 'utf8'), 'edited\n');
+  const broken = scriptedMessages([], ['exit 3']);
+  const failed = startAgent(t, acp, dir.path, { steps: ['say first'], followUps: broken.followUps });
+  await assert.rejects(failed.result, { kind: 'exited' });
+});
+
+test('messages to an agent of the command line continue its session', async (t) => {
+  await using dir = await makeTempDir();
+  const adapter = join(dir.path, 'adapter.mjs');
+  const script = `let said = process.argv[1] + ': '; process.stdin.on('data', (data) => (said += data))
+    .on('end', () => console.log(JSON.stringify({ said, id: 's1', used: 5 })));`;
+  await writeFile(
+    adapter,
+    `export default { name: 'x', commandLine: ({ prompt, resume }) => ({
+       command: [${JSON.stringify(process.execPath)}, '-e', ${JSON.stringify(script)}, resume ?? 'new'], input: prompt, continues: resume !== undefined,
+       read: ({ said, id, used }) => [{ type: 'session', id }, { type: 'result', message: said, usage: { inputTokens: used } }],
+     }) };`,
+  );
+  const { followUps, answers } = scriptedMessages([], ['more']);
+  const { result } = startAgent(t, { PLAN42_AGENT: adapter }, dir.path, { prompt: 'begin', followUps });
+  const { message, later, usage } = await result;
+  assert.deepEqual([message, usage], ['new: begin', { inputTokens: 10 }]);
+  assert.match(later?.[0] ?? '', /^s1: A person wrote to you while you worked\.[\s\S]*\n\nmore\n\nEnd with/);
+  assert.doesNotMatch(later?.[0] ?? '', /begin/);
+  assert.deepEqual(answers, later);
+});
+
+test('a command without sessions gets the request again with the messages', async (t) => {
+  await using dir = await makeTempDir();
+  const env = { PLAN42_AGENT_COMMAND: '["cat"]', PLAN42_AGENT_PROTOCOL: 'command' };
+  const { followUps, answers } = scriptedMessages([], ['more'], ['and more']);
+  const { result } = startAgent(t, env, dir.path, { prompt: 'begin', followUps });
+  const { message, later } = await result;
+  assert.equal(message, 'begin');
+  assert.match(
+    later?.[0] ?? '',
+    /^A person wrote[\s\S]*\n\nmore\n\n[\s\S]*You ended with:\n\nbegin\n\n# The request\n\nbegin$/,
+  );
+  assert.match(later?.[1] ?? '', /\n\nand more\n\n[\s\S]*# The request\n\nbegin\n\n# Messages\n\n.*\n\nmore$/);
+  assert.deepEqual(answers, later);
 });
 
 test('an agent that is not installed is named', async (t) => {

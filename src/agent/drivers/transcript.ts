@@ -16,7 +16,11 @@ export class Transcript {
   #current = '';
   #last = '';
   #result: string | undefined;
+  /** The answers to earlier prompts. */
+  readonly earlier: string[] = [];
   usage: AgentUsage | undefined;
+  /** The usage of earlier processes. */
+  #usedBefore: AgentUsage | undefined;
   session: string | undefined;
   /** The agent's own report that it failed. */
   failure: string | undefined;
@@ -38,6 +42,20 @@ export class Transcript {
   /** The final answer: the agent's own result, else its last message. */
   get answer(): string {
     return (this.#result ?? (this.#current.trim() || this.#last)).trim();
+  }
+
+  /** Begins another prompt, which has an answer of its own. */
+  next(): void {
+    this.#endMessage();
+    this.earlier.push(this.answer);
+    this.#result = undefined;
+    this.#last = '';
+    this.isDone = false;
+  }
+
+  /** Another process reports what it uses from zero. */
+  restart(): void {
+    this.#usedBefore = this.usage;
   }
 
   add(event: LineEvent): void {
@@ -117,7 +135,7 @@ export class Transcript {
   }
 
   #setUsage(usage: AgentUsage): void {
-    this.usage = { ...this.usage, ...usage };
+    this.usage = { ...this.usage, ...addUsage(this.#usedBefore, usage) };
     this.#emit({ type: 'usage', usage: this.usage });
   }
 
@@ -138,6 +156,11 @@ export class Transcript {
     this.#open.text = text.slice(end);
     this.#pass({ type, text: text.slice(0, end) });
   }
+}
+
+function addUsage(before: AgentUsage | undefined, usage: AgentUsage): AgentUsage {
+  const names = Object.keys(usage) as (keyof AgentUsage)[];
+  return Object.fromEntries(names.map((name) => [name, (before?.[name] ?? 0) + (usage[name] ?? 0)]));
 }
 
 /** The beginning and the end of a long text. */

@@ -3,6 +3,8 @@ import { parseJson } from '../../lib/json.ts';
 import { readBytes } from '../../lib/read-body.ts';
 import { sleep } from '../../lib/sleep.ts';
 import { trimEnd } from '../../lib/trim-end.ts';
+import type { ApiEndpoint } from '../../plan42/http.ts';
+import { streamTurnEvents, type TurnEvent } from '../../plan42/turn-messages.ts';
 import { requestJson } from '../http.ts';
 import { type AgentRequest, RequestError } from './request.ts';
 
@@ -29,6 +31,8 @@ export interface TurnApi {
   task: Call;
   /** Reads a file of the task. */
   file: (id: string, what: 'download-url') => Promise<ApiResponse>;
+  /** Yields the messages of the turn until it is finished. Rejects if the server does not have any, or with the reason. */
+  messages: (signal: AbortSignal) => AsyncGenerator<TurnEvent, void>;
   /** Returns the content at the URL of a file, which needs no token. */
   download: (url: string, signal: AbortSignal) => Promise<Buffer>;
 }
@@ -97,6 +101,7 @@ function apiAt(request: AgentRequest, serverUrl: string, transport: Dispatcher):
   const { tenantId, taskId, turnIndex, workstreamId, token } = request;
   const below = (...segments: string[]) => `${serverUrl}/${segments.map(encodeURIComponent).join('/')}`;
   const tenant = ['v1', 'tenants', tenantId];
+  const turn = [...tenant, 'tasks', taskId, 'turns', String(turnIndex)];
   const workstream = workstreamId === undefined ? [] : ['workstreams', workstreamId];
   const callsAt =
     (base: string): Call =>
@@ -110,9 +115,14 @@ function apiAt(request: AgentRequest, serverUrl: string, transport: Dispatcher):
     };
   return {
     serverUrl,
-    turn: callsAt(below(...tenant, 'tasks', taskId, 'turns', String(turnIndex))),
+    turn: callsAt(below(...turn)),
     task: callsAt(below(...tenant, ...workstream, 'tasks', taskId)),
     file: (id, what) => callsAt(below(...tenant, 'files', id, what))({ method: 'GET' }),
+    messages: (signal) => {
+      const endpoint: ApiEndpoint = { transport, baseUrl: new URL(serverUrl), token, userAgent: 'plan42-agent' };
+      const path = `/${[...turn, 'messages'].map(encodeURIComponent).join('/')}`;
+      return streamTurnEvents(endpoint, path, { signal, maxFailures: Number.POSITIVE_INFINITY });
+    },
     download: (url, signal) => download(transport, url, signal),
   };
 }

@@ -236,7 +236,8 @@ export class TurnReporter {
   }
 }
 
-function shorten(text: string, maxBytes: number): string {
+/** Returns the beginning of a text that is too large. */
+export function shorten(text: string, maxBytes: number): string {
   const bytes = Buffer.from(text);
   return bytes.length <= maxBytes ? text : `${new TextDecoder().decode(bytes.subarray(0, maxBytes))}…`;
 }

@@ -3,6 +3,7 @@
  * line: the name of a step below, and its argument.
  */
 import { spawn } from 'node:child_process';
+import { existsSync } from 'node:fs';
 import { writeFile } from 'node:fs/promises';
 import { Readable, Writable } from 'node:stream';
 import { setTimeout as sleep } from 'node:timers/promises';
@@ -139,6 +140,11 @@ const steps: Record<string, Step> = {
   /** Computes for so many milliseconds. */
   async compute(_client, _session, ms) {
     for (const end = Date.now() + Number(ms); Date.now() < end; ) await sleep(0);
+    return undefined;
+  },
+  /** Waits until the file exists. */
+  async wait(_client, _session, path) {
+    while (!existsSync(path)) await sleep(20);
     return undefined;
   },
   async hang() {
