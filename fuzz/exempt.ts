@@ -60,6 +60,7 @@ export const exemptions: Readonly<Record<string, string>> = {
   'github/feedback/query.ts#cursorVariable': ownText,
   'gateway/credentials.ts': operator,
   'gateway/responses.ts': ownText,
+  'lib/join-words.ts#joinWords': 'joins by Intl.ListFormat, and reads nothing',
   'lib/authorities.ts#contextWithSystem': 'its text is PEM that readCaFile has checked',
   'jobs/egress/model-entries.ts#entriesOfUrl': 'its URL is parsed; its text is a label',
   'jobs/egress/server-only.ts#serverOnlyPolicy': checkedId,

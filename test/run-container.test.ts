@@ -101,6 +101,14 @@ suite('plan42 run in containers', { concurrency: 2 }, () => {
         assert.equal(allowed.exitCode, 1, 'there is no such host');
         assert.doesNotMatch(allowed.stdout + allowed.stderr, /refused evil/);
 
+        const turnWith = (value: string, name = 'OPENAI_API_KEY') =>
+          user.plan42(clone, ['run', '--turn', id, '--env', name, 'Reach out'], { env: { [name]: value } });
+        assert.match(
+          (await turnWith('two lines\nfor a header')).stderr,
+          /^ERROR: cannot keep OPENAI_API_KEY out of the job: no header can have it/m,
+        );
+        assert.match((await turnWith('no-host-knows-it', 'MY_TOKEN')).stderr, /^MY_TOKEN is not bound to hosts, so/m);
+
         const keyIn = async (options: string[]) => {
           const { stdout } = await succeed(user, clone, [...agent, '--env', 'OPENAI_API_KEY', ...options, 'Use it']);
           return git(clone, ['show', `${/git merge (\S+)/.exec(stdout)?.[1]}:key.txt`]);

@@ -1,4 +1,5 @@
 import { join } from 'node:path';
+import { joinWords } from '../lib/join-words.ts';
 import { createTransport } from '../plan42/transport.ts';
 import type { Adapter } from './adapters/adapter.ts';
 import { findAdapter } from './adapters/find-adapter.ts';
@@ -192,7 +193,7 @@ async function saveAndFail(error: unknown, deps: WorkDeps): Promise<TurnResult> 
   const saved = await save(clones, 'Unfinished: the turn failed.', deliverDeps);
   const branches = clones.filter(({ pushed, baseline }) => pushed !== undefined && pushed !== baseline);
   const names = [...new Set(branches.map(({ featureBranch }) => featureBranch))];
-  if (names.length > 0) saved.notes.unshift(`What was done until then is on the branch ${names.join(' and ')}.`);
+  if (names.length > 0) saved.notes.unshift(`What was done until then is on the branch ${joinWords(names)}.`);
   return failed(error, deps, saved);
 }
 

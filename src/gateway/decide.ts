@@ -1,5 +1,7 @@
 /** Whether a job may connect to a host, and to the addresses that its name has. */
+
 import { networkInterfaces } from 'node:os';
+import { joinWords } from '../lib/join-words.ts';
 import { blockOf, embeddedIpv4, kindNames, kindOf } from './address-kind.ts';
 import { covers } from './entries.ts';
 import { showTarget, type Target } from './host-name.ts';
@@ -80,7 +82,7 @@ function decideAddress(policy: EgressPolicy, target: Target, address: IpAddress)
   const refusal: Refusal = {
     code: 'address-not-allowed',
     reason: kind === 'public' && !isOwn(address) ? 'no entry allows this address' : `it is ${describe(address)}`,
-    remedy: `If agents may reach this address, add ${entriesFor(address, target.port).join(' and ')} to egress.always of the runner.`,
+    remedy: `If agents may reach this address, add ${joinWords(entriesFor(address, target.port))} to egress.always of the runner.`,
   };
   if (policy.mode === 'enforce' || kind !== 'public' || isOwn(address)) return { refusal };
   return { permission: { rule: 'mode observe', observed: refusal, mayBePrivate: false } };
@@ -160,7 +162,7 @@ function addressRemedy({ limit }: EgressPolicy, address: IpAddress, port: number
   const change =
     limit === undefined
       ? `set egress.allowed = ["*", ${entries.join(', ')}]`
-      : `add ${entries.join(' and ')} to egress.allowed`;
+      : `add ${joinWords(entries)} to egress.allowed`;
   return `If names may lead to this address, ${change} of the runner.`;
 }
 

@@ -1,3 +1,4 @@
+import { joinWords } from '../../lib/join-words.ts';
 import type { AgentRequest } from '../turn/request.ts';
 import type { Feedback } from './feedback.ts';
 
@@ -62,7 +63,7 @@ function describe(repository: PromptRepository): string {
     hasWork
       ? `The branch of ${name} contains the work of earlier turns. See "git log origin/${targetBranch}..HEAD".`
       : '',
-    instructions.length > 0 ? `Follow the instructions in ${instructions.join(' and ')}.` : '',
+    instructions.length > 0 ? `Follow the instructions in ${joinWords(instructions)}.` : '',
     conflicts.length > 0
       ? `The branch of ${name} conflicts with origin/${targetBranch} in ${conflicts.join(', ')}. Merge origin/${targetBranch} and resolve the conflicts.`
       : '',

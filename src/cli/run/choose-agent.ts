@@ -3,6 +3,7 @@ import { join } from 'node:path';
 import type { Adapter } from '../../agent/adapters/adapter.ts';
 import { adapters } from '../../agent/adapters/find-adapter.ts';
 import { ExitCode, UserError } from '../../lib/errors.ts';
+import { joinWords } from '../../lib/join-words.ts';
 import { trimEnd } from '../../lib/trim-end.ts';
 import type { EnvVar } from '../../plan42/objects.ts';
 import { adapterName, imageOfAgent, recipeFolder } from '../agents/recipe.ts';
@@ -100,7 +101,7 @@ function findByKey(env: NodeJS.ProcessEnv): { name: string; key: string } {
   if (only !== undefined && key !== undefined && another === undefined) return { name: only.name, key };
   const keys = [...new Set(adapters.flatMap(({ keys }) => keys))].join(', ');
   const reason =
-    only === undefined ? 'no key of a model is set' : `keys of ${found.map(({ name }) => name).join(' and ')} are set`;
+    only === undefined ? 'no key of a model is set' : `keys of ${joinWords(found.map(({ name }) => name))} are set`;
   throw new UserError(`cannot choose an agent: ${reason}`, {
     remedy: `Give --agent NAME (${names()}) or --image IMAGE, or set one of ${keys}.`,
     exitCode: ExitCode.usage,

@@ -125,7 +125,7 @@ test('a secret that goes in as it is, is named', async () => {
     /^MY_TOKEN is not bound to hosts, so the agent gets it itself\. .*runner\.toml\.$/,
   );
   variables.push(secret('DATABASE_URL'), { ...secret('MYSQL_PWD'), Value: 'x' });
-  assert.match((await notes()).join(), /^MY_TOKEN and DATABASE_URL and MYSQL_PWD are not bound to hosts/);
+  assert.match((await notes()).join(), /^MY_TOKEN, DATABASE_URL and MYSQL_PWD are not bound to hosts/);
   variables.splice(-2);
   await setting.configure('[credentials.mine]\nvariable = "MY_TOKEN"\nhosts = ["a.example"]\n');
   assert.deepEqual(await notes(), []);

@@ -1,4 +1,5 @@
 /** Decides which hosts the agent of `plan42 run` may reach, and whether its keys stay outside of its container. */
+
 import { loadConfig } from '../../config/load.ts';
 import type { Config } from '../../config/schema.ts';
 import { allowedHostProblem } from '../../gateway/entries.ts';
@@ -6,6 +7,7 @@ import type { PresetName } from '../../gateway/presets.ts';
 import { requireUsableSecrets, unboundNames } from '../../jobs/credentials/collect.ts';
 import { frontProxy } from '../../jobs/egress/front-proxy.ts';
 import { ExitCode, UserError } from '../../lib/errors.ts';
+import { joinWords } from '../../lib/join-words.ts';
 import { isLoopback } from '../../lib/loopback.ts';
 import type { EnvVar } from '../../plan42/objects.ts';
 import { createRuntime } from '../../runtimes/select.ts';
@@ -68,11 +70,8 @@ export async function decideNetwork(context: CliContext, input: NetworkInput): P
   // The owner of another server decides about its runners.
   if (engine === undefined) return { hosts: wanted && (await hostsOf(wanted)), notes: [] };
   const config = await readRunnerConfig(context);
-  const secrets = new Map(variables.flatMap(({ Name, Value, IsSecret }) => (IsSecret ? [[Name, Value]] : [])));
-  const checkSecrets = () => {
-    if (config.credentials.broker !== 'off') requireUsableSecrets(secrets, config.credentialTables);
-    return explainUnbound(unboundNames(secrets, config.credentialTables), runFolder(context).runnerConfig);
-  };
+  const secrets = secretsIn(variables);
+  const checkSecrets = () => checkKept(context, config, secrets);
   if (wanted !== undefined) {
     if (wanted === 'open') return { hosts: undefined, notes: [] };
     requireEnforced(context, config);
@@ -81,16 +80,33 @@ export async function decideNetwork(context: CliContext, input: NetworkInput): P
   const obstacle = await findObstacle(context, engine, config);
   if (obstacle === undefined)
     return { hosts: await hostsOf('packages'), notes: [await describe(repository), ...checkSecrets()] };
-  const keys = secrets.size === 0 ? '' : `, and it gets ${[...secrets.keys()].join(' and ')} itself`;
+  const keys = secrets.size === 0 ? '' : `, and it gets ${joinWords(secrets.keys())} itself`;
   const remedy = 'To require a limit, use --network packages; see docs/run.md.';
   return { hosts: undefined, notes: [`The network of the agent is not limited${keys}: ${obstacle}. ${remedy}`] };
+}
+
+/**
+ * Checks the secrets of an agent whose network is limited, before it gets them in a further turn. Returns sentences for the user.
+ * @throws UserError if one cannot be kept outside of its container
+ */
+export async function checkSecretsOfTurn(context: CliContext, variables: readonly EnvVar[]): Promise<string[]> {
+  return checkKept(context, await readRunnerConfig(context), secretsIn(variables));
+}
+
+function secretsIn(variables: readonly EnvVar[]): Map<string, string> {
+  return new Map(variables.flatMap(({ Name, Value, IsSecret }) => (IsSecret ? [[Name, Value]] : [])));
+}
+
+function checkKept(context: CliContext, config: Config, secrets: ReadonlyMap<string, string>): string[] {
+  if (config.credentials.broker !== 'off') requireUsableSecrets(secrets, config.credentialTables);
+  return explainUnbound(unboundNames(secrets, config.credentialTables), runFolder(context).runnerConfig);
 }
 
 function explainUnbound(names: readonly string[], file: string): string[] {
   if (names.length === 0) return [];
   const [they, it] = names.length === 1 ? ['is', 'it'] : ['are', 'them'];
   const remedy = `To keep ${it} outside, add a [credentials.NAME] table to ${file}.`;
-  return [`${names.join(' and ')} ${they} not bound to hosts, so the agent gets ${it} itself. ${remedy}`];
+  return [`${joinWords(names)} ${they} not bound to hosts, so the agent gets ${it} itself. ${remedy}`];
 }
 
 /** @returns undefined for an open network */
@@ -124,7 +140,7 @@ async function remoteHosts(repository: LocalRepository): Promise<string[]> {
 
 async function describe(repository: LocalRepository): Promise<string> {
   const hosts = ['its model', 'package registries', 'github.com', ...(await remoteHosts(repository))];
-  return `The agent reaches ${hosts.slice(0, -1).join(', ')} and ${hosts.at(-1)}. For more, use --allow HOST or --network public.`;
+  return `The agent reaches ${joinWords(hosts)}. For more, use --allow HOST or --network public.`;
 }
 
 async function readRunnerConfig(context: CliContext): Promise<Config> {

@@ -21,6 +21,8 @@ export interface NextEnvironment {
   variables: readonly EnvVar[];
   /** The environment of the command, which may have new values of the task's secrets. */
   env: NodeJS.ProcessEnv;
+  /** Called with the variables that change, before they do, if the network of the agent is limited. May reject them. */
+  checkSecrets: (variables: readonly EnvVar[]) => Promise<void>;
 }
 
 /**
@@ -45,6 +47,8 @@ export async function updateEnvironment(client: AdminClient, task: AdminTask, ne
     ...((hosts.length > 0 || network !== undefined) && { AllowedHosts: await allowedHosts(environment, next) }),
     ...(given.size > 0 && { EnvVars: changeVariables(environment, [...given.values()], []) }),
   };
+  const { AllowedHosts: reached = environment.AllowedHosts } = changes;
+  if (given.size > 0 && (reached ?? []).length > 0) await next.checkSecrets([...given.values()]);
   if (Object.keys(changes).length > 0) await client.updateEnvironment(environment, changes);
 }
 

@@ -25,7 +25,7 @@ import { requireWorkTree } from './git/changes.ts';
 import { fetchTask, hostedRemote, pushCommit, pushOwnCommits } from './git/exchange.ts';
 import { explainingGit } from './git/explain.ts';
 import { authorOf, commitOfWorkTree, type LocalRepository, openRepository } from './git/local-repository.ts';
-import { decideNetwork, requireLimits } from './network.ts';
+import { checkSecretsOfTurn, decideNetwork, requireLimits } from './network.ts';
 import { updateEnvironment } from './next-environment.ts';
 import type { RunOptions } from './options.ts';
 import { githubRepoOf, preparePullRequest } from './pull-request.ts';
@@ -70,7 +70,7 @@ async function runPrompt(
   });
 }
 
-const isLocal = ({ server, data }: RunOptions) => server === undefined && data === undefined;
+const isLocal = ({ server, data }: Pick<RunOptions, 'server' | 'data'>) => server === undefined && data === undefined;
 
 function checkOptions(options: RunOptions): void {
   const { apply, pr, detach, turn, dirty, image, agent, title, allow, container, network } = options;
@@ -119,7 +119,7 @@ interface Started {
 
 interface PromptInput {
   prompt: string;
-  options: Pick<RunOptions, 'allow' | 'network'>;
+  options: Pick<RunOptions, 'allow' | 'network' | 'server' | 'data'>;
   /** Those of `--env`. */
   variables: readonly EnvVar[];
 }
@@ -231,13 +231,20 @@ function mergeVariables(variables: readonly EnvVar[]): EnvVar[] {
 
 /** Adds a turn, whose agent also gets what the user has committed to the branch of the task. */
 async function nextTurn(
-  { env, stderr }: CliContext,
+  context: CliContext,
   { client, location, tenantId }: ServerConnection,
   repository: LocalRepository,
-  { id, prompt, options: { allow = [], network }, variables }: PromptInput & { id: string },
+  { id, prompt, options, variables }: PromptInput & { id: string },
 ): Promise<Started> {
+  const { env, stderr } = context;
+  const { allow = [], network } = options;
+  const checkSecrets = async (changed: readonly EnvVar[]) => {
+    // The owner of another server decides about its runners.
+    const notes = isLocal(options) ? await checkSecretsOfTurn(context, changed) : [];
+    for (const note of notes) stderr.write(`${note}\n`);
+  };
   const task = await findTask(client, id, personalWords);
-  await updateEnvironment(client, task, { hosts: allow, network, repository, variables, env });
+  await updateEnvironment(client, task, { hosts: allow, network, repository, variables, env, checkSecrets });
   const info = task.RepoInfo?.[hostedRepo(repository.hostedName)];
   if (info?.FeatureBranch) {
     const remote = hostedRemote(repository, location, tenantId);

@@ -1,5 +1,6 @@
 import { findSetting, type Setting } from '../../../config/find-setting.ts';
 import { ExitCode, UserError } from '../../../lib/errors.ts';
+import { joinWords } from '../../../lib/join-words.ts';
 import type { CliContext } from '../../context.ts';
 import { readInput } from '../../read-input.ts';
 
@@ -28,7 +29,7 @@ export async function readAssignments(
   }
   const [setting, second] = alone;
   if (second !== undefined) {
-    throw usage(`missing values for ${alone.map(({ name }) => name).join(' and ')}`, 'Set them one at a time.');
+    throw usage(`missing values for ${joinWords(alone.map(({ name }) => name))}`, 'Set them one at a time.');
   }
   if (setting !== undefined) assignments.push({ setting, text: await readValue(context, setting, fromFile) });
   else if (fromFile !== undefined)
