@@ -61,6 +61,8 @@ export async function openLedger(folder: string): Promise<Ledger> {
 /** The calls in the content of the file, without half a line at its end. */
 export function parseUsage(content: string): LedgerEntry[] {
   return content.split('\n').flatMap((line) => {
+    // An exception for each of many damaged lines would take seconds.
+    if (!line.startsWith('{') || !line.endsWith('}')) return [];
     const parsed = v.safeParse(LedgerEntry, tryParseJson(line));
     return parsed.success ? [parsed.output] : [];
   });
