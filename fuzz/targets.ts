@@ -9,6 +9,7 @@ import { targets as gateway } from './targets/gateway.ts';
 import { targets as github } from './targets/github.ts';
 import { targets as githubGuard } from './targets/github-guard.ts';
 import { targets as jobs } from './targets/jobs.ts';
+import { targets as kubernetes } from './targets/kubernetes.ts';
 import { targets as lib } from './targets/lib.ts';
 import { targets as plan42 } from './targets/plan42.ts';
 import { targets as server } from './targets/server.ts';
@@ -18,5 +19,5 @@ export const allTargets: readonly Target[] = [
   ...agent,
   ...drivers,
   ...[...lib, ...gateway, ...plan42, ...github, ...githubGuard, ...config, ...jobs, ...credentials],
-  ...[...cli, ...events, ...server, ...web],
+  ...[...cli, ...kubernetes, ...events, ...server, ...web],
 ];

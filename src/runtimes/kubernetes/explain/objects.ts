@@ -1,0 +1,122 @@
+/** The fields of Jobs, Pods and Events from which starts and exits are explained, as the API server sends them. */
+import { trimEnd } from '../../../lib/trim-end.ts';
+
+interface Condition {
+  type: string;
+  status: string;
+  reason?: string;
+  message?: string;
+  lastTransitionTime?: string | null;
+}
+
+export interface Terminated {
+  exitCode: number;
+  signal?: number;
+  reason?: string;
+  message?: string;
+  finishedAt?: string | null;
+}
+
+export interface ContainerStatus {
+  name: string;
+  image?: string;
+  state?: {
+    waiting?: { reason?: string; message?: string };
+    running?: { startedAt?: string | null };
+    terminated?: Terminated;
+  };
+  lastState?: { terminated?: Terminated };
+}
+
+export interface JobObject {
+  status?: { conditions?: readonly Condition[]; completionTime?: string | null };
+}
+
+export interface PodObject {
+  metadata: { name: string; deletionTimestamp?: string | null };
+  spec?: { nodeName?: string; containers?: readonly { name: string; image?: string }[] };
+  status?: {
+    phase?: string;
+    reason?: string;
+    message?: string;
+    conditions?: readonly Condition[];
+    initContainerStatuses?: readonly ContainerStatus[];
+    containerStatuses?: readonly ContainerStatus[];
+  };
+}
+
+export interface EventObject {
+  type?: string;
+  reason?: string;
+  message?: string;
+  involvedObject: { kind?: string; name?: string };
+  firstTimestamp?: string | null;
+  lastTimestamp?: string | null;
+  eventTime?: string | null;
+  series?: { lastObservedTime?: string | null } | null;
+}
+
+/** Everything that is known of a job. */
+export interface Picture {
+  /** Undefined if it was removed, or never existed. */
+  job: JobObject | undefined;
+  /** Its newest state, also after its removal. */
+  pod: PodObject | undefined;
+  /** Whether the pod was removed. */
+  podIsGone?: boolean;
+  /** Events about the Job and the pod, in any order. */
+  events: readonly EventObject[];
+}
+
+/** A clause without its full stop, and how to correct it. */
+export interface Explanation {
+  reason: string;
+  remedy?: string | undefined;
+}
+
+const agentName = 'agent';
+
+/** The state of the agent's container. */
+export function agentStatus(pod: PodObject | undefined): ContainerStatus | undefined {
+  return pod?.status?.containerStatuses?.find(({ name }) => name === agentName);
+}
+
+/** How the agent's container ended. A node that restarts can make it wait again although it ran. */
+export function agentEnd(pod: PodObject | undefined): Terminated | undefined {
+  const status = agentStatus(pod);
+  return status?.state?.terminated ?? status?.lastState?.terminated;
+}
+
+export function findCondition(
+  object: JobObject | PodObject | undefined,
+  type: string,
+  status = 'True',
+): Condition | undefined {
+  return object?.status?.conditions?.find((each) => each.type === type && each.status === status);
+}
+
+/** Milliseconds since 1970; zero if the event has no time. */
+export function eventTime({ series, lastTimestamp, eventTime: time, firstTimestamp }: EventObject): number {
+  return Date.parse(series?.lastObservedTime ?? lastTimestamp ?? time ?? firstTimestamp ?? '') || 0;
+}
+
+/** The newest warning with one of these reasons; with any if none is given. */
+export function newestWarning(
+  events: readonly EventObject[],
+  kind: 'Job' | 'Pod',
+  reasons?: readonly string[],
+): EventObject | undefined {
+  const found = events.filter(
+    ({ type, reason = '', involvedObject }) =>
+      type === 'Warning' && involvedObject.kind === kind && (reasons === undefined || reasons.includes(reason)),
+  );
+  return found.reduce<EventObject | undefined>(
+    (newest, event) => (newest === undefined || eventTime(event) >= eventTime(newest) ? event : newest),
+    undefined,
+  );
+}
+
+/** One line without a full stop, for the middle of a sentence. */
+export function clause(text: string): string {
+  return trimEnd(text.replaceAll(/\s+/g, ' ').trim(), '.');
+}
