@@ -12,6 +12,7 @@ import { relative, resolve } from 'node:path';
 import { run } from 'node:test';
 import { spec } from 'node:test/reporters';
 import { globalSetup, globalTeardown } from '../test/support/global-setup.ts';
+import { buildTestbed, whyNoCluster } from '../test/support/kubernetes/testbed.ts';
 
 interface Results {
   passed: number;
@@ -47,6 +48,8 @@ const longestFiles = [
   'src/runtimes/apple/apple.slow.test.ts',
   'src/shim/log-writer.slow.test.ts',
 ];
+// They run last, because the program of their cluster is built meanwhile.
+const isClusterTest = (file: string) => file.startsWith('test/kubernetes/');
 const missingPrerequisite = 'missing prerequisite: ';
 const isCi = process.env['CI'] === 'true';
 // More failures than these are not a matter of chance.
@@ -87,7 +90,10 @@ async function runUnitTests(): Promise<Results> {
 async function runAll(): Promise<Results> {
   const found = await findFiles(patterns.length > 0 ? patterns : allTests);
   const first = longestFiles.filter((file) => found.includes(file));
-  const ordered = [...first, ...found.filter((file) => !first.includes(file))];
+  const last = found.filter(isClusterTest);
+  const ordered = [...first, ...found.filter((file) => !first.includes(file) && !last.includes(file)), ...last];
+  // A failure is reported by the tests, which build again.
+  if (last.length > 0 && (await whyNoCluster()) === '') buildTestbed().catch(() => {});
   // Not by the test runner's own option, which only does it for the first run of a process.
   await globalSetup();
   try {
