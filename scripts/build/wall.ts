@@ -1,4 +1,4 @@
-/** Compiles the first program of containers behind the wall, and puts it into a bundle. Linux only: the wall needs it there. */
+/** Compiles the first programs of containers, and puts them into a bundle. Linux only: machines with containers need them. */
 import { execFile } from 'node:child_process';
 import { glob, mkdir, readFile } from 'node:fs/promises';
 import { join } from 'node:path';
@@ -7,7 +7,13 @@ import { brotliCompressSync } from 'node:zlib';
 import type { Plugin } from 'esbuild';
 
 const root = join(import.meta.dirname, '../..');
-const source = join(root, 'src/wall/init');
+const sources = {
+  // Of containers behind the wall.
+  init: ['src/wall/init/*.c'],
+  // Of pods.
+  start: ['src/runtimes/kubernetes/manifest/start/*.c', 'src/wall/init/system.c'],
+} as const;
+type Program = keyof typeof sources;
 const output = join(root, 'dist/wall');
 
 const flags = [
@@ -24,28 +30,28 @@ export const wallArchitectures = { x64: 'x86_64-linux-gnu-gcc', arm64: 'aarch64-
 type WallArchitecture = keyof typeof wallArchitectures;
 
 /** Compiles the program; returns its path. Undefined if there is no compiler for another architecture than this machine's. */
-async function compile(architecture: WallArchitecture): Promise<string | undefined> {
+async function compile(program: Program, architecture: WallArchitecture): Promise<string | undefined> {
   const isOwn = architecture === process.arch;
   const compiler = isOwn ? 'cc' : wallArchitectures[architecture];
-  const path = join(output, `init-${architecture}`);
-  const files = await Array.fromAsync(glob('*.c', { cwd: source }));
+  const path = join(output, `${program}-${architecture}`);
+  const files = await Array.fromAsync(glob(sources[program], { cwd: root }));
   try {
-    await promisify(execFile)(compiler, [...flags, ...files.toSorted(), '-o', path], { cwd: source });
+    await promisify(execFile)(compiler, [...flags, ...files.toSorted(), '-o', path], { cwd: root });
     return path;
   } catch (error) {
     if ((error as { code?: unknown }).code !== 'ENOENT') throw error;
-    if (isOwn) throw new Error('cannot compile src/wall/init: there is no cc. Install gcc.', { cause: error });
+    if (isOwn) throw new Error(`cannot compile ${sources[program][0]}: there is no cc. Install gcc.`, { cause: error });
     return undefined;
   }
 }
 
-/** Compiles the programs for all architectures for which there is a compiler. */
-async function compileAll(): Promise<Partial<Record<WallArchitecture, string>>> {
+/** Compiles a program for all architectures for which there is a compiler. */
+async function compileAll(program: Program): Promise<Partial<Record<WallArchitecture, string>>> {
   if (process.platform !== 'linux') return {};
   await mkdir(output, { recursive: true });
   const paths: Partial<Record<WallArchitecture, string>> = {};
   for (const architecture of Object.keys(wallArchitectures) as WallArchitecture[]) {
-    const path = await compile(architecture);
+    const path = await compile(program, architecture);
     if (path !== undefined) paths[architecture] = path;
   }
   return paths;
@@ -56,18 +62,19 @@ export function wallInside({ required = false } = {}): Plugin {
   return {
     name: 'wall-inside',
     setup: (bundle) =>
-      bundle.onLoad({ filter: /[\\/]wall[\\/]init-program\.ts$/ }, async () => {
+      bundle.onLoad({ filter: /[\\/](wall[\\/]init|manifest[\\/]start)-program\.ts$/ }, async ({ path: file }) => {
+        const program = file.includes('start-program') ? 'start' : 'init';
         const programs: Record<string, string> = {};
-        for (const [architecture, path] of Object.entries(await compileAll()))
+        for (const [architecture, path] of Object.entries(await compileAll(program)))
           programs[architecture] = brotliCompressSync(await readFile(path)).toString('base64');
         for (const [architecture, compiler] of Object.entries(wallArchitectures))
           if (required && process.platform === 'linux' && programs[architecture] === undefined)
             throw new Error(
-              `cannot compile src/wall/init for ${architecture}: there is no ${compiler}. Run .ci/install.`,
+              `cannot compile ${sources[program][0]} for ${architecture}: there is no ${compiler}. Run .ci/install.`,
             );
         const contents = `import { brotliDecompressSync } from 'node:zlib';
 const programs = ${JSON.stringify(programs)};
-export async function readInitProgram(architecture) {
+export async function ${program === 'start' ? 'readStartProgram' : 'readInitProgram'}(architecture) {
   const program = programs[architecture];
   return program && brotliDecompressSync(Buffer.from(program, 'base64'));
 }

@@ -67,6 +67,8 @@ const mayKnowTheDate: Readonly<Record<string, string>> = {
   'src/server/routes/page.ts': 'the page shows ages by the server’s date',
   'src/server/routes/page-tasks.ts': 'times that people see',
   'src/server/routes/runner-tokens.ts': 'tokens have dates',
+  'src/runtimes/kubernetes/explain-exit.ts': 'times in records',
+  'src/runtimes/kubernetes/kubernetes.ts': 'times in records',
   'src/shim/wait.ts': 'times in records',
   'src/tui/effects/validate.ts': 'the probe of the server compares the date with the server’s',
   'src/web/view/hooks.ts': 'the day of the user',

@@ -42,6 +42,7 @@ const mayOpen: Readonly<Record<string, readonly [names: string, reason: string]>
   'src/shim/launch.ts': ['open', 'opens the request, a file of the program itself; appends without waiting'],
   'src/shim/log-input.ts': ['openSync, readFileSync', 'opens a pipe without waiting; the kernel’s files of processes'],
   'src/shim/scripts.ts': ['readFileSync', 'the build replaces it'],
+  'src/shim/segment-writer.ts': ['open', 'appends without waiting'],
   'src/shim/state.ts': ['open', 'creates a file, or opens for reading and writing, which does not wait'],
 };
 

@@ -1,4 +1,4 @@
-import { type Config, type RuntimeName, runtimeNames } from '../config/schema.ts';
+import { type Config, localRuntimeNames, type RuntimeName, runtimeNames } from '../config/schema.ts';
 import { ExitCode } from '../lib/errors.ts';
 import { checkInstanceId } from '../runtimes/check/names.ts';
 import type { Runtime } from '../runtimes/runtime.ts';
@@ -38,10 +38,14 @@ export async function engineFolderOf(context: CheckContext): Promise<string | un
 }
 
 const inspectRuntimes = (config: Config, context: CheckContext) =>
-  Promise.all(runtimeNames.map((name) => inspectRuntime(name, config, context)));
+  Promise.all(candidateNames(config).map((name) => inspectRuntime(name, config, context)));
+
+// A cluster that only a kubeconfig names is none of the runner's business.
+const candidateNames = ({ runner }: Config) => (runner.runtime === 'kubernetes' ? runtimeNames : localRuntimeNames);
 
 function choose(all: readonly Candidate[], { runner }: Config): Candidate | undefined {
-  return all.find(({ name, readiness }) => (runner.runtime === undefined ? readiness.ready : name === runner.runtime));
+  if (runner.runtime !== undefined) return all.find(({ name }) => name === runner.runtime);
+  return all.find(({ name, readiness }) => readiness.ready && localRuntimeNames.includes(name));
 }
 
 // Its containers are no other runner's garbage.

@@ -103,6 +103,15 @@ input = 1.25
 output = 10
 cached_input = 0.125
 
+[kubernetes]
+kubeconfig = "/path/to/kubeconfig"
+context = "production"
+namespace = "agents"
+pod_template = "/path/to/pod.yaml"
+service_account = "agent"
+architecture = "arm64"
+ttl = "1d"
+start_timeout = "2m"
 [network]
 ca_file = "/path/to/ca.pem"
 [events]
@@ -181,6 +190,16 @@ describe('the file', () => {
         scaleDownAt: 0,
       },
       host: { unisolated: true, command: ['/path/to/agent', 'an argument'] },
+      kubernetes: {
+        kubeconfig: '/path/to/kubeconfig',
+        context: 'production',
+        namespace: 'agents',
+        podTemplate: '/path/to/pod.yaml',
+        serviceAccount: 'agent',
+        architecture: 'arm64',
+        ttlMs: 86_400_000,
+        startTimeoutMs: 120_000,
+      },
       network: { caFile: '/path/to/ca.pem' },
       events: { enabled: false, trigger: '/agent' },
       egress: {

@@ -53,8 +53,11 @@ function secret(key: string, about: string, kind = text): Field<string | undefin
   return { key, kind, default: undefined, about, secret: true };
 }
 
-export const runtimeNames = ['docker', 'podman', 'apple', 'host'] as const;
+export const runtimeNames = ['docker', 'podman', 'apple', 'host', 'kubernetes'] as const;
 export type RuntimeName = (typeof runtimeNames)[number];
+
+/** Those that run jobs on this machine. A cluster, which costs others, is only used if the configuration names it. */
+export const localRuntimeNames: readonly RuntimeName[] = runtimeNames.filter((name) => name !== 'kubernetes');
 
 /** The Linux capabilities that installing packages in a container needs. */
 export const defaultCapabilities = [
@@ -80,7 +83,7 @@ export const tables = {
     runtime: optional(
       'runtime',
       emptyMeans(undefined, lowerCased(choice(runtimeNames))),
-      'what runs agents; default: the first that is ready, in this order',
+      'what runs agents; default: the first that is ready, in this order, but never kubernetes',
     ),
     openaiEndpoint: optional(
       'openai_endpoint',
@@ -235,6 +238,37 @@ export const tables = {
       'confirm that jobs run as you, with access to your files and network',
     ),
     command: optional('command', command, 'the agent’s command and arguments; it reads the request on standard input'),
+  },
+  kubernetes: {
+    kubeconfig: optional(
+      'kubeconfig',
+      localPath,
+      'file with the address of the cluster; default: KUBECONFIG, ~/.kube/config, or the service account of the pod',
+    ),
+    context: optional('context', word, 'the context in it; default: its current context'),
+    namespace: optional('namespace', word, 'the namespace of jobs; default: that of the context'),
+    podTemplate: optional(
+      'pod_template',
+      localPath,
+      'YAML or JSON file with a PodTemplateSpec that is merged over the pods of jobs',
+    ),
+    serviceAccount: optional(
+      'service_account',
+      word,
+      'the service account of jobs, whose token they do not get; default: that of the namespace',
+    ),
+    architecture: optional(
+      'architecture',
+      choice(['amd64', 'arm64']),
+      'the architecture of nodes for jobs; default: that of this machine',
+    ),
+    ttlMs: field(
+      'ttl',
+      duration({ maxMs: 36_500 * days }),
+      7 * days,
+      'how long the cluster keeps a finished job that the runner did not remove',
+    ),
+    startTimeoutMs: field('start_timeout', duration(), 10 * minutes, 'how long a pod may wait for its start'),
   },
   network: {
     caFile: optional('ca_file', localPath, 'PEM file of certificate authorities to trust in addition to the system’s'),

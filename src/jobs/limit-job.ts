@@ -81,8 +81,12 @@ export async function armWarden(
   job: JobPaths,
   { limits }: Pick<EffectiveLimits, 'limits'>,
   { config, runtime, env }: Pick<LimitDeps, 'config' | 'runtime' | 'env'>,
-): Promise<Pick<StartOptions, 'variables'> & { mounts: NonNullable<StartOptions['mounts']> }> {
+): Promise<Pick<StartOptions, 'variables' | 'limits'> & { mounts: NonNullable<StartOptions['mounts']> }> {
   if (!hasLimits(limits)) return { mounts: [] };
+  if (runtime.holdsLimits) {
+    const { max_duration: maxDurationMs, disk_gib: diskBytes } = limits;
+    return { mounts: [], limits: { maxDurationMs, diskBytes, wrapUpMs: config.limits.wrapUpMs } };
+  }
   const isContainer = runtime.name !== 'host';
   const hasOwnNetwork = !/^(host|container:|ns:)/.test(config.jobs.network ?? '');
   const { wrapUpMs } = config.limits;

@@ -105,10 +105,12 @@ async function takeSlot({ arrival }: JobRecord, context: JobContext, stop: Abort
   return slot;
 }
 
-/** A job never fails because of a mirror. The host's agents find no mounts. */
+const takesMounts = ({ name }: JobContext['runtime']) => name !== 'host' && name !== 'kubernetes';
+
+/** A job never fails because of a mirror. Agents on the host and in clusters find no mounts of this machine. */
 async function beginMirrors({ mirrors, runtime, invocation, github, logger }: JobContext) {
   const connection = github.find(invocation?.PrivateGithubConnectionID);
-  if (mirrors === undefined || connection === undefined || runtime.name === 'host') return undefined;
+  if (mirrors === undefined || connection === undefined || !takesMounts(runtime)) return undefined;
   return mirrors.begin(githubRepos(invocation), connection).catch((error: unknown) => {
     logger.warn('cannot use git mirrors', { error });
     return undefined;

@@ -39,7 +39,11 @@ export async function startAgent(
     const policy = egress && broker ? { ...egress, broker: broker.policy, ...guards } : egress;
     const job = { ...paths, image, mayPullAgain, requestFile, maxLogBytes, serverUrl, egress: policy, broker };
     const all = [...mounts, ...forLimits.mounts];
-    const given = { ...(variables && { variables }), ...(all.length > 0 && { mounts: all }) };
+    const given = {
+      ...(variables && { variables }),
+      ...(all.length > 0 && { mounts: all }),
+      ...(forLimits.limits && { limits: forLimits.limits }),
+    };
     await runtime.start({ ...job, ...given, agentSwitches: switchesFor(now, context) }, detach);
   } catch (error) {
     detach.throwIfAborted();

@@ -53,6 +53,7 @@ export interface MeterOptions {
 
 export function createMeter({ runtime, ...options }: MeterOptions): Meter {
   if (runtime === 'host') return hostMeter(options.job);
+  if (runtime === 'kubernetes') throw new Error('a cluster holds the limits of its jobs itself');
   return runtime === 'apple' ? appleMeter(options.job, options.env) : engineMeter(runtime, options);
 }
 

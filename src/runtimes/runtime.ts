@@ -28,6 +28,14 @@ export function noWall(runtime: RuntimeName): UserError {
 /** The file in a job's folder with the values of variables, until the agent has them. */
 export const variablesFile = 'variables';
 
+/** Limits of a job for a runtime that holds them itself. */
+export interface HeldLimits {
+  maxDurationMs?: number | undefined;
+  diskBytes?: number | undefined;
+  /** From SIGTERM to SIGKILL when the job reaches one. */
+  wrapUpMs: number;
+}
+
 export interface StartOptions extends JobPaths {
   image: string;
   /** Whether an image that was removed after its pull, for example by another runner's clean-up, may be pulled again. */
@@ -44,6 +52,8 @@ export interface StartOptions extends JobPaths {
   variables?: Readonly<Record<string, string>>;
   /** Arguments of the agent, after those that all have. A command of the host gets none. */
   agentSwitches?: readonly string[];
+  /** Only for a runtime that holds limits itself. */
+  limits?: HeldLimits;
   /** If given, the job reaches what the policy allows and nothing else, or it is not started. */
   egress?: EgressPolicy | undefined;
   /** The secrets that only the gateway gets, with a policy that says where they go. */
@@ -150,6 +160,8 @@ export interface Runtime {
    * whose wall does not stand is refused all the same.
    */
   whyNoWall(): Promise<UserError | undefined>;
+  /** Whether it holds the limits of jobs itself, without a process on this machine. */
+  readonly holdsLimits?: boolean;
   /** Settings that the runtime cannot apply, one sentence each. */
   readonly warnings?: readonly string[];
   /** Makes the image available according to the policy. @throws RuntimeError */

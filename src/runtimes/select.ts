@@ -1,4 +1,4 @@
-import { agentCaFile, type Config, type RuntimeName, runtimeNames } from '../config/schema.ts';
+import { agentCaFile, type Config, localRuntimeNames, type RuntimeName } from '../config/schema.ts';
 import { ExitCode, UserError } from '../lib/errors.ts';
 import { type Logger, silentLogger } from '../lib/logger.ts';
 import type { JobPaths } from '../shim/shim.ts';
@@ -6,6 +6,7 @@ import { createAppleRuntime } from './apple/apple.ts';
 import { createDockerRuntime } from './engine/docker.ts';
 import { createPodmanRuntime } from './engine/podman.ts';
 import { createHostRuntime } from './host.ts';
+import { createKubernetesRuntime } from './kubernetes/kubernetes.ts';
 import type { Readiness, Runtime } from './runtime.ts';
 
 export interface SelectOptions {
@@ -27,7 +28,7 @@ export async function selectRuntime(options: SelectOptions): Promise<Runtime> {
   const configured = options.config.runner.runtime;
   if (configured !== undefined) return requireReady(createRuntime(configured, options), options.signal);
   const reasons: string[] = [];
-  for (const name of runtimeNames) {
+  for (const name of localRuntimeNames) {
     const runtime = createRuntime(name, options);
     const readiness = await prepare(runtime, options.signal);
     if (readiness.ready) return runtime;
@@ -66,6 +67,8 @@ export function createRuntime(name: RuntimeName, options: Omit<SelectOptions, 's
       return createPodmanRuntime(engineOptions);
     case 'host':
       return createHostRuntime({ env, settings: config.host, given: config.jobs, caFile, knownJobs });
+    case 'kubernetes':
+      return createKubernetesRuntime({ env, instanceId, settings: config, caFile, logger });
     case 'apple':
       return createAppleRuntime(engineOptions);
   }

@@ -1,4 +1,4 @@
-import { type RuntimeName, runtimeNames } from '../config/schema.ts';
+import { localRuntimeNames, type RuntimeName } from '../config/schema.ts';
 import type { Readiness } from './runtime.ts';
 
 export interface RuntimeStatus {
@@ -9,5 +9,5 @@ export interface RuntimeStatus {
 
 /** The runtime that is used if none is configured. */
 export function firstReady(statuses: readonly RuntimeStatus[]): RuntimeName | undefined {
-  return runtimeNames.find((name) => statuses.some((status) => status.name === name && status.readiness.ready));
+  return localRuntimeNames.find((name) => statuses.some((status) => status.name === name && status.readiness.ready));
 }

@@ -12,5 +12,6 @@ export { type JobPaths, LaunchError, launch } from './launch.ts';
 export { createLogInput, type LogInput } from './log-input.ts';
 export { isLogWritten, isRunning, isShim, killCommand, listJobProcesses } from './processes.ts';
 export { programCommand } from './program.ts';
+export { openSegmentWriter, type SegmentWriter } from './segment-writer.ts';
 export { forget, launchedAtMs, readState, wasStarted } from './state.ts';
 export { type ShimExit, waitForExit, waitForStart } from './wait.ts';

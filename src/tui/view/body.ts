@@ -60,7 +60,7 @@ function runtimeLine(state: State): Line {
 function menuLines(state: State, marked: number): Line[] {
   return runtimeNames.map((name, index) => {
     const isMarked = index === marked;
-    const option = raw(` ${isMarked ? '>' : ' '} ${pad(name, 8)}`, isMarked ? 'inverse' : 'plain');
+    const option = raw(` ${isMarked ? '>' : ' '} ${pad(name, 10)}`, isMarked ? 'inverse' : 'plain');
     const spans = [raw(' '.repeat(valueColumn - 1)), option, raw('  '), readinessOf(state, name)];
     return { spans, fields: isMarked ? ['runtime'] : [] };
   });

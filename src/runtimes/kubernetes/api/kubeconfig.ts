@@ -48,6 +48,12 @@ export async function findCluster(settings: ClusterSettings, env: NodeJS.Process
   return { config, namespace: settings.namespace ?? (context.namespace || 'default'), source };
 }
 
+/** YAML or JSON. @throws Error that can quote the text */
+export async function parseYaml(text: string): Promise<unknown> {
+  const { loadYaml } = await import('@kubernetes/client-node');
+  return loadYaml(text);
+}
+
 async function findFiles({ kubeconfig }: ClusterSettings, env: NodeJS.ProcessEnv): Promise<string[]> {
   if (kubeconfig !== undefined) return [kubeconfig];
   const named = (env['KUBECONFIG'] ?? '').split(':').filter((file) => file !== '');

@@ -1,0 +1,101 @@
+/** Whether a cluster takes jobs: it is reachable, knows the runner, and allows what the runner does. */
+import { errorCode, formatError, UserError } from '../../lib/errors.ts';
+import type { Readiness } from '../runtime.ts';
+import { type KubeApi, KubeApiError } from './api/kube-api.ts';
+
+const timeoutMs = 10_000;
+
+/** The rights that the runner needs in its namespace: verb, group, resource, subresource. */
+const needed = [
+  ['create', 'batch', 'jobs'],
+  ['get', 'batch', 'jobs'],
+  ['list', 'batch', 'jobs'],
+  ['watch', 'batch', 'jobs'],
+  ['delete', 'batch', 'jobs'],
+  ['list', '', 'pods'],
+  ['watch', '', 'pods'],
+  ['delete', '', 'pods'],
+  ['get', '', 'pods', 'log'],
+  ['create', '', 'secrets'],
+  ['delete', '', 'secrets'],
+  ['list', '', 'events'],
+] as const;
+
+/** Rejects only with the reason of the signal. */
+export async function checkCluster(connect: () => Promise<KubeApi>, signal?: AbortSignal): Promise<Readiness> {
+  let api: KubeApi | undefined;
+  try {
+    api = await connect();
+    const { gitVersion } = await api.request<{ gitVersion: string }>('GET', '/version', { signal, timeoutMs });
+    const missing = await findMissing(api, signal);
+    if (missing.length > 0) {
+      const remedy = `Give the runner a Role with these rights in the namespace ${api.namespace}, or set kubernetes.namespace.`;
+      return {
+        ready: false,
+        reason: `the runner may not ${missing.join(', ')} in the namespace ${api.namespace}`,
+        remedy,
+      };
+    }
+    return (
+      (await findNamespaceProblem(api, signal)) ?? { ready: true, detail: `kubernetes ${gitVersion}, ${api.namespace}` }
+    );
+  } catch (error) {
+    signal?.throwIfAborted();
+    return { ready: false, ...explain(error, api) };
+  }
+}
+
+async function findMissing(api: KubeApi, signal: AbortSignal | undefined): Promise<string[]> {
+  const allowed = await Promise.all(
+    needed.map(async ([verb, group, resource, subresource = '']) => {
+      const spec = { resourceAttributes: { namespace: api.namespace, verb, group, resource, subresource } };
+      const body = { apiVersion: 'authorization.k8s.io/v1', kind: 'SelfSubjectAccessReview', spec };
+      const path = '/apis/authorization.k8s.io/v1/selfsubjectaccessreviews';
+      const review = await api.request<{ status: { allowed: boolean } }>('POST', path, { body, signal, timeoutMs });
+      return review.status.allowed;
+    }),
+  );
+  return needed
+    .filter((_, index) => !allowed[index])
+    .map(
+      ([verb, , resource, subresource]) =>
+        `${verb} ${subresource === undefined ? resource : `${resource}/${subresource}`}`,
+    );
+}
+
+/** Only objects show whether a namespace exists: reading the namespace itself is a right of the cluster. */
+async function findNamespaceProblem(api: KubeApi, signal: AbortSignal | undefined): Promise<Readiness | undefined> {
+  const body = { apiVersion: 'v1', kind: 'Secret', metadata: { generateName: 'plan42-check-' } };
+  const path = `/api/v1/namespaces/${encodeURIComponent(api.namespace)}/secrets`;
+  try {
+    await api.request('POST', path, { body, query: { dryRun: 'All' }, signal, timeoutMs });
+    return undefined;
+  } catch (error) {
+    if (!(error instanceof KubeApiError) || error.status !== 404) throw error;
+    const remedy = `Create it, or set kubernetes.namespace.`;
+    return { ready: false, reason: `there is no namespace ${api.namespace} in the cluster ${api.server}`, remedy };
+  }
+}
+
+function explain(error: unknown, api: KubeApi | undefined): { reason: string; remedy: string } {
+  const reason = formatError(error);
+  if (error instanceof UserError) return { reason, remedy: error.remedy ?? 'Correct the kubeconfig.' };
+  const server = api?.server ?? '';
+  if (error instanceof KubeApiError) {
+    if (error.status === 401)
+      return {
+        reason: `the cluster ${server} does not accept the runner's credentials: ${reason}`,
+        remedy: 'Renew the user of the context in the kubeconfig, or set kubernetes.context.',
+      };
+    if (error.status === 403)
+      return { reason, remedy: 'Give the runner a Role in the namespace of its jobs, or set kubernetes.namespace.' };
+    return { reason: `the cluster ${server} failed: ${reason}`, remedy: 'Check the API server of the cluster.' };
+  }
+  const isCertificate = /CERT|SELF_SIGNED|UNABLE_TO_VERIFY|ALTNAME/.test(errorCode(error) ?? '');
+  return {
+    reason: `cannot reach the cluster ${server}: ${reason}`,
+    remedy: isCertificate
+      ? 'Correct the certificate authority of the cluster in the kubeconfig.'
+      : 'Start the cluster, or correct its address in the kubeconfig.',
+  };
+}

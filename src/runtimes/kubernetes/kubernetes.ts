@@ -1,0 +1,217 @@
+/** Runs jobs as Jobs of a Kubernetes cluster. */
+import type { Config } from '../../config/schema.ts';
+import { systemClock } from '../../lib/clock.ts';
+import { formatError, UserError } from '../../lib/errors.ts';
+import type { Logger } from '../../lib/logger.ts';
+import { isLoopback } from '../../lib/loopback.ts';
+import type { JobPaths } from '../../shim/shim.ts';
+import type { CaFile } from '../authorities.ts';
+import {
+  type AgentAddress,
+  type JobExit,
+  noWall,
+  type Runtime,
+  RuntimeError,
+  type StartOptions,
+  type UnmanagedContainer,
+} from '../runtime.ts';
+import { valuesOf } from '../variables.ts';
+import { connect } from './api/connect.ts';
+import { isNotFound, type KubeApi, KubeApiError } from './api/kube-api.ts';
+import { checkCluster } from './check-ready.ts';
+import { readMarker, removeMarker } from './job-marker.ts';
+import { instanceSelector, jobAnnotation, objectName } from './manifest/names.ts';
+import { pathOf } from './paths.ts';
+import { readTemplate, startJob } from './start-job.ts';
+import { waitForJob } from './wait-for-job.ts';
+import { type ClusterView, createClusterView } from './watch/cluster-view.ts';
+import type { RawJob, RawPod } from './watch/objects.ts';
+
+export interface KubernetesRuntimeOptions {
+  /** The runner's, without its own variables. */
+  env: NodeJS.ProcessEnv;
+  /** The label of Jobs of this runner. */
+  instanceId: string;
+  settings: Pick<Config, 'jobs' | 'kubernetes' | 'images'>;
+  /** Certificate authorities that agents trust in addition. */
+  caFile?: CaFile | undefined;
+  logger: Logger;
+}
+
+export function createKubernetesRuntime(options: KubernetesRuntimeOptions): Runtime {
+  const { env, instanceId, settings, caFile, logger } = options;
+  const { jobs, kubernetes } = settings;
+  const labelSelector = instanceSelector(instanceId);
+  let connection: Promise<{ api: KubeApi; view: ClusterView }> | undefined;
+
+  function cluster(): Promise<{ api: KubeApi; view: ClusterView }> {
+    connection ??= connect(kubernetes, env).then(
+      (api) => ({ api, view: createClusterView({ api, labelSelector, logger }) }),
+      (error: unknown) => {
+        // The file can be corrected while the runner is running.
+        connection = undefined;
+        throw error;
+      },
+    );
+    return connection;
+  }
+
+  async function checkSettings(): Promise<void> {
+    valuesOf(jobs.env, env);
+    await readTemplate(kubernetes.podTemplate);
+    const [mount] = jobs.mounts;
+    if (mount !== undefined)
+      throw new UserError(`cannot mount ${mount.source}: pods do not have the files of the runner's machine`, {
+        remedy: 'Remove jobs.mounts. Add volumes to kubernetes.pod_template instead.',
+      });
+    if (jobs.network !== undefined)
+      throw new UserError(`cannot apply jobs.network = "${jobs.network}": pods have the network of their cluster`, {
+        remedy: 'Remove jobs.network. Set hostNetwork in kubernetes.pod_template instead, if jobs need it.',
+      });
+  }
+
+  async function start(job: StartOptions): Promise<void> {
+    if (job.egress !== undefined) throw noWall('kubernetes');
+    await checkSettings();
+    const [mount] = job.mounts ?? [];
+    if (mount !== undefined) throw new RuntimeError(`cannot mount ${mount.source} into a pod`);
+    const { api, view } = await cluster();
+    view.note(await startJob(job, { api, settings, instanceId, env, caFile }));
+  }
+
+  async function wait(job: JobPaths, signal?: AbortSignal): Promise<JobExit> {
+    const marker = await readMarker(job);
+    if (marker === undefined) return withoutMarker();
+    const { api, view } = await cluster();
+    const { startTimeoutMs } = kubernetes;
+    return waitForJob(job, marker, { api, view, startTimeoutMs, logger, signal });
+  }
+
+  /** Deleting the pod sends SIGTERM, and SIGKILL after the time. The Job has no second attempt. */
+  async function kill(job: JobPaths, graceMs: number): Promise<void> {
+    const marker = await readMarker(job);
+    if (marker === undefined) return;
+    const { api } = await cluster();
+    const query = { labelSelector: `batch.kubernetes.io/job-name=${marker.name}` };
+    try {
+      const { items } = await api.request<{ items: RawPod[] }>('GET', pathOf(api, 'pods'), { query });
+      if (items.length === 0) return await deleteJob(api, marker.name, marker.uid);
+      // Less than a second means to delete the pod without its kubelet.
+      const gracePeriodSeconds = Math.max(1, Math.ceil(graceMs / 1000));
+      for (const { metadata, status } of items) {
+        if (status?.phase === 'Succeeded' || status?.phase === 'Failed') continue;
+        const body = { gracePeriodSeconds, preconditions: { uid: metadata.uid } };
+        await ifPresent(api.request('DELETE', pathOf(api, 'pods', metadata.name), { body }));
+      }
+    } catch (error) {
+      throw new RuntimeError(`cannot end the pod of the job: ${formatError(error)}`, { cause: error });
+    }
+  }
+
+  async function remove(job: JobPaths): Promise<void> {
+    const { api, view } = await cluster();
+    const name = objectName(instanceId, job.jobId);
+    await deleteJob(api, name, (await readMarker(job))?.uid);
+    view.forget(name);
+    await removeMarker(job);
+  }
+
+  async function listRunning(signal?: AbortSignal): Promise<string[]> {
+    const { api } = await cluster();
+    const query = { labelSelector, fieldSelector: 'status.phase=Running' };
+    const { items } = await api.request<{ items: RawPod[] }>('GET', pathOf(api, 'pods'), { query, signal });
+    return items.map(({ metadata }) => metadata.annotations?.[jobAnnotation] ?? '').filter((id) => id !== '');
+  }
+
+  async function listUnmanaged(except: ReadonlySet<string>, signal?: AbortSignal): Promise<UnmanagedContainer[]> {
+    const { api } = await cluster();
+    const query = { labelSelector };
+    const found = await api
+      .request<{ items: RawJob[] }>('GET', pathOf(api, 'jobs'), { query, signal })
+      .catch((error: unknown) => {
+        throw new RuntimeError(`cannot list Jobs: ${formatError(error)}`, { cause: error });
+      });
+    return found.items.flatMap(({ metadata }) => {
+      const jobId = metadata.annotations?.[jobAnnotation] ?? '';
+      if (except.has(jobId) || metadata.deletionTimestamp !== undefined) return [];
+      const createdAt = new Date(metadata.creationTimestamp ?? 0);
+      return [{ id: `${metadata.name}/${metadata.uid}`, jobId, createdAt, sizeBytes: undefined }];
+    });
+  }
+
+  async function removeUnmanaged(id: string): Promise<void> {
+    const [name = '', uid] = id.split('/');
+    const { api } = await cluster();
+    await deleteJob(api, name, uid);
+  }
+
+  const wasStarted = async (job: JobPaths) => (await readMarker(job)) !== undefined;
+
+  return {
+    name: 'kubernetes',
+    isInstalled: async () => (await cluster().catch(() => undefined)) !== undefined,
+    checkReady: (signal) => checkCluster(async () => (await cluster()).api, signal),
+    findAgentAddress: async (url) => findAgentAddress(url),
+    checkSettings,
+    whyUnmeasured: async (what) => (what === 'activity' ? 'a cluster does not report the activity of pods' : undefined),
+    whyNoWall: async () => noWall('kubernetes'),
+    holdsLimits: true,
+    warnings: ['jobs.pids is not applied: the kubelet of each node limits processes (podPidsLimit)'],
+    // The kubelet pulls.
+    pull: async () => ({}),
+    start: (job, signal) => orAborted(start(job), signal),
+    wasStarted,
+    createdContainer: wasStarted,
+    wait,
+    kill,
+    listRunning,
+    remove,
+    listUnmanaged,
+    removeUnmanaged,
+    storageFolder: async () => undefined,
+    images: undefined,
+  };
+}
+
+function withoutMarker(): JobExit {
+  const unseenBecause = 'the runner’s record of its Job is missing';
+  return { exitCode: undefined, endedAt: systemClock.date(), outOfMemory: false, startError: undefined, unseenBecause };
+}
+
+/** The cluster removes its pod and its Secrets too. @throws RuntimeError */
+async function deleteJob(api: KubeApi, name: string, uid: string | undefined): Promise<void> {
+  const body = { propagationPolicy: 'Background', ...(uid !== undefined && { preconditions: { uid } }) };
+  try {
+    await ifPresent(api.request('DELETE', pathOf(api, 'jobs', name), { body }));
+  } catch (error) {
+    throw new RuntimeError(`cannot remove the Job ${name}: ${formatError(error)}`, { cause: error });
+  }
+}
+
+/** An object with another UID took its place, so that the one that is meant is gone too. */
+async function ifPresent(removal: Promise<unknown>): Promise<void> {
+  await removal.catch((error: unknown) => {
+    if (!isNotFound(error) && !(error instanceof KubeApiError && error.reason === 'Conflict')) throw error;
+  });
+}
+
+function findAgentAddress(url: URL): AgentAddress | undefined {
+  if (!isLoopback(url.hostname)) return undefined;
+  return {
+    reason: `pods do not reach ${url.host}, which is the runner's own machine`,
+    remedy: 'Let the server listen on an address that pods reach, and set runner.url to it.',
+  };
+}
+
+async function orAborted<T>(work: Promise<T>, signal: AbortSignal | undefined): Promise<T> {
+  if (signal === undefined) return work;
+  const aborted = Promise.withResolvers<never>();
+  const abort = () => aborted.reject(signal.reason as Error);
+  if (signal.aborted) abort();
+  signal.addEventListener('abort', abort, { once: true });
+  try {
+    return await Promise.race([work, aborted.promise]);
+  } finally {
+    signal.removeEventListener('abort', abort);
+  }
+}

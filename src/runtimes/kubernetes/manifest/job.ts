@@ -1,0 +1,105 @@
+/** The Job of an agent. */
+import type { V1EnvVar, V1Job, V1PodTemplateSpec } from '@kubernetes/client-node';
+import type { Config } from '../../../config/schema.ts';
+import type { HeldLimits } from '../../runtime.ts';
+import { agentContainer, instanceAnnotation, instanceLabels, jobAnnotation } from './names.ts';
+import type { Secrets } from './secrets.ts';
+
+/** Where a pod has its request. The program `start` knows it. */
+export const mountPath = '/plan42';
+export const volumeName = 'plan42-job';
+const maxInt32 = 2 ** 31 - 1;
+
+export interface JobSettings {
+  jobs: Config['jobs'];
+  kubernetes: Config['kubernetes'];
+  instanceId: string;
+}
+
+export interface JobContent {
+  jobId: string;
+  name: string;
+  image: string;
+  pullPolicy: 'Always' | 'IfNotPresent' | 'Never';
+  /** Arguments of the entrypoint. */
+  args: readonly string[];
+  variables: Readonly<Record<string, string>>;
+  secrets: Secrets;
+  architecture: 'amd64' | 'arm64';
+  limits?: HeldLimits | undefined;
+}
+
+const seconds = (ms: number) => Math.min(maxInt32, Math.max(1, Math.ceil(ms / 1000)));
+
+/** The Job without the template of the configuration. */
+export function buildJob(content: JobContent, settings: JobSettings): V1Job {
+  const { kubernetes, instanceId } = settings;
+  const { name, jobId, limits } = content;
+  const labels = instanceLabels(instanceId);
+  const annotations = { [instanceAnnotation]: instanceId, [jobAnnotation]: jobId };
+  const template = { metadata: { labels, annotations }, spec: buildPodSpec(content, settings) };
+  const { maxDurationMs } = limits ?? {};
+  return {
+    apiVersion: 'batch/v1',
+    kind: 'Job',
+    metadata: { name, labels, annotations },
+    spec: {
+      backoffLimit: 0,
+      completions: 1,
+      parallelism: 1,
+      // Never two pods of one job.
+      podReplacementPolicy: 'Failed',
+      ttlSecondsAfterFinished: seconds(kubernetes.ttlMs),
+      // The kubelet ends the pod at its own deadline, and keeps its exit code and log. This one is for a kubelet that is gone.
+      ...(limits && maxDurationMs !== undefined
+        ? { activeDeadlineSeconds: seconds(maxDurationMs + limits.wrapUpMs + kubernetes.startTimeoutMs) }
+        : {}),
+      template,
+    },
+  };
+}
+
+function buildPodSpec(content: JobContent, { jobs, kubernetes }: JobSettings): NonNullable<V1PodTemplateSpec['spec']> {
+  const { limits, secrets } = content;
+  // For the end at a limit. A kill request brings its own time.
+  const graceMs = limits?.maxDurationMs === undefined ? jobs.stopTimeoutMs : limits.wrapUpMs;
+  return {
+    restartPolicy: 'Never',
+    automountServiceAccountToken: false,
+    enableServiceLinks: false,
+    ...(kubernetes.serviceAccount !== undefined && { serviceAccountName: kubernetes.serviceAccount }),
+    ...(limits?.maxDurationMs !== undefined && { activeDeadlineSeconds: seconds(limits.maxDurationMs) }),
+    terminationGracePeriodSeconds: seconds(graceMs),
+    nodeSelector: { 'kubernetes.io/os': 'linux', 'kubernetes.io/arch': content.architecture },
+    securityContext: { seccompProfile: { type: 'RuntimeDefault' } },
+    containers: [
+      {
+        name: agentContainer,
+        image: content.image,
+        imagePullPolicy: content.pullPolicy,
+        command: [`${mountPath}/start`, jobs.entrypoint, ...content.args],
+        env: environmentOf(content),
+        resources: {
+          limits: {
+            cpu: `${Math.round(jobs.cpus * 1000)}m`,
+            memory: `${Math.round(jobs.memoryGib * 1024)}Mi`,
+            ...(limits?.diskBytes !== undefined && { 'ephemeral-storage': String(limits.diskBytes) }),
+          },
+        },
+        securityContext: {
+          allowPrivilegeEscalation: !jobs.noNewPrivileges,
+          capabilities: { drop: ['ALL'], add: [...jobs.capabilities] },
+        },
+        volumeMounts: [{ name: volumeName, mountPath, readOnly: true }],
+      },
+    ],
+    volumes: [{ name: volumeName, projected: { sources: secrets.sources } }],
+  };
+}
+
+function environmentOf({ secrets, variables }: JobContent): V1EnvVar[] {
+  return [
+    ...secrets.variables.map(({ name, secret, key }) => ({ name, valueFrom: { secretKeyRef: { name: secret, key } } })),
+    ...Object.entries(variables).map(([name, value]) => ({ name, value })),
+  ];
+}

@@ -1,0 +1,37 @@
+/** Names, labels and annotations of the objects of a job. They are the same for each attempt to start it. */
+import { createHash } from 'node:crypto';
+
+export const agentContainer = 'agent';
+/** Labels what this program creates. */
+export const managedBy = { 'app.kubernetes.io/managed-by': 'plan42-runner' } as const;
+const instanceLabel = 'plan42.ai/instance';
+export const instanceAnnotation = 'plan42.ai/instance-id';
+export const jobAnnotation = 'plan42.ai/job-id';
+
+const base32 = 'abcdefghijklmnopqrstuvwxyz234567';
+const hashLength = 20;
+
+function shortHash(text: string): string {
+  const digest = createHash('sha256').update(text).digest();
+  return Array.from({ length: hashLength }, (_, index) => base32[(digest[index] ?? 0) % 32]).join('');
+}
+
+/** Job IDs can be longer than names in a cluster, and differ in capitals only. */
+export function objectName(instanceId: string, jobId: string): string {
+  return `plan42-${shortHash(`${instanceId}/${jobId}`)}`;
+}
+
+export function secretName(name: string, part: number): string {
+  return `${name}-${part}`;
+}
+
+export function instanceLabels(instanceId: string): Record<string, string> {
+  return { ...managedBy, [instanceLabel]: shortHash(instanceId) };
+}
+
+/** Selects the objects of an instance. */
+export function instanceSelector(instanceId: string): string {
+  return Object.entries(instanceLabels(instanceId))
+    .map(([name, value]) => `${name}=${value}`)
+    .join(',');
+}

@@ -1,0 +1,120 @@
+/** The Secrets of a job: its request in parts, the program that passes it on, variables and certificate authorities. */
+import type { V1Job, V1Secret, V1VolumeProjection } from '@kubernetes/client-node';
+import { instanceLabels, secretName } from './names.ts';
+
+/** Below the limit of the API, 1 MiB, with room for the object itself. */
+const maxPartBytes = 900 * 1024;
+const executable = 0o555;
+const readable = 0o444;
+
+export interface SecretContent {
+  startProgram: Uint8Array;
+  request: Uint8Array;
+  /** Additional files, by their path below the mount. */
+  files: Readonly<Record<string, string>>;
+  variables: Readonly<Record<string, string>>;
+}
+
+interface Item {
+  key: string;
+  /** Undefined for the value of a variable. */
+  path?: string;
+  mode: number;
+  data: Uint8Array;
+}
+
+/** The data of each Secret, and how the pod gets it. */
+export interface Secrets {
+  data: readonly Readonly<Record<string, string>>[];
+  sources: V1VolumeProjection[];
+  /** Where the values of variables are. */
+  variables: readonly { name: string; secret: string; key: string }[];
+}
+
+export function planSecrets(name: string, content: SecretContent): Secrets {
+  const parts = packItems(itemsOf(content));
+  const sources = parts.map((items, part) => ({
+    secret: {
+      name: secretName(name, part),
+      items: items.flatMap(({ key, path, mode }) => (path === undefined ? [] : [{ key, path, mode }])),
+    },
+  }));
+  return {
+    data: parts.map((items) =>
+      Object.fromEntries(items.map(({ key, data }) => [key, Buffer.from(data).toString('base64')])),
+    ),
+    // Without items, all keys of a Secret become files.
+    sources: sources.filter(({ secret }) => secret.items.length > 0),
+    variables: parts.flatMap((items, part) =>
+      items.flatMap(({ key, path }) =>
+        path === undefined ? [{ name: key.slice(variablePrefix.length), secret: secretName(name, part), key }] : [],
+      ),
+    ),
+  };
+}
+
+const variablePrefix = 'env.';
+
+function itemsOf({ startProgram, request, files, variables }: SecretContent): Item[] {
+  const requestParts = Math.max(1, Math.ceil(request.length / maxPartBytes));
+  return [
+    { key: 'start', path: 'start', mode: executable, data: startProgram },
+    ...Object.entries(variables).map(([name, value]) => ({
+      key: variablePrefix + name,
+      mode: readable,
+      data: Buffer.from(value),
+    })),
+    ...Object.entries(files).map(([path, text], n) => ({
+      key: `file-${n}`,
+      path,
+      mode: readable,
+      data: Buffer.from(text),
+    })),
+    ...Array.from({ length: requestParts }, (_, n) => ({
+      key: `request-${n}`,
+      path: `request-${n}`,
+      mode: readable,
+      data: request.subarray(n * maxPartBytes, (n + 1) * maxPartBytes),
+    })),
+  ];
+}
+
+/** Into as few Secrets as possible, in this order. */
+function packItems(items: readonly Item[]): Item[][] {
+  const parts: Item[][] = [];
+  let room = 0;
+  for (const item of items) {
+    if (item.data.length > room) {
+      parts.push([]);
+      room = maxPartBytes;
+    }
+    parts.at(-1)?.push(item);
+    room -= item.data.length;
+  }
+  return parts;
+}
+
+/** They belong to the Job, so that the cluster removes them with it, whatever happens to the runner. */
+export function buildSecrets(
+  { name, instanceId, jobUid }: { name: string; instanceId: string; jobUid: string },
+  { data }: Secrets,
+): V1Secret[] {
+  const owner = { apiVersion: 'batch/v1', kind: 'Job', name, uid: jobUid };
+  return data.map((entries, part) => ({
+    apiVersion: 'v1',
+    kind: 'Secret',
+    metadata: { name: secretName(name, part), labels: instanceLabels(instanceId), ownerReferences: [owner] },
+    // The kubelet does not look for changes of it, so its removal does not disturb a running pod.
+    immutable: true,
+    type: 'Opaque',
+    data: entries,
+  }));
+}
+
+/** How many Secrets the pod of a Job needs, also if they are gone. */
+export function countSecrets(job: V1Job): number {
+  const names = (job.spec?.template.spec?.volumes ?? []).flatMap(
+    ({ projected }) => projected?.sources?.flatMap(({ secret }) => secret?.name ?? []) ?? [],
+  );
+  return names.filter((name) => name.startsWith(`${job.metadata?.name}-`)).length;
+}

@@ -1,0 +1,114 @@
+/** A started job until its exit: its Secrets are removed when the agent has them, and its output is copied to its log. */
+import { formatError } from '../../lib/errors.ts';
+import type { Logger } from '../../lib/logger.ts';
+import { retry } from '../../lib/retry.ts';
+import type { JobPaths } from '../../shim/shim.ts';
+import type { JobExit } from '../runtime.ts';
+import { isNotFound, type KubeApi } from './api/kube-api.ts';
+import { findExit, startTimedOut, whyNotStarted } from './explain-exit.ts';
+import type { Marker } from './job-marker.ts';
+import { followLog } from './logs/follow-log.ts';
+import { secretName } from './manifest/names.ts';
+import { pathOf } from './paths.ts';
+import { isTransient } from './start-job.ts';
+import type { ClusterView, JobInCluster } from './watch/cluster-view.ts';
+
+export interface WaitDeps {
+  api: KubeApi;
+  view: ClusterView;
+  startTimeoutMs: number;
+  logger: Logger;
+  signal: AbortSignal | undefined;
+}
+
+/** Rejects only if the signal is aborted, or the log cannot be opened. */
+export async function waitForJob(job: JobPaths, marker: Marker, deps: WaitDeps): Promise<JobExit> {
+  const { view, signal } = deps;
+  const { name, uid } = marker;
+  using _watching = view.hold();
+  const started = await waitForStart(job, marker, deps);
+  if ('exitCode' in started) return started;
+  const secrets = removeSecrets(marker, deps);
+  const exited = new AbortController();
+  const { maxLogBytes } = marker;
+  const log = followLog({ ...deps, job, podName: started.pod, maxLogBytes, exited: exited.signal });
+  // Awaited below; it rejects with the signal, as the wait for the exit does.
+  log.catch(() => {});
+  const exit = await view.waitFor(name, (state) => findExit(sameJob(state, uid)), signal);
+  exited.abort();
+  await Promise.all([log, secrets]);
+  return exit;
+}
+
+/** A Job that was created again under the same name is another one. */
+function sameJob({ job, pod }: JobInCluster, uid: string): JobInCluster {
+  return job === undefined || job.uid === uid ? { job, pod } : { job: undefined, pod: undefined };
+}
+
+async function waitForStart(_job: JobPaths, { name, uid }: Marker, deps: WaitDeps): Promise<{ pod: string } | JobExit> {
+  const { view, startTimeoutMs, signal } = deps;
+  const timeout = new AbortController();
+  const timer = setTimeout(() => timeout.abort(), startTimeoutMs);
+  try {
+    const either = signal ? AbortSignal.any([signal, timeout.signal]) : timeout.signal;
+    return await view.waitFor<{ pod: string } | JobExit>(
+      name,
+      (state) => {
+        const { pod } = state;
+        // Its log can have the reason of an early exit.
+        if (pod !== undefined && pod.agent.phase !== 'waiting') return { pod: pod.name };
+        return findExit(sameJob(state, uid));
+      },
+      either,
+    );
+  } catch (error) {
+    signal?.throwIfAborted();
+    if (!timeout.signal.aborted) throw error;
+    const why = (await findReason(name, deps)) ?? (await findWarning({ name, uid }, deps));
+    return startTimedOut(why, startTimeoutMs);
+  } finally {
+    clearTimeout(timer);
+  }
+}
+
+async function findReason(name: string, { view, signal }: WaitDeps): Promise<string | undefined> {
+  const { why } = await view.waitFor(name, (state) => ({ why: whyNotStarted(state) }), signal);
+  return why;
+}
+
+interface Events {
+  items: { message?: string; lastTimestamp?: string | null }[];
+}
+
+/** Returns why a Job gets no pod, such as a quota that is used up. */
+async function findWarning({ uid }: { name: string; uid: string }, deps: WaitDeps): Promise<string | undefined> {
+  const { api, signal } = deps;
+  const query = { fieldSelector: `involvedObject.uid=${uid},type=Warning` };
+  try {
+    const { items } = await api.request<Events>('GET', pathOf(api, 'events'), { query, signal });
+    return items.toSorted((a, b) => (a.lastTimestamp ?? '').localeCompare(b.lastTimestamp ?? '')).at(-1)?.message;
+  } catch {
+    signal?.throwIfAborted();
+    return undefined;
+  }
+}
+
+const removalBackoff = { minMs: 200, maxMs: 10_000 };
+const maxAttempts = 20;
+
+/** The cluster removes with the Job what cannot be removed now. */
+async function removeSecrets({ name, secrets }: Marker, { api, logger, signal }: WaitDeps): Promise<void> {
+  const names = Array.from({ length: secrets }, (_, part) => secretName(name, part));
+  const remove = async (secret: string) => {
+    await retry(() => api.request('DELETE', pathOf(api, 'secrets', secret), { signal }), {
+      backoff: removalBackoff,
+      maxAttempts,
+      signal,
+      shouldRetry: isTransient,
+    });
+  };
+  for (const result of await Promise.allSettled(names.map(remove))) {
+    if (result.status === 'fulfilled' || isNotFound(result.reason) || signal?.aborted) continue;
+    logger.warn('cannot remove request from cluster', { error: formatError(result.reason) });
+  }
+}

@@ -1,0 +1,168 @@
+/** The Jobs and Pods of a runner as the cluster reported them last: one watch for each kind, while anything waits for them. */
+import { isAbort } from '../../../lib/errors.ts';
+import type { Logger } from '../../../lib/logger.ts';
+import type { KubeApi } from '../api/kube-api.ts';
+import { follow } from './follow.ts';
+import { type JobView, type PodView, type RawJob, type RawPod, viewJob, viewPod } from './objects.ts';
+
+export interface JobInCluster {
+  /** Undefined if it was removed, or never existed. */
+  job: JobView | undefined;
+  pod: PodView | undefined;
+}
+
+export interface ClusterView {
+  /**
+   * Resolves with the first result of `find` that is not undefined. `find` gets the newest state of the Job, not before a
+   * complete list, and each time that it changes. Rejects only with the reason of the signal, or the error of `find`.
+   */
+  waitFor<T>(name: string, find: (state: JobInCluster) => T | undefined, signal: AbortSignal | undefined): Promise<T>;
+  /** Keeps the watches open until it is disposed of. */
+  hold(): Disposable;
+  /** A Job that was just created: a list that was already on its way does not have it. */
+  note(job: RawJob): void;
+  /** Drops what is known of a Job that is no longer needed. */
+  forget(name: string): void;
+}
+
+export interface ClusterViewDeps {
+  api: KubeApi;
+  labelSelector: string;
+  logger: Logger;
+}
+
+export function createClusterView({ api, labelSelector, logger }: ClusterViewDeps): ClusterView {
+  const jobs = new Map<string, JobView & { notedAt: number }>();
+  const pods = new Map<string, PodView>();
+  const listeners = new Map<string, Set<() => void>>();
+  // Counts events, so that a list can be compared with what was created since it began.
+  let now = 0;
+  let users = 0;
+  let watching: AbortController | undefined;
+  const listed = new Set<'jobs' | 'pods'>();
+
+  const notify = (name: string) => {
+    for (const listener of listeners.get(name) ?? []) listener();
+  };
+  const notifyAll = () => {
+    for (const name of listeners.keys()) notify(name);
+  };
+
+  function begin(): void {
+    watching = new AbortController();
+    const { signal } = watching;
+    const common = { api, labelSelector, logger, signal };
+    const base = encodeURIComponent(api.namespace);
+    let startedAt = 0;
+    const ofJobs = follow<RawJob>({
+      ...common,
+      path: `/apis/batch/v1/namespaces/${base}/jobs`,
+      onListStart: () => {
+        startedAt = ++now;
+      },
+      onList: (objects) => {
+        const uids = new Set(objects.map(({ metadata }) => metadata.uid));
+        for (const [name, job] of jobs) if (job.notedAt < startedAt && !uids.has(job.uid)) jobs.delete(name);
+        for (const object of objects) setJob(object);
+        listed.add('jobs');
+        notifyAll();
+      },
+      onChange: (object) => {
+        setJob(object);
+        notify(object.metadata.name);
+      },
+      onDelete: ({ metadata }) => {
+        if (jobs.get(metadata.name)?.uid === metadata.uid) jobs.delete(metadata.name);
+        notify(metadata.name);
+      },
+    });
+    const ofPods = follow<RawPod>({
+      ...common,
+      path: `/api/v1/namespaces/${base}/pods`,
+      onListStart: () => {},
+      onList: (objects) => {
+        const uids = new Set(objects.map(({ metadata }) => metadata.uid));
+        for (const pod of pods.values()) if (!uids.has(pod.uid)) pods.set(pod.jobName, { ...pod, isGone: true });
+        for (const object of objects) setPod(viewPod(object));
+        listed.add('pods');
+        notifyAll();
+      },
+      onChange: (object) => setPod(viewPod(object)),
+      onDelete: (object) => setPod({ ...viewPod(object), isGone: true }),
+    });
+    for (const work of [ofJobs, ofPods]) {
+      work.catch((error: unknown) => {
+        if (!isAbort(error, signal)) logger.error('stopped watching cluster', { error });
+      });
+    }
+  }
+
+  function setJob(object: RawJob): void {
+    const job = viewJob(object);
+    jobs.set(job.name, { ...job, notedAt: now });
+  }
+
+  function setPod(pod: PodView): void {
+    const known = pods.get(pod.jobName);
+    // The first pod of a Job counts, unless it is gone without having run: there is never a second one at the same time.
+    if (known !== undefined && known.uid !== pod.uid && (pod.isGone || !known.isGone)) return;
+    pods.set(pod.jobName, pod);
+    notify(pod.jobName);
+  }
+
+  function end(): void {
+    watching?.abort(new Error('nothing waits for the cluster'));
+    watching = undefined;
+    listed.clear();
+    jobs.clear();
+    pods.clear();
+  }
+
+  function hold(): Disposable {
+    users += 1;
+    if (watching === undefined) begin();
+    const stack = new DisposableStack();
+    stack.defer(() => {
+      users -= 1;
+      if (users === 0) end();
+    });
+    return stack;
+  }
+
+  return {
+    hold,
+    async waitFor(name, find, signal) {
+      signal?.throwIfAborted();
+      using stack = new DisposableStack();
+      stack.use(hold());
+      const { promise, resolve, reject } = Promise.withResolvers<NonNullable<ReturnType<typeof find>>>();
+      const look = () => {
+        if (listed.size < 2) return;
+        try {
+          const found = find({ job: jobs.get(name), pod: pods.get(name) });
+          if (found !== undefined && found !== null) resolve(found);
+        } catch (error) {
+          reject(error);
+        }
+      };
+      const own = listeners.get(name) ?? new Set();
+      listeners.set(name, own.add(look));
+      stack.defer(() => {
+        own.delete(look);
+        if (own.size === 0 && listeners.get(name) === own) listeners.delete(name);
+      });
+      const abort = () => reject(signal?.reason as Error);
+      signal?.addEventListener('abort', abort, { once: true });
+      stack.defer(() => signal?.removeEventListener('abort', abort));
+      look();
+      return await promise;
+    },
+    note(object) {
+      if (watching !== undefined) setJob(object);
+    },
+    forget(name) {
+      jobs.delete(name);
+      pods.delete(name);
+    },
+  };
+}
