@@ -7,12 +7,14 @@ import { hostname } from 'node:os';
 import { join } from 'node:path';
 import { suite, type TestContext, test } from 'node:test';
 import { readJobUsage } from '../src/gateway/models/ledger.ts';
+import { gatewayFolder } from '../src/gateway/policy.ts';
 import { issueCertificates } from '../src/jobs/credentials/certificates.ts';
-import { readReached } from '../src/limits/files.ts';
+import { limitsFolder, readReached } from '../src/limits/files.ts';
 import { startSecureHost } from './support/broker.ts';
 import { startControlPlane } from './support/control-plane.ts';
 import { requires } from './support/engines-client.ts';
 import { eventually } from './support/eventually.ts';
+import { killCompanion } from './support/processes-of.ts';
 import { RunnerProcess } from './support/runner-process.ts';
 import { jobIdOf, untilOver } from './support/tasks.ts';
 import { makeTempDir } from './support/temp-dir.ts';
@@ -167,6 +169,36 @@ for (const name of ['podman', 'docker'] as const) {
       assert.match(log, /plan42: limits: 80 % used: its models used 800 tokens/);
       assert.match(log, /plan42: limits: limit reached: its models used 1,000 tokens/);
       assert.doesNotMatch(log, /prompt_tokens.*"stream"|"choices":\[\],"usage".*\n\ndata/);
+    });
+
+    test('the count outlives gateways and wardens that are killed, and the limit holds', async (t) => {
+      await using setting = await setUp(t, name);
+      if (!setting) return;
+      const { plane, options, calls, start, runnerGone, noticed } = setting;
+      await using first = await RunnerProcess.start(options);
+      await first.ready();
+      const taskId = await start('killed', 'PLAN42_LIMITS_MAX_TOKENS', '3_050');
+      const folder = join(first.folder, 'state/jobs/active', jobIdOf(taskId));
+      await eventually(async () => calls.has('job-killed'), slackMs);
+      assert.equal(await first.stop('SIGKILL'), 'SIGKILL');
+      runnerGone.resolve();
+      noticed.resolve();
+      const made = () => calls.get('job-killed')?.length ?? 0;
+      let kills = 0;
+      while (made() < 24) {
+        const before = made();
+        await eventually(async () => made() >= before + 4, slackMs);
+        if (await killCompanion(join(folder, gatewayFolder))) kills += 1;
+        await killCompanion(limitsFolder({ folder }));
+      }
+      assert.ok(kills >= 4, `${kills} gateways were killed`);
+      await eventually(async () => (await readReached({ folder })) !== undefined, slackMs);
+      const counted = (await readJobUsage(folder)).length;
+      // A call that is cut with its gateway may be counted or not; each other one is.
+      assert.ok(counted >= 31 && made() - counted <= kills, `${made()} calls, ${counted} counted, ${kills} kills`);
+      await using _second = await RunnerProcess.start({ ...options, folder: first.folder });
+      const { ErrorMessage } = (await untilOver(plane, taskId, slackMs)).turn;
+      assert.match(ErrorMessage, /its models used 3,[01]\d\d tokens, and limits\.max_tokens is 3,050 tokens\./);
     });
   });
 }

@@ -7,9 +7,9 @@ import { writeFile } from 'node:fs/promises';
 import { join } from 'node:path';
 import { suite, test } from 'node:test';
 import { setTimeout as delay } from 'node:timers/promises';
-import { commandLine, listProcesses } from '../src/lib/processes.ts';
 import { engines } from './support/engines-client.ts';
 import { eventually } from './support/eventually.ts';
+import { killCompanion, processesOf } from './support/processes-of.ts';
 import { seededRandom } from './support/random.ts';
 import { makeTempDir } from './support/temp-dir.ts';
 import { outside, startMachine } from './support/wall/machine.ts';
@@ -45,8 +45,6 @@ suite('kills', () => {
       await using engine = await prepareEngine(name, machine, { ...available, images }, ways);
       const job = await engine.makeJob(script);
       const random = seededRandom(seed);
-      const gateways = async () =>
-        (await processesOf(job.egressFolder)).filter(({ line }) => !line.includes('companion'));
       const online = async () => (await job.log()).split('online').length;
       const isOnlineAgain = async () => {
         const before = await online();
@@ -64,7 +62,7 @@ suite('kills', () => {
           await runner.end;
           runner = job.startRunner();
         } else {
-          for (const { pid } of await gateways()) process.kill(pid, 'SIGKILL');
+          await killCompanion(job.egressFolder);
         }
         await isOnlineAgain();
       }
@@ -80,8 +78,3 @@ suite('kills', () => {
     });
   }
 });
-
-async function processesOf(folder: string): Promise<{ pid: number; line: string }[]> {
-  const all = (await listProcesses()).map(async ({ pid }) => ({ pid, line: await commandLine(pid).catch(() => '') }));
-  return (await Promise.all(all)).filter(({ line }) => line.endsWith(` ${folder} `));
-}
