@@ -87,6 +87,7 @@ export const exemptions: Readonly<Record<string, string>> = {
   'lib/rotating-file.ts#rotatedNames': operator,
   'lib/rotating-file.ts#RotatingFile.write': 'appends what the logger has rendered',
   'plan42/hosted-repositories.ts#conflictBranch': 'only adds to the name of a branch',
+  'plan42/admin-client.ts#AdminClient.turnEvents': 'reads by parseEventStream and parseTurnEvent',
   'plan42/admin-client.ts#AdminClient.turnLogs': 'reads by parseEventStream',
   'plan42/client.ts': operator,
   'plan42/features.ts#noteFeatures': 'compares with constants only',

@@ -24,6 +24,14 @@ import { pathSegment } from './path-segment.ts';
 import { UsageSummary } from './provider-usage.ts';
 import { TenantCalls } from './tenant-calls.ts';
 import { streamTurnLogs, type TurnLogEntry } from './turn-logs.ts';
+import {
+  ListedSubAgent,
+  ListedTurnEvent,
+  SentMessage,
+  streamTurnEvents,
+  type TurnEvent,
+  type TurnMessage,
+} from './turn-messages.ts';
 import { TurnNetwork } from './turn-network.ts';
 
 /** The fields of an environment that a client sets. A secret without a value keeps the one that the server has. */
@@ -220,6 +228,29 @@ export class AdminClient {
   /** Returns what the models of a turn used; undefined if that was not counted. Other servers have no such call. */
   async getUsage(taskId: string, index: number): Promise<UsageSummary | undefined> {
     return await orNothing(this.#calls.call('GET', `${taskPath(taskId)}/turns/${index}/provider-usage`, UsageSummary));
+  }
+
+  /** Sends a message to the agent of a turn. It may be sent again with the same ID. */
+  sendMessage({ TaskId, TurnIndex }: AdminTurn, id: string, text: string): Promise<TurnMessage> {
+    const path = `${taskPath(TaskId)}/turns/${TurnIndex}/messages/${pathSegment(id)}`;
+    return this.#calls.call('PUT', path, SentMessage, { body: { FromType: 'Tenant', Message: text } });
+  }
+
+  /** Returns the messages of a turn until now. Other servers have no such call. */
+  async listTurnEvents(taskId: string, index: number): Promise<ListedTurnEvent[]> {
+    const path = `${taskPath(taskId)}/turns/${index}/events`;
+    return (await orNothing(this.#calls.list(path, {}, ListedTurnEvent))) ?? [];
+  }
+
+  async listSubAgents(taskId: string, index: number): Promise<ListedSubAgent[]> {
+    const path = `${taskPath(taskId)}/turns/${index}/subagents`;
+    return (await orNothing(this.#calls.list(path, {}, ListedSubAgent))) ?? [];
+  }
+
+  /** Yields the messages of a turn until it is finished: see {@link streamTurnEvents}. */
+  turnEvents(taskId: string, index: number, options: FollowOptions = {}): AsyncGenerator<TurnEvent, void> {
+    const { endpoint, path, signal } = this.#calls;
+    return streamTurnEvents(endpoint, `${path}${taskPath(taskId)}/turns/${index}/messages`, { signal, ...options });
   }
 
   /** Returns the index of the newest log entry, or undefined without entries. */

@@ -2,7 +2,7 @@
 import * as v from 'valibot';
 import { tryParseJson } from '../lib/json.ts';
 import type { ServerSentEvent } from './event-stream.ts';
-import { integer, knownFields, type ObjectOf } from './fields.ts';
+import { integer, knownFields, type ObjectOf, view } from './fields.ts';
 import { type FollowOptions, followEvents } from './follow-events.ts';
 import type { ApiEndpoint } from './http.ts';
 import { versionFields } from './objects.ts';
@@ -70,6 +70,22 @@ export function streamTurnEvents(
 ): AsyncGenerator<TurnEvent, void> {
   return followEvents(endpoint, path, parseTurnEvent, options);
 }
+
+/** One event in the list of a turn's events. Other servers have no such list. */
+export type ListedTurnEvent =
+  | { Event: 'UserMessage' | 'AgentMessage'; Data: TurnMessage }
+  | { Event: 'SubAgentCompletion'; Data: SubAgentCompletion };
+export const ListedTurnEvent: v.GenericSchema<unknown, ListedTurnEvent> = v.variant('Event', [
+  v.looseObject({ Event: v.picklist(['UserMessage', 'AgentMessage']), Data: Message }),
+  v.looseObject({ Event: v.literal('SubAgentCompletion'), Data: Completion }),
+]);
+
+/** A message as the server returns it. */
+export const SentMessage = Message;
+
+/** A sub-agent as commands read it. */
+export const ListedSubAgent = knownFields(view(subAgentFields, ['AgentID', 'Name', 'AgentType', 'Status'], ['Model']));
+export type ListedSubAgent = v.InferOutput<typeof ListedSubAgent>;
 
 /** Returns undefined for other events, which a newer server may send. */
 export function parseTurnEvent({ type, data }: Pick<ServerSentEvent, 'type' | 'data'>): TurnEvent | undefined {

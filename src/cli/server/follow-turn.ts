@@ -4,7 +4,7 @@ import { printableLine, printableOutput } from '../../lib/printable.ts';
 import { sleep } from '../../lib/sleep.ts';
 import type { AdminClient } from '../../plan42/admin-client.ts';
 import type { AdminTurn } from '../../plan42/admin-objects.ts';
-import { isTransient } from '../../plan42/errors.ts';
+import { ApiError, isTransient } from '../../plan42/errors.ts';
 import { isTerminalStatus, isUnsent } from '../../plan42/turn-status.ts';
 import type { CliContext } from '../context.ts';
 import { print } from '../output.ts';
@@ -33,6 +33,7 @@ export async function followTurn(
   };
   const onStatus = ({ Status }: AdminTurn) => note(Status);
   return watchTurn({
+    onMessage: (text) => note(text),
     client,
     turn,
     lines,
@@ -47,6 +48,8 @@ interface WatchOptions {
   turn: AdminTurn;
   /** Gets the log, and then the agent's final message. */
   lines: Writable;
+  /** Gets each message of an agent. */
+  onMessage?: (text: string) => void;
   /** Gets the turn whenever its status has changed. */
   onStatus: (turn: AdminTurn) => void;
   /** Finds out why a turn has not started, and gets each new reason. */
@@ -68,6 +71,7 @@ export async function watchTurn({ client, turn, lines, onStatus, ...options }: W
     const [finished, last] = await Promise.all([
       watchStatus(client, turn, { onStatus, onTurn }, signal),
       printTurnLog(client, turn, lines, signal),
+      options.onMessage && watchMessages(client, turn, options.onMessage, signal),
       waiting && explainWait(waiting, AbortSignal.any([signal, started.signal])),
     ]);
     onStatus(finished);
@@ -77,6 +81,22 @@ export async function watchTurn({ client, turn, lines, onStatus, ...options }: W
     return finished;
   } finally {
     stop.abort();
+  }
+}
+
+/** Passes on what agents write to people until the turn is finished. Servers without messages have none. */
+async function watchMessages(
+  client: AdminClient,
+  { TaskId, TurnIndex }: AdminTurn,
+  onMessage: (text: string) => void,
+  signal: AbortSignal,
+): Promise<void> {
+  try {
+    for await (const { event, data } of client.turnEvents(TaskId, TurnIndex, { signal })) {
+      if (event === 'AgentMessage') onMessage(`message from the agent: ${data.Message}`);
+    }
+  } catch (error) {
+    if (!(error instanceof ApiError)) throw error;
   }
 }
 

@@ -34,3 +34,24 @@ export async function readPrompt(
   const mistake = content === undefined ? 'there is no prompt' : 'the prompt is empty';
   throw new UserError(mistake, { remedy, exitCode: ExitCode.usage });
 }
+
+/**
+ * Returns the text of the arguments, of a file, or of standard input if it is not a terminal.
+ * @throws UserError unless there is exactly one of them, and it is not empty
+ */
+export async function readText(
+  context: CliContext,
+  parts: readonly string[],
+  file: string | undefined,
+  what: string,
+): Promise<string> {
+  const remedy = `Give the ${what} as an argument, or with --file FILE.`;
+  const usage = (mistake: string) => new UserError(mistake, { remedy, exitCode: ExitCode.usage });
+  if (parts.length > 0 && file !== undefined) throw usage(`a ${what} and --file cannot be used together`);
+  const piped = parts.length === 0 && context.stdin.isTTY !== true ? '-' : undefined;
+  const path = file ?? piped;
+  if (path === undefined && parts.length === 0) throw usage(`there is no ${what}`);
+  const text = path === undefined ? parts.join(' ') : await readInput(context, path, `the ${what}`, remedy);
+  if (text.trim() === '') throw usage(`the ${what} is empty`);
+  return text;
+}

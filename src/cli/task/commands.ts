@@ -6,6 +6,7 @@ import { type LocationOptions, withLocationOptions } from '../server/location.ts
 import type { CancelTasksOptions } from '../server/task/cancel-many.ts';
 import { withTaskFilter } from '../server/task/filter.ts';
 import type { ListTasksOptions } from '../server/task/list.ts';
+import type { MessageOptions } from '../server/task/message.ts';
 import type { TaskOptions } from './changes.ts';
 
 interface JsonOptions extends LocationOptions {
@@ -37,6 +38,15 @@ export function addPersonalTaskCommands(program: Command, context: CliContext): 
     .addHelpText('after', examples('plan42 task follow 8f46cade'))
     .action(async (task: string, options: LocationOptions) =>
       (await import('../server/task/follow.ts')).followTask(context, task, { ...options, personal }),
+    );
+  add('message', "send a message to the agent of a task's latest turn")
+    .argument(...id)
+    .argument('[text...]', 'the message; default: standard input, if it is not a terminal')
+    .option('--file <file>', 'read the message from a file; - is standard input', inputPath)
+    .option('--json', 'print the message as JSON')
+    .addHelpText('after', examples('plan42 task message 8f46cade "Use the new API instead."'))
+    .action(async (task: string, text: string[], options: MessageOptions) =>
+      (await import('../server/task/message.ts')).sendMessage(context, task, text, { ...options, personal }),
     );
   add('diff', 'print what a task has changed in this repository')
     .argument(...id)

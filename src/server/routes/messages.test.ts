@@ -135,6 +135,16 @@ test('a stream resumes without gap or repetition, and is 204 after the end', asy
     ['121'],
   );
   assert.equal((await turn.stream('x')).status, 400);
+  const listed: string[] = [];
+  for (let token = ''; ; ) {
+    const { body } = await call('GET', `${turn.path}/events?maxResults=500&token=${token}`);
+    listed.push(...body.Items.map(({ Data }: Json) => Data.Message));
+    if (body.NextToken === undefined) break;
+    token = body.NextToken;
+  }
+  assert.deepEqual(listed, [...texts, 'the last']);
+  const newest = (await call('GET', `${turn.path}/events?maxResults=1`)).body.Items;
+  assert.deepEqual([newest.length, newest[0].Event], [1, 'UserMessage']);
   assert.equal((await call('HEAD', `${turn.path}/messages`)).status, 200);
 });
 

@@ -11,7 +11,7 @@ import { addTurnEvent, findSent, isAgentOf } from '../core/turn-messages.ts';
 import type { TurnDeps } from '../core/turns.ts';
 import { parseBody, shortText } from '../http/body.ts';
 import { badRequest, forbidden } from '../http/errors.ts';
-import { requireUuid } from '../http/query.ts';
+import { pageBody, pageRequest, requireUuid } from '../http/query.ts';
 import { type ApiRequest, ok, type Principal, type Route, route, tenantAndAgent } from '../http/route.ts';
 import type { Store } from '../store/store.ts';
 import { streamTurn } from './turn-streams.ts';
@@ -78,7 +78,23 @@ export function messageRoutes(deps: MessageDeps): Route[] {
         eventOf: ({ Position, event, data }) => ({ event, data, id: Position }),
       });
     }),
+
+    eventListRoute(deps),
   ];
+}
+
+/** The events of a turn until now, for clients that do not follow them. Other servers have no such call. */
+function eventListRoute(deps: MessageDeps): Route {
+  return route('GET', `${turnPath}/events`, { access: tenantAndAgent, afterTurn: true }, (request) => {
+    const turn = readTurn(deps, request.params, withDeleted(request));
+    const { maxResults, after } = pageRequest(request.query, ['Position']);
+    // One more, to know whether there is another page.
+    const limit = Math.min(maxResults, streamBatch);
+    const found = deps.store.turnEvents.after(turn, Number(after?.[0] ?? 0), limit + 1);
+    const items = found.slice(0, limit).map(({ event, data }) => ({ Event: event, Data: data }));
+    const last = found[limit - 1];
+    return ok(pageBody({ items, next: found.length > limit && last ? [last.Position] : undefined }));
+  });
 }
 
 /** The agent of a deleted task may still be running. */

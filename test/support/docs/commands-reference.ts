@@ -32,6 +32,7 @@ if [[ ! -e a ]]; then${makeRepository}
 fi
 task=$personal`,
   'plan42 task cancel': 'task=$(plan42 run --detach "Wait")',
+  'plan42 task message': 'task=$(plan42 run --detach "Wait")',
 };
 
 /** Most others need a server with a finished task, and a running runner. */
@@ -62,6 +63,7 @@ task=$(plan42 server task create --image me/agent:1 --prompt '[sleep 60]')
 until plan42 runner job list | grep -q "$task"; do :; done`,
   'plan42 runner config unset': 'plan42 runner config set jobs.max_jobs=3 github.work.name=work',
   'plan42 server task cancel': `task=$(plan42 server task create --image me/agent:1 --prompt '[sleep 60]')`,
+  'plan42 server task message': `task=$(plan42 server task create --image me/agent:1 --prompt '[sleep 60]')`,
   'plan42 server task create': 'plan42 server environment create website --image me/agent:9 >/dev/null 2>&1 || true',
   'plan42 server environment create': 'plan42 server environment delete website --force 2>/dev/null || true',
   'plan42 server connection delete': 'plan42 server connection create customer 2>/dev/null || true',

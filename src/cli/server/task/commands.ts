@@ -1,6 +1,6 @@
 import type { Command } from 'commander';
 import type { CliContext } from '../../context.ts';
-import { collect, examples } from '../../options.ts';
+import { collect, examples, inputPath } from '../../options.ts';
 import { type LocationOptions, withLocationOptions } from '../location.ts';
 import { withPromptOptions } from '../prompt.ts';
 import type { CancelTasksOptions } from './cancel-many.ts';
@@ -8,6 +8,7 @@ import type { CreateTaskOptions } from './create.ts';
 import type { DeleteTaskOptions } from './delete.ts';
 import { withTaskFilter } from './filter.ts';
 import type { ListTasksOptions } from './list.ts';
+import type { MessageOptions } from './message.ts';
 
 const createExamples = `
 Examples:
@@ -52,7 +53,9 @@ interface JsonOptions extends LocationOptions {
 
 /** `plan42 server task …` */
 export function addTaskCommands(server: Command, context: CliContext): void {
-  const task = server.command('task').description('create, list, follow, cancel and delete tasks for agents');
+  const task = server
+    .command('task')
+    .description('create, list, follow, cancel and delete tasks, and write to their agents');
   addCreate(task, context);
   withLocationOptions(withTaskFilter(task.command('list').description('list tasks, newest first')))
     .option('--json', 'print JSON')
@@ -68,6 +71,15 @@ export function addTaskCommands(server: Command, context: CliContext): void {
     .addHelpText('after', examples('plan42 server task follow 8f46cade'))
     .action(async (id: string, options: LocationOptions) =>
       (await import('./follow.ts')).followTask(context, id, options),
+    );
+  withLocationOptions(task.command('message').description("send a message to the agent of a task's latest turn"))
+    .argument('<id>', 'the task ID or its first characters')
+    .argument('[text...]', 'the message; default: standard input, if it is not a terminal')
+    .option('--file <file>', 'read the message from a file; - is standard input', inputPath)
+    .option('--json', 'print the message as JSON')
+    .addHelpText('after', examples('plan42 server task message 8f46cade "Use the new API instead."'))
+    .action(async (id: string, text: string[], options: MessageOptions) =>
+      (await import('./message.ts')).sendMessage(context, id, text, options),
     );
   withLocationOptions(withTaskFilter(task.command('cancel').description('cancel the latest turns of tasks')))
     .argument('[id...]', 'task IDs or their first characters')

@@ -11,6 +11,7 @@ import { waitingReason } from '../../run/service/waiting-reason.ts';
 import { createStyle, type Style, statusStyle, wantsColor } from '../../style.ts';
 import type { LocationOptions } from '../location.ts';
 import { wordsOf } from '../task-words.ts';
+import { describeEvents, describeSubAgents } from '../turn/messages.ts';
 import { describeNetwork, type ReportedTurn, withReports } from '../turn/network.ts';
 import { callServer } from '../with-server.ts';
 import { findTask } from './find.ts';
@@ -90,6 +91,8 @@ function renderTurn(turn: ReportedTurn, style: Style, environment: string | unde
   return (
     heading +
     sections.join('') +
+    section('Messages', turn.Events && describeEvents(turn.Events, turn.SubAgents ?? [])) +
+    section('Sub-agents', turn.SubAgents && describeSubAgents(turn.SubAgents)) +
     section('Limits', turn.Network?.Limits?.map(describeTurnLimit).join('\n')) +
     section('Models', turn.Usage && describeUsage(turn.Usage)) +
     section('Network', network)

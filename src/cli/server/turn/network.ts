@@ -6,6 +6,7 @@ import { printableLine } from '../../../lib/printable.ts';
 import type { AdminClient } from '../../../plan42/admin-client.ts';
 import type { AdminTurn } from '../../../plan42/admin-objects.ts';
 import type { UsageSummary } from '../../../plan42/provider-usage.ts';
+import type { ListedSubAgent, ListedTurnEvent } from '../../../plan42/turn-messages.ts';
 import {
   hostsInOrder,
   isExcluded,
@@ -17,9 +18,14 @@ import {
 // Another server has none, and each is a call.
 const maxTurns = 20;
 
-export type ReportedTurn = AdminTurn & { Network?: TurnNetwork; Usage?: UsageSummary };
+export type ReportedTurn = AdminTurn & {
+  Network?: TurnNetwork;
+  Usage?: UsageSummary;
+  Events?: ListedTurnEvent[];
+  SubAgents?: ListedSubAgent[];
+};
 
-/** Adds what the runners reported on the newest turns. */
+/** Adds what the runners and agents reported on the newest turns. */
 export async function withReports(
   client: AdminClient,
   turns: readonly AdminTurn[],
@@ -29,11 +35,19 @@ export async function withReports(
     bounded.throwIfAborted();
     if (turns.indexOf(turn) < turns.length - maxTurns) return turn;
     const { TaskId, TurnIndex } = turn;
-    const [Network, Usage] = await Promise.all([
+    const [Network, Usage, Events, SubAgents] = await Promise.all([
       client.getNetwork(TaskId, TurnIndex),
       client.getUsage(TaskId, TurnIndex),
+      client.listTurnEvents(TaskId, TurnIndex),
+      client.listSubAgents(TaskId, TurnIndex),
     ]);
-    return { ...turn, ...(Network && { Network }), ...(Usage && { Usage }) };
+    return {
+      ...turn,
+      ...(Network && { Network }),
+      ...(Usage && { Usage }),
+      ...(Events.length > 0 && { Events }),
+      ...(SubAgents.length > 0 && { SubAgents }),
+    };
   });
 }
 
