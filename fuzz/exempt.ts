@@ -118,7 +118,7 @@ export const exemptions: Readonly<Record<string, string>> = {
   'runtimes/kubernetes/manifest/secrets.ts': 'its texts are values that are encoded in base64',
   'runtimes/kubernetes/paths.ts#pathOf': 'encodes its text',
   'runtimes/kubernetes/start-job.ts#isTransient': 'looks at the status only',
-  'runtimes/kubernetes/watch/read-lines.ts#readLines': 'splits responses of the API server at line feeds',
+  'runtimes/kubernetes/watch/watch-events.ts#readEvents': 'splits responses of the API server at line feeds',
   'runtimes/kubernetes/api/': 'its texts are paths that we make and the kubeconfig of the operator; responses are JSON',
   'runtimes/engine/run-arguments.ts': 'passes on options, and an image that parseImageReference has accepted',
   'server/http/body.ts#clearedLevel': 'compares with the empty text',

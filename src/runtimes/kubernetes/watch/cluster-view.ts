@@ -2,7 +2,7 @@
 import { isAbort } from '../../../lib/errors.ts';
 import type { Logger } from '../../../lib/logger.ts';
 import type { KubeApi } from '../api/kube-api.ts';
-import { follow } from './follow.ts';
+import { listThenWatch } from './list-then-watch.ts';
 import { type JobView, type PodView, type RawJob, type RawPod, viewJob, viewPod } from './objects.ts';
 
 export interface JobInCluster {
@@ -54,41 +54,42 @@ export function createClusterView({ api, labelSelector, logger }: ClusterViewDep
     const common = { api, labelSelector, logger, signal };
     const base = encodeURIComponent(api.namespace);
     let startedAt = 0;
-    const ofJobs = follow<RawJob>({
+    const ofJobs = listThenWatch<RawJob, JobView>({
       ...common,
       path: `/apis/batch/v1/namespaces/${base}/jobs`,
+      keep: viewJob,
       onListStart: () => {
         startedAt = ++now;
       },
-      onList: (objects) => {
-        const uids = new Set(objects.map(({ metadata }) => metadata.uid));
+      onList: (views) => {
+        const uids = new Set(views.map(({ uid }) => uid));
         for (const [name, job] of jobs) if (job.notedAt < startedAt && !uids.has(job.uid)) jobs.delete(name);
-        for (const object of objects) setJob(object);
+        for (const view of views) setJob(view);
         listed.add('jobs');
         notifyAll();
       },
-      onChange: (object) => {
-        setJob(object);
-        notify(object.metadata.name);
+      onChange: (view) => {
+        setJob(view);
+        notify(view.name);
       },
-      onDelete: ({ metadata }) => {
-        if (jobs.get(metadata.name)?.uid === metadata.uid) jobs.delete(metadata.name);
-        notify(metadata.name);
+      onDelete: ({ name, uid }) => {
+        if (jobs.get(name)?.uid === uid) jobs.delete(name);
+        notify(name);
       },
     });
-    const ofPods = follow<RawPod>({
+    const ofPods = listThenWatch<RawPod, PodView>({
       ...common,
       path: `/api/v1/namespaces/${base}/pods`,
-      onListStart: () => {},
-      onList: (objects) => {
-        const uids = new Set(objects.map(({ metadata }) => metadata.uid));
+      keep: viewPod,
+      onList: (views) => {
+        const uids = new Set(views.map(({ uid }) => uid));
         for (const pod of pods.values()) if (!uids.has(pod.uid)) pods.set(pod.jobName, { ...pod, isGone: true });
-        for (const object of objects) setPod(viewPod(object));
+        for (const view of views) setPod(view);
         listed.add('pods');
         notifyAll();
       },
-      onChange: (object) => setPod(viewPod(object)),
-      onDelete: (object) => setPod({ ...viewPod(object), isGone: true }),
+      onChange: setPod,
+      onDelete: (view) => setPod({ ...view, isGone: true }),
     });
     for (const work of [ofJobs, ofPods]) {
       work.catch((error: unknown) => {
@@ -97,8 +98,7 @@ export function createClusterView({ api, labelSelector, logger }: ClusterViewDep
     }
   }
 
-  function setJob(object: RawJob): void {
-    const job = viewJob(object);
+  function setJob(job: JobView): void {
     jobs.set(job.name, { ...job, notedAt: now });
   }
 
@@ -158,7 +158,7 @@ export function createClusterView({ api, labelSelector, logger }: ClusterViewDep
       return await promise;
     },
     note(object) {
-      if (watching !== undefined) setJob(object);
+      if (watching !== undefined) setJob(viewJob(object));
     },
     forget(name) {
       jobs.delete(name);
