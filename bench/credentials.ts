@@ -1,6 +1,7 @@
 /**
  * Measures the time that the credential broker adds to a request over TLS: beside a tunnel through the same gateway whose TLS
- * is not ended, and from the first byte of a stream at the gateway to the first byte at the client.
+ * is not ended, and from the first byte of a stream at the gateway to the first byte at the client. Then what the limits of a
+ * GitHub add to that.
  */
 import { type ChildProcess, spawn } from 'node:child_process';
 import { once } from 'node:events';
@@ -37,15 +38,23 @@ const listener: RequestListener = (incoming, response) => {
     setTimeout(() => response.end('second'), 5);
   }, 5);
 };
-// The same host on two ports, one of which is intercepted.
-const ports = await Promise.all([0, 1].map(() => listen()));
-const [passedPort = 0, interceptedPort = 0] = ports.map(({ port }) => port);
+// The same host on three ports: one is intercepted, and one is intercepted and a GitHub.
+const ports = await Promise.all([0, 1, 2].map(() => listen()));
+const [passedPort = 0, interceptedPort = 0, githubPort = 0] = ports.map(({ port }) => port);
+const githubCalls: readonly { name: string; path: string; body?: string }[] = [
+  { name: 'read', path: '/api/v3/repos/acme/app/pulls/1' },
+  {
+    name: 'comment',
+    path: '/api/v3/repos/acme/app/issues/1/comments',
+    body: JSON.stringify({ body: 'Done. '.repeat(100) }),
+  },
+];
 
 const folder = await mkdtemp(join(tmpdir(), 'plan42-bench-'));
 let gateway: ChildProcess | undefined;
 try {
   const path = await startGateway();
-  const agents = { passed: agentFor(path, passedPort), intercepted: agentFor(path, interceptedPort) };
+  const agents = { passed: wayTo(path, passedPort), intercepted: wayTo(path, interceptedPort) };
   const times = { passed: [] as number[], intercepted: [] as number[] };
   const firstBytes = { passed: [] as number[], intercepted: [] as number[] };
   for (let round = 0; round < rounds + warmUp; round += 1) {
@@ -58,7 +67,28 @@ try {
       firstBytes[way].push(firstAt - sentAt);
     }
   }
-  for (const agent of Object.values(agents)) agent.destroy();
+  const github = { intercepted: agents.intercepted, github: wayTo(path, githubPort) };
+  const isRefused = await call(github.github, '/api/v3/repos/acme/other').then(
+    () => false,
+    () => true,
+  );
+  if (!isRefused) throw new Error('nothing is limited, so there is nothing to measure');
+  for (const { name, path: url, body } of githubCalls) {
+    const calls = { intercepted: [] as number[], github: [] as number[] };
+    for (let round = 0; round < rounds + warmUp; round += 1) {
+      for (const way of ['intercepted', 'github'] as const) {
+        const start = performance.now();
+        await call(github[way], url, body);
+        if (round >= warmUp) calls[way].push(performance.now() - start);
+      }
+    }
+    const [before, limited] = [median(calls.intercepted), median(calls.github)];
+    console.log(
+      `${name} at GitHub: intercepted ${before.toFixed(2)} ms, limited to the task ${limited.toFixed(2)} ms; added ${(limited - before).toFixed(2)} ms (medians of ${rounds}; goal 3 ms)`,
+    );
+  }
+  github.github.agent.destroy();
+  for (const { agent } of Object.values(agents)) agent.destroy();
   const added = median(times.intercepted) - median(times.passed);
   console.log(
     `latency: passed ${median(times.passed).toFixed(2)} ms, intercepted ${median(times.intercepted).toFixed(2)} ms; added ${added.toFixed(2)} ms (medians of ${rounds}; goal 3 ms)`,
@@ -83,19 +113,32 @@ async function listen(): Promise<{ port: number; close: () => void }> {
 
 async function startGateway(): Promise<string> {
   await mkdir(join(folder, socketFolder), { recursive: true });
-  const both = [passedPort, interceptedPort];
-  const target = { host: 'localhost', port: interceptedPort };
+  const all = [passedPort, interceptedPort, githubPort];
+  const targets = [interceptedPort, githubPort].map((port) => ({ host: 'localhost', port }));
   await writePolicy(folder, {
     version: 1,
     jobId: 'bench',
     mode: 'enforce',
-    rules: [{ host: 'localhost', ports: both, source: 'bench', mayBePrivate: false }],
-    addresses: ['127.0.0.1/32', '::1/128'].map((cidr) => ({ cidr, ports: both, source: 'bench' })),
+    rules: [{ host: 'localhost', ports: all, source: 'bench', mayBePrivate: false }],
+    addresses: ['127.0.0.1/32', '::1/128'].map((cidr) => ({ cidr, ports: all, source: 'bench' })),
     broker: {
       ...issueCertificates(names, new Date()),
       trusted: certificates.authority,
-      hosts: [target],
-      credentials: [{ name: 'bench', placeholder, targets: [{ ...target, isPlain: false }] }],
+      hosts: targets,
+      credentials: [
+        { name: 'bench', placeholder, targets: targets.map(({ host, port }) => ({ host, port, isPlain: false })) },
+      ],
+    },
+    github: {
+      ...{
+        host: 'localhost',
+        port: githubPort,
+        setting: '[github.bench]',
+        push: 'task-branch',
+        api: 'task',
+        alsoRead: [],
+      },
+      repositories: [{ name: 'acme/app', branches: ['fix'] }],
     },
     remedy: 'Add HOST.',
   });
@@ -106,8 +149,13 @@ async function startGateway(): Promise<string> {
   return path;
 }
 
+interface Way {
+  agent: Agent;
+  port: number;
+}
+
 /** Keeps one connection through the gateway. */
-function agentFor(path: string, port: number): Agent {
+function wayTo(path: string, port: number): Way {
   class TunnelAgent extends Agent {
     override createConnection(_options: object, done?: (error: Error | null, stream: Socket) => void): undefined {
       void this.#open(done);
@@ -121,7 +169,7 @@ function agentFor(path: string, port: number): Agent {
       done?.(null, secure);
     }
   }
-  return new TunnelAgent({ keepAlive: true, maxSockets: 1 });
+  return { agent: new TunnelAgent({ keepAlive: true, maxSockets: 1 }), port };
 }
 
 async function openTunnel(path: string, port: number): Promise<Socket> {
@@ -133,12 +181,17 @@ async function openTunnel(path: string, port: number): Promise<Socket> {
 }
 
 /** Resolves with the time of the first byte of the body. */
-async function call(agent: Agent, path: string): Promise<number> {
+async function call({ agent, port }: Way, path: string, body?: string): Promise<number> {
   const { promise, resolve, reject } = Promise.withResolvers<number>();
   const sent = request({
     agent,
     path,
-    headers: { Host: `localhost:${interceptedPort}`, Authorization: `token ${placeholder}` },
+    method: body === undefined ? 'GET' : 'POST',
+    headers: {
+      Host: `localhost:${port}`,
+      Authorization: `token ${placeholder}`,
+      ...(body !== undefined && { 'Content-Type': 'application/json', 'Content-Length': Buffer.byteLength(body) }),
+    },
   });
   sent.on('error', reject).once('response', (response) => {
     if (response.statusCode !== 200) reject(new Error(`status ${response.statusCode}`));
@@ -148,6 +201,6 @@ async function call(agent: Agent, path: string): Promise<number> {
     });
     response.once('end', () => resolve(firstAt));
   });
-  sent.end();
+  sent.end(body);
   return await promise;
 }
