@@ -1,14 +1,17 @@
 /** This runner in the place of the Go runner: with its configuration, options and log folder. */
 import assert from 'node:assert/strict';
 import { spawn } from 'node:child_process';
+import { randomUUID } from 'node:crypto';
 import { once } from 'node:events';
 import { chmod, mkdir, readdir, readFile, writeFile } from 'node:fs/promises';
 import { join } from 'node:path';
 import { test } from 'node:test';
 import { parseToml } from '../src/config/toml/parse.ts';
 import { startControlPlane } from './support/control-plane.ts';
+import { run } from './support/engines/processes.ts';
 import { requires } from './support/engines-client.ts';
 import { eventually } from './support/eventually.ts';
+import { parseAs } from './support/json-schemas.ts';
 import { runCli } from './support/run-cli.ts';
 import { jobIdOf, startTask, untilOver } from './support/tasks.ts';
 import { makeTempDir } from './support/temp-dir.ts';
@@ -88,3 +91,38 @@ token = "ghp_0123456789"
   assert.deepEqual(after['runner'], { ...before['runner'], no_websearch: true });
   assert.deepEqual(after['github'], before['github']);
 });
+
+for (const name of ['docker', 'podman'] as const) {
+  test(`doctor and validate name containers of the Go runner that still run in ${name}`, async (t) => {
+    const engines = await requires(t, name, 'registry');
+    if (!engines) return;
+    await using dir = await makeTempDir();
+    const { env } = engines[name];
+    const engine = (...args: string[]) => run(name, args, { env });
+    const jobId = `plan42-${randomUUID()}-1`;
+    const config = join(dir.path, 'runner.toml');
+    await writeFile(config, `[runner]\nurl = "http://127.0.0.1:1"\nruntime = "${name}"\n`, { mode: 0o600 });
+    // The same check as in doctor, which takes longer.
+    const warnings = async () => {
+      const argv = ['runner', 'config', 'validate', '--json', '-c', config];
+      const { stdout } = await runCli(argv, { env: { PATH: process.env['PATH'], HOME: dir.path, ...env } });
+      const { findings } = parseAs('runner-config-validate.json', stdout);
+      return (findings as { message: string; remedy: string | null }[])
+        .filter(({ message }) => message.includes('of another runner'))
+        .map(({ message, remedy }) => `${message}. ${remedy}`);
+    };
+    const command = ['--entrypoint', '/bin/sh', engines.images.agent, '-c', 'sleep 600'];
+    await engine('run', '--detach', '--name', jobId, ...command);
+    const owned = `plan42-${randomUUID()}-1`;
+    await engine('run', '--detach', '--name', owned, '--label', 'ai.plan42.instance=other', ...command);
+    try {
+      const [text = '', ...others] = await warnings();
+      assert.ok(text.includes(jobId) && text.includes(`${name} stop `), text);
+      assert.ok(!text.includes(owned), 'it has a runner like this one');
+      assert.deepEqual(others, []);
+    } finally {
+      await engine('rm', '--force', '--time', '0', jobId, owned).catch(() => engine('rm', '--force', jobId, owned));
+    }
+    assert.ok(!(await warnings()).join().includes(jobId));
+  });
+}

@@ -1,4 +1,5 @@
 import { type Config, localRuntimeNames, type RuntimeName, runtimeNames } from '../config/schema.ts';
+import { isJobId } from '../jobs/job-id.ts';
 import { ExitCode } from '../lib/errors.ts';
 import { checkInstanceId } from '../runtimes/check/names.ts';
 import type { Runtime } from '../runtimes/runtime.ts';
@@ -20,8 +21,31 @@ export function checkRuntime(context: CheckContext): Promise<readonly Finding[]>
     if (chosen === undefined) return [noneReady(all)];
     if (!chosen.readiness.ready) return [notReady(chosen, others)];
     const alternatives = others.length > 0 ? ` (also ready: ${others.join(', ')})` : '';
-    return [passed(subject, chosen.readiness.detail + alternatives), ...cautions(chosen, config)];
+    const runtime = create(chosen.name, config, context);
+    return [
+      passed(subject, chosen.readiness.detail + alternatives),
+      ...cautions(chosen, config),
+      ...(await foreignJobs(runtime, context)),
+    ];
   });
+}
+
+/** Jobs that the Go runner has started, which this one neither adopts nor stops. */
+async function foreignJobs(runtime: Runtime, { signal }: CheckContext): Promise<Finding[]> {
+  const names = ((await runtime.listForeign?.(signal).catch(() => [])) ?? []).filter(isJobId);
+  if (names.length === 0) return [];
+  const many = names.length > 1;
+  const command = runtime.name === 'apple' ? 'container' : runtime.name;
+  return [
+    warning(
+      subject,
+      `${many ? 'containers' : 'a container'} of another runner, such as the Go runner, still ${many ? 'run' : 'runs'}: ${names.join(', ')}`,
+      {
+        text: 'This runner does not manage them. Wait until they exit, or stop them.',
+        command: `${command} stop ${names.join(' ')}`,
+      },
+    ),
+  ];
 }
 
 /** The runtime that the runner would use; undefined if it is not ready. */

@@ -182,6 +182,11 @@ export interface Runtime {
   kill(job: JobPaths, graceMs: number): Promise<void>;
   /** The job IDs of this runner instance that are running now. */
   listRunning(signal?: AbortSignal): Promise<string[]>;
+  /**
+   * The names of running containers that begin with `plan42-`, without the label of a runner like this one, such as those of
+   * the Go runner. @throws RuntimeError
+   */
+  listForeign?(signal?: AbortSignal): Promise<string[]>;
   /** Removes everything of a job that has exited. @throws RuntimeError */
   remove(job: JobPaths): Promise<void>;
   /**

@@ -163,6 +163,13 @@ export function createAppleRuntime({
       .map(({ id }) => id);
   }
 
+  async function listForeign(signal?: AbortSignal): Promise<string[]> {
+    const containers = await listContainers(run, signal);
+    return containers
+      .filter(({ id, running, labels }) => running && id.startsWith('plan42-') && labels[instanceLabel] === undefined)
+      .map(({ id }) => id);
+  }
+
   async function remove(job: JobPaths): Promise<void> {
     await run(['delete', '--force', job.jobId], { timeoutMs: queryTimeoutMs });
     await shim.forget(job.folder);
@@ -206,6 +213,7 @@ export function createAppleRuntime({
     wait,
     kill,
     listRunning,
+    listForeign,
     remove,
     listUnmanaged,
     removeUnmanaged,

@@ -45,7 +45,7 @@ import { listLeftovers } from './leftovers.ts';
 import { pullByPolicy } from './pull.ts';
 import { keptLogDriver } from './resume-log.ts';
 import { runArguments } from './run-arguments.ts';
-import { listUnmanaged, removeUnmanaged } from './unmanaged.ts';
+import { listForeign, listUnmanaged, removeUnmanaged } from './unmanaged.ts';
 import { waitBehindWall } from './wait-behind-wall.ts';
 import { waitForClient } from './wait-for-client.ts';
 import { waitForContainer } from './wait-for-container.ts';
@@ -317,6 +317,7 @@ export function createEngineRuntime(engine: Engine, options: RuntimeOptions): Ru
     wait,
     kill: (job, graceMs) => killContainer(run, job, graceMs),
     listRunning,
+    listForeign: (signal) => listForeign(run, signal),
     remove,
     listUnmanaged: async (except, signal) => {
       const lists = [instanceId, checkInstanceId].map((id) => listUnmanaged(run, id, except, signal));

@@ -27,6 +27,17 @@ export async function listUnmanaged(
   return unmanaged;
 }
 
+/** As `Runtime.listForeign`. */
+export async function listForeign(run: RunEngine, signal: AbortSignal | undefined): Promise<string[]> {
+  const namesOf = async (...filter: string[]) => {
+    const listed = await run(['ps', ...filter, '--format', '{{.Names}}'], { signal, timeoutMs: queryTimeoutMs });
+    if (listed.exitCode !== 0) throw new RuntimeError(`cannot list containers: ${lastErrorLine(listed)}`);
+    return listed.stdout.split('\n');
+  };
+  const own = new Set(await namesOf('--filter', `label=${instanceLabel}`));
+  return (await namesOf('--filter', 'name=plan42-')).filter((name) => name.startsWith('plan42-') && !own.has(name));
+}
+
 function toUnmanaged({ Id, Name, Created, SizeRw }: v.InferOutput<typeof Inspected>): UnmanagedContainer {
   // Docker writes the name with a slash before it.
   return { id: Id, jobId: Name.replace(/^\//, ''), createdAt: new Date(Created), sizeBytes: SizeRw };
