@@ -1,12 +1,13 @@
 /** The reference agent behind the wall, unchanged: from a clone to a pull request, with a model that the runner configures. */
 import assert from 'node:assert/strict';
+import { randomUUID } from 'node:crypto';
 import { once } from 'node:events';
 import { createServer } from 'node:http';
 import type { AddressInfo } from 'node:net';
 import { suite, test } from 'node:test';
 import { makeAgentSetting } from './support/agent-setting.ts';
 import { connectionConfig, createConnection, createRepository, variablesOf } from './support/chain-setting.ts';
-import { startControlPlane } from './support/control-plane.ts';
+import { startControlPlane, type TestControlPlane } from './support/control-plane.ts';
 import { requires } from './support/engines-client.ts';
 import { agentEntrypoint, pushReferenceAgent } from './support/reference-agent-image.ts';
 import { RunnerProcess } from './support/runner-process.ts';
@@ -16,14 +17,15 @@ import { untilOver } from './support/tasks.ts';
 const script = `const answer = await fetch(process.env.OPENAI_BASE_URL);
 const other = await fetch('http://evil.invalid/');
 console.log(await answer.text(), other.status);`;
-const command = `cat >prompt.txt; node --input-type=module --eval "$SCRIPT"`;
+// The prompt names the file of the task.
+const command = `cat >prompt.txt; cp "$(grep -o '/.*spec.md' prompt.txt)" copied.md; node --input-type=module --eval "$SCRIPT"`;
 
 // Of this machine, but not one that programs look for in the container itself.
 const address = '127.0.0.2';
 
 for (const name of ['docker', 'podman'] as const) {
   suite(name, () => {
-    test('the reference agent works from clone to pull request behind the wall', async (t) => {
+    test('the reference agent works from clone to pull request behind the wall, with a file of its task', async (t) => {
       const engines = await requires(t, name, 'registry');
       if (!engines) return;
       await using setting = await makeAgentSetting({ host: address });
@@ -57,13 +59,25 @@ for (const name of ['docker', 'podman'] as const) {
           SCRIPT: script,
         }),
       });
-      const taskId = await plane.newTask({ EnvironmentId, Title: 'Greet', Prompt: 'Write this down' });
+      const fileId = await attach(plane, 'spec.md', 'the specification');
+      const fields = { EnvironmentId, Title: 'Greet', Prompt: 'Write this down', FileIDs: [fileId] };
+      const taskId = await plane.newTask(fields);
       const { turn } = await untilOver(plane, taskId, 120_000);
       assert.deepEqual([turn.ErrorMessage, turn.Status], [undefined, 'Completed'], runner.log);
       assert.equal(turn.OutputMessage, 'I am the model. 403');
       const { FeatureBranch } = (await plane.call('GET', `tasks/${taskId}`)).body.RepoInfo[repo];
       assert.match(await git.git(repo, 'show', `${FeatureBranch}:prompt.txt`), /^Write this down/);
+      assert.equal(await git.git(repo, 'show', `${FeatureBranch}:copied.md`), 'the specification');
       assert.equal(github.state.repos.get(repo)?.pullRequests.size, 1);
     });
   });
+}
+
+/** Uploads a file, and returns its ID. */
+async function attach(plane: TestControlPlane, Name: string, content: string): Promise<string> {
+  const id = randomUUID();
+  const { body } = await plane.call('PUT', `files/${id}`, { body: { Name, Size: content.length } });
+  const { status } = await fetch(body.UploadURL, { method: 'PUT', body: content });
+  assert.equal(status, 200);
+  return id;
 }

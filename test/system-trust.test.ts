@@ -1,11 +1,17 @@
 /** A private certificate authority that only the system of a machine trusts, as `update-ca-certificates` makes it. */
 import assert from 'node:assert/strict';
+import { rm } from 'node:fs/promises';
+import { join } from 'node:path';
 import { after, suite, test } from 'node:test';
+import { buildExecutable } from '../scripts/package/executable.ts';
 import { eventually } from './support/eventually.ts';
 import { SystemdMachine } from './support/systemd/machine.ts';
 import { tlsPair } from './support/tls-pair.ts';
 
 const checkout = '/opt/plan42';
+const root = join(import.meta.dirname, '..');
+// The machine sees the checkout.
+const executableFolder = 'dist/test-system-trust';
 const url = 'https://localhost:7443';
 const githubUrl = 'https://localhost:8443';
 const config = (token: string) => `
@@ -24,11 +30,14 @@ connection_id = "11111111-2222-4333-8444-555555555555"
 token = "github-token"
 `;
 
-suite('an authority in the system’s store', { timeout: 120_000 }, () => {
+suite('an authority in the system’s store', { timeout: 300_000 }, () => {
   let machine: SystemdMachine | undefined;
-  after(() => machine?.[Symbol.asyncDispose]());
+  after(async () => {
+    await machine?.[Symbol.asyncDispose]();
+    await rm(join(root, executableFolder), { recursive: true, force: true });
+  });
 
-  test('counts for the runner, all commands and GitHub', async (t) => {
+  test('counts for the runner, all commands, the single executable and GitHub', async (t) => {
     machine = await SystemdMachine.boot(t, [checkout]);
     if (!machine) return;
     const m = machine;
@@ -50,6 +59,14 @@ suite('an authority in the system’s store', { timeout: 120_000 }, () => {
       return Object.fromEntries(checks.map(({ name, status }) => [name, status]));
     };
 
+    // As the packages have it: Node.js with the bundle inside.
+    const single = `${checkout}/${executableFolder}/plan42`;
+    await buildExecutable(join(root, executableFolder));
+    const withSingle = async (...argv: string[]) =>
+      await m.run(['env', '-i', 'HOME=/root', `PLAN42_SERVER_TOKEN=${env.PLAN42_SERVER_TOKEN}`, single, ...argv]);
+    const refusedBySingle = await withSingle('server', 'token', 'create', '--server', url);
+    assert.match(refusedBySingle.stderr, /certificate is not trusted \(DEPTH_ZERO_SELF_SIGNED_CERT\)/);
+
     const refused = await createToken();
     assert.match(refused.stderr, /certificate is not trusted \(DEPTH_ZERO_SELF_SIGNED_CERT\)\. Let the system trust/);
     const owner = await m.must([plan42, 'server', 'token', 'create', '--data', '/srv/data']);
@@ -63,6 +80,12 @@ suite('an authority in the system’s store', { timeout: 120_000 }, () => {
     const { exitCode, stdout, stderr } = await createToken();
     assert.equal(exitCode, 0, stderr);
     assert.match(stdout, /^p42r_/);
+    const bySingle = await withSingle('server', 'token', 'create', '--server', url);
+    assert.match(bySingle.stdout, /^p42r_/, bySingle.stderr);
+    const report = await withSingle('runner', 'doctor', '--json', '-c', '/srv/runner.toml');
+    const { checks } = JSON.parse(report.stdout) as { checks: { name: string; status: string }[] };
+    const statusOf = (name: string) => checks.find((check) => check.name === name)?.status;
+    assert.deepEqual([statusOf('api'), statusOf('github')], ['ok', 'ok'], report.stdout);
     const checked = await doctor();
     assert.deepEqual([checked['api'], checked['github']], ['ok', 'ok'], JSON.stringify(checked));
     await start('runner', `${checkout}/bin/plan42-runner`, '-c', '/srv/runner.toml', '--state-dir', '/srv/state');

@@ -1,7 +1,7 @@
 /** The web page in a real browser, served by the real executable, with a real runner behind it. */
 import assert from 'node:assert/strict';
 import { randomUUID } from 'node:crypto';
-import { readFile } from 'node:fs/promises';
+import { readFile, writeFile } from 'node:fs/promises';
 import { join } from 'node:path';
 import { after, before, suite, test } from 'node:test';
 import type { Browser, Page } from 'playwright-core';
@@ -213,6 +213,31 @@ suite('the web page', { concurrency: false }, () => {
     await page.getByRole('dialog').getByRole('button', { name: 'Revoke' }).click();
     await row.waitFor({ state: 'detached' });
     assert.equal((await p42Ctl({ url: server.url, accessKeyId, secretAccessKey }, read)).status, 401);
+  });
+
+  test('the files of a task are listed and downloaded', { skip }, async () => {
+    await using folder = await makeTempDir();
+    const paths = ['<b>spec.md', 'gone.png'].map((name) => join(folder.path, name));
+    for (const path of paths) await writeFile(path, 'the specification');
+    const taskId = await startTask(server, [
+      '--title',
+      'Files',
+      '--prompt',
+      'p',
+      ...paths.flatMap((path) => ['--file', path]),
+    ]);
+    const { FileIDs } = await call(server, 'GET', `tasks/${taskId}`);
+    await call(server, 'DELETE', `files/${FileIDs[1]}`);
+    await using watched = await signedIn({ width: 360, colorScheme: 'dark' });
+    const { page } = watched;
+    await page.evaluate(`location.hash = '#/tasks/${taskId}'`);
+    await page.getByText('<b>spec.md 17 B').waitFor();
+    await page.getByText('gone.png (deleted)').waitFor();
+    assert.deepEqual(await watched.accessibilityProblems(), []);
+    const downloading = page.waitForEvent('download');
+    await page.getByRole('button', { name: 'Download <b>spec.md' }).click();
+    assert.equal(await readFile((await (await downloading).path()) ?? '', 'utf8'), 'the specification');
+    await page.getByRole('heading', { name: 'Files', level: 1 }).waitFor();
   });
 
   test('text from agents and users is never interpreted as HTML', { skip }, async () => {
