@@ -13,6 +13,8 @@ import {
 } from './objects.ts';
 import { explainStart } from './start-problem.ts';
 
+const deadlineReason = 'DeadlineExceeded';
+
 /** A job whose Job is not there has ended: use it only after a complete list. */
 export function phaseOf({ job, pod, podIsGone = false }: Picture): 'starting' | 'running' | 'ended' {
   if (agentEnd(pod) !== undefined || ['Failed', 'Succeeded'].includes(pod?.status?.phase ?? '')) return 'ended';
@@ -36,8 +38,8 @@ export function explainExit(picture: Picture, now: Date): JobExit {
   const exit: JobExit = { exitCode: exitCodeOf(end), endedAt, outOfMemory: false, startError: undefined };
   if (end !== undefined && isStartError(end)) return { ...exit, exitCode: undefined, ...startErrorOf(end) };
   if (end?.reason === 'OOMKilled') return { ...exit, outOfMemory: true };
-  // An agent that finished in time was not stopped, although the cluster may have tried.
-  if (end?.exitCode === 0) return exit;
+  // An agent that finished in time was not stopped, although the cluster may have tried. At a deadline it can exit with zero.
+  if (end?.exitCode === 0 && pod?.status?.reason !== deadlineReason) return exit;
   const rejected = end === undefined ? rejectionOf(pod) : undefined;
   if (rejected !== undefined) return { ...exit, startError: rejected.reason, startRemedy: rejected.remedy };
   const stopped = whyStopped(picture);
@@ -52,7 +54,7 @@ export function explainExit(picture: Picture, now: Date): JobExit {
 /** Why the cluster ended the job, or is about to. */
 export function whyStopped({ job, pod }: Picture): Explanation | undefined {
   const failed = findCondition(job, 'Failed') ?? findCondition(job, 'FailureTarget');
-  if (failed?.reason === 'DeadlineExceeded' || pod?.status?.reason === 'DeadlineExceeded')
+  if (failed?.reason === deadlineReason || pod?.status?.reason === deadlineReason)
     return {
       reason: 'it ran longer than the cluster allows (deadline exceeded)',
       remedy: 'Raise limits.max_duration.',
