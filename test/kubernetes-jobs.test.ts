@@ -1,0 +1,189 @@
+/** Tasks of the real control plane, run by the real runner as Jobs of a real cluster, with the rights of the runner's Role. */
+import assert from 'node:assert/strict';
+import { execFile } from 'node:child_process';
+import { join } from 'node:path';
+import { suite, type TestContext, test } from 'node:test';
+import { promisify } from 'node:util';
+import { startControlPlane, type TestControlPlane } from './support/control-plane.ts';
+import { eventually } from './support/eventually.ts';
+import { agentImage, loadAgentImages } from './support/kubernetes/agent-image.ts';
+import { type Cluster, requiresCluster } from './support/kubernetes/cluster.ts';
+import { RunnerProcess } from './support/runner-process.ts';
+import { jobIdOf, startTask, untilOver } from './support/tasks.ts';
+
+const patienceMs = 120_000;
+let images: Promise<void> | undefined;
+let namespaces = 0;
+
+interface Setting extends AsyncDisposable {
+  plane: TestControlPlane;
+  runner: RunnerProcess;
+  cluster: Cluster;
+  namespace: string;
+  /** Kills the runner with SIGKILL, and starts another with its state. */
+  restart: (whileDown?: () => Promise<void>) => Promise<void>;
+}
+
+interface Nothing extends AsyncDisposable {
+  plane?: never;
+}
+
+/** It loads the client of the cluster first, which takes long on a busy machine. */
+async function untilReady(runner: RunnerProcess): Promise<void> {
+  await runner.logged(/runner ready/, patienceMs);
+}
+
+async function setUp(t: TestContext, more = ''): Promise<Setting | Nothing> {
+  const cluster = await requiresCluster(t);
+  if (!cluster) return { [Symbol.asyncDispose]: async () => {} };
+  images ??= loadAgentImages(cluster);
+  await images;
+  const account = await cluster.createRunnerAccount(`agents-${++namespaces}`);
+  await using undo = new AsyncDisposableStack();
+  const plane = undo.use(await startControlPlane());
+  const config = `[jobs]\nmemory_gib = 0.0625\ncpus = 0.1\nstop_timeout = "2s"\n${more}\n[kubernetes]\nkubeconfig = "${account.kubeconfig}"\nstart_timeout = "20s"\n`;
+  const options = { url: plane.server.url, token: await plane.newToken(), runtime: 'kubernetes' as const, config };
+  let runner = await RunnerProcess.start(options);
+  undo.defer(() => runner[Symbol.asyncDispose]());
+  await untilReady(runner);
+  const owned = undo.move();
+  return {
+    plane,
+    get runner() {
+      return runner;
+    },
+    cluster,
+    namespace: account.namespace,
+    restart: async (whileDown) => {
+      const { folder } = runner;
+      await runner.stop('SIGKILL');
+      await whileDown?.();
+      runner = await RunnerProcess.start({ ...options, folder });
+      await untilReady(runner);
+    },
+    [Symbol.asyncDispose]: () => owned.disposeAsync(),
+  };
+}
+
+/** Everything that jobs leave in the cluster. */
+async function namesIn({ cluster, namespace }: Setting): Promise<string[]> {
+  const paths = ['/apis/batch/v1', '/api/v1', '/api/v1'].map((group, n) => {
+    const kind = ['jobs', 'pods', 'secrets'][n];
+    return `${group}/namespaces/${namespace}/${kind}`;
+  });
+  const lists = await Promise.all(
+    paths.map((path) => cluster.admin.request<{ items: { metadata: { name: string } }[] }>('GET', path)),
+  );
+  return lists.flatMap(({ items }) => items.map(({ metadata }) => metadata.name));
+}
+
+suite('kubernetes', { concurrency: false }, () => {
+  test('an agent gets its request, is limited, and leaves its exit code and nothing else', async (t) => {
+    await using setting = await setUp(t, 'env = ["KEY_OF_TEST=sk-secret value"]');
+    if (!setting.plane) return;
+    const { plane, runner } = setting;
+    const inspect = [
+      'cat $REQUEST',
+      'echo',
+      'echo $KEY_OF_TEST',
+      'grep NoNewPrivs /proc/self/status',
+      'grep CapBnd /proc/self/status',
+      'grep Seccomp: /proc/self/status',
+      'ls /var/run/secrets 2>&1',
+      'echo $$',
+      'exit 3',
+    ].join('; ');
+    const taskId = await startTask(plane, agentImage, inspect);
+    const { turn } = await untilOver(plane, taskId, patienceMs);
+    assert.equal(turn.Status, 'Failed');
+    assert.match(turn.ErrorMessage, /exit code 3 /);
+    const [args, request = '', ...rest] = (await runner.jobLog(jobIdOf(taskId))).trimEnd().split('\n');
+    assert.equal(args, 'ARGS: --encrypted-input=false --plan42-proxy --log-agent-output');
+    assert.equal(JSON.parse(request).Task.TaskId, taskId);
+    assert.deepEqual(rest, [
+      'sk-secret value',
+      'NoNewPrivs:\t1',
+      'CapBnd:\t00000000000400fb',
+      'Seccomp:\t2',
+      'ls: /var/run/secrets: No such file or directory',
+      '1',
+    ]);
+    assert.ok(!runner.log.includes('sk-secret'));
+    await eventually(async () => (await namesIn(setting)).length === 0, patienceMs);
+  });
+
+  test('a long output and a request of several megabytes arrive whole', async (t) => {
+    await using setting = await setUp(t);
+    if (!setting.plane) return;
+    const { plane, runner } = setting;
+    const EnvironmentId = await plane.newEnvironment({ DockerImage: agentImage });
+    const padding = 'x'.repeat(700_000);
+    const taskId = await plane.newTask({
+      EnvironmentId,
+      Prompt: `@@seq 1 300000; wc -c < $REQUEST@@ ${padding}`,
+    });
+    await untilOver(plane, taskId, patienceMs);
+    const lines = (await runner.jobLog(jobIdOf(taskId))).trimEnd().split('\n');
+    assert.equal(lines.length, 300_002);
+    const numbers = lines.slice(1, -1);
+    assert.ok(numbers.every((line, n) => line === String(n + 1)));
+    // The prompt is in the request twice: of the task and of its turn.
+    assert.ok(Number(lines.at(-1)) > 1_400_000, String(lines.at(-1)));
+  });
+
+  test('a killed agent gets SIGTERM, and its last output is in the log', async (t) => {
+    await using setting = await setUp(t);
+    if (!setting.plane) return;
+    const { plane, runner } = setting;
+    const taskId = await startTask(
+      plane,
+      agentImage,
+      "trap 'echo ended; exit 0' TERM; echo begun; while :; do sleep 0.1; done",
+    );
+    const jobId = jobIdOf(taskId);
+    await eventually(async () => (await runner.jobLog(jobId).catch(() => '')).includes('begun'), patienceMs);
+    const program = join(import.meta.dirname, '../bin/plan42');
+    const args = ['runner', 'job', 'kill', jobId, '--state-dir', join(runner.folder, 'state')];
+    await promisify(execFile)(program, args, { env: { PATH: process.env['PATH'] } });
+    const { turn } = await untilOver(plane, taskId, patienceMs);
+    assert.match(turn.ErrorMessage, /killed by user/);
+    assert.match(await runner.jobLog(jobId), /begun\nended\n$/);
+  });
+
+  test('a runner that was killed continues its jobs: one that runs, and one that ended meanwhile', async (t) => {
+    await using setting = await setUp(t);
+    if (!setting.plane) return;
+    const { plane } = setting;
+    const count = (seconds: number) =>
+      `n=0; while [ $n -lt ${seconds * 10} ]; do echo line $n; n=$((n+1)); sleep 0.1; done; exit 4`;
+    const [long, short] = await Promise.all([
+      startTask(plane, agentImage, count(15)),
+      startTask(plane, agentImage, count(3)),
+    ]);
+    const logOf = (taskId: string) => setting.runner.jobLog(jobIdOf(taskId)).catch(() => '');
+    for (const taskId of [long, short])
+      await eventually(async () => (await logOf(taskId)).includes('line 5\n'), patienceMs);
+    await setting.restart(() => new Promise((resolve) => setTimeout(resolve, 5000)));
+    for (const [taskId, seconds] of [
+      [long, 15],
+      [short, 3],
+    ] as const) {
+      const { turn } = await untilOver(plane, taskId, patienceMs);
+      assert.match(turn.ErrorMessage, /exit code 4 /);
+      const lines = (await logOf(taskId)).trimEnd().split('\n').slice(1);
+      assert.deepEqual(
+        lines,
+        Array.from({ length: seconds * 10 }, (_, n) => `line ${n}`),
+      );
+    }
+  });
+
+  test('an image that no node has fails the turn with the words of the node', async (t) => {
+    await using setting = await setUp(t);
+    if (!setting.plane) return;
+    const taskId = await startTask(setting.plane, 'localhost/plan42/none:1');
+    const { turn } = await untilOver(setting.plane, taskId, patienceMs);
+    assert.match(turn.ErrorMessage, /localhost\/plan42\/none:1/);
+    await eventually(async () => (await namesIn(setting)).length === 0, patienceMs);
+  });
+});
