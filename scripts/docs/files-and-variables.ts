@@ -57,6 +57,11 @@ export const variables: readonly Variable[] = [
   },
   {
     of: withRunner,
+    term: 'KUBECONFIG, KUBERNETES_SERVICE_HOST',
+    about: 'the cluster of the runtime kubernetes without kubernetes.kubeconfig; pods have the second one',
+  },
+  {
+    of: withRunner,
     term: 'CONTAINER_DEFAULT_PLATFORM',
     about: 'the platform of images for the runtime apple; linux/arm64 by default',
   },

@@ -1,4 +1,4 @@
-import { type RuntimeName, runtimeNames } from '../config/schema.ts';
+import { localRuntimeNames, type RuntimeName } from '../config/schema.ts';
 import { firstReady, type RuntimeStatus } from '../runtimes/status.ts';
 
 /**
@@ -7,7 +7,9 @@ import { firstReady, type RuntimeStatus } from '../runtimes/status.ts';
  */
 export function readinessNote(name: RuntimeName | undefined, statuses: readonly RuntimeStatus[]): string | undefined {
   if (name === undefined) {
-    const isKnown = statuses.length === runtimeNames.length && firstReady(statuses) === undefined;
+    const isKnown =
+      localRuntimeNames.every((local) => statuses.some((status) => status.name === local)) &&
+      firstReady(statuses) === undefined;
     return isKnown ? 'No runtime is ready. Install and start Docker or Podman.' : undefined;
   }
   const readiness = statuses.find((status) => status.name === name)?.readiness;

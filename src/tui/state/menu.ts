@@ -1,5 +1,5 @@
 /** The drop-down of runtimes. */
-import { runtimeNames } from '../../config/schema.ts';
+import { localRuntimeNames, runtimeNames } from '../../config/schema.ts';
 import { firstReady, type RuntimeStatus } from '../../runtimes/status.ts';
 import type { Key, State } from './state.ts';
 
@@ -33,9 +33,14 @@ export function onRuntime(state: State, status: RuntimeStatus): State {
   const runtimes = [...state.runtimes.filter(({ name }) => name !== status.name), status];
   const next = { ...state, runtimes };
   const isChosen = state.base.exists || state.draft.runner.runtime !== undefined;
-  return isChosen || runtimes.length < runtimeNames.length ? next : withRuntime(next, firstReady(runtimes));
+  return isChosen || !areKnown(runtimes) ? next : withRuntime(next, firstReady(runtimes));
 }
 
 function withRuntime(state: State, runtime: State['draft']['runner']['runtime']): State {
   return { ...state, draft: { ...state.draft, runner: { ...state.draft.runner, runtime } } };
+}
+
+/** Whether all are known that can be used without being chosen. */
+function areKnown(runtimes: State['runtimes']): boolean {
+  return localRuntimeNames.every((local) => runtimes.some(({ name }) => name === local));
 }
