@@ -1,4 +1,5 @@
 import type { Config } from '../config/schema.ts';
+import { isWallForAll } from '../jobs/egress/server-only.ts';
 import type { Runtime } from '../runtimes/runtime.ts';
 import { type CheckContext, withConfig } from './check.ts';
 import { type Finding, failed, passed, skipped, warning } from './finding.ts';
@@ -7,17 +8,52 @@ import { tryContainers } from './try-containers.ts';
 /** A job ends at a limit, and this runtime can hold those of the configuration. */
 export function checkLimits(context: CheckContext): Promise<readonly Finding[]> {
   return withConfig(context, async (config) => {
+    const uncounted = findUncounted(config);
     const tried = await context.once(tryContainers);
-    if (!('result' in tried)) return [skipped('limits', 'skipped' in tried ? tried.skipped : 'no container started')];
+    if (!('result' in tried)) {
+      const skip = skipped('limits', 'skipped' in tried ? tried.skipped : 'no container started');
+      return uncounted.length > 0 ? uncounted : [skip];
+    }
     const { runtime, result } = tried;
-    const unmeasured = await findUnmeasured(config, runtime);
-    if (result.others === undefined) return [...unmeasured, skipped('limits', 'no container started')];
+    const impossible = [...uncounted, ...(await findUnmeasured(config, runtime))];
+    if (result.others === undefined) return [...impossible, skipped('limits', 'no container started')];
     const { limit } = result.others;
     if (limit.works)
-      return [...unmeasured, passed('limits', `a container of ${runtime.name} was ended: ${limit.detail}`)];
+      return [...impossible, passed('limits', `a container of ${runtime.name} was ended: ${limit.detail}`)];
     const problem = isLimited(config) ? failed : warning;
     const text = limit.remedy ?? 'Run "plan42 runner doctor" again. Jobs with limits may not end at them.';
-    return [...unmeasured, problem('limits', `jobs do not end at their limits: ${limit.reason}`, { text })];
+    return [...impossible, problem('limits', `jobs do not end at their limits: ${limit.reason}`, { text })];
+  });
+}
+
+/** Calls of models are counted in the gateway of a job, for which the container of the doctor is no example. */
+function findUncounted({ limits, prices, credentials, egress }: Config): Finding[] {
+  const set = [
+    ['limits.max_tokens', limits.maxTokens],
+    ['limits.max_cost', limits.maxCost],
+  ] as const;
+  return set.flatMap(([setting, value]) => {
+    if (value === undefined) return [];
+    const refuse = (why: string, text: string) => [failed(setting, `no job can run: ${why}`, { text })];
+    if (credentials.broker === 'off')
+      return refuse(
+        'credentials.broker is "off", so that calls of models are not read',
+        `Set it to "auto", or remove ${setting}.`,
+      );
+    if (egress.mode === 'off')
+      return refuse('egress.mode is "off", so that no gateway counts', `Set it to "auto", or remove ${setting}.`);
+    if (setting === 'limits.max_cost' && Object.keys(prices).length === 0)
+      return refuse(
+        'no model has a price',
+        'Set the price of each model in [limits.prices."MODEL"], or remove limits.max_cost.',
+      );
+    if (isWallForAll(egress)) return [];
+    const text = 'Set egress.otherwise = "deny", or name hosts in AllowedHosts of each environment.';
+    return [
+      warning(setting, 'jobs of environments without AllowedHosts are refused: no gateway counts their calls', {
+        text,
+      }),
+    ];
   });
 }
 
