@@ -22,5 +22,5 @@ export async function assertFound(setting: DoctorSetting, problem: DoctorCase): 
   if (status !== 'skipped') assert.ok(result.remedies.length > 0 || result.found.length > 1);
   if (remedy)
     assert.match(result.remedies.map(({ text, command = '' }) => `${text} ${command}`.trim()).join(' '), remedy);
-  assert.equal(report.exitCode, exitCode);
+  assert.equal(report.exitCode, exitCode, report.text);
 }

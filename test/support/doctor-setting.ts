@@ -47,7 +47,7 @@ interface Patient extends AsyncDisposable {
   configFile: string;
   run(argv?: readonly string[], options?: CliRunOptions): Promise<CliRun>;
   /** All checks by name, and the exit code. */
-  checks(): Promise<{ exitCode: number; of: (name: string) => Checked }>;
+  checks(): Promise<{ exitCode: number; of: (name: string) => Checked; text: string }>;
 }
 
 /** A valid configuration in its own folder, changed by the options. */
@@ -80,7 +80,7 @@ export async function setUp(
       assert.equal(report.exitCode, exitCode);
       assertNoSecret(stdout, token);
       const of = (name: string) => report.checks.find((check: Checked) => check.name === name);
-      return { exitCode, of };
+      return { exitCode, of, text: stdout };
     },
     [Symbol.asyncDispose]: () => dir[Symbol.asyncDispose](),
   };
