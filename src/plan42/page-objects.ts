@@ -123,6 +123,8 @@ export interface PageTurn extends Turn {
   Network?: TurnNetwork | undefined;
   /** Absent if no call of a model was counted. */
   Usage?: UsageSummary | undefined;
+  /** Changes with each message and sub-agent of the turn. Absent if there are none. */
+  MessagesTag?: string | undefined;
 }
 
 export interface TaskDocument {

@@ -19,6 +19,7 @@ interface PageTaskDeps {
     | 'turnLogs'
     | 'turnNetworks'
     | 'providerUsageSums'
+    | 'turnEvents'
     | 'environments'
     | 'files'
     | 'countTasks'
@@ -79,10 +80,12 @@ function taskDocument({ store, clock }: PageTaskDeps, key: Pick<Task, 'TenantId'
   const turns: PageTurn[] = items.toReversed();
   const networks = store.turnNetworks.ofTask(key, turnsShown.maxResults);
   const usage = store.providerUsageSums.ofTask(key);
+  const tags = store.turnEvents.tagsOfTask(key);
   for (const turn of turns) {
     turn.AcceptedAt = accepted.get(turn.TurnIndex);
     turn.Network = networks.get(turn.TurnIndex);
     turn.Usage = usage.get(turn.TurnIndex);
+    turn.MessagesTag = tags.get(turn.TurnIndex);
   }
   const environment = store.environments.find({ TenantId: key.TenantId, EnvironmentId: task.EnvironmentId ?? '' });
   const sum = addSummaries([...usage.values()]);

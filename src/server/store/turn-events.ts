@@ -32,6 +32,16 @@ export class TurnEvents {
       .run(...keyOf(turn), count + 1, event, messageId, json, bytes + Buffer.byteLength(json));
   }
 
+  /** Returns a text for each turn of a task that has events or sub-agents, which changes with each of them. */
+  tagsOfTask({ TenantId, TaskId }: Pick<TurnKey, 'TenantId' | 'TaskId'>): Map<number, string> {
+    const sql = `SELECT TurnIndex, group_concat(Part, '.') AS Tag FROM (
+      SELECT TurnIndex, 'e' || MAX(Position) AS Part FROM turn_events WHERE TenantId = ?1 AND TaskId = ?2 GROUP BY TurnIndex
+      UNION ALL SELECT TurnIndex, 'a' || SUM(Version) FROM sub_agents WHERE TenantId = ?1 AND TaskId = ?2 GROUP BY TurnIndex
+    ) GROUP BY TurnIndex`;
+    const rows = this.#database.statement(sql).all(TenantId, TaskId);
+    return new Map(rows.map((row) => [Number(row['TurnIndex']), String(row['Tag'])]));
+  }
+
   findMessage(turn: TurnKey, messageId: string): TurnMessage | undefined {
     const row = this.#database.statement(`SELECT Data ${ofTurn} AND MessageID = ?`).get(...keyOf(turn), messageId);
     return row && (JSON.parse(String(row['Data'])) as TurnMessage);

@@ -12,6 +12,7 @@ import { ExternalLink } from './external-link.tsx';
 import { LogView } from './log-view.tsx';
 import { Markdown } from './markdown.tsx';
 import { Elapsed, State, Time } from './parts.tsx';
+import { TurnMessages } from './turn-messages.tsx';
 import { TurnNetworkView } from './turn-network.tsx';
 
 interface TurnCardProps {
@@ -61,6 +62,7 @@ export function TurnCard({ turn, repos, turnPath, isLast, now, environment, onCh
         </>
       ) : null}
       <Commits turn={turn} repos={repos} />
+      <TurnMessages turn={turn} turnPath={turnPath} onSent={onChange} />
       {turn.Usage ? (
         <>
           <h3>Models</h3>
