@@ -162,6 +162,10 @@ test('an agent has the files of its task only', async () => {
   assert.equal(await patch(`tasks/${id}/turns/1`, { TaskNewFileIDs: [idOf(other)] }), 403);
   assert.equal(await patch(`tasks/${id}`, { NewFileIDs: [idOf(made)] }), 200);
   assert.equal((await call('GET', mine, { token: runnerToken })).status, 403);
+  const deleted = await upload(content, {}, token);
+  await call('DELETE', deleted);
+  const end = { Status: 'Completed', TaskNewFileIDs: [idOf(deleted)] };
+  assert.equal(await patch(`tasks/${id}/turns/1`, end), 200, 'it reports its end all the same');
   const another = await startAgent();
   assert.equal((await call('GET', made, { token: another.token })).status, 403);
 });

@@ -117,7 +117,9 @@ export function turnRoutes(deps: TurnRouteDeps): Route[] {
       requireActive(turn);
       requireOwnTurn(turn, parseInstanceId(request.headers));
       requireVersion(turns, turn, version);
-      requireAddedFiles(store, read(store.tasks, turn), TaskNewFileIDs, 'TaskNewFileIDs');
+      // An agent must be able to report its end, even if a file that it created was deleted.
+      if (request.principal.kind !== 'agent')
+        requireAddedFiles(store, read(store.tasks, turn), TaskNewFileIDs, 'TaskNewFileIDs');
       return store.transaction(() => {
         // An agent token proves that a runner has the turn, even if the runner's response was lost.
         const isAgent = request.principal.kind === 'agent';
