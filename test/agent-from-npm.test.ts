@@ -7,7 +7,7 @@ import { request as sendRequest } from 'node:http';
 import { join } from 'node:path';
 import { suite, type TestContext, test } from 'node:test';
 import { findAdapter } from '../src/agent/adapters/find-adapter.ts';
-import type { AgentTask } from '../src/agent/drivers/driver.ts';
+import type { AgentTask, FollowUps } from '../src/agent/drivers/driver.ts';
 import { runAgent } from '../src/agent/drivers/run-agent.ts';
 import { type AgentSetting, branch, setUpAgent } from './support/agent-setting.ts';
 import { startBrokeredGateway, startSecureHost } from './support/broker.ts';
@@ -78,6 +78,34 @@ suite('an agent from npm', { timeout: 300_000, concurrency: 2 }, () => {
       assert.equal(await setting.git.git('acme/app', 'rev-list', '--count', `main..${branch}`), '2');
       assert.equal(setting.github.state.repos.get('acme/app')?.pullRequests.size, 1);
       assert.match(thread.comments[1]?.body ?? '', /It greets all of it now\.$/);
+    });
+
+    test(`${name}: takes a message into account that arrives while it works`, async (t) => {
+      if (!(await requiresCommands(t, 'npm', 'git'))) return;
+      const setting = await setUpAgent(t);
+      const model = await startModel(t);
+      model.script = { commands: ['sed -i s/helo/hello/ greeting.txt'], text: 'Fixed the greeting.' };
+      const answers: string[] = [];
+      const calls = [[], ['Greet the world, too.'], []];
+      const followUps: FollowUps = {
+        take: () => {
+          const messages = calls.shift() ?? [];
+          // The agent has done the first part.
+          if (messages.length > 0)
+            model.script = { commands: ['echo world >>greeting.txt'], text: 'Greets the world.' };
+          return messages;
+        },
+        answer: (text) => answers.push(text),
+      };
+      const turn = await turnsOf(agent, setting, model, { followUps });
+      const { turn: result, log } = await turn({ Task: { Model: agent.model } });
+      assert.deepEqual([result.ErrorMessage, result.Status], [undefined, 'Completed'], log.join('\n'));
+      assert.equal(result.OutputMessage, 'Fixed the greeting.\n\nGreets the world.');
+      assert.deepEqual([answers[0], answers.at(-1)], ['Fixed the greeting.', 'Greets the world.']);
+      assert.equal(await setting.git.git('acme/app', 'show', `${branch}:greeting.txt`), 'hello\nworld');
+      const last = model.asked.at(-1)?.body ?? '';
+      assert.match(last, /Greet the world, too\./);
+      assert.match(last, /Fix it/, 'it has the conversation, or the request again');
     });
 
     test(`${name}: works behind a gateway with a placeholder of its key`, async (t) => {
@@ -202,7 +230,7 @@ async function turnsOf(
   { adapter, package: name, env }: RealAgent,
   setting: AgentSetting,
   model: FakeModel,
-  { isCut = false } = {},
+  { isCut = false, followUps }: { isCut?: boolean; followUps?: FollowUps } = {},
 ) {
   const PATH = `${await installAgent(name)}:${process.env['PATH']}`;
   const found = await findAdapter({ PLAN42_AGENT: adapter });
@@ -210,7 +238,10 @@ async function turnsOf(
     await using proxy = await startProxy(model.port);
     const watch = { pollMs: 500, probeAfterMs: 2000 };
     const run = (task: AgentTask) =>
-      runAgent(found, { ...task, env: { ...task.env, HTTP_PROXY: proxy.url }, exitTimeoutMs: 500, watch });
+      runAgent(found, {
+        ...{ ...task, env: { ...task.env, HTTP_PROXY: proxy.url }, exitTimeoutMs: 500, watch },
+        ...(followUps && { followUps }),
+      });
     if (isCut) void eventually(async () => model.asked.length > 0).then(() => proxy[Symbol.asyncDispose]());
     // The folder of the first turn, so that the agent finds its session.
     const workspace = join(setting.dir.path, 'workspace');
