@@ -19,6 +19,7 @@ const needed = [
   ['create', '', 'secrets'],
   ['delete', '', 'secrets'],
   ['list', '', 'events'],
+  ['watch', '', 'events'],
 ] as const;
 
 /** Rejects only with the reason of the signal. */

@@ -5,7 +5,7 @@ import { retry } from '../../lib/retry.ts';
 import type { JobPaths } from '../../shim/shim.ts';
 import type { JobExit } from '../runtime.ts';
 import { isNotFound, type KubeApi } from './api/kube-api.ts';
-import { findExit, startTimedOut, whyNotStarted } from './explain-exit.ts';
+import { findExit, findProblem, startTimedOut } from './explain-exit.ts';
 import type { Marker } from './job-marker.ts';
 import { followLog } from './logs/follow-log.ts';
 import { secretName } from './manifest/names.ts';
@@ -41,12 +41,21 @@ export async function waitForJob(job: JobPaths, marker: Marker, deps: WaitDeps):
 }
 
 /** A Job that was created again under the same name is another one. */
-function sameJob({ job, pod }: JobInCluster, uid: string): JobInCluster {
-  return job === undefined || job.uid === uid ? { job, pod } : { job: undefined, pod: undefined };
+function sameJob({ job, pod, events }: JobInCluster, uid: string): JobInCluster {
+  return job === undefined || job.uid === uid ? { job, pod, events } : { job: undefined, pod: undefined, events };
 }
 
-async function waitForStart(_job: JobPaths, { name, uid }: Marker, deps: WaitDeps): Promise<{ pod: string } | JobExit> {
-  const { view, startTimeoutMs, signal } = deps;
+async function waitForStart(
+  { jobId }: JobPaths,
+  { name, uid }: Marker,
+  deps: WaitDeps,
+): Promise<{ pod: string } | JobExit> {
+  const { view, startTimeoutMs, logger, signal } = deps;
+  let logged: string | undefined;
+  const logProblem = (reason: string | undefined) => {
+    if (reason !== undefined && reason !== logged) logger.warn('job is not starting yet', { job_id: jobId, reason });
+    logged = reason;
+  };
   const timeout = new AbortController();
   const timer = setTimeout(() => timeout.abort(), startTimeoutMs);
   try {
@@ -57,39 +66,19 @@ async function waitForStart(_job: JobPaths, { name, uid }: Marker, deps: WaitDep
         const { pod } = state;
         // Its log can have the reason of an early exit.
         if (pod !== undefined && pod.agent.phase !== 'waiting') return { pod: pod.name };
-        return findExit(sameJob(state, uid));
+        const same = sameJob(state, uid);
+        logProblem(findProblem(same)?.reason);
+        return findExit(same);
       },
       either,
     );
   } catch (error) {
     signal?.throwIfAborted();
     if (!timeout.signal.aborted) throw error;
-    const why = (await findReason(name, deps)) ?? (await findWarning({ name, uid }, deps));
-    return startTimedOut(why, startTimeoutMs);
+    const why = await view.waitFor(name, (state) => ({ problem: findProblem(state) }), signal);
+    return startTimedOut(why.problem, startTimeoutMs);
   } finally {
     clearTimeout(timer);
-  }
-}
-
-async function findReason(name: string, { view, signal }: WaitDeps): Promise<string | undefined> {
-  const { why } = await view.waitFor(name, (state) => ({ why: whyNotStarted(state) }), signal);
-  return why;
-}
-
-interface Events {
-  items: { message?: string; lastTimestamp?: string | null }[];
-}
-
-/** Returns why a Job gets no pod, such as a quota that is used up. */
-async function findWarning({ uid }: { name: string; uid: string }, deps: WaitDeps): Promise<string | undefined> {
-  const { api, signal } = deps;
-  const query = { fieldSelector: `involvedObject.uid=${uid},type=Warning` };
-  try {
-    const { items } = await api.request<Events>('GET', pathOf(api, 'events'), { query, signal });
-    return items.toSorted((a, b) => (a.lastTimestamp ?? '').localeCompare(b.lastTimestamp ?? '')).at(-1)?.message;
-  } catch {
-    signal?.throwIfAborted();
-    return undefined;
   }
 }
 

@@ -1,31 +1,34 @@
 /** The fields of Jobs, Pods and Events from which starts and exits are explained, as the API server sends them. */
 import { trimEnd } from '../../../lib/trim-end.ts';
+import { agentContainer } from '../manifest/names.ts';
 
 interface Condition {
   type: string;
   status: string;
-  reason?: string;
-  message?: string;
+  reason?: string | undefined;
+  message?: string | undefined;
   lastTransitionTime?: string | null;
 }
 
 export interface Terminated {
   exitCode: number;
   signal?: number;
-  reason?: string;
-  message?: string;
+  reason?: string | undefined;
+  message?: string | undefined;
   finishedAt?: string | null;
 }
 
 export interface ContainerStatus {
   name: string;
-  image?: string;
-  state?: {
-    waiting?: { reason?: string; message?: string };
-    running?: { startedAt?: string | null };
-    terminated?: Terminated;
-  };
-  lastState?: { terminated?: Terminated };
+  image?: string | undefined;
+  state?:
+    | {
+        waiting?: { reason?: string | undefined; message?: string | undefined };
+        running?: { startedAt?: string | null };
+        terminated?: Terminated;
+      }
+    | undefined;
+  lastState?: { terminated?: Terminated } | undefined;
 }
 
 export interface JobObject {
@@ -33,27 +36,30 @@ export interface JobObject {
 }
 
 export interface PodObject {
-  metadata: { name: string; deletionTimestamp?: string | null };
-  spec?: { nodeName?: string; containers?: readonly { name: string; image?: string }[] };
+  metadata: { name: string; deletionTimestamp?: string | null | undefined };
+  spec?: {
+    nodeName?: string | undefined;
+    containers?: readonly { name: string; image?: string | undefined }[] | undefined;
+  };
   status?: {
-    phase?: string;
-    reason?: string;
-    message?: string;
-    conditions?: readonly Condition[];
-    initContainerStatuses?: readonly ContainerStatus[];
-    containerStatuses?: readonly ContainerStatus[];
+    phase?: string | undefined;
+    reason?: string | undefined;
+    message?: string | undefined;
+    conditions?: readonly Condition[] | undefined;
+    initContainerStatuses?: readonly ContainerStatus[] | undefined;
+    containerStatuses?: readonly ContainerStatus[] | undefined;
   };
 }
 
 export interface EventObject {
-  type?: string;
-  reason?: string;
-  message?: string;
-  involvedObject: { kind?: string; name?: string };
-  firstTimestamp?: string | null;
-  lastTimestamp?: string | null;
-  eventTime?: string | null;
-  series?: { lastObservedTime?: string | null } | null;
+  type?: string | undefined;
+  reason?: string | undefined;
+  message?: string | undefined;
+  involvedObject: { kind?: string | undefined; name?: string };
+  firstTimestamp?: string | null | undefined;
+  lastTimestamp?: string | null | undefined;
+  eventTime?: string | null | undefined;
+  series?: { lastObservedTime?: string | null } | null | undefined;
 }
 
 /** Everything that is known of a job. */
@@ -74,11 +80,9 @@ export interface Explanation {
   remedy?: string | undefined;
 }
 
-const agentName = 'agent';
-
 /** The state of the agent's container. */
 export function agentStatus(pod: PodObject | undefined): ContainerStatus | undefined {
-  return pod?.status?.containerStatuses?.find(({ name }) => name === agentName);
+  return pod?.status?.containerStatuses?.find(({ name }) => name === agentContainer);
 }
 
 /** How the agent's container ended. A node that restarts can make it wait again although it ran. */

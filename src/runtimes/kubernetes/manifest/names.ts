@@ -8,6 +8,9 @@ const instanceLabel = 'plan42.ai/instance';
 export const instanceAnnotation = 'plan42.ai/instance-id';
 export const jobAnnotation = 'plan42.ai/job-id';
 
+/** Begins the name of each Job. */
+export const namePrefix = 'plan42-';
+
 const base32 = 'abcdefghijklmnopqrstuvwxyz234567';
 const hashLength = 20;
 
@@ -18,7 +21,7 @@ function shortHash(text: string): string {
 
 /** Job IDs can be longer than names in a cluster, and differ in capitals only. */
 export function objectName(instanceId: string, jobId: string): string {
-  return `plan42-${shortHash(`${instanceId}/${jobId}`)}`;
+  return `${namePrefix}${shortHash(`${instanceId}/${jobId}`)}`;
 }
 
 export function secretName(name: string, part: number): string {

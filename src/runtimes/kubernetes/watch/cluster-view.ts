@@ -1,14 +1,27 @@
-/** The Jobs and Pods of a runner as the cluster reported them last: one watch for each kind, while anything waits for them. */
+/** The Jobs and Pods of a runner, and the warnings about them, as the cluster reported them last: one watch for each kind, while anything waits for them. */
 import { isAbort } from '../../../lib/errors.ts';
 import type { Logger } from '../../../lib/logger.ts';
 import type { KubeApi } from '../api/kube-api.ts';
+import type { EventObject } from '../explain/objects.ts';
 import { listThenWatch } from './list-then-watch.ts';
-import { type JobView, type PodView, type RawJob, type RawPod, viewJob, viewPod } from './objects.ts';
+import {
+  type JobView,
+  jobNameOf,
+  type PodView,
+  type RawEvent,
+  type RawJob,
+  type RawPod,
+  viewEvent,
+  viewJob,
+  viewPod,
+} from './objects.ts';
 
 export interface JobInCluster {
   /** Undefined if it was removed, or never existed. */
   job: JobView | undefined;
   pod: PodView | undefined;
+  /** The newest warnings about them. */
+  events: readonly EventObject[];
 }
 
 export interface ClusterView {
@@ -31,9 +44,13 @@ export interface ClusterViewDeps {
   logger: Logger;
 }
 
+/** Of each job. The API server drops events after an hour. */
+const maxEvents = 10;
+
 export function createClusterView({ api, labelSelector, logger }: ClusterViewDeps): ClusterView {
   const jobs = new Map<string, JobView & { notedAt: number }>();
   const pods = new Map<string, PodView>();
+  const events = new Map<string, EventObject[]>();
   const listeners = new Map<string, Set<() => void>>();
   // Counts events, so that a list can be compared with what was created since it began.
   let now = 0;
@@ -91,7 +108,26 @@ export function createClusterView({ api, labelSelector, logger }: ClusterViewDep
       onChange: setPod,
       onDelete: (view) => setPod({ ...view, isGone: true }),
     });
-    for (const work of [ofJobs, ofPods]) {
+    // Events have no labels.
+    const ofEvents = listThenWatch<RawEvent, EventObject>({
+      api,
+      logger,
+      signal,
+      fieldSelector: 'type=Warning',
+      path: `/api/v1/namespaces/${base}/events`,
+      keep: viewEvent,
+      onList: (views) => {
+        events.clear();
+        for (const view of views) addEvent(view);
+        notifyAll();
+      },
+      onChange: (view) => {
+        addEvent(view);
+        notify(jobNameOf(view));
+      },
+      onDelete: () => {},
+    });
+    for (const work of [ofJobs, ofPods, ofEvents]) {
       work.catch((error: unknown) => {
         if (!isAbort(error, signal)) logger.error('stopped watching cluster', { error });
       });
@@ -100,6 +136,11 @@ export function createClusterView({ api, labelSelector, logger }: ClusterViewDep
 
   function setJob(job: JobView): void {
     jobs.set(job.name, { ...job, notedAt: now });
+  }
+
+  function addEvent(event: EventObject): void {
+    const name = jobNameOf(event);
+    events.set(name, [...(events.get(name) ?? []), event].slice(-maxEvents));
   }
 
   function setPod(pod: PodView): void {
@@ -116,6 +157,7 @@ export function createClusterView({ api, labelSelector, logger }: ClusterViewDep
     listed.clear();
     jobs.clear();
     pods.clear();
+    events.clear();
   }
 
   function hold(): Disposable {
@@ -139,7 +181,7 @@ export function createClusterView({ api, labelSelector, logger }: ClusterViewDep
       const look = () => {
         if (listed.size < 2) return;
         try {
-          const found = find({ job: jobs.get(name), pod: pods.get(name) });
+          const found = find({ job: jobs.get(name), pod: pods.get(name), events: events.get(name) ?? [] });
           if (found !== undefined && found !== null) resolve(found);
         } catch (error) {
           reject(error);
@@ -163,6 +205,7 @@ export function createClusterView({ api, labelSelector, logger }: ClusterViewDep
     forget(name) {
       jobs.delete(name);
       pods.delete(name);
+      events.delete(name);
     },
   };
 }

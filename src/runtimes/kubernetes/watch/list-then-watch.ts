@@ -64,6 +64,7 @@ export async function listThenWatch<Raw extends WatchedObject, Kept>(
     signal.throwIfAborted();
     try {
       version ??= await list(options);
+      signal.throwIfAborted();
       const startedAt = clock.now();
       let isFruitful = false;
       for await (const next of watch(options, version)) {

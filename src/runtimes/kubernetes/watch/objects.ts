@@ -1,5 +1,14 @@
 /** The parts of Jobs and Pods that are kept in memory: a cluster has hundreds, and an object takes kilobytes. */
-import { agentContainer, jobAnnotation } from '../manifest/names.ts';
+import {
+  agentEnd,
+  agentStatus,
+  type ContainerStatus,
+  type EventObject,
+  type JobObject,
+  type PodObject,
+  type Terminated,
+} from '../explain/objects.ts';
+import { jobAnnotation, namePrefix } from '../manifest/names.ts';
 
 /** An object as the API server sends it: like the types of the client, but with dates as text. */
 interface RawMetadata {
@@ -12,47 +21,19 @@ interface RawMetadata {
   annotations?: Record<string, string>;
 }
 
-interface RawCondition {
-  type: string;
-  status: string;
-  reason?: string;
-  message?: string;
-}
-
 export interface RawJob {
   metadata: RawMetadata;
-  status?: { conditions?: RawCondition[] };
-}
-
-interface RawTerminated {
-  exitCode: number;
-  signal?: number;
-  reason?: string;
-  message?: string;
-  finishedAt?: string | null;
-}
-
-interface RawContainerState {
-  waiting?: { reason?: string; message?: string };
-  running?: { startedAt?: string };
-  terminated?: RawTerminated;
+  status?: JobObject['status'];
 }
 
 export interface RawPod {
   metadata: RawMetadata;
-  status?: {
-    phase?: string;
-    reason?: string;
-    message?: string;
-    conditions?: RawCondition[];
-    containerStatuses?: { name: string; state?: RawContainerState; lastState?: RawContainerState }[];
-    initContainerStatuses?: { name: string; state?: RawContainerState }[];
-  };
+  spec?: PodObject['spec'];
+  status?: PodObject['status'];
 }
 
-export interface Reason {
-  reason: string;
-  message: string;
+export interface RawEvent extends EventObject {
+  metadata: RawMetadata;
 }
 
 export interface JobView {
@@ -60,9 +41,8 @@ export interface JobView {
   uid: string;
   jobId: string;
   createdAt: string;
-  /** Why the Job failed. */
-  failed: Reason | undefined;
-  isComplete: boolean;
+  /** The fields from which its end is explained. */
+  object: JobObject;
 }
 
 export interface PodView {
@@ -71,13 +51,9 @@ export interface PodView {
   jobName: string;
   phase: string;
   /** State of the agent's container. */
-  agent: { phase: 'waiting' | 'running' } | (RawTerminated & { phase: 'terminated' });
-  /** Why a container waits. */
-  waiting: Reason | undefined;
-  /** Why no node takes it. */
-  unschedulable: Reason | undefined;
-  /** Why the cluster ended it. */
-  ended: Reason | undefined;
+  agent: { phase: 'waiting' | 'running' } | (Terminated & { phase: 'terminated' });
+  /** The fields from which its start and its end are explained. */
+  object: PodObject;
   /** Whether it was removed from the cluster; then the rest is what was known last. */
   isGone: boolean;
 }
@@ -85,43 +61,61 @@ export interface PodView {
 const jobNameLabel = 'batch.kubernetes.io/job-name';
 
 export function viewJob({ metadata, status }: RawJob): JobView {
-  const conditions = status?.conditions ?? [];
-  const find = (type: string) => conditions.find((each) => each.type === type && each.status === 'True');
   return {
     name: metadata.name,
     uid: metadata.uid,
     jobId: metadata.annotations?.[jobAnnotation] ?? '',
     createdAt: metadata.creationTimestamp ?? '',
-    failed: reasonOf(find('Failed') ?? find('FailureTarget')),
-    isComplete: find('Complete') !== undefined,
+    object: { status: { conditions: status?.conditions ?? [] } },
   };
 }
 
-export function viewPod({ metadata, status = {} }: RawPod): PodView {
-  const { phase = 'Pending', conditions = [] } = status;
-  const agent = status.containerStatuses?.find(({ name }) => name === agentContainer);
-  const states = [...(status.initContainerStatuses ?? []), ...(status.containerStatuses ?? [])].map(
-    ({ state }) => state,
-  );
-  // A restart of the node can make a container wait again although it has run.
-  const terminated = agent?.state?.terminated ?? agent?.lastState?.terminated;
-  const find = (type: string, wanted: string) =>
-    conditions.find((each) => each.type === type && each.status === wanted);
+export function viewPod({ metadata, spec, status = {} }: RawPod): PodView {
+  const { name, deletionTimestamp } = metadata;
+  const { phase = 'Pending', reason, message, conditions, initContainerStatuses, containerStatuses } = status;
+  const object: PodObject = {
+    metadata: { name, deletionTimestamp },
+    spec: {
+      nodeName: spec?.nodeName,
+      containers: spec?.containers?.map(({ name: of, image }) => ({ name: of, image })),
+    },
+    status: {
+      phase,
+      reason,
+      message,
+      conditions,
+      initContainerStatuses: initContainerStatuses?.map(keepStatus),
+      containerStatuses: containerStatuses?.map(keepStatus),
+    },
+  };
+  const terminated = agentEnd(object);
   return {
-    name: metadata.name,
+    name,
     uid: metadata.uid,
     jobName: metadata.labels?.[jobNameLabel] ?? metadata.labels?.['job-name'] ?? '',
     phase,
     agent: terminated
       ? { phase: 'terminated', ...terminated }
-      : { phase: agent?.state?.running ? 'running' : 'waiting' },
-    waiting: reasonOf(states.find((state) => state?.waiting?.message !== undefined)?.waiting),
-    unschedulable: reasonOf(find('PodScheduled', 'False')),
-    ended: status.reason === undefined ? reasonOf(find('DisruptionTarget', 'True')) : reasonOf(status),
+      : { phase: agentStatus(object)?.state?.running ? 'running' : 'waiting' },
+    object,
     isGone: false,
   };
 }
 
-function reasonOf(from: { reason?: string; message?: string } | undefined): Reason | undefined {
-  return from && { reason: from.reason ?? '', message: from.message ?? '' };
+function keepStatus({ name, image, state, lastState }: ContainerStatus): ContainerStatus {
+  return { name, image, state, lastState };
+}
+
+/** Undefined for an event about an object that is not ours. */
+export function viewEvent(event: RawEvent): EventObject | undefined {
+  const { type, reason, message, firstTimestamp, lastTimestamp, eventTime, series } = event;
+  const { kind, name = '' } = event.involvedObject;
+  if (!name.startsWith(namePrefix)) return undefined;
+  const times = { firstTimestamp, lastTimestamp, eventTime, series };
+  return { type, reason, message, ...times, involvedObject: { kind, name } };
+}
+
+/** The name of the Job that an event is about: a pod has the name of its Job and a suffix. */
+export function jobNameOf({ involvedObject: { kind, name = '' } }: EventObject): string {
+  return kind === 'Pod' ? name.slice(0, name.lastIndexOf('-')) : name;
 }
