@@ -186,6 +186,23 @@ test('a pull that is put off is explained by the event that says why', () => {
   assert.deepEqual([problem?.reason, problem?.isFinal], ['cannot pull the image r/a:1: manifest unknown', true]);
 });
 
+test('events that come before the state of the container name a pull, and wait for the rest', () => {
+  const pod = {
+    metadata: { name: 'p' },
+    spec: { nodeName: 'n' },
+    status: { containerStatuses: [{ name: 'agent', state: { waiting: { reason: 'ContainerCreating' } } }] },
+  };
+  const problemOf = (message: string) =>
+    explainStart({
+      job: {},
+      pod,
+      events: [{ type: 'Warning', reason: 'Failed', message, involvedObject: { kind: 'Pod', name: 'p' } }],
+    });
+  const pull = problemOf('Failed to pull image "r/a:1": rpc error: code = NotFound desc = r/a:1: not found');
+  assert.deepEqual([pull?.reason, pull?.isFinal], ['cannot pull the image r/a:1: r/a:1: not found', true]);
+  assert.equal(problemOf('Error: InvalidImageName'), undefined);
+});
+
 test('each recorded failure is in a table', async () => {
   const names = (await readdir(fixtures)).map((file) => file.replace('.json', ''));
   const tested = ['pod-security', 'running', ...Object.keys({ ...problems, ...exits, ...stops })];

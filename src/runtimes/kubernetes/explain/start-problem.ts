@@ -155,9 +155,15 @@ function schedulingRemedy(words: string): string {
   return 'Check nodeSelector and affinity in kubernetes.pod_template, and kubernetes.architecture.';
 }
 
+const failedPull = /^Failed to pull image "([^"]*)"/;
+
 function explainPodEvent(events: readonly EventObject[]): StartProblem | undefined {
-  const event = newestWarning(events, 'Pod', podEvents);
+  // The other failures of a container are in its state a moment later, in better words.
+  const relevant = events.filter(({ reason, message = '' }) => reason !== 'Failed' || failedPull.test(message));
+  const event = newestWarning(relevant, 'Pod', podEvents);
   if (event === undefined) return undefined;
+  const [, image] = failedPull.exec(event.message ?? '') ?? [];
+  if (image !== undefined) return explainPull(image, event.message ?? '');
   const words = clause(event.message ?? '');
   if (/Volume|Mount/.test(event.reason ?? ''))
     return {
