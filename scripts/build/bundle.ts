@@ -2,6 +2,7 @@
 import { readFile } from 'node:fs/promises';
 import { join } from 'node:path';
 import type { BuildOptions, Plugin } from 'esbuild';
+import { withoutKubernetesClasses } from './kubernetes.ts';
 import { pageInside } from './page.ts';
 import { shimScriptsInside } from './shim-scripts.ts';
 import { buildInfo } from './version.ts';
@@ -54,7 +55,13 @@ export async function executableOptions({ everywhere = false } = {}): Promise<Bu
   return {
     ...common,
     ...screenOptions,
-    plugins: [...screenOptions.plugins, pageInside, shimScriptsInside, wallInside({ required: everywhere })],
+    plugins: [
+      ...screenOptions.plugins,
+      pageInside,
+      shimScriptsInside,
+      wallInside({ required: everywhere }),
+      withoutKubernetesClasses,
+    ],
     define: {
       ...screenOptions.define,
       PLAN42_VERSION: JSON.stringify(version),

@@ -8,6 +8,7 @@ import { type TestContext, test } from 'node:test';
 import { UserError } from '../../../lib/errors.ts';
 import { connect } from './connect.ts';
 import { isNotFound, KubeApiError } from './kube-api.ts';
+import { parseYaml } from './kubeconfig.ts';
 
 async function temporaryFolder(t: TestContext): Promise<string> {
   const folder = await mkdtemp(join(tmpdir(), 'kube-api-'));
@@ -152,4 +153,14 @@ test('says what is wrong with a kubeconfig, without its content', async (t) => {
   assert.doesNotMatch(broken, /secret-token/);
   await assert.rejects(connect({}, { HOME: folder }), /there is no kubeconfig/);
   await assert.rejects(connect({ kubeconfig: join(folder, 'missing') }, {}), /cannot read the kubeconfig .*missing/);
+});
+
+test('reads YAML and JSON as they are', async () => {
+  const template = {
+    spec: { nodeSelector: null, containers: [{ name: 'agent', env: [{ name: 'A', $patch: 'delete' }] }] },
+  };
+  assert.deepEqual(await parseYaml(JSON.stringify(template)), template);
+  const yaml = 'spec:\n  nodeSelector:\n  containers: [{ name: agent, env: [{ name: A, $patch: delete }] }]\n';
+  assert.deepEqual(await parseYaml(yaml), template);
+  await assert.rejects(parseYaml('spec: ['));
 });

@@ -24,7 +24,7 @@ const serviceAccountToken = '/var/run/secrets/kubernetes.io/serviceaccount/token
  * @throws UserError
  */
 export async function findCluster(settings: ClusterSettings, env: NodeJS.ProcessEnv): Promise<FoundCluster> {
-  const { KubeConfig } = await import('@kubernetes/client-node');
+  const { KubeConfig } = await import('@kubernetes/client-node/dist/config.js');
   const files = await findFiles(settings, env);
   const config = new KubeConfig();
   if (files.length === 0) {
@@ -50,7 +50,7 @@ export async function findCluster(settings: ClusterSettings, env: NodeJS.Process
 
 /** YAML or JSON. @throws Error that can quote the text */
 export async function parseYaml(text: string): Promise<unknown> {
-  const { loadYaml } = await import('@kubernetes/client-node');
+  const { loadYaml } = await import('@kubernetes/client-node/dist/yaml.js');
   return loadYaml(text);
 }
 
