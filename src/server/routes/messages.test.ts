@@ -2,9 +2,7 @@ import assert from 'node:assert/strict';
 import { randomUUID } from 'node:crypto';
 import { after, test } from 'node:test';
 import { type CallOptions, startControlPlane } from '../../../test/support/control-plane.ts';
-import { eventually } from '../../../test/support/eventually.ts';
-import { FakeMachine } from '../../../test/support/fake-machine.ts';
-import { answerAll } from '../../../test/support/fake-runner.ts';
+import { startFakeAgents } from '../../../test/support/fake-agents.ts';
 import type { Json } from '../../../test/support/json.ts';
 import { limits } from '../core/limits.ts';
 
@@ -12,27 +10,16 @@ const plane = await startControlPlane({ timing: { logStreamKeepAliveMs: 20 } });
 after(() => plane[Symbol.asyncDispose]());
 const { call } = plane;
 const runnerToken = await plane.newToken();
-const agentTokens = new Map<string, string>();
-const machine = await FakeMachine.start({
-  url: plane.server.url,
-  token: runnerToken,
-  name: 'm1',
-  slots: 100,
-  answer: (request) => {
-    if (request.Type === 'InvokeAgentRequest') agentTokens.set(request.Task.TaskId, request.AgentToken);
-    return answerAll(request);
-  },
-});
-after(() => machine[Symbol.asyncDispose]());
+const agents = await startFakeAgents({ url: plane.server.url, token: runnerToken });
+after(() => agents[Symbol.asyncDispose]());
 
 const tenant = plane.server.admin.tenantId;
 const main = '00000000-0000-0000-0000-000000000000';
 
 async function newTurn() {
   const task = await plane.newTask();
-  await eventually(async () => agentTokens.has(task));
   const path = `tasks/${task}/turns/1`;
-  const agent = agentTokens.get(task) ?? '';
+  const agent = await agents.tokenOf(task);
   return {
     task,
     path,

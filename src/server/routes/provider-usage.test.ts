@@ -2,26 +2,14 @@ import assert from 'node:assert/strict';
 import { randomUUID } from 'node:crypto';
 import { after, test } from 'node:test';
 import { startControlPlane } from '../../../test/support/control-plane.ts';
-import { eventually } from '../../../test/support/eventually.ts';
-import { FakeMachine } from '../../../test/support/fake-machine.ts';
-import { answerAll } from '../../../test/support/fake-runner.ts';
+import { startFakeAgents } from '../../../test/support/fake-agents.ts';
 
 const plane = await startControlPlane();
 after(() => plane[Symbol.asyncDispose]());
 const { call } = plane;
 const token = await plane.newToken();
-const agentTokens = new Map<string, string>();
-const machine = await FakeMachine.start({
-  url: plane.server.url,
-  token,
-  name: 'm1',
-  slots: 100,
-  answer: (request) => {
-    if (request.Type === 'InvokeAgentRequest') agentTokens.set(request.Task.TaskId, request.AgentToken);
-    return answerAll(request);
-  },
-});
-after(() => machine[Symbol.asyncDispose]());
+const agents = await startFakeAgents({ url: plane.server.url, token });
+after(() => agents[Symbol.asyncDispose]());
 
 const usage = (fields: object = {}) => ({
   Provider: 'OpenAI',
@@ -39,12 +27,11 @@ const usage = (fields: object = {}) => ({
 
 async function newTurn() {
   const task = await plane.newTask();
-  await eventually(async () => agentTokens.has(task));
   const path = `tasks/${task}/turns/1`;
   return {
     task,
     path,
-    agent: agentTokens.get(task) ?? '',
+    agent: await agents.tokenOf(task),
     write: (iteration: number | string, body: object, as = token) =>
       call('PUT', `${path}/iterations/${iteration}/provider-usage`, { token: as, body }),
     sum: async () => (await call('GET', `${path}/provider-usage`)).body,

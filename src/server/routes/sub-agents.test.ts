@@ -2,9 +2,7 @@ import assert from 'node:assert/strict';
 import { randomUUID } from 'node:crypto';
 import { after, test } from 'node:test';
 import { startControlPlane } from '../../../test/support/control-plane.ts';
-import { eventually } from '../../../test/support/eventually.ts';
-import { FakeMachine } from '../../../test/support/fake-machine.ts';
-import { answerAll } from '../../../test/support/fake-runner.ts';
+import { startFakeAgents } from '../../../test/support/fake-agents.ts';
 import type { Json } from '../../../test/support/json.ts';
 import { limits } from '../core/limits.ts';
 
@@ -12,26 +10,15 @@ const plane = await startControlPlane();
 after(() => plane[Symbol.asyncDispose]());
 const { call } = plane;
 const token = await plane.newToken();
-const requests = new Map<string, Json>();
-const machine = await FakeMachine.start({
-  url: plane.server.url,
-  token,
-  name: 'm1',
-  slots: 100,
-  answer: (request) => {
-    if (request.Type === 'InvokeAgentRequest') requests.set(request.Task.TaskId, request);
-    return answerAll(request);
-  },
-});
-after(() => machine[Symbol.asyncDispose]());
+const agents = await startFakeAgents({ url: plane.server.url, token });
+after(() => agents[Symbol.asyncDispose]());
 
 const main = '00000000-0000-0000-0000-000000000000';
 
 async function newTurn(fields = {}) {
   const task = await plane.newTask(fields);
-  await eventually(async () => requests.has(task));
   const path = `tasks/${task}/turns/1`;
-  const agent: string = requests.get(task)?.AgentToken;
+  const agent = await agents.tokenOf(task);
   return {
     task,
     path,

@@ -2,9 +2,7 @@ import assert from 'node:assert/strict';
 import { randomUUID } from 'node:crypto';
 import { after, test } from 'node:test';
 import { startControlPlane } from '../../../test/support/control-plane.ts';
-import { eventually } from '../../../test/support/eventually.ts';
-import { FakeMachine } from '../../../test/support/fake-machine.ts';
-import { answerAll } from '../../../test/support/fake-runner.ts';
+import { startFakeAgents } from '../../../test/support/fake-agents.ts';
 import { instanceHeader } from '../../plan42/runner-headers.ts';
 import type { NetworkHost, TurnNetwork } from '../../plan42/turn-network.ts';
 
@@ -12,18 +10,8 @@ const plane = await startControlPlane();
 after(() => plane[Symbol.asyncDispose]());
 const { call, runner } = plane;
 const token = await plane.newToken();
-const agentTokens = new Map<string, string>();
-const machine = await FakeMachine.start({
-  url: plane.server.url,
-  token,
-  name: 'm1',
-  slots: 100,
-  answer: (request) => {
-    if (request.Type === 'InvokeAgentRequest') agentTokens.set(request.Task.TaskId, request.AgentToken);
-    return answerAll(request);
-  },
-});
-after(() => machine[Symbol.asyncDispose]());
+const agents = await startFakeAgents({ url: plane.server.url, token });
+after(() => agents[Symbol.asyncDispose]());
 
 const host = (Host: string, fields: Partial<NetworkHost> = {}): NetworkHost => ({
   Host,
@@ -56,9 +44,8 @@ const report = (taskId: string, Network: unknown, options: object = {}) =>
 
 async function newTurn() {
   const task = await plane.newTask();
-  await eventually(async () => agentTokens.has(task));
   const path = `tasks/${task}/turns/1`;
-  const agentToken = agentTokens.get(task) ?? '';
+  const agentToken = await agents.tokenOf(task);
   const version = async () => (await call('GET', path)).body.Version as number;
   return {
     task,
@@ -169,7 +156,7 @@ test('only the runner that has the turn reports on it', async () => {
   const elsewhere = await report(turn.task, empty, { headers: { [instanceHeader]: randomUUID() } });
   assert.deepEqual(elsewhere.body.Rejected, refused);
   assert.equal((await call('GET', `${turn.path}/network`)).status, 404);
-  const own = await report(turn.task, empty, { headers: { [instanceHeader]: machine.instanceId } });
+  const own = await report(turn.task, empty, { headers: { [instanceHeader]: agents.instanceId } });
   assert.deepEqual(own.body.Rejected, []);
   const unknown = randomUUID();
   assert.deepEqual((await report(unknown, empty)).body.Rejected, [{ TaskId: unknown, TurnIndex: 1 }]);

@@ -92,3 +92,20 @@ void sleep_ms(long ms) {
   struct __kernel_timespec time = {ms / 1000, (ms % 1000) * 1000000};
   sys(__NR_nanosleep, &time, NULL);
 }
+
+/* The kernel starts the program here, with the arguments on the stack. Each program has a function `start`, which gets their address. */
+__asm__(".globl _start\n"
+        "_start:\n"
+#ifdef __x86_64__
+        "  xor %ebp, %ebp\n"
+        "  mov %rsp, %rdi\n"
+        "  and $-16, %rsp\n"
+        "  call start\n"
+#else
+        "  mov x29, #0\n"
+        "  mov x30, #0\n"
+        "  mov x0, sp\n"
+        "  and sp, x0, #-16\n"
+        "  bl start\n"
+#endif
+);

@@ -2,9 +2,7 @@ import assert from 'node:assert/strict';
 import { randomUUID } from 'node:crypto';
 import { describe, it } from 'node:test';
 import { callServer } from '../../../../test/support/control-plane.ts';
-import { eventually } from '../../../../test/support/eventually.ts';
-import { FakeMachine } from '../../../../test/support/fake-machine.ts';
-import { answerAll } from '../../../../test/support/fake-runner.ts';
+import { startFakeAgents } from '../../../../test/support/fake-agents.ts';
 import { startTestServer, type TestServer } from '../../../../test/support/start-test-server.ts';
 
 async function newTask(test: TestServer): Promise<string> {
@@ -17,24 +15,13 @@ async function newTask(test: TestServer): Promise<string> {
 async function startAgent(test: TestServer) {
   const { tenantId, runnerId } = test.server.admin;
   const { Token } = await test.client.createRunnerToken(runnerId, randomUUID(), 1);
-  const tokens = new Map<string, string>();
-  const machine = await FakeMachine.start({
-    url: test.server.url,
-    token: Token,
-    name: 'm1',
-    slots: 10,
-    answer: (request) => {
-      if (request.Type === 'InvokeAgentRequest') tokens.set(request.Task.TaskId, request.AgentToken);
-      return answerAll(request);
-    },
-  });
+  const agents = await startFakeAgents({ url: test.server.url, token: Token });
   const put = async (task: string, path: string, body: object) => {
-    await eventually(async () => tokens.has(task));
     const url = `/v1/tenants/${tenantId}/tasks/${task}/turns/1/${path}`;
-    const { status } = await callServer(test.server.url, 'PUT', url, { token: tokens.get(task) ?? '', body });
+    const { status } = await callServer(test.server.url, 'PUT', url, { token: await agents.tokenOf(task), body });
     assert.equal(status, 200);
   };
-  return { put, [Symbol.asyncDispose]: () => machine[Symbol.asyncDispose]() };
+  return { put, [Symbol.asyncDispose]: () => agents[Symbol.asyncDispose]() };
 }
 
 describe('plan42 server task message', () => {

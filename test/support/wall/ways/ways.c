@@ -255,16 +255,3 @@ __attribute__((used)) _Noreturn void start(long *stack) {
   if (is_equal(argv[1], "flood")) leave(flood(argv[2], argv + 3) < 0);
   report(run(argv[1], argv[2], argv[2] == NULL ? NULL : argv[3]));
 }
-
-__asm__(".globl _start\n"
-        "_start:\n"
-#ifdef __x86_64__
-        "  mov %rsp, %rdi\n"
-        "  and $-16, %rsp\n"
-        "  call start\n"
-#else
-        "  mov x0, sp\n"
-        "  and sp, x0, #-16\n"
-        "  bl start\n"
-#endif
-);

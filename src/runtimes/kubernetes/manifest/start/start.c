@@ -79,20 +79,3 @@ __attribute__((used)) _Noreturn void start(long *stack) {
   long result = sys(__NR_execve, argv[1], argv + 1, environment);
   fail(result == -ENOENT ? NOT_FOUND : CANNOT_EXECUTE, "cannot start ", argv[1], result);
 }
-
-/* The kernel starts the program here, with the arguments on the stack. */
-__asm__(".globl _start\n"
-        "_start:\n"
-#ifdef __x86_64__
-        "  xor %ebp, %ebp\n"
-        "  mov %rsp, %rdi\n"
-        "  and $-16, %rsp\n"
-        "  call start\n"
-#else
-        "  mov x29, #0\n"
-        "  mov x30, #0\n"
-        "  mov x0, sp\n"
-        "  and sp, x0, #-16\n"
-        "  bl start\n"
-#endif
-);
