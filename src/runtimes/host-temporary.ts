@@ -4,6 +4,7 @@
  */
 import { randomUUID } from 'node:crypto';
 import { chmod, mkdir, rm } from 'node:fs/promises';
+import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { errorCode } from '../lib/errors.ts';
 import { listFolder, writeDurably } from '../lib/files.ts';
@@ -15,12 +16,9 @@ const prefix = 'plan42-job-';
 const pathFile = 'temporary';
 
 /** Creates it, with mode 0700, where the user's temporary files are; returns its path. Repeats an interrupted start. */
-export async function makeTemporaryFolder(
-  { folder }: Pick<JobPaths, 'folder'>,
-  env: NodeJS.ProcessEnv,
-): Promise<string> {
+export async function makeTemporaryFolder({ folder }: Pick<JobPaths, 'folder'>): Promise<string> {
   const known = await readTextIfExists(join(folder, pathFile));
-  const path = known || join(env['TMPDIR'] || '/tmp', `${prefix}${randomUUID().slice(0, 8)}`);
+  const path = known || join(tmpdir(), `${prefix}${randomUUID().slice(0, 8)}`);
   // Before the folder, so that a crash leaves no unknown folder.
   if (!known) await writeDurably(join(folder, pathFile), path);
   await mkdir(path, { mode: 0o700 }).catch((error: unknown) => {

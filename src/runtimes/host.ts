@@ -72,7 +72,7 @@ export function createHostRuntime({ settings, given, caFile, knownJobs, ...optio
     const marked = ['/usr/bin/env', `${jobVariable}=${job.jobId}`, command, ...args];
     const authorities =
       caFile === undefined ? {} : authorityVariables(await writeAuthorities(job.folder, { caFile }, 'host'));
-    const temporary = { TMPDIR: await makeTemporaryFolder(job, env) };
+    const temporary = { TMPDIR: await makeTemporaryFolder(job) };
     await shim.launch({
       job,
       command: marked,

@@ -14,8 +14,8 @@ all tasks above it are completed.
 
 Examples:
   plan42 server workstream create "New checkout"
-  plan42 server task create --workstream "New checkout" --environment shop \\
-    --prompt-file first.md
+  plan42 server task create --workstream "New checkout" --image me/agent:1 \\
+    --prompt "First step."
   plan42 server workstream resume "New checkout"`;
 
 const name = ['<workstream>', 'its name, ID or first characters of the ID'] as const;
