@@ -44,6 +44,11 @@ export const variables: readonly Variable[] = [
     about: 'proxies for the Plan42 server and GitHub, also in upper case; never used for loopback',
   },
   {
+    of: all,
+    term: 'SSL_CERT_FILE, SSL_CERT_DIR',
+    about: 'a file, and folders separated by colons, of certificate authorities in place of those of the system',
+  },
+  {
     of: ['plan42'],
     term: 'NODE_EXTRA_CA_CERTS',
     about: 'file of certificate authorities; "plan42 agent build" trusts them too',

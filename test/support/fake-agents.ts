@@ -4,7 +4,7 @@ import { answerAll } from './fake-runner.ts';
 import type { Json } from './json.ts';
 
 export interface FakeAgents extends AsyncDisposable {
-  /** Of the machine. */
+  /** The instance ID of the machine. */
   instanceId: string;
   /** Resolves with the request of a task's newest turn, once a machine has it. */
   requestOf(taskId: string): Promise<Json>;

@@ -10,6 +10,7 @@ const values = {
   'revoke 583122a6': 'revoke $token',
   'revoke P42K7YVLMJEX': 'revoke "$AWS_ACCESS_KEY_ID"',
   '583122a6': '$third_task',
+  '3b1d0a77': '$file',
   'environment delete website': 'environment delete website --force',
   // Needs an engine and registries; test/agent-image.test.ts builds.
   'plan42 agent build': 'plan42 agent build --help',
@@ -50,7 +51,8 @@ if [[ ! -e config.toml ]]; then${makeRepository}
   touch ~/config.toml config.toml
   finished=$(plan42 server task create --image me/agent:1 --prompt 'Find the error.')
   plan42 server task follow "$finished"
-  echo 'npm ci' >setup.sh && echo secret >key.txt
+  echo 'npm ci' >setup.sh && echo secret >key.txt && echo pixels >screenshot.png
+  file=$(plan42 server file upload screenshot.png)
   plan42 server environment create website --image me/agent:9
 fi
 if ! cmp --quiet ~/.config/plan42-runner.toml ~/.config/plan42-runner.toml.good; then
@@ -75,6 +77,7 @@ plan42 server task follow "$task"`,
   // As a service, the server would write it there.
   'plan42 server logs':
     'mkdir -p ~/.local/state/plan42-server; cp ~/server.log ~/.local/state/plan42-server/server.log',
+  'plan42 server file download': 'rm -f screenshot.png',
   'plan42 server restore': 'stop_server',
 };
 
