@@ -68,9 +68,9 @@ describe('the configuration screen', () => {
     await terminal.shows('[docker v]  ready');
     await terminal.press('Tab', 'Tab', 'Enter');
     const screen = await terminal.shows('Up/Down choose');
-    assert.match(screen, /^ {25}> docker {4}ready \(docker 27\.1\.2\)$/m);
-    assert.match(screen, /^ {27}podman {4}not installed: there is no podman command$/m);
-    assert.match(screen, /^ {27}host {6}installed, not ready: jobs without isolati/m);
+    assert.match(screen, /^ {25}> docker {6}ready \(docker 27\.1\.2\)$/m);
+    assert.match(screen, /^ {27}podman {6}not installed: there is no podman command$/m);
+    assert.match(screen, /^ {27}host {8}installed, not ready: jobs without isolati/m);
     await terminal.press('Down', 'Enter');
     await terminal.shows('[podman v]  not installed');
     await terminal.press('Enter', 'Up');
@@ -129,7 +129,7 @@ describe('the configuration screen', () => {
     await using test = await startScreen({ config: configFor(plane.server.url, await plane.newToken()) });
     const { terminal } = test;
     await terminal.shows('[docker v]  ready');
-    await terminal.press('Tab', 'Tab', 'Enter', 'End');
+    await terminal.press('Tab', 'Tab', 'Enter', 'End', 'Up');
     await terminal.shows(
       /host is not ready: jobs without isolation are not switched on\. Set\s+host\.unisolated = true/,
     );
