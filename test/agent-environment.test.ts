@@ -143,7 +143,7 @@ for (const name of runtimeNames) {
       const expected = {
         podman: [...ofImage, 'HOME', 'HOSTNAME', 'PATH', 'REQUEST', 'TERM', 'container'],
         docker: [...ofImage, 'HOME', 'HOSTNAME', 'PATH', 'REQUEST'],
-        host: ['HOME', 'LANG', 'PATH', 'PLAN42_JOB_ID'],
+        host: ['HOME', 'LANG', 'PATH', 'PLAN42_JOB_ID', 'TMPDIR'],
       };
       assert.deepEqual(names.toSorted(), expected[name].toSorted());
       if (name === 'host') return;

@@ -72,7 +72,7 @@ describe('plan42', () => {
       ],
       [
         ['server', 'task'],
-        'ERROR: missing command: one of create, list, show, follow, cancel, delete. Run "plan42 server task --help".',
+        'ERROR: missing command: one of create, list, show, follow, message, cancel, delete. Run "plan42 server task --help".',
       ],
       [
         ['server', 'task', 'list', '--jsn'],

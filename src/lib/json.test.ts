@@ -47,7 +47,10 @@ const mayUseJsonParse = [
   'src/jobs/titles.ts',
   'src/server/store/columns.ts',
   'src/server/store/table.ts',
+  'src/server/store/turn-events.ts',
   'src/server/store/turn-networks.ts',
+  // Its own object, as JSON has it.
+  'src/server/core/turn-messages.ts',
   // Runs in a container, without the program's modules.
   'src/runtimes/check/script.ts',
   // In the browser, from its own server.

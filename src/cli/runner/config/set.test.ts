@@ -145,7 +145,7 @@ describe('plan42 runner config set', () => {
     const json = await at.config(['set', 'jobs.pids=98', '--json']);
     const { warnings } = parseAs('runner-config-set.json', json.stdout);
     assert.deepEqual(warnings, [
-      `${at.file}:2:1: runner.runtime is not one of docker, podman, apple, host`,
+      `${at.file}:2:1: runner.runtime is not one of docker, podman, apple, host, kubernetes`,
       `${at.file}:4:1: jobs.cpus is not a number`,
     ]);
     const fixed = await at.config(['set', 'runner.runtime=host', 'jobs.cpus=1']);
@@ -199,7 +199,7 @@ describe('plan42 runner config set', () => {
       ['jobs.capabilities=CHOWN,KILL ALL', /"KILL ALL", which is not a capability\. Allowed values: /],
       ['host.command=[]', /^ERROR: host\.command is without a program/],
       ['jobs.stop_timeout=10', /is not a duration like "30s".* Allowed values: /],
-      ['runner.runtime=dokcer', /is not one of docker, podman, apple, host\. Allowed values: /],
+      ['runner.runtime=dokcer', /is not one of docker, podman, apple, host, kubernetes\. Allowed values: /],
       ['github.a.url=ftp://example.com', /is not an https URL/],
       [
         'network.ca_file=/nonexistent.pem',

@@ -2,12 +2,16 @@
 import { STATUS_CODES } from 'node:http';
 import { type Dispatcher, request as send } from 'undici';
 import * as v from 'valibot';
+import { parseJson, tryParseJson } from '../../../lib/json.ts';
+import { readText } from '../../../lib/read-body.ts';
 import { createCredentials } from './credentials.ts';
 import { type KubeApi, KubeApiError, type Method, type RequestOptions, type StreamOptions } from './kube-api.ts';
 import { type ClusterSettings, findCluster } from './kubeconfig.ts';
 
 const defaultTimeoutMs = 30_000;
 const maxErrorBytes = 64 * 1024;
+// Lists are read in pages.
+const maxResponseBytes = 64 * 2 ** 20;
 
 /**
  * Reads the configuration, without a request to the server.
@@ -48,7 +52,7 @@ export async function connect(settings: ClusterSettings, env: NodeJS.ProcessEnv)
       using deadline = startDeadline(timeoutMs, `no response from ${server} within ${timeoutMs / 1000} s`);
       const signal = options.signal ? AbortSignal.any([options.signal, deadline.signal]) : deadline.signal;
       const body = await open(method, path, { ...options, signal, headersTimeoutMs: timeoutMs });
-      return (await body.json()) as T;
+      return parseJson(await readText(body, maxResponseBytes)) as T;
     },
     async stream(path: string, options: StreamOptions): Promise<AsyncIterable<Uint8Array>> {
       const { headersTimeoutMs = defaultTimeoutMs } = options;
@@ -107,10 +111,6 @@ const Status = v.object({
 
 // Proxies in front of the server respond with other texts.
 function parseStatus(text: string): v.InferOutput<typeof Status> | undefined {
-  try {
-    const parsed = v.safeParse(Status, JSON.parse(text));
-    return parsed.success ? parsed.output : undefined;
-  } catch {
-    return undefined;
-  }
+  const parsed = v.safeParse(Status, tryParseJson(text));
+  return parsed.success ? parsed.output : undefined;
 }

@@ -1,5 +1,6 @@
 /** Reads the events of a watch from its connection, and notices a connection that went silent. */
 import type { Clock } from '../../../lib/clock.ts';
+import { parseJson } from '../../../lib/json.ts';
 import { KubeApiError } from '../api/kube-api.ts';
 
 export interface WatchEvent {
@@ -29,7 +30,7 @@ export async function* readEvents(stream: AsyncIterable<Uint8Array>): AsyncGener
 function parseEvent(line: string): WatchEvent {
   let event: unknown;
   try {
-    event = JSON.parse(line);
+    event = parseJson(line);
   } catch (cause) {
     throw new Error('the watch sent a damaged event', { cause });
   }
