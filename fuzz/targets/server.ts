@@ -246,7 +246,7 @@ export const targets: readonly Target[] = [
     covers: ['server/http/router.ts#createRouter', 'server/http/errors.ts#errorReply'],
     corpus: [`/v1/tenants/${id}/tasks/${id}`, '/v1/tenants/a%2Fb/github-connections/c/orgs/%E0%A4%A/repos'],
     run: (path: string) => findRoute('GET', path).params,
-    errors: [DomainError],
+    errors: [DomainError, HttpError],
     maxKiB: 16,
   },
   {

@@ -140,7 +140,7 @@ describe('plan42 runner config set', () => {
     assert.equal(
       run.stderr,
       `Saved ${at.file}. No runner can start with it: ${at.file}:2:1: runner.runtime is not one of docker, podman, apple, ` +
-        'host, and 1 more. To see all errors, run "plan42 runner config validate".\n',
+        'host, kubernetes, and 1 more. To see all errors, run "plan42 runner config validate".\n',
     );
     const json = await at.config(['set', 'jobs.pids=98', '--json']);
     const { warnings } = parseAs('runner-config-set.json', json.stdout);

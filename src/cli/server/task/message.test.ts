@@ -3,6 +3,7 @@ import { randomUUID } from 'node:crypto';
 import { describe, it } from 'node:test';
 import { callServer } from '../../../../test/support/control-plane.ts';
 import { startFakeAgents } from '../../../../test/support/fake-agents.ts';
+import { parseAs } from '../../../../test/support/json-schemas.ts';
 import { startTestServer, type TestServer } from '../../../../test/support/start-test-server.ts';
 
 async function newTask(test: TestServer): Promise<string> {
@@ -35,7 +36,7 @@ describe('plan42 server task message', () => {
       /^Message sent to the agent of turn 1\. It gets the message when it starts\.\nFollow its/,
     );
     const piped = await test.plan42(['task', 'message', task, '--json'], { stdin: 'two\nlines\n' });
-    assert.equal(JSON.parse(piped.stdout).Message, 'two\nlines\n');
+    assert.equal(parseAs('server-message.json', piped.stdout).Message, 'two\nlines\n');
     await using agent = await startAgent(test);
     const reviewer = randomUUID();
     await agent.put(task, `subagents/${reviewer}`, { AgentType: 'CodeReview', Name: 'reviewer' });
