@@ -167,10 +167,10 @@ suite('the web page', { concurrency: false }, () => {
       [['me/web', 'me/docs'], connection.ConnectionID, [{ Name: 'API_KEY', Value: '', IsSecret: true }]],
     );
 
-    // Another user changes it while this one does.
+    // Another user changes it while this one does. A form without changes would show theirs.
     const path = `environments/${environment.EnvironmentId}`;
-    await call(server, 'PATCH', path, { body: { Description: 'theirs' }, ifMatch: environment.Version });
     await page.getByLabel('Description').fill('mine');
+    await call(server, 'PATCH', path, { body: { Description: 'theirs' }, ifMatch: environment.Version });
     await page.getByRole('button', { name: 'Save changes' }).click();
     await page.getByText('The environment was changed in the meantime.').waitFor();
     await page.getByRole('button', { name: 'Discard them and load it again' }).click();
