@@ -1,4 +1,5 @@
-import { closeSync, constants, openSync, readdirSync, readFileSync, readlinkSync, writeSync } from 'node:fs';
+import { closeSync, constants, fstatSync, openSync, readdirSync, readFileSync, readlinkSync, writeSync } from 'node:fs';
+import { join } from 'node:path';
 import type { JobPaths } from './launch.ts';
 import { logWriterName } from './processes.ts';
 
@@ -8,15 +9,39 @@ import { logWriterName } from './processes.ts';
  */
 export type LogInput = (text: string) => boolean;
 
+/**
+ * Lines for the log of a job whose output the runner itself reads. They wait in this file, in the job's folder, because the
+ * runner can be down.
+ */
+const linesFile = 'log-lines';
+const maxLinesBytes = 2 ** 20;
+
+export const logLinesFile = ({ folder }: Pick<JobPaths, 'folder'>): string => join(folder, linesFile);
+
 /** Does not wait, so that a line is in the log before a job can end because of what the line says. */
 export function createLogInput({ folder }: Pick<JobPaths, 'folder'>): LogInput {
   let writer: string | undefined;
   return (text) => {
+    const isTaken = appendToLines(logLinesFile({ folder }), text);
+    if (isTaken !== undefined) return isTaken;
     if (writer !== undefined && isWriterOf(folder, writer) && writeTo(writer, text)) return true;
     // A job whose client was lost has another writer, in a folder below.
     writer = listProcessIds().find((pid) => isWriterOf(folder, pid) && writeTo(pid, text));
     return writer !== undefined;
   };
+}
+
+/** Undefined if the job has no such file. */
+function appendToLines(path: string, text: string): boolean | undefined {
+  let file: number | undefined;
+  try {
+    file = openSync(path, constants.O_WRONLY | constants.O_APPEND | constants.O_NOFOLLOW | constants.O_NONBLOCK);
+    return fstatSync(file).size < maxLinesBytes && writeSync(file, text) > 0;
+  } catch {
+    return file === undefined ? undefined : false;
+  } finally {
+    if (file !== undefined) closeSync(file);
+  }
 }
 
 function listProcessIds(): string[] {

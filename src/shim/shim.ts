@@ -9,7 +9,7 @@ export {
   stopCompanion,
 } from './companion.ts';
 export { type JobPaths, LaunchError, launch } from './launch.ts';
-export { createLogInput, type LogInput } from './log-input.ts';
+export { createLogInput, type LogInput, logLinesFile } from './log-input.ts';
 export { isLogWritten, isRunning, isShim, killCommand, listJobProcesses } from './processes.ts';
 export { programCommand } from './program.ts';
 export { openSegmentWriter, type SegmentWriter } from './segment-writer.ts';

@@ -1,60 +1,241 @@
 import assert from 'node:assert/strict';
-import { test } from 'node:test';
-import { createResume } from './follow-log.ts';
-import { createTimestampReader } from './timestamps.ts';
+import { readFile, stat, writeFile } from 'node:fs/promises';
+import { dirname, join } from 'node:path';
+import { type TestContext, test } from 'node:test';
+import { setTimeout as delay } from 'node:timers/promises';
+import { eventually } from '../../../../test/support/eventually.ts';
+import { makeJobFolder } from '../../../../test/support/job-folder.ts';
+import { startLogServer } from '../../../../test/support/kubernetes/log-server.ts';
+import { createLogger } from '../../../lib/logger.ts';
+import { createLogInput } from '../../../shim/shim.ts';
+import { connect } from '../api/connect.ts';
+import { followLog, type LogTiming } from './follow-log.ts';
 
-const at = (second: number) => `2026-01-01T00:00:0${second}.000000000Z`;
+const quick: Partial<LogTiming> = {
+  tickMs: 10,
+  firstProbeMs: 60_000,
+  lingerMs: 100,
+  giveUpMs: 300,
+  giveUpUnreachableMs: 600,
+  backoff: { minMs: 1, maxMs: 20 },
+};
 
-/** Cuts the stream into blocks of a size, and returns the output and the last checkpoint. */
-function readAll(stream: string, blockBytes: number, from?: { time: string; offset: number }, written = 0) {
-  const read = createTimestampReader();
-  const resume = createResume(from, written);
-  const parts: Buffer[] = [];
-  let checkpoint = from;
-  const bytes = Buffer.from(stream);
-  for (let n = 0; n < bytes.length; n += blockBytes) {
-    const next = resume(read(bytes.subarray(n, n + blockBytes)));
-    parts.push(next.bytes);
-    checkpoint = next.checkpoint ?? checkpoint;
-  }
-  return { text: Buffer.concat(parts).toString(), checkpoint };
+async function setUp(t: TestContext, { timing = {}, zone = 'Z' }: { timing?: Partial<LogTiming>; zone?: string } = {}) {
+  const stack = new AsyncDisposableStack();
+  t.after(() => stack.disposeAsync());
+  const server = stack.use(await startLogServer({ zone }));
+  const job = stack.use(await makeJobFolder());
+  const kubeconfig = join(dirname(job.logFile), 'kubeconfig');
+  await writeFile(kubeconfig, kubeconfigFor(server.url));
+  const api = await connect({ kubeconfig }, {});
+  const exited = new AbortController();
+  const logger = createLogger({ level: 'error', format: 'text', write: (line) => void process.stderr.write(line) });
+  return {
+    server,
+    job,
+    kubeconfig,
+    exit: () => {
+      server.exit();
+      exited.abort();
+    },
+    exited,
+    follow: (signal?: AbortSignal) =>
+      followLog({
+        api,
+        job,
+        podName: 'pod',
+        maxLogBytes: job.maxLogBytes,
+        exited: exited.signal,
+        logger,
+        signal,
+        timing: { ...quick, ...timing },
+      }),
+    logged: (text: string) => eventually(async () => (await job.readLog()).includes(text)),
+    readBytes: () => readFile(job.logFile),
+  };
 }
 
-// Two lines have the same time, one is empty, and the last one has no end.
-const lines = ['one two\n', '\n', 'three é\n', 'four\n', 'five'];
-const times = [1, 2, 2, 3, 4].map(at);
-const output = lines.join('');
-const stream = lines.map((line, n) => `${times[n]} ${line}`).join('');
+export const kubeconfigFor = (server: string): string =>
+  JSON.stringify({
+    'apiVersion': 'v1',
+    'kind': 'Config',
+    'clusters': [{ name: 'c', cluster: { server } }],
+    'users': [{ name: 'u', user: { token: 't' } }],
+    'contexts': [{ name: 'x', context: { cluster: 'c', user: 'u', namespace: 'n' } }],
+    'current-context': 'x',
+  });
 
-test('separates times from output, however the stream is cut', () => {
-  for (let size = 1; size <= stream.length; size += 1) assert.equal(readAll(stream, size).text, output, `${size}`);
+test('the log is the output, byte for byte', async (t) => {
+  const { server, follow, exit, readBytes, job } = await setUp(t, { zone: '+02:00' });
+  const done = follow();
+  server.add('one\n');
+  server.add('\n');
+  server.add('carriage\r\n');
+  server.add(Buffer.from([0, 255, 254, 10]));
+  server.add('2026-03-01T12:00:00.000000000Z looks like a time\n');
+  // The container runtime splits long lines; only the first part gets a time.
+  server.add('a'.repeat(16_384));
+  server.add('b'.repeat(16_384));
+  server.add('c\n');
+  server.add('no newline at the end');
+  await eventually(async () => (await readBytes().catch(() => Buffer.alloc(0))).length === server.output().length);
+  exit();
+  await done;
+  assert.deepEqual(await readBytes(), server.output());
+  assert.equal((await stat(job.logFile)).mode & 0o777, 0o600);
 });
 
-test('continues at every byte without a gap and without repetition', () => {
-  const total = Buffer.byteLength(output);
-  for (let written = 0; written <= total; written += 1) {
-    const before = Buffer.from(output).subarray(0, written);
-    let offset = 0;
-    for (const [n, line] of lines.entries()) {
-      // Each checkpoint that an earlier run can have left: the first line of its time, at or before what is written.
-      if (offset <= written && times[n] !== times[n - 1]) {
-        const { text } = readAll(stream, 7, { time: times[n] ?? '', offset }, written);
-        // A character can be cut: compare bytes of whole texts only.
-        const rest = Buffer.from(output).subarray(written).toString();
-        assert.equal(text, rest, `written ${before.length}, checkpoint at line ${n}`);
-      }
-      offset += Buffer.byteLength(line);
+test('continues after resets, with lines of one time and in the wrong order', async (t) => {
+  const { server, follow, exit, job } = await setUp(t);
+  const done = follow();
+  const second = BigInt(Date.parse('2026-03-01T12:00:05Z')) * 1_000_000n;
+  for (let n = 0; n < 60; n += 1) {
+    // Around the turn of a second, where the time in the request is cut off.
+    server.add(`line ${n}\n`, { timeNs: second + [0n, -2n, 0n, 5n][n % 4]! + BigInt(n >> 3) });
+    if (n % 3 === 0) server.add(`part ${n} `);
+    if (n % 7 === 0) {
+      await eventually(async () => (await job.readLog()).includes(`line ${n}\n`));
+      server.reset();
     }
-    assert.equal(readAll(stream, 64, undefined, written).text, Buffer.from(output).subarray(written).toString());
   }
+  exit();
+  await done;
+  assert.equal(await job.readLog(), server.output().toString());
 });
 
-test('says that output was dropped before it was read', () => {
-  const { text, checkpoint } = readAll(`${at(5)} later\n`, 64, { time: at(3), offset: 10 }, 20);
-  assert.match(text, /^\[plan42: output is missing here: .*\]\nlater\n$/);
-  assert.deepEqual(checkpoint, { time: at(5), offset: 20 + text.indexOf('later') });
+test('notices a connection that swallows everything', async (t) => {
+  const { server, follow, exit, logged, job } = await setUp(t, { timing: { firstProbeMs: 50, maxProbeMs: 50 } });
+  const done = follow();
+  server.add('before\n');
+  await logged('before');
+  server.swallow();
+  server.add('after\n');
+  await logged('after');
+  exit();
+  await done;
+  assert.equal(await job.readLog(), 'before\nafter\n');
 });
 
-test('drops messages of the kubelet', () => {
-  assert.equal(readAll(`unable to retrieve container logs for x\n${at(1)} y\n`, 9).text, 'y\n');
+test('reads the end although the connection is dead when the container exits', async (t) => {
+  const { server, follow, exit, logged, job } = await setUp(t);
+  const done = follow();
+  server.add('before\n');
+  await logged('before');
+  server.swallow();
+  server.add('after\n');
+  exit();
+  await done;
+  assert.equal(await job.readLog(), 'before\nafter\n');
+});
+
+test('a silent job costs few requests', async (t) => {
+  const { server, follow, exit, logged } = await setUp(t, { timing: { firstProbeMs: 40, maxProbeMs: 10_000 } });
+  const done = follow();
+  server.add('before\n');
+  await logged('before');
+  await delay(700);
+  exit();
+  await done;
+  // One that follows, those after 40, 80, 160, and 320 ms, and one or two at the end.
+  assert.ok(server.requests.length <= 8, `${server.requests.length} requests`);
+});
+
+test('retries after each kind of failure', async (t) => {
+  const { server, follow, exit, job } = await setUp(t);
+  server.failures.push(
+    (response) => response.writeHead(500).end('broken'),
+    (response) => response.writeHead(429, { 'retry-after': '0' }).end(),
+    (response) => response.socket?.resetAndDestroy(),
+    (response) => response.writeHead(400).end('{"kind":"Status","message":"container is waiting to start"}'),
+    (response) => response.writeHead(404).end('{"kind":"Status","reason":"NotFound"}'),
+    (response) => response.end('unable to retrieve container logs for containerd://x'),
+    (response) => response.writeHead(200).write('2026-03-01T12:0', () => response.destroy()),
+  );
+  server.add('one\n');
+  const done = follow();
+  await eventually(async () => (await job.readLog()) === 'one\n');
+  exit();
+  await done;
+  assert.equal(await job.readLog(), 'one\n');
+  assert.deepEqual(server.failures, []);
+});
+
+test('notes that the node rotated its log while it was not read', async (t) => {
+  const { server, follow, exit, logged, job } = await setUp(t);
+  const done = follow();
+  server.add('one\n');
+  server.add('two\n');
+  await logged('two');
+  server.failures.push(...Array.from({ length: 3 }, () => (response: { destroy(): void }) => response.destroy()));
+  server.reset();
+  server.add('missing\n');
+  server.rotate();
+  server.add('three\n');
+  await logged('three');
+  server.reset();
+  server.add('four\n');
+  await logged('four');
+  exit();
+  await done;
+  const lines = (await job.readLog()).split('\n');
+  const note = lines.splice(2, 1)[0] ?? '';
+  assert.match(note, /^\[plan42: output may be missing here: .* between 2026-\S+Z and 2026-\S+Z, while it was not read/);
+  assert.deepEqual(lines, ['one', 'two', 'three', 'four', '']);
+});
+
+test('reads on without a note when the log is rotated while it is read', async (t) => {
+  const { server, follow, exit, logged, job } = await setUp(t);
+  const done = follow();
+  server.add('one\n');
+  await logged('one');
+  server.rotate();
+  server.add('two\n');
+  await logged('two');
+  exit();
+  await done;
+  assert.equal(await job.readLog(), 'one\ntwo\n');
+});
+
+for (const [what, fail] of [
+  ['the node is gone', (response) => response.writeHead(500).end('dial tcp 10.0.0.1:10250: no route to host')],
+  ['the pod is gone', (response) => response.writeHead(404).end('{"kind":"Status","reason":"NotFound"}')],
+  ['the API server is gone', (response) => response.destroy()],
+] as [string, (response: import('node:http').ServerResponse) => void][]) {
+  test(`says that the end is missing if ${what}`, async (t) => {
+    const { server, follow, exited, logged, job } = await setUp(t);
+    const done = follow();
+    server.add('one\n');
+    await logged('one');
+    server.failures.push(...Array.from({ length: 10_000 }, () => fail));
+    server.reset();
+    exited.abort();
+    await done;
+    assert.match(await job.readLog(), /^one\n\[plan42: output may be missing here: the node did not return the end of its log after 2026\S+\]\n$/);
+  });
+}
+
+test('lines of other processes come between lines of the output, each once', async (t) => {
+  const { server, follow, exit, logged, job } = await setUp(t);
+  const stop = new AbortController();
+  const first = follow(stop.signal);
+  server.add('one\n');
+  await logged('one');
+  const write = createLogInput(job);
+  assert.equal(write('[plan42: refused a]\n'), true);
+  await logged('refused a');
+  stop.abort();
+  await assert.rejects(first);
+  assert.equal(write('[plan42: refused b]\n'), true);
+  server.add('two\n');
+  const done = follow();
+  await logged('two');
+  await logged('refused b');
+  server.reset();
+  server.add('three\n');
+  await logged('three');
+  exit();
+  await done;
+  const lines = (await job.readLog()).trimEnd().split('\n');
+  assert.deepEqual(lines.toSorted(), ['[plan42: refused a]', '[plan42: refused b]', 'one', 'three', 'two'].toSorted());
+  assert.deepEqual(lines.filter((line) => !line.startsWith('[')), ['one', 'two', 'three']);
 });

@@ -1,174 +1,282 @@
 /**
- * Follows the log of a pod into the log of its job. A checkpoint on disk says at which byte of the job's log the line with a
- * certain timestamp begins, so that another run of the runner continues without a gap and without repetition.
+ * Follows the log of a pod into the log of its job. A checkpoint on disk says where in the job's log a line with a certain time
+ * begins, so that after each break, also of the runner itself, what the log has is compared and the rest is appended.
  */
-import { join } from 'node:path';
-import * as v from 'valibot';
+import { Backoff } from '../../../lib/backoff.ts';
 import { systemClock } from '../../../lib/clock.ts';
 import { isAbort } from '../../../lib/errors.ts';
-import { writeDurably } from '../../../lib/files.ts';
-import { parseJson } from '../../../lib/json.ts';
 import type { Logger } from '../../../lib/logger.ts';
-import { readTextIfExists } from '../../../lib/read-file.ts';
 import { sleep } from '../../../lib/sleep.ts';
 import { type JobPaths, openSegmentWriter, type SegmentWriter } from '../../../shim/shim.ts';
 import { type KubeApi, KubeApiError } from '../api/kube-api.ts';
-import { agentContainer } from '../manifest/names.ts';
-import { createTimestampReader, type Output } from './timestamps.ts';
+import { type CheckpointFile, openCheckpoint, writtenSince } from './checkpoint.ts';
+import { type OwnLines, openOwnLines } from './own-lines.ts';
+import { readBlocks } from './read-blocks.ts';
+import { type Batch, createResume, type Resume } from './resume.ts';
+import { createTimestampReader } from './timestamps.ts';
 
-const Checkpoint = v.object({ time: v.string(), offset: v.number() });
-type Checkpoint = v.InferOutput<typeof Checkpoint>;
+/** Durations in milliseconds. */
+export interface LogTiming {
+  tickMs: number;
+  /** A silent connection is compared with a short request after this time, then after twice of it, and so on. */
+  firstProbeMs: number;
+  maxProbeMs: number;
+  /** How long a stream may be silent after the container has exited, or if it should only return what there is. */
+  lingerMs: number;
+  /** How long the rest of a log is requested after its container has exited: its node can be gone. */
+  giveUpMs: number;
+  /** The same while the API server cannot be reached. */
+  giveUpUnreachableMs: number;
+  backoff: { minMs: number; maxMs: number };
+}
 
-const checkpointFile = 'kubernetes-log.json';
-const saveEveryMs = 5000;
-const backoffMs = { first: 200, most: 5000 };
-/** How long the rest of a log is requested after its container has exited. Its node can be gone. */
-const giveUpAfterMs = 120_000;
+const defaultTiming: LogTiming = {
+  tickMs: 1000,
+  firstProbeMs: 30_000,
+  maxProbeMs: 480_000,
+  lingerMs: 10_000,
+  giveUpMs: 120_000,
+  giveUpUnreachableMs: 900_000,
+  backoff: { minMs: 500, maxMs: 10_000 },
+};
 
 export interface FollowLogOptions {
   api: KubeApi;
   job: JobPaths;
   podName: string;
+  container?: string;
   maxLogBytes: number;
   /** Aborted when the agent's container has exited. */
   exited: AbortSignal;
   logger: Logger;
   signal: AbortSignal | undefined;
+  /** For tests. */
+  timing?: Partial<LogTiming>;
 }
+
+interface Follower {
+  options: FollowLogOptions & { signal: AbortSignal };
+  timing: LogTiming;
+  log: SegmentWriter;
+  checkpoint: CheckpointFile;
+  ownLines: OwnLines;
+  /** Time of the newest output in the log, if this run has read it. */
+  lastTime: string;
+  /** When the lines of other processes were last looked for. */
+  linesAt: number;
+}
+
+/** A stream that returned nothing new although there was something. */
+class StalledStream extends Error {
+  override readonly name = 'StalledStream';
+}
+
+const maxNotFound = 3;
+const newline = 0x0a;
 
 /** Resolves when the log is complete, or as complete as the cluster has it. Rejects only with the reason of the signal. */
 export async function followLog(options: FollowLogOptions): Promise<void> {
-  const { job, exited, logger, signal = new AbortController().signal } = options;
-  await using writer = await openSegmentWriter(job.logFile, options.maxLogBytes);
-  const position = await openPosition(job);
-  await using _save = { [Symbol.asyncDispose]: () => position.save() };
-  let failures = 0;
-  let exitedAt: number | undefined;
+  const { logger, job, signal = new AbortController().signal } = options;
+  const timing = { ...defaultTiming, ...options.timing };
+  const backoff = new Backoff(timing.backoff);
   for (;;) {
-    const isLast = exited.aborted;
-    if (isLast) exitedAt ??= systemClock.now();
+    signal.throwIfAborted();
     try {
-      await readLog({ ...options, signal }, writer, position, !isLast);
-      if (isLast) return;
-      failures = 0;
-      // It ends a moment before the container is known to have exited. Then it is read again, because it may have been cut off.
-      await untilExit(exited, backoffMs.first * 5, signal);
+      await using log = await openSegmentWriter(job.logFile, options.maxLogBytes);
+      const checkpoint = await openCheckpoint(job, log);
+      const ownLines = await openOwnLines(job, checkpoint);
+      const follower: Follower = { options: { ...options, signal }, timing, log, checkpoint, ownLines, lastTime: '', linesAt: 0 };
+      try {
+        await follow(follower);
+      } finally {
+        await checkpoint.save().catch(() => {});
+      }
+      return;
     } catch (error) {
       if (isAbort(error, signal)) throw error;
-      signal.throwIfAborted();
-      // The pod is gone, and its log with it.
-      if (error instanceof KubeApiError && error.status === 404) return;
-      if (exitedAt !== undefined && systemClock.now() - exitedAt > giveUpAfterMs) {
-        logger.warn('cannot read end of job log', { error });
-        await writer.write(Buffer.from('[plan42: the end of the output is missing: its node did not return it]\n'));
-        return;
-      }
-      failures += 1;
-      logger.debug('cannot follow job log, retrying', { error });
-      await sleep(Math.min(backoffMs.most, backoffMs.first * 2 ** failures), signal);
+      logger.warn('cannot open job log, retrying', { job_id: job.jobId, error });
+      if (options.exited.aborted && backoff.attempts > 5) return;
+      await sleep(backoff.next(), signal);
     }
   }
 }
 
-async function untilExit(exited: AbortSignal, maxMs: number, signal: AbortSignal): Promise<void> {
-  const either = AbortSignal.any([exited, signal]);
-  await sleep(maxMs, either).catch(() => {});
+async function follow(follower: Follower): Promise<void> {
+  const { options, timing } = follower;
+  const { job, exited, logger, signal } = options;
+  const backoff = new Backoff(timing.backoff);
+  /** Whether the kubelet has ended the stream, which it does at the end of the log. */
+  let isAtEnd = false;
+  let notFound = 0;
+  let deadline: number | undefined;
+  for (;;) {
+    const isLast = exited.aborted;
+    const beganAt = systemClock.now();
+    if (isLast) deadline ??= beganAt + timing.giveUpMs;
+    try {
+      const offset = follower.log.offset;
+      const { isFound, isComplete } = await readLog(follower, isLast);
+      if (isLast && isComplete) return await finish(follower, isFound || isAtEnd);
+      isAtEnd = isComplete;
+      notFound = 0;
+      if (follower.log.offset > offset) backoff.reset();
+      // The stream ends a moment before the container is known to have exited.
+      await untilExit(options, isComplete ? Math.max(timing.backoff.minMs * 4, backoff.next()) : 0);
+    } catch (error) {
+      signal.throwIfAborted();
+      isAtEnd &&= error instanceof KubeApiError;
+      const status = error instanceof KubeApiError ? error.status : undefined;
+      notFound = status === 404 ? notFound + 1 : 0;
+      if (notFound >= maxNotFound) return await finish(follower, isAtEnd);
+      // The container has exited before it had a log.
+      if (isLast && status === 400) return await finish(follower, true);
+      if (deadline !== undefined) {
+        if (isUnreachable(error)) deadline = Math.min(deadline + systemClock.now() - beganAt, beganAt + timing.giveUpUnreachableMs);
+        if (systemClock.now() > deadline) {
+          logger.warn('cannot read end of job log', { job_id: job.jobId, error });
+          return await finish(follower, false);
+        }
+      }
+      logger.debug('cannot follow job log, retrying', { job_id: job.jobId, error });
+      const delayMs = backoff.next(error instanceof KubeApiError ? error.retryAfterMs : 0);
+      await (isLast ? sleep(delayMs, signal) : untilExit(options, delayMs));
+    }
+  }
+}
+
+/** The API server itself does not respond, which says nothing about the node. */
+function isUnreachable(error: unknown): boolean {
+  return !(error instanceof KubeApiError || error instanceof StalledStream);
+}
+
+async function untilExit({ exited, signal }: Follower['options'], maxMs: number): Promise<void> {
+  await sleep(maxMs, AbortSignal.any([exited, signal])).catch(() => {});
   signal.throwIfAborted();
 }
 
-interface Position {
-  readonly at: Checkpoint | undefined;
-  move(to: Checkpoint): Promise<void>;
-  save(): Promise<void>;
+async function finish({ options, log, ownLines, checkpoint, lastTime }: Follower, isWhole: boolean): Promise<void> {
+  await ownLines.copy().catch(() => {});
+  if (isWhole) return;
+  const after = lastTime || checkpoint.current.time;
+  const since = after === '' ? '' : ` after ${after}`;
+  const { logger, job } = options;
+  await log.writeLastLine(`[plan42: output may be missing here: the node did not return the end of its log${since}]`).catch(
+    (error: unknown) => logger.warn('cannot write job log', { job_id: job.jobId, error }),
+  );
 }
 
-async function openPosition({ folder }: JobPaths): Promise<Position> {
-  const path = join(folder, checkpointFile);
-  const text = await readTextIfExists(path);
-  const parsed = text === undefined ? undefined : v.safeParse(Checkpoint, parseJson(text));
-  let at = parsed?.success ? parsed.output : undefined;
-  let saved = at;
-  let savedAt = -Infinity;
-  const save = async () => {
-    if (at === undefined || at === saved) return;
-    saved = at;
-    savedAt = systemClock.now();
-    await writeDurably(path, JSON.stringify(at));
-  };
-  return {
-    get at() {
-      return at;
-    },
-    async move(to) {
-      at = to;
-      if (systemClock.now() - savedAt >= saveEveryMs) await save();
-    },
-    save,
-  };
-}
-
-async function readLog(
-  { api, podName, signal }: FollowLogOptions & { signal: AbortSignal },
-  writer: SegmentWriter,
-  position: Position,
-  isFollowing: boolean,
-): Promise<void> {
-  const from = position.at;
+function openStream({ options, checkpoint }: Follower, signal: AbortSignal, isFollowing: boolean) {
+  const { api, podName, container = 'agent' } = options;
+  const { time } = checkpoint.current;
+  const path = `/api/v1/namespaces/${encodeURIComponent(api.namespace)}/pods/${encodeURIComponent(podName)}/log`;
   const query = {
-    container: agentContainer,
+    container,
     timestamps: 'true',
     ...(isFollowing && { follow: 'true' }),
-    // The API has whole seconds.
-    ...(from && { sinceTime: from.time.replace(/\.\d+/, '') }),
+    // In whole seconds, as the API has them; one earlier, because lines of one moment can be in the wrong order.
+    ...(time !== '' && { sinceTime: new Date(Date.parse(`${time.slice(0, 19)}Z`) - 1000).toISOString().replace('.000', '') }),
   };
-  const stop = new AbortController();
-  using _stop = { [Symbol.dispose]: () => stop.abort() };
-  const path = `/api/v1/namespaces/${encodeURIComponent(api.namespace)}/pods/${encodeURIComponent(podName)}/log`;
-  const stream = await api.stream(path, { query, signal: AbortSignal.any([signal, stop.signal]) });
+  return api.stream(path, { query, signal });
+}
+
+function compareWith({ checkpoint, log }: Follower): Resume {
+  return createResume(checkpoint.current.time, writtenSince(checkpoint.current, log));
+}
+
+async function readLog(follower: Follower, isLast: boolean): Promise<{ isFound: boolean; isComplete: boolean }> {
+  const { options, timing, ownLines, checkpoint } = follower;
+  const { exited, signal } = options;
+  using stop = abortOnLeave(signal);
+  const stream = await openStream(follower, stop.signal, !isLast);
   const read = createTimestampReader();
-  const resume = createResume(from, writer.offset);
-  for await (const block of stream) {
-    const { bytes, checkpoint } = resume(read(block));
-    if (bytes.length > 0) await writer.write(bytes);
-    if (checkpoint !== undefined) await position.move(checkpoint);
+  const resume = compareWith(follower);
+  const from = checkpoint.current.time;
+  let lastBlockAt = systemClock.now();
+  let probeMs = timing.firstProbeMs;
+  const silentMs = () => systemClock.now() - lastBlockAt;
+  const isComplete = await readBlocks(stream, {
+    tickMs: timing.tickMs,
+    async onBlock(block) {
+      lastBlockAt = systemClock.now();
+      await writeBatch(follower, resume.next(read(block)));
+    },
+    async onSilence() {
+      if (await ownLines.hasNew()) await ownLines.copy();
+      if (isLast && silentMs() > timing.lingerMs) throw new StalledStream('the log of the node does not end');
+      if (exited.aborted && silentMs() > timing.lingerMs) return true;
+      if (silentMs() < probeMs) return false;
+      const offset = follower.log.offset;
+      probeMs = Math.min(timing.maxProbeMs, probeMs * 2);
+      return (await hasNews(follower)) && follower.log.offset === offset;
+    },
+  });
+  return { isFound: resume.isFound || from === '', isComplete };
+}
+
+/** Whether a short request finds output that the log does not have: a connection can be dead without an error. */
+async function hasNews(follower: Follower): Promise<boolean> {
+  const { options, timing } = follower;
+  using stop = abortOnLeave(options.signal);
+  try {
+    const read = createTimestampReader();
+    const resume = compareWith(follower);
+    let isNew = false;
+    await readBlocks(await openStream(follower, stop.signal, false), {
+      tickMs: timing.lingerMs,
+      onBlock: async (block) => {
+        isNew ||= resume.next(read(block)).bytes.length > 0;
+        if (isNew) stop.abort(new Error('found'));
+      },
+      onSilence: async () => true,
+    }).catch((error: unknown) => {
+      if (!isNew) throw error;
+    });
+    return isNew;
+  } catch {
+    options.signal.throwIfAborted();
+    return false;
   }
 }
 
-const lost = Buffer.from('[plan42: output is missing here: its node has dropped it from its log]\n');
-
-/**
- * Returns a function that returns what is new in the outputs of a stream, and the newest checkpoint in them.
- * @param written how many bytes of the output are in the job's log
- */
-export function createResume(
-  from: Checkpoint | undefined,
-  written: number,
-): (outputs: readonly Output[]) => { bytes: Buffer; checkpoint: Checkpoint | undefined } {
-  let isFound = from === undefined;
-  /** Position of the next byte of the stream in the job's log. */
-  let offset = from?.offset ?? 0;
-  let lastTime = '';
-  return (outputs) => {
-    const fresh: Buffer[] = [];
-    let checkpoint: Checkpoint | undefined;
-    for (const { time, isStart, bytes } of outputs) {
-      if (from !== undefined && !isFound) {
-        if (!isStart || time < from.time) continue;
-        isFound = true;
-        if (time !== from.time) {
-          fresh.push(lost);
-          offset = written + lost.length;
-        }
-      }
-      // Several lines can have the same time: only the first one is found again.
-      if (isStart && time !== lastTime) {
-        checkpoint = { time, offset };
-        lastTime = time;
-      }
-      const known = Math.min(bytes.length, Math.max(0, written - offset));
-      if (known < bytes.length) fresh.push(bytes.subarray(known));
-      offset += bytes.length;
-    }
-    return { bytes: Buffer.concat(fresh), checkpoint };
+function abortOnLeave(signal: AbortSignal) {
+  const controller = new AbortController();
+  const abort = () => controller.abort(signal.reason);
+  if (signal.aborted) abort();
+  signal.addEventListener('abort', abort, { once: true });
+  return {
+    signal: controller.signal,
+    abort: (reason: Error) => controller.abort(reason),
+    [Symbol.dispose]() {
+      signal.removeEventListener('abort', abort);
+      controller.abort();
+    },
   };
+}
+
+async function writeBatch(follower: Follower, { lost, firstTime, last, bytes }: Batch): Promise<void> {
+  const { log, checkpoint, ownLines } = follower;
+  if (lost !== undefined) {
+    const from = follower.lastTime > lost.from ? follower.lastTime : lost.from;
+    const what = `the node rotated its log between ${from} and ${lost.to}, while it was not read`;
+    await checkpoint.writeNote(`[plan42: output may be missing here: ${what}; how much is unknown]`, { time: lost.to });
+  } else if (firstTime !== undefined && checkpoint.current.time === '') await checkpoint.move(firstTime, log.offset);
+  if (last !== undefined) follower.lastTime = last.time;
+  if (await areLinesDue(follower)) {
+    const cut = bytes.lastIndexOf(newline) + 1;
+    await log.write(bytes.subarray(0, cut));
+    if (log.isAtLineStart) await ownLines.copy();
+    await log.write(bytes.subarray(cut));
+    return;
+  }
+  const begin = log.offset;
+  await log.write(bytes);
+  // Only what is in the log can be compared.
+  if (last !== undefined) await checkpoint.move(last.time, begin + last.before);
+}
+
+async function areLinesDue(follower: Follower): Promise<boolean> {
+  const now = systemClock.now();
+  if (now - follower.linesAt < follower.timing.tickMs) return false;
+  follower.linesAt = now;
+  return follower.ownLines.hasNew();
 }

@@ -1,7 +1,7 @@
 /** Separates the timestamps that the kubelet writes before each line from the output of the agent. */
 
 export interface Output {
-  /** Time of its line. Fixed length, so that the texts compare as the times do. */
+  /** When the line of this output began, in UTC with nine digits of fraction: such texts compare as the times do. */
   time: string;
   /** Whether the line begins here. */
   isStart: boolean;
@@ -9,29 +9,35 @@ export interface Output {
 }
 
 const maxTimeBytes = 40;
-const time = /^\d{4}-\d\d-\d\dT[\d:.]+(Z|[+-][\d:]+)$/;
+const timePattern = /^(\d{4}-\d\d-\d\dT\d\d:\d\d:\d\d)(?:\.(\d{1,9}))?(Z|[+-]\d\d:\d\d)$/;
 const [space, newline] = [0x20, 0x0a];
 
-/** Returns a function that gets the stream in blocks. Lines without a time are messages of the kubelet, and dropped. */
+/**
+ * Returns a function that gets the stream in blocks. The kubelet writes a time where it begins a line, and none before the
+ * further parts of a long line. Lines without a time are its own messages, or the rest of a line that began before the
+ * requested time; they are dropped.
+ */
 export function createTimestampReader(): (block: Uint8Array) => Output[] {
   let lineTime: string | undefined;
   let isInContent = false;
-  let pending = Buffer.alloc(0);
+  let pending: Buffer = Buffer.alloc(0);
+  const toUtc = createUtcReader();
 
   return (block) => {
     const outputs: Output[] = [];
-    let rest = pending.length === 0 ? Buffer.from(block) : Buffer.concat([pending, block]);
+    const view = Buffer.from(block.buffer, block.byteOffset, block.byteLength);
+    let rest: Buffer = pending.length === 0 ? view : Buffer.concat([pending, view]);
     pending = Buffer.alloc(0);
     while (rest.length > 0) {
       let isStart = false;
       if (!isInContent) {
-        const end = rest.indexOf(space);
-        if (end < 0 && rest.length <= maxTimeBytes && !rest.includes(newline)) {
+        const head = rest.subarray(0, maxTimeBytes);
+        const end = head.indexOf(space);
+        if (end < 0 && rest.length < maxTimeBytes && !head.includes(newline)) {
           pending = Buffer.from(rest);
           break;
         }
-        const text = end < 0 ? '' : rest.toString('latin1', 0, Math.min(end, maxTimeBytes));
-        lineTime = time.test(text) ? text : undefined;
+        lineTime = end < 0 ? undefined : toUtc(head.toString('latin1', 0, end));
         if (lineTime !== undefined) rest = rest.subarray(end + 1);
         isInContent = true;
         isStart = true;
@@ -43,5 +49,20 @@ export function createTimestampReader(): (block: Uint8Array) => Output[] {
       if (lineTime !== undefined) outputs.push({ time: lineTime, isStart, bytes });
     }
     return outputs;
+  };
+}
+
+/** Undefined for a text that is no time. The kubelet writes the node's local time, whose zone can change in the stream. */
+function createUtcReader(): (text: string) => string | undefined {
+  let known = { local: '', zone: '', utc: '' };
+  return (text) => {
+    const [, local, fraction = '', zone] = timePattern.exec(text) ?? [];
+    if (local === undefined || zone === undefined) return undefined;
+    if (local !== known.local || zone !== known.zone) {
+      const ms = zone === 'Z' ? 0 : Date.parse(`${local}${zone}`);
+      if (Number.isNaN(ms)) return undefined;
+      known = { local, zone, utc: zone === 'Z' ? local : new Date(ms).toISOString().slice(0, 19) };
+    }
+    return `${known.utc}.${fraction.padEnd(9, '0')}Z`;
   };
 }
