@@ -6,7 +6,7 @@
 import { type FileHandle, open, readdir, rm, stat } from 'node:fs/promises';
 import { dirname, join } from 'node:path';
 import { errorCode } from '../lib/errors.ts';
-import { freeSpace as readFreeSpace, makeFolder, move } from '../lib/files.ts';
+import { makeFolder, move, freeSpace as readFreeSpace } from '../lib/files.ts';
 import { appendToOwnFile } from '../lib/private-folder.ts';
 import { readLogEnd } from './job-log.ts';
 
@@ -31,7 +31,7 @@ export interface SegmentWriter extends AsyncDisposable {
 }
 
 export interface SegmentWriterOptions {
-  /** Of the file system of the log. For tests. */
+  /** Replaces the file system of the log, for tests. */
   freeSpace?: typeof readFreeSpace;
 }
 
@@ -56,7 +56,7 @@ export async function openSegmentWriter(
   let { size } = await file.stat();
   let lastByte = size + start === 0 ? newline : (await readLogEnd(logFile, 1))[0];
   let segment = chooseSize();
-  /** What the disk is known to have, by half: it is asked again when that may be used up. */
+  /** Half of the space that the disk is known to have: it is asked again when that may be used up. */
   let room = 0;
 
   function openSegment(): Promise<FileHandle> {
@@ -81,7 +81,10 @@ export async function openSegmentWriter(
       const empty = nameOf(start);
       if (oldest === empty) return false;
       // First, so that readers always find one. A disk without a free inode has one afterwards.
-      const isCreated = await createEmpty(empty).then(() => true, () => false);
+      const isCreated = await createEmpty(empty).then(
+        () => true,
+        () => false,
+      );
       await rm(join(older, oldest), { force: true });
       if (!isCreated) await createEmpty(empty);
       names.push(empty);

@@ -8,7 +8,7 @@ import { readTextIfExists } from '../../../lib/read-file.ts';
 import type { JobPaths, SegmentWriter } from '../../../shim/shim.ts';
 
 const Checkpoint = v.object({
-  /** Of a line of the output: the first one with this time, and none before it has a later one. Empty before the first line. */
+  /** The time of a line of the output: the first with this time, and none before it has a later one. Empty before the first line. */
   time: v.string(),
   /** Where this line begins in the job's log, counted from the start of the log. */
   offset: v.number(),
@@ -32,7 +32,10 @@ export interface CheckpointFile {
 }
 
 /** Reads the checkpoint, and completes a line of ours that a killed run has begun. */
-export async function openCheckpoint({ folder }: Pick<JobPaths, 'folder'>, log: SegmentWriter): Promise<CheckpointFile> {
+export async function openCheckpoint(
+  { folder }: Pick<JobPaths, 'folder'>,
+  log: SegmentWriter,
+): Promise<CheckpointFile> {
   const path = join(folder, fileName);
   const text = await readTextIfExists(path);
   const parsed = text === undefined ? undefined : v.safeParse(Checkpoint, parseJson(text));
@@ -50,7 +53,8 @@ export async function openCheckpoint({ folder }: Pick<JobPaths, 'folder'>, log: 
 
   for (const note of current.notes) {
     const bytes = Buffer.from(note.text);
-    if (log.offset >= note.at && log.offset < note.at + bytes.length) await log.write(bytes.subarray(log.offset - note.at));
+    if (log.offset >= note.at && log.offset < note.at + bytes.length)
+      await log.write(bytes.subarray(log.offset - note.at));
   }
 
   return {

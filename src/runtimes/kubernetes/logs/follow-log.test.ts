@@ -57,11 +57,11 @@ async function setUp(t: TestContext, { timing = {}, zone = 'Z' }: { timing?: Par
 
 export const kubeconfigFor = (server: string): string =>
   JSON.stringify({
-    'apiVersion': 'v1',
-    'kind': 'Config',
-    'clusters': [{ name: 'c', cluster: { server, 'insecure-skip-tls-verify': true } }],
-    'users': [{ name: 'u', user: { token: 't' } }],
-    'contexts': [{ name: 'x', context: { cluster: 'c', user: 'u', namespace: 'n' } }],
+    apiVersion: 'v1',
+    kind: 'Config',
+    clusters: [{ name: 'c', cluster: { server, 'insecure-skip-tls-verify': true } }],
+    users: [{ name: 'u', user: { token: 't' } }],
+    contexts: [{ name: 'x', context: { cluster: 'c', user: 'u', namespace: 'n' } }],
     'current-context': 'x',
   });
 
@@ -91,7 +91,7 @@ test('continues after resets, with lines of one time and in the wrong order', as
   const second = BigInt(Date.parse('2026-03-01T12:00:05Z')) * 1_000_000n;
   for (let n = 0; n < 60; n += 1) {
     // Around the turn of a second, where the time in the request is cut off.
-    server.add(`line ${n}\n`, { timeNs: second + [0n, -2n, 0n, 5n][n % 4]! + BigInt(n >> 3) });
+    server.add(`line ${n}\n`, { timeNs: second + ([0n, -2n, 0n, 5n][n % 4] ?? 0n) + BigInt(n >> 3) });
     if (n % 3 === 0) server.add(`part ${n} `);
     if (n % 7 === 0) {
       await eventually(async () => (await job.readLog()).includes(`line ${n}\n`));
@@ -179,7 +179,10 @@ test('notes that the node rotated its log while it was not read', async (t) => {
   await done;
   const lines = (await job.readLog()).split('\n');
   const note = lines.splice(2, 1)[0] ?? '';
-  assert.match(note, /^\[plan42: output may be missing here: .* between 2026-\S+Z and 2026-\S+Z, while it was not read/);
+  assert.match(
+    note,
+    /^\[plan42: output may be missing here: .* between 2026-\S+Z and 2026-\S+Z, while it was not read/,
+  );
   assert.deepEqual(lines, ['one', 'two', 'three', 'four', '']);
 });
 
@@ -210,7 +213,10 @@ for (const [what, fail] of [
     server.reset();
     exited.abort();
     await done;
-    assert.match(await job.readLog(), /^one\n\[plan42: output may be missing here: the node did not return the end of its log after 2026\S+\]\n$/);
+    assert.match(
+      await job.readLog(),
+      /^one\n\[plan42: output may be missing here: the node did not return the end of its log after 2026\S+\]\n$/,
+    );
   });
 }
 
@@ -237,5 +243,8 @@ test('lines of other processes come between lines of the output, each once', asy
   await done;
   const lines = (await job.readLog()).trimEnd().split('\n');
   assert.deepEqual(lines.toSorted(), ['[plan42: refused a]', '[plan42: refused b]', 'one', 'three', 'two'].toSorted());
-  assert.deepEqual(lines.filter((line) => !line.startsWith('[')), ['one', 'two', 'three']);
+  assert.deepEqual(
+    lines.filter((line) => !line.startsWith('[')),
+    ['one', 'two', 'three'],
+  );
 });

@@ -85,7 +85,15 @@ export async function followLog(options: FollowLogOptions): Promise<void> {
       await using log = await openSegmentWriter(job.logFile, options.maxLogBytes);
       const checkpoint = await openCheckpoint(job, log);
       const ownLines = await openOwnLines(job, checkpoint);
-      const follower: Follower = { options: { ...options, signal }, timing, log, checkpoint, ownLines, lastTime: '', linesAt: 0 };
+      const follower: Follower = {
+        options: { ...options, signal },
+        timing,
+        log,
+        checkpoint,
+        ownLines,
+        lastTime: '',
+        linesAt: 0,
+      };
       try {
         await follow(follower);
       } finally {
@@ -131,7 +139,8 @@ async function follow(follower: Follower): Promise<void> {
       // The container has exited before it had a log.
       if (isLast && status === 400) return await finish(follower, true);
       if (deadline !== undefined) {
-        if (isUnreachable(error)) deadline = Math.min(deadline + systemClock.now() - beganAt, beganAt + timing.giveUpUnreachableMs);
+        if (isUnreachable(error))
+          deadline = Math.min(deadline + systemClock.now() - beganAt, beganAt + timing.giveUpUnreachableMs);
         if (systemClock.now() > deadline) {
           logger.warn('cannot read end of job log', { job_id: job.jobId, error });
           return await finish(follower, false);
@@ -160,9 +169,9 @@ async function finish({ options, log, ownLines, checkpoint, lastTime }: Follower
   const after = lastTime || checkpoint.current.time;
   const since = after === '' ? '' : ` after ${after}`;
   const { logger, job } = options;
-  await log.writeLastLine(`[plan42: output may be missing here: the node did not return the end of its log${since}]`).catch(
-    (error: unknown) => logger.warn('cannot write job log', { job_id: job.jobId, error }),
-  );
+  await log
+    .writeLastLine(`[plan42: output may be missing here: the node did not return the end of its log${since}]`)
+    .catch((error: unknown) => logger.warn('cannot write job log', { job_id: job.jobId, error }));
 }
 
 function openStream({ options, checkpoint }: Follower, signal: AbortSignal, isFollowing: boolean) {
@@ -174,7 +183,9 @@ function openStream({ options, checkpoint }: Follower, signal: AbortSignal, isFo
     timestamps: 'true',
     ...(isFollowing && { follow: 'true' }),
     // In whole seconds, as the API has them; one earlier, because lines of one moment can be in the wrong order.
-    ...(time !== '' && { sinceTime: new Date(Date.parse(`${time.slice(0, 19)}Z`) - 1000).toISOString().replace('.000', '') }),
+    ...(time !== '' && {
+      sinceTime: new Date(Date.parse(`${time.slice(0, 19)}Z`) - 1000).toISOString().replace('.000', ''),
+    }),
   };
   return api.stream(path, { query, signal });
 }

@@ -1,6 +1,6 @@
 /** Lines of the gateway and the warden of a job, for its log. They leave them in a file, see `createLogInput`. */
-import { open, stat } from 'node:fs/promises';
-import { appendToOwnFile } from '../../../lib/private-folder.ts';
+import { stat } from 'node:fs/promises';
+import { createFile, exists } from '../../../lib/files.ts';
 import { readBytes } from '../../../lib/read-file.ts';
 import { type JobPaths, logLinesFile } from '../../../shim/shim.ts';
 import type { CheckpointFile } from './checkpoint.ts';
@@ -14,7 +14,7 @@ export interface OwnLines {
 
 export async function openOwnLines(job: JobPaths, checkpoint: CheckpointFile): Promise<OwnLines> {
   const path = logLinesFile(job);
-  await (await open(path, appendToOwnFile, 0o600)).close();
+  if (!(await exists(path))) await createFile(path);
   return {
     hasNew: async () => (await stat(path)).size > checkpoint.current.linesRead,
     async copy() {

@@ -8,7 +8,7 @@ export interface BlockReader {
   tickMs: number;
 }
 
-/** Resolves when the stream has ended, with whether it did so by itself. Rejects with its error, or one of the callbacks. */
+/** Resolves when the stream has ended, with whether it was not ended by us. Rejects with its error, or one of the callbacks. */
 export async function readBlocks(stream: AsyncIterable<Uint8Array>, reader: BlockReader): Promise<boolean> {
   const iterator = stream[Symbol.asyncIterator]();
   for (;;) {

@@ -1,7 +1,7 @@
 /** Finds in a stream of the log what the job's log does not have yet. */
 import type { Output } from './timestamps.ts';
 
-/** What follows in the job's log. */
+/** The part of the output that follows in the job's log. */
 export interface Batch {
   /** The line at which the log should continue is gone: output between these times may be missing before this batch. */
   lost?: { from: string; to: string };
