@@ -70,7 +70,7 @@ describe('the configuration screen', () => {
     const screen = await terminal.shows('Up/Down choose');
     assert.match(screen, /^ {25}> docker {6}ready \(docker 27\.1\.2\)$/m);
     assert.match(screen, /^ {27}podman {6}not installed: there is no podman command$/m);
-    assert.match(screen, /^ {27}host {8}installed, not ready: jobs without isolati/m);
+    assert.match(screen, /^ {27}host {8}installed, not ready: jobs without isola…$/m);
     await terminal.press('Down', 'Enter');
     await terminal.shows('[podman v]  not installed');
     await terminal.press('Enter', 'Up');
