@@ -1,6 +1,11 @@
 import { readdir, readFile } from 'node:fs/promises';
+import { systemClock } from './clock.ts';
 import { errorCode } from './errors.ts';
 import { runCommand } from './run-command.ts';
+import { sleep } from './sleep.ts';
+
+// A program that is not in memory yet is read from a disk that may be busy.
+const maxExecMs = 2000;
 
 /**
  * The arguments of a process, separated by spaces. Empty if the process has exited (including zombies) or belongs to another
@@ -8,12 +13,26 @@ import { runCommand } from './run-command.ts';
  */
 export async function commandLine(pid: number): Promise<string> {
   if (process.platform === 'linux') {
-    return (await readFile(`/proc/${pid}/cmdline`, 'utf8').catch(emptyIfGone)).replaceAll('\0', ' ');
+    for (const startedAt = systemClock.now(); ; await sleep(1)) {
+      const line = await readFile(`/proc/${pid}/cmdline`, 'utf8').catch(emptyIfGone);
+      if (line !== '' || !(await isInExec(pid)) || systemClock.now() - startedAt > maxExecMs) {
+        return line.replaceAll('\0', ' ');
+      }
+    }
   }
   const { stdout } = await runCommand('ps', ['-ww', '-o', 'args=', '-p', String(pid)], {
     env: { PATH: '/usr/bin:/bin' },
   });
   return stdout;
+}
+
+/**
+ * Whether a process without arguments has memory. While exec(2) replaces the program, the new memory has no arguments yet; a
+ * process that has exited, and a thread of the kernel, have none of either.
+ */
+async function isInExec(pid: number): Promise<boolean> {
+  const stat = await readProc(String(pid), 'stat');
+  return Number(fieldsAfterName(stat)[20] ?? 0) > 0;
 }
 
 function emptyIfGone(error: unknown): string {
@@ -73,11 +92,8 @@ export async function cpuMsOf(pids: readonly number[]): Promise<number> {
   if (process.platform !== 'linux') return 0;
   const stats = await Promise.all(pids.map((pid) => readProc(String(pid), 'stat')));
   const ticks = stats.map((stat) => {
-    // Without `pid (comm)`: the fields 14 to 17.
-    const times = stat
-      .slice(stat.lastIndexOf(')') + 2)
-      .split(' ')
-      .slice(11, 15);
+    // The fields 14 to 17.
+    const times = fieldsAfterName(stat).slice(11, 15);
     return times.reduce((sum, time) => sum + Number(time), 0);
   });
   return (ticks.reduce((sum, count) => sum + count, 0) * 1000) / clockTicksPerSecond;
@@ -97,9 +113,13 @@ async function listFromProc(): Promise<ProcessEntry[]> {
   return entries.filter((stat) => stat !== '').map(parseStat);
 }
 
-// pid (comm) state ppid pgrp …; the name of the command may contain spaces and parentheses.
+/** The fields of a `stat` file of /proc from the third on: the second is the name of the command, with any characters in it. */
+function fieldsAfterName(stat: string): string[] {
+  return stat.slice(stat.lastIndexOf(')') + 2).split(' ');
+}
+
 function parseStat(stat: string): ProcessEntry {
-  const [, parent, group] = stat.slice(stat.lastIndexOf(')') + 2).split(' ');
+  const [, parent, group] = fieldsAfterName(stat);
   return { pid: Number.parseInt(stat, 10), parent: Number(parent), group: Number(group) };
 }
 
