@@ -178,6 +178,8 @@ export default defineConfig({
       },
     ],
     'typescript/no-misused-promises': 'error',
+    // Without `await`, a function disposes of what it owns, and leaves its `try`, before the promise has settled.
+    'typescript/return-await': ['error', 'error-handling-correctness-only'],
     'typescript/switch-exhaustiveness-check': 'error',
     'typescript/no-non-null-assertion': 'error',
     'no-await-in-loop': 'off', // Most loops here are sequential on purpose: retries, polls, orders that matter.

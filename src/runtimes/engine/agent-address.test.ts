@@ -67,7 +67,7 @@ describe('from containers of podman, this machine is', () => {
     const run = fakeRun((args) => (args.startsWith('network') ? netavark : given.cmd));
     const env = { CONTAINERS_CONF: file };
     const { isRootless = false } = given;
-    return podmanRoute(network, { run, isRemote: no, env, port: 7042, platform: 'linux', isRootless });
+    return await podmanRoute(network, { run, isRemote: no, env, port: 7042, platform: 'linux', isRootless });
   }
 
   const slirp = { kind: 'name', name, address: '10.0.2.2' };
