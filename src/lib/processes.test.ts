@@ -31,9 +31,13 @@ test('a process has a command line until it exits, also while it executes anothe
 test('a process that its parent has not waited for has no command line', {
   skip: process.platform !== 'linux' && 'needs /proc',
 }, async () => {
-  using parent = spawn('/bin/sh', ['-c', 'true & echo $!; exec sleep 1000'], { stdio: ['ignore', 'pipe', 'ignore'] });
-  const [line] = (await once(parent.stdout, 'data')) as [Buffer];
-  const pid = Number(line.toString());
+  // The process exits when its input ends, once its parent has become a program that never waits for children.
+  const script = 'exec 3<&0 </dev/null; cat <&3 >/dev/null & echo $!; exec sleep 1000 3<&-';
+  using parent = spawn('/bin/sh', ['-c', script], { stdio: ['pipe', 'pipe', 'ignore'] });
+  const [output] = (await once(parent.stdout, 'data')) as [Buffer];
+  const pid = Number(output.toString());
+  await eventually(async () => (await commandLine(parent.pid ?? 0)).startsWith('sleep '));
+  parent.stdin.end();
   await eventually(async () => / Z /.test(await readFile(`/proc/${pid}/stat`, 'utf8')));
   const startedAt = performance.now();
   assert.equal(await commandLine(pid), '');
