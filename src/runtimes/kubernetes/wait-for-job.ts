@@ -31,10 +31,12 @@ export async function waitForJob(job: JobPaths, marker: Marker, deps: WaitDeps):
   const secrets = removeSecrets(marker, deps);
   const exited = new AbortController();
   const { maxLogBytes } = marker;
-  const log = followLog({ ...deps, job, podName: started.pod, maxLogBytes, exited: exited.signal });
+  let exit: JobExit | undefined;
+  const hasRun = () => exit?.startError === undefined;
+  const log = followLog({ ...deps, job, podName: started.pod, maxLogBytes, exited: exited.signal, hasRun });
   // Awaited below; it rejects with the signal, as the wait for the exit does.
   log.catch(() => {});
-  const exit = await view.waitFor(name, (state) => findExit(sameJob(state, uid)), signal);
+  exit = await view.waitFor(name, (state) => findExit(sameJob(state, uid)), signal);
   exited.abort();
   await Promise.all([log, secrets]);
   return exit;

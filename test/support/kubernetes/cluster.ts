@@ -35,6 +35,11 @@ export interface Cluster extends AsyncDisposable {
   startApiServer: () => Promise<void>;
 }
 
+export interface ClusterOptions {
+  /** More lines of the kubelet's configuration. */
+  nodeConfig?: string;
+}
+
 const firstNumber = 10;
 const lastNumber = 99;
 const numberInUse = 3;
@@ -43,14 +48,17 @@ let ofFile: Promise<Cluster> | undefined;
 
 after(async () => (await ofFile?.catch(() => undefined))?.[Symbol.asyncDispose]());
 
-/** The cluster of this test file, started on first use. Undefined, and the test is skipped, if this machine cannot have one. */
-export async function requiresCluster(t: Pick<TestContext, 'skip'>): Promise<Cluster | undefined> {
+/** The cluster of this test file, started on first use with the options of the first call. Undefined, and the test is skipped, if this machine cannot have one. */
+export async function requiresCluster(
+  t: Pick<TestContext, 'skip'>,
+  options: ClusterOptions = {},
+): Promise<Cluster | undefined> {
   const why = await whyNoCluster();
   if (why !== '') {
     t.skip(`missing prerequisite: Kubernetes: ${why}`);
     return undefined;
   }
-  ofFile ??= startCluster();
+  ofFile ??= startCluster(options);
   return ofFile;
 }
 
@@ -58,10 +66,10 @@ export async function requiresCluster(t: Pick<TestContext, 'skip'>): Promise<Clu
  * Starts a cluster, in about 5 s once its program is built. It ends when it is disposed of, and when this process dies,
  * however that happens.
  */
-export async function startCluster(): Promise<Cluster> {
+export async function startCluster({ nodeConfig = '' }: ClusterOptions = {}): Promise<Cluster> {
   const program = await buildTestbed();
   const dir = await mkdtemp(join(tmpdir(), 'plan42-kube-'));
-  const env = { ...process.env, KUBE_TESTBED: program };
+  const env = { ...process.env, KUBE_TESTBED: program, NODE_CONFIG: nodeConfig };
   const script = (...args: string[]) => run('bash', [clusterScript, ...args], { env });
   const holder = await hold(dir, env);
   await using undo = new AsyncDisposableStack();

@@ -3,10 +3,11 @@ import { once } from 'node:events';
 import { createServer, type ServerResponse } from 'node:http';
 import type { AddressInfo } from 'node:net';
 import { setTimeout as delay } from 'node:timers/promises';
+import { startLine } from '../../../src/runtimes/kubernetes/logs/start-line.ts';
 
 export interface LogServer extends AsyncDisposable {
   url: string;
-  /** The output of the container so far. */
+  /** The output of the agent so far. */
   output(): Buffer;
   /** Adds a line as the container runtime would; without a newline at its end it is a partial one. */
   add(text: string | Buffer, options?: { timeNs?: bigint }): void;
@@ -31,7 +32,6 @@ interface Part {
 const newline = 0x0a;
 
 export async function startLogServer({ zone = 'Z' } = {}): Promise<LogServer> {
-  let parts: Part[] = [];
   const all: Buffer[] = [];
   let isExited = false;
   let wake = Promise.withResolvers<void>();
@@ -43,6 +43,7 @@ export async function startLogServer({ zone = 'Z' } = {}): Promise<LogServer> {
   };
   const startNs = BigInt(Date.parse('2026-03-01T12:00:00Z')) * 1_000_000n;
   let newestNs = startNs;
+  let parts: Part[] = [{ timeNs: startNs, bytes: startLine }];
 
   async function sendLog(url: URL, response: ServerResponse): Promise<void> {
     const since = url.searchParams.get('sinceTime');

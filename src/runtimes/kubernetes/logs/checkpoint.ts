@@ -6,6 +6,7 @@ import { writeDurably } from '../../../lib/files.ts';
 import { parseJson } from '../../../lib/json.ts';
 import { readTextIfExists } from '../../../lib/read-file.ts';
 import type { JobPaths, SegmentWriter } from '../../../shim/shim.ts';
+import { type LinePlace, openLinePlaces } from './line-places.ts';
 
 const Checkpoint = v.object({
   /** The time of a line of the output: the first with this time, and none before it has a later one. Empty before the first line. */
@@ -24,11 +25,19 @@ const saveEveryMs = 5000;
 
 export interface CheckpointFile {
   readonly current: Checkpoint;
-  /** The log goes on with the line of this time. Saved now and then: an older checkpoint only means more to compare. */
-  move(time: string, offset: number): Promise<void>;
+  /** Before the first output is written: it begins with the line of this time. */
+  begin(time: string): Promise<void>;
+  /**
+   * Before a batch is written: its last line begins there. Kept in the page cache only, which a kill leaves alone, so that what
+   * the log has is known to the line although the node rotates its log before the next run.
+   */
+  prepare(next: LinePlace): Promise<void>;
+  /** The log has the batch. Saved now and then: an older checkpoint only means more to compare after a power failure. */
+  commit(): Promise<void>;
   /** Writes a line of ours into the log. @throws an error of the file system if that cannot be recorded: then it is not written */
   writeNote(text: string, change?: { time?: string; linesRead?: number }): Promise<void>;
   save(): Promise<void>;
+  [Symbol.asyncDispose](): Promise<void>;
 }
 
 /** Reads the checkpoint, and completes a line of ours that a killed run has begun. */
@@ -42,6 +51,8 @@ export async function openCheckpoint(
   let current: Checkpoint = parsed?.success ? parsed.output : { time: '', offset: log.offset, notes: [], linesRead: 0 };
   let saved: Checkpoint | undefined = parsed?.success ? current : undefined;
   let savedAt = Number.NEGATIVE_INFINITY;
+  const places = await openLinePlaces(folder);
+  let prepared: LinePlace | undefined;
 
   async function save(next: Checkpoint): Promise<void> {
     // The log must not be shorter than the checkpoint says after a power failure.
@@ -56,21 +67,32 @@ export async function openCheckpoint(
     if (log.offset >= note.at && log.offset < note.at + bytes.length)
       await log.write(bytes.subarray(log.offset - note.at));
   }
+  // The last one that the log reaches. After a power failure there can be none.
+  const reached = places.found.find(({ offset }) => offset >= current.offset && offset <= log.offset);
+  if (reached !== undefined && current.time !== '') current = { ...current, ...reached };
 
   return {
     get current() {
       return current;
     },
-    async move(time, offset) {
-      const notes = current.notes.filter((note) => note.at >= offset);
-      current = { ...current, time, offset, notes };
-      // Before the first output is written, so that it can be found again.
-      if (saved === undefined || saved.time === '') await save(current);
-      else if (systemClock.now() - savedAt >= saveEveryMs) {
-        savedAt = systemClock.now();
-        // The older one counts, which only means more to compare.
-        await save(current).catch(() => {});
-      }
+    async begin(time) {
+      const next = { ...current, time, offset: log.offset, notes: [] };
+      await save(next);
+      current = next;
+    },
+    async prepare(next) {
+      await places.write(next, current);
+      prepared = next;
+    },
+    async commit() {
+      if (prepared === undefined) return;
+      const { offset } = prepared;
+      current = { ...current, ...prepared, notes: current.notes.filter((note) => note.at >= offset) };
+      prepared = undefined;
+      if (systemClock.now() - savedAt < saveEveryMs) return;
+      savedAt = systemClock.now();
+      // The older one counts, which only means more to compare.
+      await save(current).catch(() => {});
     },
     async writeNote(line, { time, linesRead = current.linesRead } = {}) {
       const note = { at: log.offset, text: `${log.isAtLineStart ? '' : '\n'}${line}\n` };
@@ -86,11 +108,14 @@ export async function openCheckpoint(
     save: async () => {
       if (current !== saved && current.time !== '') await save(current);
     },
+    [Symbol.asyncDispose]: async () => places[Symbol.asyncDispose](),
   };
 }
 
 /** How many bytes of the output are in the log from the line of the checkpoint on. */
 export function writtenSince({ offset, notes }: Checkpoint, log: Pick<SegmentWriter, 'offset'>): number {
-  const ours = notes.reduce((sum, { text }) => sum + Buffer.byteLength(text), 0);
+  // A note about lost output comes before the place.
+  const later = notes.filter(({ at }) => at >= offset);
+  const ours = later.reduce((sum, { text }) => sum + Buffer.byteLength(text), 0);
   return log.offset - offset - ours;
 }

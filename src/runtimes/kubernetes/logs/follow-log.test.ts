@@ -39,8 +39,9 @@ async function setUp(t: TestContext, { timing = {}, zone = 'Z' }: { timing?: Par
       exited.abort();
     },
     exited,
-    follow: (signal?: AbortSignal) =>
+    follow: (signal?: AbortSignal, hasRun?: () => boolean) =>
       followLog({
+        ...(hasRun && { hasRun }),
         api,
         job,
         podName: 'pod',
@@ -184,6 +185,44 @@ test('notes that the node rotated its log while it was not read', async (t) => {
     /^\[plan42: output may be missing here: .* between 2026-\S+Z and 2026-\S+Z, while it was not read/,
   );
   assert.deepEqual(lines, ['one', 'two', 'three', 'four', '']);
+});
+
+test('notes that the node rotated its log before it was read', async (t) => {
+  const { server, follow, exit, logged, job } = await setUp(t);
+  server.add('missing\n');
+  server.rotate();
+  server.add('one\n');
+  const stop = new AbortController();
+  const first = follow(stop.signal);
+  await logged('one');
+  stop.abort();
+  await assert.rejects(first);
+  server.add('two\n');
+  exit();
+  await follow();
+  assert.match(
+    await job.readLog(),
+    /^\[plan42: output may be missing here: the node rotated its log before 2026-\S+Z, before it was read; .*\]\none\ntwo\n$/,
+  );
+});
+
+test('notes that the node has nothing of a log, once, but not for an agent that never ran', async (t) => {
+  const { server, follow, exit, job } = await setUp(t);
+  server.add('missing\n');
+  server.rotate();
+  exit();
+  await follow(undefined, () => false);
+  assert.equal(await job.readLog(), '');
+  await follow();
+  await follow();
+  assert.match(await job.readLog(), /^\[plan42: output may be missing here: .* before it was read; .*\]\n$/);
+});
+
+test('an agent without output has an empty log', async (t) => {
+  const { follow, exit, job } = await setUp(t);
+  exit();
+  await follow();
+  assert.equal(await job.readLog(), '');
 });
 
 test('reads on without a note when the log is rotated while it is read', async (t) => {

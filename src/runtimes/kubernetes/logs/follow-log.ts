@@ -48,6 +48,8 @@ export interface FollowLogOptions {
   maxLogBytes: number;
   /** Aborted when the agent's container has exited. */
   exited: AbortSignal;
+  /** Whether the container was started, as far as it is known when it has exited. */
+  hasRun?: () => boolean;
   logger: Logger;
   signal: AbortSignal | undefined;
   /** For tests. */
@@ -83,7 +85,7 @@ export async function followLog(options: FollowLogOptions): Promise<void> {
     signal.throwIfAborted();
     try {
       await using log = await openSegmentWriter(job.logFile, options.maxLogBytes);
-      const checkpoint = await openCheckpoint(job, log);
+      await using checkpoint = await openCheckpoint(job, log);
       const ownLines = await openOwnLines(job, checkpoint);
       const follower: Follower = {
         options: { ...options, signal },
@@ -120,10 +122,11 @@ async function follow(follower: Follower): Promise<void> {
   for (;;) {
     const isLast = exited.aborted;
     const beganAt = systemClock.now();
+    const { offset } = follower.log;
     if (isLast) deadline ??= beganAt + timing.giveUpMs;
     try {
-      const offset = follower.log.offset;
-      const { isFound, isComplete } = await readLog(follower, isLast);
+      const { isFound, isComplete, isEmpty } = await readLog(follower, isLast);
+      if (isLast && isComplete && isEmpty && (options.hasRun?.() ?? true)) await noteEmpty(follower);
       if (isLast && isComplete) return await finish(follower, isFound || isAtEnd);
       isAtEnd = isComplete;
       notFound = 0;
@@ -139,6 +142,8 @@ async function follow(follower: Follower): Promise<void> {
       // The container has exited before it had a log.
       if (isLast && status === 400) return await finish(follower, true);
       if (deadline !== undefined) {
+        // As long as more of it arrives, the end is worth waiting for.
+        if (follower.log.offset > offset) deadline = systemClock.now() + timing.giveUpMs;
         if (isUnreachable(error))
           deadline = Math.min(deadline + systemClock.now() - beganAt, beganAt + timing.giveUpUnreachableMs);
         if (systemClock.now() > deadline) {
@@ -194,7 +199,22 @@ function compareWith({ checkpoint, log }: Follower): Resume {
   return createResume(checkpoint.current.time, writtenSince(checkpoint.current, log));
 }
 
-async function readLog(follower: Follower, isLast: boolean): Promise<{ isFound: boolean; isComplete: boolean }> {
+/** The container has exited, and the node has not even the line with which its log began. */
+async function noteEmpty({ checkpoint }: Follower): Promise<void> {
+  const text = rotated('before it was read');
+  if (!checkpoint.current.notes.some((note) => note.text.includes(text))) await checkpoint.writeNote(text);
+}
+
+interface ReadResult {
+  /** Whether the log went on where it should. */
+  isFound: boolean;
+  /** Whether the stream ended, and was not ended by us. */
+  isComplete: boolean;
+  /** Whether nothing of the log was ever there. */
+  isEmpty: boolean;
+}
+
+async function readLog(follower: Follower, isLast: boolean): Promise<ReadResult> {
   const { options, timing, ownLines, checkpoint } = follower;
   const { exited, signal } = options;
   using stop = abortOnLeave(signal);
@@ -221,7 +241,10 @@ async function readLog(follower: Follower, isLast: boolean): Promise<{ isFound: 
       return (await hasNews(follower)) && follower.log.offset === offset;
     },
   });
-  return { isFound: resume.isFound || from === '', isComplete };
+  const rest = resume.end();
+  if (rest.bytes.length > 0) await writeBatch(follower, rest);
+  const isFound = resume.isFound || from === '';
+  return { isFound, isComplete, isEmpty: from === '' && !resume.isFound && !resume.hasStart };
 }
 
 /** Whether a short request finds output that the log does not have: a connection can be dead without an error. */
@@ -242,7 +265,7 @@ async function hasNews(follower: Follower): Promise<boolean> {
     }).catch((error: unknown) => {
       if (!isNew) throw error;
     });
-    return isNew;
+    return isNew || resume.end().bytes.length > 0;
   } catch {
     options.signal.throwIfAborted();
     return false;
@@ -264,25 +287,30 @@ function abortOnLeave(signal: AbortSignal) {
   };
 }
 
+const rotated = (when: string) =>
+  `[plan42: output may be missing here: the node rotated its log ${when}; how much is unknown]`;
+
 async function writeBatch(follower: Follower, { lost, firstTime, last, bytes }: Batch): Promise<void> {
   const { log, checkpoint, ownLines } = follower;
   if (lost !== undefined) {
     const from = follower.lastTime > lost.from ? follower.lastTime : lost.from;
-    const what = `the node rotated its log between ${from} and ${lost.to}, while it was not read`;
-    await checkpoint.writeNote(`[plan42: output may be missing here: ${what}; how much is unknown]`, { time: lost.to });
-  } else if (firstTime !== undefined && checkpoint.current.time === '') await checkpoint.move(firstTime, log.offset);
-  if (last !== undefined) follower.lastTime = last.time;
+    const when = from === '' ? `before ${lost.to}, before it was read` : `between ${from} and ${lost.to}, while it was not read`;
+    await checkpoint.writeNote(rotated(when), { time: lost.to });
+  } else if (firstTime !== undefined && checkpoint.current.time === '') await checkpoint.begin(firstTime);
+  if (last !== undefined) {
+    follower.lastTime = last.time;
+    await checkpoint.prepare({ time: last.time, offset: log.offset + last.before });
+  }
   if (await areLinesDue(follower)) {
     const cut = bytes.lastIndexOf(newline) + 1;
     await log.write(bytes.subarray(0, cut));
+    await checkpoint.commit();
     if (log.isAtLineStart) await ownLines.copy();
     await log.write(bytes.subarray(cut));
     return;
   }
-  const begin = log.offset;
   await log.write(bytes);
-  // Only what is in the log can be compared.
-  if (last !== undefined) await checkpoint.move(last.time, begin + last.before);
+  await checkpoint.commit();
 }
 
 async function areLinesDue(follower: Follower): Promise<boolean> {
