@@ -225,6 +225,48 @@ test('an agent without output has an empty log', async (t) => {
   assert.equal(await job.readLog(), '');
 });
 
+test('repeats nothing after a kill, although the line of the saved checkpoint was rotated away', async (t) => {
+  const { server, follow, exit, logged, job } = await setUp(t);
+  const stop = new AbortController();
+  const first = follow(stop.signal);
+  const saved = join(job.folder, 'kubernetes-log.json');
+  server.add('one\n');
+  await logged('one');
+  const checkpoint = await readFile(saved);
+  server.rotate();
+  server.add('two\n');
+  server.add('three\n');
+  await logged('three');
+  stop.abort();
+  await assert.rejects(first);
+  // As a kill leaves it.
+  await writeFile(saved, checkpoint);
+  server.add('four\n');
+  exit();
+  await follow();
+  assert.equal(await job.readLog(), 'one\ntwo\nthree\nfour\n');
+});
+
+test('repeats nothing after a power failure that follows a note', async (t) => {
+  const { server, follow, exit, logged, job } = await setUp(t);
+  server.add('missing\n');
+  server.rotate();
+  const stop = new AbortController();
+  const first = follow(stop.signal);
+  server.add('one\n');
+  await logged('one');
+  const checkpoint = await readFile(join(job.folder, 'kubernetes-log.json'));
+  server.add('two\n');
+  await logged('two');
+  stop.abort();
+  await assert.rejects(first);
+  await writeFile(join(job.folder, 'kubernetes-log.json'), checkpoint);
+  await writeFile(join(job.folder, 'kubernetes-log.lines'), '');
+  exit();
+  await follow();
+  assert.match(await job.readLog(), /^\[plan42: .*\]\none\ntwo\n$/);
+});
+
 test('reads on without a note when the log is rotated while it is read', async (t) => {
   const { server, follow, exit, logged, job } = await setUp(t);
   const done = follow();
