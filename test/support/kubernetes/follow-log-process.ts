@@ -25,7 +25,15 @@ async function untilPhase(phases: readonly string[]): Promise<void> {
 console.log('ready');
 await untilPhase(['Running', 'Succeeded', 'Failed']);
 const job = { jobId: podName, folder, logFile };
-const following = followLog({ api, job, podName, maxLogBytes: 2 ** 30, exited: exited.signal, logger, signal: undefined });
+const following = followLog({
+  api,
+  job,
+  podName,
+  maxLogBytes: 2 ** 30,
+  exited: exited.signal,
+  logger,
+  signal: undefined,
+});
 await untilPhase(['Succeeded', 'Failed']);
 exited.abort();
 await following;

@@ -294,7 +294,8 @@ async function writeBatch(follower: Follower, { lost, firstTime, last, bytes }: 
   const { log, checkpoint, ownLines } = follower;
   if (lost !== undefined) {
     const from = follower.lastTime > lost.from ? follower.lastTime : lost.from;
-    const when = from === '' ? `before ${lost.to}, before it was read` : `between ${from} and ${lost.to}, while it was not read`;
+    const when =
+      from === '' ? `before ${lost.to}, before it was read` : `between ${from} and ${lost.to}, while it was not read`;
     await checkpoint.writeNote(rotated(when), { time: lost.to });
   } else if (firstTime !== undefined && checkpoint.current.time === '') await checkpoint.begin(firstTime);
   if (last !== undefined) {
