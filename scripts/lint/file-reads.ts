@@ -33,6 +33,7 @@ const mayOpen: Readonly<Record<string, readonly [names: string, reason: string]>
   'src/lib/processes.ts': ['readFile', 'the kernel’s files of processes, of which there are many'],
   'src/lib/replace-file.ts': ['open', 'creates a file, or opens one that lstat() has called regular'],
   'src/lib/rotating-file.ts': ['openSync', 'appends without waiting'],
+  'src/runtimes/kubernetes/logs/line-places.ts': ['open', 'opens for reading and writing, which does not wait'],
   'src/server/restore.ts': ['copyFile, open', 'creates a file; copies what the server has opened before'],
   'src/server/backup.ts': ['open', 'creates a file'],
   'src/server/store/backup.ts': ['open', 'opens a file that it has written'],
