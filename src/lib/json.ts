@@ -36,6 +36,24 @@ export function tryParseJson(text: string): unknown {
   }
 }
 
+/**
+ * Returns a parsed value in which U+FFFD replaces each half of a surrogate pair without the other, also in names. Many
+ * parsers reject JSON with such a half, and UTF-8 cannot represent it.
+ */
+export function wellFormed(value: unknown): unknown {
+  if (typeof value === 'string') return value.toWellFormed();
+  if (Array.isArray(value)) return value.map(wellFormed);
+  if (typeof value !== 'object' || value === null) return value;
+  return Object.fromEntries(Object.entries(value).map(([name, each]) => [name.toWellFormed(), wellFormed(each)]));
+}
+
+/** Returns indented JSON of a value that {@link wellFormed} has passed. */
+export function wellFormedJson(value: unknown): string {
+  const json = JSON.stringify(value, null, 2);
+  // JSON.stringify escapes only halves so. The parse applies `toJSON` of values.
+  return /\\ud[89a-f]/.test(json) ? JSON.stringify(wellFormed(parse(json)), null, 2) : json;
+}
+
 const code = { quote: 0x22, comma: 0x2c, backslash: 0x5c, openList: 0x5b, openObject: 0x7b } as const;
 const closing: ReadonlySet<number> = new Set([0x5d, 0x7d]);
 

@@ -27,6 +27,7 @@ import { streamTurnLogs, type TurnLogEntry } from './turn-logs.ts';
 import {
   ListedSubAgent,
   ListedTurnEvent,
+  type NewestEvents,
   SentMessage,
   streamTurnEvents,
   type TurnEvent,
@@ -242,6 +243,14 @@ export class AdminClient {
     return (await orNothing(this.#calls.list(path, {}, ListedTurnEvent))) ?? [];
   }
 
+  /** Returns the last messages of a turn. Other servers have no such call. */
+  async newestTurnEvents(taskId: string, index: number): Promise<NewestEvents> {
+    const path = `${taskPath(taskId)}/turns/${index}/events?newestFirst=true&maxResults=${newestEvents}`;
+    const Page = knownFields({ Items: v.array(ListedTurnEvent), NextToken: v.nullish(v.string()) });
+    const page = await orNothing(this.#calls.call('GET', path, Page));
+    return { events: page?.Items.toReversed() ?? [], hasEarlier: (page?.NextToken ?? '') !== '' };
+  }
+
   async listSubAgents(taskId: string, index: number): Promise<ListedSubAgent[]> {
     const path = `${taskPath(taskId)}/turns/${index}/subagents`;
     return (await orNothing(this.#calls.list(path, {}, ListedSubAgent))) ?? [];
@@ -270,6 +279,8 @@ export class AdminClient {
     return streamTurnLogs(endpoint, `${path}${taskPath(taskId)}/turns/${index}/logs`, { signal, ...options });
   }
 }
+
+const newestEvents = 50;
 
 function environmentPath(environmentId: string): string {
   return `/environments/${pathSegment(environmentId)}`;

@@ -7,9 +7,6 @@ import { type FollowOptions, followEvents } from './follow-events.ts';
 import type { ApiEndpoint } from './http.ts';
 import { versionFields } from './objects.ts';
 
-/** The ID of the agent that works on the turn. Its sub-agents have their own. */
-export const mainAgentId = '00000000-0000-0000-0000-000000000000';
-
 export const turnMessageFields = {
   MessageID: v.string(),
   /** Set if a person has sent it. */
@@ -79,6 +76,12 @@ export const ListedTurnEvent: v.GenericSchema<unknown, ListedTurnEvent> = v.vari
   v.looseObject({ Event: v.picklist(['UserMessage', 'AgentMessage']), Data: Message }),
   v.looseObject({ Event: v.literal('SubAgentCompletion'), Data: Completion }),
 ]);
+
+/** The last events of a turn, in order. */
+export interface NewestEvents {
+  events: ListedTurnEvent[];
+  hasEarlier: boolean;
+}
 
 /** A message as the server returns it. */
 export const SentMessage = Message;

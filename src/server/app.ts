@@ -116,7 +116,7 @@ export function createApp(options: AppOptions): App {
   const served = servedRoutes(deps);
   const handle = createDispatcher({
     findRoute: createRouter([...served, ...notImplementedRoutes(served)]),
-    authenticate: (headers, route) => authenticate(headers, route, deps),
+    authenticate: (headers, query, route) => authenticate(headers, query, route, deps),
     checkSignature: (principal, route, request, body) => checkSignedRequest(principal, route, request, body, deps),
     checkHost: options.checkHost,
     sendPageFile: createPageFiles().send,

@@ -1,7 +1,8 @@
 /** Messages and sub-agents of a turn that is not finished. */
 import { isDeepStrictEqual } from 'node:util';
+import { mainAgentId } from '../../plan42/main-agent.ts';
 import type { Turn } from '../../plan42/objects.ts';
-import { mainAgentId, type SubAgent, type TurnEvent, type TurnMessage } from '../../plan42/turn-messages.ts';
+import type { SubAgent, TurnEvent, TurnMessage } from '../../plan42/turn-messages.ts';
 import type { Store } from '../store/store.ts';
 import type { TurnKey } from '../store/turns.ts';
 import { conflict, tooLarge } from './errors.ts';
@@ -22,7 +23,7 @@ export function findSent({ store }: MessageDeps, turn: TurnKey, message: TurnMes
   const before = store.turnEvents.findMessage(turn, message.MessageID);
   // In JSON, what is absent and what is undefined are the same.
   if (!before || isDeepStrictEqual({ ...before, CreatedAt: '' }, plain({ ...message, CreatedAt: '' }))) return before;
-  throw conflict('the turn has another message with this ID; use a new ID');
+  throw conflict('the turn has another message with this ID; use a new ID', 'Message', before);
 }
 
 const plain = (object: object) => JSON.parse(JSON.stringify(object)) as unknown;
@@ -46,6 +47,23 @@ export function isAgentOf({ store }: MessageDeps, turn: TurnKey, id: string): bo
   return id === mainAgentId || store.subAgents.find(subAgentKey(turn, id)) !== undefined;
 }
 
+/** @throws DomainError `conflict` if a sub-agent that has ended is to send or to read the message */
+export function requireLiveAgents(
+  { store }: MessageDeps,
+  turn: TurnKey,
+  { FromAgentID, To }: Pick<TurnMessage, 'FromAgentID' | 'To'>,
+): void {
+  const ended = (id: string | undefined) => {
+    const agent = id === undefined ? undefined : store.subAgents.find(subAgentKey(turn, id));
+    return agent?.Status === 'Terminated' ? agent : undefined;
+  };
+  const sender = ended(FromAgentID);
+  if (sender) throw conflict('From: this sub-agent has ended; send the message from another agent', 'SubAgent', sender);
+  const [reader] = To.flatMap((id) => ended(id) ?? []);
+  if (!reader) return;
+  throw conflict(`To: the sub-agent ${reader.AgentID} has ended and reads no messages`, 'SubAgent', reader);
+}
+
 export function subAgentKey({ TenantId, TaskId, TurnIndex }: TurnKey, AgentID: string) {
   return { TenantId, TaskId, TurnIndex, AgentID };
 }
@@ -59,7 +77,7 @@ export function addSubAgent({ store }: MessageDeps, agent: SubAgent): SubAgent {
   const before = subAgents.find(agent);
   if (before) {
     if (chosen.every((name) => before[name] === agent[name])) return before;
-    throw conflict('the turn has another sub-agent with this ID; use a new ID');
+    throw conflict('the turn has another sub-agent with this ID; use a new ID', 'SubAgent', before);
   }
   const { TenantId, TaskId, TurnIndex } = agent;
   const others = subAgents.select('WHERE TenantId = ? AND TaskId = ? AND TurnIndex = ?', TenantId, TaskId, TurnIndex);

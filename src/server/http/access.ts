@@ -26,9 +26,11 @@ interface AuthenticationDeps {
 /** Returns the principal of a request. @throws HttpError 401 without a valid credential */
 export function authenticate(
   headers: IncomingHttpHeaders,
-  { forGit = false }: Pick<RouteOptions, 'forGit'>,
+  query: URLSearchParams,
+  { forGit = false, forContent = false }: Pick<RouteOptions, 'forGit' | 'forContent'>,
   deps: AuthenticationDeps,
 ): Principal {
+  if (forContent) return checkUrl(query, deps);
   const { scheme, credential } = parseHeader(headers.authorization);
   // Browsers send it with every request, also with those of other sites, so no other route accepts it.
   if (forGit && scheme === 'basic') return checkToken(passwordOf(credential), deps);
@@ -36,11 +38,19 @@ export function authenticate(
   if (scheme === 'signincode') return redeemCode(credential, deps);
   // The body of a route for git is not read, so its signature could not be checked.
   if (scheme === 'sts:getcalleridentity' && !forGit) return authenticateSigner(headers, credential, deps);
-  if (scheme === 'aws4-hmac-sha256')
+  if (scheme === 'aws4-hmac-sha256' || (scheme === '' && query.has('X-Amz-Signature')))
     throw unauthorized(
       'the call is signed itself; this server accepts a signed call of GetCallerIdentity, as p42-ctl sends it, or an APIToken',
     );
   throw unauthorized('the call needs an Authorization header with an APIToken');
+}
+
+/** The URL of a file's content is all that its holder has. @throws HttpError 401 */
+function checkUrl(query: URLSearchParams, deps: AuthenticationDeps): Principal {
+  const signature = query.get('signature') ?? '';
+  const type = deps.tokens.verify(signature)?.principal_type;
+  if (type === 'Upload' || type === 'Download') return checkToken(signature, deps);
+  throw unauthorized('the URL has no valid signature; use an UploadURL or DownloadURL as the server returned it');
 }
 
 /** An access key of AWS cannot be verified here, but the tenant token that must accompany it can. */
@@ -96,7 +106,8 @@ function checkToken(token: string, deps: AuthenticationDeps): Principal {
   const { expiresAt } = principal;
   const now = clock.date();
   if (expiresAt === undefined || now < expiresAt) return principal;
-  throw unauthorized(`the token expired at ${isoTime(expiresAt)}; the clock of the server says ${isoTime(now)}`);
+  const what = principal.kind === 'upload' || principal.kind === 'download' ? 'URL' : 'token';
+  throw unauthorized(`the ${what} expired at ${isoTime(expiresAt)}; the clock of the server says ${isoTime(now)}`);
 }
 
 function checkPageToken(token: string, deps: AuthenticationDeps): Principal {

@@ -1,7 +1,7 @@
 import type { IncomingMessage } from 'node:http';
 import * as v from 'valibot';
 import { formatError } from '../../lib/errors.ts';
-import { parseJson } from '../../lib/json.ts';
+import { parseJson, wellFormed } from '../../lib/json.ts';
 import { BodyTooLargeError, readBytes } from '../../lib/read-body.ts';
 import { describeIssue } from '../../lib/schema-error.ts';
 import { knownFields } from '../../plan42/fields.ts';
@@ -28,7 +28,9 @@ export function parseJsonBody(bytes: Uint8Array): unknown {
     throw badRequest('the body is not JSON in UTF-8');
   }
   try {
-    return parseJson(text);
+    const json = parseJson(text);
+    // Only an escape can be half a pair. Programs write one where they have cut a text.
+    return /\\ud[89a-f]/i.test(text) ? wellFormed(json) : json;
   } catch (error) {
     throw badRequest(`the body is ${formatError(error)}`);
   }

@@ -12,7 +12,11 @@ import type { Match } from './router.ts';
 
 interface DispatchDeps {
   findRoute: (method: string, rawPath: string) => Match;
-  authenticate: (headers: IncomingMessage['headers'], route: Pick<RouteOptions, 'forGit'>) => Principal;
+  authenticate: (
+    headers: IncomingMessage['headers'],
+    query: URLSearchParams,
+    route: Pick<RouteOptions, 'forGit' | 'forContent'>,
+  ) => Principal;
   /** @throws if the principal has signed another request */
   checkSignature: (principal: Principal, route: RouteOptions, request: IncomingMessage, body: Uint8Array) => void;
   /** @throws if the web page must not be served under the requested host name */
@@ -74,7 +78,7 @@ async function serve({ request, response, path, query }: RawRequest, deps: Dispa
   }
   const { route, params } = deps.findRoute(method, path);
   const respond = async () => {
-    const principal = deps.authenticate(route.forContent ? headersOf(query) : request.headers, route);
+    const principal = deps.authenticate(request.headers, query, route);
     authorise(principal, route, params);
     using _ = principal.kind === 'tenant' ? deps.activity.begin() : undefined;
     const body = route.method === 'GET' || route.forGit || route.forContent ? emptyBody : await readBody(request);
@@ -87,11 +91,6 @@ async function serve({ request, response, path, query }: RawRequest, deps: Dispa
     await send(response, reply);
   };
   await (route.forGit ? respond().catch(throwGitRouteError) : respond());
-}
-
-/** The URL of a file's content is all that its holder has. */
-function headersOf(query: URLSearchParams): IncomingMessage['headers'] {
-  return { authorization: `APIToken ${query.get('signature') ?? ''}` };
 }
 
 /** An error for git, which cannot read those of the API. */

@@ -49,8 +49,10 @@ const requestFailures: Record<RequestError['reason'], { status: number; errorTyp
   tooLarge: { status: 413, errorType: 'ContentTooLarge' },
 };
 
-// The Go client cannot parse a conflict that carries a current object of these types, and loses the whole error.
-const typesWithoutCurrent = new Set(['RunnerToken', 'SubAgent']);
+// The Go client cannot parse a conflict that carries a current object of this type, and loses the whole error.
+const typesWithoutCurrent = new Set(['RunnerToken']);
+// It does not know these, and loses the error as well if they are named. It ignores an object without a type.
+const unnamedTypes = new Set(['SubAgent', 'Message']);
 
 interface ErrorBody {
   ResponseCode: number;
@@ -68,7 +70,8 @@ export function errorReply(error: unknown): { status: number; body: ErrorBody } 
   const current = error instanceof DomainError ? error.current : undefined;
   const body: ErrorBody = { ResponseCode: status, Message: (error as Error).message, ErrorType: errorType };
   if (!current || typesWithoutCurrent.has(current.type)) return { status, body };
-  return { status, body: { ...body, CurrentType: current.type, Current: current.object } };
+  const named = unnamedTypes.has(current.type) ? {} : { CurrentType: current.type };
+  return { status, body: { ...body, ...named, Current: current.object } };
 }
 
 function kindOf(error: unknown): { status: number; errorType: string } | undefined {

@@ -2,7 +2,7 @@ import * as v from 'valibot';
 import { parseJson } from '../../lib/json.ts';
 import { isUuid, isUuidV4 } from '../../lib/uuid.ts';
 import { limits } from '../core/limits.ts';
-import type { Page, PageRequest, RowFilter, RowRange, Table } from '../store/table.ts';
+import type { Page, PageOrder, PageRequest, RowFilter, RowRange, Table } from '../store/table.ts';
 import { badRequest } from './errors.ts';
 import { type ApiRequest, ok, type Reply } from './route.ts';
 
@@ -36,20 +36,20 @@ const defaultPageSize = 10;
 const maxPageSize = 500;
 
 // A page token holds the values of the last row that define the order.
-const PageToken = v.array(v.union([v.string(), v.number()]));
+const values = { string: v.string(), number: v.pipe(v.number(), v.safeInteger()) };
 
 /** Returns the requested page of a list. @throws HttpError 400 */
-export function pageRequest(query: URLSearchParams, order: readonly string[], tokenName = 'token'): PageRequest {
+export function pageRequest(query: URLSearchParams, order: PageOrder, tokenName = 'token'): PageRequest {
   const maxResults = queryInteger(query, 'maxResults', { min: 1, max: maxPageSize }) ?? defaultPageSize;
   const token = query.get(tokenName);
   // Some clients send an empty one for the first page.
   return { maxResults, maxChars: limits.page.max, after: token ? decodeToken(token, order, tokenName) : undefined };
 }
 
-function decodeToken(token: string, order: readonly string[], name: string): (string | number)[] {
+function decodeToken(token: string, order: PageOrder, name: string): (string | number)[] {
   try {
-    const values = v.parse(PageToken, parseJson(Buffer.from(token, 'base64url').toString('utf8')));
-    if (values.length === order.length) return values;
+    const PageToken = v.strictTuple(Object.values(order).map((type) => values[type]));
+    return v.parse(PageToken, parseJson(Buffer.from(token, 'base64url').toString('utf8')));
   } catch {
     // Falls through to the one error.
   }

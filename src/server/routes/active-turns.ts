@@ -24,7 +24,7 @@ export function activeTurnRoutes({ store }: { store: Pick<Store, 'activeTurns'> 
       });
       const items = found.slice(0, maxResults);
       const last = items.at(-1);
-      const next = found.length > maxResults && last ? activeTurnOrder.map((name) => last[name]) : undefined;
+      const next = found.length > maxResults && last ? [last.CreatedAt, last.TaskId, last.TurnIndex] : undefined;
       return ok(pageBody({ items, next }));
     }),
   ];

@@ -113,13 +113,17 @@ test('a URL is for one file and one direction, for a quarter of an hour', async 
   url.searchParams.set('signature', `${signature.slice(0, -3)}AAA`);
   assert.equal((await put(url.href, content)).status, 401);
   url.search = '';
-  assert.equal((await put(url.href, content)).status, 401);
+  const unsigned = await put(url.href, content);
+  assert.equal(unsigned.status, 401);
+  assert.match(await unsigned.text(), /the URL has no valid signature; use an UploadURL/);
   assert.equal((await fetch(a.UploadURL)).status, 403, 'an upload does not allow a download');
   assert.equal((await call('GET', 'files', { token: signature })).status, 403, 'nor any other call');
   assert.equal((await call('GET', path, { token: signature })).status, 403);
   try {
     now = new Date(Date.now() + 15 * 60_000);
-    assert.equal((await put(b.UploadURL, content)).status, 401);
+    const late = await put(b.UploadURL, content);
+    assert.equal(late.status, 401);
+    assert.match(await late.text(), /the URL expired at /);
   } finally {
     now = undefined;
   }

@@ -182,7 +182,8 @@ export function requireOwnFiles(
 /** @throws DomainError `notFound` or `conflict`; HttpError 403 */
 function requireContent({ Deleted, Uploaded, IsMalicious }: File): void {
   if (Deleted) throw notFound('the File was deleted');
-  if (!Uploaded) throw conflict('the file has no content yet; upload it first');
+  if (!Uploaded)
+    throw conflict('the upload of the file was not completed, so it has no content; upload it as a new file');
   if (IsMalicious) throw forbidden('the file is marked as malicious');
 }
 

@@ -135,6 +135,47 @@ test('a stream resumes without gap or repetition, and is 204 after the end', asy
   assert.equal((await call('HEAD', `${turn.path}/messages`)).status, 200);
 });
 
+test('a stream that begins after its end is refused, so that no later message is left out', async () => {
+  const turn = await newTurn();
+  for (const id of ['1', '9999']) {
+    const answer = await turn.stream(id);
+    assert.deepEqual([answer.status, ((await answer.json()) as Json).ErrorType], [400, 'BadRequest']);
+  }
+  const [first, none] = [await turn.stream('0'), await turn.stream('')];
+  await turn.send({ Message: 'one' });
+  for (const stream of [first, none, await turn.stream('0')])
+    assert.deepEqual(
+      (await readEvents(stream, 1)).map(({ data }) => data.Message),
+      ['one'],
+    );
+  const next = await turn.stream('1');
+  await turn.send({ Message: 'two' });
+  assert.deepEqual(
+    (await readEvents(next, 1)).map(({ data }) => data.Message),
+    ['two'],
+  );
+  assert.equal((await turn.stream('3')).status, 400);
+});
+
+test('the last events of a turn come first on request, and a page token of another list is refused', async () => {
+  const turn = await newTurn();
+  for (let i = 1; i <= 5; i += 1) await turn.send({ Message: `m${i}` });
+  const read = async (query: string) => (await call('GET', `${turn.path}/events?${query}`)).body;
+  const texts = ({ Items }: Json) => Items.map(({ Data }: Json) => Data.Message);
+  const page = await read('newestFirst=true&maxResults=3');
+  assert.deepEqual(texts(page), ['m5', 'm4', 'm3']);
+  const rest = await read(`newestFirst=true&maxResults=3&token=${page.NextToken}`);
+  assert.deepEqual([texts(rest), rest.NextToken], [['m2', 'm1'], undefined]);
+  const forged = [['x'], [1.5], [1, 2], [], {}, 1, [null], [[1]], ['1']].map((value) => JSON.stringify(value));
+  for (const text of [...forged, 'x', '[1e400]', '[-1e99]']) {
+    const token = Buffer.from(text).toString('base64url');
+    assert.equal((await call('GET', `${turn.path}/events?token=${token}`)).status, 400, text);
+    // A number is for no list whose order has texts, and the other way round.
+    assert.equal((await call('GET', `tasks?token=${token}`)).status, 400, text);
+    assert.equal((await call('GET', `tasks/${turn.task}/turns?token=${token}`)).status, 400, text);
+  }
+});
+
 test('a quiet stream gets keep-alive comments', async () => {
   const response = await (await newTurn()).stream();
   for await (const chunk of response.body ?? []) {
@@ -150,6 +191,7 @@ test('a message can be sent again, also after the end, and another one with its 
   assert.deepEqual((await turn.send({ Message: 'one' }, id.toUpperCase())).body, first.body);
   const other = await turn.send({ Message: 'two' }, id);
   assert.deepEqual([other.status, other.body.CurrentType, other.body.ResponseCode], [409, undefined, 409]);
+  assert.deepEqual(other.body.Current, first.body, 'without a type, because the Go client knows none');
   assert.equal((await turn.send({ Message: 'one' }, id, { token: turn.agent })).status, 409, 'another sender');
   await turn.finish();
   assert.deepEqual((await turn.send({ Message: 'one' }, id)).body, first.body);
@@ -172,6 +214,8 @@ test('a sender is the holder of the token, and an agent writes only in its own t
     [403, { Message: 'x' }, { token: runnerToken }],
     [401, { Message: 'x' }, { token: null }],
     [400, { Message: '' }],
+    [400, { Message: ' \n\t' }],
+    [413, { Message: 'x', Newer: 'x'.repeat(limits.otherObject.max) }],
     [400, {}],
     [400, { Message: 'x', FromType: 'Robot' }],
     [400, { Message: 'x', To: [randomUUID()] }],
@@ -187,6 +231,23 @@ test('a sender is the holder of the token, and an agent writes only in its own t
   const noTurn = `tasks/${turn.task}/turns/2/messages/${randomUUID()}`;
   assert.equal((await call('PUT', noTurn, { body: { Message: 'x' } })).status, 404);
   assert.equal((await call('GET', `tasks/${randomUUID()}/turns/1/messages`)).status, 404);
+});
+
+test('fields of newer clients are kept, and half of a surrogate pair becomes U+FFFD', async () => {
+  const turn = await newTurn();
+  const id = randomUUID();
+  const url = `${plane.server.url}${plane.tenant}/${turn.path}/messages/${id}`;
+  const put = (body: string) =>
+    fetch(url, { method: 'PUT', headers: { authorization: `APIToken ${plane.server.admin.tenantToken}` }, body });
+  const body =
+    '{"Message": "a\\ud83d b\\ud83d\\ude00", "Newer": {"\\udead": "\\udfff"}, "createdat": "x", "MessageId": "y"}';
+  const first: Json = await (await put(body)).json();
+  assert.deepEqual([first.Message, first.Newer, first.MessageID], ['a\ufffd b😀', { '\ufffd': '\ufffd' }, id]);
+  assert.ok(Date.parse(first.CreatedAt) > 0);
+  assert.equal(first.MessageId ?? first.createdat, undefined);
+  assert.deepEqual(await (await put(body)).json(), first);
+  assert.deepEqual((await readEvents(await turn.stream(), 1))[0]?.data, first);
+  assert.equal((await put(body.replace('\\udfff', 'A'))).status, 409);
 });
 
 test('messages of a turn are limited in size, and survive a restart', async () => {

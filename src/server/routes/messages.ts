@@ -1,17 +1,19 @@
 import * as v from 'valibot';
 import { knownFields } from '../../plan42/fields.ts';
+import { mainAgentId } from '../../plan42/main-agent.ts';
 import type { Turn } from '../../plan42/objects.ts';
-import { mainAgentId, type TurnMessage } from '../../plan42/turn-messages.ts';
+import { type TurnMessage, turnMessageFields } from '../../plan42/turn-messages.ts';
 import { isTerminalStatus } from '../../plan42/turn-status.ts';
 import { DomainError } from '../core/errors.ts';
 import { formatLimit, limits } from '../core/limits.ts';
+import { requireFit } from '../core/quotas.ts';
 import { isoTime } from '../core/time.ts';
 import type { Timing } from '../core/timing.ts';
-import { addTurnEvent, findSent, isAgentOf } from '../core/turn-messages.ts';
+import { addTurnEvent, findSent, isAgentOf, requireLiveAgents } from '../core/turn-messages.ts';
 import type { TurnDeps } from '../core/turns.ts';
-import { parseBody, shortText } from '../http/body.ts';
+import { otherFields, parseBody, shortText } from '../http/body.ts';
 import { badRequest, forbidden } from '../http/errors.ts';
-import { pageBody, pageRequest, requireUuid } from '../http/query.ts';
+import { pageBody, pageRequest, queryFlag, requireUuid } from '../http/query.ts';
 import { type ApiRequest, ok, type Principal, type Route, route, tenantAndAgent } from '../http/route.ts';
 import type { Store } from '../store/store.ts';
 import { streamTurn } from './turn-streams.ts';
@@ -25,11 +27,12 @@ const MessageBody = knownFields({
   To: v.nullish(v.pipe(v.array(id), v.maxLength(maxRecipients, `must have at most ${maxRecipients} entries`))),
   Message: v.pipe(
     v.string(),
-    v.nonEmpty('must not be empty'),
+    v.check((text) => text.trim() !== '', 'must not be blank'),
     v.maxBytes(limits.messageText.max, `is larger than ${formatLimit(limits.messageText)}; shorten it`),
   ),
 });
 type MessageBody = v.InferOutput<typeof MessageBody>;
+const messageTable = { type: 'Message', fields: Object.keys(turnMessageFields) };
 
 const path = `${turnPath}/messages` as const;
 // A message is at most 64 KiB.
@@ -48,6 +51,7 @@ export function messageRoutes(deps: MessageDeps): Route[] {
       const turn = readTurn(deps, request.params, withDeleted(request));
       const sender = senderOf(deps, request.principal, turn, body);
       const message: TurnMessage = {
+        ...otherFields(request, messageTable, ['From', 'FromType']),
         MessageID: messageId,
         ...sender,
         To: recipientsOf(deps, turn, body, sender),
@@ -58,7 +62,10 @@ export function messageRoutes(deps: MessageDeps): Route[] {
         store.transaction(() => {
           const sent = findSent(deps, turn, message);
           if (sent) return sent;
-          requireUnfinished(turn);
+          requireUnfinished(turn, noReader);
+          requireLiveAgents(deps, turn, message);
+          // The text has a limit of its own.
+          requireFit(messageTable, { ...message, Message: '' });
           const event = sender.FromAgentID === undefined ? 'UserMessage' : 'AgentMessage';
           addTurnEvent(deps, turn, { event, data: message });
           return message;
@@ -85,12 +92,15 @@ export function messageRoutes(deps: MessageDeps): Route[] {
 
 /** The events of a turn until now, for clients that do not follow them. Other servers have no such call. */
 function eventListRoute(deps: MessageDeps): Route {
-  return route('GET', `${turnPath}/events`, { access: tenantAndAgent, afterTurn: true }, (request) => {
+  return route('GET', `${turnPath}/events`, { access: tenantAndAgent }, (request) => {
     const turn = readTurn(deps, request.params, withDeleted(request));
-    const { maxResults, after } = pageRequest(request.query, ['Position']);
+    const { maxResults, after } = pageRequest(request.query, { Position: 'number' });
     // One more, to know whether there is another page.
     const limit = Math.min(maxResults, streamBatch);
-    const found = deps.store.turnEvents.after(turn, Number(after?.[0] ?? 0), limit + 1);
+    const { turnEvents } = deps.store;
+    const found = queryFlag(request.query, 'newestFirst')
+      ? turnEvents.before(turn, Number(after?.[0] ?? Number.MAX_SAFE_INTEGER), limit + 1)
+      : turnEvents.after(turn, Number(after?.[0] ?? 0), limit + 1);
     const items = found.slice(0, limit).map(({ event, data }) => ({ Event: event, Data: data }));
     const last = found[limit - 1];
     return ok(pageBody({ items, next: found.length > limit && last ? [last.Position] : undefined }));
@@ -102,11 +112,12 @@ export function withDeleted({ principal, query }: Pick<ApiRequest, 'principal' |
   return principal.kind === 'agent' ? new URLSearchParams({ includeDeleted: 'true' }) : query;
 }
 
-/** @throws DomainError `turnFinished` with the way out for people */
-export function requireUnfinished(turn: Turn): void {
+const noReader = 'no agent reads messages any more; start the next turn with the text as its prompt';
+
+/** @throws DomainError `turnFinished` with what follows from it, and the way out */
+export function requireUnfinished(turn: Turn, consequence: string): void {
   if (!isTerminalStatus(turn.Status)) return;
-  const wayOut = 'no agent reads messages any more; start the next turn with the text as its prompt';
-  throw new DomainError('turnFinished', `the turn is finished, and ${wayOut}`, { type: 'Turn', object: turn });
+  throw new DomainError('turnFinished', `the turn is finished, and ${consequence}`, { type: 'Turn', object: turn });
 }
 
 type Sender = Pick<TurnMessage, 'FromTenantID' | 'FromAgentID'>;

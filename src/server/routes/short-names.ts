@@ -1,4 +1,4 @@
-/** Names of workstreams that are unique in the tenant. They stay with a deleted workstream, which can be undeleted. */
+/** Names of workstreams that are unique in the tenant. A deleted workstream keeps its own until another one needs it. */
 import * as v from 'valibot';
 import type { Clock } from '../../lib/clock.ts';
 import { knownFields } from '../../plan42/fields.ts';
@@ -42,8 +42,8 @@ export function shortNameRoutes(deps: ShortNameDeps): Route[] {
       const { tenantId, workstreamId, name } = request.params;
       parseName(name);
       const workstream = readWorkstream(tenantId, workstreamId, requiredIfMatch(request));
-      const existing = shortNames.find({ TenantId: tenantId, Name: name });
-      if (existing) throw nameTaken(store, existing);
+      if (shortNames.find({ TenantId: tenantId, Name: name })?.WorkstreamID === workstreamId)
+        throw nameTaken(workstream, name);
       store.transaction(() => {
         addShortName(deps, workstream, name);
         change(workstreams, workstream, {}, clock);
@@ -107,9 +107,7 @@ export function shortNameRoutes(deps: ShortNameDeps): Route[] {
   ];
 }
 
-type StoredName = { TenantId: string; Name: string; WorkstreamID: string };
-
-function shortNameOf({ Name, WorkstreamID }: StoredName, WorkstreamVersion: number) {
+function shortNameOf({ Name, WorkstreamID }: { Name: string; WorkstreamID: string }, WorkstreamVersion: number) {
   return { Name, WorkstreamID, WorkstreamVersion };
 }
 
@@ -118,7 +116,8 @@ export function addShortName({ store, clock }: ShortNameDeps, workstream: Workst
   const { TenantId, WorkstreamId } = workstream;
   const existing = store.shortNames.find({ TenantId, Name: name });
   if (existing?.WorkstreamID === WorkstreamId) return;
-  if (existing) throw nameTaken(store, existing);
+  if (existing)
+    release({ store, clock }, read(store.workstreams, { TenantId, WorkstreamId: existing.WorkstreamID }), name);
   create(store.shortNames, {
     TenantId,
     Name: name,
@@ -127,9 +126,16 @@ export function addShortName({ store, clock }: ShortNameDeps, workstream: Workst
   });
 }
 
-function nameTaken({ workstreams, shortNames }: ShortNameDeps['store'], existing: StoredName) {
-  const { Version } = read(workstreams, { ...existing, WorkstreamId: existing.WorkstreamID });
-  return conflict('a workstream has this short name', shortNames.type, shortNameOf(existing, Version));
+/** Takes a short name from a deleted workstream. @throws DomainError `conflict` if the workstream is not deleted */
+function release({ store, clock }: ShortNameDeps, owner: Workstream, name: string): void {
+  if (!owner.Deleted) throw nameTaken(owner, name);
+  store.shortNames.remove({ TenantId: owner.TenantId, Name: name });
+  change(store.workstreams, owner, owner.DefaultShortName === name ? { DefaultShortName: '' } : {}, clock);
+}
+
+function nameTaken({ WorkstreamId, Name, Version }: Workstream, name: string) {
+  const taken = shortNameOf({ Name: name, WorkstreamID: WorkstreamId }, Version);
+  return conflict(`the workstream "${Name}" has this short name`, 'WorkstreamShortName', taken);
 }
 
 /** @throws DomainError `notFound` */

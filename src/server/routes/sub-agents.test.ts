@@ -27,6 +27,7 @@ async function newTurn(fields = {}) {
       call('PUT', `${path}/subagents/${id}`, { body, token: as }),
     update: (id: string, ifMatch: number, body: object) =>
       call('PATCH', `${path}/subagents/${id}`, { body, ifMatch, token: agent }),
+    read: (id: string, as = agent) => call('GET', `${path}/subagents/${id}`, { token: as }),
     list: async (query = '') => (await call('GET', `${path}/subagents${query}`)).body,
     finish: async () =>
       call('PATCH', path, { ifMatch: (await call('GET', path)).body.Version, body: { Status: 'Completed' } }),
@@ -48,7 +49,7 @@ test('a sub-agent is created once, with what it does not say from its task', asy
   });
   assert.deepEqual((await turn.create({ ...review, Prompt: 'Look.', AutoExit: true }, id)).body, first.body);
   const other = await turn.create({ ...review, Prompt: 'Look elsewhere.', AutoExit: true }, id);
-  assert.deepEqual([other.status, other.body.CurrentType], [409, undefined]);
+  assert.deepEqual([other.status, other.body.CurrentType, other.body.Current], [409, undefined, first.body]);
   const own = await turn.create({ AgentType: 'Custom', Name: 'x', Model: 'm2', ReasoningLevel: 'Low', Prompt: null });
   assert.deepEqual([own.body.Model, own.body.ReasoningLevel, own.body.Prompt], ['m2', 'Low', undefined]);
   const page = await turn.list('?maxResults=1');
@@ -60,18 +61,32 @@ test('a sub-agent that waits or ends is an event of the turn, and can write and 
   const turn = await newTurn();
   const id = randomUUID();
   await turn.create(review, id);
-  const send = (body: object) =>
-    call('PUT', `${turn.path}/messages/${randomUUID()}`, { body: { Message: 'x', ...body }, token: turn.agent });
+  const send = (body: object, messageId: string = randomUUID()) =>
+    call('PUT', `${turn.path}/messages/${messageId}`, { body: { Message: 'x', ...body }, token: turn.agent });
   const sent = await send({ From: id.toUpperCase(), FromType: 'Agent', To: [main] });
   assert.deepEqual([sent.body.FromAgentID, sent.body.To], [id, [main]]);
   assert.deepEqual((await send({ To: [id, id] })).body.To, [id]);
   const waiting = await turn.update(id, 1, { Status: 'Waiting', CompletionMessage: 'Two faults.' });
   assert.deepEqual([waiting.status, waiting.body.Status, waiting.body.Version], [200, 'Waiting', 2]);
   const stale = await turn.update(id, 1, { Status: 'Terminated' });
-  assert.deepEqual([stale.status, stale.body.CurrentType], [409, undefined]);
-  assert.equal((await turn.update(id, 2, { Status: 'Running' })).status, 200);
-  assert.equal((await turn.update(id, 3, { Status: 'Terminated' })).status, 200);
-  assert.equal((await turn.update(id, 4, { Status: 'Running' })).status, 409);
+  assert.deepEqual([stale.status, stale.body.CurrentType, stale.body.Current], [409, undefined, waiting.body]);
+  const running = await turn.update(id, 2, { Status: 'Running', Newer: 1 });
+  assert.deepEqual([running.status, running.body.Newer], [200, 1]);
+  assert.deepEqual((await turn.read(id)).body, running.body);
+  const before = { From: id, Message: 'before the end' };
+  const messageId = randomUUID();
+  assert.equal((await send(before, messageId)).status, 200);
+  const terminated = await turn.update(id, 3, { Status: 'Terminated' });
+  assert.equal(terminated.status, 200);
+  const late = await turn.update(id, 4, { Status: 'Running' });
+  assert.deepEqual([late.status, late.body.Current], [409, terminated.body]);
+  assert.equal((await send(before, messageId)).status, 200, 'a repeated call');
+  for (const body of [{ From: id }, { To: [id] }, { To: [main, id.toUpperCase()] }]) {
+    const refused = await send(body);
+    assert.deepEqual([refused.status, refused.body.Current.AgentID], [409, id], JSON.stringify(body));
+    assert.match(refused.body.Message, /has ended/);
+  }
+  assert.equal((await turn.read(randomUUID())).status, 404);
   assert.equal((await turn.update(randomUUID(), 1, { Status: 'Running' })).status, 404);
   assert.equal((await turn.update(id, 4, { Status: 'Asleep' })).status, 400);
   await turn.finish();
@@ -101,6 +116,14 @@ test('sub-agents end with their turn', async () => {
   assert.deepEqual((await turn.create(review, id)).body, body);
   const late = await turn.create(review);
   assert.deepEqual([late.status, late.body.ErrorType], [409, 'UpdateCompletedTurn']);
+  assert.match(late.body.Message, /^the turn is finished, .* create it in the next turn$/);
+  const changed = await turn.update(id, 1, { Status: 'Waiting' });
+  assert.match(changed.body.Message, /^the turn is finished, and its sub-agents have ended with it$/);
+  assert.equal((await turn.read(id, plane.server.admin.tenantToken)).body.Status, 'Terminated');
+  // The token is for the turn while it runs. Only its streams respond afterwards, because they report the end.
+  for (const path of [`subagents/${id}`, 'subagents', 'events'])
+    assert.equal((await call('GET', `${turn.path}/${path}`, { token: turn.agent })).status, 401, path);
+  assert.equal((await call('GET', `${turn.path}/messages`, { token: turn.agent })).status, 204);
 });
 
 test('wrong sub-agents are refused', async () => {

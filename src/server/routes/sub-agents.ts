@@ -1,7 +1,8 @@
 import * as v from 'valibot';
 import { isUuid } from '../../lib/uuid.ts';
 import { knownFields } from '../../plan42/fields.ts';
-import { mainAgentId, type SubAgent } from '../../plan42/turn-messages.ts';
+import { mainAgentId } from '../../plan42/main-agent.ts';
+import type { SubAgent } from '../../plan42/turn-messages.ts';
 import { isTerminalStatus } from '../../plan42/turn-status.ts';
 import { conflict } from '../core/errors.ts';
 import { addSubAgent, addTurnEvent, subAgentKey, withTurnEnd } from '../core/turn-messages.ts';
@@ -41,7 +42,8 @@ export function subAgentRoutes(deps: SubAgentDeps): Route[] {
       const body = parseBody(request, CreateBody);
       const turn = readTurn(deps, request.params, withDeleted(request));
       const key = subAgentKey(turn, requireSubAgentId(request.params.agentId));
-      if (subAgents.find(key) === undefined) requireUnfinished(turn);
+      if (subAgents.find(key) === undefined)
+        requireUnfinished(turn, 'gets no more sub-agents; create it in the next turn');
       const task = store.tasks.find(turn);
       const agent: SubAgent = {
         ...otherFields(request, subAgents, ['WorkstreamID']),
@@ -59,7 +61,13 @@ export function subAgentRoutes(deps: SubAgentDeps): Route[] {
       return ok(store.transaction(() => addSubAgent(deps, agent)));
     }),
 
-    route('GET', path, { access: tenantAndAgent, afterTurn: true }, (request) => {
+    route('GET', `${path}/:agentId`, { access: tenantAndAgent }, (request) => {
+      const turn = readTurn(deps, request.params, withDeleted(request));
+      const agent = read(subAgents, subAgentKey(turn, request.params.agentId));
+      return ok(withTurnEnd(agent, isTerminalStatus(turn.Status), turn));
+    }),
+
+    route('GET', path, { access: tenantAndAgent }, (request) => {
       const turn = readTurn(deps, request.params, withDeleted(request));
       const { TenantId, TaskId, TurnIndex } = turn;
       const page = subAgents.list({ TenantId, TaskId, TurnIndex }, pageRequest(request.query, subAgents.order));
@@ -72,11 +80,13 @@ export function subAgentRoutes(deps: SubAgentDeps): Route[] {
       const { Status, CompletionMessage } = parseBody(request, UpdateBody);
       const turn = readTurn(deps, request.params, withDeleted(request));
       const agent = read(subAgents, subAgentKey(turn, request.params.agentId));
-      requireUnfinished(turn);
+      requireUnfinished(turn, 'its sub-agents have ended with it');
       requireVersion(subAgents, agent, version);
-      if (agent.Status === 'Terminated') throw conflict('the sub-agent has ended; create another one');
+      if (agent.Status === 'Terminated')
+        throw conflict('the sub-agent has ended; create another one', subAgents.type, agent);
+      const others = otherFields(request, subAgents, ['CompletionMessage']);
       return store.transaction(() => {
-        const changed = change(subAgents, agent, { Status }, clock);
+        const changed = change(subAgents, agent, { ...others, Status }, clock);
         if (Status !== 'Running') {
           const completion = { StillRunning: Status === 'Waiting', CompletionMessage: CompletionMessage ?? '' };
           addTurnEvent(deps, turn, { event: 'SubAgentCompletion', data: { AgentID: agent.AgentID, ...completion } });

@@ -1,6 +1,7 @@
 import assert from 'node:assert/strict';
 import { after, test } from 'node:test';
 import { startControlPlane } from '../../../test/support/control-plane.ts';
+import type { Json } from '../../../test/support/json.ts';
 
 const plane = await startControlPlane({ timing: { logStreamKeepAliveMs: 20 } });
 after(() => plane[Symbol.asyncDispose]());
@@ -106,6 +107,8 @@ test('a stream sends stored entries, then new ones, and ends with the turn', asy
 test('a stream resumes after Last-Event-ID, and is 204 without further entries', async () => {
   const turn = await newTurn();
   await turn.upload(1, ['one', 'two', 'three']);
+  const beyond = await turn.stream(4);
+  assert.deepEqual([beyond.status, ((await beyond.json()) as Json).ErrorType], [400, 'BadRequest']);
   assert.match(await readUntil(await turn.stream(2), 'id: 3'), /^(: .*\n\n)*event: log\ndata: .*"three"/);
   await turn.end();
   assert.equal(withoutComments(await (await turn.stream(1)).text()), event(2, 'two') + event(3, 'three'));
@@ -114,6 +117,13 @@ test('a stream resumes after Last-Event-ID, and is 204 without further entries',
     assert.deepEqual([over.status, await over.text()], [204, '']);
   }
   assert.equal((await call('GET', `${turn.path}/logs`, { headers: { 'last-event-id': 'x' } })).status, 400);
+});
+
+test('a stream of an empty log starts at its first entry, also for clients that send 0 for none', async () => {
+  const turn = await newTurn();
+  const stream = await turn.stream(0);
+  await turn.upload(0, ['one']);
+  assert.match(await readUntil(stream, 'id: 0'), /event: log\ndata: .*"one"/);
 });
 
 test('a quiet stream gets keep-alive comments, and is released when its reader disconnects', async () => {

@@ -19,8 +19,14 @@ export function streamTurn<Entry>(
   { headers, signal }: Pick<ApiRequest, 'headers' | 'signal'>,
   { what, beforeFirst, eventOf, ...growing }: TurnStream<Entry>,
 ): Reply {
-  const after = lastEventId(headers, what) ?? beforeFirst;
+  let after = lastEventId(headers, what) ?? beforeFirst;
   if (isExhausted(deps.store, growing, after)) return noContent;
+  // Such as after a restore of the server. The entries up to that position would never be sent.
+  if (after > beforeFirst && growing.read(after - 1).length === 0) {
+    // Some clients send 0 for none.
+    if (after > 0) throw badRequest('Last-Event-ID is beyond the end of this stream; omit it to read all of it');
+    after = beforeFirst;
+  }
   const batches = followTurn(deps, growing, { after, signal });
   const keepAliveMs = deps.timing.logStreamKeepAliveMs;
   return {

@@ -132,6 +132,29 @@ test('short names are unique, and move between workstreams', async () => {
   assert.deepEqual(await names(`workstreamID=${idOf(a)}&includeDeleted=true`), ['a2/x', 'gamma']);
 });
 
+test('a deleted workstream keeps its short names until another one needs them', async () => {
+  const old = await newWorkstream({ Name: 'old', DefaultShortName: 'reused' });
+  await call('PUT', `${old}/shortnames/kept`, { ifMatch: 1 });
+  assert.equal((await call('DELETE', old, { ifMatch: 2 })).status, 204);
+  const other = await newWorkstream({ DefaultShortName: 'reused' });
+  assert.equal((await read('workstreams?shortName=reused')).Items[0].WorkstreamId, idOf(other));
+  const undeleted = await patch(old, { Deleted: false });
+  assert.deepEqual([undeleted.DefaultShortName, undeleted.Version], ['', 5]);
+  assert.equal((await read('workstreams?shortName=kept')).Items[0].WorkstreamId, idOf(old));
+  for (const refused of [
+    await call('PUT', `${other}/shortnames/kept`, { ifMatch: 1 }),
+    await call('PATCH', other, { ifMatch: 1, body: { DefaultShortName: 'kept' } }),
+    await call('PUT', `workstreams/${randomUUID()}`, { body: { Name: 'x', DefaultShortName: 'kept' } }),
+  ]) {
+    assert.deepEqual([refused.status, refused.body.CurrentType], [409, 'WorkstreamShortName']);
+    assert.equal(refused.body.Message, 'the workstream "old" has this short name');
+  }
+  assert.equal((await call('DELETE', old, { ifMatch: 5 })).status, 204);
+  assert.equal((await call('PUT', `${other}/shortnames/kept`, { ifMatch: 1 })).status, 204);
+  const again = await call('PUT', `${other}/shortnames/kept`, { ifMatch: 2 });
+  assert.deepEqual([again.status, again.body.Current?.WorkstreamID], [409, idOf(other)]);
+});
+
 test('tasks of a workstream have numbers and an order', async () => {
   const workstream = await newWorkstream();
   const [a, b, c] = [await newTask(workstream), await newTask(workstream), await newTask(workstream)];

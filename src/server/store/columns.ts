@@ -32,6 +32,14 @@ export function codecOf(schema: v.GenericSchema): ColumnCodec {
   }
 }
 
+/** Returns the type of the values in a column that is a text or a number. */
+export function baseType(schema: v.GenericSchema): 'string' | 'number' {
+  const { wrapped } = schema as unknown as { wrapped?: v.GenericSchema };
+  if (wrapped) return baseType(wrapped);
+  if (schema.type === 'string' || schema.type === 'number') return schema.type;
+  throw new Error(`a list cannot be in the order of ${schema.type}`);
+}
+
 /** A missing value is `NULL` in SQL, and `absent` in the object. */
 function orWithout(schema: v.GenericSchema, absent: null | undefined): ColumnCodec {
   const { toSql, fromSql } = codecOf((schema as unknown as { wrapped: v.GenericSchema }).wrapped);

@@ -1,7 +1,7 @@
 import type { SQLInputValue, SQLOutputValue } from 'node:sqlite';
 import type * as v from 'valibot';
 import type { ObjectOf } from '../../plan42/fields.ts';
-import { type ColumnCodec, codecOf } from './columns.ts';
+import { baseType, type ColumnCodec, codecOf } from './columns.ts';
 import type { Database } from './database.ts';
 import { patternOf } from './search.ts';
 
@@ -28,6 +28,9 @@ export interface RowRange<Row> {
   below: string | number;
 }
 
+/** The columns that define the order of a list, with the types of their values. */
+export type PageOrder = Readonly<Record<string, 'string' | 'number'>>;
+
 export interface PageRequest {
   maxResults: number;
   /** The page ends early if its texts are longer than that together. */
@@ -52,7 +55,7 @@ export interface Page<Row> {
 /** A table whose rows are objects of the API. Columns that are not in the definition are never touched. */
 export class Table<Row extends object, Key extends keyof Row & string> {
   readonly type: string;
-  readonly order: readonly string[];
+  readonly order: PageOrder;
   /** The names of the fields, without the others that rows may have. */
   readonly fields: readonly string[];
   readonly #database: Database;
@@ -65,7 +68,7 @@ export class Table<Row extends object, Key extends keyof Row & string> {
 
   constructor(database: Database, fields: v.ObjectEntries, definition: TableDefinition<Row, Key>) {
     this.type = definition.type;
-    this.order = definition.order;
+    this.order = Object.fromEntries(definition.order.map((name) => [name, baseType(fields[name] as v.GenericSchema)]));
     this.#database = database;
     this.#definition = definition;
     this.#names = Object.keys(fields) as (keyof Row & string)[];

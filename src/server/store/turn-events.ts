@@ -49,7 +49,16 @@ export class TurnEvents {
 
   /** Returns at most `limit` events after a position. */
   after(turn: TurnKey, position: number, limit: number): StoredTurnEvent[] {
-    const sql = `SELECT Position, Event, Data ${ofTurn} AND Position > ? ORDER BY Position LIMIT ?`;
+    return this.#select(turn, 'AND Position > ? ORDER BY Position', position, limit);
+  }
+
+  /** Returns at most `limit` events before a position, the newest first. */
+  before(turn: TurnKey, position: number, limit: number): StoredTurnEvent[] {
+    return this.#select(turn, 'AND Position < ? ORDER BY Position DESC', position, limit);
+  }
+
+  #select(turn: TurnKey, which: string, position: number, limit: number): StoredTurnEvent[] {
+    const sql = `SELECT Position, Event, Data ${ofTurn} ${which} LIMIT ?`;
     const rows = this.#database.statement(sql).all(...keyOf(turn), position, limit);
     return rows.map(
       (row) =>

@@ -4,7 +4,7 @@ import type { Database } from './database.ts';
 import type { Tables } from './tables.ts';
 
 /** The values that define the order of {@link activeTurns}. */
-export const activeTurnOrder = ['CreatedAt', 'TaskId', 'TurnIndex'] as const;
+export const activeTurnOrder = { CreatedAt: 'string', TaskId: 'string', TurnIndex: 'number' } as const;
 
 interface ActiveTurns {
   tenantId: string;
@@ -16,7 +16,9 @@ interface ActiveTurns {
 
 /** Returns turns that are not finished, oldest first, without those of deleted tasks. */
 export function activeTurns(turns: Tables['turns'], { tenantId, updated, after, limit }: ActiveTurns): Turn[] {
-  const columns = activeTurnOrder.map((name) => `turns.${name}`).join(', ');
+  const columns = Object.keys(activeTurnOrder)
+    .map((name) => `turns.${name}`)
+    .join(', ');
   return turns.select(
     `JOIN tasks ON tasks.TenantId = turns.TenantId AND tasks.TaskId = turns.TaskId
      WHERE IsOver = 0 AND tasks.Deleted = 0 AND turns.TenantId = ? AND turns.UpdatedAt >= ? AND turns.UpdatedAt < ?
