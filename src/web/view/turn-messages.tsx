@@ -1,8 +1,10 @@
 import { useRef, useState } from 'preact/hooks';
+import { mainAgentId } from '../../plan42/main-agent.ts';
 import type { PageTurn } from '../../plan42/page-objects.ts';
 import type { ListedSubAgent, ListedTurnEvent } from '../../plan42/turn-messages.ts';
 import { isTerminalStatus } from '../../plan42/turn-status.ts';
 import { newUuid } from '../uuid.ts';
+import type { Api } from './api.ts';
 import { submitByKey, useAction, useApi, useLoad } from './hooks.ts';
 import { Markdown } from './markdown.tsx';
 import { ErrorNote, FormField, State } from './parts.tsx';
@@ -25,28 +27,58 @@ export function TurnMessages({ turn: { MessagesTag, Status }, turnPath, onSent }
 }
 
 interface Loaded {
+  /** The last ones, in order. */
   events: ListedTurnEvent[];
+  hasEarlier: boolean;
   agents: ListedSubAgent[];
+}
+
+// Those of a page can have 3 MiB together.
+const pageSize = 50;
+
+/** Returns the events of the last pages, because a turn can have 16 MiB of them. */
+async function loadEvents(api: Api, turnPath: string, pages: number, signal: AbortSignal) {
+  const newestFirst: ListedTurnEvent[] = [];
+  let token: string | undefined = '';
+  for (let page = 0; page < pages && token !== undefined; page += 1) {
+    const query = new URLSearchParams({ newestFirst: 'true', maxResults: String(pageSize), token });
+    const found: { Items: ListedTurnEvent[]; NextToken?: string } = await api.call(
+      'GET',
+      `${turnPath}/events?${query}`,
+      {
+        signal,
+      },
+    );
+    newestFirst.push(...found.Items);
+    token = found.NextToken;
+  }
+  return { events: newestFirst.toReversed(), hasEarlier: token !== undefined };
 }
 
 function Conversation({ turnPath, version }: { turnPath: string; version: string }) {
   const api = useApi();
-  const { value, error } = useLoad<Loaded>(`${turnPath} ${version}`, async (signal) => {
-    const [events, agents] = await Promise.all([
-      api.list<ListedTurnEvent>(`${turnPath}/events`, {}, { signal }),
+  const [pages, setPages] = useState(1);
+  const { value, error } = useLoad<Loaded>(`${turnPath} ${version} ${pages}`, async (signal) => {
+    const [{ events, hasEarlier }, agents] = await Promise.all([
+      loadEvents(api, turnPath, pages, signal),
       api.list<ListedSubAgent>(`${turnPath}/subagents`, {}, { signal }),
     ]);
-    return { events, agents };
+    return { events, hasEarlier, agents };
   });
   // While a new version loads, the last one is shown.
-  const last = useRef<Loaded>({ events: [], agents: [] });
+  const last = useRef<Loaded>({ events: [], hasEarlier: false, agents: [] });
   if (value) last.current = value;
-  const { events, agents } = last.current;
+  const { events, hasEarlier, agents } = last.current;
   return (
     <>
       {events.length > 0 ? (
         <>
           <h3>Messages</h3>
+          {hasEarlier ? (
+            <button type="button" onClick={() => setPages(pages + 1)}>
+              Show earlier messages
+            </button>
+          ) : null}
           <ol class="plain messages">
             {events.map((event, index) => (
               // biome-ignore lint/suspicious/noArrayIndexKey: events are only appended.
@@ -61,7 +93,7 @@ function Conversation({ turnPath, version }: { turnPath: string; version: string
           <ul class="plain">
             {agents.map(({ AgentID, Name, AgentType, Status }) => (
               <li key={AgentID}>
-                {Name} <span class="quiet">{AgentType}</span> <State name={Status}>{Status}</State>
+                <AgentName name={Name} /> <span class="quiet">{AgentType}</span> <State name={Status}>{Status}</State>
               </li>
             ))}
           </ul>
@@ -72,19 +104,32 @@ function Conversation({ turnPath, version }: { turnPath: string; version: string
   );
 }
 
+/** A sub-agent, whose name its agent chooses. So the name never stands alone: it may be "You". */
+function AgentName({ name }: { name: string }) {
+  return (
+    <>
+      Sub-agent <strong>{name}</strong>
+    </>
+  );
+}
+
+function AgentOf({ id, agents }: { id: string | undefined; agents: ListedSubAgent[] }) {
+  if (id === undefined || id === mainAgentId) return <strong>Agent</strong>;
+  return <AgentName name={agents.find(({ AgentID }) => AgentID === id)?.Name ?? id.slice(0, 8)} />;
+}
+
 function TurnEventItem({ event: { Event, Data }, agents }: { event: ListedTurnEvent; agents: ListedSubAgent[] }) {
-  const nameOf = (id: string | undefined) => agents.find(({ AgentID }) => AgentID === id)?.Name ?? 'Agent';
   if ('StillRunning' in Data) {
     return (
       <li>
-        <strong>{nameOf(Data.AgentID)}</strong> {Data.StillRunning ? 'waits for messages' : 'has ended'}
+        <AgentOf id={Data.AgentID} agents={agents} /> {Data.StillRunning ? 'waits for messages' : 'has ended'}
         <Markdown text={Data.CompletionMessage} />
       </li>
     );
   }
   return (
     <li>
-      <strong>{Event === 'UserMessage' ? 'You' : nameOf(Data.FromAgentID)}</strong>
+      {Event === 'UserMessage' ? <strong>You</strong> : <AgentOf id={Data.FromAgentID} agents={agents} />}
       {Event === 'UserMessage' ? <div class="text">{Data.Message}</div> : <Markdown text={Data.Message} />}
     </li>
   );
