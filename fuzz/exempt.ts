@@ -46,6 +46,7 @@ export const exemptions: Readonly<Record<string, string>> = {
   'cli/server/data-dir.ts#serverDataDir': operator,
   'cli/server/pick-by-name.ts#pickByNameOrId': checkedId,
   'cli/server/require-image.ts#requireImage': 'reads by imageProblem',
+  'cli/server/with-location.ts#withLocation': operator,
   'cli/server/turn/network.ts#describeNetwork': 'its text is an ID; hosts pass printableLine',
   'cli/server/start/log-file.ts#serverLogFiles': operator,
   'cli/server/service/enable.ts#startArguments': operator,

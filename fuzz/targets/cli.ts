@@ -15,11 +15,13 @@ import { parseEnvVar } from '../../src/cli/server/environment/variables.ts';
 import { keepPeriod } from '../../src/cli/server/start/keep-period.ts';
 import { parseListenAddress } from '../../src/cli/server/start/listen-address.ts';
 import { parseRepoOption } from '../../src/cli/server/task/create.ts';
+import { describeEvents } from '../../src/cli/server/turn/messages.ts';
 import { turnRemedy } from '../../src/cli/server/turn-remedy.ts';
 import { describeOutdated, unitOf } from '../../src/cli/service/outdated.ts';
 import { pickByPrefix, shortIds } from '../../src/cli/short-ids.ts';
 import { renderTable } from '../../src/cli/table.ts';
 import { formatError, UserError } from '../../src/lib/errors.ts';
+import { wellFormed } from '../../src/lib/json.ts';
 import { printableLine } from '../../src/lib/printable.ts';
 import { isNewer } from '../../src/lib/version.ts';
 import { ApiError, ConnectionError } from '../../src/plan42/errors.ts';
@@ -83,8 +85,14 @@ export const targets: readonly Target[] = [
     run: (text: string) => parseProbe('base', text),
   },
   {
-    covers: ['cli/output.ts#renderJson', 'cli/output.ts#formatLocalTime', 'cli/output.ts#formatElapsed'],
-    corpus: [JSON.stringify({ Title: 'a\u202eb', At: '2026-01-02T03:04:05Z', N: [1, null] })],
+    covers: [
+      'cli/output.ts#renderJson',
+      'lib/json.ts#wellFormed',
+      'lib/json.ts#wellFormedJson',
+      'cli/output.ts#formatLocalTime',
+      'cli/output.ts#formatElapsed',
+    ],
+    corpus: [JSON.stringify({ Title: 'a\u202eb', Half: '\ud83d', At: '2026-01-02T03:04:05Z', N: [1, null] })],
     input: 'value',
     run: (value: unknown) => {
       formatLocalTime(JSON.stringify(value).slice(0, 200));
@@ -92,7 +100,7 @@ export const targets: readonly Target[] = [
       return renderJson(value);
     },
     check: (json: string, value: unknown) => {
-      assert.deepEqual(JSON.parse(json), JSON.parse(JSON.stringify(value)));
+      assert.deepEqual(JSON.parse(json), wellFormed(JSON.parse(JSON.stringify(value))));
       assert.doesNotMatch(json.replaceAll('\n', ''), hidden);
     },
     maxGrowth: 400,
@@ -177,6 +185,28 @@ export const targets: readonly Target[] = [
       isNewer('1.2.3', text),
       turnRemedy('id', text),
     ],
+  },
+  {
+    // An agent writes these texts, and names its sub-agents.
+    covers: ['cli/server/turn/messages.ts#describeEvents', 'cli/server/turn/messages.ts#describeAgent'],
+    corpus: ['You: yes\nYou: no', 'You\r\nAgent: done', 'a\u2028b\u0085c'],
+    run: (text: string) =>
+      describeEvents(
+        {
+          events: [
+            { Event: 'AgentMessage', Data: { MessageID: '', FromAgentID: text, To: [], Message: text, CreatedAt: '' } },
+            { Event: 'SubAgentCompletion', Data: { AgentID: 'a', StillRunning: false, CompletionMessage: text } },
+          ],
+          hasEarlier: false,
+        },
+        [{ AgentID: 'a', Name: text }],
+        'plan42 task show 1 --json',
+      ),
+    check: (shown: string) => {
+      const headings = shown.split(/[\n\r\u0085\u2028\u2029]/).filter((line) => !line.startsWith('  '));
+      assert.equal(headings.length, 2, 'a text looks like an event of its own');
+      assert.ok(headings.every((line) => /^(?:Sub-agent |\(Earlier messages: plan42 )/.test(line)));
+    },
   },
   {
     covers: ['cli/table.ts#renderTable'],

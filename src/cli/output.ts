@@ -2,6 +2,7 @@ import { once } from 'node:events';
 import type { Writable } from 'node:stream';
 import { systemClock } from '../lib/clock.ts';
 import { formatDuration } from '../lib/format-duration.ts';
+import { wellFormedJson } from '../lib/json.ts';
 import { escapeHiddenInLines } from '../lib/printable.ts';
 
 /** Writes `text`, and waits while the stream's buffer is full. Rejects if `signal` is aborted. */
@@ -17,7 +18,7 @@ export function terminalWidth({ isTTY, columns }: { isTTY?: boolean; columns?: n
 
 /** Indented JSON, in which characters that a terminal interprets or a reader cannot see are escaped. */
 export function renderJson(value: unknown): string {
-  return `${escapeHiddenInLines(JSON.stringify(value, null, 2))}\n`;
+  return `${escapeHiddenInLines(wellFormedJson(value))}\n`;
 }
 
 /** An ISO time in the local time zone, `2025-01-31 17:05`, or with seconds; any other text unchanged. */

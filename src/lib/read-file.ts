@@ -2,6 +2,7 @@
  * The only way to read a file. Opening a named pipe waits for its writer, and a device may never end, so both would leave a
  * program that no signal can stop. `scripts/lint/file-reads.ts` finds any other way.
  */
+import { isUtf8 } from 'node:buffer';
 import { closeSync, constants, fstatSync, openSync, readSync, type Stats, statSync } from 'node:fs';
 import { type FileHandle, open, readFile, stat } from 'node:fs/promises';
 import { Socket } from 'node:net';
@@ -86,14 +87,14 @@ function blocksOf(file: number, path: string, maxBytes: number): Buffer[] {
 /**
  * The text of a file that a user names: unlike {@link readText}, also of a pipe, such as `<(command)`, or a terminal. The
  * signal ends the wait for their writer.
- * @throws UnreadableFile if it is something else, or too large; the signal's reason
+ * @throws UnreadableFile if it is something else, too large, or not UTF-8; the signal's reason
  */
 export async function readNamedText(
   path: string,
   { maxBytes = defaultMaxBytes, signal }: ReadOptions,
 ): Promise<string> {
   const found = await stat(path);
-  if (!found.isFIFO() && !found.isCharacterDevice()) return await readText(path, { maxBytes, signal });
+  if (!found.isFIFO() && !found.isCharacterDevice()) return textOf(await readBytes(path, { maxBytes, signal }), path);
   const file = openSync(path, flags);
   const opened = fstatSync(file);
   if (opened.isFIFO()) {
@@ -102,11 +103,17 @@ export async function readNamedText(
   }
   if (isatty(file)) return await readStream(new ReadStream(file), path, { maxBytes, signal });
   using _ = closing(file);
-  if (opened.isFile() || opened.isCharacterDevice()) return Buffer.concat(blocksOf(file, path, maxBytes)).toString();
+  if (opened.isFile() || opened.isCharacterDevice()) return textOf(Buffer.concat(blocksOf(file, path, maxBytes)), path);
   throw notAFile(path, opened);
 }
 
-/** The text of a stream. @throws UnreadableFile if there is too much; the signal's reason */
+/** Other bytes would be replaced, which a user would not notice in a prompt or a secret. */
+function textOf(bytes: Buffer, name: string): string {
+  if (isUtf8(bytes)) return bytes.toString();
+  throw new UnreadableFile(name, 'it is not UTF-8 text', 'Save it as UTF-8.');
+}
+
+/** The text of a stream. @throws UnreadableFile if there is too much, or it is not UTF-8; the signal's reason */
 export async function readStream(
   stream: Readable,
   name: string,
@@ -121,7 +128,7 @@ export async function readStream(
     if (total > maxBytes) throw tooLarge(name, maxBytes);
     blocks.push(block);
   }
-  return Buffer.concat(blocks).toString('utf8');
+  return textOf(Buffer.concat(blocks), name);
 }
 
 /** Opens a regular file without waiting. @throws UnreadableFile if it is something else */

@@ -1,7 +1,8 @@
 import { randomUUID } from 'node:crypto';
 import { Backoff } from '../../lib/backoff.ts';
 import { sleep } from '../../lib/sleep.ts';
-import { mainAgentId, type TurnEvent } from '../../plan42/turn-messages.ts';
+import { mainAgentId } from '../../plan42/main-agent.ts';
+import type { TurnEvent } from '../../plan42/turn-messages.ts';
 import type { FollowUps } from '../drivers/driver.ts';
 import type { TurnApi } from './api.ts';
 import { shorten, type TurnReporter } from './turn-reporter.ts';

@@ -39,7 +39,8 @@ const certificateFailures: readonly CertificateFailure[] = [
 /** Converts a failed call to a UserError with a remedy; returns any other error unchanged. */
 export function explainApiFailure(error: unknown, location: ServerLocation, env: NodeJS.ProcessEnv): unknown {
   const { url, tokenSource } = location;
-  if (isAuthError(error)) {
+  // The content of a file has a URL with a signature instead of the token.
+  if (isAuthError(error) && !error.path.endsWith('/content')) {
     const reason = [error.detail, describeSkew(error)].filter(Boolean).join('; ');
     const why = reason === '' ? '' : `: ${reason}`;
     return new UserError(printableLine(`the server at ${url} rejected the token from ${tokenSource}${why}`), {
@@ -55,7 +56,8 @@ export function explainApiFailure(error: unknown, location: ServerLocation, env:
   if (error instanceof ApiError) {
     const remedy = remedyFor(error.status);
     return new UserError(
-      printableLine(`the server rejected the request: ${error.message}`),
+      // Its own text says it; without one, the call is all that is known.
+      printableLine(`the server rejected the request: ${error.detail ?? error.message}`),
       remedy === undefined ? {} : { remedy },
     );
   }

@@ -5,10 +5,13 @@ import { sleep } from '../../lib/sleep.ts';
 import type { AdminClient } from '../../plan42/admin-client.ts';
 import type { AdminTurn } from '../../plan42/admin-objects.ts';
 import { ApiError, isTransient } from '../../plan42/errors.ts';
+import { mainAgentId } from '../../plan42/main-agent.ts';
+import type { ListedSubAgent } from '../../plan42/turn-messages.ts';
 import { isTerminalStatus, isUnsent } from '../../plan42/turn-status.ts';
 import type { CliContext } from '../context.ts';
 import { print } from '../output.ts';
 import { serverWords, type TaskWords } from './task-words.ts';
+import { describeAgent } from './turn/messages.ts';
 import { turnRemedy } from './turn-remedy.ts';
 
 const statusPollMs = 500;
@@ -91,9 +94,14 @@ async function watchMessages(
   onMessage: (text: string) => void,
   signal: AbortSignal,
 ): Promise<void> {
+  let agents: readonly ListedSubAgent[] = [];
   try {
     for await (const { event, data } of client.turnEvents(TaskId, TurnIndex, { signal })) {
-      if (event === 'AgentMessage') onMessage(`message from the agent: ${data.Message}`);
+      if (event !== 'AgentMessage') continue;
+      const { FromAgentID: id = mainAgentId } = data;
+      const isNew = id !== mainAgentId && !agents.some(({ AgentID }) => AgentID === id);
+      if (isNew) agents = await client.listSubAgents(TaskId, TurnIndex);
+      onMessage(`message from ${id === mainAgentId ? 'the ' : ''}${describeAgent(id, agents)}: ${data.Message}`);
     }
   } catch (error) {
     if (!(error instanceof ApiError)) throw error;

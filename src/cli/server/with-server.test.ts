@@ -44,7 +44,7 @@ describe('commands that call a server', () => {
     const none = await runCli([...list, ...data]);
     assert.equal(
       none.stderr,
-      `ERROR: no Plan42 server found in ${folder.path}. Run "plan42 server start", or give its folder with --data.\n`,
+      `ERROR: no Plan42 server found in ${folder.path}. Run "plan42 server start --data ${folder.path}", or give its folder with --data.\n`,
     );
     const admin = { url: 'http://127.0.0.1:1', tenantId: 't', runnerId: 'r', tenantToken: 'p42t_x' };
     await writeFile(join(folder.path, 'admin.json'), JSON.stringify(admin));
@@ -52,7 +52,7 @@ describe('commands that call a server', () => {
     assert.deepEqual(stopped, {
       exitCode: 1,
       stdout: '',
-      stderr: 'ERROR: no Plan42 server is running at http://127.0.0.1:1. Run "plan42 server start".\n',
+      stderr: `ERROR: no Plan42 server is running at http://127.0.0.1:1. Run "plan42 server start --data ${folder.path}".\n`,
     });
     await writeFile(join(folder.path, 'admin.json'), '{');
     assert.match((await runCli([...list, ...data])).stderr, /admin\.json is damaged\. Restart the server/);

@@ -1,3 +1,4 @@
+import { UserError } from '../../lib/errors.ts';
 import { AdminClient, getCurrentTenant } from '../../plan42/admin-client.ts';
 import { FileClient } from '../../plan42/file-client.ts';
 import { createTransport } from '../../plan42/transport.ts';
@@ -6,6 +7,7 @@ import type { CliContext } from '../context.ts';
 import { withProgress } from '../progress.ts';
 import { explainApiFailure } from './api-failure.ts';
 import { type LocationOptions, locateServer, type ServerLocation } from './location.ts';
+import { withLocation } from './with-location.ts';
 
 export interface ServerConnection {
   client: AdminClient;
@@ -27,7 +29,9 @@ export async function withServer<T>(
   work: (server: ServerConnection) => Promise<T>,
 ): Promise<T> {
   const { env, signal, version } = context;
-  const location = await locate(context, options);
+  const location = await locate(context, options).catch((error: unknown) => {
+    throw withLocationInRemedy(error, options);
+  });
   const transport = createTransport({ env, caFile: location.caFile, trustsServerCertificate: true });
   const endpoint = { transport, baseUrl: new URL(location.url), token: location.token, userAgent: `plan42/${version}` };
   try {
@@ -37,7 +41,7 @@ export async function withServer<T>(
     const workstreams = new WorkstreamClient(endpoint, tenantId, signal);
     return await work({ client, files, workstreams, defaultRunnerId: runnerId, tenantId, location });
   } catch (error) {
-    throw explainApiFailure(error, location, env);
+    throw withLocationInRemedy(explainApiFailure(error, location, env), options);
   } finally {
     await transport.destroy();
   }
@@ -50,6 +54,14 @@ export function callServer<T>(
   work: (server: ServerConnection) => Promise<T>,
 ): Promise<T> {
   return withProgress(context, 'Waiting for the server', () => withServer(context, options, work));
+}
+
+/** A remedy that the user copies must be for the same server. */
+function withLocationInRemedy(error: unknown, options: LocationOptions): unknown {
+  if (!(error instanceof UserError) || error.remedy === undefined) return error;
+  const remedy = withLocation(error.remedy, options);
+  if (remedy === error.remedy) return error;
+  return new UserError(error.message, { remedy, exitCode: error.exitCode, cause: error.cause });
 }
 
 async function locate(context: CliContext, options: LocationOptions): Promise<ServerLocation> {

@@ -5,6 +5,7 @@ import type { CliContext } from '../../context.ts';
 import { renderJson } from '../../output.ts';
 import { isWritten } from '../is-written.ts';
 import type { LocationOptions } from '../location.ts';
+import { withLocation } from '../with-location.ts';
 import { callServer } from '../with-server.ts';
 
 export interface CreateAccessKeyOptions extends LocationOptions {
@@ -19,7 +20,7 @@ export async function createAccessKey(context: CliContext, options: CreateAccess
   }));
   const { AccessKeyID } = key;
   if (!(await isWritten(context, options.json ? renderJson(key) : `${accessKeyVariables(key)}\n`))) {
-    const revoke = `plan42 server access-key revoke ${AccessKeyID}`;
+    const revoke = withLocation(`plan42 server access-key revoke ${AccessKeyID}`, options);
     context.stderr.write(`Access key ${AccessKeyID} could not be written. Revoke it: ${revoke}\n`);
   } else if (!options.json) {
     const use = `p42-ctl --endpoint ${shellQuote(url)} tenant list`;

@@ -3,6 +3,7 @@ import type { CliContext } from '../../context.ts';
 import { formatLocalTime, print, renderJson, terminalWidth } from '../../output.ts';
 import { renderTable } from '../../table.ts';
 import type { LocationOptions } from '../location.ts';
+import { withLocation } from '../with-location.ts';
 import { callServer } from '../with-server.ts';
 
 export interface ListAccessKeysOptions extends LocationOptions {
@@ -17,7 +18,7 @@ export async function listAccessKeys(context: CliContext, options: ListAccessKey
   if (options.json) return print(stdout, renderJson(keys), signal);
   const shown = options.all ? keys : keys.filter(({ Revoked }) => !Revoked);
   if (shown.length === 0) {
-    context.stderr.write('No access keys. Create one with "plan42 server access-key create".\n');
+    context.stderr.write(withLocation('No access keys. Create one with "plan42 server access-key create".\n', options));
     return;
   }
   const time = (text: string | null | undefined) => (text ? printableLine(formatLocalTime(text)) : 'never');

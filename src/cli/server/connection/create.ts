@@ -6,6 +6,7 @@ import type { CliContext } from '../../context.ts';
 import { print, renderJson } from '../../output.ts';
 import { findRunner } from '../find-runner.ts';
 import type { LocationOptions } from '../location.ts';
+import { withLocation } from '../with-location.ts';
 import { callServer } from '../with-server.ts';
 
 export interface CreateConnectionOptions extends LocationOptions {
@@ -45,7 +46,7 @@ export async function createConnection(context: CliContext, name: string, option
     : `To use it, run "plan42 server environment set ENVIRONMENT --connection ${name}".`;
   context.stderr.write(
     [
-      `Connection ${name} created. ${bound}`,
+      withLocation(`Connection ${name} created. ${bound}`, options),
       'Set its GitHub token where the runner runs:',
       `  plan42 runner config set github.${name}.connection_id=${printableLine(ConnectionID)}`,
       `  plan42 runner config set github.${name}.token --from-file token.txt`,

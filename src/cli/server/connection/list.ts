@@ -5,6 +5,7 @@ import { formatLocalTime, print, renderJson, terminalWidth } from '../../output.
 import { shortIds } from '../../short-ids.ts';
 import { renderTable } from '../../table.ts';
 import type { LocationOptions } from '../location.ts';
+import { withLocation } from '../with-location.ts';
 import { callServer } from '../with-server.ts';
 
 export interface ListConnectionsOptions extends LocationOptions {
@@ -29,7 +30,9 @@ export async function listConnections(context: CliContext, options: ListConnecti
     return print(stdout, renderJson(documents), signal);
   }
   if (connections.length === 0) {
-    context.stderr.write('No GitHub connections. Create one with "plan42 server connection create".\n');
+    context.stderr.write(
+      withLocation('No GitHub connections. Create one with "plan42 server connection create".\n', options),
+    );
     return;
   }
   const idOf = shortIds(connections.map(({ ConnectionID }) => ConnectionID));

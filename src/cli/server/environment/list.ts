@@ -5,6 +5,7 @@ import { formatLocalTime, print, renderJson, terminalWidth } from '../../output.
 import { shortIds } from '../../short-ids.ts';
 import { renderTable } from '../../table.ts';
 import type { LocationOptions } from '../location.ts';
+import { withLocation } from '../with-location.ts';
 import { callServer } from '../with-server.ts';
 
 export interface ListEnvironmentsOptions extends LocationOptions {
@@ -21,7 +22,9 @@ export async function listEnvironments(context: CliContext, options: ListEnviron
   const shown = options.all ? environments : environments.filter(({ Ephemeral }) => Ephemeral !== true);
   if (shown.length === 0) {
     const hidden = environments.length > 0 ? ' --all lists those that were created with a task.' : '';
-    stderr.write(`No environments. Create one with "plan42 server environment create".${hidden}\n`);
+    stderr.write(
+      withLocation(`No environments. Create one with "plan42 server environment create".${hidden}\n`, options),
+    );
     return;
   }
   const idOf = shortIds(environments.map(({ EnvironmentId }) => EnvironmentId));

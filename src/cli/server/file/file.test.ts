@@ -1,7 +1,9 @@
 import assert from 'node:assert/strict';
+import { randomUUID } from 'node:crypto';
 import { readFile, writeFile } from 'node:fs/promises';
 import { join } from 'node:path';
 import { describe, it } from 'node:test';
+import { callServer } from '../../../../test/support/control-plane.ts';
 import { parseAs } from '../../../../test/support/json-schemas.ts';
 import { startTestServer, type TestServer } from '../../../../test/support/start-test-server.ts';
 import { makeTempDir } from '../../../../test/support/temp-dir.ts';
@@ -44,6 +46,14 @@ describe('plan42 server file', () => {
     const deleted = await test.plan42(['file', 'delete', id.slice(0, 8), made.FileID]);
     assert.equal(deleted.stderr, `File ${id} deleted.\nFile ${made.FileID} deleted.\n`);
     assert.match((await test.plan42(['file', 'download', id, '-'])).stderr, /ERROR: .*the File was deleted/);
+    const { tenantId, tenantToken } = test.server.admin;
+    const cut = `/v1/tenants/${tenantId}/files/${randomUUID()}`;
+    await callServer(test.server.url, 'PUT', cut, { token: tenantToken, body: { Name: 'cut', Size: 1 } });
+    const incomplete = await test.plan42(['file', 'download', cut.split('/').at(-1) ?? '', '-']);
+    assert.equal(
+      incomplete.stderr,
+      'ERROR: the server rejected the request: the upload of the file was not completed, so it has no content; upload it as a new file.\n',
+    );
     assert.match((await test.plan42(['file', 'delete', 'abc'])).stderr, /file abc not found\. To list them, run/);
   });
 
@@ -61,6 +71,38 @@ describe('plan42 server file', () => {
     const unsafe = await test.plan42(['file', 'upload', '--name', '../x', '-'], { stdin: 'x' });
     assert.match(unsafe.stderr, /^ERROR: the server rejected the request: .*Name must have no control characters/);
     assert.deepEqual(JSON.parse((await test.plan42(['file', 'list', '--json'])).stdout), []);
+  });
+
+  it('leaves no file if the task or turn that names it is refused', async () => {
+    await using test = await startTestServer();
+    await using dir = await makeTempDir();
+    const path = join(dir.path, 'a.txt');
+    await writeFile(path, 'x');
+    const create = ['task', 'create', '--image', 'example.com/agent:1', '--prompt', 'Look.'];
+    const task = (await test.plan42(create)).stdout.trimEnd();
+    const add = ['turn', 'create', task, '--prompt', 'More.', '--file', path];
+    assert.match((await test.plan42(add)).stderr, /^ERROR: turn 1 is not finished yet/);
+    const large = join(dir.path, 'prompt');
+    await writeFile(large, 'x'.repeat(1024 * 1024 + 1));
+    const tooLarge = await test.plan42([
+      ...create.slice(0, -2),
+      '--prompt-file',
+      large,
+      '--title',
+      't',
+      '--file',
+      path,
+    ]);
+    assert.match(
+      tooLarge.stderr,
+      /^ERROR: the server rejected the request: Prompt is larger than 1\.0 MiB; shorten it/,
+    );
+    await test.updateTurn(task, { Status: 'Completed' });
+    const again = ['turn', 'create', task, '--prompt-file', large, '--file', path];
+    assert.match((await test.plan42(again)).stderr, /Prompt is larger than 1\.0 MiB/);
+    assert.deepEqual(JSON.parse((await test.plan42(['file', 'list', '--json'])).stdout), []);
+    assert.equal((await test.plan42(add)).exitCode, 0);
+    assert.equal(JSON.parse((await test.plan42(['file', 'list', '--json'])).stdout).length, 1);
   });
 
   it('--file attaches a file to a task and to a turn', async () => {

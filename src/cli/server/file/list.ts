@@ -6,6 +6,7 @@ import { formatLocalTime, print, renderJson, terminalWidth } from '../../output.
 import { shortIds } from '../../short-ids.ts';
 import { renderTable } from '../../table.ts';
 import type { LocationOptions } from '../location.ts';
+import { withLocation } from '../with-location.ts';
 import { callServer } from '../with-server.ts';
 
 export interface ListFilesOptions extends LocationOptions {
@@ -18,7 +19,7 @@ export async function listFiles(context: CliContext, options: ListFilesOptions):
   const files = listed.toSorted((a, b) => b.CreatedAt.localeCompare(a.CreatedAt));
   if (options.json) return print(stdout, renderJson(files), signal);
   if (files.length === 0) {
-    context.stderr.write('No files. Upload one with "plan42 server file upload".\n');
+    context.stderr.write(withLocation('No files. Upload one with "plan42 server file upload".\n', options));
     return;
   }
   const idOf = shortIds(files.map(({ FileID }) => FileID));

@@ -9,6 +9,7 @@ import { callServer } from '../with-server.ts';
 import { cancelTask, cancelTurn } from './cancel.ts';
 import { filterTasks, type TaskFilter } from './filter.ts';
 import { findTask } from './find.ts';
+import { findLastTurn } from './last-turn.ts';
 
 export interface CancelTasksOptions extends LocationOptions, TaskFilter {
   all?: boolean;
@@ -47,9 +48,9 @@ async function findAll(client: AdminClient, ids: readonly string[]): Promise<Adm
   return [...found.values()];
 }
 
-async function cancelUnlessFinished(client: AdminClient, { TaskId }: AdminTask): Promise<boolean> {
-  const turn = await client.getTurn(TaskId, 'last');
-  if (isTerminalStatus(turn.Status)) return false;
+async function cancelUnlessFinished(client: AdminClient, task: AdminTask): Promise<boolean> {
+  const turn = await findLastTurn(client, task);
+  if (!turn || isTerminalStatus(turn.Status)) return false;
   try {
     await cancelTurn(client, turn);
     return true;

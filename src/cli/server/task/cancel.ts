@@ -9,12 +9,13 @@ import type { LocationOptions } from '../location.ts';
 import { wordsOf } from '../task-words.ts';
 import { callServer } from '../with-server.ts';
 import { findTask } from './find.ts';
+import { lastTurnOf } from './last-turn.ts';
 
 /** Sets the latest turn to failed. Its runner sees that and stops the agent. */
 export async function cancelTask(context: CliContext, id: string, options: LocationOptions): Promise<void> {
   const [before, turn] = await callServer(context, options, async ({ client }) => {
     const task = await findTask(client, id, wordsOf(options));
-    const last = await client.getTurn(task.TaskId, 'last');
+    const last = await lastTurnOf(client, task);
     return [last, await cancelTurn(client, last)];
   });
   // A runner may have got it in between.

@@ -9,11 +9,12 @@ import type { CliContext } from '../../context.ts';
 import { print, renderJson } from '../../output.ts';
 import { findEnvironment } from '../environment/find.ts';
 import { parseEnvVar } from '../environment/variables.ts';
-import { readAttachments, uploadAttachments } from '../file/attach.ts';
+import { readAttachments, withUploads } from '../file/attach.ts';
 import { followTurn, throwIfFailed } from '../follow-turn.ts';
 import type { LocationOptions } from '../location.ts';
 import { type PromptOptions, readPrompt } from '../prompt.ts';
 import { requireImage } from '../require-image.ts';
+import { withLocation } from '../with-location.ts';
 import { withServer } from '../with-server.ts';
 import { findWorkstream } from '../workstream/find.ts';
 import { ensureEnvironment } from './environment.ts';
@@ -49,14 +50,17 @@ export async function createTask(context: CliContext, options: CreateTaskOptions
       Prompt: prompt,
       EnvironmentId: await environmentOf(client, repos),
       RepoInfo: repoInfoOf(repos, taskId),
-      ...(attached.length > 0 && { FileIDs: await uploadAttachments(files, attached) }),
     };
-    if (workstream === undefined) await client.createTask(taskId, task);
-    else await workstreams.createTask(workstream, taskId, task);
+    await withUploads(files, attached, (ids) => {
+      const withFiles = ids.length > 0 ? { ...task, FileIDs: ids } : task;
+      return workstream === undefined
+        ? client.createTask(taskId, withFiles)
+        : workstreams.createTask(workstream, taskId, withFiles);
+    });
     if (!options.json) await print(stdout, `${taskId}\n`, signal);
     if (workstream !== undefined) {
       if (options.json) await print(stdout, renderJson({ Task: await client.getTask(taskId), Turns: [] }), signal);
-      if (workstream.Paused) stderr.write(`${printableLine(resumeHint(workstream))}\n`);
+      if (workstream.Paused) stderr.write(`${withLocation(printableLine(resumeHint(workstream)), options)}\n`);
       return;
     }
     const turn = await client.getTurn(taskId, 1);

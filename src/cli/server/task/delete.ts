@@ -8,6 +8,7 @@ import type { LocationOptions } from '../location.ts';
 import { callServer } from '../with-server.ts';
 import { cancelTurn } from './cancel.ts';
 import { findTask } from './find.ts';
+import { findLastTurn } from './last-turn.ts';
 
 export interface DeleteTaskOptions extends LocationOptions {
   force?: boolean;
@@ -23,8 +24,8 @@ export async function deleteTasks(context: CliContext, ids: readonly string[], o
     }
     const unfinished = new Map<string, AdminTurn>();
     for (const { TaskId } of tasks.values()) {
-      const turn = await client.getTurn(TaskId, 'last');
-      if (!isTerminalStatus(turn.Status)) unfinished.set(TaskId, turn);
+      const turn = await findLastTurn(client, { TaskId });
+      if (turn && !isTerminalStatus(turn.Status)) unfinished.set(TaskId, turn);
     }
     if (!options.force) requireFinished([...unfinished.keys()]);
     for (const task of tasks.values()) {

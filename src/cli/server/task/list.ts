@@ -8,6 +8,7 @@ import { createStyle, statusStyle, wantsColor } from '../../style.ts';
 import { renderTable } from '../../table.ts';
 import type { LocationOptions } from '../location.ts';
 import { wordsOf } from '../task-words.ts';
+import { withLocation } from '../with-location.ts';
 import { callServer } from '../with-server.ts';
 import { filterTasks, type TaskFilter } from './filter.ts';
 
@@ -24,7 +25,7 @@ export async function listTasks(context: CliContext, options: ListTasksOptions):
   if (options.json) return print(stdout, renderJson(tasks), signal);
   if (tasks.length === 0) {
     const create = `No tasks. Create one with "${wordsOf(options).newTask}".\n`;
-    context.stderr.write(all.length > 0 ? 'No task matches.\n' : create);
+    context.stderr.write(all.length > 0 ? 'No task matches.\n' : withLocation(create, options));
     return;
   }
   await print(stdout, renderTasks(context, tasks), signal);

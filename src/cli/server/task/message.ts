@@ -6,8 +6,10 @@ import { print, renderJson } from '../../output.ts';
 import type { LocationOptions } from '../location.ts';
 import { readText } from '../prompt.ts';
 import { wordsOf } from '../task-words.ts';
+import { withLocation } from '../with-location.ts';
 import { callServer } from '../with-server.ts';
 import { findTask } from './find.ts';
+import { lastTurnOf } from './last-turn.ts';
 
 export interface MessageOptions extends LocationOptions {
   file?: string;
@@ -25,7 +27,7 @@ export async function sendMessage(
   const words = wordsOf(options);
   const { turn, message } = await callServer(context, options, async ({ client }) => {
     const task = await findTask(client, id, words);
-    const turn = await client.getTurn(task.TaskId, 'last');
+    const turn = await lastTurnOf(client, task);
     if (isTerminalStatus(turn.Status)) {
       throw new UserError(`turn ${turn.TurnIndex} of task ${turn.TaskId} is finished, so its agent reads no messages`, {
         remedy: `Start the next turn: ${words.nextTurn(turn.TaskId)}`,
@@ -36,5 +38,7 @@ export async function sendMessage(
   if (options.json) return print(context.stdout, renderJson(message), context.signal);
   const wait = isUnsent(turn) ? ' It gets the message when it starts.' : '';
   const follow = `Follow its answer: ${words.task} follow ${turn.TaskId.slice(0, 8)}`;
-  context.stderr.write(`Message sent to the agent of turn ${turn.TurnIndex}.${wait}\n${follow}\n`);
+  context.stderr.write(
+    `Message sent to the agent of turn ${turn.TurnIndex}.${wait}\n${withLocation(follow, options)}\n`,
+  );
 }

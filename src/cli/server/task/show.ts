@@ -13,6 +13,7 @@ import type { LocationOptions } from '../location.ts';
 import { wordsOf } from '../task-words.ts';
 import { describeEvents, describeSubAgents } from '../turn/messages.ts';
 import { describeNetwork, type ReportedTurn, withReports } from '../turn/network.ts';
+import { withLocation } from '../with-location.ts';
 import { callServer } from '../with-server.ts';
 import { findTask } from './find.ts';
 
@@ -26,7 +27,7 @@ export async function showTask(context: CliContext, id: string, options: ShowTas
     const found = await findTask(client, id, wordsOf(options));
     const listed = await client.listTurns(found.TaskId);
     listed.sort((a, b) => a.TurnIndex - b.TurnIndex);
-    const turns = await withReports(client, listed, signal);
+    const turns = await withReports(client, listed, { allEvents: options.json === true, signal });
     const why = turns.some(isUnsent) && !options.json ? await waitingReason(context, options, signal) : undefined;
     return { task: found, turns, why, fileNames: options.json ? [] : await namesOf(files, found) };
   });
@@ -36,9 +37,10 @@ export async function showTask(context: CliContext, id: string, options: ShowTas
   const style = createStyle(wantsColor(stdout, context));
   const note = (turn: AdminTurn) => (isUnsent(turn) ? section('Waiting', why) : '');
   const environment = options.personal === true ? undefined : task.EnvironmentId?.slice(0, 8);
+  const asJson = withLocation(`${wordsOf(options).task} show ${task.TaskId} --json`, options);
   const parts = [
     renderTask(task, { usage, fileNames }, style),
-    ...turns.map((turn) => renderTurn(turn, style, environment) + note(turn)),
+    ...turns.map((turn) => renderTurn(turn, style, { environment, asJson }) + note(turn)),
   ];
   await print(stdout, parts.join('\n'), signal);
 }
@@ -79,7 +81,14 @@ function renderTask(task: AdminTask, { usage, fileNames }: TaskExtras, style: St
     .join('');
 }
 
-function renderTurn(turn: ReportedTurn, style: Style, environment: string | undefined): string {
+interface TurnHints {
+  /** The environment of the task, if the command that changes it is known. */
+  environment: string | undefined;
+  /** The command that prints everything. */
+  asJson: string;
+}
+
+function renderTurn(turn: ReportedTurn, style: Style, { environment, asJson }: TurnHints): string {
   const { TurnIndex, Status, CreatedAt, CompletedAt, Prompt, OutputMessage, ErrorMessage, Machine, Image } = turn;
   const status = statusStyle(style)(printableLine(Status));
   const started = printableLine(formatLocalTime(CreatedAt, { seconds: true }));
@@ -91,12 +100,16 @@ function renderTurn(turn: ReportedTurn, style: Style, environment: string | unde
   return (
     heading +
     sections.join('') +
-    section('Messages', turn.Events && describeEvents(turn.Events, turn.SubAgents ?? [])) +
+    section('Messages', describeMessages(turn, asJson)) +
     section('Sub-agents', turn.SubAgents && describeSubAgents(turn.SubAgents)) +
     section('Limits', turn.Network?.Limits?.map(describeTurnLimit).join('\n')) +
     section('Models', turn.Usage && describeUsage(turn.Usage)) +
     section('Network', network)
   );
+}
+
+function describeMessages({ Events, hasEarlierEvents = false, SubAgents = [] }: ReportedTurn, asJson: string) {
+  return Events && describeEvents({ events: Events, hasEarlier: hasEarlierEvents }, SubAgents, asJson);
 }
 
 // Every line is indented, so that untrusted text cannot imitate the output of this command.

@@ -293,7 +293,10 @@ describe('plan42 server task show and cancel', () => {
     await using test = await startTestServer();
     for (const id of ['abc', '00000000-0000-4000-8000-000000000000']) {
       const run = await test.plan42(['task', 'show', id]);
-      assert.equal(run.stderr, `ERROR: task ${id} not found. To list them, run "plan42 server task list".\n`);
+      assert.equal(
+        run.stderr,
+        `ERROR: task ${id} not found. To list them, run "plan42 server task list --data ${test.dataDir}".\n`,
+      );
     }
   });
 });

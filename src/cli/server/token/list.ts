@@ -9,6 +9,7 @@ import { shortIds } from '../../short-ids.ts';
 import { createStyle, type Style, wantsColor } from '../../style.ts';
 import { renderTable } from '../../table.ts';
 import type { LocationOptions } from '../location.ts';
+import { withLocation } from '../with-location.ts';
 import { callServer } from '../with-server.ts';
 
 export interface ListTokensOptions extends LocationOptions {
@@ -24,7 +25,7 @@ export async function listTokens(context: CliContext, options: ListTokensOptions
     return print(stdout, renderJson(tokens.map((token) => ({ ...token, State: stateOf(token) }))), signal);
   const shown = options.all ? tokens : tokens.filter((token) => ['valid', 'ending'].includes(stateOf(token)));
   if (shown.length === 0) {
-    context.stderr.write('No valid tokens. Create one with "plan42 server token create".\n');
+    context.stderr.write(withLocation('No valid tokens. Create one with "plan42 server token create".\n', options));
     return;
   }
   const idOf = shortIds(tokens.map((token) => token.TokenID));

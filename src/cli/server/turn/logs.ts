@@ -6,6 +6,7 @@ import { print } from '../../output.ts';
 import { printTurnLog } from '../follow-turn.ts';
 import type { LocationOptions } from '../location.ts';
 import { findTask } from '../task/find.ts';
+import { turnOf } from '../task/last-turn.ts';
 import { withServer } from '../with-server.ts';
 
 export interface TurnLogsOptions extends LocationOptions {
@@ -20,7 +21,7 @@ export async function printTurnLogs(
 ): Promise<void> {
   await withServer(context, options, async ({ client }) => {
     const task = await findTask(client, id);
-    const turn = await client.getTurn(task.TaskId, index ?? 'last');
+    const turn = await turnOf(client, task, index);
     if (options.follow) await printTurnLog(client, turn, context.stdout, context.signal);
     else await printCurrentLog(context, client, turn);
   });

@@ -22,23 +22,26 @@ export type ReportedTurn = AdminTurn & {
   Network?: TurnNetwork;
   Usage?: UsageSummary;
   Events?: ListedTurnEvent[];
+  hasEarlierEvents?: boolean;
   SubAgents?: ListedSubAgent[];
 };
 
-/** Adds what the runners and agents reported on the newest turns. */
+/** Adds what the runners and agents reported on the newest turns, with all of their messages or the last ones. */
 export async function withReports(
   client: AdminClient,
   turns: readonly AdminTurn[],
-  signal: AbortSignal,
+  { allEvents, signal }: { allEvents: boolean; signal: AbortSignal },
 ): Promise<ReportedTurn[]> {
   return mapConcurrently(turns, 8, signal, async (turn, bounded) => {
     bounded.throwIfAborted();
     if (turns.indexOf(turn) < turns.length - maxTurns) return turn;
     const { TaskId, TurnIndex } = turn;
-    const [Network, Usage, Events, SubAgents] = await Promise.all([
+    const [Network, Usage, { events: Events, hasEarlier }, SubAgents] = await Promise.all([
       client.getNetwork(TaskId, TurnIndex),
       client.getUsage(TaskId, TurnIndex),
-      client.listTurnEvents(TaskId, TurnIndex),
+      allEvents
+        ? client.listTurnEvents(TaskId, TurnIndex).then((events) => ({ events, hasEarlier: false }))
+        : client.newestTurnEvents(TaskId, TurnIndex),
       client.listSubAgents(TaskId, TurnIndex),
     ]);
     return {
@@ -46,6 +49,7 @@ export async function withReports(
       ...(Network && { Network }),
       ...(Usage && { Usage }),
       ...(Events.length > 0 && { Events }),
+      ...(hasEarlier && { hasEarlierEvents: true }),
       ...(SubAgents.length > 0 && { SubAgents }),
     };
   });

@@ -4,6 +4,7 @@ import { formatLocalTime, print, renderJson, terminalWidth } from '../../output.
 import { shortIds } from '../../short-ids.ts';
 import { renderTable } from '../../table.ts';
 import type { LocationOptions } from '../location.ts';
+import { withLocation } from '../with-location.ts';
 import { callServer } from '../with-server.ts';
 
 export interface ListWorkstreamsOptions extends LocationOptions {
@@ -15,7 +16,7 @@ export async function listWorkstreams(context: CliContext, options: ListWorkstre
   const workstreams = await callServer(context, options, (server) => server.workstreams.list());
   if (options.json) return print(stdout, renderJson(workstreams), signal);
   if (workstreams.length === 0) {
-    context.stderr.write('No workstreams. Create one with "plan42 server workstream create".\n');
+    context.stderr.write(withLocation('No workstreams. Create one with "plan42 server workstream create".\n', options));
     return;
   }
   const idOf = shortIds(workstreams.map(({ WorkstreamId }) => WorkstreamId));

@@ -5,6 +5,7 @@ import { print, renderJson, terminalWidth } from '../../output.ts';
 import { shortIds } from '../../short-ids.ts';
 import { renderTable } from '../../table.ts';
 import type { LocationOptions } from '../location.ts';
+import { withLocation } from '../with-location.ts';
 import { callServer } from '../with-server.ts';
 import { findWorkstream } from './find.ts';
 
@@ -29,15 +30,20 @@ export async function showWorkstream(context: CliContext, text: string, options:
   const heading = facts
     .filter(([, value]) => value !== '')
     .map(([title, value]) => `${title.padEnd(10)}  ${printableLine(value)}\n`);
-  await print(stdout, `${heading.join('')}\n${tableOf(workstream, tasks, terminalWidth(stdout))}`, signal);
+  await print(
+    stdout,
+    `${heading.join('')}\n${tasks.length === 0 ? withLocation(noTasks, options) : tableOf(workstream, tasks, terminalWidth(stdout))}`,
+    signal,
+  );
 }
+
+const noTasks = 'No tasks. Add one with "plan42 server task create --workstream".\n';
 
 function tableOf(
   { DefaultShortName }: AdminWorkstream,
   tasks: readonly AdminTask[],
   width: number | undefined,
 ): string {
-  if (tasks.length === 0) return 'No tasks. Add one with "plan42 server task create --workstream".\n';
   const prefix = DefaultShortName ? `${DefaultShortName}-` : '';
   const idOf = shortIds(tasks.map(({ TaskId }) => TaskId));
   return renderTable(

@@ -46,6 +46,47 @@ describe('plan42 server workstream', () => {
     assert.match((await test.plan42(['workstream', 'show', id])).stderr, /^ERROR: workstream \S+ not found\. To list/);
   });
 
+  it('needs a name, and explains a short name that is taken', async () => {
+    await using test = await startTestServer();
+    const unnamed = await test.plan42(['workstream', 'create', ' ']);
+    assert.deepEqual([unnamed.exitCode, unnamed.stdout], [2, '']);
+    assert.match(unnamed.stderr, /^ERROR: the name of the workstream is empty\. Give a name/);
+    const create = (name: string) => test.plan42(['workstream', 'create', name, '--short-name', 'SHOP']);
+    const first = await create('One');
+    assert.equal(first.exitCode, 0);
+    const taken = await create('Two');
+    assert.equal(
+      taken.stderr,
+      'ERROR: cannot use the short name SHOP: the workstream "One" has this short name. Choose another one with ' +
+        `--short-name. To see those in use, run "plan42 server workstream list --data ${test.dataDir}".\n`,
+    );
+    assert.equal((await test.plan42(['workstream', 'delete', 'One'])).exitCode, 0);
+    assert.equal((await create('Two')).exitCode, 0);
+  });
+
+  it('has tasks without a turn, which every command explains', async () => {
+    await using test = await startTestServer();
+    await test.plan42(['workstream', 'create', 'Later']);
+    const create = ['task', 'create', '--workstream', 'Later', '--image', 'example.com/agent:1', '--prompt', 'x'];
+    const task = (await test.plan42(create)).stdout.trimEnd();
+    const expected = `ERROR: task ${task} has not started, so it has no turn yet. Resume its workstream, and wait until the tasks`;
+    for (const argv of [
+      ['task', 'message', task, 'x'],
+      ['task', 'follow', task],
+      ['task', 'cancel', task],
+      ['turn', 'create', task, '--prompt', 'x'],
+      ['turn', 'logs', task],
+    ]) {
+      const { stderr, exitCode } = await test.plan42(argv);
+      assert.deepEqual([stderr.slice(0, expected.length), exitCode], [expected, 1], argv.join(' '));
+      assert.ok(stderr.endsWith(`see "plan42 server workstream list --data ${test.dataDir}".\n`), stderr);
+    }
+    assert.match((await test.plan42(['turn', 'logs', task, '7'])).stderr, /^ERROR: task \S+ has no turn 7\. To list/);
+    assert.equal((await test.plan42(['task', 'cancel', '--all'])).stderr, '0 tasks cancelled.\n');
+    assert.equal((await test.plan42(['task', 'show', task])).exitCode, 0);
+    assert.equal((await test.plan42(['task', 'delete', task])).stderr, `Task ${task} deleted.\n`);
+  });
+
   it('refuses to follow a task that waits for others', async () => {
     await using test = await startTestServer();
     const create = ['task', 'create', '--workstream', 'x', '--image', 'example.com/agent:1', '--prompt', 'x'];
