@@ -5,6 +5,7 @@ import { InvalidValue } from '../../src/config/kinds.ts';
 import { parseConfig, renderProblem } from '../../src/config/parse.ts';
 import { credentialFields, priceFields, tables } from '../../src/config/schema.ts';
 import { editToml } from '../../src/config/toml/edit.ts';
+import { parseKey } from '../../src/config/toml/key.ts';
 import { outlineOf } from '../../src/config/toml/outline.ts';
 import { isTable, parseToml, TomlSyntaxError } from '../../src/config/toml/parse.ts';
 import { renderKey } from '../../src/config/toml/render.ts';
@@ -83,6 +84,7 @@ export const targets: readonly Target[] = [
       'config/find-setting.ts#findSetting',
       'config/find-setting.ts#namedTable',
       'config/find-setting.ts#allSettings',
+      'config/toml/key.ts#parseKey',
       'config/toml/render.ts#renderKey',
     ],
     corpus: [
@@ -92,15 +94,18 @@ export const targets: readonly Target[] = [
       'jobs',
       'limits.prices."a.b".input',
       'credentials.a.hosts',
+      `runner.model_mappings.'GPT-5.1 Codex'."provider"`,
     ],
     run: (text: string) => {
-      renderKey([text]);
-      namedTable(text);
+      // Every name can be written as a key.
+      if (text !== '__proto__') assert.deepEqual(parseKey(renderKey([text, 'a'])), [text.toWellFormed(), 'a']);
       allSettings({ github: [text] });
-      return findSetting(text).name;
+      return [findSetting(text).name, namedTable(text)];
     },
     errors: [UserError],
-    maxKiB: 64,
+    // A name in quotes is parsed as TOML.
+    baseMs: 1000,
+    maxKiB: 16,
   },
   {
     // Every kind of value, read from an environment variable or a flag.

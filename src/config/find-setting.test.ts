@@ -1,7 +1,8 @@
 import assert from 'node:assert/strict';
 import { describe, it } from 'node:test';
 import { ExitCode, UserError } from '../lib/errors.ts';
-import { allSettings, findSetting } from './find-setting.ts';
+import { allSettings, findSetting, namedTable } from './find-setting.ts';
+import { renderKey } from './toml/render.ts';
 
 describe('findSetting', () => {
   it('finds settings of tables and of connections with any name', () => {
@@ -14,6 +15,39 @@ describe('findSetting', () => {
       ['github', 'my.own', 'url'],
       ['github', 'my "own"', 'url'],
     ]);
+  });
+
+  it('reads names in quotes as TOML does', () => {
+    const model = ['runner', 'model_mappings', 'GPT-5.1 Codex', 'provider'];
+    const same = [
+      'runner.model_mappings."GPT-5.1 Codex".provider',
+      "runner.model_mappings.'GPT-5.1 Codex'.provider",
+      'runner.model_mappings."GPT-5.1\\u0020Codex"."provider"',
+      `runner . "model_mappings" . 'GPT-5.1 Codex' . provider`,
+      'runner.model_mappings.GPT-5.1 Codex.provider',
+    ];
+    for (const name of same) assert.deepEqual(findSetting(name).path, model, name);
+    for (const name of same.slice(0, -1)) assert.equal(findSetting(name).name, renderKey(model));
+    assert.deepEqual(findSetting(`github.'a"b\\'.token`).path, ['github', 'a"b\\', 'token']);
+    assert.deepEqual(findSetting(`github."a'b=c".token`).path, ['github', "a'b=c", 'token']);
+    assert.deepEqual(findSetting(`"runner".'url'`).path, ['runner', 'url']);
+    assert.deepEqual(namedTable("limits.prices.'gpt-5.1'"), ['limits', 'prices', 'gpt-5.1']);
+    const wrong = [
+      `runner.model_mappings.'GPT`,
+      `runner.model_mappings."a"b.provider`,
+      'runner.model_mappings.x"y.provider',
+      'runner.model_mappings."".provider',
+      `runner.model_mappings.'a\nb'.provider`,
+      'github."__proto__".token',
+      'github."a".token = 1 #',
+      'github.a b."token"',
+    ];
+    const isNoKey = (error: unknown) => error instanceof UserError && error.message.endsWith(' is not a key of TOML');
+    for (const name of wrong) {
+      assert.throws(() => findSetting(name), isNoKey, name);
+    }
+    for (const name of ['"runner.model_mappings".x.provider', "runner.model_mappings.a.'b'.provider", 'github."a"'])
+      assert.throws(() => findSetting(name), UserError, name);
   });
 
   it('finds prices of models with any name', () => {

@@ -1,6 +1,8 @@
 import { ExitCode, UserError } from '../lib/errors.ts';
 import { nearest } from '../lib/nearest.ts';
+import { shellQuote } from '../lib/shell-quote.ts';
 import { connectionFields, credentialFields, type Field, mappingFields, priceFields, tables } from './schema.ts';
+import { parseKey } from './toml/key.ts';
 import { renderKey } from './toml/render.ts';
 
 type Fields = Record<string, Field<unknown>>;
@@ -45,27 +47,44 @@ const examples: TableNames = Object.fromEntries(namedTableNames.map((table) => [
 
 /** @throws UserError (exit code 2) that suggests the nearest name */
 export function findSetting(name: string): Setting {
-  const found = allSettings({}).find((candidate) => candidate.name === name) ?? findInNamedTable(name);
+  const written = isQuoted(name) ? renderKey(pathOf(name)) : name;
+  const found = allSettings({}).find((candidate) => candidate.name === written) ?? findInNamedTable(name);
   if (found) return found;
-  if (Object.hasOwn(tables, name) || Object.hasOwn(namedTables, name) || namedTable(name) !== undefined)
+  if (Object.hasOwn(tables, written) || Object.hasOwn(namedTables, written) || namedTable(name) !== undefined)
     throw noSetting(name);
   const { table, own } = splitNamed(name) ?? {};
   const candidates = allSettings(table === undefined || own === undefined ? examples : { ...examples, [table]: [own] });
   const guess = nearest(
-    name,
+    written,
     candidates.map((candidate) => candidate.name),
   );
-  throw new UserError(`unknown setting "${name}"${guess === undefined ? '' : `, did you mean "${guess}"?`}`, {
+  throw new UserError(`unknown setting "${name}"${guess === undefined ? '' : `, did you mean ${quoteName(guess)}?`}`, {
     remedy: 'To see all settings, run "plan42 runner config list --all".',
     exitCode: ExitCode.usage,
   });
 }
 
-/** The path of the table that a text such as `github.NAME` names; undefined for everything else. */
+// A name with quotes is shown as a word of the shell, in which it is typed.
+const quoteName = (name: string) => (isQuoted(name) ? shellQuote(name) : `"${name}"`);
+
+/** Names with quotes are keys of TOML. In others, all between the table and the last dot is one name. */
+const isQuoted = (name: string) => /["']/.test(name);
+
+/** @throws UserError (exit code 2) */
+function pathOf(quoted: string): readonly string[] {
+  const path = parseKey(quoted);
+  if (path !== undefined && !path.includes('')) return path;
+  throw new UserError(`"${quoted}" is not a key of TOML`, {
+    remedy: `Quote names as in the file, such as ${shellQuote('runner.model_mappings."GPT-5.1 Codex".provider')}.`,
+    exitCode: ExitCode.usage,
+  });
+}
+
+/** The path of the table that a text such as `github.NAME` names; undefined for everything else. @throws UserError (exit code 2) */
 export function namedTable(name: string): readonly string[] | undefined {
-  const table = tableOf(name);
-  const own = table === undefined ? '' : name.slice(table.length + 1);
-  if (table === undefined || !/^[^.]+$/.test(own)) return undefined;
+  const { table, rest } = splitTable(name) ?? {};
+  const [own, ...others] = rest ?? [];
+  if (table === undefined || !own || others.length > 0) return undefined;
   // `github.token` is the key of a connection without the connection's name.
   const ofTable = Object.entries<Fields>(tables).find(([known]) => known === table)?.[1] ?? {};
   const keys = [...Object.values(namedTables[table].fields), ...Object.values(ofTable)].map(({ key }) => key);
@@ -73,40 +92,42 @@ export function namedTable(name: string): readonly string[] | undefined {
 }
 
 function noSetting(name: string): UserError {
-  const table = tableOf(name) ?? name;
+  const path = namedTable(name);
+  const table = splitTable(name)?.table ?? name;
   const example = allSettings(examples).find((candidate) => candidate.name.startsWith(`${table}.`));
-  const own = name.slice(table.length + 1);
-  const shown = own === '' ? example?.name : example?.name.replace(/\b(?:NAME|MODEL)\b/, () => own);
+  const shown = path === undefined ? example?.name : renderKey([...path, example?.path.at(-1) ?? '']);
   return new UserError(`"${name}" is a table, not a setting`, {
-    remedy: `Name a setting in it, such as ${shown}.`,
+    remedy: `Name a setting in it, such as ${shellQuote(shown ?? '')}.`,
     exitCode: ExitCode.usage,
   });
 }
 
-const tableOf = (name: string) => namedTableNames.find((table) => name.startsWith(`${table}.`));
+/** The table with names of the user in which a name is, and the names below it. */
+function splitTable(name: string): { table: NamedTable; rest: readonly string[] } | undefined {
+  if (isQuoted(name)) {
+    const path = pathOf(name);
+    const table = namedTableNames.find((known) => known.split('.').every((part, n) => part === path[n]));
+    return table && { table, rest: path.slice(table.split('.').length) };
+  }
+  const table = namedTableNames.find((known) => name.startsWith(`${known}.`));
+  return table && { table, rest: name.slice(table.length + 1).split('.') };
+}
 
 function findInNamedTable(name: string): Setting | undefined {
   const { table, own, key } = splitNamed(name) ?? {};
   if (table === undefined || own === undefined) return undefined;
   const field = Object.values(namedTables[table].fields).find((candidate) => candidate.key === key);
-  return field && { ...setting([...table.split('.'), own, field.key], field), name };
+  if (!field) return undefined;
+  const found = setting([...table.split('.'), own, field.key], field);
+  return isQuoted(name) ? found : { ...found, name };
 }
 
-/** The parts of `github.NAME.KEY`. Names may contain dots, and may be quoted as in the file. */
+/** The parts of `github.NAME.KEY`. Without quotes, the name may contain dots. */
 function splitNamed(name: string): { table: NamedTable; own: string; key: string } | undefined {
-  const table = tableOf(name);
-  const [, quoted, plain, key = ''] =
-    /^(?:"((?:[^"\\]|\\.)+)"|(.+))\.([^.]*)$/.exec(name.slice((table?.length ?? 0) + 1)) ?? [];
-  const own = quoted === undefined ? plain : unquote(`"${quoted}"`);
-  return table === undefined || own === undefined ? undefined : { table, own, key };
-}
-
-function unquote(text: string): string | undefined {
-  try {
-    return JSON.parse(text) as string;
-  } catch {
-    return undefined;
-  }
+  const { table, rest = [] } = splitTable(name) ?? {};
+  const own = isQuoted(name) ? rest.slice(0, -1) : [rest.slice(0, -1).join('.')];
+  if (table === undefined || own.length !== 1 || !own[0]) return undefined;
+  return { table, own: own[0], key: rest.at(-1) ?? '' };
 }
 
 function setting(path: readonly string[], field: Field<unknown>, table?: string): Setting {

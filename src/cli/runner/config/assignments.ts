@@ -1,6 +1,7 @@
 import { findSetting, type Setting } from '../../../config/find-setting.ts';
 import { ExitCode, UserError } from '../../../lib/errors.ts';
 import { joinWords } from '../../../lib/join-words.ts';
+import { shellQuote } from '../../../lib/shell-quote.ts';
 import type { CliContext } from '../../context.ts';
 import { readInput } from '../../read-input.ts';
 
@@ -39,13 +40,19 @@ export async function readAssignments(
 
 function split(args: readonly string[]): { name: string; value?: string }[] {
   const [first = '', second] = args;
-  if (args.length === 2 && second !== undefined && !first.includes('=') && !isAssignment(second)) {
+  if (args.length === 2 && second !== undefined && indexOfEquals(first) === -1 && !isAssignment(second)) {
     return [{ name: first, value: second }];
   }
   return args.map((arg) => {
-    const equals = arg.indexOf('=');
+    const equals = indexOfEquals(arg);
     return equals === -1 ? { name: arg } : { name: arg.slice(0, equals), value: arg.slice(equals + 1) };
   });
+}
+
+/** The end of the key. A name in quotes, such as that of a model, may contain the character. */
+function indexOfEquals(arg: string): number {
+  const key = /^(?:[^"'=]|"(?:[^"\\]|\\.)*"|'[^']*')*=/.exec(arg)?.[0];
+  return key === undefined ? arg.indexOf('=') : key.length - 1;
 }
 
 function isAssignment(arg: string): boolean {
@@ -55,14 +62,14 @@ function isAssignment(arg: string): boolean {
 function secretInArguments({ name }: Setting): UserError {
   return usage(
     `${name} is a secret, and other users can see command lines`,
-    `Pipe it in: "… | plan42 runner config set ${name}". Or use --from-file.`,
+    `Pipe it in: "… | plan42 runner config set ${shellQuote(name)}". Or use --from-file.`,
   );
 }
 
 async function readValue({ stdin, signal }: CliContext, { name, field }: Setting, path: string | undefined) {
   const remedy = field.secret
-    ? `Pipe it in: "… | plan42 runner config set ${name}". Or use --from-file.`
-    : `Run "plan42 runner config set ${name} VALUE", or use --from-file.`;
+    ? `Pipe it in: "… | plan42 runner config set ${shellQuote(name)}". Or use --from-file.`
+    : `Run "plan42 runner config set ${shellQuote(name)} VALUE", or use --from-file.`;
   if (path === undefined && (stdin.isTTY || !field.secret)) throw usage(`missing value for ${name}`, remedy);
   const fileRemedy = 'Choose a readable file that contains only the value.';
   const content = await readInput({ stdin, signal }, path ?? '-', `the value for ${name}`, fileRemedy);
@@ -77,7 +84,7 @@ async function readValue({ stdin, signal }: CliContext, { name, field }: Setting
 export function emptyValue(name: string): UserError {
   return usage(
     `the value for ${name} is empty`,
-    `Check that the command or file that provides it works. To remove the setting: "plan42 runner config unset ${name}".`,
+    `Check that the command or file that provides it works. To remove the setting: "plan42 runner config unset ${shellQuote(name)}".`,
   );
 }
 

@@ -1,5 +1,5 @@
 import assert from 'node:assert/strict';
-import { chmod } from 'node:fs/promises';
+import { chmod, readFile } from 'node:fs/promises';
 import { dirname } from 'node:path';
 import { describe, it } from 'node:test';
 import { placeConfig } from '../../../../test/support/config-place.ts';
@@ -83,13 +83,34 @@ describe('plan42 runner config get and list', () => {
     assert.equal((await at.config(['get', `${mapping}.model`])).stdout, 'our-codex\n');
     assert.equal((await at.config(['get', 'runner.model_mappings.GPT-5.1 Codex.model'])).stdout, 'our-codex\n');
     const wrong = await at.config(['get', `${mapping}.modle`]);
-    assert.match(wrong.stderr, /did you mean "runner\.model_mappings\."GPT-5\.1 Codex"\.model"\?/);
+    assert.match(wrong.stderr, /did you mean 'runner\.model_mappings\."GPT-5\.1 Codex"\.model'\?/);
+    const literal = "runner.model_mappings.'GPT-5.1 Codex'";
+    assert.equal((await at.config(['set', `${literal}.model`, 'other'])).exitCode, 0);
+    assert.equal((await at.config(['get', `${mapping}.model`])).stdout, 'other\n');
+    assert.equal((await at.config(['set', `${literal}.model=a=b`, `${literal}.provider=p`])).exitCode, 0);
+    assert.equal((await at.config(['get', `${literal}.model`])).stdout, 'a=b\n');
+    const equals = `runner.model_mappings."x='y'"`;
+    await at.config(['set', `${equals}.provider=p`, `${equals}.model=m`]);
+    assert.match(
+      await readFile(at.file, 'utf8'),
+      /^\[runner\.model_mappings\."x='y'"\]\nprovider = "p"\nmodel = "m"$/m,
+    );
+    assert.equal((await at.config(['unset', equals])).exitCode, 0);
+    const unset = await at.config(['get', 'runner.model_mappings.A B.provider']);
+    assert.match(
+      unset.stderr,
+      /Set it with "plan42 runner config set 'runner\.model_mappings\.A B\.provider' VALUE"\./,
+    );
+    const spaced = await at.config(['set', 'runner.model_mappings.A B', 'y']);
+    assert.match(spaced.stderr, /a setting in it, such as 'runner\.model_mappings\."A B"\.provider'\./);
+    const open = await at.config(['set', `runner.model_mappings."GPT.model=x`]);
+    assert.deepEqual([open.exitCode, /is not a key of TOML\. Quote names as in the file/.test(open.stderr)], [2, true]);
     const table = await at.config(['set', 'runner.model_mappings.x', 'y']);
     assert.match(
       table.stderr,
       /is a table, not a setting\. Name a setting in it, such as runner\.model_mappings\.x\.provider\./,
     );
-    assert.equal((await at.config(['unset', mapping])).exitCode, 0);
+    assert.equal((await at.config(['unset', literal])).exitCode, 0);
     assert.deepEqual((await at.config(['list'])).stdout.split('\n').slice(2), ['']);
   });
 

@@ -1,6 +1,7 @@
 import { findSetting } from '../../../config/find-setting.ts';
 import { UserError } from '../../../lib/errors.ts';
 import { printable } from '../../../lib/printable.ts';
+import { shellQuote } from '../../../lib/shell-quote.ts';
 import type { CliContext } from '../../context.ts';
 import { print, renderJson } from '../../output.ts';
 import type { ConfigLocation } from './location.ts';
@@ -20,7 +21,7 @@ export async function getSetting(context: CliContext, name: string, options: Get
   const shown = showSetting(settingReader(file, env)(setting), options.showSecrets ?? false);
   if (!shown.isSet) {
     throw new UserError(`${name} is not set in ${file.path}`, {
-      remedy: `Set it with "plan42 runner config set ${name}${setting.field.secret ? '", which reads standard input' : ' VALUE"'}.`,
+      remedy: `Set it with "plan42 runner config set ${shellQuote(name)}${setting.field.secret ? '", which reads standard input' : ' VALUE"'}.`,
     });
   }
   await print(stdout, options.json ? renderJson(shown) : `${printable(plainValue(shown))}\n`, signal);

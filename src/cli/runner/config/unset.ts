@@ -29,7 +29,9 @@ export async function unsetSettings(
 }
 
 function editFor(name: string, file: ConfigFile): Edit {
-  const named = (path: readonly string[]) => name === path.join('.') || name === renderKey(path);
+  // Quotes are never part of a name that is given without quotes.
+  const isPlain = !/["']/.test(name);
+  const named = (path: readonly string[]) => name === renderKey(path) || (isPlain && name === path.join('.'));
   const tables = Object.entries(tableNames(file)).flatMap(([table, names]) =>
     names.map((own) => [...table.split('.'), own]),
   );
