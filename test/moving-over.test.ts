@@ -92,6 +92,90 @@ token = "ghp_0123456789"
   assert.deepEqual(after['github'], before['github']);
 });
 
+test('a home folder in which the Go runner has worked is taken over, and loses nothing', async () => {
+  await using dir = await makeTempDir();
+  await using plane = await startControlPlane();
+  const home = dir.path;
+  const oldJobs = ['0b1fd9c9-9e0f-4f3c-9a51-111111111111', '0b1fd9c9-9e0f-4f3c-9a51-222222222222'];
+  const state = '.local/state/plan42-runner';
+  const checkpoint = {
+    '3e3819c6-aeeb-493c-9a9d-13f87c3ba9b9:acme': { last_event_id: '7', etag: '"x"', poll_interval_seconds: 60 },
+  };
+  // Go creates folders with mode 0755 unless told otherwise.
+  for (const folder of [
+    '.config',
+    `${state}/logs`,
+    `${state}/jobs`,
+    'Library/LaunchAgents',
+    'Library/Logs/ai.plan42.runner',
+  ])
+    await mkdir(join(home, folder), { recursive: true, mode: 0o755 });
+  const files: Record<string, string> = {
+    '.config/plan42-runner.toml': `[runner]
+url = "${plane.server.url}"
+token = "${await plane.newToken()}"
+skip_ssl_verify = false
+runtime = ""
+
+[github]
+[github.my-github]
+name = "my-github"
+url = "http://127.0.0.1:9"
+connection_id = "3E3819C6-AEEB-493C-9A9D-13F87C3BA9B9"
+token = "ghp_0123456789"
+`,
+    '.config/plan42-runner.checkpoint.json': JSON.stringify(checkpoint),
+    [`${state}/logs/plan42-${oldJobs[0]}-1.log`]: 'an old job\n',
+    [`${state}/logs/plan42-${oldJobs[1]}-2.log`]: 'x'.repeat(100_000),
+    [`${state}/logs/plan42-runner.log`]: 'time=2026-01-02T03:04:05Z level=INFO msg="runner ready"\n',
+    [`${state}/logs/plan42-runner-2026-01-02T03-04-05.000.log.gz`]: 'compressed',
+    [`${state}/jobs/plan42-${oldJobs[0]}-1.json`]: '{"TaskId":"x"}',
+    [`${state}/runner.pid`]: '1\n',
+    'Library/LaunchAgents/ai.plan42.runner.plist': '<plist version="1.0"><dict/></plist>',
+    'Library/Logs/ai.plan42.runner/runner.log': 'old\n',
+  };
+  for (const [path, content] of Object.entries(files)) await writeFile(join(home, path), content, { mode: 0o600 });
+
+  const command = ['sh', '-c', 'cat >/dev/null; echo done'];
+  const env = { PATH: process.env['PATH'], HOME: home };
+  const settings = [
+    'queues.drain_time=300ms',
+    'queues.poll_wait=1s',
+    'runner.runtime=host',
+    'host.unisolated=true',
+    `host.command=${JSON.stringify(command)}`,
+  ];
+  const args = settings.flatMap((setting) => ['--set', setting]);
+  for (const start of [1, 2]) {
+    const child = spawn(runner, args, { env, stdio: ['ignore', 'ignore', 'pipe'] });
+    let log = '';
+    child.stderr.setEncoding('utf8').on('data', (text: string) => {
+      log += text;
+    });
+    const exit = once(child, 'exit');
+    try {
+      await eventually(async () => log.includes('runner ready'), 20_000).catch(() => assert.fail(log));
+      const taskId = await plane.newTask();
+      await untilOver(plane, taskId);
+      await eventually(async () => log.includes('job finished'));
+      const logs = await runCli(['runner', 'job', 'logs', jobIdOf(taskId)], { env });
+      assert.equal(logs.stdout, 'done\n');
+      assert.equal(log.includes('GitHub event checkpoints imported'), start === 1, log);
+    } finally {
+      child.kill('SIGTERM');
+      await exit;
+    }
+    const warnings = log.split('\n').filter((line) => / (?:WARN|ERROR) /.test(line));
+    assert.ok(warnings.length <= 1, warnings.join('\n'));
+    for (const [path, content] of Object.entries(files)) {
+      assert.equal(await readFile(join(home, path), 'utf8'), content, path);
+    }
+  }
+  const listed = await runCli(['runner', 'job', 'list', '-a', '--json'], { env });
+  assert.equal(listed.exitCode, 0, listed.stderr);
+  assert.equal(JSON.parse(listed.stdout).length, 2, 'the jobs of this runner');
+});
+
 for (const name of ['docker', 'podman'] as const) {
   test(`doctor and validate name containers of the Go runner that still run in ${name}`, async (t) => {
     const engines = await requires(t, name, 'registry');
