@@ -101,7 +101,7 @@ test('a home folder in which the Go runner has worked is taken over, and loses n
   const checkpoint = {
     '3e3819c6-aeeb-493c-9a9d-13f87c3ba9b9:acme': { last_event_id: '7', etag: '"x"', poll_interval_seconds: 60 },
   };
-  // Go creates folders with mode 0755 unless told otherwise.
+  // By default, Go programs create folders with mode 0755.
   for (const folder of [
     '.config',
     `${state}/logs`,
