@@ -14,7 +14,7 @@ suite('the machine restarts under a running agent', { concurrency: true }, () =>
   }
 });
 
-async function restartUnder(t: TestContext, runtime: CrashRuntime): Promise<void> {
+async function restartUnder(t: TestContext, runtime: Exclude<CrashRuntime, 'kubernetes'>): Promise<void> {
   const engine = runtime === 'host' ? undefined : await requireEngine(t, runtime);
   if (runtime !== 'host' && !engine) return;
   await using setting = await setUpCrash({ runtime, engine, maxJobs: 1 });

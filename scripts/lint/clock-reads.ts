@@ -45,6 +45,8 @@ const mayKnowTheDate: Readonly<Record<string, string>> = {
   'src/runner/token-watch.ts': 'the end of a token is a date',
   'src/runtimes/apple/apple.ts': 'times in records',
   'src/runtimes/engine/engine.ts': 'times in records',
+  'src/runtimes/kubernetes/start-job.ts': 'times in records',
+  'src/runtimes/kubernetes/wait-for-job.ts': 'a time that a runner recorded before this one',
   'src/server/core/first-start.ts': 'tokens have dates',
   'src/server/core/health.ts': 'times in records',
   'src/server/core/invocation.ts': 'tokens have dates',

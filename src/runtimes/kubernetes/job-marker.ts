@@ -8,23 +8,51 @@ import { readTextIfExists } from '../../lib/read-file.ts';
 import type { JobPaths } from '../../shim/shim.ts';
 
 const markerFile = 'kubernetes.json';
+const intentFile = 'kubernetes-start.json';
 
-const Marker = v.object({
+const common = {
   version: v.literal(1),
   namespace: v.string(),
   name: v.string(),
-  uid: v.string(),
   /** How many Secrets it has. */
   secrets: v.number(),
   maxLogBytes: v.number(),
+};
+const Intent = v.object(common);
+/** Describes what a start is about to create. */
+export type Intent = Omit<v.InferOutput<typeof Intent>, 'version'>;
+
+const Marker = v.object({
+  ...common,
+  uid: v.string(),
+  /** When the Job was created, by the clock of this machine. */
+  startedAtMs: v.number(),
 });
 export type Marker = v.InferOutput<typeof Marker>;
 
 /** Undefined if the job was not started, or its start was interrupted. */
 export async function readMarker({ folder }: Pick<JobPaths, 'folder'>): Promise<Marker | undefined> {
-  const text = await readTextIfExists(join(folder, markerFile));
+  return read(folder, markerFile, Marker);
+}
+
+/** Undefined if no start of the job has begun. */
+export async function readIntent({ folder }: Pick<JobPaths, 'folder'>): Promise<Intent | undefined> {
+  return read(folder, intentFile, Intent);
+}
+
+/** Before anything of the job is in the cluster: a start that is interrupted may have created it all. */
+export async function writeIntent({ folder }: Pick<JobPaths, 'folder'>, intent: Intent): Promise<void> {
+  await writeDurably(join(folder, intentFile), JSON.stringify({ version: 1, ...intent }));
+}
+
+async function read<T extends v.GenericSchema>(
+  folder: string,
+  file: string,
+  schema: T,
+): Promise<v.InferOutput<T> | undefined> {
+  const text = await readTextIfExists(join(folder, file));
   if (text === undefined) return undefined;
-  const parsed = v.safeParse(Marker, parseJson(text));
+  const parsed = v.safeParse(schema, parseJson(text));
   return parsed.success ? parsed.output : undefined;
 }
 
@@ -36,5 +64,5 @@ export async function writeMarker(
 }
 
 export async function removeMarker({ folder }: Pick<JobPaths, 'folder'>): Promise<void> {
-  await rm(join(folder, markerFile), { force: true });
+  for (const file of [intentFile, markerFile]) await rm(join(folder, file), { force: true });
 }

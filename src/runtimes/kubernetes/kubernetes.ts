@@ -4,6 +4,7 @@ import { systemClock } from '../../lib/clock.ts';
 import { formatError, UserError } from '../../lib/errors.ts';
 import type { Logger } from '../../lib/logger.ts';
 import { isLoopback } from '../../lib/loopback.ts';
+import { retry } from '../../lib/retry.ts';
 import type { JobPaths } from '../../shim/shim.ts';
 import type { CaFile } from '../authorities.ts';
 import {
@@ -19,10 +20,10 @@ import { valuesOf } from '../variables.ts';
 import { connect } from './api/connect.ts';
 import { isNotFound, type KubeApi, KubeApiError } from './api/kube-api.ts';
 import { checkCluster } from './check-ready.ts';
-import { readMarker, removeMarker } from './job-marker.ts';
+import { readIntent, readMarker, removeMarker } from './job-marker.ts';
 import { instanceSelector, jobAnnotation, objectName } from './manifest/names.ts';
 import { pathOf } from './paths.ts';
-import { readTemplate, startJob } from './start-job.ts';
+import { completeStart, isTransient, readTemplate, startJob } from './start-job.ts';
 import { waitForJob } from './wait-for-job.ts';
 import { type ClusterView, createClusterView } from './watch/cluster-view.ts';
 import type { RawJob, RawPod } from './watch/objects.ts';
@@ -145,7 +146,18 @@ export function createKubernetesRuntime(options: KubernetesRuntimeOptions): Runt
     await deleteJob(api, name, uid);
   }
 
-  const wasStarted = async (job: JobPaths) => (await readMarker(job)) !== undefined;
+  async function wasStarted(job: JobPaths): Promise<boolean> {
+    if ((await readMarker(job)) !== undefined) return true;
+    if ((await readIntent(job)) === undefined) return false;
+    const complete = async () => completeStart(job, { ...(await cluster()), instanceId });
+    try {
+      return await retry(complete, { backoff: { minMs: 100, maxMs: 2000 }, maxAttempts: 6, shouldRetry: isTransient });
+    } catch (error) {
+      // The start is repeated, which creates nothing twice.
+      logger.warn('cannot find out whether job was started', { job_id: job.jobId, error });
+      return false;
+    }
+  }
 
   return {
     name: 'kubernetes',
@@ -161,7 +173,7 @@ export function createKubernetesRuntime(options: KubernetesRuntimeOptions): Runt
     pull: async () => ({}),
     start: (job, signal) => orAborted(start(job), signal),
     wasStarted,
-    createdContainer: wasStarted,
+    createdContainer: async (job) => ((await readMarker(job)) ?? (await readIntent(job))) !== undefined,
     wait,
     kill,
     listRunning,

@@ -7,12 +7,13 @@ import { formatError, UserError } from '../../lib/errors.ts';
 import { isNamedLocal } from '../../lib/image-reference.ts';
 import { readBytes, readText } from '../../lib/read-file.ts';
 import { retry } from '../../lib/retry.ts';
+import type { JobPaths } from '../../shim/shim.ts';
 import { authorityVariables, type CaFile, writeAuthorities } from '../authorities.ts';
 import { RuntimeError, type StartOptions } from '../runtime.ts';
 import { valuesOf } from '../variables.ts';
-import { type KubeApi, KubeApiError } from './api/kube-api.ts';
+import { isNotFound, type KubeApi, KubeApiError } from './api/kube-api.ts';
 import { parseYaml } from './api/kubeconfig.ts';
-import { writeMarker } from './job-marker.ts';
+import { readIntent, writeIntent, writeMarker } from './job-marker.ts';
 import { buildJob, type JobContent, mountPath } from './manifest/job.ts';
 import { mergeTemplate } from './manifest/merge-template.ts';
 import { jobAnnotation, objectName } from './manifest/names.ts';
@@ -40,13 +41,50 @@ export interface StartDeps {
 export async function startJob(job: StartOptions, deps: StartDeps): Promise<RawJob> {
   const { api, instanceId } = deps;
   const { manifest, secrets } = await buildManifest(job, deps);
+  const name = objectName(instanceId, job.jobId);
+  const { maxLogBytes } = job;
+  const intent = { namespace: api.namespace, name, secrets: secrets.data.length, maxLogBytes };
+  await writeIntent(job, intent);
   const created = await createJob(api, manifest);
-  const { name, uid } = created.metadata;
+  const { uid } = created.metadata;
   const owned = buildSecrets({ name, instanceId, jobUid: uid }, secrets);
   await Promise.all(owned.map((secret) => create(api, 'secrets', secret)));
-  const parts = owned.length;
-  await writeMarker(job, { namespace: api.namespace, name, uid, secrets: parts, maxLogBytes: job.maxLogBytes });
+  await writeMarker(job, { ...intent, uid, startedAtMs: systemClock.date().getTime() });
   return created;
+}
+
+/**
+ * Whether a start that was interrupted had created everything, so that the agent runs or has run; then the start is completed.
+ * Secrets cannot be read, but the API server reports whether it would create one.
+ * @throws an error of the API server
+ */
+export async function completeStart(job: JobPaths, { api, instanceId }: Pick<StartDeps, 'api' | 'instanceId'>) {
+  const intent = await readIntent(job);
+  if (intent === undefined) return false;
+  const { name } = intent;
+  const found = await api.request<RawJob>('GET', pathOf(api, 'jobs', name)).catch((error: unknown) => {
+    if (isNotFound(error)) return undefined;
+    throw error;
+  });
+  if (found === undefined || found.metadata.annotations?.[jobAnnotation] !== job.jobId) return false;
+  const { uid, creationTimestamp } = found.metadata;
+  const empty = { data: Array.from({ length: intent.secrets }, () => ({})), sources: [], variables: [] };
+  for (const secret of buildSecrets({ name, instanceId, jobUid: uid }, empty)) {
+    const isMissing = await api
+      .request('POST', pathOf(api, 'secrets'), { body: secret, query: { dryRun: 'All' } })
+      .then(
+        () => true,
+        (error: unknown) => {
+          if (error instanceof KubeApiError && error.reason === 'AlreadyExists') return false;
+          throw error;
+        },
+      );
+    if (isMissing) return false;
+  }
+  const createdAt = Date.parse(creationTimestamp ?? '');
+  const now = systemClock.date().getTime();
+  await writeMarker(job, { ...intent, uid, startedAtMs: Number.isNaN(createdAt) ? now : Math.min(createdAt, now) });
+  return true;
 }
 
 async function buildManifest(job: StartOptions, { settings, instanceId, env, caFile }: StartDeps) {

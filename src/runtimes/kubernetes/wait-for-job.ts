@@ -1,4 +1,5 @@
 /** A started job until its exit: its Secrets are removed when the agent has them, and its output is copied to its log. */
+import { systemClock } from '../../lib/clock.ts';
 import { formatError } from '../../lib/errors.ts';
 import type { Logger } from '../../lib/logger.ts';
 import { retry } from '../../lib/retry.ts';
@@ -49,7 +50,7 @@ function sameJob({ job, pod, events }: JobInCluster, uid: string): JobInCluster 
 
 async function waitForStart(
   { jobId }: JobPaths,
-  { name, uid }: Marker,
+  { name, uid, startedAtMs }: Marker,
   deps: WaitDeps,
 ): Promise<{ pod: string } | JobExit> {
   const { view, startTimeoutMs, logger, signal } = deps;
@@ -59,26 +60,28 @@ async function waitForStart(
     logged = reason;
   };
   const timeout = new AbortController();
-  const timer = setTimeout(() => timeout.abort(), startTimeoutMs);
+  // It does not begin again with each run of the runner.
+  const remainingMs = startedAtMs + startTimeoutMs - systemClock.date().getTime();
+  const timer = setTimeout(() => timeout.abort(), Math.min(startTimeoutMs, Math.max(0, remainingMs)));
+  const find = (state: JobInCluster): { pod: string } | JobExit | undefined => {
+    const { pod } = state;
+    // Its log can have the reason of an early exit.
+    if (pod !== undefined && pod.agent.phase !== 'waiting') return { pod: pod.name };
+    return findExit(sameJob(state, uid));
+  };
   try {
     const either = signal ? AbortSignal.any([signal, timeout.signal]) : timeout.signal;
-    return await view.waitFor<{ pod: string } | JobExit>(
-      name,
-      (state) => {
-        const { pod } = state;
-        // Its log can have the reason of an early exit.
-        if (pod !== undefined && pod.agent.phase !== 'waiting') return { pod: pod.name };
-        const same = sameJob(state, uid);
-        logProblem(findProblem(same)?.reason);
-        return findExit(same);
-      },
-      either,
-    );
+    const look = (state: JobInCluster) => {
+      logProblem(findProblem(sameJob(state, uid))?.reason);
+      return find(state);
+    };
+    return await view.waitFor(name, look, either);
   } catch (error) {
     signal?.throwIfAborted();
     if (!timeout.signal.aborted) throw error;
-    const why = await view.waitFor(name, (state) => ({ problem: findProblem(state) }), signal);
-    return startTimedOut(why.problem, startTimeoutMs);
+    // It can have started, and ended, while no runner was watching.
+    const last = await view.waitFor(name, (state) => find(state) ?? { problem: findProblem(state) }, signal);
+    return 'problem' in last ? startTimedOut(last.problem, startTimeoutMs) : last;
   } finally {
     clearTimeout(timer);
   }

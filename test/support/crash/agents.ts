@@ -37,10 +37,13 @@ export interface DeskOptions {
   plane: TestControlPlane;
   /** Kills the agent of a job from outside; undefined if the agent does that itself. */
   killAgent: ((jobId: string) => Promise<unknown>) | undefined;
+  /** How agents reach a port of this process. Default: on loopback. */
+  addressOf?: ((port: number) => Promise<string>) | undefined;
 }
 
-export async function startAgentDesk({ plane, killAgent }: DeskOptions): Promise<AgentDesk> {
+export async function startAgentDesk({ plane, killAgent, addressOf }: DeskOptions): Promise<AgentDesk> {
   const starts = new Map<string, number>();
+  const started = new Set<string>();
   const atWork = new Set<string>();
   const tasks = new Map<string, PromiseWithResolvers<string>>();
   let mostAtWork = 0;
@@ -50,8 +53,10 @@ export async function startAgentDesk({ plane, killAgent }: DeskOptions): Promise
     return task;
   };
   const http = await startTestServer(async (response, { url }) => {
-    const [, what = '', key = ''] = url.split('/');
-    if (what === 'start') {
+    const [, what = '', key = '', run = ''] = url.split('/');
+    // A report is repeated if its response was lost.
+    if (what === 'start' && !started.has(run)) {
+      started.add(run);
       starts.set(key, (starts.get(key) ?? 0) + 1);
       mostAtWork = Math.max(mostAtWork, atWork.add(key).size);
     }
@@ -61,6 +66,7 @@ export async function startAgentDesk({ plane, killAgent }: DeskOptions): Promise
     response.end('ok');
     desk.onCall(what, key);
   });
+  const address = (await addressOf?.(http.port)) ?? `127.0.0.1:${http.port}`;
   const desk: AgentDesk = {
     starts,
     get mostAtWork() {
@@ -68,7 +74,7 @@ export async function startAgentDesk({ plane, killAgent }: DeskOptions): Promise
     },
     start: async (plan, image) => {
       const EnvironmentId = await plane.newEnvironment({ DockerImage: image });
-      const Prompt = `@@${agentScript(plan, http.port, killAgent === undefined)}@@`;
+      const Prompt = `@@${agentScript(plan, address, killAgent === undefined)}@@`;
       const taskId = await plane.newTask({ EnvironmentId, Prompt });
       taskOf(plan.key).resolve(taskId);
       return { plan, taskId, jobId: jobIdOf(taskId) };
@@ -81,14 +87,22 @@ export async function startAgentDesk({ plane, killAgent }: DeskOptions): Promise
 
 function agentScript(
   { key, lines, linePauseMs, end, endsOnTerm }: AgentPlan,
-  port: number,
+  address: string,
   killsItself: boolean,
 ): string {
-  const report = (what: string) => `busybox wget -q -O /dev/null http://127.0.0.1:${port}/${what}/${key} || exit 99`;
+  const report = (what: string) =>
+    `for try in 1 2 3 4; do busybox timeout 15 busybox wget -q -O /dev/null http://${address}/${what}/${key}/$run && break; [ $try != 4 ] || exit 99; done`;
   const pause = linePauseMs === 0 ? '' : `sleep ${linePauseMs / 1000}; `;
   const print = `i=1; while [ $i -le ${lines} ]; do echo line $i; i=$((i+1)); ${pause}done`;
   const trap = endsOnTerm ? `trap 'exit ${exitCodeOf(end)}' TERM` : 'true';
-  return [trap, report('start'), print, report('end'), ...lastWords(end, report, killsItself)].join('; ');
+  return [
+    trap,
+    'run=$(cat /proc/sys/kernel/random/uuid)',
+    report('start'),
+    print,
+    report('end'),
+    ...lastWords(end, report, killsItself),
+  ].join('; ');
 }
 
 export function exitCodeOf(end: AgentEnd): number {

@@ -11,12 +11,13 @@ import { FaultProxy } from '../fault-proxy.ts';
 import { RunnerProcess } from '../runner-process.ts';
 import { untilOver } from '../tasks.ts';
 import { type AgentPlan, type PlannedJob, startAgentDesk } from './agents.ts';
+import type { ClusterUnderTest } from './cluster-under-test.ts';
 import type { Evidence } from './expectations.ts';
 import { startHoldingRegistry } from './holding-registry.ts';
 import { makePausingEngine } from './pausing-engine.ts';
 import type { CrashScene } from './windows.ts';
 
-export type CrashRuntime = 'docker' | 'podman' | 'host';
+export type CrashRuntime = 'docker' | 'podman' | 'host' | 'kubernetes';
 
 // A turn whose acceptance was lost in a crash is soon sent again.
 const timing = {
@@ -32,6 +33,7 @@ const timing = {
 export interface CrashSetting extends CrashScene, Evidence, AsyncDisposable {
   image: string;
   runner: () => RunnerProcess;
+  ready: () => Promise<void>;
   /** Sends SIGKILL and waits for the exit. */
   kill: () => Promise<void>;
   restart: () => Promise<void>;
@@ -51,8 +53,10 @@ export interface EngineUnderTest {
 
 export interface CrashOptions {
   runtime: CrashRuntime;
-  /** Undefined on the host. */
+  /** Undefined on the host and in a cluster. */
   engine: EngineUnderTest | undefined;
+  /** Only for `kubernetes`. */
+  cluster?: ClusterUnderTest;
   maxJobs: number;
   /** Whether the server sends more jobs than there are slots, as other servers do. */
   hidesSlots?: boolean;
@@ -67,7 +71,7 @@ export async function requireEngine(t: TestContext, name: 'docker' | 'podman'): 
 }
 
 export async function setUpCrash(setUp: CrashOptions): Promise<CrashSetting> {
-  const { runtime, engine: engineUnderTest, maxJobs, hidesSlots = false, prepareState } = setUp;
+  const { runtime, engine: engineUnderTest, cluster, maxJobs, hidesSlots = false, prepareState } = setUp;
   await using undo = new AsyncDisposableStack();
   const folder = await mkdtemp(join(tmpdir(), 'plan42-crash-'));
   undo.defer(() => rm(folder, { recursive: true, force: true }));
@@ -85,22 +89,26 @@ export async function setUpCrash(setUp: CrashOptions): Promise<CrashSetting> {
   const plane = undo.use(await startControlPlane({ timing }));
   const proxy = undo.use(await FaultProxy.start(() => plane.server.url));
   proxy.hidesSlots = hidesSlots;
-  const killAgent = engineUnderTest && ((jobId: string) => engine('kill', '--signal', 'KILL', jobId));
-  const desk = undo.use(await startAgentDesk({ plane, killAgent }));
+  const killAgent = engineUnderTest ? (jobId: string) => engine('kill', '--signal', 'KILL', jobId) : cluster?.killAgent;
+  const desk = undo.use(await startAgentDesk({ plane, killAgent, addressOf: cluster?.addressOf }));
   const options = {
     url: proxy.url,
     token: await plane.newToken(),
     runtime,
-    config: configure(maxJobs),
+    config: configure(maxJobs, cluster),
     env,
     folder: join(folder, 'runner'),
   };
   let runner = await RunnerProcess.start(options);
   undo.defer(() => runner[Symbol.asyncDispose]());
-  await runner.ready();
+  // It loads the client of a cluster first, which takes long on a busy machine.
+  const ready = async () => void (await runner.logged(/runner ready/, runtime === 'kubernetes' ? 120_000 : undefined));
+  await ready();
   let earlier = '';
 
-  const image = registry ? engineUnderTest.image.replace(engineUnderTest.registry, registry.host) : 'example/agent';
+  const image = registry
+    ? engineUnderTest.image.replace(engineUnderTest.registry, registry.host)
+    : (cluster?.image ?? 'example/agent');
   const owned = undo.move();
   return {
     stateDir,
@@ -109,10 +117,14 @@ export async function setUpCrash(setUp: CrashOptions): Promise<CrashSetting> {
     desk,
     registry,
     image,
+    apiProxy: cluster?.proxy,
     pauseFile: engineUnderTest && join(pausing, 'pause'),
-    listContainers: async () =>
-      engineUnderTest ? (await engine('ps', '--all', '--format', '{{.Names}}')).split('\n') : [],
+    listContainers: async () => {
+      if (cluster) return cluster.listJobs();
+      return engineUnderTest ? (await engine('ps', '--all', '--format', '{{.Names}}')).split('\n') : [];
+    },
     runner: () => runner,
+    ready,
     kill: async () => {
       await runner.stop('SIGKILL');
       earlier = `${earlier}${runner.log}--- SIGKILL\n`.slice(-200_000);
@@ -123,19 +135,21 @@ export async function setUpCrash(setUp: CrashOptions): Promise<CrashSetting> {
     start: (plans) => Promise.all(plans.map((plan) => desk.start(plan, image))),
     untilOver: async (jobs, timeoutMs = 60_000) => {
       for (const { taskId } of jobs) await untilOver(plane, taskId, timeoutMs);
-      await runner.ready();
-      await eventually(async () => (await readdir(join(stateDir, 'jobs/active'))).length === 0);
+      await ready();
+      await eventually(async () => (await readdir(join(stateDir, 'jobs/active'))).length === 0, timeoutMs);
     },
     log: () => earlier + runner.log,
     [Symbol.asyncDispose]: () => owned.disposeAsync(),
   };
 }
 
-function configure(maxJobs: number): string {
+function configure(maxJobs: number, cluster: ClusterUnderTest | undefined): string {
+  const queues = '[queues]\npoll_wait = "1s"\ndrain_time = "300ms"\n';
+  if (cluster) return `[jobs]\nmax_jobs = ${maxJobs}\nmin_free_gib = 0\n${cluster.config}\n${queues}`;
   const agent = join(import.meta.dirname, '../engines/agent-wrapper.sh');
   return [
     `[jobs]\nmax_jobs = ${maxJobs}\nnetwork = "host"\nmin_free_gib = 0`,
     `[host]\nunisolated = true\ncommand = ["/bin/sh", "${agent}"]`,
-    '[queues]\npoll_wait = "1s"\ndrain_time = "300ms"\n',
+    queues,
   ].join('\n');
 }

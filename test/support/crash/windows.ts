@@ -2,11 +2,14 @@
 import { rm, writeFile } from 'node:fs/promises';
 import type { FaultProxy } from '../fault-proxy.ts';
 import { faults, type ProxiedCall } from '../faults.ts';
+import type { OutageProxy, PassingRequest } from '../kubernetes/outage-proxy.ts';
 import type { AgentDesk } from './agents.ts';
 import type { HoldingRegistry } from './holding-registry.ts';
 import { type JobEvent, watchJobs } from './job-events.ts';
 
 export interface CrashScene {
+  /** Undefined unless agents run in a cluster. */
+  apiProxy: OutageProxy | undefined;
   stateDir: string;
   proxy: FaultProxy;
   desk: AgentDesk;
@@ -21,12 +24,22 @@ export type CrashWindow = (scene: CrashScene, hit: () => void) => Promise<AsyncD
 
 const isFinal = ({ turn }: ProxiedCall) => /^(Failed|Completed)$/.test(turn?.Status ?? '');
 
-export const crashWindows: Readonly<Record<string, CrashWindow>> = {
+const ofEveryRuntime: Readonly<Record<string, CrashWindow>> = {
   'before the record is on disk': onFile('draft'),
   'when the record is on disk': onFile('job'),
   'before the acceptance is sent': onCall(({ kind }) => kind === 'answer', 'dropped'),
   'when the acceptance is sent, but not confirmed': onCall(({ kind }) => kind === 'answer', 'reset'),
   'while it waits for a slot': onCall(({ turn }) => turn?.Status?.startsWith('Waiting') === true, 'reset'),
+  'when its input is written': onFile('input.json'),
+  'when its agent starts': onAgent('start'),
+  'when its agent is about to exit': onAgent('end'),
+  'before its final status is sent': onCall(isFinal, 'dropped'),
+  'when its final status is sent, but not confirmed': onCall(isFinal, 'reset'),
+  'when it is finished': onFile('finished'),
+};
+
+export const crashWindows: Readonly<Record<string, CrashWindow>> = {
+  ...ofEveryRuntime,
   'while it is pulled': async (scene, hit) => {
     const { registry } = scene;
     if (registry === undefined) return onAgent('start')(scene, hit);
@@ -42,7 +55,6 @@ export const crashWindows: Readonly<Record<string, CrashWindow>> = {
       },
     };
   },
-  'when its input is written': onFile('input.json'),
   'when its state file is created': onFile('supervisor.new'),
   'when its shim runs': onFile('supervisor.running'),
   'between create and start': async (scene, hit) => {
@@ -56,12 +68,21 @@ export const crashWindows: Readonly<Record<string, CrashWindow>> = {
       },
     };
   },
-  'when its agent starts': onAgent('start'),
-  'when its agent is about to exit': onAgent('end'),
   'when its agent has exited': onFile('supervisor.exited'),
-  'before its final status is sent': onCall(isFinal, 'dropped'),
-  'when its final status is sent, but not confirmed': onCall(isFinal, 'reset'),
-  'when it is finished': onFile('finished'),
+};
+
+/** For jobs in a cluster. */
+export const clusterWindows: Readonly<Record<string, CrashWindow>> = {
+  ...ofEveryRuntime,
+  'before its Job is created': onApi('POST', /\/jobs$/, { isDone: false }),
+  'when its Job is created, but not confirmed': onApi('POST', /\/jobs$/, { isDone: true }),
+  'between Job and Secret': onApi('POST', /\/secrets$/, { isDone: false }),
+  'when its Secret is created, but not confirmed': onApi('POST', /\/secrets$/, { isDone: true }),
+  'when its Job is recorded': onFile('kubernetes.json'),
+  'before its Secret is removed': onApi('DELETE', /\/secrets\//, { isDone: false }),
+  'when its Secret is removed, but not confirmed': onApi('DELETE', /\/secrets\//, { isDone: true }),
+  'before its Job is removed': onApi('DELETE', /\/jobs\//, { isDone: false }),
+  'when its Job is removed, but not confirmed': onApi('DELETE', /\/jobs\//, { isDone: true }),
 };
 
 function onFile(prefix: string): CrashWindow {
@@ -87,6 +108,27 @@ function onCall(isIt: (call: ProxiedCall) => boolean, fault: 'dropped' | 'reset'
     return {
       [Symbol.asyncDispose]: async () => {
         proxy.plan = () => faults.none;
+      },
+    };
+  };
+}
+
+/** The request, or its response, does not arrive. */
+function onApi(method: string, path: RegExp, { isDone }: { isDone: boolean }): CrashWindow {
+  return async ({ apiProxy }, hit) => {
+    if (apiProxy === undefined) throw new Error('only for jobs in a cluster');
+    let isDue = true;
+    const isIt = (passing: PassingRequest) =>
+      passing.method === method && path.test(passing.path) && passing.isDone === isDone;
+    apiProxy.holds = (passing) => {
+      if (!isDue || !isIt(passing)) return false;
+      isDue = false;
+      hit();
+      return true;
+    };
+    return {
+      [Symbol.asyncDispose]: async () => {
+        apiProxy.holds = () => false;
       },
     };
   };

@@ -29,6 +29,8 @@ export interface Cluster extends AsyncDisposable {
   expose: (port: number) => Promise<string>;
   /** Imports an archive, as `docker save` writes it. */
   load: (archive: string) => Promise<void>;
+  /** Sends SIGKILL to the first process of the container "agent" of a pod, as nothing in its pod can. */
+  killAgent: (namespace: string, podName: string) => Promise<void>;
   /** Kills the API server, or another daemon. */
   stop: (part?: 'apiserver' | 'controller-manager' | 'scheduler') => Promise<void>;
   /** Starts the killed API server, with the same etcd, and waits until it responds. */
@@ -91,6 +93,14 @@ export async function startCluster({ nodeConfig = '' }: ClusterOptions = {}): Pr
     },
     load: async (archive) =>
       void (await run('sh', ['-c', 'exec bash "$0" load "$1" <"$2"', clusterScript, dir, archive])),
+    killAgent: async (namespace, podName) => {
+      const ctr = (...args: string[]) =>
+        run('ctr', ['--address', join(dir, 'containerd.sock'), '-n', 'k8s.io', ...args]);
+      const labels = { 'pod.namespace': namespace, 'pod.name': podName, 'container.name': 'agent' };
+      const filter = Object.entries(labels).map(([name, value]) => `labels."io.kubernetes.${name}"==${value}`);
+      const id = (await ctr('containers', 'ls', '--quiet', filter.join(','))).trim();
+      await ctr('tasks', 'kill', '--signal', 'SIGKILL', id);
+    },
     stop: async (part = 'apiserver') => void (await script('stop', dir, part)),
     startApiServer: async () => {
       await script('start', dir);

@@ -15,7 +15,18 @@ interface Account {
   clusters: [{ name: string; cluster: { server: string; 'certificate-authority-data': string } }];
 }
 
+/** A request on its way to the API server, or its response on the way back. */
+export interface PassingRequest {
+  method: string;
+  path: string;
+  isDone: boolean;
+}
+
 export class OutageProxy implements AsyncDisposable {
+  /** Sees each request before the API server and each response before the runner. Returns true to hold it until the end. */
+  holds: (passing: PassingRequest) => boolean = () => false;
+  /** How many requests were forwarded, by method and kind of object: `POST jobs`. */
+  readonly counts = new Map<string, number>();
   readonly #account: Account;
   readonly #target: URL;
   readonly #ca: string;
@@ -92,9 +103,16 @@ export class OutageProxy implements AsyncDisposable {
   }
 
   #forward(request: IncomingMessage, response: ServerResponse, isCut: boolean): void {
-    const { method, headers, url = '/' } = request;
+    const { method = 'GET', headers, url = '/' } = request;
+    const [path = ''] = url.split('?');
+    if (this.holds({ method, path, isDone: false })) return;
+    this.#count(method, url);
     const options = { method, headers: { ...headers, host: this.#target.host }, ca: this.#ca };
     const onward = forward(new URL(url, this.#target), options, (answer) => {
+      if (this.holds({ method, path, isDone: true })) {
+        answer.destroy();
+        return;
+      }
       response.writeHead(answer.statusCode ?? 502, answer.headers).flushHeaders();
       let sent = 0;
       answer.on('data', (chunk: Buffer) => {
@@ -108,6 +126,14 @@ export class OutageProxy implements AsyncDisposable {
     onward.once('error', () => response.destroy());
     response.once('close', () => onward.destroy());
     request.pipe(onward);
+  }
+
+  #count(method: string, url: string): void {
+    const { pathname, searchParams } = new URL(url, this.#target);
+    const kind = /\/namespaces\/[^/]+\/(?<resource>[^/]+)(?:\/[^/]+(?<part>\/[^/]+)?)?$/.exec(pathname)?.groups;
+    const what = kind ? `${kind['resource']}${kind['part'] ?? ''}` : pathname;
+    const name = `${searchParams.get('watch') === 'true' ? 'WATCH' : method} ${what}`;
+    this.counts.set(name, (this.counts.get(name) ?? 0) + 1);
   }
 }
 

@@ -124,3 +124,29 @@ test('many warnings of a job take little memory', async (t) => {
   assert.ok(kept.length <= 10);
   assert.equal(kept.at(-1)?.message, 'attempt 499');
 });
+
+test('what is not needed is not kept: pods of a forgotten job, and warnings about jobs of other runners', async (t) => {
+  const { api, open, send } = createFakeApi({ jobs: [job], pods: [pod({ running: {} })], events: [] });
+  const view = viewOf(api);
+  using _held = view.hold();
+  open('jobs', 'pods', 'events');
+  const look = () => view.waitFor(name, (state) => state, t.signal);
+  const untilSeen = <T>(find: (state: Awaited<ReturnType<typeof look>>) => T | undefined) =>
+    view.waitFor(name, find, t.signal);
+  await untilSeen((state) => state.pod);
+  view.forget(name);
+  send('pods', 'DELETED', pod({ terminated: { exitCode: 0 } }));
+  const own = warning({ kind: 'Job', name }, 'FailedCreate', 'quota');
+  send('events', 'ADDED', own);
+  for (let n = 0; n < 600; n += 1) {
+    const other = warning({ kind: 'Job', name: `plan42-other-${n}` }, 'FailedCreate', 'quota');
+    send('events', 'ADDED', { ...other, metadata: { ...other.metadata, uid: `o-${n}` } });
+  }
+  await new Promise((resolve) => setTimeout(resolve, 50));
+  const { pod: left, events } = await look();
+  assert.equal(left, undefined);
+  assert.deepEqual(events, [], 'the oldest ones are dropped');
+  view.note(job);
+  send('events', 'ADDED', own);
+  await untilSeen((state) => (state.events.length > 0 ? true : undefined));
+});

@@ -46,6 +46,8 @@ export interface ClusterViewDeps {
 
 /** Of each job. The API server drops events after an hour. */
 const maxEvents = 10;
+/** Events have no labels, so those of other runners in the namespace arrive too; these are dropped beyond this number of jobs. */
+const maxNamesWithEvents = 500;
 
 export function createClusterView({ api, labelSelector, logger }: ClusterViewDeps): ClusterView {
   const jobs = new Map<string, JobView & { notedAt: number }>();
@@ -100,13 +102,20 @@ export function createClusterView({ api, labelSelector, logger }: ClusterViewDep
       keep: viewPod,
       onList: (views) => {
         const uids = new Set(views.map(({ uid }) => uid));
-        for (const pod of pods.values()) if (!uids.has(pod.uid)) pods.set(pod.jobName, { ...pod, isGone: true });
+        for (const pod of pods.values()) {
+          if (uids.has(pod.uid)) continue;
+          if (isNeeded(pod.jobName)) pods.set(pod.jobName, { ...pod, isGone: true });
+          else pods.delete(pod.jobName);
+        }
         for (const view of views) setPod(view);
         listed.add('pods');
         notifyAll();
       },
       onChange: setPod,
-      onDelete: (view) => setPod({ ...view, isGone: true }),
+      onDelete: (view) => {
+        if (isNeeded(view.jobName)) setPod({ ...view, isGone: true });
+        else pods.delete(view.jobName);
+      },
     });
     // Events have no labels.
     const ofEvents = listThenWatch<RawEvent, EventObject>({
@@ -140,8 +149,17 @@ export function createClusterView({ api, labelSelector, logger }: ClusterViewDep
 
   function addEvent(event: EventObject): void {
     const name = jobNameOf(event);
-    events.set(name, [...(events.get(name) ?? []), event].slice(-maxEvents));
+    const known = events.get(name) ?? [];
+    // To the end, so that the first ones are the oldest.
+    events.delete(name);
+    events.set(name, [...known, event].slice(-maxEvents));
+    for (const oldest of events.keys()) {
+      if (events.size <= maxNamesWithEvents) break;
+      if (!isNeeded(oldest)) events.delete(oldest);
+    }
   }
+
+  const isNeeded = (name: string) => jobs.has(name) || listeners.has(name);
 
   function setPod(pod: PodView): void {
     const known = pods.get(pod.jobName);
