@@ -158,7 +158,7 @@ async function createJob(api: KubeApi, manifest: V1Job): Promise<RawJob> {
   const created = await create<RawJob>(api, 'jobs', manifest);
   if (created !== undefined) return created;
   const name = manifest.metadata?.name ?? '';
-  const found = await api.request<RawJob>('GET', pathOf(api, 'jobs', name));
+  const found = await throughOutage(() => api.request<RawJob>('GET', pathOf(api, 'jobs', name)), 'read a Job in');
   const isOurs = found.metadata.annotations?.[jobAnnotation] === manifest.metadata?.annotations?.[jobAnnotation];
   // An earlier attempt to start it was interrupted.
   if (isOurs && found.metadata.deletionTimestamp === undefined) return found;
@@ -167,16 +167,24 @@ async function createJob(api: KubeApi, manifest: V1Job): Promise<RawJob> {
 
 /** Undefined if the object exists. @throws RuntimeError */
 async function create<T>(api: KubeApi, resource: 'jobs' | 'secrets', body: object): Promise<T | undefined> {
+  const post = async () => {
+    try {
+      return await api.request<T>('POST', pathOf(api, resource), { body });
+    } catch (error) {
+      if (error instanceof KubeApiError && error.reason === 'AlreadyExists') return undefined;
+      throw error;
+    }
+  };
+  return throughOutage(post, `create ${resource} in`);
+}
+
+/** Repeats a request until the API server responds. @throws RuntimeError */
+async function throughOutage<T>(request: () => Promise<T>, what: string): Promise<T> {
   const deadline = systemClock.now() + maxOutageMs;
   try {
-    return await retry(() => api.request<T>('POST', pathOf(api, resource), { body }), {
-      backoff,
-      deadline,
-      shouldRetry: isTransient,
-    });
+    return await retry(request, { backoff, deadline, shouldRetry: isTransient });
   } catch (error) {
-    if (error instanceof KubeApiError && error.reason === 'AlreadyExists') return undefined;
-    throw new RuntimeError(`cannot create ${resource} in the cluster: ${formatError(error)}`, { cause: error });
+    throw new RuntimeError(`cannot ${what} the cluster: ${formatError(error)}`, { cause: error });
   }
 }
 

@@ -95,7 +95,7 @@ export class OutageProxy implements AsyncDisposable {
     const outage = this.#outage;
     if (outage === 'reset') request.socket.resetAndDestroy();
     else if (outage === 'hang') swallow(request.socket);
-    else if (typeof outage === 'number') {
+    else if (typeof outage === 'number' && (outage !== 410 || isList(request))) {
       const body = { kind: 'Status', apiVersion: 'v1', status: 'Failure', message: messages[outage], code: outage };
       response.writeHead(outage, { 'content-type': 'application/json', ...(outage === 429 && { 'retry-after': '1' }) });
       response.end(JSON.stringify(body));
@@ -135,6 +135,11 @@ export class OutageProxy implements AsyncDisposable {
     const name = `${searchParams.get('watch') === 'true' ? 'WATCH' : method} ${what}`;
     this.counts.set(name, (this.counts.get(name) ?? 0) + 1);
   }
+}
+
+/** Lists and watches, which alone can be too old. */
+function isList({ method, url = '' }: IncomingMessage): boolean {
+  return method === 'GET' && /\/(jobs|pods|events)(\?|$)/.test(url);
 }
 
 /** Leaves the connection open: what either side writes is lost. */
