@@ -16,6 +16,7 @@ import { showTarget, type Target } from './host-name.ts';
 import { readAnswer } from './intercept/answer.ts';
 import { beginTls } from './intercept/end-tls.ts';
 import type { Answer, Question, ResponseHead, ResponseTap } from './intercept/hooks.ts';
+import type { UsedCredentials } from './intercept/placeholders.ts';
 import { tapped } from './intercept/taps.ts';
 import { maxHeaderBytes } from './limits.ts';
 import { relay } from './relay.ts';
@@ -28,8 +29,8 @@ export interface Admitted {
   /** With credentials, as are the headers. */
   path: string;
   rawHeaders: readonly string[];
-  /** The names of these credentials. */
-  used: readonly string[];
+  /** These credentials. */
+  used: UsedCredentials;
   /** Whether the request came by TLS, and leaves by TLS. */
   isSecure: boolean;
   permission: Permission;

@@ -5,6 +5,7 @@ import { decide, type Refusal } from './decide.ts';
 import { type Admitted, createForwarder, type Forwarder } from './forward-request.ts';
 import { parseTarget, showTarget, type Target } from './host-name.ts';
 import { endTls } from './intercept/end-tls.ts';
+import type { UsedCredentials } from './intercept/placeholders.ts';
 import { review } from './intercept/review.ts';
 import { maxHeaderBytes } from './limits.ts';
 import { refusedPath } from './refused.ts';
@@ -118,10 +119,12 @@ function admit(
   const { target, path } = read;
   const decision = decide(policy, target);
   if (decision.refusal !== undefined) return refuse(target, decision.refusal);
-  const brokered = broker?.inject({ method, rawHeaders, path }, target, isSecure) ?? { rawHeaders, path, used: [] };
+  const brokered = broker?.inject({ method, rawHeaders, path }, target, isSecure) ?? { rawHeaders, path, used: noCredentials };
   if (brokered.refusal !== undefined) return refuse(target, brokered.refusal);
   return { ...brokered, target, isSecure, permission: decision.permission };
 }
+
+const noCredentials: UsedCredentials = new Map();
 
 const nameOf = ({ host, port }: Target) => ({ host: host.text, port });
 

@@ -2,13 +2,13 @@
 import { createSecureContext, type SecureContext } from 'node:tls';
 import { contextWithSystem } from '../../lib/authorities.ts';
 import { formatError } from '../../lib/errors.ts';
-import { readCredentials, watchCredentials } from '../credentials.ts';
+import { followCredentials } from '../credentials.ts';
 import type { Refusal } from '../decide.ts';
 import { showTarget, type Target } from '../host-name.ts';
 import type { BrokerPolicy, Credential } from '../policy.ts';
-import { injectCredentials, type RequestParts } from './placeholders.ts';
+import { injectCredentials, type RequestParts, type UsedCredentials } from './placeholders.ts';
 
-export type Brokered = (RequestParts & { used: readonly string[]; refusal?: undefined }) | { refusal: Refusal };
+export type Brokered = (RequestParts & { used: UsedCredentials; refusal?: undefined }) | { refusal: Refusal };
 
 export interface Broker extends Disposable {
   /** Whether TLS to the target is ended here. */
@@ -20,7 +20,7 @@ export interface Broker extends Disposable {
   /** Puts credentials in place of their placeholders, or refuses the request. */
   inject(request: RequestParts & { method: string }, target: Target, isSecure: boolean): Brokered;
   /** Says so once if a host refuses a credential. */
-  noteStatus(status: number, target: Target, used: readonly string[]): void;
+  noteStatus(status: number, target: Target, used: UsedCredentials): void;
   /** Says so once if a client does not trust the authority of the job. */
   noteDistrust(target: Target): void;
 }
@@ -33,21 +33,16 @@ interface BrokerOptions {
 
 /** Rejects if the values of the credentials cannot be read. */
 export async function createBroker({ folder, policy, writeLine }: BrokerOptions): Promise<Broker> {
-  let values = await readCredentials(folder);
   const hosts = new Set(policy.hosts.map((host) => `${host.host} ${host.port}`));
   /** The values that a host has refused, which is said once. */
   const refusedBy = new Map<string, string>();
   const distrusted = new Set<string>();
 
-  const watch = watchCredentials(folder, () => {
-    readCredentials(folder).then(
-      (next) => {
-        for (const [name, value] of refusedBy) if (next.get(name) !== value) refusedBy.delete(name);
-        values = next;
-      },
-      // The file is gone with the job's folder, or the disk fails: what was read last still counts.
-      (error: unknown) => writeLine(`plan42: credentials: cannot read their new values: ${formatError(error)}`),
-    );
+  const followed = await followCredentials(folder, {
+    onChange: (next) => {
+      for (const [name, value] of refusedBy) if (next.get(name) !== value) refusedBy.delete(name);
+    },
+    onError: (error) => writeLine(`plan42: credentials: cannot read their new values: ${formatError(error)}`),
   });
 
   const isFor = ({ targets }: Credential, { host, port }: Target, isSecure: boolean) =>
@@ -56,22 +51,23 @@ export async function createBroker({ folder, policy, writeLine }: BrokerOptions)
   function inject(request: RequestParts & { method: string }, target: Target, isSecure: boolean): Brokered {
     const credentials = policy.credentials.map((credential) => ({
       ...credential,
-      value: usable(values.get(credential.name)),
+      value: usable(followed.values.get(credential.name)),
       isForHost: isFor(credential, target, isSecure),
     }));
     const injection = injectCredentials(credentials, request);
     if (injection.kind === 'refused') return { refusal: refusalOf(injection, isSecure) };
     // A server's response to TRACE is the request.
-    if (injection.used.length > 0 && request.method === 'TRACE')
-      return { refusal: refusalOf({ name: injection.used[0] ?? '', because: 'place' }, isSecure) };
+    const [used] = injection.used.keys();
+    if (used !== undefined && request.method === 'TRACE')
+      return { refusal: refusalOf({ name: used, because: 'place' }, isSecure) };
     return injection;
   }
 
-  function noteStatus(status: number, target: Target, used: readonly string[]): void {
+  function noteStatus(status: number, target: Target, used: UsedCredentials): void {
     if (status !== 401) return;
-    for (const name of used) {
-      const value = values.get(name);
-      if (value === undefined || refusedBy.get(name) === value) continue;
+    for (const [name, value] of used) {
+      // One that has been replaced while its request was under way needs nothing.
+      if (followed.values.get(name) !== value || refusedBy.get(name) === value) continue;
       refusedBy.set(name, value);
       writeLine(
         `plan42: credentials: ${showTarget(target)} refused the credential ${name} (status 401). ` +
@@ -97,7 +93,7 @@ export async function createBroker({ folder, policy, writeLine }: BrokerOptions)
     inject,
     noteStatus,
     noteDistrust,
-    [Symbol.dispose]: () => watch[Symbol.dispose](),
+    [Symbol.dispose]: () => followed[Symbol.dispose](),
   };
 }
 

@@ -113,6 +113,34 @@ test('a credential that changes is used by the next request, and a refused one i
   await eventually(async () => (await call()) === '403');
 });
 
+test('a credential that is replaced while a request with it is under way is not said to be refused', async () => {
+  const release = Promise.withResolvers<void>();
+  const isUnderWay = Promise.withResolvers<void>();
+  await using job = await brokered((request, response) => {
+    const isValid = request.headers.authorization === 'token ghp_the_new_one';
+    response.statusCode = isValid ? 200 : 401;
+    if (request.url !== '/held') {
+      response.end();
+      return;
+    }
+    isUnderWay.resolve();
+    void release.promise.then(() => response.end());
+  });
+  const { run, gateway } = job;
+  const call = async (path: string) => {
+    const args = ['-sS', '-o', '/dev/null', '-w', '%{http_code}', `https://bound.example${path}`];
+    return (await run('curl', [...args, '-H', `Authorization: token ${placeholder}`])).stdout;
+  };
+  const held = call('/held');
+  await isUnderWay.promise;
+  await writeCredentials(gateway.folder, new Map([['github.work', 'ghp_the_new_one']]));
+  await eventually(async () => (await call('/')) === '200');
+  const linesBefore = gateway.lines.length;
+  release.resolve();
+  assert.equal(await held, '401');
+  assert.equal(gateway.lines.length, linesBefore);
+});
+
 test('bodies stream both ways, unchanged', async () => {
   const upload = randomBytes(3_000_000).toString('hex');
   await using job = await brokered((request, response) => {

@@ -18,8 +18,11 @@ export interface RequestParts {
   path: string;
 }
 
+/** The values that went into a request, by the names of their credentials. */
+export type UsedCredentials = ReadonlyMap<string, string>;
+
 export type Injection =
-  | (RequestParts & { kind: 'pass'; used: readonly string[] })
+  | (RequestParts & { kind: 'pass'; used: UsedCredentials })
   | { kind: 'refused'; name: string; because: 'host' | 'place' | 'no-value' };
 
 const usualHeaders = new Set([
@@ -43,7 +46,7 @@ class Refused extends Error {
 }
 
 export function injectCredentials(credentials: readonly Injectable[], { rawHeaders, path }: RequestParts): Injection {
-  const used = new Set<string>();
+  const used = new Map<string, string>();
   /** The text with the value of each credential whose placeholder is in it. */
   const replaced = (text: string, isPlace: (credential: Injectable) => boolean): string => {
     let result = text;
@@ -53,7 +56,7 @@ export function injectCredentials(credentials: readonly Injectable[], { rawHeade
       if (!isForHost) throw new Refused(name, 'host');
       if (!isPlace(credential)) throw new Refused(name, 'place');
       if (value === undefined) throw new Refused(name, 'no-value');
-      used.add(name);
+      used.set(name, value);
       result = result.replaceAll(placeholder, () => value);
     }
     return result;
@@ -68,7 +71,7 @@ export function injectCredentials(credentials: readonly Injectable[], { rawHeade
         ),
       );
     });
-    return { kind: 'pass', rawHeaders: headers, path: replacedPath(path, replaced), used: [...used] };
+    return { kind: 'pass', rawHeaders: headers, path: replacedPath(path, replaced), used };
   } catch (error) {
     if (error instanceof Refused) return error.refusal;
     throw error;
