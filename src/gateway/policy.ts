@@ -122,7 +122,7 @@ export type ModelPolicy = v.InferOutput<typeof ModelPolicy>;
 export const EgressPolicy = v.object({
   version: v.literal(1),
   jobId: v.string(),
-  /** `observe` allows every public address, and records what `enforce` would have refused. */
+  /** `observe` allows every public address and every request to GitHub, and records what `enforce` would have refused. */
   mode: v.picklist(['enforce', 'observe']),
   rules: v.array(Rule),
   addresses: v.array(AddressRule),

@@ -1,5 +1,7 @@
 /** git, curl and node through a gateway that ends TLS: with placeholders, to hosts with real TLS. */
 import assert from 'node:assert/strict';
+import { randomBytes } from 'node:crypto';
+import { writeFile } from 'node:fs/promises';
 import { request as sendRequest } from 'node:http';
 import { join } from 'node:path';
 import { test } from 'node:test';
@@ -14,7 +16,7 @@ const secret = 'ghp_real0123456789';
 const placeholder = 'ghp_placeholder012345';
 const hosts = ['github.com', 'api.github.com', 'codeload.github.com'];
 
-async function setUp() {
+async function setUp(mode: 'enforce' | 'observe' = 'enforce') {
   const stack = new AsyncDisposableStack();
   const folder = stack.use(await makeTempDir());
   const state = { token: secret, repos: new Map([['acme/app', makeRepo()]]) };
@@ -39,7 +41,7 @@ async function setUp() {
   const targets = hosts.map((name) => ({ host: name, port: 443, isPlain: false }));
   const broker = stack.use(
     await startBrokeredGateway({
-      ...{ host, intercepted: hosts, values: { github: secret }, policy: { github: guardRules } },
+      ...{ host, intercepted: hosts, values: { github: secret }, policy: { mode, github: guardRules } },
       credentials: [{ name: 'github', placeholder, targets }],
     }),
   );
@@ -106,4 +108,38 @@ test('git and the API reach what the task needs, by a token that they do not hav
   assert.ok(
     job.gateway.lines.some((line) => line.includes('refused github.com:443: a push to acme/app: "refs/heads/main"')),
   );
+});
+
+test('where the gateway observes, everything passes as it came, and what would be refused is listed', async () => {
+  await using job = await setUp('observe');
+  const { run, clone, git } = job;
+  for (const name of ['acme/app', 'acme/secret']) {
+    const cloned = await run('git', 'clone', '--quiet', `https://github.com/${name}.git`, `${clone}-${name.slice(5)}`);
+    assert.deepEqual([cloned.code, cloned.stderr], [0, '']);
+  }
+  const app = `${clone}-app`;
+  // Longer than what is kept of a body, in chunks.
+  await writeFile(join(app, 'big.bin'), randomBytes(6 << 20));
+  await run('git', '-C', app, 'add', '.');
+  await run('git', '-C', app, 'commit', '--quiet', '-m', 'Work');
+  const pushed = await run('git', '-C', app, 'push', '--quiet', 'origin', 'HEAD:main', `HEAD:refs/heads/${taskBranch}`);
+  assert.equal(pushed.code, 0, pushed.stderr);
+  const head = (await run('git', '-C', app, 'rev-parse', 'HEAD')).stdout.trim();
+  for (const branch of ['main', taskBranch]) assert.equal(await git.git('acme/app', 'rev-parse', branch), head);
+  const query = JSON.stringify({ query: '{ repository(owner: "acme", name: "secret") { id } }' });
+  const auth = ['-H', `Authorization: Bearer ${placeholder}`];
+  const answered = await run('curl', '-sS', ...auth, '-d', query, 'https://api.github.com/graphql');
+  assert.ok(!answered.stdout.includes('plan42:'), answered.stdout);
+  const { entries } = await job.gateway.stop();
+  const rules = entries.filter(({ verdict }) => verdict === 'observed').map(({ code, rule }) => `${code}: ${rule}`);
+  for (const expected of [
+    /^request-not-allowed: a push to acme\/app: "refs\/heads\/main" \(not the branch of the task\)$/,
+    /^request-not-allowed: acme\/secret is no repository of the environment or the task$/,
+  ])
+    assert.ok(
+      rules.some((rule) => expected.test(rule)),
+      `${expected} in\n${rules.join('\n')}`,
+    );
+  assert.ok(!entries.some(({ verdict }) => verdict === 'refused'));
+  assert.ok(job.gateway.lines.some((line) => line.includes('observed, would be refused: github.com:443: a push to')));
 });

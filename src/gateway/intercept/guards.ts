@@ -6,6 +6,7 @@ import { openLedger } from '../models/ledger.ts';
 import { createModelGuard } from '../models/model-guard.ts';
 import type { EgressPolicy } from '../policy.ts';
 import type { Guard } from './hooks.ts';
+import { observing } from './observe.ts';
 
 /** Returns the guards of a host, in the order in which they review a request. */
 export type FindGuards = (target: Target) => readonly Guard[];
@@ -13,12 +14,12 @@ export type FindGuards = (target: Target) => readonly Guard[];
 interface GuardsOptions {
   /** That of the gateway, which keeps the ledger of the models. */
   folder: string;
-  policy: Pick<EgressPolicy, 'github' | 'models'>;
+  policy: Pick<EgressPolicy, 'mode' | 'github' | 'models'>;
   writeLine: (line: string) => void;
 }
 
 export async function createGuards({ folder, policy, writeLine }: GuardsOptions): Promise<FindGuards> {
-  const { github, models } = policy;
+  const { mode, github, models } = policy;
   const guards = new Map<string, Guard[]>();
   const add = (guard: Guard, hosts: readonly { host: string; port: number }[]) => {
     for (const { host, port } of hosts) {
@@ -29,8 +30,9 @@ export async function createGuards({ folder, policy, writeLine }: GuardsOptions)
   };
   if (github !== undefined) {
     const { host, port } = github;
+    const guard = createGithubGuard(github);
     add(
-      createGithubGuard(github),
+      mode === 'observe' ? observing(guard) : guard,
       guardedHosts(host).map((name) => ({ host: name, port })),
     );
   }

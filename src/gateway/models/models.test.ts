@@ -252,7 +252,25 @@ test('usage survives the gateway, also with half a line at its end', async () =>
   await second.add(entry('m', usage(1, 0, 0, 0)));
   const { totals } = await openLedger(dir.path);
   assert.deepEqual([tokensOf(totals), totals.cost, totals.calls], [13, 3, 4]);
-  assert.equal(parseUsage('nonsense\n{}\n').length, 0);
+});
+
+test('lines of the ledger that are damaged are left out, and none is an error', () => {
+  const good = JSON.stringify(entry('m', usage(1, 0, 0, 2)));
+  const damaged = [
+    'nonsense',
+    '{}',
+    '{not JSON}',
+    '{"model":"m"}',
+    `{${good}`,
+    good.replace('"inputTokens":1', '"inputTokens":-1'),
+    good.replace('"inputTokens":1', '"inputTokens":"1"'),
+    `${'{"a":'.repeat(100_000)}1${'}'.repeat(100_000)}`,
+    `{"__proto__":${good},"constructor":1}`,
+    `{"a":"${'\\u0000'.repeat(10)}}`,
+  ];
+  for (const line of damaged) assert.deepEqual(parseUsage(`${line}\n`), [], line.slice(0, 80));
+  const read = parseUsage(damaged.flatMap((line) => [good, line]).join('\n'));
+  assert.deepEqual(read.map(tokensOf), Array.from(damaged, () => 3));
 });
 
 test('a limited job makes no call that its host may take for another one', async () => {

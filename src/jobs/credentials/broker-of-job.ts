@@ -36,7 +36,7 @@ export async function brokerFor(
   const request = parseJson(input) as Record<string, unknown>;
   const secrets = credentials.collect(connection, request);
   const before = await readPolicy(join(store.paths(jobId).folder, gatewayFolder)).catch(() => undefined);
-  const guard = egress.mode === 'enforce' ? guardFor(secrets, connection, context) : undefined;
+  const guard = guardFor(secrets, connection, context);
   const others = secrets.flatMap(({ targets }) => targets.filter(({ isPlain }) => !isPlain));
   const endpoints = modelHosts(credentials.current(), request).flatMap(({ urls }) => urls);
   const models = modelPolicy({
