@@ -94,10 +94,27 @@ for (const name of ['podman', 'docker'] as const) {
       assert.deepEqual(doctor.of('credentials').found, [
         `a container of ${name} used a placeholder: its host got the secret, which the container did not have`,
       ]);
+      const [ended = '', refused] = doctor.of('limits').found;
       assert.match(
-        doctor.of('limits').found.join(),
-        new RegExp(`^a container of ${name} was ended: it ran for \\d\\.\\d s, and limits\\.max_duration is 2\\.0 s$`),
+        ended,
+        new RegExp(`^a container of ${name} was ended: it ran for \\d+\\.\\d s, and limits\\.max_duration is 2\\.0 s$`),
       );
+      assert.equal(
+        refused,
+        `a call of a model in a container of ${name} was refused: the models of the job have used 100 tokens, and limits.max_tokens is 100`,
+      );
+    });
+
+    test('a container makes no call of a model beyond the limits of tokens and money', async (t) => {
+      const prices = '[limits.prices.m]\ninput = 1\noutput = 2\n';
+      const limits = `[egress]\nmode = "enforce"\n[limits]\nmax_tokens = 7\nmax_cost = 3\n${prices}`;
+      const doctor = await runDoctor(t, name, { config: limits });
+      if (!doctor) return;
+      assert.deepEqual(doctor.of('limits').found.slice(1), [
+        `a call of a model in a container of ${name} was refused: the models of the job have used 100 tokens, and limits.max_tokens is 100`,
+        `a call of a model in a container of ${name} was refused: the models of the job have cost 1.00, and limits.max_cost is 1`,
+      ]);
+      assert.equal(doctor.of('limits').status, 'ok', doctor.text);
     });
 
     test('an entrypoint in a mounted folder is looked at, and its place in the container taken by the doctor', async (t) => {

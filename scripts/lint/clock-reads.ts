@@ -11,7 +11,7 @@ const mayKnowTheDate: Readonly<Record<string, string>> = {
   'src/agent/turn/log-batch.ts': 'timestamps of log entries',
   'src/agent/turn/turn-reporter.ts': 'the end of a turn is a date',
   'src/checks/check.ts': 'doctor compares the date with the server, and with the end of the token',
-  'src/checks/credential-trial.ts': 'certificates have dates',
+  'src/checks/gateway-trials.ts': 'certificates have dates',
   'src/cli/output.ts': 'shows ages',
   'src/cli/runner-main.ts': 'timestamps of log lines',
   'src/cli/runner/config/set.ts': 'the end of a token is a date',

@@ -14,7 +14,7 @@ export interface Check {
   title: string;
   /** Findings are about several objects, so a report for people names each subject. */
   showSubjects?: true;
-  /** Instead of the time limit of all checks. */
+  /** Instead of the time limit of all checks, for what takes long. Starts when those without have finished. */
   timeoutMs?: number;
   /** An error counts as a failed check. */
   run(context: CheckContext): Promise<readonly Finding[]>;

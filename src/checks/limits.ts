@@ -1,5 +1,6 @@
 import type { Config } from '../config/schema.ts';
 import { isWallForAll } from '../jobs/egress/server-only.ts';
+import type { OtherResults } from '../runtimes/check/run-check.ts';
 import type { Runtime } from '../runtimes/runtime.ts';
 import { type CheckContext, withConfig } from './check.ts';
 import { type Finding, failed, passed, skipped, warning } from './finding.ts';
@@ -17,16 +18,36 @@ export function checkLimits(context: CheckContext): Promise<readonly Finding[]> 
     const { runtime, result } = tried;
     const impossible = [...uncounted, ...(await findUnmeasured(config, runtime))];
     if (result.others === undefined) return [...impossible, skipped('limits', 'no container started')];
-    const { limit } = result.others;
-    if (limit.works)
-      return [...impossible, passed('limits', `a container of ${runtime.name} was ended: ${limit.detail}`)];
-    const problem = isLimited(config) ? failed : warning;
-    const text = limit.remedy ?? 'Run "plan42 runner doctor" again. Jobs with limits may not end at them.';
-    return [...impossible, problem('limits', `jobs do not end at their limits: ${limit.reason}`, { text })];
+    return [
+      ...impossible,
+      judgeEnd(result.others, runtime.name, config),
+      ...judgeUsages(result.others, runtime.name, config),
+    ];
   });
 }
 
-/** Calls of models are counted in the gateway of a job, for which the container of the doctor is no example. */
+function judgeEnd({ limit }: OtherResults, engine: string, config: Config): Finding {
+  if (limit.works) return passed('limits', `a container of ${engine} was ended: ${limit.detail}`);
+  const problem = isLimited(config) ? failed : warning;
+  const text = limit.remedy ?? 'Run "plan42 runner doctor" again. Jobs with limits may not end at them.';
+  return problem('limits', `jobs do not end at their limits: ${limit.reason}`, { text });
+}
+
+/** Without a wall, the check of the container has the reason. */
+function judgeUsages({ wall, usages }: OtherResults, engine: string, { limits }: Config): Finding[] {
+  if (!wall.stands) return [];
+  return usages.map(({ limit, result }) => {
+    const subject = `limits.${limit}`;
+    if (result.works)
+      return passed(subject, `a call of a model in a container of ${engine} was refused: ${result.detail}`);
+    const isConfigured = (limit === 'max_tokens' ? limits.maxTokens : limits.maxCost) !== undefined;
+    const text =
+      result.remedy ?? 'Run "plan42 runner doctor" again. Jobs may use more than their limits of tokens and money.';
+    return (isConfigured ? failed : warning)(subject, `calls of models are not limited: ${result.reason}`, { text });
+  });
+}
+
+/** Calls of models are counted in the gateway of a job, and not every job has one. */
 function findUncounted({ limits, prices, credentials, egress }: Config): Finding[] {
   const set = [
     ['limits.max_tokens', limits.maxTokens],

@@ -39,6 +39,27 @@ test('checks run concurrently and are reported in order', async () => {
   assert.equal(pending.at(-1), '');
 });
 
+test('checks that take long start when the others have finished, and are reported in their places', async () => {
+  const events: string[] = [];
+  const gate = Promise.withResolvers<void>();
+  const short = check('short', async () => {
+    setImmediate(() => gate.resolve());
+    await gate.promise;
+    events.push('short has finished');
+    return found('two');
+  });
+  const long = check('long', async () => {
+    events.push('long has started');
+    return found('one');
+  });
+  const { results } = await resultsOf([{ ...long, timeoutMs: 60_000 }, short], 60_000);
+  assert.deepEqual(events, ['short has finished', 'long has started']);
+  assert.deepEqual(
+    results.map(({ findings }) => findings[0]?.message),
+    ['one', 'two'],
+  );
+});
+
 test('a check that ignores its signal fails at the time limit', async () => {
   // Keeps the process alive, as a pending operation would.
   const underWay = setInterval(() => {}, 1000);

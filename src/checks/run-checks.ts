@@ -21,7 +21,10 @@ export interface RunChecksOptions {
   onProgress?: (pending: readonly Check[]) => void;
 }
 
-/** Runs all checks concurrently and yields their results in order, without secrets. @throws the signal's reason */
+/**
+ * Runs all checks concurrently and yields their results in order, without secrets. Those with a time limit of their own start when
+ * the others have finished. @throws the signal's reason
+ */
 export async function* runChecks(
   checks: readonly Check[],
   context: CheckContext,
@@ -30,7 +33,7 @@ export async function* runChecks(
   const secrets = secretsOf((await context.readConfig().catch(() => undefined))?.config, context.env);
   const pending = new Set(checks);
   onProgress([...pending]);
-  const results = checks.map(async (check): Promise<CheckResult> => {
+  const run = async (check: Check): Promise<CheckResult> => {
     const start = systemClock.now();
     const expired = AbortSignal.timeout(check.timeoutMs ?? timeoutMs);
     const signal = AbortSignal.any([context.signal, expired]);
@@ -45,7 +48,12 @@ export async function* runChecks(
       durationMs: Math.round(systemClock.now() - start),
       isUnfinished: found === undefined,
     };
-  });
+  };
+  const isLong = ({ timeoutMs: own }: Check) => own !== undefined;
+  const short = new Map(checks.filter((check) => !isLong(check)).map((check) => [check, run(check)]));
+  // Containers take all that a busy machine has, so that the others would run out of their short time beside them.
+  const shortDone = Promise.allSettled(short.values());
+  const results = checks.map((check) => short.get(check) ?? shortDone.then(() => run(check)));
   for (const result of results) {
     yield await result;
     context.signal.throwIfAborted();

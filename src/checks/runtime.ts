@@ -15,7 +15,7 @@ const subject = 'runner.runtime';
 /** The runtime that the runner would use is ready. Also names the other ready runtimes. */
 export function checkRuntime(context: CheckContext): Promise<readonly Finding[]> {
   return withConfig(context, async (config) => {
-    const all = await inspectRuntimes(config, context);
+    const all = await context.once(inspectRuntimes);
     const chosen = choose(all, config);
     const others = all.filter((each) => each !== chosen && each.readiness.ready).map(({ name }) => name);
     if (chosen === undefined) return [noneReady(all)];
@@ -50,7 +50,7 @@ async function foreignJobs(runtime: Runtime, { signal }: CheckContext): Promise<
 
 /** The runtime that the runner would use; undefined if it is not ready. */
 export async function findRuntime(config: Config, context: CheckContext): Promise<Runtime | undefined> {
-  const chosen = choose(await inspectRuntimes(config, context), config);
+  const chosen = choose(await context.once(inspectRuntimes), config);
   return chosen?.readiness.ready ? create(chosen.name, config, context) : undefined;
 }
 
@@ -61,8 +61,11 @@ export async function engineFolderOf(context: CheckContext): Promise<string | un
   return runtime?.storageFolder(context.signal);
 }
 
-const inspectRuntimes = (config: Config, context: CheckContext) =>
-  Promise.all(candidateNames(config).map((name) => inspectRuntime(name, config, context)));
+/** For all checks together: each engine starts a few programs, which takes seconds on a busy machine. */
+async function inspectRuntimes(context: CheckContext): Promise<Candidate[]> {
+  const { config } = await context.readConfig();
+  return Promise.all(candidateNames(config).map((name) => inspectRuntime(name, config, context)));
+}
 
 // A cluster that only a kubeconfig names is none of the runner's business.
 const candidateNames = ({ runner }: Config) => (runner.runtime === 'kubernetes' ? runtimeNames : localRuntimeNames);

@@ -153,9 +153,7 @@ describe('the server', () => {
   test('and GitHub that do not respond time out, and do not block other checks', async () => {
     await using server = await startTestServer(() => {});
     await using patient = await setUp(setting, { runner: { url: server.url }, config: connection(server.url) });
-    const start = performance.now();
     const { exitCode, of } = await patient.checks();
-    assert.ok(performance.now() - start < 10_000);
     assert.equal(exitCode, 1);
     for (const name of ['api', 'github']) {
       assert.equal(of(name).status, 'failed');

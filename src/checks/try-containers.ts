@@ -1,12 +1,13 @@
 /** Starts the containers of `doctor` once, for all checks that judge them. */
+import type { Config } from '../config/schema.ts';
 import { serverOnlyPolicy } from '../jobs/egress/server-only.ts';
 import { limitTrial } from '../jobs/limit-job.ts';
 import { UserError } from '../lib/errors.ts';
-import { type ContainerResult, runContainerCheck } from '../runtimes/check/run-check.ts';
+import { type ContainerResult, runContainerCheck, type UsageLimit } from '../runtimes/check/run-check.ts';
 import { type AgentAddress, type Runtime, RuntimeError } from '../runtimes/runtime.ts';
 import type { CheckContext } from './check.ts';
-import { startCredentialTrial } from './credential-trial.ts';
 import { existingParent } from './folders.ts';
+import { startGatewayTrials } from './gateway-trials.ts';
 import { withUncoveredEntrypoint } from './mounted-entrypoint.ts';
 import { findRuntime } from './runtime.ts';
 
@@ -41,11 +42,12 @@ export async function tryContainers(context: CheckContext): Promise<Tried> {
   try {
     // Where the files of jobs are: an engine may not see every folder.
     const folder = await existingParent(paths.stateDir);
-    await using credential = config.credentials.broker === 'off' ? undefined : await startCredentialTrial();
+    await using trials = config.credentials.broker === 'off' ? undefined : await startGatewayTrials();
     const check = {
       ...{ runtime, serverUrl: url, entrypoint: config.jobs.entrypoint, folder, timeoutMs: runTimeoutMs, signal },
       policy: (jobId: string) => serverOnlyPolicy(jobId, config, env),
-      credential,
+      credential: trials?.credential,
+      usages: trials === undefined ? [] : triedLimits(config).map(trials.usage),
       limit: limitTrial({ max_duration: trialLimitMs }, { config, runtime, env }),
     };
     const [address, result] = await Promise.all([runtime.findAgentAddress?.(url), runContainerCheck(check)]);
@@ -55,4 +57,13 @@ export async function tryContainers(context: CheckContext): Promise<Tried> {
     if (error instanceof UserError || error instanceof RuntimeError) return { error, engine: runtime.name };
     throw error;
   }
+}
+
+/** A gateway that refuses calls at one of these limits proves what the other needs, too. */
+function triedLimits({ limits }: Config): UsageLimit[] {
+  const configured = [
+    ...(limits.maxTokens === undefined ? [] : ['max_tokens' as const]),
+    ...(limits.maxCost === undefined ? [] : ['max_cost' as const]),
+  ];
+  return configured.length > 0 ? configured : ['max_tokens'];
 }

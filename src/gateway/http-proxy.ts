@@ -119,7 +119,11 @@ function admit(
   const { target, path } = read;
   const decision = decide(policy, target);
   if (decision.refusal !== undefined) return refuse(target, decision.refusal);
-  const brokered = broker?.inject({ method, rawHeaders, path }, target, isSecure) ?? { rawHeaders, path, used: noCredentials };
+  const brokered = broker?.inject({ method, rawHeaders, path }, target, isSecure) ?? {
+    rawHeaders,
+    path,
+    used: noCredentials,
+  };
   if (brokered.refusal !== undefined) return refuse(target, brokered.refusal);
   return { ...brokered, target, isSecure, permission: decision.permission };
 }

@@ -31,7 +31,7 @@ export interface Pass {
   bodyLength?: number;
   /** Names and values in turn, in place of the headers of these names. */
   headers?: readonly string[];
-  /** What `enforce` would have refused, for the job's log and the report. */
+  /** The refusal of `enforce`, for the job's log and the report. */
   observed?: Refused;
   /** Called with the head of the response, if there is one. */
   onResponse?: (head: ResponseHead) => ResponseTap | undefined;

@@ -10,7 +10,7 @@ export function observing(guard: Guard): Guard {
     passesWebSockets: true,
     review: async (request, ask) => {
       const { body, readAgain } = rereadable(request.body);
-      // What cannot be reviewed is of no interest here.
+      // A request that cannot be reviewed passes, too.
       const verdict = await guard.review({ ...request, body }, ask).catch(() => undefined);
       const observed = verdict?.kind === 'respond' ? verdict.refused : undefined;
       const whole = readAgain();

@@ -270,7 +270,10 @@ test('lines of the ledger that are damaged are left out, and none is an error', 
   ];
   for (const line of damaged) assert.deepEqual(parseUsage(`${line}\n`), [], line.slice(0, 80));
   const read = parseUsage(damaged.flatMap((line) => [good, line]).join('\n'));
-  assert.deepEqual(read.map(tokensOf), Array.from(damaged, () => 3));
+  assert.deepEqual(
+    read.map(tokensOf),
+    Array.from(damaged, () => 3),
+  );
 });
 
 test('a limited job makes no call that its host may take for another one', async () => {

@@ -12,7 +12,7 @@ import { proxyPort } from '../../wall/wall.ts';
 import { type JobExit, type KeptSecrets, type Runtime, RuntimeError, type StartOptions } from '../runtime.ts';
 import { checkImage } from './image.ts';
 import { checkFolderPrefix, checkImagePrefix, checkJobPrefix } from './names.ts';
-import { BrokerReport, CheckReport, reportPrefix, WallReport } from './script.ts';
+import { BrokerReport, CheckReport, reportPrefix, UsageReport, WallReport } from './script.ts';
 
 export interface ContainerCheck {
   runtime: Runtime;
@@ -28,6 +28,8 @@ export interface ContainerCheck {
   credential?: CredentialTrial | undefined;
   /** A fourth one, which is to end at a limit. */
   limit: LimitTrial;
+  /** One for each of these limits, whose second call of a model is to be refused. Empty if no gateway counts. */
+  usages: readonly UsageTrial[];
   signal: AbortSignal;
 }
 
@@ -35,6 +37,17 @@ export interface CredentialTrial {
   /** A host whose response says whether it got the secret. */
   url: string;
   placeholder: string;
+  policy: (jobId: string) => EgressPolicy;
+  broker: KeptSecrets;
+}
+
+export type UsageLimit = 'max_tokens' | 'max_cost';
+
+export interface UsageTrial {
+  limit: UsageLimit;
+  /** An endpoint for chat in the shape of OpenAI's. One call uses all that the policy allows. */
+  url: string;
+  model: string;
   policy: (jobId: string) => EgressPolicy;
   broker: KeptSecrets;
 }
@@ -61,6 +74,7 @@ export interface OtherResults {
   wall: WallResult;
   credential: TrialResult | undefined;
   limit: TrialResult;
+  usages: readonly { limit: UsageLimit; result: TrialResult }[];
 }
 
 /** In `detail` what was seen, in `reason` why it was not; both are clauses. */
@@ -93,12 +107,18 @@ export async function runContainerCheck(check: ContainerCheck): Promise<Containe
   const result = { report: parseReport(CheckReport, output), exit, output, others: undefined };
   if (result.report === undefined) return result;
   const { credential: wanted, limit: limited } = check;
-  const [wall, credential, limit] = await Promise.all([
+  const [wall, credential, limit, usages] = await Promise.all([
     tryWall({ jobId: `${jobId}-wall`, image }, check),
     wanted && tryCredential({ jobId: `${jobId}-credential`, image }, wanted, check),
     tryLimit({ jobId: `${jobId}-limit`, image }, limited, check),
+    Promise.all(
+      check.usages.map(async (usage) => ({
+        limit: usage.limit,
+        result: await tryUsage({ jobId: `${jobId}-${usage.limit.replace('_', '-')}`, image }, usage, check),
+      })),
+    ),
   ]);
-  return { ...result, others: { wall, credential, limit } };
+  return { ...result, others: { wall, credential, limit, usages } };
 }
 
 interface One {
@@ -161,6 +181,31 @@ async function tryCredential(
       return { works: true, detail: 'its host got the secret, which the container did not have' };
     const why = report.message ?? 'its host got something else than the secret';
     return { works: false, reason: report.status === undefined ? why : `status ${report.status}, ${why}` };
+  });
+}
+
+async function tryUsage(
+  job: Pick<One, 'jobId' | 'image'>,
+  { limit, url, model, policy, broker }: UsageTrial,
+  check: ContainerCheck,
+): Promise<TrialResult> {
+  return asTrial(check, async () => {
+    const given = { egress: policy(job.jobId), broker };
+    const { exit, output } = await runOne({ ...job, request: { url, model }, given }, check);
+    const failure = startFailure(exit);
+    if (failure !== undefined) return failure;
+    const report = parseReport(UsageReport, output);
+    if (report === undefined) return { works: false, reason: `the container reported nothing: ${output.slice(-300)}` };
+    const [first, second] = report.calls;
+    const failed = (what: string, { status, message = '' }: UsageReport['calls'][number]): TrialResult => {
+      const how = [...(status === undefined ? [] : [`status ${status}`]), message].filter((text) => text !== '');
+      return { works: false, reason: `${what}: ${how.join(', ')}` };
+    };
+    if (first?.status !== 200) return failed('its first call of a model failed', first ?? {});
+    const reason = /^plan42: (.+)\. [A-Z]/.exec(second?.message ?? '')?.[1];
+    if (second?.status !== 403 || reason?.includes(`limits.${limit} is`) !== true)
+      return failed(`its call of a model at limits.${limit} was not refused`, second ?? {});
+    return { works: true, detail: reason };
   });
 }
 

@@ -35,12 +35,24 @@ export const BrokerReport = v.object({
 });
 export type BrokerReport = v.InferOutput<typeof BrokerReport>;
 
+/** The output of the script that calls a model twice, after {@link reportPrefix}. */
+export const UsageReport = v.object({
+  calls: v.array(
+    v.object({
+      status: v.optional(v.number()),
+      /** The error in the response, or why there is no response. */
+      message: v.optional(v.string()),
+    }),
+  ),
+});
+export type UsageReport = v.InferOutput<typeof UsageReport>;
+
 export const reportPrefix = 'plan42-check ';
 
 /**
  * Reads `{"url"}` from standard input, calls the server as an agent would, and prints a {@link CheckReport}. With a `proxyPort`
  * there, it is behind the wall, tries it too, and prints a {@link WallReport}. With a `placeholder`, it sends that to the URL,
- * and prints a {@link BrokerReport}. With `wait`, it does nothing until it is stopped.
+ * and prints a {@link BrokerReport}. With a `model`, it calls that twice, and prints a {@link UsageReport}. With `wait`, it does nothing until it is stopped.
  */
 export const checkScript = `
 const callServer = async (url) => {
@@ -94,15 +106,34 @@ const usePlaceholder = async (url, placeholder) => {
     return { message: String(cause.message) };
   }
 };
+const callModel = async (url, model) => {
+  const calls = [];
+  for (let n = 0; n < 2; n += 1) {
+    try {
+      const body = JSON.stringify({ model, messages: [] });
+      const response = await fetch(url, { method: 'POST', headers: { 'content-type': 'application/json' }, body, signal: AbortSignal.timeout(20000) });
+      const text = await response.text();
+      let message = text.trim();
+      try { message = JSON.parse(text).error.message; } catch {}
+      calls.push({ status: response.status, ...(!response.ok && { message: String(message).slice(0, 500) }) });
+    } catch (error) {
+      let cause = error;
+      while (cause.cause) cause = cause.cause;
+      calls.push({ message: String(cause.message) });
+    }
+  }
+  return { calls };
+};
 let input = '';
 process.stdin.setEncoding('utf8').on('data', (text) => { input += text; }).on('end', async () => {
-  const { proxyPort, url, placeholder, wait } = JSON.parse(input);
+  const { proxyPort, url, placeholder, model, wait } = JSON.parse(input);
   if (wait) {
     process.on('SIGTERM', () => process.exit(0));
     setInterval(() => {}, 1000);
     return;
   }
   const findOut = async () => {
+    if (model !== undefined) return callModel(url, model);
     if (placeholder !== undefined) return usePlaceholder(url, placeholder);
     const wall = proxyPort === undefined ? undefined : await tryWall(proxyPort);
     const server = await callServer(url);
