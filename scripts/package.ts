@@ -1,6 +1,6 @@
 /**
- * Builds the packages for this platform in dist/packages: a tarball, a Debian package (on Linux), an npm package, and their
- * checksums. The same commit gives the same bytes.
+ * Builds the packages for this platform in dist/packages: a tarball, an npm package, on Linux a Debian package and an image,
+ * and their checksums. The same commit gives the same bytes.
  */
 import { mkdir, mkdtemp, readFile, rm, stat, writeFile } from 'node:fs/promises';
 import { tmpdir } from 'node:os';
@@ -10,6 +10,7 @@ import { buildInfo } from './build/version.ts';
 import { sha256, writeTarball } from './package/archive.ts';
 import { buildDebianPackage } from './package/debian.ts';
 import { buildExecutable } from './package/executable.ts';
+import { buildImage } from './package/image/image.ts';
 import { buildNpmPackage } from './package/npm.ts';
 import { buildTree } from './package/tree.ts';
 
@@ -30,8 +31,10 @@ await buildTree(tree, executable, { withLibraries: true });
 const tarball = join(output, `${name}.tar.gz`);
 await writeTarball({ file: tarball, cwd: work, name, time: new Date(info.commitTime * 1000) });
 const files = [tarball];
-if (process.platform === 'linux')
+if (process.platform === 'linux') {
   files.push(await buildDebianPackage(executable, { staging: join(work, 'debian'), output, info }));
+  files.push(await buildImage(tree, { executable: executable.path, staging: join(work, 'image'), output, info }));
+}
 const npm = { staging: join(work, 'npm'), output, info, notices: executable.notices };
 await mkdir(npm.staging);
 files.push(await buildNpmPackage(npm));

@@ -4,7 +4,9 @@ import { existsSync } from 'node:fs';
 import { chmod, copyFile, link, mkdir, readdir, readFile, stat, writeFile } from 'node:fs/promises';
 import { dirname, join } from 'node:path';
 import { after, before, suite, test } from 'node:test';
+import { buildInfo } from '../scripts/build/version.ts';
 import { buildExecutable } from '../scripts/package/executable.ts';
+import { buildImage } from '../scripts/package/image/image.ts';
 import { run } from './support/engines/processes.ts';
 import { requires } from './support/engines-client.ts';
 import { eventually } from './support/eventually.ts';
@@ -91,6 +93,28 @@ suite('packages', { timeout: 600_000 }, () => {
     assert.match(await inside('/opt/bin/plan42-runner', '--version'), versionText);
     assert.match(await inside('/opt/bin/plan42-runner-config', '--help'), /^Usage: plan42-runner-config /);
     assert.match(await inside('/opt/bin/plan42', 'runner', 'exec', '--help'), /^Usage: plan42-runner /);
+  });
+
+  test('the image has the same bytes again, no root user, and works without a writable root', async (t) => {
+    const engines = await requires(t, 'podman');
+    if (!engines || !ready) return t.skip();
+    const { env } = engines.podman;
+    const archive = named(/^plan42-runner-.*\.oci\.tar$/);
+    const tree = join(dir.path, 'rootfs/opt');
+    const options = { executable: join(tree, 'bin/plan42'), staging: join(dir.path, 'image'), output: dir.path };
+    const again = await buildImage(tree, { ...options, info: await buildInfo(root) });
+    assert.ok((await readFile(again)).equals(await readFile(archive)));
+    const [, image = ''] = /Loaded image: (\S+)/.exec(await run('podman', ['load', '--input', archive], { env })) ?? [];
+    const inside = (entrypoint: string, ...args: string[]) => {
+      const options = ['--rm', '--read-only', '--network', 'none', '--entrypoint', `/usr/bin/${entrypoint}`];
+      return run('podman', ['run', ...options, image, ...args], { env });
+    };
+    assert.match(await inside('plan42-runner', '--version'), versionText);
+    assert.match(await inside('plan42', 'runner', 'exec', '--help'), /^Usage: plan42-runner /);
+    const user = await run('podman', ['image', 'inspect', '--format', '{{.Config.User}}', image], { env });
+    assert.equal(user.trim(), '65532:65532');
+    const layout = await run('tar', ['-xOf', archive, 'index.json']);
+    assert.equal(JSON.parse(layout).manifests[0].platform.os, 'linux');
   });
 
   test('a runner of the tarball builds the wall around a job', async (t) => {

@@ -60,7 +60,7 @@ export async function copyLibraries(executable: string, folder: string): Promise
 }
 
 /** Returns the Debian package that a file belongs to. */
-async function ownerOf(path: string): Promise<{ name: string; source: string; version: string }> {
+export async function ownerOf(path: string): Promise<{ name: string; source: string; version: string }> {
   // dpkg may list it by its path from before /lib moved to /usr.
   const found = await run('dpkg', ['-S', path]).catch(() => run('dpkg', ['-S', path.replace(/^\/usr/, '')]));
   const [owner = ''] = found.split(': ');

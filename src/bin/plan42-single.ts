@@ -10,13 +10,15 @@ const [first, ...others] = process.argv.slice(2);
 if (['--version', '-V', '-v'].includes(first ?? '') && others.length === 0) await printVersion();
 else if (name === 'plan42-runner') await import('./plan42-runner.ts');
 else if (name === 'plan42-runner-config') await import('./plan42-runner-config.ts');
-// The container that doctor starts has this executable as its only program.
+// The containers that doctor starts have this executable as their only program.
 else if (name === 'plan42-run-script') await runScript(first ?? '');
 else if (name === 'plan42-agent') await import('./plan42-agent.ts');
 // A shell starts them, which cannot choose the name.
 else if (first === 'plan42-gateway') await import('./plan42-gateway.ts');
 else if (first === 'plan42-warden') await import('./plan42-warden.ts');
-else if (name === 'plan42-sample-agent') await import('../../examples/sample-agent/agent.ts');
+// The image of the runner is also one of the sample agent, for a first task.
+else if (name === 'plan42-sample-agent' || name === 'agent-wrapper')
+  await import('../../examples/sample-agent/agent.ts');
 else await import('./plan42.ts');
 
 async function runScript(path: string): Promise<void> {

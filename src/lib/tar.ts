@@ -1,7 +1,8 @@
 /** Writes archives in the ustar format (POSIX.1-1988), which every container engine imports. */
 import { openToRead } from './read-file.ts';
 
-export type TarEntry = { path: string; mode: number } & (
+/** Owner and group are `owner`, root by default. */
+export type TarEntry = { path: string; mode: number; owner?: number } & (
   | { file: string }
   | { content: string }
   | { link: string }
@@ -10,18 +11,18 @@ export type TarEntry = { path: string; mode: number } & (
 
 const blockBytes = 512;
 
-/** Owner of all entries is root. @throws Error if a path is too long for the format */
+/** @throws Error if a path is too long for the format */
 export async function* writeTar(entries: readonly TarEntry[]): AsyncGenerator<Buffer, void> {
   for (const entry of entries) {
-    const { path, mode } = entry;
-    if ('folder' in entry) yield header(`${path}/`, { mode, type: '5' });
-    else if ('link' in entry) yield header(path, { mode, type: '2', link: entry.link });
+    const { path, mode, owner } = entry;
+    if ('folder' in entry) yield header(`${path}/`, { mode, owner, type: '5' });
+    else if ('link' in entry) yield header(path, { mode, owner, type: '2', link: entry.link });
     else if ('content' in entry)
-      yield* withPadding(header(path, { mode, size: Buffer.byteLength(entry.content) }), entry.content);
+      yield* withPadding(header(path, { mode, owner, size: Buffer.byteLength(entry.content) }), entry.content);
     else {
       await using file = await openToRead(entry.file);
       const { size } = await file.stat();
-      yield header(path, { mode, size });
+      yield header(path, { mode, owner, size });
       let written = 0;
       for await (const chunk of file.createReadStream({ highWaterMark: 1 << 20, autoClose: false })) {
         written += (chunk as Buffer).length;
@@ -45,17 +46,22 @@ function padding(size: number): Buffer {
   return Buffer.alloc((blockBytes - (size % blockBytes)) % blockBytes);
 }
 
-function header(
-  path: string,
-  { mode, size = 0, type = '0', link = '' }: { mode: number; size?: number; type?: string; link?: string },
-): Buffer {
+interface Attributes {
+  mode: number;
+  owner?: number | undefined;
+  size?: number;
+  type?: string;
+  link?: string;
+}
+
+function header(path: string, { mode, owner = 0, size = 0, type = '0', link = '' }: Attributes): Buffer {
   const block = Buffer.alloc(blockBytes);
   const octal = (value: number, digits: number) => value.toString(8).padStart(digits, '0');
   const [prefix, name] = splitPath(path.replace(/^\//, ''));
   block.write(name, 0);
   block.write(octal(mode, 7), 100);
-  block.write(octal(0, 7), 108);
-  block.write(octal(0, 7), 116);
+  block.write(octal(owner, 7), 108);
+  block.write(octal(owner, 7), 116);
   block.write(octal(size, 11), 124);
   block.write(octal(0, 11), 136);
   block.write(type, 156);

@@ -2,6 +2,7 @@ import { readFile, writeFile } from 'node:fs/promises';
 import { join } from 'node:path';
 import { connect } from '../../../src/runtimes/kubernetes/api/connect.ts';
 import type { KubeApi } from '../../../src/runtimes/kubernetes/api/kube-api.ts';
+import { parseYaml } from '../../../src/runtimes/kubernetes/api/kubeconfig.ts';
 
 /** A service account of the runner, in a namespace of its own. */
 export interface RunnerAccount {
@@ -19,6 +20,8 @@ interface Options {
 }
 
 const name = 'plan42-runner';
+/** The Role of the chart, so that tests have exactly the rights of users. */
+const chartRules = '../../../deploy/helm/plan42-runner/files/role-rules.yaml';
 const day = 24 * 60 * 60;
 
 /** Creates the namespace, the account, its Role and its token. */
@@ -46,7 +49,7 @@ export async function createRunnerAccount(options: Options): Promise<RunnerAccou
 }
 
 async function readRules(): Promise<unknown> {
-  return JSON.parse(await readFile(new URL('runner-role.json', import.meta.url), 'utf8')).rules;
+  return parseYaml(await readFile(new URL(chartRules, import.meta.url), 'utf8'));
 }
 
 async function readAuthority(adminKubeconfig: string): Promise<string> {

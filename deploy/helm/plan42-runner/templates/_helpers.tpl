@@ -1,0 +1,60 @@
+{{- define "plan42-runner.name" -}}
+{{- if contains .Chart.Name .Release.Name -}}
+{{- .Release.Name | trunc 52 | trimSuffix "-" -}}
+{{- else -}}
+{{- printf "%s-%s" .Release.Name .Chart.Name | trunc 52 | trimSuffix "-" -}}
+{{- end -}}
+{{- end -}}
+
+{{- define "plan42-runner.selector" -}}
+app.kubernetes.io/name: {{ .Chart.Name }}
+app.kubernetes.io/instance: {{ .Release.Name }}
+{{- end -}}
+
+{{- define "plan42-runner.labels" -}}
+{{ include "plan42-runner.selector" . }}
+app.kubernetes.io/version: {{ .Chart.AppVersion | quote }}
+app.kubernetes.io/managed-by: {{ .Release.Service }}
+helm.sh/chart: {{ printf "%s-%s" .Chart.Name .Chart.Version | replace "+" "_" | trunc 63 | trimSuffix "-" }}
+{{- end -}}
+
+{{- define "plan42-runner.serviceAccount" -}}
+{{- if .Values.serviceAccount.create -}}
+{{- .Values.serviceAccount.name | default (include "plan42-runner.name" .) -}}
+{{- else -}}
+{{- required "serviceAccount.name is required, because serviceAccount.create is false" .Values.serviceAccount.name -}}
+{{- end -}}
+{{- end -}}
+
+{{- define "plan42-runner.agentServiceAccount" -}}
+{{- if .Values.agents.serviceAccount.create -}}
+{{- .Values.agents.serviceAccount.name | default (printf "%s-agent" (include "plan42-runner.name" .)) -}}
+{{- else -}}
+{{- .Values.agents.serviceAccount.name -}}
+{{- end -}}
+{{- end -}}
+
+{{- define "plan42-runner.image" -}}
+{{- $repository := required "image.repository is required: the image of the runner in a registry that your nodes reach" .Values.image.repository -}}
+{{- if .Values.image.digest -}}
+{{- printf "%s@%s" $repository .Values.image.digest -}}
+{{- else -}}
+{{- printf "%s:%s" $repository (.Values.image.tag | default .Chart.AppVersion) -}}
+{{- end -}}
+{{- end -}}
+
+{{- /* What the chart knows, over `config`. A drain ends 30 s before the kubelet kills the runner. */ -}}
+{{- define "plan42-runner.config" -}}
+{{- $kubernetes := dict "namespace" .Release.Namespace -}}
+{{- with include "plan42-runner.agentServiceAccount" . -}}
+{{- $_ := set $kubernetes "service_account" . -}}
+{{- end -}}
+{{- if .Values.podTemplate -}}
+{{- $_ := set $kubernetes "pod_template" "/etc/plan42/pod-template.yaml" -}}
+{{- end -}}
+{{- $runner := dict "url" .Values.server.url "runtime" "kubernetes" -}}
+{{- $health := dict "listen" (printf "0.0.0.0:%d" (int .Values.health.port)) -}}
+{{- $queues := dict "shutdown_timeout" (printf "%ds" (sub (int .Values.terminationGracePeriodSeconds) 30)) -}}
+{{- $own := dict "runner" $runner "kubernetes" $kubernetes "health" $health "queues" $queues -}}
+{{- mustMergeOverwrite (deepCopy .Values.config) $own | toToml -}}
+{{- end -}}

@@ -1,0 +1,169 @@
+/** The chart, and the plain manifests that are made from it. */
+import assert from 'node:assert/strict';
+import { readFile } from 'node:fs/promises';
+import { join } from 'node:path';
+import { suite, type TestContext, test } from 'node:test';
+import { parseConfig } from '../../src/config/parse.ts';
+import type { Json } from '../support/json.ts';
+import { create } from '../support/kubernetes/apply.ts';
+import { requiresCluster } from '../support/kubernetes/cluster.ts';
+import { chart, helm, type Manifest, parseManifests, render, whyNoHelm } from '../support/kubernetes/helm.ts';
+
+const plainFolder = join(chart, '../../kubernetes');
+const image = { repository: 'registry.example.com/team/plan42-runner', tag: '1.2.3' };
+
+async function requiresHelm(t: TestContext): Promise<boolean> {
+  const why = await whyNoHelm();
+  if (why !== '') t.skip(`missing prerequisite: Helm: ${why}`);
+  return why === '';
+}
+
+function find(manifests: readonly Manifest[], kind: string): Json {
+  return manifests.find((manifest) => manifest.kind === kind) as Json;
+}
+
+/** Without the classes of the YAML reader. */
+const plain = (content: Json): Json => JSON.parse(JSON.stringify(content));
+
+const valueSets: Record<string, object> = {
+  'nothing but the image': { image },
+  everything: {
+    image: { repository: 'registry.example.com:5000/runner', digest: `sha256:${'a'.repeat(64)}`, pullPolicy: 'Always' },
+    imagePullSecrets: [{ name: 'registry' }],
+    server: { url: 'https://plan42.example.com:7042' },
+    secret: { name: 'other', tokenKey: 'key' },
+    config: { jobs: { cpus: 0.5, max_jobs: 3 }, limits: { max_duration: '1h' }, kubernetes: { start_timeout: '5m' } },
+    podTemplate: { spec: { nodeSelector: { pool: 'agents' }, imagePullSecrets: [{ name: 'registry' }] } },
+    agents: { serviceAccount: { create: true, imagePullSecrets: [{ name: 'registry' }] } },
+    serviceAccount: { create: true, annotations: { team: 'a' } },
+    terminationGracePeriodSeconds: 90,
+    podDisruptionBudget: { enabled: true, maxUnavailable: '50%' },
+    resources: { limits: { memory: '1Gi' } },
+    state: { persistentVolumeClaim: 'state' },
+    health: { port: 8080 },
+    podAnnotations: { a: 'b' },
+    podLabels: { c: 'd' },
+    nodeSelector: { pool: 'system' },
+    tolerations: [{ key: 'system', operator: 'Exists' }],
+    affinity: { nodeAffinity: {} },
+    priorityClassName: 'system-cluster-critical',
+    extraEnv: [{ name: 'HTTPS_PROXY', value: 'http://proxy.example.com:3128' }],
+    extraVolumes: [{ name: 'ca', configMap: { name: 'ca' } }],
+    extraVolumeMounts: [{ name: 'ca', mountPath: '/etc/company' }],
+  },
+  'as little as possible': {
+    image,
+    configSecret: 'runner-config',
+    serviceAccount: { create: false, name: 'existing' },
+    agents: { serviceAccount: { create: false } },
+    podDisruptionBudget: { enabled: false },
+  },
+};
+
+suite('the chart', { concurrency: false }, () => {
+  test('the API server accepts all objects, whatever the values', async (t) => {
+    if (!(await requiresHelm(t))) return;
+    const cluster = await requiresCluster(t);
+    if (!cluster) return;
+    const namespace = 'charts';
+    await cluster.admin.request('POST', '/api/v1/namespaces', { body: { metadata: { name: namespace } } });
+    for (const [name, values] of Object.entries(valueSets)) {
+      const manifests = await render(namespace, values);
+      assert.ok(manifests.length >= 4, name);
+      for (const manifest of manifests) {
+        assert.equal(manifest.metadata.namespace, namespace, `${manifest.kind} of ${name}`);
+        await create(cluster.admin, manifest, { dryRun: 'All' });
+      }
+    }
+  });
+
+  test('the pod is restricted, as a namespace with that standard demands', async (t) => {
+    if (!(await requiresHelm(t))) return;
+    const cluster = await requiresCluster(t);
+    if (!cluster) return;
+    const namespace = 'restricted';
+    const labels = { 'pod-security.kubernetes.io/enforce': 'restricted' };
+    await cluster.admin.request('POST', '/api/v1/namespaces', { body: { metadata: { name: namespace, labels } } });
+    const account = { apiVersion: 'v1', kind: 'ServiceAccount', metadata: { name: 'plan42-runner', namespace } };
+    await create(cluster.admin, account);
+    const { template } = find(await render(namespace, { image }), 'Deployment').spec;
+    const pod = { ...template, metadata: { ...template.metadata, name: 'one' } };
+    const pods = `/api/v1/namespaces/${namespace}/pods`;
+    await cluster.admin.request('POST', pods, { body: pod, query: { dryRun: 'All' } });
+    const [container] = pod.spec.containers;
+    const open = { ...pod, spec: { ...pod.spec, containers: [{ ...container, securityContext: {} }] } };
+    await assert.rejects(cluster.admin.request('POST', pods, { body: open, query: { dryRun: 'All' } }), {
+      status: 403,
+    });
+  });
+
+  test('the runner understands the configuration that it renders, and drains before it is killed', async (t) => {
+    if (!(await requiresHelm(t))) return;
+    for (const values of [valueSets['nothing but the image'], valueSets['everything']]) {
+      const manifests = await render('team-a', values ?? {});
+      const text: string = find(manifests, 'ConfigMap').data['runner.toml'];
+      const { config, problems } = parseConfig({ file: text, env: {}, flags: new Map() });
+      assert.deepEqual(problems, []);
+      const { terminationGracePeriodSeconds, containers } = find(manifests, 'Deployment').spec.template.spec;
+      assert.equal(config.queues.shutdownTimeoutMs, (terminationGracePeriodSeconds - 30) * 1000);
+      assert.equal(config.runner.runtime, 'kubernetes');
+      assert.equal(config.kubernetes.namespace, 'team-a');
+      assert.equal(config.kubernetes.serviceAccount, 'plan42-runner-agent');
+      assert.equal(config.health.listen?.port, containers[0].ports[0].containerPort);
+    }
+  });
+
+  test('no account has rights of the cluster, and agents have none', async (t) => {
+    if (!(await requiresHelm(t))) return;
+    const manifests = await render('team-a', { image });
+    const kinds = manifests.map(({ kind }) => kind);
+    assert.ok(!kinds.some((kind) => kind.startsWith('Cluster')), kinds.join());
+    assert.ok(!kinds.includes('Secret'));
+    assert.deepEqual(
+      manifests
+        .filter(({ kind }) => kind === 'ServiceAccount')
+        .map((account) => account['automountServiceAccountToken']),
+      [false, false],
+    );
+    assert.deepEqual(plain(find(manifests, 'RoleBinding').subjects), [
+      { kind: 'ServiceAccount', name: 'plan42-runner', namespace: 'team-a' },
+    ]);
+    for (const { verbs, resources, apiGroups } of find(manifests, 'Role').rules)
+      for (const list of [verbs, resources, apiGroups]) assert.ok(!list.includes('*'));
+  });
+
+  for (const [value, sets, expected] of [
+    ['no image', {}, /image\.repository is required/],
+    ['a tag in the repository', { image: { repository: 'registry.example.com/runner:1' } }, /repository.*pattern/s],
+    ['a token', { image, config: { runner: { token: 'p42r_x' } } }, /config\/runner/],
+    ['a server that is no URL', { image, server: { url: 'plan42.example.com' } }, /server\/url/],
+    ['a time too short to drain', { image, terminationGracePeriodSeconds: 30 }, /terminationGracePeriodSeconds.*60/s],
+    ['an unknown value', { image, replicaCount: 2 }, /replicaCount.* not allowed/],
+    ['a port for root only', { image, health: { port: 80 } }, /health\/port.*1,024/],
+  ] as const) {
+    test(`it refuses ${value}`, async (t) => {
+      if (!(await requiresHelm(t))) return;
+      await assert.rejects(render('team-a', sets), expected);
+    });
+  }
+
+  test('the plain manifests are current', async (t) => {
+    if (!(await requiresHelm(t))) return;
+    const args = [
+      'template',
+      'plan42-runner',
+      chart,
+      '--namespace',
+      'plan42',
+      '--values',
+      join(plainFolder, 'values.yaml'),
+    ];
+    const rendered = (await helm(...args)).replaceAll('managed-by: Helm', 'managed-by: kubectl');
+    const withoutChart = rendered.replaceAll(/^ *(helm\.sh\/chart|app\.kubernetes\.io\/version): .*\n/gm, '');
+    const [namespace, ...others] = await parseManifests(
+      await readFile(join(plainFolder, 'plan42-runner.yaml'), 'utf8'),
+    );
+    assert.equal(namespace?.kind, 'Namespace');
+    assert.deepEqual(others, await parseManifests(withoutChart), 'Run: deploy/kubernetes/render.sh');
+  });
+});
