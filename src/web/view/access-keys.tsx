@@ -2,7 +2,8 @@ import { useState } from 'preact/hooks';
 import { accessKeyVariables } from '../../plan42/access-key-variables.ts';
 import type { AccessKey } from '../../plan42/objects.ts';
 import { useAction, useApi, usePoll } from './hooks.ts';
-import { Confirm, ErrorNote, FormField, Loading, Snippet, Time } from './parts.tsx';
+import { ErrorNote, FormField, Loading, Snippet, Time } from './parts.tsx';
+import { RevocableTable } from './revocable-table.tsx';
 
 const maxKeys = 500;
 
@@ -27,65 +28,27 @@ export function AccessKeys() {
 
 function KeyTable({ keys, path, onDone }: { keys: readonly AccessKey[]; path: string; onDone: () => void }) {
   const api = useApi();
-  const [asked, setAsked] = useState<AccessKey>();
-  const { run, isBusy, error } = useAction(async ({ AccessKeyID }: AccessKey) => {
-    await api.call('POST', `${path}/${AccessKeyID}/revoke`);
-    onDone();
-  });
   if (keys.length === 0) return null;
-  const confirmed = (yes: boolean) => {
-    setAsked(undefined);
-    if (yes && asked) run(asked);
-  };
   return (
-    <>
-      <table>
-        <caption class="hidden">Access keys</caption>
-        <thead>
-          <tr>
-            <th scope="col">Key</th>
-            <th scope="col" class="wide">
-              Name
-            </th>
-            <th scope="col" class="wide">
-              Created
-            </th>
-            <th scope="col">Last used</th>
-            <th scope="col">
-              <span class="hidden">Action</span>
-            </th>
-          </tr>
-        </thead>
-        <tbody>
-          {keys.map((key) => (
-            <tr key={key.AccessKeyID}>
-              <th scope="row">
-                <code title={key.AccessKeyID}>{key.AccessKeyID.slice(0, 8)}</code>
-              </th>
-              <td class="wide">{key.Name}</td>
-              <td class="wide">
-                <Time at={key.CreatedAt} />
-              </td>
-              <td>{key.LastUsedAt === undefined ? 'never' : <Time at={key.LastUsedAt} />}</td>
-              <td class="action">
-                <button type="button" disabled={isBusy} onClick={() => setAsked(key)}>
-                  Revoke<span class="hidden"> key {key.AccessKeyID.slice(0, 8)}</span>
-                </button>
-              </td>
-            </tr>
-          ))}
-        </tbody>
-      </table>
-      <ErrorNote message={error} />
-      {asked ? (
-        <Confirm
-          question={`Revoke access key ${asked.AccessKeyID.slice(0, 8)}?`}
-          consequence="Programs that use it are refused at once. This cannot be undone."
-          action="Revoke"
-          onAnswer={confirmed}
-        />
-      ) : null}
-    </>
+    <RevocableTable
+      caption="Access keys"
+      kind="key"
+      rows={keys}
+      idOf={({ AccessKeyID }) => AccessKeyID}
+      columns={[
+        { title: 'Name', wide: true, cell: ({ Name }) => Name },
+        { title: 'Created', wide: true, cell: ({ CreatedAt }) => <Time at={CreatedAt} /> },
+        {
+          title: 'Last used',
+          cell: ({ LastUsedAt }) => (LastUsedAt === undefined ? 'never' : <Time at={LastUsedAt} />),
+        },
+      ]}
+      consequence="Programs that use it are refused at once."
+      revoke={async ({ AccessKeyID }) => {
+        await api.call('POST', `${path}/${AccessKeyID}/revoke`);
+        onDone();
+      }}
+    />
   );
 }
 

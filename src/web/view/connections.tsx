@@ -6,6 +6,7 @@ import { isConnectionName } from '../../plan42/task-input.ts';
 import { newUuid } from '../uuid.ts';
 import { CallError } from './api.ts';
 import { useAction, useApi } from './hooks.ts';
+import { ListTable } from './list-table.tsx';
 import { Confirm, ErrorNote, FormField, Snippet } from './parts.tsx';
 import type { Surroundings } from './surroundings.ts';
 
@@ -58,57 +59,51 @@ function ConnectionTable({ tenant, environments, connections, runners, onDone }:
   const names = asked ? usersOf(asked).map(({ Name }) => Name) : [];
   const effect =
     names.length > 0 ? `${names.join(', ')} then ${names.length === 1 ? 'uses' : 'use'} the default connection. ` : '';
+  const isDefault = ({ ConnectionID }: GithubConnection) => tenant.DefaultGithubConnectionID === ConnectionID;
   const isBusy = setDefault.isBusy || remove.isBusy || check.isBusy;
   return (
     <>
-      <table>
-        <caption class="hidden">GitHub connections</caption>
-        <thead>
-          <tr>
-            <th scope="col">Connection</th>
-            <th scope="col" class="wide">
-              Runner
-            </th>
-            <th scope="col">Used by</th>
-            <th scope="col">
-              <span class="hidden">Actions</span>
-            </th>
-          </tr>
-        </thead>
-        <tbody>
-          {connections.map((connection) => {
-            const { ConnectionID, Name, GithubUserLogin, RunnerID } = connection;
-            const name = Name ?? GithubUserLogin ?? ConnectionID;
-            const isDefault = tenant.DefaultGithubConnectionID === ConnectionID;
-            return (
-              <tr key={ConnectionID}>
-                <th scope="row" title={ConnectionID}>
-                  {name}
-                </th>
-                <td class="wide">{runners.find(({ RunnerId }) => RunnerId === RunnerID)?.Name ?? ''}</td>
-                <td>
-                  {[...(isDefault ? ['default'] : []), ...usersOf(connection).map((user) => user.Name)].join(', ')}
-                </td>
-                <td class="action">
-                  <div class="actions">
-                    <button type="button" disabled={isBusy} onClick={() => check.run(connection)}>
-                      Check<span class="hidden"> {name}</span>
-                    </button>
-                    {isDefault ? null : (
-                      <button type="button" disabled={isBusy} onClick={() => setDefault.run(connection)}>
-                        Make default<span class="hidden"> {name}</span>
-                      </button>
-                    )}
-                    <button type="button" disabled={isBusy} onClick={() => setAsked(connection)}>
-                      Delete<span class="hidden"> {name}</span>
-                    </button>
-                  </div>
-                </td>
-              </tr>
-            );
-          })}
-        </tbody>
-      </table>
+      <ListTable
+        caption="GitHub connections"
+        rows={connections}
+        keyOf={({ ConnectionID }) => ConnectionID}
+        columns={[
+          {
+            title: 'Connection',
+            cell: (connection) => <span title={connection.ConnectionID}>{nameOf(connection)}</span>,
+          },
+          {
+            title: 'Runner',
+            wide: true,
+            cell: ({ RunnerID }) => runners.find(({ RunnerId }) => RunnerId === RunnerID)?.Name,
+          },
+          {
+            title: 'Used by',
+            cell: (connection) =>
+              [...(isDefault(connection) ? ['default'] : []), ...usersOf(connection).map(({ Name }) => Name)].join(
+                ', ',
+              ),
+          },
+        ]}
+        action={(connection) => {
+          const name = nameOf(connection);
+          return (
+            <div class="actions">
+              <button type="button" disabled={isBusy} onClick={() => check.run(connection)}>
+                Check<span class="hidden"> {name}</span>
+              </button>
+              {isDefault(connection) ? null : (
+                <button type="button" disabled={isBusy} onClick={() => setDefault.run(connection)}>
+                  Make default<span class="hidden"> {name}</span>
+                </button>
+              )}
+              <button type="button" disabled={isBusy} onClick={() => setAsked(connection)}>
+                Delete<span class="hidden"> {name}</span>
+              </button>
+            </div>
+          );
+        }}
+      />
       <ErrorNote message={setDefault.error ?? remove.error ?? check.error} />
       <div role="status">{works === undefined ? null : <p>{works}</p>}</div>
       {asked ? (
@@ -122,6 +117,8 @@ function ConnectionTable({ tenant, environments, connections, runners, onDone }:
     </>
   );
 }
+
+const nameOf = ({ ConnectionID, Name, GithubUserLogin }: GithubConnection) => Name ?? GithubUserLogin ?? ConnectionID;
 
 /** Returns what the runner sees at GitHub. @throws Error that says why it does not, with the way out */
 async function checkConnection(

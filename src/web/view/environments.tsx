@@ -3,6 +3,7 @@ import { hashOf } from '../place.ts';
 import { AccessKeys } from './access-keys.tsx';
 import { Connections } from './connections.tsx';
 import { useApi, useLoad } from './hooks.ts';
+import { ListTable } from './list-table.tsx';
 import { Heading, Loading } from './parts.tsx';
 import { loadSurroundings, type Surroundings } from './surroundings.ts';
 
@@ -57,42 +58,29 @@ function EnvironmentTable({ caption, environments, tenant, connections }: Surrou
     return connections.find(({ ConnectionID }) => ConnectionID === id)?.Name ?? '';
   };
   return (
-    <table class="tasks">
-      <caption class="hidden">{caption}</caption>
-      <thead>
-        <tr>
-          <th scope="col">Environment</th>
-          <th scope="col" class="wide">
-            Repositories
-          </th>
-          <th scope="col" class="wide">
-            Connection
-          </th>
-          <th scope="col">
-            <span class="hidden">Action</span>
-          </th>
-        </tr>
-      </thead>
-      <tbody>
-        {environments.map((environment) => {
-          const { EnvironmentId, Name, DockerImage, Repos } = environment;
-          return (
-            <tr key={EnvironmentId}>
-              <th scope="row">
-                <a href={hashOf({ view: 'environment', environmentId: EnvironmentId })}>{Name || EnvironmentId}</a>
-                {DockerImage === Name ? null : <span class="detail quiet">{DockerImage}</span>}
-              </th>
-              <td class="wide">{Repos.join(', ')}</td>
-              <td class="wide">{connectionOf(environment)}</td>
-              <td class="action">
-                <a href={hashOf({ view: 'newTask', environment: EnvironmentId })}>
-                  Start a task<span class="hidden"> in {Name}</span>
-                </a>
-              </td>
-            </tr>
-          );
-        })}
-      </tbody>
-    </table>
+    <ListTable
+      class="tasks"
+      caption={caption}
+      rows={environments}
+      keyOf={({ EnvironmentId }) => EnvironmentId}
+      columns={[
+        {
+          title: 'Environment',
+          cell: ({ EnvironmentId, Name, DockerImage }) => (
+            <>
+              <a href={hashOf({ view: 'environment', environmentId: EnvironmentId })}>{Name || EnvironmentId}</a>
+              {DockerImage === Name ? null : <span class="detail quiet">{DockerImage}</span>}
+            </>
+          ),
+        },
+        { title: 'Repositories', wide: true, cell: ({ Repos }) => Repos.join(', ') },
+        { title: 'Connection', wide: true, cell: connectionOf },
+      ]}
+      action={({ EnvironmentId, Name }) => (
+        <a href={hashOf({ view: 'newTask', environment: EnvironmentId })}>
+          Start a task<span class="hidden"> in {Name}</span>
+        </a>
+      )}
+    />
   );
 }

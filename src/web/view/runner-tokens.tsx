@@ -3,7 +3,8 @@ import type { RunnerTokenMetadata } from '../../plan42/objects.ts';
 import { describeEnd, tokenState } from '../../plan42/token-end.ts';
 import { newUuid } from '../uuid.ts';
 import { useAction, useApi, usePoll } from './hooks.ts';
-import { Confirm, ErrorNote, FormField, Loading, ShortId, Snippet, Time } from './parts.tsx';
+import { ErrorNote, FormField, Loading, Snippet, Time } from './parts.tsx';
+import { RevocableTable } from './revocable-table.tsx';
 
 const defaultDays = '90';
 const maxTokens = 500;
@@ -33,64 +34,31 @@ interface TokenTableProps {
 
 function TokenTable({ now, tokens, path, onDone }: TokenTableProps) {
   const api = useApi();
-  const [asked, setAsked] = useState<RunnerTokenMetadata>();
-  const { run, isBusy, error } = useAction(async ({ TokenID, Version }: RunnerTokenMetadata) => {
-    await api.call('POST', `${path}/${TokenID}/revoke`, { ifMatch: Version });
-    onDone();
-  });
   if (tokens.length === 0) return <p class="quiet">There are no tokens. A runner needs one to connect.</p>;
-  const confirmed = (yes: boolean) => {
-    setAsked(undefined);
-    if (yes && asked) run(asked);
-  };
   return (
-    <>
-      <table>
-        <caption class="hidden">Tokens</caption>
-        <thead>
-          <tr>
-            <th scope="col">Token</th>
-            <th scope="col" class="wide">
-              Created
-            </th>
-            <th scope="col">Valid until</th>
-            <th scope="col">
-              <span class="hidden">Action</span>
-            </th>
-          </tr>
-        </thead>
-        <tbody>
-          {tokens.map((token) => (
-            <tr key={token.TokenID}>
-              <th scope="row">
-                <ShortId id={token.TokenID} />
-              </th>
-              <td class="wide">
-                <Time at={token.CreatedAt} />
-              </td>
-              <td>
-                <Time at={token.ExpiresAt} />
-                <TokenEnd expiresAt={token.ExpiresAt} now={now} />
-              </td>
-              <td class="action">
-                <button type="button" disabled={isBusy} onClick={() => setAsked(token)}>
-                  Revoke<span class="hidden"> token {token.TokenID.slice(0, 8)}</span>
-                </button>
-              </td>
-            </tr>
-          ))}
-        </tbody>
-      </table>
-      <ErrorNote message={error} />
-      {asked ? (
-        <Confirm
-          question={`Revoke token ${asked.TokenID.slice(0, 8)}?`}
-          consequence="Runners that use it are disconnected. This cannot be undone."
-          action="Revoke"
-          onAnswer={confirmed}
-        />
-      ) : null}
-    </>
+    <RevocableTable
+      caption="Tokens"
+      kind="token"
+      rows={tokens}
+      idOf={({ TokenID }) => TokenID}
+      columns={[
+        { title: 'Created', wide: true, cell: ({ CreatedAt }) => <Time at={CreatedAt} /> },
+        {
+          title: 'Valid until',
+          cell: ({ ExpiresAt }) => (
+            <>
+              <Time at={ExpiresAt} />
+              <TokenEnd expiresAt={ExpiresAt} now={now} />
+            </>
+          ),
+        },
+      ]}
+      consequence="Runners that use it are disconnected."
+      revoke={async ({ TokenID, Version }) => {
+        await api.call('POST', `${path}/${TokenID}/revoke`, { ifMatch: Version });
+        onDone();
+      }}
+    />
   );
 }
 
