@@ -142,7 +142,7 @@ export const targets: readonly Target[] = [
     check: (value: unknown, text: string) => assert.deepEqual(JSON.parse(JSON.stringify(value)), JSON.parse(text)),
   },
   {
-    covers: ['lib/read-body.ts#readBytes', 'lib/read-body.ts#readText'],
+    covers: ['lib/read-body.ts#readBytes', 'lib/read-body.ts#readText', 'lib/read-body.ts#TextReader.end'],
     corpus: ['{"a":1}', '\ufeffx'],
     input: 'bytes',
     run: async (bytes: Buffer) => [await readBytes(inChunks(bytes), 100_000), await readText(inChunks(bytes), 100_000)],

@@ -32,7 +32,7 @@ import { explainFailure, isHeaderValue } from '../../src/plan42/http.ts';
 import * as messages from '../../src/plan42/messages.ts';
 import * as pageObjects from '../../src/plan42/page-objects.ts';
 import { isPathSegment, pathSegment } from '../../src/plan42/path-segment.ts';
-import { readPoll } from '../../src/plan42/poll-body.ts';
+import { PollReader } from '../../src/plan42/poll-body.ts';
 import * as runnerObjects from '../../src/plan42/runner-objects.ts';
 import { parseRunnerToken, TokenError } from '../../src/plan42/runner-token.ts';
 import {
@@ -109,10 +109,14 @@ export const targets: readonly Target[] = [
     maxKiB: 256,
   },
   {
-    covers: ['plan42/poll-body.ts#readPoll'],
+    covers: ['plan42/poll-body.ts#PollReader.add', 'plan42/poll-body.ts#PollReader.end'],
     corpus: [poll, '{"Messages":[]}', '{"Messages":null,"x":[1,2]}'],
     input: 'bytes',
-    run: (bytes: Buffer) => readPoll(chunksOf(bytes)),
+    run: async (bytes: Buffer) => {
+      const reader = new PollReader();
+      for await (const chunk of chunksOf(bytes)) reader.add(chunk);
+      return reader.end();
+    },
     // Each message that is not JSON costs an error, about 10 µs, and a poll has at most a thousand.
     baseMs: 15,
     errors: [Error],

@@ -11,19 +11,47 @@ export class BodyTooLargeError extends Error {
   }
 }
 
-/** Reads a whole body. Every body from another program is read with a limit. @throws BodyTooLargeError */
-export async function readBytes(body: AsyncIterable<Uint8Array>, maxBytes: number): Promise<Buffer> {
-  const chunks: Uint8Array[] = [];
-  let length = 0;
-  for await (const chunk of body) {
-    length += chunk.length;
-    if (length > maxBytes) throw new BodyTooLargeError(maxBytes);
-    chunks.push(chunk);
+/** Collects the chunks of a body. Every body from another program is read with a limit. */
+class ChunkReader {
+  readonly #maxBytes: number;
+  readonly #chunks: Uint8Array[] = [];
+  #length = 0;
+
+  constructor(maxBytes: number) {
+    this.#maxBytes = maxBytes;
   }
-  return Buffer.concat(chunks, length);
+
+  /** @throws BodyTooLargeError */
+  add(chunk: Uint8Array): void {
+    this.#length += chunk.length;
+    if (this.#length > this.#maxBytes) throw new BodyTooLargeError(this.#maxBytes);
+    this.#chunks.push(chunk);
+  }
+
+  get bytes(): Buffer {
+    return Buffer.concat(this.#chunks, this.#length);
+  }
+}
+
+/** Decodes a body as UTF-8 without a byte order mark. */
+export class TextReader extends ChunkReader {
+  /** @throws the failure with which the body breaks off */
+  end(failure?: { error: unknown }): string {
+    if (failure !== undefined) throw failure.error;
+    return new TextDecoder().decode(this.bytes);
+  }
+}
+
+/** Reads a whole body. @throws BodyTooLargeError */
+export async function readBytes(body: AsyncIterable<Uint8Array>, maxBytes: number): Promise<Buffer> {
+  const reader = new ChunkReader(maxBytes);
+  for await (const chunk of body) reader.add(chunk);
+  return reader.bytes;
 }
 
 /** Like {@link readBytes}, decoded as UTF-8 without a byte order mark. */
 export async function readText(body: AsyncIterable<Uint8Array>, maxBytes: number): Promise<string> {
-  return new TextDecoder().decode(await readBytes(body, maxBytes));
+  const reader = new TextReader(maxBytes);
+  for await (const chunk of body) reader.add(chunk);
+  return reader.end();
 }

@@ -1,13 +1,15 @@
+import type { IncomingHttpHeaders } from 'node:http';
 import { type Dispatcher, request } from 'undici';
 import * as v from 'valibot';
 import { untrustedCodes } from '../lib/authorities.ts';
-import { TimeoutError, withDeadline } from '../lib/deadline.ts';
+import { TimeoutError } from '../lib/deadline.ts';
 import { errorCode, formatError } from '../lib/errors.ts';
 import { parseJson } from '../lib/json.ts';
-import { readText } from '../lib/read-body.ts';
+import { readText, TextReader } from '../lib/read-body.ts';
 import { trimEnd } from '../lib/trim-end.ts';
 import { ApiError, ConnectionError, parseErrorResponse, UnsendableError } from './errors.ts';
-import { readPoll } from './poll-body.ts';
+import { PollReader } from './poll-body.ts';
+import { type BodyReader, sendRequest } from './send-request.ts';
 import { maxResponseBytes, proxyRefusal } from './transport.ts';
 
 export interface ApiCall {
@@ -51,10 +53,13 @@ export async function callApiWithDate<const Schema extends v.GenericSchema>(
   call: ApiCall,
   schema: Schema,
 ): Promise<{ data: v.InferOutput<Schema>; date: string | undefined }> {
-  const { text, date } = await send(endpoint, call, async (body, headers) => ({
-    text: await readResponse(body),
-    date: headers['date']?.toString(),
-  }));
+  const { text, date } = await send(endpoint, call, (headers) => {
+    const reader = new TextReader(maxResponseBytes);
+    return {
+      add: (chunk) => reader.add(chunk),
+      end: (failure) => ({ text: reader.end(failure), date: headers['date']?.toString() }),
+    };
+  });
   let json: unknown;
   try {
     json = text === '' ? undefined : parseJson(text);
@@ -69,46 +74,53 @@ export async function callApiWithDate<const Schema extends v.GenericSchema>(
   );
 }
 
-/** Makes a call that polls for messages, and returns those that can be read: see {@link readPoll}. @throws like {@link callApi} */
+/** Makes a call that polls for messages, and returns those that can be read: see {@link PollReader}. @throws like {@link callApi} */
 export function pollApi(endpoint: ApiEndpoint, call: ApiCall): Promise<unknown[]> {
-  return send(endpoint, call, (body) => readPoll(body));
+  return send(endpoint, call, () => new PollReader());
 }
-
-type Body = AsyncIterable<Uint8Array>;
-
-const readResponse = (body: Body) => readText(body, maxResponseBytes);
 
 async function send<T>(
   endpoint: ApiEndpoint,
   call: ApiCall,
-  read: (body: Body, headers: Dispatcher.ResponseData['headers']) => Promise<T>,
+  createReader: (headers: IncomingHttpHeaders) => BodyReader<T>,
 ): Promise<T> {
-  const { signal, timeoutMs = defaultTimeoutMs } = call;
-  const { url, headers, body } = prepare(endpoint, call);
+  const { method, signal, timeoutMs = defaultTimeoutMs } = call;
+  const request = { transport: endpoint.transport, method, ...prepare(endpoint, call), timeoutMs, signal };
   try {
-    return await withDeadline(timeoutMs, signal, async (bounded) => {
-      const response = await request(url, {
-        dispatcher: endpoint.transport,
-        method: call.method,
-        headers,
-        body,
-        signal: bounded,
-        // withDeadline is the one time limit.
-        headersTimeout: 0,
-        bodyTimeout: 0,
-      });
-      if (response.statusCode >= 200 && response.statusCode < 300) return await read(response.body, response.headers);
-      const text = await readResponse(response.body);
-      // The API never redirects, but a captive portal does.
-      if (response.statusCode < 400) throw new Error(`the response is a redirect (${response.statusCode})`);
-      throw new ApiError(call, parseErrorResponse(response.statusCode, response.headers, text));
-    });
+    return await sendRequest(request, (statusCode, headers) =>
+      statusCode < 300 ? createReader(headers) : new FailureReader(call, statusCode, headers),
+    );
   } catch (error) {
     if (error instanceof ApiError) throw error;
     signal?.throwIfAborted();
     if (unsendable.test(errorCode(error) ?? '')) throw new UnsendableError(call, formatError(error), { cause: error });
     if (error instanceof TimeoutError) throw new ConnectionError(call, error.message, { cause: error });
     throw new ConnectionError(call, explainFailure(error), { cause: error });
+  }
+}
+
+/** Reads a response that is no success. */
+class FailureReader implements BodyReader<never> {
+  readonly #call: ApiCall;
+  readonly #statusCode: number;
+  readonly #headers: IncomingHttpHeaders;
+  readonly #text = new TextReader(maxResponseBytes);
+
+  constructor(call: ApiCall, statusCode: number, headers: IncomingHttpHeaders) {
+    this.#call = call;
+    this.#statusCode = statusCode;
+    this.#headers = headers;
+  }
+
+  add(chunk: Uint8Array): void {
+    this.#text.add(chunk);
+  }
+
+  end(failure?: { error: unknown }): never {
+    const text = this.#text.end(failure);
+    // The API never redirects, but a captive portal does.
+    if (this.#statusCode < 400) throw new Error(`the response is a redirect (${this.#statusCode})`);
+    throw new ApiError(this.#call, parseErrorResponse(this.#statusCode, this.#headers, text));
   }
 }
 
@@ -192,7 +204,7 @@ export async function openEventStream(
       bodyTimeout: idleStreamTimeoutMs,
     });
     if (response.statusCode === 200) return rejectingWith(response.body, cut);
-    const text = await readResponse(response.body);
+    const text = await readText(response.body, maxResponseBytes);
     if (response.statusCode === 204) return undefined;
     throw new ApiError(call, parseErrorResponse(response.statusCode, response.headers, text));
   } catch (error) {

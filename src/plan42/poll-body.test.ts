@@ -1,13 +1,24 @@
 import assert from 'node:assert/strict';
 import { test } from 'node:test';
-import { pollLimits, readPoll, UnreadableMessage } from './poll-body.ts';
+import { type PollLimits, PollReader, pollLimits, UnreadableMessage } from './poll-body.ts';
 
-async function* chunksOf(bytes: Buffer, size: number, error?: Error): AsyncGenerator<Uint8Array> {
-  for (let i = 0; i < bytes.length; i += size) yield bytes.subarray(i, i + size);
-  if (error) throw error;
+interface Options {
+  chunkBytes?: number;
+  limits?: PollLimits;
+  failure?: { error: unknown };
 }
 
-const read = (text: string, size = 65_536) => readPoll(chunksOf(Buffer.from(text), size));
+/** Feeds the reader as {@link sendRequest} does. */
+async function read(text: string, { chunkBytes = 65_536, limits, failure }: Options = {}): Promise<unknown[]> {
+  const reader = new PollReader(limits);
+  const bytes = Buffer.from(text);
+  try {
+    for (let i = 0; i < bytes.length; i += chunkBytes) reader.add(bytes.subarray(i, i + chunkBytes));
+  } catch (error) {
+    return reader.end({ error });
+  }
+  return reader.end(failure);
+}
 
 test('messages are the same whatever the chunks are', async () => {
   const messages = [{ MessageID: 'a', Text: 'é, "],[{}\\' }, 'x,"]', 1, null, [[1], { b: [] }], {}, true, ''];
@@ -18,7 +29,8 @@ test('messages are the same whatever the chunks are', async () => {
     body.replace('Messages":[{', 'messages":[{'),
   ]) {
     const expected = text === body ? messages : Object.values(JSON.parse(text))[1];
-    for (const size of [1, 2, 3, 7, 65_536]) assert.deepEqual(await read(text, size), expected, `${size}: ${text}`);
+    for (const size of [1, 2, 3, 7, 65_536])
+      assert.deepEqual(await read(text, { chunkBytes: size }), expected, `${size}: ${text}`);
   }
 });
 
@@ -61,8 +73,8 @@ test('an unreadable message costs its neighbours nothing', async () => {
 
 test('the messages of one poll are limited in sum and number', async () => {
   const large = JSON.stringify('x'.repeat(98));
-  const body = Buffer.from(`{"Messages":[${Array(4).fill(large).join()},1,${large}]}`);
-  const messages = await readPoll(chunksOf(body, 30), { messageBytes: 100, pollBytes: 400 });
+  const body = `{"Messages":[${Array(4).fill(large).join()},1,${large}]}`;
+  const messages = await read(body, { chunkBytes: 30, limits: { messageBytes: 100, pollBytes: 400 } });
   assert.equal(messages.filter((message) => typeof message === 'string').length, 4);
   assert.deepEqual(
     messages.slice(4).map((message) => message instanceof UnreadableMessage),
@@ -74,7 +86,7 @@ test('the messages of one poll are limited in sum and number', async () => {
 
 test('the messages before a break count', async () => {
   const broken = new Error('broken');
-  const readBroken = (text: string) => readPoll(chunksOf(Buffer.from(text), 10, broken));
+  const readBroken = (text: string) => read(text, { chunkBytes: 10, failure: { error: broken } });
   assert.deepEqual(await readBroken('{"Messages":[{"a":1}, 2,{"b'), [{ a: 1 }, 2]);
   await assert.rejects(readBroken('{"Messages":[{"a":1}'), broken);
 });

@@ -37,16 +37,24 @@ const Outline = knownFields({ Messages: v.nullish(v.array(v.number())) });
 /**
  * Reads `{"Messages": […]}`. Returns every message that can be read, and an {@link UnreadableMessage} for every other. The
  * messages before the place where a body breaks off count, because the server delivers each message only once.
- * @throws Error if the body has another shape, or breaks off before the first message is complete
  */
-export async function readPoll(body: AsyncIterable<Uint8Array>, limits = pollLimits): Promise<unknown[]> {
-  const splitter = new ListSplitter(limits);
-  try {
-    for await (const chunk of body) splitter.read(chunk);
-  } catch (error) {
-    if (splitter.elements.length === 0) throw error;
+export class PollReader {
+  readonly #splitter: ListSplitter;
+
+  constructor(limits = pollLimits) {
+    this.#splitter = new ListSplitter(limits);
   }
-  return messagesOf(splitter);
+
+  /** @throws Error if there is too much of it */
+  add(chunk: Uint8Array): void {
+    this.#splitter.read(chunk);
+  }
+
+  /** @throws Error if the body has another shape; the failure, if the body breaks off before the first message is complete */
+  end(failure?: { error: unknown }): unknown[] {
+    if (failure !== undefined && this.#splitter.elements.length === 0) throw failure.error;
+    return messagesOf(this.#splitter);
+  }
 }
 
 function messagesOf({ outline, elements }: ListSplitter): unknown[] {
