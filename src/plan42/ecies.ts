@@ -36,6 +36,7 @@ export interface KeyPair {
 
 const curve = 'prime256v1'; // OpenSSL's name of NIST P-256
 const tagLength = 16;
+const pointLength = 65;
 // RFC 5480: SubjectPublicKeyInfo up to the point, for id-ecPublicKey on secp256r1.
 const spkiPrefix = Buffer.from('3059301306072a8648ce3d020106082a8648ce3d030107034200', 'hex');
 const kdfCounter = Buffer.from([0, 0, 0, 1]);
@@ -51,10 +52,8 @@ export function publicKeyPem(key: KeyObject): string {
 
 // Node's PEM export takes as long as the rest of an encryption.
 function spkiPem(point: Buffer): string {
-  const body = Buffer.concat([spkiPrefix, point])
-    .toString('base64')
-    .replaceAll(/.{64}(?=.)/g, '$&\n');
-  return `-----BEGIN PUBLIC KEY-----\n${body}\n-----END PUBLIC KEY-----\n`;
+  const body = Buffer.concat([spkiPrefix, point]).toString('base64');
+  return `-----BEGIN PUBLIC KEY-----\n${body.slice(0, 64)}\n${body.slice(64)}\n-----END PUBLIC KEY-----\n`;
 }
 
 /**
@@ -62,6 +61,10 @@ function spkiPem(point: Buffer): string {
  * @throws DecryptionError if it is not a public key on P-256 (OpenSSL rejects points off the curve)
  */
 export function parsePublicKey(pem: string): KeyObject {
+  return readPublicKey(pem).key;
+}
+
+function readPublicKey(pem: string): { key: KeyObject; point: Buffer } {
   const body = /^\s*-----BEGIN PUBLIC KEY-----([A-Za-z0-9+/=\s]+)-----END PUBLIC KEY-----\s*$/.exec(pem)?.[1];
   if (body === undefined) throw new DecryptionError('the public key is not SPKI PEM');
   const der = Buffer.from(body, 'base64');
@@ -71,13 +74,16 @@ export function parsePublicKey(pem: string): KeyObject {
   } catch (error) {
     throw new DecryptionError('the public key cannot be read', { cause: error });
   }
+  // The usual form. Its prefix says everything about the key but the point, so nothing has to be exported.
+  const form = der[spkiPrefix.length];
+  const isPlain = der.length === spkiPrefix.length + pointLength && der.indexOf(spkiPrefix) === 0;
+  if (isPlain && form === 4) return { key, point: der.subarray(spkiPrefix.length) };
   if (key.asymmetricKeyType !== 'ec' || key.asymmetricKeyDetails?.namedCurve !== curve) {
     throw new DecryptionError('the public key is not on P-256');
   }
   // OpenSSL also accepts a hybrid form, in which one flipped bit would go unnoticed.
-  const form = der[spkiPrefix.length];
   if (form !== 2 && form !== 3 && form !== 4) throw new DecryptionError('the public key has an unknown form');
-  return key;
+  return { key, point: uncompressedPoint(key) };
 }
 
 /** Encrypts `plaintext` for `recipient` with a new ephemeral key. */
@@ -100,10 +106,10 @@ export function encrypt(plaintext: Uint8Array, recipient: KeyObject): WrappedSec
  */
 export function decrypt(secret: WrappedSecret, recipient: KeyObject): Buffer {
   if (secret.EncryptionAlgorithm !== eciesAlgorithm) throw new DecryptionError('unknown encryption algorithm');
-  const ephemeral = parsePublicKey(secret.EphemeralPublicKey);
+  const ephemeral = readPublicKey(secret.EphemeralPublicKey);
   const data = parseBase64(secret.EncryptedData);
   if (data.length < tagLength) throw new DecryptionError('the encrypted data is too short');
-  const { key, iv } = deriveKey(recipient, ephemeral, uncompressedPoint(ephemeral));
+  const { key, iv } = deriveKey(recipient, ephemeral.key, ephemeral.point);
   const decipher = createDecipheriv('aes-128-gcm', key, iv, { authTagLength: tagLength });
   decipher.setAuthTag(data.subarray(-tagLength));
   try {

@@ -20,6 +20,7 @@ import type { ServiceNotifier } from '../lib/service-notifier.ts';
 import { watchForWake } from '../lib/standstill.ts';
 import { Plan42Client } from '../plan42/client.ts';
 import type { ServerFeature } from '../plan42/features.ts';
+import { PublicKeys } from '../plan42/public-keys.ts';
 import { instanceHeader } from '../plan42/runner-headers.ts';
 import { createTransport } from '../plan42/transport.ts';
 import { createRuntime, selectRuntime } from '../runtimes/select.ts';
@@ -176,6 +177,7 @@ export async function runService(options: ServiceOptions): Promise<void> {
   const leftoverQueues = await registry.list();
   using tokenWatch = new TokenWatch({ expiresAt, logger });
   await using _health = await startHealthEndpoint(config.health.listen, { health, tokenWatch, logger });
+  const callerKeys = new PublicKeys();
   const abort = new AbortController();
   const pool = new QueuePool({
     client,
@@ -191,7 +193,7 @@ export async function runService(options: ServiceOptions): Promise<void> {
       dispatch(
         message,
         { queue: queue.path, privateKey: queue.privateKey, limiter: queue.limiter },
-        { client, handlers, slotHeaders: () => slots.headers(), logger, signal: abort.signal },
+        { client, handlers, callerKeys, slotHeaders: () => slots.headers(), logger, signal: abort.signal },
       ),
     force: signals.force,
     abort: abort.signal,

@@ -5,6 +5,7 @@ import { sendJson, startTestServer, type TestServer } from '../../../test/suppor
 import { createLogger } from '../../lib/logger.ts';
 import { Plan42Client } from '../../plan42/client.ts';
 import { decrypt, encrypt, generateKeyPair, publicKeyPem, type WrappedSecret } from '../../plan42/ecies.ts';
+import { PublicKeys } from '../../plan42/public-keys.ts';
 import { createTransport } from '../../plan42/transport.ts';
 import { CallLimiter } from '../queues/call-limiter.ts';
 import { dispatch } from './dispatch.ts';
@@ -13,6 +14,7 @@ import { handlePing } from './handlers.ts';
 
 const keys = generateKeyPair();
 const caller = generateKeyPair();
+const callerKeys = new PublicKeys();
 const queue = { tenantId: 't', runnerId: 'r', queueId: 'q' };
 
 let server: TestServer;
@@ -57,7 +59,9 @@ async function dispatchAll(messages: unknown[], signal = new AbortController().s
   const logger = createLogger({ level: 'debug', format: 'json', write: (line) => lines.push(line) });
   const client = new Plan42Client(endpoint);
   const origin = { queue, privateKey: keys.privateKey, limiter: new CallLimiter() };
-  await Promise.all(messages.map((message) => dispatch(message, origin, { client, handlers, logger, signal })));
+  await Promise.all(
+    messages.map((message) => dispatch(message, origin, { client, handlers, callerKeys, logger, signal })),
+  );
 }
 
 const wrap = (payload: unknown): WrappedSecret =>

@@ -7,11 +7,12 @@ import { JsonError, parseJson } from '../../lib/json.ts';
 import type { Logger } from '../../lib/logger.ts';
 import { retry } from '../../lib/retry.ts';
 import type { Plan42Client, QueuePath } from '../../plan42/client.ts';
-import { decrypt, encrypt, parsePublicKey } from '../../plan42/ecies.ts';
+import { decrypt, encrypt } from '../../plan42/ecies.ts';
 import { ApiError, isTransient } from '../../plan42/errors.ts';
 import { knownFields } from '../../plan42/fields.ts';
 import { Request } from '../../plan42/messages.ts';
 import { UnreadableMessage } from '../../plan42/poll-body.ts';
+import type { PublicKeys } from '../../plan42/public-keys.ts';
 import { RunnerMessage } from '../../plan42/runner-objects.ts';
 import type { CallLimiter } from '../queues/call-limiter.ts';
 import type { Handler } from './handler.ts';
@@ -19,6 +20,7 @@ import type { Handler } from './handler.ts';
 export interface DispatchOptions {
   client: Plan42Client;
   handlers: ReadonlyMap<string, Handler>;
+  callerKeys: PublicKeys;
   /** The headers of one response, which report the free slots. */
   slotHeaders?: () => Record<string, string>;
   logger: Logger;
@@ -50,7 +52,7 @@ export async function dispatch(raw: unknown, origin: Origin, options: DispatchOp
   try {
     const message = v.parse(RunnerMessage, raw);
     // Checked first, so that no work is done for a caller who cannot receive the response.
-    const callerKey = parsePublicKey(message.CallerPublicKey);
+    const callerKey = options.callerKeys.parse(message.CallerPublicKey);
     const response = await handle(message, origin, { ...options, logger });
     if (response === undefined) return;
     const payload = encrypt(Buffer.from(JSON.stringify(response)), callerKey);
@@ -71,9 +73,11 @@ export async function dispatch(raw: unknown, origin: Origin, options: DispatchOp
   }
 }
 
+const WithId = knownFields({ MessageID: v.string() });
+
 function messageIdOf(raw: unknown): string | undefined {
   if (raw instanceof UnreadableMessage) return raw.messageId;
-  const parsed = v.safeParse(knownFields({ MessageID: v.string() }), raw);
+  const parsed = v.safeParse(WithId, raw);
   return parsed.success ? parsed.output.MessageID : undefined;
 }
 

@@ -10,6 +10,7 @@ import { GithubConnections } from '../../github/connections.ts';
 import { systemClock } from '../../lib/clock.ts';
 import { silentLogger } from '../../lib/logger.ts';
 import { Plan42Client } from '../../plan42/client.ts';
+import { PublicKeys } from '../../plan42/public-keys.ts';
 import { createTransport } from '../../plan42/transport.ts';
 import { RunnerHealth } from '../health.ts';
 import { QueuePool } from '../queues/queue-pool.ts';
@@ -65,7 +66,7 @@ test('pings are answered while hundreds of listing messages hang', async (t) => 
       dispatch(
         message,
         { queue, privateKey, limiter },
-        { client, handlers, logger: silentLogger, signal: stop.signal },
+        { client, handlers, callerKeys: new PublicKeys(), logger: silentLogger, signal: stop.signal },
       ),
     force: new AbortController().signal,
     abort: stop.signal,

@@ -3,15 +3,9 @@ import * as v from 'valibot';
 import type { Clock } from '../../../lib/clock.ts';
 import { TimeoutError, withDeadline } from '../../../lib/deadline.ts';
 import { parseJson } from '../../../lib/json.ts';
-import {
-  decrypt,
-  encrypt,
-  generateKeyPair,
-  parsePublicKey,
-  publicKeyPem,
-  type WrappedSecret,
-} from '../../../plan42/ecies.ts';
+import { decrypt, encrypt, generateKeyPair, publicKeyPem, type WrappedSecret } from '../../../plan42/ecies.ts';
 import type { RunnerQueue } from '../../../plan42/objects.ts';
+import { PublicKeys } from '../../../plan42/public-keys.ts';
 import { type QueueKey, queueName } from '../../store/runner-queues.ts';
 import { notFound, RequestError } from '../errors.ts';
 import { limits } from '../limits.ts';
@@ -62,6 +56,7 @@ export class Broker {
   readonly #callerId = randomUUID();
   readonly #privateKey: KeyObject;
   readonly #publicKeyPem: string;
+  readonly #queueKeys = new PublicKeys();
   readonly #mailboxes = new Map<string, Mailbox<PendingRequest>>();
   readonly #pending = new Map<string, PendingRequest>();
   readonly #pings = new WeakSet<object>();
@@ -188,7 +183,7 @@ export class Broker {
       CallerID: this.#callerId,
       CallerPublicKey: this.#publicKeyPem,
       CreatedAt: pending.createdAt,
-      Payload: encrypt(pending.plaintext, parsePublicKey(queue.PublicKey)),
+      Payload: encrypt(pending.plaintext, this.#queueKeys.parse(queue.PublicKey)),
     };
     if (pending.isPing) this.#pings.add(message);
     return message;
