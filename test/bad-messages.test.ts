@@ -43,9 +43,8 @@ test('bad messages cost no good one its answer', async () => {
   };
   const messages = Object.values(bad);
   const good = () => plane.message(ping);
-  const unanswered = plane.deliver([...messages.slice(0, 8), good(), good()], 1500);
-  const first = await unanswered;
-  const second = await plane.deliver([...messages.slice(8), good()], 1500);
+  const first = await plane.deliverExpecting(2, [...messages.slice(0, 8), good(), good()]);
+  const second = await plane.deliverExpecting(1, [...messages.slice(8), good()]);
   const answers = [...first.slice(0, 8), ...second.slice(0, -1)];
   for (const [index, name] of Object.keys(bad).entries()) assert.equal(answers[index], undefined, name);
   for (const answer of [...first.slice(-2), ...second.slice(-1)]) assert.deepEqual(answer, { Type: 'PingResponse' });

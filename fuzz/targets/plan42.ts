@@ -33,6 +33,7 @@ import * as messages from '../../src/plan42/messages.ts';
 import * as pageObjects from '../../src/plan42/page-objects.ts';
 import { isPathSegment, pathSegment } from '../../src/plan42/path-segment.ts';
 import { PollReader } from '../../src/plan42/poll-body.ts';
+import { PublicKeys } from '../../src/plan42/public-keys.ts';
 import * as runnerObjects from '../../src/plan42/runner-objects.ts';
 import { parseRunnerToken, TokenError } from '../../src/plan42/runner-token.ts';
 import {
@@ -51,6 +52,7 @@ import type { Target } from '../target.ts';
 
 const id = '1b4e28ba-2fa1-41d2-883f-0016d3cca427';
 const { publicKey, privateKey } = generateKeyPair();
+const publicKeys = new PublicKeys();
 const wrapped = encrypt(Buffer.from('{"Type":"PingRequest"}'), publicKey);
 const part = (value: object) => Buffer.from(JSON.stringify(value)).toString('base64url');
 const token = `p42r_${part({ alg: 'ES256' })}.${part({ sub: id, runner_id: id, exp: 1_900_000_000, iss: 'https://a' })}.c2ln`;
@@ -134,9 +136,9 @@ export const targets: readonly Target[] = [
     run: (data: string) => ['UserMessage', 'SubAgentCompletion', 'other'].map((type) => parseTurnEvent({ type, data })),
   },
   {
-    covers: ['plan42/ecies.ts#parsePublicKey'],
+    covers: ['plan42/ecies.ts#parsePublicKey', 'plan42/public-keys.ts#PublicKeys.parse'],
     corpus: [publicKeyPem(publicKey)],
-    run: (pem: string) => parsePublicKey(pem),
+    run: (pem: string) => [parsePublicKey(pem), publicKeys.parse(pem)],
     errors: [Error],
   },
   {

@@ -3,6 +3,7 @@ import { once } from 'node:events';
 import { createServer, type IncomingMessage, type ServerResponse } from 'node:http';
 import type { AddressInfo } from 'node:net';
 import { text } from 'node:stream/consumers';
+import { setTimeout as sleep } from 'node:timers/promises';
 import {
   decrypt,
   encrypt,
@@ -11,6 +12,7 @@ import {
   publicKeyPem,
   type WrappedSecret,
 } from '../../src/plan42/ecies.ts';
+import { eventually } from './eventually.ts';
 import type { Json } from './json.ts';
 
 /** The decrypted response of the runner, or undefined if there was none in time. */
@@ -78,6 +80,23 @@ export class MessagePlane implements AsyncDisposable {
       Payload: payload === null ? null : { ...encrypt(Buffer.from(plaintext), parsePublicKey(pem)), ...payload },
       ...fields,
     };
+  }
+
+  /**
+   * Delivers the messages in one batch and returns their responses, half a second after as many as are expected have come.
+   */
+  async deliverExpecting(count: number, messages: Record<string, unknown>[]): Promise<RunnerAnswer[]> {
+    const answers: RunnerAnswer[] = messages.map(() => undefined);
+    for (const [index, { MessageID }] of messages.entries()) {
+      this.#answers.set(String(MessageID), (answer) => {
+        answers[index] = answer;
+      });
+    }
+    this.#waiting.push(...messages);
+    this.#poll?.();
+    await eventually(async () => answers.filter((answer) => answer !== undefined).length >= count);
+    await sleep(500);
+    return answers;
   }
 
   /** Delivers the messages in one batch and returns their responses. A text is part of the poll's JSON as it is. */
