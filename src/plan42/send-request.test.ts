@@ -13,12 +13,9 @@ const request = { method: 'PUT', headers: {}, body: 'x', timeoutMs: 60_000 } as 
 test('a request whose connection is being opened ends with its time or signal, and is never sent', async () => {
   await using server = await startTestServer((response) => void response.end('done'));
   const url = new URL(server.url);
-  const mayOpen = Promise.withResolvers<void>();
-  const open = (callback: buildConnector.Callback) => {
-    const socket = connect(server.port, '127.0.0.1', () => callback(null, socket));
-  };
+  const opening: buildConnector.Callback[] = [];
   const transport = new Agent({
-    connect: (_: unknown, callback: buildConnector.Callback) => void mayOpen.promise.then(() => open(callback)),
+    connect: (_: unknown, callback: buildConnector.Callback) => void opening.push(callback),
   });
   try {
     const late = { ...request, transport, url, timeoutMs: 20 };
@@ -29,7 +26,9 @@ test('a request whose connection is being opened ends with its time or signal, a
     abort.abort(reason);
     await assert.rejects(sent, (error) => error === reason);
     const last = sendRequest({ ...request, transport, url, body: 'last' }, readText);
-    mayOpen.resolve();
+    for (const callback of opening) {
+      const socket = connect(server.port, '127.0.0.1', () => callback(null, socket));
+    }
     assert.equal(await last, 'done');
     assert.deepEqual(
       server.requests.map(({ body }) => body),
