@@ -1,6 +1,8 @@
 import assert from 'node:assert/strict';
+import { randomUUID } from 'node:crypto';
 import { test } from 'node:test';
 import { eventually } from '../../../test/support/eventually.ts';
+import { ApiError } from '../../plan42/errors.ts';
 import type { TurnEvent } from '../../plan42/turn-messages.ts';
 import type { Call } from './api.ts';
 import { Inbox } from './inbox.ts';
@@ -8,7 +10,7 @@ import { Inbox } from './inbox.ts';
 const main = '00000000-0000-0000-0000-000000000000';
 const message = (Message: string, To: string[] = [main]): TurnEvent => ({
   event: 'UserMessage',
-  data: { MessageID: 'm', FromTenantID: 't', To, Message, CreatedAt: '' },
+  data: { MessageID: randomUUID(), FromTenantID: 't', To, Message, CreatedAt: '' },
 });
 
 function startInbox(events: TurnEvent[], statuses: number[] = []) {
@@ -89,4 +91,26 @@ test('a server without messages changes nothing', async () => {
   await inbox.close();
   await inbox[Symbol.asyncDispose]();
   assert.deepEqual(log, []);
+});
+
+test('after a restore of the server, messages are read from the beginning, and each once', async () => {
+  const [one, two, three] = [message('one'), message('two'), message('three')];
+  const log: string[] = [];
+  // The second stream is that of the restored server, which had not got `two`.
+  const streams = [[one, two], [one, three], []];
+  const inbox = new Inbox({
+    api: {
+      turn: async () => ({ status: 200, body: {} }),
+      messages: async function* () {
+        yield* streams.shift() ?? [];
+        const response = { status: 400, isFromApi: true, message: 'Last-Event-ID is beyond the end' };
+        throw new ApiError({ method: 'GET', path: '/messages' }, response);
+      },
+    },
+    turn: { log: (line) => log.push(line), redact: (text) => text, finished: new AbortController().signal },
+  });
+  await eventually(async () => streams.length === 0);
+  await inbox[Symbol.asyncDispose]();
+  assert.deepEqual(inbox.take(), ['one', 'two', 'three']);
+  assert.equal(log.length, 3);
 });

@@ -1,6 +1,7 @@
 import { randomUUID } from 'node:crypto';
 import { Backoff } from '../../lib/backoff.ts';
 import { sleep } from '../../lib/sleep.ts';
+import { ApiError } from '../../plan42/errors.ts';
 import { mainAgentId } from '../../plan42/main-agent.ts';
 import type { TurnEvent } from '../../plan42/turn-messages.ts';
 import type { FollowUps } from '../drivers/driver.ts';
@@ -65,12 +66,33 @@ export class Inbox implements FollowUps, AsyncDisposable {
   }
 
   async #read(): Promise<void> {
-    const { api, turn } = this.#deps;
-    for await (const { event, data } of api.messages(AbortSignal.any([this.#disposed.signal, turn.finished]))) {
-      if (event !== 'UserMessage' || !isForMainAgent(data)) continue;
-      turn.log(`Message from a person:\n${quote(data.Message)}`);
-      this.#waiting.push(data.Message);
+    const known = new Set<string>();
+    for (;;) {
+      let hasEvents = false;
+      try {
+        for await (const event of this.#events()) {
+          hasEvents = true;
+          this.#receive(event, known);
+        }
+        return;
+      } catch (error) {
+        // A server that was restored does not have the last event any more. Without its ID, it sends all others.
+        const isRestored = hasEvents && error instanceof ApiError && error.status === 400;
+        if (!isRestored) throw error;
+      }
     }
+  }
+
+  #events(): AsyncIterable<TurnEvent> {
+    const { api, turn } = this.#deps;
+    return api.messages(AbortSignal.any([this.#disposed.signal, turn.finished]));
+  }
+
+  #receive({ event, data }: TurnEvent, known: Set<string>): void {
+    if (event !== 'UserMessage' || !isForMainAgent(data) || known.has(data.MessageID)) return;
+    known.add(data.MessageID);
+    this.#deps.turn.log(`Message from a person:\n${quote(data.Message)}`);
+    this.#waiting.push(data.Message);
   }
 
   /** Sends one after the other, so that they arrive in order. */
