@@ -43,7 +43,7 @@ export function addFileCommands(server: Command, context: CliContext): void {
     .action(async (options: JsonOptions) => (await import('./list.ts')).listFiles(context, options));
   withLocationOptions(file.command('download').description('download a file'))
     .argument('<id>', 'the ID of the file or its first characters')
-    .argument('[path]', 'where to write it')
+    .argument('[path]', 'a file or folder to write to; - is standard output')
     .option('--force', 'replace an existing file')
     .addHelpText('after', downloadExamples)
     .action(async (id: string, path: string | undefined, options: DownloadFileOptions) =>

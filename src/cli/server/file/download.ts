@@ -1,3 +1,5 @@
+import { stat } from 'node:fs/promises';
+import { join } from 'node:path';
 import { errorCode, formatError, UserError } from '../../../lib/errors.ts';
 import { fileName } from '../../../lib/file-name.ts';
 import { createFile, writeDurably } from '../../../lib/files.ts';
@@ -11,7 +13,7 @@ export interface DownloadFileOptions extends LocationOptions {
   force?: boolean;
 }
 
-/** Writes a file to `path`, to standard output if that is `-`, or under its own name into the current folder. */
+/** Writes a file to `path`, to standard output if that is `-`, or under its own name into a folder, by default the current one. */
 export async function downloadFile(
   context: CliContext,
   id: string,
@@ -27,7 +29,8 @@ export async function downloadFile(
     return await promise;
   }
   // The name is from another person, or from an agent.
-  const target = path ?? fileName(name);
+  const isFolder = path !== undefined && (await stat(path).catch(() => undefined))?.isDirectory() === true;
+  const target = path === undefined || isFolder ? join(path ?? '', fileName(name)) : path;
   await save(target, content, options.force === true);
   context.stderr.write(`${printableLine(`Saved ${target}`)}\n`);
 }

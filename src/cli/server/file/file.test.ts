@@ -42,6 +42,8 @@ describe('plan42 server file', () => {
     assert.equal((await test.plan42(['file', 'download', made.FileID, target, '--force'])).exitCode, 0);
     assert.equal(await readFile(target, 'utf8'), '+x\n');
     assert.equal((await test.plan42(['file', 'download', id, '-'])).stdout, 'content\n');
+    const inFolder = await test.plan42(['file', 'download', made.FileID, dir.path]);
+    assert.equal(inFolder.stderr, `Saved ${join(dir.path, 'changes.diff')}\n`);
 
     const deleted = await test.plan42(['file', 'delete', id.slice(0, 8), made.FileID]);
     assert.equal(deleted.stderr, `File ${id} deleted.\nFile ${made.FileID} deleted.\n`);
@@ -65,7 +67,8 @@ describe('plan42 server file', () => {
     const error = async (...argv: string[]) => (await test.plan42(['file', 'upload', ...argv])).stderr;
     assert.match(await error(empty), /^ERROR: cannot upload \S+: it is empty\. Choose a file with content\./);
     assert.match(await error(join(dir.path, 'none')), /no such file.* Choose a readable file of at most 30 MiB\./);
-    assert.match(await error(dir.path), /it is a folder, not a file/);
+    assert.match(await error(dir.path), /it is a folder, not a file\. Choose/);
+    assert.match(await error('/dev/null'), /^ERROR: cannot upload \/dev\/null: it is a device, not a file\. Choose/);
     assert.match(await error('-'), /^ERROR: standard input has no name\. Name it with --name NAME\./);
     assert.match(await error('--name', 'x', empty, empty), /^ERROR: --name is for one file/);
     const unsafe = await test.plan42(['file', 'upload', '--name', '../x', '-'], { stdin: 'x' });

@@ -1,6 +1,6 @@
 import { basename, resolve } from 'node:path';
 import { addAbortSignal, type Readable } from 'node:stream';
-import { ExitCode, formatError, UserError } from '../../../lib/errors.ts';
+import { ExitCode, UserError } from '../../../lib/errors.ts';
 import { readBytes } from '../../../lib/read-body.ts';
 import * as files from '../../../lib/read-file.ts';
 import { maxFileBytes } from '../../../plan42/file-client.ts';
@@ -35,7 +35,7 @@ async function read(path: string, { stdin, signal }: Pick<CliContext, 'stdin' | 
   } catch (error) {
     signal.throwIfAborted();
     const remedy = 'Choose a readable file of at most 30 MiB.';
-    throw new UserError(`cannot upload ${path}: ${formatError(files.readFailure(error))}`, { remedy, cause: error });
+    throw new UserError(`cannot upload ${path}`, { remedy, cause: files.readFailure(error) });
   }
 }
 
