@@ -486,7 +486,7 @@ suite('the web page', { concurrency: false }, () => {
     await page.keyboard.press('Enter');
     await tabTo(page, 'Cancel the tasks');
     await page.keyboard.press('Enter');
-    await eventually(async () => (await page.getByRole('table').getByText('Failed').count()) === 2);
+    await eventually(async () => (await page.getByRole('table').getByText('Cancelled').count()) === 2);
     const tasks: Json[] = (await call(server, 'GET', 'tasks?maxResults=100')).Tasks;
     const stateOf = (title: string) => tasks.find(({ Title }) => Title === title).State;
     assert.deepEqual(['Paint it red', 'Paint it blue', 'Paint it green'].map(stateOf), ['Failed', 'Pending', 'Failed']);

@@ -102,6 +102,7 @@ export const AdminTask = knownFields({
       'LastTurnStatus',
       'LastTurnIndex',
       'LastTurnMachine',
+      'LastTurnEndedBy',
       'WorkstreamId',
       'TaskNumber',
       'AssignedToAI',
@@ -117,7 +118,7 @@ export const AdminTurn = knownFields(
   view(
     turnFields,
     ['TaskId', 'TurnIndex', 'Status', 'CreatedAt', 'Version'],
-    ['Prompt', 'OutputMessage', 'ErrorMessage', 'CompletedAt', 'Machine', 'Image'],
+    ['Prompt', 'OutputMessage', 'ErrorMessage', 'CompletedAt', 'EndedBy', 'Machine', 'Image'],
   ),
 );
 export type AdminTurn = v.InferOutput<typeof AdminTurn>;

@@ -180,6 +180,8 @@ export const taskFields = {
   LastTurnIndex: v.optional(integer),
   /** The machine of the last turn. */
   LastTurnMachine: v.optional(v.string()),
+  /** Who ended the last turn, as in a turn. */
+  LastTurnEndedBy: v.optional(v.string()),
   Deleted: v.boolean(),
   ...versionFields,
 };

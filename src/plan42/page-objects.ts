@@ -105,7 +105,15 @@ export interface Overview {
 
 export type TaskSummary = Pick<
   Task,
-  'TaskId' | 'Title' | 'State' | 'LastTurnIndex' | 'LastTurnStatus' | 'LastTurnMachine' | 'CreatedAt' | 'UpdatedAt'
+  | 'TaskId'
+  | 'Title'
+  | 'State'
+  | 'LastTurnIndex'
+  | 'LastTurnStatus'
+  | 'LastTurnMachine'
+  | 'LastTurnEndedBy'
+  | 'CreatedAt'
+  | 'UpdatedAt'
 >;
 
 /** Newest first. */

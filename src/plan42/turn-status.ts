@@ -8,6 +8,11 @@ export function isTerminalStatus(status: string | null | undefined): boolean {
   return typeof status === 'string' && terminalStatuses.has(status);
 }
 
+/** How people read the status of a turn or the state of a task: one that a person ended has not failed. */
+export function statusWord(status: string, endedBy: string | null | undefined): string {
+  return status === 'Failed' && endedBy === 'User' ? 'Cancelled' : status;
+}
+
 /** Whether the server has sent a turn to no runner. False if that is unknown. */
 export function isUnsent({
   Status,

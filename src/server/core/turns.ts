@@ -122,7 +122,8 @@ function updateTask({ store }: TurnDeps, turn: Turn): void {
   const isSame =
     next.State === task.State &&
     next.LastTurnStatus === task.LastTurnStatus &&
-    next.LastTurnMachine === task.LastTurnMachine;
+    next.LastTurnMachine === task.LastTurnMachine &&
+    next.LastTurnEndedBy === task.LastTurnEndedBy;
   if (!isSame) store.tasks.update(next);
 }
 
@@ -137,6 +138,7 @@ function taskAfter(task: Task, turn: Turn, isAccepted: boolean): Task {
     LastTurnStatus: turn.Status,
     LastTurnIndex: turn.TurnIndex,
     LastTurnMachine: turn.Machine,
+    LastTurnEndedBy: turn.EndedBy,
     UpdatedAt: turn.UpdatedAt,
   };
 }

@@ -112,6 +112,8 @@ function filesOf({ files }: Pick<Store, 'files'>, { TenantId, FileIDs = [], NewF
 }
 
 function summaryOf(task: Task): TaskSummary {
-  const { TaskId, Title, State, LastTurnIndex, LastTurnStatus, LastTurnMachine, CreatedAt, UpdatedAt } = task;
-  return { TaskId, Title, State, LastTurnIndex, LastTurnStatus, LastTurnMachine, CreatedAt, UpdatedAt };
+  const { TaskId, Title, State, LastTurnIndex, CreatedAt, UpdatedAt } = task;
+  const { LastTurnStatus, LastTurnMachine, LastTurnEndedBy } = task;
+  const lastTurn = { LastTurnIndex, LastTurnStatus, LastTurnMachine, LastTurnEndedBy };
+  return { TaskId, Title, State, ...lastTurn, CreatedAt, UpdatedAt };
 }

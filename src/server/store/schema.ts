@@ -240,4 +240,10 @@ CREATE TABLE sub_agents (
   FOREIGN KEY (TenantId, TaskId, TurnIndex) REFERENCES turns ON DELETE CASCADE
 ) STRICT
 `,
+  `
+-- Who ended the last turn of a task: one that a person cancelled is no failure.
+ALTER TABLE tasks ADD COLUMN LastTurnEndedBy TEXT;
+UPDATE tasks SET LastTurnEndedBy = (SELECT EndedBy FROM turns
+  WHERE turns.TenantId = tasks.TenantId AND turns.TaskId = tasks.TaskId AND turns.TurnIndex = tasks.LastTurnIndex)
+`,
 ];

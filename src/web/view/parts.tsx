@@ -25,6 +25,7 @@ const tones: Record<string, Tone> = {
   Done: 'good',
   Succeeded: 'good',
   Failed: 'bad',
+  Cancelled: 'waiting',
   Healthy: 'good',
   Unhealthy: 'bad',
   Draining: 'attention',

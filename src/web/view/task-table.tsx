@@ -1,5 +1,5 @@
 import type { TaskSummary } from '../../plan42/page-objects.ts';
-import { isTerminalStatus } from '../../plan42/turn-status.ts';
+import { isTerminalStatus, statusWord } from '../../plan42/turn-status.ts';
 import { hashOf } from '../place.ts';
 import { State, Time } from './parts.tsx';
 
@@ -91,10 +91,11 @@ function Choice({ task, chosen, onChange }: Selection & { task: TaskSummary }) {
 }
 
 function TaskRow({ task, selection }: { task: TaskSummary; selection: Selection | undefined }) {
-  const { TaskId, Title, State: state, LastTurnIndex, LastTurnStatus, LastTurnMachine, CreatedAt } = task;
+  const { TaskId, Title, LastTurnIndex, LastTurnStatus, LastTurnMachine, LastTurnEndedBy, CreatedAt } = task;
+  const state = statusWord(task.State, LastTurnEndedBy);
   // A runner has it, but its agent has not set a status yet.
   const status = state === 'Executing' && LastTurnStatus === 'Pending' ? 'Starting' : LastTurnStatus;
-  const hasOwnStatus = status !== undefined && status !== state;
+  const hasOwnStatus = status !== undefined && status !== task.State;
   return (
     <tr>
       {selection ? <Choice task={task} {...selection} /> : null}

@@ -1,7 +1,7 @@
 import type { Task } from '../../plan42/objects.ts';
 import type { TaskDocument } from '../../plan42/page-objects.ts';
 import { describeUsage } from '../../plan42/provider-usage.ts';
-import { isTerminalStatus } from '../../plan42/turn-status.ts';
+import { isTerminalStatus, statusWord } from '../../plan42/turn-status.ts';
 import { hashOf } from '../place.ts';
 import { branchUrl } from '../repo-links.ts';
 import { shownLink } from '../shown-text.ts';
@@ -45,7 +45,7 @@ export function TaskView({ taskId }: { taskId: string }) {
       </Heading>
       <TaskFacts task={task} environment={environment} usage={usage} files={files} />
       <p class="hidden" role="status">
-        {last ? `Turn ${last.TurnIndex}: ${last.Status}` : null}
+        {last ? `Turn ${last.TurnIndex}: ${statusWord(last.Status, last.EndedBy)}` : null}
       </p>
       {turns.map((turn) => (
         <TurnCard

@@ -4,7 +4,7 @@ import type { Task } from '../../plan42/objects.ts';
 import type { PageTurn, TaskDocument } from '../../plan42/page-objects.ts';
 import { describeUsage } from '../../plan42/provider-usage.ts';
 import { describeTurnLimit } from '../../plan42/turn-network.ts';
-import { isTerminalStatus } from '../../plan42/turn-status.ts';
+import { isTerminalStatus, statusWord } from '../../plan42/turn-status.ts';
 import { commitUrl } from '../repo-links.ts';
 import { shownLink } from '../shown-text.ts';
 import { isWaiting, timesOf } from '../turn-state.ts';
@@ -29,7 +29,9 @@ interface TurnCardProps {
 
 /** One turn: its prompt, status, result and log. */
 export function TurnCard({ turn, repos, turnPath, isLast, now, environment, onChange }: TurnCardProps) {
-  const { TurnIndex, Status, Prompt, OutputMessage, ErrorMessage, CreatedAt, AcceptedAt, Machine, Image } = turn;
+  const { TurnIndex, Status, EndedBy, Prompt, OutputMessage, ErrorMessage, CreatedAt, AcceptedAt, Machine, Image } =
+    turn;
+  const shown = statusWord(Status, EndedBy);
   // The logs of older turns are only fetched when opened.
   const [isOpen, setOpen] = useState(isLast);
   const title = `turn-${TurnIndex}`;
@@ -39,7 +41,7 @@ export function TurnCard({ turn, repos, turnPath, isLast, now, environment, onCh
     <article class="card turn" aria-labelledby={title}>
       <header>
         <h2 id={title}>Turn {TurnIndex}</h2>
-        <State name={Status}>{isStarting ? 'Starting' : Status}</State>
+        <State name={shown}>{isStarting ? 'Starting' : shown}</State>
         <span class="quiet">
           <Time at={CreatedAt} />
           <TurnTimes turn={turn} now={now} />

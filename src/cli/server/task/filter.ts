@@ -1,6 +1,7 @@
 import { type Command, Option } from 'commander';
 import type { AdminTask } from '../../../plan42/admin-objects.ts';
 import type { TaskState } from '../../../plan42/objects.ts';
+import { statusWord } from '../../../plan42/turn-status.ts';
 
 /** The options that select tasks. */
 export interface TaskFilter {
@@ -14,12 +15,18 @@ const states = {
   review: 'Awaiting Code Review',
   completed: 'Completed',
   failed: 'Failed',
-} as const satisfies Record<string, TaskState>;
+  cancelled: 'Cancelled',
+} as const satisfies Record<string, TaskState | 'Cancelled'>;
 
 export function withTaskFilter(command: Command): Command {
   return command
     .addOption(new Option('--state <state>', 'only tasks in this state').choices(Object.keys(states)))
     .option('--search <text>', 'only tasks with this text in title, prompt, ID, repositories or machine');
+}
+
+/** The state of a task as people read it. */
+export function stateOf({ State, LastTurnEndedBy }: Pick<AdminTask, 'State' | 'LastTurnEndedBy'>): string {
+  return statusWord(State ?? '', LastTurnEndedBy);
 }
 
 /** Returns the tasks that pass the filter, like a search on the web page. */
@@ -28,6 +35,7 @@ export function filterTasks(tasks: readonly AdminTask[], { state, search }: Task
   const textOf = ({ Title, Prompt, TaskId, RepoInfo, LastTurnMachine }: AdminTask) =>
     [Title, Prompt ?? '', TaskId, JSON.stringify(RepoInfo ?? {}), LastTurnMachine ?? ''].join('\n').toLowerCase();
   return tasks.filter(
-    (task) => (state === undefined || task.State === states[state]) && (wanted === '' || textOf(task).includes(wanted)),
+    (task) =>
+      (state === undefined || stateOf(task) === states[state]) && (wanted === '' || textOf(task).includes(wanted)),
   );
 }

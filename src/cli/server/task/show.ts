@@ -4,7 +4,7 @@ import { ApiError } from '../../../plan42/errors.ts';
 import type { FileClient } from '../../../plan42/file-client.ts';
 import { addSummaries, describeUsage, type UsageSummary } from '../../../plan42/provider-usage.ts';
 import { describeTurnLimit } from '../../../plan42/turn-network.ts';
-import { isUnsent } from '../../../plan42/turn-status.ts';
+import { isUnsent, statusWord } from '../../../plan42/turn-status.ts';
 import type { CliContext } from '../../context.ts';
 import { formatElapsed, formatLocalTime, print, renderJson } from '../../output.ts';
 import { waitingReason } from '../../run/service/waiting-reason.ts';
@@ -68,7 +68,7 @@ function renderTask(task: AdminTask, { usage, fileNames }: TaskExtras, style: St
   const fields = [
     ['Task', task.TaskId],
     ['Title', task.Title],
-    ['State', task.State ?? ''],
+    ['State', statusWord(task.State ?? '', task.LastTurnEndedBy)],
     ['Created', formatLocalTime(task.CreatedAt, { seconds: true })],
     ['Environment', task.EnvironmentId ?? ''],
     ['Repositories', Object.keys(task.RepoInfo ?? {}).join(', ')],
@@ -89,8 +89,9 @@ interface TurnHints {
 }
 
 function renderTurn(turn: ReportedTurn, style: Style, { environment, asJson }: TurnHints): string {
-  const { TurnIndex, Status, CreatedAt, CompletedAt, Prompt, OutputMessage, ErrorMessage, Machine, Image } = turn;
-  const status = statusStyle(style)(printableLine(Status));
+  const { TurnIndex, Status, EndedBy, CreatedAt, CompletedAt, Prompt, OutputMessage, ErrorMessage, Machine, Image } =
+    turn;
+  const status = statusStyle(style)(printableLine(statusWord(Status, EndedBy)));
   const started = printableLine(formatLocalTime(CreatedAt, { seconds: true }));
   const took = `${CompletedAt ? 'took' : 'for'} ${formatElapsed(CreatedAt, CompletedAt)}`;
   const place = (Machine ? `, on ${printableLine(Machine)}` : '') + (Image ? `, ${printableLine(Image)}` : '');

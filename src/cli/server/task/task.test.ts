@@ -201,10 +201,10 @@ describe('plan42 server task show and cancel', () => {
     await test.updateTurn(turn.TaskId, { Status: 'Failed', ErrorMessage: 'no\x1b[2J\nway' });
     const { stdout, exitCode } = await test.plan42(['task', 'show', turn.TaskId.slice(0, 6).toUpperCase()]);
     assert.equal(exitCode, 0);
-    assert.match(stdout, new RegExp(`^Task +${turn.TaskId}\\nTitle +Say\\nState +Failed\\nCreated +\\d{4}`));
+    assert.match(stdout, new RegExp(`^Task +${turn.TaskId}\\nTitle +Say\\nState +Cancelled\\nCreated +\\d{4}`));
     assert.match(
       stdout,
-      /\nTurn 1 {2}Failed {2}.*:\d\d, took [\d.]+ s\n {2}Prompt:\n {4}Say\n {4}hello\.\n {2}Error:\n {4}no\\x1b\[2J\n {4}way\n$/,
+      /\nTurn 1 {2}Cancelled {2}.*:\d\d, took [\d.]+ s\n {2}Prompt:\n {4}Say\n {4}hello\.\n {2}Error:\n {4}no\\x1b\[2J\n {4}way\n$/,
     );
   });
 
@@ -229,6 +229,10 @@ describe('plan42 server task show and cancel', () => {
     assert.match(run.stderr, /^Turn 1 of task .* cancelled\. No runner had it yet\.\n$/);
     const turn = await test.client.getTurn(TaskId, 1);
     assert.deepEqual([turn.Status, turn.ErrorMessage], ['Failed', 'cancelled by user']);
+    assert.match(
+      (await test.plan42(['task', 'show', TaskId])).stdout,
+      /\nState +Cancelled\n[^]*\nTurn 1 {2}Cancelled {2}/,
+    );
     const again = await test.plan42(['task', 'cancel', TaskId]);
     assert.deepEqual(
       [again.exitCode, again.stderr],
@@ -265,6 +269,8 @@ describe('plan42 server task show and cancel', () => {
     assert.notEqual((await test.client.getTurn(three.TaskId, 1)).Status, 'Failed');
     assert.match(await cancel(one.TaskId, two.TaskId, three.TaskId), done);
     assert.equal(await cancel('--all'), '0 tasks cancelled.\n');
+    assert.deepEqual(await find('--state', 'cancelled'), ['Fix the header.', 'Write docs.']);
+    assert.deepEqual(await find('--state', 'failed'), []);
   });
 
   it('deletes finished tasks, and cancels others with --force only', async () => {

@@ -1,5 +1,6 @@
 import { printableLine } from '../../../lib/printable.ts';
 import type { AdminTurn } from '../../../plan42/admin-objects.ts';
+import { statusWord } from '../../../plan42/turn-status.ts';
 import type { CliContext } from '../../context.ts';
 import { formatElapsed, formatLocalTime, print, renderJson, terminalWidth } from '../../output.ts';
 import { createStyle, statusStyle, wantsColor } from '../../style.ts';
@@ -30,7 +31,12 @@ function renderTurns(context: CliContext, turns: readonly AdminTurn[]): string {
     turns,
     [
       { title: 'TURN', cell: ({ TurnIndex }) => String(TurnIndex) },
-      { title: 'STATUS', cell: ({ Status }) => printableLine(Status), style: colored, flexible: true },
+      {
+        title: 'STATUS',
+        cell: ({ Status, EndedBy }) => printableLine(statusWord(Status, EndedBy)),
+        style: colored,
+        flexible: true,
+      },
       { title: 'MACHINE', cell: ({ Machine }) => printableLine(Machine ?? ''), flexible: true },
       { title: 'CREATED', cell: ({ CreatedAt }) => time(CreatedAt) },
       { title: 'COMPLETED', cell: ({ CompletedAt }) => time(CompletedAt) },
