@@ -231,7 +231,7 @@ describe('plan42 server task show and cancel', () => {
     assert.deepEqual([turn.Status, turn.ErrorMessage], ['Failed', 'cancelled by user']);
     assert.match(
       (await test.plan42(['task', 'show', TaskId])).stdout,
-      /\nState +Cancelled\n[^]*\nTurn 1 {2}Cancelled {2}/,
+      /\nState +Cancelled\n[\s\S]*\nTurn 1 {2}Cancelled {2}/,
     );
     const again = await test.plan42(['task', 'cancel', TaskId]);
     assert.deepEqual(
