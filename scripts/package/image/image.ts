@@ -43,7 +43,8 @@ function configOf({ version, commit, repository }: BuildInfo) {
     Env: [
       'PATH=/usr/bin',
       `HOME=${home}`,
-      `PLAN42_STATE_DIR=${stateFolder}`,
+      // Below it, because a volume in its place belongs to root, and its group may write to it.
+      `PLAN42_STATE_DIR=${stateFolder}/runner`,
       `PLAN42_CONFIG_FILE=${configFile}`,
       'SSL_CERT_FILE=/etc/ssl/certs/ca-certificates.crt',
     ],

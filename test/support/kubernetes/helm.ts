@@ -31,10 +31,16 @@ export async function whyNoHelm(): Promise<string> {
   }
 }
 
-/** Runs Helm; builds it first, in some minutes, if the cache has none. Returns its output. @throws with its errors */
-export async function helm(...args: string[]): Promise<string> {
+/** Returns the path of Helm. Builds it, in some minutes, if the cache has none. */
+export async function buildHelm(): Promise<string> {
   const program = programPath();
   if (!(await exists(program))) await build(program);
+  return program;
+}
+
+/** Runs Helm. Returns its output. @throws with its errors */
+export async function helm(...args: string[]): Promise<string> {
+  const program = await buildHelm();
   // Its messages have several lines.
   return (await promisify(execFile)(program, args)).stdout;
 }

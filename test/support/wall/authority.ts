@@ -1,5 +1,6 @@
 /** A certificate authority of a test's own, and a certificate for the names of its servers. */
 import { writeFile } from 'node:fs/promises';
+import { isIP } from 'node:net';
 import { join } from 'node:path';
 import { run } from '../engines/processes.ts';
 
@@ -24,7 +25,7 @@ basicConstraints = CA:FALSE
 keyUsage = critical, digitalSignature
 extendedKeyUsage = serverAuth
 authorityKeyIdentifier = keyid
-subjectAltName = ${names.map((name) => `DNS:${name}`).join(', ')}
+subjectAltName = ${names.map((name) => `${isIP(name) === 0 ? 'DNS' : 'IP'}:${name}`).join(', ')}
 `;
   await writeFile(at('openssl.cnf'), config);
   const newKey = ['-newkey', 'ec', '-pkeyopt', 'ec_paramgen_curve:prime256v1', '-nodes', '-days', '30'];
