@@ -130,7 +130,10 @@ suite('output of commands', { timeout: 120_000, concurrency: 3 }, () => {
     for (const breakage of ['full', 'closed'] as const) {
       const line = `plan42 server token create --data ${server.dataDir}`;
       const { message } = await withOutput(breakage, (stdout) => run(home, line, { stdout }));
-      assert.match(message, /^Token ([\w-]+) could not be written\. Revoke it: plan42 server token revoke \1$/m);
+      assert.match(
+        message,
+        /^Token ([\w-]+) could not be written\. Revoke it: plan42 server token revoke --data \S+ \1$/m,
+      );
       assert.ok(!message.includes('p42r_'));
     }
   });
