@@ -7,9 +7,12 @@ import { agentLimitsFolder, agentPaths, readReached, type WardenTask } from '../
 import { startWarden, stopWarden } from '../src/limits/warden-process.ts';
 import { startControlPlane, type TestControlPlane } from './support/control-plane.ts';
 import { setUpEngineJob } from './support/engine-job.ts';
+import { run } from './support/engines/processes.ts';
+import { requires } from './support/engines-client.ts';
 import { eventually } from './support/eventually.ts';
 import { RunnerProcess } from './support/runner-process.ts';
 import { jobIdOf, untilOver } from './support/tasks.ts';
+import { rootlessPodman } from './support/wall/rootless.ts';
 
 /** More than any delay of a busy machine, and far less than the rest of the job. */
 const slackMs = 30_000;
@@ -130,6 +133,37 @@ suite('host', () => {
       /cannot hold limits\.disk_gib: jobs on the host share its disk\. Remove limits\.disk_gib/,
     );
   });
+});
+
+suite('rootless podman', () => {
+  const mib = 2 ** 20;
+  for (const [what, write] of [
+    ['in its layer', 'dd if=/dev/zero of=/big bs=1048576 count=200'],
+    ['that it has deleted and holds open', 'exec 3>/gone; rm /gone; dd if=/dev/zero bs=1048576 count=200 >&3'],
+    // A user of the container whom the user of the runner cannot read for.
+    [
+      'of another user of the container',
+      'mkdir -m 700 /own; dd if=/dev/zero of=/own/big bs=1048576 count=200; chown -R 1234 /own',
+    ],
+  ] as const) {
+    test(`a job ends at disk_gib by files ${what}, and its space is free again`, async (t) => {
+      const available = await requires(t, 'podman', 'registry');
+      if (!available) return;
+      const podman = await rootlessPodman(available);
+      const limits = { disk_gib: 120 * mib };
+      const end = await podman.runJob(`${write}; sleep 600`, { limits });
+      assert.ok(!('refused' in end), JSON.stringify(end));
+      assert.deepEqual([end.exitCode, end.reached?.limit], [137, 'disk_gib'], end.log);
+      const used = end.reached?.used ?? 0;
+      assert.ok(used >= 120 * mib && used < 260 * mib, `${used}`);
+      assert.match(
+        end.log,
+        /^plan42: limits: limit reached: it used \d+ MiB of disk space, and limits\.disk_gib is 120 MiB/m,
+      );
+      const { command, env } = podman.command('system', 'df', '--format', '{{.Type}}: {{.Size}}');
+      assert.match(await run('env', command, { env }), /^Containers: 0B$/m);
+    });
+  }
 });
 
 /** PLAN42_TEST_DISK_MIB=1024 is the thorough test, which needs a disk of its own. */

@@ -6,6 +6,9 @@ import type { Mount } from '../../../src/config/mounts.ts';
 import { parseConfig } from '../../../src/config/parse.ts';
 import type { EgressPolicy } from '../../../src/gateway/policy.ts';
 import { formatError } from '../../../src/lib/errors.ts';
+import { readReached } from '../../../src/limits/files.ts';
+import type { JobLimits, LimitUse } from '../../../src/limits/limits.ts';
+import { startWarden, stopWarden } from '../../../src/limits/warden-process.ts';
 import { createRuntime } from '../../../src/runtimes/select.ts';
 
 export interface JobOfProcess {
@@ -20,6 +23,8 @@ export interface JobOfProcess {
   egress: EgressPolicy;
   /** Those of the runner itself. */
   mounts?: readonly Mount[];
+  /** The job gets a warden that holds them. */
+  limits?: JobLimits;
 }
 
 export type JobEnd =
@@ -28,23 +33,41 @@ export type JobEnd =
       startError?: string | undefined;
       unseenBecause?: string | undefined;
       stopped?: object;
+      /** The limit that ended the job. */
+      reached?: LimitUse | undefined;
     }
   | { refused: string };
 
-const { engine, config: file, ...given } = JSON.parse(process.argv[2] ?? '') as JobOfProcess;
+const { engine, config: file, limits, ...given } = JSON.parse(process.argv[2] ?? '') as JobOfProcess;
 const { config } = parseConfig({ file, env: {}, flags: new Map() });
 const runtime = createRuntime(engine, { config, env: process.env, instanceId: 'test', knownJobs: async () => [] });
 const job = { ...given, requestFile: `${given.folder}/request`, maxLogBytes: 2 ** 24 };
 
+const { jobId, folder, logFile } = job;
+const wardenTask = {
+  version: 1,
+  jobId,
+  folder,
+  logFile,
+  runtime: engine,
+  wrapUpMs: 1000,
+  hasOwnNetwork: true,
+} as const;
+
 async function runJob(): Promise<JobEnd> {
   try {
     // As a runner that adopts the job of one that was killed.
-    if (!(await runtime.wasStarted(job))) await runtime.start(job);
+    if (!(await runtime.wasStarted(job))) {
+      if (limits !== undefined) await startWarden({ ...wardenTask, limits }, process.env);
+      await runtime.start(job);
+    }
     const { exitCode, startError, unseenBecause, stopped } = await runtime.wait(job);
-    return { exitCode, startError, unseenBecause, ...(stopped && { stopped }) };
+    const reached = await readReached(job);
+    return { exitCode, startError, unseenBecause, reached, ...(stopped && { stopped }) };
   } catch (error) {
     return { refused: formatError(error) };
   } finally {
+    await stopWarden(job);
     await runtime.remove(job);
   }
 }

@@ -7,6 +7,7 @@ import { join } from 'node:path';
 import { promisify } from 'node:util';
 import type { Mount } from '../../../src/config/mounts.ts';
 import type { EgressPolicy } from '../../../src/gateway/policy.ts';
+import type { JobLimits } from '../../../src/limits/limits.ts';
 import type { Env } from '../engines/processes.ts';
 import type { Engines } from '../engines.ts';
 import type { JobEnd, JobOfProcess } from './job-process.ts';
@@ -19,6 +20,8 @@ interface JobOptions {
   policy?: EgressPolicy;
   config?: string;
   mounts?: readonly Mount[];
+  /** A warden holds them. */
+  limits?: JobLimits;
   /** The folders with the commands of the runner. */
   path?: string | undefined;
 }
@@ -73,7 +76,7 @@ export async function prepareEngine(
   let count = 0;
   const makeJob = async (
     script: string,
-    { policy = testPolicy, config = '', mounts = [], path }: JobOptions = {},
+    { policy = testPolicy, config = '', mounts = [], limits, path }: JobOptions = {},
   ): Promise<WalledJob> => {
     count += 1;
     const name = `job-${count}`;
@@ -93,6 +96,7 @@ export async function prepareEngine(
       config: `[jobs]\nmounts = ["${given}:/given"]\n${config}`,
       egress: policy,
       mounts,
+      ...(limits && { limits }),
     };
     const helper = machine.path(join(import.meta.dirname, 'job-process.ts'));
     const [command = '', ...args] = machine.command([nodeOn(machine), helper, JSON.stringify(job)], user);
