@@ -2,6 +2,7 @@
 import assert from 'node:assert/strict';
 import { join } from 'node:path';
 import { type TestContext, test } from 'node:test';
+import { exists } from '../src/lib/files.ts';
 import { readReached } from '../src/limits/files.ts';
 import { startControlPlane } from './support/control-plane.ts';
 import { requires } from './support/engines-client.ts';
@@ -77,12 +78,14 @@ async function holdTen(t: TestContext, runtime: RuntimeName): Promise<void> {
       const EnvironmentId = await plane.newEnvironment({ DockerImage: image, EnvVars });
       const taskId = await plane.newTask({ EnvironmentId, Prompt: `@@${commandsOf(limited)}@@` });
       const jobId = jobIdOf(taskId);
-      return { ...limited, taskId, jobId, folder: join(first.folder, 'state/jobs/active', jobId) };
+      return { limited, taskId, jobId, folder: join(first.folder, 'state/jobs/active', jobId) };
     }),
   );
   await eventually(async () => (first.log.match(/job started/g) ?? []).length === jobs.length + 1, slackMs);
   assert.equal(await first.stop('SIGKILL'), 'SIGKILL');
-  const isReached = (job: { folder: string }) => readReached(job).then((use) => use !== undefined);
+  // The folder of a job that has been reported is gone.
+  const isReached = async (job: { folder: string }) =>
+    (await readReached(job)) !== undefined || !(await exists(job.folder));
   const early = (await Promise.all(jobs.map(isReached))).filter(Boolean).length;
   assert.ok(early < jobs.length, 'all limits were reached before the runner was killed');
   // As much work as the commands with which a warden ends a job.
@@ -93,7 +96,8 @@ async function holdTen(t: TestContext, runtime: RuntimeName): Promise<void> {
   const delayMs = delay.maxMs();
   await using second = await RunnerProcess.start({ ...options, folder: first.folder });
   const late: string[] = [];
-  for (const { taskId, jobId, variable, limitMs } of jobs) {
+  for (const { taskId, jobId, limited } of jobs) {
+    const { variable, limitMs } = limited;
     const { turn } = await untilOver(plane, taskId, slackMs);
     assert.match(turn.ErrorMessage, /^The agent was stopped at a limit: /);
     assert.ok(turn.ErrorMessage.includes(`limits.${variable.toLowerCase()} is `), turn.ErrorMessage);
