@@ -2,7 +2,7 @@
 import { systemClock } from '../../lib/clock.ts';
 import type { JobExit } from '../runtime.ts';
 import { explainExit, phaseOf } from './explain/exit.ts';
-import type { Explanation, Picture } from './explain/objects.ts';
+import { type Explanation, findCondition, newestWarning, type Picture } from './explain/objects.ts';
 import { explainStart, type StartProblem } from './explain/start-problem.ts';
 import type { JobInCluster } from './watch/cluster-view.ts';
 
@@ -18,6 +18,22 @@ export function findExit(state: JobInCluster): JobExit | undefined {
 /** Why a job has not started yet; undefined if the cluster gives no reason. */
 export function findProblem(state: JobInCluster): StartProblem | undefined {
   return explainStart(pictureOf(state));
+}
+
+/** Whether the cluster removes the pod because its node is gone: it may never report the end. */
+export function isNodeLost({ pod, events }: JobInCluster): boolean {
+  if (pod === undefined || pod.isGone || pod.object.metadata?.deletionTimestamp === undefined) return false;
+  const reason = findCondition(pod.object, 'DisruptionTarget')?.reason ?? '';
+  return (
+    /^DeletionBy(TaintManager|PodGC)$/.test(reason) || newestWarning(events, 'Pod', ['NodeNotReady']) !== undefined
+  );
+}
+
+/** The exit of a job whose node does not report it. */
+export function explainLost(state: JobInCluster): JobExit {
+  const exit = explainExit(pictureOf(state), systemClock.date());
+  if (exit.stopped !== undefined) return exit;
+  return { ...exit, unseenBecause: 'its node was lost' };
 }
 
 function pictureOf({ job, pod, events }: JobInCluster): Picture {

@@ -34,7 +34,7 @@ async function waitIn(t: TestContext, api: KubeApi, { startedMsAgo }: { startedM
   const view = createClusterView({ api, labelSelector: 'a=b', logger: silentLogger });
   const startedAtMs = Date.now() - startedMsAgo;
   const common = { version: 1, namespace: 'agents', name, uid: 'u', secrets: 0, maxLogBytes: 2 ** 20 } as const;
-  const deps = { api, view, startTimeoutMs: hourMs, logger: silentLogger, signal: t.signal };
+  const deps = { api, view, startTimeoutMs: hourMs, logger: silentLogger, signal: t.signal, lostAfterMs: 200 };
   return await waitForJob(job, { ...common, startedAtMs }, deps);
 }
 
@@ -55,4 +55,15 @@ test('an agent that has exited while no runner was watching has started in time'
   const api = createStillApi({ jobs: [job], pods: [pod({ terminated })] });
   const exit = await waitIn(t, api, { startedMsAgo: 2 * hourMs });
   assert.deepEqual([exit.exitCode, exit.startError], [3, undefined]);
+});
+
+test('a job ends when its node is gone, although the pod never does', async (t) => {
+  const lost = pod({ running: {} });
+  const metadata = { ...lost.metadata, deletionTimestamp: '2026-01-01T00:00:00Z' };
+  const conditions = [{ type: 'DisruptionTarget', status: 'True', reason: 'DeletionByTaintManager' }];
+  const status = { ...lost.status, phase: 'Running', conditions };
+  const exit = await waitIn(t, createStillApi({ jobs: [job], pods: [{ ...lost, metadata, status }] }), {
+    startedMsAgo: 0,
+  });
+  assert.deepEqual([exit.exitCode, exit.stopped?.reason], [undefined, 'its node n was lost, or drained by a taint']);
 });

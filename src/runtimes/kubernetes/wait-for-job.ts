@@ -6,7 +6,7 @@ import { retry } from '../../lib/retry.ts';
 import type { JobPaths } from '../../shim/shim.ts';
 import type { JobExit } from '../runtime.ts';
 import { isNotFound, type KubeApi } from './api/kube-api.ts';
-import { findExit, findProblem, startTimedOut } from './explain-exit.ts';
+import { explainLost, findExit, findProblem, isNodeLost, startTimedOut } from './explain-exit.ts';
 import type { Marker } from './job-marker.ts';
 import { followLog } from './logs/follow-log.ts';
 import { secretName } from './manifest/names.ts';
@@ -14,18 +14,22 @@ import { pathOf } from './paths.ts';
 import { isTransient } from './start-job.ts';
 import type { ClusterView, JobInCluster } from './watch/cluster-view.ts';
 
+/** The largest time of `setTimeout`. */
+const maxTimerMs = 2 ** 31 - 1;
+
 export interface WaitDeps {
   api: KubeApi;
   view: ClusterView;
   startTimeoutMs: number;
   logger: Logger;
   signal: AbortSignal | undefined;
+  /** How long a node that is gone may be late with the end of a pod. For tests. */
+  lostAfterMs?: number;
 }
 
 /** Rejects only if the signal is aborted, or the log cannot be opened. */
 export async function waitForJob(job: JobPaths, marker: Marker, deps: WaitDeps): Promise<JobExit> {
-  const { view, signal } = deps;
-  const { name, uid } = marker;
+  const { view } = deps;
   using _watching = view.hold();
   const started = await waitForStart(job, marker, deps);
   if ('exitCode' in started) return started;
@@ -37,10 +41,41 @@ export async function waitForJob(job: JobPaths, marker: Marker, deps: WaitDeps):
   const log = followLog({ ...deps, job, podName: started.pod, maxLogBytes, exited: exited.signal, hasRun });
   // Awaited below; it rejects with the signal, as the wait for the exit does.
   log.catch(() => {});
-  exit = await view.waitFor(name, (state) => findExit(sameJob(state, uid)), signal);
+  exit = await waitForExit(marker, deps);
   exited.abort();
   await Promise.all([log, secrets]);
   return exit;
+}
+
+/** A node that is gone never reports the end of a pod, whose deletion then waits for it. */
+async function waitForExit({ name, uid }: Marker, { view, signal, lostAfterMs = 30_000 }: WaitDeps): Promise<JobExit> {
+  const find = (state: JobInCluster) => findExit(sameJob(state, uid));
+  const findLost = (state: JobInCluster) =>
+    isNodeLost(sameJob(state, uid)) ? { deletedAt: deletionOf(state) } : undefined;
+  const first = await view.waitFor<JobExit | { deletedAt: number }>(
+    name,
+    (state) => find(state) ?? findLost(state),
+    signal,
+  );
+  if (!('deletedAt' in first)) return first;
+  const overdue = new AbortController();
+  const untilDueMs = Math.max(0, first.deletedAt - systemClock.date().getTime());
+  const timer = setTimeout(() => overdue.abort(), Math.min(untilDueMs + lostAfterMs, maxTimerMs));
+  try {
+    return await view.waitFor(name, find, signal ? AbortSignal.any([signal, overdue.signal]) : overdue.signal);
+  } catch (error) {
+    signal?.throwIfAborted();
+    if (!overdue.signal.aborted) throw error;
+    return await view.waitFor(name, (state) => find(state) ?? explainLost(sameJob(state, uid)), signal);
+  } finally {
+    clearTimeout(timer);
+  }
+}
+
+/** The date includes the time that the pod has to end. */
+function deletionOf({ pod }: JobInCluster): number {
+  const time = Date.parse(pod?.object.metadata?.deletionTimestamp ?? '');
+  return Number.isNaN(time) ? 0 : time;
 }
 
 /** A Job that was created again under the same name is another one. */
