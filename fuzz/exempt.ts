@@ -59,7 +59,6 @@ export const exemptions: Readonly<Record<string, string>> = {
   'github/errors.ts#badRequest': ownText,
   'github/etag-cache.ts': 'stores within a limit',
   'github/feedback/query.ts#cursorVariable': ownText,
-  'gateway/credentials.ts': operator,
   'gateway/responses.ts': ownText,
   'runtimes/kubernetes/logs/read-blocks.ts#readBlocks': 'passes on bytes; its text is an address',
   'runtimes/kubernetes/logs/resume.ts#createResume': 'compares what it gets with a text of the program',
