@@ -1,7 +1,7 @@
 /** A real cluster of one node, for tests. Its API server, scheduler, controllers and kubelet are in `testbed/`. */
 import { spawn } from 'node:child_process';
 import { once } from 'node:events';
-import { mkdtemp, readFile } from 'node:fs/promises';
+import { mkdtemp, readdir, readFile } from 'node:fs/promises';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { text } from 'node:stream/consumers';
@@ -31,6 +31,8 @@ export interface Cluster extends AsyncDisposable {
   load: (archive: string) => Promise<void>;
   /** Sends SIGKILL to the first process of the container "agent" of a pod, as nothing in its pod can. */
   killAgent: (namespace: string, podName: string) => Promise<void>;
+  /** Stops the kubelet, whose containers run on: for the cluster, the node is gone. `SIGCONT` brings it back. */
+  signalKubelet: (signal: 'SIGSTOP' | 'SIGCONT') => Promise<void>;
   /** Kills the API server, or another daemon. */
   stop: (part?: 'apiserver' | 'controller-manager' | 'scheduler') => Promise<void>;
   /** Starts the killed API server, with the same etcd, and waits until it responds. */
@@ -40,6 +42,8 @@ export interface Cluster extends AsyncDisposable {
 export interface ClusterOptions {
   /** More lines of the kubelet's configuration. */
   nodeConfig?: string;
+  /** More flags of the controller manager. */
+  managerFlags?: string;
 }
 
 const firstNumber = 10;
@@ -68,10 +72,10 @@ export async function requiresCluster(
  * Starts a cluster, in about 5 s once its program is built. It ends when it is disposed of, and when this process dies,
  * however that happens.
  */
-export async function startCluster({ nodeConfig = '' }: ClusterOptions = {}): Promise<Cluster> {
+export async function startCluster({ nodeConfig = '', managerFlags = '' }: ClusterOptions = {}): Promise<Cluster> {
   const program = await buildTestbed();
   const dir = await mkdtemp(join(tmpdir(), 'plan42-kube-'));
-  const env = { ...process.env, KUBE_TESTBED: program, NODE_CONFIG: nodeConfig };
+  const env = { ...process.env, KUBE_TESTBED: program, NODE_CONFIG: nodeConfig, MANAGER_FLAGS: managerFlags };
   const script = (...args: string[]) => run('bash', [clusterScript, ...args], { env });
   const holder = await hold(dir, env);
   await using undo = new AsyncDisposableStack();
@@ -100,6 +104,13 @@ export async function startCluster({ nodeConfig = '' }: ClusterOptions = {}): Pr
       const filter = Object.entries(labels).map(([name, value]) => `labels."io.kubernetes.${name}"==${value}`);
       const id = (await ctr('containers', 'ls', '--quiet', filter.join(','))).trim();
       await ctr('tasks', 'kill', '--signal', 'SIGKILL', id);
+    },
+    signalKubelet: async (signal) => {
+      for (const pid of (await readdir('/proc')).filter((name) => /^\d+$/.test(name))) {
+        const commandLine = await readFile(`/proc/${pid}/cmdline`, 'utf8').catch(() => '');
+        if (commandLine.includes(`\0kubelet\0--config\0${join(dir, 'kubelet.yaml')}\0`))
+          process.kill(Number(pid), signal);
+      }
     },
     stop: async (part = 'apiserver') => void (await script('stop', dir, part)),
     startApiServer: async () => {
