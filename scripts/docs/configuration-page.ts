@@ -162,6 +162,8 @@ const placeholders: Record<string, string> = {
   pod_template: '"/path/to/pod.yaml"',
   service_account: '"agent"',
   architecture: '"amd64"',
+  instance_id: '"3e3819c6-aeeb-493c-9a9d-13f87c3ba9b9"',
+  state_key: '"…"',
   ca_file: '"/path/to/ca.pem"',
   allowed: '["npm", "*.example.com"]',
   proxy: '"http://proxy.example.com:3128"',

@@ -4,6 +4,7 @@ import { isAbsolute } from 'node:path';
 import { expandHome, homeRemedy } from '../lib/home-path.ts';
 import { formatHostPort } from '../lib/host-port.ts';
 import { isLoopback } from '../lib/loopback.ts';
+import { isUuid } from '../lib/uuid.ts';
 import type { TomlValue } from './toml/render.ts';
 
 /** Why a value is invalid. The message follows "is", as in "jobs.cpus is not a number". */
@@ -99,6 +100,17 @@ export const word: Kind<string> = kind(
     const text = string(value);
     if (/^\S+$/.test(text)) return text;
     throw new InvalidValue('not one word');
+  },
+  same,
+  same,
+);
+
+export const uuid: Kind<string> = kind(
+  '"text"',
+  (value) => {
+    const text = string(value).toLowerCase();
+    if (isUuid(text)) return text;
+    throw new InvalidValue('not a UUID, such as one that uuidgen prints');
   },
   same,
   same,

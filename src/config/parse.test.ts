@@ -26,6 +26,7 @@ url = "https://plan42.example.com/prefix"
 token = "p42r_secret"
 skip_ssl_verify = true
 runtime = " Podman "
+instance_id = "3E3819C6-aeeb-493c-9a9d-13f87c3ba9b9"
 openai_endpoint = "https://models.example.com/v1/"
 openai_token = "sk-secret"
 claude_endpoint = "http://gpu.example.com:8080"
@@ -112,6 +113,7 @@ service_account = "agent"
 architecture = "arm64"
 ttl = "1d"
 start_timeout = "2m"
+state_key = "0123456789abcdef0123456789abcdef"
 [network]
 ca_file = "/path/to/ca.pem"
 [events]
@@ -143,6 +145,7 @@ describe('the file', () => {
         token: 'p42r_secret',
         skipSslVerify: true,
         runtime: 'podman',
+        instanceId: '3e3819c6-aeeb-493c-9a9d-13f87c3ba9b9',
         openaiEndpoint: 'https://models.example.com/v1/',
         openaiToken: 'sk-secret',
         claudeEndpoint: 'http://gpu.example.com:8080',
@@ -199,6 +202,7 @@ describe('the file', () => {
         architecture: 'arm64',
         ttlMs: 86_400_000,
         startTimeoutMs: 120_000,
+        stateKey: '0123456789abcdef0123456789abcdef',
       },
       network: { caFile: '/path/to/ca.pem' },
       events: { enabled: false, trigger: '/agent' },
@@ -240,6 +244,7 @@ describe('the file', () => {
       {
         url: 'https://api.dev.plan42.ai/',
         token: undefined,
+        instanceId: undefined,
         skipSslVerify: false,
         runtime: undefined,
         openaiEndpoint: undefined,

@@ -25,6 +25,7 @@ import {
   serverUrl,
   text,
   token,
+  uuid,
   word,
 } from './kinds.ts';
 import { modelHosts } from './models.ts';
@@ -79,6 +80,11 @@ export const tables = {
   runner: {
     url: field('url', serverUrl, new URL('https://api.dev.plan42.ai'), 'the Plan42 server'),
     token: secret('token', 'the runner token, "p42r_…"'),
+    instanceId: optional(
+      'instance_id',
+      uuid,
+      'the ID that marks what this runner creates; the same for all replicas on Kubernetes; default: one in the state folder',
+    ),
     skipSslVerify: field('skip_ssl_verify', boolean, false, 'do not verify the server’s certificate; for tests only'),
     runtime: optional(
       'runtime',
@@ -269,6 +275,11 @@ export const tables = {
       'how long the cluster keeps a finished job that the runner did not remove',
     ),
     startTimeoutMs: field('start_timeout', duration(), 10 * minutes, 'how long a pod may wait for its start'),
+    stateKey: secret(
+      'state_key',
+      'encrypts what replicas save about jobs in the cluster, so that others adopt them; 32 characters or more',
+      token,
+    ),
   },
   network: {
     caFile: optional('ca_file', localPath, 'PEM file of certificate authorities to trust in addition to the system’s'),

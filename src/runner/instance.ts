@@ -17,10 +17,10 @@ export interface Instance extends Disposable {
 }
 
 /**
- * Locks the state folder and reads its instance ID, or creates one.
+ * Locks the state folder and reads its instance ID, or creates one. A configured one takes its place.
  * @throws UserError if another runner uses the folder, or it is not usable
  */
-export async function openInstance(stateDir: string, logger: Logger): Promise<Instance> {
+export async function openInstance(stateDir: string, logger: Logger, configured?: string): Promise<Instance> {
   await inStateFolder(stateDir, () => openPrivateFolder(stateDir));
   const lock = await inStateFolder(stateDir, async () => tryLockFolder(stateDir));
   if (lock === undefined) {
@@ -30,7 +30,10 @@ export async function openInstance(stateDir: string, logger: Logger): Promise<In
   }
   try {
     const known = await readInstanceId(stateDir);
-    const id = known ?? (await inStateFolder(stateDir, () => replaceId(stateDir, logger)));
+    const id =
+      configured === undefined
+        ? (known ?? (await inStateFolder(stateDir, () => replaceId(stateDir, logger))))
+        : await inStateFolder(stateDir, () => configureId(stateDir, { known, configured, logger }));
     return { id, [Symbol.dispose]: () => lock[Symbol.dispose]() };
   } catch (error) {
     lock[Symbol.dispose]();
@@ -70,6 +73,20 @@ export async function readInstanceId(stateDir: string): Promise<string | undefin
       cause: error,
     });
   }
+}
+
+async function configureId(
+  stateDir: string,
+  { known, configured, logger }: { known: string | undefined; configured: string; logger: Logger },
+): Promise<string> {
+  if (known === configured) return configured;
+  // Commands find it there, such as `job prune`.
+  await writeDurably(join(stateDir, idFile), `${configured}\n`);
+  if (known !== undefined) {
+    const remedy = 'Remove containers and images labelled with the old ID by hand.';
+    logger.warn('instance ID changed by configuration', { former_id: known, instance_id: configured, remedy });
+  }
+  return configured;
 }
 
 async function replaceId(stateDir: string, logger: Logger): Promise<string> {
