@@ -71,7 +71,7 @@ const publicFiles: Record<string, readonly string[]> = {
   wall: ['wall'],
   limits: ['limits', 'uses', 'effective', 'files', 'warden', 'warden-process'],
   runtimes: [
-    ...['runtime', 'meter', 'select', 'survey', 'status', 'image-policy'],
+    ...['runtime', 'replicas', 'meter', 'select', 'survey', 'status', 'image-policy'],
     ...['authorities', 'check/run-check', 'check/names'],
   ],
 };

@@ -3,6 +3,7 @@ import type { RuntimeName } from '../config/schema.ts';
 import type { EgressPolicy } from '../gateway/policy.ts';
 import { UserError } from '../lib/errors.ts';
 import type { JobPaths } from '../shim/shim.ts';
+import type { Replicas } from './replicas.ts';
 
 /** A runtime failed. The message is meant for users. */
 export class RuntimeError extends Error {
@@ -205,4 +206,13 @@ export interface Runtime {
   storageFolder(signal?: AbortSignal): Promise<string | undefined>;
   /** Undefined if jobs run without images. */
   readonly images: ImageStore | undefined;
+  /** The replicas of this runner that may adopt its jobs. Undefined if only the runner with the jobs' folders can. */
+  readonly replicas?: Replicas | undefined;
+  /** Returns what another replica needs in addition to the record of a started job. Undefined if the job was not started. */
+  saveState?(job: JobPaths): Promise<string | undefined>;
+  /**
+   * Writes into the folder of a started job what the runtime needs there, given what `saveState` returned.
+   * @throws RuntimeError
+   */
+  restoreState?(job: JobPaths, state: string | undefined): Promise<void>;
 }

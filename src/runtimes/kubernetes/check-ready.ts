@@ -22,13 +22,27 @@ const needed = [
   ['watch', '', 'events'],
 ] as const;
 
+/** Those that it needs in addition if it shares its jobs with other replicas. */
+export const replicaRights = [
+  ['create', 'coordination.k8s.io', 'leases'],
+  ['get', 'coordination.k8s.io', 'leases'],
+  ['list', 'coordination.k8s.io', 'leases'],
+  ['patch', 'coordination.k8s.io', 'leases'],
+  ['delete', 'coordination.k8s.io', 'leases'],
+] as const;
+
+type Rights = readonly (readonly [verb: string, group: string, resource: string, subresource?: string])[];
+
 /** Rejects only with the reason of the signal. */
-export async function checkCluster(connect: () => Promise<KubeApi>, signal?: AbortSignal): Promise<Readiness> {
+export async function checkCluster(
+  connect: () => Promise<KubeApi>,
+  { more = [], signal }: { more?: Rights | undefined; signal?: AbortSignal | undefined } = {},
+): Promise<Readiness> {
   let api: KubeApi | undefined;
   try {
     api = await connect();
     const { gitVersion } = await api.request<{ gitVersion: string }>('GET', '/version', { signal, timeoutMs });
-    const missing = await findMissing(api, signal);
+    const missing = await findMissing(api, [...needed, ...more], signal);
     if (missing.length > 0) {
       const remedy = `Give the runner a Role with these rights in the namespace ${api.namespace}, or set kubernetes.namespace.`;
       return {
@@ -46,9 +60,9 @@ export async function checkCluster(connect: () => Promise<KubeApi>, signal?: Abo
   }
 }
 
-async function findMissing(api: KubeApi, signal: AbortSignal | undefined): Promise<string[]> {
+async function findMissing(api: KubeApi, rights: Rights, signal: AbortSignal | undefined): Promise<string[]> {
   const allowed = await Promise.all(
-    needed.map(async ([verb, group, resource, subresource = '']) => {
+    rights.map(async ([verb, group, resource, subresource = '']) => {
       const spec = { resourceAttributes: { namespace: api.namespace, verb, group, resource, subresource } };
       const body = { apiVersion: 'authorization.k8s.io/v1', kind: 'SelfSubjectAccessReview', spec };
       const path = '/apis/authorization.k8s.io/v1/selfsubjectaccessreviews';
@@ -56,7 +70,7 @@ async function findMissing(api: KubeApi, signal: AbortSignal | undefined): Promi
       return review.status.allowed;
     }),
   );
-  return needed
+  return rights
     .filter((_, index) => !allowed[index])
     .map(
       ([verb, , resource, subresource]) =>

@@ -3,7 +3,7 @@ import { rm } from 'node:fs/promises';
 import { join } from 'node:path';
 import * as v from 'valibot';
 import { writeDurably } from '../../lib/files.ts';
-import { parseJson } from '../../lib/json.ts';
+import { parseJson, tryParseJson } from '../../lib/json.ts';
 import { readTextIfExists } from '../../lib/read-file.ts';
 import type { JobPaths } from '../../shim/shim.ts';
 
@@ -54,6 +54,18 @@ async function read<T extends v.GenericSchema>(
   if (text === undefined) return undefined;
   const parsed = v.safeParse(schema, parseJson(text));
   return parsed.success ? parsed.output : undefined;
+}
+
+/** For `restoreMarkerText`. Undefined if there is none. */
+export async function readMarkerText({ folder }: Pick<JobPaths, 'folder'>): Promise<string | undefined> {
+  return readTextIfExists(join(folder, markerFile));
+}
+
+/** Writes a marker that `readMarkerText` has read in another folder. Returns false if it is none of this version. */
+export async function restoreMarkerText({ folder }: Pick<JobPaths, 'folder'>, text: string): Promise<boolean> {
+  const isValid = v.is(Marker, tryParseJson(text));
+  if (isValid) await writeDurably(join(folder, markerFile), text);
+  return isValid;
 }
 
 export async function writeMarker(

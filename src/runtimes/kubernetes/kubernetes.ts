@@ -19,10 +19,15 @@ import {
 import { valuesOf } from '../variables.ts';
 import { connect } from './api/connect.ts';
 import { isNotFound, type KubeApi, KubeApiError } from './api/kube-api.ts';
-import { checkCluster } from './check-ready.ts';
-import { readIntent, readMarker, removeMarker } from './job-marker.ts';
+import { checkCluster, replicaRights } from './check-ready.ts';
+import { readIntent, readMarker, readMarkerText, removeMarker } from './job-marker.ts';
 import { instanceSelector, jobAnnotation, objectName } from './manifest/names.ts';
 import { pathOf } from './paths.ts';
+import { createLeaseStore } from './replicas/lease-store.ts';
+import { createReplicas } from './replicas/replicas.ts';
+import { restoreMarker } from './replicas/restore-marker.ts';
+import { createSeal } from './replicas/seal.ts';
+import { whyNoReplicas } from './replicas/why-none.ts';
 import { completeStart, isTransient, readTemplate, startJob } from './start-job.ts';
 import { waitForJob } from './wait-for-job.ts';
 import { type ClusterView, createClusterView } from './watch/cluster-view.ts';
@@ -33,16 +38,24 @@ export interface KubernetesRuntimeOptions {
   env: NodeJS.ProcessEnv;
   /** The label of Jobs of this runner. */
   instanceId: string;
-  settings: Pick<Config, 'jobs' | 'kubernetes' | 'images'>;
+  settings: Pick<Config, 'runner' | 'jobs' | 'kubernetes' | 'images'>;
   /** Certificate authorities that agents trust in addition. */
   caFile?: CaFile | undefined;
   logger: Logger;
 }
 
+const listTimeoutMs = 30_000;
+
 export function createKubernetesRuntime(options: KubernetesRuntimeOptions): Runtime {
   const { env, instanceId, settings, caFile, logger } = options;
   const { jobs, kubernetes } = settings;
   const labelSelector = instanceSelector(instanceId);
+  const leases = createLeaseStore(async () => (await cluster()).api, instanceId);
+  const { stateKey } = kubernetes;
+  const replicas =
+    stateKey === undefined
+      ? undefined
+      : createReplicas({ store: leases, seal: createSeal(stateKey, instanceId), instanceId, logger });
   let connection: Promise<{ api: KubeApi; view: ClusterView }> | undefined;
 
   function cluster(): Promise<{ api: KubeApi; view: ClusterView }> {
@@ -132,8 +145,13 @@ export function createKubernetesRuntime(options: KubernetesRuntimeOptions): Runt
       .catch((error: unknown) => {
         throw new RuntimeError(`cannot list Jobs: ${formatError(error)}`, { cause: error });
       });
+    // After the Jobs, whose Leases are created first and removed last.
+    const claimed = new Set(
+      replicas && (await leases.list('job', { signal, timeoutMs: listTimeoutMs })).map((lease) => lease.jobId),
+    );
     return found.items.flatMap(({ metadata }) => {
       const jobId = metadata.annotations?.[jobAnnotation] ?? '';
+      if (claimed.has(jobId)) return [];
       if (except.has(jobId) || metadata.deletionTimestamp !== undefined) return [];
       const createdAt = new Date(metadata.creationTimestamp ?? 0);
       return [{ id: `${metadata.name}/${metadata.uid}`, jobId, createdAt, sizeBytes: undefined }];
@@ -162,7 +180,9 @@ export function createKubernetesRuntime(options: KubernetesRuntimeOptions): Runt
   return {
     name: 'kubernetes',
     isInstalled: async () => (await cluster().catch(() => undefined)) !== undefined,
-    checkReady: (signal) => checkCluster(async () => (await cluster()).api, signal),
+    checkReady: async (signal) =>
+      whyNoReplicas(settings) ??
+      checkCluster(async () => (await cluster()).api, { more: replicas && replicaRights, signal }),
     findAgentAddress: async (url) => findAgentAddress(url),
     checkSettings,
     whyUnmeasured: async (what) => (what === 'activity' ? 'a cluster does not report the activity of pods' : undefined),
@@ -182,6 +202,12 @@ export function createKubernetesRuntime(options: KubernetesRuntimeOptions): Runt
     removeUnmanaged,
     storageFolder: async () => undefined,
     images: undefined,
+    replicas,
+    saveState: readMarkerText,
+    restoreState: async (job, state) => {
+      const { api } = await cluster();
+      await restoreMarker(job, state, { api, instanceId, maxLogBytes: jobs.maxLogMib * 2 ** 20 });
+    },
   };
 }
 

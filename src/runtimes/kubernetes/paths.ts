@@ -6,6 +6,7 @@ const resources = {
   pods: '/api/v1',
   secrets: '/api/v1',
   events: '/api/v1',
+  leases: '/apis/coordination.k8s.io/v1',
 } as const;
 
 /** The path of a list, or of an object by name. */

@@ -7,6 +7,10 @@ export const managedBy = { 'app.kubernetes.io/managed-by': 'plan42-runner' } as 
 const instanceLabel = 'plan42.ai/instance';
 export const instanceAnnotation = 'plan42.ai/instance-id';
 export const jobAnnotation = 'plan42.ai/job-id';
+/** The label of a Lease: whether it is a replica's or a job's. */
+export const leaseKindLabel = 'plan42.ai/lease';
+/** The annotation with the sealed record, on the Lease of a job. */
+export const recordAnnotation = 'plan42.ai/record';
 
 /** Begins the name of each Job. */
 export const namePrefix = 'plan42-';
