@@ -50,14 +50,17 @@ function explainFailure(error: unknown, context: JobContext): EndReason & { fail
 
 /** Reports the final status and cleans up; then nothing is left to do for the job. */
 export async function finishJob(record: JobRecord, context: JobContext): Promise<void> {
-  const { store, turn, networks, usages, logger, detach } = context;
+  const { store, turn, networks, usages, logger, detach, claim } = context;
   const { jobId, failure = 'The agent has exited.' } = record;
   const endedAt = new Date(record.endedAt ?? systemClock.date().getTime());
   // Before the report, which can take days.
   await store.removeInput(jobId);
   const isRecorded = await tryToUpdate(record, context);
+  // From here on, every replica that takes the job reports the same end.
+  await claim.noteEnded(record, detach);
   // In parallel: the server can be unreachable, and so can the engine.
   const failTurn = async () => {
+    await claim.prove(detach);
     await networks.flush(record, detach);
     await turn.fail(failure, endedAt, detach);
   };
@@ -68,13 +71,14 @@ export async function finishJob(record: JobRecord, context: JobContext): Promise
     return usage;
   };
   const [, usage] = await Promise.all([failTurn(), removeJob()]);
+  await claim.release(detach);
   const archive = () => store.finish({ ...record, ...(usage && { usage }) });
   await retryForever(archive, { failure: 'cannot archive job record, retrying', logger, signal: detach });
   logger.info('job finished');
 }
 
 async function cleanUp(record: JobRecord, isRecorded: boolean, context: JobContext): Promise<void> {
-  const { store, runtime, logger, detach: signal } = context;
+  const { store, runtime, logger, detach: signal, claim } = context;
   const { jobId } = record;
   // Until the result is on disk, the runtime is the only one that knows it. A folder that was deleted needs no record.
   const update = async () => {
@@ -82,7 +86,11 @@ async function cleanUp(record: JobRecord, isRecorded: boolean, context: JobConte
   };
   await retryForever(update, { failure: 'cannot save job result, retrying', logger, signal });
   await stopWarden(store.paths(jobId)).catch((error: unknown) => logger.warn('cannot stop warden', { error }));
-  const remove = () => runtime.remove(store.paths(jobId));
+  const remove = async () => {
+    // Another replica may still need its log.
+    await claim.prove(signal);
+    await runtime.remove(store.paths(jobId));
+  };
   await retryForever(remove, { failure: 'cannot remove job from runtime, retrying', logger, signal });
   await store.keepEgress(jobId).catch((error: unknown) => logger.warn('cannot save network report', { error }));
 }

@@ -2,6 +2,7 @@
 import type { GithubConnections } from '../github/connections.ts';
 import type { Slots } from '../lib/slots.ts';
 import type { InvokeAgentRequest } from '../plan42/messages.ts';
+import type { JobClaim } from './claims/claim.ts';
 import type { CredentialSource } from './credentials/credential-source.ts';
 import type { Mirrors } from './mirrors/mirrors.ts';
 import type { NetworkReports } from './network-reports.ts';
@@ -10,6 +11,8 @@ import type { AgentContext } from './watch-agent.ts';
 
 export interface JobContext extends AgentContext {
   slots: Slots;
+  /** Proves that the job is still this runner's. */
+  claim: JobClaim;
   github: GithubConnections;
   credentials: CredentialSource;
   /** Undefined if agents get no git mirrors. */

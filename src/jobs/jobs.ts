@@ -3,6 +3,7 @@ import type { Config, RuntimeName } from '../config/schema.ts';
 import type { GithubConnections } from '../github/connections.ts';
 import { isAbort } from '../lib/errors.ts';
 import type { Logger } from '../lib/logger.ts';
+import { retryForever } from '../lib/retry.ts';
 import { sleep as realSleep, type Sleep } from '../lib/sleep.ts';
 import { Slots } from '../lib/slots.ts';
 import type { Plan42Client } from '../plan42/client.ts';
@@ -10,6 +11,10 @@ import type { ServerFeature } from '../plan42/features.ts';
 import type { Runtime } from '../runtimes/runtime.ts';
 import { agentServerUrl } from './agent-server.ts';
 import { type Arrival, Arrivals, compareArrival } from './arrivals.ts';
+import { type JobClaim, soleClaim } from './claims/claim.ts';
+import { dropJob, restoreJob } from './claims/restore-job.ts';
+import { SharedClaims } from './claims/shared-claims.ts';
+import type { SharedJob } from './claims/shared-job.ts';
 import type { SecretConfig } from './credentials/collect.ts';
 import { type CredentialSource, createCredentialSource } from './credentials/credential-source.ts';
 import type { Mirrors } from './mirrors/mirrors.ts';
@@ -66,6 +71,7 @@ export interface JobCounts {
 interface ActiveJob {
   runtime: Runtime;
   turn: WatchedTurn;
+  claim: JobClaim;
   cancel: AbortController;
   done: Promise<void>;
 }
@@ -76,7 +82,10 @@ export class Jobs implements AsyncDisposable {
   readonly #slots: Slots;
   readonly #arrivals: Arrivals;
   readonly #credentials: CredentialSource;
+  readonly #claims: SharedClaims;
   readonly #active = new Map<string, ActiveJob>();
+  /** Jobs of other replicas that are being adopted. */
+  readonly #adopting = new Set<Promise<void>>();
   readonly #starting = new Set<Promise<void>>();
   /** The number of jobs that wait for anything but a slot. */
   #waiting = 0;
@@ -91,6 +100,7 @@ export class Jobs implements AsyncDisposable {
     this.#options = options;
     this.#onSlotsFree = options.onSlotsFree ?? (() => {});
     this.#credentials = createCredentialSource(options.config, options.env ?? {});
+    this.#claims = new SharedClaims({ ...options, detach: this.#detach.signal });
     this.#slots = new Slots(options.config.jobs.maxJobs, this.#onSlotsFree);
     this.#arrivals = new Arrivals(this.#onSlotsFree);
     const { client, tenantId, runnerId, features, store, logger, turnWatch, sleep } = options;
@@ -157,21 +167,72 @@ export class Jobs implements AsyncDisposable {
   async accept(accepted: JobRecord, secrets: JobSecrets, arrival = this.arrive()): Promise<void> {
     using rank = arrival;
     const { store, runtime } = this.#options;
-    const record = { ...accepted, arrival: rank.number };
-    await store.create(record, secrets);
+    const record = await this.#claims.create({ ...accepted, arrival: rank.number }, secrets);
+    await store.create(record, secrets).catch(async (error: unknown) => {
+      await this.#claims.of(record).release(this.#detach.signal);
+      throw error;
+    });
     await rank.isNext;
     const { request, agentToken } = secrets;
     this.#run({ record, runtime, invocation: parseRequest(request), agentToken, isKilled: false });
   }
 
-  /** Continues with the jobs of the previous run of this runner. */
-  async adopt(): Promise<void> {
+  /** Continues with the jobs of the previous run of this runner, and of other replicas that have stopped. */
+  async adopt(signal?: AbortSignal): Promise<void> {
     const { logger } = this.#options;
+    await this.#synchronise(signal);
     for (const job of await this.#recoverAll()) {
       const { jobId, phase } = job.record;
       this.#run(job);
       logger.info('adopted job from previous run', { job_id: jobId, phase });
       if (job.isKilled) void this.#kill(jobId, job.runtime);
+    }
+  }
+
+  /** The disk then has the jobs that are this replica's, and no others. */
+  async #synchronise(signal?: AbortSignal): Promise<void> {
+    const { store, runtime, logger } = this.#options;
+    const taken = await this.#claims.join((jobId, job) => {
+      const adopting: Promise<void> = this.#adoptTaken(jobId, job).finally(() => this.#adopting.delete(adopting));
+      this.#adopting.add(adopting);
+    }, signal);
+    const onDisk = new Set(await store.listActive());
+    for (const jobId of onDisk) {
+      const isShared = await store.readActive(jobId).then(
+        ({ shared }) => shared === true,
+        () => false,
+      );
+      if (!isShared || runtime.replicas === undefined || taken.has(jobId)) continue;
+      logger.info('job was taken by another replica', { job_id: jobId });
+      await dropJob(jobId, store);
+    }
+    for (const [jobId, { job, isOwn }] of taken) {
+      // Another replica may have continued it since.
+      if (isOwn && onDisk.has(jobId)) continue;
+      const restore = () => restoreJob(jobId, job, this.#options);
+      await retryForever(restore, { failure: 'cannot adopt job, retrying', logger, signal: this.#detach.signal });
+      logger.info('job of another replica restored', { job_id: jobId, phase: job.record.phase });
+    }
+  }
+
+  /** Adopts a job of another replica that has stopped. */
+  async #adoptTaken(jobId: string, taken: SharedJob): Promise<void> {
+    const logger = this.#options.logger.with({ job_id: jobId });
+    const { signal } = this.#detach;
+    const adopt = async () => {
+      // It can be a job that this replica had lost before.
+      await this.#active.get(jobId)?.done;
+      await restoreJob(jobId, taken, this.#options);
+      return recoverJob(jobId, this.#options);
+    };
+    try {
+      const job = await retryForever(adopt, { failure: 'cannot adopt job, retrying', logger, signal });
+      if (signal.aborted) return;
+      this.#run(job);
+      logger.info('adopted job of another replica', { phase: job.record.phase });
+      if (job.isKilled) void this.#kill(jobId, job.runtime);
+    } catch (error) {
+      if (!isAbort(error, signal)) logger.error('cannot adopt job of another replica', { error });
     }
   }
 
@@ -215,6 +276,7 @@ export class Jobs implements AsyncDisposable {
     await store.markKilled(jobId).catch((error: unknown) => {
       logger.warn('cannot save kill request', { job_id: jobId, error });
     });
+    job.claim.noteKilled();
     job.cancel.abort(new Error('killed by user'));
     await this.#kill(jobId, job.runtime);
     return true;
@@ -230,7 +292,8 @@ export class Jobs implements AsyncDisposable {
 
   async [Symbol.asyncDispose](): Promise<void> {
     this.#detach.abort(new Error('the runner is stopping'));
-    await Promise.all([this.#watching, ...[...this.#active.values()].map((job) => job.done)]);
+    await Promise.all([this.#watching, ...this.#adopting]);
+    await Promise.all([...this.#active.values()].map((job) => job.done));
   }
 
   #run({ record, runtime, invocation, agentToken, isKilled }: Job): void {
@@ -239,6 +302,8 @@ export class Jobs implements AsyncDisposable {
     const logger = this.#options.logger.with({ job_id: jobId, task_id: taskId, turn_index: turnIndex });
     const agentClient = client.withToken(agentToken);
     const path = { tenantId, taskId, turnIndex };
+    const claim = this.#claims.of(record);
+    const detach = claim === soleClaim ? this.#detach.signal : AbortSignal.any([this.#detach.signal, claim.lost]);
     const turn = new TurnUpdates({
       client: agentClient,
       path,
@@ -246,6 +311,7 @@ export class Jobs implements AsyncDisposable {
       instanceId: this.#options.instanceId,
       logger,
       isMute: agentToken === '',
+      ...(claim !== soleClaim && { prove: (signal: AbortSignal) => claim.prove(signal) }),
     });
     const watched = { path, updates: turn, client: agentClient, isStarted: false };
     const cancel = new AbortController();
@@ -255,6 +321,7 @@ export class Jobs implements AsyncDisposable {
       store,
       runtime,
       slots: this.#slots,
+      claim,
       turn,
       logger,
       hostName: hostname(),
@@ -267,7 +334,7 @@ export class Jobs implements AsyncDisposable {
       networks: this.#networks,
       usages: this.#usages,
       invocation,
-      detach: this.#detach.signal,
+      detach,
       cancel: cancel.signal,
       noteWaiting: () => this.#noteWaiting(),
       noteStarting: () => this.#noteStarting(),
@@ -281,11 +348,18 @@ export class Jobs implements AsyncDisposable {
       .then((last) => {
         this.#lastFinished = last;
       })
-      .catch((error: unknown) => {
-        if (!isAbort(error, this.#detach.signal)) logger.error('job failed, leaving it until next start', { error });
+      .catch(async (error: unknown) => {
+        if (!isAbort(error, detach)) logger.error('job failed, leaving it until next start', { error });
+        else if (claim.lost.aborted) await this.#leave(jobId, logger);
       })
       .finally(() => this.#active.delete(jobId));
-    this.#active.set(jobId, { runtime, turn: watched, cancel, done });
+    this.#active.set(jobId, { runtime, turn: watched, claim, cancel, done });
+  }
+
+  /** Another replica continues the job. */
+  async #leave(jobId: string, logger: Logger): Promise<void> {
+    logger.warn('job was taken by another replica');
+    await dropJob(jobId, this.#options.store).catch((error: unknown) => logger.warn('cannot remove job', { error }));
   }
 
   #noteWaiting(): Disposable {

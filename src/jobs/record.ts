@@ -33,6 +33,8 @@ export const JobRecord = v.object({
   usage: v.optional(UsageTotals),
   /** How its network is limited, with sentences about that. Set at the start. */
   network: v.optional(v.object({ mode: v.picklist(['none', 'enforce', 'observe']), notes: v.array(v.string()) })),
+  /** Whether other replicas of the runner can adopt it. */
+  shared: v.optional(v.boolean()),
   /** Its rank in the order of arrival, across restarts. */
   arrival: v.optional(v.number()),
   startedAt: v.optional(v.string()),

@@ -51,7 +51,7 @@ export async function runJob(record: JobRecord, context: JobContext): Promise<Jo
 }
 
 async function startJob(record: JobRecord, context: JobContext, slot: DisposableStack): Promise<JobRecord> {
-  const { runtime, turn, logger, detach, cancel } = context;
+  const { runtime, turn, logger, detach, cancel, claim } = context;
   const stop = AbortSignal.any([detach, cancel, turn.ended]);
   await using _heartbeats = startHeartbeats(turn, stop);
   // Undefined at once for most jobs: they must ask for a slot before anything is awaited.
@@ -83,8 +83,10 @@ async function startJob(record: JobRecord, context: JobContext, slot: Disposable
   };
   // Before the start: mirrors that a job uses are not removed.
   if (mirrors !== undefined) await tryToUpdate(job, context);
+  await claim.prove(stop);
   await startAgent(job, { feedback, egress, mounts: mirrors ? [mirrors.mount] : [], limited }, context);
   const started = await recordStart(job, context);
+  claim.noteStarted(started);
   logger.info('job started', { runtime: runtime.name });
   // A kill request that came during the start found nothing to kill.
   if (cancel.aborted) await killAgent(record.jobId, context, detach);

@@ -210,6 +210,15 @@ export class JobStore {
     await this.#keepDamaged(remains, record.jobId);
   }
 
+  /** Removes a job that is none of this runner's any more, without a trace. */
+  async drop(jobId: string): Promise<void> {
+    const { folder } = this.paths(jobId);
+    if (!(await exists(folder))) return;
+    const remains = `${folder}.${randomUUID()}${draftSuffix}`;
+    await move(folder, remains);
+    await rm(remains, { recursive: true, force: true });
+  }
+
   /** Restores the mode of the job's folder. */
   async claim(jobId: string): Promise<void> {
     await chmod(this.paths(jobId).folder, 0o700).catch(() => {});

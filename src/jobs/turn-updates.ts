@@ -18,11 +18,22 @@ export interface TurnUpdatesOptions {
   logger: Logger;
   /** The instance ID of the runner. A turn with another one was given to another machine. */
   instanceId?: string;
+  /**
+   * Called before each request, which is sent only once it resolves, and aborted when the result is. Default: at once, and
+   * never. Rejects if nothing may be sent any more.
+   */
+  prove?: (signal: AbortSignal) => Promise<AbortSignal>;
   /** Set if there is no token, so that nothing can be sent. */
   isMute?: boolean;
   sleep?: Sleep;
 }
 
+/** It became uncertain during a request whether this runner may send it. */
+class Unproven extends Error {
+  override readonly name = 'Unproven';
+}
+
+const never = new AbortController().signal;
 const backoffLimits = { minMs: 200, maxMs: 30_000 };
 // A proxy can reject a call or two that the server would have accepted, and a server whose keys are unavailable rejects all of
 // them. Nothing waits for a final status, so there is time.
@@ -41,6 +52,7 @@ export class TurnUpdates {
   readonly #instanceId: string | undefined;
   readonly #logger: Logger;
   readonly #sleep: Sleep;
+  readonly #prove: (signal: AbortSignal) => Promise<AbortSignal>;
   readonly #ended = new AbortController();
   #end: TurnEnd | undefined;
   #rejected = false;
@@ -50,7 +62,9 @@ export class TurnUpdates {
   #version = 0; // Matches no version: without a turn, the first update learns the right one from its conflict.
   #last: Promise<unknown> = Promise.resolve();
 
-  constructor({ client, path, turn, logger, instanceId, isMute = false, sleep: wait = sleep }: TurnUpdatesOptions) {
+  constructor(options: TurnUpdatesOptions) {
+    const { client, path, turn, logger, instanceId, isMute = false, sleep: wait = sleep } = options;
+    this.#prove = options.prove ?? (async () => never);
     this.#client = client;
     this.#path = path;
     this.#logger = logger;
@@ -124,6 +138,7 @@ export class TurnUpdates {
     for (let conflicts = 0; !this.#isClosed(); ) {
       const error = await this.#send(patch, signal);
       if (error === undefined) return;
+      if (error instanceof Unproven) continue;
       if (isConflict(error) && ++conflicts <= maxQuickConflicts) continue;
       if (!isConflict(error) && !isRejection(error) && !isTransient(error)) {
         if (error instanceof ApiError) this.#logger.warn('server rejected turn update', { error });
@@ -139,13 +154,16 @@ export class TurnUpdates {
     }
   }
 
-  /** Returns the failure rather than throwing it; throws when `signal` is aborted. */
+  /** Returns the failure rather than throwing it; throws when `signal` is aborted, or nothing may be sent any more. */
   async #send(patch: TurnPatch, signal: AbortSignal): Promise<unknown> {
+    const proven = await this.#prove(signal);
     try {
-      this.#adopt(await this.#client.updateTurn(this.#path, this.#version, patch, { signal }));
+      const either = proven === never ? signal : AbortSignal.any([signal, proven]);
+      this.#adopt(await this.#client.updateTurn(this.#path, this.#version, patch, { signal: either }));
       return undefined;
     } catch (error) {
       signal.throwIfAborted();
+      if (proven.aborted) return new Unproven('the job may be another replica’s', { cause: error });
       this.#logger.debug('cannot update turn', { error });
       if (isConflict(error)) await this.#adoptConflict(error, signal);
       return error;

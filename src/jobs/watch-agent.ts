@@ -45,7 +45,7 @@ export interface AgentContext extends KillDeps {
   /** How long the agent may run on after its turn has ended. */
   exitGrace: ExitGrace;
   sleep: Sleep;
-  /** Aborted when the runner stops. The job itself keeps running. */
+  /** Aborted when the runner stops, or another replica has taken the job. The job itself keeps running. */
   detach: AbortSignal;
   /** Aborted when a user killed the job. */
   cancel: AbortSignal;

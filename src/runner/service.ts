@@ -95,7 +95,7 @@ export async function runService(options: ServiceOptions): Promise<void> {
   const logger =
     config.log.format === 'json' ? baseLogger.with({ tenant_id: tenantId, runner_id: runnerId }) : baseLogger;
 
-  using instance = await openInstance(paths.stateDir, logger);
+  using instance = await openInstance(paths.stateDir, logger, config.runner.instanceId);
   await inStateFolder(paths.stateDir, () => log.open(paths.logDir));
   const env = await inStateFolder(paths.stateDir, () =>
     withExecutables(options.env, options.executables ?? {}, { stateDir: paths.stateDir, logger }),
@@ -130,6 +130,8 @@ export async function runService(options: ServiceOptions): Promise<void> {
     maxSlots: config.jobs.maxJobs,
     freeSlots: () => jobs.freeSlots,
   });
+  // After the jobs: until then, this replica may still report them.
+  await using _replica = runtime.replicas;
   await using mirrors = createMirrors(config, store, { env, logger });
   await using jobs = new Jobs({
     mirrors,
@@ -148,7 +150,7 @@ export async function runService(options: ServiceOptions): Promise<void> {
     env,
     logger,
   });
-  await jobs.adopt();
+  await jobs.adopt(signals.drain);
   await using _housekeeping = startHousekeeping({
     store,
     runtime,

@@ -1,0 +1,137 @@
+/** The jobs that replicas of this runner share, as far as they are this replica's. */
+import { join } from 'node:path';
+import { writeDurably } from '../../lib/files.ts';
+import type { Logger } from '../../lib/logger.ts';
+import { readTextIfExists } from '../../lib/read-file.ts';
+import { NotOwner, RecordExists, type Replicas } from '../../runtimes/replicas.ts';
+import type { Runtime } from '../../runtimes/runtime.ts';
+import type { JobRecord } from '../record.ts';
+import { JobExistsError, type JobSecrets, type JobStore } from '../store.ts';
+import { type JobClaim, soleClaim } from './claim.ts';
+import { newSharedJob, parseSharedJob, type SharedJob } from './shared-job.ts';
+
+/** The file in the state folder with the ID of this replica. */
+const idFile = 'replica-id';
+
+export interface SharedClaimsDeps {
+  store: JobStore;
+  runtime: Runtime;
+  logger: Logger;
+  /** Aborted when the runner stops. */
+  detach: AbortSignal;
+}
+
+export interface TakenJob {
+  job: SharedJob;
+  /** Whether no other replica had it since the last run of this one. */
+  isOwn: boolean;
+}
+
+export class SharedClaims {
+  readonly #deps: SharedClaimsDeps;
+  readonly #replicas: Replicas | undefined;
+  readonly #jobs = new Map<string, SharedJob>();
+
+  constructor(deps: SharedClaimsDeps) {
+    this.#deps = deps;
+    this.#replicas = deps.runtime.replicas;
+  }
+
+  /** Takes the jobs that no replica has, now and later, and returns those of now by job ID. Empty without replicas. */
+  async join(
+    onTaken: (jobId: string, job: SharedJob) => void,
+    signal?: AbortSignal,
+  ): Promise<ReadonlyMap<string, TakenJob>> {
+    const { store, detach } = this.#deps;
+    const jobs = new Map<string, TakenJob>();
+    if (this.#replicas === undefined) return jobs;
+    const file = join(store.folders.state, idFile);
+    const taken = await this.#replicas.join({
+      formerId: (await readTextIfExists(file))?.trim() || undefined,
+      onId: (id) => writeDurably(file, `${id}\n`),
+      onTaken: (jobId, content) => {
+        const job = this.#parse(jobId, content);
+        if (job !== undefined) onTaken(jobId, job);
+      },
+      signal: signal === undefined ? detach : AbortSignal.any([signal, detach]),
+    });
+    for (const [jobId, { content, isOwn }] of taken) {
+      const job = this.#parse(jobId, content);
+      if (job !== undefined) jobs.set(jobId, { job, isOwn });
+    }
+    return jobs;
+  }
+
+  /** Before the job is accepted. Returns its record. @throws JobExistsError if a replica has it */
+  async create(record: JobRecord, secrets: JobSecrets): Promise<JobRecord> {
+    const replicas = this.#replicas;
+    if (replicas === undefined || record.runtime !== this.#deps.runtime.name) return record;
+    const { jobId } = record;
+    const shared: JobRecord = { ...record, shared: true };
+    const job = newSharedJob(shared, secrets, (text) => replicas.fits(jobId, text));
+    try {
+      await replicas.create(jobId, JSON.stringify(job));
+    } catch (error) {
+      if (error instanceof RecordExists) throw new JobExistsError(jobId, { cause: error });
+      throw error;
+    }
+    this.#jobs.set(jobId, job);
+    return shared;
+  }
+
+  /** The claim on a job of this runner. */
+  of({ jobId, shared }: JobRecord): JobClaim {
+    const replicas = this.#replicas;
+    if (!shared || replicas === undefined) return soleClaim;
+    const { logger, detach, store, runtime } = this.#deps;
+    const lost = replicas.lost(jobId);
+    const orLost = async <T>(work: Promise<T>): Promise<T> => {
+      try {
+        return await work;
+      } catch (error) {
+        // The reason that callers compare with.
+        if (error instanceof NotOwner) lost.throwIfAborted();
+        throw error;
+      }
+    };
+    const save = async (change: Partial<SharedJob>, signal: AbortSignal) => {
+      const job = this.#jobs.get(jobId);
+      if (job === undefined) return;
+      const changed = { ...job, ...change };
+      this.#jobs.set(jobId, changed);
+      await replicas.update(jobId, JSON.stringify(changed), signal);
+    };
+    const inBackground = (work: Promise<void>) => {
+      void work.catch((error: unknown) => {
+        if (!detach.aborted && !lost.aborted)
+          logger.warn('cannot save job for other replicas', { job_id: jobId, error });
+      });
+    };
+    const withoutRequest = { request: undefined, omittedBytes: undefined };
+    return {
+      lost,
+      prove: (signal) => orLost(replicas.prove(jobId, signal)),
+      noteStarted: (record) => {
+        const state = runtime.saveState?.(store.paths(jobId)) ?? Promise.resolve(undefined);
+        inBackground(state.then((text) => save({ record, state: text, ...withoutRequest }, detach)));
+      },
+      noteKilled: () => inBackground(save({ killed: true }, detach)),
+      noteEnded: (record, signal) => orLost(save({ record, ...withoutRequest }, signal)),
+      release: async (signal) => {
+        await orLost(replicas.remove(jobId, signal));
+        this.#jobs.delete(jobId);
+      },
+    };
+  }
+
+  #parse(jobId: string, content: string): SharedJob | undefined {
+    try {
+      const job = parseSharedJob(content);
+      this.#jobs.set(jobId, job);
+      return job;
+    } catch (error) {
+      this.#deps.logger.error('cannot read record of another replica, leaving it', { job_id: jobId, error });
+      return undefined;
+    }
+  }
+}
