@@ -155,7 +155,7 @@ suite('replicas', { concurrency: false }, () => {
     await using setting = await startReplicas(t);
     if (!setting) return;
     const [first, second] = setting.replicas;
-    const tasks = await startTasks(setting, [150, 160, 170, 180]);
+    const tasks = await startTasks(setting, [600, 610, 620, 630]);
     await eventually(async () => (await jobsOf(first)).length > 0 && (await jobsOf(second)).length > 0, patienceMs);
     const [mine] = await jobsOf(first);
     const task = tasks.find(({ jobId }) => jobId === mine);

@@ -1,0 +1,122 @@
+import assert from 'node:assert/strict';
+import { afterEach, beforeEach, describe, test } from 'node:test';
+import { setTimeout as delay } from 'node:timers/promises';
+import { eventually } from '../../../test/support/eventually.ts';
+import { FakeReplicas } from '../../../test/support/fake-replicas.ts';
+import { makeRecord } from '../../../test/support/job-record.ts';
+import { JobsSetting } from '../../../test/support/jobs-setting.ts';
+import { exists } from '../../lib/files.ts';
+import type { JobRecord } from '../record.ts';
+import { JobExistsError } from '../store.ts';
+
+let setting: JobsSetting;
+let replicas: FakeReplicas;
+
+beforeEach(async () => {
+  setting = await JobsSetting.start();
+  replicas = new FakeReplicas();
+  Object.assign(setting.runtime, { replicas });
+  await setting.restart();
+});
+afterEach(() => setting[Symbol.asyncDispose]());
+
+const shared = ({ jobId }: JobRecord) => JSON.parse(replicas.records.get(jobId) ?? '{}');
+const isHere = async ({ jobId }: JobRecord) => setting.store.isActive(jobId);
+
+/** Returns the record of a job as another replica saves it. */
+function saved(record: JobRecord, fields: object = {}): string {
+  const { taskId: TaskId, turnIndex: TurnIndex } = record;
+  const request = JSON.stringify({
+    Type: 'InvokeAgentRequest',
+    Turn: { TaskId, TurnIndex, ...setting.turnOf(record) },
+  });
+  return JSON.stringify({
+    version: 1,
+    record: { ...record, shared: true },
+    agentToken: 'p42a_secret',
+    request,
+    ...fields,
+  });
+}
+
+describe('jobs that replicas share', () => {
+  test('a job is saved before it is accepted, without its request once it runs, and with its end', async () => {
+    const record = await setting.accept();
+    assert.equal(shared(record).record.phase, 'accepted');
+    assert.match(shared(record).request, /InvokeAgentRequest/);
+    await setting.running(record);
+    await eventually(async () => shared(record).record.phase === 'started');
+    assert.equal(shared(record).request, undefined);
+    replicas.isCertain = false;
+    setting.runtime.end(record.jobId, { exitCode: 4 });
+    await delay(100);
+    assert.equal(setting.failureOf(record), '');
+    assert.ok(!setting.runtime.calls.includes(`remove ${record.jobId}`));
+    replicas.isCertain = true;
+    await setting.finished();
+    assert.match(setting.failureOf(record), /exit code 4/);
+    assert.equal(replicas.records.size, 0);
+  });
+
+  test('a job that another replica has is not accepted', async () => {
+    const record = makeRecord();
+    replicas.others.add(record.jobId);
+    await assert.rejects(setting.accept(record), JobExistsError);
+    assert.equal(await isHere(record), false);
+  });
+
+  test('a job that another replica has taken is left alone, and not reported', async () => {
+    const record = await setting.accept();
+    await setting.running(record);
+    replicas.isCertain = false;
+    setting.runtime.end(record.jobId, { exitCode: 4 });
+    await delay(50);
+    replicas.lose(record.jobId);
+    await eventually(async () => !(await isHere(record)) && setting.jobs.count === 0);
+    assert.equal(setting.failureOf(record), '');
+    assert.ok(!setting.runtime.calls.includes(`remove ${record.jobId}`));
+    assert.equal(await exists(setting.store.paths(record.jobId).logFile), false);
+  });
+
+  test('a job of a replica that stopped is started, with an empty disk', async () => {
+    const record = makeRecord();
+    replicas.take(record.jobId, saved(record));
+    await setting.running(record);
+    setting.runtime.end(record.jobId, { exitCode: 5 });
+    await setting.finished();
+    assert.match(setting.failureOf(record), /exit code 5/);
+  });
+
+  test('a request that is too large to be saved fails its turn if its replica is lost', async () => {
+    replicas.maxLength = 100;
+    const accepted = await setting.accept();
+    assert.equal(shared(accepted).request, undefined);
+    const { omittedBytes } = shared(accepted);
+    assert.ok(omittedBytes > 0);
+    const record = makeRecord();
+    replicas.take(record.jobId, saved(record, { request: undefined, omittedBytes: 3 * 2 ** 20 }));
+    await eventually(async () => setting.failureOf(record) !== '');
+    assert.match(setting.failureOf(record), /^The agent was not started: .* a request of 3.0 MiB is too large/);
+    setting.runtime.end(accepted.jobId);
+    await setting.finished();
+  });
+
+  test('after a restart, jobs that others have taken are gone, and own ones continue from the disk', async () => {
+    const [own, lost, continued] = [makeRecord(), makeRecord(), makeRecord()];
+    for (const { jobId } of [own, lost, continued]) {
+      const record = { ...makeRecord(), jobId, shared: true } as const;
+      await setting.store.create(record, { request: '{}', agentToken: 'p42a_secret' });
+    }
+    const free = (record: JobRecord, isOwn: boolean) =>
+      replicas.free.set(record.jobId, { content: saved({ ...record, phase: 'ended', failure: 'saved' }), isOwn });
+    free(own, true);
+    free(continued, false);
+    await setting.restart();
+    assert.equal(await isHere(lost), false);
+    assert.equal(setting.failureOf(lost), '');
+    await eventually(async () => setting.failureOf(continued) === 'saved');
+    await setting.running(own);
+    setting.runtime.end(own.jobId);
+    await setting.finished();
+  });
+});
