@@ -147,6 +147,22 @@ suite('the chart', { concurrency: false }, () => {
     });
   }
 
+  test('replicas get one instance ID and a key, and are refused without a key', async () => {
+    const image = ['--set', 'image.repository=r.example/runner'];
+    const render = (...more: string[]) => helm('template', 'r', chart, '--namespace', 'ns', ...image, ...more);
+    const rendered = await render('--set', 'replicas=2,secret.stateKeyKey=state');
+    assert.match(
+      rendered,
+      /PLAN42_RUNNER_INSTANCE_ID\n\s+value: "[0-9a-f]{8}-[0-9a-f]{4}-8[0-9a-f]{3}-8[0-9a-f]{3}-[0-9a-f]{12}"/,
+    );
+    assert.match(
+      rendered,
+      /PLAN42_KUBERNETES_STATE_KEY\n\s+valueFrom:\n\s+secretKeyRef:\n\s+name: plan42-runner\n\s+key: state/,
+    );
+    assert.match(rendered, /type: RollingUpdate/);
+    await assert.rejects(render('--set', 'replicas=2'), /need secret.stateKeyKey/);
+  });
+
   test('the plain manifests are current', async (t) => {
     if (!(await requiresHelm(t))) return;
     const args = [

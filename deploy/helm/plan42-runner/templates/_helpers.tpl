@@ -58,3 +58,9 @@ helm.sh/chart: {{ printf "%s-%s" .Chart.Name .Chart.Version | replace "+" "_" | 
 {{- $own := dict "runner" $runner "kubernetes" $kubernetes "health" $health "queues" $queues -}}
 {{- mustMergeOverwrite (deepCopy .Values.config) $own | toToml -}}
 {{- end -}}
+
+{{/* The same for all pods of the release, so that they share its jobs. */}}
+{{- define "plan42-runner.instanceId" -}}
+{{- $hash := sha256sum (printf "%s/%s" .Release.Namespace .Release.Name) -}}
+{{- printf "%s-%s-8%s-8%s-%s" (substr 0 8 $hash) (substr 8 12 $hash) (substr 13 16 $hash) (substr 17 20 $hash) (substr 20 32 $hash) -}}
+{{- end -}}
