@@ -358,7 +358,8 @@ describe('precedence', () => {
   });
 
   test('the token can come from the environment', () => {
-    assert.equal(good({ file, env: { PLAN42_RUNNER_TOKEN: 'from-env' } }).runner.token, 'from-env');
+    for (const token of ['from-env', 'from-env\n', ' from-env\r\n'])
+      assert.equal(good({ file, env: { PLAN42_RUNNER_TOKEN: token } }).runner.token, 'from-env');
   });
 
   test('every kind of value can be given as text', () => {

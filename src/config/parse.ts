@@ -109,7 +109,9 @@ function readTable(
       values[name] = readFromFile([table], field, fromFile, document, problems);
     } else {
       const origin = flag === undefined ? `the environment’s ${variable}` : `--set ${table}.${field.key}`;
-      values[name] = attempt(() => field.kind.fromText(text), field.default, origin, undefined, problems);
+      // Files of secrets, for example in a cluster, usually end with a line break.
+      const given = field.secret ? text.trim() : text;
+      values[name] = attempt(() => field.kind.fromText(given), field.default, origin, undefined, problems);
     }
   }
   const keys = keysOf(table, fromFile);
