@@ -105,7 +105,9 @@ test('commands and settings in the text exist', () => {
         const mistake = mistakeInMention(words);
         yield { line, mistake: mistake && `${text}: ${mistake}` };
       }
-      const isSetting = /^(runner|jobs|images|queues|host|network|health|limits|log)\.(?!(ts|log)$)[a-z_]+$/.test(text);
+      const isSetting = /^(runner|jobs|images|queues|host|network|health|limits|log)\.(?!(ts|log|toml)$)[a-z_]+$/.test(
+        text,
+      );
       if (isSetting && !settings.has(text)) yield { line, mistake: `no setting ${text}` };
     }
   });

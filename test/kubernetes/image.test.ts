@@ -46,20 +46,20 @@ suite('the image in a cluster', () => {
     const cluster = await requiresCluster(t);
     if (!cluster) return;
     await using dir = await makeTempDir();
-    await using plane = await startControlPlane();
     const image = await loadImage(cluster, dir.path);
 
     // Runners call servers with TLS only.
     const { caFile, certFile, keyFile } = await makeAuthority(dir.path, [cluster.host]);
     const pair = { cert: await readFile(certFile), key: await readFile(keyFile) };
     const outside = createServer(pair, (socket) => {
-      const inside = connect(Number(new URL(plane.server.url).port), '127.0.0.1');
+      const inside = connect(Number(new URL(plane.localUrl).port), '127.0.0.1');
       for (const one of [socket, inside]) one.on('error', () => inside.destroy(void socket.destroy()));
       socket.pipe(inside).pipe(socket);
     }).listen(0, '127.0.0.1');
     t.after(() => outside.close());
     await once(outside, 'listening');
     const address = await cluster.expose((outside.address() as AddressInfo).port);
+    await using plane = await startControlPlane({ publicUrl: `https://${address}` });
 
     const { admin } = cluster;
     const base = `/api/v1/namespaces/${namespace}`;

@@ -1,5 +1,5 @@
 import { randomUUID } from 'node:crypto';
-import { mkdtemp, rm } from 'node:fs/promises';
+import { mkdtemp, readFile, rm } from 'node:fs/promises';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { createLogger } from '../../src/lib/logger.ts';
@@ -24,6 +24,8 @@ export interface CallOptions {
 /** A control plane with a directory of its own, and calls with the tenant's token. */
 export interface TestControlPlane extends AsyncDisposable {
   server: ControlPlane;
+  /** For calls of this machine, if `server.url` is another name. */
+  readonly localUrl: string;
   dataDir: string;
   /** The path of the tenant. */
   tenant: string;
@@ -53,13 +55,19 @@ export async function startControlPlane({ onLog, ...options }: Options = {}): Pr
     for (const waiter of waiters) waiter(line);
   };
   const logger = createLogger({ level: 'debug', format: 'text', write });
-  const start = () => startServer({ dataDir, listen: { host: '127.0.0.1', port: 0 }, logger, ...options });
+  // The server has a name for others besides with `publicUrl`.
+  let localUrl = '';
+  const start = async () => {
+    const server = await startServer({ dataDir, listen: { host: '127.0.0.1', port: 0 }, logger, ...options });
+    localUrl = JSON.parse(await readFile(join(dataDir, 'admin.json'), 'utf8')).localUrl ?? server.url;
+    return server;
+  };
   let server = await start();
   const tenant = `/v1/tenants/${server.admin.tenantId}`;
   const runner = `${tenant}/runners/${server.admin.runnerId}`;
 
   const call = (method: string, path: string, callOptions: CallOptions = {}) =>
-    callServer(server.url, method, path.startsWith('/') ? path : `${tenant}/${path}`, {
+    callServer(localUrl, method, path.startsWith('/') ? path : `${tenant}/${path}`, {
       token: server.admin.tenantToken,
       ...callOptions,
     });
@@ -75,6 +83,9 @@ export async function startControlPlane({ onLog, ...options }: Options = {}): Pr
   return {
     get server() {
       return server;
+    },
+    get localUrl() {
+      return localUrl;
     },
     dataDir,
     tenant,
