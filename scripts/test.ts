@@ -48,7 +48,8 @@ const longestFiles = [
   'src/runtimes/apple/apple.slow.test.ts',
   'src/shim/log-writer.slow.test.ts',
 ];
-// They run last, because the program of their cluster is built meanwhile.
+// They run last, because the program of their cluster is built meanwhile, and after the others: each has a whole cluster, which
+// would take the processors from tests with limits of time.
 const isClusterTest = (file: string) => file.startsWith('test/kubernetes/');
 const missingPrerequisite = 'missing prerequisite: ';
 const isCi = process.env['CI'] === 'true';
@@ -91,19 +92,30 @@ async function runAll(): Promise<Results> {
   const found = await findFiles(patterns.length > 0 ? patterns : allTests);
   const first = longestFiles.filter((file) => found.includes(file));
   const last = found.filter(isClusterTest);
-  const ordered = [...first, ...found.filter((file) => !first.includes(file) && !last.includes(file)), ...last];
+  const ordered = [...first, ...found.filter((file) => !first.includes(file) && !last.includes(file))];
   // A failure is reported by the tests, which build again.
   if (last.length > 0 && (await whyNoCluster()) === '') buildTestbed().catch(() => {});
   // Not by the test runner's own option, which only does it for the first run of a process.
   await globalSetup();
   try {
     // Many tests mostly wait for containers and processes, so two processors have time for three files.
-    const results = await runTests(ordered, availableParallelism() + 1);
+    const before = await runTests(ordered, availableParallelism() + 1);
+    const results = combine(before, await runTests(last, availableParallelism()));
     const isWorthRetrying = isCi && results.failed.size > 0 && results.failed.size <= maxRetried;
     return isWorthRetrying ? await retryFailed(results) : results;
   } finally {
     await globalTeardown();
   }
+}
+
+function combine(one: Results, other: Results): Results {
+  return {
+    passed: one.passed + other.passed,
+    failed: new Map([...one.failed, ...other.failed]),
+    skipped: one.skipped + other.skipped,
+    missing: [...one.missing, ...other.missing],
+    files: [...one.files, ...other.files],
+  };
 }
 
 /** Runs the files with failures again. A failed test that passes now counts as passed. */
