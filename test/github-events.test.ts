@@ -16,6 +16,8 @@ import { RunnerProcess } from './support/runner-process.ts';
 import { untilOver } from './support/tasks.ts';
 
 const host = '[host]\nunisolated = true\ncommand = ["/bin/cat"]\n';
+// The runner looks for feeds again, and reads one again, after up to a minute.
+const patienceMs = 150_000;
 // A shutdown waits for the poll that is under way.
 const queues = '[queues]\npoll_wait = "1s"\ndrain_time = "300ms"\n';
 
@@ -93,7 +95,7 @@ async function setUp(): Promise<Setting> {
   };
   setting.publish(push({ id: '1' }));
   await untilOver(plane, taskId);
-  await setting.runner.logged(/GitHub feed read .*events=0/, 60_000);
+  await setting.runner.logged(/GitHub feed read .*events=0/, patienceMs);
   return setting;
 }
 
@@ -102,9 +104,9 @@ const untilTurn = ({ plane, taskId }: Setting, index: number) =>
   eventually(async () => {
     const { body } = await plane.call('GET', `tasks/${taskId}/turns/last`);
     return body.TurnIndex === index && ['Completed', 'Failed'].includes(body.Status);
-  });
+  }, patienceMs);
 
-suite('events of GitHub', { timeout: 180_000, concurrency: 4 }, () => {
+suite('events of GitHub', { timeout: 600_000, concurrency: 4 }, () => {
   test('a comment on the pull request of a task starts turn 2, and a merge ends up in the task', async () => {
     await using setting = await setUp();
     const { plane, taskId, publish, pullRequest, runner } = setting;
@@ -122,7 +124,7 @@ suite('events of GitHub', { timeout: 180_000, concurrency: 4 }, () => {
     await eventually(async () => {
       const { body } = await plane.call('GET', `tasks/${taskId}`);
       return body.RepoInfo['acme/app'].PRStatus === 'merged';
-    });
+    }, patienceMs);
     const status = await createControlClient(join(runner.folder, 'state')).status();
     assert.equal(status.githubEvents?.feeds[0]?.org, 'acme');
     assert.equal(status.githubEvents?.feeds[0]?.error, null);
