@@ -33,7 +33,7 @@ async function untilReady(runner: RunnerProcess): Promise<void> {
   await runner.logged(/runner ready/, patienceMs);
 }
 
-async function setUp(t: TestContext, more = ''): Promise<Setting | Nothing> {
+async function setUp(t: TestContext, more = '', startTimeout = '10m'): Promise<Setting | Nothing> {
   const cluster = await requiresCluster(t);
   if (!cluster) return { [Symbol.asyncDispose]: async () => {} };
   images ??= loadAgentImages(cluster);
@@ -41,7 +41,7 @@ async function setUp(t: TestContext, more = ''): Promise<Setting | Nothing> {
   const account = await cluster.createRunnerAccount(`agents-${++namespaces}`);
   await using undo = new AsyncDisposableStack();
   const plane = undo.use(await startControlPlane());
-  const config = `[jobs]\nmemory_gib = 0.0625\ncpus = 0.1\nstop_timeout = "2s"\n${more}\n[kubernetes]\nkubeconfig = "${account.kubeconfig}"\n`;
+  const config = `[jobs]\nmemory_gib = 0.0625\ncpus = 0.1\nstop_timeout = "2s"\n${more}\n[kubernetes]\nkubeconfig = "${account.kubeconfig}"\nstart_timeout = "${startTimeout}"\n`;
   const options = { url: plane.server.url, token: await plane.newToken(), runtime: 'kubernetes' as const, config };
   let runner = await RunnerProcess.start(options);
   undo.defer(() => runner[Symbol.asyncDispose]());
@@ -181,7 +181,7 @@ suite('kubernetes', { concurrency: false }, () => {
   });
 
   test('an image that no node has fails the turn with the words of the node', async (t) => {
-    await using setting = await setUp(t);
+    await using setting = await setUp(t, '', '20s');
     if (!setting.plane) return;
     const taskId = await startTask(setting.plane, 'localhost/plan42/none:1');
     const { turn } = await untilOver(setting.plane, taskId, patienceMs);
