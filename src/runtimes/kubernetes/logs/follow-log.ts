@@ -127,7 +127,8 @@ async function follow(follower: Follower): Promise<void> {
     try {
       const { isFound, isComplete, isEmpty } = await readLog(follower, isLast);
       if (isLast && isComplete && isEmpty && (options.hasRun?.() ?? true)) await noteEmpty(follower);
-      if (isLast && isComplete) return await finish(follower, isFound || isAtEnd);
+      // A response can be cut off without an error, and the node can still be writing: only one without anything new is the end.
+      if (isLast && isComplete && follower.log.offset === offset) return await finish(follower, isFound || isAtEnd);
       isAtEnd = isComplete;
       notFound = 0;
       if (follower.log.offset > offset) backoff.reset();
