@@ -148,7 +148,7 @@ test('a file system that becomes read-only: 503 with the reason, and readers and
   const create = () => run(plan42, ['server', 'token', 'create', '--data', data]);
   await create();
   await run('mount', ['-o', 'remount,abort', disk]);
-  await assert.rejects(create(), /503 the file system of the server is read-only/);
+  await assert.rejects(create(), /the server rejected the request: the file system of the server is read-only/);
   await run(plan42, ['server', 'token', 'list', '--data', data]);
   await run(plan42, ['server', 'backup', join(dir.path, 'backup.db'), '--data', data]);
   const { problems } = (await callServer(server.url, 'GET', '/health', { token: null })).body;
