@@ -95,6 +95,7 @@ export class Jobs implements AsyncDisposable {
   readonly #usages: UsageReports;
   readonly #watching: Promise<unknown>;
   #lastFinished: JobRecord | undefined;
+  readonly #endings = new Map<string, number>();
 
   constructor(options: JobsOptions) {
     this.#options = options;
@@ -133,6 +134,11 @@ export class Jobs implements AsyncDisposable {
   /** The record of the job that finished last, since the start of the runner. */
   get lastFinished(): JobRecord | undefined {
     return this.#lastFinished;
+  }
+
+  /** The numbers of jobs that have finished since the start of the runner, by their `EndCode`. */
+  get endings(): ReadonlyMap<string, number> {
+    return this.#endings;
   }
 
   /** The number of jobs that would start at once if they arrived now. */
@@ -347,6 +353,8 @@ export class Jobs implements AsyncDisposable {
     const done = runJob(record, context)
       .then((last) => {
         this.#lastFinished = last;
+        const code = last.endCode ?? 'unknown';
+        this.#endings.set(code, (this.#endings.get(code) ?? 0) + 1);
       })
       .catch(async (error: unknown) => {
         if (!isAbort(error, detach)) logger.error('job failed, leaving it until next start', { error });

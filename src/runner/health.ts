@@ -1,9 +1,11 @@
 import { systemClock } from '../lib/clock.ts';
 import type { Logger } from '../lib/logger.ts';
 
+export const troubleKinds = ['unreachable', 'refused', 'disk'] as const;
+
 /** Why a part of the runner cannot work at the moment. */
 export interface Trouble {
-  kind: 'unreachable' | 'refused' | 'disk';
+  kind: (typeof troubleKinds)[number];
   message: string;
   since: Date;
 }

@@ -4,10 +4,9 @@ import { hostname } from 'node:os';
 import { loadConfig } from '../config/load.ts';
 import { homeFolder, type Paths, stateDirOption } from '../config/paths.ts';
 import type { Config, RuntimeName } from '../config/schema.ts';
-import { startGithubEvents } from '../events/github-events.ts';
+import { type GithubEvents, startGithubEvents } from '../events/github-events.ts';
 import { GithubConnections } from '../github/connections.ts';
 import { whyUnreachable } from '../jobs/agent-server.ts';
-import { unboundSecrets } from '../jobs/credentials/collect.ts';
 import { garbageRules } from '../jobs/garbage/garbage.ts';
 import { Jobs } from '../jobs/jobs.ts';
 import { Mirrors } from '../jobs/mirrors/mirrors.ts';
@@ -36,6 +35,8 @@ import { inStateFolder, openInstance } from './instance.ts';
 import { dispatch } from './messages/dispatch.ts';
 import { createHandlers } from './messages/handlers.ts';
 import { IncompleteLists } from './messages/incomplete-lists.ts';
+import { MessageCounts } from './messages/message-counts.ts';
+import { describeMetrics, type MetricSources } from './metrics.ts';
 import { QueuePool } from './queues/queue-pool.ts';
 import { deleteLeftoverQueues, QueueRegistry } from './queues/queue-registry.ts';
 import { watchConfig } from './reload.ts';
@@ -43,6 +44,7 @@ import { requireRunnerToken } from './require-token.ts';
 import { ServiceLog } from './service-log.ts';
 import { drainOnSignal, type ShutdownSignals } from './shutdown.ts';
 import { SlotReporter } from './slot-reporter.ts';
+import { logStart, warnOfUnboundSecrets } from './start-log.ts';
 import { TokenWatch } from './token-watch.ts';
 
 export interface ServiceOptions {
@@ -178,7 +180,15 @@ export async function runService(options: ServiceOptions): Promise<void> {
   );
   const leftoverQueues = await registry.list();
   using tokenWatch = new TokenWatch({ expiresAt, logger });
-  await using _health = await startHealthEndpoint(config.health.listen, { health, tokenWatch, logger });
+  const messages = new MessageCounts();
+  const started: { pool?: QueuePool; events?: GithubEvents | undefined } = {};
+  const metricSources: MetricSources = {
+    ...{ version: options.version, runtime: runtime.name, startedAt, config, health, tokenWatch, jobs, messages },
+    pool: () => started.pool,
+    events: () => started.events,
+  };
+  const metrics = () => describeMetrics(metricSources);
+  await using _health = await startHealthEndpoint(config.health.listen, { health, tokenWatch, metrics, logger });
   const callerKeys = new PublicKeys();
   const abort = new AbortController();
   const pool = new QueuePool({
@@ -195,11 +205,20 @@ export async function runService(options: ServiceOptions): Promise<void> {
       dispatch(
         message,
         { queue: queue.path, privateKey: queue.privateKey, limiter: queue.limiter },
-        { client, handlers, callerKeys, slotHeaders: () => slots.headers(), logger, signal: abort.signal },
+        {
+          client,
+          handlers,
+          callerKeys,
+          slotHeaders: () => slots.headers(),
+          counts: messages,
+          logger,
+          signal: abort.signal,
+        },
       ),
     force: signals.force,
     abort: abort.signal,
   });
+  started.pool = pool;
   slots.report = () => pool.reportSlots();
   const identity = { tenant_id: tenantId, runner_id: runnerId, instance_id: instance.id };
   logStart(logger, { config, version: options.version, runtime: runtime.name, ...identity });
@@ -216,6 +235,7 @@ export async function runService(options: ServiceOptions): Promise<void> {
         ...{ stateDir: paths.stateDir, home: homeFolder(env) },
       })
     : undefined;
+  started.events = events;
   using configWatch = watchConfig({
     path,
     load,
@@ -280,23 +300,4 @@ function createMirrors(
   if (!jobs.mirrors) return undefined;
   const limits = { maxBytes: jobs.mirrorsGib * 2 ** 30, minFreeBytes: jobs.minFreeGib * 2 ** 30 };
   return new Mirrors({ folder: store.folders.mirrors, ...limits, env, caFile: network.caFile, logger });
-}
-
-function logStart(
-  logger: Logger,
-  { config, ...fields }: { config: Config; runtime: string; version: string } & Record<string, unknown>,
-): void {
-  logger.info('runner starting', { url: config.runner.url.href, ...fields });
-  if (config.runner.skipSslVerify)
-    logger.warn('server certificate not verified', { setting: 'runner.skip_ssl_verify' });
-  if (fields.runtime === 'host') logger.warn('jobs run without isolation', { runtime: fields.runtime });
-}
-
-/** The values of secrets are never logged. */
-function warnOfUnboundSecrets({ jobs, credentials, credentialTables }: Config, env: NodeJS.ProcessEnv, logger: Logger) {
-  if (credentials.broker === 'off') return;
-  const variables = new Map(jobs.env.map(({ name, value = env[name] ?? '' }) => [name, value]));
-  const names = unboundSecrets(variables, credentialTables);
-  const remedy = 'name their hosts in [credentials.NAME] tables';
-  if (names.length > 0) logger.warn('variables of jobs look like secrets', { variables: names.join(' '), remedy });
 }

@@ -8,6 +8,7 @@ import type { Json } from '../support/json.ts';
 import { create } from '../support/kubernetes/apply.ts';
 import { requiresCluster } from '../support/kubernetes/cluster.ts';
 import { chart, helm, type Manifest, parseManifests, render, whyNoHelm } from '../support/kubernetes/helm.ts';
+import { definePodMonitors } from '../support/kubernetes/pod-monitors.ts';
 
 const plainFolder = join(chart, '../../kubernetes');
 const image = { repository: 'registry.example.com/team/plan42-runner', tag: '1.2.3' };
@@ -38,6 +39,7 @@ const valueSets: Record<string, object> = {
     serviceAccount: { create: true, annotations: { team: 'a' } },
     terminationGracePeriodSeconds: 90,
     podDisruptionBudget: { enabled: true, maxUnavailable: '50%' },
+    podMonitor: { enabled: true, interval: '1m30s', labels: { release: 'prometheus' } },
     resources: { limits: { memory: '1Gi' } },
     state: { persistentVolumeClaim: 'state' },
     health: { port: 8080 },
@@ -67,6 +69,7 @@ suite('the chart', { concurrency: false }, () => {
     if (!cluster) return;
     const namespace = 'charts';
     await cluster.admin.request('POST', '/api/v1/namespaces', { body: { metadata: { name: namespace } } });
+    await definePodMonitors(cluster.admin);
     for (const [name, values] of Object.entries(valueSets)) {
       const manifests = await render(namespace, values);
       assert.ok(manifests.length >= 4, name);
@@ -138,6 +141,7 @@ suite('the chart', { concurrency: false }, () => {
     ['a token', { image, config: { runner: { token: 'p42r_x' } } }, /config\/runner/],
     ['a server that is no URL', { image, server: { url: 'plan42.example.com' } }, /server\/url/],
     ['a time too short to drain', { image, terminationGracePeriodSeconds: 30 }, /terminationGracePeriodSeconds.*60/s],
+    ['an interval without a unit', { image, podMonitor: { enabled: true, interval: '30' } }, /podMonitor\/interval/],
     ['an unknown value', { image, replicaCount: 2 }, /replicaCount.* not allowed/],
     ['a port for root only', { image, health: { port: 80 } }, /health\/port.*1,024/],
   ] as const) {

@@ -15,7 +15,8 @@ import { UnreadableMessage } from '../../plan42/poll-body.ts';
 import type { PublicKeys } from '../../plan42/public-keys.ts';
 import { RunnerMessage } from '../../plan42/runner-objects.ts';
 import type { CallLimiter } from '../queues/call-limiter.ts';
-import type { Handler } from './handler.ts';
+import type { DecryptedMessage, Handler } from './handler.ts';
+import type { MessageCounts, MessageResult } from './message-counts.ts';
 
 export interface DispatchOptions {
   client: Plan42Client;
@@ -23,6 +24,7 @@ export interface DispatchOptions {
   callerKeys: PublicKeys;
   /** The headers of one response, which report the free slots. */
   slotHeaders?: () => Record<string, string>;
+  counts?: Pick<MessageCounts, 'add'>;
   logger: Logger;
   /** Aborts handlers and the delivery of responses. */
   signal: AbortSignal;
@@ -42,19 +44,33 @@ const backoff = { minMs: 100, maxMs: 2000 };
 
 /** Responds to one message. Never rejects: an invalid message is logged with its ID, without its content, and affects only itself. */
 export async function dispatch(raw: unknown, origin: Origin, options: DispatchOptions): Promise<void> {
-  const deadline = systemClock.now() + responseTimeMs;
-  const { client, signal, slotHeaders } = options;
+  const arrivedAt = systemClock.now();
   const logger = options.logger.with({ queue_id: origin.queue.queueId, message_id: messageIdOf(raw) });
+  const { type, result } = await respond(raw, origin, { ...options, logger }, arrivedAt + responseTimeMs);
+  options.counts?.add(type, result, systemClock.now() - arrivedAt);
+}
+
+/** The type of a message that has a handler, and what became of it. */
+interface Dispatched {
+  type?: string | undefined;
+  result: MessageResult;
+}
+
+async function respond(raw: unknown, origin: Origin, options: DispatchOptions, deadline: number): Promise<Dispatched> {
+  const { client, signal, slotHeaders, logger } = options;
   if (raw instanceof UnreadableMessage) {
     logger.warn('message rejected', { reason: raw.reason, size_bytes: raw.bytes });
-    return;
+    return { result: 'rejected' };
   }
+  let type: string | undefined;
   try {
     const message = v.parse(RunnerMessage, raw);
     // Checked first, so that no work is done for a caller who cannot receive the response.
     const callerKey = options.callerKeys.parse(message.CallerPublicKey);
-    const response = await handle(message, origin, { ...options, logger });
-    if (response === undefined) return;
+    const request = readRequest(message, origin, options);
+    if (request === undefined) return { result: 'rejected' };
+    type = request.type;
+    const response = await request.handler(request, signal);
     const payload = encrypt(Buffer.from(JSON.stringify(response)), callerKey);
     const address = { messageId: message.MessageID, callerId: message.CallerID };
     const write = () =>
@@ -64,12 +80,14 @@ export async function dispatch(raw: unknown, origin: Origin, options: DispatchOp
         headers: slotHeaders?.(),
       });
     await deliver(() => origin.limiter.call(write, signal), deadline, signal);
+    return { type, result: 'answered' };
   } catch (error) {
     if (error instanceof v.ValiError) {
       logger.warn('message rejected', { reason: 'invalid message', field: v.getDotPath(error.issues[0]) });
-    } else {
-      logger.warn('cannot respond to message', { error });
+      return { type, result: 'rejected' };
     }
+    logger.warn('cannot respond to message', { error });
+    return { type, result: 'unanswered' };
   }
 }
 
@@ -81,11 +99,12 @@ function messageIdOf(raw: unknown): string | undefined {
   return parsed.success ? parsed.output.MessageID : undefined;
 }
 
-async function handle(
+/** Undefined, and logged, if no handler understands it. */
+function readRequest(
   message: RunnerMessage,
   { privateKey }: Origin,
-  { handlers, logger, signal }: DispatchOptions,
-): Promise<object | undefined> {
+  { handlers, logger }: DispatchOptions,
+): (DecryptedMessage & { handler: Handler }) | undefined {
   const text = decrypt(message.Payload, privateKey).toString('utf8');
   let body: unknown;
   try {
@@ -97,7 +116,7 @@ async function handle(
   }
   const { Type: type } = v.parse(Request, body);
   const handler = handlers.get(type);
-  if (handler !== undefined) return handler({ type, text, body }, signal);
+  if (handler !== undefined) return { type, text, body, handler };
   logger.warn('message rejected', {
     reason: 'unknown message type',
     message_type: type.slice(0, 100),

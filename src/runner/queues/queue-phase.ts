@@ -14,6 +14,8 @@ const transitions = {
 } as const satisfies Record<string, Record<string, string>>;
 
 export type QueuePhase = keyof typeof transitions;
+/** Those of queues that may exist on the server. */
+export const livePhases = ['registering', 'polling', 'draining'] as const satisfies QueuePhase[];
 export type QueueEvent = 'registered' | 'drain' | 'lost' | 'drained';
 
 /** @throws if the event is invalid in this phase, which is a bug */

@@ -6,6 +6,7 @@ const resources: Readonly<Record<string, string>> = {
   ConfigMap: 'configmaps',
   Deployment: 'deployments',
   Namespace: 'namespaces',
+  PodMonitor: 'podmonitors',
   PodDisruptionBudget: 'poddisruptionbudgets',
   Role: 'roles',
   RoleBinding: 'rolebindings',
