@@ -5,6 +5,8 @@ import { readFile } from 'node:fs/promises';
 import { delimiter, join } from 'node:path';
 import { text } from 'node:stream/consumers';
 import { freePort } from '../../../scripts/free-port.ts';
+import { listWithVariable, signalAll } from '../../../src/lib/processes.ts';
+import { eventually } from '../eventually.ts';
 import type { Block, Page } from './page.ts';
 
 /** Values that stand for the user's own, and where this test has them. */
@@ -79,11 +81,21 @@ export async function runPage(
   const timer = setTimeout(() => process.kill(-(shell.pid ?? 0)), maxMs);
   const [stdout, stderr] = await Promise.all([text(shell.stdout), text(shell.stderr), once(shell, 'close')]);
   clearTimeout(timer);
+  await endJobs(home);
   if (shell.exitCode !== 0)
     throw new Error(
       `the blocks failed with exit code ${shell.exitCode ?? `none after ${maxMs} ms`}:\n${stdout}${stderr}`,
     );
   return stdout + stderr;
+}
+
+/** Jobs outlive their runner, and their agents wait half an hour for a server that is gone. */
+async function endJobs(home: string): Promise<void> {
+  await eventually(async () => {
+    const left = (await listWithVariable('HOME', home)).map((pid) => ({ pid }));
+    signalAll(left, 'SIGKILL');
+    return left.length === 0;
+  });
 }
 
 /** In a block of a console, only the lines with a prompt are commands. */
