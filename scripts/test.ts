@@ -5,14 +5,19 @@
  *
  * A failed file never runs again, except with CI=true: once, alone, as the last resort. Tests that pass then are printed
  * as FLAKY. Each of them is a fault to be fixed.
+ *
+ * SIGINT and SIGTERM end the test files with all that they have started, and the engines. A second signal ends this process
+ * at once.
  */
+import { randomUUID } from 'node:crypto';
 import { glob } from 'node:fs/promises';
-import { availableParallelism } from 'node:os';
+import { availableParallelism, constants } from 'node:os';
 import { relative, resolve } from 'node:path';
 import { run } from 'node:test';
 import { spec } from 'node:test/reporters';
 import { globalSetup, globalTeardown } from '../test/support/global-setup.ts';
 import { buildTestbed, whyNoCluster } from '../test/support/kubernetes/testbed.ts';
+import { endOwnChildren, endRunProcesses, listRunProcesses, runVariable } from '../test/support/run-processes.ts';
 
 interface Results {
   passed: number;
@@ -58,10 +63,30 @@ const maxRetried = 5;
 // A failed comparison can be megabytes long.
 const longLine = /^(.{500}).+$/gm;
 
+const runId = randomUUID();
+const stopping = new AbortController();
+let stoppedBy: 'SIGINT' | 'SIGTERM' | undefined;
+/** What test files had started when a signal arrived. */
+let startedByTests: Promise<number[]> = Promise.resolve([]);
+for (const name of ['SIGINT', 'SIGTERM'] as const) {
+  process.once(name, () => {
+    stoppedBy ??= name;
+    console.log(`\n${name}: ending the tests and what they have started`);
+    // First: later, what they have started may be without its parent.
+    startedByTests = listRunProcesses(runId).catch(() => []);
+    void startedByTests.finally(() => stopping.abort());
+  });
+}
+
 const startedAt = performance.now();
 const isUnit = process.argv[2] === '--unit';
 const patterns = process.argv.slice(isUnit ? 3 : 2);
 const { passed, failed, skipped, missing, files } = isUnit ? await runUnitTests() : await runAll();
+if (stoppedBy !== undefined) {
+  // Such as the build of a cluster's program.
+  await endOwnChildren();
+  process.exit(128 + constants.signals[stoppedBy]);
+}
 
 if (missing.length > 0) {
   console.log(`\nNot run, because something is missing on this machine (.ci/install installs it):`);
@@ -102,7 +127,7 @@ async function runAll(): Promise<Results> {
     const before = await runTests(ordered, availableParallelism() + 1);
     const results = combine(before, await runTests(last, availableParallelism()));
     const isWorthRetrying = isCi && results.failed.size > 0 && results.failed.size <= maxRetried;
-    return isWorthRetrying ? await retryFailed(results) : results;
+    return isWorthRetrying && !stopping.signal.aborted ? await retryFailed(results) : results;
   } finally {
     await globalTeardown();
   }
@@ -136,8 +161,14 @@ async function findFiles(globs: readonly string[]): Promise<string[]> {
 
 async function runTests(testFiles: readonly string[], concurrency: number): Promise<Results> {
   const results: Results = { passed: 0, failed: new Map(), skipped: 0, missing: [], files: [] };
-  if (testFiles.length === 0) return results;
-  const events = run({ cwd: root, files: testFiles.map((file) => resolve(root, file)), concurrency });
+  if (testFiles.length === 0 || stopping.signal.aborted) return results;
+  const events = run({
+    cwd: root,
+    files: testFiles.map((file) => resolve(root, file)),
+    concurrency,
+    env: { ...process.env, [runVariable]: runId },
+    signal: stopping.signal,
+  });
   const fileOf = (test: { file?: string | undefined }) => relative(root, test.file ?? '');
   events.on('test:pass', (test) => {
     if (test.details.type === 'suite') return;
@@ -155,5 +186,9 @@ async function runTests(testFiles: readonly string[], concurrency: number): Prom
     if (summary.file !== undefined) results.files.push({ name: fileOf(summary), ms: summary.duration_ms });
   });
   for await (const text of events.compose(new spec())) process.stdout.write(String(text).replaceAll(longLine, '$1…'));
+  if (stopping.signal.aborted) {
+    const killed = await endRunProcesses(runId, await startedByTests);
+    if (killed.length > 0) console.log(`Killed, because they did not end:\n  ${killed.join('\n  ')}`);
+  }
   return results;
 }
