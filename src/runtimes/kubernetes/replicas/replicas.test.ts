@@ -1,5 +1,6 @@
 import assert from 'node:assert/strict';
 import { suite, test } from 'node:test';
+import { setImmediate as settle } from 'node:timers/promises';
 import { LeaseWorld, SimulatedProcess } from '../../../../test/support/kubernetes/lease-world.ts';
 import { seededRandom } from '../../../../test/support/random.ts';
 import { silentLogger } from '../../../lib/logger.ts';
@@ -133,6 +134,35 @@ suite('replicas', () => {
       );
       assert.ok(accepted.size > 10, String(accepted.size));
     });
+
+  test('a replica that starts again with its disk takes its own records before others can', async () => {
+    // The others see the end of its former Lease only if it is removed.
+    const timing = { ...replicaTiming, durationMs: 60 * minutes };
+    for (let seed = 1; seed <= 20; seed += 1) {
+      const run = new Simulation(seed, timing);
+      const { world } = run;
+      const former = 'plan42-replica-former';
+      world.leases.create({ name: former, holder: former, jobId: '', content: '' });
+      for (const jobId of ['plan42-a-1', 'plan42-b-1', 'plan42-c-1'])
+        world.leases.create({
+          name: objectName(instanceId, jobId),
+          jobId,
+          holder: former,
+          content: seal.close(jobId, 'x'),
+        });
+      const [own, other] = [new Actor(run), new Actor(run)];
+      void own.join(former);
+      void other.join();
+      await settle();
+      await world.run(10 * minutes, () => run.finished.size === 3);
+      assert.deepEqual(
+        run.reports.filter(({ by }) => by !== own).map(({ jobId }) => jobId),
+        [],
+        `seed ${seed}`,
+      );
+      assert.equal(run.finished.size, 3, `seed ${seed}`);
+    }
+  });
 
   test('the simulation finds replicas that trust their Leases for too long', async () => {
     const careless = { ...replicaTiming, provenMs: 60_000 };

@@ -80,7 +80,11 @@ class LeasedReplicas implements Replicas {
     this.#onTaken = (jobId, content, holder) => taken.set(jobId, { content, isOwn: holder === formerId });
     const session = await this.#open(onId, signal);
     this.#running = this.#run(session, onId);
-    if (formerId !== undefined) await this.#insist(() => this.#removeReplica(formerId), signal);
+    if (formerId !== undefined) {
+      // First: without the Lease of the former run, the others would take its records, whose logs and state are here.
+      await this.#insist(() => this.#takeFrom(formerId), signal);
+      await this.#insist(() => this.#removeReplica(formerId), signal);
+    }
     await this.#insist(() => this.#takeFree(), signal);
     this.#onTaken = onTaken;
     this.#isJoined = true;
@@ -268,6 +272,14 @@ class LeasedReplicas implements Replicas {
       const isOurs = this.#ids.has(lease.holder);
       if (isOurs || !live.has(lease.holder)) await this.#take(lease);
     }
+  }
+
+  /** Takes all records of a holder that has certainly ended. Rejects if the API server does not respond. */
+  async #takeFrom(holder: string): Promise<void> {
+    const { store, timing } = this.#deps;
+    const records = await store.list('job', { signal: this.#stop.signal, timeoutMs: timing.requestMs });
+    for (const lease of records)
+      if (lease.holder === holder && !this.#claims.has(lease.jobId)) await this.#take(lease);
   }
 
   async #take(lease: Lease): Promise<void> {
