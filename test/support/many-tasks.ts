@@ -1,5 +1,5 @@
 /** Many short tasks on several runners, with a runner that is killed and restarted meanwhile. */
-import { readFile, writeFile } from 'node:fs/promises';
+import { readFile, rm, writeFile } from 'node:fs/promises';
 import { join } from 'node:path';
 import { startControlPlane, type TestControlPlane } from './control-plane.ts';
 import { eventually } from './eventually.ts';
@@ -13,6 +13,11 @@ export interface ManyTasksOptions {
   /** How long each agent runs, in seconds. */
   agentSeconds: number;
   timeoutMs: number;
+  /**
+   * Agents end only while both runners are there, so that both get their share of a few tasks on a machine where the start of
+   * a runner takes longer than all of them.
+   */
+  waitsForRunners?: boolean;
 }
 
 export interface ManyTasksResult {
@@ -32,10 +37,14 @@ export interface ManyTasksResult {
 }
 
 export async function runManyTasks(options: ManyTasksOptions): Promise<ManyTasksResult> {
-  const { tasks: count, slots, agentSeconds, timeoutMs } = options;
+  const { tasks: count, slots, agentSeconds, timeoutMs, waitsForRunners = false } = options;
   await using dir = await makeTempDir();
   const startsFile = join(dir.path, 'starts');
   await writeFile(startsFile, '');
+  const holdFile = join(dir.path, 'hold');
+  const hold = () => (waitsForRunners ? writeFile(holdFile, '') : undefined);
+  const release = () => rm(holdFile, { force: true });
+  await hold();
   const sent = new Set<string>();
   const onLog = (line: string) => {
     const task = /sending turn .*task_id=(\S+)/.exec(line)?.[1];
@@ -46,7 +55,7 @@ export async function runManyTasks(options: ManyTasksOptions): Promise<ManyTasks
   const tasks: string[] = [];
   for (let i = 0; i < count; i += 1) tasks.push(await plane.newTask({ EnvironmentId }));
 
-  const agent = `echo "$PLAN42_JOB_ID" >> ${startsFile}; cat > /dev/null; sleep ${agentSeconds}`;
+  const agent = `echo "$PLAN42_JOB_ID" >> ${startsFile}; cat > /dev/null; while [ -e ${holdFile} ]; do sleep 0.1; done; sleep ${agentSeconds}`;
   const command = JSON.stringify(['/bin/sh', '-c', agent]);
   const config = `[jobs]\nmax_jobs = ${slots}\n[host]\nunisolated = true\ncommand = ${command}\n`;
   const runnerOptions = { url: plane.server.url, token: await plane.newToken(), runtime: 'host', config } as const;
@@ -60,10 +69,16 @@ export async function runManyTasks(options: ManyTasksOptions): Promise<ManyTasks
   await using _two = two.runner;
   const busyAfterMs = [await one.busyMs, await two.busyMs];
 
+  await release();
+  const startedJobs = async () => (await readFile(startsFile, 'utf8')).trimEnd().split('\n');
+  if (waitsForRunners) await eventually(async () => (await startedJobs()).length > 3 * slots, timeoutMs);
   // Killed while it has agents running and turns on their way.
+  await hold();
   await one.runner.stop('SIGKILL');
   const again = await begin(one.runner.folder);
   await using _again = again.runner;
+  if (waitsForRunners) await again.runner.logged(/runner ready/, timeoutMs);
+  await release();
 
   await eventually(async () => (await countUnfinished(plane)) === 0, timeoutMs);
   const totalMs = performance.now() - startedAt;
@@ -72,7 +87,7 @@ export async function runManyTasks(options: ManyTasksOptions): Promise<ManyTasks
     const { InstanceId } = (await plane.call('GET', `tasks/${task}/turns/1`)).body;
     shares.set(InstanceId, (shares.get(InstanceId) ?? 0) + 1);
   }
-  const starts = (await readFile(startsFile, 'utf8')).trimEnd().split('\n');
+  const starts = await startedJobs();
   const waitingLines = [one, two, again].map(({ runner }) => runner.log.split('waiting for slot').length - 1);
   return { tasks, sent: [...sent], starts, shares, busyAfterMs, totalMs, maxWaiting: Math.max(...waitingLines) };
 }

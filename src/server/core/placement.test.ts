@@ -123,6 +123,21 @@ test('a turn that a machine may have accepted goes to that machine only, at once
   assert.deepEqual([again.tasks, other.tasks], [[task], [next]]);
 });
 
+test('a turn that a restarted machine has lost is sent again before newer turns take the free slot', async () => {
+  await using setting = await setUp({ timing: { ...timing, invocationRetry: { minMs: 200, maxMs: 200 } } });
+  const killed = await setting.machine('m1', 1, { answer: () => undefined });
+  const task = await setting.newTask();
+  await eventually(async () => killed.tasks.length === 1);
+  await killed[Symbol.asyncDispose]();
+  const next = await setting.newTask();
+  const again = await setting.machine('m1', 1, { instanceId: killed.instanceId });
+  await eventually(async () => (await stateOf(setting, task)) === 'Executing');
+  assert.deepEqual(again.tasks, [task]);
+  await again.finish();
+  await eventually(async () => (await stateOf(setting, next)) === 'Executing');
+  assert.deepEqual(again.tasks, [task, next]);
+});
+
 test('a turn of a machine that is gone for long goes to another one, and the first can no longer change it', async () => {
   const test = new TestClock();
   const clock = { ...systemClock, now: () => systemClock.now() + test.now() };

@@ -199,6 +199,7 @@ export class Scheduler {
       })
       .finally(() => {
         this.#inFlight.delete(name);
+        this.#deps.machines.release(assignment.runner, name);
         // The turn may need another attempt, and there is room for a turn that the limit left out.
         this.send(turn);
         if (this.#wasLimited) this.sendAll();

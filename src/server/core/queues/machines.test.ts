@@ -61,6 +61,18 @@ test('a restarted machine has lost the turns on their way; a copy that runs besi
   assert.equal(machines.isGone(runner, 'a'), false);
 });
 
+test('the turns that a restarted machine has lost keep their slots until they are sent again', () => {
+  const { machines, poll, id } = polling(identity('a', 2, 9));
+  machines.give(runner, id, 'one');
+  poll[Symbol.dispose]();
+  const { id: again } = polling(identity('a', 2, 1, 'bbbbbbbb'), machines);
+  assert.equal(machines.available(runner, again), 1);
+  machines.settle(runner, id, 'one', false);
+  assert.equal(machines.available(runner, again), 1);
+  machines.release(runner, 'one');
+  assert.equal(machines.available(runner, again), 2);
+});
+
 test('a machine is gone after five minutes without a poll, also if it has not polled since the start', async () => {
   const clock = new TestClock();
   const { machines, poll } = polling(identity('a', 2, 1), new Machines(clock));

@@ -47,7 +47,7 @@ export class Machines {
 
   /**
    * Takes over a report. Returns the turns that were on their way to an earlier process of the machine, which are lost unless
-   * it accepted them.
+   * it accepted them. They keep their slots until `release`, because they are sent to the same machine again.
    */
   report(runner: RunnerKey, identity: RunnerIdentity | undefined): string[] {
     if (!identity) return [];
@@ -60,7 +60,8 @@ export class Machines {
       const lost = takeOver(machines, instanceId);
       if (machines.size >= maxMachines) return lost;
       const machine = { id, name, instanceId, slots, lastGivenAt: 0, lastSeenMs: this.#clock.now() };
-      machines.set(id, { ...machine, given: new Map(), polled: new Map() });
+      const given = new Map(lost.map((turn) => [turn, slots.sequence]));
+      machines.set(id, { ...machine, given, polled: new Map() });
       return lost;
     }
     known.lastSeenMs = this.#clock.now();
@@ -148,6 +149,11 @@ export class Machines {
     const isReported = machine.slots.sequence > sequence;
     // Its responses report the slots as well, unless a proxy drops the headers.
     if (isTaken && !isReported) machine.slots = { ...machine.slots, free: Math.max(0, machine.slots.free - 1) };
+  }
+
+  /** Frees the slots that a turn has on machines of the runner: it is not on its way to any. */
+  release(runner: RunnerKey, turn: string): void {
+    for (const { given } of this.#machinesOf(runner).values()) given.delete(turn);
   }
 
   /** Whether the machine has been silent for so long that its turns may be given to another one. */
