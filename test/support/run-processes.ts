@@ -58,9 +58,7 @@ const entries = (pids: readonly number[]) => pids.map((pid) => ({ pid }));
 
 /** The command lines of those that have not exited. */
 async function whichLive(pids: readonly number[]): Promise<Map<number, string>> {
-  const lines = await Promise.all(
-    pids.map(async (pid) => [pid, await commandLine(pid).catch(() => '')] as const),
-  );
+  const lines = await Promise.all(pids.map(async (pid) => [pid, await commandLine(pid).catch(() => '')] as const));
   return new Map(lines.filter(([pid, line]) => line !== '' && pid !== process.pid));
 }
 

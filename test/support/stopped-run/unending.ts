@@ -9,7 +9,11 @@ const script = "trap '' TERM INT; while :; do sleep 0.1; done";
 
 test('never ends', async () => {
   const marked = spawn('setsid', ['--fork', 'sh', '-c', script, file], { stdio: 'ignore' });
-  const below = spawn('sh', ['-c', script, file], { stdio: 'ignore', env: { PATH: process.env['PATH'] }, detached: true });
+  const below = spawn('sh', ['-c', script, file], {
+    stdio: 'ignore',
+    env: { PATH: process.env['PATH'] },
+    detached: true,
+  });
   below.unref();
   marked.once('exit', () => writeFileSync(file, ''));
   await new Promise(() => setInterval(() => {}, 1000));

@@ -278,8 +278,7 @@ class LeasedReplicas implements Replicas {
   async #takeFrom(holder: string): Promise<void> {
     const { store, timing } = this.#deps;
     const records = await store.list('job', { signal: this.#stop.signal, timeoutMs: timing.requestMs });
-    for (const lease of records)
-      if (lease.holder === holder && !this.#claims.has(lease.jobId)) await this.#take(lease);
+    for (const lease of records) if (lease.holder === holder && !this.#claims.has(lease.jobId)) await this.#take(lease);
   }
 
   async #take(lease: Lease): Promise<void> {
