@@ -23,7 +23,7 @@ test('SIGTERM ends what test files have started, and the engines', { timeout: 24
   if (process.platform !== 'linux') return t.skip('the processes are found on Linux only');
   await using dir = await makeTempDir();
   const file = join(dir.path, 'started');
-  const args = ['scripts/test.ts', 'test/support/stopped-run/unending.ts'];
+  const args = ['scripts/test.ts', 'test/support/unending-test.ts'];
   // A run of its own, with engines of its own.
   const { NODE_TEST_CONTEXT: _context, PLAN42_TEST_ENGINES: _engines, ...inherited } = process.env;
   const env = { ...inherited, PLAN42_STOPPED_RUN: file };
