@@ -66,7 +66,7 @@ const longLine = /^(.{500}).+$/gm;
 const runId = randomUUID();
 const stopping = new AbortController();
 let stoppedBy: 'SIGINT' | 'SIGTERM' | undefined;
-/** What test files had started when a signal arrived. */
+/** The processes of test files and below them when a signal arrived. */
 let startedByTests: Promise<number[]> = Promise.resolve([]);
 for (const name of ['SIGINT', 'SIGTERM'] as const) {
   process.once(name, () => {
