@@ -3,6 +3,7 @@ import { readFile } from 'node:fs/promises';
 import { join } from 'node:path';
 import type { BuildOptions, Plugin } from 'esbuild';
 import { withoutKubernetesClasses } from './kubernetes.ts';
+import { nodeFlags } from './node-flags.ts';
 import { pageInside } from './page.ts';
 import { shimScriptsInside } from './shim-scripts.ts';
 import { buildInfo } from './version.ts';
@@ -97,5 +98,5 @@ export const wardenOptions = {
 
 export async function readLauncher(command: string): Promise<string> {
   const launcher = await readFile(join(import.meta.dirname, 'launcher.sh'), 'utf8');
-  return launcher.replaceAll('@COMMAND@', command);
+  return launcher.replaceAll('@COMMAND@', command).replace('@NODE_FLAGS@', nodeFlags.join(' '));
 }

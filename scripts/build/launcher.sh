@@ -19,4 +19,4 @@ if [ ! -x "$node" ]; then
     exit 1
   fi
 fi
-exec "$node" --enable-source-maps "$root/dist/js/@COMMAND@.mjs" "$@"
+exec "$node" @NODE_FLAGS@ "$root/dist/js/@COMMAND@.mjs" "$@"

@@ -4,6 +4,7 @@ import { join } from 'node:path';
 import { build } from 'esbuild';
 import licenses from 'esbuild-plugin-license';
 import { agentOptions, executableOptions } from '../build/bundle.ts';
+import { nodeFlags } from '../build/node-flags.ts';
 import { bundlePage } from '../build/page.ts';
 import { lazyBuiltins } from './lazy-builtins.ts';
 import { libraryFolders } from './native-libraries.ts';
@@ -26,6 +27,7 @@ const seaConfig = {
   disableExperimentalSEAWarning: true,
   useCodeCache: true,
   assets: { 'plan42-agent.mjs': 'plan42-agent.mjs' },
+  execArgv: nodeFlags,
   // Ignores NODE_OPTIONS, which is meant for other programs.
   execArgvExtension: 'none',
 };
