@@ -1,6 +1,7 @@
 /** Compiles the first programs of containers, and puts them into a bundle. Linux only: machines with containers need them. */
 import { execFile } from 'node:child_process';
-import { glob, mkdir, readFile } from 'node:fs/promises';
+import { randomUUID } from 'node:crypto';
+import { chmod, glob, mkdir, readFile, rename, rm } from 'node:fs/promises';
 import { join } from 'node:path';
 import { promisify } from 'node:util';
 import { brotliCompressSync } from 'node:zlib';
@@ -34,11 +35,16 @@ async function compile(program: Program, architecture: WallArchitecture): Promis
   const isOwn = architecture === process.arch;
   const compiler = isOwn ? 'cc' : wallArchitectures[architecture];
   const path = join(output, `${program}-${architecture}`);
+  // Packages are built while other processes read the program: it is replaced as a whole, with a mode for every user.
+  const made = `${path}.${randomUUID()}`;
   const files = await Array.fromAsync(glob(sources[program], { cwd: root }));
   try {
-    await promisify(execFile)(compiler, [...flags, ...files.toSorted(), '-o', path], { cwd: root });
+    await promisify(execFile)(compiler, [...flags, ...files.toSorted(), '-o', made], { cwd: root });
+    await chmod(made, 0o755);
+    await rename(made, path);
     return path;
   } catch (error) {
+    await rm(made, { force: true });
     if ((error as { code?: unknown }).code !== 'ENOENT') throw error;
     if (isOwn) throw new Error(`cannot compile ${sources[program][0]}: there is no cc. Install gcc.`, { cause: error });
     return undefined;
