@@ -4,6 +4,7 @@ import { join } from 'node:path';
 import { build } from 'esbuild';
 import {
   agentOptions,
+  buildExecutables,
   commands,
   executableOptions,
   gatewayOptions,
@@ -13,13 +14,9 @@ import {
 } from './build/bundle.ts';
 
 await rm(join(root, 'dist/js'), { recursive: true, force: true });
-await build({
+await buildExecutables('dist/js', {
   ...(await executableOptions()),
-  outdir: 'dist/js',
-  entryPoints: Object.fromEntries(commands.map((name) => [name, `src/bin/${name}.ts`])),
-  // Commands load their code when they are called, so that `--help` stays fast.
-  splitting: true,
-  chunkNames: 'chunks/[name]-[hash]',
+  // Read when a stack trace is shown: see src/bin/source-positions.ts.
   sourcemap: 'linked',
   sourcesContent: false,
 });

@@ -124,6 +124,19 @@ describe('plan42 as a process', () => {
     assert.deepEqual({ status, stderr }, { status: 0, stderr: '' });
   });
 
+  it('reports a bug with its position in the source', () => {
+    const script = 'process.getBuiltinModule("os").userInfo = () => { throw new TypeError("broken"); }';
+    const preload = `data:text/javascript,${encodeURIComponent(script)}`;
+    // Without HOME, it asks the system for the home folder.
+    for (const name of ['plan42.mjs', 'plan42-runner.mjs']) {
+      const args = name === 'plan42.mjs' ? ['runner', 'status'] : [];
+      const { status, stderr } = run(process.execPath, ['--import', preload, join(root, 'dist/js', name), ...args]);
+      assert.equal(status, 1);
+      assert.match(stderr, /^ERROR: unexpected failure, please report it: TypeError: broken\n/);
+      assert.match(stderr, /at homeFolder \(\S+\/src\/config\/paths\.ts:\d+:\d+\)/);
+    }
+  });
+
   it('responds to --help and --version without loading the commands', () => {
     const script =
       'process.on("exit", () => console.error(process.moduleLoadList.filter((name) => /sqlite|http|tls/.test(name)).join()))';

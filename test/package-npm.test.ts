@@ -1,5 +1,5 @@
 /** The npm package alone, which is quick to build: it has all files that a runner needs. */
-import { mkdir } from 'node:fs/promises';
+import { access, mkdir } from 'node:fs/promises';
 import { join } from 'node:path';
 import { test } from 'node:test';
 import { buildInfo } from '../scripts/build/version.ts';
@@ -20,5 +20,7 @@ test('a runner of the npm package builds the wall around a job', async (t) => {
   const notices = join(root, 'LICENSE');
   const tarball = await buildNpmPackage({ staging, output: dir.path, info: await buildInfo(root), notices });
   await run('tar', ['-xzf', tarball, '-C', dir.path]);
+  // Programs of jobs, which only some of them have.
+  for (const name of ['plan42-agent', 'plan42-warden']) await access(join(dir.path, 'package/js', `${name}.mjs`));
   await assertWallStands(t, [process.execPath, join(dir.path, 'package/bin/plan42.cjs')]);
 });

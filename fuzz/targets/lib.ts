@@ -18,6 +18,7 @@ import {
 import { BodyTooLargeError, readBytes, readText } from '../../src/lib/read-body.ts';
 import { endsInsidePrivateKey, redact } from '../../src/lib/redact.ts';
 import { shellQuote } from '../../src/lib/shell-quote.ts';
+import { inSources } from '../../src/lib/source-positions.ts';
 import { trimEnd } from '../../src/lib/trim-end.ts';
 import { isUuid, isUuidV4 } from '../../src/lib/uuid.ts';
 import type { Target } from '../target.ts';
@@ -53,6 +54,15 @@ export const targets: readonly Target[] = [
     corpus: secrets,
     run: (text: string) => (endsInsidePrivateKey(text) ? redact(text) : redact(text)),
     check: (clean: string) => assert.equal(redact(clean), clean, 'redacting twice changes the text'),
+  },
+  {
+    covers: ['lib/source-positions.ts#inSources'],
+    corpus: [
+      'Error: x\n    at f (file:///a/b.mjs:1:2)\n    at async file:///%zz.mjs:3:4',
+      'file:///proc/self/mem.mjs:1:1',
+    ],
+    run: (trace: string) => inSources(trace),
+    check: (shown: string, trace: string) => assert.equal(shown, trace, 'there are no maps'),
   },
   {
     // Whole secrets, each between texts that are no part of it.

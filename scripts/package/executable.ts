@@ -6,7 +6,6 @@ import licenses from 'esbuild-plugin-license';
 import { agentOptions, executableOptions } from '../build/bundle.ts';
 import { nodeFlags } from '../build/node-flags.ts';
 import { bundlePage } from '../build/page.ts';
-import { lazyBuiltins } from './lazy-builtins.ts';
 import { libraryFolders } from './native-libraries.ts';
 import { run } from './run.ts';
 
@@ -42,9 +41,7 @@ export async function buildExecutable(folder: string): Promise<Executable> {
     ...options,
     entryPoints: { 'plan42-single': 'src/bin/plan42-single.ts' },
     outdir: folder,
-    minifySyntax: true,
-    minifyWhitespace: true,
-    plugins: [...(options.plugins ?? []), lazyBuiltins, bundled.collect(join(folder, 'program-packages.txt'))],
+    plugins: [...(options.plugins ?? []), bundled.collect(join(folder, 'program-packages.txt'))],
   });
 
   // The agent of images, which the executable contains as a file.
@@ -52,9 +49,7 @@ export async function buildExecutable(folder: string): Promise<Executable> {
     ...agentOptions,
     entryPoints: { 'plan42-agent': 'src/bin/plan42-agent.ts' },
     outdir: folder,
-    minifySyntax: true,
-    minifyWhitespace: true,
-    plugins: [bundled.collect(join(folder, 'agent-packages.txt'))],
+    plugins: [...agentOptions.plugins, bundled.collect(join(folder, 'agent-packages.txt'))],
   });
 
   for (const name of [seaConfig.main, ...Object.values(seaConfig.assets)]) {

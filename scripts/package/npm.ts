@@ -2,7 +2,15 @@
 import { chmod, copyFile, mkdir, writeFile } from 'node:fs/promises';
 import { join } from 'node:path';
 import { build } from 'esbuild';
-import { agentOptions, commands, executableOptions, gatewayOptions, root } from '../build/bundle.ts';
+import {
+  agentOptions,
+  buildExecutables,
+  commands,
+  executableOptions,
+  gatewayOptions,
+  root,
+  wardenOptions,
+} from '../build/bundle.ts';
 import type { BuildInfo } from '../build/version.ts';
 import { makeReadable } from './modes.ts';
 import { run } from './run.ts';
@@ -21,26 +29,13 @@ export async function buildNpmPackage({
   info: BuildInfo;
   notices: string;
 }): Promise<string> {
-  await build({
-    ...(await executableOptions({ everywhere: true })),
-    outdir: join(staging, 'js'),
-    entryPoints: {
-      ...Object.fromEntries(commands.map((name) => [name, `src/bin/${name}.ts`])),
-      'plan42-sample-agent': 'examples/sample-agent/agent.ts',
-    },
-    splitting: true,
-    chunkNames: 'chunks/[name]-[hash]',
-    minifySyntax: true,
-    minifyWhitespace: true,
+  const outdir = join(staging, 'js');
+  await buildExecutables(outdir, await executableOptions({ everywhere: true }), {
+    'plan42-sample-agent': 'examples/sample-agent/agent.ts',
   });
-  await build({
-    ...agentOptions,
-    entryPoints: { 'plan42-agent': 'src/bin/plan42-agent.ts' },
-    outdir: join(staging, 'js'),
-    minifySyntax: true,
-    minifyWhitespace: true,
-  });
-  await build({ ...gatewayOptions, outdir: join(staging, 'js'), minifySyntax: true, minifyWhitespace: true });
+  const agent = { 'plan42-agent': 'src/bin/plan42-agent.ts' };
+  for (const options of [{ ...agentOptions, entryPoints: agent }, gatewayOptions, wardenOptions])
+    await build({ ...options, outdir });
   await mkdir(join(staging, 'bin'));
   for (const name of commands) {
     await writeFile(join(staging, 'bin', `${name}.cjs`), starter(name));

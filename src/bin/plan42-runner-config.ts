@@ -1,10 +1,12 @@
 import { setTimeout } from 'node:timers/promises';
 import { configScreenMain } from '../cli/config-screen-main.ts';
+import { showSourcePositions } from '../lib/source-positions.ts';
 import { describeVersion, version } from '../lib/version.ts';
 import type { JobControl } from '../tui/job-control.ts';
 import { nameProcess } from './name-process.ts';
 import { exitAfterOutput, stderr, stdout } from './standard-streams.ts';
 
+showSourcePositions();
 // Not the name of the program, which is too long and would match `pgrep plan42-runner`.
 nameProcess('plan42 config');
 const interruption = new AbortController();

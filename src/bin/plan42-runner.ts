@@ -1,10 +1,12 @@
 import { runnerMain } from '../cli/runner-main.ts';
 import { ExitCode } from '../lib/errors.ts';
+import { showSourcePositions } from '../lib/source-positions.ts';
 import { describeVersion, version } from '../lib/version.ts';
 import { onHangup } from './hangup.ts';
 import { nameProcess } from './name-process.ts';
 import { exitSoon, stderr, stdout } from './standard-streams.ts';
 
+showSourcePositions();
 nameProcess('plan42-runner');
 const drain = new AbortController();
 const force = new AbortController();

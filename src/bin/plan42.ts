@@ -5,11 +5,13 @@ import { isSea } from 'node:sea';
 import { hangup, type SiblingExecutable, type StartPager } from '../cli/context.ts';
 import { main } from '../cli/main.ts';
 import { ExitCode } from '../lib/errors.ts';
+import { showSourcePositions } from '../lib/source-positions.ts';
 import { describeVersion, version } from '../lib/version.ts';
 import { onHangup } from './hangup.ts';
 import { nameProcess } from './name-process.ts';
 import { exitAfterOutput, stderr, stdout } from './standard-streams.ts';
 
+showSourcePositions();
 nameProcess('plan42');
 const interruption = new AbortController();
 let pagers = 0;

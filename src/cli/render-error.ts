@@ -4,6 +4,7 @@ import { environmentFailure, failureRemedy } from '../lib/environment-failure.ts
 import { ExitCode, formatError, isAbort, UserError } from '../lib/errors.ts';
 import { printable, printableLine } from '../lib/printable.ts';
 import { redact } from '../lib/redact.ts';
+import { inSources } from '../lib/source-positions.ts';
 import type { Reader } from './watch-reader.ts';
 
 export interface RenderedError {
@@ -23,7 +24,7 @@ export function renderError(error: unknown, signal?: AbortSignal): RenderedError
   const failure = environmentFailure(error);
   if (failure !== undefined) return { text: oneLine(error, failureRemedy(failure)), exitCode: ExitCode.failed };
   return {
-    text: `ERROR: unexpected failure, please report it: ${printable(redact(inspect(error)))}\n`,
+    text: `ERROR: unexpected failure, please report it: ${printable(redact(inSources(inspect(error))))}\n`,
     exitCode: ExitCode.failed,
   };
 }

@@ -57,13 +57,14 @@ function problemsOfFolder(path: string): AuthorityProblem[] {
     },
   ];
   try {
-    readdirSync(path);
+    // The first one is enough: to read all of a system takes longer than the rest of a start.
+    const hasAuthority = readdirSync(path).some((name) => authoritiesOf(join(path, name)).length > 0);
+    return hasAuthority ? [] : problem(`the folder ${path} contains no PEM certificate`);
   } catch (error) {
     return problem(
       `cannot read the folder ${path}: ${errorCode(error) === 'ENOENT' ? 'it does not exist' : formatError(readFailure(error))}`,
     );
   }
-  return authoritiesIn(path).length === 0 ? problem(`the folder ${path} contains no PEM certificate`) : [];
 }
 
 function foldersOf(env: NodeJS.ProcessEnv): string[] {

@@ -1,6 +1,7 @@
 import type { ServerResponse } from 'node:http';
 import { environmentFailure } from '../../lib/environment-failure.ts';
 import type { Logger } from '../../lib/logger.ts';
+import { inSources } from '../../lib/source-positions.ts';
 import { errorReply, HttpError, MethodNotAllowed, unavailable } from './errors.ts';
 import { ClientGone } from './live-requests.ts';
 import type { Reply } from './route.ts';
@@ -53,7 +54,8 @@ function replyTo(response: ServerResponse, error: unknown, logger: Logger): Retu
     reply = errorReply(unavailable('the server cannot process the request at the moment; see its log'));
   }
   if (!reply) {
-    logger.error('request failed unexpectedly', { error, stack: error instanceof Error ? error.stack : undefined });
+    const stack = error instanceof Error ? inSources(error.stack ?? '') : undefined;
+    logger.error('request failed unexpectedly', { error, stack });
     reply = errorReply(internalError);
   }
   if (!response.headersSent) return reply;

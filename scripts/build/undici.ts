@@ -1,0 +1,51 @@
+/**
+ * Keeps what no source uses out of undici: its `fetch`, WebSockets, caches, mocks and second parser. They are three quarters of
+ * it, and loading them takes longer than the rest of a start.
+ */
+import { readFile } from 'node:fs/promises';
+import { dirname } from 'node:path';
+import type { Plugin } from 'esbuild';
+
+// As undici's own index does it, but each call must have its dispatcher. A source that imports anything else fails to build.
+const index = `
+import Agent from './lib/dispatcher/agent.js';
+import api from './lib/api/index.js';
+import Dispatcher from './lib/dispatcher/dispatcher.js';
+import { parseURL } from './lib/core/util.js';
+
+Object.assign(Dispatcher.prototype, api);
+export { Agent, Dispatcher };
+export { default as EnvHttpProxyAgent } from './lib/dispatcher/env-http-proxy-agent.js';
+export { default as ProxyAgent } from './lib/dispatcher/proxy-agent.js';
+
+export function request(target, { dispatcher, ...options }) {
+  const { origin, pathname, search } = parseURL(target);
+  const method = options.method || (options.body ? 'PUT' : 'GET');
+  return dispatcher.request({ ...options, origin, path: pathname + search, method });
+}
+
+// A part of the Kubernetes client that is never called names it.
+export const fetch = (...args) => globalThis.fetch(...args);
+`;
+
+const withoutForms = `exports.extractBody = () => { throw new TypeError('a body cannot be a FormData') };`;
+
+export const smallUndici: Plugin = {
+  name: 'small-undici',
+  setup: (bundle) => {
+    bundle.onLoad({ filter: /[\\/]undici[\\/]index\.js$/ }, ({ path }) => ({
+      contents: index,
+      resolveDir: dirname(path),
+    }));
+    bundle.onLoad({ filter: /[\\/]undici[\\/]lib[\\/]web[\\/]fetch[\\/]body\.js$/ }, () => ({
+      contents: withoutForms,
+    }));
+    bundle.onLoad({ filter: /[\\/]undici[\\/]lib[\\/]dispatcher[\\/]client-h1\.js$/ }, async ({ path }) => {
+      const source = await readFile(path, 'utf8');
+      // False in the copy that Node.js contains.
+      const condition = "typeof esbuildDetection === 'undefined'";
+      if (!source.includes(condition)) throw new Error(`${path} chooses its parser in another way: see scripts/build`);
+      return { contents: source.replaceAll(condition, 'false') };
+    });
+  },
+};
