@@ -1,26 +1,35 @@
 /** Connects to the API server of a cluster. */
 import { STATUS_CODES } from 'node:http';
-import { type Dispatcher, request as send } from 'undici';
+import { type Dispatcher, errors, request as send } from 'undici';
 import * as v from 'valibot';
 import { parseJson, tryParseJson } from '../../../lib/json.ts';
 import { readText } from '../../../lib/read-body.ts';
+import type { PingTiming } from './connections.ts';
 import { createCredentials } from './credentials.ts';
 import { type KubeApi, KubeApiError, type Method, type RequestOptions, type StreamOptions } from './kube-api.ts';
 import { type ClusterSettings, findCluster } from './kubeconfig.ts';
 
 const defaultTimeoutMs = 30_000;
 const maxErrorBytes = 64 * 1024;
+// When this part of the time for a response has passed, undici finds out whether the connection still works, which other
+// requests share, and opens another one for them meanwhile. A request that is aborted says nothing to it.
+const headersShare = 0.9;
 // Lists are read in pages.
 const maxResponseBytes = 64 * 2 ** 20;
 
 /**
  * Reads the configuration, without a request to the server.
+ * @param timing for tests
  * @throws UserError if there is no kubeconfig, or a damaged one, or its context is missing
  */
-export async function connect(settings: ClusterSettings, env: NodeJS.ProcessEnv): Promise<KubeApi> {
+export async function connect(
+  settings: ClusterSettings,
+  env: NodeJS.ProcessEnv,
+  timing?: PingTiming,
+): Promise<KubeApi> {
   const { config, namespace } = await findCluster(settings, env);
   const server = config.getCurrentCluster()?.server ?? '';
-  const credentials = createCredentials(config);
+  const credentials = createCredentials(config, timing);
 
   async function open(method: Method, path: string, options: RequestOptions & { headersTimeoutMs: number }) {
     const { dispatcher, headers } = await credentials.current();
@@ -49,10 +58,16 @@ export async function connect(settings: ClusterSettings, env: NodeJS.ProcessEnv)
     server,
     async request<T>(method: Method, path: string, options: RequestOptions = {}): Promise<T> {
       const { timeoutMs = defaultTimeoutMs } = options;
-      using deadline = startDeadline(timeoutMs, `no response from ${server} within ${timeoutMs / 1000} s`);
+      const late = `no response from ${server} within ${timeoutMs / 1000} s`;
+      using deadline = startDeadline(timeoutMs, late);
       const signal = options.signal ? AbortSignal.any([options.signal, deadline.signal]) : deadline.signal;
-      const body = await open(method, path, { ...options, signal, headersTimeoutMs: timeoutMs });
-      return parseJson(await readText(body, maxResponseBytes)) as T;
+      try {
+        const headersTimeoutMs = Math.ceil(timeoutMs * headersShare);
+        const body = await open(method, path, { ...options, signal, headersTimeoutMs });
+        return parseJson(await readText(body, maxResponseBytes)) as T;
+      } catch (error) {
+        throw error instanceof errors.HeadersTimeoutError ? new Error(late, { cause: error }) : error;
+      }
     },
     async stream(path: string, options: StreamOptions): Promise<AsyncIterable<Uint8Array>> {
       const { headersTimeoutMs = defaultTimeoutMs } = options;

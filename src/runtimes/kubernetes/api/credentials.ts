@@ -1,9 +1,10 @@
 /** Connections and headers of requests, renewed when tokens and certificates rotate. */
 import type { RequestOptions } from 'node:https';
 import type { KubeConfig } from '@kubernetes/client-node';
-import { Agent, type buildConnector, type Dispatcher, ProxyAgent } from 'undici';
+import type { Dispatcher } from 'undici';
 import { systemClock } from '../../../lib/clock.ts';
 import { formatError, UserError } from '../../../lib/errors.ts';
+import { createConnections, type PingTiming } from './connections.ts';
 
 export interface Access {
   dispatcher: Dispatcher;
@@ -19,7 +20,7 @@ export interface Credentials {
 // Files of tokens and certificates are replaced in place; the library reads token files at most once a minute.
 const keepMs = 10_000;
 
-export function createCredentials(config: KubeConfig): Credentials {
+export function createCredentials(config: KubeConfig, timing?: PingTiming): Credentials {
   let access: Promise<Access> | undefined;
   let readAt = 0;
   let last: { tls: string; dispatcher: Dispatcher } | undefined;
@@ -45,7 +46,7 @@ export function createCredentials(config: KubeConfig): Credentials {
     const tls = { ca, cert, key, rejectUnauthorized, servername };
     const text = JSON.stringify(tls);
     if (last?.tls === text) return last.dispatcher;
-    const dispatcher = createDispatcher(config, tls);
+    const dispatcher = createConnections(config, tls, timing);
     last?.dispatcher.close().catch(() => {});
     last = { tls: text, dispatcher };
     return dispatcher;
@@ -66,22 +67,4 @@ export function createCredentials(config: KubeConfig): Credentials {
       access = undefined;
     },
   };
-}
-
-function createDispatcher(config: KubeConfig, tls: Pick<RequestOptions, 'ca' | 'cert' | 'key'>): Dispatcher {
-  const options = config.createDispatcherOptions(config.getCurrentCluster(), tls);
-  // The library's types allow properties that are undefined, which it does not set.
-  const own = (connect: object) => connect as buildConnector.BuildOptions;
-  switch (options.type) {
-    case 'agent':
-      return new Agent({ connect: own(options.connect) });
-    case 'proxy':
-      return new ProxyAgent({ uri: options.uri, requestTls: own(options.requestTls), connect: own(options.connect) });
-    case 'none':
-      return new Agent();
-    case 'socks':
-      throw new UserError('cannot connect to the Kubernetes API by a SOCKS proxy', {
-        remedy: 'Use an HTTP proxy in proxy-url of the kubeconfig, or none.',
-      });
-  }
 }
