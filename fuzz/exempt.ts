@@ -136,6 +136,7 @@ export const exemptions: Readonly<Record<string, string>> = {
   'server/git/push-rights.ts': 'compares only',
   'server/git/repositories.ts#repositoryFolder': 'joins a valid name',
   'server/http/access.ts#authorise': checkedId,
+  'server/http/body.ts#nestedOthers': 'as otherFields',
   'server/http/body.ts#otherFields':
     'compares the names of fields; the values are JSON that was parsed and is kept as it is',
   'server/http/query.ts#pageBodyWithItems': ownText,

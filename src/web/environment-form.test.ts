@@ -64,6 +64,16 @@ test('only changes are read, and stored secrets stay', () => {
   });
 });
 
+test('fields of variables that only newer clients know stay', () => {
+  const EnvVars = [{ Name: 'A', Value: '1', IsSecret: false, Newer: [1] }];
+  const before = environmentFormOf({ ...environment, EnvVars });
+  const [a = assert.fail()] = before.variables;
+  const changes = { EnvVars: [{ Name: 'B', Value: '2', IsSecret: false, Newer: [1] }] };
+  assert.deepEqual(readEnvironmentForm({ ...before, variables: [{ ...a, name: 'B', value: '2' }] }, before), {
+    changes,
+  });
+});
+
 test('invalid fields have messages', () => {
   const before = environmentFormOf(environment);
   const [, key = assert.fail()] = before.variables;

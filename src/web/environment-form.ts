@@ -1,5 +1,5 @@
 import { imageProblem } from '../lib/image-reference.ts';
-import type { Environment } from '../plan42/objects.ts';
+import type { Environment, EnvVar } from '../plan42/objects.ts';
 import { isVariableName, readRepo } from '../plan42/task-input.ts';
 import { readLines } from './lines.ts';
 
@@ -9,6 +9,8 @@ export interface VariableRow {
   isSecret: boolean;
   /** The name of the secret whose value the server has. It keeps that if `value` is empty. */
   stored?: string;
+  /** The fields that only newer clients know. */
+  others?: object;
 }
 
 /** The text of the form's fields. */
@@ -54,11 +56,12 @@ export function environmentFormOf(environment: Environment): EnvironmentForm {
     context: environment.Context,
     connection: environment.GithubConnectionId,
     runner: environment.RunnerId,
-    variables: environment.EnvVars.map(({ Name, Value, IsSecret }) => ({
+    variables: environment.EnvVars.map(({ Name, Value, IsSecret, ...others }) => ({
       name: Name,
       value: Value,
       isSecret: IsSecret === true,
       ...(IsSecret === true && { stored: Name }),
+      ...(Object.keys(others).length > 0 && { others }),
     })),
   };
 }
@@ -97,10 +100,14 @@ export function readEnvironmentForm(
       ...(isChanged('connection') && { GithubConnectionId: form.connection }),
       ...(isChanged('runner') && { RunnerId: form.runner }),
       ...(isChanged('variables') && {
-        EnvVars: rows.map(({ name, value, isSecret }) => ({ Name: name.trim(), Value: value, IsSecret: isSecret })),
+        EnvVars: rows.map(variableOf),
       }),
     },
   };
+}
+
+function variableOf({ name, value, isSecret, others }: VariableRow): EnvVar {
+  return { ...others, Name: name.trim(), Value: value, IsSecret: isSecret };
 }
 
 /** Returns the field that an error message of the server is about, if it names one. */

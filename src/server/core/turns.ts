@@ -8,7 +8,7 @@ import type { TurnKey } from '../store/turns.ts';
 import type { Events } from './events.ts';
 import { requireFit, requireTurnRoom } from './quotas.ts';
 import { isoTime } from './time.ts';
-import { firstVersion } from './versioned.ts';
+import { firstVersion, withChanges } from './versioned.ts';
 
 export interface TurnDeps {
   store: Pick<Store, 'tasks' | 'turns' | 'turnAcceptance' | 'turnLogs' | 'transaction'>;
@@ -61,7 +61,7 @@ export type TurnChange = Partial<
 export function changeTurn(deps: TurnDeps, turn: Turn, changes: TurnChange): Turn {
   const { store, clock, events } = deps;
   const now = isoTime(clock.date());
-  const changed = { ...turn, ...changes, UpdatedAt: now, Version: turn.Version + 1 };
+  const changed = { ...withChanges(turn, changes), UpdatedAt: now, Version: turn.Version + 1 };
   if (isTerminalStatus(changed.Status)) {
     changed.CompletedAt ??= now;
     changed.EndedBy ??= 'Server' satisfies TurnEnder;

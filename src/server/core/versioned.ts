@@ -46,6 +46,13 @@ export function requireVersion(table: { type: string }, row: { Version: number }
     throw conflict(`the ${table.type} has version ${row.Version}, not ${version}`, table.type, row);
 }
 
+/** Returns the row with the changes. A changed field replaces one that differs in capitals, because clients in Go read both as one. */
+export function withChanges<Row extends object>(row: Row, changes: NoInfer<Partial<Row>>): Row {
+  const changed = new Map(Object.keys(changes).map((name) => [name.toLowerCase(), name]));
+  const kept = Object.entries(row).filter(([name]) => (changed.get(name.toLowerCase()) ?? name) === name);
+  return { ...Object.fromEntries(kept), ...changes } as Row;
+}
+
 /** Writes the changed object as its next version. @throws DomainError `tooLarge` */
 export function change<Row extends Versioned, Key extends keyof Row & string>(
   table: Table<Row, Key>,
@@ -53,7 +60,7 @@ export function change<Row extends Versioned, Key extends keyof Row & string>(
   changes: Partial<Row>,
   clock: Clock,
 ): Row {
-  const changed = { ...row, ...changes, UpdatedAt: isoTime(clock.date()), Version: row.Version + 1 };
+  const changed = { ...withChanges(row, changes), UpdatedAt: isoTime(clock.date()), Version: row.Version + 1 };
   if (Object.keys(changes).length > 0) requireFit(table, changed, row);
   table.update(changed);
   return changed;

@@ -77,8 +77,19 @@ export function otherFields(
   inputs: readonly string[] = [],
 ): object {
   const known = new Set([...table.fields, ...inputs].map((name) => name.toLowerCase()));
-  const others = Object.entries(json ?? {}).filter(([name, value]) => value !== null && !known.has(name.toLowerCase()));
-  return Object.fromEntries(others);
+  return withoutNulls(Object.entries(json ?? {}).filter(([name]) => !known.has(name.toLowerCase())));
+}
+
+/** Returns the unknown fields of a nested object, which are stored like those of {@link otherFields}. */
+export function nestedOthers(others: Readonly<Record<string, unknown>>): Record<string, unknown> {
+  return withoutNulls(Object.entries(others));
+}
+
+/** Of names that differ in capitals only the last stays, because clients in Go read them as one. */
+function withoutNulls(fields: readonly (readonly [name: string, value: unknown])[]): Record<string, unknown> {
+  const present = fields.filter(([, value]) => value !== null && value !== undefined);
+  const last = new Map(present.map(([name]) => [name.toLowerCase(), name]));
+  return Object.fromEntries(present.filter(([name]) => last.get(name.toLowerCase()) === name));
 }
 
 const textUpTo = (limit: Limit) =>

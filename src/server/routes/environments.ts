@@ -13,6 +13,7 @@ import {
   changesOf,
   longText,
   mediumText,
+  nestedOthers,
   optionalFlag,
   optionalId,
   optionalText,
@@ -36,7 +37,10 @@ const list = <const Item extends v.GenericSchema>(item: Item) =>
 const EnvVarBody = v.pipe(
   knownFields({ Name: shortText, Value: v.nullish(mediumText), IsSecret: optionalFlag }),
   v.check(({ Value, IsSecret }) => typeof Value === 'string' || IsSecret === true, 'must have a Value'),
-  v.transform(({ Name, Value, IsSecret }) => ({ Name, Value: Value ?? '', IsSecret: IsSecret ?? false })),
+  v.transform(({ Name, Value, IsSecret, ...others }) => ({
+    ...nestedOthers(others),
+    ...{ Name, Value: Value ?? '', IsSecret: IsSecret ?? false },
+  })),
 );
 
 const Changes = changesOf({

@@ -1,7 +1,7 @@
 import * as v from 'valibot';
 import type { Clock } from '../../lib/clock.ts';
 import type { GithubConnection } from '../../plan42/objects.ts';
-import { change, create, firstVersion, read, requireVersion } from '../core/versioned.ts';
+import { change, create, firstVersion, read, requireVersion, withChanges } from '../core/versioned.ts';
 import {
   changesOf,
   optionalCount,
@@ -63,7 +63,7 @@ export function githubConnectionRoutes({ store, clock }: ConnectionDeps): Route[
       const version = requiredIfMatch(request);
       const changes = { ...otherFields(request, connections, notKept), ...parseBody(request, UpdateBody) };
       const connection = read(connections, githubConnectionKey(request.params));
-      const next = withoutEmpty({ ...connection, ...changes });
+      const next = withoutEmpty(withChanges(connection, changes));
       requireConsistent(store, next);
       requireVersion(connections, connection, version);
       return ok(change(connections, connection, next, clock));

@@ -48,6 +48,64 @@ test('an update replaces fields of newer clients that it names, and keeps the ot
   assert.deepEqual([patched.body.A, patched.body.B, patched.body.C], [[2], 'b', false]);
 });
 
+test('fields of newer clients in nested objects are kept, also after a restart', async () => {
+  await using plane = await startControlPlane();
+  const { call } = plane;
+  const variables = (Value: string) => [
+    { Name: 'A', Value, IsSecret: false, Absent: null, ...newer },
+    { Name: 'KEY', Value, IsSecret: true, ...newer },
+  ];
+  const environment = `environments/${await plane.newEnvironment({ EnvVars: variables('1') })}`;
+  const RepoInfo = { 'acme/shop': { FeatureBranch: 'f', TargetBranch: 't', ...newer } };
+  const task = `tasks/${await plane.newTask({ RepoInfo })}`;
+  const [workstream, other] = [randomUUID(), randomUUID()];
+  const inWorkstream = `workstreams/${workstream}/tasks/${other}`;
+  await call('PUT', `workstreams/${workstream}`, { body: { Name: 'n' } });
+  const added = await call('PUT', inWorkstream, { body: { Title: 't', AssignedToAI: true, RepoInfo } });
+  assert.equal(added.status, 201, added.body.Message);
+  const commits = { BaselineCommitHash: null, LastCommitHash: 'c' };
+  const CommitInfo = { 'acme/shop': { LastCommitHash: 'c', ...newer } };
+  const change = async (path: string, body: object) => {
+    const { status } = await call('PATCH', path, { ifMatch: (await call('GET', path)).body.Version, body });
+    assert.equal(status, 200, path);
+  };
+  const requireKept = async (value: string) => {
+    const { EnvVars } = (await call('GET', environment)).body;
+    assert.deepEqual(EnvVars, [
+      { Name: 'A', Value: value, IsSecret: false, ...newer },
+      { Name: 'KEY', Value: '', IsSecret: true, ...newer },
+    ]);
+    for (const path of [task, inWorkstream]) assert.deepEqual((await call('GET', path)).body.RepoInfo, RepoInfo, path);
+  };
+  await requireKept('1');
+  await change(environment, { EnvVars: variables('2') });
+  await change(`${task}/turns/1`, { CommitInfo });
+  await change(task, { RepoInfo });
+  await change(inWorkstream, { RepoInfo });
+  await plane.restart();
+  await requireKept('2');
+  assert.deepEqual((await call('GET', `${task}/turns/1`)).body.CommitInfo, { 'acme/shop': { ...commits, ...newer } });
+});
+
+test('a field of newer clients in other capitals replaces the earlier one', async () => {
+  const connection = `github-connections/${randomUUID()}`;
+  await call('PUT', connection, { body: { Private: false, Newer: 1 } });
+  const task = `tasks/${await plane.newTask({ Newer: 1, Twice: 1, TWICE: 2 })}`;
+  const turn = `${task}/turns/1`;
+  await call('PATCH', turn, { ifMatch: 1, body: { Newer: 1 } });
+  for (const path of [connection, task, turn]) {
+    const change = async (body: object) =>
+      call('PATCH', path, { ifMatch: (await call('GET', path)).body.Version, body });
+    const { body } = await change({ newer: 2, NEWER: null });
+    assert.deepEqual([body.Newer, body.newer, body.NEWER], [undefined, 2, undefined], path);
+    await change({ NeweR: 3, more: 4 });
+    const names = Object.keys((await call('GET', path)).body).filter((name) => /^newer$/i.test(name));
+    assert.deepEqual(names, ['NeweR'], path);
+  }
+  const { TWICE, Twice } = (await call('GET', task)).body;
+  assert.deepEqual([TWICE, Twice], [2, undefined]);
+});
+
 test('fields of the server cannot be set, in any capitals, and OAuth tokens are not kept', async () => {
   const forged = { VERSION: 7, lastTurnStatus: 'x', TASKID: 'x', tenantid: 'x', Deleted: true, __proto__: { a: 1 } };
   const task = `tasks/${await plane.newTask(forged)}`;

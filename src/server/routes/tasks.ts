@@ -10,6 +10,7 @@ import { findForeignRepository, forbiddenBranchChange } from '../git/push-rights
 import {
   changesOf,
   clearedLevel,
+  nestedOthers,
   optionalCount,
   optionalId,
   optionalIds,
@@ -59,10 +60,7 @@ const RepoInfoBody = v.pipe(
     PRStatus: optionalText,
     PRStatusUpdatedAt: v.nullish(Time),
   }),
-  v.transform((info): RepoInfo => {
-    const present = Object.entries(info).filter(([, value]) => value !== null && value !== undefined);
-    return { FeatureBranch: '', TargetBranch: '', ...Object.fromEntries(present) };
-  }),
+  v.transform((info): RepoInfo => ({ FeatureBranch: '', TargetBranch: '', ...nestedOthers(info) })),
 );
 export const repoInfoByRepo = v.nullish(v.record(shortText, RepoInfoBody));
 

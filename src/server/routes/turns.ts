@@ -13,6 +13,7 @@ import {
   clearedLevel,
   longText,
   mediumText,
+  nestedOthers,
   optionalIds,
   optionalText,
   otherFields,
@@ -46,7 +47,8 @@ const CreateBody = knownFields({
 
 const CommitInfo = v.pipe(
   knownFields({ BaselineCommitHash: optionalText, LastCommitHash: optionalText }),
-  v.transform(({ BaselineCommitHash, LastCommitHash }) => ({
+  v.transform(({ BaselineCommitHash, LastCommitHash, ...others }) => ({
+    ...nestedOthers(others),
     BaselineCommitHash: BaselineCommitHash ?? null,
     LastCommitHash: LastCommitHash ?? null,
   })),

@@ -110,7 +110,9 @@ export function changeVariables(
     throw new UserError(`the environment has no variable ${missing}`, { remedy: `It has: ${names}.` });
   }
   const given = new Map(variables.map((variable) => [variable.Name, variable]));
-  const kept = existing.filter(({ Name }) => !removed.includes(Name)).map((old) => given.get(old.Name) ?? old);
+  // Fields that only newer clients know stay.
+  const changed = (old: EnvVar): EnvVar => ({ ...old, ...given.get(old.Name) });
+  const kept = existing.filter(({ Name }) => !removed.includes(Name)).map(changed);
   const added = variables.filter(({ Name }) => !kept.some((old) => old.Name === Name));
   return [...kept, ...added];
 }
