@@ -15,7 +15,10 @@ import { parseURL } from './lib/core/util.js';
 
 Object.assign(Dispatcher.prototype, api);
 export { Agent, Dispatcher };
+export { default as buildConnector } from './lib/core/connect.js';
+export { default as errors } from './lib/core/errors.js';
 export { default as EnvHttpProxyAgent } from './lib/dispatcher/env-http-proxy-agent.js';
+export { default as Pool } from './lib/dispatcher/pool.js';
 export { default as ProxyAgent } from './lib/dispatcher/proxy-agent.js';
 
 export function request(target, { dispatcher, ...options }) {
