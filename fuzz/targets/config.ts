@@ -1,4 +1,5 @@
 import assert from 'node:assert/strict';
+import { requireUsable } from '../../src/cli/runner/config/require-usable.ts';
 import { mistakesNote } from '../../src/config/edit-file.ts';
 import { allSettings, findSetting, namedTable } from '../../src/config/find-setting.ts';
 import { InvalidValue } from '../../src/config/kinds.ts';
@@ -63,6 +64,19 @@ export const targets: readonly Target[] = [
     maxKiB: 16,
   },
   {
+    covers: ['cli/runner/config/require-usable.ts#requireUsable'],
+    corpus: [toml, '[runner.model_mappings."a b"]\nmodel = "m"\n[limits.prices.x]\ninput = 1\n'],
+    run: (text: string) => {
+      const assignments = [{ setting: findSetting('jobs.max_jobs'), text }];
+      requireUsable({ path: '/a.toml', content: undefined }, text, {}, { type: 'set', assignments });
+      return 'usable';
+    },
+    errors: [UserError],
+    maxGrowth: 400,
+    baseMs: 2000,
+    maxKiB: 16,
+  },
+  {
     covers: ['config/toml/edit.ts#editToml', 'config/url-change.ts#changeOfUrl', 'config/url-change.ts#editSettings'],
     corpus: [toml],
     run: (text: string) => {
@@ -114,6 +128,7 @@ export const targets: readonly Target[] = [
       'config/kinds.ts#duration',
       'config/kinds.ts#choice',
       'config/kinds.ts#list',
+      'config/kinds.ts#parseAddress',
       'config/credentials.ts#parseCredentialHost',
       'config/models.ts#parseModelHost',
       'config/mounts.ts#parseMount',

@@ -1,6 +1,6 @@
 /** Kinds of the settings in `[egress]`. */
 import { InvalidEntry, parseEntry } from '../gateway/entries.ts';
-import { InvalidValue, type Kind, list, text } from './kinds.ts';
+import { InvalidValue, type Kind, list, parseAddress, text } from './kinds.ts';
 
 function checked(entries: readonly string[]): readonly string[] {
   for (const entry of entries) {
@@ -37,7 +37,7 @@ function requireProxy(value: string): string {
 
 /** Whether the gateway can use it. */
 export function isProxyUrl(value: string): boolean {
-  const url = URL.parse(value);
+  const url = parseAddress(value);
   if (url === null || !['http:', 'https:'].includes(url.protocol) || url.hostname === '') return false;
   try {
     decodeURIComponent(`${url.username}:${url.password}`);

@@ -264,11 +264,16 @@ function withoutTilde(text: string): string {
   return path;
 }
 
+/** Parses a URL. In it, URL.parse removes line breaks and tabs, so that two addresses would become one. */
+export function parseAddress(text: string): URL | null {
+  return /[\t\r\n]/.test(text.trim()) ? null : URL.parse(text);
+}
+
 /** An https URL. Only loopback may use http, because tokens are sent to it. */
 export const serverUrl: Kind<URL> = kind(
   'https URL; http only for loopback',
   (value) => {
-    const url = URL.parse(string(value));
+    const url = parseAddress(string(value));
     if (url === null) throw new InvalidValue('not a URL like "https://api.example.com"');
     if (url.protocol !== 'https:' && !(url.protocol === 'http:' && isLoopback(url.hostname))) {
       throw new InvalidValue('not an https URL (http is only accepted for loopback)');
@@ -288,7 +293,7 @@ export const providerUrl: Kind<string | undefined> = kind(
   (value) => {
     const address = string(value);
     if (address === '') return undefined;
-    const url = URL.parse(address);
+    const url = parseAddress(address);
     if (url === null || !/^https?:$/.test(url.protocol))
       throw new InvalidValue('not a URL like "https://api.example.com/v1"');
     if (url.username !== '' || url.password !== '') {

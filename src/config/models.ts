@@ -1,10 +1,10 @@
 /** The kind of `limits.model_hosts`. */
 import { parseHost } from '../gateway/host-name.ts';
-import { InvalidValue, type Kind, list } from './kinds.ts';
+import { InvalidValue, type Kind, list, parseAddress } from './kinds.ts';
 
 /** Reads a host of models: `host`, `host:port`, or `http://host:port` without TLS. @throws InvalidValue */
 export function parseModelHost(entry: string): URL {
-  const url = URL.parse(entry.includes('://') ? entry : `https://${entry}`);
+  const url = parseAddress(entry.includes('://') ? entry : `https://${entry}`);
   const isHost =
     url !== null &&
     /^https?:$/.test(url.protocol) &&

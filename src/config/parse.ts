@@ -25,6 +25,8 @@ export interface Problem {
   message: string;
   /** Undefined if the problem is not in the file. */
   position?: Position | undefined;
+  /** The path of the setting that is missing, if that is the problem. */
+  missing?: readonly string[];
 }
 
 export interface Sources {
@@ -182,8 +184,7 @@ function readCredentialTables(document: TomlDocument, problems: Problem[]): Reco
     for (const [key, field] of Object.entries<Field<unknown>>(credentialFields)) {
       values[key] = readFromFile(path, field, table, document, problems);
       if (field.key !== 'header' && table[field.key] === undefined) {
-        const message = `${renderKey(path)} has no ${field.key}`;
-        problems.push({ severity: 'error', message, position: document.positionOf(path) });
+        problems.push(missing(path, field, document));
       }
     }
     problems.push(...unknownKeys(path, credentialFields, table, document));
@@ -209,8 +210,7 @@ function readModelMappings(document: TomlDocument, problems: Problem[]): Record<
     for (const [key, field] of Object.entries<Field<unknown>>(mappingFields)) {
       values[key] = readFromFile(ownPath, field, table, document, problems);
       if (field.kind === mappingFields.model.kind && !table[field.key]) {
-        const message = `${renderKey(ownPath)} has no ${field.key}`;
-        problems.push({ severity: 'error', message, position: document.positionOf(ownPath) });
+        problems.push(missing(ownPath, field, document));
       }
     }
     problems.push(...unknownKeys(ownPath, mappingFields, table, document));
@@ -233,14 +233,18 @@ function readPrices(document: TomlDocument, problems: Problem[]): Record<string,
     for (const [key, field] of Object.entries<Field<unknown>>(priceFields)) {
       values[key] = readFromFile(path, field, table, document, mistakes);
       if ((field.key === 'input' || field.key === 'output') && table[field.key] === undefined) {
-        const message = `${renderKey(path)} has no ${field.key}`;
-        mistakes.push({ severity: 'error', message, position: document.positionOf(path) });
+        mistakes.push(missing(path, field, document));
       }
     }
     problems.push(...mistakes, ...unknownKeys(path, priceFields, table, document));
     if (mistakes.length === 0) found[model] = values as ModelPrice;
   }
   return found;
+}
+
+function missing(path: readonly string[], { key }: Field<unknown>, document: TomlDocument): Problem {
+  const message = `${renderKey(path)} has no ${key}`;
+  return { severity: 'error', message, position: document.positionOf(path), missing: [...path, key] };
 }
 
 function unknownKeys(

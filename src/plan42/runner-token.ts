@@ -34,6 +34,7 @@ const prefix = 'p42r_';
  */
 export function parseRunnerToken(token: string): RunnerToken {
   if (/^["'\s\ufeff]|["'\s]$/.test(token)) throw new TokenError('it begins or ends with a quote or white space');
+  if (/\s/.test(token)) throw new TokenError('it contains a space or a line break');
   if (!token.startsWith(prefix)) throw new TokenError(`it does not start with "${prefix}"`);
   const parts = token.slice(prefix.length).split('.');
   if (parts.length !== 3) throw new TokenError(`a JWT has 3 parts, this has ${parts.length}`);

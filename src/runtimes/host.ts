@@ -1,3 +1,4 @@
+import { missingForHost } from '../config/runtime-settings.ts';
 import type { Config } from '../config/schema.ts';
 import { systemClock } from '../lib/clock.ts';
 import { UserError } from '../lib/errors.ts';
@@ -37,10 +38,8 @@ export function createHostRuntime({ settings, given, caFile, knownJobs, ...optio
   const cwd = env['HOME'] ?? '/';
 
   async function checkReady(): Promise<Readiness> {
-    if (!settings.unisolated) {
-      const remedy = 'Set host.unisolated = true if agents may run as you, with your files and network.';
-      return { ready: false, reason: 'jobs without isolation are not switched on', remedy };
-    }
+    const missing = missingForHost(settings);
+    if (missing !== undefined) return { ready: false, reason: missing.reason, remedy: missing.remedy };
     if (!(await exists(cwd))) {
       return {
         ready: false,
@@ -49,7 +48,7 @@ export function createHostRuntime({ settings, given, caFile, knownJobs, ...optio
       };
     }
     if (await isCommandInstalled(command, env)) return { ready: true, detail: `host: ${command}` };
-    const reason = command === '' ? 'host.command is not set' : `host.command: ${command} is not an executable file`;
+    const reason = `host.command: ${command} is not an executable file`;
     return { ready: false, reason, remedy: 'Set host.command to the agent and its arguments.' };
   }
 

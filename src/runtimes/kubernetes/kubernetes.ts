@@ -1,4 +1,5 @@
 /** Runs jobs as Jobs of a Kubernetes cluster. */
+import { missingForReplicas } from '../../config/runtime-settings.ts';
 import type { Config } from '../../config/schema.ts';
 import { systemClock } from '../../lib/clock.ts';
 import { formatError, UserError } from '../../lib/errors.ts';
@@ -27,7 +28,6 @@ import { createLeaseStore } from './replicas/lease-store.ts';
 import { createReplicas } from './replicas/replicas.ts';
 import { restoreMarker } from './replicas/restore-marker.ts';
 import { createSeal } from './replicas/seal.ts';
-import { whyNoReplicas } from './replicas/why-none.ts';
 import { completeStart, isTransient, readTemplate, startJob } from './start-job.ts';
 import { waitForJob } from './wait-for-job.ts';
 import { type ClusterView, createClusterView } from './watch/cluster-view.ts';
@@ -180,9 +180,11 @@ export function createKubernetesRuntime(options: KubernetesRuntimeOptions): Runt
   return {
     name: 'kubernetes',
     isInstalled: async () => (await cluster().catch(() => undefined)) !== undefined,
-    checkReady: async (signal) =>
-      whyNoReplicas(settings) ??
-      checkCluster(async () => (await cluster()).api, { more: replicas && replicaRights, signal }),
+    checkReady: async (signal) => {
+      const missing = missingForReplicas(settings);
+      if (missing !== undefined) return { ready: false, reason: missing.reason, remedy: missing.remedy };
+      return checkCluster(async () => (await cluster()).api, { more: replicas && replicaRights, signal });
+    },
     findAgentAddress: async (url) => findAgentAddress(url),
     checkSettings,
     whyUnmeasured: async (what) => (what === 'activity' ? 'a cluster does not report the activity of pods' : undefined),

@@ -73,9 +73,8 @@ async function readValue({ stdin, signal }: CliContext, { name, field }: Setting
   if (path === undefined && (stdin.isTTY || !field.secret)) throw usage(`missing value for ${name}`, remedy);
   const fileRemedy = 'Choose a readable file that contains only the value.';
   const content = await readInput({ stdin, signal }, path ?? '-', `the value for ${name}`, fileRemedy);
-  // Copied tokens can contain line breaks.
-  const isToken = field.secret && typeof field.kind.toToml('') === 'string';
-  const value = isToken ? content.replaceAll(/\s+/g, '') : content.trim();
+  // Files and "echo" end with a line break. Other white space is not removed: two keys would become one.
+  const value = content.trim();
   if (value === '') throw emptyValue(name);
   return value;
 }

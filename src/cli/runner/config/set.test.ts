@@ -39,8 +39,7 @@ describe('plan42 runner config set', () => {
 
   it('takes tokens from standard input and from files, and never shows them', async () => {
     await using at = await placeConfig('# mine\n[runner]\n');
-    const halves = `${token.slice(0, 40)}\n${token.slice(40)}\n`;
-    const piped = await at.config(['set', 'runner.token'], { stdin: halves });
+    const piped = await at.config(['set', 'runner.token'], { stdin: ` ${token}\r\n\n` });
     assert.match(piped.stderr, /Start the runner: /);
     assert.equal(await at.read(), `# mine\n[runner]\ntoken = "${token}"\n`);
     const secret = `${at.file}.secret`;
@@ -118,6 +117,122 @@ describe('plan42 runner config set', () => {
       assert.ok(!run.stderr.includes(token.slice(5, 30)), run.stderr);
       assert.equal(await at.read(), '# nothing\n');
     }
+  });
+
+  it('does not join lines or words to one value', async () => {
+    const twoLines = / has more than one line\. Give only the value, on one line\.$/;
+    const noToken = / is not a token: it contains a space, a line break or another invalid character/;
+    const cases: [argv: string[], exitCode: number, error: RegExp, stdin?: string][] = [
+      ...['runner.openai_token', 'runner.claude_token', 'kubernetes.state_key', 'github.a.token'].flatMap(
+        (name): typeof cases => [
+          [[name], 3, noToken, 'key1\nkey2\n'],
+          [[name], 3, noToken, '  sk-cl aude  '],
+        ],
+      ),
+      [
+        ['runner.token'],
+        4,
+        /^ERROR: invalid runner token: it contains a space or a line break\. /,
+        `${token.slice(0, 40)}\n${token.slice(40)}\n`,
+      ],
+      [['egress.proxy'], 3, /is not the URL of an http or https proxy/, 'http://a\n.example:80'],
+      [['runner.claude_endpoint=https://a\n.example'], 3, /is not a URL like/],
+      [['github.a.url=https://a\n.example'], 3, /is not a URL like/],
+      [['limits.model_hosts=a.example\nb.example'], 3, /which is not "host"/],
+      [['host.command=agent\nother'], 3, twoLines],
+      [['github.a.name=a\nb'], 3, twoLines],
+      [['jobs.entrypoint=/bin/a\n/bin/b'], 3, twoLines],
+      [['jobs.env'], 3, /more than one line/, 'A=1\nB=2\n'],
+    ];
+    for (const [argv, exitCode, error, stdin] of cases) {
+      await using at = await placeConfig('# nothing\n');
+      const run = await at.config(['set', ...argv], stdin === undefined ? {} : { stdin });
+      assert.match(run.stderr.trimEnd(), error);
+      assert.equal(run.exitCode, exitCode, argv.join());
+      assert.ok(!/key1|sk-cl/.test(run.stderr), run.stderr);
+      assert.equal(await at.read(), '# nothing\n');
+    }
+    await using at = await placeConfig();
+    await at.config(['set', 'host.command'], { stdin: '["agent", "a\\nb"]' });
+    const several = await at.config(['set', 'images.allowed=[\n"a/*",\n"b"\n]', 'host.command=["agent", "a\\nb"]']);
+    assert.equal(several.exitCode, 0, several.stderr);
+    const secret = `${at.file}.secret`;
+    await writeFile(secret, 'sk-one\r\n\n');
+    assert.equal((await at.config(['set', 'runner.claude_token', '--from-file', secret])).exitCode, 0);
+    assert.match(await at.read(), /^claude_token = "sk-one"$/m);
+  });
+
+  it('saves no file with which no runner starts', async () => {
+    const runnable = `[runner]\ntoken = "${token}"\n`;
+    const cases: [content: string, argv: string[], message: string, remedy: string][] = [
+      [
+        '',
+        ['runner.model_mappings.Y.model=only'],
+        'runner.model_mappings.Y has no provider',
+        'Set all of it at once: plan42 runner config set runner.model_mappings.Y.model=only runner.model_mappings.Y.provider=PROVIDER',
+      ],
+      [
+        '',
+        ['runner.model_mappings."GPT 5".provider=p q'],
+        'runner.model_mappings."GPT 5" has no model',
+        `plan42 runner config set 'runner.model_mappings."GPT 5".provider=p q' 'runner.model_mappings."GPT 5".model=MODEL'`,
+      ],
+      [
+        '[runner.model_mappings.Y]\nprovider = "p"\nmodel = "m"\n',
+        ['runner.model_mappings.Y.model='],
+        'runner.model_mappings.Y has no model',
+        'Choose another value, or remove runner.model_mappings.Y: plan42 runner config unset runner.model_mappings.Y',
+      ],
+      ['', ['limits.prices.gpt-5.input=1'], 'limits.prices.gpt-5 has no output', 'limits.prices.gpt-5.output=OUTPUT'],
+      [
+        '',
+        ['credentials.npm.header=X-Own'],
+        'credentials.npm has no variable',
+        'credentials.npm.header=X-Own credentials.npm.variable=VARIABLE credentials.npm.hosts=HOSTS',
+      ],
+      [
+        runnable,
+        ['runner.runtime=host', 'host.command=a,b c'],
+        'jobs without isolation are not switched on',
+        "plan42 runner config set runner.runtime=host 'host.command=a,b c' host.unisolated=true",
+      ],
+      [runnable, ['runner.runtime=host', 'host.unisolated=true'], 'host.command is not set', 'host.command=COMMAND'],
+      [
+        `${runnable}runtime = "host"\n[host]\nunisolated = true\ncommand = ["a"]\n`,
+        ['host.unisolated=false'],
+        'jobs without isolation are not switched on',
+        'Choose another value, or remove runner.runtime: plan42 runner config unset runner.runtime',
+      ],
+      [
+        `${runnable}runtime = "kubernetes"\n`,
+        ['runner.instance_id=3e3819c6-aeeb-493c-9a9d-13f87c3ba9b9'],
+        'runner.instance_id is set, but kubernetes.state_key is not',
+        'set runner.instance_id=3e3819c6-aeeb-493c-9a9d-13f87c3ba9b9 kubernetes.state_key -c',
+      ],
+    ];
+    for (const [content, argv, message, remedy] of cases) {
+      await using at = await placeConfig(content);
+      const run = await at.config(['set', ...argv]);
+      assert.equal(run.exitCode, 3, argv.join());
+      assert.ok(run.stderr.startsWith(`ERROR: no runner can start with this change: ${message}`), run.stderr);
+      assert.ok(run.stderr.includes(remedy), run.stderr);
+      assert.ok(run.stderr.endsWith(` -c ${at.file}\n`), run.stderr);
+      assert.equal(await at.read(), content);
+    }
+  });
+
+  it('completes a file in several steps', async () => {
+    await using at = await placeConfig('[runner.model_mappings.Y]\nprovider = "p"\n');
+    for (const step of [
+      'runner.runtime=host',
+      'jobs.cpus=1',
+      'runner.model_mappings.Y.model=m',
+      'host.unisolated=true',
+    ])
+      assert.equal((await at.config(['set', step])).exitCode, 0, step);
+    const env = { PLAN42_RUNNER_TOKEN: token, PLAN42_HOST_COMMAND: 'agent' };
+    const inEnvironment = await at.config(['set', 'runner.runtime=host'], { env });
+    assert.equal(inEnvironment.exitCode, 0, inEnvironment.stderr);
   });
 
   it('checks the certificate again when the URL changes', async () => {

@@ -11,6 +11,7 @@ import type { CliContext } from '../../context.ts';
 import { emptyValue, readAssignments, type SettingAssignment } from './assignments.ts';
 import { type ConfigLocation, configFilePath } from './location.ts';
 import { reportChange } from './report-change.ts';
+import { requireUsable } from './require-usable.ts';
 import { hiddenByEnvironment } from './setting-value.ts';
 
 export interface SetOptions extends ConfigLocation {
@@ -24,7 +25,12 @@ export async function setSettings(context: CliContext, args: readonly string[], 
   const path = configFilePath(options, env);
   const assignments = await readAssignments(context, args, options.fromFile);
   const edits = assignments.map(editFor);
-  const change = await changeConfigFile(path, ({ content = '' }) => editSettings(content, edits), signal);
+  const edit = (file: ConfigFile) => {
+    const content = editSettings(file.content ?? '', edits);
+    requireUsable(file, content, env, { type: 'set', assignments, ...options });
+    return content;
+  };
+  const change = await changeConfigFile(path, edit, signal);
   const settings = assignments.map(({ setting }) => setting);
   const warnings = [...newWarnings(change), ...hiddenByEnvironment(settings, env)];
   const names = settings.map(({ name }) => name);
@@ -43,9 +49,19 @@ function editFor({ setting, text }: SettingAssignment): Edit {
     const remedy = `Allowed values: ${field.kind.notation}.`;
     throw new UserError(`${name} is ${error.message}`, { remedy, exitCode: ExitCode.configuration });
   }
+  requireOneLine(name, text);
   // Without the file a runner does not start, or rejects jobs.
   if (name.endsWith('.ca_file') && text !== '') readCaFile(text, name);
   return { type: 'set', path, value: field.kind.toToml(text) };
+}
+
+/** Of two lines, one may be meant, or both; only lists in the form of the file may have several. */
+function requireOneLine(name: string, text: string): void {
+  if (!/[\r\n]/.test(text) || text.trimStart().startsWith('[')) return;
+  throw new UserError(`the value for ${name} has more than one line`, {
+    remedy: 'Give only the value, on one line.',
+    exitCode: ExitCode.configuration,
+  });
 }
 
 /** Problems that the change has introduced. */

@@ -2,6 +2,7 @@ import assert from 'node:assert/strict';
 import { describe, it } from 'node:test';
 import { placeConfig } from '../../../../test/support/config-place.ts';
 import { parseAs } from '../../../../test/support/json-schemas.ts';
+import { runnerJwt } from '../../../../test/support/runner-jwt.ts';
 
 describe('plan42 runner config unset', () => {
   it('takes settings and whole connections out and leaves comments', async () => {
@@ -14,5 +15,38 @@ describe('plan42 runner config unset', () => {
     assert.equal((await at.config(['unset', 'github.work'])).stderr, 'Nothing changed.\n');
     assert.equal((await at.config(['unset', 'jobs.pid'])).exitCode, 2);
     assert.equal((await at.config(['unset', 'github.token'])).exitCode, 2);
+  });
+
+  it('saves no file with which no runner starts', async () => {
+    const host = `[runner]\ntoken = "${runnerJwt()}"\nruntime = "host"\n[host]\nunisolated = true\ncommand = ["a"]\n`;
+    const mapping = '[runner.model_mappings.Y]\nprovider = "p"\nmodel = "m"\n';
+    const cases: [content: string, names: string[], message: string, remedy: string][] = [
+      [
+        mapping,
+        ['runner.model_mappings.Y.model', 'jobs.cpus'],
+        'runner.model_mappings.Y has no model',
+        'To remove runner.model_mappings.Y as well: plan42 runner config unset jobs.cpus runner.model_mappings.Y -c ',
+      ],
+      [
+        host,
+        ['host.command'],
+        'host.command is not set',
+        'To remove runner.runtime as well: plan42 runner config unset host.command runner.runtime -c ',
+      ],
+      [host, ['host.unisolated'], 'jobs without isolation are not switched on', 'unset host.unisolated runner.runtime'],
+    ];
+    for (const [content, names, message, remedy] of cases) {
+      await using at = await placeConfig(content);
+      const run = await at.config(['unset', ...names]);
+      assert.equal(run.exitCode, 3, names.join());
+      assert.ok(
+        run.stderr.startsWith(`ERROR: no runner can start with this change: ${message}. Nothing was`),
+        run.stderr,
+      );
+      assert.ok(run.stderr.includes(remedy), run.stderr);
+      assert.equal(await at.read(), content);
+      const words = /runner config unset (.*) -c /.exec(run.stderr)?.[1]?.split(' ') ?? [];
+      assert.equal((await at.config(['unset', ...words])).exitCode, 0, 'the command of the remedy works');
+    }
   });
 });

@@ -6,6 +6,7 @@ import { editSettings } from '../../../config/url-change.ts';
 import type { CliContext } from '../../context.ts';
 import { type ConfigLocation, configFilePath } from './location.ts';
 import { reportChange } from './report-change.ts';
+import { requireUsable } from './require-usable.ts';
 import { tableNames } from './setting-value.ts';
 
 export interface UnsetOptions extends ConfigLocation {
@@ -19,11 +20,12 @@ export async function unsetSettings(
   options: UnsetOptions,
 ): Promise<void> {
   const editsFor = (file: ConfigFile) => names.map((name) => editFor(name, file));
-  const change = await changeConfigFile(
-    configFilePath(options, context.env),
-    (file) => editSettings(file.content ?? '', editsFor(file)),
-    context.signal,
-  );
+  const edit = (file: ConfigFile) => {
+    const content = editSettings(file.content ?? '', editsFor(file));
+    requireUsable(file, content, context.env, { type: 'unset', names, ...options });
+    return content;
+  };
+  const change = await changeConfigFile(configFilePath(options, context.env), edit, context.signal);
   const edits = editsFor(change.before);
   await reportChange(context, { ...change, edits, names, warnings: [], json: options.json ?? false });
 }

@@ -8,8 +8,6 @@ export interface Seal {
   open(jobId: string, sealed: string): string;
 }
 
-export const minKeyLength = 32;
-
 const version = 'v1.';
 const nonceBytes = 12;
 const tagBytes = 16;
