@@ -18,6 +18,7 @@ export type EndCode =
   | 'start-failed'
   | 'not-started'
   | 'wall-opened'
+  | 'stopped'
   | 'machine-restarted'
   | 'unknown';
 
@@ -44,7 +45,7 @@ export function limitReason(use: LimitUse): EndReason {
 /** The reason if the agent, or its container, exited. */
 export function exitReason(exit: JobExit): EndReason {
   const { exitCode, stopped, startError, outOfMemory, machineRestarted, unseenBecause } = exit;
-  if (stopped !== undefined) return { code: 'wall-opened', text: stopped.reason };
+  if (stopped !== undefined) return { code: stopped.code ?? 'stopped', text: stopped.reason };
   if (startError !== undefined) return { code: 'start-failed', text: `cannot start: ${startError}` };
   const suffix = exitCode === undefined ? '' : ` (exit code ${exitCode})`;
   if (outOfMemory) return { code: 'out-of-memory', text: `out of memory${suffix}` };

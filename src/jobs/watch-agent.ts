@@ -5,9 +5,9 @@ import type { Logger } from '../lib/logger.ts';
 import { retryForever } from '../lib/retry.ts';
 import type { Sleep } from '../lib/sleep.ts';
 import { readReached } from '../limits/files.ts';
-import { describeUse } from '../limits/limits.ts';
+import { describeUse, type LimitUse } from '../limits/limits.ts';
 import { watchWarden } from '../limits/warden-process.ts';
-import type { Runtime } from '../runtimes/runtime.ts';
+import type { JobExit, Runtime } from '../runtimes/runtime.ts';
 import { whyUnreachable } from './agent-server.ts';
 import { type EndReason, exitReason, killedReason, limitReason, turnEndReason } from './end-reason.ts';
 import { describeExit, describeStop } from './outcome.ts';
@@ -67,7 +67,7 @@ export async function waitForExit(record: JobRecord, context: AgentContext): Pro
     logger.info('agent exited', { exit_code: exit.exitCode, out_of_memory: exit.outOfMemory || undefined });
     const killed = cancel.aborted || (await store.isKilled(jobId));
     const stoppedBy = killed ? undefined : turnStop.reason;
-    const reached = (exit.startError ?? exit.stopped) === undefined ? await readReached(store.paths(jobId)) : undefined;
+    const reached = await findReached(record, exit, store);
     if (reached !== undefined)
       logger.warn('job ended at limit', { limit: reached.limit, reason: describeUse(reached) });
     const mayBeCutOff =
@@ -94,6 +94,18 @@ export async function waitForExit(record: JobRecord, context: AgentContext): Pro
   } finally {
     turnStop[Symbol.dispose]();
   }
+}
+
+/** The limit at which the runtime, or the warden, ended the job. */
+async function findReached(
+  { jobId, limits }: JobRecord,
+  exit: JobExit,
+  store: JobStore,
+): Promise<LimitUse | undefined> {
+  const { limit, used = 0 } = exit.reached ?? {};
+  const allowed = limit && limits?.[limit];
+  if (limit !== undefined && allowed !== undefined) return { limit, allowed, used: Math.max(used, allowed) };
+  return (exit.startError ?? exit.stopped) === undefined ? await readReached(store.paths(jobId)) : undefined;
 }
 
 /** Until it is disposed of. */

@@ -82,8 +82,10 @@ export interface JobExit {
   startError: string | undefined;
   /** How to correct it, if known. */
   startRemedy?: string | undefined;
-  /** Why the runtime killed the agent, without a full stop, and how to correct it. */
-  stopped?: { reason: string; remedy?: string } | undefined;
+  /** Why the runtime killed the agent, without a full stop, and how to correct it. By default with the code `stopped`. */
+  stopped?: { reason: string; remedy?: string; code?: 'wall-opened' } | undefined;
+  /** The limit of `StartOptions.limits` at which the runtime killed the agent, with milliseconds or bytes, if known. */
+  reached?: { limit: 'max_duration' | 'disk_gib'; used?: number | undefined } | undefined;
   /** Whether the machine was restarted since the start; undefined if unknown. */
   machineRestarted?: boolean | undefined;
   /** Why the exit was not observed, if known; a sentence without its full stop. */

@@ -34,7 +34,7 @@ export async function waitBehindWall(
     const exit = await wait();
     done.abort();
     const stopped = await watching;
-    if (stopped !== undefined) return { ...exit, stopped };
+    if (stopped !== undefined) return { ...exit, stopped: { ...stopped, code: 'wall-opened' } };
     const refusal = exit.startError === undefined && (await findRefusal(job, exit.exitCode ?? 0));
     return refusal ? { ...exit, startError: refusal.reason, startRemedy: refusal.remedy } : exit;
   } finally {

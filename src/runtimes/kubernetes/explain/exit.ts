@@ -43,7 +43,8 @@ export function explainExit(picture: Picture, now: Date): JobExit {
   const rejected = end === undefined ? rejectionOf(pod) : undefined;
   if (rejected !== undefined) return { ...exit, startError: rejected.reason, startRemedy: rejected.remedy };
   const stopped = whyStopped(picture);
-  if (stopped !== undefined) return { ...exit, stopped: withoutUndefined(stopped) };
+  const reached = whichLimit(pod, end);
+  if (stopped !== undefined) return { ...exit, stopped: withoutUndefined(stopped), ...(reached && { reached }) };
   if (exit.exitCode !== undefined) return exit;
   const failed =
     end === undefined && agentStatus(pod)?.state?.running === undefined ? explainStart(picture) : undefined;
@@ -73,6 +74,19 @@ export function whyStopped({ job, pod }: Picture): Explanation | undefined {
     return { reason: `its node was shut down: ${clause(message)}`, remedy: 'Start the task again.' };
   return whyDisrupted(pod);
 }
+
+/** The limit at which the node ended the pod, if the job has one. */
+function whichLimit(pod: PodObject | undefined, end: Terminated | undefined): JobExit['reached'] {
+  const { reason, message = '' } = pod?.status ?? {};
+  const [startedAt, endedAt] = [dateOf(end?.startedAt), dateOf(end?.finishedAt)];
+  const used = startedAt && endedAt && endedAt.getTime() - startedAt.getTime();
+  if (reason === deadlineReason) return { limit: 'max_duration', ...(used !== undefined && { used }) };
+  return reason === 'Evicted' && storageLimit.test(message) ? { limit: 'disk_gib' } : undefined;
+}
+
+/** The kubelet's words for the limit of the pod, and for that of its container. */
+const storageLimit =
+  /^Pod ephemeral local storage usage exceeds the total limit|^Container agent exceeded its local ephemeral storage limit/;
 
 /** Begins the message of the program in the container that starts the agent. */
 const ofStartProgram = 'plan42-start: ';

@@ -132,6 +132,16 @@ for (const [name, expected] of Object.entries(stops)) {
   });
 }
 
+test('an end at a limit that the node holds names the limit', async () => {
+  const reachedBy = async (name: string) => explainExit(await readPicture(name), now).reached;
+  const duration = await reachedBy('deadline-of-pod');
+  assert.equal(duration?.limit, 'max_duration');
+  assert.ok((duration.used ?? 0) >= 2000, String(duration.used));
+  assert.deepEqual(await reachedBy('evicted-for-disk'), { limit: 'disk_gib' });
+  // That one is for a node that is gone.
+  for (const name of ['deadline-of-job', 'evicted-by-drain']) assert.equal(await reachedBy(name), undefined);
+});
+
 test('a running job has no exit', async () => {
   assert.equal(phaseOf(await readPicture('running')), 'running');
 });

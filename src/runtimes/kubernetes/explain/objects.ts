@@ -15,6 +15,7 @@ export interface Terminated {
   signal?: number;
   reason?: string | undefined;
   message?: string | undefined;
+  startedAt?: string | null;
   finishedAt?: string | null;
 }
 
