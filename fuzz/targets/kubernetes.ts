@@ -1,5 +1,6 @@
 import { explainPull } from '../../src/runtimes/kubernetes/explain/image-pull.ts';
 import { explainStart } from '../../src/runtimes/kubernetes/explain/start-problem.ts';
+import { createTimestampReader } from '../../src/runtimes/kubernetes/logs/timestamps.ts';
 import type { Target } from '../target.ts';
 
 const event = (kind: string, reason: string, message: string) => ({
@@ -36,6 +37,19 @@ export const targets: readonly Target[] = [
         explainStart({ job, pod, events: [] }),
         explainStart({ job, pod: { metadata: { name: 'p' } }, events: [event('Pod', 'FailedMount', text)] }),
       ];
+    },
+  },
+  {
+    covers: ['runtimes/kubernetes/logs/timestamps.ts#createTimestampReader'],
+    corpus: [
+      '2026-03-01T12:00:00.000000001Z one line\n2026-03-01T12:00:00.1+02:00 another\nfailed to create fsnotify watcher: too many open files',
+    ],
+    run: (text: string) => {
+      const timeless: string[] = [];
+      const read = createTimestampReader((bytes) => timeless.push(bytes.toString()));
+      const bytes = Buffer.from(text);
+      const half = bytes.length >> 1;
+      return [read(bytes.subarray(0, half)).length, read(bytes.subarray(half)).length, timeless];
     },
   },
 ];

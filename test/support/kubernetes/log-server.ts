@@ -22,6 +22,8 @@ export interface LogServer extends AsyncDisposable {
   /** The next requests fail so. */
   failures: ((response: ServerResponse) => void)[];
   requests: URL[];
+  /** Appended to each stream that follows, which then ends, as of a kubelet that cannot watch files. */
+  endsWith: string | undefined;
 }
 
 interface Part {
@@ -62,6 +64,10 @@ export async function startLogServer({ zone = 'Z' } = {}): Promise<LogServer> {
       if (part === undefined && seen !== parts) [seen, next] = [parts, 0];
       else if (part === undefined) {
         if (!isFollowing || isExited) break;
+        if (result.endsWith !== undefined) {
+          response.write(result.endsWith);
+          break;
+        }
         await changes;
       } else {
         next += 1;
@@ -93,7 +99,7 @@ export async function startLogServer({ zone = 'Z' } = {}): Promise<LogServer> {
   await once(server, 'listening');
   const { port } = server.address() as AddressInfo;
 
-  return {
+  const result: LogServer = {
     url: `http://127.0.0.1:${port}`,
     output: () => Buffer.concat(all),
     add(text, { timeNs } = {}) {
@@ -119,6 +125,7 @@ export async function startLogServer({ zone = 'Z' } = {}): Promise<LogServer> {
     },
     failures,
     requests,
+    endsWith: undefined,
     async [Symbol.asyncDispose]() {
       server.closeAllConnections();
       changed();
@@ -126,6 +133,7 @@ export async function startLogServer({ zone = 'Z' } = {}): Promise<LogServer> {
       await delay(0);
     },
   };
+  return result;
 }
 
 function format(ns: bigint, zone: string): string {

@@ -29,7 +29,8 @@ async function setUp(t: TestContext, { timing = {}, zone = 'Z' }: { timing?: Par
   await writeFile(kubeconfig, kubeconfigFor(server.url));
   const api = await connect({ kubeconfig }, {});
   const exited = new AbortController();
-  const logger = createLogger({ level: 'error', format: 'text', write: (line) => void process.stderr.write(line) });
+  const warnings: string[] = [];
+  const logger = createLogger({ level: 'warn', format: 'text', write: (line) => void warnings.push(line) });
   return {
     server,
     job,
@@ -39,6 +40,7 @@ async function setUp(t: TestContext, { timing = {}, zone = 'Z' }: { timing?: Par
       exited.abort();
     },
     exited,
+    warnings,
     follow: (signal?: AbortSignal, hasRun?: () => boolean) =>
       followLog({
         ...(hasRun && { hasRun }),
@@ -102,6 +104,24 @@ test('continues after resets, with lines of one time and in the wrong order', as
   exit();
   await done;
   assert.equal(await job.readLog(), server.output().toString());
+});
+
+test('reads the log of a node that cannot watch files again and again, and says why it is late', async (t) => {
+  const { server, follow, exit, logged, job, warnings } = await setUp(t);
+  server.endsWith = 'failed to create fsnotify watcher: too many open files';
+  const done = follow();
+  for (let n = 0; n < 5; n += 1) {
+    server.add(`line ${n}\n`);
+    await logged(`line ${n}\n`);
+  }
+  exit();
+  await done;
+  assert.equal(await job.readLog(), server.output().toString());
+  assert.equal(warnings.length, 1, warnings.join(''));
+  assert.match(
+    warnings.join(''),
+    /WARN +node cannot follow job log, output arrives late .*reason="failed to create fsnotify watcher: too many open files" remedy="Raise fs\.inotify\.max_user_instances/,
+  );
 });
 
 test('notices a connection that swallows everything', async (t) => {

@@ -66,7 +66,12 @@ interface Follower {
   lastTime: string;
   /** When the lines of other processes were last looked for. */
   linesAt: number;
+  /** Whether the runner's log has why the node cannot follow the log. */
+  isWarned: boolean;
 }
+
+/** The words of a kubelet that cannot watch the file of a log: then it ends each stream at the end of what there is. */
+const cannotWatch = /failed to (?:create fsnotify watcher|watch directory [^:\n]+): [^\n]{1,100}/;
 
 /** A stream that returned nothing new although there was something. */
 class StalledStream extends Error {
@@ -74,6 +79,7 @@ class StalledStream extends Error {
 }
 
 const maxNotFound = 3;
+const maxWordsBytes = 300;
 const newline = 0x0a;
 
 /** Resolves when the log is complete, or as complete as the cluster has it. Rejects only with the reason of the signal. */
@@ -95,6 +101,7 @@ export async function followLog(options: FollowLogOptions): Promise<void> {
         ownLines,
         lastTime: '',
         linesAt: 0,
+        isWarned: false,
       };
       try {
         await follow(follower);
@@ -137,6 +144,7 @@ async function follow(follower: Follower): Promise<void> {
     } catch (error) {
       signal.throwIfAborted();
       isAtEnd &&= error instanceof KubeApiError;
+      if (error instanceof KubeApiError) warnIfUnwatched(follower, error.message);
       const status = error instanceof KubeApiError ? error.status : undefined;
       notFound = status === 404 ? notFound + 1 : 0;
       if (notFound >= maxNotFound) return await finish(follower, isAtEnd);
@@ -157,6 +165,18 @@ async function follow(follower: Follower): Promise<void> {
       await (isLast ? sleep(delayMs, signal) : untilExit(options, delayMs));
     }
   }
+}
+
+function warnIfUnwatched(follower: Follower, words: string): void {
+  const [reason] = cannotWatch.exec(words) ?? [];
+  if (reason === undefined || follower.isWarned) return;
+  follower.isWarned = true;
+  const { logger, job } = follower.options;
+  logger.warn('node cannot follow job log, output arrives late', {
+    job_id: job.jobId,
+    reason,
+    remedy: 'Raise fs.inotify.max_user_instances and fs.inotify.max_user_watches of the node.',
+  });
 }
 
 /** The API server itself does not respond, which says nothing about the node. */
@@ -220,7 +240,7 @@ async function readLog(follower: Follower, isLast: boolean): Promise<ReadResult>
   const { exited, signal } = options;
   using stop = abortOnLeave(signal);
   const stream = await openStream(follower, stop.signal, !isLast);
-  const read = createTimestampReader();
+  const read = createTimestampReader((bytes) => warnIfUnwatched(follower, bytes.toString('utf8', 0, maxWordsBytes)));
   const resume = compareWith(follower);
   const from = checkpoint.current.time;
   let lastBlockAt = systemClock.now();

@@ -16,8 +16,9 @@ const [space, newline] = [0x20, 0x0a];
  * Returns a function that gets the stream in blocks. The kubelet writes a time where it begins a line, and none before the
  * further parts of a long line. Lines without a time are its own messages, or the rest of a line that began before the
  * requested time; they are dropped.
+ * @param onTimeless gets the beginning of each of them, as far as it is in one block
  */
-export function createTimestampReader(): (block: Uint8Array) => Output[] {
+export function createTimestampReader(onTimeless: (bytes: Buffer) => void = () => {}): (block: Uint8Array) => Output[] {
   let lineTime: string | undefined;
   let isInContent = false;
   let pending: Buffer = Buffer.alloc(0);
@@ -47,6 +48,7 @@ export function createTimestampReader(): (block: Uint8Array) => Output[] {
       rest = rest.subarray(bytes.length);
       if (end >= 0) isInContent = false;
       if (lineTime !== undefined) outputs.push({ time: lineTime, isStart, bytes });
+      else if (isStart) onTimeless(bytes);
     }
     return outputs;
   };
