@@ -1,6 +1,6 @@
 /**
  * The API server of a cluster fails in each way while a runner starts jobs, follows them and removes them. PLAN42_OUTAGES sets how
- * often, PLAN42_OUTAGE_SEED repeats a run.
+ * often, PLAN42_OUTAGE_SEED repeats a run. Rounds speak HTTP/2 and HTTP/1.1 in turns.
  */
 import { test } from 'node:test';
 import { setTimeout as delay } from 'node:timers/promises';
@@ -46,6 +46,9 @@ test('no job is lost, reported twice or without its end in outages', { timeout: 
   const startedAt = performance.now();
   for (let done = 0; done < all; ) {
     const round = kinds.slice(done % kinds.length, (done % kinds.length) + perRound).slice(0, all - done);
+    // Each kind of outage meets both protocols.
+    const isHttp2 = (Math.floor(done / perRound) + Math.floor(done / kinds.length)) % 2 === 0;
+    cluster.proxy.speak(isHttp2 ? 'HTTP/2' : 'HTTP/1.1');
     const plans = Array.from({ length: jobsPerRound }, (_, n) => planAgent(`${done}-${n}`, random));
     const jobs = await setting.start(plans);
     try {

@@ -43,7 +43,7 @@ test('no Job is lost, and none is gone that is there, through outages of each ki
   await using proxy = await OutageProxy.start(account.kubeconfig);
   const kubeconfig = join(folder, 'config');
   await writeFile(kubeconfig, proxy.kubeconfig);
-  const api = await connect({ kubeconfig }, {});
+  const api = await connect({ kubeconfig }, {}, { pingMs: 10_000 / speed, maxSilentPings: 3 });
   const path = `/apis/batch/v1/namespaces/${account.namespace}/jobs`;
 
   const existing = new Set<string>();
@@ -81,7 +81,9 @@ test('no Job is lost, and none is gone that is there, through outages of each ki
   };
   const isCurrent = async () => known.size === existing.size && [...existing].every((name) => known.has(name));
 
-  for (const outage of [...outages, ...outages]) {
+  for (const [n, outage] of [...outages, ...outages].entries()) {
+    const protocol = n < outages.length ? 'HTTP/2' : 'HTTP/1.1';
+    if (n % outages.length === 0) proxy.speak(protocol);
     await change();
     await eventually(isCurrent);
     await proxy.begin(outage);
@@ -91,7 +93,7 @@ test('no Job is lost, and none is gone that is there, through outages of each ki
     await proxy.begin('none');
     await change();
     await eventually(isCurrent).catch((cause: unknown) => {
-      throw new Error(`the watch did not recover from ${outage}`, { cause });
+      throw new Error(`the watch did not recover from ${outage} with ${protocol}`, { cause });
     });
   }
   assert.deepEqual(wronglyGone, []);

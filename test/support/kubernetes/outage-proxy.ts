@@ -1,9 +1,11 @@
-/** An HTTP proxy in front of an API server that lets it fail in each way. */
+/** A proxy in front of an API server that lets it fail in each way, with HTTP/2 as the server itself or with HTTP/1.1. */
 import { once } from 'node:events';
 import { readFile } from 'node:fs/promises';
-import { createServer, type IncomingMessage, type ServerResponse } from 'node:http';
+import type { IncomingMessage, ServerResponse } from 'node:http';
+import { createSecureServer, type ServerHttp2Stream } from 'node:http2';
 import { request as forward } from 'node:https';
-import type { AddressInfo, Socket } from 'node:net';
+import { type AddressInfo, connect, createServer, type Server, type Socket } from 'node:net';
+import { tlsPair } from '../tls-pair.ts';
 
 /** `hang` accepts and swallows everything, also on open connections; `cut` ends each response after some bytes. */
 export type Outage = 'none' | 'refuse' | 'reset' | 'hang' | 'cut' | 410 | 429 | 500;
@@ -22,6 +24,12 @@ export interface PassingRequest {
   isDone: boolean;
 }
 
+/** Of either protocol: responses of HTTP/2 have a stream. */
+type Response = ServerResponse & { stream?: ServerHttp2Stream };
+
+/** Headers of one connection, which HTTP/2 does not allow. */
+const hopByHop = new Set(['connection', 'keep-alive', 'transfer-encoding']);
+
 export class OutageProxy implements AsyncDisposable {
   /** Sees each request before the API server and each response before the runner. Returns true to hold it until the end. */
   holds: (passing: PassingRequest) => boolean = () => false;
@@ -31,7 +39,13 @@ export class OutageProxy implements AsyncDisposable {
   readonly #target: URL;
   readonly #ca: string;
   readonly #sockets = new Set<Socket>();
-  readonly #server = createServer((request, response) => this.#serve(request, response));
+  /** Connections of the runner. They are passed on to `#behind`, which knows their protocol. */
+  readonly #server = createServer((socket) => this.#accept(socket));
+  readonly #behind = createSecureServer({ ...tlsPair, allowHTTP1: true, ALPNCallback: () => this.#protocol }, ((
+    request: IncomingMessage,
+    response: Response,
+  ) => this.#serve(request, response)) as never);
+  #protocol: 'h2' | 'http/1.1' = 'h2';
   #port = 0;
   #outage: Outage = 'none';
 
@@ -40,23 +54,27 @@ export class OutageProxy implements AsyncDisposable {
     const { server, 'certificate-authority-data': ca } = account.clusters[0].cluster;
     this.#target = new URL(server);
     this.#ca = Buffer.from(ca, 'base64').toString();
-    this.#server.on('connection', (socket) => {
-      this.#sockets.add(socket);
-      socket.once('close', () => this.#sockets.delete(socket));
-    });
   }
 
   /** @param kubeconfig the file of a `RunnerAccount` */
   static async start(kubeconfig: string): Promise<OutageProxy> {
     const proxy = new OutageProxy(JSON.parse(await readFile(kubeconfig, 'utf8')) as Account);
+    await listen(proxy.#behind, 0);
     await proxy.#listen();
     return proxy;
+  }
+
+  /** Ends all connections. The next ones have this protocol. Default: HTTP/2. */
+  speak(protocol: 'HTTP/2' | 'HTTP/1.1'): void {
+    this.#protocol = protocol === 'HTTP/2' ? 'h2' : 'http/1.1';
+    this.#destroySockets();
   }
 
   /** The text of the account's kubeconfig, through the proxy. */
   get kubeconfig(): string {
     const [{ name }] = this.#account.clusters;
-    const cluster = { server: `http://127.0.0.1:${this.#port}`, 'insecure-skip-tls-verify': true };
+    const authority = Buffer.from(tlsPair.cert).toString('base64');
+    const cluster = { server: `https://127.0.0.1:${this.#port}`, 'certificate-authority-data': authority };
     return JSON.stringify({ ...this.#account, clusters: [{ name, cluster }] });
   }
 
@@ -77,53 +95,73 @@ export class OutageProxy implements AsyncDisposable {
   async [Symbol.asyncDispose](): Promise<void> {
     this.#outage = 'reset';
     this.#destroySockets();
-    if (!this.#server.listening) return;
-    this.#server.close();
-    await once(this.#server, 'close');
+    for (const server of [this.#server, this.#behind]) {
+      if (!server.listening) continue;
+      server.close();
+      await once(server, 'close');
+    }
   }
 
   async #listen(): Promise<void> {
-    await once(this.#server.listen(this.#port, '127.0.0.1'), 'listening');
-    this.#port = (this.#server.address() as AddressInfo).port;
+    this.#port = await listen(this.#server, this.#port);
   }
 
   #destroySockets(): void {
     for (const socket of this.#sockets) socket.destroy();
   }
 
-  #serve(request: IncomingMessage, response: ServerResponse): void {
+  #accept(socket: Socket): void {
+    if (this.#outage === 'reset') {
+      socket.resetAndDestroy();
+      return;
+    }
+    const behind = connect((this.#behind.address() as AddressInfo).port, '127.0.0.1');
+    this.#sockets.add(socket);
+    for (const [from, to] of [
+      [socket, behind],
+      [behind, socket],
+    ] as const) {
+      from.pipe(to);
+      from.once('error', () => {});
+      from.once('close', () => {
+        to.destroy();
+        this.#sockets.delete(socket);
+      });
+    }
+    if (this.#outage === 'hang') swallow(socket);
+  }
+
+  #serve(request: IncomingMessage, response: Response): void {
     const outage = this.#outage;
-    if (outage === 'reset') request.socket.resetAndDestroy();
-    else if (outage === 'hang') swallow(request.socket);
-    else if (typeof outage === 'number' && (outage !== 410 || isList(request))) {
+    if (typeof outage === 'number' && (outage !== 410 || isList(request))) {
       const body = { kind: 'Status', apiVersion: 'v1', status: 'Failure', message: messages[outage], code: outage };
       response.writeHead(outage, { 'content-type': 'application/json', ...(outage === 429 && { 'retry-after': '1' }) });
       response.end(JSON.stringify(body));
     } else this.#forward(request, response, outage === 'cut');
   }
 
-  #forward(request: IncomingMessage, response: ServerResponse, isCut: boolean): void {
+  #forward(request: IncomingMessage, response: Response, isCut: boolean): void {
     const { method = 'GET', headers, url = '/' } = request;
     const [path = ''] = url.split('?');
     if (this.holds({ method, path, isDone: false })) return;
     this.#count(method, url);
-    const options = { method, headers: { ...headers, host: this.#target.host }, ca: this.#ca };
+    const options = { method, headers: { ...withoutHopByHop(headers), host: this.#target.host }, ca: this.#ca };
     const onward = forward(new URL(url, this.#target), options, (answer) => {
       if (this.holds({ method, path, isDone: true })) {
         answer.destroy();
         return;
       }
-      response.writeHead(answer.statusCode ?? 502, answer.headers).flushHeaders();
+      response.writeHead(answer.statusCode ?? 502, withoutHopByHop(answer.headers)).flushHeaders();
       let sent = 0;
       answer.on('data', (chunk: Buffer) => {
         response.write(isCut ? chunk.subarray(0, cutAfterBytes - sent) : chunk);
         sent += chunk.length;
-        if (isCut && sent >= cutAfterBytes) response.socket?.end();
+        if (isCut && sent >= cutAfterBytes) cut(response);
       });
       answer.once('end', () => response.end());
-      answer.once('error', () => response.destroy());
+      answer.once('error', () => fail(response));
     });
-    onward.once('error', () => response.destroy());
+    onward.once('error', () => fail(response));
     response.once('close', () => onward.destroy());
     request.pipe(onward);
   }
@@ -144,6 +182,27 @@ function isList({ method, url = '' }: IncomingMessage): boolean {
 
 /** Leaves the connection open: what either side writes is lost. */
 function swallow(socket: Socket): void {
-  socket.pause();
+  socket.unpipe().pause();
   socket.write = () => true;
+}
+
+/** Ends the connection in the middle of a response. */
+function cut(response: Response): void {
+  if (response.stream) response.stream.session?.destroy();
+  else response.socket?.end();
+}
+
+function fail(response: Response): void {
+  if (response.stream) response.stream.destroy();
+  else response.destroy();
+}
+
+function withoutHopByHop(headers: IncomingMessage['headers']): IncomingMessage['headers'] {
+  const isKept = ([name]: [string, unknown]) => !name.startsWith(':') && !hopByHop.has(name);
+  return Object.fromEntries(Object.entries(headers).filter(isKept));
+}
+
+async function listen(server: Pick<Server, 'listen' | 'address'> & NodeJS.EventEmitter, port: number): Promise<number> {
+  await once(server.listen(port, '127.0.0.1'), 'listening');
+  return (server.address() as AddressInfo).port;
 }
