@@ -162,7 +162,10 @@ test('a new GitHub token and another address are taken over while the runner run
     eventually(async () => (runner.log.match(/GitHub connections replaced/g) ?? []).length === times, 10_000);
   const { token } = github.state;
   github.state.token = 'replacedsecret0123';
-  assert.equal((await plane.call('GET', `${path}/orgs`)).body.Message, 'Bad credentials');
+  assert.match(
+    (await plane.call('GET', `${path}/orgs`)).body.Message,
+    /: Bad credentials\. GitHub rejected the token of \[/,
+  );
   await edit(token, 'replacedsecret0123');
   await replaced(1);
   assert.deepEqual((await plane.call('GET', `${path}/orgs`)).body.Items, ['acme', 'octo']);

@@ -1,7 +1,13 @@
 import assert from 'node:assert/strict';
 import * as v from 'valibot';
 import * as adminObjects from '../../src/plan42/admin-objects.ts';
-import { connectionToCheck, describeOrgs, explainFailedCheck } from '../../src/plan42/connection-check.ts';
+import {
+  checkAction,
+  connectionCommands,
+  connectionToCheck,
+  describeOrgs,
+  explainFailedCheck,
+} from '../../src/plan42/connection-check.ts';
 import {
   DecryptionError,
   decrypt,
@@ -233,6 +239,7 @@ export const targets: readonly Target[] = [
   },
   {
     covers: [
+      'plan42/connection-check.ts#checkAction',
       'plan42/connection-check.ts#connectionToCheck',
       'plan42/connection-check.ts#describeOrgs',
       'plan42/connection-check.ts#explainFailedCheck',
@@ -241,7 +248,13 @@ export const targets: readonly Target[] = [
     run: (text: string) => {
       const checked = connectionToCheck({ ConnectionID: text, Name: text, RunnerID: text }, []);
       const orgs = { Items: [text], NextToken: text, Incomplete: text };
-      return [describeOrgs(orgs, checked), explainFailedCheck({ status: 502, message: text }, checked)];
+      connectionCommands(checked);
+      const failed = { status: 502, message: `cannot ${checkAction(text)}: ${text}. ${text}`, remedy: text };
+      return [
+        describeOrgs(orgs, checked),
+        explainFailedCheck({ status: 502, message: text }, checked),
+        explainFailedCheck(failed, checked),
+      ];
     },
     maxKiB: 256,
   },

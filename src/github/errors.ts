@@ -43,11 +43,11 @@ export function badRequest(message: string, options?: Pick<GithubErrorOptions, '
   return new GithubError(message, { ...options, status: 400 });
 }
 
-const callerStatuses = new Set<number | undefined>([400, 404, 422]);
+const reportedStatuses = new Set<number | undefined>([400, 401, 404, 422, 429]);
 
-/** Returns the status if the caller of the request, and neither GitHub nor the token, is at fault; else undefined. */
-export function callerStatus({ status }: GithubError): number | undefined {
-  return callerStatuses.has(status) ? status : undefined;
+/** Returns the status from which a server can see whose fault it is: of the caller, of the token, or of a limit. */
+export function reportedStatus({ status }: GithubError): number | undefined {
+  return reportedStatuses.has(status) ? status : undefined;
 }
 
 /** The client was replaced. Repeat the request with the new client. */

@@ -1,5 +1,6 @@
 /** The result of asking a runner about a GitHub connection, in the same words on the command line and on the web page. */
 import type { AdminConnection, AdminRunner, ConnectionOrgs } from './admin-objects.ts';
+import { isConnectionName } from './task-input.ts';
 
 export const maxOrgs = 100;
 
@@ -28,26 +29,44 @@ export function describeOrgs({ Items, NextToken, Incomplete }: ConnectionOrgs, {
   return `the runner ${runner} reaches GitHub and sees ${names}${Incomplete ? ` (incomplete: ${Incomplete})` : ''}`;
 }
 
+/** Names the request of a check in errors. */
+export const checkAction = (name: string) => `list the organisations of the connection ${name}`;
+
+/** Returns the table of a connection in the configuration of its runner, and the commands that set it. */
+export function connectionCommands({ name, id }: Pick<CheckedConnection, 'name' | 'id'>) {
+  const table = `github.${isConnectionName(name) ? name : id}`;
+  const set = `plan42 runner config set ${table}`;
+  const setToken = `${set}.token --from-file token.txt`;
+  return { table, setToken, setTable: `${set}.connection_id=${id} && ${setToken}` };
+}
+
 /**
  * Returns why the runner cannot use the connection, and the way out.
  * @returns undefined if the check itself failed, such as for a token that the server rejects
  */
 export function explainFailedCheck(
-  { status, message }: { status: number; message: string },
-  { name, id, runner }: CheckedConnection,
+  { status, message, remedy: sent }: { status: number; message: string; remedy?: string | undefined },
+  checked: CheckedConnection,
 ): { problem: string; remedy: string } | undefined {
-  const set = `plan42 runner config set github.${name}`;
-  const setToken = `${set}.token --from-file token.txt`;
+  const { name, runner } = checked;
+  const prefix = `cannot ${checkAction(name)}: `;
+  const reason = message.startsWith(prefix) ? message.slice(prefix.length) : message;
+  if (sent !== undefined) {
+    const end = `. ${sent}`;
+    return { problem: reason.endsWith(end) ? reason.slice(0, -end.length) : reason, remedy: sent };
+  }
+  // Below are servers that send no remedy.
+  const { setTable, setToken } = connectionCommands(checked);
   if (status === 504)
-    return { problem: message, remedy: `Start the runner ${runner}. On its machine, run: plan42 runner status` };
-  if (/^github connection \S+ not found$/.test(message)) {
-    const remedy = `On its machine, run: ${set}.connection_id=${id} && ${setToken}`;
+    return { problem: reason, remedy: `Start the runner ${runner}. On its machine, run: plan42 runner status` };
+  if (/^github connection \S+ not found$/.test(reason)) {
+    const remedy = `On its machine, run: ${setTable}`;
     return { problem: `the configuration of the runner ${runner} does not have the connection`, remedy };
   }
-  if (message.startsWith('missing github token'))
+  if (reason.startsWith('missing github token'))
     return { problem: `the runner ${runner} has no token for it`, remedy: `On its machine, run: ${setToken}` };
   if (status === 400)
-    return { problem: message, remedy: 'Delete the connection, and create it again for a runner that has its token.' };
+    return { problem: reason, remedy: 'Delete the connection, and create it again for a runner that has its token.' };
   if (![404, 422, 502].includes(status)) return undefined;
-  return { problem: message, remedy: 'On the machine of the runner, run: plan42 runner doctor' };
+  return { problem: reason, remedy: 'On the machine of the runner, run: plan42 runner doctor' };
 }

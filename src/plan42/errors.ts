@@ -11,6 +11,8 @@ export class ApiError extends Error {
   readonly errorType: string | undefined;
   /** The server's own text. */
   readonly detail: string | undefined;
+  /** The sentence at the end of the server's text that says what to do. Only our server sends it. */
+  readonly remedy: string | undefined;
   /** How far the date of this machine was ahead of the server's. */
   readonly clockAheadMs: number | undefined;
   readonly method: string;
@@ -29,6 +31,7 @@ export class ApiError extends Error {
     this.status = response.status;
     this.errorType = response.errorType;
     this.detail = response.message;
+    this.remedy = response.remedy;
     this.clockAheadMs = response.clockAheadMs;
     this.method = call.method;
     this.path = call.path;
@@ -79,6 +82,7 @@ interface ErrorResponse {
   status: number;
   isFromApi: boolean;
   message?: string | undefined;
+  remedy?: string | undefined;
   errorType?: string | undefined;
   retryAfterMs?: number | undefined;
   clockAheadMs?: number | undefined;
@@ -89,6 +93,7 @@ interface ErrorResponse {
 const ErrorBody = knownFields({
   Message: v.nullish(v.string()),
   ErrorType: v.nullish(v.string()),
+  Remedy: v.nullish(v.string()),
   CurrentType: v.nullish(v.string()),
   Current: v.nullish(v.unknown()),
 });
@@ -116,12 +121,13 @@ export function parseErrorResponse(
   };
   const parsed = v.safeParse(ErrorBody, tryParseJson(body));
   if (!parsed.success) return { status, isFromApi: false, message: proxyMessages[status], ...times };
-  const { Message, ErrorType, CurrentType, Current } = parsed.output;
+  const { Message, ErrorType, Remedy, CurrentType, Current } = parsed.output;
   return {
     status,
     isFromApi: typeof Message === 'string' || typeof ErrorType === 'string',
     ...times,
     message: Message?.slice(0, maxMessageLength),
+    remedy: Remedy?.slice(0, maxMessageLength),
     errorType: ErrorType ?? undefined,
     currentType: CurrentType ?? undefined,
     current: Current ?? undefined,

@@ -95,7 +95,7 @@ export interface ListResponse {
   Items: string[] | null;
   NextToken: string | null;
   ErrorMessage: string | null;
-  /** The HTTP status for the caller if the request itself is at fault. Servers that do not know it ignore it. */
+  /** GitHub's status, or the one for a request that was not sent, if it says whose fault it is. Servers that do not know it ignore it. */
   ErrorStatus?: number;
   /** Why results are missing from `Items`. Absent if the list is complete. Servers that do not know it ignore it. */
   Incomplete?: string;

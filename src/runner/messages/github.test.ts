@@ -173,7 +173,7 @@ describe('errors reach the caller', () => {
 
     test(`${name}: GitHub’s own`, async () => {
       github.state.token = 'another';
-      await fails({}, name === 'GetDefaultBranches' ? 'acme/app: Bad credentials' : 'Bad credentials');
+      await fails({}, name === 'GetDefaultBranches' ? 'acme/app: Bad credentials' : 'Bad credentials', 401);
       assert.match(
         log,
         /WARN {2}GitHub request failed message_type=\w+ connection_id=abc-1 error="(acme.app: )?Bad credentials"/,

@@ -3,7 +3,7 @@ import * as v from 'valibot';
 import { type Caller, withCaller } from '../../github/caller.ts';
 import type { GithubClient } from '../../github/client.ts';
 import type { GithubConnections } from '../../github/connections.ts';
-import { callerStatus, GithubError, loggable } from '../../github/errors.ts';
+import { GithubError, loggable, reportedStatus } from '../../github/errors.ts';
 import { getDefaultBranches, listBranches, listOrgs, searchRepos } from '../../github/listings.ts';
 import type { NamePage } from '../../github/page.ts';
 import type { Logger } from '../../lib/logger.ts';
@@ -90,7 +90,7 @@ async function requestGithub<const Schema extends RequestSchema, Result>(
     const fields = { message_type: type, connection_id: message.ConnectionID, error: loggable(error) };
     if (error instanceof GithubError) {
       logger.warn('GitHub request failed', fields);
-      return { result: null, error: error.message, status: callerStatus(error) };
+      return { result: null, error: error.message, status: reportedStatus(error) };
     }
     signal.throwIfAborted();
     // A bug, but the caller still gets a response.

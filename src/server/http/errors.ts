@@ -8,11 +8,14 @@ export class HttpError extends Error {
   readonly status: number;
   /** Stable, unlike the message. */
   readonly errorType: string;
+  /** A sentence that follows the message. */
+  readonly remedy: string | undefined;
 
-  constructor(status: number, errorType: string, message: string) {
+  constructor(status: number, errorType: string, message: string, remedy?: string) {
     super(message);
     this.status = status;
     this.errorType = errorType;
+    this.remedy = remedy;
   }
 }
 
@@ -42,7 +45,8 @@ const rejections: Record<RejectionKind, { status: number; errorType: string }> =
   tooLarge: { status: 413, errorType: 'ContentTooLarge' },
 };
 
-const requestFailures: Record<RequestError['reason'], { status: number; errorType: string }> = {
+/** The status of a request to a runner that got no usable response. */
+export const requestFailures: Record<RequestError['reason'], { status: number; errorType: string }> = {
   undelivered: { status: 504, errorType: 'GatewayTimeout' },
   unanswered: { status: 504, errorType: 'GatewayTimeout' },
   unreadable: { status: 502, errorType: 'BadGateway' },
@@ -56,8 +60,11 @@ const unnamedTypes = new Set(['SubAgent', 'Message']);
 
 interface ErrorBody {
   ResponseCode: number;
+  /** With the remedy, because other clients show nothing else. */
   Message: string;
   ErrorType: string;
+  /** The end of `Message`. Only our server sends it. */
+  Remedy?: string;
   CurrentType?: string;
   Current?: object;
 }
@@ -68,7 +75,16 @@ export function errorReply(error: unknown): { status: number; body: ErrorBody } 
   if (!kind) return undefined;
   const { status, errorType } = kind;
   const current = error instanceof DomainError ? error.current : undefined;
-  const body: ErrorBody = { ResponseCode: status, Message: (error as Error).message, ErrorType: errorType };
+  const { message } = error as Error;
+  const remedy = error instanceof HttpError ? error.remedy : undefined;
+  const body: ErrorBody = {
+    ...{
+      ResponseCode: status,
+      Message: remedy === undefined ? message : `${message}. ${remedy}`,
+      ErrorType: errorType,
+    },
+    ...(remedy !== undefined && { Remedy: remedy }),
+  };
   if (!current || typesWithoutCurrent.has(current.type)) return { status, body };
   const named = unnamedTypes.has(current.type) ? {} : { CurrentType: current.type };
   return { status, body: { ...body, ...named, Current: current.object } };

@@ -1,4 +1,5 @@
 import * as v from 'valibot';
+import { checkAction, connectionToCheck } from '../../plan42/connection-check.ts';
 import { knownFields } from '../../plan42/fields.ts';
 import { GetDefaultBranchesResponse, listResponse } from '../../plan42/messages.ts';
 import { RequestError } from '../core/errors.ts';
@@ -8,16 +9,16 @@ import type { RoundRobin } from '../core/queues/round-robin.ts';
 import type { Timing } from '../core/timing.ts';
 import { read } from '../core/versioned.ts';
 import { parseBody, requiredText } from '../http/body.ts';
-import { badRequest } from '../http/errors.ts';
+import { badRequest, HttpError } from '../http/errors.ts';
 import { queryInteger } from '../http/query.ts';
 import type { ApiRequest } from '../http/route.ts';
 import { ok, type Reply, type Route, route, tenantOnly } from '../http/route.ts';
-import { runnerFailure } from '../http/runner-failure.ts';
+import { missingResponse, runnerFailure } from '../http/runner-failure.ts';
 import type { Store } from '../store/store.ts';
 import { connectionPath, githubConnectionKey } from './github-connections.ts';
 
 interface GithubProxyDeps {
-  store: Pick<Store, 'githubConnections'>;
+  store: Pick<Store, 'githubConnections' | 'runners'>;
   broker: Broker;
   roundRobin: RoundRobin;
   timing: Timing;
@@ -41,6 +42,7 @@ export function githubProxyRoutes(deps: GithubProxyDeps): Route[] {
         deps,
         request,
         { Type: 'ListOrgsForGithubConnectionRequest' },
+        checkAction,
         listResponse('ListOrgsForGithubConnectionResponse'),
       ),
     ),
@@ -51,6 +53,7 @@ export function githubProxyRoutes(deps: GithubProxyDeps): Route[] {
         deps,
         request,
         { Type: 'SearchRepoRequest', OrgName: request.params.org },
+        (name) => `search the repositories of ${request.params.org} through the connection ${name}`,
         listResponse('SearchRepoResponse'),
       );
     }),
@@ -58,18 +61,22 @@ export function githubProxyRoutes(deps: GithubProxyDeps): Route[] {
     route('GET', `${connectionPath}/orgs/:org/repos/:repo/branches`, options, (request) => {
       const { org, repo } = request.params;
       const message = { Type: 'ListRepoBranchesRequest', OrgName: org, RepoName: repo };
-      return requestList(deps, request, message, listResponse('ListRepoBranchesResponse'));
+      const action = (name: string) => `list the branches of ${org}/${repo} through the connection ${name}`;
+      return requestList(deps, request, message, action, listResponse('ListRepoBranchesResponse'));
     }),
 
     route('POST', `${connectionPath}/default-branches`, { ...options, repeatable: true }, async (request) => {
       const { Repos } = parseBody(request, DefaultBranchesBody);
       const message = { Type: 'GetDefaultBranchesRequest', Repos };
-      const { Items } = await requestRunner(deps, request, message, GetDefaultBranchesResponse);
+      const action = (name: string) => `get default branches through the connection ${name}`;
+      const { Items } = await requestRunner(deps, request, message, action, GetDefaultBranchesResponse);
       return ok({ Items: Items ?? [] });
     }),
   ];
 }
 
+/** Returns what a request asks for, given the name of the connection. */
+type Action = (name: string) => string;
 type ListSchema = ReturnType<typeof listResponse>;
 type ConnectionRequest = ApiRequest<'tenantId' | 'connectionId'>;
 
@@ -77,6 +84,7 @@ async function requestList(
   deps: GithubProxyDeps,
   request: ConnectionRequest,
   message: RunnerRequest,
+  action: Action,
   schema: ListSchema,
 ): Promise<Reply> {
   const { query } = request;
@@ -86,7 +94,13 @@ async function requestList(
     ...(query.has('token') && { Token: query.get('token') }),
     ...(query.has('search') && { Search: query.get('search') }),
   };
-  const response: v.InferOutput<ListSchema> = await requestRunner(deps, request, { ...message, ...more }, schema);
+  const response: v.InferOutput<ListSchema> = await requestRunner(
+    deps,
+    request,
+    { ...message, ...more },
+    action,
+    schema,
+  );
   const { Items, NextToken, Incomplete } = response;
   return ok({ Items: Items ?? [], ...(NextToken && { NextToken }), ...(Incomplete && { Incomplete }) });
 }
@@ -103,21 +117,42 @@ interface GithubResponse {
   ErrorStatus?: number | null | undefined;
 }
 
-/** Sends a request to the runner of the connection. @throws HttpError with the status of a failure at GitHub; RequestError */
+/** Sends a request to the runner of the connection. @throws HttpError that says why there is no result, and what to do */
 async function requestRunner<Response extends GithubResponse>(
   { store, broker, roundRobin, timing }: GithubProxyDeps,
   { params, signal }: ConnectionRequest,
   message: RunnerRequest,
+  action: Action,
   schema: v.GenericSchema<unknown, Response>,
 ): Promise<Response> {
-  const { TenantID, ConnectionID, Private, RunnerID } = read(store.githubConnections, githubConnectionKey(params));
-  if (!Private || RunnerID === undefined) throw badRequest('the connection is not private, so it has no runner');
-  const queue = roundRobin.next({ TenantID, RunnerID });
-  if (!queue) throw new RequestError('undelivered');
-  const options = { timeoutMs: timing.runnerResponseTimeoutMs, signal, anyQueue: true };
+  const connection = read(store.githubConnections, githubConnectionKey(params));
+  const { TenantID, ConnectionID, Private, RunnerID } = connection;
+  if (!Private || RunnerID === undefined) {
+    const remedy = 'Use a connection that is Private and has a RunnerID.';
+    throw new HttpError(400, 'BadRequest', 'the connection is not private, so it has no runner', remedy);
+  }
+  const runner = store.runners.find({ TenantId: TenantID, RunnerId: RunnerID });
+  const checked = connectionToCheck(connection, runner ? [runner] : []);
+  const question = { ...checked, action: action(checked.name) };
+  if (runner === undefined || runner.Deleted) {
+    const remedy = 'Set the RunnerID of the connection to another runner.';
+    throw new HttpError(
+      400,
+      'BadRequest',
+      `cannot ${question.action}: the runner ${checked.runner} was deleted`,
+      remedy,
+    );
+  }
   const request = { ...message, TenantID, ConnectionID };
-  const response = await broker.request(queue, request, schema, options);
-  const { ErrorMessage, ErrorStatus } = response;
-  if (ErrorMessage) throw runnerFailure(ErrorMessage, ErrorStatus ?? undefined);
-  return response;
+  const options = { timeoutMs: timing.runnerResponseTimeoutMs, signal, anyQueue: true };
+  try {
+    const queue = roundRobin.next({ TenantID, RunnerID });
+    if (!queue) throw new RequestError('undelivered');
+    const response = await broker.request(queue, request, schema, options);
+    const { ErrorMessage, ErrorStatus } = response;
+    if (ErrorMessage) throw runnerFailure(ErrorMessage, ErrorStatus ?? undefined, question);
+    return response;
+  } catch (error) {
+    throw error instanceof RequestError ? missingResponse(error, question) : error;
+  }
 }

@@ -107,7 +107,7 @@ test('each failure on the way to the runner has its own status', async () => {
   });
   await withRunner(failing, async () => {
     const { status, body } = await call('GET', `${path}/orgs`);
-    assert.deepEqual([status, body.ResponseCode, body.Message], [502, 502, 'GitHub rejected it']);
+    assert.deepEqual([status, body.ResponseCode], [502, 502]);
   });
   const failures: [error: object, status: number, errorType: string][] = [
     [{ ErrorMessage: 'Not Found', ErrorStatus: 404 }, 404, 'NotFound'],
@@ -150,6 +150,117 @@ test('each failure on the way to the runner has its own status', async () => {
   const open = await newConnection({ Private: false });
   assert.equal((await call('GET', `${open}/orgs`)).status, 400);
   assert.equal((await call('GET', `github-connections/${randomUUID()}/orgs`)).status, 404);
+});
+
+test('a failure names what was asked for, keeps the words of GitHub, and says what to do', async () => {
+  const id = randomUUID();
+  const path = `github-connections/${id}`;
+  await call('PUT', path, { body: { Private: true, RunnerID: runnerId, Name: 'work' } });
+  const noQueue = await call('GET', `${path}/orgs/acme/repos/nope/branches`);
+  assert.equal(
+    noQueue.body.Message,
+    'cannot list the branches of acme/nope through the connection work: no healthy queue of the runner Local runner took ' +
+      'the message. Start the runner Local runner. On its machine, run: plan42 runner status',
+  );
+  const [branches, orgs, search, defaults] = [
+    'cannot list the branches of acme/nope through the connection work',
+    'cannot list the organisations of the connection work',
+    'cannot search the repositories of acme through the connection work',
+    'cannot get default branches through the connection work',
+  ];
+  const paths: Record<string, readonly [method: string, path: string, body?: object]> = {
+    [branches]: ['GET', '/orgs/acme/repos/nope/branches'],
+    [orgs]: ['GET', '/orgs'],
+    [search]: ['GET', '/orgs/acme/repos?search=x'],
+    [defaults]: ['POST', '/default-branches', { Repos: ['acme/nope'] }],
+  };
+  const onMachine = 'On the machine of the runner Local runner, run:';
+  const set = 'plan42 runner config set github.work';
+  const setToken = `${set}.token --from-file token.txt`;
+  const check = 'Check the name, and that the token of [github.work] of the runner Local runner can read it.';
+  const inConfiguration = 'in the configuration of the runner Local runner';
+  const cases: [asked: string, error: object, reason: string, remedy: string | undefined][] = [
+    [branches, { ErrorMessage: 'Not Found', ErrorStatus: 404 }, 'Not Found', check],
+    [defaults, { ErrorMessage: 'acme/nope: Not Found', ErrorStatus: 404 }, 'acme/nope: Not Found', check],
+    [
+      search,
+      { ErrorMessage: 'Validation Failed: cannot be searched', ErrorStatus: 422 },
+      'Validation Failed: cannot be searched',
+      check,
+    ],
+    [
+      orgs,
+      { ErrorMessage: 'Bad credentials', ErrorStatus: 401 },
+      'Bad credentials',
+      `GitHub rejected the token of [github.work]. ${onMachine} ${setToken}`,
+    ],
+    // Runners that send no status.
+    [
+      orgs,
+      { ErrorMessage: 'GET https://api.github.com/user/orgs: 401 Bad credentials []' },
+      'GET https://api.github.com/user/orgs: 401 Bad credentials []',
+      `GitHub rejected the token of [github.work]. ${onMachine} ${setToken}`,
+    ],
+    [orgs, { ErrorMessage: 'API rate limit exceeded' }, 'API rate limit exceeded', 'Try again in a few minutes.'],
+    [
+      orgs,
+      { ErrorMessage: 'Enough. Try again in 9 s, at 2026-01-01T00:00:00Z.', ErrorStatus: 429 },
+      'Enough. Try again in 9 s, at 2026-01-01T00:00:00Z',
+      undefined,
+    ],
+    [
+      orgs,
+      { ErrorMessage: `github connection ${id} not found` },
+      `github connection ${id} not found ${inConfiguration}`,
+      `${onMachine} ${set}.connection_id=${id} && ${setToken}`,
+    ],
+    [
+      orgs,
+      { ErrorMessage: `missing github token for connection ${id}` },
+      `missing github token for connection ${id} ${inConfiguration}`,
+      `${onMachine} ${setToken}`,
+    ],
+    [
+      orgs,
+      { ErrorMessage: 'cannot reach GitHub: refused' },
+      'cannot reach GitHub: refused',
+      `${onMachine} plan42 runner doctor`,
+    ],
+    [
+      orgs,
+      { ErrorMessage: 'invalid pagination token' },
+      'invalid pagination token',
+      'Read the list again from its first page.',
+    ],
+  ];
+  for (const [asked, error, reason, remedy] of cases) {
+    const answer: Answerer = ({ Type }) => ({ Type: Type.replace('Request', 'Response'), ...error });
+    await withRunner(answer, async () => {
+      const [method, suffix, body] = paths[asked] ?? assert.fail();
+      const { body: got } = await call(method, path + suffix, body ? { body } : {});
+      assert.deepEqual([got.Message, got.Remedy], [`${asked}: ${reason}${remedy ? `. ${remedy}` : ''}`, remedy]);
+    });
+  }
+  await withRunner(
+    () => undefined,
+    async () => {
+      const { Message } = (await call('GET', `${path}/orgs`)).body;
+      assert.match(Message, /: the runner Local runner did not respond in time\. Try again\. On its machine, run: /);
+    },
+  );
+});
+
+test('a connection of a deleted runner names it', async () => {
+  const runner = `runners/${randomUUID()}`;
+  await call('PUT', runner, { body: { Name: 'old' } });
+  const path = await newConnection({ Private: true, RunnerID: runner.split('/')[1], Name: 'two words' });
+  await call('DELETE', runner, { ifMatch: 1 });
+  const { status, body } = await call('GET', `${path}/orgs`);
+  assert.equal(status, 400);
+  assert.equal(
+    body.Message,
+    'cannot list the organisations of the connection two words: the runner old was deleted. Set the RunnerID of the connection to another runner.',
+  );
 });
 
 test('a turn fails if the connection of its environment was deleted', async () => {

@@ -8,10 +8,14 @@ export class CallError extends Error {
   /** The current object, if the call conflicted with another change. */
   readonly current: unknown;
 
-  constructor(status: number, message: string, current?: unknown) {
+  /** The end of the message, if it says what to do. */
+  readonly remedy: string | undefined;
+
+  constructor(status: number, message: string, { current, remedy }: { current?: unknown; remedy?: string } = {}) {
     super(message);
     this.status = status;
     this.current = current;
+    this.remedy = remedy;
   }
 }
 
@@ -109,12 +113,16 @@ export class Api extends EventTarget {
   }
 
   async #readError(response: Response): Promise<Error> {
-    const { Message, Current } = parse(await response.text().catch(() => '')) as {
+    const { Message, Remedy, Current } = parse(await response.text().catch(() => '')) as {
       Message?: string;
+      Remedy?: string;
       Current?: unknown;
     };
     if (response.status === 401) this.dispatchEvent(new Event('signedOut'));
-    return new CallError(response.status, Message ?? `the server responded with status ${response.status}`, Current);
+    return new CallError(response.status, Message ?? `the server responded with status ${response.status}`, {
+      ...{ current: Current },
+      ...(Remedy !== undefined && { remedy: Remedy }),
+    });
   }
 
   #setReachable(isReachable: boolean): void {

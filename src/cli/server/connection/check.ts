@@ -46,7 +46,7 @@ async function check(client: AdminClient, checked: CheckedConnection): Promise<R
   } catch (error) {
     const failure =
       error instanceof ApiError
-        ? explainFailedCheck({ status: error.status, message: error.detail ?? '' }, checked)
+        ? explainFailedCheck({ status: error.status, message: error.detail ?? '', remedy: error.remedy }, checked)
         : undefined;
     if (failure === undefined) throw error;
     return failure;

@@ -58,16 +58,24 @@ describe('plan42 server connection', () => {
     response = { Items: null, ErrorMessage: `github connection ${id} not found` };
     const set = 'plan42 runner config set github\\.work\\.';
     await failed(
-      new RegExp(`does not have the connection\\. On its machine, run: ${set}connection_id=${id} && ${set}token `),
+      new RegExp(
+        `: github connection ${id} not found in the configuration of the runner Local runner\\. On the machine of the runner Local runner, run: ${set}connection_id=${id} && ${set}token `,
+      ),
     );
     response = { Items: null, ErrorMessage: `missing github token for connection ${id}` };
     await failed(
-      new RegExp(`the runner Local runner has no token for it\\. On its machine, run: ${set}token --from-file`),
+      new RegExp(
+        `: missing github token for .* of the runner Local runner\\. On the machine of the runner Local runner, run: ${set}token --from-file`,
+      ),
     );
     response = { Items: null, ErrorMessage: 'Not Found', ErrorStatus: 404 };
-    await failed(/does not work: Not Found\. On the machine of the runner, run: plan42 runner doctor\n$/);
+    await failed(
+      /does not work: Not Found\. Check the name, and that the token of \[github\.work\] of the runner Local runner/,
+    );
     response = { Items: null, ErrorMessage: 'GitHub: Bad credentials' };
-    await failed(/does not work: GitHub: Bad credentials\. On the machine of the runner, run: plan42 runner doctor\n$/);
+    await failed(
+      /does not work: GitHub: Bad credentials\. GitHub rejected the token of \[github\.work\]\. On the machine /,
+    );
     const broken = await check('--json');
     const document = parseAs('server-connection-check.json', broken.stdout);
     assert.deepEqual([broken.exitCode, document.works, document.problem], [1, false, 'GitHub: Bad credentials']);
