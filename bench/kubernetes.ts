@@ -1,9 +1,10 @@
 /**
  * A job in a real cluster beside the same Job created by hand, in turns: from the invocation to the first output. Then the
- * requests to the API server of each job, and the memory of a runner that has many jobs. PLAN42_BENCH_JOBS sets how many; PLAN42_BENCH_PARTS
- * chooses among starts, requests and memory.
+ * requests to the API server of each job, without and with replicas, and the memory of a runner that has many jobs.
+ * PLAN42_BENCH_JOBS sets how many, PLAN42_BENCH_MINUTES how long the node has to start them; PLAN42_BENCH_PARTS chooses among
+ * starts, requests and memory.
  */
-import { randomUUID } from 'node:crypto';
+import { randomBytes, randomUUID } from 'node:crypto';
 import { writeFile } from 'node:fs/promises';
 import { join } from 'node:path';
 import { readStartProgram } from '../src/runtimes/kubernetes/manifest/start-program.ts';
@@ -22,6 +23,9 @@ const rounds = 10;
 const countedJobs = 20;
 const manyJobs = Number(process.env['PLAN42_BENCH_JOBS'] ?? 200);
 const patienceMs = 600_000;
+const maxStartMs = Number(process.env['PLAN42_BENCH_MINUTES'] ?? 15) * 60_000;
+const maxRequests = 12;
+const maxMegabytes = 150;
 
 interface Metadata {
   name: string;
@@ -45,10 +49,10 @@ const measurements: Readonly<Record<string, () => Promise<void>>> = {
 const wanted = process.env['PLAN42_BENCH_PARTS']?.split(',') ?? Object.keys(measurements);
 for (const part of wanted) await measurements[part]?.();
 
-async function startRunner(kubeconfig: string, maxJobs: number) {
+async function startRunner(kubeconfig: string, maxJobs: number, more = '') {
   const plane = await new MessagePlane().listen();
   const jobs = `[jobs]\nmax_jobs = ${maxJobs}\ncpus = 1\nmemory_gib = 0.0625\nmin_free_gib = 0\n`;
-  const config = `${jobs}[kubernetes]\nkubeconfig = "${kubeconfig}"\npod_template = "${template}"\nstart_timeout = "30m"\n`;
+  const config = `${jobs}[kubernetes]\nkubeconfig = "${kubeconfig}"\npod_template = "${template}"\nstart_timeout = "30m"\n${more}`;
   const runner = await RunnerProcess.start({ url: plane.url, token: plane.token, runtime: 'kubernetes', config });
   await runner.logged(/runner ready/, patienceMs);
   return {
@@ -143,36 +147,58 @@ async function startProgram(): Promise<string> {
 }
 
 async function measureRequests(): Promise<void> {
-  const account = await cluster.createRunnerAccount('requests');
+  await measureRequestsOf('requests', 'a runner alone');
+  await measureRequestsOf('replicas', 'a replica', `state_key = "${randomBytes(32).toString('hex')}"\n`);
+}
+
+async function measureRequestsOf(namespace: string, what: string, more?: string): Promise<void> {
+  const account = await cluster.createRunnerAccount(namespace);
   await using proxy = await OutageProxy.start(account.kubeconfig);
-  const kubeconfig = join(folder.path, 'counted');
+  const kubeconfig = join(folder.path, namespace);
   await writeFile(kubeconfig, proxy.kubeconfig, { mode: 0o600 });
-  await using service = await startRunner(kubeconfig, 4);
+  await using service = await startRunner(kubeconfig, 4, more);
   const before = new Map(proxy.counts);
   for (let n = 0; n < countedJobs; n += 4) {
     const jobIds = await Promise.all(Array.from({ length: 4 }, () => service.deliver('sleep 1')));
     for (const jobId of jobIds) await service.runner.logged(new RegExp(`job finished job_id=${jobId}`), patienceMs);
   }
   const counts = [...proxy.counts].map(([name, count]) => [name, count - (before.get(name) ?? 0)] as const);
-  const all = counts.reduce((sum, [, count]) => sum + count, 0);
+  const all = counts.reduce((sum, [, count]) => sum + count, 0) / countedJobs;
   const parts = counts
     .filter(([, count]) => count > 0)
     .map(([name, count]) => `${name} ${(count / countedJobs).toFixed(1)}`);
-  console.log(`${(all / countedJobs).toFixed(1)} requests of a job: ${parts.join(', ')}`);
+  check(
+    `${all.toFixed(1)} requests of a job of ${what} (at most ${maxRequests}): ${parts.join(', ')}`,
+    all,
+    maxRequests,
+  );
 }
 
 async function measureMemory(): Promise<void> {
   const account = await cluster.createRunnerAccount('memory');
   await using service = await startRunner(account.kubeconfig, manyJobs);
-  const idle = await residentMib(service.runner.pid);
+  const megabytes = async () => ((await residentMib(service.runner.pid)) * 2 ** 20) / 1e6;
+  const idle = await megabytes();
+  const startedAt = performance.now();
   for (let n = 0; n < manyJobs; n += 1) await service.deliver('while :; do echo a line of the log; sleep 5; done');
   const running = await eventually(async () => {
     const { items } = await listIn(account, 'pods');
     const count = items.filter(({ status }) => status?.phase === 'Running').length;
-    return count === manyJobs ? count : undefined;
-  }, patienceMs);
+    return count === manyJobs || performance.now() - startedAt > maxStartMs ? count : undefined;
+  }, maxStartMs + patienceMs);
+  const minutes = (performance.now() - startedAt) / 60_000;
   // All logs are followed, and a full collection has had its time.
   await new Promise((resolve) => setTimeout(resolve, 60_000));
-  const used = await residentMib(service.runner.pid);
-  console.log(`${used.toFixed(0)} MiB with ${running} running jobs, ${idle.toFixed(0)} MiB without`);
+  const used = await megabytes();
+  const jobs = `${manyJobs} jobs, of which ${running} run after ${minutes.toFixed(0)} minutes`;
+  check(
+    `${used.toFixed(0)} MB with ${jobs} (at most ${maxMegabytes}), ${idle.toFixed(0)} MB without`,
+    used,
+    maxMegabytes,
+  );
+}
+
+function check(text: string, value: number, limit: number): void {
+  console.log(text);
+  if (value > limit) process.exitCode = 1;
 }

@@ -9,13 +9,14 @@ import { join } from 'node:path';
 import { type TestContext, test } from 'node:test';
 import { setTimeout as delay } from 'node:timers/promises';
 import { startRelay } from '../../../../test/support/kubernetes/relay.ts';
+import { startProxy } from '../../../../test/support/proxy.ts';
 import { tlsPair } from '../../../../test/support/tls-pair.ts';
 import { connect } from './connect.ts';
 
 const timing = { pingMs: 50, maxSilentPings: 3 };
 
 /** An API server behind a relay. It sends the first line of a log, and then nothing; `/hang` has no response. */
-async function setUp(t: TestContext, version: '1.1' | '2', pings = timing) {
+async function setUp(t: TestContext, version: '1.1' | '2', { pings = timing, isProxied = false } = {}) {
   const stack = new AsyncDisposableStack();
   t.after(() => stack.disposeAsync());
   const versions: string[] = [];
@@ -36,8 +37,11 @@ async function setUp(t: TestContext, version: '1.1' | '2', pings = timing) {
   const folder = await mkdtemp(join(tmpdir(), 'kube-connections-'));
   stack.defer(() => rm(folder, { recursive: true }));
   const kubeconfig = join(folder, 'config');
+  const proxy = stack.use(await startProxy(relay.port));
   const cluster = {
-    server: `https://127.0.0.1:${relay.port}`,
+    ...(isProxied
+      ? { server: 'https://localhost:1', 'proxy-url': proxy.url }
+      : { server: `https://127.0.0.1:${relay.port}` }),
     'certificate-authority-data': Buffer.from(tlsPair.cert).toString('base64'),
   };
   const config = {
@@ -78,18 +82,21 @@ test('with HTTP/1.1, each log has a connection', async (t) => {
   assert.equal(relay.opened(), 4);
 });
 
-test('a shared connection that swallows everything is ended, and the next request has another one', async (t) => {
-  const { api, relay, follow } = await setUp(t, '2');
-  const logs = await Promise.all([follow(), follow()]);
-  relay.swallow();
-  const results = await Promise.allSettled(logs.map(({ next }) => next));
-  for (const result of results) {
-    assert.equal(result.status, 'rejected');
-    assert.match(String(result.reason), /nothing arrived from the API server for 0\.15 s/);
-  }
-  assert.deepEqual(await api.request('GET', '/x'), {});
-  assert.equal(relay.opened(), 2);
-});
+for (const isProxied of [false, true]) {
+  const where = isProxied ? 'through a proxy' : 'without a proxy';
+  test(`a shared connection that swallows everything is ended, and the next request has another one, ${where}`, async (t) => {
+    const { api, relay, follow } = await setUp(t, '2', { isProxied });
+    const logs = await Promise.all([follow(), follow()]);
+    relay.swallow();
+    const results = await Promise.allSettled(logs.map(({ next }) => next));
+    for (const result of results) {
+      assert.equal(result.status, 'rejected');
+      assert.match(String(result.reason), /nothing arrived from the API server for 0\.15 s/);
+    }
+    assert.deepEqual(await api.request('GET', '/x'), {});
+    assert.equal(relay.opened(), 2);
+  });
+}
 
 test('a log that is silent keeps its connection', async (t) => {
   const { api, relay, follow } = await setUp(t, '2');
@@ -102,7 +109,7 @@ test('a log that is silent keeps its connection', async (t) => {
 });
 
 test('after a request without a response, the next one has another connection', async (t) => {
-  const { api, relay } = await setUp(t, '2', { pingMs: 60_000, maxSilentPings: 3 });
+  const { api, relay } = await setUp(t, '2', { pings: { pingMs: 60_000, maxSilentPings: 3 } });
   await api.request('GET', '/x');
   relay.swallow();
   await assert.rejects(api.request('GET', '/x', { timeoutMs: 200 }), /no response from https:.* within 0\.2 s/);
