@@ -237,6 +237,8 @@ describe('what is asked for wrongly', () => {
     ['not JSON', encode('hello')],
     ['no object', encode('[1]')],
     ['null', encode('null')],
+    ['another object', encode('{"a":1}')],
+    ['another object with a page', encode('{"Page":2,"a":1}')],
     ['page 0', encode('{"Page":0}')],
     ['page 1.5', encode('{"Page":1.5}')],
     ['a page in words', encode('{"Page":"2"}')],

@@ -54,7 +54,9 @@ export function required(value: string | null | undefined, message: string): str
 }
 
 // Page tokens are raw base64url (without padding) of a JSON object, opaque to callers.
-const PageToken = knownFields({ Page: v.optional(v.pipe(v.number(), v.safeInteger(), v.minValue(1))) });
+const entries = { Page: v.optional(v.pipe(v.number(), v.safeInteger(), v.minValue(1))) };
+// Only an object without any field stands for the page after the last one.
+const PageToken = v.pipe(knownFields(entries), v.strictObject(entries));
 
 /** `page` undefined stands for the page after GitHub's last one. */
 export function writePageToken(page?: number): string {

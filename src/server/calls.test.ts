@@ -68,6 +68,18 @@ test('every call in the table is answered as it says', async () => {
   assert.equal((await call('GET', `tasks/${task}`)).status, 200);
 });
 
+test('policies of all tenants are not implemented either, and nothing else is of all tenants', async () => {
+  for (const all of ['*', '_', '%2A', '%5F']) {
+    const { status, body } = await call('GET', `/v1/tenants/${all}/policies`);
+    assert.deepEqual([status, body.ErrorType], [501, 'NotImplemented'], all);
+    assert.equal((await call('GET', `/v1/tenants/${all}/policies`, { token: null })).status, 401);
+    for (const path of ['', '/tasks', '/githubcreds']) {
+      assert.equal((await call('GET', `/v1/tenants/${all}${path}`)).status, 403, path);
+    }
+  }
+  assert.equal((await call('GET', `/v1/tenants/${randomUUID()}/policies`)).status, 403);
+});
+
 test('a wrong method is answered with 405 and the methods of the path', async () => {
   const id = randomUUID();
   const cases: [request: string, allow: string][] = [

@@ -158,12 +158,13 @@ function principalOf(claims: Claims, { turns }: AuthenticationDeps['store'], now
  */
 export function authorise(
   principal: Principal,
-  { access, afterTurn, afterCancel }: RouteOptions,
+  { access, allTenants, afterTurn, afterCancel }: RouteOptions,
   params: Readonly<Record<string, string | undefined>>,
 ): void {
   if (!access.includes(principal.kind))
     throw forbidden(`a token of this kind (${principal.kind}) may not make this call`);
-  requireOwn('tenant', params['tenantId'], principal.tenantId);
+  const isAll = allTenants && ['*', '_'].includes(params['tenantId'] ?? '');
+  if (!isAll) requireOwn('tenant', params['tenantId'], principal.tenantId);
   if (principal.kind === 'runner') requireOwn('runner', params['runnerId'], principal.runnerId);
   if (principal.kind === 'upload' || principal.kind === 'download')
     requireOwn('file', params['fileId'], principal.fileId);

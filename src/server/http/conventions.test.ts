@@ -56,6 +56,21 @@ test('IDs are case-insensitive', async () => {
   assert.equal((await call('GET', tenant.toUpperCase().replace('/V1/TENANTS', '/v1/tenants'))).status, 200);
 });
 
+test('a page token that no list has returned is rejected', async () => {
+  for (let n = 0; n < 2; n += 1) await plane.newEnvironment();
+  const { NextToken: token } = (await call('GET', 'environments?maxResults=1')).body;
+  assert.equal((await call('GET', `environments?token=${token}`)).status, 200);
+  const encode = (text: string) => Buffer.from(text).toString('base64url');
+  const [time, id] = JSON.parse(Buffer.from(token, 'base64url').toString());
+  for (const other of [
+    ...['{}', '{"a":1}', '[]', 'null', `["${time}"]`, `["${time}",1]`, `["${time}","${id}",1]`].map(encode),
+    ...[`${token}=`, `!${token}`, encode(`[ "${time}","${id}"]`), 'x'],
+  ]) {
+    const { status, body } = await call('GET', `environments?token=${encodeURIComponent(other)}`);
+    assert.deepEqual([status, body.Message], [400, 'token is not from this list'], other);
+  }
+});
+
 test('the page at / needs no credential', async () => {
   const { status, body } = await call('GET', '/', { token: null });
   assert.equal(status, 200);

@@ -49,7 +49,9 @@ export function pageRequest(query: URLSearchParams, order: PageOrder, tokenName 
 function decodeToken(token: string, order: PageOrder, name: string): (string | number)[] {
   try {
     const PageToken = v.strictTuple(Object.values(order).map((type) => values[type]));
-    return v.parse(PageToken, parseJson(Buffer.from(token, 'base64url').toString('utf8')));
+    const position = v.parse(PageToken, parseJson(Buffer.from(token, 'base64url').toString('utf8')));
+    // Node.js would ignore invalid characters.
+    if (encodeToken(position) === token) return position;
   } catch {
     // Falls through to the one error.
   }
@@ -58,7 +60,11 @@ function decodeToken(token: string, order: PageOrder, name: string): (string | n
 
 /** Returns the body of a list. The last page has no `NextToken`: clients read pages until it is absent. */
 export function pageBody<Row>({ items, next }: Page<Row>, arrayName = 'Items'): object {
-  return { [arrayName]: items, ...(next && { NextToken: Buffer.from(JSON.stringify(next)).toString('base64url') }) };
+  return { [arrayName]: items, ...(next && { NextToken: encodeToken(next) }) };
+}
+
+function encodeToken(position: readonly unknown[]): string {
+  return Buffer.from(JSON.stringify(position)).toString('base64url');
 }
 
 /** Returns the body of a list that older clients read under another name than `Items`: it has both. */

@@ -56,6 +56,8 @@ export const noContent: Reply = { status: 204 };
 
 export interface RouteOptions {
   access: readonly PrincipalKind[];
+  /** The tenant in the path may also be `*` or `_`, which are all tenants. */
+  allTenants?: boolean;
   /** The request may wait for long, and is aborted when its client disconnects or its token becomes invalid. */
   waits?: boolean;
   /** A GET that takes something, which HEAD must not do. */

@@ -29,6 +29,8 @@ const queue = `${runner}/queues/:queueId`;
 const connection = `${tenantPath}/github-connections/:connectionId`;
 const file = `${tenantPath}/files/:fileId`;
 const key = `${tenantPath}/encryption-keys`;
+/** Clients may ask for the policies of all tenants. */
+export const policiesPath = `${tenantPath}/policies`;
 
 const noUsers = 'this server has one tenant and no users; use a tenant token';
 const noPolicies = 'the kind of a token decides what it may do; policies cannot be changed';
@@ -45,7 +47,7 @@ export const sdkCalls: readonly SdkCall[] = [
   call('GetUser', 'GET', '/v1/users/:userId', noUsers),
   call('ListUsers', 'GET', '/v1/users', noUsers),
   call('GenerateWebUIToken', 'PUT', `${tenantPath}/ui-tokens/:tokenId`, noUsers),
-  call('ListPolicies', 'GET', `${tenantPath}/policies`, noPolicies),
+  call('ListPolicies', 'GET', policiesPath, noPolicies),
   call('GetTenantFeatureFlags', 'GET', `${tenantPath}/featureflags`),
 
   call('CreateEnvironment', 'PUT', environment),
