@@ -16,6 +16,18 @@ export function unreadAuthorities(env: NodeJS.ProcessEnv, platform: NodeJS.Platf
   return platform === 'darwin' && file ? [...authoritiesOf(file), ...ofFolders] : ofFolders;
 }
 
+/** Returns the first folder of `SSL_CERT_DIR` that can be read. */
+export function readableFolder(env: NodeJS.ProcessEnv): string | undefined {
+  return foldersOf(env).find((folder) => {
+    try {
+      readdirSync(folder);
+      return true;
+    } catch {
+      return false;
+    }
+  });
+}
+
 /** A variable that does not have the effect that it should have. */
 export interface AuthorityProblem {
   variable: 'SSL_CERT_FILE' | 'SSL_CERT_DIR';

@@ -51,8 +51,7 @@ suite('the system’s authorities', () => {
   async function call(env: NodeJS.ProcessEnv, options: TransportOptions = {}, url = server.url): Promise<string> {
     const args = ['--input-type=module', '--eval', program, url, JSON.stringify(options)];
     const { stdout, stderr } = await promisify(execFile)(process.execPath, args, { env, cwd: import.meta.dirname });
-    // Node.js itself names a folder that it cannot open.
-    assert.match(stderr, /^(Cannot open directory \/does\/not\/exist to load OpenSSL certificates\.\n)?$/);
+    assert.equal(stderr, '', 'Node.js itself would name a folder that it cannot open');
     return stdout.trim();
   }
 
@@ -61,7 +60,7 @@ suite('the system’s authorities', () => {
   test('are those in SSL_CERT_FILE and SSL_CERT_DIR', async () => {
     assert.equal(await call({ SSL_CERT_FILE: file }), answered);
     assert.equal(await call({ SSL_CERT_DIR: dir.path }), answered);
-    for (const folders of [`${dir.path}:/does/not/exist`, `/etc:${dir.path}`])
+    for (const folders of [`${dir.path}:/does/not/exist`, `/does/not/exist:${dir.path}`, `/etc:${dir.path}`])
       assert.equal(await call({ SSL_CERT_DIR: folders }), answered);
   });
 

@@ -77,6 +77,6 @@ function explainConnection(error: ConnectionError, { url, ids }: ServerLocation,
   const failure = certificateFailures.find(({ codes }) => codes.test(code));
   const problem = failure === undefined ? error.message : `the server’s certificate ${failure.problem} (${code})`;
   const remedy = failure?.remedy(ids !== undefined) ?? 'Check the address, and that the server is running.';
-  const inVain = untrustedCodes.test(code) ? printableLine(describeAuthorityProblems(env)) : '';
-  return new UserError(printableLine(`cannot reach ${url}: ${problem}`), { remedy: remedy + inVain });
+  const inVain = untrustedCodes.test(code) ? describeAuthorityProblems(env) : '';
+  return new UserError(printableLine(`cannot reach ${url}: ${problem}`), { remedy: printableLine(remedy + inVain) });
 }
