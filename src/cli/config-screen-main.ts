@@ -7,6 +7,7 @@ import { withGoSpellings } from './go-spellings.ts';
 import { httpUrl, resolvedPath } from './options.ts';
 import { explainUsage, outputError, renderError } from './render-error.ts';
 import { wantsColor } from './style.ts';
+import { withVersionOption } from './version-option.ts';
 import { watchReader } from './watch-reader.ts';
 
 export interface ConfigScreenContext extends Pick<CliContext, 'argv' | 'env' | 'signal' | 'version' | 'versionText'> {
@@ -66,9 +67,8 @@ function parseArguments(context: ConfigScreenContext): Options {
 /** The command line of `plan42-runner-config`. */
 export function createConfigScreenProgram(context: Pick<CliContext, 'stdout' | 'stderr' | 'versionText'>): Command {
   const { stdout, stderr, versionText } = context;
-  const command: Command = new Command('plan42-runner-config')
+  const command: Command = withVersionOption(new Command('plan42-runner-config'), versionText)
     .description('Configure the runner on a full-screen terminal.')
-    .version(versionText, '-V, --version', 'print the version')
     .option('-c, --config-file <file>', 'configuration file to edit', resolvedPath)
     .option('--server <url>', 'server URL to start with', httpUrl)
     .option('--no-color', 'disable colours')

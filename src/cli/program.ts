@@ -10,6 +10,7 @@ import { addServerCommands } from './server/commands.ts';
 import { createStyle, wantsColor } from './style.ts';
 import { addPersonalTaskCommands } from './task/commands.ts';
 import { addVersionCommand } from './version/command.ts';
+import { withVersionOption } from './version-option.ts';
 
 const examples = `
 Examples:
@@ -37,9 +38,8 @@ Examples:
 export function createProgram(context: CliContext): Command {
   const { stdout, stderr } = context;
   const style = createStyle(wantsColor(stdout, context));
-  const program = withColorOption(new Command('plan42'))
+  const program = withVersionOption(withColorOption(new Command('plan42')), context.versionText)
     .description('Run AI agent tasks on your own machines.')
-    .version(context.versionText, '-V, --version', 'print the version')
     .helpOption('-h, --help', 'print help for a command')
     .enablePositionalOptions()
     .configureHelp({ styleTitle: style.bold })
@@ -64,12 +64,18 @@ export function createProgram(context: CliContext): Command {
     .addHelpText('after', sampleAgentHelp)
     .action(() => context.handOver('plan42-sample-agent', []));
   forEachCommand(program, (command) => {
+    if (!handsOptionsOver(command)) withVersionOption(command, context.versionText, { hidden: true });
     command.exitOverride((error) => {
       if (error.exitCode !== 0) stderr.write(explainUsage(command, error));
       throw error;
     });
   });
   return program;
+}
+
+/** The programs that these commands start have the option themselves. */
+function handsOptionsOver(command: Command): boolean {
+  return command.parent?.name() === 'runner' && ['config', 'exec'].includes(command.name());
 }
 
 function forEachCommand(command: Command, visit: (command: Command) => void): void {

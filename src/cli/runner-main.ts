@@ -11,6 +11,7 @@ import type { CliContext } from './context.ts';
 import { withGoSpellings } from './go-spellings.ts';
 import { resolvedPath } from './options.ts';
 import { explainUsage, outputError, renderError } from './render-error.ts';
+import { withVersionOption } from './version-option.ts';
 import { watchReader } from './watch-reader.ts';
 
 export interface RunnerContext
@@ -79,9 +80,8 @@ function parseArguments(argv: readonly string[], context: RunnerContext): Option
 /** The command line of `plan42-runner`. */
 export function createRunnerProgram(context: Pick<RunnerContext, 'stdout' | 'stderr' | 'versionText'>): Command {
   const { stdout, stderr, versionText } = context;
-  const command: Command = new Command('plan42-runner')
+  const command: Command = withVersionOption(new Command('plan42-runner'), versionText)
     .description('Receive messages from a Plan42 server and run agents until stopped.')
-    .version(versionText, '-V, --version', 'print the version')
     .option(
       '-c, --config-file <file>',
       'configuration file (default: plan42-runner.toml in the configuration folder)',
