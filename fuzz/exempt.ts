@@ -33,6 +33,7 @@ export const exemptions: Readonly<Record<string, string>> = {
   'cli/completion/candidates.ts#complete': 'its words are the command line of the user, which commander has split',
   'cli/run/service/waiting-reason.ts#describeWait': ownText,
   'cli/go-spellings.ts#withGoSpellings': 'compares whole words, and passes on the others as they are',
+  'cli/version-option.ts#withVersionOption': ownText,
   'cli/options.ts#collect': 'collects and does not read',
   'cli/options.ts#examples': ownText,
   'cli/options.ts#inputPath': operator,

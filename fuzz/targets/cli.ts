@@ -18,7 +18,7 @@ import { parseRepoOption } from '../../src/cli/server/task/create.ts';
 import { describeEvents } from '../../src/cli/server/turn/messages.ts';
 import { turnRemedy } from '../../src/cli/server/turn-remedy.ts';
 import { describeOutdated, unitOf } from '../../src/cli/service/outdated.ts';
-import { pickByPrefix, shortIds } from '../../src/cli/short-ids.ts';
+import { pickByPrefix, pickToRevoke, shortIds } from '../../src/cli/short-ids.ts';
 import { renderTable } from '../../src/cli/table.ts';
 import { formatError, UserError } from '../../src/lib/errors.ts';
 import { wellFormed } from '../../src/lib/json.ts';
@@ -161,6 +161,16 @@ export const targets: readonly Target[] = [
       const ids = [text, `${text}x`, 'a', text.slice(1)];
       const short = shortIds(ids);
       return [ids.map(short), pickByPrefix(ids, (id) => id, text, { kind: 'task', listCommand: 'list' })];
+    },
+    errors: [UserError],
+    maxKiB: 16,
+  },
+  {
+    covers: ['cli/short-ids.ts#pickToRevoke'],
+    corpus: ['1b4e28ba-2fa1-41d2-883f-0016d3cca427', '1b4e', ''],
+    run: (text: string) => {
+      const items = [`${text}x`, text.slice(1)].map((id) => ({ id, Revoked: id.length % 2 === 0 }));
+      return pickToRevoke(items, ({ id }) => id, text, { kind: 'key', listCommand: 'list' }).id;
     },
     errors: [UserError],
     maxKiB: 16,

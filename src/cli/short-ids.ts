@@ -1,4 +1,4 @@
-import { UserError } from '../lib/errors.ts';
+import { ExitCode, UserError } from '../lib/errors.ts';
 
 const minLength = 8;
 
@@ -17,6 +17,11 @@ function commonPrefixLength(a: string, b: string): number {
   return length;
 }
 
+interface Naming {
+  kind: string;
+  listCommand: string;
+}
+
 /**
  * The one item whose ID starts with `prefix`, ignoring case.
  * @throws UserError if there is none, or more than one.
@@ -25,7 +30,7 @@ export function pickByPrefix<Item>(
   items: readonly Item[],
   idOf: (item: Item) => string,
   prefix: string,
-  { kind, listCommand }: { kind: string; listCommand: string },
+  { kind, listCommand }: Naming,
 ): Item {
   const matches = items.filter((item) => prefix !== '' && idOf(item).startsWith(prefix.toLowerCase()));
   const [match] = matches;
@@ -33,4 +38,27 @@ export function pickByPrefix<Item>(
     throw new UserError(`${kind} ${prefix} not found`, { remedy: `To list them, run "${listCommand}".` });
   if (matches.length === 1) return match;
   throw new UserError(`${matches.length} ${kind}s start with ${prefix}`, { remedy: 'Give more characters of the ID.' });
+}
+
+/**
+ * The one item to revoke, which cannot be undone: a prefix must not be shorter than a short ID. Items that are revoked
+ * already do not make it ambiguous.
+ * @param constantLength the number of characters with which all of these IDs begin
+ * @throws UserError as `pickByPrefix`, and if the prefix is too short
+ */
+export function pickToRevoke<Item extends { Revoked?: boolean | null | undefined }>(
+  items: readonly Item[],
+  idOf: (item: Item) => string,
+  prefix: string,
+  { constantLength = 0, ...naming }: Naming & { constantLength?: number },
+): Item {
+  const length = constantLength + minLength;
+  if (prefix.length < length) {
+    throw new UserError(`${JSON.stringify(prefix)} is too short for the ID of the ${naming.kind} to revoke`, {
+      remedy: `Give ${length} characters or more. To list them, run "${naming.listCommand}".`,
+      exitCode: ExitCode.usage,
+    });
+  }
+  const valid = items.filter((item) => !item.Revoked && idOf(item).startsWith(prefix.toLowerCase()));
+  return pickByPrefix(valid.length > 0 ? valid : items, idOf, prefix, naming);
 }

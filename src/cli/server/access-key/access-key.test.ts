@@ -62,7 +62,20 @@ describe('plan42 server access-key', () => {
     assert.equal(exitCode, 1);
     assert.match(stderr, /^ERROR: that is a secret, not the ID of a key\. To see the IDs/);
     assert.ok(!stderr.includes('something'));
-    const unknown = await test.plan42(['access-key', 'revoke', 'P42KNONE']);
-    assert.match(unknown.stderr, /^ERROR: access key P42KNONE not found\. To list them/);
+    const unknown = await test.plan42(['access-key', 'revoke', 'P42KNONENONE']);
+    assert.match(unknown.stderr, /^ERROR: access key P42KNONENONE not found\. To list them/);
+  });
+
+  it('revoke needs as many characters as a short ID has', async () => {
+    await using test = await startTestServer();
+    const { AccessKeyID } = JSON.parse((await test.plan42(['access-key', 'create', '--json'])).stdout);
+    for (const length of [0, 4, 5, 11]) {
+      const id = AccessKeyID.slice(0, length);
+      const run = await test.plan42(['access-key', 'revoke', id]);
+      assert.equal(run.exitCode, 2, run.stderr);
+      assert.ok(run.stderr.startsWith(`ERROR: "${id}" is too short for the ID of the access key to revoke. Give 12 `));
+    }
+    assert.equal(JSON.parse((await test.plan42(['access-key', 'list', '--json'])).stdout)[0].Revoked, false);
+    assert.equal((await test.plan42(['access-key', 'revoke', AccessKeyID.slice(0, 12)])).exitCode, 0);
   });
 });

@@ -30,7 +30,7 @@ export function addAccessKeyCommands(server: Command, context: CliContext): void
     .action(async (options: ListAccessKeysOptions) => (await import('./list.ts')).listAccessKeys(context, options));
 
   withLocationOptions(key.command('revoke').description('revoke an access key immediately and permanently'))
-    .argument('<id>', 'the ID of the key or its first characters; not its secret')
+    .argument('<id>', 'the ID of the key or its first 12 characters; not its secret')
     .addHelpText('after', examples('plan42 server access-key revoke P42K7YVLMJEX'))
     .action(async (id: string, options: RevokeAccessKeyOptions) =>
       (await import('./revoke.ts')).revokeAccessKey(context, id, options),

@@ -1,6 +1,6 @@
 import { UserError } from '../../../lib/errors.ts';
 import type { CliContext } from '../../context.ts';
-import { pickByPrefix } from '../../short-ids.ts';
+import { pickToRevoke } from '../../short-ids.ts';
 import type { LocationOptions } from '../location.ts';
 import { callServer } from '../with-server.ts';
 
@@ -15,8 +15,9 @@ export async function revokeAccessKey(context: CliContext, id: string, options: 
   }
   const revoked = await callServer(context, options, async ({ client }) => {
     const keys = await client.listAccessKeys();
-    const key = pickByPrefix(keys, ({ AccessKeyID }) => AccessKeyID.toLowerCase(), id, {
+    const key = pickToRevoke(keys, ({ AccessKeyID }) => AccessKeyID.toLowerCase(), id, {
       kind: 'access key',
+      constantLength: 'P42K'.length,
       listCommand,
     });
     if (!key.Revoked) await client.revokeAccessKey(key);

@@ -1,6 +1,6 @@
 import { UserError } from '../../../lib/errors.ts';
 import type { CliContext } from '../../context.ts';
-import { pickByPrefix } from '../../short-ids.ts';
+import { pickToRevoke } from '../../short-ids.ts';
 import type { LocationOptions } from '../location.ts';
 import { callServer } from '../with-server.ts';
 import { allTokens } from './list.ts';
@@ -15,7 +15,7 @@ export async function revokeToken(context: CliContext, id: string, options: Revo
   }
   const revoked = await callServer(context, options, async ({ client }) => {
     const tokens = await allTokens(client);
-    const token = pickByPrefix(tokens, (candidate) => candidate.TokenID, id, {
+    const token = pickToRevoke(tokens, (candidate) => candidate.TokenID, id, {
       kind: 'token',
       listCommand: 'plan42 server token list -a',
     });
