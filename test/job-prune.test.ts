@@ -95,7 +95,7 @@ suite('job prune', () => {
     const { exitCode, stdout } = await prune('--older-than', '7d', '--json');
     assert.equal(exitCode, 0);
     const { removed, bytes, ...rest } = JSON.parse(stdout);
-    assert.deepEqual(rest, { dryRun: false, failures: [] });
+    assert.deepEqual(rest, { dryRun: false, kept: [], failures: [] });
     assert.deepEqual(removed, [{ kind: 'job', name: jobId, bytes, reason: 'finished 8 days ago' }]);
     assert.deepEqual(await filesOf(setting), [`${jobIdOf(running)}.log`]);
 
@@ -109,7 +109,14 @@ suite('job prune', () => {
     const jobId = await finishJob(setting);
     await setting.runner.stop();
     assert.match((await setting.prune('--dry-run')).stdout, /Would remove: 1 job/);
-    assert.match((await setting.prune()).stdout, /Removed: 1 job/);
+    const unknown = `${makeRecord().jobId}.2026.log`;
+    await writeFile(join(setting.runner.folder, 'state/logs', unknown), 'x');
+    const { stdout } = await setting.prune();
+    assert.match(stdout, /Removed: 1 job/);
+    assert.match(
+      stdout,
+      new RegExp(`\nKept: log ${unknown}: its job is unknown, last written .* ago, stays for 5 minutes\\.\n$`),
+    );
     assert.ok(!(await filesOf(setting)).some((name) => name.startsWith(jobId)));
   });
 

@@ -53,7 +53,7 @@ export async function makeActive(fields: Partial<JobRecord> = {}): Promise<JobRe
 type Options = Partial<GarbageRules> & { dryRun?: boolean; now?: () => number };
 
 export async function collect({ dryRun = false, now = Date.now, ...rules }: Options = {}) {
-  const { removed, failures } = await collectGarbage(
+  const { removed, kept, failures } = await collectGarbage(
     {
       ...{ store, runtime, instanceId, now, signal: new AbortController().signal },
       rules: {
@@ -67,5 +67,5 @@ export async function collect({ dryRun = false, now = Date.now, ...rules }: Opti
     },
     { dryRun },
   );
-  return { removed: removed.map(({ kind, name }) => `${kind} ${name}`), failures, details: removed };
+  return { removed: removed.map(({ kind, name }) => `${kind} ${name}`), failures, kept, details: removed };
 }

@@ -145,7 +145,8 @@ describe('images', () => {
   test('whose usage file is unreadable stay', async () => {
     await used('a:1', day);
     for (const name of await readdir(store.images.folder)) await writeFile(join(store.images.folder, name), '{');
-    assert.deepEqual(await collect({ keepImages: 0, graceMs: 0 }), { removed: [], failures: [], details: [] });
+    const { removed, failures } = await collect({ keepImages: 0, graceMs: 0 });
+    assert.deepEqual([removed, failures], [[], []]);
     assert.equal(there().length, 1);
   });
 });

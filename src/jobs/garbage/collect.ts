@@ -3,7 +3,7 @@ import { findMirrors } from '../mirrors/mirror-garbage.ts';
 import { findContainers } from './containers.ts';
 import { correctDates } from './file-dates.ts';
 import { findFinishedJobs } from './finished-jobs.ts';
-import type { Garbage, GarbageContext } from './garbage.ts';
+import type { Garbage, GarbageContext, Kept } from './garbage.ts';
 import { findGateways } from './gateways.ts';
 import { findLeftovers } from './leftovers.ts';
 import { findOrphanedFiles } from './orphaned-files.ts';
@@ -11,6 +11,8 @@ import { findOrphanedFiles } from './orphaned-files.ts';
 export interface Collection {
   /** The garbage that was removed, or would be in a dry run. */
   removed: Omit<Garbage, 'remove'>[];
+  /** Files that stay because they are young, although the rules of finished jobs would let them go. */
+  kept: Kept[];
   /** The steps that failed, and why. */
   failures: { what: string; error: unknown }[];
 }
@@ -34,7 +36,8 @@ export async function collectGarbage(
   context: GarbageContext,
   { dryRun = false, trustAges = true }: { dryRun?: boolean; trustAges?: boolean } = {},
 ): Promise<Collection> {
-  const collection: Collection = { removed: [], failures: [] };
+  const collection: Collection = { removed: [], kept: [], failures: [] };
+  const onKept = (kept: Kept) => collection.kept.push(kept);
   const attempt = async (what: string, work: () => Promise<void>) => {
     try {
       await work();
@@ -48,7 +51,7 @@ export async function collectGarbage(
   for (const [what, find, byAge] of finders) {
     if (byAge && !trustAges) continue;
     await attempt(what, async () => {
-      for await (const { remove, ...garbage } of find(context)) {
+      for await (const { remove, ...garbage } of find({ ...context, onKept })) {
         context.signal.throwIfAborted();
         await attempt(`${garbage.kind} ${garbage.name}`, async () => {
           if (dryRun || (await remove())) collection.removed.push(garbage);

@@ -39,7 +39,12 @@ export interface GarbageContext {
   rules: GarbageRules;
   now: () => number;
   signal: AbortSignal;
+  /** Called for what would be garbage if it were older than `graceMs`. */
+  onKept?: (kept: Kept) => void;
 }
+
+/** Something that stays because it is young. */
+export type Kept = Pick<Garbage, 'kind' | 'name' | 'reason'>;
 
 const graceMs = 5 * 60_000;
 

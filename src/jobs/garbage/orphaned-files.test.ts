@@ -27,6 +27,28 @@ describe('orphaned files', () => {
     assert.deepEqual((await readdir(store.folders.logs)).toSorted(), names.toSorted());
   });
 
+  test('that are too young for removal are named', async () => {
+    const [old, young] = [`${makeRecord().jobId}.2026.log`, `${makeRecord().jobId}.2026.log`];
+    const active = `${(await makeActive()).jobId}.log`;
+    const draft = `${makeRecord().jobId}.1.draft`;
+    await mkdir(join(store.folders.active, draft));
+    for (const [name, ageMs] of [
+      [old, 10 * minute],
+      [young, 2 * minute],
+      [active, 2 * minute],
+    ] as const) {
+      await writeFile(join(store.folders.logs, name), 'x');
+      await ageFile(join(store.folders.logs, name), ageMs);
+    }
+    const { removed, kept } = await collect({ keepFinishedMs: 0 });
+    assert.deepEqual(removed, [`log ${old}`]);
+    assert.deepEqual(kept, [
+      { kind: 'log', name: young, reason: 'its job is unknown, last written 2 minutes ago, stays for 5 minutes' },
+      { kind: 'file', name: draft, reason: 'may be left by an interrupted write or removal, stays for 5 minutes' },
+    ]);
+    assert.deepEqual((await collect()).kept, [], 'what the rules keep anyway');
+  });
+
   test('include half-created jobs with their secrets after the grace period', async () => {
     const { jobId } = makeRecord();
     const [old, young] = [`${jobId}.1.draft`, `${jobId}.2.draft`] as const;

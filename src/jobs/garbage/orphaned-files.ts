@@ -27,7 +27,7 @@ export async function* findOrphanedFiles(context: GarbageContext): AsyncGenerato
   yield* findOld(context, damaged, { isOne: () => true, keptMs, reason: 'kept from a damaged job' });
 }
 
-async function* findOrphanedLogs({ store, rules, now, signal }: GarbageContext): AsyncGenerator<Garbage> {
+async function* findOrphanedLogs({ store, rules, now, signal, onKept }: GarbageContext): AsyncGenerator<Garbage> {
   for await (const { name } of listFolder(store.folders.logs)) {
     signal.throwIfAborted();
     const jobId = name.split('.', 1)[0] ?? '';
@@ -38,13 +38,19 @@ async function* findOrphanedLogs({ store, rules, now, signal }: GarbageContext):
     if (logFile !== path && (await exists(logFile))) continue;
     // A removal that was interrupted can leave the folder of older segments without its log, or empty.
     const log = (await statLog(logFile)) ?? (logFile === path ? undefined : await statEmpty(path));
-    if (log === undefined || log.modifiedAtMs > now() - Math.max(rules.keepFinishedMs, rules.graceMs)) continue;
-    if (await isKnown(store, jobId)) continue;
+    if (log === undefined) continue;
+    const ageMs = now() - log.modifiedAtMs;
+    if (ageMs < rules.keepFinishedMs || (await isKnown(store, jobId))) continue;
+    const reason = `its job is unknown, last written ${describeDuration(ageMs)} ago`;
+    if (ageMs < rules.graceMs) {
+      onKept?.({ kind: 'log', name, reason: `${reason}, ${untilOld(rules.graceMs)}` });
+      continue;
+    }
     yield {
       kind: 'log',
       name,
       bytes: log.bytes,
-      reason: `its job is unknown, last written ${describeDuration(now() - log.modifiedAtMs)} ago`,
+      reason,
       remove: async () => !(await isKnown(store, jobId)) && removeLog(logFile, () => store.isActive(jobId)),
     };
   }
@@ -68,8 +74,11 @@ function findInterrupted(
   return findOld(context, folder, { isOne, keptMs: context.rules.graceMs, reason });
 }
 
+/** Whatever has just been written may belong to something that is under construction. */
+const untilOld = (keptMs: number) => `stays for ${describeDuration(keptMs)}`;
+
 async function* findOld(
-  { now }: GarbageContext,
+  { rules, now, onKept }: GarbageContext,
   folder: string,
   { isOne, keptMs, reason }: { isOne: (entry: Dirent) => boolean; keptMs: number; reason: string },
 ): AsyncGenerator<Garbage> {
@@ -77,7 +86,16 @@ async function* findOld(
     if (!isOne(entry)) continue;
     const path = join(folder, entry.name);
     const file = await stat(path).catch(() => undefined);
-    if (file === undefined || file.mtimeMs > now() - keptMs) continue;
+    if (file === undefined) continue;
+    if (file.mtimeMs > now() - keptMs) {
+      if (keptMs > rules.keepFinishedMs)
+        onKept?.({
+          kind: 'file',
+          name: entry.name,
+          reason: `${reason.replace(/^left /, 'may be left ')}, ${untilOld(keptMs)}`,
+        });
+      continue;
+    }
     yield {
       kind: 'file',
       name: entry.name,

@@ -10,8 +10,8 @@ Removes what is no longer needed, whether the runner is running or not:
   - containers of finished jobs
   - images pulled for jobs, except the most recently used ones (images.keep)
   - files left by a crash
-Keeps everything of running and waiting jobs, and everything that this runner
-has not created. The runner does the same every hour, but keeps finished jobs
+Keeps everything of running and waiting jobs, everything that this runner has
+not created, and logs of unknown jobs that are younger than 5 minutes. The runner does the same every hour, but keeps finished jobs
 for jobs.keep_finished.
 
 Examples:
@@ -27,7 +27,7 @@ export function addPruneCommand(job: Command, context: CliContext): void {
       'minimum age of finished jobs to remove, such as 7d or 12h (default: all of them)',
       toMs,
     )
-    .option('--json', 'print {"dryRun", "removed", "bytes", "failures"} as JSON')
+    .option('--json', 'print {"dryRun", "removed", "bytes", "kept", "failures"} as JSON')
     .addHelpText('after', about)
     .action(async (options: PruneOptions) => (await import('./prune.ts')).pruneJobs(context, options));
 }

@@ -41,7 +41,7 @@ async function collect(context: CliContext, options: PruneOptions, dryRun: boole
   const { config, warnings } = await loadRunnerConfig(context, paths);
   for (const warning of warnings) context.stderr.write(`WARNING: ${warning}\n`);
   const instanceId = await readInstanceId(stateDir);
-  if (instanceId === undefined) return { removed: [], failures: [] };
+  if (instanceId === undefined) return { removed: [], kept: [], failures: [] };
   const store = JobStore.at(stateDir, logDir);
   const knownJobs = async () => (await store.listActive()).map((jobId) => store.paths(jobId));
   const { signal } = context;
@@ -66,17 +66,21 @@ async function collect(context: CliContext, options: PruneOptions, dryRun: boole
   );
 }
 
-function toJson({ removed, failures }: Collection, dryRun: boolean): string {
+function toJson({ removed, kept, failures }: Collection, dryRun: boolean): string {
   return renderJson({
     dryRun,
     removed: removed.map(({ kind, name, bytes = null, reason }) => ({ kind, name, bytes, reason })),
     bytes: totalBytes(removed),
+    kept,
     failures: failures.map(({ what, error }) => ({ what, error: formatError(error) })),
   });
 }
 
-function toText({ stdout }: CliContext, { removed }: Collection, dryRun: boolean): string {
-  if (removed.length === 0) return 'Nothing to remove.\n';
+function toText({ stdout }: CliContext, { removed, kept }: Collection, dryRun: boolean): string {
+  const notes = kept
+    .map(({ kind, name, reason }) => `Kept: ${printableLine(`${kind} ${name}: ${reason}`)}.\n`)
+    .join('');
+  if (removed.length === 0) return `Nothing to remove.\n${notes}`;
   const table = renderTable(
     removed,
     [
@@ -88,5 +92,5 @@ function toText({ stdout }: CliContext, { removed }: Collection, dryRun: boolean
     terminalWidth(stdout),
   );
   const total = describeCollection(removed);
-  return `${table}${dryRun ? `Would remove: ${total}.` : `Removed: ${total}.`}\n`;
+  return `${table}${dryRun ? `Would remove: ${total}.` : `Removed: ${total}.`}\n${notes}`;
 }
