@@ -108,8 +108,12 @@ async function readCheckpoints(path: string, logger: Logger): Promise<Map<string
   try {
     const text = await readTextIfExists(path);
     if (text === undefined) return undefined;
-    const checkpoints = parseCheckpoints(text);
-    if (checkpoints !== undefined) return checkpoints;
+    const file = parseCheckpoints(text);
+    if (file !== undefined) {
+      for (const feed of file.damaged)
+        logger.warn('GitHub event checkpoint damaged, starting at the newest event', { path, feed });
+      return file.checkpoints;
+    }
     logger.warn('GitHub event checkpoints damaged, starting at the newest events', { path });
   } catch (error) {
     logger.warn('cannot read GitHub event checkpoints, starting at the newest events', { path, error });
@@ -117,9 +121,18 @@ async function readCheckpoints(path: string, logger: Logger): Promise<Map<string
   return new Map();
 }
 
-/** Returns undefined for text that is not a file of checkpoints. */
-export function parseCheckpoints(text: string): Map<string, Checkpoint> | undefined {
-  const file = v.safeParse(v.record(v.string(), Checkpoint), tryParseJson(text));
+/** Returns the valid checkpoints, and the names of the others; undefined for text that is not a file of checkpoints. */
+export function parseCheckpoints(
+  text: string,
+): { checkpoints: Map<string, Checkpoint>; damaged: string[] } | undefined {
+  const file = v.safeParse(v.record(v.string(), v.unknown()), tryParseJson(text));
   if (!file.success) return undefined;
-  return new Map(Object.entries(file.output).map(([key, checkpoint]) => [key.toLowerCase(), checkpoint]));
+  const checkpoints = new Map<string, Checkpoint>();
+  const damaged: string[] = [];
+  for (const [key, value] of Object.entries(file.output)) {
+    const checkpoint = v.safeParse(Checkpoint, value);
+    if (checkpoint.success) checkpoints.set(key.toLowerCase(), checkpoint.output);
+    else damaged.push(key);
+  }
+  return { checkpoints, damaged };
 }

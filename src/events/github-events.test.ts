@@ -277,6 +277,21 @@ describe('no turn is created', () => {
       /INFO {2}GitHub event ignored .*reason="no task of the pull request"/,
     ],
     [
+      'for a task whose link is to another GitHub',
+      async ({ publish, plane, taskId }) => {
+        const { body } = await plane.call('GET', `tasks/${taskId}`);
+        const app = { ...body.RepoInfo['acme/app'], PRLink: 'https://github.example/acme/app/pull/5' };
+        const headers = { 'if-match': `${body.Version}` };
+        const changed = await plane.call('PATCH', `tasks/${taskId}`, {
+          headers,
+          body: { RepoInfo: { 'acme/app': app } },
+        });
+        assert.equal(changed.status, 200);
+        publish(review({ id: '2' }));
+      },
+      /INFO {2}GitHub event ignored .*reason="the task with this pull request ID has a PRLink on another host"/,
+    ],
+    [
       'for a pull request of two tasks',
       async ({ publish, newTask }) => {
         await newTask();
@@ -418,6 +433,25 @@ test('the checkpoints of the Go runner are imported once', async () => {
   await setting.start();
   assert.doesNotMatch(setting.run.log.join(''), /imported/);
   assert.equal((await setting.checkpoint())?.['last_event_id'], '2');
+});
+
+test('a damaged checkpoint of the Go runner does not prevent the import of the others', async () => {
+  await using setting = await startEventsSetting({ begin: false });
+  const { home, connectionId } = setting;
+  await mkdir(join(home, '.config'), { recursive: true });
+  const entry = { last_event_id: '1', etag: 'W/"old"', poll_interval_seconds: 60 };
+  await writeFile(
+    join(home, '.config/plan42-runner.checkpoint.json'),
+    JSON.stringify({ bad: 5, 'c:other': { last_event_id: 7 }, [`${connectionId}:acme`]: entry }),
+  );
+  setting.publish(issueComment({ id: '2' }), issueComment({ id: '1' }));
+  await setting.start();
+  const log = setting.run.log.join('');
+  for (const feed of ['bad', 'c:other'])
+    assert.match(log, new RegExp(`WARN {2}GitHub event checkpoint damaged, .* feed="?${feed}"?`));
+  assert.match(log, /GitHub event checkpoints imported .*count=1/);
+  await setting.run.pass(firstPollMs);
+  assert.equal(await setting.lastTurn(), 2);
 });
 
 test('a damaged file of checkpoints counts as none', async () => {

@@ -11,7 +11,7 @@ import { createTurn, EventTask, getLastTurn, searchTasks, updateTask } from '../
 import { knownFields } from '../plan42/fields.ts';
 import type { ApiEndpoint } from '../plan42/http.ts';
 import { isTerminalStatus } from '../plan42/turn-status.ts';
-import { onSameGithub } from './core/choose-task.ts';
+import { onSameGithub, whyNoTask } from './core/choose-task.ts';
 import { type ClockReading, clockSkewMs, readClock } from './core/clock-skew.ts';
 import { type Ignored, nextTurn, taskToContinue, turnPrompt, whyNotOnPullRequest } from './core/comment.ts';
 import type { WantedEvent } from './core/feed-event.ts';
@@ -98,8 +98,9 @@ async function findTasks(
   { id, html_url }: PullRequest,
   { endpoint, tenantId }: HandlerDeps,
   signal: AbortSignal,
-): Promise<EventTask[]> {
-  return onSameGithub(await searchTasks(endpoint(), tenantId, id, signal), id, html_url);
+): Promise<{ tasks: EventTask[]; found: EventTask[] }> {
+  const found = await searchTasks(endpoint(), tenantId, id, signal);
+  return { tasks: onSameGithub(found, id, html_url), found };
 }
 
 const conflicts = { backoff: { minMs: 10, maxMs: 1000 }, maxAttempts: 5 };
@@ -133,7 +134,8 @@ async function tryToContinue(
   signal: AbortSignal,
 ): Promise<Ignored | undefined> {
   const { endpoint, metrics, logger } = deps;
-  const chosen = taskToContinue(await findTasks(pullRequest, deps, signal));
+  const { tasks, found } = await findTasks(pullRequest, deps, signal);
+  const chosen = taskToContinue(tasks, found);
   if ('stop' in chosen) return chosen.stop;
   const task = pathOf(chosen.task, deps);
   const response = await getLastTurn(endpoint(), task, signal).catch(undefinedIfMissing);
@@ -169,10 +171,11 @@ async function saveState(
 ): Promise<Ignored | undefined> {
   const { endpoint, metrics, logger } = deps;
   const { repo, at } = item.event;
-  const [found, ...others] = await findTasks(pullRequest, deps, signal);
-  if (found === undefined) return { reason: 'no task of the pull request', level: 'info' };
+  const { tasks, found } = await findTasks(pullRequest, deps, signal);
+  const [first, ...others] = tasks;
+  if (first === undefined) return { reason: whyNoTask(found), level: 'info' };
   if (others.length > 0) logger.warn('several tasks of a pull request, updating the first', fieldsOf(item));
-  let task = found;
+  let task = first;
   const attempt = async (): Promise<Ignored | undefined> => {
     const merged = mergeState(task, repo, pullRequest, at);
     if ('stop' in merged) return merged.stop;

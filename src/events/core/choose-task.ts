@@ -27,6 +27,16 @@ export function onSameGithub(
   return host === undefined ? [...tasks] : tasks.filter((task) => !isElsewhere(task));
 }
 
+/**
+ * Returns why no task is left.
+ * @param found all tasks with the ID of the pull request, on any GitHub
+ */
+export function whyNoTask(found: readonly EventTask[]): string {
+  return found.length === 0
+    ? 'no task of the pull request'
+    : 'the task with this pull request ID has a PRLink on another host';
+}
+
 function hostOf(link: string | null | undefined): string | undefined {
   return URL.parse(link ?? '')?.host;
 }

@@ -1,6 +1,7 @@
 /** Decides whether a comment leads to a turn. */
 import type { EventTask } from '../../plan42/event-calls.ts';
 import type { PartialTurn } from '../../plan42/runner-objects.ts';
+import { whyNoTask } from './choose-task.ts';
 import type { WantedEvent } from './feed-event.ts';
 import type { PullRequest } from './pull-request.ts';
 
@@ -23,11 +24,16 @@ export function whyNotOnPullRequest({ author }: WantedEvent, { state, user }: Pu
   return undefined;
 }
 
-/** Returns the task to continue, or why there is none. */
-export function taskToContinue(tasks: readonly EventTask[]): { task: EventTask } | { stop: Ignored } {
+/**
+ * Returns the task to continue, or why there is none.
+ * @param found all tasks with the ID of the pull request, on any GitHub
+ */
+export function taskToContinue(
+  tasks: readonly EventTask[],
+  found: readonly EventTask[],
+): { task: EventTask } | { stop: Ignored } {
   const [task, ...others] = tasks.filter(({ Deleted }) => Deleted !== true);
-  if (task === undefined)
-    return { stop: ignored(tasks.length > 0 ? 'task is deleted' : 'no task of the pull request') };
+  if (task === undefined) return { stop: ignored(tasks.length > 0 ? 'task is deleted' : whyNoTask(found)) };
   if (others.length > 0) return { stop: ignored('several tasks of the pull request', 'error') };
   return { task };
 }

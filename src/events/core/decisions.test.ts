@@ -37,8 +37,13 @@ describe('a comment', () => {
   });
 
   test('needs exactly one task that is not deleted', () => {
-    assert.deepEqual(taskToContinue([task(), task({ Deleted: true })]), { task: task() });
-    const stop = (tasks: EventTask[]) => ('stop' in taskToContinue(tasks) ? taskToContinue(tasks) : undefined);
+    assert.deepEqual(taskToContinue([task(), task({ Deleted: true })], []), { task: task() });
+    const stop = (tasks: EventTask[], found = tasks) => {
+      const chosen = taskToContinue(tasks, found);
+      return 'stop' in chosen ? chosen : undefined;
+    };
+    const elsewhere = 'the task with this pull request ID has a PRLink on another host';
+    assert.deepEqual(stop([], [task()]), { stop: { reason: elsewhere, level: 'info' } });
     assert.deepEqual(stop([]), { stop: { reason: 'no task of the pull request', level: 'info' } });
     assert.deepEqual(stop([task({ Deleted: true })]), { stop: { reason: 'task is deleted', level: 'info' } });
     assert.deepEqual(stop([task(), task()]), { stop: { reason: 'several tasks of the pull request', level: 'error' } });
