@@ -1,5 +1,6 @@
 /** The result of asking a runner about a GitHub connection, in the same words on the command line and on the web page. */
 import type { AdminConnection, AdminRunner, ConnectionOrgs } from './admin-objects.ts';
+import { reasonOf } from './errors.ts';
 import { isConnectionName } from './task-input.ts';
 
 export const maxOrgs = 100;
@@ -51,10 +52,7 @@ export function explainFailedCheck(
   const { name, runner } = checked;
   const prefix = `cannot ${checkAction(name)}: `;
   const reason = message.startsWith(prefix) ? message.slice(prefix.length) : message;
-  if (sent !== undefined) {
-    const end = `. ${sent}`;
-    return { problem: reason.endsWith(end) ? reason.slice(0, -end.length) : reason, remedy: sent };
-  }
+  if (sent !== undefined) return { problem: reasonOf({ detail: reason, remedy: sent }) ?? '', remedy: sent };
   // Below are servers that send no remedy.
   const { setTable, setToken } = connectionCommands(checked);
   if (status === 504)

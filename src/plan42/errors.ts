@@ -42,6 +42,12 @@ export class ApiError extends Error {
   }
 }
 
+/** Returns the server's text without the remedy at its end, for callers that have their own. */
+export function reasonOf({ detail, remedy }: Pick<ApiError, 'detail' | 'remedy'>): string | undefined {
+  const end = `. ${remedy}`;
+  return remedy !== undefined && detail?.endsWith(end) ? detail.slice(0, -end.length) : detail;
+}
+
 /** Returns the current object in a conflict, or undefined for any other error and any other object. */
 export function currentOf<const Schema extends v.GenericSchema>(
   error: unknown,

@@ -2,7 +2,14 @@ import { untrustedCodes } from '../../lib/authorities.ts';
 import { describeAuthorityProblems } from '../../lib/authority-variables.ts';
 import { ExitCode, errorCode, UserError } from '../../lib/errors.ts';
 import { printableLine } from '../../lib/printable.ts';
-import { ApiError, ConnectionError, describeSkew, isAuthError, UnsendableError } from '../../plan42/errors.ts';
+import {
+  ApiError,
+  ConnectionError,
+  describeSkew,
+  isAuthError,
+  reasonOf,
+  UnsendableError,
+} from '../../plan42/errors.ts';
 import type { ServerLocation } from './location.ts';
 
 interface CertificateFailure {
@@ -41,7 +48,7 @@ export function explainApiFailure(error: unknown, location: ServerLocation, env:
   const { url, tokenSource } = location;
   // The content of a file has a URL with a signature instead of the token.
   if (isAuthError(error) && !error.path.endsWith('/content')) {
-    const reason = [error.detail, describeSkew(error)].filter(Boolean).join('; ');
+    const reason = [reasonOf(error), describeSkew(error)].filter(Boolean).join('; ');
     const why = reason === '' ? '' : `: ${reason}`;
     return new UserError(printableLine(`the server at ${url} rejected the token from ${tokenSource}${why}`), {
       remedy: 'Use the token of that server: the "tenantToken" in admin.json in its data folder.',

@@ -45,6 +45,10 @@ export function authenticate(
   throw unauthorized('the call needs an Authorization header with an APIToken');
 }
 
+const otherToken =
+  'Create a token for a runner: plan42 server token create. Other clients use the tenantToken in admin.json of the data folder.';
+const newLink = 'Print another link: plan42 server link';
+
 /** The URL of a file's content is all that its holder has. @throws HttpError 401 */
 function checkUrl(query: URLSearchParams, deps: AuthenticationDeps): Principal {
   const signature = query.get('signature') ?? '';
@@ -84,7 +88,7 @@ function passwordOf(credential: string): string {
 // The code of a sign-in link is used up by the first call, even if that fails.
 function redeemCode(code: string, { signInLinks }: AuthenticationDeps): Principal {
   const found = signInLinks.redeem(code);
-  if (!found) throw unauthorized('the sign-in link was used before, or is too old');
+  if (!found) throw unauthorized('the sign-in link was used before, or is too old', newLink);
   return { ...found, kind: 'signIn' };
 }
 
@@ -97,8 +101,8 @@ function checkToken(token: string, deps: AuthenticationDeps): Principal {
   const { store, tokens, clock } = deps;
   if (isPageToken(token)) return checkPageToken(token, deps);
   const claims = tokens.verify(token);
-  if (!claims) throw unauthorized('the token is not of this server');
-  if (!isCurrent(claims, token, store)) throw unauthorized('the token is no longer valid');
+  if (!claims) throw unauthorized('the token is not of this server', otherToken);
+  if (!isCurrent(claims, token, store)) throw unauthorized('the token is no longer valid', otherToken);
   const principal = principalOf(claims, store, clock.date().getTime());
   if (principal.kind === 'runner') {
     deps.tokenEnds.noteUse({ TenantID: principal.tenantId, RunnerID: principal.runnerId, TokenID: principal.tokenId });
@@ -107,12 +111,14 @@ function checkToken(token: string, deps: AuthenticationDeps): Principal {
   const now = clock.date();
   if (expiresAt === undefined || now < expiresAt) return principal;
   const what = principal.kind === 'upload' || principal.kind === 'download' ? 'URL' : 'token';
-  throw unauthorized(`the ${what} expired at ${isoTime(expiresAt)}; the clock of the server says ${isoTime(now)}`);
+  const remedy = what === 'URL' ? 'Ask for the URL again.' : 'Create another token: plan42 server token create';
+  const times = `expired at ${isoTime(expiresAt)}; the clock of the server says ${isoTime(now)}`;
+  throw unauthorized(`the ${what} ${times}`, principal.kind === 'agent' ? undefined : remedy);
 }
 
 function checkPageToken(token: string, deps: AuthenticationDeps): Principal {
   const session = findSession(deps, token);
-  if (!session) throw unauthorized('the session of the web page has ended');
+  if (!session) throw unauthorized('the session of the web page has ended', newLink);
   return { ...session, kind: 'tenant', pageToken: token };
 }
 

@@ -30,7 +30,7 @@ export class MethodNotAllowed extends HttpError {
 }
 
 export const badRequest = (message: string) => new HttpError(400, 'BadRequest', message);
-export const unauthorized = (message: string) => new HttpError(401, 'Unauthorized', message);
+export const unauthorized = (message: string, remedy?: string) => new HttpError(401, 'Unauthorized', message, remedy);
 export const forbidden = (message: string) => new HttpError(403, 'Forbidden', message);
 export const misdirected = (message: string) => new HttpError(421, 'MisdirectedRequest', message);
 export const notImplemented = (message: string) => new HttpError(501, 'NotImplemented', message);

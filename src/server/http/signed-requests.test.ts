@@ -107,7 +107,8 @@ test('an access key creates no other one, which would outlive its revocation', a
 test('a request is valid for five minutes by the clock of the server', async () => {
   const status = async (ms: number) => (await p42Ctl({ ...key, date: at(ms) }, read)).status;
   assert.deepEqual(await Promise.all([0, -299_000, 299_000].map(status)), [200, 200, 200]);
-  const message = /^the request was signed at 20\S+Z, but the clock of the server says 20\S+Z$/;
+  const message =
+    /^the request was signed at 20\S+Z, but the clock of the server says 20\S+Z\. Set the clocks of both machines: /;
   for (const ms of [-302_000, 302_000, -86_400_000, 86_400_000])
     await refused(p42Ctl({ ...key, date: at(ms) }, read), message);
 });
@@ -121,12 +122,17 @@ test('a signature is for one request: nothing of it can be changed', async () =>
   await refused(send({ path: path.replace(/.$/, (c) => (c === '0' ? '1' : '0')) }), /for another request/);
   await refused(send({ path: `${path}?includeDeleted=true` }), /for another request/);
   await refused(send({ body: body?.replace('agent', 'other') }), /for another request/);
-  await refused(send({ headers: { ...headers, 'If-Match': '1' } }), /for another request/);
+  const uncovered = (name: string) =>
+    new RegExp(`for another request: it does not cover the header ${name}\\. Add it to `);
+  for (const name of ['If-Match', 'Last-Event-ID'])
+    await refused(send({ headers: { ...headers, [name]: '1' } }), uncovered(name));
   const { 'X-Event-Horizon-Signed-Headers': list, ...unlisted } = headers;
-  await refused(send({ headers: unlisted }), /for another request/);
+  await refused(send({ headers: unlisted }), uncovered('X-Event-Horizon-Signed-Headers'));
+  const withoutType = { ...headers, 'X-Event-Horizon-Signed-Headers': `${list}`.replace('Content-Type;', '') };
+  await refused(send({ headers: withoutType }), uncovered('Content-Type'));
   await refused(
     send({ headers: { ...headers, 'X-Event-Horizon-Signed-Headers': `${list};If-Match` } }),
-    /for another request/,
+    /for another request\. If a proxy changes requests, start the server with --public-url\.$/,
   );
   assert.equal((await send({})).status, 201);
 });
@@ -134,7 +140,7 @@ test('a signature is for one request: nothing of it can be changed', async () =>
 test('a write is accepted once, a read again', async () => {
   const write = signCall(key, newWrite());
   assert.equal((await sendCall(key.url, write)).status, 201);
-  await refused(sendCall(key.url, write), /was used before/);
+  await refused(sendCall(key.url, write), /was used before\. To repeat the request, sign it again/);
   now = at(9 * 60_000);
   await refused(sendCall(key.url, write), /was signed at/);
   const again = signCall({ ...key, date: now }, read);
@@ -184,7 +190,21 @@ test('a client behind a proxy signs the public URL', async () => {
   const own = { url, accessKeyId: made.body.AccessKeyID, secretAccessKey: made.body.SecretAccessKey };
   const signed = signCall({ ...own, host: 'plan42.example.com' }, { method: 'GET', path: '/ci/v1/tenants' });
   assert.equal((await sendCall(own.url, { ...signed, path: '/v1/tenants' })).status, 200);
-  await refused(sendCall(own.url, { ...signed, path: '/v1/current-user' }), /set --public-url/);
+  await refused(sendCall(own.url, { ...signed, path: '/v1/current-user' }), /with --public-url/);
+  const cases: [signedHost: string, receivedHost: string, status: number][] = [
+    ['plan42.example.com:443', '127.0.0.1', 200],
+    ['plan42.example.com:80', '127.0.0.1', 401],
+    ['PLAN42.example.com', 'PLAN42.example.com', 200],
+    ['other.example.com', 'OTHER.Example.com:443', 200],
+    ['other.example.com:443', 'other.example.com', 200],
+    ['other.example.com', 'other.example.com:80', 401],
+    ['other.example.com', 'another.example.com', 401],
+  ];
+  for (const [host, Host, status] of cases) {
+    const { headers, ...call } = signCall({ ...own, host }, { method: 'GET', path: '/ci/v1/tenants' });
+    const answer = await sendCall(own.url, { ...call, path: '/v1/tenants', headers: { ...headers, Host } });
+    assert.equal(answer.status, status, `${host} ${Host}`);
+  }
 });
 
 test('git does not accept it, because the server does not read its body first', async () => {

@@ -11,7 +11,7 @@ import {
   parseCallerIdentity,
   signedAt,
 } from '../sigv4/caller-identity.ts';
-import { requestHashes } from '../sigv4/request-hash.ts';
+import { listHeaderName, requestHashes, unlistedHeader } from '../sigv4/request-hash.ts';
 import { isSameHex } from '../sigv4/signature.ts';
 import type { Store } from '../store/store.ts';
 import { unauthorized } from './errors.ts';
@@ -45,14 +45,16 @@ function verify(identity: CallerIdentity, key: AccessKey, { store, clock }: Sign
   if (hasSessionToken(identity))
     throw unauthorized('an access key of this server has no session token; unset AWS_SESSION_TOKEN');
   const secret = key.Revoked ? undefined : store.accessKeySecrets.reveal(key);
-  if (secret === undefined) throw unauthorized('the access key was revoked');
+  if (secret === undefined)
+    throw unauthorized('the access key was revoked', 'Create another one: plan42 server access-key create');
   if (!isIdentityOf(secret, identity))
     throw unauthorized('the signature was made with another secret; check AWS_SECRET_ACCESS_KEY');
   const time = signedAt(identity);
   const now = clock.date();
   if (Math.abs(now.getTime() - time.getTime()) <= maxSkewMs) return;
   const at = Number.isNaN(time.getTime()) ? identity.amzDate : isoTime(time);
-  throw unauthorized(`the request was signed at ${at}, but the clock of the server says ${isoTime(now)}`);
+  const remedy = 'Set the clocks of both machines: a request is valid for 5 minutes.';
+  throw unauthorized(`the request was signed at ${at}, but the clock of the server says ${isoTime(now)}`, remedy);
 }
 
 interface CheckDeps {
@@ -79,15 +81,33 @@ export function checkSignedRequest(
   const headers = new Map(Object.entries(headersDistinct).map(([name, values]) => [name, values ?? []]));
   const [path = '', query = ''] = (request.url ?? '').split(/\?(.*)/s);
   const publicUrl = new URL(url);
-  const sent = [
-    { host: headers.get('host')?.[0] ?? '', path },
-    { host: publicUrl.host, path: publicUrl.pathname.replace(/\/$/, '') + path },
-  ];
-  const hashes = sent.flatMap((as) => requestHashes({ method, path: as.path, query, headers }, as.host, body));
-  if (!hashes.some((hash) => isSameHex(hash, signed.requestHash)))
-    throw unauthorized('the signature is for another request; if a proxy changes requests, set --public-url');
+  const unlisted = unlistedHeader(headers);
+  if (unlisted !== undefined) {
+    const remedy = `Add it to ${listHeaderName}, and sign the request with it.`;
+    throw unauthorized(`the signature is for another request: it does not cover the header ${unlisted}`, remedy);
+  }
+  const hosts = [headers.get('host')?.[0] ?? '', publicUrl.host].flatMap((host) => hostForms(host, publicUrl.protocol));
+  const paths = [path, publicUrl.pathname.replace(/\/$/, '') + path];
+  const hashes = [...new Set(paths)].flatMap((sent) =>
+    [...new Set(hosts)].flatMap((host) => requestHashes({ method, path: sent, query, headers }, host, body)),
+  );
+  if (!hashes.some((hash) => isSameHex(hash, signed.requestHash))) {
+    const remedy = 'If a proxy changes requests, start the server with --public-url.';
+    throw unauthorized('the signature is for another request', remedy);
+  }
   const isRead = method === 'GET' || method === 'HEAD' || repeatable;
   if (isRead) return;
   const isNew = store.usedSignatures.use(signed.signature, { now: clock.date(), validMs: 2 * maxSkewMs });
-  if (!isNew) throw unauthorized('the signature was used before');
+  if (!isNew) {
+    const remedy = 'To repeat the request, sign it again, at least a second later.';
+    throw unauthorized('the signature was used before', remedy);
+  }
+}
+
+/** Returns a host as clients write it: in any capitals, and with or without the port that the scheme implies. */
+function hostForms(host: string, protocol: string): string[] {
+  const port = protocol === 'https:' ? ':443' : ':80';
+  const name = host.toLowerCase();
+  const other = name.endsWith(port) ? name.slice(0, -port.length) : `${name}${port}`;
+  return [host, name, other];
 }

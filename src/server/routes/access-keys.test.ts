@@ -46,7 +46,10 @@ test('a key is created, listed with its last use, and revoked at once', async ()
   await use();
   assert.equal((await call('POST', revoke)).status, 204);
   assert.equal((await waiting).status, 401);
-  assert.equal((await p42Ctl({ ...options, date: now }, read)).body.Message, 'the access key was revoked');
+  assert.equal(
+    (await p42Ctl({ ...options, date: now }, read)).body.Message,
+    'the access key was revoked. Create another one: plan42 server access-key create',
+  );
   assert.equal((await call('POST', revoke)).status, 204);
   assert.deepEqual(await list(), []);
   const [revoked] = await list('?includeRevoked=true');
