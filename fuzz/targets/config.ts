@@ -1,7 +1,7 @@
 import assert from 'node:assert/strict';
 import { requireUsable } from '../../src/cli/runner/config/require-usable.ts';
 import { mistakesNote } from '../../src/config/edit-file.ts';
-import { allSettings, findSetting, namedTable } from '../../src/config/find-setting.ts';
+import { allSettings, collectionOf, findSetting, namedTable } from '../../src/config/find-setting.ts';
 import { InvalidValue } from '../../src/config/kinds.ts';
 import { parseConfig, renderProblem } from '../../src/config/parse.ts';
 import { credentialFields, priceFields, tables } from '../../src/config/schema.ts';
@@ -97,6 +97,7 @@ export const targets: readonly Target[] = [
     covers: [
       'config/find-setting.ts#findSetting',
       'config/find-setting.ts#namedTable',
+      'config/find-setting.ts#collectionOf',
       'config/find-setting.ts#allSettings',
       'config/toml/key.ts#parseKey',
       'config/toml/render.ts#renderKey',
@@ -114,7 +115,7 @@ export const targets: readonly Target[] = [
       // Every name can be written as a key.
       if (text !== '__proto__') assert.deepEqual(parseKey(renderKey([text, 'a'])), [text.toWellFormed(), 'a']);
       allSettings({ github: [text] });
-      return [findSetting(text).name, namedTable(text)];
+      return [findSetting(text).name, namedTable(text), collectionOf(text)];
     },
     errors: [UserError],
     // A name in quotes is parsed as TOML.

@@ -36,9 +36,7 @@ describe('findSetting', () => {
       `runner.model_mappings.'GPT`,
       `runner.model_mappings."a"b.provider`,
       'runner.model_mappings.x"y.provider',
-      'runner.model_mappings."".provider',
       `runner.model_mappings.'a\nb'.provider`,
-      'github."__proto__".token',
       'github."a".token = 1 #',
       'github.a b."token"',
     ];
@@ -46,6 +44,11 @@ describe('findSetting', () => {
     for (const name of wrong) {
       assert.throws(() => findSetting(name), isNoKey, name);
     }
+    for (const name of ['runner.model_mappings."".provider', "github.''.token", 'runner.model_mappings.""'])
+      assert.throws(() => findSetting(name), { message: 'an empty name is not allowed' }, name);
+    for (const name of ['github."__proto__".token', "github . '__proto__'.token", 'github.__proto__.token'])
+      assert.throws(() => findSetting(name), { message: 'the name "__proto__" is not allowed' }, name);
+    assert.deepEqual(findSetting('github."a__proto__".token').path, ['github', 'a__proto__', 'token']);
     for (const name of ['"runner.model_mappings".x.provider', "runner.model_mappings.a.'b'.provider", 'github."a"'])
       assert.throws(() => findSetting(name), UserError, name);
   });

@@ -74,10 +74,23 @@ const isQuoted = (name: string) => /["']/.test(name);
 function pathOf(quoted: string): readonly string[] {
   const path = parseKey(quoted);
   if (path !== undefined && !path.includes('')) return path;
+  if (path !== undefined) throw notAllowed('an empty name');
+  if (/(?:^|\.)\s*(["']?)__proto__\1\s*(?:\.|$)/.test(quoted)) throw notAllowed('the name "__proto__"');
   throw new UserError(`"${quoted}" is not a key of TOML`, {
     remedy: `Quote names as in the file, such as ${shellQuote('runner.model_mappings."GPT-5.1 Codex".provider')}.`,
     exitCode: ExitCode.usage,
   });
+}
+
+function notAllowed(what: string): UserError {
+  return new UserError(`${what} is not allowed`, { remedy: 'Choose another name.', exitCode: ExitCode.usage });
+}
+
+/** The path of a table that contains only tables with names of the user, such as `runner.model_mappings`. */
+export function collectionOf(name: string): readonly string[] | undefined {
+  const path = isQuoted(name) ? pathOf(name) : name.split('.');
+  const table = namedTableNames.find((known) => known === path.join('.'));
+  return table === undefined || Object.hasOwn(tables, table) ? undefined : path;
 }
 
 /** The path of the table that a text such as `github.NAME` names; undefined for everything else. @throws UserError (exit code 2) */
@@ -126,6 +139,7 @@ function findInNamedTable(name: string): Setting | undefined {
 function splitNamed(name: string): { table: NamedTable; own: string; key: string } | undefined {
   const { table, rest = [] } = splitTable(name) ?? {};
   const own = isQuoted(name) ? rest.slice(0, -1) : [rest.slice(0, -1).join('.')];
+  if (own[0] === '__proto__') throw notAllowed('the name "__proto__"');
   if (table === undefined || own.length !== 1 || !own[0]) return undefined;
   return { table, own: own[0], key: rest.at(-1) ?? '' };
 }

@@ -81,6 +81,15 @@ describe('a wrong type', () => {
     ]);
   });
 
+  test('is an empty name of a model', () => {
+    assert.deepEqual(problemsOf('[runner.model_mappings.""]\nprovider = "x"\nmodel = "y"'), [
+      'error 1:2 runner.model_mappings."" has an empty name: write that of a model',
+    ]);
+    assert.deepEqual(problemsOf('[limits.prices.""]\ninput = 1\noutput = 1'), [
+      'error 1:2 limits.prices."" has an empty name: write that of a model',
+    ]);
+  });
+
   test('is reported together with all others', () => {
     const problems = problemsOf('[jobs]\nmax_jobs = ""\ncpu = 1\n[log]\nlevel = 1');
     assert.equal(problems.length, 3);

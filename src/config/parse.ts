@@ -213,7 +213,7 @@ function readModelMappings(document: TomlDocument, problems: Problem[]): Record<
         problems.push(missing(ownPath, field, document));
       }
     }
-    problems.push(...unknownKeys(ownPath, mappingFields, table, document));
+    problems.push(...emptyName(ownPath, document), ...unknownKeys(ownPath, mappingFields, table, document));
     return [name, values as ModelMapping] as const;
   });
   return Object.fromEntries(entries);
@@ -236,10 +236,18 @@ function readPrices(document: TomlDocument, problems: Problem[]): Record<string,
         mistakes.push(missing(path, field, document));
       }
     }
+    mistakes.push(...emptyName(path, document));
     problems.push(...mistakes, ...unknownKeys(path, priceFields, table, document));
     if (mistakes.length === 0) found[model] = values as ModelPrice;
   }
   return found;
+}
+
+/** No model has it. */
+function emptyName(path: readonly string[], document: TomlDocument): Problem[] {
+  if (path.at(-1) !== '') return [];
+  const message = `${renderKey(path)} has an empty name: write that of a model`;
+  return [{ severity: 'error', message, position: document.positionOf(path) }];
 }
 
 function missing(path: readonly string[], { key }: Field<unknown>, document: TomlDocument): Problem {

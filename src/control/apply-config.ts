@@ -82,7 +82,7 @@ const reloadable: ReadonlySet<string> = new Set(['token', ...modelKeys].map((key
 
 // The settings that src/runner/reload.ts applies without a restart.
 function isReloadable(name: string): boolean {
-  return /^(github|runner\.model_mappings)\./.test(name) || reloadable.has(name);
+  return /^(github|runner\.model_mappings)(\.|$)/.test(name) || reloadable.has(name);
 }
 
 function list(names: readonly string[]): string {

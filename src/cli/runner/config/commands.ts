@@ -37,7 +37,8 @@ Examples:
 const unsetExamples = `
 Examples:
   plan42 runner config unset jobs.max_jobs
-  plan42 runner config unset github.work`;
+  plan42 runner config unset github.work
+  plan42 runner config unset runner.model_mappings`;
 
 const listExamples = `
 Examples:

@@ -7,7 +7,7 @@ import { parseAs } from '../../../../test/support/json-schemas.ts';
 
 describe('plan42 runner config get and list', () => {
   const content =
-    '[runner]\ntoken = "p42r_secret"\n[jobs]\ncpus = 0.5\nstop_timeout = "5s"\n[github."a.b"]\nurl = ""\n';
+    '[runner]\ntoken = "p42r_secret"\n[jobs]\ncpus = 0.5\nstop_timeout = "5s"\n[github."a.b"]\nurl = "https://a.example"\n';
 
   it('get prints one value: from the environment, the file or the defaults', async () => {
     await using at = await placeConfig(content);
@@ -61,6 +61,19 @@ describe('plan42 runner config get and list', () => {
     const { settings } = parseAs('runner-config-list.json', json.stdout);
     assert.ok(settings.length > 30);
     assert.ok(!json.stdout.includes('p42r_secret'));
+  });
+
+  it('lists a setting that is empty as the one that counts', async () => {
+    const empty = '[runner]\nruntime = " "\nopenai_token = ""\nclaude_endpoint = ""\n[github.a]\nurl = ""\n';
+    await using at = await placeConfig(`${empty}[jobs]\nca_file = ""\n[egress]\nproxy = ""\n`);
+    const { stdout } = await at.config(['list', '--all']);
+    for (const name of ['runner.runtime', 'runner.openai_token', 'runner.claude_endpoint'])
+      assert.match(stdout, new RegExp(`^${name}\t\tdefault$`, 'm'));
+    assert.match(stdout, /^github\.a\.url\thttps:\/\/github\.com\tdefault$/m);
+    // "" is a value of these: none, where the default is that of another setting.
+    assert.match(stdout, /^jobs\.ca_file\t\tfile$/m);
+    assert.match(stdout, /^egress\.proxy\t\*{8}\tfile$/m);
+    assert.equal((await at.config(['get', 'runner.runtime'])).exitCode, 1);
   });
 
   it('mappings of models are settings like others', async () => {

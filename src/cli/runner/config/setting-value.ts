@@ -1,6 +1,7 @@
 import type { ConfigFile } from '../../../config/edit-file.ts';
 import type { Setting, TableNames } from '../../../config/find-setting.ts';
-import { environmentVariable } from '../../../config/schema.ts';
+import { InvalidValue } from '../../../config/kinds.ts';
+import { environmentVariable, type Field } from '../../../config/schema.ts';
 import { isTable, parseToml } from '../../../config/toml/parse.ts';
 import { renderValue, type TomlValue } from '../../../config/toml/render.ts';
 
@@ -33,12 +34,25 @@ export function settingReader(file: ConfigFile, env: NodeJS.ProcessEnv): (settin
     const variable = name === undefined ? undefined : env[name] || undefined;
     if (variable !== undefined) return { setting, value: simplify(field.kind.toToml(variable)), origin: 'environment' };
     const written = valueAt(values, path);
-    if (written !== undefined) return { setting, value: simplify(written), origin: 'file' };
+    if (written !== undefined && !countsAsUnset(written, field))
+      return { setting, value: simplify(written), origin: 'file' };
     // A connection that does not exist has no defaults.
     const hasDefault = setting.table !== undefined || isTable(valueAt(values, path.slice(0, -1)));
     const value = field.default === undefined || !hasDefault ? undefined : field.kind.show(field.default);
     return { setting, value, origin: 'default' };
   };
+}
+
+/** Whether a written value is empty, and means the same as none. */
+function countsAsUnset(written: unknown, { key, kind, secret, default: initial }: Field<unknown>): boolean {
+  if (typeof written !== 'string' || written.trim() !== '') return false;
+  try {
+    const value = kind.fromToml(written);
+    return value === initial || (secret && key.endsWith('token') && value === '');
+  } catch (error) {
+    if (error instanceof InvalidValue) return false;
+    throw error;
+  }
 }
 
 export function isInFile(file: ConfigFile, path: readonly string[]): boolean {

@@ -17,6 +17,21 @@ describe('plan42 runner config unset', () => {
     assert.equal((await at.config(['unset', 'github.token'])).exitCode, 2);
   });
 
+  it('takes all tables out that users have named', async () => {
+    const mapping = '[runner.model_mappings."GPT 5"]\nprovider = "p"\nmodel = "m"\n';
+    const content = `${mapping}[runner.model_mappings.""]\n[limits.prices.x]\ninput = 1\noutput = 1\n[github.a]\nname = "a"\n`;
+    await using at = await placeConfig(`[jobs]\ncpus = 1\n${content}`);
+    assert.equal((await at.config(['unset', 'runner.model_mappings.""'])).exitCode, 0);
+    assert.doesNotMatch(await at.read(), /""/);
+    for (const name of ['runner.model_mappings', 'limits."prices"', 'github']) {
+      const run = await at.config(['unset', name]);
+      assert.equal(run.exitCode, 0, run.stderr);
+    }
+    assert.equal(await at.read(), '[jobs]\ncpus = 1\n');
+    assert.match((await at.config(['unset', 'credentials'])).stderr, /^ERROR: "credentials" is a table, not a setting/);
+    assert.match((await at.config(['set', 'github=1'])).stderr, /^ERROR: "github" is a table, not a setting/);
+  });
+
   it('saves no file with which no runner starts', async () => {
     const host = `[runner]\ntoken = "${runnerJwt()}"\nruntime = "host"\n[host]\nunisolated = true\ncommand = ["a"]\n`;
     const mapping = '[runner.model_mappings.Y]\nprovider = "p"\nmodel = "m"\n';

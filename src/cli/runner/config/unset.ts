@@ -1,5 +1,5 @@
 import { type ConfigFile, changeConfigFile } from '../../../config/edit-file.ts';
-import { findSetting, namedTable } from '../../../config/find-setting.ts';
+import { collectionOf, findSetting, namedTable } from '../../../config/find-setting.ts';
 import type { Edit } from '../../../config/toml/edit.ts';
 import { renderKey } from '../../../config/toml/render.ts';
 import { editSettings } from '../../../config/url-change.ts';
@@ -13,7 +13,7 @@ export interface UnsetOptions extends ConfigLocation {
   json?: boolean;
 }
 
-/** Removes a setting, or a whole table with a name, such as `github.my-github` or `limits.prices.gpt-5`, from the file, and keeps comments. */
+/** Removes a setting, or a whole table, such as `github.my-github` or `runner.model_mappings`, from the file, and keeps comments. */
 export async function unsetSettings(
   context: CliContext,
   names: readonly string[],
@@ -37,5 +37,6 @@ function editFor(name: string, file: ConfigFile): Edit {
   const tables = Object.entries(tableNames(file)).flatMap(([table, names]) =>
     names.map((own) => [...table.split('.'), own]),
   );
-  return { type: 'unset', path: tables.find(named) ?? namedTable(name) ?? findSetting(name).path };
+  const path = tables.find(named) ?? collectionOf(name) ?? namedTable(name) ?? findSetting(name).path;
+  return { type: 'unset', path };
 }

@@ -11,8 +11,9 @@ Removes what is no longer needed, whether the runner is running or not:
   - images pulled for jobs, except the most recently used ones (images.keep)
   - files left by a crash
 Keeps everything of running and waiting jobs, everything that this runner has
-not created, and logs of unknown jobs that are younger than 5 minutes. The runner does the same every hour, but keeps finished jobs
-for jobs.keep_finished.
+not created, and logs of unknown jobs that are younger than 5 minutes. The
+runner does the same every hour, but keeps finished jobs for
+jobs.keep_finished.
 
 Examples:
   plan42 runner job prune --dry-run
