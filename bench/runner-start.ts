@@ -86,8 +86,7 @@ async function startRunner(runner: string, isIdled: boolean): Promise<Start> {
     return { ms, cpuMs, idleMb: isIdled ? await memoryMbOf(child) : 0 };
   } finally {
     child.removeAllListeners('exit');
-    child.kill('SIGKILL');
-    await once(child, 'exit');
+    if (child.kill('SIGKILL')) await once(child, 'exit');
     await rm(folder, { recursive: true });
   }
 }

@@ -6,7 +6,7 @@ import { join } from 'node:path';
 import { buildExecutable } from '../scripts/package/executable.ts';
 
 const rounds = 40;
-const maxRatio = 1.5;
+const maxRatio = 1.3;
 
 const folder = await mkdtemp(join(tmpdir(), 'plan42-bench-'));
 try {

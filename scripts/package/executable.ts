@@ -7,6 +7,7 @@ import { agentOptions, executableOptions } from '../build/bundle.ts';
 import { nodeFlags } from '../build/node-flags.ts';
 import { bundlePage } from '../build/page.ts';
 import { libraryFolders } from './native-libraries.ts';
+import { buildPrograms, withoutModuleNames } from './programs.ts';
 import { run } from './run.ts';
 
 export interface Executable {
@@ -25,7 +26,6 @@ const seaConfig = {
   output: 'plan42',
   disableExperimentalSEAWarning: true,
   useCodeCache: true,
-  assets: { 'plan42-agent.mjs': 'plan42-agent.mjs' },
   execArgv: nodeFlags,
   // Ignores NODE_OPTIONS, which is meant for other programs.
   execArgvExtension: 'none',
@@ -41,21 +41,23 @@ export async function buildExecutable(folder: string): Promise<Executable> {
     ...options,
     entryPoints: { 'plan42-single': 'src/bin/plan42-single.ts' },
     outdir: folder,
-    plugins: [...(options.plugins ?? []), bundled.collect(join(folder, 'program-packages.txt'))],
+    plugins: [...(options.plugins ?? []), bundled.collect(join(folder, 'single-packages.txt'))],
   });
+  const programs = await buildPrograms(folder, options, bundled.collect(join(folder, 'program-packages.txt')));
 
   // The agent of images, which the executable contains as a file.
+  const agent = 'plan42-agent.mjs';
   await build({
     ...agentOptions,
     entryPoints: { 'plan42-agent': 'src/bin/plan42-agent.ts' },
     outdir: folder,
     plugins: [...agentOptions.plugins, bundled.collect(join(folder, 'agent-packages.txt'))],
   });
-
-  for (const name of [seaConfig.main, ...Object.values(seaConfig.assets)]) {
+  for (const name of [seaConfig.main, agent]) {
     const bundle = join(folder, name);
     await writeFile(bundle, withoutModuleNames(await readFile(bundle, 'utf8')));
   }
+  const assets = Object.fromEntries([...programs, agent].map((name) => [name, name]));
   const notices = join(folder, 'packages.txt');
   await writeFile(notices, bundled.notices());
 
@@ -67,7 +69,7 @@ export async function buildExecutable(folder: string): Promise<Executable> {
   await run('strip', process.platform === 'darwin' ? ['-x', node] : [node]);
 
   const path = join(folder, 'plan42');
-  await writeFile(join(folder, 'sea.json'), JSON.stringify(seaConfig));
+  await writeFile(join(folder, 'sea.json'), JSON.stringify({ ...seaConfig, assets }));
   // Makes V8's code cache reproducible.
   await run(process.execPath, ['--random-seed=1', '--build-sea', 'sea.json'], { cwd: folder });
   await chmod(path, 0o755);
@@ -106,14 +108,4 @@ class BundledPackages {
     this.names.add(`${name}@${version}`);
     this.#notices.add(`${name} ${version} (${license})\n\n${licenseText.trim()}\n`);
   }
-}
-
-const moduleName = /(?<=\b(?:__esm|__commonJS)\(\{(?:async)?)"[^"]+"(?=\()/g;
-
-/**
- * Removes the source path of each module from a bundle of esbuild. Only profilers use it. `minifyIdentifiers` removes it
- * too, but also the names of classes.
- */
-function withoutModuleNames(bundle: string): string {
-  return bundle.replaceAll(moduleName, '""');
 }

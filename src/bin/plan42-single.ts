@@ -1,6 +1,9 @@
 /** All executables in one file. The name by which it was called selects one. */
 import { basename } from 'node:path';
+import { getRawAsset } from 'node:sea';
+import { constants, runInThisContext, Script } from 'node:vm';
 import { watchReader } from '../cli/watch-reader.ts';
+import { readText } from '../lib/read-file.ts';
 import { describeVersion } from '../lib/version.ts';
 import { stderr, stdout } from './standard-streams.ts';
 
@@ -8,22 +11,30 @@ const name = basename(process.argv0);
 const [first, ...others] = process.argv.slice(2);
 // Scripts call --version often: respond before anything is loaded.
 if (['--version', '-V', '-v'].includes(first ?? '') && others.length === 0) await printVersion();
-else if (name === 'plan42-runner') await import('./plan42-runner.ts');
-else if (name === 'plan42-runner-config') await import('./plan42-runner-config.ts');
 // The containers that doctor starts have this executable as their only program.
 else if (name === 'plan42-run-script') await runScript(first ?? '');
-else if (name === 'plan42-agent') await import('./plan42-agent.ts');
-// A shell starts them, which cannot choose the name.
-else if (first === 'plan42-gateway') await import('./plan42-gateway.ts');
-else if (first === 'plan42-warden') await import('./plan42-warden.ts');
-// The image of the runner is also one of the sample agent, for a first task.
-else if (name === 'plan42-sample-agent' || name === 'agent-wrapper')
-  await import('../../examples/sample-agent/agent.ts');
-else await import('./plan42.ts');
+else await runProgram(chooseProgram());
+
+function chooseProgram(): string {
+  if (['plan42-runner', 'plan42-runner-config', 'plan42-agent'].includes(name)) return name;
+  // A shell starts them, which cannot choose the name.
+  if (first === 'plan42-gateway' || first === 'plan42-warden') return first;
+  // The image of the runner is also one of the sample agent, for a first task.
+  if (name === 'plan42-sample-agent' || name === 'agent-wrapper') return 'plan42-sample-agent';
+  return 'plan42';
+}
+
+/** Runs a program that `scripts/package/programs.ts` has made a function. */
+async function runProgram(program: string): Promise<void> {
+  const filename = `${program}.js`;
+  const source = Buffer.from(getRawAsset(filename)).toString('latin1');
+  const cachedData = Buffer.from(getRawAsset(`${filename}.cache`));
+  const importModuleDynamically = constants.USE_MAIN_CONTEXT_DEFAULT_LOADER;
+  const script = new Script(source, { filename, cachedData, importModuleDynamically });
+  await (script.runInThisContext() as (importMeta: ImportMeta) => Promise<void>)(import.meta);
+}
 
 async function runScript(path: string): Promise<void> {
-  const { runInThisContext } = await import('node:vm');
-  const { readText } = await import('../lib/read-file.ts');
   runInThisContext((await readText(path)).replace(/^#!.*/, ''));
 }
 
