@@ -286,3 +286,32 @@ test('files stay when the server restarts, and retention removes those that no t
   await eventually(async () => (await own.call('GET', unused)).status === 404);
   assert.equal(await (await download(used, own)).text(), 'abc');
 });
+
+test('a file without its content cannot be attached', async () => {
+  const id = await plane.newTask();
+  const { Version } = (await call('GET', `tasks/${id}/turns/1`)).body;
+  await call('PATCH', `tasks/${id}/turns/1`, { ifMatch: Version, body: { Status: 'Completed' } });
+  const { path, body: file } = await newFile(Buffer.from('abc'));
+  const fileId = path.replace('files/', '');
+  const attach = async () => {
+    const version = (await call('GET', `tasks/${id}`)).body.Version;
+    const EnvironmentId = await plane.newEnvironment();
+    const task = { Title: 't', Prompt: 'p', EnvironmentId, FileIDs: [fileId] };
+    const answers = [
+      await call('PUT', `tasks/${randomUUID()}`, { body: task }),
+      await call('PATCH', `tasks/${id}`, { ifMatch: version, body: { NewFileIDs: [fileId] } }),
+      await call('PUT', `tasks/${id}/turns/2`, { body: { Prompt: 'p', AdditionalFileIDs: [fileId] } }),
+    ];
+    return answers.map(({ status, body }) => [status, String(body.Message).replace(/^\w+: /, '')]);
+  };
+  const refusal = [400, `the content of the file ${fileId} was not uploaded; upload it first`];
+  assert.deepEqual(await attach(), [refusal, refusal, refusal]);
+  // Too short.
+  await put(file.UploadURL, Buffer.from('ab'));
+  assert.deepEqual((await attach())[0], refusal);
+  await put(file.UploadURL, Buffer.from('abc'));
+  assert.deepEqual(
+    (await attach()).map(([status]) => status),
+    [201, 200, 201],
+  );
+});

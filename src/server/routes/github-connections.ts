@@ -1,6 +1,8 @@
 import * as v from 'valibot';
 import type { Clock } from '../../lib/clock.ts';
 import type { GithubConnection } from '../../plan42/objects.ts';
+import { conflict } from '../core/errors.ts';
+import { limits } from '../core/limits.ts';
 import { change, create, firstVersion, read, requireVersion, withChanges } from '../core/versioned.ts';
 import {
   changesOf,
@@ -31,7 +33,7 @@ const UpdateBody = changesOf({ Private: optionalFlag, ...common });
 export const connectionPath = `${tenantPath}/github-connections/:connectionId` as const;
 
 interface ConnectionDeps {
-  store: Pick<Store, 'githubConnections' | 'runners'>;
+  store: Pick<Store, 'environments' | 'githubConnections' | 'runners' | 'tenants' | 'transaction'>;
   clock: Clock;
 }
 
@@ -73,10 +75,29 @@ export function githubConnectionRoutes({ store, clock }: ConnectionDeps): Route[
       const version = requiredIfMatch(request);
       const connection = read(connections, githubConnectionKey(request.params));
       requireVersion(connections, connection, version);
-      connections.remove(connection);
+      requireUnused(store, connection);
+      store.transaction(() => {
+        connections.remove(connection);
+        const tenant = store.tenants.find({ TenantId: connection.TenantID });
+        if (tenant?.DefaultGithubConnectionID === connection.ConnectionID)
+          change(store.tenants, tenant, { DefaultGithubConnectionID: undefined }, clock);
+      });
       return noContent;
     }),
   ];
+}
+
+const maxNamedUsers = 5;
+
+/** @throws DomainError `conflict` that names environments, whose tasks would fail */
+function requireUnused({ environments }: ConnectionDeps['store'], { TenantID, ConnectionID }: GithubConnection): void {
+  const filter = { TenantId: TenantID, GithubConnectionId: ConnectionID, Deleted: false };
+  const page = { maxResults: maxNamedUsers, maxChars: limits.page.max, after: undefined };
+  const { items, next } = environments.list(filter, page);
+  if (items.length === 0) return;
+  const names = items.map(({ Name, EnvironmentId }) => Name || EnvironmentId).join(', ');
+  const more = next === undefined ? '' : ' and more';
+  throw conflict(`environments use the connection: ${names}${more}; bind them to another one first`);
 }
 
 export function githubConnectionKey({ tenantId, connectionId }: { tenantId: string; connectionId: string }) {

@@ -46,6 +46,31 @@ test('connections are created, changed and deleted', async () => {
   );
 });
 
+test('a connection that environments use is not deleted, and a deleted one is no default', async () => {
+  await using own = await startControlPlane();
+  const connection = `github-connections/${randomUUID()}`;
+  const id = connection.split('/')[1];
+  await own.call('PUT', connection, { body: { Private: false } });
+  const { Version } = (await own.call('GET', own.tenant)).body;
+  await own.call('PATCH', own.tenant, { ifMatch: Version, body: { DefaultGithubConnectionID: id } });
+  const environments: string[] = [];
+  for (const Name of ['web', 'api', 'c', 'd', 'e', 'f'])
+    environments.push(`environments/${await own.newEnvironment({ Name, GithubConnectionId: id })}`);
+  const refused = await own.call('DELETE', connection, { ifMatch: 1 });
+  assert.deepEqual(
+    [refused.status, refused.body.Message],
+    [409, 'environments use the connection: web, api, c, d, e and more; bind them to another one first'],
+  );
+  assert.equal((await own.call('GET', own.tenant)).body.DefaultGithubConnectionID, id);
+  for (const [n, path] of environments.entries()) {
+    if (n === 0) await own.call('DELETE', path, { ifMatch: 1 });
+    else await own.call('PATCH', path, { ifMatch: 1, body: { GithubConnectionId: 'default' } });
+  }
+  assert.equal((await own.call('DELETE', connection, { ifMatch: 1 })).status, 204);
+  const tenant = (await own.call('GET', own.tenant)).body;
+  assert.deepEqual([tenant.DefaultGithubConnectionID, tenant.Version], [undefined, Version + 2]);
+});
+
 test('an inconsistent connection is rejected', async () => {
   const status = async (body: object) => (await call('PUT', `github-connections/${randomUUID()}`, { body })).status;
   assert.equal(await status({}), 400);
@@ -266,7 +291,10 @@ test('a connection of a deleted runner names it', async () => {
 test('a turn fails if the connection of its environment was deleted', async () => {
   const path = await newConnection();
   const environmentId = await plane.newEnvironment({ GithubConnectionId: path.split('/')[1] });
-  await call('DELETE', path, { ifMatch: 1 });
+  const environment = `environments/${environmentId}`;
+  await call('DELETE', environment, { ifMatch: 1 });
+  assert.equal((await call('DELETE', path, { ifMatch: 1 })).status, 204);
+  assert.equal((await call('PATCH', environment, { ifMatch: 2, body: { Deleted: false } })).status, 200);
   const task = `tasks/${randomUUID()}`;
   await call('PUT', task, { body: { Title: 't', Prompt: 'p', EnvironmentId: environmentId } });
   const turn = await eventually(async () => {

@@ -152,7 +152,10 @@ test('each list has Items, beside the name that older clients read', async () =>
 
 test('the reasoning level and the files of a task reach the agent', async () => {
   const files = [randomUUID(), randomUUID(), randomUUID()];
-  for (const file of files) await call('PUT', `files/${file}`, { body: { Name: 'n', Size: 1 } });
+  for (const file of files) {
+    const { UploadURL } = (await call('PUT', `files/${file}`, { body: { Name: 'n', Size: 1 } })).body;
+    await fetch(UploadURL, { method: 'PUT', body: 'x' });
+  }
   const id = await plane.newTask({ ReasoningLevel: 'High', FileIDs: [files[0]] });
   const sent = async (turnIndex: number) => {
     const find = () => runner.requests.find(({ Turn }) => Turn?.TaskId === id && Turn.TurnIndex === turnIndex);

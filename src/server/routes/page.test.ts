@@ -256,7 +256,10 @@ test('the overview has the turns that run, wait and have failed', async () => {
   const path = `github-connections/${connection}`;
   await plane.call('PUT', path, { body: { Private: true, RunnerID: runnerId } });
   const EnvironmentId = await plane.newEnvironment({ GithubConnectionId: connection });
+  const environment = `environments/${EnvironmentId}`;
+  await plane.call('DELETE', environment, { ifMatch: 1 });
   await plane.call('DELETE', path, { ifMatch: 1 });
+  await plane.call('PATCH', environment, { ifMatch: 2, body: { Deleted: false } });
   await plane.newTask({ Title: 'fails', EnvironmentId });
   const { Failed, Counts } = await eventually(async () => {
     const found = await activity();

@@ -42,13 +42,16 @@ export function requireAddedFiles(
   );
 }
 
-/** @throws HttpError 400 that names the field and the first file that does not exist */
+/** @throws HttpError 400 that names the field and the first file that does not exist or has no content */
 export function requireFiles(
   { files }: Pick<Store, 'files'>,
   tenantId: string,
   ids: readonly string[] | null | undefined,
   field: string,
 ): void {
-  const missing = ids?.find((id) => files.find({ TenantID: tenantId, FileID: id })?.Deleted !== false);
-  if (missing !== undefined) throw badRequest(`${field}: no such file: ${missing}`);
+  for (const id of ids ?? []) {
+    const file = files.find({ TenantID: tenantId, FileID: id });
+    if (file?.Deleted !== false) throw badRequest(`${field}: no such file: ${id}`);
+    if (!file.Uploaded) throw badRequest(`${field}: the content of the file ${id} was not uploaded; upload it first`);
+  }
 }

@@ -216,7 +216,13 @@ test('an empty text clears, and files are removed', async () => {
   const files = [randomUUID(), randomUUID()];
   const refused = await call('PUT', `${workstream}/tasks/${randomUUID()}`, { body: { Title: 't', FileIDs: files } });
   assert.deepEqual([refused.status, refused.body.Message], [400, `FileIDs: no such file: ${files[0]}`]);
-  for (const file of files) await call('PUT', `files/${file}`, { body: { Name: 'n', Size: 1 } });
+  for (const file of files) {
+    const { UploadURL } = (await call('PUT', `files/${file}`, { body: { Name: 'n', Size: 1 } })).body;
+    const early = { body: { Title: 't', FileIDs: [file] } };
+    const { status, body } = await call('PUT', `${workstream}/tasks/${randomUUID()}`, early);
+    assert.deepEqual([status, /^FileIDs: the content of the file .* upload it first$/.test(body.Message)], [400, true]);
+    await fetch(UploadURL, { method: 'PUT', body: 'x' });
+  }
   const task = await newTask(workstream, { ...forAi, Model: 'GPT-5', FileIDs: files, ReasoningLevel: 'Low' });
   const cleared = await patch(task, { EnvironmentId: '', Model: '', RemoveFileIDs: [files[0]], AutoPause: true });
   assert.deepEqual([cleared.EnvironmentId, cleared.Model, cleared.FileIDs], [null, null, [files[1]]]);
