@@ -1,3 +1,4 @@
+import { existsSync } from 'node:fs';
 import { chmod, copyFile, cp, mkdir, readFile, symlink, writeFile } from 'node:fs/promises';
 import { dirname, join } from 'node:path';
 import { requireCommands, run } from './processes.ts';
@@ -74,6 +75,8 @@ export async function programLayer(dir: string, programs: readonly string[]): Pr
       await copyFile(file, join(root, file));
     }
   }
+  // A checkout in /tmp has its Node.js there, and the layer would close the folder to users.
+  if (existsSync(join(root, 'tmp'))) await chmod(join(root, 'tmp'), 0o1777);
   return tar(root);
 }
 
