@@ -37,18 +37,27 @@ export async function waitForJob(job: JobPaths, marker: Marker, deps: WaitDeps):
   const exited = new AbortController();
   const { maxLogBytes } = marker;
   let exit: JobExit | undefined;
+  let isLost = false;
   const hasRun = () => exit?.startError === undefined;
-  const log = followLog({ ...deps, job, podName: started.pod, maxLogBytes, exited: exited.signal, hasRun });
+  const known = { exited: exited.signal, hasRun, isNodeLost: () => isLost };
+  const log = followLog({ ...deps, ...known, job, podName: started.pod, maxLogBytes });
   // Awaited below; it rejects with the signal, as the wait for the exit does.
   log.catch(() => {});
-  exit = await waitForExit(marker, deps);
+  const noteLost = () => {
+    isLost = true;
+  };
+  exit = await waitForExit(marker, deps, noteLost);
   exited.abort();
   await Promise.all([log, secrets]);
   return exit;
 }
 
 /** A node that is gone never reports the end of a pod, whose deletion then waits for it. */
-async function waitForExit({ name, uid }: Marker, { view, signal, lostAfterMs = 30_000 }: WaitDeps): Promise<JobExit> {
+async function waitForExit(
+  { name, uid }: Marker,
+  { view, signal, lostAfterMs = 30_000 }: WaitDeps,
+  noteLost: () => void,
+): Promise<JobExit> {
   const find = (state: JobInCluster) => findExit(sameJob(state, uid));
   const findLost = (state: JobInCluster) =>
     isNodeLost(sameJob(state, uid)) ? { deletedAt: deletionOf(state) } : undefined;
@@ -66,7 +75,12 @@ async function waitForExit({ name, uid }: Marker, { view, signal, lostAfterMs = 
   } catch (error) {
     signal?.throwIfAborted();
     if (!overdue.signal.aborted) throw error;
-    return await view.waitFor(name, (state) => find(state) ?? explainLost(sameJob(state, uid)), signal);
+    const explain = (state: JobInCluster) => {
+      const exit = find(state);
+      if (exit === undefined) noteLost();
+      return exit ?? explainLost(sameJob(state, uid));
+    };
+    return await view.waitFor(name, explain, signal);
   } finally {
     clearTimeout(timer);
   }

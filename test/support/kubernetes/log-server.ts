@@ -21,6 +21,8 @@ export interface LogServer extends AsyncDisposable {
   swallow(): void;
   /** The next requests fail so. */
   failures: ((response: ServerResponse) => void)[];
+  /** Whether requests that are not for the log fail too. */
+  isAway: boolean;
   requests: URL[];
   /** Appended to each stream that follows, which then ends, as of a kubelet that cannot watch files. */
   endsWith: string | undefined;
@@ -89,6 +91,7 @@ export async function startLogServer({ zone = 'Z' } = {}): Promise<LogServer> {
   const server = createServer((request, response) => {
     const url = new URL(request.url ?? '', 'http://server');
     if (url.pathname === '/exited') return void response.end(String(isExited));
+    if (!url.pathname.endsWith('/log')) return void (result.isAway ? response.destroy() : response.end('{}'));
     requests.push(url);
     const fail = failures.shift();
     if (fail) fail(response);
@@ -101,6 +104,7 @@ export async function startLogServer({ zone = 'Z' } = {}): Promise<LogServer> {
 
   const result: LogServer = {
     url: `http://127.0.0.1:${port}`,
+    isAway: false,
     output: () => Buffer.concat(all),
     add(text, { timeNs } = {}) {
       const bytes = Buffer.from(text as string);

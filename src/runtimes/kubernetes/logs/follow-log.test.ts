@@ -1,5 +1,6 @@
 import assert from 'node:assert/strict';
 import { readFile, stat, writeFile } from 'node:fs/promises';
+import type { ServerResponse } from 'node:http';
 import { dirname, join } from 'node:path';
 import { type TestContext, test } from 'node:test';
 import { setTimeout as delay } from 'node:timers/promises';
@@ -9,13 +10,15 @@ import { startLogServer } from '../../../../test/support/kubernetes/log-server.t
 import { createLogger } from '../../../lib/logger.ts';
 import { createLogInput } from '../../../shim/shim.ts';
 import { connect } from '../api/connect.ts';
-import { followLog, type LogTiming } from './follow-log.ts';
+import { followLog } from './follow-log.ts';
+import type { FollowLogOptions, LogTiming } from './follower.ts';
 
 const quick: Partial<LogTiming> = {
   tickMs: 10,
   firstProbeMs: 60_000,
   lingerMs: 100,
   giveUpMs: 300,
+  giveUpLostMs: 300,
   giveUpUnreachableMs: 600,
   backoff: { minMs: 1, maxMs: 20 },
 };
@@ -41,9 +44,9 @@ async function setUp(t: TestContext, { timing = {}, zone = 'Z' }: { timing?: Par
     },
     exited,
     warnings,
-    follow: (signal?: AbortSignal, hasRun?: () => boolean) =>
+    follow: (signal?: AbortSignal, known: Pick<FollowLogOptions, 'hasRun' | 'isNodeLost'> = {}) =>
       followLog({
-        ...(hasRun && { hasRun }),
+        ...known,
         api,
         job,
         podName: 'pod',
@@ -231,7 +234,7 @@ test('notes that the node has nothing of a log, once, but not for an agent that 
   server.add('missing\n');
   server.rotate();
   exit();
-  await follow(undefined, () => false);
+  await follow(undefined, { hasRun: () => false });
   assert.equal(await job.readLog(), '');
   await follow();
   await follow();
@@ -304,13 +307,14 @@ for (const [what, fail] of [
   ['the node is gone', (response) => response.writeHead(500).end('dial tcp 10.0.0.1:10250: no route to host')],
   ['the pod is gone', (response) => response.writeHead(404).end('{"kind":"Status","reason":"NotFound"}')],
   ['the API server is gone', (response) => response.destroy()],
-] as [string, (response: import('node:http').ServerResponse) => void][]) {
+] as [string, (response: ServerResponse) => void][]) {
   test(`says that the end is missing if ${what}`, async (t) => {
     const { server, follow, exited, logged, job } = await setUp(t);
     const done = follow();
     server.add('one\n');
     await logged('one');
     server.failures.push(...Array.from({ length: 10_000 }, () => fail));
+    server.isAway = what === 'the API server is gone';
     server.reset();
     exited.abort();
     await done;
@@ -318,6 +322,24 @@ for (const [what, fail] of [
       await job.readLog(),
       /^one\n\[plan42: output may be missing here: the node did not return the end of its log after 2026\S+\]\n$/,
     );
+  });
+}
+
+for (const isNodeLost of [true, false]) {
+  const what = isNodeLost ? 'that the cluster has lost' : 'whose API server responds';
+  test(`does not wait for a node that hangs and ${what}`, async (t) => {
+    const timing = { giveUpUnreachableMs: 600_000, ...(isNodeLost && { giveUpMs: 600_000 }) };
+    const { server, follow, exited, logged, job } = await setUp(t, { timing });
+    const done = follow(undefined, { isNodeLost: () => isNodeLost });
+    server.add('one\n');
+    await logged('one');
+    // Without a response, each attempt would take its half a minute if the node is not known to be lost.
+    const hang = (response: ServerResponse) => void (isNodeLost || response.destroy());
+    server.failures.push(...Array.from({ length: 10_000 }, () => hang));
+    server.reset();
+    exited.abort();
+    await done;
+    assert.match(await job.readLog(), /the node did not return the end of its log/);
   });
 }
 
