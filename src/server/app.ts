@@ -119,7 +119,7 @@ export function createApp(options: AppOptions): App {
     authenticate: (headers, query, route) => authenticate(headers, query, route, deps),
     checkSignature: (principal, route, request, body) => checkSignedRequest(principal, route, request, body, deps),
     checkHost: options.checkHost,
-    sendPageFile: createPageFiles().send,
+    pageFiles: createPageFiles(),
     sendHealth: (response) => sendHealth(response, store.health),
     liveRequests,
     activity,

@@ -7,12 +7,19 @@ import { describeIssue } from '../../lib/schema-error.ts';
 import { knownFields } from '../../plan42/fields.ts';
 import { tooLarge } from '../core/errors.ts';
 import { formatLimit, type Limit, limits } from '../core/limits.ts';
-import { badRequest } from './errors.ts';
+import { badRequest, HttpError } from './errors.ts';
 import type { ApiRequest } from './route.ts';
 
-/** Returns the body of a request. @throws HttpError 413 */
-export function readBody(request: IncomingMessage): Promise<Buffer> {
-  return readBytes(request, limits.body.max).catch((error: unknown) => {
+const maxShownEncoding = 50;
+
+/** Returns the body of a request. @throws HttpError 413, or 415 for a compressed one */
+export async function readBody(request: IncomingMessage): Promise<Buffer> {
+  const encoding = request.headers['content-encoding']?.trim().toLowerCase() || 'identity';
+  if (encoding !== 'identity') {
+    const message = `the server reads no body with Content-Encoding ${encoding.slice(0, maxShownEncoding)}`;
+    throw new HttpError(415, 'UnsupportedMediaType', message, 'Send it without one.');
+  }
+  return await readBytes(request, limits.body.max).catch((error: unknown) => {
     if (error instanceof BodyTooLargeError) throw tooLarge(`${error.message}; send less`);
     throw error;
   });

@@ -1,6 +1,8 @@
 import assert from 'node:assert/strict';
 import { randomUUID } from 'node:crypto';
 import { request } from 'node:http';
+import { connect } from 'node:net';
+import { text } from 'node:stream/consumers';
 import { after, test } from 'node:test';
 import { startControlPlane } from '../../../test/support/control-plane.ts';
 
@@ -68,6 +70,44 @@ test('a page token that no list has returned is rejected', async () => {
   ]) {
     const { status, body } = await call('GET', `environments?token=${encodeURIComponent(other)}`);
     assert.deepEqual([status, body.Message], [400, 'token is not from this list'], other);
+  }
+});
+
+test('what a request demands and the server does not do is an error of the API', async () => {
+  const { hostname, port } = new URL(plane.server.url);
+  const send = async (head: string, body = '') => {
+    const socket = connect(Number(port), hostname);
+    const authorization = `Authorization: APIToken ${plane.server.admin.tenantToken}\r\n`;
+    socket.write(`${head}\r\n${authorization}Connection: close\r\nContent-Length: ${body.length}\r\n\r\n${body}`);
+    const answers = (await text(socket)).replace('HTTP/1.1 100 Continue\r\n\r\n', '');
+    const [top = '', content = ''] = answers.split('\r\n\r\n');
+    const status = Number(top.split(' ')[1]);
+    const answer = content === '' ? undefined : JSON.parse(content);
+    if (status >= 400) assert.deepEqual([answer.ResponseCode, typeof answer.Message], [status, 'string'], head);
+    return { status, top, message: answer?.Message };
+  };
+  const path = `${tenant}/environments/${randomUUID()}`;
+  assert.equal((await send('GET /v1/tenants HTTP/1.1')).message, 'the request has no Host header');
+  assert.equal((await send('GET /v1/tenants HTTP/1.0')).status, 200);
+  const expecting = await send(`PUT ${path} HTTP/1.1\r\nHost: localhost\r\nExpect: x`, '{}');
+  assert.equal(expecting.status, 417);
+  const zipped = await send(`PUT ${path} HTTP/1.1\r\nHost: localhost\r\nContent-Encoding: GZIP`, '{}');
+  assert.deepEqual(
+    [zipped.status, zipped.message],
+    [415, 'the server reads no body with Content-Encoding gzip. Send it without one.'],
+  );
+  assert.match(zipped.top, /\naccept-encoding: identity\r/i);
+  const plain = 'Content-Encoding: identity\r\nExpect: 100-continue';
+  assert.equal((await send(`PUT ${path} HTTP/1.1\r\nHost: localhost\r\n${plain}`, '{}')).status, 201);
+});
+
+test('health and the files of the page name their methods', async () => {
+  for (const path of ['/health', '/', '/page.js', '/page.css', '/icon.svg']) {
+    for (const method of ['POST', 'PUT', 'DELETE', 'OPTIONS']) {
+      const { status, headers, body } = await call(method, path, { token: null });
+      assert.deepEqual([status, headers.get('allow'), body.ResponseCode], [405, 'GET, HEAD', 405], `${method} ${path}`);
+    }
+    for (const method of ['GET', 'HEAD']) assert.equal((await call(method, path, { token: null })).status, 200, path);
   }
 });
 

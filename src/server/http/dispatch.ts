@@ -5,6 +5,7 @@ import type { Logger } from '../../lib/logger.ts';
 import type { Activity } from '../core/activity.ts';
 import { authorise } from './access.ts';
 import { parseJsonBody, readBody } from './body.ts';
+import { badRequest, HttpError, MethodNotAllowed } from './errors.ts';
 import type { LiveRequests } from './live-requests.ts';
 import { send, sendError, sendGitError } from './reply.ts';
 import type { Principal, RouteOptions } from './route.ts';
@@ -21,8 +22,11 @@ interface DispatchDeps {
   checkSignature: (principal: Principal, route: RouteOptions, request: IncomingMessage, body: Uint8Array) => void;
   /** @throws if the web page must not be served under the requested host name */
   checkHost: (headers: IncomingMessage['headers']) => void;
-  /** Responds and returns true if the path is a file of the web page. */
-  sendPageFile: (request: IncomingMessage, response: ServerResponse, path: string) => Promise<boolean>;
+  /** The files of the web page. */
+  pageFiles: {
+    isFile: (path: string) => boolean;
+    send: (request: IncomingMessage, response: ServerResponse, path: string) => Promise<void>;
+  };
   sendHealth: (response: ServerResponse) => void;
   liveRequests: LiveRequests;
   activity: Activity;
@@ -33,6 +37,7 @@ interface DispatchDeps {
 /** For monitors, without authentication. */
 export const healthPath = '/health';
 
+const readMethods = ['GET', 'HEAD'];
 const emptyBody = Buffer.alloc(0);
 const neverAborted = new AbortController().signal;
 
@@ -71,10 +76,13 @@ interface RawRequest {
 
 async function serve({ request, response, path, query }: RawRequest, deps: DispatchDeps): Promise<void> {
   const method = request.method ?? '';
-  if (path === healthPath && (method === 'GET' || method === 'HEAD')) return deps.sendHealth(response);
+  requireKnownTerms(request);
+  const isFile = deps.pageFiles.isFile(path);
+  if ((path === healthPath || isFile) && !readMethods.includes(method)) throw new MethodNotAllowed(method, readMethods);
+  if (path === healthPath) return deps.sendHealth(response);
   if (!path.startsWith('/v1/')) {
     deps.checkHost(request.headers);
-    if (await deps.sendPageFile(request, response, path)) return;
+    if (isFile) return deps.pageFiles.send(request, response, path);
   }
   const { route, params } = deps.findRoute(method, path);
   const respond = async () => {
@@ -91,6 +99,14 @@ async function serve({ request, response, path, query }: RawRequest, deps: Dispa
     await send(response, reply);
   };
   await (route.forGit ? respond().catch(throwGitRouteError) : respond());
+}
+
+/** Node.js itself would respond without a body that clients can read. @throws HttpError 400 or 417 */
+function requireKnownTerms({ headers, httpVersion }: IncomingMessage): void {
+  if (headers.host === undefined && httpVersion === '1.1') throw badRequest('the request has no Host header');
+  const { expect } = headers;
+  if (expect === undefined || expect.toLowerCase() === '100-continue') return;
+  throw new HttpError(417, 'ExpectationFailed', 'the server meets no Expect header but 100-continue; leave it out');
 }
 
 /** An error for git, which cannot read those of the API. */

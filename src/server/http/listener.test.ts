@@ -12,12 +12,21 @@ import { listen } from './listener.ts';
 test('malformed HTTP gets the API’s error, and the server keeps running', async () => {
   await using listener = await listen({ host: '127.0.0.1', port: 0 }, { tls: undefined, closeGraceMs: 100 });
   listener.serve(async (_request, response) => void response.end('fine'));
-  for (const junk of ['FOO / HTTP/1.1\r\n\r\n', 'junk\r\n\r\n']) {
+  const long = `GET / HTTP/1.1\r\nHost: x\r\nAuthorization: ${'x'.repeat(70_000)}\r\n\r\n`;
+  const cases: [junk: string, status: number, message: string][] = [
+    ['junk\r\n\r\n', 400, 'malformed HTTP request'],
+    ['\u0001\u0002 / HTTP/1.1\r\n\r\n', 400, 'malformed HTTP request'],
+    ['GET / HTTP/1.1\r\nHost x\r\n\r\n', 400, 'malformed HTTP request'],
+    ['FOO / HTTP/1.1\r\n\r\n', 501, 'the server does not know the method of the request'],
+    [long, 431, 'the headers of the request are larger than 16 KiB'],
+  ];
+  for (const [junk, status, message] of cases) {
     const socket = connect(Number(new URL(listener.url).port), '127.0.0.1');
     socket.write(junk);
     const answer = await text(socket);
-    assert.match(answer, /^HTTP\/1\.1 400 Bad Request\r\n/);
-    assert.equal(JSON.parse(answer.split('\r\n\r\n')[1] ?? '').ResponseCode, 400);
+    assert.match(answer, new RegExp(`^HTTP/1\\.1 ${status} [A-Z][A-Za-z ]+\r\n`));
+    const body = JSON.parse(answer.split('\r\n\r\n')[1] ?? '');
+    assert.deepEqual([body.ResponseCode, body.Message], [status, message]);
   }
   assert.equal(await (await fetch(listener.url)).text(), 'fine');
 });

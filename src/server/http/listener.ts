@@ -1,4 +1,4 @@
-import { createServer, type IncomingMessage, type Server, type ServerResponse } from 'node:http';
+import { createServer, type IncomingMessage, maxHeaderSize, type Server, type ServerResponse } from 'node:http';
 import { createServer as createTlsServer } from 'node:https';
 import type { AddressInfo, Socket } from 'node:net';
 import type { Duplex } from 'node:stream';
@@ -72,6 +72,8 @@ export async function listen({ host, port }: ListenAddress, options: ListenOptio
         const handled = handle(request, response).finally(() => running.delete(handled));
         running.add(handled);
       });
+      // The handler rejects it; Node.js would do so without a body.
+      server.on('checkExpectation', (request, response) => server.emit('request', request, response));
     },
     [Symbol.asyncDispose]: async () => {
       await closeServer(server, closeGraceMs);
@@ -81,7 +83,8 @@ export async function listen({ host, port }: ListenAddress, options: ListenOptio
 }
 
 function createHttpServer(tls: TlsKeyPair | undefined): Server {
-  const options = { ...timeouts, noDelay: true };
+  // Requests without a Host are rejected with the API's error.
+  const options = { ...timeouts, noDelay: true, requireHostHeader: false };
   if (!tls) return createServer(options);
   try {
     return createTlsServer({ ...options, handshakeTimeout: timeouts.headersTimeout, ...tls });
@@ -127,17 +130,28 @@ async function closeServer(server: Server, graceMs: number): Promise<void> {
   clearTimeout(limit);
 }
 
+const malformed = ['400 Bad Request', 'BadRequest', 'malformed HTTP request'] as const;
+const rejections: Readonly<Record<string, readonly [status: string, errorType: string, message: string]>> = {
+  ERR_HTTP_REQUEST_TIMEOUT: ['408 Request Timeout', 'RequestTimeout', 'incomplete request'],
+  HPE_HEADER_OVERFLOW: [
+    '431 Request Header Fields Too Large',
+    'RequestHeaderFieldsTooLarge',
+    `the headers of the request are larger than ${maxHeaderSize / 1024} KiB`,
+  ],
+  HPE_INVALID_METHOD: ['501 Not Implemented', 'NotImplemented', 'the server does not know the method of the request'],
+};
+// For the parser, anything that is not HTTP has an invalid method too.
+const requestLine = /^[A-Za-z]{1,50} \S{1,8000} HTTP\/1\.[01]\r?\n/;
+
 /** Responds to malformed HTTP with the API's error. Requests notice broken connections on their own. */
-function rejectMalformed(error: Error, socket: Duplex): void {
+function rejectMalformed(error: Error & { rawPacket?: Buffer }, socket: Duplex): void {
   if (!socket.writable || errorCode(error) === 'ECONNRESET') {
     socket.destroy();
     return;
   }
-  const isLate = errorCode(error) === 'ERR_HTTP_REQUEST_TIMEOUT';
-  const [status, Message] = isLate
-    ? ['408 Request Timeout', 'incomplete request']
-    : ['400 Bad Request', 'malformed HTTP request'];
-  const ErrorType = isLate ? 'RequestTimeout' : 'BadRequest';
+  const code = errorCode(error) ?? '';
+  const isOther = code === 'HPE_INVALID_METHOD' && !requestLine.test(error.rawPacket?.toString('latin1') ?? '');
+  const [status, ErrorType, Message] = (isOther ? undefined : rejections[code]) ?? malformed;
   const body = JSON.stringify({ ResponseCode: Number.parseInt(status, 10), Message, ErrorType });
   const headers = ['Content-Type: application/json', `Content-Length: ${body.length}`, 'Connection: close'];
   socket.end(`HTTP/1.1 ${status}\r\n${headers.join('\r\n')}\r\n\r\n${body}`);

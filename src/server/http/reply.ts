@@ -30,8 +30,10 @@ export function sendError(response: ServerResponse, error: unknown, logger: Logg
   // RFC 9110, §11.6.1: a 401 names the accepted scheme.
   if (reply.status === 401) response.setHeader('www-authenticate', 'APIToken');
   if (error instanceof MethodNotAllowed) response.setHeader('allow', error.allowed.join(', '));
-  // The rest of a body that is too large is not read.
-  if (reply.status === 413) response.shouldKeepAlive = false;
+  // RFC 7694: a 415 names the accepted codings.
+  if (reply.status === 415) response.setHeader('accept-encoding', 'identity');
+  // The rest of a body that is refused is not read.
+  if ([413, 415, 417].includes(reply.status)) response.shouldKeepAlive = false;
   sendJson(response, reply.status, reply.body);
 }
 

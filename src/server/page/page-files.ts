@@ -37,16 +37,18 @@ const yearSeconds = 31_536_000;
 export function createPageFiles() {
   let files: Promise<ReadonlyMap<string, PageFile>> | undefined;
   return {
-    /** Responds and returns true if `path` is one of the files. */
-    send: async (request: IncomingMessage, response: ServerResponse, path: string): Promise<boolean> => {
-      if (request.method !== 'GET' && request.method !== 'HEAD') return false;
+    isFile: (path: string) => paths.has(path),
+    /** Responds with the file of a path. */
+    send: async (request: IncomingMessage, response: ServerResponse, path: string): Promise<void> => {
       files ??= loadPage().then(filesOf);
       const file = (await files).get(path);
-      if (file) sendFile(request, response, file);
-      return file !== undefined;
+      if (!file) throw new Error('not a file of the web page');
+      sendFile(request, response, file);
     },
   };
 }
+
+const paths: ReadonlySet<string> = new Set(['/', '/page.js', '/page.css', '/icon.svg']);
 
 function filesOf({ markup, script, style, icon }: PageSources): ReadonlyMap<string, PageFile> {
   const [js, css, svg] = [
