@@ -29,7 +29,7 @@ export function missingForHost({ unisolated, command }: Config['host']): Missing
       path: ['host', 'unisolated'],
       neededFor,
     };
-  if (command !== undefined) return undefined;
+  if (command?.[0]) return undefined;
   const remedy = 'Set host.command to the agent and its arguments.';
   return { reason: 'host.command is not set', remedy, path: ['host', 'command'], neededFor };
 }
