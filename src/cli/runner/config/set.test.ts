@@ -141,6 +141,7 @@ describe('plan42 runner config set', () => {
       [['limits.model_hosts=a.example\nb.example'], 3, /which is not "host"/],
       [['host.command=agent\nother'], 3, twoLines],
       [['github.a.name=a\nb'], 3, twoLines],
+      [['github.a.name=[a\nb]'], 3, twoLines],
       [['jobs.entrypoint=/bin/a\n/bin/b'], 3, twoLines],
       [['jobs.env'], 3, /more than one line/, 'A=1\nB=2\n'],
     ];

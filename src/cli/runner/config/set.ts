@@ -49,15 +49,16 @@ function editFor({ setting, text }: SettingAssignment): Edit {
     const remedy = `Allowed values: ${field.kind.notation}.`;
     throw new UserError(`${name} is ${error.message}`, { remedy, exitCode: ExitCode.configuration });
   }
-  requireOneLine(name, text);
+  const isList = Array.isArray(field.kind.toToml(text));
+  requireOneLine(name, text, { mayBreak: isList && text.trimStart().startsWith('[') });
   // Without the file a runner does not start, or rejects jobs.
   if (name.endsWith('.ca_file') && text !== '') readCaFile(text, name);
   return { type: 'set', path, value: field.kind.toToml(text) };
 }
 
 /** Of two lines, one may be meant, or both; only lists in the form of the file may have several. */
-function requireOneLine(name: string, text: string): void {
-  if (!/[\r\n]/.test(text) || text.trimStart().startsWith('[')) return;
+function requireOneLine(name: string, text: string, { mayBreak }: { mayBreak: boolean }): void {
+  if (mayBreak || !/[\r\n]/.test(text)) return;
   throw new UserError(`the value for ${name} has more than one line`, {
     remedy: 'Give only the value, on one line.',
     exitCode: ExitCode.configuration,

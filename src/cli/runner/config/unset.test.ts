@@ -1,4 +1,5 @@
 import assert from 'node:assert/strict';
+import { dirname } from 'node:path';
 import { describe, it } from 'node:test';
 import { placeConfig } from '../../../../test/support/config-place.ts';
 import { parseAs } from '../../../../test/support/json-schemas.ts';
@@ -24,12 +25,26 @@ describe('plan42 runner config unset', () => {
     assert.equal((await at.config(['unset', 'runner.model_mappings.""'])).exitCode, 0);
     assert.doesNotMatch(await at.read(), /""/);
     for (const name of ['runner.model_mappings', 'limits."prices"', 'github']) {
-      const run = await at.config(['unset', name]);
+      const run = await at.config(['unset', name], { env: { PLAN42_STATE_DIR: dirname(at.file) } });
       assert.equal(run.exitCode, 0, run.stderr);
+      const isReloaded = run.stderr.includes('If the runner is running, it reloads the file automatically.');
+      assert.equal(isReloaded, !name.startsWith('limits'), run.stderr);
     }
     assert.equal(await at.read(), '[jobs]\ncpus = 1\n');
     assert.match((await at.config(['unset', 'credentials'])).stderr, /^ERROR: "credentials" is a table, not a setting/);
     assert.match((await at.config(['set', 'github=1'])).stderr, /^ERROR: "github" is a table, not a setting/);
+  });
+
+  it('warns if no runner starts without its token', async () => {
+    const content = `[runner]\ntoken = "${runnerJwt()}"\n`;
+    await using at = await placeConfig(content);
+    const run = await at.config(['unset', 'runner.token']);
+    assert.equal(run.exitCode, 0);
+    assert.match(run.stderr, /\nWARNING: runner\.token is not set now: no runner starts without PLAN42_RUNNER_TOKEN /);
+    assert.doesNotMatch((await at.config(['unset', 'runner.token'])).stderr, /WARNING/);
+    await using other = await placeConfig(content);
+    const env = { PLAN42_RUNNER_TOKEN: runnerJwt() };
+    assert.doesNotMatch((await other.config(['unset', 'runner.token'], { env })).stderr, /WARNING/);
   });
 
   it('saves no file with which no runner starts', async () => {

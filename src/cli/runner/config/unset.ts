@@ -1,5 +1,6 @@
-import { type ConfigFile, changeConfigFile } from '../../../config/edit-file.ts';
+import { type ConfigChange, type ConfigFile, changeConfigFile } from '../../../config/edit-file.ts';
 import { collectionOf, findSetting, namedTable } from '../../../config/find-setting.ts';
+import { parseConfig } from '../../../config/parse.ts';
 import type { Edit } from '../../../config/toml/edit.ts';
 import { renderKey } from '../../../config/toml/render.ts';
 import { editSettings } from '../../../config/url-change.ts';
@@ -27,7 +28,16 @@ export async function unsetSettings(
   };
   const change = await changeConfigFile(configFilePath(options, context.env), edit, context.signal);
   const edits = editsFor(change.before);
-  await reportChange(context, { ...change, edits, names, warnings: [], json: options.json ?? false });
+  const warnings = missingToken(change, context.env);
+  await reportChange(context, { ...change, edits, names, warnings, json: options.json ?? false });
+}
+
+/** The token may be removed, because the environment of the runner may have one. */
+function missingToken({ before, after }: ConfigChange, env: NodeJS.ProcessEnv): string[] {
+  const hasToken = ({ content }: ConfigFile) =>
+    Boolean(parseConfig({ file: content, env, flags: new Map() }).config.runner.token);
+  if (!hasToken(before) || hasToken(after)) return [];
+  return ['runner.token is not set now: no runner starts without PLAN42_RUNNER_TOKEN in its environment'];
 }
 
 function editFor(name: string, file: ConfigFile): Edit {
