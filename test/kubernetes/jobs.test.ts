@@ -1,9 +1,6 @@
 /** Tasks of the real control plane, run by the real runner as Jobs of a real cluster, with the rights of the runner's Role. */
 import assert from 'node:assert/strict';
-import { execFile } from 'node:child_process';
-import { join } from 'node:path';
 import { suite, type TestContext, test } from 'node:test';
-import { promisify } from 'node:util';
 import { startControlPlane, type TestControlPlane } from '../support/control-plane.ts';
 import { eventually } from '../support/eventually.ts';
 import { agentImage, loadAgentImages } from '../support/kubernetes/agent-image.ts';
@@ -20,17 +17,10 @@ interface Setting extends AsyncDisposable {
   runner: RunnerProcess;
   cluster: Cluster;
   namespace: string;
-  /** Kills the runner with SIGKILL, and starts another with its state. */
-  restart: (whileDown?: () => Promise<void>) => Promise<void>;
 }
 
 interface Nothing extends AsyncDisposable {
   plane?: never;
-}
-
-/** It loads the client of the cluster first, which takes long on a busy machine. */
-async function untilReady(runner: RunnerProcess): Promise<void> {
-  await runner.logged(/runner ready/, patienceMs);
 }
 
 async function setUp(t: TestContext, more = '', startTimeout = '10m'): Promise<Setting | Nothing> {
@@ -43,24 +33,15 @@ async function setUp(t: TestContext, more = '', startTimeout = '10m'): Promise<S
   const plane = undo.use(await startControlPlane());
   const config = `[jobs]\nmemory_gib = 0.0625\ncpus = 0.1\nstop_timeout = "2s"\n${more}\n[kubernetes]\nkubeconfig = "${account.kubeconfig}"\nstart_timeout = "${startTimeout}"\n`;
   const options = { url: plane.server.url, token: await plane.newToken(), runtime: 'kubernetes' as const, config };
-  let runner = await RunnerProcess.start(options);
-  undo.defer(() => runner[Symbol.asyncDispose]());
-  await untilReady(runner);
+  const runner = undo.use(await RunnerProcess.start(options));
+  // It loads the client of the cluster first, which takes long on a busy machine.
+  await runner.logged(/runner ready/, patienceMs);
   const owned = undo.move();
   return {
     plane,
-    get runner() {
-      return runner;
-    },
+    runner,
     cluster,
     namespace: account.namespace,
-    restart: async (whileDown) => {
-      const { folder } = runner;
-      await runner.stop('SIGKILL');
-      await whileDown?.();
-      runner = await RunnerProcess.start({ ...options, folder });
-      await untilReady(runner);
-    },
     [Symbol.asyncDispose]: () => owned.disposeAsync(),
   };
 }
@@ -131,53 +112,6 @@ suite('kubernetes', { concurrency: false }, () => {
     assert.ok(numbers.length === 150_000 && firstWrong === -1, why);
     // The prompt is in the request twice: of the task and of its turn.
     assert.ok(Number(lines.at(-1)) > 1_400_000, String(lines.at(-1)));
-  });
-
-  test('a killed agent gets SIGTERM, and its last output is in the log', async (t) => {
-    await using setting = await setUp(t);
-    if (!setting.plane) return;
-    const { plane, runner } = setting;
-    const taskId = await startTask(
-      plane,
-      agentImage,
-      "trap 'echo ended; exit 0' TERM; echo begun; while :; do sleep 0.1; done",
-    );
-    const jobId = jobIdOf(taskId);
-    await eventually(async () => (await runner.jobLog(jobId).catch(() => '')).includes('begun'), patienceMs);
-    const program = join(import.meta.dirname, '../../bin/plan42');
-    const args = ['runner', 'job', 'kill', jobId, '--state-dir', join(runner.folder, 'state')];
-    await promisify(execFile)(program, args, { env: { PATH: process.env['PATH'] } });
-    const { turn } = await untilOver(plane, taskId, patienceMs);
-    assert.match(turn.ErrorMessage, /killed by user/);
-    assert.match(await runner.jobLog(jobId), /begun\nended\n$/);
-  });
-
-  test('a runner that was killed continues its jobs: one that runs, and one that ended meanwhile', async (t) => {
-    await using setting = await setUp(t);
-    if (!setting.plane) return;
-    const { plane } = setting;
-    const count = (seconds: number) =>
-      `n=0; while [ $n -lt ${seconds * 10} ]; do echo line $n; n=$((n+1)); sleep 0.1; done; exit 4`;
-    const [long, short] = await Promise.all([
-      startTask(plane, agentImage, count(15)),
-      startTask(plane, agentImage, count(3)),
-    ]);
-    const logOf = (taskId: string) => setting.runner.jobLog(jobIdOf(taskId)).catch(() => '');
-    for (const taskId of [long, short])
-      await eventually(async () => (await logOf(taskId)).includes('line 5\n'), patienceMs);
-    await setting.restart(() => new Promise((resolve) => setTimeout(resolve, 5000)));
-    for (const [taskId, seconds] of [
-      [long, 15],
-      [short, 3],
-    ] as const) {
-      const { turn } = await untilOver(plane, taskId, patienceMs);
-      assert.match(turn.ErrorMessage, /exit code 4 /);
-      const lines = (await logOf(taskId)).trimEnd().split('\n').slice(1);
-      assert.deepEqual(
-        lines,
-        Array.from({ length: seconds * 10 }, (_, n) => `line ${n}`),
-      );
-    }
   });
 
   test('an image that no node has fails the turn with the words of the node', async (t) => {

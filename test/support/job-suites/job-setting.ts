@@ -1,11 +1,14 @@
 /** A control plane, a runner, and what runs its containers. */
-import { writeFile } from 'node:fs/promises';
+import { readFile, writeFile } from 'node:fs/promises';
 import { join } from 'node:path';
 import type { TestContext } from 'node:test';
+import { exists } from '../../../src/lib/files.ts';
 import { startControlPlane, type TestControlPlane } from '../control-plane.ts';
 import type { TestImages } from '../engines/images.ts';
 import { type Env, run } from '../engines/processes.ts';
 import { requires } from '../engines-client.ts';
+import { eventually } from '../eventually.ts';
+import type { Json } from '../json.ts';
 import { requiresCluster } from '../kubernetes/cluster.ts';
 import { RunnerProcess } from '../runner-process.ts';
 import { makeTempDir } from '../temp-dir.ts';
@@ -14,13 +17,19 @@ export type ContainerRuntime = 'podman' | 'docker' | 'kubernetes';
 
 export interface JobSetting extends AsyncDisposable {
   plane: TestControlPlane;
-  runner: RunnerProcess;
+  readonly runner: RunnerProcess;
   registry: string;
   images: TestImages;
   /** All that an administrator sees of the container of a job. */
   inspect: (jobId: string) => Promise<string>;
   /** The IDs of jobs that have containers, running or not, in a text. */
   list: () => Promise<string>;
+  /** Kills the runner with SIGKILL, and starts another with its state. */
+  restart: (whileDown?: () => Promise<void>) => Promise<void>;
+  /** Runs `plan42 runner` with this command on the state of the runner. Returns its standard output. */
+  command: (...args: string[]) => Promise<string>;
+  /** The record of a job that has finished. */
+  finished: (jobId: string) => Promise<Json>;
 }
 
 interface Nothing extends AsyncDisposable {
@@ -47,31 +56,89 @@ export async function setUpJobs(t: TestContext, name: ContainerRuntime, config =
   const plane = undo.use(await startControlPlane());
   const token = await plane.newToken();
   const options = { url: plane.server.url, token, runtime: name, config: config + place.config, env: place.env };
-  const runner = undo.use(await RunnerProcess.start(options));
+  let runner = await RunnerProcess.start(options);
+  undo.defer(() => runner[Symbol.asyncDispose]());
   // It loads the client of a cluster first, which takes long on a busy machine.
-  await runner.logged(/runner ready/, 120_000);
+  const untilReady = () => runner.logged(/runner ready/, 120_000);
+  await untilReady();
   const { inspect, list } = place;
   const { registry, images } = engines;
+  const program = join(import.meta.dirname, '../../../bin/plan42');
+  const { folder } = runner;
   const owned = undo.move();
-  return { plane, runner, registry, images, inspect, list, [Symbol.asyncDispose]: () => owned.disposeAsync() };
+  return {
+    plane,
+    get runner() {
+      return runner;
+    },
+    registry,
+    images,
+    inspect,
+    list,
+    restart: async (whileDown) => {
+      await runner.stop('SIGKILL');
+      await whileDown?.();
+      runner = await RunnerProcess.start({ ...options, folder });
+      await untilReady();
+    },
+    command: (...args) => {
+      const places = ['-c', join(folder, 'plan42-runner.toml'), '--state-dir', join(folder, 'state')];
+      return run(program, ['runner', ...args, ...places], { env: place.env });
+    },
+    finished: async (jobId) =>
+      eventually(async () => {
+        const file = join(folder, 'state/jobs/finished', `${jobId}.json`);
+        return (await exists(file)) && JSON.parse(await readFile(file, 'utf8'));
+      }),
+    [Symbol.asyncDispose]: () => owned.disposeAsync(),
+  };
 }
 
-/** An image of the registry that no machine has. Undefined, and the test is skipped, without a registry. */
-export async function pushCopy(t: TestContext, tag: string): Promise<string | undefined> {
+/**
+ * An image of the registry that no machine has, or has under this name as another one was. Undefined, and the test is skipped,
+ * without a registry.
+ */
+export async function pushCopy(
+  t: TestContext,
+  tag: string,
+  of: keyof TestImages = 'agent',
+): Promise<string | undefined> {
   const engines = await requires(t, 'registry');
   if (!engines) return undefined;
-  const [, repository = '', from = ''] = /^[^/]+\/(.+):([^:]+)$/.exec(engines.images.agent) ?? [];
-  const manifests = `http://${engines.registry}/v2/${repository}/manifests`;
+  const [, source = '', from = ''] = /^[^/]+\/(.+):([^:]+)$/.exec(engines.images[of]) ?? [];
+  const [, repository = ''] = /^[^/]+\/(.+):[^:]+$/.exec(engines.images.agent) ?? [];
+  const manifestsOf = (name: string) => `http://${engines.registry}/v2/${name}/manifests`;
   const accept = ['application/vnd.oci.image.manifest.v1+json', 'application/vnd.docker.distribution.manifest.v2+json'];
-  const found = await fetch(`${manifests}/${from}`, { headers: { accept: accept.join(', ') } });
+  const found = await fetch(`${manifestsOf(source)}/${from}`, { headers: { accept: accept.join(', ') } });
   const type = found.headers.get('content-type') ?? '';
-  const pushed = await fetch(`${manifests}/${tag}`, {
+  const body = await found.bytes();
+  if (source !== repository)
+    await mountBlobs(JSON.parse(Buffer.from(body).toString()), engines.registry, { source, repository });
+  const pushed = await fetch(`${manifestsOf(repository)}/${tag}`, {
     method: 'PUT',
     headers: { 'content-type': type },
-    body: await found.bytes(),
+    body,
   });
   if (!pushed.ok) throw new Error(`the registry rejected ${tag}: ${pushed.status} ${await pushed.text()}`);
   return `${engines.registry}/${repository}:${tag}`;
+}
+
+interface Manifest {
+  config: { digest: string };
+  layers: { digest: string }[];
+}
+
+/** Lets a repository of the registry have the parts of an image in another one. */
+async function mountBlobs(
+  { config, layers }: Manifest,
+  registry: string,
+  { source, repository }: { source: string; repository: string },
+): Promise<void> {
+  for (const { digest } of [config, ...layers]) {
+    const query = new URLSearchParams({ mount: digest, from: source });
+    const mounted = await fetch(`http://${registry}/v2/${repository}/blobs/uploads/?${query}`, { method: 'POST' });
+    if (mounted.status !== 201) throw new Error(`the registry did not mount ${digest}: ${mounted.status}`);
+  }
 }
 
 async function enginePlace(t: TestContext, name: 'podman' | 'docker'): Promise<Place | undefined> {

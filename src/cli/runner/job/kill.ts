@@ -91,7 +91,8 @@ async function endRunningJob(
   const hasExited = async () => (await summarize())?.state !== 'running' || undefined;
   try {
     await runtime.kill(paths, graceMs);
-    await watchUntil(paths.folder, hasExited, AbortSignal.timeout(maxEndMs));
+    // A cluster ends the job after the request has returned.
+    await watchUntil(paths.folder, hasExited, AbortSignal.timeout(graceMs + maxEndMs));
   } catch (error) {
     const readiness = await runtime.checkReady();
     const [reason, remedy] = readiness.ready
