@@ -1,25 +1,27 @@
 /** The image of the runner, started from the objects of the chart with exactly its rights, runs a task of the real control plane. */
 import assert from 'node:assert/strict';
+import { randomUUID } from 'node:crypto';
 import { once } from 'node:events';
 import { readFile, writeFile } from 'node:fs/promises';
 import { type AddressInfo, connect } from 'node:net';
 import { dirname, join } from 'node:path';
-import { suite, test } from 'node:test';
+import { suite, type TestContext, test } from 'node:test';
 import { createServer } from 'node:tls';
 import { buildInfo } from '../../scripts/build/version.ts';
 import { buildExecutable } from '../../scripts/package/executable.ts';
 import { buildImage } from '../../scripts/package/image/image.ts';
 import { buildTree } from '../../scripts/package/tree.ts';
-import { startControlPlane } from '../support/control-plane.ts';
+import { startControlPlane, type TestControlPlane } from '../support/control-plane.ts';
 import { blocksRunBy } from '../support/docs/blocks-run-by.ts';
 import { run } from '../support/engines/processes.ts';
 import { eventually } from '../support/eventually.ts';
+import { FaultProxy } from '../support/fault-proxy.ts';
 import type { Json } from '../support/json.ts';
 import { create } from '../support/kubernetes/apply.ts';
 import { type Cluster, requiresCluster } from '../support/kubernetes/cluster.ts';
 import { buildHelm, whyNoHelm } from '../support/kubernetes/helm.ts';
 import { requiresCommands } from '../support/requires-command.ts';
-import { untilOver } from '../support/tasks.ts';
+import { getTurn, untilOver } from '../support/tasks.ts';
 import { makeTempDir } from '../support/temp-dir.ts';
 import { makeAuthority } from '../support/wall/authority.ts';
 
@@ -27,76 +29,130 @@ const root = join(import.meta.dirname, '../..');
 const patienceMs = 180_000;
 const namespace = 'plan42';
 
+interface Image {
+  repository: string;
+  tag: string;
+}
+
+let loaded: Promise<Image> | undefined;
+
 /** Builds the image and imports it into the cluster. Returns its name. */
-async function loadImage(cluster: Cluster, folder: string): Promise<{ repository: string; tag: string }> {
+async function loadImage(cluster: Cluster): Promise<Image> {
+  await using dir = await makeTempDir();
   const info = await buildInfo(root);
-  const executable = await buildExecutable(join(folder, 'executable'));
-  const tree = join(folder, 'tree');
+  const executable = await buildExecutable(join(dir.path, 'executable'));
+  const tree = join(dir.path, 'tree');
   await buildTree(tree, executable, { withLibraries: true });
-  const options = { executable: executable.path, staging: join(folder, 'image'), output: folder, info };
+  const options = { executable: executable.path, staging: join(dir.path, 'image'), output: dir.path, info };
   await cluster.load(await buildImage(tree, options));
   return { repository: 'localhost/plan42-runner', tag: info.version };
 }
 
-suite('the image in a cluster', () => {
-  test('a pod of the chart runs a task from end to end, and drains', async (t) => {
-    const why = await whyNoHelm();
-    if (why !== '') return t.skip(`missing prerequisite: Helm: ${why}`);
-    if (!(await requiresCommands(t, 'patchelf', 'strip', 'openssl', 'kubectl'))) return;
-    const cluster = await requiresCluster(t);
-    if (!cluster) return;
-    await using dir = await makeTempDir();
-    const image = await loadImage(cluster, dir.path);
+interface Setting extends AsyncDisposable {
+  cluster: Cluster;
+  image: Image;
+  plane: TestControlPlane;
+  /** On the way from the pods to the server. */
+  proxy: FaultProxy;
+  /** An empty folder. */
+  folder: string;
+  /** What `values` is about. */
+  values: Json;
+  /** Runs commands of a shell in the checkout, with `kubectl` and `helm`. */
+  bash: (commands: string) => Promise<string>;
+}
 
-    // Runners call servers with TLS only.
-    const { caFile, certFile, keyFile } = await makeAuthority(dir.path, [cluster.host]);
-    const pair = { cert: await readFile(certFile), key: await readFile(keyFile) };
-    const outside = createServer(pair, (socket) => {
-      const inside = connect(Number(new URL(plane.localUrl).port), '127.0.0.1');
-      for (const one of [socket, inside]) one.on('error', () => inside.destroy(void socket.destroy()));
-      socket.pipe(inside).pipe(socket);
-    }).listen(0, '127.0.0.1');
-    t.after(() => outside.close());
-    await once(outside, 'listening');
-    const address = await cluster.expose((outside.address() as AddressInfo).port);
-    await using plane = await startControlPlane({ publicUrl: `https://${address}` });
-
-    const { admin } = cluster;
-    const base = `/api/v1/namespaces/${namespace}`;
-    const token = await plane.newToken();
-    await writeFile(join(dir.path, 'token.txt'), token);
-    const data = { 'ca.pem': await readFile(caFile, 'utf8') };
-    const values = {
-      image: { pullPolicy: 'Never' },
+/** Undefined, and the test is skipped, if a prerequisite is missing. */
+async function setUp(t: TestContext, namespace: string): Promise<Setting | undefined> {
+  const why = await whyNoHelm();
+  if (why !== '') {
+    t.skip(`missing prerequisite: Helm: ${why}`);
+    return undefined;
+  }
+  if (!(await requiresCommands(t, 'patchelf', 'strip', 'openssl', 'kubectl'))) return undefined;
+  const cluster = await requiresCluster(t);
+  if (!cluster) return undefined;
+  loaded ??= loadImage(cluster);
+  const image = await loaded;
+  await using undo = new AsyncDisposableStack();
+  const dir = undo.use(await makeTempDir());
+  const proxy = undo.use(await FaultProxy.start(() => plane.localUrl));
+  // Runners call servers with TLS only.
+  const { caFile, certFile, keyFile } = await makeAuthority(dir.path, [cluster.host]);
+  const pair = { cert: await readFile(certFile), key: await readFile(keyFile) };
+  const outside = createServer(pair, (socket) => {
+    const inside = connect(Number(new URL(proxy.url).port), '127.0.0.1');
+    for (const one of [socket, inside]) one.on('error', () => inside.destroy(void socket.destroy()));
+    socket.pipe(inside).pipe(socket);
+  }).listen(0, '127.0.0.1');
+  undo.defer(() => void outside.close());
+  await once(outside, 'listening');
+  const address = await cluster.expose((outside.address() as AddressInfo).port);
+  const plane = undo.use(await startControlPlane({ publicUrl: `https://${address}` }));
+  const env = {
+    ...process.env,
+    KUBECONFIG: cluster.adminKubeconfig,
+    HOME: dir.path,
+    PATH: `${dirname(await buildHelm())}:${process.env['PATH']}`,
+  };
+  await cluster.admin.request('POST', '/api/v1/namespaces', { body: { metadata: { name: namespace } } });
+  const data = { 'ca.pem': await readFile(caFile, 'utf8') };
+  const company = { apiVersion: 'v1', kind: 'ConfigMap', metadata: { name: 'company', namespace }, data };
+  await create(cluster.admin, company);
+  const owned = undo.move();
+  return {
+    cluster,
+    image,
+    plane,
+    proxy,
+    folder: dir.path,
+    values: {
+      image: { ...image, pullPolicy: 'Never' },
+      server: { url: `https://${address}` },
       config: { jobs: { cpus: 0.5, memory_gib: 0.5 }, network: { ca_file: '/etc/company/ca.pem' } },
       extraVolumes: [{ name: 'company', configMap: { name: 'company' } }],
       extraVolumeMounts: [{ name: 'company', mountPath: '/etc/company' }],
-    };
-    const valuesFile = join(dir.path, 'values.json');
-    await writeFile(valuesFile, JSON.stringify(values));
+    },
+    bash: (commands) => run('bash', ['-euo', 'pipefail', '-c', 'cd "$0" && eval "$1"', root, commands], { env }),
+    [Symbol.asyncDispose]: () => owned.disposeAsync(),
+  };
+}
 
-    const env = {
-      ...process.env,
-      KUBECONFIG: cluster.adminKubeconfig,
-      HOME: dir.path,
-      PATH: `${dirname(await buildHelm())}:${process.env['PATH']}`,
-    };
+async function readPodLog({ admin }: Cluster, namespace: string, pod: string): Promise<string> {
+  const signal = AbortSignal.timeout(30_000);
+  const parts = await admin
+    .stream(`/api/v1/namespaces/${namespace}/pods/${pod}/log`, { signal })
+    .catch(() => undefined);
+  return parts === undefined ? '' : Buffer.concat(await Array.fromAsync(parts)).toString();
+}
+
+suite('the image in a cluster', () => {
+  test('a pod of the chart runs a task from end to end, and drains', async (t) => {
+    await using setting = await setUp(t, namespace);
+    if (!setting) return;
+    const { cluster, image, plane, values, folder } = setting;
+    const { admin } = cluster;
+    const base = `/api/v1/namespaces/${namespace}`;
+    const token = await plane.newToken();
+    await writeFile(join(folder, 'token.txt'), token);
+    const valuesFile = join(folder, 'values.json');
+    await writeFile(valuesFile, JSON.stringify(values));
     const [prepare, install, plain, check, ...others] = await blocksRunBy(import.meta);
     assert.deepEqual(others, []);
     const bash = async (block: { text: string; place: string } | undefined) => {
       assert.ok(block);
-      const command = block.text
-        .replace('token.txt', join(dir.path, 'token.txt'))
+      const commands = block.text
+        .replace('token.txt', join(folder, 'token.txt'))
         .replace('image.repository=registry.example.com/plan42-runner', `image.repository=${image.repository}`)
         .replace('image.tag=VERSION', `image.tag=${image.tag}`)
-        .replace('server.url=https://plan42.example.com', `server.url=https://${address} --values ${valuesFile}`)
+        .replace('server.url=https://plan42.example.com', `server.url=${values.server.url} --values ${valuesFile}`)
         // The same names are in use.
-        .replace('kubectl apply', 'kubectl apply --dry-run=client');
-      return run('bash', ['-euo', 'pipefail', '-c', 'cd "$0" && eval "$1"', root, command], { env });
+        .replace('kubectl apply', 'kubectl apply --dry-run=client')
+        // It has the certificate authority already.
+        .replace('create namespace plan42', 'get namespace plan42');
+      return setting.bash(commands);
     };
     await bash(prepare);
-    const company = { apiVersion: 'v1', kind: 'ConfigMap', metadata: { name: 'company', namespace }, data };
-    await create(admin, company);
     await bash(install);
     await bash(plain);
 
@@ -104,13 +160,7 @@ suite('the image in a cluster', () => {
       const { items } = await admin.request<{ items: Json[] }>('GET', `${base}/pods`);
       return items.find(({ metadata: { labels } }) => labels['app.kubernetes.io/name'] === 'plan42-runner');
     };
-    const log = async () => {
-      const pod = await runner();
-      const parts = await admin
-        .stream(`${base}/pods/${pod?.metadata.name}/log`, { signal: t.signal })
-        .catch(() => undefined);
-      return parts === undefined ? '' : Buffer.concat(await Array.fromAsync(parts)).toString();
-    };
+    const log = async () => readPodLog(cluster, namespace, (await runner())?.metadata.name);
     const isReady = async () => (await runner())?.status.containerStatuses?.[0]?.ready === true;
     await eventually(isReady, patienceMs).catch(async (error: unknown) => {
       throw new Error(`the runner is not ready: ${JSON.stringify((await runner())?.status)}\n${await log()}`, {
@@ -148,5 +198,86 @@ suite('the image in a cluster', () => {
     assert.match(text, /draining/);
     assert.match(text, /runner stopped/);
     assert.ok(!text.includes(token));
+  });
+
+  test('two replicas of the chart: one is killed in the middle, and each job is reported once', async (t) => {
+    const namespace = 'replicas';
+    await using setting = await setUp(t, namespace);
+    if (!setting) return;
+    const { cluster, image, plane, proxy, values, folder } = setting;
+    const { admin } = cluster;
+    const base = `/api/v1/namespaces/${namespace}`;
+    const valuesFile = join(folder, 'values.json');
+    const resources = { requests: { cpu: '10m', memory: '64Mi' } };
+    const more = {
+      replicas: 2,
+      secret: { name: 'plan42-runner', stateKeyKey: 'key' },
+      podTemplate: { spec: { containers: [{ name: 'agent', resources }] } },
+    };
+    await writeFile(valuesFile, JSON.stringify({ ...values, ...more }));
+    const stringData = { token: await plane.newToken(), key: randomUUID() };
+    await admin.request('POST', `${base}/secrets`, { body: { metadata: { name: 'plan42-runner' }, stringData } });
+    await setting.bash(
+      `helm install plan42-runner deploy/helm/plan42-runner --namespace ${namespace} --values ${valuesFile}`,
+    );
+    const pods = async (): Promise<Json[]> => {
+      const { items } = await admin.request<{ items: Json[] }>('GET', `${base}/pods`);
+      return items.filter(({ metadata: { labels } }) => labels['app.kubernetes.io/name'] === 'plan42-runner');
+    };
+    const log = async ({ metadata: { name } }: Json) => readPodLog(cluster, namespace, name);
+    const isReady = ({ status }: Json) => status.containerStatuses?.[0]?.ready === true;
+    const logs = async () => (await Promise.all((await pods()).map(log))).join('\n');
+    await eventually(async () => (await pods()).filter(isReady).length === 2, patienceMs).catch(
+      async (error: unknown) => {
+        throw new Error(`the runners are not ready:\n${await logs()}`, { cause: error });
+      },
+    );
+
+    const EnvironmentId = await plane.newEnvironment({ DockerImage: `${image.repository}:${image.tag}` });
+    // Some end while nobody manages them, and some after that.
+    const tasks = await Promise.all(
+      [20, 25, 60, 65, 70, 75].map((seconds) =>
+        plane.newTask({ EnvironmentId, Prompt: `Count these words. [sleep ${seconds}] [exit 4]` }),
+      ),
+    );
+    const isAsleep = async (task: string) => (await getTurn(plane, task)).Status.startsWith('Following [sleep');
+    await eventually(async () => (await Promise.all(tasks.map(isAsleep))).every(Boolean), patienceMs);
+    const [first, second] = await pods();
+    assert.ok(first && second);
+    const started = (text: string) => text.split('job started').length - 1;
+    assert.ok(started(await log(first)) > 0 && started(await log(second)) > 0, await logs());
+
+    // As with its node: nothing of it is left.
+    await cluster.kill(namespace, first.metadata.name, 'runner');
+    const killedAt = Date.now();
+    await admin.request('DELETE', `${base}/pods/${first.metadata.name}`, { body: { gracePeriodSeconds: 0 } });
+    for (const task of tasks) {
+      const { turn } = await untilOver(plane, task, patienceMs);
+      assert.match(turn.ErrorMessage, /exit code 4 /, await logs());
+      const reports = proxy
+        .callsOf('turn')
+        .filter((call) => call.turn?.taskId === task && call.turn.Status === 'Failed' && call.serverStatus === 200);
+      assert.equal(reports.length, 1, task);
+    }
+    const text = await logs();
+    const timesOf = (pattern: RegExp) =>
+      text.split('\n').flatMap((line) => (pattern.test(line) ? [Date.parse(line.split(' ')[0] ?? '')] : []));
+    const [leaseEnd = Number.NaN] = timesOf(/lease of another replica ended/).toSorted((a, b) => a - b);
+    const adopted = timesOf(/adopted job (?:of another replica|from previous run)/);
+    t.diagnostic(
+      `lease ended ${leaseEnd - killedAt} ms after the kill, jobs adopted after ${adopted.map((at) => at - killedAt).join(', ')} ms`,
+    );
+    assert.ok(adopted.length > 0, text);
+    assert.ok(Math.max(...adopted) - leaseEnd < 30_000, text);
+    const names = async (path: string) =>
+      (await admin.request<{ items: Json[] }>('GET', path)).items.map(({ metadata }) => metadata.name);
+    await eventually(async () => (await names(`/apis/batch/v1/namespaces/${namespace}/jobs`)).length === 0, patienceMs);
+    const leases = await names(`/apis/coordination.k8s.io/v1/namespaces/${namespace}/leases`);
+    assert.deepEqual(
+      leases.filter((name) => !name.startsWith('plan42-replica-')),
+      [],
+    );
+    await admin.request('DELETE', `/apis/apps/v1/namespaces/${namespace}/deployments/plan42-runner`);
+    await eventually(async () => (await pods()).length === 0, patienceMs);
   });
 });

@@ -52,7 +52,7 @@ export async function requireClusterUnderTest(t: TestContext): Promise<ClusterUn
     killAgent: async (jobId) => {
       const { items } = await list('/api/v1', 'pods');
       const pod = items.find(({ metadata }) => metadata.annotations?.['plan42.ai/job-id'] === jobId);
-      await cluster.killAgent(namespace, pod?.metadata.name ?? '');
+      await cluster.kill(namespace, pod?.metadata.name ?? '');
     },
     listJobs: async () => jobIdsOf(await list('/apis/batch/v1', 'jobs')),
     [Symbol.asyncDispose]: () => owned.disposeAsync(),

@@ -29,8 +29,8 @@ export interface Cluster extends AsyncDisposable {
   expose: (port: number) => Promise<string>;
   /** Imports an archive, as `docker save` writes it. */
   load: (archive: string) => Promise<void>;
-  /** Sends SIGKILL to the first process of the container "agent" of a pod, as nothing in its pod can. */
-  killAgent: (namespace: string, podName: string) => Promise<void>;
+  /** Sends SIGKILL to the first process of a container, "agent" by default, as nothing in its pod can. */
+  kill: (namespace: string, podName: string, container?: string) => Promise<void>;
   /** Stops the kubelet, whose containers run on: for the cluster, the node is gone. `SIGCONT` brings it back. */
   signalKubelet: (signal: 'SIGSTOP' | 'SIGCONT') => Promise<void>;
   /** Kills the API server, or another daemon. */
@@ -97,10 +97,10 @@ export async function startCluster({ nodeConfig = '', managerFlags = '' }: Clust
     },
     load: async (archive) =>
       void (await run('sh', ['-c', 'exec bash "$0" load "$1" <"$2"', clusterScript, dir, archive])),
-    killAgent: async (namespace, podName) => {
+    kill: async (namespace, podName, container = 'agent') => {
       const ctr = (...args: string[]) =>
         run('ctr', ['--address', join(dir, 'containerd.sock'), '-n', 'k8s.io', ...args]);
-      const labels = { 'pod.namespace': namespace, 'pod.name': podName, 'container.name': 'agent' };
+      const labels = { 'pod.namespace': namespace, 'pod.name': podName, 'container.name': container };
       const filter = Object.entries(labels).map(([name, value]) => `labels."io.kubernetes.${name}"==${value}`);
       const id = (await ctr('containers', 'ls', '--quiet', filter.join(','))).trim();
       await ctr('tasks', 'kill', '--signal', 'SIGKILL', id);
