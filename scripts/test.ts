@@ -45,6 +45,7 @@ const longestFiles = [
   'test/demo.test.ts',
   'test/docs.test.ts',
   'test/engine-jobs.test.ts',
+  'test/job-suites.test.ts',
   'test/config-screen.test.ts',
   'test/drain.test.ts',
   'test/outage.test.ts',
