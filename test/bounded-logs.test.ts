@@ -11,6 +11,7 @@ import { RunnerProcess } from './support/runner-process.ts';
 import { jobIdOf, startTask, untilOver } from './support/tasks.ts';
 
 const mib = 2 ** 20;
+const maxLogMib = 8;
 // 81 MiB.
 const last = 10_500_000;
 
@@ -30,7 +31,7 @@ test('the log of a host job has no gap if its runner is killed at random moments
   // Positions in the output, because moments by the clock would differ from machine to machine.
   const moments = Array.from({ length: 5 }, () => random() * latestKill).toSorted((a, b) => a - b);
   const script = `i=1; while [ $i -lt ${last} ]; do seq $i $((i + 99999)); i=$((i + 100000)); sleep 0.05; done; exit 5`;
-  const config = `${logLimits}[host]\nunisolated = true\ncommand = ${JSON.stringify(['/bin/sh', '-c', script])}\n`;
+  const config = `${logLimits(maxLogMib)}[host]\nunisolated = true\ncommand = ${JSON.stringify(['/bin/sh', '-c', script])}\n`;
   await using plane = await startControlPlane();
   const options = { url: plane.server.url, token: await plane.newToken(), runtime: 'host', config } as const;
   await using first = await RunnerProcess.start(options);
@@ -47,7 +48,7 @@ test('the log of a host job has no gap if its runner is killed at random moments
     await runner.ready();
     await untilOver(plane, taskId, maxJobMs);
   };
-  const [dropped] = await Promise.all([checkBoundedLog(plane, first, { taskId, last }), kill()]);
+  const [dropped] = await Promise.all([checkBoundedLog(plane, first, { taskId, maxLogMib, last }), kill()]);
   assert.ok(dropped > 0);
 });
 

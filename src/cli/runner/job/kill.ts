@@ -91,8 +91,7 @@ async function endRunningJob(
   const hasExited = async () => (await summarize())?.state !== 'running' || undefined;
   try {
     await runtime.kill(paths, graceMs);
-    // A cluster ends the job after the request has returned.
-    await watchUntil(paths.folder, hasExited, AbortSignal.timeout(graceMs + maxEndMs));
+    await watchUntil(paths.folder, hasExited, AbortSignal.timeout(maxEndMs));
   } catch (error) {
     const readiness = await runtime.checkReady();
     const [reason, remedy] = readiness.ready
