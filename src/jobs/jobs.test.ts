@@ -83,6 +83,46 @@ describe('a job', () => {
   });
 });
 
+describe('a job that its runtime has stopped', () => {
+  const endOf = async (exit: Parameters<JobsSetting['runtime']['end']>[1]) => {
+    const record = await setting.accept();
+    await setting.running(record);
+    setting.runtime.end(record.jobId, { exitCode: 137, ...exit });
+    await setting.finished();
+    const { endCode, endText, failure = '' } = await setting.store.readFinished(record.jobId);
+    return { endCode, endText, failure: failure.replace(/ Its log is on .*/, '') };
+  };
+
+  test('has the reason', async () => {
+    const [reason, remedy] = ['its node evicted it', 'Use larger nodes.'];
+    assert.deepEqual(await endOf({ stopped: { reason, remedy } }), {
+      endCode: 'stopped',
+      endText: reason,
+      failure: `The agent was stopped: ${reason}. ${remedy}`,
+    });
+    assert.equal((await endOf({ stopped: { reason, code: 'wall-opened' } })).endCode, 'wall-opened');
+    // Not a limit of the job.
+    assert.equal((await endOf({ stopped: { reason }, reached: { limit: 'max_duration' } })).endCode, 'stopped');
+  });
+
+  test('at a limit names the limit', async () => {
+    await setting[Symbol.asyncDispose]();
+    setting = await JobsSetting.start('[jobs]\nmax_jobs = 1\n[limits]\nmax_duration = "10s"\ndisk_gib = 0.5');
+    Object.assign(setting.runtime, { holdsLimits: true });
+    const stopped = { reason: 'it ran longer than the cluster allows' };
+    const sentence = 'it ran for 12 s, and limits.max_duration is 10 s';
+    assert.deepEqual(await endOf({ stopped, reached: { limit: 'max_duration', used: 12_000 } }), {
+      endCode: 'limit-reached',
+      endText: `limit reached: ${sentence}`,
+      failure: `The agent was stopped at a limit: ${sentence}.`,
+    });
+    assert.match(
+      (await endOf({ stopped, reached: { limit: 'disk_gib' } })).failure,
+      /it used 512 MiB of disk space, and limits\.disk_gib is 512 MiB\.$/,
+    );
+  });
+});
+
 describe('a job that cannot be started', () => {
   test('fails its turn with the runtime’s error, and frees its slot', async () => {
     const message = 'cannot pull the image x: denied';
