@@ -1,4 +1,4 @@
-/** What users see of the jobs of each engine. test/kubernetes/parity.test.ts has the same in a cluster. */
+/** Kills, limits, adoption and moved tags, with each engine. test/kubernetes/parity.test.ts has the same in a cluster. */
 import { suite } from 'node:test';
 import { testAdoption } from './support/job-suites/adoption.ts';
 import { testKill } from './support/job-suites/kill.ts';

@@ -56,7 +56,7 @@ interface Setting extends AsyncDisposable {
   proxy: FaultProxy;
   /** An empty folder. */
   folder: string;
-  /** What `values` is about. */
+  /** Of the chart. */
   values: Json;
   /** Runs commands of a shell in the checkout, with `kubectl` and `helm`. */
   bash: (commands: string) => Promise<string>;
@@ -234,7 +234,7 @@ suite('the image in a cluster', () => {
     );
 
     const EnvironmentId = await plane.newEnvironment({ DockerImage: `${image.repository}:${image.tag}` });
-    // Some end while nobody manages them, and some after that.
+    // Some end while no replica manages them, and some after that.
     const tasks = await Promise.all(
       [20, 25, 60, 65, 70, 75].map((seconds) =>
         plane.newTask({ EnvironmentId, Prompt: `Count these words. [sleep ${seconds}] [exit 4]` }),
