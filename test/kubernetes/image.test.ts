@@ -56,7 +56,7 @@ interface Setting extends AsyncDisposable {
   proxy: FaultProxy;
   /** An empty folder. */
   folder: string;
-  /** Of the chart. */
+  /** Values of the chart, for this image and server. */
   values: Json;
   /** Runs commands of a shell in the checkout, with `kubectl` and `helm`. */
   bash: (commands: string) => Promise<string>;
