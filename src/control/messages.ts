@@ -6,7 +6,11 @@ const count = v.pipe(v.number(), v.integer(), v.minValue(0));
 /** From 0 to 1; null without polls. */
 const utilisation = v.nullable(v.number());
 
-const Trouble = v.object({ kind: v.picklist(['unreachable', 'refused', 'disk']), message: v.string(), since: time });
+const Trouble = v.object({
+  kind: v.picklist(['unreachable', 'refused', 'disk', 'runtime']),
+  message: v.string(),
+  since: time,
+});
 
 const Queue = v.object({
   queueId: v.string(),

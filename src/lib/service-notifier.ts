@@ -6,7 +6,7 @@ import { redact } from './redact.ts';
 import { runCommand } from './run-command.ts';
 
 export interface ServiceNotifier extends Disposable {
-  /** Reports that the service has started, and begins to ping the watchdog. */
+  /** Reports that the service has started, and begins to ping the watchdog. A second call changes nothing. */
   ready(): void;
   /** Sets the line that `systemctl status` shows. */
   status(text: string): void;
@@ -41,6 +41,7 @@ export function createServiceNotifier(env: NodeJS.ProcessEnv): ServiceNotifier {
     ready() {
       send('READY=1');
       const intervalMs = Number(env['WATCHDOG_USEC']) / 1000 / 3;
+      clearInterval(watchdog);
       if (intervalMs > 0) watchdog = setInterval(() => send('WATCHDOG=1'), intervalMs).unref();
     },
     status: (text) => send(`STATUS=${redact(text).replaceAll(/\s+/g, ' ')}`),

@@ -19,8 +19,8 @@ export interface ControlOptions {
   startedAt: Date;
   runtime: string;
   identity: Pick<RunnerStatus, 'tenantId' | 'runnerId' | 'instanceId'>;
-  pool: QueuePool;
-  jobs: Jobs;
+  pool: Pick<QueuePool, 'queues' | 'utilisation'>;
+  jobs: Pick<Jobs, 'counts' | 'lastFinished' | 'kill'>;
   /** Undefined if they are switched off. */
   events: Pick<GithubEvents, 'status'> | undefined;
   health: RunnerHealth;

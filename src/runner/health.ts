@@ -1,7 +1,7 @@
 import { systemClock } from '../lib/clock.ts';
 import type { Logger } from '../lib/logger.ts';
 
-export const troubleKinds = ['unreachable', 'refused', 'disk'] as const;
+export const troubleKinds = ['unreachable', 'refused', 'disk', 'runtime'] as const;
 
 /** Why a part of the runner cannot work at the moment. */
 export interface Trouble {
@@ -84,11 +84,12 @@ export class RunnerHealth {
   #logTrouble({ kind, message: error }: Trouble): void {
     if (kind === 'refused') this.#logger.error('runner token rejected', { error, remedy: tokenRemedy });
     else if (kind === 'disk') this.#logger.warn('low disk space, not accepting jobs', { error });
-    else this.#logger.warn('server unreachable', { error });
+    // The part that waits for the runtime logs each reason, with its remedy.
+    else if (kind !== 'runtime') this.#logger.warn('server unreachable', { error });
   }
 }
 
 function mostSevere(troubles: readonly Trouble[]): Trouble | undefined {
   const byKind = (kind: Trouble['kind']) => troubles.find((trouble) => trouble.kind === kind);
-  return byKind('refused') ?? byKind('unreachable') ?? byKind('disk');
+  return byKind('refused') ?? byKind('unreachable') ?? byKind('runtime') ?? byKind('disk');
 }

@@ -11,31 +11,36 @@ import type { TokenWatch } from './token-watch.ts';
 
 export interface MetricSources {
   version: string;
-  runtime: string;
   startedAt: Date;
-  config: Pick<Config, 'jobs'>;
+  config: Pick<Config, 'jobs' | 'runner'>;
   health: Pick<RunnerHealth, 'state' | 'troubles'>;
   tokenWatch: Pick<TokenWatch, 'expiresAt'>;
-  jobs: Pick<Jobs, 'counts' | 'endings'>;
   messages: MessageCounts;
-  /** Undefined until the runner registers its queues. */
-  pool: () => Pick<QueuePool, 'queues' | 'inFlight' | 'utilisation'> | undefined;
-  /** Undefined if they are switched off, and until they start. */
-  events: () => Pick<GithubEvents, 'status'> | undefined;
+  started: Started;
+}
+
+/** The parts that do not exist until the runtime is ready, and then start one after the other. */
+export interface Started {
+  runtime?: string;
+  jobs?: Pick<Jobs, 'counts' | 'endings'>;
+  pool?: Pick<QueuePool, 'queues' | 'inFlight' | 'utilisation'>;
+  /** Undefined also if they are switched off. */
+  events?: Pick<GithubEvents, 'status'> | undefined;
 }
 
 export function describeMetrics(sources: MetricSources): string {
   return renderMetrics([
     ...describeProcess(sources),
     ...describeHealth(sources),
-    ...describeQueues(sources.pool()),
+    ...describeQueues(sources.started),
     ...describeMessages(sources),
     ...describeJobs(sources),
-    ...describeEvents(sources.events()),
+    ...describeEvents(sources.started),
   ]);
 }
 
-function describeProcess({ version, runtime, startedAt }: MetricSources): Metric[] {
+function describeProcess({ version, startedAt, config, started }: MetricSources): Metric[] {
+  const runtime = started.runtime ?? config.runner.runtime ?? '';
   const { user, system } = process.cpuUsage();
   return [
     gauge('plan42_runner_info', 'always 1', [{ labels: { version, runtime }, value: 1 }]),
@@ -60,7 +65,7 @@ function describeHealth({ health, tokenWatch }: MetricSources): Metric[] {
   ];
 }
 
-function describeQueues(pool: ReturnType<MetricSources['pool']>): Metric[] {
+function describeQueues({ pool }: Started): Metric[] {
   if (pool === undefined) return [];
   const { queues, inFlight, utilisation = [] } = pool;
   const byPhase = livePhases.map((phase) => {
@@ -80,7 +85,8 @@ function describeMessages({ messages }: MetricSources): Metric[] {
   ];
 }
 
-function describeJobs({ jobs, config }: MetricSources): Metric[] {
+function describeJobs({ started: { jobs }, config }: MetricSources): Metric[] {
+  if (jobs === undefined) return [];
   const states = Object.entries(jobs.counts).map(([state, value]) => ({ labels: { state }, value }));
   const endings = [...jobs.endings].map(([reason, value]) => ({ labels: { reason }, value }));
   return [
@@ -90,7 +96,7 @@ function describeJobs({ jobs, config }: MetricSources): Metric[] {
   ];
 }
 
-function describeEvents(events: ReturnType<MetricSources['events']>): Metric[] {
+function describeEvents({ events }: Started): Metric[] {
   if (events === undefined) return [];
   const { feeds, pending } = events.status();
   const failing = feeds.filter(({ error }) => error !== undefined).length;

@@ -4,7 +4,7 @@ import { hostname } from 'node:os';
 import { loadConfig } from '../config/load.ts';
 import { homeFolder, type Paths, stateDirOption } from '../config/paths.ts';
 import type { Config, RuntimeName } from '../config/schema.ts';
-import { type GithubEvents, startGithubEvents } from '../events/github-events.ts';
+import { startGithubEvents } from '../events/github-events.ts';
 import { GithubConnections } from '../github/connections.ts';
 import { whyUnreachable } from '../jobs/agent-server.ts';
 import { garbageRules } from '../jobs/garbage/garbage.ts';
@@ -23,6 +23,7 @@ import { PublicKeys } from '../plan42/public-keys.ts';
 import { instanceHeader } from '../plan42/runner-headers.ts';
 import { createTransport } from '../plan42/transport.ts';
 import { createRuntime, selectRuntime } from '../runtimes/select.ts';
+import { awaitRuntime } from './await-runtime.ts';
 import { startControl } from './control.ts';
 import { openDateFile } from './date-file.ts';
 import { reportLowDisk, watchDisk } from './disk-watch.ts';
@@ -36,7 +37,7 @@ import { dispatch } from './messages/dispatch.ts';
 import { createHandlers } from './messages/handlers.ts';
 import { IncompleteLists } from './messages/incomplete-lists.ts';
 import { MessageCounts } from './messages/message-counts.ts';
-import { describeMetrics, type MetricSources } from './metrics.ts';
+import { describeMetrics, type Started } from './metrics.ts';
 import { QueuePool } from './queues/queue-pool.ts';
 import { deleteLeftoverQueues, QueueRegistry } from './queues/queue-registry.ts';
 import { watchConfig } from './reload.ts';
@@ -122,7 +123,21 @@ export async function runService(options: ServiceOptions): Promise<void> {
   const knownJobs = async () => (await store.listActive()).map((jobId) => store.paths(jobId));
   const protectedPaths = [path, paths.stateDir, paths.logDir];
   const runtimeOptions = { config, env, instanceId: instance.id, knownJobs, protectedPaths, logger };
-  const runtime = await selectRuntime({ ...runtimeOptions, signal: signals.drain });
+  const health = new RunnerHealth(logger, (summary) => notifier.status(summary));
+  using tokenWatch = new TokenWatch({ expiresAt, logger });
+  const messages = new MessageCounts();
+  const started: Started = {};
+  const metricSources = { version: options.version, startedAt, config, health, tokenWatch, messages, started };
+  const metrics = () => describeMetrics(metricSources);
+  await using _health = await startHealthEndpoint(config.health.listen, { health, tokenWatch, metrics, logger });
+  const incompleteLists = new IncompleteLists(systemClock);
+  const control = {
+    ...{ paths, config, version: options.version, startedAt, health, tokenWatch, logger, incompleteLists },
+    ...{ identity: { tenantId, runnerId, instanceId: instance.id }, lastError: () => lastError },
+  };
+  const select = () => selectRuntime({ ...runtimeOptions, signal: signals.drain });
+  const runtime = await awaitRuntime({ select, control, health, notifier, logger, signal: signals.drain });
+  if (runtime === undefined) return;
 
   const otherRuntime = (name: RuntimeName) => createRuntime(name, runtimeOptions);
   const features = new Set<ServerFeature>();
@@ -152,6 +167,7 @@ export async function runService(options: ServiceOptions): Promise<void> {
     env,
     logger,
   });
+  Object.assign(started, { runtime: runtime.name, jobs });
   await jobs.adopt(signals.drain);
   await using _housekeeping = startHousekeeping({
     store,
@@ -161,9 +177,7 @@ export async function runService(options: ServiceOptions): Promise<void> {
     rules: garbageRules(config),
     ageDistrustMs: openDateFile(paths.stateDir),
   });
-  const health = new RunnerHealth(logger, (summary) => notifier.status(summary));
   using disk = reportLowDisk(watchDisk(config, paths, runtime), health, slots);
-  const incompleteLists = new IncompleteLists(systemClock);
   const handlers = createHandlers({
     config,
     jobs,
@@ -179,16 +193,6 @@ export async function runService(options: ServiceOptions): Promise<void> {
     QueueRegistry.open(paths.stateDir, { tenantId, runnerId, url: config.runner.url }),
   );
   const leftoverQueues = await registry.list();
-  using tokenWatch = new TokenWatch({ expiresAt, logger });
-  const messages = new MessageCounts();
-  const started: { pool?: QueuePool; events?: GithubEvents | undefined } = {};
-  const metricSources: MetricSources = {
-    ...{ version: options.version, runtime: runtime.name, startedAt, config, health, tokenWatch, jobs, messages },
-    pool: () => started.pool,
-    events: () => started.events,
-  };
-  const metrics = () => describeMetrics(metricSources);
-  await using _health = await startHealthEndpoint(config.health.listen, { health, tokenWatch, metrics, logger });
   const callerKeys = new PublicKeys();
   const abort = new AbortController();
   const pool = new QueuePool({
@@ -260,20 +264,7 @@ export async function runService(options: ServiceOptions): Promise<void> {
     pool.abandonPolls(new Error('resumed from sleep'));
   });
   await using _control = await startControl({
-    paths,
-    config,
-    version: options.version,
-    startedAt,
-    runtime: runtime.name,
-    pool,
-    jobs,
-    events,
-    health,
-    tokenWatch,
-    logger,
-    identity: { tenantId, runnerId, instanceId: instance.id },
-    incompleteLists,
-    lastError: () => lastError,
+    ...{ ...control, runtime: runtime.name, pool, jobs, events },
     reload: () => configWatch.reload(),
   });
   const cleanup = deleteLeftoverQueues(leftoverQueues, {

@@ -10,7 +10,15 @@ export class RuntimeError extends Error {
   override readonly name = 'RuntimeError';
 }
 
-export type Readiness = { ready: true; detail: string } | { ready: false; reason: string; remedy: string };
+export type Readiness =
+  | { ready: true; detail: string }
+  | {
+      ready: false;
+      reason: string;
+      remedy: string;
+      /** The reason may pass without a change of the configuration, as when the API server of a cluster is restarted. */
+      isTemporary?: boolean;
+    };
 
 export type PullPolicy = 'always' | 'if-not-present' | 'never';
 

@@ -20,9 +20,21 @@ export interface SelectOptions {
   signal?: AbortSignal;
 }
 
+/** The configured runtime is not ready, for a reason that may pass. */
+export class RuntimeUnavailable extends UserError {
+  readonly reason: string;
+
+  constructor(runtime: RuntimeName, { reason, remedy }: { reason: string; remedy: string }) {
+    super(notReady(runtime, reason), { remedy, exitCode: ExitCode.runtime });
+    this.reason = reason;
+  }
+}
+
+const notReady = (runtime: RuntimeName, reason: string) => `the runtime ${runtime} is not ready: ${reason}`;
+
 /**
  * The configured runtime, or else the first that is ready.
- * @throws UserError (exit code 5) with reason and remedy if none is ready
+ * @throws UserError (exit code 5) with reason and remedy if none is ready, RuntimeUnavailable if that may pass
  */
 export async function selectRuntime(options: SelectOptions): Promise<Runtime> {
   const configured = options.config.runner.runtime;
@@ -43,7 +55,8 @@ export async function selectRuntime(options: SelectOptions): Promise<Runtime> {
 async function requireReady(runtime: Runtime, signal: AbortSignal | undefined): Promise<Runtime> {
   const readiness = await prepare(runtime, signal);
   if (readiness.ready) return runtime;
-  throw new UserError(`the runtime ${runtime.name} is not ready: ${readiness.reason}`, {
+  if (readiness.isTemporary) throw new RuntimeUnavailable(runtime.name, readiness);
+  throw new UserError(notReady(runtime.name, readiness.reason), {
     remedy: readiness.remedy,
     exitCode: ExitCode.runtime,
   });

@@ -2,8 +2,10 @@
 import { errorCode, formatError, UserError } from '../../lib/errors.ts';
 import type { Readiness } from '../runtime.ts';
 import { type KubeApi, KubeApiError } from './api/kube-api.ts';
+import { isTransient } from './start-job.ts';
 
-const timeoutMs = 10_000;
+/** Of each request. */
+const defaultTimeoutMs = 10_000;
 
 /** The rights that the runner needs in its namespace: verb, group, resource, subresource. */
 const needed = [
@@ -31,18 +33,32 @@ export const replicaRights = [
   ['delete', 'coordination.k8s.io', 'leases'],
 ] as const;
 
+interface CheckOptions {
+  /** Rights in addition to those that every runner needs. */
+  more?: Rights | undefined;
+  signal?: AbortSignal | undefined;
+  /** Of each request. */
+  timeoutMs?: number;
+}
+
+interface Limits {
+  signal: AbortSignal | undefined;
+  timeoutMs: number;
+}
+
 type Rights = readonly (readonly [verb: string, group: string, resource: string, subresource?: string])[];
 
 /** Rejects only with the reason of the signal. */
 export async function checkCluster(
   connect: () => Promise<KubeApi>,
-  { more = [], signal }: { more?: Rights | undefined; signal?: AbortSignal | undefined } = {},
+  { more = [], signal, timeoutMs = defaultTimeoutMs }: CheckOptions = {},
 ): Promise<Readiness> {
+  const limits = { signal, timeoutMs };
   let api: KubeApi | undefined;
   try {
     api = await connect();
-    const { gitVersion } = await api.request<{ gitVersion: string }>('GET', '/version', { signal, timeoutMs });
-    const missing = await findMissing(api, [...needed, ...more], signal);
+    const { gitVersion } = await api.request<{ gitVersion: string }>('GET', '/version', limits);
+    const missing = await findMissing(api, [...needed, ...more], limits);
     if (missing.length > 0) {
       const remedy = `Give the runner a Role with these rights in the namespace ${api.namespace}, or set kubernetes.namespace.`;
       return {
@@ -52,7 +68,7 @@ export async function checkCluster(
       };
     }
     return (
-      (await findNamespaceProblem(api, signal)) ?? { ready: true, detail: `kubernetes ${gitVersion}, ${api.namespace}` }
+      (await findNamespaceProblem(api, limits)) ?? { ready: true, detail: `kubernetes ${gitVersion}, ${api.namespace}` }
     );
   } catch (error) {
     signal?.throwIfAborted();
@@ -60,13 +76,13 @@ export async function checkCluster(
   }
 }
 
-async function findMissing(api: KubeApi, rights: Rights, signal: AbortSignal | undefined): Promise<string[]> {
+async function findMissing(api: KubeApi, rights: Rights, limits: Limits): Promise<string[]> {
   const allowed = await Promise.all(
     rights.map(async ([verb, group, resource, subresource = '']) => {
       const spec = { resourceAttributes: { namespace: api.namespace, verb, group, resource, subresource } };
       const body = { apiVersion: 'authorization.k8s.io/v1', kind: 'SelfSubjectAccessReview', spec };
       const path = '/apis/authorization.k8s.io/v1/selfsubjectaccessreviews';
-      const review = await api.request<{ status: { allowed: boolean } }>('POST', path, { body, signal, timeoutMs });
+      const review = await api.request<{ status: { allowed: boolean } }>('POST', path, { body, ...limits });
       return review.status.allowed;
     }),
   );
@@ -79,11 +95,11 @@ async function findMissing(api: KubeApi, rights: Rights, signal: AbortSignal | u
 }
 
 /** Only objects show whether a namespace exists: reading the namespace itself is a right of the cluster. */
-async function findNamespaceProblem(api: KubeApi, signal: AbortSignal | undefined): Promise<Readiness | undefined> {
+async function findNamespaceProblem(api: KubeApi, limits: Limits): Promise<Readiness | undefined> {
   const body = { apiVersion: 'v1', kind: 'Secret', metadata: { generateName: 'plan42-check-' } };
   const path = `/api/v1/namespaces/${encodeURIComponent(api.namespace)}/secrets`;
   try {
-    await api.request('POST', path, { body, query: { dryRun: 'All' }, signal, timeoutMs });
+    await api.request('POST', path, { body, query: { dryRun: 'All' }, ...limits });
     return undefined;
   } catch (error) {
     if (!(error instanceof KubeApiError) || error.status !== 404) throw error;
@@ -92,7 +108,7 @@ async function findNamespaceProblem(api: KubeApi, signal: AbortSignal | undefine
   }
 }
 
-function explain(error: unknown, api: KubeApi | undefined): { reason: string; remedy: string } {
+function explain(error: unknown, api: KubeApi | undefined): Omit<Extract<Readiness, { ready: false }>, 'ready'> {
   const reason = formatError(error);
   if (error instanceof UserError) return { reason, remedy: error.remedy ?? 'Correct the kubeconfig.' };
   const server = api?.server ?? '';
@@ -104,7 +120,11 @@ function explain(error: unknown, api: KubeApi | undefined): { reason: string; re
       };
     if (error.status === 403)
       return { reason, remedy: 'Give the runner a Role in the namespace of its jobs, or set kubernetes.namespace.' };
-    return { reason: `the cluster ${server} failed: ${reason}`, remedy: 'Check the API server of the cluster.' };
+    return {
+      reason: `the cluster ${server} failed: ${reason}`,
+      remedy: 'Check the API server of the cluster.',
+      isTemporary: isTransient(error),
+    };
   }
   const isCertificate = /CERT|SELF_SIGNED|UNABLE_TO_VERIFY|ALTNAME/.test(errorCode(error) ?? '');
   return {
@@ -112,5 +132,6 @@ function explain(error: unknown, api: KubeApi | undefined): { reason: string; re
     remedy: isCertificate
       ? 'Correct the certificate authority of the cluster in the kubeconfig.'
       : 'Start the cluster, or correct its address in the kubeconfig.',
+    isTemporary: !isCertificate,
   };
 }

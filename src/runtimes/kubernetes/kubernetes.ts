@@ -12,6 +12,7 @@ import {
   type AgentAddress,
   type JobExit,
   noWall,
+  type Readiness,
   type Runtime,
   RuntimeError,
   type StartOptions,
@@ -19,8 +20,9 @@ import {
 } from '../runtime.ts';
 import { valuesOf } from '../variables.ts';
 import { connect } from './api/connect.ts';
-import { isNotFound, type KubeApi, KubeApiError } from './api/kube-api.ts';
+import type { KubeApi } from './api/kube-api.ts';
 import { checkCluster, replicaRights } from './check-ready.ts';
+import { deleteJob, ifPresent } from './delete-job.ts';
 import { readIntent, readMarker, readMarkerText, removeMarker } from './job-marker.ts';
 import { instanceSelector, jobAnnotation, objectName } from './manifest/names.ts';
 import { pathOf } from './paths.ts';
@@ -45,6 +47,7 @@ export interface KubernetesRuntimeOptions {
 }
 
 const listTimeoutMs = 30_000;
+const patientTimeoutMs = 30_000;
 
 export function createKubernetesRuntime(options: KubernetesRuntimeOptions): Runtime {
   const { env, instanceId, settings, caFile, logger } = options;
@@ -68,6 +71,13 @@ export function createKubernetesRuntime(options: KubernetesRuntimeOptions): Runt
       },
     );
     return connection;
+  }
+
+  async function checkReady(limits: { signal: AbortSignal | undefined; timeoutMs?: number }): Promise<Readiness> {
+    const connected = async () => (await cluster()).api;
+    const missing = missingForReplicas(settings);
+    if (missing !== undefined) return { ready: false, reason: missing.reason, remedy: missing.remedy };
+    return checkCluster(connected, { ...limits, more: replicas && replicaRights });
   }
 
   async function checkSettings(): Promise<void> {
@@ -180,11 +190,9 @@ export function createKubernetesRuntime(options: KubernetesRuntimeOptions): Runt
   return {
     name: 'kubernetes',
     isInstalled: async () => (await cluster().catch(() => undefined)) !== undefined,
-    checkReady: async (signal) => {
-      const missing = missingForReplicas(settings);
-      if (missing !== undefined) return { ready: false, reason: missing.reason, remedy: missing.remedy };
-      return checkCluster(async () => (await cluster()).api, { more: replicas && replicaRights, signal });
-    },
+    checkReady: (signal) => checkReady({ signal }),
+    // A runner that starts is patient: an API server that is starting, too, is slow.
+    prepare: (signal) => checkReady({ signal, timeoutMs: patientTimeoutMs }),
     findAgentAddress: async (url) => findAgentAddress(url),
     checkSettings,
     whyUnmeasured: async (what) => (what === 'activity' ? 'a cluster does not report the activity of pods' : undefined),
@@ -216,23 +224,6 @@ export function createKubernetesRuntime(options: KubernetesRuntimeOptions): Runt
 function withoutMarker(): JobExit {
   const unseenBecause = 'the runner’s record of its Job is missing';
   return { exitCode: undefined, endedAt: systemClock.date(), outOfMemory: false, startError: undefined, unseenBecause };
-}
-
-/** The cluster removes its pod and its Secrets too. @throws RuntimeError */
-async function deleteJob(api: KubeApi, name: string, uid: string | undefined): Promise<void> {
-  const body = { propagationPolicy: 'Background', ...(uid !== undefined && { preconditions: { uid } }) };
-  try {
-    await ifPresent(api.request('DELETE', pathOf(api, 'jobs', name), { body }));
-  } catch (error) {
-    throw new RuntimeError(`cannot remove the Job ${name}: ${formatError(error)}`, { cause: error });
-  }
-}
-
-/** An object with another UID took its place, so that the one that is meant is gone too. */
-async function ifPresent(removal: Promise<unknown>): Promise<void> {
-  await removal.catch((error: unknown) => {
-    if (!isNotFound(error) && !(error instanceof KubeApiError && error.reason === 'Conflict')) throw error;
-  });
 }
 
 function findAgentAddress(url: URL): AgentAddress | undefined {

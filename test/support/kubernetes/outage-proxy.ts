@@ -33,6 +33,8 @@ const hopByHop = new Set(['connection', 'keep-alive', 'transfer-encoding']);
 export class OutageProxy implements AsyncDisposable {
   /** Sees each request before the API server and each response before the runner. Returns true to hold it until the end. */
   holds: (passing: PassingRequest) => boolean = () => false;
+  /** Awaited before each request is forwarded. */
+  before: (request: Pick<PassingRequest, 'method' | 'path'>) => Promise<void> = async () => {};
   /** How many requests were forwarded, by method and kind of object: `POST jobs`. */
   readonly counts = new Map<string, number>();
   readonly #account: Account;
@@ -137,7 +139,13 @@ export class OutageProxy implements AsyncDisposable {
       const body = { kind: 'Status', apiVersion: 'v1', status: 'Failure', message: messages[outage], code: outage };
       response.writeHead(outage, { 'content-type': 'application/json', ...(outage === 429 && { 'retry-after': '1' }) });
       response.end(JSON.stringify(body));
-    } else this.#forward(request, response, outage === 'cut');
+    } else {
+      const [path = ''] = (request.url ?? '/').split('?');
+      void this.before({ method: request.method ?? 'GET', path }).then(
+        () => this.#forward(request, response, outage === 'cut'),
+        () => response.destroy(),
+      );
+    }
   }
 
   #forward(request: IncomingMessage, response: Response, isCut: boolean): void {
