@@ -99,6 +99,37 @@ describe('the list of jobs', () => {
     assert.deepEqual(asked, ['podman', 'podman']);
   });
 
+  test('asks a runtime without shims once about all jobs, and counts on what was recorded if it does not respond', async () => {
+    const inCluster = { runtime: 'kubernetes', instanceId: 'one' } as const;
+    const [accepted, pending, working, exited, removed] = [
+      await add(inCluster),
+      await add({ ...inCluster, phase: 'started' }),
+      await add({ ...inCluster, phase: 'started' }),
+      await add({ ...inCluster, phase: 'started' }),
+      await add({ ...inCluster, phase: 'started' }),
+    ];
+    let calls = 0;
+    const known = new Map([
+      [pending.jobId, 'waiting' as const],
+      [working.jobId, 'running' as const],
+      [exited.jobId, 'ended' as const],
+    ]);
+    const listStates = async () => {
+      calls += 1;
+      return known;
+    };
+    const all = [accepted, pending, working, exited, removed].map(({ jobId }) => jobId);
+    const statesFrom = async (list: typeof listStates) => {
+      const runtime = { listRunning: async () => [], listStates: list };
+      const jobs = await listJobs({ store, all: false, runtimeOf: async () => runtime });
+      return all.map((id) => jobs.find(({ jobId }) => jobId === id)?.state);
+    };
+    assert.deepEqual(await statesFrom(listStates), ['waiting', 'waiting', 'running', 'ended', 'ended']);
+    assert.equal(calls, 1);
+    const silent = await statesFrom(() => Promise.reject(new Error('no response')));
+    assert.deepEqual(silent, ['waiting', 'running', 'running', 'running', 'running']);
+  });
+
   test('is newest first, then by title, then by ID', async () => {
     const [at, earlier] = ['2026-01-02T00:00:00.000Z', '2026-01-01T00:00:00.000Z'];
     const id = (n: number) => `0000000${n}-4f89-41d3-9a0c-0305e82c3301`;
@@ -169,6 +200,19 @@ describe('the log of a job is complete', () => {
     await assert.rejects(hasEnded(jobId, { store, runtimeOf: unreachable, ...unmanaged }), failure);
     const [job] = await listJobs({ store, all: false, runtimeOf: unreachable });
     assert.equal(job?.state, 'running');
+  });
+
+  test('without a shim when the runtime says so, and with a runner, when the exit is recorded', async () => {
+    const job = await add({ phase: 'started', runtime: 'kubernetes' });
+    const { jobId } = job;
+    const stateIs = (state: 'waiting' | 'running' | 'ended') => async () => ({
+      listRunning: async () => [],
+      listStates: async () => new Map([[jobId, state]]),
+    });
+    for (const state of ['waiting', 'running'] as const)
+      assert.equal(await hasEnded(jobId, { store, runtimeOf: stateIs(state), ...unmanaged }), false);
+    assert.equal(await hasEnded(jobId, { store, runtimeOf: stateIs('ended'), ...managed }), false);
+    assert.equal(await hasEnded(jobId, { store, runtimeOf: stateIs('ended'), ...unmanaged }), true);
   });
 
   test('without a container when its command has exited', async () => {

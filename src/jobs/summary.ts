@@ -37,12 +37,13 @@ export interface JobListOptions {
   store: JobStore;
   /** Include finished jobs. */
   all: boolean;
-  /** The runtime to ask about jobs whose shim is gone. */
-  runtimeOf: (record: JobRecord) => Promise<Pick<Runtime, 'listRunning'>>;
+  /** The runtime to ask about jobs whose shim is gone, or that have none. */
+  runtimeOf: (record: JobRecord) => Promise<Pick<Runtime, 'listRunning' | 'listStates'>>;
 }
 
 /** Unordered: see {@link inListOrder}. */
-export async function listJobs({ store, all, runtimeOf }: JobListOptions): Promise<JobSummary[]> {
+export async function listJobs({ store, all, ...options }: JobListOptions): Promise<JobSummary[]> {
+  const runtimeOf = askingOnce(options.runtimeOf);
   const active = await store.listActive();
   // Listed second, because jobs move from active to finished.
   const finished = all ? await store.listFinished() : [];
@@ -53,6 +54,25 @@ export async function listJobs({ store, all, runtimeOf }: JobListOptions): Promi
   // A job that finished between the two lists is in both; the later entry counts.
   const byId = new Map(summaries.filter((job) => job !== undefined).map((job) => [job.jobId, job]));
   return [...byId.values()];
+}
+
+/** Lists the states of each runner instance's jobs once for all jobs. */
+function askingOnce(runtimeOf: JobListOptions['runtimeOf']): JobListOptions['runtimeOf'] {
+  const runtimes = new Map<string, ReturnType<typeof runtimeOf>>();
+  const find = async (record: JobRecord) => {
+    const runtime = await runtimeOf(record);
+    const states = runtime.listStates?.();
+    // Awaited by each job.
+    states?.catch(() => {});
+    return { ...runtime, listStates: async () => (await states) ?? new Map() };
+  };
+  return (record) => {
+    if (hasShim(record)) return runtimeOf(record);
+    const key = record.instanceId;
+    const runtime = runtimes.get(key) ?? find(record);
+    runtimes.set(key, runtime);
+    return runtime;
+  };
 }
 
 /** Newest first, then by title, then by ID. */
@@ -89,6 +109,9 @@ export async function hasEnded(jobId: string, { store, runtimeOf, isManaged }: E
   const { folder } = store.paths(jobId);
   const record = await store.readActive(jobId).catch(() => undefined);
   if (record?.phase === 'ended' || !(await exists(folder))) return true;
+  if (record !== undefined && !hasShim(record)) {
+    return (await stateWithoutShim(record, runtimeOf)) === 'ended' && !(await isManaged());
+  }
   const state = await shimState(folder);
   if (state === 'waiting' || state === 'running') return false;
   if (state === 'ended' && (record === undefined || record.runtime === 'host')) return true;
@@ -142,6 +165,11 @@ async function summarizeState(
   const { record } = job;
   const { folder } = store.paths(jobId);
   if (record === undefined && !(await exists(folder))) return undefined;
+  if (record !== undefined && record.phase !== 'ended' && !hasShim(record)) {
+    // If the runtime can't list its jobs, a job that was started counts as running.
+    const unknown = () => (record.phase === 'started' ? 'running' : 'waiting');
+    return { ...job, state: await stateWithoutShim(record, runtimeOf).catch(unknown) };
+  }
   const ended = async (): Promise<JobSummary> => ({ ...job, record: await withExit(record, folder), state: 'ended' });
   const shim = await shimState(folder);
   // For an engine's job this is the exit of the client, which the container can outlive.
@@ -161,6 +189,15 @@ async function withExit(record: JobRecord | undefined, folder: string): Promise<
   if (shim.phase !== 'exited') return record;
   const { exitCode } = shim;
   return { ...record, endedAt: shim.endedAt.toISOString(), ...(record.runtime === 'host' && { exitCode }) };
+}
+
+const hasShim = ({ runtime }: JobRecord) => runtime !== 'kubernetes';
+
+/** @throws the runtime's error if it can't list its jobs */
+async function stateWithoutShim(record: JobRecord, runtimeOf: JobListOptions['runtimeOf']): Promise<JobState> {
+  const runtime = await runtimeOf(record);
+  const state = (await runtime.listStates?.())?.get(record.jobId);
+  return state ?? (record.phase === 'accepted' ? 'waiting' : 'ended');
 }
 
 /** Reads the shim's state, because asking an engine is slow: a shim lives as long as its job. */

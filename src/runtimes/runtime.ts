@@ -194,6 +194,11 @@ export interface Runtime {
   /** The job IDs of this runner instance that are running now. */
   listRunning(signal?: AbortSignal): Promise<string[]>;
   /**
+   * Only for a runtime whose jobs have no shim: the states of this runner instance's jobs, by ID. A job that is not there was
+   * not started, or has exited and was removed. @throws an error of the runtime
+   */
+  listStates?(signal?: AbortSignal): Promise<ReadonlyMap<string, 'waiting' | 'running' | 'ended'>>;
+  /**
    * The names of running containers that begin with `plan42-`, without the label of a runner like this one, such as those of
    * the Go runner. @throws RuntimeError
    */

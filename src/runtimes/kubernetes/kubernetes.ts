@@ -8,6 +8,7 @@ import { isLoopback } from '../../lib/loopback.ts';
 import { retry } from '../../lib/retry.ts';
 import type { JobPaths } from '../../shim/shim.ts';
 import type { CaFile } from '../authorities.ts';
+import { checkInstanceId } from '../check/names.ts';
 import {
   type AgentAddress,
   type JobExit,
@@ -24,6 +25,7 @@ import type { KubeApi } from './api/kube-api.ts';
 import { checkCluster, replicaRights } from './check-ready.ts';
 import { deleteJob, ifPresent } from './delete-job.ts';
 import { readIntent, readMarker, readMarkerText, removeMarker } from './job-marker.ts';
+import { listStates } from './list-states.ts';
 import { instanceSelector, jobAnnotation, objectName } from './manifest/names.ts';
 import { pathOf } from './paths.ts';
 import { createLeaseStore } from './replicas/lease-store.ts';
@@ -149,7 +151,7 @@ export function createKubernetesRuntime(options: KubernetesRuntimeOptions): Runt
 
   async function listUnmanaged(except: ReadonlySet<string>, signal?: AbortSignal): Promise<UnmanagedContainer[]> {
     const { api } = await cluster();
-    const query = { labelSelector };
+    const query = { labelSelector: instanceSelector(instanceId, checkInstanceId) };
     const found = await api
       .request<{ items: RawJob[] }>('GET', pathOf(api, 'jobs'), { query, signal })
       .catch((error: unknown) => {
@@ -207,6 +209,7 @@ export function createKubernetesRuntime(options: KubernetesRuntimeOptions): Runt
     wait,
     kill,
     listRunning,
+    listStates: async (signal) => listStates((await cluster()).api, labelSelector, signal),
     remove,
     listUnmanaged,
     removeUnmanaged,

@@ -63,6 +63,7 @@ async function kill(context: CliContext, paths: RunnerPaths, store: JobStore, jo
     return 'reported';
   }
   await store.markKilled(jobId);
+  if (job.record !== undefined) await endPendingJob(await runtimeOf(job.record), store, jobId);
   // A runner that has started in the meantime may have missed the kill request.
   return (await isKilledByRunner(jobId, paths, context.signal)) ? 'killed' : 'canceled';
 }
@@ -80,6 +81,17 @@ async function isKilledByRunner(jobId: string, { stateDir }: RunnerPaths, signal
   throw new UserError(`the runner does not manage job ${jobId}`, { remedy });
 }
 
+/** A job without a shim starts without a runner too, once it finds its place. */
+async function endPendingJob(runtime: Runtime, store: JobStore, jobId: string): Promise<void> {
+  const paths = store.paths(jobId);
+  if (runtime.listStates === undefined || !(await runtime.createdContainer(paths))) return;
+  try {
+    await runtime.kill(paths, 0);
+  } catch (error) {
+    throw await explainFailure(runtime, jobId, error);
+  }
+}
+
 async function endRunningJob(
   runtime: Runtime,
   store: JobStore,
@@ -91,15 +103,19 @@ async function endRunningJob(
   const hasExited = async () => (await summarize())?.state !== 'running' || undefined;
   try {
     await runtime.kill(paths, graceMs);
-    await watchUntil(paths.folder, hasExited, AbortSignal.timeout(maxEndMs));
+    // A cluster ends a job on its own.
+    const graceOfRuntimeMs = runtime.listStates === undefined ? 0 : graceMs;
+    await watchUntil(paths.folder, hasExited, AbortSignal.timeout(graceOfRuntimeMs + maxEndMs));
   } catch (error) {
-    const readiness = await runtime.checkReady();
-    const [reason, remedy] = readiness.ready
-      ? [formatError(error), 'Try again.']
-      : [readiness.reason, readiness.remedy];
-    throw new UserError(`cannot kill job ${jobId}: ${reason}`, {
-      remedy,
-      exitCode: readiness.ready ? ExitCode.failed : ExitCode.runtime,
-    });
+    throw await explainFailure(runtime, jobId, error);
   }
+}
+
+async function explainFailure(runtime: Runtime, jobId: string, error: unknown): Promise<UserError> {
+  const readiness = await runtime.checkReady();
+  const [reason, remedy] = readiness.ready ? [formatError(error), 'Try again.'] : [readiness.reason, readiness.remedy];
+  return new UserError(`cannot kill job ${jobId}: ${reason}`, {
+    remedy,
+    exitCode: readiness.ready ? ExitCode.failed : ExitCode.runtime,
+  });
 }

@@ -5,6 +5,7 @@ import { hasEnded } from '../../../jobs/summary.ts';
 import { systemClock } from '../../../lib/clock.ts';
 import { formatError, UserError } from '../../../lib/errors.ts';
 import { printableLine } from '../../../lib/printable.ts';
+import type { Runtime } from '../../../runtimes/runtime.ts';
 import { readJobLog, statLog } from '../../../shim/job-log.ts';
 import type { CliContext } from '../../context.ts';
 import { type ShowLogOptions, showLog } from '../../show-log.ts';
@@ -47,24 +48,23 @@ function createIsFinished(
 ): () => Promise<boolean> {
   const { signal, stderr } = context;
   const createRuntime = createRuntimeOf(context, paths, store);
-  let cached = { at: Number.NEGATIVE_INFINITY, running: Promise.resolve<string[]>([]) };
-  const listRunning = async (record: JobRecord) => {
-    const runtime = await createRuntime(record);
-    return runtime.listRunning(AbortSignal.any([signal, AbortSignal.timeout(queryTimeoutMs)]));
-  };
+  const limit = () => AbortSignal.any([signal, AbortSignal.timeout(queryTimeoutMs)]);
   // Called on each change of the log.
-  const runtimeOf = async (record: JobRecord) => ({
-    listRunning: () => {
-      const now = systemClock.now();
-      if (now - cached.at > pollIntervalMs) cached = { at: now, running: listRunning(record) };
-      return cached.running;
-    },
-  });
+  const runtimeOf = once(createRuntime);
+  const listRunning = atMostEvery(pollIntervalMs, (runtime: Runtime) => runtime.listRunning(limit()));
+  const listStates = atMostEvery(
+    pollIntervalMs,
+    async (runtime: Runtime) => (await runtime.listStates?.(limit())) ?? new Map(),
+  );
+  const polledRuntimeOf = async (record: JobRecord) => {
+    const runtime = await runtimeOf(record);
+    return { listRunning: () => listRunning(runtime), listStates: () => listStates(runtime) };
+  };
   const isManaged = () => isRunnerRunning(paths, signal);
   let hasWarned = false;
   return async () => {
     try {
-      return await hasEnded(jobId, { store, runtimeOf, isManaged });
+      return await hasEnded(jobId, { store, runtimeOf: polledRuntimeOf, isManaged });
     } catch (error) {
       signal.throwIfAborted();
       const reason = printableLine(formatError(error));
@@ -72,6 +72,30 @@ function createIsFinished(
       hasWarned = true;
       return false;
     }
+  };
+}
+
+/** The first result of `work`, unless it fails. */
+function once<Input, Result>(work: (input: Input) => Promise<Result>): (input: Input) => Promise<Result> {
+  let result: Promise<Result> | undefined;
+  return (input) => {
+    result ??= work(input).catch((error: unknown) => {
+      result = undefined;
+      throw error;
+    });
+    return result;
+  };
+}
+
+function atMostEvery<Input, Result>(
+  ms: number,
+  work: (input: Input) => Promise<Result>,
+): (input: Input) => Promise<Result> {
+  let last: { at: number; result: Promise<Result> } | undefined;
+  return (input) => {
+    const now = systemClock.now();
+    if (last === undefined || now - last.at > ms) last = { at: now, result: work(input) };
+    return last.result;
   };
 }
 

@@ -36,9 +36,8 @@ export function instanceLabels(instanceId: string): Record<string, string> {
   return { ...managedBy, [instanceLabel]: shortHash(instanceId) };
 }
 
-/** Selects the objects of an instance. */
-export function instanceSelector(instanceId: string): string {
-  return Object.entries(instanceLabels(instanceId))
-    .map(([name, value]) => `${name}=${value}`)
-    .join(',');
+/** Selects the objects of an instance, or of several. */
+export function instanceSelector(...instanceIds: readonly [string, ...string[]]): string {
+  const common = Object.entries(managedBy).map(([name, value]) => `${name}=${value}`);
+  return [...common, `${instanceLabel} in (${instanceIds.map(shortHash).join(',')})`].join(',');
 }

@@ -1,0 +1,270 @@
+/** The commands of `plan42 runner` beside a runner whose jobs are in a real cluster, with the rights of the chart's Role. */
+import assert from 'node:assert/strict';
+import { execFile } from 'node:child_process';
+import { randomUUID } from 'node:crypto';
+import { readFile } from 'node:fs/promises';
+import { join } from 'node:path';
+import { suite, type TestContext, test } from 'node:test';
+import { promisify } from 'node:util';
+import { parseConfig } from '../../src/config/parse.ts';
+import { silentLogger } from '../../src/lib/logger.ts';
+import { checkInstanceId, checkJobPrefix } from '../../src/runtimes/check/names.ts';
+import { createKubernetesRuntime } from '../../src/runtimes/kubernetes/kubernetes.ts';
+import { startControlPlane, type TestControlPlane } from '../support/control-plane.ts';
+import { eventually } from '../support/eventually.ts';
+import { FakeDate, libfaketime } from '../support/fake-date.ts';
+import { makeJobFolder } from '../support/job-folder.ts';
+import { agentImage, loadAgentImages } from '../support/kubernetes/agent-image.ts';
+import { type Cluster, requiresCluster } from '../support/kubernetes/cluster.ts';
+import { type CliRun, type CliRunOptions, runCli } from '../support/run-cli.ts';
+import { RunnerProcess } from '../support/runner-process.ts';
+import { jobIdOf, startTask, untilOver } from '../support/tasks.ts';
+
+const patienceMs = 120_000;
+const healthPort = 20_000 + (process.pid % 10_000);
+let images: Promise<void> | undefined;
+let namespaces = 0;
+
+interface Setting extends AsyncDisposable {
+  plane: TestControlPlane;
+  runner: RunnerProcess;
+  cluster: Cluster;
+  namespace: string;
+  kubeconfig: string;
+  /** Options that name the runner's files. */
+  places: readonly string[];
+  /** Runs `plan42 runner …`, in this process. */
+  command: (args: readonly string[], options?: CliRunOptions) => Promise<CliRun>;
+  stop: (signal?: NodeJS.Signals) => Promise<void>;
+  startAgain: () => Promise<void>;
+}
+
+async function setUp(t: TestContext): Promise<Setting | undefined> {
+  const cluster = await requiresCluster(t);
+  if (!cluster) return undefined;
+  images ??= loadAgentImages(cluster);
+  await images;
+  const { namespace, kubeconfig } = await cluster.createRunnerAccount(`commands-${++namespaces}`);
+  await using undo = new AsyncDisposableStack();
+  const plane = undo.use(await startControlPlane());
+  const config = [
+    '[jobs]\nmemory_gib = 0.0625\ncpus = 0.1\nstop_timeout = "2s"',
+    `[kubernetes]\nkubeconfig = "${kubeconfig}"`,
+    `[health]\nlisten = "127.0.0.1:${healthPort}"\n`,
+  ].join('\n');
+  const options = { url: plane.server.url, token: await plane.newToken(), runtime: 'kubernetes' as const, config };
+  let runner = await RunnerProcess.start(options);
+  undo.defer(() => runner[Symbol.asyncDispose]());
+  await runner.logged(/runner ready/, patienceMs);
+  const { folder } = runner;
+  const places = ['-c', join(folder, 'plan42-runner.toml'), '--state-dir', join(folder, 'state')];
+  const owned = undo.move();
+  return {
+    plane,
+    get runner() {
+      return runner;
+    },
+    cluster,
+    namespace,
+    kubeconfig,
+    places,
+    command: (args, more) =>
+      runCli(['runner', ...args, ...places], { env: { PATH: process.env['PATH'], HOME: folder }, ...more }),
+    stop: async (signal) => void (await runner.stop(signal)),
+    startAgain: async () => {
+      runner = await RunnerProcess.start({ ...options, folder });
+      await runner.logged(/runner ready/, patienceMs);
+    },
+    [Symbol.asyncDispose]: () => owned.disposeAsync(),
+  };
+}
+
+interface ListedJob {
+  jobId: string;
+  state: string;
+  exitCode: number | null;
+}
+
+async function listJobs({ command }: Setting, ...args: string[]): Promise<ListedJob[]> {
+  const { stdout, stderr, exitCode } = await command(['job', 'list', '--all', '--json', ...args]);
+  assert.equal(exitCode, 0, stderr);
+  return JSON.parse(stdout) as ListedJob[];
+}
+
+async function stateOf(setting: Setting, jobId: string): Promise<string | undefined> {
+  return (await listJobs(setting)).find((job) => job.jobId === jobId)?.state;
+}
+
+const untilState = (setting: Setting, jobId: string, state: string) =>
+  eventually(async () => (await stateOf(setting, jobId)) === state, patienceMs);
+
+async function statusOf({ command }: Setting) {
+  const { stdout, stderr, exitCode } = await command(['status', '--json']);
+  assert.equal(exitCode, 0, stderr);
+  return JSON.parse(stdout);
+}
+
+const health = async () => {
+  const response = await fetch(`http://127.0.0.1:${healthPort}/`);
+  return [response.status, ((await response.json()) as { phase: string }).phase];
+};
+
+async function podsOf({ cluster, namespace }: Setting): Promise<string[]> {
+  const path = `/api/v1/namespaces/${namespace}/pods`;
+  const { items } = await cluster.admin.request<{ items: { metadata: { name: string } }[] }>('GET', path);
+  return items.map(({ metadata }) => metadata.name);
+}
+
+async function jobIdsOf({ cluster, namespace }: Setting): Promise<string[]> {
+  const path = `/apis/batch/v1/namespaces/${namespace}/jobs`;
+  const { items } = await cluster.admin.request<{ items: { metadata: { annotations: Record<string, string> } }[] }>(
+    'GET',
+    path,
+  );
+  return items.map(({ metadata }) => metadata.annotations['plan42.ai/job-id'] ?? '').toSorted();
+}
+
+const count = 'n=0; while [ $n -lt 400 ]; do echo line $n; n=$((n+1)); sleep 0.1; done; exit 4';
+
+suite('commands', { concurrency: false }, () => {
+  test('status, health, job list and job logs follow a job, also through a restart of the runner', async (t) => {
+    await using setting = (await setUp(t)) ?? null;
+    if (!setting) return;
+    const { plane, command } = setting;
+    assert.deepEqual(await health(), [200, 'ready']);
+    assert.equal((await statusOf(setting)).runner.runtime, 'kubernetes');
+    const taskId = await startTask(plane, agentImage, count);
+    const jobId = jobIdOf(taskId);
+    await untilState(setting, jobId, 'running');
+    const { runner, jobs } = await statusOf(setting);
+    assert.deepEqual([runner.jobs.running, jobs.length, jobs[0].state], [1, 1, 'running']);
+    assert.match((await command(['status'])).stdout, /1 of \d+ running/);
+    assert.match((await command(['job', 'list'])).stdout, new RegExp(`${jobId.slice(0, 16)}.* Yes `));
+
+    let shown = '';
+    const following = command(['job', 'logs', '--follow', '-n', '1000', jobId], {
+      onOutput: ({ stdout }) => {
+        shown = stdout;
+      },
+    });
+    await eventually(async () => shown.includes('line 20\n'), patienceMs);
+    await setting.stop('SIGKILL');
+    assert.equal(await stateOf(setting, jobId), 'running');
+    const notRunning = await command(['status']);
+    assert.equal(notRunning.exitCode, 1);
+    assert.match(notRunning.stdout, /1 running, 0 waiting/);
+    await setting.startAgain();
+    assert.deepEqual(await health(), [200, 'ready']);
+    assert.equal(await stateOf(setting, jobId), 'running');
+    assert.equal((await statusOf(setting)).runner.jobs.running, 1);
+
+    const { turn } = await untilOver(plane, taskId, patienceMs);
+    assert.match(turn.ErrorMessage, /exit code 4 /);
+    const followed = await following;
+    assert.equal(followed.exitCode, 0, followed.stderr);
+    const expected = Array.from({ length: 400 }, (_, n) => `line ${n}`);
+    assert.deepEqual(followed.stdout.trimEnd().split('\n').slice(1), expected);
+    const read = await command(['job', 'logs', jobId]);
+    assert.deepEqual(read.stdout.trimEnd().split('\n').slice(1), expected);
+    await untilState(setting, jobId, 'finished');
+    const [job] = await listJobs(setting);
+    assert.deepEqual([job?.jobId, job?.exitCode], [jobId, 4]);
+    assert.equal((await statusOf(setting)).runner.lastEnd.jobId, jobId);
+  });
+
+  test('job kill ends a running job and one whose pod is pending, with a runner and without', async (t) => {
+    await using setting = (await setUp(t)) ?? null;
+    if (!setting) return;
+    const { plane, command, runner } = setting;
+    const loop = "trap 'echo ended; exit 0' TERM; echo begun; while :; do sleep 0.1; done";
+    const kill = async (jobId: string) => {
+      const { stdout, stderr, exitCode } = await command(['job', 'kill', jobId]);
+      assert.equal(exitCode, 0, stderr);
+      return stdout;
+    };
+    const untilPending = (jobId: string) =>
+      eventually(async () => {
+        const text = await command(['job', 'list', '--all', '--json']);
+        const job = (JSON.parse(text.stdout) as (ListedJob & { startedAt: string | null })[]).find(
+          (each) => each.jobId === jobId,
+        );
+        return job?.state === 'waiting' && job.startedAt !== null;
+      }, patienceMs);
+
+    const [running, pending] = await Promise.all([
+      startTask(plane, agentImage, loop),
+      startTask(plane, 'localhost/plan42/missing:1'),
+    ]);
+    await eventually(async () => (await runner.jobLog(jobIdOf(running)).catch(() => '')).includes('begun'), patienceMs);
+    await untilPending(jobIdOf(pending));
+    assert.match((await command(['job', 'logs', jobIdOf(pending)])).stderr, /has not started yet/);
+    for (const taskId of [running, pending]) {
+      assert.match(await kill(jobIdOf(taskId)), /was killed\.\n$/);
+      const { turn } = await untilOver(plane, taskId, patienceMs);
+      assert.match(turn.ErrorMessage, /killed by user/);
+    }
+    assert.match(await runner.jobLog(jobIdOf(running)), /begun\nended\n$/);
+
+    const [second, waiting] = await Promise.all([
+      startTask(plane, agentImage, loop),
+      startTask(plane, 'localhost/plan42/missing:2'),
+    ]);
+    await eventually(async () => (await runner.jobLog(jobIdOf(second)).catch(() => '')).includes('begun'), patienceMs);
+    await untilPending(jobIdOf(waiting));
+    await setting.stop('SIGKILL');
+    assert.match(await kill(jobIdOf(second)), /was killed\. The runner reports this/);
+    assert.match(await kill(jobIdOf(waiting)), /will not start\. The runner reports this/);
+    assert.equal(await stateOf(setting, jobIdOf(second)), 'ended');
+    await eventually(async () => (await podsOf(setting)).length === 0, patienceMs);
+    await setting.startAgain();
+    for (const taskId of [second, waiting]) {
+      const { turn } = await untilOver(plane, taskId, patienceMs);
+      assert.match(turn.ErrorMessage, /killed by user/);
+      await untilState(setting, jobIdOf(taskId), 'finished');
+    }
+  });
+
+  test('job prune removes Jobs that belong to no job, and leaves those that do', async (t) => {
+    await using setting = (await setUp(t)) ?? null;
+    if (!setting) return;
+    if (libfaketime === undefined) {
+      t.skip('missing prerequisite: faketime');
+      return;
+    }
+    const { plane, runner } = setting;
+    const taskId = await startTask(plane, agentImage, 'sleep 1000');
+    await untilState(setting, jobIdOf(taskId), 'running');
+    const instanceId = (await readFile(join(runner.folder, 'state/instance-id'), 'utf8')).trim();
+    const flags = new Map([['kubernetes.kubeconfig', setting.kubeconfig]]);
+    const { config } = parseConfig({ env: {}, flags });
+    const leave = async (owner: string, jobId = `plan42-${randomUUID()}-1`) => {
+      const runtime = createKubernetesRuntime({ env: {}, instanceId: owner, settings: config, logger: silentLogger });
+      await using folder = await makeJobFolder('{}');
+      await runtime.start({ ...folder, jobId, image: agentImage });
+      return jobId;
+    };
+    const [left, ofDoctor] = [
+      await leave(instanceId),
+      await leave(checkInstanceId, `${checkJobPrefix}${randomUUID()}`),
+    ];
+    const foreign = await leave(randomUUID());
+    const date = await FakeDate.create(join(runner.folder, 'date'), '+10m');
+    const prune = async (...args: string[]) => {
+      const program = join(import.meta.dirname, '../../bin/plan42');
+      const all = ['runner', 'job', 'prune', '--json', ...setting.places, ...args];
+      const { stdout } = await promisify(execFile)(program, all, { env: { PATH: process.env['PATH'], ...date.env } });
+      const { removed, failures } = JSON.parse(stdout) as { removed: { kind: string; name: string }[]; failures: [] };
+      assert.deepEqual(failures, []);
+      return removed.map(({ kind, name }) => `${kind} ${name}`).toSorted();
+    };
+    const garbage = [left, ofDoctor].map((jobId) => `container ${jobId}`).toSorted();
+    // Those of this moment may be under construction.
+    assert.match((await setting.command(['job', 'prune'])).stdout, /Nothing to remove/);
+    assert.deepEqual(await prune('--dry-run'), garbage);
+    assert.deepEqual(await prune(), garbage);
+    await eventually(async () => (await jobIdsOf(setting)).length === 2, patienceMs);
+    assert.deepEqual(await jobIdsOf(setting), [foreign, jobIdOf(taskId)].toSorted());
+    assert.equal(await stateOf(setting, jobIdOf(taskId)), 'running');
+    assert.deepEqual(await prune(), []);
+  });
+});
