@@ -4,6 +4,7 @@
  */
 import { testAdoption } from '../support/job-suites/adoption.ts';
 import { testBoundedLog } from '../support/job-suites/bounded-log.ts';
+import { testKill } from '../support/job-suites/kill.ts';
 import { testLimits } from '../support/job-suites/limits.ts';
 import { testMainPath } from '../support/job-suites/main-path.ts';
 import { testMovingTag } from '../support/job-suites/moving-tag.ts';
@@ -11,6 +12,7 @@ import { testOutOfMemory } from '../support/job-suites/out-of-memory.ts';
 
 testMainPath('kubernetes');
 testOutOfMemory('kubernetes');
+testKill('kubernetes');
 testAdoption('kubernetes');
 testLimits('kubernetes');
 testMovingTag('kubernetes');
