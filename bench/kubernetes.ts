@@ -1,8 +1,8 @@
 /**
  * A job in a real cluster beside the same Job created by hand, in turns: from the invocation to the first output. Then the
  * requests to the API server of each job, without and with replicas, and the memory of a runner that has many jobs.
- * PLAN42_BENCH_JOBS sets how many, PLAN42_BENCH_MINUTES how long the node has to start them; PLAN42_BENCH_PARTS chooses among
- * starts, requests and memory.
+ * PLAN42_BENCH_JOBS sets how many; PLAN42_BENCH_PARTS chooses among starts, requests, memory and pods. `memory` has pods on a
+ * node that is a stand-in, `pods` the memory with real ones, for which the node has PLAN42_BENCH_MINUTES.
  */
 import { randomBytes, randomUUID } from 'node:crypto';
 import { writeFile } from 'node:fs/promises';
@@ -18,6 +18,7 @@ import { residentMib } from '../test/support/process-usage.ts';
 import { RunnerProcess } from '../test/support/runner-process.ts';
 import { makeTempDir } from '../test/support/temp-dir.ts';
 import { median } from './support/median.ts';
+import { startStandInNode } from './support/stand-in-node.ts';
 
 const rounds = 10;
 const countedJobs = 20;
@@ -37,17 +38,22 @@ type Item = { metadata: Metadata; spec: Record<string, unknown>; status?: { phas
 await using cluster = await startCluster({ nodeConfig: `maxPods: ${manyJobs + 20}` });
 await loadAgentImages(cluster);
 await using folder = await makeTempDir();
-// So that one node takes them all.
 const template = join(folder.path, 'pod.yaml');
-const resources = { requests: { cpu: '1m', memory: '1Mi' } };
-await writeFile(template, JSON.stringify({ spec: { containers: [{ name: 'agent', resources }] } }));
+await writeTemplate();
 const measurements: Readonly<Record<string, () => Promise<void>>> = {
   starts: measureStarts,
   requests: measureRequests,
-  memory: measureMemory,
+  memory: () => measureMemory('memory', true),
+  pods: () => measureMemory('pods', false),
 };
-const wanted = process.env['PLAN42_BENCH_PARTS']?.split(',') ?? Object.keys(measurements);
+const wanted = process.env['PLAN42_BENCH_PARTS']?.split(',') ?? ['starts', 'requests', 'memory'];
 for (const part of wanted) await measurements[part]?.();
+
+/** With requests so small that one node takes all pods. */
+async function writeTemplate(more: object = {}): Promise<void> {
+  const resources = { requests: { cpu: '1m', memory: '1Mi' } };
+  await writeFile(template, JSON.stringify({ spec: { containers: [{ name: 'agent', resources }], ...more } }));
+}
 
 async function startRunner(kubeconfig: string, maxJobs: number, more = '') {
   const plane = await new MessagePlane().listen();
@@ -174,8 +180,13 @@ async function measureRequestsOf(namespace: string, what: string, more?: string)
   );
 }
 
-async function measureMemory(): Promise<void> {
-  const account = await cluster.createRunnerAccount('memory');
+async function measureMemory(namespace: string, isStandIn: boolean): Promise<void> {
+  const account = await cluster.createRunnerAccount(namespace);
+  await using stack = new AsyncDisposableStack();
+  if (isStandIn) {
+    const { name } = stack.use(await startStandInNode(cluster, { namespace: account.namespace, lineMs: 5000 }));
+    await writeTemplate({ nodeName: name });
+  }
   await using service = await startRunner(account.kubeconfig, manyJobs);
   const megabytes = async () => ((await residentMib(service.runner.pid)) * 2 ** 20) / 1e6;
   const idle = await megabytes();
@@ -190,7 +201,8 @@ async function measureMemory(): Promise<void> {
   // All logs are followed, and a full collection has had its time.
   await new Promise((resolve) => setTimeout(resolve, 60_000));
   const used = await megabytes();
-  const jobs = `${manyJobs} jobs, of which ${running} run after ${minutes.toFixed(0)} minutes`;
+  const what = isStandIn ? 'on a stand-in for a node' : 'in real pods';
+  const jobs = `${manyJobs} jobs, of which ${running} run ${what} after ${minutes.toFixed(1)} minutes`;
   check(
     `${used.toFixed(0)} MB with ${jobs} (at most ${maxMegabytes}), ${idle.toFixed(0)} MB without`,
     used,
